@@ -1,0 +1,2 @@
+//! The `esnsim` command.
+fn main() {}

@@ -1,0 +1,95 @@
+//! What a run of a layer cost: integers, and the unit of each.
+
+use std::iter::Sum;
+use std::ops::Add;
+
+/// An amount of energy in joules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
+pub struct Joules(pub f64);
+
+impl Joules {
+    /// Energy of `count` events of this energy each.
+    pub fn times(self, count: u128) -> Joules {
+        Joules(self.0 * count as f64)
+    }
+}
+
+impl Add for Joules {
+    type Output = Joules;
+    fn add(self, other: Joules) -> Joules {
+        Joules(self.0 + other.0)
+    }
+}
+
+impl Sum for Joules {
+    fn sum<I: Iterator<Item = Joules>>(iter: I) -> Joules {
+        iter.fold(Joules(0.0), Add::add)
+    }
+}
+
+/// A number of clock cycles.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cycles(pub u128);
+
+/// One kind of event of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Entry {
+    /// What is counted; the same name means the same event in every layer and run of an engine.
+    pub name: &'static str,
+    /// How often it happened.
+    pub count: u128,
+    /// Energy of one event.
+    pub unit: Joules,
+}
+
+/// The energy ledger of a run: every kind of event that the hardware spends energy on, in a fixed order.
+///
+/// An ideal engine has one entry, its MACs; each departure from the ideal adds an entry of its own.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ledger {
+    entries: Vec<Entry>,
+}
+
+impl Ledger {
+    /// An empty ledger.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds `count` events to the entry of that name, which is made where it is new.
+    ///
+    /// # Panics
+    ///
+    /// If the entry exists with another unit, or its count passes `u128::MAX`: both are bugs of the engine.
+    pub fn add(&mut self, name: &'static str, count: u128, unit: Joules) {
+        match self.entries.iter_mut().find(|entry| entry.name == name) {
+            Some(entry) => {
+                assert!(entry.unit == unit, "ledger entry {name} has one unit");
+                entry.count = entry.count.checked_add(count).expect("counts of real layers fit 128 bits");
+            }
+            None => self.entries.push(Entry { name, count, unit }),
+        }
+    }
+
+    /// Adds every entry of another ledger.
+    pub fn merge(&mut self, other: &Ledger) {
+        for entry in &other.entries {
+            self.add(entry.name, entry.count, entry.unit);
+        }
+    }
+
+    /// The entries, in the order they were first added.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The count of one entry; 0 where there is none.
+    pub fn count(&self, name: &str) -> u128 {
+        self.entries.iter().find(|entry| entry.name == name).map_or(0, |entry| entry.count)
+    }
+
+    /// Energy of all entries together.
+    pub fn energy(&self) -> Joules {
+        self.entries.iter().map(|entry| entry.unit.times(entry.count)).sum()
+    }
+}

@@ -1,0 +1,139 @@
+//! The weight grid in integers.
+
+use thiserror::Error;
+
+/// Largest magnitude of a code: 17 bits, what an unsigned 16-bit weight with zero point 0 needs (`2·65535`).
+pub const MAX_CODE: i32 = (1 << 17) - 1;
+
+/// The set of levels that quantized weights of a layer lie on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grid {
+    /// Levels ±0.5, ±1.5, ±2.5, …: nonzero codes are odd, and only a pruned weight is 0. The paper's grid.
+    MidRise,
+    /// Levels 0, ±1, ±2, …: codes are even. The grid of integer formats (`W_int = q − zero_point`).
+    MidTread,
+}
+
+/// How the weights of a layer are laid out: row-major `[filters, channels, taps]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WeightShape {
+    /// Output channels over all groups.
+    pub filters: usize,
+    /// Groups; filter `m` belongs to group `m / (filters / groups)`.
+    pub groups: usize,
+    /// Input channels of one group.
+    pub channels: usize,
+    /// Kernel height × kernel width; 1 for a fully connected layer.
+    pub taps: usize,
+}
+
+impl WeightShape {
+    /// Number of weights, or `None` where it does not fit a `usize`.
+    pub fn len(&self) -> Option<usize> {
+        self.filters.checked_mul(self.channels)?.checked_mul(self.taps)
+    }
+
+    /// Weights of one filter: `channels · taps`.
+    pub fn filter_len(&self) -> usize {
+        self.channels * self.taps
+    }
+}
+
+/// Why codes do not make a [`CodeTensor`].
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum CodeError {
+    /// The shape and the number of codes disagree, or the shape is empty or does not divide into its groups.
+    #[error("{codes} codes do not fill a weight tensor of {shape:?}")]
+    Shape {
+        /// The shape that was asked for.
+        shape: WeightShape,
+        /// How many codes came.
+        codes: usize,
+    },
+    /// A code is not on the grid: even and nonzero on mid-rise, odd on mid-tread.
+    #[error("weight {index} has code {code}, which is not a level of the {grid:?} grid")]
+    OffGrid {
+        /// Index of the weight in row-major order.
+        index: usize,
+        /// The code.
+        code: i32,
+        /// The grid it should lie on.
+        grid: Grid,
+    },
+    /// A code needs more than 17 bits.
+    #[error("weight {index} has code {code}; codes reach ±{MAX_CODE} at most")]
+    TooWide {
+        /// Index of the weight in row-major order.
+        index: usize,
+        /// The code.
+        code: i32,
+    },
+}
+
+/// The weights of one layer as integer codes, `code = 2·W_int`, row-major `[filters, channels, taps]`.
+///
+/// A `CodeTensor` cannot be wrong: every code is a level of its grid and at most [`MAX_CODE`] in magnitude, and the
+/// shape is not empty and divides into its groups. A pruned weight has code 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeTensor {
+    grid: Grid,
+    shape: WeightShape,
+    codes: Vec<i32>,
+}
+
+impl CodeTensor {
+    /// Checks codes against grid and shape.
+    ///
+    /// # Errors
+    ///
+    /// [`CodeError`] if the shape is empty, does not hold exactly `codes.len()` weights or does not divide into its
+    /// groups, or if a code is off the grid or too wide.
+    pub fn new(grid: Grid, shape: WeightShape, codes: Vec<i32>) -> Result<Self, CodeError> {
+        let fits = shape.groups > 0
+            && shape.filters > 0
+            && shape.filters.is_multiple_of(shape.groups)
+            && !codes.is_empty()
+            && shape.len() == Some(codes.len());
+        if !fits {
+            return Err(CodeError::Shape { shape, codes: codes.len() });
+        }
+        for (index, &code) in codes.iter().enumerate() {
+            if code.unsigned_abs() > MAX_CODE as u32 {
+                return Err(CodeError::TooWide { index, code });
+            }
+            let on_grid = match grid {
+                Grid::MidRise => code == 0 || code % 2 != 0,
+                Grid::MidTread => code % 2 == 0,
+            };
+            if !on_grid {
+                return Err(CodeError::OffGrid { index, code, grid });
+            }
+        }
+        Ok(Self { grid, shape, codes })
+    }
+
+    /// The grid that the codes lie on.
+    pub fn grid(&self) -> Grid {
+        self.grid
+    }
+
+    /// The layout of the codes.
+    pub fn shape(&self) -> WeightShape {
+        self.shape
+    }
+
+    /// All codes, row-major `[filters, channels, taps]`.
+    pub fn codes(&self) -> &[i32] {
+        &self.codes
+    }
+
+    /// The codes of one filter, row-major `[channels, taps]`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such filter.
+    pub fn filter(&self, filter: usize) -> &[i32] {
+        let len = self.shape.filter_len();
+        &self.codes[filter * len..(filter + 1) * len]
+    }
+}

@@ -1,0 +1,11 @@
+//! The effective signal norm (ESN) of "Prune or quantize?": what a pruned and quantized CNN costs on ideal hardware.
+//!
+//! The main type is [`CodeTensor`], the weights of one layer on the integer grid. Everything the paper defines on
+//! `W_int` is computed here on `code = 2·W_int`, because `W_int² = code²/4` and
+//! `ceil(log2|W_int| + 1) = ceil(log2|code|)` are then exact in integers on both grids.
+//!
+//! This crate knows no file, no network and no engine.
+
+mod code;
+
+pub use code::{CodeError, CodeTensor, Grid, MAX_CODE, WeightShape};

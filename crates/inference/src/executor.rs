@@ -1,0 +1,20 @@
+//! Who computes the MAC layers of a session.
+
+use network::{LayerId, MacLayer};
+
+/// An executor's own error, carried through.
+pub type ExecutorError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Computes MAC layers, bias included.
+///
+/// An implementation must give the same output for the same input on every call and thread.
+pub trait MacExecutor: Sync {
+    /// Computes one layer. `input` is `[repeats, in_channels, height, width]` and the result `[repeats, filters,
+    /// out_height, out_width]` of the layer's geometry times the network's batch: whatever arrangement the node has is
+    /// undone before and restored after.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the executor finds wrong; the session adds the layer's name.
+    fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32]) -> Result<Vec<f32>, ExecutorError>;
+}

@@ -1,0 +1,164 @@
+//! MAC layers: what an engine is given to run.
+
+use crate::geometry::Geometry;
+use crate::graph::ValueId;
+use crate::tensor::{DataType, Tensor};
+use esn::CodeTensor;
+
+/// Index of a layer in [`crate::Network::layers`], in the order of execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LayerId(pub usize);
+
+/// The operator that a layer comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum MacOp {
+    Conv,
+    Gemm,
+    MatMul,
+}
+
+impl MacOp {
+    /// The name in reports: `Conv`, `Gemm`, `MatMul`.
+    pub fn name(self) -> &'static str {
+        match self {
+            MacOp::Conv => "Conv",
+            MacOp::Gemm => "Gemm",
+            MacOp::MatMul => "MatMul",
+        }
+    }
+}
+
+/// How the input of the node is arranged before it is the `[repeats, in_channels, height, width]` of the geometry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operand {
+    /// Convolution: the input is `[N, C, H, W]` (or `[N, C, W]`), the output likewise.
+    ChannelsFirst,
+    /// Weights on the right: the input is `[…, K]`, the output `[…, M]`; positions are the leading axes.
+    ChannelsLast,
+    /// Weights on the left (`weights · x`): the input is `[…, K, positions]`, the output `[…, M, positions]`. A vector
+    /// `[K]` counts as one position.
+    WeightsLeft,
+    /// Gemm with `transA`: the input is `[K, positions]`, the output `[positions, M]`.
+    Transposed,
+}
+
+/// One MAC layer: a node with constant weights, its geometry, and where its weights lie.
+#[derive(Clone, Debug)]
+pub struct MacLayer {
+    /// Name of the node.
+    pub name: String,
+    /// The operator it comes from.
+    pub op: MacOp,
+    /// Its form as a grouped convolution, for one image.
+    pub geometry: Geometry,
+    /// How the node's input is arranged.
+    pub operand: Operand,
+    /// Where the weights lie.
+    pub weights: WeightSource,
+    /// What is added to each filter's sum, `[filters]`.
+    pub bias: Option<Bias>,
+    /// Factor of the product (Gemm's `alpha`); 1 elsewhere.
+    pub alpha: f32,
+    /// How the file quantizes the activation that the layer reads, if it does.
+    pub input_quantization: Option<ActivationQuantization>,
+    /// The activation that the layer reads.
+    pub input: ValueId,
+    /// The activation that it makes.
+    pub output: ValueId,
+}
+
+/// What is added to the sums of a layer.
+#[derive(Clone, Debug)]
+pub enum Bias {
+    /// Real numbers, one a filter, with Gemm's `beta` already applied.
+    Float(Vec<f32>),
+    /// Integers and their scale (one number, or one a filter): `bias = value · scale`.
+    Integer {
+        /// The integers, one a filter.
+        values: Vec<i32>,
+        /// Their scale.
+        scales: Vec<f32>,
+    },
+}
+
+impl Bias {
+    /// The bias of every filter as real numbers.
+    pub fn to_float(&self) -> Vec<f32> {
+        match self {
+            Bias::Float(values) => values.clone(),
+            Bias::Integer { values, scales } => {
+                let scale = |i: usize| if scales.len() == 1 { scales[0] } else { scales[i] };
+                values.iter().enumerate().map(|(i, &v)| v as f32 * scale(i)).collect()
+            }
+        }
+    }
+}
+
+/// Linear quantization of an activation: `x = (q − zero_point) · scale`, `q` in `min..=max`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ActivationQuantization {
+    /// Size of a step.
+    pub scale: f32,
+    /// The code of 0.
+    pub zero_point: i32,
+    /// Smallest code.
+    pub min: i32,
+    /// Largest code.
+    pub max: i32,
+}
+
+/// Where the weights of a layer lie and how they become `[filters, channels, kernel_h, kernel_w]`.
+#[derive(Clone, Debug)]
+pub struct WeightSource {
+    /// Name of the tensor in the file.
+    pub name: String,
+    /// The stored tensor: real numbers, or the integers of quantized weights.
+    pub tensor: Tensor,
+    /// Steps from the stored tensor to row-major `[filters, channels, kernel_h, kernel_w]`, applied in order.
+    pub transforms: Vec<WeightTransform>,
+    /// Scale and zero point, if the file quantizes the weights. A scale has one entry or one a filter.
+    pub quantization: Option<WeightQuantization>,
+}
+
+/// How the file quantizes weights: `w = (q − zero_point) · scale`.
+#[derive(Clone, Debug)]
+pub struct WeightQuantization {
+    /// One number, or one a filter.
+    pub scales: Vec<f32>,
+    /// One number, or one a filter.
+    pub zero_points: Vec<i32>,
+    /// Type of the integers. Where the stored tensor is real (a QuantizeLinear sits on it), it is rounded to this type.
+    pub data_type: DataType,
+}
+
+/// A rearrangement of stored weights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WeightTransform {
+    /// Permutes axes: axis `i` of the result is axis `perm[i]`.
+    Transpose(Vec<usize>),
+    /// Same elements, another shape.
+    Reshape(Vec<usize>),
+}
+
+/// Real weights, in the precision of the file (half precision is widened, exactly).
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum WeightValues {
+    F32(Vec<f32>),
+    F64(Vec<f64>),
+}
+
+/// The weights of one layer, row-major `[filters, channels, kernel_h, kernel_w]`, out of the file.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LayerWeights {
+    /// The file holds real numbers; all are finite.
+    Float(WeightValues),
+    /// The file holds integers: `codes` are `2·(q − zero_point)` on the mid-tread grid.
+    Quantized {
+        /// The integers.
+        codes: CodeTensor,
+        /// Weight = `code / 2 · scale`; one number, or one a filter.
+        scales: Vec<f32>,
+    },
+}

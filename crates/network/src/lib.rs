@@ -1,0 +1,26 @@
+//! The graph of a CNN, its MAC layers, their geometry and weights, and the readers of network files.
+//!
+//! The main type is [`Network`]. A reader turns a file into it once, at the edge: every shape is known and checked, every
+//! constant subgraph is folded, every Conv, Gemm and MatMul with constant weights is a [`MacLayer`]. Weights stay in the
+//! mapped file until [`Network::weights`] is asked for those of one layer.
+//!
+//! A symbolic batch is taken as 1, so that every shape is a number; a file with a fixed batch keeps it
+//! ([`Network::batch`]) and is costed per image. What is read but cannot be run stays in the graph as
+//! [`Op::Unsupported`], by name.
+
+mod error;
+mod geometry;
+mod graph;
+mod layer;
+mod network;
+mod tensor;
+
+pub use error::NetworkError;
+pub use geometry::{Geometry, GeometryError, GeometrySpec};
+pub use graph::{Graph, Node, Op, PadMode, Pool, Value, ValueId};
+pub use layer::{
+    ActivationQuantization, Bias, LayerId, LayerWeights, MacLayer, MacOp, Operand, WeightQuantization, WeightSource,
+    WeightTransform, WeightValues,
+};
+pub use network::{Network, ReadOptions};
+pub use tensor::{DataType, Encoding, Tensor};
