@@ -7,5 +7,7 @@
 //! This crate knows no file, no network and no engine.
 
 mod code;
+mod quantize;
 
 pub use code::{CodeError, CodeTensor, Grid, MAX_CODE, WeightShape};
+pub use quantize::{BitWidth, BitWidthError, QuantizeError, Quantized, quantize_max_abs, quantize_mid_rise};

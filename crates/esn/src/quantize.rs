@@ -1,0 +1,214 @@
+//! The quantizer of the paper: real weights onto the mid-rise grid.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::code::{CodeError, CodeTensor, Grid, WeightShape};
+
+/// Bits of a quantized weight, 1 to 16.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BitWidth(u32);
+
+impl BitWidth {
+    /// The widest grid that can be asked for.
+    pub const MAX: u32 = 16;
+
+    /// Checks a bit width.
+    ///
+    /// # Errors
+    ///
+    /// [`BitWidthError`] if it is not in `1..=16`.
+    pub fn new(bits: u32) -> Result<Self, BitWidthError> {
+        if (1..=Self::MAX).contains(&bits) { Ok(Self(bits)) } else { Err(BitWidthError { bits }) }
+    }
+
+    /// The number of bits.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+
+    /// Half the number of levels, `2^(bits − 1)`: how many steps the largest weight is away from 0.
+    fn half_levels(self) -> f64 {
+        f64::from(1u32 << (self.0 - 1))
+    }
+}
+
+impl fmt::Display for BitWidth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A number of bits that is no [`BitWidth`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("a bit width is 1 to {max}, not {bits}", max = BitWidth::MAX)]
+pub struct BitWidthError {
+    /// The number that was asked for.
+    pub bits: u32,
+}
+
+/// Why weights cannot be quantized.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum QuantizeError {
+    /// A weight is NaN or infinite.
+    #[error("weight {index} is {value}; weights must be finite")]
+    NotFinite {
+        /// Index of the weight in row-major order.
+        index: usize,
+        /// The weight.
+        value: f64,
+    },
+    /// A step is negative, NaN or infinite, or 0 although a weight is not.
+    #[error("a quantization step must be finite and above 0, not {step:e}")]
+    Step {
+        /// The step.
+        step: f64,
+    },
+    /// The step `max|W| / 2^(bits − 1)` is too small to be a float64.
+    #[error("weights of at most {max_abs:e} have no float64 step at {bits} bits")]
+    StepUnderflow {
+        /// The largest magnitude of the weights.
+        max_abs: f64,
+        /// The bit width.
+        bits: BitWidth,
+    },
+    /// The weights do not fill the shape.
+    #[error(transparent)]
+    Codes(#[from] CodeError),
+}
+
+/// Quantized weights of one layer: weight ≈ `step · code / 2`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quantized {
+    /// The codes, on the mid-rise grid.
+    pub codes: CodeTensor,
+    /// The quantization step `Δ`, in the unit of the weights; 0 if every weight is 0.
+    pub step: f64,
+}
+
+/// Quantizes a layer to `bits` bits with the step that its largest weight gives, `Δ = max|W| / 2^(bits − 1)`.
+///
+/// `weights` is row-major `[filters, channels, taps]` as `shape` says. The levels are those of [`quantize_mid_rise`].
+/// A layer of zeros has step 0 and is pruned as a whole.
+///
+/// ```
+/// use esn::{BitWidth, WeightShape, quantize_max_abs};
+///
+/// let shape = WeightShape { filters: 1, groups: 1, channels: 1, taps: 5 };
+/// let layer = quantize_max_abs(&[1.0f32, 0.3, 0.0, -0.2, -1.0], shape, BitWidth::new(2)?)?;
+/// assert_eq!(layer.step, 0.5);
+/// assert_eq!(layer.codes.codes(), [3, 1, 0, -1, -3]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// [`QuantizeError::NotFinite`] names the first weight that is NaN or infinite; [`QuantizeError::Codes`] if the weights
+/// do not fill the shape. [`QuantizeError::StepUnderflow`] if the step is not exactly a float64: dividing by a power of
+/// two is exact until the result is subnormal, so this concerns float64 weights below about `2^-1006` only, and never
+/// float32 weights.
+pub fn quantize_max_abs<T: Copy + Into<f64>>(
+    weights: &[T],
+    shape: WeightShape,
+    bits: BitWidth,
+) -> Result<Quantized, QuantizeError> {
+    let max_abs = max_abs(weights)?;
+    let step = max_abs / bits.half_levels();
+    if step * bits.half_levels() != max_abs {
+        return Err(QuantizeError::StepUnderflow { max_abs, bits });
+    }
+    Ok(Quantized { codes: encode(weights, shape, step, bits)?, step })
+}
+
+/// Quantizes a layer to `bits` bits with a given step `Δ`, in the unit of the weights.
+///
+/// ```text
+/// W_int = clamp(floor(W / Δ) + 0.5, ±(2^(bits − 1) − 0.5)),  code = 2 · W_int;  W = 0 is pruned, code 0
+/// ```
+///
+/// `W / Δ` is a float64 division, as the paper's mid-rise quantizer in double precision. `weights` is row-major
+/// `[filters, channels, taps]` as `shape` says.
+///
+/// # Errors
+///
+/// As [`quantize_max_abs`], and [`QuantizeError::Step`] if the step is negative, not finite, or 0 while a weight is not.
+pub fn quantize_mid_rise<T: Copy + Into<f64>>(
+    weights: &[T],
+    shape: WeightShape,
+    step: f64,
+    bits: BitWidth,
+) -> Result<CodeTensor, QuantizeError> {
+    let max_abs = max_abs(weights)?;
+    let usable = step.is_finite() && (step > 0.0 || step == 0.0 && max_abs == 0.0);
+    if !usable {
+        return Err(QuantizeError::Step { step });
+    }
+    encode(weights, shape, step, bits)
+}
+
+/// Encodes finite weights; `step` is above 0 unless every weight is 0.
+fn encode<T: Copy + Into<f64>>(
+    weights: &[T],
+    shape: WeightShape,
+    step: f64,
+    bits: BitWidth,
+) -> Result<CodeTensor, QuantizeError> {
+    let (lowest, highest) = (-bits.half_levels(), bits.half_levels() - 1.0);
+    let code = |&weight: &T| {
+        let weight: f64 = weight.into();
+        let steps = weight / step;
+        // Written so that 0/0 ends at a bound too: its code is replaced by 0 below.
+        let steps = if steps < highest { steps } else { highest };
+        let steps = if steps > lowest { steps } else { lowest };
+        if weight == 0.0 { 0 } else { 2 * floor(steps) + 1 }
+    };
+    Ok(CodeTensor::new(Grid::MidRise, shape, weights.iter().map(code).collect())?)
+}
+
+/// Floor of `x`, `|x| ≤ 2^31`, without a branch or a call, so that the loop around it becomes vector instructions on
+/// every x86-64 (the instruction behind `f64::floor` came later than the baseline).
+#[inline(always)]
+fn floor(x: f64) -> i32 {
+    // Between 2^52 and 2^53 float64 numbers are the integers: adding rounds x to one, and its low bits are that integer.
+    const INTEGERS: f64 = 1.5 * (1u64 << 52) as f64;
+    let shifted = x + INTEGERS;
+    let nearest = shifted.to_bits() as i32;
+    nearest - i32::from(shifted - INTEGERS > x)
+}
+
+/// The largest magnitude of the weights; 0 where there are none.
+fn max_abs<T: Copy + Into<f64>>(weights: &[T]) -> Result<f64, QuantizeError> {
+    const LANES: usize = 8;
+    let mut largest = [0.0f64; LANES];
+    let mut not_finite = [0.0f64; LANES];
+    let mut take = |lane: usize, weight: T| {
+        let weight: f64 = weight.into();
+        let magnitude = weight.abs();
+        largest[lane] = if magnitude > largest[lane] { magnitude } else { largest[lane] };
+        // 0 for every finite weight, NaN for any other, and once NaN always NaN.
+        not_finite[lane] += weight * 0.0;
+    };
+    let (chunks, tail) = weights.as_chunks::<LANES>();
+    for chunk in chunks {
+        (0..LANES).for_each(|lane| take(lane, chunk[lane]));
+    }
+    tail.iter().for_each(|&weight| take(0, weight));
+    if not_finite.iter().any(|lane| lane.is_nan()) {
+        return Err(first_not_finite(weights));
+    }
+    Ok(largest.into_iter().fold(0.0, f64::max))
+}
+
+fn first_not_finite<T: Copy + Into<f64>>(weights: &[T]) -> QuantizeError {
+    let (index, value) = weights
+        .iter()
+        .map(|&weight| weight.into())
+        .enumerate()
+        .find(|(_, weight)| !weight.is_finite())
+        .expect("a lane became NaN, so a weight is not finite");
+    QuantizeError::NotFinite { index, value }
+}
+
+#[cfg(test)]
+mod tests;
