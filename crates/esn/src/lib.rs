@@ -4,10 +4,18 @@
 //! `W_int` is computed here on `code = 2·W_int`, because `W_int² = code²/4` and
 //! `ceil(log2|W_int| + 1) = ceil(log2|code|)` are then exact in integers on both grids.
 //!
+//! | Equation | Here |
+//! |---|---|
+//! | the quantizer | [`quantize_max_abs`], [`quantize_mid_rise`] |
+//! | (1), (2), (3), (7) | [`LayerEsn`], [`filter_esn`], [`bits`] |
+//! | (6) | a property of [`LayerEsn`], kept by a test |
+//!
 //! This crate knows no file, no network and no engine.
 
 mod code;
+mod metric;
 mod quantize;
 
 pub use code::{CodeError, CodeTensor, Grid, MAX_CODE, WeightShape};
+pub use metric::{BIT_WIDTHS, BitConvention, BitHistogram, FilterEsn, LayerEsn, Quarters, bits, filter_esn};
 pub use quantize::{BitWidth, BitWidthError, QuantizeError, Quantized, quantize_max_abs, quantize_mid_rise};

@@ -1,0 +1,313 @@
+//! Equations (1) to (3) and (7) in integers.
+
+use std::fmt;
+use std::iter::Sum;
+use std::ops::Add;
+
+use crate::code::CodeTensor;
+
+/// Number of different bit widths of a weight: 0 (pruned) to 17.
+pub const BIT_WIDTHS: usize = 18;
+
+/// How many bits the smallest levels of the mid-rise grid, ±0.5, count as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum BitConvention {
+    /// A weight that is not pruned has at least 1 bit: `max(1, ceil(log2|code|))`.
+    #[default]
+    NonzeroAtLeastOne,
+    /// Equation (3) to the letter, `ceil(log2|code|)`: ±0.5 has 0 bits.
+    AsPrinted,
+}
+
+/// Bits of one weight, `ceil(log2|w_int| + 1) = ceil(log2|code|)` of equation (3), 0 to 17; 0 for a pruned weight.
+///
+/// ```
+/// use esn::{BitConvention, bits};
+///
+/// let widths: Vec<u32> = [0, 1, -3, 5, 2, 4, -8].map(|code| bits(code, BitConvention::NonzeroAtLeastOne)).into();
+/// assert_eq!(widths, [0, 1, 2, 3, 1, 2, 3]);
+/// assert_eq!(bits(1, BitConvention::AsPrinted), 0);
+/// ```
+#[inline]
+pub fn bits(code: i32, convention: BitConvention) -> u32 {
+    let magnitude = code.unsigned_abs();
+    let ceil_log2 = u32::BITS - magnitude.saturating_sub(1).leading_zeros();
+    let least = match convention {
+        BitConvention::NonzeroAtLeastOne => u32::from(magnitude != 0),
+        BitConvention::AsPrinted => 0,
+    };
+    ceil_log2.max(least)
+}
+
+/// A number of quarters, shown as the exact decimal: ESN_a is a multiple of 0.25.
+///
+/// ```
+/// assert_eq!(esn::Quarters(2354473).to_string(), "588618.25");
+/// assert_eq!(esn::Quarters(2354472).to_string(), "588618");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Quarters(pub u128);
+
+impl Quarters {
+    /// The nearest float64.
+    pub fn to_f64(self) -> f64 {
+        self.0 as f64 / 4.0
+    }
+}
+
+impl fmt::Display for Quarters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fraction = ["", ".25", ".5", ".75"][(self.0 % 4) as usize];
+        f.pad(&format!("{}{fraction}", self.0 / 4))
+    }
+}
+
+/// The metric of one filter, every weight counted once (`c = 1`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilterEsn {
+    /// Weights that are not pruned.
+    pub nonzero: u64,
+    /// Weights that a filter-wide engine computes: none of a pruned filter, and otherwise all whose input channel is
+    /// not pruned in its group, zeros included.
+    pub computed: u64,
+    /// The largest magnitude of a code.
+    pub max_code: u32,
+    /// Bits of the widest weight; the filter's width in equation (7).
+    pub max_bits: u32,
+    /// Weights with `|code| = 1`.
+    pub units: u64,
+    /// `Σ code²`; ESN_a of the filter is a quarter of it.
+    pub esn_a_quarters: u128,
+    /// `Σ bits`.
+    pub esn_d: u128,
+}
+
+impl FilterEsn {
+    /// The filter's term of equation (7) with `c = 1`: computed weights × bits of the widest.
+    pub fn esn_d_filter_weights(&self) -> u128 {
+        u128::from(self.computed) * u128::from(self.max_bits)
+    }
+
+    fn new(filter: &[i32], live_weights: u64, convention: BitConvention) -> Self {
+        let (mut nonzero, mut units, mut max_code) = (0u64, 0u64, 0u32);
+        let (mut esn_a_quarters, mut esn_d) = (0u128, 0u128);
+        // Over 2^16 codes of 17 bits, counts and bits fit 32 bits and squares 64: narrow sums become vector instructions.
+        for chunk in filter.chunks(1 << 16) {
+            let magnitudes = || chunk.iter().map(|code| code.unsigned_abs());
+            nonzero += u64::from(magnitudes().map(|magnitude| u32::from(magnitude != 0)).sum::<u32>());
+            units += u64::from(magnitudes().map(|magnitude| u32::from(magnitude == 1)).sum::<u32>());
+            max_code = magnitudes().fold(max_code, u32::max);
+            esn_a_quarters += u128::from(magnitudes().map(|magnitude| u64::from(magnitude).pow(2)).sum::<u64>());
+            esn_d += u128::from(chunk.iter().map(|&code| bits(code, convention)).sum::<u32>());
+        }
+        Self {
+            nonzero,
+            computed: if nonzero == 0 { 0 } else { live_weights },
+            max_code,
+            max_bits: bits(max_code as i32, convention),
+            units,
+            esn_a_quarters,
+            esn_d,
+        }
+    }
+}
+
+/// The metric of every filter of a layer, in order.
+pub fn filter_esn(codes: &CodeTensor, convention: BitConvention) -> Vec<FilterEsn> {
+    each_filter(codes, convention).collect()
+}
+
+/// The metric of one layer, or, by `+` and `sum()`, of a network.
+///
+/// `macs` in a name means `c` = output positions, so that every multiply-accumulate counts; its absence `c = 1`, so that
+/// every weight counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LayerEsn {
+    /// Number of weights.
+    pub weights: u128,
+    /// Weights that are not pruned, `‖W‖_0`.
+    pub nonzero: u128,
+    /// Number of filters.
+    pub filters: u128,
+    /// Filters that are not pruned.
+    pub live_filters: u128,
+    /// Multiply-accumulates of the dense layer: weights × positions.
+    pub macs: u128,
+    /// `Σ code²`: four times ESN_a, equation (2) with `c = 1`.
+    pub esn_a_quarters: u128,
+    /// `Σ bits`: ESN_d, equation (3) with `c = 1`.
+    pub esn_d: u128,
+    /// Four times ESN_a, equation (2) with `c` = positions.
+    pub esn_a_quarters_macs: u128,
+    /// ESN_d, equation (3) with `c` = positions.
+    pub esn_d_macs: u128,
+    /// ESN'_d, equation (7): computed MACs of each filter × bits of its widest weight.
+    pub esn_d_filter: u128,
+    /// Equation (7) with computed weights in place of MACs.
+    pub esn_d_filter_weights: u128,
+    /// Bits of the widest weight.
+    pub max_bits: u32,
+    /// Weights with `|code| = 1`.
+    pub units: u128,
+    /// MACs of weights with `|code| = 1`: how far `esn_d_macs` of the two conventions are apart.
+    pub unit_macs: u128,
+    /// Computed MACs of filters whose largest `|code|` is 1: how far `esn_d_filter` of the two conventions are apart.
+    pub unit_filter_macs: u128,
+}
+
+impl LayerEsn {
+    /// Computes the metric of a layer whose weights are each used at `positions` output positions.
+    ///
+    /// A filter is pruned when all its weights are 0; an input channel is pruned when its weights are 0 in every filter of
+    /// its group. Equation (7) computes neither; a zero elsewhere takes the width of its filter.
+    ///
+    /// ```
+    /// use esn::{BitConvention, CodeTensor, Grid, LayerEsn, WeightShape};
+    ///
+    /// let shape = WeightShape { filters: 2, groups: 1, channels: 3, taps: 1 };
+    /// let codes = CodeTensor::new(Grid::MidRise, shape, vec![5, 0, 0, -1, 0, 1])?;
+    /// let layer = LayerEsn::new(&codes, 10, BitConvention::default());
+    /// assert_eq!(layer.esn_a_quarters, 25 + 1 + 1);
+    /// assert_eq!(layer.esn_a().to_string(), "6.75");
+    /// assert_eq!(layer.esn_d_macs, 10 * (3 + 1 + 1));
+    /// assert_eq!(layer.esn_d_filter, 10 * (2 * 3 + 2 * 1)); // two of the three channels are live
+    /// # Ok::<(), esn::CodeError>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If a count passes 128 bits, which takes more than `2^30` weights and `2^63` positions at once.
+    pub fn new(codes: &CodeTensor, positions: u64, convention: BitConvention) -> Self {
+        let mut layer = Self { weights: codes.codes().len() as u128, ..Self::default() };
+        let mut unit_filter_weights = 0;
+        for filter in each_filter(codes, convention) {
+            layer.filters += 1;
+            layer.live_filters += u128::from(filter.nonzero > 0);
+            layer.nonzero += u128::from(filter.nonzero);
+            layer.units += u128::from(filter.units);
+            layer.esn_a_quarters += filter.esn_a_quarters;
+            layer.esn_d += filter.esn_d;
+            layer.esn_d_filter_weights += filter.esn_d_filter_weights();
+            layer.max_bits = layer.max_bits.max(filter.max_bits);
+            unit_filter_weights += if filter.max_code == 1 { u128::from(filter.computed) } else { 0 };
+        }
+        let per_position = |count: u128| count.checked_mul(u128::from(positions)).expect(FITS);
+        layer.macs = per_position(layer.weights);
+        layer.esn_a_quarters_macs = per_position(layer.esn_a_quarters);
+        layer.esn_d_macs = per_position(layer.esn_d);
+        layer.esn_d_filter = per_position(layer.esn_d_filter_weights);
+        layer.unit_macs = per_position(layer.units);
+        layer.unit_filter_macs = per_position(unit_filter_weights);
+        layer
+    }
+
+    /// ESN_a with `c = 1`.
+    pub fn esn_a(&self) -> Quarters {
+        Quarters(self.esn_a_quarters)
+    }
+
+    /// ESN_a with `c` = positions.
+    pub fn esn_a_macs(&self) -> Quarters {
+        Quarters(self.esn_a_quarters_macs)
+    }
+}
+
+const FITS: &str = "counts of layers that fit memory fit 128 bits";
+
+impl Add for LayerEsn {
+    type Output = LayerEsn;
+
+    /// Adds every count; `max_bits` is the larger one.
+    fn add(self, other: LayerEsn) -> LayerEsn {
+        let add = |a: u128, b: u128| a.checked_add(b).expect(FITS);
+        LayerEsn {
+            weights: add(self.weights, other.weights),
+            nonzero: add(self.nonzero, other.nonzero),
+            filters: add(self.filters, other.filters),
+            live_filters: add(self.live_filters, other.live_filters),
+            macs: add(self.macs, other.macs),
+            esn_a_quarters: add(self.esn_a_quarters, other.esn_a_quarters),
+            esn_d: add(self.esn_d, other.esn_d),
+            esn_a_quarters_macs: add(self.esn_a_quarters_macs, other.esn_a_quarters_macs),
+            esn_d_macs: add(self.esn_d_macs, other.esn_d_macs),
+            esn_d_filter: add(self.esn_d_filter, other.esn_d_filter),
+            esn_d_filter_weights: add(self.esn_d_filter_weights, other.esn_d_filter_weights),
+            max_bits: self.max_bits.max(other.max_bits),
+            units: add(self.units, other.units),
+            unit_macs: add(self.unit_macs, other.unit_macs),
+            unit_filter_macs: add(self.unit_filter_macs, other.unit_filter_macs),
+        }
+    }
+}
+
+impl Sum for LayerEsn {
+    fn sum<I: Iterator<Item = LayerEsn>>(layers: I) -> LayerEsn {
+        layers.fold(LayerEsn::default(), Add::add)
+    }
+}
+
+/// How many weights and filters have each bit width, 0 to 17. Where `AsPrinted` gives ±0.5 no bits, 0 holds them too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BitHistogram {
+    /// Weights by their bits.
+    pub weights: [u64; BIT_WIDTHS],
+    /// Filters by the bits of their widest weight.
+    pub filters: [u64; BIT_WIDTHS],
+}
+
+impl BitHistogram {
+    /// Counts the bit widths of a layer.
+    pub fn new(codes: &CodeTensor, convention: BitConvention) -> Self {
+        let mut histogram = Self::default();
+        for filter in 0..codes.shape().filters {
+            let mut widest = 0;
+            for &code in codes.filter(filter) {
+                let width = bits(code, convention) as usize;
+                histogram.weights[width] += 1;
+                widest = widest.max(width);
+            }
+            histogram.filters[widest] += 1;
+        }
+        histogram
+    }
+}
+
+impl Add for BitHistogram {
+    type Output = BitHistogram;
+    fn add(mut self, other: BitHistogram) -> BitHistogram {
+        for width in 0..BIT_WIDTHS {
+            self.weights[width] += other.weights[width];
+            self.filters[width] += other.filters[width];
+        }
+        self
+    }
+}
+
+impl Sum for BitHistogram {
+    fn sum<I: Iterator<Item = BitHistogram>>(layers: I) -> BitHistogram {
+        layers.fold(BitHistogram::default(), Add::add)
+    }
+}
+
+fn each_filter(codes: &CodeTensor, convention: BitConvention) -> impl Iterator<Item = FilterEsn> {
+    let shape = codes.shape();
+    let per_group = shape.filters / shape.groups;
+    (0..shape.groups).flat_map(move |group| {
+        let filters = group * per_group..(group + 1) * per_group;
+        let live_weights = live_channels(codes, filters.clone()) * shape.taps as u64;
+        filters.map(move |filter| FilterEsn::new(codes.filter(filter), live_weights, convention))
+    })
+}
+
+/// Channels of a group with a nonzero weight in any of its filters.
+fn live_channels(codes: &CodeTensor, filters: std::ops::Range<usize>) -> u64 {
+    let shape = codes.shape();
+    let lives = |channel: usize| {
+        let taps = channel * shape.taps..(channel + 1) * shape.taps;
+        filters.clone().any(|filter| codes.filter(filter)[taps.clone()].iter().any(|&code| code != 0))
+    };
+    (0..shape.channels).filter(|&channel| lives(channel)).count() as u64
+}
+
+#[cfg(test)]
+mod tests;
