@@ -9,6 +9,7 @@
 //! | the quantizer | [`quantize_max_abs`], [`quantize_mid_rise`] |
 //! | (1), (2), (3), (7) | [`LayerEsn`], [`filter_esn`], [`bits`] |
 //! | (4) | [`SignalNoise::esn_a`] from [`quantization_noise`], beside (2) in [`SnrComparison`] |
+//! | (5) | [`TrainingNoise`] |
 //! | (6) | a property of [`LayerEsn`], kept by a test |
 //!
 //! This crate knows no file, no network and no engine.
@@ -17,8 +18,10 @@ mod code;
 mod metric;
 mod quantize;
 mod snr;
+mod training;
 
 pub use code::{CodeError, CodeTensor, Grid, MAX_CODE, WeightShape};
 pub use metric::{BIT_WIDTHS, BitConvention, BitHistogram, FilterEsn, LayerEsn, Quarters, bits, filter_esn};
 pub use quantize::{BitWidth, BitWidthError, QuantizeError, Quantized, quantize_max_abs, quantize_mid_rise};
 pub use snr::{SignalNoise, SnrComparison, SnrError, quantization_noise};
+pub use training::{TrainingError, TrainingNoise, TrainingPower};
