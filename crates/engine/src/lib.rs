@@ -7,6 +7,7 @@
 //! Counts are integers; energy is count × unit, formed once, at the end.
 
 mod contract;
+pub mod kernel;
 mod ledger;
 
 pub use contract::{

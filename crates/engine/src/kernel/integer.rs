@@ -1,0 +1,256 @@
+//! Exact integer convolution.
+
+use std::sync::OnceLock;
+
+use network::Geometry;
+
+use super::lowering::Lowering;
+use super::portable;
+use super::sweep::{Handed, Machine, Packed, Schedule};
+#[cfg(target_arch = "x86_64")]
+use super::x86;
+use crate::contract::{EngineError, Layer};
+
+/// Largest magnitude of an integer activation: 17 bits with sign, and −65536.
+pub const MAX_ACTIVATION: i32 = 1 << 16;
+
+/// Weight words that a vector path must be able to sum before its 32-bit lanes are handed over, to be worth its while.
+const MIN_SPILL: usize = 16;
+
+/// A layer's exact sums `Σ code · x`, its weights packed for the processor at hand.
+///
+/// The sums are those of integers without end, whatever instructions compute them.
+#[derive(Debug)]
+pub struct IntegerConv {
+    name: String,
+    geometry: Geometry,
+    /// The codes divided by `scale`, which is 2 where all are even.
+    codes: Vec<i32>,
+    scale: i64,
+    largest: i64,
+    filter_sums: Vec<i64>,
+    // A form of the weights is made when the first input asks for it: which one depends on the input's range.
+    packed: [OnceLock<Packed<u32>>; 3],
+    packed_words: OnceLock<Packed<i32>>,
+}
+
+/// How sums are computed, the fastest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Path {
+    /// 8-bit inputs and weights, 32-bit sums, AVX-512.
+    Bytes,
+    /// 16-bit inputs and weights, 32-bit sums, AVX-512.
+    Pairs512,
+    /// 16-bit inputs and weights, 32-bit sums, AVX2.
+    Pairs256,
+    /// 32-bit numbers throughout, safe Rust.
+    Narrow,
+    /// 64-bit sums, safe Rust; always possible.
+    Wide,
+}
+
+const PATHS: [Path; 5] = [Path::Bytes, Path::Pairs512, Path::Pairs256, Path::Narrow, Path::Wide];
+
+/// What a path does with an input of a certain range.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    /// What is subtracted from every input, padding too, and made good for in the sums.
+    base: i32,
+    /// Weight words after which sums are handed over, lest they overflow.
+    spill: usize,
+}
+
+impl IntegerConv {
+    /// Takes a layer in.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Unsupported`] if its padded input does not fit the address space, or a sum might not fit 64 bits.
+    pub fn new(layer: &Layer<'_>) -> Result<Self, EngineError> {
+        let geometry = *layer.geometry();
+        let unsupported =
+            |problem: &str| EngineError::Unsupported { layer: layer.name().to_string(), problem: problem.to_string() };
+        if Lowering::new(&geometry, 1).is_none() {
+            return Err(unsupported("its padded input does not fit the address space"));
+        }
+        // |code| and |activation| are at most 2^17 and 2^16.
+        if geometry.rows() > 1 << 29 {
+            return Err(unsupported("a filter of more than 2^29 weights may sum to more than 64 bits"));
+        }
+        let codes = layer.weights().codes();
+        let scale = if codes.iter().all(|code| code % 2 == 0) { 2 } else { 1 };
+        let codes: Vec<i32> = codes.iter().map(|code| code / scale).collect();
+        let largest = codes.iter().map(|code| i64::from(code.unsigned_abs())).max().unwrap_or(0);
+        let filter_sum = |filter: &[i32]| filter.iter().map(|&code| i64::from(code)).sum();
+        let filter_sums = codes.chunks_exact(geometry.rows()).map(filter_sum).collect();
+        Ok(Self {
+            name: layer.name().to_string(),
+            geometry,
+            codes,
+            scale: i64::from(scale),
+            largest,
+            filter_sums,
+            packed: Default::default(),
+            packed_words: OnceLock::new(),
+        })
+    }
+
+    /// `Σ code · x` for every output, `[repeats, filters, out_height, out_width]`. `input` is `[repeats, in_channels,
+    /// height, width]`, its zero point subtracted; padding is 0.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Shape`] if the input has the wrong length, [`EngineError::Activation`] if a number of it is beyond
+    /// ±[`MAX_ACTIVATION`].
+    pub fn forward(&self, input: &[i32]) -> Result<Vec<i64>, EngineError> {
+        let range = self.check(input)?;
+        let (path, plan) = PATHS
+            .iter()
+            .find_map(|&path| Some((path, self.plan(path, range)?)))
+            .expect("the last path is always possible");
+        Ok(self.forward_by(path, plan, input))
+    }
+
+    /// Checks the input and returns its smallest and largest number, padding included.
+    fn check(&self, input: &[i32]) -> Result<(i32, i32), EngineError> {
+        if input.len() != self.geometry.input_len() {
+            return Err(EngineError::Shape {
+                layer: self.name.clone(),
+                what: "input",
+                expected: self.geometry.input_len(),
+                found: input.len(),
+            });
+        }
+        let (low, high) = input.iter().fold((0, 0), |(low, high), &x| (x.min(low), x.max(high)));
+        if low >= -MAX_ACTIVATION && high <= MAX_ACTIVATION {
+            return Ok((low, high));
+        }
+        let index = input.iter().position(|x| x.unsigned_abs() > MAX_ACTIVATION as u32).expect("one is out of range");
+        Err(EngineError::Activation {
+            layer: self.name.clone(),
+            index,
+            value: input[index].to_string(),
+            expected: "integer activations reach ±65536 at most",
+        })
+    }
+
+    /// How a path would sum inputs of `low..=high`; `None` if it cannot, or the processor does not have it.
+    fn plan(&self, path: Path, (low, high): (i32, i32)) -> Option<Plan> {
+        let all = usize::MAX;
+        match path {
+            Path::Bytes => {
+                machine(path)?;
+                let fits = self.largest <= 127 && high - low <= 255;
+                let spill = self.spill(i64::from(high - low), 4)?;
+                fits.then_some(Plan { base: low, spill })
+            }
+            Path::Pairs512 | Path::Pairs256 => {
+                machine(path)?;
+                let fits = |x: i32| i16::try_from(x).is_ok();
+                let base = if fits(low) && fits(high) { 0 } else { low + 32768 };
+                let spill = self.spill(i64::from((high - base).max(base - low)), 2)?;
+                (self.largest <= 32767 && fits(high - base)).then_some(Plan { base, spill })
+            }
+            Path::Narrow => {
+                let bound = self.largest * i64::from(high.max(-low)) * self.geometry.rows() as i64;
+                (bound <= i64::from(i32::MAX)).then_some(Plan { base: 0, spill: all })
+            }
+            Path::Wide => Some(Plan { base: 0, spill: all }),
+        }
+    }
+
+    /// Words of `per_word` products, each input at most `input`, that a 32-bit lane surely holds; `None` if few.
+    fn spill(&self, input: i64, per_word: usize) -> Option<usize> {
+        let words = i64::from(i32::MAX) / (input.max(1) * self.largest.max(1) * per_word as i64);
+        let rows = self.geometry.rows().div_ceil(per_word);
+        let words = words as usize;
+        (words >= rows.min(MIN_SPILL)).then_some(words)
+    }
+
+    fn forward_by(&self, path: Path, plan: Plan, input: &[i32]) -> Vec<i64> {
+        let base = plan.base;
+        match path {
+            Path::Bytes => self.sweep_words(path, plan, input, |x: [i32; 4]| bytes(x.map(|x| x - base))),
+            Path::Pairs512 | Path::Pairs256 => {
+                self.sweep_words(path, plan, input, |x: [i32; 2]| pair(x.map(|x| x - base)))
+            }
+            Path::Narrow => self.sweep(self.packed_words(), &portable::machine::<i32, i32>(), plan, input, |[x]| x),
+            Path::Wide => self.sweep(self.packed_words(), &portable::machine::<i32, i64>(), plan, input, |[x]| x),
+        }
+    }
+
+    fn sweep_words<const N: usize>(
+        &self,
+        path: Path,
+        plan: Plan,
+        input: &[i32],
+        word: impl Fn([i32; N]) -> u32,
+    ) -> Vec<i64> {
+        let machine = machine(path).expect("a plan is made only where there is a machine");
+        let packed = self.packed[path as usize].get_or_init(|| match path {
+            Path::Bytes => self.pack(machine.block, bytes),
+            _ => self.pack(machine.block, pair),
+        });
+        self.sweep(packed, &machine, plan, input, word)
+    }
+
+    fn packed_words(&self) -> &Packed<i32> {
+        self.packed_words.get_or_init(|| self.pack(portable::BLOCK, |[code]| code))
+    }
+
+    fn pack<W: Copy, const N: usize>(&self, block: usize, word: impl Fn([i32; N]) -> W) -> Packed<W> {
+        let lowering = Lowering::new(&self.geometry, N).expect("it exists with one channel a word");
+        Packed::new(lowering, self.geometry.weight_shape(), block, &self.codes, word)
+    }
+
+    fn sweep<W: Copy, S: Copy + Default + Into<i64>, const N: usize>(
+        &self,
+        packed: &Packed<W>,
+        machine: &Machine<W, S>,
+        plan: Plan,
+        input: &[i32],
+        word: impl Fn([i32; N]) -> W,
+    ) -> Vec<i64> {
+        let mut output = vec![0i64; self.geometry.output_len()];
+        let schedule = Schedule { tile: plan.spill, spill: plan.spill };
+        packed.sweep(machine, schedule, input, word, |handed: Handed<'_, S>| {
+            let output = &mut output[handed.index..handed.index + handed.sums.len()];
+            // x = (x − base) + base, so base · Σ code is missing from the sum; once.
+            let missing = if handed.first { i64::from(plan.base) * self.filter_sums[handed.filter] } else { 0 };
+            for (output, &sum) in output.iter_mut().zip(handed.sums) {
+                *output += (sum.into() + missing) * self.scale;
+            }
+        });
+        output
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn machine(path: Path) -> Option<Machine<u32, i32>> {
+    match path {
+        Path::Bytes => x86::bytes(),
+        Path::Pairs512 => x86::pairs512(),
+        Path::Pairs256 => x86::pairs256(),
+        Path::Narrow | Path::Wide => None,
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn machine(_: Path) -> Option<Machine<u32, i32>> {
+    None
+}
+
+/// Four 8-bit numbers, signed or not, in a word.
+fn bytes(x: [i32; 4]) -> u32 {
+    let [a, b, c, d] = x.map(|x| x as u32 & 0xff);
+    a | b << 8 | c << 16 | d << 24
+}
+
+/// Two 16-bit numbers in a word.
+fn pair(x: [i32; 2]) -> u32 {
+    let [a, b] = x.map(|x| x as u32 & 0xffff);
+    a | b << 16
+}
+
+#[cfg(test)]
+mod tests;

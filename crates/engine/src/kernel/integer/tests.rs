@@ -1,0 +1,150 @@
+use esn::{CodeTensor, Grid, MAX_CODE};
+use network::{Geometry, GeometrySpec};
+use proptest::prelude::*;
+
+use super::super::reference::{geometries, products};
+use super::*;
+
+/// The layer's sums in the plainest way.
+fn reference(geometry: &Geometry, codes: &[i32], input: &[i32]) -> Vec<i64> {
+    let mut sums = vec![0i64; geometry.output_len()];
+    products(geometry, |output, weight, index| {
+        sums[output] += i64::from(codes[weight]) * index.map_or(0, |index| i64::from(input[index]));
+    });
+    sums
+}
+
+fn conv(geometry: &Geometry, grid: Grid, codes: &[i32]) -> IntegerConv {
+    let weights = CodeTensor::new(grid, geometry.weight_shape(), codes.to_vec()).expect("codes are on the grid");
+    IntegerConv::new(&Layer::new("layer", geometry, &weights).expect("shapes agree")).expect("it is small")
+}
+
+/// Compares every path that takes the layer and the input with the reference; returns them.
+fn check_all_paths(geometry: &Geometry, grid: Grid, codes: &[i32], input: &[i32]) -> Vec<Path> {
+    let conv = conv(geometry, grid, codes);
+    let expected = reference(geometry, codes, input);
+    let range = conv.check(input).expect("the input is in range");
+    let possible = PATHS.iter().filter_map(|&path| Some((path, conv.plan(path, range)?)));
+    let checked = possible.map(|(path, plan)| {
+        assert!(conv.forward_by(path, plan, input) == expected, "{path:?} {plan:?} on {geometry:?}");
+        // A short spill must make no difference.
+        if !matches!(path, Path::Narrow | Path::Wide) {
+            let short = Plan { spill: 3, ..plan };
+            assert!(conv.forward_by(path, short, input) == expected, "{path:?} {short:?} on {geometry:?}");
+        }
+        path
+    });
+    let checked = checked.collect();
+    assert_eq!(conv.forward(input), Ok(expected));
+    checked
+}
+
+/// Geometry, grid, codes of `1..=17` bits, and an input that is signed or not, of up to 17 bits and maybe extreme.
+fn cases() -> impl Strategy<Value = (Geometry, Grid, Vec<i32>, Vec<i32>)> {
+    let ranges = (1u32..=17, prop_oneof![Just(8u32), 1u32..=16], any::<bool>(), any::<bool>());
+    (geometries(), prop_oneof![Just(Grid::MidRise), Just(Grid::MidTread)], ranges).prop_flat_map(
+        |(geometry, grid, (code_bits, input_bits, signed, extreme))| {
+            let top = (1i32 << code_bits) - 1;
+            let code = match grid {
+                Grid::MidRise => prop_oneof![Just(0), (0..=top / 2, any::<bool>()).prop_map(odd)].boxed(),
+                Grid::MidTread => (-(top / 2)..=top / 2).prop_map(|half| 2 * half).boxed(),
+            };
+            let high = 1i32 << input_bits;
+            let low = if signed { -high } else { 0 };
+            let input = match extreme {
+                true => prop_oneof![Just(low), Just(high)].boxed(),
+                false => (low..high).boxed(),
+            };
+            let weights = geometry.weight_shape().len().expect("it is small");
+            (
+                Just(geometry),
+                Just(grid),
+                prop::collection::vec(code, weights),
+                prop::collection::vec(input, geometry.input_len()),
+            )
+        },
+    )
+}
+
+fn odd((half, negative): (i32, bool)) -> i32 {
+    let code = 2 * half + 1;
+    if negative { -code } else { code }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn every_path_equals_seven_loops((geometry, grid, codes, input) in cases()) {
+        check_all_paths(&geometry, grid, &codes, &input);
+    }
+}
+
+fn dense(channels: usize, filters: usize) -> Geometry {
+    Geometry::new(GeometrySpec {
+        in_channels: channels,
+        filters,
+        groups: 1,
+        kernel: [1, 1],
+        stride: [1, 1],
+        dilation: [1, 1],
+        pads: [0; 4],
+        in_size: [1, 1],
+        repeats: 1,
+    })
+    .expect("a dense layer is a geometry")
+}
+
+#[test]
+fn sums_beyond_32_bits_are_exact_on_every_path() {
+    let cases: [(i32, i32); 8] = [
+        (MAX_CODE, MAX_ACTIVATION),
+        (-MAX_CODE, MAX_ACTIVATION),
+        (-MAX_CODE, -MAX_ACTIVATION),
+        (32767, -32768),
+        (32767, 65535),
+        (-32767, -32768),
+        (127, 255),
+        (-127, -128),
+    ];
+    for (code, x) in cases {
+        for rows in [1, 2, 70_000] {
+            let geometry = dense(rows, 3);
+            check_all_paths(&geometry, Grid::MidRise, &vec![code; 3 * rows], &vec![x; rows]);
+        }
+    }
+}
+
+#[test]
+fn the_fastest_possible_path_is_taken() {
+    let geometry = dense(64, 10);
+    let paths = |grid, code: i32, low: i32, high: i32| {
+        let mut input = vec![low; 64];
+        input[7] = high;
+        check_all_paths(&geometry, grid, &[code; 640], &input)
+    };
+    let vector: Vec<Path> =
+        [Path::Bytes, Path::Pairs512, Path::Pairs256].into_iter().filter(|&path| machine(path).is_some()).collect();
+    let pairs: Vec<Path> = vector.iter().copied().filter(|&path| path != Path::Bytes).collect();
+    let with = |paths: &[Path], more: &[Path]| [paths, more].concat();
+    use Path::{Narrow, Wide};
+    assert_eq!(paths(Grid::MidRise, 15, 0, 255), with(&vector, &[Narrow, Wide]));
+    assert_eq!(paths(Grid::MidRise, -15, -128, 127), with(&vector, &[Narrow, Wide]));
+    assert_eq!(paths(Grid::MidTread, 254, -3, 252), with(&vector, &[Narrow, Wide]));
+    assert_eq!(paths(Grid::MidRise, 255, 0, 255), with(&pairs, &[Narrow, Wide]));
+    assert_eq!(paths(Grid::MidRise, 15, 0, 256), with(&pairs, &[Narrow, Wide]));
+    assert_eq!(paths(Grid::MidRise, 255, 0, 65535), with(&pairs, &[Narrow, Wide]));
+    assert_eq!(paths(Grid::MidRise, 1023, 0, 65535), with(&pairs, &[Wide]));
+    assert_eq!(paths(Grid::MidRise, 1, -65536, 65536), [Narrow, Wide]);
+    assert_eq!(paths(Grid::MidRise, 32767, -32768, 32767), [Wide]);
+}
+
+#[test]
+fn wrong_inputs_are_refused() {
+    let conv = conv(&dense(2, 1), Grid::MidRise, &[1, -1]);
+    let shape = EngineError::Shape { layer: "layer".to_string(), what: "input", expected: 2, found: 3 };
+    assert_eq!(conv.forward(&[0; 3]), Err(shape));
+    for x in [MAX_ACTIVATION + 1, i32::MIN, i32::MAX] {
+        let message = conv.forward(&[0, x]).expect_err("it is too large").to_string();
+        assert_eq!(message, format!("layer layer: activation 1 is {x}; integer activations reach ±65536 at most"));
+    }
+}

@@ -1,0 +1,222 @@
+//! Where the weights of a group find their inputs.
+
+use std::array;
+use std::ops::Range;
+
+use network::{Geometry, GeometrySpec};
+
+/// Words that a strip may read past its last position; no kernel works on more positions at a time.
+pub(super) const MARGIN: usize = 32;
+
+/// Positions that a strip holds, unless a single row holds more: keeps the sums of a block of filters in cache.
+const STRIP_POSITIONS: usize = 2048;
+
+/// The plane of a geometry and the taps into it.
+///
+/// A word of the plane holds `N` neighbouring channels of one pixel. The padded input is dealt to one sheet for each
+/// remainder of its coordinates by the stride, so that along a sheet neighbouring output positions read neighbouring
+/// words: position `y · width + x` of the output, counted in rows of the sheet, reads for each weight word the plane's
+/// word `tap + y · width + x`. Positions with `x` beyond the output are computed too and dropped.
+#[derive(Debug)]
+pub(super) struct Lowering {
+    spec: GeometrySpec,
+    out: [usize; 2],
+    channels: usize,
+    words: usize,
+    per_word: usize,
+    phases: [Vec<usize>; 2],
+    sheet: [usize; 2],
+    taps: Vec<usize>,
+}
+
+/// Some rows of the output, seen as positions of a sheet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rows {
+    /// First row of the output.
+    pub(super) first: usize,
+    /// Number of rows.
+    pub(super) count: usize,
+    /// Position of the first row's first output.
+    pub(super) start: usize,
+    /// Positions up to the last row's last output.
+    pub(super) len: usize,
+}
+
+impl Lowering {
+    /// Lowers a geometry with `per_word` channels in a word; `None` if the plane has more bytes than an address space.
+    pub(super) fn new(geometry: &Geometry, per_word: usize) -> Option<Self> {
+        let (spec, out) = lay_down(geometry);
+        let channels = spec.in_channels / spec.groups;
+        let phases = [phases(&spec, 0), phases(&spec, 1)];
+        let sheet = [sheet_extent(&spec, out, 0)?, sheet_extent(&spec, out, 1)?];
+        let mut lowering =
+            Self { spec, out, channels, words: channels.div_ceil(per_word), per_word, phases, sheet, taps: Vec::new() };
+        lowering.checked_plane_len().filter(|&len| len <= isize::MAX as usize / 4)?;
+        lowering.taps = lowering.make_taps();
+        Some(lowering)
+    }
+
+    fn checked_plane_len(&self) -> Option<usize> {
+        [self.words, self.phases[0].len(), self.phases[1].len(), self.sheet[0], self.sheet[1]]
+            .iter()
+            .try_fold(1usize, |product, &n| product.checked_mul(n))?
+            .checked_add(MARGIN)
+    }
+
+    fn make_taps(&self) -> Vec<usize> {
+        let s = &self.spec;
+        let sheet = self.sheet[0] * self.sheet[1];
+        let place = |axis: usize, tap: usize| {
+            let offset = tap * s.dilation[axis];
+            let phase = offset % s.stride[axis];
+            let index = self.phases[axis].iter().position(|&p| p == phase).expect("every tap's phase is listed");
+            (index, offset / s.stride[axis])
+        };
+        let mut in_word = Vec::with_capacity(s.kernel[0] * s.kernel[1]);
+        for ky in 0..s.kernel[0] {
+            let (phase_y, shift_y) = place(0, ky);
+            for kx in 0..s.kernel[1] {
+                let (phase_x, shift_x) = place(1, kx);
+                let phase = phase_y * self.phases[1].len() + phase_x;
+                in_word.push(phase * sheet + shift_y * self.sheet[1] + shift_x);
+            }
+        }
+        let stride = self.phases[0].len() * self.phases[1].len() * sheet;
+        (0..self.words).flat_map(|word| in_word.iter().map(move |tap| word * stride + tap)).collect()
+    }
+
+    /// Where each weight word, `[channel words, taps of the kernel]`, finds the input of position 0.
+    pub(super) fn taps(&self) -> &[usize] {
+        &self.taps
+    }
+
+    /// Words of the plane.
+    pub(super) fn plane_len(&self) -> usize {
+        self.words * self.phases[0].len() * self.phases[1].len() * self.sheet[0] * self.sheet[1] + MARGIN
+    }
+
+    /// Channels of a group, and channels in a word.
+    pub(super) fn channels(&self) -> (usize, usize) {
+        (self.channels, self.per_word)
+    }
+
+    /// Elements of the input of one group of one repeat.
+    pub(super) fn group_len(&self) -> usize {
+        self.channels * self.spec.in_size[0] * self.spec.in_size[1]
+    }
+
+    /// Output positions of one repeat.
+    pub(super) fn positions(&self) -> usize {
+        self.out[0] * self.out[1]
+    }
+
+    /// The output rows, in strips.
+    pub(super) fn strips(&self) -> impl Iterator<Item = Rows> {
+        let step = (STRIP_POSITIONS / self.sheet[1]).max(1);
+        (0..self.out[0]).step_by(step).map(move |first| {
+            let count = step.min(self.out[0] - first);
+            Rows { first, count, start: first * self.sheet[1], len: (count - 1) * self.sheet[1] + self.out[1] }
+        })
+    }
+
+    /// Positions of the longest strip.
+    pub(super) fn longest_strip(&self) -> usize {
+        self.strips().next().map_or(0, |rows| rows.len)
+    }
+
+    /// The runs of a strip that are outputs: positions within the strip, and the first output index of each.
+    pub(super) fn runs(&self, rows: Rows) -> impl Iterator<Item = (Range<usize>, usize)> {
+        let whole = self.sheet[1] == self.out[1];
+        let (count, width) = if whole { (1, rows.len) } else { (rows.count, self.out[1]) };
+        (0..count).map(move |row| {
+            let from = row * self.sheet[1];
+            (from..from + width, (rows.first + row) * self.out[1])
+        })
+    }
+
+    /// Lays out the input of one group, `[channels, height, width]`. `word` joins `N` channels of a pixel; padding is
+    /// the word of zeros. Channels beyond the last repeat another one, for their weights are 0.
+    pub(super) fn fill<T: Copy + Default, W: Copy, const N: usize>(
+        &self,
+        input: &[T],
+        plane: &mut [W],
+        word: impl Fn([T; N]) -> W,
+    ) {
+        let [height, width] = self.spec.in_size;
+        let mut rows = plane.chunks_exact_mut(self.sheet[1]);
+        for channel in (0..self.channels).step_by(N) {
+            let channels: [usize; N] =
+                array::from_fn(|i| if channel + i < self.channels { channel + i } else { channel });
+            for &phase_y in &self.phases[0] {
+                for &phase_x in &self.phases[1] {
+                    for (row, target) in rows.by_ref().take(self.sheet[0]).enumerate() {
+                        let y = (row * self.spec.stride[0] + phase_y).wrapping_sub(self.spec.pads[0]);
+                        if y < height {
+                            let source = channels.map(|c| &input[(c * height + y) * width..][..width]);
+                            self.fill_row(source, phase_x, target, &word);
+                        } else {
+                            target.fill(word([T::default(); N]));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn fill_row<T: Copy + Default, W: Copy, const N: usize>(
+        &self,
+        source: [&[T]; N],
+        phase: usize,
+        target: &mut [W],
+        word: &impl Fn([T; N]) -> W,
+    ) {
+        let (stride, pad, width) = (self.spec.stride[1], self.spec.pads[1], self.spec.in_size[1]);
+        let from = pad.saturating_sub(phase).div_ceil(stride).min(target.len());
+        let to = (width + pad).saturating_sub(phase).div_ceil(stride).clamp(from, target.len());
+        let padding = word([T::default(); N]);
+        target[..from].fill(padding);
+        target[to..].fill(padding);
+        if from == to {
+            return;
+        }
+        let first = from * stride + phase - pad;
+        let target = &mut target[from..to];
+        let source = source.map(|row| &row[first..first + (target.len() - 1) * stride + 1]);
+        if stride == 1 {
+            for (i, target) in target.iter_mut().enumerate() {
+                *target = word(source.map(|row| row[i]));
+            }
+        } else {
+            for (i, target) in target.iter_mut().enumerate() {
+                *target = word(source.map(|row| row[i * stride]));
+            }
+        }
+    }
+}
+
+/// The specification and output size, with a single column turned into a row: same memory, longer runs.
+fn lay_down(geometry: &Geometry) -> (GeometrySpec, [usize; 2]) {
+    let (mut spec, mut out) = (*geometry.spec(), geometry.out_size());
+    if spec.in_size[1] == 1 && spec.pads[1] == 0 && spec.pads[3] == 0 {
+        spec.kernel.swap(0, 1);
+        spec.stride.swap(0, 1);
+        spec.dilation.swap(0, 1);
+        spec.in_size.swap(0, 1);
+        spec.pads = [spec.pads[1], spec.pads[0], spec.pads[3], spec.pads[2]];
+        out.swap(0, 1);
+    }
+    (spec, out)
+}
+
+/// Remainders by the stride of the offsets of an axis' taps.
+fn phases(spec: &GeometrySpec, axis: usize) -> Vec<usize> {
+    let mut phases: Vec<usize> =
+        (0..spec.kernel[axis]).map(|tap| tap * spec.dilation[axis] % spec.stride[axis]).collect();
+    phases.sort_unstable();
+    phases.dedup();
+    phases
+}
+
+fn sheet_extent(spec: &GeometrySpec, out: [usize; 2], axis: usize) -> Option<usize> {
+    out[axis].checked_add((spec.kernel[axis] - 1) * spec.dilation[axis] / spec.stride[axis])
+}
