@@ -16,6 +16,7 @@
 mod integer;
 mod lowering;
 mod portable;
+mod real;
 #[cfg(test)]
 mod reference;
 mod sweep;
@@ -23,3 +24,4 @@ mod sweep;
 mod x86;
 
 pub use integer::{IntegerConv, MAX_ACTIVATION};
+pub use real::RealConv;

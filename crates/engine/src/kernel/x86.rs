@@ -24,6 +24,16 @@ pub(super) fn pairs256() -> Option<Machine<u32, i32>> {
     is_x86_feature_detected!("avx2").then_some(Machine { block: 4, strip: pairs256::strip })
 }
 
+/// One float a lane, 16 lanes: AVX-512.
+pub(super) fn real512() -> Option<Machine<f32, f32>> {
+    is_x86_feature_detected!("avx512f").then_some(Machine { block: 8, strip: real512::strip })
+}
+
+/// One float a lane, 8 lanes: AVX2.
+pub(super) fn real256() -> Option<Machine<f32, f32>> {
+    is_x86_feature_detected!("avx2").then_some(Machine { block: 4, strip: real256::strip })
+}
+
 fn has_vnni() -> bool {
     is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni")
 }
@@ -125,4 +135,19 @@ strip_module!(
     zero _mm256_setzero_si256, splat |w: u32| _mm256_set1_epi32(w as i32),
     step |sum, x, w| _mm256_add_epi32(sum, _mm256_madd_epi16(x, w)), add _mm256_add_epi32,
     load _mm256_loadu_si256, load_sums _mm256_loadu_si256, store _mm256_storeu_si256
+);
+
+// Multiplication and addition stay two instructions, for a product is rounded before it is added.
+strip_module!(
+    real512, "avx512f", f32, f32, __m512, 16, filters 1 2 3 4 5 6 7 8,
+    zero _mm512_setzero_ps, splat _mm512_set1_ps,
+    step |sum, x, w| _mm512_add_ps(sum, _mm512_mul_ps(x, w)), add _mm512_add_ps,
+    load _mm512_loadu_ps, load_sums _mm512_loadu_ps, store _mm512_storeu_ps
+);
+
+strip_module!(
+    real256, "avx2", f32, f32, __m256, 8, filters 1 2 3 4,
+    zero _mm256_setzero_ps, splat _mm256_set1_ps,
+    step |sum, x, w| _mm256_add_ps(sum, _mm256_mul_ps(x, w)), add _mm256_add_ps,
+    load _mm256_loadu_ps, load_sums _mm256_loadu_ps, store _mm256_storeu_ps
 );

@@ -1,0 +1,132 @@
+//! Convolution of 32-bit floats in a fixed order.
+
+use std::num::NonZeroUsize;
+
+use network::Geometry;
+
+use super::lowering::Lowering;
+use super::portable;
+use super::sweep::{Handed, Machine, Packed, Schedule};
+#[cfg(target_arch = "x86_64")]
+use super::x86;
+use crate::contract::EngineError;
+
+/// A layer's real sums in the order in which tiles of an analog array make them.
+///
+/// A product is rounded before it is added, products are added in row order to the partial sum of their tile, partial
+/// sums in the order of tiles, and both kinds of sum begin at 0. Padding is multiplied and added like any input. So the
+/// result is that of this scalar loop, to the last bit, on every machine:
+///
+/// ```text
+/// sum = 0;  for each tile { partial = 0;  for each row of it { partial += w · x }  sum += partial }
+/// ```
+#[derive(Debug)]
+pub struct RealConv {
+    name: String,
+    geometry: Geometry,
+    tile_rows: usize,
+    path: Path,
+    packed: Packed<f32>,
+}
+
+/// How sums are computed, the fastest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Path {
+    /// 16 outputs at a time.
+    Avx512,
+    /// 8 outputs at a time.
+    Avx2,
+    /// Safe Rust; always possible.
+    Portable,
+}
+
+const PATHS: [Path; 3] = [Path::Avx512, Path::Avx2, Path::Portable];
+
+impl RealConv {
+    /// Takes in weights `[filters, in_channels / groups, kernel_h, kernel_w]` of the layer `name`. A tile has
+    /// `tile_rows` rows of the lowered matrix of a group, the last maybe fewer; without a number it has all.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Shape`] if there are more or fewer weights than the geometry has, [`EngineError::Unsupported`] if
+    /// its padded input does not fit the address space.
+    pub fn new(
+        name: &str,
+        geometry: &Geometry,
+        weights: &[f32],
+        tile_rows: Option<NonZeroUsize>,
+    ) -> Result<Self, EngineError> {
+        let path = PATHS.into_iter().find(|&path| machine(path).is_some()).expect("the last path is always possible");
+        Self::with_path(path, name, geometry, weights, tile_rows)
+    }
+
+    fn with_path(
+        path: Path,
+        name: &str,
+        geometry: &Geometry,
+        weights: &[f32],
+        tile_rows: Option<NonZeroUsize>,
+    ) -> Result<Self, EngineError> {
+        let layer = || name.to_string();
+        let expected = geometry.spec().filters * geometry.rows();
+        if weights.len() != expected {
+            return Err(EngineError::Shape { layer: layer(), what: "weights", expected, found: weights.len() });
+        }
+        let lowering = Lowering::new(geometry, 1).ok_or_else(|| EngineError::Unsupported {
+            layer: layer(),
+            problem: "its padded input does not fit the address space".to_string(),
+        })?;
+        let block = machine(path).expect("a path is taken only where there is a machine").block;
+        Ok(Self {
+            name: layer(),
+            geometry: *geometry,
+            tile_rows: tile_rows.map_or(usize::MAX, NonZeroUsize::get),
+            path,
+            packed: Packed::new(lowering, geometry.weight_shape(), block, weights, |[weight]| weight),
+        })
+    }
+
+    /// `Σ w · x` for every output, `[repeats, filters, out_height, out_width]`; `input` is `[repeats, in_channels,
+    /// height, width]`. A sum that overflows, or an input that is not finite, gives what IEEE 754 says.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Shape`] if the input has the wrong length.
+    pub fn forward(&self, input: &[f32]) -> Result<Vec<f32>, EngineError> {
+        let expected = self.geometry.input_len();
+        if input.len() != expected {
+            let (layer, found) = (self.name.clone(), input.len());
+            return Err(EngineError::Shape { layer, what: "input", expected, found });
+        }
+        let machine = machine(self.path).expect("a path is taken only where there is a machine");
+        let schedule = Schedule { tile: self.tile_rows, spill: usize::MAX };
+        let mut output = vec![0.0; self.geometry.output_len()];
+        self.packed.sweep(
+            &machine,
+            schedule,
+            input,
+            |[x]| x,
+            |handed: Handed<'_, f32>| {
+                output[handed.index..handed.index + handed.sums.len()].copy_from_slice(handed.sums);
+            },
+        );
+        Ok(output)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn machine(path: Path) -> Option<Machine<f32, f32>> {
+    match path {
+        Path::Avx512 => x86::real512(),
+        Path::Avx2 => x86::real256(),
+        Path::Portable => Some(portable::machine()),
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn machine(path: Path) -> Option<Machine<f32, f32>> {
+    (path == Path::Portable).then(portable::machine)
+}
+
+#[cfg(test)]
+mod tests;
