@@ -1,0 +1,134 @@
+//! How a layer's weights are cut into tiles of the size of an array.
+
+use std::ops::Range;
+
+use engine::Occupancy;
+use network::Geometry;
+
+/// Why a cell holds no weight: its row is past the last row of the layer's lowered matrix.
+const ROW_EDGE: &str = "row edge";
+
+/// Why a cell holds no weight: its row holds some, but its column is past the last column.
+const COLUMN_EDGE: &str = "column edge";
+
+/// A layer cut into tiles.
+///
+/// Each group is a block of `rows × columns` weights, cut into tiles of the array's size, in order of groups, then
+/// columns, then rows. On an array unbounded both ways all blocks lie on the diagonal of a single tile.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tiling {
+    groups: usize,
+    rows: usize,
+    columns: usize,
+    array_rows: usize,
+    array_columns: usize,
+    whole: bool,
+}
+
+/// Weights that an array holds at the same time: the same part of one or more groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tile {
+    pub(crate) groups: Range<usize>,
+    /// Rows of each group.
+    pub(crate) rows: Range<usize>,
+    /// Columns of each group, that is filters within the group.
+    pub(crate) columns: Range<usize>,
+}
+
+/// Cells of one or more tiles.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cells {
+    /// With a weight, pruned or not.
+    occupied: u128,
+    row_edge: u128,
+    column_edge: u128,
+}
+
+impl Tiling {
+    pub(crate) fn new(geometry: &Geometry, array_rows: Option<usize>, array_columns: Option<usize>) -> Self {
+        let (rows, columns) = (geometry.rows(), geometry.columns());
+        Self {
+            groups: geometry.spec().groups,
+            rows,
+            columns,
+            array_rows: array_rows.unwrap_or(rows),
+            array_columns: array_columns.unwrap_or(columns),
+            whole: array_rows.is_none() && array_columns.is_none(),
+        }
+    }
+
+    /// Number of tiles.
+    pub(crate) fn tiles(&self) -> u128 {
+        if self.whole {
+            return 1;
+        }
+        self.groups as u128 * self.column_tiles() as u128 * self.row_tiles() as u128
+    }
+
+    fn row_tiles(&self) -> usize {
+        self.rows.div_ceil(self.array_rows)
+    }
+
+    fn column_tiles(&self) -> usize {
+        self.columns.div_ceil(self.array_columns)
+    }
+
+    /// A tile by its index, less than [`Tiling::tiles`].
+    pub(crate) fn tile(&self, index: u128) -> Tile {
+        if self.whole {
+            return Tile { groups: 0..self.groups, rows: 0..self.rows, columns: 0..self.columns };
+        }
+        let index = usize::try_from(index).expect("there are no more tiles than weights");
+        let (strip, row) = (index / self.row_tiles(), index % self.row_tiles() * self.array_rows);
+        let (group, column) = (strip / self.column_tiles(), strip % self.column_tiles() * self.array_columns);
+        Tile {
+            groups: group..group + 1,
+            rows: row..self.rows.min(row.saturating_add(self.array_rows)),
+            columns: column..self.columns.min(column.saturating_add(self.array_columns)),
+        }
+    }
+
+    /// Cells of all tiles.
+    pub(crate) fn cells(&self) -> Cells {
+        let [groups, rows, columns] = [self.groups, self.rows, self.columns].map(|n| n as u128);
+        let all_rows = self.row_tiles() as u128 * self.array_rows as u128;
+        let all_columns = self.column_tiles() as u128 * self.array_columns as u128;
+        Cells {
+            occupied: groups * rows * columns,
+            row_edge: groups * (all_rows - rows) * all_columns,
+            column_edge: groups * rows * (all_columns - columns),
+        }
+    }
+
+    /// Cells of one tile.
+    pub(crate) fn cells_of(&self, tile: &Tile) -> Cells {
+        let [groups, rows, columns] = [&tile.groups, &tile.rows, &tile.columns].map(|range| range.len() as u128);
+        let (array_rows, array_columns) = (self.array_rows as u128, self.array_columns as u128);
+        Cells {
+            occupied: groups * rows * columns,
+            row_edge: groups * (array_rows - rows) * array_columns,
+            column_edge: groups * rows * (array_columns - columns),
+        }
+    }
+}
+
+impl Cells {
+    /// Both counts added.
+    pub(crate) fn merge(self, other: Cells) -> Cells {
+        Cells {
+            occupied: self.occupied + other.occupied,
+            row_edge: self.row_edge + other.row_edge,
+            column_edge: self.column_edge + other.column_edge,
+        }
+    }
+
+    /// Cells with a weight over all cells.
+    pub(crate) fn occupancy(self) -> Occupancy {
+        Occupancy { used: self.occupied, offered: self.occupied + self.row_edge + self.column_edge }
+    }
+
+    /// Cells without a weight, by cause.
+    pub(crate) fn idle(self) -> Vec<(&'static str, u128)> {
+        vec![(ROW_EDGE, self.row_edge), (COLUMN_EDGE, self.column_edge)]
+    }
+}
