@@ -1,0 +1,226 @@
+//! The array: its description, and its place among the MAC engines.
+
+use engine::{Activations, EngineError, Joules, Layer, LayerRun, MacEngine, PreparedLayer, Silent, SteppedRun};
+use thiserror::Error;
+
+use crate::fast;
+use crate::prepared::Prepared;
+use crate::stepped::SteppedArray;
+
+/// Idle PE-cycles of elements that have no position in the last group of a filter.
+pub const POSITION_TAIL: &str = "position tail";
+
+/// Idle PE-cycles of rows that are done, or never had a filter, while another row still works.
+pub const ROW_FINISHED_EARLY: &str = "row finished early";
+
+/// What shares one bit width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Granularity {
+    /// Every weight takes its own number of planes, and a pruned weight none.
+    Weight,
+    /// Every weight of a filter takes the planes of the widest one, zeros included: gated off, they still take their
+    /// cycles and energy. Filters without a nonzero weight are not computed, nor input channels whose weights are zero in
+    /// every filter of their group.
+    Filter,
+}
+
+/// Description of an array.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ArraySpec {
+    /// Name of the hardware, for reports.
+    pub name: String,
+    /// Rows, `R ≥ 1`. Filters are dealt to them in turn: row `r` computes filters `r`, `r + R`, ….
+    pub rows: usize,
+    /// Processing elements of a row, `P ≥ 1`. They share the weight and work on neighbouring output positions.
+    pub pes_per_row: usize,
+    /// What shares one bit width.
+    pub granularity: Granularity,
+    /// Energy of one element in one cycle in which it works. An idle element spends nothing.
+    pub pe_cycle_energy: Joules,
+}
+
+/// Why a description is no array.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum DigitalError {
+    /// There are no rows, or no elements in a row.
+    #[error("array {array}: {what} is 0; it must be at least 1")]
+    Zero {
+        /// Name of the array.
+        array: String,
+        /// `"rows"` or `"pes_per_row"`.
+        what: &'static str,
+    },
+    /// There are too many elements to count their cycles.
+    #[error("array {array}: {rows} rows of {pes_per_row} elements; at most {max} elements can be counted", max = MAX_PES)]
+    TooLarge {
+        /// Name of the array.
+        array: String,
+        /// Rows asked for.
+        rows: usize,
+        /// Elements a row asked for.
+        pes_per_row: usize,
+    },
+    /// The energy is negative, NaN or infinite.
+    #[error("array {array}: energy of a PE-cycle is {energy} J; it must be finite and not negative")]
+    Energy {
+        /// Name of the array.
+        array: String,
+        /// The energy in joules.
+        energy: f64,
+    },
+}
+
+/// Most elements of an array. It keeps products of cycles and elements within 128 bits.
+const MAX_PES: usize = 1 << 32;
+
+/// A variable-bit MAC array: rows of processing elements that consume one bit plane of a weight a cycle.
+///
+/// A row works through its filters; within a filter through groups of `P` output positions, one an element; within a
+/// group through the weights and, within a weight, through its planes ([`crate::Planes`]). Rows run free of one another,
+/// and a layer ends when its last row does. Per filter, with `positions` of all repeats and multiply-accumulates on
+/// padding like any other:
+///
+/// ```text
+/// busy PE-cycles = positions · Σ_w planes(w)        row cycles = ceil(positions / P) · Σ_w planes(w)
+/// ```
+///
+/// The ledger entry [`engine::MAC_ENTRY`] counts busy PE-cycles, the only thing that costs energy. With one row of one
+/// element, or at any size where nothing is idle, this is the ideal hardware of equation (3), and at filter granularity
+/// of equation (7).
+///
+/// Source: the array with a bit width per filter of Maki et al. 2018.
+///
+/// ```
+/// use digital::{ArraySpec, DigitalArray, Granularity};
+/// use engine::{Joules, Layer, MAC_ENTRY, MacEngine};
+/// use esn::{CodeTensor, Grid};
+/// use network::{Geometry, GeometrySpec};
+///
+/// let array = DigitalArray::new(ArraySpec {
+///     name: "two rows".to_string(),
+///     rows: 2,
+///     pes_per_row: 1,
+///     granularity: Granularity::Weight,
+///     pe_cycle_energy: Joules(1e-15),
+/// })?;
+/// let geometry = Geometry::new(GeometrySpec {
+///     in_channels: 2, filters: 2, groups: 1, kernel: [1, 1], stride: [1, 1], dilation: [1, 1], pads: [0; 4],
+///     in_size: [3, 1], repeats: 1,
+/// })?;
+/// let codes = CodeTensor::new(Grid::MidRise, geometry.weight_shape(), vec![1, -7, 0, 3])?;
+/// let run = array.run(&Layer::new("conv", &geometry, &codes)?)?;
+/// assert_eq!(run.ledger.count(MAC_ENTRY), 3 * (1 + 3 + 0 + 2)); // three positions
+/// assert_eq!(run.cycles.0, 3 * (1 + 3)); // the row of the first filter is the last to finish
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct DigitalArray {
+    spec: ArraySpec,
+}
+
+impl DigitalArray {
+    /// Checks a description.
+    ///
+    /// # Errors
+    ///
+    /// [`DigitalError`] if there is no row or no element, more than `2^32` elements, or an energy that is negative or not
+    /// finite.
+    pub fn new(spec: ArraySpec) -> Result<Self, DigitalError> {
+        let array = || spec.name.clone();
+        for (what, count) in [("rows", spec.rows), ("pes_per_row", spec.pes_per_row)] {
+            if count == 0 {
+                return Err(DigitalError::Zero { array: array(), what });
+            }
+        }
+        if spec.rows.checked_mul(spec.pes_per_row).is_none_or(|pes| pes > MAX_PES) {
+            return Err(DigitalError::TooLarge { array: array(), rows: spec.rows, pes_per_row: spec.pes_per_row });
+        }
+        let energy = spec.pe_cycle_energy.0;
+        if !(energy.is_finite() && energy >= 0.0) {
+            return Err(DigitalError::Energy { array: array(), energy });
+        }
+        Ok(Self { spec })
+    }
+
+    /// The description that the array was made from.
+    pub fn spec(&self) -> &ArraySpec {
+        &self.spec
+    }
+
+    /// Whether this is a single element, `R = P = 1`, which is never idle: its cycles are the metric itself.
+    pub fn is_ideal(&self) -> bool {
+        self.spec.rows == 1 && self.spec.pes_per_row == 1
+    }
+
+    /// Loads a layer and one image into the machine that advances cycle by cycle. `input` is
+    /// `[repeats, in_channels, height, width]`.
+    ///
+    /// # Errors
+    ///
+    /// As [`MacEngine::step`].
+    pub fn load<'a>(&self, layer: &Layer<'a>, input: Activations<'_>) -> Result<SteppedArray<'a>, EngineError> {
+        SteppedArray::new(&self.spec, layer, input)
+    }
+}
+
+impl MacEngine for DigitalArray {
+    fn name(&self) -> &str {
+        &self.spec.name
+    }
+
+    fn computes_integers(&self) -> bool {
+        true
+    }
+
+    fn run(&self, layer: &Layer<'_>) -> Result<LayerRun, EngineError> {
+        fast::run(&self.spec, layer)
+    }
+
+    fn prepare(&self, layer: &Layer<'_>) -> Result<Box<dyn PreparedLayer>, EngineError> {
+        Ok(Box::new(Prepared::new(layer)?))
+    }
+
+    fn step(&self, layer: &Layer<'_>, input: Activations<'_>) -> Result<SteppedRun, EngineError> {
+        Ok(self.load(layer, input)?.run(&mut Silent))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(rows: usize, pes_per_row: usize, energy: f64) -> ArraySpec {
+        let granularity = Granularity::Weight;
+        ArraySpec { name: "test".to_string(), rows, pes_per_row, granularity, pe_cycle_energy: Joules(energy) }
+    }
+
+    #[test]
+    fn descriptions_are_checked() {
+        let message = |rows, pes, energy| DigitalArray::new(spec(rows, pes, energy)).map_err(|e| e.to_string()).err();
+        let table = [
+            (1, 1, 0.0, None),
+            (1 << 16, 1 << 16, 1e-12, None),
+            (0, 1, 1.0, Some("array test: rows is 0; it must be at least 1")),
+            (1, 0, 1.0, Some("array test: pes_per_row is 0; it must be at least 1")),
+            (2, 1, -1.0, Some("array test: energy of a PE-cycle is -1 J; it must be finite and not negative")),
+            (
+                1 << 32,
+                2,
+                1.0,
+                Some("array test: 4294967296 rows of 2 elements; at most 4294967296 elements can be counted"),
+            ),
+        ];
+        for (rows, pes, energy, expected) in table {
+            assert_eq!(message(rows, pes, energy).as_deref(), expected);
+        }
+        assert!(message(usize::MAX, usize::MAX, 1.0).is_some());
+        assert!(message(1, 1, f64::NAN).is_some() && message(1, 1, f64::INFINITY).is_some());
+    }
+
+    #[test]
+    fn a_single_element_is_ideal() {
+        for (rows, pes, ideal) in [(1, 1, true), (2, 1, false), (1, 2, false)] {
+            assert_eq!(DigitalArray::new(spec(rows, pes, 1.0)).unwrap().is_ideal(), ideal);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Activations at the edge of the array: checked once, then laid out so that elements need no bounds of the image.
+
+use engine::{Activations, EngineError, Layer};
+use network::Geometry;
+
+/// Largest magnitude of an activation.
+const MAX_ACTIVATION: u32 = 1 << 16;
+
+/// Most weights of a filter: `2^30` products of a 17-bit code and a 17-bit activation fit a 64-bit accumulator.
+const MAX_FILTER_LEN: usize = 1 << 30;
+
+/// Refuses filters whose sums could pass the accumulators.
+pub(crate) fn check_accumulators(layer: &Layer<'_>) -> Result<(), EngineError> {
+    let len = layer.geometry().rows();
+    if len < MAX_FILTER_LEN {
+        return Ok(());
+    }
+    let problem = format!("filters of {len} weights; 64-bit accumulators take fewer than {MAX_FILTER_LEN}");
+    Err(EngineError::Unsupported { layer: layer.name().to_string(), problem })
+}
+
+/// The input of a layer as integers of the right number and size.
+pub(crate) fn integers<'a>(layer: &str, geometry: &Geometry, input: Activations<'a>) -> Result<&'a [i32], EngineError> {
+    let layer = || layer.to_string();
+    let Activations::Integer(input) = input else {
+        return Err(EngineError::Arithmetic { layer: layer(), expected: "integer" });
+    };
+    if input.len() != geometry.input_len() {
+        let (expected, found) = (geometry.input_len(), input.len());
+        return Err(EngineError::Shape { layer: layer(), what: "input", expected, found });
+    }
+    match input.iter().position(|x| x.unsigned_abs() > MAX_ACTIVATION) {
+        None => Ok(input),
+        Some(index) => Err(EngineError::Activation {
+            layer: layer(),
+            index,
+            value: input[index].to_string(),
+            expected: "activations reach ±65536 at most",
+        }),
+    }
+}
+
+/// The input with its padding in place, `[repeats · in_channels, padded height, padded width]`.
+///
+/// The element of output position `p` that works on weight `w` reads `values[corner(p) + offset(w)]`, on padding too.
+pub(crate) struct PaddedInput {
+    pub(crate) values: Vec<i32>,
+    height: usize,
+    width: usize,
+}
+
+impl PaddedInput {
+    /// Copies the input between zeros.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Unsupported`] if it has more than `2^32` elements with its padding.
+    pub(crate) fn new(layer: &Layer<'_>, input: &[i32]) -> Result<Self, EngineError> {
+        let spec = layer.geometry().spec();
+        let [top, left, bottom, right] = spec.pads;
+        let [in_height, in_width] = spec.in_size;
+        let (height, width) = (in_height + top + bottom, in_width + left + right);
+        let planes = spec.repeats * spec.in_channels;
+        let len = planes.checked_mul(height).and_then(|len| len.checked_mul(width));
+        let Some(len) = len.filter(|&len| len <= 1 << 32) else {
+            let problem = "more than 2^32 input elements with their padding".to_string();
+            return Err(EngineError::Unsupported { layer: layer.name().to_string(), problem });
+        };
+        let mut values = vec![0; len];
+        for (line, from) in input.chunks_exact(in_width).enumerate() {
+            let (plane, y) = (line / in_height, line % in_height);
+            let start = (plane * height + y + top) * width + left;
+            values[start..start + in_width].copy_from_slice(from);
+        }
+        Ok(Self { values, height, width })
+    }
+
+    /// Where the receptive field of every output position begins, all repeats one after another.
+    pub(crate) fn corners(&self, geometry: &Geometry) -> Vec<u32> {
+        let spec = geometry.spec();
+        let [out_height, out_width] = geometry.out_size();
+        let mut corners = Vec::with_capacity(spec.repeats * out_height * out_width);
+        for repeat in 0..spec.repeats {
+            for y in 0..out_height {
+                let line = repeat * spec.in_channels * self.height + y * spec.stride[0];
+                corners.extend((0..out_width).map(|x| (line * self.width + x * spec.stride[1]) as u32));
+            }
+        }
+        corners
+    }
+
+    /// How far the input of every weight of a filter of this group lies from the corner, `[channels, taps]`.
+    pub(crate) fn offsets(&self, geometry: &Geometry, group: usize) -> Vec<u32> {
+        let spec = geometry.spec();
+        let channels = spec.in_channels / spec.groups;
+        let mut offsets = Vec::with_capacity(geometry.rows());
+        for channel in group * channels..(group + 1) * channels {
+            for y in 0..spec.kernel[0] {
+                let line = channel * self.height + y * spec.dilation[0];
+                offsets.extend((0..spec.kernel[1]).map(|x| (line * self.width + x * spec.dilation[1]) as u32));
+            }
+        }
+        offsets
+    }
+}
