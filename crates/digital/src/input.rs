@@ -6,16 +6,17 @@ use network::Geometry;
 /// Largest magnitude of an activation.
 const MAX_ACTIVATION: u32 = 1 << 16;
 
-/// Most weights of a filter: `2^30` products of a 17-bit code and a 17-bit activation fit a 64-bit accumulator.
-const MAX_FILTER_LEN: usize = 1 << 30;
+/// Most weights of a filter: so many products of a code below `2^17` and an activation of `2^16` fit 64 bits, and so do
+/// the planes of one more weight on their way to its code.
+const MAX_FILTER_LEN: usize = 1 << 29;
 
 /// Refuses filters whose sums could pass the accumulators.
 pub(crate) fn check_accumulators(layer: &Layer<'_>) -> Result<(), EngineError> {
     let len = layer.geometry().rows();
-    if len < MAX_FILTER_LEN {
+    if len <= MAX_FILTER_LEN {
         return Ok(());
     }
-    let problem = format!("filters of {len} weights; 64-bit accumulators take fewer than {MAX_FILTER_LEN}");
+    let problem = format!("filters of {len} weights; 64-bit accumulators take {MAX_FILTER_LEN} at most");
     Err(EngineError::Unsupported { layer: layer.name().to_string(), problem })
 }
 

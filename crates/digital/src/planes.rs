@@ -66,7 +66,7 @@ impl Planes {
             Grid::MidRise => u32::BITS - magnitude.leading_zeros(),
             // The smallest n ≥ 1 with |W_int| ≤ 2^(n − 1); there is no W_int between 0 and 1.
             Grid::MidTread if magnitude == 0 => 0,
-            Grid::MidTread => u32::BITS - (magnitude / 2 - 1).leading_zeros() + 1,
+            Grid::MidTread => u32::BITS - (magnitude / 2).saturating_sub(1).leading_zeros() + 1,
         }
     }
 

@@ -81,6 +81,11 @@ impl Row {
     pub fn elements(&self) -> &[ProcessingElement] {
         &self.elements
     }
+
+    /// Whether planes of the group are left; a row without is done once it was offered its next filter.
+    fn has_planes(&self) -> bool {
+        self.next < self.planes.len()
+    }
 }
 
 /// An array with a layer and one image in it, advanced cycle by cycle.
@@ -139,7 +144,7 @@ struct Work<'a> {
     input: PaddedInput,
     /// Where the receptive field of each position begins in the input.
     corners: Vec<u32>,
-    /// `[groups, channels]`; all of them at weight granularity, where nothing but zeros is skipped.
+    /// Input channels that are computed at filter granularity, `[groups, channels]`.
     live: Vec<bool>,
 }
 
@@ -171,8 +176,8 @@ impl<'a> SteppedArray<'a> {
         if at_work == 0 {
             return false;
         }
-        let mut busy = 0;
-        working.retain(|&index| {
+        let (mut busy, mut any_done) = (0, false);
+        for &index in working.iter() {
             let row = &mut rows[index];
             let issue = row.planes[row.next];
             for element in &mut row.elements {
@@ -180,8 +185,13 @@ impl<'a> SteppedArray<'a> {
             }
             busy += row.elements.len();
             row.next += 1;
-            row.next < row.planes.len() || work.finish_group(row, outputs)
-        });
+            if !row.has_planes() {
+                any_done |= !work.finish_group(row, outputs);
+            }
+        }
+        if any_done {
+            working.retain(|&index| rows[index].has_planes());
+        }
         let (rows, pes) = (work.spec.rows, work.spec.pes_per_row);
         observer.cycle(counts.cycles, busy as u64, busy as u128);
         counts.cycles += 1;
