@@ -1,0 +1,106 @@
+//! Random layers and arrays, and the plain loops that they are compared with.
+#![allow(dead_code, reason = "each suite uses its part")]
+
+use digital::{ArraySpec, DigitalArray, Granularity};
+use engine::Joules;
+use esn::{CodeTensor, Grid, MAX_CODE};
+use network::{Geometry, GeometrySpec};
+use proptest::prelude::*;
+
+/// A layer with one image.
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub geometry: Geometry,
+    pub codes: CodeTensor,
+    pub input: Vec<i32>,
+}
+
+pub fn array(rows: usize, pes_per_row: usize, granularity: Granularity) -> DigitalArray {
+    let spec = ArraySpec { name: "test".to_string(), rows, pes_per_row, granularity, pe_cycle_energy: Joules(3e-15) };
+    DigitalArray::new(spec).expect("a valid array")
+}
+
+pub fn arrays() -> impl Strategy<Value = DigitalArray> {
+    let size = || prop_oneof![4 => 1usize..6, 1 => 1usize..100, 1 => Just(1usize << 15)];
+    let granularity = prop_oneof![Just(Granularity::Weight), Just(Granularity::Filter)];
+    (size(), size(), granularity).prop_map(|(rows, pes, granularity)| array(rows, pes, granularity))
+}
+
+/// Convolutions of every kind: groups, depthwise, strides, dilation, uneven padding, repeats.
+pub fn geometries() -> impl Strategy<Value = Geometry> {
+    let channels = prop_oneof![
+        2 => (1usize..4, 1usize..4, 1usize..3),
+        1 => (1usize..5).prop_map(|groups| (1, 1, groups)),
+    ];
+    let kernel = [1usize..4, 1usize..4];
+    let steps = ([1usize..3, 1usize..3], [1usize..3, 1usize..3]);
+    let pads = [0usize..3, 0usize..3, 0usize..3, 0usize..3];
+    let size = [1usize..7, 1usize..7];
+    (channels, kernel, steps, pads, size, 1usize..3).prop_map(
+        |(channels, kernel, (stride, dilation), pads, size, repeats)| {
+            let (per_group, columns, groups) = channels;
+            // The input is made large enough for the kernel.
+            let extent = |axis: usize| (kernel[axis] - 1) * dilation[axis] + 1;
+            let in_size = [size[0].max(extent(0)), size[1].max(extent(1))];
+            let (in_channels, filters) = (per_group * groups, columns * groups);
+            let spec = GeometrySpec { in_channels, filters, groups, kernel, stride, dilation, pads, in_size, repeats };
+            Geometry::new(spec).expect("the kernel fits")
+        },
+    )
+}
+
+/// Layers on both grids at 1 to 17 bits, with zeros, pruned filters and pruned input channels.
+pub fn cases() -> impl Strategy<Value = Case> {
+    (geometries(), any::<bool>(), 1u32..=17).prop_flat_map(|(geometry, mid_rise, width)| {
+        let shape = geometry.weight_shape();
+        let count = shape.len().expect("small");
+        let top = (1i32 << width) - 1;
+        let weight = (-top..=top, prop_oneof![3 => Just(true), 1 => Just(false)]);
+        let keep = |n: usize| proptest::collection::vec(prop_oneof![3 => Just(true), 1 => Just(false)], n);
+        let weights =
+            (proptest::collection::vec(weight, count), keep(shape.filters), keep(shape.groups * shape.channels));
+        let input = proptest::collection::vec(prop_oneof![3 => -128..=127, 1 => -65536..=65536], geometry.input_len());
+        (weights, input).prop_map(move |((weights, filters, channels), input)| {
+            let level = |(index, (code, keep)): (usize, (i32, bool))| {
+                let (filter, channel) = (index / shape.filter_len(), index / shape.taps % shape.channels);
+                let group = filter / (shape.filters / shape.groups);
+                let code = if mid_rise { code | 1 } else { (code & !1).max(1 - MAX_CODE) };
+                if keep && filters[filter] && channels[group * shape.channels + channel] { code } else { 0 }
+            };
+            let codes = weights.into_iter().enumerate().map(level).collect();
+            let grid = if mid_rise { Grid::MidRise } else { Grid::MidTread };
+            Case { geometry, codes: CodeTensor::new(grid, shape, codes).expect("levels of the grid"), input }
+        })
+    })
+}
+
+/// `Σ code · x`, seven loops.
+pub fn seven_loops(case: &Case) -> Vec<i64> {
+    let spec = case.geometry.spec();
+    let [height, width] = spec.in_size.map(|n| n as isize);
+    let [out_height, out_width] = case.geometry.out_size();
+    let (channels, columns) = (spec.in_channels / spec.groups, spec.filters / spec.groups);
+    let mut outputs = Vec::new();
+    for repeat in 0..spec.repeats {
+        for filter in 0..spec.filters {
+            for (out_y, out_x) in (0..out_height).flat_map(|y| (0..out_width).map(move |x| (y, x))) {
+                let mut sum = 0i64;
+                for channel in 0..channels {
+                    for (ky, kx) in (0..spec.kernel[0]).flat_map(|y| (0..spec.kernel[1]).map(move |x| (y, x))) {
+                        let y = (out_y * spec.stride[0] + ky * spec.dilation[0]) as isize - spec.pads[0] as isize;
+                        let x = (out_x * spec.stride[1] + kx * spec.dilation[1]) as isize - spec.pads[1] as isize;
+                        if y < 0 || y >= height || x < 0 || x >= width {
+                            continue;
+                        }
+                        let plane = (repeat * spec.in_channels + filter / columns * channels + channel) as isize;
+                        let x = case.input[((plane * height + y) * width + x) as usize];
+                        let weight = ((filter * channels + channel) * spec.kernel[0] + ky) * spec.kernel[1] + kx;
+                        sum += i64::from(case.codes.codes()[weight]) * i64::from(x);
+                    }
+                }
+                outputs.push(sum);
+            }
+        }
+    }
+    outputs
+}
