@@ -122,7 +122,7 @@ pub struct WeightSource {
 }
 
 /// How the file quantizes weights: `w = (q − zero_point) · scale`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct WeightQuantization {
     /// One number, or one a filter.
     pub scales: Vec<f32>,

@@ -13,7 +13,10 @@ mod geometry;
 mod graph;
 mod layer;
 mod network;
+pub mod onnx;
+mod rearrange;
 mod tensor;
+mod weights;
 
 pub use error::NetworkError;
 pub use geometry::{Geometry, GeometryError, GeometrySpec};
@@ -23,4 +26,4 @@ pub use layer::{
     WeightTransform, WeightValues,
 };
 pub use network::{Network, ReadOptions};
-pub use tensor::{DataType, Encoding, Tensor};
+pub use tensor::{DataType, Encoding, Tensor, TensorError};

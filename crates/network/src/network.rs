@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use crate::error::NetworkError;
-use crate::graph::Graph;
+use crate::graph::{Graph, ValueId};
 use crate::layer::{LayerId, LayerWeights, MacLayer};
+use crate::tensor::{Tensor, TensorError};
+use crate::{onnx, weights};
 
 /// What a reader needs to be told.
 #[derive(Clone, Debug, Default)]
@@ -32,8 +34,7 @@ impl Network {
     ///
     /// [`NetworkError`] names the file, the place, what was expected and what was found.
     pub fn read(path: &Path, options: &ReadOptions) -> Result<Self, NetworkError> {
-        let _ = options;
-        Err(no_reader(path))
+        onnx::read_file(path, options)
     }
 
     /// Reads a network from memory; `name` stands for the file in messages.
@@ -42,8 +43,7 @@ impl Network {
     ///
     /// As [`Network::read`]. External data is refused: there is no folder to look in.
     pub fn from_bytes(name: &str, bytes: Bytes, options: &ReadOptions) -> Result<Self, NetworkError> {
-        let _ = (bytes, options);
-        Err(no_reader(Path::new(name)))
+        onnx::read_bytes(Path::new(name), bytes, options)
     }
 
     /// Puts a network together from parts that a reader (or a test) made.
@@ -82,16 +82,52 @@ impl Network {
     /// # Errors
     ///
     /// [`NetworkError`] if a weight is NaN or infinite, or the stored integers are garbled; names file and layer.
+    ///
+    /// # Panics
+    ///
+    /// If `layer` comes from another network.
     pub fn weights(&self, layer: LayerId) -> Result<LayerWeights, NetworkError> {
-        let _ = layer;
-        Err(no_reader(&self.path))
+        let layer = &self.layers[layer.0];
+        weights::load(layer).map_err(|problem| self.invalid(format!("layer {:?}", layer.name), problem))
     }
-}
 
-fn no_reader(path: &Path) -> NetworkError {
-    NetworkError::Unsupported {
-        path: path.to_path_buf(),
-        place: "file".to_string(),
-        problem: "there is no reader for this format yet".to_string(),
+    /// The elements of a constant value as real numbers, row-major; `None` where the value is no constant.
+    ///
+    /// # Errors
+    ///
+    /// [`NetworkError`] if the constant holds integers; names the value.
+    ///
+    /// # Panics
+    ///
+    /// If `id` comes from another graph.
+    pub fn constant_f32(&self, id: ValueId) -> Result<Option<Vec<f32>>, NetworkError> {
+        self.constant(id, Tensor::to_f32)
+    }
+
+    /// The elements of a constant value as integers, row-major; `None` where the value is no constant.
+    ///
+    /// # Errors
+    ///
+    /// [`NetworkError`] if the constant holds real numbers or is garbled; names the value.
+    ///
+    /// # Panics
+    ///
+    /// If `id` comes from another graph.
+    pub fn constant_i64(&self, id: ValueId) -> Result<Option<Vec<i64>>, NetworkError> {
+        self.constant(id, Tensor::to_i64)
+    }
+
+    fn constant<T>(
+        &self,
+        id: ValueId,
+        read: fn(&Tensor) -> Result<Vec<T>, TensorError>,
+    ) -> Result<Option<Vec<T>>, NetworkError> {
+        let value = self.graph.value(id);
+        let elements = value.constant.as_ref().map(read).transpose();
+        elements.map_err(|e| self.invalid(format!("tensor {:?}", value.name), e.to_string()))
+    }
+
+    fn invalid(&self, place: String, problem: String) -> NetworkError {
+        NetworkError::Invalid { path: self.path.clone(), place, problem }
     }
 }

@@ -1,6 +1,8 @@
 //! Constant tensors that stay in the file they came from.
 
 use bytes::Bytes;
+use half::{bf16, f16};
+use thiserror::Error;
 
 /// Element type of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,18 +23,98 @@ pub enum DataType {
     Bool,
 }
 
+impl DataType {
+    /// The name in messages: `float32`, `int8`.
+    pub fn name(self) -> &'static str {
+        match self {
+            DataType::F16 => "float16",
+            DataType::Bf16 => "bfloat16",
+            DataType::F32 => "float32",
+            DataType::F64 => "float64",
+            DataType::I8 => "int8",
+            DataType::U8 => "uint8",
+            DataType::I16 => "int16",
+            DataType::U16 => "uint16",
+            DataType::I32 => "int32",
+            DataType::U32 => "uint32",
+            DataType::I64 => "int64",
+            DataType::U64 => "uint64",
+            DataType::Bool => "bool",
+        }
+    }
+
+    /// Bytes of an element.
+    pub fn size(self) -> usize {
+        match self {
+            DataType::I8 | DataType::U8 | DataType::Bool => 1,
+            DataType::F16 | DataType::Bf16 | DataType::I16 | DataType::U16 => 2,
+            DataType::F32 | DataType::I32 | DataType::U32 => 4,
+            DataType::F64 | DataType::I64 | DataType::U64 => 8,
+        }
+    }
+
+    /// Whether elements are real numbers.
+    pub fn is_real(self) -> bool {
+        matches!(self, DataType::F16 | DataType::Bf16 | DataType::F32 | DataType::F64)
+    }
+
+    /// Smallest and largest value of an integer type of at most 32 bits.
+    pub fn range(self) -> Option<(i64, i64)> {
+        match self {
+            DataType::I8 => Some((-128, 127)),
+            DataType::U8 => Some((0, 255)),
+            DataType::I16 => Some((-32768, 32767)),
+            DataType::U16 => Some((0, 65535)),
+            DataType::I32 => Some((i64::from(i32::MIN), i64::from(i32::MAX))),
+            DataType::U32 => Some((0, i64::from(u32::MAX))),
+            _ => None,
+        }
+    }
+}
+
 /// How the elements of a [`Tensor`] are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
     /// Little-endian elements one after another.
     Raw,
-    /// Base-128 varints one after another, as protobuf packs integers.
+    /// Base-128 varints one after another, as protobuf packs integers. Half precision is stored as its bit pattern.
     Varint,
 }
 
+/// Why the elements of a tensor cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TensorError {
+    /// The stored bytes do not hold as many elements as the shape.
+    #[error("expected {expected} elements of {}, found data for {found}", data_type.name())]
+    Count {
+        /// Element type.
+        data_type: DataType,
+        /// Elements of the shape.
+        expected: usize,
+        /// Elements of the data.
+        found: usize,
+    },
+    /// The tensor holds integers and real numbers are asked for, or the other way round.
+    #[error("expected {expected}, found {}", found.name())]
+    Type {
+        /// `"real numbers"` or `"integers"`.
+        expected: &'static str,
+        /// What the tensor holds.
+        found: DataType,
+    },
+    /// A stored integer does not fit its type, or its bytes are garbled.
+    #[error("element {index} is not {}", data_type.name())]
+    Garbled {
+        /// Index of the element, row-major.
+        index: usize,
+        /// Element type.
+        data_type: DataType,
+    },
+}
+
 /// A constant tensor, row-major. `chunks` are slices of the mapped file (or of memory, for folded constants): no element
-/// is read or copied before it is asked for.
-#[derive(Clone, Debug)]
+/// is read or copied before it is asked for. Two tensors are equal if they are stored alike.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
     /// Element type.
     pub data_type: DataType,
@@ -40,6 +122,158 @@ pub struct Tensor {
     pub shape: Vec<usize>,
     /// How the elements are stored.
     pub encoding: Encoding,
-    /// The stored bytes, in order.
+    /// The stored bytes, in order. An element never spans two chunks.
     pub chunks: Vec<Bytes>,
+}
+
+impl Tensor {
+    /// A tensor of real numbers in memory; `values` fill `shape` row-major.
+    pub fn from_f32(shape: Vec<usize>, values: &[f32]) -> Self {
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        Self { data_type: DataType::F32, shape, encoding: Encoding::Raw, chunks: vec![bytes.into()] }
+    }
+
+    /// A tensor of 64-bit integers in memory; `values` fill `shape` row-major.
+    pub fn from_i64(shape: Vec<usize>, values: &[i64]) -> Self {
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        Self { data_type: DataType::I64, shape, encoding: Encoding::Raw, chunks: vec![bytes.into()] }
+    }
+
+    /// Number of elements. A reader has checked that it fits and that the stored bytes hold as many.
+    pub fn element_count(&self) -> usize {
+        self.shape.iter().fold(1, |product, &n| product.saturating_mul(n))
+    }
+
+    /// All elements as `f32`, row-major. Half precision is widened exactly; `float64` is rounded.
+    ///
+    /// # Errors
+    ///
+    /// [`TensorError`] if the tensor holds integers or does not hold as many elements as its shape.
+    pub fn to_f32(&self) -> Result<Vec<f32>, TensorError> {
+        match self.data_type {
+            DataType::F32 => self.raw(f32::from_le_bytes),
+            DataType::F64 => self.raw(|b| f64::from_le_bytes(b) as f32),
+            _ => self.halves(f16::to_f32, bf16::to_f32),
+        }
+    }
+
+    /// All elements as `f64`, row-major, exactly.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tensor::to_f32`].
+    pub fn to_f64(&self) -> Result<Vec<f64>, TensorError> {
+        match self.data_type {
+            DataType::F32 => self.raw(|b| f64::from(f32::from_le_bytes(b))),
+            DataType::F64 => self.raw(f64::from_le_bytes),
+            _ => self.halves(f16::to_f64, bf16::to_f64),
+        }
+    }
+
+    /// All elements of an integer or bool tensor, row-major.
+    ///
+    /// # Errors
+    ///
+    /// [`TensorError`] if the tensor holds real numbers, does not hold as many elements as its shape, or an element is
+    /// garbled or beyond `i64`.
+    pub fn to_i64(&self) -> Result<Vec<i64>, TensorError> {
+        if self.data_type.is_real() {
+            return Err(TensorError::Type { expected: "integers", found: self.data_type });
+        }
+        if self.encoding == Encoding::Varint {
+            return self.varints()?.enumerate().map(|(i, v)| self.narrow(i, v)).collect();
+        }
+        match self.data_type {
+            DataType::I8 => self.raw(|[b]| i64::from(b as i8)),
+            DataType::U8 => self.raw(|[b]| i64::from(b)),
+            DataType::Bool => self.raw(|[b]| i64::from(b != 0)),
+            DataType::I16 => self.raw(|b| i64::from(i16::from_le_bytes(b))),
+            DataType::U16 => self.raw(|b| i64::from(u16::from_le_bytes(b))),
+            DataType::I32 => self.raw(|b| i64::from(i32::from_le_bytes(b))),
+            DataType::U32 => self.raw(|b| i64::from(u32::from_le_bytes(b))),
+            DataType::U64 => {
+                let values = self.raw(u64::from_le_bytes)?;
+                values.into_iter().enumerate().map(|(i, v)| i64::try_from(v).map_err(|_| self.garbled(i))).collect()
+            }
+            _ => self.raw(i64::from_le_bytes),
+        }
+    }
+
+    fn halves<T>(&self, half: fn(f16) -> T, brain: fn(bf16) -> T) -> Result<Vec<T>, TensorError> {
+        let convert = |bits: u16| match self.data_type {
+            DataType::F16 => half(f16::from_bits(bits)),
+            _ => brain(bf16::from_bits(bits)),
+        };
+        match (self.data_type, self.encoding) {
+            (DataType::F16 | DataType::Bf16, Encoding::Raw) => self.raw(|b| convert(u16::from_le_bytes(b))),
+            (DataType::F16 | DataType::Bf16, Encoding::Varint) => self
+                .varints()?
+                .enumerate()
+                .map(|(i, v)| v.and_then(|v| u16::try_from(v).ok()).map(convert).ok_or_else(|| self.garbled(i)))
+                .collect(),
+            _ => Err(TensorError::Type { expected: "real numbers", found: self.data_type }),
+        }
+    }
+
+    /// Decodes little-endian elements, which need no alignment.
+    fn raw<const N: usize, T>(&self, decode: impl Fn([u8; N]) -> T) -> Result<Vec<T>, TensorError> {
+        let expected = self.element_count();
+        let found = self.chunks.iter().map(|chunk| chunk.len() / N).sum();
+        let whole = self.encoding == Encoding::Raw && self.chunks.iter().all(|chunk| chunk.len().is_multiple_of(N));
+        if !whole || found != expected {
+            return Err(TensorError::Count { data_type: self.data_type, expected, found });
+        }
+        let mut values = Vec::with_capacity(expected);
+        for chunk in &self.chunks {
+            values.extend(chunk.as_chunks::<N>().0.iter().map(|&bytes| decode(bytes)));
+        }
+        Ok(values)
+    }
+
+    /// Decodes varints; an element that is no varint of 64 bits is `None`.
+    fn varints(&self) -> Result<impl Iterator<Item = Option<u64>>, TensorError> {
+        let (expected, found) = (self.element_count(), self.count_varints());
+        if found != expected {
+            return Err(TensorError::Count { data_type: self.data_type, expected, found });
+        }
+        let is_last = |byte: &u8| byte & 0x80 == 0;
+        Ok(self.chunks.iter().flat_map(move |chunk| chunk.split_inclusive(is_last)).map(decode_varint))
+    }
+
+    /// Elements in varint chunks, an unfinished last one included.
+    pub(crate) fn count_varints(&self) -> usize {
+        let count = |chunk: &Bytes| {
+            let finished = chunk.iter().filter(|&byte| byte & 0x80 == 0).count();
+            finished + usize::from(chunk.last().is_some_and(|byte| byte & 0x80 != 0))
+        };
+        self.chunks.iter().map(count).sum()
+    }
+
+    /// A varint as a number of the element type; negative numbers are stored sign-extended to 64 bits.
+    fn narrow(&self, index: usize, varint: Option<u64>) -> Result<i64, TensorError> {
+        let bits = varint.ok_or_else(|| self.garbled(index))?;
+        let value = bits as i64;
+        let fits = match self.data_type {
+            DataType::U64 => value >= 0,
+            DataType::Bool => true,
+            other => other.range().is_none_or(|(min, max)| (min..=max).contains(&value)),
+        };
+        match (fits, self.data_type) {
+            (false, _) => Err(self.garbled(index)),
+            (true, DataType::Bool) => Ok(i64::from(value != 0)),
+            (true, _) => Ok(value),
+        }
+    }
+
+    fn garbled(&self, index: usize) -> TensorError {
+        TensorError::Garbled { index, data_type: self.data_type }
+    }
+}
+
+fn decode_varint(bytes: &[u8]) -> Option<u64> {
+    let (last, finished) = (bytes.last()?, bytes.len() <= 10);
+    if !finished || last & 0x80 != 0 || (bytes.len() == 10 && *last > 1) {
+        return None;
+    }
+    Some(bytes.iter().rev().fold(0, |value, byte| value << 7 | u64::from(byte & 0x7f)))
 }

@@ -1,0 +1,210 @@
+//! Elementwise operators, normalization and softmax.
+
+use super::fault::{Fault, invalid, not_run};
+use super::plan::{FoldOp, Form, Kept, Plan, View, axis, broadcast};
+use crate::graph::Op;
+use crate::tensor::DataType;
+
+/// Operators that have one input, no parameters, and an output of the same form.
+pub(super) fn unary(view: &View<'_>, op: Op) -> Result<Plan, Fault> {
+    view.arity(1, 1)?;
+    Ok(Plan::run(op, view.like_first(view.shape(0)?.to_vec())))
+}
+
+/// As [`unary`], for operators that are not in the graph.
+pub(super) fn fold_unary(view: &View<'_>, op: FoldOp) -> Result<Plan, Fault> {
+    view.arity(1, 1)?;
+    Ok(Plan::compute(op, view.like_first(view.shape(0)?.to_vec())))
+}
+
+/// Operators with two inputs that broadcast.
+pub(super) fn binary(view: &View<'_>, op: Op) -> Result<Plan, Fault> {
+    view.arity(2, 2)?;
+    // The exponent of Pow may have another type than the base.
+    if op != Op::Pow {
+        check_same_type(view, 0..2)?;
+    }
+    Ok(Plan::run(op, view.like_first(broadcast(view.shape(0)?, view.shape(1)?)?)))
+}
+
+/// As [`binary`], for operators that are not in the graph; `to` is the type of the output, that of the inputs if `None`.
+pub(super) fn fold_binary(view: &View<'_>, op: FoldOp, to: Option<DataType>) -> Result<Plan, Fault> {
+    view.arity(2, 2)?;
+    check_same_type(view, 0..2)?;
+    let shape = broadcast(view.shape(0)?, view.shape(1)?)?;
+    Ok(Plan::compute(op, Form::new(to.or(view.data_type(0)), shape)))
+}
+
+/// Operators with one or more inputs that broadcast.
+pub(super) fn variadic(view: &View<'_>, op: Op) -> Result<Plan, Fault> {
+    view.arity(1, usize::MAX)?;
+    check_same_type(view, 0..view.inputs.len())?;
+    let mut shape = view.shape(0)?.to_vec();
+    for i in 1..view.inputs.len() {
+        shape = broadcast(&shape, view.shape(i)?)?;
+    }
+    let form = view.like_first(shape);
+    Ok(match (op, view.inputs.len()) {
+        (_, 1) => Plan::run(Op::Identity, form),
+        // Sum: its form with two inputs is Add.
+        (Op::Add, 3..) => Plan::not_run("a sum of more than two inputs is not run", form),
+        (op, _) => Plan::run(op, form),
+    })
+}
+
+/// Where: picks between two inputs.
+pub(super) fn select(view: &View<'_>) -> Result<Plan, Fault> {
+    view.arity(3, 3)?;
+    check_same_type(view, 1..3)?;
+    let shape = broadcast(&broadcast(view.shape(0)?, view.shape(1)?)?, view.shape(2)?)?;
+    Ok(Plan::compute(FoldOp::Where, Form::new(view.data_type(1), shape)))
+}
+
+/// Mod.
+pub(super) fn modulo(view: &View<'_>) -> Result<Plan, Fault> {
+    let float = view.attributes.flag("fmod", false)?;
+    fold_binary(view, FoldOp::Mod { float }, None)
+}
+
+fn check_same_type(view: &View<'_>, inputs: std::ops::Range<usize>) -> Result<(), Fault> {
+    let mut types = inputs.filter_map(|i| view.data_type(i));
+    let Some(first) = types.next() else { return Ok(()) };
+    match types.find(|&other| other != first) {
+        Some(other) => Err(invalid!("inputs of types {} and {}; expected one type", first.name(), other.name())),
+        None => Ok(()),
+    }
+}
+
+/// Activation functions with parameters.
+pub(super) fn activation(view: &View<'_>) -> Result<Plan, Fault> {
+    let attributes = &view.attributes;
+    let op = match view.op_type {
+        "LeakyRelu" => Op::LeakyRelu { alpha: attributes.float("alpha", 0.01)? },
+        "Elu" => Op::Elu { alpha: attributes.float("alpha", 1.0)? },
+        "HardSigmoid" => {
+            Op::HardSigmoid { alpha: attributes.float("alpha", 0.2)?, beta: attributes.float("beta", 0.5)? }
+        }
+        _ => Op::Gelu { approximate: attributes.choice("approximate", &["none", "tanh"])? == "tanh" },
+    };
+    unary(view, op)
+}
+
+/// Clip: bounds are attributes before opset 11, inputs from then on.
+pub(super) fn clip(view: &View<'_>) -> Result<Plan, Fault> {
+    let form = view.like_first(view.shape(0)?.to_vec());
+    let (min, max) = if view.opset < 11 {
+        view.arity(1, 1)?;
+        (view.attributes.optional_float("min")?, view.attributes.optional_float("max")?)
+    } else {
+        view.arity(1, 3)?;
+        if view.data_type(0).is_some_and(|t| !t.is_real()) {
+            return Ok(Plan::not_run("it clips integers", form));
+        }
+        match (bound(view, 1, "lower bound"), bound(view, 2, "upper bound")) {
+            (Ok(min), Ok(max)) => (min, max),
+            (Err(Fault::NotRun(reason)), _) | (_, Err(Fault::NotRun(reason))) => {
+                return Ok(Plan::not_run(reason, form));
+            }
+            (Err(fault), _) | (_, Err(fault)) => return Err(fault),
+        }
+    };
+    let (min, max) = (min.unwrap_or(f32::NEG_INFINITY), max.unwrap_or(f32::INFINITY));
+    if min.is_nan() || max.is_nan() {
+        return Err(invalid!("bounds {min} and {max}"));
+    }
+    Ok(Plan::run_on_first(Op::Clip { min, max }, form))
+}
+
+fn bound(view: &View<'_>, index: usize, what: &str) -> Result<Option<f32>, Fault> {
+    match view.floats(index, what)?.as_deref() {
+        None => Ok(None),
+        Some([value]) => Ok(Some(*value)),
+        Some(other) => Err(invalid!("its {what} has {} entries; expected one", other.len())),
+    }
+}
+
+/// PRelu: the slope broadcasts to the input.
+pub(super) fn prelu(view: &View<'_>) -> Result<Plan, Fault> {
+    view.arity(2, 2)?;
+    let (x, slope) = (view.shape(0)?, view.shape(1)?);
+    // Files of older opsets have a slope of shape [C] for the second axis of x.
+    let by_channel = slope.len() == 1 && x.get(1) == Some(&slope[0]);
+    if !by_channel && broadcast(x, slope)? != x {
+        return Err(invalid!("a slope of shape {slope:?} does not broadcast to {x:?}"));
+    }
+    Ok(Plan::run(Op::PRelu, view.like_first(x.to_vec())))
+}
+
+/// BatchNormalization at inference.
+pub(super) fn batch_norm(view: &View<'_>) -> Result<Plan, Fault> {
+    view.arity(5, 5)?;
+    let epsilon = view.attributes.float("epsilon", 1e-5)?;
+    view.attributes.ignore("momentum");
+    let training = view.attributes.flag("training_mode", false)?;
+    let spatial = view.attributes.flag("spatial", true)?;
+    let x = view.shape(0)?;
+    let form = view.like_first(x.to_vec());
+    if training || !spatial {
+        return Ok(Plan::not_run("it is in training mode or not spatial", form));
+    }
+    let channels = if x.len() < 2 { 1 } else { x[1] };
+    for (i, what) in ["scale", "bias", "mean", "variance"].iter().enumerate() {
+        let shape = view.shape(i + 1)?;
+        if shape != [channels] {
+            return Err(invalid!("{what} of shape {shape:?}; expected [{channels}]"));
+        }
+    }
+    Ok(Plan::run(Op::BatchNormalization { epsilon }, form))
+}
+
+/// Dropout at inference, which passes its input on.
+pub(super) fn dropout(view: &View<'_>) -> Result<Plan, Fault> {
+    view.arity(1, if view.opset < 12 { 1 } else { 3 })?;
+    view.attributes.ignore("ratio");
+    view.attributes.ignore("seed");
+    let form = view.like_first(view.shape(0)?.to_vec());
+    match view.ints(2, "training mode") {
+        Ok(None) => {}
+        Ok(Some(training)) if training == [0] => {}
+        _ => return Ok(Plan::not_run("it may be in training mode", form)),
+    }
+    Ok(Plan { kept: Kept::Only(0), ..Plan::run(Op::Identity, form) })
+}
+
+/// Softmax and LogSoftmax. Before opset 13 all axes from `axis` on are one.
+pub(super) fn softmax(view: &View<'_>) -> Result<Plan, Fault> {
+    view.arity(1, 1)?;
+    let x = view.shape(0)?;
+    let one_axis = view.opset >= 13;
+    let found = view.attributes.int("axis")?.unwrap_or(if one_axis { -1 } else { 1 });
+    let form = view.like_first(x.to_vec());
+    let axis = axis(found, x.len())?;
+    if !one_axis && x[axis + 1..].iter().any(|&extent| extent != 1) {
+        return Ok(Plan::not_run("its softmax over more than one axis is not run", form));
+    }
+    let op = if view.op_type == "Softmax" { Op::Softmax { axis } } else { Op::LogSoftmax { axis } };
+    Ok(Plan::run(op, form))
+}
+
+/// Cast to another element type.
+pub(super) fn cast(view: &View<'_>) -> Result<Plan, Fault> {
+    view.arity(1, 1)?;
+    let to = view.attributes.int("to")?.ok_or_else(|| invalid!("attribute \"to\" is missing"))?;
+    view.attributes.ignore("saturate");
+    view.attributes.ignore("round_mode");
+    let shape = view.shape(0)?.to_vec();
+    let number = i32::try_from(to).map_err(|_| invalid!("element type {to} does not exist"))?;
+    match super::tensors::data_type(number) {
+        Ok(to) => Ok(Plan::run(Op::Cast, Form::new(Some(to), shape))),
+        Err(Fault::Unsupported(what)) => Ok(Plan::not_run(format!("it casts to {what}"), Form::new(None, shape))),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Operators that are not run and whose attributes nobody reads, but whose output has the shape of the first input.
+pub(super) fn same_shape(view: &View<'_>) -> Result<Plan, Fault> {
+    match view.inputs.first().copied().flatten() {
+        Some(slot) => Ok(Plan::not_run("", Form { data_type: slot.form.data_type, shape: slot.form.shape.clone() })),
+        None => Err(not_run!("")),
+    }
+}

@@ -1,0 +1,84 @@
+//! The reader of ONNX files.
+//!
+//! A file is mapped and decoded without copying a tensor ([`proto`]), its names are checked and its nodes ordered, and then
+//! one pass ([`build`]) understands each node, infers the shapes of its outputs and folds what is constant. Weights are
+//! never folded: they stay a stored tensor and the steps from there ([`chain`]).
+
+mod attributes;
+mod build;
+mod chain;
+mod constants;
+mod elementwise;
+mod external;
+mod fault;
+mod fold;
+mod fold_elementwise;
+mod inputs;
+mod layout;
+mod mac;
+mod operators;
+mod order;
+mod plan;
+mod product;
+pub mod proto;
+mod quantize;
+mod reduce;
+mod resize;
+mod tensors;
+mod windows;
+
+use std::path::Path;
+
+use bytes::Bytes;
+use prost::Message;
+
+use crate::error::NetworkError;
+use crate::network::{Network, ReadOptions};
+use external::ExternalFiles;
+use fault::{Fault, invalid, unsupported};
+use proto::{GraphProto, ModelProto};
+
+/// Oldest opset that is read: before it, broadcasting was an attribute.
+const OLDEST_OPSET: i64 = 7;
+
+/// Reads a file.
+pub(crate) fn read_file(path: &Path, options: &ReadOptions) -> Result<Network, NetworkError> {
+    let bytes = external::map_file(path).map_err(|source| NetworkError::Io { path: path.to_path_buf(), source })?;
+    let folder = path.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+    read(path, bytes, ExternalFiles::new(folder.map(Path::to_path_buf)), options)
+}
+
+/// Reads a model in memory; `path` stands for it in messages.
+pub(crate) fn read_bytes(path: &Path, bytes: Bytes, options: &ReadOptions) -> Result<Network, NetworkError> {
+    read(path, bytes, ExternalFiles::new(None), options)
+}
+
+fn read(path: &Path, bytes: Bytes, external: ExternalFiles, options: &ReadOptions) -> Result<Network, NetworkError> {
+    let (graph, opset) = decode(bytes).map_err(|fault| fault.at(path, "file".to_string()))?;
+    build::build(&graph, build::Surroundings { path, opset, external, options })
+}
+
+/// The graph and the version of its operators.
+fn decode(bytes: Bytes) -> Result<(GraphProto, i64), Fault> {
+    let (len, tflite) = (bytes.len(), bytes.get(4..8) == Some(b"TFL3"));
+    if len == 0 {
+        return Err(invalid!("it is empty; expected an ONNX model"));
+    }
+    if tflite {
+        return Err(unsupported!("a TFLite file; expected an ONNX model"));
+    }
+    let model = ModelProto::decode(bytes).map_err(|e| {
+        invalid!("its {len} bytes are no ONNX model, or it is cut off or garbled: {}", fault::clean(&e.to_string()))
+    })?;
+    let graph = model.graph.ok_or_else(|| invalid!("its {len} bytes hold no graph; expected an ONNX model"))?;
+    let mut versions =
+        model.opset_import.iter().filter(|o| matches!(o.domain.as_str(), "" | "ai.onnx")).map(|o| o.version);
+    let opset = versions.next().ok_or_else(|| invalid!("it imports no opset of the default domain"))?;
+    if opset < 1 || versions.any(|other| other != opset) {
+        return Err(invalid!("its opset is {opset}, or it imports more than one"));
+    }
+    if opset < OLDEST_OPSET {
+        return Err(unsupported!("opset {opset}; {OLDEST_OPSET} and later are read"));
+    }
+    Ok((graph, opset))
+}

@@ -1,0 +1,189 @@
+//! Which operator is understood by what.
+
+use super::external::ExternalFiles;
+use super::fault::{Fault, not_run};
+use super::plan::{FoldOp, Plan, View};
+use super::{constants, elementwise, layout, mac, product, quantize, reduce, resize, windows};
+use crate::graph::Op;
+
+/// Operators with weights or products that nothing here costs.
+const UNCOSTED: [&str; 19] = [
+    "Attention",
+    "BiLSTM",
+    "ConvInteger",
+    "ConvTranspose",
+    "DeformConv",
+    "Einsum",
+    "FusedConv",
+    "FusedGemm",
+    "FusedMatMul",
+    "GRU",
+    "LSTM",
+    "MatMulInteger",
+    "MatMulNBits",
+    "MultiHeadAttention",
+    "QGemm",
+    "QLinearConv",
+    "QLinearMatMul",
+    "RNN",
+    "Scan",
+];
+
+/// Whether an operator multiplies weights and nothing here costs it.
+pub(super) fn is_uncosted(op_type: &str) -> bool {
+    UNCOSTED.contains(&op_type)
+}
+
+/// Understands a node. Attributes that the operator does not have are refused.
+pub(super) fn plan(view: &View<'_>, external: &mut ExternalFiles) -> Result<Plan, Fault> {
+    let quantizes = matches!(view.op_type, "QuantizeLinear" | "DequantizeLinear");
+    // onnxruntime writes 16-bit quantization as operators of its own domain, which mean the same.
+    let known_domain = matches!(view.domain, "" | "ai.onnx") || (view.domain == "com.microsoft" && quantizes);
+    if !known_domain {
+        return Err(not_run!(""));
+    }
+    let known = match view.op_type {
+        "Constant" => constants::constant(view, external),
+        "ConstantOfShape" => constants::constant_of_shape(view, external),
+        _ => match network(view).or_else(|| activation(view)).or_else(|| movement(view)).or_else(|| arithmetic(view)) {
+            Some(known) => known,
+            None => return outside(view),
+        },
+    };
+    let plan = known?;
+    view.attributes.finish()?;
+    Ok(plan)
+}
+
+/// Layers, pooling, normalization, quantization.
+fn network(view: &View<'_>) -> Option<Result<Plan, Fault>> {
+    Some(match view.op_type {
+        "Conv" => mac::conv(view),
+        "Gemm" => product::gemm(view),
+        "MatMul" => product::matmul(view),
+        "BatchNormalization" => elementwise::batch_norm(view),
+        "MaxPool" | "AveragePool" => windows::pool(view),
+        "GlobalAveragePool" | "GlobalMaxPool" => windows::global_pool(view),
+        "QuantizeLinear" => quantize::quantize(view),
+        "DequantizeLinear" => quantize::dequantize(view),
+        "Resize" => resize::resize(view),
+        "Upsample" => resize::upsample(view),
+        "Softmax" | "LogSoftmax" => elementwise::softmax(view),
+        "Dropout" => elementwise::dropout(view),
+        _ => return None,
+    })
+}
+
+fn activation(view: &View<'_>) -> Option<Result<Plan, Fault>> {
+    Some(match view.op_type {
+        "Relu" => elementwise::unary(view, Op::Relu),
+        "Sigmoid" => elementwise::unary(view, Op::Sigmoid),
+        "Tanh" => elementwise::unary(view, Op::Tanh),
+        "HardSwish" => elementwise::unary(view, Op::HardSwish),
+        "Clip" => elementwise::clip(view),
+        "PRelu" => elementwise::prelu(view),
+        "LeakyRelu" | "Elu" | "HardSigmoid" | "Gelu" => elementwise::activation(view),
+        _ => return None,
+    })
+}
+
+fn movement(view: &View<'_>) -> Option<Result<Plan, Fault>> {
+    Some(match view.op_type {
+        "Identity" => layout::identity(view),
+        "Reshape" => layout::reshape(view),
+        "Flatten" => layout::flatten(view),
+        "Squeeze" => layout::squeeze(view),
+        "Unsqueeze" => layout::unsqueeze(view),
+        "Transpose" => layout::transpose(view),
+        "Concat" => layout::concat(view),
+        "Split" => layout::split(view),
+        "Slice" => layout::slice(view),
+        "Pad" => layout::pad(view),
+        "Expand" => layout::expand(view),
+        "Tile" => layout::tile(view),
+        "Gather" => layout::gather(view),
+        "DepthToSpace" => layout::depth_to_space(view),
+        "Cast" => elementwise::cast(view),
+        "Shape" => constants::shape(view),
+        "Size" => constants::size(view),
+        "Range" => constants::range(view),
+        _ => return None,
+    })
+}
+
+fn arithmetic(view: &View<'_>) -> Option<Result<Plan, Fault>> {
+    let (unary, fold_unary) = (elementwise::unary, elementwise::fold_unary);
+    let compare = |op| elementwise::fold_binary(view, op, constants::BOOL);
+    Some(match view.op_type {
+        "Add" => elementwise::binary(view, Op::Add),
+        "Sub" => elementwise::binary(view, Op::Sub),
+        "Mul" => elementwise::binary(view, Op::Mul),
+        "Div" => elementwise::binary(view, Op::Div),
+        "Pow" => elementwise::binary(view, Op::Pow),
+        "Sum" => elementwise::variadic(view, Op::Add),
+        "Min" => elementwise::variadic(view, Op::Min),
+        "Max" => elementwise::variadic(view, Op::Max),
+        "Neg" => unary(view, Op::Neg),
+        "Abs" => unary(view, Op::Abs),
+        "Sqrt" => unary(view, Op::Sqrt),
+        "Exp" => unary(view, Op::Exp),
+        "Log" => unary(view, Op::Log),
+        "Erf" => unary(view, Op::Erf),
+        "Floor" => fold_unary(view, FoldOp::Floor),
+        "Ceil" => fold_unary(view, FoldOp::Ceil),
+        "Round" => fold_unary(view, FoldOp::Round),
+        "Reciprocal" => fold_unary(view, FoldOp::Reciprocal),
+        "Sign" => fold_unary(view, FoldOp::Sign),
+        "Not" => fold_unary(view, FoldOp::Not),
+        "And" => compare(FoldOp::And),
+        "Or" => compare(FoldOp::Or),
+        "Xor" => compare(FoldOp::Xor),
+        "Equal" => compare(FoldOp::Equal),
+        "Greater" => compare(FoldOp::Greater),
+        "GreaterOrEqual" => compare(FoldOp::GreaterOrEqual),
+        "Less" => compare(FoldOp::Less),
+        "LessOrEqual" => compare(FoldOp::LessOrEqual),
+        "Mod" => elementwise::modulo(view),
+        "Where" => elementwise::select(view),
+        "ReduceMean" | "ReduceSum" | "ReduceMax" | "ReduceMin" | "ReduceProd" => reduce::reduce(view),
+        "ArgMax" | "ArgMin" => reduce::arg_reduce(view),
+        _ => return None,
+    })
+}
+
+/// Operators that are not run; of some, at least the shape is known.
+fn outside(view: &View<'_>) -> Result<Plan, Fault> {
+    match view.op_type {
+        "Acos"
+        | "Acosh"
+        | "Asin"
+        | "Asinh"
+        | "Atan"
+        | "Atanh"
+        | "BitwiseNot"
+        | "Celu"
+        | "Cos"
+        | "Cosh"
+        | "CumSum"
+        | "GroupNormalization"
+        | "Hardmax"
+        | "InstanceNormalization"
+        | "LayerNormalization"
+        | "LpNormalization"
+        | "LRN"
+        | "MeanVarianceNormalization"
+        | "Mish"
+        | "RMSNormalization"
+        | "Selu"
+        | "Shrink"
+        | "Sin"
+        | "Sinh"
+        | "Softplus"
+        | "Softsign"
+        | "Swish"
+        | "Tan"
+        | "ThresholdedRelu"
+        | "Trilu" => elementwise::same_shape(view),
+        _ => Err(not_run!("")),
+    }
+}
