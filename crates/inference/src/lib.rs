@@ -5,5 +5,6 @@
 //! operators behind one adapter; no other crate knows that library.
 
 mod executor;
+pub mod images;
 
 pub use executor::{ExecutorError, MacExecutor};

@@ -1,0 +1,57 @@
+//! What can be wrong with images.
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// Why images cannot be read or used. Every message is one line that names the file, and the image in it.
+#[derive(Debug, Error)]
+pub enum ImageError {
+    /// A file or folder cannot be read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A file breaks its format's rules.
+    #[error("{}: {problem}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and what was found.
+        problem: String,
+    },
+    /// A file is valid but holds something that this program does not handle.
+    #[error("{}: unsupported: {problem}", path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// What is not handled, and what would be.
+        problem: String,
+    },
+    /// An image and the network, or its preprocessing, do not fit each other.
+    #[error("image {image}: {problem}")]
+    Misfit {
+        /// Name of the image.
+        image: String,
+        /// What was expected and what was found.
+        problem: String,
+    },
+}
+
+impl ImageError {
+    pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { path, source }
+    }
+
+    pub(super) fn invalid(path: &Path, problem: impl Into<String>) -> Self {
+        Self::Invalid { path: path.to_path_buf(), problem: problem.into() }
+    }
+
+    pub(super) fn unsupported(path: &Path, problem: impl Into<String>) -> Self {
+        Self::Unsupported { path: path.to_path_buf(), problem: problem.into() }
+    }
+}

@@ -1,0 +1,225 @@
+//! Readers of images, and what is done to them before a network sees them.
+//!
+//! The main type is [`Images`], a list that decodes an image when it is asked for. [`Preprocessing`] turns an [`Image`]
+//! into the input of a network.
+
+mod arrays;
+mod cifar;
+mod error;
+mod folder;
+mod manifest;
+mod npy;
+mod preprocessing;
+mod resample;
+
+use std::fmt::Debug;
+use std::path::Path;
+
+pub use arrays::ArrayLayout;
+pub use error::ImageError;
+pub use preprocessing::{ChannelOrder, Fit, Layout, Preprocessing};
+
+use cifar::CifarVariant;
+
+/// One image, planes row-major: `[channels, height, width]`. Numbers are as stored: 0…255 in picture files.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Image {
+    /// File, or file and index: what messages call it.
+    pub name: String,
+    /// 1 for grey, 3 for red, green, blue.
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// The numbers.
+    pub data: Vec<f32>,
+}
+
+/// How images are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageFormat {
+    /// CIFAR-10 binary: records of a label byte and 3,072 bytes of red, green and blue planes.
+    Cifar10,
+    /// CIFAR-100 binary: as CIFAR-10 with a coarse label before the label.
+    Cifar100,
+    /// A folder of JPEG, PNG and BMP files. Sub-folders are classes, in sorted order; without any there are no labels.
+    Folder,
+    /// A CSV table with a header: column `file`, relative to the table or to the folder `images` beside it, and perhaps
+    /// `label`.
+    Manifest,
+    /// A numpy array of images.
+    Npy,
+    /// A numpy archive: array `images`, `x` or `data`, and perhaps `labels` or `y`.
+    Npz,
+    /// One JPEG, PNG or BMP file.
+    File,
+}
+
+/// How to open images.
+#[derive(Clone, Debug, Default)]
+pub struct ImageOptions {
+    /// How they are stored; guessed from the path if not given: a folder, or by the end of the name (`.bin` is CIFAR-10).
+    pub format: Option<ImageFormat>,
+    /// At most this many. Folders and manifests give the first of every class in turn; others the first of all.
+    pub limit: Option<usize>,
+    /// How arrays lie; guessed from `channels` if not given.
+    pub array_layout: Option<ArrayLayout>,
+    /// Channels that the network takes.
+    pub channels: Option<usize>,
+}
+
+/// Images in a fixed order, decoded when asked for. Many threads may ask at a time.
+#[derive(Debug)]
+pub struct Images {
+    source: Box<dyn Source>,
+    /// Indices into the source, where it is not used whole.
+    chosen: Option<Vec<usize>>,
+}
+
+/// A store of images.
+trait Source: Debug + Send + Sync {
+    fn len(&self) -> usize;
+    fn label(&self, index: usize) -> Option<usize>;
+    fn get(&self, index: usize) -> Result<Image, ImageError>;
+    fn class_names(&self) -> Option<&[String]> {
+        None
+    }
+}
+
+impl Images {
+    /// Opens a store of images without decoding any.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError`] if the file or folder cannot be read, breaks its format, or holds no image.
+    pub fn open(path: &Path, options: &ImageOptions) -> Result<Self, ImageError> {
+        let format = match options.format {
+            Some(format) => format,
+            None => guess_format(path)?,
+        };
+        let source: Box<dyn Source> = match format {
+            ImageFormat::Cifar10 => Box::new(cifar::Cifar::open(path, CifarVariant::Ten, options.limit)?),
+            ImageFormat::Cifar100 => Box::new(cifar::Cifar::open(path, CifarVariant::Hundred, options.limit)?),
+            ImageFormat::Folder => Box::new(folder::open(path)?),
+            ImageFormat::Manifest => Box::new(manifest::open(path)?),
+            ImageFormat::File => Box::new(folder::PictureFiles::single(path)?),
+            ImageFormat::Npy => Box::new(arrays::open_npy(path, options)?),
+            ImageFormat::Npz => Box::new(arrays::open_npz(path, options)?),
+        };
+        if source.len() == 0 {
+            return Err(ImageError::invalid(path, "there is no image in it"));
+        }
+        let by_class = matches!(format, ImageFormat::Folder | ImageFormat::Manifest);
+        let chosen = options.limit.filter(|&limit| limit < source.len()).map(|limit| match by_class {
+            true => choose_evenly(&(0..source.len()).map(|i| source.label(i)).collect::<Vec<_>>(), limit),
+            false => (0..limit).collect(),
+        });
+        Ok(Self { source, chosen })
+    }
+
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.chosen.as_ref().map_or(self.source.len(), Vec::len)
+    }
+
+    /// Whether a limit of 0 left none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Class of image `index`, if it is known.
+    ///
+    /// # Panics
+    ///
+    /// If `index` is not below [`Images::len`].
+    pub fn label(&self, index: usize) -> Option<usize> {
+        self.source.label(self.index(index))
+    }
+
+    /// Decodes image `index`.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError`] if its file cannot be read or decoded.
+    ///
+    /// # Panics
+    ///
+    /// If `index` is not below [`Images::len`].
+    pub fn get(&self, index: usize) -> Result<Image, ImageError> {
+        self.source.get(self.index(index))
+    }
+
+    /// Names of the classes by label, where folders name them.
+    pub fn class_names(&self) -> Option<&[String]> {
+        self.source.class_names()
+    }
+
+    fn index(&self, index: usize) -> usize {
+        assert!(index < self.len(), "image {index} of {}", self.len());
+        self.chosen.as_ref().map_or(index, |chosen| chosen[index])
+    }
+}
+
+fn guess_format(path: &Path) -> Result<ImageFormat, ImageError> {
+    if std::fs::metadata(path).map_err(ImageError::io(path))?.is_dir() {
+        return Ok(ImageFormat::Folder);
+    }
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    match extension.as_str() {
+        "bin" => Ok(ImageFormat::Cifar10),
+        "csv" => Ok(ImageFormat::Manifest),
+        "npy" => Ok(ImageFormat::Npy),
+        "npz" => Ok(ImageFormat::Npz),
+        _ if folder::is_picture(path) => Ok(ImageFormat::File),
+        _ => Err(ImageError::unsupported(
+            path,
+            "the end of its name tells no format of images; there are .bin (CIFAR), .csv, .npy, .npz, .jpg, .png, .bmp",
+        )),
+    }
+}
+
+/// The first image of every class, then the second, and so on until there are `limit`; returned in the original order.
+fn choose_evenly(labels: &[Option<usize>], limit: usize) -> Vec<usize> {
+    let mut seen = std::collections::HashMap::new();
+    let mut ranked: Vec<(usize, usize)> = labels
+        .iter()
+        .enumerate()
+        .map(|(index, label)| {
+            let count = seen.entry(label).or_insert(0);
+            *count += 1;
+            (*count, index)
+        })
+        .collect();
+    ranked.sort_unstable();
+    let mut chosen: Vec<usize> = ranked.into_iter().take(limit).map(|(_, index)| index).collect();
+    chosen.sort_unstable();
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_takes_from_every_class_in_turn() {
+        let labels = [Some(0), Some(0), Some(0), Some(1), Some(1), Some(2)];
+        assert_eq!(choose_evenly(&labels, 3), [0, 3, 5]);
+        assert_eq!(choose_evenly(&labels, 4), [0, 1, 3, 5]);
+        assert_eq!(choose_evenly(&labels, 0), [0usize; 0]);
+        assert_eq!(choose_evenly(&[None, None, None], 2), [0, 1]);
+    }
+
+    #[test]
+    fn a_format_that_the_name_does_not_tell_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("images.tiff");
+        std::fs::write(&path, "x").unwrap();
+        let error = Images::open(&path, &ImageOptions::default()).unwrap_err();
+        assert!(matches!(error, ImageError::Unsupported { .. }), "{error}");
+        assert!(matches!(
+            Images::open(&folder.path().join("no"), &ImageOptions::default()),
+            Err(ImageError::Io { .. })
+        ));
+    }
+}

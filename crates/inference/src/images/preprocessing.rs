@@ -1,0 +1,273 @@
+//! What is done to an image before a network sees it.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::Image;
+use super::error::ImageError;
+use super::resample::{Window, resample};
+
+/// From an image to the input of a network: resize, order the channels, then `y = (x / scale − mean) / std`.
+///
+/// The file `NET.preprocess.toml` beside `NET.onnx` holds these fields; all may be left out, unknown ones are refused.
+///
+/// ```toml
+/// scale = 255.0                     # the default; 1 keeps 0…255
+/// mean = [0.485, 0.456, 0.406]      # one number, or one a channel of the network; default 0
+/// std = [0.229, 0.224, 0.225]       # likewise; default 1
+/// crop_fraction = 0.875             # side of the network's input / short side of the resized image; default 1
+/// fit = "crop"                      # or "stretch", which resizes both sides and cuts nothing
+/// channel_order = "rgb"             # or "bgr"
+/// layout = "nchw"                   # or "nhwc"; default: where the network's input has 1 or 3 channels
+/// ```
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Preprocessing {
+    /// Divides the stored numbers.
+    pub scale: f32,
+    /// Subtracted after that; empty, one number, or one a channel of the network.
+    pub mean: Vec<f32>,
+    /// Divides last; empty, one number, or one a channel of the network.
+    pub std: Vec<f32>,
+    /// Side of the network's input over the short side of the resized image, above 0 and at most 1.
+    pub crop_fraction: f32,
+    /// How an image of another aspect ratio is made to fit.
+    pub fit: Fit,
+    /// Order of the channels that the network takes.
+    pub channel_order: ChannelOrder,
+    /// Where the channels lie in the network's input; `None`: where there are 1 or 3.
+    pub layout: Option<Layout>,
+}
+
+/// How an image of another size is made to fit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fit {
+    /// Resize until it just covers the network's input over `crop_fraction`, then cut out the centre.
+    #[default]
+    Crop,
+    /// Cut out the centre, `crop_fraction` of each side, and resize it to the network's input.
+    Stretch,
+}
+
+/// Order of colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum ChannelOrder {
+    #[default]
+    Rgb,
+    Bgr,
+}
+
+/// Where the channels lie in the input of a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// `[N, C, H, W]`
+    Nchw,
+    /// `[N, H, W, C]`
+    Nhwc,
+}
+
+impl Default for Preprocessing {
+    /// Numbers from 0 to 1 and nothing else.
+    fn default() -> Self {
+        Self {
+            scale: 255.0,
+            mean: Vec::new(),
+            std: Vec::new(),
+            crop_fraction: 1.0,
+            fit: Fit::Crop,
+            channel_order: ChannelOrder::Rgb,
+            layout: None,
+        }
+    }
+}
+
+impl Preprocessing {
+    /// A preprocessing known by name: `unit` (0…1, the default), `none` (as stored, 0…255), `imagenet` (0…1, then the mean
+    /// and standard deviation of ImageNet).
+    pub fn named(name: &str) -> Option<Self> {
+        let unit = Self::default();
+        match name {
+            "unit" => Some(unit),
+            "none" => Some(Self { scale: 1.0, ..unit }),
+            "imagenet" => Some(Self { mean: vec![0.485, 0.456, 0.406], std: vec![0.229, 0.224, 0.225], ..unit }),
+            _ => None,
+        }
+    }
+
+    /// Reads the file `NET.preprocess.toml` beside the network file `NET.onnx`; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Preprocessing::read`].
+    pub fn for_network(network: &Path) -> Result<Option<Self>, ImageError> {
+        let path = network.with_extension("preprocess.toml");
+        if path.exists() { Self::read(&path).map(Some) } else { Ok(None) }
+    }
+
+    /// Reads a TOML file.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError`] if it cannot be read, has unknown fields, or numbers that are no preprocessing.
+    pub fn read(path: &Path) -> Result<Self, ImageError> {
+        let text = std::fs::read_to_string(path).map_err(ImageError::io(path))?;
+        let one_line = |error: toml::de::Error| {
+            let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
+            ImageError::invalid(path, format!("line {line}: {}", error.message()))
+        };
+        let preprocessing: Self = toml::from_str(&text).map_err(one_line)?;
+        preprocessing.check().map_err(|problem| ImageError::invalid(path, problem))?;
+        Ok(preprocessing)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let positive = |x: f32| x.is_finite() && x > 0.0;
+        if !positive(self.scale) {
+            return Err(format!("scale is {}; it must be above 0", self.scale));
+        }
+        if !(positive(self.crop_fraction) && self.crop_fraction <= 1.0) {
+            return Err(format!("crop_fraction is {}; it must be above 0 and at most 1", self.crop_fraction));
+        }
+        if let Some(std) = self.std.iter().find(|&&std| !positive(std)) {
+            return Err(format!("std has {std}; all must be above 0"));
+        }
+        match self.mean.iter().find(|mean| !mean.is_finite()) {
+            Some(mean) => Err(format!("mean has {mean}")),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes an image the input of a network: `input_shape` is the network's, batch first, and the result one image of it
+    /// in its layout. A network that takes `[N, K]` gets the `K` numbers of an image, planes one after another.
+    ///
+    /// A grey image becomes three equal channels if the network takes three; a coloured one becomes its luma, `0.299 R +
+    /// 0.587 G + 0.114 B`, if it takes one.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError::Misfit`] names the image if it cannot become such an input.
+    pub fn apply(&self, image: &Image, input_shape: &[usize]) -> Result<Vec<f32>, ImageError> {
+        self.try_apply(image, input_shape).map_err(|problem| ImageError::Misfit { image: image.name.clone(), problem })
+    }
+
+    fn try_apply(&self, image: &Image, input_shape: &[usize]) -> Result<Vec<f32>, String> {
+        self.check()?;
+        if image.data.is_empty() || image.data.len() != image.channels * image.height * image.width {
+            return Err(format!("{} numbers cannot be an image", image.data.len()));
+        }
+        let (layout, [channels, height, width]) = self.target(image, input_shape)?;
+        let resized = self.resize(image, height, width);
+        let mut colored = match_channels(resized, channels)?;
+        if self.channel_order == ChannelOrder::Bgr {
+            reverse_planes(&mut colored)?;
+        }
+        self.normalize(&mut colored)?;
+        Ok(match layout {
+            Layout::Nchw => colored.data,
+            Layout::Nhwc => interleave(&colored),
+        })
+    }
+
+    /// Layout, channels, height and width of one image of the network's input.
+    fn target(&self, image: &Image, input_shape: &[usize]) -> Result<(Layout, [usize; 3]), String> {
+        match *input_shape {
+            [_, first, second, third] => {
+                let known = |channels: usize| channels == 1 || channels == 3;
+                let layout = match (self.layout, known(first), known(third)) {
+                    (Some(layout), ..) => layout,
+                    (None, true, _) => Layout::Nchw,
+                    (None, false, true) => Layout::Nhwc,
+                    _ => {
+                        return Err(format!(
+                            "where the channels lie in input {input_shape:?} is not clear; set layout"
+                        ));
+                    }
+                };
+                let size = if layout == Layout::Nchw { [first, second, third] } else { [third, first, second] };
+                if size.contains(&0) { Err(format!("a network input of {input_shape:?}")) } else { Ok((layout, size)) }
+            }
+            [_, count] if count == image.data.len() => Ok((Layout::Nchw, [image.channels, image.height, image.width])),
+            _ => Err(format!("{} numbers for a network input of {input_shape:?}", image.data.len())),
+        }
+    }
+
+    fn resize(&self, image: &Image, height: usize, width: usize) -> Image {
+        let exact = image.height == height && image.width == width && self.crop_fraction == 1.0;
+        if exact {
+            return image.clone();
+        }
+        // How much larger than the network's input the resized image is, along height and width.
+        let grow = |extent: usize| (extent as f64 / f64::from(self.crop_fraction)).round();
+        let covered = [grow(height), grow(width)];
+        let factors = [covered[0] / image.height as f64, covered[1] / image.width as f64];
+        let resized = match self.fit {
+            Fit::Stretch => covered,
+            Fit::Crop => {
+                let factor = factors[0].max(factors[1]);
+                [(image.height as f64 * factor).round(), (image.width as f64 * factor).round()]
+            }
+        };
+        let window = |resized: f64, len: usize| {
+            let resized = (resized as usize).max(len);
+            Window { resized, start: (resized - len) / 2, len }
+        };
+        resample(image, window(resized[0], height), window(resized[1], width))
+    }
+
+    fn normalize(&self, image: &mut Image) -> Result<(), String> {
+        let channels = image.channels;
+        for (what, numbers) in [("mean", &self.mean), ("std", &self.std)] {
+            if numbers.len() > 1 && numbers.len() != channels {
+                return Err(format!("{what} has {} numbers for {channels} channels", numbers.len()));
+            }
+        }
+        let of = |numbers: &[f32], channel: usize, default: f32| match numbers {
+            [] => default,
+            [one] => *one,
+            many => many[channel],
+        };
+        let plane = image.height * image.width;
+        for (channel, plane) in image.data.chunks_exact_mut(plane).enumerate() {
+            let (mean, std) = (of(&self.mean, channel, 0.0), of(&self.std, channel, 1.0));
+            plane.iter_mut().for_each(|x| *x = (*x / self.scale - mean) / std);
+        }
+        Ok(())
+    }
+}
+
+fn match_channels(mut image: Image, channels: usize) -> Result<Image, String> {
+    let plane = image.height * image.width;
+    match (image.channels, channels) {
+        (found, expected) if found == expected => {}
+        (1, 3) => image.data = image.data.repeat(3),
+        (3, 1) => {
+            let (red, rest) = image.data.split_at(plane);
+            let (green, blue) = rest.split_at(plane);
+            let luma = |((r, g), b): ((&f32, &f32), &f32)| 0.299 * r + 0.587 * g + 0.114 * b;
+            image.data = red.iter().zip(green).zip(blue).map(luma).collect();
+        }
+        (found, expected) => return Err(format!("{found} channels; the network takes {expected}")),
+    }
+    image.channels = channels;
+    Ok(image)
+}
+
+fn reverse_planes(image: &mut Image) -> Result<(), String> {
+    if image.channels != 3 {
+        return Err(format!("channel order bgr for {} channels", image.channels));
+    }
+    let plane = image.height * image.width;
+    let (red, rest) = image.data.split_at_mut(plane);
+    red.swap_with_slice(&mut rest[plane..]);
+    Ok(())
+}
+
+fn interleave(image: &Image) -> Vec<f32> {
+    let plane = image.height * image.width;
+    (0..plane).flat_map(|i| image.data[i..].iter().step_by(plane).copied()).collect()
+}
