@@ -83,15 +83,28 @@ pub enum Bias {
 }
 
 impl Bias {
-    /// The bias of every filter as real numbers.
-    pub fn to_float(&self) -> Vec<f32> {
+    /// The bias of one filter as a real number; exact, for both factors of an integer bias fit an `f64` product.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such filter.
+    pub fn value(&self, filter: usize) -> f64 {
         match self {
-            Bias::Float(values) => values.clone(),
+            Bias::Float(values) => f64::from(values[filter]),
             Bias::Integer { values, scales } => {
-                let scale = |i: usize| if scales.len() == 1 { scales[0] } else { scales[i] };
-                values.iter().enumerate().map(|(i, &v)| v as f32 * scale(i)).collect()
+                let scale = if scales.len() == 1 { scales[0] } else { scales[filter] };
+                f64::from(values[filter]) * f64::from(scale)
             }
         }
+    }
+
+    /// The bias of every filter as real numbers.
+    pub fn to_float(&self) -> Vec<f32> {
+        let filters = match self {
+            Bias::Float(values) => values.len(),
+            Bias::Integer { values, .. } => values.len(),
+        };
+        (0..filters).map(|m| self.value(m) as f32).collect()
     }
 }
 
