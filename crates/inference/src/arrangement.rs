@@ -1,0 +1,82 @@
+//! How the input and output of a MAC node are laid out around its convolution.
+
+use std::borrow::Cow;
+
+use network::{MacLayer, Operand};
+
+use crate::array::{Array, Buffers};
+use crate::error::Problem;
+use crate::ops::{gather_strided, strides};
+
+/// Brings a node's input into `[n, in_channels, height, width]`, `n` being the geometry's repeats times `batch`.
+pub(crate) fn arrange<'a>(
+    layer: &MacLayer,
+    batch: usize,
+    x: &'a Array,
+    buffers: &mut Buffers,
+) -> Result<Cow<'a, [f32]>, Problem> {
+    let spec = layer.geometry.spec();
+    let sizes = [spec.repeats * batch, spec.in_channels, spec.in_size[0] * spec.in_size[1]];
+    let expected = sizes.iter().product::<usize>();
+    if x.data.len() != expected {
+        let shape = &x.shape;
+        return Err(Problem::Invalid(format!("an input of shape {shape:?}; the layer takes {expected} elements")));
+    }
+    Ok(match permutation(layer.operand, sizes) {
+        None => Cow::Borrowed(&x.data),
+        // `perm[i]` is where axis i of [n, channels, positions] lies in the node's input.
+        Some(perm) => Cow::Owned(permuted(&x.data, sizes, perm, buffers)),
+    })
+}
+
+/// Brings the executor's output, `[n, filters, out_height, out_width]`, into the node's arrangement, of shape `shape`.
+pub(crate) fn restore(
+    layer: &MacLayer,
+    batch: usize,
+    output: Vec<f32>,
+    shape: &[usize],
+    buffers: &mut Buffers,
+) -> Result<Array, Problem> {
+    let spec = layer.geometry.spec();
+    let sizes = [spec.repeats * batch, spec.filters, layer.geometry.positions_per_repeat()];
+    let expected = sizes.iter().product::<usize>();
+    let declared = shape.iter().product::<usize>();
+    if output.len() != expected || declared != expected {
+        let found = output.len();
+        return Err(Problem::Invalid(format!(
+            "the executor made {found} elements, the geometry {expected}, and the node's shape is {shape:?}"
+        )));
+    }
+    // Positions trail in the result of the executor; where they lead in the node, the axes lie as [n, positions, M].
+    let data = match (layer.operand, sizes) {
+        (Operand::ChannelsLast | Operand::Transposed, [n, filters, positions]) if positions > 1 => {
+            let from = strides(&[n, filters, positions]);
+            let data = gather_strided(&output, 0, &[n, positions, filters], &[from[0], from[2], from[1]], buffers);
+            buffers.give(output);
+            data
+        }
+        _ => output,
+    };
+    Ok(Array::new(shape.to_vec(), data))
+}
+
+/// The order of the axes n, channels and positions in the input of a node, if it is another than that.
+fn permutation(operand: Operand, [n, channels, positions]: [usize; 3]) -> Option<[usize; 3]> {
+    let moved = match operand {
+        Operand::ChannelsFirst | Operand::WeightsLeft => false,
+        Operand::ChannelsLast => positions > 1,
+        Operand::Transposed => n > 1,
+    };
+    let order = if operand == Operand::Transposed { [1, 0, 2] } else { [0, 2, 1] };
+    (moved && channels > 1).then_some(order)
+}
+
+/// Rearranges the node's input, whose axes lie in the order `order` of [n, channels, positions], into just that.
+fn permuted(data: &[f32], sizes: [usize; 3], order: [usize; 3], buffers: &mut Buffers) -> Vec<f32> {
+    let stored = strides(&order.map(|axis| sizes[axis]));
+    let mut walk = [0; 3];
+    for (place, &axis) in order.iter().enumerate() {
+        walk[axis] = stored[place];
+    }
+    gather_strided(data, 0, &sizes, &walk, buffers)
+}

@@ -1,0 +1,65 @@
+//! What can go wrong while a network is made ready or runs.
+
+use network::NetworkError;
+use thiserror::Error;
+
+use crate::executor::ExecutorError;
+
+/// Why a network cannot run, or a run failed. Every message is one line that names the place.
+#[derive(Debug, Error)]
+pub enum InferenceError {
+    /// The network is valid but needs something that is not there.
+    #[error("{place}: unsupported: {problem}")]
+    Unsupported {
+        /// Node or value.
+        place: String,
+        /// What is not handled, and what would be.
+        problem: String,
+    },
+    /// The network or its input contradicts itself.
+    #[error("{place}: {problem}")]
+    Invalid {
+        /// Node or value.
+        place: String,
+        /// What was expected and what was found.
+        problem: String,
+    },
+    /// The activations need more memory than a run may take.
+    #[error("{place}: live activations of {needed} bytes; at most {limit} are allowed")]
+    Memory {
+        /// The node where the most is alive.
+        place: String,
+        /// Bytes alive there.
+        needed: u128,
+        /// The most that is allowed.
+        limit: u128,
+    },
+    /// The executor of the MAC layers failed.
+    #[error("layer {layer}: {source}")]
+    Executor {
+        /// Name of the layer.
+        layer: String,
+        /// The executor's own error.
+        source: ExecutorError,
+    },
+    /// Weights cannot be read.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+}
+
+/// What an operation finds wrong; who runs it knows its name.
+#[derive(Debug)]
+pub(crate) enum Problem {
+    Invalid(String),
+    Unsupported(String),
+}
+
+impl Problem {
+    pub fn at(self, place: &str) -> InferenceError {
+        let place = place.to_string();
+        match self {
+            Problem::Invalid(problem) => InferenceError::Invalid { place, problem },
+            Problem::Unsupported(problem) => InferenceError::Unsupported { place, problem },
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! QuantizeLinear, DequantizeLinear and Cast, exactly as ONNX defines them.
+
+use network::DataType;
+
+use crate::array::{Array, Buffers, Input};
+use crate::error::Problem;
+
+/// Smallest and largest number of an integer type of at most 32 bits.
+pub(crate) fn integer_range(data_type: DataType) -> Option<[f32; 2]> {
+    match data_type {
+        DataType::I8 => Some([i8::MIN.into(), i8::MAX.into()]),
+        DataType::U8 => Some([0.0, u8::MAX.into()]),
+        DataType::I16 => Some([i16::MIN.into(), i16::MAX.into()]),
+        DataType::U16 => Some([0.0, u16::MAX.into()]),
+        DataType::Bool => Some([0.0, 1.0]),
+        _ => None,
+    }
+}
+
+/// `saturate(round_half_even(x / scale) + zero_point)`, in 32-bit float. It divides: multiplying by the reciprocal, which
+/// is faster, rounds some ties another way.
+pub(crate) fn quantize(
+    x: Input,
+    scale: &Array,
+    zero_point: Option<&Array>,
+    axis: usize,
+    data_type: DataType,
+    buffers: &mut Buffers,
+) -> Result<Array, Problem> {
+    let [min, max] = integer_range(data_type)
+        .filter(|_| data_type != DataType::Bool)
+        .ok_or_else(|| Problem::Unsupported(format!("quantizing to {data_type:?}; 8 and 16 bits are handled")))?;
+    let mut array = x.into_owned(buffers);
+    for_each_scale(&mut array, scale, zero_point, axis, |row, scale, zero_point| {
+        for x in row {
+            *x = (round_half_even(*x / scale) + zero_point).clamp(min, max);
+        }
+    })?;
+    Ok(array)
+}
+
+/// `(q − zero_point) · scale`.
+pub(crate) fn dequantize(
+    q: Input,
+    scale: &Array,
+    zero_point: Option<&Array>,
+    axis: usize,
+    buffers: &mut Buffers,
+) -> Result<Array, Problem> {
+    let mut array = q.into_owned(buffers);
+    for_each_scale(&mut array, scale, zero_point, axis, |row, scale, zero_point| {
+        for q in row {
+            *q = (*q - zero_point) * scale;
+        }
+    })?;
+    Ok(array)
+}
+
+/// Rounds to the nearest integer, ties to even, what is beyond ±2^17 to that. The result is then saturated to at most 16
+/// bits after adding a zero point of at most 16 bits, so the bound is never seen. Adding and subtracting 1.5·2^23 rounds
+/// as the processor does, which is to even, and unlike `round_ties_even` is no call on processors without SSE4.1.
+fn round_half_even(x: f32) -> f32 {
+    const BOUND: f32 = 131_072.0;
+    const MAGIC: f32 = 12_582_912.0;
+    (x.clamp(-BOUND, BOUND) + MAGIC) - MAGIC
+}
+
+/// Calls `apply(row, scale, zero point)` for every stretch of elements with one scale.
+fn for_each_scale(
+    array: &mut Array,
+    scale: &Array,
+    zero_point: Option<&Array>,
+    axis: usize,
+    apply: impl Fn(&mut [f32], f32, f32),
+) -> Result<(), Problem> {
+    if let Some(bad) = scale.data.iter().find(|scale| !(scale.is_finite() && **scale > 0.0)) {
+        return Err(Problem::Invalid(format!("a scale is {bad}; it must be positive and finite")));
+    }
+    if let Some(found) = zero_point.map(|z| z.data.len()).filter(|&n| n != scale.data.len()) {
+        return Err(Problem::Invalid(format!("{} scales but {found} zero points", scale.data.len())));
+    }
+    let zero_point = |i: usize| zero_point.map_or(0.0, |z| z.data[i]);
+    if scale.data.len() == 1 {
+        apply(&mut array.data, scale.data[0], zero_point(0));
+        return Ok(());
+    }
+    let extent = array.shape.get(axis).copied();
+    if scale.shape.len() != 1 || extent != Some(scale.data.len()) {
+        let shape = &scale.shape;
+        return Err(Problem::Unsupported(format!(
+            "scales of shape {shape:?} for axis {axis} of {:?}; one scale, or one an index of the axis, is handled",
+            array.shape
+        )));
+    }
+    let [_, channels, inner] = array.around(axis);
+    for (i, row) in array.data.chunks_mut(inner.max(1)).enumerate() {
+        apply(row, scale.data[i % channels], zero_point(i % channels));
+    }
+    Ok(())
+}
+
+/// Changes the element type. Real to integer drops the fraction; what does not fit is an error, for ONNX leaves it open.
+pub(crate) fn cast(x: Input, to: DataType, buffers: &mut Buffers) -> Result<Array, Problem> {
+    const I64: f32 = 9_223_372_036_854_775_808.0;
+    let mut array = x.into_owned(buffers);
+    let [min, max] = match to {
+        DataType::F32 | DataType::F64 => return Ok(array),
+        DataType::F16 | DataType::Bf16 => {
+            return Err(Problem::Unsupported(format!("a cast to {to:?}; arithmetic is in 32 bits")));
+        }
+        DataType::Bool => {
+            array.data.iter_mut().for_each(|x| *x = f32::from(*x != 0.0));
+            return Ok(array);
+        }
+        DataType::I32 => [-2_147_483_648.0, 2_147_483_520.0],
+        DataType::U32 => [0.0, 4_294_967_040.0],
+        DataType::I64 => [-I64, I64],
+        DataType::U64 => [0.0, 2.0 * I64],
+        small => integer_range(small).expect("the types above are all that have none"),
+    };
+    array.data.iter_mut().for_each(|x| *x = x.trunc());
+    match array.data.iter().find(|x| !(min..=max).contains(*x)) {
+        Some(x) => Err(Problem::Invalid(format!("{x} does not fit {to:?}"))),
+        None => Ok(array),
+    }
+}

@@ -1,0 +1,249 @@
+//! Checks that a graph can run, and decides which values live how long.
+
+use network::{DataType, Graph, Network, Node, Op, Value, ValueId};
+
+use crate::array::Array;
+use crate::error::{InferenceError, Problem};
+use crate::ops::{Coordinates, Nearest, ValueSpec};
+
+/// The most bytes of activations that one run may hold at a time.
+const MAX_LIVE_BYTES: u128 = 4 << 30;
+
+/// A graph made ready to run.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub steps: Vec<Step>,
+    /// By value; the constants that a step reads.
+    pub constants: Vec<Option<Array>>,
+    pub input: usize,
+    pub input_spec: ValueSpec,
+    pub input_name: String,
+    pub output: usize,
+    pub output_len: usize,
+}
+
+/// One node.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub name: String,
+    pub op: Op,
+    pub inputs: Vec<Source>,
+    pub outputs: Vec<usize>,
+    pub specs: Vec<ValueSpec>,
+    /// Values that nobody reads after this step and that the operator was not given for good.
+    pub release: Vec<usize>,
+}
+
+/// A value that a step reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Source {
+    pub value: usize,
+    /// This is the only place where anybody still reads it: the operator may change it.
+    pub take: bool,
+}
+
+impl Plan {
+    /// Checks a network and plans its run.
+    ///
+    /// # Errors
+    ///
+    /// [`InferenceError`] names the first node or value that cannot be run.
+    pub fn new(network: &Network) -> Result<Self, InferenceError> {
+        let graph = network.graph();
+        let &[input] = graph.inputs.as_slice() else {
+            let names: Vec<&str> = graph.inputs.iter().map(|&id| graph.value(id).name.as_str()).collect();
+            return Err(unsupported("the graph", format!("inputs {names:?}; a network of one input is handled")));
+        };
+        let output = *graph.outputs.first().ok_or_else(|| invalid("the graph", "it has no output".to_string()))?;
+        check_operators(graph)?;
+        check_order(graph, input, output)?;
+        let input_value = graph.value(input);
+        let mut plan = Self {
+            steps: graph.nodes.iter().map(|node| step(graph, node)).collect::<Result<_, _>>()?,
+            constants: constants(graph)?,
+            input: input.0,
+            input_spec: spec(input_value)?,
+            input_name: input_value.name.clone(),
+            output: output.0,
+            output_len: element_count(&spec(graph.value(output))?.shape, &graph.value(output).name)?,
+        };
+        plan.decide_lifetimes();
+        plan.check_memory()?;
+        Ok(plan)
+    }
+
+    /// Finds the last reader of each value.
+    fn decide_lifetimes(&mut self) {
+        let mut last_reader = vec![None; self.constants.len()];
+        for (index, step) in self.steps.iter().enumerate() {
+            step.inputs.iter().for_each(|source| last_reader[source.value] = Some(index));
+        }
+        for (index, step) in self.steps.iter_mut().enumerate() {
+            let dies = |value: usize| {
+                last_reader[value] == Some(index) && self.constants[value].is_none() && value != self.output
+            };
+            let count = |value: usize| step.inputs.iter().filter(|source| source.value == value).count();
+            let in_place = !matches!(step.op, Op::Mac(_));
+            let takes: Vec<bool> =
+                step.inputs.iter().map(|s| in_place && dies(s.value) && count(s.value) == 1).collect();
+            let kept = step.inputs.iter().zip(&takes).filter(|(source, take)| dies(source.value) && !**take);
+            let unread = step.outputs.iter().filter(|&&v| last_reader[v].is_none() && v != self.output);
+            let mut release: Vec<usize> = kept.map(|(source, _)| source.value).chain(unread.copied()).collect();
+            release.sort_unstable();
+            release.dedup();
+            step.release = release;
+            step.inputs.iter_mut().zip(takes).for_each(|(source, take)| source.take = take);
+        }
+    }
+
+    fn check_memory(&self) -> Result<(), InferenceError> {
+        let bytes = |shape: &[usize]| 4 * shape.iter().map(|&extent| extent as u128).product::<u128>();
+        let mut sizes = vec![0; self.constants.len()];
+        sizes[self.input] = bytes(&self.input_spec.shape);
+        let mut live = sizes[self.input];
+        for step in &self.steps {
+            for (&output, spec) in step.outputs.iter().zip(&step.specs) {
+                sizes[output] = bytes(&spec.shape);
+                live += sizes[output];
+            }
+            if live > MAX_LIVE_BYTES {
+                return Err(InferenceError::Memory { place: step.name.clone(), needed: live, limit: MAX_LIVE_BYTES });
+            }
+            let taken = step.inputs.iter().filter(|source| source.take).map(|source| source.value);
+            live -= taken.chain(step.release.iter().copied()).map(|value| sizes[value]).sum::<u128>();
+        }
+        Ok(())
+    }
+}
+
+fn unsupported(place: &str, problem: String) -> InferenceError {
+    Problem::Unsupported(problem).at(place)
+}
+
+fn invalid(place: &str, problem: String) -> InferenceError {
+    Problem::Invalid(problem).at(place)
+}
+
+fn place(node: &Node) -> String {
+    format!("{} {}", node.op_type, node.name)
+}
+
+fn check_operators(graph: &Graph) -> Result<(), InferenceError> {
+    let bad: Vec<&Node> = graph.nodes.iter().filter(|node| node.op == Op::Unsupported).collect();
+    if let Some(first) = bad.first() {
+        let more = bad.len() - 1;
+        return Err(unsupported(&place(first), format!("nothing here runs this operator ({more} more nodes like it)")));
+    }
+    graph.nodes.iter().try_for_each(|node| check_node(graph, node).map_err(|problem| problem.at(&place(node))))
+}
+
+/// Checks what would otherwise be found only while running.
+fn check_node(graph: &Graph, node: &Node) -> Result<(), Problem> {
+    if let Op::Resize { linear, coordinates, nearest } = &node.op {
+        Coordinates::from_name(coordinates)?;
+        if !linear {
+            Nearest::from_name(nearest)?;
+        }
+    }
+    let operands = match node.op {
+        // Scales, zero points and indices have types of their own.
+        Op::QuantizeLinear { .. } | Op::DequantizeLinear { .. } | Op::Gather { .. } => {
+            &node.inputs[..1.min(node.inputs.len())]
+        }
+        _ => &node.inputs,
+    };
+    let integer = operands.iter().flatten().map(|&id| graph.value(id)).find(|value| is_integer(value));
+    match integer {
+        Some(value) if !moves_integers(&node.op) => Err(Problem::Unsupported(format!(
+            "arithmetic on {:?} ({}); this operator is handled on real numbers",
+            value.data_type.expect("an integer has a type"),
+            value.name
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn is_integer(value: &Value) -> bool {
+    !matches!(value.data_type, None | Some(DataType::F16 | DataType::Bf16 | DataType::F32 | DataType::F64))
+}
+
+/// Whether an operator gives the same on integers as on the real numbers of the same value.
+fn moves_integers(op: &Op) -> bool {
+    match op {
+        Op::MaxPool(_) | Op::GlobalMaxPool | Op::ReduceMax { .. } | Op::Min | Op::Max | Op::Relu | Op::Clip { .. } => {
+            true
+        }
+        Op::Concat { .. } | Op::Split { .. } | Op::Pad { .. } | Op::Slice { .. } | Op::Reshape => true,
+        Op::Transpose { .. } | Op::Expand | Op::Gather { .. } | Op::DepthToSpace { .. } | Op::Identity => true,
+        Op::Resize { linear, .. } => !linear,
+        Op::DequantizeLinear { .. } | Op::Cast => true,
+        _ => false,
+    }
+}
+
+/// Checks that every value is there before it is read.
+fn check_order(graph: &Graph, input: ValueId, output: ValueId) -> Result<(), InferenceError> {
+    let mut made = vec![false; graph.values.len()];
+    made[input.0] = true;
+    for node in &graph.nodes {
+        let missing = node.inputs.iter().flatten().find(|id| !made[id.0] && graph.value(**id).constant.is_none());
+        if let Some(&id) = missing {
+            return Err(invalid(&place(node), format!("it reads {} before anything makes it", graph.value(id).name)));
+        }
+        node.outputs.iter().for_each(|id| made[id.0] = true);
+    }
+    if !made[output.0] {
+        return Err(unsupported(&graph.value(output).name, "this output does not depend on the input".to_string()));
+    }
+    Ok(())
+}
+
+fn step(graph: &Graph, node: &Node) -> Result<Step, InferenceError> {
+    let source = |id: &ValueId| Source { value: id.0, take: false };
+    Ok(Step {
+        name: place(node),
+        op: node.op.clone(),
+        inputs: node.inputs.iter().flatten().map(source).collect(),
+        outputs: node.outputs.iter().map(|id| id.0).collect(),
+        specs: node.outputs.iter().map(|&id| spec(graph.value(id))).collect::<Result<_, _>>()?,
+        release: Vec::new(),
+    })
+}
+
+fn spec(value: &Value) -> Result<ValueSpec, InferenceError> {
+    let shape = value
+        .shape
+        .clone()
+        .ok_or_else(|| unsupported(&value.name, "the shape of this value is not known".to_string()))?;
+    element_count(&shape, &value.name)?;
+    Ok(ValueSpec { shape, data_type: value.data_type })
+}
+
+fn element_count(shape: &[usize], name: &str) -> Result<usize, InferenceError> {
+    shape
+        .iter()
+        .try_fold(1usize, |product, &extent| product.checked_mul(extent))
+        .filter(|&count| count <= isize::MAX as usize / 4)
+        .ok_or_else(|| unsupported(name, format!("shape {shape:?} has more elements than memory can hold")))
+}
+
+/// Reads the constants that some node uses.
+fn constants(graph: &Graph) -> Result<Vec<Option<Array>>, InferenceError> {
+    let mut constants = vec![None; graph.values.len()];
+    for id in graph.nodes.iter().flat_map(|node| node.inputs.iter().flatten()) {
+        let value = graph.value(*id);
+        if let (None, Some(tensor)) = (&constants[id.0], &value.constant) {
+            let problem = |error: &dyn std::fmt::Display| invalid(&value.name, error.to_string());
+            let data = if tensor.data_type.is_real() {
+                tensor.to_f32().map_err(|error| problem(&error))?
+            } else {
+                tensor.to_i64().map_err(|error| problem(&error))?.into_iter().map(|x| x as f32).collect()
+            };
+            if data.len() != element_count(&tensor.shape, &value.name)? {
+                return Err(invalid(&value.name, format!("{} elements for shape {:?}", data.len(), tensor.shape)));
+            }
+            constants[id.0] = Some(Array::new(tensor.shape.clone(), data));
+        }
+    }
+    Ok(constants)
+}

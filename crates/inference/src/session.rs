@@ -1,0 +1,184 @@
+//! A network made ready to run.
+
+use std::sync::{Mutex, PoisonError};
+
+use network::{LayerId, MacLayer, Network, Op};
+
+use crate::arrangement::{arrange, restore};
+use crate::array::{Array, Buffers, Input};
+use crate::error::{InferenceError, Problem};
+use crate::executor::MacExecutor;
+use crate::ops::{self, integer_range};
+use crate::plan::{Plan, Step};
+
+/// Who is shown each MAC layer of a run: the layer, its input as the executor gets it, and the executor's output.
+pub type Observe<'a> = &'a mut dyn FnMut(LayerId, &[f32], &[f32]);
+
+/// A network made ready to run. It holds the constants of the graph but no weights: those are the executor's.
+///
+/// Every operator that is not a MAC layer runs here in 32-bit float, on the calling thread alone and in a fixed order, so
+/// that results depend on nothing but the input. Many threads may run one session at a time.
+#[derive(Debug)]
+pub struct Session {
+    plan: Plan,
+    layers: Vec<MacLayer>,
+    batch: usize,
+    /// Memory of runs that are over, for those to come.
+    workspaces: Mutex<Vec<Workspace>>,
+}
+
+/// What one run works in.
+#[derive(Debug, Default)]
+struct Workspace {
+    values: Vec<Option<Array>>,
+    buffers: Buffers,
+}
+
+impl Session {
+    /// Checks that every node can run and plans the run.
+    ///
+    /// # Errors
+    ///
+    /// [`InferenceError::Unsupported`] names an operator that nothing here runs, a value of unknown shape or a network of
+    /// several inputs; [`InferenceError::Memory`] says that more than 4 GiB of activations would be alive at a time.
+    pub fn new(network: &Network) -> Result<Self, InferenceError> {
+        Ok(Self {
+            plan: Plan::new(network)?,
+            layers: network.layers().to_vec(),
+            batch: network.batch(),
+            workspaces: Mutex::default(),
+        })
+    }
+
+    /// Shape of the input, batch first: what [`Session::run`] takes.
+    pub fn input_shape(&self) -> &[usize] {
+        &self.plan.input_spec.shape
+    }
+
+    /// Elements of the output of a run, over the whole batch.
+    pub fn output_len(&self) -> usize {
+        self.plan.output_len
+    }
+
+    /// Images in one run.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// Runs the network on one batch of images and returns its first output, `[batch, classes]`, row-major.
+    ///
+    /// `input` has [`Session::input_shape`]. If the network takes integers, every number must be one of its type.
+    ///
+    /// # Errors
+    ///
+    /// [`InferenceError`] if the input does not fit, the executor fails, or a node's arguments contradict its shapes.
+    pub fn run(
+        &self,
+        input: &[f32],
+        mac: &dyn MacExecutor,
+        observe: Option<Observe>,
+    ) -> Result<Vec<f32>, InferenceError> {
+        self.check_input(input)?;
+        let mut workspace = self.lock().pop().unwrap_or_default();
+        workspace.values.resize_with(self.plan.constants.len(), || None);
+        let mut data = workspace.buffers.take(input.len());
+        data.extend_from_slice(input);
+        workspace.values[self.plan.input] = Some(Array::new(self.input_shape().to_vec(), data));
+        let output = self.run_steps(&mut workspace, mac, observe)?;
+        self.lock().push(workspace);
+        Ok(output)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Workspace>> {
+        // Nothing that can panic happens under the lock, and a half-used workspace never gets here.
+        self.workspaces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn check_input(&self, input: &[f32]) -> Result<(), InferenceError> {
+        let fail = |problem| Err(Problem::Invalid(problem).at(&self.plan.input_name));
+        let spec = &self.plan.input_spec;
+        let expected: usize = spec.shape.iter().product();
+        if input.len() != expected {
+            return fail(format!("{} numbers; shape {:?} takes {expected}", input.len(), spec.shape));
+        }
+        if let Some(x) = input.iter().find(|x| !x.is_finite()) {
+            return fail(format!("an input is {x}"));
+        }
+        let Some((data_type, [min, max])) = spec.data_type.and_then(|t| Some((t, integer_range(t)?))) else {
+            return Ok(());
+        };
+        match input.iter().find(|x| x.fract() != 0.0 || !(min..=max).contains(*x)) {
+            Some(x) => fail(format!("an input is {x}; the network takes {data_type:?}, integers from {min} to {max}")),
+            None => Ok(()),
+        }
+    }
+
+    fn run_steps(
+        &self,
+        workspace: &mut Workspace,
+        mac: &dyn MacExecutor,
+        mut observe: Option<Observe>,
+    ) -> Result<Vec<f32>, InferenceError> {
+        for step in &self.plan.steps {
+            let outputs = match step.op {
+                Op::Mac(id) => vec![self.run_mac(step, id, workspace, mac, &mut observe)?],
+                _ => self.run_operator(step, workspace).map_err(|problem| problem.at(&step.name))?,
+            };
+            for ((&value, spec), array) in step.outputs.iter().zip(&step.specs).zip(outputs) {
+                if array.shape != spec.shape {
+                    let problem = format!("it made shape {:?}; the network says {:?}", array.shape, spec.shape);
+                    return Err(Problem::Invalid(problem).at(&step.name));
+                }
+                workspace.values[value] = Some(array);
+            }
+            for &value in &step.release {
+                if let Some(array) = workspace.values[value].take() {
+                    workspace.buffers.give(array.data);
+                }
+            }
+        }
+        Ok(workspace.values[self.plan.output].take().expect("the plan checks that a node makes the output").data)
+    }
+
+    fn run_operator(&self, step: &Step, workspace: &mut Workspace) -> Result<Vec<Array>, Problem> {
+        let Workspace { values, buffers } = workspace;
+        let taken: Vec<Option<Array>> =
+            step.inputs.iter().map(|source| if source.take { values[source.value].take() } else { None }).collect();
+        let inputs = step.inputs.iter().zip(taken).map(|(source, taken)| match taken {
+            Some(array) => Input::Owned(array),
+            None => Input::Shared(self.value(values, source.value)),
+        });
+        ops::run(&step.op, inputs.collect(), &step.specs, buffers)
+    }
+
+    fn run_mac(
+        &self,
+        step: &Step,
+        id: LayerId,
+        workspace: &mut Workspace,
+        mac: &dyn MacExecutor,
+        observe: &mut Option<Observe>,
+    ) -> Result<Array, InferenceError> {
+        let Workspace { values, buffers } = workspace;
+        let (layer, source) = (&self.layers[id.0], step.inputs[0]);
+        let x = self.value(values, source.value);
+        let input = arrange(layer, self.batch, x, buffers).map_err(|problem| problem.at(&step.name))?;
+        let output = mac
+            .run(id, layer, &input)
+            .map_err(|source| InferenceError::Executor { layer: layer.name.clone(), source })?;
+        if let Some(observe) = observe {
+            observe(id, &input, &output);
+        }
+        if let std::borrow::Cow::Owned(input) = input {
+            buffers.give(input);
+        }
+        restore(layer, self.batch, output, &step.specs[0].shape, buffers).map_err(|problem| problem.at(&step.name))
+    }
+
+    fn value<'a>(&'a self, values: &'a [Option<Array>], value: usize) -> &'a Array {
+        self.plan.constants[value]
+            .as_ref()
+            .or(values[value].as_ref())
+            .expect("the plan checks that a value is made before it is read and freed after")
+    }
+}
