@@ -1,0 +1,280 @@
+//! Are shapes inferred, constants folded and operators of all opsets understood?
+
+mod build;
+
+use build::*;
+use network::onnx::proto::AttributeProto;
+use network::{Op, PadMode};
+
+/// Ends a model with a layer, for a network without one is refused; the op under test makes `a`.
+fn with_layer(model: Model, channels: i64) -> Model {
+    model.weights("w", &[channels, 1]).node("MatMul", &["a", "w"], &["y"])
+}
+
+/// The operator of the first node, and the shape of its output.
+fn first(model: Model, channels: i64) -> (Op, Vec<usize>) {
+    let network = with_layer(model, channels).read();
+    let node = &network.graph().nodes[0];
+    let shape = network.graph().value(node.outputs[0]).shape.clone();
+    (node.op.clone(), shape.expect("a known shape"))
+}
+
+#[test]
+fn shapes_computed_by_the_graph_are_folded() {
+    // x.view(x.size(0), 2, -1), as the TorchScript exporter writes it.
+    let network = with_layer(
+        model()
+            .input("x", &[0, 4, 6])
+            .node("Shape", &["x"], &["shape"])
+            .node_with("Constant", &[], &["zero"], vec![tensor("value", ints("", &[], &[0]))])
+            .node_with("Gather", &["shape", "zero"], &["n"], vec![int("axis", 0)])
+            .ints("axes", &[0])
+            .node("Unsqueeze", &["n", "axes"], &["n1"])
+            .ints("two", &[2])
+            .ints("rest", &[-1])
+            .node_with("Concat", &["n1", "two", "rest"], &["target"], vec![int("axis", 0)])
+            .node("Reshape", &["x", "target"], &["a"]),
+        12,
+    )
+    .read();
+    assert_eq!(network.graph().nodes.len(), 2, "shape nodes vanish");
+    assert_eq!(network.graph().nodes[0].op, Op::Reshape);
+    assert_eq!(output_shape(&network), [1, 2, 1]);
+}
+
+#[test]
+fn pads_computed_by_the_graph_are_folded() {
+    // Channel padding of an option-A shortcut: pads are [0, 4, 0, 0, 0, 4, 0, 0], built in PyTorch's order and turned.
+    let pads = model()
+        .input("x", &[0, 8, 4, 4])
+        .ints("given", &[0, 0, 0, 0, 4, 4])
+        .ints("missing", &[2])
+        .node_with("ConstantOfShape", &["missing"], &["zeros"], vec![tensor("value", ints("", &[1], &[0]))])
+        .node_with("Concat", &["given", "zeros"], &["all"], vec![int("axis", 0)])
+        .ints("pairs", &[-1, 2])
+        .node("Reshape", &["all", "pairs"], &["pairs_of"])
+        .ints("back", &[-1])
+        .ints("end", &[i64::MIN])
+        .ints("axis", &[0])
+        .node("Slice", &["pairs_of", "back", "end", "axis", "back"], &["turned"])
+        .node_with("Transpose", &["turned"], &["columns"], vec![int_list("perm", &[1, 0])])
+        .node("Reshape", &["columns", "back"], &["pads"])
+        .node_with("Pad", &["x", "pads"], &["a"], vec![string("mode", "constant")]);
+    let (op, shape) = first(pads, 4);
+    assert_eq!(op, Op::Pad { pads: vec![0, 4, 0, 0, 0, 4, 0, 0], mode: PadMode::Constant, value: 0.0 });
+    assert_eq!(shape, [1, 16, 4, 4]);
+}
+
+#[test]
+fn arithmetic_on_constants_is_folded() {
+    // (op, inputs, attributes, expected): the result is the shape of a Reshape.
+    let cases: [(&str, &[&[i64]], Vec<AttributeProto>, &[i64]); 9] = [
+        ("Add", &[&[1, 5], &[1]], vec![], &[2, 6]),
+        ("Sub", &[&[3, 7], &[1]], vec![], &[2, 6]),
+        ("Mul", &[&[1, 3], &[2]], vec![], &[2, 6]),
+        ("Div", &[&[5, 13], &[2]], vec![], &[2, 6]),
+        ("Mod", &[&[-1, 9], &[3]], vec![], &[2, 0]),
+        ("Max", &[&[2, 3], &[1, 6]], vec![], &[2, 6]),
+        ("Min", &[&[2, 9], &[8, 6]], vec![], &[2, 6]),
+        ("Concat", &[&[2], &[6]], vec![int("axis", 0)], &[2, 6]),
+        ("Gather", &[&[6, 1, 2], &[-1, 0]], vec![], &[2, 6]),
+    ];
+    for (op, inputs, attributes, expected) in cases {
+        let mut model = model().input("x", &[1, 12]);
+        let names = ["p", "q"];
+        for (name, values) in names.iter().zip(inputs) {
+            model = model.ints(name, values);
+        }
+        // A 0 copies the extent of the input.
+        let channels = if expected[1] == 0 { 12 } else { 6 };
+        if expected == [2, 0] {
+            model.graph.input[0] = value_info("x", 1, &[2, 12]);
+        }
+        let (_, shape) = first(
+            model.node_with(op, &names[..inputs.len()], &["s"], attributes).node("Reshape", &["x", "s"], &["a"]),
+            channels,
+        );
+        assert_eq!(shape, [2, channels as usize], "{op}");
+    }
+}
+
+#[test]
+fn choices_on_constants_are_folded() {
+    // Expand's shape as PyTorch writes it: where(shape == -1, ones, shape).
+    let model = model()
+        .input("x", &[0, 1])
+        .ints("shape", &[-1, 6])
+        .ints("open", &[-1])
+        .node("Shape", &["shape"], &["rank"])
+        .node_with("ConstantOfShape", &["rank"], &["ones"], vec![tensor("value", ints("", &[1], &[1]))])
+        .node("Equal", &["shape", "open"], &["is_open"])
+        .node("Where", &["is_open", "ones", "shape"], &["target"])
+        .node("Expand", &["x", "target"], &["a"]);
+    let (op, shape) = first(model, 6);
+    assert_eq!((op, shape), (Op::Expand, vec![1, 6]));
+}
+
+#[test]
+fn clip_in_its_two_forms() {
+    let old = model().opset(9).input("x", &[0, 6]).node_with(
+        "Clip",
+        &["x"],
+        &["a"],
+        vec![float("min", 0.0), float("max", 6.0)],
+    );
+    let new = model().input("x", &[0, 6]).tensor(floats("min", &[], &[0.0])).tensor(floats("max", &[], &[6.0])).node(
+        "Clip",
+        &["x", "min", "max"],
+        &["a"],
+    );
+    for model in [old, new] {
+        assert_eq!(first(model, 6).0, Op::Clip { min: 0.0, max: 6.0 });
+    }
+    let open = model().input("x", &[0, 6]).tensor(floats("max", &[], &[6.0])).node("Clip", &["x", "", "max"], &["a"]);
+    assert_eq!(first(open, 6).0, Op::Clip { min: f32::NEG_INFINITY, max: 6.0 });
+}
+
+#[test]
+fn axes_as_attribute_and_as_input() {
+    for opset in [11, 13] {
+        for (op, shape, expected) in [("Squeeze", [1, 1, 6], vec![1, 6]), ("Unsqueeze", [1, 1, 6], vec![1, 1, 1, 6])] {
+            let model = model().opset(opset).input("x", &shape);
+            let model = match opset {
+                11 => model.node_with(op, &["x"], &["a"], vec![int_list("axes", &[1])]),
+                _ => model.ints("axes", &[1]).node(op, &["x", "axes"], &["a"]),
+            };
+            assert_eq!(first(model, 6), (Op::Reshape, expected), "{op} {opset}");
+        }
+    }
+    for (opset, op) in [(11, "ReduceMean"), (18, "ReduceMean"), (11, "ReduceSum"), (13, "ReduceSum")] {
+        let as_input = opset == 18 || (opset == 13 && op == "ReduceSum");
+        let model = model().opset(opset).input("x", &[0, 6, 4]);
+        let model = match as_input {
+            false => model.node_with(op, &["x"], &["a"], vec![int_list("axes", &[-1]), int("keepdims", 0)]),
+            true => model.ints("axes", &[-1]).node_with(op, &["x", "axes"], &["a"], vec![int("keepdims", 0)]),
+        };
+        assert_eq!(first(model, 6).1, [1, 6], "{op} {opset}");
+    }
+}
+
+#[test]
+fn slice_in_its_two_forms() {
+    let expected = Op::Slice { starts: vec![1], ends: vec![6], axes: vec![1], steps: vec![1] };
+    let old = model().opset(9).input("x", &[0, 6]).node_with(
+        "Slice",
+        &["x"],
+        &["a"],
+        vec![int_list("starts", &[1]), int_list("ends", &[i64::MAX]), int_list("axes", &[-1])],
+    );
+    let new = model().input("x", &[0, 6]).ints("starts", &[-5]).ints("ends", &[i64::MAX]).ints("axes", &[1]).node(
+        "Slice",
+        &["x", "starts", "ends", "axes"],
+        &["a"],
+    );
+    for model in [old, new] {
+        assert_eq!(first(model, 5), (expected.clone(), vec![1, 5]));
+    }
+}
+
+#[test]
+fn pooling_shapes() {
+    let pool = |x: &[i64], attributes| model().input("x", x).node_with("MaxPool", &["x"], &["a"], attributes);
+    let list = |kernel: i64, stride: i64, pad: i64| {
+        vec![int_list("kernel_shape", &[kernel; 2]), int_list("strides", &[stride; 2]), int_list("pads", &[pad; 4])]
+    };
+    let ceil = |mut attributes: Vec<AttributeProto>| {
+        attributes.push(int("ceil_mode", 1));
+        attributes
+    };
+    // extent, attributes -> extent; ceil_mode drops a window that starts in the padding behind.
+    for (extent, attributes, expected) in [
+        (8, list(2, 2, 0), 4),
+        (7, list(2, 2, 0), 3),
+        (7, ceil(list(2, 2, 0)), 4),
+        (5, ceil(list(2, 2, 1)), 3),
+        (112, list(3, 2, 1), 56),
+    ] {
+        assert_eq!(first(pool(&[0, 3, extent, extent], attributes), expected as i64).1, [1, 3, expected, expected]);
+    }
+    let same = vec![int_list("kernel_shape", &[3, 3]), int_list("strides", &[2, 2]), string("auto_pad", "SAME_UPPER")];
+    let (op, shape) = first(pool(&[0, 3, 8, 8], same), 4);
+    assert!(matches!(op, Op::MaxPool(pool) if pool.pads == [0, 0, 1, 1]));
+    assert_eq!(shape, [1, 3, 4, 4]);
+}
+
+#[test]
+fn softmax_of_old_opsets_takes_all_axes_from_its_own() {
+    let model = |opset, axis| {
+        model().opset(opset).input("x", &[0, 3, 4]).node_with("Softmax", &["x"], &["a"], vec![int("axis", axis)])
+    };
+    assert_eq!(first(model(13, 1), 4).0, Op::Softmax { axis: 1 });
+    assert_eq!(first(model(11, 2), 4).0, Op::Softmax { axis: 2 });
+    assert_eq!(first(model(11, 1), 4), (Op::Unsupported, vec![1, 3, 4]));
+}
+
+#[test]
+fn resize_by_scales_and_by_sizes() {
+    let scales = model().input("x", &[0, 2, 4, 6]).tensor(floats("s", &[4], &[1.0, 1.0, 2.0, 1.5])).node(
+        "Resize",
+        &["x", "", "s"],
+        &["a"],
+    );
+    let sizes = model().input("x", &[0, 2, 4, 6]).ints("s", &[1, 2, 8, 9]).node("Resize", &["x", "", "", "s"], &["a"]);
+    for model in [scales, sizes] {
+        let (op, shape) = first(model, 9);
+        assert!(matches!(op, Op::Resize { linear: false, .. }));
+        assert_eq!(shape, [1, 2, 8, 9]);
+    }
+}
+
+#[test]
+fn dropout_and_its_mask() {
+    let plain = model().input("x", &[0, 6]).node("Dropout", &["x"], &["a", "mask"]);
+    assert_eq!(first(plain, 6), (Op::Identity, vec![1, 6]));
+    let mut used = with_layer(model().input("x", &[0, 6]).node("Dropout", &["x"], &["a", "mask"]), 6);
+    used.graph.output.push(value_info("mask", 9, &[]));
+    let network = used.read();
+    assert_eq!(network.graph().nodes[0].op, Op::Unsupported);
+    assert!(network.notes()[0].contains("its output \"mask\" is not made"), "{:?}", network.notes());
+}
+
+#[test]
+fn unknown_operators() {
+    let unknown = || with_layer(model().input("x", &[4, 6]).node("acme:Blend", &["x"], &["a"]), 6);
+    let message = unknown().error();
+    assert!(message.contains("node \"MatMul_y\": unsupported") && message.contains("acme:Blend"), "{message}");
+
+    // The declared shape of an operator that is not known is believed; its open first extent is the batch.
+    let network = unknown().value_info("a", &[0, 6]).read();
+    assert_eq!(output_shape(&network), [4, 1]);
+    assert_eq!(network.notes(), ["operator acme:Blend (node \"Blend_a\") is not run"]);
+    assert_eq!(network.graph().nodes[0].op, Op::Unsupported);
+
+    // Of one that is known, it is not.
+    let network =
+        with_layer(model().input("x", &[4, 6]).node("Relu", &["x"], &["a"]).value_info("a", &[9, 9]), 6).read();
+    assert_eq!(output_shape(&network), [4, 1]);
+}
+
+#[test]
+fn a_network_without_layers_is_refused() {
+    let message = model().input("x", &[0, 6]).node("QLinearConv", &["x"], &["y"]).error();
+    assert!(message.contains("unsupported") && message.contains("QLinearConv"), "{message}");
+    let message = model().input("x", &[0, 6]).node("Relu", &["x"], &["y"]).error();
+    assert!(message.contains("expected Conv, Gemm or MatMul with constant weights; found none"), "{message}");
+}
+
+#[test]
+fn old_files_list_initializers_as_inputs() {
+    let mut model = with_layer(model().input("x", &[0, 6]).node("Relu", &["x"], &["a"]), 6);
+    model.graph.input.push(value_info("w", 1, &[6, 1]));
+    assert_eq!(model.read().graph().inputs.len(), 1);
+}
+
+#[test]
+fn nodes_may_come_in_any_order() {
+    let mut model = with_layer(model().input("x", &[0, 6]).node("Relu", &["x"], &["b"]).node("Exp", &["b"], &["a"]), 6);
+    model.graph.node.reverse();
+    let names: Vec<String> = model.read().graph().nodes.iter().map(|n| n.op_type.clone()).collect();
+    assert_eq!(names, ["Relu", "Exp", "MatMul"]);
+}
