@@ -58,7 +58,16 @@ pub(super) fn open_npy(path: &Path, options: &ImageOptions) -> Result<ArrayImage
 /// Opens an archive of arrays and unpacks the images and labels.
 pub(super) fn open_npz(path: &Path, options: &ImageOptions) -> Result<ArrayImages, ImageError> {
     let file = File::open(path).map_err(ImageError::io(path))?;
-    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| zip_error(path, error))?;
+    read_npz(path, BufReader::new(file), options)
+}
+
+/// Unpacks the images and labels of an archive; `path` stands for it in messages.
+pub(super) fn read_npz(
+    path: &Path,
+    archive: impl Read + Seek,
+    options: &ImageOptions,
+) -> Result<ArrayImages, ImageError> {
+    let mut archive = ZipArchive::new(archive).map_err(|error| zip_error(path, error))?;
     let names: Vec<String> = archive.file_names().map(|name| name.trim_end_matches(".npy").to_string()).collect();
     let find =
         |candidates: &[&'static str]| candidates.iter().find(|name| names.iter().any(|found| found == *name)).copied();
@@ -72,7 +81,11 @@ pub(super) fn open_npz(path: &Path, options: &ImageOptions) -> Result<ArrayImage
     ArrayImages::new(path, header, Bytes::Memory(bytes), labels, options)
 }
 
-fn unpack(path: &Path, archive: &mut ZipArchive<BufReader<File>>, name: &str) -> Result<(Header, Vec<u8>), ImageError> {
+fn unpack(
+    path: &Path,
+    archive: &mut ZipArchive<impl Read + Seek>,
+    name: &str,
+) -> Result<(Header, Vec<u8>), ImageError> {
     let entry = format!("{name}.npy");
     let entry = if archive.index_for_name(&entry).is_some() { entry } else { name.to_string() };
     let mut entry = archive.by_name(&entry).map_err(|error| zip_error(path, error))?;

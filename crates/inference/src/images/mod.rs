@@ -107,10 +107,29 @@ impl Images {
             ImageFormat::Npy => Box::new(arrays::open_npy(path, options)?),
             ImageFormat::Npz => Box::new(arrays::open_npz(path, options)?),
         };
+        let by_class = matches!(format, ImageFormat::Folder | ImageFormat::Manifest);
+        Self::choose(path, source, by_class, options)
+    }
+
+    /// Reads a numpy archive from memory; `path` stands for it in messages.
+    ///
+    /// # Errors
+    ///
+    /// As [`Images::open`].
+    pub fn from_npz(path: &Path, bytes: &[u8], options: &ImageOptions) -> Result<Self, ImageError> {
+        let source = arrays::read_npz(path, std::io::Cursor::new(bytes), options)?;
+        Self::choose(path, Box::new(source), false, options)
+    }
+
+    fn choose(
+        path: &Path,
+        source: Box<dyn Source>,
+        by_class: bool,
+        options: &ImageOptions,
+    ) -> Result<Self, ImageError> {
         if source.len() == 0 {
             return Err(ImageError::invalid(path, "there is no image in it"));
         }
-        let by_class = matches!(format, ImageFormat::Folder | ImageFormat::Manifest);
         let chosen = options.limit.filter(|&limit| limit < source.len()).map(|limit| match by_class {
             true => choose_evenly(&(0..source.len()).map(|i| source.label(i)).collect::<Vec<_>>(), limit),
             false => (0..limit).collect(),

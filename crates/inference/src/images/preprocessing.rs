@@ -116,16 +116,30 @@ impl Preprocessing {
     /// [`ImageError`] if it cannot be read, has unknown fields, or numbers that are no preprocessing.
     pub fn read(path: &Path) -> Result<Self, ImageError> {
         let text = std::fs::read_to_string(path).map_err(ImageError::io(path))?;
+        Self::parse(path, &text)
+    }
+
+    /// Reads a TOML text; `path` stands for it in messages.
+    ///
+    /// # Errors
+    ///
+    /// As [`Preprocessing::read`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ImageError> {
         let one_line = |error: toml::de::Error| {
             let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
             ImageError::invalid(path, format!("line {line}: {}", error.message()))
         };
-        let preprocessing: Self = toml::from_str(&text).map_err(one_line)?;
+        let preprocessing: Self = toml::from_str(text).map_err(one_line)?;
         preprocessing.check().map_err(|problem| ImageError::invalid(path, problem))?;
         Ok(preprocessing)
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// Checks the numbers.
+    ///
+    /// # Errors
+    ///
+    /// Names the field and what it must be.
+    pub fn check(&self) -> Result<(), String> {
         let positive = |x: f32| x.is_finite() && x > 0.0;
         if !positive(self.scale) {
             return Err(format!("scale is {}; it must be above 0", self.scale));
