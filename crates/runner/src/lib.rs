@@ -1,1 +1,40 @@
-//! Placeholder.
+//! Streams the layers of a network through engines, checks them against ESN, runs inference on the same engines, and
+//! writes reports.
+//!
+//! The main functions are [`cost`], what a network costs on any number of engines, and [`evaluate`], how well it does on
+//! images. This is the only crate in which engines and metric meet. It reads hardware descriptions and writes files; it
+//! touches no argument, no terminal and no exit code.
+
+mod calibrate;
+mod check;
+mod cost;
+mod csv_output;
+mod embedded;
+mod error;
+mod evaluate;
+mod executor;
+mod hardware;
+mod output;
+mod prepare;
+mod report;
+mod samples;
+mod statistics;
+mod stepped;
+
+pub use check::{Check, Verdict, check};
+pub use cost::{CostPlan, HardwareRun, LayerCost, NetworkCost, cost};
+pub use csv_output::{
+    ESN_COLUMNS, INSPECT_COLUMNS, SIMULATE_COLUMNS, metric_value, ratio, write_esn as write_esn_csv, write_inspect_csv,
+    write_simulate as write_simulate_csv,
+};
+pub use embedded::{embedded_images, embedded_network};
+pub use error::RunnerError;
+pub use evaluate::{EngineEvaluation, Evaluation, EvaluationPlan, Score, evaluate};
+pub use executor::{EngineExecutor, quantize_activations};
+pub use hardware::{Hardware, HardwareFile, Metric};
+pub use output::write_file;
+pub use prepare::{DEFAULT_BITS, PreparedWeights, Quantization, is_quantized, prepare};
+pub use report::{Report, convention_name, mean_bits};
+pub use samples::{ImageSamples, Sample, Samples};
+pub use statistics::{WeightStatistics, weight_statistics};
+pub use stepped::{SteppedLayer, step_all};

@@ -1,0 +1,201 @@
+//! Streams the layers of a network through any number of engines and holds each against the metric.
+//!
+//! Layers run in parallel; a worker reads, quantizes, measures and drops one layer at a time, so memory holds one
+//! layer's weights a worker beside the graph. Results do not depend on the number of threads.
+
+use engine::{Cycles, Layer, LayerRun, Ledger, Occupancy};
+use esn::{BitConvention, LayerEsn, SignalNoise};
+use network::{LayerId, MacLayer, Network};
+use rayon::prelude::*;
+
+use crate::check::{Check, Verdict, check};
+use crate::error::RunnerError;
+use crate::hardware::Hardware;
+use crate::prepare::{self, PreparedWeights, Quantization};
+
+/// What one layer costs.
+#[derive(Clone, Debug)]
+pub struct LayerCost {
+    /// Name of the layer.
+    pub name: String,
+    /// Its operator: `Conv`, `Gemm` or `MatMul`.
+    pub op: &'static str,
+    /// Output channels.
+    pub filters: usize,
+    /// Output positions of one image: how often each weight is used.
+    pub positions: u64,
+    /// Whether the file holds integers for this layer.
+    pub quantized_in_file: bool,
+    /// The metric.
+    pub esn: LayerEsn,
+    /// Signal and noise of quantizing; none where the file already quantizes.
+    pub snr: Option<SignalNoise>,
+    /// What each engine counted, in the order of the hardware.
+    pub runs: Vec<HardwareRun>,
+}
+
+/// What one engine counted for one layer, and how it compares.
+#[derive(Clone, Debug)]
+pub struct HardwareRun {
+    /// The engine's own count.
+    pub run: LayerRun,
+    /// The comparison.
+    pub check: Check,
+}
+
+/// What a whole network costs: every layer, and their sum.
+#[derive(Clone, Debug)]
+pub struct NetworkCost {
+    /// Layers in order of execution.
+    pub layers: Vec<LayerCost>,
+    /// Sum of the metric.
+    pub esn: LayerEsn,
+    /// Sums of signal and noise over the layers that were quantized here; none where there is no such layer.
+    pub snr: Option<SignalNoise>,
+    /// Equation (4) with c = 1, summed over the layers; none unless every layer has it.
+    pub esn_a_from_snr: Option<f64>,
+    /// The same with c = output positions.
+    pub esn_a_from_snr_macs: Option<f64>,
+    /// Sum of each engine's runs, in the order of the hardware.
+    pub totals: Vec<HardwareRun>,
+}
+
+/// What to cost and how.
+#[derive(Clone, Copy)]
+pub struct CostPlan<'a> {
+    /// The network.
+    pub network: &'a Network,
+    /// Engines to run; none for the metric alone.
+    pub hardware: &'a [Hardware],
+    /// How real weights are quantized.
+    pub quantization: Quantization,
+    /// How the metric counts the bits of ±1.
+    pub convention: BitConvention,
+}
+
+/// Costs every layer.
+///
+/// # Errors
+///
+/// The first layer, in order of execution, that cannot be read or run.
+pub fn cost(plan: &CostPlan<'_>) -> Result<NetworkCost, RunnerError> {
+    plan.quantization.check(plan.network)?;
+    let results: Vec<Result<LayerCost, RunnerError>> =
+        (0..plan.network.layers().len()).into_par_iter().map(|i| layer_cost(plan, LayerId(i))).collect();
+    let layers = results.into_iter().collect::<Result<Vec<_>, _>>()?;
+    Ok(NetworkCost::sum(layers))
+}
+
+fn layer_cost(plan: &CostPlan<'_>, id: LayerId) -> Result<LayerCost, RunnerError> {
+    let layer = &plan.network.layers()[id.0];
+    let positions = layer.geometry.positions();
+    let weights = prepare::prepare(plan.network, id, plan.quantization)?;
+    let esn = LayerEsn::new(&weights.codes, positions, plan.convention);
+    let runs = plan
+        .hardware
+        .iter()
+        .map(|hardware| run_layer(plan, hardware, layer, &weights, &esn))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(LayerCost {
+        name: layer.name.clone(),
+        op: layer.op.name(),
+        filters: layer.geometry.spec().filters,
+        positions,
+        quantized_in_file: prepare::is_quantized(layer),
+        esn,
+        snr: weights.snr,
+        runs,
+    })
+}
+
+fn run_layer(
+    plan: &CostPlan<'_>,
+    hardware: &Hardware,
+    layer: &MacLayer,
+    weights: &PreparedWeights,
+    esn: &LayerEsn,
+) -> Result<HardwareRun, RunnerError> {
+    let refused = |source| RunnerError::Engine {
+        path: plan.network.path().to_path_buf(),
+        hardware: hardware.engine.name().to_string(),
+        source,
+    };
+    let engine_layer = Layer::new(&layer.name, &layer.geometry, &weights.codes).map_err(refused)?;
+    let run = hardware.engine.run(&engine_layer).map_err(refused)?;
+    let check = check(hardware, &run, esn, layer.geometry.positions(), plan.convention);
+    Ok(HardwareRun { run, check })
+}
+
+impl LayerCost {
+    /// Equation (4) with c = 1; none where there is no noise to measure.
+    pub fn esn_a_from_snr(&self) -> Option<f64> {
+        self.snr.and_then(|snr| snr.esn_a(1, self.esn.nonzero))
+    }
+
+    /// Equation (4) with c = output positions; none where there is no noise to measure.
+    pub fn esn_a_from_snr_macs(&self) -> Option<f64> {
+        self.snr.and_then(|snr| snr.esn_a(self.positions, self.esn.nonzero))
+    }
+}
+
+impl NetworkCost {
+    fn sum(layers: Vec<LayerCost>) -> Self {
+        let esn = layers.iter().map(|layer| layer.esn).sum();
+        let snr = layers.iter().filter_map(|layer| layer.snr).reduce(|a, b| a + b);
+        let esn_a_from_snr = sum_all(&layers, LayerCost::esn_a_from_snr);
+        let esn_a_from_snr_macs = sum_all(&layers, LayerCost::esn_a_from_snr_macs);
+        let hardware = layers.first().map_or(0, |layer| layer.runs.len());
+        let totals = (0..hardware).filter_map(|h| total(&layers, h)).collect();
+        Self { layers, esn, snr, esn_a_from_snr, esn_a_from_snr_macs, totals }
+    }
+
+    /// The sum in the form of a layer: named `TOTAL`, without an operator and without positions.
+    pub fn total_row(&self) -> LayerCost {
+        LayerCost {
+            name: "TOTAL".to_string(),
+            op: "",
+            filters: self.layers.iter().map(|layer| layer.filters).sum(),
+            positions: 0,
+            quantized_in_file: false,
+            esn: self.esn,
+            snr: self.snr,
+            runs: self.totals.clone(),
+        }
+    }
+
+    /// Whether every ideal engine agrees with its metric.
+    pub fn passes(&self) -> bool {
+        self.totals.iter().all(|total| total.check.verdict != Verdict::Fail)
+    }
+}
+
+/// The sum over all layers; none unless there is a layer and every layer has the number.
+fn sum_all(layers: &[LayerCost], number: impl Fn(&LayerCost) -> Option<f64>) -> Option<f64> {
+    if layers.is_empty() { None } else { layers.iter().map(number).sum() }
+}
+
+fn total(layers: &[LayerCost], hardware: usize) -> Option<HardwareRun> {
+    layers
+        .iter()
+        .map(|layer| layer.runs[hardware].clone())
+        .reduce(|sum, next| HardwareRun { run: add_runs(sum.run, &next.run), check: sum.check.merge(next.check) })
+}
+
+/// Layers run one after another, so cycles add.
+fn add_runs(mut sum: LayerRun, next: &LayerRun) -> LayerRun {
+    let mut ledger = Ledger::new();
+    ledger.merge(&sum.ledger);
+    ledger.merge(&next.ledger);
+    for &(cause, count) in &next.idle {
+        match sum.idle.iter_mut().find(|(name, _)| *name == cause) {
+            Some((_, total)) => *total += count,
+            None => sum.idle.push((cause, count)),
+        }
+    }
+    LayerRun {
+        cycles: Cycles(sum.cycles.0 + next.cycles.0),
+        ledger,
+        occupancy: Occupancy::merge(sum.occupancy, next.occupancy),
+        idle: sum.idle,
+    }
+}

@@ -1,0 +1,35 @@
+//! The network and images that are part of the program, so that it shows what it does without any file.
+//! `traces/README.md` says where they come from.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use inference::images::{ImageError, ImageOptions, Images, Preprocessing};
+use network::{Network, NetworkError, ReadOptions};
+
+/// Stands for the file in messages and reports.
+const NAME: &str = "traces/digits-resnet.onnx";
+
+const NETWORK: &[u8] = include_bytes!("../../../traces/digits-resnet.onnx");
+const PREPROCESSING: &str = include_str!("../../../traces/digits-resnet.preprocess.toml");
+const IMAGES: &[u8] = include_bytes!("../../../traces/digits-test.npz");
+
+/// A small residual CNN for 8×8 handwritten digits, BatchNorm kept.
+///
+/// # Errors
+///
+/// None on the file that comes along; the type is that of reading any network.
+pub fn embedded_network() -> Result<Network, NetworkError> {
+    Network::from_bytes(NAME, Bytes::from_static(NETWORK), &ReadOptions::default())
+}
+
+/// Its 500 test images, or the first `limit` of them, and how they become its input.
+///
+/// # Errors
+///
+/// None on the files that come along; the type is that of reading any images.
+pub fn embedded_images(limit: Option<usize>) -> Result<(Images, Preprocessing), ImageError> {
+    let preprocessing = Preprocessing::parse(Path::new("traces/digits-resnet.preprocess.toml"), PREPROCESSING)?;
+    let options = ImageOptions { limit, channels: Some(1), ..ImageOptions::default() };
+    Ok((Images::from_npz(Path::new("traces/digits-test.npz"), IMAGES, &options)?, preprocessing))
+}

@@ -1,0 +1,80 @@
+//! What can go wrong in a run. Every message is one line.
+
+use std::path::PathBuf;
+
+use engine::EngineError;
+use inference::InferenceError;
+use inference::images::ImageError;
+use network::NetworkError;
+use thiserror::Error;
+
+/// Why a run ended without a result.
+#[derive(Debug, Error)]
+pub enum RunnerError {
+    /// The network file.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// A hardware description.
+    #[error("{}: {problem}", path.display())]
+    Hardware {
+        /// The file.
+        path: PathBuf,
+        /// Key, what was expected, what was found.
+        problem: String,
+    },
+    /// A layer of a network.
+    #[error("{}: layer {layer}: {problem}", path.display())]
+    Layer {
+        /// The network file.
+        path: PathBuf,
+        /// The layer.
+        layer: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A width was asked for, but every weight of the file is quantized already.
+    #[error("{}: --bits {bits} asks to quantize weights that the file already quantizes; leave it out to take them as they are", path.display())]
+    AlreadyQuantized {
+        /// The network file.
+        path: PathBuf,
+        /// The width.
+        bits: u32,
+    },
+    /// An engine refused a layer.
+    #[error("{}: {hardware}: {source}", path.display())]
+    Engine {
+        /// The network file.
+        path: PathBuf,
+        /// The hardware's name.
+        hardware: String,
+        /// Why.
+        source: EngineError,
+    },
+    /// The network does not take one image at a time.
+    #[error("{}: unsupported: inference on {inputs} inputs; a network of one input of known shape is expected", path.display())]
+    Input {
+        /// The network file.
+        path: PathBuf,
+        /// How many inputs it has.
+        inputs: usize,
+    },
+    /// Images.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// Inference.
+    #[error("{}: {source}", path.display())]
+    Inference {
+        /// The network file.
+        path: PathBuf,
+        /// Why.
+        source: InferenceError,
+    },
+    /// An output file cannot be written.
+    #[error("{}: {problem}", path.display())]
+    Output {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        problem: String,
+    },
+}

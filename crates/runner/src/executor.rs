@@ -1,0 +1,146 @@
+//! Computes the MAC layers of a session on an engine: the bridge between `inference` and `engine`.
+
+use engine::{Activations, Layer, Outputs, PreparedLayer};
+use inference::{ExecutorError, MacExecutor};
+use network::{ActivationQuantization, LayerId, MacLayer, Network};
+use rayon::prelude::*;
+
+use crate::error::RunnerError;
+use crate::hardware::Hardware;
+use crate::prepare::{self, PreparedWeights, Quantization};
+
+/// A network's MAC layers, held by one engine.
+pub struct EngineExecutor {
+    layers: Vec<HeldLayer>,
+}
+
+/// One layer held by an engine, and what turns its sums into activations.
+struct HeldLayer {
+    prepared: Box<dyn PreparedLayer>,
+    /// How the input is rounded to integers; none for an engine that takes real numbers.
+    input: Option<ActivationQuantization>,
+    /// Size of one unit of the engine's sums, for each filter.
+    scales: Vec<f64>,
+    /// What is added to each filter.
+    bias: Vec<f64>,
+}
+
+impl EngineExecutor {
+    /// Hands every layer to the engine. `inputs` says how the activations that each layer reads are quantized; only an
+    /// engine on integers looks at it.
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::cost::cost`].
+    pub fn new(
+        network: &Network,
+        hardware: &Hardware,
+        quantization: Quantization,
+        inputs: &[ActivationQuantization],
+    ) -> Result<Self, RunnerError> {
+        let held: Vec<Result<HeldLayer, RunnerError>> = (0..network.layers().len())
+            .into_par_iter()
+            .map(|i| {
+                let weights = prepare::prepare(network, LayerId(i), quantization)?;
+                HeldLayer::new(network, hardware, &network.layers()[i], &weights, inputs.get(i).copied())
+            })
+            .collect();
+        Ok(Self { layers: held.into_iter().collect::<Result<_, _>>()? })
+    }
+}
+
+impl HeldLayer {
+    fn new(
+        network: &Network,
+        hardware: &Hardware,
+        layer: &MacLayer,
+        weights: &PreparedWeights,
+        input: Option<ActivationQuantization>,
+    ) -> Result<Self, RunnerError> {
+        let refused = |source| RunnerError::Engine {
+            path: network.path().to_path_buf(),
+            hardware: hardware.engine.name().to_string(),
+            source,
+        };
+        let engine_layer = Layer::new(&layer.name, &layer.geometry, &weights.codes).map_err(refused)?;
+        let prepared = hardware.engine.prepare(&engine_layer).map_err(refused)?;
+        let input = if hardware.engine.computes_integers() { input } else { None };
+        // Integer sums are in half-steps of the weights times steps of the activations, real sums in steps of the weights.
+        let unit = input.map_or(1.0, |q| 0.5 * f64::from(q.scale)) * f64::from(layer.alpha);
+        let filters = layer.geometry.spec().filters;
+        let scales = (0..filters).map(|m| weights.step(m) * unit).collect();
+        let bias = match &layer.bias {
+            Some(bias) => (0..filters).map(|m| bias.value(m)).collect(),
+            None => vec![0.0; filters],
+        };
+        Ok(Self { prepared, input, scales, bias })
+    }
+
+    fn image(&self, layer: &MacLayer, input: &[f32], output: &mut Vec<f32>) -> Result<(), ExecutorError> {
+        let sums = match self.input {
+            Some(quantization) => {
+                self.prepared.forward(Activations::Integer(&quantize_activations(input, quantization)))?
+            }
+            None => self.prepared.forward(Activations::Real(input))?,
+        };
+        let positions = layer.geometry.positions_per_repeat();
+        match sums {
+            Outputs::Integer(sums) => self.scale(&sums, positions, |sum| sum as f64, output),
+            Outputs::Real(sums) => self.scale(&sums, positions, f64::from, output),
+        }
+        Ok(())
+    }
+
+    /// `sum · scale + bias` of every filter, over `[repeats, filters, positions]`.
+    fn scale<T: Copy>(&self, sums: &[T], positions: usize, to_f64: impl Fn(T) -> f64, output: &mut Vec<f32>) {
+        for (row, sums) in sums.chunks_exact(positions).enumerate() {
+            let filter = row % self.scales.len();
+            let (scale, bias) = (self.scales[filter], self.bias[filter]);
+            output.extend(sums.iter().map(|&sum| (to_f64(sum) * scale + bias) as f32));
+        }
+    }
+}
+
+impl MacExecutor for EngineExecutor {
+    fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32]) -> Result<Vec<f32>, ExecutorError> {
+        let held = &self.layers[id.0];
+        let images = input.len() / layer.geometry.input_len();
+        let mut output = Vec::with_capacity(images * layer.geometry.output_len());
+        for image in input.chunks_exact(layer.geometry.input_len()) {
+            held.image(layer, image, &mut output)?;
+        }
+        Ok(output)
+    }
+}
+
+/// Rounds activations to integers, zero point subtracted: `clamp(round(x / scale) + zero_point) − zero_point`, ties to
+/// even as ONNX QuantizeLinear rounds.
+pub fn quantize_activations(input: &[f32], quantization: ActivationQuantization) -> Vec<i32> {
+    // Adding and taking away 1.5·2^23 rounds an f32 below 2^22 to an integer, ties to even; unlike a call of `rint` it
+    // vectorizes on every machine.
+    const ROUND: f32 = 12_582_912.0;
+    let low = (quantization.min - quantization.zero_point) as f32;
+    let high = (quantization.max - quantization.zero_point) as f32;
+    input.iter().map(|&x| (((x / quantization.scale).clamp(low, high) + ROUND) - ROUND) as i32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn activations_round_to_even_and_saturate() {
+        let unsigned = ActivationQuantization { scale: 0.5, zero_point: 0, min: 0, max: 255 };
+        let shifted = ActivationQuantization { scale: 2.0, zero_point: 100, min: 0, max: 255 };
+        assert_eq!(quantize_activations(&[0.25, 0.75, 1.25, -3.0, 1e9], unsigned), [0, 2, 2, 0, 255]);
+        assert_eq!(quantize_activations(&[-1.0, -3.0, -1e9, 1e9], shifted), [0, -2, -100, 155]);
+    }
+
+    #[test]
+    fn every_code_of_a_file_comes_back() {
+        let quantization = ActivationQuantization { scale: 0.018_658_448, zero_point: 114, min: 0, max: 255 };
+        let codes: Vec<i32> = (0..=255).map(|q| q - quantization.zero_point).collect();
+        let real: Vec<f32> = codes.iter().map(|&q| q as f32 * quantization.scale).collect();
+        assert_eq!(quantize_activations(&real, quantization), codes);
+    }
+}

@@ -1,0 +1,350 @@
+//! Hardware descriptions: TOML files that become engines.
+
+use std::fs;
+use std::path::Path;
+
+use analog::AnalogArray;
+use digital::{ArraySpec, DigitalArray, Granularity};
+use engine::{Joules, MacEngine};
+use serde::{Deserialize, Serialize};
+
+use crate::error::RunnerError;
+
+/// The descriptions that come with the program: the three ideal engines.
+const IDEAL: [(&str, &str); 3] = [
+    ("configs/ideal-analog.toml", include_str!("../../../configs/ideal-analog.toml")),
+    ("configs/ideal-digital.toml", include_str!("../../../configs/ideal-digital.toml")),
+    ("configs/ideal-digital-filter.toml", include_str!("../../../configs/ideal-digital-filter.toml")),
+];
+
+/// The largest description that is read: a document people write by hand is far smaller.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// The metric that an engine's MAC energy is held against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Metric {
+    /// Equation (2), in quarters: an analog engine counts squared half-steps.
+    #[serde(rename = "ESN_a")]
+    EsnA,
+    /// Equation (3).
+    #[serde(rename = "ESN_d")]
+    EsnD,
+    /// Equation (7).
+    #[serde(rename = "ESN'_d")]
+    EsnDFilter,
+}
+
+impl Metric {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Metric::EsnA => "ESN_a",
+            Metric::EsnD => "ESN_d",
+            Metric::EsnDFilter => "ESN'_d",
+        }
+    }
+}
+
+/// One hardware description: the engine it describes, and what the engine is compared with.
+pub struct Hardware {
+    /// The engine.
+    pub engine: Box<dyn MacEngine>,
+    /// The metric of the same kind of cost.
+    pub metric: Metric,
+    /// Whether the engine is ideal, so that its energy and cycles must equal the metric.
+    pub ideal: bool,
+    /// Energy of one unit of the metric's count.
+    pub unit: Joules,
+    /// Whether all engines of this kind compute the same sums, so that inference on one serves all.
+    pub exact: bool,
+    /// The description with every value resolved, for reports.
+    pub resolved: HardwareFile,
+}
+
+/// A hardware description as it stands in a file. Unknown keys are refused.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum HardwareFile {
+    /// `engine = "analog"`.
+    Analog(AnalogFile),
+    /// `engine = "digital"`.
+    Digital(DigitalFile),
+}
+
+/// What every description starts with; the rest is read once the kind of engine is known, so that errors have lines.
+#[derive(Deserialize)]
+struct Kind {
+    engine: EngineKind,
+}
+
+/// The kinds of engines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineKind {
+    /// The class-B analog MAC engine.
+    Analog,
+    /// The variable-bit digital MAC array.
+    Digital,
+}
+
+/// Description of an analog engine.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnalogFile {
+    /// Name in reports.
+    pub name: String,
+    /// `"analog"`.
+    pub engine: EngineKind,
+    /// Its arrays.
+    pub array: AnalogArrayFile,
+    /// Its energies.
+    pub energy: AnalogEnergyFile,
+}
+
+/// Description of a digital engine.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DigitalFile {
+    /// Name in reports.
+    pub name: String,
+    /// `"digital"`.
+    pub engine: EngineKind,
+    /// Its array.
+    pub array: DigitalArrayFile,
+    /// Its energies.
+    pub energy: DigitalEnergyFile,
+}
+
+/// Arrays of the analog engine.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnalogArrayFile {
+    /// Cells along the input vector.
+    pub rows: Extent,
+    /// Cells along the filters.
+    pub columns: Extent,
+    /// Arrays that work at the same time.
+    pub arrays: u64,
+}
+
+/// A number of cells, or `"unbounded"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum Extent {
+    /// So many.
+    Cells(u64),
+    /// As many as a layer needs.
+    Word(Unbounded),
+}
+
+/// The word for an extent without end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub enum Unbounded {
+    /// `"unbounded"`.
+    #[serde(rename = "unbounded")]
+    Unbounded,
+}
+
+impl Extent {
+    fn cells(self) -> Option<u64> {
+        match self {
+            Extent::Cells(cells) => Some(cells),
+            Extent::Word(Unbounded::Unbounded) => None,
+        }
+    }
+}
+
+/// Energies of the analog engine.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnalogEnergyFile {
+    /// Joules of one MAC per squared half-step of its weight.
+    pub mac_j_per_squared_half_step: f64,
+}
+
+/// The array of the digital engine.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DigitalArrayFile {
+    /// Rows of processing elements.
+    pub rows: u64,
+    /// Processing elements of a row.
+    pub pes_per_row: u64,
+    /// Whose bit width a weight takes.
+    pub width_granularity: WidthGranularity,
+}
+
+/// Whose bit width a weight takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WidthGranularity {
+    /// Its own.
+    Weight,
+    /// The largest of its filter.
+    Filter,
+}
+
+/// Energies of the digital engine.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DigitalEnergyFile {
+    /// Joules of one processing element in one busy cycle.
+    pub mac_j_per_pe_cycle: f64,
+}
+
+impl Hardware {
+    /// Reads a description.
+    ///
+    /// # Errors
+    ///
+    /// [`RunnerError::Hardware`] names the file, the key, what was expected and what was found.
+    pub fn read(path: &Path) -> Result<Self, RunnerError> {
+        let problem = |problem: String| RunnerError::Hardware { path: path.to_path_buf(), problem };
+        let metadata = fs::metadata(path).map_err(|e| problem(e.to_string()))?;
+        if !metadata.is_file() || metadata.len() > MAX_FILE_BYTES {
+            return Err(problem(format!("expected a TOML file of at most {MAX_FILE_BYTES} bytes")));
+        }
+        let text = fs::read_to_string(path).map_err(|e| problem(e.to_string()))?;
+        Self::parse(path, &text)
+    }
+
+    /// The three ideal engines.
+    pub fn ideal() -> Vec<Self> {
+        IDEAL
+            .iter()
+            .map(|(path, text)| Self::parse(Path::new(path), text).expect("the descriptions that come along are valid"))
+            .collect()
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, RunnerError> {
+        let problem = |problem: String| RunnerError::Hardware { path: path.to_path_buf(), problem };
+        let wrong = |e: toml::de::Error| problem(one_line(&e, text));
+        let kind: Kind = toml::from_str(text).map_err(wrong)?;
+        match kind.engine {
+            EngineKind::Analog => toml::from_str::<AnalogFile>(text).map_err(wrong)?.build().map_err(problem),
+            EngineKind::Digital => toml::from_str::<DigitalFile>(text).map_err(wrong)?.build().map_err(problem),
+        }
+    }
+}
+
+impl AnalogFile {
+    fn build(self) -> Result<Hardware, String> {
+        check_name(&self.name)?;
+        let unit = energy("energy.mac_j_per_squared_half_step", self.energy.mac_j_per_squared_half_step)?;
+        let (rows, columns) = (extent("array.rows", self.array.rows)?, extent("array.columns", self.array.columns)?);
+        let arrays = count("array.arrays", self.array.arrays)?;
+        let engine = AnalogArray::new(&self.name, rows, columns, arrays, unit).map_err(|e| e.to_string())?;
+        Ok(Hardware {
+            ideal: rows.is_none() && columns.is_none() && arrays == 1,
+            engine: Box::new(engine),
+            metric: Metric::EsnA,
+            unit,
+            exact: false,
+            resolved: HardwareFile::Analog(self),
+        })
+    }
+}
+
+impl DigitalFile {
+    fn build(self) -> Result<Hardware, String> {
+        check_name(&self.name)?;
+        let unit = energy("energy.mac_j_per_pe_cycle", self.energy.mac_j_per_pe_cycle)?;
+        let (rows, pes) = (count("array.rows", self.array.rows)?, count("array.pes_per_row", self.array.pes_per_row)?);
+        let (granularity, metric) = match self.array.width_granularity {
+            WidthGranularity::Weight => (Granularity::Weight, Metric::EsnD),
+            WidthGranularity::Filter => (Granularity::Filter, Metric::EsnDFilter),
+        };
+        let spec = ArraySpec { name: self.name.clone(), rows, pes_per_row: pes, granularity, pe_cycle_energy: unit };
+        let engine = DigitalArray::new(spec).map_err(|e| e.to_string())?;
+        Ok(Hardware {
+            ideal: engine.is_ideal(),
+            engine: Box::new(engine),
+            metric,
+            unit,
+            exact: true,
+            resolved: HardwareFile::Digital(self),
+        })
+    }
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    if name.trim().is_empty() || name.chars().any(char::is_control) {
+        return Err(format!("name is {name:?}; expected printable characters"));
+    }
+    Ok(())
+}
+
+fn energy(key: &str, joules: f64) -> Result<Joules, String> {
+    if joules.is_finite() && joules > 0.0 {
+        Ok(Joules(joules))
+    } else {
+        Err(format!("{key} is {joules}; expected a positive number of joules"))
+    }
+}
+
+fn extent(key: &str, extent: Extent) -> Result<Option<usize>, String> {
+    extent.cells().map(|cells| count(key, cells)).transpose()
+}
+
+/// A count of hardware: at least 1, and small enough that products of two fit 64 bits.
+fn count(key: &str, value: u64) -> Result<usize, String> {
+    match usize::try_from(value) {
+        Ok(n) if (1..=1 << 31).contains(&value) => Ok(n),
+        _ => Err(format!("{key} is {value}; expected 1 to {}", 1u64 << 31)),
+    }
+}
+
+/// What is wrong with a TOML text, on one line, with the line it is on.
+pub(crate) fn one_line(error: &toml::de::Error, text: &str) -> String {
+    let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+    match error.span() {
+        Some(span) => format!("line {}: {message}", text[..span.start.min(text.len())].matches('\n').count() + 1),
+        None => message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Hardware, String> {
+        Hardware::parse(Path::new("h.toml"), text).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn the_descriptions_that_come_along_are_ideal() {
+        let hardware = Hardware::ideal();
+        let metrics: Vec<Metric> = hardware.iter().map(|h| h.metric).collect();
+        assert_eq!(metrics, [Metric::EsnA, Metric::EsnD, Metric::EsnDFilter]);
+        assert!(hardware.iter().all(|h| h.ideal));
+    }
+
+    #[test]
+    fn a_wrong_description_is_refused_in_one_line_that_names_the_key() {
+        let good = IDEAL[1].1;
+        let cases = [
+            (good.replace("rows = 1", "rows = 0"), "array.rows is 0"),
+            (good.replace("rows = 1", "rows = -1"), "line 8"),
+            (good.replace("rows = 1", "lanes = 1"), "lanes"),
+            (good.replace("rows = 1", "rows = 1\nlanes = 4"), "lanes"),
+            (good.replace("\"weight\"", "\"channel\""), "channel"),
+            (good.replace("1.0e-15", "-1.0e-15"), "mac_j_per_pe_cycle"),
+            (good.replace("1.0e-15", "nan"), "mac_j_per_pe_cycle"),
+            (good.replace("engine = \"digital\"", "engine = \"optical\""), "optical"),
+            (format!("clock = 1\n{good}"), "clock"),
+            (good.replace("name = \"ideal-digital\"", "name = \"\""), "name"),
+            ("rows".to_string(), "line 1"),
+        ];
+        for (text, expected) in cases {
+            let message = parse(&text).err().unwrap_or_else(|| panic!("accepted: {text}"));
+            assert!(message.starts_with("h.toml: ") && !message.contains('\n'), "{message}");
+            assert!(message.contains(expected), "{message:?} should name {expected:?}");
+        }
+    }
+
+    #[test]
+    fn a_finite_array_is_not_ideal() {
+        let finite = IDEAL[0].1.replacen("\"unbounded\"", "128", 1);
+        assert!(!parse(&finite).expect("valid").ideal);
+    }
+}

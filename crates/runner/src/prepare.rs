@@ -1,0 +1,116 @@
+//! One layer out of the file and onto the grid.
+
+use esn::{BitWidth, CodeTensor, SignalNoise, SnrError};
+use network::{LayerId, LayerWeights, MacLayer, Network, WeightValues};
+
+use crate::error::RunnerError;
+
+/// Bit width of weights where the user names none.
+pub const DEFAULT_BITS: u32 = 4;
+
+/// How a run puts real weights on the grid. Weights that a file quantizes already are taken as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quantization {
+    /// The width the user asked for, if any.
+    requested: Option<BitWidth>,
+}
+
+impl Quantization {
+    /// The width of the user's choice, or [`DEFAULT_BITS`].
+    pub fn new(requested: Option<BitWidth>) -> Self {
+        Self { requested }
+    }
+
+    /// The width that real weights get.
+    pub fn bits(&self) -> BitWidth {
+        self.requested.unwrap_or_else(|| BitWidth::new(DEFAULT_BITS).expect("the default is a valid width"))
+    }
+
+    /// Whether the user named the width.
+    pub fn is_requested(&self) -> bool {
+        self.requested.is_some()
+    }
+
+    /// Refuses a requested width that no layer of the network could take.
+    ///
+    /// # Errors
+    ///
+    /// [`RunnerError::AlreadyQuantized`] if the file quantizes all its weights.
+    pub fn check(&self, network: &Network) -> Result<(), RunnerError> {
+        match self.requested {
+            Some(bits) if network.layers().iter().all(is_quantized) => {
+                Err(RunnerError::AlreadyQuantized { path: network.path().to_path_buf(), bits: bits.get() })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether the file holds integers for this layer.
+pub fn is_quantized(layer: &MacLayer) -> bool {
+    layer.weights.quantization.is_some()
+}
+
+/// The weights of one layer on the integer grid.
+#[derive(Clone, Debug)]
+pub struct PreparedWeights {
+    /// The codes.
+    pub codes: CodeTensor,
+    /// Weight = `code / 2 · step`: one number, or one a filter.
+    pub steps: Vec<f64>,
+    /// Signal and noise of quantizing; none where the file already quantizes.
+    pub snr: Option<SignalNoise>,
+}
+
+impl PreparedWeights {
+    /// Step of one filter.
+    pub fn step(&self, filter: usize) -> f64 {
+        if self.steps.len() == 1 { self.steps[0] } else { self.steps[filter] }
+    }
+
+    /// The weights as real numbers again, `[filters, channels, kernel_h, kernel_w]`.
+    pub fn dequantize(&self) -> Vec<f32> {
+        let filter_len = self.codes.shape().filter_len();
+        let codes = self.codes.codes().iter().enumerate();
+        codes.map(|(i, &code)| (f64::from(code) * 0.5 * self.step(i / filter_len)) as f32).collect()
+    }
+}
+
+/// Reads one layer's weights and puts them on the grid.
+///
+/// # Errors
+///
+/// [`RunnerError::Network`] for weights that are garbled or not finite, [`RunnerError::Layer`] where they have no codes.
+pub fn prepare(network: &Network, id: LayerId, quantization: Quantization) -> Result<PreparedWeights, RunnerError> {
+    match network.weights(id)? {
+        LayerWeights::Quantized { codes, scales } => {
+            Ok(PreparedWeights { codes, steps: scales.into_iter().map(f64::from).collect(), snr: None })
+        }
+        LayerWeights::Float(WeightValues::F32(weights)) => quantize(network, id, &weights, quantization.bits()),
+        LayerWeights::Float(WeightValues::F64(weights)) => quantize(network, id, &weights, quantization.bits()),
+    }
+}
+
+fn quantize<T: Copy + Into<f64>>(
+    network: &Network,
+    id: LayerId,
+    weights: &[T],
+    bits: BitWidth,
+) -> Result<PreparedWeights, RunnerError> {
+    let layer = &network.layers()[id.0];
+    let wrong = |problem: String| layer_error(network, layer, problem);
+    let quantized =
+        esn::quantize_max_abs(weights, layer.geometry.weight_shape(), bits).map_err(|e| wrong(e.to_string()))?;
+    let snr = match esn::quantization_noise(weights, &quantized.codes, &[quantized.step]) {
+        Ok(snr) => Some(snr),
+        // Double-precision weights beyond 1e154: their codes are as good as any, only their power has no number.
+        Err(SnrError::Overflow) => None,
+        Err(error) => return Err(wrong(error.to_string())),
+    };
+    Ok(PreparedWeights { codes: quantized.codes, steps: vec![quantized.step], snr })
+}
+
+/// An error at one layer of a network.
+pub(crate) fn layer_error(network: &Network, layer: &MacLayer, problem: String) -> RunnerError {
+    RunnerError::Layer { path: network.path().to_path_buf(), layer: layer.name.clone(), problem }
+}

@@ -1,0 +1,230 @@
+//! One run as a document: what was run, on what, and every figure. `docs/output.md` documents the JSON.
+
+use std::io::{self, Write};
+
+use engine::{LayerRun, MAC_ENTRY};
+use esn::{BitConvention, LayerEsn, SignalNoise};
+use network::Network;
+use serde::Serialize;
+
+use crate::check::Check;
+use crate::cost::{HardwareRun, LayerCost, NetworkCost};
+use crate::csv_output::{metric_value, ratio};
+use crate::evaluate::Evaluation;
+use crate::hardware::{Hardware, HardwareFile};
+use crate::prepare::Quantization;
+
+/// Layout version of the JSON: raised when a field changes its meaning or goes.
+const SCHEMA: u32 = 1;
+
+/// Everything that one run found.
+#[derive(Debug, Serialize)]
+pub struct Report<'a> {
+    schema: u32,
+    program: &'static str,
+    version: &'static str,
+    network: NetworkReport<'a>,
+    quantization: QuantizationReport,
+    hardware: Vec<&'a HardwareFile>,
+    layers: Vec<LayerReport<'a>>,
+    total: LayerReport<'a>,
+    inference: Option<&'a Evaluation>,
+}
+
+/// The network of a run.
+#[derive(Debug, Serialize)]
+struct NetworkReport<'a> {
+    file: String,
+    layers: usize,
+    notes: &'a [String],
+}
+
+/// How weights were put on the grid.
+#[derive(Debug, Serialize)]
+struct QuantizationReport {
+    /// Width of weights quantized here; none where the file quantizes all.
+    bits: Option<u32>,
+    /// Whether the user named the width.
+    requested: bool,
+    /// Layers whose integers are taken from the file.
+    layers_quantized_in_file: usize,
+    bit_convention: &'static str,
+}
+
+/// One layer, or the sum of all.
+#[derive(Debug, Serialize)]
+struct LayerReport<'a> {
+    layer: &'a str,
+    op: &'a str,
+    filters: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    positions: Option<u64>,
+    weights: u128,
+    nonzero: u128,
+    macs: u128,
+    esn_a: f64,
+    esn_d: u128,
+    esn_a_macs: f64,
+    esn_d_macs: u128,
+    esn_d_filter: u128,
+    mean_bits: Option<f64>,
+    max_bits: u32,
+    snr: Option<f64>,
+    esn_a_from_snr: Option<f64>,
+    runs: Vec<RunReport<'a>>,
+}
+
+/// One layer on one engine.
+#[derive(Debug, Serialize)]
+struct RunReport<'a> {
+    hardware: &'a str,
+    cycles: u128,
+    utilization: f64,
+    energy_count: u128,
+    energy_j: f64,
+    ledger: Vec<EntryReport>,
+    idle: Vec<IdleReport>,
+    metric: &'static str,
+    esn: String,
+    esn_energy_j: f64,
+    ratio: Option<f64>,
+    check: Check,
+}
+
+/// One kind of event that costs energy.
+#[derive(Debug, Serialize)]
+struct EntryReport {
+    name: &'static str,
+    count: u128,
+    energy_per_count_j: f64,
+}
+
+/// One cause of hardware standing idle.
+#[derive(Debug, Serialize)]
+struct IdleReport {
+    cause: &'static str,
+    count: u128,
+}
+
+impl<'a> Report<'a> {
+    /// Puts a run together.
+    pub fn new(
+        network: &'a Network,
+        quantization: Quantization,
+        convention: BitConvention,
+        hardware: &'a [Hardware],
+        cost: &'a NetworkCost,
+        inference: Option<&'a Evaluation>,
+    ) -> Self {
+        let in_file = cost.layers.iter().filter(|layer| layer.quantized_in_file).count();
+        Self {
+            schema: SCHEMA,
+            program: "esnsim",
+            version: env!("CARGO_PKG_VERSION"),
+            network: NetworkReport {
+                file: network.path().display().to_string(),
+                layers: cost.layers.len(),
+                notes: network.notes(),
+            },
+            quantization: QuantizationReport {
+                bits: (in_file < cost.layers.len()).then(|| quantization.bits().get()),
+                requested: quantization.is_requested(),
+                layers_quantized_in_file: in_file,
+                bit_convention: convention_name(convention),
+            },
+            hardware: hardware.iter().map(|h| &h.resolved).collect(),
+            layers: cost.layers.iter().map(|layer| LayerReport::of_layer(hardware, layer)).collect(),
+            total: LayerReport::of_total(hardware, cost),
+            inference,
+        }
+    }
+
+    /// Writes the report as indented JSON.
+    ///
+    /// # Errors
+    ///
+    /// Those of the writer.
+    pub fn write_json(&self, writer: &mut dyn Write) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut *writer, self)?;
+        writer.write_all(b"\n")
+    }
+}
+
+/// The name of a convention on the command line and in reports.
+pub fn convention_name(convention: BitConvention) -> &'static str {
+    match convention {
+        BitConvention::NonzeroAtLeastOne => "nonzero-at-least-one",
+        BitConvention::AsPrinted => "as-printed",
+    }
+}
+
+impl<'a> LayerReport<'a> {
+    fn of_layer(hardware: &'a [Hardware], layer: &'a LayerCost) -> Self {
+        let mut report = Self::new(&layer.name, &layer.esn, layer.snr, layer.esn_a_from_snr());
+        report.op = layer.op;
+        report.filters = layer.filters;
+        report.positions = Some(layer.positions);
+        report.runs = runs(hardware, &layer.runs);
+        report
+    }
+
+    fn of_total(hardware: &'a [Hardware], cost: &'a NetworkCost) -> Self {
+        let mut report = Self::new("TOTAL", &cost.esn, cost.snr, cost.esn_a_from_snr);
+        report.filters = cost.layers.iter().map(|layer| layer.filters).sum();
+        report.runs = runs(hardware, &cost.totals);
+        report
+    }
+
+    fn new(layer: &'a str, esn: &LayerEsn, snr: Option<SignalNoise>, esn_a_from_snr: Option<f64>) -> Self {
+        Self {
+            layer,
+            op: "",
+            filters: 0,
+            positions: None,
+            weights: esn.weights,
+            nonzero: esn.nonzero,
+            macs: esn.macs,
+            esn_a: esn.esn_a().to_f64(),
+            esn_d: esn.esn_d,
+            esn_a_macs: esn.esn_a_macs().to_f64(),
+            esn_d_macs: esn.esn_d_macs,
+            esn_d_filter: esn.esn_d_filter,
+            mean_bits: mean_bits(esn),
+            max_bits: esn.max_bits,
+            snr: snr.and_then(|snr| snr.ratio()),
+            esn_a_from_snr,
+            runs: Vec::new(),
+        }
+    }
+}
+
+/// Bits of a nonzero weight on average, `ESN_d / nonzero` with c = 1; none where every weight is pruned.
+pub fn mean_bits(esn: &LayerEsn) -> Option<f64> {
+    (esn.nonzero > 0).then(|| esn.esn_d as f64 / esn.nonzero as f64)
+}
+
+fn runs<'a>(hardware: &'a [Hardware], runs: &[HardwareRun]) -> Vec<RunReport<'a>> {
+    hardware.iter().zip(runs).map(|(hardware, run)| run_report(hardware, &run.run, &run.check)).collect()
+}
+
+fn run_report<'a>(hardware: &'a Hardware, run: &LayerRun, check: &Check) -> RunReport<'a> {
+    let energy = run.ledger.energy().0;
+    let reference = hardware.unit.times(check.expected).0;
+    let entries = run.ledger.entries().iter();
+    RunReport {
+        hardware: hardware.engine.name(),
+        cycles: run.cycles.0,
+        utilization: run.occupancy.utilization(),
+        energy_count: run.ledger.count(MAC_ENTRY),
+        energy_j: energy,
+        ledger: entries
+            .map(|entry| EntryReport { name: entry.name, count: entry.count, energy_per_count_j: entry.unit.0 })
+            .collect(),
+        idle: run.idle.iter().map(|&(cause, count)| IdleReport { cause, count }).collect(),
+        metric: hardware.metric.name(),
+        esn: metric_value(hardware.metric, check.expected),
+        esn_energy_j: reference,
+        ratio: ratio(energy, reference),
+        check: *check,
+    }
+}

@@ -1,0 +1,146 @@
+//! The stepped machines on every layer of a network: proof that the fast engines count what a machine does.
+
+use engine::{Activations, Layer, MAC_ENTRY, Outputs};
+use esn::CodeTensor;
+use network::{Geometry, LayerId, MacLayer, Network};
+use rayon::prelude::*;
+
+use crate::error::RunnerError;
+use crate::hardware::Hardware;
+use crate::prepare::{self, Quantization};
+
+/// Largest activation of the pattern that layers are stepped with: 8 bits.
+const MAX_ACTIVATION: u64 = 255;
+
+/// What one machine did with one layer.
+#[derive(Clone, Debug)]
+pub struct SteppedLayer {
+    /// Name of the layer.
+    pub layer: String,
+    /// Name of the hardware.
+    pub hardware: String,
+    /// Cycles that the machine was advanced.
+    pub cycles: u128,
+    /// Units of the MAC entry that it counted.
+    pub count: u128,
+    /// Whether the fast engine gives the same cycles, ledger and occupancy.
+    pub same_run: bool,
+    /// Whether the outputs equal the reference: exactly for integers, to the last bit of the fast engine for real numbers.
+    pub same_outputs: bool,
+}
+
+impl SteppedLayer {
+    /// Whether the machine confirms the fast engine.
+    pub fn passes(&self) -> bool {
+        self.same_run && self.same_outputs
+    }
+}
+
+/// Advances every engine through every layer, cycle by cycle, on one image of pseudo-random 8-bit activations.
+/// `progress` is told after every layer of every engine.
+///
+/// # Errors
+///
+/// As [`crate::cost::cost`].
+pub fn step_all(
+    network: &Network,
+    hardware: &[Hardware],
+    quantization: Quantization,
+    progress: &(dyn Fn() + Sync),
+) -> Result<Vec<SteppedLayer>, RunnerError> {
+    quantization.check(network)?;
+    let jobs: Vec<(usize, usize)> =
+        (0..hardware.len()).flat_map(|h| (0..network.layers().len()).map(move |l| (h, l))).collect();
+    let results: Vec<Result<SteppedLayer, RunnerError>> = jobs
+        .into_par_iter()
+        .map(|(h, l)| {
+            let result = step_layer(network, &hardware[h], LayerId(l), quantization);
+            progress();
+            result
+        })
+        .collect();
+    results.into_iter().collect()
+}
+
+fn step_layer(
+    network: &Network,
+    hardware: &Hardware,
+    id: LayerId,
+    quantization: Quantization,
+) -> Result<SteppedLayer, RunnerError> {
+    let layer = &network.layers()[id.0];
+    let weights = prepare::prepare(network, id, quantization)?;
+    let refused = |source| RunnerError::Engine {
+        path: network.path().to_path_buf(),
+        hardware: hardware.engine.name().to_string(),
+        source,
+    };
+    let engine_layer = Layer::new(&layer.name, &layer.geometry, &weights.codes).map_err(refused)?;
+    let integers = pattern(layer.geometry.input_len());
+    let real: Vec<f32> = integers.iter().map(|&x| x as f32).collect();
+    let input =
+        if hardware.engine.computes_integers() { Activations::Integer(&integers) } else { Activations::Real(&real) };
+    let stepped = hardware.engine.step(&engine_layer, input).map_err(refused)?;
+    let fast = hardware.engine.run(&engine_layer).map_err(refused)?;
+    let same_outputs = match &stepped.outputs {
+        Outputs::Integer(sums) => *sums == integer_reference(layer, &weights.codes, &integers),
+        Outputs::Real(_) => {
+            stepped.outputs == hardware.engine.prepare(&engine_layer).and_then(|p| p.forward(input)).map_err(refused)?
+        }
+    };
+    Ok(SteppedLayer {
+        layer: layer.name.clone(),
+        hardware: hardware.engine.name().to_string(),
+        cycles: stepped.run.cycles.0,
+        count: stepped.run.ledger.count(MAC_ENTRY),
+        same_run: stepped.run == fast,
+        same_outputs,
+    })
+}
+
+/// 8-bit activations without a pattern that arithmetic could profit from: the high byte of a linear congruence
+/// (the multiplier and increment of Knuth's MMIX).
+fn pattern(len: usize) -> Vec<i32> {
+    let mut state = 0x5eed_u64;
+    (0..len)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            ((state >> 56) & MAX_ACTIVATION) as i32
+        })
+        .collect()
+}
+
+/// `Σ code · x` of every output by plain loops over the weights, away from every engine.
+fn integer_reference(layer: &MacLayer, codes: &CodeTensor, input: &[i32]) -> Vec<i64> {
+    let geometry = &layer.geometry;
+    let spec = geometry.spec();
+    let (in_len, out_len) = (geometry.input_len() / spec.repeats, geometry.output_len() / spec.repeats);
+    let mut outputs = vec![0i64; geometry.output_len()];
+    for (input, outputs) in input.chunks_exact(in_len).zip(outputs.chunks_exact_mut(out_len)) {
+        for group in 0..spec.groups {
+            for row in 0..geometry.rows() {
+                add_row(geometry, (group, row), codes, input, outputs);
+            }
+        }
+    }
+    outputs
+}
+
+/// Adds what one row of one group's lowered matrix gives to all outputs of the group.
+fn add_row(geometry: &Geometry, (group, row): (usize, usize), codes: &CodeTensor, input: &[i32], outputs: &mut [i64]) {
+    let positions = geometry.positions_per_repeat();
+    let width = geometry.out_size()[1];
+    let read = |position: usize| {
+        let index = geometry.input_index(group, row, position / width, position % width);
+        index.map_or(0, |index| i64::from(input[index]))
+    };
+    let inputs: Vec<i64> = (0..positions).map(read).collect();
+    let filters = group * geometry.columns()..(group + 1) * geometry.columns();
+    for filter in filters {
+        let code = i64::from(codes.filter(filter)[row]);
+        if code != 0 {
+            let sums = &mut outputs[filter * positions..(filter + 1) * positions];
+            sums.iter_mut().zip(&inputs).for_each(|(sum, x)| *sum += code * x);
+        }
+    }
+}
