@@ -1,0 +1,82 @@
+//! Numbers and names as people like to read them.
+
+/// A count with thousands separators: `40,551,040`.
+pub fn grouped(n: u128) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number with a decimal prefix and three or four significant digits: `62.05M`.
+pub fn short(x: f64) -> String {
+    const PREFIXES: [(f64, &str); 5] = [(1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
+    match PREFIXES.iter().find(|(size, _)| x >= *size) {
+        Some((size, prefix)) => format!("{:.2}{prefix}", x / size),
+        None if x == x.trunc() => format!("{x:.0}"),
+        None => format!("{x:.2}"),
+    }
+}
+
+/// An energy: `78.34 nJ`.
+pub fn joules(x: f64) -> String {
+    const PREFIXES: [(f64, &str); 8] = [
+        (1.0, "J"),
+        (1e-3, "mJ"),
+        (1e-6, "µJ"),
+        (1e-9, "nJ"),
+        (1e-12, "pJ"),
+        (1e-15, "fJ"),
+        (1e-18, "aJ"),
+        (1e-21, "zJ"),
+    ];
+    match PREFIXES.iter().find(|(size, _)| x >= size * 0.9995) {
+        Some((size, prefix)) => format!("{:.2} {prefix}", x / size),
+        None if x == 0.0 => "0 J".to_string(),
+        None => format!("{x:.2e} J"),
+    }
+}
+
+/// An accuracy or ratio with four decimals; a dash where there is none.
+pub fn fraction(x: Option<f64>) -> String {
+    x.map_or("–".to_string(), |x| format!("{x:.4}"))
+}
+
+/// A name cut from the left to `width` characters: the end of a layer's name tells layers apart.
+pub fn tail(name: &str, width: usize) -> String {
+    let printable = one_line(name);
+    let len = printable.chars().count();
+    if len <= width {
+        return printable;
+    }
+    std::iter::once('…').chain(printable.chars().skip(len + 1 - width)).collect()
+}
+
+/// Text with control characters made visible, so that nothing in a file can disturb the terminal.
+pub fn one_line(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(grouped(40_551_040), "40,551,040");
+        assert_eq!((grouped(0), grouped(999), grouped(1000)), ("0".into(), "999".into(), "1,000".into()));
+        assert_eq!((short(62_046_401.0), short(12.0), short(0.5)), ("62.05M".into(), "12".into(), "0.50".into()));
+        assert_eq!((joules(78.34e-9), joules(0.0), joules(1e-15)), ("78.34 nJ".into(), "0 J".into(), "1.00 fJ".into()));
+    }
+
+    #[test]
+    fn names_keep_their_end_and_lose_their_control_characters() {
+        assert_eq!(tail("/layer3/layer3.2/conv2/Conv", 12), "…conv2/Conv".to_string().replace("…", "…/"));
+        assert_eq!(tail("a\nb\u{1b}[2J", 20), "a\\nb\\u{1b}[2J");
+    }
+}

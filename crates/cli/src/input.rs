@@ -1,0 +1,152 @@
+//! What a command reads, and what it says on standard error while it works.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use inference::images::{ImageOptions, Images, Preprocessing};
+use network::{Network, ReadOptions};
+use runner::{Hardware, ImageSamples, Samples, embedded_images, embedded_network};
+
+use crate::args::{InferenceOptions, ReadingOptions, SimulateOptions};
+use crate::format::one_line;
+
+/// Reads the network file, or takes the embedded network.
+pub fn network(path: Option<&Path>, reading: &ReadingOptions) -> anyhow::Result<Network> {
+    let options = ReadOptions { input_shapes: reading.input_shape.clone() };
+    Ok(match path {
+        Some(path) => Network::read(path, &options)?,
+        None => embedded_network()?,
+    })
+}
+
+/// Reads the hardware descriptions, or takes the three ideal ones. Names tell them apart, so no two may be the same.
+pub fn hardware(paths: &[PathBuf]) -> anyhow::Result<Vec<Hardware>> {
+    if paths.is_empty() {
+        return Ok(Hardware::ideal());
+    }
+    let hardware = paths.iter().map(|path| Hardware::read(path)).collect::<Result<Vec<_>, _>>()?;
+    for (i, this) in hardware.iter().enumerate() {
+        if let Some(other) = hardware[..i].iter().position(|h| h.engine.name() == this.engine.name()) {
+            let (a, b) = (paths[other].display(), paths[i].display());
+            bail!("{b}: name {:?} is also that of {a}; names in one run must differ", this.engine.name());
+        }
+    }
+    Ok(hardware)
+}
+
+/// The images to run, if there are any: those the user names, or those that belong to the embedded network.
+pub fn samples(network: &Network, options: &SimulateOptions) -> anyhow::Result<Option<Box<dyn Samples>>> {
+    let inference = &options.inference;
+    let (images, preprocessing) = match (&inference.images, &options.network) {
+        (Some(path), _) => (Images::open(path, &image_options(network, inference))?, None),
+        (None, None) => {
+            let (images, preprocessing) = embedded_images(inference.limit)?;
+            (images, Some(preprocessing))
+        }
+        (None, Some(_)) if inference.limit.is_some() => bail!("--limit needs --images"),
+        (None, Some(_)) => return Ok(None),
+    };
+    let preprocessing = match explicit_preprocessing(inference)? {
+        Some(explicit) => explicit,
+        None => match preprocessing {
+            Some(embedded) => embedded,
+            None => preprocessing_of(network)?,
+        },
+    };
+    Ok(Some(Box::new(ImageSamples::new(network, images, preprocessing)?)))
+}
+
+fn image_options(network: &Network, inference: &InferenceOptions) -> ImageOptions {
+    let input = network.graph().inputs.first().and_then(|&id| network.graph().value(id).shape.as_deref());
+    let channels = match input {
+        Some(&[_, first, _, third]) => [first, third].into_iter().find(|n| matches!(n, 1 | 3)),
+        _ => None,
+    };
+    ImageOptions { limit: inference.limit, channels, ..ImageOptions::default() }
+}
+
+/// What the user says about preprocessing, by a file, a name or numbers.
+fn explicit_preprocessing(inference: &InferenceOptions) -> anyhow::Result<Option<Preprocessing>> {
+    if let Some(word) = &inference.preprocess {
+        return match word.to_str().and_then(Preprocessing::named) {
+            Some(named) => Ok(Some(named)),
+            None => Ok(Some(Preprocessing::read(word)?)),
+        };
+    }
+    if inference.scale.is_none() && inference.mean.is_empty() && inference.std.is_empty() {
+        return Ok(None);
+    }
+    let default = Preprocessing::default();
+    let numbers = Preprocessing {
+        scale: inference.scale.unwrap_or(default.scale),
+        mean: inference.mean.clone(),
+        std: inference.std.clone(),
+        ..default
+    };
+    numbers.check().map_err(anyhow::Error::msg).context("preprocessing")?;
+    Ok(Some(numbers))
+}
+
+fn preprocessing_of(network: &Network) -> anyhow::Result<Preprocessing> {
+    if let Some(beside) = Preprocessing::for_network(network.path())? {
+        return Ok(beside);
+    }
+    eprintln!("note: pixels are divided by 255 and nothing else; --preprocess, --scale, --mean and --std change that");
+    Ok(Preprocessing::default())
+}
+
+/// Shows what the reader of the network had to say.
+pub fn show_notes(network: &Network) {
+    for note in network.notes() {
+        eprintln!("note: {}", one_line(note));
+    }
+}
+
+/// Refuses outputs that would overwrite an input or each other, or whose folder does not exist, before any work is done.
+pub fn check_outputs<'a>(outputs: &[Option<&Path>], inputs: impl Iterator<Item = &'a PathBuf>) -> anyhow::Result<()> {
+    let mut taken: Vec<PathBuf> = inputs.filter_map(|path| path.canonicalize().ok()).collect();
+    for output in outputs.iter().flatten() {
+        let folder = match output.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let Ok(folder) = folder.canonicalize() else {
+            bail!("{}: there is no folder {}", output.display(), folder.display());
+        };
+        if output.is_dir() {
+            bail!("{}: expected a file to write, found a folder", output.display());
+        }
+        let place = output.canonicalize().unwrap_or_else(|_| folder.join(output.file_name().unwrap_or_default()));
+        if taken.contains(&place) && !place.starts_with("/dev") {
+            bail!("{}: is also an input or another output of this run", output.display());
+        }
+        taken.push(place);
+    }
+    Ok(())
+}
+
+/// A bar on a terminal, silence in a pipe.
+pub struct Progress(ProgressBar);
+
+impl Progress {
+    /// A bar over `total` of what is counted.
+    pub fn new(what: &str, total: u64) -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self(ProgressBar::hidden());
+        }
+        let style = ProgressStyle::with_template("{bar:32} {pos}/{len} {msg} {eta}").expect("the template is valid");
+        Self(ProgressBar::new(total).with_style(style).with_message(what.to_string()))
+    }
+
+    /// So many more are done.
+    pub fn advance(&self, count: u64) {
+        self.0.inc(count);
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,114 @@
+//! `esnsim inspect`: what is in a network file.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use network::{Graph, LayerId, MacLayer, Network, Value};
+use runner::{WeightStatistics, weight_statistics, write_file};
+
+use crate::args::InspectOptions;
+use crate::format::{grouped, one_line, tail};
+use crate::table::{render, table};
+use crate::{input, print};
+
+/// Layer names are cut to this many characters.
+const NAME_WIDTH: usize = 32;
+
+/// Runs the command. There is no check here, so it never returns `false`.
+pub fn run(options: &InspectOptions) -> anyhow::Result<bool> {
+    input::check_outputs(&[options.csv.as_deref()], options.network.iter())?;
+    let network = input::network(options.network.as_deref(), &options.reading)?;
+    let layers =
+        (0..network.layers().len()).map(|i| weight_statistics(&network, LayerId(i))).collect::<Result<Vec<_>, _>>()?;
+    let mut text = overview(&network, &layers);
+    text += &layer_table(&network, &layers);
+    if options.nodes {
+        text += &node_list(network.graph());
+    }
+    input::show_notes(&network);
+    print(&text)?;
+    if let Some(path) = &options.csv {
+        write_file(path, |writer| runner::write_inspect_csv(writer, &network, &layers))?;
+    }
+    Ok(true)
+}
+
+fn overview(network: &Network, layers: &[WeightStatistics]) -> String {
+    let graph = network.graph();
+    let weights: u128 = layers.iter().map(|layer| u128::from(layer.weights)).sum();
+    let macs: u128 = network.layers().iter().map(|layer| layer.geometry.macs()).sum();
+    let mut text = format!(
+        "{}\n  {} nodes, {} MAC layers, {} weights, {} MACs an image, batch {}\n",
+        one_line(&network.path().display().to_string()),
+        graph.nodes.len(),
+        network.layers().len(),
+        grouped(weights),
+        grouped(macs),
+        network.batch()
+    );
+    for (what, ids) in [("input", &graph.inputs), ("output", &graph.outputs)] {
+        for &id in ids {
+            let _ = writeln!(text, "  {what} {}", value_line(graph.value(id)));
+        }
+    }
+    let mut operators: BTreeMap<&str, usize> = BTreeMap::new();
+    graph.nodes.iter().for_each(|node| *operators.entry(&node.op_type).or_default() += 1);
+    let operators: Vec<String> = operators.iter().map(|(op, n)| format!("{n} {}", one_line(op))).collect();
+    let _ = writeln!(text, "  operators: {}\n", operators.join(", "));
+    text
+}
+
+fn value_line(value: &Value) -> String {
+    let shape = value.shape.as_ref().map_or("unknown shape".to_string(), |shape| format!("{shape:?}"));
+    let data_type = value.data_type.map_or("?".to_string(), |t| format!("{t:?}").to_lowercase());
+    format!("{} {data_type} {shape}", one_line(&value.name))
+}
+
+fn layer_table(network: &Network, layers: &[WeightStatistics]) -> String {
+    let header = [
+        "layer", "op", "input", "kernel", "stride", "pads", "dil", "groups", "output", "weights", "MACs", "zeros",
+        "min", "max", "mean", "std",
+    ];
+    let mut table = table(&header, 2);
+    for (layer, statistics) in network.layers().iter().zip(layers) {
+        table.add_row(row(layer, statistics));
+    }
+    render(&table)
+}
+
+fn row(layer: &MacLayer, statistics: &WeightStatistics) -> [String; 16] {
+    let spec = layer.geometry.spec();
+    let [out_h, out_w] = layer.geometry.out_size();
+    let quantized = if layer.weights.quantization.is_some() { " (int)" } else { "" };
+    [
+        tail(&layer.name, NAME_WIDTH),
+        format!("{}{quantized}", layer.op.name()),
+        format!("{}×{}×{}", spec.in_channels, spec.in_size[0], spec.in_size[1]),
+        pair(spec.kernel),
+        pair(spec.stride),
+        spec.pads.map(|n| n.to_string()).join(","),
+        pair(spec.dilation),
+        spec.groups.to_string(),
+        format!("{}×{out_h}×{out_w}", spec.filters),
+        grouped(u128::from(statistics.weights)),
+        grouped(layer.geometry.macs()),
+        grouped(u128::from(statistics.zeros)),
+        format!("{:.4}", statistics.min),
+        format!("{:.4}", statistics.max),
+        format!("{:.4}", statistics.mean),
+        format!("{:.4}", statistics.std),
+    ]
+}
+
+fn pair([a, b]: [usize; 2]) -> String {
+    format!("{a}×{b}")
+}
+
+fn node_list(graph: &Graph) -> String {
+    let mut text = "\nnodes, in order of execution\n".to_string();
+    for node in &graph.nodes {
+        let outputs: Vec<String> = node.outputs.iter().map(|&id| value_line(graph.value(id))).collect();
+        let _ = writeln!(text, "  {} {} -> {}", one_line(&node.op_type), one_line(&node.name), outputs.join(", "));
+    }
+    text
+}

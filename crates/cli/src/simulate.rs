@@ -1,0 +1,112 @@
+//! `esnsim simulate`: costs, the check, inference, and the stepped machines.
+
+use std::time::Instant;
+
+use anyhow::bail;
+use network::Network;
+use runner::{
+    CostPlan, Evaluation, EvaluationPlan, Hardware, NetworkCost, Quantization, Report, Samples, SteppedLayer, cost,
+    evaluate, step_all, write_file, write_simulate_csv,
+};
+
+use crate::args::SimulateOptions;
+use crate::format::{grouped, one_line};
+use crate::input::{self, Progress};
+use crate::{print, simulate_text as text};
+
+/// Runs the command; `false` where a check fails.
+pub fn run(options: &SimulateOptions) -> anyhow::Result<bool> {
+    input::check_outputs(
+        &[options.common.csv.as_deref(), options.json.as_deref()],
+        options.network.iter().chain(&options.hardware).chain(options.inference.images.as_ref()),
+    )?;
+    let hardware = input::hardware(&options.hardware)?;
+    let network = input::network(options.network.as_deref(), &options.common.reading)?;
+    let quantization = options.common.quantization();
+    let samples = input::samples(&network, options)?;
+    let plan =
+        CostPlan { network: &network, hardware: &hardware, quantization, convention: options.common.convention() };
+    let cost = cost(&plan)?;
+    input::show_notes(&network);
+    print(&text::costs(&network, &hardware, &cost, quantization))?;
+    let stepped = if options.stepped { Some(stepped(&network, &hardware, quantization)?) } else { None };
+    let evaluation = samples.map(|samples| infer(options, &network, &hardware, quantization, samples.as_ref()));
+    // What is known is written even where inference fails.
+    let done = evaluation.as_ref().and_then(|e| e.as_ref().ok());
+    write(options, &network, &hardware, &cost, done)?;
+    if let Some(evaluation) = evaluation {
+        print(&text::accuracy(&network, &evaluation?))?;
+    }
+    Ok(cost.passes() && stepped.unwrap_or(true))
+}
+
+fn infer(
+    options: &SimulateOptions,
+    network: &Network,
+    hardware: &[Hardware],
+    quantization: Quantization,
+    samples: &dyn Samples,
+) -> anyhow::Result<Evaluation> {
+    if samples.is_empty() {
+        bail!("there is no image to run");
+    }
+    let progress = Progress::new("images", samples.len() as u64);
+    let started = Instant::now();
+    let evaluation = evaluate(&EvaluationPlan {
+        network,
+        hardware,
+        quantization,
+        samples,
+        activation_bits: options.inference.activation_bits,
+        calibration_images: options.inference.calibration_images,
+        reference: !options.inference.no_float,
+        progress: &|images| progress.advance(images as u64),
+    })?;
+    progress.finish();
+    let seconds = started.elapsed().as_secs_f64();
+    eprintln!("{} images in {seconds:.2} s, {:.0} a second", evaluation.images, evaluation.images as f64 / seconds);
+    Ok(evaluation)
+}
+
+/// Runs the stepped machines; `false` where one differs from its fast engine or from the reference.
+fn stepped(network: &Network, hardware: &[Hardware], quantization: Quantization) -> anyhow::Result<bool> {
+    let progress = Progress::new("layers stepped", (hardware.len() * network.layers().len()) as u64);
+    let started = Instant::now();
+    let layers = step_all(network, hardware, quantization, &|| progress.advance(1))?;
+    progress.finish();
+    let seconds = started.elapsed().as_secs_f64();
+    print(&text::stepped(hardware, &layers))?;
+    let cycles: u128 = layers.iter().map(|layer| layer.cycles).sum();
+    eprintln!("{} cycles stepped in {seconds:.2} s", grouped(cycles));
+    for layer in layers.iter().filter(|layer| !layer.passes()) {
+        eprintln!("{}: layer {}: {}", layer.hardware, one_line(&layer.layer), difference(layer));
+    }
+    Ok(layers.iter().all(SteppedLayer::passes))
+}
+
+fn difference(layer: &SteppedLayer) -> &'static str {
+    match (layer.same_run, layer.same_outputs) {
+        (false, false) => "counts and outputs of the stepped machine differ",
+        (false, true) => "counts of the stepped machine differ from the fast engine's",
+        (true, false) => "outputs of the stepped machine differ from the reference",
+        (true, true) => "no difference",
+    }
+}
+
+fn write(
+    options: &SimulateOptions,
+    network: &Network,
+    hardware: &[Hardware],
+    cost: &NetworkCost,
+    evaluation: Option<&Evaluation>,
+) -> anyhow::Result<()> {
+    if let Some(path) = &options.common.csv {
+        write_file(path, |writer| write_simulate_csv(writer, hardware, cost, evaluation))?;
+    }
+    if let Some(path) = &options.json {
+        let quantization = options.common.quantization();
+        let report = Report::new(network, quantization, options.common.convention(), hardware, cost, evaluation);
+        write_file(path, |writer| report.write_json(writer))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,233 @@
+//! What `simulate` shows on the terminal.
+
+use engine::MAC_ENTRY;
+use network::Network;
+use runner::{
+    Evaluation, Hardware, HardwareRun, LayerCost, NetworkCost, Quantization, Score, SteppedLayer, Verdict, mean_bits,
+    metric_value, ratio,
+};
+
+use crate::format::{fraction, grouped, joules, one_line, short, tail};
+use crate::table::{render, table};
+
+/// Layer names are cut to this many characters.
+const NAME_WIDTH: usize = 32;
+
+/// Costs: what was quantized how, one table a hardware, and the check.
+pub fn costs(network: &Network, hardware: &[Hardware], cost: &NetworkCost, quantization: Quantization) -> String {
+    let mut text = heading(network, cost, quantization);
+    for (h, hardware) in hardware.iter().enumerate() {
+        text += &format!("\n{}\n", hardware_line(hardware));
+        text += &layer_table(hardware, cost, h);
+        text += &idle_line(hardware, &cost.totals[h]);
+    }
+    text + &check_lines(hardware, cost)
+}
+
+/// The network and how its weights were put on the grid.
+pub fn heading(network: &Network, cost: &NetworkCost, quantization: Quantization) -> String {
+    let esn = &cost.esn;
+    format!(
+        "{}: {} MAC layers, {} weights ({} nonzero), {} MACs an image\n{}\n",
+        one_line(&network.path().display().to_string()),
+        cost.layers.len(),
+        grouped(esn.weights),
+        grouped(esn.nonzero),
+        grouped(esn.macs),
+        quantization_line(cost, quantization)
+    )
+}
+
+fn quantization_line(cost: &NetworkCost, quantization: Quantization) -> String {
+    let in_file = cost.layers.iter().filter(|layer| layer.quantized_in_file).count();
+    let bits = quantization.bits().get();
+    let chosen = if quantization.is_requested() { "" } else { " (the default; --bits N chooses)" };
+    let grid = format!("{bits} bits{chosen}, per layer, mid-rise, step = max|W| / {}", 1u32 << (bits - 1));
+    match (in_file, cost.layers.len() - in_file) {
+        (_, 0) => "weights: integers of the file, W_int = q − zero point, mid-tread".to_string(),
+        (0, _) => format!("weights: quantized to {grid}"),
+        (n, m) => format!("weights: {n} layers as integers of the file, {m} quantized to {grid}"),
+    }
+}
+
+fn hardware_line(hardware: &Hardware) -> String {
+    let kind = if hardware.ideal { "ideal, " } else { "" };
+    let unit = if hardware.engine.computes_integers() { "busy PE-cycle" } else { "squared half-step" };
+    format!("{} ({kind}{} a {unit})", hardware.engine.name(), joules(hardware.unit.0))
+}
+
+fn layer_table(hardware: &Hardware, cost: &NetworkCost, h: usize) -> String {
+    let metric = hardware.metric.name();
+    let header = ["layer", "op", "MACs", "density", "mean bits", "cycles", "util", "energy", metric, "ratio", "check"];
+    let mut table = table(&header, 2);
+    for layer in &cost.layers {
+        table.add_row(row(hardware, layer, &layer.runs[h]));
+    }
+    table.add_row(row(hardware, &cost.total_row(), &cost.totals[h]));
+    render(&table)
+}
+
+fn row(hardware: &Hardware, layer: &LayerCost, run: &HardwareRun) -> [String; 11] {
+    let energy = run.run.ledger.energy().0;
+    let reference = hardware.unit.times(run.check.expected).0;
+    let esn = metric_value(hardware.metric, run.check.expected).parse().unwrap_or(f64::NAN);
+    [
+        tail(&layer.name, NAME_WIDTH),
+        layer.op.to_string(),
+        short(layer.esn.macs as f64),
+        format!("{:.3}", layer.esn.nonzero as f64 / layer.esn.weights as f64),
+        mean_bits(&layer.esn).map_or("–".to_string(), |bits| format!("{bits:.2}")),
+        short(run.run.cycles.0 as f64),
+        format!("{:.3}", run.run.occupancy.utilization()),
+        joules(energy),
+        short(esn),
+        fraction(ratio(energy, reference)),
+        verdict(run.check.verdict).to_string(),
+    ]
+}
+
+fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "PASS",
+        Verdict::Gap => "gap",
+        Verdict::Fail => "FAIL",
+        Verdict::NotIdeal => "–",
+    }
+}
+
+/// Where hardware that is not ideal stands idle.
+fn idle_line(hardware: &Hardware, total: &HardwareRun) -> String {
+    let occupancy = total.run.occupancy;
+    if hardware.ideal || occupancy.offered == 0 {
+        return String::new();
+    }
+    let share = |count: u128| 100.0 * count as f64 / occupancy.offered as f64;
+    let mut text = format!("of what it offers: {:.1} % used", share(occupancy.used));
+    for &(cause, count) in total.run.idle.iter().filter(|(_, count)| *count > 0) {
+        text += &format!(", {:.1} % idle by {cause}", share(count));
+    }
+    let ideal = total.check.expected_cycles as f64;
+    format!("{text}; {:.3} × the cycles of the ideal engine\n", total.run.cycles.0 as f64 / ideal)
+}
+
+/// The check of every ideal engine, in integers.
+fn check_lines(hardware: &[Hardware], cost: &NetworkCost) -> String {
+    let mut text = String::new();
+    for (hardware, total) in hardware.iter().zip(&cost.totals).filter(|(hardware, _)| hardware.ideal) {
+        let check = &total.check;
+        let unit = if hardware.engine.computes_integers() { "busy PE-cycles" } else { "squared half-steps" };
+        let expected = match hardware.engine.computes_integers() {
+            true => grouped(check.expected),
+            false => format!("4 · {}", metric_value(hardware.metric, check.expected)),
+        };
+        text += &format!(
+            "  {}: {} counted {} {unit}, {} cycles; {} = {expected}\n",
+            verdict_word(check.verdict),
+            hardware.engine.name(),
+            grouped(check.counted),
+            grouped(check.cycles),
+            hardware.metric.name()
+        );
+        if check.verdict == Verdict::Gap {
+            text += &format!(
+                "    gap: {} bits of weights with |code| = 1, which equation (3) as printed leaves out\n",
+                grouped(check.gap)
+            );
+        }
+    }
+    let failures = failures(hardware, cost);
+    if text.is_empty() { text } else { format!("\nESN check\n{text}{failures}") }
+}
+
+fn verdict_word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Gap => "PASS but for the gap",
+        other => self::verdict(other),
+    }
+}
+
+/// Every layer on which an ideal engine and its metric differ.
+fn failures(hardware: &[Hardware], cost: &NetworkCost) -> String {
+    let mut text = String::new();
+    for layer in &cost.layers {
+        for (hardware, run) in hardware.iter().zip(&layer.runs).filter(|(_, run)| run.check.verdict == Verdict::Fail) {
+            let check = &run.check;
+            text += &format!(
+                "  {} differs at layer {}: counted {}, metric {}; {} cycles, metric {}\n",
+                hardware.engine.name(),
+                one_line(&layer.name),
+                run.run.ledger.count(MAC_ENTRY),
+                check.expected + check.gap,
+                check.cycles,
+                check.expected_cycles
+            );
+        }
+    }
+    text
+}
+
+/// Accuracy of the float network and of every engine, and the noise of every layer.
+pub fn accuracy(network: &Network, evaluation: &Evaluation) -> String {
+    let with_top5 =
+        evaluation.float.iter().chain(evaluation.engines.iter().map(|e| &e.score)).any(|s| s.top5.is_some());
+    let mut header = vec!["accuracy", "top-1"];
+    if with_top5 {
+        header.push("top-5");
+    }
+    header.push("agrees with float");
+    let mut scores = table(&header, 1);
+    let row = |name: String, score: &Score, agreement: Option<f64>| {
+        let mut row = vec![name, fraction(score.top1_accuracy())];
+        if with_top5 {
+            row.push(fraction(score.top5_accuracy()));
+        }
+        row.push(fraction(agreement));
+        row
+    };
+    if let Some(float) = &evaluation.float {
+        scores.add_row(row("float network".to_string(), float, None));
+    }
+    for engine in &evaluation.engines {
+        let agreement = engine.agreement.map(|n| n as f64 / evaluation.images as f64);
+        scores.add_row(row(engine.hardware.join(", "), &engine.score, agreement));
+    }
+    let mut text = format!("\n{} images, {} classes\n{}", evaluation.images, evaluation.classes, render(&scores));
+    if evaluation.float.is_some() {
+        text += &noise(network, evaluation);
+    }
+    text
+}
+
+/// Signal-to-quantization-noise ratio of every layer's output, in dB.
+fn noise(network: &Network, evaluation: &Evaluation) -> String {
+    let names: Vec<String> = evaluation.engines.iter().map(|engine| engine.hardware.join(", ")).collect();
+    let mut header = vec!["SQNR of outputs, dB"];
+    header.extend(names.iter().map(String::as_str));
+    let mut table = table(&header, 1);
+    for (l, layer) in network.layers().iter().enumerate() {
+        let mut row = vec![tail(&layer.name, NAME_WIDTH)];
+        let ratios = evaluation.engines.iter().map(|engine| engine.sqnr_db[l]);
+        row.extend(ratios.map(|ratio| ratio.map_or("–".to_string(), |db| format!("{db:.1}"))));
+        table.add_row(row);
+    }
+    format!("\n{}", render(&table))
+}
+
+/// What the stepped machines found, one line a hardware.
+pub fn stepped(hardware: &[Hardware], layers: &[SteppedLayer]) -> String {
+    let mut text = "\nstepped machines, every layer, cycle by cycle\n".to_string();
+    for hardware in hardware {
+        let of_this = || layers.iter().filter(|layer| layer.hardware == hardware.engine.name());
+        let pass = of_this().all(SteppedLayer::passes);
+        text += &format!(
+            "  {}: {} stepped {} cycles and counted {}; outputs {} the reference, counts {} the fast engine's\n",
+            if pass { "PASS" } else { "FAIL" },
+            hardware.engine.name(),
+            grouped(of_this().map(|layer| layer.cycles).sum()),
+            grouped(of_this().map(|layer| layer.count).sum()),
+            if of_this().all(|layer| layer.same_outputs) { "equal" } else { "differ from" },
+            if of_this().all(|layer| layer.same_run) { "equal" } else { "differ from" },
+        );
+    }
+    text
+}
