@@ -3,7 +3,7 @@
 use crate::geometry::Geometry;
 use crate::graph::ValueId;
 use crate::tensor::{DataType, Tensor};
-use esn::CodeTensor;
+use esn::{CodeTensor, Grid};
 
 /// Index of a layer in [`crate::Network::layers`], in the order of execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -134,13 +134,47 @@ pub struct WeightSource {
     pub quantization: Option<WeightQuantization>,
 }
 
+impl WeightSource {
+    /// Real weights in memory, row-major in `shape` = `[filters, channels, kernel_h, kernel_w]`.
+    pub fn from_f32(name: &str, shape: [usize; 4], weights: &[f32]) -> Self {
+        let tensor = Tensor::from_f32(shape.to_vec(), weights);
+        Self { name: name.to_string(), tensor, transforms: Vec::new(), quantization: None }
+    }
+
+    /// Quantized weights in memory, in `shape` = `[filters, channels, kernel_h, kernel_w]`: signed bytes where all fit,
+    /// else 16-bit integers. `steps` is `Δ`, one number or one a filter. `None` if a stored integer needs more than 16
+    /// bits.
+    pub fn from_codes(name: &str, shape: [usize; 4], codes: &CodeTensor, steps: &[f32]) -> Option<Self> {
+        let (grid, per_integer) = (codes.grid(), if codes.grid() == Grid::MidRise { 1 } else { 2 });
+        let integers: Vec<i32> = codes.codes().iter().map(|code| code / per_integer).collect();
+        let fits = |min: i32, max: i32| integers.iter().all(|q| (min..=max).contains(q));
+        let tensor = if fits(-127, 127) {
+            Tensor::from_i8(shape.to_vec(), &integers)
+        } else if fits(-32768, 32767) {
+            Tensor::from_i16(shape.to_vec(), &integers)
+        } else {
+            return None;
+        };
+        // Halving an f32 is exact unless it is subnormal, and no weight that small is worth a step.
+        let scales = steps.iter().map(|step| if grid == Grid::MidRise { step * 0.5 } else { *step }).collect();
+        let data_type = tensor.data_type;
+        let quantization = WeightQuantization { scales, zero_points: vec![0], grid, data_type };
+        Some(Self { name: name.to_string(), tensor, transforms: Vec::new(), quantization: Some(quantization) })
+    }
+}
+
 /// How the file quantizes weights: `w = (q − zero_point) · scale`.
+///
+/// On the mid-tread grid a stored integer is `W_int` and the scale is `Δ`. On the mid-rise grid it counts half-steps,
+/// `q − zero_point = 2·W_int`, odd or 0, and the scale is `Δ/2`: that is how a standard file holds levels ±0.5, ±1.5, ….
 #[derive(Clone, Debug, PartialEq)]
 pub struct WeightQuantization {
     /// One number, or one a filter.
     pub scales: Vec<f32>,
     /// One number, or one a filter.
     pub zero_points: Vec<i32>,
+    /// Which levels the integers stand for.
+    pub grid: Grid,
     /// Type of the integers. Where the stored tensor is real (a QuantizeLinear sits on it), it is rounded to this type.
     pub data_type: DataType,
 }
@@ -167,11 +201,11 @@ pub enum WeightValues {
 pub enum LayerWeights {
     /// The file holds real numbers; all are finite.
     Float(WeightValues),
-    /// The file holds integers: `codes` are `2·(q − zero_point)` on the mid-tread grid.
+    /// The file holds integers: `codes` are `2·(q − zero_point)` on the mid-tread grid, `q − zero_point` on mid-rise.
     Quantized {
         /// The integers.
         codes: CodeTensor,
-        /// Weight = `code / 2 · scale`; one number, or one a filter.
+        /// Weight = `code / 2 · scale`, the scale being `Δ`; one number, or one a filter.
         scales: Vec<f32>,
     },
 }

@@ -25,6 +25,8 @@ pub struct Network {
     layers: Vec<MacLayer>,
     batch: usize,
     notes: Vec<String>,
+    open_batch: bool,
+    metadata: Vec<(String, String)>,
 }
 
 impl Network {
@@ -48,7 +50,29 @@ impl Network {
 
     /// Puts a network together from parts that a reader (or a test) made.
     pub fn from_parts(path: PathBuf, graph: Graph, layers: Vec<MacLayer>, batch: usize, notes: Vec<String>) -> Self {
-        Self { path, graph, layers, batch, notes }
+        Self { path, graph, layers, batch, notes, open_batch: false, metadata: Vec::new() }
+    }
+
+    /// The same network, with its batch left open by the file (which is then read as 1) or not.
+    pub fn with_open_batch(mut self, open: bool) -> Self {
+        self.open_batch = open;
+        self
+    }
+
+    /// The same network with this metadata, in the order of the file.
+    pub fn with_metadata(mut self, metadata: Vec<(String, String)>) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    /// Whether the file leaves the batch open.
+    pub fn has_open_batch(&self) -> bool {
+        self.open_batch
+    }
+
+    /// What the file says about itself by key.
+    pub fn metadata(&self) -> &[(String, String)] {
+        &self.metadata
     }
 
     /// The file.

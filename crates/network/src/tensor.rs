@@ -133,6 +133,18 @@ impl Tensor {
         Self { data_type: DataType::F32, shape, encoding: Encoding::Raw, chunks: vec![bytes.into()] }
     }
 
+    /// A tensor of signed bytes in memory; `values`, all within −128…127, fill `shape` row-major.
+    pub fn from_i8(shape: Vec<usize>, values: &[i32]) -> Self {
+        let bytes: Vec<u8> = values.iter().map(|&v| v as i8 as u8).collect();
+        Self { data_type: DataType::I8, shape, encoding: Encoding::Raw, chunks: vec![bytes.into()] }
+    }
+
+    /// A tensor of 16-bit integers in memory; `values`, all within −32768…32767, fill `shape` row-major.
+    pub fn from_i16(shape: Vec<usize>, values: &[i32]) -> Self {
+        let bytes: Vec<u8> = values.iter().flat_map(|&v| (v as i16).to_le_bytes()).collect();
+        Self { data_type: DataType::I16, shape, encoding: Encoding::Raw, chunks: vec![bytes.into()] }
+    }
+
     /// A tensor of 64-bit integers in memory; `values` fill `shape` row-major.
     pub fn from_i64(shape: Vec<usize>, values: &[i64]) -> Self {
         let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();

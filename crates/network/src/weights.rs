@@ -68,13 +68,15 @@ fn load_codes(layer: &MacLayer, quantization: &WeightQuantization) -> Result<Lay
         let stored = source.tensor.to_i64().map_err(|e| format!("tensor {:?}: {e}", source.name))?;
         rearrange(stored, &source.tensor.shape, &source.transforms)
     };
+    let half_steps = if quantization.grid == Grid::MidRise { 1 } else { 2 };
     let code = |(i, &q): (usize, &i64)| {
-        let code = 2 * (q - i64::from(quantization.of(i / rows).1));
+        let code = half_steps * (q - i64::from(quantization.of(i / rows).1));
         i32::try_from(code)
             .map_err(|_| format!("weight {i} of tensor {:?} has code {code}, more than 17 bits", source.name))
     };
     let codes = integers.iter().enumerate().map(code).collect::<Result<_, _>>()?;
-    let codes = CodeTensor::new(Grid::MidTread, layer.geometry.weight_shape(), codes)
+    let codes = CodeTensor::new(quantization.grid, layer.geometry.weight_shape(), codes)
         .map_err(|e| format!("tensor {:?}: {e}", source.name))?;
-    Ok(LayerWeights::Quantized { codes, scales: quantization.scales.clone() })
+    let steps = quantization.scales.iter().map(|scale| scale * if half_steps == 1 { 2.0 } else { 1.0 }).collect();
+    Ok(LayerWeights::Quantized { codes, scales: steps })
 }

@@ -36,7 +36,7 @@ pub(super) fn build(graph: &GraphProto, surroundings: Surroundings<'_>) -> Resul
     let path = surroundings.path;
     let order = order::order(graph).map_err(|(index, fault)| fault.at(path, place(graph, index)))?;
     let inputs = inputs::inputs(graph, surroundings.options).map_err(|(place, fault)| fault.at(path, place))?;
-    let mut builder = Builder::new(graph, surroundings, inputs.batch);
+    let mut builder = Builder::new(graph, surroundings, (inputs.batch, inputs.open_batch));
     builder.add_inputs(inputs);
     builder.add_initializers()?;
     for index in order {
@@ -75,6 +75,7 @@ struct Builder<'a> {
     opset: i64,
     external: ExternalFiles,
     batch: usize,
+    open_batch: bool,
     slots: Vec<Slot>,
     ids: HashMap<&'a str, ValueId>,
     declared: HashMap<&'a str, &'a ValueInfoProto>,
@@ -91,7 +92,7 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(proto: &'a GraphProto, surroundings: Surroundings<'a>, batch: usize) -> Self {
+    fn new(proto: &'a GraphProto, surroundings: Surroundings<'a>, (batch, open_batch): (usize, bool)) -> Self {
         let declared = proto.value_info.iter().chain(&proto.output).map(|info| (info.name.as_str(), info)).collect();
         let read = proto.node.iter().flat_map(|node| &node.input).map(String::as_str);
         let used = read.chain(proto.output.iter().map(|o| o.name.as_str())).collect();
@@ -101,6 +102,7 @@ impl<'a> Builder<'a> {
             opset: surroundings.opset,
             external: surroundings.external,
             batch,
+            open_batch,
             slots: Vec::new(),
             ids: HashMap::new(),
             declared,
@@ -287,7 +289,8 @@ impl<'a> Builder<'a> {
         };
         let values = self.slots.into_iter().map(value).collect();
         let graph = Graph { values, nodes: self.nodes, inputs: self.inputs, outputs };
-        Ok(Network::from_parts(self.path.to_path_buf(), graph, self.layers, self.batch, self.notes))
+        Ok(Network::from_parts(self.path.to_path_buf(), graph, self.layers, self.batch, self.notes)
+            .with_open_batch(self.open_batch))
     }
 }
 

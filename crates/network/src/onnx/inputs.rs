@@ -12,6 +12,8 @@ use crate::network::ReadOptions;
 pub(super) struct Inputs<'a> {
     pub(super) fed: Vec<(&'a str, Form)>,
     pub(super) batch: usize,
+    /// Whether the file leaves the batch open, and no shape was given for it.
+    pub(super) open_batch: bool,
 }
 
 /// Makes every shape of an input a number. Inputs that are initializers too (as files of IR version 3 list them) are
@@ -25,7 +27,7 @@ pub(super) fn inputs<'a>(graph: &'a GraphProto, options: &ReadOptions) -> Result
             return Err((format!("input {name:?}"), invalid!("there is no such input; inputs are {names:?}")));
         }
     }
-    let mut batch = 1;
+    let (mut batch, mut open_batch) = (1, false);
     let mut forms = Vec::with_capacity(fed.len());
     for (i, input) in fed.iter().enumerate() {
         let given = options.input_shapes.iter().rev().find(|(name, _)| *name == input.name).map(|(_, shape)| shape);
@@ -33,10 +35,18 @@ pub(super) fn inputs<'a>(graph: &'a GraphProto, options: &ReadOptions) -> Result
         let form = form.map_err(|fault| (format!("input {:?}", input.name), fault))?;
         if let (0, Some(shape)) = (i, &form.shape) {
             batch = shape.first().copied().unwrap_or(1);
+            open_batch = given.is_none() && has_open_batch(input);
         }
         forms.push((input.name.as_str(), form));
     }
-    Ok(Inputs { fed: forms, batch })
+    Ok(Inputs { fed: forms, batch, open_batch })
+}
+
+/// Whether the first extent that the file declares for an input is a name or nothing.
+fn has_open_batch(input: &ValueInfoProto) -> bool {
+    let tensor = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
+    let first = tensor.and_then(|t| t.shape.as_ref()).and_then(|shape| shape.dim.first());
+    first.is_some_and(|dimension| !matches!(dimension.value, Some(DimensionValue::DimValue(_))))
 }
 
 fn input_form(input: &ValueInfoProto, given: Option<&[usize]>, batch: usize) -> Result<Form, Fault> {

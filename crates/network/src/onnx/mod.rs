@@ -54,12 +54,20 @@ pub(crate) fn read_bytes(path: &Path, bytes: Bytes, options: &ReadOptions) -> Re
 }
 
 fn read(path: &Path, bytes: Bytes, external: ExternalFiles, options: &ReadOptions) -> Result<Network, NetworkError> {
-    let (graph, opset) = decode(bytes).map_err(|fault| fault.at(path, "file".to_string()))?;
-    build::build(&graph, build::Surroundings { path, opset, external, options })
+    let Decoded { graph, opset, metadata } = decode(bytes).map_err(|fault| fault.at(path, "file".to_string()))?;
+    let network = build::build(&graph, build::Surroundings { path, opset, external, options })?;
+    Ok(network.with_metadata(metadata))
 }
 
-/// The graph and the version of its operators.
-fn decode(bytes: Bytes) -> Result<(GraphProto, i64), Fault> {
+/// What is looked at of a model.
+struct Decoded {
+    graph: GraphProto,
+    /// The version of its operators.
+    opset: i64,
+    metadata: Vec<(String, String)>,
+}
+
+fn decode(bytes: Bytes) -> Result<Decoded, Fault> {
     let (len, tflite) = (bytes.len(), bytes.get(4..8) == Some(b"TFL3"));
     if len == 0 {
         return Err(invalid!("it is empty; expected an ONNX model"));
@@ -80,5 +88,6 @@ fn decode(bytes: Bytes) -> Result<(GraphProto, i64), Fault> {
     if opset < OLDEST_OPSET {
         return Err(unsupported!("opset {opset}; {OLDEST_OPSET} and later are read"));
     }
-    Ok((graph, opset))
+    let metadata = model.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect();
+    Ok(Decoded { graph, opset, metadata })
 }

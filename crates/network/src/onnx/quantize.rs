@@ -1,5 +1,7 @@
 //! QuantizeLinear and DequantizeLinear.
 
+use esn::Grid;
+
 use super::fault::{Fault, invalid, not_run};
 use super::plan::{Form, Plan, View, axis};
 use crate::graph::Op;
@@ -93,7 +95,7 @@ pub(super) fn parameters(view: &View<'_>, data_type: DataType) -> Result<Option<
         Some(points) => points.into_iter().map(narrow).collect::<Result<Vec<_>, _>>()?,
         None => vec![0],
     };
-    Ok(Some(WeightQuantization { scales, zero_points, data_type }))
+    Ok(Some(WeightQuantization { scales, zero_points, grid: Grid::MidTread, data_type }))
 }
 
 /// The quantization of an activation that comes out of a DequantizeLinear.
