@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use inference::images::{ImageOptions, Images, Preprocessing};
+use inference::{ImageSamples, Samples};
 use network::{Network, ReadOptions};
-use runner::{Hardware, ImageSamples, Samples, embedded_images, embedded_network};
+use runner::{Hardware, embedded_images, embedded_network};
 
 use crate::args::{InferenceOptions, ReadingOptions, SimulateOptions};
 use crate::format::one_line;
@@ -55,7 +56,8 @@ pub fn samples(network: &Network, options: &SimulateOptions) -> anyhow::Result<O
             None => preprocessing_of(network)?,
         },
     };
-    Ok(Some(Box::new(ImageSamples::new(network, images, preprocessing)?)))
+    let samples = ImageSamples::new(network, images, preprocessing);
+    Ok(Some(Box::new(samples.with_context(|| network.path().display().to_string())?)))
 }
 
 fn image_options(network: &Network, inference: &InferenceOptions) -> ImageOptions {

@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use anyhow::bail;
+use inference::Samples;
 use network::Network;
 use runner::{
-    CostPlan, Evaluation, EvaluationPlan, Hardware, NetworkCost, Quantization, Report, Samples, SteppedLayer, cost,
-    evaluate, step_all, write_file, write_simulate_csv,
+    CostPlan, Evaluation, EvaluationPlan, Hardware, NetworkCost, Quantization, Report, SteppedLayer, cost, evaluate,
+    step_all, write_file, write_simulate_csv,
 };
 
 use crate::args::SimulateOptions;

@@ -17,9 +17,11 @@ mod float;
 pub mod images;
 mod ops;
 mod plan;
+mod samples;
 mod session;
 
 pub use error::InferenceError;
 pub use executor::{ExecutorError, MacExecutor};
 pub use float::FloatExecutor;
+pub use samples::{ImageSamples, Sample, Samples, gather};
 pub use session::{Observe, Session};

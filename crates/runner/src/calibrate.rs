@@ -1,12 +1,11 @@
 //! Ranges of activations, for engines that compute on integers.
 
-use inference::{FloatExecutor, Session};
+use inference::{FloatExecutor, Session, gather};
 use network::{ActivationQuantization, LayerId};
 use rayon::prelude::*;
 
 use crate::error::RunnerError;
 use crate::evaluate::{EvaluationPlan, needs_calibration};
-use crate::samples::gather;
 
 /// How the input of every layer is quantized: as the file says, else over the range of the float network's activations
 /// on the first images, 0 included.

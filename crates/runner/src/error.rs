@@ -50,14 +50,6 @@ pub enum RunnerError {
         /// Why.
         source: EngineError,
     },
-    /// The network does not take one image at a time.
-    #[error("{}: unsupported: inference on {inputs} inputs; a network of one input of known shape is expected", path.display())]
-    Input {
-        /// The network file.
-        path: PathBuf,
-        /// How many inputs it has.
-        inputs: usize,
-    },
     /// Images.
     #[error(transparent)]
     Image(#[from] ImageError),

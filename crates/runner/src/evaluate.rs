@@ -3,7 +3,7 @@
 //! Batches run in parallel and their results are added in the order of the images, so that every figure is the same at
 //! any number of threads.
 
-use inference::{FloatExecutor, MacExecutor, Session};
+use inference::{FloatExecutor, MacExecutor, Samples, Session, gather};
 use network::{ActivationQuantization, LayerId, Network};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -13,7 +13,6 @@ use crate::error::RunnerError;
 use crate::executor::EngineExecutor;
 use crate::hardware::Hardware;
 use crate::prepare::Quantization;
-use crate::samples::{Samples, gather};
 
 /// From so many classes on, top-5 accuracy is reported too.
 const TOP5_CLASSES: usize = 100;

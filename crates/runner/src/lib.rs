@@ -17,7 +17,6 @@ mod hardware;
 mod output;
 mod prepare;
 mod report;
-mod samples;
 mod statistics;
 mod stepped;
 
@@ -35,6 +34,5 @@ pub use hardware::{Hardware, HardwareFile, Metric};
 pub use output::write_file;
 pub use prepare::{DEFAULT_BITS, PreparedWeights, Quantization, is_quantized, prepare};
 pub use report::{Report, convention_name, mean_bits};
-pub use samples::{ImageSamples, Sample, Samples};
 pub use statistics::{WeightStatistics, weight_statistics};
 pub use stepped::{SteppedLayer, step_all};

@@ -1,9 +1,9 @@
 //! Images in the form that a network takes.
 
-use inference::images::{Images, Preprocessing};
 use network::Network;
 
-use crate::error::RunnerError;
+use crate::error::InferenceError;
+use crate::images::{ImageError, Images, Preprocessing};
 
 /// One image, ready to be fed.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,16 +28,16 @@ pub trait Samples: Sync {
     ///
     /// # Errors
     ///
-    /// [`RunnerError::Image`] names the file and what is wrong with it.
-    fn sample(&self, index: usize) -> Result<Sample, RunnerError>;
+    /// [`ImageError`] names the file and what is wrong with it.
+    fn sample(&self, index: usize) -> Result<Sample, ImageError>;
 }
 
 /// `batch` images from `start` on, one after another, and their labels; the last image stands in for those past the end.
-pub(crate) fn gather(
-    samples: &dyn Samples,
-    start: usize,
-    batch: usize,
-) -> Result<(Vec<f32>, Vec<Option<usize>>), RunnerError> {
+///
+/// # Errors
+///
+/// As [`Samples::sample`].
+pub fn gather(samples: &dyn Samples, start: usize, batch: usize) -> Result<(Vec<f32>, Vec<Option<usize>>), ImageError> {
     let mut input = Vec::new();
     let mut labels = Vec::with_capacity(batch);
     for index in start..start + batch {
@@ -62,17 +62,18 @@ impl ImageSamples {
     ///
     /// # Errors
     ///
-    /// [`RunnerError::Input`] unless the network has exactly one input, of known shape.
-    pub fn new(network: &Network, images: Images, preprocessing: Preprocessing) -> Result<Self, RunnerError> {
+    /// [`InferenceError::Unsupported`] unless the network has exactly one input, of known shape.
+    pub fn new(network: &Network, images: Images, preprocessing: Preprocessing) -> Result<Self, InferenceError> {
         let graph = network.graph();
-        let input_shape = match graph.inputs.as_slice() {
+        let shape = match graph.inputs.as_slice() {
             [input] => graph.value(*input).shape.clone(),
             _ => None,
         };
-        match input_shape {
-            Some(input_shape) => Ok(Self { images, preprocessing, input_shape }),
-            None => Err(RunnerError::Input { path: network.path().to_path_buf(), inputs: graph.inputs.len() }),
-        }
+        let input_shape = shape.ok_or_else(|| InferenceError::Unsupported {
+            place: "graph".to_string(),
+            problem: format!("{} inputs; a network of one input of known shape is expected", graph.inputs.len()),
+        })?;
+        Ok(Self { images, preprocessing, input_shape })
     }
 }
 
@@ -81,7 +82,7 @@ impl Samples for ImageSamples {
         self.images.len()
     }
 
-    fn sample(&self, index: usize) -> Result<Sample, RunnerError> {
+    fn sample(&self, index: usize) -> Result<Sample, ImageError> {
         let image = self.images.get(index)?;
         let values = self.preprocessing.apply(&image, &self.input_shape)?;
         Ok(Sample { values, label: self.images.label(index) })
