@@ -1,0 +1,15 @@
+//! Pruning, quantization and re-estimation of BatchNorm statistics: each takes a network and returns another.
+//!
+//! The main functions are [`prune()`], [`quantize()`] and [`reestimate()`], the paper's method in its order. Every result is a
+//! whole [`network::Network`] that can be costed, run and written like one out of a file; what was done to it, and what
+//! could not be, comes back as a report. No labels, no gradients.
+
+mod error;
+mod prune;
+mod quantize;
+mod reestimate;
+
+pub use error::CompressError;
+pub use prune::{Budget, FilterAmount, PruneOptions, PruneReport, Pruning, Scope, prune};
+pub use quantize::{Allocation, Granularity, QuantizeOptions, QuantizeReport, StepRule, quantize};
+pub use reestimate::{ReestimateOptions, ReestimateReport, reestimate};
