@@ -1,5 +1,6 @@
 //! QuantizeLinear, DequantizeLinear and Cast, exactly as ONNX defines them.
 
+use half::{bf16, f16};
 use network::DataType;
 
 use crate::array::{Array, Buffers, Input};
@@ -105,8 +106,14 @@ pub(crate) fn cast(x: Input, to: DataType, buffers: &mut Buffers) -> Result<Arra
     let mut array = x.into_owned(buffers);
     let [min, max] = match to {
         DataType::F32 | DataType::F64 => return Ok(array),
-        DataType::F16 | DataType::Bf16 => {
-            return Err(Problem::Unsupported(format!("a cast to {to:?}; arithmetic is in 32 bits")));
+        // Rounded once, here; what follows is computed in 32 bits again.
+        DataType::F16 => {
+            array.data.iter_mut().for_each(|x| *x = f16::from_f32(*x).to_f32());
+            return Ok(array);
+        }
+        DataType::Bf16 => {
+            array.data.iter_mut().for_each(|x| *x = bf16::from_f32(*x).to_f32());
+            return Ok(array);
         }
         DataType::Bool => {
             array.data.iter_mut().for_each(|x| *x = f32::from(*x != 0.0));
