@@ -1,6 +1,6 @@
 //! Checks that a graph can run, and decides which values live how long.
 
-use network::{DataType, Graph, Network, Node, Op, Value, ValueId};
+use network::{Graph, Network, Node, Op, Value, ValueId};
 
 use crate::array::Array;
 use crate::error::{InferenceError, Problem};
@@ -164,7 +164,7 @@ fn check_node(graph: &Graph, node: &Node) -> Result<(), Problem> {
 }
 
 fn is_integer(value: &Value) -> bool {
-    !matches!(value.data_type, None | Some(DataType::F16 | DataType::Bf16 | DataType::F32 | DataType::F64))
+    value.data_type.is_some_and(|data_type| !data_type.is_real())
 }
 
 /// Whether an operator gives the same on integers as on the real numbers of the same value.

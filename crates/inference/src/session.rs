@@ -104,9 +104,11 @@ impl Session {
         if let Some(x) = input.iter().find(|x| !x.is_finite()) {
             return fail(format!("an input is {x}"));
         }
-        let Some((data_type, [min, max])) = spec.data_type.and_then(|t| Some((t, integer_range(t)?))) else {
+        let Some(data_type) = spec.data_type.filter(|data_type| !data_type.is_real()) else {
             return Ok(());
         };
+        // Beyond 16 bits, as far as 32-bit float counts exactly.
+        let [min, max] = integer_range(data_type).unwrap_or([-16_777_216.0, 16_777_216.0]);
         match input.iter().find(|x| x.fract() != 0.0 || !(min..=max).contains(*x)) {
             Some(x) => fail(format!("an input is {x}; the network takes {data_type:?}, integers from {min} to {max}")),
             None => Ok(()),

@@ -159,13 +159,14 @@ fn inputs_that_do_not_fit_are_refused() {
         let cast = builder.node(Op::Cast, &[input], &[1, 2]);
         builder.finish(&[cast], 1)
     };
-    let cases: [(DataType, &[f32], &str); 6] = [
+    let cases: [(DataType, &[f32], &str); 7] = [
         (DataType::F32, &[1.0], "input: 1 numbers; shape [1, 2] takes 2"),
         (DataType::F32, &[1.0, f32::NAN], "input: an input is NaN"),
         (DataType::U8, &[1.0, 0.5], "an input is 0.5; the network takes U8, integers from 0 to 255"),
         (DataType::U8, &[256.0, 0.0], "an input is 256"),
         (DataType::I8, &[128.0, 0.0], "integers from -128 to 127"),
         (DataType::U8, &[-1.0, 0.0], "an input is -1"),
+        (DataType::I64, &[0.5, 0.0], "an input is 0.5; the network takes I64"),
     ];
     for (data_type, input, expected) in cases {
         let message = run(&network(data_type), input).unwrap_err().to_string();

@@ -6,7 +6,7 @@ use network::DataType;
 use crate::array::{Array, Buffers, Input};
 use crate::error::Problem;
 
-/// Smallest and largest number of an integer type of at most 32 bits.
+/// Smallest and largest number of an integer type of at most 16 bits, or bool.
 pub(crate) fn integer_range(data_type: DataType) -> Option<[f32; 2]> {
     match data_type {
         DataType::I8 => Some([i8::MIN.into(), i8::MAX.into()]),
