@@ -175,9 +175,9 @@ pub enum Op {
         /// The axis.
         axis: usize,
     },
-    /// Maximum over windows of `[N, C, H, W]`.
+    /// Maximum over windows of `[N, C, H, W]`; `[N, C, W]` counts as height 1.
     MaxPool(Pool),
-    /// Mean over windows of `[N, C, H, W]`.
+    /// Mean over windows of `[N, C, H, W]`; `[N, C, W]` counts as height 1.
     AveragePool(Pool),
     /// Mean over all axes from the third on, which stay with extent 1.
     GlobalAveragePool,

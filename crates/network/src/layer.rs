@@ -37,7 +37,8 @@ pub enum Operand {
     /// Weights on the right: the input is `[…, K]`, the output `[…, M]`; positions are the leading axes.
     ChannelsLast,
     /// Weights on the left (`weights · x`): the input is `[…, K, positions]`, the output `[…, M, positions]`. A vector
-    /// `[K]` counts as one position.
+    /// `[K]` counts as one position. Where the input is one matrix, its columns are those of the first image, then of the
+    /// second, …; of a stack of matrices, every image has its own.
     WeightsLeft,
     /// Gemm with `transA`: the input is `[K, positions]`, the output `[positions, M]`.
     Transposed,

@@ -65,10 +65,13 @@ fn pads_computed_by_the_graph_are_folded() {
     assert_eq!(shape, [1, 16, 4, 4]);
 }
 
+/// Operator, inputs, attributes, and what it makes of them.
+type Folded<'a> = (&'a str, &'a [&'a [i64]], Vec<AttributeProto>, &'a [i64]);
+
 #[test]
 fn arithmetic_on_constants_is_folded() {
-    // (op, inputs, attributes, expected): the result is the shape of a Reshape.
-    let cases: [(&str, &[&[i64]], Vec<AttributeProto>, &[i64]); 9] = [
+    // The result is the shape of a Reshape.
+    let cases: [Folded<'_>; 9] = [
         ("Add", &[&[1, 5], &[1]], vec![], &[2, 6]),
         ("Sub", &[&[3, 7], &[1]], vec![], &[2, 6]),
         ("Mul", &[&[1, 3], &[2]], vec![], &[2, 6]),
@@ -277,4 +280,66 @@ fn nodes_may_come_in_any_order() {
     model.graph.node.reverse();
     let names: Vec<String> = model.read().graph().nodes.iter().map(|n| n.op_type.clone()).collect();
     assert_eq!(names, ["Relu", "Exp", "MatMul"]);
+}
+
+#[test]
+fn functions_of_the_file_are_unfolded() {
+    use network::onnx::proto::*;
+    let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    // leaky(x, slope) = LeakyRelu(Identity(x)) with the slope of the call.
+    let slope = AttributeProto { ref_attr_name: "slope".to_string(), ..float("alpha", 0.0) };
+    let node = |op: &str, input: &str, output: &str, attribute| NodeProto {
+        input: owned(&[input]),
+        output: owned(&[output]),
+        op_type: op.to_string(),
+        attribute,
+        ..Default::default()
+    };
+    let function = FunctionProto {
+        name: "leaky".to_string(),
+        domain: "local".to_string(),
+        input: owned(&["in"]),
+        output: owned(&["out"]),
+        attribute: owned(&["slope"]),
+        node: vec![node("Identity", "in", "same", vec![]), node("LeakyRelu", "same", "out", vec![slope])],
+        ..Default::default()
+    };
+    let graph = with_layer(
+        model().input("x", &[0, 6]).node_with("local:leaky", &["x"], &["b"], vec![float("slope", 0.25)]).node_with(
+            "local:leaky",
+            &["b"],
+            &["a"],
+            vec![float("slope", 0.5)],
+        ),
+        6,
+    );
+    let read = |functions: Vec<FunctionProto>| {
+        let mut file = <ModelProto as prost::Message>::decode(graph.bytes().as_slice()).expect("just encoded");
+        file.functions = functions;
+        let bytes = prost::Message::encode_to_vec(&file).into();
+        network::Network::from_bytes("test.onnx", bytes, &network::ReadOptions::default())
+    };
+    let network = read(vec![function.clone()]).expect("valid");
+    let ops: Vec<Op> = network.graph().nodes.iter().map(|n| n.op.clone()).collect();
+    let leaky = |alpha| Op::LeakyRelu { alpha };
+    assert_eq!(ops[..4], [Op::Identity, leaky(0.25), Op::Identity, leaky(0.5)]);
+
+    let mut endless = function.clone();
+    endless.node[0].op_type = "leaky".to_string();
+    endless.node[0].domain = "local".to_string();
+    assert!(read(vec![endless]).expect_err("it calls itself").to_string().contains("calls itself"));
+    assert!(read(vec![function.clone(), function]).expect_err("twice").to_string().contains("defined twice"));
+}
+
+#[test]
+fn layers_behind_a_transposed_convolution_are_costed() {
+    let network = model()
+        .input("x", &[0, 4, 5, 5])
+        .weights("u", &[4, 2, 2, 2])
+        .weights("w", &[3, 2, 1, 1])
+        .node_with("ConvTranspose", &["x", "u"], &["a"], vec![int_list("strides", &[2, 2])])
+        .node("Conv", &["a", "w"], &["y"])
+        .read();
+    assert_eq!(output_shape(&network), [1, 3, 10, 10]);
+    assert_eq!(network.notes(), ["operator ConvTranspose (node \"ConvTranspose_a\") is not run; it is not costed"]);
 }

@@ -294,7 +294,12 @@ fn half_precision_and_typed_fields_are_widened() {
     let mut typed = network::onnx::proto::TensorProto { raw_data: None, ..raw("w", 10, &[3, 1], vec![]) };
     // The same bit patterns as varints, in two chunks.
     typed.int32_data = vec![vec![0x80, 0x78, 0x80, 0x80, 0x03].into(), vec![0x01].into()];
-    let network = model().input("x", &[0, 3]).tensor(typed).node("MatMul", &["x", "w"], &["y"]).read();
+    let network = model()
+        .input("x", &[0, 3])
+        .tensor(typed)
+        .node_with("Cast", &["w"], &["wide"], vec![int("to", 1)])
+        .node("MatMul", &["x", "wide"], &["y"])
+        .read();
     assert_eq!(real_weights(&network, 0), [1.0, -2.0, 2.0f32.powi(-24)]);
 }
 

@@ -66,7 +66,8 @@ pub(super) fn modulo(view: &View<'_>) -> Result<Plan, Fault> {
     fold_binary(view, FoldOp::Mod { float }, None)
 }
 
-fn check_same_type(view: &View<'_>, inputs: std::ops::Range<usize>) -> Result<(), Fault> {
+/// Checks that inputs whose types are known have one type.
+pub(super) fn check_same_type(view: &View<'_>, inputs: std::ops::Range<usize>) -> Result<(), Fault> {
     let mut types = inputs.filter_map(|i| view.data_type(i));
     let Some(first) = types.next() else { return Ok(()) };
     match types.find(|&other| other != first) {

@@ -1,5 +1,6 @@
 //! Operators that move elements: another shape, order, selection, or more of the same.
 
+use super::elementwise::check_same_type;
 use super::fault::{Fault, invalid, not_run};
 use super::plan::{FoldOp, Form, Plan, View, axis, broadcast, distinct_axes};
 use super::tensors;
@@ -102,16 +103,15 @@ pub(super) fn concat(view: &View<'_>) -> Result<Plan, Fault> {
     if view.inputs.iter().any(Option::is_none) {
         return Err(invalid!("an input is left out"));
     }
+    check_same_type(view, 0..view.inputs.len())?;
     let mut shape = view.shape(0)?.to_vec();
     let found = view.attributes.int("axis")?.ok_or_else(|| invalid!("attribute \"axis\" is missing"))?;
     let axis = axis(found, shape.len())?;
     for i in 1..view.inputs.len() {
         let other = view.shape(i)?;
         let fits = other.len() == shape.len() && (0..shape.len()).all(|a| a == axis || other[a] == shape[a]);
-        if !fits || view.data_type(i) != view.data_type(0) {
-            return Err(invalid!(
-                "{shape:?} and {other:?} do not concatenate along axis {axis}, or their types differ"
-            ));
+        if !fits {
+            return Err(invalid!("{shape:?} and {other:?} do not concatenate along axis {axis}"));
         }
         shape[axis] = shape[axis].checked_add(other[axis]).ok_or_else(|| invalid!("the output is too large"))?;
     }

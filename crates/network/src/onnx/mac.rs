@@ -18,7 +18,9 @@ pub(super) fn conv(view: &View<'_>) -> Result<Plan, Fault> {
     if w.len() != x.len() || size.is_empty() {
         return Err(invalid!("weights of shape {w:?} for an input of {x:?}"));
     }
-    check_real(view, 0, "input")?;
+    if let Some(found) = view.data_type(0).filter(|t| !t.is_real()) {
+        return Err(invalid!("input of type {}; expected real numbers", found.name()));
+    }
     let (filters, kernel) = (w[0], &w[2..]);
     let groups = groups(view, x[1], w)?;
     if let Some(found) = view.attributes.ints("kernel_shape")?
@@ -112,14 +114,6 @@ pub(super) fn weights<'a>(view: &View<'a>, index: usize) -> Result<&'a Chain, Fa
             Err(not_run!("it is not costed: its weights {:?} come from an operator that is not folded", slot.name))
         }
         None => Err(not_run!("it is not costed: its weights depend on the input of the network")),
-    }
-}
-
-/// Checks that an input holds real numbers.
-pub(super) fn check_real(view: &View<'_>, index: usize, what: &str) -> Result<(), Fault> {
-    match view.data_type(index) {
-        Some(found) if !found.is_real() => Err(invalid!("{what} of type {}; expected real numbers", found.name())),
-        _ => Ok(()),
     }
 }
 

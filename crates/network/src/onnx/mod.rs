@@ -1,8 +1,8 @@
 //! The reader of ONNX files.
 //!
 //! A file is mapped and decoded without copying a tensor ([`proto`]), its names are checked and its nodes ordered, and then
-//! one pass ([`build`]) understands each node, infers the shapes of its outputs and folds what is constant. Weights are
-//! never folded: they stay a stored tensor and the steps from there ([`chain`]).
+//! one pass (`build`) understands each node, infers the shapes of its outputs and folds what is constant. Weights are
+//! never folded: they stay a stored tensor and the steps from there (`chain`).
 
 mod attributes;
 mod build;
@@ -13,6 +13,7 @@ mod external;
 mod fault;
 mod fold;
 mod fold_elementwise;
+mod functions;
 mod inputs;
 mod layout;
 mod mac;
@@ -75,10 +76,11 @@ fn decode(bytes: Bytes) -> Result<Decoded, Fault> {
     if tflite {
         return Err(unsupported!("a TFLite file; expected an ONNX model"));
     }
-    let model = ModelProto::decode(bytes).map_err(|e| {
+    let mut model = ModelProto::decode(bytes).map_err(|e| {
         invalid!("its {len} bytes are no ONNX model, or it is cut off or garbled: {}", fault::clean(&e.to_string()))
     })?;
-    let graph = model.graph.ok_or_else(|| invalid!("its {len} bytes hold no graph; expected an ONNX model"))?;
+    let graph = model.graph.take();
+    let mut graph = graph.ok_or_else(|| invalid!("its {len} bytes hold no graph; expected an ONNX model"))?;
     let mut versions =
         model.opset_import.iter().filter(|o| matches!(o.domain.as_str(), "" | "ai.onnx")).map(|o| o.version);
     let opset = versions.next().ok_or_else(|| invalid!("it imports no opset of the default domain"))?;
@@ -88,6 +90,7 @@ fn decode(bytes: Bytes) -> Result<Decoded, Fault> {
     if opset < OLDEST_OPSET {
         return Err(unsupported!("opset {opset}; {OLDEST_OPSET} and later are read"));
     }
+    functions::inline(&model, &mut graph, opset)?;
     let metadata = model.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect();
     Ok(Decoded { graph, opset, metadata })
 }

@@ -7,9 +7,8 @@ use super::{constants, elementwise, layout, mac, product, quantize, reduce, resi
 use crate::graph::Op;
 
 /// Operators with weights or products that nothing here costs.
-const UNCOSTED: [&str; 19] = [
+const UNCOSTED: [&str; 20] = [
     "Attention",
-    "BiLSTM",
     "ConvInteger",
     "ConvTranspose",
     "DeformConv",
@@ -18,7 +17,9 @@ const UNCOSTED: [&str; 19] = [
     "FusedGemm",
     "FusedMatMul",
     "GRU",
+    "If",
     "LSTM",
+    "Loop",
     "MatMulInteger",
     "MatMulNBits",
     "MultiHeadAttention",
@@ -184,6 +185,7 @@ fn outside(view: &View<'_>) -> Result<Plan, Fault> {
         | "Tan"
         | "ThresholdedRelu"
         | "Trilu" => elementwise::same_shape(view),
+        "ConvTranspose" => windows::conv_transpose(view),
         _ => Err(not_run!("")),
     }
 }

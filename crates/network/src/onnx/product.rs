@@ -1,8 +1,9 @@
 //! Products of matrices: Gemm and MatMul.
 
 use super::chain::Chain;
+use super::elementwise::check_same_type;
 use super::fault::{Fault, invalid, not_run};
-use super::mac::{Draft, bias, check_real, or_not_run, per_image, weights};
+use super::mac::{Draft, bias, or_not_run, per_image, weights};
 use super::plan::{Form, Plan, View, broadcast};
 use crate::geometry::GeometrySpec;
 use crate::graph::Op;
@@ -14,8 +15,6 @@ pub(super) fn gemm(view: &View<'_>) -> Result<Plan, Fault> {
     let attributes = &view.attributes;
     let (trans_a, trans_b) = (attributes.flag("transA", false)?, attributes.flag("transB", false)?);
     let (alpha, beta) = (attributes.float("alpha", 1.0)?, attributes.float("beta", 1.0)?);
-    check_real(view, 0, "input A")?;
-    check_real(view, 1, "input B")?;
     let (&[a0, a1], &[b0, b1]) = (view.shape(0)?, view.shape(1)?) else {
         return Err(invalid!("inputs of shapes {:?} and {:?}; expected two axes", view.shape(0)?, view.shape(1)?));
     };
@@ -26,8 +25,12 @@ pub(super) fn gemm(view: &View<'_>) -> Result<Plan, Fault> {
     }
     let c = addend_shape(view, [rows, columns])?;
     let form = view.like_first(vec![rows, columns]);
+    check_same_type(view, 0..2)?;
     let left = view.input(0)?.constant && !view.input(1)?.constant;
     or_not_run(form.clone(), || {
+        if view.data_type(0).is_some_and(|t| !t.is_real()) {
+            return Err(not_run!("it is not costed: a product of integers is not handled"));
+        }
         let (filters, positions) = if left { (rows, columns) } else { (columns, rows) };
         if left && trans_b {
             return Err(not_run!("it is not costed: constant A with transB is not handled"));
@@ -75,6 +78,10 @@ pub(super) fn matmul(view: &View<'_>) -> Result<Plan, Fault> {
     view.arity(2, 2)?;
     let (a, b) = (view.shape(0)?, view.shape(1)?);
     let form = view.like_first(product_shape(a, b)?);
+    check_same_type(view, 0..2)?;
+    if view.data_type(0).is_some_and(|t| !t.is_real()) {
+        return Ok(Plan::not_run("it is not costed: a product of integers is not handled", form));
+    }
     let constant = [view.input(0)?.constant, view.input(1)?.constant];
     match constant {
         [false, true] => or_not_run(form.clone(), || weights_right(view, a, b, form)),
@@ -88,7 +95,6 @@ pub(super) fn matmul(view: &View<'_>) -> Result<Plan, Fault> {
 }
 
 fn weights_right(view: &View<'_>, a: &[usize], b: &[usize], form: Form) -> Result<Plan, Fault> {
-    check_real(view, 0, "input")?;
     let chain = weights(view, 1)?.clone();
     let chain = match *b {
         [depth] => reshaped(chain, &[1, depth])?,
@@ -105,7 +111,6 @@ fn weights_right(view: &View<'_>, a: &[usize], b: &[usize], form: Form) -> Resul
 }
 
 fn weights_left(view: &View<'_>, a: &[usize], b: &[usize], form: Form) -> Result<Plan, Fault> {
-    check_real(view, 1, "input")?;
     let chain = weights(view, 0)?.clone();
     let chain = match *a {
         [depth] => reshaped(chain, &[1, depth])?,

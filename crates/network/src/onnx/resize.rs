@@ -5,6 +5,17 @@ use super::plan::{Plan, View, distinct_axes};
 use super::tensors;
 use crate::graph::Op;
 
+/// What `coordinate_transformation_mode` may be.
+const COORDINATES: [&str; 7] = [
+    "half_pixel",
+    "half_pixel_symmetric",
+    "pytorch_half_pixel",
+    "align_corners",
+    "asymmetric",
+    "tf_half_pixel_for_nn",
+    "tf_crop_and_resize",
+];
+
 /// Upsample (opset 7 to 9): scales as an attribute, then as an input.
 pub(super) fn upsample(view: &View<'_>) -> Result<Plan, Fault> {
     let x = view.shape(0)?;
@@ -39,7 +50,7 @@ pub(super) fn resize(view: &View<'_>) -> Result<Plan, Fault> {
         return Ok(finish(view, op, shape, exact));
     }
     view.arity(1, 4)?;
-    let coordinates = attributes.string("coordinate_transformation_mode", "half_pixel")?;
+    let coordinates = attributes.choice("coordinate_transformation_mode", &COORDINATES)?;
     let nearest = attributes.choice("nearest_mode", &["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"])?;
     let (shape, exact) = target(view, x)?;
     for name in ["cubic_coeff_a", "exclude_outside", "extrapolation_value"] {
