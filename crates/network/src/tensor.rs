@@ -289,3 +289,53 @@ fn decode_varint(bytes: &[u8]) -> Option<u64> {
     }
     Some(bytes.iter().rev().fold(0, |value, byte| value << 7 | u64::from(byte & 0x7f)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn varint(data_type: DataType, shape: &[usize], chunks: &[&[u8]]) -> Tensor {
+        let chunks = chunks.iter().map(|chunk| Bytes::copy_from_slice(chunk)).collect();
+        Tensor { data_type, shape: shape.to_vec(), encoding: Encoding::Varint, chunks }
+    }
+
+    #[test]
+    fn varints_are_signed_and_may_come_in_chunks() {
+        let minus_one = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
+        let tensor = varint(DataType::I8, &[3], &[&[0x7f], &minus_one, &[0x00]]);
+        assert_eq!(tensor.to_i64(), Ok(vec![127, -1, 0]));
+    }
+
+    #[test]
+    fn garbled_varints_are_found() {
+        let cases: [(DataType, &[u8]); 5] = [
+            (DataType::I8, &[0x80, 0x01]),
+            (DataType::U8, &[0x80, 0x02]),
+            (DataType::I64, &[0xff]),
+            (DataType::I64, &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02]),
+            (DataType::I64, &[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01]),
+        ];
+        for (data_type, bytes) in cases {
+            let garbled = TensorError::Garbled { index: 0, data_type };
+            assert_eq!(varint(data_type, &[1], &[bytes]).to_i64(), Err(garbled));
+        }
+        assert!(matches!(varint(DataType::I8, &[2], &[&[1]]).to_i64(), Err(TensorError::Count { found: 1, .. })));
+    }
+
+    #[test]
+    fn raw_elements_need_no_alignment() {
+        let mut bytes = vec![0u8];
+        bytes.extend([1.5f32, -2.0].iter().flat_map(|v| v.to_le_bytes()));
+        let chunks = vec![Bytes::from(bytes).slice(1..)];
+        let tensor = Tensor { data_type: DataType::F32, shape: vec![2], encoding: Encoding::Raw, chunks };
+        assert_eq!(tensor.to_f32(), Ok(vec![1.5, -2.0]));
+        assert_eq!(tensor.to_f64(), Ok(vec![1.5, -2.0]));
+        assert_eq!(tensor.to_i64(), Err(TensorError::Type { expected: "integers", found: DataType::F32 }));
+    }
+
+    #[test]
+    fn a_shape_that_asks_for_more_than_is_stored_is_no_allocation() {
+        let tensor = Tensor { shape: vec![usize::MAX, 2], ..Tensor::from_f32(vec![1], &[1.0]) };
+        assert!(matches!(tensor.to_f32(), Err(TensorError::Count { found: 1, .. })));
+    }
+}

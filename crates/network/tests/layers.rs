@@ -316,3 +316,13 @@ fn weights_that_are_not_finite_are_refused() {
         "{message}"
     );
 }
+
+#[test]
+fn weights_stay_where_the_file_has_them() {
+    let bytes = bytes::Bytes::from(
+        model().input("x", &[0, 3]).weights("w", &[3, 2]).node("MatMul", &["x", "w"], &["y"]).bytes(),
+    );
+    let network = network::Network::from_bytes("f", bytes.clone(), &ReadOptions::default()).expect("valid");
+    let chunk = &layer(&network).weights.tensor.chunks[0];
+    assert!(bytes.as_ptr_range().contains(&chunk.as_ptr()), "a slice of the file, not a copy");
+}

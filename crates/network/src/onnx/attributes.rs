@@ -1,6 +1,7 @@
 //! The attributes of one node: read by name and type, and none left over.
 
 use std::cell::Cell;
+use std::collections::HashSet;
 
 use super::fault::{Fault, clean, invalid};
 use super::proto::{AttributeProto, AttributeType, NodeProto, TensorProto};
@@ -17,9 +18,10 @@ pub(super) struct Attributes<'a> {
 impl<'a> Attributes<'a> {
     /// Refuses a name that comes twice, and references to the attributes of a function, which only function bodies have.
     pub(super) fn new(node: &'a NodeProto) -> Result<Self, Fault> {
-        for (i, attribute) in node.attribute.iter().enumerate() {
+        let mut names = HashSet::new();
+        for attribute in &node.attribute {
             let name = clean(&attribute.name);
-            if node.attribute[..i].iter().any(|other| other.name == attribute.name) {
+            if !names.insert(attribute.name.as_str()) {
                 return Err(invalid!("attribute {name:?} comes twice"));
             }
             if !attribute.ref_attr_name.is_empty() {

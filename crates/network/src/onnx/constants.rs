@@ -77,7 +77,7 @@ pub(super) fn range(view: &View<'_>) -> Result<Plan, Fault> {
     view.arity(3, 3)?;
     let data_type = view.data_type(0);
     let number = |i: usize| -> Result<f64, Fault> {
-        let chain = view.constant(i, "limits")?.ok_or_else(|| invalid!("input {i} is left out"))?;
+        let chain = view.constant(i, "limits", 1)?.ok_or_else(|| invalid!("input {i} is left out"))?;
         let array = chain.to_array().map_err(|e| invalid!("its limits: {e}"))?;
         let values = match array.data {
             super::fold::Data::Int(values) => values.into_iter().map(|v| v as f64).collect(),

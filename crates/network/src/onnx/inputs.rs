@@ -8,6 +8,9 @@ use super::proto::{DimensionValue, GraphProto, TensorShapeProto, ValueInfoProto}
 use super::tensors;
 use crate::network::ReadOptions;
 
+/// How a user gives a shape.
+const HINT: &str = "pass a shape, batch first (--input-shape NAME=1,3,224,224)";
+
 /// The inputs of a graph, and the number of images in one run.
 pub(super) struct Inputs<'a> {
     pub(super) fed: Vec<(&'a str, Form)>,
@@ -61,12 +64,12 @@ fn input_form(input: &ValueInfoProto, given: Option<&[usize]>, batch: usize) -> 
             }
             given.to_vec()
         }
-        (None, None) => return Err(unsupported!("the file gives no shape; pass one, batch first")),
+        (None, None) => return Err(unsupported!("the file gives no shape; {HINT}")),
         (None, Some(declared)) => {
             let extent = |(axis, extent): (usize, &Option<usize>)| extent.or((axis == 0).then_some(batch));
             let shape: Option<Vec<usize>> = declared.iter().enumerate().map(extent).collect();
             shape.ok_or_else(|| {
-                unsupported!("shape {} has open extents besides the batch; pass a shape", show(Some(&declared)))
+                unsupported!("shape {} has open extents besides the batch; {HINT}", show(Some(&declared)))
             })?
         }
     };

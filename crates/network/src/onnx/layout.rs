@@ -1,8 +1,9 @@
 //! Operators that move elements: another shape, order, selection, or more of the same.
 
+use super::chain::Chain;
 use super::elementwise::check_same_type;
 use super::fault::{Fault, invalid, not_run};
-use super::plan::{FoldOp, Form, Plan, View, axis, broadcast, distinct_axes};
+use super::plan::{FoldOp, Form, MAX_PARAMETERS, Plan, View, axis, broadcast, distinct_axes};
 use super::tensors;
 use crate::graph::{Op, PadMode};
 
@@ -238,7 +239,7 @@ pub(super) fn pad(view: &View<'_>) -> Result<Plan, Fault> {
 }
 
 fn pad_value(view: &View<'_>) -> Result<f32, Fault> {
-    let Some(chain) = view.constant(2, "padding value")? else { return Ok(0.0) };
+    let Some(chain) = view.constant(2, "padding value", 1)? else { return Ok(0.0) };
     if !chain.data_type.is_real() {
         return Err(not_run!("it pads integers"));
     }
@@ -281,7 +282,8 @@ pub(super) fn gather(view: &View<'_>) -> Result<Plan, Fault> {
     }
     let axis = axis(view.attributes.int("axis")?.unwrap_or(0), x.len())?;
     let extent = x[axis] as i64;
-    if view.inputs[1].is_some_and(|slot| slot.known.is_some()) {
+    let is_short = |chain: &Chain| chain.element_count() <= MAX_PARAMETERS;
+    if view.inputs[1].and_then(|slot| slot.known.as_ref()).is_some_and(is_short) {
         let entries = view.ints(1, "indices")?.unwrap_or_default();
         if let Some(index) = entries.iter().find(|&&i| i < -extent || i >= extent) {
             return Err(invalid!("index {index} of an axis of {extent}"));

@@ -24,6 +24,9 @@ impl Form {
     }
 }
 
+/// Integers of a parameter: axes, extents, pads.
+pub(super) const MAX_PARAMETERS: usize = 1 << 12;
+
 /// A value while the graph is being built.
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
@@ -173,26 +176,33 @@ impl<'a> View<'a> {
         Form::new(self.data_type(0), shape)
     }
 
-    /// A constant input as an array; `None` where it is left out.
-    pub(super) fn constant(&self, index: usize, what: &str) -> Result<Option<&'a Chain>, Fault> {
+    /// A constant input of at most `limit` elements; `None` where it is left out.
+    pub(super) fn constant(&self, index: usize, what: &str, limit: usize) -> Result<Option<&'a Chain>, Fault> {
         let Some(slot) = self.optional(index) else { return Ok(None) };
         match &slot.known {
-            Some(chain) if chain.element_count() <= MAX_FOLDED => Ok(Some(chain)),
-            Some(_) => Err(invalid!("its {what} have {:?} entries", slot.form.shape)),
+            Some(chain) if chain.element_count() <= limit => Ok(Some(chain)),
+            Some(chain) => {
+                Err(invalid!("its {what} have {} entries; at most {limit} make sense", chain.element_count()))
+            }
             None => Err(not_run!("its {what} are not constant")),
         }
     }
 
     /// The integers of a constant input; `None` where it is left out.
     pub(super) fn ints(&self, index: usize, what: &str) -> Result<Option<Vec<i64>>, Fault> {
-        let Some(chain) = self.constant(index, what)? else { return Ok(None) };
+        self.long_ints(index, what, MAX_PARAMETERS)
+    }
+
+    /// As [`View::ints`], of at most `limit` elements.
+    pub(super) fn long_ints(&self, index: usize, what: &str, limit: usize) -> Result<Option<Vec<i64>>, Fault> {
+        let Some(chain) = self.constant(index, what, limit)? else { return Ok(None) };
         let array = chain.to_array().map_err(|e| invalid!("its {what}: {e}"))?;
         array.into_ints().map(Some).ok_or_else(|| invalid!("its {what} are {}", chain.data_type.name()))
     }
 
     /// The real numbers of a constant input; `None` where it is left out.
     pub(super) fn floats(&self, index: usize, what: &str) -> Result<Option<Vec<f32>>, Fault> {
-        let Some(chain) = self.constant(index, what)? else { return Ok(None) };
+        let Some(chain) = self.constant(index, what, MAX_FOLDED)? else { return Ok(None) };
         let array = chain.to_array().map_err(|e| invalid!("its {what}: {e}"))?;
         let reals = array.into_reals().ok_or_else(|| invalid!("its {what} are {}", chain.data_type.name()))?;
         Ok(Some(reals.into_iter().map(|v| v as f32).collect()))
@@ -219,6 +229,9 @@ pub(super) fn axis(axis: i64, rank: usize) -> Result<usize, Fault> {
 
 /// Axes counted from the front, none twice.
 pub(super) fn distinct_axes(axes: &[i64], rank: usize) -> Result<Vec<usize>, Fault> {
+    if rank > tensors::MAX_AXES {
+        return Err(invalid!("{} axes of a tensor with {rank}", axes.len()));
+    }
     let mut seen = vec![false; rank];
     let check = |&a: &i64| {
         let a = axis(a, rank)?;

@@ -3,7 +3,7 @@
 use esn::Grid;
 
 use super::fault::{Fault, invalid, not_run};
-use super::plan::{Form, Plan, View, axis};
+use super::plan::{Form, MAX_FOLDED, Plan, View, axis};
 use crate::graph::Op;
 use crate::layer::{ActivationQuantization, WeightQuantization};
 use crate::tensor::DataType;
@@ -91,7 +91,7 @@ pub(super) fn parameters(view: &View<'_>, data_type: DataType) -> Result<Option<
         return Err(invalid!("scale {i} is {scale}; expected a finite number above 0"));
     }
     let narrow = |q: i64| i32::try_from(q).map_err(|_| invalid!("zero point {q} does not fit 32 bits"));
-    let zero_points = match view.ints(2, "zero points")? {
+    let zero_points = match view.long_ints(2, "zero points", MAX_FOLDED)? {
         Some(points) => points.into_iter().map(narrow).collect::<Result<Vec<_>, _>>()?,
         None => vec![0],
     };

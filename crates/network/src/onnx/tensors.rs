@@ -82,8 +82,14 @@ pub(super) fn shape(dims: &[i64]) -> Result<Vec<usize>, Fault> {
     dims.iter().map(extent).collect()
 }
 
+/// Axes of a tensor; no CNN comes near, and work on axes stays small.
+pub(super) const MAX_AXES: usize = 64;
+
 /// Number of elements; must fit 63 bits.
 pub(super) fn element_count(shape: &[usize]) -> Result<usize, Fault> {
+    if shape.len() > MAX_AXES {
+        return Err(unsupported!("a tensor with {} axes; {MAX_AXES} at most are handled", shape.len()));
+    }
     // Extents of 0 must not hide an overflow before them: a tensor is checked as a whole before it is sliced.
     shape
         .iter()
