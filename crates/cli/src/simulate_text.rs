@@ -3,8 +3,8 @@
 use engine::MAC_ENTRY;
 use network::Network;
 use runner::{
-    Evaluation, Hardware, HardwareRun, LayerCost, NetworkCost, Quantization, Score, SteppedLayer, Verdict, mean_bits,
-    metric_value, ratio,
+    Evaluation, Hardware, HardwareRun, LayerCost, Metric, NetworkCost, Quantization, Score, SteppedLayer, Verdict,
+    mean_bits, metric_value, ratio,
 };
 
 use crate::format::{fraction, grouped, joules, one_line, short, tail};
@@ -129,10 +129,12 @@ fn check_lines(hardware: &[Hardware], cost: &NetworkCost) -> String {
             hardware.metric.name()
         );
         if check.verdict == Verdict::Gap {
-            text += &format!(
-                "    gap: {} bits of weights with |code| = 1, which equation (3) as printed leaves out\n",
-                grouped(check.gap)
-            );
+            let of = match hardware.metric {
+                Metric::EsnDFilter => "filters whose largest |code| is 1",
+                Metric::EsnA | Metric::EsnD => "weights with |code| = 1",
+            };
+            text +=
+                &format!("    gap: {} bits of {of}, which equation (3) as printed leaves out\n", grouped(check.gap));
         }
     }
     let failures = failures(hardware, cost);

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use crate::check::{Check, Verdict, check};
 use crate::error::RunnerError;
-use crate::hardware::Hardware;
+use crate::hardware::{Hardware, refused};
 use crate::prepare::{self, PreparedWeights, Quantization};
 
 /// What one layer costs.
@@ -115,11 +115,7 @@ fn run_layer(
     weights: &PreparedWeights,
     esn: &LayerEsn,
 ) -> Result<HardwareRun, RunnerError> {
-    let refused = |source| RunnerError::Engine {
-        path: plan.network.path().to_path_buf(),
-        hardware: hardware.engine.name().to_string(),
-        source,
-    };
+    let refused = |source| refused(plan.network, hardware, source);
     let engine_layer = Layer::new(&layer.name, &layer.geometry, &weights.codes).map_err(refused)?;
     let run = hardware.engine.run(&engine_layer).map_err(refused)?;
     let check = check(hardware, &run, esn, layer.geometry.positions(), plan.convention);

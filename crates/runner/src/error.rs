@@ -48,7 +48,7 @@ pub enum RunnerError {
         /// The hardware's name.
         hardware: String,
         /// Why.
-        source: EngineError,
+        source: Box<EngineError>,
     },
     /// Images.
     #[error(transparent)]

@@ -3,7 +3,7 @@
 //! Batches run in parallel and their results are added in the order of the images, so that every figure is the same at
 //! any number of threads.
 
-use inference::{FloatExecutor, MacExecutor, Samples, Session, gather};
+use inference::{FloatExecutor, MacExecutor, Observe, Samples, Session, gather};
 use network::{ActivationQuantization, LayerId, Network};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -262,7 +262,7 @@ impl BatchRunner<'_> {
         &self,
         input: &[f32],
         executor: &dyn MacExecutor,
-        observe: Option<&mut dyn FnMut(LayerId, &[f32], &[f32])>,
+        observe: Option<Observe<'_>>,
     ) -> Result<Vec<f32>, RunnerError> {
         let inference = |source| RunnerError::Inference { path: self.plan.network.path().to_path_buf(), source };
         self.session.run(input, executor, observe).map_err(inference)

@@ -6,7 +6,7 @@ use network::{ActivationQuantization, LayerId, MacLayer, Network};
 use rayon::prelude::*;
 
 use crate::error::RunnerError;
-use crate::hardware::Hardware;
+use crate::hardware::{Hardware, refused};
 use crate::prepare::{self, PreparedWeights, Quantization};
 
 /// A network's MAC layers, held by one engine.
@@ -57,11 +57,7 @@ impl HeldLayer {
         weights: &PreparedWeights,
         input: Option<ActivationQuantization>,
     ) -> Result<Self, RunnerError> {
-        let refused = |source| RunnerError::Engine {
-            path: network.path().to_path_buf(),
-            hardware: hardware.engine.name().to_string(),
-            source,
-        };
+        let refused = |source| refused(network, hardware, source);
         let engine_layer = Layer::new(&layer.name, &layer.geometry, &weights.codes).map_err(refused)?;
         let prepared = hardware.engine.prepare(&engine_layer).map_err(refused)?;
         let input = if hardware.engine.computes_integers() { input } else { None };

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use analog::AnalogArray;
 use digital::{ArraySpec, DigitalArray, Granularity};
-use engine::{Joules, MacEngine};
+use engine::{EngineError, Joules, MacEngine};
+use network::Network;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunnerError;
@@ -264,6 +265,15 @@ impl DigitalFile {
             exact: true,
             resolved: HardwareFile::Digital(self),
         })
+    }
+}
+
+/// The error of an engine that refused a layer of a network.
+pub(crate) fn refused(network: &Network, hardware: &Hardware, source: EngineError) -> RunnerError {
+    RunnerError::Engine {
+        path: network.path().to_path_buf(),
+        hardware: hardware.engine.name().to_string(),
+        source: Box::new(source),
     }
 }
 

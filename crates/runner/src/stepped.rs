@@ -6,7 +6,7 @@ use network::{Geometry, LayerId, MacLayer, Network};
 use rayon::prelude::*;
 
 use crate::error::RunnerError;
-use crate::hardware::Hardware;
+use crate::hardware::{Hardware, refused};
 use crate::prepare::{self, Quantization};
 
 /// Largest activation of the pattern that layers are stepped with: 8 bits.
@@ -70,11 +70,7 @@ fn step_layer(
 ) -> Result<SteppedLayer, RunnerError> {
     let layer = &network.layers()[id.0];
     let weights = prepare::prepare(network, id, quantization)?;
-    let refused = |source| RunnerError::Engine {
-        path: network.path().to_path_buf(),
-        hardware: hardware.engine.name().to_string(),
-        source,
-    };
+    let refused = |source| refused(network, hardware, source);
     let engine_layer = Layer::new(&layer.name, &layer.geometry, &weights.codes).map_err(refused)?;
     let integers = pattern(layer.geometry.input_len());
     let real: Vec<f32> = integers.iter().map(|&x| x as f32).collect();
