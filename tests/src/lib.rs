@@ -1,8 +1,12 @@
-//! What the suites share: small ONNX files built in memory, real files where they are present, and a way to run the
-//! `esnsim` command.
+//! What the suites share: small ONNX files built in memory, real files where they are present, hardware descriptions, and
+//! a way to run the `esnsim` command.
 
+mod command;
+mod hardware;
 mod model;
 mod shared;
 
+pub use command::{binary, esnsim, repository};
+pub use hardware::{analog_toml, digital_toml, hardware};
 pub use model::{Attribute, ModelBuilder};
 pub use shared::{shared, shared_or_skip};

@@ -11,6 +11,7 @@ use prost::Message;
 const FLOAT: i32 = 1;
 const UINT8: i32 = 2;
 const INT8: i32 = 3;
+const UINT16: i32 = 4;
 const INT64: i32 = 7;
 
 /// Value of a node's attribute.
@@ -56,6 +57,13 @@ impl ModelBuilder {
     /// Adds an initializer of unsigned bytes.
     pub fn unsigned_bytes(mut self, name: &str, shape: &[i64], values: &[u8]) -> Self {
         self.initializers.push(tensor(name, UINT8, shape, values.to_vec()));
+        self
+    }
+
+    /// Adds an initializer of unsigned 16-bit integers.
+    pub fn unsigned_words(mut self, name: &str, shape: &[i64], values: &[u16]) -> Self {
+        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        self.initializers.push(tensor(name, UINT16, shape, bytes));
         self
     }
 
