@@ -1,8 +1,10 @@
-//! What the suites share: small ONNX files built in memory, real files where they are present, hardware descriptions, and
-//! a way to run the `esnsim` command.
+//! What the suites share: small ONNX files built in memory, real files where they are present, damaged copies of them and a
+//! second reading, hardware descriptions, and a way to run the `esnsim` command.
 
 mod command;
+pub mod garble;
 mod hardware;
+pub mod independent;
 mod model;
 mod shared;
 
