@@ -1,0 +1,270 @@
+//! What does a wrong command say? One line on standard error that names what is wrong, exit code 2, and no file written.
+
+use std::path::PathBuf;
+use std::process::Output;
+
+use esnsim_tests::{Attribute, ModelBuilder, digital_toml, esnsim};
+use tempfile::TempDir;
+
+/// A folder with files to be misused, in which the command runs.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = Self(tempfile::tempdir().expect("a temporary folder"));
+        let conv = |weights: &[f32]| {
+            let model = ModelBuilder::new(&[None, Some(1), Some(4), Some(4)]);
+            model.floats("w", &[2, 1, 1, 1], weights).node("Conv", &["x", "w"], "y", &[]).build()
+        };
+        folder.write("net.onnx", &conv(&[1.0, -0.5]));
+        folder.write("nan.onnx", &conv(&[1.0, f32::NAN]));
+        folder.write("infinite.onnx", &conv(&[f32::NEG_INFINITY, 1.0]));
+        folder.write("quantized.onnx", &quantized());
+        folder.write("refused.onnx", &refused());
+        folder.write("empty.onnx", b"");
+        folder.write("text.onnx", b"This is not a network.\n");
+        folder.write("images.npy", &npy(&[3, 1, 4, 4]));
+        folder.write("pair.npy", &npy(&[3, 2, 4, 4]));
+        folder.write("pair.onnx", &pair());
+        folder.write("nchw.toml", b"layout = \"nchw\"\n");
+        folder.write("none.npy", &npy(&[0, 1, 4, 4]));
+        folder.write("short.npy", &npy(&[3, 1, 4, 4])[..100]);
+        folder.write("empty.bin", b"");
+        folder.write("odd.bin", &[0; 3072]);
+        folder.write("colour.bin", &[0; 3073]);
+        folder.write("class.bin", &[10; 3073]);
+        folder.write("none.csv", b"file,label\n");
+        folder.write("images.xyz", b"");
+        std::fs::create_dir(folder.path("folder")).expect("a folder can be made");
+        let toml = digital_toml("mine", 2, 2, "weight");
+        folder.write("good.toml", toml.as_bytes());
+        folder.write("twin.toml", toml.as_bytes());
+        folder.write("key.toml", toml.replace("rows = 2", "rows = 2\nlanes = 4").as_bytes());
+        folder.write("table.toml", format!("{toml}[clock]\nhz = 1\n").as_bytes());
+        folder.write("zero.toml", toml.replace("rows = 2", "rows = 0").as_bytes());
+        folder.write("engine.toml", toml.replace("digital", "optical").as_bytes());
+        folder.write("energy.toml", toml.replace("1.0e-15", "-1.0e-15").as_bytes());
+        folder.write("torn.toml", &toml.as_bytes()[..40]);
+        folder.write("bytes.toml", &[0xff, 0xfe]);
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.path(name), bytes).expect("a temporary folder is writable");
+    }
+
+    /// Names and contents of all files.
+    fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let entries = std::fs::read_dir(self.0.path()).expect("readable").map(|e| e.expect("readable").path());
+        let mut files: Vec<_> = entries.map(|path| (path.clone(), std::fs::read(path).unwrap_or_default())).collect();
+        files.sort();
+        files
+    }
+
+    fn run(&self, arguments: &str) -> Output {
+        esnsim().current_dir(self.0.path()).args(arguments.split_whitespace()).output().expect("the command runs")
+    }
+}
+
+/// Weights that are integers of the file.
+fn quantized() -> bytes::Bytes {
+    ModelBuilder::new(&[None, Some(1), Some(4), Some(4)])
+        .bytes("q", &[2, 1, 1, 1], &[1, -3])
+        .floats("scale", &[], &[0.5])
+        .bytes("zero", &[], &[0])
+        .node("DequantizeLinear", &["q", "scale", "zero"], "w", &[])
+        .node("Conv", &["x", "w"], "y", &[])
+        .build()
+}
+
+/// A network whose input has two channels, which no picture has.
+fn pair() -> bytes::Bytes {
+    let model = ModelBuilder::new(&[None, Some(2), Some(4), Some(4)]);
+    model.floats("w", &[1, 2, 1, 1], &[1.0, -0.5]).node("Conv", &["x", "w"], "y", &[]).build()
+}
+
+/// A network with an operator that does not exist.
+fn refused() -> bytes::Bytes {
+    ModelBuilder::new(&[None, Some(1), Some(4), Some(4)])
+        .floats("w", &[2, 1, 1, 1], &[1.0, -0.5])
+        .node("Conv", &["x", "w"], "y", &[("kernel_shape", Attribute::Ints(vec![1, 1]))])
+        .node("Blur", &["y"], "z", &[])
+        .build()
+}
+
+/// A numpy file of float32 zeros.
+fn npy(shape: &[usize]) -> Vec<u8> {
+    let text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape:?}, }}");
+    let header = format!("{:<117}\n", text.replace('[', "(").replace(']', ")"));
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.resize(bytes.len() + 4 * shape.iter().product::<usize>(), 0);
+    bytes
+}
+
+/// The error line of a run that fails as it should.
+fn refusal(output: &Output, arguments: &str) -> String {
+    let stderr = String::from_utf8(output.stderr.clone()).expect("messages are text");
+    assert_eq!(output.status.code(), Some(2), "{arguments}\n{stderr}");
+    let errors: Vec<&str> = stderr.lines().filter(|line| line.starts_with("error:")).collect();
+    assert_eq!(errors.len(), 1, "{arguments}\n{stderr}");
+    assert!(!stderr.contains("panicked"), "{arguments}\n{stderr}");
+    errors[0].to_string()
+}
+
+/// Every command is refused with a line that holds the words, and changes no file.
+fn assert_refused(cases: &[(&str, &[&str])]) {
+    let folder = Folder::new();
+    let before = folder.files();
+    for (arguments, words) in cases {
+        let output = folder.run(arguments);
+        let line = refusal(&output, arguments);
+        for word in *words {
+            assert!(line.contains(word), "{arguments}: {line:?} should name {word:?}");
+        }
+        assert_eq!(folder.files(), before, "{arguments}");
+    }
+}
+
+#[test]
+fn wrong_options_are_refused() {
+    assert_refused(&[
+        ("esn net.onnx --bits 0", &["--bits", "'0'"]),
+        ("esn net.onnx --bits 17", &["--bits", "'17'"]),
+        ("esn net.onnx --bits x", &["--bits", "'x'", "1 to 16"]),
+        ("esn net.onnx --bits -1", &["-1"]),
+        ("simulate net.onnx --bits 4.5", &["--bits", "4.5"]),
+        ("simulate net.onnx --threads 0", &["--threads", "1 to 1024"]),
+        ("simulate net.onnx --threads many", &["--threads", "many"]),
+        ("simulate --limit 0", &["--limit", "at least 1"]),
+        ("simulate net.onnx --limit 5", &["--limit", "--images"]),
+        ("simulate --activation-bits 0", &["--activation-bits"]),
+        ("simulate --activation-bits 17", &["--activation-bits"]),
+        ("simulate --calibration-images 0", &["--calibration-images"]),
+        ("simulate --bit-convention half", &["--bit-convention", "half"]),
+        ("simulate --preprocess unit --scale 2", &["--preprocess", "--scale"]),
+        ("simulate --std 0", &["std"]),
+        ("simulate --scale nan", &["scale"]),
+        ("simulate net.onnx --input-shape x", &["--input-shape", "x"]),
+        ("simulate net.onnx --no-such-option", &["--no-such-option"]),
+        ("optimize net.onnx", &["optimize"]),
+        ("inspect net.onnx other.onnx", &["other.onnx"]),
+    ]);
+}
+
+#[test]
+fn wrong_network_files_are_refused() {
+    assert_refused(&[
+        ("esn missing.onnx", &["missing.onnx", "No such file"]),
+        ("simulate missing.onnx --csv out.csv", &["missing.onnx", "No such file"]),
+        ("inspect missing.onnx", &["missing.onnx", "No such file"]),
+        ("esn net.onnx missing.onnx --csv out.csv", &["missing.onnx"]),
+        ("esn folder", &["folder"]),
+        ("esn empty.onnx", &["empty.onnx", "empty"]),
+        ("esn text.onnx", &["text.onnx", "no ONNX model"]),
+        ("esn images.npy", &["images.npy", "no ONNX model"]),
+        ("esn nan.onnx --csv out.csv", &["nan.onnx", "y_Conv", "weight 1", "NaN"]),
+        ("simulate infinite.onnx --csv out.csv", &["infinite.onnx", "y_Conv", "weight 0", "-inf"]),
+        ("inspect nan.onnx --csv out.csv", &["nan.onnx", "y_Conv", "NaN"]),
+        ("esn quantized.onnx --bits 4 --csv out.csv", &["quantized.onnx", "--bits 4", "already"]),
+        ("simulate quantized.onnx --bits 8", &["quantized.onnx", "--bits 8", "already"]),
+    ]);
+}
+
+#[test]
+fn wrong_hardware_files_are_refused() {
+    assert_refused(&[
+        ("simulate net.onnx --hardware missing.toml --csv out.csv", &["missing.toml", "No such file"]),
+        ("simulate net.onnx --hardware folder", &["folder"]),
+        ("simulate net.onnx --hardware key.toml", &["key.toml", "line 5", "lanes"]),
+        ("simulate net.onnx --hardware table.toml", &["table.toml", "clock"]),
+        ("simulate net.onnx --hardware zero.toml", &["zero.toml", "array.rows", "0"]),
+        ("simulate net.onnx --hardware engine.toml", &["engine.toml", "optical"]),
+        ("simulate net.onnx --hardware energy.toml", &["energy.toml", "mac_j_per_pe_cycle"]),
+        ("simulate net.onnx --hardware torn.toml", &["torn.toml"]),
+        ("simulate net.onnx --hardware bytes.toml", &["bytes.toml"]),
+        ("simulate net.onnx --hardware net.onnx", &["net.onnx"]),
+        ("simulate net.onnx --hardware good.toml --hardware twin.toml", &["twin.toml", "good.toml", "mine"]),
+    ]);
+}
+
+#[test]
+fn wrong_images_are_refused() {
+    assert_refused(&[
+        ("simulate net.onnx --images missing.bin", &["missing.bin", "No such file"]),
+        ("simulate net.onnx --images empty.bin", &["empty.bin", "0 bytes"]),
+        ("simulate net.onnx --images odd.bin", &["odd.bin", "3072 bytes", "3073"]),
+        ("simulate net.onnx --images class.bin", &["class.bin", "label 10"]),
+        ("simulate net.onnx --images none.npy", &["none.npy"]),
+        ("simulate net.onnx --images short.npy", &["short.npy"]),
+        ("simulate net.onnx --images none.csv", &["none.csv"]),
+        ("simulate net.onnx --images folder", &["folder"]),
+        ("simulate net.onnx --images images.xyz", &["images.xyz", "unsupported"]),
+        ("simulate net.onnx --images pair.npy", &["pair.npy", "channels"]),
+        ("simulate pair.onnx --images pair.npy --preprocess nchw.toml", &["pair.npy", "channels"]),
+        ("simulate pair.onnx --images colour.bin", &["colour.bin[0]", "channels", "2, 4, 4"]),
+        ("simulate pair.onnx --images colour.bin --preprocess nchw.toml", &["colour.bin[0]", "3 channels", "2"]),
+        ("simulate net.onnx --images images.npy --preprocess missing.toml", &["missing.toml"]),
+        ("simulate net.onnx --images images.npy --preprocess good.toml", &["good.toml", "unknown field"]),
+        ("simulate net.onnx --images images.npy --mean 1,2", &["mean"]),
+    ]);
+}
+
+#[test]
+fn outputs_that_cannot_be_written_are_refused_before_any_work() {
+    assert_refused(&[
+        ("esn net.onnx --csv nowhere/out.csv", &["nowhere/out.csv", "no folder nowhere"]),
+        ("simulate net.onnx --csv out.csv --json nowhere/out.json", &["nowhere/out.json"]),
+        ("inspect net.onnx --csv nowhere/out.csv", &["nowhere/out.csv"]),
+        ("esn net.onnx --csv folder", &["folder"]),
+        ("esn net.onnx --csv net.onnx", &["net.onnx", "input"]),
+        ("esn net.onnx --csv ./folder/../net.onnx", &["net.onnx", "input"]),
+        ("inspect net.onnx --csv net.onnx", &["net.onnx", "input"]),
+        ("simulate net.onnx --json net.onnx", &["net.onnx", "input"]),
+        ("simulate net.onnx --hardware good.toml --csv good.toml", &["good.toml", "input"]),
+        ("simulate net.onnx --images images.npy --csv images.npy", &["images.npy", "input"]),
+        ("simulate net.onnx --csv out.csv --json out.csv", &["out.csv", "output"]),
+    ]);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_device_is_no_success() {
+    let folder = Folder::new();
+    let arguments = "esn net.onnx --csv /dev/full";
+    let line = refusal(&folder.run(arguments), arguments);
+    assert!(line.contains("/dev/full"), "{line}");
+}
+
+#[test]
+fn an_operator_that_is_not_run_stops_inference_and_no_cost() {
+    let folder = Folder::new();
+    let arguments = "simulate refused.onnx --images images.npy --csv out.csv --json out.json";
+    let output = folder.run(arguments);
+    let line = refusal(&output, arguments);
+    assert!(line.contains("Blur") && line.contains("z_Blur"), "{line}");
+    let stdout = String::from_utf8(output.stdout).expect("text");
+    assert!(stdout.contains("ESN check") && stdout.contains("PASS"), "{stdout}");
+    let csv = std::fs::read_to_string(folder.path("out.csv")).expect("costs are written");
+    assert_eq!(csv.lines().filter(|line| line.starts_with("TOTAL,")).count(), 3, "{csv}");
+    let json = std::fs::read(folder.path("out.json")).expect("costs are written");
+    let json: serde_json::Value = serde_json::from_slice(&json).expect("valid JSON");
+    assert!(json["inference"].is_null(), "{json}");
+}
+
+#[test]
+fn an_operator_that_is_not_run_is_a_note_where_nothing_is_to_run() {
+    let folder = Folder::new();
+    for command in ["simulate refused.onnx", "esn refused.onnx", "inspect refused.onnx"] {
+        let output = folder.run(command);
+        let stderr = String::from_utf8(output.stderr).expect("text");
+        assert_eq!(output.status.code(), Some(0), "{command}\n{stderr}");
+        let notes: Vec<&str> = stderr.lines().collect();
+        assert!(matches!(notes[..], [note] if note.starts_with("note: ") && note.contains("Blur")), "{stderr}");
+    }
+}
