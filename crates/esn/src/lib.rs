@@ -6,7 +6,7 @@
 //!
 //! | Equation | Here |
 //! |---|---|
-//! | the quantizer | [`quantize_max_abs`], [`quantize_mid_rise`] |
+//! | the quantizer | [`quantize_max_abs`], [`quantize_mid_rise`]; on the integer grid [`quantize_mid_tread`] |
 //! | (1), (2), (3), (7) | [`LayerEsn`], [`filter_esn`], [`bits`] |
 //! | (4) | [`SignalNoise::esn_a`] from [`quantization_noise`], beside (2) in [`SnrComparison`] |
 //! | (5) | [`TrainingNoise`] |
@@ -22,6 +22,6 @@ mod training;
 
 pub use code::{CodeError, CodeTensor, Grid, MAX_CODE, WeightShape};
 pub use metric::{BIT_WIDTHS, BitConvention, BitHistogram, FilterEsn, LayerEsn, Quarters, bits, filter_esn};
-pub use quantize::{BitWidth, BitWidthError, QuantizeError, Quantized, quantize_max_abs, quantize_mid_rise};
+pub use quantize::{BitWidth, BitWidthError, QuantizeError, Quantized, quantize_max_abs, quantize_mid_rise, quantize_mid_tread};
 pub use snr::{SignalNoise, SnrComparison, SnrError, quantization_noise};
 pub use training::{TrainingError, TrainingNoise, TrainingPower};

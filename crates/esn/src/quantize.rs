@@ -73,6 +73,9 @@ pub enum QuantizeError {
         /// The bit width.
         bits: BitWidth,
     },
+    /// The mid-tread grid was asked for at 1 bit.
+    #[error("at 1 bit the mid-tread grid has no level but 0; it starts at 2 bits")]
+    OnlyZero,
     /// The weights do not fill the shape.
     #[error(transparent)]
     Codes(#[from] CodeError),
@@ -139,12 +142,55 @@ pub fn quantize_mid_rise<T: Copy + Into<f64>>(
     step: f64,
     bits: BitWidth,
 ) -> Result<CodeTensor, QuantizeError> {
+    check_step(weights, step)?;
+    encode(weights, shape, step, bits)
+}
+
+/// Quantizes a layer to `bits` bits, 2 at least, on the mid-tread grid with a given step `Δ`, in the unit of the weights.
+///
+/// ```text
+/// W_int = clamp(round(W / Δ), ±(2^(bits − 1) − 1)),  code = 2 · W_int
+/// ```
+///
+/// Halves are rounded to the even neighbour, as ONNX QuantizeLinear does; the grid is symmetric. A weight of less than
+/// half a step becomes 0 and counts as pruned. `W / Δ` is a float64 division.
+///
+/// ```
+/// use esn::{BitWidth, WeightShape, quantize_mid_tread};
+///
+/// let shape = WeightShape { filters: 1, groups: 1, channels: 1, taps: 6 };
+/// let codes = quantize_mid_tread(&[0.2f32, 0.5, 0.75, 1.5, -9.0, 0.0], shape, 1.0, BitWidth::new(3)?)?;
+/// assert_eq!(codes.codes(), [0, 0, 2, 4, -6, 0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`quantize_mid_rise`], and [`QuantizeError::OnlyZero`] at 1 bit.
+pub fn quantize_mid_tread<T: Copy + Into<f64>>(
+    weights: &[T],
+    shape: WeightShape,
+    step: f64,
+    bits: BitWidth,
+) -> Result<CodeTensor, QuantizeError> {
+    check_step(weights, step)?;
+    let top = bits.half_levels() - 1.0;
+    if top == 0.0 {
+        return Err(QuantizeError::OnlyZero);
+    }
+    let code = |&weight: &T| {
+        let weight: f64 = weight.into();
+        // The conversion takes NaN, which 0/0 gives, to 0.
+        2 * (weight / step).clamp(-top, top).round_ties_even() as i32
+    };
+    Ok(CodeTensor::new(Grid::MidTread, shape, weights.iter().map(code).collect())?)
+}
+
+/// Checks that the weights are finite and the step is above 0, or 0 where every weight is.
+fn check_step<T: Copy + Into<f64>>(weights: &[T], step: f64) -> Result<(), QuantizeError> {
     let max_abs = max_abs(weights)?;
     let usable = step.is_finite() && (step > 0.0 || step == 0.0 && max_abs == 0.0);
-    if !usable {
-        return Err(QuantizeError::Step { step });
-    }
-    encode(weights, shape, step, bits)
+    if usable { Ok(()) } else { Err(QuantizeError::Step { step }) }
 }
 
 /// Encodes finite weights; `step` is above 0 unless every weight is 0.

@@ -143,9 +143,12 @@ impl WeightSource {
     }
 
     /// Quantized weights in memory, in `shape` = `[filters, channels, kernel_h, kernel_w]`: signed bytes where all fit,
-    /// else 16-bit integers. `steps` is `Δ`, one number or one a filter. `None` if a stored integer needs more than 16
-    /// bits.
+    /// else 16-bit integers, else (mid-rise at 16 bits, whose half-steps reach ±65535) 32-bit ones. `steps` is `Δ`, one
+    /// number or one a filter. `None` if there are neither 1 step nor one a filter.
     pub fn from_codes(name: &str, shape: [usize; 4], codes: &CodeTensor, steps: &[f32]) -> Option<Self> {
+        if steps.len() != 1 && steps.len() != codes.shape().filters {
+            return None;
+        }
         let (grid, per_integer) = (codes.grid(), if codes.grid() == Grid::MidRise { 1 } else { 2 });
         let integers: Vec<i32> = codes.codes().iter().map(|code| code / per_integer).collect();
         let fits = |min: i32, max: i32| integers.iter().all(|q| (min..=max).contains(q));
@@ -154,7 +157,7 @@ impl WeightSource {
         } else if fits(-32768, 32767) {
             Tensor::from_i16(shape.to_vec(), &integers)
         } else {
-            return None;
+            Tensor::from_i32(shape.to_vec(), &integers)
         };
         // Halving an f32 is exact unless it is subnormal, and no weight that small is worth a step.
         let scales = steps.iter().map(|step| if grid == Grid::MidRise { step * 0.5 } else { *step }).collect();

@@ -145,6 +145,12 @@ impl Tensor {
         Self { data_type: DataType::I16, shape, encoding: Encoding::Raw, chunks: vec![bytes.into()] }
     }
 
+    /// A tensor of 32-bit integers in memory; `values` fill `shape` row-major.
+    pub fn from_i32(shape: Vec<usize>, values: &[i32]) -> Self {
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        Self { data_type: DataType::I32, shape, encoding: Encoding::Raw, chunks: vec![bytes.into()] }
+    }
+
     /// A tensor of 64-bit integers in memory; `values` fill `shape` row-major.
     pub fn from_i64(shape: Vec<usize>, values: &[i64]) -> Self {
         let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();

@@ -147,3 +147,16 @@ proptest! {
         prop_assert_eq!(codes, quantize_max_abs(&scaled, shape, width(bits)).unwrap().codes);
     }
 }
+
+#[test]
+fn mid_tread_is_symmetric_and_starts_at_2_bits() {
+    for bits in 2..=16 {
+        let top = (1 << bits) - 2;
+        let codes = quantize_mid_tread(&[-1e9f32, 1e9, 0.49, -0.5, 0.0], row(5), 1.0, width(bits)).unwrap();
+        assert_eq!(codes.codes(), [-top, top, 0, 0, 0], "{bits} bits");
+        assert_eq!(codes.grid(), Grid::MidTread);
+    }
+    assert_eq!(quantize_mid_tread(&[1.0f32], row(1), 1.0, width(1)), Err(QuantizeError::OnlyZero));
+    assert_eq!(quantize_mid_tread(&[1.0f32], row(1), 0.0, width(2)), Err(QuantizeError::Step { step: 0.0 }));
+    assert_eq!(quantize_mid_tread(&[0.0f32], row(1), 0.0, width(2)).unwrap().codes(), [0]);
+}
