@@ -7,9 +7,13 @@
 mod error;
 mod prune;
 mod quantize;
+mod rebuild;
 mod reestimate;
 
 pub use error::CompressError;
 pub use prune::{Budget, FilterAmount, PruneOptions, PruneReport, Pruning, Scope, prune};
-pub use quantize::{Allocation, Granularity, QuantizeOptions, QuantizeReport, StepRule, quantize};
+pub use quantize::{
+    Allocation, Granularity, LayerQuantization, QuantizeOptions, QuantizeReport, StepRule, esn_a_profile, esn_a_trace,
+    quantize,
+};
 pub use reestimate::{ReestimateOptions, ReestimateReport, reestimate};

@@ -1,0 +1,103 @@
+//! Layers on their way from real weights to codes.
+
+use esn::{BitWidth, CodeTensor, Grid};
+use network::{LayerId, LayerWeights, MacLayer, Network, WeightSource, WeightValues};
+
+use crate::error::CompressError;
+use crate::quantize::levels::{Levels, Unit};
+use crate::quantize::{Granularity, QuantizeOptions};
+
+/// Weights beyond this have no `f32` steps; no network is trained to them.
+const MAX_WEIGHT: f64 = 1e37;
+
+/// One layer and its real weights.
+#[derive(Debug)]
+pub(super) struct Layer<'a> {
+    pub mac: &'a MacLayer,
+    /// Row-major `[filters, channels, kernel_h, kernel_w]`.
+    pub weights: Vec<f64>,
+    /// One for the layer, or one a filter.
+    pub units: Vec<Unit>,
+    /// The levels of the layer, where no allocation says otherwise.
+    pub levels: Levels,
+    /// Whether the layer's width was asked for by its place, first or last.
+    pub own_width: bool,
+}
+
+impl Layer<'_> {
+    /// All weights of unit `index`, pruned ones included.
+    pub fn unit_weights(&self, index: usize) -> &[f64] {
+        let len = self.weights.len() / self.units.len();
+        &self.weights[index * len..(index + 1) * len]
+    }
+
+    /// An error of this layer.
+    pub fn error(&self, problem: impl ToString) -> CompressError {
+        CompressError::Layer { layer: self.mac.name.clone(), problem: problem.to_string() }
+    }
+}
+
+/// Reads all layers.
+///
+/// # Errors
+///
+/// [`CompressError::Layer`] if one is quantized already or has weights that no `f32` step fits.
+pub(super) fn load<'a>(network: &'a Network, options: &QuantizeOptions) -> Result<Vec<Layer<'a>>, CompressError> {
+    (0..network.layers().len()).map(|index| load_layer(network, index, options)).collect()
+}
+
+fn load_layer<'a>(network: &'a Network, index: usize, options: &QuantizeOptions) -> Result<Layer<'a>, CompressError> {
+    let mac = &network.layers()[index];
+    let error = |problem: String| CompressError::Layer { layer: mac.name.clone(), problem };
+    let weights: Vec<f64> = match network.weights(LayerId(index))? {
+        LayerWeights::Float(WeightValues::F32(values)) => values.into_iter().map(f64::from).collect(),
+        LayerWeights::Float(WeightValues::F64(values)) => values,
+        LayerWeights::Quantized { .. } => return Err(error("its weights are quantized already".to_string())),
+    };
+    if let Some(weight) = weights.iter().find(|weight| weight.abs() > MAX_WEIGHT) {
+        return Err(error(format!("a weight is {weight:e}; up to ±{MAX_WEIGHT:e} are quantized")));
+    }
+    let units = match options.granularity {
+        Granularity::Layer => vec![Unit::new(&weights)],
+        Granularity::Filter => weights.chunks_exact(mac.geometry.rows()).map(Unit::new).collect(),
+    };
+    let place =
+        [options.first_bits.filter(|_| index == 0), options.last_bits.filter(|_| index + 1 == network.layers().len())];
+    let own = place.into_iter().flatten().next();
+    let bits = BitWidth::new(own.unwrap_or(options.bits))
+        .map_err(|e| CompressError::Option { option: "bits", problem: e.to_string() })?;
+    let grid = if options.mid_rise { Grid::MidRise } else { Grid::MidTread };
+    Ok(Layer { mac, weights, units, levels: Levels { grid, bits }, own_width: own.is_some() })
+}
+
+/// Codes of one layer and what they are multiplied with.
+#[derive(Debug)]
+pub(super) struct Coded {
+    pub codes: CodeTensor,
+    /// `Δ` with which the codes were made, by unit.
+    pub unit_steps: Vec<f32>,
+    /// `Δ` that they are multiplied with, one number or one a filter; another where a correction changed it.
+    pub steps: Vec<f32>,
+}
+
+/// Puts a layer's weights on the levels of each unit.
+pub(super) fn encode(layer: &Layer, widths: &[BitWidth], steps: Vec<f32>) -> Result<Coded, CompressError> {
+    let mut codes = Vec::with_capacity(layer.weights.len());
+    for (index, (&bits, &step)) in widths.iter().zip(&steps).enumerate() {
+        let levels = Levels { bits, ..layer.levels };
+        let unit = levels.encode(layer.unit_weights(index), step).map_err(|e| layer.error(e))?;
+        codes.extend_from_slice(unit.codes());
+    }
+    let shape = layer.mac.geometry.weight_shape();
+    let codes = CodeTensor::new(layer.levels.grid, shape, codes).map_err(|e| layer.error(e))?;
+    Ok(Coded { codes, unit_steps: steps.clone(), steps })
+}
+
+/// The layer with its codes in place of its real weights.
+pub(super) fn with_codes(layer: &Layer, coded: &Coded) -> MacLayer {
+    let spec = layer.mac.geometry.spec();
+    let shape = [spec.filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]];
+    let weights = WeightSource::from_codes(&layer.mac.weights.name, shape, &coded.codes, &coded.steps)
+        .expect("there is one step a unit, and one unit or one a filter");
+    MacLayer { weights, ..layer.mac.clone() }
+}

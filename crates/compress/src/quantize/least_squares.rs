@@ -1,0 +1,100 @@
+//! The step of least mean squared error.
+
+use crate::quantize::levels::{Levels, STEP_OF_NOTHING, Unit, storable};
+
+/// Up to so many pairs of a weight and a threshold every assignment of levels is looked at.
+const EXACT: usize = 1 << 14;
+/// Ratio of neighbouring steps that are tried where there are more.
+const RATIO: f64 = 0.95;
+/// Local optima of those that are followed up.
+const FOLLOWED: usize = 3;
+
+/// The step `Δ` of least `‖W − Δ·W_int‖²`; of equals the largest, whose codes are the smallest.
+///
+/// With its levels fixed, a unit's best step is `Σ W·W_int / Σ W_int²`, and it explains `(Σ W·W_int)² / Σ W_int²` of the
+/// signal; so the best step is that of the assignment which explains the most. The levels change only where `Δ` passes
+/// `|W| / threshold`: small units are walked through all of these and the result is exact. Larger ones, whose error is a
+/// smooth function of `Δ`, are searched in steps of 5 % over every `Δ` that can be best, and the three best minima of
+/// these refined.
+pub(super) fn least_squares_step(unit: &Unit, levels: Levels) -> f32 {
+    if unit.is_empty() {
+        return STEP_OF_NOTHING;
+    }
+    let pairs = unit.len().saturating_mul(levels.thresholds());
+    storable(if pairs <= EXACT { exact(unit, levels) } else { searched(unit, levels) })
+}
+
+/// Walks `Δ` down from infinity, where every weight has the level nearest to 0.
+fn exact(unit: &Unit, levels: Levels) -> f64 {
+    let first = levels.top() - levels.thresholds() as f64;
+    let mut crossings: Vec<(f64, usize)> = Vec::with_capacity(unit.len() * levels.thresholds());
+    for k in 1..=levels.thresholds() {
+        let threshold = levels.threshold(k as f64);
+        crossings.extend(unit.weights().iter().map(|weight| (weight.abs() / threshold, k)));
+    }
+    crossings.sort_unstable_by(|(a, _), (b, _)| b.total_cmp(a));
+    let mut cross = first * unit.mean_abs() * unit.len() as f64;
+    let mut squares = first * first * unit.len() as f64;
+    let mut best = if squares > 0.0 { (cross * cross / squares, cross / squares) } else { (0.0, unit.max_abs) };
+    for (step, k) in crossings {
+        let threshold = levels.threshold(k as f64);
+        cross += step * threshold;
+        // (t + 1/2)² − (t − 1/2)² of the levels on either side.
+        squares += 2.0 * threshold;
+        let explained = cross * cross / squares;
+        if explained > best.0 * (1.0 + 1e-12) {
+            best = (explained, cross / squares);
+        }
+    }
+    best.1
+}
+
+/// Tries steps in a fixed ratio from twice the largest magnitude, where every weight is below the first level, down to
+/// where clipping alone costs more than the best so far.
+fn searched(unit: &Unit, levels: Levels) -> f64 {
+    let explained = |step: f64| unit.sums(levels, step).explained();
+    let mut tried: Vec<(f64, f64)> = Vec::new();
+    let mut least_noise = unit.signal;
+    let mut step = 2.0 * unit.max_abs;
+    while step > 0.0 && unit.clipped(levels.top() * step) <= least_noise {
+        tried.push((step, explained(step)));
+        least_noise = least_noise.min(unit.noise(levels, step));
+        step *= RATIO;
+    }
+    let value = |i: usize| tried.get(i).map_or(0.0, |&(_, explained)| explained);
+    let mut peaks: Vec<usize> = (0..tried.len())
+        .filter(|&i| value(i) >= value(i + 1) && i.checked_sub(1).is_none_or(|before| value(i) > value(before)))
+        .collect();
+    peaks.sort_by(|&a, &b| value(b).total_cmp(&value(a)));
+    let refined = peaks.iter().take(FOLLOWED).map(|&i| refine(&explained, tried[i].0));
+    let (_, step) = refined.fold((0.0, unit.max_abs), |best, next| if next.0 > best.0 { next } else { best });
+    unit.sums(levels, step).best_step().unwrap_or(step)
+}
+
+/// Golden section around a step; the most that is explained, and where.
+fn refine(explained: &impl Fn(f64) -> f64, step: f64) -> (f64, f64) {
+    const GOLDEN: f64 = 0.618_033_988_749_894_8;
+    let (mut low, mut high) = (step * RATIO, step / RATIO);
+    let mut best = (explained(step), step);
+    let at = |step: f64, best: &mut (f64, f64)| {
+        let value = explained(step);
+        if value > best.0 {
+            *best = (value, step);
+        }
+        value
+    };
+    let (mut left, mut right) = (high - GOLDEN * (high - low), low + GOLDEN * (high - low));
+    let (mut at_left, mut at_right) = (at(left, &mut best), at(right, &mut best));
+    for _ in 0..16 {
+        if at_left > at_right {
+            (high, right, at_right) = (right, left, at_left);
+            left = high - GOLDEN * (high - low);
+            at_left = at(left, &mut best);
+        } else {
+            (low, left, at_left) = (left, right, at_right);
+            right = low + GOLDEN * (high - low);
+            at_right = at(right, &mut best);
+        }
+    }
+    best
+}
