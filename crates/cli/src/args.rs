@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use compress::Pruning;
 use esn::{BitConvention, BitWidth};
 use runner::Quantization;
+
+use crate::compress_command::pruning;
 
 /// Cycle-level simulator of ideal analog and digital MAC hardware for pruned and quantized CNNs, checked against the
 /// effective signal norm (ESN).
@@ -22,6 +25,8 @@ pub enum Command {
     Simulate(SimulateOptions),
     /// The metric alone, of one network by layer or of several side by side.
     Esn(EsnOptions),
+    /// Prune, quantize and re-estimate BatchNorm statistics; write the result as a standard ONNX file.
+    Compress(CompressOptions),
     /// What is in a network file: graph, MAC layers, geometry, weight statistics.
     Inspect(InspectOptions),
 }
@@ -118,6 +123,25 @@ pub struct InferenceOptions {
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub limit: Option<usize>,
 
+    #[command(flatten)]
+    pub preprocessing: PreprocessingOptions,
+
+    /// Bits of activations on integer engines, where the file does not quantize them.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub activation_bits: u32,
+
+    /// Images, the first ones, whose activations set the ranges where the file does not.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
+    pub calibration_images: usize,
+
+    /// Leave the float network out: faster, but without agreement and noise.
+    #[arg(long)]
+    pub no_float: bool,
+}
+
+/// What is done to images before a network sees them.
+#[derive(Args)]
+pub struct PreprocessingOptions {
     /// Preprocessing of images: a TOML file, or `unit`, `imagenet`, `none` [default: NET.preprocess.toml beside the
     /// network, else `unit`, pixels / 255].
     #[arg(long, value_name = "TOML|NAME", conflicts_with_all = ["scale", "mean", "std"])]
@@ -134,18 +158,6 @@ pub struct InferenceOptions {
     /// Divide each channel by this, after the mean: one number, or one a channel.
     #[arg(long, value_name = "X,…", value_delimiter = ',')]
     pub std: Vec<f32>,
-
-    /// Bits of activations on integer engines, where the file does not quantize them.
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=16))]
-    pub activation_bits: u32,
-
-    /// Images, the first ones, whose activations set the ranges where the file does not.
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
-    pub calibration_images: usize,
-
-    /// Leave the float network out: faster, but without agreement and noise.
-    #[arg(long)]
-    pub no_float: bool,
 }
 
 /// Options of `esn`.
@@ -174,6 +186,148 @@ pub struct InspectOptions {
     /// Write one row per MAC layer as CSV.
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
+}
+
+/// Options of `compress`: what they ask for is done in the order prune, quantize, re-estimate.
+#[derive(Args)]
+pub struct CompressOptions {
+    /// Network file (ONNX) of real weights; left out: the embedded digits network.
+    pub network: Option<PathBuf>,
+
+    /// The file to write (ONNX).
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+
+    /// Prune: filters=F or width=F by signal norm, weights=F by magnitude, N:M, or filters down to a budget: esn-a=X,
+    /// esn-d=X, macs=X, parameters=X (repeatable, in order).
+    #[arg(long, value_name = "HOW", value_parser = pruning)]
+    pub prune: Vec<Pruning>,
+
+    /// What competes with one another in pruning.
+    #[arg(long, value_enum, default_value_t = ScopeWord::Global)]
+    pub prune_scope: ScopeWord,
+
+    /// Prune filters whose largest magnitude is below this fraction of their layer's.
+    #[arg(long, value_name = "R")]
+    pub prune_below: Option<f64>,
+
+    /// Remove dead channels from the tensors instead of zeroing them.
+    #[arg(long)]
+    pub compact: bool,
+
+    /// Quantize weights to this bit width [default with a step rule: 4; with a target or an allocation: at most 16].
+    #[arg(long, value_name = "N", value_parser = bit_width)]
+    pub bits: Option<BitWidth>,
+
+    /// Levels of the weights.
+    #[arg(long = "grid", value_enum, default_value_t = GridWord::MidRise)]
+    pub levels: GridWord,
+
+    /// What shares a step [default: layer; with an allocation: filter].
+    #[arg(long, value_enum)]
+    pub granularity: Option<GranularityWord>,
+
+    /// How the step is chosen [default: max-abs].
+    #[arg(long, value_enum)]
+    pub clip: Option<Clip>,
+
+    /// Choose steps for this linear signal-to-noise ratio in every layer.
+    #[arg(long, value_name = "X", conflicts_with_all = ["clip", "target_esn_a", "target_profile"])]
+    pub target_snr: Option<f64>,
+
+    /// Choose steps for this ESN_a of the network, every weight counted once.
+    #[arg(long, value_name = "X", conflicts_with_all = ["clip", "target_profile"])]
+    pub target_esn_a: Option<f64>,
+
+    /// Choose steps for the ESN_a of each layer of another network file, or of a training trace (.json).
+    #[arg(long, value_name = "FILE", conflicts_with = "clip")]
+    pub target_profile: Option<PathBuf>,
+
+    /// Share out bits among filters: so many on average in each layer.
+    #[arg(long, value_name = "B", conflicts_with = "esn_d_filter_budget")]
+    pub average_bits: Option<f64>,
+
+    /// Share out bits among filters: at most this ESN'_d over the network.
+    #[arg(long, value_name = "X")]
+    pub esn_d_filter_budget: Option<f64>,
+
+    /// Restore the mean and norm of each filter's weights after quantizing.
+    #[arg(long)]
+    pub bias_correction: bool,
+
+    /// Bit width of the first layer, where it is another.
+    #[arg(long, value_name = "N", value_parser = bit_width)]
+    pub first_bits: Option<BitWidth>,
+
+    /// Bit width of the last layer, where it is another.
+    #[arg(long, value_name = "N", value_parser = bit_width)]
+    pub last_bits: Option<BitWidth>,
+
+    /// Unlabeled images for --reestimate-bn: as --images of `simulate`. A folder is sampled evenly over its classes.
+    #[arg(long, value_name = "PATH")]
+    pub calibrate: Option<PathBuf>,
+
+    /// Use so many of them at most.
+    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = at_least_one)]
+    pub calibrate_limit: usize,
+
+    /// Re-estimate BatchNorm statistics (of a folded network: correct mean and scale per channel) on those images.
+    #[arg(long)]
+    pub reestimate_bn: bool,
+
+    #[command(flatten)]
+    pub preprocessing: PreprocessingOptions,
+
+    #[command(flatten)]
+    pub reading: ReadingOptions,
+
+    /// Worker threads [default: one a core]. Results do not depend on it.
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub threads: Option<usize>,
+
+    /// Write what was done, by layer, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// What competes in pruning.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ScopeWord {
+    /// The whole network.
+    Global,
+    /// Each layer, coupled channels together.
+    Layer,
+}
+
+/// Levels of quantized weights.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GridWord {
+    /// ±0.5, ±1.5, …
+    MidRise,
+    /// 0, ±1, ±2, …
+    MidTread,
+}
+
+/// What shares a step.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GranularityWord {
+    /// A layer.
+    Layer,
+    /// A filter.
+    Filter,
+}
+
+/// How a step is chosen.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Clip {
+    /// The grid ends at the largest magnitude.
+    MaxAbs,
+    /// Least mean squared error.
+    Mse,
+    /// Analytical clipping, Laplace prior (ACIQ).
+    Laplace,
+    /// Analytical clipping, Gauss prior (ACIQ).
+    Gauss,
 }
 
 fn bit_width(text: &str) -> Result<BitWidth, String> {

@@ -10,7 +10,7 @@ use inference::{ImageSamples, Samples};
 use network::{Network, ReadOptions};
 use runner::{Hardware, embedded_images, embedded_network};
 
-use crate::args::{InferenceOptions, ReadingOptions, SimulateOptions};
+use crate::args::{CompressOptions, PreprocessingOptions, ReadingOptions, SimulateOptions};
 use crate::format::one_line;
 
 /// Reads the network file, or takes the embedded network.
@@ -41,7 +41,7 @@ pub fn hardware(paths: &[PathBuf]) -> anyhow::Result<Vec<Hardware>> {
 pub fn samples(network: &Network, options: &SimulateOptions) -> anyhow::Result<Option<Box<dyn Samples>>> {
     let inference = &options.inference;
     let (images, preprocessing) = match (&inference.images, &options.network) {
-        (Some(path), _) => (Images::open(path, &image_options(network, inference))?, None),
+        (Some(path), _) => (Images::open(path, &image_options(network, inference.limit))?, None),
         (None, None) => {
             let (images, preprocessing) = embedded_images(inference.limit)?;
             (images, Some(preprocessing))
@@ -49,7 +49,7 @@ pub fn samples(network: &Network, options: &SimulateOptions) -> anyhow::Result<O
         (None, Some(_)) if inference.limit.is_some() => bail!("--limit needs --images"),
         (None, Some(_)) => return Ok(None),
     };
-    let preprocessing = match explicit_preprocessing(inference)? {
+    let preprocessing = match explicit_preprocessing(&inference.preprocessing)? {
         Some(explicit) => explicit,
         None => match preprocessing {
             Some(embedded) => embedded,
@@ -60,17 +60,32 @@ pub fn samples(network: &Network, options: &SimulateOptions) -> anyhow::Result<O
     Ok(Some(Box::new(samples.with_context(|| network.path().display().to_string())?)))
 }
 
-fn image_options(network: &Network, inference: &InferenceOptions) -> ImageOptions {
+/// The images whose statistics a compressed network is to have.
+pub fn calibration_images(
+    network: &Network,
+    path: &Path,
+    options: &CompressOptions,
+) -> anyhow::Result<Box<dyn Samples>> {
+    let images = Images::open(path, &image_options(network, Some(options.calibrate_limit)))?;
+    let preprocessing = match explicit_preprocessing(&options.preprocessing)? {
+        Some(explicit) => explicit,
+        None => preprocessing_of(network)?,
+    };
+    let samples = ImageSamples::new(network, images, preprocessing);
+    Ok(Box::new(samples.with_context(|| network.path().display().to_string())?))
+}
+
+fn image_options(network: &Network, limit: Option<usize>) -> ImageOptions {
     let input = network.graph().inputs.first().and_then(|&id| network.graph().value(id).shape.as_deref());
     let channels = match input {
         Some(&[_, first, _, third]) => [first, third].into_iter().find(|n| matches!(n, 1 | 3)),
         _ => None,
     };
-    ImageOptions { limit: inference.limit, channels, ..ImageOptions::default() }
+    ImageOptions { limit, channels, ..ImageOptions::default() }
 }
 
 /// What the user says about preprocessing, by a file, a name or numbers.
-fn explicit_preprocessing(inference: &InferenceOptions) -> anyhow::Result<Option<Preprocessing>> {
+fn explicit_preprocessing(inference: &PreprocessingOptions) -> anyhow::Result<Option<Preprocessing>> {
     if let Some(word) = &inference.preprocess {
         return match word.to_str().and_then(Preprocessing::named) {
             Some(named) => Ok(Some(named)),

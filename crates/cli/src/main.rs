@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 an ideal engine and its metric differ, 2 bad input or usage.
 
 mod args;
+mod compress_command;
 mod esn_command;
 mod format;
 mod input;
@@ -40,6 +41,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     match &arguments.command {
         Command::Simulate(options) => in_pool(options.common.threads, || simulate::run(options)),
         Command::Esn(options) => in_pool(options.common.threads, || esn_command::run(options)),
+        Command::Compress(options) => in_pool(options.threads, || compress_command::run(options)),
         Command::Inspect(options) => inspect::run(options),
     }
 }

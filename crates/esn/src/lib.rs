@@ -22,6 +22,8 @@ mod training;
 
 pub use code::{CodeError, CodeTensor, Grid, MAX_CODE, WeightShape};
 pub use metric::{BIT_WIDTHS, BitConvention, BitHistogram, FilterEsn, LayerEsn, Quarters, bits, filter_esn};
-pub use quantize::{BitWidth, BitWidthError, QuantizeError, Quantized, quantize_max_abs, quantize_mid_rise, quantize_mid_tread};
+pub use quantize::{
+    BitWidth, BitWidthError, QuantizeError, Quantized, quantize_max_abs, quantize_mid_rise, quantize_mid_tread,
+};
 pub use snr::{SignalNoise, SnrComparison, SnrError, quantization_noise};
 pub use training::{TrainingError, TrainingNoise, TrainingPower};
