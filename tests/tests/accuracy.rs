@@ -9,13 +9,12 @@ use std::path::Path;
 use std::thread;
 
 use esn::BitWidth;
-use esnsim_tests::{repository, shared_or_skip};
+use esnsim_tests::{Attribute, ModelBuilder, repository, shared_or_skip};
 use inference::images::{ImageOptions, Images, Preprocessing};
-use inference::{FloatExecutor, Session};
+use inference::{FloatExecutor, ImageSamples, Samples, Session};
 use network::{LayerId, Network, ReadOptions};
 use runner::{
-    Evaluation, EvaluationPlan, Hardware, ImageSamples, Metric, Quantization, Samples, embedded_images,
-    embedded_network, evaluate, prepare,
+    Evaluation, EvaluationPlan, Hardware, Metric, Quantization, embedded_images, embedded_network, evaluate, prepare,
 };
 
 /// CIFAR-10 images that are run.
@@ -164,4 +163,18 @@ fn the_digital_engine_names_the_classes_that_another_runtime_names() {
     assert_near(engine.score.top1, top1, IMAGES, 0.005, "digital");
     let same = engine.predictions.iter().zip(&expected).filter(|(a, b)| a == b).count();
     assert!(same as f64 >= 0.995 * IMAGES as f64, "{same} of {IMAGES} images have the same class");
+}
+
+/// Above its first row, the output reads 2^32 rows of padding.
+#[test]
+fn strides_and_pads_beyond_32_bits_are_followed_or_refused() {
+    let window = [("pads", Attribute::Ints(vec![1 << 32, 0, 0, 0])), ("strides", Attribute::Ints(vec![1 << 32, 1]))];
+    let model = ModelBuilder::new(&[None, Some(1), Some(2), Some(2)]).floats("w", &[2, 1, 1, 1], &[1.0, 2.0]);
+    let file = model.node("Conv", &["x", "w"], "y", &window).build();
+    let network = Network::from_bytes("made.onnx", file, &ReadOptions::default()).expect("it is valid");
+    let executor = FloatExecutor::from_file(&network).expect("weights are finite");
+    let output = Session::new(&network).and_then(|session| session.run(&[1.0, 2.0, 3.0, 4.0], &executor, None));
+    if let Ok(output) = output {
+        assert_eq!(output, [0.0, 0.0, 1.0, 2.0, 0.0, 0.0, 2.0, 4.0]);
+    }
 }

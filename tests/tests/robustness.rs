@@ -195,10 +195,7 @@ fn a_real_file_stands_no_more_damage() {
 #[test]
 fn inference_on_a_damaged_file_ends_in_order() {
     let file = embedded();
-    let mut files = garble::edited(&file);
-    // The float convolution indexes with 32 bits, which such a stride passes.
-    files.retain(|garbled| garbled.what != "strides of 2147483648");
-    run_all(Work::Inference, &files, 0);
+    run_all(Work::Inference, &garble::edited(&file), 0);
     run_all(Work::Inference, &garble::flipped(&file, 60, true), 0);
 }
 

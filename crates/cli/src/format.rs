@@ -59,7 +59,13 @@ pub fn tail(name: &str, width: usize) -> String {
 
 /// Text with control characters made visible, so that nothing in a file can disturb the terminal.
 pub fn one_line(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+    text.chars().flat_map(|c| if is_disturbing(c) { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
+/// Control characters, and those that turn or hide the text around them.
+fn is_disturbing(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -78,5 +84,6 @@ mod tests {
     fn names_keep_their_end_and_lose_their_control_characters() {
         assert_eq!(tail("/layer3/layer3.2/conv2/Conv", 12), "…conv2/Conv".to_string().replace("…", "…/"));
         assert_eq!(tail("a\nb\u{1b}[2J", 20), "a\\nb\\u{1b}[2J");
+        assert_eq!(one_line("a\u{202e}b"), "a\\u{202e}b");
     }
 }

@@ -24,6 +24,7 @@ pub(crate) fn convolve(
     bias: Option<&[f32]>,
     input: &[f32],
 ) -> Result<Vec<f32>, String> {
+    check_extents(geometry)?;
     let spec = geometry.spec();
     let item = spec.in_channels * spec.in_size[0] * spec.in_size[1];
     let input_shape = [input.len() / item, spec.in_channels, spec.in_size[0], spec.in_size[1]];
@@ -40,6 +41,22 @@ pub(crate) fn convolve(
     )
     .map(|output| output.into_data())
     .map_err(|error| error.to_string())
+}
+
+/// Refuses geometry that the library would index wrongly: it counts rows and columns in 32 bits with a sign.
+fn check_extents(geometry: &Geometry) -> Result<(), String> {
+    const MAX: usize = i32::MAX as usize;
+    let spec = geometry.spec();
+    for axis in 0..2 {
+        let padded = spec.in_size[axis] + spec.pads[axis] + spec.pads[axis + 2];
+        let largest = padded.max(spec.stride[axis]).max(spec.dilation[axis]);
+        if largest > MAX {
+            return Err(format!(
+                "a padded extent, stride or dilation of {largest}; the float convolution runs up to {MAX}"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Product of two matrices or stacks of them, as numpy's `matmul`; the result has `shape`.

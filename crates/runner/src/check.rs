@@ -8,7 +8,7 @@ use crate::hardware::{Hardware, Metric};
 
 /// Outcome of holding one ideal engine against its metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Equal, as integers.
     Pass,
@@ -17,8 +17,19 @@ pub enum Verdict {
     /// Different.
     Fail,
     /// The engine is not ideal: nothing must be equal.
-    #[serde(rename = "not ideal")]
     NotIdeal,
+}
+
+impl Verdict {
+    /// The word in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Pass => "pass",
+            Verdict::Gap => "gap",
+            Verdict::Fail => "fail",
+            Verdict::NotIdeal => "not-ideal",
+        }
+    }
 }
 
 /// One comparison, in the unit that the engine counts.

@@ -102,7 +102,7 @@ fn simulate_row(hardware: &Hardware, layer: &LayerCost, run: &HardwareRun, sqnr_
         real(reference),
         optional(ratio(energy, reference)),
         hardware.metric.name().to_string(),
-        format!("{:?}", run.check.verdict).to_lowercase(),
+        run.check.verdict.name().to_string(),
         if layer.positions == 0 { String::new() } else { layer.positions.to_string() },
         optional(mean_bits(&layer.esn)),
         optional(sqnr_db),

@@ -67,10 +67,12 @@ struct LayerReport<'a> {
     esn_a_macs: f64,
     esn_d_macs: u128,
     esn_d_filter: u128,
+    esn_d_filter_weights: u128,
     mean_bits: Option<f64>,
     max_bits: u32,
     snr: Option<f64>,
     esn_a_from_snr: Option<f64>,
+    esn_a_from_snr_macs: Option<f64>,
     runs: Vec<RunReport<'a>>,
 }
 
@@ -164,12 +166,14 @@ impl<'a> LayerReport<'a> {
         report.op = layer.op;
         report.filters = layer.filters;
         report.positions = Some(layer.positions);
+        report.esn_a_from_snr_macs = layer.esn_a_from_snr_macs();
         report.runs = runs(hardware, &layer.runs);
         report
     }
 
     fn of_total(hardware: &'a [Hardware], cost: &'a NetworkCost) -> Self {
         let mut report = Self::new("TOTAL", &cost.esn, cost.snr, cost.esn_a_from_snr);
+        report.esn_a_from_snr_macs = cost.esn_a_from_snr_macs;
         report.filters = cost.layers.iter().map(|layer| layer.filters).sum();
         report.runs = runs(hardware, &cost.totals);
         report
@@ -189,10 +193,12 @@ impl<'a> LayerReport<'a> {
             esn_a_macs: esn.esn_a_macs().to_f64(),
             esn_d_macs: esn.esn_d_macs,
             esn_d_filter: esn.esn_d_filter,
+            esn_d_filter_weights: esn.esn_d_filter_weights,
             mean_bits: mean_bits(esn),
             max_bits: esn.max_bits,
             snr: snr.and_then(|snr| snr.ratio()),
             esn_a_from_snr,
+            esn_a_from_snr_macs: None,
             runs: Vec::new(),
         }
     }
