@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use esn::Grid;
 
 use crate::error::NetworkError;
 use crate::graph::{Graph, ValueId};
@@ -15,6 +16,8 @@ use crate::{onnx, weights};
 pub struct ReadOptions {
     /// Shapes of inputs by name, where the file leaves extents other than the batch open.
     pub input_shapes: Vec<(String, Vec<usize>)>,
+    /// What the integers of quantized weights stand for; otherwise the file's metadata says, else they are mid-tread.
+    pub grid: Option<Grid>,
 }
 
 /// A CNN with known shapes, its MAC layers in order of execution, and its weights still in the file.

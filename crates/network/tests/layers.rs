@@ -221,7 +221,7 @@ fn batches() {
     assert_eq!(output_shape(&fixed), [8, 2, 4, 4]);
 
     let open = conv(&[0, 3, 4, 4], &[2, 3, 1, 1], vec![]);
-    let given = ReadOptions { input_shapes: vec![("x".to_string(), vec![5, 3, 4, 4])] };
+    let given = ReadOptions { input_shapes: vec![("x".to_string(), vec![5, 3, 4, 4])], ..Default::default() };
     assert_eq!((open.read().batch(), open.read_with(&given).expect("a shape that fits").batch()), (1, 5));
 
     let folded = model()
@@ -249,7 +249,10 @@ fn batches() {
 fn open_extents_need_a_shape() {
     let open = conv(&[0, 3, 0, 0], &[2, 3, 1, 1], vec![]);
     assert!(open.error().contains("input \"x\": unsupported: shape [?, 3, ?, ?] has open extents"));
-    let given = |name: &str, shape: &[usize]| ReadOptions { input_shapes: vec![(name.to_string(), shape.to_vec())] };
+    let given = |name: &str, shape: &[usize]| ReadOptions {
+        input_shapes: vec![(name.to_string(), shape.to_vec())],
+        ..Default::default()
+    };
     let network = open.read_with(&given("x", &[1, 3, 5, 6])).expect("a shape that fits");
     assert_eq!(output_shape(&network), [1, 2, 5, 6]);
     for (options, expected) in [

@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
+use esn::Grid;
+
 use super::attributes::Attributes;
 use super::chain::Chain;
 use super::external::ExternalFiles;
@@ -12,7 +14,7 @@ use super::inputs::{self, Inputs};
 use super::operators;
 use super::plan::{Action, Form, Kept, MAX_FOLDED, Plan, Slot, View, check_size};
 use super::proto::{GraphProto, NodeProto, ValueInfoProto};
-use super::{order, quantize, tensors};
+use super::{grid, order, quantize, tensors};
 use crate::error::NetworkError;
 use crate::graph::{Graph, Node, Op, PadMode, Value, ValueId};
 use crate::layer::{ActivationQuantization, LayerId, MacLayer};
@@ -29,6 +31,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) opset: i64,
     pub(super) external: ExternalFiles,
     pub(super) options: &'a ReadOptions,
+    /// The grid of stored weights, where it is known.
+    pub(super) grid: Option<Grid>,
 }
 
 /// Builds a network from the graph of a file.
@@ -74,6 +78,7 @@ struct Builder<'a> {
     path: &'a Path,
     opset: i64,
     external: ExternalFiles,
+    grid: Option<Grid>,
     batch: usize,
     open_batch: bool,
     slots: Vec<Slot>,
@@ -101,6 +106,7 @@ impl<'a> Builder<'a> {
             path: surroundings.path,
             opset: surroundings.opset,
             external: surroundings.external,
+            grid: surroundings.grid,
             batch,
             open_batch,
             slots: Vec::new(),
@@ -271,7 +277,17 @@ impl<'a> Builder<'a> {
         self.notes.push(note);
     }
 
-    fn finish(self) -> Result<Network, NetworkError> {
+    /// A DequantizeLinear does not say what its integers count.
+    fn set_grid(&mut self) {
+        for quantization in self.layers.iter_mut().filter_map(|layer| layer.weights.quantization.as_mut()) {
+            quantization.grid = self.grid.unwrap_or(Grid::MidTread);
+        }
+        if self.grid.is_none() && grid::looks_mid_rise(&self.layers) {
+            self.notes.push(grid::LOOKS_MID_RISE.to_string());
+        }
+    }
+
+    fn finish(mut self) -> Result<Network, NetworkError> {
         let outputs = self.proto.output.iter().map(|output| {
             let missing = || invalid!("output {:?} is made by no node", output.name);
             self.ids.get(output.name.as_str()).copied().ok_or_else(missing)
@@ -281,6 +297,7 @@ impl<'a> Builder<'a> {
         if self.layers.is_empty() {
             return Err(no_layers(&self.refused).at(self.path, "graph".to_string()));
         }
+        self.set_grid();
         let value = |slot: Slot| Value {
             name: slot.name,
             data_type: slot.form.data_type,

@@ -14,6 +14,7 @@ mod fault;
 mod fold;
 mod fold_elementwise;
 mod functions;
+mod grid;
 mod inputs;
 mod layout;
 mod mac;
@@ -57,7 +58,9 @@ pub(crate) fn read_bytes(path: &Path, bytes: Bytes, options: &ReadOptions) -> Re
 
 fn read(path: &Path, bytes: Bytes, external: ExternalFiles, options: &ReadOptions) -> Result<Network, NetworkError> {
     let Decoded { graph, opset, metadata } = decode(bytes).map_err(|fault| fault.at(path, "file".to_string()))?;
-    let network = build::build(&graph, build::Surroundings { path, opset, external, options })?;
+    let stated = grid::stated(&metadata).map_err(|fault| fault.at(path, "file".to_string()))?;
+    let surroundings = build::Surroundings { path, opset, external, options, grid: options.grid.or(stated) };
+    let network = build::build(&graph, surroundings)?;
     Ok(network.with_metadata(metadata))
 }
 
