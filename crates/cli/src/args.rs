@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use compress::Pruning;
-use esn::{BitConvention, BitWidth};
+use esn::{BitConvention, BitWidth, Grid};
+use network::ReadOptions;
 use runner::Quantization;
 
 use crate::compress_command::pruning;
@@ -61,6 +62,36 @@ pub struct ReadingOptions {
     /// Shape of an input whose extents the file leaves open, as NAME=1,3,224,224 (repeatable).
     #[arg(long, value_name = "NAME=SHAPE", value_parser = input_shape)]
     pub input_shape: Vec<(String, Vec<usize>)>,
+
+    /// Levels that the integers of quantized weights stand for [default: those that the file names, else mid-tread].
+    #[arg(long, value_enum)]
+    pub grid: Option<GridName>,
+}
+
+impl ReadingOptions {
+    /// What the reader is told.
+    pub fn options(&self) -> ReadOptions {
+        ReadOptions { input_shapes: self.input_shape.clone(), grid: self.grid.map(GridName::grid) }
+    }
+}
+
+/// Levels of quantized weights.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GridName {
+    /// ±0.5, ±1.5, …: integers count half-steps.
+    MidRise,
+    /// 0, ±1, ±2, …: integers count whole steps.
+    MidTread,
+}
+
+impl GridName {
+    /// The grid of this name.
+    pub fn grid(self) -> Grid {
+        match self {
+            GridName::MidRise => Grid::MidRise,
+            GridName::MidTread => Grid::MidTread,
+        }
+    }
 }
 
 impl CommonOptions {
@@ -219,9 +250,9 @@ pub struct CompressOptions {
     #[arg(long, value_name = "N", value_parser = bit_width)]
     pub bits: Option<BitWidth>,
 
-    /// Levels of the weights.
-    #[arg(long = "grid", value_enum, default_value_t = GridWord::MidRise)]
-    pub levels: GridWord,
+    /// Levels of the quantized weights.
+    #[arg(long, value_enum, default_value_t = GridName::MidRise)]
+    pub grid: GridName,
 
     /// What shares a step [default: layer; with an allocation: filter].
     #[arg(long, value_enum)]
@@ -278,8 +309,9 @@ pub struct CompressOptions {
     #[command(flatten)]
     pub preprocessing: PreprocessingOptions,
 
-    #[command(flatten)]
-    pub reading: ReadingOptions,
+    /// Shape of an input whose extents the file leaves open, as NAME=1,3,224,224 (repeatable).
+    #[arg(long, value_name = "NAME=SHAPE", value_parser = input_shape)]
+    pub input_shape: Vec<(String, Vec<usize>)>,
 
     /// Worker threads [default: one a core]. Results do not depend on it.
     #[arg(long, value_name = "N", value_parser = threads)]
@@ -297,15 +329,6 @@ pub enum ScopeWord {
     Global,
     /// Each layer, coupled channels together.
     Layer,
-}
-
-/// Levels of quantized weights.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum GridWord {
-    /// ±0.5, ±1.5, …
-    MidRise,
-    /// 0, ±1, ±2, …
-    MidTread,
 }
 
 /// What shares a step.

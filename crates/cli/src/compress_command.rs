@@ -12,7 +12,7 @@ use network::onnx::write::{WriteOptions, to_bytes};
 use runner::{CostPlan, NetworkCost, Quantization, cost, write_file};
 use serde::Serialize;
 
-use crate::args::{Clip, CompressOptions, GranularityWord, GridWord, ScopeWord};
+use crate::args::{Clip, CompressOptions, GranularityWord, ReadingOptions, ScopeWord};
 use crate::format::{fraction, grouped, one_line, short, tail};
 use crate::table::{render, table};
 use crate::{input, print};
@@ -34,7 +34,7 @@ pub fn run(options: &CompressOptions) -> anyhow::Result<bool> {
         &[Some(options.output.as_path()), options.json.as_deref()],
         options.network.iter().chain(&options.calibrate),
     )?;
-    let original = input::network(options.network.as_deref(), &options.reading)?;
+    let original = input::network(options.network.as_deref(), &reading(options))?;
     input::show_notes(&original);
     let (pruning, quantization) = (prune_options(options)?, quantize_options(options)?);
     if pruning.is_none() && quantization.is_none() && !options.reestimate_bn {
@@ -61,6 +61,11 @@ pub fn run(options: &CompressOptions) -> anyhow::Result<bool> {
     write(options, &network, &outcome)?;
     show(options, &original, &network, &outcome)?;
     Ok(true)
+}
+
+/// How files are read: what their integers stand for is theirs to say, `--grid` is what is made.
+fn reading(options: &CompressOptions) -> ReadingOptions {
+    ReadingOptions { input_shape: options.input_shape.clone(), grid: None }
 }
 
 fn place(network: &Network) -> String {
@@ -122,7 +127,7 @@ fn quantize_options(options: &CompressOptions) -> anyhow::Result<Option<Quantize
     let widest = if allocation.is_some() || targets_cost(&rule) { 16 } else { default.bits };
     Ok(Some(QuantizeOptions {
         bits: options.bits.map_or(widest, |bits| bits.get()),
-        mid_rise: options.levels == GridWord::MidRise,
+        mid_rise: options.grid.grid() == esn::Grid::MidRise,
         granularity: match (options.granularity, allocation) {
             (Some(GranularityWord::Layer), _) | (None, None) => Granularity::Layer,
             (Some(GranularityWord::Filter), _) | (None, Some(_)) => Granularity::Filter,
@@ -161,11 +166,11 @@ fn step_rule(options: &CompressOptions) -> anyhow::Result<Option<StepRule>> {
 /// ESN_a with c = 1 of every layer, out of a training trace in JSON or another network file.
 fn profile(options: &CompressOptions, path: &Path) -> anyhow::Result<Vec<f64>> {
     if path.extension().is_some_and(|extension| extension == "json") {
-        let original = input::network(options.network.as_deref(), &options.reading)?;
+        let original = input::network(options.network.as_deref(), &reading(options))?;
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
         return compress::esn_a_trace(&text, &original, None).with_context(|| path.display().to_string());
     }
-    let network = input::network(Some(path), &options.reading)?;
+    let network = input::network(Some(path), &reading(options))?;
     let bits = options.bits.map_or(runner::DEFAULT_BITS, |bits| bits.get());
     compress::esn_a_profile(&network, bits).with_context(|| path.display().to_string())
 }

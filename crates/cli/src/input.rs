@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use inference::images::{ImageOptions, Images, Preprocessing};
 use inference::{ImageSamples, Samples};
-use network::{Network, ReadOptions};
+use network::Network;
 use runner::{Hardware, embedded_images, embedded_network};
 
 use crate::args::{CompressOptions, PreprocessingOptions, ReadingOptions, SimulateOptions};
@@ -15,9 +15,8 @@ use crate::format::one_line;
 
 /// Reads the network file, or takes the embedded network.
 pub fn network(path: Option<&Path>, reading: &ReadingOptions) -> anyhow::Result<Network> {
-    let options = ReadOptions { input_shapes: reading.input_shape.clone() };
     Ok(match path {
-        Some(path) => Network::read(path, &options)?,
+        Some(path) => Network::read(path, &reading.options())?,
         None => embedded_network()?,
     })
 }
