@@ -54,11 +54,11 @@ fn exact(unit: &Unit, levels: Levels) -> f64 {
 fn searched(unit: &Unit, levels: Levels) -> f64 {
     let explained = |step: f64| unit.sums(levels, step).explained();
     let mut tried: Vec<(f64, f64)> = Vec::new();
-    let mut least_noise = unit.signal;
+    let mut most = 0.0f64;
     let mut step = 2.0 * unit.max_abs;
-    while step > 0.0 && unit.clipped(levels.top() * step) <= least_noise {
+    while step > 0.0 && unit.clipped(levels.top() * step) <= unit.signal - most {
         tried.push((step, explained(step)));
-        least_noise = least_noise.min(unit.noise(levels, step));
+        most = most.max(tried[tried.len() - 1].1);
         step *= RATIO;
     }
     let value = |i: usize| tried.get(i).map_or(0.0, |&(_, explained)| explained);

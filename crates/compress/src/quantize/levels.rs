@@ -158,6 +158,9 @@ impl Unit {
 
     /// Squared error of clipping at `end` alone.
     pub fn clipped(&self, end: f64) -> f64 {
+        if end >= self.max_abs {
+            return 0.0;
+        }
         self.weights.iter().map(|weight| (weight.abs() - end).max(0.0).powi(2)).sum()
     }
 

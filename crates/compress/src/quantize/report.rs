@@ -167,7 +167,7 @@ fn check_common(layers: &[Layer], coded: &[Coded], report: &mut QuantizeReport) 
     for ((layer, coded), entry) in layers.iter().zip(coded).zip(&mut report.layers) {
         let held = |(unit, step): &(&Unit, &f32)| {
             let least = layer.levels.max_abs_step(unit.max_abs);
-            !unit.is_empty() && **step == least && ratio(unit, least) > common * 1.001
+            !unit.is_empty() && **step == least && ratio(unit, least) > common * 1.05
         };
         let count = layer.units.iter().zip(&coded.unit_steps).filter(held).count();
         if count > 0 {
@@ -195,7 +195,8 @@ fn check_network(layers: &[Layer], target: f64, report: &mut QuantizeReport) {
         "no common S/N comes nearer".to_string()
     };
     report.notes.push(format!("an ESN_a of {target} was asked for and {found} came out: {why}"));
-    report.layers.iter_mut().for_each(|entry| entry.target_missed = true);
+    let live = |layer: &Layer| layer.units.iter().any(|unit| !unit.is_empty());
+    layers.iter().zip(&mut report.layers).for_each(|(layer, entry)| entry.target_missed = live(layer));
 }
 
 fn note_zeros(layers: &[Layer], report: &mut QuantizeReport) {

@@ -66,9 +66,23 @@ pub(super) fn esn_a_steps(units: &Shared, target: f64) -> Vec<f32> {
             break;
         }
     }
-    let distance = |factor: f64| (total(factor) - target).abs();
-    let chosen = if distance(fine) <= distance(coarse) { fine } else { coarse };
-    units.iter().zip(steps(chosen)).map(|(&(unit, levels), step)| settled(unit, levels, step)).collect()
+    let chosen = nearest_mixture(units, &steps(fine), steps(coarse), target);
+    units.iter().zip(chosen).map(|(&(unit, levels), step)| settled(unit, levels, step)).collect()
+}
+
+/// Between steps that give too much and steps that give too little, as near to each other as numbers are: takes as many
+/// units from the former as come nearest to the target.
+fn nearest_mixture(units: &Shared, fine: &[f32], mut coarse: Vec<f32>, target: f64) -> Vec<f32> {
+    let mut sum = esn_a_total(units, &coarse);
+    let (mut least, mut taken) = ((sum - target).abs(), 0);
+    for (index, &(unit, levels)) in units.iter().enumerate() {
+        sum += esn_a(unit, levels, fine[index]) - esn_a(unit, levels, coarse[index]);
+        if (sum - target).abs() < least {
+            (least, taken) = ((sum - target).abs(), index + 1);
+        }
+    }
+    coarse[..taken].copy_from_slice(&fine[..taken]);
+    coarse
 }
 
 /// The ESN_a of units with c = 1.
@@ -91,8 +105,21 @@ fn step_of(unit: &Unit, levels: Levels, factor: f64) -> f32 {
 /// Of the steps that give the same codes, the one of least squared error. It matters where many do, as at one bit.
 fn settled(unit: &Unit, levels: Levels, step: f32) -> f32 {
     let sums = unit.sums(levels, f64::from(step));
-    let Some(best) = sums.best_step().map(storable) else { return step };
+    let least = levels.max_abs_step(unit.max_abs);
+    let Some(best) = sums.best_step().map(|best| storable(best).max(least)) else { return step };
     // Every code shrinks as the step grows, so equal sums of squares mean equal codes.
-    let same = esn_a(unit, levels, best) == sums.squares && best >= levels.max_abs_step(unit.max_abs);
-    if same { best } else { step }
+    let same = |step: f32| esn_a(unit, levels, step) == sums.squares;
+    let nudged = storable(f64::from(step) * if best > step { 1.001 } else { 0.999 });
+    if same(best) {
+        return best;
+    }
+    if !same(nudged) {
+        return step;
+    }
+    let (mut inside, mut outside) = (step.to_bits(), best.to_bits());
+    while inside.abs_diff(outside) > 1 {
+        let middle = inside.midpoint(outside);
+        if same(f32::from_bits(middle)) { inside = middle } else { outside = middle }
+    }
+    f32::from_bits(inside)
 }
