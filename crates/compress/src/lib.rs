@@ -11,7 +11,9 @@ mod rebuild;
 mod reestimate;
 
 pub use error::CompressError;
-pub use prune::{Budget, FilterAmount, PruneOptions, PruneReport, Pruning, Scope, prune};
+pub use prune::{
+    Budget, DeadFilter, FilterAmount, LayerPruning, PruneOptions, PruneReport, Pruning, Scope, Why, prune,
+};
 pub use quantize::{
     Allocation, Granularity, LayerQuantization, QuantizeOptions, QuantizeReport, StepRule, esn_a_profile, esn_a_trace,
     quantize,

@@ -1,0 +1,87 @@
+//! Costs of a network under pruning.
+
+use esn::{BitConvention, BitWidth, LayerEsn, quantize_max_abs};
+use network::WeightValues;
+
+use super::options::Budget;
+use super::propagate::{Dead, Model};
+use super::weights::Weights;
+use crate::error::CompressError;
+
+/// A cost with all that it takes to measure it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Cost {
+    EsnA(BitWidth),
+    EsnD(BitWidth),
+    Macs,
+    Parameters,
+}
+
+impl Cost {
+    /// # Errors
+    ///
+    /// [`CompressError::Option`] if the budget is one of ESN and no bit width is given.
+    pub fn new(budget: Budget, bits: Option<u32>) -> Result<Self, CompressError> {
+        let width = || {
+            let option = |problem: String| CompressError::Option { option: "bits", problem };
+            let bits = bits.ok_or_else(|| {
+                option(format!("a budget of {} needs the width that the network is to be quantized to", budget.name()))
+            })?;
+            BitWidth::new(bits).map_err(|e| option(e.to_string()))
+        };
+        Ok(match budget {
+            Budget::EsnA(_) => Cost::EsnA(width()?),
+            Budget::EsnD(_) => Cost::EsnD(width()?),
+            Budget::Macs(_) => Cost::Macs,
+            Budget::Parameters(_) => Cost::Parameters,
+        })
+    }
+
+    /// What the network costs once what is dead is zero.
+    pub fn of(self, model: &Model<'_>, weights: &[Weights], dead: &Dead) -> Result<f64, CompressError> {
+        let layers = 0..weights.len();
+        let computed = |l: usize| computed(model, weights, dead, l) as f64;
+        let esn = |bits: BitWidth| {
+            let mut pruned = weights.to_vec();
+            dead.apply(&mut pruned);
+            let layers = pruned.iter().enumerate().map(|(l, weights)| layer_esn(model, weights, bits, l));
+            Ok::<LayerEsn, CompressError>(layers.collect::<Result<Vec<_>, _>>()?.into_iter().sum())
+        };
+        Ok(match self {
+            Cost::Macs => layers.map(|l| computed(l) * model.positions[l] as f64).sum(),
+            Cost::Parameters => layers.map(computed).sum(),
+            Cost::EsnA(bits) => esn(bits)?.esn_a_macs().to_f64(),
+            Cost::EsnD(bits) => esn(bits)?.esn_d_macs as f64,
+        })
+    }
+}
+
+fn layer_esn(model: &Model<'_>, weights: &Weights, bits: BitWidth, layer: usize) -> Result<LayerEsn, CompressError> {
+    let quantized = match &weights.values {
+        WeightValues::F32(values) => quantize_max_abs(values, weights.shape, bits),
+        WeightValues::F64(values) => quantize_max_abs(values, weights.shape, bits),
+    };
+    let problem =
+        |e: esn::QuantizeError| CompressError::Layer { layer: model.names[layer].clone(), problem: e.to_string() };
+    Ok(LayerEsn::new(&quantized.map_err(problem)?.codes, model.positions[layer], BitConvention::default()))
+}
+
+/// Weights of a layer that equation (7) computes: live filters × live channels of their group.
+fn computed(model: &Model<'_>, weights: &[Weights], dead: &Dead, layer: usize) -> u64 {
+    let shape = weights[layer].shape;
+    let per_group = shape.filters / shape.groups;
+    let group = |g: usize| {
+        let mut channels = vec![false; shape.channels];
+        let mut filters = 0;
+        for filter in g * per_group..(g + 1) * per_group {
+            let mut reads = 0;
+            model.reads(dead, layer, filter).for_each(|c| {
+                channels[c - g * shape.channels] = true;
+                reads += 1;
+            });
+            filters += u64::from(reads > 0);
+        }
+        filters * channels.iter().filter(|&&live| live).count() as u64
+    };
+    (0..shape.groups).map(group).sum::<u64>() * shape.taps as u64
+}

@@ -1,0 +1,113 @@
+//! Which filters go, and how many.
+
+use super::budget::Cost;
+use super::options::{Budget, FilterAmount, Scope};
+use super::propagate::{Dead, Model, Why};
+use super::units::{Unit, ranked_sets};
+use super::weights::Weights;
+use crate::error::CompressError;
+
+/// Marks units as dead in the order of their norms, the smallest first; whether there were any.
+pub(super) fn prune_filters(
+    model: &Model<'_>,
+    weights: &[Weights],
+    units: &[Unit],
+    (amount, scope): (FilterAmount, Scope),
+    bits: Option<u32>,
+    dead: &mut Dead,
+) -> Result<bool, CompressError> {
+    let sets = ranked_sets(units);
+    let chosen = match amount {
+        FilterAmount::Fraction(fraction) => match scope {
+            Scope::Global => fraction_of_all(units, &sets, fraction),
+            Scope::Layer => of_each_set(&sets, |n| rounded(fraction, n)),
+        },
+        FilterAmount::Width(width) => of_each_set(&sets, |n| n - rounded(width, n)),
+        FilterAmount::Budget(budget) => {
+            let order = order(units, &sets, scope);
+            let measured = Cost::new(budget, bits)?;
+            let count = least_prefix(&order, budget, |count| {
+                let mut dead = dead.clone();
+                kill(model, units, &order[..count], &mut dead);
+                model.propagate(&mut dead);
+                measured.of(model, weights, &dead)
+            })?;
+            order[..count].to_vec()
+        }
+    };
+    kill(model, units, &chosen, dead);
+    Ok(!chosen.is_empty())
+}
+
+fn kill(model: &Model<'_>, units: &[Unit], chosen: &[usize], dead: &mut Dead) {
+    let filters = chosen.iter().flat_map(|&unit| &units[unit].filters);
+    filters.for_each(|&channel| dead.prune(model.flow, channel, Why::Norm));
+}
+
+/// A fraction of a count, to the nearest, halves up.
+pub(super) fn rounded(fraction: f64, count: usize) -> usize {
+    (fraction * count as f64).round() as usize
+}
+
+/// So many of each set, but never all.
+fn of_each_set(sets: &[Vec<usize>], count: impl Fn(usize) -> usize) -> Vec<usize> {
+    sets.iter().flat_map(|set| &set[..count(set.len()).min(set.len() - 1)]).copied().collect()
+}
+
+/// Units in the order in which they go. The last of each set stays.
+fn order(units: &[Unit], sets: &[Vec<usize>], scope: Scope) -> Vec<usize> {
+    let share = |set: &Vec<usize>, rank: usize| match scope {
+        Scope::Global => 0.0,
+        // All sets shrink alike.
+        Scope::Layer => (rank + 1) as f64 / set.len() as f64,
+    };
+    let candidates = sets.iter().flat_map(|set| {
+        let rest = &set[..set.len() - 1];
+        rest.iter().enumerate().map(move |(rank, &unit)| (share(set, rank), unit))
+    });
+    let mut order: Vec<(f64, usize)> = candidates.collect();
+    let key = |&(share, unit): &(f64, usize)| (share, units[unit].norm, unit);
+    order.sort_by(|a, b| {
+        let (a, b) = (key(a), key(b));
+        a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2))
+    });
+    order.into_iter().map(|(_, unit)| unit).collect()
+}
+
+/// Units in order while their filters are no more than the fraction of all.
+fn fraction_of_all(units: &[Unit], sets: &[Vec<usize>], fraction: f64) -> Vec<usize> {
+    let all = units.iter().map(|unit| unit.filters.len()).sum();
+    let mut left = rounded(fraction, all);
+    let fits = |&unit: &usize| {
+        let rest = left.checked_sub(units[unit].filters.len());
+        left = rest.unwrap_or(0);
+        rest.is_some()
+    };
+    order(units, sets, Scope::Global).into_iter().take_while(fits).collect()
+}
+
+/// The least number of units whose pruning meets the budget while one less does not.
+fn least_prefix(
+    order: &[usize],
+    budget: Budget,
+    cost: impl Fn(usize) -> Result<f64, CompressError>,
+) -> Result<usize, CompressError> {
+    let limit = budget.limit();
+    if cost(0)? <= limit {
+        return Ok(0);
+    }
+    let reached = cost(order.len())?;
+    if reached > limit {
+        let problem = format!(
+            "{limit} of {} is out of reach: {reached} are left when one channel of each group of coupled channels stays",
+            budget.name()
+        );
+        return Err(CompressError::Option { option: "budget", problem });
+    }
+    let (mut above, mut within) = (0, order.len());
+    while within - above > 1 {
+        let middle = above.midpoint(within);
+        if cost(middle)? <= limit { within = middle } else { above = middle }
+    }
+    Ok(within)
+}

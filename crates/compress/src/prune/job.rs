@@ -1,0 +1,194 @@
+//! One run of pruning.
+
+use network::{LayerId, LayerWeights, Network};
+
+use super::filters::prune_filters;
+use super::flow::Flow;
+use super::options::{PruneOptions, Pruning};
+use super::propagate::{Dead, Model, Why};
+use super::removal::Removal;
+use super::report::{LayerPruning, PruneReport};
+use super::rewrite::{Changes, rewrite};
+use super::sparse::{prune_pattern, prune_weights};
+use super::trace::trace;
+use super::units::{Unit, filter_of, measure, units};
+use super::weights::Weights;
+use crate::error::CompressError;
+
+/// A network on its way.
+pub(super) struct Job<'a> {
+    network: &'a Network,
+    flow: Flow,
+    units: Vec<Unit>,
+    weights: Vec<Weights>,
+    /// By layer and filter.
+    unbiased: Vec<Vec<bool>>,
+    dead: Dead,
+    /// By layer and filter: without a weight in the network as it came.
+    before: Vec<Vec<bool>>,
+    /// By layer and filter: left without a weight when channels died.
+    starved: Vec<Vec<bool>>,
+}
+
+impl<'a> Job<'a> {
+    pub fn new(network: &'a Network) -> Result<Self, CompressError> {
+        let mut flow = trace(network);
+        let weights: Vec<Weights> = (0..network.layers().len()).map(|i| read(network, i)).collect::<Result<_, _>>()?;
+        let unbiased = network.layers().iter().map(|layer| {
+            let filters = layer.geometry.spec().filters;
+            (0..filters).map(|m| layer.bias.as_ref().is_none_or(|bias| bias.value(m) == 0.0)).collect()
+        });
+        let before: Vec<Vec<bool>> = weights.iter().map(zero_filters).collect();
+        Ok(Self {
+            network,
+            units: units(&mut flow),
+            unbiased: unbiased.collect(),
+            dead: Dead::new(&flow, &weights),
+            starved: before.iter().map(|filters| vec![false; filters.len()]).collect(),
+            before,
+            weights,
+            flow,
+        })
+    }
+
+    /// Prunes, each on its own, the filters whose largest magnitude is below a fraction of their layer's.
+    pub fn prune_below(&mut self, fraction: f64) {
+        let peaks: Vec<Vec<f64>> = self.weights.iter().map(Weights::peaks).collect();
+        let largest: Vec<f64> = peaks.iter().map(|peaks| peaks.iter().copied().fold(0.0, f64::max)).collect();
+        let channels: Vec<usize> = self.units.iter().flat_map(|unit| unit.filters.iter().copied()).collect();
+        let small = |channel: &usize| {
+            let (layer, filter) = filter_of(&self.flow, *channel);
+            peaks[layer][filter] > 0.0 && peaks[layer][filter] < fraction * largest[layer]
+        };
+        let small: Vec<usize> = channels.into_iter().filter(small).collect();
+        small.iter().for_each(|&channel| self.dead.prune(&self.flow, channel, Why::Below));
+        if !small.is_empty() {
+            self.spread();
+        }
+    }
+
+    pub fn prune(&mut self, pruning: Pruning, options: &PruneOptions) -> Result<(), CompressError> {
+        match pruning {
+            Pruning::Weights(fraction) => prune_weights(&mut self.weights, fraction, options.scope),
+            Pruning::Pattern { keep, of } => {
+                self.weights.iter_mut().for_each(|weights| prune_pattern(weights, keep, of));
+            }
+            Pruning::Filters(amount) => {
+                measure(&self.flow, &self.weights, &mut self.units);
+                let model = Model::new(&self.flow, &self.unbiased, self.network.layers(), &self.weights);
+                let how = (amount, options.scope);
+                let pruned = prune_filters(&model, &self.weights, &self.units, how, options.bits, &mut self.dead)?;
+                if pruned {
+                    self.spread();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds what dies with what is dead, and sets its weights to 0.
+    fn spread(&mut self) {
+        let model = Model::new(&self.flow, &self.unbiased, self.network.layers(), &self.weights);
+        model.propagate(&mut self.dead);
+        let had: Vec<Vec<bool>> = self.weights.iter().map(zero_filters).collect();
+        self.dead.apply(&mut self.weights);
+        for (layer, weights) in self.weights.iter().enumerate() {
+            for (filter, zero) in zero_filters(weights).into_iter().enumerate() {
+                self.starved[layer][filter] |= zero && !had[layer][filter];
+            }
+        }
+    }
+
+    /// Writes the network.
+    pub fn finish(mut self, compact: bool) -> Result<(Network, PruneReport), CompressError> {
+        let removal = if compact {
+            self.spread();
+            let model = Model::new(&self.flow, &self.unbiased, self.network.layers(), &self.weights);
+            let read = model.read_channels(&self.dead);
+            Removal::new(&mut self.flow, &read)
+        } else {
+            Removal::none(&self.flow)
+        };
+        let report = self.report(&removal, compact);
+        let changes = Changes { flow: &self.flow, dead: &self.dead, removal: &removal };
+        Ok((rewrite(self.network, self.weights, changes)?, report))
+    }
+
+    fn report(&mut self, removal: &Removal, compact: bool) -> PruneReport {
+        let layers: Vec<LayerPruning> = (0..self.weights.len()).map(|i| self.layer_report(i, removal)).collect();
+        let mut notes = self.lost_notes();
+        let constants: usize = layers.iter().map(|layer| layer.filters_by_input).sum();
+        if constants > 0 {
+            notes.push(format!(
+                "{constants} filters have no live input left; what their bias and BatchNorm add is kept as a constant"
+            ));
+        }
+        let dead: usize = layers.iter().map(|layer| layer.dead_filters.len()).sum();
+        let removed: usize = layers.iter().map(|layer| layer.filters_removed).sum();
+        if compact && removed < dead {
+            notes.push(format!(
+                "{} dead filters stay in the tensors as zeros: a live channel shares their index, or adds a constant to it",
+                dead - removed
+            ));
+        }
+        PruneReport { layers, notes }
+    }
+
+    fn layer_report(&self, index: usize, removal: &Removal) -> LayerPruning {
+        let (layer, weights, flow) = (&self.network.layers()[index], &self.weights[index], &self.flow.layers[index]);
+        let removed = |channels: &[usize]| channels.iter().filter(|&&channel| removal.gone[channel]).count();
+        let dead_channels = &self.dead.channels[index];
+        let dead_channels: Vec<usize> = (0..dead_channels.len()).filter(|&c| dead_channels[c]).collect();
+        let mut report = LayerPruning {
+            layer: layer.name.clone(),
+            filters: weights.shape.filters,
+            channels: layer.geometry.spec().in_channels,
+            channels_by_input: dead_channels.len(),
+            filters_removed: removed(&flow.filters),
+            channels_removed: removed(&flow.inputs),
+            weights: weights.len() as u64,
+            weights_pruned: weights.len() as u64 - weights.nonzero(),
+            dead_channels,
+            ..LayerPruning::default()
+        };
+        for (filter, _) in zero_filters(weights).into_iter().enumerate().filter(|(_, zero)| *zero) {
+            let why = match self.dead.filters[index][filter] {
+                _ if self.before[index][filter] => Why::Before,
+                Some(why) => why,
+                None if self.starved[index][filter] => Why::Input,
+                None => Why::Weights,
+            };
+            report.add(filter, why);
+        }
+        report
+    }
+
+    /// One line for each operator behind which channels are lost, with the filters that it keeps.
+    fn lost_notes(&mut self) -> Vec<String> {
+        let classes = self.flow.classes();
+        let filters: Vec<usize> = self.flow.layers.iter().flat_map(|layer| &layer.filters).copied().collect();
+        let note = |(place, channels): &(String, Vec<usize>)| {
+            let mut held = vec![false; classes.len()];
+            channels.iter().for_each(|&channel| held[classes[channel]] = true);
+            let count = filters.iter().filter(|&&channel| held[classes[channel]]).count();
+            (count > 0).then(|| format!("{place}: channels are not tracked through it; {count} filters are not pruned"))
+        };
+        self.flow.lost.iter().filter_map(note).collect()
+    }
+}
+
+fn read(network: &Network, index: usize) -> Result<Weights, CompressError> {
+    let layer = &network.layers()[index];
+    match network.weights(LayerId(index))? {
+        LayerWeights::Float(values) => Ok(Weights::new(layer, values)),
+        LayerWeights::Quantized { .. } => {
+            let problem = "its weights are quantized already; pruning comes first".to_string();
+            Err(CompressError::Layer { layer: layer.name.clone(), problem })
+        }
+    }
+}
+
+/// By filter, whether all its weights are 0.
+fn zero_filters(weights: &Weights) -> Vec<bool> {
+    weights.peaks().into_iter().map(|peak| peak == 0.0).collect()
+}

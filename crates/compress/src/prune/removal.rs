@@ -1,0 +1,72 @@
+//! Which dead channels can be taken out of the tensors.
+
+use super::flow::Flow;
+use super::layout::{Channel, Layout, strides};
+
+/// The channels that go.
+#[derive(Clone, Debug)]
+pub(super) struct Removal {
+    /// By channel.
+    pub gone: Vec<bool>,
+}
+
+impl Removal {
+    /// Nothing goes.
+    pub fn none(flow: &Flow) -> Self {
+        Self { gone: vec![false; flow.sources.len()] }
+    }
+
+    /// Every class goes of which no filter reads a channel, and that nothing holds: neither somebody outside the tracked
+    /// part, nor a tensor whose other channels along the same index stay.
+    pub fn new(flow: &mut Flow, read: &[bool]) -> Self {
+        let classes = flow.classes();
+        let mut goes = vec![true; classes.len()];
+        for (channel, &class) in classes.iter().enumerate() {
+            goes[class] &= !(flow.pinned[channel] || flow.fixed[channel] || read[channel]);
+        }
+        loop {
+            let gone = classes.iter().map(|&class| goes[class]).collect();
+            let removal = Self { gone };
+            let mut held = flow.layouts.iter().flatten().flat_map(|layout| removal.held(layout)).peekable();
+            if held.peek().is_none() {
+                return removal;
+            }
+            held.for_each(|channel| goes[classes[channel]] = false);
+        }
+    }
+
+    /// For each axis of the layout, the entries that stay: those that a channel that stays has part in.
+    pub fn kept(&self, layout: &Layout) -> Vec<Vec<usize>> {
+        let strides = strides(&layout.extents);
+        let mut kept: Vec<Vec<bool>> = layout.extents.iter().map(|&extent| vec![false; extent]).collect();
+        for (i, _) in layout.cells.iter().enumerate().filter(|(_, cell)| !self.gone[**cell]) {
+            for (axis, kept) in kept.iter_mut().enumerate() {
+                kept[i / strides[axis] % layout.extents[axis]] = true;
+            }
+        }
+        let indices = |kept: Vec<bool>| (0..kept.len()).filter(|&i| kept[i]).collect();
+        kept.into_iter().map(indices).collect()
+    }
+
+    /// Channels that would go, but that share every index with channels that stay; of a value of which nothing would stay,
+    /// one.
+    fn held(&self, layout: &Layout) -> Vec<Channel> {
+        let gone = |cell: &&Channel| self.gone[**cell];
+        let staying = layout.cells.iter().filter(|cell| !gone(cell)).count();
+        if staying == layout.cells.len() {
+            return Vec::new();
+        }
+        if staying == 0 {
+            return layout.cells.first().copied().into_iter().collect();
+        }
+        let kept = self.kept(layout);
+        if kept.iter().map(Vec::len).product::<usize>() == staying {
+            return Vec::new();
+        }
+        let mut inside = layout.clone();
+        for (&axis, kept) in layout.axes.iter().zip(&kept) {
+            inside = inside.selected(axis, kept);
+        }
+        inside.cells.iter().filter(gone).copied().collect()
+    }
+}

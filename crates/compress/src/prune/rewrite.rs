@@ -1,0 +1,244 @@
+//! The pruned network: graph and layers with what is dead zeroed or gone.
+
+use network::{Bias, Geometry, Graph, MacLayer, Network, Node, Op, Tensor, ValueId};
+
+use super::constants::{Aligned, Constants, selected, zeroed};
+use super::flow::{Flow, Source};
+use super::layout::Layout;
+use super::propagate::Dead;
+use super::removal::Removal;
+use super::weights::Weights;
+use crate::error::CompressError;
+
+/// Everything that is known about what goes.
+#[derive(Clone, Copy)]
+pub(super) struct Changes<'a> {
+    pub flow: &'a Flow,
+    pub dead: &'a Dead,
+    pub removal: &'a Removal,
+}
+
+/// Builds the network. `weights` are zeroed already but still whole.
+pub(super) fn rewrite(
+    network: &Network,
+    weights: Vec<Weights>,
+    changes: Changes<'_>,
+) -> Result<Network, CompressError> {
+    let mut graph = network.graph().clone();
+    let mut constants = Constants::new(&graph);
+    for node in 0..graph.nodes.len() {
+        changes.clear(&mut graph, &mut constants, node)?;
+        changes.shrink(&mut graph, &mut constants, node)?;
+    }
+    for (i, layout) in changes.flow.layouts.iter().enumerate() {
+        if let (Some(layout), Some(shape)) = (layout, &mut graph.values[i].shape) {
+            let kept = changes.removal.kept(layout);
+            layout.axes.iter().zip(kept).for_each(|(&axis, kept)| shape[axis] = kept.len());
+        }
+    }
+    let layers = network.layers().iter().zip(weights).enumerate();
+    let layers: Vec<MacLayer> =
+        layers.map(|(i, (layer, weights))| changes.layer(network, i, layer, weights)).collect::<Result<_, _>>()?;
+    let (path, notes) = (network.path().to_path_buf(), network.notes().to_vec());
+    Ok(Network::from_parts(path, graph, layers, network.batch(), notes)
+        .with_metadata(network.metadata().to_vec())
+        .with_open_batch(network.has_open_batch()))
+}
+
+impl Changes<'_> {
+    /// Clears what a node adds to channels that are pruned.
+    fn clear(&self, graph: &mut Graph, constants: &mut Constants, node: usize) -> Result<(), CompressError> {
+        let Some(layout) = graph.nodes[node].outputs.first().and_then(|&id| self.layout(id)) else { return Ok(()) };
+        let is_cleared = |&cell: &usize| {
+            self.dead.cleared[cell] && matches!(self.flow.sources[cell], Source::Map { clears: true, .. })
+        };
+        let cleared: Vec<bool> = layout.cells.iter().map(is_cleared).collect();
+        if !cleared.contains(&true) {
+            return Ok(());
+        }
+        match graph.nodes[node].op {
+            Op::BatchNormalization { .. } => {
+                for input in [1, 2] {
+                    change(graph, constants, node, input, |value, tensor| zeroed(value, tensor, &cleared))?;
+                }
+            }
+            Op::Add | Op::Sub => {
+                let rank = shape(graph, graph.nodes[node].outputs[0]).len();
+                for (input, aligned) in constant_inputs(graph, node, rank) {
+                    if aligned.is_by_cell(&layout.axes, &layout.extents) {
+                        let cells = aligned.cells(&layout.axes, &layout.extents);
+                        let zeros: Vec<bool> = cells.into_iter().map(|cell| cleared[cell]).collect();
+                        change(graph, constants, node, input, |value, tensor| zeroed(value, tensor, &zeros))?;
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Takes channels that are gone out of a node's constants and attributes. Shapes of values are still those before.
+    fn shrink(&self, graph: &mut Graph, constants: &mut Constants, node: usize) -> Result<(), CompressError> {
+        let Node { op, inputs, outputs, .. } = graph.nodes[node].clone();
+        let Some(&output) = outputs.first() else { return Ok(()) };
+        let Some(layout) = self.layout(output) else { return Ok(()) };
+        let input = inputs.first().copied().flatten().and_then(|id| self.layout(id));
+        let nothing_goes = |layout: &Layout| !layout.cells.iter().any(|&cell| self.removal.gone[cell]);
+        if nothing_goes(layout) && input.is_none_or(nothing_goes) {
+            return Ok(());
+        }
+        let kept = self.removal.kept(layout);
+        match op {
+            Op::BatchNormalization { .. } => {
+                (1..5).try_for_each(|i| change(graph, constants, node, i, |v, t| selected(v, t, 0, &kept[0])))
+            }
+            Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Pow | Op::Min | Op::Max | Op::PRelu => {
+                let rank = shape(graph, output).len();
+                for (i, aligned) in constant_inputs(graph, node, rank) {
+                    for (&axis, kept) in layout.axes.iter().zip(&kept) {
+                        let own_rank = shape(graph, inputs[i].expect("it is there")).len();
+                        if let Some(own) = aligned.own_axis(axis, own_rank) {
+                            change(graph, constants, node, i, |v, t| selected(v, t, own, kept))?;
+                        }
+                    }
+                }
+                Ok(())
+            }
+            Op::QuantizeLinear { axis } | Op::DequantizeLinear { axis } => {
+                let Some(position) = layout.position(axis) else { return Ok(()) };
+                let by_channel = |id: &ValueId| {
+                    graph.value(*id).constant.as_ref().is_some_and(|t| t.shape != [1] && t.shape.len() == 1)
+                };
+                let parameters: Vec<usize> =
+                    (1..inputs.len()).filter(|&i| inputs[i].as_ref().is_some_and(by_channel)).collect();
+                parameters
+                    .into_iter()
+                    .try_for_each(|i| change(graph, constants, node, i, |v, t| selected(v, t, 0, &kept[position])))
+            }
+            Op::Pad { .. } | Op::Slice { .. } => {
+                if let Some(input) = input {
+                    self.shrink_range(&mut graph.nodes[node].op, input, layout);
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Brings the channel axis of a Pad or Slice to the channels that stay.
+    fn shrink_range(&self, op: &mut Op, input: &Layout, output: &Layout) {
+        let staying = |cells: &[usize]| cells.iter().filter(|&&cell| !self.removal.gone[cell]).count() as i64;
+        match op {
+            Op::Pad { pads, .. } => {
+                let (&[axis], rank) = (input.axes.as_slice(), pads.len() / 2) else { return };
+                let (own, new) = (&input.cells, &output.cells);
+                let count = |pad: i64| usize::try_from(pad.abs()).expect("a pad is no longer than its axis");
+                let (before, after) = (pads[axis], pads[axis + rank]);
+                let start = count(before);
+                pads[axis] = if before < 0 { -staying(&own[..start]) } else { staying(&new[..start]) };
+                let end = count(after);
+                pads[axis + rank] =
+                    if after < 0 { -staying(&own[own.len() - end..]) } else { staying(&new[new.len() - end..]) };
+            }
+            Op::Slice { starts, ends, axes, steps } => {
+                let kept = self.removal.kept(input);
+                for (i, axis) in axes.iter().enumerate().filter(|(i, _)| steps[*i] == 1) {
+                    if let Some(position) = input.position(*axis) {
+                        let before = |end: i64| kept[position].iter().filter(|&&k| (k as i64) < end).count() as i64;
+                        (starts[i], ends[i]) = (before(starts[i]), before(ends[i]));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn layer(
+        &self,
+        network: &Network,
+        index: usize,
+        layer: &MacLayer,
+        mut weights: Weights,
+    ) -> Result<MacLayer, CompressError> {
+        let flow = &self.flow.layers[index];
+        let mut spec = *layer.geometry.spec();
+        let staying = |cells: &[usize]| (0..cells.len()).filter(|&i| !self.removal.gone[cells[i]]).collect::<Vec<_>>();
+        let filters = staying(&flow.filters);
+        let channels = if flow.inputs.is_empty() { (0..spec.in_channels).collect() } else { staying(&flow.inputs) };
+        let shape = weights.shape;
+        if filters.len() < spec.filters || channels.len() < spec.in_channels {
+            let group = |filter: usize| filter / (shape.filters / shape.groups) * shape.channels;
+            weights.select(&filters, |filter| {
+                let own = group(filter)..group(filter) + shape.channels;
+                channels.iter().filter(|c| own.contains(c)).map(|c| c - own.start).collect()
+            });
+            spec.groups = if spec.groups == 1 { 1 } else { filters.len() / (shape.filters / shape.groups) };
+            (spec.filters, spec.in_channels) = (filters.len(), channels.len());
+        }
+        let invalid =
+            |e: network::GeometryError| CompressError::Layer { layer: layer.name.clone(), problem: e.to_string() };
+        let extents = [spec.filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]];
+        Ok(MacLayer {
+            geometry: Geometry::new(spec).map_err(invalid)?,
+            weights: if weights.changed {
+                weights.source(&unique_name(network, index), extents)
+            } else {
+                layer.weights.clone()
+            },
+            bias: layer.bias.as_ref().map(|bias| self.bias(bias, index, &filters)),
+            ..layer.clone()
+        })
+    }
+
+    fn bias(&self, bias: &Bias, layer: usize, filters: &[usize]) -> Bias {
+        let dead = &self.dead.filters[layer];
+        if filters.len() == dead.len() && dead.iter().all(Option::is_none) {
+            return bias.clone();
+        }
+        let values = bias.to_float();
+        Bias::Float(filters.iter().map(|&filter| if dead[filter].is_some() { 0.0 } else { values[filter] }).collect())
+    }
+
+    fn layout(&self, id: ValueId) -> Option<&Layout> {
+        // Constants that were copied have no channels of their own.
+        self.flow.layouts.get(id.0)?.as_ref()
+    }
+}
+
+/// The name of a layer's weights; with the layer's own beside it where other layers read the same tensor.
+fn unique_name(network: &Network, index: usize) -> String {
+    let layer = &network.layers()[index];
+    let name = &layer.weights.name;
+    let shared = network.layers().iter().filter(|other| other.weights.name == *name).count() > 1;
+    if shared { format!("{name}.{}", layer.name) } else { name.clone() }
+}
+
+fn shape(graph: &Graph, id: ValueId) -> &[usize] {
+    graph.value(id).shape.as_deref().expect("a value with a layout has a shape, and constants have one")
+}
+
+/// The inputs of an elementwise node that are constants.
+fn constant_inputs(graph: &Graph, node: usize, rank: usize) -> Vec<(usize, Aligned)> {
+    let inputs = graph.nodes[node].inputs.iter().enumerate();
+    let constant = |(i, id): (usize, &Option<ValueId>)| {
+        let tensor = graph.value((*id)?).constant.as_ref()?;
+        Some((i, Aligned::new(&tensor.shape, rank)?))
+    };
+    inputs.filter_map(constant).collect()
+}
+
+/// Changes the constant at an input of a node.
+fn change(
+    graph: &mut Graph,
+    constants: &mut Constants,
+    node: usize,
+    input: usize,
+    edit: impl FnOnce(&network::Value, &Tensor) -> Result<Tensor, CompressError>,
+) -> Result<(), CompressError> {
+    let id = graph.nodes[node].inputs[input].expect("channels are tracked only where it is there");
+    let value = graph.value(id);
+    let tensor = value.constant.as_ref().expect("channels are tracked only where it is constant");
+    let edited = edit(value, tensor)?;
+    constants.replace(graph, node, input, edited);
+    Ok(())
+}
