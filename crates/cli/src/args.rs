@@ -30,6 +30,8 @@ pub enum Command {
     Compress(CompressOptions),
     /// What is in a network file: graph, MAC layers, geometry, weight statistics.
     Inspect(InspectOptions),
+    /// Run every point of a plan of networks, prunings, quantizations, hardware and images into a store.
+    Sweep(crate::sweep::Options),
 }
 
 /// Options that `simulate` and `esn` share, with one meaning.
@@ -358,7 +360,8 @@ fn bit_width(text: &str) -> Result<BitWidth, String> {
     BitWidth::new(bits).map_err(|e| e.to_string())
 }
 
-fn threads(text: &str) -> Result<usize, String> {
+/// A number of worker threads.
+pub fn threads(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n) if (1..=1024).contains(&n) => Ok(n),
         _ => Err("expected a whole number from 1 to 1024".to_string()),

@@ -161,6 +161,11 @@ impl Progress {
         self.0.inc(count);
     }
 
+    /// Says a line above the bar.
+    pub fn say(&self, line: &str) {
+        self.0.suspend(|| eprintln!("{line}"));
+    }
+
     /// Takes the bar away.
     pub fn finish(&self) {
         self.0.finish_and_clear();

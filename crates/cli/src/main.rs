@@ -1,6 +1,6 @@
 //! The `esnsim` command: arguments, progress and exit codes. Everything it shows is computed in `runner`.
 //!
-//! Exit codes: 0 done, 1 an ideal engine and its metric differ, 2 bad input or usage.
+//! Exit codes: 0 done, 1 an ideal engine and its metric differ or a point of a sweep failed, 2 bad input or usage.
 
 mod args;
 mod compress_command;
@@ -10,6 +10,7 @@ mod input;
 mod inspect;
 mod simulate;
 mod simulate_text;
+mod sweep;
 mod table;
 
 use std::io::{self, Write};
@@ -43,6 +44,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         Command::Esn(options) => in_pool(options.common.threads, || esn_command::run(options)),
         Command::Compress(options) => in_pool(options.threads, || compress_command::run(options)),
         Command::Inspect(options) => inspect::run(options),
+        Command::Sweep(options) => sweep::run(options),
     }
 }
 

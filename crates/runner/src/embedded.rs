@@ -10,9 +10,9 @@ use network::{Network, NetworkError, ReadOptions};
 /// Stands for the file in messages and reports.
 const NAME: &str = "traces/digits-resnet.onnx";
 
-const NETWORK: &[u8] = include_bytes!("../../../traces/digits-resnet.onnx");
+pub(crate) const NETWORK: &[u8] = include_bytes!("../../../traces/digits-resnet.onnx");
 const PREPROCESSING: &str = include_str!("../../../traces/digits-resnet.preprocess.toml");
-const IMAGES: &[u8] = include_bytes!("../../../traces/digits-test.npz");
+pub(crate) const IMAGES: &[u8] = include_bytes!("../../../traces/digits-test.npz");
 
 /// A small residual CNN for 8×8 handwritten digits, BatchNorm kept.
 ///

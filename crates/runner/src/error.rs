@@ -1,7 +1,9 @@
 //! What can go wrong in a run. Every message is one line.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use compress::CompressError;
 use engine::EngineError;
 use inference::InferenceError;
 use inference::images::ImageError;
@@ -61,6 +63,31 @@ pub enum RunnerError {
         /// Why.
         source: InferenceError,
     },
+    /// A plan of a sweep.
+    #[error("{}: {problem}", path.display())]
+    Plan {
+        /// The file.
+        path: PathBuf,
+        /// Key, what was expected, what was found.
+        problem: String,
+    },
+    /// A store of results.
+    #[error("{}: {problem}", path.display())]
+    Store {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Pruning, quantization or re-estimation of statistics.
+    #[error(transparent)]
+    Compress(#[from] CompressError),
+    /// Worker threads cannot be started.
+    #[error("cannot start the worker threads: {0}")]
+    Threads(String),
+    /// Something that several points of a sweep share.
+    #[error("{0}")]
+    Shared(Arc<RunnerError>),
     /// An output file cannot be written.
     #[error("{}: {problem}", path.display())]
     Output {

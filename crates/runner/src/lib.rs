@@ -9,6 +9,7 @@ mod calibrate;
 mod check;
 mod cost;
 mod csv_output;
+mod detail;
 mod embedded;
 mod error;
 mod evaluate;
@@ -19,6 +20,8 @@ mod prepare;
 mod report;
 mod statistics;
 mod stepped;
+pub mod store;
+pub mod sweep;
 
 pub use check::{Check, Verdict, check};
 pub use cost::{CostPlan, HardwareRun, LayerCost, NetworkCost, cost};
@@ -26,6 +29,7 @@ pub use csv_output::{
     ESN_COLUMNS, INSPECT_COLUMNS, SIMULATE_COLUMNS, metric_value, ratio, write_esn as write_esn_csv, write_inspect_csv,
     write_simulate as write_simulate_csv,
 };
+pub use detail::{LayerDetail, details};
 pub use embedded::{embedded_images, embedded_network};
 pub use error::RunnerError;
 pub use evaluate::{EngineEvaluation, Evaluation, EvaluationPlan, Score, evaluate};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Image;
 use super::error::ImageError;
@@ -21,7 +21,7 @@ use super::resample::{Window, resample};
 /// channel_order = "rgb"             # or "bgr"
 /// layout = "nchw"                   # or "nhwc"; default: where the network's input has 1 or 3 channels
 /// ```
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Preprocessing {
     /// Divides the stored numbers.
@@ -41,7 +41,7 @@ pub struct Preprocessing {
 }
 
 /// How an image of another size is made to fit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fit {
     /// Resize until it just covers the network's input over `crop_fraction`, then cut out the centre.
@@ -52,7 +52,7 @@ pub enum Fit {
 }
 
 /// Order of colours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
 pub enum ChannelOrder {
@@ -62,7 +62,7 @@ pub enum ChannelOrder {
 }
 
 /// Where the channels lie in the input of a network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Layout {
     /// `[N, C, H, W]`

@@ -1,0 +1,82 @@
+//! What files are, whatever they are called: hashes of their contents.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use network::Network;
+use sha2::{Digest, Sha256};
+
+use super::configuration::hex;
+
+/// SHA-256 of a network: of the file, if it is one, and of weights and constants where they do not fit into it and so lie
+/// outside. What the reader makes of a file is left out, for it may change with the program.
+pub(super) fn network_sha256(network: &Network, file: Option<&Path>) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let constants = network.graph().values.iter().filter_map(|value| value.constant.as_ref());
+    let weights = network.layers().iter().map(|layer| &layer.weights.tensor);
+    let chunks: Vec<_> = weights.chain(constants).flat_map(|tensor| &tensor.chunks).collect();
+    let held: u64 = chunks.iter().map(|chunk| chunk.len() as u64).sum();
+    let in_file = match file {
+        Some(path) => hash_file(&mut hash, path)?,
+        None => 0,
+    };
+    if held > in_file {
+        chunks.iter().for_each(|chunk| hash.update(chunk));
+    }
+    Ok(hex(&hash.finalize()))
+}
+
+/// SHA-256 of a file of images, or of the names and sizes of the files in a folder: thousands of pictures are not read
+/// to find out that they are the same.
+pub(super) fn images_sha256(path: &Path) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    if fs::metadata(path)?.is_dir() {
+        let mut files = Vec::new();
+        list(path, Path::new(""), &mut files)?;
+        files.sort();
+        for (name, bytes) in files {
+            hash.update(name.to_string_lossy().as_bytes());
+            hash.update([0]);
+            hash.update(bytes.to_le_bytes());
+        }
+    } else {
+        hash_file(&mut hash, path)?;
+    }
+    Ok(hex(&hash.finalize()))
+}
+
+/// SHA-256 of bytes in memory.
+pub(super) fn bytes_sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// Adds a file; returns its length.
+fn hash_file(hash: &mut Sha256, path: &Path) -> io::Result<u64> {
+    let mut file = File::open(path)?;
+    let mut buffer = vec![0; 1 << 16];
+    let mut len = 0;
+    loop {
+        let count = file.read(&mut buffer)?;
+        if count == 0 {
+            return Ok(len);
+        }
+        hash.update(&buffer[..count]);
+        len += count as u64;
+    }
+}
+
+/// Files below `root/folder`, relative to `root`, with their sizes.
+fn list(root: &Path, folder: &Path, files: &mut Vec<(PathBuf, u64)>) -> io::Result<()> {
+    for entry in fs::read_dir(root.join(folder))? {
+        let entry = entry?;
+        let name = folder.join(entry.file_name());
+        let metadata = fs::metadata(entry.path())?;
+        if metadata.is_dir() {
+            list(root, &name, files)?;
+        } else {
+            files.push((name, metadata.len()));
+        }
+    }
+    Ok(())
+}
