@@ -170,9 +170,10 @@ fn is_integer(value: &Value) -> bool {
 /// Whether an operator gives the same on integers as on the real numbers of the same value.
 fn moves_integers(op: &Op) -> bool {
     match op {
-        Op::MaxPool(_) | Op::GlobalMaxPool | Op::ReduceMax { .. } | Op::Min | Op::Max | Op::Relu | Op::Clip { .. } => {
-            true
-        }
+        Op::MaxPool(_) | Op::GlobalMaxPool | Op::ReduceMax { .. } | Op::ReduceMin { .. } => true,
+        Op::Min | Op::Max | Op::Relu | Op::Clip { .. } | Op::Where | Op::Tile | Op::SpaceToDepth { .. } => true,
+        Op::Equal | Op::Greater | Op::GreaterOrEqual | Op::Less | Op::LessOrEqual => true,
+        Op::Not | Op::And | Op::Or | Op::Xor => true,
         Op::Concat { .. } | Op::Split { .. } | Op::Pad { .. } | Op::Slice { .. } | Op::Reshape => true,
         Op::Transpose { .. } | Op::Expand | Op::Gather { .. } | Op::DepthToSpace { .. } | Op::Identity => true,
         Op::Resize { linear, .. } => !linear,
@@ -237,7 +238,7 @@ fn constants(graph: &Graph) -> Result<Vec<Option<Array>>, InferenceError> {
             let data = if tensor.data_type.is_real() {
                 tensor.to_f32().map_err(|error| problem(&error))?
             } else {
-                tensor.to_i64().map_err(|error| problem(&error))?.into_iter().map(|x| x as f32).collect()
+                exactly(tensor.to_i64().map_err(|error| problem(&error))?, &value.name)?
             };
             if data.len() != element_count(&tensor.shape, &value.name)? {
                 return Err(invalid(&value.name, format!("{} elements for shape {:?}", data.len(), tensor.shape)));
@@ -246,4 +247,12 @@ fn constants(graph: &Graph) -> Result<Vec<Option<Array>>, InferenceError> {
         }
     }
     Ok(constants)
+}
+
+/// Integers as the real numbers that they are.
+fn exactly(integers: Vec<i64>, name: &str) -> Result<Vec<f32>, InferenceError> {
+    match integers.iter().find(|x| (**x as f32) as i128 != i128::from(**x)) {
+        Some(x) => Err(unsupported(name, format!("the integer {x}, which 32-bit float does not hold exactly"))),
+        None => Ok(integers.into_iter().map(|x| x as f32).collect()),
+    }
 }

@@ -119,6 +119,23 @@ pub enum Op {
         /// Factor below 0.
         alpha: f32,
     },
+    /// `x` where positive, else `alpha · (e^x − 1)`, all times `gamma`.
+    Selu {
+        /// Factor below 0.
+        alpha: f32,
+        /// Factor of the whole.
+        gamma: f32,
+    },
+    /// `max(0, x) + min(0, alpha · (e^(x/alpha) − 1))`.
+    Celu {
+        /// Factor below 0.
+        alpha: f32,
+    },
+    /// `x` where larger than `alpha`, else 0.
+    ThresholdedRelu {
+        /// The threshold.
+        alpha: f32,
+    },
     /// `max(0, min(1, alpha · x + beta))`.
     HardSigmoid {
         /// Slope.
@@ -137,6 +154,12 @@ pub enum Op {
         /// The tanh form.
         approximate: bool,
     },
+    /// `ln(1 + e^x)`.
+    Softplus,
+    /// `x / (1 + |x|)`.
+    Softsign,
+    /// `x · tanh(ln(1 + e^x))`.
+    Mish,
     /// Elementwise error function.
     Erf,
     /// Elementwise exponential.
@@ -149,7 +172,19 @@ pub enum Op {
     Abs,
     /// Elementwise negation.
     Neg,
-    /// Elementwise, broadcast.
+    /// The largest integer that is not above.
+    Floor,
+    /// The smallest integer that is not below.
+    Ceil,
+    /// The nearest integer, ties to even.
+    Round,
+    /// −1, 0 or 1.
+    Sign,
+    /// `1 / x`.
+    Reciprocal,
+    /// Elementwise, of bool.
+    Not,
+    /// Elementwise sum over all inputs, broadcast.
     Add,
     /// Elementwise, broadcast.
     Sub,
@@ -163,6 +198,24 @@ pub enum Op {
     Min,
     /// Elementwise maximum over all inputs, broadcast.
     Max,
+    /// Elementwise, of bool, broadcast.
+    And,
+    /// Elementwise, of bool, broadcast.
+    Or,
+    /// Elementwise, of bool, broadcast.
+    Xor,
+    /// Elementwise comparison of two inputs, broadcast; makes bool.
+    Equal,
+    /// Elementwise comparison of two inputs, broadcast; makes bool.
+    Greater,
+    /// Elementwise comparison of two inputs, broadcast; makes bool.
+    GreaterOrEqual,
+    /// Elementwise comparison of two inputs, broadcast; makes bool.
+    Less,
+    /// Elementwise comparison of two inputs, broadcast; makes bool.
+    LessOrEqual,
+    /// Inputs: condition (bool), and what to take where it holds and where it does not; broadcast.
+    Where,
     /// Product of two matrices that both depend on the input: not a MAC layer, for it has no weights.
     MatMul,
     /// Softmax along one axis.
@@ -174,6 +227,37 @@ pub enum Op {
     LogSoftmax {
         /// The axis.
         axis: usize,
+    },
+    /// Softmax over all axes from one on, taken as one axis: what Softmax was before opset 13.
+    SoftmaxFrom {
+        /// The first axis.
+        axis: usize,
+        /// Its logarithm.
+        logarithm: bool,
+    },
+    /// Inputs: x, scale, bias (may be missing). Over all axes from one on: `(x − mean) / √(variance + epsilon) · scale +
+    /// bias`.
+    LayerNormalization {
+        /// The first axis.
+        axis: usize,
+        /// Added to the variance.
+        epsilon: f32,
+    },
+    /// Inputs: x `[N, C, …]`, scale `[C]`, bias `[C]`. As [`Op::LayerNormalization`], over each channel of each image.
+    InstanceNormalization {
+        /// Added to the variance.
+        epsilon: f32,
+    },
+    /// `x / (bias + alpha / size · Σ x²)^beta`, the sum over `size` neighbouring channels (axis 1).
+    Lrn {
+        /// Weight of the mean square.
+        alpha: f32,
+        /// Exponent.
+        beta: f32,
+        /// Added to it.
+        bias: f32,
+        /// Channels of a neighbourhood; one more behind than before where it is even.
+        size: usize,
     },
     /// Maximum over windows of `[N, C, H, W]`; `[N, C, W]` counts as height 1.
     MaxPool(Pool),
@@ -199,6 +283,27 @@ pub enum Op {
     },
     /// Maximum over axes.
     ReduceMax {
+        /// The axes.
+        axes: Vec<usize>,
+        /// Whether reduced axes stay with extent 1.
+        keep_dims: bool,
+    },
+    /// Minimum over axes.
+    ReduceMin {
+        /// The axes.
+        axes: Vec<usize>,
+        /// Whether reduced axes stay with extent 1.
+        keep_dims: bool,
+    },
+    /// Product over axes.
+    ReduceProd {
+        /// The axes.
+        axes: Vec<usize>,
+        /// Whether reduced axes stay with extent 1.
+        keep_dims: bool,
+    },
+    /// Root of the sum of squares over axes.
+    ReduceL2 {
         /// The axes.
         axes: Vec<usize>,
         /// Whether reduced axes stay with extent 1.
@@ -243,6 +348,8 @@ pub enum Op {
     },
     /// Broadcasts to the shape of the output value. `inputs` is x alone.
     Expand,
+    /// Repeats x as a whole along each axis, to the shape of the output value. `inputs` is x alone.
+    Tile,
     /// Takes entries of an axis. Inputs: data, indices.
     Gather {
         /// The axis.
@@ -263,6 +370,11 @@ pub enum Op {
         block: usize,
         /// `CRD` order rather than `DCR`.
         column_row_depth: bool,
+    },
+    /// Moves blocks of space into channels.
+    SpaceToDepth {
+        /// Block size.
+        block: usize,
     },
     /// Inputs: x, scale, zero point. The output's type is that of the value.
     QuantizeLinear {

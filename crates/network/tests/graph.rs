@@ -3,7 +3,7 @@
 mod build;
 
 use build::*;
-use network::onnx::proto::AttributeProto;
+use network::onnx::proto::{AttributeProto, TensorProto};
 use network::{Op, PadMode};
 
 /// Ends a model with a layer, for a network without one is refused; the op under test makes `a`.
@@ -212,7 +212,7 @@ fn softmax_of_old_opsets_takes_all_axes_from_its_own() {
     };
     assert_eq!(first(model(13, 1), 4).0, Op::Softmax { axis: 1 });
     assert_eq!(first(model(11, 2), 4).0, Op::Softmax { axis: 2 });
-    assert_eq!(first(model(11, 1), 4), (Op::Unsupported, vec![1, 3, 4]));
+    assert_eq!(first(model(11, 1), 4), (Op::SoftmaxFrom { axis: 1, logarithm: false }, vec![1, 3, 4]));
 }
 
 #[test]
@@ -227,6 +227,122 @@ fn resize_by_scales_and_by_sizes() {
         let (op, shape) = first(model, 9);
         assert!(matches!(op, Op::Resize { linear: false, .. }));
         assert_eq!(shape, [1, 2, 8, 9]);
+    }
+}
+
+#[test]
+fn casts_to_the_type_of_another_value() {
+    // PyTorch's exporter builds the parameters of each BatchNormalization so, and the weights behind it are still found.
+    let model = model()
+        .input("x", &[0, 3, 4, 4])
+        .tensor(floats("one", &[], &[1.0]))
+        .ints("channels", &[3])
+        .node("Expand", &["one", "channels"], &["ones"])
+        .tensor(raw(
+            "w",
+            10,
+            &[2, 3, 1, 1],
+            [0x3c00u16, 0x4000, 0x4200].repeat(2).iter().flat_map(|v| v.to_le_bytes()).collect(),
+        ))
+        .node("CastLike", &["ones", "x"], &["scale"])
+        .node("BatchNormalization", &["x", "scale", "scale", "scale", "scale"], &["n"])
+        .node("CastLike", &["w", "x"], &["wide"])
+        .node("Conv", &["n", "wide"], &["y"]);
+    let network = model.read();
+    assert_eq!(network.graph().nodes.len(), 2);
+    assert_eq!(real_weights(&network, 0), [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]);
+    assert_eq!(network.notes(), [] as [&str; 0]);
+}
+
+#[test]
+fn normalizations_and_their_parameters() {
+    let layer_norm = |axis: i64, shape: &[i64]| {
+        model().input("x", &[0, 4, 6]).weights("s", shape).node_with(
+            "LayerNormalization",
+            &["x", "s", "s"],
+            &["a"],
+            vec![int("axis", axis), float("epsilon", 0.5)],
+        )
+    };
+    let expected = |axis| (Op::LayerNormalization { axis, epsilon: 0.5 }, vec![1, 4, 6]);
+    assert_eq!(first(layer_norm(-1, &[6]), 6), expected(2));
+    assert_eq!(first(layer_norm(1, &[4, 6]), 6), expected(1));
+    assert_eq!(first(layer_norm(1, &[6]), 6), expected(1));
+    let message = with_layer(layer_norm(-1, &[4]), 6).error();
+    assert!(message.contains("scale of shape [4] does not broadcast to [6]"), "{message}");
+
+    let instance = |shape: &[i64]| {
+        model().input("x", &[0, 4, 6]).weights("s", shape).node("InstanceNormalization", &["x", "s", "s"], &["a"])
+    };
+    assert_eq!(first(instance(&[4]), 6).0, Op::InstanceNormalization { epsilon: 1e-5 });
+    assert!(with_layer(instance(&[6]), 6).error().contains("scale of shape [6]; expected [4]"));
+
+    let lrn = |size| model().input("x", &[0, 4, 6]).node_with("LRN", &["x"], &["a"], vec![int("size", size)]);
+    assert_eq!(first(lrn(5), 6).0, Op::Lrn { alpha: 1e-4, beta: 0.75, bias: 1.0, size: 5 });
+    assert!(with_layer(lrn(0), 6).error().contains("size is 0"));
+}
+
+#[test]
+fn more_operators() {
+    let x = || model().input("x", &[0, 2, 4, 6]);
+    let cases: [(Model, i64, Op, [usize; 4]); 6] = [
+        (x().node("Sum", &["x", "x", "x"], &["a"]), 6, Op::Add, [1, 2, 4, 6]),
+        (x().ints("r", &[1, 1, 2, 3]).node("Tile", &["x", "r"], &["a"]), 18, Op::Tile, [1, 2, 8, 18]),
+        (
+            x().node_with("SpaceToDepth", &["x"], &["a"], vec![int("blocksize", 2)]),
+            3,
+            Op::SpaceToDepth { block: 2 },
+            [1, 8, 2, 3],
+        ),
+        (
+            x().node_with("ReduceL2", &["x"], &["a"], vec![int_list("axes", &[1])]),
+            6,
+            Op::ReduceL2 { axes: vec![1], keep_dims: true },
+            [1, 1, 4, 6],
+        ),
+        (x().node("Mish", &["x"], &["a"]), 6, Op::Mish, [1, 2, 4, 6]),
+        (x().node("Celu", &["x"], &["a"]), 6, Op::Celu { alpha: 1.0 }, [1, 2, 4, 6]),
+    ];
+    for (model, channels, op, shape) in cases {
+        assert_eq!(first(model, channels), (op, shape.to_vec()));
+    }
+    let mask = x().node("Greater", &["x", "x"], &["m"]).node("Where", &["m", "x", "x"], &["a"]);
+    let network = with_layer(mask, 6).read();
+    let ops: Vec<&Op> = network.graph().nodes.iter().map(|node| &node.op).collect();
+    assert_eq!(ops[..2], [&Op::Greater, &Op::Where]);
+    assert_eq!(network.graph().value(network.graph().nodes[0].outputs[0]).data_type, Some(network::DataType::Bool));
+    for (model, expected) in [
+        (x().node("Where", &["x", "x", "x"], &["a"]), "a condition of type float32"),
+        (x().node("And", &["x", "x"], &["a"]), "inputs of type float32; expected bool"),
+        (x().node_with("SpaceToDepth", &["x"], &["a"], vec![int("blocksize", 4)]), "4 by 6 does not divide"),
+    ] {
+        let message = with_layer(model, 6).error();
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn parts_of_a_sequence_are_slices() {
+    let split = |split: TensorProto, index: i64| {
+        model()
+            .input("x", &[0, 7])
+            .tensor(split)
+            .tensor(ints("i", &[], &[index]))
+            .node_with("SplitToSequence", &["x", "split"], &["parts"], vec![int("axis", 1)])
+            .node("SequenceAt", &["parts", "i"], &["a"])
+    };
+    let slice = |start, end| Op::Slice { starts: vec![start], ends: vec![end], axes: vec![1], steps: vec![1] };
+    let three = || ints("split", &[], &[3]);
+    assert_eq!(first(split(three(), 1), 3), (slice(3, 6), vec![1, 3]));
+    assert_eq!(first(split(three(), -1), 1), (slice(6, 7), vec![1, 1]));
+    assert_eq!(first(split(ints("split", &[2], &[2, 5]), 1), 5), (slice(2, 7), vec![1, 5]));
+    for (split, expected) in [
+        (split(three(), 3), "position 3 in a sequence of 3"),
+        (split(ints("split", &[2], &[2, 4]), 0), "does not split into"),
+        (split(ints("split", &[], &[0]), 0), "expected at least 1"),
+    ] {
+        let message = with_layer(split, 3).error();
+        assert!(message.contains(expected), "{message}");
     }
 }
 

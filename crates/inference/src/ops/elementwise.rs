@@ -1,5 +1,7 @@
 //! Operators on one element, or one of each input, at a time.
 
+use network::Op;
+
 use crate::array::{Array, Buffers, Input};
 use crate::error::Problem;
 use crate::ops::strided::{for_each_row, merge_axes, strides};
@@ -75,7 +77,7 @@ fn zip_new(a: &Array, b: &Array, shape: &[usize], buffers: &mut Buffers, f: impl
 }
 
 /// The shape that two shapes broadcast to.
-fn broadcast_shape(a: &[usize], b: &[usize]) -> Result<Vec<usize>, Problem> {
+pub(crate) fn broadcast_shape(a: &[usize], b: &[usize]) -> Result<Vec<usize>, Problem> {
     let rank = a.len().max(b.len());
     let extent = |shape: &[usize], axis: usize| (axis + shape.len()).checked_sub(rank).map_or(1, |i| shape[i]);
     (0..rank)
@@ -100,6 +102,13 @@ pub(crate) fn broadcast_strides(from: &[usize], to: &[usize]) -> Vec<isize> {
         .collect()
 }
 
+/// Whether an operator works on pairs of elements.
+pub(crate) fn is_binary(op: &Op) -> bool {
+    let arithmetic = matches!(op, Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Pow | Op::PRelu | Op::Min | Op::Max);
+    let comparison = matches!(op, Op::Equal | Op::Greater | Op::GreaterOrEqual | Op::Less | Op::LessOrEqual);
+    arithmetic || comparison || matches!(op, Op::And | Op::Or | Op::Xor)
+}
+
 pub(crate) fn relu(x: f32) -> f32 {
     if x < 0.0 { 0.0 } else { x }
 }
@@ -112,6 +121,11 @@ pub(crate) fn clip(x: f32, min: f32, max: f32) -> f32 {
 
 pub(crate) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
+}
+
+/// `ln(1 + e^x)`, without overflow.
+pub(crate) fn softplus(x: f32) -> f32 {
+    relu(x) + (-x.abs()).exp().ln_1p()
 }
 
 /// The smaller; NaN if either is.

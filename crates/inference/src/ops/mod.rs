@@ -2,6 +2,7 @@
 
 mod elementwise;
 mod movement;
+mod normalize;
 mod pooling;
 mod quantize;
 mod reduce;
@@ -42,9 +43,8 @@ pub(crate) fn run(
     let output = &outputs[0];
     match op {
         Op::Split { axis } => split(inputs.remove(0), *axis, outputs, buffers),
-        Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Pow | Op::PRelu | Op::Min | Op::Max => {
-            Ok(vec![binary(op, inputs, buffers)?])
-        }
+        Op::Where => Ok(vec![choose(inputs, buffers)?]),
+        op if elementwise::is_binary(op) => Ok(vec![binary(op, inputs, buffers)?]),
         _ => {
             let x = inputs.remove(0);
             let rest: Vec<&Array> = inputs.iter().map(Input::array).collect();
@@ -70,24 +70,41 @@ fn unary(op: &Op) -> Option<Unary> {
         Op::Clip { min, max } => each(move |x| elementwise::clip(x, min, max)),
         Op::LeakyRelu { alpha } => each(move |x| if x < 0.0 { alpha * x } else { x }),
         Op::Elu { alpha } => each(move |x| if x < 0.0 { alpha * x.exp_m1() } else { x }),
+        Op::Selu { alpha, gamma } => each(move |x| gamma * if x < 0.0 { alpha * x.exp_m1() } else { x }),
+        Op::Celu { alpha } => each(move |x| if x < 0.0 { alpha * (x / alpha).exp_m1() } else { x }),
+        Op::ThresholdedRelu { alpha } => each(move |x| if x > alpha || x.is_nan() { x } else { 0.0 }),
         Op::HardSigmoid { alpha, beta } => each(move |x| elementwise::clip(alpha * x + beta, 0.0, 1.0)),
         Op::HardSwish => each(|x| x * elementwise::clip(x / 6.0 + 0.5, 0.0, 1.0)),
         Op::Sigmoid => each(elementwise::sigmoid),
         Op::Tanh => each(f32::tanh),
         Op::Gelu { approximate } => each(move |x| elementwise::gelu(x, approximate)),
+        Op::Softplus => each(elementwise::softplus),
+        Op::Softsign => each(|x| x / (1.0 + x.abs())),
+        Op::Mish => each(|x| x * elementwise::softplus(x).tanh()),
         Op::Erf => each(elementwise::erf),
         Op::Exp => each(f32::exp),
         Op::Sqrt => each(f32::sqrt),
         Op::Log => each(f32::ln),
         Op::Abs => each(f32::abs),
         Op::Neg => each(|x| -x),
+        Op::Floor => each(f32::floor),
+        Op::Ceil => each(f32::ceil),
+        Op::Round => each(f32::round_ties_even),
+        Op::Sign => each(|x| if x == 0.0 { 0.0 } else { x.signum() }),
+        Op::Reciprocal => each(f32::recip),
+        Op::Not => each(|x| truth(x == 0.0)),
         _ => None,
     }
 }
 
-/// Operators on pairs of elements; Min and Max take any number of inputs, one after another.
+/// A bool as a number.
+fn truth(holds: bool) -> f32 {
+    f32::from(u8::from(holds))
+}
+
+/// Operators on pairs of elements; Add, Min and Max take any number of inputs, one after another.
 fn binary(op: &Op, inputs: Vec<Input>, buffers: &mut Buffers) -> Result<Array, Problem> {
-    let any_number = matches!(op, Op::Min | Op::Max);
+    let any_number = matches!(op, Op::Add | Op::Min | Op::Max);
     if !any_number && inputs.len() != 2 {
         return Err(Problem::Invalid(format!("{} inputs; 2 are expected", inputs.len())));
     }
@@ -102,10 +119,27 @@ fn binary(op: &Op, inputs: Vec<Input>, buffers: &mut Buffers) -> Result<Array, P
             Op::Pow => zip(result, next, buffers, f32::powf),
             Op::PRelu => zip(result, next, buffers, |x, slope| if x < 0.0 { slope * x } else { x }),
             Op::Min => zip(result, next, buffers, elementwise::minimum),
+            Op::And => zip(result, next, buffers, |x, y| truth(x != 0.0 && y != 0.0)),
+            Op::Or => zip(result, next, buffers, |x, y| truth(x != 0.0 || y != 0.0)),
+            Op::Xor => zip(result, next, buffers, |x, y| truth((x != 0.0) != (y != 0.0))),
+            Op::Equal => zip(result, next, buffers, |x, y| truth(x == y)),
+            Op::Greater => zip(result, next, buffers, |x, y| truth(x > y)),
+            Op::GreaterOrEqual => zip(result, next, buffers, |x, y| truth(x >= y)),
+            Op::Less => zip(result, next, buffers, |x, y| truth(x < y)),
+            Op::LessOrEqual => zip(result, next, buffers, |x, y| truth(x <= y)),
             _ => zip(result, next, buffers, elementwise::maximum),
         }?);
     }
     Ok(result.into_owned(buffers))
+}
+
+/// Where: takes each element from the second input where the first holds, else from the third.
+fn choose(inputs: Vec<Input>, buffers: &mut Buffers) -> Result<Array, Problem> {
+    let [condition, a, b] = <[Input; 3]>::try_from(inputs)
+        .map_err(|inputs| Problem::Invalid(format!("{} inputs; 3 are expected", inputs.len())))?;
+    let result = movement::choose([condition.array(), a.array(), b.array()], buffers)?;
+    [condition, a, b].into_iter().for_each(|input| input.recycle(buffers));
+    Ok(result)
 }
 
 fn split(x: Input, axis: usize, outputs: &[ValueSpec], buffers: &mut Buffers) -> Result<Vec<Array>, Problem> {
@@ -122,7 +156,16 @@ fn split(x: Input, axis: usize, outputs: &[ValueSpec], buffers: &mut Buffers) ->
 fn owning(op: &Op, x: Input, rest: &[&Array], output: &ValueSpec, buffers: &mut Buffers) -> Result<Array, Problem> {
     match (op, rest) {
         (Op::BatchNormalization { epsilon }, &[scale, bias, mean, variance]) => {
-            reduce::batch_normalization(x, [scale, bias, mean, variance], *epsilon, buffers)
+            normalize::batch_normalization(x, [scale, bias, mean, variance], *epsilon, buffers)
+        }
+        (Op::LayerNormalization { axis, epsilon }, &[scale]) => {
+            normalize::layer_normalization(x, scale, None, *axis, *epsilon, buffers)
+        }
+        (Op::LayerNormalization { axis, epsilon }, &[scale, bias]) => {
+            normalize::layer_normalization(x, scale, Some(bias), *axis, *epsilon, buffers)
+        }
+        (Op::InstanceNormalization { epsilon }, &[scale, bias]) => {
+            normalize::instance_normalization(x, scale, bias, *epsilon, buffers)
         }
         (Op::QuantizeLinear { axis }, &[scale, ..]) => {
             let data_type = output.data_type.unwrap_or(DataType::U8);
@@ -134,6 +177,7 @@ fn owning(op: &Op, x: Input, rest: &[&Array], output: &ValueSpec, buffers: &mut 
         (Op::Cast, _) => quantize::cast(x, output.data_type.unwrap_or(DataType::F32), buffers),
         (Op::Softmax { axis }, _) => reduce::softmax(x, *axis, false, buffers),
         (Op::LogSoftmax { axis }, _) => reduce::softmax(x, *axis, true, buffers),
+        (Op::SoftmaxFrom { axis, logarithm }, _) => reduce::softmax_from(x, *axis, *logarithm, buffers),
         (Op::Reshape, _) => movement::reshape(x, &output.shape, buffers),
         (Op::Identity, _) => Ok(x.into_owned(buffers)),
         _ => {
@@ -154,6 +198,10 @@ fn sharing(op: &Op, x: &Array, rest: &[&Array], shape: &[usize], buffers: &mut B
         (Op::ReduceMean { axes, keep_dims }, _) => reduce::reduce(x, Reduction::Mean, axes, *keep_dims, buffers),
         (Op::ReduceSum { axes, keep_dims }, _) => reduce::reduce(x, Reduction::Sum, axes, *keep_dims, buffers),
         (Op::ReduceMax { axes, keep_dims }, _) => reduce::reduce(x, Reduction::Max, axes, *keep_dims, buffers),
+        (Op::ReduceMin { axes, keep_dims }, _) => reduce::reduce(x, Reduction::Min, axes, *keep_dims, buffers),
+        (Op::ReduceProd { axes, keep_dims }, _) => reduce::reduce(x, Reduction::Product, axes, *keep_dims, buffers),
+        (Op::ReduceL2 { axes, keep_dims }, _) => reduce::reduce(x, Reduction::Norm, axes, *keep_dims, buffers),
+        (Op::Lrn { alpha, beta, bias, size }, _) => normalize::lrn(x, [*alpha, *beta, *bias], *size, buffers),
         (Op::Concat { axis }, _) => movement::concat(x, rest, *axis, buffers),
         (Op::Pad { pads, mode, value }, _) => movement::pad(x, pads, *mode, *value, buffers),
         (Op::Slice { starts, ends, axes, steps }, _) => {
@@ -161,6 +209,7 @@ fn sharing(op: &Op, x: &Array, rest: &[&Array], shape: &[usize], buffers: &mut B
         }
         (Op::Transpose { perm }, _) => movement::transpose(x, perm, buffers),
         (Op::Expand, _) => movement::expand(x, shape, buffers),
+        (Op::Tile, _) => movement::tile(x, shape, buffers),
         (Op::Gather { axis }, &[indices]) => movement::gather(x, indices, *axis, shape, buffers),
         (Op::Resize { linear: true, coordinates, .. }, _) => {
             resize::linear(x, shape, Coordinates::from_name(coordinates)?, buffers)
@@ -169,6 +218,7 @@ fn sharing(op: &Op, x: &Array, rest: &[&Array], shape: &[usize], buffers: &mut B
             let (coordinates, mode) = (Coordinates::from_name(coordinates)?, Nearest::from_name(nearest)?);
             resize::nearest(x, shape, coordinates, mode, buffers)
         }
+        (Op::SpaceToDepth { block }, _) => movement::space_to_depth(x, *block, buffers),
         (Op::DepthToSpace { block, column_row_depth }, _) => {
             movement::depth_to_space(x, *block, *column_row_depth, buffers)
         }

@@ -4,7 +4,7 @@ use network::PadMode;
 
 use crate::array::{Array, Buffers, Input};
 use crate::error::Problem;
-use crate::ops::elementwise::broadcast_strides;
+use crate::ops::elementwise::{broadcast_shape, broadcast_strides};
 use crate::ops::strided::{AxisMap, gather_mapped, gather_strided, strides};
 
 /// Same elements, another shape.
@@ -41,6 +41,31 @@ pub(crate) fn expand(x: &Array, shape: &[usize], buffers: &mut Buffers) -> Resul
     }
     let data = gather_strided(&x.data, 0, shape, &broadcast_strides(&x.shape, shape), buffers);
     Ok(Array::new(shape.to_vec(), data))
+}
+
+/// Repeats `x` as a whole along each axis, to `shape`.
+pub(crate) fn tile(x: &Array, shape: &[usize], buffers: &mut Buffers) -> Result<Array, Problem> {
+    let fits = x.shape.len() == shape.len()
+        && x.shape.iter().zip(shape).all(|(&from, &to)| to == 0 || from != 0 && to.is_multiple_of(from));
+    if !fits {
+        return Err(Problem::Invalid(format!("shape {:?} does not repeat to {shape:?}", x.shape)));
+    }
+    let map = |(&from, &to): (&usize, &usize)| (0..to).map(|i| Some(i % from)).collect();
+    let maps: Vec<AxisMap> = x.shape.iter().zip(shape).map(map).collect();
+    let data = gather_mapped(x, &maps, 0.0, buffers);
+    Ok(Array::new(shape.to_vec(), data))
+}
+
+/// Takes each element from `a` where `condition` is not 0, else from `b`; shapes broadcast.
+pub(crate) fn choose([condition, a, b]: [&Array; 3], buffers: &mut Buffers) -> Result<Array, Problem> {
+    let shape = broadcast_shape(&broadcast_shape(&condition.shape, &a.shape)?, &b.shape)?;
+    let [condition, a, b] = [condition, a, b].map(|x| expand(x, &shape, buffers));
+    let (condition, mut a, b) = (condition?, a?, b?);
+    let pairs = condition.data.iter().zip(&b.data);
+    a.data.iter_mut().zip(pairs).filter(|(_, (holds, _))| **holds == 0.0).for_each(|(a, (_, b))| *a = *b);
+    buffers.give(condition.data);
+    buffers.give(b.data);
+    Ok(a)
 }
 
 /// A range of some axes, with the clamping of ONNX Slice.
@@ -184,6 +209,20 @@ pub(crate) fn gather(
         return Err(Problem::Invalid(format!("gathering makes {} elements, shape {shape:?} has not", data.len())));
     }
     Ok(Array::new(shape.to_vec(), data))
+}
+
+/// Moves blocks of space of `[N, C, H, W]` into channels: of a block, all channels of its first element come first.
+pub(crate) fn space_to_depth(x: &Array, block: usize, buffers: &mut Buffers) -> Result<Array, Problem> {
+    let &[n, c, h, w] = x.shape.as_slice() else {
+        return Err(Problem::Invalid(format!("SpaceToDepth of shape {:?}; it takes [N, C, H, W]", x.shape)));
+    };
+    if block == 0 || h % block != 0 || w % block != 0 {
+        return Err(Problem::Invalid(format!("{h}×{w} does not divide into blocks of {block}×{block}")));
+    }
+    let split = [n, c, h / block, block, w / block, block];
+    let (perm, own) = ([0, 3, 5, 1, 2, 4], strides(&split));
+    let data = gather_strided(&x.data, 0, &perm.map(|axis| split[axis]), &perm.map(|axis| own[axis]), buffers);
+    Ok(Array::new(vec![n, c * block * block, h / block, w / block], data))
 }
 
 /// Moves blocks of channels of `[N, C, H, W]` into space.

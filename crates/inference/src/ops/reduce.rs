@@ -1,4 +1,4 @@
-//! Reductions over axes, BatchNormalization and softmax.
+//! Reductions over axes, and softmax.
 
 use crate::array::{Array, Buffers, Input};
 use crate::error::Problem;
@@ -10,15 +10,22 @@ pub(crate) enum Reduction {
     Mean,
     Sum,
     Max,
+    Min,
+    Product,
+    /// Root of the sum of squares.
+    Norm,
 }
 
 impl Reduction {
-    /// Sums are formed in 64 bits, in order, and rounded once.
+    /// Sums and products are formed in 64 bits, in order, and rounded once.
     fn of(self, row: &[f32]) -> f32 {
         let sum = || row.iter().map(|&x| f64::from(x)).sum::<f64>();
         match self {
             Reduction::Mean => (sum() / row.len() as f64) as f32,
             Reduction::Sum => sum() as f32,
+            Reduction::Product => row.iter().map(|&x| f64::from(x)).product::<f64>() as f32,
+            Reduction::Norm => row.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt() as f32,
+            Reduction::Min => row.iter().fold(f32::INFINITY, |min, &x| if x < min || x.is_nan() { x } else { min }),
             Reduction::Max => row.iter().fold(f32::NEG_INFINITY, |max, &x| if x > max || x.is_nan() { x } else { max }),
         }
     }
@@ -54,31 +61,6 @@ pub(crate) fn reduce(
     Ok(Array::new((0..rank).filter_map(extent).collect(), data))
 }
 
-/// `(x − mean) / sqrt(variance + epsilon) · scale + bias`, channels on axis 1, as one multiplication and addition.
-///
-/// `parameters` are scale, bias, mean and variance, each `[C]`.
-pub(crate) fn batch_normalization(
-    x: Input,
-    parameters: [&Array; 4],
-    epsilon: f32,
-    buffers: &mut Buffers,
-) -> Result<Array, Problem> {
-    let mut array = x.into_owned(buffers);
-    let channels = array.shape.get(1).copied().unwrap_or(1);
-    if let Some(found) = parameters.iter().map(|p| p.data.len()).find(|&n| n != channels) {
-        return Err(Problem::Invalid(format!("{found} parameters for {channels} channels")));
-    }
-    let inner = array.shape.iter().skip(2).product::<usize>().max(1);
-    let [scale, bias, mean, variance] = parameters.map(|p| p.data.as_slice());
-    for (i, plane) in array.data.chunks_mut(inner).enumerate() {
-        let c = i % channels;
-        let factor = scale[c] / (variance[c] + epsilon).sqrt();
-        let offset = bias[c] - mean[c] * factor;
-        plane.iter_mut().for_each(|x| *x = *x * factor + offset);
-    }
-    Ok(array)
-}
-
 /// Softmax along `axis`, or its logarithm.
 pub(crate) fn softmax(x: Input, axis: usize, logarithm: bool, buffers: &mut Buffers) -> Result<Array, Problem> {
     let mut array = x.into_owned(buffers);
@@ -94,6 +76,17 @@ pub(crate) fn softmax(x: Input, axis: usize, logarithm: bool, buffers: &mut Buff
             lane.iter().enumerate().for_each(|(i, &x)| block[start + i * inner] = x);
         }
     }
+    Ok(array)
+}
+
+/// Softmax over all axes from `axis` on, or its logarithm.
+pub(crate) fn softmax_from(x: Input, axis: usize, logarithm: bool, buffers: &mut Buffers) -> Result<Array, Problem> {
+    let mut array = x.into_owned(buffers);
+    if axis >= array.shape.len() {
+        return Err(Problem::Invalid(format!("softmax from axis {axis} of {:?}", array.shape)));
+    }
+    let extent = array.shape[axis..].iter().product::<usize>().max(1);
+    array.data.chunks_mut(extent).for_each(|lane| softmax_lane(lane, logarithm));
     Ok(array)
 }
 

@@ -41,7 +41,7 @@ fn check(op: Op, inputs: &[&Array], out_shape: &[usize], expected: &[f32]) {
 #[test]
 fn functions_of_one_element() {
     let x = [-2.0, -0.5, 0.0, 0.25, 3.0];
-    let cases: [(Op, [f32; 5]); 13] = [
+    let cases: [(Op, [f32; 5]); 19] = [
         (Op::Relu, [0.0, 0.0, 0.0, 0.25, 3.0]),
         (Op::Clip { min: -1.0, max: 2.0 }, [-1.0, -0.5, 0.0, 0.25, 2.0]),
         (Op::LeakyRelu { alpha: 0.1 }, [-0.2, -0.05, 0.0, 0.25, 3.0]),
@@ -55,6 +55,15 @@ fn functions_of_one_element() {
         (Op::Gelu { approximate: true }, [-0.045_402_306, -0.154_286, 0.0, 0.149_675_4, 2.996_362_6]),
         (Op::Exp, [0.135_335_28, 0.606_530_66, 1.0, 1.284_025_4, 20.085_537]),
         (Op::Neg, [2.0, 0.5, 0.0, -0.25, -3.0]),
+        (Op::Softplus, [0.126_928_02, 0.474_077, 0.693_147_2, 0.825_939_4, 3.048_587_3]),
+        (Op::Softsign, [-0.666_666_7, -0.333_333_34, 0.0, 0.2, 0.75]),
+        (Op::Mish, [-0.252_501_5, -0.220_743_78, 0.0, 0.169_572_41, 2.986_535]),
+        (
+            Op::Selu { alpha: 1.673_263_2, gamma: 1.050_701 },
+            [-1.520_166_4, -0.691_758_16, 0.0, 0.262_675_26, 3.152_103],
+        ),
+        (Op::Celu { alpha: 2.0 }, [-1.264_241_1, -0.442_398_43, 0.0, 0.25, 3.0]),
+        (Op::ThresholdedRelu { alpha: 0.25 }, [0.0, 0.0, 0.0, 0.0, 3.0]),
     ];
     for (op, expected) in cases {
         check(op, &[&array(&[5], &x)], &[5], &expected);
@@ -63,6 +72,48 @@ fn functions_of_one_element() {
     check(Op::Sqrt, &[&array(&[2], &[4.0, 9.0])], &[2], &[2.0, 3.0]);
     check(Op::Log, &[&array(&[2], &[1.0, 2.0])], &[2], &[0.0, std::f32::consts::LN_2]);
     check(Op::Relu, &[&array(&[1], &[f32::NAN])], &[1], &[f32::NAN]);
+    // Neither side of Softplus overflows.
+    check(Op::Softplus, &[&array(&[2], &[-200.0, 200.0])], &[2], &[0.0, 200.0]);
+}
+
+#[test]
+fn rounding() {
+    let x = array(&[6], &[-1.5, -0.5, 0.0, 0.5, 1.5, 4.0]);
+    let cases = [
+        (Op::Floor, [-2.0, -1.0, 0.0, 0.0, 1.0, 4.0]),
+        (Op::Ceil, [-1.0, 0.0, 0.0, 1.0, 2.0, 4.0]),
+        (Op::Round, [-2.0, 0.0, 0.0, 0.0, 2.0, 4.0]),
+        (Op::Sign, [-1.0, -1.0, 0.0, 1.0, 1.0, 1.0]),
+        (Op::Reciprocal, [-2.0 / 3.0, -2.0, f32::INFINITY, 2.0, 2.0 / 3.0, 0.25]),
+    ];
+    for (op, expected) in cases {
+        check(op, &[&x], &[6], &expected);
+    }
+}
+
+#[test]
+fn choices() {
+    let (a, b) = (array(&[3], &[1.0, -8.0, 2.0]), array(&[3], &[2.0, -8.0, -3.0]));
+    let cases = [
+        (Op::Equal, [0.0, 1.0, 0.0]),
+        (Op::Greater, [0.0, 0.0, 1.0]),
+        (Op::GreaterOrEqual, [0.0, 1.0, 1.0]),
+        (Op::Less, [1.0, 0.0, 0.0]),
+        (Op::LessOrEqual, [1.0, 1.0, 0.0]),
+    ];
+    for (op, expected) in cases {
+        check(op, &[&a, &b], &[3], &expected);
+    }
+    let (p, q) = (array(&[4], &[0.0, 0.0, 1.0, 1.0]), array(&[4], &[0.0, 1.0, 0.0, 1.0]));
+    check(Op::And, &[&p, &q], &[4], &[0.0, 0.0, 0.0, 1.0]);
+    check(Op::Or, &[&p, &q], &[4], &[0.0, 1.0, 1.0, 1.0]);
+    check(Op::Xor, &[&p, &q], &[4], &[0.0, 1.0, 1.0, 0.0]);
+    check(Op::Not, &[&p], &[4], &[1.0, 1.0, 0.0, 0.0]);
+    let columns = array(&[2, 1], &[1.0, 0.0]);
+    check(Op::Where, &[&columns, &a, &array(&[], &[7.0])], &[2, 3], &[1.0, -8.0, 2.0, 7.0, 7.0, 7.0]);
+    let spec = ValueSpec { shape: vec![3], data_type: None };
+    let two = vec![Input::Shared(&a), Input::Shared(&b)];
+    assert!(matches!(run(&Op::Where, two, &[spec], &mut Buffers::default()), Err(Problem::Invalid(_))));
 }
 
 #[test]
@@ -118,6 +169,7 @@ fn each_function_of_two_elements() {
         check(op, &[&a, &b], &[3], &expected);
     }
     check(Op::Max, &[&a, &b, &array(&[1], &[5.0])], &[3], &[5.0, 5.0, 6.0]);
+    check(Op::Add, &[&a, &b, &array(&[1], &[5.0])], &[3], &[8.0, -1.0, 14.0]);
     check(Op::Min, &[&a], &[3], &a.data);
     let spec = ValueSpec { shape: vec![3], data_type: None };
     let misfit =
@@ -185,6 +237,10 @@ fn moving_elements() {
         let op = Op::DepthToSpace { block: 2, column_row_depth };
         check(op, &[&blocks], &[1, 1, 2, 4], &[0., 2., 1., 3., 4., 6., 5., 7.]);
     }
+    let expected = [0., 2., 8., 10., 1., 3., 9., 11., 4., 6., 12., 14., 5., 7., 13., 15.];
+    check(Op::SpaceToDepth { block: 2 }, &[&counting(&[1, 2, 2, 4])], &[1, 8, 1, 2], &expected);
+    check(Op::Tile, &[&counting(&[2, 1])], &[4, 2], &[0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0]);
+    check(Op::Tile, &[&counting(&[2])], &[0], &[]);
     let deep = counting(&[1, 8, 1, 1]);
     let op = |column_row_depth| Op::DepthToSpace { block: 2, column_row_depth };
     check(op(false), &[&deep], &[1, 2, 2, 2], &[0., 2., 4., 6., 1., 3., 5., 7.]);
@@ -252,6 +308,9 @@ fn reductions() {
     check(Op::ReduceMean { axes: vec![1], keep_dims: false }, &[&x], &[1, 2, 3], &[3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
     check(Op::ReduceSum { axes: vec![1, 3], keep_dims: true }, &[&x], &[1, 1, 2, 1], &[24.0, 42.0]);
     check(Op::ReduceMax { axes: vec![2, 3], keep_dims: false }, &[&x], &[1, 2], &[5.0, 11.0]);
+    check(Op::ReduceMin { axes: vec![2, 3], keep_dims: false }, &[&x], &[1, 2], &[0.0, 6.0]);
+    check(Op::ReduceProd { axes: vec![1], keep_dims: false }, &[&x], &[1, 2, 3], &[0.0, 7.0, 16.0, 27.0, 40.0, 55.0]);
+    check(Op::ReduceL2 { axes: vec![0], keep_dims: true }, &[&array(&[2], &[3.0, -4.0])], &[1], &[5.0]);
 }
 
 #[test]
@@ -267,6 +326,29 @@ fn normalizations() {
     let ln = |x: f32| x.ln();
     let row = array(&[1, 2], &[ln(1.0), ln(3.0)]);
     check(Op::LogSoftmax { axis: 1 }, &[&row], &[1, 2], &[ln(0.25), ln(0.75)]);
+    let square = array(&[1, 2, 2], &[ln(1.0), ln(3.0), ln(4.0), ln(2.0)]);
+    let from = |logarithm| Op::SoftmaxFrom { axis: 1, logarithm };
+    check(from(false), &[&square], &[1, 2, 2], &[0.1, 0.3, 0.4, 0.2]);
+    check(from(true), &[&square], &[1, 2, 2], &[ln(0.1), ln(0.3), ln(0.4), ln(0.2)]);
+}
+
+#[test]
+fn normalizations_by_their_own_statistics() {
+    let x = array(&[1, 2, 2], &[1.0, 3.0, -1.0, 5.0]);
+    let (scale, bias) = (array(&[2], &[2.0, 1.0]), array(&[2], &[0.5, -1.0]));
+    let op = |axis| Op::LayerNormalization { axis, epsilon: 1.0 };
+    let rows = [-0.914_213_54, -0.292_893_23, -1.397_366_6, -0.051_316_7];
+    check(op(2), &[&x, &scale, &bias], &[1, 2, 2], &rows);
+    let planes = [-0.316_496_58, -0.591_751_7, -1.949_489_7, 0.224_744_87];
+    check(op(1), &[&x, &scale, &bias], &[1, 2, 2], &planes);
+    check(op(2), &[&x, &array(&[1], &[1.0])], &[1, 2, 2], &[-0.707_106_77, 0.707_106_77, -0.948_683_3, 0.948_683_3]);
+    let channels = [-0.914_213_54, 1.914_213_5, -1.948_683_3, -0.051_316_7];
+    check(Op::InstanceNormalization { epsilon: 1.0 }, &[&x, &scale, &bias], &[1, 2, 2], &channels);
+
+    let x = array(&[1, 4, 1, 1], &[1.0, 2.0, 3.0, 4.0]);
+    let lrn = |size| Op::Lrn { alpha: 2.0, beta: 1.0, bias: 1.0, size };
+    check(lrn(3), &[&x], &[1, 4, 1, 1], &[0.230_769_23, 0.193_548_38, 0.147_540_99, 0.226_415_1]);
+    check(lrn(2), &[&x], &[1, 4, 1, 1], &[0.166_666_67, 0.142_857_15, 0.115_384_616, 0.235_294_12]);
 }
 
 #[test]

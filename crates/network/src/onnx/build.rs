@@ -145,7 +145,7 @@ impl<'a> Builder<'a> {
 
     fn add_slot(&mut self, name: &'a str, form: Form, known: Option<Chain>, constant: bool) -> ValueId {
         let id = ValueId(self.slots.len());
-        self.slots.push(Slot { name: clean(name), form, known, constant, quantization: None });
+        self.slots.push(Slot { id, name: clean(name), form, known, constant, quantization: None, sequence: None });
         if !name.is_empty() {
             self.ids.insert(name, id);
         }
@@ -173,6 +173,11 @@ impl<'a> Builder<'a> {
         let plan = check_outputs(plan, &view, &self.used)?;
         let constant = view.inputs.iter().flatten().all(|slot| slot.constant);
         let quantization = output_quantization(&plan.action, &view)?;
+        if let Action::Sequence(sequence) = plan.action {
+            let id = self.add_slot(&node.output[0], Form::default(), None, constant);
+            self.slots[id.0].sequence = Some(sequence);
+            return Ok(());
+        }
         if let Some(known) = known_outputs(&plan, &view, &mut self.budget)? {
             for (name, chain) in node.output.iter().zip(known) {
                 let form = Form::new(Some(chain.data_type), chain.shape.clone());
@@ -198,6 +203,7 @@ impl<'a> Builder<'a> {
         let inputs = match plan.kept {
             Kept::All => ids,
             Kept::Only(index) => vec![ids[index]],
+            Kept::Other(id) => vec![Some(id)],
         };
         if let (Action::Run(_), Some(reason)) = (&plan.action, self.write_constants(&inputs)?) {
             plan.action = Action::NotRun(Some(reason));
@@ -215,7 +221,7 @@ impl<'a> Builder<'a> {
         let op = match plan.action {
             Action::Run(op) => op,
             Action::Mac(layer) => Op::Mac(self.add_layer(*layer, &inputs, &outputs)),
-            Action::NotRun(_) | Action::Compute(_) | Action::Known(_) => Op::Unsupported,
+            Action::NotRun(_) | Action::Compute(_) | Action::Known(_) | Action::Sequence(_) => Op::Unsupported,
         };
         self.nodes.push(Node { name: node_name(node), op_type: operator_name(node), op, inputs, outputs });
         Ok(())
@@ -385,6 +391,7 @@ fn known_outputs(plan: &Plan, view: &View<'_>, budget: &mut usize) -> Result<Opt
     let kept = match plan.kept {
         Kept::All => view.inputs.as_slice(),
         Kept::Only(index) => &view.inputs[index..=index],
+        Kept::Other(_) => return Ok(None),
     };
     let known: Option<Vec<&Chain>> = kept.iter().map(|input| input.and_then(|slot| slot.known.as_ref())).collect();
     let Some(known) = known.filter(|known| !known.is_empty()) else { return Ok(None) };

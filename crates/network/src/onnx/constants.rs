@@ -5,7 +5,7 @@ use super::external::ExternalFiles;
 use super::fault::{Fault, invalid, not_run};
 use super::plan::{FoldOp, Form, Plan, View};
 use super::tensors;
-use crate::tensor::{DataType, Tensor};
+use crate::tensor::Tensor;
 
 /// Constant, in any of its forms.
 pub(super) fn constant(view: &View<'_>, external: &mut ExternalFiles) -> Result<Plan, Fault> {
@@ -98,6 +98,3 @@ pub(super) fn range(view: &View<'_>) -> Result<Plan, Fault> {
     }
     Ok(Plan::compute(FoldOp::Range, Form::new(data_type, vec![count as usize])))
 }
-
-/// The type of comparisons.
-pub(super) const BOOL: Option<DataType> = Some(DataType::Bool);

@@ -1,4 +1,4 @@
-//! Elementwise operators, normalization and softmax.
+//! Elementwise operators and softmax.
 
 use super::fault::{Fault, invalid, not_run};
 use super::plan::{FoldOp, Form, Kept, Plan, View, axis, broadcast};
@@ -11,12 +11,6 @@ pub(super) fn unary(view: &View<'_>, op: Op) -> Result<Plan, Fault> {
     Ok(Plan::run(op, view.like_first(view.shape(0)?.to_vec())))
 }
 
-/// As [`unary`], for operators that are not in the graph.
-pub(super) fn fold_unary(view: &View<'_>, op: FoldOp) -> Result<Plan, Fault> {
-    view.arity(1, 1)?;
-    Ok(Plan::compute(op, view.like_first(view.shape(0)?.to_vec())))
-}
-
 /// Operators with two inputs that broadcast.
 pub(super) fn binary(view: &View<'_>, op: Op) -> Result<Plan, Fault> {
     view.arity(2, 2)?;
@@ -27,12 +21,15 @@ pub(super) fn binary(view: &View<'_>, op: Op) -> Result<Plan, Fault> {
     Ok(Plan::run(op, view.like_first(broadcast(view.shape(0)?, view.shape(1)?)?)))
 }
 
-/// As [`binary`], for operators that are not in the graph; `to` is the type of the output, that of the inputs if `None`.
-pub(super) fn fold_binary(view: &View<'_>, op: FoldOp, to: Option<DataType>) -> Result<Plan, Fault> {
-    view.arity(2, 2)?;
-    check_same_type(view, 0..2)?;
-    let shape = broadcast(view.shape(0)?, view.shape(1)?)?;
-    Ok(Plan::compute(op, Form::new(to.or(view.data_type(0)), shape)))
+/// As [`binary`], for comparisons and logic, which make bool.
+pub(super) fn predicate(view: &View<'_>, op: Op) -> Result<Plan, Fault> {
+    let logic = matches!(op, Op::And | Op::Or | Op::Xor);
+    if let Some(found) = view.data_type(0).filter(|&t| logic && t != DataType::Bool) {
+        return Err(invalid!("inputs of type {}; expected bool", found.name()));
+    }
+    let mut plan = binary(view, op)?;
+    plan.outputs[0].data_type = Some(DataType::Bool);
+    Ok(plan)
 }
 
 /// Operators with one or more inputs that broadcast.
@@ -44,26 +41,27 @@ pub(super) fn variadic(view: &View<'_>, op: Op) -> Result<Plan, Fault> {
         shape = broadcast(&shape, view.shape(i)?)?;
     }
     let form = view.like_first(shape);
-    Ok(match (op, view.inputs.len()) {
-        (_, 1) => Plan::run(Op::Identity, form),
-        // Sum: its form with two inputs is Add.
-        (Op::Add, 3..) => Plan::not_run("a sum of more than two inputs is not run", form),
-        (op, _) => Plan::run(op, form),
-    })
+    Ok(Plan::run(if view.inputs.len() == 1 { Op::Identity } else { op }, form))
 }
 
 /// Where: picks between two inputs.
 pub(super) fn select(view: &View<'_>) -> Result<Plan, Fault> {
     view.arity(3, 3)?;
     check_same_type(view, 1..3)?;
+    if let Some(found) = view.data_type(0).filter(|&t| t != DataType::Bool) {
+        return Err(invalid!("a condition of type {}; expected bool", found.name()));
+    }
     let shape = broadcast(&broadcast(view.shape(0)?, view.shape(1)?)?, view.shape(2)?)?;
-    Ok(Plan::compute(FoldOp::Where, Form::new(view.data_type(1), shape)))
+    Ok(Plan::run(Op::Where, Form::new(view.data_type(1), shape)))
 }
 
 /// Mod.
 pub(super) fn modulo(view: &View<'_>) -> Result<Plan, Fault> {
     let float = view.attributes.flag("fmod", false)?;
-    fold_binary(view, FoldOp::Mod { float }, None)
+    view.arity(2, 2)?;
+    check_same_type(view, 0..2)?;
+    let shape = broadcast(view.shape(0)?, view.shape(1)?)?;
+    Ok(Plan::compute(FoldOp::Mod { float }, view.like_first(shape)))
 }
 
 /// Checks that inputs whose types are known have one type.
@@ -82,6 +80,11 @@ pub(super) fn activation(view: &View<'_>) -> Result<Plan, Fault> {
     let op = match view.op_type {
         "LeakyRelu" => Op::LeakyRelu { alpha: attributes.float("alpha", 0.01)? },
         "Elu" => Op::Elu { alpha: attributes.float("alpha", 1.0)? },
+        "Celu" => Op::Celu { alpha: attributes.float("alpha", 1.0)? },
+        "ThresholdedRelu" => Op::ThresholdedRelu { alpha: attributes.float("alpha", 1.0)? },
+        "Selu" => {
+            Op::Selu { alpha: attributes.float("alpha", 1.673_263_2)?, gamma: attributes.float("gamma", 1.050_701)? }
+        }
         "HardSigmoid" => {
             Op::HardSigmoid { alpha: attributes.float("alpha", 0.2)?, beta: attributes.float("beta", 0.5)? }
         }
@@ -136,28 +139,6 @@ pub(super) fn prelu(view: &View<'_>) -> Result<Plan, Fault> {
     Ok(Plan::run(Op::PRelu, view.like_first(x.to_vec())))
 }
 
-/// BatchNormalization at inference.
-pub(super) fn batch_norm(view: &View<'_>) -> Result<Plan, Fault> {
-    view.arity(5, 5)?;
-    let epsilon = view.attributes.float("epsilon", 1e-5)?;
-    view.attributes.ignore("momentum");
-    let training = view.attributes.flag("training_mode", false)?;
-    let spatial = view.attributes.flag("spatial", true)?;
-    let x = view.shape(0)?;
-    let form = view.like_first(x.to_vec());
-    if training || !spatial {
-        return Ok(Plan::not_run("it is in training mode or not spatial", form));
-    }
-    let channels = if x.len() < 2 { 1 } else { x[1] };
-    for (i, what) in ["scale", "bias", "mean", "variance"].iter().enumerate() {
-        let shape = view.shape(i + 1)?;
-        if shape != [channels] {
-            return Err(invalid!("{what} of shape {shape:?}; expected [{channels}]"));
-        }
-    }
-    Ok(Plan::run(Op::BatchNormalization { epsilon }, form))
-}
-
 /// Dropout at inference, which passes its input on.
 pub(super) fn dropout(view: &View<'_>) -> Result<Plan, Fault> {
     view.arity(1, if view.opset < 12 { 1 } else { 3 })?;
@@ -180,11 +161,26 @@ pub(super) fn softmax(view: &View<'_>) -> Result<Plan, Fault> {
     let found = view.attributes.int("axis")?.unwrap_or(if one_axis { -1 } else { 1 });
     let form = view.like_first(x.to_vec());
     let axis = axis(found, x.len())?;
-    if !one_axis && x[axis + 1..].iter().any(|&extent| extent != 1) {
-        return Ok(Plan::not_run("its softmax over more than one axis is not run", form));
-    }
-    let op = if view.op_type == "Softmax" { Op::Softmax { axis } } else { Op::LogSoftmax { axis } };
+    let logarithm = view.op_type == "LogSoftmax";
+    let several = !one_axis && x[axis + 1..].iter().any(|&extent| extent != 1);
+    let op = match (several, logarithm) {
+        (true, logarithm) => Op::SoftmaxFrom { axis, logarithm },
+        (false, false) => Op::Softmax { axis },
+        (false, true) => Op::LogSoftmax { axis },
+    };
     Ok(Plan::run(op, form))
+}
+
+/// CastLike: a cast to the type of its second input.
+pub(super) fn cast_like(view: &View<'_>) -> Result<Plan, Fault> {
+    view.arity(2, 2)?;
+    view.attributes.ignore("saturate");
+    view.attributes.ignore("round_mode");
+    let form = Form::new(view.data_type(1), view.shape(0)?.to_vec());
+    match form.data_type {
+        Some(_) => Ok(Plan::run_on_first(Op::Cast, form)),
+        None => Ok(Plan::not_run("the type of its second input is not known", form)),
+    }
 }
 
 /// Cast to another element type.

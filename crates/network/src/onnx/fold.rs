@@ -119,9 +119,11 @@ pub(super) fn can_fold(action: &Action, outputs: &[Form]) -> bool {
         Action::Run(op) => {
             elementwise::unary(op).is_some()
                 || elementwise::binary(op).is_some()
+                || elementwise::comparison(op).is_some()
                 || matches!(
                     op,
-                    Op::Identity
+                    Op::Where
+                        | Op::Identity
                         | Op::Reshape
                         | Op::Transpose { .. }
                         | Op::Cast
@@ -130,8 +132,11 @@ pub(super) fn can_fold(action: &Action, outputs: &[Form]) -> bool {
                         | Op::Slice { .. }
                         | Op::Split { .. }
                         | Op::Expand
+                        | Op::Tile
                         | Op::ReduceSum { .. }
                         | Op::ReduceMax { .. }
+                        | Op::ReduceMin { .. }
+                        | Op::ReduceProd { .. }
                 )
         }
         _ => false,
@@ -169,15 +174,15 @@ fn run(op: &Op, inputs: &[Array], shape: &[usize], data_type: DataType) -> Resul
         Op::Expand => Some(x.data.pick(&elementwise::broadcast_offsets(&x.shape, shape))),
         Op::ReduceSum { axes, .. } => elementwise::reduce(x, axes, elementwise::Reduction::Sum),
         Op::ReduceMax { axes, .. } => elementwise::reduce(x, axes, elementwise::Reduction::Max),
+        Op::ReduceMin { axes, .. } => elementwise::reduce(x, axes, elementwise::Reduction::Min),
+        Op::ReduceProd { axes, .. } => elementwise::reduce(x, axes, elementwise::Reduction::Product),
+        Op::Tile => Some(tile(x, shape)),
         op => elementwise::apply(op, inputs, shape)?,
     })
 }
 
 fn compute(op: &FoldOp, inputs: &[Array], shape: &[usize]) -> Result<Option<Data>, Fault> {
     Ok(match op {
-        FoldOp::ReduceProd { axes } => elementwise::reduce(&inputs[0], axes, elementwise::Reduction::Product),
-        FoldOp::ReduceMin { axes } => elementwise::reduce(&inputs[0], axes, elementwise::Reduction::Min),
-        FoldOp::Tile { .. } => Some(tile(&inputs[0], shape)),
         FoldOp::Range => range(inputs, shape[0]),
         FoldOp::Fill { value } => {
             let count: usize = shape.iter().product();
@@ -186,7 +191,7 @@ fn compute(op: &FoldOp, inputs: &[Array], shape: &[usize]) -> Result<Option<Data
                 false => value.to_i64().ok().map(|v| Data::Int(vec![v[0]; count])),
             }
         }
-        op => elementwise::compute(op, inputs, shape)?,
+        FoldOp::Mod { float } => elementwise::modulo(&inputs[0], &inputs[1], *float, shape),
     })
 }
 

@@ -2,7 +2,6 @@
 
 use super::fault::{Fault, invalid};
 use super::fold::{Array, Data};
-use super::plan::FoldOp;
 use crate::graph::Op;
 use crate::rearrange::{for_each_offset, strides};
 
@@ -20,6 +19,12 @@ pub(super) fn unary(op: &Op) -> Option<Unary> {
         Op::Sqrt => (|_| None, f64::sqrt),
         Op::Exp => (|_| None, f64::exp),
         Op::Log => (|_| None, f64::ln),
+        Op::Floor => (|_| None, f64::floor),
+        Op::Ceil => (|_| None, f64::ceil),
+        Op::Round => (|_| None, f64::round_ties_even),
+        Op::Reciprocal => (|_| None, f64::recip),
+        Op::Sign => (|v| Some(v.signum()), |v| if v == 0.0 { 0.0 } else { v.signum() }),
+        Op::Not => (|v| Some(i64::from(v == 0)), |v| v),
         _ => return None,
     })
 }
@@ -33,6 +38,9 @@ pub(super) fn binary(op: &Op) -> Option<Binary> {
         // Integers divide towards zero, as in C.
         Op::Div => (i64::checked_div, |a, b| a / b),
         Op::Pow => (|a, b| a.checked_pow(u32::try_from(b).ok()?), f64::powf),
+        Op::And => (|a, b| Some(a & b), |_, _| f64::NAN),
+        Op::Or => (|a, b| Some(a | b), |_, _| f64::NAN),
+        Op::Xor => (|a, b| Some(a ^ b), |_, _| f64::NAN),
         Op::Min => (|a, b| Some(a.min(b)), |a, b| if a < b || a.is_nan() { a } else { b }),
         Op::Max => (|a, b| Some(a.max(b)), |a, b| if a > b || a.is_nan() { a } else { b }),
         _ => return None,
@@ -43,6 +51,13 @@ pub(super) fn binary(op: &Op) -> Option<Binary> {
 pub(super) fn apply(op: &Op, inputs: &[Array], shape: &[usize]) -> Result<Option<Data>, Fault> {
     if let Some(function) = unary(op) {
         return Ok(map(&inputs[0].data, function));
+    }
+    if *op == Op::Where {
+        let [condition, a, b] = [0, 1, 2].map(|i| spread(&inputs[i], shape));
+        return Ok(select(&condition, &a, &b));
+    }
+    if let Some(holds) = comparison(op) {
+        return Ok(compare(&spread(&inputs[0], shape), &spread(&inputs[1], shape), holds));
     }
     let Some(function) = binary(op) else { return Ok(None) };
     if *op == Op::Div && inputs.iter().skip(1).any(|x| matches!(&x.data, Data::Int(v) if v.contains(&0))) {
@@ -58,52 +73,25 @@ pub(super) fn apply(op: &Op, inputs: &[Array], shape: &[usize]) -> Result<Option
     Ok(Some(result))
 }
 
-/// Computes an elementwise operator that only folding knows; the output has shape `shape`.
-pub(super) fn compute(op: &FoldOp, inputs: &[Array], shape: &[usize]) -> Result<Option<Data>, Fault> {
-    if let Some(function) = fold_unary(op) {
-        return Ok(map(&inputs[0].data, function));
-    }
-    if *op == FoldOp::Where {
-        let [condition, a, b] = [0, 1, 2].map(|i| spread(&inputs[i], shape));
-        return Ok(select(&condition, &a, &b));
-    }
-    let (a, b) = (spread(&inputs[0], shape), spread(&inputs[1], shape));
-    if let Some(holds) = comparison(op) {
-        return Ok(compare(&a, &b, holds));
-    }
-    let function: Binary = match op {
-        FoldOp::And => (|a, b| Some(a & b), |_, _| f64::NAN),
-        FoldOp::Or => (|a, b| Some(a | b), |_, _| f64::NAN),
-        FoldOp::Xor => (|a, b| Some(a ^ b), |_, _| f64::NAN),
-        FoldOp::Mod { float: true } => (i64::checked_rem, |a, b| a % b),
+/// The remainder of a division, elementwise; the output has shape `shape`.
+pub(super) fn modulo(a: &Array, b: &Array, float: bool, shape: &[usize]) -> Option<Data> {
+    let function: Binary = match float {
+        true => (i64::checked_rem, |a, b| a % b),
         // The sign of an integer remainder is that of the divisor, as in Python.
-        FoldOp::Mod { float: false } => (|a, b| a.checked_rem(b)?.checked_add(b)?.checked_rem(b), |_, _| f64::NAN),
-        _ => return Ok(None),
+        false => (|a, b| a.checked_rem(b)?.checked_add(b)?.checked_rem(b), |_, _| f64::NAN),
     };
-    Ok(join(&a, &b, function))
-}
-
-fn fold_unary(op: &FoldOp) -> Option<Unary> {
-    Some(match op {
-        FoldOp::Floor => (|_| None, f64::floor),
-        FoldOp::Ceil => (|_| None, f64::ceil),
-        FoldOp::Round => (|_| None, f64::round_ties_even),
-        FoldOp::Reciprocal => (|_| None, f64::recip),
-        FoldOp::Sign => (|v| Some(v.signum()), |v| if v == 0.0 { 0.0 } else { v.signum() }),
-        FoldOp::Not => (|v| Some(i64::from(v == 0)), |v| v),
-        _ => return None,
-    })
+    join(&spread(a, shape), &spread(b, shape), function)
 }
 
 /// Whether the operator holds for an ordering of its inputs; `None` where the operator compares nothing.
-fn comparison(op: &FoldOp) -> Option<fn(Option<std::cmp::Ordering>) -> bool> {
+pub(super) fn comparison(op: &Op) -> Option<fn(Option<std::cmp::Ordering>) -> bool> {
     use std::cmp::Ordering::{Equal, Greater, Less};
     Some(match op {
-        FoldOp::Equal => |o| o == Some(Equal),
-        FoldOp::Greater => |o| o == Some(Greater),
-        FoldOp::GreaterOrEqual => |o| matches!(o, Some(Greater | Equal)),
-        FoldOp::Less => |o| o == Some(Less),
-        FoldOp::LessOrEqual => |o| matches!(o, Some(Less | Equal)),
+        Op::Equal => |o| o == Some(Equal),
+        Op::Greater => |o| o == Some(Greater),
+        Op::GreaterOrEqual => |o| matches!(o, Some(Greater | Equal)),
+        Op::Less => |o| o == Some(Less),
+        Op::LessOrEqual => |o| matches!(o, Some(Less | Equal)),
         _ => return None,
     })
 }

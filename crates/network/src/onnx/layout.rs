@@ -3,7 +3,7 @@
 use super::chain::Chain;
 use super::elementwise::check_same_type;
 use super::fault::{Fault, invalid, not_run};
-use super::plan::{FoldOp, Form, MAX_PARAMETERS, Plan, View, axis, broadcast, distinct_axes};
+use super::plan::{Form, MAX_PARAMETERS, Plan, View, axis, broadcast, distinct_axes};
 use super::tensors;
 use crate::graph::{Op, PadMode};
 
@@ -270,7 +270,7 @@ pub(super) fn tile(view: &View<'_>) -> Result<Plan, Fault> {
     }
     let shape: Option<Vec<usize>> = x.iter().zip(&repeats).map(|(a, b)| a.checked_mul(*b)).collect();
     let shape = shape.ok_or_else(|| invalid!("the output is too large"))?;
-    Ok(Plan::compute(FoldOp::Tile { repeats }, view.like_first(shape)))
+    Ok(Plan::run_on_first(Op::Tile, view.like_first(shape)))
 }
 
 /// Gather: entries of an axis.
@@ -291,6 +291,22 @@ pub(super) fn gather(view: &View<'_>) -> Result<Plan, Fault> {
     }
     let shape = [&x[..axis], indices, &x[axis + 1..]].concat();
     Ok(Plan::run(Op::Gather { axis }, view.like_first(shape)))
+}
+
+/// SpaceToDepth.
+pub(super) fn space_to_depth(view: &View<'_>) -> Result<Plan, Fault> {
+    view.arity(1, 1)?;
+    let found = view.attributes.int("blocksize")?.ok_or_else(|| invalid!("attribute \"blocksize\" is missing"))?;
+    let &[n, c, h, w] = view.shape(0)? else {
+        return Err(invalid!("an input of shape {:?}; expected four axes", view.shape(0)?));
+    };
+    let divides = |b: &usize| *b > 0 && h.is_multiple_of(*b) && w.is_multiple_of(*b);
+    let Some(block) = usize::try_from(found).ok().filter(divides) else {
+        return Err(invalid!("an input of {h} by {w} does not divide into blocks of {found} by {found}"));
+    };
+    let channels = block.checked_mul(block).and_then(|area| c.checked_mul(area));
+    let channels = channels.ok_or_else(|| invalid!("the output is too large"))?;
+    Ok(Plan::run(Op::SpaceToDepth { block }, view.like_first(vec![n, channels, h / block, w / block])))
 }
 
 /// DepthToSpace.

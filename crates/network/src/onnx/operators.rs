@@ -2,8 +2,8 @@
 
 use super::external::ExternalFiles;
 use super::fault::{Fault, not_run};
-use super::plan::{FoldOp, Plan, View};
-use super::{constants, elementwise, layout, mac, product, quantize, reduce, resize, windows};
+use super::plan::{Plan, View};
+use super::{constants, elementwise, layout, mac, normalize, product, quantize, reduce, resize, sequence, windows};
 use crate::graph::Op;
 
 /// Operators with weights or products that nothing here costs.
@@ -62,7 +62,10 @@ fn network(view: &View<'_>) -> Option<Result<Plan, Fault>> {
         "Conv" => mac::conv(view),
         "Gemm" => product::gemm(view),
         "MatMul" => product::matmul(view),
-        "BatchNormalization" => elementwise::batch_norm(view),
+        "BatchNormalization" => normalize::batch_norm(view),
+        "LayerNormalization" => normalize::layer_norm(view),
+        "InstanceNormalization" => normalize::instance_norm(view),
+        "LRN" => normalize::lrn(view),
         "MaxPool" | "AveragePool" => windows::pool(view),
         "GlobalAveragePool" | "GlobalMaxPool" => windows::global_pool(view),
         "QuantizeLinear" => quantize::quantize(view),
@@ -81,9 +84,14 @@ fn activation(view: &View<'_>) -> Option<Result<Plan, Fault>> {
         "Sigmoid" => elementwise::unary(view, Op::Sigmoid),
         "Tanh" => elementwise::unary(view, Op::Tanh),
         "HardSwish" => elementwise::unary(view, Op::HardSwish),
+        "Softplus" => elementwise::unary(view, Op::Softplus),
+        "Softsign" => elementwise::unary(view, Op::Softsign),
+        "Mish" => elementwise::unary(view, Op::Mish),
         "Clip" => elementwise::clip(view),
         "PRelu" => elementwise::prelu(view),
-        "LeakyRelu" | "Elu" | "HardSigmoid" | "Gelu" => elementwise::activation(view),
+        "LeakyRelu" | "Elu" | "Selu" | "Celu" | "ThresholdedRelu" | "HardSigmoid" | "Gelu" => {
+            elementwise::activation(view)
+        }
         _ => return None,
     })
 }
@@ -99,12 +107,16 @@ fn movement(view: &View<'_>) -> Option<Result<Plan, Fault>> {
         "Concat" => layout::concat(view),
         "Split" => layout::split(view),
         "Slice" => layout::slice(view),
+        "SplitToSequence" => sequence::split(view),
+        "SequenceAt" => sequence::at(view),
         "Pad" => layout::pad(view),
         "Expand" => layout::expand(view),
         "Tile" => layout::tile(view),
         "Gather" => layout::gather(view),
+        "SpaceToDepth" => layout::space_to_depth(view),
         "DepthToSpace" => layout::depth_to_space(view),
         "Cast" => elementwise::cast(view),
+        "CastLike" => elementwise::cast_like(view),
         "Shape" => constants::shape(view),
         "Size" => constants::size(view),
         "Range" => constants::range(view),
@@ -113,8 +125,7 @@ fn movement(view: &View<'_>) -> Option<Result<Plan, Fault>> {
 }
 
 fn arithmetic(view: &View<'_>) -> Option<Result<Plan, Fault>> {
-    let (unary, fold_unary) = (elementwise::unary, elementwise::fold_unary);
-    let compare = |op| elementwise::fold_binary(view, op, constants::BOOL);
+    let (unary, predicate) = (elementwise::unary, elementwise::predicate);
     Some(match view.op_type {
         "Add" => elementwise::binary(view, Op::Add),
         "Sub" => elementwise::binary(view, Op::Sub),
@@ -130,23 +141,23 @@ fn arithmetic(view: &View<'_>) -> Option<Result<Plan, Fault>> {
         "Exp" => unary(view, Op::Exp),
         "Log" => unary(view, Op::Log),
         "Erf" => unary(view, Op::Erf),
-        "Floor" => fold_unary(view, FoldOp::Floor),
-        "Ceil" => fold_unary(view, FoldOp::Ceil),
-        "Round" => fold_unary(view, FoldOp::Round),
-        "Reciprocal" => fold_unary(view, FoldOp::Reciprocal),
-        "Sign" => fold_unary(view, FoldOp::Sign),
-        "Not" => fold_unary(view, FoldOp::Not),
-        "And" => compare(FoldOp::And),
-        "Or" => compare(FoldOp::Or),
-        "Xor" => compare(FoldOp::Xor),
-        "Equal" => compare(FoldOp::Equal),
-        "Greater" => compare(FoldOp::Greater),
-        "GreaterOrEqual" => compare(FoldOp::GreaterOrEqual),
-        "Less" => compare(FoldOp::Less),
-        "LessOrEqual" => compare(FoldOp::LessOrEqual),
+        "Floor" => unary(view, Op::Floor),
+        "Ceil" => unary(view, Op::Ceil),
+        "Round" => unary(view, Op::Round),
+        "Reciprocal" => unary(view, Op::Reciprocal),
+        "Sign" => unary(view, Op::Sign),
+        "Not" => unary(view, Op::Not),
+        "And" => predicate(view, Op::And),
+        "Or" => predicate(view, Op::Or),
+        "Xor" => predicate(view, Op::Xor),
+        "Equal" => predicate(view, Op::Equal),
+        "Greater" => predicate(view, Op::Greater),
+        "GreaterOrEqual" => predicate(view, Op::GreaterOrEqual),
+        "Less" => predicate(view, Op::Less),
+        "LessOrEqual" => predicate(view, Op::LessOrEqual),
         "Mod" => elementwise::modulo(view),
         "Where" => elementwise::select(view),
-        "ReduceMean" | "ReduceSum" | "ReduceMax" | "ReduceMin" | "ReduceProd" => reduce::reduce(view),
+        "ReduceMean" | "ReduceSum" | "ReduceMax" | "ReduceMin" | "ReduceProd" | "ReduceL2" => reduce::reduce(view),
         "ArgMax" | "ArgMin" => reduce::arg_reduce(view),
         _ => return None,
     })
@@ -162,28 +173,19 @@ fn outside(view: &View<'_>) -> Result<Plan, Fault> {
         | "Atan"
         | "Atanh"
         | "BitwiseNot"
-        | "Celu"
         | "Cos"
         | "Cosh"
         | "CumSum"
         | "GroupNormalization"
         | "Hardmax"
-        | "InstanceNormalization"
-        | "LayerNormalization"
         | "LpNormalization"
-        | "LRN"
         | "MeanVarianceNormalization"
-        | "Mish"
         | "RMSNormalization"
-        | "Selu"
         | "Shrink"
         | "Sin"
         | "Sinh"
-        | "Softplus"
-        | "Softsign"
         | "Swish"
         | "Tan"
-        | "ThresholdedRelu"
         | "Trilu" => elementwise::same_shape(view),
         "ConvTranspose" => windows::conv_transpose(view),
         _ => Err(not_run!("")),

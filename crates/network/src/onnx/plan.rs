@@ -3,8 +3,9 @@
 use super::attributes::Attributes;
 use super::chain::Chain;
 use super::fault::{Fault, invalid, not_run};
+use super::sequence::Sequence;
 use super::tensors;
-use crate::graph::Op;
+use crate::graph::{Op, ValueId};
 use crate::layer::{ActivationQuantization, MacLayer};
 use crate::tensor::{DataType, Tensor};
 
@@ -30,6 +31,7 @@ pub(super) const MAX_PARAMETERS: usize = 1 << 12;
 /// A value while the graph is being built.
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
+    pub(super) id: ValueId,
     pub(super) name: String,
     pub(super) form: Form,
     /// Its elements, if they are known without running anything.
@@ -38,30 +40,14 @@ pub(super) struct Slot {
     pub(super) constant: bool,
     /// The quantization that its elements lie on.
     pub(super) quantization: Option<ActivationQuantization>,
+    /// What it consists of, if it is a sequence of tensors.
+    pub(super) sequence: Option<Sequence>,
 }
 
 /// Operators that exist only while reading: on constants they are computed, elsewhere they are not run.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum FoldOp {
-    Floor,
-    Ceil,
-    Round,
-    Reciprocal,
-    Sign,
-    Not,
-    And,
-    Or,
-    Xor,
-    Equal,
-    Greater,
-    GreaterOrEqual,
-    Less,
-    LessOrEqual,
     Mod { float: bool },
-    Where,
-    ReduceProd { axes: Vec<usize> },
-    ReduceMin { axes: Vec<usize> },
-    Tile { repeats: Vec<usize> },
     Range,
     Fill { value: Tensor },
 }
@@ -72,6 +58,8 @@ pub(super) enum Action {
     Compute(FoldOp),
     Known(Chain),
     Mac(Box<MacLayer>),
+    /// Its output is a sequence, which is not in the graph.
+    Sequence(Sequence),
     /// Not run, with the reason for the note; `None` where an earlier note says it.
     NotRun(Option<String>),
 }
@@ -91,6 +79,8 @@ pub(super) struct Plan {
 pub(super) enum Kept {
     All,
     Only(usize),
+    /// None of them, but another value.
+    Other(ValueId),
 }
 
 impl Plan {

@@ -1,10 +1,10 @@
 //! Reductions over axes.
 
 use super::fault::Fault;
-use super::plan::{FoldOp, Form, Plan, View, distinct_axes};
+use super::plan::{Form, Plan, View, distinct_axes};
 use crate::graph::Op;
 
-/// ReduceMean, ReduceSum, ReduceMax, ReduceMin and ReduceProd. Axes are an attribute in older opsets, an input in newer.
+/// Reductions. Axes are an attribute in older opsets, an input in newer.
 pub(super) fn reduce(view: &View<'_>) -> Result<Plan, Fault> {
     view.arity(1, 2)?;
     let x = view.shape(0)?;
@@ -21,8 +21,9 @@ pub(super) fn reduce(view: &View<'_>) -> Result<Plan, Fault> {
         "ReduceMean" => Plan::run_on_first(Op::ReduceMean { axes, keep_dims }, form),
         "ReduceSum" => Plan::run_on_first(Op::ReduceSum { axes, keep_dims }, form),
         "ReduceMax" => Plan::run_on_first(Op::ReduceMax { axes, keep_dims }, form),
-        "ReduceMin" => Plan::compute(FoldOp::ReduceMin { axes }, form),
-        "ReduceProd" => Plan::compute(FoldOp::ReduceProd { axes }, form),
+        "ReduceMin" => Plan::run_on_first(Op::ReduceMin { axes, keep_dims }, form),
+        "ReduceProd" => Plan::run_on_first(Op::ReduceProd { axes, keep_dims }, form),
+        "ReduceL2" => Plan::run_on_first(Op::ReduceL2 { axes, keep_dims }, form),
         _ => Plan::not_run("", form),
     })
 }
