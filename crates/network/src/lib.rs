@@ -1,4 +1,5 @@
-//! The graph of a CNN, its MAC layers, their geometry and weights, and the readers of network files.
+//! The graph of a CNN, its MAC layers, their geometry and weights, the reader and the writer of network files, and
+//! networks made from nothing ([`architectures`]).
 //!
 //! The main type is [`Network`]. A reader turns a file into it once, at the edge: every shape is known and checked, every
 //! constant subgraph is folded, every Conv, Gemm and MatMul with constant weights is a [`MacLayer`]. Weights stay in the
@@ -8,6 +9,7 @@
 //! ([`Network::batch`]) and is costed per image. What is read but cannot be run stays in the graph as
 //! [`Op::Unsupported`], by name.
 
+pub mod architectures;
 mod error;
 mod geometry;
 mod graph;
