@@ -8,6 +8,7 @@ mod esn_command;
 mod format;
 mod input;
 mod inspect;
+mod new;
 mod simulate;
 mod simulate_text;
 mod sweep;
@@ -45,6 +46,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         Command::Compress(options) => in_pool(options.threads, || compress_command::run(options)),
         Command::Inspect(options) => inspect::run(options),
         Command::Sweep(options) => sweep::run(options),
+        Command::New(options) => new::run(options),
     }
 }
 
