@@ -27,5 +27,5 @@ pub use layer::{
     ActivationQuantization, Bias, LayerId, LayerWeights, MacLayer, MacOp, Operand, WeightQuantization, WeightSource,
     WeightTransform, WeightValues,
 };
-pub use network::{Network, ReadOptions};
+pub use network::{Network, NotCosted, ReadOptions};
 pub use tensor::{DataType, Encoding, Tensor, TensorError};

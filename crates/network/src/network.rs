@@ -20,6 +20,17 @@ pub struct ReadOptions {
     pub grid: Option<Grid>,
 }
 
+/// A node with multiply-accumulates that no layer stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotCosted {
+    /// Name of the node.
+    pub node: String,
+    /// The operator as the file calls it: `Conv`, `com.microsoft:QGemm`.
+    pub operator: String,
+    /// Why it is no layer.
+    pub reason: String,
+}
+
 /// A CNN with known shapes, its MAC layers in order of execution, and its weights still in the file.
 #[derive(Clone, Debug)]
 pub struct Network {
@@ -28,6 +39,7 @@ pub struct Network {
     layers: Vec<MacLayer>,
     batch: usize,
     notes: Vec<String>,
+    not_costed: Vec<NotCosted>,
     open_batch: bool,
     metadata: Vec<(String, String)>,
 }
@@ -53,7 +65,13 @@ impl Network {
 
     /// Puts a network together from parts that a reader (or a test) made.
     pub fn from_parts(path: PathBuf, graph: Graph, layers: Vec<MacLayer>, batch: usize, notes: Vec<String>) -> Self {
-        Self { path, graph, layers, batch, notes, open_batch: false, metadata: Vec::new() }
+        Self { path, graph, layers, batch, notes, not_costed: Vec::new(), open_batch: false, metadata: Vec::new() }
+    }
+
+    /// The same network with these nodes that no layer stands for.
+    pub fn with_not_costed(mut self, nodes: Vec<NotCosted>) -> Self {
+        self.not_costed = nodes;
+        self
     }
 
     /// The same network, with its batch left open by the file (which is then read as 1) or not.
@@ -98,8 +116,13 @@ impl Network {
         self.batch
     }
 
-    /// What a user should know about the reading: operators that are not run, products without weights that are not
-    /// costed. One line each.
+    /// Nodes whose multiply-accumulates are in no layer, in order of execution: sums over the layers leave them out.
+    pub fn not_costed(&self) -> &[NotCosted] {
+        &self.not_costed
+    }
+
+    /// What a user should know about the reading: operators that are not run, products that are not costed. One line for
+    /// each operator and reason.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }

@@ -1,6 +1,6 @@
 //! Builds the graph: one pass over the nodes, in which every shape is inferred and every constant folded.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use esn::Grid;
@@ -9,6 +9,7 @@ use super::attributes::Attributes;
 use super::chain::Chain;
 use super::external::ExternalFiles;
 use super::fault::{Fault, clean, invalid, unsupported};
+use super::findings::{Finding, Findings};
 use super::fold;
 use super::inputs::{self, Inputs};
 use super::operators;
@@ -89,9 +90,7 @@ struct Builder<'a> {
     inputs: Vec<ValueId>,
     nodes: Vec<Node>,
     layers: Vec<MacLayer>,
-    notes: Vec<String>,
-    /// Operators that are not handled, for messages.
-    refused: BTreeSet<String>,
+    findings: Findings,
     /// Elements that may still be computed.
     budget: usize,
 }
@@ -116,8 +115,7 @@ impl<'a> Builder<'a> {
             inputs: Vec::new(),
             nodes: Vec::new(),
             layers: Vec::new(),
-            notes: Vec::new(),
-            refused: BTreeSet::new(),
+            findings: Findings::default(),
             budget: MAX_FOLDED_IN_ALL,
         }
     }
@@ -134,8 +132,12 @@ impl<'a> Builder<'a> {
             return Err(unsupported!("sparse initializers").at(self.path, "graph".to_string()));
         }
         for proto in &self.proto.initializer {
-            let tensor = tensors::tensor(proto, &mut self.external)
-                .map_err(|fault| fault.at(self.path, format!("tensor {:?}", proto.name)))?;
+            let place = |fault: Fault| fault.at(self.path, format!("tensor {:?}", proto.name));
+            if let Some((what, shape)) = tensors::unreadable(proto).map_err(place)? {
+                self.add_unreadable(&proto.name, Form { data_type: None, shape: Some(shape) }, what);
+                continue;
+            }
+            let tensor = tensors::tensor(proto, &mut self.external).map_err(place)?;
             let chain = Chain::stored(&clean(&proto.name), tensor);
             let form = Form::new(Some(chain.data_type), chain.shape.clone());
             self.add_slot(&proto.name, form, Some(chain), true);
@@ -145,11 +147,25 @@ impl<'a> Builder<'a> {
 
     fn add_slot(&mut self, name: &'a str, form: Form, known: Option<Chain>, constant: bool) -> ValueId {
         let id = ValueId(self.slots.len());
-        self.slots.push(Slot { id, name: clean(name), form, known, constant, quantization: None, sequence: None });
+        self.slots.push(Slot {
+            id,
+            name: clean(name),
+            form,
+            known,
+            constant,
+            quantization: None,
+            unreadable: None,
+            sequence: None,
+        });
         if !name.is_empty() {
             self.ids.insert(name, id);
         }
         id
+    }
+
+    fn add_unreadable(&mut self, name: &'a str, form: Form, reason: String) {
+        let id = self.add_slot(name, form, None, true);
+        self.slots[id.0].unreadable = Some(reason);
     }
 
     fn add_node(&mut self, node: &'a NodeProto) -> Result<(), Fault> {
@@ -167,12 +183,20 @@ impl<'a> Builder<'a> {
         let plan = match operators::plan(&view, &mut self.external) {
             Ok(plan) => plan,
             Err(Fault::NotRun(reason)) => Plan::not_run(reason, Form::default()),
-            Err(Fault::UnknownShape) => behind_unknown(&view, &self.refused)?,
+            Err(Fault::NotCosted(reason)) => Plan::not_costed(reason, Form::default()),
+            Err(Fault::UnknownShape) => behind_unknown(&view, &self.findings)?,
             Err(fault) => return Err(fault),
         };
-        let plan = check_outputs(plan, &view, &self.used)?;
-        let constant = view.inputs.iter().flatten().all(|slot| slot.constant);
+        let plan = check_readable(check_outputs(plan, &view, &self.used)?, &view);
+        // What the branches of a control flow operator read is not among its inputs.
+        let constant =
+            view.inputs.iter().flatten().all(|slot| slot.constant) && !operators::has_branches(&node.op_type);
         let quantization = output_quantization(&plan.action, &view)?;
+        if let Action::Unreadable(reason) = plan.action {
+            let form = plan.outputs.into_iter().next().unwrap_or_default();
+            self.add_unreadable(&node.output[0], form, reason);
+            return Ok(());
+        }
         if let Action::Sequence(sequence) = plan.action {
             let id = self.add_slot(&node.output[0], Form::default(), None, constant);
             self.slots[id.0].sequence = Some(sequence);
@@ -201,7 +225,7 @@ impl<'a> Builder<'a> {
             plan.action = Action::NotRun(Some(String::new()));
         }
         let inputs = match plan.kept {
-            Kept::All => ids,
+            Kept::All => ids.clone(),
             Kept::Only(index) => vec![ids[index]],
             Kept::Other(id) => vec![Some(id)],
         };
@@ -216,12 +240,15 @@ impl<'a> Builder<'a> {
         }
         if let Some(&first) = outputs.first() {
             self.slots[first.0].quantization = quantization;
+            let unreadable = ids.iter().flatten().find_map(|id| self.slots[id.0].unreadable.clone());
+            self.slots[first.0].unreadable = unreadable.filter(|_| constant);
         }
         self.note(node, &plan, &inputs, &outputs);
         let op = match plan.action {
             Action::Run(op) => op,
             Action::Mac(layer) => Op::Mac(self.add_layer(*layer, &inputs, &outputs)),
-            Action::NotRun(_) | Action::Compute(_) | Action::Known(_) | Action::Sequence(_) => Op::Unsupported,
+            Action::NotRun(_) => Op::Unsupported,
+            Action::Compute(_) | Action::Known(_) | Action::Sequence(_) | Action::Unreadable(_) => Op::Unsupported,
         };
         self.nodes.push(Node { name: node_name(node), op_type: operator_name(node), op, inputs, outputs });
         Ok(())
@@ -240,7 +267,7 @@ impl<'a> Builder<'a> {
             let Some(chain) = slot.known.as_ref().filter(|chain| chain.as_stored().is_none()) else { continue };
             let count = chain.element_count();
             if count > MAX_WRITTEN || count > self.budget {
-                return Ok(Some(format!("its constant input {:?} is computed and too large", slot.name)));
+                return Ok(Some("a constant input is computed and too large".to_string()));
             }
             self.budget -= count;
             let array = chain.to_array().map_err(|e| invalid!("input {:?}: {e}", slot.name))?;
@@ -258,39 +285,42 @@ impl<'a> Builder<'a> {
         Form { data_type: form.data_type.or(declared.data_type), shape: form.shape.or(declared.shape) }
     }
 
+    /// Notes what is not run or not costed.
     fn note(&mut self, node: &NodeProto, plan: &Plan, inputs: &[Option<ValueId>], outputs: &[ValueId]) {
-        let (operator, name) = (operator_name(node), node_name(node));
-        if let Some(note) = &plan.note {
-            self.notes.push(format!("operator {operator} (node {name:?}) {note}"));
-        }
-        let Action::NotRun(Some(reason)) = &plan.action else { return };
-        self.refused.insert(operator.clone());
-        let mut note = format!("operator {operator} (node {name:?}) is not run");
-        if !reason.is_empty() {
-            note = format!("{note}; {reason}");
-        }
+        let not_run = match &plan.action {
+            Action::NotRun(reason) => Some(reason.clone()),
+            _ => None,
+        };
         let slots = |ids: &[ValueId]| ids.iter().map(|id| &self.slots[id.0]).collect::<Vec<_>>();
         let inputs: Vec<ValueId> = inputs.iter().flatten().copied().collect();
-        let has_matrix = |slot: &&Slot| slot.constant && slot.form.shape.as_ref().is_some_and(|s| s.len() >= 2);
-        let weighty =
-            operators::is_uncosted(&node.op_type) || (!node.domain.is_empty() && slots(&inputs).iter().any(has_matrix));
-        if weighty && !reason.contains("not costed") {
-            note.push_str("; it is not costed");
+        let not_costed = match &plan.not_costed {
+            Some(reason) => Some(reason.clone()),
+            None => not_run.as_ref().and_then(|_| operators::not_costed(node, &slots(&inputs))),
+        };
+        if not_run.is_none() && not_costed.is_none() {
+            return;
         }
-        if slots(outputs).iter().any(|slot| slot.form.shape.is_none() && self.used.contains(slot.name.as_str())) {
-            note.push_str("; the shape of its output is not known");
-        }
-        self.notes.push(note);
+        // What is computed from constants alone is computed once, not for every image.
+        let once = slots(outputs).iter().all(|slot| slot.constant);
+        let unread = |slot: &&Slot| slot.form.shape.is_none() && self.used.contains(slot.name.as_str());
+        let unknown_shape = slots(outputs).iter().any(unread);
+        let silent = not_run == Some(None);
+        let finding = Finding {
+            operator: operator_name(node),
+            not_run: not_run.map(Option::unwrap_or_default),
+            not_costed: not_costed.filter(|_| !once),
+            unknown_shape,
+        };
+        self.findings.add(&node_name(node), finding, silent);
     }
 
-    /// A DequantizeLinear does not say what its integers count.
-    fn set_grid(&mut self) {
+    /// A DequantizeLinear does not say what its integers count; the note is for a file that looks like half-steps.
+    fn set_grid(&mut self) -> Option<String> {
         for quantization in self.layers.iter_mut().filter_map(|layer| layer.weights.quantization.as_mut()) {
             quantization.grid = self.grid.unwrap_or(Grid::MidTread);
         }
-        if self.grid.is_none() && grid::looks_mid_rise(&self.layers) {
-            self.notes.push(grid::LOOKS_MID_RISE.to_string());
-        }
+        let doubtful = self.grid.is_none() && grid::looks_mid_rise(&self.layers);
+        doubtful.then(|| grid::LOOKS_MID_RISE.to_string())
     }
 
     fn finish(mut self) -> Result<Network, NetworkError> {
@@ -301,9 +331,11 @@ impl<'a> Builder<'a> {
         let outputs: Result<Vec<_>, Fault> = outputs.collect();
         let outputs = outputs.map_err(|fault| fault.at(self.path, "graph".to_string()))?;
         if self.layers.is_empty() {
-            return Err(no_layers(&self.refused).at(self.path, "graph".to_string()));
+            let instead = self.findings.instead_of_layers();
+            let fault = unsupported!("expected Conv, Gemm or MatMul with constant weights; {instead}");
+            return Err(fault.at(self.path, "graph".to_string()));
         }
-        self.set_grid();
+        let grid_note = self.set_grid();
         let value = |slot: Slot| Value {
             name: slot.name,
             data_type: slot.form.data_type,
@@ -312,26 +344,17 @@ impl<'a> Builder<'a> {
         };
         let values = self.slots.into_iter().map(value).collect();
         let graph = Graph { values, nodes: self.nodes, inputs: self.inputs, outputs };
-        Ok(Network::from_parts(self.path.to_path_buf(), graph, self.layers, self.batch, self.notes)
+        let (mut notes, not_costed) = self.findings.into_parts();
+        notes.extend(grid_note);
+        Ok(Network::from_parts(self.path.to_path_buf(), graph, self.layers, self.batch, notes)
+            .with_not_costed(not_costed)
             .with_open_batch(self.open_batch))
     }
 }
 
-fn no_layers(refused: &BTreeSet<String>) -> Fault {
-    let found = match refused.is_empty() {
-        true => "found none".to_string(),
-        false => format!("these operators are not handled: {}", list(refused)),
-    };
-    unsupported!("expected Conv, Gemm or MatMul with constant weights; {found}")
-}
-
-fn list(operators: &BTreeSet<String>) -> String {
-    operators.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
-}
-
 /// A node behind an operator whose output shape is not known: a MAC layer there cannot be costed, and its costs would be
 /// missing in every sum.
-fn behind_unknown(view: &View<'_>, refused: &BTreeSet<String>) -> Result<Plan, Fault> {
+fn behind_unknown(view: &View<'_>, findings: &Findings) -> Result<Plan, Fault> {
     let is_mac = matches!(view.domain, "" | "ai.onnx") && matches!(view.op_type, "Conv" | "Gemm" | "MatMul");
     let unknown = view.inputs.iter().flatten().find(|slot| slot.form.shape.is_none());
     match unknown {
@@ -339,9 +362,23 @@ fn behind_unknown(view: &View<'_>, refused: &BTreeSet<String>) -> Result<Plan, F
             "the shape of its input {:?} is not known, for the file declares none and these operators before it are not \
              handled: {}",
             slot.name,
-            list(refused)
+            findings.not_run()
         )),
-        _ => Ok(Plan { action: Action::NotRun(None), ..Plan::not_run("", Form::default()) }),
+        _ => {
+            let not_costed = is_mac.then(|| "the shape of its input is not known".to_string());
+            Ok(Plan { action: Action::NotRun(None), not_costed, ..Plan::not_run("", Form::default()) })
+        }
+    }
+}
+
+/// Takes back that a node is run where an input cannot be read.
+fn check_readable(plan: Plan, view: &View<'_>) -> Plan {
+    let unreadable = view.inputs.iter().flatten().find_map(|slot| slot.unreadable.as_ref());
+    match (unreadable, &plan.action) {
+        (Some(what), Action::Run(_) | Action::Compute(_)) => {
+            Plan { action: Action::NotRun(Some(format!("an input has {what}"))), kept: Kept::All, ..plan }
+        }
+        _ => plan,
     }
 }
 
@@ -357,10 +394,10 @@ fn check_outputs(plan: Plan, view: &View<'_>, used: &HashSet<&str>) -> Result<Pl
         Action::NotRun(_) => return Ok(plan),
         _ => plan.outputs.len(),
     };
-    match view.outputs.iter().skip(made).find(|name| used.contains(name.as_str())) {
-        Some(name) => {
+    match view.outputs.iter().skip(made).position(|name| used.contains(name.as_str())) {
+        Some(index) => {
             let first = plan.outputs.into_iter().next().unwrap_or_default();
-            Ok(Plan::not_run(format!("its output {:?} is not made", clean(name)), first))
+            Ok(Plan::not_run(format!("its output {} is not made", made + index), first))
         }
         None => Ok(plan),
     }

@@ -2,7 +2,7 @@
 
 use super::attributes::Attributes;
 use super::external::ExternalFiles;
-use super::fault::{Fault, invalid, not_run};
+use super::fault::{Fault, invalid};
 use super::plan::{FoldOp, Form, Plan, View};
 use super::tensors;
 use crate::tensor::Tensor;
@@ -11,22 +11,32 @@ use crate::tensor::Tensor;
 pub(super) fn constant(view: &View<'_>, external: &mut ExternalFiles) -> Result<Plan, Fault> {
     view.arity(0, 0)?;
     let attributes = &view.attributes;
+    if let Some((what, shape)) = unreadable(attributes)? {
+        return Ok(Plan::unreadable(what, Form { data_type: None, shape }));
+    }
     let name = view.outputs.first().map_or("", String::as_str);
     let list = [value_tensor(attributes, external)?, value_numbers(attributes)?];
     let mut found = list.into_iter().flatten();
     match (found.next(), found.next()) {
         (Some(tensor), None) => Ok(Plan::known(name, tensor)),
         (Some(_), Some(_)) => Err(invalid!("more than one value")),
-        (None, _) => {
-            for kind in ["value_string", "value_strings", "sparse_value"] {
-                if attributes.has(kind) {
-                    attributes.ignore(kind);
-                    return Err(not_run!("constants of kind {kind} are not handled"));
-                }
-            }
-            Err(invalid!("it has no value"))
-        }
+        (None, _) => Err(invalid!("it has no value")),
     }
+}
+
+/// Why the constant of a node cannot be read, and its shape where that is known.
+fn unreadable(attributes: &Attributes<'_>) -> Result<Option<(String, Option<Vec<usize>>)>, Fault> {
+    let kinds = [
+        ("value_string", "elements of type string"),
+        ("value_strings", "elements of type string"),
+        ("sparse_value", "elements in a sparse tensor"),
+    ];
+    if let Some((kind, what)) = kinds.iter().find(|(kind, _)| attributes.has(kind)) {
+        attributes.ignore(kind);
+        return Ok(Some((what.to_string(), None)));
+    }
+    let Some(proto) = attributes.tensor("value")? else { return Ok(None) };
+    Ok(tensors::unreadable(proto)?.map(|(what, shape)| (what, Some(shape))))
 }
 
 fn value_tensor(attributes: &Attributes<'_>, external: &mut ExternalFiles) -> Result<Option<Tensor>, Fault> {

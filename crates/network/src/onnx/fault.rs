@@ -13,6 +13,8 @@ pub(crate) enum Fault {
     Unsupported(String),
     /// The node stays in the graph as `Op::Unsupported`, with a note that says why.
     NotRun(String),
+    /// As [`Fault::NotRun`], of a node with multiply-accumulates: they are missing in every sum.
+    NotCosted(String),
     /// The node stays in the graph as `Op::Unsupported`; an operator before it already has the note.
     UnknownShape,
 }
@@ -23,7 +25,9 @@ impl Fault {
         let path = path.to_path_buf();
         match self {
             Fault::Invalid(problem) => NetworkError::Invalid { path, place, problem },
-            Fault::Unsupported(problem) | Fault::NotRun(problem) => NetworkError::Unsupported { path, place, problem },
+            Fault::Unsupported(problem) | Fault::NotRun(problem) | Fault::NotCosted(problem) => {
+                NetworkError::Unsupported { path, place, problem }
+            }
             Fault::UnknownShape => {
                 NetworkError::Unsupported { path, place, problem: "the shape of an input is not known".to_string() }
             }
@@ -43,7 +47,11 @@ macro_rules! unsupported {
 macro_rules! not_run {
     ($($arguments:tt)*) => { $crate::onnx::fault::Fault::NotRun(format!($($arguments)*)) };
 }
-pub(crate) use {invalid, not_run, unsupported};
+/// Makes a [`Fault::NotCosted`] as `format!` does.
+macro_rules! not_costed {
+    ($($arguments:tt)*) => { $crate::onnx::fault::Fault::NotCosted(format!($($arguments)*)) };
+}
+pub(crate) use {invalid, not_costed, not_run, unsupported};
 
 /// A name from the file as it may stand in a message: control characters escaped, so that a message stays one line.
 pub(crate) fn clean(name: &str) -> String {

@@ -1,7 +1,7 @@
 //! Convolutions, and what every MAC layer needs: its weights, its bias, its share of the batch.
 
 use super::chain::Chain;
-use super::fault::{Fault, invalid, not_run, unsupported};
+use super::fault::{Fault, invalid, not_costed, unsupported};
 use super::fold::Data;
 use super::plan::{Action, Form, Kept, Plan, View};
 use super::tensors;
@@ -31,7 +31,7 @@ pub(super) fn conv(view: &View<'_>) -> Result<Plan, Fault> {
     let windows = Windows::read(view, kernel, size, false)?;
     let form = view.like_first([&[x[0], filters], windows.out.as_slice()].concat());
     let Some(planar) = windows.planar() else {
-        return Ok(Plan::not_run("convolution over more than two axes is not costed", form));
+        return Ok(Plan::not_costed("convolution over more than two axes is not handled", form));
     };
     let spec = GeometrySpec {
         in_channels: x[1],
@@ -91,15 +91,16 @@ impl Draft {
             action: Action::Mac(Box::new(layer)),
             outputs: vec![form],
             kept: Kept::Only(self.activation),
-            note: None,
+            not_costed: None,
         })
     }
 }
 
-/// Turns a [`Fault::NotRun`] into a plan that keeps the shape of the output.
+/// Turns a [`Fault::NotRun`] or [`Fault::NotCosted`] into a plan that keeps the shape of the output.
 pub(super) fn or_not_run(form: Form, plan: impl FnOnce() -> Result<Plan, Fault>) -> Result<Plan, Fault> {
     match plan() {
         Err(Fault::NotRun(reason)) => Ok(Plan::not_run(reason, form)),
+        Err(Fault::NotCosted(reason)) => Ok(Plan::not_costed(reason, form)),
         other => other,
     }
 }
@@ -110,10 +111,11 @@ pub(super) fn weights<'a>(view: &View<'a>, index: usize) -> Result<&'a Chain, Fa
     match &slot.known {
         Some(chain) if chain.data_type.is_real() => Ok(chain),
         Some(chain) => Err(invalid!("weights of type {}; expected real numbers", chain.data_type.name())),
-        None if slot.constant => {
-            Err(not_run!("it is not costed: its weights {:?} come from an operator that is not folded", slot.name))
+        None if slot.unreadable.is_some() => {
+            Err(not_costed!("its weights have {}", slot.unreadable.as_deref().unwrap_or_default()))
         }
-        None => Err(not_run!("it is not costed: its weights depend on the input of the network")),
+        None if slot.constant => Err(not_costed!("its weights come from an operator that is not folded")),
+        None => Err(not_costed!("its weights depend on the input of the network")),
     }
 }
 
@@ -128,16 +130,14 @@ pub(super) fn per_image(view: &View<'_>, total: usize) -> Result<usize, Fault> {
 /// The weights as `[filters, channels, kernel_h, kernel_w]`.
 fn source(weights: Chain, spec: &GeometrySpec) -> Result<WeightSource, Fault> {
     let shape = [spec.filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]];
-    let torn = || not_run!("it is not costed: its weights are rearranged in a way that is not handled");
+    let torn = || not_costed!("its weights are rearranged in a way that is not handled");
     let chain = weights.reshaped(&shape).ok_or_else(torn)?;
     let quantization = match chain.quantized {
         None => None,
         Some(quantized) => match quantized.axis {
             None | Some(0) => Some(quantized.parameters),
             Some(axis) => {
-                return Err(not_run!(
-                    "it is not costed: the scales of its weights belong to axis {axis}, not to filters"
-                ));
+                return Err(not_costed!("the scales of its weights belong to axis {axis}, not to filters"));
             }
         },
     };
@@ -148,7 +148,7 @@ fn source(weights: Chain, spec: &GeometrySpec) -> Result<WeightSource, Fault> {
 pub(super) fn bias(view: &View<'_>, index: usize, filters: usize, beta: f32) -> Result<Option<Bias>, Fault> {
     let Some(slot) = view.optional(index) else { return Ok(None) };
     let Some(chain) = &slot.known else {
-        return Err(not_run!("it is not costed: its bias is not a constant that is known while reading"));
+        return Err(not_costed!("its bias is not a constant that is known while reading"));
     };
     let count = chain.element_count();
     if count != filters && count != 1 {

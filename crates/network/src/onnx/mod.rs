@@ -11,9 +11,11 @@ mod constants;
 mod elementwise;
 mod external;
 mod fault;
+mod findings;
 mod fold;
 mod fold_elementwise;
 mod functions;
+mod fused;
 mod grid;
 mod inputs;
 mod layout;
@@ -97,6 +99,7 @@ fn decode(bytes: Bytes) -> Result<Decoded, Fault> {
         return Err(unsupported!("opset {opset}; {OLDEST_OPSET} and later are read"));
     }
     functions::inline(&model, &mut graph, opset)?;
+    fused::split(&mut graph);
     let metadata = model.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect();
     Ok(Decoded { graph, opset, metadata })
 }

@@ -2,7 +2,8 @@
 
 use super::external::ExternalFiles;
 use super::fault::{Fault, not_run};
-use super::plan::{Plan, View};
+use super::plan::{Plan, Slot, View};
+use super::proto::NodeProto;
 use super::{constants, elementwise, layout, mac, normalize, product, quantize, reduce, resize, sequence, windows};
 use crate::graph::Op;
 
@@ -30,9 +31,20 @@ const UNCOSTED: [&str; 20] = [
     "Scan",
 ];
 
-/// Whether an operator multiplies weights and nothing here costs it.
-pub(super) fn is_uncosted(op_type: &str) -> bool {
-    UNCOSTED.contains(&op_type)
+/// Whether an operator holds graphs of its own.
+pub(super) fn has_branches(op_type: &str) -> bool {
+    matches!(op_type, "If" | "Loop" | "Scan")
+}
+
+/// Why a node that is not run has multiply-accumulates that are not costed; `None` where it has none.
+pub(super) fn not_costed(node: &NodeProto, inputs: &[&Slot]) -> Option<String> {
+    let is_matrix = |slot: &&Slot| slot.constant && slot.form.shape.as_ref().is_some_and(|shape| shape.len() >= 2);
+    if UNCOSTED.contains(&node.op_type.as_str()) {
+        return Some("this operator is not handled".to_string());
+    }
+    let own_domain = !matches!(node.domain.as_str(), "" | "ai.onnx");
+    (own_domain && inputs.iter().any(is_matrix))
+        .then(|| "this operator is not known and reads a constant matrix".to_string())
 }
 
 /// Understands a node. Attributes that the operator does not have are refused.

@@ -40,6 +40,8 @@ pub(super) struct Slot {
     pub(super) constant: bool,
     /// The quantization that its elements lie on.
     pub(super) quantization: Option<ActivationQuantization>,
+    /// Why its elements cannot be read, if that is so: it is harmless until somebody needs them.
+    pub(super) unreadable: Option<String>,
     /// What it consists of, if it is a sequence of tensors.
     pub(super) sequence: Option<Sequence>,
 }
@@ -60,6 +62,8 @@ pub(super) enum Action {
     Mac(Box<MacLayer>),
     /// Its output is a sequence, which is not in the graph.
     Sequence(Sequence),
+    /// Its output is constant and cannot be read, for this reason.
+    Unreadable(String),
     /// Not run, with the reason for the note; `None` where an earlier note says it.
     NotRun(Option<String>),
 }
@@ -70,8 +74,8 @@ pub(super) struct Plan {
     pub(super) outputs: Vec<Form>,
     /// Inputs that the node keeps; the others became parameters.
     pub(super) kept: Kept,
-    /// What a user should know, after the words `operator X (node Y)`.
-    pub(super) note: Option<String>,
+    /// Why the multiply-accumulates of the node are in no layer.
+    pub(super) not_costed: Option<String>,
 }
 
 /// Which inputs of the file's node are inputs of the graph's node.
@@ -85,7 +89,7 @@ pub(super) enum Kept {
 
 impl Plan {
     fn new(action: Action, output: Form) -> Self {
-        Self { action, outputs: vec![output], kept: Kept::All, note: None }
+        Self { action, outputs: vec![output], kept: Kept::All, not_costed: None }
     }
 
     /// Runs `op` on all inputs and makes one output.
@@ -110,6 +114,16 @@ impl Plan {
     /// Not run, but the shape behind it is known.
     pub(super) fn not_run(reason: impl Into<String>, output: Form) -> Self {
         Self::new(Action::NotRun(Some(reason.into())), output)
+    }
+
+    /// Neither run nor costed, but the shape behind it is known.
+    pub(super) fn not_costed(reason: impl Into<String>, output: Form) -> Self {
+        Self { not_costed: Some(reason.into()), ..Self::not_run("", output) }
+    }
+
+    /// A constant that cannot be read.
+    pub(super) fn unreadable(reason: String, output: Form) -> Self {
+        Self::new(Action::Unreadable(reason), output)
     }
 }
 

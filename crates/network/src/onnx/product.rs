@@ -2,7 +2,7 @@
 
 use super::chain::Chain;
 use super::elementwise::check_same_type;
-use super::fault::{Fault, invalid, not_run};
+use super::fault::{Fault, invalid, not_costed};
 use super::mac::{Draft, bias, or_not_run, per_image, weights};
 use super::plan::{Form, Plan, View, broadcast};
 use crate::geometry::GeometrySpec;
@@ -29,16 +29,16 @@ pub(super) fn gemm(view: &View<'_>) -> Result<Plan, Fault> {
     let left = view.input(0)?.constant && !view.input(1)?.constant;
     or_not_run(form.clone(), || {
         if view.data_type(0).is_some_and(|t| !t.is_real()) {
-            return Err(not_run!("it is not costed: a product of integers is not handled"));
+            return Err(not_costed!("a product of integers is not handled"));
         }
         let (filters, positions) = if left { (rows, columns) } else { (columns, rows) };
         if left && trans_b {
-            return Err(not_run!("it is not costed: constant A with transB is not handled"));
+            return Err(not_costed!("constant A with transB is not handled"));
         }
         // C is added along filters: the columns, or the rows where the weights are on the left.
         let along_filters = if left { c[1] == 1 } else { c[0] == 1 };
         if !along_filters {
-            return Err(not_run!("it is not costed: C of shape {c:?} is not one number a filter"));
+            return Err(not_costed!("C of shape {c:?} is not one number a filter"));
         }
         let chain = weights(view, usize::from(!left))?.clone();
         // Filters first: A' as it is, B' transposed.
@@ -80,7 +80,7 @@ pub(super) fn matmul(view: &View<'_>) -> Result<Plan, Fault> {
     let form = view.like_first(product_shape(a, b)?);
     check_same_type(view, 0..2)?;
     if view.data_type(0).is_some_and(|t| !t.is_real()) {
-        return Ok(Plan::not_run("it is not costed: a product of integers is not handled", form));
+        return Ok(Plan::not_costed("a product of integers is not handled", form));
     }
     let constant = [view.input(0)?.constant, view.input(1)?.constant];
     match constant {
@@ -89,7 +89,7 @@ pub(super) fn matmul(view: &View<'_>) -> Result<Plan, Fault> {
         [true, true] => Ok(Plan::not_run("a product of constants is not folded", form)),
         [false, false] => {
             let plan = Plan::run(Op::MatMul, form);
-            Ok(Plan { note: Some("is not costed: both sides depend on the input".to_string()), ..plan })
+            Ok(Plan { not_costed: Some("both sides depend on the input of the network".to_string()), ..plan })
         }
     }
 }
@@ -133,7 +133,7 @@ fn weights_left(view: &View<'_>, a: &[usize], b: &[usize], form: Form) -> Result
 fn matrix(shape: &[usize]) -> Result<[usize; 2], Fault> {
     match shape {
         [stack @ .., rows, columns] if stack.iter().all(|&n| n == 1) => Ok([*rows, *columns]),
-        _ => Err(not_run!("it is not costed: its weights of shape {shape:?} are a stack of matrices")),
+        _ => Err(not_costed!("its weights of shape {shape:?} are a stack of matrices")),
     }
 }
 
@@ -142,7 +142,7 @@ fn count(extents: &[usize]) -> Result<usize, Fault> {
 }
 
 fn torn() -> Fault {
-    not_run!("it is not costed: its weights are rearranged in a way that is not handled")
+    not_costed!("its weights are rearranged in a way that is not handled")
 }
 
 fn reshaped(chain: Chain, shape: &[usize]) -> Result<Chain, Fault> {

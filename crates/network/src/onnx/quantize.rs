@@ -3,6 +3,7 @@
 use esn::Grid;
 
 use super::fault::{Fault, invalid, not_run};
+use super::mac::or_not_run;
 use super::plan::{Form, MAX_FOLDED, Plan, View, axis};
 use crate::graph::Op;
 use crate::layer::{ActivationQuantization, WeightQuantization};
@@ -24,8 +25,8 @@ pub(super) fn quantize(view: &View<'_>) -> Result<Plan, Fault> {
     if to.is_some_and(|t| t.range().is_none()) {
         return Err(invalid!("a zero point of type {}", to.map_or("unknown", DataType::name)));
     }
-    let axis = channel_axis(view)?;
-    Ok(Plan::run(Op::QuantizeLinear { axis }, Form::new(to, shape)))
+    let form = Form::new(to, shape);
+    or_not_run(form.clone(), || Ok(Plan::run(Op::QuantizeLinear { axis: channel_axis(view)? }, form)))
 }
 
 /// DequantizeLinear.
@@ -40,15 +41,17 @@ pub(super) fn dequantize(view: &View<'_>) -> Result<Plan, Fault> {
     {
         return Err(invalid!("a zero point of type {}; expected {}", zero_point.name(), x.name()));
     }
-    let axis = channel_axis(view)?;
-    let to = declared.or(view.data_type(1)).or(Some(DataType::F32));
-    Ok(Plan::run(Op::DequantizeLinear { axis }, Form::new(to, shape)))
+    let form = Form::new(declared.or(view.data_type(1)).or(Some(DataType::F32)), shape);
+    or_not_run(form.clone(), || Ok(Plan::run(Op::DequantizeLinear { axis: channel_axis(view)? }, form)))
 }
 
 fn output_type(view: &View<'_>) -> Result<Option<DataType>, Fault> {
     match view.attributes.int("output_dtype")? {
         None | Some(0) => Ok(None),
-        Some(number) => super::tensors::data_type(i32::try_from(number).unwrap_or(-1)).map(Some),
+        Some(number) => match super::tensors::data_type(i32::try_from(number).unwrap_or(-1)) {
+            Err(Fault::Unsupported(what)) => Err(not_run!("it makes {what}")),
+            other => other.map(Some),
+        },
     }
 }
 

@@ -29,6 +29,18 @@ pub(super) fn tensor(proto: &TensorProto, external: &mut ExternalFiles) -> Resul
     Ok(tensor)
 }
 
+/// Why the elements of a tensor cannot be read, where that is the fault of their type; checks the rest of it then.
+pub(super) fn unreadable(proto: &TensorProto) -> Result<Option<(String, Vec<usize>)>, Fault> {
+    match data_type(proto.data_type) {
+        Err(Fault::Unsupported(what)) => {
+            let shape = shape(&proto.dims)?;
+            element_count(&shape)?;
+            Ok(Some((what, shape)))
+        }
+        _ => Ok(None),
+    }
+}
+
 /// Where the elements are: in `raw_data`, or in the typed field that belongs to the type.
 fn stored(proto: &TensorProto, data_type: DataType) -> Result<(Encoding, Vec<Bytes>), Fault> {
     let fields: [(&str, &Vec<Bytes>); 5] = [

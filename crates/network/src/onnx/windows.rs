@@ -171,7 +171,10 @@ pub(super) fn conv_transpose(view: &View<'_>) -> Result<Plan, Fault> {
         Some(out) => out,
         None => transposed_extents(view, size, &w[2..])?,
     };
-    Ok(Plan::not_run("it is not costed", view.like_first([&[x[0], channels], out.as_slice()].concat())))
+    Ok(Plan::not_costed(
+        "transposed convolution is not handled",
+        view.like_first([&[x[0], channels], out.as_slice()].concat()),
+    ))
 }
 
 fn transposed_extents(view: &View<'_>, size: &[usize], kernel: &[usize]) -> Result<Vec<usize>, Fault> {
