@@ -4,7 +4,7 @@ use runner::{CostPlan, LayerCost, NetworkCost, cost, mean_bits, write_esn_csv, w
 
 use crate::args::EsnOptions;
 use crate::format::{fraction, grouped, short, tail};
-use crate::simulate_text::heading;
+use crate::simulate_text::{heading, left_out};
 use crate::table::{render, table};
 use crate::{input, print};
 
@@ -26,20 +26,34 @@ pub fn run(options: &EsnOptions) -> anyhow::Result<bool> {
         let (quantization, convention) = (options.common.quantization(), options.common.convention());
         let cost = cost(&CostPlan { network: &network, hardware: &[], quantization, convention })?;
         input::show_notes(&network);
-        costs.push((network.path().display().to_string(), heading(&network, &cost, quantization), cost));
+        costs.push(Costed {
+            name: network.path().display().to_string(),
+            heading: heading(&network, &cost, quantization),
+            left_out: left_out(network.not_costed()),
+            cost,
+        });
     }
     match costs.as_slice() {
-        [(_, heading, cost)] => print(&format!("{heading}\n{}", by_layer(cost)))?,
+        [one] => print(&format!("{}\n{}", one.heading, by_layer(&one.cost, &one.left_out)))?,
         _ => print(&side_by_side(&costs))?,
     }
     if let Some(path) = &options.common.csv {
-        let rows = costs.iter().map(|(name, _, cost)| (name.as_str(), cost));
+        let rows = costs.iter().map(|costed| (costed.name.as_str(), &costed.cost));
         write_file(path, |writer| write_esn_csv(writer, rows))?;
     }
     Ok(true)
 }
 
-fn by_layer(cost: &NetworkCost) -> String {
+/// One network and what is said of it.
+struct Costed {
+    name: String,
+    heading: String,
+    /// What its totals leave out.
+    left_out: String,
+    cost: NetworkCost,
+}
+
+fn by_layer(cost: &NetworkCost, left_out: &str) -> String {
     let header = [
         "layer",
         "op",
@@ -61,7 +75,7 @@ fn by_layer(cost: &NetworkCost) -> String {
         table.add_row(row(layer, layer.esn_a_from_snr()));
     }
     table.add_row(row(&cost.total_row(), cost.esn_a_from_snr));
-    format!("{}\n{}", render(&table), legend(cost))
+    format!("{}{left_out}\n{}", render(&table), legend(cost))
 }
 
 fn row(layer: &LayerCost, from_snr: Option<f64>) -> [String; 14] {
@@ -100,7 +114,7 @@ fn legend(cost: &NetworkCost) -> String {
     )
 }
 
-fn side_by_side(costs: &[(String, String, NetworkCost)]) -> String {
+fn side_by_side(costs: &[Costed]) -> String {
     let header = [
         "network",
         "parameters",
@@ -114,7 +128,7 @@ fn side_by_side(costs: &[(String, String, NetworkCost)]) -> String {
         "mean bits",
     ];
     let mut table = table(&header, 1);
-    for (name, _, cost) in costs {
+    for Costed { name, cost, .. } in costs {
         let esn = &cost.esn;
         table.add_row([
             tail(name, FILE_WIDTH),
@@ -129,5 +143,10 @@ fn side_by_side(costs: &[(String, String, NetworkCost)]) -> String {
             mean_bits(esn).map_or("–".to_string(), |bits| format!("{bits:.3}")),
         ]);
     }
-    render(&table)
+    let left_out: Vec<String> = costs
+        .iter()
+        .filter(|costed| !costed.left_out.is_empty())
+        .map(|costed| format!("{}: {}", tail(&costed.name, FILE_WIDTH), costed.left_out))
+        .collect();
+    render(&table) + &left_out.concat()
 }

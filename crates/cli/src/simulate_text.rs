@@ -1,7 +1,7 @@
 //! What `simulate` shows on the terminal.
 
 use engine::MAC_ENTRY;
-use network::Network;
+use network::{Network, NotCosted};
 use runner::{
     Evaluation, Hardware, HardwareRun, LayerCost, Metric, NetworkCost, Quantization, Score, SteppedLayer, Verdict,
     mean_bits, metric_value, ratio,
@@ -13,12 +13,16 @@ use crate::table::{render, table};
 /// Layer names are cut to this many characters.
 const NAME_WIDTH: usize = 32;
 
+/// Names that a line lists; of further ones it only says that there are some.
+const NAMED: usize = 4;
+
 /// Costs: what was quantized how, one table a hardware, and the check.
 pub fn costs(network: &Network, hardware: &[Hardware], cost: &NetworkCost, quantization: Quantization) -> String {
     let mut text = heading(network, cost, quantization);
     for (h, hardware) in hardware.iter().enumerate() {
         text += &format!("\n{}\n", hardware_line(hardware));
         text += &layer_table(hardware, cost, h);
+        text += &left_out(network.not_costed());
         text += &idle_line(hardware, &cost.totals[h]);
     }
     text + &check_lines(hardware, cost)
@@ -93,6 +97,23 @@ fn verdict(verdict: Verdict) -> &'static str {
         Verdict::Fail => "FAIL",
         Verdict::NotIdeal => "–",
     }
+}
+
+/// What the totals leave out; empty where they leave out nothing.
+pub fn left_out(nodes: &[NotCosted]) -> String {
+    if nodes.is_empty() {
+        return String::new();
+    }
+    let first = |names: &[&str]| {
+        let more = if names.len() > NAMED { ", …" } else { "" };
+        format!("{}{more}", one_line(&names[..names.len().min(NAMED)].join(", ")))
+    };
+    let mut operators: Vec<&str> = nodes.iter().map(|node| node.operator.as_str()).collect();
+    operators.sort_unstable();
+    operators.dedup();
+    let names: Vec<&str> = nodes.iter().map(|node| node.node.as_str()).collect();
+    let what = if nodes.len() == 1 { "node that is" } else { "nodes that are" };
+    format!("TOTAL leaves out {} {what} not costed: {} ({})\n", nodes.len(), first(&operators), first(&names))
 }
 
 /// Where hardware that is not ideal stands idle.

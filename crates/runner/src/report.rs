@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use engine::{LayerRun, MAC_ENTRY};
 use esn::{BitConvention, LayerEsn, SignalNoise};
-use network::Network;
+use network::{Network, NotCosted};
 use serde::Serialize;
 
 use crate::check::Check;
@@ -37,6 +37,15 @@ struct NetworkReport<'a> {
     file: String,
     layers: usize,
     notes: &'a [String],
+    not_costed: Vec<NotCostedReport<'a>>,
+}
+
+/// A node that the total leaves out.
+#[derive(Debug, Serialize)]
+struct NotCostedReport<'a> {
+    node: &'a str,
+    operator: &'a str,
+    reason: &'a str,
 }
 
 /// How weights were put on the grid.
@@ -127,6 +136,7 @@ impl<'a> Report<'a> {
                 file: network.path().display().to_string(),
                 layers: cost.layers.len(),
                 notes: network.notes(),
+                not_costed: network.not_costed().iter().map(not_costed).collect(),
             },
             quantization: QuantizationReport {
                 bits: (in_file < cost.layers.len()).then(|| quantization.bits().get()),
@@ -150,6 +160,10 @@ impl<'a> Report<'a> {
         serde_json::to_writer_pretty(&mut *writer, self)?;
         writer.write_all(b"\n")
     }
+}
+
+fn not_costed(NotCosted { node, operator, reason }: &NotCosted) -> NotCostedReport<'_> {
+    NotCostedReport { node, operator, reason }
 }
 
 /// The name of a convention on the command line and in reports.
