@@ -146,7 +146,7 @@ fn side_by_side(costs: &[Costed]) -> String {
     let left_out: Vec<String> = costs
         .iter()
         .filter(|costed| !costed.left_out.is_empty())
-        .map(|costed| format!("{}: {}", tail(&costed.name, FILE_WIDTH), costed.left_out))
+        .map(|costed| format!("{}: {}", tail(&costed.name, FILE_WIDTH), costed.left_out.trim_start_matches("TOTAL ")))
         .collect();
     render(&table) + &left_out.concat()
 }

@@ -11,8 +11,8 @@ use crate::tensor::Tensor;
 pub(super) fn constant(view: &View<'_>, external: &mut ExternalFiles) -> Result<Plan, Fault> {
     view.arity(0, 0)?;
     let attributes = &view.attributes;
-    if let Some((what, shape)) = unreadable(attributes)? {
-        return Ok(Plan::unreadable(what, Form { data_type: None, shape }));
+    if let Some((what, form)) = unreadable(attributes)? {
+        return Ok(Plan::unreadable(what, form));
     }
     let name = view.outputs.first().map_or("", String::as_str);
     let list = [value_tensor(attributes, external)?, value_numbers(attributes)?];
@@ -24,8 +24,8 @@ pub(super) fn constant(view: &View<'_>, external: &mut ExternalFiles) -> Result<
     }
 }
 
-/// Why the constant of a node cannot be read, and its shape where that is known.
-fn unreadable(attributes: &Attributes<'_>) -> Result<Option<(String, Option<Vec<usize>>)>, Fault> {
+/// Why the constant of a node cannot be read, and what is known of it.
+fn unreadable(attributes: &Attributes<'_>) -> Result<Option<(String, Form)>, Fault> {
     let kinds = [
         ("value_string", "elements of type string"),
         ("value_strings", "elements of type string"),
@@ -33,10 +33,10 @@ fn unreadable(attributes: &Attributes<'_>) -> Result<Option<(String, Option<Vec<
     ];
     if let Some((kind, what)) = kinds.iter().find(|(kind, _)| attributes.has(kind)) {
         attributes.ignore(kind);
-        return Ok(Some((what.to_string(), None)));
+        return Ok(Some((what.to_string(), Form::default())));
     }
     let Some(proto) = attributes.tensor("value")? else { return Ok(None) };
-    Ok(tensors::unreadable(proto)?.map(|(what, shape)| (what, Some(shape))))
+    Ok(tensors::unreadable(proto)?.map(|(what, shape)| (what, Form { data_type: None, shape: Some(shape) })))
 }
 
 fn value_tensor(attributes: &Attributes<'_>, external: &mut ExternalFiles) -> Result<Option<Tensor>, Fault> {

@@ -9,6 +9,9 @@ const NAMED: usize = 5;
 /// Operators that the error of a network without layers names.
 const LISTED: usize = 10;
 
+/// Why an operator is not costed that nothing here knows more of.
+pub(super) const NOT_HANDLED: &str = "this operator is not handled";
+
 /// What is said of one node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Finding {
@@ -74,8 +77,8 @@ impl Findings {
     /// What a network has instead of layers.
     pub(super) fn instead_of_layers(&self) -> String {
         let of = |group: &Group| match (&group.finding.not_costed, &group.finding.not_run) {
-            (Some(reason), _) => Some(format!("{} ({reason})", group.finding.operator)),
-            (None, Some(_)) => Some(group.finding.operator.clone()),
+            (Some(reason), _) if reason != NOT_HANDLED => Some(format!("{} ({reason})", group.finding.operator)),
+            (Some(_), _) | (None, Some(_)) => Some(group.finding.operator.clone()),
             (None, None) => None,
         };
         let refused: BTreeSet<String> = self.groups.iter().filter_map(of).collect();

@@ -2,6 +2,7 @@
 
 use super::external::ExternalFiles;
 use super::fault::{Fault, not_run};
+use super::findings::NOT_HANDLED;
 use super::plan::{Plan, Slot, View};
 use super::proto::NodeProto;
 use super::{constants, elementwise, layout, mac, normalize, product, quantize, reduce, resize, sequence, windows};
@@ -40,7 +41,7 @@ pub(super) fn has_branches(op_type: &str) -> bool {
 pub(super) fn not_costed(node: &NodeProto, inputs: &[&Slot]) -> Option<String> {
     let is_matrix = |slot: &&Slot| slot.constant && slot.form.shape.as_ref().is_some_and(|shape| shape.len() >= 2);
     if UNCOSTED.contains(&node.op_type.as_str()) {
-        return Some("this operator is not handled".to_string());
+        return Some(NOT_HANDLED.to_string());
     }
     let own_domain = !matches!(node.domain.as_str(), "" | "ai.onnx");
     (own_domain && inputs.iter().any(is_matrix))
