@@ -286,6 +286,15 @@ fn grids_come_back() {
     }
 }
 
+#[test]
+fn a_pruned_filter_needs_no_step() {
+    let network = with_codes(Grid::MidRise, &[1, -3, 0, 0], &[0.5, 0.0]);
+    assert_eq!(codes(&read(written(&network)), 0), (vec![1, -3, 0, 0], vec![0.5, 2.0]));
+    let network = with_codes(Grid::MidRise, &[1, -3, 0, 1], &[0.5, 0.0]);
+    let error = to_bytes(&network, &WriteOptions::default()).expect_err("no step");
+    assert!(error.to_string().ends_with("unsupported: a scale of 0 on weights that are not 0"), "{error}");
+}
+
 /// The file of mid-rise weights, with the metadata that names their grid changed or left out.
 fn mid_rise_file(named: Option<&str>) -> Bytes {
     let bytes = written(&with_codes(Grid::MidRise, &[1, -3, 0, 5], &[0.5]));

@@ -138,7 +138,8 @@ impl Writer<'_> {
                 let shape = to.shape.clone();
                 let tensor = tensors::integer(shape, &to.apply(integers, layer), quantization.data_type);
                 let tensor = tensor.ok_or_else(|| unsupported!("weights beyond {}", quantization.data_type.name()))?;
-                return self.dequantized(name, &tensor, &Scales::of(quantization, to.axis), parts.real);
+                let scales = Scales::of(quantization, codes.codes(), to.axis)?;
+                return self.dequantized(name, &tensor, &scales, parts.real);
             }
             (LayerWeights::Quantized { .. }, None) => {
                 unreachable!("only a layer with a quantization has quantized weights")
@@ -208,13 +209,22 @@ struct Scales {
 }
 
 impl Scales {
-    fn of(quantization: &WeightQuantization, axis: usize) -> Self {
+    fn of(quantization: &WeightQuantization, codes: &[i32], axis: usize) -> Result<Self, Fault> {
         let count = quantization.scales.len().max(quantization.zero_points.len());
-        let (scales, zero_points): (Vec<f32>, Vec<i64>) =
-            (0..count).map(|i| quantization.of(i)).map(|(scale, zero_point)| (scale, i64::from(zero_point))).unzip();
+        let (mut scales, mut zero_points) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for (i, part) in codes.chunks(codes.len() / count).enumerate() {
+            let (scale, zero_point) = quantization.of(i);
+            scales.push(match scale > 0.0 && scale.is_finite() {
+                true => scale,
+                // Pruned weights have no step. Any scale leaves them 0, but the format wants one above 0.
+                false if part.iter().all(|&code| code == 0) => 1.0,
+                false => return Err(unsupported!("a scale of {scale} on weights that are not 0")),
+            });
+            zero_points.push(i64::from(zero_point));
+        }
         // 32-bit integers have no zero point but 0, and runtimes refuse even that.
         let unsaid = quantization.data_type == DataType::I32 && zero_points.iter().all(|&q| q == 0);
-        Self { scales, zero_points: (!unsaid).then_some(zero_points), axis }
+        Ok(Self { scales, zero_points: (!unsaid).then_some(zero_points), axis })
     }
 }
 
