@@ -2,6 +2,7 @@
 
 use esn::{BitConvention, BitWidth, LayerEsn, quantize_max_abs};
 use network::WeightValues;
+use rayon::prelude::*;
 
 use super::options::Budget;
 use super::propagate::{Dead, Model};
@@ -42,9 +43,11 @@ impl Cost {
         let layers = 0..weights.len();
         let computed = |l: usize| computed(model, weights, dead, l) as f64;
         let esn = |bits: BitWidth| {
-            let mut pruned = weights.to_vec();
-            dead.apply(&mut pruned);
-            let layers = pruned.iter().enumerate().map(|(l, weights)| layer_esn(model, weights, bits, l));
+            let layers = layers.clone().into_par_iter().map(|l| {
+                let mut pruned = weights[l].clone();
+                dead.apply_to(l, &mut pruned);
+                layer_esn(model, &pruned, bits, l)
+            });
             Ok::<LayerEsn, CompressError>(layers.collect::<Result<Vec<_>, _>>()?.into_iter().sum())
         };
         Ok(match self {

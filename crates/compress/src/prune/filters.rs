@@ -3,7 +3,7 @@
 use super::budget::Cost;
 use super::options::{Budget, FilterAmount, Scope};
 use super::propagate::{Dead, Model, Why};
-use super::units::{Unit, ranked_sets};
+use super::units::{RankedSet, Unit, Units, ranked_sets};
 use super::weights::Weights;
 use crate::error::CompressError;
 
@@ -11,12 +11,13 @@ use crate::error::CompressError;
 pub(super) fn prune_filters(
     model: &Model<'_>,
     weights: &[Weights],
-    units: &[Unit],
+    units: &Units,
     (amount, scope): (FilterAmount, Scope),
     bits: Option<u32>,
     dead: &mut Dead,
 ) -> Result<bool, CompressError> {
     let sets = ranked_sets(units);
+    let units = &units.all;
     let chosen = match amount {
         FilterAmount::Fraction(fraction) => match scope {
             Scope::Global => fraction_of_all(units, &sets, fraction),
@@ -49,33 +50,31 @@ pub(super) fn rounded(fraction: f64, count: usize) -> usize {
     (fraction * count as f64).round() as usize
 }
 
-/// So many of each set, but never all.
-fn of_each_set(sets: &[Vec<usize>], count: impl Fn(usize) -> usize) -> Vec<usize> {
-    sets.iter().flat_map(|set| &set[..count(set.len()).min(set.len() - 1)]).copied().collect()
+/// So many of each set, but none of those that stay.
+fn of_each_set(sets: &[RankedSet], count: impl Fn(usize) -> usize) -> Vec<usize> {
+    sets.iter().flat_map(|set| set.candidates().iter().take(count(set.units.len()))).copied().collect()
 }
 
-/// Units in the order in which they go. The last of each set stays.
-fn order(units: &[Unit], sets: &[Vec<usize>], scope: Scope) -> Vec<usize> {
-    let share = |set: &Vec<usize>, rank: usize| match scope {
+/// Units in the order in which they go.
+fn order(units: &[Unit], sets: &[RankedSet], scope: Scope) -> Vec<usize> {
+    let share = |set: &RankedSet, rank: usize| match scope {
         Scope::Global => 0.0,
         // All sets shrink alike.
-        Scope::Layer => (rank + 1) as f64 / set.len() as f64,
+        Scope::Layer => (rank + 1) as f64 / set.units.len() as f64,
     };
-    let candidates = sets.iter().flat_map(|set| {
-        let rest = &set[..set.len() - 1];
-        rest.iter().enumerate().map(move |(rank, &unit)| (share(set, rank), unit))
-    });
+    let candidates = sets
+        .iter()
+        .flat_map(|set| set.candidates().iter().enumerate().map(move |(rank, &unit)| (share(set, rank), unit)));
     let mut order: Vec<(f64, usize)> = candidates.collect();
-    let key = |&(share, unit): &(f64, usize)| (share, units[unit].norm, unit);
     order.sort_by(|a, b| {
-        let (a, b) = (key(a), key(b));
-        a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2))
+        let by_norm = units[a.1].norm.total_cmp(&units[b.1].norm);
+        a.0.total_cmp(&b.0).then(by_norm).then(a.1.cmp(&b.1))
     });
     order.into_iter().map(|(_, unit)| unit).collect()
 }
 
 /// Units in order while their filters are no more than the fraction of all.
-fn fraction_of_all(units: &[Unit], sets: &[Vec<usize>], fraction: f64) -> Vec<usize> {
+fn fraction_of_all(units: &[Unit], sets: &[RankedSet], fraction: f64) -> Vec<usize> {
     let all = units.iter().map(|unit| unit.filters.len()).sum();
     let mut left = rounded(fraction, all);
     let fits = |&unit: &usize| {
@@ -99,7 +98,7 @@ fn least_prefix(
     let reached = cost(order.len())?;
     if reached > limit {
         let problem = format!(
-            "{limit} of {} is out of reach: {reached} are left when one channel of each group of coupled channels stays",
+            "{limit} of {} is out of reach: {reached} are left when the strongest channel of each layer stays",
             budget.name()
         );
         return Err(CompressError::Option { option: "budget", problem });

@@ -11,7 +11,7 @@ use super::report::{LayerPruning, PruneReport};
 use super::rewrite::{Changes, rewrite};
 use super::sparse::{prune_pattern, prune_weights};
 use super::trace::trace;
-use super::units::{Unit, filter_of, measure, units};
+use super::units::{Units, filter_of, measure, units};
 use super::weights::Weights;
 use crate::error::CompressError;
 
@@ -19,7 +19,7 @@ use crate::error::CompressError;
 pub(super) struct Job<'a> {
     network: &'a Network,
     flow: Flow,
-    units: Vec<Unit>,
+    units: Units,
     weights: Vec<Weights>,
     /// By layer and filter.
     unbiased: Vec<Vec<bool>>,
@@ -55,7 +55,7 @@ impl<'a> Job<'a> {
     pub fn prune_below(&mut self, fraction: f64) {
         let peaks: Vec<Vec<f64>> = self.weights.iter().map(Weights::peaks).collect();
         let largest: Vec<f64> = peaks.iter().map(|peaks| peaks.iter().copied().fold(0.0, f64::max)).collect();
-        let channels: Vec<usize> = self.units.iter().flat_map(|unit| unit.filters.iter().copied()).collect();
+        let channels: Vec<usize> = self.units.all.iter().flat_map(|unit| unit.filters.iter().copied()).collect();
         let small = |channel: &usize| {
             let (layer, filter) = filter_of(&self.flow, *channel);
             peaks[layer][filter] > 0.0 && peaks[layer][filter] < fraction * largest[layer]
@@ -74,7 +74,7 @@ impl<'a> Job<'a> {
                 self.weights.iter_mut().for_each(|weights| prune_pattern(weights, keep, of));
             }
             Pruning::Filters(amount) => {
-                measure(&self.flow, &self.weights, &mut self.units);
+                measure(&self.flow, &self.weights, &mut self.units.all);
                 let model = Model::new(&self.flow, &self.unbiased, self.network.layers(), &self.weights);
                 let how = (amount, options.scope);
                 let pruned = prune_filters(&model, &self.weights, &self.units, how, options.bits, &mut self.dead)?;

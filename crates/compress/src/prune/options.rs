@@ -36,7 +36,8 @@ pub enum Budget {
 pub enum FilterAmount {
     /// This fraction, 0 to 1, of all prunable filters, rounded to the nearest filter: with [`Scope::Global`], groups of
     /// coupled filters go in order while they fit into that number; with [`Scope::Layer`], that share of each set of
-    /// groups. The last channel of a set always stays.
+    /// groups. The strongest group of each set, and of those that feed a
+    /// layer, always stays.
     Fraction(f64),
     /// All but this fraction of each group of coupled channels, rounded to the nearest channel and at least one: the
     /// paper's channel widths 0.25×, 0.5×, 0.75×.

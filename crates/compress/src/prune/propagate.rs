@@ -224,32 +224,35 @@ impl Dead {
         }
     }
 
-    /// Sets the weights that are dead to 0.
+    /// Sets the weights of all layers that are dead to 0.
     pub fn apply(&self, weights: &mut [Weights]) {
-        for ((weights, filters), channels) in weights.iter_mut().zip(&self.filters).zip(&self.channels) {
-            let (shape, len) = (weights.shape, weights.shape.filter_len());
-            for filter in (0..shape.filters).filter(|&filter| filters[filter].is_some()) {
-                weights.zero(filter * len..(filter + 1) * len);
-            }
-            let per_group = shape.filters / shape.groups;
-            for channel in (0..channels.len()).filter(|&channel| channels[channel]) {
-                let (group, own) = (channel / shape.channels, channel % shape.channels);
-                for filter in group * per_group..(group + 1) * per_group {
-                    let start = filter * len + own * shape.taps;
-                    weights.zero(start..start + shape.taps);
-                }
+        weights.iter_mut().enumerate().for_each(|(layer, weights)| self.apply_to(layer, weights));
+    }
+
+    /// Sets the weights of a layer that are dead to 0.
+    pub fn apply_to(&self, layer: usize, weights: &mut Weights) {
+        let (filters, channels) = (&self.filters[layer], &self.channels[layer]);
+        let (shape, len) = (weights.shape, weights.shape.filter_len());
+        for filter in (0..shape.filters).filter(|&filter| filters[filter].is_some()) {
+            weights.zero(filter * len..(filter + 1) * len);
+        }
+        let per_group = shape.filters / shape.groups;
+        for channel in (0..channels.len()).filter(|&channel| channels[channel]) {
+            let (group, own) = (channel / shape.channels, channel % shape.channels);
+            for filter in group * per_group..(group + 1) * per_group {
+                let start = filter * len + own * shape.taps;
+                weights.zero(start..start + shape.taps);
             }
         }
     }
 }
 
-fn sum(mut states: impl Iterator<Item = State>) -> State {
-    let mut add = |sum, state| match (sum, state) {
+fn sum(states: impl Iterator<Item = State>) -> State {
+    states.fold(State::Zero, |sum, state| match (sum, state) {
         (State::Live, _) | (_, State::Live) => State::Live,
         (State::Pruned, _) | (_, State::Pruned) => State::Pruned,
         _ => State::Zero,
-    };
-    states.by_ref().fold(State::Zero, &mut add)
+    })
 }
 
 fn product(states: impl Iterator<Item = State>) -> State {

@@ -88,32 +88,21 @@ impl Changes<'_> {
             return Ok(());
         }
         let kept = self.removal.kept(layout);
+        let mut cut = |graph: &mut Graph, input: usize, axis: usize, kept: &[usize]| {
+            change(graph, constants, node, input, |value, tensor| selected(value, tensor, axis, kept))
+        };
         match op {
-            Op::BatchNormalization { .. } => {
-                (1..5).try_for_each(|i| change(graph, constants, node, i, |v, t| selected(v, t, 0, &kept[0])))
-            }
+            Op::BatchNormalization { .. } => (1..5).try_for_each(|input| cut(graph, input, 0, &kept[0])),
             Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Pow | Op::Min | Op::Max | Op::PRelu => {
-                let rank = shape(graph, output).len();
-                for (i, aligned) in constant_inputs(graph, node, rank) {
-                    for (&axis, kept) in layout.axes.iter().zip(&kept) {
-                        let own_rank = shape(graph, inputs[i].expect("it is there")).len();
-                        if let Some(own) = aligned.own_axis(axis, own_rank) {
-                            change(graph, constants, node, i, |v, t| selected(v, t, own, kept))?;
-                        }
-                    }
-                }
-                Ok(())
+                let axes = constant_axes(graph, node, layout, shape(graph, output).len());
+                axes.into_iter().try_for_each(|(input, own, position)| cut(graph, input, own, &kept[position]))
             }
             Op::QuantizeLinear { axis } | Op::DequantizeLinear { axis } => {
                 let Some(position) = layout.position(axis) else { return Ok(()) };
-                let by_channel = |id: &ValueId| {
-                    graph.value(*id).constant.as_ref().is_some_and(|t| t.shape != [1] && t.shape.len() == 1)
-                };
-                let parameters: Vec<usize> =
-                    (1..inputs.len()).filter(|&i| inputs[i].as_ref().is_some_and(by_channel)).collect();
-                parameters
-                    .into_iter()
-                    .try_for_each(|i| change(graph, constants, node, i, |v, t| selected(v, t, 0, &kept[position])))
+                let by_channel = |id: &ValueId| matches!(*shape(graph, *id), [n] if n > 1);
+                let by_channel = |&i: &usize| inputs[i].as_ref().is_some_and(by_channel);
+                let parameters: Vec<usize> = (1..inputs.len()).filter(by_channel).collect();
+                parameters.into_iter().try_for_each(|input| cut(graph, input, 0, &kept[position]))
             }
             Op::Pad { .. } | Op::Slice { .. } => {
                 if let Some(input) = input {
@@ -225,6 +214,20 @@ fn constant_inputs(graph: &Graph, node: usize, rank: usize) -> Vec<(usize, Align
         Some((i, Aligned::new(&tensor.shape, rank)?))
     };
     inputs.filter_map(constant).collect()
+}
+
+/// Axes of constants beside the channels of an elementwise node: the input, its own axis, the place of that axis in the
+/// layout of the output.
+fn constant_axes(graph: &Graph, node: usize, layout: &Layout, rank: usize) -> Vec<(usize, usize, usize)> {
+    let mut axes = Vec::new();
+    for (input, aligned) in constant_inputs(graph, node, rank) {
+        let id = graph.nodes[node].inputs[input].expect("constant inputs are there");
+        let own_rank = shape(graph, id).len();
+        for (position, &axis) in layout.axes.iter().enumerate() {
+            axes.extend(aligned.own_axis(axis, own_rank).map(|own| (input, own, position)));
+        }
+    }
+    axes
 }
 
 /// Changes the constant at an input of a node.

@@ -54,11 +54,8 @@ impl Tracer<'_> {
     }
 
     fn lose(&mut self, node: &Node) {
-        let read: Vec<Channel> =
-            node.inputs.iter().flatten().filter_map(|&id| self.layout(id)).fold(Vec::new(), |mut all, layout| {
-                all.extend_from_slice(&layout.cells);
-                all
-            });
+        let layouts = node.inputs.iter().flatten().filter_map(|&id| self.layout(id));
+        let read: Vec<Channel> = layouts.flat_map(|layout| layout.cells.iter().copied()).collect();
         if !read.is_empty() {
             self.flow.pin(&read, format!("{} {}", node.op_type, node.name));
         }
@@ -302,12 +299,20 @@ impl Tracer<'_> {
 
 /// Operators for which the code of 0 means zero, whatever number it is.
 fn handles_integers(op: &Op) -> bool {
-    match op {
-        Op::DequantizeLinear { .. } | Op::Identity | Op::MaxPool(_) | Op::GlobalMaxPool | Op::Reshape => true,
-        Op::Transpose { .. } | Op::Expand | Op::Concat { .. } | Op::Split { .. } | Op::Slice { .. } => true,
-        Op::Gather { .. } => true,
-        _ => false,
-    }
+    matches!(
+        op,
+        Op::DequantizeLinear { .. }
+            | Op::Identity
+            | Op::MaxPool(_)
+            | Op::GlobalMaxPool
+            | Op::Reshape
+            | Op::Transpose { .. }
+            | Op::Expand
+            | Op::Concat { .. }
+            | Op::Split { .. }
+            | Op::Slice { .. }
+            | Op::Gather { .. }
+    )
 }
 
 fn reduced(layout: Layout, axes: &[usize], keep_dims: bool) -> Layout {

@@ -17,8 +17,17 @@ pub(super) struct Unit {
     pub norm: f64,
 }
 
-/// All units of a network that may be pruned, in the order of their first filter, with no norms yet.
-pub(super) fn units(flow: &mut Flow) -> Vec<Unit> {
+/// All units of a network that may be pruned.
+#[derive(Debug)]
+pub(super) struct Units {
+    /// In the order of their first filter.
+    pub all: Vec<Unit>,
+    /// By layer: the units that feed it; none where something that cannot be pruned feeds it too.
+    feeds: Vec<Vec<usize>>,
+}
+
+/// Finds the units, with no norms yet.
+pub(super) fn units(flow: &mut Flow) -> Units {
     let classes = flow.classes();
     let mut pinned = vec![false; classes.len()];
     classes.iter().zip(&flow.pinned).for_each(|(&class, &pin)| pinned[class] |= pin);
@@ -36,7 +45,11 @@ pub(super) fn units(flow: &mut Flow) -> Vec<Unit> {
         units[unit].filters.push(channel);
     }
     number_sets(flow, &mut units);
-    units
+    let feeds = flow.layers.iter().map(|layer| match layer.inputs.iter().any(|&c| pinned[classes[c]]) {
+        true => Vec::new(),
+        false => layer.inputs.iter().filter_map(|&c| of_class.get(&classes[c]).copied()).collect(),
+    });
+    Units { feeds: feeds.collect(), all: units }
 }
 
 fn number_sets(flow: &Flow, units: &mut [Unit]) {
@@ -68,13 +81,34 @@ pub(super) fn measure(flow: &Flow, weights: &[Weights], units: &mut [Unit]) {
     }
 }
 
-/// The units of each set, by norm, the smallest first; equals in the order of their filters.
-pub(super) fn ranked_sets(units: &[Unit]) -> Vec<Vec<usize>> {
-    let sets = units.iter().map(|unit| unit.set + 1).max().unwrap_or(0);
+/// The units of one set, by norm, the smallest first; equals in the order of their filters. Those that stay come last.
+#[derive(Debug)]
+pub(super) struct RankedSet {
+    pub units: Vec<usize>,
+    /// How many of the last ones stay: the strongest unit of the set, and of those that feed a layer.
+    pub staying: usize,
+}
+
+/// All sets, ranked.
+pub(super) fn ranked_sets(units: &Units) -> Vec<RankedSet> {
+    let sets = units.all.iter().map(|unit| unit.set + 1).max().unwrap_or(0);
     let mut ranked = vec![Vec::new(); sets];
-    units.iter().enumerate().for_each(|(i, unit)| ranked[unit.set].push(i));
-    for set in &mut ranked {
-        set.sort_by(|&a, &b| units[a].norm.total_cmp(&units[b].norm));
+    units.all.iter().enumerate().for_each(|(i, unit)| ranked[unit.set].push(i));
+    let strongest = |group: &Vec<usize>| {
+        group.iter().copied().max_by(|&a, &b| units.all[a].norm.total_cmp(&units.all[b].norm).then(a.cmp(&b)))
+    };
+    let mut stays = vec![false; units.all.len()];
+    ranked.iter().chain(&units.feeds).filter_map(strongest).for_each(|unit| stays[unit] = true);
+    let rank = |mut set: Vec<usize>| {
+        set.sort_by(|&a, &b| stays[a].cmp(&stays[b]).then(units.all[a].norm.total_cmp(&units.all[b].norm)));
+        RankedSet { staying: set.iter().filter(|&&unit| stays[unit]).count(), units: set }
+    };
+    ranked.into_iter().map(rank).collect()
+}
+
+impl RankedSet {
+    /// The units that may go.
+    pub fn candidates(&self) -> &[usize] {
+        &self.units[..self.units.len() - self.staying]
     }
-    ranked
 }

@@ -22,6 +22,7 @@ macro_rules! either {
     };
 }
 
+#[allow(clippy::useless_conversion, reason = "one text for both precisions")]
 impl Weights {
     pub fn new(layer: &MacLayer, values: WeightValues) -> Self {
         Self { shape: layer.geometry.weight_shape(), values, changed: false }
