@@ -48,7 +48,8 @@ impl Step<'_> {
             Op::Unsupported => None,
             Op::Mac(id) => self.mac(&self.layers[id.0]),
             Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Pow | Op::Min | Op::Max => self.broadcast(),
-            Op::PRelu => self.broadcast(),
+            Op::PRelu | Op::Where | Op::And | Op::Or | Op::Xor => self.broadcast(),
+            Op::Equal | Op::Greater | Op::GreaterOrEqual | Op::Less | Op::LessOrEqual => self.broadcast(),
             Op::MatMul => self.broadcast().filter(|axis| axis + 2 < self.rank_out()),
             Op::Concat { axis } => {
                 let first = self.inputs[0].filter(|first| first != axis)?;
@@ -69,10 +70,14 @@ impl Step<'_> {
         match op {
             Op::BatchNormalization { .. } | Op::MaxPool(_) | Op::AveragePool(_) => unless(x != 0),
             Op::GlobalAveragePool | Op::GlobalMaxPool | Op::DepthToSpace { .. } => unless(x != 0),
+            Op::InstanceNormalization { .. } | Op::SpaceToDepth { .. } => unless(x != 0),
+            Op::Lrn { .. } => unless(x == 1),
+            Op::LayerNormalization { axis, .. } | Op::SoftmaxFrom { axis, .. } => unless(*axis <= x),
             Op::Softmax { axis } | Op::LogSoftmax { axis } | Op::Split { axis } => unless(*axis == x),
             Op::QuantizeLinear { axis } | Op::DequantizeLinear { axis } => unless(*axis == x && self.is_by_channel()),
             Op::ReduceMean { axes, keep_dims } | Op::ReduceSum { axes, keep_dims } => reduced(axes, *keep_dims, x),
-            Op::ReduceMax { axes, keep_dims } => reduced(axes, *keep_dims, x),
+            Op::ReduceMax { axes, keep_dims } | Op::ReduceMin { axes, keep_dims } => reduced(axes, *keep_dims, x),
+            Op::ReduceProd { axes, keep_dims } | Op::ReduceL2 { axes, keep_dims } => reduced(axes, *keep_dims, x),
             Op::Pad { pads, .. } => unless(pads[x] != 0 || pads[x + pads.len() / 2] != 0),
             Op::Slice { starts, ends, axes, steps } => {
                 let whole = |i: usize| starts[i] == 0 && steps[i] == 1 && ends[i] >= self.extent(0, x) as i64;
@@ -84,7 +89,7 @@ impl Step<'_> {
                 let out = x + self.rank_out() - self.rank(0);
                 (self.extent(0, x) == self.out_shape()[out]).then_some(out)
             }
-            Op::Resize { .. } => unless(self.extent(0, x) != self.out_shape()[x]),
+            Op::Resize { .. } | Op::Tile => unless(self.extent(0, x) != self.out_shape()[x]),
             _ => Some(x),
         }
     }

@@ -37,6 +37,8 @@ impl Writer<'_> {
     /// Adds a node that is no MAC layer.
     pub(super) fn add_node(&mut self, node: &Node) -> Result<(), Fault> {
         let mut draft = match plain(&node.op) {
+            // Add of any other number of inputs is Sum.
+            Some("Add") if node.inputs.len() != 2 => Draft::new("Sum", Vec::new()),
             Some(op_type) => Draft::new(op_type, Vec::new()),
             None => self.parametric(node)?,
         };
@@ -63,6 +65,19 @@ impl Writer<'_> {
             Op::BatchNormalization { epsilon } => draft("BatchNormalization", vec![float("epsilon", *epsilon)]),
             Op::LeakyRelu { alpha } => draft("LeakyRelu", vec![float("alpha", *alpha)]),
             Op::Elu { alpha } => draft("Elu", vec![float("alpha", *alpha)]),
+            Op::Selu { alpha, gamma } => draft("Selu", vec![float("alpha", *alpha), float("gamma", *gamma)]),
+            Op::Celu { alpha } => draft("Celu", vec![float("alpha", *alpha)]),
+            Op::ThresholdedRelu { alpha } => draft("ThresholdedRelu", vec![float("alpha", *alpha)]),
+            Op::LayerNormalization { axis, epsilon } => {
+                draft("LayerNormalization", vec![count("axis", *axis), float("epsilon", *epsilon)])
+            }
+            Op::InstanceNormalization { epsilon } => draft("InstanceNormalization", vec![float("epsilon", *epsilon)]),
+            Op::Lrn { alpha, beta, bias, size } => {
+                let numbers = [("alpha", alpha), ("beta", beta), ("bias", bias)];
+                let numbers = numbers.map(|(name, value)| float(name, *value));
+                draft("LRN", numbers.into_iter().chain([count("size", *size)]).collect())
+            }
+            Op::SpaceToDepth { block } => draft("SpaceToDepth", vec![count("blocksize", *block)]),
             Op::HardSigmoid { alpha, beta } => draft("HardSigmoid", vec![float("alpha", *alpha), float("beta", *beta)]),
             Op::Gelu { approximate } => {
                 draft("Gelu", vec![text("approximate", if *approximate { "tanh" } else { "none" })])
@@ -99,6 +114,9 @@ impl Writer<'_> {
             }
             Op::ReduceMean { axes, keep_dims } => self.reduction(name, "ReduceMean", axes, *keep_dims, 18),
             Op::ReduceMax { axes, keep_dims } => self.reduction(name, "ReduceMax", axes, *keep_dims, 18),
+            Op::ReduceMin { axes, keep_dims } => self.reduction(name, "ReduceMin", axes, *keep_dims, 18),
+            Op::ReduceProd { axes, keep_dims } => self.reduction(name, "ReduceProd", axes, *keep_dims, 18),
+            Op::ReduceL2 { axes, keep_dims } => self.reduction(name, "ReduceL2", axes, *keep_dims, 18),
             Op::ReduceSum { axes, keep_dims } => self.reduction(name, "ReduceSum", axes, *keep_dims, 13),
             Op::Split { axis } => {
                 let parts = node.outputs.iter().map(|&id| self.shape(Some(id))[*axis] as i64).collect::<Vec<_>>();
@@ -116,6 +134,11 @@ impl Writer<'_> {
                 let lists = [("starts", starts), ("ends", &ends), ("axes", &axes), ("steps", steps)];
                 let inputs = lists.iter().map(|(what, list)| self.ints(name, what, list)).collect::<Result<_, _>>()?;
                 Ok(Draft::new("Slice", inputs))
+            }
+            Op::Tile => {
+                let (x, y) = (self.shape(node.inputs[0]), self.shape(Some(node.outputs[0])));
+                let repeats: Vec<i64> = x.iter().zip(y).map(|(x, y)| (y / x.max(&1)) as i64).collect();
+                Ok(Draft::new("Tile", vec![self.ints(name, "repeats", &repeats)?]))
             }
             Op::Reshape => self.target(node, "Reshape", -1),
             // An extent of 1 leaves that of the input.
@@ -286,6 +309,24 @@ fn plain(op: &Op) -> Option<&'static str> {
         Op::Log => "Log",
         Op::Abs => "Abs",
         Op::Neg => "Neg",
+        Op::Floor => "Floor",
+        Op::Ceil => "Ceil",
+        Op::Round => "Round",
+        Op::Sign => "Sign",
+        Op::Reciprocal => "Reciprocal",
+        Op::Softplus => "Softplus",
+        Op::Softsign => "Softsign",
+        Op::Mish => "Mish",
+        Op::Not => "Not",
+        Op::And => "And",
+        Op::Or => "Or",
+        Op::Xor => "Xor",
+        Op::Equal => "Equal",
+        Op::Greater => "Greater",
+        Op::GreaterOrEqual => "GreaterOrEqual",
+        Op::Less => "Less",
+        Op::LessOrEqual => "LessOrEqual",
+        Op::Where => "Where",
         Op::Add => "Add",
         Op::Sub => "Sub",
         Op::Mul => "Mul",

@@ -35,7 +35,7 @@ fn is_newer_node(network: &Network, node: &Node, axes: &[Option<usize>]) -> bool
     let in_type = |i: usize| node.inputs.get(i).copied().flatten().and_then(|id| graph.value(id).data_type);
     let out_type = node.outputs.first().and_then(|&id| graph.value(id).data_type);
     match &node.op {
-        Op::Gelu { .. } => true,
+        Op::Gelu { .. } | Op::Mish => true,
         Op::AveragePool(pool) => pool.dilation != [1, 1],
         Op::Pad { mode, .. } => *mode == PadMode::Wrap,
         Op::Resize { coordinates, .. } => {
