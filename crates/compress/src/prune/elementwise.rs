@@ -10,11 +10,7 @@ use super::trace::Tracer;
 impl Tracer<'_> {
     /// Scale and shift of each channel. Where both are 0 the channel is zero whatever it was.
     pub fn batch_norm(&mut self, node: &Node, mut layout: Layout) -> Option<Layout> {
-        let channels = layout.only_along(1)?.len();
-        let parameter = |i: usize| {
-            let id = node.inputs.get(i).copied().flatten()?;
-            numbers(self.graph.value(id).constant.as_ref()?).filter(|numbers| numbers.len() == channels)
-        };
+        let parameter = |i: usize| self.parameter(node, i, &layout);
         let (scales, shifts, means) = (parameter(1)?, parameter(2)?, parameter(3)?);
         parameter(4)?;
         for (i, cell) in layout.cells.iter_mut().enumerate() {
@@ -26,6 +22,24 @@ impl Tracer<'_> {
             *cell = self.flow.add(Source::Map { of: *cell, rule, clears: true });
         }
         Some(layout)
+    }
+
+    /// Scale and shift of each channel, its own mean taken off before.
+    pub fn instance_norm(&mut self, node: &Node, mut layout: Layout) -> Option<Layout> {
+        self.parameter(node, 1, &layout)?;
+        let shifts = self.parameter(node, 2, &layout)?;
+        for (cell, shift) in layout.cells.iter_mut().zip(shifts) {
+            let rule = if shift == 0.0 { ZeroRule::Keeps } else { ZeroRule::Never };
+            *cell = self.flow.add(Source::Map { of: *cell, rule, clears: true });
+        }
+        Some(layout)
+    }
+
+    /// A constant with one number a channel.
+    fn parameter(&self, node: &Node, input: usize, layout: &Layout) -> Option<Vec<f64>> {
+        let channels = layout.only_along(1)?.len();
+        let id = node.inputs.get(input).copied().flatten()?;
+        numbers(self.graph.value(id).constant.as_ref()?).filter(|numbers| numbers.len() == channels)
     }
 
     /// Activations meet channel by channel; constants come after.

@@ -9,6 +9,7 @@ use super::propagate::Dead;
 use super::removal::Removal;
 use super::weights::Weights;
 use crate::error::CompressError;
+use crate::rebuild::with_parts;
 
 /// Everything that is known about what goes.
 #[derive(Clone, Copy)]
@@ -39,10 +40,7 @@ pub(super) fn rewrite(
     let layers = network.layers().iter().zip(weights).enumerate();
     let layers: Vec<MacLayer> =
         layers.map(|(i, (layer, weights))| changes.layer(network, i, layer, weights)).collect::<Result<_, _>>()?;
-    let (path, notes) = (network.path().to_path_buf(), network.notes().to_vec());
-    Ok(Network::from_parts(path, graph, layers, network.batch(), notes)
-        .with_metadata(network.metadata().to_vec())
-        .with_open_batch(network.has_open_batch()))
+    Ok(with_parts(network, graph, layers).with_not_costed(network.not_costed().to_vec()))
 }
 
 impl Changes<'_> {
@@ -57,7 +55,7 @@ impl Changes<'_> {
             return Ok(());
         }
         match graph.nodes[node].op {
-            Op::BatchNormalization { .. } => {
+            Op::BatchNormalization { .. } | Op::InstanceNormalization { .. } => {
                 for input in [1, 2] {
                     change(graph, constants, node, input, |value, tensor| zeroed(value, tensor, &cleared))?;
                 }
@@ -92,6 +90,7 @@ impl Changes<'_> {
             change(graph, constants, node, input, |value, tensor| selected(value, tensor, axis, kept))
         };
         match op {
+            Op::InstanceNormalization { .. } => (1..3).try_for_each(|input| cut(graph, input, 0, &kept[0])),
             Op::BatchNormalization { .. } => (1..5).try_for_each(|input| cut(graph, input, 0, &kept[0])),
             Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Pow | Op::Min | Op::Max | Op::PRelu => {
                 let axes = constant_axes(graph, node, layout, shape(graph, output).len());

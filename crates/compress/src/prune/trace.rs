@@ -74,6 +74,7 @@ impl Tracer<'_> {
             Op::Concat { axis } => self.concat(node, *axis)?,
             Op::Split { axis } => return self.split(node, *axis),
             Op::BatchNormalization { .. } => self.batch_norm(node, self.layout(x)?.clone())?,
+            Op::InstanceNormalization { .. } => self.instance_norm(node, self.layout(x)?.clone())?,
             Op::Gather { axis } => self.gather(node, *axis)?,
             _ => self.unary(node, x, self.layout(x)?.clone())?,
         };
@@ -82,34 +83,30 @@ impl Tracer<'_> {
 
     fn unary(&mut self, node: &Node, x: ValueId, layout: Layout) -> Option<Layout> {
         let across = |axes: &[usize]| axes.iter().any(|&axis| layout.position(axis).is_some());
+        let from = |axis: usize| layout.axes.iter().any(|&own| own >= axis);
         match &node.op {
-            Op::Relu | Op::LeakyRelu { .. } | Op::Elu { .. } | Op::HardSwish | Op::Tanh => Some(layout),
-            Op::Gelu { .. } | Op::Erf | Op::Sqrt | Op::Abs | Op::Neg | Op::Cast | Op::Identity => Some(layout),
-            Op::Clip { min, max } if *min <= 0.0 && *max >= 0.0 => Some(layout),
-            Op::HardSigmoid { beta, .. } if *beta <= 0.0 => Some(layout),
-            Op::Clip { .. } | Op::HardSigmoid { .. } | Op::Sigmoid | Op::Exp | Op::Log => Some(self.never_zero(layout)),
-            Op::Softmax { axis } | Op::LogSoftmax { axis } => {
-                if across(&[*axis]) {
-                    None
-                } else {
-                    Some(self.never_zero(layout))
-                }
-            }
-            Op::MaxPool(_) | Op::AveragePool(_) | Op::GlobalAveragePool | Op::GlobalMaxPool | Op::Resize { .. } => {
-                layout.axes.iter().all(|&axis| axis < 2).then_some(layout)
+            op if pointwise(op) == Some(ZeroRule::Keeps) => Some(layout),
+            op if pointwise(op).is_some() => Some(self.never_zero(layout)),
+            Op::Softmax { axis } | Op::LogSoftmax { axis } if !across(&[*axis]) => Some(self.never_zero(layout)),
+            Op::SoftmaxFrom { axis, .. } if !from(*axis) => Some(self.never_zero(layout)),
+            Op::MaxPool(_) | Op::AveragePool(_) | Op::GlobalAveragePool | Op::GlobalMaxPool | Op::Resize { .. }
+                if !from(2) =>
+            {
+                Some(layout)
             }
             Op::ReduceMean { axes, keep_dims }
             | Op::ReduceSum { axes, keep_dims }
-            | Op::ReduceMax { axes, keep_dims } => {
-                if across(axes) {
-                    None
-                } else {
-                    Some(reduced(layout, axes, *keep_dims))
-                }
+            | Op::ReduceMax { axes, keep_dims }
+            | Op::ReduceMin { axes, keep_dims }
+            | Op::ReduceProd { axes, keep_dims }
+            | Op::ReduceL2 { axes, keep_dims }
+                if !across(axes) =>
+            {
+                Some(reduced(layout, axes, *keep_dims))
             }
             Op::Reshape => layout.reshaped(self.shape(x)?, self.shape(node.outputs[0])?),
             Op::Transpose { perm } => Some(layout.transposed(perm)),
-            Op::Expand => self.expand(node, x, layout),
+            Op::Expand | Op::Tile => self.expand(node, x, layout),
             Op::Pad { pads, mode, value } => self.pad(layout, pads, *mode, *value),
             Op::Slice { starts, axes, steps, .. } => self.slice(node, layout, starts, axes, steps),
             Op::QuantizeLinear { .. } | Op::DequantizeLinear { .. } => Some(layout),
@@ -295,6 +292,21 @@ impl Tracer<'_> {
     pub fn shape(&self, id: ValueId) -> Option<&[usize]> {
         self.graph.value(id).shape.as_deref()
     }
+}
+
+/// Of a function of one element, whether it keeps 0; none for any other operator.
+fn pointwise(op: &Op) -> Option<ZeroRule> {
+    let keeps = match op {
+        Op::Relu | Op::LeakyRelu { .. } | Op::Elu { .. } | Op::Selu { .. } | Op::Celu { .. } => true,
+        Op::ThresholdedRelu { .. } | Op::HardSwish | Op::Mish | Op::Gelu { .. } | Op::Softsign | Op::Tanh => true,
+        Op::Erf | Op::Sqrt | Op::Abs | Op::Neg | Op::Sign | Op::Floor | Op::Ceil | Op::Round => true,
+        Op::Cast | Op::Identity => true,
+        Op::Clip { min, max } => *min <= 0.0 && *max >= 0.0,
+        Op::HardSigmoid { beta, .. } => *beta <= 0.0,
+        Op::Sigmoid | Op::Exp | Op::Log | Op::Softplus | Op::Reciprocal => false,
+        _ => return None,
+    };
+    Some(if keeps { ZeroRule::Keeps } else { ZeroRule::Never })
 }
 
 /// Operators for which the code of 0 means zero, whatever number it is.
