@@ -36,6 +36,8 @@ pub enum Command {
     Sweep(crate::sweep::Options),
     /// Make a network of the literature with random weights, as ONNX.
     New(NewOptions),
+    /// The frontier of accuracy against a cost over the points of a store: table, CSV, SVG and a page.
+    Pareto(crate::pareto::Options),
 }
 
 /// Options that `simulate` and `esn` share, with one meaning.
@@ -140,6 +142,10 @@ pub struct SimulateOptions {
     /// Write the whole run as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+
+    /// Write the run as one self-contained page: layers on every hardware, bit widths, the check.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 
     /// Advance the stepped machines through every layer, cycle by cycle, and compare outputs and counts.
     #[arg(long)]

@@ -9,6 +9,7 @@ mod format;
 mod input;
 mod inspect;
 mod new;
+mod pareto;
 mod simulate;
 mod simulate_text;
 mod sweep;
@@ -45,6 +46,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         Command::Esn(options) => in_pool(options.common.threads, || esn_command::run(options)),
         Command::Compress(options) => in_pool(options.threads, || compress_command::run(options)),
         Command::Inspect(options) => inspect::run(options),
+        Command::Pareto(options) => pareto::run(options),
         Command::Sweep(options) => sweep::run(options),
         Command::New(options) => new::run(options),
     }

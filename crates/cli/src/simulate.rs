@@ -5,9 +5,10 @@ use std::time::Instant;
 use anyhow::bail;
 use inference::Samples;
 use network::Network;
+use runner::figures::{RunFigures, write_run_page};
 use runner::{
-    CostPlan, Evaluation, EvaluationPlan, Hardware, NetworkCost, Quantization, Report, SteppedLayer, cost, evaluate,
-    step_all, write_file, write_simulate_csv,
+    CostPlan, Evaluation, EvaluationPlan, Hardware, NetworkCost, Quantization, Report, SteppedLayer, cost, details,
+    evaluate, step_all, write_file, write_simulate_csv,
 };
 
 use crate::args::SimulateOptions;
@@ -18,7 +19,7 @@ use crate::{print, simulate_text as text};
 /// Runs the command; `false` where a check fails.
 pub fn run(options: &SimulateOptions) -> anyhow::Result<bool> {
     input::check_outputs(
-        &[options.common.csv.as_deref(), options.json.as_deref()],
+        &[options.common.csv.as_deref(), options.json.as_deref(), options.html.as_deref()],
         options.network.iter().chain(&options.hardware).chain(options.inference.images.as_ref()),
     )?;
     let hardware = input::hardware(&options.hardware)?;
@@ -108,6 +109,13 @@ fn write(
         let quantization = options.common.quantization();
         let report = Report::new(network, quantization, options.common.convention(), hardware, cost, evaluation);
         write_file(path, |writer| report.write_json(writer))?;
+    }
+    if let Some(path) = &options.html {
+        let quantization = options.common.quantization();
+        let details = details(network, quantization, options.common.convention())?;
+        let words = text::quantization_line(cost, quantization);
+        let figures = RunFigures { network, quantization: &words, hardware, cost, details: &details, evaluation };
+        write_file(path, |writer| write_run_page(writer, &figures))?;
     }
     Ok(())
 }

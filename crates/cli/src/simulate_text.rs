@@ -42,7 +42,8 @@ pub fn heading(network: &Network, cost: &NetworkCost, quantization: Quantization
     )
 }
 
-fn quantization_line(cost: &NetworkCost, quantization: Quantization) -> String {
+/// How the weights came to be integers, in one line.
+pub fn quantization_line(cost: &NetworkCost, quantization: Quantization) -> String {
     let in_file = cost.layers.iter().filter(|layer| layer.quantized_in_file).count();
     let bits = quantization.bits().get();
     let chosen = if quantization.is_requested() { "" } else { " (the default; --bits N chooses)" };

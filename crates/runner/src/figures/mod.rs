@@ -1,0 +1,16 @@
+//! Figures: SVG files, and pages of HTML that need nothing but a browser.
+//!
+//! The main functions are [`write_frontier_svgs`] and [`write_frontier_page`] for a store, and [`write_run_page`] for one
+//! run. A page is one file: data, styles and script are in it, and it asks no network for anything. Text out of files
+//! reaches a page as JSON and is shown as text, never as HTML.
+
+mod frontier_page;
+mod histogram;
+mod page;
+mod run_page;
+mod svg;
+
+pub use frontier_page::write_frontier_page;
+pub use histogram::nearest_at_or_below;
+pub use run_page::{RunFigures, write_run_page};
+pub use svg::write_frontier_svgs;

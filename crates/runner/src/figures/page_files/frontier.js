@@ -1,0 +1,268 @@
+"use strict";
+const view = {
+  cost: data.cost, accuracy: data.accuracy, logX: true, logY: false,
+  methods: data.methods.map(() => true), networks: data.networks.map(() => true),
+  pins: data.pins.slice(), shown: null,
+};
+const COLORS = ["var(--c0)", "var(--c1)", "var(--c2)"];
+const manyNetworks = data.networks.length > 1;
+
+// One mark of a shape around a place; shapes tell networks apart, or methods where there is one network.
+function mark(point, x, y, r, attributes) {
+  const shape = (manyNetworks ? point.network : point.method) % 4;
+  const style = { ...attributes, fill: COLORS[point.method] };
+  if (shape === 0) return draw("circle", { ...style, cx: x, cy: y, r });
+  if (shape === 1) return draw("rect", { ...style, x: x - r * 0.9, y: y - r * 0.9, width: r * 1.8, height: r * 1.8 });
+  const corners = shape === 2 ? [[0, -1.25], [1.15, 0.8], [-1.15, 0.8]] : [[0, -1.3], [1.3, 0], [0, 1.3], [-1.3, 0]];
+  return draw("polygon", { ...style, points: corners.map(([a, b]) => `${x + a * r},${y + b * r}`).join(" ") });
+}
+function sign(point) {
+  return draw("svg", { width: 14, height: 14, "aria-hidden": "true" }, mark(point, 7, 7, 5, {}));
+}
+
+// Points with both figures whose method and network are switched on, cheapest first.
+function visible() {
+  return data.points
+    .map((point, index) => ({ ...point, index, x: point.costs[view.cost], y: point.accuracies[view.accuracy] }))
+    .filter((p) => p.x !== null && p.y !== null && view.methods[p.method] && view.networks[p.network])
+    .filter((p) => !view.logX || p.x > 0)
+    .sort((a, b) => rank(a) - rank(b) || accuracyRank(b) - accuracyRank(a));
+}
+// Ranks were made from exact integers; the numbers here are only for drawing.
+const rank = (point) => point.costRanks[view.cost];
+const accuracyRank = (point) => point.accuracyRanks[view.accuracy];
+function frontierOf(points) {
+  const on = [];
+  for (const point of points) {
+    const last = on[on.length - 1];
+    const equal = last && rank(last) === rank(point) && accuracyRank(last) === accuracyRank(point);
+    if (!last || accuracyRank(point) > accuracyRank(last) || equal) on.push(point);
+  }
+  return on;
+}
+const percent = (x) => (100 * x).toFixed(2) + " %";
+
+function drawChart() {
+  const width = Math.max(280, plot.clientWidth);
+  const height = Math.max(320, Math.min(620, Math.round(width * 0.62)));
+  const box = { left: 58, right: width - 14, top: 14, bottom: height - 50 };
+  const points = visible();
+  const on = frontierOf(points);
+  chart.replaceChildren();
+  chart.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  chart.setAttribute("height", height);
+  view.drawn = [];
+  if (points.length === 0) {
+    chart.append(draw("text", { x: width / 2, y: height / 2, "text-anchor": "middle" }, "no point to show"));
+    fillTable(on);
+    return;
+  }
+  const floats = data.floats.filter((f) => view.networks[f.network] && f.accuracies[view.accuracy] !== null);
+  const [x, y] = scales(points, floats, box);
+  drawAxes(x, y, box, width, height);
+  for (const float of floats) {
+    const at = place(y, float.accuracies[view.accuracy]);
+    const name = manyNetworks ? data.networks[float.network] + ", float" : "float network";
+    chart.append(draw("line", { class: "reference", x1: box.left, x2: box.right, y1: at, y2: at }),
+      draw("text", { x: box.left + 6, y: at - 5 }, name));
+  }
+  data.methods.forEach((_, method) => {
+    const own = frontierOf(points.filter((p) => p.method === method));
+    chart.append(draw("path", { d: line(own, x, y), fill: "none", stroke: COLORS[method], "stroke-width": 1.5, "stroke-opacity": 0.7 }));
+  });
+  chart.append(draw("path", { class: "frontier", d: line(on, x, y) }));
+  const best = new Set(on.map((p) => p.index));
+  for (const point of points) {
+    const [px, py] = [x(point.x), place(y, point.y)];
+    view.drawn.push({ ...point, px, py });
+    chart.append(mark(point, px, py, best.has(point.index) ? 5.5 : 4, { class: best.has(point.index) ? "mark on" : "mark" }));
+    if (view.pins.includes(point.index)) chart.append(draw("circle", { class: "halo", cx: px, cy: py, r: 9 }));
+  }
+  hover = draw("circle", { class: "halo", r: 8, visibility: "hidden" });
+  chart.append(hover);
+  fillTable(on);
+}
+// The vertical axis shows the accuracy, or its distance from 1 on a logarithmic scale.
+const place = (y, accuracy) => y(view.logY ? Math.max(1 - accuracy, 5e-4) : accuracy);
+const line = (points, x, y) => points.map((p, i) => `${i ? "L" : "M"}${x(p.x)} ${place(y, p.y)}`).join("");
+
+function scales(points, floats, box) {
+  const xs = points.map((p) => p.x);
+  let [low, high] = [Math.min(...xs), Math.max(...xs)];
+  const x = view.logX
+    ? logarithmic(low / 1.2, high * 1.2, box.left, box.right)
+    : linear(low - (high - low || high || 1) * 0.04, high + (high - low || high || 1) * 0.04, box.left, box.right);
+  const ys = points.map((p) => p.y).concat(floats.map((f) => f.accuracies[view.accuracy]));
+  if (view.logY) {
+    const errors = ys.map((a) => Math.max(1 - a, 5e-4));
+    return [x, logarithmic(Math.min(...errors) / 1.15, Math.min(1.05, Math.max(...errors) * 1.1), box.top, box.bottom)];
+  }
+  [low, high] = [Math.min(...ys), Math.max(...ys)];
+  const room = Math.max((high - low) * 0.06, 0.01);
+  return [x, linear(Math.max(0, low - room), Math.min(1.02, high + room), box.bottom, box.top)];
+}
+function drawAxes(x, y, box, width, height) {
+  for (const tick of x.ticks((box.right - box.left) / 62)) {
+    const at = x(tick.x);
+    const text = view.logX ? tick.text : short(tick.x);
+    chart.append(draw("line", { class: "gridline", x1: at, x2: at, y1: box.top, y2: box.bottom }),
+      draw("text", { x: at, y: box.bottom + 17, "text-anchor": "middle" }, text));
+  }
+  for (const tick of y.ticks((box.bottom - box.top) / 46)) {
+    const at = y(tick.x);
+    const text = view.logY ? String(Number(tick.x.toPrecision(3))) : tick.x.toFixed(2);
+    chart.append(draw("line", { class: "gridline", x1: box.left, x2: box.right, y1: at, y2: at }),
+      draw("text", { x: box.left - 7, y: at + 4, "text-anchor": "end" }, text));
+  }
+  chart.append(
+    draw("line", { class: "axis", x1: box.left, x2: box.right, y1: box.bottom, y2: box.bottom }),
+    draw("line", { class: "axis", x1: box.left, x2: box.left, y1: box.top, y2: box.bottom }),
+    draw("text", { class: "title", x: (box.left + box.right) / 2, y: height - 10, "text-anchor": "middle" }, data.costs[view.cost]),
+    draw("text", { class: "title", transform: `translate(15 ${(box.top + box.bottom) / 2}) rotate(-90)`, "text-anchor": "middle" },
+      (view.logY ? "1 − " : "") + data.accuracies[view.accuracy]));
+}
+
+function nearest(event) {
+  const bounds = chart.getBoundingClientRect();
+  const [x, y] = [event.clientX - bounds.left, event.clientY - bounds.top];
+  let best = null;
+  for (const point of view.drawn) {
+    const distance = Math.hypot(point.px - x, point.py - y);
+    if (distance < 32 && (best === null || distance < best.distance)) best = { point, distance };
+  }
+  return best && best.point;
+}
+function show(point) {
+  view.shown = point ? point.index : null;
+  hover.setAttribute("visibility", point ? "visible" : "hidden");
+  tip.hidden = !point;
+  if (!point) return;
+  hover.setAttribute("cx", point.px);
+  hover.setAttribute("cy", point.py);
+  const lines = [data.costs[view.cost] + ": " + grouped(point.exact[view.cost]),
+    data.accuracies[view.accuracy] + ": " + point.accuracyTexts[view.accuracy]];
+  tip.replaceChildren(el("b", {}, point.label), manyNetworks ? el("div", {}, data.networks[point.network]) : null || "",
+    ...lines.map((text) => el("div", {}, text)));
+  const left = point.px + tip.offsetWidth + 20 > plot.clientWidth ? point.px - tip.offsetWidth - 14 : point.px + 14;
+  tip.style.left = Math.max(0, left) + "px";
+  tip.style.top = Math.max(0, point.py - tip.offsetHeight / 2) + "px";
+  describe(point.index);
+}
+function pin(index) {
+  view.pins = view.pins.includes(index) ? view.pins.filter((i) => i !== index) : view.pins.concat(index).slice(-4);
+  drawChart();
+  drawHistogram();
+}
+function describe(index) {
+  const point = data.points[index];
+  const pairs = [["network", data.networks[point.network]], ["method", data.methods[point.method]], ["configuration", point.label]];
+  data.accuracies.forEach((name, i) => point.accuracyTexts[i] && pairs.push([name, point.accuracyTexts[i]]));
+  data.costs.forEach((name, i) => point.exact[i] && pairs.push([name, grouped(point.exact[i])]));
+  point.facts.forEach(([name, value]) => pairs.push([name, grouped(value)]));
+  details.replaceChildren(el("h2", {}, "Point"), facts(pairs), ...point.notes.map((note) => el("p", { class: "hint" }, note)));
+}
+
+function drawHistogram() {
+  const pins = view.pins.map((i) => data.points[i]);
+  bars.replaceChildren();
+  legend.replaceChildren(...pins.map((point, i) => {
+    const name = (manyNetworks ? data.networks[point.network] + ": " : "") + point.label;
+    return el("p", { class: "hint" }, swatch(point, i), ` ${name} (${point.accuracyTexts[view.accuracy] || "–"})`);
+  }));
+  if (pins.length === 0) {
+    legend.append(el("p", { class: "hint" }, "Click a point of the chart to see its filters here."));
+    bars.setAttribute("height", 0);
+    return;
+  }
+  const [width, height] = [Math.max(240, histogram.clientWidth), 230];
+  const box = { left: 44, right: width - 4, top: 10, bottom: height - 42 };
+  bars.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  bars.setAttribute("height", height);
+  const widest = Math.max(1, ...pins.map((p) => p.bits.findLastIndex((n) => n > 0)));
+  const most = Math.max(1, ...pins.flatMap((p) => p.bits));
+  const y = linear(0, most * 1.05, box.bottom, box.top);
+  for (const tick of y.ticks(5)) {
+    bars.append(draw("line", { class: "gridline", x1: box.left, x2: box.right, y1: y(tick.x), y2: y(tick.x) }),
+      draw("text", { x: box.left - 6, y: y(tick.x) + 4, "text-anchor": "end" }, tick.text));
+  }
+  const slot = (box.right - box.left) / (widest + 1);
+  const bar = (slot * 0.8) / pins.length;
+  for (let bits = 0; bits <= widest; bits++) {
+    const left = box.left + bits * slot + slot * 0.1;
+    pins.forEach((point, i) => {
+      const top = y(point.bits[bits] || 0);
+      bars.append(draw("rect", { x: left + i * bar, y: top, width: Math.max(1, bar - 1), height: box.bottom - top, fill: COLORS[point.method], "fill-opacity": opacity(i) },
+        draw("title", {}, `${point.bits[bits] || 0} filters of ${bits} bits: ${point.label}`)));
+    });
+    bars.append(draw("text", { x: left + slot * 0.4, y: box.bottom + 16, "text-anchor": "middle" }, String(bits)));
+  }
+  bars.append(draw("text", { class: "title", x: (box.left + box.right) / 2, y: height - 6, "text-anchor": "middle" }, "largest bit width of the filter (0: pruned)"));
+}
+// Pins of one method are told apart by how strong their colour is.
+function opacity(pin) {
+  const before = view.pins.slice(0, pin).filter((i) => data.points[i].method === data.points[view.pins[pin]].method).length;
+  return [1, 0.6, 0.4, 0.25][before];
+}
+function swatch(point, i) {
+  return el("span", { class: "swatch", style: `background:${COLORS[point.method]};opacity:${opacity(i)}` });
+}
+
+function fillTable(on) {
+  const cost = data.costs[view.cost];
+  const columns = [view.cost].concat(data.tableCosts.filter((c) => c !== view.cost));
+  const head = [el("th", { class: "text" }, "configuration"), manyNetworks ? el("th", { class: "text" }, "network") : null,
+    el("th", { class: "text" }, "method"), el("th", {}, data.accuracies[view.accuracy]), columns.map((c) => el("th", {}, data.costs[c]))];
+  const row = (point) => el("tr", { "data-point": point.index, onclick: () => { pin(point.index); describe(point.index); } },
+    el("td", { class: "text wide" }, point.label), manyNetworks ? el("td", { class: "text" }, data.networks[point.network]) : null,
+    el("td", { class: "text" }, data.methods[point.method]), el("td", {}, percent(point.y)),
+    columns.map((c) => el("td", {}, point.exact[c] ? grouped(point.exact[c]) : "–")));
+  table.replaceChildren(el("h2", {}, `Frontier by ${cost}: ${on.length} of ${view.drawn.length} points shown`),
+    el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, head)), el("tbody", {}, on.map(row)))));
+}
+
+let hover = draw("circle", {});
+const chart = draw("svg", { tabindex: "0", role: "img", "aria-label": "accuracy against cost; arrow keys go from point to point" });
+const tip = el("div", { class: "tip", hidden: "" });
+const plot = el("div", { class: "plot" }, chart, tip);
+const bars = draw("svg", { role: "img", "aria-label": "filters by their largest bit width" });
+const histogram = el("div", { class: "plot" }, bars);
+const legend = el("div", {});
+const details = el("div", { class: "card" }, el("h2", {}, "Point"), el("p", { class: "hint" }, "Point at one in the chart; click it to keep its histogram."));
+const table = el("div", { class: "card" });
+chart.addEventListener("pointermove", (event) => show(nearest(event)));
+chart.addEventListener("pointerleave", () => show(null));
+chart.addEventListener("click", (event) => {
+  const point = nearest(event);
+  if (point) pin(point.index);
+});
+chart.addEventListener("keydown", (event) => {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (event.key === "Enter" && view.shown !== null) pin(view.shown);
+  if (!step || view.drawn.length === 0) return;
+  event.preventDefault();
+  const at = view.drawn.findIndex((p) => p.index === view.shown);
+  show(view.drawn[(at + step + view.drawn.length) % view.drawn.length]);
+});
+const redraw = () => { show(null); drawChart(); drawHistogram(); };
+const methods = data.methods.map((name, i) => data.points.some((p) => p.method === i)
+  ? chip(sign({ method: i, network: 0 }), name, true, (now) => { view.methods[i] = now; redraw(); }) : null);
+const networks = manyNetworks ? data.networks.map((name, i) => {
+  const symbol = sign({ method: 0, network: i });
+  symbol.firstChild.setAttribute("fill", "var(--soft)");
+  return chip(symbol, name, true, (now) => { view.networks[i] = now; redraw(); });
+}) : null;
+put(page, {}, [
+  heading(data.title, data.lines),
+  el("div", { class: "bar" },
+    choice("cost", data.costs, view.cost, (i) => { view.cost = i; redraw(); }),
+    choice("accuracy", data.accuracies, view.accuracy, (i) => { view.accuracy = i; redraw(); }),
+    choice("cost axis", ["logarithmic", "linear"], 0, (i) => { view.logX = i === 0; redraw(); }),
+    choice("accuracy axis", ["linear", "logarithm of 1 − accuracy"], 0, (i) => { view.logY = i === 1; redraw(); })),
+  el("div", { class: "bar" }, methods, networks),
+  el("div", { class: "grid two" },
+    el("div", { class: "card" }, plot, el("p", { class: "hint" }, "Dashed: the frontier of what is shown. Coloured lines: the frontier of each method.")),
+    el("div", { class: "stack" }, el("div", { class: "card" }, el("h2", {}, "Largest bit width of each filter"), histogram, legend), details)),
+  el("div", { style: "height:14px" }),
+  table,
+]);
+whenResized(plot, redraw);

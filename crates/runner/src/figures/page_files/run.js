@@ -1,0 +1,88 @@
+"use strict";
+const view = { measure: 0, log: false, hardware: data.hardware.map(() => true), of: 0 };
+const COLORS = [0, 1, 2, 3, 4, 5].map((i) => `var(--c${i})`);
+const color = (i) => COLORS[i % COLORS.length];
+const MEASURES = [["energy", "J"], ["cycles", ""]];
+
+// From pale to dark with the bits; a pruned weight is grey.
+function bitColor(bits) {
+  if (bits === 0) return "var(--line)";
+  const strength = Math.min(100, 22 + bits * 10);
+  return `color-mix(in srgb, var(--c1) ${strength}%, ${bits > 7 ? "var(--c5)" : "var(--paper)"})`;
+}
+const valueOf = (layer, h) => (view.measure === 0 ? layer.energy[h] : layer.cycles[h]);
+const textOf = (layer, h) => short(valueOf(layer, h)) + MEASURES[view.measure][1];
+
+function drawLayers() {
+  const shown = data.hardware.map((_, h) => h).filter((h) => view.hardware[h]);
+  const values = data.layers.flatMap((layer) => shown.map((h) => valueOf(layer, h))).filter((x) => x > 0);
+  const most = Math.max(...values, 0);
+  const least = Math.min(...values, most);
+  const share = (x) => {
+    if (x <= 0 || most <= 0) return 0;
+    if (!view.log) return x / most;
+    return (Math.log10(x / least) + 0.3) / (Math.log10(most / least) + 0.3);
+  };
+  layers.replaceChildren(...data.layers.flatMap((layer) => [
+    el("div", { class: "name", title: `${layer.name}: ${layer.text}` }, el("bdi", {}, layer.name)),
+    el("div", { class: "bars" }, shown.map((h) => el("div", {
+      class: "barrow", style: `width:${100 * share(valueOf(layer, h))}%;background:${color(h)}`,
+      title: `${layer.name}, ${data.hardware[h].name}: ${textOf(layer, h)}; ${layer.checks[h]}`,
+    }))),
+    el("div", { class: "values" }, shown.map((h) => el("div", { class: "value" }, textOf(layer, h)))),
+  ]));
+  if (shown.length === 0) layers.replaceChildren(el("p", { class: "hint" }, "no hardware is shown"));
+}
+function drawBits() {
+  const of = (layer) => (view.of === 0 ? layer.weightBits : layer.filterBits);
+  const widest = Math.max(1, ...data.layers.map((layer) => of(layer).findLastIndex((n) => n > 0)));
+  const row = (name, counts) => {
+    const total = counts.reduce((a, b) => a + b, 0) || 1;
+    const parts = counts.map((n, bits) => n > 0
+      ? el("div", { style: `width:${(100 * n) / total}%;background:${bitColor(bits)}`, title: `${name}: ${grouped(n)} of ${bits} bits, ${((100 * n) / total).toFixed(1)} %` }) : null);
+    const mean = counts.reduce((sum, n, bits) => sum + n * bits, 0) / Math.max(1, total - counts[0]);
+    return [el("div", { class: "name", title: name }, el("bdi", {}, name)), el("div", { class: "stackbar" }, parts),
+      el("div", { class: "value" }, mean.toFixed(2) + " bits")];
+  };
+  const sum = data.layers.reduce((all, layer) => all.map((n, i) => n + of(layer)[i]), new Array(18).fill(0));
+  bits.replaceChildren(...row("all layers", sum), ...data.layers.flatMap((layer) => row(layer.name, of(layer))));
+  const key = [];
+  for (let b = 0; b <= widest; b++) {
+    key.push(el("label", {}, el("span", { class: "swatch", style: `background:${bitColor(b)}` }), b === 0 ? "0 (pruned)" : String(b)));
+  }
+  bitKey.replaceChildren(...key);
+}
+
+const layers = el("div", { class: "layers" });
+const bits = el("div", { class: "layers" });
+const bitKey = el("div", { class: "bar" });
+const cell = (text, attributes) => el("td", attributes || {}, text);
+const checks = el("table", {},
+  el("thead", {}, el("tr", {}, ["hardware", "metric", "metric's count", "engine's count", "metric's cycles", "cycles", "energy", "check"]
+    .map((name, i) => el("th", { class: i < 2 ? "text" : null }, name)))),
+  el("tbody", {}, data.checks.map((check) => el("tr", {}, cell(check.hardware, { class: "text" }), cell(check.metric, { class: "text" }),
+    cell(grouped(check.expected)), cell(grouped(check.counted)), cell(grouped(check.expectedCycles)), cell(grouped(check.cycles)),
+    cell(short(check.energy) + "J"), cell(check.verdict, { class: check.kind })))));
+const accuracy = data.accuracy === null ? null : el("div", { class: "card" }, el("h2", {}, `Accuracy on ${grouped(data.accuracy.images)} images`),
+  el("div", { class: "scroll" }, el("table", {},
+    el("thead", {}, el("tr", {}, ["arithmetic", "top-1", "top-5", "agrees with float"].map((name, i) => el("th", { class: i ? null : "text" }, name)))),
+    el("tbody", {}, data.accuracy.rows.map((row) => el("tr", {}, row.map((text, i) => cell(text, { class: i ? null : "text wide" }))))))));
+const hardware = data.hardware.map((h, i) => chip(el("span", { class: "swatch", style: `background:${color(i)}` }), h.name, true,
+  (now) => { view.hardware[i] = now; drawLayers(); }));
+put(page, {}, [
+  heading(data.title, data.lines),
+  el("div", { style: "height:10px" }),
+  el("div", { class: "stack" },
+    el("div", { class: "card" }, el("h2", {}, "The check: engines against the effective signal norm"), el("div", { class: "scroll" }, checks)),
+    accuracy,
+    el("div", { class: "card" }, el("h2", {}, "Layers, of one image"),
+      el("div", { class: "bar" },
+        choice("measure", MEASURES.map(([name]) => name), 0, (i) => { view.measure = i; drawLayers(); }),
+        choice("scale", ["linear", "logarithmic"], 0, (i) => { view.log = i === 1; drawLayers(); }), hardware),
+      layers),
+    el("div", { class: "card" }, el("h2", {}, "Bit widths"),
+      el("div", { class: "bar" }, choice("of", ["weights", "filters, by their widest weight"], 0, (i) => { view.of = i; drawBits(); }), bitKey),
+      bits)),
+]);
+drawLayers();
+drawBits();
