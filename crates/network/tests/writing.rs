@@ -138,8 +138,9 @@ fn every_operator_comes_back() {
     };
     let mut average = pool();
     average.push(int("count_include_pad", 1));
-    for op in ["Relu", "Sigmoid", "Tanh", "HardSwish", "Erf", "Exp", "Sqrt", "Log", "Abs", "Neg", "Identity"] {
-        round_trip(&around(x().node(op, &["x"], &["a"]), 8));
+    let smooth = ["Sigmoid", "Tanh", "HardSwish", "Softsign", "Erf", "Exp", "Sqrt", "Log"];
+    for op in ["Relu", "Abs", "Neg", "Floor", "Ceil", "Sign", "Identity"].into_iter().chain(smooth) {
+        assert!(round_trip(&around(x().node(op, &["x"], &["a"]), 8)).has_open_batch(), "{op}");
     }
     for op in ["Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "PRelu"] {
         round_trip(&around(x().weights("c", &[4, 1, 1]).node(op, &["x", "c"], &["a"]), 8));
@@ -199,6 +200,9 @@ fn operators_with_constant_inputs_come_back() {
     round_trip(&around(gather, 8));
     let sum = x().ints("axes", &[1]).node("ReduceSum", &["x", "axes"], &["a"]);
     round_trip(&around(sum, 8));
+    let layer = x().weights("s", &[8, 8]).weights("b", &[8]);
+    let layer = layer.node_with("LayerNormalization", &["x", "s", "b"], &["a"], vec![int("axis", 2)]);
+    assert!(round_trip(&around(layer, 8)).has_open_batch());
     for (op, shape) in [("LayerNormalization", &[8]), ("InstanceNormalization", &[4])] {
         let model = x().weights("s", shape).weights("b", shape).node(op, &["x", "s", "b"], &["a"]);
         assert!(round_trip(&around(model, 8)).has_open_batch(), "{op}");
@@ -221,6 +225,18 @@ fn operators_with_constant_inputs_come_back() {
     }
     let sizes = x().ints("z", &[1, 4, 3, 7]).node("Resize", &["x", "", "", "z"], &["a"]);
     assert!(round_trip(&around(sizes, 7)).has_open_batch(), "sizes of the other axes");
+}
+
+#[test]
+fn a_softmax_over_several_axes_becomes_one_over_their_product() {
+    let old = model().opset(11).input("x", &[0, 4, 8]).node_with("Softmax", &["x"], &["a"], vec![int("axis", 1)]);
+    let network = around(old, 8);
+    assert_eq!(network.graph().nodes[0].op, Op::SoftmaxFrom { axis: 1, logarithm: false });
+    let back = read(written(&network));
+    let ops: Vec<&Op> = back.graph().nodes.iter().map(|node| &node.op).collect();
+    assert_eq!(ops[..3], [&Op::Reshape, &Op::Softmax { axis: 1 }, &Op::Reshape]);
+    assert!(back.has_open_batch());
+    assert_eq!(output_shape(&back), output_shape(&network));
 }
 
 #[test]

@@ -71,7 +71,7 @@ impl Step<'_> {
             Op::BatchNormalization { .. } | Op::MaxPool(_) | Op::AveragePool(_) => unless(x != 0),
             Op::GlobalAveragePool | Op::GlobalMaxPool | Op::DepthToSpace { .. } => unless(x != 0),
             Op::InstanceNormalization { .. } | Op::SpaceToDepth { .. } => unless(x != 0),
-            Op::Lrn { .. } => unless(x == 1),
+            Op::Lrn { .. } => unless(x != 0),
             Op::LayerNormalization { axis, .. } | Op::SoftmaxFrom { axis, .. } => unless(*axis <= x),
             Op::Softmax { axis } | Op::LogSoftmax { axis } | Op::Split { axis } => unless(*axis == x),
             Op::QuantizeLinear { axis } | Op::DequantizeLinear { axis } => unless(*axis == x && self.is_by_channel()),
@@ -90,7 +90,7 @@ impl Step<'_> {
                 (self.extent(0, x) == self.out_shape()[out]).then_some(out)
             }
             Op::Resize { .. } | Op::Tile => unless(self.extent(0, x) != self.out_shape()[x]),
-            _ => Some(x),
+            op => unless(!is_elementwise(op)),
         }
     }
 
@@ -158,6 +158,16 @@ impl Step<'_> {
     fn rank_out(&self) -> usize {
         self.out_shape().len()
     }
+}
+
+/// Operators of one input that treat each element by itself. One that comes later is not among them until it is put there.
+fn is_elementwise(op: &Op) -> bool {
+    let bent = matches!(op, Op::Relu | Op::Clip { .. } | Op::LeakyRelu { .. } | Op::Elu { .. } | Op::Selu { .. });
+    let bent = bent || matches!(op, Op::Celu { .. } | Op::ThresholdedRelu { .. } | Op::HardSigmoid { .. });
+    let smooth = matches!(op, Op::Sigmoid | Op::Tanh | Op::Gelu { .. } | Op::Softplus | Op::Softsign | Op::Mish);
+    let function = matches!(op, Op::HardSwish | Op::Erf | Op::Exp | Op::Sqrt | Op::Log | Op::Abs | Op::Neg);
+    let rounds = matches!(op, Op::Floor | Op::Ceil | Op::Round | Op::Sign | Op::Reciprocal | Op::Not);
+    bent || smooth || function || rounds || matches!(op, Op::Cast | Op::Identity)
 }
 
 fn reduced(axes: &[usize], keep_dims: bool, x: usize) -> Option<usize> {

@@ -36,6 +36,9 @@ impl Writer<'_> {
 
     /// Adds a node that is no MAC layer.
     pub(super) fn add_node(&mut self, node: &Node) -> Result<(), Fault> {
+        if let Op::SoftmaxFrom { axis, logarithm } = node.op {
+            return self.add_softmax_from(node, axis, logarithm);
+        }
         let mut draft = match plain(&node.op) {
             // Add of any other number of inputs is Sum.
             Some("Add") if node.inputs.len() != 2 => Draft::new("Sum", Vec::new()),
@@ -55,6 +58,23 @@ impl Writer<'_> {
         }
         let outputs = node.outputs.iter().map(|&id| self.name(id)).collect();
         self.push(&node.name, Draft { inputs, ..draft }, outputs);
+        Ok(())
+    }
+
+    /// A softmax over all axes from one on: newer opsets have it over one axis alone, so these become one and are parted
+    /// again.
+    fn add_softmax_from(&mut self, node: &Node, axis: usize, logarithm: bool) -> Result<(), Fault> {
+        let input = node.inputs[0].map(|id| self.value(id)).transpose()?.unwrap_or_default();
+        let (output, name) = (self.name(node.outputs[0]), node.name.as_str());
+        let [flat, soft] = ["flat", "soft"].map(|part| self.values.claim(&format!("{output}_{part}")));
+        let flatten = Draft { attributes: vec![count("axis", axis)], ..Draft::new("Flatten", vec![input]) };
+        self.push(&format!("{name}_flatten"), flatten, vec![flat.clone()]);
+        let op_type = if logarithm { "LogSoftmax" } else { "Softmax" };
+        let softmax = Draft { attributes: vec![count("axis", 1)], ..Draft::new(op_type, vec![flat]) };
+        self.push(name, softmax, vec![soft.clone()]);
+        let mut back = self.target(node, "Reshape", -1)?;
+        back.inputs.insert(0, soft);
+        self.push(&format!("{name}_unflatten"), back, vec![output]);
         Ok(())
     }
 
