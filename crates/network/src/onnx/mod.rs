@@ -1,4 +1,4 @@
-//! The reader of ONNX files, and the writer ([`write`]).
+//! The reader of ONNX files, and the writer ([`mod@write`]).
 //!
 //! A file is mapped and decoded without copying a tensor ([`proto`]), its names are checked and its nodes ordered, and then
 //! one pass (`build`) understands each node, infers the shapes of its outputs and folds what is constant. Weights are
