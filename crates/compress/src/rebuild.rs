@@ -7,10 +7,11 @@ pub(crate) fn with_layers(network: &Network, layers: Vec<MacLayer>) -> Network {
     with_parts(network, network.graph().clone(), layers)
 }
 
-/// The same network with another graph and other layers; the file's name, batch, notes and metadata stay.
+/// The same network with another graph and other layers; all that the file says besides stays.
 pub(crate) fn with_parts(network: &Network, graph: Graph, layers: Vec<MacLayer>) -> Network {
     let (path, notes) = (network.path().to_path_buf(), network.notes().to_vec());
     Network::from_parts(path, graph, layers, network.batch(), notes)
+        .with_not_costed(network.not_costed().to_vec())
         .with_open_batch(network.has_open_batch())
         .with_metadata(network.metadata().to_vec())
 }
