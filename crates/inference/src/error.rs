@@ -4,6 +4,7 @@ use network::NetworkError;
 use thiserror::Error;
 
 use crate::executor::ExecutorError;
+use crate::images::ImageError;
 
 /// Why a network cannot run, or a run failed. Every message is one line that names the place.
 #[derive(Debug, Error)]
@@ -45,6 +46,9 @@ pub enum InferenceError {
     /// Weights cannot be read.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// An image cannot be read.
+    #[error(transparent)]
+    Image(#[from] ImageError),
 }
 
 /// What an operation finds wrong; who runs it knows its name.

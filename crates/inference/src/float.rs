@@ -27,13 +27,22 @@ impl FloatExecutor {
     ///
     /// [`InferenceError::Network`] if the weights of a layer cannot be read.
     pub fn from_file(network: &Network) -> Result<Self, InferenceError> {
-        let read = |id: usize| Ok(to_float(network.weights(LayerId(id))?));
+        let read = |id: usize| Ok(dequantize(network.weights(LayerId(id))?));
         Ok(Self::new((0..network.layers().len()).map(read).collect::<Result<_, InferenceError>>()?))
+    }
+
+    /// Gives one layer other weights, row-major `[filters, channels, kernel_h, kernel_w]`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such layer.
+    pub fn set_weights(&mut self, id: LayerId, weights: Vec<f32>) {
+        self.weights[id.0] = weights;
     }
 }
 
-/// The weights of a layer as real numbers.
-fn to_float(weights: LayerWeights) -> Vec<f32> {
+/// The weights of a layer as real numbers of 32 bits; quantized ones become `code / 2 · scale`.
+pub fn dequantize(weights: LayerWeights) -> Vec<f32> {
     match weights {
         LayerWeights::Float(WeightValues::F32(values)) => values,
         LayerWeights::Float(WeightValues::F64(values)) => values.into_iter().map(|value| value as f32).collect(),

@@ -15,6 +15,8 @@ mod error;
 mod executor;
 mod float;
 pub mod images;
+mod lockstep;
+mod moments;
 mod ops;
 mod plan;
 mod samples;
@@ -22,6 +24,8 @@ mod session;
 
 pub use error::InferenceError;
 pub use executor::{ExecutorError, MacExecutor};
-pub use float::FloatExecutor;
+pub use float::{FloatExecutor, dequantize};
+pub use lockstep::{Lockstep, mac_output_moments};
+pub use moments::Moments;
 pub use samples::{ImageSamples, Sample, Samples, gather};
 pub use session::{Observe, Session};

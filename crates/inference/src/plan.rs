@@ -97,22 +97,34 @@ impl Plan {
     }
 
     fn check_memory(&self) -> Result<(), InferenceError> {
+        let (needed, step) = self.most_alive();
+        match step {
+            Some(step) if needed > MAX_LIVE_BYTES => {
+                Err(InferenceError::Memory { place: step.name.clone(), needed, limit: MAX_LIVE_BYTES })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The most bytes of activations that are alive at a time in one run, and the step during which they are.
+    pub fn most_alive(&self) -> (u128, Option<&Step>) {
         let bytes = |shape: &[usize]| 4 * shape.iter().map(|&extent| extent as u128).product::<u128>();
         let mut sizes = vec![0; self.constants.len()];
         sizes[self.input] = bytes(&self.input_spec.shape);
         let mut live = sizes[self.input];
+        let mut most = (live, None);
         for step in &self.steps {
             for (&output, spec) in step.outputs.iter().zip(&step.specs) {
                 sizes[output] = bytes(&spec.shape);
                 live += sizes[output];
             }
-            if live > MAX_LIVE_BYTES {
-                return Err(InferenceError::Memory { place: step.name.clone(), needed: live, limit: MAX_LIVE_BYTES });
+            if live > most.0 {
+                most = (live, Some(step));
             }
             let taken = step.inputs.iter().filter(|source| source.take).map(|source| source.value);
             live -= taken.chain(step.release.iter().copied()).map(|value| sizes[value]).sum::<u128>();
         }
-        Ok(())
+        most
     }
 }
 

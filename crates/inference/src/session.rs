@@ -1,5 +1,6 @@
 //! A network made ready to run.
 
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use network::{LayerId, MacLayer, Network, Op};
@@ -20,8 +21,8 @@ pub type Observe<'a> = &'a mut dyn FnMut(LayerId, &[f32], &[f32]);
 /// that results depend on nothing but the input. Many threads may run one session at a time.
 #[derive(Debug)]
 pub struct Session {
-    plan: Plan,
-    layers: Vec<MacLayer>,
+    pub(crate) plan: Plan,
+    pub(crate) layers: Vec<MacLayer>,
     batch: usize,
     /// Memory of runs that are over, for those to come.
     workspaces: Mutex<Vec<Workspace>>,
@@ -29,9 +30,10 @@ pub struct Session {
 
 /// What one run works in.
 #[derive(Debug, Default)]
-struct Workspace {
-    values: Vec<Option<Array>>,
-    buffers: Buffers,
+pub(crate) struct Workspace {
+    /// By value; those that are alive.
+    pub values: Vec<Option<Array>>,
+    pub buffers: Buffers,
 }
 
 impl Session {
@@ -78,15 +80,23 @@ impl Session {
         mac: &dyn MacExecutor,
         observe: Option<Observe>,
     ) -> Result<Vec<f32>, InferenceError> {
-        self.check_input(input)?;
         let mut workspace = self.lock().pop().unwrap_or_default();
+        self.start(input, &mut workspace)?;
+        self.run_steps(0..self.plan.steps.len(), &mut workspace, mac, observe)?;
+        let output =
+            workspace.values[self.plan.output].take().expect("the plan checks that a node makes the output").data;
+        self.lock().push(workspace);
+        Ok(output)
+    }
+
+    /// Puts a checked input into a workspace in which nothing is alive.
+    pub(crate) fn start(&self, input: &[f32], workspace: &mut Workspace) -> Result<(), InferenceError> {
+        self.check_input(input)?;
         workspace.values.resize_with(self.plan.constants.len(), || None);
         let mut data = workspace.buffers.take(input.len());
         data.extend_from_slice(input);
         workspace.values[self.plan.input] = Some(Array::new(self.input_shape().to_vec(), data));
-        let output = self.run_steps(&mut workspace, mac, observe)?;
-        self.lock().push(workspace);
-        Ok(output)
+        Ok(())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Workspace>> {
@@ -115,13 +125,15 @@ impl Session {
         }
     }
 
-    fn run_steps(
+    /// Runs these steps of the plan, one a node, in a workspace in which the ones before have been run.
+    pub(crate) fn run_steps(
         &self,
+        steps: Range<usize>,
         workspace: &mut Workspace,
         mac: &dyn MacExecutor,
         mut observe: Option<Observe>,
-    ) -> Result<Vec<f32>, InferenceError> {
-        for step in &self.plan.steps {
+    ) -> Result<(), InferenceError> {
+        for step in &self.plan.steps[steps] {
             let outputs = match step.op {
                 Op::Mac(id) => vec![self.run_mac(step, id, workspace, mac, &mut observe)?],
                 _ => self.run_operator(step, workspace).map_err(|problem| problem.at(&step.name))?,
@@ -139,7 +151,7 @@ impl Session {
                 }
             }
         }
-        Ok(workspace.values[self.plan.output].take().expect("the plan checks that a node makes the output").data)
+        Ok(())
     }
 
     fn run_operator(&self, step: &Step, workspace: &mut Workspace) -> Result<Vec<Array>, Problem> {
@@ -153,7 +165,8 @@ impl Session {
         ops::run(&step.op, inputs.collect(), &step.specs, buffers)
     }
 
-    fn run_mac(
+    /// Runs one MAC layer and returns what it makes; the workspace keeps what it reads.
+    pub(crate) fn run_mac(
         &self,
         step: &Step,
         id: LayerId,
@@ -177,7 +190,8 @@ impl Session {
         restore(layer, self.batch, output, &step.specs[0].shape, buffers).map_err(|problem| problem.at(&step.name))
     }
 
-    fn value<'a>(&'a self, values: &'a [Option<Array>], value: usize) -> &'a Array {
+    /// A constant, or a value that is alive.
+    pub(crate) fn value<'a>(&'a self, values: &'a [Option<Array>], value: usize) -> &'a Array {
         self.plan.constants[value]
             .as_ref()
             .or(values[value].as_ref())
