@@ -5,12 +5,14 @@
 //! could not be, comes back as a report. No labels, no gradients.
 
 mod error;
+mod executor;
 mod prune;
 mod quantize;
 mod rebuild;
 mod reestimate;
 
 pub use error::CompressError;
+pub use executor::KernelExecutor;
 pub use prune::{
     Budget, DeadFilter, FilterAmount, LayerPruning, PruneOptions, PruneReport, Pruning, Scope, Why, prune,
 };

@@ -1,10 +1,17 @@
 //! Re-estimation of BatchNorm statistics on unlabeled images.
 
-use inference::Samples;
-use network::Network;
+mod correct;
+mod norms;
+
+use inference::{Lockstep, Moments, Samples, dequantize, mac_output_moments};
+use network::{Graph, LayerId, MacLayer, Network, Op};
 use serde::{Deserialize, Serialize};
 
 use crate::error::CompressError;
+use crate::executor::KernelExecutor;
+use crate::rebuild::with_parts;
+use correct::{Change, NO_CHANGE, change, changed};
+use norms::Norm;
 
 /// How statistics are re-estimated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -35,23 +42,139 @@ pub struct ReestimateReport {
 }
 
 /// Gives every BatchNorm of `network` the mean and variance that its input has on the images: plain averages over all
-/// images and positions, activations in float, the BatchNorms before it already re-estimated.
+/// images and positions (population variance), activations in float, the BatchNorms before it already re-estimated.
 ///
-/// Where BatchNorm is folded, each MAC layer's output is brought per channel to the mean and standard deviation that the
-/// same layer of `original`, the network before compression, has on the images.
+/// Where BatchNorm is folded, each MAC layer's output is brought per filter to the mean and standard deviation that the
+/// same layer of `original`, the network before compression, has on the images, the layers before it already corrected:
+/// the factor goes into the filter's step and the shift into its bias. That concerns the MAC layers from which no BatchNorm
+/// is reached before the next MAC layer; in a network that has BatchNorms, a layer from which no other MAC layer is reached
+/// either (the classifier, which never had one) is left alone. Filters whose output never changes are left alone.
+///
+/// All images advance together, node by node; the result is the same at any number of threads.
 ///
 /// # Errors
 ///
-/// [`CompressError::Option`] if there is no image; errors of reading images and of running the network.
+/// [`CompressError::Option`] if there is no image; [`CompressError::Unsupported`] for a BatchNorm whose statistics are
+/// computed rather than stored; errors of reading images and of running the network.
 pub fn reestimate(
     network: &Network,
     original: &Network,
     images: &dyn Samples,
     options: &ReestimateOptions,
 ) -> Result<(Network, ReestimateReport), CompressError> {
-    let _ = (original, images, options);
-    Err(CompressError::Unsupported {
-        place: network.path().display().to_string(),
-        problem: "re-estimating statistics".to_string(),
-    })
+    if images.is_empty() {
+        let problem = "there is none; at least one is expected".to_string();
+        return Err(CompressError::Option { option: "images", problem });
+    }
+    let (graph, norms) = norms::own_statistics(network)?;
+    let network = with_parts(network, graph, network.layers().to_vec());
+    let mut report = ReestimateReport { images: images.len(), ..ReestimateReport::default() };
+    let corrected = layers_to_correct(&network, original, !norms.is_empty(), &mut report);
+    let wanted = match corrected.is_empty() {
+        true => Vec::new(),
+        false => mac_output_moments(original, images, &KernelExecutor::from_network(original)?)?,
+    };
+    let mut run = Run::new(&network, images, options.memory_bytes)?;
+    if run.lockstep.restarts() {
+        let (images, limit) = (images.len(), options.memory_bytes);
+        report.notes.push(format!("activations of {images} images pass {limit} bytes: run again for every statistic"));
+    }
+    for (index, node) in network.graph().nodes.iter().enumerate() {
+        match node.op {
+            Op::BatchNormalization { .. } => {
+                let norm = norms.iter().find(|norm| norm.node == index).expect("every BatchNorm was found");
+                run.renew(norm)?;
+                report.batch_norms += 1;
+            }
+            Op::Mac(id) => {
+                if let Some((_, model)) = corrected.iter().find(|(layer, _)| *layer == id) {
+                    let left = run.correct(&network, index, id, &wanted[model.0])?;
+                    report.corrected_layers += 1;
+                    note_left(&network.layers()[id.0].name, left, &mut report);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok((with_parts(&network, run.graph, run.layers), report))
+}
+
+/// What is being re-estimated.
+struct Run<'a> {
+    lockstep: Lockstep<'a>,
+    executor: KernelExecutor,
+    graph: Graph,
+    layers: Vec<MacLayer>,
+}
+
+impl<'a> Run<'a> {
+    fn new(network: &Network, images: &'a dyn Samples, memory_bytes: u64) -> Result<Self, CompressError> {
+        Ok(Self {
+            lockstep: Lockstep::new(network, images, memory_bytes)?,
+            executor: KernelExecutor::from_network(network)?,
+            graph: network.graph().clone(),
+            layers: network.layers().to_vec(),
+        })
+    }
+
+    /// Gives a BatchNorm the statistics of its input.
+    fn renew(&mut self, norm: &Norm) -> Result<(), CompressError> {
+        let moments = self.lockstep.input_moments(norm.node, &self.executor)?;
+        let means: Vec<f32> = moments.iter().map(|channel| channel.mean as f32).collect();
+        let variances: Vec<f32> = moments.iter().map(|channel| channel.variance() as f32).collect();
+        for (value, elements) in [(norm.mean, means), (norm.variance, variances)] {
+            norms::set(&mut self.graph, value, &elements);
+            self.lockstep.set_constant(value, elements);
+        }
+        Ok(())
+    }
+
+    /// Brings a layer's filters to the moments that are wanted; returns how many were left alone.
+    fn correct(
+        &mut self,
+        network: &Network,
+        node: usize,
+        id: LayerId,
+        wanted: &[Moments],
+    ) -> Result<usize, CompressError> {
+        let found = self.lockstep.output_moments(node, &self.executor)?;
+        let changes: Vec<Change> = found.iter().zip(wanted).map(|(found, wanted)| change(found, wanted)).collect();
+        let (layer, weights) = changed(&network.layers()[id.0], network.weights(id)?, &changes);
+        self.executor.set_weights(id, &layer, dequantize(weights))?;
+        self.lockstep.set_layer(id, layer.clone());
+        self.layers[id.0] = layer;
+        Ok(changes.iter().filter(|&&change| change == NO_CHANGE).count())
+    }
+}
+
+/// The layers to correct, each with the layer of the original that it follows.
+fn layers_to_correct(
+    network: &Network,
+    original: &Network,
+    has_norms: bool,
+    report: &mut ReestimateReport,
+) -> Vec<(LayerId, LayerId)> {
+    let mut corrected = Vec::new();
+    for (index, follows) in norms::followers(network).into_iter().enumerate() {
+        if follows.norm || has_norms && !follows.mac {
+            continue;
+        }
+        let layer = &network.layers()[index];
+        let filters = layer.geometry.spec().filters;
+        let model = original.layers().iter().position(|model| model.name == layer.name);
+        match model.filter(|&model| original.layers()[model].geometry.spec().filters == filters) {
+            Some(model) => corrected.push((LayerId(index), LayerId(model))),
+            None => {
+                let problem = format!("the original has no layer of this name with {filters} filters; left as it is");
+                report.notes.push(format!("layer {}: {problem}", layer.name));
+            }
+        }
+    }
+    corrected
+}
+
+fn note_left(layer: &str, left: usize, report: &mut ReestimateReport) {
+    if left > 0 {
+        report.notes.push(format!("layer {layer}: {left} filters always make the same and are left as they are"));
+    }
 }

@@ -1,0 +1,87 @@
+//! MAC layers in 32-bit float, quickly and alike on every machine.
+
+use engine::kernel::RealConv;
+use inference::{ExecutorError, FloatExecutor, MacExecutor, dequantize};
+use network::{LayerId, MacLayer, Network};
+
+use crate::error::CompressError;
+
+/// Below so many output positions a layer gains nothing from a kernel that computes positions side by side.
+const FEW_POSITIONS: usize = 8;
+
+/// Computes MAC layers in 32-bit float with the kernel of the analog engine, whose sums are the same to the last bit on
+/// every machine; layers of few output positions as [`FloatExecutor`] does.
+///
+/// For networks as small as those of CIFAR it is two to three times as quick as [`FloatExecutor`], which first copies
+/// every patch of the input.
+#[derive(Debug)]
+pub struct KernelExecutor {
+    convolutions: Vec<Option<RealConv>>,
+    /// Has weights of the other layers alone.
+    float: FloatExecutor,
+}
+
+impl KernelExecutor {
+    /// Reads the weights of a network as it gives them; quantized ones become `code / 2 · scale`.
+    ///
+    /// # Errors
+    ///
+    /// [`CompressError::Network`] if weights cannot be read, [`CompressError::Layer`] if a padded input does not fit the
+    /// address space.
+    pub fn from_network(network: &Network) -> Result<Self, CompressError> {
+        let layers = network.layers().len();
+        let mut executor = Self {
+            convolutions: (0..layers).map(|_| None).collect(),
+            float: FloatExecutor::new(vec![Vec::new(); layers]),
+        };
+        for (index, layer) in network.layers().iter().enumerate() {
+            executor.set_weights(LayerId(index), layer, dequantize(network.weights(LayerId(index))?))?;
+        }
+        Ok(executor)
+    }
+
+    /// Gives one layer other weights, row-major `[filters, channels, kernel_h, kernel_w]`.
+    ///
+    /// # Errors
+    ///
+    /// [`CompressError::Layer`] if they do not fit the layer, or its padded input does not fit the address space.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such layer.
+    pub fn set_weights(&mut self, id: LayerId, layer: &MacLayer, weights: Vec<f32>) -> Result<(), CompressError> {
+        if layer.geometry.positions_per_repeat() < FEW_POSITIONS {
+            self.float.set_weights(id, weights);
+            return Ok(());
+        }
+        let convolution = RealConv::new(&layer.name, &layer.geometry, &weights, None);
+        let error = |e: engine::EngineError| CompressError::Layer { layer: layer.name.clone(), problem: e.to_string() };
+        self.convolutions[id.0] = Some(convolution.map_err(error)?);
+        Ok(())
+    }
+}
+
+impl MacExecutor for KernelExecutor {
+    fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32]) -> Result<Vec<f32>, ExecutorError> {
+        let Some(Some(convolution)) = self.convolutions.get(id.0) else {
+            return self.float.run(id, layer, input);
+        };
+        let image = layer.geometry.input_len();
+        let mut output = match input.len() == image {
+            true => convolution.forward(input)?,
+            false => {
+                let images = input.chunks(image).map(|image| convolution.forward(image));
+                images.collect::<Result<Vec<_>, _>>()?.concat()
+            }
+        };
+        let bias = layer.bias.as_ref().map(network::Bias::to_float);
+        if bias.is_some() || layer.alpha != 1.0 {
+            let filters = layer.geometry.spec().filters;
+            for (plane, sums) in output.chunks_mut(layer.geometry.positions_per_repeat()).enumerate() {
+                let bias = bias.as_ref().map_or(0.0, |bias| bias[plane % filters]);
+                sums.iter_mut().for_each(|y| *y = layer.alpha * *y + bias);
+            }
+        }
+        Ok(output)
+    }
+}
