@@ -1,6 +1,8 @@
 //! `esnsim sweep`: every point of a plan into a store, and stores put together.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::bail;
@@ -14,6 +16,9 @@ use crate::print;
 
 /// Bytes of a GiB.
 const GIB: f64 = (1u64 << 30) as f64;
+
+/// Failed points that are named while a sweep runs.
+const FAILURES_SHOWN: usize = 8;
 
 /// Options of `sweep`.
 #[derive(Args)]
@@ -60,7 +65,7 @@ pub fn run(options: &Options) -> anyhow::Result<bool> {
 
 fn run_plan(options: &Options, plan: &Plan) -> anyhow::Result<bool> {
     let started = Instant::now();
-    let bar = std::sync::OnceLock::new();
+    let (bar, failures) = (OnceLock::new(), AtomicUsize::new(0));
     let report = sweep(
         plan,
         &options.store,
@@ -73,8 +78,13 @@ fn run_plan(options: &Options, plan: &Plan) -> anyhow::Result<bool> {
                 let bar = bar.get_or_init(|| Progress::new("points", progress.to_do as u64));
                 let Some(row) = progress.row else { return };
                 bar.advance(1);
-                if let Some(error) = &row.error {
-                    bar.say(&format!("{}: {}: {}", row.network, row.configuration.label(), one_line(error)));
+                let Some(error) = &row.error else { return };
+                match failures.fetch_add(1, Ordering::Relaxed) {
+                    0..FAILURES_SHOWN => {
+                        bar.say(&format!("failed: {}: {}", row.configuration.label(), one_line(error)))
+                    }
+                    FAILURES_SHOWN => bar.say("failed: more points, as the store says"),
+                    _ => {}
                 }
             },
         },

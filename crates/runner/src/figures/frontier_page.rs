@@ -1,6 +1,7 @@
 //! The page of a store: accuracy against any cost, point by point.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -101,9 +102,19 @@ fn data(source: &str, rows: &[PointRow], cost: &Cost, accuracy: &Accuracy, histo
         methods: METHODS.map(Method::name).to_vec(),
         costs: costs.iter().map(Cost::label).collect(),
         accuracies: accuracies.iter().map(Accuracy::label).collect(),
-        networks,
+        networks: short_names(&networks),
         pins,
     }
+}
+
+/// The files' names without folders and ends, if these tell the networks apart.
+fn short_names(networks: &[String]) -> Vec<String> {
+    let stem = |name: &String| Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let stems: Vec<String> = networks.iter().map(stem).collect();
+    let mut different = stems.clone();
+    different.sort();
+    different.dedup();
+    if different.len() == networks.len() { stems } else { networks.to_vec() }
 }
 
 fn lines(source: &str, rows: &[PointRow], done: &[&PointRow]) -> Vec<String> {
@@ -114,7 +125,7 @@ fn lines(source: &str, rows: &[PointRow], done: &[&PointRow]) -> Vec<String> {
         line += &format!(", {failed} failed");
     }
     if let Some(images) = images {
-        line += &format!("; accuracy on {images} images");
+        line += &format!("; accuracy on {} images", page::grouped(images.into()));
     }
     vec![line, "ESN counts every weight once for each output position of one image.".to_string()]
 }

@@ -10,7 +10,7 @@ use crate::sweep::Method;
 pub fn nearest_at_or_below<'a>(points: &[Judged<'a>], cost: Option<f64>) -> Vec<Judged<'a>> {
     let of = |method| points.iter().filter(move |point| point.row.configuration.method() == method);
     let methods = [Method::QuantizeOnly, Method::PruneOnly, Method::PruneThenQuantize];
-    let largest = methods.iter().filter_map(|&method| of(method).last()).map(|point| point.cost.to_f64());
+    let largest = methods.iter().filter_map(|&method| of(method).next_back()).map(|point| point.cost.to_f64());
     let limit = cost.unwrap_or(largest.fold(f64::INFINITY, f64::min));
     methods.iter().filter_map(|&method| nearest(of(method), limit)).collect()
 }

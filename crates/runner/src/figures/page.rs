@@ -21,6 +21,13 @@ pub(super) fn write_page(writer: &mut dyn Write, title: &str, data: &impl Serial
     writeln!(writer, "<script>\n{COMMON}</script>\n<script>\n{script}</script>\n</body>\n</html>")
 }
 
+/// A count with thousands separators.
+pub(super) fn grouped(n: u128) -> String {
+    let digits = n.to_string();
+    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(|g| str::from_utf8(g).expect("digits")).collect();
+    groups.join(",")
+}
+
 /// Text as HTML.
 fn escape(text: &str) -> String {
     let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
@@ -35,6 +42,11 @@ fn script_safe(data: &impl Serialize) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_have_separators() {
+        assert_eq!([0, 999, 1000, 40_551_040].map(grouped), ["0", "999", "1,000", "40,551,040"]);
+    }
 
     #[test]
     fn nothing_out_of_a_file_becomes_html() {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use network::Network;
 use serde::Serialize;
 
-use super::page;
+use super::page::{self, grouped};
 use crate::check::Verdict;
 use crate::cost::{LayerCost, NetworkCost};
 use crate::detail::LayerDetail;
@@ -96,10 +96,14 @@ fn data(figures: &RunFigures<'_>) -> Data {
     let file = network.path().file_name().unwrap_or(network.path().as_os_str());
     let esn = &cost.esn;
     let layers = cost.layers.len();
-    let counts =
-        format!("{layers} MAC layers, {} weights ({} nonzero), {} MACs an image", esn.weights, esn.nonzero, esn.macs);
+    let counts = format!(
+        "{layers} MAC layers, {} weights ({} nonzero), {} MACs an image",
+        grouped(esn.weights),
+        grouped(esn.nonzero),
+        grouped(esn.macs)
+    );
     Data {
-        title: format!("{} on {} hardware", file.to_string_lossy(), hardware.len()),
+        title: format!("{}: costs, layer by layer", file.to_string_lossy()),
         lines: vec![counts, figures.quantization.to_string()],
         hardware: hardware.iter().map(|h| HardwareData { name: h.engine.name().to_string() }).collect(),
         layers: cost.layers.iter().zip(details).map(|(layer, detail)| layer_data(layer, detail)).collect(),

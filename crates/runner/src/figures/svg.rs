@@ -83,11 +83,12 @@ fn area(text: &mut String) -> Result<DrawingArea<SVGBackend<'_>, Shift>, Fault> 
 fn draw_scatter(text: &mut String, points: &[Judged<'_>], cost: &Cost, accuracy: &Accuracy) -> Result<(), Fault> {
     let area = area(text)?;
     let (x, y) = (log_range(points), accuracy_range(points));
+    let ticks = log_ticks(&x);
     let mut chart = ChartBuilder::on(&area)
         .margin(16)
         .x_label_area_size(48)
         .y_label_area_size(64)
-        .build_cartesian_2d(x.log_scale(), y)
+        .build_cartesian_2d(x.log_scale().with_key_points(ticks), y)
         .map_err(fault)?;
     chart
         .configure_mesh()
@@ -97,7 +98,7 @@ fn draw_scatter(text: &mut String, points: &[Judged<'_>], cost: &Cost, accuracy:
         .y_label_formatter(&|y| format!("{y:.2}"))
         .axis_desc_style((FONT, 16))
         .label_style((FONT, 13))
-        .light_line_style(BLACK.mix(0.04))
+        .light_line_style(TRANSPARENT)
         .bold_line_style(BLACK.mix(0.12))
         .draw()
         .map_err(fault)?;
@@ -152,6 +153,14 @@ fn log_range(points: &[Judged<'_>]) -> std::ops::Range<f64> {
     if low > high { 1.0..10.0 } else { low / 1.3..high * 1.3 }
 }
 
+/// 1, 2 and 5 of every decade; of many decades, the 1 alone.
+fn log_ticks(range: &std::ops::Range<f64>) -> Vec<f64> {
+    let (first, last) = (range.start.log10().floor() as i32, range.end.log10().ceil() as i32);
+    let steps: &[f64] = if last - first > 5 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+    let ticks = (first..=last).flat_map(|decade| steps.iter().map(move |step| step * 10f64.powi(decade)));
+    ticks.filter(|tick| range.contains(tick)).collect()
+}
+
 fn accuracy_range(points: &[Judged<'_>]) -> std::ops::Range<f64> {
     let accuracies = || points.iter().map(|point| point.accuracy.to_f64());
     let (low, high) = (accuracies().fold(1.0, f64::min), accuracies().fold(0.0, f64::max));
@@ -168,7 +177,7 @@ fn draw_histogram(text: &mut String, chosen: &[Judged<'_>], cost: &Cost) -> Resu
         .margin(16)
         .x_label_area_size(48)
         .y_label_area_size(64)
-        .build_cartesian_2d(-0.5..widest as f64 + 0.5, 0.0..most as f64 * 1.15)
+        .build_cartesian_2d(-0.5..widest as f64 + 0.5, 0.0..most as f64 * 1.4)
         .map_err(fault)?;
     chart
         .configure_mesh()
@@ -180,7 +189,7 @@ fn draw_histogram(text: &mut String, chosen: &[Judged<'_>], cost: &Cost) -> Resu
         .y_label_formatter(&|y| format!("{y:.0}"))
         .axis_desc_style((FONT, 16))
         .label_style((FONT, 13))
-        .light_line_style(BLACK.mix(0.04))
+        .light_line_style(TRANSPARENT)
         .bold_line_style(BLACK.mix(0.12))
         .draw()
         .map_err(fault)?;

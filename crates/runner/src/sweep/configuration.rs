@@ -145,6 +145,7 @@ fn percent(fraction: f64) -> String {
 
 fn quantize_label(options: &QuantizeOptions) -> String {
     let mut words = match options.allocation {
+        None if options.bits == 1 => "1 bit".to_string(),
         None => format!("{} bits", options.bits),
         Some(Allocation::AverageBits(bits)) => format!("{bits} bits on average"),
         Some(Allocation::EsnDFilter(budget)) => format!("ESN'_d {budget:e}"),

@@ -59,11 +59,14 @@ pub(super) struct FloatReference {
     pub predictions: Vec<usize>,
 }
 
+/// A pruned network and what there is to say of it, or why there is none.
+type Made = Result<(Network, Vec<String>), Arc<RunnerError>>;
+
 /// A pruned network. It is dropped with the last point that needs it.
 pub(super) struct PrunedNetwork {
     pub options: Option<PruneOptions>,
     /// Made by whoever needs it first; with what pruning had to say.
-    pub made: OnceLock<Result<(Network, Vec<String>), Arc<RunnerError>>>,
+    pub made: OnceLock<Made>,
 }
 
 impl Inputs {

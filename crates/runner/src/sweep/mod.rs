@@ -189,3 +189,6 @@ fn point_bytes(point: &Point) -> u64 {
     let reestimation = if point.configuration.reestimate.is_some() { MIN_REESTIMATION_BYTES } else { 0 };
     BYTES_A_POINT + weights * BYTES_A_WEIGHT + reestimation
 }
+
+#[cfg(test)]
+mod tests;

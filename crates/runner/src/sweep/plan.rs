@@ -228,7 +228,7 @@ impl PlanFile {
         if self.calibration_images == 0 {
             return Err("calibration-images is 0; expected at least 1".to_string());
         }
-        for images in self.images.iter().chain(&self.statistics).filter(|images| images.limit == Some(0)) {
+        if let Some(images) = self.images.iter().chain(&self.statistics).find(|images| images.limit == Some(0)) {
             return Err(format!("limit of {} is 0; expected at least 1", images.path));
         }
         let reestimates = self.reestimate.contains(&true) || self.point.iter().any(|point| point.reestimate);

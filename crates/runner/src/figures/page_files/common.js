@@ -17,14 +17,16 @@ function put(node, attributes, children) {
 const el = (tag, attributes, ...children) => put(document.createElement(tag), attributes, children);
 const draw = (tag, attributes, ...children) => put(document.createElementNS(SVG, tag), attributes, children);
 
-// 62046401 -> "62.05M", 7.8e-8 -> "78n".
-function short(x) {
-  if (x === 0) return "0";
+// 62046401 -> ["62.05", "M"], 7.8e-8 -> ["78", "n"].
+function scaled(x) {
+  if (x === 0) return ["0", ""];
   const prefixes = ["a", "f", "p", "n", "µ", "m", "", "k", "M", "G", "T", "P", "E"];
   let power = Math.floor(Math.log10(Math.abs(x)) / 3 + 1e-9);
   power = Math.max(-6, Math.min(6, power));
-  return String(Number((x / 1000 ** power).toPrecision(4))) + prefixes[power + 6];
+  return [String(Number((x / 1000 ** power).toPrecision(4))), prefixes[power + 6]];
 }
+const short = (x) => scaled(x).join("");
+const amount = (x, unit) => (unit === "" ? short(x) : `${scaled(x)[0]} ${scaled(x)[1]}${unit}`);
 // Digits in groups of three; the fraction stays.
 function grouped(text) {
   const [whole, fraction] = String(text).split(".");

@@ -102,11 +102,16 @@ function scales(points, floats, box) {
   return [x, linear(Math.max(0, low - room), Math.min(1.02, high + room), box.bottom, box.top)];
 }
 function drawAxes(x, y, box, width, height) {
+  let free = -Infinity;
   for (const tick of x.ticks((box.right - box.left) / 62)) {
     const at = x(tick.x);
     const text = view.logX ? tick.text : short(tick.x);
-    chart.append(draw("line", { class: "gridline", x1: at, x2: at, y1: box.top, y2: box.bottom }),
-      draw("text", { x: at, y: box.bottom + 17, "text-anchor": "middle" }, text));
+    const half = text.length * 3.6 + 4;
+    chart.append(draw("line", { class: "gridline", x1: at, x2: at, y1: box.top, y2: box.bottom }));
+    // Labels that would run into the last one are left out; their lines stay.
+    if (at - half < free) continue;
+    free = at + half;
+    chart.append(draw("text", { x: at, y: box.bottom + 17, "text-anchor": "middle" }, text));
   }
   for (const tick of y.ticks((box.bottom - box.top) / 46)) {
     const at = y(tick.x);
@@ -167,7 +172,7 @@ function drawHistogram() {
   bars.replaceChildren();
   legend.replaceChildren(...pins.map((point, i) => {
     const name = (manyNetworks ? data.networks[point.network] + ": " : "") + point.label;
-    return el("p", { class: "hint" }, swatch(point, i), ` ${name} (${point.accuracyTexts[view.accuracy] || "–"})`);
+    return el("p", { class: "hint" }, swatch(point, i), ` ${name}: ${point.accuracies[view.accuracy] === null ? "–" : percent(point.accuracies[view.accuracy])}`);
   }));
   if (pins.length === 0) {
     legend.append(el("p", { class: "hint" }, "Click a point of the chart to see its filters here."));
@@ -266,3 +271,4 @@ put(page, {}, [
   table,
 ]);
 whenResized(plot, redraw);
+if (view.pins.length > 0) describe(view.pins[view.pins.length - 1]);

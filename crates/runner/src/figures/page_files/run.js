@@ -11,7 +11,7 @@ function bitColor(bits) {
   return `color-mix(in srgb, var(--c1) ${strength}%, ${bits > 7 ? "var(--c5)" : "var(--paper)"})`;
 }
 const valueOf = (layer, h) => (view.measure === 0 ? layer.energy[h] : layer.cycles[h]);
-const textOf = (layer, h) => short(valueOf(layer, h)) + MEASURES[view.measure][1];
+const textOf = (layer, h) => amount(valueOf(layer, h), MEASURES[view.measure][1]);
 
 function drawLayers() {
   const shown = data.hardware.map((_, h) => h).filter((h) => view.hardware[h]);
@@ -62,7 +62,7 @@ const checks = el("table", {},
     .map((name, i) => el("th", { class: i < 2 ? "text" : null }, name)))),
   el("tbody", {}, data.checks.map((check) => el("tr", {}, cell(check.hardware, { class: "text" }), cell(check.metric, { class: "text" }),
     cell(grouped(check.expected)), cell(grouped(check.counted)), cell(grouped(check.expectedCycles)), cell(grouped(check.cycles)),
-    cell(short(check.energy) + "J"), cell(check.verdict, { class: check.kind })))));
+    cell(amount(check.energy, "J")), cell(check.verdict, { class: check.kind })))));
 const accuracy = data.accuracy === null ? null : el("div", { class: "card" }, el("h2", {}, `Accuracy on ${grouped(data.accuracy.images)} images`),
   el("div", { class: "scroll" }, el("table", {},
     el("thead", {}, el("tr", {}, ["arithmetic", "top-1", "top-5", "agrees with float"].map((name, i) => el("th", { class: i ? null : "text" }, name)))),
