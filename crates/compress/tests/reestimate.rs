@@ -107,7 +107,7 @@ fn plainly(network: &Network, value: ValueId, samples: &dyn Samples) -> Vec<(f64
 fn statistics_are_plain_averages_with_those_before_renewed() {
     for (batch, images) in [(1, 7), (3, 7), (4, 8), (9, 2)] {
         let network = two_bits(&with_norms(batch));
-        let samples = Numbers { images, len: 48 };
+        let samples = Numbers { count: images, len: 48 };
         let (renewed, report) = reestimate(&network, &network, &samples, &ReestimateOptions::default()).unwrap();
         assert_eq!((report.images, report.batch_norms, report.corrected_layers), (images, 2, 0));
         let norms = renewed.graph().nodes.iter().filter(|n| matches!(n.op, Op::BatchNormalization { .. }));
