@@ -198,7 +198,33 @@ fn a_pruned_filter_stays_exactly_zero() {
     assert!(codes(&corrected, 0).1.iter().all(|&scale| scale > 0.0 && scale.is_finite()));
 }
 
-/// The network of the test above before pruning.
+#[test]
+fn a_written_file_gives_the_same_network() {
+    for (original, bits, mid_rise) in [
+        (with_norms(1), 4, true),
+        (folded(), 3, true),
+        (folded(), 16, true),
+        (folded(), 16, false),
+        (folded(), 2, false),
+    ] {
+        let options = QuantizeOptions { bits, mid_rise, ..QuantizeOptions::default() };
+        let samples = Numbers { images: 5, size: 48 };
+        let quantized = quantize(&original, &options).unwrap().0;
+        let (network, _) = reestimate(&quantized, &original, &samples, &Default::default()).unwrap();
+        let file = network::onnx::write::to_bytes(&network, &Default::default()).unwrap();
+        let again = Network::from_bytes("again.onnx", file.bytes.into(), &Default::default()).unwrap();
+        for layer in 0..3 {
+            assert_eq!(codes(&again, layer), codes(&network, layer), "{bits} bits, layer {layer}");
+        }
+        let run = |network: &Network| {
+            let executor = KernelExecutor::from_network(network).unwrap();
+            Session::new(network).unwrap().run(&samples.sample(3).unwrap().values, &executor, None).unwrap()
+        };
+        assert_eq!(run(&again), run(&network), "{bits} bits");
+    }
+}
+
+/// The network of the pruned filter before pruning.
 fn folded_first_two() -> Network {
     let mut builder = Builder::new([1, 2, 6, 4]);
     let x = builder.conv(builder.input(), CHANNELS, 3, &weights(1, CHANNELS * 18), Some(&[0.5; CHANNELS]));
