@@ -12,13 +12,13 @@ use networks::{Builder, codes, read_shared, shared, weights};
 
 /// Made-up images of so many numbers.
 struct Numbers {
-    images: usize,
+    count: usize,
     size: usize,
 }
 
 impl Samples for Numbers {
     fn len(&self) -> usize {
-        self.images
+        self.count
     }
 
     fn sample(&self, index: usize) -> Result<Sample, ImageError> {
@@ -107,7 +107,7 @@ fn plainly(network: &Network, value: ValueId, samples: &dyn Samples) -> Vec<(f64
 fn statistics_are_plain_averages_with_those_before_renewed() {
     for (batch, images) in [(1, 7), (3, 7), (4, 8), (9, 2)] {
         let network = two_bits(&with_norms(batch));
-        let samples = Numbers { images, size: 48 };
+        let samples = Numbers { count: images, size: 48 };
         let (renewed, report) = reestimate(&network, &network, &samples, &ReestimateOptions::default()).unwrap();
         assert_eq!((report.images, report.batch_norms, report.corrected_layers), (images, 2, 0));
         let norms = renewed.graph().nodes.iter().filter(|n| matches!(n.op, Op::BatchNormalization { .. }));
@@ -143,7 +143,7 @@ fn contents(network: &Network) -> Vec<Vec<f32>> {
 fn neither_memory_nor_threads_change_a_bit() {
     for original in [with_norms(1), with_norms(3), folded()] {
         let network = two_bits(&original);
-        let samples = Numbers { images: 300, size: 48 };
+        let samples = Numbers { count: 300, size: 48 };
         let run = |memory_bytes: u64, threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let options = ReestimateOptions { memory_bytes };
@@ -162,7 +162,7 @@ fn neither_memory_nor_threads_change_a_bit() {
 fn a_folded_network_gets_the_moments_of_the_original() {
     let original = folded();
     let network = two_bits(&original);
-    let samples = Numbers { images: 40, size: 48 };
+    let samples = Numbers { count: 40, size: 48 };
     let moments =
         |network: &Network| mac_output_moments(network, &samples, &FloatExecutor::from_file(network).unwrap()).unwrap();
     let distance = |a: &[Vec<Moments>], b: &[Vec<Moments>]| {
@@ -190,7 +190,7 @@ fn a_pruned_filter_stays_exactly_zero() {
     let x = builder.relu(x);
     let x = builder.conv(x, 3, 1, &weights(3, 3 * CHANNELS), None);
     let network = two_bits(&builder.build(x));
-    let samples = Numbers { images: 5, size: 48 };
+    let samples = Numbers { count: 5, size: 48 };
     let (corrected, report) = reestimate(&network, &folded_first_two(), &samples, &Default::default()).unwrap();
     assert_eq!(report.corrected_layers, 2);
     assert!(report.notes[0].contains("layer0: 1 filters"), "{:?}", report.notes);
@@ -208,7 +208,7 @@ fn a_written_file_gives_the_same_network() {
         (folded(), 2, false),
     ] {
         let options = QuantizeOptions { bits, mid_rise, ..QuantizeOptions::default() };
-        let samples = Numbers { images: 5, size: 48 };
+        let samples = Numbers { count: 5, size: 48 };
         let quantized = quantize(&original, &options).unwrap().0;
         let (network, _) = reestimate(&quantized, &original, &samples, &Default::default()).unwrap();
         let file = network::onnx::write::to_bytes(&network, &Default::default()).unwrap();
@@ -235,7 +235,7 @@ fn folded_first_two() -> Network {
 
 #[test]
 fn a_layer_that_the_original_lacks_is_named_and_left() {
-    let (network, samples) = (two_bits(&folded()), Numbers { images: 2, size: 48 });
+    let (network, samples) = (two_bits(&folded()), Numbers { count: 2, size: 48 });
     let (_, report) = reestimate(&network, &folded_first_two(), &samples, &Default::default()).unwrap();
     assert_eq!(report.corrected_layers, 1);
     assert!(report.notes[0].starts_with("layer layer1: the original has no layer"), "{:?}", report.notes);
@@ -244,7 +244,7 @@ fn a_layer_that_the_original_lacks_is_named_and_left() {
 #[test]
 fn no_image_is_an_error() {
     let network = with_norms(1);
-    let samples = Numbers { images: 0, size: 48 };
+    let samples = Numbers { count: 0, size: 48 };
     let error = reestimate(&network, &network, &samples, &Default::default()).unwrap_err();
     assert!(matches!(error, CompressError::Option { option: "images", .. }), "{error}");
 }
@@ -253,7 +253,7 @@ fn no_image_is_an_error() {
 fn the_kernel_computes_what_the_float_executor_does() {
     for network in [with_norms(3), folded()] {
         let session = Session::new(&network).unwrap();
-        let (input, _) = gather(&Numbers { images: 3, size: 48 }, 0, network.batch()).unwrap();
+        let (input, _) = gather(&Numbers { count: 3, size: 48 }, 0, network.batch()).unwrap();
         let run = |executor: &dyn MacExecutor| session.run(&input, executor, None).unwrap();
         let (float, kernel) =
             (run(&FloatExecutor::from_file(&network).unwrap()), run(&KernelExecutor::from_network(&network).unwrap()));
