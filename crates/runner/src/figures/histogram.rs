@@ -1,21 +1,24 @@
 //! Which points a histogram compares.
 
-use crate::pareto::Judged;
+use crate::pareto::{Judged, frontier};
 use crate::sweep::Method;
 
-/// Of each of the paper's three ways, the most costly point at or below a cost, the more accurate of equals: what Figure 6
-/// (right) compares. `points` come cheapest first, as [`crate::pareto::judge`] gives them.
+/// Of each of the paper's three ways, the most costly point of its own frontier at or below a cost: what Figure 6 (right)
+/// compares. `points` come cheapest first, as [`crate::pareto::judge`] gives them.
 ///
 /// Without a cost: the largest at which every way that is there has a point.
 pub fn nearest_at_or_below<'a>(points: &[Judged<'a>], cost: Option<f64>) -> Vec<Judged<'a>> {
-    let of = |method| points.iter().filter(move |point| point.row.configuration.method() == method);
     let methods = [Method::QuantizeOnly, Method::PruneOnly, Method::PruneThenQuantize];
-    let largest = methods.iter().filter_map(|&method| of(method).next_back()).map(|point| point.cost.to_f64());
+    let frontiers: Vec<Vec<Judged<'a>>> = methods.iter().map(|&method| own_frontier(points, method)).collect();
+    let largest = frontiers.iter().filter_map(|points| points.last()).map(|point| point.cost.to_f64());
     let limit = cost.unwrap_or(largest.fold(f64::INFINITY, f64::min));
-    methods.iter().filter_map(|&method| nearest(of(method), limit)).collect()
+    frontiers.iter().filter_map(|points| points.iter().rfind(|point| point.cost.to_f64() <= limit).copied()).collect()
 }
 
-fn nearest<'a: 'b, 'b>(points: impl Iterator<Item = &'b Judged<'a>>, limit: f64) -> Option<Judged<'a>> {
-    let below = points.filter(|point| point.cost.to_f64() <= limit);
-    below.max_by(|a, b| a.cost.cmp(&b.cost).then(a.accuracy.cmp(&b.accuracy))).copied()
+/// The points of one way that no other of it beats, cheapest first.
+fn own_frontier<'a>(points: &[Judged<'a>], method: Method) -> Vec<Judged<'a>> {
+    let own: Vec<Judged<'a>> =
+        points.iter().filter(|point| point.row.configuration.method() == method).copied().collect();
+    let figures: Vec<_> = own.iter().map(|point| (point.cost, point.accuracy)).collect();
+    own.iter().zip(frontier(&figures)).filter(|(_, on)| *on).map(|(point, _)| *point).collect()
 }

@@ -27,8 +27,9 @@ function scaled(x) {
 }
 const short = (x) => scaled(x).join("");
 const amount = (x, unit) => (unit === "" ? short(x) : `${scaled(x)[0]} ${scaled(x)[1]}${unit}`);
-// Digits in groups of three; the fraction stays.
+// Digits in groups of three; the fraction stays. A number with an exponent gets a prefix.
 function grouped(text) {
+  if (/e-?\d+$/.test(text)) return short(Number(text));
   const [whole, fraction] = String(text).split(".");
   if (!/^\d+$/.test(whole)) return String(text);
   const digits = whole.replace(/\B(?=(\d{3})+$)/g, ",");
@@ -99,7 +100,7 @@ function logarithmic(low, high, from, to) {
       if (marks.length === 1 && e % every !== 0) continue;
       for (const m of marks) {
         const x = Number((m * 10 ** e).toPrecision(3));
-        if (x >= low && x <= high) ticks.push({ x, text: short(x) });
+        if (x >= low && x <= high) ticks.push({ x, text: short(x), weight: { 1: 0, 5: 1, 2: 2 }[m] ?? 3 });
       }
     }
     return ticks.length >= 2 ? ticks : linear(low, high, 0, 1).ticks(count).map((t) => ({ x: t.x, text: short(t.x) }));

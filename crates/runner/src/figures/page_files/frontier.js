@@ -102,15 +102,16 @@ function scales(points, floats, box) {
   return [x, linear(Math.max(0, low - room), Math.min(1.02, high + room), box.bottom, box.top)];
 }
 function drawAxes(x, y, box, width, height) {
-  let free = -Infinity;
-  for (const tick of x.ticks((box.right - box.left) / 62)) {
+  const taken = [];
+  const ticks = x.ticks((box.right - box.left) / 62).sort((a, b) => (a.weight || 0) - (b.weight || 0));
+  for (const tick of ticks) {
     const at = x(tick.x);
     const text = view.logX ? tick.text : short(tick.x);
     const half = text.length * 3.6 + 4;
     chart.append(draw("line", { class: "gridline", x1: at, x2: at, y1: box.top, y2: box.bottom }));
-    // Labels that would run into the last one are left out; their lines stay.
-    if (at - half < free) continue;
-    free = at + half;
+    // Labels that would run into a rounder one are left out; their lines stay.
+    if (taken.some(([place, size]) => Math.abs(place - at) < size + half)) continue;
+    taken.push([at, half]);
     chart.append(draw("text", { x: at, y: box.bottom + 17, "text-anchor": "middle" }, text));
   }
   for (const tick of y.ticks((box.bottom - box.top) / 46)) {
@@ -146,11 +147,18 @@ function show(point) {
   hover.setAttribute("cy", point.py);
   const lines = [data.costs[view.cost] + ": " + grouped(point.exact[view.cost]),
     data.accuracies[view.accuracy] + ": " + point.accuracyTexts[view.accuracy]];
-  tip.replaceChildren(el("b", {}, point.label), manyNetworks ? el("div", {}, data.networks[point.network]) : null || "",
+  tip.replaceChildren(el("b", {}, point.label), manyNetworks ? el("div", {}, data.networks[point.network]) : "",
     ...lines.map((text) => el("div", {}, text)));
-  const left = point.px + tip.offsetWidth + 20 > plot.clientWidth ? point.px - tip.offsetWidth - 14 : point.px + 14;
-  tip.style.left = Math.max(0, left) + "px";
-  tip.style.top = Math.max(0, point.py - tip.offsetHeight / 2) + "px";
+  // Beside the point where there is room, else above or below it.
+  const [width, height, room] = [tip.offsetWidth, tip.offsetHeight, plot.clientWidth];
+  let [left, top] = [point.px + 14, point.py - height / 2];
+  if (left + width > room) left = point.px - width - 14;
+  if (left < 0) {
+    left = Math.min(Math.max(0, point.px - width / 2), room - width);
+    top = point.py > height + 14 ? point.py - height - 14 : point.py + 14;
+  }
+  tip.style.left = left + "px";
+  tip.style.top = Math.max(0, top) + "px";
   describe(point.index);
 }
 function pin(index) {
@@ -265,10 +273,10 @@ put(page, {}, [
     choice("accuracy axis", ["linear", "logarithm of 1 − accuracy"], 0, (i) => { view.logY = i === 1; redraw(); })),
   el("div", { class: "bar" }, methods, networks),
   el("div", { class: "grid two" },
-    el("div", { class: "card" }, plot, el("p", { class: "hint" }, "Dashed: the frontier of what is shown. Coloured lines: the frontier of each method.")),
+    el("div", { class: "stack" },
+      el("div", { class: "card" }, plot, el("p", { class: "hint" }, "Dashed: the frontier of what is shown. Coloured lines: the frontier of each method.")),
+      table),
     el("div", { class: "stack" }, el("div", { class: "card" }, el("h2", {}, "Largest bit width of each filter"), histogram, legend), details)),
-  el("div", { style: "height:14px" }),
-  table,
 ]);
 whenResized(plot, redraw);
 if (view.pins.length > 0) describe(view.pins[view.pins.length - 1]);

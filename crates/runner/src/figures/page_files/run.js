@@ -4,12 +4,13 @@ const COLORS = [0, 1, 2, 3, 4, 5].map((i) => `var(--c${i})`);
 const color = (i) => COLORS[i % COLORS.length];
 const MEASURES = [["energy", "J"], ["cycles", ""]];
 
-// From pale to dark with the bits; a pruned weight is grey.
-function bitColor(bits) {
+// From pale to strong with the bits; a pruned weight is grey.
+function bitColor(bits, widest) {
   if (bits === 0) return "var(--line)";
-  const strength = Math.min(100, 22 + bits * 10);
-  return `color-mix(in srgb, var(--c1) ${strength}%, ${bits > 7 ? "var(--c5)" : "var(--paper)"})`;
+  return `color-mix(in srgb, var(--c1) ${15 + (85 * bits) / widest}%, var(--paper))`;
 }
+// What tells layers apart in little room: their names without the operator at the end.
+const brief = (name) => name.replace(/\/(Conv|Gemm|MatMul)$/, "");
 const valueOf = (layer, h) => (view.measure === 0 ? layer.energy[h] : layer.cycles[h]);
 const textOf = (layer, h) => amount(valueOf(layer, h), MEASURES[view.measure][1]);
 
@@ -24,7 +25,7 @@ function drawLayers() {
     return (Math.log10(x / least) + 0.3) / (Math.log10(most / least) + 0.3);
   };
   layers.replaceChildren(...data.layers.flatMap((layer) => [
-    el("div", { class: "name", title: `${layer.name}: ${layer.text}` }, el("bdi", {}, layer.name)),
+    el("div", { class: "name", title: `${layer.name}: ${layer.text}` }, el("bdi", {}, brief(layer.name))),
     el("div", { class: "bars" }, shown.map((h) => el("div", {
       class: "barrow", style: `width:${100 * share(valueOf(layer, h))}%;background:${color(h)}`,
       title: `${layer.name}, ${data.hardware[h].name}: ${textOf(layer, h)}; ${layer.checks[h]}`,
@@ -39,16 +40,16 @@ function drawBits() {
   const row = (name, counts) => {
     const total = counts.reduce((a, b) => a + b, 0) || 1;
     const parts = counts.map((n, bits) => n > 0
-      ? el("div", { style: `width:${(100 * n) / total}%;background:${bitColor(bits)}`, title: `${name}: ${grouped(n)} of ${bits} bits, ${((100 * n) / total).toFixed(1)} %` }) : null);
+      ? el("div", { style: `width:${(100 * n) / total}%;background:${bitColor(bits, widest)}`, title: `${name}: ${grouped(n)} of ${bits} bits, ${((100 * n) / total).toFixed(1)} %` }) : null);
     const mean = counts.reduce((sum, n, bits) => sum + n * bits, 0) / Math.max(1, total - counts[0]);
-    return [el("div", { class: "name", title: name }, el("bdi", {}, name)), el("div", { class: "stackbar" }, parts),
+    return [el("div", { class: "name", title: name }, el("bdi", {}, brief(name))), el("div", { class: "stackbar" }, parts),
       el("div", { class: "value" }, mean.toFixed(2) + " bits")];
   };
   const sum = data.layers.reduce((all, layer) => all.map((n, i) => n + of(layer)[i]), new Array(18).fill(0));
   bits.replaceChildren(...row("all layers", sum), ...data.layers.flatMap((layer) => row(layer.name, of(layer))));
   const key = [];
   for (let b = 0; b <= widest; b++) {
-    key.push(el("label", {}, el("span", { class: "swatch", style: `background:${bitColor(b)}` }), b === 0 ? "0 (pruned)" : String(b)));
+    key.push(el("label", {}, el("span", { class: "swatch", style: `background:${bitColor(b, widest)}` }), b === 0 ? "0 (pruned)" : String(b)));
   }
   bitKey.replaceChildren(...key);
 }
