@@ -359,7 +359,7 @@ pub struct CompressOptions {
     #[arg(long, value_name = "X")]
     pub esn_d_filter_budget: Option<f64>,
 
-    /// Restore the mean and norm of each filter's weights after quantizing.
+    /// Restore the norm of each filter's weights after quantizing; the shift of its mean is left to --reestimate-bn.
     #[arg(long)]
     pub bias_correction: bool,
 
