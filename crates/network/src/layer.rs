@@ -2,6 +2,7 @@
 
 use crate::geometry::Geometry;
 use crate::graph::ValueId;
+use crate::requantization::Requantization;
 use crate::tensor::{DataType, Tensor};
 use esn::{CodeTensor, Grid};
 
@@ -63,6 +64,9 @@ pub struct MacLayer {
     pub alpha: f32,
     /// How the file quantizes the activation that the layer reads, if it does.
     pub input_quantization: Option<ActivationQuantization>,
+    /// How the file makes integers of the layer's sums, where its operator computes on integers. The bias is then
+    /// [`Bias::Integer`] or none, and the output goes into a QuantizeLinear of the same scale and zero point.
+    pub requantization: Option<Requantization>,
     /// The activation that the layer reads.
     pub input: ValueId,
     /// The activation that it makes.

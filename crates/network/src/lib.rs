@@ -17,6 +17,7 @@ mod layer;
 mod network;
 pub mod onnx;
 mod rearrange;
+mod requantization;
 mod tensor;
 mod weights;
 
@@ -28,4 +29,5 @@ pub use layer::{
     WeightTransform, WeightValues,
 };
 pub use network::{Network, NotCosted, ReadOptions};
+pub use requantization::{Requantization, RequantizationRule, fixed_point_multiplier, multiply_fixed_point};
 pub use tensor::{DataType, Encoding, Tensor, TensorError};

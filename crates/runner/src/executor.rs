@@ -1,8 +1,9 @@
 //! Computes the MAC layers of a session on an engine: the bridge between `inference` and `engine`.
 
 use engine::{Activations, Layer, Outputs, PreparedLayer};
+use esn::Grid;
 use inference::{ExecutorError, MacExecutor};
-use network::{ActivationQuantization, LayerId, MacLayer, Network};
+use network::{ActivationQuantization, Bias, LayerId, MacLayer, Network, Requantization};
 use rayon::prelude::*;
 
 use crate::error::RunnerError;
@@ -23,6 +24,15 @@ struct HeldLayer {
     scales: Vec<f64>,
     /// What is added to each filter.
     bias: Vec<f64>,
+    /// How the file makes integers of the sums; none where the engine takes real numbers, too.
+    requantization: Option<IntegerOutput>,
+}
+
+/// The rounding of a file whose operators compute on integers.
+struct IntegerOutput {
+    rule: Requantization,
+    /// What is added to each filter's sum.
+    bias: Vec<i64>,
 }
 
 impl EngineExecutor {
@@ -69,7 +79,14 @@ impl HeldLayer {
             Some(bias) => (0..filters).map(|m| bias.value(m)).collect(),
             None => vec![0.0; filters],
         };
-        Ok(Self { prepared, input, scales, bias })
+        let requantization = match &layer.requantization {
+            Some(rule) if input.is_some() => Some(IntegerOutput::new(rule, layer, weights).ok_or_else(|| {
+                let problem = "its output is made of integers, but its weights or its bias are not".to_string();
+                prepare::layer_error(network, layer, problem)
+            })?),
+            _ => None,
+        };
+        Ok(Self { prepared, input, scales, bias, requantization })
     }
 
     fn image(&self, layer: &MacLayer, input: &[f32], output: &mut Vec<f32>) -> Result<(), ExecutorError> {
@@ -80,9 +97,10 @@ impl HeldLayer {
             None => self.prepared.forward(Activations::Real(input))?,
         };
         let positions = layer.geometry.positions_per_repeat();
-        match sums {
-            Outputs::Integer(sums) => self.scale(&sums, positions, |sum| sum as f64, output),
-            Outputs::Real(sums) => self.scale(&sums, positions, f64::from, output),
+        match (sums, &self.requantization) {
+            (Outputs::Integer(sums), Some(integer)) => integer.real(&sums, positions, output),
+            (Outputs::Integer(sums), None) => self.scale(&sums, positions, |sum| sum as f64, output),
+            (Outputs::Real(sums), _) => self.scale(&sums, positions, f64::from, output),
         }
         Ok(())
     }
@@ -93,6 +111,26 @@ impl HeldLayer {
             let filter = row % self.scales.len();
             let (scale, bias) = (self.scales[filter], self.bias[filter]);
             output.extend(sums.iter().map(|&sum| (to_f64(sum) * scale + bias) as f32));
+        }
+    }
+}
+
+impl IntegerOutput {
+    /// `None` where weights are half-steps or the bias is real: no file of integer operators has that.
+    fn new(rule: &Requantization, layer: &MacLayer, weights: &PreparedWeights) -> Option<Self> {
+        let bias = match &layer.bias {
+            None => vec![0; layer.geometry.spec().filters],
+            Some(Bias::Integer { values, .. }) => values.iter().map(|&b| i64::from(b)).collect(),
+            Some(Bias::Float(_)) => return None,
+        };
+        (weights.codes.grid() == Grid::MidTread).then(|| Self { rule: rule.clone(), bias })
+    }
+
+    /// What the integers of the output stand for, over `[repeats, filters, positions]`. The engine counts half-steps.
+    fn real(&self, sums: &[i64], positions: usize, output: &mut Vec<f32>) {
+        for (row, sums) in sums.chunks_exact(positions).enumerate() {
+            let filter = row % self.bias.len();
+            output.extend(sums.iter().map(|&sum| self.rule.real(sum / 2 + self.bias[filter], filter)));
         }
     }
 }

@@ -58,7 +58,8 @@ pub(super) fn changed(layer: &MacLayer, weights: LayerWeights, changes: &[Change
     };
     let bias = |m: usize| layer.bias.as_ref().map_or(0.0, |bias| bias.value(m));
     let bias = changes.iter().enumerate().map(|(m, change)| (bias(m) * change.factor + change.shift) as f32);
-    let layer = MacLayer { weights: source, bias: Some(Bias::Float(bias.collect())), ..layer.clone() };
+    let layer =
+        MacLayer { weights: source, bias: Some(Bias::Float(bias.collect())), requantization: None, ..layer.clone() };
     (layer, weights)
 }
 

@@ -107,6 +107,7 @@ impl Builder {
             bias: bias.map(|bias| Bias::Float(bias.to_vec())),
             alpha: 1.0,
             input_quantization: None,
+            requantization: None,
             input: x,
             output,
         });

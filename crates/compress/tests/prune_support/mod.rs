@@ -142,6 +142,7 @@ impl Net {
             bias,
             alpha: 1.0,
             input_quantization: None,
+            requantization: None,
             input: x,
             output: y,
         });

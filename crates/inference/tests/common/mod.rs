@@ -88,6 +88,7 @@ pub fn layer(spec: GeometrySpec) -> MacLayer {
         bias: None,
         alpha: 1.0,
         input_quantization: None,
+        requantization: None,
         input: ValueId(0),
         output: ValueId(0),
     }

@@ -184,6 +184,7 @@ impl<'a> Builder<'a> {
             bias,
             alpha: 1.0,
             input_quantization: None,
+            requantization: None,
             input,
             output,
         });

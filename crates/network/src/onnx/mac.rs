@@ -83,6 +83,7 @@ impl Draft {
             bias,
             alpha: self.alpha,
             input_quantization: view.input(self.activation)?.quantization,
+            requantization: None,
             // The builder knows the values.
             input: ValueId(0),
             output: ValueId(0),

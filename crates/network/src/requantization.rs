@@ -1,0 +1,157 @@
+//! How the integer sums of a layer become the integers of its output, to the last bit.
+//!
+//! A file whose operators compute on integers from end to end says how it rounds: in 32-bit float (ONNX) or with a
+//! fixed-point multiplier (TFLite). The layer of such an operator stands between a DequantizeLinear and a
+//! QuantizeLinear, so that every executor can run it on real numbers; one that has the integer sums follows the rule
+//! instead and gives the real numbers that the integers of the output stand for.
+
+use crate::layer::ActivationQuantization;
+
+/// From `sum = Σ (q_x − z_x)(q_w − z_w) + bias`, the bias an integer, to the integer of the output.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Requantization {
+    /// The arithmetic.
+    pub rule: RequantizationRule,
+    /// What the integers of the output stand for. `min..=max` is within the clamp of a fused activation function.
+    pub output: ActivationQuantization,
+}
+
+/// The arithmetic of a requantization; parameters are one, or one a filter.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RequantizationRule {
+    /// `round(sum · multiplier)` in 32-bit float, ties to even; `multiplier = s_x · s_w / s_y`. QLinearConv and
+    /// QLinearMatMul of ONNX, as onnxruntime computes them.
+    Float {
+        /// The multipliers.
+        multipliers: Vec<f32>,
+    },
+    /// `sum · multiplier · 2^(shift − 31)` in 32-bit integers: a left shift, the rounding high half of the doubled
+    /// product with ties up, and a rounding right shift with ties away from 0. TFLite, after gemmlowp (Jacob et al. 2018).
+    FixedPoint {
+        /// 2^30…2^31 − 1, or 0.
+        multipliers: Vec<i32>,
+        /// −31…30; positive shifts left.
+        shifts: Vec<i32>,
+    },
+}
+
+impl Requantization {
+    /// The integer of the output, zero point added and clamped to `min..=max`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such filter.
+    pub fn apply(&self, sum: i64, filter: usize) -> i32 {
+        let output = &self.output;
+        let (min, max, zero) = (i64::from(output.min), i64::from(output.max), i64::from(output.zero_point));
+        let rounded = match &self.rule {
+            RequantizationRule::Float { multipliers } => {
+                let scaled = sum as f32 * of(multipliers, filter);
+                // A float converts to an integer saturating; NaN, which no finite multiplier makes, to 0.
+                scaled.round_ties_even() as i64
+            }
+            RequantizationRule::FixedPoint { multipliers, shifts } => {
+                i64::from(multiply_fixed_point(saturated(sum), of(multipliers, filter), of(shifts, filter)))
+            }
+        };
+        rounded.saturating_add(zero).clamp(min, max) as i32
+    }
+
+    /// The real number that [`Requantization::apply`]'s integer stands for.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such filter.
+    pub fn real(&self, sum: i64, filter: usize) -> f32 {
+        (self.apply(sum, filter) - self.output.zero_point) as f32 * self.output.scale
+    }
+}
+
+fn of<T: Copy>(parameters: &[T], filter: usize) -> T {
+    if parameters.len() == 1 { parameters[0] } else { parameters[filter] }
+}
+
+fn saturated(sum: i64) -> i32 {
+    sum.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
+}
+
+/// `x · multiplier · 2^(shift − 31)`, rounded twice as the fixed-point kernels of TFLite do: the doubled product to its
+/// high half, ties up, then the right shift, ties away from 0.
+pub fn multiply_fixed_point(x: i32, multiplier: i32, shift: i32) -> i32 {
+    let (left, right) = (shift.clamp(0, 31) as u32, (-shift).clamp(0, 31) as u32);
+    let shifted = saturated(i64::from(x) << left);
+    let product = i64::from(shifted) * i64::from(multiplier);
+    let nudge = if product >= 0 { 1 << 30 } else { 1 - (1 << 30) };
+    let high = saturated((product + nudge) / (1 << 31));
+    let mask = (1i64 << right) - 1;
+    let remainder = i64::from(high) & mask;
+    let threshold = (mask >> 1) + i64::from(high < 0);
+    (high >> right) + i32::from(remainder > threshold)
+}
+
+/// A positive real multiplier as the fixed-point one of [`multiply_fixed_point`]; `(0, 0)` for 0 and what is below
+/// 2^-32. `None` if it is negative, not finite, or 2^31 and more.
+pub fn fixed_point_multiplier(real: f64) -> Option<(i32, i32)> {
+    if !(real.is_finite() && (0.0..2f64.powi(31)).contains(&real)) {
+        return None;
+    }
+    if real == 0.0 {
+        return Some((0, 0));
+    }
+    let mut exponent = real.log2().floor() as i32 + 1;
+    // The logarithm may be off by one next to a power of 2.
+    while real / 2f64.powi(exponent) >= 1.0 {
+        exponent += 1;
+    }
+    while real / 2f64.powi(exponent) < 0.5 {
+        exponent -= 1;
+    }
+    let mut mantissa = (real / 2f64.powi(exponent) * 2f64.powi(31)).round() as i64;
+    if mantissa == 1 << 31 {
+        (mantissa, exponent) = (mantissa / 2, exponent + 1);
+    }
+    match exponent {
+        ..-31 => Some((0, 0)),
+        31.. => None,
+        _ => Some((mantissa as i32, exponent)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output(zero_point: i32, min: i32, max: i32) -> ActivationQuantization {
+        ActivationQuantization { scale: 0.5, zero_point, min, max }
+    }
+
+    #[test]
+    fn float_rounds_ties_to_even_and_saturates() {
+        let rule = RequantizationRule::Float { multipliers: vec![0.5, 0.25] };
+        let requantization = Requantization { rule, output: output(10, 0, 20) };
+        assert_eq!([1, 3, -1, 5].map(|sum| requantization.apply(sum, 0)), [10, 12, 10, 12]);
+        assert_eq!(requantization.apply(3, 1), 11);
+        assert_eq!([1000, -1000, i64::MIN].map(|sum| requantization.apply(sum, 0)), [20, 0, 0]);
+        assert_eq!(requantization.real(4, 0), 1.0);
+    }
+
+    #[test]
+    fn fixed_point_rounds_twice() {
+        // A half: mantissa 2^30, exponent 0.
+        assert_eq!(fixed_point_multiplier(0.5), Some((1 << 30, 0)));
+        assert_eq!([1, 3, -1, -3, 4].map(|x| multiply_fixed_point(x, 1 << 30, 0)), [1, 2, 0, -1, 2]);
+        assert_eq!([5, 6, -5, -6, -7].map(|x| multiply_fixed_point(x, 1 << 30, -1)), [2, 2, -1, -2, -2]);
+    }
+
+    #[test]
+    fn multipliers_are_normalized() {
+        for real in [1e-9, 0.001, 0.25, 0.3, 0.999_999_999_9, 1.0, 1.5, 1000.0] {
+            let (mantissa, exponent) = fixed_point_multiplier(real).expect("in range");
+            assert!(mantissa >= 1 << 30);
+            let back = f64::from(mantissa) * 2f64.powi(exponent - 31);
+            assert!((back / real - 1.0).abs() < 1e-9, "{real} {back}");
+        }
+        assert_eq!(fixed_point_multiplier(1e-12), Some((0, 0)));
+        assert_eq!([-1.0, f64::NAN, f64::INFINITY, 3e9].map(fixed_point_multiplier), [None; 4]);
+    }
+}
