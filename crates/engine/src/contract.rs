@@ -157,6 +157,30 @@ pub trait MacEngine: Send + Sync {
     /// [`EngineError::Unsupported`] if the hardware cannot hold the layer.
     fn run(&self, layer: &Layer<'_>) -> Result<LayerRun, EngineError>;
 
+    /// Whether the cost of a layer depends on its activations, and [`MacEngine::run_on`] is to be asked for it.
+    fn cost_depends_on_input(&self) -> bool {
+        false
+    }
+
+    /// The cost of one image with these activations, `[repeats, in_channels, height, width]`. The same as
+    /// [`MacEngine::run`] unless [`MacEngine::cost_depends_on_input`].
+    ///
+    /// # Errors
+    ///
+    /// As [`MacEngine::run`], and [`EngineError::Arithmetic`] or [`EngineError::Shape`] for an input that does not fit.
+    fn run_on(&self, layer: &Layer<'_>, input: Activations<'_>) -> Result<LayerRun, EngineError> {
+        let _ = input;
+        self.run(layer)
+    }
+
+    /// The same hardware with another seed of its random departures (programming error, read noise); `None` where nothing
+    /// is random. What is random must be a function of seed, layer name and input alone: an engine has no memory, so that
+    /// results are the same in every order and at any number of threads.
+    fn reseeded(&self, seed: u64) -> Option<Box<dyn MacEngine>> {
+        let _ = seed;
+        None
+    }
+
     /// Takes a layer in to compute with it.
     ///
     /// # Errors

@@ -1,21 +1,24 @@
 //! Hardware descriptions: TOML files that become engines.
 
+mod analog;
+mod digital;
+
 use std::fs;
 use std::path::Path;
 
-use analog::AnalogArray;
-use digital::{ArraySpec, DigitalArray, Granularity};
 use engine::{EngineError, Joules, MacEngine};
 use network::Network;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunnerError;
+pub use analog::AnalogFile;
+pub use digital::DigitalFile;
 
 /// The descriptions that come with the program: the three ideal engines.
 const IDEAL: [(&str, &str); 3] = [
-    ("configs/ideal-analog.toml", include_str!("../../../configs/ideal-analog.toml")),
-    ("configs/ideal-digital.toml", include_str!("../../../configs/ideal-digital.toml")),
-    ("configs/ideal-digital-filter.toml", include_str!("../../../configs/ideal-digital-filter.toml")),
+    ("configs/ideal-analog.toml", include_str!("../../../../configs/ideal-analog.toml")),
+    ("configs/ideal-digital.toml", include_str!("../../../../configs/ideal-digital.toml")),
+    ("configs/ideal-digital-filter.toml", include_str!("../../../../configs/ideal-digital-filter.toml")),
 ];
 
 /// The largest description that is read: a document people write by hand is far smaller.
@@ -56,6 +59,8 @@ pub struct Hardware {
     pub ideal: bool,
     /// Energy of one unit of the metric's count.
     pub unit: Joules,
+    /// Clock, where the description names one: cycles then have a length in seconds.
+    pub clock_hz: Option<f64>,
     /// Whether all engines of this kind compute the same sums, so that inference on one serves all.
     pub exact: bool,
     /// The description with every value resolved, for reports.
@@ -86,111 +91,6 @@ pub enum EngineKind {
     Analog,
     /// The variable-bit digital MAC array.
     Digital,
-}
-
-/// Description of an analog engine.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct AnalogFile {
-    /// Name in reports.
-    pub name: String,
-    /// `"analog"`.
-    pub engine: EngineKind,
-    /// Its arrays.
-    pub array: AnalogArrayFile,
-    /// Its energies.
-    pub energy: AnalogEnergyFile,
-}
-
-/// Description of a digital engine.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct DigitalFile {
-    /// Name in reports.
-    pub name: String,
-    /// `"digital"`.
-    pub engine: EngineKind,
-    /// Its array.
-    pub array: DigitalArrayFile,
-    /// Its energies.
-    pub energy: DigitalEnergyFile,
-}
-
-/// Arrays of the analog engine.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct AnalogArrayFile {
-    /// Cells along the input vector.
-    pub rows: Extent,
-    /// Cells along the filters.
-    pub columns: Extent,
-    /// Arrays that work at the same time.
-    pub arrays: u64,
-}
-
-/// A number of cells, or `"unbounded"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(untagged)]
-pub enum Extent {
-    /// So many.
-    Cells(u64),
-    /// As many as a layer needs.
-    Word(Unbounded),
-}
-
-/// The word for an extent without end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub enum Unbounded {
-    /// `"unbounded"`.
-    #[serde(rename = "unbounded")]
-    Unbounded,
-}
-
-impl Extent {
-    fn cells(self) -> Option<u64> {
-        match self {
-            Extent::Cells(cells) => Some(cells),
-            Extent::Word(Unbounded::Unbounded) => None,
-        }
-    }
-}
-
-/// Energies of the analog engine.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct AnalogEnergyFile {
-    /// Joules of one MAC per squared half-step of its weight.
-    pub mac_j_per_squared_half_step: f64,
-}
-
-/// The array of the digital engine.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct DigitalArrayFile {
-    /// Rows of processing elements.
-    pub rows: u64,
-    /// Processing elements of a row.
-    pub pes_per_row: u64,
-    /// Whose bit width a weight takes.
-    pub width_granularity: WidthGranularity,
-}
-
-/// Whose bit width a weight takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum WidthGranularity {
-    /// Its own.
-    Weight,
-    /// The largest of its filter.
-    Filter,
-}
-
-/// Energies of the digital engine.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct DigitalEnergyFile {
-    /// Joules of one processing element in one busy cycle.
-    pub mac_j_per_pe_cycle: f64,
 }
 
 impl Hardware {
@@ -228,46 +128,6 @@ impl Hardware {
     }
 }
 
-impl AnalogFile {
-    fn build(self) -> Result<Hardware, String> {
-        check_name(&self.name)?;
-        let unit = energy("energy.mac_j_per_squared_half_step", self.energy.mac_j_per_squared_half_step)?;
-        let (rows, columns) = (extent("array.rows", self.array.rows)?, extent("array.columns", self.array.columns)?);
-        let arrays = count("array.arrays", self.array.arrays)?;
-        let engine = AnalogArray::new(&self.name, rows, columns, arrays, unit).map_err(|e| e.to_string())?;
-        Ok(Hardware {
-            ideal: rows.is_none() && columns.is_none() && arrays == 1,
-            engine: Box::new(engine),
-            metric: Metric::EsnA,
-            unit,
-            exact: false,
-            resolved: HardwareFile::Analog(self),
-        })
-    }
-}
-
-impl DigitalFile {
-    fn build(self) -> Result<Hardware, String> {
-        check_name(&self.name)?;
-        let unit = energy("energy.mac_j_per_pe_cycle", self.energy.mac_j_per_pe_cycle)?;
-        let (rows, pes) = (count("array.rows", self.array.rows)?, count("array.pes_per_row", self.array.pes_per_row)?);
-        let (granularity, metric) = match self.array.width_granularity {
-            WidthGranularity::Weight => (Granularity::Weight, Metric::EsnD),
-            WidthGranularity::Filter => (Granularity::Filter, Metric::EsnDFilter),
-        };
-        let spec = ArraySpec { name: self.name.clone(), rows, pes_per_row: pes, granularity, pe_cycle_energy: unit };
-        let engine = DigitalArray::new(spec).map_err(|e| e.to_string())?;
-        Ok(Hardware {
-            ideal: engine.is_ideal(),
-            engine: Box::new(engine),
-            metric,
-            unit,
-            exact: true,
-            resolved: HardwareFile::Digital(self),
-        })
-    }
-}
-
 /// The error of an engine that refused a layer of a network.
 pub(crate) fn refused(network: &Network, hardware: &Hardware, source: EngineError) -> RunnerError {
     RunnerError::Engine {
@@ -292,8 +152,14 @@ fn energy(key: &str, joules: f64) -> Result<Joules, String> {
     }
 }
 
-fn extent(key: &str, extent: Extent) -> Result<Option<usize>, String> {
-    extent.cells().map(|cells| count(key, cells)).transpose()
+/// A clock that cycles can be divided by.
+fn clock(hertz: Option<f64>) -> Result<Option<f64>, String> {
+    match hertz {
+        Some(hertz) if !(hertz.is_finite() && hertz > 0.0) => {
+            Err(format!("clock_hz is {hertz}; expected a positive number of hertz"))
+        }
+        hertz => Ok(hertz),
+    }
 }
 
 /// A count of hardware: at least 1, and small enough that products of two fit 64 bits.
