@@ -74,12 +74,20 @@ pub struct ReadingOptions {
     /// Levels that the integers of quantized weights stand for [default: those that the file names, else mid-tread].
     #[arg(long, value_enum)]
     pub grid: Option<GridName>,
+
+    /// The graph that the weights of a file without one belong to: .pt, .pth, .safetensors, .npz.
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Family::NAMES))]
+    pub architecture: Option<String>,
 }
 
 impl ReadingOptions {
     /// What the reader is told.
     pub fn options(&self) -> ReadOptions {
-        ReadOptions { input_shapes: self.input_shape.clone(), grid: self.grid.map(GridName::grid) }
+        ReadOptions {
+            input_shapes: self.input_shape.clone(),
+            grid: self.grid.map(GridName::grid),
+            architecture: self.architecture.as_deref().and_then(Family::named),
+        }
     }
 }
 
@@ -389,6 +397,10 @@ pub struct CompressOptions {
     /// Shape of an input whose extents the file leaves open, as NAME=1,3,224,224 (repeatable).
     #[arg(long, value_name = "NAME=SHAPE", value_parser = input_shape)]
     pub input_shape: Vec<(String, Vec<usize>)>,
+
+    /// The graph that the weights of a file without one belong to: .pt, .pth, .safetensors, .npz.
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Family::NAMES))]
+    pub architecture: Option<String>,
 
     /// Worker threads [default: one a core]. Results do not depend on it.
     #[arg(long, value_name = "N", value_parser = threads)]

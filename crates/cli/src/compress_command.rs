@@ -36,6 +36,7 @@ pub fn run(options: &CompressOptions) -> anyhow::Result<bool> {
     )?;
     let original = input::network(options.network.as_deref(), &reading(options))?;
     input::show_notes(&original);
+    input::check_graph(&original, "compress")?;
     let (pruning, quantization) = (prune_options(options)?, quantize_options(options)?);
     if pruning.is_none() && quantization.is_none() && !options.reestimate_bn {
         bail!("nothing to do: ask for --prune, --bits, a step rule or --reestimate-bn");
@@ -65,7 +66,8 @@ pub fn run(options: &CompressOptions) -> anyhow::Result<bool> {
 
 /// How files are read: what their integers stand for is theirs to say, `--grid` is what is made.
 fn reading(options: &CompressOptions) -> ReadingOptions {
-    ReadingOptions { input_shape: options.input_shape.clone(), grid: None }
+    let architecture = options.architecture.clone();
+    ReadingOptions { input_shape: options.input_shape.clone(), grid: None, architecture }
 }
 
 fn place(network: &Network) -> String {

@@ -40,7 +40,10 @@ pub fn hardware(paths: &[PathBuf]) -> anyhow::Result<Vec<Hardware>> {
 pub fn samples(network: &Network, options: &SimulateOptions) -> anyhow::Result<Option<Box<dyn Samples>>> {
     let inference = &options.inference;
     let (images, preprocessing) = match (&inference.images, &options.network) {
-        (Some(path), _) => (Images::open(path, &image_options(network, inference.limit))?, None),
+        (Some(path), _) => {
+            check_graph(network, "--images")?;
+            (Images::open(path, &image_options(network, inference.limit))?, None)
+        }
         (None, None) => {
             let (images, preprocessing) = embedded_images(inference.limit)?;
             (images, Some(preprocessing))
@@ -111,6 +114,15 @@ fn preprocessing_of(network: &Network) -> anyhow::Result<Preprocessing> {
     }
     eprintln!("note: pixels are divided by 255 and nothing else; --preprocess, --scale, --mean and --std change that");
     Ok(Preprocessing::default())
+}
+
+/// Refuses a network that is weights alone where `what` needs to know how they are connected.
+pub fn check_graph(network: &Network, what: &str) -> anyhow::Result<()> {
+    if !network.has_graph() {
+        let path = network.path().display();
+        bail!("{path}: it holds weights without a graph, and {what} needs one; --architecture names it");
+    }
+    Ok(())
 }
 
 /// Shows what the reader of the network had to say.

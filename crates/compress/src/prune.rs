@@ -47,6 +47,10 @@ pub use report::{DeadFilter, LayerPruning, PruneReport};
 /// cannot be met; [`CompressError::Layer`] for a layer whose weights are quantized already.
 pub fn prune(network: &Network, options: &PruneOptions) -> Result<(Network, PruneReport), CompressError> {
     options.check()?;
+    if !network.has_graph() {
+        let problem = "weights without a graph; pruning follows channels from layer to layer".to_string();
+        return Err(CompressError::Unsupported { place: network.path().display().to_string(), problem });
+    }
     let mut job = Job::new(network)?;
     if let Some(below) = options.below {
         job.prune_below(below);

@@ -14,11 +14,14 @@ mod error;
 mod geometry;
 mod graph;
 mod layer;
+mod mapping;
 mod network;
+pub mod npy;
 pub mod onnx;
 mod rearrange;
 mod requantization;
 mod tensor;
+pub mod weight_file;
 mod weights;
 
 pub use error::NetworkError;

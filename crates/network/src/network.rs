@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use esn::Grid;
 
+use crate::architectures::Family;
 use crate::error::NetworkError;
 use crate::graph::{Graph, ValueId};
 use crate::layer::{LayerId, LayerWeights, MacLayer};
+use crate::mapping::Mapping;
 use crate::tensor::{Tensor, TensorError};
+use crate::weight_file::{self, WeightFile};
 use crate::{onnx, weights};
 
 /// What a reader needs to be told.
@@ -18,6 +21,8 @@ pub struct ReadOptions {
     pub input_shapes: Vec<(String, Vec<usize>)>,
     /// What the integers of quantized weights stand for; otherwise the file's metadata says, else they are mid-tread.
     pub grid: Option<Grid>,
+    /// The graph that the weights of a file without one belong to.
+    pub architecture: Option<Family>,
 }
 
 /// A node with multiply-accumulates that no layer stands for.
@@ -42,6 +47,7 @@ pub struct Network {
     not_costed: Vec<NotCosted>,
     open_batch: bool,
     metadata: Vec<(String, String)>,
+    mappings: Vec<Mapping>,
 }
 
 impl Network {
@@ -51,7 +57,23 @@ impl Network {
     ///
     /// [`NetworkError`] names the file, the place, what was expected and what was found.
     pub fn read(path: &Path, options: &ReadOptions) -> Result<Self, NetworkError> {
-        onnx::read_file(path, options)
+        let mapping = Mapping::open(path).map_err(|source| NetworkError::Io { path: path.to_path_buf(), source })?;
+        let bytes = mapping.bytes();
+        if weight_file::is_weight_file(&bytes) {
+            return Self::from_weights(&WeightFile::parse(path, bytes, vec![mapping])?, options);
+        }
+        if options.architecture.is_some() {
+            let problem = "it is no weight file; an architecture is for weights without a graph".to_string();
+            return Err(NetworkError::Unsupported { path: path.to_path_buf(), place: "file".to_string(), problem });
+        }
+        Ok(onnx::read_file(path, options)?.with_mappings(vec![mapping]))
+    }
+
+    fn from_weights(file: &WeightFile, options: &ReadOptions) -> Result<Self, NetworkError> {
+        match options.architecture {
+            Some(family) => file.in_architecture(family),
+            None => file.to_network(options),
+        }
     }
 
     /// Reads a network from memory; `name` stands for the file in messages.
@@ -60,12 +82,36 @@ impl Network {
     ///
     /// As [`Network::read`]. External data is refused: there is no folder to look in.
     pub fn from_bytes(name: &str, bytes: Bytes, options: &ReadOptions) -> Result<Self, NetworkError> {
+        if weight_file::is_weight_file(&bytes) {
+            return Self::from_weights(&WeightFile::from_bytes(name, bytes)?, options);
+        }
         onnx::read_bytes(Path::new(name), bytes, options)
     }
 
     /// Puts a network together from parts that a reader (or a test) made.
     pub fn from_parts(path: PathBuf, graph: Graph, layers: Vec<MacLayer>, batch: usize, notes: Vec<String>) -> Self {
-        Self { path, graph, layers, batch, notes, not_costed: Vec::new(), open_batch: false, metadata: Vec::new() }
+        Self {
+            path,
+            graph,
+            layers,
+            batch,
+            notes,
+            not_costed: Vec::new(),
+            open_batch: false,
+            metadata: Vec::new(),
+            mappings: Vec::new(),
+        }
+    }
+
+    /// The same network with the files that its weights lie in, so that their pages can be given back after use.
+    pub(crate) fn with_mappings(mut self, mappings: Vec<Mapping>) -> Self {
+        self.mappings = mappings;
+        self
+    }
+
+    /// Whether the file holds a graph, and not weights alone: layers of those are connected by nothing.
+    pub fn has_graph(&self) -> bool {
+        !self.graph.inputs.is_empty()
     }
 
     /// The same network with these nodes that no layer stands for.

@@ -5,11 +5,11 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use network::npy::{Header, HeaderError};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
 use super::error::ImageError;
-use super::npy::{Header, HeaderError};
 use super::{Image, ImageOptions, Source};
 
 /// How the axes of an array of images lie.

@@ -8,7 +8,6 @@ mod cifar;
 mod error;
 mod folder;
 mod manifest;
-mod npy;
 mod preprocessing;
 mod resample;
 

@@ -27,15 +27,16 @@ pub(super) struct Conv {
 /// A network under construction. Every node has the name of its module and makes a value of that name.
 pub(super) struct Builder<'a> {
     architecture: &'a Architecture,
-    random: Random,
+    /// What weights are made from; none where they are left out.
+    random: Option<Random>,
     graph: Graph,
     layers: Vec<MacLayer>,
     weights: usize,
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(architecture: &'a Architecture) -> Self {
-        let random = Random::new(architecture.seed);
+    pub(super) fn new(architecture: &'a Architecture, with_weights: bool) -> Self {
+        let random = with_weights.then(|| Random::new(architecture.seed));
         Self { architecture, random, graph: Graph::default(), layers: Vec::new(), weights: 0 }
     }
 
@@ -205,7 +206,10 @@ impl<'a> Builder<'a> {
             Fan::Out => filters,
         };
         let deviation = (2.0 / (units * kernel_h * kernel_w) as f64).sqrt();
-        Ok((0..count).map(|_| (self.random.normal() * deviation) as f32).collect())
+        Ok(match &mut self.random {
+            Some(random) => (0..count).map(|_| (random.normal() * deviation) as f32).collect(),
+            None => Vec::new(),
+        })
     }
 
     /// A node whose output is `out` in all but its value.

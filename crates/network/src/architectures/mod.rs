@@ -202,8 +202,17 @@ pub enum ArchitectureError {
 ///
 /// [`ArchitectureError`] names a number outside its range, or a layer that does not fit.
 pub fn build(architecture: &Architecture) -> Result<Network, ArchitectureError> {
+    assemble(architecture, true)
+}
+
+/// The network that [`build()`] makes, its weights left out: their tensors have shapes and no elements.
+pub(crate) fn outline(architecture: &Architecture) -> Result<Network, ArchitectureError> {
+    assemble(architecture, false)
+}
+
+fn assemble(architecture: &Architecture, with_weights: bool) -> Result<Network, ArchitectureError> {
     architecture.check()?;
-    let mut builder = Builder::new(architecture);
+    let mut builder = Builder::new(architecture, with_weights);
     match architecture.family {
         Family::CifarResNet { depth, shortcut } => resnet::cifar(&mut builder, depth, shortcut)?,
         Family::Vgg7 => vgg::vgg7(&mut builder)?,

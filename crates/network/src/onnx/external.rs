@@ -1,32 +1,14 @@
 //! Tensors that lie in a file beside the model.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
-use memmap2::Mmap;
 
 use super::fault::{Fault, clean, invalid};
 use super::proto::TensorProto;
-
-/// Maps a file into memory as bytes that can be sliced without copying.
-pub(crate) fn map_file(path: &Path) -> io::Result<Bytes> {
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-    }
-    let file = File::open(path)?;
-    if file.metadata()?.len() == 0 {
-        return Ok(Bytes::new());
-    }
-    // SAFETY: a mapping is sound as long as nobody changes or truncates the file under it. No program can rule that out
-    // for another one; as every reader that maps its input, this one asks its user for a file at rest. Nothing here
-    // relies on the bytes being the same on two reads: each element is decoded by value, and lengths come from the map.
-    #[allow(unsafe_code)]
-    let map = unsafe { Mmap::map(&file)? };
-    Ok(Bytes::from_owner(map))
-}
+pub(crate) use crate::mapping::map_file;
 
 /// The folder that external data may come from, and the files already mapped.
 pub(super) struct ExternalFiles {

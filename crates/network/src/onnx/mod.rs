@@ -10,7 +10,7 @@ mod chain;
 mod constants;
 mod elementwise;
 mod external;
-mod fault;
+pub(crate) mod fault;
 mod findings;
 mod fold;
 mod fold_elementwise;

@@ -1,13 +1,22 @@
 //! The format of numpy arrays: a header of text, then the elements.
 //!
+//! The header is read here and bounded, for a library that sizes its allocation from it would let a small file take all
+//! memory. What the elements are good for is the caller's matter.
+//!
 //! Source: numpy, "A Simple File Format for NumPy Arrays" (NEP 1), versions 1 to 3.
 
 use std::io::Read;
 
+use half::f16;
+
+use crate::tensor::DataType;
+
 /// What the header of an array says. The elements are row-major.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Header {
+pub struct Header {
+    /// Type of the elements.
     pub element: Element,
+    /// Extents; empty for a scalar.
     pub shape: Vec<usize>,
     /// Bytes before the first element.
     pub data_start: u64,
@@ -15,7 +24,7 @@ pub(super) struct Header {
 
 /// Type of an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Element {
+pub struct Element {
     kind: Kind,
     size: usize,
     big_endian: bool,
@@ -30,9 +39,12 @@ enum Kind {
 
 /// Why an array cannot be read.
 #[derive(Debug)]
-pub(super) enum HeaderError {
+pub enum HeaderError {
+    /// The bytes cannot be read.
     Io(std::io::Error),
+    /// They are no array.
     Invalid(String),
+    /// They are an array of a kind that is not handled.
     Unsupported(String),
 }
 
@@ -41,6 +53,10 @@ const MAX_HEADER: usize = 1 << 16;
 
 impl Header {
     /// Reads the header at the start of an array.
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderError`] says what was expected and found.
     pub fn read(reader: &mut impl Read) -> Result<Self, HeaderError> {
         let mut prefix = [0; 8];
         read_exact(reader, &mut prefix)?;
@@ -114,7 +130,7 @@ impl Element {
             "i1" => (Kind::Signed, 1),
             "u2" | "u4" | "u8" => (Kind::Unsigned, usize::from(code.as_bytes()[1] - b'0')),
             "i2" | "i4" | "i8" => (Kind::Signed, usize::from(code.as_bytes()[1] - b'0')),
-            "f4" | "f8" => (Kind::Float, usize::from(code.as_bytes()[1] - b'0')),
+            "f2" | "f4" | "f8" => (Kind::Float, usize::from(code.as_bytes()[1] - b'0')),
             _ => return Err(unsupported()),
         };
         match order {
@@ -122,6 +138,24 @@ impl Element {
             ">" => Ok(Self { kind, size, big_endian: true }),
             _ => Err(unsupported()),
         }
+    }
+
+    /// The type of a tensor of such elements; none where their bytes are in big-endian order.
+    pub fn data_type(self) -> Option<DataType> {
+        let data_type = match (self.kind, self.size) {
+            (Kind::Float, 2) => DataType::F16,
+            (Kind::Float, 4) => DataType::F32,
+            (Kind::Float, _) => DataType::F64,
+            (Kind::Signed, 1) => DataType::I8,
+            (Kind::Signed, 2) => DataType::I16,
+            (Kind::Signed, 4) => DataType::I32,
+            (Kind::Signed, _) => DataType::I64,
+            (Kind::Unsigned, 1) => DataType::U8,
+            (Kind::Unsigned, 2) => DataType::U16,
+            (Kind::Unsigned, 4) => DataType::U32,
+            (Kind::Unsigned, _) => DataType::U64,
+        };
+        (!self.big_endian || self.size == 1).then_some(data_type)
     }
 
     /// Bytes of an element.
@@ -144,6 +178,7 @@ impl Element {
         let word = u64::from_le_bytes(little);
         let unused = 64 - 8 * self.size as u32;
         match (self.kind, self.size) {
+            (Kind::Float, 2) => f16::from_bits(word as u16).to_f64(),
             (Kind::Float, 4) => f32::from_bits(word as u32).into(),
             (Kind::Float, _) => f64::from_bits(word),
             (Kind::Unsigned, _) => word as f64,

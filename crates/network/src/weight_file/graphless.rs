@@ -1,0 +1,231 @@
+//! A weight file as a network of layers that nothing connects.
+
+use std::collections::HashMap;
+
+use esn::Grid;
+
+use super::{WeightFile, WeightTensor};
+use crate::geometry::{Geometry, GeometrySpec};
+use crate::graph::{Graph, Node, Op, Value, ValueId};
+use crate::layer::{LayerId, MacLayer, MacOp, Operand, WeightQuantization, WeightSource, WeightTransform};
+use crate::network::{Network, NotCosted, ReadOptions};
+use crate::onnx::fault::{Fault, invalid, unsupported};
+
+/// Names of scales beside an integer tensor `x.weight`.
+const SCALES: [&str; 4] = ["weight_scale", "scale", "scales", "weight.scale"];
+/// Names of its zero points.
+const ZERO_POINTS: [&str; 4] = ["weight_zero_point", "zero_point", "zero_points", "weight.zero_point"];
+
+/// Words in the names of tables that are looked up rather than multiplied.
+const TABLES: [&str; 4] = ["embed", "wte", "wpe", "position"];
+
+/// Every tensor that holds weights as a layer.
+pub(super) fn network(file: &WeightFile, options: &ReadOptions) -> Result<Network, Fault> {
+    let mut parts = Parts::new(file, options);
+    for tensor in &file.tensors {
+        parts.add(tensor)?;
+    }
+    if parts.layers.is_empty() {
+        let count = file.tensors.len();
+        return Err(unsupported!("its {count} tensors hold no weights: none has real numbers, two axes and elements"));
+    }
+    let mut notes = file.notes.clone();
+    notes.push(
+        "there is no graph in this file: each layer has one output position, so that c = MACs counts every weight once; \
+         --architecture or --topology give positions"
+            .to_string(),
+    );
+    if !parts.tables.is_empty() {
+        let shown: Vec<String> = parts.tables.iter().take(3).map(|name| format!("{name:?}")).collect();
+        let more = parts.tables.len() - shown.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        notes.push(format!(
+            "{}{more}: by the name a table that is looked up; it is costed as a layer",
+            shown.join(", ")
+        ));
+    }
+    let network = Network::from_parts(file.path.clone(), parts.graph, parts.layers, 1, notes);
+    Ok(network.with_not_costed(parts.not_costed))
+}
+
+struct Parts<'a> {
+    by_name: HashMap<&'a str, &'a WeightTensor>,
+    prefix: String,
+    grid: Grid,
+    graph: Graph,
+    layers: Vec<MacLayer>,
+    not_costed: Vec<NotCosted>,
+    /// Layers that look like tables.
+    tables: Vec<String>,
+}
+
+impl<'a> Parts<'a> {
+    fn new(file: &'a WeightFile, options: &ReadOptions) -> Self {
+        Self {
+            by_name: file.tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect(),
+            prefix: file.wrapper(),
+            grid: options.grid.unwrap_or(Grid::MidTread),
+            graph: Graph::default(),
+            layers: Vec::new(),
+            not_costed: Vec::new(),
+            tables: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, tensor: &WeightTensor) -> Result<(), Fault> {
+        if tensor.shape.len() < 2 || tensor.shape.contains(&0) || self.is_parameter(&tensor.name) {
+            return Ok(());
+        }
+        let quantization = match (&tensor.quantization, tensor.tensor.data_type.is_real()) {
+            (None, true) => None,
+            (Some(quantization), _) => Some(WeightQuantization { grid: self.grid, ..quantization.clone() }),
+            (None, false) => match self.scales(tensor)? {
+                Some(quantization) => Some(quantization),
+                None => return Ok(self.skip(tensor)),
+            },
+        };
+        let name = tensor.name.strip_prefix(&self.prefix).unwrap_or(&tensor.name);
+        let name = name.strip_suffix(".weight").unwrap_or(name).to_string();
+        if TABLES.iter().any(|word| name.to_lowercase().contains(word)) {
+            self.tables.push(name.clone());
+        }
+        self.push(name, tensor, quantization)
+    }
+
+    /// Whether a tensor is the scale or zero point of an integer one.
+    fn is_parameter(&self, name: &str) -> bool {
+        let is_integer = |weight: &str| {
+            self.by_name.get(weight).is_some_and(|t| !t.tensor.data_type.is_real() && t.shape.len() >= 2)
+        };
+        SCALES.iter().chain(&ZERO_POINTS).any(|suffix| {
+            let stem = name.strip_suffix(suffix).filter(|stem| stem.is_empty() || stem.ends_with('.'));
+            stem.is_some_and(|stem| is_integer(&format!("{stem}weight")))
+        })
+    }
+
+    /// The scale of an integer tensor, which stands beside it under a usual name, and its zero point, else 0.
+    fn scales(&self, tensor: &WeightTensor) -> Result<Option<WeightQuantization>, Fault> {
+        let name = &tensor.name;
+        let Some(stem) = name.strip_suffix("weight").filter(|stem| stem.is_empty() || stem.ends_with('.')) else {
+            return Ok(None);
+        };
+        let beside =
+            |names: &[&str]| names.iter().find_map(|n| self.by_name.get(format!("{stem}{n}").as_str()).copied());
+        let Some(scale) = beside(&SCALES) else { return Ok(None) };
+        let filters = tensor.shape[0];
+        let fits = |t: &WeightTensor| {
+            let count = t.tensor.element_count();
+            (count == 1 || count == filters) && t.transforms.is_empty()
+        };
+        let zero_point = beside(&ZERO_POINTS);
+        if let Some(wrong) = [Some(scale), zero_point].into_iter().flatten().find(|t| !fits(t)) {
+            return Err(unsupported!(
+                "tensor {name:?} has {:?} of shape {:?}; one number or one a filter ({filters}) is handled",
+                wrong.name,
+                wrong.shape
+            ));
+        }
+        let scales = scale.tensor.to_f32().map_err(|e| invalid!("tensor {:?}: {e}", scale.name))?;
+        if scales.iter().any(|scale| !scale.is_finite() || *scale < 0.0) {
+            return Err(invalid!("tensor {:?} has a scale that is negative or not finite", scale.name));
+        }
+        let zero_points = match zero_point {
+            Some(points) => {
+                let points = points.tensor.to_i64().map_err(|e| invalid!("tensor {:?}: {e}", points.name))?;
+                let narrow: Result<_, _> = points.iter().map(|&point| i32::try_from(point)).collect();
+                narrow.map_err(|_| invalid!("tensor {name:?} has a zero point beyond 32 bits"))?
+            }
+            None => vec![0],
+        };
+        let data_type = tensor.tensor.data_type;
+        Ok(Some(WeightQuantization { scales, zero_points, grid: self.grid, data_type }))
+    }
+
+    fn skip(&mut self, tensor: &WeightTensor) {
+        let operator = format!("{} {:?}", tensor.tensor.data_type.name(), tensor.shape);
+        let reason = "integers without a scale beside them".to_string();
+        self.not_costed.push(NotCosted { node: tensor.name.clone(), operator, reason });
+    }
+
+    fn push(
+        &mut self,
+        name: String,
+        tensor: &WeightTensor,
+        quantization: Option<WeightQuantization>,
+    ) -> Result<(), Fault> {
+        let [filters, channels, height, width] = matrix(&tensor.shape);
+        let geometry = Geometry::new(GeometrySpec {
+            in_channels: channels,
+            filters,
+            groups: 1,
+            kernel: [height, width],
+            stride: [1; 2],
+            dilation: [1; 2],
+            pads: [0; 4],
+            in_size: [height, width],
+            repeats: 1,
+        });
+        let geometry = geometry.map_err(|e| invalid!("tensor {:?} of shape {:?}: {e}", tensor.name, tensor.shape))?;
+        let is_conv = tensor.shape.len() > 2;
+        let (op, operand) = match is_conv {
+            true => (MacOp::Conv, Operand::ChannelsFirst),
+            false => (MacOp::Gemm, Operand::ChannelsLast),
+        };
+        let mut transforms = tensor.transforms.clone();
+        let shape = vec![filters, channels, height, width];
+        if tensor.shape != shape {
+            transforms.push(WeightTransform::Reshape(shape));
+        }
+        let input_shape = if is_conv { vec![1, channels, height, width] } else { vec![1, channels] };
+        let output_shape = if is_conv { vec![1, filters, 1, 1] } else { vec![1, filters] };
+        let input = self.value(format!("{name}.input"), input_shape);
+        let output = self.value(format!("{name}.output"), output_shape);
+        let id = LayerId(self.layers.len());
+        self.graph.nodes.push(Node {
+            name: name.clone(),
+            op_type: op.name().to_string(),
+            op: Op::Mac(id),
+            inputs: vec![Some(input)],
+            outputs: vec![output],
+        });
+        self.layers.push(MacLayer {
+            name,
+            op,
+            geometry,
+            operand,
+            weights: WeightSource {
+                name: tensor.name.clone(),
+                tensor: tensor.tensor.clone(),
+                transforms,
+                quantization,
+            },
+            bias: None,
+            alpha: 1.0,
+            input_quantization: None,
+            requantization: None,
+            input,
+            output,
+        });
+        Ok(())
+    }
+
+    fn value(&mut self, name: String, shape: Vec<usize>) -> ValueId {
+        self.graph.values.push(Value { name, data_type: None, shape: Some(shape), constant: None });
+        ValueId(self.graph.values.len() - 1)
+    }
+}
+
+/// `[filters, channels, kernel_h, kernel_w]`: `[M, K]` is `[M, K, 1, 1]`, `[M, C, k]` is `[M, C, 1, k]`, and axes between
+/// the first and the last two count as channels.
+fn matrix(shape: &[usize]) -> [usize; 4] {
+    match *shape {
+        [filters, depth] => [filters, depth, 1, 1],
+        [filters, channels, width] => [filters, channels, 1, width],
+        [filters, ref between @ .., height, width] => {
+            // A product that does not fit is refused with the geometry.
+            let channels = between.iter().fold(1usize, |product, &n| product.saturating_mul(n));
+            [filters, channels, height, width]
+        }
+        _ => unreachable!("a layer has at least two axes"),
+    }
+}
