@@ -18,6 +18,7 @@ mod code;
 mod metric;
 mod quantize;
 mod snr;
+mod stream;
 mod training;
 
 pub use code::{CodeError, CodeTensor, Grid, MAX_CODE, WeightShape};
@@ -26,4 +27,5 @@ pub use quantize::{
     BitWidth, BitWidthError, QuantizeError, Quantized, quantize_max_abs, quantize_mid_rise, quantize_mid_tread,
 };
 pub use snr::{SignalNoise, SnrComparison, SnrError, quantization_noise};
+pub use stream::{ChunkMeasure, LayerStream, StreamError, largest_magnitude};
 pub use training::{TrainingError, TrainingNoise, TrainingPower};

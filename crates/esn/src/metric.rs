@@ -28,7 +28,7 @@ pub enum BitConvention {
 /// assert_eq!(widths, [0, 1, 2, 3, 1, 2, 3]);
 /// assert_eq!(bits(1, BitConvention::AsPrinted), 0);
 /// ```
-#[inline]
+#[inline(always)]
 pub fn bits(code: i32, convention: BitConvention) -> u32 {
     let magnitude = code.unsigned_abs();
     let ceil_log2 = u32::BITS - magnitude.saturating_sub(1).leading_zeros();
@@ -89,26 +89,56 @@ impl FilterEsn {
     }
 
     fn new(filter: &[i32], live_weights: u64, convention: BitConvention) -> Self {
-        let (mut nonzero, mut units, mut max_code) = (0u64, 0u64, 0u32);
-        let (mut esn_a_quarters, mut esn_d) = (0u128, 0u128);
-        // Over 2^16 codes of 17 bits, counts and bits fit 32 bits and squares 64: narrow sums become vector instructions.
-        for chunk in filter.chunks(1 << 16) {
-            let magnitudes = || chunk.iter().map(|code| code.unsigned_abs());
-            nonzero += u64::from(magnitudes().map(|magnitude| u32::from(magnitude != 0)).sum::<u32>());
-            units += u64::from(magnitudes().map(|magnitude| u32::from(magnitude == 1)).sum::<u32>());
-            max_code = magnitudes().fold(max_code, u32::max);
-            esn_a_quarters += u128::from(magnitudes().map(|magnitude| u64::from(magnitude).pow(2)).sum::<u64>());
-            esn_d += u128::from(chunk.iter().map(|&code| bits(code, convention)).sum::<u32>());
-        }
+        let mut counts = Counts::default();
+        counts.add(filter, convention);
         Self {
-            nonzero,
-            computed: if nonzero == 0 { 0 } else { live_weights },
-            max_code,
-            max_bits: bits(max_code as i32, convention),
-            units,
-            esn_a_quarters,
-            esn_d,
+            nonzero: counts.nonzero,
+            computed: if counts.nonzero == 0 { 0 } else { live_weights },
+            max_code: counts.max_code,
+            max_bits: bits(counts.max_code as i32, convention),
+            units: counts.units,
+            esn_a_quarters: counts.squares,
+            esn_d: counts.bits,
         }
+    }
+}
+
+/// What codes of one filter add up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) nonzero: u64,
+    /// Codes of magnitude 1.
+    pub(crate) units: u64,
+    /// The largest magnitude.
+    pub(crate) max_code: u32,
+    /// `Σ code²`.
+    pub(crate) squares: u128,
+    /// `Σ bits`.
+    pub(crate) bits: u128,
+}
+
+impl Counts {
+    /// Counts more codes.
+    #[inline(always)]
+    pub(crate) fn add(&mut self, codes: &[i32], convention: BitConvention) {
+        // Over 2^16 codes of 17 bits, counts and bits fit 32 bits and squares 64: narrow sums become vector instructions.
+        for chunk in codes.chunks(1 << 16) {
+            let magnitudes = || chunk.iter().map(|code| code.unsigned_abs());
+            self.nonzero += u64::from(magnitudes().map(|magnitude| u32::from(magnitude != 0)).sum::<u32>());
+            self.units += u64::from(magnitudes().map(|magnitude| u32::from(magnitude == 1)).sum::<u32>());
+            self.max_code = magnitudes().fold(self.max_code, u32::max);
+            self.squares += u128::from(magnitudes().map(|magnitude| u64::from(magnitude).pow(2)).sum::<u64>());
+            self.bits += u128::from(chunk.iter().map(|&code| bits(code, convention)).sum::<u32>());
+        }
+    }
+
+    /// Adds the counts of another part of the filter.
+    pub(crate) fn merge(&mut self, other: &Counts) {
+        self.nonzero += other.nonzero;
+        self.units += other.units;
+        self.max_code = self.max_code.max(other.max_code);
+        self.squares += other.squares;
+        self.bits += other.bits;
     }
 }
 
@@ -191,14 +221,19 @@ impl LayerEsn {
             layer.max_bits = layer.max_bits.max(filter.max_bits);
             unit_filter_weights += if filter.max_code == 1 { u128::from(filter.computed) } else { 0 };
         }
+        layer.at_positions(positions, unit_filter_weights)
+    }
+
+    /// Fills in what counts MACs. `unit_filter_weights` are the computed weights of filters whose largest `|code|` is 1.
+    pub(crate) fn at_positions(mut self, positions: u64, unit_filter_weights: u128) -> Self {
         let per_position = |count: u128| count.checked_mul(u128::from(positions)).expect(FITS);
-        layer.macs = per_position(layer.weights);
-        layer.esn_a_quarters_macs = per_position(layer.esn_a_quarters);
-        layer.esn_d_macs = per_position(layer.esn_d);
-        layer.esn_d_filter = per_position(layer.esn_d_filter_weights);
-        layer.unit_macs = per_position(layer.units);
-        layer.unit_filter_macs = per_position(unit_filter_weights);
-        layer
+        self.macs = per_position(self.weights);
+        self.esn_a_quarters_macs = per_position(self.esn_a_quarters);
+        self.esn_d_macs = per_position(self.esn_d);
+        self.esn_d_filter = per_position(self.esn_d_filter_weights);
+        self.unit_macs = per_position(self.units);
+        self.unit_filter_macs = per_position(unit_filter_weights);
+        self
     }
 
     /// ESN_a with `c = 1`.

@@ -116,12 +116,17 @@ pub fn quantize_max_abs<T: Copy + Into<f64>>(
     shape: WeightShape,
     bits: BitWidth,
 ) -> Result<Quantized, QuantizeError> {
-    let max_abs = max_abs(weights)?;
+    let step = step_of(max_abs(weights)?, bits)?;
+    Ok(Quantized { codes: encode(weights, shape, step, bits)?, step })
+}
+
+/// The step that the largest magnitude gives, `Δ = max|W| / 2^(bits − 1)`, exactly.
+pub(crate) fn step_of(max_abs: f64, bits: BitWidth) -> Result<f64, QuantizeError> {
     let step = max_abs / bits.half_levels();
     if step * bits.half_levels() != max_abs {
         return Err(QuantizeError::StepUnderflow { max_abs, bits });
     }
-    Ok(Quantized { codes: encode(weights, shape, step, bits)?, step })
+    Ok(step)
 }
 
 /// Quantizes a layer to `bits` bits with a given step `Δ`, in the unit of the weights.
@@ -200,16 +205,32 @@ fn encode<T: Copy + Into<f64>>(
     step: f64,
     bits: BitWidth,
 ) -> Result<CodeTensor, QuantizeError> {
-    let (lowest, highest) = (-bits.half_levels(), bits.half_levels() - 1.0);
-    let code = |&weight: &T| {
-        let weight: f64 = weight.into();
+    let range = Range::new(bits);
+    let code = |&weight: &T| range.code(weight.into(), step);
+    Ok(CodeTensor::new(Grid::MidRise, shape, weights.iter().map(code).collect())?)
+}
+
+/// The levels of the mid-rise grid, in steps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Range {
+    lowest: f64,
+    highest: f64,
+}
+
+impl Range {
+    pub(crate) fn new(bits: BitWidth) -> Self {
+        Self { lowest: -bits.half_levels(), highest: bits.half_levels() - 1.0 }
+    }
+
+    /// The code of a finite weight; `step` is above 0 unless the weight is 0.
+    #[inline(always)]
+    pub(crate) fn code(self, weight: f64, step: f64) -> i32 {
         let steps = weight / step;
         // Written so that 0/0 ends at a bound too: its code is replaced by 0 below.
-        let steps = if steps < highest { steps } else { highest };
-        let steps = if steps > lowest { steps } else { lowest };
+        let steps = if steps < self.highest { steps } else { self.highest };
+        let steps = if steps > self.lowest { steps } else { self.lowest };
         if weight == 0.0 { 0 } else { 2 * floor(steps) + 1 }
-    };
-    Ok(CodeTensor::new(Grid::MidRise, shape, weights.iter().map(code).collect())?)
+    }
 }
 
 /// Floor of `x`, `|x| ≤ 2^31`, without a branch or a call, so that the loop around it becomes vector instructions on

@@ -93,7 +93,8 @@ impl Sum for SignalNoise {
 /// Signal `‖W‖_F²` and noise `‖W − Δ·W_int‖_F²` of a quantized layer.
 ///
 /// `weights` and `codes` are row-major `[filters, channels, taps]`; `steps` holds `Δ`, one number or one a filter, in the
-/// unit of the weights. Sums are float64, in row-major order within a filter and then in the order of the filters.
+/// unit of the weights. Sums are float64, in a fixed order: within a filter in pieces of 2^17 weights, within a piece in
+/// eight lanes that take its weights in turn.
 ///
 /// ```
 /// use esn::{BitWidth, WeightShape, quantization_noise, quantize_max_abs};
@@ -137,14 +138,56 @@ pub fn quantization_noise<T: Copy + Into<f64>>(
 }
 
 fn filter_noise<T: Copy + Into<f64>>(weights: &[T], codes: &[i32], step: f64) -> SignalNoise {
-    let mut power = SignalNoise::default();
-    for (&weight, &code) in weights.iter().zip(codes) {
-        let weight: f64 = weight.into();
-        let error = weight - step * (f64::from(code) / 2.0);
-        power.signal += weight * weight;
-        power.noise += error * error;
+    let pieces = weights.chunks(PIECE).zip(codes.chunks(PIECE));
+    let power = |(weights, codes)| {
+        let mut lanes = PowerLanes::default();
+        lanes.add(weights, codes, step);
+        lanes.sum()
+    };
+    pieces.map(power).sum()
+}
+
+/// Weights that are summed at a stretch.
+pub(crate) const PIECE: usize = 1 << 17;
+
+/// Sums in lanes.
+const LANES: usize = 8;
+
+/// Signal and noise of one piece of a filter: its weights go to the lanes in turn, and the lanes are added in order. Fixed,
+/// so that the sums are the same on every machine, and eight wide, so that they become vector instructions.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PowerLanes {
+    signal: [f64; LANES],
+    noise: [f64; LANES],
+}
+
+impl PowerLanes {
+    /// Adds weights to the lanes, from the first lane on.
+    #[inline(always)]
+    pub(crate) fn add<T: Copy + Into<f64>>(&mut self, weights: &[T], codes: &[i32], step: f64) {
+        let (weights, last_weights) = weights.as_chunks::<LANES>();
+        let (codes, last_codes) = codes.as_chunks::<LANES>();
+        for (weights, codes) in weights.iter().zip(codes) {
+            for lane in 0..LANES {
+                self.add_one(lane, weights[lane].into(), codes[lane], step);
+            }
+        }
+        for (lane, (&weight, &code)) in last_weights.iter().zip(last_codes).enumerate() {
+            self.add_one(lane, weight.into(), code, step);
+        }
     }
-    power
+
+    #[inline(always)]
+    fn add_one(&mut self, lane: usize, weight: f64, code: i32, step: f64) {
+        let error = weight - step * (f64::from(code) * 0.5);
+        self.signal[lane] += weight * weight;
+        self.noise[lane] += error * error;
+    }
+
+    /// The sum over the lanes.
+    pub(crate) fn sum(&self) -> SignalNoise {
+        (0..LANES).map(|lane| SignalNoise { signal: self.signal[lane], noise: self.noise[lane] }).sum()
+    }
 }
 
 fn why_not_finite<T: Copy + Into<f64>>(weights: &[T]) -> SnrError {

@@ -20,6 +20,7 @@ pub mod npy;
 pub mod onnx;
 mod rearrange;
 mod requantization;
+mod stream;
 mod tensor;
 pub mod weight_file;
 mod weights;
@@ -33,4 +34,5 @@ pub use layer::{
 };
 pub use network::{Network, NotCosted, ReadOptions};
 pub use requantization::{Requantization, RequantizationRule, fixed_point_multiplier, multiply_fixed_point};
+pub use stream::WeightStream;
 pub use tensor::{DataType, Encoding, Tensor, TensorError};

@@ -109,6 +109,11 @@ impl Network {
         self
     }
 
+    /// Gives back the pages of a part of the file.
+    pub(crate) fn release(&self, part: &[u8]) {
+        self.mappings.iter().for_each(|mapping| mapping.release(part));
+    }
+
     /// Whether the file holds a graph, and not weights alone: layers of those are connected by nothing.
     pub fn has_graph(&self) -> bool {
         !self.graph.inputs.is_empty()

@@ -1,7 +1,7 @@
 //! Streams the layers of a network through any number of engines and holds each against the metric.
 //!
 //! Layers run in parallel; a worker reads, quantizes, measures and drops one layer at a time, so memory holds one
-//! layer's weights a worker beside the graph. Results do not depend on the number of threads.
+//! layer's weights a worker beside the graph. For the metric alone a large layer is streamed in chunks. Results do not depend on the number of threads.
 
 use engine::{Cycles, Layer, LayerRun, Ledger, Occupancy};
 use esn::{BitConvention, LayerEsn, SignalNoise};
@@ -12,6 +12,7 @@ use crate::check::{Check, Verdict, check};
 use crate::error::RunnerError;
 use crate::hardware::{Hardware, refused};
 use crate::prepare::{self, PreparedWeights, Quantization};
+use crate::stream;
 
 /// What one layer costs.
 #[derive(Clone, Debug)]
@@ -89,6 +90,22 @@ pub fn cost(plan: &CostPlan<'_>) -> Result<NetworkCost, RunnerError> {
 fn layer_cost(plan: &CostPlan<'_>, id: LayerId) -> Result<LayerCost, RunnerError> {
     let layer = &plan.network.layers()[id.0];
     let positions = layer.geometry.positions();
+    let costed = |esn, snr, runs| LayerCost {
+        name: layer.name.clone(),
+        op: layer.op.name(),
+        filters: layer.geometry.spec().filters,
+        positions,
+        quantized_in_file: prepare::is_quantized(layer),
+        esn,
+        snr,
+        runs,
+    };
+    // Engines take a layer whole.
+    if plan.hardware.is_empty()
+        && let Some((esn, snr)) = stream::layer_esn(plan.network, id, plan.quantization.bits(), plan.convention)?
+    {
+        return Ok(costed(esn, snr, Vec::new()));
+    }
     let weights = prepare::prepare(plan.network, id, plan.quantization)?;
     let esn = LayerEsn::new(&weights.codes, positions, plan.convention);
     let runs = plan
@@ -96,16 +113,7 @@ fn layer_cost(plan: &CostPlan<'_>, id: LayerId) -> Result<LayerCost, RunnerError
         .iter()
         .map(|hardware| run_layer(plan, hardware, layer, &weights, &esn))
         .collect::<Result<Vec<_>, _>>()?;
-    Ok(LayerCost {
-        name: layer.name.clone(),
-        op: layer.op.name(),
-        filters: layer.geometry.spec().filters,
-        positions,
-        quantized_in_file: prepare::is_quantized(layer),
-        esn,
-        snr: weights.snr,
-        runs,
-    })
+    Ok(costed(esn, weights.snr, runs))
 }
 
 fn run_layer(

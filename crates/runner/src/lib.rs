@@ -23,6 +23,7 @@ mod report;
 mod statistics;
 mod stepped;
 pub mod store;
+mod stream;
 pub mod sweep;
 
 pub use check::{Check, Verdict, check};

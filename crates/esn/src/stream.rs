@@ -1,0 +1,306 @@
+//! The metric of a layer that is larger than memory: its weights come in chunks, are quantized, counted and forgotten.
+//!
+//! [`LayerStream`] finds exactly what [`quantize_max_abs`](crate::quantize_max_abs), [`LayerEsn::new`] and
+//! [`quantization_noise`](crate::quantization_noise) find of the same weights at once: counts are integers, and the sums of
+//! real numbers follow the same order. The code of the inner loop is theirs too, compiled for wider vectors.
+
+use std::ops::Range;
+
+use thiserror::Error;
+
+use crate::code::WeightShape;
+use crate::metric::{BitConvention, Counts, LayerEsn, bits};
+use crate::quantize::{self, BitWidth, QuantizeError, step_of};
+use crate::snr::{PIECE, PowerLanes, SignalNoise};
+
+/// Weights between quantizing and counting: their codes stay in the nearest cache.
+const BLOCK: usize = 1024;
+
+/// Why a layer cannot be streamed.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum StreamError {
+    /// The layer has groups, or no weights.
+    #[error("a layer of {0:?} is not streamed")]
+    Shape(WeightShape),
+    /// The weights have no step.
+    #[error(transparent)]
+    Quantize(#[from] QuantizeError),
+}
+
+/// One layer of one group, put on the mid-rise grid with the step of its largest weight while it streams by.
+///
+/// ```
+/// use esn::{BitConvention, BitWidth, LayerStream, WeightShape, largest_magnitude};
+///
+/// let weights = [1.0f32, 0.3, 0.0, -0.2, -1.0, 0.6];
+/// let shape = WeightShape { filters: 2, groups: 1, channels: 3, taps: 1 };
+/// let max_abs = largest_magnitude(&weights).expect("weights are finite");
+/// let mut layer = LayerStream::new(shape, max_abs, BitWidth::new(2)?, BitConvention::default())?;
+/// for range in layer.chunks().collect::<Vec<_>>() {
+///     let chunk = layer.measure(range.clone(), &weights[range]); // on any thread
+///     layer.add(&chunk); // in order
+/// }
+/// let (esn, power) = layer.finish(10);
+/// assert_eq!((esn.nonzero, esn.macs), (5, 60));
+/// assert!(power.is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct LayerStream {
+    shape: WeightShape,
+    convention: BitConvention,
+    step: f64,
+    range: quantize::Range,
+    layer: LayerEsn,
+    power: SignalNoise,
+    /// The filter that is not complete yet.
+    filter: Counts,
+    filter_power: SignalNoise,
+    /// Weights that were added.
+    added: usize,
+    /// Σ over live filters of the bits of their widest weight.
+    widest_bits: u128,
+    /// Filters whose largest `|code|` is 1.
+    unit_filters: u128,
+    live: Live,
+}
+
+/// Places of a filter at which some filter has a weight that is not 0.
+#[derive(Debug)]
+enum Live {
+    All,
+    Some(Vec<u64>),
+}
+
+/// What one chunk of a layer adds up to.
+#[derive(Debug)]
+pub struct ChunkMeasure {
+    range: Range<usize>,
+    /// Of each filter in the chunk, in order; the last one may go on in the next chunk.
+    parts: Vec<(Counts, SignalNoise)>,
+    /// Places of a filter that live, by bit, from the first place of the chunk on; none where they need not be known.
+    live: Option<Vec<u64>>,
+}
+
+impl LayerStream {
+    /// A layer whose largest magnitude, `max_abs`, is known from a first look ([`largest_magnitude`]).
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError`] if the layer has more than one group or no weights, or the weights no step.
+    pub fn new(
+        shape: WeightShape,
+        max_abs: f64,
+        bits: BitWidth,
+        convention: BitConvention,
+    ) -> Result<Self, StreamError> {
+        let len = shape.len().filter(|&len| len > 0 && shape.groups == 1).ok_or(StreamError::Shape(shape))?;
+        let step = step_of(max_abs, bits)?;
+        let layer = LayerEsn { weights: len as u128, filters: shape.filters as u128, ..LayerEsn::default() };
+        Ok(Self {
+            shape,
+            convention,
+            step,
+            range: quantize::Range::new(bits),
+            layer,
+            power: SignalNoise::default(),
+            filter: Counts::default(),
+            filter_power: SignalNoise::default(),
+            added: 0,
+            widest_bits: 0,
+            unit_filters: 0,
+            live: Live::Some(vec![0; shape.filter_len().div_ceil(64)]),
+        })
+    }
+
+    /// The chunks that the layer is measured in, as indices of row-major weights: whole filters, or a piece of one.
+    pub fn chunks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (len, filters) = (self.shape.filter_len(), self.shape.filters);
+        // Filters that fit a piece stay whole, longer ones are cut.
+        let together = (PIECE / len).max(1);
+        let size = if len > PIECE { PIECE } else { together * len };
+        (0..filters.div_ceil(together)).flat_map(move |run| {
+            let end = ((run + 1) * together).min(filters) * len;
+            (run * together * len..end).step_by(size).map(move |start| start..(start + size).min(end))
+        })
+    }
+
+    /// Quantizes and counts the weights of one chunk, which must be one of [`LayerStream::chunks`] and finite.
+    pub fn measure(&self, range: Range<usize>, weights: &[f32]) -> ChunkMeasure {
+        let len = self.shape.filter_len();
+        let parts: Vec<_> =
+            weights.chunks(len).map(|filter| widest::count(filter, self.step, self.range, self.convention)).collect();
+        let nonzero: u64 = parts.iter().map(|(counts, _)| counts.nonzero).sum();
+        let dense = nonzero == weights.len() as u64 && weights.len() <= len;
+        let full_filter = weights.len() >= len && parts.iter().any(|(counts, _)| counts.nonzero == len as u64);
+        let live = match &self.live {
+            Live::Some(_) if !dense && !full_filter => Some(live_places(weights, len)),
+            _ => None,
+        };
+        ChunkMeasure { range, parts, live }
+    }
+
+    /// Adds the next chunk.
+    ///
+    /// # Panics
+    ///
+    /// If it is not the chunk behind the one that was added last.
+    pub fn add(&mut self, chunk: &ChunkMeasure) {
+        assert_eq!(chunk.range.start, self.added, "chunks are added in order");
+        let len = self.shape.filter_len();
+        self.note_live(chunk);
+        let mut left = chunk.range.len();
+        for (counts, power) in &chunk.parts {
+            self.filter.merge(counts);
+            self.filter_power = self.filter_power + *power;
+            let size = left.min(len);
+            left -= size;
+            self.added += size;
+            if self.added.is_multiple_of(len) {
+                self.close_filter();
+            }
+        }
+    }
+
+    /// The metric at so many positions, and signal and noise where float64 has them.
+    ///
+    /// # Panics
+    ///
+    /// If chunks are missing, or a count passes 128 bits.
+    pub fn finish(mut self, positions: u64) -> (LayerEsn, Option<SignalNoise>) {
+        assert_eq!(self.added as u128, self.layer.weights, "every chunk is added");
+        let places = match &self.live {
+            Live::All => self.shape.filter_len(),
+            Live::Some(bits) => live_channels(bits, &self.shape) * self.shape.taps,
+        };
+        self.layer.esn_d_filter_weights = self.widest_bits * places as u128;
+        let power = Some(self.power).filter(|power| power.signal.is_finite() && power.noise.is_finite());
+        (self.layer.at_positions(positions, self.unit_filters * places as u128), power)
+    }
+
+    fn close_filter(&mut self) {
+        let Counts { nonzero, units, max_code, squares, bits: sum } = std::mem::take(&mut self.filter);
+        self.power = self.power + std::mem::take(&mut self.filter_power);
+        let widest = bits(max_code as i32, self.convention);
+        self.layer.nonzero += u128::from(nonzero);
+        self.layer.live_filters += u128::from(nonzero > 0);
+        self.layer.units += u128::from(units);
+        self.layer.esn_a_quarters += squares;
+        self.layer.esn_d += sum;
+        self.layer.max_bits = self.layer.max_bits.max(widest);
+        self.widest_bits += u128::from(widest);
+        self.unit_filters += u128::from(max_code == 1);
+        if nonzero == self.shape.filter_len() as u64 {
+            self.live = Live::All;
+        }
+    }
+
+    fn note_live(&mut self, chunk: &ChunkMeasure) {
+        let len = self.shape.filter_len();
+        let Live::Some(bits) = &mut self.live else { return };
+        let first = chunk.range.start % len;
+        match &chunk.live {
+            // Chunks inside a filter begin at a multiple of the piece, so that their words are those of the filter.
+            Some(words) => bits[first / 64..].iter_mut().zip(words).for_each(|(all, word)| *all |= word),
+            None => {
+                // The chunk is dense: every place of it lives.
+                let places = chunk.range.len().min(len);
+                (first..first + places).for_each(|place| bits[place / 64] |= 1 << (place % 64));
+            }
+        }
+    }
+}
+
+/// The largest magnitude of the weights, 0 where there are none; `None` if one is NaN or infinite.
+pub fn largest_magnitude(weights: &[f32]) -> Option<f64> {
+    let largest = widest::largest(weights);
+    largest.is_finite().then_some(f64::from(largest))
+}
+
+/// Places of a filter at which a weight is not 0, by bit.
+fn live_places(weights: &[f32], len: usize) -> Vec<u64> {
+    let mut places = vec![0u64; len.min(weights.len()).div_ceil(64)];
+    for filter in weights.chunks(len) {
+        for (word, weights) in places.iter_mut().zip(filter.chunks(64)) {
+            for (place, &weight) in weights.iter().enumerate() {
+                *word |= u64::from(weight != 0.0) << place;
+            }
+        }
+    }
+    places
+}
+
+/// Channels with a live place.
+fn live_channels(bits: &[u64], shape: &WeightShape) -> usize {
+    let lives = |place: usize| bits[place / 64] >> (place % 64) & 1 == 1;
+    (0..shape.channels).filter(|channel| (channel * shape.taps..(channel + 1) * shape.taps).any(lives)).count()
+}
+
+/// Quantizes and counts weights of one filter.
+#[inline(always)]
+fn count_here(weights: &[f32], step: f64, range: quantize::Range, convention: BitConvention) -> (Counts, SignalNoise) {
+    let (mut counts, mut power) = (Counts::default(), PowerLanes::default());
+    let mut codes = [0i32; BLOCK];
+    for weights in weights.chunks(BLOCK) {
+        let codes = &mut codes[..weights.len()];
+        for (code, &weight) in codes.iter_mut().zip(weights) {
+            *code = range.code(f64::from(weight), step);
+        }
+        counts.add(codes, convention);
+        power.add(weights, codes, step);
+    }
+    (counts, power.sum())
+}
+
+/// The largest magnitude; NaN or infinite if a weight is.
+#[inline(always)]
+fn largest_here(weights: &[f32]) -> f32 {
+    // Without the sign bit floats order as their bits do, and what is not finite is above what is.
+    f32::from_bits(weights.iter().fold(0, |largest, weight| largest.max(weight.to_bits() & 0x7fff_ffff)))
+}
+
+/// The same loops compiled for the widest vectors of the processor. No operation is contracted or reordered by that.
+mod widest {
+    use super::*;
+
+    macro_rules! dispatch {
+        ($name:ident, $here:ident, ($($argument:ident: $type:ty),*) -> $result:ty) => {
+            pub(super) fn $name($($argument: $type),*) -> $result {
+                #[cfg(target_arch = "x86_64")]
+                {
+                    #[target_feature(enable = "avx512f,avx512cd,avx512dq,avx512bw,avx512vl")]
+                    fn avx512($($argument: $type),*) -> $result {
+                        $here($($argument),*)
+                    }
+                    #[target_feature(enable = "avx2")]
+                    fn avx2($($argument: $type),*) -> $result {
+                        $here($($argument),*)
+                    }
+                    if is_x86_feature_detected!("avx512f")
+                        && is_x86_feature_detected!("avx512cd")
+                        && is_x86_feature_detected!("avx512dq")
+                        && is_x86_feature_detected!("avx512bw")
+                        && is_x86_feature_detected!("avx512vl")
+                    {
+                        // SAFETY: the processor has every feature that the function is compiled for.
+                        #[allow(unsafe_code)]
+                        return unsafe { avx512($($argument),*) };
+                    }
+                    if is_x86_feature_detected!("avx2") {
+                        // SAFETY: the processor has the feature that the function is compiled for.
+                        #[allow(unsafe_code)]
+                        return unsafe { avx2($($argument),*) };
+                    }
+                }
+                $here($($argument),*)
+            }
+        };
+    }
+
+    dispatch!(largest, largest_here, (weights: &[f32]) -> f32);
+    dispatch!(count, count_here, (weights: &[f32], step: f64, range: quantize::Range, convention: BitConvention)
+        -> (Counts, SignalNoise));
+}
+
+#[cfg(test)]
+mod tests;

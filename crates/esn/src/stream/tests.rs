@@ -1,0 +1,86 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::{quantization_noise, quantize_max_abs};
+
+/// The metric of the same weights at once.
+fn at_once(weights: &[f32], shape: WeightShape, bits: BitWidth) -> (LayerEsn, SignalNoise) {
+    let layer = quantize_max_abs(weights, shape, bits).expect("finite");
+    let power = quantization_noise(weights, &layer.codes, &[layer.step]).expect("finite");
+    (LayerEsn::new(&layer.codes, 7, BitConvention::default()), power)
+}
+
+fn streamed(weights: &[f32], shape: WeightShape, bits: BitWidth) -> (LayerEsn, SignalNoise) {
+    let max_abs = largest_magnitude(weights).expect("finite");
+    let mut layer = LayerStream::new(shape, max_abs, bits, BitConvention::default()).expect("one group");
+    // Measured all at first, as threads might.
+    let chunks: Vec<_> = layer.chunks().map(|range| layer.measure(range.clone(), &weights[range])).collect();
+    chunks.iter().for_each(|chunk| layer.add(chunk));
+    let (esn, power) = layer.finish(7);
+    (esn, power.expect("finite"))
+}
+
+/// Weights with every pattern of zeros that matters: none, scattered, whole channels, whole filters.
+fn weights(shape: &WeightShape, seed: u32, zeros: u32) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state
+    };
+    let len = shape.filter_len();
+    let value = |index: usize| {
+        let bits = next();
+        let dead = match zeros {
+            1 => bits.is_multiple_of(3),
+            2 => (index % len / shape.taps).is_multiple_of(2),
+            3 => (index / len).is_multiple_of(2),
+            4 => true,
+            _ => false,
+        };
+        if dead { 0.0 } else { (bits as f32 / u32::MAX as f32 - 0.5) * 3.0 + 1e-9 }
+    };
+    (0..shape.filters * len).map(value).collect()
+}
+
+#[test]
+fn a_filter_longer_than_a_piece_is_the_same_in_pieces() {
+    for (filters, channels, taps) in [(1, 2 * PIECE + 77, 1), (3, PIECE + 1, 1), (2, PIECE / 4, 9), (5, PIECE, 1)] {
+        let shape = WeightShape { filters, groups: 1, channels, taps };
+        for zeros in 0..=4 {
+            let weights = weights(&shape, 5, zeros);
+            let bits = BitWidth::new(4).expect("valid");
+            assert_eq!(streamed(&weights, shape, bits), at_once(&weights, shape, bits), "{shape:?} {zeros}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_finite_is_found() {
+    for bad in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        assert_eq!(largest_magnitude(&[1.0, bad, 2.0]), None);
+    }
+    assert_eq!(largest_magnitude(&[1.0, -3.0, 2.0]), Some(3.0));
+    assert_eq!(largest_magnitude(&[]), Some(0.0));
+}
+
+#[test]
+fn groups_are_refused() {
+    let shape = WeightShape { filters: 2, groups: 2, channels: 1, taps: 1 };
+    let bits = BitWidth::new(4).expect("valid");
+    assert!(matches!(LayerStream::new(shape, 1.0, bits, BitConvention::default()), Err(StreamError::Shape(_))));
+}
+
+proptest! {
+    #[test]
+    fn streamed_is_at_once(
+        filters in 1usize..40, channels in 1usize..90, taps in 1usize..10, seed in 0u32..1000, zeros in 0u32..=4,
+        bits in 1u32..=16,
+    ) {
+        let shape = WeightShape { filters, groups: 1, channels, taps };
+        let weights = weights(&shape, seed, zeros);
+        let bits = BitWidth::new(bits).expect("valid");
+        prop_assert_eq!(streamed(&weights, shape, bits), at_once(&weights, shape, bits));
+    }
+}

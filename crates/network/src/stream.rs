@@ -1,0 +1,99 @@
+//! Weights of a layer in chunks, for layers that are larger than memory.
+
+use std::ops::Range;
+
+use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
+use half::{bf16, f16};
+
+use crate::error::NetworkError;
+use crate::layer::{LayerId, WeightTransform};
+use crate::network::Network;
+use crate::tensor::{DataType, Encoding};
+
+/// Reads the real weights of one layer piece by piece. What is read anew comes from the file again.
+#[derive(Clone, Copy, Debug)]
+pub struct WeightStream<'a> {
+    network: &'a Network,
+    layer: LayerId,
+    bytes: &'a [u8],
+    data_type: DataType,
+}
+
+impl Network {
+    /// The weights of a layer in chunks; `None` where they have to be read at once: they are integers, doubles, or not
+    /// stored in the order `[filters, channels, kernel_h, kernel_w]`.
+    ///
+    /// # Panics
+    ///
+    /// If `layer` comes from another network.
+    pub fn weight_stream(&self, layer: LayerId) -> Option<WeightStream<'_>> {
+        let source = &self.layers()[layer.0].weights;
+        let data_type = source.tensor.data_type;
+        let in_order = source.transforms.iter().all(|transform| matches!(transform, WeightTransform::Reshape(_)));
+        let handled = matches!(data_type, DataType::F32 | DataType::F16 | DataType::Bf16);
+        if source.quantization.is_some() || source.tensor.encoding != Encoding::Raw || !in_order || !handled {
+            return None;
+        }
+        let [bytes] = source.tensor.chunks.as_slice() else { return None };
+        let whole = source.tensor.element_count().checked_mul(data_type.size()) == Some(bytes.len());
+        whole.then_some(WeightStream { network: self, layer, bytes, data_type })
+    }
+}
+
+impl WeightStream<'_> {
+    /// Number of weights.
+    pub fn len(&self) -> usize {
+        self.bytes.len() / self.data_type.size()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Reads weights by their row-major index into `weights`, whose old content goes. Half precision is widened, exactly.
+    ///
+    /// # Panics
+    ///
+    /// If `range` is not within [`WeightStream::len`].
+    pub fn read(&self, range: Range<usize>, weights: &mut Vec<f32>) {
+        weights.clear();
+        let bytes = self.part(range);
+        match self.data_type {
+            DataType::F32 => weights.extend(bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes))),
+            DataType::Bf16 => {
+                let widen = |&bytes| bf16::from_bits(u16::from_le_bytes(bytes)).to_f32();
+                weights.extend(bytes.as_chunks().0.iter().map(widen));
+            }
+            _ => {
+                let words: Vec<u16> = bytes.as_chunks().0.iter().map(|&bytes| u16::from_le_bytes(bytes)).collect();
+                weights.resize(words.len(), 0.0);
+                words.reinterpret_cast::<f16>().convert_to_f32_slice(weights);
+            }
+        }
+    }
+
+    /// Gives back the memory of weights that have been read, where they lie in a file.
+    ///
+    /// # Panics
+    ///
+    /// As [`WeightStream::read`].
+    pub fn release(&self, range: Range<usize>) {
+        self.network.release(self.part(range));
+    }
+
+    /// The error that a weight which is not finite makes.
+    pub fn not_finite(&self, index: usize, value: f32) -> NetworkError {
+        let layer = &self.network.layers()[self.layer.0];
+        NetworkError::Invalid {
+            path: self.network.path().to_path_buf(),
+            place: format!("layer {:?}", layer.name),
+            problem: format!("weight {index} of tensor {:?} is {value}; expected a finite number", layer.weights.name),
+        }
+    }
+
+    fn part(&self, range: Range<usize>) -> &[u8] {
+        let size = self.data_type.size();
+        &self.bytes[range.start * size..range.end * size]
+    }
+}
