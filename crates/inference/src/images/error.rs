@@ -48,10 +48,16 @@ impl ImageError {
     }
 
     pub(super) fn invalid(path: &Path, problem: impl Into<String>) -> Self {
-        Self::Invalid { path: path.to_path_buf(), problem: problem.into() }
+        Self::Invalid { path: path.to_path_buf(), problem: one_line(&problem.into()) }
     }
 
     pub(super) fn unsupported(path: &Path, problem: impl Into<String>) -> Self {
-        Self::Unsupported { path: path.to_path_buf(), problem: problem.into() }
+        Self::Unsupported { path: path.to_path_buf(), problem: one_line(&problem.into()) }
     }
+}
+
+/// Text as one line: what it cites out of a file may hold control characters, and what a library says may end a line.
+fn one_line(text: &str) -> String {
+    let visible = |c: char| if c.is_control() { c.escape_default().collect() } else { vec![c] };
+    text.trim().chars().flat_map(visible).collect()
 }

@@ -31,6 +31,10 @@ pub(super) fn open(path: &Path) -> Result<PictureFiles, ImageError> {
         if name.is_empty() {
             return Err(ImageError::invalid(path, format!("line {line}: the file's name is empty")));
         }
+        if name.contains(char::is_control) {
+            let problem = format!("line {line}: the file's name {name:?} has control characters");
+            return Err(ImageError::invalid(path, problem));
+        }
         let label = label_column.and_then(|column| record.get(column)).filter(|text| !text.is_empty());
         let label = label.map(str::parse).transpose().map_err(|_| {
             let found = label.unwrap_or_default();
