@@ -117,7 +117,12 @@ impl Hardware {
             .collect()
     }
 
-    fn parse(path: &Path, text: &str) -> Result<Self, RunnerError> {
+    /// Reads a description from memory; `path` stands for the file in messages.
+    ///
+    /// # Errors
+    ///
+    /// As [`Hardware::read`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, RunnerError> {
         let problem = |problem: String| RunnerError::Hardware { path: path.to_path_buf(), problem };
         let wrong = |e: toml::de::Error| problem(one_line(&e, text));
         let kind: Kind = toml::from_str(text).map_err(wrong)?;
