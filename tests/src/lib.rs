@@ -2,6 +2,7 @@
 //! second reading, hardware descriptions, and a way to run the `esnsim` command.
 
 mod command;
+pub mod fuzz;
 pub mod garble;
 mod hardware;
 pub mod independent;

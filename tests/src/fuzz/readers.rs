@@ -1,0 +1,215 @@
+//! The readers, each with a check of what comes out.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use esn::BitConvention;
+use inference::images::{ImageError, ImageFormat, ImageOptions, Images, Preprocessing};
+use inference::{FloatExecutor, Session};
+use network::onnx::write::{WriteOptions, to_bytes};
+use network::{LayerId, Network, NetworkError, ReadOptions};
+use runner::sweep::Plan;
+use runner::{CostPlan, Hardware, NetworkCost, Quantization, RunnerError, cost};
+
+/// Elements of all values of a graph that is run, and MACs of it: what bounds a run.
+const MAX_ELEMENTS: usize = 1 << 16;
+const MAX_MACS: u128 = 1 << 20;
+/// Weights of a network that is costed and written again.
+const MAX_WEIGHTS: u128 = 1 << 20;
+/// Images of a store that are decoded.
+const MAX_IMAGES: usize = 4;
+/// Pixels of an image that is prepared for a network.
+const MAX_PIXELS: usize = 1 << 20;
+
+/// An error that a user sees must be one line that can do nothing to a terminal.
+fn check_message(error: &dyn std::error::Error) {
+    let message = error.to_string();
+    assert!(!message.is_empty() && !message.contains(char::is_control), "{message:?}");
+}
+
+/// An ONNX file in memory.
+pub(super) fn onnx(bytes: &[u8]) {
+    match Network::from_bytes("input.onnx", Bytes::copy_from_slice(bytes), &ReadOptions::default()) {
+        Ok(network) => follow(&network),
+        Err(error) => check_message(&error),
+    }
+}
+
+/// An ONNX file in a folder with files that its tensors may lie in.
+pub(super) fn external(bytes: &[u8]) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("input.onnx");
+    fs::write(folder.path().join("w.bin"), super::seeds::external_data()).expect("writable");
+    fs::write(&path, bytes).expect("writable");
+    match Network::read(&path, &ReadOptions::default()) {
+        Ok(network) => follow(&network),
+        Err(error) => check_message(&error),
+    }
+}
+
+/// All that is done with a network: its weights, its cost, its file, and a run of it.
+fn follow(network: &Network) {
+    let weights: u128 = network
+        .layers()
+        .iter()
+        .map(|layer| layer.geometry.weight_shape().len())
+        .fold(0, |sum, len| sum + len.map_or(u128::MAX >> 32, |len| len as u128));
+    if weights > MAX_WEIGHTS {
+        return;
+    }
+    for index in 0..network.layers().len() {
+        if let Err(error) = network.weights(LayerId(index)) {
+            return check_message(&error);
+        }
+    }
+    match costs(network) {
+        Ok(before) => write_and_read(network, &before),
+        Err(error) => check_message(&error),
+    }
+    run(network);
+}
+
+fn costs(network: &Network) -> Result<NetworkCost, RunnerError> {
+    let (quantization, convention) = (Quantization::new(None), BitConvention::NonzeroAtLeastOne);
+    cost(&CostPlan { network, hardware: &[], quantization, convention })
+}
+
+/// A network that can be written is read again with the same costs.
+fn write_and_read(network: &Network, before: &NetworkCost) {
+    let written = match to_bytes(network, &WriteOptions::default()) {
+        Ok(written) => written,
+        Err(error @ NetworkError::Unsupported { .. }) => return check_message(&error),
+        Err(error) => panic!("a network that was read is invalid when it is written: {error}"),
+    };
+    let again = Network::from_bytes("again.onnx", written.bytes.into(), &ReadOptions::default());
+    let again = again.unwrap_or_else(|error| panic!("what was written is not read: {error}"));
+    let after = costs(&again).unwrap_or_else(|error| panic!("what was written has no cost: {error}"));
+    assert_eq!(before.esn, after.esn, "the file that was written costs something else");
+}
+
+/// A small network runs, or says why not.
+fn run(network: &Network) {
+    let elements = |value: &network::Value| {
+        value.shape.as_ref().map_or(0, |shape| shape.iter().fold(1usize, |product, &n| product.saturating_mul(n)))
+    };
+    let total = network.graph().values.iter().map(elements).fold(0usize, usize::saturating_add);
+    let macs = network.layers().iter().map(|layer| layer.geometry.macs()).fold(0u128, u128::saturating_add);
+    if total > MAX_ELEMENTS || macs.saturating_mul(network.batch() as u128) > MAX_MACS {
+        return;
+    }
+    let session = match Session::new(network) {
+        Ok(session) => session,
+        Err(error) => return check_message(&error),
+    };
+    let executor = match FloatExecutor::from_file(network) {
+        Ok(executor) => executor,
+        Err(error) => return check_message(&error),
+    };
+    let input = vec![1.0; session.input_shape().iter().product()];
+    match session.run(&input, &executor, None) {
+        Ok(output) => assert_eq!(output.len(), session.output_len()),
+        Err(error) => check_message(&error),
+    }
+}
+
+/// A hardware description.
+pub(super) fn hardware(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Err(error) = Hardware::parse(Path::new("input.toml"), text) {
+        check_message(&error);
+    }
+}
+
+/// What is done to images.
+pub(super) fn preprocessing(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match Preprocessing::parse(Path::new("input.toml"), text) {
+        Ok(preprocessing) => {
+            let data = (0..5 * 4 * 3).map(|i| i as f32).collect();
+            let image = inference::images::Image { name: "grey".to_string(), channels: 3, height: 4, width: 5, data };
+            for shape in [[1, 3, 4, 4], [1, 3, 2, 3], [1, 4, 4, 3], [1, 1, 8, 8]] {
+                if let Err(error) = preprocessing.apply(&image, &shape) {
+                    check_message(&error);
+                }
+            }
+        }
+        Err(error) => check_message(&error),
+    }
+}
+
+/// A plan of a sweep.
+pub(super) fn plan(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match Plan::parse(Path::new("input.toml"), text) {
+        Ok(plan) => assert!(!plan.to_json().is_empty()),
+        Err(error) => check_message(&error),
+    }
+}
+
+/// Records of CIFAR-10 and of CIFAR-100.
+pub(super) fn cifar(bytes: &[u8]) {
+    with_file("bin", bytes, |path| {
+        for format in [ImageFormat::Cifar10, ImageFormat::Cifar100] {
+            images(Images::open(path, &ImageOptions { format: Some(format), ..ImageOptions::default() }));
+        }
+    });
+}
+
+/// A numpy array.
+pub(super) fn npy(bytes: &[u8]) {
+    with_file("npy", bytes, |path| images(Images::open(path, &ImageOptions::default())));
+}
+
+/// A numpy archive.
+pub(super) fn npz(bytes: &[u8]) {
+    images(Images::from_npz(Path::new("input.npz"), bytes, &ImageOptions::default()));
+}
+
+/// A table of files.
+pub(super) fn manifest(bytes: &[u8]) {
+    with_file("csv", bytes, |path| images(Images::open(path, &ImageOptions::default())));
+}
+
+/// A JPEG, PNG or BMP file, told by its first byte as a folder would by the end of its name.
+pub(super) fn picture(bytes: &[u8]) {
+    let extension = match bytes.first() {
+        Some(0xff) => "jpg",
+        Some(b'B') => "bmp",
+        _ => "png",
+    };
+    with_file(extension, bytes, |path| images(Images::open(path, &ImageOptions::default())));
+}
+
+fn with_file(extension: &str, bytes: &[u8], read: impl FnOnce(&Path)) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path: PathBuf = folder.path().join("input").with_extension(extension);
+    fs::write(&path, bytes).expect("writable");
+    read(&path);
+}
+
+fn images(images: Result<Images, ImageError>) {
+    let images = match images {
+        Ok(images) => images,
+        Err(error) => return check_message(&error),
+    };
+    for index in 0..images.len().min(MAX_IMAGES) {
+        images.label(index);
+        match images.get(index) {
+            Ok(image) => {
+                assert_eq!(image.data.len(), image.channels * image.height * image.width);
+                prepare(&image);
+            }
+            Err(error) => check_message(&error),
+        }
+    }
+}
+
+fn prepare(image: &inference::images::Image) {
+    if image.data.len() > MAX_PIXELS {
+        return;
+    }
+    if let Err(error) = Preprocessing::default().apply(image, &[1, image.channels, 8, 8]) {
+        check_message(&error);
+    }
+}

@@ -1,0 +1,165 @@
+//! Small valid inputs of every reader, made here.
+
+use std::fs;
+use std::io::Cursor;
+
+use bytes::Bytes;
+use network::architectures::{Architecture, Family, Shortcut, build};
+use network::onnx::proto::{ModelProto, StringStringEntryProto};
+use network::onnx::write::{WriteOptions, to_bytes};
+use prost::Message;
+
+use crate::{Attribute, ModelBuilder, analog_toml, digital_toml, repository};
+
+/// Valid inputs of the target of this name; none where there is no such target.
+pub fn seeds(name: &str) -> Vec<Vec<u8>> {
+    match name {
+        "onnx" => vec![convolutions(), quantized(), shapes(), residual()].into_iter().map(|b| b.to_vec()).collect(),
+        "external" => vec![outside(convolutions()), outside(quantized())],
+        "hardware" => vec![analog_toml("a", "8", "\"unbounded\"", 2), digital_toml("d", 2, 8, "filter")]
+            .into_iter()
+            .map(String::into_bytes)
+            .collect(),
+        "preprocessing" => vec![PREPROCESSING.as_bytes().to_vec()],
+        "plan" => plans(),
+        "cifar" => vec![vec![7; 3073], vec![3; 2 * 3074]],
+        "npy" => vec![npy("<f4", "(1, 3, 2, 2)", 48), npy("|u1", "(2, 4, 4, 1)", 32), npy("<i8", "(1, 1, 2, 3)", 48)],
+        "npz" => vec![fs::read(repository("traces/digits-test.npz")).expect("it is in the repository")],
+        "manifest" => vec![b"file,label\na.png,0\nb/c.jpg,1\n".to_vec(), b"file\n\"a b.png\"\n".to_vec()],
+        "picture" => pictures(),
+        _ => Vec::new(),
+    }
+}
+
+/// What lies in the file that [`seeds`] of `external` read their tensors from.
+pub(super) fn external_data() -> Vec<u8> {
+    (0..256u32).flat_map(|i| (i as f32 * 0.01 - 1.0).to_le_bytes()).collect()
+}
+
+const PREPROCESSING: &str = "scale = 255.0\nmean = [0.485, 0.456, 0.406]\nstd = [0.229, 0.224, 0.225]\n\
+    crop_fraction = 0.875\nfit = \"crop\"\nchannel_order = \"rgb\"\nlayout = \"nchw\"\n";
+
+fn waves(count: usize) -> Vec<f32> {
+    (0..count).map(|i| if i % 7 == 0 { 0.0 } else { (i as f32 * 0.7).sin() }).collect()
+}
+
+/// Convolutions, poolings, BatchNorm and a fully connected layer.
+fn convolutions() -> Bytes {
+    let pads = [("pads", Attribute::Ints(vec![1, 1, 1, 1]))];
+    let pool = [("kernel_shape", Attribute::Ints(vec![2, 2])), ("strides", Attribute::Ints(vec![2, 2]))];
+    let norm = ["c2", "g", "s", "m", "v"];
+    ModelBuilder::new(&[None, Some(2), Some(6), Some(6)])
+        .floats("w1", &[4, 2, 3, 3], &waves(72))
+        .floats("b1", &[4], &waves(4))
+        .floats("w2", &[4, 2, 1, 1], &waves(8))
+        .floats("g", &[4], &[1.0; 4])
+        .floats("s", &[4], &waves(4))
+        .floats("m", &[4], &waves(4))
+        .floats("v", &[4], &[0.5; 4])
+        .floats("w3", &[4, 3], &waves(12))
+        .node("Conv", &["x", "w1", "b1"], "c1", &pads)
+        .node("Relu", &["c1"], "r1", &[])
+        .node("MaxPool", &["r1"], "p1", &pool)
+        .node("Conv", &["p1", "w2"], "c2", &[("group", Attribute::Int(2))])
+        .node("BatchNormalization", &norm, "n2", &[("epsilon", Attribute::Float(1e-5))])
+        .node("GlobalAveragePool", &["n2"], "g2", &[])
+        .node("Flatten", &["g2"], "f2", &[])
+        .node("Gemm", &["f2", "w3"], "y", &[])
+        .build()
+}
+
+/// Quantized weights and activations.
+fn quantized() -> Bytes {
+    let integers: Vec<i8> = (0..36).map(|i| (i * 37 % 255 - 127) as i8).collect();
+    ModelBuilder::new(&[Some(1), Some(1), Some(4), Some(4)])
+        .bytes("w", &[4, 1, 3, 3], &integers)
+        .floats("ws", &[4], &[0.5, 0.25, 0.125, 1.0])
+        .bytes("wz", &[4], &[0; 4])
+        .floats("xs", &[], &[0.1])
+        .unsigned_bytes("xz", &[], &[128])
+        .node("QuantizeLinear", &["x", "xs", "xz"], "xq", &[])
+        .node("DequantizeLinear", &["xq", "xs", "xz"], "xd", &[])
+        .node("DequantizeLinear", &["w", "ws", "wz"], "wd", &[("axis", Attribute::Int(0))])
+        .node("Conv", &["xd", "wd"], "y", &[("strides", Attribute::Ints(vec![2, 2]))])
+        .build()
+}
+
+/// Shapes that are computed in the graph.
+fn shapes() -> Bytes {
+    ModelBuilder::new(&[None, Some(2), Some(3)])
+        .integers("zero", &[1], &[0])
+        .integers("one", &[1], &[1])
+        .integers("rest", &[1], &[-1])
+        .floats("w", &[6, 2], &waves(12))
+        .node("Shape", &["x"], "s", &[])
+        .node("Slice", &["s", "zero", "one"], "n", &[])
+        .node("Concat", &["n", "rest"], "t", &[("axis", Attribute::Int(0))])
+        .node("Reshape", &["x", "t"], "r", &[])
+        .node("MatMul", &["r", "w"], "m", &[])
+        .node("Softmax", &["m"], "y", &[("axis", Attribute::Int(-1))])
+        .build()
+}
+
+/// A small ResNet of the program's own.
+fn residual() -> Bytes {
+    let family = Family::CifarResNet { depth: 8, shortcut: Shortcut::A };
+    let architecture = Architecture { width: 0.125, input_size: 8, classes: 3, ..Architecture::new(family) };
+    let network = build(&architecture).expect("the architecture is valid");
+    to_bytes(&network, &WriteOptions::default()).expect("it is understood").bytes.into()
+}
+
+/// The same model with its largest tensor in a file beside it.
+fn outside(model: Bytes) -> Vec<u8> {
+    let mut model = ModelProto::decode(model).expect("it was made here");
+    let graph = model.graph.as_mut().expect("it was made here");
+    let tensor = graph.initializer.iter_mut().max_by_key(|tensor| tensor.raw_data.as_ref().map_or(0, Bytes::len));
+    let tensor = tensor.expect("it has weights");
+    let len = tensor.raw_data.take().map_or(0, |raw| raw.len());
+    let entry = |key: &str, value: String| StringStringEntryProto { key: key.to_string(), value };
+    tensor.data_location = 1;
+    tensor.external_data =
+        vec![entry("location", "w.bin".into()), entry("offset", "4".into()), entry("length", len.to_string())];
+    model.encode_to_vec()
+}
+
+fn plans() -> Vec<Vec<u8>> {
+    let folder = fs::read_dir(repository("configs")).expect("it is in the repository");
+    let mut plans: Vec<Vec<u8>> = folder
+        .filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok())
+        .filter(|text| text.contains("networks ="))
+        .map(String::into_bytes)
+        .collect();
+    plans.sort();
+    plans.push(PLAN.as_bytes().to_vec());
+    plans
+}
+
+const PLAN: &str = "networks = [\"embedded\"]\nhardware = [\"ideal\"]\nreestimate = [false, true]\n\
+    [images]\npath = \"embedded\"\nlimit = 10\n\
+    [statistics]\npath = \"embedded\"\n\
+    [[prune]]\neach = [{ filters = { fraction = 0.5 } }]\nscope = [\"global\", \"layer\"]\n\
+    [[quantize]]\nbits = [2, 4]\nmid-rise = [true, false]\nstep = [\"max-abs\", { snr = 10.0 }]\n";
+
+fn npy(element: &str, shape: &str, data: usize) -> Vec<u8> {
+    let mut header = format!("{{'descr': '{element}', 'fortran_order': False, 'shape': {shape}, }}");
+    while (10 + header.len() + 1) % 64 != 0 {
+        header.push(' ');
+    }
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.bytes());
+    bytes.extend((0..data).map(|i| (i % 4) as u8));
+    bytes
+}
+
+fn pictures() -> Vec<Vec<u8>> {
+    let picture = image::RgbImage::from_fn(8, 6, |x, y| image::Rgb([(x * 30) as u8, (y * 40) as u8, 99]));
+    let formats = [image::ImageFormat::Png, image::ImageFormat::Jpeg, image::ImageFormat::Bmp];
+    let encode = |format| {
+        let mut bytes = Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, format).expect("it can be encoded");
+        bytes.into_inner()
+    };
+    formats.into_iter().map(encode).collect()
+}
