@@ -6,6 +6,7 @@
 
 mod error;
 mod executor;
+mod find_step;
 mod prune;
 mod quantize;
 mod rebuild;
@@ -13,6 +14,7 @@ mod reestimate;
 
 pub use error::CompressError;
 pub use executor::KernelExecutor;
+pub use find_step::{FindStepOptions, FindStepReport, FoundStep, LayerFinding, find_steps};
 pub use prune::{
     Budget, DeadFilter, FilterAmount, LayerPruning, PruneOptions, PruneReport, Pruning, Scope, Why, prune,
 };

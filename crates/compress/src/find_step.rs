@@ -1,0 +1,77 @@
+//! The grid that real weights already lie on.
+//!
+//! Research code often saves fake-quantized weights: real numbers, each `Δ·W_int` up to the rounding of its type. [`find_steps`]
+//! looks for `Δ` in the values alone, first one for the layer, then one a filter, and takes the explanation of fewer bits.
+//! What it returns is the largest step that explains every value within what its type rounds to; where values lie on no
+//! grid, or are so few that they would lie on some grid by chance, the layer keeps its real weights and the reason is said.
+
+mod distinct;
+mod evidence;
+mod lattice;
+mod layer;
+mod precision;
+mod report;
+
+use network::{LayerId, LayerWeights, MacLayer, Network, WeightSource, WeightValues};
+use rayon::prelude::*;
+
+use crate::error::CompressError;
+use crate::rebuild::with_layers;
+use esn::Grid;
+use layer::{Found, find_layer};
+pub use report::{FindStepReport, FoundStep, LayerFinding};
+
+/// What a user knows about the weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FindStepOptions {
+    /// The only grid to look for. Without it, values that are odd multiples of half a step are mid-rise, all others
+    /// mid-tread; of one magnitude alone, mid-tread if there are zeros too (ternary) and mid-rise if not (binary).
+    pub grid: Option<Grid>,
+}
+
+/// Puts real weights that already lie on a grid on it: the layer then holds codes and steps as if the file had quantized
+/// them. Layers that the file quantizes, and those whose values lie on no grid, stay as they are; the report says why.
+///
+/// A value may be off its level by four roundings of float32 at the layer's largest magnitude; where every value fits
+/// float16 (bfloat16) exactly, by one rounding of that type. Steps are `f32`, one a layer or one a filter; a filter that
+/// is wholly 0 has step 1.
+///
+/// # Errors
+///
+/// [`CompressError::Network`] for weights that are garbled or not finite.
+pub fn find_steps(network: &Network, options: &FindStepOptions) -> Result<(Network, FindStepReport), CompressError> {
+    let layers = (0..network.layers().len()).into_par_iter().map(|index| one_layer(network, LayerId(index), options));
+    let (layers, findings) = layers.collect::<Result<Vec<_>, CompressError>>()?.into_iter().unzip();
+    Ok((with_layers(network, layers), FindStepReport { layers: findings }))
+}
+
+fn one_layer(
+    network: &Network,
+    id: LayerId,
+    options: &FindStepOptions,
+) -> Result<(MacLayer, LayerFinding), CompressError> {
+    let mac = &network.layers()[id.0];
+    let finding = |found, refused| LayerFinding { layer: mac.name.clone(), found, refused };
+    if mac.weights.quantization.is_some() {
+        return Ok((mac.clone(), finding(None, None)));
+    }
+    let shape = mac.geometry.weight_shape();
+    let outcome = match network.weights(id)? {
+        LayerWeights::Float(WeightValues::F32(weights)) => find_layer(&weights, shape, options),
+        LayerWeights::Float(WeightValues::F64(weights)) => find_layer(&weights, shape, options),
+        LayerWeights::Quantized { .. } => return Ok((mac.clone(), finding(None, None))),
+    };
+    Ok(match outcome {
+        Ok(found) => (with_codes(mac, &found), finding(Some(found.step), None)),
+        Err(reason) => (mac.clone(), finding(None, Some(reason))),
+    })
+}
+
+/// The layer with its codes in place of its real weights.
+fn with_codes(mac: &MacLayer, found: &Found) -> MacLayer {
+    let spec = mac.geometry.spec();
+    let shape = [spec.filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]];
+    let weights = WeightSource::from_codes(&mac.weights.name, shape, &found.codes, &found.steps)
+        .expect("there is one step, or one a filter");
+    MacLayer { weights, ..mac.clone() }
+}
