@@ -6,8 +6,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use compress::Pruning;
 use esn::{BitConvention, BitWidth, Grid};
-use network::ReadOptions;
 use network::architectures::Family;
+use network::{Network, ReadOptions};
 use runner::Quantization;
 
 use crate::compress_command::pruning;
@@ -78,6 +78,11 @@ pub struct ReadingOptions {
     /// The graph that the weights of a file without one belong to: .pt, .pth, .safetensors, .npz.
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Family::NAMES))]
     pub architecture: Option<String>,
+
+    /// Look for the grid that real weights already lie on (fake quantization): their codes are then taken as they are.
+    /// Layers without one are quantized to --bits, or refused.
+    #[arg(long)]
+    pub find_step: bool,
 }
 
 impl ReadingOptions {
@@ -112,8 +117,11 @@ impl GridName {
 
 impl CommonOptions {
     /// How weights are quantized.
-    pub fn quantization(&self) -> Quantization {
-        Quantization::new(self.bits)
+    ///
+    /// The width beside `--find-step` is for layers without a step; where every layer has one, no width is asked for.
+    pub fn quantization(&self, network: &Network) -> Quantization {
+        let unused = self.reading.find_step && network.layers().iter().all(runner::is_quantized);
+        Quantization::new(self.bits.filter(|_| !unused))
     }
 
     /// How the metric counts bits.
@@ -338,6 +346,10 @@ pub struct CompressOptions {
     /// Levels of the quantized weights.
     #[arg(long, value_enum, default_value_t = GridName::MidRise)]
     pub grid: GridName,
+
+    /// Look for the grid that real weights already lie on, and write their integers. Layers without one stay real.
+    #[arg(long, conflicts_with_all = ["bits", "clip", "target_snr", "target_esn_a", "target_profile", "average_bits", "esn_d_filter_budget", "bias_correction"])]
+    pub find_step: bool,
 
     /// What shares a step [default: layer; with an allocation: filter].
     #[arg(long, value_enum)]

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use compress::{
-    Allocation, Budget, FilterAmount, Granularity, PruneOptions, PruneReport, Pruning, QuantizeOptions, QuantizeReport,
-    ReestimateOptions, ReestimateReport, Scope, StepRule,
+    Allocation, Budget, FilterAmount, FindStepReport, Granularity, PruneOptions, PruneReport, Pruning, QuantizeOptions,
+    QuantizeReport, ReestimateOptions, ReestimateReport, Scope, StepRule,
 };
 use network::Network;
 use network::onnx::write::{WriteOptions, to_bytes};
@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::args::{Clip, CompressOptions, GranularityWord, ReadingOptions, ScopeWord};
 use crate::format::{fraction, grouped, one_line, short, tail};
 use crate::table::{render, table};
-use crate::{input, print};
+use crate::{find_step, input, print};
 
 /// Layer names are cut to this many characters.
 const NAME_WIDTH: usize = 32;
@@ -24,6 +24,7 @@ const NAME_WIDTH: usize = 32;
 #[derive(Serialize)]
 struct Outcome {
     prune: Option<(PruneOptions, PruneReport)>,
+    find_step: Option<FindStepReport>,
     quantize: Option<(QuantizeOptions, QuantizeReport)>,
     reestimate: Option<ReestimateReport>,
 }
@@ -38,16 +39,21 @@ pub fn run(options: &CompressOptions) -> anyhow::Result<bool> {
     input::show_notes(&original);
     input::check_graph(&original, "compress")?;
     let (pruning, quantization) = (prune_options(options)?, quantize_options(options)?);
-    if pruning.is_none() && quantization.is_none() && !options.reestimate_bn {
-        bail!("nothing to do: ask for --prune, --bits, a step rule or --reestimate-bn");
+    if pruning.is_none() && quantization.is_none() && !options.reestimate_bn && !options.find_step {
+        bail!("nothing to do: ask for --prune, --bits, a step rule, --find-step or --reestimate-bn");
     }
     let in_file = |error: compress::CompressError| anyhow::Error::new(error).context(place(&original));
     let mut network = original.clone();
-    let mut outcome = Outcome { prune: None, quantize: None, reestimate: None };
+    let mut outcome = Outcome { prune: None, find_step: None, quantize: None, reestimate: None };
     if let Some(pruning) = pruning {
         let (pruned, report) = compress::prune(&network, &pruning).map_err(in_file)?;
         network = pruned;
         outcome.prune = Some((pruning, report));
+    }
+    if options.find_step {
+        let (found, report) = find_step::apply(&network, None)?;
+        network = found;
+        outcome.find_step = Some(report);
     }
     if let Some(quantization) = quantization {
         let (quantized, report) = compress::quantize(&network, &quantization).map_err(in_file)?;
@@ -67,7 +73,7 @@ pub fn run(options: &CompressOptions) -> anyhow::Result<bool> {
 /// How files are read: what their integers stand for is theirs to say, `--grid` is what is made.
 fn reading(options: &CompressOptions) -> ReadingOptions {
     let architecture = options.architecture.clone();
-    ReadingOptions { input_shape: options.input_shape.clone(), grid: None, architecture }
+    ReadingOptions { input_shape: options.input_shape.clone(), grid: None, find_step: false, architecture }
 }
 
 fn place(network: &Network) -> String {
@@ -202,6 +208,7 @@ fn reestimate(
 fn write(options: &CompressOptions, network: &Network, outcome: &Outcome) -> anyhow::Result<()> {
     let asked = serde_json::json!({
         "prune": outcome.prune.as_ref().map(|(options, _)| options),
+        "find_step": options.find_step,
         "quantize": outcome.quantize.as_ref().map(|(options, _)| options),
         "reestimated_on_images": outcome.reestimate.as_ref().map(|report| report.images),
     });

@@ -6,7 +6,7 @@ use crate::args::EsnOptions;
 use crate::format::{fraction, grouped, short, tail};
 use crate::simulate_text::{heading, left_out};
 use crate::table::{render, table};
-use crate::{input, print};
+use crate::{find_step, input, print};
 
 /// Layer names are cut to this many characters.
 const NAME_WIDTH: usize = 32;
@@ -23,7 +23,8 @@ pub fn run(options: &EsnOptions) -> anyhow::Result<bool> {
     let mut costs = Vec::with_capacity(files.len());
     for file in files {
         let network = input::network(file, &options.common.reading)?;
-        let (quantization, convention) = (options.common.quantization(), options.common.convention());
+        find_step::check(&network, &options.common)?;
+        let (quantization, convention) = (options.common.quantization(&network), options.common.convention());
         let cost = cost(&CostPlan { network: &network, hardware: &[], quantization, convention })?;
         input::show_notes(&network);
         costs.push(Costed {

@@ -11,14 +11,19 @@ use network::Network;
 use runner::{Hardware, embedded_images, embedded_network};
 
 use crate::args::{CompressOptions, PreprocessingOptions, ReadingOptions, SimulateOptions};
+use crate::find_step;
 use crate::format::one_line;
 
 /// Reads the network file, or takes the embedded network.
 pub fn network(path: Option<&Path>, reading: &ReadingOptions) -> anyhow::Result<Network> {
-    Ok(match path {
+    let network = match path {
         Some(path) => Network::read(path, &reading.options())?,
         None => embedded_network()?,
-    })
+    };
+    match reading.find_step {
+        true => Ok(find_step::apply(&network, reading.options().grid)?.0),
+        false => Ok(network),
+    }
 }
 
 /// Reads the hardware descriptions, or takes the three ideal ones. Names tell them apart, so no two may be the same.

@@ -5,6 +5,7 @@
 mod args;
 mod compress_command;
 mod esn_command;
+mod find_step;
 mod format;
 mod input;
 mod inspect;

@@ -14,7 +14,7 @@ use runner::{
 use crate::args::SimulateOptions;
 use crate::format::{grouped, one_line};
 use crate::input::{self, Progress};
-use crate::{print, simulate_text as text};
+use crate::{find_step, print, simulate_text as text};
 
 /// Runs the command; `false` where a check fails.
 pub fn run(options: &SimulateOptions) -> anyhow::Result<bool> {
@@ -24,7 +24,8 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<bool> {
     )?;
     let hardware = input::hardware(&options.hardware)?;
     let network = input::network(options.network.as_deref(), &options.common.reading)?;
-    let quantization = options.common.quantization();
+    find_step::check(&network, &options.common)?;
+    let quantization = options.common.quantization(&network);
     let samples = input::samples(&network, options)?;
     let plan =
         CostPlan { network: &network, hardware: &hardware, quantization, convention: options.common.convention() };
@@ -106,12 +107,12 @@ fn write(
         write_file(path, |writer| write_simulate_csv(writer, hardware, cost, evaluation))?;
     }
     if let Some(path) = &options.json {
-        let quantization = options.common.quantization();
+        let quantization = options.common.quantization(network);
         let report = Report::new(network, quantization, options.common.convention(), hardware, cost, evaluation);
         write_file(path, |writer| report.write_json(writer))?;
     }
     if let Some(path) = &options.html {
-        let quantization = options.common.quantization();
+        let quantization = options.common.quantization(network);
         let details = details(network, quantization, options.common.convention())?;
         let words = text::quantization_line(cost, quantization);
         let figures = RunFigures { network, quantization: &words, hardware, cost, details: &details, evaluation };

@@ -49,7 +49,7 @@ pub fn quantization_line(cost: &NetworkCost, quantization: Quantization) -> Stri
     let chosen = if quantization.is_requested() { "" } else { " (the default; --bits N chooses)" };
     let grid = format!("{bits} bits{chosen}, per layer, mid-rise, step = max|W| / {}", 1u32 << (bits - 1));
     match (in_file, cost.layers.len() - in_file) {
-        (_, 0) => "weights: integers of the file, W_int = q − zero point, mid-tread".to_string(),
+        (_, 0) => "weights: integers of the file".to_string(),
         (0, _) => format!("weights: quantized to {grid}"),
         (n, m) => format!("weights: {n} layers as integers of the file, {m} quantized to {grid}"),
     }

@@ -42,7 +42,17 @@ pub struct FindStepOptions {
 pub fn find_steps(network: &Network, options: &FindStepOptions) -> Result<(Network, FindStepReport), CompressError> {
     let layers = (0..network.layers().len()).into_par_iter().map(|index| one_layer(network, LayerId(index), options));
     let (layers, findings) = layers.collect::<Result<Vec<_>, CompressError>>()?.into_iter().unzip();
-    Ok((with_layers(network, layers), FindStepReport { layers: findings }))
+    let report = FindStepReport { layers: findings };
+    let notes = [network.notes(), &notes(&report)].concat();
+    Ok((with_layers(network, layers).with_notes(notes), report))
+}
+
+/// What a user should know of the network from now on.
+fn notes(report: &FindStepReport) -> Vec<String> {
+    let found = report.found().count();
+    let one = (found > 0)
+        .then(|| format!("weights of {found} layers are real in the file; their codes were found in the values"));
+    one.into_iter().chain(report.refused().map(|(layer, why)| format!("layer {layer}: no step found: {why}"))).collect()
 }
 
 fn one_layer(

@@ -131,6 +131,12 @@ impl Network {
         self
     }
 
+    /// The same network with these notes in place of its own.
+    pub fn with_notes(mut self, notes: Vec<String>) -> Self {
+        self.notes = notes;
+        self
+    }
+
     /// The same network with this metadata, in the order of the file.
     pub fn with_metadata(mut self, metadata: Vec<(String, String)>) -> Self {
         self.metadata = metadata;
