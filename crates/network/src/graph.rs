@@ -2,6 +2,7 @@
 
 use crate::layer::LayerId;
 use crate::tensor::{DataType, Tensor};
+use crate::tflite_op::TfliteOp;
 
 /// Index of a value in [`Graph::values`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -390,6 +391,8 @@ pub enum Op {
     Cast,
     /// Passes its first input on; Dropout at inference.
     Identity,
+    /// An operator on integers with the arithmetic of TFLite.
+    Tflite(TfliteOp),
     /// An operator that nothing here runs. Costs are still right where its output's shape is known.
     Unsupported,
 }

@@ -22,6 +22,8 @@ mod rearrange;
 mod requantization;
 mod stream;
 mod tensor;
+mod tflite;
+mod tflite_op;
 pub mod weight_file;
 mod weights;
 
@@ -36,3 +38,4 @@ pub use network::{Network, NotCosted, ReadOptions};
 pub use requantization::{Requantization, RequantizationRule, fixed_point_multiplier, multiply_fixed_point};
 pub use stream::WeightStream;
 pub use tensor::{DataType, Encoding, Tensor, TensorError};
+pub use tflite_op::TfliteOp;

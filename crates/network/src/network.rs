@@ -12,7 +12,7 @@ use crate::layer::{LayerId, LayerWeights, MacLayer};
 use crate::mapping::Mapping;
 use crate::tensor::{Tensor, TensorError};
 use crate::weight_file::{self, WeightFile};
-use crate::{onnx, weights};
+use crate::{onnx, tflite, weights};
 
 /// What a reader needs to be told.
 #[derive(Clone, Debug, Default)]
@@ -66,7 +66,11 @@ impl Network {
             let problem = "it is no weight file; an architecture is for weights without a graph".to_string();
             return Err(NetworkError::Unsupported { path: path.to_path_buf(), place: "file".to_string(), problem });
         }
-        Ok(onnx::read_file(path, options)?.with_mappings(vec![mapping]))
+        let network = match tflite::is_tflite(&bytes) {
+            true => tflite::read(path, bytes, options)?,
+            false => onnx::read_mapped(path, bytes, options)?,
+        };
+        Ok(network.with_mappings(vec![mapping]))
     }
 
     fn from_weights(file: &WeightFile, options: &ReadOptions) -> Result<Self, NetworkError> {
@@ -85,7 +89,10 @@ impl Network {
         if weight_file::is_weight_file(&bytes) {
             return Self::from_weights(&WeightFile::from_bytes(name, bytes)?, options);
         }
-        onnx::read_bytes(Path::new(name), bytes, options)
+        match tflite::is_tflite(&bytes) {
+            true => tflite::read(Path::new(name), bytes, options),
+            false => onnx::read_bytes(Path::new(name), bytes, options),
+        }
     }
 
     /// Puts a network together from parts that a reader (or a test) made.

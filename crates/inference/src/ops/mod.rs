@@ -8,6 +8,7 @@ mod quantize;
 mod reduce;
 mod resize;
 mod strided;
+mod tflite;
 
 use network::{DataType, Op};
 
@@ -174,6 +175,7 @@ fn owning(op: &Op, x: Input, rest: &[&Array], output: &ValueSpec, buffers: &mut 
         (Op::DequantizeLinear { axis }, &[scale, ..]) => {
             quantize::dequantize(x, scale, rest.get(1).copied(), *axis, buffers)
         }
+        (Op::Tflite(op), _) => tflite::run(op, x, rest, &output.shape, buffers),
         (Op::Cast, _) => quantize::cast(x, output.data_type.unwrap_or(DataType::F32), buffers),
         (Op::Softmax { axis }, _) => reduce::softmax(x, *axis, false, buffers),
         (Op::LogSoftmax { axis }, _) => reduce::softmax(x, *axis, true, buffers),

@@ -10,23 +10,23 @@ const NAMED: usize = 5;
 const LISTED: usize = 10;
 
 /// Why an operator is not costed that nothing here knows more of.
-pub(super) const NOT_HANDLED: &str = "this operator is not handled";
+pub(crate) const NOT_HANDLED: &str = "this operator is not handled";
 
 /// What is said of one node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Finding {
-    pub(super) operator: String,
+pub(crate) struct Finding {
+    pub(crate) operator: String,
     /// Why it is not run; empty where there is nothing to add, `None` where it is run.
-    pub(super) not_run: Option<String>,
+    pub(crate) not_run: Option<String>,
     /// Why its multiply-accumulates are in no layer; `None` where it has none or they are.
-    pub(super) not_costed: Option<String>,
+    pub(crate) not_costed: Option<String>,
     /// Whether the shape of an output that somebody reads is not known.
-    pub(super) unknown_shape: bool,
+    pub(crate) unknown_shape: bool,
 }
 
 /// The findings of a graph, in the order of its nodes.
 #[derive(Debug, Default)]
-pub(super) struct Findings {
+pub(crate) struct Findings {
     groups: Vec<Group>,
     by_finding: HashMap<Finding, usize>,
     not_costed: Vec<NotCosted>,
@@ -43,7 +43,7 @@ struct Group {
 
 impl Findings {
     /// Takes a finding. A `silent` one makes no note: one before it says the same.
-    pub(super) fn add(&mut self, node: &str, finding: Finding, silent: bool) {
+    pub(crate) fn add(&mut self, node: &str, finding: Finding, silent: bool) {
         if let Some(reason) = &finding.not_costed {
             let (node, operator) = (node.to_string(), finding.operator.clone());
             self.not_costed.push(NotCosted { node, operator, reason: reason.clone() });
@@ -64,18 +64,18 @@ impl Findings {
     }
 
     /// One line for each operator and reason, and the nodes that are not costed.
-    pub(super) fn into_parts(self) -> (Vec<String>, Vec<NotCosted>) {
+    pub(crate) fn into_parts(self) -> (Vec<String>, Vec<NotCosted>) {
         (self.groups.iter().map(Group::note).collect(), self.not_costed)
     }
 
     /// The operators that are not run, for messages.
-    pub(super) fn not_run(&self) -> String {
+    pub(crate) fn not_run(&self) -> String {
         let refused = self.groups.iter().filter(|group| group.finding.not_run.is_some());
         list(refused.map(|group| group.finding.operator.clone()).collect())
     }
 
     /// What a network has instead of layers.
-    pub(super) fn instead_of_layers(&self) -> String {
+    pub(crate) fn instead_of_layers(&self) -> String {
         let of = |group: &Group| match (&group.finding.not_costed, &group.finding.not_run) {
             (Some(reason), _) if reason != NOT_HANDLED => Some(format!("{} ({reason})", group.finding.operator)),
             (Some(_), _) | (None, Some(_)) => Some(group.finding.operator.clone()),

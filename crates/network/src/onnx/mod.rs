@@ -9,9 +9,9 @@ mod build;
 mod chain;
 mod constants;
 mod elementwise;
-mod external;
+pub(crate) mod external;
 pub(crate) mod fault;
-mod findings;
+pub(crate) mod findings;
 mod fold;
 mod fold_elementwise;
 mod functions;
@@ -48,9 +48,8 @@ use proto::{GraphProto, ModelProto};
 /// Oldest opset that is read: before it, broadcasting was an attribute.
 const OLDEST_OPSET: i64 = 7;
 
-/// Reads a file.
-pub(crate) fn read_file(path: &Path, options: &ReadOptions) -> Result<Network, NetworkError> {
-    let bytes = external::map_file(path).map_err(|source| NetworkError::Io { path: path.to_path_buf(), source })?;
+/// Reads a mapped file; external data are looked for beside it.
+pub(crate) fn read_mapped(path: &Path, bytes: Bytes, options: &ReadOptions) -> Result<Network, NetworkError> {
     let folder = path.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
     read(path, bytes, ExternalFiles::new(folder.map(Path::to_path_buf)), options)
 }
@@ -77,12 +76,9 @@ struct Decoded {
 }
 
 fn decode(bytes: Bytes) -> Result<Decoded, Fault> {
-    let (len, tflite) = (bytes.len(), bytes.get(4..8) == Some(b"TFL3"));
+    let len = bytes.len();
     if len == 0 {
         return Err(invalid!("it is empty; expected an ONNX model"));
-    }
-    if tflite {
-        return Err(unsupported!("a TFLite file; expected an ONNX model"));
     }
     let mut model = ModelProto::decode(bytes).map_err(|e| {
         invalid!("its {len} bytes are no ONNX model, or it is cut off or garbled: {}", fault::clean(&e.to_string()))
