@@ -173,7 +173,8 @@ def main():
         add("hard_swish", dtype, unary("HARD_SWISH", 0.055)(dtype))
         add("hard_swish wide", dtype, unary("HARD_SWISH", 1.7)(dtype), scale=2.3)
         add("leaky_relu", dtype, unary("LEAKY_RELU", 0.07, options="LeakyReluOptions", version=2, alpha=0.13)(dtype))
-        add("elu", dtype, unary("ELU", 0.05)(dtype))
+        if dtype == "float32":
+            add("elu", dtype, unary("ELU")(dtype))
         for beta, scale in [(1.0, 0.09), (0.5, 0.21), (1.0, 0.003)]:
             softmax = unary("SOFTMAX", 1 / 256, ends, "SoftmaxOptions", 2, beta=beta)(dtype)
             add(f"softmax {beta} {scale}", dtype, softmax, scale=scale)
@@ -238,7 +239,8 @@ def main():
         for axes, keep in [([1, 2], True), ([1, 2], False), ([2], False), ([3], True), ([1, 3], False)]:
             for scale in [0.09, 0.033]:
                 add(f"mean {axes} {keep} {scale}", dtype, reduce("MEAN", axes, keep, scale))
-            add(f"sum {axes} {keep}", dtype, reduce("SUM", axes, keep, 0.7))
+        if dtype == "float32":
+            add("sum", dtype, reduce("SUM", [1, 3], False, None))
         add("reduce_max [1] False", dtype, reduce("REDUCE_MAX", [1], False, 0.09))
 
         def same(kind, shape, extra=(), options=None, version=2, dtype=dtype, **fields):
@@ -252,7 +254,7 @@ def main():
 
             return build
 
-        for size in [(7, 11), (10, 12), (3, 2), (1, 1)]:
+        for size in [(7, 11), (3, 2)]:
             for align, half in [(False, False), (True, False), (False, True)]:
                 shape = (1, *size, 4)
                 fields = {"alignCorners": align, "halfPixelCenters": half}

@@ -145,7 +145,7 @@ pub enum Convention {
 /// Options of `simulate`.
 #[derive(Args)]
 pub struct SimulateOptions {
-    /// Network file (ONNX); left out: the embedded digits network with its images.
+    /// Network file (ONNX or TFLite); left out: the embedded digits network with its images.
     pub network: Option<PathBuf>,
 
     #[command(flatten)]
@@ -185,6 +185,10 @@ pub struct InferenceOptions {
     #[command(flatten)]
     pub preprocessing: PreprocessingOptions,
 
+    /// Add this to the labels of images [default: 1 for a network of 1,001 outputs and labels below 1,000, else 0].
+    #[arg(long, value_name = "N")]
+    pub label_offset: Option<usize>,
+
     /// Bits of activations on integer engines, where the file does not quantize them.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=16))]
     pub activation_bits: u32,
@@ -202,7 +206,7 @@ pub struct InferenceOptions {
 #[derive(Args)]
 pub struct PreprocessingOptions {
     /// Preprocessing of images: a TOML file, or `unit`, `imagenet`, `none` [default: NET.preprocess.toml beside the
-    /// network, else `unit`, pixels / 255].
+    /// network, else `unit`, pixels / 255; bytes as they are for an integer input].
     #[arg(long, value_name = "TOML|NAME", conflicts_with_all = ["scale", "mean", "std"])]
     pub preprocess: Option<PathBuf>,
 
@@ -222,7 +226,7 @@ pub struct PreprocessingOptions {
 /// Options of `esn`.
 #[derive(Args)]
 pub struct EsnOptions {
-    /// Network files (ONNX); left out: the embedded digits network.
+    /// Network files (ONNX or TFLite); left out: the embedded digits network.
     pub networks: Vec<PathBuf>,
 
     #[command(flatten)]
@@ -297,7 +301,7 @@ pub enum ShortcutName {
 /// Options of `inspect`.
 #[derive(Args)]
 pub struct InspectOptions {
-    /// Network file (ONNX); left out: the embedded digits network.
+    /// Network file (ONNX or TFLite); left out: the embedded digits network.
     pub network: Option<PathBuf>,
 
     #[command(flatten)]

@@ -64,7 +64,17 @@ pub fn samples(network: &Network, options: &SimulateOptions) -> anyhow::Result<O
         },
     };
     let samples = ImageSamples::new(network, images, preprocessing);
-    Ok(Some(Box::new(samples.with_context(|| network.path().display().to_string())?)))
+    let samples = samples.with_context(|| network.path().display().to_string())?;
+    let samples = match inference.label_offset {
+        Some(offset) => samples.with_label_offset(offset),
+        None => samples,
+    };
+    if inference.label_offset.is_none() && samples.form().label_offset > 0 {
+        eprintln!(
+            "note: the network has 1,001 outputs, background first: labels are counted from 1 (--label-offset 0: from 0)"
+        );
+    }
+    Ok(Some(Box::new(samples)))
 }
 
 /// The images whose statistics a compressed network is to have.
@@ -116,6 +126,12 @@ fn explicit_preprocessing(inference: &PreprocessingOptions) -> anyhow::Result<Op
 fn preprocessing_of(network: &Network) -> anyhow::Result<Preprocessing> {
     if let Some(beside) = Preprocessing::for_network(network.path())? {
         return Ok(beside);
+    }
+    let default = Preprocessing::default_for(network);
+    if default != Preprocessing::default() {
+        let shift = if default.mean.is_empty() { "" } else { ", minus 128" };
+        eprintln!("note: the network takes 8-bit integers: pixels are fed as they are, 0 to 255{shift}");
+        return Ok(default);
     }
     eprintln!("note: pixels are divided by 255 and nothing else; --preprocess, --scale, --mean and --std change that");
     Ok(Preprocessing::default())

@@ -27,5 +27,5 @@ pub use executor::{ExecutorError, MacExecutor};
 pub use float::{FloatExecutor, dequantize};
 pub use lockstep::{Lockstep, mac_output_moments};
 pub use moments::Moments;
-pub use samples::{ImageSamples, Sample, Samples, gather};
+pub use samples::{Form, ImageSamples, Sample, Samples, gather};
 pub use session::{Observe, Session};

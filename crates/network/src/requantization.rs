@@ -33,6 +33,13 @@ pub enum RequantizationRule {
         /// −31…30; positive shifts left.
         shifts: Vec<i32>,
     },
+    /// The same product rounded once, ties up. Fully connected layers of TFLite.
+    FixedPointOnce {
+        /// 2^30…2^31 − 1, or 0.
+        multipliers: Vec<i32>,
+        /// −31…30; positive shifts left.
+        shifts: Vec<i32>,
+    },
 }
 
 impl Requantization {
@@ -52,6 +59,9 @@ impl Requantization {
             }
             RequantizationRule::FixedPoint { multipliers, shifts } => {
                 i64::from(multiply_fixed_point(saturated(sum), of(multipliers, filter), of(shifts, filter)))
+            }
+            RequantizationRule::FixedPointOnce { multipliers, shifts } => {
+                multiply_rounding_once(saturated(sum), of(multipliers, filter), of(shifts, filter))
             }
         };
         rounded.saturating_add(zero).clamp(min, max) as i32
@@ -87,6 +97,12 @@ pub fn multiply_fixed_point(x: i32, multiplier: i32, shift: i32) -> i32 {
     let remainder = i64::from(high) & mask;
     let threshold = (mask >> 1) + i64::from(high < 0);
     (high >> right) + i32::from(remainder > threshold)
+}
+
+/// `x · multiplier · 2^(shift − 31)`, rounded once, ties up. `shift` is −31…30.
+fn multiply_rounding_once(x: i32, multiplier: i32, shift: i32) -> i64 {
+    let right = 31 - shift.clamp(-31, 30);
+    (i64::from(x) * i64::from(multiplier) + (1 << (right - 1))) >> right
 }
 
 /// A positive real multiplier as the fixed-point one of [`multiply_fixed_point`]; `(0, 0)` for 0 and what is below
@@ -141,6 +157,16 @@ mod tests {
         assert_eq!(fixed_point_multiplier(0.5), Some((1 << 30, 0)));
         assert_eq!([1, 3, -1, -3, 4].map(|x| multiply_fixed_point(x, 1 << 30, 0)), [1, 2, 0, -1, 2]);
         assert_eq!([5, 6, -5, -6, -7].map(|x| multiply_fixed_point(x, 1 << 30, -1)), [2, 2, -1, -2, -2]);
+    }
+
+    #[test]
+    fn rounding_once_differs_from_rounding_twice() {
+        let (mantissa, shift) = fixed_point_multiplier(0.25).expect("in range");
+        assert_eq!([1, 2, 3, -2, -6].map(|x| multiply_rounding_once(x, mantissa, shift)), [0, 1, 1, 0, -1]);
+        let (mantissa, shift) = fixed_point_multiplier(0.25 - 1e-9).expect("in range");
+        assert_eq!((multiply_rounding_once(2, mantissa, shift), multiply_fixed_point(2, mantissa, shift)), (0, 1));
+        let rule = RequantizationRule::FixedPointOnce { multipliers: vec![1 << 30], shifts: vec![30] };
+        assert_eq!(Requantization { rule, output: output(0, -128, 127) }.apply(i64::MAX, 0), 127);
     }
 
     #[test]

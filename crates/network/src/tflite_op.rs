@@ -50,12 +50,10 @@ pub enum TfliteOp {
         /// Largest integer of the output.
         max: i32,
     },
-    /// Mean or sum over axes, which stay with extent 1 or go: the shape of the output value says.
-    Reduce {
+    /// Mean over axes, which stay with extent 1 or go: the shape of the output value says.
+    Mean {
         /// The axes.
         axes: Vec<usize>,
-        /// Sum rather than mean.
-        sum: bool,
         /// Quantization of the input.
         input: ActivationQuantization,
         /// Quantization of the output.
@@ -78,6 +76,8 @@ pub enum TfliteOp {
         align_corners: bool,
         /// Elements lie in the middle of their pixel.
         half_pixel: bool,
+        /// Weights and positions are 32-bit floats (uint8), rather than fixed-point numbers (int8).
+        float: bool,
     },
     /// Real numbers to integers, ties away from 0.
     Quantize {

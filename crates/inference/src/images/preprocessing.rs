@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use network::{DataType, Network};
 use serde::{Deserialize, Serialize};
 
 use super::Image;
@@ -99,6 +100,18 @@ impl Preprocessing {
         }
     }
 
+    /// What a network takes of which nothing is said: numbers from 0 to 1, or, if its input is of an 8-bit integer type,
+    /// the bytes of the image (unsigned) or those minus 128 (signed).
+    pub fn default_for(network: &Network) -> Self {
+        let input = network.graph().inputs.first().map(|&id| network.graph().value(id));
+        let raw = Self { scale: 1.0, ..Self::default() };
+        match input.and_then(|input| input.data_type) {
+            Some(DataType::U8) => raw,
+            Some(DataType::I8) => Self { mean: vec![128.0], ..raw },
+            _ => Self::default(),
+        }
+    }
+
     /// Reads the file `NET.preprocess.toml` beside the network file `NET.onnx`; `None` if there is none.
     ///
     /// # Errors
@@ -166,10 +179,22 @@ impl Preprocessing {
     ///
     /// [`ImageError::Misfit`] names the image if it cannot become such an input.
     pub fn apply(&self, image: &Image, input_shape: &[usize]) -> Result<Vec<f32>, ImageError> {
-        self.try_apply(image, input_shape).map_err(|problem| ImageError::Misfit { image: image.name.clone(), problem })
+        let misfit = |problem| ImageError::Misfit { image: image.name.clone(), problem };
+        self.try_apply(image, input_shape, false).map_err(misfit)
     }
 
-    fn try_apply(&self, image: &Image, input_shape: &[usize]) -> Result<Vec<f32>, String> {
+    /// As [`Preprocessing::apply`], with resized pixels and luma rounded to integers: what a network takes whose input is
+    /// of an integer type.
+    ///
+    /// # Errors
+    ///
+    /// As [`Preprocessing::apply`].
+    pub fn apply_to_integers(&self, image: &Image, input_shape: &[usize]) -> Result<Vec<f32>, ImageError> {
+        let misfit = |problem| ImageError::Misfit { image: image.name.clone(), problem };
+        self.try_apply(image, input_shape, true).map_err(misfit)
+    }
+
+    fn try_apply(&self, image: &Image, input_shape: &[usize], round: bool) -> Result<Vec<f32>, String> {
         self.check()?;
         if image.data.is_empty() || image.data.len() != image.channels * image.height * image.width {
             return Err(format!("{} numbers cannot be an image", image.data.len()));
@@ -177,6 +202,9 @@ impl Preprocessing {
         let (layout, [channels, height, width]) = self.target(image, input_shape)?;
         let resized = self.resize(image, height, width);
         let mut colored = match_channels(resized, channels)?;
+        if round {
+            colored.data.iter_mut().for_each(|x| *x = x.round());
+        }
         if self.channel_order == ChannelOrder::Bgr {
             reverse_planes(&mut colored)?;
         }

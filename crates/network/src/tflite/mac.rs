@@ -34,8 +34,10 @@ struct Draft {
     layer_shape: Vec<usize>,
     /// Shape of the output in the order of the file.
     shape: Vec<usize>,
-    /// Whether a multiplier is the same for all filters and formed from a product in 32-bit float.
+    /// Whether the multiplier comes from a product of scales in 32-bit float rather than 64-bit.
     float_product: bool,
+    /// Whether sums are rounded once, as fully connected layers are.
+    rounds_once: bool,
 }
 
 /// CONV_2D: weights `[filters, kernel_h, kernel_w, channels / groups]`.
@@ -131,6 +133,7 @@ impl Window {
             layer_shape: vec![shape[0], filters, height, width],
             shape: vec![shape[0], height, width, filters],
             float_product: b.data_type(x)? == DataType::U8,
+            rounds_once: false,
         };
         draft.lower(b, operation)
     }
@@ -195,6 +198,7 @@ pub(super) fn fully_connected(b: &mut Builder<'_>, operation: &Operation<'_>) ->
         layer_shape: vec![rows, filters],
         shape,
         float_product: !per_channel,
+        rounds_once: true,
     };
     draft.lower(b, operation)
 }
@@ -409,7 +413,10 @@ impl Draft {
             multipliers.push(mantissa);
             shifts.push(shift);
         }
-        Ok(RequantizationRule::FixedPoint { multipliers, shifts })
+        Ok(match self.rounds_once {
+            true => RequantizationRule::FixedPointOnce { multipliers, shifts },
+            false => RequantizationRule::FixedPoint { multipliers, shifts },
+        })
     }
 }
 

@@ -57,17 +57,17 @@ fn kind(
 ) -> Result<Op, Fault> {
     let real = b.is_real(x)?;
     Ok(match operation.kind {
-        "MEAN" | "SUM" if !real => {
+        "MEAN" if !real => {
             let (input, q) = (b.quantization_8(x)?, b.quantization_8(output)?);
             let ratio = f64::from(input.scale) / f64::from(q.scale);
             if fixed_point_multiplier(ratio).is_none() {
                 return Err(not_run!("the ratio of its scales is {ratio:e}"));
             }
-            Op::Tflite(TfliteOp::Reduce { axes, sum: operation.kind == "SUM", input, output: q })
+            Op::Tflite(TfliteOp::Mean { axes, input, output: q })
         }
         "MEAN" => Op::ReduceMean { axes, keep_dims },
+        "SUM" | "REDUCE_PROD" if !real => return Err(not_run!("on integers this operator is not handled")),
         "SUM" => Op::ReduceSum { axes, keep_dims },
-        "REDUCE_PROD" if !real => return Err(not_run!("on integers this operator is not handled")),
         "REDUCE_PROD" => Op::ReduceProd { axes, keep_dims },
         other => {
             if !real {

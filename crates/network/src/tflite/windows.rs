@@ -4,6 +4,7 @@ use super::build::Builder;
 use super::operators::Operation;
 use crate::graph::{Op, Pool};
 use crate::onnx::fault::{Fault, invalid, not_run};
+use crate::tensor::DataType;
 use crate::tflite_op::TfliteOp;
 
 /// How a window treats the border.
@@ -113,7 +114,8 @@ pub(super) fn resize(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(
         if [height, width, to_height, to_width].iter().any(|&n| n > 1 << 20) {
             return Err(not_run!("an extent above 2^20 is not handled"));
         }
-        let op = Op::Tflite(TfliteOp::ResizeBilinear { align_corners, half_pixel });
+        let float = b.data_type(x)? == DataType::U8;
+        let op = Op::Tflite(TfliteOp::ResizeBilinear { align_corners, half_pixel, float });
         return b.define(operation, output, op, vec![value], &shape);
     }
     let coordinates = match (align_corners, half_pixel) {

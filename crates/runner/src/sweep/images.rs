@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use inference::images::{ImageError, ImageOptions, Images, Preprocessing};
-use inference::{ImageSamples, Sample, Samples};
+use inference::{Form, ImageSamples, Sample, Samples};
 use network::Network;
 
 use super::configuration::ImagesIdentity;
@@ -57,7 +57,7 @@ pub(super) struct ImageOpener<'a> {
     sha256: String,
     /// Bytes that decoded images may still take.
     room: u64,
-    opened: Vec<(Vec<usize>, PairedImages)>,
+    opened: Vec<(Form, PairedImages)>,
 }
 
 impl<'a> ImageOpener<'a> {
@@ -87,16 +87,16 @@ impl<'a> ImageOpener<'a> {
         let resolved = resolved(&preprocessing);
         let samples = ImageSamples::new(network, images, preprocessing)
             .map_err(|source| RunnerError::Inference { path: network.path().to_path_buf(), source })?;
-        let shape = input_shape(network).unwrap_or_default();
+        let form = samples.form().clone();
         let identity = ImagesIdentity { sha256: self.sha256.clone(), images: samples.len(), preprocessing: resolved };
-        if let Some((_, same)) = self.opened.iter().find(|(s, paired)| *s == shape && paired.identity == identity) {
+        if let Some((_, same)) = self.opened.iter().find(|(f, paired)| *f == form && paired.identity == identity) {
             return Ok(same.clone());
         }
-        let bytes_each = 4 * shape.iter().skip(1).map(|&n| n as u64).product::<u64>();
+        let bytes_each = 4 * form.input_shape.iter().skip(1).map(|&n| n as u64).product::<u64>();
         let kept = KeptSamples::new(samples, bytes_each, self.room);
         self.room -= kept.kept.len() as u64 * bytes_each;
         let paired = PairedImages { samples: Arc::new(kept), identity };
-        self.opened.push((shape, paired.clone()));
+        self.opened.push((form, paired.clone()));
         Ok(paired)
     }
 
@@ -108,7 +108,7 @@ impl<'a> ImageOpener<'a> {
         }
         let preprocessing = match explicit {
             Some(explicit) => explicit,
-            None => Preprocessing::for_network(network.path())?.unwrap_or_default(),
+            None => Preprocessing::for_network(network.path())?.unwrap_or_else(|| Preprocessing::default_for(network)),
         };
         let options = ImageOptions { limit: self.entry.limit, channels: channels(network), ..ImageOptions::default() };
         Ok((Images::open(&self.plan.locate(&self.entry.path), &options)?, preprocessing))

@@ -25,6 +25,14 @@ impl Multiplier {
     fn apply(self, x: i32) -> i32 {
         multiply_fixed_point(x, self.mantissa, self.shift)
     }
+
+    /// Divided by a count, at least 1: as many bits are put behind the point as the count has, at most 32, and taken back
+    /// by the shift.
+    fn divided(self, count: usize) -> Self {
+        let bits = (count.ilog2() as i32).min(32).min(31 + self.shift);
+        let mantissa = (i64::from(self.mantissa) << bits) / count as i64;
+        Self { mantissa: mantissa as i32, shift: self.shift - bits }
+    }
 }
 
 fn clamp(x: i32, q: &Quantization) -> i32 {
@@ -144,11 +152,10 @@ pub(super) fn quantize(x: Input, output: &Quantization, buffers: &mut Buffers) -
     array
 }
 
-/// MEAN and SUM over axes.
-pub(super) fn reduce(
+/// MEAN over axes: the number of elements is part of the multiplier.
+pub(super) fn mean(
     x: &Array,
     axes: &[usize],
-    sum: bool,
     [input, output]: [&Quantization; 2],
     shape: &[usize],
     buffers: &mut Buffers,
@@ -156,46 +163,23 @@ pub(super) fn reduce(
     if axes.iter().any(|&axis| axis >= x.shape.len()) {
         return Err(Problem::Invalid(format!("axes {axes:?} of {:?}", x.shape)));
     }
+    let count: usize = axes.iter().map(|&axis| x.shape[axis]).product();
+    if count == 0 {
+        return Err(Problem::Invalid(format!("nothing to average in {:?}", x.shape)));
+    }
     let (all, rank) = (strides(&x.shape), x.shape.len());
-    let kept: Vec<usize> = (0..rank).filter(|axis| !axes.contains(axis)).collect();
-    let order: Vec<usize> = kept.iter().chain(axes).copied().collect();
+    let kept = (0..rank).filter(|axis| !axes.contains(axis));
+    let order: Vec<usize> = kept.chain(axes.iter().copied()).collect();
     let extents: Vec<usize> = order.iter().map(|&axis| x.shape[axis]).collect();
     let steps: Vec<isize> = order.iter().map(|&axis| all[axis]).collect();
-    let count: usize = axes.iter().map(|&axis| x.shape[axis]).product();
     let rows = gather_strided(&x.data, 0, &extents, &steps, buffers);
-    let finish = Reduction::new(sum, count, input, output)?;
+    let multiplier = Multiplier::new(f64::from(input.scale) / f64::from(output.scale))?.divided(count);
+    let offset = count as i64 * i64::from(input.zero_point);
     let mut data = buffers.take(shape.iter().product());
-    data.extend(rows.chunks_exact(count.max(1)).map(|row| {
-        let total: i64 = row.iter().map(|&q| q as i64).sum();
-        finish.apply(total) as f32
+    data.extend(rows.chunks_exact(count).map(|row| {
+        let sum = row.iter().map(|&q| q as i64).sum::<i64>() - offset;
+        clamp(multiplier.apply(sum.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32), output) as f32
     }));
     buffers.give(rows);
     Ok(Array::new(shape.to_vec(), data))
-}
-
-/// How a sum of integers becomes the integer of the output.
-struct Reduction<'a> {
-    sum: bool,
-    count: i64,
-    multiplier: Multiplier,
-    input: &'a Quantization,
-    output: &'a Quantization,
-}
-
-impl<'a> Reduction<'a> {
-    fn new(sum: bool, count: usize, input: &'a Quantization, output: &'a Quantization) -> Result<Self, Problem> {
-        let multiplier = Multiplier::new(f64::from(input.scale) / f64::from(output.scale))?;
-        Ok(Self { sum, count: count as i64, multiplier, input, output })
-    }
-
-    fn apply(&self, total: i64) -> i32 {
-        let total = total - self.count * i64::from(self.input.zero_point);
-        let scaled = self.multiplier.apply(total.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32);
-        if self.sum {
-            return clamp(scaled, self.output);
-        }
-        let (scaled, half) = (i64::from(scaled), self.count / 2);
-        let mean = (if scaled > 0 { scaled + half } else { scaled - half }) / self.count.max(1);
-        clamp(mean as i32, self.output)
-    }
 }

@@ -4,6 +4,7 @@
 //! overflow 32 bits, they saturate here.
 
 mod arithmetic;
+mod resize;
 mod softmax;
 mod windows;
 
@@ -40,16 +41,17 @@ pub(crate) fn run(
             x.recycle(buffers);
             result
         }
-        (TfliteOp::Reduce { axes, sum, input, output }, []) => {
-            let result = arithmetic::reduce(x.array(), axes, *sum, [input, output], shape, buffers);
+        (TfliteOp::Mean { axes, input, output }, []) => {
+            let result = arithmetic::mean(x.array(), axes, [input, output], shape, buffers);
             x.recycle(buffers);
             result
         }
         (TfliteOp::Softmax { axis, beta, input, output }, []) => {
             softmax::softmax(x.into_owned(buffers), *axis, *beta, [input, output])
         }
-        (TfliteOp::ResizeBilinear { align_corners, half_pixel }, []) => {
-            let result = windows::resize(x.array(), *align_corners, *half_pixel, shape, buffers);
+        (TfliteOp::ResizeBilinear { align_corners, half_pixel, float }, []) => {
+            let mode = resize::Mode { align_corners: *align_corners, half_pixel: *half_pixel, float: *float };
+            let result = resize::resize(x.array(), mode, shape, buffers);
             x.recycle(buffers);
             result
         }
