@@ -8,8 +8,10 @@ mod hardware;
 pub mod independent;
 mod model;
 mod shared;
+mod tool;
 
 pub use command::{binary, esnsim, repository};
 pub use hardware::{analog_toml, digital_toml, hardware};
 pub use model::{Attribute, ModelBuilder};
 pub use shared::{shared, shared_or_skip};
+pub use tool::tool_or_skip;
