@@ -181,6 +181,13 @@ pub trait MacEngine: Send + Sync {
         None
     }
 
+    /// The same hardware without the read noise that [`MacEngine::step`] draws read by read and
+    /// [`MacEngine::prepare`] from the distribution of their sum, so that the two are equal in distribution alone; `None`
+    /// where they are equal anyway.
+    fn without_read_noise(&self) -> Option<Box<dyn MacEngine>> {
+        None
+    }
+
     /// Takes a layer in to compute with it.
     ///
     /// # Errors

@@ -212,7 +212,7 @@ impl IntegerConv {
         word: impl Fn([i32; N]) -> W,
     ) -> Vec<i64> {
         let mut output = vec![0i64; self.geometry.output_len()];
-        let schedule = Schedule { tile: plan.spill, spill: plan.spill };
+        let schedule = Schedule { tile: plan.spill, spill: plan.spill, words: Schedule::ALL };
         packed.sweep(machine, schedule, input, word, |handed: Handed<'_, S>| {
             let output = &mut output[handed.index..handed.index + handed.sums.len()];
             // x = (x − base) + base, so base · Σ code is missing from the sum; once.

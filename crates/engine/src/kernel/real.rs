@@ -93,24 +93,53 @@ impl RealConv {
     ///
     /// [`EngineError::Shape`] if the input has the wrong length.
     pub fn forward(&self, input: &[f32]) -> Result<Vec<f32>, EngineError> {
+        let mut output = vec![0.0; self.geometry.output_len()];
+        self.sweep(Schedule::ALL, input, |index, sums| output[index..index + sums.len()].copy_from_slice(sums))?;
+        Ok(output)
+    }
+
+    /// Tiles that a sum is made of.
+    pub fn tiles(&self) -> usize {
+        self.geometry.rows().div_ceil(self.tile_rows)
+    }
+
+    /// The partial sums of one tile: `hand_over(index, sums)` is given every output's once, runs of neighbouring outputs
+    /// of one filter at a time; `index` is that of the first in `[repeats, filters, out_height, out_width]`.
+    ///
+    /// # Errors
+    ///
+    /// As [`RealConv::forward`].
+    ///
+    /// # Panics
+    ///
+    /// If there is no such tile.
+    pub fn forward_tile(
+        &self,
+        tile: usize,
+        input: &[f32],
+        hand_over: impl FnMut(usize, &[f32]),
+    ) -> Result<(), EngineError> {
+        assert!(tile < self.tiles(), "a tile of the layer");
+        let first = tile * self.tile_rows;
+        self.sweep([first, first.saturating_add(self.tile_rows)], input, hand_over)
+    }
+
+    fn sweep(
+        &self,
+        words: [usize; 2],
+        input: &[f32],
+        mut hand_over: impl FnMut(usize, &[f32]),
+    ) -> Result<(), EngineError> {
         let expected = self.geometry.input_len();
         if input.len() != expected {
             let (layer, found) = (self.name.clone(), input.len());
             return Err(EngineError::Shape { layer, what: "input", expected, found });
         }
         let machine = machine(self.path).expect("a path is taken only where there is a machine");
-        let schedule = Schedule { tile: self.tile_rows, spill: usize::MAX };
-        let mut output = vec![0.0; self.geometry.output_len()];
-        self.packed.sweep(
-            &machine,
-            schedule,
-            input,
-            |[x]| x,
-            |handed: Handed<'_, f32>| {
-                output[handed.index..handed.index + handed.sums.len()].copy_from_slice(handed.sums);
-            },
-        );
-        Ok(output)
+        let schedule = Schedule { tile: self.tile_rows, spill: usize::MAX, words };
+        let take = |handed: Handed<'_, f32>| hand_over(handed.index, handed.sums);
+        self.packed.sweep(&machine, schedule, input, |[x]| x, take);
+        Ok(())
     }
 }
 

@@ -37,6 +37,13 @@ pub(super) struct Schedule {
     pub(super) tile: usize,
     /// Words after which the sums are handed over and begin at zero; a multiple of `tile`, or all.
     pub(super) spill: usize,
+    /// The first word that is summed, and the one after the last.
+    pub(super) words: [usize; 2],
+}
+
+impl Schedule {
+    /// Words from the first to the last, of all weights.
+    pub(super) const ALL: [usize; 2] = [0, usize::MAX];
 }
 
 /// Sums of one filter that are handed over.
@@ -128,7 +135,7 @@ impl<W: Copy> Packed<W> {
         let filters = job.columns.len();
         let block = &self.weights[((job.slot % self.groups) * self.columns + job.columns.start) * taps.len()..];
         let (pitch, len) = (job.pitch, job.rows.len);
-        for spill in ranges(0..taps.len(), schedule.spill) {
+        for spill in ranges(schedule.words[0]..taps.len().min(schedule.words[1]), schedule.spill) {
             sums.fill(S::default());
             for tile in ranges(spill.clone(), schedule.tile) {
                 let weights = &block[tile.start * filters..tile.end * filters];
