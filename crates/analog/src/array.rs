@@ -2,16 +2,15 @@
 
 use std::num::NonZeroUsize;
 
-use engine::kernel::RealConv;
-use engine::{
-    Activations, Cycles, EngineError, Joules, Layer, LayerRun, Ledger, MAC_ENTRY, MacEngine, Outputs, PreparedLayer,
-    Silent, SteppedRun,
-};
+use engine::{Activations, EngineError, Joules, Layer, LayerRun, MacEngine, PreparedLayer, Silent, SteppedRun};
 use network::Geometry;
 use thiserror::Error;
 
+use crate::cost;
+use crate::departures::Departures;
+use crate::held::HeldLayer;
 use crate::stepped::SteppedArray;
-use crate::tiling::{Cells, Tiling};
+use crate::tiling::Tiling;
 
 /// Weight-stationary analog arrays of the same size that work at the same time.
 ///
@@ -26,9 +25,9 @@ use crate::tiling::{Cells, Tiling};
 /// An unbounded extent is as long as the layer needs. Unbounded both ways, an array holds all groups side by side and
 /// needs a cycle a position: the ideal engine.
 ///
-/// The ledger's entry [`MAC_ENTRY`] counts `code²` for every MAC, those on padding included: the squared amplitude in
+/// The ledger's entry [`engine::MAC_ENTRY`] counts `code²` for every MAC, those on padding included: the squared amplitude in
 /// half-steps of the weight grid. Occupancy counts cells: those that hold a weight, pruned ones too, over those of all
-/// tiles.
+/// tiles. [`AnalogArray::with`] adds what sets a real array apart.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnalogArray {
     name: String,
@@ -36,6 +35,7 @@ pub struct AnalogArray {
     columns: Option<NonZeroUsize>,
     arrays: NonZeroUsize,
     unit: Joules,
+    departures: Departures,
 }
 
 /// Most rows, columns and arrays: counts of cells then surely fit 128 bits.
@@ -58,6 +58,16 @@ pub enum AnalogError {
     /// An energy that must be positive and finite is not.
     #[error("the energy of a MAC is {0} J per squared half-step; it must be positive and finite")]
     Energy(f64),
+    /// A departure has a value that no hardware has.
+    #[error("{key} is {found}; expected {expected}")]
+    Value {
+        /// The key of the description.
+        key: &'static str,
+        /// What it is.
+        found: String,
+        /// What it can be.
+        expected: &'static str,
+    },
 }
 
 impl AnalogArray {
@@ -83,7 +93,28 @@ impl AnalogArray {
             columns: columns.map(|n| count("columns", n)).transpose()?,
             arrays: count("arrays", arrays)?,
             unit,
+            departures: Departures::default(),
         })
+    }
+
+    /// The same arrays with departures from the ideal.
+    ///
+    /// # Errors
+    ///
+    /// [`AnalogError::Value`] if a departure has a value that no hardware has; names the key of the description.
+    pub fn with(self, departures: Departures) -> Result<Self, AnalogError> {
+        departures.check()?;
+        Ok(Self { departures, ..self })
+    }
+
+    /// What sets these arrays apart from the ideal.
+    pub fn departures(&self) -> &Departures {
+        &self.departures
+    }
+
+    /// Whether every count and cycle of every layer is that of the ideal engine. Errors of the cells change neither.
+    pub fn is_ideal(&self) -> bool {
+        self.rows.is_none() && self.columns.is_none() && self.arrays.get() == 1 && self.departures.are_free()
     }
 
     /// Arrays that work at the same time.
@@ -91,15 +122,19 @@ impl AnalogArray {
         self.arrays.get()
     }
 
-    pub(crate) fn tiling(&self, geometry: &Geometry) -> Tiling {
-        Tiling::new(geometry, self.rows.map(NonZeroUsize::get), self.columns.map(NonZeroUsize::get))
+    /// Rows of one array; none where they are unbounded.
+    pub(crate) fn rows(&self) -> Option<NonZeroUsize> {
+        self.rows
     }
 
-    /// Puts counts together.
-    pub(crate) fn layer_run(&self, cycles: u128, squares: u128, cells: Cells) -> LayerRun {
-        let mut ledger = Ledger::new();
-        ledger.add(MAC_ENTRY, squares, self.unit);
-        LayerRun { cycles: Cycles(cycles), ledger, occupancy: cells.occupancy(), idle: cells.idle() }
+    /// Energy of a MAC of a weight of ±1 half-step, with an input of full scale.
+    pub(crate) fn unit(&self) -> Joules {
+        self.unit
+    }
+
+    /// Tiles of a layer whose filters are columns.
+    pub(crate) fn tiling(&self, geometry: &Geometry) -> Tiling {
+        Tiling::new(geometry, self.rows.map(NonZeroUsize::get), self.columns.map(NonZeroUsize::get))
     }
 }
 
@@ -120,56 +155,42 @@ impl MacEngine for AnalogArray {
     }
 
     fn run(&self, layer: &Layer<'_>) -> Result<LayerRun, EngineError> {
-        let geometry = layer.geometry();
-        let tiling = self.tiling(geometry);
-        let positions = u128::from(geometry.positions());
-        let squares: u128 = layer.weights().codes().chunks(MAX_CHUNK).map(chunk_squares).map(u128::from).sum();
-        let cycles = (positions * tiling.tiles()).div_ceil(self.arrays.get() as u128);
-        Ok(self.layer_run(cycles, positions * squares, tiling.cells()))
+        cost::run(self, layer, None)
+    }
+
+    fn cost_depends_on_input(&self) -> bool {
+        self.departures.law.input_dependent
+    }
+
+    fn run_on(&self, layer: &Layer<'_>, input: Activations<'_>) -> Result<LayerRun, EngineError> {
+        let input = real_input(layer.name(), layer.geometry(), input)?;
+        cost::run(self, layer, Some(input))
+    }
+
+    fn reseeded(&self, seed: u64) -> Option<Box<dyn MacEngine>> {
+        self.departures.noise.is_random().then(|| {
+            let mut other = self.clone();
+            other.departures.noise.seed = seed;
+            Box::new(other) as Box<dyn MacEngine>
+        })
+    }
+
+    fn without_read_noise(&self) -> Option<Box<dyn MacEngine>> {
+        (self.departures.noise.read > 0.0).then(|| {
+            let mut other = self.clone();
+            other.departures.noise.read = 0.0;
+            Box::new(other) as Box<dyn MacEngine>
+        })
     }
 
     fn prepare(&self, layer: &Layer<'_>) -> Result<Box<dyn PreparedLayer>, EngineError> {
-        let amplitudes: Vec<f32> = layer.weights().codes().iter().copied().map(amplitude).collect();
-        let sums = RealConv::new(layer.name(), layer.geometry(), &amplitudes, self.rows)?;
-        Ok(Box::new(HeldLayer { name: layer.name().to_string(), geometry: *layer.geometry(), sums }))
+        Ok(Box::new(HeldLayer::new(self, layer)?))
     }
 
     fn step(&self, layer: &Layer<'_>, input: Activations<'_>) -> Result<SteppedRun, EngineError> {
         let mut machine = SteppedArray::new(self, layer, input)?;
         while machine.advance(&mut Silent) {}
         Ok(machine.finish())
-    }
-}
-
-/// Codes whose squares, at most 2^34 each, surely add up in 64 bits.
-const MAX_CHUNK: usize = 1 << 29;
-
-fn chunk_squares(codes: &[i32]) -> u64 {
-    codes.iter().map(|&code| square(code)).sum()
-}
-
-/// Energy of one MAC of a cell, in units: its squared amplitude, in half-steps.
-pub(crate) fn square(code: i32) -> u64 {
-    let magnitude = u64::from(code.unsigned_abs());
-    magnitude * magnitude
-}
-
-/// What a cell drives, in steps of the weight grid; exact, for codes have 17 bits.
-pub(crate) fn amplitude(code: i32) -> f32 {
-    code as f32 / 2.0
-}
-
-/// A layer whose amplitudes sit in the cells.
-struct HeldLayer {
-    name: String,
-    geometry: Geometry,
-    sums: RealConv,
-}
-
-impl PreparedLayer for HeldLayer {
-    fn forward(&self, input: Activations<'_>) -> Result<Outputs, EngineError> {
-        let input = real_input(&self.name, &self.geometry, input)?;
-        Ok(Outputs::Real(self.sums.forward(input)?))
     }
 }
 

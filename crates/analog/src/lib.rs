@@ -10,8 +10,16 @@
 //! the outputs.
 
 mod array;
+mod converters;
+mod cost;
+mod departures;
+mod gaussian;
+mod held;
+mod physical;
+mod pipeline;
 mod stepped;
 mod tiling;
 
 pub use array::{AnalogArray, AnalogError};
+pub use departures::{Adc, Bias, Dac, Departures, Law, Noise, Reference, Resolution, WeightLaw};
 pub use stepped::SteppedArray;

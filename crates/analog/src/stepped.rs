@@ -2,37 +2,83 @@
 
 use engine::{Activations, EngineError, Layer, Observer, Outputs, SteppedRun};
 
-use crate::array::{AnalogArray, amplitude, real_input, square};
-use crate::tiling::{Cells, Tile, Tiling};
+use crate::array::{AnalogArray, real_input};
+use crate::converters::{Drive, Rounding};
+use crate::cost::{Tally, Timing, floor, layer_run, max_magnitude, reference};
+use crate::departures::BIAS_UNITS;
+use crate::gaussian::Gaussian;
+use crate::held::{add_scaled, scale};
+use crate::physical::{Physical, Source, join, law, random};
+use crate::pipeline::Pipeline;
+use crate::tiling::{Cells, Tile};
 
 /// Analog arrays on their way through one layer of one image.
 ///
 /// The work is a list of pairs of a tile and a position: all positions of the first tile, for its weights stay where they
-/// are, then those of the next. In a cycle each array takes the next pair. Every cell of the tile drives its amplitude
-/// times its input into its column, in row order, and spends the energy of its squared amplitude; the column's partial
-/// sum is then added to its output, so partial sums of an output come in the order of tiles.
+/// are, then those of the next. In a round each array takes the next pair, and applies its input vector in as many steps
+/// as the DAC needs. A step is converted, drives the array for a cycle, and its partial sums are converted. While it
+/// drives, every cell of the tile drives its amplitude times its input into its column, in row order, and spends the
+/// energy of its amplitude; the column's partial sum is then added to those of the same output, in the order of tiles,
+/// and the sums of all steps are added at the end.
 #[derive(Clone, Debug)]
 pub struct SteppedArray<'a> {
     array: &'a AnalogArray,
     layer: Layer<'a>,
-    tiling: Tiling,
-    input: &'a [f32],
-    /// Position and tile that come next; no tile when all is done.
-    next: (u64, Option<Tile>),
-    next_tile: u128,
+    cells: Physical<'a>,
+    amplitudes: Vec<f32>,
+    rounding: Option<Rounding>,
+    input: Inputs,
+    pipeline: Pipeline,
+    /// Step that is applied next: its round, and its place in the round.
+    next: (u128, u32),
+    tile: Option<LoadedTile>,
+    tiles_seen: u128,
     cycle: u128,
-    squares: u128,
-    cells: Cells,
-    outputs: Vec<f32>,
-    /// The input vector of one group.
-    vector: Vec<f32>,
+    tally: Tally,
+    occupied: Cells,
+    reads: Option<CellReads>,
+    /// Sums of the columns, `[steps, repeats, columns, out_height, out_width]`, and whether each output has one yet.
+    sums: Vec<Vec<f32>>,
+    begun: Vec<bool>,
+}
+
+/// What drives the rows.
+#[derive(Clone, Debug)]
+struct Inputs {
+    /// In each step.
+    digits: Vec<Vec<f32>>,
+    /// What each step counts in the output; nothing is multiplied without a DAC.
+    weights: Option<Vec<f32>>,
+    /// Squares of the whole integers; empty where nothing depends on them.
+    squares: Vec<u64>,
+    /// Largest that a square can be; 1 where nothing depends on them.
+    full_square: u64,
+    full_scale: f32,
+}
+
+/// Read noise, drawn for every cell that is read.
+#[derive(Clone, Debug)]
+struct CellReads {
+    sigma: f32,
+    sequence: Gaussian,
+    done: u64,
+}
+
+/// The weights that the arrays hold, and what their bias is set for.
+#[derive(Clone, Debug)]
+struct LoadedTile {
+    index: u128,
+    tile: Tile,
+    /// Units of bias energy that a cell burns at least in each MAC, `[groups, columns]`; empty in class B.
+    floors: Vec<u64>,
 }
 
 /// What cells did in one cycle.
 #[derive(Clone, Copy, Debug, Default)]
 struct Work {
     active: u64,
-    squares: u128,
+    mac: u128,
+    bias: u128,
 }
 
 impl<'a> SteppedArray<'a> {
@@ -41,24 +87,33 @@ impl<'a> SteppedArray<'a> {
     /// # Errors
     ///
     /// [`EngineError::Arithmetic`] if the input is not real, [`EngineError::Shape`] if it has the wrong length,
-    /// [`EngineError::Activation`] if a number of it is not finite.
+    /// [`EngineError::Activation`] if a number of it is not finite, [`EngineError::Unsupported`] if the arrays cannot
+    /// hold the layer.
     pub fn new(array: &'a AnalogArray, layer: &Layer<'a>, input: Activations<'a>) -> Result<Self, EngineError> {
         let input = real_input(layer.name(), layer.geometry(), input)?;
-        let mut machine = Self {
+        let departures = array.departures();
+        let cells = Physical::new(array, layer)?;
+        let inputs = Inputs::new(array, input);
+        let sigma = cells.read_sigma(array);
+        let sequence = || random(departures.noise.seed, layer.name(), Source::CellRead).of_numbers(input);
+        Ok(Self {
             array,
             layer: *layer,
-            tiling: array.tiling(layer.geometry()),
-            input,
-            next: (0, None),
-            next_tile: 0,
+            amplitudes: cells.amplitudes(array, layer.name()),
+            rounding: Rounding::new(departures.adc, &cells),
+            pipeline: Pipeline::new(Timing::new(departures, cells.tiling.extent())),
+            next: (0, 0),
+            tile: None,
+            tiles_seen: 0,
             cycle: 0,
-            squares: 0,
-            cells: Cells::default(),
-            outputs: vec![0.0; layer.geometry().output_len()],
-            vector: Vec::new(),
-        };
-        machine.load_tile();
-        Ok(machine)
+            tally: Tally::default(),
+            occupied: Cells::default(),
+            reads: (sigma > 0.0).then(|| CellReads { sigma, sequence: sequence(), done: 0 }),
+            sums: vec![vec![0.0; cells.geometry.output_len()]; inputs.digits.len()],
+            begun: vec![false; layer.geometry().output_len()],
+            input: inputs,
+            cells,
+        })
     }
 
     /// Cycles done.
@@ -68,87 +123,215 @@ impl<'a> SteppedArray<'a> {
 
     /// Energy spent so far, in units of the ledger's entry [`engine::MAC_ENTRY`].
     pub fn count(&self) -> u128 {
-        self.squares
+        self.tally.mac
     }
 
     /// The sums so far, `[repeats, filters, out_height, out_width]`, in steps of the weight grid.
-    pub fn outputs(&self) -> &[f32] {
-        &self.outputs
+    pub fn outputs(&self) -> Vec<f32> {
+        let mut sums = self.sums[0].clone();
+        if let Some(weights) = &self.input.weights {
+            scale(&mut sums, weights[0]);
+            for (columns, &weight) in self.sums.iter().zip(weights).skip(1) {
+                add_scaled(&mut sums, columns, weight);
+            }
+        }
+        join(sums, self.cells.per_filter, self.cells.geometry.positions_per_repeat())
     }
 
     /// Does one cycle; returns whether there was work left for one.
     pub fn advance(&mut self, observer: &mut impl Observer) -> bool {
-        if self.next.1.is_none() {
+        let Some(drives) = self.pipeline.advance(self.pairs_of_round(self.pipeline.taken() / self.steps()) > 0) else {
             return false;
-        }
+        };
         let mut work = Work::default();
-        for _ in 0..self.array.arrays() {
-            let (position, Some(tile)) = self.next.clone() else { break };
-            self.apply(position, &tile, &mut work);
-            self.next.0 += 1;
-            if self.next.0 == self.layer.geometry().positions() {
-                self.load_tile();
-            }
+        if drives {
+            self.apply_step(&mut work);
         }
-        self.squares += work.squares;
-        observer.cycle(self.cycle, work.active, work.squares);
+        self.tally.mac += work.mac;
+        self.tally.bias += work.bias;
+        observer.cycle(self.cycle, work.active, work.mac);
         self.cycle += 1;
         true
     }
 
     /// What was counted and computed; of all work if [`SteppedArray::advance`] returned `false`.
     pub fn finish(self) -> SteppedRun {
-        let run = self.array.layer_run(self.cycle, self.squares, self.cells);
-        SteppedRun { run, outputs: Outputs::Real(self.outputs) }
+        let run = layer_run(self.array, self.cycle, &self.tally, self.occupied);
+        SteppedRun { run, outputs: Outputs::Real(self.outputs()) }
     }
 
-    /// Makes the next tile the one to work on, at its first position.
-    fn load_tile(&mut self) {
-        let tile = (self.next_tile < self.tiling.tiles()).then(|| self.tiling.tile(self.next_tile));
-        if let Some(tile) = &tile {
-            self.cells = self.cells.merge(self.tiling.cells_of(tile));
+    fn steps(&self) -> u128 {
+        self.input.digits.len() as u128
+    }
+
+    /// Arrays that have work in a round.
+    fn pairs_of_round(&self, round: u128) -> u128 {
+        let pairs = u128::from(self.cells.geometry.positions()) * self.cells.tiling.tiles();
+        let arrays = self.array.arrays() as u128;
+        pairs.saturating_sub(round * arrays).min(arrays)
+    }
+
+    /// Applies the next step of the input vectors that the arrays are at.
+    fn apply_step(&mut self, work: &mut Work) {
+        let (round, step) = self.next;
+        let positions = u128::from(self.cells.geometry.positions());
+        let first = round * self.array.arrays() as u128;
+        for pair in first..first + self.pairs_of_round(round) {
+            let tile = self.load(pair / positions);
+            self.apply((pair % positions) as usize, step as usize, &tile, work);
+            self.tile = Some(tile);
         }
-        self.next_tile += 1;
-        self.next = (0, tile);
+        self.next = if u128::from(step) + 1 < self.steps() { (round, step + 1) } else { (round + 1, 0) };
     }
 
-    /// Applies the input vector of a position to a tile.
-    fn apply(&mut self, position: u64, tile: &Tile, work: &mut Work) {
-        let geometry = self.layer.geometry();
-        let per_repeat = geometry.positions_per_repeat();
-        let position = usize::try_from(position).expect("positions are indices of outputs");
+    /// The tile of an index: the one at hand, or that with its weights put into the cells.
+    fn load(&mut self, index: u128) -> LoadedTile {
+        if let Some(tile) = self.tile.take_if(|tile| tile.index == index) {
+            return tile;
+        }
+        let tile = self.cells.tiling.tile(index);
+        if index == self.tiles_seen {
+            self.occupied = self.occupied.merge(self.cells.tiling.cells_of(&tile));
+            self.tiles_seen += 1;
+        }
+        LoadedTile { index, floors: self.floors(&tile), tile }
+    }
+
+    /// What the cells of each column of a tile burn at least.
+    fn floors(&self, tile: &Tile) -> Vec<u64> {
+        let departures = self.array.departures();
+        let units = departures.bias.units();
+        if units == 0 {
+            return Vec::new();
+        }
+        let of_column = |column: usize| max_magnitude(&self.cells.column(column)[tile.rows.clone()]);
+        let magnitudes: Vec<u32> = self.columns(tile).map(of_column).collect();
+        let of_array = magnitudes.iter().copied().max().unwrap_or(0);
+        let floor = |&of_column: &u32| {
+            let reference = reference(departures.bias.reference, [self.cells.largest, of_column, of_array]);
+            floor(units, departures.law.weight, reference, self.cells.largest)
+        };
+        magnitudes.iter().map(floor).collect()
+    }
+
+    /// Columns of a tile, over all groups.
+    fn columns(&self, tile: &Tile) -> impl Iterator<Item = usize> + use<> {
+        let (columns, in_group) = (self.cells.geometry.columns(), tile.columns.clone());
+        tile.groups.clone().flat_map(move |group| in_group.clone().map(move |column| group * columns + column))
+    }
+
+    /// Applies one step of the input vector of a position to a tile.
+    fn apply(&mut self, position: usize, step: usize, loaded: &LoadedTile, work: &mut Work) {
+        let tile = &loaded.tile;
+        let per_repeat = self.cells.geometry.positions_per_repeat();
         let (repeat, position) = (position / per_repeat, position % per_repeat);
-        for group in tile.groups.clone() {
-            self.read_vector(repeat, position, group, tile);
-            for column in tile.columns.clone() {
-                let filter = group * geometry.columns() + column;
-                let cells = &self.layer.weights().filter(filter)[tile.rows.clone()];
-                let partial_sum = drive(cells, &self.vector, work);
-                self.outputs[(repeat * geometry.spec().filters + filter) * per_repeat + position] += partial_sum;
+        let departures = self.array.departures();
+        let mut vector = Vec::new();
+        let mut row_indices = Vec::new();
+        let mut group = None;
+        for (i, column) in self.columns(tile).enumerate() {
+            let of_column = column / self.cells.geometry.columns();
+            if group.replace(of_column) != Some(of_column) {
+                self.read_vector(repeat, position, of_column, tile, &mut row_indices);
+                let digits = &self.input.digits[step];
+                vector.clear();
+                vector.extend(row_indices.iter().map(|index| index.map_or(0.0, |index| digits[index])));
+                self.tally.dac += departures.dac.map_or(0, |_| vector.len() as u128);
             }
+            if step == 0 {
+                let floor = loaded.floors.get(i).copied().unwrap_or(0);
+                self.spend(column, tile, &row_indices, floor, work);
+            }
+            let mut partial_sum = self.drive(column, tile, &vector);
+            if let Some(rounding) = &self.rounding {
+                let row_tile = tile.rows.start / self.cells.tiling.rows_of(0).len();
+                partial_sum = rounding.converter(row_tile, column, self.input.full_scale).convert(partial_sum);
+            }
+            self.tally.adc += u128::from(departures.adc.is_some());
+            self.add(repeat, column, position, step, partial_sum);
         }
     }
 
-    /// Reads the inputs of a tile's rows into `vector`; padding is 0.
-    fn read_vector(&mut self, repeat: usize, position: usize, group: usize, tile: &Tile) {
-        let geometry = self.layer.geometry();
-        let len = geometry.input_len() / geometry.spec().repeats;
-        let input = &self.input[repeat * len..][..len];
+    /// Where the rows of a tile read the input, `[repeats, in_channels, height, width]`; nowhere on padding.
+    fn read_vector(&self, repeat: usize, position: usize, group: usize, tile: &Tile, indices: &mut Vec<Option<usize>>) {
+        let geometry = &self.cells.geometry;
+        let offset = repeat * (geometry.input_len() / geometry.spec().repeats);
         let (y, x) = (position / geometry.out_size()[1], position % geometry.out_size()[1]);
-        self.vector.clear();
-        self.vector.extend(
-            tile.rows.clone().map(|row| geometry.input_index(group, row, y, x).map_or(0.0, |index| input[index])),
-        );
+        indices.clear();
+        let index = |row| geometry.input_index(group, row, y, x).map(|index| offset + index);
+        indices.extend(tile.rows.clone().map(index));
+    }
+
+    /// Energy of the MACs of one column: that of every cell, on its whole input.
+    fn spend(&self, column: usize, tile: &Tile, indices: &[Option<usize>], floor: u64, work: &mut Work) {
+        let weight = self.array.departures().law.weight;
+        let input_dependent = !self.input.squares.is_empty();
+        for (&code, index) in self.cells.column(column)[tile.rows.clone()].iter().zip(indices) {
+            let square = match input_dependent {
+                true => index.map_or(0, |index| self.input.squares[index]),
+                false => 1,
+            };
+            let signal = u128::from(law(weight, code, self.cells.largest)) * u128::from(square);
+            let floor = u128::from(floor) * u128::from(self.input.full_square);
+            work.mac += signal;
+            work.bias += floor.saturating_sub(signal * u128::from(BIAS_UNITS));
+            work.active += u64::from(code != 0);
+        }
+    }
+
+    /// The partial sum of one column: every cell, in row order.
+    fn drive(&mut self, column: usize, tile: &Tile, vector: &[f32]) -> f32 {
+        let rows = self.cells.geometry.rows();
+        let amplitudes = &self.amplitudes[column * rows..][tile.rows.clone()];
+        let mut partial_sum = 0.0;
+        for (&amplitude, &input) in amplitudes.iter().zip(vector) {
+            let amplitude = match &mut self.reads {
+                Some(reads) => amplitude + reads.next(),
+                None => amplitude,
+            };
+            partial_sum += amplitude * input;
+        }
+        partial_sum
+    }
+
+    /// Adds a partial sum to those of its output.
+    fn add(&mut self, repeat: usize, column: usize, position: usize, step: usize, partial_sum: f32) {
+        let geometry = &self.cells.geometry;
+        let positions = geometry.positions_per_repeat();
+        self.sums[step][(repeat * geometry.spec().filters + column) * positions + position] += partial_sum;
+        let filters = self.layer.geometry().spec().filters;
+        let output = (repeat * filters + column / self.cells.per_filter) * positions + position;
+        let begun = std::mem::replace(&mut self.begun[output], true);
+        self.tally.additions += u128::from(begun);
     }
 }
 
-/// One column for one cycle: every cell, in row order.
-fn drive(cells: &[i32], inputs: &[f32], work: &mut Work) -> f32 {
-    let mut partial_sum = 0.0;
-    for (&code, &input) in cells.iter().zip(inputs) {
-        partial_sum += amplitude(code) * input;
-        work.squares += u128::from(square(code));
-        work.active += u64::from(code != 0);
+impl Inputs {
+    fn new(array: &AnalogArray, input: &[f32]) -> Self {
+        let departures = array.departures();
+        let drive = Drive::new(departures.dac, input);
+        let squares = match &drive {
+            Drive::Integer { codes, .. } if departures.law.input_dependent => {
+                codes.iter().map(|code| u64::from(code.unsigned_abs()).pow(2)).collect()
+            }
+            _ => Vec::new(),
+        };
+        let largest = departures.dac.filter(|_| departures.law.input_dependent).map_or(1, |dac| dac.largest());
+        Self {
+            digits: (0..drive.steps()).map(|step| drive.digits(step).into_owned()).collect(),
+            weights: departures.dac.map(|_| (0..drive.steps()).map(|step| drive.weight(step)).collect()),
+            squares,
+            full_square: u64::from(largest).pow(2),
+            full_scale: drive.full_scale(),
+        }
     }
-    partial_sum
+}
+
+impl CellReads {
+    /// The error of the next read.
+    fn next(&mut self) -> f32 {
+        let error = self.sigma * self.sequence.at(self.done);
+        self.done += 1;
+        error
+    }
 }

@@ -65,8 +65,57 @@ impl Tiling {
         self.groups as u128 * self.column_tiles() as u128 * self.row_tiles() as u128
     }
 
-    fn row_tiles(&self) -> usize {
+    /// Tiles that the rows of a group are cut into.
+    pub(crate) fn row_tiles(&self) -> usize {
         self.rows.div_ceil(self.array_rows)
+    }
+
+    /// Rows of a group that one of its row tiles holds.
+    pub(crate) fn rows_of(&self, row_tile: usize) -> Range<usize> {
+        let first = row_tile * self.array_rows;
+        first..self.rows.min(first.saturating_add(self.array_rows))
+    }
+
+    /// Columns over all groups that share an array with this one.
+    pub(crate) fn columns_beside(&self, column: usize) -> Range<usize> {
+        if self.whole {
+            return 0..self.groups * self.columns;
+        }
+        let (group, column) = (column / self.columns, column % self.columns);
+        let first = column / self.array_columns * self.array_columns;
+        let last = self.columns.min(first.saturating_add(self.array_columns));
+        group * self.columns + first..group * self.columns + last
+    }
+
+    /// Rows and columns of cells that an array has for this layer.
+    pub(crate) fn extent(&self) -> [usize; 2] {
+        match self.whole {
+            true => [self.groups * self.rows, self.groups * self.columns],
+            false => [self.array_rows, self.array_columns],
+        }
+    }
+
+    /// Where the cell of a column over all groups and a row of its group lies along the rows and the columns of its
+    /// array: 0 to less than 1.
+    pub(crate) fn place(&self, column: usize, row: usize) -> [f64; 2] {
+        let (group, in_group) = (column / self.columns, column % self.columns);
+        let at = match self.whole {
+            true => [group * self.rows + row, column],
+            false => [row % self.array_rows, in_group % self.array_columns],
+        };
+        let extent = self.extent();
+        [at[0] as f64 / extent[0] as f64, at[1] as f64 / extent[1] as f64]
+    }
+
+    /// Rows that are driven for one output position, over all tiles.
+    pub(crate) fn driven_rows(&self) -> u128 {
+        let times = if self.whole { 1 } else { self.column_tiles() };
+        self.groups as u128 * self.rows as u128 * times as u128
+    }
+
+    /// Columns that are read for one output position, over all tiles.
+    pub(crate) fn read_columns(&self) -> u128 {
+        self.groups as u128 * self.columns as u128 * self.row_tiles() as u128
     }
 
     fn column_tiles(&self) -> usize {

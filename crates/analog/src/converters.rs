@@ -1,0 +1,149 @@
+//! What converters make of numbers.
+
+use std::borrow::Cow;
+
+use crate::departures::{Adc, Dac, Resolution};
+use crate::physical::Physical;
+
+/// Adding and taking away 1.5·2^23 rounds an f32 below 2^22 to an integer, ties to even; unlike a call of `rint` it
+/// vectorizes on every machine.
+const ROUND: f32 = 12_582_912.0;
+
+/// The input of a layer as it drives the rows, `[repeats, in_channels, height, width]`.
+pub(crate) enum Drive<'a> {
+    /// Real numbers, as they are.
+    Real(&'a [f32]),
+    /// Integers of a DAC.
+    Integer {
+        /// The converter.
+        dac: Dac,
+        /// At most [`Dac::largest`] in magnitude.
+        codes: Vec<i32>,
+        /// The activation that 1 stands for.
+        step: f32,
+    },
+}
+
+impl<'a> Drive<'a> {
+    pub(crate) fn new(dac: Option<Dac>, input: &'a [f32]) -> Self {
+        let Some(dac) = dac else { return Drive::Real(input) };
+        let full_scale = dac.full_scale.map_or_else(|| largest(input), |scale| scale as f32);
+        let top = dac.largest() as f32;
+        // An input of zeros has any scale.
+        let step = if full_scale > 0.0 { full_scale / top } else { 1.0 };
+        let codes = input.iter().map(|&x| (((x / step).clamp(-top, top) + ROUND) - ROUND) as i32).collect();
+        Drive::Integer { dac, codes, step }
+    }
+
+    /// Steps in which the input is applied.
+    pub(crate) fn steps(&self) -> u32 {
+        match self {
+            Drive::Real(_) => 1,
+            Drive::Integer { dac, .. } => dac.steps(),
+        }
+    }
+
+    /// What drives the rows in one step.
+    pub(crate) fn digits(&self, step: u32) -> Cow<'_, [f32]> {
+        match self {
+            Drive::Real(input) => Cow::Borrowed(input),
+            Drive::Integer { dac, codes, .. } => {
+                let (shift, mask) = (step * dac.bits_per_step, dac.largest_digit());
+                let digit = |code: i32| code.signum() * (code.unsigned_abs() >> shift & mask) as i32;
+                codes.iter().map(|&code| digit(code) as f32).collect()
+            }
+        }
+    }
+
+    /// What a digit of a step counts in the output, in activations.
+    pub(crate) fn weight(&self, step: u32) -> f32 {
+        match self {
+            Drive::Real(_) => 1.0,
+            Drive::Integer { dac, step: unit, .. } => (1u32 << (step * dac.bits_per_step)) as f32 * unit,
+        }
+    }
+
+    /// Largest number that drives a row in a step.
+    pub(crate) fn full_scale(&self) -> f32 {
+        match self {
+            Drive::Real(input) => largest(input),
+            Drive::Integer { dac, .. } => dac.largest_digit() as f32,
+        }
+    }
+}
+
+fn largest(input: &[f32]) -> f32 {
+    input.iter().fold(0.0f32, |most, x| most.max(x.abs()))
+}
+
+/// The rounding of the columns' converters, for one layer.
+#[derive(Clone, Debug)]
+pub(crate) struct Rounding {
+    low: f32,
+    high: f32,
+    scale: Scale,
+    columns: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Scale {
+    /// One for all columns.
+    Fixed(f64),
+    /// `Σ |w|` of each tile's part of each column, `[row tiles, columns]`, in steps of the weight grid.
+    MaxSum(Vec<f64>),
+}
+
+/// One converter on one partial sum.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Converter {
+    low: f32,
+    high: f32,
+    step: f32,
+    inverse: f32,
+}
+
+impl Rounding {
+    /// `None` where partial sums are read as they are.
+    pub(crate) fn new(adc: Option<Adc>, physical: &Physical<'_>) -> Option<Self> {
+        let adc = adc?;
+        let (bits, scale) = match adc.resolution {
+            Resolution::Exact => return None,
+            Resolution::MaxSum { bits } => (bits, Scale::MaxSum(magnitudes(physical))),
+            Resolution::Fixed { bits, full_scale } => (bits, Scale::Fixed(full_scale)),
+        };
+        let levels = |bits: u32| ((1u32 << bits) - 1) as f32;
+        let high = if adc.unipolar { levels(bits) } else { levels(bits - 1) };
+        let low = if adc.unipolar { 0.0 } else { -high };
+        Some(Self { low, high, scale, columns: physical.geometry.spec().filters })
+    }
+
+    /// The converter of a column in a row tile, where rows are driven by numbers up to `full_scale`.
+    pub(crate) fn converter(&self, row_tile: usize, column: usize, full_scale: f32) -> Converter {
+        let full_scale = match &self.scale {
+            Scale::Fixed(full_scale) => *full_scale,
+            Scale::MaxSum(sums) => sums[row_tile * self.columns + column] * f64::from(full_scale),
+        };
+        let step = (full_scale / f64::from(self.high)) as f32;
+        // A column without weights, or driven by nothing, has nothing to convert.
+        let (step, inverse) = if (1.0 / step).is_finite() { (step, 1.0 / step) } else { (0.0, 0.0) };
+        Converter { low: self.low, high: self.high, step, inverse }
+    }
+}
+
+impl Converter {
+    #[inline(always)]
+    pub(crate) fn convert(self, partial_sum: f32) -> f32 {
+        (((partial_sum * self.inverse).clamp(self.low, self.high) + ROUND) - ROUND) * self.step
+    }
+}
+
+fn magnitudes(physical: &Physical<'_>) -> Vec<f64> {
+    let tiling = &physical.tiling;
+    let columns = physical.geometry.spec().filters;
+    let part = |tile: usize, column: usize| {
+        let cells = &physical.column(column)[tiling.rows_of(tile)];
+        cells.iter().map(|code| u64::from(code.unsigned_abs())).sum::<u64>() as f64 / 2.0
+    };
+    let part = &part;
+    (0..tiling.row_tiles()).flat_map(|tile| (0..columns).map(move |column| part(tile, column))).collect()
+}

@@ -1,0 +1,330 @@
+//! What a layer costs: names of what is counted, cycles, and the counts with repetition factored out.
+
+use engine::{Cycles, EngineError, Joules, Layer, LayerRun, Ledger, MAC_ENTRY};
+
+use crate::array::AnalogArray;
+use crate::converters::Drive;
+use crate::departures::{BIAS_UNITS, Departures, Reference, WeightLaw};
+use crate::physical::{Physical, law};
+use crate::tiling::Cells;
+
+/// Ledger entry of quiescent energy.
+const BIAS_ENTRY: &str = "bias";
+
+/// Ledger entry of digital-to-analog conversions.
+const DAC_ENTRY: &str = "dac";
+
+/// Ledger entry of analog-to-digital conversions.
+const ADC_ENTRY: &str = "adc";
+
+/// Ledger entry of digital additions.
+const ADDITION_ENTRY: &str = "addition";
+
+/// Counts of everything that costs energy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Energy that cells drove, in units of the law.
+    pub(crate) mac: u128,
+    /// Energy that cells burned beyond, in 2^-20 of that.
+    pub(crate) bias: u128,
+    /// Conversions of rows.
+    pub(crate) dac: u128,
+    /// Conversions of columns.
+    pub(crate) adc: u128,
+    /// Additions of conversions that belong to the same output.
+    pub(crate) additions: u128,
+}
+
+impl Tally {
+    /// The ledger entries; departures without a count or without energy have none.
+    pub(crate) fn ledger(&self, unit: Joules, departures: &Departures) -> Ledger {
+        // Where energy depends on the input it is counted in squared steps of the DAC, those of full scale costing `unit`.
+        let largest = if departures.law.input_dependent { departures.dac.map_or(1, |dac| dac.largest()) } else { 1 };
+        let unit = Joules(unit.0 / f64::from(largest).powi(2));
+        let mut ledger = Ledger::new();
+        ledger.add(MAC_ENTRY, self.mac, unit);
+        let entries = [
+            (BIAS_ENTRY, self.bias, Joules(unit.0 / BIAS_UNITS as f64)),
+            (DAC_ENTRY, self.dac, departures.dac.map_or(Joules(0.0), |dac| dac.energy)),
+            (ADC_ENTRY, self.adc, departures.adc.map_or(Joules(0.0), |adc| adc.energy)),
+            (ADDITION_ENTRY, self.additions, departures.addition),
+        ];
+        for (name, count, unit) in entries.into_iter().filter(|(_, count, unit)| *count > 0 && unit.0 > 0.0) {
+            ledger.add(name, count, unit);
+        }
+        ledger
+    }
+}
+
+/// Cycles that one step of an input vector spends in the converters; in the array it spends one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Timing {
+    pub(crate) dac: u64,
+    pub(crate) adc: u64,
+    pub(crate) sequential: bool,
+}
+
+impl Timing {
+    /// A converter serves its rows or columns one after another, those of the array that the layer can reach.
+    pub(crate) fn new(departures: &Departures, extent: [usize; 2]) -> Self {
+        Self {
+            dac: departures.dac.map_or(0, |dac| dac.cycles * dac.rows_per_converter.min(extent[0]) as u64),
+            adc: departures.adc.map_or(0, |adc| adc.cycles * adc.columns_per_converter.min(extent[1]) as u64),
+            sequential: departures.sequential,
+        }
+    }
+
+    /// Cycles of steps that follow one another:
+    ///
+    /// ```text
+    /// sequential:  steps · (dac + 1 + adc)
+    /// pipelined:   dac + 1 + adc + (steps − 1) · max(dac, 1, adc)
+    /// ```
+    fn cycles(&self, steps: u128) -> u128 {
+        let (dac, adc) = (u128::from(self.dac), u128::from(self.adc));
+        let one = dac + 1 + adc;
+        if self.sequential { steps * one } else { one + (steps - 1) * dac.max(1).max(adc) }
+    }
+}
+
+/// The cost of one image. `input` is looked at only where energy depends on it.
+pub(crate) fn run(array: &AnalogArray, layer: &Layer<'_>, input: Option<&[f32]>) -> Result<LayerRun, EngineError> {
+    let departures = array.departures();
+    let physical = Physical::new(array, layer)?;
+    let (geometry, tiling) = (&physical.geometry, &physical.tiling);
+    let steps = departures.dac.map_or(1, |dac| dac.steps());
+    let reads = u128::from(geometry.positions()) * u128::from(steps);
+    let rounds = (u128::from(geometry.positions()) * tiling.tiles()).div_ceil(array.arrays() as u128);
+    let conversions = u128::from(steps) * tiling.row_tiles() as u128 * physical.per_filter as u128;
+    let (mac, bias) = cells(departures, layer, &physical, input)?;
+    let tally = Tally {
+        mac,
+        bias,
+        dac: departures.dac.map_or(0, |_| reads * tiling.driven_rows()),
+        adc: departures.adc.map_or(0, |_| reads * tiling.read_columns()),
+        additions: layer.geometry().output_len() as u128 * (conversions - 1),
+    };
+    let timing = Timing::new(departures, tiling.extent());
+    Ok(layer_run(array, timing.cycles(rounds * u128::from(steps)), &tally, tiling.cells()))
+}
+
+/// Puts counts together.
+pub(crate) fn layer_run(array: &AnalogArray, cycles: u128, tally: &Tally, cells: Cells) -> LayerRun {
+    LayerRun {
+        cycles: Cycles(cycles),
+        ledger: tally.ledger(array.unit(), array.departures()),
+        occupancy: cells.occupancy(),
+        idle: cells.idle(),
+    }
+}
+
+/// Counts of MACs and of bias.
+fn cells(
+    departures: &Departures,
+    layer: &Layer<'_>,
+    physical: &Physical<'_>,
+    input: Option<&[f32]>,
+) -> Result<(u128, u128), EngineError> {
+    let floors = Floors::new(departures, physical);
+    let weight_law = departures.law.weight;
+    match (departures.law.input_dependent, departures.dac, input, departures.law.assumed_mean_square) {
+        (false, ..) => Ok(alike(weight_law, physical, &floors)),
+        (true, Some(dac), Some(input), _) => {
+            let Drive::Integer { codes, .. } = Drive::new(Some(dac), input) else {
+                unreachable!("a DAC makes integers")
+            };
+            Ok(driven(weight_law, physical, &floors, &codes, dac.largest()))
+        }
+        (true, Some(dac), None, Some(mean)) => Ok(assumed(weight_law, physical, &floors, mean, dac.largest())),
+        (true, _, _, _) => Err(EngineError::Unsupported {
+            layer: layer.name().to_string(),
+            problem: "its energy depends on the activations: run it on images, or give \
+                      energy.assumed_mean_square_input"
+                .to_string(),
+        }),
+    }
+}
+
+/// What every cell burns at least in each MAC, in units of bias energy, with an input of full scale.
+struct Floors {
+    /// `[row tiles, columns]`; empty in class B.
+    floors: Vec<u64>,
+    columns: usize,
+}
+
+impl Floors {
+    fn new(departures: &Departures, physical: &Physical<'_>) -> Self {
+        let columns = physical.geometry.spec().filters;
+        let units = departures.bias.units();
+        if units == 0 {
+            return Self { floors: Vec::new(), columns };
+        }
+        let tiling = &physical.tiling;
+        let mut floors = Vec::with_capacity(tiling.row_tiles() * columns);
+        for row_tile in 0..tiling.row_tiles() {
+            let rows = tiling.rows_of(row_tile);
+            let largest = |column: usize| max_magnitude(&physical.column(column)[rows.clone()]);
+            let of_columns: Vec<u32> = (0..columns).map(largest).collect();
+            let mut column = 0;
+            while column < columns {
+                let beside = tiling.columns_beside(column);
+                let of_array = of_columns[beside.clone()].iter().copied().max().unwrap_or(0);
+                let floor = |&of_column: &u32| {
+                    let reference = reference(departures.bias.reference, [physical.largest, of_column, of_array]);
+                    floor(units, departures.law.weight, reference, physical.largest)
+                };
+                floors.extend(of_columns[beside.clone()].iter().map(floor));
+                column = beside.end;
+            }
+        }
+        Self { floors, columns }
+    }
+
+    fn of(&self, row_tile: usize, column: usize) -> u64 {
+        self.floors.get(row_tile * self.columns + column).copied().unwrap_or(0)
+    }
+}
+
+/// Largest magnitude of some codes; 0 for none.
+pub(crate) fn max_magnitude(codes: &[i32]) -> u32 {
+    codes.iter().map(|code| code.unsigned_abs()).max().unwrap_or(0)
+}
+
+/// The one of the largest magnitudes of layer, column and array that a bias is set for.
+pub(crate) fn reference(which: Reference, [layer, column, array]: [u32; 3]) -> u32 {
+    match which {
+        Reference::Layer => layer,
+        Reference::Column => column,
+        Reference::Array => array,
+    }
+}
+
+/// Units of bias energy that a cell burns at least where the bias is set for a magnitude. Below 2^55.
+pub(crate) fn floor(units: u64, weight: WeightLaw, reference: u32, largest: u32) -> u64 {
+    units * law(weight, reference as i32, largest)
+}
+
+/// Energy that does not depend on the input: every MAC of a cell costs the same.
+fn alike(weight: WeightLaw, physical: &Physical<'_>, floors: &Floors) -> (u128, u128) {
+    let positions = u128::from(physical.geometry.positions());
+    if floors.floors.is_empty() && weight == WeightLaw::AmplitudeSquared {
+        let squares: u128 = physical.codes().chunks(MAX_CHUNK).map(chunk_squares).map(u128::from).sum();
+        return (positions * squares, 0);
+    }
+    let (mut mac, mut bias) = (0u128, 0u128);
+    each_cell(
+        physical,
+        floors,
+        |signal, floor| {
+            mac += u128::from(signal);
+            bias += u128::from(floor.saturating_sub(signal * BIAS_UNITS));
+        },
+        weight,
+    );
+    (positions * mac, positions * bias)
+}
+
+/// Energy with the same square of every input: a part `mean` of that of full scale.
+fn assumed(weight: WeightLaw, physical: &Physical<'_>, floors: &Floors, mean: f64, largest: u32) -> (u128, u128) {
+    let positions = u128::from(physical.geometry.positions());
+    let full = u128::from(largest).pow(2);
+    let square = mean * full as f64;
+    let (mut mac, mut bias) = (0u128, 0u128);
+    each_cell(
+        physical,
+        floors,
+        |signal, floor| {
+            mac += u128::from(signal);
+            let signal = ((signal * BIAS_UNITS) as f64 * square) as u128;
+            bias += (u128::from(floor) * full).saturating_sub(signal);
+        },
+        weight,
+    );
+    ((positions as f64 * mac as f64 * square).round() as u128, positions * bias)
+}
+
+/// Calls for every cell with the energy of its signal by its weight alone, and its floor.
+fn each_cell(physical: &Physical<'_>, floors: &Floors, mut cell: impl FnMut(u64, u64), weight: WeightLaw) {
+    let tiling = &physical.tiling;
+    for column in 0..physical.geometry.spec().filters {
+        let codes = physical.column(column);
+        for row_tile in 0..tiling.row_tiles() {
+            let floor = floors.of(row_tile, column);
+            for &code in &codes[tiling.rows_of(row_tile)] {
+                cell(law(weight, code, physical.largest), floor);
+            }
+        }
+    }
+}
+
+/// Energy in proportion to the square of the input, `x` of at most `largest`. Rows are visited once: all cells of a row
+/// see the same inputs.
+fn driven(weight: WeightLaw, physical: &Physical<'_>, floors: &Floors, x: &[i32], largest: u32) -> (u128, u128) {
+    let geometry = &physical.geometry;
+    let full = u128::from(largest).pow(2);
+    let rows_of_tile = physical.tiling.rows_of(0).len();
+    let (mut mac, mut bias) = (0u128, 0u128);
+    for group in 0..geometry.spec().groups {
+        for row in 0..geometry.rows() {
+            let squares = Squares::of_row(geometry, group, row, x, !floors.floors.is_empty());
+            for column in group * geometry.columns()..(group + 1) * geometry.columns() {
+                let signal = law(weight, physical.column(column)[row], physical.largest);
+                mac += u128::from(signal) * squares.sum;
+                let floor = u128::from(floors.of(row / rows_of_tile, column)) * full;
+                bias += squares.below(floor, u128::from(signal * BIAS_UNITS));
+            }
+        }
+    }
+    (mac, bias)
+}
+
+/// The squared inputs that one row sees at all output positions.
+struct Squares {
+    sum: u128,
+    /// In order; empty where only their sum is wanted.
+    squares: Vec<u64>,
+    /// Sum of the first so many.
+    sums: Vec<u128>,
+}
+
+impl Squares {
+    fn of_row(geometry: &network::Geometry, group: usize, row: usize, x: &[i32], sorted: bool) -> Self {
+        let [height, width] = geometry.out_size();
+        let mut squares = Vec::with_capacity(geometry.spec().repeats * height * width);
+        for image in x.chunks_exact(x.len() / geometry.spec().repeats) {
+            for (out_y, out_x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
+                let index = geometry.input_index(group, row, out_y, out_x);
+                squares.push(index.map_or(0, |index| u64::from(image[index].unsigned_abs()).pow(2)));
+            }
+        }
+        let sum = squares.iter().map(|&square| u128::from(square)).sum();
+        if !sorted {
+            return Self { sum, squares: Vec::new(), sums: Vec::new() };
+        }
+        squares.sort_unstable();
+        let mut before = 0;
+        let sums = squares.iter().map(|&square| {
+            let sum = before;
+            before += u128::from(square);
+            sum
+        });
+        let sums = sums.chain([sum]).collect();
+        Self { sum, squares, sums }
+    }
+
+    /// `Σ max(floor − signal · square, 0)`.
+    fn below(&self, floor: u128, signal: u128) -> u128 {
+        if floor == 0 {
+            return 0;
+        }
+        let count = self.squares.partition_point(|&square| signal * u128::from(square) < floor);
+        count as u128 * floor - signal * self.sums[count]
+    }
+}
+
+/// Codes whose squares, at most 2^34 each, surely add up in 64 bits.
+const MAX_CHUNK: usize = 1 << 29;
+
+fn chunk_squares(codes: &[i32]) -> u64 {
+    codes.iter().map(|&code| law(WeightLaw::AmplitudeSquared, code, 0)).sum()
+}

@@ -1,0 +1,305 @@
+//! What sets real arrays apart from the ideal engine.
+
+use engine::Joules;
+
+use crate::array::AnalogError;
+
+/// Departures from the ideal class-B engine. Each is named, and [`Departures::default`] has none.
+///
+/// A departure that costs something has a ledger entry of its own, which is missing where the count or its energy is 0.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Departures {
+    /// Two columns a filter, one of its positive weights and one of its negative ones.
+    pub differential: bool,
+    /// Converters take the next input vector while the last one is still on its way only if this is unset.
+    pub sequential: bool,
+    /// Energy of one digital addition of conversions that belong to the same output.
+    pub addition: Joules,
+    /// Energy of a MAC that a cell drives.
+    pub law: Law,
+    /// What a cell burns beyond that.
+    pub bias: Bias,
+    /// Digital-to-analog conversion of the input; without it real numbers drive the rows.
+    pub dac: Option<Dac>,
+    /// Analog-to-digital conversion of the columns' partial sums; without it they are read as they are.
+    pub adc: Option<Adc>,
+    /// Errors of the cells.
+    pub noise: Noise,
+}
+
+/// How the energy of a MAC depends on what it multiplies.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Law {
+    /// Dependence on the weight.
+    pub weight: WeightLaw,
+    /// Whether it is proportional to the square of the input, too.
+    pub input_dependent: bool,
+    /// Mean square of the input over its full scale that is assumed where no activations are given.
+    pub assumed_mean_square: Option<f64>,
+}
+
+/// How the energy of a MAC depends on its weight, `code` in half-steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WeightLaw {
+    /// `code²`: the ideal class-B output stage, whose supply follows its signal.
+    #[default]
+    AmplitudeSquared,
+    /// `|code| · max |code|` of the layer: the current follows the signal, the supply does not.
+    FixedSupply,
+    /// `|code|`: a conductance in proportion to the weight, at the square of the voltage that the input sets.
+    Conductance,
+}
+
+/// Quiescent energy of the cells.
+///
+/// A cell burns at least `quiescent · law(reference)` in every MAC, pruned or not; what exceeds the energy of its own
+/// signal counts as bias.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Bias {
+    /// 0 is class B, 1 is class A, between them is class AB; rounded to a multiple of 2^-20.
+    pub quiescent: f64,
+    /// Whose largest amplitude is the reference.
+    pub reference: Reference,
+}
+
+/// Whose largest amplitude the bias is set for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reference {
+    /// The layer's.
+    #[default]
+    Layer,
+    /// That of the part of a column that an array holds.
+    Column,
+    /// That of the weights that an array holds at the same time.
+    Array,
+}
+
+/// Digital-to-analog converters of the rows.
+///
+/// An activation becomes an integer, `x = round(activation / scale · (2^bits − 1))`, its sign the polarity of the drive.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dac {
+    /// Bits of the magnitude, 1 to 16.
+    pub bits: u32,
+    /// Bits that are applied at a time, lowest first: `ceil(bits / bits_per_step)` steps an input vector.
+    pub bits_per_step: u32,
+    /// Energy of one conversion.
+    pub energy: Joules,
+    /// Cycles of one conversion.
+    pub cycles: u64,
+    /// Rows that share a converter, which serves them one after another.
+    pub rows_per_converter: usize,
+    /// The activation of full scale; without it the largest magnitude that the layer's input has in the image.
+    pub full_scale: Option<f64>,
+}
+
+/// Analog-to-digital converters of the columns.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adc {
+    /// How a partial sum is rounded.
+    pub resolution: Resolution,
+    /// Whether only partial sums from 0 up are converted.
+    pub unipolar: bool,
+    /// Energy of one conversion.
+    pub energy: Joules,
+    /// Cycles of one conversion.
+    pub cycles: u64,
+    /// Columns that share a converter, which serves them one after another.
+    pub columns_per_converter: usize,
+}
+
+/// How a partial sum is rounded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Resolution {
+    /// Not at all.
+    Exact,
+    /// To `bits` bits, the full scale being what the column's weights give if every input has full scale.
+    MaxSum {
+        /// 1 to 16; at least 2 unless unipolar.
+        bits: u32,
+    },
+    /// To `bits` bits of a given full scale.
+    Fixed {
+        /// 1 to 16; at least 2 unless unipolar.
+        bits: u32,
+        /// In steps of the weight grid times steps of the DAC; without a DAC, times activations.
+        full_scale: f64,
+    },
+}
+
+/// Errors of the cells, all functions of the seed, the layer's name, the input and the place.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Noise {
+    /// Seed of what is random.
+    pub seed: u64,
+    /// Standard deviation of the amplitude as programmed, relative to [`Noise::programming_of_weight`].
+    pub programming: f64,
+    /// Whether that is relative to the cell's own weight, and not to the largest of the layer.
+    pub programming_of_weight: bool,
+    /// Standard deviation of the amplitude in every read of a cell, relative to [`Noise::read_of_largest`].
+    pub read: f64,
+    /// Whether that is relative to the largest weight of the layer, and not to the step of the weight grid.
+    pub read_of_largest: bool,
+    /// Part of the amplitude that is lost at the far end of the rows; linear along a column.
+    pub ir_drop_rows: f64,
+    /// Part of the amplitude that is lost at the far end of the columns; linear along a row.
+    pub ir_drop_columns: f64,
+}
+
+/// Most cycles that a conversion takes.
+const MAX_CYCLES: u64 = 1 << 12;
+
+/// Most bits of a converter.
+const MAX_BITS: u32 = 16;
+
+/// Largest standard deviation of an error, relative.
+const MAX_SIGMA: f64 = 1e3;
+
+/// Most rows or columns that share a converter.
+const MAX_SHARED: usize = 1 << 31;
+
+impl Departures {
+    /// Refuses what no hardware has. Errors name the keys of the description.
+    pub(crate) fn check(&self) -> Result<(), AnalogError> {
+        energy("energy.addition_j", self.addition)?;
+        self.check_law()?;
+        number("bias.quiescent_fraction", self.bias.quiescent, "0 to 1", |q| (0.0..=1.0).contains(&q))?;
+        self.dac.as_ref().map_or(Ok(()), Dac::check)?;
+        self.adc.as_ref().map_or(Ok(()), Adc::check)?;
+        self.noise.check()
+    }
+
+    fn check_law(&self) -> Result<(), AnalogError> {
+        let law = &self.law;
+        if let Some(mean) = law.assumed_mean_square {
+            let wanted = "a part of the square of full scale, above 0 and at most 1";
+            number("energy.assumed_mean_square_input", mean, wanted, |m| m > 0.0 && m <= 1.0)?;
+        }
+        let wrong = |key, found: &str, expected| Err(AnalogError::Value { key, found: found.to_string(), expected });
+        match (law.input_dependent, law.weight, &self.dac) {
+            (true, _, None) => {
+                wrong("energy.input_dependent", "true", "a section [dac], whose integers the energy is counted in")
+            }
+            (false, WeightLaw::Conductance, _) => {
+                wrong("energy.input_dependent", "false", "true, for a conductance spends the square of its input")
+            }
+            (false, _, _) if law.assumed_mean_square.is_some() => wrong(
+                "energy.assumed_mean_square_input",
+                "given",
+                "a law that depends on the input (energy.input_dependent = true)",
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// Columns that hold one filter.
+    pub(crate) fn columns_per_filter(&self) -> usize {
+        if self.differential { 2 } else { 1 }
+    }
+
+    /// Whether no count and no cycle of any layer can differ from the ideal engine's.
+    pub(crate) fn are_free(&self) -> bool {
+        let dac = self.dac.is_none_or(|dac| dac.energy.0 == 0.0 && dac.cycles == 0 && dac.steps() == 1);
+        let adc = self.adc.is_none_or(|adc| adc.energy.0 == 0.0 && adc.cycles == 0);
+        let law = self.law.weight == WeightLaw::AmplitudeSquared && !self.law.input_dependent;
+        dac && adc && law && !self.differential && self.bias.units() == 0
+    }
+}
+
+impl Bias {
+    /// [`Bias::quiescent`] in units of 2^-20.
+    pub(crate) fn units(&self) -> u64 {
+        (self.quiescent * BIAS_UNITS as f64).round() as u64
+    }
+}
+
+/// Units of bias energy in the energy of a MAC of ±1.
+pub(crate) const BIAS_UNITS: u64 = 1 << 20;
+
+impl Dac {
+    /// Steps of one input vector.
+    pub(crate) fn steps(&self) -> u32 {
+        self.bits.div_ceil(self.bits_per_step)
+    }
+
+    /// Largest integer.
+    pub(crate) fn largest(&self) -> u32 {
+        (1 << self.bits) - 1
+    }
+
+    /// Largest integer that is applied in one step.
+    pub(crate) fn largest_digit(&self) -> u32 {
+        (1 << self.bits_per_step.min(self.bits)) - 1
+    }
+
+    fn check(&self) -> Result<(), AnalogError> {
+        integer("dac.bits", self.bits.into(), "1 to 16", 1, MAX_BITS.into())?;
+        let per_step = "1 to dac.bits";
+        integer("dac.bits_per_step", self.bits_per_step.into(), per_step, 1, self.bits.into())?;
+        energy("dac.conversion_j", self.energy)?;
+        integer("dac.conversion_cycles", self.cycles, "0 to 4096", 0, MAX_CYCLES)?;
+        integer("dac.rows_per_converter", self.rows_per_converter as u64, "1 to 2^31", 1, MAX_SHARED as u64)?;
+        let full_scale = self.full_scale.unwrap_or(1.0);
+        number("dac.full_scale", full_scale, "\"data\", or an activation of 1e-30 to 1e30", is_scale)
+    }
+}
+
+impl Adc {
+    fn check(&self) -> Result<(), AnalogError> {
+        let least = if self.unipolar { 1 } else { 2 };
+        let wanted = if self.unipolar { "1 to 16" } else { "2 to 16, one of them the sign" };
+        if let Resolution::MaxSum { bits } | Resolution::Fixed { bits, .. } = self.resolution {
+            integer("adc.bits", bits.into(), wanted, least, MAX_BITS.into())?;
+        }
+        if let Resolution::Fixed { full_scale, .. } = self.resolution {
+            number("adc.full_scale", full_scale, "\"exact\", \"max-sum\" or 1e-30 to 1e30", is_scale)?;
+        }
+        energy("adc.conversion_j", self.energy)?;
+        integer("adc.conversion_cycles", self.cycles, "0 to 4096", 0, MAX_CYCLES)?;
+        integer("adc.columns_per_converter", self.columns_per_converter as u64, "1 to 2^31", 1, MAX_SHARED as u64)
+    }
+}
+
+impl Noise {
+    fn check(&self) -> Result<(), AnalogError> {
+        for (key, sigma) in [("noise.programming_sigma", self.programming), ("noise.read_sigma", self.read)] {
+            number(key, sigma, "0 to 1000", |s| (0.0..=MAX_SIGMA).contains(&s))?;
+        }
+        let drops =
+            [("noise.ir_drop_along_rows", self.ir_drop_rows), ("noise.ir_drop_along_columns", self.ir_drop_columns)];
+        for (key, part) in drops {
+            number(key, part, "0 to 1", |p| (0.0..=1.0).contains(&p))?;
+        }
+        Ok(())
+    }
+
+    /// Whether two seeds give different hardware.
+    pub(crate) fn is_random(&self) -> bool {
+        self.programming > 0.0 || self.read > 0.0
+    }
+}
+
+fn is_scale(scale: f64) -> bool {
+    (1e-30..=1e30).contains(&scale)
+}
+
+fn energy(key: &'static str, joules: Joules) -> Result<(), AnalogError> {
+    number(key, joules.0, "0 or a positive, finite number of joules", |j| j.is_finite() && j >= 0.0)
+}
+
+fn number(
+    key: &'static str,
+    found: f64,
+    expected: &'static str,
+    valid: impl Fn(f64) -> bool,
+) -> Result<(), AnalogError> {
+    if valid(found) { Ok(()) } else { Err(AnalogError::Value { key, found: found.to_string(), expected }) }
+}
+
+fn integer(key: &'static str, found: u64, expected: &'static str, from: u64, to: u64) -> Result<(), AnalogError> {
+    if (from..=to).contains(&found) {
+        Ok(())
+    } else {
+        Err(AnalogError::Value { key, found: found.to_string(), expected })
+    }
+}

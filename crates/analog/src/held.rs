@@ -1,0 +1,154 @@
+//! A layer whose amplitudes sit in the cells.
+
+use engine::kernel::RealConv;
+use engine::{Activations, EngineError, Layer, Outputs, PreparedLayer};
+use network::{Geometry, GeometrySpec};
+
+use crate::array::{AnalogArray, real_input};
+use crate::converters::{Drive, Rounding};
+use crate::departures::Dac;
+use crate::gaussian::Gaussian;
+use crate::physical::{Physical, Source, join, random};
+
+/// A layer in the cells, with the arithmetic of whole tiles.
+pub(crate) struct HeldLayer {
+    name: String,
+    geometry: Geometry,
+    columns_per_filter: usize,
+    dac: Option<Dac>,
+    sums: RealConv,
+    rounding: Option<Rounding>,
+    reads: Option<ReadNoise>,
+}
+
+/// Read noise of whole columns.
+///
+/// A cell whose amplitude has an independent Gaussian error of deviation σ adds `σ · x` times a standard Gaussian to its
+/// column, so the column's error is Gaussian of deviation `σ · sqrt(Σ x²)` over the rows of its tile.
+struct ReadNoise {
+    sigma: f32,
+    sequence: Gaussian,
+    /// `Σ x²` of each tile of each group.
+    squares: RealConv,
+}
+
+impl HeldLayer {
+    pub(crate) fn new(array: &AnalogArray, layer: &Layer<'_>) -> Result<Self, EngineError> {
+        let departures = array.departures();
+        let physical = Physical::new(array, layer)?;
+        let amplitudes = physical.amplitudes(array, layer.name());
+        let sums = RealConv::new(layer.name(), &physical.geometry, &amplitudes, array.rows())?;
+        let reads = match physical.read_sigma(array) {
+            sigma if sigma > 0.0 => Some(ReadNoise::new(array, layer, sigma)?),
+            _ => None,
+        };
+        Ok(Self {
+            name: layer.name().to_string(),
+            geometry: *layer.geometry(),
+            columns_per_filter: physical.per_filter,
+            dac: departures.dac,
+            sums,
+            rounding: Rounding::new(departures.adc, &physical),
+            reads,
+        })
+    }
+
+    /// Sums of all columns over the tiles, `[repeats, columns, out_height, out_width]`, in one step of the input.
+    fn columns(&self, drive: &Drive<'_>, step: u32, noise: Option<Gaussian>) -> Result<Vec<f32>, EngineError> {
+        let digits = drive.digits(step);
+        if self.rounding.is_none() && self.reads.is_none() {
+            return self.sums.forward(&digits);
+        }
+        let len = self.geometry.output_len() * self.columns_per_filter;
+        let (mut sums, mut partial, mut numbers) = (vec![0.0f32; len], vec![0.0f32; len], Vec::new());
+        for tile in 0..self.sums.tiles() {
+            self.sums.forward_tile(tile, &digits, |at, sums| partial[at..at + sums.len()].copy_from_slice(sums))?;
+            if let (Some(reads), Some(noise)) = (&self.reads, noise) {
+                let deviations = reads.deviations(tile, &digits)?;
+                numbers.resize(len, 0.0);
+                noise.fill((u64::from(step) * self.sums.tiles() as u64 + tile as u64) * len as u64, &mut numbers);
+                self.add_noise(&deviations, &numbers, &mut partial);
+            }
+            self.convert(tile, drive.full_scale(), &mut partial);
+            sums.iter_mut().zip(&partial).for_each(|(sum, partial)| *sum += partial);
+        }
+        Ok(sums)
+    }
+
+    /// Adds to all partial sums of a group the group's deviation at their position, times a number.
+    fn add_noise(&self, deviations: &[f32], numbers: &[f32], partial: &mut [f32]) {
+        let positions = self.geometry.positions_per_repeat();
+        let group = self.geometry.columns() * self.columns_per_filter * positions;
+        let groups = partial.chunks_exact_mut(group).zip(numbers.chunks_exact(group));
+        for ((partial, numbers), deviations) in groups.zip(deviations.chunks_exact(positions)) {
+            for (partial, numbers) in partial.chunks_exact_mut(positions).zip(numbers.chunks_exact(positions)) {
+                for ((partial, number), deviation) in partial.iter_mut().zip(numbers).zip(deviations) {
+                    *partial += number * deviation;
+                }
+            }
+        }
+    }
+
+    fn convert(&self, tile: usize, full_scale: f32, partial: &mut [f32]) {
+        let Some(rounding) = &self.rounding else { return };
+        let columns = self.geometry.spec().filters * self.columns_per_filter;
+        for (plane, partial) in partial.chunks_exact_mut(self.geometry.positions_per_repeat()).enumerate() {
+            let converter = rounding.converter(tile, plane % columns, full_scale);
+            partial.iter_mut().for_each(|sum| *sum = converter.convert(*sum));
+        }
+    }
+}
+
+impl ReadNoise {
+    fn new(array: &AnalogArray, layer: &Layer<'_>, sigma: f32) -> Result<Self, EngineError> {
+        let spec = layer.geometry().spec();
+        // A filter of ones for each group.
+        let geometry = Geometry::new(GeometrySpec { filters: spec.groups, ..*spec })
+            .expect("a layer with fewer filters is no larger");
+        let ones = vec![1.0; spec.groups * geometry.rows()];
+        Ok(Self {
+            sigma,
+            sequence: random(array.departures().noise.seed, layer.name(), Source::ColumnRead),
+            squares: RealConv::new(layer.name(), &geometry, &ones, array.rows())?,
+        })
+    }
+
+    /// `σ · sqrt(Σ x²)` of one tile, `[repeats, groups, out_height, out_width]`.
+    fn deviations(&self, tile: usize, digits: &[f32]) -> Result<Vec<f32>, EngineError> {
+        let squared: Vec<f32> = digits.iter().map(|x| x * x).collect();
+        let mut deviations = Vec::new();
+        self.squares.forward_tile(tile, &squared, |at, sums| {
+            deviations.resize(deviations.len().max(at + sums.len()), 0.0);
+            let sums = sums.iter().map(|sum| self.sigma * sum.sqrt());
+            deviations[at..].iter_mut().zip(sums).for_each(|(deviation, sum)| *deviation = sum);
+        })?;
+        Ok(deviations)
+    }
+}
+
+impl PreparedLayer for HeldLayer {
+    fn forward(&self, input: Activations<'_>) -> Result<Outputs, EngineError> {
+        let input = real_input(&self.name, &self.geometry, input)?;
+        let drive = Drive::new(self.dac, input);
+        let noise = self.reads.as_ref().map(|reads| reads.sequence.of_numbers(input));
+        let mut sums = self.columns(&drive, 0, noise)?;
+        if self.dac.is_some() {
+            scale(&mut sums, drive.weight(0));
+            for step in 1..drive.steps() {
+                let columns = self.columns(&drive, step, noise)?;
+                add_scaled(&mut sums, &columns, drive.weight(step));
+            }
+        }
+        Ok(Outputs::Real(join(sums, self.columns_per_filter, self.geometry.positions_per_repeat())))
+    }
+}
+
+/// Multiplies sums with the weight of their step.
+pub(crate) fn scale(sums: &mut [f32], weight: f32) {
+    sums.iter_mut().for_each(|sum| *sum *= weight);
+}
+
+/// Adds the columns of a step.
+pub(crate) fn add_scaled(sums: &mut [f32], columns: &[f32], weight: f32) {
+    sums.iter_mut().zip(columns).for_each(|(sum, column)| *sum += column * weight);
+}
