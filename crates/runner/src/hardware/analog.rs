@@ -1,8 +1,10 @@
 //! Descriptions of analog engines.
 
-use analog::AnalogArray;
+use analog::{AnalogArray, Departures, Law};
+use engine::Joules;
 use serde::{Deserialize, Serialize};
 
+use super::departures::{AdcFile, BiasFile, DacFile, LawWord, NoiseFile};
 use super::{EngineKind, Hardware, HardwareFile, Metric, check_name, clock, count, energy};
 
 /// Description of an analog engine.
@@ -20,6 +22,18 @@ pub struct AnalogFile {
     pub clock_hz: Option<f64>,
     /// Its energies.
     pub energy: AnalogEnergyFile,
+    /// Quiescent energy of its cells; class B, where left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bias: Option<BiasFile>,
+    /// Converters of its input; real numbers drive it, where left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dac: Option<DacFile>,
+    /// Converters of its partial sums; they are read as they are, where left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adc: Option<AdcFile>,
+    /// Errors of its cells; none, where left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise: Option<NoiseFile>,
 }
 
 /// Arrays of the analog engine.
@@ -32,6 +46,13 @@ pub struct AnalogArrayFile {
     pub columns: Extent,
     /// Arrays that work at the same time.
     pub arrays: u64,
+    /// Whether a filter has two columns, of its positive and of its negative weights.
+    #[serde(default)]
+    pub differential: bool,
+    /// Whether conversion of the input, array and conversion of the columns work at the same time, on vectors that
+    /// follow one another.
+    #[serde(default = "yes")]
+    pub pipelined: bool,
 }
 
 /// A number of cells, or `"unbounded"`.
@@ -67,6 +88,18 @@ impl Extent {
 pub struct AnalogEnergyFile {
     /// Joules of one MAC per squared half-step of its weight.
     pub mac_j_per_squared_half_step: f64,
+    /// How that depends on the weight.
+    #[serde(default)]
+    pub law: LawWord,
+    /// Whether it is proportional to the square of the input, too; where left out, only a conductance is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_dependent: Option<bool>,
+    /// Mean square of the input, over that of full scale, that is assumed where no image is run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assumed_mean_square_input: Option<f64>,
+    /// Joules of one digital addition of conversions that belong to the same output.
+    #[serde(default)]
+    pub addition_j: f64,
 }
 
 impl AnalogFile {
@@ -77,8 +110,9 @@ impl AnalogFile {
         let (rows, columns) = (extent("array.rows", self.array.rows)?, extent("array.columns", self.array.columns)?);
         let arrays = count("array.arrays", self.array.arrays)?;
         let engine = AnalogArray::new(&self.name, rows, columns, arrays, unit).map_err(|e| e.to_string())?;
+        let engine = engine.with(self.departures()?).map_err(|e| e.to_string())?;
         Ok(Hardware {
-            ideal: rows.is_none() && columns.is_none() && arrays == 1,
+            ideal: engine.is_ideal(),
             engine: Box::new(engine),
             metric: Metric::EsnA,
             unit,
@@ -87,6 +121,29 @@ impl AnalogFile {
             resolved: HardwareFile::Analog(self),
         })
     }
+
+    fn departures(&self) -> Result<Departures, String> {
+        let energy = &self.energy;
+        let law = Law {
+            weight: energy.law.weight(),
+            input_dependent: energy.input_dependent.unwrap_or(energy.law == LawWord::Conductance),
+            assumed_mean_square: energy.assumed_mean_square_input,
+        };
+        Ok(Departures {
+            differential: self.array.differential,
+            sequential: !self.array.pipelined,
+            addition: Joules(energy.addition_j),
+            law,
+            bias: self.bias.as_ref().map(BiasFile::bias).transpose()?.unwrap_or_default(),
+            dac: self.dac.as_ref().map(DacFile::dac).transpose()?,
+            adc: self.adc.as_ref().map(AdcFile::adc).transpose()?,
+            noise: self.noise.as_ref().map(NoiseFile::noise).unwrap_or_default(),
+        })
+    }
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn extent(key: &str, extent: Extent) -> Result<Option<usize>, String> {

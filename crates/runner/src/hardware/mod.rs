@@ -1,6 +1,7 @@
 //! Hardware descriptions: TOML files that become engines.
 
 mod analog;
+mod departures;
 mod digital;
 
 use std::fs;
