@@ -1,52 +1,13 @@
 //! Does the cycle-by-cycle machine agree with the fast one?
 
+mod common;
+
 use analog::{AnalogArray, SteppedArray};
+use common::{bits, layers};
 use engine::{Activations, Joules, Layer, MAC_ENTRY, MacEngine, Observer, Outputs};
-use esn::{CodeTensor, Grid};
-use network::{Geometry, GeometrySpec};
+use esn::CodeTensor;
+use network::Geometry;
 use proptest::prelude::*;
-
-fn geometries() -> impl Strategy<Value = Geometry> {
-    let channels = (1usize..=3, 1usize..=4, 1usize..=5);
-    let axes = ((1usize..=2, 1usize..=2), (1usize..=2, 1usize..=2), prop::array::uniform4(0usize..=2));
-    (channels, (1usize..=3, 1usize..=3), (1usize..=7, 1usize..=7), axes, 1usize..=2).prop_filter_map(
-        "the kernel fits",
-        |((groups, channels, columns), kernel, size, (stride, dilation, pads), repeats)| {
-            Geometry::new(GeometrySpec {
-                in_channels: groups * channels,
-                filters: groups * columns,
-                groups,
-                kernel: kernel.into(),
-                stride: stride.into(),
-                dilation: dilation.into(),
-                pads,
-                in_size: size.into(),
-                repeats,
-            })
-            .ok()
-        },
-    )
-}
-
-/// A layer, sparse or not, and an input for it.
-fn layers() -> impl Strategy<Value = (Geometry, CodeTensor, Vec<f32>)> {
-    let codes = (1i32..=1 << 16, 0.0..=1.0, any::<bool>());
-    (geometries(), codes).prop_flat_map(|(geometry, (top, density, even))| {
-        let weight = (-top..top, prop::bool::weighted(density)).prop_map(move |(half, live)| match live {
-            true if even => 2 * half,
-            true => 2 * half + 1,
-            false => 0,
-        });
-        let grid = if even { Grid::MidTread } else { Grid::MidRise };
-        let shape = geometry.weight_shape();
-        (
-            Just(geometry),
-            prop::collection::vec(weight, shape.len().expect("it is small"))
-                .prop_map(move |codes| CodeTensor::new(grid, shape, codes).expect("codes are on the grid")),
-            prop::collection::vec(prop_oneof![-8.0f32..8.0, Just(0.0)], geometry.input_len()),
-        )
-    })
-}
 
 fn arrays() -> impl Strategy<Value = AnalogArray> {
     let extent = || prop_oneof![Just(None), (1usize..=40).prop_map(Some), Just(Some(1 << 31))];
@@ -69,13 +30,6 @@ impl Observer for Sum {
         self.cycles += 1;
         self.active += u128::from(active);
         self.count += count;
-    }
-}
-
-fn bits(outputs: &Outputs) -> Vec<u32> {
-    match outputs {
-        Outputs::Real(sums) => sums.iter().map(|sum| sum.to_bits()).collect(),
-        Outputs::Integer(_) => panic!("an analog array computes real numbers"),
     }
 }
 
