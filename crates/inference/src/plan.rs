@@ -189,7 +189,7 @@ fn moves_integers(op: &Op) -> bool {
         Op::Concat { .. } | Op::Split { .. } | Op::Pad { .. } | Op::Slice { .. } | Op::Reshape => true,
         Op::Transpose { .. } | Op::Expand | Op::Gather { .. } | Op::DepthToSpace { .. } | Op::Identity => true,
         Op::Resize { linear, .. } => !linear,
-        Op::DequantizeLinear { .. } | Op::Cast | Op::Tflite(_) => true,
+        Op::DequantizeLinear { .. } | Op::Cast | Op::QLinear(_) | Op::Tflite(_) => true,
         _ => false,
     }
 }

@@ -1,6 +1,8 @@
 //! The graph between every reader and everything that runs or costs a network.
 
 use crate::layer::LayerId;
+use crate::qlinear::QLinear;
+use crate::quant::Quant;
 use crate::tensor::{DataType, Tensor};
 use crate::tflite_op::TfliteOp;
 
@@ -387,6 +389,13 @@ pub enum Op {
         /// Channel axis of a scale with more than one entry.
         axis: usize,
     },
+    /// Input: x. Outputs: its integers of unsigned 8 bits, their scale and zero point, over the range of all of x, 0
+    /// included.
+    DynamicQuantizeLinear,
+    /// Arithmetic on integers. Inputs are the quantized activations alone.
+    QLinear(QLinear),
+    /// Rounds to few levels. See there for the inputs.
+    Quant(Quant),
     /// Changes the element type to that of the output value.
     Cast,
     /// Passes its first input on; Dropout at inference.

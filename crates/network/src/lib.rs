@@ -18,6 +18,8 @@ mod mapping;
 mod network;
 pub mod npy;
 pub mod onnx;
+mod qlinear;
+mod quant;
 mod rearrange;
 mod requantization;
 mod stream;
@@ -35,6 +37,8 @@ pub use layer::{
     WeightTransform, WeightValues,
 };
 pub use network::{Network, NotCosted, ReadOptions};
+pub use qlinear::{QLinear, QLinearFunction};
+pub use quant::{Quant, Rounding};
 pub use requantization::{Requantization, RequantizationRule, fixed_point_multiplier, multiply_fixed_point};
 pub use stream::WeightStream;
 pub use tensor::{DataType, Encoding, Tensor, TensorError};

@@ -1,9 +1,11 @@
 //! Every operator of a graph that is not a MAC layer, in 32-bit float.
 
 mod elementwise;
+mod levels;
 mod movement;
 mod normalize;
 mod pooling;
+mod qlinear;
 mod quantize;
 mod reduce;
 mod resize;
@@ -45,6 +47,9 @@ pub(crate) fn run(
     match op {
         Op::Split { axis } => split(inputs.remove(0), *axis, outputs, buffers),
         Op::Where => Ok(vec![choose(inputs, buffers)?]),
+        Op::QLinear(qlinear) => Ok(vec![qlinear::run(qlinear, inputs, &output.shape, buffers)?]),
+        Op::Quant(quant) => Ok(vec![levels::run(*quant, inputs, buffers)?]),
+        Op::DynamicQuantizeLinear => Ok(qlinear::dynamic(inputs.remove(0), buffers).into()),
         op if elementwise::is_binary(op) => Ok(vec![binary(op, inputs, buffers)?]),
         _ => {
             let x = inputs.remove(0);

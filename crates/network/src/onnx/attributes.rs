@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use super::fault::{Fault, clean, invalid};
 use super::proto::{AttributeProto, AttributeType, NodeProto, TensorProto};
@@ -11,8 +12,10 @@ const IGNORED: [&str; 2] = ["consumed_inputs", "is_test"];
 
 /// The attributes of one node. An attribute that no one asks for is an error ([`Attributes::finish`]): a garbled `pads`
 /// must not be taken for none.
+#[derive(Clone)]
 pub(super) struct Attributes<'a> {
-    entries: Vec<(&'a AttributeProto, Cell<bool>)>,
+    /// Shared by copies: what one asks for is no longer left over in the others.
+    entries: Rc<Vec<(&'a AttributeProto, Cell<bool>)>>,
 }
 
 impl<'a> Attributes<'a> {
@@ -29,7 +32,8 @@ impl<'a> Attributes<'a> {
             }
         }
         let used = |name: &str| IGNORED.contains(&name);
-        Ok(Self { entries: node.attribute.iter().map(|a| (a, Cell::new(used(&a.name)))).collect() })
+        let entries = node.attribute.iter().map(|a| (a, Cell::new(used(&a.name)))).collect();
+        Ok(Self { entries: Rc::new(entries) })
     }
 
     /// Whether the node has this attribute.

@@ -1,5 +1,7 @@
 //! Builds the graph: one pass over the nodes, in which every shape is inferred and every constant folded.
 
+mod integer;
+
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
@@ -15,7 +17,7 @@ use super::inputs::{self, Inputs};
 use super::operators;
 use super::plan::{Action, Form, Kept, MAX_FOLDED, Plan, Slot, View, check_size};
 use super::proto::{GraphProto, NodeProto, ValueInfoProto};
-use super::{grid, order, quantize, tensors};
+use super::{grid, order, qonnx, quantize, tensors};
 use crate::error::NetworkError;
 use crate::graph::{Graph, Node, Op, PadMode, Value, ValueId};
 use crate::layer::{ActivationQuantization, LayerId, MacLayer};
@@ -224,12 +226,14 @@ impl<'a> Builder<'a> {
         if let Action::Compute(_) = plan.action {
             plan.action = Action::NotRun(Some(String::new()));
         }
-        let inputs = match plan.kept {
+        let inputs = match &plan.kept {
             Kept::All => ids.clone(),
-            Kept::Only(index) => vec![ids[index]],
-            Kept::Other(id) => vec![Some(id)],
+            Kept::Only(index) => vec![ids[*index]],
+            Kept::Listed(indices) => indices.iter().map(|&index| ids[index]).collect(),
+            Kept::Other(id) => vec![Some(*id)],
         };
-        if let (Action::Run(_), Some(reason)) = (&plan.action, self.write_constants(&inputs)?) {
+        let run = matches!(plan.action, Action::Run(_) | Action::Integer(_));
+        if let (true, Some(reason)) = (run, self.write_constants(&inputs)?) {
             plan.action = Action::NotRun(Some(reason));
         }
         let mut outputs = Vec::new();
@@ -247,6 +251,10 @@ impl<'a> Builder<'a> {
         let op = match plan.action {
             Action::Run(op) => op,
             Action::Mac(layer) => Op::Mac(self.add_layer(*layer, &inputs, &outputs)),
+            Action::Integer(mac) => {
+                self.add_integer(node, *mac, &ids, outputs[0]);
+                return Ok(());
+            }
             Action::NotRun(_) => Op::Unsupported,
             Action::Compute(_) | Action::Known(_) | Action::Sequence(_) | Action::Unreadable(_) => Op::Unsupported,
         };
@@ -317,9 +325,13 @@ impl<'a> Builder<'a> {
     /// A DequantizeLinear does not say what its integers count; the note is for a file that looks like half-steps.
     fn set_grid(&mut self) -> Option<String> {
         for quantization in self.layers.iter_mut().filter_map(|layer| layer.weights.quantization.as_mut()) {
-            quantization.grid = self.grid.unwrap_or(Grid::MidTread);
+            // Where a file's own operators say mid-rise, that is so.
+            if quantization.grid == Grid::MidTread {
+                quantization.grid = self.grid.unwrap_or(Grid::MidTread);
+            }
         }
-        let doubtful = self.grid.is_none() && grid::looks_mid_rise(&self.layers);
+        let says_it = self.proto.node.iter().any(|node| qonnx::DOMAINS.contains(&node.domain.as_str()));
+        let doubtful = self.grid.is_none() && !says_it && grid::looks_mid_rise(&self.layers);
         doubtful.then(|| grid::LOOKS_MID_RISE.to_string())
     }
 
@@ -355,7 +367,9 @@ impl<'a> Builder<'a> {
 /// A node behind an operator whose output shape is not known: a MAC layer there cannot be costed, and its costs would be
 /// missing in every sum.
 fn behind_unknown(view: &View<'_>, findings: &Findings) -> Result<Plan, Fault> {
-    let is_mac = matches!(view.domain, "" | "ai.onnx") && matches!(view.op_type, "Conv" | "Gemm" | "MatMul");
+    let plain = matches!(view.domain, "" | "ai.onnx") && matches!(view.op_type, "Conv" | "Gemm" | "MatMul");
+    let integer = matches!(view.op_type, "QLinearConv" | "QLinearMatMul" | "QGemm" | "ConvInteger" | "MatMulInteger");
+    let is_mac = plain || integer;
     let unknown = view.inputs.iter().flatten().find(|slot| slot.form.shape.is_none());
     match unknown {
         Some(slot) if is_mac && view.inputs.iter().flatten().any(|slot| slot.constant) => Err(unsupported!(
@@ -408,6 +422,7 @@ fn output_quantization(action: &Action, view: &View<'_>) -> Result<Option<Activa
     let Action::Run(op) = action else { return Ok(None) };
     match op {
         Op::DequantizeLinear { .. } => quantize::activation(view),
+        Op::Quant(quant) => qonnx::activation(*quant, view),
         Op::Identity
         | Op::Reshape
         | Op::Transpose { .. }
@@ -428,7 +443,7 @@ fn known_outputs(plan: &Plan, view: &View<'_>, budget: &mut usize) -> Result<Opt
     let kept = match plan.kept {
         Kept::All => view.inputs.as_slice(),
         Kept::Only(index) => &view.inputs[index..=index],
-        Kept::Other(_) => return Ok(None),
+        Kept::Listed(_) | Kept::Other(_) => return Ok(None),
     };
     let known: Option<Vec<&Chain>> = kept.iter().map(|input| input.and_then(|slot| slot.known.as_ref())).collect();
     let Some(known) = known.filter(|known| !known.is_empty()) else { return Ok(None) };

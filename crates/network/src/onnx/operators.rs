@@ -5,8 +5,12 @@ use super::fault::{Fault, not_run};
 use super::findings::NOT_HANDLED;
 use super::plan::{Plan, Slot, View};
 use super::proto::NodeProto;
-use super::{constants, elementwise, layout, mac, normalize, product, quantize, reduce, resize, sequence, windows};
+use super::{
+    constants, elementwise, layout, mac, normalize, product, qlinear, qonnx, qoperator, quantize, reduce, resize,
+};
+use super::{sequence, windows};
 use crate::graph::Op;
+use crate::qlinear::QLinearFunction;
 
 /// Operators with weights or products that nothing here costs.
 const UNCOSTED: [&str; 20] = [
@@ -53,6 +57,16 @@ pub(super) fn plan(view: &View<'_>, external: &mut ExternalFiles) -> Result<Plan
     let quantizes = matches!(view.op_type, "QuantizeLinear" | "DequantizeLinear");
     // onnxruntime writes 16-bit quantization as operators of its own domain, which mean the same.
     let known_domain = matches!(view.domain, "" | "ai.onnx") || (view.domain == "com.microsoft" && quantizes);
+    let integer = match view.domain {
+        "" | "ai.onnx" | "com.microsoft" => integers(view),
+        domain if qonnx::DOMAINS.contains(&domain) => few_levels(view),
+        _ => None,
+    };
+    if let Some(known) = integer {
+        let plan = known?;
+        view.attributes.finish()?;
+        return Ok(plan);
+    }
     if !known_domain {
         return Err(not_run!(""));
     }
@@ -87,6 +101,36 @@ fn network(view: &View<'_>) -> Option<Result<Plan, Fault>> {
         "Upsample" => resize::upsample(view),
         "Softmax" | "LogSoftmax" => elementwise::softmax(view),
         "Dropout" => elementwise::dropout(view),
+        _ => return None,
+    })
+}
+
+/// Operators on the integers of quantized activations.
+fn integers(view: &View<'_>) -> Option<Result<Plan, Fault>> {
+    let own = view.domain == "com.microsoft";
+    Some(match view.op_type {
+        "QLinearConv" => qoperator::linear_conv(view),
+        "QLinearMatMul" if !own => qoperator::linear_matmul(view),
+        "ConvInteger" if !own => qoperator::conv_integer(view),
+        "MatMulInteger" if !own => qoperator::matmul_integer(view),
+        "DynamicQuantizeLinear" if !own => qlinear::dynamic(view),
+        "QGemm" if own => qoperator::gemm(view),
+        "QLinearAdd" if own => qlinear::binary(view, QLinearFunction::Add),
+        "QLinearMul" if own => qlinear::binary(view, QLinearFunction::Mul),
+        "QLinearAveragePool" | "QLinearGlobalAveragePool" if own => qlinear::pool(view),
+        "QLinearConcat" if own => qlinear::concat(view),
+        "QLinearLeakyRelu" | "QLinearSigmoid" if own => qlinear::unary(view),
+        "QLinearSoftmax" if own => qlinear::softmax(view),
+        _ => return None,
+    })
+}
+
+/// Operators of QONNX.
+fn few_levels(view: &View<'_>) -> Option<Result<Plan, Fault>> {
+    Some(match view.op_type {
+        "Quant" | "IntQuant" => qonnx::quant(view),
+        "BipolarQuant" => qonnx::bipolar(view),
+        "Trunc" => qonnx::trunc(view),
         _ => return None,
     })
 }

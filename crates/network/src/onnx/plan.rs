@@ -3,6 +3,7 @@
 use super::attributes::Attributes;
 use super::chain::Chain;
 use super::fault::{Fault, invalid, not_run};
+use super::qoperator::IntegerMac;
 use super::sequence::Sequence;
 use super::tensors;
 use crate::graph::{Op, ValueId};
@@ -60,6 +61,8 @@ pub(super) enum Action {
     Compute(FoldOp),
     Known(Chain),
     Mac(Box<MacLayer>),
+    /// A MAC layer between the integers of an operator that computes on them.
+    Integer(Box<IntegerMac>),
     /// Its output is a sequence, which is not in the graph.
     Sequence(Sequence),
     /// Its output is constant and cannot be read, for this reason.
@@ -79,10 +82,11 @@ pub(super) struct Plan {
 }
 
 /// Which inputs of the file's node are inputs of the graph's node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kept {
     All,
     Only(usize),
+    Listed(Vec<usize>),
     /// None of them, but another value.
     Other(ValueId),
 }
@@ -142,6 +146,23 @@ pub(super) struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// The node as if it read these values instead. Attributes that its handler asks for are asked for here, too.
+    pub(super) fn with_inputs<'b>(&self, inputs: Vec<Option<&'b Slot>>) -> View<'b>
+    where
+        'a: 'b,
+    {
+        View {
+            name: self.name.clone(),
+            op_type: self.op_type,
+            domain: self.domain,
+            opset: self.opset,
+            attributes: self.attributes.clone(),
+            inputs,
+            outputs: self.outputs,
+            batch: self.batch,
+        }
+    }
+
     /// Checks the number of inputs; the first `min` must be there.
     pub(super) fn arity(&self, min: usize, max: usize) -> Result<(), Fault> {
         let found = self.inputs.len();

@@ -83,18 +83,41 @@ fn channel_axis(view: &View<'_>) -> Result<usize, Fault> {
     }
 }
 
+/// Where scale and zero point are among the inputs of a node. Without a scale it is 1.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parameters {
+    pub(super) scale: Option<usize>,
+    pub(super) zero_point: usize,
+}
+
+/// Those of QuantizeLinear and DequantizeLinear.
+const OWN: Parameters = Parameters { scale: Some(1), zero_point: 2 };
+
 /// Scale and zero point of a node, where they are constant; `data_type` is that of the integers.
 pub(super) fn parameters(view: &View<'_>, data_type: DataType) -> Result<Option<WeightQuantization>, Fault> {
+    parameters_at(view, OWN, data_type)
+}
+
+/// As [`parameters`], of any operand.
+pub(super) fn parameters_at(
+    view: &View<'_>,
+    at: Parameters,
+    data_type: DataType,
+) -> Result<Option<WeightQuantization>, Fault> {
     let constant = |i: usize| view.optional(i).is_none_or(|slot| slot.known.is_some());
-    if !constant(1) || !constant(2) {
+    if !at.scale.is_none_or(constant) || !constant(at.zero_point) {
         return Ok(None);
     }
-    let Some(scales) = view.floats(1, "scales")? else { return Ok(None) };
+    let scales = match at.scale {
+        Some(index) => view.floats(index, "scales")?,
+        None => Some(vec![1.0]),
+    };
+    let Some(scales) = scales else { return Ok(None) };
     if let Some((i, scale)) = scales.iter().enumerate().find(|(_, s)| !s.is_finite() || **s <= 0.0) {
         return Err(invalid!("scale {i} is {scale}; expected a finite number above 0"));
     }
     let narrow = |q: i64| i32::try_from(q).map_err(|_| invalid!("zero point {q} does not fit 32 bits"));
-    let zero_points = match view.long_ints(2, "zero points", MAX_FOLDED)? {
+    let zero_points = match view.long_ints(at.zero_point, "zero points", MAX_FOLDED)? {
         Some(points) => points.into_iter().map(narrow).collect::<Result<Vec<_>, _>>()?,
         None => vec![0],
     };
@@ -107,7 +130,17 @@ pub(super) fn activation(view: &View<'_>) -> Result<Option<ActivationQuantizatio
     let Some(data_type @ (DataType::U8 | DataType::I8 | DataType::U16 | DataType::I16)) = stored else {
         return Ok(None);
     };
-    let Some(parameters) = parameters(view, data_type)? else { return Ok(None) };
+    activation_at(view, OWN, data_type)
+}
+
+/// One scale and zero point of an activation with integers of at most 16 bits; `None` where there is not one of each that
+/// is constant.
+pub(super) fn activation_at(
+    view: &View<'_>,
+    at: Parameters,
+    data_type: DataType,
+) -> Result<Option<ActivationQuantization>, Fault> {
+    let Some(parameters) = parameters_at(view, at, data_type)? else { return Ok(None) };
     let (&[scale], &[zero_point]) = (parameters.scales.as_slice(), parameters.zero_points.as_slice()) else {
         return Ok(None);
     };
