@@ -76,14 +76,29 @@ fn resnet20_quantized_per_channel() {
 }
 
 #[test]
-fn other_quantized_forms_are_refused_by_name() {
-    for (name, operator) in
-        [("resnet20-cifar10-int8-qoperator.onnx", "QLinearConv"), ("tfc-mnist-2w2a-qonnx.onnx", "Quant")]
-    {
-        let Some(result) = read(name) else { continue };
-        let message = result.expect_err("the operators are not handled").to_string();
-        assert!(message.contains("unsupported") && message.contains(operator), "{message}");
-        assert!(message.contains(name) && !message.contains('\n'), "{message}");
+fn resnet20_with_operators_on_integers() {
+    let Some(network) = read("resnet20-cifar10-int8-qoperator.onnx") else { return };
+    let network = network.expect("the file is valid");
+    check_resnet20(&network);
+    for layer in network.layers() {
+        assert!(layer.requantization.is_some() && layer.input_quantization.is_some(), "{}", layer.name);
+        assert!(matches!(layer.bias, Some(Bias::Integer { .. })), "bias of {}", layer.name);
+    }
+}
+
+#[test]
+fn a_network_of_two_bits_in_qonnx() {
+    let Some(network) = read("tfc-mnist-2w2a-qonnx.onnx") else { return };
+    let network = network.expect("the file is valid");
+    assert_eq!(network.notes(), [] as [&str; 0]);
+    assert_eq!(totals(&network), (59_008, 59_008));
+    for (i, layer) in network.layers().iter().enumerate() {
+        let LayerWeights::Quantized { codes, scales } = network.weights(LayerId(i)).expect("valid codes") else {
+            panic!("layer {} is quantized", layer.name);
+        };
+        assert!(codes.codes().iter().all(|code| [-2, 0, 2].contains(code)) && scales == [1.0]);
+        let input = layer.input_quantization.expect("every layer reads a quantized activation");
+        assert_eq!((input.scale, input.zero_point, input.min, input.max), (1.0, 0, -1, 1));
     }
 }
 

@@ -174,6 +174,8 @@ impl Changes<'_> {
                 layer.weights.clone()
             },
             bias: layer.bias.as_ref().map(|bias| self.bias(bias, index, &filters)),
+            // Changed weights are real numbers, and no sum of them is an integer.
+            requantization: layer.requantization.clone().filter(|_| !weights.changed),
             ..layer.clone()
         })
     }

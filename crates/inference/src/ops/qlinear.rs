@@ -133,3 +133,44 @@ pub(crate) fn dynamic(x: Input, buffers: &mut Buffers) -> [Array; 3] {
     let integers = map(x, buffers, |x| ((x / scale).round_ties_even() + zero_point).clamp(0.0, 255.0));
     [integers, Array::new(vec![], vec![scale]), Array::new(vec![], vec![zero_point])]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn linear(scale: f32, zero_point: i32) -> ActivationQuantization {
+        ActivationQuantization { scale, zero_point, min: 0, max: 255 }
+    }
+
+    fn apply(function: QLinearFunction, inputs: &[ActivationQuantization], x: &[f32]) -> Vec<f32> {
+        let op = QLinear { function, inputs: inputs.to_vec(), output: linear(0.5, 10) };
+        let array = Array::new(vec![1, 1, 1, x.len()], x.to_vec());
+        let shape = match op.function {
+            QLinearFunction::GlobalAveragePool => vec![1, 1, 1, 1],
+            _ => array.shape.clone(),
+        };
+        let values = inputs.iter().map(|_| Input::Shared(&array)).collect();
+        run(&op, values, &shape, &mut Buffers::default()).expect("it runs").data
+    }
+
+    #[test]
+    fn integers_are_those_of_onnxruntime() {
+        let (one, half) = (linear(1.0, 5), linear(0.25, 4));
+        assert_eq!(apply(QLinearFunction::Add, &[half, half], &[4.0, 5.0, 7.0, 255.0]), [10.0, 11.0, 13.0, 255.0]);
+        assert_eq!(apply(QLinearFunction::Mul, &[one, half], &[5.0, 6.0, 7.0, 0.0]), [10.0, 11.0, 13.0, 20.0]);
+        assert_eq!(apply(QLinearFunction::LeakyRelu { alpha: 0.5 }, &[one], &[5.0, 7.0, 0.0]), [10.0, 14.0, 5.0]);
+        assert_eq!(apply(QLinearFunction::GlobalAveragePool, &[half], &[5.0, 5.0, 5.0, 5.0]), [10.0]);
+        assert_eq!(apply(QLinearFunction::Sigmoid, &[one], &[5.0]), [11.0]);
+    }
+
+    #[test]
+    fn the_range_of_dynamic_quantization_includes_0() {
+        let of = |x: &[f32]| {
+            let array = Array::new(vec![x.len()], x.to_vec());
+            dynamic(Input::Owned(array), &mut Buffers::default()).map(|array| array.data)
+        };
+        assert_eq!(of(&[51.0, 25.5]), [vec![255.0, 128.0], vec![0.2], vec![0.0]]);
+        assert_eq!(of(&[-51.0, 0.0]), [vec![0.0, 255.0], vec![0.2], vec![255.0]]);
+        assert_eq!(of(&[0.0]), [vec![0.0], vec![1.0], vec![0.0]]);
+    }
+}

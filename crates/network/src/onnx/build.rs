@@ -95,6 +95,8 @@ struct Builder<'a> {
     findings: Findings,
     /// Elements that may still be computed.
     budget: usize,
+    /// Constants that were rounded to integers.
+    rounded: usize,
 }
 
 impl<'a> Builder<'a> {
@@ -119,6 +121,7 @@ impl<'a> Builder<'a> {
             layers: Vec::new(),
             findings: Findings::default(),
             budget: MAX_FOLDED_IN_ALL,
+            rounded: 0,
         }
     }
 
@@ -204,6 +207,7 @@ impl<'a> Builder<'a> {
             self.slots[id.0].sequence = Some(sequence);
             return Ok(());
         }
+        self.rounded += qonnx::count_rounded(&plan.action, self.rounded)?;
         if let Some(known) = known_outputs(&plan, &view, &mut self.budget)? {
             for (name, chain) in node.output.iter().zip(known) {
                 let form = Form::new(Some(chain.data_type), chain.shape.clone());

@@ -6,7 +6,7 @@
 use esn::Grid;
 
 use super::chain::Chain;
-use super::fault::{Fault, invalid, not_run};
+use super::fault::{Fault, invalid, not_run, unsupported};
 use super::fold::Data;
 use super::plan::{Action, Form, Kept, Plan, View, broadcast};
 use crate::graph::Op;
@@ -23,7 +23,7 @@ const MAX_BITS: f32 = 32.0;
 /// Largest magnitude of the integer of a constant, which must fit 32 bits with its zero point.
 const MAX_INTEGER: f32 = (1u32 << 30) as f32;
 
-/// Elements of all constants that one Quant may round.
+/// Elements of all constants that are rounded in one reading.
 const MAX_ELEMENTS: usize = 1 << 28;
 
 /// Quant, IntQuant: x, scale, zero point, bits.
@@ -32,7 +32,7 @@ pub(super) fn quant(view: &View<'_>) -> Result<Plan, Fault> {
     let (signed, narrow) = (view.attributes.flag("signed", true)?, view.attributes.flag("narrow", true)?);
     let rounding = rounding(view, "ROUND")?;
     let form = form(view, &[1, 2])?;
-    or_not_run(form.clone(), || {
+    or_not_run(view, form.clone(), || {
         let bits = number(view, 3, "bit width")?;
         let [min, max] = range(bits, signed, narrow)?;
         let quant = if bits == 1.0 && signed { Quant::Sign } else { Quant::Integer { min, max, rounding } };
@@ -44,7 +44,7 @@ pub(super) fn quant(view: &View<'_>) -> Result<Plan, Fault> {
 pub(super) fn bipolar(view: &View<'_>) -> Result<Plan, Fault> {
     view.arity(2, 2)?;
     let form = form(view, &[1])?;
-    or_not_run(form.clone(), || run_or_round(view, Quant::Bipolar, &[0, 1], form))
+    or_not_run(view, form.clone(), || run_or_round(view, Quant::Bipolar, &[0, 1], form))
 }
 
 /// Trunc: x, scale, zero point, bits of the input, and bits of the output, before which newer files have its scale.
@@ -54,7 +54,7 @@ pub(super) fn trunc(view: &View<'_>) -> Result<Plan, Fault> {
     let rounding = rounding(view, "FLOOR")?;
     let (signed, narrow) = (view.attributes.flag("signed", true)?, view.attributes.flag("narrow", false)?);
     let form = form(view, &[])?;
-    or_not_run(form.clone(), || {
+    or_not_run(view, form.clone(), || {
         let scale = positive(number(view, 1, "scale")?)?;
         let zero_point = number(view, 2, "zero point")?;
         let (bits_in, bits_out) = (number(view, 3, "bit width")?, number(view, 4 + usize::from(newer), "bit width")?);
@@ -83,7 +83,7 @@ pub(super) fn trunc(view: &View<'_>) -> Result<Plan, Fault> {
 pub(super) fn activation(quant: Quant, view: &View<'_>) -> Result<Option<ActivationQuantization>, Fault> {
     let known = |i: usize| view.optional(i).is_some_and(|slot| slot.known.is_some());
     let zero_point = match quant {
-        Quant::Trunc { .. } => return Ok(None),
+        Quant::Trunc { .. } => return Ok(truncated(quant, view.input(0)?.quantization)),
         Quant::Bipolar => Some(0.0),
         _ if known(2) => single(view, 2, "zero points")?,
         _ => None,
@@ -94,10 +94,28 @@ pub(super) fn activation(quant: Quant, view: &View<'_>) -> Result<Option<Activat
         Quant::Integer { min, max, .. } => (min, max),
         _ => (-1.0, 1.0),
     };
-    let fits = |x: f32| x.fract() == 0.0 && x.abs() <= 65536.0;
-    let fits = fits(min) && fits(max) && fits(zero_point) && scale.is_finite() && scale > 0.0;
+    Ok(linear(scale, zero_point, [min, max]))
+}
+
+/// The quantization behind a Trunc; without bounds of its own, its integers are within those that it reads.
+fn truncated(quant: Quant, from: Option<ActivationQuantization>) -> Option<ActivationQuantization> {
+    let Quant::Trunc { scale, zero_point, divisor, min, max, rounding, output_zero_point, output_scale } = quant else {
+        return None;
+    };
+    let from = from.filter(|q| q.scale == scale && q.zero_point as f32 == zero_point);
+    let bounds = match from {
+        Some(q) => [q.min, q.max].map(|q| rounding.apply((q as f32 / divisor).clamp(min, max))),
+        None => [min, max],
+    };
+    linear(output_scale, output_zero_point, bounds)
+}
+
+/// Integers of at most 17 bits; `None` for others.
+fn linear(scale: f32, zero_point: f32, [min, max]: [f32; 2]) -> Option<ActivationQuantization> {
+    let fits = [zero_point, min, max].iter().all(|x| x.fract() == 0.0 && x.abs() <= 65536.0);
+    let fits = fits && scale.is_finite() && scale > 0.0;
     let (zero_point, min, max) = (zero_point as i32, min as i32, max as i32);
-    Ok(fits.then_some(ActivationQuantization { scale, zero_point, min, max }))
+    fits.then_some(ActivationQuantization { scale, zero_point, min, max })
 }
 
 /// Runs on activations; rounds constants.
@@ -118,6 +136,16 @@ fn run_or_round(view: &View<'_>, quant: Quant, kept: &[usize], form: Form) -> Re
             Ok(Plan { action, outputs, kept: Kept::Only(0), not_costed: None })
         }
         None => Ok(Plan { kept: Kept::Listed(kept.to_vec()), ..Plan::run(Op::Quant(quant), form) }),
+    }
+}
+
+/// The integers that an action adds to those `before` it, all in memory; more than there may be end the reading.
+pub(super) fn count_rounded(action: &Action, before: usize) -> Result<usize, Fault> {
+    let Action::Known(Chain { quantized: Some(_), tensor, .. }) = action else { return Ok(0) };
+    let count = tensor.element_count();
+    match count <= MAX_ELEMENTS.saturating_sub(before) {
+        true => Ok(count),
+        false => Err(unsupported!("more than {MAX_ELEMENTS} constants to round")),
     }
 }
 
@@ -217,8 +245,12 @@ fn form(view: &View<'_>, parameters: &[usize]) -> Result<Form, Fault> {
     Ok(view.like_first(x.to_vec()))
 }
 
-fn or_not_run(form: Form, plan: impl FnOnce() -> Result<Plan, Fault>) -> Result<Plan, Fault> {
+/// What is not handled is not run; as a constant it has no elements, of which whoever needs them tells.
+fn or_not_run(view: &View<'_>, form: Form, plan: impl FnOnce() -> Result<Plan, Fault>) -> Result<Plan, Fault> {
     match plan() {
+        Err(Fault::NotRun(reason)) if view.input(0)?.constant => {
+            Ok(Plan::unreadable(format!("a quantization that is not handled ({reason})"), form))
+        }
         Err(Fault::NotRun(reason)) => Ok(Plan::not_run(reason, form)),
         other => other,
     }
