@@ -7,6 +7,7 @@
 use crate::graph::{Graph, Node, Op, ValueId};
 use crate::layer::{MacLayer, Operand};
 use crate::network::Network;
+use crate::qlinear::{QLinear, QLinearFunction};
 
 /// The axis that the batch is on, by value; `None` where the value does not depend on the batch or it is fixed. The error
 /// is the name of the node behind which the batch can no longer be followed.
@@ -50,8 +51,9 @@ impl Step<'_> {
             Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Pow | Op::Min | Op::Max => self.broadcast(),
             Op::PRelu | Op::Where | Op::And | Op::Or | Op::Xor => self.broadcast(),
             Op::Equal | Op::Greater | Op::GreaterOrEqual | Op::Less | Op::LessOrEqual => self.broadcast(),
+            Op::QLinear(QLinear { function: QLinearFunction::Add | QLinearFunction::Mul, .. }) => self.broadcast(),
             Op::MatMul => self.broadcast().filter(|axis| axis + 2 < self.rank_out()),
-            Op::Concat { axis } => {
+            Op::Concat { axis } | Op::QLinear(QLinear { function: QLinearFunction::Concat { axis }, .. }) => {
                 let first = self.inputs[0].filter(|first| first != axis)?;
                 self.inputs.iter().all(|other| *other == Some(first)).then_some(first)
             }
@@ -72,6 +74,11 @@ impl Step<'_> {
             Op::GlobalAveragePool | Op::GlobalMaxPool | Op::DepthToSpace { .. } => unless(x != 0),
             Op::InstanceNormalization { .. } | Op::SpaceToDepth { .. } => unless(x != 0),
             Op::Lrn { .. } => unless(x != 0),
+            Op::QLinear(op) => match op.function {
+                QLinearFunction::AveragePool(_) | QLinearFunction::GlobalAveragePool => unless(x != 0),
+                QLinearFunction::Softmax { axis } => unless(axis == x),
+                _ => Some(x),
+            },
             Op::LayerNormalization { axis, .. } | Op::SoftmaxFrom { axis, .. } => unless(*axis <= x),
             Op::Softmax { axis } | Op::LogSoftmax { axis } | Op::Split { axis } => unless(*axis == x),
             Op::QuantizeLinear { axis } | Op::DequantizeLinear { axis } => unless(*axis == x && self.is_by_channel()),
@@ -167,7 +174,7 @@ fn is_elementwise(op: &Op) -> bool {
     let smooth = matches!(op, Op::Sigmoid | Op::Tanh | Op::Gelu { .. } | Op::Softplus | Op::Softsign | Op::Mish);
     let function = matches!(op, Op::HardSwish | Op::Erf | Op::Exp | Op::Sqrt | Op::Log | Op::Abs | Op::Neg);
     let rounds = matches!(op, Op::Floor | Op::Ceil | Op::Round | Op::Sign | Op::Reciprocal | Op::Not);
-    bent || smooth || function || rounds || matches!(op, Op::Cast | Op::Identity)
+    bent || smooth || function || rounds || matches!(op, Op::Cast | Op::Identity | Op::Quant(_))
 }
 
 fn reduced(axes: &[usize], keep_dims: bool, x: usize) -> Option<usize> {

@@ -10,6 +10,7 @@
 mod attributes;
 mod batch;
 mod layer;
+mod lowered;
 mod names;
 mod node;
 mod opset;
@@ -67,10 +68,11 @@ pub struct Written {
 pub fn to_bytes(network: &Network, options: &WriteOptions) -> Result<Written, NetworkError> {
     refuse_unsupported(network)?;
     let file = |fault: Fault| fault.at(network.path(), "writing it as ONNX".to_string());
-    let (axes, notes) = match batch::axes(network) {
+    let (axes, mut notes) = match batch::axes(network) {
         Ok(axes) => (axes, Vec::new()),
         Err(node) => (vec![None; network.graph().values.len()], vec![closed_batch(&node)]),
     };
+    notes.extend(lowered::note(network));
     let grid = grid(network).map_err(file)?;
     let opset = opset::opset(network, &axes);
     let mut writer = Writer::new(network, axes, opset);

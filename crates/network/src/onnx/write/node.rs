@@ -36,8 +36,11 @@ impl Writer<'_> {
 
     /// Adds a node that is no MAC layer.
     pub(super) fn add_node(&mut self, node: &Node) -> Result<(), Fault> {
-        if let Op::SoftmaxFrom { axis, logarithm } = node.op {
-            return self.add_softmax_from(node, axis, logarithm);
+        match &node.op {
+            Op::SoftmaxFrom { axis, logarithm } => return self.add_softmax_from(node, *axis, *logarithm),
+            Op::QLinear(op) => return self.add_qlinear(node, op),
+            Op::Quant(quant) => return self.add_quant(node, *quant),
+            _ => {}
         }
         let mut draft = match plain(&node.op) {
             // Add of any other number of inputs is Sum.
@@ -178,7 +181,7 @@ impl Writer<'_> {
     }
 
     /// A number in the type of the node's first input as a constant.
-    fn scalar(&mut self, node: &Node, what: &str, value: f32) -> Result<String, Fault> {
+    pub(super) fn scalar(&mut self, node: &Node, what: &str, value: f32) -> Result<String, Fault> {
         let id = node.inputs[0].ok_or_else(|| unsupported!("an operator without its first input"))?;
         let data_type = self.network.graph().value(id).data_type.unwrap_or(DataType::F32);
         let tensor = tensors::real(vec![], &[f64::from(value)], data_type);
@@ -260,7 +263,7 @@ impl Writer<'_> {
         Ok(Draft { op_type: "Resize", inputs, attributes })
     }
 
-    fn pool(&self, node: &Node, pool: &Pool, is_max: bool) -> Vec<AttributeProto> {
+    pub(super) fn pool(&self, node: &Node, pool: &Pool, is_max: bool) -> Vec<AttributeProto> {
         let planar = if self.shape(node.inputs[0]).len() == 3 { &[1][..] } else { &[0, 1] };
         let pick = |pair: [usize; 2]| planar.iter().map(|&axis| pair[axis]).collect::<Vec<_>>();
         let [top, left, bottom, right] = pool.pads;
@@ -355,6 +358,7 @@ fn plain(op: &Op) -> Option<&'static str> {
         Op::Min => "Min",
         Op::Max => "Max",
         Op::MatMul => "MatMul",
+        Op::DynamicQuantizeLinear => "DynamicQuantizeLinear",
         Op::GlobalAveragePool => "GlobalAveragePool",
         Op::GlobalMaxPool => "GlobalMaxPool",
         Op::Identity => "Identity",

@@ -50,6 +50,7 @@ fn is_newer_node(network: &Network, node: &Node, axes: &[Option<usize>]) -> bool
             let unsaid = in_type(2).is_none() && out_type != Some(DataType::U8);
             unsaid || is_wide(out_type) || is_half(in_type(0))
         }
+        Op::Quant(quant) => super::lowered::is_wide(*quant),
         Op::DequantizeLinear { .. } => is_wide(in_type(0)) || is_half(out_type),
         _ => false,
     }
