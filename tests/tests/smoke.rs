@@ -25,6 +25,10 @@ fn user_folder() -> tempfile::TempDir {
     for name in ["NET.onnx", "A.onnx", "B.onnx", "C.onnx"] {
         std::fs::write(folder.path().join(name), &network).expect("writable");
     }
+    let header = r#"{"fc.weight":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}}"#;
+    let weights: Vec<u8> = [1.0f32, -0.5, 0.25, 0.0].iter().flat_map(|w| w.to_le_bytes()).collect();
+    let weights = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &weights].concat();
+    std::fs::write(folder.path().join("WEIGHTS.safetensors"), weights).expect("writable");
     let records: Vec<u8> = (0..10u8).flat_map(|label| [vec![label], vec![25 * label; 3072]].concat()).collect();
     std::fs::write(folder.path().join("test_batch.bin"), records).expect("writable");
     std::fs::write(folder.path().join("my-array.toml"), digital_toml("mine", 2, 8, "weight")).expect("writable");

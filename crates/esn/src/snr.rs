@@ -153,6 +153,9 @@ pub(crate) const PIECE: usize = 1 << 17;
 /// Sums in lanes.
 const LANES: usize = 8;
 
+/// Weights between forming errors and adding their squares, a multiple of [`LANES`].
+const BLOCK: usize = 256;
+
 /// Signal and noise of one piece of a filter: its weights go to the lanes in turn, and the lanes are added in order. Fixed,
 /// so that the sums are the same on every machine, and eight wide, so that they become vector instructions.
 #[derive(Clone, Copy, Debug, Default)]
@@ -165,29 +168,39 @@ impl PowerLanes {
     /// Adds weights to the lanes, from the first lane on.
     #[inline(always)]
     pub(crate) fn add<T: Copy + Into<f64>>(&mut self, weights: &[T], codes: &[i32], step: f64) {
-        let (weights, last_weights) = weights.as_chunks::<LANES>();
-        let (codes, last_codes) = codes.as_chunks::<LANES>();
-        for (weights, codes) in weights.iter().zip(codes) {
-            for lane in 0..LANES {
-                self.add_one(lane, weights[lane].into(), codes[lane], step);
+        let (mut reals, mut errors) = ([0.0; BLOCK], [0.0; BLOCK]);
+        for (weights, codes) in weights.chunks(BLOCK).zip(codes.chunks(BLOCK)) {
+            let (reals, errors) = (&mut reals[..weights.len()], &mut errors[..weights.len()]);
+            // Two passes: either becomes vector instructions, both at once do not.
+            for (((real, error), &weight), &code) in reals.iter_mut().zip(&mut *errors).zip(weights).zip(codes) {
+                *real = weight.into();
+                *error = *real - step * (f64::from(code) * 0.5);
             }
+            add_squares(&mut self.signal, reals);
+            add_squares(&mut self.noise, errors);
         }
-        for (lane, (&weight, &code)) in last_weights.iter().zip(last_codes).enumerate() {
-            self.add_one(lane, weight.into(), code, step);
-        }
-    }
-
-    #[inline(always)]
-    fn add_one(&mut self, lane: usize, weight: f64, code: i32, step: f64) {
-        let error = weight - step * (f64::from(code) * 0.5);
-        self.signal[lane] += weight * weight;
-        self.noise[lane] += error * error;
     }
 
     /// The sum over the lanes.
     pub(crate) fn sum(&self) -> SignalNoise {
         (0..LANES).map(|lane| SignalNoise { signal: self.signal[lane], noise: self.noise[lane] }).sum()
     }
+}
+
+/// Adds squares to the lanes in turn, from the first on.
+#[inline(always)]
+fn add_squares(lanes: &mut [f64; LANES], values: &[f64]) {
+    let (values, last) = values.as_chunks::<LANES>();
+    let mut sums = *lanes;
+    for values in values {
+        for lane in 0..LANES {
+            sums[lane] += values[lane] * values[lane];
+        }
+    }
+    for (sum, value) in sums.iter_mut().zip(last) {
+        *sum += value * value;
+    }
+    *lanes = sums;
 }
 
 fn why_not_finite<T: Copy + Into<f64>>(weights: &[T]) -> SnrError {

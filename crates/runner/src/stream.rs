@@ -1,5 +1,7 @@
 //! The metric of large layers, chunk by chunk: memory holds a few chunks a worker, whatever the size of the file.
 
+use std::ops::Range;
+
 use esn::{BitConvention, BitWidth, LayerEsn, LayerStream, SignalNoise, StreamError, largest_magnitude};
 use network::{LayerId, MacLayer, Network, WeightStream};
 use rayon::prelude::*;
@@ -35,38 +37,47 @@ pub(crate) fn layer_esn(
 
 /// First pass: the largest magnitude, and that every weight is finite.
 fn max_abs(stream: &WeightStream<'_>) -> Result<f64, RunnerError> {
-    let looks: Vec<_> = (0..stream.len()).step_by(LOOK).collect();
+    let looks: Vec<usize> = (0..stream.len()).step_by(LOOK).collect();
     let look = |weights: &mut Vec<f32>, start: usize| {
-        let range = start..(start + LOOK).min(stream.len());
-        stream.read(range.clone(), weights);
-        let largest = largest_magnitude(weights).ok_or_else(|| {
+        stream.read(start..(start + LOOK).min(stream.len()), weights);
+        largest_magnitude(weights).ok_or_else(|| {
             let index = weights.iter().position(|weight| !weight.is_finite()).unwrap_or(0);
             RunnerError::from(stream.not_finite(start + index, weights[index]))
-        });
-        stream.release(range);
-        largest
+        })
     };
-    let found: Vec<Result<f64, RunnerError>> =
-        looks.into_par_iter().map_init(Vec::new, |weights, start| look(weights, start)).collect();
-    found.into_iter().try_fold(0.0, |largest, found| Ok(f64::max(largest, found?)))
+    let mut largest = 0.0;
+    for batch in looks.chunks(BATCH) {
+        let found: Vec<Result<f64, RunnerError>> =
+            batch.par_iter().map_init(Vec::new, |weights, &start| look(weights, start)).collect();
+        release(stream, batch[0], (batch[batch.len() - 1] + LOOK).min(stream.len()));
+        for found in found {
+            largest = f64::max(largest, found?);
+        }
+    }
+    Ok(largest)
 }
 
 /// Second pass: quantize and count.
 fn measure(stream: &WeightStream<'_>, mut measured: LayerStream, layer: &MacLayer) -> (LayerEsn, Option<SignalNoise>) {
     let mut chunks = measured.chunks();
     loop {
-        let batch: Vec<_> = chunks.by_ref().take(BATCH).collect();
-        if batch.is_empty() {
+        let batch: Vec<Range<usize>> = chunks.by_ref().take(BATCH).collect();
+        let (Some(first), Some(last)) = (batch.first(), batch.last()) else {
             return measured.finish(layer.geometry.positions());
-        }
-        let measure = |weights: &mut Vec<f32>, range: std::ops::Range<usize>| {
+        };
+        let (start, end) = (first.start, last.end);
+        let measure = |weights: &mut Vec<f32>, range: Range<usize>| {
             stream.read(range.clone(), weights);
-            let chunk = measured.measure(range.clone(), weights);
-            stream.release(range);
-            chunk
+            measured.measure(range, weights)
         };
         let results: Vec<_> =
             batch.into_par_iter().map_init(Vec::new, |weights, range| measure(weights, range)).collect();
+        release(stream, start, end);
         results.iter().for_each(|chunk| measured.add(chunk));
     }
+}
+
+/// Gives back what has been read, and the batch before once more: reading maps some pages around those that are touched.
+fn release(stream: &WeightStream<'_>, start: usize, end: usize) {
+    stream.release(start.saturating_sub(BATCH * LOOK)..end);
 }

@@ -9,7 +9,7 @@ use zip::{CompressionMethod, ZipArchive};
 use crate::onnx::fault::{Fault, clean, invalid, unsupported};
 
 /// Bytes that the compressed entries of one file may have when they are unpacked.
-const MAX_UNPACKED: u64 = 1 << 30;
+const MAX_UNPACKED: u64 = 1 << 29;
 
 /// An archive whose entries are asked for by name.
 pub(super) struct Archive {

@@ -32,7 +32,7 @@ pub(super) fn network(file: &WeightFile, options: &ReadOptions) -> Result<Networ
     let mut notes = file.notes.clone();
     notes.push(
         "there is no graph in this file: each layer has one output position, so that c = MACs counts every weight once; \
-         --architecture or --topology give positions"
+         --architecture gives it the graph of a known network"
             .to_string(),
     );
     if !parts.tables.is_empty() {

@@ -104,7 +104,7 @@ pub(super) fn read(
                 let tensor = view.read(None, storages)?;
                 return quantized(pickle, tensor, *quantizer, storages);
             }
-            _ => return Err(unsupported!("tensor {name:?} is made by {function}; dense tensors are read")),
+            _ => return Err(unsupported!("tensor {name:?} is made by {function:?}; dense tensors are read")),
         }
     }
     Err(invalid!("tensor {name:?} is no view of a storage"))

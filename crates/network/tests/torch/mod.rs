@@ -1,0 +1,134 @@
+//! Writes PyTorch checkpoints of both formats, as `torch.save` does.
+
+use std::io::Write;
+
+/// Types of elements, by the class of their storage.
+#[derive(Clone, Copy)]
+pub enum Element {
+    F32,
+    Bf16,
+}
+
+impl Element {
+    fn storage(self) -> &'static str {
+        match self {
+            Element::F32 => "FloatStorage",
+            Element::Bf16 => "BFloat16Storage",
+        }
+    }
+
+    fn size(self) -> usize {
+        match self {
+            Element::F32 => 4,
+            Element::Bf16 => 2,
+        }
+    }
+}
+
+struct Entry {
+    name: String,
+    shape: Vec<usize>,
+    strides: Vec<usize>,
+    element: Element,
+    bytes: Vec<u8>,
+}
+
+/// Tensors to be saved, in order.
+#[derive(Default)]
+pub struct Checkpoint {
+    entries: Vec<Entry>,
+    /// The key that the state stands under.
+    pub under: Option<&'static str>,
+}
+
+impl Checkpoint {
+    /// A row-major tensor.
+    pub fn add(&mut self, name: &str, shape: &[usize], element: Element, bytes: &[u8]) {
+        let mut strides = vec![1usize; shape.len()];
+        for axis in (1..shape.len()).rev() {
+            strides[axis - 1] = strides[axis] * shape[axis];
+        }
+        self.add_strided(name, shape, &strides, element, bytes);
+    }
+
+    /// A tensor with these strides.
+    pub fn add_strided(&mut self, name: &str, shape: &[usize], strides: &[usize], element: Element, bytes: &[u8]) {
+        let (name, bytes) = (name.to_string(), bytes.to_vec());
+        self.entries.push(Entry { name, shape: shape.to_vec(), strides: strides.to_vec(), element, bytes });
+    }
+
+    /// The format of PyTorch 1.6 and later.
+    pub fn zip(&self) -> Vec<u8> {
+        let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        let mut entry = |name: &str, bytes: &[u8]| {
+            writer.start_file(format!("archive/{name}"), options).expect("writable");
+            writer.write_all(bytes).expect("writable");
+        };
+        entry("data.pkl", &self.pickle());
+        entry("byteorder", b"little");
+        for (key, tensor) in self.entries.iter().enumerate() {
+            entry(&format!("data/{key}"), &tensor.bytes);
+        }
+        writer.finish().expect("writable").into_inner()
+    }
+
+    /// The format before it.
+    pub fn legacy(&self) -> Vec<u8> {
+        let mut bytes = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.".to_vec();
+        bytes.extend(b"\x80\x02}q\x00X\x0d\x00\x00\x00little_endianq\x01\x88s.");
+        bytes.extend(self.pickle());
+        bytes.extend(b"\x80\x02](");
+        (0..self.entries.len()).for_each(|key| text(&mut bytes, &key.to_string()));
+        bytes.extend(b"e.");
+        for tensor in &self.entries {
+            bytes.extend(((tensor.bytes.len() / tensor.element.size()) as u64).to_le_bytes());
+            bytes.extend(&tensor.bytes);
+        }
+        bytes
+    }
+
+    /// `OrderedDict((name, tensor), …)`.
+    fn pickle(&self) -> Vec<u8> {
+        let mut out = b"\x80\x02".to_vec();
+        if let Some(key) = self.under {
+            out.push(b'}');
+            text(&mut out, key);
+        }
+        out.extend(b"ccollections\nOrderedDict\n)R(");
+        for (key, tensor) in self.entries.iter().enumerate() {
+            text(&mut out, &tensor.name);
+            out.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((");
+            text(&mut out, "storage");
+            out.extend(format!("ctorch\n{}\n", tensor.element.storage()).bytes());
+            text(&mut out, &key.to_string());
+            text(&mut out, "cpu");
+            integer(&mut out, tensor.bytes.len() / tensor.element.size());
+            out.extend(b"tQ");
+            integer(&mut out, 0);
+            for numbers in [&tensor.shape, &tensor.strides] {
+                out.push(b'(');
+                numbers.iter().for_each(|&n| integer(&mut out, n));
+                out.push(b't');
+            }
+            out.extend(b"\x89ccollections\nOrderedDict\n)RtR");
+        }
+        out.push(b'u');
+        if self.under.is_some() {
+            out.push(b's');
+        }
+        out.push(b'.');
+        out
+    }
+}
+
+fn text(out: &mut Vec<u8>, text: &str) {
+    out.push(b'X');
+    out.extend((text.len() as u32).to_le_bytes());
+    out.extend(text.bytes());
+}
+
+fn integer(out: &mut Vec<u8>, n: usize) {
+    out.extend([0x8a, 8]);
+    out.extend((n as i64).to_le_bytes());
+}
