@@ -81,7 +81,10 @@ impl<'a> Parts<'a> {
             (Some(quantization), _) => Some(WeightQuantization { grid: self.grid, ..quantization.clone() }),
             (None, false) => match self.scales(tensor)? {
                 Some(quantization) => Some(quantization),
-                None => return Ok(self.skip(tensor)),
+                None => {
+                    self.skip(tensor);
+                    return Ok(());
+                }
             },
         };
         let name = tensor.name.strip_prefix(&self.prefix).unwrap_or(&tensor.name);
