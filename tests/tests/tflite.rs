@@ -1,13 +1,15 @@
 //! Do TFLite files give the numbers that the reference kernels of LiteRT give?
 //!
 //! `reference/tflite-operators.json` has a small file for each operator, its input, and the output: integers are compared
-//! for equality, with the layers on the digital engine. `python/tflite_operators.py` made it.
+//! for equality, with the layers on the digital engine. `python/tflite_operators.py` made it. Networks beside the project are
+//! compared by the classes that LiteRT names (`python/tflite_accuracy.py`).
 
 use bytes::Bytes;
-use esnsim_tests::repository;
-use inference::{FloatExecutor, MacExecutor, Session};
-use network::{ActivationQuantization, DataType, Network, ReadOptions};
-use runner::{EngineExecutor, Hardware, Metric, Quantization};
+use esnsim_tests::{repository, shared_or_skip};
+use inference::images::{ImageOptions, Images, Preprocessing};
+use inference::{FloatExecutor, ImageSamples, MacExecutor, Session};
+use network::{ActivationQuantization, DataType, LayerId, Network, ReadOptions};
+use runner::{EngineExecutor, Evaluation, EvaluationPlan, Hardware, Metric, Quantization, evaluate, prepare};
 use serde_json::Value;
 
 fn cases() -> Vec<Value> {
@@ -93,5 +95,91 @@ fn cut_and_garbled_files_are_errors_in_one_line() {
             garbled[at] ^= [0xff, 0x80, 0x01, 0x7f][at % 4];
             survive(garbled);
         }
+    }
+}
+
+/// Runs a network beside the project on images beside it, on the digital engine and in float.
+fn run(model: &str, images: &str, limit: usize, preprocessing: Option<Preprocessing>) -> Option<Evaluation> {
+    let (model, images) = (shared_or_skip(model)?, shared_or_skip(images)?);
+    let network = Network::read(&model, &ReadOptions::default()).unwrap_or_else(|error| panic!("{error}"));
+    let options = ImageOptions { limit: Some(limit), channels: Some(3), ..ImageOptions::default() };
+    let images = Images::open(&images, &options).unwrap_or_else(|error| panic!("{error}"));
+    let preprocessing = preprocessing.unwrap_or_else(|| Preprocessing::default_for(&network));
+    let samples = ImageSamples::new(&network, images, preprocessing).expect("they belong together");
+    let hardware: Vec<Hardware> = Hardware::ideal().into_iter().filter(|h| h.metric == Metric::EsnD).collect();
+    let plan = EvaluationPlan {
+        network: &network,
+        hardware: &hardware,
+        quantization: Quantization::new(None),
+        samples: &samples,
+        activation_bits: 8,
+        calibration_images: 64,
+        reference: true,
+        progress: &|_| (),
+    };
+    Some(evaluate(&plan).unwrap_or_else(|error| panic!("{error}")))
+}
+
+fn same(found: &[usize], expected: &[usize]) -> usize {
+    assert_eq!(found.len(), expected.len());
+    found.iter().zip(expected).filter(|(a, b)| a == b).count()
+}
+
+#[test]
+fn the_integer_resnet8_classifies_as_in_litert() {
+    let Some(evaluation) = run("models/resnet8-cifar10-int8.tflite", "data/cifar10/test_batch.bin", 2000, None) else {
+        return;
+    };
+    let text = std::fs::read_to_string(repository("tests/reference/resnet8-int8-argmax.txt")).expect("it is there");
+    let expected: Vec<usize> = text.trim().bytes().map(|digit| usize::from(digit - b'0')).collect();
+    let digital = &evaluation.engines[0];
+    let (same, right) = (same(&digital.predictions, &expected), digital.score.top1);
+    assert!(same >= 1990, "{same} of 2000 images have the same class");
+    assert!(right.abs_diff(1531) <= 6, "{right} right of 2000; LiteRT has 1531");
+}
+
+#[test]
+fn the_float_resnet8_is_right_as_often_as_in_litert() {
+    let raw = Preprocessing::named("none");
+    let evaluation = run("models/resnet8-cifar10-float.tflite", "data/cifar10/test_batch.bin", 2000, raw);
+    let Some(float) = evaluation.and_then(|evaluation| evaluation.float) else { return };
+    assert!(float.top1.abs_diff(1547) <= 2, "{} right of 2000; LiteRT has 1547", float.top1);
+}
+
+/// The photographs are resized by two programs: a pixel may differ by a step.
+#[test]
+fn the_integer_mobilenet_classifies_as_in_litert() {
+    let cropped = Preprocessing { scale: 1.0, crop_fraction: 0.875, ..Preprocessing::default() };
+    let manifest = "data/imagenet-sample/manifest.csv";
+    let Some(evaluation) = run("models/mobilenet_v1_0.25_128_quant.tflite", manifest, 200, Some(cropped)) else {
+        return;
+    };
+    let text = std::fs::read_to_string(repository("tests/reference/mobilenet-argmax.txt")).expect("it is there");
+    let expected: Vec<usize> = text.split_whitespace().map(|n| n.parse().expect("a class")).collect();
+    let digital = &evaluation.engines[0];
+    let (same, right) = (same(&digital.predictions, &expected), digital.score.top1);
+    assert!(same >= 196, "{same} of 200 photographs have the same class");
+    assert!(right.abs_diff(99) <= 3, "{right} right of 200; LiteRT has 99");
+}
+
+/// Sums over the codes, read through LiteRT's interpreter.
+#[test]
+fn weights_are_those_that_litert_holds() {
+    let cases: [(&str, [u64; 3]); 2] = [
+        ("models/resnet8-cifar10-int8.tflite", [77_360, 76_549, 124_606_619]),
+        ("models/mobilenet_v1_0.25_128_quant.tflite", [463_856, 449_956, 174_008_054]),
+    ];
+    for (model, expected) in cases {
+        let Some(path) = shared_or_skip(model) else { return };
+        let network = Network::read(&path, &ReadOptions::default()).unwrap_or_else(|error| panic!("{error}"));
+        let mut sums = [0; 3];
+        for id in 0..network.layers().len() {
+            let codes = prepare(&network, LayerId(id), Quantization::new(None)).expect("they are codes").codes;
+            for &code in codes.codes() {
+                let w = u64::from(code.unsigned_abs() / 2);
+                sums = [sums[0] + 1, sums[1] + u64::from(w > 0), sums[2] + w * w];
+            }
+        }
+        assert_eq!(sums, expected, "{model}");
     }
 }
