@@ -134,8 +134,8 @@ fn the_integer_resnet8_classifies_as_in_litert() {
     let expected: Vec<usize> = text.trim().bytes().map(|digit| usize::from(digit - b'0')).collect();
     let digital = &evaluation.engines[0];
     let (same, right) = (same(&digital.predictions, &expected), digital.score.top1);
-    assert!(same >= 1990, "{same} of 2000 images have the same class");
-    assert!(right.abs_diff(1531) <= 6, "{right} right of 2000; LiteRT has 1531");
+    assert!(same >= 1998, "{same} of 2000 images have the same class");
+    assert!(right.abs_diff(1530) <= 2, "{right} right of 2000; LiteRT has 1530");
 }
 
 #[test]
@@ -146,7 +146,8 @@ fn the_float_resnet8_is_right_as_often_as_in_litert() {
     assert!(float.top1.abs_diff(1547) <= 2, "{} right of 2000; LiteRT has 1547", float.top1);
 }
 
-/// The photographs are resized by two programs: a pixel may differ by a step.
+/// The photographs are decoded and resized by two programs, so that pixels differ by a step. That is seen in the classes:
+/// the two sets of kernels of LiteRT itself agree on 188 of these photographs.
 #[test]
 fn the_integer_mobilenet_classifies_as_in_litert() {
     let cropped = Preprocessing { scale: 1.0, crop_fraction: 0.875, ..Preprocessing::default() };
@@ -158,7 +159,7 @@ fn the_integer_mobilenet_classifies_as_in_litert() {
     let expected: Vec<usize> = text.split_whitespace().map(|n| n.parse().expect("a class")).collect();
     let digital = &evaluation.engines[0];
     let (same, right) = (same(&digital.predictions, &expected), digital.score.top1);
-    assert!(same >= 196, "{same} of 200 photographs have the same class");
+    assert!(same >= 184, "{same} of 200 photographs have the same class");
     assert!(right.abs_diff(99) <= 3, "{right} right of 200; LiteRT has 99");
 }
 

@@ -77,6 +77,14 @@ impl Requantization {
     }
 }
 
+impl Requantization {
+    /// Smallest and largest real number that an integer of the output stands for.
+    pub fn real_range(&self) -> (f32, f32) {
+        let real = |q: i32| (q - self.output.zero_point) as f32 * self.output.scale;
+        (real(self.output.min), real(self.output.max))
+    }
+}
+
 fn of<T: Copy>(parameters: &[T], filter: usize) -> T {
     if parameters.len() == 1 { parameters[0] } else { parameters[filter] }
 }

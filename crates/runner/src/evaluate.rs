@@ -249,13 +249,24 @@ impl BatchRunner<'_> {
         let logits = match reference {
             Some(reference) => {
                 let mut compare = |id: LayerId, _: &[f32], output: &[f32]| {
-                    powers[id.0] = signal_and_noise(&reference[id.0], output);
+                    powers[id.0] = self.layer_powers(id, &reference[id.0], output);
                 };
                 self.run_session(input, executor, Some(&mut compare))?
             }
             None => self.run_session(input, executor, None)?,
         };
         Ok(EngineBatch { logits, powers })
+    }
+
+    /// Signal and noise of a layer's output. Where integers of the output saturate, which may stand for an activation
+    /// function, what lies beyond them on either side is not passed on and does not count.
+    fn layer_powers(&self, id: LayerId, reference: &[f32], output: &[f32]) -> (f64, f64) {
+        let Some(rule) = &self.plan.network.layers()[id.0].requantization else {
+            return signal_and_noise(reference, output);
+        };
+        let (low, high) = rule.real_range();
+        let clamped = |values: &[f32]| values.iter().map(|x| x.clamp(low, high)).collect::<Vec<f32>>();
+        signal_and_noise(&clamped(reference), &clamped(output))
     }
 
     fn run_session(

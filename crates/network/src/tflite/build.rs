@@ -82,7 +82,7 @@ pub(super) fn build(
         builder.add_operator(operation).map_err(|fault| fault.at(path, format!("operator {place:?}")))?;
     }
     let outputs = builder.add_outputs(model).map_err(at_graph)?;
-    let open_batch = inputs.first().is_some() && !builder.reshaped && model.tensors[model.inputs[0]].open_batch;
+    let open_batch = !inputs.is_empty() && !builder.reshaped && model.tensors[model.inputs[0]].open_batch;
     if model.other_graphs > 0 {
         builder.note(format!("the file has {} more graphs, which are not read", model.other_graphs));
     }

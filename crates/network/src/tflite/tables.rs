@@ -52,7 +52,7 @@ pub(super) fn function(input: &Quantization, output: &Quantization, f: impl Fn(f
     let inverse = 1.0 / output.scale;
     tabulate(input, output, |q| {
         let y = f((q - input.zero_point) as f32 * input.scale);
-        (y * inverse).round() as i32 + output.zero_point
+        ((y * inverse).round() as i32).saturating_add(output.zero_point)
     })
 }
 
