@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use esnsim_tests::fuzz::{Random, TARGETS, Target, mutate, mutate_model, seeds, target};
 
-/// Damaged copies by target: what takes a few seconds each.
+/// Damaged copies by target: what takes a few seconds each. `ESNSIM_FUZZ_COPIES` is another number.
 const COPIES: usize = 3000;
 /// A single input may take so long, and is reported if it takes longer.
 const SLOW: Duration = Duration::from_secs(10);
@@ -48,15 +48,16 @@ fn run_all(name: &str) {
         problems.extend(run(target, &format!("input {index}"), input));
     }
     let inputs: Vec<&Vec<u8>> = seeds.iter().chain(&found).collect();
-    let mut random = Random::new(1);
-    for copy in 0..COPIES {
+    let copies = std::env::var("ESNSIM_FUZZ_COPIES").ok().and_then(|n| n.parse().ok()).unwrap_or(COPIES);
+    let mut random = Random::new(copies as u64);
+    for copy in 0..copies {
         let (input, other) = (inputs[random.below(inputs.len())], inputs[random.below(inputs.len())]);
         let structured = matches!(name, "onnx" | "external") && copy % 2 == 0;
         let bytes = structured.then(|| mutate_model(input, &mut random)).flatten();
         let bytes = bytes.unwrap_or_else(|| mutate(input, other, &mut random));
         problems.extend(run(target, &format!("copy {copy}"), &bytes));
     }
-    assert!(problems.is_empty(), "{name}: {} of {COPIES}:\n{}", problems.len(), problems.join("\n"));
+    assert!(problems.is_empty(), "{name}: {} of {copies}:\n{}", problems.len(), problems.join("\n"));
 }
 
 macro_rules! targets {

@@ -34,6 +34,8 @@ pub enum Command {
     Inspect(InspectOptions),
     /// Run every point of a plan of networks, prunings, quantizations, hardware and images into a store.
     Sweep(crate::sweep::Options),
+    /// Write a network, or its weights, in another format, and say what that loses.
+    Convert(crate::convert::Options),
     /// Make a network of the literature with random weights, as ONNX.
     New(NewOptions),
     /// The frontier of accuracy against a cost over the points of a store: table, CSV, SVG and a page.

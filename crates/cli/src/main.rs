@@ -4,6 +4,7 @@
 
 mod args;
 mod compress_command;
+mod convert;
 mod esn_command;
 mod find_step;
 mod format;
@@ -50,6 +51,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         Command::Pareto(options) => pareto::run(options),
         Command::Sweep(options) => sweep::run(options),
         Command::New(options) => new::run(options),
+        Command::Convert(options) => convert::run(options),
     }
 }
 

@@ -27,6 +27,7 @@ mod tensor;
 mod tflite;
 mod tflite_op;
 pub mod weight_file;
+pub mod weight_writer;
 mod weights;
 
 pub use error::NetworkError;
