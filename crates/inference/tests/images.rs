@@ -73,6 +73,8 @@ fn a_manifest_names_files_beside_it_or_in_its_images() {
         ("file,label\na.png,cat\n", "line 2: label \"cat\"; expected a class number from 0"),
         ("file,label\na.png,-1\n", "line 2: label \"-1\""),
         ("file,label\n,1\n", "line 2: the file's name is empty"),
+        ("file,label\n\"a\nb.png\",1\n", "the file's name \"a\\nb.png\" has control characters"),
+        ("file,label\na\0.png,1\n", "has control characters"),
         ("file,label\na.png\n", "found record with 1 fields"),
         ("file,label\n", "there is no image in it"),
     ];
@@ -80,6 +82,7 @@ fn a_manifest_names_files_beside_it_or_in_its_images() {
         std::fs::write(&path, text).unwrap();
         let message = message(open(&path));
         assert!(message.contains(expected) && message.contains("list.csv"), "{message}");
+        assert!(!message.contains(char::is_control), "{message:?}");
     }
     std::fs::write(&path, "file\nmissing.png\n").unwrap();
     assert!(message(open(&path).unwrap().get(0)).contains("missing.png"));
@@ -156,6 +159,7 @@ fn arrays_that_lie_are_refused() {
         (npy("|u1", "(4,)", &[0; 4]), "images have 2 to 4 axes"),
         (npy("<c8", "(1, 1, 1, 1)", &[0; 8]), "unsupported: elements '<c8'"),
         (npy("|O", "(1, 1, 1, 1)", &[0; 8]), "unsupported: elements '|O'"),
+        (npy("\u{1b}f4", "(1, 1, 1, 1)", &[0; 4]), "unsupported: elements '\\u{1b}f4'"),
         (b"no numpy array".to_vec(), "it does not begin as a numpy array does"),
         (b"\x93NUMPY\x01\x00\xff\xff{".to_vec(), "it ends within the header"),
         (b"\x93NUMPY\x02\x00\xff\xff\xff\xff{".to_vec(), "a header of 4294967295 bytes"),
@@ -164,6 +168,7 @@ fn arrays_that_lie_are_refused() {
     for (bytes, expected) in cases {
         let message = message(open(&write(&folder, "x.npy", &bytes)));
         assert!(message.contains(expected) && message.contains("x.npy"), "{message}, not {expected}");
+        assert!(!message.contains(char::is_control), "{message:?}");
     }
     let text = String::from_utf8_lossy(&npy("|u1", "(1, 1, 2, 2)", &[])).replace("False", "True ");
     let fortran = [b"\x93".as_slice(), text.trim_start_matches('\u{fffd}').as_bytes(), &[0; 4]].concat();
@@ -216,6 +221,10 @@ fn pictures_that_lie_are_refused() {
     let folder = TempDir::new().unwrap();
     let path = write(&folder, "x.png", b"no picture");
     assert!(message(open(&path).unwrap().get(0)).contains("x.png"));
+    // What the decoder says of a JPEG file that is cut off ends a line.
+    let cut = [0xff, 0xd8, 0xff, 0xdb, 0, 67, 0];
+    let line = message(open(&write(&folder, "cut.jpg", &cut)).unwrap().get(0));
+    assert!(line.contains("cut.jpg") && !line.contains(char::is_control), "{line:?}");
     // A bitmap that claims 60,000 by 60,000 pixels.
     let mut bomb = Vec::from(*b"BM\x36\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0");
     bomb.extend([60_000u32.to_le_bytes(), 60_000u32.to_le_bytes()].concat());
