@@ -58,10 +58,10 @@ class Panel:
         for x, y in series:
             self.parts.append(f'<circle cx="{self.x(x):.1f}" cy="{self.y(y):.1f}" r="4" fill="{color}"/>')
         if self.legend == 0:
-            box = f'x="{self.right - 230}" y="284" width="222" height="84" fill="#ffffff" stroke="{PALE}"'
+            box = f'x="{self.right - 230}" y="298" width="222" height="84" fill="#ffffff" stroke="{PALE}"'
             self.parts.append(f"<rect {box}/>")
         self.legend += 1
-        x, y = self.right - 203, 305 + 24 * self.legend - 24
+        x, y = self.right - 203, 319 + 24 * self.legend - 24
         label = f'{name} ∝ |W|<tspan dy="-6" font-size="11">{slope:.2f}</tspan>'
         self.parts.append(f'<circle cx="{x - 12}" cy="{y - 5}" r="4" fill="{color}"/>')
         self.parts.append(f'<text x="{x}" y="{y}" fill="{color}">{label}</text>')

@@ -7,7 +7,7 @@ use digital::{POSITION_TAIL, ROW_FINISHED_EARLY, SteppedArray};
 use engine::{Activations, MAC_ENTRY, Outputs, Silent};
 
 use crate::case::Case;
-use crate::circuit::{Circuit, Simulation};
+use crate::circuit::{Circuit, Simulation, Simulator};
 use crate::image::Image;
 
 /// What was found equal.
@@ -39,12 +39,12 @@ impl fmt::Display for Compared {
 }
 
 /// Runs the cases, all of them on arrays of one size, on circuit and machine. The error tells the first difference.
-pub fn compare(circuit: &Circuit, cases: &[Case]) -> Result<Compared, String> {
+pub fn compare(circuit: &Circuit, simulator: Simulator, cases: &[Case]) -> Result<Compared, String> {
     let spec = cases.first().expect("there are cases").array.spec();
     let shape = [spec.rows, spec.pes_per_row];
     let images: Vec<Image> =
         cases.iter().map(|case| Image::new(&case.layer(), case.array.spec(), &case.input)).collect();
-    let mut simulation = circuit.start(shape, &images);
+    let mut simulation = circuit.start(simulator, shape, &images);
     let compared: Result<Compared, String> = cases
         .iter()
         .zip(&images)
