@@ -25,6 +25,23 @@ fn bits(numbers: &[f32]) -> Vec<u32> {
     numbers.iter().map(|x| x.to_bits()).collect()
 }
 
+/// The partial sums of all tiles, each output's handed over once a tile.
+fn sum_of_tiles(conv: &RealConv, input: &[f32]) -> Vec<f32> {
+    let mut sums = vec![0.0; conv.geometry.output_len()];
+    for tile in 0..conv.tiles() {
+        let mut handed = vec![0; sums.len()];
+        let mut add = |at: usize, partial: &[f32]| {
+            for (i, partial) in partial.iter().enumerate() {
+                sums[at + i] += partial;
+                handed[at + i] += 1;
+            }
+        };
+        conv.forward_tile(tile, input, &mut add).expect("the input has the right length");
+        assert!(handed.iter().all(|&times| times == 1), "every output once");
+    }
+    sums
+}
+
 /// Geometry, weights, input and rows of a tile.
 fn cases() -> impl Strategy<Value = (Geometry, Vec<f32>, Vec<f32>, Option<usize>)> {
     let number = || prop_oneof![-4.0f32..4.0, Just(0.0), Just(-0.0), Just(1e-40), Just(3e30), Just(-1e-12)];
@@ -49,6 +66,7 @@ proptest! {
             let conv = RealConv::with_path(path, "layer", &geometry, &weights, tile_rows).expect("it is small");
             let sums = conv.forward(&input).expect("the input has the right length");
             prop_assert_eq!(bits(&sums), bits(&expected), "{:?}", path);
+            prop_assert_eq!(bits(&sum_of_tiles(&conv, &input)), bits(&expected), "{:?}, tile by tile", path);
         }
     }
 }
