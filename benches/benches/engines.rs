@@ -1,12 +1,13 @@
-//! How long does the cost of ResNet-20 take, weights at hand?
+//! How long do the cost of ResNet-20 and its sums on analog arrays take, weights at hand?
 
-use analog::AnalogArray;
+use analog::{Adc, AnalogArray, Dac, Departures, Noise, Resolution};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use digital::{ArraySpec, DigitalArray, Granularity};
 use engine::{Activations, Joules, Layer, MAC_ENTRY, MacEngine};
 use esn::{BitConvention, BitWidth, CodeTensor, LayerEsn, quantize_max_abs};
 use esnsim_benches::{codes, input, resnet20};
 use network::Geometry;
+use std::hint::black_box;
 
 fn engines() -> Vec<(&'static str, Box<dyn MacEngine>)> {
     let analog =
@@ -72,5 +73,50 @@ fn stepped(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, cost, metric, stepped);
+/// All MAC layers of one image on analog arrays of 128 × 128 cells, one thread.
+fn forward(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("analog inference of resnet20");
+    for (name, departures) in departures() {
+        let array = AnalogArray::new("array", Some(128), Some(128), 1, Joules(1e-15)).and_then(|a| a.with(departures));
+        let array = array.expect("the description is valid");
+        let layers: Vec<_> = resnet20()
+            .into_iter()
+            .map(|geometry| {
+                let codes = codes(&geometry, 4);
+                let layer = Layer::new("layer", &geometry, &codes).expect("shapes agree");
+                let input: Vec<f32> = input(&geometry, 8).into_iter().map(|x| x as f32).collect();
+                (array.prepare(&layer).expect("the array holds every layer"), input)
+            })
+            .collect();
+        group.throughput(Throughput::Elements(1)).bench_function(name, |bencher| {
+            bencher.iter(|| {
+                for (held, input) in &layers {
+                    black_box(held.forward(Activations::Real(input)).expect("the input is valid"));
+                }
+            });
+        });
+    }
+}
+
+fn departures() -> Vec<(&'static str, Departures)> {
+    let noise = Noise { read: 0.01, ..Noise::default() };
+    let dac =
+        Dac { bits: 8, bits_per_step: 8, energy: Joules(0.0), cycles: 0, rows_per_converter: 1, full_scale: None };
+    let adc = Adc {
+        resolution: Resolution::MaxSum { bits: 8 },
+        unipolar: false,
+        energy: Joules(0.0),
+        cycles: 0,
+        columns_per_converter: 1,
+    };
+    let converters = Departures { dac: Some(dac), adc: Some(adc), ..Departures::default() };
+    vec![
+        ("exact", Departures::default()),
+        ("DAC and ADC of 8 bits", converters.clone()),
+        ("read noise", Departures { noise, ..Departures::default() }),
+        ("DAC, ADC, read noise, differential", Departures { noise, differential: true, ..converters }),
+    ]
+}
+
+criterion_group!(benches, cost, metric, stepped, forward);
 criterion_main!(benches);
