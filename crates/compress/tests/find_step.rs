@@ -277,7 +277,7 @@ fn an_affine_grid_is_named_and_refused() {
 
 #[test]
 fn thin_evidence_is_no_grid() {
-    for weights in [vec![0.5; 4], vec![0.3, -0.3, 0.1, 0.2], vec![0.0; 30], vec![0.7], vec![0.1, 0.37].repeat(40)] {
+    for weights in [vec![0.5; 4], vec![0.3, -0.3, 0.1, 0.2], vec![0.0; 30], vec![0.7], [0.1, 0.37].repeat(40)] {
         find(1, &weights).expect_err("too little to tell");
     }
 }
