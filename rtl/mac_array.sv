@@ -62,7 +62,8 @@ module mac_array #(
     output logic [COUNT_W-1:0]                   position_tail,       // idle elements of rows at work
     output logic [COUNT_W-1:0]                   row_finished_early   // idle elements of rows without work
 );
-    logic [COUNT_W-1:0] busy_now, at_work_now;
+    logic [COUNT_W-1:0]  busy_now, at_work_now;
+    logic [ROWS*PES-1:0] flat_busy;
 
     for (genvar r = 0; r < ROWS; r++) begin : lane
         row #(
@@ -81,9 +82,14 @@ module mac_array #(
         );
     end
 
-    // Elements at work, and elements of rows at work.
-    assign busy_now    = COUNT_W'($countones(busy));
-    assign at_work_now = COUNT_W'($countones(rows_working)) * COUNT_W'(PES);
+    // Elements at work, and elements of rows at work. Loops, as simulators disagree on the sign of $countones.
+    assign flat_busy = busy;
+    always_comb begin
+        busy_now    = '0;
+        at_work_now = '0;
+        for (int i = 0; i < ROWS * PES; i++) busy_now = busy_now + COUNT_W'(flat_busy[i]);
+        for (int r = 0; r < ROWS; r++) if (rows_working[r]) at_work_now = at_work_now + COUNT_W'(PES);
+    end
 
     always_ff @(posedge clk) begin
         if (reset || start) begin
