@@ -8,6 +8,7 @@
 //   .                                           end of the cycle
 //   o FILTER POSITION SUM ...                   finished sums
 //   = CYCLES BUSY TAIL EARLY                    end of the layer: the counters of the array
+//   end                                         of the list
 module testbench #(
     parameter int ROWS    = 2,
     parameter int PES     = 2,
@@ -127,6 +128,7 @@ module testbench #(
             $write("= %0d %0d %0d %0d\n", cycles, busy_pe_cycles, position_tail, row_finished_early);
             fields = next_layer();
         end
+        $write("end\n");
         $finish(0);
     end
 

@@ -52,9 +52,10 @@ pub fn compare(circuit: &Circuit, simulator: Simulator, cases: &[Case]) -> Resul
             compare_layer(case, image, &mut simulation).map_err(|difference| format!("{}: {difference}", case.name))
         })
         .sum();
-    match simulation.line() {
-        Some(line) => compared.and(Err(format!("after the last layer the circuit prints `{line}`"))),
-        None => compared,
+    let compared = compared?;
+    match simulation.line().as_deref() {
+        Some("end") => Ok(compared),
+        other => Err(format!("after the last layer the circuit prints {other:?}")),
     }
 }
 
