@@ -350,6 +350,26 @@ def main():
 
             return build
 
+        if dtype == "float32":
+
+            def stored(kind):
+                def build(model, y):
+                    w = rng.normal(size=(3, 1, 1, 4))
+                    if kind == "float16":
+                        w = model.const(w.astype("float16"))
+                    else:
+                        w = model.const((w * 40).clip(-127, 127).round().astype("int8"), scale=0.025)
+                    real = model.tensor((3, 1, 1, 4), "float32")
+                    model.op("DEQUANTIZE", [w], [real], version=3)
+                    output = model.tensor((1, 5, 6, 3), "float32")
+                    bias = model.const(rng.normal(size=3).astype("float32"))
+                    model.op("CONV_2D", [y, real, bias], [output], "Conv2DOptions", 1, strideH=1, strideW=1)
+                    return output
+
+                return build
+
+            add("conv_2d float16 weights", dtype, stored("float16"))
+            add("conv_2d int8 weights behind dequantize", dtype, stored("int8"))
         add("fully_connected", dtype, fully_connected(False))
         add("fully_connected keep_num_dims", dtype, fully_connected(True))
         for other, scale, zero in [("int8", 0.05, 4), ("uint8", 0.09, 130)]:
