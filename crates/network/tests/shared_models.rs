@@ -104,9 +104,7 @@ fn a_network_of_two_bits_in_qonnx() {
 
 #[test]
 fn files_of_other_formats_are_refused() {
-    for name in ["resnet8-cifar10-int8.tflite", "resnet20-cifar10.th"] {
-        let Some(result) = read(name) else { continue };
-        let message = result.expect_err("this is no ONNX file").to_string();
-        assert!(message.contains("expected an ONNX model") || message.contains("no ONNX model"), "{message}");
-    }
+    let Some(result) = read("resnet20-cifar10.th") else { return };
+    let message = result.expect_err("this is no ONNX file").to_string();
+    assert!(message.contains("expected an ONNX model") || message.contains("no ONNX model"), "{message}");
 }

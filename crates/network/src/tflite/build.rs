@@ -181,7 +181,16 @@ impl<'a> Builder<'a> {
         for &tensor in &model.outputs {
             let info = &self.slots[tensor].info;
             match self.slots[tensor].held {
-                Held::Value(_) => outputs.push(self.in_file_order(tensor)?),
+                Held::Value(inner) => {
+                    let output = self.in_file_order(tensor)?;
+                    if output != inner {
+                        // The name is that of what the network returns, not of what is permuted.
+                        let other =
+                            self.value_names.unique(&format!("{}/channels_first", self.slots[tensor].info.name));
+                        self.values[output.0].name = std::mem::replace(&mut self.values[inner.0].name, other);
+                    }
+                    outputs.push(output);
+                }
                 Held::Nothing => return Err(invalid!("output {:?} is made by no operator", info.name)),
                 _ => return Err(unsupported!("output {:?} does not depend on the input", info.name)),
             }
