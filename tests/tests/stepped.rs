@@ -68,3 +68,14 @@ fn finite_machines_count_the_same_and_take_other_cycles() {
     // 144 rows and 16 columns: 5 · 2 tiles at 64 positions on 3 arrays.
     assert_eq!(analog.cycles, (64u128 * 10).div_ceil(3));
 }
+
+#[test]
+fn machines_with_every_departure_count_the_same() {
+    let sections = "[bias]\nclass = \"AB\"\nquiescent_fraction = 0.1\nreference = \"column\"\n\
+                    [dac]\nbits = 8\nbits_per_step = 4\nconversion_j = 1e-13\nconversion_cycles = 1\n\
+                    [adc]\nbits = 8\nfull_scale = \"max-sum\"\nconversion_cycles = 1\ncolumns_per_converter = 4\n\
+                    [noise]\nprogramming_sigma = 0.02\nread_sigma = 0.01\nir_drop_along_rows = 0.05\n";
+    let departed = analog_toml("departed", "64", "32", 2).replace("arrays = 2", "arrays = 2\ndifferential = true");
+    let hardware = [hardware(&format!("{departed}{sections}"))];
+    assert_confirmed(&hardware, &step(&hardware));
+}

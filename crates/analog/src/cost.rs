@@ -80,10 +80,13 @@ impl Timing {
     /// sequential:  steps · (dac + 1 + adc)
     /// pipelined:   dac + 1 + adc + (steps − 1) · max(dac, 1, adc)
     /// ```
-    fn cycles(&self, steps: u128) -> u128 {
+    fn cycles(&self, steps: u128) -> Option<u128> {
         let (dac, adc) = (u128::from(self.dac), u128::from(self.adc));
         let one = dac + 1 + adc;
-        if self.sequential { steps * one } else { one + (steps - 1) * dac.max(1).max(adc) }
+        if self.sequential {
+            return steps.checked_mul(one);
+        }
+        (steps - 1).checked_mul(dac.max(1).max(adc))?.checked_add(one)
     }
 }
 
@@ -96,7 +99,11 @@ pub(crate) fn run(array: &AnalogArray, layer: &Layer<'_>, input: Option<&[f32]>)
     let reads = u128::from(geometry.positions()) * u128::from(steps);
     let rounds = (u128::from(geometry.positions()) * tiling.tiles()).div_ceil(array.arrays() as u128);
     let conversions = u128::from(steps) * tiling.row_tiles() as u128 * physical.per_filter as u128;
-    let (mac, bias) = cells(departures, layer, &physical, input)?;
+    let too_large = || EngineError::Unsupported {
+        layer: layer.name().to_string(),
+        problem: "a count of it does not fit 128 bits".to_string(),
+    };
+    let (mac, bias) = cells(departures, layer, &physical, input)?.ok_or_else(too_large)?;
     let tally = Tally {
         mac,
         bias,
@@ -105,7 +112,8 @@ pub(crate) fn run(array: &AnalogArray, layer: &Layer<'_>, input: Option<&[f32]>)
         additions: layer.geometry().output_len() as u128 * (conversions - 1),
     };
     let timing = Timing::new(departures, tiling.extent());
-    Ok(layer_run(array, timing.cycles(rounds * u128::from(steps)), &tally, tiling.cells()))
+    let cycles = timing.cycles(rounds * u128::from(steps)).ok_or_else(too_large)?;
+    Ok(layer_run(array, cycles, &tally, tiling.cells()))
 }
 
 /// Puts counts together.
@@ -118,13 +126,13 @@ pub(crate) fn layer_run(array: &AnalogArray, cycles: u128, tally: &Tally, cells:
     }
 }
 
-/// Counts of MACs and of bias.
+/// Counts of MACs and of bias; none if they do not fit 128 bits.
 fn cells(
     departures: &Departures,
     layer: &Layer<'_>,
     physical: &Physical<'_>,
     input: Option<&[f32]>,
-) -> Result<(u128, u128), EngineError> {
+) -> Result<Option<(u128, u128)>, EngineError> {
     let floors = Floors::new(departures, physical);
     let weight_law = departures.law.weight;
     match (departures.law.input_dependent, departures.dac, input, departures.law.assumed_mean_square) {
@@ -205,46 +213,44 @@ pub(crate) fn floor(units: u64, weight: WeightLaw, reference: u32, largest: u32)
 }
 
 /// Energy that does not depend on the input: every MAC of a cell costs the same.
-fn alike(weight: WeightLaw, physical: &Physical<'_>, floors: &Floors) -> (u128, u128) {
+fn alike(weight: WeightLaw, physical: &Physical<'_>, floors: &Floors) -> Option<(u128, u128)> {
     let positions = u128::from(physical.geometry.positions());
     if floors.floors.is_empty() && weight == WeightLaw::AmplitudeSquared {
         let squares: u128 = physical.codes().chunks(MAX_CHUNK).map(chunk_squares).map(u128::from).sum();
-        return (positions * squares, 0);
+        return Some((positions.checked_mul(squares)?, 0));
     }
     let (mut mac, mut bias) = (0u128, 0u128);
-    each_cell(
-        physical,
-        floors,
-        |signal, floor| {
-            mac += u128::from(signal);
-            bias += u128::from(floor.saturating_sub(signal * BIAS_UNITS));
-        },
-        weight,
-    );
-    (positions * mac, positions * bias)
+    each_cell(weight, physical, floors, |signal, floor| {
+        mac += u128::from(signal);
+        bias += u128::from(floor.saturating_sub(signal * BIAS_UNITS));
+    });
+    Some((positions.checked_mul(mac)?, positions.checked_mul(bias)?))
 }
 
 /// Energy with the same square of every input: a part `mean` of that of full scale.
-fn assumed(weight: WeightLaw, physical: &Physical<'_>, floors: &Floors, mean: f64, largest: u32) -> (u128, u128) {
+fn assumed(
+    weight: WeightLaw,
+    physical: &Physical<'_>,
+    floors: &Floors,
+    mean: f64,
+    largest: u32,
+) -> Option<(u128, u128)> {
     let positions = u128::from(physical.geometry.positions());
     let full = u128::from(largest).pow(2);
     let square = mean * full as f64;
     let (mut mac, mut bias) = (0u128, 0u128);
-    each_cell(
-        physical,
-        floors,
-        |signal, floor| {
-            mac += u128::from(signal);
-            let signal = ((signal * BIAS_UNITS) as f64 * square) as u128;
-            bias += (u128::from(floor) * full).saturating_sub(signal);
-        },
-        weight,
-    );
-    ((positions as f64 * mac as f64 * square).round() as u128, positions * bias)
+    each_cell(weight, physical, floors, |signal, floor| {
+        mac += u128::from(signal);
+        let signal = ((signal * BIAS_UNITS) as f64 * square) as u128;
+        bias += (u128::from(floor) * full).saturating_sub(signal);
+    });
+    // A conversion from a float saturates, and a count that large is refused.
+    let mac = Some((positions as f64 * mac as f64 * square).round() as u128).filter(|&mac| mac < u128::MAX)?;
+    Some((mac, positions.checked_mul(bias)?))
 }
 
 /// Calls for every cell with the energy of its signal by its weight alone, and its floor.
-fn each_cell(physical: &Physical<'_>, floors: &Floors, mut cell: impl FnMut(u64, u64), weight: WeightLaw) {
+fn each_cell(weight: WeightLaw, physical: &Physical<'_>, floors: &Floors, mut cell: impl FnMut(u64, u64)) {
     let tiling = &physical.tiling;
     for column in 0..physical.geometry.spec().filters {
         let codes = physical.column(column);
@@ -259,7 +265,13 @@ fn each_cell(physical: &Physical<'_>, floors: &Floors, mut cell: impl FnMut(u64,
 
 /// Energy in proportion to the square of the input, `x` of at most `largest`. Rows are visited once: all cells of a row
 /// see the same inputs.
-fn driven(weight: WeightLaw, physical: &Physical<'_>, floors: &Floors, x: &[i32], largest: u32) -> (u128, u128) {
+fn driven(
+    weight: WeightLaw,
+    physical: &Physical<'_>,
+    floors: &Floors,
+    x: &[i32],
+    largest: u32,
+) -> Option<(u128, u128)> {
     let geometry = &physical.geometry;
     let full = u128::from(largest).pow(2);
     let rows_of_tile = physical.tiling.rows_of(0).len();
@@ -269,13 +281,13 @@ fn driven(weight: WeightLaw, physical: &Physical<'_>, floors: &Floors, x: &[i32]
             let squares = Squares::of_row(geometry, group, row, x, !floors.floors.is_empty());
             for column in group * geometry.columns()..(group + 1) * geometry.columns() {
                 let signal = law(weight, physical.column(column)[row], physical.largest);
-                mac += u128::from(signal) * squares.sum;
+                mac = u128::from(signal).checked_mul(squares.sum)?.checked_add(mac)?;
                 let floor = u128::from(floors.of(row / rows_of_tile, column)) * full;
-                bias += squares.below(floor, u128::from(signal * BIAS_UNITS));
+                bias = squares.below(floor, u128::from(signal * BIAS_UNITS))?.checked_add(bias)?;
             }
         }
     }
-    (mac, bias)
+    Some((mac, bias))
 }
 
 /// The squared inputs that one row sees at all output positions.
@@ -313,12 +325,13 @@ impl Squares {
     }
 
     /// `Σ max(floor − signal · square, 0)`.
-    fn below(&self, floor: u128, signal: u128) -> u128 {
+    fn below(&self, floor: u128, signal: u128) -> Option<u128> {
         if floor == 0 {
-            return 0;
+            return Some(0);
         }
         let count = self.squares.partition_point(|&square| signal * u128::from(square) < floor);
-        count as u128 * floor - signal * self.sums[count]
+        // What is taken away is no more than what it is taken from.
+        Some((count as u128).checked_mul(floor)? - signal * self.sums[count])
     }
 }
 

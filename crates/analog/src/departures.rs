@@ -11,7 +11,8 @@ use crate::array::AnalogError;
 pub struct Departures {
     /// Two columns a filter, one of its positive weights and one of its negative ones.
     pub differential: bool,
-    /// Converters take the next input vector while the last one is still on its way only if this is unset.
+    /// An input vector is through both converters before the next is taken in; without it conversion of the input, array
+    /// and conversion of the columns work at the same time.
     pub sequential: bool,
     /// Energy of one digital addition of conversions that belong to the same output.
     pub addition: Joules,

@@ -5,9 +5,13 @@
 //! its column, and partial sums of tiles are added in digital. The output stage of a class-B circuit draws current only as
 //! its signal demands, so a cell spends energy in proportion to the square of the amplitude it drives, a pruned one none.
 //!
+//! [`Departures`] is what sets a real array apart: each departure has a name, vanishes at its default, and has a ledger
+//! entry of its own where it costs energy. Wires and converters are no circuits here: first-order effects on counts,
+//! cycles and sums, and nothing that depends on time.
+//!
 //! The engine exists twice. [`AnalogArray`] itself factors repetition out: every weight is used once for each output
 //! position. [`SteppedArray`] goes through the cycles and counts MAC by MAC. Both agree in every count and every bit of
-//! the outputs.
+//! the outputs; read noise alone is drawn differently, from the same distribution.
 
 mod array;
 mod converters;

@@ -295,47 +295,38 @@ fn class_a_burns_the_same_for_every_weight() {
     let bias = Bias { quiescent: 0.5, reference: Reference::Layer };
     let ledger = run(&ideal(Departures { bias, ..Departures::default() }), 0.0).ledger;
     // The pruned weight burns 12.5, each of 101 weights 12.5 − 9, and each 5 nothing.
-    assert_eq!(ledger.count("bias"), 40 * (25 + 101 * 7) << 19);
+    assert_eq!(ledger.count("bias"), (40 * (25 + 101 * 7)) << 19);
+}
+
+/// How often row `row` of a group reads a pixel, and not padding, in both repeats.
+fn pixels_read(row: usize) -> u128 {
+    let geometry = geometry();
+    let read = (0..20).filter(|position| geometry.input_index(0, row, position / 4, position % 4).is_some());
+    2 * read.count() as u128
 }
 
 #[test]
 fn laws_of_energy_are_what_they_say() {
-    let dac = Some(dac(2, 2));
-    let law = |weight, input_dependent| Law { weight, input_dependent, assumed_mean_square: Some(0.5) };
-    // The law, and what one position of the layer counts without padding with an input of full scale, 3.
-    let squared = 6 * 25 + 101 * 9;
-    let (supply, conductance) = (5 * (6 * 5 + 101 * 3), 6 * 5 + 101 * 3);
-    let pixels = {
-        // Of the 9 taps on 5 × 4 pixels, padding leaves 4·3 … 5·4 of 20 positions; the first tap sees 12.
-        let seen = |tap: u128| [4, 5, 4][tap as usize / 3] * [3, 4, 3][tap as usize % 3];
-        move |row: u128| 2 * seen(row % 9)
-    };
-    let code = |filter: u128, row: u128| {
-        if row == 0 {
-            5u128
-        } else if (filter, row) == (0, 17) {
-            0
-        } else {
-            3
-        }
-    };
-    let total = |f: &dyn Fn(u128) -> u128| -> u128 {
-        (0..6).flat_map(|m| (0..18).map(move |r| (m, r))).map(|(m, r)| f(code(m, r)) * pixels(r)).sum()
-    };
-    let cases: [(WeightLaw, &dyn Fn(u128) -> u128, u128); 3] = [
-        (WeightLaw::AmplitudeSquared, &|c| c * c, squared),
-        (WeightLaw::FixedSupply, &|c| c * 5, supply),
-        (WeightLaw::Conductance, &|c| c, conductance),
+    type OfCode = fn(u128) -> u128;
+    let cases: [(WeightLaw, OfCode); 3] = [
+        (WeightLaw::AmplitudeSquared, |c| c * c),
+        (WeightLaw::FixedSupply, |c| 5 * c),
+        (WeightLaw::Conductance, |c| c),
     ];
-    for (weight, f, of_position) in cases {
-        let array = ideal(Departures { law: law(weight, true), dac, ..Departures::default() });
-        let on_input = run(&array, 7.5);
-        assert_eq!(on_input.ledger.count(MAC_ENTRY), 9 * total(f), "{weight:?}");
-        let (geometry, weights) = (geometry(), weights());
-        let layer = Layer::new("layer", &geometry, &weights).expect("shapes agree");
+    let (geometry, weights) = (geometry(), weights());
+    let layer = Layer::new("layer", &geometry, &weights).expect("shapes agree");
+    for (weight, of_code) in cases {
+        let law = Law { weight, input_dependent: true, assumed_mean_square: Some(0.5) };
+        let array = ideal(Departures { law, dac: Some(dac(2, 2)), ..Departures::default() });
+        // Every pixel drives its row at full scale, which is 3.
+        let on_input = run(&array, 7.5).ledger;
+        let of_cell = |(i, code): (usize, &i32)| of_code(u128::from(code.unsigned_abs())) * pixels_read(i % 18);
+        let units: u128 = weights.codes().iter().enumerate().map(of_cell).sum();
+        assert_eq!(on_input.count(MAC_ENTRY), 9 * units, "{weight:?}");
         let assumed = array.run(&layer).expect("a mean square is assumed").ledger;
-        assert_eq!(assumed.count(MAC_ENTRY), 40 * of_position * 9 / 2, "{weight:?}");
-        assert_eq!(assumed.entries()[0].unit, on_input.ledger.entries()[0].unit);
+        let units: u128 = weights.codes().iter().map(|code| of_code(u128::from(code.unsigned_abs()))).sum();
+        assert_eq!(assumed.count(MAC_ENTRY), 40 * units * 9 / 2, "{weight:?}");
+        assert_eq!(assumed.entries()[0].unit, on_input.entries()[0].unit);
     }
 }
 
@@ -349,6 +340,26 @@ fn energy_that_depends_on_activations_asks_for_them() {
     let Err(EngineError::Unsupported { problem, .. }) = array.run(&layer) else { panic!("no activations are given") };
     assert!(problem.contains("assumed_mean_square_input"), "{problem}");
     assert!(matches!(array.run_on(&layer, Activations::Real(&[0.0; 3])), Err(EngineError::Shape { .. })));
+}
+
+#[test]
+fn a_count_that_does_not_fit_is_refused() {
+    let law = Law { input_dependent: true, assumed_mean_square: Some(0.5), ..Law::default() };
+    let bias = Bias { quiescent: 1.0, ..Bias::default() };
+    let array = ideal(Departures { law, bias, dac: Some(dac(16, 16)), ..Departures::default() });
+    let spec = GeometrySpec {
+        in_channels: 1,
+        filters: 1,
+        groups: 1,
+        kernel: [1, 1],
+        pads: [0; 4],
+        repeats: 1,
+        ..*geometry().spec()
+    };
+    let geometry = Geometry::new(GeometrySpec { in_size: [1 << 30; 2], ..spec }).expect("it is a geometry");
+    let weights = CodeTensor::new(Grid::MidRise, geometry.weight_shape(), vec![131_071]).expect("it has 17 bits");
+    let layer = Layer::new("layer", &geometry, &weights).expect("shapes agree");
+    assert!(matches!(array.run(&layer), Err(EngineError::Unsupported { .. })));
 }
 
 /// A layer of one weight, 1.5, on some inputs.

@@ -39,6 +39,11 @@ fn noise(noise: Noise) -> Departures {
     Departures { noise, ..Departures::default() }
 }
 
+/// Five bits that are exact on [`input`].
+fn dac(bits_per_step: u32) -> Dac {
+    Dac { bits: 5, bits_per_step, energy: Joules(0.0), cycles: 0, rows_per_converter: 1, full_scale: Some(31.0 / 4.0) }
+}
+
 fn real(outputs: Outputs) -> Vec<f32> {
     match outputs {
         Outputs::Real(sums) => sums,
@@ -108,24 +113,15 @@ fn assert_standard(errors: &[f64], what: &str) {
 #[test]
 fn both_machines_draw_read_noise_from_the_same_distribution() {
     let reads = Noise { read: 0.25, programming: 0.0, ..Noise::default() };
-    let dac = Dac {
-        bits: 5,
-        bits_per_step: 2,
-        energy: Joules(0.0),
-        cycles: 0,
-        rows_per_converter: 1,
-        full_scale: Some(31.0 / 4.0),
-    };
-    let exact_dac: Vec<f32> = input();
     let cases = [
         ("whole columns", array(18, noise(reads)), 0.25),
         ("three tiles", array(8, noise(reads)), 0.25),
         ("of the largest", array(8, noise(Noise { read_of_largest: true, ..reads })), 0.25 * 3.5),
         ("differential", array(8, Departures { differential: true, ..noise(reads) }), 0.25 * 2f64.sqrt()),
-        ("a DAC", array(8, Departures { dac: Some(Dac { bits_per_step: 5, ..dac }), ..noise(reads) }), 0.25),
+        ("a DAC", array(8, Departures { dac: Some(dac(5)), ..noise(reads) }), 0.25),
     ];
     for (what, array, sigma) in cases {
-        let deviations: Vec<f64> = squares(&exact_dac).iter().map(|sum| sigma * sum.sqrt()).collect();
+        let deviations: Vec<f64> = squares(&input()).iter().map(|sum| sigma * sum.sqrt()).collect();
         let fast = errors(&array, &deviations, 300, |engine| forward(engine, "layer", &input()));
         let stepped = errors(&array, &deviations, 60, |engine| step(engine, &input()));
         assert_standard(&fast, what);
@@ -138,15 +134,7 @@ fn both_machines_draw_read_noise_from_the_same_distribution() {
 
 #[test]
 fn bits_in_series_are_read_with_noise_each() {
-    let dac = Dac {
-        bits: 5,
-        bits_per_step: 2,
-        energy: Joules(0.0),
-        cycles: 0,
-        rows_per_converter: 1,
-        full_scale: Some(31.0 / 4.0),
-    };
-    let array = array(8, Departures { dac: Some(dac), ..noise(Noise { read: 0.25, ..Noise::default() }) });
+    let array = array(8, Departures { dac: Some(dac(2)), ..noise(Noise { read: 0.25, ..Noise::default() }) });
     let input = input();
     let digit = |step: u32| -> Vec<f32> {
         let digit = |x: &f32| (((x.abs() * 4.0) as u32 >> (2 * step)) & 3) as f32 * f32::from(1u8 << (2 * step)) / 4.0;
