@@ -3,15 +3,11 @@
 use engine::{Activations, EngineError, Joules, Layer, LayerRun, MacEngine, PreparedLayer, Silent, SteppedRun};
 use thiserror::Error;
 
+use crate::departures::{Departures, ZeroActivations};
+use crate::encoding::Encoding;
 use crate::fast;
 use crate::prepared::Prepared;
 use crate::stepped::SteppedArray;
-
-/// Idle PE-cycles of elements that have no position in the last group of a filter.
-pub const POSITION_TAIL: &str = "position tail";
-
-/// Idle PE-cycles of rows that are done, or never had a filter, while another row still works.
-pub const ROW_FINISHED_EARLY: &str = "row finished early";
 
 /// What shares one bit width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,6 +18,11 @@ pub enum Granularity {
     /// cycles and energy. Filters without a nonzero weight are not computed, nor input channels whose weights are zero in
     /// every filter of their group.
     Filter,
+    /// As [`Granularity::Filter`], with the planes of the widest weight of the layer.
+    Layer,
+    /// As [`Granularity::Filter`], with so many planes for every weight of every layer; a layer with a wider weight is
+    /// refused.
+    Fixed(u32),
 }
 
 /// Description of an array.
@@ -59,6 +60,14 @@ pub enum DigitalError {
         rows: usize,
         /// Elements a row asked for.
         pes_per_row: usize,
+    },
+    /// A departure from the ideal is out of range, or contradicts another.
+    #[error("array {array}: {problem}")]
+    Departure {
+        /// Name of the array.
+        array: String,
+        /// What is wrong, by the keys of a description.
+        problem: String,
     },
     /// The energy is negative, NaN or infinite.
     #[error("array {array}: energy of a PE-cycle is {energy} J; it must be finite and not negative")]
@@ -116,10 +125,11 @@ const MAX_PES: usize = 1 << 32;
 #[derive(Clone, Debug, PartialEq)]
 pub struct DigitalArray {
     spec: ArraySpec,
+    departures: Departures,
 }
 
 impl DigitalArray {
-    /// Checks a description.
+    /// Checks a description of an array without departures.
     ///
     /// # Errors
     ///
@@ -139,7 +149,24 @@ impl DigitalArray {
         if !(energy.is_finite() && energy >= 0.0) {
             return Err(DigitalError::Energy { array: array(), energy });
         }
-        Ok(Self { spec })
+        let array = Self { spec, departures: Departures::default() };
+        array.departures.check(&array.spec)?;
+        Ok(array)
+    }
+
+    /// The same array with departures from the ideal.
+    ///
+    /// # Errors
+    ///
+    /// [`DigitalError::Departure`] if one is out of range or contradicts another; the message names its key.
+    pub fn with_departures(self, departures: Departures) -> Result<Self, DigitalError> {
+        departures.check(&self.spec)?;
+        Ok(Self { departures, ..self })
+    }
+
+    /// The departures of the array from the ideal.
+    pub fn departures(&self) -> &Departures {
+        &self.departures
     }
 
     /// The description that the array was made from.
@@ -147,9 +174,16 @@ impl DigitalArray {
         &self.spec
     }
 
-    /// Whether this is a single element, `R = P = 1`, which is never idle: its cycles are the metric itself.
+    /// Whose planes [`engine::MAC_ENTRY`] counts: those of each nonzero weight ([`Granularity::Weight`], the metric is
+    /// ESN_d) where every weight has its own width or zeros are skipped one by one; else those of the widest weight of a
+    /// filter ([`Granularity::Filter`], ESN'_d).
+    pub fn useful_granularity(&self) -> Granularity {
+        self.departures.useful_granularity(self.spec.granularity)
+    }
+
+    /// Whether this is a single element, `R = P = 1`, without departures: its cycles are the metric itself.
     pub fn is_ideal(&self) -> bool {
-        self.spec.rows == 1 && self.spec.pes_per_row == 1
+        self.spec.rows == 1 && self.spec.pes_per_row == 1 && self.departures.vanish(self.spec.granularity)
     }
 
     /// Loads a layer and one image into the machine that advances cycle by cycle. `input` is
@@ -159,7 +193,7 @@ impl DigitalArray {
     ///
     /// As [`MacEngine::step`].
     pub fn load<'a>(&self, layer: &Layer<'a>, input: Activations<'_>) -> Result<SteppedArray<'a>, EngineError> {
-        SteppedArray::new(&self.spec, layer, input)
+        SteppedArray::new(&self.spec, &self.departures, layer, input)
     }
 }
 
@@ -173,10 +207,20 @@ impl MacEngine for DigitalArray {
     }
 
     fn run(&self, layer: &Layer<'_>) -> Result<LayerRun, EngineError> {
-        fast::run(&self.spec, layer)
+        fast::run(&self.spec, &self.departures, layer)
+    }
+
+    fn cost_depends_on_input(&self) -> bool {
+        self.departures.zero_activations != ZeroActivations::Compute
+    }
+
+    fn run_on(&self, layer: &Layer<'_>, input: Activations<'_>) -> Result<LayerRun, EngineError> {
+        fast::run_on(&self.spec, &self.departures, layer, input)
     }
 
     fn prepare(&self, layer: &Layer<'_>) -> Result<Box<dyn PreparedLayer>, EngineError> {
+        // What cannot be run cannot be computed with.
+        Encoding::new(&self.spec, &self.departures, layer)?;
         Ok(Box::new(Prepared::new(layer)?))
     }
 

@@ -1,6 +1,8 @@
 //! Random layers and arrays, and the plain loops that they are compared with.
 #![allow(dead_code, reason = "each suite uses its part")]
 
+pub mod departures;
+
 use digital::{ArraySpec, DigitalArray, Granularity};
 use engine::Joules;
 use esn::{CodeTensor, Grid, MAX_CODE};

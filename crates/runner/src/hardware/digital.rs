@@ -1,11 +1,15 @@
 //! Descriptions of digital engines.
 
-use digital::{ArraySpec, DigitalArray, Granularity};
+use digital::{
+    ArraySpec, Barrier, Buffers, DepartureEnergies, Departures, DigitalArray, Element, Granularity, PlaneSkipping,
+    Schedule, ZeroActivations, ZeroSkipping,
+};
+use engine::Joules;
 use serde::{Deserialize, Serialize};
 
 use super::{EngineKind, Hardware, HardwareFile, Metric, check_name, clock, count, energy};
 
-/// Description of a digital engine.
+/// Description of a digital engine. Every key that is optional and left out stands for the ideal.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct DigitalFile {
@@ -15,6 +19,9 @@ pub struct DigitalFile {
     pub engine: EngineKind,
     /// Its array.
     pub array: DigitalArrayFile,
+    /// Its buffers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buffers: Option<DigitalBuffersFile>,
     /// Clock in hertz; left out, latency is cycles alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock_hz: Option<f64>,
@@ -32,6 +39,92 @@ pub struct DigitalArrayFile {
     pub pes_per_row: u64,
     /// Whose bit width a weight takes.
     pub width_granularity: WidthGranularity,
+    /// The width of every weight, where the granularity is `"fixed"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fixed_width_bits: Option<u64>,
+    /// Widths that elements can be set to, ascending.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub supported_widths_bits: Option<Vec<u64>>,
+    /// Planes that an element takes in a cycle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub planes_per_cycle: Option<u64>,
+    /// Whether an element splits to take several narrow weights in a cycle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split_elements: Option<bool>,
+    /// Which weights take no cycle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zero_skipping: Option<ZeroSkippingWord>,
+    /// Which planes take no cycle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plane_skipping: Option<PlaneSkippingWord>,
+    /// What is done with zero activations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zero_activations: Option<ZeroActivationsWord>,
+    /// In which order filters go to the rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<ScheduleWord>,
+    /// Where rows wait for one another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub barrier: Option<BarrierWord>,
+    /// Idle cycles of a row at the start of a tile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fill_cycles_per_tile: Option<u64>,
+    /// Idle cycles of a row at the start of a group of positions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fill_cycles_per_group: Option<u64>,
+    /// Bits that say where a nonzero weight stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index_bits_per_nonzero: Option<u64>,
+    /// Idle cycles of a row to decode them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index_cycles_per_nonzero: Option<u64>,
+}
+
+/// Buffers of the digital engine, and the sizes of what is fetched.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DigitalBuffersFile {
+    /// Weight buffer of a row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight_buffer_bits_per_row: Option<u64>,
+    /// Activation buffer of the array.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activation_buffer_bits: Option<u64>,
+    /// Size of an activation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bits_per_activation: Option<u64>,
+    /// Size of a partial sum.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bits_per_partial_sum: Option<u64>,
+}
+
+/// Energies of the digital engine.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DigitalEnergyFile {
+    /// Joules of one processing element for one bit plane.
+    pub mac_j_per_pe_cycle: f64,
+    /// Joules of an idle element in a cycle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_j_per_pe_cycle: Option<f64>,
+    /// Joules of the array's control in a cycle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control_j_per_array_cycle: Option<f64>,
+    /// Joules of an active row's control in a cycle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control_j_per_row_cycle: Option<f64>,
+    /// Joules of decoding one bit of an index.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index_j_per_bit: Option<f64>,
+    /// Joules of fetching one bit of a weight.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight_fetch_j_per_bit: Option<f64>,
+    /// Joules of fetching one bit of an activation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activation_fetch_j_per_bit: Option<f64>,
+    /// Joules of moving one bit of a partial sum.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partial_sum_j_per_bit: Option<f64>,
 }
 
 /// Whose bit width a weight takes.
@@ -42,14 +135,68 @@ pub enum WidthGranularity {
     Weight,
     /// The largest of its filter.
     Filter,
+    /// The largest of its layer.
+    Layer,
+    /// That of `fixed_width_bits`.
+    Fixed,
 }
 
-/// Energies of the digital engine.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct DigitalEnergyFile {
-    /// Joules of one processing element in one busy cycle.
-    pub mac_j_per_pe_cycle: f64,
+/// Which weights take no cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ZeroSkippingWord {
+    /// None.
+    None,
+    /// Those of pruned filters and channels.
+    Filters,
+    /// Every weight that is zero.
+    Weights,
+}
+
+/// Which planes take no cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlaneSkippingWord {
+    /// None.
+    None,
+    /// Zero bits of the magnitude.
+    ZeroPlanes,
+    /// Zero digits of the canonical signed digit form.
+    Csd,
+}
+
+/// What is done with zero activations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ZeroActivationsWord {
+    /// They are computed.
+    Compute,
+    /// They cost no energy.
+    Gate,
+    /// They cost no energy, and no time where a row has no other.
+    Skip,
+}
+
+/// In which order filters go to the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScheduleWord {
+    /// In turn.
+    InOrder,
+    /// The longest to the row that is free first.
+    LongestFirst,
+}
+
+/// Where rows wait for one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BarrierWord {
+    /// Nowhere.
+    None,
+    /// After every filter.
+    Filter,
+    /// After every group of positions.
+    Position,
 }
 
 impl DigitalFile {
@@ -58,12 +205,14 @@ impl DigitalFile {
         let clock_hz = clock(self.clock_hz)?;
         let unit = energy("energy.mac_j_per_pe_cycle", self.energy.mac_j_per_pe_cycle)?;
         let (rows, pes) = (count("array.rows", self.array.rows)?, count("array.pes_per_row", self.array.pes_per_row)?);
-        let (granularity, metric) = match self.array.width_granularity {
-            WidthGranularity::Weight => (Granularity::Weight, Metric::EsnD),
-            WidthGranularity::Filter => (Granularity::Filter, Metric::EsnDFilter),
-        };
+        let (granularity, departures) = (self.array.granularity()?, self.departures()?);
         let spec = ArraySpec { name: self.name.clone(), rows, pes_per_row: pes, granularity, pe_cycle_energy: unit };
-        let engine = DigitalArray::new(spec).map_err(|e| e.to_string())?;
+        let engine =
+            DigitalArray::new(spec).and_then(|array| array.with_departures(departures)).map_err(|e| e.to_string())?;
+        let metric = match engine.useful_granularity() {
+            Granularity::Weight => Metric::EsnD,
+            _ => Metric::EsnDFilter,
+        };
         Ok(Hardware {
             ideal: engine.is_ideal(),
             engine: Box::new(engine),
@@ -74,4 +223,129 @@ impl DigitalFile {
             resolved: HardwareFile::Digital(self),
         })
     }
+
+    fn departures(&self) -> Result<Departures, String> {
+        let array = &self.array;
+        Ok(Departures {
+            supported_widths: array.supported_widths()?,
+            element: Element {
+                planes_per_cycle: narrow("array.planes_per_cycle", array.planes_per_cycle.unwrap_or(1))?,
+                splits: array.split_elements.unwrap_or(false),
+            },
+            zero_skipping: array.zero_skipping.map(ZeroSkippingWord::engine),
+            plane_skipping: array.plane_skipping.map_or(PlaneSkipping::None, PlaneSkippingWord::engine),
+            zero_activations: array.zero_activations.map_or(ZeroActivations::Compute, ZeroActivationsWord::engine),
+            schedule: array.schedule.map_or(Schedule::InOrder, ScheduleWord::engine),
+            barrier: array.barrier.map_or(Barrier::None, BarrierWord::engine),
+            fill_cycles_per_tile: array.fill_cycles_per_tile.unwrap_or(0),
+            fill_cycles_per_group: array.fill_cycles_per_group.unwrap_or(0),
+            index_bits_per_nonzero: array.index_bits_per_nonzero.unwrap_or(0),
+            index_cycles_per_nonzero: array.index_cycles_per_nonzero.unwrap_or(0),
+            buffers: self.buffers.as_ref().map_or(Buffers::default(), DigitalBuffersFile::engine),
+            energy: self.energy.departures(),
+        })
+    }
+}
+
+impl DigitalArrayFile {
+    fn granularity(&self) -> Result<Granularity, String> {
+        match (self.width_granularity, self.fixed_width_bits) {
+            (WidthGranularity::Fixed, Some(width)) => Ok(Granularity::Fixed(narrow("array.fixed_width_bits", width)?)),
+            (WidthGranularity::Fixed, None) => {
+                Err("array.fixed_width_bits is missing; width_granularity \"fixed\" needs it".to_string())
+            }
+            (_, Some(_)) => Err("array.fixed_width_bits needs width_granularity \"fixed\"".to_string()),
+            (WidthGranularity::Weight, None) => Ok(Granularity::Weight),
+            (WidthGranularity::Filter, None) => Ok(Granularity::Filter),
+            (WidthGranularity::Layer, None) => Ok(Granularity::Layer),
+        }
+    }
+
+    fn supported_widths(&self) -> Result<Vec<u32>, String> {
+        let Some(widths) = &self.supported_widths_bits else { return Ok(Vec::new()) };
+        if widths.is_empty() {
+            return Err("array.supported_widths_bits is empty; expected a width at least".to_string());
+        }
+        widths.iter().map(|&width| narrow("array.supported_widths_bits", width)).collect()
+    }
+}
+
+impl DigitalBuffersFile {
+    fn engine(&self) -> Buffers {
+        Buffers {
+            weight_bits_per_row: self.weight_buffer_bits_per_row,
+            activation_bits: self.activation_buffer_bits,
+            bits_per_activation: self.bits_per_activation.unwrap_or(0),
+            bits_per_partial_sum: self.bits_per_partial_sum.unwrap_or(0),
+        }
+    }
+}
+
+impl DigitalEnergyFile {
+    fn departures(&self) -> DepartureEnergies {
+        let joules = |value: Option<f64>| Joules(value.unwrap_or(0.0));
+        DepartureEnergies {
+            idle_pe_cycle: joules(self.idle_j_per_pe_cycle),
+            array_cycle: joules(self.control_j_per_array_cycle),
+            row_cycle: joules(self.control_j_per_row_cycle),
+            index_bit: joules(self.index_j_per_bit),
+            weight_bit: joules(self.weight_fetch_j_per_bit),
+            activation_bit: joules(self.activation_fetch_j_per_bit),
+            partial_sum_bit: joules(self.partial_sum_j_per_bit),
+        }
+    }
+}
+
+impl ZeroSkippingWord {
+    fn engine(self) -> ZeroSkipping {
+        match self {
+            ZeroSkippingWord::None => ZeroSkipping::None,
+            ZeroSkippingWord::Filters => ZeroSkipping::Filters,
+            ZeroSkippingWord::Weights => ZeroSkipping::Weights,
+        }
+    }
+}
+
+impl PlaneSkippingWord {
+    fn engine(self) -> PlaneSkipping {
+        match self {
+            PlaneSkippingWord::None => PlaneSkipping::None,
+            PlaneSkippingWord::ZeroPlanes => PlaneSkipping::ZeroPlanes,
+            PlaneSkippingWord::Csd => PlaneSkipping::Csd,
+        }
+    }
+}
+
+impl ZeroActivationsWord {
+    fn engine(self) -> ZeroActivations {
+        match self {
+            ZeroActivationsWord::Compute => ZeroActivations::Compute,
+            ZeroActivationsWord::Gate => ZeroActivations::Gate,
+            ZeroActivationsWord::Skip => ZeroActivations::Skip,
+        }
+    }
+}
+
+impl ScheduleWord {
+    fn engine(self) -> Schedule {
+        match self {
+            ScheduleWord::InOrder => Schedule::InOrder,
+            ScheduleWord::LongestFirst => Schedule::LongestFirst,
+        }
+    }
+}
+
+impl BarrierWord {
+    fn engine(self) -> Barrier {
+        match self {
+            BarrierWord::None => Barrier::None,
+            BarrierWord::Filter => Barrier::Filter,
+            BarrierWord::Position => Barrier::Position,
+        }
+    }
+}
+
+/// A number of bits or planes; the engine knows how many there may be.
+fn narrow(key: &str, value: u64) -> Result<u32, String> {
+    u32::try_from(value).map_err(|_| format!("{key} is {value}; expected a number of bits"))
 }

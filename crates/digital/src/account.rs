@@ -1,0 +1,184 @@
+//! From counts to a run: the ledger and the idle causes of an array, in a fixed order.
+
+use engine::{Cycles, Joules, LayerRun, Ledger, MAC_ENTRY, Occupancy};
+
+use crate::array::{ArraySpec, Granularity};
+use crate::departures::{Barrier, Departures, PlaneSkipping, ZeroActivations, ZeroSkipping};
+
+/// Idle PE-cycles of elements that have no position in the last group of a filter.
+pub const POSITION_TAIL: &str = "position tail";
+
+/// Idle PE-cycles of rows that are done, or never had a filter, while another row still works.
+pub const ROW_FINISHED_EARLY: &str = "row finished early";
+
+/// Idle PE-cycles of rows that wait at a barrier.
+pub const SYNCHRONIZATION: &str = "synchronization";
+
+/// Idle PE-cycles while the pipeline of a row fills.
+pub const PIPELINE_FILL: &str = "pipeline fill";
+
+/// Idle PE-cycles while a row decodes where a nonzero weight stands.
+pub const INDEX_DECODING: &str = "index decoding";
+
+/// Idle PE-cycles of elements that are gated off because their activation is 0.
+pub const ZERO_ACTIVATION: &str = "zero activation";
+
+/// Ledger entry: planes beyond those of the weight (ESN_d) or of its filter (ESN'_d).
+pub const WIDTH_ROUNDING_ENTRY: &str = "width rounding";
+
+/// Ledger entry: planes of zeros that the ideal skips.
+pub const COMPUTED_ZEROS_ENTRY: &str = "computed zeros";
+
+/// Ledger entry of no energy: planes that the ideal executes and plane skipping saves.
+pub const SKIPPED_PLANES_ENTRY: &str = "skipped planes";
+
+/// Ledger entry of no energy: planes that the ideal executes on activations that are 0, and that are saved.
+pub const ZERO_ACTIVATION_ENTRY: &str = "planes on zero activations";
+
+/// Ledger entry: idle PE-cycles.
+pub const IDLE_ENTRY: &str = "idle";
+
+/// Ledger entry: bits of decoded indices.
+pub const INDEX_ENTRY: &str = "index";
+
+/// Ledger entry: cycles of the control of the array.
+pub const ARRAY_CONTROL_ENTRY: &str = "array control";
+
+/// Ledger entry: cycles of the control of rows.
+pub const ROW_CONTROL_ENTRY: &str = "row control";
+
+/// Ledger entry: bits of weights and indices that are fetched.
+pub const WEIGHT_FETCH_ENTRY: &str = "weight fetch";
+
+/// Ledger entry: bits of activations that are fetched.
+pub const ACTIVATION_FETCH_ENTRY: &str = "activation fetch";
+
+/// Ledger entry: bits of partial sums that are moved.
+pub const PARTIAL_SUM_ENTRY: &str = "partial sums";
+
+/// What a machine counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) cycles: u128,
+    /// PE-cycles.
+    pub(crate) busy: u128,
+    pub(crate) position_tail: u128,
+    pub(crate) zero_activation: u128,
+    pub(crate) finished_early: u128,
+    /// Row-cycles in which a row works; those of its stalls follow.
+    pub(crate) working: u128,
+    pub(crate) filling: u128,
+    pub(crate) decoding: u128,
+    pub(crate) waiting: u128,
+    /// Planes of all elements.
+    pub(crate) useful: u128,
+    pub(crate) rounding: u128,
+    pub(crate) zeros: u128,
+    pub(crate) skipped: u128,
+    pub(crate) on_zero_activations: u128,
+    /// Bits.
+    pub(crate) index_bits: u128,
+    pub(crate) weight_bits: u128,
+    pub(crate) activation_bits: u128,
+    pub(crate) partial_sum_bits: u128,
+}
+
+impl Counts {
+    /// Both added.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            cycles: self.cycles + other.cycles,
+            busy: self.busy + other.busy,
+            position_tail: self.position_tail + other.position_tail,
+            zero_activation: self.zero_activation + other.zero_activation,
+            finished_early: self.finished_early + other.finished_early,
+            working: self.working + other.working,
+            filling: self.filling + other.filling,
+            decoding: self.decoding + other.decoding,
+            waiting: self.waiting + other.waiting,
+            useful: self.useful + other.useful,
+            rounding: self.rounding + other.rounding,
+            zeros: self.zeros + other.zeros,
+            skipped: self.skipped + other.skipped,
+            on_zero_activations: self.on_zero_activations + other.on_zero_activations,
+            index_bits: self.index_bits + other.index_bits,
+            weight_bits: self.weight_bits + other.weight_bits,
+            activation_bits: self.activation_bits + other.activation_bits,
+            partial_sum_bits: self.partial_sum_bits + other.partial_sum_bits,
+        }
+    }
+}
+
+/// The run that was counted. Entries and causes of departures that the array does not have are left out.
+pub(crate) fn layer_run(spec: &ArraySpec, departures: &Departures, counts: &Counts) -> LayerRun {
+    let pes = spec.pes_per_row as u128;
+    let offered = counts.cycles * spec.rows as u128 * pes;
+    LayerRun {
+        cycles: Cycles(counts.cycles),
+        ledger: ledger(spec, departures, counts, offered),
+        occupancy: Occupancy { used: counts.busy, offered },
+        idle: idle(departures, counts, pes),
+    }
+}
+
+fn ledger(spec: &ArraySpec, departures: &Departures, counts: &Counts, offered: u128) -> Ledger {
+    let energy = &departures.energy;
+    let (plane, free) = (spec.pe_cycle_energy, Joules(0.0));
+    let spends = |unit: Joules| unit.0 > 0.0;
+    let entries = [
+        (true, MAC_ENTRY, counts.useful, plane),
+        (rounds_widths(departures, spec.granularity), WIDTH_ROUNDING_ENTRY, counts.rounding, plane),
+        (computes_zeros(departures, spec.granularity), COMPUTED_ZEROS_ENTRY, counts.zeros, plane),
+        (departures.plane_skipping != PlaneSkipping::None, SKIPPED_PLANES_ENTRY, counts.skipped, free),
+        (gates(departures), ZERO_ACTIVATION_ENTRY, counts.on_zero_activations, free),
+        (spends(energy.idle_pe_cycle), IDLE_ENTRY, offered - counts.busy, energy.idle_pe_cycle),
+        (spends(energy.index_bit), INDEX_ENTRY, counts.index_bits, energy.index_bit),
+        (spends(energy.array_cycle), ARRAY_CONTROL_ENTRY, counts.cycles, energy.array_cycle),
+        (
+            spends(energy.row_cycle),
+            ROW_CONTROL_ENTRY,
+            counts.working + counts.filling + counts.decoding,
+            energy.row_cycle,
+        ),
+        (spends(energy.weight_bit), WEIGHT_FETCH_ENTRY, counts.weight_bits, energy.weight_bit),
+        (spends(energy.activation_bit), ACTIVATION_FETCH_ENTRY, counts.activation_bits, energy.activation_bit),
+        (spends(energy.partial_sum_bit), PARTIAL_SUM_ENTRY, counts.partial_sum_bits, energy.partial_sum_bit),
+    ];
+    let mut ledger = Ledger::new();
+    for (_, name, count, unit) in entries.into_iter().filter(|entry| entry.0) {
+        ledger.add(name, count, unit);
+    }
+    ledger
+}
+
+fn idle(departures: &Departures, counts: &Counts, pes: u128) -> Vec<(&'static str, u128)> {
+    let fills = departures.fill_cycles_per_tile > 0 || departures.fill_cycles_per_group > 0;
+    let causes = [
+        (true, POSITION_TAIL, counts.position_tail),
+        (true, ROW_FINISHED_EARLY, counts.finished_early),
+        (departures.barrier != Barrier::None, SYNCHRONIZATION, counts.waiting * pes),
+        (fills, PIPELINE_FILL, counts.filling * pes),
+        (departures.index_cycles_per_nonzero > 0, INDEX_DECODING, counts.decoding * pes),
+        (gates(departures), ZERO_ACTIVATION, counts.zero_activation),
+    ];
+    causes.into_iter().filter(|cause| cause.0).map(|(_, name, count)| (name, count)).collect()
+}
+
+fn gates(departures: &Departures) -> bool {
+    departures.zero_activations != ZeroActivations::Compute
+}
+
+/// Whether weights can take more planes than the ideal gives them.
+fn rounds_widths(departures: &Departures, granularity: Granularity) -> bool {
+    !departures.supports_every_width()
+        || matches!(granularity, Granularity::Layer | Granularity::Fixed(_))
+        || granularity != departures.useful_granularity(granularity)
+}
+
+/// Whether zeros are computed that the ideal skips.
+fn computes_zeros(departures: &Departures, granularity: Granularity) -> bool {
+    match departures.useful_granularity(granularity) {
+        Granularity::Weight => departures.zero_skipping(granularity) != ZeroSkipping::Weights,
+        _ => departures.zero_skipping(granularity) == ZeroSkipping::None,
+    }
+}

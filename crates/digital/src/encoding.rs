@@ -1,0 +1,161 @@
+//! How many planes of a weight an array executes, and how many of them the ideal would: the rules that both engines
+//! follow.
+
+use engine::{EngineError, Layer};
+use esn::{CodeTensor, Grid};
+
+use crate::array::{ArraySpec, Granularity};
+use crate::departures::{Departures, PlaneSkipping, ZeroSkipping};
+use crate::live::live_channels;
+use crate::planes::Planes;
+
+/// Number of widths, 0 included.
+const WIDTHS: usize = Planes::MAX_WIDTH as usize + 1;
+
+/// The rules of an array for one layer, whose weights all fit it.
+pub(crate) struct Encoding {
+    pub(crate) grid: Grid,
+    pub(crate) granularity: Granularity,
+    pub(crate) plane_skipping: PlaneSkipping,
+    pub(crate) zero_skipping: ZeroSkipping,
+    /// Whose planes are useful.
+    pub(crate) useful: Granularity,
+    /// The supported width of every width; that of 0 is the least one.
+    pub(crate) rounded: [u32; WIDTHS],
+    /// Planes of the widest weight of the layer; 0 where nothing asks for them.
+    layer_width: u32,
+}
+
+/// What a filter is computed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FilterWidths {
+    /// Planes of its widest weight; 0 for a pruned filter.
+    pub(crate) own: u32,
+    /// Planes that each of its weights takes; without meaning where each takes its own.
+    pub(crate) shared: u32,
+}
+
+/// The planes of one weight, by their use. `useful + skipped` is what the ideal counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PlaneUse {
+    pub(crate) useful: u32,
+    pub(crate) rounding: u32,
+    pub(crate) zeros: u32,
+    pub(crate) skipped: u32,
+}
+
+impl PlaneUse {
+    /// Sorts `executed` planes of a weight of which the ideal executes `ideal`.
+    pub(crate) fn new(executed: u32, ideal: u32) -> Self {
+        let useful = executed.min(ideal);
+        let extra = executed - useful;
+        let (rounding, zeros) = if ideal == 0 { (0, extra) } else { (extra, 0) };
+        Self { useful, rounding, zeros, skipped: ideal - useful }
+    }
+}
+
+impl Encoding {
+    /// Reads the rules for a layer.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Unsupported`] if a weight is wider than the array.
+    pub(crate) fn new(spec: &ArraySpec, departures: &Departures, layer: &Layer<'_>) -> Result<Self, EngineError> {
+        let granularity = spec.granularity;
+        let widths = &departures.supported_widths;
+        let round = |width: u32| match widths.as_slice() {
+            [] => Some(width.max(1)),
+            widths => widths.iter().copied().find(|supported| *supported >= width),
+        };
+        let (top, key) = match granularity {
+            Granularity::Fixed(width) => (width, "fixed_width_bits"),
+            _ => (widths.last().copied().unwrap_or(Planes::MAX_WIDTH), "supported_widths_bits"),
+        };
+        let codes = layer.weights();
+        let mut layer_width = 0;
+        if granularity == Granularity::Layer || top < Planes::MAX_WIDTH {
+            layer_width = widest(codes.grid(), codes.codes());
+        }
+        if layer_width > top {
+            let problem = too_wide(codes, layer_width, top, key);
+            return Err(EngineError::Unsupported { layer: layer.name().to_string(), problem });
+        }
+        let mut rounded = [top; WIDTHS];
+        for (rounded, width) in rounded.iter_mut().zip(0..) {
+            *rounded = round(width).unwrap_or(top);
+        }
+        Ok(Self {
+            grid: codes.grid(),
+            granularity,
+            plane_skipping: departures.plane_skipping,
+            zero_skipping: departures.zero_skipping(granularity),
+            useful: departures.useful_granularity(granularity),
+            rounded,
+            layer_width,
+        })
+    }
+
+    /// The channels that count as live, `[groups, channels]`; empty where every weight looks after itself.
+    pub(crate) fn live(&self, codes: &CodeTensor) -> Vec<bool> {
+        match (self.useful, self.zero_skipping) {
+            (Granularity::Weight, ZeroSkipping::Weights | ZeroSkipping::None) => Vec::new(),
+            _ => live_channels(codes),
+        }
+    }
+
+    /// The widths of a filter.
+    pub(crate) fn filter_widths(&self, filter: &[i32]) -> FilterWidths {
+        let own = match self.granularity {
+            Granularity::Weight if self.zero_skipping != ZeroSkipping::Filters => 0,
+            _ => widest(self.grid, filter),
+        };
+        let shared = match self.granularity {
+            Granularity::Weight => 0,
+            Granularity::Filter => self.rounded[own as usize],
+            Granularity::Layer => self.rounded[self.layer_width as usize],
+            Granularity::Fixed(width) => width,
+        };
+        FilterWidths { own, shared }
+    }
+
+    /// Whether a weight takes part: `live` says whether its channel and its filter have a weight that is not 0.
+    pub(crate) fn is_issued(&self, code: i32, live: bool) -> bool {
+        match self.zero_skipping {
+            ZeroSkipping::None => true,
+            ZeroSkipping::Filters => live,
+            ZeroSkipping::Weights => code != 0,
+        }
+    }
+
+    /// Planes that the ideal executes of a weight.
+    pub(crate) fn ideal_planes(&self, code: i32, widths: FilterWidths, live: bool) -> u32 {
+        match self.useful {
+            Granularity::Weight => Planes::least_width(self.grid, code),
+            _ if live => widths.own,
+            _ => 0,
+        }
+    }
+
+    /// Bits that an issued weight takes in the weight buffer; also its planes where none is skipped.
+    pub(crate) fn stored_bits(&self, code: i32, widths: FilterWidths) -> u32 {
+        match self.granularity {
+            Granularity::Weight => self.rounded[Planes::least_width(self.grid, code) as usize],
+            _ => widths.shared,
+        }
+    }
+}
+
+/// Planes of the widest weight.
+fn widest(grid: Grid, weights: &[i32]) -> u32 {
+    // More planes are never needed for a smaller magnitude.
+    let largest = weights.iter().map(|code| code.unsigned_abs()).max().unwrap_or(0);
+    Planes::least_width(grid, largest as i32)
+}
+
+fn too_wide(codes: &CodeTensor, width: u32, top: u32, key: &str) -> String {
+    let shape = codes.shape();
+    let is_widest = |code: &i32| Planes::least_width(codes.grid(), *code) == width;
+    let index = codes.codes().iter().position(is_widest).unwrap_or(0);
+    let (filter, weight) = (index / shape.filter_len(), index % shape.filter_len());
+    format!("weight {weight} of filter {filter} needs {width} planes; {key} allows {top} at most")
+}

@@ -1,0 +1,306 @@
+//! What one filter takes of a row.
+
+use esn::Grid;
+
+use super::Setting;
+use super::activity::Activity;
+use crate::array::Granularity;
+use crate::departures::{PlaneSkipping, ZeroSkipping};
+use crate::encoding::{FilterWidths, PlaneUse};
+use crate::planes::Planes;
+
+/// What a filter takes, over all groups of positions.
+#[derive(Clone, Debug, Default)]
+pub(super) struct FilterCost {
+    /// The parts that its row holds one after another; none for a filter of which nothing is computed.
+    pub(super) tiles: Vec<TileCost>,
+    /// Bits of its weights in a buffer, without indices.
+    pub(super) stored_bits: u128,
+    /// Busy PE-cycles.
+    pub(super) busy: u128,
+    /// PE-cycles of the row at work on elements without a position.
+    pub(super) position_tail: u128,
+    pub(super) use_of_planes: PlaneSums,
+}
+
+/// A part of a filter that a row holds.
+#[derive(Clone, Debug, Default)]
+pub(super) struct TileCost {
+    /// Weights that take part.
+    pub(super) issued: u64,
+    /// Cycles at work for one group in which no activation is 0.
+    pub(super) cycles: u64,
+    /// Cycles at work for all groups.
+    pub(super) working: u128,
+    /// Cycles at work for each group; empty where they are the same for all, or nobody asks.
+    pub(super) by_group: Vec<u64>,
+}
+
+/// Planes of all elements by their use, as in [`PlaneUse`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct PlaneSums {
+    pub(super) useful: u128,
+    pub(super) rounding: u128,
+    pub(super) zeros: u128,
+    pub(super) skipped: u128,
+    pub(super) on_zero_activations: u128,
+}
+
+/// Sums over the weights of a filter, for one position.
+#[derive(Clone, Copy, Debug, Default)]
+struct WeightSums {
+    issued: u64,
+    cycles: u64,
+    stored_bits: u64,
+    useful: u64,
+    rounding: u64,
+    zeros: u64,
+    skipped: u64,
+}
+
+impl Setting<'_> {
+    /// The cost of a filter; with `activity`, that of its conv group's input.
+    pub(super) fn filter_cost(&self, filter: usize, activity: Option<&Activity>) -> FilterCost {
+        let weights = self.layer.weights().filter(filter);
+        let widths = self.encoding.filter_widths(weights);
+        let live = self.live_of(filter);
+        if activity.is_none() {
+            let sums = self.sums(weights, widths, live);
+            let bits = u128::from(sums.stored_bits)
+                + u128::from(sums.issued) * u128::from(self.departures.index_bits_per_nonzero);
+            if sums.issued == 0 {
+                return FilterCost::default();
+            }
+            if self.departures.buffers.weight_bits_per_row.is_none_or(|buffer| bits <= u128::from(buffer)) {
+                return self.whole(&sums);
+            }
+        }
+        self.walk(weights, widths, live, activity)
+    }
+
+    /// Which channels of a filter's group are live; empty where it does not matter.
+    fn live_of(&self, filter: usize) -> &[bool] {
+        let shape = self.layer.weights().shape();
+        let group = filter / (shape.filters / shape.groups);
+        if self.live.is_empty() { &[] } else { &self.live[group * shape.channels..(group + 1) * shape.channels] }
+    }
+
+    /// A filter that its row holds whole, without zero activations.
+    fn whole(&self, sums: &WeightSums) -> FilterCost {
+        let every = |planes: u64| u128::from(planes) * self.positions;
+        let cycles = u128::from(sums.cycles);
+        let working = cycles * self.groups;
+        FilterCost {
+            tiles: vec![TileCost { issued: sums.issued, cycles: sums.cycles, working, by_group: Vec::new() }],
+            stored_bits: u128::from(sums.stored_bits),
+            busy: every(sums.cycles),
+            position_tail: cycles * self.tail(),
+            use_of_planes: PlaneSums {
+                useful: every(sums.useful),
+                rounding: every(sums.rounding),
+                zeros: every(sums.zeros),
+                skipped: every(sums.skipped),
+                on_zero_activations: 0,
+            },
+        }
+    }
+
+    /// Sums over the weights of a filter from how many there are of each width.
+    fn sums(&self, weights: &[i32], widths: FilterWidths, live: &[bool]) -> WeightSums {
+        let live_weights = if widths.own == 0 { 0 } else { self.live_weights(live) };
+        let issued = |nonzero: u64| match self.encoding.zero_skipping {
+            ZeroSkipping::None => weights.len() as u64,
+            ZeroSkipping::Filters => live_weights,
+            ZeroSkipping::Weights => nonzero,
+        };
+        if self.encoding.granularity == Granularity::Weight {
+            return self.sums_of_own_widths(weights, issued);
+        }
+        let shared = widths.shared;
+        let (issued, useful, of_zeros) = match self.encoding.useful {
+            Granularity::Weight => (nonzero(weights), least_planes(self.encoding.grid, weights), 0),
+            _ => {
+                let issued = issued(0);
+                (issued, u64::from(widths.own) * live_weights, u64::from(shared) * (issued - live_weights))
+            }
+        };
+        let executed = issued * u64::from(shared);
+        WeightSums {
+            issued,
+            cycles: self.shared_cycles(issued, shared),
+            stored_bits: executed,
+            useful,
+            rounding: executed - useful - of_zeros,
+            zeros: of_zeros,
+            skipped: 0,
+        }
+    }
+
+    fn live_weights(&self, live: &[bool]) -> u64 {
+        let taps = self.layer.weights().shape().taps;
+        (live.iter().filter(|live| **live).count() * taps) as u64
+    }
+
+    /// Cycles of weights of one width.
+    fn shared_cycles(&self, issued: u64, width: u32) -> u64 {
+        let element = self.departures.element;
+        if element.splits && width <= element.planes_per_cycle {
+            return issued.div_ceil(u64::from(element.planes_per_cycle / width));
+        }
+        issued * u64::from(width.div_ceil(element.planes_per_cycle))
+    }
+
+    fn sums_of_own_widths(&self, weights: &[i32], issued: impl Fn(u64) -> u64) -> WeightSums {
+        let (encoding, per_cycle) = (&self.encoding, self.departures.element.planes_per_cycle);
+        if per_cycle == 1 && encoding.plane_skipping == PlaneSkipping::None && self.departures.supports_every_width() {
+            let nonzero = nonzero(weights);
+            let (issued, useful) = (issued(nonzero), least_planes(encoding.grid, weights));
+            let zeros = issued - nonzero;
+            let cycles = useful + zeros;
+            return WeightSums { issued, cycles, stored_bits: cycles, useful, zeros, ..WeightSums::default() };
+        }
+        let mut sums = WeightSums::default();
+        let mut nonzero = 0;
+        for (least, digits, count) in histogram(encoding.grid, encoding.plane_skipping, weights) {
+            nonzero += count;
+            let stored = encoding.rounded[least as usize];
+            let executed = if encoding.plane_skipping == PlaneSkipping::None { stored } else { digits };
+            sums.add(count, executed, least, stored, per_cycle);
+        }
+        let zeros = issued(nonzero) - nonzero;
+        sums.add(zeros, encoding.rounded[0], 0, encoding.rounded[0], per_cycle);
+        sums
+    }
+
+    /// The same and more, weight by weight: where a filter does not fit its buffer, or activations are 0.
+    fn walk(&self, weights: &[i32], widths: FilterWidths, live: &[bool], activity: Option<&Activity>) -> FilterCost {
+        let taps = self.layer.weights().shape().taps;
+        let index_bits = self.departures.index_bits_per_nonzero;
+        let buffer = self.departures.buffers.weight_bits_per_row.map_or(u128::MAX, u128::from);
+        let element = self.departures.element;
+        let mut cost = FilterCost::default();
+        let mut tile_bits = 0;
+        for (weight, &code) in weights.iter().enumerate() {
+            let live = widths.own > 0 && live.get(weight / taps).is_some_and(|live| *live);
+            if !self.encoding.is_issued(code, live) {
+                continue;
+            }
+            let stored = self.encoding.stored_bits(code, widths);
+            let bits = u128::from(stored) + u128::from(index_bits);
+            if cost.tiles.is_empty() || tile_bits + bits > buffer {
+                cost.tiles.push(TileCost::default());
+                tile_bits = 0;
+            }
+            tile_bits += bits;
+            cost.stored_bits += u128::from(stored);
+            let executed = executed(self.encoding.plane_skipping, code, stored);
+            let planes = PlaneUse::new(executed, self.encoding.ideal_planes(code, widths, live));
+            let cycles = executed.div_ceil(element.planes_per_cycle);
+            self.add_weight(&mut cost, weight, planes, cycles, activity);
+        }
+        if element.splits && widths.shared <= element.planes_per_cycle {
+            self.split(&mut cost, widths.shared);
+        }
+        cost
+    }
+
+    /// Adds a weight to the last tile.
+    fn add_weight(
+        &self,
+        cost: &mut FilterCost,
+        weight: usize,
+        planes: PlaneUse,
+        cycles: u32,
+        activity: Option<&Activity>,
+    ) {
+        let Some(tile) = cost.tiles.last_mut() else { return };
+        let [all, groups, last] = match activity {
+            Some(activity) => activity.of(weight),
+            None => [self.positions, self.groups, 1],
+        };
+        tile.issued += 1;
+        tile.cycles += u64::from(cycles);
+        tile.working += u128::from(cycles) * groups;
+        if let Some(active) = activity.and_then(|activity| activity.groups_of(weight)) {
+            tile.by_group.resize(active.len(), 0);
+            for (sum, &active) in tile.by_group.iter_mut().zip(active) {
+                *sum += u64::from(cycles) * u64::from(active);
+            }
+        }
+        cost.busy += u128::from(cycles) * all;
+        cost.position_tail += u128::from(cycles) * last * self.tail();
+        let sums = &mut cost.use_of_planes;
+        sums.useful += u128::from(planes.useful) * all;
+        sums.rounding += u128::from(planes.rounding) * all;
+        sums.zeros += u128::from(planes.zeros) * all;
+        sums.skipped += u128::from(planes.skipped) * all;
+        sums.on_zero_activations += u128::from(planes.useful + planes.skipped) * (self.positions - all);
+    }
+
+    /// Replaces the cycles of weights that took one each by those of elements that split.
+    fn split(&self, cost: &mut FilterCost, width: u32) {
+        (cost.busy, cost.position_tail) = (0, 0);
+        for tile in &mut cost.tiles {
+            tile.cycles = self.shared_cycles(tile.issued, width);
+            let cycles = u128::from(tile.cycles);
+            tile.working = cycles * self.groups;
+            cost.busy += cycles * self.positions;
+            cost.position_tail += cycles * self.tail();
+        }
+    }
+}
+
+impl WeightSums {
+    /// Adds `count` weights that take `executed` planes each, of which the ideal takes `ideal`.
+    fn add(&mut self, count: u64, executed: u32, ideal: u32, stored: u32, per_cycle: u32) {
+        let planes = PlaneUse::new(executed, ideal);
+        self.issued += count;
+        self.cycles += count * u64::from(executed.div_ceil(per_cycle));
+        self.stored_bits += count * u64::from(stored);
+        self.useful += count * u64::from(planes.useful);
+        self.rounding += count * u64::from(planes.rounding);
+        self.zeros += count * u64::from(planes.zeros);
+        self.skipped += count * u64::from(planes.skipped);
+    }
+}
+
+/// Planes that an issued weight executes.
+fn executed(skipping: PlaneSkipping, code: i32, stored: u32) -> u32 {
+    match skipping {
+        PlaneSkipping::None => stored,
+        // A zero that is computed takes a cycle, though it has no digit.
+        _ => digits(skipping, code.unsigned_abs()).max(1),
+    }
+}
+
+/// Nonzero digits of a magnitude. Those of the canonical signed digit form stand where `m` and `3m` differ.
+fn digits(skipping: PlaneSkipping, magnitude: u32) -> u32 {
+    match skipping {
+        PlaneSkipping::Csd => (magnitude ^ (3 * magnitude)).count_ones(),
+        PlaneSkipping::None | PlaneSkipping::ZeroPlanes => magnitude.count_ones(),
+    }
+}
+
+/// How many nonzero weights there are of each least width and, where planes are skipped, number of digits: `(width,
+/// digits, count)`, with 0 digits where none are skipped.
+fn histogram(grid: Grid, skipping: PlaneSkipping, weights: &[i32]) -> impl Iterator<Item = (u32, u32, u64)> {
+    const SIDE: usize = Planes::MAX_WIDTH as usize + 1;
+    let mut counts = [0u64; SIDE * SIDE];
+    for &code in weights {
+        let digits = if skipping == PlaneSkipping::None { 0 } else { digits(skipping, code.unsigned_abs()) };
+        counts[Planes::least_width(grid, code) as usize * SIDE + digits as usize] += 1;
+    }
+    let of_nonzero = counts.into_iter().enumerate().skip(SIDE).filter(|(_, count)| *count > 0);
+    of_nonzero.map(|(key, count)| ((key / SIDE) as u32, (key % SIDE) as u32, count))
+}
+
+fn nonzero(weights: &[i32]) -> u64 {
+    weights.chunks(1 << 16).map(|chunk| u64::from(chunk.iter().map(|&code| u32::from(code != 0)).sum::<u32>())).sum()
+}
+
+/// Planes of all weights together, each in its own width.
+fn least_planes(grid: Grid, weights: &[i32]) -> u64 {
+    // Widths of 2^16 weights fit 32 bits, in which the sum is fast.
+    let chunk = |codes: &[i32]| u64::from(codes.iter().map(|&code| Planes::least_width(grid, code)).sum::<u32>());
+    weights.chunks(1 << 16).map(chunk).sum()
+}

@@ -1,0 +1,134 @@
+//! The cost of a layer with repetition factored out: time grows with the weights.
+//!
+//! ```text
+//! filter     what a filter takes of a row, in sums over its weights     activity   where activations are not 0
+//! timeline   when rows that do so are done                              traffic    what is fetched for them
+//! ```
+
+mod activity;
+mod filter;
+mod timeline;
+mod traffic;
+
+use engine::{EngineError, Layer, LayerRun};
+
+use crate::account::{Counts, layer_run};
+use crate::array::ArraySpec;
+use crate::departures::{Departures, ZeroActivations};
+use crate::encoding::Encoding;
+use crate::input::integers;
+use crate::schedule::deal;
+use activity::Activity;
+use engine::Activations;
+use filter::FilterCost;
+
+/// What the costs of a layer depend on beside its weights.
+struct Setting<'a> {
+    spec: &'a ArraySpec,
+    departures: &'a Departures,
+    layer: &'a Layer<'a>,
+    encoding: Encoding,
+    /// Input channels with a nonzero weight, `[groups, channels]`; empty where that changes nothing.
+    live: Vec<bool>,
+    positions: u128,
+    /// Groups of positions of every filter.
+    groups: u128,
+}
+
+/// Counts what [`crate::SteppedArray`] would, without stepping, with activations that are nowhere 0.
+///
+/// Every group repeats the planes of a filter, so a row takes `groups · Σ planes` cycles over its filters with
+/// `groups = ceil(positions / P)`, and what it idles beside.
+///
+/// # Errors
+///
+/// [`EngineError::Unsupported`] if a count passes 128 bits, or a weight is too wide.
+pub(crate) fn run(spec: &ArraySpec, departures: &Departures, layer: &Layer<'_>) -> Result<LayerRun, EngineError> {
+    let setting = Setting::new(spec, departures, layer)?;
+    setting.run(&setting.filters(|_| None))
+}
+
+/// The same with these activations.
+///
+/// # Errors
+///
+/// As [`run`], and for activations that do not fit.
+pub(crate) fn run_on(
+    spec: &ArraySpec,
+    departures: &Departures,
+    layer: &Layer<'_>,
+    input: Activations<'_>,
+) -> Result<LayerRun, EngineError> {
+    let setting = Setting::new(spec, departures, layer)?;
+    let input = integers(layer.name(), layer.geometry(), input)?;
+    if departures.zero_activations == ZeroActivations::Compute {
+        return setting.run(&setting.filters(|_| None));
+    }
+    let activity = Activity::of_groups(&setting, input)?;
+    setting.run(&setting.filters(|group| Some(&activity[group])))
+}
+
+impl<'a> Setting<'a> {
+    fn new(spec: &'a ArraySpec, departures: &'a Departures, layer: &'a Layer<'a>) -> Result<Self, EngineError> {
+        let encoding = Encoding::new(spec, departures, layer)?;
+        let live = encoding.live(layer.weights());
+        let positions = u128::from(layer.geometry().positions());
+        let groups = positions.div_ceil(spec.pes_per_row as u128);
+        Ok(Self { spec, departures, layer, encoding, live, positions, groups })
+    }
+
+    /// Elements without a position in the last group.
+    fn tail(&self) -> u128 {
+        self.groups * self.spec.pes_per_row as u128 - self.positions
+    }
+
+    /// The costs of all filters, with the activity of their groups.
+    fn filters<'b>(&self, activity: impl Fn(usize) -> Option<&'b Activity>) -> Vec<FilterCost> {
+        let shape = self.layer.weights().shape();
+        let per_group = shape.filters / shape.groups;
+        (0..shape.filters).map(|filter| self.filter_cost(filter, activity(filter / per_group))).collect()
+    }
+
+    fn run(&self, filters: &[FilterCost]) -> Result<LayerRun, EngineError> {
+        let planned: Vec<u128> = filters.iter().map(|filter| self.planned(filter)).collect();
+        let queues = deal(self.spec.rows, &planned, self.departures);
+        let mut counts = filters.iter().map(|filter| self.counts(filter)).fold(Counts::default(), Counts::plus);
+        (counts.cycles, counts.waiting) = self.timeline(&queues, filters);
+        (counts.weight_bits, counts.activation_bits, counts.partial_sum_bits) = self.traffic(&queues, filters);
+
+        let pes = self.spec.pes_per_row as u128;
+        let offered = counts.cycles.checked_mul(self.spec.rows as u128).and_then(|cycles| cycles.checked_mul(pes));
+        let Some(offered) = offered else {
+            let problem = "its PE-cycles on this array do not fit 128 bits".to_string();
+            return Err(EngineError::Unsupported { layer: self.layer.name().to_string(), problem });
+        };
+        let row_cycles = counts.working + counts.filling + counts.decoding + counts.waiting;
+        counts.finished_early = offered - row_cycles * pes;
+        Ok(layer_run(self.spec, self.departures, &counts))
+    }
+
+    /// What a filter adds to the counts, whatever row it is on.
+    fn counts(&self, filter: &FilterCost) -> Counts {
+        let FilterCost { use_of_planes: planes, .. } = *filter;
+        let issued: u128 = filter.tiles.iter().map(|tile| u128::from(tile.issued)).sum();
+        let tiles = filter.tiles.len() as u128;
+        let working: u128 = filter.tiles.iter().map(|tile| tile.working).sum();
+        let fills = u128::from(self.departures.fill_cycles_per_tile)
+            + self.groups * u128::from(self.departures.fill_cycles_per_group);
+        Counts {
+            busy: filter.busy,
+            position_tail: filter.position_tail,
+            zero_activation: working * self.spec.pes_per_row as u128 - filter.position_tail - filter.busy,
+            working,
+            filling: tiles * fills,
+            decoding: self.groups * issued * u128::from(self.departures.index_cycles_per_nonzero),
+            index_bits: self.groups * issued * u128::from(self.departures.index_bits_per_nonzero),
+            useful: planes.useful,
+            rounding: planes.rounding,
+            zeros: planes.zeros,
+            skipped: planes.skipped,
+            on_zero_activations: planes.on_zero_activations,
+            ..Counts::default()
+        }
+    }
+}

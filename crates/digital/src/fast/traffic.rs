@@ -1,0 +1,50 @@
+//! What is fetched into the array, in bits.
+
+use std::collections::HashSet;
+
+use super::Setting;
+use super::filter::FilterCost;
+use crate::traffic::InputTraffic;
+
+impl Setting<'_> {
+    /// Bits of weights and their indices, of activations, and of partial sums:
+    ///
+    /// ```text
+    /// weights       Σ_filters stored bits + issued weights · index bits
+    /// activations   Σ_passes input bits of the conv groups in it
+    /// partial sums  Σ_filters positions · bits · (2 · tiles − 1)
+    /// ```
+    pub(super) fn traffic(&self, queues: &[Vec<usize>], filters: &[FilterCost]) -> (u128, u128, u128) {
+        let index_bits = u128::from(self.departures.index_bits_per_nonzero);
+        let of_sum = u128::from(self.departures.buffers.bits_per_partial_sum);
+        let (mut weights, mut sums) = (0, 0);
+        for filter in filters.iter().filter(|filter| !filter.tiles.is_empty()) {
+            let issued: u128 = filter.tiles.iter().map(|tile| u128::from(tile.issued)).sum();
+            weights += filter.stored_bits + issued * index_bits;
+            sums += self.positions * of_sum * (2 * filter.tiles.len() as u128 - 1);
+        }
+        (weights, self.activation_bits(queues), sums)
+    }
+
+    fn activation_bits(&self, queues: &[Vec<usize>]) -> u128 {
+        if self.departures.buffers.bits_per_activation == 0 {
+            return 0;
+        }
+        let input = InputTraffic::new(self.departures, &self.encoding, self.layer);
+        let per_group = self.layer.geometry().columns();
+        let passes = queues.iter().map(Vec::len).max().unwrap_or(0);
+        let mut fetched = HashSet::new();
+        let mut bits = 0;
+        for pass in 0..passes {
+            if !input.fits {
+                fetched.clear();
+            }
+            for group in queues.iter().filter_map(|queue| queue.get(pass)).map(|filter| filter / per_group) {
+                if fetched.insert(group) {
+                    bits += input.group_bits[group];
+                }
+            }
+        }
+        bits
+    }
+}

@@ -1,0 +1,231 @@
+//! What the control of a row issues, cycle by cycle, to compute a filter.
+
+use engine::Layer;
+
+use crate::array::Granularity;
+use crate::departures::{Departures, PlaneSkipping};
+use crate::encoding::{Encoding, FilterWidths, PlaneUse};
+use crate::planes::Planes;
+
+/// One plane of one weight.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PlaneIssue {
+    /// Distance of the weight's input from the corner of the receptive field.
+    pub(super) offset: u32,
+    /// Index of the weight in its filter.
+    pub(super) weight: u32,
+    pub(super) plane: u8,
+    /// Power of two of the plane, in units of the code.
+    pub(super) exponent: u8,
+    /// −1, 0 or 1.
+    pub(super) digit: i8,
+}
+
+/// The planes that every element of a row takes in one cycle, at most 17 of them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Operation {
+    /// Index of the first plane.
+    pub(super) first: usize,
+    pub(super) planes: u8,
+    /// Planes by their use; those that the weight skips stand at its first operation.
+    pub(super) useful: u8,
+    pub(super) rounding: u8,
+    pub(super) zeros: u8,
+    pub(super) skipped: u8,
+    /// Weights that are looked up before it.
+    pub(super) weights: u8,
+}
+
+/// The operations of a filter for one group of positions.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Program {
+    pub(super) planes: Vec<PlaneIssue>,
+    pub(super) operations: Vec<Operation>,
+    pub(super) tiles: Vec<Tile>,
+}
+
+/// The part of a program whose weights are in the buffer at the same time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tile {
+    /// Its first operation, and the first after it.
+    pub(super) operations: (usize, usize),
+    pub(super) weights: u64,
+    /// Bits in the buffer, indices included.
+    pub(super) bits: u64,
+}
+
+/// Writes programs.
+pub(super) struct Programmer<'a> {
+    pub(super) departures: &'a Departures,
+    pub(super) encoding: &'a Encoding,
+    pub(super) layer: Layer<'a>,
+    /// Input channels with a nonzero weight, `[groups, channels]`; empty where that changes nothing.
+    pub(super) live: &'a [bool],
+}
+
+impl Programmer<'_> {
+    /// Writes the program of a filter. `offsets` says where its weights find their input, `[channels, taps]`.
+    pub(super) fn write(&self, filter: usize, offsets: &[u32], program: &mut Program) {
+        program.planes.clear();
+        program.operations.clear();
+        program.tiles.clear();
+        let weights = self.layer.weights();
+        let shape = weights.shape();
+        let first_channel = filter / self.layer.geometry().columns() * shape.channels;
+        let codes = weights.filter(filter);
+        let widths = self.encoding.filter_widths(codes);
+        for (weight, (&code, &offset)) in codes.iter().zip(offsets).enumerate() {
+            let channel = self.live.get(first_channel + weight / shape.taps);
+            let live = widths.own > 0 && channel.is_some_and(|live| *live);
+            if self.encoding.is_issued(code, live) {
+                self.tile_for(self.encoding.stored_bits(code, widths), program);
+                self.issue(code, weight, offset, (widths, live), program);
+            }
+        }
+    }
+
+    /// Makes room for a weight: in the last tile, or in a new one if its buffer is full.
+    fn tile_for(&self, stored_bits: u32, program: &mut Program) {
+        let bits = u64::from(stored_bits) + self.departures.index_bits_per_nonzero;
+        let buffer = self.departures.buffers.weight_bits_per_row.unwrap_or(u64::MAX);
+        let full = program.tiles.last().is_none_or(|tile| tile.bits + bits > buffer);
+        if full {
+            let next = program.operations.len();
+            program.tiles.push(Tile { operations: (next, next), weights: 0, bits: 0 });
+        }
+        if let Some(tile) = program.tiles.last_mut() {
+            tile.bits += bits;
+            tile.weights += 1;
+        }
+    }
+
+    /// Appends the operations of a weight to the last tile.
+    fn issue(
+        &self,
+        code: i32,
+        weight: usize,
+        offset: u32,
+        (widths, live): (FilterWidths, bool),
+        program: &mut Program,
+    ) {
+        let first = program.planes.len();
+        let place = PlaneIssue { offset, weight: weight as u32, plane: 0, exponent: 0, digit: 0 };
+        self.push_planes(code, widths, place, &mut program.planes);
+        let executed = (program.planes.len() - first) as u32;
+        let mut left = PlaneUse::new(executed, self.encoding.ideal_planes(code, widths, live));
+        let per_cycle = self.departures.element.planes_per_cycle;
+        let mut begins_weight = true;
+        for start in (0..executed).step_by(per_cycle as usize) {
+            let planes = per_cycle.min(executed - start);
+            let useful = planes.min(left.useful);
+            let rounding = (planes - useful).min(left.rounding);
+            left.useful -= useful;
+            left.rounding -= rounding;
+            let operation = Operation {
+                first: first + start as usize,
+                planes: planes as u8,
+                useful: useful as u8,
+                rounding: rounding as u8,
+                zeros: (planes - useful - rounding) as u8,
+                skipped: if begins_weight { left.skipped as u8 } else { 0 },
+                weights: u8::from(begins_weight),
+            };
+            begins_weight = false;
+            self.push_operation(operation, executed, program);
+        }
+    }
+
+    /// Appends an operation to the last tile, or lets it share the cycle of the one before.
+    fn push_operation(&self, operation: Operation, width: u32, program: &mut Program) {
+        let Some(tile) = program.tiles.last_mut() else { return };
+        let element = self.departures.element;
+        let lanes = if element.splits { element.planes_per_cycle / width } else { 1 };
+        let (begin, end) = tile.operations;
+        if lanes > 1
+            && end > begin
+            && let Some(last) = program.operations.last_mut()
+            && u32::from(last.weights) < lanes
+        {
+            last.planes += operation.planes;
+            last.useful += operation.useful;
+            last.rounding += operation.rounding;
+            last.zeros += operation.zeros;
+            last.weights += 1;
+            return;
+        }
+        program.operations.push(operation);
+        tile.operations.1 = program.operations.len();
+    }
+
+    /// Appends the planes that an issued weight executes.
+    fn push_planes(&self, code: i32, widths: FilterWidths, place: PlaneIssue, planes: &mut Vec<PlaneIssue>) {
+        let digits = match self.encoding.plane_skipping {
+            PlaneSkipping::None => {
+                let width = match self.encoding.granularity {
+                    Granularity::Weight => self.encoding.stored_bits(code, widths),
+                    _ => widths.shared,
+                };
+                let encoded = Planes::encode(self.encoding.grid, code, width)
+                    .expect("no width is below the least one of the weight");
+                planes.extend((0..width).map(|plane| PlaneIssue {
+                    plane: plane as u8,
+                    exponent: (plane + encoded.shift()) as u8,
+                    digit: encoded.digit(plane),
+                    ..place
+                }));
+                return;
+            }
+            PlaneSkipping::ZeroPlanes => essential_bits(code),
+            PlaneSkipping::Csd => canonical_digits(code),
+        };
+        // A zero that is computed takes a cycle, though it has no digit.
+        let digits = if digits.is_empty() { vec![(0, 0)] } else { digits };
+        planes.extend(digits.into_iter().zip(0..).map(|((exponent, digit), plane)| PlaneIssue {
+            plane,
+            exponent,
+            digit,
+            ..place
+        }));
+    }
+}
+
+/// The one bits of the magnitude, with the sign of the code: exponents and digits.
+fn essential_bits(code: i32) -> Vec<(u8, i8)> {
+    let magnitude = code.unsigned_abs();
+    (0..u32::BITS as u8).filter(|bit| magnitude >> bit & 1 == 1).map(|bit| (bit, code.signum() as i8)).collect()
+}
+
+/// The nonzero digits of the canonical signed digit form, in which no two are neighbours: exponents and digits.
+fn canonical_digits(code: i32) -> Vec<(u8, i8)> {
+    let (mut rest, mut exponent) = (code, 0);
+    let mut digits = Vec::new();
+    while rest != 0 {
+        if rest % 2 != 0 {
+            // +1 or −1, whichever leaves a multiple of 4.
+            let digit = 2 - rest.rem_euclid(4);
+            digits.push((exponent, digit as i8));
+            rest -= digit;
+        }
+        rest /= 2;
+        exponent += 1;
+    }
+    digits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use esn::MAX_CODE;
+
+    #[test]
+    fn digits_add_up_and_the_canonical_form_has_no_neighbours() {
+        let sum =
+            |digits: &[(u8, i8)]| digits.iter().map(|&(exponent, digit)| i32::from(digit) << exponent).sum::<i32>();
+        for code in -MAX_CODE..=MAX_CODE {
+            let (bits, canonical) = (essential_bits(code), canonical_digits(code));
+            assert_eq!((sum(&bits), sum(&canonical)), (code, code));
+            assert!(canonical.windows(2).all(|pair| pair[1].0 > pair[0].0 + 1), "{code}");
+            assert!(canonical.len() <= bits.len());
+        }
+    }
+}
