@@ -95,7 +95,8 @@ const MAX_PES: usize = 1 << 32;
 ///
 /// The ledger entry [`engine::MAC_ENTRY`] counts busy PE-cycles, the only thing that costs energy. With one row of one
 /// element, or at any size where nothing is idle, this is the ideal hardware of equation (3), and at filter granularity
-/// of equation (7).
+/// of equation (7). [`DigitalArray::with_departures`] takes an array away from it; the entry then counts the planes that
+/// the ideal would execute too.
 ///
 /// Source: the array with a bit width per filter of Maki et al. 2018.
 ///

@@ -145,7 +145,8 @@ impl<'a> Plan<'a> {
         }
         let computed = |index: &usize| match granularity {
             Granularity::Weight => codes[*index] != 0,
-            Granularity::Filter => self.group_uses(filter, *index),
+            // The circuit has the two granularities of the ideal array.
+            Granularity::Filter | Granularity::Layer | Granularity::Fixed(_) => self.group_uses(filter, *index),
         };
         let weight = |index| Weight { code: codes[index], offset: self.offset(filter, index), last: false, index };
         let mut weights: Vec<Weight> = (0..codes.len()).filter(computed).map(weight).collect();

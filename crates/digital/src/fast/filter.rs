@@ -1,5 +1,7 @@
 //! What one filter takes of a row.
 
+use std::ops::Range;
+
 use esn::Grid;
 
 use super::Setting;
@@ -9,11 +11,17 @@ use crate::departures::{PlaneSkipping, ZeroSkipping};
 use crate::encoding::{FilterWidths, PlaneUse};
 use crate::planes::Planes;
 
-/// What a filter takes, over all groups of positions.
+/// What a filter takes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FilterCost {
-    /// The parts that its row holds one after another; none for a filter of which nothing is computed.
-    pub(super) tiles: Vec<TileCost>,
+    /// The parts that its row holds one after another; 0 for a filter of which nothing is computed.
+    pub(super) tiles: u64,
+    /// Weights that take part.
+    pub(super) issued: u64,
+    /// Cycles at work for one group of positions in which no activation is 0.
+    pub(super) cycles: u64,
+    /// Cycles at work for all groups.
+    pub(super) working: u128,
     /// Bits of its weights in a buffer, without indices.
     pub(super) stored_bits: u128,
     /// Busy PE-cycles.
@@ -24,16 +32,12 @@ pub(super) struct FilterCost {
 }
 
 /// A part of a filter that a row holds.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct TileCost {
-    /// Weights that take part.
+    /// Its weights, those that take no part among them.
+    pub(super) weights: Range<usize>,
     pub(super) issued: u64,
-    /// Cycles at work for one group in which no activation is 0.
     pub(super) cycles: u64,
-    /// Cycles at work for all groups.
-    pub(super) working: u128,
-    /// Cycles at work for each group; empty where they are the same for all, or nobody asks.
-    pub(super) by_group: Vec<u64>,
 }
 
 /// Planes of all elements by their use, as in [`PlaneUse`].
@@ -44,6 +48,16 @@ pub(super) struct PlaneSums {
     pub(super) zeros: u128,
     pub(super) skipped: u128,
     pub(super) on_zero_activations: u128,
+}
+
+/// A weight that takes part, for one position.
+pub(super) struct IssuedWeight {
+    /// Index in its filter.
+    pub(super) index: usize,
+    stored_bits: u32,
+    planes: PlaneUse,
+    /// Cycles of an element that it has to itself.
+    pub(super) cycles: u32,
 }
 
 /// Sums over the weights of a filter, for one position.
@@ -75,7 +89,7 @@ impl Setting<'_> {
                 return self.whole(&sums);
             }
         }
-        self.walk(weights, widths, live, activity)
+        self.walk(filter, activity)
     }
 
     /// Which channels of a filter's group are live; empty where it does not matter.
@@ -91,7 +105,10 @@ impl Setting<'_> {
         let cycles = u128::from(sums.cycles);
         let working = cycles * self.groups;
         FilterCost {
-            tiles: vec![TileCost { issued: sums.issued, cycles: sums.cycles, working, by_group: Vec::new() }],
+            tiles: 1,
+            issued: sums.issued,
+            cycles: sums.cycles,
+            working,
             stored_bits: u128::from(sums.stored_bits),
             busy: every(sums.cycles),
             position_tail: cycles * self.tail(),
@@ -172,63 +189,38 @@ impl Setting<'_> {
         sums
     }
 
-    /// The same and more, weight by weight: where a filter does not fit its buffer, or activations are 0.
-    fn walk(&self, weights: &[i32], widths: FilterWidths, live: &[bool], activity: Option<&Activity>) -> FilterCost {
-        let taps = self.layer.weights().shape().taps;
-        let index_bits = self.departures.index_bits_per_nonzero;
-        let buffer = self.departures.buffers.weight_bits_per_row.map_or(u128::MAX, u128::from);
-        let element = self.departures.element;
-        let mut cost = FilterCost::default();
-        let mut tile_bits = 0;
-        for (weight, &code) in weights.iter().enumerate() {
-            let live = widths.own > 0 && live.get(weight / taps).is_some_and(|live| *live);
-            if !self.encoding.is_issued(code, live) {
-                continue;
-            }
-            let stored = self.encoding.stored_bits(code, widths);
-            let bits = u128::from(stored) + u128::from(index_bits);
-            if cost.tiles.is_empty() || tile_bits + bits > buffer {
-                cost.tiles.push(TileCost::default());
-                tile_bits = 0;
-            }
-            tile_bits += bits;
-            cost.stored_bits += u128::from(stored);
-            let executed = executed(self.encoding.plane_skipping, code, stored);
-            let planes = PlaneUse::new(executed, self.encoding.ideal_planes(code, widths, live));
-            let cycles = executed.div_ceil(element.planes_per_cycle);
-            self.add_weight(&mut cost, weight, planes, cycles, activity);
+    /// The cost of a filter weight by weight: where it does not fit its buffer, or activations are 0.
+    fn walk(&self, filter: usize, activity: Option<&Activity>) -> FilterCost {
+        let tiles = self.tiles(filter);
+        let mut cost = FilterCost {
+            tiles: tiles.len() as u64,
+            issued: tiles.iter().map(|tile| tile.issued).sum(),
+            cycles: tiles.iter().map(|tile| tile.cycles).sum(),
+            ..FilterCost::default()
+        };
+        for weight in self.issued_weights(filter, 0..self.layer.geometry().rows()) {
+            self.add_weight(&mut cost, &weight, activity);
         }
-        if element.splits && widths.shared <= element.planes_per_cycle {
-            self.split(&mut cost, widths.shared);
+        if self.departures.element.splits {
+            // Weights that share a cycle do not add up one by one.
+            let cycles = u128::from(cost.cycles);
+            cost.working = cycles * self.groups;
+            cost.busy = cycles * self.positions;
+            cost.position_tail = cycles * self.tail();
         }
         cost
     }
 
-    /// Adds a weight to the last tile.
-    fn add_weight(
-        &self,
-        cost: &mut FilterCost,
-        weight: usize,
-        planes: PlaneUse,
-        cycles: u32,
-        activity: Option<&Activity>,
-    ) {
-        let Some(tile) = cost.tiles.last_mut() else { return };
+    fn add_weight(&self, cost: &mut FilterCost, weight: &IssuedWeight, activity: Option<&Activity>) {
         let [all, groups, last] = match activity {
-            Some(activity) => activity.of(weight),
+            Some(activity) => activity.of(weight.index),
             None => [self.positions, self.groups, 1],
         };
-        tile.issued += 1;
-        tile.cycles += u64::from(cycles);
-        tile.working += u128::from(cycles) * groups;
-        if let Some(active) = activity.and_then(|activity| activity.groups_of(weight)) {
-            tile.by_group.resize(active.len(), 0);
-            for (sum, &active) in tile.by_group.iter_mut().zip(active) {
-                *sum += u64::from(cycles) * u64::from(active);
-            }
-        }
-        cost.busy += u128::from(cycles) * all;
-        cost.position_tail += u128::from(cycles) * last * self.tail();
+        let (cycles, planes) = (u128::from(weight.cycles), weight.planes);
+        cost.stored_bits += u128::from(weight.stored_bits);
+        cost.working += cycles * groups;
+        cost.busy += cycles * all;
+        cost.position_tail += cycles * last * self.tail();
         let sums = &mut cost.use_of_planes;
         sums.useful += u128::from(planes.useful) * all;
         sums.rounding += u128::from(planes.rounding) * all;
@@ -237,16 +229,48 @@ impl Setting<'_> {
         sums.on_zero_activations += u128::from(planes.useful + planes.skipped) * (self.positions - all);
     }
 
-    /// Replaces the cycles of weights that took one each by those of elements that split.
-    fn split(&self, cost: &mut FilterCost, width: u32) {
-        (cost.busy, cost.position_tail) = (0, 0);
-        for tile in &mut cost.tiles {
-            tile.cycles = self.shared_cycles(tile.issued, width);
-            let cycles = u128::from(tile.cycles);
-            tile.working = cycles * self.groups;
-            cost.busy += cycles * self.positions;
-            cost.position_tail += cycles * self.tail();
+    /// The parts of a filter that its row holds one after another: weights in order while they fit, one at least.
+    pub(super) fn tiles(&self, filter: usize) -> Vec<TileCost> {
+        let buffer = self.departures.buffers.weight_bits_per_row.map_or(u128::MAX, u128::from);
+        let mut tiles: Vec<TileCost> = Vec::new();
+        let mut tile_bits = 0;
+        for weight in self.issued_weights(filter, 0..self.layer.geometry().rows()) {
+            let bits = u128::from(weight.stored_bits) + u128::from(self.departures.index_bits_per_nonzero);
+            if tiles.is_empty() || tile_bits + bits > buffer {
+                tiles.push(TileCost { weights: weight.index..weight.index, issued: 0, cycles: 0 });
+                tile_bits = 0;
+            }
+            tile_bits += bits;
+            if let Some(tile) = tiles.last_mut() {
+                tile.weights.end = weight.index + 1;
+                tile.issued += 1;
+                tile.cycles += u64::from(weight.cycles);
+            }
         }
+        if self.departures.element.splits {
+            let width = self.encoding.filter_widths(self.layer.weights().filter(filter)).shared;
+            for tile in &mut tiles {
+                tile.cycles = self.shared_cycles(tile.issued, width);
+            }
+        }
+        tiles
+    }
+
+    /// The weights of a filter, in a range of it, that take part.
+    pub(super) fn issued_weights(&self, filter: usize, range: Range<usize>) -> impl Iterator<Item = IssuedWeight> {
+        let taps = self.layer.weights().shape().taps;
+        let weights = self.layer.weights().filter(filter);
+        let (widths, channels) = (self.encoding.filter_widths(weights), self.live_of(filter));
+        let per_cycle = self.departures.element.planes_per_cycle;
+        range.clone().zip(&weights[range]).filter_map(move |(index, &code)| {
+            let live = widths.own > 0 && channels.get(index / taps).is_some_and(|live| *live);
+            self.encoding.is_issued(code, live).then(|| {
+                let stored_bits = self.encoding.stored_bits(code, widths);
+                let executed = executed(self.encoding.plane_skipping, code, stored_bits);
+                let planes = PlaneUse::new(executed, self.encoding.ideal_planes(code, widths, live));
+                IssuedWeight { index, stored_bits, planes, cycles: executed.div_ceil(per_cycle) }
+            })
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! filter     what a filter takes of a row, in sums over its weights     activity   where activations are not 0
-//! timeline   when rows that do so are done                              traffic    what is fetched for them
+//! timeline   when the rows are done                                     traffic    what is fetched for them
 //! ```
 
 mod activity;
@@ -10,7 +10,7 @@ mod filter;
 mod timeline;
 mod traffic;
 
-use engine::{EngineError, Layer, LayerRun};
+use engine::{Activations, EngineError, Layer, LayerRun};
 
 use crate::account::{Counts, layer_run};
 use crate::array::ArraySpec;
@@ -19,7 +19,6 @@ use crate::encoding::Encoding;
 use crate::input::integers;
 use crate::schedule::deal;
 use activity::Activity;
-use engine::Activations;
 use filter::FilterCost;
 
 /// What the costs of a layer depend on beside its weights.
@@ -45,7 +44,7 @@ struct Setting<'a> {
 /// [`EngineError::Unsupported`] if a count passes 128 bits, or a weight is too wide.
 pub(crate) fn run(spec: &ArraySpec, departures: &Departures, layer: &Layer<'_>) -> Result<LayerRun, EngineError> {
     let setting = Setting::new(spec, departures, layer)?;
-    setting.run(&setting.filters(|_| None))
+    setting.run(&[])
 }
 
 /// The same with these activations.
@@ -62,10 +61,9 @@ pub(crate) fn run_on(
     let setting = Setting::new(spec, departures, layer)?;
     let input = integers(layer.name(), layer.geometry(), input)?;
     if departures.zero_activations == ZeroActivations::Compute {
-        return setting.run(&setting.filters(|_| None));
+        return setting.run(&[]);
     }
-    let activity = Activity::of_groups(&setting, input)?;
-    setting.run(&setting.filters(|group| Some(&activity[group])))
+    setting.run(&Activity::of_groups(&setting, input)?)
 }
 
 impl<'a> Setting<'a> {
@@ -82,19 +80,17 @@ impl<'a> Setting<'a> {
         self.groups * self.spec.pes_per_row as u128 - self.positions
     }
 
-    /// The costs of all filters, with the activity of their groups.
-    fn filters<'b>(&self, activity: impl Fn(usize) -> Option<&'b Activity>) -> Vec<FilterCost> {
-        let shape = self.layer.weights().shape();
-        let per_group = shape.filters / shape.groups;
-        (0..shape.filters).map(|filter| self.filter_cost(filter, activity(filter / per_group))).collect()
-    }
-
-    fn run(&self, filters: &[FilterCost]) -> Result<LayerRun, EngineError> {
+    /// Counts the layer; with the activity of every conv group where activations can be 0.
+    fn run(&self, activity: &[Activity]) -> Result<LayerRun, EngineError> {
+        let per_group = self.layer.geometry().columns();
+        let filters = 0..self.layer.geometry().spec().filters;
+        let filters: Vec<FilterCost> =
+            filters.map(|filter| self.filter_cost(filter, activity.get(filter / per_group))).collect();
         let planned: Vec<u128> = filters.iter().map(|filter| self.planned(filter)).collect();
         let queues = deal(self.spec.rows, &planned, self.departures);
         let mut counts = filters.iter().map(|filter| self.counts(filter)).fold(Counts::default(), Counts::plus);
-        (counts.cycles, counts.waiting) = self.timeline(&queues, filters);
-        (counts.weight_bits, counts.activation_bits, counts.partial_sum_bits) = self.traffic(&queues, filters);
+        (counts.cycles, counts.waiting) = self.timeline(&queues, &filters, activity);
+        (counts.weight_bits, counts.activation_bits, counts.partial_sum_bits) = self.traffic(&queues, &filters);
 
         let pes = self.spec.pes_per_row as u128;
         let offered = counts.cycles.checked_mul(self.spec.rows as u128).and_then(|cycles| cycles.checked_mul(pes));
@@ -110,9 +106,7 @@ impl<'a> Setting<'a> {
     /// What a filter adds to the counts, whatever row it is on.
     fn counts(&self, filter: &FilterCost) -> Counts {
         let FilterCost { use_of_planes: planes, .. } = *filter;
-        let issued: u128 = filter.tiles.iter().map(|tile| u128::from(tile.issued)).sum();
-        let tiles = filter.tiles.len() as u128;
-        let working: u128 = filter.tiles.iter().map(|tile| tile.working).sum();
+        let (tiles, issued, working) = (u128::from(filter.tiles), u128::from(filter.issued), filter.working);
         let fills = u128::from(self.departures.fill_cycles_per_tile)
             + self.groups * u128::from(self.departures.fill_cycles_per_group);
         Counts {

@@ -1,80 +1,152 @@
 //! When rows are done.
 
 use super::Setting;
+use super::activity::Activity;
 use super::filter::{FilterCost, TileCost};
 use crate::departures::Barrier;
+
+/// Cycles, and row-cycles of waiting.
+type Time = (u128, u128);
+
+/// A row on its way through its tiles.
+struct Cursor<'a> {
+    /// The filters that are left, the present one first.
+    queue: &'a [usize],
+    /// The tiles of the present one that are left, the last first.
+    tiles: Vec<TileCost>,
+}
 
 impl Setting<'_> {
     /// Cycles of a filter if no activation is 0.
     pub(super) fn planned(&self, filter: &FilterCost) -> u128 {
-        filter.tiles.iter().map(|tile| self.tile_cycles(tile, u128::from(tile.cycles) * self.groups)).sum()
+        self.filter_cycles(filter, u128::from(filter.cycles) * self.groups)
     }
 
     /// Cycles of the layer, and row-cycles in which rows wait, where every row has a queue of filters.
-    pub(super) fn timeline(&self, queues: &[Vec<usize>], filters: &[FilterCost]) -> (u128, u128) {
-        let filter_cycles = |filter: usize| -> u128 {
-            filters[filter].tiles.iter().map(|tile| self.tile_cycles(tile, tile.working)).sum()
-        };
+    pub(super) fn timeline(&self, queues: &[Vec<usize>], filters: &[FilterCost], activity: &[Activity]) -> Time {
+        let cycles = |&filter: &usize| self.filter_cycles(&filters[filter], filters[filter].working);
         match self.departures.barrier {
             Barrier::None => {
-                let row = |queue: &Vec<usize>| queue.iter().map(|&filter| filter_cycles(filter)).sum();
+                let row = |queue: &Vec<usize>| queue.iter().map(cycles).sum();
                 (queues.iter().map(row).max().unwrap_or(0), 0)
             }
             Barrier::Filter => {
-                let rows: Vec<Vec<u128>> =
-                    queues.iter().map(|queue| queue.iter().map(|&filter| filter_cycles(filter)).collect()).collect();
-                in_step(&rows, 1)
+                let rows: Vec<Vec<u128>> = queues.iter().map(|queue| queue.iter().map(cycles).collect()).collect();
+                in_step(&rows)
             }
-            Barrier::Position => self.in_step_by_groups(queues, filters),
+            Barrier::Position => self.in_step_by_groups(queues, activity),
         }
     }
 
-    /// Cycles of a tile that works for `working` cycles over all groups.
-    fn tile_cycles(&self, tile: &TileCost, working: u128) -> u128 {
-        u128::from(self.departures.fill_cycles_per_tile) + self.groups * self.stalls_per_group(tile) + working
+    /// Cycles of a filter that works for `working` cycles over all groups.
+    fn filter_cycles(&self, filter: &FilterCost, working: u128) -> u128 {
+        let tiles = u128::from(filter.tiles);
+        let fill_of_groups = tiles * u128::from(self.departures.fill_cycles_per_group);
+        tiles * u128::from(self.departures.fill_cycles_per_tile)
+            + self.groups * (fill_of_groups + self.decoding(filter.issued))
+            + working
     }
 
-    fn stalls_per_group(&self, tile: &TileCost) -> u128 {
-        let decoding = u128::from(tile.issued) * u128::from(self.departures.index_cycles_per_nonzero);
-        u128::from(self.departures.fill_cycles_per_group) + decoding
+    /// Cycles of decoding the indices of so many weights.
+    fn decoding(&self, issued: u64) -> u128 {
+        u128::from(issued) * u128::from(self.departures.index_cycles_per_nonzero)
     }
 
-    /// The cycles of rows that wait for one another after every group of positions of a tile.
-    fn in_step_by_groups(&self, queues: &[Vec<usize>], filters: &[FilterCost]) -> (u128, u128) {
-        let rows: Vec<Vec<&TileCost>> =
-            queues.iter().map(|queue| queue.iter().flat_map(|&filter| &filters[filter].tiles).collect()).collect();
-        let tiles = rows.iter().map(Vec::len).max().unwrap_or(0);
-        let fill = u128::from(self.departures.fill_cycles_per_tile);
-        if rows.iter().flatten().all(|tile| tile.by_group.is_empty()) {
-            // All groups are alike; those that begin a tile take the fill of it in every row.
-            let group = |tile: &&TileCost| self.stalls_per_group(tile) + u128::from(tile.cycles);
-            let rows: Vec<Vec<u128>> = rows.iter().map(|tiles| tiles.iter().map(group).collect()).collect();
-            let (cycles, waiting) = in_step(&rows, self.groups);
-            return (cycles + fill * tiles as u128, waiting);
+    /// The time of rows that wait for one another after every group of positions. They go from tile to tile together.
+    fn in_step_by_groups(&self, queues: &[Vec<usize>], activity: &[Activity]) -> Time {
+        let mut rows: Vec<Cursor<'_>> = queues.iter().map(|queue| Cursor { queue, tiles: Vec::new() }).collect();
+        for row in &mut rows {
+            self.fetch_tiles(row);
         }
-        let groups = |tile: &&TileCost| -> Vec<u128> {
-            let stalls = self.stalls_per_group(tile);
-            let with_fill =
-                |(group, &working): (usize, &u64)| stalls + u128::from(working) + if group == 0 { fill } else { 0 };
-            tile.by_group.iter().enumerate().map(with_fill).collect()
-        };
-        let rows: Vec<Vec<u128>> = rows.iter().map(|tiles| tiles.iter().flat_map(groups).collect()).collect();
-        in_step(&rows, 1)
+        let (mut cycles, mut waiting) = (0, 0);
+        rows.retain(|row| !row.tiles.is_empty());
+        while !rows.is_empty() {
+            let time =
+                if activity.is_empty() { self.equal_groups(&rows) } else { self.unequal_groups(&rows, activity) };
+            cycles += time.0 + u128::from(self.departures.fill_cycles_per_tile);
+            waiting += time.1;
+            for row in &mut rows {
+                row.tiles.pop();
+                if row.tiles.is_empty() {
+                    row.queue = &row.queue[1..];
+                    self.fetch_tiles(row);
+                }
+            }
+            rows.retain(|row| !row.tiles.is_empty());
+        }
+        (cycles, waiting)
+    }
+
+    fn fetch_tiles(&self, row: &mut Cursor<'_>) {
+        if let Some(&filter) = row.queue.first() {
+            row.tiles = self.tiles(filter);
+            row.tiles.reverse();
+        }
+    }
+
+    /// The time of one tile of every row, without its own filling, where all groups take the same.
+    fn equal_groups(&self, rows: &[Cursor<'_>]) -> Time {
+        let fill = u128::from(self.departures.fill_cycles_per_group);
+        let group = |tile: &TileCost| fill + self.decoding(tile.issued) + u128::from(tile.cycles);
+        let times: Vec<u128> = rows.iter().filter_map(|row| row.tiles.last().map(group)).collect();
+        let longest = times.iter().copied().max().unwrap_or(0);
+        let waits = |row: &Cursor<'_>| if row.is_at_its_end() { self.groups - 1 } else { self.groups };
+        let waiting = rows.iter().zip(&times).map(|(row, time)| waits(row) * (longest - time)).sum();
+        (longest * self.groups, waiting)
+    }
+
+    /// The same where groups differ, because activations are skipped.
+    fn unequal_groups(&self, rows: &[Cursor<'_>], activity: &[Activity]) -> Time {
+        let groups = self.groups as usize;
+        let mut longest = vec![0u128; groups];
+        let (mut spent, mut at_the_end) = (0, Vec::new());
+        for row in rows {
+            let times = self.group_times(row, activity, groups);
+            for (longest, &time) in longest.iter_mut().zip(&times) {
+                *longest = time.max(*longest);
+            }
+            spent += times.iter().sum::<u128>();
+            if row.is_at_its_end() {
+                at_the_end.extend(times.last().copied());
+            }
+        }
+        let cycles: u128 = longest.iter().sum();
+        let last = longest.last().copied().unwrap_or(0);
+        let not_waited: u128 = at_the_end.iter().map(|time| last - time).sum();
+        (cycles, cycles * rows.len() as u128 - spent - not_waited)
+    }
+
+    /// Cycles of every group of a row's tile, without the filling of the tile.
+    fn group_times(&self, row: &Cursor<'_>, activity: &[Activity], groups: usize) -> Vec<u128> {
+        let (Some(&filter), Some(tile)) = (row.queue.first(), row.tiles.last()) else { return Vec::new() };
+        let activity = &activity[filter / self.layer.geometry().columns()];
+        let stalls = u128::from(self.departures.fill_cycles_per_group) + self.decoding(tile.issued);
+        let mut times = vec![stalls; groups];
+        for weight in self.issued_weights(filter, tile.weights.clone()) {
+            for (group, time) in times.iter_mut().enumerate() {
+                let active = activity.groups_of(weight.index).is_none_or(|groups| groups[group]);
+                *time += u128::from(weight.cycles) * u128::from(active);
+            }
+        }
+        times
     }
 }
 
-/// The cycles of rows whose n-th steps all end together, and the row-cycles that they wait for it. Each step is taken
-/// `repeats` times. A row does not wait after the last of its steps: it is done.
-fn in_step(rows: &[Vec<u128>], repeats: u128) -> (u128, u128) {
+impl Cursor<'_> {
+    /// Whether the row is done after this tile.
+    fn is_at_its_end(&self) -> bool {
+        self.queue.len() == 1 && self.tiles.len() == 1
+    }
+}
+
+/// The time of rows whose n-th steps all end together. A row does not wait after the last of its steps: it is done.
+fn in_step(rows: &[Vec<u128>]) -> Time {
     let steps = rows.iter().map(Vec::len).max().unwrap_or(0);
     let (mut cycles, mut waiting) = (0, 0);
     for step in 0..steps {
         let longest = rows.iter().filter_map(|row| row.get(step)).max().copied().unwrap_or(0);
-        cycles += longest * repeats;
-        for row in rows.iter().filter(|row| step < row.len()) {
-            let waits = if step + 1 < row.len() { repeats } else { repeats - 1 };
-            waiting += waits * (longest - row[step]);
-        }
+        cycles += longest;
+        waiting += rows.iter().filter(|row| step + 1 < row.len()).map(|row| longest - row[step]).sum::<u128>();
     }
     (cycles, waiting)
 }

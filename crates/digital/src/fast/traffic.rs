@@ -18,10 +18,9 @@ impl Setting<'_> {
         let index_bits = u128::from(self.departures.index_bits_per_nonzero);
         let of_sum = u128::from(self.departures.buffers.bits_per_partial_sum);
         let (mut weights, mut sums) = (0, 0);
-        for filter in filters.iter().filter(|filter| !filter.tiles.is_empty()) {
-            let issued: u128 = filter.tiles.iter().map(|tile| u128::from(tile.issued)).sum();
-            weights += filter.stored_bits + issued * index_bits;
-            sums += self.positions * of_sum * (2 * filter.tiles.len() as u128 - 1);
+        for filter in filters.iter().filter(|filter| filter.tiles > 0) {
+            weights += filter.stored_bits + u128::from(filter.issued) * index_bits;
+            sums += self.positions * of_sum * (2 * u128::from(filter.tiles) - 1);
         }
         (weights, self.activation_bits(queues), sums)
     }

@@ -349,3 +349,110 @@ impl BarrierWord {
 fn narrow(key: &str, value: u64) -> Result<u32, String> {
     u32::try_from(value).map_err(|_| format!("{key} is {value}; expected a number of bits"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::hardware::IDEAL;
+
+    fn parse(text: &str) -> Result<Hardware, String> {
+        Hardware::parse(Path::new("h.toml"), text).map_err(|e| e.to_string())
+    }
+
+    /// The ideal description with lines in its array and energy sections, and a section of buffers.
+    fn description(granularity: &str, array: &str, energy: &str, buffers: &str) -> String {
+        let text = IDEAL[1]
+            .1
+            .replace("width_granularity = \"weight\"", &format!("width_granularity = {granularity:?}\n{array}"));
+        format!("{text}{energy}\n[buffers]\n{buffers}\n")
+    }
+
+    #[test]
+    fn a_hostile_description_is_refused_in_one_line_that_names_the_key() {
+        let huge = 1u64 << 60;
+        let array_lines = [
+            ("weight", "fixed_width_bits = 4".to_string(), "fixed_width_bits"),
+            ("fixed", String::new(), "fixed_width_bits"),
+            ("fixed", "fixed_width_bits = 0".to_string(), "fixed_width_bits"),
+            ("fixed", format!("fixed_width_bits = {huge}"), "fixed_width_bits"),
+            ("fixed", "fixed_width_bits = 4\nsupported_widths_bits = [4]".to_string(), "supported_widths_bits"),
+            ("weight", "supported_widths_bits = []".to_string(), "supported_widths_bits"),
+            ("weight", "supported_widths_bits = [4, 2]".to_string(), "supported_widths_bits"),
+            ("weight", "supported_widths_bits = [0, 2]".to_string(), "supported_widths_bits"),
+            ("weight", format!("supported_widths_bits = [2, {huge}]"), "supported_widths_bits"),
+            ("weight", "supported_widths_bits = [2, 2]".to_string(), "supported_widths_bits"),
+            ("weight", "planes_per_cycle = 0".to_string(), "planes_per_cycle"),
+            ("weight", format!("planes_per_cycle = {huge}"), "planes_per_cycle"),
+            ("weight", "planes_per_cycle = 4\nsplit_elements = true".to_string(), "split_elements"),
+            ("filter", "split_elements = true".to_string(), "split_elements"),
+            (
+                "filter",
+                "planes_per_cycle = 4\nsplit_elements = true\nzero_activations = \"skip\"".to_string(),
+                "split_elements",
+            ),
+            ("filter", "plane_skipping = \"csd\"".to_string(), "plane_skipping"),
+            ("weight", "plane_skipping = \"csd\"\nsupported_widths_bits = [8]".to_string(), "plane_skipping"),
+            ("filter", "index_bits_per_nonzero = 4".to_string(), "index_bits_per_nonzero"),
+            (
+                "weight",
+                "zero_skipping = \"none\"\nindex_cycles_per_nonzero = 1".to_string(),
+                "index_cycles_per_nonzero",
+            ),
+            ("weight", format!("index_bits_per_nonzero = {huge}"), "index_bits_per_nonzero"),
+            ("weight", format!("fill_cycles_per_tile = {huge}"), "fill_cycles_per_tile"),
+            ("weight", format!("fill_cycles_per_group = {huge}"), "fill_cycles_per_group"),
+            ("weight", "fill_cycles_per_group = -1".to_string(), "line "),
+            ("weight", "barrier = \"layer\"".to_string(), "layer"),
+        ];
+        for (granularity, array, key) in array_lines {
+            refused(&description(granularity, &array, "", ""), key);
+        }
+        let others = [
+            ("idle_j_per_pe_cycle = nan", "", "idle_j_per_pe_cycle"),
+            ("control_j_per_array_cycle = -1e-15", "", "control_j_per_array_cycle"),
+            ("control_j_per_row_cycle = inf", "", "control_j_per_row_cycle"),
+            ("index_j_per_bit = 1e-15", "", "index_j_per_bit"),
+            ("activation_fetch_j_per_bit = 1e-15", "", "activation_fetch_j_per_bit"),
+            ("partial_sum_j_per_bit = 1e-15", "", "partial_sum_j_per_bit"),
+            ("", "weight_buffer_bits_per_row = 0", "weight_buffer_bits_per_row"),
+            ("", "activation_buffer_bits = 1152921504606846976", "activation_buffer_bits"),
+            ("", "activation_buffer_bits = 8", "activation_buffer_bits"),
+            ("", "bits_per_activation = 65", "bits_per_activation"),
+            ("", "bytes = 65", "bytes"),
+        ];
+        for (energy, buffers, key) in others {
+            refused(&description("weight", "", energy, buffers), key);
+        }
+    }
+
+    fn refused(text: &str, key: &str) {
+        let message = parse(text).err().unwrap_or_else(|| panic!("accepted: {text}"));
+        assert!(message.starts_with("h.toml: ") && !message.contains('\n'), "{message}");
+        assert!(message.contains(key), "{message:?} should name {key:?}");
+    }
+
+    #[test]
+    fn what_is_spelled_out_at_its_default_is_ideal() {
+        let array = "planes_per_cycle = 1\nsplit_elements = false\nzero_skipping = \"weights\"\nplane_skipping = \"none\"\n\
+             zero_activations = \"compute\"\nschedule = \"in-order\"\nbarrier = \"none\"\nfill_cycles_per_tile = 0\n\
+             fill_cycles_per_group = 0\nindex_bits_per_nonzero = 0\nindex_cycles_per_nonzero = 0";
+        let energy = "idle_j_per_pe_cycle = 0.0\ncontrol_j_per_array_cycle = 0.0\ncontrol_j_per_row_cycle = 0.0\n\
+             index_j_per_bit = 0.0\nweight_fetch_j_per_bit = 0.0\nactivation_fetch_j_per_bit = 0.0\n\
+             partial_sum_j_per_bit = 0.0";
+        let buffers = "weight_buffer_bits_per_row = 1024\nactivation_buffer_bits = 1024\nbits_per_activation = 8\n\
+             bits_per_partial_sum = 32";
+        assert!(parse(&description("weight", array, energy, buffers)).expect("valid").ideal);
+        assert!(!parse(&description("weight", "fill_cycles_per_tile = 1", "", "")).expect("valid").ideal);
+    }
+
+    #[test]
+    fn the_metric_follows_what_is_skipped() {
+        let metric = |granularity, array| parse(&description(granularity, array, "", "")).expect("valid").metric;
+        assert_eq!(metric("weight", "zero_skipping = \"none\""), Metric::EsnD);
+        assert_eq!(metric("layer", "zero_skipping = \"weights\""), Metric::EsnD);
+        assert_eq!(metric("layer", ""), Metric::EsnDFilter);
+        assert_eq!(metric("fixed", "fixed_width_bits = 8"), Metric::EsnDFilter);
+    }
+}
