@@ -87,13 +87,16 @@ fn integer_products_of_dynamic_quantization_are_layers() {
     assert!(network.graph().nodes.iter().any(|node| node.op == Op::DynamicQuantizeLinear));
 }
 
+/// Operator, inputs, attributes, and the shape that comes out.
+type Case<'a> = (&'static str, &'a [&'static str], Vec<AttributeProto>, [usize; 4]);
+
 #[test]
 fn elementwise_operators_keep_their_activations_alone() {
     let binary = ["q", "xs", "xz", "q", "xs", "xz", "ys", "yz"];
     let unary = ["q", "xs", "xz", "ys", "yz"];
     let concat = ["ys", "yz", "q", "xs", "xz", "q", "xs", "xz"];
     let pool = vec![int_list("kernel_shape", &[2, 2])];
-    let cases: [(&str, &[&str], Vec<AttributeProto>, [usize; 4]); 7] = [
+    let cases: [Case; 7] = [
         ("QLinearAdd", &binary, vec![], [1, 1, 4, 4]),
         ("QLinearMul", &binary, vec![], [1, 1, 4, 4]),
         ("QLinearConcat", &concat, vec![int("axis", 1)], [1, 2, 4, 4]),
