@@ -136,12 +136,19 @@ impl<'a> Work<'a> {
         counts.working += 1;
         counts.busy += active as u128;
         counts.position_tail += (self.spec.pes_per_row - elements) as u128;
-        counts.zero_activation += (elements - active) as u128;
-        counts.useful += active as u128 * u128::from(operation.useful);
-        counts.rounding += active as u128 * u128::from(operation.rounding);
-        counts.zeros += active as u128 * u128::from(operation.zeros);
-        counts.skipped += active as u128 * u128::from(operation.skipped);
-        counts.on_zero_activations += (elements - active) as u128 * u128::from(operation.useful + operation.skipped);
+        // At most 17 planes of at most 2^32 elements.
+        let of_active = |planes: u8| u128::from(active as u64 * u64::from(planes));
+        counts.useful += of_active(operation.useful);
+        if operation.useful != operation.planes || operation.skipped > 0 {
+            counts.rounding += of_active(operation.rounding);
+            counts.zeros += of_active(operation.zeros);
+            counts.skipped += of_active(operation.skipped);
+        }
+        if active < elements {
+            counts.zero_activation += (elements - active) as u128;
+            counts.on_zero_activations +=
+                (elements - active) as u128 * u128::from(operation.useful + operation.skipped);
+        }
     }
 
     /// Elements whose activation for the weight of an operation is not 0.
