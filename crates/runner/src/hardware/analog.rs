@@ -118,7 +118,7 @@ impl AnalogFile {
             unit,
             clock_hz,
             exact: false,
-            resolved: HardwareFile::Analog(self),
+            resolved: HardwareFile::Analog(Box::new(self)),
         })
     }
 

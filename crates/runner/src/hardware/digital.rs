@@ -220,7 +220,7 @@ impl DigitalFile {
             unit,
             clock_hz,
             exact: true,
-            resolved: HardwareFile::Digital(self),
+            resolved: HardwareFile::Digital(Box::new(self)),
         })
     }
 

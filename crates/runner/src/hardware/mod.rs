@@ -73,9 +73,9 @@ pub struct Hardware {
 #[serde(untagged)]
 pub enum HardwareFile {
     /// `engine = "analog"`.
-    Analog(AnalogFile),
+    Analog(Box<AnalogFile>),
     /// `engine = "digital"`.
-    Digital(DigitalFile),
+    Digital(Box<DigitalFile>),
 }
 
 /// What every description starts with; the rest is read once the kind of engine is known, so that errors have lines.
