@@ -1,7 +1,7 @@
 //! Does every command line of the README run?
 //!
 //! The lines are read from the README itself. Files of the user's have stand-ins of the same name: copies of the embedded
-//! network, a CIFAR-10 file of grey records, and a small array.
+//! network, a TFLite network, weights, a CIFAR-10 file of grey records, and a small array.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,6 +29,7 @@ fn user_folder() -> tempfile::TempDir {
     let weights: Vec<u8> = [1.0f32, -0.5, 0.25, 0.0].iter().flat_map(|w| w.to_le_bytes()).collect();
     let weights = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &weights].concat();
     std::fs::write(folder.path().join("WEIGHTS.safetensors"), weights).expect("writable");
+    std::fs::write(folder.path().join("NET.tflite"), tflite_network()).expect("writable");
     let records: Vec<u8> = (0..10u8).flat_map(|label| [vec![label], vec![25 * label; 3072]].concat()).collect();
     std::fs::write(folder.path().join("test_batch.bin"), records).expect("writable");
     std::fs::write(folder.path().join("my-array.toml"), digital_toml("mine", 2, 8, "weight")).expect("writable");
@@ -37,6 +38,16 @@ fn user_folder() -> tempfile::TempDir {
         std::fs::write(folder.path().join("configs").join(name), text).expect("writable");
     }
     folder
+}
+
+/// A convolution of int8 on `[1, 5, 6, 4]`, one of the networks that the suite `tflite` runs.
+fn tflite_network() -> Vec<u8> {
+    let text = std::fs::read_to_string(repository("tests/reference/tflite-operators.json")).expect("it is there");
+    let cases: Vec<serde_json::Value> = serde_json::from_str(&text).expect("valid JSON");
+    let case = cases.iter().find(|case| case["name"] == "conv_2d [0, 1, 1, 1] int8").expect("it is one of them");
+    let digits = case["file"].as_str().expect("hexadecimal").as_bytes();
+    let digit = |d: u8| (d as char).to_digit(16).expect("hexadecimal") as u8;
+    digits.chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
 }
 
 /// The hardware descriptions of the repository.

@@ -14,7 +14,7 @@ mod row;
 mod write;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -30,6 +30,8 @@ const APPLICATION_ID: i32 = 0x4553_4e53;
 const LAYOUT: i32 = 1;
 /// How long a writer waits for another.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long it waits between tries where SQLite does not wait by itself.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// A file of results.
 #[derive(Debug)]
@@ -48,7 +50,7 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self, RunnerError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let store = Self::connect(path, flags)?;
-        store.create().map_err(|e| store.failed(&e))?;
+        store.create_patiently().map_err(|e| store.failed(&e))?;
         store.check()?;
         Ok(store)
     }
@@ -75,6 +77,22 @@ impl Store {
         let connection = Connection::open_with_flags(path, flags).map_err(|e| describe(path, &e))?;
         connection.busy_timeout(PATIENCE).map_err(|e| describe(path, &e))?;
         Ok(Self { path: path.to_path_buf(), connection })
+    }
+
+    /// As [`Store::create`]. SQLite does not wait where another process changes the journal of a new database at the same
+    /// time, but says at once that it is busy.
+    fn create_patiently(&self) -> rusqlite::Result<()> {
+        let start = Instant::now();
+        loop {
+            match self.create() {
+                Err(error)
+                    if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && start.elapsed() < PATIENCE =>
+                {
+                    std::thread::sleep(PAUSE);
+                }
+                result => return result,
+            }
+        }
     }
 
     /// Makes the tables where the database is empty, in one transaction: a kill leaves an empty database.

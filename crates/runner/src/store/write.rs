@@ -1,6 +1,6 @@
 //! Rows into the store.
 
-use rusqlite::{OptionalExtension, ToSql, params, params_from_iter};
+use rusqlite::{OptionalExtension, ToSql, Transaction, TransactionBehavior, params, params_from_iter};
 
 use super::Store;
 use super::row::{HardwareRow, PointCosts, PointRow};
@@ -57,7 +57,8 @@ impl Store {
     }
 
     fn try_remove_failed(&self, keys: &[&str]) -> rusqlite::Result<usize> {
-        let transaction = self.connection.unchecked_transaction()?;
+        // It reads before it writes: SQLite would refuse at once, not wait, if another process wrote in between.
+        let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
         let mut removed = 0;
         for key in keys {
             let sql = "SELECT key FROM points WHERE key = ? AND status = 'failed'";
