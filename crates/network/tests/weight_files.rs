@@ -265,6 +265,47 @@ fn shared_dictionaries_take_bounded_time() {
     assert!(problem(read(zip(&[("a/data.pkl", &pickle)], false))).contains("unsupported: dictionaries"));
 }
 
+/// A dictionary of a million items without names, a million times; and a module that has the same parameters as often.
+#[test]
+fn shared_items_take_bounded_time_and_memory() {
+    const ITEMS: usize = 1 << 19;
+    let dictionary = |item: &[u8]| [&b"}q\x01("[..], &item.repeat(ITEMS), b"u"].concat();
+    let nameless = [b"\x80\x02", &dictionary(b"NN")[..], b"0](", &b"h\x01".repeat(ITEMS), b"e."].concat();
+    let parts = [b"U\x0b_parametersq\x02", &dictionary(b"h\x02N")[..], b"q\x03"].concat();
+    let module = b"cnet\nNet\n)\x81}(";
+    let module = [b"\x80\x02", &parts[..], module, &b"h\x02h\x03".repeat(ITEMS), b"ub."].concat();
+    for pickle in [nameless, module] {
+        let text = problem(read(zip(&[("a/data.pkl", &pickle)], false)));
+        assert!(text.contains("unsupported: dictionaries"), "{text}");
+    }
+}
+
+/// Two thousand tensors whose scales are the same 64 Ki numbers; each would have a copy of them.
+#[test]
+fn shared_scales_take_bounded_memory() {
+    const SCALES: usize = 1 << 16;
+    let storage = |class: &str, key: u8| {
+        format!("((U\x07storagectorch\n{class}\nU\x01{key}U\x03cpuJ\0\0\x01\0tQK\0J\0\0\x01\0").into_bytes()
+    };
+    let view =
+        |class, key| [b"ctorch._utils\n_rebuild_tensor_v2\n", &storage(class, key)[..], b"\x85K\x01\x85tR"].concat();
+    let tensor = [
+        b"ctorch._utils\n_rebuild_qtensor\n",
+        &storage("QInt8Storage", 1)[..],
+        b"K\x01\x86K\x01K\x01\x86(ctorch\nper_channel_affine\n",
+        &view("FloatStorage", 0),
+        &view("QInt8Storage", 1),
+        b"K\0ttRq\0",
+    ]
+    .concat();
+    let mut pickle = [b"\x80\x02", &tensor[..], b"0}("].concat();
+    (0..2000u16).for_each(|i| pickle.extend([&[b'M'], &i.to_le_bytes()[..], b"h\0"].concat()));
+    pickle.extend(b"u.");
+    let (scales, integers) = (floats(&[0.5; SCALES]), vec![0; SCALES]);
+    let text = problem(read(zip(&[("a/data.pkl", &pickle), ("a/data/0", &scales), ("a/data/1", &integers)], false)));
+    assert!(text.contains("more than 16777216 scales"), "{text}");
+}
+
 #[test]
 fn a_bomb_is_not_unpacked() {
     // An array of 0.6 GB of zeros in a megabyte.

@@ -25,7 +25,8 @@ const USUAL_KEYS: [&str; 12] = [
 /// Dictionaries inside one another.
 const MAX_DEPTH: usize = 32;
 
-/// Bytes of all names, those on the way included: what a hostile file could multiply by sharing dictionaries.
+/// Bytes of all names, those on the way included, and items that are looked at: what a hostile file could multiply by
+/// sharing dictionaries.
 const MAX_NAMES: usize = 1 << 26;
 
 /// The tensors that were found.
@@ -40,7 +41,7 @@ pub(super) fn find(pickle: &Pickle<'_>) -> Result<StateDict, Fault> {
     let mut walk = Walk { pickle, budget: MAX_NAMES };
     let (mut root, mut notes) = (pickle.root, Vec::new());
     for _ in 0..MAX_DEPTH {
-        let Some(entries) = entries(pickle, root) else { break };
+        let Some(entries) = walk.entries(root)? else { break };
         if is_module(pickle, root) || entries.iter().any(|(_, id)| is_tensor(pickle, *id)) {
             break;
         }
@@ -69,7 +70,7 @@ struct Walk<'p, 'a> {
     budget: usize,
 }
 
-impl Walk<'_, '_> {
+impl<'a> Walk<'_, 'a> {
     /// All tensors at or below an object, keys joined by dots.
     fn tensors(&mut self, id: Id) -> Result<Vec<(String, Id)>, Fault> {
         let mut found = Vec::new();
@@ -78,13 +79,12 @@ impl Walk<'_, '_> {
     }
 
     fn descend(&mut self, name: &str, id: Id, depth: usize, found: &mut Vec<(String, Id)>) -> Result<(), Fault> {
-        let cost = self.budget.checked_sub(name.len() + 16);
-        self.budget = cost.ok_or_else(|| unsupported!("dictionaries whose names take more than {MAX_NAMES} bytes"))?;
+        self.spend(name.len() + 16)?;
         if is_tensor(self.pickle, id) {
             found.push((name.to_string(), id));
             return Ok(());
         }
-        let Some(entries) = entries(self.pickle, id) else { return Ok(()) };
+        let Some(entries) = self.entries(id)? else { return Ok(()) };
         if depth == MAX_DEPTH {
             return Err(invalid!("dictionaries more than {MAX_DEPTH} deep at {:?}", clean(name)));
         }
@@ -93,6 +93,42 @@ impl Walk<'_, '_> {
             self.descend(&inner, child, depth + 1, found)?;
         }
         Ok(())
+    }
+
+    /// As [`entries`], within the bound.
+    fn entries(&mut self, id: Id) -> Result<Option<Entries<'a>>, Fault> {
+        self.spend(visited(self.pickle, id))?;
+        Ok(entries(self.pickle, id))
+    }
+
+    fn spend(&mut self, cost: usize) -> Result<(), Fault> {
+        let left = self.budget.checked_sub(cost);
+        self.budget =
+            left.ok_or_else(|| unsupported!("dictionaries whose names and items take more than {MAX_NAMES} bytes"))?;
+        Ok(())
+    }
+}
+
+/// How many items [`entries`] looks at.
+fn visited(pickle: &Pickle<'_>, id: Id) -> usize {
+    let own = match pickle.get(id) {
+        Object::Call { state: Some(state), .. } => {
+            let parts = if let Object::Tuple(parts) = pickle.get(*state) { parts.len() } else { 0 };
+            let items = state_items(pickle, *state).unwrap_or_default();
+            let held = items.iter().map(|&(_, part)| length(pickle, part)).fold(0, usize::saturating_add);
+            parts.saturating_add(items.len()).saturating_add(held)
+        }
+        _ => 0,
+    };
+    own.saturating_add(length(pickle, id))
+}
+
+/// Items of a collection itself.
+fn length(pickle: &Pickle<'_>, id: Id) -> usize {
+    match pickle.get(id) {
+        Object::Dict(items) | Object::Call { items, .. } => items.len(),
+        Object::List(ids) | Object::Tuple(ids) => ids.len(),
+        _ => 0,
     }
 }
 

@@ -16,6 +16,9 @@ use crate::onnx::fault::{Fault, clean, invalid, unsupported};
 /// First object of a file of the old format.
 const MAGIC: &[u8; 10] = &[0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 
+/// Scales of all quantized tensors, which are copied from storages that tensors may share. Networks have one a filter.
+const MAX_SCALES: usize = 1 << 24;
+
 /// What a checkpoint holds.
 pub(super) struct Checkpoint {
     pub(super) tensors: Vec<WeightTensor>,
@@ -60,8 +63,15 @@ pub(super) fn read_legacy(bytes: &Bytes) -> Result<Checkpoint, Fault> {
 
 fn checkpoint(pickle: &Pickle<'_>, storages: &mut dyn Storages) -> Result<Checkpoint, Fault> {
     let StateDict { tensors, notes } = state_dict::find(pickle)?;
-    let tensor = |(name, id): (String, _)| super::torch_tensor::read(pickle, id, &name, storages);
-    Ok(Checkpoint { tensors: tensors.into_iter().map(tensor).collect::<Result<_, _>>()?, notes })
+    let mut budget = MAX_SCALES;
+    let tensor = |(name, id): (String, _)| {
+        let tensor = super::torch_tensor::read(pickle, id, &name, storages)?;
+        let scales = tensor.quantization.as_ref().map_or(0, |quantization| quantization.scales.len());
+        let left = budget.checked_sub(scales);
+        budget = left.ok_or_else(|| unsupported!("tensors with more than {MAX_SCALES} scales in all"))?;
+        Ok(tensor)
+    };
+    Ok(Checkpoint { tensors: tensors.into_iter().map(tensor).collect::<Result<_, Fault>>()?, notes })
 }
 
 fn is_big_endian(system: &Pickle<'_>) -> bool {
