@@ -451,3 +451,38 @@ fn names_that_come_twice_are_told_apart() {
     assert_eq!(graph.node[0].output, ["h"]);
     assert!(read(bytes).graph().nodes.iter().any(|node| node.op == Op::Relu));
 }
+
+#[test]
+fn weights_without_a_graph_are_no_onnx_file() {
+    let header = r#"{"a.weight":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}}"#;
+    let file = [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &[0; 8]].concat();
+    let network = Network::from_bytes("a.safetensors", file.into(), &ReadOptions::default()).expect("it is valid");
+    let problem = to_bytes(&network, &WriteOptions::default()).expect_err("there is no graph").to_string();
+    assert_eq!(
+        problem,
+        "a.safetensors: writing it as ONNX: unsupported: weights without a graph; a weight file holds them"
+    );
+}
+
+/// No node makes it, so that the file must hold it.
+#[test]
+fn an_output_that_is_computed_from_constants_is_written() {
+    let mut model = model()
+        .input("x", &[0, 2])
+        .weights("w", &[2, 3])
+        .tensor(int8s("q", &[2, 2], &[1, -2, 3, 4]))
+        .tensor(floats("s", &[], &[0.5]))
+        .node("MatMul", &["x", "w"], &["y"])
+        .node("DequantizeLinear", &["q", "s"], &["d"])
+        .node_with("Transpose", &["d"], &["t"], vec![int_list("perm", &[1, 0])]);
+    let output = model.graph.output[0].clone();
+    model.graph.output.push(network::onnx::proto::ValueInfoProto { name: "t".to_string(), ..output });
+    model.graph.output[1].r#type = None;
+    let network = model.read();
+    let constant = |network: &Network| {
+        let value = network.graph().value(network.graph().outputs[1]);
+        value.constant.as_ref().expect("it is constant").to_f32().expect("it is real")
+    };
+    assert_eq!(constant(&network), [0.5, 1.5, -1.0, 2.0]);
+    assert_eq!(constant(&read(written(&network))), [0.5, 1.5, -1.0, 2.0]);
+}

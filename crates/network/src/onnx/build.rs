@@ -339,13 +339,22 @@ impl<'a> Builder<'a> {
         doubtful.then(|| grid::LOOKS_MID_RISE.to_string())
     }
 
-    fn finish(mut self) -> Result<Network, NetworkError> {
+    /// The outputs of the graph; those that are constant become plain tensors, for no node makes them.
+    fn outputs(&mut self) -> Result<Vec<ValueId>, Fault> {
         let outputs = self.proto.output.iter().map(|output| {
             let missing = || invalid!("output {:?} is made by no node", output.name);
             self.ids.get(output.name.as_str()).copied().ok_or_else(missing)
         });
-        let outputs: Result<Vec<_>, Fault> = outputs.collect();
-        let outputs = outputs.map_err(|fault| fault.at(self.path, "graph".to_string()))?;
+        let outputs: Vec<ValueId> = outputs.collect::<Result<_, Fault>>()?;
+        let constants: Vec<Option<ValueId>> = outputs.iter().copied().map(Some).collect();
+        match self.write_constants(&constants)? {
+            Some(_) => Err(unsupported!("an output that is constant, computed, and too large")),
+            None => Ok(outputs),
+        }
+    }
+
+    fn finish(mut self) -> Result<Network, NetworkError> {
+        let outputs = self.outputs().map_err(|fault| fault.at(self.path, "graph".to_string()))?;
         if self.layers.is_empty() {
             let instead = self.findings.instead_of_layers();
             let fault = unsupported!("expected Conv, Gemm or MatMul with constant weights; {instead}");

@@ -64,10 +64,14 @@ pub struct Written {
 /// # Errors
 ///
 /// [`NetworkError::Unsupported`] names a node that nothing here understands, or weights that their type cannot hold exactly;
-/// [`NetworkError::Invalid`] is that of [`Network::weights`]. A file of more than 2 GiB is unsupported.
+/// [`NetworkError::Invalid`] is that of [`Network::weights`]. Weights without a graph and a file of more than 2 GiB are
+/// unsupported.
 pub fn to_bytes(network: &Network, options: &WriteOptions) -> Result<Written, NetworkError> {
     refuse_unsupported(network)?;
     let file = |fault: Fault| fault.at(network.path(), "writing it as ONNX".to_string());
+    if !network.has_graph() {
+        return Err(file(unsupported!("weights without a graph; a weight file holds them")));
+    }
     let (axes, mut notes) = match batch::axes(network) {
         Ok(axes) => (axes, Vec::new()),
         Err(node) => (vec![None; network.graph().values.len()], vec![closed_batch(&node)]),
