@@ -179,6 +179,9 @@ fn count(key: &str, value: u64) -> Result<usize, String> {
 /// What is wrong with a TOML text, on one line, with the line it is on.
 pub(crate) fn one_line(error: &toml::de::Error, text: &str) -> String {
     let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+    // Words of the file stand in it as they are.
+    let visible = |c: char| if c.is_control() { c.escape_default().collect() } else { vec![c] };
+    let message: String = message.chars().flat_map(visible).collect();
     match error.span() {
         Some(span) => format!("line {}: {message}", text[..span.start.min(text.len())].matches('\n').count() + 1),
         None => message,
@@ -213,6 +216,7 @@ mod tests {
             (good.replace("1.0e-15", "-1.0e-15"), "mac_j_per_pe_cycle"),
             (good.replace("1.0e-15", "nan"), "mac_j_per_pe_cycle"),
             (good.replace("engine = \"digital\"", "engine = \"optical\""), "optical"),
+            (good.replace("engine = \"digital\"", "engine = \"\\u001b[2J\""), "u{1b}[2J"),
             (format!("clock = 1\n{good}"), "clock"),
             (good.replace("name = \"ideal-digital\"", "name = \"\""), "name"),
             ("rows".to_string(), "line 1"),
