@@ -7,7 +7,7 @@ use std::panic::catch_unwind;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use esnsim_tests::fuzz::{Random, TARGETS, Target, mutate, mutate_model, seeds, target};
+use esnsim_tests::fuzz::{Random, TARGETS, Target, mutate, mutate_structure, seeds, target};
 
 /// Damaged copies by target: what takes a few seconds each. `ESNSIM_FUZZ_COPIES` is another number.
 const COPIES: usize = 3000;
@@ -52,8 +52,7 @@ fn run_all(name: &str) {
     let mut random = Random::new(copies as u64);
     for copy in 0..copies {
         let (input, other) = (inputs[random.below(inputs.len())], inputs[random.below(inputs.len())]);
-        let structured = matches!(name, "onnx" | "external") && copy % 2 == 0;
-        let bytes = structured.then(|| mutate_model(input, &mut random)).flatten();
+        let bytes = (copy % 2 == 0).then(|| mutate_structure(name, input, &mut random)).flatten();
         let bytes = bytes.unwrap_or_else(|| mutate(input, other, &mut random));
         problems.extend(run(target, &format!("copy {copy}"), &bytes));
     }
@@ -75,4 +74,20 @@ macro_rules! targets {
     };
 }
 
-targets!(onnx, external, hardware, preprocessing, plan, cifar, npy, npz, manifest, picture);
+targets!(
+    onnx,
+    external,
+    tflite,
+    safetensors,
+    index,
+    torch,
+    arrays,
+    hardware,
+    preprocessing,
+    plan,
+    cifar,
+    npy,
+    npz,
+    manifest,
+    picture
+);

@@ -6,9 +6,12 @@
 mod mutate;
 mod readers;
 mod seeds;
+mod structure;
+mod weights;
 
-pub use mutate::{Random, mutate, mutate_model};
+pub use mutate::{Random, mutate};
 pub use seeds::seeds;
+pub use structure::mutate_structure;
 
 /// One reader under test.
 #[derive(Clone, Copy, Debug)]
@@ -20,9 +23,14 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 15] = [
     Target { name: "onnx", run: readers::onnx },
     Target { name: "external", run: readers::external },
+    Target { name: "tflite", run: readers::tflite },
+    Target { name: "safetensors", run: weights::in_memory },
+    Target { name: "index", run: weights::index },
+    Target { name: "torch", run: weights::in_memory },
+    Target { name: "arrays", run: weights::in_memory },
     Target { name: "hardware", run: readers::hardware },
     Target { name: "preprocessing", run: readers::preprocessing },
     Target { name: "plan", run: readers::plan },

@@ -8,7 +8,7 @@ use prost::Message;
 const EXTREMES: [i64; 14] = [i64::MIN, -2, -1, 0, 1, 2, 3, 8, 255, 1 << 16, (1 << 31) - 1, 1 << 40, 1 << 60, i64::MAX];
 
 /// Operators that a node may become.
-const OPERATORS: [&str; 24] = [
+const OPERATORS: [&str; 31] = [
     "Conv",
     "Gemm",
     "MatMul",
@@ -33,6 +33,13 @@ const OPERATORS: [&str; 24] = [
     "Shape",
     "Expand",
     "Gather",
+    "Quant",
+    "BipolarQuant",
+    "QLinearConv",
+    "QLinearMatMul",
+    "QLinearAdd",
+    "QLinearConcat",
+    "QLinearAveragePool",
 ];
 
 /// Pseudo-random numbers: the high bits of Knuth's MMIX congruence.
@@ -58,7 +65,8 @@ impl Random {
         (self.next() % end as u64) as usize
     }
 
-    fn extreme(&mut self) -> i64 {
+    /// A number that breaks code which trusts a file, or a small one.
+    pub(super) fn extreme(&mut self) -> i64 {
         match self.below(4) {
             0 => self.below(70) as i64,
             _ => EXTREMES[self.below(EXTREMES.len())],

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use esn::BitConvention;
@@ -23,7 +24,7 @@ const MAX_IMAGES: usize = 4;
 const MAX_PIXELS: usize = 1 << 20;
 
 /// An error that a user sees must be one line that can do nothing to a terminal.
-fn check_message(error: &dyn std::error::Error) {
+pub(super) fn check_message(error: &dyn std::error::Error) {
     let message = error.to_string();
     assert!(!message.is_empty() && !message.contains(char::is_control), "{message:?}");
 }
@@ -31,6 +32,14 @@ fn check_message(error: &dyn std::error::Error) {
 /// An ONNX file in memory.
 pub(super) fn onnx(bytes: &[u8]) {
     match Network::from_bytes("input.onnx", Bytes::copy_from_slice(bytes), &ReadOptions::default()) {
+        Ok(network) => follow(&network),
+        Err(error) => check_message(&error),
+    }
+}
+
+/// A TFLite file in memory.
+pub(super) fn tflite(bytes: &[u8]) {
+    match Network::from_bytes("input.tflite", Bytes::copy_from_slice(bytes), &ReadOptions::default()) {
         Ok(network) => follow(&network),
         Err(error) => check_message(&error),
     }
@@ -49,13 +58,8 @@ pub(super) fn external(bytes: &[u8]) {
 }
 
 /// All that is done with a network: its weights, its cost, its file, and a run of it.
-fn follow(network: &Network) {
-    let weights: u128 = network
-        .layers()
-        .iter()
-        .map(|layer| layer.geometry.weight_shape().len())
-        .fold(0, |sum, len| sum + len.map_or(u128::MAX >> 32, |len| len as u128));
-    if weights > MAX_WEIGHTS {
+pub(super) fn follow(network: &Network) {
+    if !is_small(network) {
         return;
     }
     for index in 0..network.layers().len() {
@@ -70,7 +74,14 @@ fn follow(network: &Network) {
     run(network);
 }
 
-fn costs(network: &Network) -> Result<NetworkCost, RunnerError> {
+/// Whether its weights are few enough to be decoded again and again.
+pub(super) fn is_small(network: &Network) -> bool {
+    let weights = network.layers().iter().map(|layer| layer.geometry.weight_shape().len());
+    let weights = weights.fold(0, |sum, len| sum + len.map_or(u128::MAX >> 32, |len| len as u128));
+    weights <= MAX_WEIGHTS
+}
+
+pub(super) fn costs(network: &Network) -> Result<NetworkCost, RunnerError> {
     let (quantization, convention) = (Quantization::new(None), BitConvention::NonzeroAtLeastOne);
     cost(&CostPlan { network, hardware: &[], quantization, convention })
 }
@@ -113,10 +124,25 @@ fn run(network: &Network) {
     }
 }
 
-/// A hardware description.
+/// A small network that any hardware has a cost of.
+fn costed() -> &'static Network {
+    static NETWORK: OnceLock<Network> = OnceLock::new();
+    NETWORK.get_or_init(|| {
+        let file = Bytes::from(super::seeds("onnx").swap_remove(0));
+        Network::from_bytes("costed.onnx", file, &ReadOptions::default()).expect("it is a seed")
+    })
+}
+
+/// A hardware description, and what a small network costs on it.
 pub(super) fn hardware(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    if let Err(error) = Hardware::parse(Path::new("input.toml"), text) {
+    let hardware = match Hardware::parse(Path::new("input.toml"), text) {
+        Ok(hardware) => hardware,
+        Err(error) => return check_message(&error),
+    };
+    let (quantization, convention) = (Quantization::new(None), BitConvention::NonzeroAtLeastOne);
+    let plan = CostPlan { network: costed(), hardware: &[hardware], quantization, convention };
+    if let Err(error) = cost(&plan) {
         check_message(&error);
     }
 }

@@ -1,5 +1,7 @@
 //! Small valid inputs of every reader, made here.
 
+pub(super) mod weights;
+
 use std::fs;
 use std::io::Cursor;
 
@@ -14,12 +16,14 @@ use crate::{Attribute, ModelBuilder, analog_toml, digital_toml, repository};
 /// Valid inputs of the target of this name; none where there is no such target.
 pub fn seeds(name: &str) -> Vec<Vec<u8>> {
     match name {
-        "onnx" => vec![convolutions(), quantized(), shapes(), residual()].into_iter().map(|b| b.to_vec()).collect(),
+        "onnx" => onnx(),
+        "tflite" => tflite(),
+        "safetensors" => weights::safetensors(),
+        "index" => weights::indices(),
+        "torch" => weights::checkpoints(),
+        "arrays" => weights::arrays(),
         "external" => vec![outside(convolutions()), outside(quantized())],
-        "hardware" => vec![analog_toml("a", "8", "\"unbounded\"", 2), digital_toml("d", 2, 8, "filter")]
-            .into_iter()
-            .map(String::into_bytes)
-            .collect(),
+        "hardware" => hardware().into_iter().map(String::into_bytes).collect(),
         "preprocessing" => vec![PREPROCESSING.as_bytes().to_vec()],
         "plan" => plans(),
         "cifar" => vec![vec![7; 3073], vec![3; 2 * 3074]],
@@ -36,10 +40,49 @@ pub(super) fn external_data() -> Vec<u8> {
     (0..256u32).flat_map(|i| (i as f32 * 0.01 - 1.0).to_le_bytes()).collect()
 }
 
+const ANALOG_DEPARTURES: &str = "law = \"signed-sum\"\ninput_dependent = true\nassumed_mean_square_input = 0.25\naddition_j = 1e-15\n\
+    [bias]\nclass = \"AB\"\nquiescent_fraction = 0.1\nreference = \"layer\"\n\
+    [dac]\nbits = 8\nbits_per_step = 2\nconversion_j = 1e-12\nconversion_cycles = 2\nrows_per_converter = 4\n\
+    [adc]\nbits = 8\nconversion_j = 1e-12\nconversion_cycles = 3\ncolumns_per_converter = 8\nfull_scale = \"max\"\n\
+    [noise]\nseed = 1\nprogramming_sigma = 0.01\nread_sigma = 0.01\nir_drop_along_rows = 0.1\n";
+
+/// The description of a digital array with most of what a real one may lose.
+fn with_digital_departures(ideal: &str) -> String {
+    let array = "split_elements = true\nplanes_per_cycle = 2\nzero_skipping = \"filters\"\nschedule = \"longest-first\"\n\
+        barrier = \"none\"\nfill_cycles_per_tile = 3\nfill_cycles_per_group = 1\nindex_bits_per_nonzero = 4\n[energy]\n";
+    let buffers = "control_j_per_row_cycle = 1e-15\nweight_fetch_j_per_bit = 1e-15\n[buffers]\n\
+        weight_buffer_bits_per_row = 64\nactivation_buffer_bits = 4096\nbits_per_activation = 8\n";
+    ideal.replacen("[energy]\n", array, 1) + buffers
+}
+
 const PREPROCESSING: &str = "scale = 255.0\nmean = [0.485, 0.456, 0.406]\nstd = [0.229, 0.224, 0.225]\n\
     crop_fraction = 0.875\nfit = \"crop\"\nchannel_order = \"rgb\"\nlayout = \"nchw\"\n";
 
-fn waves(count: usize) -> Vec<f32> {
+fn onnx() -> Vec<Vec<u8>> {
+    let files = [convolutions(), quantized(), shapes(), residual(), integer_operators(), brevitas()];
+    files.into_iter().map(|file| file.to_vec()).collect()
+}
+
+/// A file for each operator, those of the suite `tflite`.
+fn tflite() -> Vec<Vec<u8>> {
+    let text =
+        fs::read_to_string(repository("tests/reference/tflite-operators.json")).expect("it is in the repository");
+    let cases: Vec<serde_json::Value> = serde_json::from_str(&text).expect("valid JSON");
+    let digit = |d: u8| (d as char).to_digit(16).expect("hexadecimal") as u8;
+    let file = |case: &serde_json::Value| {
+        let digits = case["file"].as_str().expect("hexadecimal").as_bytes();
+        digits.chunks(2).map(|pair| (digit(pair[0]) << 4) | digit(pair[1])).collect()
+    };
+    cases.iter().map(file).collect()
+}
+
+/// Descriptions without and with departures from the ideal.
+fn hardware() -> Vec<String> {
+    let (analog, digital) = (analog_toml("a", "8", "\"unbounded\"", 2), digital_toml("d", 2, 8, "filter"));
+    vec![analog.clone() + ANALOG_DEPARTURES, with_digital_departures(&digital), analog, digital]
+}
+
+pub(super) fn waves(count: usize) -> Vec<f32> {
     (0..count).map(|i| if i % 7 == 0 { 0.0 } else { (i as f32 * 0.7).sin() }).collect()
 }
 
@@ -82,6 +125,49 @@ fn quantized() -> Bytes {
         .node("DequantizeLinear", &["w", "ws", "wz"], "wd", &[("axis", Attribute::Int(0))])
         .node("Conv", &["xd", "wd"], "y", &[("strides", Attribute::Ints(vec![2, 2]))])
         .build()
+}
+
+/// Operators on integers.
+fn integer_operators() -> Bytes {
+    let scales = ["q", "xs", "xz"];
+    let conv = [&scales[..], &["w", "ws", "wz", "ys", "yz"]].concat();
+    let add = ["c", "ys", "yz", "c", "ys", "yz", "xs", "xz"];
+    ModelBuilder::new(&[Some(1), Some(1), Some(4), Some(4)])
+        .floats("xs", &[], &[0.125])
+        .unsigned_bytes("xz", &[], &[7])
+        .bytes("w", &[2, 1, 3, 3], &[1, -2, 0, 4, 5, -128, 127, 0, 3, 1, -2, 0, 4, 5, -128, 127, 0, 3])
+        .floats("ws", &[2], &[0.5, 0.25])
+        .bytes("wz", &[2], &[0, 0])
+        .floats("ys", &[], &[2.0])
+        .unsigned_bytes("yz", &[], &[128])
+        .node("QuantizeLinear", &["x", "xs", "xz"], "q", &[])
+        .node("QLinearConv", &conv, "c", &[("pads", Attribute::Ints(vec![1, 1, 1, 1]))])
+        .node("QLinearAdd", &add, "a", &[])
+        .node("QLinearGlobalAveragePool", &["a", "xs", "xz", "ys", "yz"], "g", &[("channels_last", Attribute::Int(0))])
+        .node("DequantizeLinear", &["g", "ys", "yz"], "y", &[])
+        .build()
+}
+
+/// Quantizers of QONNX on weights and activations.
+fn brevitas() -> Bytes {
+    let flags = [("signed", Attribute::Int(1)), ("narrow", Attribute::Int(1))];
+    let file = ModelBuilder::new(&[Some(1), Some(1), Some(4), Some(4)])
+        .floats("w", &[2, 1, 3, 3], &waves(18))
+        .floats("s", &[2, 1, 1, 1], &[0.25, 0.5])
+        .floats("one", &[], &[0.125])
+        .floats("z", &[], &[0.0])
+        .floats("n", &[], &[4.0])
+        .node("Quant", &["x", "one", "z", "n"], "q", &flags)
+        .node("Quant", &["w", "s", "z", "n"], "v", &[("rounding_mode", Attribute::Text("ROUND")), flags[0].clone()])
+        .node("Conv", &["q", "v"], "c", &[])
+        .node("BipolarQuant", &["c", "one"], "y", &[])
+        .build();
+    let mut model = ModelProto::decode(file).expect("it was made here");
+    let graph = model.graph.as_mut().expect("it was made here");
+    for node in graph.node.iter_mut().filter(|node| node.op_type.ends_with("Quant")) {
+        node.domain = "qonnx.custom_op.general".to_string();
+    }
+    model.encode_to_vec().into()
 }
 
 /// Shapes that are computed in the graph.
