@@ -75,7 +75,7 @@ impl Network {
 
     fn from_weights(file: &WeightFile, options: &ReadOptions) -> Result<Self, NetworkError> {
         match options.architecture {
-            Some(family) => file.in_architecture(family),
+            Some(family) => file.in_architecture(family, options),
             None => file.to_network(options),
         }
     }

@@ -189,7 +189,7 @@ fn every_architecture_takes_its_own_weights_back() {
     for architecture in cases {
         let (made, checkpoint) = trained(&architecture, |name| format!("module.{name}"));
         let file = read(checkpoint.zip()).expect("it is valid");
-        let fitted = file.in_architecture(architecture.family).expect("its own names");
+        let fitted = file.in_architecture(architecture.family, &ReadOptions::default()).expect("its own names");
         assert_eq!(fitted.layers().len(), made.layers().len());
         for (id, (a, b)) in fitted.layers().iter().zip(made.layers()).enumerate() {
             assert_eq!((a.geometry, weights(&fitted, id)), (b.geometry, weights(&made, id)), "{}", a.name);
@@ -207,7 +207,7 @@ fn other_names_of_the_same_modules_are_known() {
     let architecture = Architecture::new(Family::named("resnet8").expect("known"));
     let (_, checkpoint) = trained(&architecture, |name| name.replace("linear.", "fc."));
     let file = read(checkpoint.zip()).expect("it is valid");
-    assert!(file.in_architecture(architecture.family).is_ok());
+    assert!(file.in_architecture(architecture.family, &ReadOptions::default()).is_ok());
 }
 
 #[test]
@@ -217,12 +217,12 @@ fn what_does_not_fit_an_architecture_is_named() {
     let (_, mut more) = trained(&architecture, str::to_string);
     more.add("extra.weight", &[1], Element::F32, &[0; 4]);
     more.add("bn1.num_batches_tracked", &[1], Element::F32, &[0; 4]);
-    let text = problem(read(more.zip()).expect("valid").in_architecture(family));
+    let text = problem(read(more.zip()).expect("valid").in_architecture(family, &ReadOptions::default()));
     assert!(text.contains("it has besides \"extra.weight\"") && !text.contains("tracked"), "{text}");
     let (_, renamed) = trained(&architecture, |name| name.replace("layer2.0.bn1", "layer2.0.norm"));
-    let text = problem(read(renamed.zip()).expect("valid").in_architecture(family));
+    let text = problem(read(renamed.zip()).expect("valid").in_architecture(family, &ReadOptions::default()));
     assert!(text.contains("it lacks \"layer2.0.bn1.weight\""), "{text}");
-    let text = problem(read(checkpoint().zip()).expect("valid").in_architecture(family));
+    let text = problem(read(checkpoint().zip()).expect("valid").in_architecture(family, &ReadOptions::default()));
     assert!(text.contains("lacks tensor \"conv1.weight\""), "{text}");
 }
 

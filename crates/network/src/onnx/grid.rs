@@ -12,12 +12,12 @@ use crate::tensor::Encoding;
 use crate::weights;
 
 /// Shown where a file looks like mid-rise and nobody says that it is.
-pub(super) const LOOKS_MID_RISE: &str = "every nonzero integer of its weights is odd, as half-steps of the mid-rise grid \
+pub(crate) const LOOKS_MID_RISE: &str = "every nonzero integer of its weights is odd, as half-steps of the mid-rise grid \
                                          are, but the file names no grid; they are taken for whole steps (mid-tread) \
                                          unless --grid mid-rise says otherwise";
 
 /// The grid that the metadata of a file names.
-pub(super) fn stated(metadata: &[(String, String)]) -> Result<Option<Grid>, Fault> {
+pub(crate) fn stated(metadata: &[(String, String)]) -> Result<Option<Grid>, Fault> {
     let Some((_, name)) = metadata.iter().find(|(key, _)| key == GRID_KEY) else { return Ok(None) };
     let grid = [Grid::MidRise, Grid::MidTread].into_iter().find(|&grid| grid_name(grid) == name);
     grid.map(Some).ok_or_else(|| invalid!("metadata {GRID_KEY} is {name:?}; expected \"mid-rise\" or \"mid-tread\""))
@@ -25,7 +25,7 @@ pub(super) fn stated(metadata: &[(String, String)]) -> Result<Option<Grid>, Faul
 
 /// Whether quantized layers have nonzero weights and all of their integers, less the zero point, are odd. Almost every
 /// other file shows an even one within its first bytes, so that no more of it is read.
-pub(super) fn looks_mid_rise(layers: &[MacLayer]) -> bool {
+pub(crate) fn looks_mid_rise(layers: &[MacLayer]) -> bool {
     let mut any = false;
     for layer in layers {
         match parity(layer) {

@@ -16,7 +16,7 @@ mod fold;
 mod fold_elementwise;
 mod functions;
 mod fused;
-mod grid;
+pub(crate) mod grid;
 mod inputs;
 mod layout;
 mod mac;

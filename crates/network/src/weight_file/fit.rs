@@ -2,13 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use esn::Grid;
-
-use super::{WeightFile, WeightTensor};
+use super::scales::{Quantized, Scales};
+use super::{WeightFile, WeightTensor, common_prefix};
 use crate::architectures::{Architecture, Family, Shortcut, outline};
-use crate::layer::{Bias, MacLayer, MacOp, WeightQuantization, WeightSource, WeightTransform};
-use crate::network::Network;
+use crate::layer::{Bias, MacLayer, MacOp, WeightSource, WeightTransform};
+use crate::network::{Network, ReadOptions};
 use crate::onnx::fault::{Fault, invalid, unsupported};
+use crate::onnx::grid::{LOOKS_MID_RISE, looks_mid_rise};
 use crate::tensor::Tensor;
 
 /// Names of modules in the architectures here, and what other code calls the same modules.
@@ -25,8 +25,8 @@ const OTHER_NAMES: [(&str, &str); 6] = [
 const SHOWN: usize = 3;
 
 /// The architecture with the file's tensors.
-pub(super) fn network(file: &WeightFile, family: Family) -> Result<Network, Fault> {
-    let mut names = Names::new(file);
+pub(super) fn network(file: &WeightFile, family: Family, options: &ReadOptions) -> Result<Network, Fault> {
+    let mut names = Names::new(file, options)?;
     let architecture = names.architecture(family)?;
     let made = outline(&architecture).map_err(|e| invalid!("as {}: {e}", describe(&architecture)))?;
     let (mut graph, mut layers) = (made.graph().clone(), made.layers().to_vec());
@@ -49,7 +49,12 @@ pub(super) fn network(file: &WeightFile, family: Family) -> Result<Network, Faul
             lists.iter().filter(|(_, l)| !l.is_empty()).map(|(what, l)| format!("{what} {}", few(l))).collect();
         return Err(invalid!("it is no {}: it {}", describe(&architecture), problems.join(", and it ")));
     }
-    Ok(Network::from_parts(file.path.clone(), graph, layers, 1, file.notes.clone()).with_open_batch(true))
+    let mut notes = file.notes.clone();
+    if !names.scales.is_stated && looks_mid_rise(&layers) {
+        notes.push(LOOKS_MID_RISE.to_string());
+    }
+    let network = Network::from_parts(file.path.clone(), graph, layers, 1, notes);
+    Ok(network.with_open_batch(true).with_metadata(file.metadata.clone()))
 }
 
 /// The first names of many.
@@ -78,10 +83,10 @@ fn fill(layer: &mut MacLayer, names: &mut Names<'_>) -> Result<Option<String>, F
     let four = layer.weights.tensor.shape.clone();
     let expected = if layer.op == MacOp::Conv { &four[..] } else { &four[..2] };
     check_shape(tensor, expected)?;
-    let quantization = match (&tensor.quantization, tensor.tensor.data_type.is_real()) {
-        (Some(quantization), _) => Some(WeightQuantization { grid: Grid::MidTread, ..quantization.clone() }),
-        (None, true) => None,
-        (None, false) => {
+    let quantization = match names.scales.of(tensor)? {
+        Quantized::Yes(quantization) => Some(quantization),
+        Quantized::No => None,
+        Quantized::Unknown => {
             let found = tensor.tensor.data_type.name();
             return Err(unsupported!("tensor {:?} of {found} has no scale; expected real numbers", tensor.name));
         }
@@ -93,11 +98,33 @@ fn fill(layer: &mut MacLayer, names: &mut Names<'_>) -> Result<Option<String>, F
     layer.weights = WeightSource { name: tensor.name.clone(), tensor: tensor.tensor.clone(), transforms, quantization };
     let bias = name.strip_suffix("weight").map(|stem| format!("{stem}bias")).unwrap_or_default();
     match (names.take(&bias), layer.bias.is_some()) {
-        (Some(tensor), _) => layer.bias = Some(Bias::Float(vector(tensor, &four[..1])?)),
+        (Some(tensor), _) => layer.bias = Some(bias_of(tensor, four[0], names)?),
         (None, true) => return Ok(Some(bias)),
         (None, false) => {}
     }
     Ok(None)
+}
+
+/// A bias of real numbers, or of 32-bit integers with a scale beside them.
+fn bias_of(tensor: &WeightTensor, filters: usize, names: &mut Names<'_>) -> Result<Bias, Fault> {
+    if tensor.tensor.data_type.is_real() {
+        return Ok(Bias::Float(vector(tensor, &[filters])?));
+    }
+    check_shape(tensor, &[filters])?;
+    let name = &tensor.name;
+    let scale = names.scales.named(&format!("{name}_scale"));
+    let scale =
+        scale.ok_or_else(|| unsupported!("tensor {name:?} of integers has no {:?}", format!("{name}_scale")))?;
+    names.taken.insert(&scale.name[names.prefix..]);
+    let count = scale.tensor.element_count();
+    if count != 1 && count != filters {
+        return Err(invalid!("tensor {:?} has {count} numbers; expected 1 or {filters}", scale.name));
+    }
+    let scales = vector(scale, &scale.shape)?;
+    let values = tensor.tensor.to_i64().map_err(|e| invalid!("tensor {name:?}: {e}"))?;
+    let narrow: Result<_, _> = values.iter().map(|&value| i32::try_from(value)).collect();
+    let values = narrow.map_err(|_| invalid!("tensor {name:?} holds integers beyond 32 bits"))?;
+    Ok(Bias::Integer { values, scales })
 }
 
 fn check_shape(tensor: &WeightTensor, expected: &[usize]) -> Result<(), Fault> {
@@ -123,15 +150,18 @@ struct Names<'a> {
     /// In the order of the file.
     order: Vec<&'a str>,
     taken: HashSet<&'a str>,
+    scales: Scales<'a>,
+    /// Bytes of what all names begin with.
+    prefix: usize,
 }
 
 impl<'a> Names<'a> {
-    fn new(file: &'a WeightFile) -> Self {
-        let prefix = common_prefix(file);
+    fn new(file: &'a WeightFile, options: &ReadOptions) -> Result<Self, Fault> {
+        let prefix = common_prefix(file.tensors.iter().map(|tensor| tensor.name.as_str()));
         let pair = |tensor: &'a WeightTensor| (&tensor.name[prefix..], tensor);
         let tensors: HashMap<_, _> = file.tensors.iter().map(pair).collect();
         let order = file.tensors.iter().map(|tensor| &tensor.name[prefix..]).collect();
-        Self { tensors, order, taken: HashSet::new() }
+        Ok(Self { tensors, order, taken: HashSet::new(), scales: Scales::new(file, options.grid)?, prefix })
     }
 
     /// The name in the file of what the architecture calls `name`.
@@ -152,10 +182,14 @@ impl<'a> Names<'a> {
         Some(self.tensors[found])
     }
 
-    /// Names that nothing took; counters of training are nobody's loss.
+    /// Names that nothing took; counters of training are nobody's loss, and a scale goes with its weights.
     fn left(&self) -> Vec<String> {
-        let left =
-            self.order.iter().filter(|name| !self.taken.contains(*name) && !name.ends_with("num_batches_tracked"));
+        let is_left = |name: &&&str| {
+            let goes_along =
+                name.ends_with("num_batches_tracked") || self.scales.is_parameter(&self.tensors[*name].name);
+            !goes_along && !self.taken.contains(*name)
+        };
+        let left = self.order.iter().filter(is_left);
         left.map(|name| name.to_string()).collect()
     }
 
@@ -216,14 +250,4 @@ impl<'a> Names<'a> {
             (false, false) => Shortcut::A,
         }
     }
-}
-
-/// Bytes of the longest prefix of whole modules that all names share.
-fn common_prefix(file: &WeightFile) -> usize {
-    let mut names = file.tensors.iter().map(|tensor| tensor.name.as_str());
-    let first = names.next().unwrap_or_default();
-    let shared = names.fold(first.len(), |shared, name| {
-        first.bytes().zip(name.bytes()).take(shared).take_while(|(a, b)| a == b).count()
-    });
-    first.as_bytes()[..shared].iter().rposition(|&byte| byte == b'.').map_or(0, |dot| dot + 1)
 }

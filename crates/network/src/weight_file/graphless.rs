@@ -1,27 +1,24 @@
 //! A weight file as a network of layers that nothing connects.
 
-use std::collections::HashMap;
-
-use esn::Grid;
-
+use super::scales::{Quantized, Scales};
 use super::{WeightFile, WeightTensor};
 use crate::geometry::{Geometry, GeometrySpec};
 use crate::graph::{Graph, Node, Op, Value, ValueId};
 use crate::layer::{LayerId, MacLayer, MacOp, Operand, WeightQuantization, WeightSource, WeightTransform};
 use crate::network::{Network, NotCosted, ReadOptions};
 use crate::onnx::fault::{Fault, invalid, unsupported};
+use crate::onnx::grid::{LOOKS_MID_RISE, looks_mid_rise};
 
-/// Names of scales beside an integer tensor `x.weight`.
-const SCALES: [&str; 4] = ["weight_scale", "scale", "scales", "weight.scale"];
-/// Names of its zero points.
-const ZERO_POINTS: [&str; 4] = ["weight_zero_point", "zero_point", "zero_points", "weight.zero_point"];
+/// Shown where nothing says how often a weight is used.
+const NO_GRAPH: &str = "there is no graph in this file: each layer has one output position, so that c = MACs counts every \
+                        weight once; --architecture gives it the graph of a known network";
 
 /// Words in the names of tables that are looked up rather than multiplied.
 const TABLES: [&str; 4] = ["embed", "wte", "wpe", "position"];
 
 /// Every tensor that holds weights as a layer.
 pub(super) fn network(file: &WeightFile, options: &ReadOptions) -> Result<Network, Fault> {
-    let mut parts = Parts::new(file, options);
+    let mut parts = Parts::new(file, options)?;
     for tensor in &file.tensors {
         parts.add(tensor)?;
     }
@@ -30,11 +27,7 @@ pub(super) fn network(file: &WeightFile, options: &ReadOptions) -> Result<Networ
         return Err(unsupported!("its {count} tensors hold no weights: none has real numbers, two axes and elements"));
     }
     let mut notes = file.notes.clone();
-    notes.push(
-        "there is no graph in this file: each layer has one output position, so that c = MACs counts every weight once; \
-         --architecture gives it the graph of a known network"
-            .to_string(),
-    );
+    notes.push(NO_GRAPH.to_string());
     if !parts.tables.is_empty() {
         let shown: Vec<String> = parts.tables.iter().take(3).map(|name| format!("{name:?}")).collect();
         let more = parts.tables.len() - shown.len();
@@ -44,14 +37,16 @@ pub(super) fn network(file: &WeightFile, options: &ReadOptions) -> Result<Networ
             shown.join(", ")
         ));
     }
+    if !parts.scales.is_stated && looks_mid_rise(&parts.layers) {
+        notes.push(LOOKS_MID_RISE.to_string());
+    }
     let network = Network::from_parts(file.path.clone(), parts.graph, parts.layers, 1, notes);
-    Ok(network.with_not_costed(parts.not_costed))
+    Ok(network.with_not_costed(parts.not_costed).with_metadata(file.metadata.clone()))
 }
 
 struct Parts<'a> {
-    by_name: HashMap<&'a str, &'a WeightTensor>,
+    scales: Scales<'a>,
     prefix: String,
-    grid: Grid,
     graph: Graph,
     layers: Vec<MacLayer>,
     not_costed: Vec<NotCosted>,
@@ -60,32 +55,28 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    fn new(file: &'a WeightFile, options: &ReadOptions) -> Self {
-        Self {
-            by_name: file.tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect(),
+    fn new(file: &'a WeightFile, options: &ReadOptions) -> Result<Self, Fault> {
+        Ok(Self {
+            scales: Scales::new(file, options.grid)?,
             prefix: file.wrapper(),
-            grid: options.grid.unwrap_or(Grid::MidTread),
             graph: Graph::default(),
             layers: Vec::new(),
             not_costed: Vec::new(),
             tables: Vec::new(),
-        }
+        })
     }
 
     fn add(&mut self, tensor: &WeightTensor) -> Result<(), Fault> {
-        if tensor.shape.len() < 2 || tensor.shape.contains(&0) || self.is_parameter(&tensor.name) {
+        if tensor.shape.len() < 2 || tensor.shape.contains(&0) || self.scales.is_parameter(&tensor.name) {
             return Ok(());
         }
-        let quantization = match (&tensor.quantization, tensor.tensor.data_type.is_real()) {
-            (None, true) => None,
-            (Some(quantization), _) => Some(WeightQuantization { grid: self.grid, ..quantization.clone() }),
-            (None, false) => match self.scales(tensor)? {
-                Some(quantization) => Some(quantization),
-                None => {
-                    self.skip(tensor);
-                    return Ok(());
-                }
-            },
+        let quantization = match self.scales.of(tensor)? {
+            Quantized::No => None,
+            Quantized::Yes(quantization) => Some(quantization),
+            Quantized::Unknown => {
+                self.skip(tensor);
+                return Ok(());
+            }
         };
         let name = tensor.name.strip_prefix(&self.prefix).unwrap_or(&tensor.name);
         let name = name.strip_suffix(".weight").unwrap_or(name).to_string();
@@ -93,55 +84,6 @@ impl<'a> Parts<'a> {
             self.tables.push(name.clone());
         }
         self.push(name, tensor, quantization)
-    }
-
-    /// Whether a tensor is the scale or zero point of an integer one.
-    fn is_parameter(&self, name: &str) -> bool {
-        let is_integer = |weight: &str| {
-            self.by_name.get(weight).is_some_and(|t| !t.tensor.data_type.is_real() && t.shape.len() >= 2)
-        };
-        SCALES.iter().chain(&ZERO_POINTS).any(|suffix| {
-            let stem = name.strip_suffix(suffix).filter(|stem| stem.is_empty() || stem.ends_with('.'));
-            stem.is_some_and(|stem| is_integer(&format!("{stem}weight")))
-        })
-    }
-
-    /// The scale of an integer tensor, which stands beside it under a usual name, and its zero point, else 0.
-    fn scales(&self, tensor: &WeightTensor) -> Result<Option<WeightQuantization>, Fault> {
-        let name = &tensor.name;
-        let Some(stem) = name.strip_suffix("weight").filter(|stem| stem.is_empty() || stem.ends_with('.')) else {
-            return Ok(None);
-        };
-        let beside =
-            |names: &[&str]| names.iter().find_map(|n| self.by_name.get(format!("{stem}{n}").as_str()).copied());
-        let Some(scale) = beside(&SCALES) else { return Ok(None) };
-        let filters = tensor.shape[0];
-        let fits = |t: &WeightTensor| {
-            let count = t.tensor.element_count();
-            (count == 1 || count == filters) && t.transforms.is_empty()
-        };
-        let zero_point = beside(&ZERO_POINTS);
-        if let Some(wrong) = [Some(scale), zero_point].into_iter().flatten().find(|t| !fits(t)) {
-            return Err(unsupported!(
-                "tensor {name:?} has {:?} of shape {:?}; one number or one a filter ({filters}) is handled",
-                wrong.name,
-                wrong.shape
-            ));
-        }
-        let scales = scale.tensor.to_f32().map_err(|e| invalid!("tensor {:?}: {e}", scale.name))?;
-        if scales.iter().any(|scale| !scale.is_finite() || *scale < 0.0) {
-            return Err(invalid!("tensor {:?} has a scale that is negative or not finite", scale.name));
-        }
-        let zero_points = match zero_point {
-            Some(points) => {
-                let points = points.tensor.to_i64().map_err(|e| invalid!("tensor {:?}: {e}", points.name))?;
-                let narrow: Result<_, _> = points.iter().map(|&point| i32::try_from(point)).collect();
-                narrow.map_err(|_| invalid!("tensor {name:?} has a zero point beyond 32 bits"))?
-            }
-            None => vec![0],
-        };
-        let data_type = tensor.tensor.data_type;
-        Ok(Some(WeightQuantization { scales, zero_points, grid: self.grid, data_type }))
     }
 
     fn skip(&mut self, tensor: &WeightTensor) {

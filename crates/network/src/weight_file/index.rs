@@ -5,9 +5,10 @@ use std::path::{Component, Path};
 
 use bytes::Bytes;
 
-use super::{WeightTensor, safetensors};
+use super::{Content, WeightTensor, safetensors};
 use crate::mapping::Mapping;
 use crate::onnx::fault::{Fault, invalid, unsupported};
+use crate::onnx::write::GRID_KEY;
 
 /// An index has about 100 bytes a tensor.
 const MAX_INDEX: usize = 1 << 25;
@@ -19,11 +20,7 @@ pub(super) fn is_begin(bytes: &[u8]) -> bool {
 }
 
 /// The tensors of all files that the index names, which lie beside it in `folder`.
-pub(super) fn read(
-    bytes: &Bytes,
-    folder: Option<&Path>,
-    mappings: &mut Vec<Mapping>,
-) -> Result<Vec<WeightTensor>, Fault> {
+pub(super) fn read(bytes: &Bytes, folder: Option<&Path>, mappings: &mut Vec<Mapping>) -> Result<Content, Fault> {
     if bytes.len() > MAX_INDEX {
         return Err(invalid!("a text of {} bytes; an index of safetensors has at most {MAX_INDEX}", bytes.len()));
     }
@@ -34,7 +31,7 @@ pub(super) fn read(
     let files: Option<BTreeSet<&str>> = map.values().map(|file| file.as_str()).collect();
     let files = files.ok_or_else(|| invalid!("its weight_map names a file by something that is no text"))?;
     let folder = folder.ok_or_else(|| unsupported!("an index of files; a file in memory has no folder"))?;
-    let mut tensors = Vec::new();
+    let mut all = Content::default();
     for file in files {
         let plain = Path::new(file).components().all(|part| matches!(part, Component::Normal(_)));
         if file.is_empty() || file.contains('\0') || !plain {
@@ -48,11 +45,27 @@ pub(super) fn read(
             other => other,
         };
         let found = safetensors::read(&bytes).map_err(within)?;
+        add_metadata(&mut all, found.metadata, file)?;
         let named = |tensor: &WeightTensor| map.get(&tensor.name).and_then(|f| f.as_str()) == Some(file);
-        tensors.extend(found.into_iter().filter(named));
+        all.tensors.extend(found.tensors.into_iter().filter(named));
     }
-    match tensors.len() == map.len() {
-        true => Ok(tensors),
-        false => Err(invalid!("its weight_map names {} tensors, its files hold {} of them", map.len(), tensors.len())),
+    let (named, found) = (map.len(), all.tensors.len());
+    match named == found {
+        true => Ok(all),
+        false => Err(invalid!("its weight_map names {named} tensors, its files hold {found} of them")),
     }
+}
+
+/// Adds what one file says to what all say. Of keys that differ the first counts, but not of the grid of integers.
+fn add_metadata(all: &mut Content, metadata: Vec<(String, String)>, file: &str) -> Result<(), Fault> {
+    for (key, value) in metadata {
+        match all.metadata.iter().find(|(other, _)| *other == key) {
+            None => all.metadata.push((key, value)),
+            Some((_, other)) if key == GRID_KEY && *other != value => {
+                return Err(unsupported!("file {file:?} has {GRID_KEY} {value:?}, one before it {other:?}"));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
 }

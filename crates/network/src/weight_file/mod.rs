@@ -11,6 +11,7 @@ mod index;
 mod numpy;
 mod pickle;
 mod safetensors;
+mod scales;
 mod state_dict;
 mod torch;
 mod torch_tensor;
@@ -62,6 +63,8 @@ pub struct WeightFile {
     path: PathBuf,
     tensors: Vec<WeightTensor>,
     notes: Vec<String>,
+    /// What the file says about itself by key.
+    metadata: Vec<(String, String)>,
     mappings: Vec<Mapping>,
 }
 
@@ -113,9 +116,9 @@ impl WeightFile {
 
     pub(crate) fn parse(path: &Path, bytes: Bytes, mut mappings: Vec<Mapping>) -> Result<Self, NetworkError> {
         let folder = if mappings.is_empty() { None } else { Some(path.parent().unwrap_or(Path::new("."))) };
-        let (tensors, notes) =
-            tensors(path, &bytes, folder, &mut mappings).map_err(|fault| fault.at(path, "file".to_string()))?;
-        Ok(Self { path: path.to_path_buf(), tensors, notes, mappings })
+        let Content { tensors, notes, metadata } =
+            content(path, &bytes, folder, &mut mappings).map_err(|fault| fault.at(path, "file".to_string()))?;
+        Ok(Self { path: path.to_path_buf(), tensors, notes, metadata, mappings })
     }
 
     /// The tensors, in the order of the file.
@@ -126,6 +129,11 @@ impl WeightFile {
     /// What a user should know about the reading.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// What the file says about itself by key; only safetensors do.
+    pub fn metadata(&self) -> &[(String, String)] {
+        &self.metadata
     }
 
     /// The file as a network without a graph: every tensor of real numbers with two axes or more is a layer with one output
@@ -140,13 +148,13 @@ impl WeightFile {
     }
 
     /// The file's weights in the graph of an architecture, by name. Channels, classes and image size are those of the
-    /// tensors.
+    /// tensors. Integers are weights where a scale stands beside them.
     ///
     /// # Errors
     ///
     /// [`NetworkError`] names tensors that are missing, left over or of another shape than the architecture's.
-    pub fn in_architecture(&self, family: Family) -> Result<Network, NetworkError> {
-        let network = fit::network(self, family).map_err(|fault| fault.at(&self.path, "file".to_string()))?;
+    pub fn in_architecture(&self, family: Family, options: &ReadOptions) -> Result<Network, NetworkError> {
+        let network = fit::network(self, family, options).map_err(|fault| fault.at(&self.path, "file".to_string()))?;
         Ok(network.with_mappings(self.mappings.clone()))
     }
 
@@ -163,45 +171,66 @@ impl WeightFile {
     }
 }
 
-type Tensors = (Vec<WeightTensor>, Vec<String>);
+/// What is in a file.
+#[derive(Default)]
+struct Content {
+    tensors: Vec<WeightTensor>,
+    notes: Vec<String>,
+    metadata: Vec<(String, String)>,
+}
 
-fn tensors(path: &Path, bytes: &Bytes, folder: Option<&Path>, mappings: &mut Vec<Mapping>) -> Result<Tensors, Fault> {
+impl From<Vec<WeightTensor>> for Content {
+    fn from(tensors: Vec<WeightTensor>) -> Self {
+        Self { tensors, ..Self::default() }
+    }
+}
+
+fn content(path: &Path, bytes: &Bytes, folder: Option<&Path>, mappings: &mut Vec<Mapping>) -> Result<Content, Fault> {
     let found = match format_of(bytes) {
-        Some(Format::Archive) => archive_tensors(bytes)?,
+        Some(Format::Archive) => of_archive(bytes)?,
         Some(Format::Array) => {
             let name = path.file_stem().unwrap_or_default().to_string_lossy();
-            (vec![numpy::read_array(&name, bytes)?], Vec::new())
+            vec![numpy::read_array(&name, bytes)?].into()
         }
         Some(Format::Pickle) => {
             let checkpoint = torch::read_legacy(bytes)?;
-            (checkpoint.tensors, checkpoint.notes)
+            Content { notes: checkpoint.notes, ..checkpoint.tensors.into() }
         }
-        Some(Format::Safetensors) => (safetensors::read(bytes)?, Vec::new()),
-        Some(Format::Index) => (index::read(bytes, folder, mappings)?, Vec::new()),
+        Some(Format::Safetensors) => safetensors::read(bytes)?,
+        Some(Format::Index) => index::read(bytes, folder, mappings)?,
         None => return Err(invalid!("expected a PyTorch checkpoint, safetensors, .npz or .npy")),
     };
-    let mut names: Vec<&str> = found.0.iter().map(|tensor| tensor.name.as_str()).collect();
+    let mut names: Vec<&str> = found.tensors.iter().map(|tensor| tensor.name.as_str()).collect();
     names.sort_unstable();
     match names.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => Err(invalid!("two tensors have the name {:?}", pair[0])),
-        None if found.0.is_empty() => Err(invalid!("it holds no tensor")),
+        None if found.tensors.is_empty() => Err(invalid!("it holds no tensor")),
         None => Ok(found),
     }
 }
 
-fn archive_tensors(bytes: &Bytes) -> Result<Tensors, Fault> {
+fn of_archive(bytes: &Bytes) -> Result<Content, Fault> {
     let archive = Archive::open(bytes.clone())?;
     let names = archive.names();
     if let Some(entry) = torch::pickle_entry(&names).cloned() {
         let checkpoint = torch::read_archive(archive, &entry)?;
-        return Ok((checkpoint.tensors, checkpoint.notes));
+        return Ok(Content { notes: checkpoint.notes, ..checkpoint.tensors.into() });
     }
     if names.iter().any(|name| name.ends_with(".npy")) {
-        return Ok((numpy::read_archive(archive)?, Vec::new()));
+        return Ok(numpy::read_archive(archive)?.into());
     }
     let shown: Vec<String> = names.iter().take(3).map(|name| clean(name)).collect();
     Err(unsupported!(
         "an archive without data.pkl (PyTorch) and without arrays (.npz); its {} entries begin with {shown:?}",
         names.len()
     ))
+}
+
+/// Bytes of the longest prefix of whole modules (`a.b.`) that all names share.
+pub(crate) fn common_prefix<'a>(mut names: impl Iterator<Item = &'a str>) -> usize {
+    let first = names.next().unwrap_or_default();
+    let shared = names.fold(first.len(), |shared, name| {
+        first.bytes().zip(name.bytes()).take(shared).take_while(|(a, b)| a == b).count()
+    });
+    first.as_bytes()[..shared].iter().rposition(|&byte| byte == b'.').map_or(0, |dot| dot + 1)
 }

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use safetensors::{Dtype, SafeTensors};
 
-use super::WeightTensor;
+use super::{Content, WeightTensor};
 use crate::onnx::fault::{Fault, clean, invalid, unsupported};
 use crate::tensor::DataType;
 
@@ -22,8 +22,8 @@ fn header_len(bytes: &[u8]) -> u64 {
     bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length))
 }
 
-/// All tensors, in the order of their data.
-pub(super) fn read(bytes: &Bytes) -> Result<Vec<WeightTensor>, Fault> {
+/// All tensors, in the order of their data, and the metadata by key.
+pub(super) fn read(bytes: &Bytes) -> Result<Content, Fault> {
     let header = header_len(bytes);
     if header > MAX_HEADER {
         return Err(invalid!("its header has {header} bytes; at most {MAX_HEADER} are expected"));
@@ -40,7 +40,12 @@ pub(super) fn read(bytes: &Bytes) -> Result<Vec<WeightTensor>, Fault> {
         let (start, end) = info.data_offsets;
         WeightTensor::new(name, data_type, info.shape.clone(), data.slice(start..end))
     };
-    metadata.offset_keys().into_iter().map(tensor).collect()
+    let tensors = metadata.offset_keys().into_iter().map(tensor).collect::<Result<Vec<_>, _>>()?;
+    let mut metadata: Vec<(String, String)> =
+        metadata.metadata().iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
+    // The header's own order is lost in its reader.
+    metadata.sort();
+    Ok(Content { metadata, ..tensors.into() })
 }
 
 fn data_type(stored: Dtype) -> Option<DataType> {

@@ -90,8 +90,20 @@ pub(super) fn list<'a>(
     builder.add_parameters();
     builder.note_losses(grid);
     let grid = grid.map(|grid| (GRID_KEY.to_string(), grid_name(grid).to_string()));
-    let metadata = metadata.iter().cloned().chain(grid).collect();
+    let metadata = without_repeats(metadata.iter().filter(|(key, _)| key != GRID_KEY).cloned().chain(grid));
     Ok(WeightList { network, entries: builder.entries, metadata, losses: builder.losses })
+}
+
+/// Every key once, at its first place with its last value.
+fn without_repeats(entries: impl Iterator<Item = (String, String)>) -> Vec<(String, String)> {
+    let mut kept: Vec<(String, String)> = Vec::new();
+    for (key, value) in entries {
+        match kept.iter_mut().find(|(other, _)| *other == key) {
+            Some(entry) => entry.1 = value,
+            None => kept.push((key, value)),
+        }
+    }
+    kept
 }
 
 /// The grid of all quantized weights; `None` where there are none.
@@ -184,11 +196,7 @@ impl Builder<'_> {
 
     /// Adds a tensor under a name that no other has, and returns it.
     fn add(&mut self, name: &str, data_type: DataType, shape: Vec<usize>, content: Content) -> String {
-        let (stem, last) = name.rsplit_once('.').unwrap_or((name, ""));
-        let numbered =
-            (1..).map(|n| if last.is_empty() { format!("{stem}_{n}") } else { format!("{stem}_{n}.{last}") });
-        let free = |name: &String| !self.taken.contains(name);
-        let name = std::iter::once(name.to_string()).chain(numbered).find(free).expect("there are numbers without end");
+        let name = free_name(name, &self.taken);
         self.taken.insert(name.clone());
         self.entries.push(Entry { name: name.clone(), data_type, shape, content });
         name
@@ -223,6 +231,14 @@ impl Builder<'_> {
             self.losses.push("the metadata of the file".to_string());
         }
     }
+}
+
+/// The name itself, or the first with a number that is not taken.
+fn free_name(name: &str, taken: &HashSet<String>) -> String {
+    let (stem, last) = name.rsplit_once('.').unwrap_or((name, ""));
+    let numbered = (1..).map(|n| if last.is_empty() { format!("{stem}_{n}") } else { format!("{stem}_{n}.{last}") });
+    let free = |name: &String| !taken.contains(name);
+    std::iter::once(name.to_string()).chain(numbered).find(free).expect("there are numbers without end")
 }
 
 /// The name of a layer without what says that it is its weights.
