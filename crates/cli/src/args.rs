@@ -81,6 +81,10 @@ pub struct ReadingOptions {
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Family::NAMES))]
     pub architecture: Option<String>,
 
+    /// Sizes and output positions of the layers of a weight file: a CSV file in the layout of SCALE-Sim.
+    #[arg(long, value_name = "FILE", conflicts_with = "architecture")]
+    pub topology: Option<PathBuf>,
+
     /// Look for the grid that real weights already lie on (fake quantization): their codes are then taken as they are.
     /// Layers without one are quantized to --bits, or refused.
     #[arg(long)]
@@ -94,6 +98,7 @@ impl ReadingOptions {
             input_shapes: self.input_shape.clone(),
             grid: self.grid.map(GridName::grid),
             architecture: self.architecture.as_deref().and_then(Family::named),
+            topology: self.topology.clone(),
         }
     }
 }
@@ -316,6 +321,10 @@ pub struct InspectOptions {
     /// Write one row per MAC layer as CSV.
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
+
+    /// Write the MAC layers as a topology file in the layout of SCALE-Sim.
+    #[arg(long, value_name = "FILE")]
+    pub topology_csv: Option<PathBuf>,
 }
 
 /// Options of `compress`: what they ask for is done in the order prune, quantize, re-estimate.

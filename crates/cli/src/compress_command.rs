@@ -73,7 +73,13 @@ pub fn run(options: &CompressOptions) -> anyhow::Result<bool> {
 /// How files are read: what their integers stand for is theirs to say, `--grid` is what is made.
 fn reading(options: &CompressOptions) -> ReadingOptions {
     let architecture = options.architecture.clone();
-    ReadingOptions { input_shape: options.input_shape.clone(), grid: None, find_step: false, architecture }
+    ReadingOptions {
+        input_shape: options.input_shape.clone(),
+        grid: None,
+        find_step: false,
+        architecture,
+        topology: None,
+    }
 }
 
 fn place(network: &Network) -> String {

@@ -47,7 +47,8 @@ pub enum Format {
 
 /// Runs the command. There is no check here, so it never returns `false`.
 pub fn run(options: &Options) -> anyhow::Result<bool> {
-    input::check_outputs(&[Some(options.output.as_path())], std::iter::once(&options.input))?;
+    let inputs = std::iter::once(&options.input).chain(&options.reading.topology);
+    input::check_outputs(&[Some(options.output.as_path())], inputs)?;
     let format = format(options)?;
     let network = input::network(Some(&options.input), &options.reading)?;
     input::show_notes(&network);

@@ -15,7 +15,8 @@ const FILE_WIDTH: usize = 44;
 
 /// Runs the command. There is no check here, so it never returns `false`.
 pub fn run(options: &EsnOptions) -> anyhow::Result<bool> {
-    input::check_outputs(&[options.common.csv.as_deref()], options.networks.iter())?;
+    let inputs = options.networks.iter().chain(&options.common.reading.topology);
+    input::check_outputs(&[options.common.csv.as_deref()], inputs)?;
     let files: Vec<Option<&std::path::Path>> = match options.networks.as_slice() {
         [] => vec![None],
         paths => paths.iter().map(|path| Some(path.as_path())).collect(),

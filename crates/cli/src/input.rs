@@ -18,6 +18,7 @@ use crate::format::one_line;
 pub fn network(path: Option<&Path>, reading: &ReadingOptions) -> anyhow::Result<Network> {
     let network = match path {
         Some(path) => Network::read(path, &reading.options())?,
+        None if reading.topology.is_some() => bail!("--topology needs a weight file; the embedded network has a graph"),
         None => embedded_network()?,
     };
     match reading.find_step {

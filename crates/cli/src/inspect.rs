@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 
-use network::{Graph, LayerId, MacLayer, Network, Value};
+use network::{Graph, LayerId, MacLayer, Network, Value, topology};
 use runner::{WeightStatistics, weight_statistics, write_file};
 
 use crate::args::InspectOptions;
@@ -16,7 +17,10 @@ const NAME_WIDTH: usize = 32;
 
 /// Runs the command. There is no check here, so it never returns `false`.
 pub fn run(options: &InspectOptions) -> anyhow::Result<bool> {
-    input::check_outputs(&[options.csv.as_deref()], options.network.iter())?;
+    input::check_outputs(
+        &[options.csv.as_deref(), options.topology_csv.as_deref()],
+        options.network.iter().chain(&options.reading.topology),
+    )?;
     let network = input::network(options.network.as_deref(), &options.reading)?;
     let layers =
         (0..network.layers().len()).map(|i| weight_statistics(&network, LayerId(i))).collect::<Result<Vec<_>, _>>()?;
@@ -30,7 +34,18 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<bool> {
     if let Some(path) = &options.csv {
         write_file(path, |writer| runner::write_inspect_csv(writer, &network, &layers))?;
     }
+    if let Some(path) = &options.topology_csv {
+        write_topology(path, &network)?;
+    }
     Ok(true)
+}
+
+/// Writes the layers as a topology file and says what it cannot hold.
+fn write_topology(path: &Path, network: &Network) -> anyhow::Result<()> {
+    let topology = topology::write(network);
+    topology.notes.iter().for_each(|note| eprintln!("note: {}", one_line(note)));
+    write_file(path, |writer| writer.write_all(topology.text.as_bytes()))?;
+    Ok(())
 }
 
 fn overview(network: &Network, layers: &[WeightStatistics]) -> String {

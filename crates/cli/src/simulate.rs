@@ -20,7 +20,12 @@ use crate::{find_step, print, simulate_text as text};
 pub fn run(options: &SimulateOptions) -> anyhow::Result<bool> {
     input::check_outputs(
         &[options.common.csv.as_deref(), options.json.as_deref(), options.html.as_deref()],
-        options.network.iter().chain(&options.hardware).chain(options.inference.images.as_ref()),
+        options
+            .network
+            .iter()
+            .chain(&options.hardware)
+            .chain(&options.inference.images)
+            .chain(&options.common.reading.topology),
     )?;
     let hardware = input::hardware(&options.hardware)?;
     let network = input::network(options.network.as_deref(), &options.common.reading)?;

@@ -26,6 +26,7 @@ mod stream;
 mod tensor;
 mod tflite;
 mod tflite_op;
+pub mod topology;
 pub mod weight_file;
 pub mod weight_writer;
 mod weights;

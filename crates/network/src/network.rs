@@ -11,6 +11,7 @@ use crate::graph::{Graph, ValueId};
 use crate::layer::{LayerId, LayerWeights, MacLayer};
 use crate::mapping::Mapping;
 use crate::tensor::{Tensor, TensorError};
+use crate::topology::Topology;
 use crate::weight_file::{self, WeightFile};
 use crate::{onnx, tflite, weights};
 
@@ -23,6 +24,8 @@ pub struct ReadOptions {
     pub grid: Option<Grid>,
     /// The graph that the weights of a file without one belong to.
     pub architecture: Option<Family>,
+    /// A table of the geometry of layers, for weights without a graph: see [`Topology`].
+    pub topology: Option<PathBuf>,
 }
 
 /// A node with multiply-accumulates that no layer stands for.
@@ -62,8 +65,8 @@ impl Network {
         if weight_file::is_weight_file(&bytes) {
             return Self::from_weights(&WeightFile::parse(path, bytes, vec![mapping])?, options);
         }
-        if options.architecture.is_some() {
-            let problem = "it is no weight file; an architecture is for weights without a graph".to_string();
+        if let Some(problem) = needless(options) {
+            let problem = problem.to_string();
             return Err(NetworkError::Unsupported { path: path.to_path_buf(), place: "file".to_string(), problem });
         }
         let network = match tflite::is_tflite(&bytes) {
@@ -74,9 +77,14 @@ impl Network {
     }
 
     fn from_weights(file: &WeightFile, options: &ReadOptions) -> Result<Self, NetworkError> {
-        match options.architecture {
-            Some(family) => file.in_architecture(family, options),
-            None => file.to_network(options),
+        match (options.architecture, &options.topology) {
+            (Some(_), Some(topology)) => {
+                let problem = "an architecture has its own geometry; a topology is for weights without one".to_string();
+                Err(NetworkError::Unsupported { path: topology.clone(), place: "file".to_string(), problem })
+            }
+            (Some(family), None) => file.in_architecture(family, options),
+            (None, Some(topology)) => Topology::read(topology)?.give(file.to_network(options)?),
+            (None, None) => file.to_network(options),
         }
     }
 
@@ -113,6 +121,13 @@ impl Network {
     /// The same network with the files that its weights lie in, so that their pages can be given back after use.
     pub(crate) fn with_mappings(mut self, mappings: Vec<Mapping>) -> Self {
         self.mappings = mappings;
+        self
+    }
+
+    /// The same network with these layers in this graph.
+    pub(crate) fn with_layers(mut self, graph: Graph, layers: Vec<MacLayer>) -> Self {
+        self.graph = graph;
+        self.layers = layers;
         self
     }
 
@@ -243,5 +258,14 @@ impl Network {
 
     fn invalid(&self, place: String, problem: String) -> NetworkError {
         NetworkError::Invalid { path: self.path.clone(), place, problem }
+    }
+}
+
+/// What is said of options that only weights without a graph can use.
+fn needless(options: &ReadOptions) -> Option<&'static str> {
+    match (&options.architecture, &options.topology) {
+        (Some(_), _) => Some("it is no weight file; an architecture is for weights without a graph"),
+        (None, Some(_)) => Some("it is no weight file; a topology is for weights without a graph"),
+        (None, None) => None,
     }
 }

@@ -11,7 +11,7 @@ use crate::onnx::grid::{LOOKS_MID_RISE, looks_mid_rise};
 
 /// Shown where nothing says how often a weight is used.
 const NO_GRAPH: &str = "there is no graph in this file: each layer has one output position, so that c = MACs counts every \
-                        weight once; --architecture gives it the graph of a known network";
+                        weight once; --architecture gives it the graph of a known network, --topology output positions";
 
 /// Words in the names of tables that are looked up rather than multiplied.
 const TABLES: [&str; 4] = ["embed", "wte", "wpe", "position"];
@@ -27,7 +27,9 @@ pub(super) fn network(file: &WeightFile, options: &ReadOptions) -> Result<Networ
         return Err(unsupported!("its {count} tensors hold no weights: none has real numbers, two axes and elements"));
     }
     let mut notes = file.notes.clone();
-    notes.push(NO_GRAPH.to_string());
+    if options.topology.is_none() {
+        notes.push(NO_GRAPH.to_string());
+    }
     if !parts.tables.is_empty() {
         let shown: Vec<String> = parts.tables.iter().take(3).map(|name| format!("{name:?}")).collect();
         let more = parts.tables.len() - shown.len();

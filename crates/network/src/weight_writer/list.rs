@@ -241,6 +241,17 @@ fn free_name(name: &str, taken: &HashSet<String>) -> String {
     std::iter::once(name.to_string()).chain(numbered).find(free).expect("there are numbers without end")
 }
 
+/// Names of the layers of a network, in order, as weight files have them, without `.weight`.
+pub(crate) fn layer_names(network: &Network) -> Vec<String> {
+    let mut taken = HashSet::new();
+    let name = |layer: &MacLayer| {
+        let name = free_name(&format!("{}.weight", stem(layer)), &taken);
+        taken.insert(name.clone());
+        name.trim_end_matches(".weight").to_string()
+    };
+    network.layers().iter().map(name).collect()
+}
+
 /// The name of a layer without what says that it is its weights.
 fn stem(layer: &MacLayer) -> String {
     // The name that ONNX Runtime gives to integers is not theirs alone.

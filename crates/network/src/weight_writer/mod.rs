@@ -16,6 +16,7 @@ use std::io::{self, Write};
 use crate::error::NetworkError;
 use crate::network::Network;
 use list::Entry;
+pub(crate) use list::layer_names;
 
 /// What a weight file can hold of a network.
 #[derive(Debug)]
