@@ -174,6 +174,11 @@ pub struct SimulateOptions {
     #[arg(long)]
     pub stepped: bool,
 
+    /// Run the images with so many seeds of hardware that is random, its own and those after it, and tell the spread of
+    /// the accuracy.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub seeds: Option<u64>,
+
     #[command(flatten)]
     pub inference: InferenceOptions,
 }

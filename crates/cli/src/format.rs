@@ -25,20 +25,22 @@ pub fn short(x: f64) -> String {
 
 /// An energy: `78.34 nJ`.
 pub fn joules(x: f64) -> String {
-    const PREFIXES: [(f64, &str); 8] = [
-        (1.0, "J"),
-        (1e-3, "mJ"),
-        (1e-6, "µJ"),
-        (1e-9, "nJ"),
-        (1e-12, "pJ"),
-        (1e-15, "fJ"),
-        (1e-18, "aJ"),
-        (1e-21, "zJ"),
-    ];
+    with_unit(x, "J")
+}
+
+/// A time: `1.20 ms`.
+pub fn seconds(x: f64) -> String {
+    with_unit(x, "s")
+}
+
+/// A small quantity with a prefix at its unit.
+pub fn with_unit(x: f64, unit: &str) -> String {
+    const PREFIXES: [(f64, &str); 8] =
+        [(1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"), (1e-18, "a"), (1e-21, "z")];
     match PREFIXES.iter().find(|(size, _)| x >= size * 0.9995) {
-        Some((size, prefix)) => format!("{:.2} {prefix}", x / size),
-        None if x == 0.0 => "0 J".to_string(),
-        None => format!("{x:.2e} J"),
+        Some((size, prefix)) => format!("{:.2} {prefix}{unit}", x / size),
+        None if x == 0.0 => format!("0 {unit}"),
+        None => format!("{x:.2e} {unit}"),
     }
 }
 

@@ -7,8 +7,8 @@ use inference::Samples;
 use network::Network;
 use runner::figures::{RunFigures, write_run_page};
 use runner::{
-    CostPlan, Evaluation, EvaluationPlan, Hardware, NetworkCost, Quantization, Report, SteppedLayer, cost, details,
-    evaluate, step_all, write_file, write_simulate_csv,
+    CostPlan, Evaluation, EvaluationPlan, Hardware, NetworkCost, Quantization, Report, SteppedLayer, cost_measured,
+    details, evaluate, evaluate_seeds, step_all, write_file, write_simulate_csv,
 };
 
 use crate::args::SimulateOptions;
@@ -34,11 +34,16 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<bool> {
     let samples = input::samples(&network, options)?;
     let plan =
         CostPlan { network: &network, hardware: &hardware, quantization, convention: options.common.convention() };
-    let cost = cost(&plan)?;
     input::show_notes(&network);
+    let mut run_images =
+        || samples.as_deref().map(|samples| infer(options, &network, &hardware, quantization, samples));
+    // Most hardware costs the same on every image; what does not is counted by inference, which then comes first.
+    let measures = hardware.iter().any(|hardware| hardware.engine.cost_depends_on_input());
+    let first = if measures { run_images().transpose()? } else { None };
+    let cost = cost_measured(&plan, first.as_ref().map_or(&[], |evaluation| &evaluation.measured))?;
     print(&text::costs(&network, &hardware, &cost, quantization))?;
     let stepped = if options.stepped { Some(stepped(&network, &hardware, quantization)?) } else { None };
-    let evaluation = samples.map(|samples| infer(options, &network, &hardware, quantization, samples.as_ref()));
+    let evaluation = first.map(Ok).or_else(run_images);
     // What is known is written even where inference fails.
     let done = evaluation.as_ref().and_then(|e| e.as_ref().ok());
     write(options, &network, &hardware, &cost, done)?;
@@ -60,7 +65,7 @@ fn infer(
     }
     let progress = Progress::new("images", samples.len() as u64);
     let started = Instant::now();
-    let evaluation = evaluate(&EvaluationPlan {
+    let plan = EvaluationPlan {
         network,
         hardware,
         quantization,
@@ -69,11 +74,28 @@ fn infer(
         calibration_images: options.inference.calibration_images,
         reference: !options.inference.no_float,
         progress: &|images| progress.advance(images as u64),
-    })?;
+    };
+    let mut evaluation = evaluate(&plan)?;
     progress.finish();
     let seconds = started.elapsed().as_secs_f64();
     eprintln!("{} images in {seconds:.2} s, {:.0} a second", evaluation.images, evaluation.images as f64 / seconds);
+    if let Some(seeds) = options.seeds {
+        run_seeds(&plan, &mut evaluation, seeds)?;
+    }
     Ok(evaluation)
+}
+
+/// Runs the images again with other seeds, on the hardware that is random.
+fn run_seeds(plan: &EvaluationPlan<'_>, evaluation: &mut Evaluation, seeds: u64) -> anyhow::Result<()> {
+    let random = plan.hardware.iter().filter(|hardware| hardware.seed().is_some()).count() as u64;
+    if random == 0 {
+        eprintln!("note: --seeds changes nothing: no hardware of this run is random");
+    }
+    let progress = Progress::new("images, other seeds", random * (seeds - 1) * evaluation.images as u64);
+    let plan = EvaluationPlan { progress: &|images| progress.advance(images as u64), ..*plan };
+    evaluate_seeds(&plan, evaluation, seeds)?;
+    progress.finish();
+    Ok(())
 }
 
 /// Runs the stepped machines; `false` where one differs from its fast engine or from the reference.

@@ -3,11 +3,11 @@
 use engine::MAC_ENTRY;
 use network::{Network, NotCosted};
 use runner::{
-    Evaluation, Hardware, HardwareRun, LayerCost, Metric, NetworkCost, Quantization, Score, SteppedLayer, Verdict,
-    mean_bits, metric_value, ratio,
+    Evaluation, Hardware, HardwareRun, LayerCost, Merit, Metric, NetworkCost, Quantization, Score, SteppedLayer,
+    Verdict, energy_by_entry, mean_bits, metric_value,
 };
 
-use crate::format::{fraction, grouped, joules, one_line, short, tail};
+use crate::format::{fraction, grouped, joules, one_line, seconds, short, tail, with_unit};
 use crate::table::{render, table};
 
 /// Layer names are cut to this many characters.
@@ -24,6 +24,7 @@ pub fn costs(network: &Network, hardware: &[Hardware], cost: &NetworkCost, quant
         text += &layer_table(hardware, cost, h);
         text += &left_out(network.not_costed());
         text += &idle_line(hardware, &cost.totals[h]);
+        text += &merit_lines(hardware, cost, h);
     }
     text + &check_lines(hardware, cost)
 }
@@ -73,8 +74,7 @@ fn layer_table(hardware: &Hardware, cost: &NetworkCost, h: usize) -> String {
 }
 
 fn row(hardware: &Hardware, layer: &LayerCost, run: &HardwareRun) -> [String; 11] {
-    let energy = run.run.ledger.energy().0;
-    let reference = hardware.unit.times(run.check.expected).0;
+    let merit = Merit::new(hardware, layer, run);
     let esn = metric_value(hardware.metric, run.check.expected).parse().unwrap_or(f64::NAN);
     [
         tail(&layer.name, NAME_WIDTH),
@@ -82,11 +82,11 @@ fn row(hardware: &Hardware, layer: &LayerCost, run: &HardwareRun) -> [String; 11
         short(layer.esn.macs as f64),
         format!("{:.3}", layer.esn.nonzero as f64 / layer.esn.weights as f64),
         mean_bits(&layer.esn).map_or("–".to_string(), |bits| format!("{bits:.2}")),
-        short(run.run.cycles.0 as f64),
+        short(run.per_image(run.run.cycles.0 as f64)),
         format!("{:.3}", run.run.occupancy.utilization()),
-        joules(energy),
+        joules(merit.energy_j),
         short(esn),
-        fraction(ratio(energy, reference)),
+        fraction(merit.ratio),
         verdict(run.check.verdict).to_string(),
     ]
 }
@@ -129,7 +129,38 @@ fn idle_line(hardware: &Hardware, total: &HardwareRun) -> String {
         text += &format!(", {:.1} % idle by {cause}", share(count));
     }
     let ideal = total.check.expected_cycles as f64;
-    format!("{text}; {:.3} × the cycles of the ideal engine\n", total.run.cycles.0 as f64 / ideal)
+    format!("{text}; {:.3} × the cycles of the ideal engine\n", total.per_image(total.run.cycles.0 as f64) / ideal)
+}
+
+/// What hardware that is not ideal makes of the network: where its energy goes, how fast it is, what its memory holds.
+fn merit_lines(hardware: &Hardware, cost: &NetworkCost, h: usize) -> String {
+    if hardware.ideal {
+        return String::new();
+    }
+    let (total, row) = (&cost.totals[h], cost.total_row());
+    let merit = Merit::new(hardware, &row, total);
+    let part = |(name, energy): (&str, f64)| match merit.ratio {
+        Some(_) => format!("{name} {:.3}", energy / merit.esn_energy_j),
+        None => format!("{name} {}", joules(energy)),
+    };
+    let parts: Vec<String> = energy_by_entry(total).into_iter().map(part).collect();
+    let times = merit.ratio.map_or(String::new(), |ratio| format!(", {ratio:.3} × {}", hardware.metric.name()));
+    let mut text = format!("energy {}{times}: {}\n", joules(merit.energy_j), parts.join(" + "));
+    let tops = |tops: Option<f64>| tops.map_or("–".to_string(), |tops| format!("{tops:.3}"));
+    text += &format!(
+        "{} TOPS/W counting pruned MACs, {} without; ",
+        tops(merit.tops_per_w),
+        tops(merit.effective_tops_per_w)
+    );
+    if let (Some(latency), Some(product)) = (merit.latency_s, merit.energy_delay_js) {
+        text += &format!("{} an image, energy · delay {}; ", seconds(latency), with_unit(product, "Js"));
+    }
+    let storage = hardware.storage();
+    text += &format!("weights {} bits, {}\n", grouped(row.storage.bits(storage)), storage.name());
+    if total.images > 1 {
+        text += &format!("cost depends on the activations: mean of {} images\n", total.images);
+    }
+    text
 }
 
 /// The check of every ideal engine, in integers.
@@ -216,10 +247,26 @@ pub fn accuracy(network: &Network, evaluation: &Evaluation) -> String {
         scores.add_row(row(engine.hardware.join(", "), &engine.score, agreement));
     }
     let mut text = format!("\n{} images, {} classes\n{}", evaluation.images, evaluation.classes, render(&scores));
+    text += &seeds(evaluation);
     if evaluation.float.is_some() {
         text += &noise(network, evaluation);
     }
     text
+}
+
+/// How the accuracy of random hardware spreads over seeds; empty where nobody asked.
+fn seeds(evaluation: &Evaluation) -> String {
+    let random: Vec<_> = evaluation.engines.iter().filter_map(|e| Some((e, e.seeds.as_ref()?))).collect();
+    if random.is_empty() {
+        return String::new();
+    }
+    let mut table = table(&["top-1 over seeds", "seeds", "mean", "std", "min", "max"], 1);
+    for (engine, seeds) in random {
+        let figures = [seeds.mean, seeds.standard_deviation, seeds.min, seeds.max].map(fraction);
+        let row = [engine.hardware.join(", "), seeds.seeds.len().to_string()];
+        table.add_row(row.into_iter().chain(figures));
+    }
+    format!("\n{}", render(&table))
 }
 
 /// Signal-to-quantization-noise ratio of every layer's output, in dB.

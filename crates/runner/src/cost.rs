@@ -11,7 +11,9 @@ use rayon::prelude::*;
 use crate::check::{Check, Verdict, check};
 use crate::error::RunnerError;
 use crate::hardware::{Hardware, refused};
+use crate::measured::MeasuredRuns;
 use crate::prepare::{self, PreparedWeights, Quantization};
+use crate::storage::WeightStorage;
 use crate::stream;
 
 /// What one layer costs.
@@ -29,6 +31,10 @@ pub struct LayerCost {
     pub quantized_in_file: bool,
     /// The metric.
     pub esn: LayerEsn,
+    /// Multiply-accumulates of weights that are not pruned.
+    pub nonzero_macs: u128,
+    /// What its weights take in memory; measured where there is hardware to hold them.
+    pub storage: WeightStorage,
     /// Signal and noise of quantizing; none where the file already quantizes.
     pub snr: Option<SignalNoise>,
     /// What each engine counted, in the order of the hardware.
@@ -38,10 +44,19 @@ pub struct LayerCost {
 /// What one engine counted for one layer, and how it compares.
 #[derive(Clone, Debug)]
 pub struct HardwareRun {
-    /// The engine's own count.
+    /// The engine's own count, summed over `images`.
     pub run: LayerRun,
+    /// Images that were counted: 1, unless the cost depends on the image.
+    pub images: u64,
     /// The comparison.
     pub check: Check,
+}
+
+impl HardwareRun {
+    /// What of a sum over images is one image's, on average.
+    pub fn per_image(&self, sum: f64) -> f64 {
+        sum / self.images as f64
+    }
 }
 
 /// What a whole network costs: every layer, and their sum.
@@ -78,25 +93,38 @@ pub struct CostPlan<'a> {
 ///
 /// # Errors
 ///
-/// The first layer, in order of execution, that cannot be read or run.
+/// The first layer, in order of execution, that cannot be read or run; [`RunnerError::NeedsImages`] for hardware whose
+/// cost depends on the activations: [`cost_measured`] takes what inference measured of it.
 pub fn cost(plan: &CostPlan<'_>) -> Result<NetworkCost, RunnerError> {
+    cost_measured(plan, &[])
+}
+
+/// Costs every layer; hardware whose cost depends on the activations has what inference measured, in the order of the
+/// hardware ([`crate::Evaluation::measured`]).
+///
+/// # Errors
+///
+/// As [`cost`].
+pub fn cost_measured(plan: &CostPlan<'_>, measured: &[Option<MeasuredRuns>]) -> Result<NetworkCost, RunnerError> {
     plan.quantization.check(plan.network)?;
     let results: Vec<Result<LayerCost, RunnerError>> =
-        (0..plan.network.layers().len()).into_par_iter().map(|i| layer_cost(plan, LayerId(i))).collect();
+        (0..plan.network.layers().len()).into_par_iter().map(|i| layer_cost(plan, measured, LayerId(i))).collect();
     let layers = results.into_iter().collect::<Result<Vec<_>, _>>()?;
     Ok(NetworkCost::sum(layers))
 }
 
-fn layer_cost(plan: &CostPlan<'_>, id: LayerId) -> Result<LayerCost, RunnerError> {
+fn layer_cost(plan: &CostPlan<'_>, measured: &[Option<MeasuredRuns>], id: LayerId) -> Result<LayerCost, RunnerError> {
     let layer = &plan.network.layers()[id.0];
     let positions = layer.geometry.positions();
-    let costed = |esn, snr, runs| LayerCost {
+    let costed = |esn: LayerEsn, snr, (storage, runs)| LayerCost {
         name: layer.name.clone(),
         op: layer.op.name(),
         filters: layer.geometry.spec().filters,
         positions,
         quantized_in_file: prepare::is_quantized(layer),
         esn,
+        nonzero_macs: esn.nonzero * u128::from(positions),
+        storage,
         snr,
         runs,
     };
@@ -104,16 +132,24 @@ fn layer_cost(plan: &CostPlan<'_>, id: LayerId) -> Result<LayerCost, RunnerError
     if plan.hardware.is_empty()
         && let Some((esn, snr)) = stream::layer_esn(plan.network, id, plan.quantization.bits(), plan.convention)?
     {
-        return Ok(costed(esn, snr, Vec::new()));
+        return Ok(costed(esn, snr, (WeightStorage::default(), Vec::new())));
     }
     let weights = prepare::prepare(plan.network, id, plan.quantization)?;
     let esn = LayerEsn::new(&weights.codes, positions, plan.convention);
     let runs = plan
         .hardware
         .iter()
-        .map(|hardware| run_layer(plan, hardware, layer, &weights, &esn))
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(costed(esn, weights.snr, runs))
+        .enumerate()
+        .map(|(h, hardware)| {
+            let (run, images) = match measured.get(h).and_then(Option::as_ref) {
+                Some(measured) => (measured.layers[id.0].clone(), measured.images),
+                None => (run_layer(plan, hardware, layer, &weights)?, 1),
+            };
+            let check = check(hardware, &run, &esn, positions, plan.convention);
+            Ok(HardwareRun { run, images, check })
+        })
+        .collect::<Result<Vec<_>, RunnerError>>()?;
+    Ok(costed(esn, weights.snr, (WeightStorage::new(&weights.codes), runs)))
 }
 
 fn run_layer(
@@ -121,13 +157,13 @@ fn run_layer(
     hardware: &Hardware,
     layer: &MacLayer,
     weights: &PreparedWeights,
-    esn: &LayerEsn,
-) -> Result<HardwareRun, RunnerError> {
+) -> Result<LayerRun, RunnerError> {
+    if hardware.engine.cost_depends_on_input() {
+        return Err(RunnerError::NeedsImages { hardware: hardware.engine.name().to_string() });
+    }
     let refused = |source| refused(plan.network, hardware, source);
     let engine_layer = Layer::new(&layer.name, &layer.geometry, &weights.codes).map_err(refused)?;
-    let run = hardware.engine.run(&engine_layer).map_err(refused)?;
-    let check = check(hardware, &run, esn, layer.geometry.positions(), plan.convention);
-    Ok(HardwareRun { run, check })
+    hardware.engine.run(&engine_layer).map_err(refused)
 }
 
 impl LayerCost {
@@ -162,6 +198,8 @@ impl NetworkCost {
             positions: 0,
             quantized_in_file: false,
             esn: self.esn,
+            nonzero_macs: self.layers.iter().map(|layer| layer.nonzero_macs).sum(),
+            storage: self.layers.iter().map(|layer| layer.storage).sum(),
             snr: self.snr,
             runs: self.totals.clone(),
         }
@@ -179,14 +217,15 @@ fn sum_all(layers: &[LayerCost], number: impl Fn(&LayerCost) -> Option<f64>) -> 
 }
 
 fn total(layers: &[LayerCost], hardware: usize) -> Option<HardwareRun> {
-    layers
-        .iter()
-        .map(|layer| layer.runs[hardware].clone())
-        .reduce(|sum, next| HardwareRun { run: add_runs(sum.run, &next.run), check: sum.check.merge(next.check) })
+    layers.iter().map(|layer| layer.runs[hardware].clone()).reduce(|sum, next| HardwareRun {
+        run: add_runs(sum.run, &next.run),
+        images: sum.images,
+        check: sum.check.merge(next.check),
+    })
 }
 
-/// Layers run one after another, so cycles add.
-fn add_runs(mut sum: LayerRun, next: &LayerRun) -> LayerRun {
+/// Layers, and images, run one after another, so cycles add.
+pub(crate) fn add_runs(mut sum: LayerRun, next: &LayerRun) -> LayerRun {
     let mut ledger = Ledger::new();
     ledger.merge(&sum.ledger);
     ledger.merge(&next.ledger);

@@ -10,11 +10,12 @@ use network::Network;
 use crate::cost::{HardwareRun, LayerCost, NetworkCost};
 use crate::evaluate::Evaluation;
 use crate::hardware::{Hardware, Metric};
+use crate::merit::{Merit, energy_by_entry};
 use crate::report::mean_bits;
 use crate::statistics::WeightStatistics;
 
 /// Columns of the CSV of `simulate`.
-pub const SIMULATE_COLUMNS: [&str; 19] = [
+pub const SIMULATE_COLUMNS: [&str; 29] = [
     "layer",
     "op",
     "hardware",
@@ -34,6 +35,16 @@ pub const SIMULATE_COLUMNS: [&str; 19] = [
     "positions",
     "mean_bits",
     "sqnr_db",
+    "images",
+    "energy_by_entry",
+    "idle_by_cause",
+    "cycle_ratio",
+    "latency_s",
+    "energy_delay_js",
+    "tops_per_w",
+    "effective_tops_per_w",
+    "weight_format",
+    "weight_bits",
 ];
 
 /// Columns of the CSV of `esn`.
@@ -83,9 +94,9 @@ pub fn write_simulate(
     csv.flush()
 }
 
-fn simulate_row(hardware: &Hardware, layer: &LayerCost, run: &HardwareRun, sqnr_db: Option<f64>) -> [String; 19] {
-    let energy = run.run.ledger.energy().0;
-    let reference = hardware.unit.times(run.check.expected).0;
+fn simulate_row(hardware: &Hardware, layer: &LayerCost, run: &HardwareRun, sqnr_db: Option<f64>) -> [String; 29] {
+    let merit = Merit::new(hardware, layer, run);
+    let storage = hardware.storage();
     [
         layer.name.clone(),
         layer.op.to_string(),
@@ -97,16 +108,31 @@ fn simulate_row(hardware: &Hardware, layer: &LayerCost, run: &HardwareRun, sqnr_
         run.run.cycles.0.to_string(),
         real(run.run.occupancy.utilization()),
         run.run.ledger.count(MAC_ENTRY).to_string(),
-        real(energy),
+        real(merit.energy_j),
         metric_value(hardware.metric, run.check.expected),
-        real(reference),
-        optional(ratio(energy, reference)),
+        real(merit.esn_energy_j),
+        optional(merit.ratio),
         hardware.metric.name().to_string(),
         run.check.verdict.name().to_string(),
         if layer.positions == 0 { String::new() } else { layer.positions.to_string() },
         optional(mean_bits(&layer.esn)),
         optional(sqnr_db),
+        run.images.to_string(),
+        pairs(energy_by_entry(run).into_iter().map(|(name, energy)| (name, real(energy)))),
+        pairs(run.run.idle.iter().map(|&(cause, count)| (cause, count.to_string()))),
+        optional(merit.cycle_ratio),
+        optional(merit.latency_s),
+        optional(merit.energy_delay_js),
+        optional(merit.tops_per_w),
+        optional(merit.effective_tops_per_w),
+        storage.name().to_string(),
+        layer.storage.bits(storage).to_string(),
     ]
+}
+
+/// `name=value;name=value`.
+fn pairs(pairs: impl Iterator<Item = (&'static str, String)>) -> String {
+    pairs.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(";")
 }
 
 /// The metric in its own unit: an analog engine counts quarters of ESN_a.
@@ -115,11 +141,6 @@ pub fn metric_value(metric: Metric, expected: u128) -> String {
         Metric::EsnA => Quarters(expected).to_string(),
         Metric::EsnD | Metric::EsnDFilter => expected.to_string(),
     }
-}
-
-/// Energy over the metric's energy; none where the metric is 0.
-pub fn ratio(energy: f64, reference: f64) -> Option<f64> {
-    (reference > 0.0).then(|| energy / reference)
 }
 
 /// Writes one row per layer and a row `TOTAL`, for each network.

@@ -52,6 +52,12 @@ pub enum RunnerError {
         /// Why.
         source: Box<EngineError>,
     },
+    /// The cost of an engine depends on activations, and there are none.
+    #[error("{hardware}: its cost depends on the activations of a layer, so that it needs images; give --images")]
+    NeedsImages {
+        /// The hardware's name.
+        hardware: String,
+    },
     /// Images.
     #[error(transparent)]
     Image(#[from] ImageError),

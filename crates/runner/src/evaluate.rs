@@ -12,7 +12,9 @@ use crate::calibrate::calibrate;
 use crate::error::RunnerError;
 use crate::executor::EngineExecutor;
 use crate::hardware::Hardware;
+use crate::measured::{self, Counts, MeasuredRuns, Meters};
 use crate::prepare::Quantization;
+use crate::seeds::SeedStatistics;
 
 /// From so many classes on, top-5 accuracy is reported too.
 const TOP5_CLASSES: usize = 100;
@@ -88,11 +90,14 @@ pub struct EngineEvaluation {
     /// Signal-to-quantization-noise ratio of every layer's output against the float network's, in dB; none without the
     /// float network and where either is 0.
     pub sqnr_db: Vec<Option<f64>>,
+    /// Accuracy over several seeds; none unless [`crate::evaluate_seeds`] was asked and the hardware is random.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<SeedStatistics>,
     /// The class named for each image.
     #[serde(skip)]
     pub predictions: Vec<usize>,
     #[serde(skip)]
-    members: Vec<usize>,
+    pub(crate) members: Vec<usize>,
 }
 
 /// Results of inference.
@@ -112,6 +117,9 @@ pub struct Evaluation {
     /// How each layer's input is quantized for engines on integers; empty where there is none.
     #[serde(skip)]
     pub activations: Vec<ActivationQuantization>,
+    /// What hardware counted whose cost depends on the activations, in the order of the hardware; none for other hardware.
+    #[serde(skip)]
+    pub measured: Vec<Option<MeasuredRuns>>,
 }
 
 impl Evaluation {
@@ -143,9 +151,13 @@ pub fn evaluate(plan: &EvaluationPlan<'_>) -> Result<Evaluation, RunnerError> {
         .iter()
         .map(|members| EngineExecutor::new(network, &plan.hardware[members[0]], plan.quantization, &activations))
         .collect::<Result<Vec<_>, _>>()?;
+    let meters = groups
+        .iter()
+        .map(|members| Meters::new(network, plan.hardware, members, plan.quantization, &activations))
+        .collect::<Result<Vec<_>, _>>()?;
     let float = float.filter(|_| plan.reference);
-    let runner = BatchRunner { plan, session: &session, float: float.as_ref(), executors: &executors };
-    let mut sums = Sums::new(network.layers().len(), executors.len());
+    let runner = BatchRunner { plan, session: &session, float: float.as_ref(), executors: &executors, meters: &meters };
+    let mut sums = Sums::new(network.layers().len(), plan.hardware.len(), executors.len());
     runner.run_all(&mut sums)?;
     Ok(sums.finish(plan, groups, float.is_some(), activations))
 }
@@ -173,6 +185,8 @@ struct BatchRunner<'a> {
     session: &'a Session,
     float: Option<&'a FloatExecutor>,
     executors: &'a [EngineExecutor],
+    /// Beside each executor.
+    meters: &'a [Meters<'a>],
 }
 
 /// What one batch gave.
@@ -189,6 +203,8 @@ struct EngineBatch {
     logits: Vec<f32>,
     /// Signal and noise power of every layer's output, summed over the batch.
     powers: Vec<(f64, f64)>,
+    /// Hardware whose cost depends on the activations, and its counts by layer.
+    counts: Vec<(usize, Counts)>,
 }
 
 impl BatchRunner<'_> {
@@ -224,7 +240,10 @@ impl BatchRunner<'_> {
         let engines = self
             .executors
             .iter()
-            .map(|executor| self.run_engine(executor, &input, float_logits.is_some().then_some(&reference)))
+            .zip(self.meters)
+            .map(|(executor, meters)| {
+                self.run_engine(executor, meters, (&input, count), float_logits.is_some().then_some(&reference))
+            })
             .collect::<Result<Vec<_>, _>>()?;
         Ok(BatchResult { size: self.plan.network.batch(), labels, float_logits, engines })
     }
@@ -239,23 +258,24 @@ impl BatchRunner<'_> {
         self.run_session(input, float, Some(&mut keep))
     }
 
+    /// Runs one engine on a batch of which `count` images are real.
     fn run_engine(
         &self,
         executor: &EngineExecutor,
-        input: &[f32],
+        meters: &Meters<'_>,
+        (input, count): (&[f32], usize),
         reference: Option<&Vec<Vec<f32>>>,
     ) -> Result<EngineBatch, RunnerError> {
         let mut powers = vec![(0.0, 0.0); self.plan.network.layers().len()];
-        let logits = match reference {
-            Some(reference) => {
-                let mut compare = |id: LayerId, _: &[f32], output: &[f32]| {
-                    powers[id.0] = self.layer_powers(id, &reference[id.0], output);
-                };
-                self.run_session(input, executor, Some(&mut compare))?
+        let mut reading = meters.start(count);
+        let mut observe = |id: LayerId, input: &[f32], output: &[f32]| {
+            if let Some(reference) = reference {
+                powers[id.0] = self.layer_powers(id, &reference[id.0], output);
             }
-            None => self.run_session(input, executor, None)?,
+            reading.see(id, input);
         };
-        Ok(EngineBatch { logits, powers })
+        let logits = self.run_session(input, executor, Some(&mut observe))?;
+        Ok(EngineBatch { logits, powers, counts: meters.members().zip(reading.finish()?).collect() })
     }
 
     /// Signal and noise of a layer's output. Where integers of the output saturate, which may stand for an activation
@@ -307,6 +327,8 @@ struct Sums {
     float: Score,
     float_predictions: Vec<usize>,
     engines: Vec<EngineSums>,
+    /// By hardware; empty where the cost does not depend on the activations.
+    counts: Vec<Counts>,
 }
 
 /// Results of one engine so far.
@@ -318,7 +340,7 @@ struct EngineSums {
 }
 
 impl Sums {
-    fn new(layers: usize, engines: usize) -> Self {
+    fn new(layers: usize, hardware: usize, engines: usize) -> Self {
         let engine = || EngineSums {
             score: Score::default(),
             agreement: 0,
@@ -331,6 +353,7 @@ impl Sums {
             float: Score::default(),
             float_predictions: Vec::new(),
             engines: (0..engines).map(|_| engine()).collect(),
+            counts: vec![Vec::new(); hardware],
         }
     }
 
@@ -338,6 +361,9 @@ impl Sums {
         let float = batch.float_logits.as_deref();
         let first = float.or(batch.engines.first().map(|engine| engine.logits.as_slice()));
         self.images += batch.labels.len();
+        for (hardware, counts) in batch.engines.iter().flat_map(|engine| &engine.counts) {
+            self.count(*hardware, counts);
+        }
         // A batch that was filled up has more logits than labels; its first images are the real ones.
         self.classes = first.map_or(0, |logits| logits.len()) / batch.size;
         if self.classes == 0 {
@@ -352,6 +378,16 @@ impl Sums {
         let classes = self.classes;
         for (sums, engine) in self.engines.iter_mut().zip(&batch.engines) {
             sums.add(engine, float, &batch.labels, classes);
+        }
+    }
+
+    fn count(&mut self, hardware: usize, counts: &Counts) {
+        let sums = &mut self.counts[hardware];
+        sums.resize(counts.len(), None);
+        for (sum, next) in sums.iter_mut().zip(counts) {
+            if let Some(next) = next {
+                measured::add(sum, next);
+            }
         }
     }
 
@@ -370,6 +406,7 @@ impl Sums {
                 score: sums.score,
                 agreement: reference.then_some(sums.agreement),
                 sqnr_db: sums.powers.iter().map(|&power| decibels(power)).collect(),
+                seeds: None,
                 predictions: sums.predictions,
                 members,
             }
@@ -381,8 +418,15 @@ impl Sums {
             float: reference.then_some(self.float),
             float_predictions: self.float_predictions,
             activations,
+            measured: self.counts.into_iter().map(|counts| measured_runs(counts, self.images)).collect(),
         }
     }
+}
+
+/// Counts of every layer; none where nothing was counted.
+fn measured_runs(counts: Counts, images: usize) -> Option<MeasuredRuns> {
+    let layers = counts.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>();
+    (!layers.is_empty()).then_some(MeasuredRuns { images: images as u64, layers })
 }
 
 impl EngineSums {

@@ -16,20 +16,24 @@ mod evaluate;
 mod executor;
 pub mod figures;
 mod hardware;
+mod measured;
+mod merit;
 mod output;
 pub mod pareto;
 mod prepare;
 mod report;
+mod seeds;
 mod statistics;
 mod stepped;
+mod storage;
 pub mod store;
 mod stream;
 pub mod sweep;
 
 pub use check::{Check, Verdict, check};
-pub use cost::{CostPlan, HardwareRun, LayerCost, NetworkCost, cost};
+pub use cost::{CostPlan, HardwareRun, LayerCost, NetworkCost, cost, cost_measured};
 pub use csv_output::{
-    ESN_COLUMNS, INSPECT_COLUMNS, SIMULATE_COLUMNS, metric_value, ratio, write_esn as write_esn_csv, write_inspect_csv,
+    ESN_COLUMNS, INSPECT_COLUMNS, SIMULATE_COLUMNS, metric_value, write_esn as write_esn_csv, write_inspect_csv,
     write_simulate as write_simulate_csv,
 };
 pub use detail::{LayerDetail, details};
@@ -38,8 +42,12 @@ pub use error::RunnerError;
 pub use evaluate::{EngineEvaluation, Evaluation, EvaluationPlan, Score, evaluate};
 pub use executor::{EngineExecutor, quantize_activations};
 pub use hardware::{Hardware, HardwareFile, Metric};
+pub use measured::MeasuredRuns;
+pub use merit::{Merit, energy_by_entry};
 pub use output::write_file;
 pub use prepare::{DEFAULT_BITS, PreparedWeights, Quantization, is_quantized, prepare};
 pub use report::{Report, convention_name, mean_bits};
+pub use seeds::{SeedStatistics, evaluate_seeds};
 pub use statistics::{WeightStatistics, weight_statistics};
 pub use stepped::{SteppedLayer, step_all};
+pub use storage::{StorageFormat, WIDTH_FIELD_BITS, WeightStorage};

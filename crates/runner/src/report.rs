@@ -2,16 +2,17 @@
 
 use std::io::{self, Write};
 
-use engine::{LayerRun, MAC_ENTRY};
+use engine::{Entry, MAC_ENTRY};
 use esn::{BitConvention, LayerEsn, SignalNoise};
 use network::{Network, NotCosted};
 use serde::Serialize;
 
 use crate::check::Check;
 use crate::cost::{HardwareRun, LayerCost, NetworkCost};
-use crate::csv_output::{metric_value, ratio};
+use crate::csv_output::metric_value;
 use crate::evaluate::Evaluation;
 use crate::hardware::{Hardware, HardwareFile};
+use crate::merit::{Merit, energy_by_entry};
 use crate::prepare::Quantization;
 
 /// Layout version of the JSON: raised when a field changes its meaning or goes.
@@ -89,6 +90,7 @@ struct LayerReport<'a> {
 #[derive(Debug, Serialize)]
 struct RunReport<'a> {
     hardware: &'a str,
+    images: u64,
     cycles: u128,
     utilization: f64,
     energy_count: u128,
@@ -99,6 +101,13 @@ struct RunReport<'a> {
     esn: String,
     esn_energy_j: f64,
     ratio: Option<f64>,
+    cycle_ratio: Option<f64>,
+    latency_s: Option<f64>,
+    energy_delay_js: Option<f64>,
+    tops_per_w: Option<f64>,
+    effective_tops_per_w: Option<f64>,
+    weight_format: &'static str,
+    weight_bits: u128,
     check: Check,
 }
 
@@ -108,6 +117,10 @@ struct EntryReport {
     name: &'static str,
     count: u128,
     energy_per_count_j: f64,
+    /// Of one image.
+    energy_j: f64,
+    /// Its share of `ratio`: what it adds to the ideal engine's 1, in units of the metric's energy.
+    ratio: Option<f64>,
 }
 
 /// One cause of hardware standing idle.
@@ -115,6 +128,8 @@ struct EntryReport {
 struct IdleReport {
     cause: &'static str,
     count: u128,
+    /// Of all that was offered.
+    share: f64,
 }
 
 impl<'a> Report<'a> {
@@ -181,7 +196,7 @@ impl<'a> LayerReport<'a> {
         report.filters = layer.filters;
         report.positions = Some(layer.positions);
         report.esn_a_from_snr_macs = layer.esn_a_from_snr_macs();
-        report.runs = runs(hardware, &layer.runs);
+        report.runs = runs(hardware, layer, &layer.runs);
         report
     }
 
@@ -189,7 +204,7 @@ impl<'a> LayerReport<'a> {
         let mut report = Self::new("TOTAL", &cost.esn, cost.snr, cost.esn_a_from_snr);
         report.esn_a_from_snr_macs = cost.esn_a_from_snr_macs;
         report.filters = cost.layers.iter().map(|layer| layer.filters).sum();
-        report.runs = runs(hardware, &cost.totals);
+        report.runs = runs(hardware, &cost.total_row(), &cost.totals);
         report
     }
 
@@ -223,28 +238,51 @@ pub fn mean_bits(esn: &LayerEsn) -> Option<f64> {
     (esn.nonzero > 0).then(|| esn.esn_d as f64 / esn.nonzero as f64)
 }
 
-fn runs<'a>(hardware: &'a [Hardware], runs: &[HardwareRun]) -> Vec<RunReport<'a>> {
-    hardware.iter().zip(runs).map(|(hardware, run)| run_report(hardware, &run.run, &run.check)).collect()
+fn runs<'a>(hardware: &'a [Hardware], layer: &LayerCost, runs: &[HardwareRun]) -> Vec<RunReport<'a>> {
+    hardware.iter().zip(runs).map(|(hardware, run)| run_report(hardware, layer, run)).collect()
 }
 
-fn run_report<'a>(hardware: &'a Hardware, run: &LayerRun, check: &Check) -> RunReport<'a> {
-    let energy = run.ledger.energy().0;
-    let reference = hardware.unit.times(check.expected).0;
-    let entries = run.ledger.entries().iter();
+fn run_report<'a>(hardware: &'a Hardware, layer: &LayerCost, run: &HardwareRun) -> RunReport<'a> {
+    let merit = Merit::new(hardware, layer, run);
+    let storage = hardware.storage();
     RunReport {
         hardware: hardware.engine.name(),
-        cycles: run.cycles.0,
-        utilization: run.occupancy.utilization(),
-        energy_count: run.ledger.count(MAC_ENTRY),
-        energy_j: energy,
-        ledger: entries
-            .map(|entry| EntryReport { name: entry.name, count: entry.count, energy_per_count_j: entry.unit.0 })
-            .collect(),
-        idle: run.idle.iter().map(|&(cause, count)| IdleReport { cause, count }).collect(),
+        images: run.images,
+        cycles: run.run.cycles.0,
+        utilization: run.run.occupancy.utilization(),
+        energy_count: run.run.ledger.count(MAC_ENTRY),
+        energy_j: merit.energy_j,
+        ledger: ledger(run, merit.esn_energy_j),
+        idle: idle(run),
         metric: hardware.metric.name(),
-        esn: metric_value(hardware.metric, check.expected),
-        esn_energy_j: reference,
-        ratio: ratio(energy, reference),
-        check: *check,
+        esn: metric_value(hardware.metric, run.check.expected),
+        esn_energy_j: merit.esn_energy_j,
+        ratio: merit.ratio,
+        cycle_ratio: merit.cycle_ratio,
+        latency_s: merit.latency_s,
+        energy_delay_js: merit.energy_delay_js,
+        tops_per_w: merit.tops_per_w,
+        effective_tops_per_w: merit.effective_tops_per_w,
+        weight_format: storage.name(),
+        weight_bits: layer.storage.bits(storage),
+        check: run.check,
     }
+}
+
+/// Every entry, and its part of the ratio to the metric's energy.
+fn ledger(run: &HardwareRun, esn_energy_j: f64) -> Vec<EntryReport> {
+    let entry = |(entry, (_, energy_j)): (&Entry, (&str, f64))| EntryReport {
+        name: entry.name,
+        count: entry.count,
+        energy_per_count_j: entry.unit.0,
+        energy_j,
+        ratio: (esn_energy_j > 0.0).then(|| energy_j / esn_energy_j),
+    };
+    run.run.ledger.entries().iter().zip(energy_by_entry(run)).map(entry).collect()
+}
+
+fn idle(run: &HardwareRun) -> Vec<IdleReport> {
+    let offered = run.run.occupancy.offered as f64;
+    let share = |count: u128| if count == 0 { 0.0 } else { count as f64 / offered };
+    run.run.idle.iter().map(|&(cause, count)| IdleReport { cause, count, share: share(count) }).collect()
 }

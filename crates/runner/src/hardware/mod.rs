@@ -12,6 +12,7 @@ use network::Network;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunnerError;
+use crate::storage::StorageFormat;
 pub use analog::AnalogFile;
 pub use digital::DigitalFile;
 
@@ -108,6 +109,25 @@ impl Hardware {
         }
         let text = fs::read_to_string(path).map_err(|e| problem(e.to_string()))?;
         Self::parse(path, &text)
+    }
+
+    /// The seed of its random departures; none where nothing is random.
+    pub fn seed(&self) -> Option<u64> {
+        self.engine.reseeded(0).map(|_| 0)
+    }
+
+    /// The same hardware with another seed; none where nothing is random.
+    pub fn reseeded(&self, seed: u64) -> Option<Self> {
+        Some(Self { engine: self.engine.reseeded(seed)?, resolved: self.resolved.clone(), ..*self })
+    }
+
+    /// How it keeps its weights.
+    pub fn storage(&self) -> StorageFormat {
+        match &self.resolved {
+            HardwareFile::Analog(_) => StorageFormat::Dense,
+            HardwareFile::Digital(_) if self.metric == Metric::EsnD => StorageFormat::Ideal,
+            HardwareFile::Digital(_) => StorageFormat::Filter,
+        }
     }
 
     /// The three ideal engines.
