@@ -2,7 +2,9 @@
 
 use std::num::NonZeroUsize;
 
-use engine::{Activations, EngineError, Joules, Layer, LayerRun, MacEngine, PreparedLayer, Silent, SteppedRun};
+use engine::{
+    Activations, EngineError, Joules, Layer, LayerRun, MacEngine, Observer, PreparedLayer, Silent, SteppedRun,
+};
 use network::Geometry;
 use thiserror::Error;
 
@@ -191,6 +193,24 @@ impl MacEngine for AnalogArray {
         let mut machine = SteppedArray::new(self, layer, input)?;
         while machine.advance(&mut Silent) {}
         Ok(machine.finish())
+    }
+
+    fn trace(
+        &self,
+        layer: &Layer<'_>,
+        input: Activations<'_>,
+        mut observer: &mut dyn Observer,
+    ) -> Result<(), EngineError> {
+        let mut machine = SteppedArray::new(self, layer, input)?;
+        let filters = layer.geometry().spec().filters;
+        loop {
+            for filter in 0..observer.lanes().min(filters) {
+                observer.lane(filter, machine.column(filter).as_ref().map(|column| column.lane()).as_ref());
+            }
+            if observer.is_done() || !machine.advance(&mut observer) {
+                return Ok(());
+            }
+        }
     }
 }
 

@@ -26,4 +26,4 @@ mod tiling;
 
 pub use array::{AnalogArray, AnalogError};
 pub use departures::{Adc, Bias, Dac, Departures, Law, Noise, Reference, Resolution, WeightLaw};
-pub use stepped::SteppedArray;
+pub use stepped::{Column, SteppedArray};

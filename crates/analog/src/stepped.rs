@@ -1,6 +1,6 @@
 //! The arrays cycle by cycle.
 
-use engine::{Activations, EngineError, Layer, Observer, Outputs, SteppedRun};
+use engine::{Activations, EngineError, Lane, LaneSums, Layer, Observer, Outputs, SteppedRun};
 
 use crate::array::{AnalogArray, real_input};
 use crate::converters::{Drive, Rounding};
@@ -73,6 +73,15 @@ struct LoadedTile {
     floors: Vec<u64>,
 }
 
+/// The column of a filter, or its pair of columns, as the first array takes its next step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Column {
+    filter: usize,
+    position: usize,
+    first_row: usize,
+    sum: f32,
+}
+
 /// What cells did in one cycle.
 #[derive(Clone, Copy, Debug, Default)]
 struct Work {
@@ -136,6 +145,40 @@ impl<'a> SteppedArray<'a> {
             }
         }
         join(sums, self.cells.per_filter, self.cells.geometry.positions_per_repeat())
+    }
+
+    /// What the first array does with the column of a filter in the step that comes next; `None` if it has none for it.
+    pub fn column(&self, filter: usize) -> Option<Column> {
+        let pair = self.next.0 * self.array.arrays() as u128;
+        let positions = u128::from(self.cells.geometry.positions());
+        if pair >= positions * self.cells.tiling.tiles() {
+            return None;
+        }
+        let tile = self.cells.tiling.tile(pair / positions);
+        let (column, columns) = (filter * self.cells.per_filter, self.cells.geometry.columns());
+        if !tile.groups.contains(&(column / columns)) || !tile.columns.contains(&(column % columns)) {
+            return None;
+        }
+        let position = (pair % positions) as usize;
+        Some(Column { filter, position, first_row: tile.rows.start, sum: self.output(filter, position) })
+    }
+
+    /// The sum so far of one filter at one position over all repeats, in steps of the weight grid.
+    fn output(&self, filter: usize, position: usize) -> f32 {
+        let positions = self.cells.geometry.positions_per_repeat();
+        let (repeat, position) = (position / positions, position % positions);
+        let columns = self.cells.geometry.spec().filters;
+        let sum = |column: usize| {
+            let index = (repeat * columns + column) * positions + position;
+            match &self.input.weights {
+                Some(weights) => self.sums.iter().zip(weights).map(|(sums, weight)| sums[index] * weight).sum(),
+                None => self.sums[0][index],
+            }
+        };
+        match self.cells.per_filter {
+            1 => sum(filter),
+            _ => sum(2 * filter) - sum(2 * filter + 1),
+        }
     }
 
     /// Does one cycle; returns whether there was work left for one.
@@ -303,6 +346,19 @@ impl<'a> SteppedArray<'a> {
         let output = (repeat * filters + column / self.cells.per_filter) * positions + position;
         let begun = std::mem::replace(&mut self.begun[output], true);
         self.tally.additions += u128::from(begun);
+    }
+}
+
+impl Column {
+    /// As an observer is shown it.
+    pub(crate) fn lane(&self) -> Lane<'_> {
+        Lane {
+            filter: self.filter,
+            position: self.position,
+            weight: self.first_row,
+            plane: 0,
+            sums: LaneSums::Real(std::slice::from_ref(&self.sum)),
+        }
     }
 }
 

@@ -1,13 +1,16 @@
 //! The array: its description, and its place among the MAC engines.
 
-use engine::{Activations, EngineError, Joules, Layer, LayerRun, MacEngine, PreparedLayer, Silent, SteppedRun};
+use engine::{
+    Activations, EngineError, Joules, Lane, LaneSums, Layer, LayerRun, MacEngine, Observer, PreparedLayer, Silent,
+    SteppedRun,
+};
 use thiserror::Error;
 
 use crate::departures::{Departures, ZeroActivations};
 use crate::encoding::Encoding;
 use crate::fast;
 use crate::prepared::Prepared;
-use crate::stepped::SteppedArray;
+use crate::stepped::{ProcessingElement, Row, SteppedArray};
 
 /// What shares one bit width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -228,6 +231,36 @@ impl MacEngine for DigitalArray {
     fn step(&self, layer: &Layer<'_>, input: Activations<'_>) -> Result<SteppedRun, EngineError> {
         Ok(self.load(layer, input)?.run(&mut Silent))
     }
+
+    fn trace(
+        &self,
+        layer: &Layer<'_>,
+        input: Activations<'_>,
+        mut observer: &mut dyn Observer,
+    ) -> Result<(), EngineError> {
+        let mut machine = self.load(layer, input)?;
+        loop {
+            for index in 0..observer.lanes().min(self.spec.rows) {
+                show_row(machine.row(index), index, observer);
+            }
+            if observer.is_done() || !machine.step(&mut observer) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn show_row(row: Option<&Row>, index: usize, observer: &mut dyn Observer) {
+    let Some(row) = row else { return observer.lane(index, None) };
+    let sums: Vec<i64> = row.elements().iter().map(ProcessingElement::accumulator).collect();
+    let lane = Lane {
+        filter: row.filter(),
+        position: row.positions().start,
+        weight: row.weight(),
+        plane: row.plane(),
+        sums: LaneSums::Integer(&sums),
+    };
+    observer.lane(index, Some(&lane));
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use esn::CodeTensor;
 use network::Geometry;
 use thiserror::Error;
 
+use crate::lane::Lane;
 use crate::ledger::{Cycles, Ledger};
 
 /// Name of the ledger entry in which every engine counts its multiply-accumulate work.
@@ -118,6 +119,39 @@ pub trait Observer {
     /// Called once a cycle, after it. `active` PEs or cells did work and spent `count` units of the entry
     /// [`MAC_ENTRY`] in it.
     fn cycle(&mut self, cycle: u128, active: u64, count: u128);
+
+    /// How many lanes it wants to be shown in the next cycle, the first ones; asked by [`MacEngine::trace`].
+    fn lanes(&self) -> usize {
+        0
+    }
+
+    /// Shows a lane as the next cycle begins; none if it has no work.
+    fn lane(&mut self, index: usize, lane: Option<&Lane<'_>>) {
+        let _ = (index, lane);
+    }
+
+    /// Whether it has seen enough, so that [`MacEngine::trace`] ends.
+    fn is_done(&self) -> bool {
+        false
+    }
+}
+
+impl<O: Observer + ?Sized> Observer for &mut O {
+    fn cycle(&mut self, cycle: u128, active: u64, count: u128) {
+        (**self).cycle(cycle, active, count);
+    }
+
+    fn lanes(&self) -> usize {
+        (**self).lanes()
+    }
+
+    fn lane(&mut self, index: usize, lane: Option<&Lane<'_>>) {
+        (**self).lane(index, lane);
+    }
+
+    fn is_done(&self) -> bool {
+        (**self).is_done()
+    }
 }
 
 /// The observer that looks away.
@@ -201,6 +235,18 @@ pub trait MacEngine: Send + Sync {
     ///
     /// As [`MacEngine::run`] and [`PreparedLayer::forward`].
     fn step(&self, layer: &Layer<'_>, input: Activations<'_>) -> Result<SteppedRun, EngineError>;
+
+    /// Advances the machine as [`MacEngine::step`] does, until the observer has seen enough or the layer is done, and shows
+    /// it the lanes it asks for before every cycle.
+    ///
+    /// # Errors
+    ///
+    /// As [`MacEngine::step`]; [`EngineError::Unsupported`] from an engine that shows nothing.
+    fn trace(&self, layer: &Layer<'_>, input: Activations<'_>, observer: &mut dyn Observer) -> Result<(), EngineError> {
+        let _ = (input, observer);
+        let problem = "this engine does not show its cycles".to_string();
+        Err(EngineError::Unsupported { layer: layer.name().to_string(), problem })
+    }
 }
 
 /// Why an engine cannot run a layer.

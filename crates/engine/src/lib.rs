@@ -8,10 +8,12 @@
 
 mod contract;
 pub mod kernel;
+mod lane;
 mod ledger;
 
 pub use contract::{
     Activations, EngineError, Layer, LayerRun, MAC_ENTRY, MacEngine, Observer, Occupancy, Outputs, PreparedLayer,
     Silent, SteppedRun,
 };
+pub use lane::{Lane, LaneSums};
 pub use ledger::{Cycles, Entry, Joules, Ledger};
