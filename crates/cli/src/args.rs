@@ -38,6 +38,8 @@ pub enum Command {
     Convert(crate::convert::Options),
     /// Make a network of the literature with random weights, as ONNX.
     New(NewOptions),
+    /// A stepped machine cycle by cycle: waveforms (VCD) of its rows or columns, and energy and activity as CSV.
+    Trace(crate::trace::Options),
     /// The frontier of accuracy against a cost over the points of a store: table, CSV, SVG and a page.
     Pareto(crate::pareto::Options),
 }
@@ -474,7 +476,8 @@ pub enum Clip {
     Gauss,
 }
 
-fn bit_width(text: &str) -> Result<BitWidth, String> {
+/// A bit width.
+pub fn bit_width(text: &str) -> Result<BitWidth, String> {
     let bits: u32 = text.parse().map_err(|_| "expected a whole number from 1 to 16".to_string())?;
     BitWidth::new(bits).map_err(|e| e.to_string())
 }

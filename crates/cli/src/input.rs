@@ -10,7 +10,7 @@ use inference::{ImageSamples, Samples};
 use network::Network;
 use runner::{Hardware, embedded_images, embedded_network};
 
-use crate::args::{CompressOptions, PreprocessingOptions, ReadingOptions, SimulateOptions};
+use crate::args::{CompressOptions, InferenceOptions, PreprocessingOptions, ReadingOptions};
 use crate::find_step;
 use crate::format::one_line;
 
@@ -43,19 +43,22 @@ pub fn hardware(paths: &[PathBuf]) -> anyhow::Result<Vec<Hardware>> {
 }
 
 /// The images to run, if there are any: those the user names, or those that belong to the embedded network.
-pub fn samples(network: &Network, options: &SimulateOptions) -> anyhow::Result<Option<Box<dyn Samples>>> {
-    let inference = &options.inference;
-    let (images, preprocessing) = match (&inference.images, &options.network) {
+pub fn samples(
+    network: &Network,
+    embedded: bool,
+    inference: &InferenceOptions,
+) -> anyhow::Result<Option<Box<dyn Samples>>> {
+    let (images, preprocessing) = match (&inference.images, embedded) {
         (Some(path), _) => {
             check_graph(network, "--images")?;
             (Images::open(path, &image_options(network, inference.limit))?, None)
         }
-        (None, None) => {
+        (None, true) => {
             let (images, preprocessing) = embedded_images(inference.limit)?;
             (images, Some(preprocessing))
         }
-        (None, Some(_)) if inference.limit.is_some() => bail!("--limit needs --images"),
-        (None, Some(_)) => return Ok(None),
+        (None, false) if inference.limit.is_some() => bail!("--limit needs --images"),
+        (None, false) => return Ok(None),
     };
     let preprocessing = match explicit_preprocessing(&inference.preprocessing)? {
         Some(explicit) => explicit,

@@ -16,6 +16,7 @@ mod simulate;
 mod simulate_text;
 mod sweep;
 mod table;
+mod trace;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -50,6 +51,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         Command::Inspect(options) => inspect::run(options),
         Command::Pareto(options) => pareto::run(options),
         Command::Sweep(options) => sweep::run(options),
+        Command::Trace(options) => in_pool(options.threads, || trace::run(options)),
         Command::New(options) => new::run(options),
         Command::Convert(options) => convert::run(options),
     }

@@ -31,12 +31,11 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<bool> {
     let network = input::network(options.network.as_deref(), &options.common.reading)?;
     find_step::check(&network, &options.common)?;
     let quantization = options.common.quantization(&network);
-    let samples = input::samples(&network, options)?;
+    let samples = input::samples(&network, options.network.is_none(), &options.inference)?;
     let plan =
         CostPlan { network: &network, hardware: &hardware, quantization, convention: options.common.convention() };
     input::show_notes(&network);
-    let mut run_images =
-        || samples.as_deref().map(|samples| infer(options, &network, &hardware, quantization, samples));
+    let run_images = || samples.as_deref().map(|samples| infer(options, &network, &hardware, quantization, samples));
     // Most hardware costs the same on every image; what does not is counted by inference, which then comes first.
     let measures = hardware.iter().any(|hardware| hardware.engine.cost_depends_on_input());
     let first = if measures { run_images().transpose()? } else { None };

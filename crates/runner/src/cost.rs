@@ -158,7 +158,7 @@ fn run_layer(
     layer: &MacLayer,
     weights: &PreparedWeights,
 ) -> Result<LayerRun, RunnerError> {
-    if hardware.engine.cost_depends_on_input() {
+    if hardware.needs_images() {
         return Err(RunnerError::NeedsImages { hardware: hardware.engine.name().to_string() });
     }
     let refused = |source| refused(plan.network, hardware, source);

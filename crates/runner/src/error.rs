@@ -58,6 +58,18 @@ pub enum RunnerError {
         /// The hardware's name.
         hardware: String,
     },
+    /// A trace that cannot be taken.
+    #[error("{}: layer {layer} on {hardware}: {problem}", path.display())]
+    Trace {
+        /// The network file.
+        path: PathBuf,
+        /// The layer.
+        layer: String,
+        /// The hardware's name.
+        hardware: String,
+        /// What was expected and what was asked for.
+        problem: String,
+    },
     /// Images.
     #[error(transparent)]
     Image(#[from] ImageError),

@@ -29,6 +29,7 @@ mod storage;
 pub mod store;
 mod stream;
 pub mod sweep;
+pub mod trace;
 
 pub use check::{Check, Verdict, check};
 pub use cost::{CostPlan, HardwareRun, LayerCost, NetworkCost, cost, cost_measured};

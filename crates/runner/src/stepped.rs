@@ -99,7 +99,7 @@ fn step_layer(
 
 /// 8-bit activations without a pattern that arithmetic could profit from: the high byte of a linear congruence
 /// (the multiplier and increment of Knuth's MMIX).
-fn pattern(len: usize) -> Vec<i32> {
+pub(crate) fn pattern(len: usize) -> Vec<i32> {
     let mut state = 0x5eed_u64;
     (0..len)
         .map(|_| {

@@ -113,7 +113,20 @@ impl Hardware {
 
     /// The seed of its random departures; none where nothing is random.
     pub fn seed(&self) -> Option<u64> {
-        self.engine.reseeded(0).map(|_| 0)
+        let seed = match &self.resolved {
+            HardwareFile::Analog(file) => file.noise.as_ref().map_or(0, |noise| noise.seed),
+            HardwareFile::Digital(_) => 0,
+        };
+        self.engine.reseeded(seed).map(|_| seed)
+    }
+
+    /// Whether its cost has to be counted on images: it depends on the activations, and the description assumes none.
+    pub fn needs_images(&self) -> bool {
+        let assumes = match &self.resolved {
+            HardwareFile::Analog(file) => file.energy.assumed_mean_square_input.is_some(),
+            HardwareFile::Digital(_) => false,
+        };
+        self.engine.cost_depends_on_input() && !assumes
     }
 
     /// The same hardware with another seed; none where nothing is random.
@@ -125,8 +138,7 @@ impl Hardware {
     pub fn storage(&self) -> StorageFormat {
         match &self.resolved {
             HardwareFile::Analog(_) => StorageFormat::Dense,
-            HardwareFile::Digital(_) if self.metric == Metric::EsnD => StorageFormat::Ideal,
-            HardwareFile::Digital(_) => StorageFormat::Filter,
+            HardwareFile::Digital(file) => file.array.storage(),
         }
     }
 

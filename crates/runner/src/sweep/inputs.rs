@@ -185,7 +185,7 @@ fn open_hardware(plan: &Plan) -> Result<Vec<Hardware>, RunnerError> {
         if all[..i].iter().any(|other| other.engine.name() == name) {
             return Err(problem(&plan.path, format!("two hardware descriptions are named {name:?}")));
         }
-        if hardware.engine.cost_depends_on_input() {
+        if hardware.needs_images() {
             let why = "unsupported in a sweep: its cost depends on the activations; simulate --images counts it";
             return Err(problem(&plan.path, format!("hardware {name:?}: {why}")));
         }

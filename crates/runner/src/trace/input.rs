@@ -1,0 +1,65 @@
+//! What a traced layer reads.
+
+use inference::{FloatExecutor, Samples, Session, gather};
+use network::LayerId;
+
+use super::TracePlan;
+use crate::calibrate::calibrate;
+use crate::error::RunnerError;
+use crate::evaluate::{EvaluationPlan, needs_calibration};
+use crate::executor::{EngineExecutor, quantize_activations};
+use crate::stepped::pattern;
+
+/// The activations of one image, `[repeats, in_channels, height, width]`, as the hardware takes them.
+pub(super) enum LayerInput {
+    Integer(Vec<i32>),
+    Real(Vec<f32>),
+}
+
+/// What the layer reads of the image when the hardware runs the network up to it, or a pattern.
+pub(super) fn layer_input(plan: &TracePlan<'_>) -> Result<LayerInput, RunnerError> {
+    let integers = plan.hardware.engine.computes_integers();
+    if let Some((samples, image)) = plan.image {
+        return of_image(plan, samples, image);
+    }
+    let values = pattern(plan.network.layers()[plan.layer.0].geometry.input_len());
+    Ok(match integers {
+        true => LayerInput::Integer(values),
+        false => LayerInput::Real(values.into_iter().map(|x| x as f32).collect()),
+    })
+}
+
+fn of_image(plan: &TracePlan<'_>, samples: &dyn Samples, image: usize) -> Result<LayerInput, RunnerError> {
+    let network = plan.network;
+    let inference = |source| RunnerError::Inference { path: network.path().to_path_buf(), source };
+    let integers = plan.hardware.engine.computes_integers();
+    let evaluation = EvaluationPlan {
+        network,
+        hardware: std::slice::from_ref(plan.hardware),
+        quantization: plan.quantization,
+        samples,
+        activation_bits: plan.activation_bits,
+        calibration_images: plan.calibration_images,
+        reference: false,
+        progress: &|_| {},
+    };
+    let session = Session::new(network).map_err(inference)?;
+    let float = match integers && needs_calibration(network) {
+        true => Some(FloatExecutor::from_file(network).map_err(inference)?),
+        false => None,
+    };
+    let quantizations = if integers { calibrate(&evaluation, &session, float.as_ref())? } else { Vec::new() };
+    let executor = EngineExecutor::new(network, plan.hardware, plan.quantization, &quantizations)?;
+    let (batch, _) = gather(samples, image, network.batch())?;
+    let mut read = Vec::new();
+    let mut keep = |id: LayerId, input: &[f32], _: &[f32]| {
+        if id == plan.layer {
+            read = input[..network.layers()[id.0].geometry.input_len()].to_vec();
+        }
+    };
+    session.run(&batch, &executor, Some(&mut keep)).map_err(inference)?;
+    Ok(match quantizations.get(plan.layer.0) {
+        Some(&quantization) => LayerInput::Integer(quantize_activations(&read, quantization)),
+        None => LayerInput::Real(read),
+    })
+}
