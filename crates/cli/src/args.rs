@@ -38,6 +38,8 @@ pub enum Command {
     Convert(crate::convert::Options),
     /// Make a network of the literature with random weights, as ONNX.
     New(NewOptions),
+    /// Energy against bits, pruned weights and pruned filters, on every hardware that comes along: table, CSV, figure.
+    Landscape(crate::landscape::Options),
     /// A stepped machine cycle by cycle: waveforms (VCD) of its rows or columns, and energy and activity as CSV.
     Trace(crate::trace::Options),
     /// The frontier of accuracy against a cost over the points of a store: table, CSV, SVG and a page.
@@ -160,8 +162,9 @@ pub struct SimulateOptions {
     #[command(flatten)]
     pub common: CommonOptions,
 
-    /// Hardware description, repeatable [default: the three ideal engines].
-    #[arg(long, value_name = "TOML")]
+    /// Hardware description or name of one that comes along, repeatable; `list` names them [default: the three ideal
+    /// engines].
+    #[arg(long, value_name = "TOML|NAME")]
     pub hardware: Vec<PathBuf>,
 
     /// Write the whole run as JSON.

@@ -27,12 +27,12 @@ pub fn network(path: Option<&Path>, reading: &ReadingOptions) -> anyhow::Result<
     }
 }
 
-/// Reads the hardware descriptions, or takes the three ideal ones. Names tell them apart, so no two may be the same.
+/// Reads the hardware descriptions, by file or by name, or takes the three ideal ones. Names tell them apart, so no two may be the same.
 pub fn hardware(paths: &[PathBuf]) -> anyhow::Result<Vec<Hardware>> {
     if paths.is_empty() {
         return Ok(Hardware::ideal());
     }
-    let hardware = paths.iter().map(|path| Hardware::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let hardware = paths.iter().map(|path| Hardware::open(path)).collect::<Result<Vec<_>, _>>()?;
     for (i, this) in hardware.iter().enumerate() {
         if let Some(other) = hardware[..i].iter().position(|h| h.engine.name() == this.engine.name()) {
             let (a, b) = (paths[other].display(), paths[i].display());

@@ -10,6 +10,7 @@ mod find_step;
 mod format;
 mod input;
 mod inspect;
+mod landscape;
 mod new;
 mod pareto;
 mod simulate;
@@ -51,6 +52,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         Command::Inspect(options) => inspect::run(options),
         Command::Pareto(options) => pareto::run(options),
         Command::Sweep(options) => sweep::run(options),
+        Command::Landscape(options) => in_pool(options.threads, || landscape::run(options)),
         Command::Trace(options) => in_pool(options.threads, || trace::run(options)),
         Command::New(options) => new::run(options),
         Command::Convert(options) => convert::run(options),

@@ -16,8 +16,15 @@ use crate::format::{grouped, one_line};
 use crate::input::{self, Progress};
 use crate::{find_step, print, simulate_text as text};
 
+/// Asks for the names of the hardware that comes along.
+const LIST: &str = "list";
+
 /// Runs the command; `false` where a check fails.
 pub fn run(options: &SimulateOptions) -> anyhow::Result<bool> {
+    if options.hardware.iter().any(|name| name.as_os_str() == LIST) {
+        print(&text::hardware_that_comes_along())?;
+        return Ok(true);
+    }
     input::check_outputs(
         &[options.common.csv.as_deref(), options.json.as_deref(), options.html.as_deref()],
         options

@@ -56,6 +56,15 @@ pub fn quantization_line(cost: &NetworkCost, quantization: Quantization) -> Stri
     }
 }
 
+/// Hardware that a name stands for.
+pub fn hardware_that_comes_along() -> String {
+    let mut text = String::new();
+    for hardware in Hardware::ideal().into_iter().chain(Hardware::presets()) {
+        text += &format!("{:<22}{}\n", hardware.engine.name(), hardware.summary());
+    }
+    text
+}
+
 fn hardware_line(hardware: &Hardware) -> String {
     let kind = if hardware.ideal { "ideal, " } else { "" };
     let unit = if hardware.engine.computes_integers() { "busy PE-cycle" } else { "squared half-step" };
@@ -153,7 +162,7 @@ fn merit_lines(hardware: &Hardware, cost: &NetworkCost, h: usize) -> String {
         tops(merit.effective_tops_per_w)
     );
     if let (Some(latency), Some(product)) = (merit.latency_s, merit.energy_delay_js) {
-        text += &format!("{} an image, energy · delay {}; ", seconds(latency), with_unit(product, "Js"));
+        text += &format!("{} an image, energy · delay {}; ", seconds(latency), with_unit(product, "J·s"));
     }
     let storage = hardware.storage();
     text += &format!("weights {} bits, {}\n", grouped(row.storage.bits(storage)), storage.name());

@@ -70,6 +70,14 @@ pub enum RunnerError {
         /// What was expected and what was asked for.
         problem: String,
     },
+    /// An engine refused the layer of a landscape.
+    #[error("{hardware}: {source}")]
+    Landscape {
+        /// The hardware's name.
+        hardware: String,
+        /// Why.
+        source: Box<EngineError>,
+    },
     /// Images.
     #[error(transparent)]
     Image(#[from] ImageError),

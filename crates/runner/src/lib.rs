@@ -16,6 +16,7 @@ mod evaluate;
 mod executor;
 pub mod figures;
 mod hardware;
+pub mod landscape;
 mod measured;
 mod merit;
 mod output;

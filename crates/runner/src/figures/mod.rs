@@ -6,11 +6,13 @@
 
 mod frontier_page;
 mod histogram;
+mod landscape_svg;
 mod page;
 mod run_page;
 mod svg;
 
 pub use frontier_page::write_frontier_page;
 pub use histogram::nearest_at_or_below;
+pub use landscape_svg::write_landscape_svg;
 pub use run_page::{RunFigures, write_run_page};
 pub use svg::write_frontier_svgs;

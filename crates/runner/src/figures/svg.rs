@@ -20,9 +20,9 @@ const COLORS: [(Method, RGBColor); 3] = [
     (Method::PruneOnly, RGBColor(0, 100, 180)),
     (Method::PruneThenQuantize, RGBColor(213, 80, 0)),
 ];
-const FONT: &str = "sans-serif";
+pub(super) const FONT: &str = "sans-serif";
 
-type Fault = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// Writes the figures of a store into a folder that exists, and returns their paths: accuracy against ESN_a, ESN_d
 /// (Figures 4 and 6) and ESN'_d (Figure 8, right), against `cost` where that is another, and the histogram of the
@@ -65,7 +65,7 @@ fn file_name(id: &str) -> String {
     id.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect()
 }
 
-fn write_svg(path: &Path, draw: impl FnOnce(&mut String) -> Result<(), Fault>) -> Result<(), RunnerError> {
+pub(super) fn write_svg(path: &Path, draw: impl FnOnce(&mut String) -> Result<(), Fault>) -> Result<(), RunnerError> {
     write_file(path, |writer| {
         let mut text = String::new();
         draw(&mut text).map_err(|e| io::Error::other(e.to_string()))?;
@@ -250,6 +250,6 @@ fn short(x: f64) -> String {
     format!("{digits}{prefix}")
 }
 
-fn fault(error: impl std::error::Error) -> Fault {
+pub(super) fn fault(error: impl std::error::Error) -> Fault {
     error.to_string().into()
 }

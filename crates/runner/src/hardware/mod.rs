@@ -3,6 +3,7 @@
 mod analog;
 mod departures;
 mod digital;
+mod presets;
 
 use std::fs;
 use std::path::Path;
@@ -96,6 +97,26 @@ pub enum EngineKind {
 }
 
 impl Hardware {
+    /// The hardware of a name that comes along, where no file has that name; else what a file describes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Hardware::read`]; for what is neither, the message lists the names.
+    pub fn open(path: &Path) -> Result<Self, RunnerError> {
+        if path.exists() {
+            return Self::read(path);
+        }
+        let mut all = Self::ideal().into_iter().chain(Self::presets());
+        match all.find(|hardware| path.as_os_str() == hardware.engine.name()) {
+            Some(hardware) => Ok(hardware),
+            None if path.components().count() == 1 && path.extension().is_none() => {
+                let problem = format!("neither a file nor one of {}", presets::names().join(", "));
+                Err(RunnerError::Hardware { path: path.to_path_buf(), problem })
+            }
+            None => Self::read(path),
+        }
+    }
+
     /// Reads a description.
     ///
     /// # Errors

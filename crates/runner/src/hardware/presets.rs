@@ -1,0 +1,91 @@
+//! Descriptions beyond ideal that come with the program: `configs/` with a public source at every value.
+
+use std::path::Path;
+
+use super::{Hardware, IDEAL};
+
+/// File, text, and what it is in a few words.
+const PRESETS: [(&str, &str, &str); 10] = [
+    ("cpu-serial", include_str!("../../../../configs/cpu-serial.toml"), "one 8-bit MAC an instruction, skips zeros"),
+    ("gpu-8bit", include_str!("../../../../configs/gpu-8bit.toml"), "8-bit multipliers in lock step, skips nothing"),
+    ("sparse-8bit", include_str!("../../../../configs/sparse-8bit.toml"), "sparse 8-bit weights, each with an index"),
+    (
+        "multi-precision",
+        include_str!("../../../../configs/multi-precision.toml"),
+        "2, 4 or 8 bits a layer, multipliers fused",
+    ),
+    (
+        "variable-bit-filter",
+        include_str!("../../../../configs/variable-bit-filter.toml"),
+        "one bit width a filter, in single bits",
+    ),
+    ("bit-serial", include_str!("../../../../configs/bit-serial.toml"), "each weight in its own bits, skips zeros"),
+    (
+        "analog-class-a",
+        include_str!("../../../../configs/analog-class-a.toml"),
+        "cells burn the energy of the largest weight",
+    ),
+    (
+        "analog-class-ab",
+        include_str!("../../../../configs/analog-class-ab.toml"),
+        "a tenth of class A where a weight needs less",
+    ),
+    (
+        "analog-class-b",
+        include_str!("../../../../configs/analog-class-b.toml"),
+        "squared amplitude of each weight alone",
+    ),
+    (
+        "in-memory-class-b",
+        include_str!("../../../../configs/in-memory-class-b.toml"),
+        "class B in 128 × 128 arrays with their converters",
+    ),
+];
+
+impl Hardware {
+    /// Hardware beyond ideal that comes along; [`Hardware::open`] finds it by its name.
+    pub fn presets() -> Vec<Self> {
+        let parse = |(name, text, _): &(&str, &str, &str)| {
+            Self::parse(Path::new(name), text).expect("the descriptions that come along are valid")
+        };
+        PRESETS.iter().map(parse).collect()
+    }
+
+    /// What hardware that comes along is, in a few words.
+    pub fn summary(&self) -> String {
+        match PRESETS.iter().find(|(name, ..)| *name == self.engine.name()) {
+            Some((_, _, summary)) => summary.to_string(),
+            None if self.ideal => format!("ideal: its energy is {}", self.metric.name()),
+            None => String::new(),
+        }
+    }
+}
+
+/// Names of all that comes along.
+pub(super) fn names() -> Vec<String> {
+    let ideal = IDEAL.iter().map(|(path, _)| Path::new(path).file_stem().unwrap_or_default());
+    ideal.map(|name| name.to_string_lossy().into_owned()).chain(PRESETS.iter().map(|p| p.0.to_string())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_are_valid_and_have_the_names_of_their_files() {
+        for ((name, ..), hardware) in PRESETS.iter().zip(Hardware::presets()) {
+            assert_eq!(hardware.engine.name(), *name);
+            assert!(hardware.clock_hz.is_some() && !hardware.summary().is_empty());
+            assert_eq!(hardware.ideal, *name == "analog-class-b", "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_opens_what_comes_along_and_nothing_else() {
+        for name in names() {
+            assert_eq!(Hardware::open(Path::new(&name)).expect("it comes along").engine.name(), name);
+        }
+        let error = Hardware::open(Path::new("abacus")).err().expect("nothing is called so").to_string();
+        assert!(error.starts_with("abacus: neither") && error.contains("cpu-serial"), "{error}");
+    }
+}
