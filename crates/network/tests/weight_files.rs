@@ -299,7 +299,7 @@ fn shared_scales_take_bounded_memory() {
     ]
     .concat();
     let mut pickle = [b"\x80\x02", &tensor[..], b"0}("].concat();
-    (0..2000u16).for_each(|i| pickle.extend([&[b'M'], &i.to_le_bytes()[..], b"h\0"].concat()));
+    (0..2000u16).for_each(|i| pickle.extend([&b"M"[..], &i.to_le_bytes()[..], b"h\0"].concat()));
     pickle.extend(b"u.");
     let (scales, integers) = (floats(&[0.5; SCALES]), vec![0; SCALES]);
     let text = problem(read(zip(&[("a/data.pkl", &pickle), ("a/data/0", &scales), ("a/data/1", &integers)], false)));

@@ -50,7 +50,7 @@ fn check(file: Result<WeightFile, NetworkError>) {
         Err(error) => check_message(&error),
     }
     for family in FAMILIES {
-        match file.in_architecture(family) {
+        match file.in_architecture(family, &network::ReadOptions::default()) {
             Ok(network) => follow(&network),
             Err(error) => check_message(&error),
         }

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! There is no column for padding: the input feature map (IFMAP) is the padded one. A GEMM row is `N` filters of `K` weights
-//! at `M` output positions. The layouts know neither dilation nor groups; [`write`] documents how such layers stand there.
+//! at `M` output positions. The layouts know neither dilation nor groups; [`write()`] documents how such layers stand there.
 
 mod csv;
 mod fit;
