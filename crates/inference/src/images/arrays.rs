@@ -21,7 +21,11 @@ pub enum ArrayLayout {
     ChannelsLast,
 }
 
-/// An archive is unpacked in memory; its arrays may not be larger.
+/// An archive is unpacked in memory. Bytes that an array of it may have whatever the size of the file,
+const SMALL: u64 = 64 << 20;
+/// else as a multiple of what it takes in the file (images are compressed to a tenth at best, zeros to a thousandth),
+const MAX_RATIO: u64 = 100;
+/// and at most.
 const MAX_UNPACKED: u64 = 4 << 30;
 
 /// An array of images, of which one at a time is decoded.
@@ -64,37 +68,43 @@ pub(super) fn open_npz(path: &Path, options: &ImageOptions) -> Result<ArrayImage
 /// Unpacks the images and labels of an archive; `path` stands for it in messages.
 pub(super) fn read_npz(
     path: &Path,
-    archive: impl Read + Seek,
+    mut archive: impl Read + Seek,
     options: &ImageOptions,
 ) -> Result<ArrayImages, ImageError> {
+    let size = archive.seek(SeekFrom::End(0)).map_err(ImageError::io(path))?;
     let mut archive = ZipArchive::new(archive).map_err(|error| zip_error(path, error))?;
     let names: Vec<String> = archive.file_names().map(|name| name.trim_end_matches(".npy").to_string()).collect();
     let find =
         |candidates: &[&'static str]| candidates.iter().find(|name| names.iter().any(|found| found == *name)).copied();
     let images = find(&["images", "x", "data"])
         .ok_or_else(|| ImageError::invalid(path, format!("no array `images`, `x` or `data`; there are {names:?}")))?;
-    let (header, bytes) = unpack(path, &mut archive, images)?;
+    let (header, bytes) = unpack(path, &mut archive, size, images)?;
     let labels = match find(&["labels", "y"]) {
-        Some(name) => Some(labels(path, name, unpack(path, &mut archive, name)?)?),
+        Some(name) => Some(labels(path, name, unpack(path, &mut archive, size, name)?)?),
         None => None,
     };
     ArrayImages::new(path, header, Bytes::Memory(bytes), labels, options)
 }
 
+/// Unpacks an array of an archive of `size` bytes.
 fn unpack(
     path: &Path,
     archive: &mut ZipArchive<impl Read + Seek>,
+    size: u64,
     name: &str,
 ) -> Result<(Header, Vec<u8>), ImageError> {
     let entry = format!("{name}.npy");
     let entry = if archive.index_for_name(&entry).is_some() { entry } else { name.to_string() };
     let mut entry = archive.by_name(&entry).map_err(|error| zip_error(path, error))?;
     let header = Header::read(&mut entry).map_err(|error| header_error(path, error))?;
-    let expected = header.data_len().filter(|&len| len <= MAX_UNPACKED).ok_or_else(|| {
+    // The directory may claim more than the whole file has.
+    let stored = entry.compressed_size().min(size);
+    let limit = stored.saturating_mul(MAX_RATIO).clamp(SMALL, MAX_UNPACKED);
+    let expected = header.data_len().filter(|&len| len <= limit).ok_or_else(|| {
         let shape = &header.shape;
         ImageError::unsupported(
             path,
-            format!("array {name} of shape {shape:?}; at most {MAX_UNPACKED} bytes are unpacked"),
+            format!("array {name} of shape {shape:?}; at most {limit} bytes are unpacked of the {stored} in the file"),
         )
     })?;
     // The buffer grows with what is there, not with what the header says, and never beyond it.
