@@ -232,7 +232,11 @@ fn hostile_files_are_refused_in_one_line() {
     let beyond = r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,80]}}"#;
     let overlap = r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}"#;
     let eight = r#"{"a\u0007":{"dtype":"F8_E4M3","shape":[2,4],"data_offsets":[0,8]}}"#;
-    let cases: [(Vec<u8>, &str); 9] = [
+    let no_quantizer: &[u8] =
+        b"\x80\x02}U\x01actorch._utils\n_rebuild_qtensor\n((U\x07storagectorch\nQInt8Storage\nU\x010U\x03cpuK\x01tQ\
+          K\0K\x01\x85K\x01\x85)tRs.";
+    let cases: [(Vec<u8>, &str); 10] = [
+        (zip(&[("a/data.pkl", no_quantizer), ("a/data/0", &[0])], false), "quantized by \"\""),
         (safetensors(big, &[0; 8]), "header"),
         (safetensors(beyond, &[0; 8]), "header"),
         (safetensors(overlap, &[0; 12]), "header"),

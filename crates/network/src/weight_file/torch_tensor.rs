@@ -243,7 +243,7 @@ fn quantized(
         Some(Object::Global { name, .. }) => *name,
         _ => "",
     };
-    let (scales, zero_points) = match (scheme, &parts[1..]) {
+    let (scales, zero_points) = match (scheme, parts.get(1..).unwrap_or_default()) {
         ("per_tensor_affine", &[scale, zero_point]) => match (pickle.get(scale), pickle.get(zero_point)) {
             (&Object::Real(scale), &Object::Integer(zero_point)) => (vec![scale], vec![zero_point]),
             _ => return Err(invalid!("the quantizer of tensor {name:?} has no scale or zero point")),
