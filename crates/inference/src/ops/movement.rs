@@ -85,7 +85,8 @@ pub(crate) fn slice(
         let (first, count) = slice_range(extent as i64, start, end, step);
         offset += first * own[axis];
         shape[axis] = count;
-        own[axis] *= step as isize;
+        // A step that leads out of the axis is taken by no index; another one is below the extent.
+        own[axis] = if count > 1 { own[axis] * step as isize } else { 0 };
     }
     let data =
         if shape.contains(&0) { vec![] } else { gather_strided(&x.data, offset as usize, &shape, &own, buffers) };

@@ -34,7 +34,7 @@ pub(crate) fn pool(
         match statistic {
             Statistic::Max => pool_plane(plane, in_size[1], &windows, &mut data, f32::NEG_INFINITY, larger, |x, _| x),
             Statistic::Mean => {
-                let divide = |sum: f32, [inside, whole]: [usize; 2]| {
+                let divide = |sum: f32, [inside, whole]: [u128; 2]| {
                     sum / (if pool.count_include_pad { whole } else { inside }) as f32
                 };
                 pool_plane(plane, in_size[1], &windows, &mut data, 0.0, |sum, x| sum + x, divide);
@@ -61,14 +61,21 @@ struct Windows {
 }
 
 impl Windows {
+    /// In time and memory of what is read: a window may be far larger than the input.
     fn new(pool: &Pool, axis: usize, in_extent: usize, out_extent: usize) -> Self {
         let (before, after) = (pool.pads[axis], pool.pads[axis + 2]);
-        let reached =
-            |out: usize| (0..pool.kernel[axis]).map(move |k| out * pool.stride[axis] + k * pool.dilation[axis]);
-        let inside = |i: usize| i.checked_sub(before).filter(|&i| i < in_extent);
+        let (kernel, dilation) = (pool.kernel[axis], pool.dilation[axis].max(1));
+        let start = |out: usize| out.saturating_mul(pool.stride[axis]);
+        // How many elements of the window lie before this place of the padded input.
+        let before_place = |out, place: usize| place.saturating_sub(start(out)).div_ceil(dilation).min(kernel);
+        let end = before.saturating_add(in_extent);
+        let taps = |out| {
+            let inside = before_place(out, before)..before_place(out, end);
+            inside.map(|k| start(out) + k * dilation - before).collect()
+        };
         Self {
-            taps: (0..out_extent).map(|out| reached(out).filter_map(inside).collect()).collect(),
-            covered: (0..out_extent).map(|o| reached(o).filter(|&i| i < before + in_extent + after).count()).collect(),
+            taps: (0..out_extent).map(taps).collect(),
+            covered: (0..out_extent).map(|out| before_place(out, end.saturating_add(after))).collect(),
         }
     }
 }
@@ -80,7 +87,7 @@ fn pool_plane(
     output: &mut Vec<f32>,
     start: f32,
     fold: impl Fn(f32, f32) -> f32,
-    finish: impl Fn(f32, [usize; 2]) -> f32,
+    finish: impl Fn(f32, [u128; 2]) -> f32,
 ) {
     for (ys, covered_y) in rows.taps.iter().zip(&rows.covered) {
         for (xs, covered_x) in columns.taps.iter().zip(&columns.covered) {
@@ -89,7 +96,8 @@ fn pool_plane(
                 let row = &plane[y * width..(y + 1) * width];
                 result = xs.iter().fold(result, |result, &x| fold(result, row[x]));
             }
-            output.push(finish(result, [ys.len() * xs.len(), covered_y * covered_x]));
+            let product = |y: usize, x: usize| y as u128 * x as u128;
+            output.push(finish(result, [product(ys.len(), xs.len()), product(*covered_y, *covered_x)]));
         }
     }
 }

@@ -219,6 +219,11 @@ fn slices() {
     }
     let op = Op::Slice { starts: vec![0, 1], ends: vec![9, 9], axes: vec![2, 1], steps: vec![2, 1] };
     check(op, &[&counting(&[2, 2, 3])], &[2, 1, 2], &[3.0, 5.0, 9.0, 11.0]);
+    // A step beyond the axis is never taken.
+    let op = Op::Slice { starts: vec![1, 0], ends: vec![9, 9], axes: vec![0, 2], steps: vec![i64::MIN, i64::MAX] };
+    check(op, &[&counting(&[2, 2, 3])], &[0, 2, 1], &[]);
+    let op = Op::Slice { starts: vec![1, 0], ends: vec![9, 9], axes: vec![0, 2], steps: vec![i64::MAX, i64::MAX] };
+    check(op, &[&counting(&[2, 2, 3])], &[1, 2, 1], &[6.0, 9.0]);
 }
 
 #[test]
@@ -298,6 +303,20 @@ fn pooling() {
     let square = Pool { kernel: [2, 2], stride: [2, 2], ..window(2, 2, [0, 0]) };
     check(Op::AveragePool(square), &[&counting(&[1, 2, 2, 4])], &[1, 2, 1, 2], &[2.5, 4.5, 10.5, 12.5]);
     check(Op::MaxPool(window(2, 1, [0, 0])), &[&counting(&[1, 2, 3])], &[1, 2, 2], &[1.0, 2.0, 4.0, 5.0]);
+}
+
+/// Time and memory are those of the input.
+#[test]
+fn a_window_far_larger_than_its_input() {
+    let line = array(&[1, 1, 1, 5], &[1.0, -2.0, 3.0, 4.0, 8.0]);
+    let half = 1 << 39;
+    let large = Pool { kernel: [1 << 40, 1 << 40], pads: [half, half, half - 1, half], ..window(1, 1, [0, 0]) };
+    check(Op::MaxPool(large), &[&line], &[1, 1, 1, 6], &[8.0; 6]);
+    check(Op::AveragePool(large), &[&line], &[1, 1, 1, 6], &[2.8; 6]);
+    let counted = Op::AveragePool(Pool { count_include_pad: true, ..large });
+    check(counted, &[&line], &[1, 1, 1, 6], &[14.0 / 2f32.powi(80); 6]);
+    let far = Pool { dilation: [1, 1 << 50], ..window(2, 1, [0, 1 << 50]) };
+    check(Op::MaxPool(far), &[&line], &[1, 1, 1, 5], &[1.0, -2.0, 3.0, 4.0, 8.0]);
 }
 
 #[test]
