@@ -167,7 +167,7 @@ fn wrong_network_files_are_refused() {
         ("esn folder", &["folder"]),
         ("esn empty.onnx", &["empty.onnx", "empty"]),
         ("esn text.onnx", &["text.onnx", "no ONNX model"]),
-        ("esn images.npy --architecture resnet20", &["images.npy", "conv1.weight"]),
+        ("esn images.npy --architecture resnet8", &["images.npy", "lacks tensor \"conv1.weight\""]),
         ("esn nan.onnx --csv out.csv", &["nan.onnx", "y_Conv", "weight 1", "NaN"]),
         ("simulate infinite.onnx --csv out.csv", &["infinite.onnx", "y_Conv", "weight 0", "-inf"]),
         ("inspect nan.onnx --csv out.csv", &["nan.onnx", "y_Conv", "NaN"]),
