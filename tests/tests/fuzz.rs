@@ -82,6 +82,7 @@ targets!(
     index,
     torch,
     arrays,
+    topology,
     hardware,
     preprocessing,
     plan,

@@ -23,7 +23,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 16] = [
     Target { name: "onnx", run: readers::onnx },
     Target { name: "external", run: readers::external },
     Target { name: "tflite", run: readers::tflite },
@@ -31,6 +31,7 @@ pub const TARGETS: [Target; 15] = [
     Target { name: "index", run: weights::index },
     Target { name: "torch", run: weights::in_memory },
     Target { name: "arrays", run: weights::in_memory },
+    Target { name: "topology", run: weights::topology },
     Target { name: "hardware", run: readers::hardware },
     Target { name: "preprocessing", run: readers::preprocessing },
     Target { name: "plan", run: readers::plan },

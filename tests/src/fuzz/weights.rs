@@ -36,6 +36,19 @@ pub(super) fn index(bytes: &[u8]) {
     check(WeightFile::read(&path));
 }
 
+/// A topology of the layers of a weight file.
+pub(super) fn topology(bytes: &[u8]) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [(name, weights), _] = seeds::weights::shards();
+    let (weights_path, path) = (folder.path().join(name), folder.path().join("topology.csv"));
+    fs::write(&weights_path, weights).expect("writable");
+    fs::write(&path, bytes).expect("writable");
+    match Network::read(&weights_path, &ReadOptions { topology: Some(path), ..ReadOptions::default() }) {
+        Ok(network) => follow(&network),
+        Err(error) => check_message(&error),
+    }
+}
+
 fn check(file: Result<WeightFile, NetworkError>) {
     let file = match file {
         Ok(file) => file,
@@ -50,7 +63,7 @@ fn check(file: Result<WeightFile, NetworkError>) {
         Err(error) => check_message(&error),
     }
     for family in FAMILIES {
-        match file.in_architecture(family, &network::ReadOptions::default()) {
+        match file.in_architecture(family, &ReadOptions::default()) {
             Ok(network) => follow(&network),
             Err(error) => check_message(&error),
         }

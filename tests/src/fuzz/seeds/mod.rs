@@ -22,6 +22,7 @@ pub fn seeds(name: &str) -> Vec<Vec<u8>> {
         "index" => weights::indices(),
         "torch" => weights::checkpoints(),
         "arrays" => weights::arrays(),
+        "topology" => weights::topologies(),
         "external" => vec![outside(convolutions()), outside(quantized())],
         "hardware" => hardware().into_iter().map(String::into_bytes).collect(),
         "preprocessing" => vec![PREPROCESSING.as_bytes().to_vec()],

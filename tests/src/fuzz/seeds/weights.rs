@@ -53,6 +53,14 @@ pub(super) fn indices() -> Vec<Vec<u8>> {
     vec![format!(r#"{{"metadata":{{"total_size":72}},"weight_map":{{{map}}}}}"#).into_bytes()]
 }
 
+/// Geometry of the layers of the first of [`shards`], in both layouts.
+pub(super) fn topologies() -> Vec<Vec<u8>> {
+    let layers = "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,\n\
+        conv, 4, 6, 1, 3, 1, 2, 1,\nfc, 1, 1, 1, 1, 4, 2, 1,\nhalf, 1, 1, 1, 1, 2, 3, 1,\n";
+    let products = "Layer, M, N, K,\nconv, 7, 2, 3,\nfc, 1, 2, 4,\nhalf, 1, 3, 2,\n";
+    [layers, products].map(|text| text.as_bytes().to_vec()).to_vec()
+}
+
 /// PyTorch checkpoints of both formats; one with integers, their scales, and a tensor whose axes are in another order.
 pub(super) fn checkpoints() -> Vec<Vec<u8>> {
     let plain = Checkpoint { under: None, tensors: vec![CONV, VECTOR] };
