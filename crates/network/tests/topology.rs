@@ -47,10 +47,13 @@ fn geometry(network: &Network) -> Vec<(usize, usize, u64)> {
     network.layers().iter().map(of).collect()
 }
 
+/// Shape of the tensor, row of the file; groups, input channels and positions of the layer.
+type Case = (&'static [usize], &'static str, (usize, usize, u64));
+
 #[test]
 fn rows_give_output_positions() {
     let conv: &[usize] = &[8, 3, 3, 3];
-    let cases: [(&[usize], &str, (usize, usize, u64)); 9] = [
+    let cases: [Case; 9] = [
         (conv, "a, 34, 34, 3, 3, 3, 8, 1,", (1, 3, 1024)),
         (conv, "a, 34, 18, 3, 3, 3, 8, 2", (1, 3, 16 * 8)),
         (conv, "a, 3, 3, 3, 3, 3, 8, 1,", (1, 3, 1)),
