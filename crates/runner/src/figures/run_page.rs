@@ -11,6 +11,7 @@ use crate::cost::{LayerCost, NetworkCost};
 use crate::detail::LayerDetail;
 use crate::evaluate::{Evaluation, Score};
 use crate::hardware::Hardware;
+use crate::merit::{Merit, energy_by_entry};
 
 const SCRIPT: &str = include_str!("page_files/run.js");
 
@@ -38,6 +39,8 @@ struct Data {
     hardware: Vec<HardwareData>,
     layers: Vec<LayerData>,
     checks: Vec<CheckData>,
+    /// One row a hardware, as [`merit_row`] has them.
+    merits: Vec<[String; 8]>,
     accuracy: Option<AccuracyData>,
 }
 
@@ -108,6 +111,7 @@ fn data(figures: &RunFigures<'_>) -> Data {
         hardware: hardware.iter().map(|h| HardwareData { name: h.engine.name().to_string() }).collect(),
         layers: cost.layers.iter().zip(details).map(|(layer, detail)| layer_data(layer, detail)).collect(),
         checks: hardware.iter().zip(&cost.totals).map(|(h, total)| check_data(h, total)).collect(),
+        merits: hardware.iter().zip(&cost.totals).map(|(h, total)| merit_row(h, &cost.total_row(), total)).collect(),
         accuracy: figures.evaluation.map(accuracy_data),
     }
 }
@@ -142,6 +146,24 @@ fn check_data(hardware: &Hardware, total: &crate::cost::HardwareRun) -> CheckDat
         verdict: words,
         kind,
     }
+}
+
+/// Name, energy by entry, ratio, cycle ratio, latency, TOPS/W, the same without pruned MACs, weights in bits.
+fn merit_row(hardware: &Hardware, row: &LayerCost, total: &crate::cost::HardwareRun) -> [String; 8] {
+    let merit = Merit::new(hardware, row, total);
+    let number = |x: Option<f64>| x.map_or("–".to_string(), |x| format!("{x:.4}"));
+    let entry = |(name, energy): (&str, f64)| format!("{name} {energy:.3e} J");
+    let storage = hardware.storage();
+    [
+        hardware.engine.name().to_string(),
+        energy_by_entry(total).into_iter().map(entry).collect::<Vec<_>>().join(", "),
+        number(merit.ratio),
+        number(merit.cycle_ratio),
+        merit.latency_s.map_or("–".to_string(), |latency| format!("{latency:.3e} s")),
+        number(merit.tops_per_w),
+        number(merit.effective_tops_per_w),
+        format!("{} ({})", grouped(row.storage.bits(storage)), storage.name()),
+    ]
 }
 
 /// Words, and the class of the cell they stand in.

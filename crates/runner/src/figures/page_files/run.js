@@ -64,6 +64,10 @@ const checks = el("table", {},
   el("tbody", {}, data.checks.map((check) => el("tr", {}, cell(check.hardware, { class: "text" }), cell(check.metric, { class: "text" }),
     cell(grouped(check.expected)), cell(grouped(check.counted)), cell(grouped(check.expectedCycles)), cell(grouped(check.cycles)),
     cell(amount(check.energy, "J")), cell(check.verdict, { class: check.kind })))));
+const merits = el("table", {},
+  el("thead", {}, el("tr", {}, ["hardware", "energy by entry", "× metric", "× ideal cycles", "latency", "TOPS/W", "without pruned MACs", "bits of weights"]
+    .map((name, i) => el("th", { class: i < 2 ? "text" : null }, name)))),
+  el("tbody", {}, data.merits.map((row) => el("tr", {}, row.map((text, i) => cell(text, { class: i === 0 ? "text" : i === 1 ? "text wide" : null }))))));
 const accuracy = data.accuracy === null ? null : el("div", { class: "card" }, el("h2", {}, `Accuracy on ${grouped(data.accuracy.images)} images`),
   el("div", { class: "scroll" }, el("table", {},
     el("thead", {}, el("tr", {}, ["arithmetic", "top-1", "top-5", "agrees with float"].map((name, i) => el("th", { class: i ? null : "text" }, name)))),
@@ -75,6 +79,7 @@ put(page, {}, [
   el("div", { style: "height:10px" }),
   el("div", { class: "stack" },
     el("div", { class: "card" }, el("h2", {}, "The check: engines against the effective signal norm"), el("div", { class: "scroll" }, checks)),
+    el("div", { class: "card" }, el("h2", {}, "What it makes of the network, of one image"), el("div", { class: "scroll" }, merits)),
     accuracy,
     el("div", { class: "card" }, el("h2", {}, "Layers, of one image"),
       el("div", { class: "bar" },
