@@ -6,9 +6,11 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use bytes::Bytes;
+use esn::{CodeTensor, Grid};
 use network::architectures::{Architecture, Family, build};
 use network::weight_file::WeightFile;
-use network::{LayerId, LayerWeights, Network, NetworkError, ReadOptions, WeightValues};
+use network::weight_writer::{WeightFormat, WeightList};
+use network::{Bias, LayerId, LayerWeights, Network, NetworkError, ReadOptions, WeightSource, WeightValues};
 use torch::{Checkpoint, Element};
 
 fn read(bytes: Vec<u8>) -> Result<WeightFile, NetworkError> {
@@ -399,5 +401,92 @@ fn a_real_checkpoint_is_the_network_that_was_exported() {
     for part in 1..50 {
         let cut = bytes.slice(..bytes.len() * part / 50);
         problem(WeightFile::from_bytes("cut", cut));
+    }
+}
+
+/// Metadata, an integer tensor of one odd number, and its scale.
+fn integers(name: &str, metadata: &str) -> Vec<u8> {
+    let header = format!(
+        r#"{{{metadata}"{name}.weight_scale":{{"dtype":"F32","shape":[],"data_offsets":[0,4]}},"{name}.weight":{{"dtype":"I8","shape":[1,1],"data_offsets":[4,5]}}}}"#
+    );
+    safetensors(&header, &[&floats(&[0.5])[..], &[3]].concat())
+}
+
+const MID_RISE: &str = r#""__metadata__":{"esnsim.grid":"mid-rise"},"#;
+
+#[test]
+fn the_grid_stands_in_the_metadata() {
+    let cases = [
+        (MID_RISE, None, Grid::MidRise, 3),
+        (MID_RISE, Some(Grid::MidTread), Grid::MidTread, 6),
+        ("", None, Grid::MidTread, 6),
+        ("", Some(Grid::MidRise), Grid::MidRise, 3),
+    ];
+    for (metadata, grid, expected, code) in cases {
+        let options = ReadOptions { grid, ..ReadOptions::default() };
+        let network = Network::from_bytes("w", integers("a", metadata).into(), &options).expect("it is valid");
+        let LayerWeights::Quantized { codes, .. } = network.weights(LayerId(0)).expect("valid") else {
+            panic!("integers with a scale are codes")
+        };
+        assert_eq!((codes.grid(), codes.codes()), (expected, &[code][..]));
+        let doubtful = network.notes().iter().any(|note| note.contains("--grid mid-rise"));
+        assert_eq!(doubtful, metadata.is_empty() && grid.is_none());
+    }
+    let wrong = integers("a", r#""__metadata__":{"esnsim.grid":"\u001b"},"#);
+    assert!(problem(network(wrong)).contains("expected \"mid-rise\" or \"mid-tread\""));
+}
+
+#[test]
+fn files_of_one_index_lie_on_one_grid() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).expect("writable");
+    let map = r#"{"weight_map":{"a.weight":"1","a.weight_scale":"1","b.weight":"2","b.weight_scale":"2"}}"#;
+    write("w.safetensors.index.json", map.as_bytes());
+    write("1", &integers("a", MID_RISE));
+    let read = || Network::read(&folder.path().join("w.safetensors.index.json"), &ReadOptions::default());
+    write("2", &integers("b", MID_RISE));
+    let network = read().expect("it is valid");
+    assert_eq!(network.metadata(), [("esnsim.grid".to_string(), "mid-rise".to_string())]);
+    write("2", &integers("b", &MID_RISE.replace("rise", "tread")));
+    assert!(problem(read()).contains("file \"2\" has esnsim.grid \"mid-tread\", one before it \"mid-rise\""));
+}
+
+#[test]
+fn layers_on_different_grids_are_not_written() {
+    let read = |metadata: &str| network(integers("a", metadata)).expect("it is valid");
+    let (rise, tread) = (read(MID_RISE), read(""));
+    let layers = [rise.layers(), tread.layers()].concat();
+    let mixed = Network::from_parts("mixed".into(), rise.graph().clone(), layers, 1, Vec::new());
+    for format in [WeightFormat::Safetensors, WeightFormat::Npz] {
+        let text = problem(WeightList::new(&mixed, format, &[]));
+        assert!(text.contains("unsupported: layers \"a\" and \"a\" lie on different grids"), "{text}");
+    }
+}
+
+#[test]
+fn an_architecture_takes_integers() {
+    let family = Family::named("resnet8").expect("known");
+    let made = build(&Architecture::new(family)).expect("it can be made");
+    let mut layers = made.layers().to_vec();
+    for (id, layer) in layers.iter_mut().enumerate() {
+        let shape = &layer.weights.tensor.shape;
+        let shape = [shape[0], shape[1], shape[2], shape[3]];
+        let codes = weights(&made, id).iter().map(|w| if *w < 0.0 { -3 } else { 1 }).collect();
+        let codes = CodeTensor::new(Grid::MidRise, layer.geometry.weight_shape(), codes).expect("odd");
+        let steps: Vec<f32> = (0..shape[0]).map(|filter| 0.5 + filter as f32).collect();
+        layer.weights = WeightSource::from_codes(&layer.weights.name, shape, &codes, &steps).expect("one a filter");
+        if layer.bias.is_some() {
+            layer.bias = Some(Bias::Integer { values: vec![7; shape[0]], scales: vec![0.25] });
+        }
+    }
+    let quantized = Network::from_parts("q".into(), made.graph().clone(), layers, 1, Vec::new());
+    let mut bytes = Vec::new();
+    let list = WeightList::new(&quantized, WeightFormat::Safetensors, &[]).expect("one grid");
+    list.write(WeightFormat::Safetensors, &mut bytes).expect("writable");
+    let back = read(bytes).expect("it is valid").in_architecture(family, &ReadOptions::default()).expect("it fits");
+    for (id, (a, b)) in back.layers().iter().zip(quantized.layers()).enumerate() {
+        let of = |network: &Network| network.weights(LayerId(id)).expect("valid");
+        assert_eq!((of(&back), a.geometry), (of(&quantized), b.geometry), "{}", a.name);
+        assert_eq!(a.bias.as_ref().map(Bias::to_float), b.bias.as_ref().map(Bias::to_float));
     }
 }
