@@ -203,6 +203,22 @@ fn large_constants_are_not_computed() {
     assert!(!network.notes().is_empty() && started.elapsed() < Duration::from_secs(30));
 }
 
+/// Every layer would have a copy of the same scales, a thousand times what the file holds.
+#[test]
+fn shared_scales_take_bounded_memory() {
+    const FILTERS: i64 = 1 << 16;
+    let mut model = model()
+        .input("x", &[0, 1])
+        .tensor(int8s("q", &[1, FILTERS], &[1; FILTERS as usize]))
+        .tensor(floats("s", &[FILTERS], &[0.5; FILTERS as usize]))
+        .node_with("DequantizeLinear", &["q", "s"], &["w"], vec![int("axis", 1)]);
+    for i in 0..1000 {
+        model = model.node("MatMul", &["x", "w"], &[&format!("y{i}")]);
+    }
+    let message = model.node("Relu", &["y0"], &["y"]).error();
+    assert!(message.contains("unsupported: layers with more than 16777216 scales"), "{message}");
+}
+
 #[test]
 fn stored_tensors_are_checked() {
     let read = |t: TensorProto| model().input("x", &[0, 2]).tensor(t).node("MatMul", &["x", "w"], &["y"]).error();

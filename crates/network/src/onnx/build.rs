@@ -23,6 +23,9 @@ use crate::graph::{Graph, Node, Op, PadMode, Value, ValueId};
 use crate::layer::{ActivationQuantization, LayerId, MacLayer};
 use crate::network::{Network, ReadOptions};
 
+/// Scales of all layers, which many may share and each has a copy of. Networks have one a filter.
+const MAX_SCALES: usize = 1 << 24;
+
 /// Elements of a rearranged constant that is written out for an operator that is no MAC layer.
 const MAX_WRITTEN: usize = 1 << 22;
 /// Elements that are computed in one reading, so that a small file cannot ask for much work.
@@ -97,6 +100,8 @@ struct Builder<'a> {
     budget: usize,
     /// Constants that were rounded to integers.
     rounded: usize,
+    /// Scales of all layers.
+    scales: usize,
 }
 
 impl<'a> Builder<'a> {
@@ -122,6 +127,7 @@ impl<'a> Builder<'a> {
             findings: Findings::default(),
             budget: MAX_FOLDED_IN_ALL,
             rounded: 0,
+            scales: 0,
         }
     }
 
@@ -174,6 +180,9 @@ impl<'a> Builder<'a> {
     }
 
     fn add_node(&mut self, node: &'a NodeProto) -> Result<(), Fault> {
+        if self.scales > MAX_SCALES {
+            return Err(unsupported!("layers with more than {MAX_SCALES} scales in all"));
+        }
         let ids: Vec<Option<ValueId>> = node.input.iter().map(|name| self.ids.get(name.as_str()).copied()).collect();
         let view = View {
             name: node_name(node),
@@ -268,6 +277,7 @@ impl<'a> Builder<'a> {
 
     fn add_layer(&mut self, layer: MacLayer, inputs: &[Option<ValueId>], outputs: &[ValueId]) -> LayerId {
         let input = inputs[0].expect("the planner has looked at the activation of a MAC layer");
+        self.scales += layer.weights.quantization.as_ref().map_or(0, |quantization| quantization.scales.len());
         self.layers.push(MacLayer { input, output: outputs[0], ..layer });
         LayerId(self.layers.len() - 1)
     }
