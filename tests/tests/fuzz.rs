@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use esnsim_tests::fuzz::{Random, TARGETS, Target, mutate, mutate_structure, seeds, target};
 
 /// Damaged copies by target: what takes a few seconds each. `ESNSIM_FUZZ_COPIES` is another number.
-const COPIES: usize = 3000;
+const COPIES: usize = 2000;
 /// A single input may take so long, and is reported if it takes longer.
 const SLOW: Duration = Duration::from_secs(10);
 
