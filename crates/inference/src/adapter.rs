@@ -5,7 +5,7 @@
 //! where the last columns of each thread's share are summed another way; [`matmul`] goes round it and [`convolve`] must
 //! not be called for it.
 
-use network::Geometry;
+use network::{Geometry, GeometrySpec};
 use rten::BufferPool;
 use rten::ops::{self, Padding};
 use rten_tensor::prelude::*;
@@ -26,6 +26,8 @@ pub(crate) fn convolve(
 ) -> Result<Vec<f32>, String> {
     check_extents(geometry)?;
     let spec = geometry.spec();
+    // A stride beyond the input reaches no second position; the library would multiply by it in 32 bits.
+    let stride = [0, 1].map(|axis| spec.stride[axis].min(padded(spec, axis)));
     let item = spec.in_channels * spec.in_size[0] * spec.in_size[1];
     let input_shape = [input.len() / item, spec.in_channels, spec.in_size[0], spec.in_size[1]];
     let weight_shape = [spec.filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]];
@@ -36,7 +38,7 @@ pub(crate) fn convolve(
         bias.map(|bias| NdTensorView::from_data([bias.len()], bias)),
         Padding::from(spec.pads),
         spec.groups,
-        &spec.stride,
+        &stride,
         &spec.dilation,
     )
     .map(|output| output.into_data())
@@ -48,8 +50,7 @@ fn check_extents(geometry: &Geometry) -> Result<(), String> {
     const MAX: usize = i32::MAX as usize;
     let spec = geometry.spec();
     for axis in 0..2 {
-        let padded = spec.in_size[axis] + spec.pads[axis] + spec.pads[axis + 2];
-        let largest = padded.max(spec.stride[axis]).max(spec.dilation[axis]);
+        let largest = padded(spec, axis).max(spec.stride[axis]).max(spec.dilation[axis]);
         if largest > MAX {
             return Err(format!(
                 "a padded extent, stride or dilation of {largest}; the float convolution runs up to {MAX}"
@@ -57,6 +58,11 @@ fn check_extents(geometry: &Geometry) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Extent of the input with its padding.
+fn padded(spec: &GeometrySpec, axis: usize) -> usize {
+    spec.in_size[axis] + spec.pads[axis] + spec.pads[axis + 2]
 }
 
 /// Product of two matrices or stacks of them, as numpy's `matmul`; the result has `shape`.

@@ -30,6 +30,8 @@ fn specs() -> Vec<GeometrySpec> {
         GeometrySpec { filters: 1, ..pointwise },
         GeometrySpec { filters: 1, stride: [2, 2], pads: [1, 1, 1, 1], ..pointwise },
         GeometrySpec { filters: 1, ..base },
+        // A stride that reaches no second position.
+        GeometrySpec { stride: [1 << 30, 1 << 30], ..base },
         // Fully connected, over the whole input or over one position.
         GeometrySpec { kernel: [9, 7], pads: [0; 4], repeats: 2, ..base },
         GeometrySpec { in_channels: 65, filters: 300, in_size: [1, 1], ..pointwise },

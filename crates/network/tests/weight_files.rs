@@ -106,6 +106,17 @@ fn transposed_tensors_are_put_in_order() {
     );
 }
 
+/// 384, 640, 896, … are lengths whose first bytes are those of a pickle.
+#[test]
+fn a_header_of_any_length_is_that_of_safetensors() {
+    for length in (384..=1408).step_by(8) {
+        let header = r#"{"w":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]}}"#;
+        let file = safetensors(&format!("{header:<length$}"), &1.0f32.to_le_bytes());
+        let network = Network::from_bytes("w.safetensors", file.into(), &ReadOptions::default());
+        assert_eq!(network.map(|n| n.layers().len()).map_err(|e| e.to_string()), Ok(1), "{length}");
+    }
+}
+
 #[test]
 fn safetensors_are_read() {
     let header = r#"{"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},"b.weight":{"dtype":"I8","shape":[2,2],"data_offsets":[8,12]},"b.weight_scale":{"dtype":"F32","shape":[2,1],"data_offsets":[12,20]}}"#;

@@ -81,9 +81,10 @@ fn format_of(bytes: &[u8]) -> Option<Format> {
     match bytes {
         [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Format::Archive),
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Some(Format::Array),
+        // Before pickles: the length of a header may begin as they do (640 is 0x0280), while no pickle goes on like this.
+        _ if safetensors::is_begin(bytes) => Some(Format::Safetensors),
         // No ONNX model begins with this byte: it would be a field of number 16.
         [0x80, 1..=5, ..] => Some(Format::Pickle),
-        _ if safetensors::is_begin(bytes) => Some(Format::Safetensors),
         _ if index::is_begin(bytes) => Some(Format::Index),
         _ => None,
     }
