@@ -225,12 +225,7 @@ impl Range {
     /// The code of a finite weight; `step` is above 0 unless the weight is 0.
     #[inline(always)]
     pub(crate) fn code(self, weight: f64, step: f64) -> i32 {
-        self.code_of_steps(weight, weight / step)
-    }
-
-    /// As [`Range::code`], of a weight of so many steps.
-    #[inline(always)]
-    pub(crate) fn code_of_steps(self, weight: f64, steps: f64) -> i32 {
+        let steps = weight / step;
         // Written so that 0/0 ends at a bound too: its code is replaced by 0 below.
         let steps = if steps < self.highest { steps } else { self.highest };
         let steps = if steps > self.lowest { steps } else { self.lowest };
@@ -238,19 +233,12 @@ impl Range {
     }
 }
 
-/// Distance of `x`, `|x| ≤ 2^31`, from the nearest integer.
-#[inline(always)]
-pub(crate) fn distance_to_integer(x: f64) -> f64 {
-    (x - ((x + INTEGERS) - INTEGERS)).abs()
-}
-
-/// Between 2^52 and 2^53 float64 numbers are the integers: adding this rounds to one, which the low bits then hold.
-const INTEGERS: f64 = 1.5 * (1u64 << 52) as f64;
-
 /// Floor of `x`, `|x| ≤ 2^31`, without a branch or a call, so that the loop around it becomes vector instructions on
 /// every x86-64 (the instruction behind `f64::floor` came later than the baseline).
 #[inline(always)]
 fn floor(x: f64) -> i32 {
+    // Between 2^52 and 2^53 float64 numbers are the integers: adding rounds x to one, and its low bits are that integer.
+    const INTEGERS: f64 = 1.5 * (1u64 << 52) as f64;
     let shifted = x + INTEGERS;
     let nearest = shifted.to_bits() as i32;
     nearest - i32::from(shifted - INTEGERS > x)

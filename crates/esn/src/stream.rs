@@ -243,37 +243,14 @@ fn count_here(weights: &[f32], step: f64, range: quantize::Range, convention: Bi
     let mut codes = [0i32; BLOCK];
     for weights in weights.chunks(BLOCK) {
         let codes = &mut codes[..weights.len()];
-        quantize_here(weights, codes, step, range);
+        for (code, &weight) in codes.iter_mut().zip(weights) {
+            *code = range.code(f64::from(weight), step);
+        }
         counts.add(codes, convention);
         power.add(weights, codes, step);
     }
     (counts, power.sum())
 }
-
-/// The codes of weights, as [`quantize::Range::code`] has them.
-///
-/// A division takes as long as all else together, so the weights are multiplied by the reciprocal of the step. Of at most
-/// 2^15 steps that is off by less than 2^-36 from the quotient, and has the same floor unless it is as near to an integer.
-/// Where one is nearer than [`NEAR`], all are divided.
-#[inline(always)]
-fn quantize_here(weights: &[f32], codes: &mut [i32], step: f64, range: quantize::Range) {
-    let inverse = 1.0 / step;
-    let mut near = 0;
-    for (code, &weight) in codes.iter_mut().zip(weights) {
-        let weight = f64::from(weight);
-        let steps = weight * inverse;
-        *code = range.code_of_steps(weight, steps);
-        near |= u32::from(quantize::distance_to_integer(steps) < NEAR) & u32::from(weight != 0.0);
-    }
-    if near != 0 {
-        for (code, &weight) in codes.iter_mut().zip(weights) {
-            *code = range.code(f64::from(weight), step);
-        }
-    }
-}
-
-/// Distance from an integer, in steps, below which a quotient is formed by division.
-const NEAR: f64 = 1.0 / (1u64 << 30) as f64;
 
 /// The largest magnitude; NaN or infinite if a weight is.
 #[inline(always)]
