@@ -124,15 +124,26 @@ fn draw_scatter(text: &mut String, points: &[Judged<'_>], cost: &Cost, accuracy:
         .map_err(fault)?
         .label("frontier")
         .legend(|(x, y)| PathElement::new([(x, y), (x + 18, y)], BLACK));
+    draw_legend(&mut chart, SeriesLabelPosition::LowerRight)?;
+    area.present().map_err(fault)
+}
+
+/// What the colours mean, in a corner of the figure.
+fn draw_legend<'a, C>(
+    chart: &mut ChartContext<'a, SVGBackend<'a>, C>,
+    position: SeriesLabelPosition,
+) -> Result<(), Fault>
+where
+    C: CoordTranslate,
+{
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
+        .position(position)
         .background_style(WHITE.mix(0.85))
         .border_style(BLACK.mix(0.3))
         .label_font((FONT, 14))
         .draw()
-        .map_err(fault)?;
-    area.present().map_err(fault)
+        .map_err(fault)
 }
 
 fn place(point: &Judged<'_>) -> (f64, f64) {
@@ -208,14 +219,7 @@ fn draw_histogram(text: &mut String, chosen: &[Judged<'_>], cost: &Cost) -> Resu
             .label(label)
             .legend(move |(x, y)| Rectangle::new([(x + 3, y - 5), (x + 15, y + 5)], color.filled()));
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .background_style(WHITE.mix(0.85))
-        .border_style(BLACK.mix(0.3))
-        .label_font((FONT, 14))
-        .draw()
-        .map_err(fault)?;
+    draw_legend(&mut chart, SeriesLabelPosition::UpperRight)?;
     let caption = format!("configurations at or below one {}", cost.label());
     area.draw(&Text::new(caption, (84, 4), (FONT, 13).into_font())).map_err(fault)?;
     area.present().map_err(fault)
