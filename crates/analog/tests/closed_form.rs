@@ -1,24 +1,15 @@
 //! Does the cost follow from the size of the layer and of the arrays?
 
+mod common;
+
 use analog::{AnalogArray, AnalogError};
 use engine::{Activations, Cycles, EngineError, Joules, Layer, LayerRun, MAC_ENTRY, MacEngine, Occupancy};
 use esn::{CodeTensor, Grid};
-use network::{Geometry, GeometrySpec};
+use network::Geometry;
 
 /// 4 → 6 channels in 2 groups, 3 × 3, on 5 × 4 pixels twice: 18 rows and 3 columns a group, 40 positions.
 fn geometry() -> Geometry {
-    Geometry::new(GeometrySpec {
-        in_channels: 4,
-        filters: 6,
-        groups: 2,
-        kernel: [3, 3],
-        stride: [1, 1],
-        dilation: [1, 1],
-        pads: [1; 4],
-        in_size: [5, 4],
-        repeats: 2,
-    })
-    .expect("it is a geometry")
+    common::two_groups([5, 4], 2)
 }
 
 fn weights(code: i32) -> CodeTensor {

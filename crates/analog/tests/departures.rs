@@ -197,18 +197,7 @@ fn dac(bits: u32, bits_per_step: u32) -> Dac {
 
 /// 4 → 6 channels in 2 groups, 3 × 3, on 5 × 4 pixels twice: 18 rows and 3 columns a group, 40 positions.
 fn geometry() -> Geometry {
-    Geometry::new(GeometrySpec {
-        in_channels: 4,
-        filters: 6,
-        groups: 2,
-        kernel: [3, 3],
-        stride: [1, 1],
-        dilation: [1, 1],
-        pads: [1; 4],
-        in_size: [5, 4],
-        repeats: 2,
-    })
-    .expect("it is a geometry")
+    common::two_groups([5, 4], 2)
 }
 
 /// Codes of 3, and 5 in the first row of every filter; row 17 of the first filter is pruned.
@@ -364,18 +353,7 @@ fn a_count_that_does_not_fit_is_refused() {
 
 /// A layer of one weight, 1.5, on some inputs.
 fn one_weight(departures: Departures, input: &[f32]) -> Vec<f32> {
-    let geometry = Geometry::new(GeometrySpec {
-        in_channels: 1,
-        filters: 1,
-        groups: 1,
-        kernel: [1, 1],
-        stride: [1, 1],
-        dilation: [1, 1],
-        pads: [0; 4],
-        in_size: [1, input.len()],
-        repeats: 1,
-    })
-    .expect("it is a geometry");
+    let geometry = Geometry::new(GeometrySpec::convolution(1, 1, [1, 1], [1, input.len()])).expect("it is a geometry");
     let weights = CodeTensor::new(Grid::MidRise, geometry.weight_shape(), vec![3]).expect("3 is odd");
     let layer = Layer::new("layer", &geometry, &weights).expect("shapes agree");
     match outputs(&ideal(departures), &layer, input) {

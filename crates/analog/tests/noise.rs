@@ -1,5 +1,7 @@
 //! Are the errors of the cells distributed as they should, on both machines, and a function of seed, layer and input?
 
+mod common;
+
 use analog::{Adc, AnalogArray, Dac, Departures, Noise, Resolution};
 use engine::{Activations, Joules, Layer, MacEngine, Outputs};
 use esn::{CodeTensor, Grid};
@@ -7,18 +9,7 @@ use network::{Geometry, GeometrySpec};
 
 /// 4 → 6 channels in 2 groups, 3 × 3, on 6 × 6 pixels: 18 rows and 3 columns a group, 36 positions, 216 outputs.
 fn geometry() -> Geometry {
-    Geometry::new(GeometrySpec {
-        in_channels: 4,
-        filters: 6,
-        groups: 2,
-        kernel: [3, 3],
-        stride: [1, 1],
-        dilation: [1, 1],
-        pads: [1; 4],
-        in_size: [6, 6],
-        repeats: 1,
-    })
-    .expect("it is a geometry")
+    common::two_groups([6, 6], 1)
 }
 
 fn weights() -> CodeTensor {
@@ -219,18 +210,7 @@ fn an_ir_drop_weakens_the_far_end() {
             .with(Departures { noise, ..Departures::default() })
             .expect("valid")
     };
-    let geometry = Geometry::new(GeometrySpec {
-        in_channels: 6,
-        filters: 3,
-        groups: 1,
-        kernel: [1, 1],
-        stride: [1, 1],
-        dilation: [1, 1],
-        pads: [0; 4],
-        in_size: [1, 1],
-        repeats: 1,
-    })
-    .expect("it is a geometry");
+    let geometry = Geometry::new(GeometrySpec::convolution(6, 3, [1, 1], [1, 1])).expect("it is a geometry");
     let weights = CodeTensor::new(Grid::MidTread, geometry.weight_shape(), vec![2; 18]).expect("2 is even");
     let layer = Layer::new("layer", &geometry, &weights).expect("shapes agree");
     let run = |array: AnalogArray| {

@@ -9,17 +9,7 @@ use esn::{CodeTensor, Grid};
 use network::{Geometry, GeometrySpec};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let geometry = Geometry::new(GeometrySpec {
-        in_channels: 32,
-        filters: 32,
-        groups: 1,
-        kernel: [3, 3],
-        stride: [1, 1],
-        dilation: [1, 1],
-        pads: [1; 4],
-        in_size: [16, 16],
-        repeats: 1,
-    })?;
+    let geometry = Geometry::new(GeometrySpec { pads: [1; 4], ..GeometrySpec::convolution(32, 32, [3, 3], [16, 16]) })?;
     let mut state = 1u64;
     let mut random = move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -13,17 +13,7 @@ use Grid::{MidRise, MidTread};
 
 /// A 1×1 convolution of one group over a line of positions.
 fn line(filters: usize, in_channels: usize, positions: usize) -> GeometrySpec {
-    GeometrySpec {
-        in_channels,
-        filters,
-        groups: 1,
-        kernel: [1, 1],
-        stride: [1, 1],
-        dilation: [1, 1],
-        pads: [0; 4],
-        in_size: [positions, 1],
-        repeats: 1,
-    }
+    GeometrySpec::convolution(in_channels, filters, [1, 1], [positions, 1])
 }
 
 fn run(array: &DigitalArray, spec: GeometrySpec, grid: Grid, codes: &[i32]) -> LayerRun {

@@ -89,17 +89,7 @@ proptest! {
 
 /// A 1×1 convolution over a line of `positions`.
 fn line(filters: usize, channels: usize, positions: usize, codes: &[i32]) -> Case {
-    let spec = GeometrySpec {
-        in_channels: channels,
-        filters,
-        groups: 1,
-        kernel: [1, 1],
-        stride: [1, 1],
-        dilation: [1, 1],
-        pads: [0; 4],
-        in_size: [positions, 1],
-        repeats: 1,
-    };
+    let spec = GeometrySpec::convolution(channels, filters, [1, 1], [positions, 1]);
     let geometry = Geometry::new(spec).unwrap();
     let codes = CodeTensor::new(Grid::MidRise, geometry.weight_shape(), codes.to_vec()).unwrap();
     let input = (1..).take(geometry.input_len()).collect();

@@ -5,18 +5,7 @@ use esn::{CodeTensor, Grid, WeightShape};
 use network::{Geometry, GeometrySpec};
 
 fn geometry(groups: usize) -> Geometry {
-    Geometry::new(GeometrySpec {
-        in_channels: 2,
-        filters: 4,
-        groups,
-        kernel: [1, 3],
-        stride: [1, 1],
-        dilation: [1, 1],
-        pads: [0; 4],
-        in_size: [2, 3],
-        repeats: 1,
-    })
-    .expect("it is a geometry")
+    Geometry::new(GeometrySpec { groups, ..GeometrySpec::convolution(2, 4, [1, 3], [2, 3]) }).expect("it is a geometry")
 }
 
 fn weights(shape: WeightShape) -> CodeTensor {

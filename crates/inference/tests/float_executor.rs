@@ -7,17 +7,7 @@ use inference::{FloatExecutor, MacExecutor};
 use network::{Bias, GeometrySpec, LayerId, MacLayer};
 
 fn specs() -> Vec<GeometrySpec> {
-    let base = GeometrySpec {
-        in_channels: 6,
-        filters: 4,
-        groups: 1,
-        kernel: [3, 3],
-        stride: [1, 1],
-        dilation: [1, 1],
-        pads: [1, 1, 1, 1],
-        in_size: [9, 7],
-        repeats: 1,
-    };
+    let base = GeometrySpec { pads: [1, 1, 1, 1], ..GeometrySpec::convolution(6, 4, [3, 3], [9, 7]) };
     let pointwise = GeometrySpec { kernel: [1, 1], pads: [0; 4], ..base };
     vec![
         base,

@@ -26,6 +26,24 @@ pub struct GeometrySpec {
     pub repeats: usize,
 }
 
+impl GeometrySpec {
+    /// A convolution of stride 1 in one group, without dilation and padding. Other values are set by name:
+    /// `GeometrySpec { pads: [1; 4], ..GeometrySpec::convolution(3, 16, [3, 3], [32, 32]) }`.
+    pub const fn convolution(in_channels: usize, filters: usize, kernel: [usize; 2], in_size: [usize; 2]) -> Self {
+        Self {
+            in_channels,
+            filters,
+            groups: 1,
+            kernel,
+            stride: [1; 2],
+            dilation: [1; 2],
+            pads: [0; 4],
+            in_size,
+            repeats: 1,
+        }
+    }
+}
+
 /// Why a specification is no geometry.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum GeometryError {

@@ -305,17 +305,7 @@ proptest! {
 
 #[test]
 fn what_the_layout_cannot_say_is_noted() {
-    let plain = GeometrySpec {
-        in_channels: 4,
-        filters: 8,
-        groups: 1,
-        kernel: [3; 2],
-        stride: [1; 2],
-        dilation: [1; 2],
-        pads: [1; 4],
-        in_size: [8; 2],
-        repeats: 1,
-    };
+    let plain = GeometrySpec { pads: [1; 4], ..GeometrySpec::convolution(4, 8, [3; 2], [8; 2]) };
     assert_eq!(write(&of_layers(&[plain])).text, format!("{CONV}part_ 0.conv0, 10, 10, 3, 3, 4, 8, 1,\n"));
     assert_eq!(write(&of_layers(&[plain])).notes, [] as [&str; 0]);
     let cases = [

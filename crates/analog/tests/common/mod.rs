@@ -1,4 +1,4 @@
-//! Random layers, and what outputs are compared by.
+//! Layers, random ones too, and what outputs are compared by.
 
 #![allow(dead_code, reason = "each test uses some of it")]
 
@@ -6,6 +6,12 @@ use engine::Outputs;
 use esn::{CodeTensor, Grid};
 use network::{Geometry, GeometrySpec};
 use proptest::prelude::*;
+
+/// 4 → 6 channels in 2 groups, 3 × 3 with padding: 18 rows and 3 columns a group.
+pub fn two_groups(in_size: [usize; 2], repeats: usize) -> Geometry {
+    let spec = GeometrySpec { groups: 2, pads: [1; 4], repeats, ..GeometrySpec::convolution(4, 6, [3, 3], in_size) };
+    Geometry::new(spec).expect("it is a geometry")
+}
 
 pub fn geometries() -> impl Strategy<Value = Geometry> {
     let channels = (1usize..=3, 1usize..=4, 1usize..=5);

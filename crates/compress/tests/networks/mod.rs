@@ -84,15 +84,8 @@ impl Builder {
     pub fn conv(&mut self, x: ValueId, filters: usize, kernel: usize, values: &[f32], bias: Option<&[f32]>) -> ValueId {
         let shape = self.shape(x);
         let spec = GeometrySpec {
-            in_channels: shape[1],
-            filters,
-            groups: 1,
-            kernel: [kernel; 2],
-            stride: [1; 2],
-            dilation: [1; 2],
             pads: [kernel / 2; 4],
-            in_size: [shape[2], shape[3]],
-            repeats: 1,
+            ..GeometrySpec::convolution(shape[1], filters, [kernel; 2], [shape[2], shape[3]])
         };
         let geometry = Geometry::new(spec).expect("a valid geometry");
         let [height, width] = geometry.out_size();

@@ -83,15 +83,9 @@ impl Net {
     pub fn conv_with(&mut self, x: ValueId, filters: usize, groups: usize, weights: &[f32]) -> ValueId {
         let shape = self.shape(x);
         let spec = GeometrySpec {
-            in_channels: shape[1],
-            filters,
             groups,
-            kernel: [3, 3],
-            stride: [1, 1],
-            dilation: [1, 1],
             pads: [1; 4],
-            in_size: [shape[2], shape[3]],
-            repeats: 1,
+            ..GeometrySpec::convolution(shape[1], filters, [3, 3], [shape[2], shape[3]])
         };
         let out = [shape[0], filters, shape[2], shape[3]];
         self.mac(x, spec, Operand::ChannelsFirst, MacOp::Conv, &out, weights)
@@ -101,17 +95,7 @@ impl Net {
     pub fn dense(&mut self, x: ValueId, filters: usize) -> ValueId {
         let shape = self.shape(x);
         let (depth, positions) = (shape[shape.len() - 1], shape[..shape.len() - 1].iter().product());
-        let spec = GeometrySpec {
-            in_channels: depth,
-            filters,
-            groups: 1,
-            kernel: [1, 1],
-            stride: [1, 1],
-            dilation: [1, 1],
-            pads: [0; 4],
-            in_size: [positions, 1],
-            repeats: 1,
-        };
+        let spec = GeometrySpec::convolution(depth, filters, [1, 1], [positions, 1]);
         let out = [&shape[..shape.len() - 1], &[filters]].concat();
         let weights = self.random(filters * depth);
         self.mac(x, spec, Operand::ChannelsLast, MacOp::Gemm, &out, &weights)

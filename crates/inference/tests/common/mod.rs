@@ -96,17 +96,7 @@ pub fn layer(spec: GeometrySpec) -> MacLayer {
 
 /// A convolution of 1×1 over `positions` positions.
 pub fn pointwise(in_channels: usize, filters: usize, positions: usize, repeats: usize) -> GeometrySpec {
-    GeometrySpec {
-        in_channels,
-        filters,
-        groups: 1,
-        kernel: [1, 1],
-        stride: [1, 1],
-        dilation: [1, 1],
-        pads: [0; 4],
-        in_size: [positions, 1],
-        repeats,
-    }
+    GeometrySpec { repeats, ..GeometrySpec::convolution(in_channels, filters, [1, 1], [positions, 1]) }
 }
 
 /// The definition of a convolution, seven loops, in 64 bits. Weights are `[filters, channels, kernel_h, kernel_w]`.

@@ -57,15 +57,9 @@ impl<'a> Builder<'a> {
     pub(super) fn conv(&mut self, name: &str, x: Feature, conv: Conv) -> Result<Feature, ArchitectureError> {
         let Conv { filters, kernel, stride } = conv;
         let spec = GeometrySpec {
-            in_channels: x.channels,
-            filters,
-            groups: 1,
-            kernel: [kernel; 2],
             stride: [stride; 2],
-            dilation: [1; 2],
             pads: [kernel / 2; 4],
-            in_size: [x.size; 2],
-            repeats: 1,
+            ..GeometrySpec::convolution(x.channels, filters, [kernel; 2], [x.size; 2])
         };
         let geometry = geometry(name, spec)?;
         let [size, _] = geometry.out_size();
@@ -79,17 +73,7 @@ impl<'a> Builder<'a> {
         let (depth, classes) = (x.channels * x.size * x.size, self.architecture.classes);
         let flat = self.value("flatten", vec![1, depth], None);
         self.push("flatten", "Flatten", Op::Reshape, vec![x.id], flat);
-        let spec = GeometrySpec {
-            in_channels: depth,
-            filters: classes,
-            groups: 1,
-            kernel: [1; 2],
-            stride: [1; 2],
-            dilation: [1; 2],
-            pads: [0; 4],
-            in_size: [1; 2],
-            repeats: 1,
-        };
+        let spec = GeometrySpec::convolution(depth, classes, [1; 2], [1; 2]);
         let output = self.value("logits", vec![1, classes], None);
         self.layer(name, geometry(name, spec)?, flat, output, Some(Bias::Float(vec![0.0; classes])))?;
         self.graph.outputs.push(output);

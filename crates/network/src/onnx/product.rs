@@ -49,7 +49,7 @@ pub(super) fn gemm(view: &View<'_>) -> Result<Plan, Fault> {
             (false, true) => Operand::Transposed,
             (false, false) => Operand::ChannelsLast,
         };
-        let spec = pointwise(a_depth, filters, [per_image(view, positions)?, 1]);
+        let spec = GeometrySpec::convolution(a_depth, filters, [1; 2], [per_image(view, positions)?, 1]);
         let draft = Draft { op: MacOp::Gemm, spec, operand, alpha, activation: usize::from(left) };
         draft.plan(view, chain, bias(view, 2, filters, beta)?, form)
     })
@@ -105,7 +105,7 @@ fn weights_right(view: &View<'_>, a: &[usize], b: &[usize], form: Form) -> Resul
     };
     let [filters, depth] = [chain.shape[0], chain.shape[1]];
     let positions = count(&a[..a.len() - 1])?;
-    let spec = pointwise(depth, filters, [per_image(view, positions)?, 1]);
+    let spec = GeometrySpec::convolution(depth, filters, [1; 2], [per_image(view, positions)?, 1]);
     let draft = Draft { op: MacOp::MatMul, spec, operand: Operand::ChannelsLast, alpha: 1.0, activation: 0 };
     draft.plan(view, chain, None, form)
 }
@@ -124,7 +124,7 @@ fn weights_left(view: &View<'_>, a: &[usize], b: &[usize], form: Form) -> Result
         1 => (1, per_image(view, columns)?),
         stacked => (per_image(view, stacked)?, columns),
     };
-    let spec = GeometrySpec { repeats, ..pointwise(depth, filters, [positions, 1]) };
+    let spec = GeometrySpec { repeats, ..GeometrySpec::convolution(depth, filters, [1; 2], [positions, 1]) };
     let draft = Draft { op: MacOp::MatMul, spec, operand: Operand::WeightsLeft, alpha: 1.0, activation: 1 };
     draft.plan(view, chain, None, form)
 }
@@ -151,20 +151,6 @@ fn reshaped(chain: Chain, shape: &[usize]) -> Result<Chain, Fault> {
 
 fn flipped(chain: Chain) -> Result<Chain, Fault> {
     chain.transposed(&[1, 0]).ok_or_else(torn)
-}
-
-fn pointwise(in_channels: usize, filters: usize, in_size: [usize; 2]) -> GeometrySpec {
-    GeometrySpec {
-        in_channels,
-        filters,
-        groups: 1,
-        kernel: [1; 2],
-        stride: [1; 2],
-        dilation: [1; 2],
-        pads: [0; 4],
-        in_size,
-        repeats: 1,
-    }
 }
 
 /// The shape of a product as MatMul defines it: the last two axes multiply, those before broadcast.

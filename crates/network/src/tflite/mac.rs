@@ -172,17 +172,7 @@ pub(super) fn fully_connected(b: &mut Builder<'_>, operation: &Operation<'_>) ->
         }
     };
     let per_channel = b.slots[weights].info.quantization.as_ref().is_some_and(|q| q.scales.len() > 1);
-    let spec = GeometrySpec {
-        in_channels: depth,
-        filters,
-        groups: 1,
-        kernel: [1; 2],
-        stride: [1; 2],
-        dilation: [1; 2],
-        pads: [0; 4],
-        in_size: [per_image(b, rows)?, 1],
-        repeats: 1,
-    };
+    let spec = GeometrySpec::convolution(depth, filters, [1; 2], [per_image(b, rows)?, 1]);
     let draft = Draft {
         op: MacOp::Gemm,
         spec,

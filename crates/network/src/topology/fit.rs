@@ -179,16 +179,6 @@ impl Weights {
 
     /// One output position.
     fn base(&self, in_channels: usize) -> GeometrySpec {
-        GeometrySpec {
-            in_channels,
-            filters: self.filters,
-            groups: 1,
-            kernel: self.kernel,
-            stride: [1; 2],
-            dilation: [1; 2],
-            pads: [0; 4],
-            in_size: self.kernel,
-            repeats: 1,
-        }
+        GeometrySpec::convolution(in_channels, self.filters, self.kernel, self.kernel)
     }
 }

@@ -101,17 +101,7 @@ impl<'a> Parts<'a> {
         quantization: Option<WeightQuantization>,
     ) -> Result<(), Fault> {
         let [filters, channels, height, width] = matrix(&tensor.shape);
-        let geometry = Geometry::new(GeometrySpec {
-            in_channels: channels,
-            filters,
-            groups: 1,
-            kernel: [height, width],
-            stride: [1; 2],
-            dilation: [1; 2],
-            pads: [0; 4],
-            in_size: [height, width],
-            repeats: 1,
-        });
+        let geometry = Geometry::new(GeometrySpec::convolution(channels, filters, [height, width], [height, width]));
         let geometry = geometry.map_err(|e| invalid!("tensor {:?} of shape {:?}: {e}", tensor.name, tensor.shape))?;
         let is_conv = tensor.shape.len() > 2;
         let (op, operand) = match is_conv {

@@ -7,17 +7,7 @@ use network::{Geometry, GeometrySpec};
 use super::Sweep;
 
 /// A 3×3 convolution of 64 to 64 channels on 16×16 pixels: a layer in the middle of a ResNet for CIFAR.
-pub const LAYER: GeometrySpec = GeometrySpec {
-    in_channels: 64,
-    filters: 64,
-    groups: 1,
-    kernel: [3, 3],
-    stride: [1, 1],
-    dilation: [1, 1],
-    pads: [1; 4],
-    in_size: [16, 16],
-    repeats: 1,
-};
+pub const LAYER: GeometrySpec = GeometrySpec { pads: [1; 4], ..GeometrySpec::convolution(64, 64, [3, 3], [16, 16]) };
 
 /// One form of the layer, and activations for it.
 pub(super) struct SyntheticLayer {

@@ -80,18 +80,7 @@ proptest! {
 }
 
 fn dense(channels: usize, filters: usize) -> Geometry {
-    Geometry::new(GeometrySpec {
-        in_channels: channels,
-        filters,
-        groups: 1,
-        kernel: [1, 1],
-        stride: [1, 1],
-        dilation: [1, 1],
-        pads: [0; 4],
-        in_size: [1, 1],
-        repeats: 1,
-    })
-    .expect("a dense layer is a geometry")
+    Geometry::new(GeometrySpec::convolution(channels, filters, [1, 1], [1, 1])).expect("a dense layer is a geometry")
 }
 
 #[test]

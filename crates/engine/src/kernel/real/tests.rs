@@ -73,18 +73,7 @@ proptest! {
 
 #[test]
 fn wrong_lengths_are_refused() {
-    let geometry = Geometry::new(GeometrySpec {
-        in_channels: 2,
-        filters: 1,
-        groups: 1,
-        kernel: [1, 1],
-        stride: [1, 1],
-        dilation: [1, 1],
-        pads: [0; 4],
-        in_size: [1, 1],
-        repeats: 1,
-    })
-    .expect("a dense layer is a geometry");
+    let geometry = Geometry::new(GeometrySpec::convolution(2, 1, [1, 1], [1, 1])).expect("a dense layer is a geometry");
     let shape = |what, found| EngineError::Shape { layer: "layer".to_string(), what, expected: 2, found };
     let refused = RealConv::new("layer", &geometry, &[1.0], None).map(|_| ());
     assert_eq!(refused, Err(shape("weights", 1)));
