@@ -223,6 +223,10 @@ fn topologies() {
         let line = refusal(folder.path(), "esn a.safetensors --topology FILE", "t.csv");
         assert!(line.contains(expected), "{row}: {line}");
     }
+    // A size that can be counted but not held.
+    fs::write(folder.path().join("t.csv"), format!("{head}a, 1000000000000000, 2, 2,\n")).expect("writable");
+    let line = refusal(folder.path(), "simulate a.safetensors --topology FILE --stepped", "t.csv");
+    assert!(line.contains("2000000000000000 inputs or outputs"), "{line}");
 }
 
 #[test]

@@ -176,7 +176,8 @@ pub struct SteppedRun {
 ///
 /// An implementation may assume that a [`Layer`] is valid. It must count what its hardware does, never what a formula of
 /// the metric says; keep no state between layers; give the same result for the same layer on every call and thread; and
-/// return from [`MacEngine::run`] exactly the `LayerRun` that [`MacEngine::step`] counts.
+/// return from [`MacEngine::run`] exactly the `LayerRun` that [`MacEngine::step`] counts, or from [`MacEngine::run_on`] where
+/// [`MacEngine::cost_depends_on_input`].
 pub trait MacEngine: Send + Sync {
     /// Name of this hardware, from its description.
     fn name(&self) -> &str;

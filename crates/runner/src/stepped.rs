@@ -12,6 +12,9 @@ use crate::prepare::{self, Quantization};
 /// Largest activation of the pattern that layers are stepped with: 8 bits.
 const MAX_ACTIVATION: u64 = 255;
 
+/// Most inputs, and most outputs, of a layer that is stepped: 1 GiB of activations.
+const MAX_STEPPED: usize = 1 << 28;
+
 /// What one machine did with one layer.
 #[derive(Clone, Debug)]
 pub struct SteppedLayer {
@@ -72,7 +75,7 @@ fn step_layer(
     let weights = prepare::prepare(network, id, quantization)?;
     let refused = |source| refused(network, hardware, source);
     let engine_layer = Layer::new(&layer.name, &layer.geometry, &weights.codes).map_err(refused)?;
-    let integers = pattern(layer.geometry.input_len());
+    let integers = pattern(network, layer)?;
     let real: Vec<f32> = integers.iter().map(|&x| x as f32).collect();
     let input =
         if hardware.engine.computes_integers() { Activations::Integer(&integers) } else { Activations::Real(&real) };
@@ -97,16 +100,25 @@ fn step_layer(
     })
 }
 
-/// 8-bit activations without a pattern that arithmetic could profit from: the high byte of a linear congruence
-/// (the multiplier and increment of Knuth's MMIX).
-pub(crate) fn pattern(len: usize) -> Vec<i32> {
+/// The input of a layer: 8-bit activations without a pattern that arithmetic could profit from, the high byte of a linear
+/// congruence (the multiplier and increment of Knuth's MMIX).
+///
+/// # Errors
+///
+/// [`RunnerError::Layer`] if input or output are too large to hold: a small file can claim any size.
+pub(crate) fn pattern(network: &Network, layer: &MacLayer) -> Result<Vec<i32>, RunnerError> {
+    let len = layer.geometry.input_len();
+    let largest = len.max(layer.geometry.output_len());
+    if largest > MAX_STEPPED {
+        let problem = format!("unsupported: a stepped layer of {largest} inputs or outputs; {MAX_STEPPED} at most");
+        return Err(prepare::layer_error(network, layer, problem));
+    }
     let mut state = 0x5eed_u64;
-    (0..len)
-        .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            ((state >> 56) & MAX_ACTIVATION) as i32
-        })
-        .collect()
+    let values = (0..len).map(|_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((state >> 56) & MAX_ACTIVATION) as i32
+    });
+    Ok(values.collect())
 }
 
 /// `Σ code · x` of every output by plain loops over the weights, away from every engine.

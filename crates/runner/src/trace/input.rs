@@ -22,7 +22,7 @@ pub(super) fn layer_input(plan: &TracePlan<'_>) -> Result<LayerInput, RunnerErro
     if let Some((samples, image)) = plan.image {
         return of_image(plan, samples, image);
     }
-    let values = pattern(plan.network.layers()[plan.layer.0].geometry.input_len());
+    let values = pattern(plan.network, &plan.network.layers()[plan.layer.0])?;
     Ok(match integers {
         true => LayerInput::Integer(values),
         false => LayerInput::Real(values.into_iter().map(|x| x as f32).collect()),
