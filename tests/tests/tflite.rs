@@ -8,7 +8,7 @@ use bytes::Bytes;
 use esnsim_tests::{repository, shared_or_skip};
 use inference::images::{ImageOptions, Images, Preprocessing};
 use inference::{FloatExecutor, ImageSamples, MacExecutor, Session};
-use network::{ActivationQuantization, DataType, LayerId, Network, ReadOptions};
+use network::{ActivationQuantization, DataType, LayerId, Network, ReadOptions, TfliteKernels};
 use runner::{EngineExecutor, Evaluation, EvaluationPlan, Hardware, Metric, Quantization, evaluate, prepare};
 use serde_json::Value;
 
@@ -27,8 +27,12 @@ fn numbers(value: &Value) -> Vec<f32> {
     value.as_array().expect("numbers").iter().map(|n| n.as_f64().expect("a number") as f32).collect()
 }
 
+fn with_kernels(tflite_kernels: TfliteKernels) -> ReadOptions {
+    ReadOptions { tflite_kernels, ..ReadOptions::default() }
+}
+
 fn read(bytes: Vec<u8>) -> Result<Network, network::NetworkError> {
-    Network::from_bytes("case.tflite", Bytes::from(bytes), &ReadOptions::default())
+    Network::from_bytes("case.tflite", Bytes::from(bytes), &with_kernels(TfliteKernels::Reference))
 }
 
 /// The layers on the digital engine where the file quantizes what they read, else in float.
@@ -99,9 +103,14 @@ fn cut_and_garbled_files_are_errors_in_one_line() {
 }
 
 /// Runs a network beside the project on images beside it, on the digital engine and in float.
-fn run(model: &str, images: &str, limit: usize, preprocessing: Option<Preprocessing>) -> Option<Evaluation> {
+fn run(
+    (model, kernels): (&str, TfliteKernels),
+    images: &str,
+    limit: usize,
+    preprocessing: Option<Preprocessing>,
+) -> Option<Evaluation> {
     let (model, images) = (shared_or_skip(model)?, shared_or_skip(images)?);
-    let network = Network::read(&model, &ReadOptions::default()).unwrap_or_else(|error| panic!("{error}"));
+    let network = Network::read(&model, &with_kernels(kernels)).unwrap_or_else(|error| panic!("{error}"));
     let options = ImageOptions { limit: Some(limit), channels: Some(3), ..ImageOptions::default() };
     let images = Images::open(&images, &options).unwrap_or_else(|error| panic!("{error}"));
     let preprocessing = preprocessing.unwrap_or_else(|| Preprocessing::default_for(&network));
@@ -125,23 +134,34 @@ fn same(found: &[usize], expected: &[usize]) -> usize {
     found.iter().zip(expected).filter(|(a, b)| a == b).count()
 }
 
+/// Both kernels of LiteRT: name of the file of classes, and how many it has right of 2,000 images and 200 photographs.
+const KERNELS: [(TfliteKernels, &str, u64, u64); 2] =
+    [(TfliteKernels::Optimized, "optimized", 1531, 98), (TfliteKernels::Reference, "reference", 1530, 99)];
+
 #[test]
 fn the_integer_resnet8_classifies_as_in_litert() {
-    let Some(evaluation) = run("models/resnet8-cifar10-int8.tflite", "data/cifar10/test_batch.bin", 2000, None) else {
-        return;
-    };
-    let text = std::fs::read_to_string(repository("tests/reference/resnet8-int8-argmax.txt")).expect("it is there");
-    let expected: Vec<usize> = text.trim().bytes().map(|digit| usize::from(digit - b'0')).collect();
-    let digital = &evaluation.engines[0];
-    let (same, right) = (same(&digital.predictions, &expected), digital.score.top1);
-    assert!(same >= 1998, "{same} of 2000 images have the same class");
-    assert!(right.abs_diff(1530) <= 2, "{right} right of 2000; LiteRT has 1530");
+    for (kernels, name, expected_right, _) in KERNELS {
+        let model = ("models/resnet8-cifar10-int8.tflite", kernels);
+        let Some(evaluation) = run(model, "data/cifar10/test_batch.bin", 2000, None) else { return };
+        let text = repository(&format!("tests/reference/resnet8-int8-{name}.txt"));
+        let text = std::fs::read_to_string(text).expect("it is there");
+        let expected: Vec<usize> = text.trim().bytes().map(|digit| usize::from(digit - b'0')).collect();
+        let digital = &evaluation.engines[0];
+        let (same, right) = (same(&digital.predictions, &expected), digital.score.top1);
+        assert!(same >= 1998, "{name}: {same} of 2000 images have the same class");
+        assert!(right.abs_diff(expected_right) <= 2, "{name}: {right} right of 2000; LiteRT has {expected_right}");
+    }
 }
 
 #[test]
 fn the_float_resnet8_is_right_as_often_as_in_litert() {
     let raw = Preprocessing::named("none");
-    let evaluation = run("models/resnet8-cifar10-float.tflite", "data/cifar10/test_batch.bin", 2000, raw);
+    let evaluation = run(
+        ("models/resnet8-cifar10-float.tflite", TfliteKernels::default()),
+        "data/cifar10/test_batch.bin",
+        2000,
+        raw,
+    );
     let Some(float) = evaluation.and_then(|evaluation| evaluation.float) else { return };
     assert!(float.top1.abs_diff(1547) <= 2, "{} right of 2000; LiteRT has 1547", float.top1);
 }
@@ -151,16 +171,18 @@ fn the_float_resnet8_is_right_as_often_as_in_litert() {
 #[test]
 fn the_integer_mobilenet_classifies_as_in_litert() {
     let cropped = Preprocessing { scale: 1.0, crop_fraction: 0.875, ..Preprocessing::default() };
-    let manifest = "data/imagenet-sample/manifest.csv";
-    let Some(evaluation) = run("models/mobilenet_v1_0.25_128_quant.tflite", manifest, 200, Some(cropped)) else {
-        return;
-    };
-    let text = std::fs::read_to_string(repository("tests/reference/mobilenet-argmax.txt")).expect("it is there");
-    let expected: Vec<usize> = text.split_whitespace().map(|n| n.parse().expect("a class")).collect();
-    let digital = &evaluation.engines[0];
-    let (same, right) = (same(&digital.predictions, &expected), digital.score.top1);
-    assert!(same >= 184, "{same} of 200 photographs have the same class");
-    assert!(right.abs_diff(99) <= 3, "{right} right of 200; LiteRT has 99");
+    for (kernels, name, _, expected_right) in KERNELS {
+        let model = ("models/mobilenet_v1_0.25_128_quant.tflite", kernels);
+        let manifest = "data/imagenet-sample/manifest.csv";
+        let Some(evaluation) = run(model, manifest, 200, Some(cropped.clone())) else { return };
+        let text = repository(&format!("tests/reference/mobilenet-{name}.txt"));
+        let text = std::fs::read_to_string(text).expect("it is there");
+        let expected: Vec<usize> = text.split_whitespace().map(|n| n.parse().expect("a class")).collect();
+        let digital = &evaluation.engines[0];
+        let (same, right) = (same(&digital.predictions, &expected), digital.score.top1);
+        assert!(same >= 184, "{name}: {same} of 200 photographs have the same class");
+        assert!(right.abs_diff(expected_right) <= 3, "{name}: {right} right of 200; LiteRT has {expected_right}");
+    }
 }
 
 /// Sums over the codes, read through LiteRT's interpreter.

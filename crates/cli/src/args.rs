@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use compress::Pruning;
 use esn::{BitConvention, BitWidth, Grid};
 use network::architectures::Family;
-use network::{Network, ReadOptions};
+use network::{Network, ReadOptions, TfliteKernels};
 use runner::Quantization;
 
 use crate::compress_command::pruning;
@@ -93,6 +93,19 @@ pub struct ReadingOptions {
     /// Layers without one are quantized to --bits, or refused.
     #[arg(long)]
     pub find_step: bool,
+
+    /// Kernels of TFLite whose rounding the integer layers of its files follow.
+    #[arg(long, value_enum, default_value_t = KernelsName::Optimized)]
+    pub tflite_kernels: KernelsName,
+}
+
+/// Kernels of TFLite.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KernelsName {
+    /// Those that LiteRT runs unless told otherwise (XNNPACK).
+    Optimized,
+    /// Fixed-point multipliers.
+    Reference,
 }
 
 impl ReadingOptions {
@@ -103,6 +116,10 @@ impl ReadingOptions {
             grid: self.grid.map(GridName::grid),
             architecture: self.architecture.as_deref().and_then(Family::named),
             topology: self.topology.clone(),
+            tflite_kernels: match self.tflite_kernels {
+                KernelsName::Optimized => TfliteKernels::Optimized,
+                KernelsName::Reference => TfliteKernels::Reference,
+            },
         }
     }
 }

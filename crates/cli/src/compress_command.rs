@@ -12,7 +12,7 @@ use network::onnx::write::{WriteOptions, to_bytes};
 use runner::{CostPlan, NetworkCost, Quantization, cost, write_file};
 use serde::Serialize;
 
-use crate::args::{Clip, CompressOptions, GranularityWord, ReadingOptions, ScopeWord};
+use crate::args::{Clip, CompressOptions, GranularityWord, KernelsName, ReadingOptions, ScopeWord};
 use crate::format::{fraction, grouped, one_line, short, tail};
 use crate::table::{render, table};
 use crate::{find_step, input, print};
@@ -79,6 +79,7 @@ fn reading(options: &CompressOptions) -> ReadingOptions {
         find_step: false,
         architecture,
         topology: None,
+        tflite_kernels: KernelsName::Optimized,
     }
 }
 

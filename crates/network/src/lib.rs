@@ -38,7 +38,7 @@ pub use layer::{
     ActivationQuantization, Bias, LayerId, LayerWeights, MacLayer, MacOp, Operand, WeightQuantization, WeightSource,
     WeightTransform, WeightValues,
 };
-pub use network::{Network, NotCosted, ReadOptions};
+pub use network::{Network, NotCosted, ReadOptions, TfliteKernels};
 pub use qlinear::{QLinear, QLinearFunction};
 pub use quant::{Quant, Rounding};
 pub use requantization::{Requantization, RequantizationRule, fixed_point_multiplier, multiply_fixed_point};

@@ -26,6 +26,19 @@ pub struct ReadOptions {
     pub architecture: Option<Family>,
     /// A table of the geometry of layers, for weights without a graph: see [`Topology`].
     pub topology: Option<PathBuf>,
+    /// How layers of TFLite files round.
+    pub tflite_kernels: TfliteKernels,
+}
+
+/// The kernels of TFLite whose rounding integer layers follow: its two sets differ by a step at times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TfliteKernels {
+    /// Those that LiteRT runs unless it is told otherwise (XNNPACK): sums are scaled in 32-bit float,
+    /// [`RequantizationRule::Float`](crate::RequantizationRule::Float).
+    #[default]
+    Optimized,
+    /// The reference kernels: fixed-point multipliers.
+    Reference,
 }
 
 /// A node with multiply-accumulates that no layer stands for.

@@ -20,7 +20,7 @@ pub struct Requantization {
 #[derive(Clone, Debug, PartialEq)]
 pub enum RequantizationRule {
     /// `round(sum · multiplier)` in 32-bit float, ties to even; `multiplier = s_x · s_w / s_y`. QLinearConv and
-    /// QLinearMatMul of ONNX, as onnxruntime computes them.
+    /// QLinearMatMul of ONNX, as onnxruntime computes them, and the optimized kernels of TFLite.
     Float {
         /// The multipliers.
         multipliers: Vec<f32>,

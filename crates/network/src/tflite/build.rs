@@ -13,7 +13,7 @@ use super::schema::{Model, TensorInfo};
 use crate::error::NetworkError;
 use crate::graph::{Graph, Node, Op, Value, ValueId};
 use crate::layer::{LayerId, MacLayer};
-use crate::network::{Network, ReadOptions};
+use crate::network::{Network, ReadOptions, TfliteKernels};
 use crate::onnx::fault::{Fault, clean, invalid, not_run, unsupported};
 use crate::onnx::findings::{Finding, Findings};
 use crate::tensor::{DataType, Tensor};
@@ -54,6 +54,7 @@ pub(super) struct Builder<'a> {
     pub(super) layers: Vec<MacLayer>,
     pub(super) batch: usize,
     pub(super) grid: Grid,
+    pub(super) kernels: TfliteKernels,
     /// Whether extents of inputs were given that the file does not have: its other shapes are then not those of the graph.
     reshaped: bool,
     node_names: Names,
@@ -99,6 +100,7 @@ impl<'a> Builder<'a> {
             layers: Vec::new(),
             batch: 1,
             grid: options.grid.unwrap_or(Grid::MidTread),
+            kernels: options.tflite_kernels,
             reshaped: false,
             node_names: Names::default(),
             value_names: Names::default(),

@@ -9,6 +9,7 @@ use crate::graph::{Op, ValueId};
 use crate::layer::{
     ActivationQuantization, Bias, MacLayer, MacOp, Operand, WeightQuantization, WeightSource, WeightTransform,
 };
+use crate::network::TfliteKernels;
 use crate::onnx::fault::{Fault, invalid, not_costed, unsupported};
 use crate::requantization::{Requantization, RequantizationRule};
 use crate::tensor::{DataType, Tensor};
@@ -393,6 +394,18 @@ impl Draft {
         weights: &WeightQuantization,
     ) -> Result<RequantizationRule, Fault> {
         b.spend(weights.scales.len())?;
+        match b.kernels {
+            TfliteKernels::Optimized => float_rule(x, y, weights),
+            TfliteKernels::Reference => self.fixed_point_rule(x, y, weights),
+        }
+    }
+
+    fn fixed_point_rule(
+        &self,
+        x: ActivationQuantization,
+        y: ActivationQuantization,
+        weights: &WeightQuantization,
+    ) -> Result<RequantizationRule, Fault> {
         let (mut multipliers, mut shifts) = (Vec::new(), Vec::new());
         for &scale in &weights.scales {
             let product = match self.float_product {
@@ -407,6 +420,18 @@ impl Draft {
             true => RequantizationRule::FixedPointOnce { multipliers, shifts },
             false => RequantizationRule::FixedPoint { multipliers, shifts },
         })
+    }
+}
+
+fn float_rule(
+    x: ActivationQuantization,
+    y: ActivationQuantization,
+    weights: &WeightQuantization,
+) -> Result<RequantizationRule, Fault> {
+    let multipliers: Vec<f32> = weights.scales.iter().map(|scale| x.scale * scale / y.scale).collect();
+    match multipliers.iter().find(|multiplier| !multiplier.is_finite()) {
+        Some(multiplier) => Err(invalid!("its scales give a multiplier of {multiplier}; expected a finite number")),
+        None => Ok(RequantizationRule::Float { multipliers }),
     }
 }
 
