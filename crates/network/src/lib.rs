@@ -42,6 +42,6 @@ pub use network::{Network, NotCosted, ReadOptions, TfliteKernels};
 pub use qlinear::{QLinear, QLinearFunction};
 pub use quant::{Quant, Rounding};
 pub use requantization::{Requantization, RequantizationRule, fixed_point_multiplier, multiply_fixed_point};
-pub use stream::{WeightBuffer, WeightStream};
+pub use stream::WeightStream;
 pub use tensor::{DataType, Encoding, Tensor, TensorError};
 pub use tflite_op::TfliteOp;

@@ -15,13 +15,7 @@ pub(crate) fn map_file(path: &Path) -> io::Result<Bytes> {
 
 /// A file in memory, or an empty one. Copies share the map.
 #[derive(Clone, Debug)]
-pub(crate) struct Mapping(Option<Mapped>);
-
-#[derive(Clone, Debug)]
-struct Mapped {
-    map: Arc<Mmap>,
-    file: Arc<File>,
-}
+pub(crate) struct Mapping(Option<Arc<Mmap>>);
 
 /// What keeps the map alive behind [`Bytes`].
 struct Owner(Arc<Mmap>);
@@ -48,53 +42,33 @@ impl Mapping {
         // the map.
         #[allow(unsafe_code)]
         let map = unsafe { Mmap::map(&file)? };
-        Ok(Self(Some(Mapped { map: Arc::new(map), file: Arc::new(file) })))
+        Ok(Self(Some(Arc::new(map))))
     }
 
     /// All bytes of the file.
     pub(crate) fn bytes(&self) -> Bytes {
-        self.0.as_ref().map_or_else(Bytes::new, |mapped| Bytes::from_owner(Owner(mapped.map.clone())))
-    }
-
-    /// Reads `part` of this map from the file into `bytes`, whose old content goes; `false` where it is no part of it, or
-    /// cannot be read. That is twice as fast as copying out of the map, and touches no page of it.
-    pub(crate) fn copy(&self, part: &[u8], bytes: &mut Vec<u8>) -> bool {
-        let Some((mapped, offset)) = self.locate(part) else { return false };
-        bytes.resize(part.len(), 0);
-        read_at(&mapped.file, bytes, offset as u64)
-    }
-
-    /// Where a part of this map begins.
-    fn locate(&self, part: &[u8]) -> Option<(&Mapped, usize)> {
-        let mapped = self.0.as_ref()?;
-        let offset = (part.as_ptr() as usize).checked_sub(mapped.map.as_ptr() as usize)?;
-        (offset.checked_add(part.len())? <= mapped.map.len()).then_some((mapped, offset))
+        self.0.as_ref().map_or_else(Bytes::new, |map| Bytes::from_owner(Owner(map.clone())))
     }
 
     /// Lets the system take back the memory of the pages that lie wholly in `part`, if it is a part of this map. They are
     /// read from the file again when they are next looked at.
     pub(crate) fn release(&self, part: &[u8]) {
         const PAGE: usize = 4096;
-        let Some((mapped, start)) = self.locate(part) else { return };
+        let Some(map) = &self.0 else { return };
+        let (base, start) = (map.as_ptr() as usize, part.as_ptr() as usize);
+        let within = start >= base && start + part.len() <= base + map.len();
+        if !within {
+            return;
+        }
         // The first page may be shared with the part before, which is released as well; the last one is left.
-        let (from, to) = (start / PAGE * PAGE, (start + part.len()) / PAGE * PAGE);
+        let (from, to) = ((start - base) / PAGE * PAGE, (start - base + part.len()) / PAGE * PAGE);
         if from < to {
             // SAFETY: the map is private, never written to and backed by a file, so that a page that is dropped comes back
             // with the same bytes; slices of it stay valid.
             #[allow(unsafe_code)]
-            let advised = unsafe { mapped.map.unchecked_advise_range(UncheckedAdvice::DontNeed, from, to - from) };
+            let advised = unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, from, to - from) };
             // Advice that the system does not take costs memory, nothing else.
             advised.ok();
         }
     }
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> bool {
-    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset).is_ok()
-}
-
-#[cfg(not(unix))]
-fn read_at(_: &File, _: &mut [u8], _: u64) -> bool {
-    false
 }

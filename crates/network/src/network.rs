@@ -144,11 +144,6 @@ impl Network {
         self
     }
 
-    /// Reads a part of the file into `bytes`; `false` where it is no part of a file, or cannot be read.
-    pub(crate) fn copy(&self, part: &[u8], bytes: &mut Vec<u8>) -> bool {
-        self.mappings.iter().any(|mapping| mapping.copy(part, bytes))
-    }
-
     /// Gives back the pages of a part of the file.
     pub(crate) fn release(&self, part: &[u8]) {
         self.mappings.iter().for_each(|mapping| mapping.release(part));

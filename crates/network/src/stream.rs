@@ -19,16 +19,6 @@ pub struct WeightStream<'a> {
     data_type: DataType,
 }
 
-/// Bytes that are copied out of the file at a time: they stay in the nearest caches until they are numbers.
-const PORTION: usize = 1 << 16;
-
-/// The memory that pieces are read into.
-#[derive(Debug, Default)]
-pub struct WeightBuffer {
-    bytes: Vec<u8>,
-    weights: Vec<f32>,
-}
-
 impl Network {
     /// The weights of a layer in chunks; `None` where they have to be read at once: they are integers, doubles, or not
     /// stored in the order `[filters, channels, kernel_h, kernel_w]`.
@@ -61,29 +51,25 @@ impl WeightStream<'_> {
         self.bytes.is_empty()
     }
 
-    /// Reads weights by their row-major index; what the buffer held before goes. Half precision is widened, exactly.
+    /// Reads weights by their row-major index into `weights`, whose old content goes. Half precision is widened, exactly.
     ///
     /// # Panics
     ///
     /// If `range` is not within [`WeightStream::len`].
-    pub fn read<'b>(&self, range: Range<usize>, buffer: &'b mut WeightBuffer) -> &'b [f32] {
-        let WeightBuffer { bytes: copied, weights } = buffer;
-        let (part, size) = (self.part(range), self.data_type.size());
-        weights.resize(part.len() / size, 0.0);
-        for (part, weights) in part.chunks(PORTION).zip(weights.chunks_mut(PORTION / size)) {
-            let bytes = if self.network.copy(part, copied) { copied.as_slice() } else { part };
-            self.widen(bytes, weights);
-        }
-        weights
-    }
-
-    /// The numbers that bytes hold. They are filled in, not appended: that loop becomes vector instructions.
-    fn widen(&self, bytes: &[u8], weights: &mut [f32]) {
-        let words = || bytes.as_chunks().0.iter().map(|&bytes| u16::from_le_bytes(bytes));
+    pub fn read(&self, range: Range<usize>, weights: &mut Vec<f32>) {
+        weights.clear();
+        let bytes = self.part(range);
         match self.data_type {
-            DataType::F32 => fill(weights, bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes))),
-            DataType::Bf16 => fill(weights, words().map(|word| bf16::from_bits(word).to_f32())),
-            _ => words().collect::<Vec<u16>>().reinterpret_cast::<f16>().convert_to_f32_slice(weights),
+            DataType::F32 => weights.extend(bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes))),
+            DataType::Bf16 => {
+                let widen = |&bytes| bf16::from_bits(u16::from_le_bytes(bytes)).to_f32();
+                weights.extend(bytes.as_chunks().0.iter().map(widen));
+            }
+            _ => {
+                let words: Vec<u16> = bytes.as_chunks().0.iter().map(|&bytes| u16::from_le_bytes(bytes)).collect();
+                weights.resize(words.len(), 0.0);
+                words.reinterpret_cast::<f16>().convert_to_f32_slice(weights);
+            }
         }
     }
 
@@ -110,8 +96,4 @@ impl WeightStream<'_> {
         let size = self.data_type.size();
         &self.bytes[range.start * size..range.end * size]
     }
-}
-
-fn fill(weights: &mut [f32], values: impl Iterator<Item = f32>) {
-    weights.iter_mut().zip(values).for_each(|(weight, value)| *weight = value);
 }
