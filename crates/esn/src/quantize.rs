@@ -233,6 +233,38 @@ impl Range {
     }
 }
 
+/// A step for which the code of a float32 weight is found without a division. The codes are those of [`Range::code`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FusedStep {
+    step: f32,
+    reciprocal: f32,
+}
+
+impl FusedStep {
+    /// `None` where the step or its reciprocal is no normal float32 number.
+    pub(crate) fn new(step: f64) -> Option<Self> {
+        let narrow = step as f32;
+        let reciprocal = narrow.recip();
+        let exact = f64::from(narrow) == step && narrow.is_normal() && reciprocal.is_normal();
+        exact.then_some(Self { step: narrow, reciprocal })
+    }
+
+    /// The code of a finite weight of at most `2^15` steps. Fast where the processor has a fused multiply-add.
+    #[inline(always)]
+    pub(crate) fn code(self, range: Range, weight: f32) -> i32 {
+        // Between 2^23 and 2^24 float32 numbers are the integers, as in `floor`.
+        const INTEGERS: f32 = 1.5 * (1u32 << 23) as f32;
+        let shifted = weight * self.reciprocal + INTEGERS;
+        let nearest = shifted.to_bits().wrapping_sub(INTEGERS.to_bits()) as i32;
+        // The product is off by less than 2^-7, so that the floor of the quotient is the nearest integer or the one below:
+        // below where `weight − nearest · step` is negative, a sign that one rounding leaves exact. The float64 quotient of
+        // two float32 numbers has the same floor, for it is an integer or at least 2^-24 away from the nearest one.
+        let below = (INTEGERS - shifted).mul_add(self.step, weight) < 0.0;
+        let floor = (nearest - i32::from(below)).max(range.lowest as i32).min(range.highest as i32);
+        if weight == 0.0 { 0 } else { 2 * floor + 1 }
+    }
+}
+
 /// Floor of `x`, `|x| ≤ 2^31`, without a branch or a call, so that the loop around it becomes vector instructions on
 /// every x86-64 (the instruction behind `f64::floor` came later than the baseline).
 #[inline(always)]

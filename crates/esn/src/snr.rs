@@ -153,7 +153,7 @@ pub(crate) const PIECE: usize = 1 << 17;
 /// Sums in lanes.
 const LANES: usize = 8;
 
-/// Weights between forming errors and adding their squares, a multiple of [`LANES`].
+/// Weights between squaring and adding, a multiple of [`LANES`].
 const BLOCK: usize = 256;
 
 /// Signal and noise of one piece of a filter: its weights go to the lanes in turn, and the lanes are added in order. Fixed,
@@ -168,16 +168,18 @@ impl PowerLanes {
     /// Adds weights to the lanes, from the first lane on.
     #[inline(always)]
     pub(crate) fn add<T: Copy + Into<f64>>(&mut self, weights: &[T], codes: &[i32], step: f64) {
-        let (mut reals, mut errors) = ([0.0; BLOCK], [0.0; BLOCK]);
+        let (mut signal, mut noise) = ([0.0; BLOCK], [0.0; BLOCK]);
         for (weights, codes) in weights.chunks(BLOCK).zip(codes.chunks(BLOCK)) {
-            let (reals, errors) = (&mut reals[..weights.len()], &mut errors[..weights.len()]);
+            let (signal, noise) = (&mut signal[..weights.len()], &mut noise[..weights.len()]);
             // Two passes: either becomes vector instructions, both at once do not.
-            for (((real, error), &weight), &code) in reals.iter_mut().zip(&mut *errors).zip(weights).zip(codes) {
-                *real = weight.into();
-                *error = *real - step * (f64::from(code) * 0.5);
+            for (((signal, noise), &weight), &code) in signal.iter_mut().zip(&mut *noise).zip(weights).zip(codes) {
+                let real = weight.into();
+                let error = real - step * (f64::from(code) * 0.5);
+                *signal = real * real;
+                *noise = error * error;
             }
-            add_squares(&mut self.signal, reals);
-            add_squares(&mut self.noise, errors);
+            add_in_turn(&mut self.signal, signal);
+            add_in_turn(&mut self.noise, noise);
         }
     }
 
@@ -189,17 +191,14 @@ impl PowerLanes {
 
 /// Adds squares to the lanes in turn, from the first on.
 #[inline(always)]
-fn add_squares(lanes: &mut [f64; LANES], values: &[f64]) {
-    let (values, last) = values.as_chunks::<LANES>();
+fn add_in_turn(lanes: &mut [f64; LANES], squares: &[f64]) {
+    let (squares, last) = squares.as_chunks::<LANES>();
+    // A copy of the sums stays in registers.
     let mut sums = *lanes;
-    for values in values {
-        for lane in 0..LANES {
-            sums[lane] += values[lane] * values[lane];
-        }
+    for squares in squares {
+        (0..LANES).for_each(|lane| sums[lane] += squares[lane]);
     }
-    for (sum, value) in sums.iter_mut().zip(last) {
-        *sum += value * value;
-    }
+    sums.iter_mut().zip(last).for_each(|(sum, square)| *sum += square);
     *lanes = sums;
 }
 

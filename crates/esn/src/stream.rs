@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::code::WeightShape;
 use crate::metric::{BitConvention, Counts, LayerEsn, bits};
-use crate::quantize::{self, BitWidth, QuantizeError, step_of};
+use crate::quantize::{self, BitWidth, FusedStep, QuantizeError, step_of};
 use crate::snr::{PIECE, PowerLanes, SignalNoise};
 
 /// Weights between quantizing and counting: their codes stay in the nearest cache.
@@ -236,15 +236,22 @@ fn live_channels(bits: &[u64], shape: &WeightShape) -> usize {
     (0..shape.channels).filter(|channel| (channel * shape.taps..(channel + 1) * shape.taps).any(lives)).count()
 }
 
-/// Quantizes and counts weights of one filter.
+/// Quantizes and counts weights of one filter. `FUSED`: the processor has a fused multiply-add.
 #[inline(always)]
-fn count_here(weights: &[f32], step: f64, range: quantize::Range, convention: BitConvention) -> (Counts, SignalNoise) {
+fn count_here<const FUSED: bool>(
+    weights: &[f32],
+    step: f64,
+    range: quantize::Range,
+    convention: BitConvention,
+) -> (Counts, SignalNoise) {
     let (mut counts, mut power) = (Counts::default(), PowerLanes::default());
     let mut codes = [0i32; BLOCK];
+    let fused = FusedStep::new(step).filter(|_| FUSED);
     for weights in weights.chunks(BLOCK) {
         let codes = &mut codes[..weights.len()];
-        for (code, &weight) in codes.iter_mut().zip(weights) {
-            *code = range.code(f64::from(weight), step);
+        match fused {
+            Some(fused) => encode(codes, weights, |weight| fused.code(range, weight)),
+            None => encode(codes, weights, |weight| range.code(f64::from(weight), step)),
         }
         counts.add(codes, convention);
         power.add(weights, codes, step);
@@ -252,9 +259,14 @@ fn count_here(weights: &[f32], step: f64, range: quantize::Range, convention: Bi
     (counts, power.sum())
 }
 
+#[inline(always)]
+fn encode(codes: &mut [i32], weights: &[f32], code: impl Fn(f32) -> i32) {
+    codes.iter_mut().zip(weights).for_each(|(found, &weight)| *found = code(weight));
+}
+
 /// The largest magnitude; NaN or infinite if a weight is.
 #[inline(always)]
-fn largest_here(weights: &[f32]) -> f32 {
+fn largest_here<const FUSED: bool>(weights: &[f32]) -> f32 {
     // Without the sign bit floats order as their bits do, and what is not finite is above what is.
     f32::from_bits(weights.iter().fold(0, |largest, weight| largest.max(weight.to_bits() & 0x7fff_ffff)))
 }
@@ -268,31 +280,32 @@ mod widest {
             pub(super) fn $name($($argument: $type),*) -> $result {
                 #[cfg(target_arch = "x86_64")]
                 {
-                    #[target_feature(enable = "avx512f,avx512cd,avx512dq,avx512bw,avx512vl")]
+                    #[target_feature(enable = "avx512f,avx512cd,avx512dq,avx512bw,avx512vl,fma")]
                     fn avx512($($argument: $type),*) -> $result {
-                        $here($($argument),*)
+                        $here::<true>($($argument),*)
                     }
-                    #[target_feature(enable = "avx2")]
+                    #[target_feature(enable = "avx2,fma")]
                     fn avx2($($argument: $type),*) -> $result {
-                        $here($($argument),*)
+                        $here::<true>($($argument),*)
                     }
                     if is_x86_feature_detected!("avx512f")
                         && is_x86_feature_detected!("avx512cd")
                         && is_x86_feature_detected!("avx512dq")
                         && is_x86_feature_detected!("avx512bw")
                         && is_x86_feature_detected!("avx512vl")
+                        && is_x86_feature_detected!("fma")
                     {
                         // SAFETY: the processor has every feature that the function is compiled for.
                         #[allow(unsafe_code)]
                         return unsafe { avx512($($argument),*) };
                     }
-                    if is_x86_feature_detected!("avx2") {
-                        // SAFETY: the processor has the feature that the function is compiled for.
+                    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                        // SAFETY: the processor has every feature that the function is compiled for.
                         #[allow(unsafe_code)]
                         return unsafe { avx2($($argument),*) };
                     }
                 }
-                $here($($argument),*)
+                $here::<false>($($argument),*)
             }
         };
     }

@@ -51,26 +51,32 @@ impl WeightStream<'_> {
         self.bytes.is_empty()
     }
 
-    /// Reads weights by their row-major index into `weights`, whose old content goes. Half precision is widened, exactly.
+    /// Weights by their row-major index: those of the file themselves where they are float32 and aligned, or else copied
+    /// into `buffer`, whose old content goes. Half precision is widened, exactly.
     ///
     /// # Panics
     ///
     /// If `range` is not within [`WeightStream::len`].
-    pub fn read(&self, range: Range<usize>, weights: &mut Vec<f32>) {
-        weights.clear();
+    pub fn read<'b>(&'b self, range: Range<usize>, buffer: &'b mut Vec<f32>) -> &'b [f32] {
         let bytes = self.part(range);
+        let in_place = cfg!(target_endian = "little") && self.data_type == DataType::F32;
+        if in_place && let Ok(weights) = bytemuck::try_cast_slice(bytes) {
+            return weights;
+        }
+        buffer.clear();
         match self.data_type {
-            DataType::F32 => weights.extend(bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes))),
+            DataType::F32 => buffer.extend(bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes))),
             DataType::Bf16 => {
                 let widen = |&bytes| bf16::from_bits(u16::from_le_bytes(bytes)).to_f32();
-                weights.extend(bytes.as_chunks().0.iter().map(widen));
+                buffer.extend(bytes.as_chunks().0.iter().map(widen));
             }
             _ => {
                 let words: Vec<u16> = bytes.as_chunks().0.iter().map(|&bytes| u16::from_le_bytes(bytes)).collect();
-                weights.resize(words.len(), 0.0);
-                words.reinterpret_cast::<f16>().convert_to_f32_slice(weights);
+                buffer.resize(words.len(), 0.0);
+                words.reinterpret_cast::<f16>().convert_to_f32_slice(buffer);
             }
         }
+        buffer
     }
 
     /// Gives back the memory of weights that have been read, where they lie in a file.

@@ -38,8 +38,8 @@ pub(crate) fn layer_esn(
 /// First pass: the largest magnitude, and that every weight is finite.
 fn max_abs(stream: &WeightStream<'_>) -> Result<f64, RunnerError> {
     let looks: Vec<usize> = (0..stream.len()).step_by(LOOK).collect();
-    let look = |weights: &mut Vec<f32>, start: usize| {
-        stream.read(start..(start + LOOK).min(stream.len()), weights);
+    let look = |buffer: &mut Vec<f32>, start: usize| {
+        let weights = stream.read(start..(start + LOOK).min(stream.len()), buffer);
         largest_magnitude(weights).ok_or_else(|| {
             let index = weights.iter().position(|weight| !weight.is_finite()).unwrap_or(0);
             RunnerError::from(stream.not_finite(start + index, weights[index]))
@@ -48,7 +48,7 @@ fn max_abs(stream: &WeightStream<'_>) -> Result<f64, RunnerError> {
     let mut largest = 0.0;
     for batch in looks.chunks(BATCH) {
         let found: Vec<Result<f64, RunnerError>> =
-            batch.par_iter().map_init(Vec::new, |weights, &start| look(weights, start)).collect();
+            batch.par_iter().map_init(Vec::new, |buffer, &start| look(buffer, start)).collect();
         release(stream, batch[0], (batch[batch.len() - 1] + LOOK).min(stream.len()));
         for found in found {
             largest = f64::max(largest, found?);
@@ -66,12 +66,10 @@ fn measure(stream: &WeightStream<'_>, mut measured: LayerStream, layer: &MacLaye
             return measured.finish(layer.geometry.positions());
         };
         let (start, end) = (first.start, last.end);
-        let measure = |weights: &mut Vec<f32>, range: Range<usize>| {
-            stream.read(range.clone(), weights);
-            measured.measure(range, weights)
-        };
+        let measure =
+            |buffer: &mut Vec<f32>, range: Range<usize>| measured.measure(range.clone(), stream.read(range, buffer));
         let results: Vec<_> =
-            batch.into_par_iter().map_init(Vec::new, |weights, range| measure(weights, range)).collect();
+            batch.into_par_iter().map_init(Vec::new, |buffer, range| measure(buffer, range)).collect();
         release(stream, start, end);
         results.iter().for_each(|chunk| measured.add(chunk));
     }

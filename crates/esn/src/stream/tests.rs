@@ -72,7 +72,29 @@ fn groups_are_refused() {
     assert!(matches!(LayerStream::new(shape, 1.0, bits, BitConvention::default()), Err(StreamError::Shape(_))));
 }
 
+/// Floats next to `value`, itself among them.
+fn around(value: f32) -> impl Iterator<Item = f32> {
+    (-3i32..=3).map(move |ulps| f32::from_bits(value.to_bits().wrapping_add_signed(ulps)))
+}
+
 proptest! {
+    /// The quotient of weights a rounding away from a multiple of the step is the hard one to round down.
+    #[test]
+    fn codes_without_a_division_are_those_of_the_division(
+        mantissa in 0u32..1 << 23, exponent in 20u32..230, bits in 1u32..=16, share in any::<u32>(),
+    ) {
+        let max_abs = f32::from_bits(exponent << 23 | mantissa);
+        let half_levels = bits as i32 - 1;
+        let bits = BitWidth::new(bits).expect("valid");
+        let (step, range) = (step_of(max_abs.into(), bits).expect("normal"), quantize::Range::new(bits));
+        let fused = FusedStep::new(step).expect("normal");
+        let steps = (f64::from(share) / f64::from(u32::MAX) * 2f64.powi(half_levels)).round();
+        let multiples = around((steps * step) as f32).chain(around(0.0)).chain(around(max_abs)).chain([step as f32]);
+        for weight in multiples.flat_map(|weight| [weight, -weight]).filter(|weight| weight.abs() <= max_abs) {
+            prop_assert_eq!(fused.code(range, weight), range.code(weight.into(), step), "{} / {}", weight, step);
+        }
+    }
+
     #[test]
     fn streamed_is_at_once(
         filters in 1usize..40, channels in 1usize..90, taps in 1usize..10, seed in 0u32..1000, zeros in 0u32..=4,
