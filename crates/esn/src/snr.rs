@@ -153,7 +153,7 @@ pub(crate) const PIECE: usize = 1 << 17;
 /// Sums in lanes.
 const LANES: usize = 8;
 
-/// Weights between squaring and adding, a multiple of [`LANES`].
+/// Weights that are added to the signal, then to the noise, a multiple of [`LANES`]: they stay in the nearest cache.
 const BLOCK: usize = 256;
 
 /// Signal and noise of one piece of a filter: its weights go to the lanes in turn, and the lanes are added in order. Fixed,
@@ -168,18 +168,10 @@ impl PowerLanes {
     /// Adds weights to the lanes, from the first lane on.
     #[inline(always)]
     pub(crate) fn add<T: Copy + Into<f64>>(&mut self, weights: &[T], codes: &[i32], step: f64) {
-        let (mut signal, mut noise) = ([0.0; BLOCK], [0.0; BLOCK]);
+        // Two loops: either becomes vector instructions, both in one do not.
         for (weights, codes) in weights.chunks(BLOCK).zip(codes.chunks(BLOCK)) {
-            let (signal, noise) = (&mut signal[..weights.len()], &mut noise[..weights.len()]);
-            // Two passes: either becomes vector instructions, both at once do not.
-            for (((signal, noise), &weight), &code) in signal.iter_mut().zip(&mut *noise).zip(weights).zip(codes) {
-                let real = weight.into();
-                let error = real - step * (f64::from(code) * 0.5);
-                *signal = real * real;
-                *noise = error * error;
-            }
-            add_in_turn(&mut self.signal, signal);
-            add_in_turn(&mut self.noise, noise);
+            add_squares(&mut self.signal, weights, codes, |weight, _| weight.into());
+            add_squares(&mut self.noise, weights, codes, |weight, code| weight.into() - step * (f64::from(code) * 0.5));
         }
     }
 
@@ -189,16 +181,22 @@ impl PowerLanes {
     }
 }
 
-/// Adds squares to the lanes in turn, from the first on.
+/// Adds the squares of what becomes of weights and their codes to the lanes in turn, from the first on.
 #[inline(always)]
-fn add_in_turn(lanes: &mut [f64; LANES], squares: &[f64]) {
-    let (squares, last) = squares.as_chunks::<LANES>();
+fn add_squares<T: Copy>(lanes: &mut [f64; LANES], weights: &[T], codes: &[i32], value: impl Fn(T, i32) -> f64) {
+    let ((weights, last), (codes, last_codes)) = (weights.as_chunks::<LANES>(), codes.as_chunks::<LANES>());
     // A copy of the sums stays in registers.
     let mut sums = *lanes;
-    for squares in squares {
-        (0..LANES).for_each(|lane| sums[lane] += squares[lane]);
+    for (weights, codes) in weights.iter().zip(codes) {
+        for lane in 0..LANES {
+            let value = value(weights[lane], codes[lane]);
+            sums[lane] += value * value;
+        }
     }
-    sums.iter_mut().zip(last).for_each(|(sum, square)| *sum += square);
+    for ((sum, &weight), &code) in sums.iter_mut().zip(last).zip(last_codes) {
+        let value = value(weight, code);
+        *sum += value * value;
+    }
     *lanes = sums;
 }
 
