@@ -46,6 +46,37 @@ class Model:
         array = np.asarray(array)
         return self.tensor(array.shape, array.dtype, data=array, **quantization)
 
+    def sparse(self, array, block):
+        """Weights `[filters, 1, 1, channels]` as rows of blocks of channels; blocks of zeros are left out."""
+        filters, channels = array.shape[0], array.shape[-1]
+        rows = array.reshape(filters, channels // block, block)
+        kept = [[i for i in range(channels // block) if row[i].any()] for row in rows]
+        number = self.const(np.concatenate([row[which] for row, which in zip(rows, kept)]).ravel())
+        tensor = self.tensors[number]
+        tensor.shape, tensor.sparsity = list(array.shape), schema.SparsityParametersT()
+        tensor.sparsity.traversalOrder = list(range(4 if block == 1 else 5))
+        tensor.sparsity.blockMap = [] if block == 1 else [3]
+
+        def level(extent):
+            level = schema.DimensionMetadataT()
+            level.format, level.denseSize = 0, extent
+            return level
+
+        def vector(values):
+            vector = schema.Uint8VectorT()
+            vector.values = values
+            return vector
+
+        kinds = schema.SparseIndexVector
+        within = level(0)
+        within.format = 1
+        within.arraySegmentsType = within.arrayIndicesType = kinds.Uint8Vector
+        within.arraySegments = vector(np.cumsum([0] + [len(which) for which in kept]).tolist())
+        within.arrayIndices = vector(sum(kept, []))
+        inside = [] if block == 1 else [level(block)]
+        tensor.sparsity.dimMetadata = [level(filters), level(1), level(1), within, *inside]
+        return number
+
     def op(self, kind, inputs, outputs, options=None, version=1, **fields):
         code = (getattr(schema.BuiltinOperator, kind), version)
         if code not in self.codes:
@@ -388,6 +419,41 @@ def main():
 
         if dtype != "float32":
             add("dequantize", dtype, dequantize)
+
+    for dtype, levels in [("int8", (0.09, -7)), ("uint8", (0.09, 121)), ("float32", ())]:
+
+        def blocks(kind, shape, dtype=dtype, levels=levels):
+            def build(model, y):
+                output = model.tensor(shape, dtype, *levels)
+                options = "DepthToSpaceOptions" if kind == "DEPTH_TO_SPACE" else "SpaceToDepthOptions"
+                if kind == "DEPTH_TO_SPACE":
+                    model.op(kind, [y], [output], options, 1, blockSize=2)
+                    return output
+                # Space is odd before a column is added.
+                even = model.tensor((1, 6, 6, 4), dtype, *levels)
+                paddings = model.const(np.array([[0, 0], [1, 0], [0, 0], [0, 0]], "int32"))
+                model.op("PAD", [y, paddings], [even])
+                model.op(kind, [even], [output], options, 1, blockSize=2)
+                return output
+
+            return build
+
+        cases.add("depth_to_space", dtype, blocks("DEPTH_TO_SPACE", (1, 10, 12, 1)))
+        cases.add("space_to_depth", dtype, blocks("SPACE_TO_DEPTH", (1, 3, 3, 16)))
+
+    for blocked in [False, True]:
+
+        def densify(model, y):
+            w = (rng.normal(size=(4, 1, 1, 4)) * (rng.random((4, 1, 1, 4)) < 0.4)).astype("float32")
+            stored = model.sparse(w, 2 if blocked else 1)
+            dense = model.tensor(w.shape, "float32")
+            model.op("DENSIFY", [stored], [dense], "DensifyOptions")
+            bias = model.const(rng.normal(size=4).astype("float32"))
+            output = model.tensor(SHAPE, "float32")
+            model.op("CONV_2D", [y, dense, bias], [output], "Conv2DOptions", 1, strideH=1, strideW=1)
+            return output
+
+        cases.add("densify" + " in blocks" * blocked, "float32", densify)
 
     json.dump(cases.cases, sys.stdout, separators=(",", ":"))
     print(f"{len(cases.cases)} cases", file=sys.stderr)

@@ -18,7 +18,7 @@ use crate::onnx::fault::{Fault, clean, invalid, not_run, unsupported};
 use crate::onnx::findings::{Finding, Findings};
 use crate::tensor::{DataType, Tensor};
 
-/// Elements of constants that are written out in one reading, so that a small file cannot ask for much work.
+/// Elements of constants that are written out or made dense in one reading, so that a small file cannot ask for much work.
 const MAX_WRITTEN_IN_ALL: usize = 1 << 26;
 /// The most axes of a tensor.
 const MAX_AXES: usize = 8;
@@ -120,18 +120,24 @@ impl<'a> Builder<'a> {
                 None if info.buffer == 0 => None,
                 None => return Err(wrong(format!("buffer {} of {}", info.buffer, model.buffers.len()))),
             };
-            let held = match (stored, info.data_type) {
-                (Some(_), _) if info.sparse => Held::Computed,
-                (Some((start, len)), Ok(data_type)) => {
-                    let bytes = file.slice(start..start + len);
-                    Held::Constant(Constant::stored(info, data_type, bytes).map_err(wrong)?)
-                }
-                (Some(_), Err(_)) => Held::Computed,
-                (None, _) => Held::Nothing,
-            };
+            let held = self.held(info, stored, file).map_err(wrong)?;
             self.slots.push(Slot { info: info.clone(), held });
         }
         Ok(())
+    }
+
+    /// What the file stores of a tensor.
+    fn held(&mut self, info: &TensorInfo, stored: Option<(usize, usize)>, file: &Bytes) -> Result<Held, String> {
+        let Some((start, len)) = stored else { return Ok(Held::Nothing) };
+        let Ok(data_type) = info.data_type else { return Ok(Held::Computed) };
+        let bytes = file.slice(start..start + len);
+        let Some(sparsity) = &info.sparsity else {
+            return Constant::stored(info, data_type, bytes).map(Held::Constant);
+        };
+        let Some(left) = self.budget.checked_sub(element_count(&info.shape)?) else { return Ok(Held::Computed) };
+        self.budget = left;
+        let dense = sparsity.expand(&info.shape, data_type.size(), &bytes)?;
+        Constant::stored(info, data_type, dense.into()).map(Held::Constant)
     }
 
     /// Makes the inputs of the graph, as the file lays them out, and brings those of rank 4 into the order used here.

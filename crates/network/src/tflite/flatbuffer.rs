@@ -96,7 +96,7 @@ macro_rules! scalar {
         }
     )* };
 }
-scalar!(u8, i8, i32, u32, i64, u64, f32);
+scalar!(u8, i8, u16, i32, u32, i64, u64, f32);
 
 impl<'a> Table<'a> {
     fn new(buffer: &'a Buffer<'a>, at: usize) -> Result<Self, Fault> {

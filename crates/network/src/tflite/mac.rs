@@ -316,7 +316,7 @@ impl Draft {
         let constant = match &slot.held {
             Held::Constant(constant) => constant,
             Held::Value(_) => return Err(not_costed!("its weights depend on the input of the network")),
-            _ if slot.info.sparse => return Err(not_costed!("its weights are stored as a sparse tensor")),
+            _ if slot.info.sparsity.is_some() => return Err(not_costed!("its sparse weights are too large")),
             _ => match slot.info.data_type {
                 Err(t) => return Err(not_costed!("its weights have elements of type {t}")),
                 Ok(_) => return Err(not_costed!("its weights come from an operator that is not folded")),

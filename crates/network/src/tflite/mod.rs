@@ -24,6 +24,7 @@ mod quantization;
 mod reduce;
 mod reshape;
 mod schema;
+mod sparsity;
 mod tables;
 mod windows;
 

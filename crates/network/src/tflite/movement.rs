@@ -79,6 +79,32 @@ fn fill(b: &Builder<'_>, tensor: usize, real: bool) -> Result<f32, Fault> {
     }
 }
 
+/// DEPTH_TO_SPACE and SPACE_TO_DEPTH: blocks of channels become blocks of space, or the other way round.
+pub(super) fn depth_and_space(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(), Fault> {
+    operation.arity(1, 1)?;
+    let (x, output) = (operation.input(0)?, operation.output()?);
+    let block = operation.options.positive(0, 0, "block_size")?;
+    let &[batch, height, width, channels] = b.shape(x) else {
+        return Err(invalid!("an input of shape {:?}; expected four axes", b.shape(x)));
+    };
+    let area = block.checked_mul(block).ok_or_else(|| invalid!("block_size is {block}"))?;
+    let (op, shape) = if operation.kind == "DEPTH_TO_SPACE" {
+        let grown = height.checked_mul(block).zip(width.checked_mul(block)).filter(|_| channels.is_multiple_of(area));
+        let op = Op::DepthToSpace { block, column_row_depth: false };
+        (op, grown.map(|(height, width)| [batch, height, width, channels / area]))
+    } else {
+        let whole = height.is_multiple_of(block) && width.is_multiple_of(block);
+        let deep = channels.checked_mul(area).filter(|_| whole);
+        (Op::SpaceToDepth { block }, deep.map(|channels| [batch, height / block, width / block, channels]))
+    };
+    let shape = shape.ok_or_else(|| invalid!("blocks of {block} for an input of shape {:?}", b.shape(x)))?;
+    if !b.is_real(x)? {
+        b.same_quantization(x, output)?;
+    }
+    let value = b.value(x)?;
+    b.define(operation, output, op, vec![value], &shape)
+}
+
 /// CONCATENATION. Unsigned inputs may have scales of their own.
 pub(super) fn concatenation(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(), Fault> {
     operation.arity(1, usize::MAX)?;

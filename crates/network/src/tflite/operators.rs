@@ -74,6 +74,7 @@ fn options_kind(kind: &str) -> Option<u8> {
         "ADD" => 11,
         "RESIZE_BILINEAR" => 15,
         "RESHAPE" => 17,
+        "SPACE_TO_DEPTH" => 19,
         "MUL" => 21,
         "MEAN" | "SUM" | "REDUCE_MAX" | "REDUCE_MIN" | "REDUCE_PROD" => 27,
         "SUB" => 28,
@@ -81,6 +82,7 @@ fn options_kind(kind: &str) -> Option<u8> {
         "SQUEEZE" => 30,
         "STRIDED_SLICE" => 32,
         "SPLIT" => 35,
+        "DEPTH_TO_SPACE" => 94,
         "PACK" => 59,
         "RESIZE_NEAREST_NEIGHBOR" => 74,
         "LEAKY_RELU" => 75,
@@ -118,6 +120,7 @@ pub(super) fn lower(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<()
         "TRANSPOSE" => movement::transpose(b, operation),
         "PAD" | "PADV2" => movement::pad(b, operation),
         "CONCATENATION" => movement::concatenation(b, operation),
+        "DEPTH_TO_SPACE" | "SPACE_TO_DEPTH" => movement::depth_and_space(b, operation),
         "PACK" => movement::pack(b, operation),
         "SPLIT" | "SPLIT_V" => movement::split(b, operation),
         "SLICE" => movement::slice(b, operation),
@@ -141,6 +144,8 @@ pub(super) fn fold(b: &Builder<'_>, operation: &Operation<'_>) -> Result<Option<
             let dequantized = if stored_real { None } else { parameters };
             Ok((stored_real || dequantized.is_some()).then(|| Constant { dequantized, ..constant.clone() }))
         }
+        // The zeros that the file leaves out were written when it was read.
+        "DENSIFY" => Ok(Some(constant.clone())),
         "RESHAPE" | "SQUEEZE" | "EXPAND_DIMS" => {
             let shape = reshape::target(b, operation)?;
             let output = operation.output()?;

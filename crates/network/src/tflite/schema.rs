@@ -4,6 +4,7 @@
 
 use super::flatbuffer::{Buffer, Scalar, Table};
 use super::names;
+use super::sparsity::Sparsity;
 use crate::onnx::fault::{Fault, clean, invalid, unsupported};
 use crate::tensor::DataType;
 
@@ -39,7 +40,8 @@ pub(super) struct TensorInfo {
     pub(super) open_batch: bool,
     pub(super) buffer: usize,
     pub(super) quantization: Option<TensorQuantization>,
-    pub(super) sparse: bool,
+    /// Set where zeros are left out of the data.
+    pub(super) sparsity: Option<Sparsity>,
     pub(super) variable: bool,
 }
 
@@ -181,7 +183,7 @@ fn tensor((number, table): (usize, &Table<'_>)) -> Result<TensorInfo, Fault> {
         open_batch: signature.first() == Some(&-1),
         buffer: table.scalar(2, 0u32)? as usize,
         quantization,
-        sparse: table.table(6)?.is_some(),
+        sparsity: table.table(6)?.map(|parameters| Sparsity::decode(&parameters)).transpose()?,
         variable: table.flag(5)?,
         shape: extents,
         name,
