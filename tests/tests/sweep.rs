@@ -208,6 +208,34 @@ fn a_point_that_cannot_be_is_stored_with_its_reason_and_the_rest_goes_on() {
 }
 
 #[test]
+fn weights_alone_are_swept_in_their_architecture() {
+    let folder = Folder::new(
+        r#"
+        networks = ["made.onnx", "weights.safetensors"]
+        architecture = "resnet8"
+        [[prune]]
+        prunings = [{ filters = { fraction = 0.25 } }]
+        [[quantize]]
+        bits = [2, 4]
+        "#,
+    );
+    for arguments in
+        [["new", "resnet8", "-o", "made.onnx"].as_slice(), &["convert", "made.onnx", "weights.safetensors"]]
+    {
+        let (code, _, err) = folder.run(arguments);
+        assert_eq!(code, 0, "{err}");
+    }
+    folder.sweep("s.sqlite", &[]);
+    let rows = folder.rows("s.sqlite");
+    let costs = |network: &str| -> Vec<_> {
+        rows.iter().filter(|row| row.network == network).map(|row| row.costs.as_ref().expect("it is done")).collect()
+    };
+    let (graph, alone) = (costs("made.onnx"), costs("weights.safetensors"));
+    assert_eq!((graph.len(), alone.len()), (2, 2));
+    assert!(graph[0] != graph[1] && graph.iter().all(|costs| alone.contains(costs)), "{graph:?} {alone:?}");
+}
+
+#[test]
 fn what_is_wrong_is_said_in_one_line_with_exit_code_2() {
     let folder = Folder::new(PLAN);
     std::fs::write(folder.path("text.sqlite"), "This is no database, and long enough.\n".repeat(99)).expect("writable");

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use compress::{PruneOptions, QuantizeOptions};
 use inference::Samples;
+use network::architectures::Family;
 use network::{Network, ReadOptions};
 
 use super::configuration::Configuration;
@@ -232,5 +233,10 @@ fn open_network(plan: &Plan, name: &str) -> Result<(Network, String), RunnerErro
     let network = Network::read(&path, &ReadOptions::default())?;
     let sha256 =
         network_sha256(&network, Some(&path)).map_err(|e| problem(&plan.path, format!("{}: {e}", path.display())))?;
-    Ok((network, sha256))
+    let Some(architecture) = plan.file.architecture.as_deref().filter(|_| !network.has_graph()) else {
+        return Ok((network, sha256));
+    };
+    let options = ReadOptions { architecture: Family::named(architecture), ..ReadOptions::default() };
+    let fitted = Network::read(&path, &options)?;
+    Ok((fitted, bytes_sha256(format!("{sha256} as {architecture}").as_bytes())))
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use compress::{Allocation, FilterAmount, Granularity, PruneOptions, Pruning, QuantizeOptions, Scope, StepRule};
 use esn::BitWidth;
+use network::architectures::Family;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,8 @@ const MAX_FILE_BYTES: u64 = 16 << 20;
 pub struct PlanFile {
     /// Network files, relative to the plan, or `"embedded"`.
     pub networks: Vec<String>,
+    /// The graph, one of [`Family::NAMES`], that networks belong to which are weights alone.
+    pub architecture: Option<String>,
     /// Hardware descriptions, relative to the plan; `"ideal"` stands for the three ideal engines.
     #[serde(default = "ideal")]
     pub hardware: Vec<String>,
@@ -218,6 +221,9 @@ impl PlanFile {
     fn check(&self) -> Result<(), String> {
         if self.networks.is_empty() {
             return Err("networks is empty; expected network files, or \"embedded\"".to_string());
+        }
+        if let Some(name) = self.architecture.as_ref().filter(|name| Family::named(name).is_none()) {
+            return Err(format!("architecture is {name:?}; expected one of {}", Family::NAMES.join(", ")));
         }
         if self.hardware.is_empty() || self.reestimate.is_empty() {
             return Err("hardware and reestimate may be left out, but not be empty".to_string());
