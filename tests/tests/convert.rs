@@ -106,6 +106,88 @@ fn archives_hold_the_same_elements() {
     }
 }
 
+/// A safetensors file of these tensors: name, type, shape, bytes.
+fn write_safetensors(path: &Path, tensors: &[(&str, &str, &[usize], Vec<u8>)]) {
+    let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
+    for (name, data_type, shape, bytes) in tensors {
+        let offsets = [data.len(), data.len() + bytes.len()];
+        let info = serde_json::json!({ "dtype": data_type, "shape": shape, "data_offsets": offsets });
+        header.insert((*name).to_string(), info);
+        data.extend(bytes);
+    }
+    let header = serde_json::to_vec(&header).expect("JSON");
+    let file = [(header.len() as u64).to_le_bytes().as_slice(), &header, &data].concat();
+    std::fs::write(path, file).expect("writable");
+}
+
+/// Weights of one, two and three dimensions and what else checkpoints hold.
+fn checkpoint(path: &Path) {
+    let reals = |count: usize| (0..count).flat_map(|i| (i as f32 * 0.37 - 3.0).to_le_bytes()).collect::<Vec<u8>>();
+    let tensors: [(&str, &str, &[usize], Vec<u8>); 8] = [
+        ("c.weight", "F32", &[2, 3, 5], reals(30)),
+        ("c.bias", "F32", &[2], reals(2)),
+        ("d.weight", "F32", &[2, 1, 3, 3, 3], reals(54)),
+        ("d.norm.running_var", "F32", &[2], reals(2)),
+        ("block/kernel", "F16", &[2, 2], vec![0, 60, 0, 56, 0, 52, 0, 48]),
+        ("d.norm.num_batches_tracked", "I64", &[], 77u64.to_le_bytes().to_vec()),
+        ("position_ids", "I32", &[1, 2], vec![0, 0, 0, 0, 1, 0, 0, 0]),
+        ("nothing", "F32", &[0, 4], Vec::new()),
+    ];
+    write_safetensors(path, &tensors);
+}
+
+#[test]
+fn weights_without_a_graph_lose_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    checkpoint(&folder.path().join("all.safetensors"));
+    let before = safetensors(&folder.path().join("all.safetensors"));
+    assert_eq!(before.len(), 8);
+    for (from, to) in [("all.safetensors", "b.safetensors"), ("b.safetensors", "c.npz"), ("c.npz", "d.safetensors")] {
+        // Only archives have no place for what the writer says about itself.
+        let (stdout, stderr) = succeed(folder.path(), &["convert", from, to]);
+        assert!(stdout.contains("nothing is lost") || stderr.contains("the metadata of the file"), "{stdout}{stderr}");
+    }
+    for again in ["b.safetensors", "d.safetensors"] {
+        assert_eq!(safetensors(&folder.path().join(again)), before, "{again}");
+    }
+}
+
+#[test]
+fn weights_without_a_graph_are_compressed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    checkpoint(&folder.path().join("all.safetensors"));
+    let before = safetensors(&folder.path().join("all.safetensors"));
+    let arguments = ["compress", "all.safetensors", "--prune", "weights=0.5", "--bits", "3", "-o", "q.safetensors"];
+    succeed(folder.path(), &arguments);
+    let after = safetensors(&folder.path().join("q.safetensors"));
+    for (name, (data_type, shape, bytes)) in before {
+        let weights = ["c.weight", "d.weight", "block/kernel"].contains(&name.as_str());
+        let kept = after.get(&name).or(after.get(&format!("{}.weight", name.replace('/', "."))));
+        let (new_type, new_shape, new_bytes) = kept.expect("every tensor has a place");
+        assert_eq!(new_shape, &shape, "{name}");
+        match weights {
+            true => assert_eq!(new_type, "I8", "{name}"),
+            false => assert_eq!((new_type, new_bytes), (&data_type, &bytes), "{name}"),
+        }
+    }
+    let network = read(&folder.path().join("q.safetensors"));
+    let nonzero = |layer: usize| match network.weights(LayerId(layer)).expect("valid") {
+        LayerWeights::Quantized { codes, .. } => codes.codes().iter().filter(|&&code| code != 0).count(),
+        LayerWeights::Float(_) => panic!("they were quantized"),
+    };
+    assert_eq!((0..3).map(nonzero).sum::<usize>(), 44);
+    for (arguments, expected) in [
+        (["compress", "all.safetensors", "--bits", "4", "-o", "x.onnx"].as_slice(), "without a graph"),
+        (&["compress", "all.safetensors", "--bits", "4", "-o", "x.pth"], ".pth is read, not written"),
+        (&["compress", "all.safetensors", "--prune", "filters=0.5", "-o", "x.npz"], "unsupported"),
+        (&["compress", "all.safetensors", "--bits", "4", "--reestimate-bn", "-o", "x.npz"], "--architecture"),
+    ] {
+        let output = run(folder.path(), arguments);
+        let message = String::from_utf8(output.stderr).expect("text");
+        assert!(output.status.code() == Some(2) && message.contains(expected), "{arguments:?}: {message}");
+    }
+}
+
 #[test]
 fn the_same_network_gives_the_same_bytes() {
     let folder = folder();

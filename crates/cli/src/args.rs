@@ -28,7 +28,7 @@ pub enum Command {
     Simulate(SimulateOptions),
     /// The metric alone, of one network by layer or of several side by side.
     Esn(EsnOptions),
-    /// Prune, quantize and re-estimate BatchNorm statistics; write the result as a standard ONNX file.
+    /// Prune, quantize and re-estimate BatchNorm statistics; write the result as a standard file.
     Compress(CompressOptions),
     /// What is in a network file: graph, MAC layers, geometry, weight statistics.
     Inspect(InspectOptions),
@@ -357,10 +357,10 @@ pub struct InspectOptions {
 /// Options of `compress`: what they ask for is done in the order prune, quantize, re-estimate.
 #[derive(Args)]
 pub struct CompressOptions {
-    /// Network file (ONNX) of real weights; left out: the embedded digits network.
+    /// Network or weight file of real weights; left out: the embedded digits network.
     pub network: Option<PathBuf>,
 
-    /// The file to write (ONNX).
+    /// The file to write: ONNX, or weights alone (.safetensors, .npz).
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
 

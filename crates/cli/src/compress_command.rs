@@ -1,4 +1,4 @@
-//! `esnsim compress`: prune, quantize, re-estimate statistics, and write the result as a standard ONNX file.
+//! `esnsim compress`: prune, quantize, re-estimate statistics, and write the result: a standard ONNX file, or weights alone.
 
 use std::path::Path;
 
@@ -9,10 +9,12 @@ use compress::{
 };
 use network::Network;
 use network::onnx::write::{WriteOptions, to_bytes};
+use network::weight_writer::WeightFormat;
 use runner::{CostPlan, NetworkCost, Quantization, cost, write_file};
 use serde::Serialize;
 
 use crate::args::{Clip, CompressOptions, GranularityWord, KernelsName, ReadingOptions, ScopeWord};
+use crate::convert::{Format, weight_list};
 use crate::format::{fraction, grouped, one_line, short, tail};
 use crate::table::{render, table};
 use crate::{find_step, input, print};
@@ -37,7 +39,10 @@ pub fn run(options: &CompressOptions) -> anyhow::Result<bool> {
     )?;
     let original = input::network(options.network.as_deref(), &reading(options))?;
     input::show_notes(&original);
-    input::check_graph(&original, "compress")?;
+    let format = output_format(options, &original)?;
+    if options.reestimate_bn {
+        input::check_graph(&original, "--reestimate-bn")?;
+    }
     let (pruning, quantization) = (prune_options(options)?, quantize_options(options)?);
     if pruning.is_none() && quantization.is_none() && !options.reestimate_bn && !options.find_step {
         bail!("nothing to do: ask for --prune, --bits, a step rule, --find-step or --reestimate-bn");
@@ -65,7 +70,7 @@ pub fn run(options: &CompressOptions) -> anyhow::Result<bool> {
         network = reestimated;
         outcome.reestimate = Some(report);
     }
-    write(options, &network, &outcome)?;
+    write(options, format, &network, &outcome)?;
     show(options, &original, &network, &outcome)?;
     Ok(true)
 }
@@ -81,6 +86,25 @@ fn reading(options: &CompressOptions) -> ReadingOptions {
         topology: None,
         tflite_kernels: KernelsName::Optimized,
     }
+}
+
+/// What is written, by the end of the name: ONNX unless it says otherwise.
+fn output_format(options: &CompressOptions, network: &Network) -> anyhow::Result<Format> {
+    const READ_ONLY: [&str; 6] = ["pt", "pth", "th", "bin", "npy", "tflite"];
+    let output = options.output.display();
+    let extension = options.output.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    if READ_ONLY.contains(&extension.as_str()) {
+        bail!("{output}: unsupported: .{extension} is read, not written; .onnx, .safetensors and .npz are");
+    }
+    let format = Format::of_name(&options.output).unwrap_or(Format::Onnx);
+    if format == Format::Onnx && !network.has_graph() {
+        bail!(
+            "{}: it holds weights without a graph, and ONNX needs one: --architecture names it; a name that ends in \
+             .safetensors or .npz takes the weights alone",
+            place(network)
+        );
+    }
+    Ok(format)
 }
 
 fn place(network: &Network) -> String {
@@ -212,7 +236,7 @@ fn reestimate(
     Ok(result)
 }
 
-fn write(options: &CompressOptions, network: &Network, outcome: &Outcome) -> anyhow::Result<()> {
+fn write(options: &CompressOptions, format: Format, network: &Network, outcome: &Outcome) -> anyhow::Result<()> {
     let asked = serde_json::json!({
         "prune": outcome.prune.as_ref().map(|(options, _)| options),
         "find_step": options.find_step,
@@ -223,9 +247,21 @@ fn write(options: &CompressOptions, network: &Network, outcome: &Outcome) -> any
         ("esnsim.version".to_string(), env!("CARGO_PKG_VERSION").to_string()),
         ("esnsim.compress".to_string(), asked.to_string()),
     ];
-    let written = to_bytes(network, &WriteOptions { provenance })?;
-    written.notes.iter().for_each(|note| eprintln!("note: {}", one_line(note)));
-    write_file(&options.output, |writer| writer.write_all(&written.bytes))?;
+    let say = |notes: &[String]| notes.iter().for_each(|note| eprintln!("note: {}", one_line(note)));
+    let weights = match format {
+        Format::Onnx => None,
+        Format::Safetensors => Some(WeightFormat::Safetensors),
+        Format::Npz => Some(WeightFormat::Npz),
+    };
+    if let Some(format) = weights {
+        let (list, losses) = weight_list(network, format, provenance)?;
+        say(&losses);
+        write_file(&options.output, |writer| list.write(format, writer))?;
+    } else {
+        let written = to_bytes(network, &WriteOptions { provenance })?;
+        say(&written.notes);
+        write_file(&options.output, |writer| writer.write_all(&written.bytes))?;
+    }
     if let Some(path) = &options.json {
         write_file(path, |writer| {
             serde_json::to_writer_pretty(&mut *writer, outcome)?;

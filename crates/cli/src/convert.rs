@@ -65,14 +65,33 @@ fn format(options: &Options) -> anyhow::Result<Format> {
     if let Some(format) = options.to {
         return Ok(format);
     }
-    let extension = options.output.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    match Format::from_str(&extension, true) {
-        Ok(format) => Ok(format),
-        Err(_) => bail!(
+    match Format::of_name(&options.output) {
+        Some(format) => Ok(format),
+        None => bail!(
             "{}: the end of its name tells no format that is written; expected .onnx, .safetensors or .npz, or --to",
             options.output.display()
         ),
     }
+}
+
+impl Format {
+    /// What the end of a name stands for.
+    pub fn of_name(path: &Path) -> Option<Self> {
+        let extension = path.extension().unwrap_or_default().to_string_lossy();
+        Self::from_str(&extension, true).ok()
+    }
+}
+
+/// The weights of a network as a file is to have them, and what it will not have.
+pub fn weight_list(
+    network: &Network,
+    format: WeightFormat,
+    provenance: Vec<(String, String)>,
+) -> anyhow::Result<(WeightList<'_>, Vec<String>)> {
+    let metadata: Vec<(String, String)> = network.metadata().iter().cloned().chain(provenance).collect();
+    let list = WeightList::new(network, format, &metadata)?;
+    let losses = list.losses().iter().map(|loss| format!("not in the new file: {loss}")).collect();
+    Ok((list, losses))
 }
 
 /// Writes the network; returns how much is lost.
@@ -88,9 +107,7 @@ fn write_onnx(options: &Options, network: &Network) -> anyhow::Result<usize> {
 
 /// Writes the weights; returns how much is lost.
 fn write_weights(options: &Options, network: &Network, format: WeightFormat) -> anyhow::Result<usize> {
-    let metadata: Vec<(String, String)> = network.metadata().iter().cloned().chain(provenance()).collect();
-    let list = WeightList::new(network, format, &metadata)?;
-    let losses: Vec<String> = list.losses().iter().map(|loss| format!("not in the new file: {loss}")).collect();
+    let (list, losses) = weight_list(network, format, provenance())?;
     check_losses(options, network, &losses)?;
     write_file(&options.output, |writer| list.write(format, writer))?;
     Ok(losses.len())
@@ -125,6 +142,10 @@ fn summary(options: &Options, network: &Network, losses: usize) -> String {
         layers.len(),
         grouped(weights),
         grouped(u128::from(size)),
-        if losses == 0 { "nothing is lost".to_string() } else { format!("{losses} things are lost, see the notes") }
+        match losses {
+            0 => "nothing is lost".to_string(),
+            1 => "1 thing is lost, see the note".to_string(),
+            _ => format!("{losses} things are lost, see the notes"),
+        }
     )
 }

@@ -29,7 +29,7 @@ pub use options::{Budget, FilterAmount, PruneOptions, Pruning, Scope};
 pub use propagate::Why;
 pub use report::{DeadFilter, LayerPruning, PruneReport};
 
-/// Prunes a network of real weights.
+/// Prunes a network of real weights. Of weights without a graph only single weights are, not filters.
 ///
 /// Filters whose channels are coupled (by a residual addition, a depthwise or grouped convolution, a squeeze-and-excitation
 /// gate) are one group and are pruned together, in the order of `Σ ‖W_m‖_F²` over the group. With a filter go its bias and
@@ -44,12 +44,16 @@ pub use report::{DeadFilter, LayerPruning, PruneReport};
 /// # Errors
 ///
 /// [`CompressError::Option`] for a fraction outside 0…1, a pattern that keeps none or more than there is, and a budget that
-/// cannot be met; [`CompressError::Layer`] for a layer whose weights are quantized already.
+/// cannot be met; [`CompressError::Layer`] for a layer whose weights are quantized already; [`CompressError::Unsupported`] for
+/// filters of weights without a graph.
 pub fn prune(network: &Network, options: &PruneOptions) -> Result<(Network, PruneReport), CompressError> {
     options.check()?;
-    if !network.has_graph() {
-        let problem = "weights without a graph; pruning follows channels from layer to layer".to_string();
-        return Err(CompressError::Unsupported { place: network.path().display().to_string(), problem });
+    let needs_graph = options.compact
+        || options.below.is_some()
+        || options.prunings.iter().any(|pruning| matches!(pruning, Pruning::Filters(_)));
+    if needs_graph && !network.has_graph() {
+        let problem = "there is no graph in which channels are followed; weights=F and N:M need none".to_string();
+        return Err(CompressError::Unsupported { place: "pruning filters".to_string(), problem });
     }
     let mut job = Job::new(network)?;
     if let Some(below) = options.below {

@@ -8,7 +8,13 @@ pub(crate) fn with_layers(network: &Network, layers: Vec<MacLayer>) -> Network {
 }
 
 /// The same network with another graph and other layers; all that the file says besides stays.
-pub(crate) fn with_parts(network: &Network, graph: Graph, layers: Vec<MacLayer>) -> Network {
+pub(crate) fn with_parts(network: &Network, graph: Graph, mut layers: Vec<MacLayer>) -> Network {
+    if !network.has_graph() {
+        // Weights alone leave in the shapes in which they came.
+        for (layer, original) in layers.iter_mut().zip(network.layers()) {
+            layer.weights = layer.weights.clone().in_file_shape_of(&original.weights);
+        }
+    }
     let (path, notes) = (network.path().to_path_buf(), network.notes().to_vec());
     Network::from_parts(path, graph, layers, network.batch(), notes)
         .with_not_costed(network.not_costed().to_vec())

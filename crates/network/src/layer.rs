@@ -169,6 +169,30 @@ impl WeightSource {
         let quantization = WeightQuantization { scales, zero_points: vec![0], grid, data_type };
         Some(Self { name: name.to_string(), tensor, transforms: Vec::new(), quantization: Some(quantization) })
     }
+
+    /// The shape that the weights have in a file without a graph, where the last step makes four axes of it.
+    pub fn file_shape(&self) -> Vec<usize> {
+        let mut shape = self.tensor.shape.clone();
+        for (i, transform) in self.transforms.iter().enumerate() {
+            match transform {
+                WeightTransform::Transpose(perm) => shape = perm.iter().map(|&axis| shape[axis]).collect(),
+                WeightTransform::Reshape(_) if i + 1 == self.transforms.len() => {}
+                WeightTransform::Reshape(to) => shape.clone_from(to),
+            }
+        }
+        shape
+    }
+
+    /// The same weights, stored in the shape that `other` has in its file, if they are as many and stored in four axes.
+    pub fn in_file_shape_of(mut self, other: &WeightSource) -> Self {
+        let shape = other.file_shape();
+        let same_count = shape.iter().product::<usize>() == self.tensor.element_count();
+        if self.transforms.is_empty() && self.tensor.shape != shape && same_count {
+            let four_axes = std::mem::replace(&mut self.tensor.shape, shape);
+            self.transforms.push(WeightTransform::Reshape(four_axes));
+        }
+        self
+    }
 }
 
 /// How the file quantizes weights: `w = (q − zero_point) · scale`.

@@ -1,4 +1,7 @@
 //! A weight file as a network of layers that nothing connects.
+//!
+//! Tensors that are no weights of a layer (biases, statistics, integers without a scale) are constants of the graph that no
+//! node reads, so that a file that is written has them too.
 
 use super::scales::{Quantized, Scales};
 use super::{WeightFile, WeightTensor};
@@ -69,7 +72,11 @@ impl<'a> Parts<'a> {
     }
 
     fn add(&mut self, tensor: &WeightTensor) -> Result<(), Fault> {
-        if tensor.shape.len() < 2 || tensor.shape.contains(&0) || self.scales.is_parameter(&tensor.name) {
+        if self.scales.is_parameter(&tensor.name) {
+            return Ok(());
+        }
+        if tensor.shape.len() < 2 || tensor.shape.contains(&0) {
+            self.put_aside(tensor);
             return Ok(());
         }
         let quantization = match self.scales.of(tensor)? {
@@ -77,6 +84,7 @@ impl<'a> Parts<'a> {
             Quantized::Yes(quantization) => Some(quantization),
             Quantized::Unknown => {
                 self.skip(tensor);
+                self.put_aside(tensor);
                 return Ok(());
             }
         };
@@ -144,6 +152,18 @@ impl<'a> Parts<'a> {
             output,
         });
         Ok(())
+    }
+
+    /// Keeps a tensor that no layer has.
+    fn put_aside(&mut self, tensor: &WeightTensor) {
+        let constant = tensor.in_order();
+        let (name, data_type, shape) = (tensor.name.clone(), constant.data_type, constant.shape.clone());
+        self.graph.values.push(Value {
+            name,
+            data_type: Some(data_type),
+            shape: Some(shape),
+            constant: Some(constant),
+        });
     }
 
     fn value(&mut self, name: String, shape: Vec<usize>) -> ValueId {

@@ -26,6 +26,7 @@ use crate::layer::{WeightQuantization, WeightTransform};
 use crate::mapping::Mapping;
 use crate::network::{Network, ReadOptions};
 use crate::onnx::fault::{Fault, clean, invalid, unsupported};
+use crate::rearrange::rearrange;
 use crate::tensor::{DataType, Encoding, Tensor};
 use archive::Archive;
 
@@ -54,6 +55,27 @@ impl WeightTensor {
         }
         let tensor = Tensor { data_type, shape: shape.clone(), encoding: Encoding::Raw, chunks: vec![bytes] };
         Ok(Self { name, shape, tensor, transforms: Vec::new(), quantization: None })
+    }
+
+    /// The elements row-major: those of the file where they are stored so, else a copy.
+    fn in_order(&self) -> Tensor {
+        if self.transforms.is_empty() {
+            return Tensor { shape: self.shape.clone(), ..self.tensor.clone() };
+        }
+        let stored = self.tensor.chunks.concat();
+        let bytes = match self.tensor.data_type.size() {
+            1 => self.rearranged::<1>(&stored),
+            2 => self.rearranged::<2>(&stored),
+            4 => self.rearranged::<4>(&stored),
+            _ => self.rearranged::<8>(&stored),
+        };
+        Tensor { shape: self.shape.clone(), chunks: vec![bytes.into()], ..self.tensor.clone() }
+    }
+
+    /// The same for elements of `N` bytes.
+    fn rearranged<const N: usize>(&self, stored: &[u8]) -> Vec<u8> {
+        let elements: Vec<[u8; N]> = stored.as_chunks().0.to_vec();
+        rearrange(elements, &self.tensor.shape, &self.transforms).into_flattened()
     }
 }
 

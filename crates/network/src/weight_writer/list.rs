@@ -72,7 +72,7 @@ struct Builder<'a> {
     entries: Vec<Entry>,
     taken: HashSet<String>,
     losses: Vec<String>,
-    /// Layers whose half precision is widened.
+    /// Tensors whose half precision is widened.
     widened: usize,
 }
 
@@ -125,9 +125,14 @@ impl Builder<'_> {
     fn add_layer(&mut self, id: LayerId, layer: &MacLayer) -> Result<(), NetworkError> {
         // Whatever is wrong with the weights is said now, not in the middle of a file.
         self.network.weights(id)?;
-        let (stem, shape) = (stem(layer), shape(layer));
+        let (stem, shape) = (stem(layer), self.shape(layer));
         let (data_type, content) = self.weights(id, layer);
-        let weight = self.add(&format!("{stem}.weight"), data_type, shape, content);
+        let plain = layer.weights.quantization.is_none() && !self.network.has_graph();
+        let name = match plain && is_harmless(&layer.weights.name) {
+            true => layer.weights.name.clone(),
+            false => format!("{stem}.weight"),
+        };
+        let weight = self.add(&name, data_type, shape, content);
         let stem = weight.strip_suffix(".weight").unwrap_or(&weight).to_string();
         if let Some(quantization) = &layer.weights.quantization {
             self.add_quantization(&stem, quantization);
@@ -176,9 +181,14 @@ impl Builder<'_> {
         }
     }
 
-    /// Parameters of BatchNorm, by their names in the graph.
+    /// Parameters of BatchNorm, by their names in the graph. Where there is no graph, all that is no weight.
     fn add_parameters(&mut self) {
         let graph = self.network.graph();
+        if !self.network.has_graph() {
+            let constants = graph.values.iter().filter_map(|value| Some((&value.name, value.constant.as_ref()?)));
+            constants.for_each(|(name, tensor)| self.add_aside(name, tensor));
+            return;
+        }
         let nodes = graph.nodes.iter().filter(|node| matches!(node.op, Op::BatchNormalization { .. }));
         for id in nodes.flat_map(|node| node.inputs.iter().flatten()) {
             let value = graph.value(*id);
@@ -186,6 +196,30 @@ impl Builder<'_> {
             if let Ok(values) = tensor.to_f32() {
                 self.add_tensor(&value.name, Tensor::from_f32(tensor.shape.clone(), &values));
             }
+        }
+    }
+
+    /// A tensor that no layer has, as it is; numpy has no bfloat16.
+    fn add_aside(&mut self, name: &str, tensor: &Tensor) {
+        let name = if is_harmless(name) { name.to_string() } else { plain(name) };
+        let wide = tensor.data_type == DataType::Bf16 && self.format == WeightFormat::Npz;
+        match tensor.to_f32().ok().filter(|_| wide) {
+            Some(values) => {
+                self.widened += 1;
+                self.add_tensor(&name, Tensor::from_f32(tensor.shape.clone(), &values));
+            }
+            None => self.add_tensor(&name, tensor.clone()),
+        }
+    }
+
+    /// `[filters, channels, kernel_h, kernel_w]` of a convolution, `[filters, inputs]` of a product; without a graph the
+    /// shape that the file has.
+    fn shape(&self, layer: &MacLayer) -> Vec<usize> {
+        let spec = layer.geometry.spec();
+        match layer.op {
+            _ if !self.network.has_graph() => layer.weights.file_shape(),
+            MacOp::Conv => vec![spec.filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]],
+            MacOp::Gemm | MacOp::MatMul => vec![spec.filters, layer.geometry.rows()],
         }
     }
 
@@ -222,7 +256,7 @@ impl Builder<'_> {
         }
         if self.widened > 0 {
             let count = self.widened;
-            self.losses.push(format!("the half precision of {count} layers: they are widened, exactly, to float32"));
+            self.losses.push(format!("the half precision of {count} tensors: they are widened, exactly, to float32"));
         }
         if grid == Some(Grid::MidRise) && self.format == WeightFormat::Npz {
             self.losses.push("that integers count half-steps: reading them takes --grid mid-rise".to_string());
@@ -258,16 +292,17 @@ fn stem(layer: &MacLayer) -> String {
     let source = layer.weights.name.strip_suffix("_quantized").unwrap_or(&layer.weights.name);
     let stem = source.strip_suffix(".weight").filter(|stem| !stem.is_empty());
     let name = stem.unwrap_or(&layer.name).trim_matches('/');
-    let plain = |c: char| if c.is_control() || c == '\\' || c == '/' { '.' } else { c };
-    let name: String = name.chars().map(plain).collect();
+    let name = plain(name);
     if name.is_empty() { "layer".to_string() } else { name }
 }
 
-/// `[filters, channels, kernel_h, kernel_w]` of a convolution, `[filters, inputs]` of a product.
-fn shape(layer: &MacLayer) -> Vec<usize> {
-    let spec = layer.geometry.spec();
-    match layer.op {
-        MacOp::Conv => vec![spec.filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]],
-        MacOp::Gemm | MacOp::MatMul => vec![spec.filters, layer.geometry.rows()],
-    }
+/// A name without what a path or a terminal would take for something else.
+fn plain(name: &str) -> String {
+    name.chars().map(|c| if c.is_control() || c == '\\' || c == '/' { '.' } else { c }).collect()
+}
+
+/// Whether a name of a weight file can stand in another one, as a path within an archive too.
+fn is_harmless(name: &str) -> bool {
+    let odd = |part: &str| part.is_empty() || part == "." || part == "..";
+    !name.contains(|c: char| c.is_control() || c == '\\') && !name.split('/').any(odd)
 }
