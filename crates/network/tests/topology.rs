@@ -256,6 +256,7 @@ fn of_layers(specs: &[GeometrySpec]) -> Network {
             output,
         });
     }
+    graph.inputs.extend(layers.first().map(|layer| layer.input));
     Network::from_parts("net.onnx".into(), graph, layers, 1, Vec::new())
 }
 

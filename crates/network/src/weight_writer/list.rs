@@ -125,14 +125,9 @@ impl Builder<'_> {
     fn add_layer(&mut self, id: LayerId, layer: &MacLayer) -> Result<(), NetworkError> {
         // Whatever is wrong with the weights is said now, not in the middle of a file.
         self.network.weights(id)?;
-        let (stem, shape) = (stem(layer), self.shape(layer));
+        let shape = self.shape(layer);
         let (data_type, content) = self.weights(id, layer);
-        let plain = layer.weights.quantization.is_none() && !self.network.has_graph();
-        let name = match plain && is_harmless(&layer.weights.name) {
-            true => layer.weights.name.clone(),
-            false => format!("{stem}.weight"),
-        };
-        let weight = self.add(&name, data_type, shape, content);
+        let weight = self.add(&weight_name(self.network, layer), data_type, shape, content);
         let stem = weight.strip_suffix(".weight").unwrap_or(&weight).to_string();
         if let Some(quantization) = &layer.weights.quantization {
             self.add_quantization(&stem, quantization);
@@ -279,11 +274,17 @@ fn free_name(name: &str, taken: &HashSet<String>) -> String {
 pub(crate) fn layer_names(network: &Network) -> Vec<String> {
     let mut taken = HashSet::new();
     let name = |layer: &MacLayer| {
-        let name = free_name(&format!("{}.weight", stem(layer)), &taken);
+        let name = free_name(&weight_name(network, layer), &taken);
         taken.insert(name.clone());
         name.trim_end_matches(".weight").to_string()
     };
     network.layers().iter().map(name).collect()
+}
+
+/// The name of a layer's weights in a file. Integers end in `.weight`, by which their scale is found.
+fn weight_name(network: &Network, layer: &MacLayer) -> String {
+    let own = layer.weights.quantization.is_none() && !network.has_graph() && is_harmless(&layer.weights.name);
+    if own { layer.weights.name.clone() } else { format!("{}.weight", stem(layer)) }
 }
 
 /// The name of a layer without what says that it is its weights.
