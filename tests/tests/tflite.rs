@@ -8,6 +8,7 @@ use bytes::Bytes;
 use esnsim_tests::{repository, shared_or_skip};
 use inference::images::{ImageOptions, Images, Preprocessing};
 use inference::{FloatExecutor, ImageSamples, MacExecutor, Session};
+use network::onnx::write::{WriteOptions, to_bytes};
 use network::{ActivationQuantization, DataType, LayerId, Network, ReadOptions, TfliteKernels};
 use runner::{EngineExecutor, Evaluation, EvaluationPlan, Hardware, Metric, Quantization, evaluate, prepare};
 use serde_json::Value;
@@ -82,6 +83,39 @@ fn operators_give_what_the_reference_kernels_give() {
     let wrong: Vec<String> =
         cases.iter().filter_map(|case| difference(case).map(|d| format!("{}: {d}", case["name"]))).collect();
     assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+/// What the ONNX file written of a case gives, and what LiteRT gave.
+fn as_onnx(case: &Value) -> Result<(Vec<f32>, Vec<f32>), String> {
+    let network = read(bytes(case)).map_err(|error| error.to_string())?;
+    let written = to_bytes(&network, &WriteOptions::default()).map_err(|error| error.to_string())?;
+    let again = Network::from_bytes("case.onnx", written.bytes.into(), &ReadOptions::default());
+    let again = again.map_err(|error| error.to_string())?;
+    let session = Session::new(&again).map_err(|error| error.to_string())?;
+    let executor = FloatExecutor::from_file(&again).map_err(|error| error.to_string())?;
+    let found = session.run(&numbers(&case["input"]), &executor, None).map_err(|error| error.to_string())?;
+    Ok((found, numbers(&case["output"])))
+}
+
+/// Integers go through real numbers there, so that each operator may round the other way. A step of what enters a softmax, or
+/// a table with finer steps behind it, is several of what leaves.
+#[test]
+fn networks_are_written_as_standard_onnx_within_few_steps() {
+    let mut exact = 0;
+    for case in cases() {
+        let name = case["name"].as_str().expect("a name");
+        let (found, expected) = as_onnx(&case).unwrap_or_else(|problem| panic!("{name}: {problem}"));
+        assert_eq!(found.len(), expected.len(), "{name}");
+        let largest = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let steps = match (name.contains("float32"), name.contains("softmax")) {
+            (true, _) => 1e-3,
+            (false, true) => 6.0,
+            (false, false) => 3.0,
+        };
+        assert!(largest <= steps, "{name}: {largest}");
+        exact += usize::from(found == expected);
+    }
+    assert!(exact > 40, "only {exact} are equal to the last bit");
 }
 
 #[test]

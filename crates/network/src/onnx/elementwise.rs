@@ -101,8 +101,8 @@ pub(super) fn clip(view: &View<'_>) -> Result<Plan, Fault> {
         (view.attributes.optional_float("min")?, view.attributes.optional_float("max")?)
     } else {
         view.arity(1, 3)?;
-        if view.data_type(0).is_some_and(|t| !t.is_real()) {
-            return Ok(Plan::not_run("it clips integers", form));
+        if view.data_type(0).is_some_and(|t| !t.is_real() && !is_narrow(t)) {
+            return Ok(Plan::not_run("it clips integers of more than 16 bits", form));
         }
         match (bound(view, 1, "lower bound"), bound(view, 2, "upper bound")) {
             (Ok(min), Ok(max)) => (min, max),
@@ -119,7 +119,19 @@ pub(super) fn clip(view: &View<'_>) -> Result<Plan, Fault> {
     Ok(Plan::run_on_first(Op::Clip { min, max }, form))
 }
 
+/// Whether a type is one of integers that every runtime of this graph holds exactly.
+pub(super) fn is_narrow(data_type: DataType) -> bool {
+    matches!(data_type, DataType::I8 | DataType::U8 | DataType::I16 | DataType::U16)
+}
+
 fn bound(view: &View<'_>, index: usize, what: &str) -> Result<Option<f32>, Fault> {
+    if view.data_type(0).is_some_and(is_narrow) {
+        return match view.ints(index, what)?.as_deref() {
+            None => Ok(None),
+            Some([value]) => Ok(Some(*value as f32)),
+            Some(other) => Err(invalid!("its {what} has {} entries; expected one", other.len())),
+        };
+    }
     match view.floats(index, what)?.as_deref() {
         None => Ok(None),
         Some([value]) => Ok(Some(*value)),

@@ -1,7 +1,7 @@
 //! Operators that move elements: another shape, order, selection, or more of the same.
 
 use super::chain::Chain;
-use super::elementwise::check_same_type;
+use super::elementwise::{check_same_type, is_narrow};
 use super::fault::{Fault, invalid, not_run};
 use super::plan::{Form, MAX_PARAMETERS, Plan, View, axis, broadcast, distinct_axes};
 use super::tensors;
@@ -240,8 +240,15 @@ pub(super) fn pad(view: &View<'_>) -> Result<Plan, Fault> {
 
 fn pad_value(view: &View<'_>) -> Result<f32, Fault> {
     let Some(chain) = view.constant(2, "padding value", 1)? else { return Ok(0.0) };
+    if is_narrow(chain.data_type) {
+        return match view.ints(2, "padding value")?.as_deref() {
+            None | Some([]) => Ok(0.0),
+            Some([value]) => Ok(*value as f32),
+            Some(values) => Err(invalid!("{} padding values; expected one", values.len())),
+        };
+    }
     if !chain.data_type.is_real() {
-        return Err(not_run!("it pads integers"));
+        return Err(not_run!("it pads integers of more than 16 bits"));
     }
     match view.floats(2, "padding value")?.as_deref() {
         // An empty tensor stands for a value that is left out in some exports.

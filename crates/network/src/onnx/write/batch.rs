@@ -8,6 +8,7 @@ use crate::graph::{Graph, Node, Op, ValueId};
 use crate::layer::{MacLayer, Operand};
 use crate::network::Network;
 use crate::qlinear::{QLinear, QLinearFunction};
+use crate::tflite_op::TfliteOp;
 
 /// The axis that the batch is on, by value; `None` where the value does not depend on the batch or it is fixed. The error
 /// is the name of the node behind which the batch can no longer be followed.
@@ -52,6 +53,7 @@ impl Step<'_> {
             Op::PRelu | Op::Where | Op::And | Op::Or | Op::Xor => self.broadcast(),
             Op::Equal | Op::Greater | Op::GreaterOrEqual | Op::Less | Op::LessOrEqual => self.broadcast(),
             Op::QLinear(QLinear { function: QLinearFunction::Add | QLinearFunction::Mul, .. }) => self.broadcast(),
+            Op::Tflite(TfliteOp::Add { .. } | TfliteOp::Mul { .. } | TfliteOp::PRelu { .. }) => self.broadcast(),
             Op::MatMul => self.broadcast().filter(|axis| axis + 2 < self.rank_out()),
             Op::Concat { axis } | Op::QLinear(QLinear { function: QLinearFunction::Concat { axis }, .. }) => {
                 let first = self.inputs[0].filter(|first| first != axis)?;
@@ -77,6 +79,13 @@ impl Step<'_> {
             Op::QLinear(op) => match op.function {
                 QLinearFunction::AveragePool(_) | QLinearFunction::GlobalAveragePool => unless(x != 0),
                 QLinearFunction::Softmax { axis } => unless(axis == x),
+                _ => Some(x),
+            },
+            Op::Tflite(op) => match op {
+                TfliteOp::AveragePool { .. } => unless(x != 0),
+                TfliteOp::Softmax { axis, .. } => unless(*axis == x),
+                TfliteOp::Mean { axes, .. } => reduced(axes, self.rank(0) == self.rank_out(), x),
+                TfliteOp::ResizeBilinear { .. } => unless(self.extent(0, x) != self.out_shape()[x]),
                 _ => Some(x),
             },
             Op::LayerNormalization { axis, .. } | Op::SoftmaxFrom { axis, .. } => unless(*axis <= x),

@@ -39,6 +39,7 @@ impl Writer<'_> {
         match &node.op {
             Op::SoftmaxFrom { axis, logarithm } => return self.add_softmax_from(node, *axis, *logarithm),
             Op::QLinear(op) => return self.add_qlinear(node, op),
+            Op::Tflite(op) => return self.add_tflite(node, op),
             Op::Quant(quant) => return self.add_quant(node, *quant),
             _ => {}
         }
@@ -82,7 +83,7 @@ impl Writer<'_> {
     }
 
     /// Operators with parameters. The inputs of the draft are those parameters that the format has as inputs.
-    fn parametric(&mut self, node: &Node) -> Result<Draft, Fault> {
+    pub(super) fn parametric(&mut self, node: &Node) -> Result<Draft, Fault> {
         let draft = |op_type, attributes| Ok(Draft { op_type, inputs: Vec::new(), attributes });
         match &node.op {
             Op::BatchNormalization { epsilon } => draft("BatchNormalization", vec![float("epsilon", *epsilon)]),
@@ -184,7 +185,11 @@ impl Writer<'_> {
     pub(super) fn scalar(&mut self, node: &Node, what: &str, value: f32) -> Result<String, Fault> {
         let id = node.inputs[0].ok_or_else(|| unsupported!("an operator without its first input"))?;
         let data_type = self.network.graph().value(id).data_type.unwrap_or(DataType::F32);
-        let tensor = tensors::real(vec![], &[f64::from(value)], data_type);
+        let tensor = match data_type.is_real() {
+            true => tensors::real(vec![], &[f64::from(value)], data_type),
+            false if value.fract() != 0.0 => None,
+            false => tensors::integer(vec![], &[value as i64], data_type),
+        };
         let tensor = tensor.ok_or_else(|| unsupported!("{what} {value} among numbers of {}", data_type.name()))?;
         self.add_tensor(&format!("{}_{what}", node.name), &tensor)
     }
