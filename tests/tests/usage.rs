@@ -128,6 +128,10 @@ fn assert_refused(cases: &[(&str, &[&str])]) {
             assert!(line.contains(word), "{arguments}: {line:?} should name {word:?}");
         }
         assert_eq!(folder.files(), before, "{arguments}");
+        // Causes stand in most messages and are not said after them once more.
+        let parts: Vec<&str> = line.split(": ").collect();
+        assert!((1..parts.len()).all(|i| parts[i] != parts[i - 1]), "{arguments}: {line}");
+        assert!(line.matches("os error").count() <= 1, "{arguments}: {line}");
     }
 }
 
