@@ -167,8 +167,8 @@ fn check_node(graph: &Graph, node: &Node) -> Result<(), Problem> {
     let integer = operands.iter().flatten().map(|&id| graph.value(id)).find(|value| is_integer(value));
     match integer {
         Some(value) if !moves_integers(&node.op) => Err(Problem::Unsupported(format!(
-            "arithmetic on {:?} ({}); this operator is handled on real numbers",
-            value.data_type.expect("an integer has a type"),
+            "arithmetic on {} ({}); this operator is handled on real numbers",
+            value.data_type.expect("an integer has a type").name(),
             value.name
         ))),
         _ => Ok(()),

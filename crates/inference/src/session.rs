@@ -120,7 +120,10 @@ impl Session {
         // Beyond 16 bits, as far as 32-bit float counts exactly.
         let [min, max] = integer_range(data_type).unwrap_or([-16_777_216.0, 16_777_216.0]);
         match input.iter().find(|x| x.fract() != 0.0 || !(min..=max).contains(*x)) {
-            Some(x) => fail(format!("an input is {x}; the network takes {data_type:?}, integers from {min} to {max}")),
+            Some(x) => {
+                let expected = data_type.name();
+                fail(format!("an input is {x}; the network takes {expected}, integers from {min} to {max}"))
+            }
             None => Ok(()),
         }
     }

@@ -162,11 +162,11 @@ fn inputs_that_do_not_fit_are_refused() {
     let cases: [(DataType, &[f32], &str); 7] = [
         (DataType::F32, &[1.0], "input: 1 numbers; shape [1, 2] takes 2"),
         (DataType::F32, &[1.0, f32::NAN], "input: an input is NaN"),
-        (DataType::U8, &[1.0, 0.5], "an input is 0.5; the network takes U8, integers from 0 to 255"),
+        (DataType::U8, &[1.0, 0.5], "an input is 0.5; the network takes uint8, integers from 0 to 255"),
         (DataType::U8, &[256.0, 0.0], "an input is 256"),
         (DataType::I8, &[128.0, 0.0], "integers from -128 to 127"),
         (DataType::U8, &[-1.0, 0.0], "an input is -1"),
-        (DataType::I64, &[0.5, 0.0], "an input is 0.5; the network takes I64"),
+        (DataType::I64, &[0.5, 0.0], "an input is 0.5; the network takes int64"),
     ];
     for (data_type, input, expected) in cases {
         let message = run(&network(data_type), input).unwrap_err().to_string();
@@ -212,7 +212,7 @@ fn graphs_that_cannot_run_are_refused_by_name() {
         (&|b, x| b.node(Op::Unsupported, &[x], &[1, 2]), "Unsupported node0: unsupported: nothing here runs"),
         (&unknown_shape, "node0_out: unsupported: the shape of this value is not known"),
         (&two_inputs, "a network of one input is handled"),
-        (&integers, "Add node0: unsupported: arithmetic on U8 (input)"),
+        (&integers, "Add node0: unsupported: arithmetic on uint8 (input)"),
         (&early, "Add node0: it reads late before anything makes it"),
         (&constant, "this output does not depend on the input"),
         (&huge, "Expand node0: live activations of 8589934600 bytes; at most 4294967296 are allowed"),

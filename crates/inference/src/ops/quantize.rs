@@ -28,9 +28,9 @@ pub(crate) fn quantize(
     data_type: DataType,
     buffers: &mut Buffers,
 ) -> Result<Array, Problem> {
-    let [min, max] = integer_range(data_type)
-        .filter(|_| data_type != DataType::Bool)
-        .ok_or_else(|| Problem::Unsupported(format!("quantizing to {data_type:?}; 8 and 16 bits are handled")))?;
+    let [min, max] = integer_range(data_type).filter(|_| data_type != DataType::Bool).ok_or_else(|| {
+        Problem::Unsupported(format!("quantizing to {}; 8 and 16 bits are handled", data_type.name()))
+    })?;
     let mut array = x.into_owned(buffers);
     for_each_scale(&mut array, scale, zero_point, axis, |row, scale, zero_point| {
         for x in row {
