@@ -1,9 +1,10 @@
 //! Weights of a layer in chunks, for layers that are larger than memory.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
+use half::f16;
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
-use half::{bf16, f16};
 
 use crate::error::NetworkError;
 use crate::layer::{LayerId, WeightTransform};
@@ -63,16 +64,16 @@ impl WeightStream<'_> {
         if in_place && let Ok(weights) = bytemuck::try_cast_slice(bytes) {
             return weights;
         }
-        buffer.clear();
+        buffer.resize(bytes.len() / self.data_type.size(), 0.0);
         match self.data_type {
-            DataType::F32 => buffer.extend(bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes))),
-            DataType::Bf16 => {
-                let widen = |&bytes| bf16::from_bits(u16::from_le_bytes(bytes)).to_f32();
-                buffer.extend(bytes.as_chunks().0.iter().map(widen));
-            }
+            DataType::F32 => fill(buffer, bytes, f32::from_le_bytes),
+            // A bfloat16 is the upper half of a float32.
+            DataType::Bf16 => fill(buffer, bytes, |[low, high]| f32::from_le_bytes([0, 0, low, high])),
             _ => {
-                let words: Vec<u16> = bytes.as_chunks().0.iter().map(|&bytes| u16::from_le_bytes(bytes)).collect();
-                buffer.resize(words.len(), 0.0);
+                let words: Cow<'_, [u16]> = match bytemuck::try_cast_slice(bytes) {
+                    Ok(words) if cfg!(target_endian = "little") => words.into(),
+                    _ => bytes.as_chunks().0.iter().map(|&bytes| u16::from_le_bytes(bytes)).collect(),
+                };
                 words.reinterpret_cast::<f16>().convert_to_f32_slice(buffer);
             }
         }
@@ -102,4 +103,9 @@ impl WeightStream<'_> {
         let size = self.data_type.size();
         &self.bytes[range.start * size..range.end * size]
     }
+}
+
+/// Decodes elements into memory that is there already: that loop becomes vector instructions.
+fn fill<const N: usize>(weights: &mut [f32], bytes: &[u8], decode: impl Fn([u8; N]) -> f32) {
+    weights.iter_mut().zip(bytes.as_chunks().0).for_each(|(weight, &bytes)| *weight = decode(bytes));
 }
