@@ -255,6 +255,12 @@ impl<'a> Builder<'a> {
     /// What is computed from constants alone: a few operators are, the others only say that their outputs are constant.
     fn fold(&mut self, operation: &Operation<'_>) -> Result<(), Fault> {
         let folded = operators::fold(self, operation)?;
+        if let (Some(constant), Some(&output)) = (&folded, operation.outputs.first()) {
+            let (found, info) = (&constant.tensor.shape, &self.slots[output].info);
+            if *found != info.shape {
+                return Err(invalid!("it makes {:?} of shape {found:?}; the file says {:?}", info.name, info.shape));
+            }
+        }
         for (i, &tensor) in operation.outputs.iter().enumerate() {
             self.slots[tensor].held = match (&folded, i) {
                 (Some(constant), 0) => Held::Constant(constant.clone()),
