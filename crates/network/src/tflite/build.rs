@@ -381,6 +381,14 @@ impl<'a> Builder<'a> {
         shape: &[usize],
     ) -> Result<(), Fault> {
         let output = self.declare(tensor, shape)?;
+        let found = inputs.first().and_then(|id| self.values[id.0].data_type);
+        let makes = self.values[output.0].data_type;
+        let converts = matches!(operation.kind, "QUANTIZE" | "DEQUANTIZE" | "CAST" | "SHAPE");
+        if let (Some(found), Some(makes), false) = (found, makes, converts)
+            && found.is_real() != makes.is_real()
+        {
+            return Err(invalid!("it takes {} and makes {}", found.name(), makes.name()));
+        }
         self.add_node(operation.name.clone(), operation.kind, op, inputs, output);
         Ok(())
     }
