@@ -45,15 +45,17 @@ pub(crate) fn convolve(
     .map_err(|error| error.to_string())
 }
 
-/// Refuses geometry that the library would index wrongly: it counts rows and columns in 32 bits with a sign.
+/// Refuses geometry that the library would index wrongly: it counts rows, columns and the elements from one row to another in
+/// 32 bits with a sign.
 fn check_extents(geometry: &Geometry) -> Result<(), String> {
     const MAX: usize = i32::MAX as usize;
     let spec = geometry.spec();
     for axis in 0..2 {
-        let largest = padded(spec, axis).max(spec.stride[axis]).max(spec.dilation[axis]);
+        let elements = if axis == 0 { spec.in_size[1] } else { 1 };
+        let largest = padded(spec, axis).max(spec.dilation[axis]).saturating_mul(elements).max(spec.stride[axis]);
         if largest > MAX {
             return Err(format!(
-                "a padded extent, stride or dilation of {largest}; the float convolution runs up to {MAX}"
+                "a padded extent, stride or dilation that reaches over {largest} elements; the float convolution runs up to {MAX}"
             ));
         }
     }
