@@ -49,9 +49,12 @@ impl Sparsity {
     /// The caller has bounded the elements of `shape`; the work is no more.
     pub(super) fn expand(&self, shape: &[usize], size: usize, stored: &[u8]) -> Result<Vec<u8>, String> {
         let levels = self.placed(shape)?;
-        let mut walk =
-            Walk { levels: &levels, size, stored, used: 0, dense: vec![0; shape.iter().product::<usize>() * size] };
-        walk.descend(0, 0, 0)?;
+        let count = shape.iter().product::<usize>();
+        let mut walk = Walk { levels: &levels, size, stored, used: 0, dense: vec![0; count * size] };
+        // A tensor without elements may have long axes all the same.
+        if count > 0 {
+            walk.descend(0, 0, 0)?;
+        }
         if walk.used * size != stored.len() {
             return Err(format!("{} bytes are stored, its sparsity names {}", stored.len(), walk.used * size));
         }
@@ -63,7 +66,8 @@ impl Sparsity {
         let (rank, depth) = (shape.len(), self.levels.len());
         let mut order = self.traversal.clone();
         order.sort_unstable();
-        if depth != rank + self.blocks.len() || !order.into_iter().eq(0..depth) {
+        // The walk goes as deep as there are levels: an axis is cut once.
+        if self.blocks.len() > rank || depth != rank + self.blocks.len() || !order.into_iter().eq(0..depth) {
             let Self { traversal, blocks, .. } = self;
             return Err(format!(
                 "{depth} levels in order {traversal:?}, {} kinds of block, for shape {shape:?}",
@@ -82,8 +86,8 @@ impl Sparsity {
         // Elements from one index of an axis to the next.
         let unit = |axis: usize| shape[axis + 1..].iter().product::<usize>();
         let mut cut = vec![1; rank];
-        for (&axis, &size) in self.blocks.iter().zip(&sizes) {
-            let fits = axis < rank && cut[axis] == 1 && shape[axis].is_multiple_of(size);
+        for (i, (&axis, &size)) in self.blocks.iter().zip(&sizes).enumerate() {
+            let fits = axis < rank && !self.blocks[..i].contains(&axis) && shape[axis].is_multiple_of(size);
             if !fits {
                 return Err(format!("blocks of {size} along axis {axis} of shape {shape:?}"));
             }
@@ -204,6 +208,23 @@ mod tests {
         let blocks = Sparsity { traversal: vec![0, 1, 2, 3], blocks: vec![0, 1], levels };
         let expected = vec![0, 0, 1, 2, 0, 0, 3, 4, 5, 6, 0, 0, 7, 8, 0, 0];
         assert_eq!(blocks.expand(&[4, 4], 1, &[1, 2, 3, 4, 5, 6, 7, 8]), Ok(expected));
+    }
+
+    #[test]
+    fn a_small_file_asks_for_little() {
+        let empty = Sparsity {
+            traversal: vec![0, 1, 2],
+            blocks: Vec::new(),
+            levels: vec![Level::Dense(1 << 31), Level::Dense(1 << 31), Level::Dense(0)],
+        };
+        assert_eq!(empty.expand(&[1 << 31, 1 << 31, 0], 1, &[]), Ok(Vec::new()));
+        // A million levels inside one another, in blocks of one element.
+        let deep = 1 << 20;
+        let levels = vec![Level::Dense(1); deep];
+        let deep = Sparsity { traversal: (0..deep).collect(), blocks: vec![0; deep - 1], levels };
+        assert!(deep.expand(&[1], 1, &[1]).is_err());
+        let twice = Sparsity { traversal: vec![0, 1, 2, 3], blocks: vec![0, 0], levels: vec![Level::Dense(1); 4] };
+        assert!(twice.expand(&[1, 1], 1, &[1]).is_err());
     }
 
     #[test]
