@@ -197,8 +197,7 @@ impl Builder<'_> {
     /// A tensor that no layer has, as it is; numpy has no bfloat16.
     fn add_aside(&mut self, name: &str, tensor: &Tensor) {
         // A dash, for a dot might make of it what readers take for a scale.
-        let dashed = |c: char| if c.is_control() || c == '\\' || c == '/' { '-' } else { c };
-        let name = if is_harmless(name) { name.to_string() } else { name.chars().map(dashed).collect() };
+        let name = if is_harmless(name) { name.to_string() } else { tamed(name, '-') };
         let wide = tensor.data_type == DataType::Bf16 && self.format == WeightFormat::Npz;
         match tensor.to_f32().ok().filter(|_| wide) {
             Some(values) => {
@@ -295,9 +294,13 @@ fn stem(layer: &MacLayer) -> String {
     let source = layer.weights.name.strip_suffix("_quantized").unwrap_or(&layer.weights.name);
     let stem = source.strip_suffix(".weight").filter(|stem| !stem.is_empty());
     let name = stem.unwrap_or(&layer.name).trim_matches('/');
-    let plain = |c: char| if c.is_control() || c == '\\' || c == '/' { '.' } else { c };
-    let name: String = name.chars().map(plain).collect();
+    let name = tamed(name, '.');
     if name.is_empty() { "layer".to_string() } else { name }
+}
+
+/// A name with something else for what a path or a terminal would take as its own.
+fn tamed(name: &str, by: char) -> String {
+    name.chars().map(|c| if c.is_control() || c == '\\' || c == '/' { by } else { c }).collect()
 }
 
 /// Whether a name of a weight file can stand in another one, as a path within an archive too.
