@@ -7,6 +7,15 @@
 use crate::graph::Pool;
 use crate::layer::ActivationQuantization;
 
+/// What ONNX calls the way in which TFLite's resizing finds its positions.
+pub(crate) fn resize_coordinates(align_corners: bool, half_pixel: bool) -> &'static str {
+    match (align_corners, half_pixel) {
+        (true, _) => "align_corners",
+        (_, true) => "half_pixel",
+        _ => "asymmetric",
+    }
+}
+
 /// What an operator on quantized integers does. `min..=max` of an output's quantization is within the clamp of a fused
 /// activation function. Axes and shapes are those of the graph (rank 4 is `[N, C, H, W]`).
 #[derive(Clone, Debug, PartialEq)]

@@ -5,7 +5,7 @@ use super::operators::Operation;
 use crate::graph::{Op, Pool};
 use crate::onnx::fault::{Fault, invalid, not_run};
 use crate::tensor::DataType;
-use crate::tflite_op::TfliteOp;
+use crate::tflite_op::{TfliteOp, resize_coordinates};
 
 /// How a window treats the border.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,11 +118,7 @@ pub(super) fn resize(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(
         let op = Op::Tflite(TfliteOp::ResizeBilinear { align_corners, half_pixel, float });
         return b.define(operation, output, op, vec![value], &shape);
     }
-    let coordinates = match (align_corners, half_pixel) {
-        (true, _) => "align_corners",
-        (_, true) => "half_pixel",
-        _ => "asymmetric",
-    };
+    let coordinates = resize_coordinates(align_corners, half_pixel);
     // With half_pixel the nearest is ⌊(i + 1/2) · ratio⌋, which is the position of ONNX rounded up at ties.
     let nearest = if coordinates == "asymmetric" { "floor" } else { "round_prefer_ceil" };
     let op = Op::Resize { linear, coordinates: coordinates.to_string(), nearest: nearest.to_string() };

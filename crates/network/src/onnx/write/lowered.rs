@@ -11,7 +11,7 @@ use crate::onnx::fault::{Fault, unsupported};
 use crate::qlinear::{QLinear, QLinearFunction};
 use crate::quant::{Quant, Rounding};
 use crate::tensor::{DataType, Tensor};
-use crate::tflite_op::TfliteOp;
+use crate::tflite_op::{TfliteOp, resize_coordinates};
 
 /// What a user should know of a network with such operators.
 pub(super) fn note(network: &Network) -> Option<String> {
@@ -28,13 +28,6 @@ pub(super) fn note(network: &Network) -> Option<String> {
 impl Writer<'_> {
     /// Adds an operator on integers as one on real numbers between DequantizeLinear and QuantizeLinear.
     pub(super) fn add_qlinear(&mut self, node: &Node, op: &QLinear) -> Result<(), Fault> {
-        let mut inputs = Vec::with_capacity(node.inputs.len());
-        for (i, (id, quantization)) in node.inputs.iter().zip(&op.inputs).enumerate() {
-            let id = id.ok_or_else(|| unsupported!("an operator without input {i}"))?;
-            let codes = self.value(id)?;
-            let name = format!("{}_input_{i}", node.name);
-            inputs.push(self.add_linear(&name, "DequantizeLinear", codes, *quantization)?);
-        }
         let (op_type, attributes) = match &op.function {
             QLinearFunction::Add => ("Add", vec![]),
             QLinearFunction::Mul => ("Mul", vec![]),
@@ -45,12 +38,7 @@ impl Writer<'_> {
             QLinearFunction::Sigmoid => ("Sigmoid", vec![]),
             QLinearFunction::Softmax { axis } => ("Softmax", vec![count("axis", *axis)]),
         };
-        let output = self.name(node.outputs[0]);
-        let real = self.values.claim(&format!("{output}_real"));
-        self.push(&node.name, Draft { op_type, inputs, attributes }, vec![real.clone()]);
-        let inputs = self.linear_inputs(&format!("{}_output", node.name), real, op.output)?;
-        self.push(&format!("{}_QuantizeLinear", node.name), Draft::new("QuantizeLinear", inputs), vec![output]);
-        Ok(())
+        self.add_between(node, &op.inputs, op.output, |_| Ok(Draft { attributes, ..Draft::new(op_type, Vec::new()) }))
     }
 
     /// Adds an operator with the arithmetic of TFLite. A table is one in ONNX too; the others are computed on real numbers.
@@ -95,12 +83,8 @@ impl Writer<'_> {
                 self.add_between(node, &[input], *output, |writer| writer.parametric(&softmax))
             }
             TfliteOp::ResizeBilinear { align_corners, half_pixel, .. } => {
-                let coordinates = match (align_corners, half_pixel) {
-                    (true, _) => "align_corners",
-                    (_, true) => "half_pixel",
-                    _ => "asymmetric",
-                };
-                let (coordinates, nearest) = (coordinates.to_string(), "floor".to_string());
+                let coordinates = resize_coordinates(*align_corners, *half_pixel).to_string();
+                let nearest = "floor".to_string();
                 let resize = alike(Op::Resize { linear: true, coordinates, nearest });
                 self.add_between(node, &[unit], unit, |writer| writer.parametric(&resize))
             }
@@ -215,19 +199,6 @@ impl Writer<'_> {
             return Err(unsupported!("writing {} with integers that 16 bits do not hold", node.op_type));
         }
         Ok(quantization)
-    }
-
-    fn add_linear(
-        &mut self,
-        name: &str,
-        op_type: &'static str,
-        x: String,
-        by: ActivationQuantization,
-    ) -> Result<String, Fault> {
-        let inputs = self.linear_inputs(name, x, by)?;
-        let output = self.values.claim(&format!("{name}_{op_type}_Output"));
-        self.push(&format!("{name}_{op_type}"), Draft::new(op_type, inputs), vec![output.clone()]);
-        Ok(output)
     }
 
     /// The inputs of a QuantizeLinear or DequantizeLinear of `x`.
