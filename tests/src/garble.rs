@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use network::onnx::proto::{
+use formats::onnx::proto::{
     AttributeProto, DimensionValue, GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto,
 };
 use prost::Message;

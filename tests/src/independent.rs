@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use network::onnx::proto::{ModelProto, NodeProto, TensorProto};
+use formats::onnx::proto::{ModelProto, NodeProto, TensorProto};
 use prost::Message;
 
 /// What the Conv and Gemm nodes of a file hold in all, their weights quantized mid-rise, one step a layer.

@@ -1,7 +1,7 @@
 //! Small ONNX files.
 
 use bytes::Bytes;
-use network::onnx::proto::{
+use formats::onnx::proto::{
     AttributeProto, AttributeType, Dimension, DimensionValue, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
     TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
 };

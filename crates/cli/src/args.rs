@@ -6,8 +6,9 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use compress::Pruning;
 use esn::{BitConvention, BitWidth, Grid};
+use formats::{ReadOptions, TfliteKernels};
+use network::Network;
 use network::architectures::Family;
-use network::{Network, ReadOptions, TfliteKernels};
 use runner::Quantization;
 
 use crate::compress_command::pruning;

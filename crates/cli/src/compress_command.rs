@@ -7,10 +7,11 @@ use compress::{
     Allocation, Budget, FilterAmount, FindStepReport, Granularity, PruneOptions, PruneReport, Pruning, QuantizeOptions,
     QuantizeReport, ReestimateOptions, ReestimateReport, Scope, StepRule,
 };
+use formats::onnx::write::{WriteOptions, to_bytes};
+use formats::weight_writer::WeightFormat;
 use network::Network;
-use network::onnx::write::{WriteOptions, to_bytes};
-use network::weight_writer::WeightFormat;
-use runner::{CostPlan, NetworkCost, Quantization, cost, write_file};
+use report::write_file;
+use runner::{CostPlan, NetworkCost, Quantization, cost};
 use serde::Serialize;
 
 use crate::args::{Clip, CompressOptions, GranularityWord, KernelsName, ReadingOptions, ScopeWord};

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
+use formats::onnx::write::{WriteOptions, to_bytes};
+use formats::weight_writer::{WeightFormat, WeightList};
 use network::Network;
-use network::onnx::write::{WriteOptions, to_bytes};
-use network::weight_writer::{WeightFormat, WeightList};
-use runner::write_file;
+use report::write_file;
 
 use crate::args::ReadingOptions;
 use crate::format::{grouped, one_line};

@@ -1,6 +1,7 @@
 //! `esnsim esn`: the metric alone, of one network by layer or of several side by side.
 
-use runner::{CostPlan, LayerCost, NetworkCost, cost, mean_bits, write_esn_csv, write_file};
+use report::{mean_bits, write_esn_csv, write_file};
+use runner::{CostPlan, LayerCost, NetworkCost, cost};
 
 use crate::args::EsnOptions;
 use crate::format::{fraction, grouped, short, tail};

@@ -4,11 +4,11 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use formats::images::{ImageOptions, Images, Preprocessing};
 use indicatif::{ProgressBar, ProgressStyle};
-use inference::images::{ImageOptions, Images, Preprocessing};
-use inference::{ImageSamples, Samples};
+use inference::Samples;
 use network::Network;
-use runner::{Hardware, embedded_images, embedded_network};
+use runner::{Hardware, ImageSamples, embedded_images, embedded_network};
 
 use crate::args::{CompressOptions, InferenceOptions, PreprocessingOptions, ReadingOptions};
 use crate::find_step;
@@ -17,7 +17,7 @@ use crate::format::one_line;
 /// Reads the network file, or takes the embedded network.
 pub fn network(path: Option<&Path>, reading: &ReadingOptions) -> anyhow::Result<Network> {
     let network = match path {
-        Some(path) => Network::read(path, &reading.options())?,
+        Some(path) => formats::read(path, &reading.options())?,
         None if reading.topology.is_some() => bail!("--topology needs a weight file; the embedded network has a graph"),
         None => embedded_network()?,
     };

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use network::{Graph, LayerId, MacLayer, Network, Value, topology};
-use runner::{WeightStatistics, weight_statistics, write_file};
+use formats::topology;
+use network::{Graph, LayerId, MacLayer, Network, Value};
+use report::write_file;
+use runner::{WeightStatistics, weight_statistics};
 
 use crate::args::InspectOptions;
 use crate::format::{grouped, one_line, tail};
@@ -32,7 +34,7 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<bool> {
     input::show_notes(&network);
     print(&text)?;
     if let Some(path) = &options.csv {
-        write_file(path, |writer| runner::write_inspect_csv(writer, &network, &layers))?;
+        write_file(path, |writer| report::write_inspect_csv(writer, &network, &layers))?;
     }
     if let Some(path) = &options.topology_csv {
         write_topology(path, &network)?;

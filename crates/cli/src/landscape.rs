@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use runner::figures::write_landscape_svg;
-use runner::landscape::{LandscapePlan, LandscapePoint, Sweep, landscape, write_landscape_csv};
-use runner::{Hardware, write_file};
+use explore::landscape::{LandscapePlan, LandscapePoint, Sweep, landscape};
+use report::figures::write_landscape_svg;
+use report::{write_file, write_landscape_csv};
+use runner::Hardware;
 
 use crate::args::threads;
 use crate::format::joules;

@@ -1,10 +1,10 @@
 //! `esnsim new`: a network of the literature with random weights.
 
 use anyhow::bail;
+use formats::onnx::write::{WriteOptions, to_bytes};
 use network::Network;
 use network::architectures::{Architecture, Family, Fan, Shortcut, build};
-use network::onnx::write::{WriteOptions, to_bytes};
-use runner::write_file;
+use report::write_file;
 
 use crate::args::{FanName, NewOptions, ShortcutName};
 use crate::format::{grouped, one_line};

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use runner::figures::{write_frontier_page, write_frontier_svgs};
-use runner::pareto::{Accuracy, Cost, Judged, judge, write_csv};
-use runner::store::{PointRow, Store};
-use runner::write_file;
+use explore::pareto::{Accuracy, Cost, Judged, judge};
+use explore::store::{PointRow, Store};
+use report::figures::{write_frontier_page, write_frontier_svgs};
+use report::{write_file, write_frontier_csv};
 
 use crate::format::{grouped, one_line, short, tail};
 use crate::input::check_outputs;
@@ -60,7 +60,7 @@ pub fn run(options: &Options) -> anyhow::Result<bool> {
     }
     print(&text(&rows, &points, options))?;
     if let Some(path) = &options.csv {
-        write_file(path, |writer| write_csv(writer, &rows, &options.cost, &options.accuracy))?;
+        write_file(path, |writer| write_frontier_csv(writer, &rows, &options.cost, &options.accuracy))?;
     }
     if let Some(path) = &options.html {
         let name = options.store.file_name().unwrap_or_default().to_string_lossy();

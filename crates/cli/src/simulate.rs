@@ -5,10 +5,11 @@ use std::time::Instant;
 use anyhow::bail;
 use inference::Samples;
 use network::Network;
-use runner::figures::{RunFigures, write_run_page};
+use report::figures::{RunFigures, write_run_page};
+use report::{Report, write_file, write_simulate_csv};
 use runner::{
-    CostPlan, Evaluation, EvaluationPlan, Hardware, NetworkCost, Quantization, Report, SteppedLayer, cost_measured,
-    details, evaluate, evaluate_seeds, step_all, write_file, write_simulate_csv,
+    CostPlan, Evaluation, EvaluationPlan, Hardware, NetworkCost, Quantization, SteppedLayer, cost_measured, details,
+    evaluate, evaluate_seeds, step_all,
 };
 
 use crate::args::SimulateOptions;

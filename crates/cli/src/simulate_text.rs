@@ -2,9 +2,10 @@
 
 use engine::MAC_ENTRY;
 use network::{Network, NotCosted};
+use report::{mean_bits, metric_value};
 use runner::{
     Evaluation, Hardware, HardwareRun, LayerCost, Merit, Metric, NetworkCost, Quantization, Score, SteppedLayer,
-    Verdict, energy_by_entry, mean_bits, metric_value,
+    Verdict, energy_by_entry,
 };
 
 use crate::format::{fraction, grouped, joules, one_line, seconds, short, tail, with_unit};

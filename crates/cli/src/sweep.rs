@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use anyhow::bail;
 use clap::Args;
-use runner::store::{Store, StoreLock, Writers};
-use runner::sweep::{Plan, Shard, SweepOptions, SweepReport, sweep};
+use explore::store::{Store, StoreLock, Writers};
+use explore::sweep::{Plan, Shard, SweepOptions, SweepReport, sweep};
 
 use crate::format::one_line;
 use crate::input::Progress;

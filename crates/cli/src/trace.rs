@@ -6,8 +6,10 @@ use anyhow::{Context, bail};
 use clap::Args;
 use esn::BitWidth;
 use network::{LayerId, Network};
-use runner::trace::{Trace, TracePlan, trace, write_csv, write_vcd};
-use runner::{Hardware, Quantization, write_file};
+use report::trace::{write_csv, write_vcd};
+use report::write_file;
+use runner::trace::{Trace, TracePlan, trace};
+use runner::{Hardware, Quantization};
 
 use crate::args::{InferenceOptions, ReadingOptions, bit_width, threads};
 use crate::format::{grouped, joules, one_line};

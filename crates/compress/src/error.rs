@@ -1,7 +1,6 @@
 //! What can go wrong in compressing. Every message is one line.
 
-use inference::InferenceError;
-use inference::images::ImageError;
+use inference::{InferenceError, SampleError};
 use network::NetworkError;
 use thiserror::Error;
 
@@ -40,5 +39,5 @@ pub enum CompressError {
     Inference(#[from] InferenceError),
     /// The images.
     #[error(transparent)]
-    Image(#[from] ImageError),
+    Sample(#[from] SampleError),
 }

@@ -14,6 +14,16 @@ pub enum Grid {
     MidTread,
 }
 
+impl Grid {
+    /// The name in metadata and on the command line: `mid-rise`, `mid-tread`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Grid::MidRise => "mid-rise",
+            Grid::MidTread => "mid-tread",
+        }
+    }
+}
+
 /// How the weights of a layer are laid out: row-major `[filters, channels, taps]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WeightShape {

@@ -4,7 +4,7 @@ use network::NetworkError;
 use thiserror::Error;
 
 use crate::executor::ExecutorError;
-use crate::images::ImageError;
+use crate::samples::SampleError;
 
 /// Why a network cannot run, or a run failed. Every message is one line that names the place.
 #[derive(Debug, Error)]
@@ -46,9 +46,9 @@ pub enum InferenceError {
     /// Weights cannot be read.
     #[error(transparent)]
     Network(#[from] NetworkError),
-    /// An image cannot be read.
+    /// An image cannot be had.
     #[error(transparent)]
-    Image(#[from] ImageError),
+    Sample(#[from] SampleError),
 }
 
 /// What an operation finds wrong; who runs it knows its name.

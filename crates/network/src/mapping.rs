@@ -9,13 +9,13 @@ use bytes::Bytes;
 use memmap2::{Mmap, UncheckedAdvice};
 
 /// Maps a file into memory as bytes that can be sliced without copying.
-pub(crate) fn map_file(path: &Path) -> io::Result<Bytes> {
+pub fn map_file(path: &Path) -> io::Result<Bytes> {
     Ok(Mapping::open(path)?.bytes())
 }
 
 /// A file in memory, or an empty one. Copies share the map.
 #[derive(Clone, Debug)]
-pub(crate) struct Mapping(Option<Arc<Mmap>>);
+pub struct Mapping(Option<Arc<Mmap>>);
 
 /// What keeps the map alive behind [`Bytes`].
 struct Owner(Arc<Mmap>);
@@ -28,7 +28,7 @@ impl AsRef<[u8]> for Owner {
 
 impl Mapping {
     /// Maps a regular file.
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+    pub fn open(path: &Path) -> io::Result<Self> {
         if !std::fs::metadata(path)?.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
@@ -46,13 +46,13 @@ impl Mapping {
     }
 
     /// All bytes of the file.
-    pub(crate) fn bytes(&self) -> Bytes {
+    pub fn bytes(&self) -> Bytes {
         self.0.as_ref().map_or_else(Bytes::new, |map| Bytes::from_owner(Owner(map.clone())))
     }
 
     /// Lets the system take back the memory of the pages that lie wholly in `part`, if it is a part of this map. They are
     /// read from the file again when they are next looked at.
-    pub(crate) fn release(&self, part: &[u8]) {
+    pub fn release(&self, part: &[u8]) {
         const PAGE: usize = 4096;
         let Some(map) = &self.0 else { return };
         let (base, start) = (map.as_ptr() as usize, part.as_ptr() as usize);

@@ -1,45 +1,13 @@
-//! A network read from a file.
+//! A network: graph, layers, and what is known of where it comes from.
 
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
-use esn::Grid;
-
-use crate::architectures::Family;
 use crate::error::NetworkError;
 use crate::graph::{Graph, ValueId};
 use crate::layer::{LayerId, LayerWeights, MacLayer};
 use crate::mapping::Mapping;
 use crate::tensor::{Tensor, TensorError};
-use crate::topology::Topology;
-use crate::weight_file::{self, WeightFile};
-use crate::{onnx, tflite, weights};
-
-/// What a reader needs to be told.
-#[derive(Clone, Debug, Default)]
-pub struct ReadOptions {
-    /// Shapes of inputs by name, where the file leaves extents other than the batch open.
-    pub input_shapes: Vec<(String, Vec<usize>)>,
-    /// What the integers of quantized weights stand for; otherwise the file's metadata says, else they are mid-tread.
-    pub grid: Option<Grid>,
-    /// The graph that the weights of a file without one belong to.
-    pub architecture: Option<Family>,
-    /// A table of the geometry of layers, for weights without a graph: see [`Topology`].
-    pub topology: Option<PathBuf>,
-    /// How layers of TFLite files round.
-    pub tflite_kernels: TfliteKernels,
-}
-
-/// The kernels of TFLite whose rounding integer layers follow: its two sets differ by a step at times.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TfliteKernels {
-    /// Those that LiteRT runs unless it is told otherwise (XNNPACK): sums are scaled in 32-bit float,
-    /// [`RequantizationRule::Float`](crate::RequantizationRule::Float).
-    #[default]
-    Optimized,
-    /// The reference kernels: fixed-point multipliers.
-    Reference,
-}
+use crate::weights;
 
 /// A node with multiply-accumulates that no layer stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,55 +35,6 @@ pub struct Network {
 }
 
 impl Network {
-    /// Reads and checks a network file.
-    ///
-    /// # Errors
-    ///
-    /// [`NetworkError`] names the file, the place, what was expected and what was found.
-    pub fn read(path: &Path, options: &ReadOptions) -> Result<Self, NetworkError> {
-        let mapping = Mapping::open(path).map_err(|source| NetworkError::Io { path: path.to_path_buf(), source })?;
-        let bytes = mapping.bytes();
-        if weight_file::is_weight_file(&bytes) {
-            return Self::from_weights(&WeightFile::parse(path, bytes, vec![mapping])?, options);
-        }
-        if let Some(problem) = needless(options) {
-            let problem = problem.to_string();
-            return Err(NetworkError::Unsupported { path: path.to_path_buf(), place: "file".to_string(), problem });
-        }
-        let network = match tflite::is_tflite(&bytes) {
-            true => tflite::read(path, bytes, options)?,
-            false => onnx::read_mapped(path, bytes, options)?,
-        };
-        Ok(network.with_mappings(vec![mapping]))
-    }
-
-    fn from_weights(file: &WeightFile, options: &ReadOptions) -> Result<Self, NetworkError> {
-        match (options.architecture, &options.topology) {
-            (Some(_), Some(topology)) => {
-                let problem = "an architecture has its own geometry; a topology is for weights without one".to_string();
-                Err(NetworkError::Unsupported { path: topology.clone(), place: "file".to_string(), problem })
-            }
-            (Some(family), None) => file.in_architecture(family, options),
-            (None, Some(topology)) => Topology::read(topology)?.give(file.to_network(options)?),
-            (None, None) => file.to_network(options),
-        }
-    }
-
-    /// Reads a network from memory; `name` stands for the file in messages.
-    ///
-    /// # Errors
-    ///
-    /// As [`Network::read`]. External data is refused: there is no folder to look in.
-    pub fn from_bytes(name: &str, bytes: Bytes, options: &ReadOptions) -> Result<Self, NetworkError> {
-        if weight_file::is_weight_file(&bytes) {
-            return Self::from_weights(&WeightFile::from_bytes(name, bytes)?, options);
-        }
-        match tflite::is_tflite(&bytes) {
-            true => tflite::read(Path::new(name), bytes, options),
-            false => onnx::read_bytes(Path::new(name), bytes, options),
-        }
-    }
-
     /// Puts a network together from parts that a reader (or a test) made.
     pub fn from_parts(path: PathBuf, graph: Graph, layers: Vec<MacLayer>, batch: usize, notes: Vec<String>) -> Self {
         Self {
@@ -132,13 +51,13 @@ impl Network {
     }
 
     /// The same network with the files that its weights lie in, so that their pages can be given back after use.
-    pub(crate) fn with_mappings(mut self, mappings: Vec<Mapping>) -> Self {
+    pub fn with_mappings(mut self, mappings: Vec<Mapping>) -> Self {
         self.mappings = mappings;
         self
     }
 
     /// The same network with these layers in this graph.
-    pub(crate) fn with_layers(mut self, graph: Graph, layers: Vec<MacLayer>) -> Self {
+    pub fn with_layers(mut self, graph: Graph, layers: Vec<MacLayer>) -> Self {
         self.graph = graph;
         self.layers = layers;
         self
@@ -271,14 +190,5 @@ impl Network {
 
     fn invalid(&self, place: String, problem: String) -> NetworkError {
         NetworkError::Invalid { path: self.path.clone(), place, problem }
-    }
-}
-
-/// What is said of options that only weights without a graph can use.
-fn needless(options: &ReadOptions) -> Option<&'static str> {
-    match (&options.architecture, &options.topology) {
-        (Some(_), _) => Some("it is no weight file; an architecture is for weights without a graph"),
-        (None, Some(_)) => Some("it is no weight file; a topology is for weights without a graph"),
-        (None, None) => None,
     }
 }

@@ -3,7 +3,7 @@
 use crate::layer::WeightTransform;
 
 /// Applies `transforms` in order to row-major elements of shape `shape`.
-pub(crate) fn rearrange<T: Copy>(mut values: Vec<T>, shape: &[usize], transforms: &[WeightTransform]) -> Vec<T> {
+pub fn rearrange<T: Copy>(mut values: Vec<T>, shape: &[usize], transforms: &[WeightTransform]) -> Vec<T> {
     let mut shape = shape.to_vec();
     for transform in transforms {
         match transform {
@@ -18,7 +18,7 @@ pub(crate) fn rearrange<T: Copy>(mut values: Vec<T>, shape: &[usize], transforms
 }
 
 /// Permutes the axes of row-major elements: axis `i` of the result is axis `perm[i]`.
-pub(crate) fn transpose<T: Copy>(values: &[T], shape: &[usize], perm: &[usize]) -> Vec<T> {
+pub fn transpose<T: Copy>(values: &[T], shape: &[usize], perm: &[usize]) -> Vec<T> {
     if values.is_empty() {
         return Vec::new();
     }
@@ -31,7 +31,7 @@ pub(crate) fn transpose<T: Copy>(values: &[T], shape: &[usize], perm: &[usize]) 
 }
 
 /// Row-major strides of a shape.
-pub(crate) fn strides(shape: &[usize]) -> Vec<usize> {
+pub fn strides(shape: &[usize]) -> Vec<usize> {
     let mut strides = vec![1usize; shape.len()];
     for axis in (1..shape.len()).rev() {
         strides[axis - 1] = strides[axis].saturating_mul(shape[axis]);
@@ -40,7 +40,7 @@ pub(crate) fn strides(shape: &[usize]) -> Vec<usize> {
 }
 
 /// Calls `visit` with the offset of every element of a row-major walk over `extents` whose axes step by `steps`.
-pub(crate) fn for_each_offset(extents: &[usize], steps: &[usize], mut visit: impl FnMut(usize)) {
+pub fn for_each_offset(extents: &[usize], steps: &[usize], mut visit: impl FnMut(usize)) {
     if extents.contains(&0) {
         return;
     }

@@ -259,7 +259,7 @@ impl Tensor {
     }
 
     /// Elements in varint chunks, an unfinished last one included.
-    pub(crate) fn count_varints(&self) -> usize {
+    pub fn count_varints(&self) -> usize {
         let count = |chunk: &Bytes| {
             let finished = chunk.iter().filter(|&byte| byte & 0x80 == 0).count();
             finished + usize::from(chunk.last().is_some_and(|byte| byte & 0x80 != 0))

@@ -8,7 +8,7 @@ use crate::graph::Pool;
 use crate::layer::ActivationQuantization;
 
 /// What ONNX calls the way in which TFLite's resizing finds its positions.
-pub(crate) fn resize_coordinates(align_corners: bool, half_pixel: bool) -> &'static str {
+pub fn resize_coordinates(align_corners: bool, half_pixel: bool) -> &'static str {
     match (align_corners, half_pixel) {
         (true, _) => "align_corners",
         (_, true) => "half_pixel",

@@ -28,7 +28,7 @@ impl WeightQuantization {
 }
 
 /// The weights of `layer`, row-major `[filters, channels, kernel_h, kernel_w]`; the error is what is wrong with them.
-pub(crate) fn load(layer: &MacLayer) -> Result<LayerWeights, String> {
+pub fn load(layer: &MacLayer) -> Result<LayerWeights, String> {
     match &layer.weights.quantization {
         None => Ok(LayerWeights::Float(load_real(&layer.weights)?)),
         Some(quantization) => load_codes(layer, quantization),

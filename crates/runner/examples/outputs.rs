@@ -8,8 +8,9 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
+use formats::ReadOptions;
 use inference::{FloatExecutor, MacExecutor, Session};
-use network::{Network, ReadOptions};
+use network::Network;
 use runner::{EngineExecutor, Hardware, Metric, Quantization};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -17,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [net, executor, input, output] = arguments.as_slice() else {
         return Err("expected NET.onnx (float|integer) INPUT OUTPUT".into());
     };
-    let network = Network::read(Path::new(net), &ReadOptions::default())?;
+    let network = formats::read(Path::new(net), &ReadOptions::default())?;
     let session = Session::new(&network)?;
     let executor: Box<dyn MacExecutor> = match executor.as_str() {
         "float" => Box::new(FloatExecutor::from_file(&network)?),

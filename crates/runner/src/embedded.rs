@@ -4,15 +4,18 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use inference::images::{ImageError, ImageOptions, Images, Preprocessing};
-use network::{Network, NetworkError, ReadOptions};
+use formats::ReadOptions;
+use formats::images::{ImageError, ImageOptions, Images, Preprocessing};
+use network::{Network, NetworkError};
 
 /// Stands for the file in messages and reports.
 const NAME: &str = "traces/digits-resnet.onnx";
 
-pub(crate) const NETWORK: &[u8] = include_bytes!("../../../traces/digits-resnet.onnx");
+/// The network file.
+pub const NETWORK: &[u8] = include_bytes!("../../../traces/digits-resnet.onnx");
 const PREPROCESSING: &str = include_str!("../../../traces/digits-resnet.preprocess.toml");
-pub(crate) const IMAGES: &[u8] = include_bytes!("../../../traces/digits-test.npz");
+/// The file of its test images.
+pub const IMAGES: &[u8] = include_bytes!("../../../traces/digits-test.npz");
 
 /// A small residual CNN for 8×8 handwritten digits, BatchNorm kept.
 ///
@@ -20,7 +23,7 @@ pub(crate) const IMAGES: &[u8] = include_bytes!("../../../traces/digits-test.npz
 ///
 /// None on the file that comes along; the type is that of reading any network.
 pub fn embedded_network() -> Result<Network, NetworkError> {
-    Network::from_bytes(NAME, Bytes::from_static(NETWORK), &ReadOptions::default())
+    formats::from_bytes(NAME, Bytes::from_static(NETWORK), &ReadOptions::default())
 }
 
 /// Its 500 test images, or the first `limit` of them, and how they become its input.

@@ -1,12 +1,10 @@
 //! What can go wrong in a run. Every message is one line.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use compress::CompressError;
 use engine::EngineError;
-use inference::InferenceError;
-use inference::images::ImageError;
+use formats::images::ImageError;
+use inference::{InferenceError, SampleError};
 use network::NetworkError;
 use thiserror::Error;
 
@@ -70,17 +68,12 @@ pub enum RunnerError {
         /// What was expected and what was asked for.
         problem: String,
     },
-    /// An engine refused the layer of a landscape.
-    #[error("{hardware}: {source}")]
-    Landscape {
-        /// The hardware's name.
-        hardware: String,
-        /// Why.
-        source: Box<EngineError>,
-    },
     /// Images.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// An image that cannot be had for inference.
+    #[error(transparent)]
+    Sample(#[from] SampleError),
     /// Inference.
     #[error("{}: {source}", path.display())]
     Inference {
@@ -88,38 +81,5 @@ pub enum RunnerError {
         path: PathBuf,
         /// Why.
         source: InferenceError,
-    },
-    /// A plan of a sweep.
-    #[error("{}: {problem}", path.display())]
-    Plan {
-        /// The file.
-        path: PathBuf,
-        /// Key, what was expected, what was found.
-        problem: String,
-    },
-    /// A store of results.
-    #[error("{}: {problem}", path.display())]
-    Store {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// Pruning, quantization or re-estimation of statistics.
-    #[error(transparent)]
-    Compress(#[from] CompressError),
-    /// Worker threads cannot be started.
-    #[error("cannot start the worker threads: {0}")]
-    Threads(String),
-    /// Something that several points of a sweep share.
-    #[error("{0}")]
-    Shared(Arc<RunnerError>),
-    /// An output file cannot be written.
-    #[error("{}: {problem}", path.display())]
-    Output {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        problem: String,
     },
 }

@@ -1,7 +1,7 @@
 //! Deterministic damage to bytes, and to ONNX models as what they are.
 
 use bytes::Bytes;
-use network::onnx::proto::{AttributeProto, DimensionValue, GraphProto, ModelProto, NodeProto, TensorProto};
+use formats::onnx::proto::{AttributeProto, DimensionValue, GraphProto, ModelProto, NodeProto, TensorProto};
 use prost::Message;
 
 /// Numbers that break code which trusts a file.

@@ -6,11 +6,12 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 use esn::BitConvention;
-use inference::images::{ImageError, ImageFormat, ImageOptions, Images, Preprocessing};
+use explore::sweep::Plan;
+use formats::ReadOptions;
+use formats::images::{ImageError, ImageFormat, ImageOptions, Images, Preprocessing};
+use formats::onnx::write::{WriteOptions, to_bytes};
 use inference::{FloatExecutor, Session};
-use network::onnx::write::{WriteOptions, to_bytes};
-use network::{LayerId, Network, NetworkError, ReadOptions};
-use runner::sweep::Plan;
+use network::{LayerId, Network, NetworkError};
 use runner::{CostPlan, Hardware, NetworkCost, Quantization, RunnerError, cost};
 
 /// Elements of all values of a graph that is run, and MACs of it: what bounds a run.
@@ -31,7 +32,7 @@ pub(super) fn check_message(error: &dyn std::error::Error) {
 
 /// An ONNX file in memory.
 pub(super) fn onnx(bytes: &[u8]) {
-    match Network::from_bytes("input.onnx", Bytes::copy_from_slice(bytes), &ReadOptions::default()) {
+    match formats::from_bytes("input.onnx", Bytes::copy_from_slice(bytes), &ReadOptions::default()) {
         Ok(network) => follow(&network),
         Err(error) => check_message(&error),
     }
@@ -39,7 +40,7 @@ pub(super) fn onnx(bytes: &[u8]) {
 
 /// A TFLite file in memory.
 pub(super) fn tflite(bytes: &[u8]) {
-    match Network::from_bytes("input.tflite", Bytes::copy_from_slice(bytes), &ReadOptions::default()) {
+    match formats::from_bytes("input.tflite", Bytes::copy_from_slice(bytes), &ReadOptions::default()) {
         Ok(network) => follow(&network),
         Err(error) => check_message(&error),
     }
@@ -51,7 +52,7 @@ pub(super) fn external(bytes: &[u8]) {
     let path = folder.path().join("input.onnx");
     fs::write(folder.path().join("w.bin"), super::seeds::external_data()).expect("writable");
     fs::write(&path, bytes).expect("writable");
-    match Network::read(&path, &ReadOptions::default()) {
+    match formats::read(&path, &ReadOptions::default()) {
         Ok(network) => follow(&network),
         Err(error) => check_message(&error),
     }
@@ -93,7 +94,7 @@ fn write_and_read(network: &Network, before: &NetworkCost) {
         Err(error @ NetworkError::Unsupported { .. }) => return check_message(&error),
         Err(error) => panic!("a network that was read is invalid when it is written: {error}"),
     };
-    let again = Network::from_bytes("again.onnx", written.bytes.into(), &ReadOptions::default());
+    let again = formats::from_bytes("again.onnx", written.bytes.into(), &ReadOptions::default());
     let again = again.unwrap_or_else(|error| panic!("what was written is not read: {error}"));
     let after = costs(&again).unwrap_or_else(|error| panic!("what was written has no cost: {error}"));
     assert_eq!(before.esn, after.esn, "the file that was written costs something else");
@@ -129,7 +130,7 @@ fn costed() -> &'static Network {
     static NETWORK: OnceLock<Network> = OnceLock::new();
     NETWORK.get_or_init(|| {
         let file = Bytes::from(super::seeds("onnx").swap_remove(0));
-        Network::from_bytes("costed.onnx", file, &ReadOptions::default()).expect("it is a seed")
+        formats::from_bytes("costed.onnx", file, &ReadOptions::default()).expect("it is a seed")
     })
 }
 
@@ -153,7 +154,7 @@ pub(super) fn preprocessing(bytes: &[u8]) {
     match Preprocessing::parse(Path::new("input.toml"), text) {
         Ok(preprocessing) => {
             let data = (0..5 * 4 * 3).map(|i| i as f32).collect();
-            let image = inference::images::Image { name: "grey".to_string(), channels: 3, height: 4, width: 5, data };
+            let image = formats::images::Image { name: "grey".to_string(), channels: 3, height: 4, width: 5, data };
             for shape in [[1, 3, 4, 4], [1, 3, 2, 3], [1, 4, 4, 3], [1, 1, 8, 8]] {
                 if let Err(error) = preprocessing.apply(&image, &shape) {
                     check_message(&error);
@@ -231,7 +232,7 @@ fn images(images: Result<Images, ImageError>) {
     }
 }
 
-fn prepare(image: &inference::images::Image) {
+fn prepare(image: &formats::images::Image) {
     if image.data.len() > MAX_PIXELS {
         return;
     }

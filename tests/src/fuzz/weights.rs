@@ -3,10 +3,11 @@
 use std::fs;
 
 use bytes::Bytes;
+use formats::ReadOptions;
+use formats::weight_file::WeightFile;
+use formats::weight_writer::{WeightFormat, WeightList};
 use network::architectures::{Family, Shortcut};
-use network::weight_file::WeightFile;
-use network::weight_writer::{WeightFormat, WeightList};
-use network::{Network, NetworkError, ReadOptions};
+use network::{Network, NetworkError};
 
 use super::readers::{check_message, costs, follow, is_small};
 use super::seeds;
@@ -43,7 +44,7 @@ pub(super) fn topology(bytes: &[u8]) {
     let (weights_path, path) = (folder.path().join(name), folder.path().join("topology.csv"));
     fs::write(&weights_path, weights).expect("writable");
     fs::write(&path, bytes).expect("writable");
-    match Network::read(&weights_path, &ReadOptions { topology: Some(path), ..ReadOptions::default() }) {
+    match formats::read(&weights_path, &ReadOptions { topology: Some(path), ..ReadOptions::default() }) {
         Ok(network) => follow(&network),
         Err(error) => check_message(&error),
     }

@@ -250,7 +250,7 @@ fn describe(codes: &CodeTensor, fits: &[Option<Fit>], steps: &[f32], deviation: 
     let units: Vec<[i32; 2]> = codes.codes().chunks_exact(codes.codes().len() / fits.len()).map(extremes).collect();
     let bits = units.iter().map(|&unit| width(codes.grid(), unit).0).max().unwrap_or(1);
     FoundStep {
-        grid: network::onnx::write::grid_name(codes.grid()),
+        grid: codes.grid().name(),
         granularity: if fits.len() == 1 { Granularity::Layer } else { Granularity::Filter },
         steps: [
             live().map(|(_, step)| step).fold(f32::INFINITY, f32::min),

@@ -206,7 +206,7 @@ pub fn build(architecture: &Architecture) -> Result<Network, ArchitectureError> 
 }
 
 /// The network that [`build()`] makes, its weights left out: their tensors have shapes and no elements.
-pub(crate) fn outline(architecture: &Architecture) -> Result<Network, ArchitectureError> {
+pub fn outline(architecture: &Architecture) -> Result<Network, ArchitectureError> {
     assemble(architecture, false)
 }
 

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::RunnerError;
 use crate::storage::StorageFormat;
+
 pub use analog::AnalogFile;
 pub use digital::DigitalFile;
 
@@ -178,7 +179,7 @@ impl Hardware {
     /// As [`Hardware::read`].
     pub fn parse(path: &Path, text: &str) -> Result<Self, RunnerError> {
         let problem = |problem: String| RunnerError::Hardware { path: path.to_path_buf(), problem };
-        let wrong = |e: toml::de::Error| problem(one_line(&e, text));
+        let wrong = |e: toml::de::Error| problem(toml_problem(&e, text));
         let kind: Kind = toml::from_str(text).map_err(wrong)?;
         match kind.engine {
             EngineKind::Analog => toml::from_str::<AnalogFile>(text).map_err(wrong)?.build().map_err(problem),
@@ -230,7 +231,7 @@ fn count(key: &str, value: u64) -> Result<usize, String> {
 }
 
 /// What is wrong with a TOML text, on one line, with the line it is on.
-pub(crate) fn one_line(error: &toml::de::Error, text: &str) -> String {
+pub fn toml_problem(error: &toml::de::Error, text: &str) -> String {
     let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
     // Words of the file stand in it as they are.
     let visible = |c: char| if c.is_control() { c.escape_default().collect() } else { vec![c] };

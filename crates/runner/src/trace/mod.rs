@@ -4,7 +4,6 @@
 
 mod input;
 mod record;
-mod write;
 
 use std::ops::Range;
 
@@ -18,7 +17,6 @@ use crate::prepare::{Quantization, prepare};
 use record::Recorder;
 
 pub use record::{LaneSample, Sample, Sum, Trace};
-pub use write::{TRACE_COLUMNS, write_csv, write_vcd};
 
 /// Most values, cycles × signals, of one trace.
 pub const MAX_VALUES: u64 = 1 << 22;

@@ -6,9 +6,9 @@ use std::fs;
 use std::io::Cursor;
 
 use bytes::Bytes;
+use formats::onnx::proto::{ModelProto, StringStringEntryProto};
+use formats::onnx::write::{WriteOptions, to_bytes};
 use network::architectures::{Architecture, Family, Shortcut, build};
-use network::onnx::proto::{ModelProto, StringStringEntryProto};
-use network::onnx::write::{WriteOptions, to_bytes};
 use prost::Message;
 
 use crate::{Attribute, ModelBuilder, analog_toml, digital_toml, repository};

@@ -2,9 +2,9 @@
 
 use std::io::{Cursor, Write};
 
+use formats::weight_writer::{WeightFormat, WeightList};
 use network::Network;
 use network::architectures::{Architecture, Family, Shortcut, build};
-use network::weight_writer::{WeightFormat, WeightList};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 

@@ -1,0 +1,101 @@
+//! Does the cost follow from the size of the layer and of the arrays?
+
+use analog::{AnalogArray, AnalogError};
+use engine::{Activations, Cycles, EngineError, Joules, Layer, LayerRun, MAC_ENTRY, MacEngine, Occupancy};
+use esn::{CodeTensor, Grid};
+use network::Geometry;
+
+use crate::common;
+
+/// 4 → 6 channels in 2 groups, 3 × 3, on 5 × 4 pixels twice: 18 rows and 3 columns a group, 40 positions.
+fn geometry() -> Geometry {
+    common::two_groups([5, 4], 2)
+}
+
+fn weights(code: i32) -> CodeTensor {
+    let mut codes = vec![code; 108];
+    codes[17] = 0;
+    CodeTensor::new(Grid::MidRise, geometry().weight_shape(), codes).expect("codes are on the grid")
+}
+
+fn array(rows: Option<usize>, columns: Option<usize>, arrays: usize) -> AnalogArray {
+    AnalogArray::new("array", rows, columns, arrays, Joules(0.5)).expect("the description is valid")
+}
+
+fn run(array: &AnalogArray, code: i32) -> LayerRun {
+    let (geometry, weights) = (geometry(), weights(code));
+    let layer = Layer::new("layer", &geometry, &weights).expect("shapes agree");
+    array.run(&layer).expect("an analog array holds every layer")
+}
+
+#[test]
+fn the_ideal_array_takes_a_cycle_a_position_and_wastes_no_cell() {
+    let run = run(&array(None, None, 1), 3);
+    assert_eq!(run.cycles, Cycles(40));
+    assert_eq!(run.occupancy, Occupancy { used: 108, offered: 108 });
+    assert_eq!(run.idle, [("row edge", 0), ("column edge", 0)]);
+    assert_eq!(run.ledger.count(MAC_ENTRY), 40 * 107 * 9);
+    assert_eq!(run.ledger.energy(), Joules(0.5 * 40.0 * 107.0 * 9.0));
+}
+
+#[test]
+fn tiles_and_arrays_change_time_and_occupancy_but_not_energy() {
+    // rows, columns, arrays; cycles, cells, row edge, column edge
+    let cases = [
+        (None, None, 7, 6, 108, 0, 0),
+        (Some(18), Some(3), 1, 80, 108, 0, 0),
+        (Some(16), Some(2), 1, 40 * 2 * 2 * 2, 256, 2 * (32 - 18) * 4, 2 * 18),
+        (Some(16), Some(2), 3, 107, 256, 112, 36),
+        (Some(16), None, 1, 40 * 2 * 2, 192, 2 * 14 * 3, 0),
+        (None, Some(2), 1, 40 * 2 * 2, 144, 0, 36),
+        (Some(64), Some(64), 1, 80, 8192, 2 * 46 * 64, 2 * 18 * 61),
+        (Some(1), Some(1), 1, 40 * 108, 108, 0, 0),
+    ];
+    for (rows, columns, arrays, cycles, cells, row_edge, column_edge) in cases {
+        let run = run(&array(rows, columns, arrays), -5);
+        assert_eq!(run.cycles, Cycles(cycles), "{rows:?} x {columns:?}, {arrays}");
+        assert_eq!(run.occupancy, Occupancy { used: 108, offered: cells }, "{rows:?} x {columns:?}");
+        assert_eq!(run.idle, [("row edge", row_edge), ("column edge", column_edge)], "{rows:?} x {columns:?}");
+        assert_eq!(run.ledger.count(MAC_ENTRY), 40 * 107 * 25);
+    }
+}
+
+#[test]
+fn descriptions_of_nothing_are_refused() {
+    let new = |rows, columns, arrays, joules| AnalogArray::new("array", rows, columns, arrays, Joules(joules));
+    assert_eq!(new(Some(0), None, 1, 1.0), Err(AnalogError::Zero("rows")));
+    assert_eq!(new(None, Some(0), 1, 1.0), Err(AnalogError::Zero("columns")));
+    assert_eq!(new(None, None, 0, 1.0), Err(AnalogError::Zero("arrays")));
+    let found = (1 << 31) + 1;
+    assert_eq!(new(Some(found), None, 1, 1.0), Err(AnalogError::TooLarge { what: "rows", found }));
+    assert_eq!(new(None, None, 1, 0.0), Err(AnalogError::Energy(0.0)));
+    assert_eq!(new(None, None, 1, f64::INFINITY), Err(AnalogError::Energy(f64::INFINITY)));
+}
+
+#[test]
+fn both_machines_refuse_the_same_inputs() {
+    let (geometry, weights) = (geometry(), weights(1));
+    let layer = Layer::new("layer", &geometry, &weights).expect("shapes agree");
+    let array = array(Some(8), Some(8), 1);
+    let held = array.prepare(&layer).expect("an analog array holds every layer");
+    let mut nan = [0.0f32; 160];
+    nan[3] = f32::NAN;
+    let name = || "layer".to_string();
+    let cases = [
+        (Activations::Integer(&[0; 160]), EngineError::Arithmetic { layer: name(), expected: "real" }),
+        (Activations::Real(&[0.0; 80]), EngineError::Shape { layer: name(), what: "input", expected: 160, found: 80 }),
+        (
+            Activations::Real(&nan),
+            EngineError::Activation {
+                layer: name(),
+                index: 3,
+                value: "NaN".to_string(),
+                expected: "real activations must be finite",
+            },
+        ),
+    ];
+    for (input, error) in cases {
+        assert_eq!(held.forward(input), Err(error.clone()));
+        assert_eq!(array.step(&layer, input), Err(error));
+    }
+}

@@ -1,0 +1,381 @@
+//! Do departures from the ideal cost what they should, on both machines, and nothing where they are none?
+
+use analog::{Adc, AnalogArray, Bias, Dac, Departures, Law, Noise, Reference, Resolution, WeightLaw};
+use engine::{Activations, EngineError, Joules, Layer, LayerRun, MAC_ENTRY, MacEngine, Outputs};
+use esn::{CodeTensor, Grid};
+use network::{Geometry, GeometrySpec};
+use proptest::prelude::*;
+
+use crate::common::{self, bits, layers};
+
+fn joules() -> impl Strategy<Value = Joules> {
+    prop_oneof![Just(Joules(0.0)), Just(Joules(2e-13))]
+}
+
+fn dacs() -> impl Strategy<Value = Dac> {
+    let steps = (1u32..=6).prop_flat_map(|bits| (Just(bits), 1..=bits));
+    (steps, joules(), 0u64..=3, 1usize..=5, prop_oneof![Just(None), Just(Some(4.0))]).prop_map(
+        |((bits, bits_per_step), energy, cycles, rows_per_converter, full_scale)| Dac {
+            bits,
+            bits_per_step,
+            energy,
+            cycles,
+            rows_per_converter,
+            full_scale,
+        },
+    )
+}
+
+fn adcs() -> impl Strategy<Value = Adc> {
+    let resolution = prop_oneof![
+        Just(Resolution::Exact),
+        (2u32..=9).prop_map(|bits| Resolution::MaxSum { bits }),
+        (2u32..=9, 0.1f64..100.0).prop_map(|(bits, full_scale)| Resolution::Fixed { bits, full_scale }),
+    ];
+    (resolution, any::<bool>(), joules(), 0u64..=3, 1usize..=5).prop_map(
+        |(resolution, unipolar, energy, cycles, columns_per_converter)| Adc {
+            resolution,
+            unipolar,
+            energy,
+            cycles,
+            columns_per_converter,
+        },
+    )
+}
+
+fn laws() -> impl Strategy<Value = Law> {
+    let weight =
+        prop_oneof![Just(WeightLaw::AmplitudeSquared), Just(WeightLaw::FixedSupply), Just(WeightLaw::Conductance)];
+    (weight, any::<bool>()).prop_map(|(weight, input_dependent)| Law {
+        weight,
+        input_dependent: input_dependent || weight == WeightLaw::Conductance,
+        assumed_mean_square: None,
+    })
+}
+
+fn biases() -> impl Strategy<Value = Bias> {
+    let reference = prop_oneof![Just(Reference::Layer), Just(Reference::Column), Just(Reference::Array)];
+    let quiescent = prop_oneof![Just(0.0), Just(1.0), 0.0f64..=1.0];
+    (quiescent, reference).prop_map(|(quiescent, reference)| Bias { quiescent, reference })
+}
+
+/// Errors of the cells that are the same in every read.
+fn errors() -> impl Strategy<Value = Noise> {
+    let part = || prop_oneof![Just(0.0), Just(0.2)];
+    (any::<u64>(), part(), any::<bool>(), part(), part()).prop_map(
+        |(seed, programming, programming_of_weight, ir_drop_rows, ir_drop_columns)| Noise {
+            seed,
+            programming,
+            programming_of_weight,
+            ir_drop_rows,
+            ir_drop_columns,
+            ..Noise::default()
+        },
+    )
+}
+
+fn departures() -> impl Strategy<Value = Departures> {
+    let flags = (any::<bool>(), any::<bool>(), joules());
+    (flags, laws(), biases(), prop::option::of(dacs()), prop::option::of(adcs()), errors()).prop_map(
+        |((differential, sequential, addition), law, bias, dac, adc, noise)| {
+            let law = if dac.is_some() { law } else { Law::default() };
+            Departures { differential, sequential, addition, law, bias, dac, adc, noise }
+        },
+    )
+}
+
+fn arrays() -> impl Strategy<Value = AnalogArray> {
+    let extent = || prop_oneof![Just(None), (1usize..=12).prop_map(Some), Just(Some(1 << 31))];
+    (extent(), extent(), 1usize..=5, departures())
+        .prop_map(|(rows, columns, arrays, departures)| array(rows, columns, arrays).with(departures).expect("valid"))
+}
+
+fn array(rows: Option<usize>, columns: Option<usize>, arrays: usize) -> AnalogArray {
+    AnalogArray::new("array", rows, columns, arrays, Joules(1e-15)).expect("the description is valid")
+}
+
+fn ideal(departures: Departures) -> AnalogArray {
+    array(None, None, 1).with(departures).expect("the description is valid")
+}
+
+fn outputs(array: &AnalogArray, layer: &Layer<'_>, input: &[f32]) -> Outputs {
+    let held = array.prepare(layer).expect("an analog array holds every layer");
+    held.forward(Activations::Real(input)).expect("the input is valid")
+}
+
+/// All departures, with values at which none departs: whatever else a section says is of no consequence.
+fn none() -> impl Strategy<Value = Departures> {
+    (departures(), any::<bool>()).prop_map(|(departures, converters)| Departures {
+        differential: false,
+        law: Law::default(),
+        bias: Bias { quiescent: 0.0, ..departures.bias },
+        dac: None,
+        adc: departures.adc.filter(|_| converters).map(|adc| Adc {
+            resolution: Resolution::Exact,
+            energy: Joules(0.0),
+            cycles: 0,
+            ..adc
+        }),
+        noise: Noise { programming: 0.0, ir_drop_rows: 0.0, ir_drop_columns: 0.0, ..departures.noise },
+        ..departures
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn stepped_equals_fast((geometry, weights, input) in layers(), array in arrays()) {
+        let layer = Layer::new("layer", &geometry, &weights).expect("shapes agree");
+        let stepped = array.step(&layer, Activations::Real(&input)).expect("the input is valid");
+        let run = array.run_on(&layer, Activations::Real(&input)).expect("an analog array holds every layer");
+        prop_assert_eq!(&stepped.run, &run);
+        prop_assert_eq!(bits(&stepped.outputs), bits(&outputs(&array, &layer, &input)));
+        let idle: u128 = run.idle.iter().map(|(_, cells)| cells).sum();
+        prop_assert_eq!(idle, run.occupancy.offered - run.occupancy.used);
+        if !array.cost_depends_on_input() {
+            prop_assert_eq!(array.run(&layer), Ok(run));
+        }
+    }
+
+    #[test]
+    fn departures_at_zero_are_none((geometry, weights, input) in layers(), none in none()) {
+        let layer = Layer::new("layer", &geometry, &weights).expect("shapes agree");
+        let (ideal, none) = (array(None, None, 1), array(None, None, 1).with(none).expect("valid"));
+        prop_assert!(none.is_ideal());
+        prop_assert_eq!(none.run(&layer), ideal.run(&layer));
+        prop_assert_eq!(bits(&outputs(&none, &layer, &input)), bits(&outputs(&ideal, &layer, &input)));
+    }
+
+    #[test]
+    fn what_is_called_ideal_costs_the_same((geometry, weights, input) in layers(), departures in departures()) {
+        let layer = Layer::new("layer", &geometry, &weights).expect("shapes agree");
+        let other = ideal(departures);
+        if other.is_ideal() {
+            prop_assert_eq!(other.run_on(&layer, Activations::Real(&input)), array(None, None, 1).run(&layer));
+        }
+    }
+
+    #[test]
+    fn errors_of_cells_cost_nothing((geometry, weights, input) in layers(), noise in errors()) {
+        let layer = Layer::new("layer", &geometry, &weights).expect("shapes agree");
+        let array = ideal(Departures { noise: Noise { read: 0.1, ..noise }, ..Departures::default() });
+        prop_assert!(array.is_ideal());
+        let stepped = array.step(&layer, Activations::Real(&input)).expect("the input is valid");
+        prop_assert_eq!(Ok(stepped.run), ideal(Departures::default()).run(&layer));
+    }
+
+    #[test]
+    fn a_conversion_is_at_most_half_a_step_off((geometry, weights, input) in layers(), rows in 1usize..=20) {
+        // Whole numbers, so that sums are exact, and without more of them than a float holds.
+        let small: Vec<i32> = weights.codes().iter().map(|code| code.clamp(&-15, &15) / 2 * 2).collect();
+        let weights = CodeTensor::new(Grid::MidTread, geometry.weight_shape(), small).expect("codes are even");
+        let input: Vec<f32> = input.iter().map(|x| x.round()).collect();
+        let layer = Layer::new("layer", &geometry, &weights).expect("shapes agree");
+        let top = input.iter().fold(0.0f32, |top, x| top.max(x.abs()));
+        let adc = adc(Resolution::MaxSum { bits: 8 }, false);
+        let rounded = array(Some(rows), None, 1).with(Departures { adc: Some(adc), ..Departures::default() });
+        let Outputs::Real(rounded) = outputs(&rounded.expect("valid"), &layer, &input) else { panic!("it is analog") };
+        let Outputs::Real(exact) = outputs(&array(Some(rows), None, 1), &layer, &input) else { panic!("it is analog") };
+        let per_filter = geometry.positions_per_repeat();
+        for (i, (rounded, exact)) in rounded.iter().zip(&exact).enumerate() {
+            let codes = weights.filter(i / per_filter % geometry.spec().filters);
+            let sum: f32 = codes.iter().map(|code| code.unsigned_abs() as f32 / 2.0).sum();
+            prop_assert!((rounded - exact).abs() <= sum * top / 127.0 * 0.5001, "{} is not {}", rounded, exact);
+        }
+    }
+}
+
+fn adc(resolution: Resolution, unipolar: bool) -> Adc {
+    Adc { resolution, unipolar, energy: Joules(3.0), cycles: 0, columns_per_converter: 1 }
+}
+
+fn dac(bits: u32, bits_per_step: u32) -> Dac {
+    Dac { bits, bits_per_step, energy: Joules(2.0), cycles: 0, rows_per_converter: 1, full_scale: None }
+}
+
+/// 4 → 6 channels in 2 groups, 3 × 3, on 5 × 4 pixels twice: 18 rows and 3 columns a group, 40 positions.
+fn geometry() -> Geometry {
+    common::two_groups([5, 4], 2)
+}
+
+/// Codes of 3, and 5 in the first row of every filter; row 17 of the first filter is pruned.
+fn weights() -> CodeTensor {
+    let mut codes: Vec<i32> = (0..108).map(|i| if i % 18 == 0 { 5 } else { -3 }).collect();
+    codes[17] = 0;
+    CodeTensor::new(Grid::MidRise, geometry().weight_shape(), codes).expect("codes are on the grid")
+}
+
+fn run(array: &AnalogArray, input: f32) -> LayerRun {
+    let (geometry, weights) = (geometry(), weights());
+    let layer = Layer::new("layer", &geometry, &weights).expect("shapes agree");
+    array.run_on(&layer, Activations::Real(&[input; 160])).expect("an analog array holds every layer")
+}
+
+#[test]
+fn conversions_and_additions_follow_the_tiles() {
+    let departures = Departures {
+        dac: Some(dac(4, 2)),
+        adc: Some(adc(Resolution::MaxSum { bits: 8 }, false)),
+        addition: Joules(1.0),
+        ..Departures::default()
+    };
+    let differential = Departures { differential: true, ..departures.clone() };
+    // rows, columns, departures; dac, adc, additions, cells
+    let cases = [
+        (None, None, &departures, 40 * 2 * 36, 40 * 2 * 6, 240, 108),
+        (Some(16), Some(2), &departures, 40 * 2 * 2 * 18 * 2, 40 * 2 * 2 * 2 * 3, 240 * 3, 256),
+        (None, None, &differential, 40 * 2 * 36, 40 * 2 * 12, 240 * 3, 216),
+        (Some(16), Some(4), &differential, 40 * 2 * 2 * 18 * 2, 40 * 2 * 2 * 2 * 6, 240 * 7, 512),
+    ];
+    for (rows, columns, departures, dac, adc, additions, cells) in cases {
+        let run = run(&array(rows, columns, 1).with(departures.clone()).expect("valid"), 1.0);
+        let counts = ["dac", "adc", "addition"].map(|name| run.ledger.count(name));
+        assert_eq!(counts, [dac, adc, additions], "{rows:?} x {columns:?}");
+        assert_eq!(run.occupancy.offered, cells, "{rows:?} x {columns:?}");
+        assert_eq!(run.ledger.count(MAC_ENTRY), 40 * (6 * 25 + 101 * 9));
+    }
+}
+
+#[test]
+fn conversions_take_their_cycles() {
+    // Cycles of a DAC and an ADC conversion, and those sharing; sequential; cycles of 40 vectors in 2 steps.
+    let cases = [
+        ((0, 1), (0, 1), false, 80),
+        ((1, 1), (0, 1), false, 81),
+        ((1, 1), (1, 1), false, 82),
+        ((2, 1), (1, 1), false, 2 + 1 + 1 + 79 * 2),
+        ((1, 4), (1, 8), false, 4 + 1 + 6 + 79 * 6),
+        ((1, 4), (1, 8), true, 80 * 11),
+        ((0, 9), (0, 9), true, 80),
+        ((1, 1 << 31), (0, 1), false, 36 + 1 + 79 * 36),
+    ];
+    for ((dac_cycles, rows), (adc_cycles, columns), sequential, cycles) in cases {
+        let departures = Departures {
+            dac: Some(Dac { cycles: dac_cycles, rows_per_converter: rows, ..dac(4, 2) }),
+            adc: Some(Adc { cycles: adc_cycles, columns_per_converter: columns, ..adc(Resolution::Exact, false) }),
+            sequential,
+            ..Departures::default()
+        };
+        assert_eq!(run(&ideal(departures), 1.0).cycles.0, cycles, "{dac_cycles} {rows} {adc_cycles} {columns}");
+    }
+}
+
+#[test]
+fn class_a_burns_the_same_for_every_weight() {
+    // What all MACs together burn, in units of the law; quarters of the amplitude of the reference.
+    let macs = 40 * 108;
+    let cases = [
+        (Reference::Layer, None, macs * 25),
+        (Reference::Column, None, macs * 25),
+        // Tiles of 9 rows: the second of each filter holds no 5.
+        (Reference::Column, Some(9), 40 * (54 * 25 + 54 * 9)),
+        (Reference::Array, Some(9), 40 * (54 * 25 + 54 * 9)),
+        (Reference::Layer, Some(9), macs * 25),
+    ];
+    for (reference, rows, expected) in cases {
+        let bias = Bias { quiescent: 1.0, reference };
+        let ledger =
+            run(&array(rows, None, 1).with(Departures { bias, ..Departures::default() }).expect("valid"), 0.0).ledger;
+        assert_eq!((ledger.count(MAC_ENTRY) << 20) + ledger.count("bias"), expected << 20, "{reference:?} {rows:?}");
+    }
+    // Class AB at half the energy of the largest amplitude: 12.5 for all but 5² = 25.
+    let bias = Bias { quiescent: 0.5, reference: Reference::Layer };
+    let ledger = run(&ideal(Departures { bias, ..Departures::default() }), 0.0).ledger;
+    // The pruned weight burns 12.5, each of 101 weights 12.5 − 9, and each 5 nothing.
+    assert_eq!(ledger.count("bias"), (40 * (25 + 101 * 7)) << 19);
+}
+
+/// How often row `row` of a group reads a pixel, and not padding, in both repeats.
+fn pixels_read(row: usize) -> u128 {
+    let geometry = geometry();
+    let read = (0..20).filter(|position| geometry.input_index(0, row, position / 4, position % 4).is_some());
+    2 * read.count() as u128
+}
+
+#[test]
+fn laws_of_energy_are_what_they_say() {
+    type OfCode = fn(u128) -> u128;
+    let cases: [(WeightLaw, OfCode); 3] = [
+        (WeightLaw::AmplitudeSquared, |c| c * c),
+        (WeightLaw::FixedSupply, |c| 5 * c),
+        (WeightLaw::Conductance, |c| c),
+    ];
+    let (geometry, weights) = (geometry(), weights());
+    let layer = Layer::new("layer", &geometry, &weights).expect("shapes agree");
+    for (weight, of_code) in cases {
+        let law = Law { weight, input_dependent: true, assumed_mean_square: Some(0.5) };
+        let array = ideal(Departures { law, dac: Some(dac(2, 2)), ..Departures::default() });
+        // Every pixel drives its row at full scale, which is 3.
+        let on_input = run(&array, 7.5).ledger;
+        let of_cell = |(i, code): (usize, &i32)| of_code(u128::from(code.unsigned_abs())) * pixels_read(i % 18);
+        let units: u128 = weights.codes().iter().enumerate().map(of_cell).sum();
+        assert_eq!(on_input.count(MAC_ENTRY), 9 * units, "{weight:?}");
+        let assumed = array.run(&layer).expect("a mean square is assumed").ledger;
+        let units: u128 = weights.codes().iter().map(|code| of_code(u128::from(code.unsigned_abs()))).sum();
+        assert_eq!(assumed.count(MAC_ENTRY), 40 * units * 9 / 2, "{weight:?}");
+        assert_eq!(assumed.entries()[0].unit, on_input.entries()[0].unit);
+    }
+}
+
+#[test]
+fn energy_that_depends_on_activations_asks_for_them() {
+    let law = Law { input_dependent: true, ..Law::default() };
+    let array = ideal(Departures { law, dac: Some(dac(8, 8)), ..Departures::default() });
+    let (geometry, weights) = (geometry(), weights());
+    let layer = Layer::new("layer", &geometry, &weights).expect("shapes agree");
+    assert!(array.cost_depends_on_input());
+    let Err(EngineError::Unsupported { problem, .. }) = array.run(&layer) else { panic!("no activations are given") };
+    assert!(problem.contains("assumed_mean_square_input"), "{problem}");
+    assert!(matches!(array.run_on(&layer, Activations::Real(&[0.0; 3])), Err(EngineError::Shape { .. })));
+}
+
+#[test]
+fn a_count_that_does_not_fit_is_refused() {
+    let law = Law { input_dependent: true, assumed_mean_square: Some(0.5), ..Law::default() };
+    let bias = Bias { quiescent: 1.0, ..Bias::default() };
+    let array = ideal(Departures { law, bias, dac: Some(dac(16, 16)), ..Departures::default() });
+    let spec = GeometrySpec {
+        in_channels: 1,
+        filters: 1,
+        groups: 1,
+        kernel: [1, 1],
+        pads: [0; 4],
+        repeats: 1,
+        ..*geometry().spec()
+    };
+    let geometry = Geometry::new(GeometrySpec { in_size: [1 << 30; 2], ..spec }).expect("it is a geometry");
+    let weights = CodeTensor::new(Grid::MidRise, geometry.weight_shape(), vec![131_071]).expect("it has 17 bits");
+    let layer = Layer::new("layer", &geometry, &weights).expect("shapes agree");
+    assert!(matches!(array.run(&layer), Err(EngineError::Unsupported { .. })));
+}
+
+/// A layer of one weight, 1.5, on some inputs.
+fn one_weight(departures: Departures, input: &[f32]) -> Vec<f32> {
+    let geometry = Geometry::new(GeometrySpec::convolution(1, 1, [1, 1], [1, input.len()])).expect("it is a geometry");
+    let weights = CodeTensor::new(Grid::MidRise, geometry.weight_shape(), vec![3]).expect("3 is odd");
+    let layer = Layer::new("layer", &geometry, &weights).expect("shapes agree");
+    match outputs(&ideal(departures), &layer, input) {
+        Outputs::Real(sums) => sums,
+        Outputs::Integer(_) => panic!("an analog array computes real numbers"),
+    }
+}
+
+#[test]
+fn converters_round_and_clip() {
+    let fixed = |bits, unipolar| Departures {
+        adc: Some(adc(Resolution::Fixed { bits, full_scale: 3.0 }, unipolar)),
+        ..Departures::default()
+    };
+    let input = [1.0, 0.9, 5.0, -5.0, -1.0, 0.0];
+    assert_eq!(one_weight(fixed(3, false), &input), [2.0, 1.0, 3.0, -3.0, -2.0, 0.0]);
+    assert_eq!(one_weight(fixed(2, true), &input), [2.0, 1.0, 3.0, 0.0, 0.0, 0.0]);
+    for bits_per_step in 1..=3 {
+        let dac = Some(Dac { full_scale: Some(7.0), ..dac(3, bits_per_step) });
+        let departures = Departures { dac, ..Departures::default() };
+        assert_eq!(one_weight(departures, &[1.4, 2.5, -9.0, 6.6]), [1.5, 3.0, -10.5, 10.5]);
+    }
+    let dac = Departures { dac: Some(dac(1, 1)), ..Departures::default() };
+    assert_eq!(one_weight(dac.clone(), &[4.0, 1.0, -3.0]), [6.0, 0.0, -6.0]);
+    assert_eq!(one_weight(dac, &[0.0, 0.0]), [0.0, 0.0]);
+}

@@ -1,0 +1,10 @@
+//! The suites of this crate, one question each, in one binary.
+
+mod find_step;
+mod networks;
+mod prune_coupling;
+mod prune_files;
+mod prune_properties;
+mod prune_support;
+mod quantize;
+mod reestimate;

@@ -1,0 +1,6 @@
+//! The suites of this crate, one question each, in one binary.
+
+mod closed_form;
+mod common;
+mod departures;
+mod stepped;

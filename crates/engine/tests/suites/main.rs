@@ -1,0 +1,4 @@
+//! The suites of this crate, one question each, in one binary.
+
+mod contract;
+mod ledger;

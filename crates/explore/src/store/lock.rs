@@ -1,0 +1,45 @@
+//! Who may write to a store at a time.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::Path;
+
+use super::problem;
+use crate::error::ExploreError;
+
+/// How many processes write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writers {
+    /// This one alone: it works on the whole plan.
+    One,
+    /// Any number, each with points of its own.
+    Shards,
+}
+
+/// Held while a process writes to a store. It is let go when the process ends, however it ends.
+#[derive(Debug)]
+pub struct StoreLock(#[allow(dead_code, reason = "the open file is the lock")] File);
+
+impl StoreLock {
+    /// Takes the lock of a store: an empty file beside it, because the store's own file is locked by SQLite.
+    ///
+    /// # Errors
+    ///
+    /// [`ExploreError::Store`] if another process writes to the store in a way that does not go together with this one.
+    pub fn take(store: &Path, writers: Writers) -> Result<Self, ExploreError> {
+        let mut name = store.as_os_str().to_os_string();
+        name.push(".lock");
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&name);
+        let file = file.map_err(|e| problem(Path::new(&name), e.to_string()))?;
+        let taken = match writers {
+            Writers::One => file.try_lock(),
+            Writers::Shards => file.try_lock_shared(),
+        };
+        match taken {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => {
+                Err(problem(store, "another sweep is writing to it; processes share a store by --shard i/n"))
+            }
+            Err(TryLockError::Error(e)) => Err(problem(Path::new(&name), e.to_string())),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Stores put together.
+
+use std::collections::HashMap;
+
+use super::row::PointRow;
+use super::{Store, problem};
+use crate::error::ExploreError;
+
+/// What came of putting a store into another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MergeReport {
+    /// Points that were new.
+    pub added: usize,
+    /// Points that both had, with the same result.
+    pub equal: usize,
+}
+
+impl Store {
+    /// Adds every point and plan of another store. Names of networks and the version of the program may differ between
+    /// equal points; the rest may not.
+    ///
+    /// # Errors
+    ///
+    /// [`ExploreError::Store`] if a point has another result there, before anything is added; the point is named.
+    pub fn merge(&self, other: &Store) -> Result<MergeReport, ExploreError> {
+        let own: HashMap<String, PointRow> = self.rows()?.into_iter().map(|row| (row.key.clone(), row)).collect();
+        let rows = other.rows()?;
+        if let Some(row) = rows.iter().find(|row| own.get(&row.key).is_some_and(|own| !agree(own, row))) {
+            let own = self.path().display();
+            let words = format!("point {} ({}) has another result in {own}", row.key, row.configuration.label());
+            return Err(problem(other.path(), words));
+        }
+        for (digest, plan) in other.plans()? {
+            self.insert_plan(&digest, &plan)?;
+        }
+        let mut report = MergeReport::default();
+        for row in &rows {
+            match self.insert(row)? {
+                true => report.added += 1,
+                false => report.equal += 1,
+            }
+        }
+        Ok(report)
+    }
+}
+
+fn agree(a: &PointRow, b: &PointRow) -> bool {
+    a.configuration == b.configuration
+        && a.error == b.error
+        && a.notes == b.notes
+        && a.costs == b.costs
+        && a.accuracy == b.accuracy
+}

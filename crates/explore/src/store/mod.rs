@@ -1,0 +1,161 @@
+//! Results of sweeps in one SQLite file. `docs/sweep.md` documents its tables.
+//!
+//! A row is its result: it is written whole, in one transaction, when its point is done, and there is no other state. A
+//! process that is killed loses the points it was working on and nothing else. The journal is a write-ahead log, synced
+//! at every commit, so that the same holds for a machine that loses power; one sync a point is nothing beside a point.
+//!
+//! A sweep over the whole plan holds an exclusive lock on a file beside the store, shards hold a shared one, so that two
+//! processes never compute the same points. The system takes the lock back from a process that dies.
+
+mod lock;
+mod merge;
+mod read;
+mod row;
+mod write;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+pub use lock::{StoreLock, Writers};
+pub use merge::MergeReport;
+pub use row::{HardwareRow, PointAccuracy, PointCosts, PointRow, Status};
+
+use crate::error::ExploreError;
+
+/// Marks a file as a store of this program: "ESNS".
+const APPLICATION_ID: i32 = 0x4553_4e53;
+/// Layout of the tables; raised when they change.
+const LAYOUT: i32 = 1;
+/// How long a writer waits for another.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long it waits between tries where SQLite does not wait by itself.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// A file of results.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    connection: Connection,
+}
+
+impl Store {
+    /// Opens a store for writing, and makes it where there is no file.
+    ///
+    /// # Errors
+    ///
+    /// [`ExploreError::Store`] names the file if it is no store, a store of another version, damaged, or cannot be
+    /// written.
+    pub fn open(path: &Path) -> Result<Self, ExploreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let store = Self::connect(path, flags)?;
+        store.create_patiently().map_err(|e| store.failed(&e))?;
+        store.check()?;
+        Ok(store)
+    }
+
+    /// Opens a store that exists and only reads it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`], and if there is no file.
+    pub fn open_existing(path: &Path) -> Result<Self, ExploreError> {
+        // SQLite would call a missing file one that cannot be opened.
+        std::fs::metadata(path).map_err(|e| problem(path, e.to_string()))?;
+        let store = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        store.check()?;
+        Ok(store)
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn connect(path: &Path, flags: OpenFlags) -> Result<Self, ExploreError> {
+        let connection = Connection::open_with_flags(path, flags).map_err(|e| describe(path, &e))?;
+        connection.busy_timeout(PATIENCE).map_err(|e| describe(path, &e))?;
+        Ok(Self { path: path.to_path_buf(), connection })
+    }
+
+    /// As [`Store::create`]. SQLite does not wait where another process changes the journal of a new database at the same
+    /// time, but says at once that it is busy.
+    fn create_patiently(&self) -> rusqlite::Result<()> {
+        let start = Instant::now();
+        loop {
+            match self.create() {
+                Err(error)
+                    if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && start.elapsed() < PATIENCE =>
+                {
+                    std::thread::sleep(PAUSE);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Makes the tables where the database is empty, in one transaction: a kill leaves an empty database.
+    fn create(&self) -> rusqlite::Result<()> {
+        if self.pragma("application_id")? != 0 || self.tables()? > 0 {
+            return self.connection.pragma_update(None, "synchronous", "FULL");
+        }
+        let _: String = self.connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+        self.connection.pragma_update(None, "synchronous", "FULL")?;
+        self.connection.execute_batch("BEGIN IMMEDIATE")?;
+        // Another process may have been faster.
+        if self.tables()? == 0 {
+            self.connection.execute_batch(include_str!("schema.sql"))?;
+            self.connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+            self.connection.pragma_update(None, "user_version", LAYOUT)?;
+        }
+        self.connection.execute_batch("COMMIT")
+    }
+
+    fn tables(&self) -> rusqlite::Result<i64> {
+        self.connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+    }
+
+    fn pragma(&self, name: &str) -> rusqlite::Result<i32> {
+        self.connection.pragma_query_value(None, name, |row| row.get(0))
+    }
+
+    /// Refuses files that are no store.
+    fn check(&self) -> Result<(), ExploreError> {
+        let failed = |e: rusqlite::Error| self.failed(&e);
+        if self.pragma("application_id").map_err(failed)? != APPLICATION_ID {
+            return Err(problem(&self.path, "an SQLite database, but not a store of esnsim"));
+        }
+        let layout = self.pragma("user_version").map_err(failed)?;
+        if layout != LAYOUT {
+            return Err(problem(&self.path, format!("a store of layout {layout}; this program knows {LAYOUT}")));
+        }
+        let verdict: String =
+            self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failed)?;
+        match verdict.as_str() {
+            "ok" => Ok(()),
+            found => Err(problem(&self.path, format!("damaged: {}", found.replace('\n', "; ")))),
+        }
+    }
+
+    fn failed(&self, error: &rusqlite::Error) -> ExploreError {
+        describe(&self.path, error)
+    }
+}
+
+fn problem(path: &Path, problem: impl Into<String>) -> ExploreError {
+    ExploreError::Store { path: path.to_path_buf(), problem: problem.into() }
+}
+
+fn describe(path: &Path, error: &rusqlite::Error) -> ExploreError {
+    let words = match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => "not a store: the file is no SQLite database".to_string(),
+        Some(ErrorCode::DatabaseCorrupt) => format!("damaged: {error}"),
+        Some(ErrorCode::DatabaseBusy) => "another process keeps it locked".to_string(),
+        _ => error.to_string(),
+    };
+    problem(path, words)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! One point's result.
+
+use esn::Quarters;
+use runner::Score;
+
+use crate::sweep::Configuration;
+
+/// How a point ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// With every figure that was asked for.
+    Done,
+    /// With a reason, and the figures that were there by then.
+    Failed,
+}
+
+impl Status {
+    /// The word in the store.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Done => "done",
+            Status::Failed => "failed",
+        }
+    }
+}
+
+/// The result of one point.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PointRow {
+    /// Hash of everything that the result depends on.
+    pub key: String,
+    /// The network's name in the plan.
+    pub network: String,
+    /// Everything that the result depends on.
+    pub configuration: Configuration,
+    /// Version of the program.
+    pub version: String,
+    /// What pruning and quantization had to say, one line each.
+    pub notes: Vec<String>,
+    /// Why the point failed; none where it did not.
+    pub error: Option<String>,
+    /// Costs; none where the point failed before.
+    pub costs: Option<PointCosts>,
+    /// Accuracy; none without images, and where the point failed before.
+    pub accuracy: Option<PointAccuracy>,
+}
+
+impl PointRow {
+    /// How the point ended.
+    pub fn status(&self) -> Status {
+        if self.error.is_some() { Status::Failed } else { Status::Done }
+    }
+}
+
+/// Costs of one image. `macs` in a name means `c` = output positions, its absence `c = 1`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PointCosts {
+    /// Weights, pruned ones too.
+    pub weights: u128,
+    /// Weights that are not pruned.
+    pub nonzero: u128,
+    /// Filters.
+    pub filters: u128,
+    /// Filters with a weight that is not pruned.
+    pub live_filters: u128,
+    /// Multiply-accumulates of the dense layers.
+    pub macs: u128,
+    /// Weights of filters and input channels that are not pruned: what equation (7) computes.
+    pub weights_alive: u128,
+    /// Their multiply-accumulates.
+    pub macs_alive: u128,
+    /// Equation (2), `c = 1`.
+    pub esn_a: Quarters,
+    /// Equation (3), `c = 1`.
+    pub esn_d: u128,
+    /// Equation (2), `c` = positions.
+    pub esn_a_macs: Quarters,
+    /// Equation (3), `c` = positions.
+    pub esn_d_macs: u128,
+    /// Equation (7).
+    pub esn_d_filter: u128,
+    /// Bits of the widest weight.
+    pub max_bits: u32,
+    /// Filters by the bits of their widest weight, from 0 (pruned) on.
+    pub filter_bits: Vec<u64>,
+    /// Weights by their bits, from 0 (pruned) on.
+    pub weight_bits: Vec<u64>,
+    /// What each hardware counted, in the order of the plan.
+    pub hardware: Vec<HardwareRow>,
+}
+
+/// What one hardware counted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HardwareRow {
+    /// Its name.
+    pub name: String,
+    /// The metric it is compared with: `ESN_a`, `ESN_d`, `ESN'_d`.
+    pub metric: String,
+    /// The outcome of the comparison: `pass`, `fail`, `notideal`.
+    pub verdict: String,
+    /// Latency of one image.
+    pub cycles: u128,
+    /// Units of its MAC entry.
+    pub energy_count: u128,
+    /// Energy of one image in joules, all entries.
+    pub energy_j: f64,
+    /// Work done over work offered.
+    pub utilization: f64,
+    /// How it did on the images, where it ran them.
+    pub score: Option<Score>,
+    /// Images on which it and the float network name the same class.
+    pub agreement: Option<u64>,
+}
+
+/// How a point did on the images.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PointAccuracy {
+    /// Images run.
+    pub images: u64,
+    /// The engines on integers.
+    pub score: Score,
+    /// Images on which they and the float network before compression name the same class.
+    pub agreement: u64,
+    /// The float network before compression.
+    pub float: Score,
+}

@@ -1,0 +1,143 @@
+//! The images of a sweep, decoded once.
+
+use std::sync::{Arc, OnceLock};
+
+use formats::images::{ImageOptions, Images, Preprocessing};
+use inference::{Sample, SampleError, Samples};
+use network::Network;
+use runner::{Form, ImageSamples, RunnerError, embedded};
+
+use super::configuration::ImagesIdentity;
+use super::identity::{bytes_sha256, images_sha256};
+use super::plan::{EMBEDDED, ImagesEntry, Plan, problem};
+use crate::error::ExploreError;
+
+/// Images in the form that a network takes, each decoded when it is first asked for and kept as long as there is room.
+#[derive(Debug)]
+pub(super) struct KeptSamples {
+    samples: ImageSamples,
+    /// The first ones; those past the end are decoded each time.
+    kept: Vec<OnceLock<Sample>>,
+}
+
+impl KeptSamples {
+    fn new(samples: ImageSamples, bytes_each: u64, room: u64) -> Self {
+        let fit = usize::try_from(room / bytes_each.max(1)).unwrap_or(usize::MAX).min(samples.len());
+        Self { samples, kept: (0..fit).map(|_| OnceLock::new()).collect() }
+    }
+}
+
+impl Samples for KeptSamples {
+    fn len(&self) -> usize {
+        self.samples.len()
+    }
+
+    fn sample(&self, index: usize) -> Result<Sample, SampleError> {
+        let Some(place) = self.kept.get(index) else { return self.samples.sample(index) };
+        if let Some(sample) = place.get() {
+            return Ok(sample.clone());
+        }
+        // Two threads may decode the same image; neither waits for the other.
+        let sample = self.samples.sample(index)?;
+        Ok(place.get_or_init(|| sample).clone())
+    }
+}
+
+/// The images of one table of a plan, paired with one network.
+#[derive(Clone, Debug)]
+pub(super) struct PairedImages {
+    pub samples: Arc<KeptSamples>,
+    pub identity: ImagesIdentity,
+}
+
+/// Opens the images of a plan for one network after another. Networks that take the same input share what is decoded.
+pub(super) struct ImageOpener<'a> {
+    plan: &'a Plan,
+    entry: &'a ImagesEntry,
+    sha256: String,
+    /// Bytes that decoded images may still take.
+    room: u64,
+    opened: Vec<(Form, PairedImages)>,
+}
+
+impl<'a> ImageOpener<'a> {
+    /// Looks the images up.
+    ///
+    /// # Errors
+    ///
+    /// [`ExploreError::Plan`] names the path if it cannot be read.
+    pub fn new(plan: &'a Plan, entry: &'a ImagesEntry, room: u64) -> Result<Self, ExploreError> {
+        let sha256 = match entry.path.as_str() {
+            EMBEDDED => bytes_sha256(embedded::IMAGES),
+            name => {
+                let path = plan.locate(name);
+                images_sha256(&path).map_err(|e| problem(&plan.path, format!("{}: {e}", path.display())))?
+            }
+        };
+        Ok(Self { plan, entry, sha256, room, opened: Vec::new() })
+    }
+
+    /// Pairs the images with a network.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading images and preprocessing, and of a network that takes no images.
+    pub fn pair(&mut self, network: &Network) -> Result<PairedImages, ExploreError> {
+        let (images, preprocessing) = self.open(network)?;
+        let resolved = resolved(&preprocessing);
+        let samples = ImageSamples::new(network, images, preprocessing)
+            .map_err(|source| RunnerError::Inference { path: network.path().to_path_buf(), source })?;
+        let form = samples.form().clone();
+        let identity = ImagesIdentity { sha256: self.sha256.clone(), images: samples.len(), preprocessing: resolved };
+        if let Some((_, same)) = self.opened.iter().find(|(f, paired)| *f == form && paired.identity == identity) {
+            return Ok(same.clone());
+        }
+        let bytes_each = 4 * form.input_shape.iter().skip(1).map(|&n| n as u64).product::<u64>();
+        let kept = KeptSamples::new(samples, bytes_each, self.room);
+        self.room -= kept.kept.len() as u64 * bytes_each;
+        let paired = PairedImages { samples: Arc::new(kept), identity };
+        self.opened.push((form, paired.clone()));
+        Ok(paired)
+    }
+
+    fn open(&self, network: &Network) -> Result<(Images, Preprocessing), ExploreError> {
+        let explicit = self.entry.preprocess.as_deref().map(|word| self.explicit(word)).transpose()?;
+        if self.entry.path == EMBEDDED {
+            let (images, own) = embedded::embedded_images(self.entry.limit)?;
+            return Ok((images, explicit.unwrap_or(own)));
+        }
+        let preprocessing = match explicit {
+            Some(explicit) => explicit,
+            None => Preprocessing::for_network(network.path())?.unwrap_or_else(|| Preprocessing::default_for(network)),
+        };
+        let options = ImageOptions { limit: self.entry.limit, channels: channels(network), ..ImageOptions::default() };
+        Ok((Images::open(&self.plan.locate(&self.entry.path), &options)?, preprocessing))
+    }
+
+    fn explicit(&self, word: &str) -> Result<Preprocessing, ExploreError> {
+        match Preprocessing::named(word) {
+            Some(named) => Ok(named),
+            None => Ok(Preprocessing::read(&self.plan.locate(word))?),
+        }
+    }
+}
+
+/// Every value of a preprocessing. By way of text, where an `f32` has its shortest form.
+fn resolved(preprocessing: &Preprocessing) -> serde_json::Value {
+    let json = "numbers and words have a JSON form";
+    serde_json::from_str(&serde_json::to_string(preprocessing).expect(json)).expect(json)
+}
+
+/// Shape of the network's input, batch first.
+fn input_shape(network: &Network) -> Option<Vec<usize>> {
+    let &input = network.graph().inputs.first()?;
+    network.graph().value(input).shape.clone()
+}
+
+/// Channels of the images that a network takes, where its input tells.
+fn channels(network: &Network) -> Option<usize> {
+    match input_shape(network).as_deref() {
+        Some(&[_, first, _, third]) => [first, third].into_iter().find(|n| matches!(n, 1 | 3)),
+        _ => None,
+    }
+}

@@ -1,0 +1,241 @@
+//! What the points of a plan share: networks, images, the float reference, pruned networks.
+
+use std::sync::{Arc, OnceLock};
+
+use compress::{PruneOptions, QuantizeOptions};
+use formats::ReadOptions;
+use inference::Samples;
+use network::Network;
+use network::architectures::Family;
+use runner::{Hardware, Score, embedded};
+
+use super::configuration::Configuration;
+use super::identity::{bytes_sha256, network_sha256};
+use super::images::{ImageOpener, PairedImages};
+use super::plan::{self, EMBEDDED, IDEAL, Plan, PruneEntry, QuantizeEntry, problem};
+use crate::error::ExploreError;
+
+/// Layout of [`Configuration`].
+const SCHEMA: u32 = 1;
+
+/// A plan whose files are open and whose points are known.
+pub struct Inputs {
+    /// What costs are counted on.
+    pub(super) hardware: Vec<Hardware>,
+    /// What accuracy is computed on: one engine on integers, and perhaps the analog ones.
+    pub(super) engines: Vec<Hardware>,
+    analog_accuracy: bool,
+    pub(super) activation_bits: u32,
+    pub(super) calibration_images: usize,
+    /// In the order of the plan: networks, prunings, quantizations, re-estimation; then the single points.
+    points: Vec<Point>,
+}
+
+/// One point: what is done, and what it shares with others.
+#[derive(Clone)]
+pub(super) struct Point {
+    pub key: String,
+    pub configuration: Configuration,
+    pub network: Arc<SharedNetwork>,
+    pub pruned: Arc<PrunedNetwork>,
+}
+
+/// A network and what is the same for all its points.
+pub(super) struct SharedNetwork {
+    pub name: String,
+    pub sha256: String,
+    pub network: Network,
+    pub images: Option<PairedImages>,
+    pub statistics: Option<PairedImages>,
+    /// The float network before compression; made by whoever needs it first.
+    pub float: OnceLock<Result<FloatReference, Arc<ExploreError>>>,
+}
+
+/// What the float network says.
+#[derive(Clone, Debug)]
+pub(super) struct FloatReference {
+    pub score: Score,
+    /// The class named for each image.
+    pub predictions: Vec<usize>,
+}
+
+/// A pruned network and what there is to say of it, or why there is none.
+type Made = Result<(Network, Vec<String>), Arc<ExploreError>>;
+
+/// A pruned network. It is dropped with the last point that needs it.
+pub(super) struct PrunedNetwork {
+    pub options: Option<PruneOptions>,
+    /// Made by whoever needs it first; with what pruning had to say.
+    pub made: OnceLock<Made>,
+}
+
+impl Inputs {
+    /// Opens everything that a plan names. At most `image_bytes` of decoded images are kept.
+    ///
+    /// # Errors
+    ///
+    /// The first file that cannot be used.
+    pub fn open(plan: &Plan, image_bytes: u64) -> Result<Self, ExploreError> {
+        let hardware = open_hardware(plan)?;
+        let networks = open_networks(plan, image_bytes)?;
+        let mut inputs = Self {
+            hardware,
+            engines: open_engines(plan)?,
+            analog_accuracy: plan.file.analog_accuracy,
+            activation_bits: plan.file.activation_bits,
+            calibration_images: plan.file.calibration_images,
+            points: Vec::new(),
+        };
+        inputs.add_product(plan, &networks);
+        inputs.add_points(plan, &networks);
+        let mut seen = std::collections::HashSet::new();
+        inputs.points.retain(|point| seen.insert(point.key.clone()));
+        Ok(inputs)
+    }
+
+    /// Every point's key, in the order of the plan.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.points.iter().map(|point| point.key.as_str())
+    }
+
+    /// Gives the points away, so that what they share goes with the last of them.
+    pub(super) fn take_points(&mut self) -> Vec<Point> {
+        std::mem::take(&mut self.points)
+    }
+
+    fn add_product(&mut self, plan: &Plan, networks: &[Arc<SharedNetwork>]) {
+        let file = &plan.file;
+        let prunings: Vec<Option<PruneOptions>> = match file.prune.is_empty() {
+            true => vec![None],
+            false => file.prune.iter().flat_map(PruneEntry::alternatives).collect(),
+        };
+        let quantizations: Vec<Option<QuantizeOptions>> = match file.quantize.is_empty() {
+            true => vec![None],
+            false => file.quantize.iter().flat_map(QuantizeEntry::alternatives).map(Some).collect(),
+        };
+        // Points of their own without the lists of the product are all that is wanted.
+        if !file.point.is_empty() && file.prune.is_empty() && file.quantize.is_empty() {
+            return;
+        }
+        for network in networks {
+            for prune in &prunings {
+                let pruned = Arc::new(PrunedNetwork { options: prune.clone(), made: OnceLock::new() });
+                for quantize in &quantizations {
+                    for &reestimate in &file.reestimate {
+                        self.add(network, &pruned, quantize.clone(), reestimate);
+                    }
+                }
+            }
+        }
+    }
+
+    fn add_points(&mut self, plan: &Plan, networks: &[Arc<SharedNetwork>]) {
+        for point in &plan.file.point {
+            let name = point.network.as_ref().unwrap_or(&plan.file.networks[0]);
+            let network = networks.iter().find(|network| network.name == *name).expect("the plan was checked");
+            let options = plan::normal(point.prune.clone());
+            let pruned = Arc::new(PrunedNetwork { options, made: OnceLock::new() });
+            self.add(network, &pruned, point.quantize.clone(), point.reestimate);
+        }
+    }
+
+    fn add(
+        &mut self,
+        network: &Arc<SharedNetwork>,
+        pruned: &Arc<PrunedNetwork>,
+        quantize: Option<QuantizeOptions>,
+        reestimate: bool,
+    ) {
+        let resolved = |h: &Hardware| serde_json::to_value(&h.resolved).expect("descriptions have a JSON form");
+        let identity = |images: &Option<PairedImages>| images.as_ref().map(|images| images.identity.clone());
+        let configuration = Configuration {
+            schema: SCHEMA,
+            network: network.sha256.clone(),
+            prune: pruned.options.clone(),
+            quantize,
+            reestimate: identity(&network.statistics).filter(|_| reestimate),
+            images: identity(&network.images),
+            hardware: self.hardware.iter().map(resolved).collect(),
+            activation_bits: self.activation_bits,
+            calibration_images: self.calibration_images,
+            analog_accuracy: self.analog_accuracy,
+        };
+        let (network, pruned) = (Arc::clone(network), Arc::clone(pruned));
+        self.points.push(Point { key: configuration.key(), configuration, network, pruned });
+    }
+}
+
+impl SharedNetwork {
+    /// Images to measure accuracy on.
+    pub fn samples(&self) -> Option<&dyn Samples> {
+        self.images.as_ref().map(|images| &*images.samples as &dyn Samples)
+    }
+}
+
+fn open_hardware(plan: &Plan) -> Result<Vec<Hardware>, ExploreError> {
+    let mut all: Vec<Hardware> = Vec::new();
+    for name in &plan.file.hardware {
+        match name.as_str() {
+            IDEAL => all.extend(Hardware::ideal()),
+            name => all.push(Hardware::read(&plan.locate(name))?),
+        }
+    }
+    for (i, hardware) in all.iter().enumerate() {
+        let name = hardware.engine.name();
+        if all[..i].iter().any(|other| other.engine.name() == name) {
+            return Err(problem(&plan.path, format!("two hardware descriptions are named {name:?}")));
+        }
+        if hardware.needs_images() {
+            let why = "unsupported in a sweep: its cost depends on the activations; simulate --images counts it";
+            return Err(problem(&plan.path, format!("hardware {name:?}: {why}")));
+        }
+    }
+    Ok(all)
+}
+
+/// One engine on integers serves all; the analog ones are opened once more, each for itself.
+fn open_engines(plan: &Plan) -> Result<Vec<Hardware>, ExploreError> {
+    let mut engines: Vec<Hardware> = Hardware::ideal().into_iter().filter(|hardware| hardware.exact).take(1).collect();
+    if plan.file.analog_accuracy {
+        engines.extend(open_hardware(plan)?.into_iter().filter(|hardware| !hardware.exact));
+    }
+    Ok(engines)
+}
+
+fn open_networks(plan: &Plan, image_bytes: u64) -> Result<Vec<Arc<SharedNetwork>>, ExploreError> {
+    let opener = |entry| ImageOpener::new(plan, entry, image_bytes / 2);
+    let mut images = plan.file.images.as_ref().map(opener).transpose()?;
+    let mut statistics = plan.file.statistics.as_ref().map(opener).transpose()?;
+    let mut networks: Vec<Arc<SharedNetwork>> = Vec::new();
+    for name in &plan.file.networks {
+        if networks.iter().any(|network| network.name == *name) {
+            return Err(problem(&plan.path, format!("networks names {name:?} twice")));
+        }
+        let (network, sha256) = open_network(plan, name)?;
+        networks.push(Arc::new(SharedNetwork {
+            name: name.clone(),
+            sha256,
+            images: images.as_mut().map(|opener| opener.pair(&network)).transpose()?,
+            statistics: statistics.as_mut().map(|opener| opener.pair(&network)).transpose()?,
+            network,
+            float: OnceLock::new(),
+        }));
+    }
+    Ok(networks)
+}
+
+fn open_network(plan: &Plan, name: &str) -> Result<(Network, String), ExploreError> {
+    if name == EMBEDDED {
+        return Ok((embedded::embedded_network()?, bytes_sha256(embedded::NETWORK)));
+    }
+    let path = plan.locate(name);
+    let network = formats::read(&path, &ReadOptions::default())?;
+    let sha256 =
+        network_sha256(&network, Some(&path)).map_err(|e| problem(&plan.path, format!("{}: {e}", path.display())))?;
+    let Some(architecture) = plan.file.architecture.as_deref().filter(|_| !network.has_graph()) else {
+        return Ok((network, sha256));
+    };
+    let options = ReadOptions { architecture: Family::named(architecture), ..ReadOptions::default() };
+    let fitted = formats::read(&path, &options)?;
+    Ok((fitted, bytes_sha256(format!("{sha256} as {architecture}").as_bytes())))
+}

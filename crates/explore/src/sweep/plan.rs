@@ -1,0 +1,358 @@
+//! Plans of sweeps: TOML files. `docs/sweep.md` documents every key.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use compress::{Allocation, FilterAmount, Granularity, PruneOptions, Pruning, QuantizeOptions, Scope, StepRule};
+use esn::BitWidth;
+use network::architectures::Family;
+use runner::toml_problem;
+use serde::de::{DeserializeOwned, Deserializer, Error as _};
+use serde::{Deserialize, Serialize};
+
+use crate::error::ExploreError;
+
+/// The word that stands for what comes with the program: the digits network, or its images.
+pub const EMBEDDED: &str = "embedded";
+/// The word that stands for the three ideal engines.
+pub const IDEAL: &str = "ideal";
+
+/// The largest plan that is read: a document people write by hand is far smaller.
+const MAX_FILE_BYTES: u64 = 16 << 20;
+
+/// A plan as it stands in a file: the product of its lists, and points of their own.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PlanFile {
+    /// Network files, relative to the plan, or `"embedded"`.
+    pub networks: Vec<String>,
+    /// The graph, one of [`Family::NAMES`], that networks belong to which are weights alone.
+    pub architecture: Option<String>,
+    /// Hardware descriptions, relative to the plan; `"ideal"` stands for the three ideal engines.
+    #[serde(default = "ideal")]
+    pub hardware: Vec<String>,
+    /// Whether BatchNorm statistics are re-estimated.
+    #[serde(default = "not_reestimated")]
+    pub reestimate: Vec<bool>,
+    /// Bits of the activations on engines on integers, where a file does not say.
+    #[serde(default = "eight_bits")]
+    pub activation_bits: u32,
+    /// Images, the first ones, whose activations set the ranges where a file does not.
+    #[serde(default = "calibration_images")]
+    pub calibration_images: usize,
+    /// Whether analog engines run the images too, each for itself.
+    #[serde(default)]
+    pub analog_accuracy: bool,
+    /// What accuracy is measured on; without it only costs are.
+    pub images: Option<ImagesEntry>,
+    /// What statistics are re-estimated on.
+    pub statistics: Option<ImagesEntry>,
+    /// Ways of pruning; none means no pruning.
+    #[serde(default)]
+    pub prune: Vec<PruneEntry>,
+    /// Ways of quantizing; none means 4 bits, or the integers that a file has.
+    #[serde(default)]
+    pub quantize: Vec<QuantizeEntry>,
+    /// Points outside the product.
+    #[serde(default)]
+    pub point: Vec<PointEntry>,
+}
+
+/// Images of a plan.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ImagesEntry {
+    /// A file or folder, relative to the plan, or `"embedded"`.
+    pub path: String,
+    /// At most so many: the first ones, or evenly over the classes of a folder.
+    pub limit: Option<usize>,
+    /// A TOML file, relative to the plan, or `unit`, `imagenet`, `none`.
+    pub preprocess: Option<String>,
+}
+
+/// Ways of pruning: the product of its lists. Empty: no pruning.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct PruneEntry {
+    /// Alternatives, one pruning each.
+    pub each: Vec<Pruning>,
+    /// One alternative: prunings applied in order.
+    pub prunings: Vec<Pruning>,
+    /// What competes.
+    pub scope: OneOrMany<Scope>,
+    /// Filters below this fraction of their layer's largest magnitude go too.
+    pub below: Option<OneOrMany<f64>>,
+    /// Whether dead channels are removed instead of zeroed.
+    pub compact: bool,
+    /// Width at which a budget of ESN is measured.
+    pub bits: Option<u32>,
+}
+
+/// Ways of quantizing: the product of its lists.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct QuantizeEntry {
+    /// Bit widths.
+    pub bits: Option<OneOrMany<u32>>,
+    /// Grids.
+    pub mid_rise: Option<OneOrMany<bool>>,
+    /// What shares a step.
+    pub granularity: OneOrMany<Granularity>,
+    /// How a step is chosen.
+    pub step: OneOrMany<StepRule>,
+    /// Bits by filter.
+    pub allocation: Option<OneOrMany<Allocation>>,
+    /// Whether each filter's mean and norm are brought back.
+    pub bias_correction: OneOrMany<bool>,
+    /// Width of the first layer.
+    pub first_bits: Option<u32>,
+    /// Width of the last layer.
+    pub last_bits: Option<u32>,
+}
+
+/// A point outside the product.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PointEntry {
+    /// One of the networks, as the list names it; left out: the first.
+    pub network: Option<String>,
+    /// How it is pruned.
+    #[serde(default)]
+    pub prune: PruneOptions,
+    /// How it is quantized; left out: 4 bits, or the integers that the file has.
+    pub quantize: Option<QuantizeOptions>,
+    /// Whether statistics are re-estimated.
+    #[serde(default)]
+    pub reestimate: bool,
+}
+
+/// A value, or a list of alternatives.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct OneOrMany<T>(pub Vec<T>);
+
+impl<T: Default> Default for OneOrMany<T> {
+    fn default() -> Self {
+        Self(vec![T::default()])
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOrMany<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let values = match toml::Value::deserialize(deserializer)? {
+            toml::Value::Array(values) => values,
+            one => vec![one],
+        };
+        if values.is_empty() {
+            return Err(D::Error::custom("an empty list leaves no point; leave the key out for its default"));
+        }
+        let values: Result<Vec<T>, _> = values.into_iter().map(T::deserialize).collect();
+        values.map(Self).map_err(|e| D::Error::custom(e.message()))
+    }
+}
+
+fn ideal() -> Vec<String> {
+    vec![IDEAL.to_string()]
+}
+
+fn not_reestimated() -> Vec<bool> {
+    vec![false]
+}
+
+fn eight_bits() -> u32 {
+    8
+}
+
+fn calibration_images() -> usize {
+    64
+}
+
+/// A plan and where it came from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The file; paths in it are relative to its folder.
+    pub path: PathBuf,
+    /// What it says, defaults filled in.
+    pub file: PlanFile,
+}
+
+impl Plan {
+    /// Reads a plan.
+    ///
+    /// # Errors
+    ///
+    /// [`ExploreError::Plan`] names the file, the key, what was expected and what was found.
+    pub fn read(path: &Path) -> Result<Self, ExploreError> {
+        let metadata = fs::metadata(path).map_err(|e| problem(path, e.to_string()))?;
+        if !metadata.is_file() || metadata.len() > MAX_FILE_BYTES {
+            return Err(problem(path, format!("expected a TOML file of at most {MAX_FILE_BYTES} bytes")));
+        }
+        let text = fs::read_to_string(path).map_err(|e| problem(path, e.to_string()))?;
+        Self::parse(path, &text)
+    }
+
+    /// Reads a plan from a text; `path` stands for it in messages, and its folder is where relative paths start.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plan::read`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ExploreError> {
+        let file: PlanFile = toml::from_str(text).map_err(|e| problem(path, toml_problem(&e, text)))?;
+        file.check().map_err(|words| problem(path, words))?;
+        Ok(Self { path: path.to_path_buf(), file })
+    }
+
+    /// A path that the plan names.
+    pub fn locate(&self, name: &str) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new("")).join(name)
+    }
+
+    /// Everything the plan says as JSON, defaults filled in.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(&self.file).expect("a plan out of TOML has a JSON form")
+    }
+}
+
+pub(super) fn problem(path: &Path, problem: impl Into<String>) -> ExploreError {
+    ExploreError::Plan { path: path.to_path_buf(), problem: problem.into() }
+}
+
+impl PlanFile {
+    fn check(&self) -> Result<(), String> {
+        if self.networks.is_empty() {
+            return Err("networks is empty; expected network files, or \"embedded\"".to_string());
+        }
+        if let Some(name) = self.architecture.as_ref().filter(|name| Family::named(name).is_none()) {
+            return Err(format!("architecture is {name:?}; expected one of {}", Family::NAMES.join(", ")));
+        }
+        if self.hardware.is_empty() || self.reestimate.is_empty() {
+            return Err("hardware and reestimate may be left out, but not be empty".to_string());
+        }
+        if !(1..=16).contains(&self.activation_bits) {
+            return Err(format!("activation-bits is {}; expected 1 to 16", self.activation_bits));
+        }
+        if self.calibration_images == 0 {
+            return Err("calibration-images is 0; expected at least 1".to_string());
+        }
+        if let Some(images) = self.images.iter().chain(&self.statistics).find(|images| images.limit == Some(0)) {
+            return Err(format!("limit of {} is 0; expected at least 1", images.path));
+        }
+        let reestimates = self.reestimate.contains(&true) || self.point.iter().any(|point| point.reestimate);
+        if reestimates && self.statistics.is_none() {
+            return Err("reestimate needs images: a table [statistics] with a path".to_string());
+        }
+        self.prune.iter().try_for_each(PruneEntry::check)?;
+        self.quantize.iter().try_for_each(QuantizeEntry::check)?;
+        self.point.iter().try_for_each(|point| point.check(&self.networks))
+    }
+}
+
+impl PruneEntry {
+    fn check(&self) -> Result<(), String> {
+        if !self.each.is_empty() && !self.prunings.is_empty() {
+            return Err("prune: each lists alternatives, prunings one after another; expected one of them".to_string());
+        }
+        self.each.iter().chain(&self.prunings).try_for_each(check_pruning)?;
+        check_width("prune.bits", self.bits)?;
+        self.below.iter().flat_map(|below| &below.0).try_for_each(|&below| check_fraction("below", below))
+    }
+
+    /// Every alternative, in the order of the lists; none stands for no pruning.
+    pub(super) fn alternatives(&self) -> Vec<Option<PruneOptions>> {
+        let sequences: Vec<Vec<Pruning>> = match self.each.is_empty() {
+            true => vec![self.prunings.clone()],
+            false => self.each.iter().map(|&pruning| vec![pruning]).collect(),
+        };
+        let belows = optional(self.below.as_ref());
+        let mut all = Vec::new();
+        for prunings in sequences {
+            for &scope in &self.scope.0 {
+                for &below in &belows {
+                    let (prunings, compact, bits) = (prunings.clone(), self.compact, self.bits);
+                    all.push(normal(PruneOptions { prunings, scope, below, compact, bits }));
+                }
+            }
+        }
+        all
+    }
+}
+
+/// Options that prune nothing are no pruning.
+pub(super) fn normal(options: PruneOptions) -> Option<PruneOptions> {
+    (!options.prunings.is_empty() || options.below.is_some()).then_some(options)
+}
+
+impl QuantizeEntry {
+    fn check(&self) -> Result<(), String> {
+        let bits = self.bits.iter().flat_map(|bits| &bits.0).copied().map(Some);
+        bits.chain([self.first_bits, self.last_bits]).try_for_each(|bits| check_width("quantize.bits", bits))
+    }
+
+    /// Every alternative, in the order of the lists.
+    pub(super) fn alternatives(&self) -> Vec<QuantizeOptions> {
+        let default = QuantizeOptions { first_bits: self.first_bits, last_bits: self.last_bits, ..Default::default() };
+        let mut all = vec![default];
+        all = product(all, &self.granularity.0, |o, &granularity| o.granularity = granularity);
+        all = product(all, &self.step.0, |o, step| o.step = step.clone());
+        all = product(all, &optional(self.allocation.as_ref()), |o, &allocation| o.allocation = allocation);
+        all = product(all, &self.bias_correction.0, |o, &correct| o.bias_correction = correct);
+        if let Some(grids) = &self.mid_rise {
+            all = product(all, &grids.0, |o, &mid_rise| o.mid_rise = mid_rise);
+        }
+        if let Some(bits) = &self.bits {
+            all = product(all, &bits.0, |o, &bits| o.bits = bits);
+        }
+        all
+    }
+}
+
+/// Every one of `all` with every one of `values`.
+fn product<T>(all: Vec<QuantizeOptions>, values: &[T], set: impl Fn(&mut QuantizeOptions, &T)) -> Vec<QuantizeOptions> {
+    let mut more = Vec::with_capacity(all.len() * values.len());
+    for options in all {
+        for value in values {
+            let mut options = options.clone();
+            set(&mut options, value);
+            more.push(options);
+        }
+    }
+    more
+}
+
+fn optional<T: Copy>(values: Option<&OneOrMany<T>>) -> Vec<Option<T>> {
+    values.map_or(vec![None], |values| values.0.iter().copied().map(Some).collect())
+}
+
+impl PointEntry {
+    fn check(&self, networks: &[String]) -> Result<(), String> {
+        if let Some(network) = self.network.as_ref().filter(|network| !networks.contains(network)) {
+            return Err(format!("point: network {network:?} is not in networks"));
+        }
+        self.prune.prunings.iter().try_for_each(check_pruning)?;
+        if let Some(below) = self.prune.below {
+            check_fraction("below", below)?;
+        }
+        check_width("quantize.bits", self.quantize.as_ref().map(|quantize| quantize.bits))
+    }
+}
+
+fn check_pruning(pruning: &Pruning) -> Result<(), String> {
+    match *pruning {
+        Pruning::Filters(FilterAmount::Fraction(fraction)) => check_fraction("filters.fraction", fraction),
+        Pruning::Filters(FilterAmount::Width(width)) => check_fraction("filters.width", width),
+        Pruning::Filters(FilterAmount::Budget(_)) => Ok(()),
+        Pruning::Weights(fraction) => check_fraction("weights", fraction),
+        Pruning::Pattern { keep, of } if keep == 0 || keep > of => {
+            Err(format!("pattern keeps {keep} of {of}; expected at least 1 and at most all"))
+        }
+        Pruning::Pattern { .. } => Ok(()),
+    }
+}
+
+fn check_fraction(key: &str, fraction: f64) -> Result<(), String> {
+    if (0.0..=1.0).contains(&fraction) { Ok(()) } else { Err(format!("{key} is {fraction}; expected 0 to 1")) }
+}
+
+fn check_width(key: &str, bits: Option<u32>) -> Result<(), String> {
+    bits.map_or(Ok(()), |bits| BitWidth::new(bits).map(|_| ()).map_err(|e| format!("{key}: {e}")))
+}

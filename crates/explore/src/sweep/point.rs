@@ -1,0 +1,243 @@
+//! One point, from the network to its row.
+
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
+
+use compress::{QuantizeOptions, ReestimateOptions};
+use esn::BitConvention;
+use inference::Samples;
+use network::Network;
+use rayon::ThreadPool;
+use runner::{
+    CostPlan, EngineEvaluation, Evaluation, EvaluationPlan, Hardware, HardwareRun, LayerDetail, NetworkCost,
+    Quantization, cost, details, evaluate, is_quantized,
+};
+
+use super::inputs::{FloatReference, Inputs, Point, PrunedNetwork, SharedNetwork};
+use crate::error::ExploreError;
+use crate::store::{HardwareRow, PointAccuracy, PointCosts, PointRow};
+
+const CONVENTION: BitConvention = BitConvention::NonzeroAtLeastOne;
+
+/// What points run with.
+pub(super) struct Workshop<'a> {
+    pub inputs: &'a Inputs,
+    pub pool: &'a ThreadPool,
+    pub reestimate: ReestimateOptions,
+}
+
+/// A point's figures so far.
+#[derive(Default)]
+struct Figures {
+    notes: Vec<String>,
+    costs: Option<PointCosts>,
+    accuracy: Option<PointAccuracy>,
+}
+
+impl Workshop<'_> {
+    /// Runs a point. What fails because of the point becomes part of its row.
+    ///
+    /// Called from threads outside the pool: they may wait for one another's shared results, which threads of the pool
+    /// must not, lest one waits for itself.
+    ///
+    /// # Errors
+    ///
+    /// What has nothing to do with the point: a file that has gone, images that cannot be read.
+    pub fn run(&self, point: &Point) -> Result<PointRow, ExploreError> {
+        let mut figures = Figures::default();
+        let error = match self.try_run(point, &mut figures) {
+            Ok(()) => None,
+            Err(error) if is_of_the_point(&error) => Some(error.to_string()),
+            Err(error) => return Err(error),
+        };
+        Ok(PointRow {
+            key: point.key.clone(),
+            network: point.network.name.clone(),
+            configuration: point.configuration.clone(),
+            version: env!("CARGO_PKG_VERSION").to_string(),
+            notes: figures.notes,
+            error,
+            costs: figures.costs,
+            accuracy: figures.accuracy,
+        })
+    }
+
+    fn try_run(&self, point: &Point, figures: &mut Figures) -> Result<(), ExploreError> {
+        let shared = &*point.network;
+        let (pruned, notes) = self.pruned(shared, &point.pruned)?;
+        figures.notes.extend_from_slice(notes);
+        let network = self.pool.install(|| self.compress(point, pruned, &mut figures.notes))?;
+        let (cost, details) = self.pool.install(|| self.cost(&network))?;
+        let costs = figures.costs.insert(summarize(&self.inputs.hardware, &cost, &details));
+        let Some(samples) = shared.samples() else { return Ok(()) };
+        let float = self.float(shared, samples)?;
+        let evaluation = self.pool.install(|| evaluate(&self.evaluation(&network, samples)))?;
+        figures.accuracy = Some(accuracy(&evaluation, float));
+        for (row, hardware) in costs.hardware.iter_mut().zip(&self.inputs.hardware) {
+            if let Some(engine) = engine_of(&self.inputs.engines, &evaluation, hardware) {
+                row.score = Some(engine.score.clone());
+                row.agreement = Some(agreement(engine, float));
+            }
+        }
+        Ok(())
+    }
+
+    /// The pruned network of a point; made once.
+    fn pruned<'p>(
+        &self,
+        shared: &SharedNetwork,
+        pruned: &'p PrunedNetwork,
+    ) -> Result<(&'p Network, &'p [String]), ExploreError> {
+        let make = || match &pruned.options {
+            None => Ok((shared.network.clone(), Vec::new())),
+            Some(options) => self
+                .pool
+                .install(|| compress::prune(&shared.network, options))
+                .map(|(network, report)| (network, report.notes))
+                .map_err(|e| Arc::new(e.into())),
+        };
+        match pruned.made.get_or_init(make) {
+            Ok((network, notes)) => Ok((network, notes)),
+            Err(error) => Err(ExploreError::Shared(Arc::clone(error))),
+        }
+    }
+
+    /// What the float network before compression says about the images; asked once a network.
+    fn float<'s>(&self, shared: &'s SharedNetwork, samples: &dyn Samples) -> Result<&'s FloatReference, ExploreError> {
+        let make = || {
+            let plan = EvaluationPlan { reference: true, hardware: &[], ..self.evaluation(&shared.network, samples) };
+            let evaluation = self.pool.install(|| evaluate(&plan)).map_err(|e| Arc::new(e.into()))?;
+            let score = evaluation.float.expect("the plan asks for the float network");
+            Ok(FloatReference { score, predictions: evaluation.float_predictions })
+        };
+        shared.float.get_or_init(make).as_ref().map_err(|error| ExploreError::Shared(Arc::clone(error)))
+    }
+
+    /// Quantizes and re-estimates.
+    fn compress(&self, point: &Point, pruned: &Network, notes: &mut Vec<String>) -> Result<Network, ExploreError> {
+        let configuration = &point.configuration;
+        let mut network = pruned.clone();
+        if let Some(options) = quantization(pruned, configuration.quantize.as_ref()) {
+            let (quantized, report) = compress::quantize(pruned, &options)?;
+            notes.extend(report.notes);
+            network = quantized;
+        }
+        if let (Some(_), Some(images)) = (&configuration.reestimate, &point.network.statistics) {
+            let (original, samples) = (&point.network.network, &*images.samples);
+            let (reestimated, report) = compress::reestimate(&network, original, samples, &self.reestimate)?;
+            notes.extend(report.notes);
+            network = reestimated;
+        }
+        Ok(network)
+    }
+
+    fn cost(&self, network: &Network) -> Result<(NetworkCost, Vec<LayerDetail>), ExploreError> {
+        let quantization = Quantization::new(None);
+        let plan = CostPlan { network, hardware: &self.inputs.hardware, quantization, convention: CONVENTION };
+        Ok((cost(&plan)?, details(network, quantization, CONVENTION)?))
+    }
+
+    fn evaluation<'a>(&'a self, network: &'a Network, samples: &'a dyn Samples) -> EvaluationPlan<'a> {
+        EvaluationPlan {
+            network,
+            hardware: &self.inputs.engines,
+            quantization: Quantization::new(None),
+            samples,
+            activation_bits: self.inputs.activation_bits,
+            calibration_images: self.inputs.calibration_images,
+            reference: false,
+            progress: &|_| {},
+        }
+    }
+}
+
+/// Whether an error belongs to the point, and to its row, rather than to the machine that it ran on: a file or an image
+/// that cannot be read, a store that cannot be written.
+fn is_of_the_point(error: &ExploreError) -> bool {
+    if matches!(error, ExploreError::Store { .. } | ExploreError::Plan { .. }) {
+        return false;
+    }
+    let mut cause = error.source();
+    while let Some(found) = cause {
+        if found.is::<io::Error>() {
+            return false;
+        }
+        cause = found.source();
+    }
+    true
+}
+
+/// How a network is quantized: as the plan says, else to the default if it holds real weights alone.
+fn quantization(network: &Network, options: Option<&QuantizeOptions>) -> Option<QuantizeOptions> {
+    match options {
+        Some(options) => Some(options.clone()),
+        None if network.layers().iter().any(is_quantized) => None,
+        None => Some(QuantizeOptions::default()),
+    }
+}
+
+fn summarize(hardware: &[Hardware], cost: &NetworkCost, details: &[LayerDetail]) -> PointCosts {
+    let esn = &cost.esn;
+    let detail: LayerDetail = details.iter().copied().sum();
+    PointCosts {
+        weights: esn.weights,
+        nonzero: esn.nonzero,
+        filters: esn.filters,
+        live_filters: esn.live_filters,
+        macs: esn.macs,
+        weights_alive: detail.computed_weights,
+        macs_alive: detail.computed_macs,
+        esn_a: esn.esn_a(),
+        esn_d: esn.esn_d,
+        esn_a_macs: esn.esn_a_macs(),
+        esn_d_macs: esn.esn_d_macs,
+        esn_d_filter: esn.esn_d_filter,
+        max_bits: esn.max_bits,
+        filter_bits: detail.bits.filters.to_vec(),
+        weight_bits: detail.bits.weights.to_vec(),
+        hardware: hardware.iter().zip(&cost.totals).map(|(hardware, total)| hardware_row(hardware, total)).collect(),
+    }
+}
+
+fn hardware_row(hardware: &Hardware, total: &HardwareRun) -> HardwareRow {
+    HardwareRow {
+        name: hardware.engine.name().to_string(),
+        metric: hardware.metric.name().to_string(),
+        verdict: format!("{:?}", total.check.verdict).to_lowercase(),
+        cycles: total.run.cycles.0,
+        energy_count: total.run.ledger.count(engine::MAC_ENTRY),
+        energy_j: total.run.ledger.energy().0,
+        utilization: total.run.occupancy.utilization(),
+        score: None,
+        agreement: None,
+    }
+}
+
+fn accuracy(evaluation: &Evaluation, float: &FloatReference) -> PointAccuracy {
+    let integers = &evaluation.engines[0];
+    PointAccuracy {
+        images: evaluation.images as u64,
+        score: integers.score.clone(),
+        agreement: agreement(integers, float),
+        float: float.score.clone(),
+    }
+}
+
+/// The evaluation that serves a hardware: engines on integers all compute the same sums, those on real numbers each
+/// their own.
+fn engine_of<'e>(
+    engines: &[Hardware],
+    evaluation: &'e Evaluation,
+    hardware: &Hardware,
+) -> Option<&'e EngineEvaluation> {
+    let same = |engine: &Hardware| match hardware.exact {
+        true => engine.exact,
+        false => engine.engine.name() == hardware.engine.name(),
+    };
+    engines.iter().position(same).and_then(|index| evaluation.engine_of(index))
+}
+
+fn agreement(engine: &EngineEvaluation, float: &FloatReference) -> u64 {
+    engine.predictions.iter().zip(&float.predictions).filter(|(a, b)| a == b).count() as u64
+}

@@ -1,0 +1,240 @@
+//! Images in numpy arrays.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use zip::ZipArchive;
+use zip::result::ZipError;
+
+use super::error::ImageError;
+use super::{Image, ImageOptions, Source};
+use crate::npy::{Header, HeaderError};
+
+/// How the axes of an array of images lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArrayLayout {
+    /// `[images, channels, height, width]`.
+    ChannelsFirst,
+    /// `[images, height, width, channels]`.
+    ChannelsLast,
+}
+
+/// An archive is unpacked in memory. Bytes that an array of it may have whatever the size of the file,
+const SMALL: u64 = 64 << 20;
+/// else as a multiple of what it takes in the file (images are compressed to a tenth at best, zeros to a thousandth),
+const MAX_RATIO: u64 = 100;
+/// and at most.
+const MAX_UNPACKED: u64 = 4 << 30;
+
+/// An array of images, of which one at a time is decoded.
+#[derive(Debug)]
+pub(super) struct ArrayImages {
+    path: PathBuf,
+    header: Header,
+    bytes: Bytes,
+    labels: Option<Vec<usize>>,
+    layout: ArrayLayout,
+    /// Channels, height, width.
+    size: [usize; 3],
+}
+
+#[derive(Debug)]
+enum Bytes {
+    File(Mutex<File>),
+    Memory(Vec<u8>),
+}
+
+/// Opens a file of one array. Its elements stay in the file.
+pub(super) fn open_npy(path: &Path, options: &ImageOptions) -> Result<ArrayImages, ImageError> {
+    let mut file = File::open(path).map_err(ImageError::io(path))?;
+    let size = file.metadata().map_err(ImageError::io(path))?.len();
+    let header = Header::read(&mut BufReader::new(&mut file)).map_err(|error| header_error(path, error))?;
+    let expected = header.data_len().and_then(|len| len.checked_add(header.data_start));
+    if expected.is_none_or(|expected| expected != size) {
+        let shape = &header.shape;
+        return Err(ImageError::invalid(path, format!("{size} bytes cannot be an array of shape {shape:?}")));
+    }
+    ArrayImages::new(path, header, Bytes::File(Mutex::new(file)), None, options)
+}
+
+/// Opens an archive of arrays and unpacks the images and labels.
+pub(super) fn open_npz(path: &Path, options: &ImageOptions) -> Result<ArrayImages, ImageError> {
+    let file = File::open(path).map_err(ImageError::io(path))?;
+    read_npz(path, BufReader::new(file), options)
+}
+
+/// Unpacks the images and labels of an archive; `path` stands for it in messages.
+pub(super) fn read_npz(
+    path: &Path,
+    mut archive: impl Read + Seek,
+    options: &ImageOptions,
+) -> Result<ArrayImages, ImageError> {
+    let size = archive.seek(SeekFrom::End(0)).map_err(ImageError::io(path))?;
+    let mut archive = ZipArchive::new(archive).map_err(|error| zip_error(path, error))?;
+    let names: Vec<String> = archive.file_names().map(|name| name.trim_end_matches(".npy").to_string()).collect();
+    let find =
+        |candidates: &[&'static str]| candidates.iter().find(|name| names.iter().any(|found| found == *name)).copied();
+    let images = find(&["images", "x", "data"])
+        .ok_or_else(|| ImageError::invalid(path, format!("no array `images`, `x` or `data`; there are {names:?}")))?;
+    let (header, bytes) = unpack(path, &mut archive, size, images)?;
+    let labels = match find(&["labels", "y"]) {
+        Some(name) => Some(labels(path, name, unpack(path, &mut archive, size, name)?)?),
+        None => None,
+    };
+    ArrayImages::new(path, header, Bytes::Memory(bytes), labels, options)
+}
+
+/// Unpacks an array of an archive of `size` bytes.
+fn unpack(
+    path: &Path,
+    archive: &mut ZipArchive<impl Read + Seek>,
+    size: u64,
+    name: &str,
+) -> Result<(Header, Vec<u8>), ImageError> {
+    let entry = format!("{name}.npy");
+    let entry = if archive.index_for_name(&entry).is_some() { entry } else { name.to_string() };
+    let mut entry = archive.by_name(&entry).map_err(|error| zip_error(path, error))?;
+    let header = Header::read(&mut entry).map_err(|error| header_error(path, error))?;
+    // The directory may claim more than the whole file has.
+    let stored = entry.compressed_size().min(size);
+    let limit = stored.saturating_mul(MAX_RATIO).clamp(SMALL, MAX_UNPACKED);
+    let expected = header.data_len().filter(|&len| len <= limit).ok_or_else(|| {
+        let shape = &header.shape;
+        ImageError::unsupported(
+            path,
+            format!("array {name} of shape {shape:?}; at most {limit} bytes are unpacked of the {stored} in the file"),
+        )
+    })?;
+    // The buffer grows with what is there, not with what the header says, and never beyond it.
+    let mut bytes = Vec::new();
+    entry.take(expected + 1).read_to_end(&mut bytes).map_err(ImageError::io(path))?;
+    if bytes.len() as u64 != expected {
+        let shape = &header.shape;
+        let found = bytes.len();
+        return Err(ImageError::invalid(
+            path,
+            format!("array {name} of shape {shape:?} has {found} bytes, not {expected}"),
+        ));
+    }
+    Ok((header, bytes))
+}
+
+fn labels(path: &Path, name: &str, (header, bytes): (Header, Vec<u8>)) -> Result<Vec<usize>, ImageError> {
+    let one_axis = header.shape.len() == 1 || header.shape.len() == 2 && header.shape[1] == 1;
+    if !one_axis || !header.element.is_integer() {
+        let shape = &header.shape;
+        let problem = format!("labels {name} of shape {shape:?}; expected whole numbers, one an image");
+        return Err(ImageError::invalid(path, problem));
+    }
+    let label = |(index, bytes): (usize, &[u8])| {
+        let label = header.element.decode(bytes);
+        if label >= 0.0 {
+            return Ok(label as usize);
+        }
+        Err(ImageError::invalid(path, format!("label {index} is {label}; classes are numbered from 0")))
+    };
+    bytes.chunks_exact(header.element.size()).enumerate().map(label).collect()
+}
+
+impl ArrayImages {
+    fn new(
+        path: &Path,
+        header: Header,
+        bytes: Bytes,
+        labels: Option<Vec<usize>>,
+        options: &ImageOptions,
+    ) -> Result<Self, ImageError> {
+        let shape = &header.shape;
+        let layout = match (options.array_layout, shape.as_slice()) {
+            (Some(layout), _) => layout,
+            (None, &[_, first, _, last]) => guess_layout(first, last, options.channels).ok_or_else(|| {
+                ImageError::invalid(path, format!("where the channels lie in {shape:?} is not clear; say it"))
+            })?,
+            _ => ArrayLayout::ChannelsFirst,
+        };
+        let size = match (shape.as_slice(), layout) {
+            (&[_, c, h, w], ArrayLayout::ChannelsFirst) | (&[_, h, w, c], ArrayLayout::ChannelsLast) => [c, h, w],
+            (&[_, h, w], _) => [1, h, w],
+            (&[_, n], _) => [1, 1, n],
+            _ => {
+                let problem = format!("an array of shape {shape:?}; images have 2 to 4 axes, the first counting them");
+                return Err(ImageError::invalid(path, problem));
+            }
+        };
+        if size.contains(&0) {
+            return Err(ImageError::invalid(path, format!("images without elements: shape {shape:?}")));
+        }
+        if let Some(found) = labels.as_ref().map(Vec::len).filter(|&found| found != shape[0]) {
+            return Err(ImageError::invalid(path, format!("{found} labels for {} images", shape[0])));
+        }
+        Ok(Self { path: path.to_path_buf(), header, bytes, labels, layout, size })
+    }
+
+    fn bytes_of(&self, index: usize) -> Result<Vec<u8>, ImageError> {
+        let len = self.size.iter().product::<usize>() * self.header.element.size();
+        match &self.bytes {
+            Bytes::Memory(bytes) => Ok(bytes[index * len..][..len].to_vec()),
+            Bytes::File(file) => {
+                let start = self.header.data_start + index as u64 * len as u64;
+                let mut buffer = vec![0; len];
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                file.seek(SeekFrom::Start(start))
+                    .and_then(|_| file.read_exact(&mut buffer))
+                    .map_err(ImageError::io(&self.path))?;
+                Ok(buffer)
+            }
+        }
+    }
+}
+
+/// Where the channels lie: where as many are as the network takes or, not knowing it, 1 or 3.
+fn guess_layout(first: usize, last: usize, channels: Option<usize>) -> Option<ArrayLayout> {
+    let fits = |count: usize| channels.map_or(count == 1 || count == 3, |channels| count == channels);
+    match (fits(first), fits(last)) {
+        (true, false) => Some(ArrayLayout::ChannelsFirst),
+        (false, true) => Some(ArrayLayout::ChannelsLast),
+        _ => None,
+    }
+}
+
+impl Source for ArrayImages {
+    fn len(&self) -> usize {
+        self.header.shape[0]
+    }
+
+    fn label(&self, index: usize) -> Option<usize> {
+        self.labels.as_ref().map(|labels| labels[index])
+    }
+
+    fn get(&self, index: usize) -> Result<Image, ImageError> {
+        let bytes = self.bytes_of(index)?;
+        let element = self.header.element;
+        let stored: Vec<f32> = bytes.chunks_exact(element.size()).map(|bytes| element.decode(bytes) as f32).collect();
+        let [channels, height, width] = self.size;
+        let data = match self.layout {
+            ArrayLayout::ChannelsFirst => stored,
+            ArrayLayout::ChannelsLast => {
+                (0..channels).flat_map(|channel| stored.iter().skip(channel).step_by(channels).copied()).collect()
+            }
+        };
+        Ok(Image { name: format!("{}[{index}]", self.path.display()), channels, height, width, data })
+    }
+}
+
+fn header_error(path: &Path, error: HeaderError) -> ImageError {
+    match error {
+        HeaderError::Io(source) => ImageError::Io { path: path.to_path_buf(), source },
+        HeaderError::Invalid(problem) => ImageError::invalid(path, problem),
+        HeaderError::Unsupported(problem) => ImageError::unsupported(path, problem),
+    }
+}
+
+fn zip_error(path: &Path, error: ZipError) -> ImageError {
+    match error {
+        ZipError::Io(source) => ImageError::Io { path: path.to_path_buf(), source },
+        ZipError::UnsupportedArchive(problem) => ImageError::unsupported(path, problem),
+        error => ImageError::invalid(path, error.to_string()),
+    }
+}

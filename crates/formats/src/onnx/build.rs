@@ -1,0 +1,521 @@
+//! Builds the graph: one pass over the nodes, in which every shape is inferred and every constant folded.
+
+mod integer;
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+use esn::Grid;
+use network::{
+    ActivationQuantization, Graph, LayerId, MacLayer, Network, NetworkError, Node, Op, PadMode, Value, ValueId,
+};
+
+use super::attributes::Attributes;
+use super::chain::Chain;
+use super::external::ExternalFiles;
+use super::inputs::{self, Inputs};
+use super::plan::{Action, Form, Kept, MAX_FOLDED, Plan, Slot, View, check_size};
+use super::proto::{GraphProto, NodeProto, ValueInfoProto};
+use super::{fold, operators, order, qonnx, quantize, tensors};
+use crate::options::ReadOptions;
+use crate::reading::fault::{Fault, clean, invalid, unsupported};
+use crate::reading::findings::{Finding, Findings};
+use crate::reading::grid;
+
+/// Scales of all layers, which many may share and each has a copy of. Networks have one a filter.
+const MAX_SCALES: usize = 1 << 24;
+
+/// Elements of a rearranged constant that is written out for an operator that is no MAC layer.
+const MAX_WRITTEN: usize = 1 << 22;
+/// Elements that are computed in one reading, so that a small file cannot ask for much work.
+const MAX_FOLDED_IN_ALL: usize = 1 << 26;
+
+/// What a graph needs from around it.
+pub(super) struct Surroundings<'a> {
+    pub(super) path: &'a Path,
+    pub(super) opset: i64,
+    pub(super) external: ExternalFiles,
+    pub(super) options: &'a ReadOptions,
+    /// The grid of stored weights, where it is known.
+    pub(super) grid: Option<Grid>,
+}
+
+/// Builds a network from the graph of a file.
+pub(super) fn build(graph: &GraphProto, surroundings: Surroundings<'_>) -> Result<Network, NetworkError> {
+    let path = surroundings.path;
+    let order = order::order(graph).map_err(|(index, fault)| fault.at(path, place(graph, index)))?;
+    let inputs = inputs::inputs(graph, surroundings.options).map_err(|(place, fault)| fault.at(path, place))?;
+    let mut builder = Builder::new(graph, surroundings, (inputs.batch, inputs.open_batch));
+    builder.add_inputs(inputs);
+    builder.add_initializers()?;
+    for index in order {
+        builder.add_node(&graph.node[index]).map_err(|fault| fault.at(path, place(graph, Some(index))))?;
+    }
+    builder.finish()
+}
+
+fn place(graph: &GraphProto, node: Option<usize>) -> String {
+    match node {
+        Some(index) => format!("node {:?}", node_name(&graph.node[index])),
+        None => "graph".to_string(),
+    }
+}
+
+/// The name of a node, made from its operator and first output where it has none.
+fn node_name(node: &NodeProto) -> String {
+    match (node.name.as_str(), node.output.first()) {
+        ("", Some(output)) => clean(&format!("{}:{output}", node.op_type)),
+        ("", None) => clean(&node.op_type),
+        (name, _) => clean(name),
+    }
+}
+
+/// The operator as messages call it.
+fn operator_name(node: &NodeProto) -> String {
+    match node.domain.as_str() {
+        "" | "ai.onnx" => clean(&node.op_type),
+        domain => clean(&format!("{domain}:{}", node.op_type)),
+    }
+}
+
+struct Builder<'a> {
+    proto: &'a GraphProto,
+    path: &'a Path,
+    opset: i64,
+    external: ExternalFiles,
+    grid: Option<Grid>,
+    batch: usize,
+    open_batch: bool,
+    slots: Vec<Slot>,
+    ids: HashMap<&'a str, ValueId>,
+    declared: HashMap<&'a str, &'a ValueInfoProto>,
+    /// Names that some node reads or the graph returns.
+    used: HashSet<&'a str>,
+    inputs: Vec<ValueId>,
+    nodes: Vec<Node>,
+    layers: Vec<MacLayer>,
+    findings: Findings,
+    /// Elements that may still be computed.
+    budget: usize,
+    /// Constants that were rounded to integers.
+    rounded: usize,
+    /// Scales of all layers.
+    scales: usize,
+}
+
+impl<'a> Builder<'a> {
+    fn new(proto: &'a GraphProto, surroundings: Surroundings<'a>, (batch, open_batch): (usize, bool)) -> Self {
+        let declared = proto.value_info.iter().chain(&proto.output).map(|info| (info.name.as_str(), info)).collect();
+        let read = proto.node.iter().flat_map(|node| &node.input).map(String::as_str);
+        let used = read.chain(proto.output.iter().map(|o| o.name.as_str())).collect();
+        Self {
+            proto,
+            path: surroundings.path,
+            opset: surroundings.opset,
+            external: surroundings.external,
+            grid: surroundings.grid,
+            batch,
+            open_batch,
+            slots: Vec::new(),
+            ids: HashMap::new(),
+            declared,
+            used,
+            inputs: Vec::new(),
+            nodes: Vec::new(),
+            layers: Vec::new(),
+            findings: Findings::default(),
+            budget: MAX_FOLDED_IN_ALL,
+            rounded: 0,
+            scales: 0,
+        }
+    }
+
+    fn add_inputs(&mut self, inputs: Inputs<'a>) {
+        for (name, form) in inputs.fed {
+            let id = self.add_slot(name, form, None, false);
+            self.inputs.push(id);
+        }
+    }
+
+    fn add_initializers(&mut self) -> Result<(), NetworkError> {
+        if !self.proto.sparse_initializer.is_empty() {
+            return Err(unsupported!("sparse initializers").at(self.path, "graph".to_string()));
+        }
+        for proto in &self.proto.initializer {
+            let place = |fault: Fault| fault.at(self.path, format!("tensor {:?}", proto.name));
+            if let Some((what, shape)) = tensors::unreadable(proto).map_err(place)? {
+                self.add_unreadable(&proto.name, Form { data_type: None, shape: Some(shape) }, what);
+                continue;
+            }
+            let tensor = tensors::tensor(proto, &mut self.external).map_err(place)?;
+            let chain = Chain::stored(&clean(&proto.name), tensor);
+            let form = Form::new(Some(chain.data_type), chain.shape.clone());
+            self.add_slot(&proto.name, form, Some(chain), true);
+        }
+        Ok(())
+    }
+
+    fn add_slot(&mut self, name: &'a str, form: Form, known: Option<Chain>, constant: bool) -> ValueId {
+        let id = ValueId(self.slots.len());
+        self.slots.push(Slot {
+            id,
+            name: clean(name),
+            form,
+            known,
+            constant,
+            quantization: None,
+            unreadable: None,
+            sequence: None,
+        });
+        if !name.is_empty() {
+            self.ids.insert(name, id);
+        }
+        id
+    }
+
+    fn add_unreadable(&mut self, name: &'a str, form: Form, reason: String) {
+        let id = self.add_slot(name, form, None, true);
+        self.slots[id.0].unreadable = Some(reason);
+    }
+
+    fn add_node(&mut self, node: &'a NodeProto) -> Result<(), Fault> {
+        if self.scales > MAX_SCALES {
+            return Err(unsupported!("layers with more than {MAX_SCALES} scales in all"));
+        }
+        let ids: Vec<Option<ValueId>> = node.input.iter().map(|name| self.ids.get(name.as_str()).copied()).collect();
+        let view = View {
+            name: node_name(node),
+            op_type: &node.op_type,
+            domain: &node.domain,
+            opset: self.opset,
+            attributes: Attributes::new(node)?,
+            inputs: ids.iter().map(|id| id.map(|id| &self.slots[id.0])).collect(),
+            outputs: &node.output,
+            batch: self.batch,
+        };
+        let plan = match operators::plan(&view, &mut self.external) {
+            Ok(plan) => plan,
+            Err(Fault::NotRun(reason)) => Plan::not_run(reason, Form::default()),
+            Err(Fault::NotCosted(reason)) => Plan::not_costed(reason, Form::default()),
+            Err(Fault::UnknownShape) => behind_unknown(&view, &self.findings)?,
+            Err(fault) => return Err(fault),
+        };
+        let plan = check_readable(check_outputs(plan, &view, &self.used)?, &view);
+        // What the branches of a control flow operator read is not among its inputs.
+        let constant =
+            view.inputs.iter().flatten().all(|slot| slot.constant) && !operators::has_branches(&node.op_type);
+        let quantization = output_quantization(&plan.action, &view)?;
+        if let Action::Unreadable(reason) = plan.action {
+            let form = plan.outputs.into_iter().next().unwrap_or_default();
+            self.add_unreadable(&node.output[0], form, reason);
+            return Ok(());
+        }
+        if let Action::Sequence(sequence) = plan.action {
+            let id = self.add_slot(&node.output[0], Form::default(), None, constant);
+            self.slots[id.0].sequence = Some(sequence);
+            return Ok(());
+        }
+        self.rounded += qonnx::count_rounded(&plan.action, self.rounded)?;
+        if let Some(known) = known_outputs(&plan, &view, &mut self.budget)? {
+            for (name, chain) in node.output.iter().zip(known) {
+                let form = Form::new(Some(chain.data_type), chain.shape.clone());
+                self.add_slot(name, form, Some(chain), true);
+            }
+            return Ok(());
+        }
+        self.emit(node, plan, ids, constant, quantization)
+    }
+
+    /// Puts a node into the graph.
+    fn emit(
+        &mut self,
+        node: &'a NodeProto,
+        mut plan: Plan,
+        ids: Vec<Option<ValueId>>,
+        constant: bool,
+        quantization: Option<ActivationQuantization>,
+    ) -> Result<(), Fault> {
+        if let Action::Compute(_) = plan.action {
+            plan.action = Action::NotRun(Some(String::new()));
+        }
+        let inputs = match &plan.kept {
+            Kept::All => ids.clone(),
+            Kept::Only(index) => vec![ids[*index]],
+            Kept::Listed(indices) => indices.iter().map(|&index| ids[index]).collect(),
+            Kept::Other(id) => vec![Some(*id)],
+        };
+        let run = matches!(plan.action, Action::Run(_) | Action::Integer(_));
+        if let (true, Some(reason)) = (run, self.write_constants(&inputs)?) {
+            plan.action = Action::NotRun(Some(reason));
+        }
+        let mut outputs = Vec::new();
+        for (i, name) in node.output.iter().enumerate() {
+            let form = plan.outputs.get(i).cloned().unwrap_or_default();
+            let form = self.or_declared(name, form);
+            outputs.push(self.add_slot(name, form, None, constant));
+        }
+        if let Some(&first) = outputs.first() {
+            self.slots[first.0].quantization = quantization;
+            let unreadable = ids.iter().flatten().find_map(|id| self.slots[id.0].unreadable.clone());
+            self.slots[first.0].unreadable = unreadable.filter(|_| constant);
+        }
+        self.note(node, &plan, &inputs, &outputs);
+        let op = match plan.action {
+            Action::Run(op) => op,
+            Action::Mac(layer) => Op::Mac(self.add_layer(*layer, &inputs, &outputs)),
+            Action::Integer(mac) => {
+                self.add_integer(node, *mac, &ids, outputs[0]);
+                return Ok(());
+            }
+            Action::NotRun(_) => Op::Unsupported,
+            Action::Compute(_) | Action::Known(_) | Action::Sequence(_) | Action::Unreadable(_) => Op::Unsupported,
+        };
+        self.nodes.push(Node { name: node_name(node), op_type: operator_name(node), op, inputs, outputs });
+        Ok(())
+    }
+
+    fn add_layer(&mut self, layer: MacLayer, inputs: &[Option<ValueId>], outputs: &[ValueId]) -> LayerId {
+        let input = inputs[0].expect("the planner has looked at the activation of a MAC layer");
+        self.scales += layer.weights.quantization.as_ref().map_or(0, |quantization| quantization.scales.len());
+        self.layers.push(MacLayer { input, output: outputs[0], ..layer });
+        LayerId(self.layers.len() - 1)
+    }
+
+    /// Makes constants that are rearranged or dequantized into plain tensors. The result is why one cannot be.
+    fn write_constants(&mut self, inputs: &[Option<ValueId>]) -> Result<Option<String>, Fault> {
+        for id in inputs.iter().flatten() {
+            let slot = &mut self.slots[id.0];
+            let Some(chain) = slot.known.as_ref().filter(|chain| chain.as_stored().is_none()) else { continue };
+            let count = chain.element_count();
+            if count > MAX_WRITTEN || count > self.budget {
+                return Ok(Some("a constant input is computed and too large".to_string()));
+            }
+            self.budget -= count;
+            let array = chain.to_array().map_err(|e| invalid!("input {:?}: {e}", slot.name))?;
+            slot.known = Some(Chain::stored(&slot.name, array.into_tensor()));
+        }
+        Ok(None)
+    }
+
+    /// Fills what inference does not know with what the file declares.
+    fn or_declared(&self, name: &str, form: Form) -> Form {
+        if form.shape.is_some() && form.data_type.is_some() {
+            return form;
+        }
+        let declared = self.declared.get(name).map(|info| inputs::declared_form(info, self.batch)).unwrap_or_default();
+        Form { data_type: form.data_type.or(declared.data_type), shape: form.shape.or(declared.shape) }
+    }
+
+    /// Notes what is not run or not costed.
+    fn note(&mut self, node: &NodeProto, plan: &Plan, inputs: &[Option<ValueId>], outputs: &[ValueId]) {
+        let not_run = match &plan.action {
+            Action::NotRun(reason) => Some(reason.clone()),
+            _ => None,
+        };
+        let slots = |ids: &[ValueId]| ids.iter().map(|id| &self.slots[id.0]).collect::<Vec<_>>();
+        let inputs: Vec<ValueId> = inputs.iter().flatten().copied().collect();
+        let not_costed = match &plan.not_costed {
+            Some(reason) => Some(reason.clone()),
+            None => not_run.as_ref().and_then(|_| operators::not_costed(node, &slots(&inputs))),
+        };
+        if not_run.is_none() && not_costed.is_none() {
+            return;
+        }
+        // What is computed from constants alone is computed once, not for every image.
+        let once = slots(outputs).iter().all(|slot| slot.constant);
+        let unread = |slot: &&Slot| slot.form.shape.is_none() && self.used.contains(slot.name.as_str());
+        let unknown_shape = slots(outputs).iter().any(unread);
+        let silent = not_run == Some(None);
+        let finding = Finding {
+            operator: operator_name(node),
+            not_run: not_run.map(Option::unwrap_or_default),
+            not_costed: not_costed.filter(|_| !once),
+            unknown_shape,
+        };
+        self.findings.add(&node_name(node), finding, silent);
+    }
+
+    /// A DequantizeLinear does not say what its integers count; the note is for a file that looks like half-steps.
+    fn set_grid(&mut self) -> Option<String> {
+        for quantization in self.layers.iter_mut().filter_map(|layer| layer.weights.quantization.as_mut()) {
+            // Where a file's own operators say mid-rise, that is so.
+            if quantization.grid == Grid::MidTread {
+                quantization.grid = self.grid.unwrap_or(Grid::MidTread);
+            }
+        }
+        let says_it = self.proto.node.iter().any(|node| qonnx::DOMAINS.contains(&node.domain.as_str()));
+        let doubtful = self.grid.is_none() && !says_it && grid::looks_mid_rise(&self.layers);
+        doubtful.then(|| grid::LOOKS_MID_RISE.to_string())
+    }
+
+    /// The outputs of the graph; those that are constant become plain tensors, for no node makes them.
+    fn outputs(&mut self) -> Result<Vec<ValueId>, Fault> {
+        let outputs = self.proto.output.iter().map(|output| {
+            let missing = || invalid!("output {:?} is made by no node", output.name);
+            self.ids.get(output.name.as_str()).copied().ok_or_else(missing)
+        });
+        let outputs: Vec<ValueId> = outputs.collect::<Result<_, Fault>>()?;
+        let constants: Vec<Option<ValueId>> = outputs.iter().copied().map(Some).collect();
+        match self.write_constants(&constants)? {
+            Some(_) => Err(unsupported!("an output that is constant, computed, and too large")),
+            None => Ok(outputs),
+        }
+    }
+
+    fn finish(mut self) -> Result<Network, NetworkError> {
+        let outputs = self.outputs().map_err(|fault| fault.at(self.path, "graph".to_string()))?;
+        if self.layers.is_empty() {
+            let instead = self.findings.instead_of_layers();
+            let fault = unsupported!("expected Conv, Gemm or MatMul with constant weights; {instead}");
+            return Err(fault.at(self.path, "graph".to_string()));
+        }
+        let grid_note = self.set_grid();
+        let value = |slot: Slot| Value {
+            name: slot.name,
+            data_type: slot.form.data_type,
+            shape: slot.form.shape,
+            constant: slot.known.and_then(|chain| chain.as_stored().cloned()),
+        };
+        let values = self.slots.into_iter().map(value).collect();
+        let graph = Graph { values, nodes: self.nodes, inputs: self.inputs, outputs };
+        let (mut notes, not_costed) = self.findings.into_parts();
+        notes.extend(grid_note);
+        Ok(Network::from_parts(self.path.to_path_buf(), graph, self.layers, self.batch, notes)
+            .with_not_costed(not_costed)
+            .with_open_batch(self.open_batch))
+    }
+}
+
+/// A node behind an operator whose output shape is not known: a MAC layer there cannot be costed, and its costs would be
+/// missing in every sum.
+fn behind_unknown(view: &View<'_>, findings: &Findings) -> Result<Plan, Fault> {
+    let plain = matches!(view.domain, "" | "ai.onnx") && matches!(view.op_type, "Conv" | "Gemm" | "MatMul");
+    let integer = matches!(view.op_type, "QLinearConv" | "QLinearMatMul" | "QGemm" | "ConvInteger" | "MatMulInteger");
+    let is_mac = plain || integer;
+    let unknown = view.inputs.iter().flatten().find(|slot| slot.form.shape.is_none());
+    match unknown {
+        Some(slot) if is_mac && view.inputs.iter().flatten().any(|slot| slot.constant) => Err(unsupported!(
+            "the shape of its input {:?} is not known, for the file declares none and these operators before it are not \
+             handled: {}",
+            slot.name,
+            findings.not_run()
+        )),
+        _ => {
+            let not_costed = is_mac.then(|| "the shape of its input is not known".to_string());
+            Ok(Plan { action: Action::NotRun(None), not_costed, ..Plan::not_run("", Form::default()) })
+        }
+    }
+}
+
+/// Takes back that a node is run where an input cannot be read.
+fn check_readable(plan: Plan, view: &View<'_>) -> Plan {
+    let unreadable = view.inputs.iter().flatten().find_map(|slot| slot.unreadable.as_ref());
+    match (unreadable, &plan.action) {
+        (Some(what), Action::Run(_) | Action::Compute(_)) => {
+            Plan { action: Action::NotRun(Some(format!("an input has {what}"))), kept: Kept::All, ..plan }
+        }
+        _ => plan,
+    }
+}
+
+/// Checks the outputs of a node against those that its operator makes.
+fn check_outputs(plan: Plan, view: &View<'_>, used: &HashSet<&str>) -> Result<Plan, Fault> {
+    if view.outputs.is_empty() {
+        return Err(invalid!("it has no output"));
+    }
+    for form in &plan.outputs {
+        check_size(form)?;
+    }
+    let made = match plan.action {
+        Action::NotRun(_) => return Ok(plan),
+        _ => plan.outputs.len(),
+    };
+    match view.outputs.iter().skip(made).position(|name| used.contains(name.as_str())) {
+        Some(index) => {
+            let first = plan.outputs.into_iter().next().unwrap_or_default();
+            Ok(Plan::not_run(format!("its output {} is not made", made + index), first))
+        }
+        None => Ok(plan),
+    }
+}
+
+/// The quantization that the first output lies on: that of a DequantizeLinear, kept by operators that only move values.
+fn output_quantization(action: &Action, view: &View<'_>) -> Result<Option<ActivationQuantization>, Fault> {
+    let Action::Run(op) = action else { return Ok(None) };
+    match op {
+        Op::DequantizeLinear { .. } => quantize::activation(view),
+        Op::Quant(quant) => qonnx::activation(*quant, view),
+        Op::Identity
+        | Op::Reshape
+        | Op::Transpose { .. }
+        | Op::Slice { .. }
+        | Op::MaxPool(_)
+        | Op::Relu
+        | Op::Pad { mode: PadMode::Reflect | PadMode::Edge | PadMode::Wrap, .. } => Ok(view.input(0)?.quantization),
+        Op::Pad { value, .. } if *value == 0.0 => Ok(view.input(0)?.quantization),
+        _ => Ok(None),
+    }
+}
+
+/// The outputs of a node whose inputs are all known; `None` where they are not, or it is not computed here.
+fn known_outputs(plan: &Plan, view: &View<'_>, budget: &mut usize) -> Result<Option<Vec<Chain>>, Fault> {
+    if let Action::Known(chain) = &plan.action {
+        return Ok(Some(vec![chain.clone()]));
+    }
+    let kept = match plan.kept {
+        Kept::All => view.inputs.as_slice(),
+        Kept::Only(index) => &view.inputs[index..=index],
+        Kept::Listed(_) | Kept::Other(_) => return Ok(None),
+    };
+    let known: Option<Vec<&Chain>> = kept.iter().map(|input| input.and_then(|slot| slot.known.as_ref())).collect();
+    let Some(known) = known.filter(|known| !known.is_empty()) else { return Ok(None) };
+    if let Action::Run(op) = &plan.action {
+        if let Some(chain) = extended(op, known[0], &plan.outputs[0], view)? {
+            return Ok(Some(vec![chain]));
+        }
+        // Scales that lost their axis must not turn into real weights unnoticed.
+        if known[0].quantized.is_some() && matches!(op, Op::Reshape | Op::Transpose { .. }) {
+            return Ok(None);
+        }
+    }
+    let sizes = known.iter().map(|chain| chain.element_count());
+    let out = plan.outputs.iter().filter_map(|form| form.shape.as_ref()).map(|s| s.iter().product::<usize>());
+    if !fold::can_fold(&plan.action, &plan.outputs) || sizes.clone().any(|n| n > MAX_FOLDED) {
+        return Ok(None);
+    }
+    let work = sizes.chain(out).sum::<usize>();
+    let Some(left) = budget.checked_sub(work) else { return Ok(None) };
+    *budget = left;
+    let arrays: Result<Vec<_>, _> = known.iter().map(|chain| chain.to_array()).collect();
+    let arrays = arrays.map_err(|e| invalid!("a constant input: {e}"))?;
+    let folded = fold::fold(&plan.action, &arrays, &plan.outputs)?;
+    let stored = |(array, name): (fold::Array, &String)| Chain::stored(&clean(name), array.into_tensor());
+    Ok(folded.map(|arrays| arrays.into_iter().zip(view.outputs).map(stored).collect()))
+}
+
+/// The constant behind an operator that a chain can hold.
+fn extended(op: &Op, chain: &Chain, output: &Form, view: &View<'_>) -> Result<Option<Chain>, Fault> {
+    let (chain, shape) = (chain.clone(), output.shape.as_deref().unwrap_or_default());
+    Ok(match op {
+        Op::Identity => Some(chain),
+        Op::Reshape => chain.reshaped(shape),
+        Op::Transpose { perm } => chain.transposed(perm),
+        Op::Cast => output.data_type.and_then(|to| chain.cast(to)),
+        Op::QuantizeLinear { axis } | Op::DequantizeLinear { axis } => {
+            let quantizes = matches!(op, Op::QuantizeLinear { .. });
+            let integers = if quantizes { output.data_type } else { Some(chain.data_type) };
+            let parameters = match integers {
+                Some(data_type) => quantize::parameters(view, data_type)?,
+                None => None,
+            };
+            let Some(parameters) = parameters else { return Ok(None) };
+            let axis = (parameters.scales.len() > 1).then_some(*axis);
+            match (quantizes, output.data_type) {
+                (true, _) => chain.quantize(parameters, axis),
+                (false, Some(to)) => chain.dequantize(parameters, axis, to),
+                (false, None) => None,
+            }
+        }
+        _ => None,
+    })
+}

@@ -1,0 +1,63 @@
+//! MAC layers on integers, between what makes real numbers of their input and integers of their output.
+
+use network::{DataType, Tensor};
+
+use super::{Builder, Chain, Form, Node, NodeProto, Op, ValueId, node_name, operator_name};
+use crate::onnx::qoperator::{IntegerMac, Output};
+
+impl<'a> Builder<'a> {
+    /// Puts a layer on integers into the graph: a DequantizeLinear, the layer, and what makes integers of its output.
+    pub(super) fn add_integer(&mut self, node: &NodeProto, mac: IntegerMac, ids: &[Option<ValueId>], output: ValueId) {
+        let at = |index: usize| ids.get(index).copied().flatten();
+        let x = at(mac.activation.codes).expect("the planner has looked at the activation of a MAC layer");
+        let by = mac.activation.by;
+        let scale = by.scale.map_or_else(|| Some(self.add_one(output)), at);
+        let real = self.add_inner(output, "input", self.slots[x.0].form.shape.clone());
+        self.add_step(node, "DequantizeLinear", vec![Some(x), scale, at(by.zero_point)], real);
+        let (op_type, parameters) = match mac.output {
+            Output::Real => {
+                self.add_product(node, mac, real, output);
+                return;
+            }
+            Output::Integer => ("Cast", vec![]),
+            Output::Quantized(by) => ("QuantizeLinear", vec![by.scale.and_then(at), at(by.zero_point)]),
+        };
+        let product = self.add_inner(output, "product", self.slots[output.0].form.shape.clone());
+        self.add_product(node, mac, real, product);
+        self.add_step(node, op_type, [vec![Some(product)], parameters].concat(), output);
+    }
+
+    fn add_product(&mut self, node: &NodeProto, mac: IntegerMac, input: ValueId, output: ValueId) {
+        let op = Op::Mac(self.add_layer(mac.layer, &[Some(input)], &[output]));
+        let (name, op_type) = (node_name(node), operator_name(node));
+        self.nodes.push(Node { name, op_type, op, inputs: vec![Some(input)], outputs: vec![output] });
+    }
+
+    /// A step before or behind the layer. The one scale has no axis.
+    fn add_step(&mut self, node: &NodeProto, op_type: &str, inputs: Vec<Option<ValueId>>, output: ValueId) {
+        let op = match op_type {
+            "DequantizeLinear" => Op::DequantizeLinear { axis: 0 },
+            "QuantizeLinear" => Op::QuantizeLinear { axis: 0 },
+            _ => Op::Cast,
+        };
+        let name = format!("{}/{op_type}", node_name(node));
+        self.nodes.push(Node { name, op_type: op_type.to_string(), op, inputs, outputs: vec![output] });
+    }
+
+    /// A value of 32-bit float that the file does not name.
+    fn add_inner(&mut self, of: ValueId, what: &str, shape: Option<Vec<usize>>) -> ValueId {
+        let form = Form { data_type: Some(DataType::F32), shape };
+        let id = self.add_slot("", form, None, false);
+        self.slots[id.0].name = format!("{}/{what}", self.slots[of.0].name);
+        id
+    }
+
+    /// The number 1.
+    fn add_one(&mut self, of: ValueId) -> ValueId {
+        let id = self.add_inner(of, "scale", Some(vec![]));
+        let slot = &mut self.slots[id.0];
+        slot.known = Some(Chain::stored(&slot.name, Tensor::from_f32(vec![], &[1.0])));
+        slot.constant = true;
+        id
+    }
+}

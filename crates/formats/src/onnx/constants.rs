@@ -1,0 +1,111 @@
+//! Operators that make constants.
+
+use network::Tensor;
+
+use super::attributes::Attributes;
+use super::external::ExternalFiles;
+use super::plan::{FoldOp, Form, Plan, View};
+use super::tensors;
+use crate::reading::fault::{Fault, invalid};
+
+/// Constant, in any of its forms.
+pub(super) fn constant(view: &View<'_>, external: &mut ExternalFiles) -> Result<Plan, Fault> {
+    view.arity(0, 0)?;
+    let attributes = &view.attributes;
+    if let Some((what, form)) = unreadable(attributes)? {
+        return Ok(Plan::unreadable(what, form));
+    }
+    let name = view.outputs.first().map_or("", String::as_str);
+    let list = [value_tensor(attributes, external)?, value_numbers(attributes)?];
+    let mut found = list.into_iter().flatten();
+    match (found.next(), found.next()) {
+        (Some(tensor), None) => Ok(Plan::known(name, tensor)),
+        (Some(_), Some(_)) => Err(invalid!("more than one value")),
+        (None, _) => Err(invalid!("it has no value")),
+    }
+}
+
+/// Why the constant of a node cannot be read, and what is known of it.
+fn unreadable(attributes: &Attributes<'_>) -> Result<Option<(String, Form)>, Fault> {
+    let kinds = [
+        ("value_string", "elements of type string"),
+        ("value_strings", "elements of type string"),
+        ("sparse_value", "elements in a sparse tensor"),
+    ];
+    if let Some((kind, what)) = kinds.iter().find(|(kind, _)| attributes.has(kind)) {
+        attributes.ignore(kind);
+        return Ok(Some((what.to_string(), Form::default())));
+    }
+    let Some(proto) = attributes.tensor("value")? else { return Ok(None) };
+    Ok(tensors::unreadable(proto)?.map(|(what, shape)| (what, Form { data_type: None, shape: Some(shape) })))
+}
+
+fn value_tensor(attributes: &Attributes<'_>, external: &mut ExternalFiles) -> Result<Option<Tensor>, Fault> {
+    attributes.tensor("value")?.map(|proto| tensors::tensor(proto, external)).transpose()
+}
+
+fn value_numbers(attributes: &Attributes<'_>) -> Result<Option<Tensor>, Fault> {
+    let float = attributes.optional_float("value_float")?.map(|v| Tensor::from_f32(vec![], &[v]));
+    let floats = attributes.floats("value_floats")?.map(|v| Tensor::from_f32(vec![v.len()], v));
+    let int = attributes.int("value_int")?.map(|v| Tensor::from_i64(vec![], &[v]));
+    let ints = attributes.ints("value_ints")?.map(|v| Tensor::from_i64(vec![v.len()], v));
+    Ok(float.or(floats).or(int).or(ints))
+}
+
+/// Shape, with the `start` and `end` of opset 15.
+pub(super) fn shape(view: &View<'_>) -> Result<Plan, Fault> {
+    view.arity(1, 1)?;
+    let x = view.shape(0)?;
+    let clamp = |n: i64| (if n < 0 { n.saturating_add(x.len() as i64) } else { n }).clamp(0, x.len() as i64) as usize;
+    let start = clamp(view.attributes.int("start")?.unwrap_or(0));
+    let end = clamp(view.attributes.int("end")?.unwrap_or(i64::MAX)).max(start);
+    let extents: Vec<i64> = x[start..end].iter().map(|&n| n as i64).collect();
+    Ok(Plan::known(&view.name, Tensor::from_i64(vec![extents.len()], &extents)))
+}
+
+/// Size.
+pub(super) fn size(view: &View<'_>) -> Result<Plan, Fault> {
+    view.arity(1, 1)?;
+    let count = tensors::element_count(view.shape(0)?)? as i64;
+    Ok(Plan::known(&view.name, Tensor::from_i64(vec![], &[count])))
+}
+
+/// ConstantOfShape.
+pub(super) fn constant_of_shape(view: &View<'_>, external: &mut ExternalFiles) -> Result<Plan, Fault> {
+    view.arity(1, 1)?;
+    let value = match value_tensor(&view.attributes, external)? {
+        None => Tensor::from_f32(vec![1], &[0.0]),
+        Some(tensor) if tensor.element_count() == 1 => tensor,
+        Some(tensor) => return Err(invalid!("a value of shape {:?}; expected one element", tensor.shape)),
+    };
+    let extents = view.ints(0, "shape")?.ok_or_else(|| invalid!("input 0 is left out"))?;
+    let form = Form::new(Some(value.data_type), tensors::shape(&extents)?);
+    Ok(Plan::compute(FoldOp::Fill { value }, form))
+}
+
+/// Range; its length follows from constant inputs.
+pub(super) fn range(view: &View<'_>) -> Result<Plan, Fault> {
+    view.arity(3, 3)?;
+    let data_type = view.data_type(0);
+    let number = |i: usize| -> Result<f64, Fault> {
+        let chain = view.constant(i, "limits", 1)?.ok_or_else(|| invalid!("input {i} is left out"))?;
+        let array = chain.to_array().map_err(|e| invalid!("its limits: {e}"))?;
+        let values = match array.data {
+            super::fold::Data::Int(values) => values.into_iter().map(|v| v as f64).collect(),
+            super::fold::Data::Real(values) => values,
+        };
+        match values.as_slice() {
+            [value] if value.is_finite() => Ok(*value),
+            values => Err(invalid!("limits {values:?}; expected one number each")),
+        }
+    };
+    let (start, end, step) = (number(0)?, number(1)?, number(2)?);
+    if step == 0.0 {
+        return Err(invalid!("a range with step 0"));
+    }
+    let count = ((end - start) / step).ceil().max(0.0);
+    if count > 1e15 {
+        return Err(invalid!("a range of {count} numbers"));
+    }
+    Ok(Plan::compute(FoldOp::Range, Form::new(data_type, vec![count as usize])))
+}

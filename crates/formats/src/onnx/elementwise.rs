@@ -1,0 +1,219 @@
+//! Elementwise operators and softmax.
+
+use network::{DataType, Op};
+
+use super::plan::{FoldOp, Form, Kept, Plan, View, axis, broadcast};
+use crate::reading::fault::{Fault, invalid, not_run};
+
+/// Operators that have one input, no parameters, and an output of the same form.
+pub(super) fn unary(view: &View<'_>, op: Op) -> Result<Plan, Fault> {
+    view.arity(1, 1)?;
+    Ok(Plan::run(op, view.like_first(view.shape(0)?.to_vec())))
+}
+
+/// Operators with two inputs that broadcast.
+pub(super) fn binary(view: &View<'_>, op: Op) -> Result<Plan, Fault> {
+    view.arity(2, 2)?;
+    // The exponent of Pow may have another type than the base.
+    if op != Op::Pow {
+        check_same_type(view, 0..2)?;
+    }
+    Ok(Plan::run(op, view.like_first(broadcast(view.shape(0)?, view.shape(1)?)?)))
+}
+
+/// As [`binary`], for comparisons and logic, which make bool.
+pub(super) fn predicate(view: &View<'_>, op: Op) -> Result<Plan, Fault> {
+    let logic = matches!(op, Op::And | Op::Or | Op::Xor);
+    if let Some(found) = view.data_type(0).filter(|&t| logic && t != DataType::Bool) {
+        return Err(invalid!("inputs of type {}; expected bool", found.name()));
+    }
+    let mut plan = binary(view, op)?;
+    plan.outputs[0].data_type = Some(DataType::Bool);
+    Ok(plan)
+}
+
+/// Operators with one or more inputs that broadcast.
+pub(super) fn variadic(view: &View<'_>, op: Op) -> Result<Plan, Fault> {
+    view.arity(1, usize::MAX)?;
+    check_same_type(view, 0..view.inputs.len())?;
+    let mut shape = view.shape(0)?.to_vec();
+    for i in 1..view.inputs.len() {
+        shape = broadcast(&shape, view.shape(i)?)?;
+    }
+    let form = view.like_first(shape);
+    Ok(Plan::run(if view.inputs.len() == 1 { Op::Identity } else { op }, form))
+}
+
+/// Where: picks between two inputs.
+pub(super) fn select(view: &View<'_>) -> Result<Plan, Fault> {
+    view.arity(3, 3)?;
+    check_same_type(view, 1..3)?;
+    if let Some(found) = view.data_type(0).filter(|&t| t != DataType::Bool) {
+        return Err(invalid!("a condition of type {}; expected bool", found.name()));
+    }
+    let shape = broadcast(&broadcast(view.shape(0)?, view.shape(1)?)?, view.shape(2)?)?;
+    Ok(Plan::run(Op::Where, Form::new(view.data_type(1), shape)))
+}
+
+/// Mod.
+pub(super) fn modulo(view: &View<'_>) -> Result<Plan, Fault> {
+    let float = view.attributes.flag("fmod", false)?;
+    view.arity(2, 2)?;
+    check_same_type(view, 0..2)?;
+    let shape = broadcast(view.shape(0)?, view.shape(1)?)?;
+    Ok(Plan::compute(FoldOp::Mod { float }, view.like_first(shape)))
+}
+
+/// Checks that inputs whose types are known have one type.
+pub(super) fn check_same_type(view: &View<'_>, inputs: std::ops::Range<usize>) -> Result<(), Fault> {
+    let mut types = inputs.filter_map(|i| view.data_type(i));
+    let Some(first) = types.next() else { return Ok(()) };
+    match types.find(|&other| other != first) {
+        Some(other) => Err(invalid!("inputs of types {} and {}; expected one type", first.name(), other.name())),
+        None => Ok(()),
+    }
+}
+
+/// Activation functions with parameters.
+pub(super) fn activation(view: &View<'_>) -> Result<Plan, Fault> {
+    let attributes = &view.attributes;
+    let op = match view.op_type {
+        "LeakyRelu" => Op::LeakyRelu { alpha: attributes.float("alpha", 0.01)? },
+        "Elu" => Op::Elu { alpha: attributes.float("alpha", 1.0)? },
+        "Celu" => Op::Celu { alpha: attributes.float("alpha", 1.0)? },
+        "ThresholdedRelu" => Op::ThresholdedRelu { alpha: attributes.float("alpha", 1.0)? },
+        "Selu" => {
+            Op::Selu { alpha: attributes.float("alpha", 1.673_263_2)?, gamma: attributes.float("gamma", 1.050_701)? }
+        }
+        "HardSigmoid" => {
+            Op::HardSigmoid { alpha: attributes.float("alpha", 0.2)?, beta: attributes.float("beta", 0.5)? }
+        }
+        _ => Op::Gelu { approximate: attributes.choice("approximate", &["none", "tanh"])? == "tanh" },
+    };
+    unary(view, op)
+}
+
+/// Clip: bounds are attributes before opset 11, inputs from then on.
+pub(super) fn clip(view: &View<'_>) -> Result<Plan, Fault> {
+    let form = view.like_first(view.shape(0)?.to_vec());
+    let (min, max) = if view.opset < 11 {
+        view.arity(1, 1)?;
+        (view.attributes.optional_float("min")?, view.attributes.optional_float("max")?)
+    } else {
+        view.arity(1, 3)?;
+        if view.data_type(0).is_some_and(|t| !t.is_real() && !is_narrow(t)) {
+            return Ok(Plan::not_run("it clips integers of more than 16 bits", form));
+        }
+        match (bound(view, 1, "lower bound"), bound(view, 2, "upper bound")) {
+            (Ok(min), Ok(max)) => (min, max),
+            (Err(Fault::NotRun(reason)), _) | (_, Err(Fault::NotRun(reason))) => {
+                return Ok(Plan::not_run(reason, form));
+            }
+            (Err(fault), _) | (_, Err(fault)) => return Err(fault),
+        }
+    };
+    let (min, max) = (min.unwrap_or(f32::NEG_INFINITY), max.unwrap_or(f32::INFINITY));
+    if min.is_nan() || max.is_nan() {
+        return Err(invalid!("bounds {min} and {max}"));
+    }
+    Ok(Plan::run_on_first(Op::Clip { min, max }, form))
+}
+
+/// Whether a type is one of integers that every runtime of this graph holds exactly.
+pub(super) fn is_narrow(data_type: DataType) -> bool {
+    matches!(data_type, DataType::I8 | DataType::U8 | DataType::I16 | DataType::U16)
+}
+
+fn bound(view: &View<'_>, index: usize, what: &str) -> Result<Option<f32>, Fault> {
+    if view.data_type(0).is_some_and(is_narrow) {
+        return match view.ints(index, what)?.as_deref() {
+            None => Ok(None),
+            Some([value]) => Ok(Some(*value as f32)),
+            Some(other) => Err(invalid!("its {what} has {} entries; expected one", other.len())),
+        };
+    }
+    match view.floats(index, what)?.as_deref() {
+        None => Ok(None),
+        Some([value]) => Ok(Some(*value)),
+        Some(other) => Err(invalid!("its {what} has {} entries; expected one", other.len())),
+    }
+}
+
+/// PRelu: the slope broadcasts to the input.
+pub(super) fn prelu(view: &View<'_>) -> Result<Plan, Fault> {
+    view.arity(2, 2)?;
+    let (x, slope) = (view.shape(0)?, view.shape(1)?);
+    // Files of older opsets have a slope of shape [C] for the second axis of x.
+    let by_channel = slope.len() == 1 && x.get(1) == Some(&slope[0]);
+    if !by_channel && broadcast(x, slope)? != x {
+        return Err(invalid!("a slope of shape {slope:?} does not broadcast to {x:?}"));
+    }
+    Ok(Plan::run(Op::PRelu, view.like_first(x.to_vec())))
+}
+
+/// Dropout at inference, which passes its input on.
+pub(super) fn dropout(view: &View<'_>) -> Result<Plan, Fault> {
+    view.arity(1, if view.opset < 12 { 1 } else { 3 })?;
+    view.attributes.ignore("ratio");
+    view.attributes.ignore("seed");
+    let form = view.like_first(view.shape(0)?.to_vec());
+    match view.ints(2, "training mode") {
+        Ok(None) => {}
+        Ok(Some(training)) if training == [0] => {}
+        _ => return Ok(Plan::not_run("it may be in training mode", form)),
+    }
+    Ok(Plan { kept: Kept::Only(0), ..Plan::run(Op::Identity, form) })
+}
+
+/// Softmax and LogSoftmax. Before opset 13 all axes from `axis` on are one.
+pub(super) fn softmax(view: &View<'_>) -> Result<Plan, Fault> {
+    view.arity(1, 1)?;
+    let x = view.shape(0)?;
+    let one_axis = view.opset >= 13;
+    let found = view.attributes.int("axis")?.unwrap_or(if one_axis { -1 } else { 1 });
+    let form = view.like_first(x.to_vec());
+    let axis = axis(found, x.len())?;
+    let logarithm = view.op_type == "LogSoftmax";
+    let several = !one_axis && x[axis + 1..].iter().any(|&extent| extent != 1);
+    let op = match (several, logarithm) {
+        (true, logarithm) => Op::SoftmaxFrom { axis, logarithm },
+        (false, false) => Op::Softmax { axis },
+        (false, true) => Op::LogSoftmax { axis },
+    };
+    Ok(Plan::run(op, form))
+}
+
+/// CastLike: a cast to the type of its second input.
+pub(super) fn cast_like(view: &View<'_>) -> Result<Plan, Fault> {
+    view.arity(2, 2)?;
+    view.attributes.ignore("saturate");
+    view.attributes.ignore("round_mode");
+    let form = Form::new(view.data_type(1), view.shape(0)?.to_vec());
+    match form.data_type {
+        Some(_) => Ok(Plan::run_on_first(Op::Cast, form)),
+        None => Ok(Plan::not_run("the type of its second input is not known", form)),
+    }
+}
+
+/// Cast to another element type.
+pub(super) fn cast(view: &View<'_>) -> Result<Plan, Fault> {
+    view.arity(1, 1)?;
+    let to = view.attributes.int("to")?.ok_or_else(|| invalid!("attribute \"to\" is missing"))?;
+    view.attributes.ignore("saturate");
+    view.attributes.ignore("round_mode");
+    let shape = view.shape(0)?.to_vec();
+    let number = i32::try_from(to).map_err(|_| invalid!("element type {to} does not exist"))?;
+    match super::tensors::data_type(number) {
+        Ok(to) => Ok(Plan::run(Op::Cast, Form::new(Some(to), shape))),
+        Err(Fault::Unsupported(what)) => Ok(Plan::not_run(format!("it casts to {what}"), Form::new(None, shape))),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Operators that are not run and whose attributes nobody reads, but whose output has the shape of the first input.
+pub(super) fn same_shape(view: &View<'_>) -> Result<Plan, Fault> {
+    match view.inputs.first().copied().flatten() {
+        Some(slot) => Ok(Plan::not_run("", Form { data_type: slot.form.data_type, shape: slot.form.shape.clone() })),
+        None => Err(not_run!("")),
+    }
+}

@@ -1,0 +1,77 @@
+//! Tensors that lie in a file beside the model.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use bytes::Bytes;
+
+use super::proto::TensorProto;
+use crate::reading::fault::{Fault, clean, invalid};
+
+pub(crate) use network::map_file;
+
+/// The folder that external data may come from, and the files already mapped.
+pub(super) struct ExternalFiles {
+    folder: Option<PathBuf>,
+    mapped: HashMap<String, Bytes>,
+}
+
+impl ExternalFiles {
+    /// `folder` is that of the model; `None` where the model comes from memory.
+    pub(super) fn new(folder: Option<PathBuf>) -> Self {
+        Self { folder, mapped: HashMap::new() }
+    }
+
+    /// The bytes of an external tensor of `expected` bytes.
+    pub(super) fn slice(&mut self, tensor: &TensorProto, expected: usize) -> Result<Bytes, Fault> {
+        let entry = |key: &str| tensor.external_data.iter().find(|e| e.key == key).map(|e| e.value.as_str());
+        let location = entry("location").ok_or_else(|| invalid!("external data without a location"))?;
+        let offset = number("offset", entry("offset"))?.unwrap_or(0);
+        let length = number("length", entry("length"))?.unwrap_or(expected);
+        if length != expected {
+            return Err(invalid!("external data of {length} bytes; its shape and type need {expected}"));
+        }
+        let file = self.map(location)?;
+        let end = offset.checked_add(length).filter(|&end| end <= file.len());
+        let end = end.ok_or_else(|| {
+            let (file, shown) = (file.len(), clean(location));
+            invalid!("external data at {offset}, {length} bytes, ends outside {shown:?}, which has {file} bytes")
+        })?;
+        Ok(file.slice(offset..end))
+    }
+
+    fn map(&mut self, location: &str) -> Result<Bytes, Fault> {
+        if let Some(bytes) = self.mapped.get(location) {
+            return Ok(bytes.clone());
+        }
+        let path = self.resolve(location)?;
+        let bytes = map_file(&path).map_err(|e| invalid!("external data {location:?} cannot be read: {e}"))?;
+        self.mapped.insert(location.to_string(), bytes.clone());
+        Ok(bytes)
+    }
+
+    /// The file at `location`, which has to lie inside the model's folder even after symbolic links are followed.
+    fn resolve(&self, location: &str) -> Result<PathBuf, Fault> {
+        let Some(folder) = &self.folder else {
+            return Err(Fault::Unsupported(format!("external data {location:?}; a model in memory has no folder")));
+        };
+        let relative = Path::new(location);
+        let plain = |c: Component<'_>| matches!(c, Component::Normal(_) | Component::CurDir);
+        if location.is_empty() || location.contains('\0') || !relative.components().all(plain) {
+            return Err(invalid!("external data {location:?}; expected a relative path without '..'"));
+        }
+        let unreadable = |e: io::Error| invalid!("external data {location:?} cannot be read: {e}");
+        let folder = folder.canonicalize().map_err(unreadable)?;
+        let target = folder.join(relative).canonicalize().map_err(unreadable)?;
+        if !target.starts_with(&folder) {
+            return Err(invalid!("external data {location:?} leads out of the model's folder"));
+        }
+        Ok(target)
+    }
+}
+
+fn number(key: &str, text: Option<&str>) -> Result<Option<usize>, Fault> {
+    let parse = |text: &str| text.parse().map_err(|_| invalid!("external data has {key} {text:?}; expected a count"));
+    text.map(parse).transpose()
+}

@@ -1,0 +1,300 @@
+//! Computes operators on constants: what exporters leave of the computation of shapes.
+//!
+//! Real numbers are held as `f64` and rounded to their own type after every operator, which for one `+ − × ÷ √` gives
+//! what arithmetic in that type gives. Integers are held as `i64`; one that leaves its type ends the folding.
+
+use half::{bf16, f16};
+use network::rearrange::{for_each_offset, strides, transpose};
+use network::{DataType, Encoding, Op, Tensor};
+
+use super::fold_elementwise as elementwise;
+use super::plan::{Action, FoldOp, Form, MAX_FOLDED};
+use crate::reading::fault::{Fault, invalid};
+
+/// A constant in memory, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Array {
+    pub(super) data_type: DataType,
+    pub(super) shape: Vec<usize>,
+    pub(super) data: Data,
+}
+
+/// The elements of an [`Array`]: real types as `f64`, integers and bool as `i64`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Data {
+    Int(Vec<i64>),
+    Real(Vec<f64>),
+}
+
+impl Data {
+    fn len(&self) -> usize {
+        match self {
+            Data::Int(values) => values.len(),
+            Data::Real(values) => values.len(),
+        }
+    }
+
+    /// The elements at these indices.
+    fn pick(&self, indices: &[usize]) -> Data {
+        match self {
+            Data::Int(values) => Data::Int(indices.iter().map(|&i| values[i]).collect()),
+            Data::Real(values) => Data::Real(indices.iter().map(|&i| values[i]).collect()),
+        }
+    }
+
+    fn append(&mut self, other: &Data, range: std::ops::Range<usize>) {
+        match (self, other) {
+            (Data::Int(values), Data::Int(more)) => values.extend_from_slice(&more[range]),
+            (Data::Real(values), Data::Real(more)) => values.extend_from_slice(&more[range]),
+            // The planner has refused parts of different types.
+            _ => {}
+        }
+    }
+}
+
+impl Array {
+    /// The elements, if they are integers.
+    pub(super) fn into_ints(self) -> Option<Vec<i64>> {
+        match self.data {
+            Data::Int(values) => Some(values),
+            Data::Real(_) => None,
+        }
+    }
+
+    /// The elements, if they are real numbers.
+    pub(super) fn into_reals(self) -> Option<Vec<f64>> {
+        match self.data {
+            Data::Real(values) => Some(values),
+            Data::Int(_) => None,
+        }
+    }
+
+    /// Stores the elements in their own type.
+    pub(super) fn into_tensor(self) -> Tensor {
+        let mut bytes = Vec::with_capacity(self.data.len() * self.data_type.size());
+        match (&self.data, self.data_type) {
+            (Data::Real(values), DataType::F64) => bytes.extend(values.iter().flat_map(|v| v.to_le_bytes())),
+            (Data::Real(values), DataType::F16) => {
+                bytes.extend(values.iter().flat_map(|&v| f16::from_f64(v).to_le_bytes()));
+            }
+            (Data::Real(values), DataType::Bf16) => {
+                bytes.extend(values.iter().flat_map(|&v| bf16::from_f64(v).to_le_bytes()));
+            }
+            (Data::Real(values), _) => bytes.extend(values.iter().flat_map(|&v| (v as f32).to_le_bytes())),
+            (Data::Int(values), data_type) => {
+                let size = data_type.size();
+                values.iter().for_each(|v| bytes.extend_from_slice(&v.to_le_bytes()[..size]));
+            }
+        }
+        Tensor { data_type: self.data_type, shape: self.shape, encoding: Encoding::Raw, chunks: vec![bytes.into()] }
+    }
+}
+
+/// Rounds real numbers to `data_type`, and checks that integers lie in it; `None` where one does not.
+pub(super) fn settle(data: Data, data_type: DataType) -> Option<Data> {
+    let round = |values: Vec<f64>, to: fn(f64) -> f64| Data::Real(values.into_iter().map(to).collect());
+    match (data, data_type) {
+        (Data::Real(values), DataType::F64) => Some(Data::Real(values)),
+        (Data::Real(values), DataType::F32) => Some(round(values, |v| f64::from(v as f32))),
+        (Data::Real(values), DataType::F16) => Some(round(values, |v| f16::from_f64(v).to_f64())),
+        (Data::Real(values), DataType::Bf16) => Some(round(values, |v| bf16::from_f64(v).to_f64())),
+        (Data::Real(_), _) => None,
+        (Data::Int(values), data_type) => {
+            let (min, max) = match data_type {
+                DataType::Bool => (0, 1),
+                DataType::U64 => (0, i64::MAX),
+                other => other.range().unwrap_or((i64::MIN, i64::MAX)),
+            };
+            (!data_type.is_real() && values.iter().all(|v| (min..=max).contains(v))).then_some(Data::Int(values))
+        }
+    }
+}
+
+/// Whether `action` is computed here, on an output of this size.
+pub(super) fn can_fold(action: &Action, outputs: &[Form]) -> bool {
+    let small = |form: &Form| form.shape.as_ref().is_some_and(|s| s.iter().product::<usize>() <= MAX_FOLDED);
+    let foldable = match action {
+        Action::Compute(_) => true,
+        Action::Run(op) => {
+            elementwise::unary(op).is_some()
+                || elementwise::binary(op).is_some()
+                || elementwise::comparison(op).is_some()
+                || matches!(
+                    op,
+                    Op::Where
+                        | Op::Identity
+                        | Op::Reshape
+                        | Op::Transpose { .. }
+                        | Op::Cast
+                        | Op::Gather { .. }
+                        | Op::Concat { .. }
+                        | Op::Slice { .. }
+                        | Op::Split { .. }
+                        | Op::Expand
+                        | Op::Tile
+                        | Op::ReduceSum { .. }
+                        | Op::ReduceMax { .. }
+                        | Op::ReduceMin { .. }
+                        | Op::ReduceProd { .. }
+                )
+        }
+        _ => false,
+    };
+    foldable && outputs.iter().all(small)
+}
+
+/// Computes `action`; `None` where the values cannot be held (an integer overflows, a type is not handled).
+pub(super) fn fold(action: &Action, inputs: &[Array], outputs: &[Form]) -> Result<Option<Vec<Array>>, Fault> {
+    if let Action::Run(Op::Split { axis }) = action {
+        return Ok(split(&inputs[0], *axis, outputs));
+    }
+    let (Some(shape), Some(data_type)) = (&outputs[0].shape, outputs[0].data_type) else { return Ok(None) };
+    let data = match action {
+        Action::Run(op) => run(op, inputs, shape, data_type)?,
+        Action::Compute(op) => compute(op, inputs, shape)?,
+        _ => None,
+    };
+    let data = data.and_then(|data| settle(data, data_type)).filter(|d| d.len() == shape.iter().product::<usize>());
+    Ok(data.map(|data| vec![Array { data_type, shape: shape.clone(), data }]))
+}
+
+fn run(op: &Op, inputs: &[Array], shape: &[usize], data_type: DataType) -> Result<Option<Data>, Fault> {
+    let x = &inputs[0];
+    Ok(match op {
+        Op::Identity | Op::Reshape => Some(x.data.clone()),
+        Op::Transpose { perm } => Some(match &x.data {
+            Data::Int(values) => Data::Int(transpose(values, &x.shape, perm)),
+            Data::Real(values) => Data::Real(transpose(values, &x.shape, perm)),
+        }),
+        Op::Cast => cast(&x.data, data_type),
+        Op::Gather { axis } => Some(gather(x, &inputs[1], *axis)?),
+        Op::Concat { axis } => Some(concat(inputs, *axis)),
+        Op::Slice { starts, axes, steps, .. } => Some(slice(x, starts, axes, steps, shape)),
+        Op::Expand => Some(x.data.pick(&elementwise::broadcast_offsets(&x.shape, shape))),
+        Op::ReduceSum { axes, .. } => elementwise::reduce(x, axes, elementwise::Reduction::Sum),
+        Op::ReduceMax { axes, .. } => elementwise::reduce(x, axes, elementwise::Reduction::Max),
+        Op::ReduceMin { axes, .. } => elementwise::reduce(x, axes, elementwise::Reduction::Min),
+        Op::ReduceProd { axes, .. } => elementwise::reduce(x, axes, elementwise::Reduction::Product),
+        Op::Tile => Some(tile(x, shape)),
+        op => elementwise::apply(op, inputs, shape)?,
+    })
+}
+
+fn compute(op: &FoldOp, inputs: &[Array], shape: &[usize]) -> Result<Option<Data>, Fault> {
+    Ok(match op {
+        FoldOp::Range => range(inputs, shape[0]),
+        FoldOp::Fill { value } => {
+            let count: usize = shape.iter().product();
+            match value.data_type.is_real() {
+                true => value.to_f64().ok().map(|v| Data::Real(vec![v[0]; count])),
+                false => value.to_i64().ok().map(|v| Data::Int(vec![v[0]; count])),
+            }
+        }
+        FoldOp::Mod { float } => elementwise::modulo(&inputs[0], &inputs[1], *float, shape),
+    })
+}
+
+fn cast(data: &Data, to: DataType) -> Option<Data> {
+    Some(match data {
+        _ if to == DataType::Bool => Data::Int(match data {
+            Data::Int(values) => values.iter().map(|&v| i64::from(v != 0)).collect(),
+            Data::Real(values) => values.iter().map(|&v| i64::from(v != 0.0)).collect(),
+        }),
+        Data::Int(values) if to.is_real() => Data::Real(values.iter().map(|&v| v as f64).collect()),
+        Data::Real(values) if !to.is_real() => {
+            let inside = values.iter().all(|v| v.is_finite() && v.abs() < 9e15);
+            inside.then(|| Data::Int(values.iter().map(|v| v.trunc() as i64).collect()))?
+        }
+        same => same.clone(),
+    })
+}
+
+fn gather(x: &Array, indices: &Array, axis: usize) -> Result<Data, Fault> {
+    let extent = x.shape[axis];
+    let inner: usize = x.shape[axis + 1..].iter().product();
+    let outer: usize = x.shape[..axis].iter().product();
+    let Data::Int(indices) = &indices.data else { return Err(invalid!("indices that are real numbers")) };
+    let resolve = |&i: &i64| super::plan::axis(i, extent).map_err(|_| invalid!("index {i} of an axis of {extent}"));
+    let indices = indices.iter().map(resolve).collect::<Result<Vec<_>, _>>()?;
+    let mut offsets = Vec::new();
+    for o in 0..outer {
+        for &i in &indices {
+            let start = (o * extent + i) * inner;
+            offsets.extend(start..start + inner);
+        }
+    }
+    Ok(x.data.pick(&offsets))
+}
+
+fn concat(inputs: &[Array], axis: usize) -> Data {
+    let mut result = match &inputs[0].data {
+        Data::Int(_) => Data::Int(Vec::new()),
+        Data::Real(_) => Data::Real(Vec::new()),
+    };
+    let outer: usize = inputs[0].shape[..axis].iter().product();
+    for o in 0..outer {
+        for input in inputs {
+            let block: usize = input.shape[axis..].iter().product();
+            result.append(&input.data, o * block..(o + 1) * block);
+        }
+    }
+    result
+}
+
+fn slice(x: &Array, starts: &[i64], axes: &[usize], steps: &[i64], shape: &[usize]) -> Data {
+    // Steps are multiplied modulo 2^64: an axis of one element may have any step, and never takes it.
+    let mut own = strides(&x.shape);
+    let mut first = 0usize;
+    for ((&start, &axis), &step) in starts.iter().zip(axes).zip(steps) {
+        first = first.wrapping_add((start as usize).wrapping_mul(own[axis]));
+        own[axis] = own[axis].wrapping_mul(step as usize);
+    }
+    let mut indices = Vec::new();
+    walk(shape, &own, |offset| indices.push(first.wrapping_add(offset)));
+    x.data.pick(&indices)
+}
+
+/// A row-major walk with steps that may be negative, modulo 2^64.
+fn walk(extents: &[usize], steps: &[usize], mut visit: impl FnMut(usize)) {
+    let own = strides(extents);
+    let count: usize = extents.iter().product();
+    for i in 0..count {
+        let axis_offset = |axis: usize| (i / own[axis] % extents[axis]).wrapping_mul(steps[axis]);
+        visit((0..extents.len()).map(axis_offset).fold(0, usize::wrapping_add));
+    }
+}
+
+fn split(x: &Array, axis: usize, outputs: &[Form]) -> Option<Vec<Array>> {
+    let mut start = 0;
+    let mut parts = Vec::new();
+    for form in outputs {
+        let shape = form.shape.clone()?;
+        let data = slice(x, &[start], &[axis], &[1], &shape);
+        start += shape[axis] as i64;
+        parts.push(Array { data_type: x.data_type, shape, data });
+    }
+    Some(parts)
+}
+
+fn tile(x: &Array, shape: &[usize]) -> Data {
+    let (own, target) = (strides(&x.shape), strides(shape));
+    let mut indices = Vec::new();
+    for_each_offset(shape, &target, |offset| {
+        let axis_offset = |axis: usize| offset / target[axis] % shape[axis] % x.shape[axis] * own[axis];
+        indices.push((0..shape.len()).map(axis_offset).sum());
+    });
+    x.data.pick(&indices)
+}
+
+fn range(inputs: &[Array], count: usize) -> Option<Data> {
+    match (&inputs[0].data, &inputs[2].data) {
+        (Data::Int(start), Data::Int(step)) => {
+            let value = |i: usize| i64::try_from(i).ok()?.checked_mul(step[0])?.checked_add(start[0]);
+            (0..count).map(value).collect::<Option<_>>().map(Data::Int)
+        }
+        (Data::Real(start), Data::Real(step)) => {
+            Some(Data::Real((0..count).map(|i| start[0] + i as f64 * step[0]).collect()))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,138 @@
+//! Calls of functions that the file itself defines, replaced by their bodies.
+//!
+//! PyTorch's newer exporter leaves such functions. Names inside a body become those of the call, or get the name of the
+//! call as a prefix; attributes that refer to the function's own are filled in.
+
+use std::collections::HashMap;
+
+use super::proto::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto};
+use crate::reading::fault::{Fault, clean, invalid, unsupported};
+
+/// Calls within calls; a function must not call itself.
+const MAX_DEPTH: usize = 32;
+/// Nodes after all calls are replaced.
+const MAX_NODES: usize = 1 << 18;
+
+/// Domain, name and overload of a function.
+type Key<'a> = (&'a str, &'a str, &'a str);
+
+/// Replaces all calls in the graph of a model whose default opset is `opset`.
+pub(super) fn inline(model: &ModelProto, graph: &mut GraphProto, opset: i64) -> Result<(), Fault> {
+    if model.functions.is_empty() {
+        return Ok(());
+    }
+    let mut functions = HashMap::new();
+    for function in &model.functions {
+        let key = (function.domain.as_str(), function.name.as_str(), function.overload.as_str());
+        if functions.insert(key, function).is_some() {
+            return Err(invalid!("function {:?} is defined twice", clean(&function.name)));
+        }
+    }
+    let mut inliner = Inliner { functions, opset, calls: 0, nodes: Vec::new() };
+    for node in std::mem::take(&mut graph.node) {
+        inliner.add(node, 0)?;
+    }
+    graph.node = inliner.nodes;
+    Ok(())
+}
+
+struct Inliner<'a> {
+    functions: HashMap<Key<'a>, &'a FunctionProto>,
+    opset: i64,
+    calls: usize,
+    nodes: Vec<NodeProto>,
+}
+
+impl Inliner<'_> {
+    /// Adds a node, or the body of the function that it calls.
+    fn add(&mut self, node: NodeProto, depth: usize) -> Result<(), Fault> {
+        let key = (node.domain.as_str(), node.op_type.as_str(), node.overload.as_str());
+        let Some(&function) = self.functions.get(&key) else {
+            if self.nodes.len() >= MAX_NODES {
+                return Err(unsupported!("functions that unfold to more than {MAX_NODES} nodes"));
+            }
+            self.nodes.push(node);
+            return Ok(());
+        };
+        if depth >= MAX_DEPTH {
+            return Err(invalid!("function {:?} calls itself, or calls nest too deep", clean(&function.name)));
+        }
+        self.check_opset(function)?;
+        self.calls += 1;
+        if self.calls > MAX_NODES {
+            return Err(unsupported!("more than {MAX_NODES} calls of functions"));
+        }
+        let call = Call::new(&node, function, self.calls)?;
+        for inner in &function.node {
+            self.add(call.node(inner), depth + 1)?;
+        }
+        Ok(())
+    }
+
+    fn check_opset(&self, function: &FunctionProto) -> Result<(), Fault> {
+        let default = |domain: &str| matches!(domain, "" | "ai.onnx");
+        match function.opset_import.iter().find(|o| default(&o.domain) && o.version != self.opset) {
+            Some(other) => Err(unsupported!(
+                "function {:?} is written in opset {}, the graph in {}",
+                clean(&function.name),
+                other.version,
+                self.opset
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+/// One call: what the names and attributes of the function are here.
+struct Call<'a> {
+    name: String,
+    number: usize,
+    names: HashMap<&'a str, &'a str>,
+    attributes: HashMap<&'a str, &'a AttributeProto>,
+}
+
+impl<'a> Call<'a> {
+    fn new(node: &'a NodeProto, function: &'a FunctionProto, number: usize) -> Result<Self, Fault> {
+        let name = clean(&node.name);
+        if node.input.len() > function.input.len() || node.output.len() > function.output.len() {
+            return Err(invalid!("node {name:?} calls {:?} with too many inputs or outputs", clean(&function.name)));
+        }
+        let given = node.input.iter().map(String::as_str).chain(std::iter::repeat(""));
+        let inputs = function.input.iter().map(String::as_str).zip(given);
+        let taken = function.output.iter().zip(&node.output).filter(|(_, actual)| !actual.is_empty());
+        let outputs = taken.map(|(formal, actual)| (formal.as_str(), actual.as_str()));
+        let defaults = function.attribute_proto.iter().chain(&node.attribute);
+        let attributes = defaults.map(|attribute| (attribute.name.as_str(), attribute)).collect();
+        Ok(Self { name, number, names: inputs.chain(outputs).collect(), attributes })
+    }
+
+    fn node(&self, inner: &NodeProto) -> NodeProto {
+        let attribute = inner.attribute.iter().filter_map(|attribute| self.attribute(attribute)).collect();
+        NodeProto {
+            input: inner.input.iter().map(|name| self.name_of(name)).collect(),
+            output: inner.output.iter().map(|name| self.name_of(name)).collect(),
+            name: format!("{}/{}", self.name, inner.name),
+            op_type: inner.op_type.clone(),
+            attribute,
+            domain: inner.domain.clone(),
+            overload: inner.overload.clone(),
+        }
+    }
+
+    fn name_of(&self, name: &str) -> String {
+        match self.names.get(name) {
+            _ if name.is_empty() => String::new(),
+            Some(actual) => (*actual).to_string(),
+            None => format!("{}/{}/{name}", self.name, self.number),
+        }
+    }
+
+    /// An attribute of the body with its reference filled in; `None` where the call leaves the attribute out.
+    fn attribute(&self, attribute: &AttributeProto) -> Option<AttributeProto> {
+        if attribute.ref_attr_name.is_empty() {
+            return Some(attribute.clone());
+        }
+        let actual = self.attributes.get(attribute.ref_attr_name.as_str())?;
+        Some(AttributeProto { name: attribute.name.clone(), ..(*actual).clone() })
+    }
+}

@@ -1,0 +1,113 @@
+//! Shapes that a file declares: those of its inputs, and those to fall back on.
+
+use std::collections::HashSet;
+
+use super::plan::{Form, check_size};
+use super::proto::{DimensionValue, GraphProto, TensorShapeProto, ValueInfoProto};
+use super::tensors;
+use crate::options::ReadOptions;
+use crate::reading::fault::{Fault, invalid, unsupported};
+
+/// How a user gives a shape.
+const HINT: &str = "pass a shape, batch first (--input-shape NAME=1,3,224,224)";
+
+/// The inputs of a graph, and the number of images in one run.
+pub(super) struct Inputs<'a> {
+    pub(super) fed: Vec<(&'a str, Form)>,
+    pub(super) batch: usize,
+    /// Whether the file leaves the batch open, and no shape was given for it.
+    pub(super) open_batch: bool,
+}
+
+/// Makes every shape of an input a number. Inputs that are initializers too (as files of IR version 3 list them) are
+/// constants.
+pub(super) fn inputs<'a>(graph: &'a GraphProto, options: &ReadOptions) -> Result<Inputs<'a>, (String, Fault)> {
+    let stored: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
+    let fed: Vec<&ValueInfoProto> = graph.input.iter().filter(|i| !stored.contains(i.name.as_str())).collect();
+    for (name, _) in &options.input_shapes {
+        if !fed.iter().any(|input| input.name == *name) {
+            let names: Vec<&str> = fed.iter().map(|input| input.name.as_str()).collect();
+            return Err((format!("input {name:?}"), invalid!("there is no such input; inputs are {names:?}")));
+        }
+    }
+    let (mut batch, mut open_batch) = (1, false);
+    let mut forms = Vec::with_capacity(fed.len());
+    for (i, input) in fed.iter().enumerate() {
+        let given = options.input_shapes.iter().rev().find(|(name, _)| *name == input.name).map(|(_, shape)| shape);
+        let form = input_form(input, given.map(Vec::as_slice), batch);
+        let form = form.map_err(|fault| (format!("input {:?}", input.name), fault))?;
+        if let (0, Some(shape)) = (i, &form.shape) {
+            batch = shape.first().copied().unwrap_or(1);
+            open_batch = given.is_none() && has_open_batch(input);
+        }
+        forms.push((input.name.as_str(), form));
+    }
+    Ok(Inputs { fed: forms, batch, open_batch })
+}
+
+/// Whether the first extent that the file declares for an input is a name or nothing.
+fn has_open_batch(input: &ValueInfoProto) -> bool {
+    let tensor = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
+    let first = tensor.and_then(|t| t.shape.as_ref()).and_then(|shape| shape.dim.first());
+    first.is_some_and(|dimension| !matches!(dimension.value, Some(DimensionValue::DimValue(_))))
+}
+
+fn input_form(input: &ValueInfoProto, given: Option<&[usize]>, batch: usize) -> Result<Form, Fault> {
+    let tensor = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
+    let tensor = tensor.ok_or_else(|| unsupported!("an input that is no tensor"))?;
+    let data_type = tensors::data_type(tensor.elem_type)?;
+    let declared = tensor.shape.as_ref().map(extents).transpose()?;
+    let shape = match (given, declared) {
+        (Some(given), declared) => {
+            if declared.as_ref().is_some_and(|declared| !matches(declared, given)) {
+                return Err(invalid!("shape {given:?} was given, but the file declares {}", show(declared.as_deref())));
+            }
+            given.to_vec()
+        }
+        (None, None) => return Err(unsupported!("the file gives no shape; {HINT}")),
+        (None, Some(declared)) => {
+            let extent = |(axis, extent): (usize, &Option<usize>)| extent.or((axis == 0).then_some(batch));
+            let shape: Option<Vec<usize>> = declared.iter().enumerate().map(extent).collect();
+            shape.ok_or_else(|| {
+                unsupported!("shape {} has open extents besides the batch; {HINT}", show(Some(&declared)))
+            })?
+        }
+    };
+    if shape.contains(&0) {
+        return Err(invalid!("shape {shape:?} has an extent of 0"));
+    }
+    let form = Form::new(Some(data_type), shape);
+    check_size(&form)?;
+    Ok(form)
+}
+
+/// Extents of a declared shape; `None` where one is left open. −1 is how some exporters write an open extent.
+fn extents(shape: &TensorShapeProto) -> Result<Vec<Option<usize>>, Fault> {
+    let extent = |value: Option<&DimensionValue>| match value {
+        Some(&DimensionValue::DimValue(n)) if n != -1 => {
+            usize::try_from(n).map(Some).map_err(|_| invalid!("a declared extent of {n}"))
+        }
+        _ => Ok(None),
+    };
+    shape.dim.iter().map(|dim| extent(dim.value.as_ref())).collect()
+}
+
+fn matches(declared: &[Option<usize>], given: &[usize]) -> bool {
+    declared.len() == given.len() && declared.iter().zip(given).all(|(d, g)| d.is_none_or(|d| d == *g))
+}
+
+fn show(declared: Option<&[Option<usize>]>) -> String {
+    let extent = |e: &Option<usize>| e.map_or("?".to_string(), |n| n.to_string());
+    let list: Vec<String> = declared.unwrap_or_default().iter().map(extent).collect();
+    format!("[{}]", list.join(", "))
+}
+
+/// What a file declares of a value that is no input, as far as it makes sense.
+pub(super) fn declared_form(info: &ValueInfoProto, batch: usize) -> Form {
+    let Some(tensor) = info.r#type.as_ref().and_then(|t| t.tensor_type.as_ref()) else { return Form::default() };
+    let extent = |(axis, extent): (usize, Option<usize>)| extent.or((axis == 0).then_some(batch));
+    let shape = tensor.shape.as_ref().and_then(|shape| extents(shape).ok());
+    let shape = shape.and_then(|shape| shape.into_iter().enumerate().map(extent).collect());
+    let form = Form { data_type: tensors::data_type(tensor.elem_type).ok(), shape };
+    if check_size(&form).is_ok() { form } else { Form::default() }
+}

@@ -1,0 +1,185 @@
+//! Convolutions, and what every MAC layer needs: its weights, its bias, its share of the batch.
+
+use network::{Bias, Geometry, GeometrySpec, MacLayer, MacOp, Operand, ValueId, WeightSource};
+
+use super::chain::Chain;
+use super::fold::Data;
+use super::plan::{Action, Form, Kept, Plan, View};
+use super::tensors;
+use super::windows::{Windows, spatial};
+use crate::reading::fault::{Fault, invalid, not_costed, unsupported};
+
+/// Conv with constant weights.
+pub(super) fn conv(view: &View<'_>) -> Result<Plan, Fault> {
+    view.arity(2, 3)?;
+    let (x, w) = (view.shape(0)?, view.shape(1)?);
+    let size = spatial(x)?;
+    if w.len() != x.len() || size.is_empty() {
+        return Err(invalid!("weights of shape {w:?} for an input of {x:?}"));
+    }
+    if let Some(found) = view.data_type(0).filter(|t| !t.is_real()) {
+        return Err(invalid!("input of type {}; expected real numbers", found.name()));
+    }
+    let (filters, kernel) = (w[0], &w[2..]);
+    let groups = groups(view, x[1], w)?;
+    if let Some(found) = view.attributes.ints("kernel_shape")?
+        && tensors::shape(found)? != kernel
+    {
+        return Err(invalid!("kernel_shape {found:?}, but weights of shape {w:?}"));
+    }
+    let windows = Windows::read(view, kernel, size, false)?;
+    let form = view.like_first([&[x[0], filters], windows.out.as_slice()].concat());
+    let Some(planar) = windows.planar() else {
+        return Ok(Plan::not_costed("convolution over more than two axes is not handled", form));
+    };
+    let spec = GeometrySpec {
+        in_channels: x[1],
+        filters,
+        groups,
+        kernel: planar.kernel,
+        stride: planar.stride,
+        dilation: planar.dilation,
+        pads: planar.pads,
+        in_size: if size.len() == 1 { [1, size[0]] } else { [size[0], size[1]] },
+        repeats: per_image(view, x[0])?,
+    };
+    or_not_run(form.clone(), || {
+        let draft = Draft { op: MacOp::Conv, spec, operand: Operand::ChannelsFirst, alpha: 1.0, activation: 0 };
+        draft.plan(view, weights(view, 1)?.clone(), bias(view, 2, filters, 1.0)?, form)
+    })
+}
+
+fn groups(view: &View<'_>, channels: usize, w: &[usize]) -> Result<usize, Fault> {
+    let found = view.attributes.int("group")?.unwrap_or(1);
+    let groups = usize::try_from(found).ok().filter(|&groups| groups > 0);
+    let groups = groups.ok_or_else(|| invalid!("group is {found}; expected at least 1"))?;
+    if w[1].checked_mul(groups) != Some(channels) || !w[0].is_multiple_of(groups) {
+        return Err(invalid!("weights of shape {w:?} in {groups} groups for an input of {channels} channels"));
+    }
+    Ok(groups)
+}
+
+/// What makes a MAC layer, but for its weights and bias.
+pub(super) struct Draft {
+    pub(super) op: MacOp,
+    pub(super) spec: GeometrySpec,
+    pub(super) operand: Operand,
+    pub(super) alpha: f32,
+    /// Which input of the node is the activation.
+    pub(super) activation: usize,
+}
+
+impl Draft {
+    /// Makes the layer. The filters of `weights` are its first axis; the axes behind are those of a filter.
+    pub(super) fn plan(self, view: &View<'_>, weights: Chain, bias: Option<Bias>, form: Form) -> Result<Plan, Fault> {
+        let geometry = Geometry::new(self.spec).map_err(|e| invalid!("{e}"))?;
+        let layer = MacLayer {
+            name: view.name.clone(),
+            op: self.op,
+            geometry,
+            operand: self.operand,
+            weights: source(weights, &self.spec)?,
+            bias,
+            alpha: self.alpha,
+            input_quantization: view.input(self.activation)?.quantization,
+            requantization: None,
+            // The builder knows the values.
+            input: ValueId(0),
+            output: ValueId(0),
+        };
+        Ok(Plan {
+            action: Action::Mac(Box::new(layer)),
+            outputs: vec![form],
+            kept: Kept::Only(self.activation),
+            not_costed: None,
+        })
+    }
+}
+
+/// Turns a [`Fault::NotRun`] or [`Fault::NotCosted`] into a plan that keeps the shape of the output.
+pub(super) fn or_not_run(form: Form, plan: impl FnOnce() -> Result<Plan, Fault>) -> Result<Plan, Fault> {
+    match plan() {
+        Err(Fault::NotRun(reason)) => Ok(Plan::not_run(reason, form)),
+        Err(Fault::NotCosted(reason)) => Ok(Plan::not_costed(reason, form)),
+        other => other,
+    }
+}
+
+/// The constant weights at an input.
+pub(super) fn weights<'a>(view: &View<'a>, index: usize) -> Result<&'a Chain, Fault> {
+    let slot = view.input(index)?;
+    match &slot.known {
+        Some(chain) if chain.data_type.is_real() => Ok(chain),
+        Some(chain) => Err(invalid!("weights of type {}; expected real numbers", chain.data_type.name())),
+        None if slot.unreadable.is_some() => {
+            Err(not_costed!("its weights have {}", slot.unreadable.as_deref().unwrap_or_default()))
+        }
+        None if slot.constant => Err(not_costed!("its weights come from an operator that is not folded")),
+        None => Err(not_costed!("its weights depend on the input of the network")),
+    }
+}
+
+/// Splits a count over the images of one run.
+pub(super) fn per_image(view: &View<'_>, total: usize) -> Result<usize, Fault> {
+    if !total.is_multiple_of(view.batch) {
+        return Err(unsupported!("{total} inputs of the layer do not divide into a batch of {}", view.batch));
+    }
+    Ok(total / view.batch)
+}
+
+/// The weights as `[filters, channels, kernel_h, kernel_w]`.
+fn source(weights: Chain, spec: &GeometrySpec) -> Result<WeightSource, Fault> {
+    let shape = [spec.filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]];
+    let torn = || not_costed!("its weights are rearranged in a way that is not handled");
+    let chain = weights.reshaped(&shape).ok_or_else(torn)?;
+    let quantization = match chain.quantized {
+        None => None,
+        Some(quantized) => match quantized.axis {
+            None | Some(0) => Some(quantized.parameters),
+            Some(axis) => {
+                return Err(not_costed!("the scales of its weights belong to axis {axis}, not to filters"));
+            }
+        },
+    };
+    Ok(WeightSource { name: chain.name, tensor: chain.tensor, transforms: chain.transforms, quantization })
+}
+
+/// The bias at an input: one number, or one a filter.
+pub(super) fn bias(view: &View<'_>, index: usize, filters: usize, beta: f32) -> Result<Option<Bias>, Fault> {
+    let Some(slot) = view.optional(index) else { return Ok(None) };
+    let Some(chain) = &slot.known else {
+        return Err(not_costed!("its bias is not a constant that is known while reading"));
+    };
+    let count = chain.element_count();
+    if count != filters && count != 1 {
+        return Err(invalid!("bias of shape {:?} for {filters} filters", chain.shape));
+    }
+    if !chain.data_type.is_real() {
+        return Err(invalid!("bias of type {}; expected real numbers", chain.data_type.name()));
+    }
+    if beta == 0.0 {
+        return Ok(None);
+    }
+    if let Some(bias) = integer_bias(chain, filters).filter(|_| beta == 1.0) {
+        return Ok(Some(bias));
+    }
+    let array = chain.to_array().map_err(|e| invalid!("bias: {e}"))?;
+    let values: Vec<f32> = array.into_reals().unwrap_or_default().into_iter().map(|v| v as f32 * beta).collect();
+    if let Some(i) = values.iter().position(|v| !v.is_finite()) {
+        return Err(invalid!("bias {i} is {}; expected a finite number", values[i]));
+    }
+    Ok(Some(Bias::Float(one_a_filter(values, filters))))
+}
+
+/// A bias behind a DequantizeLinear. `None` for real numbers, and where an integer does not fit 32 bits.
+fn integer_bias(chain: &Chain, filters: usize) -> Option<Bias> {
+    let parameters = &chain.quantized.as_ref()?.parameters;
+    let Data::Int(codes) = chain.codes().ok()?.data else { return None };
+    let value = |(i, q): (usize, i64)| i32::try_from(q - i64::from(parameters.of(i).1)).ok();
+    let values: Vec<i32> = codes.into_iter().enumerate().map(value).collect::<Option<_>>()?;
+    Some(Bias::Integer { values: one_a_filter(values, filters), scales: parameters.scales.clone() })
+}
+
+fn one_a_filter<T: Copy>(values: Vec<T>, filters: usize) -> Vec<T> {
+    if values.len() == 1 { vec![values[0]; filters] } else { values }
+}

@@ -1,0 +1,250 @@
+//! Which operator is understood by what.
+
+use network::{Op, QLinearFunction};
+
+use super::external::ExternalFiles;
+use super::plan::{Plan, Slot, View};
+use super::proto::NodeProto;
+use super::{
+    constants, elementwise, layout, mac, normalize, product, qlinear, qonnx, qoperator, quantize, reduce, resize,
+    sequence, windows,
+};
+use crate::reading::fault::{Fault, not_run};
+use crate::reading::findings::NOT_HANDLED;
+
+/// Operators with weights or products that nothing here costs.
+const UNCOSTED: [&str; 20] = [
+    "Attention",
+    "ConvInteger",
+    "ConvTranspose",
+    "DeformConv",
+    "Einsum",
+    "FusedConv",
+    "FusedGemm",
+    "FusedMatMul",
+    "GRU",
+    "If",
+    "LSTM",
+    "Loop",
+    "MatMulInteger",
+    "MatMulNBits",
+    "MultiHeadAttention",
+    "QGemm",
+    "QLinearConv",
+    "QLinearMatMul",
+    "RNN",
+    "Scan",
+];
+
+/// Whether an operator holds graphs of its own.
+pub(super) fn has_branches(op_type: &str) -> bool {
+    matches!(op_type, "If" | "Loop" | "Scan")
+}
+
+/// Why a node that is not run has multiply-accumulates that are not costed; `None` where it has none.
+pub(super) fn not_costed(node: &NodeProto, inputs: &[&Slot]) -> Option<String> {
+    let is_matrix = |slot: &&Slot| slot.constant && slot.form.shape.as_ref().is_some_and(|shape| shape.len() >= 2);
+    if UNCOSTED.contains(&node.op_type.as_str()) {
+        return Some(NOT_HANDLED.to_string());
+    }
+    let own_domain = !matches!(node.domain.as_str(), "" | "ai.onnx");
+    (own_domain && inputs.iter().any(is_matrix))
+        .then(|| "this operator is not known and reads a constant matrix".to_string())
+}
+
+/// Understands a node. Attributes that the operator does not have are refused.
+pub(super) fn plan(view: &View<'_>, external: &mut ExternalFiles) -> Result<Plan, Fault> {
+    let quantizes = matches!(view.op_type, "QuantizeLinear" | "DequantizeLinear");
+    // onnxruntime writes 16-bit quantization as operators of its own domain, which mean the same.
+    let known_domain = matches!(view.domain, "" | "ai.onnx") || (view.domain == "com.microsoft" && quantizes);
+    let integer = match view.domain {
+        "" | "ai.onnx" | "com.microsoft" => integers(view),
+        domain if qonnx::DOMAINS.contains(&domain) => few_levels(view),
+        _ => None,
+    };
+    if let Some(known) = integer {
+        let plan = known?;
+        view.attributes.finish()?;
+        return Ok(plan);
+    }
+    if !known_domain {
+        return Err(not_run!(""));
+    }
+    let known = match view.op_type {
+        "Constant" => constants::constant(view, external),
+        "ConstantOfShape" => constants::constant_of_shape(view, external),
+        _ => match network(view).or_else(|| activation(view)).or_else(|| movement(view)).or_else(|| arithmetic(view)) {
+            Some(known) => known,
+            None => return outside(view),
+        },
+    };
+    let plan = known?;
+    view.attributes.finish()?;
+    Ok(plan)
+}
+
+/// Layers, pooling, normalization, quantization.
+fn network(view: &View<'_>) -> Option<Result<Plan, Fault>> {
+    Some(match view.op_type {
+        "Conv" => mac::conv(view),
+        "Gemm" => product::gemm(view),
+        "MatMul" => product::matmul(view),
+        "BatchNormalization" => normalize::batch_norm(view),
+        "LayerNormalization" => normalize::layer_norm(view),
+        "InstanceNormalization" => normalize::instance_norm(view),
+        "LRN" => normalize::lrn(view),
+        "MaxPool" | "AveragePool" => windows::pool(view),
+        "GlobalAveragePool" | "GlobalMaxPool" => windows::global_pool(view),
+        "QuantizeLinear" => quantize::quantize(view),
+        "DequantizeLinear" => quantize::dequantize(view),
+        "Resize" => resize::resize(view),
+        "Upsample" => resize::upsample(view),
+        "Softmax" | "LogSoftmax" => elementwise::softmax(view),
+        "Dropout" => elementwise::dropout(view),
+        _ => return None,
+    })
+}
+
+/// Operators on the integers of quantized activations.
+fn integers(view: &View<'_>) -> Option<Result<Plan, Fault>> {
+    let own = view.domain == "com.microsoft";
+    Some(match view.op_type {
+        "QLinearConv" => qoperator::linear_conv(view),
+        "QLinearMatMul" if !own => qoperator::linear_matmul(view),
+        "ConvInteger" if !own => qoperator::conv_integer(view),
+        "MatMulInteger" if !own => qoperator::matmul_integer(view),
+        "DynamicQuantizeLinear" if !own => qlinear::dynamic(view),
+        "QGemm" if own => qoperator::gemm(view),
+        "QLinearAdd" if own => qlinear::binary(view, QLinearFunction::Add),
+        "QLinearMul" if own => qlinear::binary(view, QLinearFunction::Mul),
+        "QLinearAveragePool" | "QLinearGlobalAveragePool" if own => qlinear::pool(view),
+        "QLinearConcat" if own => qlinear::concat(view),
+        "QLinearLeakyRelu" | "QLinearSigmoid" if own => qlinear::unary(view),
+        "QLinearSoftmax" if own => qlinear::softmax(view),
+        _ => return None,
+    })
+}
+
+/// Operators of QONNX.
+fn few_levels(view: &View<'_>) -> Option<Result<Plan, Fault>> {
+    Some(match view.op_type {
+        "Quant" | "IntQuant" => qonnx::quant(view),
+        "BipolarQuant" => qonnx::bipolar(view),
+        "Trunc" => qonnx::trunc(view),
+        _ => return None,
+    })
+}
+
+fn activation(view: &View<'_>) -> Option<Result<Plan, Fault>> {
+    Some(match view.op_type {
+        "Relu" => elementwise::unary(view, Op::Relu),
+        "Sigmoid" => elementwise::unary(view, Op::Sigmoid),
+        "Tanh" => elementwise::unary(view, Op::Tanh),
+        "HardSwish" => elementwise::unary(view, Op::HardSwish),
+        "Softplus" => elementwise::unary(view, Op::Softplus),
+        "Softsign" => elementwise::unary(view, Op::Softsign),
+        "Mish" => elementwise::unary(view, Op::Mish),
+        "Clip" => elementwise::clip(view),
+        "PRelu" => elementwise::prelu(view),
+        "LeakyRelu" | "Elu" | "Selu" | "Celu" | "ThresholdedRelu" | "HardSigmoid" | "Gelu" => {
+            elementwise::activation(view)
+        }
+        _ => return None,
+    })
+}
+
+fn movement(view: &View<'_>) -> Option<Result<Plan, Fault>> {
+    Some(match view.op_type {
+        "Identity" => layout::identity(view),
+        "Reshape" => layout::reshape(view),
+        "Flatten" => layout::flatten(view),
+        "Squeeze" => layout::squeeze(view),
+        "Unsqueeze" => layout::unsqueeze(view),
+        "Transpose" => layout::transpose(view),
+        "Concat" => layout::concat(view),
+        "Split" => layout::split(view),
+        "Slice" => layout::slice(view),
+        "SplitToSequence" => sequence::split(view),
+        "SequenceAt" => sequence::at(view),
+        "Pad" => layout::pad(view),
+        "Expand" => layout::expand(view),
+        "Tile" => layout::tile(view),
+        "Gather" => layout::gather(view),
+        "SpaceToDepth" => layout::space_to_depth(view),
+        "DepthToSpace" => layout::depth_to_space(view),
+        "Cast" => elementwise::cast(view),
+        "CastLike" => elementwise::cast_like(view),
+        "Shape" => constants::shape(view),
+        "Size" => constants::size(view),
+        "Range" => constants::range(view),
+        _ => return None,
+    })
+}
+
+fn arithmetic(view: &View<'_>) -> Option<Result<Plan, Fault>> {
+    let (unary, predicate) = (elementwise::unary, elementwise::predicate);
+    Some(match view.op_type {
+        "Add" => elementwise::binary(view, Op::Add),
+        "Sub" => elementwise::binary(view, Op::Sub),
+        "Mul" => elementwise::binary(view, Op::Mul),
+        "Div" => elementwise::binary(view, Op::Div),
+        "Pow" => elementwise::binary(view, Op::Pow),
+        "Sum" => elementwise::variadic(view, Op::Add),
+        "Min" => elementwise::variadic(view, Op::Min),
+        "Max" => elementwise::variadic(view, Op::Max),
+        "Neg" => unary(view, Op::Neg),
+        "Abs" => unary(view, Op::Abs),
+        "Sqrt" => unary(view, Op::Sqrt),
+        "Exp" => unary(view, Op::Exp),
+        "Log" => unary(view, Op::Log),
+        "Erf" => unary(view, Op::Erf),
+        "Floor" => unary(view, Op::Floor),
+        "Ceil" => unary(view, Op::Ceil),
+        "Round" => unary(view, Op::Round),
+        "Reciprocal" => unary(view, Op::Reciprocal),
+        "Sign" => unary(view, Op::Sign),
+        "Not" => unary(view, Op::Not),
+        "And" => predicate(view, Op::And),
+        "Or" => predicate(view, Op::Or),
+        "Xor" => predicate(view, Op::Xor),
+        "Equal" => predicate(view, Op::Equal),
+        "Greater" => predicate(view, Op::Greater),
+        "GreaterOrEqual" => predicate(view, Op::GreaterOrEqual),
+        "Less" => predicate(view, Op::Less),
+        "LessOrEqual" => predicate(view, Op::LessOrEqual),
+        "Mod" => elementwise::modulo(view),
+        "Where" => elementwise::select(view),
+        "ReduceMean" | "ReduceSum" | "ReduceMax" | "ReduceMin" | "ReduceProd" | "ReduceL2" => reduce::reduce(view),
+        "ArgMax" | "ArgMin" => reduce::arg_reduce(view),
+        _ => return None,
+    })
+}
+
+/// Operators that are not run; of some, at least the shape is known.
+fn outside(view: &View<'_>) -> Result<Plan, Fault> {
+    match view.op_type {
+        "Acos"
+        | "Acosh"
+        | "Asin"
+        | "Asinh"
+        | "Atan"
+        | "Atanh"
+        | "BitwiseNot"
+        | "Cos"
+        | "Cosh"
+        | "CumSum"
+        | "GroupNormalization"
+        | "Hardmax"
+        | "LpNormalization"
+        | "MeanVarianceNormalization"
+        | "RMSNormalization"
+        | "Shrink"
+        | "Sin"
+        | "Sinh"
+        | "Swish"
+        | "Tan"
+        | "Trilu" => elementwise::same_shape(view),
+        "ConvTranspose" => windows::conv_transpose(view),
+        _ => Err(not_run!("")),
+    }
+}

@@ -1,0 +1,84 @@
+//! Who makes which value, and an order in which every value is made before it is read.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
+
+use super::proto::GraphProto;
+use crate::reading::fault::{Fault, invalid};
+
+/// A fault and the node it belongs to.
+pub(super) type NodeFault = (Option<usize>, Fault);
+
+/// Who makes a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Maker {
+    /// It is fed or stored.
+    Given,
+    /// The node with this index.
+    Node(usize),
+}
+
+/// Orders nodes topologically, those of the file first where there is a choice. Checks that each name is made once and
+/// before it is read.
+pub(super) fn order(graph: &GraphProto) -> Result<Vec<usize>, NodeFault> {
+    let makers = makers(graph)?;
+    let mut waits_for = vec![0usize; graph.node.len()];
+    let mut readers: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (index, node) in graph.node.iter().enumerate() {
+        let read: HashSet<&str> = node.input.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
+        for name in read {
+            match makers.get(name) {
+                None => return Err((Some(index), invalid!("input {name:?} is made by no node"))),
+                Some(Maker::Given) => {}
+                Some(Maker::Node(maker)) => {
+                    waits_for[index] += 1;
+                    readers.entry(*maker).or_default().push(index);
+                }
+            }
+        }
+    }
+    let mut ready: BinaryHeap<_> = (0..graph.node.len()).filter(|&i| waits_for[i] == 0).map(Reverse).collect();
+    let mut order = Vec::with_capacity(graph.node.len());
+    while let Some(Reverse(index)) = ready.pop() {
+        order.push(index);
+        for &reader in readers.get(&index).into_iter().flatten() {
+            waits_for[reader] -= 1;
+            if waits_for[reader] == 0 {
+                ready.push(Reverse(reader));
+            }
+        }
+    }
+    match waits_for.iter().position(|&n| n > 0) {
+        Some(index) => Err((Some(index), invalid!("the node waits for its own output (a cycle)"))),
+        None => Ok(order),
+    }
+}
+
+/// The maker of every name; an initializer may also be listed as an input.
+fn makers(graph: &GraphProto) -> Result<HashMap<&str, Maker>, NodeFault> {
+    let mut makers = HashMap::new();
+    for name in graph.initializer.iter().map(|t| t.name.as_str()) {
+        if makers.insert(name, Maker::Given).is_some() {
+            return Err((None, invalid!("initializer {name:?} comes twice")));
+        }
+    }
+    let mut fed = HashSet::new();
+    for name in graph.input.iter().map(|i| i.name.as_str()) {
+        if !fed.insert(name) {
+            return Err((None, invalid!("input {name:?} comes twice")));
+        }
+        makers.insert(name, Maker::Given);
+    }
+    for (index, node) in graph.node.iter().enumerate() {
+        for name in node.output.iter().map(String::as_str).filter(|name| !name.is_empty()) {
+            if let Some(first) = makers.insert(name, Maker::Node(index)) {
+                let first = match first {
+                    Maker::Given => "an input or initializer".to_string(),
+                    Maker::Node(other) => format!("the output of node {:?}", graph.node[other].name),
+                };
+                return Err((Some(index), invalid!("output {name:?} already is {first}")));
+            }
+        }
+    }
+    Ok(makers)
+}

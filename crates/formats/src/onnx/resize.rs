@@ -1,0 +1,117 @@
+//! Resize and its predecessor Upsample.
+
+use network::Op;
+
+use super::plan::{Plan, View, distinct_axes};
+use super::tensors;
+use crate::reading::fault::{Fault, invalid};
+
+/// What `coordinate_transformation_mode` may be.
+const COORDINATES: [&str; 7] = [
+    "half_pixel",
+    "half_pixel_symmetric",
+    "pytorch_half_pixel",
+    "align_corners",
+    "asymmetric",
+    "tf_half_pixel_for_nn",
+    "tf_crop_and_resize",
+];
+
+/// Upsample (opset 7 to 9): scales as an attribute, then as an input.
+pub(super) fn upsample(view: &View<'_>) -> Result<Plan, Fault> {
+    let x = view.shape(0)?;
+    let scales = if view.opset < 9 {
+        view.arity(1, 1)?;
+        view.attributes.floats("scales")?.map(<[f32]>::to_vec)
+    } else {
+        view.arity(2, 2)?;
+        view.floats(1, "scales")?
+    };
+    let scales = scales.ok_or_else(|| invalid!("its scales are missing"))?;
+    let linear = view.attributes.choice("mode", &["nearest", "linear"])? == "linear";
+    let (shape, exact) = scaled(x, &scales)?;
+    let op = Op::Resize { linear, coordinates: "asymmetric".to_string(), nearest: "floor".to_string() };
+    Ok(finish(view, op, shape, exact))
+}
+
+/// Resize: scales or sizes.
+pub(super) fn resize(view: &View<'_>) -> Result<Plan, Fault> {
+    let x = view.shape(0)?;
+    let attributes = &view.attributes;
+    let mode = attributes.choice("mode", &["nearest", "linear", "cubic"])?;
+    if view.opset < 11 {
+        view.arity(2, 2)?;
+        let scales = view.floats(1, "scales")?.unwrap_or_default();
+        let (shape, exact) = scaled(x, &scales)?;
+        let op = Op::Resize {
+            linear: mode == "linear",
+            coordinates: "asymmetric".to_string(),
+            nearest: "floor".to_string(),
+        };
+        return Ok(finish(view, op, shape, exact));
+    }
+    view.arity(1, 4)?;
+    let coordinates = attributes.choice("coordinate_transformation_mode", &COORDINATES)?;
+    let nearest = attributes.choice("nearest_mode", &["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"])?;
+    let (shape, exact) = target(view, x)?;
+    for name in ["cubic_coeff_a", "exclude_outside", "extrapolation_value"] {
+        attributes.ignore(name);
+    }
+    let antialias = attributes.flag("antialias", false)?;
+    let stretched = attributes.string("keep_aspect_ratio_policy", "stretch")? == "stretch";
+    if mode == "cubic" || antialias || !stretched || coordinates == "tf_crop_and_resize" {
+        return Ok(Plan::not_run("this kind of resizing is not run", view.like_first(shape)));
+    }
+    let op =
+        Op::Resize { linear: mode == "linear", coordinates: coordinates.to_string(), nearest: nearest.to_string() };
+    Ok(finish(view, op, shape, exact))
+}
+
+/// The output shape, and whether sizes and scales agree exactly.
+fn target(view: &View<'_>, x: &[usize]) -> Result<(Vec<usize>, bool), Fault> {
+    let axes = match view.attributes.ints("axes")? {
+        Some(axes) => distinct_axes(axes, x.len())?,
+        None => (0..x.len()).collect(),
+    };
+    let scales = view.floats(2, "scales")?.filter(|scales| !scales.is_empty());
+    let sizes = view.ints(3, "sizes")?.filter(|sizes| !sizes.is_empty());
+    let mut shape = x.to_vec();
+    match (scales, sizes) {
+        (Some(scales), None) if scales.len() == axes.len() => {
+            let mut all = vec![1.0; x.len()];
+            axes.iter().zip(&scales).for_each(|(&axis, &scale)| all[axis] = scale);
+            scaled(x, &all)
+        }
+        (None, Some(sizes)) if sizes.len() == axes.len() => {
+            let sizes = tensors::shape(&sizes)?;
+            axes.iter().zip(&sizes).for_each(|(&axis, &size)| shape[axis] = size);
+            Ok((shape, true))
+        }
+        (scales, sizes) => {
+            Err(invalid!("scales {scales:?} and sizes {sizes:?}; expected one of them, with {} numbers", axes.len()))
+        }
+    }
+}
+
+fn scaled(x: &[usize], scales: &[f32]) -> Result<(Vec<usize>, bool), Fault> {
+    let usable = |scale: &f32| scale.is_finite() && *scale > 0.0;
+    if scales.len() != x.len() || !scales.iter().all(usable) {
+        return Err(invalid!("scales {scales:?}; expected {} numbers above 0", x.len()));
+    }
+    let target = |(&extent, &scale): (&usize, &f32)| extent as f64 * f64::from(scale);
+    let exact: Vec<f64> = x.iter().zip(scales).map(target).collect();
+    if let Some(large) = exact.iter().find(|&&extent| extent > 1e15) {
+        return Err(invalid!("an output extent of {large} is too large"));
+    }
+    let shape = exact.iter().map(|extent| extent.floor() as usize).collect();
+    Ok((shape, exact.iter().all(|extent| extent.fract() == 0.0)))
+}
+
+fn finish(view: &View<'_>, op: Op, shape: Vec<usize>, exact: bool) -> Plan {
+    let form = view.like_first(shape);
+    match exact {
+        true => Plan::run_on_first(op, form),
+        // The operator of the graph takes its scale from the extents, which then differs from the scale of the file.
+        false => Plan::not_run("its scales do not give whole extents", form),
+    }
+}

@@ -1,0 +1,150 @@
+//! From the tensors of an ONNX file to [`Tensor`]: checked, not read.
+
+use bytes::Bytes;
+use network::{DataType, Encoding, Tensor};
+
+use super::external::ExternalFiles;
+use super::proto::TensorProto;
+use crate::reading::fault::{Fault, invalid, unsupported};
+
+/// Checks type, shape and stored length of a tensor. Its bytes stay where they are.
+pub(super) fn tensor(proto: &TensorProto, external: &mut ExternalFiles) -> Result<Tensor, Fault> {
+    let data_type = data_type(proto.data_type)?;
+    let shape = shape(&proto.dims)?;
+    let count = element_count(&shape)?;
+    let bytes = count.checked_mul(data_type.size()).ok_or_else(|| invalid!("shape {shape:?} is too large"))?;
+    if proto.segment.is_some() {
+        return Err(unsupported!("a tensor in segments"));
+    }
+    if proto.data_location == 1 {
+        let chunks = vec![external.slice(proto, bytes)?];
+        return Ok(Tensor { data_type, shape, encoding: Encoding::Raw, chunks });
+    }
+    if proto.data_location != 0 {
+        return Err(invalid!("data location {}; expected 0 or 1", proto.data_location));
+    }
+    let (encoding, chunks) = stored(proto, data_type)?;
+    let tensor = Tensor { data_type, shape, encoding, chunks };
+    check_length(&tensor, count, bytes)?;
+    Ok(tensor)
+}
+
+/// Why the elements of a tensor cannot be read, where that is the fault of their type; checks the rest of it then.
+pub(super) fn unreadable(proto: &TensorProto) -> Result<Option<(String, Vec<usize>)>, Fault> {
+    match data_type(proto.data_type) {
+        Err(Fault::Unsupported(what)) => {
+            let shape = shape(&proto.dims)?;
+            element_count(&shape)?;
+            Ok(Some((what, shape)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Where the elements are: in `raw_data`, or in the typed field that belongs to the type.
+fn stored(proto: &TensorProto, data_type: DataType) -> Result<(Encoding, Vec<Bytes>), Fault> {
+    let fields: [(&str, &Vec<Bytes>); 5] = [
+        ("float_data", &proto.float_data),
+        ("int32_data", &proto.int32_data),
+        ("int64_data", &proto.int64_data),
+        ("double_data", &proto.double_data),
+        ("uint64_data", &proto.uint64_data),
+    ];
+    let home = match data_type {
+        DataType::F32 => "float_data",
+        DataType::F64 => "double_data",
+        DataType::I64 => "int64_data",
+        DataType::U32 | DataType::U64 => "uint64_data",
+        _ => "int32_data",
+    };
+    let filled = |(_, chunks): &&(&str, &Vec<Bytes>)| chunks.iter().any(|chunk| !chunk.is_empty());
+    let mut found = fields.iter().filter(filled);
+    match (&proto.raw_data, found.next(), found.next()) {
+        (Some(raw), None, _) => Ok((Encoding::Raw, vec![raw.clone()])),
+        (None, None, _) => Ok((Encoding::Raw, Vec::new())),
+        (None, Some((name, chunks)), None) if *name == home => {
+            let encoding = if matches!(home, "float_data" | "double_data") { Encoding::Raw } else { Encoding::Varint };
+            Ok((encoding, chunks.to_vec()))
+        }
+        (None, Some((name, _)), None) => Err(invalid!("{} in {name}; expected in {home}", data_type.name())),
+        _ => Err(invalid!("elements in more than one field")),
+    }
+}
+
+fn check_length(tensor: &Tensor, count: usize, bytes: usize) -> Result<(), Fault> {
+    let (shape, name) = (&tensor.shape, tensor.data_type.name());
+    if tensor.encoding == Encoding::Varint {
+        let found = tensor.count_varints();
+        return match found == count {
+            true => Ok(()),
+            false => Err(invalid!("{found} stored elements; shape {shape:?} needs {count}")),
+        };
+    }
+    let found: usize = tensor.chunks.iter().map(Bytes::len).sum();
+    let split = tensor.chunks.iter().any(|chunk| !chunk.len().is_multiple_of(tensor.data_type.size()));
+    if found != bytes || split {
+        return Err(invalid!("{found} stored bytes; shape {shape:?} of {name} needs {bytes}"));
+    }
+    Ok(())
+}
+
+/// A shape from the file; extents must not be negative.
+pub(super) fn shape(dims: &[i64]) -> Result<Vec<usize>, Fault> {
+    let extent = |&n: &i64| usize::try_from(n).map_err(|_| invalid!("shape {dims:?} has a negative extent"));
+    dims.iter().map(extent).collect()
+}
+
+/// Axes of a tensor; no CNN comes near, and work on axes stays small.
+pub(super) const MAX_AXES: usize = 64;
+
+/// Number of elements; must fit 63 bits.
+pub(super) fn element_count(shape: &[usize]) -> Result<usize, Fault> {
+    if shape.len() > MAX_AXES {
+        return Err(unsupported!("a tensor with {} axes; {MAX_AXES} at most are handled", shape.len()));
+    }
+    // Extents of 0 must not hide an overflow before them: a tensor is checked as a whole before it is sliced.
+    shape
+        .iter()
+        .try_fold(1usize, |product, &n| product.checked_mul(n))
+        .filter(|&product| product <= isize::MAX as usize)
+        .ok_or_else(|| invalid!("shape {shape:?} has too many elements to count"))
+}
+
+/// The element type with this number in `onnx.proto`.
+pub(super) fn data_type(number: i32) -> Result<DataType, Fault> {
+    const UNSUPPORTED: [(i32, &str); 14] = [
+        (8, "string"),
+        (14, "complex64"),
+        (15, "complex128"),
+        (17, "float8e4m3fn"),
+        (18, "float8e4m3fnuz"),
+        (19, "float8e5m2"),
+        (20, "float8e5m2fnuz"),
+        (21, "uint4"),
+        (22, "int4"),
+        (23, "float4e2m1"),
+        (24, "float8e8m0"),
+        (25, "uint2"),
+        (26, "int2"),
+        (27, "a type newer than this reader"),
+    ];
+    Ok(match number {
+        1 => DataType::F32,
+        2 => DataType::U8,
+        3 => DataType::I8,
+        4 => DataType::U16,
+        5 => DataType::I16,
+        6 => DataType::I32,
+        7 => DataType::I64,
+        9 => DataType::Bool,
+        10 => DataType::F16,
+        11 => DataType::F64,
+        12 => DataType::U32,
+        13 => DataType::U64,
+        16 => DataType::Bf16,
+        _ => match UNSUPPORTED.iter().find(|(n, _)| *n == number) {
+            Some((_, name)) => return Err(unsupported!("elements of type {name}")),
+            None => return Err(invalid!("element type {number} does not exist")),
+        },
+    })
+}

@@ -1,0 +1,213 @@
+//! Windows that slide over an input: convolution and pooling.
+
+use network::{Op, Pool};
+
+use super::plan::{Plan, View};
+use crate::reading::fault::{Fault, invalid};
+
+/// A window along every spatial axis, with `auto_pad` made explicit.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Windows {
+    pub(super) kernel: Vec<usize>,
+    pub(super) stride: Vec<usize>,
+    pub(super) dilation: Vec<usize>,
+    /// Paddings before each axis, then after.
+    pub(super) pads: Vec<usize>,
+    /// Output extents.
+    pub(super) out: Vec<usize>,
+}
+
+impl Windows {
+    /// Reads the window attributes of a node that slides `kernel` over an input of extents `size`.
+    pub(super) fn read(view: &View<'_>, kernel: &[usize], size: &[usize], ceil_mode: bool) -> Result<Self, Fault> {
+        let stride = positive(view, "strides", size.len())?;
+        let dilation = positive(view, "dilations", size.len())?;
+        let pads = match view.attributes.ints("pads")? {
+            None => vec![0; 2 * size.len()],
+            Some(pads) if pads.len() != 2 * size.len() => {
+                return Err(invalid!("pads {pads:?}; expected {} numbers", 2 * size.len()));
+            }
+            Some(pads) => {
+                let pad = |&n: &i64| usize::try_from(n).map_err(|_| invalid!("pads {pads:?} are negative"));
+                pads.iter().map(pad).collect::<Result<_, _>>()?
+            }
+        };
+        let mut windows = Self { kernel: kernel.to_vec(), stride, dilation, pads, out: vec![0; size.len()] };
+        if kernel.contains(&0) || size.contains(&0) {
+            return Err(invalid!("a kernel of {kernel:?} over an input of {size:?}"));
+        }
+        windows.resolve_auto_pad(view, size)?;
+        for (axis, &extent) in size.iter().enumerate() {
+            windows.out[axis] = windows.out_extent(axis, extent, ceil_mode)?;
+        }
+        Ok(windows)
+    }
+
+    fn resolve_auto_pad(&mut self, view: &View<'_>, size: &[usize]) -> Result<(), Fault> {
+        let mode = view.attributes.choice("auto_pad", &["NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"])?;
+        if mode == "NOTSET" {
+            return Ok(());
+        }
+        let mut pads = vec![0; 2 * size.len()];
+        for (axis, &extent) in size.iter().enumerate().filter(|_| mode != "VALID") {
+            let steps = extent.div_ceil(self.stride[axis]) - 1;
+            let span = steps.checked_mul(self.stride[axis]).and_then(|n| n.checked_add(self.span(axis)?));
+            let total = span.ok_or_else(too_large)?.saturating_sub(extent);
+            let (small, large) = (total / 2, total - total / 2);
+            let (before, after) = if mode == "SAME_UPPER" { (small, large) } else { (large, small) };
+            pads[axis] = before;
+            pads[axis + size.len()] = after;
+        }
+        if self.pads.iter().any(|&pad| pad != 0) && self.pads != pads {
+            return Err(invalid!("auto_pad {mode} means pads {pads:?}, but pads are {:?}", self.pads));
+        }
+        self.pads = pads;
+        Ok(())
+    }
+
+    /// Extent of the dilated kernel.
+    fn span(&self, axis: usize) -> Option<usize> {
+        (self.kernel[axis] - 1).checked_mul(self.dilation[axis])?.checked_add(1)
+    }
+
+    fn out_extent(&self, axis: usize, extent: usize, ceil_mode: bool) -> Result<usize, Fault> {
+        let (before, after) = (self.pads[axis], self.pads[axis + self.out.len()]);
+        let padded = extent.checked_add(before).and_then(|n| n.checked_add(after)).ok_or_else(too_large)?;
+        let span = self.span(axis).ok_or_else(too_large)?;
+        if span > padded {
+            return Err(invalid!("a kernel of {span} does not fit a padded input of {padded}"));
+        }
+        let stride = self.stride[axis];
+        if !ceil_mode {
+            return Ok((padded - span) / stride + 1);
+        }
+        let out = (padded - span).div_ceil(stride) + 1;
+        // A window that would start in the padding behind the input does not count.
+        Ok(if (out - 1) * stride >= extent + before { out - 1 } else { out })
+    }
+
+    /// The parts for height and width; one axis is a width.
+    pub(super) fn planar(&self) -> Option<Planar> {
+        let pair = |list: &[usize], fill: usize| match *list {
+            [width] => Some([fill, width]),
+            [height, width] => Some([height, width]),
+            _ => None,
+        };
+        let pads = match *self.pads.as_slice() {
+            [left, right] => [0, left, 0, right],
+            [top, left, bottom, right] => [top, left, bottom, right],
+            _ => return None,
+        };
+        Some(Planar {
+            kernel: pair(&self.kernel, 1)?,
+            stride: pair(&self.stride, 1)?,
+            dilation: pair(&self.dilation, 1)?,
+            pads,
+        })
+    }
+}
+
+/// [`Windows`] over height and width.
+pub(super) struct Planar {
+    pub(super) kernel: [usize; 2],
+    pub(super) stride: [usize; 2],
+    pub(super) dilation: [usize; 2],
+    pub(super) pads: [usize; 4],
+}
+
+fn too_large() -> Fault {
+    invalid!("the number of padded input elements is too large to count")
+}
+
+fn positive(view: &View<'_>, name: &str, len: usize) -> Result<Vec<usize>, Fault> {
+    let Some(found) = view.attributes.ints(name)? else { return Ok(vec![1; len]) };
+    let numbers: Option<Vec<usize>> = found.iter().map(|&n| usize::try_from(n).ok().filter(|&n| n > 0)).collect();
+    match numbers {
+        Some(numbers) if numbers.len() == len => Ok(numbers),
+        _ => Err(invalid!("{name} {found:?}; expected {len} numbers of at least 1")),
+    }
+}
+
+/// Extents of the spatial axes: those from the third on.
+pub(super) fn spatial(shape: &[usize]) -> Result<&[usize], Fault> {
+    shape.get(2..).ok_or_else(|| invalid!("an input of shape {shape:?}; expected batch and channels first"))
+}
+
+/// MaxPool and AveragePool.
+pub(super) fn pool(view: &View<'_>) -> Result<Plan, Fault> {
+    view.arity(1, 1)?;
+    let x = view.shape(0)?;
+    let size = spatial(x)?;
+    let attributes = &view.attributes;
+    let found = attributes.ints("kernel_shape")?.ok_or_else(|| invalid!("attribute \"kernel_shape\" is missing"))?;
+    let kernel = positive(view, "kernel_shape", size.len())
+        .map_err(|_| invalid!("kernel_shape {found:?}; expected {} numbers of at least 1", size.len()))?;
+    let ceil_mode = attributes.flag("ceil_mode", false)?;
+    let windows = Windows::read(view, &kernel, size, ceil_mode)?;
+    let is_max = view.op_type == "MaxPool";
+    let count_include_pad = !is_max && attributes.flag("count_include_pad", false)?;
+    if is_max {
+        // Only the order of the indices, a second output.
+        attributes.ignore("storage_order");
+    }
+    let form = view.like_first([&x[..2], windows.out.as_slice()].concat());
+    let Some(Planar { kernel, stride, dilation, pads }) = windows.planar() else {
+        return Ok(Plan::not_run("pooling is run over one or two axes", form));
+    };
+    let pool = Pool { kernel, stride, dilation, pads, ceil_mode, count_include_pad };
+    Ok(Plan::run(if is_max { Op::MaxPool(pool) } else { Op::AveragePool(pool) }, form))
+}
+
+/// ConvTranspose, which is not costed; its shape is known, so that the layers behind it are.
+pub(super) fn conv_transpose(view: &View<'_>) -> Result<Plan, Fault> {
+    view.arity(2, 3)?;
+    let (x, w) = (view.shape(0)?, view.shape(1)?);
+    let size = spatial(x)?;
+    if w.len() != x.len() || w[0] != x[1] || w.contains(&0) {
+        return Err(invalid!("weights of shape {w:?} for an input of {x:?}"));
+    }
+    let groups = usize::try_from(view.attributes.int("group")?.unwrap_or(1)).unwrap_or(0);
+    let channels = w[1].checked_mul(groups).filter(|&n| n > 0).ok_or_else(|| invalid!("{groups} groups"))?;
+    let out = match counts(view, "output_shape", size.len())? {
+        Some(out) => out,
+        None => transposed_extents(view, size, &w[2..])?,
+    };
+    Ok(Plan::not_costed(
+        "transposed convolution is not handled",
+        view.like_first([&[x[0], channels], out.as_slice()].concat()),
+    ))
+}
+
+fn transposed_extents(view: &View<'_>, size: &[usize], kernel: &[usize]) -> Result<Vec<usize>, Fault> {
+    let automatic = view.attributes.choice("auto_pad", &["NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"])?;
+    let (stride, dilation) = (positive(view, "strides", size.len())?, positive(view, "dilations", size.len())?);
+    let pads = counts(view, "pads", 2 * size.len())?.unwrap_or_else(|| vec![0; 2 * size.len()]);
+    let extra = counts(view, "output_padding", size.len())?.unwrap_or_else(|| vec![0; size.len()]);
+    let extent = |axis: usize| {
+        if automatic.starts_with("SAME") {
+            return size[axis].checked_mul(stride[axis]);
+        }
+        let steps = size[axis].checked_sub(1)?.checked_mul(stride[axis])?;
+        let span = (kernel[axis] - 1).checked_mul(dilation[axis])?.checked_add(1)?;
+        let full = steps.checked_add(span)?.checked_add(extra[axis])?;
+        full.checked_sub(pads[axis])?.checked_sub(pads[axis + size.len()])
+    };
+    (0..size.len()).map(extent).collect::<Option<_>>().ok_or_else(too_large)
+}
+
+fn counts(view: &View<'_>, name: &str, len: usize) -> Result<Option<Vec<usize>>, Fault> {
+    match view.attributes.ints(name)? {
+        None => Ok(None),
+        Some(list) if list.len() == len => super::tensors::shape(list).map(Some),
+        Some(list) => Err(invalid!("{name} {list:?}; expected {len} numbers")),
+    }
+}
+
+/// GlobalAveragePool and GlobalMaxPool.
+pub(super) fn global_pool(view: &View<'_>) -> Result<Plan, Fault> {
+    view.arity(1, 1)?;
+    let x = view.shape(0)?;
+    let ones = vec![1; spatial(x)?.len()];
+    let op = if view.op_type == "GlobalMaxPool" { Op::GlobalMaxPool } else { Op::GlobalAveragePool };
+    Ok(Plan::run(op, view.like_first([&x[..2], &ones].concat())))
+}

@@ -1,0 +1,258 @@
+//! MAC layers: Conv, Gemm and MatMul with their weights.
+
+use esn::Grid;
+use network::rearrange::transpose;
+use network::{
+    Bias, DataType, LayerId, LayerWeights, MacLayer, MacOp, NetworkError, Node, Operand, Tensor, ValueId,
+    WeightQuantization, WeightValues,
+};
+
+use super::attributes::{count, counts, flag, float};
+use super::node::Draft;
+use super::{Writer, tensors};
+use crate::onnx::proto::AttributeProto;
+use crate::reading::fault::{Fault, unsupported};
+
+/// How the weights of a layer, `[filters, channels, kernel_h, kernel_w]`, lie in the tensor of its node.
+struct Arrangement {
+    shape: Vec<usize>,
+    /// Whether `[filters, rows]` is turned to `[rows, filters]`.
+    turned: bool,
+    /// The axis of the filters.
+    axis: usize,
+}
+
+impl Arrangement {
+    fn apply<T: Copy>(&self, values: Vec<T>, layer: &MacLayer) -> Vec<T> {
+        match self.turned {
+            true => transpose(&values, &[layer.geometry.spec().filters, layer.geometry.rows()], &[1, 0]),
+            false => values,
+        }
+    }
+}
+
+/// A layer with what it needs to be written.
+struct Parts<'a> {
+    layer: &'a MacLayer,
+    /// Axes of the input and of the output.
+    ranks: [usize; 2],
+    /// Element type of the activations.
+    real: DataType,
+}
+
+impl Parts<'_> {
+    /// A product of tensors without their last or last but one axis has weights that are a vector; weights with more than
+    /// two axes put axes of 1 in front of the output's.
+    fn arrangement(&self) -> Arrangement {
+        let spec = self.layer.geometry.spec();
+        let (filters, rows, [rank_in, rank_out]) = (spec.filters, self.layer.geometry.rows(), self.ranks);
+        let is_vector = self.layer.op == MacOp::MatMul && rank_out < rank_in;
+        let front = vec![1; rank_out.saturating_sub(rank_in)];
+        let (shape, turned, axis) = match (self.layer.op, self.layer.operand) {
+            (MacOp::Conv, _) if rank_in == 3 => {
+                (vec![filters, spec.in_channels / spec.groups, spec.kernel[1]], false, 0)
+            }
+            (MacOp::Conv, _) => {
+                (vec![filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]], false, 0)
+            }
+            (MacOp::Gemm, _) => (vec![filters, rows], false, 0),
+            (MacOp::MatMul, _) if is_vector => (vec![rows], false, 0),
+            (MacOp::MatMul, Operand::WeightsLeft) => {
+                ([front.as_slice(), &[filters, rows]].concat(), false, front.len())
+            }
+            (MacOp::MatMul, _) => ([front.as_slice(), &[rows, filters]].concat(), true, front.len() + 1),
+        };
+        Arrangement { shape, turned, axis }
+    }
+
+    fn attributes(&self) -> Vec<AttributeProto> {
+        let (spec, layer) = (self.layer.geometry.spec(), self.layer);
+        let planar = if self.ranks[0] == 3 { &[1][..] } else { &[0, 1] };
+        let pick = |pair: [usize; 2]| planar.iter().map(|&axis| pair[axis]).collect::<Vec<_>>();
+        let [top, left, bottom, right] = spec.pads;
+        match layer.op {
+            MacOp::Conv => vec![
+                counts("dilations", &pick(spec.dilation)),
+                count("group", spec.groups),
+                counts("kernel_shape", &pick(spec.kernel)),
+                counts("pads", &[pick([top, left]), pick([bottom, right])].concat()),
+                counts("strides", &pick(spec.stride)),
+            ],
+            MacOp::Gemm => vec![
+                float("alpha", layer.alpha),
+                flag("transA", layer.operand == Operand::Transposed),
+                flag("transB", layer.operand != Operand::WeightsLeft),
+            ],
+            MacOp::MatMul => Vec::new(),
+        }
+    }
+}
+
+impl Writer<'_> {
+    /// Adds the node of a MAC layer, behind those that dequantize its weights and bias.
+    pub(super) fn add_layer(&mut self, node: &Node, id: LayerId) -> Result<(), NetworkError> {
+        let weights = self.network.weights(id)?;
+        let layer = &self.network.layers()[id.0];
+        self.add_parts(node, layer, weights).map_err(|fault| self.at(node, fault))
+    }
+
+    fn add_parts(&mut self, node: &Node, layer: &MacLayer, weights: LayerWeights) -> Result<(), Fault> {
+        if layer.alpha != 1.0 && layer.op != MacOp::Gemm {
+            return Err(unsupported!("a factor of {} in a {}", layer.alpha, layer.op.name()));
+        }
+        let graph = self.network.graph();
+        let rank = |id: ValueId| graph.value(id).shape.as_ref().map_or(0, Vec::len);
+        let real = graph.value(layer.input).data_type.unwrap_or(DataType::F32);
+        let parts = Parts { layer, ranks: [rank(layer.input), rank(layer.output)], real };
+        let weights = self.add_weights(&parts, weights)?;
+        let bias = self.add_bias(&parts)?;
+        let input = self.value(layer.input)?;
+        let mut inputs = match layer.operand {
+            Operand::WeightsLeft => vec![weights, input],
+            _ => vec![input, weights],
+        };
+        let (output, op_type, attributes) = (self.name(layer.output), layer.op.name(), parts.attributes());
+        match bias {
+            // MatMul takes no bias.
+            Some(bias) if layer.op == MacOp::MatMul => {
+                let product = self.values.claim(&format!("{output}_product"));
+                self.push(&node.name, Draft { op_type, inputs, attributes }, vec![product.clone()]);
+                self.push(&format!("{}_bias", node.name), Draft::new("Add", vec![product, bias]), vec![output]);
+            }
+            bias => {
+                inputs.extend(bias);
+                self.push(&node.name, Draft { op_type, inputs, attributes }, vec![output]);
+            }
+        }
+        Ok(())
+    }
+
+    /// The name of the layer's weights as its node reads them.
+    fn add_weights(&mut self, parts: &Parts<'_>, weights: LayerWeights) -> Result<String, Fault> {
+        let (layer, to) = (parts.layer, parts.arrangement());
+        let name = layer.weights.name.as_str();
+        let too_fine = || unsupported!("weights that {} does not hold exactly", parts.real.name());
+        let reals = |values: Vec<f64>| tensors::real(to.shape.clone(), &to.apply(values, layer), parts.real);
+        let tensor = match (weights, &layer.weights.quantization) {
+            (LayerWeights::Quantized { codes, .. }, Some(quantization)) => {
+                let integers = stored_integers(layer, quantization, codes.codes());
+                let shape = to.shape.clone();
+                let tensor = tensors::integer(shape, &to.apply(integers, layer), quantization.data_type);
+                let tensor = tensor.ok_or_else(|| unsupported!("weights beyond {}", quantization.data_type.name()))?;
+                let scales = Scales::of(quantization, codes.codes(), to.axis)?;
+                return self.dequantized(name, &tensor, &scales, parts.real);
+            }
+            (LayerWeights::Quantized { .. }, None) => {
+                unreachable!("only a layer with a quantization has quantized weights")
+            }
+            (LayerWeights::Float(WeightValues::F32(values)), _) if parts.real == DataType::F32 => {
+                Tensor::from_f32(to.shape.clone(), &to.apply(values, layer))
+            }
+            (LayerWeights::Float(WeightValues::F32(values)), _) => {
+                reals(values.into_iter().map(f64::from).collect()).ok_or_else(too_fine)?
+            }
+            (LayerWeights::Float(WeightValues::F64(values)), _) => reals(values).ok_or_else(too_fine)?,
+        };
+        self.add_tensor(name, &tensor)
+    }
+
+    /// The name of the layer's bias as its node reads it.
+    fn add_bias(&mut self, parts: &Parts<'_>) -> Result<Option<String>, Fault> {
+        let layer = parts.layer;
+        let Some(bias) = &layer.bias else { return Ok(None) };
+        let filters = layer.geometry.spec().filters;
+        // What is added to the rows of a product with its weights on the left is a column.
+        let is_column = layer.operand == Operand::WeightsLeft && parts.ranks[1] > 1;
+        let shape = if is_column { vec![filters, 1] } else { vec![filters] };
+        let name = bias_name(&layer.weights.name);
+        if let Bias::Integer { values, scales } = bias
+            && !is_misread(layer, scales)
+        {
+            let values: Vec<i64> = values.iter().map(|&v| i64::from(v)).collect();
+            let tensor = tensors::integer(shape, &values, DataType::I32).expect("they are 32-bit integers");
+            let scales = Scales { scales: scales.clone(), zero_points: None, axis: 0 };
+            return self.dequantized(&name, &tensor, &scales, parts.real).map(Some);
+        }
+        let values: Vec<f64> = bias.to_float().into_iter().map(f64::from).collect();
+        let tensor = tensors::real(shape, &values, parts.real);
+        let tensor = tensor.ok_or_else(|| unsupported!("a bias that {} does not hold exactly", parts.real.name()))?;
+        self.add_tensor(&name, &tensor).map(Some)
+    }
+
+    /// Adds integers and the DequantizeLinear on them, and returns the name of what it makes.
+    fn dequantized(&mut self, name: &str, integers: &Tensor, by: &Scales, real: DataType) -> Result<String, Fault> {
+        let base = name.strip_suffix("_quantized").unwrap_or(name);
+        let shape = if by.scales.len() == 1 { vec![] } else { vec![by.scales.len()] };
+        let scales: Vec<f64> = by.scales.iter().map(|&s| f64::from(s)).collect();
+        let scales = tensors::real(shape.clone(), &scales, real);
+        let scales = scales.ok_or_else(|| unsupported!("scales that {} does not hold exactly", real.name()))?;
+        let mut inputs = vec![self.add_tensor(name, integers)?, self.add_tensor(&format!("{base}_scale"), &scales)?];
+        if let Some(zero_points) = &by.zero_points {
+            let points = tensors::integer(shape, zero_points, integers.data_type);
+            let points =
+                points.ok_or_else(|| unsupported!("zero points that {} does not hold", integers.data_type.name()))?;
+            inputs.push(self.add_tensor(&format!("{base}_zero_point"), &points)?);
+        }
+        let attributes = if by.scales.len() == 1 { Vec::new() } else { vec![count("axis", by.axis)] };
+        let output = self.values.claim(&format!("{base}_DequantizeLinear_Output"));
+        let draft = Draft { op_type: "DequantizeLinear", inputs, attributes };
+        self.push(&format!("{base}_DequantizeLinear"), draft, vec![output.clone()]);
+        Ok(output)
+    }
+}
+
+/// Scales and zero points, equally many.
+struct Scales {
+    scales: Vec<f32>,
+    /// `None` for a bias, which has none.
+    zero_points: Option<Vec<i64>>,
+    axis: usize,
+}
+
+impl Scales {
+    fn of(quantization: &WeightQuantization, codes: &[i32], axis: usize) -> Result<Self, Fault> {
+        let count = quantization.scales.len().max(quantization.zero_points.len());
+        let (mut scales, mut zero_points) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for (i, part) in codes.chunks(codes.len() / count).enumerate() {
+            let (scale, zero_point) = quantization.of(i);
+            scales.push(match scale > 0.0 && scale.is_finite() {
+                true => scale,
+                // Pruned weights have no step. Any scale leaves them 0, but the format wants one above 0.
+                false if part.iter().all(|&code| code == 0) => 1.0,
+                false => return Err(unsupported!("a scale of {scale} on weights that are not 0")),
+            });
+            zero_points.push(i64::from(zero_point));
+        }
+        // 32-bit integers have no zero point but 0, and runtimes refuse even that.
+        let unsaid = quantization.data_type == DataType::I32 && zero_points.iter().all(|&q| q == 0);
+        Ok(Self { scales, zero_points: (!unsaid).then_some(zero_points), axis })
+    }
+}
+
+/// The integers that codes were read from.
+fn stored_integers(layer: &MacLayer, quantization: &WeightQuantization, codes: &[i32]) -> Vec<i64> {
+    let (rows, half_steps) = (layer.geometry.rows(), if quantization.grid == Grid::MidRise { 1 } else { 2 });
+    let stored = |(i, code): (usize, &i32)| i64::from(code / half_steps) + i64::from(quantization.of(i / rows).1);
+    codes.iter().enumerate().map(stored).collect()
+}
+
+/// Runtimes that find quantized activations around a layer take an integer bias as counted in steps of activation scale ×
+/// weight scale, whatever its own scale says. One that is not is written as real numbers.
+fn is_misread(layer: &MacLayer, scales: &[f32]) -> bool {
+    let (Some(input), Some(weights)) = (&layer.input_quantization, &layer.weights.quantization) else { return false };
+    let off = |m: usize| {
+        let implied = f64::from(input.scale) * f64::from(weights.of(m).0);
+        let scale = f64::from(if scales.len() == 1 { scales[0] } else { scales[m] });
+        (scale - implied).abs() > 1e-5 * implied
+    };
+    (0..layer.geometry.spec().filters).any(off)
+}
+
+/// A bias has no name of its own.
+fn bias_name(weights: &str) -> String {
+    let base = weights.strip_suffix("_quantized").unwrap_or(weights);
+    match base.strip_suffix("weight") {
+        Some(stem) => format!("{stem}bias"),
+        None => format!("{base}_bias"),
+    }
+}

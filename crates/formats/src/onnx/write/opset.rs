@@ -1,0 +1,54 @@
+//! Which version of the operators a network needs.
+
+use network::{Bias, DataType, MacLayer, Network, Node, Op, PadMode};
+
+use super::node::exact_scales;
+
+/// 17, or 21 where an operator needs a later one than 17.
+pub(super) fn opset(network: &Network, axes: &[Option<usize>]) -> i64 {
+    let newer_layer = network.layers().iter().any(|layer| is_newer_layer(network, layer));
+    let newer_node = network.graph().nodes.iter().any(|node| is_newer_node(network, node, axes));
+    if newer_layer || newer_node { 21 } else { 17 }
+}
+
+fn is_wide(data_type: Option<DataType>) -> bool {
+    matches!(data_type, Some(DataType::I16 | DataType::U16))
+}
+
+fn is_half(data_type: Option<DataType>) -> bool {
+    matches!(data_type, Some(DataType::F16 | DataType::Bf16))
+}
+
+/// 16-bit weights (opset 21), or a dequantization to half precision (opset 19).
+fn is_newer_layer(network: &Network, layer: &MacLayer) -> bool {
+    let quantized = layer.weights.quantization.as_ref();
+    let dequantizes = quantized.is_some() || matches!(layer.bias, Some(Bias::Integer { .. }));
+    let activation = network.graph().value(layer.input).data_type;
+    is_wide(quantized.map(|q| q.data_type)) || (dequantizes && is_half(activation))
+}
+
+fn is_newer_node(network: &Network, node: &Node, axes: &[Option<usize>]) -> bool {
+    let graph = network.graph();
+    let in_type = |i: usize| node.inputs.get(i).copied().flatten().and_then(|id| graph.value(id).data_type);
+    let out_type = node.outputs.first().and_then(|&id| graph.value(id).data_type);
+    match &node.op {
+        Op::Gelu { .. } | Op::Mish => true,
+        Op::AveragePool(pool) => pool.dilation != [1, 1],
+        Op::Pad { mode, .. } => *mode == PadMode::Wrap,
+        Op::Resize { coordinates, .. } => {
+            let (x, y) = (node.inputs[0].map(|id| graph.value(id)), graph.value(node.outputs[0]));
+            let is_open = node.inputs[0].is_some_and(|id| axes[id.0].is_some());
+            let shapes = x.and_then(|x| x.shape.as_deref()).zip(y.shape.as_deref());
+            let inexact = shapes.is_some_and(|(x, y)| exact_scales(x, y).is_none());
+            coordinates == "half_pixel_symmetric" || (is_open && inexact)
+        }
+        Op::QuantizeLinear { .. } => {
+            // Without a zero point only the output says what the integers are.
+            let unsaid = in_type(2).is_none() && out_type != Some(DataType::U8);
+            unsaid || is_wide(out_type) || is_half(in_type(0))
+        }
+        Op::Quant(quant) => super::lowered::is_wide(*quant),
+        Op::DequantizeLinear { .. } => is_wide(in_type(0)) || is_half(out_type),
+        _ => false,
+    }
+}

@@ -1,0 +1,32 @@
+//! What a reader needs to be told.
+
+use std::path::PathBuf;
+
+use esn::Grid;
+use network::architectures::Family;
+
+/// What a reader needs to be told.
+#[derive(Clone, Debug, Default)]
+pub struct ReadOptions {
+    /// Shapes of inputs by name, where the file leaves extents other than the batch open.
+    pub input_shapes: Vec<(String, Vec<usize>)>,
+    /// What the integers of quantized weights stand for; otherwise the file's metadata says, else they are mid-tread.
+    pub grid: Option<Grid>,
+    /// The graph that the weights of a file without one belong to.
+    pub architecture: Option<Family>,
+    /// A table of the geometry of layers, for weights without a graph: see [`Topology`](crate::topology::Topology).
+    pub topology: Option<PathBuf>,
+    /// How layers of TFLite files round.
+    pub tflite_kernels: TfliteKernels,
+}
+
+/// The kernels of TFLite whose rounding integer layers follow: its two sets differ by a step at times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TfliteKernels {
+    /// Those that LiteRT runs unless it is told otherwise (XNNPACK): sums are scaled in 32-bit float,
+    /// [`RequantizationRule::Float`](network::RequantizationRule::Float).
+    #[default]
+    Optimized,
+    /// The reference kernels: fixed-point multipliers.
+    Reference,
+}

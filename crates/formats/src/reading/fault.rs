@@ -1,0 +1,59 @@
+//! What is wrong with one node or tensor, before file and place are known.
+
+use std::path::Path;
+
+use network::NetworkError;
+
+/// Why a node cannot be taken as it is.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// The file breaks the format's rules: reading ends.
+    Invalid(String),
+    /// Going on would give wrong numbers: reading ends.
+    Unsupported(String),
+    /// The node stays in the graph as `Op::Unsupported`, with a note that says why.
+    NotRun(String),
+    /// As [`Fault::NotRun`], of a node with multiply-accumulates: they are missing in every sum.
+    NotCosted(String),
+    /// The node stays in the graph as `Op::Unsupported`; an operator before it already has the note.
+    UnknownShape,
+}
+
+impl Fault {
+    /// The error that ends the reading.
+    pub(crate) fn at(self, path: &Path, place: String) -> NetworkError {
+        let path = path.to_path_buf();
+        match self {
+            Fault::Invalid(problem) => NetworkError::Invalid { path, place, problem },
+            Fault::Unsupported(problem) | Fault::NotRun(problem) | Fault::NotCosted(problem) => {
+                NetworkError::Unsupported { path, place, problem }
+            }
+            Fault::UnknownShape => {
+                NetworkError::Unsupported { path, place, problem: "the shape of an input is not known".to_string() }
+            }
+        }
+    }
+}
+
+/// Makes a [`Fault::Invalid`] as `format!` does.
+macro_rules! invalid {
+    ($($arguments:tt)*) => { $crate::reading::fault::Fault::Invalid(format!($($arguments)*)) };
+}
+/// Makes a [`Fault::Unsupported`] as `format!` does.
+macro_rules! unsupported {
+    ($($arguments:tt)*) => { $crate::reading::fault::Fault::Unsupported(format!($($arguments)*)) };
+}
+/// Makes a [`Fault::NotRun`] as `format!` does.
+macro_rules! not_run {
+    ($($arguments:tt)*) => { $crate::reading::fault::Fault::NotRun(format!($($arguments)*)) };
+}
+/// Makes a [`Fault::NotCosted`] as `format!` does.
+macro_rules! not_costed {
+    ($($arguments:tt)*) => { $crate::reading::fault::Fault::NotCosted(format!($($arguments)*)) };
+}
+pub(crate) use {invalid, not_costed, not_run, unsupported};
+
+/// A name from the file as it may stand in a message: control characters escaped, so that a message stays one line.
+pub(crate) fn clean(name: &str) -> String {
+    if name.chars().any(char::is_control) { name.escape_debug().to_string() } else { name.to_string() }
+}

@@ -1,0 +1,203 @@
+//! Operators on one element at a time, softmax, and the ways between integers and real numbers.
+
+use network::{DataType, Op, Tensor, TfliteOp, ValueId};
+
+use super::build::Builder;
+use super::operators::Operation;
+use super::quantization::Fused;
+use super::{layout, tables};
+use crate::reading::fault::{Fault, invalid, not_run};
+
+/// An operator on one element.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Unary {
+    Relu(Fused),
+    Relu0To1,
+    LeakyRelu(f32),
+    HardSwish,
+    Logistic,
+    Tanh,
+    Elu,
+    Gelu { approximate: bool },
+    Exp,
+    Log,
+    Sqrt,
+    Abs,
+    Neg,
+    Floor,
+    Ceil,
+    Round,
+}
+
+/// The operator on one element that an operation is, if it is one.
+pub(super) fn unary(operation: &Operation<'_>) -> Result<Option<Unary>, Fault> {
+    Ok(Some(match operation.kind {
+        "RELU" => Unary::Relu(Fused::Relu),
+        "RELU_N1_TO_1" => Unary::Relu(Fused::ReluN1To1),
+        "RELU6" => Unary::Relu(Fused::Relu6),
+        "RELU_0_TO_1" => Unary::Relu0To1,
+        "LEAKY_RELU" => {
+            let alpha = operation.options.scalar(0, 0.0f32)?;
+            if !alpha.is_finite() {
+                return Err(invalid!("alpha is {alpha}"));
+            }
+            Unary::LeakyRelu(alpha)
+        }
+        "HARD_SWISH" => Unary::HardSwish,
+        "LOGISTIC" => Unary::Logistic,
+        "TANH" => Unary::Tanh,
+        "ELU" => Unary::Elu,
+        "GELU" => Unary::Gelu { approximate: operation.options.flag(0)? },
+        "EXP" => Unary::Exp,
+        "LOG" => Unary::Log,
+        "SQRT" => Unary::Sqrt,
+        "ABS" => Unary::Abs,
+        "NEG" => Unary::Neg,
+        "FLOOR" => Unary::Floor,
+        "CEIL" => Unary::Ceil,
+        "ROUND" => Unary::Round,
+        _ => return Ok(None),
+    }))
+}
+
+impl Unary {
+    fn on_reals(self) -> Op {
+        match self {
+            Unary::Relu(fused) => fused.op().unwrap_or(Op::Identity),
+            Unary::Relu0To1 => Op::Clip { min: 0.0, max: 1.0 },
+            Unary::LeakyRelu(alpha) => Op::LeakyRelu { alpha },
+            Unary::HardSwish => Op::HardSwish,
+            Unary::Logistic => Op::Sigmoid,
+            Unary::Tanh => Op::Tanh,
+            Unary::Elu => Op::Elu { alpha: 1.0 },
+            Unary::Gelu { approximate } => Op::Gelu { approximate },
+            Unary::Exp => Op::Exp,
+            Unary::Log => Op::Log,
+            Unary::Sqrt => Op::Sqrt,
+            Unary::Abs => Op::Abs,
+            Unary::Neg => Op::Neg,
+            Unary::Floor => Op::Floor,
+            Unary::Ceil => Op::Ceil,
+            Unary::Round => Op::Round,
+        }
+    }
+
+    fn on_integers(self, b: &Builder<'_>, x: usize, output: usize) -> Result<TfliteOp, Fault> {
+        let (x, y) = (b.quantization_8(x)?, b.quantization_8(output)?);
+        match self {
+            Unary::Relu(fused) => tables::relu(&x, &fused.clamp(y)?),
+            Unary::LeakyRelu(alpha) => tables::leaky_relu(&x, &y, alpha),
+            Unary::HardSwish => tables::hard_swish(&x, &y),
+            Unary::Logistic => Ok(tables::function(&x, &y, |x| 1.0 / (1.0 + (-x).exp()))),
+            Unary::Tanh => Ok(tables::function(&x, &y, f32::tanh)),
+            Unary::Elu => Ok(tables::function(&x, &y, |x| if x < 0.0 { x.exp_m1() } else { x })),
+            _ => Err(not_run!("on integers this operator is not handled")),
+        }
+    }
+}
+
+/// An operator on one element at a time.
+pub(super) fn elementwise(b: &mut Builder<'_>, operation: &Operation<'_>, unary: Unary) -> Result<(), Fault> {
+    operation.arity(1, 1)?;
+    let (x, output) = (operation.input(0)?, operation.output()?);
+    let op = match b.is_real(x)? {
+        true => unary.on_reals(),
+        false => Op::Tflite(unary.on_integers(b, x, output)?),
+    };
+    let (value, shape) = (b.value(x)?, b.shape(x).to_vec());
+    b.define(operation, output, op, vec![value], &shape)
+}
+
+/// SOFTMAX and LOG_SOFTMAX, along the last axis.
+pub(super) fn softmax(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(), Fault> {
+    operation.arity(1, 1)?;
+    let (x, output) = (operation.input(0)?, operation.output()?);
+    let shape = b.shape(x).to_vec();
+    let last = shape.len().checked_sub(1).ok_or_else(|| invalid!("a softmax of a single number"))?;
+    let axis = layout::axis(shape.len(), last);
+    let logarithm = operation.kind == "LOG_SOFTMAX";
+    let beta = if logarithm { 1.0 } else { operation.options.scalar(0, 0.0f32)? };
+    if !(beta.is_finite() && beta > 0.0) {
+        return Err(not_run!("its beta is {beta}; above 0 is handled"));
+    }
+    let mut value = b.value(x)?;
+    if !b.is_real(x)? {
+        let (input, q) = (b.quantization_8(x)?, b.quantization_8(output)?);
+        if logarithm {
+            return Err(not_run!("on integers this operator is not handled"));
+        }
+        let op = Op::Tflite(TfliteOp::Softmax { axis, beta, input, output: q });
+        return b.define(operation, output, op, vec![value], &shape);
+    }
+    if beta != 1.0 {
+        let name = format!("{}/beta", operation.name);
+        let factor = b.constant(&name, Tensor::from_f32(vec![1; shape.len()], &[beta]));
+        value = b.emit(&name, "MUL", Op::Mul, vec![value, factor], (DataType::F32, layout::ours(&shape)));
+    }
+    let op = if logarithm { Op::LogSoftmax { axis } } else { Op::Softmax { axis } };
+    b.define(operation, output, op, vec![value], &shape)
+}
+
+/// QUANTIZE: of real numbers, or from one scale to another.
+pub(super) fn quantize(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(), Fault> {
+    operation.arity(1, 1)?;
+    let (x, output) = (operation.input(0)?, operation.output()?);
+    let shape = b.shape(x).to_vec();
+    let op = match b.is_real(x)? {
+        true => TfliteOp::Quantize { output: b.quantization(output)? },
+        false => tables::rescale(&b.quantization_8(x)?, &b.quantization(output)?)?,
+    };
+    let value = b.value(x)?;
+    b.define(operation, output, Op::Tflite(op), vec![value], &shape)
+}
+
+/// DEQUANTIZE.
+pub(super) fn dequantize(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(), Fault> {
+    operation.arity(1, 1)?;
+    let (x, output) = (operation.input(0)?, operation.output()?);
+    let (value, shape) = (b.value(x)?, b.shape(x).to_vec());
+    if b.is_real(x)? {
+        return b.define(operation, output, Op::Cast, vec![value], &shape);
+    }
+    let q = b.quantization(x)?;
+    let parameters = b.parameters(&operation.name, q, b.data_type(x)?);
+    let inputs = [vec![value], parameters].concat();
+    b.define(operation, output, Op::DequantizeLinear { axis: 0 }, inputs, &shape)
+}
+
+/// CAST.
+pub(super) fn cast(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(), Fault> {
+    operation.arity(1, 1)?;
+    let (x, output) = (operation.input(0)?, operation.output()?);
+    let (value, shape) = (b.value(x)?, b.shape(x).to_vec());
+    b.define(operation, output, Op::Cast, vec![value], &shape)
+}
+
+impl Builder<'_> {
+    /// [`Builder::define`] of an operator on real numbers and the activation function that is fused into it.
+    pub(super) fn define_fused(
+        &mut self,
+        operation: &Operation<'_>,
+        op: Op,
+        inputs: Vec<ValueId>,
+        shape: &[usize],
+        fused: Fused,
+    ) -> Result<(), Fault> {
+        let output = operation.output()?;
+        let Some(activation) = fused.op() else { return self.define(operation, output, op, inputs, shape) };
+        super::build::element_count(shape).map_err(|problem| invalid!("{problem}"))?;
+        let data_type = self.values[inputs[0].0].data_type.unwrap_or(DataType::F32);
+        let form = (data_type, layout::ours(shape));
+        let value = self.emit(&format!("{}/sum", operation.name), operation.kind, op, inputs, form);
+        self.define(operation, output, activation, vec![value], shape)
+    }
+
+    /// The quantization of both tensors, of an operator that does not change it.
+    pub(super) fn same_quantization(&self, x: usize, output: usize) -> Result<network::ActivationQuantization, Fault> {
+        let (from, to) = (self.quantization(x)?, self.quantization(output)?);
+        match from == to {
+            true => Ok(to),
+            false => Err(not_run!("its input and its output have different scales")),
+        }
+    }
+}

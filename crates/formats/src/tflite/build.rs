@@ -1,0 +1,467 @@
+//! Builds the graph: one pass over the operators, in which every shape is inferred and compared with the file's.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use bytes::Bytes;
+use esn::Grid;
+use network::{DataType, Graph, LayerId, MacLayer, Network, NetworkError, Node, Op, Tensor, Value, ValueId};
+
+use super::constants::Constant;
+use super::layout;
+use super::operators::{self, Operation};
+use super::schema::{Model, TensorInfo};
+use crate::options::{ReadOptions, TfliteKernels};
+use crate::reading::fault::{Fault, clean, invalid, not_run, unsupported};
+use crate::reading::findings::{Finding, Findings};
+
+/// Elements of constants that are written out or made dense in one reading, so that a small file cannot ask for much work.
+const MAX_WRITTEN_IN_ALL: usize = 1 << 26;
+/// The most axes of a tensor.
+const MAX_AXES: usize = 8;
+/// What an operator is not costed for that nothing here knows more of.
+const NOT_HANDLED: &str = "this operator is not handled";
+
+/// A tensor of the file, as far as the pass has come.
+#[derive(Debug)]
+pub(super) struct Slot {
+    /// What the file says. The shape is in the order of the file.
+    pub(super) info: TensorInfo,
+    pub(super) held: Held,
+}
+
+/// What is known of a tensor.
+#[derive(Clone, Debug)]
+pub(super) enum Held {
+    /// Nothing has made it yet.
+    Nothing,
+    Constant(Constant),
+    /// The same for every image, but not computed here.
+    Computed,
+    /// In the graph; rank 4 is `[N, C, H, W]`.
+    Value(ValueId),
+}
+
+/// The graph so far.
+pub(super) struct Builder<'a> {
+    path: &'a Path,
+    pub(super) slots: Vec<Slot>,
+    pub(super) values: Vec<Value>,
+    pub(super) nodes: Vec<Node>,
+    pub(super) layers: Vec<MacLayer>,
+    pub(super) batch: usize,
+    pub(super) grid: Grid,
+    pub(super) kernels: TfliteKernels,
+    /// Whether extents of inputs were given that the file does not have: its other shapes are then not those of the graph.
+    reshaped: bool,
+    node_names: Names,
+    value_names: Names,
+    findings: Findings,
+    /// Further notes, in order, each once.
+    notes: Vec<String>,
+    /// Elements that may still be written out.
+    budget: usize,
+}
+
+/// Builds a network from a decoded model.
+pub(super) fn build(
+    path: &Path,
+    model: &Model<'_>,
+    file: &Bytes,
+    options: &ReadOptions,
+) -> Result<Network, NetworkError> {
+    let at_graph = |fault: Fault| fault.at(path, "graph".to_string());
+    let mut builder = Builder::new(path, options);
+    builder.add_tensors(model, file).map_err(at_graph)?;
+    let inputs = builder.add_inputs(model, options).map_err(at_graph)?;
+    for operator in &model.operators {
+        let operation = builder.operation(model, operator);
+        let place = operation.name.clone();
+        builder.add_operator(operation).map_err(|fault| fault.at(path, format!("operator {place:?}")))?;
+    }
+    let outputs = builder.add_outputs(model).map_err(at_graph)?;
+    let open_batch = !inputs.is_empty() && !builder.reshaped && model.tensors[model.inputs[0]].open_batch;
+    if model.other_graphs > 0 {
+        builder.note(format!("the file has {} more graphs, which are not read", model.other_graphs));
+    }
+    builder.finish(inputs, outputs, open_batch)
+}
+
+impl<'a> Builder<'a> {
+    fn new(path: &'a Path, options: &ReadOptions) -> Self {
+        Self {
+            path,
+            slots: Vec::new(),
+            values: Vec::new(),
+            nodes: Vec::new(),
+            layers: Vec::new(),
+            batch: 1,
+            grid: options.grid.unwrap_or(Grid::MidTread),
+            kernels: options.tflite_kernels,
+            reshaped: false,
+            node_names: Names::default(),
+            value_names: Names::default(),
+            findings: Findings::default(),
+            notes: Vec::new(),
+            budget: MAX_WRITTEN_IN_ALL,
+        }
+    }
+
+    fn add_tensors(&mut self, model: &Model<'_>, file: &Bytes) -> Result<(), Fault> {
+        for info in &model.tensors {
+            let wrong = |problem: String| invalid!("tensor {:?}: {problem}", info.name);
+            element_count(&info.shape).map_err(wrong)?;
+            let stored = match model.buffers.get(info.buffer) {
+                Some(stored) => *stored,
+                // Buffer 0 is the empty one; a file without buffers has no constants.
+                None if info.buffer == 0 => None,
+                None => return Err(wrong(format!("buffer {} of {}", info.buffer, model.buffers.len()))),
+            };
+            let held = self.held(info, stored, file).map_err(wrong)?;
+            self.slots.push(Slot { info: info.clone(), held });
+        }
+        Ok(())
+    }
+
+    /// What the file stores of a tensor.
+    fn held(&mut self, info: &TensorInfo, stored: Option<(usize, usize)>, file: &Bytes) -> Result<Held, String> {
+        let Some((start, len)) = stored else { return Ok(Held::Nothing) };
+        let Ok(data_type) = info.data_type else { return Ok(Held::Computed) };
+        let bytes = file.slice(start..start + len);
+        let Some(sparsity) = &info.sparsity else {
+            return Constant::stored(info, data_type, bytes).map(Held::Constant);
+        };
+        let Some(left) = self.budget.checked_sub(element_count(&info.shape)?) else { return Ok(Held::Computed) };
+        self.budget = left;
+        let dense = sparsity.expand(&info.shape, data_type.size(), &bytes)?;
+        Constant::stored(info, data_type, dense.into()).map(Held::Constant)
+    }
+
+    /// Makes the inputs of the graph, as the file lays them out, and brings those of rank 4 into the order used here.
+    fn add_inputs(&mut self, model: &Model<'_>, options: &ReadOptions) -> Result<Vec<ValueId>, Fault> {
+        for (name, _) in &options.input_shapes {
+            if !model.inputs.iter().any(|&t| model.tensors[t].name == *name) {
+                let names: Vec<&str> = model.inputs.iter().map(|&t| model.tensors[t].name.as_str()).collect();
+                return Err(invalid!("input {name:?}: there is no such input; inputs are {names:?}"));
+            }
+        }
+        let mut inputs = Vec::new();
+        for (i, &tensor) in model.inputs.iter().enumerate() {
+            let info = &mut self.slots[tensor].info;
+            let given = options.input_shapes.iter().rev().find(|(name, _)| *name == info.name);
+            if let Some((_, shape)) = given {
+                element_count(shape).map_err(|problem| invalid!("input {:?}: {problem}", info.name))?;
+                self.reshaped |= info.shape != *shape;
+                info.shape.clone_from(shape);
+            }
+            let (name, shape) = (info.name.clone(), info.shape.clone());
+            let data_type = info.data_type.map_err(|t| unsupported!("input {name:?}: elements of type {t}"))?;
+            if shape.contains(&0) {
+                return Err(invalid!("input {name:?}: shape {shape:?} has an extent of 0"));
+            }
+            if i == 0 {
+                self.batch = if shape.len() > 1 { shape[0] } else { 1 };
+            }
+            if !matches!(self.slots[tensor].held, Held::Nothing) {
+                return Err(invalid!("input {name:?} is a constant, or an input twice"));
+            }
+            let fed = self.new_value(&name, Some(data_type), Some(shape.clone()), None);
+            inputs.push(fed);
+            let value = match shape.len() {
+                4 => {
+                    let op = Op::Transpose { perm: layout::TO_CHANNELS_FIRST.to_vec() };
+                    let form = (data_type, layout::channels_first(&shape));
+                    self.emit(&format!("{name}/channels_first"), "TRANSPOSE", op, vec![fed], form)
+                }
+                _ => fed,
+            };
+            self.slots[tensor].held = Held::Value(value);
+        }
+        Ok(inputs)
+    }
+
+    /// The outputs of the graph, in the order of the file.
+    fn add_outputs(&mut self, model: &Model<'_>) -> Result<Vec<ValueId>, Fault> {
+        let mut outputs = Vec::new();
+        for &tensor in &model.outputs {
+            let info = &self.slots[tensor].info;
+            match self.slots[tensor].held {
+                Held::Value(inner) => {
+                    let output = self.in_file_order(tensor)?;
+                    if output != inner {
+                        // The name is that of what the network returns, not of what is permuted.
+                        let other =
+                            self.value_names.unique(&format!("{}/channels_first", self.slots[tensor].info.name));
+                        self.values[output.0].name = std::mem::replace(&mut self.values[inner.0].name, other);
+                    }
+                    outputs.push(output);
+                }
+                Held::Nothing => return Err(invalid!("output {:?} is made by no operator", info.name)),
+                _ => return Err(unsupported!("output {:?} does not depend on the input", info.name)),
+            }
+        }
+        Ok(outputs)
+    }
+
+    fn operation<'m>(&mut self, model: &'m Model<'_>, operator: &'m super::schema::Operator<'_>) -> Operation<'m> {
+        let code = &model.codes[operator.code];
+        // Operators have no names; converters join those of fused operations by semicolons.
+        let output = operator.outputs.first().map(|&t| model.tensors[t].name.as_str());
+        let name = match output.and_then(|name| name.split(';').find(|part| !part.is_empty())) {
+            Some(name) => self.node_names.unique(name),
+            None => self.node_names.unique(&code.name),
+        };
+        Operation {
+            name,
+            kind: &code.name,
+            inputs: &operator.inputs,
+            outputs: &operator.outputs,
+            options: operator.options,
+        }
+    }
+
+    fn add_operator(&mut self, operation: Operation<'_>) -> Result<(), Fault> {
+        for &tensor in operation.inputs.iter().flatten() {
+            let slot = &self.slots[tensor];
+            if matches!(slot.held, Held::Nothing) && !slot.info.variable {
+                return Err(invalid!("it reads {:?} before anything makes it", slot.info.name));
+            }
+        }
+        for (i, &tensor) in operation.outputs.iter().enumerate() {
+            if !matches!(self.slots[tensor].held, Held::Nothing) || operation.outputs[..i].contains(&tensor) {
+                return Err(invalid!("it makes {:?}, which is there already", self.slots[tensor].info.name));
+            }
+        }
+        let live = operation.inputs.iter().flatten().any(|&t| matches!(self.slots[t].held, Held::Value(_)));
+        if !live && !operation.inputs.is_empty() {
+            return self.fold(&operation);
+        }
+        let before = (self.values.len(), self.nodes.len(), self.layers.len());
+        match operators::lower(self, &operation) {
+            Ok(()) => Ok(()),
+            Err(fault @ (Fault::Invalid(_) | Fault::Unsupported(_))) => Err(fault),
+            Err(fault) => {
+                self.values.truncate(before.0);
+                self.nodes.truncate(before.1);
+                self.layers.truncate(before.2);
+                self.add_unsupported(&operation, fault)
+            }
+        }
+    }
+
+    /// What is computed from constants alone: a few operators are, the others only say that their outputs are constant.
+    fn fold(&mut self, operation: &Operation<'_>) -> Result<(), Fault> {
+        let folded = operators::fold(self, operation)?;
+        if let (Some(constant), Some(&output)) = (&folded, operation.outputs.first()) {
+            let (found, info) = (&constant.tensor.shape, &self.slots[output].info);
+            if *found != info.shape {
+                return Err(invalid!("it makes {:?} of shape {found:?}; the file says {:?}", info.name, info.shape));
+            }
+        }
+        for (i, &tensor) in operation.outputs.iter().enumerate() {
+            self.slots[tensor].held = match (&folded, i) {
+                (Some(constant), 0) => Held::Constant(constant.clone()),
+                _ => Held::Computed,
+            };
+        }
+        Ok(())
+    }
+
+    /// Keeps an operator that is not run in the graph, with the shapes that the file says.
+    fn add_unsupported(&mut self, operation: &Operation<'_>, fault: Fault) -> Result<(), Fault> {
+        if self.reshaped {
+            return Err(unsupported!(
+                "{} is not handled, so that the shapes behind it are not known for the given input shape",
+                operation.kind
+            ));
+        }
+        let (reason, cost) = match fault {
+            Fault::NotCosted(reason) => (reason.clone(), Some(reason)),
+            Fault::NotRun(reason) if operation.has_weights() => (reason.clone(), Some(reason)),
+            Fault::NotRun(reason) => (reason, None),
+            _ => (String::new(), None),
+        };
+        let inputs = operation.inputs.iter().flatten();
+        let inputs: Vec<Option<ValueId>> = inputs
+            .filter_map(|&t| match self.slots[t].held {
+                Held::Value(id) => Some(Some(id)),
+                _ => None,
+            })
+            .collect();
+        let mut outputs = Vec::new();
+        for &tensor in operation.outputs {
+            let info = self.slots[tensor].info.clone();
+            let shape = layout::ours(&info.shape);
+            let value = self.new_value(&info.name, info.data_type.ok(), Some(shape), None);
+            self.slots[tensor].held = Held::Value(value);
+            outputs.push(value);
+        }
+        let operator = operation.kind.to_string();
+        let reason = if reason == NOT_HANDLED { String::new() } else { reason };
+        let finding = Finding { operator, not_run: Some(reason), not_costed: cost, unknown_shape: false };
+        self.findings.add(&operation.name, finding, false);
+        let (name, op_type) = (operation.name.clone(), operation.kind.to_string());
+        self.nodes.push(Node { name, op_type, op: Op::Unsupported, inputs, outputs });
+        Ok(())
+    }
+
+    fn finish(self, inputs: Vec<ValueId>, outputs: Vec<ValueId>, open_batch: bool) -> Result<Network, NetworkError> {
+        if self.layers.is_empty() {
+            let instead = self.findings.instead_of_layers();
+            let expected = "expected CONV_2D, DEPTHWISE_CONV_2D or FULLY_CONNECTED with constant weights";
+            return Err(unsupported!("{expected}; {instead}").at(self.path, "graph".to_string()));
+        }
+        let graph = Graph { values: self.values, nodes: self.nodes, inputs, outputs };
+        let (mut notes, not_costed) = self.findings.into_parts();
+        notes.extend(self.notes);
+        Ok(Network::from_parts(self.path.to_path_buf(), graph, self.layers, self.batch, notes)
+            .with_not_costed(not_costed)
+            .with_open_batch(open_batch))
+    }
+
+    /// Says something once.
+    pub(super) fn note(&mut self, text: String) {
+        if !self.notes.contains(&text) {
+            self.notes.push(text);
+        }
+    }
+
+    /// Takes elements that are written out from what is left.
+    pub(super) fn spend(&mut self, elements: usize) -> Result<(), Fault> {
+        self.budget = self.budget.checked_sub(elements).ok_or_else(|| not_run!("a constant input is too large"))?;
+        Ok(())
+    }
+
+    pub(super) fn new_value(
+        &mut self,
+        name: &str,
+        data_type: Option<DataType>,
+        shape: Option<Vec<usize>>,
+        constant: Option<Tensor>,
+    ) -> ValueId {
+        let name = self.value_names.unique(name);
+        self.values.push(Value { name, data_type, shape, constant });
+        ValueId(self.values.len() - 1)
+    }
+
+    /// A constant of the graph.
+    pub(super) fn constant(&mut self, name: &str, tensor: Tensor) -> ValueId {
+        self.new_value(name, Some(tensor.data_type), Some(tensor.shape.clone()), Some(tensor))
+    }
+
+    /// Adds a node whose output is no tensor of the file.
+    pub(super) fn emit(
+        &mut self,
+        name: &str,
+        op_type: &str,
+        op: Op,
+        inputs: Vec<ValueId>,
+        (data_type, shape): (DataType, Vec<usize>),
+    ) -> ValueId {
+        let output = self.new_value(name, Some(data_type), Some(shape), None);
+        let name = self.node_names.unique(name);
+        self.add_node(name, op_type, op, inputs, output);
+        output
+    }
+
+    /// Adds a node that makes a tensor of the file, of shape `shape` in the file's order.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Invalid`] if the file declares another shape or a type that does not exist here.
+    pub(super) fn define(
+        &mut self,
+        operation: &Operation<'_>,
+        tensor: usize,
+        op: Op,
+        inputs: Vec<ValueId>,
+        shape: &[usize],
+    ) -> Result<(), Fault> {
+        let output = self.declare(tensor, shape)?;
+        let found = inputs.first().and_then(|id| self.values[id.0].data_type);
+        let makes = self.values[output.0].data_type;
+        let converts = matches!(operation.kind, "QUANTIZE" | "DEQUANTIZE" | "CAST" | "SHAPE");
+        if let (Some(found), Some(makes), false) = (found, makes, converts)
+            && found.is_real() != makes.is_real()
+        {
+            return Err(invalid!("it takes {} and makes {}", found.name(), makes.name()));
+        }
+        self.add_node(operation.name.clone(), operation.kind, op, inputs, output);
+        Ok(())
+    }
+
+    /// Makes the value of a tensor that a node will make.
+    pub(super) fn declare(&mut self, tensor: usize, shape: &[usize]) -> Result<ValueId, Fault> {
+        let data_type = self.agree(tensor, shape)?;
+        let name = self.slots[tensor].info.name.clone();
+        let value = self.new_value(&name, Some(data_type), Some(layout::ours(shape)), None);
+        self.slots[tensor].held = Held::Value(value);
+        Ok(value)
+    }
+
+    /// Takes a value that is there as a tensor of the file, of shape `shape` in the file's order.
+    pub(super) fn assign(&mut self, tensor: usize, value: ValueId, shape: &[usize]) -> Result<(), Fault> {
+        self.agree(tensor, shape)?;
+        self.values[value.0].name = self.value_names.unique(&self.slots[tensor].info.name);
+        self.slots[tensor].held = Held::Value(value);
+        Ok(())
+    }
+
+    /// Checks a shape against the one that the file declares, and takes it.
+    fn agree(&mut self, tensor: usize, shape: &[usize]) -> Result<DataType, Fault> {
+        element_count(shape).map_err(|problem| invalid!("{problem}"))?;
+        let info = &mut self.slots[tensor].info;
+        // A tensor without extents may be one whose shape is only known in a run.
+        if info.shape != shape && !self.reshaped && !info.shape.is_empty() {
+            return Err(invalid!(
+                "it makes shape {shape:?}, but the file declares {:?} for {:?}",
+                info.shape,
+                info.name
+            ));
+        }
+        info.shape = shape.to_vec();
+        info.data_type.map_err(|t| not_run!("it makes elements of type {t}"))
+    }
+
+    pub(super) fn add_node(&mut self, name: String, op_type: &str, op: Op, inputs: Vec<ValueId>, output: ValueId) {
+        let inputs = inputs.into_iter().map(Some).collect();
+        self.nodes.push(Node { name, op_type: op_type.to_string(), op, inputs, outputs: vec![output] });
+    }
+
+    /// Adds a MAC layer to the list; its node is the caller's.
+    pub(super) fn add_layer(&mut self, layer: MacLayer) -> LayerId {
+        self.layers.push(layer);
+        LayerId(self.layers.len() - 1)
+    }
+}
+
+/// Names that are taken, and how often each was asked for.
+#[derive(Default)]
+struct Names(HashMap<String, usize>);
+
+impl Names {
+    /// The name, with a number where it is taken.
+    fn unique(&mut self, name: &str) -> String {
+        let mut name = clean(name);
+        loop {
+            let count = self.0.entry(name.clone()).or_insert(0);
+            *count += 1;
+            match *count {
+                1 => return name,
+                n => name = format!("{name}:{n}"),
+            }
+        }
+    }
+}
+
+/// Number of elements; what is beyond 63 bits or has many axes is refused, in words.
+pub(super) fn element_count(shape: &[usize]) -> Result<usize, String> {
+    if shape.len() > MAX_AXES {
+        return Err(format!("{} axes; {MAX_AXES} at most are handled", shape.len()));
+    }
+    shape
+        .iter()
+        .try_fold(1usize, |product, &n| product.checked_mul(n))
+        .filter(|&product| product <= isize::MAX as usize)
+        .ok_or_else(|| format!("shape {shape:?} has too many elements to count"))
+}

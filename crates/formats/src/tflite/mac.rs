@@ -1,0 +1,453 @@
+//! The operators with weights: CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED.
+
+use network::{
+    ActivationQuantization, Bias, DataType, Geometry, GeometrySpec, MacLayer, MacOp, Op, Operand, Requantization,
+    RequantizationRule, Tensor, ValueId, WeightQuantization, WeightSource, WeightTransform,
+};
+
+use super::build::{Builder, Held};
+use super::operators::Operation;
+use super::quantization::{Fused, Multiplier};
+use super::windows::{Padding, same_or_valid};
+use crate::options::TfliteKernels;
+use crate::reading::fault::{Fault, invalid, not_costed, unsupported};
+
+/// What makes a MAC layer, but for its numbers.
+struct Draft {
+    op: MacOp,
+    spec: GeometrySpec,
+    operand: Operand,
+    /// The activation, as the layer takes it.
+    input: ValueId,
+    /// The tensors of the file: activation, weights, bias.
+    x: usize,
+    weights: usize,
+    bias: Option<usize>,
+    /// From the weights in the file to `[filters, channels, kernel_h, kernel_w]`.
+    transforms: Vec<WeightTransform>,
+    /// Which axis of the stored weights counts filters.
+    filter_axis: usize,
+    fused: Fused,
+    /// Shape of the layer's input as it is fed, and of its output, both as in the graph.
+    input_shape: Vec<usize>,
+    layer_shape: Vec<usize>,
+    /// Shape of the output in the order of the file.
+    shape: Vec<usize>,
+    /// Whether the multiplier comes from a product of scales in 32-bit float rather than 64-bit.
+    float_product: bool,
+    /// Whether sums are rounded once, as fully connected layers are.
+    rounds_once: bool,
+}
+
+/// CONV_2D: weights `[filters, kernel_h, kernel_w, channels / groups]`.
+pub(super) fn conv(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(), Fault> {
+    operation.arity(2, 3)?;
+    let (x, weights) = (operation.input(0)?, operation.input(1)?);
+    let (&[_, _, _, channels], &[filters, height, width, depth]) = (b.shape(x), b.shape(weights)) else {
+        return Err(wrong_shapes(b, x, weights));
+    };
+    if depth == 0 || !channels.is_multiple_of(depth) {
+        return Err(invalid!("weights of {depth} channels for an input of {channels}"));
+    }
+    let options = &operation.options;
+    let stride = [options.positive(2, 0, "stride_h")?, options.positive(1, 0, "stride_w")?];
+    let dilation = [options.positive(5, 1, "dilation_h")?, options.positive(4, 1, "dilation_w")?];
+    let window = Window { kernel: [height, width], stride, dilation, fused: operation.fused(3)? };
+    let transforms = vec![WeightTransform::Transpose(vec![0, 3, 1, 2])];
+    window.lower(b, operation, [filters, channels / depth], transforms, 0)
+}
+
+/// DEPTHWISE_CONV_2D: weights `[1, kernel_h, kernel_w, channels · multiplier]`.
+pub(super) fn depthwise(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(), Fault> {
+    operation.arity(2, 3)?;
+    let (x, weights) = (operation.input(0)?, operation.input(1)?);
+    let (&[_, _, _, channels], &[1, height, width, filters]) = (b.shape(x), b.shape(weights)) else {
+        return Err(wrong_shapes(b, x, weights));
+    };
+    if channels == 0 || !filters.is_multiple_of(channels) {
+        return Err(invalid!("weights of {filters} channels for an input of {channels}"));
+    }
+    let options = &operation.options;
+    let stride = [options.positive(2, 0, "stride_h")?, options.positive(1, 0, "stride_w")?];
+    let dilation = [options.positive(6, 1, "dilation_h")?, options.positive(5, 1, "dilation_w")?];
+    let window = Window { kernel: [height, width], stride, dilation, fused: operation.fused(4)? };
+    let transforms = vec![WeightTransform::Transpose(vec![3, 0, 1, 2])];
+    window.lower(b, operation, [filters, channels], transforms, 3)
+}
+
+fn wrong_shapes(b: &Builder<'_>, x: usize, weights: usize) -> Fault {
+    invalid!("weights of shape {:?} for an input of {:?}", b.shape(weights), b.shape(x))
+}
+
+/// The window of a convolution.
+struct Window {
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    dilation: [usize; 2],
+    fused: Fused,
+}
+
+impl Window {
+    fn lower(
+        self,
+        b: &mut Builder<'_>,
+        operation: &Operation<'_>,
+        [filters, groups]: [usize; 2],
+        transforms: Vec<WeightTransform>,
+        filter_axis: usize,
+    ) -> Result<(), Fault> {
+        let x = operation.input(0)?;
+        let shape = b.shape(x).to_vec();
+        let padding = Padding::from_number(operation.options.scalar(0, 0i8)?)?;
+        let mut pads = [0; 4];
+        for axis in 0..2 {
+            let effective = (self.kernel[axis].saturating_sub(1)).saturating_mul(self.dilation[axis]).saturating_add(1);
+            let (before, after) = same_or_valid(padding, shape[axis + 1], effective, self.stride[axis]);
+            (pads[axis], pads[axis + 2]) = (before, after);
+        }
+        let spec = GeometrySpec {
+            in_channels: shape[3],
+            filters,
+            groups,
+            kernel: self.kernel,
+            stride: self.stride,
+            dilation: self.dilation,
+            pads,
+            in_size: [shape[1], shape[2]],
+            repeats: per_image(b, shape[0])?,
+        };
+        let [height, width] = Geometry::new(spec).map_err(|e| invalid!("{e}"))?.out_size();
+        let draft = Draft {
+            op: MacOp::Conv,
+            spec,
+            operand: Operand::ChannelsFirst,
+            input: b.value(x)?,
+            x,
+            weights: operation.input(1)?,
+            bias: operation.optional(2),
+            transforms,
+            filter_axis,
+            fused: self.fused,
+            input_shape: super::layout::ours(&shape),
+            layer_shape: vec![shape[0], filters, height, width],
+            shape: vec![shape[0], height, width, filters],
+            float_product: b.data_type(x)? == DataType::U8,
+            rounds_once: false,
+        };
+        draft.lower(b, operation)
+    }
+}
+
+/// FULLY_CONNECTED: weights `[filters, inputs]`; the input's elements are rows of `inputs`.
+pub(super) fn fully_connected(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(), Fault> {
+    operation.arity(2, 3)?;
+    let (x, weights) = (operation.input(0)?, operation.input(1)?);
+    let &[filters, depth] = b.shape(weights) else { return Err(wrong_shapes(b, x, weights)) };
+    if operation.options.scalar(1, 0i8)? != 0 {
+        return Err(not_costed!("its weights are shuffled"));
+    }
+    let given = b.shape(x).to_vec();
+    let count = given.iter().product::<usize>();
+    if depth == 0 || !count.is_multiple_of(depth) {
+        return Err(wrong_shapes(b, x, weights));
+    }
+    let rows = count / depth;
+    let keep = operation.options.flag(2)?;
+    let shape = match given.split_last() {
+        Some((&last, leading)) if keep => {
+            if last != depth {
+                return Err(wrong_shapes(b, x, weights));
+            }
+            [leading, &[filters]].concat()
+        }
+        _ => vec![rows, filters],
+    };
+    let input_shape = if given.len() == 2 && given[1] == depth { given.clone() } else { vec![rows, depth] };
+    let input = match input_shape == given {
+        true => b.value(x)?,
+        false => {
+            let (flat, data_type) = (b.flat(x)?, b.data_type(x)?);
+            b.reshaped(&operation.name, flat, &input_shape, data_type)
+        }
+    };
+    let per_channel = b.slots[weights].info.quantization.as_ref().is_some_and(|q| q.scales.len() > 1);
+    let spec = GeometrySpec::convolution(depth, filters, [1; 2], [per_image(b, rows)?, 1]);
+    let draft = Draft {
+        op: MacOp::Gemm,
+        spec,
+        operand: Operand::ChannelsLast,
+        input,
+        x,
+        weights,
+        bias: operation.optional(2),
+        transforms: vec![WeightTransform::Reshape(vec![filters, depth, 1, 1])],
+        filter_axis: 0,
+        fused: operation.fused(0)?,
+        input_shape,
+        layer_shape: vec![rows, filters],
+        shape,
+        float_product: !per_channel,
+        rounds_once: true,
+    };
+    draft.lower(b, operation)
+}
+
+/// Splits a count over the images of one run.
+fn per_image(b: &Builder<'_>, total: usize) -> Result<usize, Fault> {
+    if b.batch == 0 || !total.is_multiple_of(b.batch) {
+        return Err(unsupported!("{total} inputs of the layer do not divide into a batch of {}", b.batch));
+    }
+    Ok(total / b.batch)
+}
+
+impl Draft {
+    fn lower(self, b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(), Fault> {
+        let source = self.source(b)?;
+        let output = operation.output()?;
+        match (b.is_real(self.x)?, b.is_real(output)?) {
+            (true, true) => self.lower_real(b, operation, source),
+            (false, false) => self.lower_integer(b, operation, source),
+            _ => Err(not_costed!("it takes {} and makes {}", type_name(b, self.x), type_name(b, output))),
+        }
+    }
+
+    /// On real numbers; weights that are stored as integers stay integers.
+    fn lower_real(self, b: &mut Builder<'_>, operation: &Operation<'_>, source: WeightSource) -> Result<(), Fault> {
+        let dynamic = matches!(&b.slots[self.weights].held, Held::Constant(c) if !c.is_real());
+        if dynamic {
+            b.note(
+                "layers with integer weights and real activations (dynamic-range quantization) are computed on real \
+                 numbers; TFLite rounds their activations to 8 bits of each image's own range"
+                    .to_string(),
+            );
+        }
+        let bias = self.real_bias(b)?;
+        let mut value = self.add(b, operation, source, bias, None, self.input)?;
+        if let Some(op) = self.fused.op() {
+            let name = format!("{}/activation", operation.name);
+            value = b.emit(&name, "ACTIVATION", op, vec![value], (DataType::F32, self.layer_shape.clone()));
+        }
+        self.finish(b, operation, value)
+    }
+
+    /// DequantizeLinear, layer, QuantizeLinear.
+    fn lower_integer(self, b: &mut Builder<'_>, operation: &Operation<'_>, source: WeightSource) -> Result<(), Fault> {
+        let output = operation.output()?;
+        let (x_q, y_q) = (b.quantization(self.x)?, b.quantization(output)?);
+        let clamped = self.fused.clamp(y_q)?;
+        let quantization = source.quantization.as_ref();
+        let weights = quantization.ok_or_else(|| not_costed!("its weights are real, its activations integers"))?;
+        let bias = self.integer_bias(b, x_q, weights)?;
+        let rule = match (b.data_type(self.x)?, b.data_type(output)?) {
+            (DataType::I16, DataType::I16) => {
+                b.note("layers with 16-bit activations are rounded in 64-bit float, not as TFLite does".to_string());
+                None
+            }
+            _ => Some(Requantization { rule: self.rule(b, x_q, y_q, weights)?, output: clamped }),
+        };
+        let name = format!("{}/dequantize", operation.name);
+        let parameters = b.parameters(&name, x_q, b.data_type(self.x)?);
+        let op = Op::DequantizeLinear { axis: 0 };
+        let form = (DataType::F32, self.input_shape.clone());
+        let x = b.emit(&name, "DEQUANTIZE", op, [vec![self.input], parameters].concat(), form);
+        let mut value = self.add(b, operation, source, bias, Some((x_q, rule)), x)?;
+        if (clamped.min, clamped.max) != (y_q.min, y_q.max) {
+            let real = |q: i32| (q - y_q.zero_point) as f32 * y_q.scale;
+            let op = Op::Clip { min: real(clamped.min), max: real(clamped.max) };
+            let name = format!("{}/activation", operation.name);
+            value = b.emit(&name, "ACTIVATION", op, vec![value], (DataType::F32, self.layer_shape.clone()));
+        }
+        let name = format!("{}/quantize", operation.name);
+        let data_type = b.data_type(output)?;
+        let parameters = b.parameters(&name, y_q, data_type);
+        let inputs = [vec![value], parameters].concat();
+        let form = (data_type, self.layer_shape.clone());
+        let value = b.emit(&name, "QUANTIZE", Op::QuantizeLinear { axis: 0 }, inputs, form);
+        self.finish(b, operation, value)
+    }
+
+    /// Adds the layer and its node; returns what it makes.
+    fn add(
+        &self,
+        b: &mut Builder<'_>,
+        operation: &Operation<'_>,
+        weights: WeightSource,
+        bias: Option<Bias>,
+        integer: Option<(ActivationQuantization, Option<Requantization>)>,
+        input: ValueId,
+    ) -> Result<ValueId, Fault> {
+        let (input_quantization, requantization) = integer.map_or((None, None), |(q, rule)| (Some(q), rule));
+        let name = format!("{}/sum", operation.name);
+        let output = b.new_value(&name, Some(DataType::F32), Some(self.layer_shape.clone()), None);
+        let layer = MacLayer {
+            name: operation.name.clone(),
+            op: self.op,
+            geometry: Geometry::new(self.spec).map_err(|e| invalid!("{e}"))?,
+            operand: self.operand,
+            weights,
+            bias,
+            alpha: 1.0,
+            input_quantization,
+            requantization,
+            input,
+            output,
+        };
+        let id = b.add_layer(layer);
+        b.add_node(operation.name.clone(), operation.kind, Op::Mac(id), vec![input], output);
+        Ok(output)
+    }
+
+    /// Gives the tensor of the file the value that the last node has made.
+    fn finish(&self, b: &mut Builder<'_>, operation: &Operation<'_>, value: ValueId) -> Result<(), Fault> {
+        let output = operation.output()?;
+        if super::layout::ours(&self.shape) == self.layer_shape {
+            return b.assign(output, value, &self.shape);
+        }
+        let data_type = b.data_type(output)?;
+        let value = b.reshaped(&operation.name, value, &self.shape, data_type);
+        b.assign(output, value, &self.shape)
+    }
+
+    /// The weights: where they lie, and their scales one a filter.
+    fn source(&self, b: &Builder<'_>) -> Result<WeightSource, Fault> {
+        let slot = &b.slots[self.weights];
+        let constant = match &slot.held {
+            Held::Constant(constant) => constant,
+            Held::Value(_) => return Err(not_costed!("its weights depend on the input of the network")),
+            _ if slot.info.sparsity.is_some() => return Err(not_costed!("its sparse weights are too large")),
+            _ => match slot.info.data_type {
+                Err(t) => return Err(not_costed!("its weights have elements of type {t}")),
+                Ok(_) => return Err(not_costed!("its weights come from an operator that is not folded")),
+            },
+        };
+        let parameters = constant.dequantized.as_ref().or(slot.info.quantization.as_ref());
+        let data_type = constant.tensor.data_type;
+        let quantization = match (data_type.is_real(), parameters) {
+            (true, _) => None,
+            (false, None) => return Err(not_costed!("its weights are integers without a scale")),
+            (false, Some(q)) if q.scales.len() > 1 && q.axis != self.filter_axis => {
+                return Err(not_costed!("the scales of its weights belong to axis {}, not to filters", q.axis));
+            }
+            (false, Some(q)) => Some(WeightQuantization {
+                scales: q.scales.clone(),
+                zero_points: q.zero_points.clone(),
+                grid: b.grid,
+                data_type,
+            }),
+        };
+        Ok(WeightSource {
+            name: slot.info.name.clone(),
+            tensor: constant.tensor.clone(),
+            transforms: self.transforms.clone(),
+            quantization,
+        })
+    }
+
+    fn real_bias(&self, b: &mut Builder<'_>) -> Result<Option<Bias>, Fault> {
+        let Some(tensor) = self.bias else { return Ok(None) };
+        let name = b.slots[tensor].info.name.clone();
+        let Held::Constant(constant) = b.slots[tensor].held.clone() else {
+            return Err(not_costed!("its bias is not constant"));
+        };
+        self.check_bias(b, tensor)?;
+        match super::constants::elements(&constant, &name)? {
+            super::constants::Elements::Real(values) => match values.iter().find(|v| !v.is_finite()) {
+                Some(bad) => Err(invalid!("a bias is {bad}; expected a finite number")),
+                None => Ok(Some(Bias::Float(values))),
+            },
+            super::constants::Elements::Int(..) => Err(not_costed!("its bias {name:?} holds integers")),
+        }
+    }
+
+    fn integer_bias(
+        &self,
+        b: &mut Builder<'_>,
+        x: ActivationQuantization,
+        weights: &WeightQuantization,
+    ) -> Result<Option<Bias>, Fault> {
+        let Some(tensor) = self.bias else { return Ok(None) };
+        self.check_bias(b, tensor)?;
+        let values = b.known_ints(tensor, self.spec.filters)?;
+        let narrow = |q: i64| i32::try_from(q).map_err(|_| not_costed!("a bias of {q} does not fit 32 bits"));
+        let values = values.into_iter().map(narrow).collect::<Result<_, _>>()?;
+        let scales = weights.scales.iter().map(|scale| scale * x.scale).collect();
+        Ok(Some(Bias::Integer { values, scales }))
+    }
+
+    fn check_bias(&self, b: &mut Builder<'_>, tensor: usize) -> Result<(), Fault> {
+        let shape = b.shape(tensor).to_vec();
+        if shape.iter().product::<usize>() != self.spec.filters {
+            return Err(invalid!("a bias of shape {shape:?} for {} filters", self.spec.filters));
+        }
+        b.spend(self.spec.filters)
+    }
+
+    /// `s_x · s_w / s_y` as fixed-point multipliers. One scale of the weights and activations of a kind that was first
+    /// unsigned multiply in 32-bit float, the others in 64.
+    fn rule(
+        &self,
+        b: &mut Builder<'_>,
+        x: ActivationQuantization,
+        y: ActivationQuantization,
+        weights: &WeightQuantization,
+    ) -> Result<RequantizationRule, Fault> {
+        b.spend(weights.scales.len())?;
+        match b.kernels {
+            TfliteKernels::Optimized => float_rule(x, y, weights),
+            TfliteKernels::Reference => self.fixed_point_rule(x, y, weights),
+        }
+    }
+
+    fn fixed_point_rule(
+        &self,
+        x: ActivationQuantization,
+        y: ActivationQuantization,
+        weights: &WeightQuantization,
+    ) -> Result<RequantizationRule, Fault> {
+        let (mut multipliers, mut shifts) = (Vec::new(), Vec::new());
+        for &scale in &weights.scales {
+            let product = match self.float_product {
+                true => f64::from(x.scale * scale),
+                false => f64::from(x.scale) * f64::from(scale),
+            };
+            let Multiplier { mantissa, shift } = Multiplier::new(product / f64::from(y.scale))?;
+            multipliers.push(mantissa);
+            shifts.push(shift);
+        }
+        Ok(match self.rounds_once {
+            true => RequantizationRule::FixedPointOnce { multipliers, shifts },
+            false => RequantizationRule::FixedPoint { multipliers, shifts },
+        })
+    }
+}
+
+fn float_rule(
+    x: ActivationQuantization,
+    y: ActivationQuantization,
+    weights: &WeightQuantization,
+) -> Result<RequantizationRule, Fault> {
+    let multipliers: Vec<f32> = weights.scales.iter().map(|scale| x.scale * scale / y.scale).collect();
+    match multipliers.iter().find(|multiplier| !multiplier.is_finite()) {
+        Some(multiplier) => Err(invalid!("its scales give a multiplier of {multiplier}; expected a finite number")),
+        None => Ok(RequantizationRule::Float { multipliers }),
+    }
+}
+
+fn type_name(b: &Builder<'_>, tensor: usize) -> &'static str {
+    b.slots[tensor].info.data_type.map_or_else(|name| name, DataType::name)
+}
+
+impl Builder<'_> {
+    pub(super) fn shape(&self, tensor: usize) -> &[usize] {
+        &self.slots[tensor].info.shape
+    }
+
+    /// Scale and zero point as constants of the graph.
+    pub(super) fn parameters(&mut self, name: &str, q: ActivationQuantization, data_type: DataType) -> Vec<ValueId> {
+        let scale = self.constant(&format!("{name}/scale"), Tensor::from_f32(Vec::new(), &[q.scale]));
+        let bytes = q.zero_point.to_le_bytes()[..data_type.size().min(4)].to_vec();
+        let encoding = network::Encoding::Raw;
+        let zero_point = Tensor { data_type, shape: Vec::new(), encoding, chunks: vec![bytes.into()] };
+        vec![scale, self.constant(&format!("{name}/zero_point"), zero_point)]
+    }
+}

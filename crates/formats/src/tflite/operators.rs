@@ -1,0 +1,182 @@
+//! Which function understands which operator.
+
+use network::DataType;
+
+use super::build::{Builder, Held};
+use super::constants::{Constant, Elements, elements};
+use super::quantization::Fused;
+use super::schema::Options;
+use super::{activation, elementwise, mac, movement, names, reduce, reshape, windows};
+use crate::reading::fault::{Fault, invalid, not_costed, not_run};
+
+/// One operator of the file.
+#[derive(Debug)]
+pub(super) struct Operation<'a> {
+    /// What it is called here: no other operator has this name.
+    pub(super) name: String,
+    /// What it is: `CONV_2D`, `CUSTOM:…`.
+    pub(super) kind: &'a str,
+    pub(super) inputs: &'a [Option<usize>],
+    pub(super) outputs: &'a [usize],
+    pub(super) options: Options<'a>,
+}
+
+impl Operation<'_> {
+    /// Checks the number of inputs.
+    pub(super) fn arity(&self, least: usize, most: usize) -> Result<(), Fault> {
+        match self.inputs.len() {
+            n if (least..=most).contains(&n) => Ok(()),
+            n => Err(invalid!("{n} inputs; expected {least} to {most}")),
+        }
+    }
+
+    /// The tensor at an input that must be there.
+    pub(super) fn input(&self, index: usize) -> Result<usize, Fault> {
+        self.optional(index).ok_or_else(|| invalid!("input {index} is missing"))
+    }
+
+    pub(super) fn optional(&self, index: usize) -> Option<usize> {
+        self.inputs.get(index).copied().flatten()
+    }
+
+    /// The one output.
+    pub(super) fn output(&self) -> Result<usize, Fault> {
+        match self.outputs {
+            &[output] => Ok(output),
+            _ => Err(invalid!("{} outputs; expected 1", self.outputs.len())),
+        }
+    }
+
+    /// The activation function that is fused into it, from field `field` of its options.
+    pub(super) fn fused(&self, field: usize) -> Result<Fused, Fault> {
+        Fused::from_number(self.options.scalar(field, 0i8)?)
+    }
+
+    pub(super) fn has_weights(&self) -> bool {
+        names::has_weights(self.kind)
+    }
+
+    /// The same with its options checked to be of this kind.
+    fn of_kind(&self, kind: u8) -> Result<Self, Fault> {
+        let options = self.options.of_kind(kind)?;
+        Ok(Self { name: self.name.clone(), kind: self.kind, inputs: self.inputs, outputs: self.outputs, options })
+    }
+}
+
+/// The number of an operator's options in the schema; `None` where nothing is looked up in them.
+fn options_kind(kind: &str) -> Option<u8> {
+    Some(match kind {
+        "CONV_2D" => 1,
+        "DEPTHWISE_CONV_2D" => 2,
+        "AVERAGE_POOL_2D" | "MAX_POOL_2D" => 5,
+        "FULLY_CONNECTED" => 8,
+        "SOFTMAX" => 9,
+        "CONCATENATION" => 10,
+        "ADD" => 11,
+        "RESIZE_BILINEAR" => 15,
+        "RESHAPE" => 17,
+        "SPACE_TO_DEPTH" => 19,
+        "MUL" => 21,
+        "MEAN" | "SUM" | "REDUCE_MAX" | "REDUCE_MIN" | "REDUCE_PROD" => 27,
+        "SUB" => 28,
+        "DIV" => 29,
+        "SQUEEZE" => 30,
+        "STRIDED_SLICE" => 32,
+        "SPLIT" => 35,
+        "DEPTH_TO_SPACE" => 94,
+        "PACK" => 59,
+        "RESIZE_NEAREST_NEIGHBOR" => 74,
+        "LEAKY_RELU" => 75,
+        "GELU" => 116,
+        _ => return None,
+    })
+}
+
+/// Turns an operator that depends on the input into nodes.
+pub(super) fn lower(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(), Fault> {
+    let checked;
+    let operation = match options_kind(operation.kind) {
+        Some(kind) => {
+            checked = operation.of_kind(kind)?;
+            &checked
+        }
+        None => operation,
+    };
+    match operation.kind {
+        "CONV_2D" => mac::conv(b, operation),
+        "DEPTHWISE_CONV_2D" => mac::depthwise(b, operation),
+        "FULLY_CONNECTED" => mac::fully_connected(b, operation),
+        "AVERAGE_POOL_2D" | "MAX_POOL_2D" => windows::pool(b, operation),
+        "RESIZE_BILINEAR" | "RESIZE_NEAREST_NEIGHBOR" => windows::resize(b, operation),
+        "ADD" | "SUB" | "MUL" | "DIV" => elementwise::arithmetic(b, operation),
+        "MAXIMUM" | "MINIMUM" => elementwise::extreme(b, operation),
+        "PRELU" => elementwise::prelu(b, operation),
+        "MEAN" | "SUM" | "REDUCE_MAX" | "REDUCE_MIN" | "REDUCE_PROD" => reduce::reduce(b, operation),
+        "SOFTMAX" | "LOG_SOFTMAX" => activation::softmax(b, operation),
+        "QUANTIZE" => activation::quantize(b, operation),
+        "DEQUANTIZE" => activation::dequantize(b, operation),
+        "CAST" => activation::cast(b, operation),
+        "RESHAPE" | "SQUEEZE" | "EXPAND_DIMS" => reshape::reshape(b, operation),
+        "SHAPE" => reshape::shape(b, operation),
+        "TRANSPOSE" => movement::transpose(b, operation),
+        "PAD" | "PADV2" => movement::pad(b, operation),
+        "CONCATENATION" => movement::concatenation(b, operation),
+        "DEPTH_TO_SPACE" | "SPACE_TO_DEPTH" => movement::depth_and_space(b, operation),
+        "PACK" => movement::pack(b, operation),
+        "SPLIT" | "SPLIT_V" => movement::split(b, operation),
+        "SLICE" => movement::slice(b, operation),
+        "STRIDED_SLICE" => movement::strided_slice(b, operation),
+        _ => match activation::unary(operation)? {
+            Some(unary) => activation::elementwise(b, operation, unary),
+            None if operation.has_weights() => Err(not_costed!("this operator is not handled")),
+            None => Err(not_run!("this operator is not handled")),
+        },
+    }
+}
+
+/// Computes an operator whose inputs are constant; `None` where it is not one of the few that are.
+pub(super) fn fold(b: &Builder<'_>, operation: &Operation<'_>) -> Result<Option<Constant>, Fault> {
+    let Some(tensor) = operation.optional(0) else { return Ok(None) };
+    let Held::Constant(constant) = &b.slots[tensor].held else { return Ok(None) };
+    match operation.kind {
+        "DEQUANTIZE" => {
+            let parameters = b.slots[tensor].info.quantization.clone();
+            let stored_real = constant.tensor.data_type.is_real();
+            let dequantized = if stored_real { None } else { parameters };
+            Ok((stored_real || dequantized.is_some()).then(|| Constant { dequantized, ..constant.clone() }))
+        }
+        // The zeros that the file leaves out were written when it was read.
+        "DENSIFY" => Ok(Some(constant.clone())),
+        "RESHAPE" | "SQUEEZE" | "EXPAND_DIMS" => {
+            let shape = reshape::target(b, operation)?;
+            let output = operation.output()?;
+            let agrees = b.slots[output].info.shape == shape;
+            Ok(agrees.then(|| constant.reshaped(&shape)).flatten())
+        }
+        _ => Ok(None),
+    }
+}
+
+impl Builder<'_> {
+    /// The integers of a constant input, of which at most `most` are expected; `None` where it is not known.
+    pub(super) fn ints(&self, tensor: usize, most: usize) -> Result<Option<Vec<i64>>, Fault> {
+        let info = &self.slots[tensor].info;
+        let Held::Constant(constant) = &self.slots[tensor].held else { return Ok(None) };
+        if constant.tensor.element_count() > most {
+            return Err(invalid!("{:?} has shape {:?}; expected {most} integers at most", info.name, info.shape));
+        }
+        match elements(constant, &info.name)? {
+            Elements::Int(values, _) => Ok(Some(values)),
+            Elements::Real(_) => Err(invalid!("{:?} has real numbers; expected integers", info.name)),
+        }
+    }
+
+    /// The integers of an input that must be constant.
+    pub(super) fn known_ints(&self, tensor: usize, most: usize) -> Result<Vec<i64>, Fault> {
+        let info = &self.slots[tensor].info;
+        if !matches!(info.data_type, Ok(DataType::I32 | DataType::I64)) {
+            return Err(invalid!("{:?} is not of type int32 or int64", info.name));
+        }
+        self.ints(tensor, most)?.ok_or_else(|| not_run!("its input {:?} is not constant", info.name))
+    }
+}

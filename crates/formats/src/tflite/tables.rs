@@ -1,0 +1,118 @@
+//! Operators on one 8-bit integer, tabulated while reading by the arithmetic of the reference kernels.
+
+use network::{ActivationQuantization, TfliteOp, fixed_point_multiplier};
+
+use super::quantization::Multiplier;
+use crate::reading::fault::{Fault, not_run};
+
+type Quantization = ActivationQuantization;
+
+/// Tabulates `f` over the integers of the input; its results are clamped to the range of the output.
+fn tabulate(input: &Quantization, output: &Quantization, f: impl Fn(i32) -> i32) -> TfliteOp {
+    let table = (input.min..=input.max).map(|q| f(q).clamp(output.min, output.max)).collect();
+    TfliteOp::Lookup { first: input.min, table }
+}
+
+/// The same real number on another scale: `(q − z) · s_in / s_out`. QUANTIZE on integers.
+pub(super) fn rescale(input: &Quantization, output: &Quantization) -> Result<TfliteOp, Fault> {
+    let multiplier = Multiplier::new(f64::from(input.scale) / f64::from(output.scale))?;
+    Ok(tabulate(input, output, |q| multiplier.apply(q - input.zero_point).saturating_add(output.zero_point)))
+}
+
+/// RELU and its relatives: a rescaling whose ratio is formed in 32-bit float, with the output's range clamped already.
+pub(super) fn relu(input: &Quantization, output: &Quantization) -> Result<TfliteOp, Fault> {
+    let multiplier = Multiplier::new(f64::from(input.scale / output.scale))?;
+    Ok(tabulate(input, output, |q| multiplier.apply(q - input.zero_point).saturating_add(output.zero_point)))
+}
+
+/// An input of CONCATENATION on another scale than the output, rounded in 32-bit float.
+pub(super) fn rescale_float(input: &Quantization, output: &Quantization) -> TfliteOp {
+    let scale = input.scale * (1.0 / output.scale);
+    let bias = -(input.zero_point as f32) * scale;
+    tabulate(input, output, |q| ((q as f32 * scale + bias).round() as i32).saturating_add(output.zero_point))
+}
+
+/// LEAKY_RELU.
+pub(super) fn leaky_relu(input: &Quantization, output: &Quantization, alpha: f32) -> Result<TfliteOp, Fault> {
+    if alpha < 0.0 {
+        return Err(not_run!("a negative slope on integers is not handled"));
+    }
+    let below = Multiplier::new(f64::from(input.scale * alpha / output.scale))?;
+    let above = Multiplier::new(f64::from(input.scale / output.scale))?;
+    Ok(tabulate(input, output, |q| {
+        let x = q - input.zero_point;
+        let scaled = if x >= 0 { above.apply(x) } else { below.apply(x) };
+        scaled.saturating_add(output.zero_point)
+    }))
+}
+
+/// A function of real numbers: dequantized, computed in 32-bit float, quantized by the reciprocal of the scale.
+pub(super) fn function(input: &Quantization, output: &Quantization, f: impl Fn(f32) -> f32) -> TfliteOp {
+    let inverse = 1.0 / output.scale;
+    tabulate(input, output, |q| {
+        let y = f((q - input.zero_point) as f32 * input.scale);
+        ((y * inverse).round() as i32).saturating_add(output.zero_point)
+    })
+}
+
+/// HARD_SWISH in 16-bit fixed point: `x · clamp(x/6 + 1/2, 0, 1)`, the clamp as a number of `[−1, 1)` shifted up by 1
+/// and halved.
+pub(super) fn hard_swish(input: &Quantization, output: &Quantization) -> Result<TfliteOp, Fault> {
+    let high_resolution = input.scale / 128.0;
+    let narrow = |real: f32| {
+        let found = fixed_point_multiplier(f64::from(real));
+        let (mantissa, exponent) = found.ok_or_else(|| not_run!("the ratio of its scales is {real:e}"))?;
+        let rounded = i64::from(mantissa) + (1 << 15);
+        Ok(((rounded >> 16).min(i64::from(i16::MAX)) as i32, exponent))
+    };
+    let (to_output, output_exponent) = narrow(high_resolution / output.scale)?;
+    let (to_gate, gate_exponent) = narrow(high_resolution / (3.0 / 32768.0))?;
+    if output_exponent > 0 {
+        return Err(not_run!("the scale of its output is below 1/128 of the input's"));
+    }
+    Ok(tabulate(input, output, |q| {
+        let x = (q - input.zero_point) << 7;
+        let mut gate = x;
+        if gate_exponent > 0 {
+            gate = shift_left(gate, gate_exponent - 1);
+        }
+        gate = high_product(gate, to_gate, true);
+        if gate_exponent > 0 {
+            gate = shift_left(gate, 1);
+        }
+        if gate_exponent < 0 {
+            gate = divide_by_power(gate, -gate_exponent);
+        }
+        let gate = (gate + (1 << 15)) >> 1;
+        let product = high_product(gate, high_product(x, to_output, true), false);
+        divide_by_power(product, -output_exponent) + output.zero_point
+    }))
+}
+
+fn saturate(x: i32) -> i32 {
+    x.clamp(i32::from(i16::MIN), i32::from(i16::MAX))
+}
+
+fn shift_left(x: i32, amount: i32) -> i32 {
+    let shifted = i64::from(x) << amount.clamp(0, 31);
+    shifted.clamp(i64::from(i16::MIN), i64::from(i16::MAX)) as i32
+}
+
+/// The high half of the doubled product of 16-bit numbers, to the nearest or towards 0.
+fn high_product(a: i32, b: i32, round: bool) -> i32 {
+    let product = a * b;
+    let nudge = match (round, product >= 0) {
+        (false, _) => 0,
+        (true, true) => 1 << 14,
+        (true, false) => 1 - (1 << 14),
+    };
+    saturate((product + nudge) / (1 << 15))
+}
+
+/// `x / 2^exponent`, ties away from 0.
+fn divide_by_power(x: i32, exponent: i32) -> i32 {
+    let exponent = exponent.clamp(0, 30);
+    let mask = (1 << exponent) - 1;
+    let threshold = (mask >> 1) + i32::from(x < 0);
+    (x >> exponent) + i32::from((x & mask) > threshold)
+}

@@ -1,0 +1,77 @@
+//! Writing the table.
+
+use std::fmt::Write as _;
+
+use network::{Geometry, Network};
+
+use super::cell_name;
+use crate::weight_writer::layer_names;
+
+const HEADER: &str =
+    "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,\n";
+
+/// A topology file and what it cannot say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopologyText {
+    /// The file.
+    pub text: String,
+    /// One line for each property of layers that the layout has no column for.
+    pub notes: Vec<String>,
+}
+
+/// The MAC layers of a network as a topology file in the layout of convolutions.
+///
+/// A layer is called as in the weight file that [`crate::weight_writer`] makes of the same network. Its weights and
+/// output positions, and so its MACs, are always right:
+///
+/// ```text
+/// IFMAP = (output − 1) · stride + filter       the padded input, less what no window reads
+/// ```
+///
+/// so that it matters neither where padding lies nor which way a reader rounds. What the layout cannot say: a dilated
+/// filter has the input of one that is not; of unequal strides the one along the height stands, and the input is as wide as
+/// that needs; a layer of several independent inputs has them stacked along the height. A layer of `groups` has all input
+/// channels and `filters / groups` filters: a depthwise one has one filter.
+pub fn write(network: &Network) -> TopologyText {
+    let mut text = HEADER.to_string();
+    for (layer, name) in network.layers().iter().zip(layer_names(network)) {
+        let row = row(&layer.geometry).map(|number| format!(" {number},")).concat();
+        let _ = writeln!(text, "{},{row}", cell_name(&name));
+    }
+    TopologyText { text, notes: notes(network) }
+}
+
+/// The seven numbers of a layer. Wide, for an extent times a stride may pass 64 bits.
+fn row(geometry: &Geometry) -> [u128; 7] {
+    let (spec, [height, width]) = (geometry.spec(), geometry.out_size());
+    let wide = |n: usize| n as u128;
+    let stride = wide(spec.stride[0]);
+    let input = |positions: u128, kernel: usize| (positions - 1) * stride + wide(kernel);
+    [
+        input(wide(spec.repeats) * wide(height), spec.kernel[0]),
+        input(wide(width), spec.kernel[1]),
+        wide(spec.kernel[0]),
+        wide(spec.kernel[1]),
+        wide(spec.in_channels),
+        wide(spec.filters / spec.groups),
+        stride,
+    ]
+}
+
+fn notes(network: &Network) -> Vec<String> {
+    type Lost = fn(&Geometry) -> bool;
+    let cases: [(Lost, &str); 4] = [
+        (|g| g.spec().dilation != [1; 2], "dilation: the input is that of a filter without"),
+        (|g| g.spec().stride[0] != g.spec().stride[1], "unequal strides: the one along the height stands for both"),
+        (|g| g.spec().groups > 1, "groups: all input channels, and filters / groups filters"),
+        (|g| g.spec().repeats > 1, "several inputs in one image: they are stacked along the height"),
+    ];
+    let note = |(lost, what): &(Lost, &str)| {
+        let mut names = network.layers().iter().filter(|layer| lost(&layer.geometry)).map(|layer| &layer.name);
+        let first = names.next()?;
+        let more = names.count();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        Some(format!("topology: {first:?}{more}: no column for {what}; weights and MACs are right"))
+    };
+    cases.iter().filter_map(note).collect()
+}

@@ -1,0 +1,190 @@
+//! A weight file as a network of layers that nothing connects.
+//!
+//! Tensors that are no weights of a layer (biases, statistics, integers without a scale) are constants of the graph that no
+//! node reads, so that a file that is written has them too.
+
+use network::{
+    Geometry, GeometrySpec, Graph, LayerId, MacLayer, MacOp, Network, Node, NotCosted, Op, Operand, Value, ValueId,
+    WeightQuantization, WeightSource, WeightTransform,
+};
+
+use super::scales::{Quantized, Scales};
+use super::{WeightFile, WeightTensor};
+use crate::options::ReadOptions;
+use crate::reading::fault::{Fault, invalid, unsupported};
+use crate::reading::grid::{LOOKS_MID_RISE, looks_mid_rise};
+
+/// Shown where nothing says how often a weight is used.
+const NO_GRAPH: &str = "there is no graph in this file: each layer has one output position, so that c = MACs counts every \
+                        weight once; --architecture gives it the graph of a known network, --topology output positions";
+
+/// Words in the names of tables that are looked up rather than multiplied.
+const TABLES: [&str; 4] = ["embed", "wte", "wpe", "position"];
+
+/// Every tensor that holds weights as a layer.
+pub(super) fn network(file: &WeightFile, options: &ReadOptions) -> Result<Network, Fault> {
+    let mut parts = Parts::new(file, options)?;
+    for tensor in &file.tensors {
+        parts.add(tensor)?;
+    }
+    if parts.layers.is_empty() {
+        let count = file.tensors.len();
+        return Err(unsupported!("its {count} tensors hold no weights: none has real numbers, two axes and elements"));
+    }
+    let mut notes = file.notes.clone();
+    if options.topology.is_none() {
+        notes.push(NO_GRAPH.to_string());
+    }
+    if !parts.tables.is_empty() {
+        let shown: Vec<String> = parts.tables.iter().take(3).map(|name| format!("{name:?}")).collect();
+        let more = parts.tables.len() - shown.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        notes.push(format!(
+            "{}{more}: by the name a table that is looked up; it is costed as a layer",
+            shown.join(", ")
+        ));
+    }
+    if !parts.scales.is_stated && looks_mid_rise(&parts.layers) {
+        notes.push(LOOKS_MID_RISE.to_string());
+    }
+    let network = Network::from_parts(file.path.clone(), parts.graph, parts.layers, 1, notes);
+    Ok(network.with_not_costed(parts.not_costed).with_metadata(file.metadata.clone()))
+}
+
+struct Parts<'a> {
+    scales: Scales<'a>,
+    prefix: String,
+    graph: Graph,
+    layers: Vec<MacLayer>,
+    not_costed: Vec<NotCosted>,
+    /// Layers that look like tables.
+    tables: Vec<String>,
+}
+
+impl<'a> Parts<'a> {
+    fn new(file: &'a WeightFile, options: &ReadOptions) -> Result<Self, Fault> {
+        Ok(Self {
+            scales: Scales::new(file, options.grid)?,
+            prefix: file.wrapper(),
+            graph: Graph::default(),
+            layers: Vec::new(),
+            not_costed: Vec::new(),
+            tables: Vec::new(),
+        })
+    }
+
+    fn add(&mut self, tensor: &WeightTensor) -> Result<(), Fault> {
+        if self.scales.is_parameter(&tensor.name) {
+            return Ok(());
+        }
+        if tensor.shape.len() < 2 || tensor.shape.contains(&0) {
+            self.put_aside(tensor);
+            return Ok(());
+        }
+        let quantization = match self.scales.of(tensor)? {
+            Quantized::No => None,
+            Quantized::Yes(quantization) => Some(quantization),
+            Quantized::Unknown => {
+                self.skip(tensor);
+                self.put_aside(tensor);
+                return Ok(());
+            }
+        };
+        let name = tensor.name.strip_prefix(&self.prefix).unwrap_or(&tensor.name);
+        let name = name.strip_suffix(".weight").unwrap_or(name).to_string();
+        if TABLES.iter().any(|word| name.to_lowercase().contains(word)) {
+            self.tables.push(name.clone());
+        }
+        self.push(name, tensor, quantization)
+    }
+
+    fn skip(&mut self, tensor: &WeightTensor) {
+        let operator = format!("{} {:?}", tensor.tensor.data_type.name(), tensor.shape);
+        let reason = "integers without a scale beside them".to_string();
+        self.not_costed.push(NotCosted { node: tensor.name.clone(), operator, reason });
+    }
+
+    fn push(
+        &mut self,
+        name: String,
+        tensor: &WeightTensor,
+        quantization: Option<WeightQuantization>,
+    ) -> Result<(), Fault> {
+        let [filters, channels, height, width] = matrix(&tensor.shape);
+        let geometry = Geometry::new(GeometrySpec::convolution(channels, filters, [height, width], [height, width]));
+        let geometry = geometry.map_err(|e| invalid!("tensor {:?} of shape {:?}: {e}", tensor.name, tensor.shape))?;
+        let is_conv = tensor.shape.len() > 2;
+        let (op, operand) = match is_conv {
+            true => (MacOp::Conv, Operand::ChannelsFirst),
+            false => (MacOp::Gemm, Operand::ChannelsLast),
+        };
+        let mut transforms = tensor.transforms.clone();
+        let shape = vec![filters, channels, height, width];
+        if tensor.shape != shape {
+            transforms.push(WeightTransform::Reshape(shape));
+        }
+        let input_shape = if is_conv { vec![1, channels, height, width] } else { vec![1, channels] };
+        let output_shape = if is_conv { vec![1, filters, 1, 1] } else { vec![1, filters] };
+        let input = self.value(format!("{name}.input"), input_shape);
+        let output = self.value(format!("{name}.output"), output_shape);
+        let id = LayerId(self.layers.len());
+        self.graph.nodes.push(Node {
+            name: name.clone(),
+            op_type: op.name().to_string(),
+            op: Op::Mac(id),
+            inputs: vec![Some(input)],
+            outputs: vec![output],
+        });
+        self.layers.push(MacLayer {
+            name,
+            op,
+            geometry,
+            operand,
+            weights: WeightSource {
+                name: tensor.name.clone(),
+                tensor: tensor.tensor.clone(),
+                transforms,
+                quantization,
+            },
+            bias: None,
+            alpha: 1.0,
+            input_quantization: None,
+            requantization: None,
+            input,
+            output,
+        });
+        Ok(())
+    }
+
+    /// Keeps a tensor that no layer has.
+    fn put_aside(&mut self, tensor: &WeightTensor) {
+        let constant = tensor.in_order();
+        let (name, data_type, shape) = (tensor.name.clone(), constant.data_type, constant.shape.clone());
+        self.graph.values.push(Value {
+            name,
+            data_type: Some(data_type),
+            shape: Some(shape),
+            constant: Some(constant),
+        });
+    }
+
+    fn value(&mut self, name: String, shape: Vec<usize>) -> ValueId {
+        self.graph.values.push(Value { name, data_type: None, shape: Some(shape), constant: None });
+        ValueId(self.graph.values.len() - 1)
+    }
+}
+
+/// `[filters, channels, kernel_h, kernel_w]`: `[M, K]` is `[M, K, 1, 1]`, `[M, C, k]` is `[M, C, 1, k]`, and axes between
+/// the first and the last two count as channels.
+fn matrix(shape: &[usize]) -> [usize; 4] {
+    match *shape {
+        [filters, depth] => [filters, depth, 1, 1],
+        [filters, channels, width] => [filters, channels, 1, width],
+        [filters, ref between @ .., height, width] => {
+            // A product that does not fit is refused with the geometry.
+            let channels = between.iter().fold(1usize, |product, &n| product.saturating_mul(n));
+            [filters, channels, height, width]
+        }
+        _ => unreachable!("a layer has at least two axes"),
+    }
+}

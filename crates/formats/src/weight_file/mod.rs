@@ -1,0 +1,256 @@
+//! Weight files without a graph: PyTorch checkpoints, safetensors, numpy arrays.
+//!
+//! A [`WeightFile`] lists named tensors whose elements stay in the mapped file. It becomes a [`Network`] in one of two
+//! ways: every tensor of two axes or more as a layer of its own with one output position, or by name in the graph of an
+//! architecture that [`network::architectures`] makes. Pickles are read, never run.
+
+mod archive;
+mod fit;
+mod graphless;
+mod index;
+mod numpy;
+mod pickle;
+mod safetensors;
+mod scales;
+mod state_dict;
+mod torch;
+mod torch_tensor;
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use network::architectures::Family;
+use network::rearrange::rearrange;
+use network::{DataType, Encoding, Mapping, Network, NetworkError, Tensor, WeightQuantization, WeightTransform};
+
+use crate::options::ReadOptions;
+use crate::reading::fault::{Fault, clean, invalid, unsupported};
+use archive::Archive;
+
+/// One tensor of a weight file.
+#[derive(Clone, Debug)]
+pub struct WeightTensor {
+    /// Name in the file; keys of nested dictionaries are joined by dots.
+    pub name: String,
+    /// Extents.
+    pub shape: Vec<usize>,
+    /// The elements as they are stored.
+    pub tensor: Tensor,
+    /// Steps from the stored elements to row-major `shape`.
+    pub transforms: Vec<WeightTransform>,
+    /// Scale and zero point, where the file stores integers with them.
+    pub quantization: Option<WeightQuantization>,
+}
+
+impl WeightTensor {
+    /// A row-major tensor whose elements are all of `bytes`.
+    fn new(name: String, data_type: DataType, shape: Vec<usize>, bytes: Bytes) -> Result<Self, Fault> {
+        let count = shape.iter().try_fold(data_type.size(), |product, &n| product.checked_mul(n));
+        if count != Some(bytes.len()) {
+            let (found, data_type) = (bytes.len(), data_type.name());
+            return Err(invalid!("tensor {name:?} of {data_type} and shape {shape:?} has {found} bytes"));
+        }
+        let tensor = Tensor { data_type, shape: shape.clone(), encoding: Encoding::Raw, chunks: vec![bytes] };
+        Ok(Self { name, shape, tensor, transforms: Vec::new(), quantization: None })
+    }
+
+    /// The elements row-major: those of the file where they are stored so, else a copy.
+    fn in_order(&self) -> Tensor {
+        if self.transforms.is_empty() {
+            return Tensor { shape: self.shape.clone(), ..self.tensor.clone() };
+        }
+        let stored = self.tensor.chunks.concat();
+        let bytes = match self.tensor.data_type.size() {
+            1 => self.rearranged::<1>(&stored),
+            2 => self.rearranged::<2>(&stored),
+            4 => self.rearranged::<4>(&stored),
+            _ => self.rearranged::<8>(&stored),
+        };
+        Tensor { shape: self.shape.clone(), chunks: vec![bytes.into()], ..self.tensor.clone() }
+    }
+
+    /// The same for elements of `N` bytes.
+    fn rearranged<const N: usize>(&self, stored: &[u8]) -> Vec<u8> {
+        let elements: Vec<[u8; N]> = stored.as_chunks().0.to_vec();
+        rearrange(elements, &self.tensor.shape, &self.transforms).into_flattened()
+    }
+}
+
+/// The tensors of a file.
+#[derive(Clone, Debug)]
+pub struct WeightFile {
+    path: PathBuf,
+    tensors: Vec<WeightTensor>,
+    notes: Vec<String>,
+    /// What the file says about itself by key.
+    metadata: Vec<(String, String)>,
+    mappings: Vec<Mapping>,
+}
+
+/// What a file looks like from its first bytes.
+enum Format {
+    Archive,
+    Array,
+    Pickle,
+    Safetensors,
+    Index,
+}
+
+fn format_of(bytes: &[u8]) -> Option<Format> {
+    match bytes {
+        [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Format::Archive),
+        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Some(Format::Array),
+        // Before pickles: the length of a header may begin as they do (640 is 0x0280), while no pickle goes on like this.
+        _ if safetensors::is_begin(bytes) => Some(Format::Safetensors),
+        // No ONNX model begins with this byte: it would be a field of number 16.
+        [0x80, 1..=5, ..] => Some(Format::Pickle),
+        _ if index::is_begin(bytes) => Some(Format::Index),
+        _ => None,
+    }
+}
+
+/// Whether the bytes begin as one of these formats does.
+pub(crate) fn is_weight_file(bytes: &[u8]) -> bool {
+    format_of(bytes).is_some()
+}
+
+impl WeightFile {
+    /// Reads the list of tensors of a file. Which format it is in is told by its content.
+    ///
+    /// # Errors
+    ///
+    /// [`NetworkError`] if the file is of none of these formats, breaks its rules, or holds something that is not handled.
+    pub fn read(path: &Path) -> Result<Self, NetworkError> {
+        let mapping = Mapping::open(path).map_err(|source| NetworkError::Io { path: path.to_path_buf(), source })?;
+        Self::parse(path, mapping.bytes(), vec![mapping])
+    }
+
+    /// Reads a file in memory; `name` stands for it in messages.
+    ///
+    /// # Errors
+    ///
+    /// As [`WeightFile::read`]. An index of other files is refused: there is no folder to look in.
+    pub fn from_bytes(name: &str, bytes: Bytes) -> Result<Self, NetworkError> {
+        Self::parse(Path::new(name), bytes, Vec::new())
+    }
+
+    pub(crate) fn parse(path: &Path, bytes: Bytes, mut mappings: Vec<Mapping>) -> Result<Self, NetworkError> {
+        let folder = if mappings.is_empty() { None } else { Some(path.parent().unwrap_or(Path::new("."))) };
+        let Content { tensors, notes, metadata } =
+            content(path, &bytes, folder, &mut mappings).map_err(|fault| fault.at(path, "file".to_string()))?;
+        Ok(Self { path: path.to_path_buf(), tensors, notes, metadata, mappings })
+    }
+
+    /// The tensors, in the order of the file.
+    pub fn tensors(&self) -> &[WeightTensor] {
+        &self.tensors
+    }
+
+    /// What a user should know about the reading.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// What the file says about itself by key; only safetensors do.
+    pub fn metadata(&self) -> &[(String, String)] {
+        &self.metadata
+    }
+
+    /// The file as a network without a graph: every tensor of real numbers with two axes or more is a layer with one output
+    /// position, in the order of the file; integers are where a scale stands beside them.
+    ///
+    /// # Errors
+    ///
+    /// [`NetworkError`] if no tensor is a layer, or one is too large to count.
+    pub fn to_network(&self, options: &ReadOptions) -> Result<Network, NetworkError> {
+        let network = graphless::network(self, options).map_err(|fault| fault.at(&self.path, "file".to_string()))?;
+        Ok(network.with_mappings(self.mappings.clone()))
+    }
+
+    /// The file's weights in the graph of an architecture, by name. Channels, classes and image size are those of the
+    /// tensors. Integers are weights where a scale stands beside them.
+    ///
+    /// # Errors
+    ///
+    /// [`NetworkError`] names tensors that are missing, left over or of another shape than the architecture's.
+    pub fn in_architecture(&self, family: Family, options: &ReadOptions) -> Result<Network, NetworkError> {
+        let network = fit::network(self, family, options).map_err(|fault| fault.at(&self.path, "file".to_string()))?;
+        Ok(network.with_mappings(self.mappings.clone()))
+    }
+
+    /// The prefix that every name begins with because the model was wrapped: `module.` of DataParallel, `_orig_mod.` of
+    /// torch.compile, or none.
+    fn wrapper(&self) -> String {
+        let all = |prefix: &str| self.tensors.iter().all(|tensor| tensor.name.starts_with(prefix));
+        let mut prefix = String::new();
+        // An empty name ends the loop: it begins with no prefix.
+        while let Some(more) = ["module.", "_orig_mod."].into_iter().find(|more| all(&format!("{prefix}{more}"))) {
+            prefix += more;
+        }
+        prefix
+    }
+}
+
+/// What is in a file.
+#[derive(Default)]
+struct Content {
+    tensors: Vec<WeightTensor>,
+    notes: Vec<String>,
+    metadata: Vec<(String, String)>,
+}
+
+impl From<Vec<WeightTensor>> for Content {
+    fn from(tensors: Vec<WeightTensor>) -> Self {
+        Self { tensors, ..Self::default() }
+    }
+}
+
+fn content(path: &Path, bytes: &Bytes, folder: Option<&Path>, mappings: &mut Vec<Mapping>) -> Result<Content, Fault> {
+    let found = match format_of(bytes) {
+        Some(Format::Archive) => of_archive(bytes)?,
+        Some(Format::Array) => {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            vec![numpy::read_array(&name, bytes)?].into()
+        }
+        Some(Format::Pickle) => {
+            let checkpoint = torch::read_legacy(bytes)?;
+            Content { notes: checkpoint.notes, ..checkpoint.tensors.into() }
+        }
+        Some(Format::Safetensors) => safetensors::read(bytes)?,
+        Some(Format::Index) => index::read(bytes, folder, mappings)?,
+        None => return Err(invalid!("expected a PyTorch checkpoint, safetensors, .npz or .npy")),
+    };
+    let mut names: Vec<&str> = found.tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(invalid!("two tensors have the name {:?}", pair[0])),
+        None if found.tensors.is_empty() => Err(invalid!("it holds no tensor")),
+        None => Ok(found),
+    }
+}
+
+fn of_archive(bytes: &Bytes) -> Result<Content, Fault> {
+    let archive = Archive::open(bytes.clone())?;
+    let names = archive.names();
+    if let Some(entry) = torch::pickle_entry(&names).cloned() {
+        let checkpoint = torch::read_archive(archive, &entry)?;
+        return Ok(Content { notes: checkpoint.notes, ..checkpoint.tensors.into() });
+    }
+    if names.iter().any(|name| name.ends_with(".npy")) {
+        return Ok(numpy::read_archive(archive)?.into());
+    }
+    let shown: Vec<String> = names.iter().take(3).map(|name| clean(name)).collect();
+    Err(unsupported!(
+        "an archive without data.pkl (PyTorch) and without arrays (.npz); its {} entries begin with {shown:?}",
+        names.len()
+    ))
+}
+
+/// Bytes of the longest prefix of whole modules (`a.b.`) that all names share.
+pub(crate) fn common_prefix<'a>(mut names: impl Iterator<Item = &'a str>) -> usize {
+    let first = names.next().unwrap_or_default();
+    let shared = names.fold(first.len(), |shared, name| {
+        first.bytes().zip(name.bytes()).take(shared).take_while(|(a, b)| a == b).count()
+    });
+    first.as_bytes()[..shared].iter().rposition(|&byte| byte == b'.').map_or(0, |dot| dot + 1)
+}

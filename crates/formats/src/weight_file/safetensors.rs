@@ -1,0 +1,68 @@
+//! safetensors: a header of JSON, then the elements.
+//!
+//! Source: <https://github.com/huggingface/safetensors>, whose crate reads the header and checks that the tensors lie one
+//! behind the other and fill the file.
+
+use bytes::Bytes;
+use network::DataType;
+use safetensors::{Dtype, SafeTensors};
+
+use super::{Content, WeightTensor};
+use crate::reading::fault::{Fault, clean, invalid, unsupported};
+
+/// Headers have about 100 bytes a tensor.
+const MAX_HEADER: u64 = 1 << 25;
+
+/// Whether a file begins as this format does.
+pub(super) fn is_begin(bytes: &[u8]) -> bool {
+    bytes.get(8) == Some(&b'{') && header_len(bytes) < 1 << 32
+}
+
+fn header_len(bytes: &[u8]) -> u64 {
+    bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length))
+}
+
+/// All tensors, in the order of their data, and the metadata by key.
+pub(super) fn read(bytes: &Bytes) -> Result<Content, Fault> {
+    let header = header_len(bytes);
+    if header > MAX_HEADER {
+        return Err(invalid!("its header has {header} bytes; at most {MAX_HEADER} are expected"));
+    }
+    let (header, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| {
+        invalid!("its safetensors header does not fit its {} bytes: {}", bytes.len(), clean(&e.to_string()))
+    })?;
+    let data = bytes.slice(8 + header..);
+    let tensor = |name: String| {
+        let info = metadata.info(&name).ok_or_else(|| invalid!("its header has no tensor {name:?}"))?;
+        let data_type = data_type(info.dtype).ok_or_else(|| {
+            unsupported!("tensor {name:?} has elements of {:?}; float16, bfloat16, float32, float64 and integers of 8 to 64 bits are read", info.dtype)
+        })?;
+        let (start, end) = info.data_offsets;
+        WeightTensor::new(name, data_type, info.shape.clone(), data.slice(start..end))
+    };
+    let tensors = metadata.offset_keys().into_iter().map(tensor).collect::<Result<Vec<_>, _>>()?;
+    let mut metadata: Vec<(String, String)> =
+        metadata.metadata().iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
+    // The header's own order is lost in its reader.
+    metadata.sort();
+    Ok(Content { metadata, ..tensors.into() })
+}
+
+fn data_type(stored: Dtype) -> Option<DataType> {
+    Some(match stored {
+        Dtype::F16 => DataType::F16,
+        Dtype::BF16 => DataType::Bf16,
+        Dtype::F32 => DataType::F32,
+        Dtype::F64 => DataType::F64,
+        Dtype::I8 => DataType::I8,
+        Dtype::U8 => DataType::U8,
+        Dtype::I16 => DataType::I16,
+        Dtype::U16 => DataType::U16,
+        Dtype::I32 => DataType::I32,
+        Dtype::U32 => DataType::U32,
+        Dtype::I64 => DataType::I64,
+        Dtype::U64 => DataType::U64,
+        Dtype::BOOL => DataType::Bool,
+        _ => return None,
+    })
+}

@@ -1,0 +1,204 @@
+//! Where in a checkpoint the weights are, and what they are called.
+
+use std::borrow::Cow;
+
+use super::pickle::{Id, Object, Pickle};
+use super::torch_tensor::{called, is_tensor};
+use crate::reading::fault::{Fault, clean, invalid, unsupported};
+
+/// Keys under which training scripts save the weights, the likeliest first.
+const USUAL_KEYS: [&str; 12] = [
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "model_state",
+    "net",
+    "network",
+    "module",
+    "ema_state_dict",
+    "state_dict_ema",
+    "model_ema",
+    "ema",
+    "weights",
+];
+
+/// Dictionaries inside one another.
+const MAX_DEPTH: usize = 32;
+
+/// Bytes of all names, those on the way included, and items that are looked at: what a hostile file could multiply by
+/// sharing dictionaries.
+const MAX_NAMES: usize = 1 << 26;
+
+/// The tensors that were found.
+pub(super) struct StateDict {
+    /// Name and object.
+    pub(super) tensors: Vec<(String, Id)>,
+    pub(super) notes: Vec<String>,
+}
+
+/// Finds the weights: at the top, or under one of the usual keys.
+pub(super) fn find(pickle: &Pickle<'_>) -> Result<StateDict, Fault> {
+    let mut walk = Walk { pickle, budget: MAX_NAMES };
+    let (mut root, mut notes) = (pickle.root, Vec::new());
+    for _ in 0..MAX_DEPTH {
+        let Some(entries) = walk.entries(root)? else { break };
+        if is_module(pickle, root) || entries.iter().any(|(_, id)| is_tensor(pickle, *id)) {
+            break;
+        }
+        let mut holders = Vec::new();
+        for (key, id) in &entries {
+            if !walk.tensors(*id)?.is_empty() {
+                holders.push((key, *id));
+            }
+        }
+        let usual = USUAL_KEYS.iter().find_map(|usual| holders.iter().find(|(key, _)| key == usual));
+        let Some(&(key, id)) = usual else { break };
+        let others: Vec<String> =
+            holders.iter().filter(|(other, _)| *other != key).map(|(other, _)| format!("{:?}", clean(other))).collect();
+        if !others.is_empty() {
+            notes.push(format!("weights are those under {key:?}; tensors under {} are left out", others.join(", ")));
+        }
+        root = id;
+    }
+    let tensors = walk.tensors(root)?;
+    Ok(StateDict { tensors, notes })
+}
+
+/// A walk through dictionaries with a bound on what it writes.
+struct Walk<'p, 'a> {
+    pickle: &'p Pickle<'a>,
+    budget: usize,
+}
+
+impl<'a> Walk<'_, 'a> {
+    /// All tensors at or below an object, keys joined by dots.
+    fn tensors(&mut self, id: Id) -> Result<Vec<(String, Id)>, Fault> {
+        let mut found = Vec::new();
+        self.descend("", id, 0, &mut found)?;
+        Ok(found)
+    }
+
+    fn descend(&mut self, name: &str, id: Id, depth: usize, found: &mut Vec<(String, Id)>) -> Result<(), Fault> {
+        self.spend(name.len() + 16)?;
+        if is_tensor(self.pickle, id) {
+            found.push((name.to_string(), id));
+            return Ok(());
+        }
+        let Some(entries) = self.entries(id)? else { return Ok(()) };
+        if depth == MAX_DEPTH {
+            return Err(invalid!("dictionaries more than {MAX_DEPTH} deep at {:?}", clean(name)));
+        }
+        for (key, child) in entries {
+            let inner = if name.is_empty() { key } else { Cow::Owned(format!("{name}.{key}")) };
+            self.descend(&inner, child, depth + 1, found)?;
+        }
+        Ok(())
+    }
+
+    /// As [`entries`], within the bound.
+    fn entries(&mut self, id: Id) -> Result<Option<Entries<'a>>, Fault> {
+        self.spend(visited(self.pickle, id))?;
+        Ok(entries(self.pickle, id))
+    }
+
+    fn spend(&mut self, cost: usize) -> Result<(), Fault> {
+        let left = self.budget.checked_sub(cost);
+        self.budget =
+            left.ok_or_else(|| unsupported!("dictionaries whose names and items take more than {MAX_NAMES} bytes"))?;
+        Ok(())
+    }
+}
+
+/// How many items [`entries`] looks at.
+fn visited(pickle: &Pickle<'_>, id: Id) -> usize {
+    let own = match pickle.get(id) {
+        Object::Call { state: Some(state), .. } => {
+            let parts = if let Object::Tuple(parts) = pickle.get(*state) { parts.len() } else { 0 };
+            let items = state_items(pickle, *state).unwrap_or_default();
+            let held = items.iter().map(|&(_, part)| length(pickle, part)).fold(0, usize::saturating_add);
+            parts.saturating_add(items.len()).saturating_add(held)
+        }
+        _ => 0,
+    };
+    own.saturating_add(length(pickle, id))
+}
+
+/// Items of a collection itself.
+fn length(pickle: &Pickle<'_>, id: Id) -> usize {
+    match pickle.get(id) {
+        Object::Dict(items) | Object::Call { items, .. } => items.len(),
+        Object::List(ids) | Object::Tuple(ids) => ids.len(),
+        _ => 0,
+    }
+}
+
+/// The parts of a module that hold tensors; of any other object none.
+const MODULE_PARTS: [&str; 3] = ["_parameters", "_buffers", "_modules"];
+
+/// Keys and values; keys that are text are not copied, for a file could share a long one a million times.
+type Entries<'a> = Vec<(Cow<'a, str>, Id)>;
+
+/// Keys and values of a dictionary, a list, or an object's state; `None` of anything else.
+fn entries<'a>(pickle: &Pickle<'a>, id: Id) -> Option<Entries<'a>> {
+    match pickle.get(id) {
+        Object::Dict(items) => Some(named(pickle, items)),
+        Object::List(ids) | Object::Tuple(ids) => {
+            Some(ids.iter().enumerate().map(|(index, &id)| (Cow::Owned(index.to_string()), id)).collect())
+        }
+        Object::Call { items, state, .. } => {
+            let ordered = called(pickle, id).is_some_and(|(function, _)| function == ("collections", "OrderedDict"));
+            match state.filter(|_| !ordered).and_then(|state| state_items(pickle, state)) {
+                Some(state) => Some(state_entries(pickle, state)),
+                None => Some(named(pickle, items)),
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Items with keys of text or whole numbers.
+fn named<'a>(pickle: &Pickle<'a>, items: &[(Id, Id)]) -> Entries<'a> {
+    let key = |id: Id| match pickle.get(id) {
+        Object::Text(text) => Some(Cow::Borrowed(*text)),
+        Object::Integer(n) => Some(Cow::Owned(n.to_string())),
+        _ => None,
+    };
+    items.iter().filter_map(|&(k, v)| Some((key(k)?, v))).collect()
+}
+
+/// The dictionary of a state, which stands alone or first in a tuple.
+fn state_items<'p>(pickle: &'p Pickle<'_>, state: Id) -> Option<&'p [(Id, Id)]> {
+    match pickle.get(state) {
+        Object::Dict(items) => Some(items),
+        Object::Tuple(parts) => parts.iter().find_map(|&part| match pickle.get(part) {
+            Object::Dict(items) => Some(items.as_slice()),
+            _ => None,
+        }),
+        _ => None,
+    }
+}
+
+fn state_entries<'a>(pickle: &Pickle<'a>, state: &[(Id, Id)]) -> Entries<'a> {
+    let all = named(pickle, state);
+    let parts: Vec<Id> =
+        all.iter().filter(|(key, _)| MODULE_PARTS.contains(&key.as_ref())).map(|(_, id)| *id).collect();
+    match parts.as_slice() {
+        [] => all,
+        parts => parts.iter().flat_map(|&part| entries_of_part(pickle, part)).collect(),
+    }
+}
+
+/// Entries of `_parameters` and the like, which are dictionaries.
+fn entries_of_part<'a>(pickle: &Pickle<'a>, part: Id) -> Entries<'a> {
+    match pickle.get(part) {
+        Object::Dict(items) | Object::Call { items, .. } => named(pickle, items),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether an object is a module: its state has a dictionary of parameters.
+fn is_module(pickle: &Pickle<'_>, id: Id) -> bool {
+    let Object::Call { state: Some(state), .. } = pickle.get(id) else { return false };
+    state_items(pickle, *state)
+        .is_some_and(|items| named(pickle, items).iter().any(|(key, _)| MODULE_PARTS.contains(&key.as_ref())))
+}

@@ -1,0 +1,309 @@
+//! Which tensors a file gets, and their elements.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use esn::Grid;
+use network::{
+    Bias, DataType, Encoding, LayerId, LayerWeights, MacLayer, MacOp, Network, NetworkError, Op, Tensor,
+    WeightQuantization, WeightTransform, WeightValues,
+};
+
+use super::{WeightFormat, WeightList};
+use crate::reading::grid::GRID_KEY;
+
+/// One tensor of a file.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub name: String,
+    pub data_type: DataType,
+    pub shape: Vec<usize>,
+    content: Content,
+}
+
+/// Where its elements come from.
+#[derive(Debug)]
+enum Content {
+    /// The weights of a layer.
+    Weights(LayerId),
+    /// A tensor whose stored bytes are the elements, row-major.
+    Stored(Tensor),
+}
+
+impl Entry {
+    /// Bytes of all elements.
+    pub fn len(&self) -> u64 {
+        self.shape.iter().fold(self.data_type.size() as u64, |product, &extent| product * extent as u64)
+    }
+
+    /// The elements, little-endian and row-major, as slices one after another.
+    pub fn elements(&self, network: &Network) -> Result<Vec<Bytes>, NetworkError> {
+        match &self.content {
+            Content::Stored(tensor) => Ok(tensor.chunks.clone()),
+            Content::Weights(id) => Ok(vec![weights(network, *id, self.data_type)?.into()]),
+        }
+    }
+}
+
+/// The weights of a layer as elements of this type.
+fn weights(network: &Network, id: LayerId, data_type: DataType) -> Result<Vec<u8>, NetworkError> {
+    Ok(match network.weights(id)? {
+        LayerWeights::Float(WeightValues::F32(values)) => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        LayerWeights::Float(WeightValues::F64(values)) => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        LayerWeights::Quantized { codes, .. } => {
+            let layer = &network.layers()[id.0];
+            let quantization = layer.weights.quantization.as_ref().expect("codes come with a quantization");
+            let per_integer = if codes.grid() == Grid::MidRise { 1 } else { 2 };
+            let rows = layer.geometry.rows();
+            let integer = |(i, &code): (usize, &i32)| {
+                let q = code / per_integer + quantization.of(i / rows).1;
+                q.to_le_bytes().into_iter().take(data_type.size())
+            };
+            codes.codes().iter().enumerate().flat_map(integer).collect()
+        }
+    })
+}
+
+/// A list under construction.
+struct Builder<'a> {
+    network: &'a Network,
+    format: WeightFormat,
+    entries: Vec<Entry>,
+    taken: HashSet<String>,
+    losses: Vec<String>,
+    /// Tensors whose half precision is widened.
+    widened: usize,
+}
+
+pub(super) fn list<'a>(
+    network: &'a Network,
+    format: WeightFormat,
+    metadata: &[(String, String)],
+) -> Result<WeightList<'a>, NetworkError> {
+    let grid = grid(network)?;
+    let mut builder =
+        Builder { network, format, entries: Vec::new(), taken: HashSet::new(), losses: Vec::new(), widened: 0 };
+    for (index, layer) in network.layers().iter().enumerate() {
+        builder.add_layer(LayerId(index), layer)?;
+    }
+    builder.add_parameters();
+    builder.note_losses(grid);
+    let grid = grid.map(|grid| (GRID_KEY.to_string(), grid.name().to_string()));
+    let metadata = without_repeats(metadata.iter().filter(|(key, _)| key != GRID_KEY).cloned().chain(grid));
+    Ok(WeightList { network, entries: builder.entries, metadata, losses: builder.losses })
+}
+
+/// Every key once, at its first place with its last value.
+fn without_repeats(entries: impl Iterator<Item = (String, String)>) -> Vec<(String, String)> {
+    let mut kept: Vec<(String, String)> = Vec::new();
+    for (key, value) in entries {
+        match kept.iter_mut().find(|(other, _)| *other == key) {
+            Some(entry) => entry.1 = value,
+            None => kept.push((key, value)),
+        }
+    }
+    kept
+}
+
+/// The grid of all quantized weights; `None` where there are none.
+fn grid(network: &Network) -> Result<Option<Grid>, NetworkError> {
+    let mut grids =
+        network.layers().iter().filter_map(|layer| Some((layer.weights.quantization.as_ref()?.grid, layer)));
+    let Some((grid, first)) = grids.next() else { return Ok(None) };
+    match grids.find(|(other, _)| *other != grid) {
+        None => Ok(Some(grid)),
+        Some((_, other)) => Err(NetworkError::Unsupported {
+            path: network.path().to_path_buf(),
+            place: "writing its weights".to_string(),
+            problem: format!("layers {:?} and {:?} lie on different grids", first.name, other.name),
+        }),
+    }
+}
+
+impl Builder<'_> {
+    fn add_layer(&mut self, id: LayerId, layer: &MacLayer) -> Result<(), NetworkError> {
+        // Whatever is wrong with the weights is said now, not in the middle of a file.
+        self.network.weights(id)?;
+        let shape = self.shape(layer);
+        let (data_type, content) = self.weights(id, layer);
+        let weight = self.add(&weight_name(self.network, layer), data_type, shape, content);
+        let stem = weight.strip_suffix(".weight").unwrap_or(&weight).to_string();
+        if let Some(quantization) = &layer.weights.quantization {
+            self.add_quantization(&stem, quantization);
+        }
+        match &layer.bias {
+            Some(Bias::Integer { values, scales }) => {
+                self.add_tensor(&format!("{stem}.bias"), Tensor::from_i32(vec![values.len()], values));
+                self.add_tensor(&format!("{stem}.bias_scale"), Tensor::from_f32(vec![scales.len()], scales));
+            }
+            Some(Bias::Float(values)) => {
+                self.add_tensor(&format!("{stem}.bias"), Tensor::from_f32(vec![values.len()], values));
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// The type of a layer's weights in the file, and where they come from: as stored, or out of the reader.
+    fn weights(&mut self, id: LayerId, layer: &MacLayer) -> (DataType, Content) {
+        let (tensor, weights) = (&layer.weights.tensor, Content::Weights(id));
+        if let Some(quantization) = &layer.weights.quantization {
+            return (quantization.data_type, weights);
+        }
+        let in_order = layer.weights.transforms.iter().all(|step| matches!(step, WeightTransform::Reshape(_)));
+        let holds = self.format == WeightFormat::Safetensors || tensor.data_type != DataType::Bf16;
+        match tensor.data_type {
+            DataType::F16 | DataType::Bf16 if in_order && holds && tensor.encoding == Encoding::Raw => {
+                (tensor.data_type, Content::Stored(tensor.clone()))
+            }
+            DataType::F64 => (DataType::F64, weights),
+            DataType::F32 => (DataType::F32, weights),
+            _ => {
+                self.widened += 1;
+                (DataType::F32, weights)
+            }
+        }
+    }
+
+    fn add_quantization(&mut self, stem: &str, quantization: &WeightQuantization) {
+        let list = |len: usize| if len == 1 { Vec::new() } else { vec![len] };
+        let scales = &quantization.scales;
+        self.add_tensor(&format!("{stem}.weight_scale"), Tensor::from_f32(list(scales.len()), scales));
+        let points = &quantization.zero_points;
+        if points.iter().any(|&point| point != 0) {
+            self.add_tensor(&format!("{stem}.weight_zero_point"), Tensor::from_i32(list(points.len()), points));
+        }
+    }
+
+    /// Parameters of BatchNorm, by their names in the graph. Where there is no graph, all that is no weight.
+    fn add_parameters(&mut self) {
+        let graph = self.network.graph();
+        if !self.network.has_graph() {
+            let constants = graph.values.iter().filter_map(|value| Some((&value.name, value.constant.as_ref()?)));
+            constants.for_each(|(name, tensor)| self.add_aside(name, tensor));
+            return;
+        }
+        let nodes = graph.nodes.iter().filter(|node| matches!(node.op, Op::BatchNormalization { .. }));
+        for id in nodes.flat_map(|node| node.inputs.iter().flatten()) {
+            let value = graph.value(*id);
+            let Some(tensor) = value.constant.as_ref().filter(|_| !self.taken.contains(&value.name)) else { continue };
+            if let Ok(values) = tensor.to_f32() {
+                self.add_tensor(&value.name, Tensor::from_f32(tensor.shape.clone(), &values));
+            }
+        }
+    }
+
+    /// A tensor that no layer has, as it is; numpy has no bfloat16.
+    fn add_aside(&mut self, name: &str, tensor: &Tensor) {
+        // A dash, for a dot might make of it what readers take for a scale.
+        let name = if is_harmless(name) { name.to_string() } else { tamed(name, '-') };
+        let wide = tensor.data_type == DataType::Bf16 && self.format == WeightFormat::Npz;
+        match tensor.to_f32().ok().filter(|_| wide) {
+            Some(values) => {
+                self.widened += 1;
+                self.add_tensor(&name, Tensor::from_f32(tensor.shape.clone(), &values));
+            }
+            None => self.add_tensor(&name, tensor.clone()),
+        }
+    }
+
+    /// `[filters, channels, kernel_h, kernel_w]` of a convolution, `[filters, inputs]` of a product; without a graph the
+    /// shape that the file has.
+    fn shape(&self, layer: &MacLayer) -> Vec<usize> {
+        let spec = layer.geometry.spec();
+        match layer.op {
+            _ if !self.network.has_graph() => layer.weights.file_shape(),
+            MacOp::Conv => vec![spec.filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]],
+            MacOp::Gemm | MacOp::MatMul => vec![spec.filters, layer.geometry.rows()],
+        }
+    }
+
+    fn add_tensor(&mut self, name: &str, tensor: Tensor) {
+        let (data_type, shape) = (tensor.data_type, tensor.shape.clone());
+        self.add(name, data_type, shape, Content::Stored(tensor));
+    }
+
+    /// Adds a tensor under a name that no other has, and returns it.
+    fn add(&mut self, name: &str, data_type: DataType, shape: Vec<usize>, content: Content) -> String {
+        let name = free_name(name, &self.taken);
+        self.taken.insert(name.clone());
+        self.entries.push(Entry { name: name.clone(), data_type, shape, content });
+        name
+    }
+
+    fn note_losses(&mut self, grid: Option<Grid>) {
+        let network = self.network;
+        // Layers that nothing connects, one output position each, come from a file without a graph.
+        let connected = network.graph().nodes.iter().any(|node| !matches!(node.op, Op::Mac(_)));
+        let positions = network.layers().iter().any(|layer| layer.geometry.positions() > 1);
+        if connected || positions {
+            let count = network.graph().nodes.len();
+            self.losses.push(format!("the graph of {count} nodes: strides, pads and output positions with it"));
+        }
+        let count = |matches: fn(&MacLayer) -> bool| network.layers().iter().filter(|layer| matches(layer)).count();
+        let inputs = count(|layer| layer.input_quantization.is_some());
+        if inputs > 0 {
+            self.losses.push(format!("the quantization of the activations that {inputs} layers read"));
+        }
+        let scaled = count(|layer| layer.alpha != 1.0);
+        if scaled > 0 {
+            self.losses.push(format!("the factor alpha of the products of {scaled} layers"));
+        }
+        if self.widened > 0 {
+            let count = self.widened;
+            self.losses.push(format!("the half precision of {count} tensors: they are widened, exactly, to float32"));
+        }
+        if grid == Some(Grid::MidRise) && self.format == WeightFormat::Npz {
+            self.losses.push("that integers count half-steps: reading them takes --grid mid-rise".to_string());
+        }
+        if !network.metadata().is_empty() && self.format == WeightFormat::Npz {
+            self.losses.push("the metadata of the file".to_string());
+        }
+    }
+}
+
+/// The name itself, or the first with a number that is not taken.
+fn free_name(name: &str, taken: &HashSet<String>) -> String {
+    let (stem, last) = name.rsplit_once('.').unwrap_or((name, ""));
+    let numbered = (1..).map(|n| if last.is_empty() { format!("{stem}_{n}") } else { format!("{stem}_{n}.{last}") });
+    let free = |name: &String| !taken.contains(name);
+    std::iter::once(name.to_string()).chain(numbered).find(free).expect("there are numbers without end")
+}
+
+/// Names of the layers of a network, in order, as weight files have them, without `.weight`.
+pub(crate) fn layer_names(network: &Network) -> Vec<String> {
+    let mut taken = HashSet::new();
+    let name = |layer: &MacLayer| {
+        let name = free_name(&weight_name(network, layer), &taken);
+        taken.insert(name.clone());
+        name.trim_end_matches(".weight").to_string()
+    };
+    network.layers().iter().map(name).collect()
+}
+
+/// The name of a layer's weights in a file. Integers end in `.weight`, by which their scale is found.
+fn weight_name(network: &Network, layer: &MacLayer) -> String {
+    let own = layer.weights.quantization.is_none() && !network.has_graph() && is_harmless(&layer.weights.name);
+    if own { layer.weights.name.clone() } else { format!("{}.weight", stem(layer)) }
+}
+
+/// The name of a layer without what says that it is its weights.
+fn stem(layer: &MacLayer) -> String {
+    // The name that ONNX Runtime gives to integers is not theirs alone.
+    let source = layer.weights.name.strip_suffix("_quantized").unwrap_or(&layer.weights.name);
+    let stem = source.strip_suffix(".weight").filter(|stem| !stem.is_empty());
+    let name = stem.unwrap_or(&layer.name).trim_matches('/');
+    let name = tamed(name, '.');
+    if name.is_empty() { "layer".to_string() } else { name }
+}
+
+/// A name with something else for what a path or a terminal would take as its own.
+fn tamed(name: &str, by: char) -> String {
+    name.chars().map(|c| if c.is_control() || c == '\\' || c == '/' { by } else { c }).collect()
+}
+
+/// Whether a name of a weight file can stand in another one, as a path within an archive too.
+fn is_harmless(name: &str) -> bool {
+    let odd = |part: &str| part.is_empty() || part == "." || part == "..";
+    !name.contains(|c: char| c.is_control() || c == '\\') && !name.split('/').any(odd)
+}

@@ -1,0 +1,147 @@
+//! Is what a network leaves out said once, and never taken for nothing?
+
+use network::{NotCosted, Op};
+
+use crate::build::*;
+
+/// A layer from `x` of shape `[1, 2, 4, 4]` to `y`.
+fn with_layer() -> Model {
+    model().input("x", &[0, 2, 4, 4]).weights("w", &[2, 2, 1, 1]).node("Conv", &["x", "w"], &["y"])
+}
+
+/// Names and reasons of the nodes that are not costed.
+fn not_costed(model: &Model) -> Vec<(String, String)> {
+    let network = model.read();
+    network.not_costed().iter().map(|NotCosted { node, reason, .. }| (node.clone(), reason.clone())).collect()
+}
+
+fn model_of(weights: formats::onnx::proto::TensorProto) -> Model {
+    model().input("x", &[0, 4]).tensor(weights).node("MatMul", &["x", "w"], &["y"])
+}
+
+#[test]
+fn nothing_is_left_out_of_a_plain_network() {
+    let network = with_layer().read();
+    assert!(network.not_costed().is_empty() && network.notes().is_empty());
+}
+
+#[test]
+fn layers_that_are_not_costed_are_listed() {
+    let x = with_layer;
+    let cases = [
+        (
+            x().ints("s", &[2, 2, 2, 4]).node("Reshape", &["x", "s"], &["k"]).node("Conv", &["x", "k"], &["z"]),
+            "its weights depend on the input of the network",
+        ),
+        (x().weights("t", &[2, 2, 2, 2]).node("ConvTranspose", &["x", "t"], &["z"]), "transposed convolution"),
+        (x().weights("e", &[4, 4]).node("Einsum", &["x", "e"], &["z"]), "this operator is not handled"),
+        (x().weights("l", &[1, 4, 4]).node("LSTM", &["x", "l", "l"], &["z"]), "this operator is not handled"),
+        (x().weights("q", &[4, 4]).node("acme:Product", &["x", "q"], &["z"]), "reads a constant matrix"),
+        (x().node("MatMul", &["x", "x"], &["z"]), "both sides depend on the input"),
+        (x().weights("m", &[2, 4, 4]).node("MatMul", &["x", "m"], &["z"]), "a stack of matrices"),
+    ];
+    for (model, reason) in cases {
+        let found = not_costed(&model);
+        assert!(found.len() == 1 && found[0].0.ends_with("_z") && found[0].1.contains(reason), "{found:?}");
+    }
+    let volume = with_layer()
+        .ints("s", &[1, 2, 2, 2, 4])
+        .weights("k", &[3, 2, 1, 1, 1])
+        .node("Reshape", &["x", "s"], &["x5"])
+        .node("Conv", &["x5", "k"], &["z"]);
+    assert!(not_costed(&volume)[0].1.contains("more than two axes"));
+    assert_eq!(volume.read().not_costed()[0].operator, "Conv");
+}
+
+#[test]
+fn operators_without_products_leave_nothing_out() {
+    let model = with_layer().node("acme:Blend", &["x"], &["z"]).node("Sin", &["x"], &["s"]);
+    assert_eq!(not_costed(&model), []);
+    // Nor do products of constants, which are formed once.
+    let model = with_layer().weights("e", &[4, 4]).node("Einsum", &["e", "e"], &["z"]);
+    assert_eq!(not_costed(&model), []);
+    assert_eq!(model.read().notes(), ["operator Einsum (node \"Einsum_z\") is not run"]);
+}
+
+#[test]
+fn a_branch_is_not_constant_because_its_condition_is() {
+    let model = with_layer().tensor(raw("c", 9, &[], vec![1])).node("If", &["c"], &["z"]);
+    assert_eq!(not_costed(&model), [("If_z".to_string(), "this operator is not handled".to_string())]);
+}
+
+#[test]
+fn many_nodes_make_one_note() {
+    let mut model = with_layer();
+    for i in 0..300 {
+        model = model.node("Sin", &["x"], &[&format!("s{i}")]).node("MatMul", &["x", "x"], &[&format!("m{i}")]);
+    }
+    let network = model.read();
+    assert_eq!(network.not_costed().len(), 300);
+    assert_eq!(
+        network.notes(),
+        [
+            "operator Sin (300 nodes: \"Sin_s0\", \"Sin_s1\", \"Sin_s2\", \"Sin_s3\", \"Sin_s4\", …) is not run",
+            "operator MatMul (300 nodes: \"MatMul_m0\", \"MatMul_m1\", \"MatMul_m2\", \"MatMul_m3\", \"MatMul_m4\", …) \
+         is not costed: both sides depend on the input of the network",
+        ]
+    );
+}
+
+#[test]
+fn tensors_that_cannot_be_read_harm_only_their_readers() {
+    let strings = raw("names", 8, &[3], vec![]);
+    let network = with_layer().tensor(strings.clone()).read();
+    assert!(network.not_costed().is_empty() && network.notes().is_empty());
+    let network = with_layer().node_with("Constant", &[], &["c"], vec![tensor("value", strings)]).read();
+    assert!(network.notes().is_empty());
+
+    let int4 = || with_layer().tensor(raw("q", 22, &[2, 2, 1, 1], vec![0; 2])).tensor(floats("s", &[], &[0.5]));
+    let model = int4().node("DequantizeLinear", &["q", "s"], &["v"]).node("Conv", &["x", "v"], &["z"]);
+    let reason = "its weights have elements of type int4".to_string();
+    assert_eq!(not_costed(&model), [("Conv_z".to_string(), reason)]);
+    let network = model.read();
+    assert_eq!(network.graph().nodes.iter().filter(|node| node.op == Op::Unsupported).count(), 2);
+
+    // A network of such weights alone has no layer.
+    let strings = model_of(raw("w", 8, &[4, 1], vec![])).error();
+    assert!(strings.contains("not handled: MatMul (its weights have elements of type string)"), "{strings}");
+
+    // Its shape is as good as that of any other.
+    let model = int4().node("Shape", &["q"], &["shape"]).node("Expand", &["s", "shape"], &["z"]);
+    assert!(model.read().notes().is_empty());
+    let wrong = with_layer().tensor(raw("q", 22, &[-2], vec![])).error();
+    assert!(wrong.contains("tensor \"q\"") && wrong.contains("negative extent"), "{wrong}");
+}
+
+#[test]
+fn scales_of_blocks_leave_the_shape_known() {
+    let model = with_layer()
+        .tensor(int8s("q", &[4, 4], &[1; 16]))
+        .weights("s", &[2, 4])
+        .node_with("DequantizeLinear", &["q", "s"], &["m"], vec![int("block_size", 2), int("axis", 0)])
+        .node("MatMul", &["x", "m"], &["z"]);
+    let reason = "its weights come from an operator that is not folded".to_string();
+    assert_eq!(not_costed(&model), [("MatMul_z".to_string(), reason)]);
+}
+
+#[test]
+fn fused_convolutions_are_taken_apart() {
+    let fused = |inputs: &[&str], activation: &str| {
+        model().input("x", &[0, 2, 4, 4]).weights("w", &[3, 2, 3, 3]).weights("b", &[3]).node_with(
+            "com.microsoft:FusedConv",
+            inputs,
+            &["y"],
+            vec![string("activation", activation), int_list("pads", &[1, 1, 1, 1])],
+        )
+    };
+    for (activation, op) in [("Relu", Op::Relu), ("Tanh", Op::Tanh), ("", Op::Identity)] {
+        let network = fused(&["x", "w", "b"], activation).read();
+        assert_eq!(geometry(&network).out_size(), [4, 4]);
+        assert_eq!(network.graph().nodes[1].op, op);
+        assert_eq!(output_shape(&network), [1, 3, 4, 4]);
+    }
+    for (inputs, activation) in [(&["x", "w", "b", "x"][..], "Relu"), (&["x", "w"][..], "Gelu")] {
+        let message = fused(inputs, activation).error();
+        assert!(message.contains("these operators are not handled: com.microsoft:FusedConv"), "{message}");
+    }
+}

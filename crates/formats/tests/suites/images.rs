@@ -1,0 +1,247 @@
+//! Are images read as they are stored, and are files that lie refused?
+
+use std::io::Write;
+use std::path::Path;
+
+use formats::images::{ArrayLayout, ImageError, ImageOptions, Images};
+use image::{ImageFormat as PictureFormat, Rgb, RgbImage};
+use tempfile::TempDir;
+
+fn picture(path: &Path, color: [u8; 3]) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    RgbImage::from_pixel(2, 3, Rgb(color)).save_with_format(path, PictureFormat::Png).unwrap();
+}
+
+fn open(path: &Path) -> Result<Images, ImageError> {
+    Images::open(path, &ImageOptions::default())
+}
+
+fn message<T: std::fmt::Debug>(result: Result<T, ImageError>) -> String {
+    let message = result.unwrap_err().to_string();
+    assert!(!message.contains('\n'), "more than one line: {message}");
+    message
+}
+
+#[test]
+fn sub_folders_are_classes_in_sorted_order() {
+    let folder = TempDir::new().unwrap();
+    for (name, color) in [("dog/b.png", 20), ("cat/z.png", 12), ("cat/a.png", 11), ("dog/notes.txt.png", 21)] {
+        picture(&folder.path().join(name), [color, 0, 255]);
+    }
+    std::fs::write(folder.path().join("cat/readme.txt"), "no picture").unwrap();
+    let images = open(folder.path()).unwrap();
+    let found: Vec<_> = (0..images.len()).map(|i| (images.label(i).unwrap(), images.get(i).unwrap().data[0])).collect();
+    assert_eq!(found, [(0, 11.0), (0, 12.0), (1, 20.0), (1, 21.0)]);
+    assert_eq!(images.class_names().unwrap(), ["cat", "dog"]);
+    let image = images.get(0).unwrap();
+    assert_eq!((image.channels, image.height, image.width), (3, 3, 2));
+    assert_eq!(image.data, [[11.0; 6], [0.0; 6], [255.0; 6]].concat());
+
+    let two = Images::open(folder.path(), &ImageOptions { limit: Some(2), ..Default::default() }).unwrap();
+    assert_eq!([two.label(0), two.label(1)], [Some(0), Some(1)]);
+
+    picture(&folder.path().join("stray.png"), [0; 3]);
+    assert!(message(open(folder.path())).contains("stray.png: a picture beside folders of classes"));
+}
+
+#[test]
+fn a_flat_folder_and_a_file_have_no_labels() {
+    let folder = TempDir::new().unwrap();
+    assert!(message(open(folder.path())).contains("there is no image in it"));
+    for name in ["b.png", "a.png"] {
+        picture(&folder.path().join(name), [name.as_bytes()[0], 0, 0]);
+    }
+    let images = open(folder.path()).unwrap();
+    assert_eq!((images.len(), images.label(0), images.get(0).unwrap().data[0]), (2, None, 97.0));
+    let one = open(&folder.path().join("b.png")).unwrap();
+    assert_eq!((one.len(), one.label(0), one.get(0).unwrap().data[0]), (1, None, 98.0));
+}
+
+#[test]
+fn a_manifest_names_files_beside_it_or_in_its_images() {
+    let folder = TempDir::new().unwrap();
+    picture(&folder.path().join("a.png"), [1, 0, 0]);
+    picture(&folder.path().join("images/b.png"), [2, 0, 0]);
+    let path = folder.path().join("list.csv");
+    std::fs::write(&path, "file, label, note\na.png, 7, x\nimages/b.png, , y\nb.png, 3, z\n").unwrap();
+    let images = open(&path).unwrap();
+    let found: Vec<_> = (0..3).map(|i| (images.label(i), images.get(i).unwrap().data[0])).collect();
+    assert_eq!(found, [(Some(7), 1.0), (None, 2.0), (Some(3), 2.0)]);
+
+    let cases = [
+        ("name,label\na.png,1\n", "the header must name a column `file`; it has [\"name\", \"label\"]"),
+        ("file,label\na.png,cat\n", "line 2: label \"cat\"; expected a class number from 0"),
+        ("file,label\na.png,-1\n", "line 2: label \"-1\""),
+        ("file,label\n,1\n", "line 2: the file's name is empty"),
+        ("file,label\n\"a\nb.png\",1\n", "the file's name \"a\\nb.png\" has control characters"),
+        ("file,label\na\0.png,1\n", "has control characters"),
+        ("file,label\na.png\n", "found record with 1 fields"),
+        ("file,label\n", "there is no image in it"),
+    ];
+    for (text, expected) in cases {
+        std::fs::write(&path, text).unwrap();
+        let message = message(open(&path));
+        assert!(message.contains(expected) && message.contains("list.csv"), "{message}");
+        assert!(!message.contains(char::is_control), "{message:?}");
+    }
+    std::fs::write(&path, "file\nmissing.png\n").unwrap();
+    assert!(message(open(&path).unwrap().get(0)).contains("missing.png"));
+}
+
+/// The bytes of a numpy array as numpy writes them.
+fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
+    let length = (header.len() as u16).to_le_bytes();
+    [b"\x93NUMPY\x01\x00", length.as_slice(), header.as_bytes(), data].concat()
+}
+
+fn write(folder: &TempDir, name: &str, bytes: &[u8]) -> std::path::PathBuf {
+    let path = folder.path().join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+#[test]
+fn arrays_of_every_type_are_read() {
+    let folder = TempDir::new().unwrap();
+    let le = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+    let cases: [(&str, Vec<u8>, [f32; 2]); 8] = [
+        ("|u1", vec![1, 255], [1.0, 255.0]),
+        ("|i1", vec![1, 255], [1.0, -1.0]),
+        ("<i2", vec![1, 0, 0xFE, 0xFF], [1.0, -2.0]),
+        (">i2", vec![0, 1, 0xFF, 0xFE], [1.0, -2.0]),
+        ("<u4", vec![1, 0, 0, 0, 0, 1, 0, 0], [1.0, 256.0]),
+        ("<i8", [5i64.to_le_bytes(), (-6i64).to_le_bytes()].concat(), [5.0, -6.0]),
+        ("<f4", le(&[0.5, -2.25]), [0.5, -2.25]),
+        ("<f8", [0.5f64.to_le_bytes(), 3.0f64.to_le_bytes()].concat(), [0.5, 3.0]),
+    ];
+    for (descr, data, expected) in cases {
+        let path = write(&folder, "x.npy", &npy(descr, "(1, 1, 1, 2)", &data));
+        assert_eq!(open(&path).unwrap().get(0).unwrap().data, expected, "{descr}");
+    }
+}
+
+#[test]
+fn channels_of_arrays_lie_where_they_fit_the_network() {
+    let folder = TempDir::new().unwrap();
+    let data: Vec<u8> = (0..12).collect();
+    let options = |channels, array_layout| ImageOptions { channels, array_layout, ..Default::default() };
+    let planes: Vec<f32> = (0..12).map(|x| x as f32).collect();
+    let split = [0., 3., 6., 9., 1., 4., 7., 10., 2., 5., 8., 11.].to_vec();
+    let last = Some(ArrayLayout::ChannelsLast);
+    let cases = [
+        ("(1, 3, 2, 2)", options(None, None), (3, 2, 2), &planes),
+        ("(1, 2, 2, 3)", options(None, None), (3, 2, 2), &split),
+        ("(1, 2, 2, 3)", options(Some(2), None), (2, 2, 3), &planes),
+        ("(1, 2, 2, 3)", options(None, last), (3, 2, 2), &split),
+        ("(1, 3, 4)", options(None, None), (1, 3, 4), &planes),
+        ("(1, 12)", options(None, None), (1, 1, 12), &planes),
+    ];
+    for (shape, options, size, expected) in cases {
+        let path = write(&folder, "x.npy", &npy("|u1", shape, &data));
+        let image = Images::open(&path, &options).unwrap().get(0).unwrap();
+        assert_eq!(((image.channels, image.height, image.width), &image.data), (size, expected), "{shape}");
+    }
+    let path = write(&folder, "x.npy", &npy("|u1", "(1, 2, 3, 2)", &data));
+    assert!(message(open(&path)).contains("where the channels lie in [1, 2, 3, 2] is not clear"));
+}
+
+#[test]
+fn arrays_that_lie_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let huge = format!("({}, 3, 32, 32)", 1u64 << 60);
+    let cases = [
+        (npy("|u1", &huge, &[0]), "cannot be an array of shape"),
+        (npy("|u1", "(99999999999999999999,)", &[0]), "the header's shape is garbled"),
+        (npy("|u1", "(1, 1, 2, 2)", &[0; 3]), "cannot be an array of shape [1, 1, 2, 2]"),
+        (npy("|u1", "(0, 1, 2, 2)", &[]), "there is no image in it"),
+        (npy("|u1", "(2, 0, 2, 1)", &[]), "images without elements"),
+        (npy("|u1", "(4,)", &[0; 4]), "images have 2 to 4 axes"),
+        (npy("<c8", "(1, 1, 1, 1)", &[0; 8]), "unsupported: elements '<c8'"),
+        (npy("|O", "(1, 1, 1, 1)", &[0; 8]), "unsupported: elements '|O'"),
+        (npy("\u{1b}f4", "(1, 1, 1, 1)", &[0; 4]), "unsupported: elements '\\u{1b}f4'"),
+        (b"no numpy array".to_vec(), "it does not begin as a numpy array does"),
+        (b"\x93NUMPY\x01\x00\xff\xff{".to_vec(), "it ends within the header"),
+        (b"\x93NUMPY\x02\x00\xff\xff\xff\xff{".to_vec(), "a header of 4294967295 bytes"),
+        (b"\x93NU".to_vec(), "it ends within the header"),
+    ];
+    for (bytes, expected) in cases {
+        let message = message(open(&write(&folder, "x.npy", &bytes)));
+        assert!(message.contains(expected) && message.contains("x.npy"), "{message}, not {expected}");
+        assert!(!message.contains(char::is_control), "{message:?}");
+    }
+    let text = String::from_utf8_lossy(&npy("|u1", "(1, 1, 2, 2)", &[])).replace("False", "True ");
+    let fortran = [b"\x93".as_slice(), text.trim_start_matches('\u{fffd}').as_bytes(), &[0; 4]].concat();
+    assert!(message(open(&write(&folder, "x.npy", &fortran))).contains("column order"));
+}
+
+fn npz(folder: &TempDir, arrays: &[(&str, Vec<u8>)]) -> std::path::PathBuf {
+    let path = folder.path().join("x.npz");
+    let mut archive = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
+    for (name, bytes) in arrays {
+        archive.start_file(format!("{name}.npy"), zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(bytes).unwrap();
+    }
+    archive.finish().unwrap();
+    path
+}
+
+#[test]
+fn archives_hold_images_and_labels() {
+    let folder = TempDir::new().unwrap();
+    let pixels = || npy("|u1", "(2, 1, 1, 2)", &[1, 2, 3, 4]);
+    let labels =
+        |shape: &str, data: &[i64]| npy("<i8", shape, &data.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>());
+    let cases = [("images", "labels", "(2,)"), ("x", "y", "(2, 1)"), ("data", "labels", "(2,)")];
+    for (images, classes, shape) in cases {
+        let images = open(&npz(&folder, &[(images, pixels()), (classes, labels(shape, &[4, 9]))])).unwrap();
+        assert_eq!((images.len(), images.label(0), images.label(1)), (2, Some(4), Some(9)));
+        assert_eq!(images.get(1).unwrap().data, [3.0, 4.0]);
+    }
+    assert_eq!(open(&npz(&folder, &[("x", pixels())])).unwrap().label(0), None);
+
+    let cases = [
+        (vec![("pictures", pixels())], "no array `images`, `x` or `data`; there are [\"pictures\"]"),
+        (vec![("x", pixels()), ("y", labels("(3,)", &[1, 2, 3]))], "3 labels for 2 images"),
+        (vec![("x", pixels()), ("y", labels("(2,)", &[1, -2]))], "label 1 is -2"),
+        (vec![("x", pixels()), ("y", npy("<f4", "(2,)", &[0; 8]))], "expected whole numbers"),
+        (vec![("x", npy("|u1", "(1152921504606846976, 1, 1, 1)", &[1]))], "at most 67108864 bytes are unpacked"),
+        (vec![("x", npy("|u1", "(9, 1, 1, 1)", &[1]))], "has 1 bytes, not 9"),
+        (vec![("x", npy("|u1", "(1, 1, 1, 1)", &[0; 1 << 20]))], "has 2 bytes, not 1"),
+    ];
+    for (arrays, expected) in cases {
+        let message = message(open(&npz(&folder, &arrays)));
+        assert!(message.contains(expected), "{message}, not {expected}");
+    }
+    assert!(message(open(&write(&folder, "y.npz", b"no zip"))).contains("y.npz"));
+}
+
+#[test]
+fn a_small_archive_is_not_unpacked_to_a_large_array() {
+    let folder = TempDir::new().unwrap();
+    // 100 MB of zeros take a thousandth; what the array should have is known before it is unpacked.
+    let mut bomb = npy("|u1", "(100000000, 1, 1, 1)", &[]);
+    bomb.resize(bomb.len() + 100_000_000, 0);
+    let path = npz(&folder, &[("x", bomb)]);
+    assert!(std::fs::metadata(&path).unwrap().len() < 1 << 18);
+    let line = message(open(&path));
+    assert!(line.contains("x.npz") && line.contains("at most 67108864 bytes are unpacked"), "{line}");
+}
+
+#[test]
+fn pictures_that_lie_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let path = write(&folder, "x.png", b"no picture");
+    assert!(message(open(&path).unwrap().get(0)).contains("x.png"));
+    // What the decoder says of a JPEG file that is cut off ends a line.
+    let cut = [0xff, 0xd8, 0xff, 0xdb, 0, 67, 0];
+    let line = message(open(&write(&folder, "cut.jpg", &cut)).unwrap().get(0));
+    assert!(line.contains("cut.jpg") && !line.contains(char::is_control), "{line:?}");
+    // A bitmap that claims 60,000 by 60,000 pixels.
+    let mut bomb = Vec::from(*b"BM\x36\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0");
+    bomb.extend([60_000u32.to_le_bytes(), 60_000u32.to_le_bytes()].concat());
+    bomb.extend([1, 0, 24, 0]);
+    bomb.extend([0; 24]);
+    let message = message(open(&write(&folder, "bomb.bmp", &bomb)).unwrap().get(0));
+    assert!(message.contains("unsupported: a picture with a side over 32768"), "{message}");
+}

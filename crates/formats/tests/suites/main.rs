@@ -1,0 +1,19 @@
+//! The suites of this crate, one question each, in one binary.
+
+mod architectures;
+mod build;
+mod findings;
+mod graph;
+mod hostile;
+mod images;
+mod integer;
+mod layers;
+mod lowering;
+mod preprocessing;
+mod qonnx;
+mod quantized;
+mod shared_models;
+mod topology;
+mod torch;
+mod weight_files;
+mod writing;

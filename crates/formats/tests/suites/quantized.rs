@@ -1,0 +1,148 @@
+//! Are quantized weights, biases and activations read as the file means them?
+
+use network::{Bias, Op};
+
+use crate::build::*;
+
+/// `[3, 2]` integers on which every filter of a transposed product has its own scale.
+fn per_column() -> Model {
+    model()
+        .input("x", &[0, 3])
+        .tensor(int8s("q", &[3, 2], &[1, -2, 3, -4, 5, -128]))
+        .tensor(floats("s", &[2], &[0.5, 0.25]))
+        .tensor(int8s("z", &[2], &[0, 1]))
+}
+
+#[test]
+fn conv_per_channel() {
+    let network = model()
+        .input("x", &[0, 1, 2, 2])
+        .tensor(int8s("q", &[2, 1, 1, 2], &[1, 0, -3, 4]))
+        .tensor(floats("s", &[2], &[0.5, 0.25]))
+        .tensor(int8s("z", &[2], &[0, 1]))
+        .node_with("DequantizeLinear", &["q", "s", "z"], &["w"], vec![int("axis", 0)])
+        .node("Conv", &["x", "w"], &["y"])
+        .read();
+    assert_eq!(codes(&network, 0), (vec![2, 0, -8, 6], vec![0.5, 0.25]));
+}
+
+#[test]
+fn matmul_per_column_becomes_per_filter() {
+    let expected = (vec![2, 6, 10, -6, -10, -258], vec![0.5, 0.25]);
+    let straight = per_column()
+        .node_with("DequantizeLinear", &["q", "s", "z"], &["w"], vec![int("axis", 1)])
+        .node("MatMul", &["x", "w"], &["y"])
+        .read();
+    assert_eq!(codes(&straight, 0), expected);
+
+    let turned = per_column()
+        .node("Transpose", &["q"], &["t"])
+        .node_with("DequantizeLinear", &["t", "s", "z"], &["d"], vec![int("axis", 0)])
+        .node("Transpose", &["d"], &["w"])
+        .node_with("Gemm", &["x", "w"], &["y"], vec![])
+        .read();
+    assert_eq!(codes(&turned, 0), expected);
+}
+
+#[test]
+fn scales_that_do_not_belong_to_filters_are_noted() {
+    let message = model()
+        .input("x", &[0, 3])
+        .tensor(int8s("q", &[3, 2], &[1; 6]))
+        .tensor(floats("s", &[3], &[0.5; 3]))
+        .node_with("DequantizeLinear", &["q", "s"], &["w"], vec![int("axis", 0)])
+        .node("MatMul", &["x", "w"], &["y"])
+        .error();
+    assert!(message.contains("these operators are not handled: MatMul"), "{message}");
+}
+
+#[test]
+fn quantize_and_dequantize_over_real_weights() {
+    // Ties go to the even integer, and what does not fit saturates.
+    let network = model()
+        .input("x", &[0, 1, 1, 1])
+        .tensor(floats("r", &[6, 1, 1, 1], &[0.25, 0.75, -0.25, 100.0, -100.0, 0.6]))
+        .tensor(floats("s", &[], &[0.5]))
+        .tensor(int8s("z", &[], &[0]))
+        .node("QuantizeLinear", &["r", "s", "z"], &["q"])
+        .node("DequantizeLinear", &["q", "s", "z"], &["w"])
+        .node("Conv", &["x", "w"], &["y"])
+        .read();
+    assert_eq!(codes(&network, 0), (vec![0, 4, 0, 254, -256, 2], vec![0.5]));
+}
+
+#[test]
+fn unequal_quantize_and_dequantize_are_not_weights() {
+    let message = model()
+        .input("x", &[0, 1, 1, 1])
+        .weights("r", &[2, 1, 1, 1])
+        .tensor(floats("s", &[], &[0.5]))
+        .tensor(floats("other", &[], &[0.25]))
+        .tensor(int8s("z", &[], &[0]))
+        .node("QuantizeLinear", &["r", "s", "z"], &["q"])
+        .node("DequantizeLinear", &["q", "other", "z"], &["w"])
+        .node("Conv", &["x", "w"], &["y"])
+        .error();
+    assert!(message.contains("not handled: Conv"), "{message}");
+}
+
+#[test]
+fn integer_bias_and_quantized_activation() {
+    let activation = |op: &str, attributes| {
+        model()
+            .input("x", &[0, 1, 4, 4])
+            .tensor(floats("xs", &[], &[0.125]))
+            .tensor(raw("xz", 2, &[], vec![7]))
+            .tensor(int8s("q", &[2, 1, 1, 1], &[1, 2]))
+            .tensor(floats("s", &[1], &[0.5]))
+            .tensor(int32s("b", &[2], &[100, -5]))
+            .tensor(floats("bs", &[1], &[0.0625]))
+            .node("QuantizeLinear", &["x", "xs", "xz"], &["xq"])
+            .node("DequantizeLinear", &["xq", "xs", "xz"], &["xd"])
+            .node_with(op, &["xd"], &["p"], attributes)
+            .node("DequantizeLinear", &["q", "s"], &["w"])
+            .node("DequantizeLinear", &["b", "bs"], &["bias"])
+            .node("Conv", &["p", "w", "bias"], &["y"])
+            .read()
+    };
+    let pool = vec![int_list("kernel_shape", &[2, 2])];
+    for (op, attributes, kept) in [
+        ("MaxPool", pool.clone(), true),
+        ("Relu", vec![], true),
+        ("AveragePool", pool, false),
+        ("Sigmoid", vec![], false),
+    ] {
+        let network = activation(op, attributes);
+        let layer = layer(&network);
+        match &layer.bias {
+            Some(Bias::Integer { values, scales }) => {
+                assert_eq!((values.as_slice(), scales.as_slice()), (&[100, -5][..], &[0.0625][..]))
+            }
+            other => panic!("expected an integer bias, found {other:?}"),
+        }
+        let found = layer.input_quantization.map(|q| (q.scale, q.zero_point, q.min, q.max));
+        assert_eq!(found, kept.then_some((0.125, 7, 0, 255)), "behind {op}");
+        let is_quantize = |op: &Op| matches!(op, Op::QuantizeLinear { .. });
+        assert!(network.graph().nodes.iter().any(|n| is_quantize(&n.op)), "activations keep their nodes");
+        assert_eq!(network.graph().nodes.len(), 4, "those of constants vanish");
+    }
+}
+
+#[test]
+fn wrong_quantization_is_refused() {
+    let cases = [
+        (floats("s", &[2], &[0.5, 0.0]), "scale 1 is 0"),
+        (floats("s", &[2], &[f32::NAN, 0.5]), "scale 0 is NaN"),
+        (floats("s", &[3], &[0.5; 3]), "zero points of shape [2]"),
+        (int8s("s", &[2], &[1, 1]), "a scale of type int8"),
+    ];
+    for (scale, expected) in cases {
+        let mut model = per_column();
+        model.graph.initializer[1] = scale;
+        let message = model
+            .node_with("DequantizeLinear", &["q", "s", "z"], &["w"], vec![int("axis", 1)])
+            .node("MatMul", &["x", "w"], &["y"])
+            .error();
+        assert!(message.contains("node \"DequantizeLinear_w\"") && message.contains(expected), "{message}");
+    }
+}

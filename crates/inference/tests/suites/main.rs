@@ -1,0 +1,6 @@
+//! The suites of this crate, one question each, in one binary.
+
+mod common;
+mod float_executor;
+mod session;
+mod shared_models;

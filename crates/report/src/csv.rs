@@ -1,0 +1,251 @@
+//! Per-layer CSV. Integers stand in full, real numbers so that they read back exactly. `docs/output.md` documents both
+//! layouts.
+
+use std::io::{self, Write};
+
+use engine::MAC_ENTRY;
+use esn::Quarters;
+use network::Network;
+use runner::{
+    Evaluation, Hardware, HardwareRun, LayerCost, Merit, Metric, NetworkCost, WeightStatistics, energy_by_entry,
+};
+
+use crate::json::mean_bits;
+
+/// Columns of the CSV of `simulate`.
+pub const SIMULATE_COLUMNS: [&str; 29] = [
+    "layer",
+    "op",
+    "hardware",
+    "filters",
+    "weights",
+    "nonzero",
+    "macs",
+    "cycles",
+    "utilization",
+    "energy_count",
+    "energy_j",
+    "esn",
+    "esn_energy_j",
+    "ratio",
+    "metric",
+    "check",
+    "positions",
+    "mean_bits",
+    "sqnr_db",
+    "images",
+    "energy_by_entry",
+    "idle_by_cause",
+    "cycle_ratio",
+    "latency_s",
+    "energy_delay_js",
+    "tops_per_w",
+    "effective_tops_per_w",
+    "weight_format",
+    "weight_bits",
+];
+
+/// Columns of the CSV of `esn`.
+pub const ESN_COLUMNS: [&str; 19] = [
+    "layer",
+    "op",
+    "weights",
+    "nonzero",
+    "macs",
+    "esn_a",
+    "esn_d",
+    "esn_a_macs",
+    "esn_d_macs",
+    "esn_d_filter",
+    "snr",
+    "esn_a_from_snr",
+    "max_bits",
+    "filters",
+    "positions",
+    "mean_bits",
+    "esn_d_filter_weights",
+    "esn_a_from_snr_macs",
+    "network",
+];
+
+/// Writes one row per layer and hardware, and a row `TOTAL` per hardware.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn write_simulate(
+    writer: &mut dyn Write,
+    hardware: &[Hardware],
+    cost: &NetworkCost,
+    evaluation: Option<&Evaluation>,
+) -> io::Result<()> {
+    let mut csv = csv::Writer::from_writer(writer);
+    csv.write_record(SIMULATE_COLUMNS)?;
+    for (h, hardware) in hardware.iter().enumerate() {
+        let sqnr = evaluation.and_then(|e| e.engine_of(h)).map(|engine| &engine.sqnr_db);
+        for (l, layer) in cost.layers.iter().enumerate() {
+            let sqnr_db = sqnr.and_then(|all| all.get(l).copied().flatten());
+            csv.write_record(simulate_row(hardware, layer, &layer.runs[h], sqnr_db))?;
+        }
+        csv.write_record(simulate_row(hardware, &cost.total_row(), &cost.totals[h], None))?;
+    }
+    csv.flush()
+}
+
+fn simulate_row(hardware: &Hardware, layer: &LayerCost, run: &HardwareRun, sqnr_db: Option<f64>) -> [String; 29] {
+    let merit = Merit::new(hardware, layer, run);
+    let storage = hardware.storage();
+    [
+        layer.name.clone(),
+        layer.op.to_string(),
+        hardware.engine.name().to_string(),
+        layer.filters.to_string(),
+        layer.esn.weights.to_string(),
+        layer.esn.nonzero.to_string(),
+        layer.esn.macs.to_string(),
+        run.run.cycles.0.to_string(),
+        real(run.run.occupancy.utilization()),
+        run.run.ledger.count(MAC_ENTRY).to_string(),
+        real(merit.energy_j),
+        metric_value(hardware.metric, run.check.expected),
+        real(merit.esn_energy_j),
+        optional(merit.ratio),
+        hardware.metric.name().to_string(),
+        run.check.verdict.name().to_string(),
+        if layer.positions == 0 { String::new() } else { layer.positions.to_string() },
+        optional(mean_bits(&layer.esn)),
+        optional(sqnr_db),
+        run.images.to_string(),
+        pairs(energy_by_entry(run).into_iter().map(|(name, energy)| (name, real(energy)))),
+        pairs(run.run.idle.iter().map(|&(cause, count)| (cause, count.to_string()))),
+        optional(merit.cycle_ratio),
+        optional(merit.latency_s),
+        optional(merit.energy_delay_js),
+        optional(merit.tops_per_w),
+        optional(merit.effective_tops_per_w),
+        storage.name().to_string(),
+        layer.storage.bits(storage).to_string(),
+    ]
+}
+
+/// `name=value;name=value`.
+fn pairs(pairs: impl Iterator<Item = (&'static str, String)>) -> String {
+    pairs.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(";")
+}
+
+/// The metric in its own unit: an analog engine counts quarters of ESN_a.
+pub fn metric_value(metric: Metric, expected: u128) -> String {
+    match metric {
+        Metric::EsnA => Quarters(expected).to_string(),
+        Metric::EsnD | Metric::EsnDFilter => expected.to_string(),
+    }
+}
+
+/// Writes one row per layer and a row `TOTAL`, for each network.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn write_esn<'a>(
+    writer: &mut dyn Write,
+    networks: impl IntoIterator<Item = (&'a str, &'a NetworkCost)>,
+) -> io::Result<()> {
+    let mut csv = csv::Writer::from_writer(writer);
+    csv.write_record(ESN_COLUMNS)?;
+    for (network, cost) in networks {
+        for layer in &cost.layers {
+            csv.write_record(esn_row(network, layer, layer.esn_a_from_snr(), layer.esn_a_from_snr_macs()))?;
+        }
+        let total = cost.total_row();
+        csv.write_record(esn_row(network, &total, cost.esn_a_from_snr, cost.esn_a_from_snr_macs))?;
+    }
+    csv.flush()
+}
+
+fn esn_row(network: &str, layer: &LayerCost, from_snr: Option<f64>, from_snr_macs: Option<f64>) -> [String; 19] {
+    let esn = &layer.esn;
+    [
+        layer.name.clone(),
+        layer.op.to_string(),
+        esn.weights.to_string(),
+        esn.nonzero.to_string(),
+        esn.macs.to_string(),
+        esn.esn_a().to_string(),
+        esn.esn_d.to_string(),
+        esn.esn_a_macs().to_string(),
+        esn.esn_d_macs.to_string(),
+        esn.esn_d_filter.to_string(),
+        optional(layer.snr.and_then(|snr| snr.ratio())),
+        optional(from_snr),
+        esn.max_bits.to_string(),
+        layer.filters.to_string(),
+        if layer.positions == 0 { String::new() } else { layer.positions.to_string() },
+        optional(mean_bits(esn)),
+        esn.esn_d_filter_weights.to_string(),
+        optional(from_snr_macs),
+        network.to_string(),
+    ]
+}
+
+/// A number in the shortest form that reads back as the same `f64`.
+fn real(value: f64) -> String {
+    format!("{value:?}")
+}
+
+fn optional(value: Option<f64>) -> String {
+    value.filter(|v| v.is_finite()).map(real).unwrap_or_default()
+}
+
+/// Columns of the CSV of `inspect`.
+pub const INSPECT_COLUMNS: [&str; 26] = [
+    "layer",
+    "op",
+    "weights",
+    "macs",
+    "positions",
+    "in_channels",
+    "in_height",
+    "in_width",
+    "filters",
+    "out_height",
+    "out_width",
+    "kernel_height",
+    "kernel_width",
+    "stride_height",
+    "stride_width",
+    "pad_top",
+    "pad_left",
+    "pad_bottom",
+    "pad_right",
+    "groups",
+    "zeros",
+    "dead_filters",
+    "min",
+    "max",
+    "mean",
+    "std",
+];
+
+/// Writes one row per MAC layer: geometry and weight statistics.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn write_inspect_csv(writer: &mut dyn Write, network: &Network, layers: &[WeightStatistics]) -> io::Result<()> {
+    let mut csv = csv::Writer::from_writer(writer);
+    csv.write_record(INSPECT_COLUMNS)?;
+    for (layer, statistics) in network.layers().iter().zip(layers) {
+        let spec = layer.geometry.spec();
+        let [out_height, out_width] = layer.geometry.out_size();
+        let mut sizes = vec![spec.in_channels, spec.in_size[0], spec.in_size[1], spec.filters, out_height, out_width];
+        sizes.extend(spec.kernel.iter().chain(&spec.stride).chain(&spec.pads).chain([&spec.groups]));
+        let mut row = vec![layer.name.clone(), layer.op.name().to_string(), statistics.weights.to_string()];
+        row.push(layer.geometry.macs().to_string());
+        row.push(layer.geometry.positions().to_string());
+        row.extend(sizes.iter().map(usize::to_string));
+        row.extend([statistics.zeros.to_string(), statistics.dead_filters.to_string()]);
+        row.extend([statistics.min, statistics.max, statistics.mean, statistics.std].map(real));
+        csv.write_record(row)?;
+    }
+    csv.flush()
+}

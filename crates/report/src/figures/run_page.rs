@@ -1,0 +1,186 @@
+//! The page of one run: every layer on every hardware, bit widths, the check, accuracy.
+
+use std::io::{self, Write};
+
+use network::Network;
+use runner::{Evaluation, Hardware, LayerCost, LayerDetail, Merit, NetworkCost, Score, Verdict, energy_by_entry};
+use serde::Serialize;
+
+use super::page::{self, grouped};
+
+const SCRIPT: &str = include_str!("page_files/run.js");
+
+/// Everything that the page of a run shows.
+#[derive(Clone, Copy)]
+pub struct RunFigures<'a> {
+    /// The network.
+    pub network: &'a Network,
+    /// How its weights came to be integers, in one line.
+    pub quantization: &'a str,
+    /// The hardware.
+    pub hardware: &'a [Hardware],
+    /// What it counted.
+    pub cost: &'a NetworkCost,
+    /// Bit widths of every layer.
+    pub details: &'a [LayerDetail],
+    /// How it did on images.
+    pub evaluation: Option<&'a Evaluation>,
+}
+
+#[derive(Serialize)]
+struct Data {
+    title: String,
+    lines: Vec<String>,
+    hardware: Vec<HardwareData>,
+    layers: Vec<LayerData>,
+    checks: Vec<CheckData>,
+    /// One row a hardware, as [`merit_row`] has them.
+    merits: Vec<[String; 8]>,
+    accuracy: Option<AccuracyData>,
+}
+
+#[derive(Serialize)]
+struct HardwareData {
+    name: String,
+}
+
+/// Lists go by hardware, bits from 0 on.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LayerData {
+    name: String,
+    text: String,
+    energy: Vec<f64>,
+    cycles: Vec<f64>,
+    checks: Vec<&'static str>,
+    weight_bits: Vec<u64>,
+    filter_bits: Vec<u64>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CheckData {
+    hardware: String,
+    metric: &'static str,
+    expected: String,
+    counted: String,
+    expected_cycles: String,
+    cycles: String,
+    energy: f64,
+    verdict: &'static str,
+    /// Class of the cell.
+    kind: &'static str,
+}
+
+#[derive(Serialize)]
+struct AccuracyData {
+    images: usize,
+    /// Name, top-1, top-5, agreement.
+    rows: Vec<[String; 4]>,
+}
+
+/// Writes the page of one run.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn write_run_page(writer: &mut dyn Write, figures: &RunFigures<'_>) -> io::Result<()> {
+    let data = data(figures);
+    page::write_page(writer, &data.title, &data, SCRIPT)
+}
+
+fn data(figures: &RunFigures<'_>) -> Data {
+    let RunFigures { network, hardware, cost, details, .. } = *figures;
+    let file = network.path().file_name().unwrap_or(network.path().as_os_str());
+    let esn = &cost.esn;
+    let layers = cost.layers.len();
+    let counts = format!(
+        "{layers} MAC layers, {} weights ({} nonzero), {} MACs an image",
+        grouped(esn.weights),
+        grouped(esn.nonzero),
+        grouped(esn.macs)
+    );
+    Data {
+        title: format!("{}: costs, layer by layer", file.to_string_lossy()),
+        lines: vec![counts, figures.quantization.to_string()],
+        hardware: hardware.iter().map(|h| HardwareData { name: h.engine.name().to_string() }).collect(),
+        layers: cost.layers.iter().zip(details).map(|(layer, detail)| layer_data(layer, detail)).collect(),
+        checks: hardware.iter().zip(&cost.totals).map(|(h, total)| check_data(h, total)).collect(),
+        merits: hardware.iter().zip(&cost.totals).map(|(h, total)| merit_row(h, &cost.total_row(), total)).collect(),
+        accuracy: figures.evaluation.map(accuracy_data),
+    }
+}
+
+fn layer_data(layer: &LayerCost, detail: &LayerDetail) -> LayerData {
+    let esn = &layer.esn;
+    LayerData {
+        name: layer.name.clone(),
+        text: format!(
+            "{}, {} filters, {} of {} weights, {} MACs",
+            layer.op, layer.filters, esn.nonzero, esn.weights, esn.macs
+        ),
+        energy: layer.runs.iter().map(|run| run.run.ledger.energy().0).collect(),
+        cycles: layer.runs.iter().map(|run| run.run.cycles.0 as f64).collect(),
+        checks: layer.runs.iter().map(|run| verdict(run.check.verdict).0).collect(),
+        weight_bits: detail.bits.weights.to_vec(),
+        filter_bits: detail.bits.filters.to_vec(),
+    }
+}
+
+fn check_data(hardware: &Hardware, total: &runner::HardwareRun) -> CheckData {
+    let check = &total.check;
+    let (words, kind) = verdict(check.verdict);
+    CheckData {
+        hardware: hardware.engine.name().to_string(),
+        metric: hardware.metric.name(),
+        expected: check.expected.to_string(),
+        counted: check.counted.to_string(),
+        expected_cycles: check.expected_cycles.to_string(),
+        cycles: check.cycles.to_string(),
+        energy: total.run.ledger.energy().0,
+        verdict: words,
+        kind,
+    }
+}
+
+/// Name, energy by entry, ratio, cycle ratio, latency, TOPS/W, the same without pruned MACs, weights in bits.
+fn merit_row(hardware: &Hardware, row: &LayerCost, total: &runner::HardwareRun) -> [String; 8] {
+    let merit = Merit::new(hardware, row, total);
+    let number = |x: Option<f64>| x.map_or("–".to_string(), |x| format!("{x:.4}"));
+    let entry = |(name, energy): (&str, f64)| format!("{name} {energy:.3e} J");
+    let storage = hardware.storage();
+    [
+        hardware.engine.name().to_string(),
+        energy_by_entry(total).into_iter().map(entry).collect::<Vec<_>>().join(", "),
+        number(merit.ratio),
+        number(merit.cycle_ratio),
+        merit.latency_s.map_or("–".to_string(), |latency| format!("{latency:.3e} s")),
+        number(merit.tops_per_w),
+        number(merit.effective_tops_per_w),
+        format!("{} ({})", grouped(row.storage.bits(storage)), storage.name()),
+    ]
+}
+
+/// Words, and the class of the cell they stand in.
+fn verdict(verdict: Verdict) -> (&'static str, &'static str) {
+    match verdict {
+        Verdict::Pass => ("PASS", "pass"),
+        Verdict::Gap => ("PASS but for the gap", "pass"),
+        Verdict::Fail => ("FAIL", "fail"),
+        Verdict::NotIdeal => ("not ideal", ""),
+    }
+}
+
+fn accuracy_data(evaluation: &Evaluation) -> AccuracyData {
+    let text = |x: Option<f64>| x.map_or("–".to_string(), |x| format!("{:.2} %", 100.0 * x));
+    let row = |name: String, score: &Score, agreement: Option<f64>| {
+        [name, text(score.top1_accuracy()), text(score.top5_accuracy()), text(agreement)]
+    };
+    let mut rows: Vec<[String; 4]> =
+        evaluation.float.iter().map(|float| row("float network".to_string(), float, None)).collect();
+    for engine in &evaluation.engines {
+        let agreement = engine.agreement.map(|n| n as f64 / evaluation.images as f64);
+        rows.push(row(engine.hardware.join(", "), &engine.score, agreement));
+    }
+    AccuracyData { images: evaluation.images, rows }
+}

@@ -1,0 +1,258 @@
+//! The paper's figures as SVG files.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use explore::pareto::{Accuracy, Cost, Judged, frontier, judge};
+use explore::store::PointRow;
+use explore::sweep::Method;
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+use super::nearest_at_or_below;
+use crate::file::{OutputError, write_file};
+
+const SIZE: (u32, u32) = (720, 520);
+/// The paper's colours for its three ways, in hues that the colour-blind can tell apart.
+const COLORS: [(Method, RGBColor); 3] = [
+    (Method::QuantizeOnly, RGBColor(0, 140, 100)),
+    (Method::PruneOnly, RGBColor(0, 100, 180)),
+    (Method::PruneThenQuantize, RGBColor(213, 80, 0)),
+];
+pub(super) const FONT: &str = "sans-serif";
+
+pub(super) type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+/// Writes the figures of a store into a folder that exists, and returns their paths: accuracy against ESN_a, ESN_d
+/// (Figures 4 and 6) and ESN'_d (Figure 8, right), against `cost` where that is another, and the histogram of the
+/// widest bits of each filter (Figure 6, right) of the points of [`nearest_at_or_below`].
+///
+/// # Errors
+///
+/// [`OutputError`] names a file that cannot be written.
+pub fn write_frontier_svgs(
+    folder: &Path,
+    rows: &[PointRow],
+    cost: &Cost,
+    accuracy: &Accuracy,
+    histogram_at: Option<f64>,
+) -> Result<Vec<PathBuf>, OutputError> {
+    let mut costs = vec![Cost::EsnA, Cost::EsnD, Cost::EsnDFilter];
+    if !costs.contains(cost) {
+        costs.push(cost.clone());
+    }
+    let mut written = Vec::new();
+    for cost in &costs {
+        let points = judge(rows, cost, accuracy);
+        if !points.is_empty() {
+            let path = folder.join(format!("accuracy-{}.svg", file_name(&cost.id())));
+            write_svg(&path, |text| draw_scatter(text, &points, cost, accuracy))?;
+            written.push(path);
+        }
+    }
+    let chosen = nearest_at_or_below(&judge(rows, cost, accuracy), histogram_at);
+    if !chosen.is_empty() {
+        let path = folder.join("histogram-max-bits.svg");
+        write_svg(&path, |text| draw_histogram(text, &chosen, cost))?;
+        written.push(path);
+    }
+    Ok(written)
+}
+
+/// Letters and digits of a name; the rest becomes hyphens.
+fn file_name(id: &str) -> String {
+    id.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect()
+}
+
+pub(super) fn write_svg(path: &Path, draw: impl FnOnce(&mut String) -> Result<(), Fault>) -> Result<(), OutputError> {
+    write_file(path, |writer| {
+        let mut text = String::new();
+        draw(&mut text).map_err(|e| io::Error::other(e.to_string()))?;
+        writer.write_all(text.as_bytes())
+    })
+}
+
+/// A white area on which one figure is drawn.
+fn area(text: &mut String) -> Result<DrawingArea<SVGBackend<'_>, Shift>, Fault> {
+    let area = SVGBackend::with_string(text, SIZE).into_drawing_area();
+    area.fill(&WHITE).map_err(fault)?;
+    Ok(area)
+}
+
+fn draw_scatter(text: &mut String, points: &[Judged<'_>], cost: &Cost, accuracy: &Accuracy) -> Result<(), Fault> {
+    let area = area(text)?;
+    let (x, y) = (log_range(points), accuracy_range(points));
+    let ticks = log_ticks(&x);
+    let mut chart = ChartBuilder::on(&area)
+        .margin(16)
+        .x_label_area_size(48)
+        .y_label_area_size(64)
+        .build_cartesian_2d(x.log_scale().with_key_points(ticks), y)
+        .map_err(fault)?;
+    chart
+        .configure_mesh()
+        .x_desc(cost.label())
+        .y_desc(accuracy.label())
+        .x_label_formatter(&|x| short(*x))
+        .y_label_formatter(&|y| format!("{y:.2}"))
+        .axis_desc_style((FONT, 16))
+        .label_style((FONT, 13))
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(BLACK.mix(0.12))
+        .draw()
+        .map_err(fault)?;
+    for (method, color) in COLORS {
+        let of: Vec<Judged<'_>> =
+            points.iter().filter(|point| point.row.configuration.method() == method).copied().collect();
+        if of.is_empty() {
+            continue;
+        }
+        let line = LineSeries::new(frontier_line(&of), color.stroke_width(2));
+        chart.draw_series(line).map_err(fault)?;
+        let circles = of.iter().map(|point| Circle::new(place(point), 4, color.mix(0.65).filled()));
+        chart
+            .draw_series(circles)
+            .map_err(fault)?
+            .label(method.name())
+            .legend(move |(x, y)| Circle::new((x + 9, y), 5, color.filled()));
+    }
+    let line = frontier_line(points);
+    let dashed = DashedLineSeries::new(line, 5, 4, BLACK.stroke_width(1));
+    chart
+        .draw_series(dashed)
+        .map_err(fault)?
+        .label("frontier")
+        .legend(|(x, y)| PathElement::new([(x, y), (x + 18, y)], BLACK));
+    draw_legend(&mut chart, SeriesLabelPosition::LowerRight)?;
+    area.present().map_err(fault)
+}
+
+/// What the colours mean, in a corner of the figure.
+fn draw_legend<'a, C>(
+    chart: &mut ChartContext<'a, SVGBackend<'a>, C>,
+    position: SeriesLabelPosition,
+) -> Result<(), Fault>
+where
+    C: CoordTranslate,
+{
+    chart
+        .configure_series_labels()
+        .position(position)
+        .background_style(WHITE.mix(0.85))
+        .border_style(BLACK.mix(0.3))
+        .label_font((FONT, 14))
+        .draw()
+        .map_err(fault)
+}
+
+fn place(point: &Judged<'_>) -> (f64, f64) {
+    (point.cost.to_f64(), point.accuracy.to_f64())
+}
+
+/// The points that none of the others beats, cheapest first.
+fn frontier_line(points: &[Judged<'_>]) -> Vec<(f64, f64)> {
+    let figures: Vec<_> = points.iter().map(|point| (point.cost, point.accuracy)).collect();
+    let on = frontier(&figures);
+    points.iter().zip(on).filter(|(_, on)| *on).map(|(point, _)| place(point)).collect()
+}
+
+/// The costs, with a little room; a logarithmic axis takes no 0.
+fn log_range(points: &[Judged<'_>]) -> std::ops::Range<f64> {
+    let positive = || points.iter().map(|point| point.cost.to_f64()).filter(|&cost| cost > 0.0);
+    let (low, high) = (positive().fold(f64::INFINITY, f64::min), positive().fold(0.0, f64::max));
+    if low > high { 1.0..10.0 } else { low / 1.3..high * 1.3 }
+}
+
+/// 1, 2 and 5 of every decade; of many decades, the 1 alone.
+fn log_ticks(range: &std::ops::Range<f64>) -> Vec<f64> {
+    let (first, last) = (range.start.log10().floor() as i32, range.end.log10().ceil() as i32);
+    let steps: &[f64] = if last - first > 5 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+    let ticks = (first..=last).flat_map(|decade| steps.iter().map(move |step| step * 10f64.powi(decade)));
+    ticks.filter(|tick| range.contains(tick)).collect()
+}
+
+fn accuracy_range(points: &[Judged<'_>]) -> std::ops::Range<f64> {
+    let accuracies = || points.iter().map(|point| point.accuracy.to_f64());
+    let (low, high) = (accuracies().fold(1.0, f64::min), accuracies().fold(0.0, f64::max));
+    let room = ((high - low) * 0.06).max(0.01);
+    (low - room).max(0.0)..(high + room).min(1.02)
+}
+
+fn draw_histogram(text: &mut String, chosen: &[Judged<'_>], cost: &Cost) -> Result<(), Fault> {
+    let area = area(text)?;
+    let bits = |point: &Judged<'_>| point.row.costs.as_ref().map_or(Vec::new(), |costs| costs.filter_bits.clone());
+    let widest = chosen.iter().filter_map(|point| bits(point).iter().rposition(|&n| n > 0)).max().unwrap_or(1).max(1);
+    let most = chosen.iter().flat_map(bits).max().unwrap_or(1).max(1);
+    let mut chart = ChartBuilder::on(&area)
+        .margin(16)
+        .x_label_area_size(48)
+        .y_label_area_size(64)
+        .build_cartesian_2d(-0.5..widest as f64 + 0.5, 0.0..most as f64 * 1.4)
+        .map_err(fault)?;
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .x_labels(widest + 2)
+        .x_desc("largest bit width of the filter (0: pruned)")
+        .y_desc("filters")
+        .x_label_formatter(&whole)
+        .y_label_formatter(&|y| format!("{y:.0}"))
+        .axis_desc_style((FONT, 16))
+        .label_style((FONT, 13))
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(BLACK.mix(0.12))
+        .draw()
+        .map_err(fault)?;
+    let width = 0.8 / chosen.len() as f64;
+    for (i, point) in chosen.iter().enumerate() {
+        let color = color(point.row.configuration.method());
+        let left = move |bits: usize| bits as f64 - 0.4 + i as f64 * width;
+        let counts = bits(point);
+        let bars = counts.iter().enumerate().filter(|(_, count)| **count > 0).map(|(bits, &count)| {
+            Rectangle::new([(left(bits), 0.0), (left(bits) + width * 0.92, count as f64)], color.mix(0.85).filled())
+        });
+        let label = format!("{} ({})", point.row.configuration.label(), short(point.cost.to_f64()));
+        chart
+            .draw_series(bars)
+            .map_err(fault)?
+            .label(label)
+            .legend(move |(x, y)| Rectangle::new([(x + 3, y - 5), (x + 15, y + 5)], color.filled()));
+    }
+    draw_legend(&mut chart, SeriesLabelPosition::UpperRight)?;
+    let caption = format!("configurations at or below one {}", cost.label());
+    area.draw(&Text::new(caption, (84, 4), (FONT, 13).into_font())).map_err(fault)?;
+    area.present().map_err(fault)
+}
+
+fn color(method: Method) -> RGBColor {
+    COLORS.iter().find(|(m, _)| *m == method).map_or(BLACK, |(_, color)| *color)
+}
+
+/// Labels stand at whole numbers alone.
+fn whole(x: &f64) -> String {
+    if (x - x.round()).abs() < 1e-6 { format!("{x:.0}") } else { String::new() }
+}
+
+/// A number with a prefix: `62M`, `1.5n`.
+fn short(x: f64) -> String {
+    const PREFIXES: [(f64, &str); 10] = [
+        (1e15, "P"),
+        (1e12, "T"),
+        (1e9, "G"),
+        (1e6, "M"),
+        (1e3, "k"),
+        (1.0, ""),
+        (1e-3, "m"),
+        (1e-6, "µ"),
+        (1e-9, "n"),
+        (1e-12, "p"),
+    ];
+    let (size, prefix) = PREFIXES.iter().find(|(size, _)| x >= *size).copied().unwrap_or((1e-15, "f"));
+    let digits = format!("{:.2}", x / size);
+    let digits = digits.trim_end_matches('0').trim_end_matches('.');
+    format!("{digits}{prefix}")
+}
+
+pub(super) fn fault(error: impl std::error::Error) -> Fault {
+    error.to_string().into()
+}

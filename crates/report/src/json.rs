@@ -1,0 +1,286 @@
+//! One run as a document: what was run, on what, and every figure. `docs/output.md` documents the JSON.
+
+use std::io::{self, Write};
+
+use engine::{Entry, MAC_ENTRY};
+use esn::{BitConvention, LayerEsn, SignalNoise};
+use network::{Network, NotCosted};
+use runner::{
+    Check, Evaluation, Hardware, HardwareFile, HardwareRun, LayerCost, Merit, NetworkCost, Quantization,
+    energy_by_entry,
+};
+use serde::Serialize;
+
+use crate::csv::metric_value;
+
+/// Layout version of the JSON: raised when a field changes its meaning or goes.
+const SCHEMA: u32 = 1;
+
+/// Everything that one run found.
+#[derive(Debug, Serialize)]
+pub struct Report<'a> {
+    schema: u32,
+    program: &'static str,
+    version: &'static str,
+    network: NetworkReport<'a>,
+    quantization: QuantizationReport,
+    hardware: Vec<&'a HardwareFile>,
+    layers: Vec<LayerReport<'a>>,
+    total: LayerReport<'a>,
+    inference: Option<&'a Evaluation>,
+}
+
+/// The network of a run.
+#[derive(Debug, Serialize)]
+struct NetworkReport<'a> {
+    file: String,
+    layers: usize,
+    notes: &'a [String],
+    not_costed: Vec<NotCostedReport<'a>>,
+}
+
+/// A node that the total leaves out.
+#[derive(Debug, Serialize)]
+struct NotCostedReport<'a> {
+    node: &'a str,
+    operator: &'a str,
+    reason: &'a str,
+}
+
+/// How weights were put on the grid.
+#[derive(Debug, Serialize)]
+struct QuantizationReport {
+    /// Width of weights quantized here; none where the file quantizes all.
+    bits: Option<u32>,
+    /// Whether the user named the width.
+    requested: bool,
+    /// Layers whose integers are taken from the file.
+    layers_quantized_in_file: usize,
+    bit_convention: &'static str,
+}
+
+/// One layer, or the sum of all.
+#[derive(Debug, Serialize)]
+struct LayerReport<'a> {
+    layer: &'a str,
+    op: &'a str,
+    filters: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    positions: Option<u64>,
+    weights: u128,
+    nonzero: u128,
+    macs: u128,
+    esn_a: f64,
+    esn_d: u128,
+    esn_a_macs: f64,
+    esn_d_macs: u128,
+    esn_d_filter: u128,
+    esn_d_filter_weights: u128,
+    mean_bits: Option<f64>,
+    max_bits: u32,
+    snr: Option<f64>,
+    esn_a_from_snr: Option<f64>,
+    esn_a_from_snr_macs: Option<f64>,
+    runs: Vec<RunReport<'a>>,
+}
+
+/// One layer on one engine.
+#[derive(Debug, Serialize)]
+struct RunReport<'a> {
+    hardware: &'a str,
+    images: u64,
+    cycles: u128,
+    utilization: f64,
+    energy_count: u128,
+    energy_j: f64,
+    ledger: Vec<EntryReport>,
+    idle: Vec<IdleReport>,
+    metric: &'static str,
+    esn: String,
+    esn_energy_j: f64,
+    ratio: Option<f64>,
+    cycle_ratio: Option<f64>,
+    latency_s: Option<f64>,
+    energy_delay_js: Option<f64>,
+    tops_per_w: Option<f64>,
+    effective_tops_per_w: Option<f64>,
+    weight_format: &'static str,
+    weight_bits: u128,
+    check: Check,
+}
+
+/// One kind of event that costs energy.
+#[derive(Debug, Serialize)]
+struct EntryReport {
+    name: &'static str,
+    count: u128,
+    energy_per_count_j: f64,
+    /// Of one image.
+    energy_j: f64,
+    /// Its share of `ratio`: what it adds to the ideal engine's 1, in units of the metric's energy.
+    ratio: Option<f64>,
+}
+
+/// One cause of hardware standing idle.
+#[derive(Debug, Serialize)]
+struct IdleReport {
+    cause: &'static str,
+    count: u128,
+    /// Of all that was offered.
+    share: f64,
+}
+
+impl<'a> Report<'a> {
+    /// Puts a run together.
+    pub fn new(
+        network: &'a Network,
+        quantization: Quantization,
+        convention: BitConvention,
+        hardware: &'a [Hardware],
+        cost: &'a NetworkCost,
+        inference: Option<&'a Evaluation>,
+    ) -> Self {
+        let in_file = cost.layers.iter().filter(|layer| layer.quantized_in_file).count();
+        Self {
+            schema: SCHEMA,
+            program: "esnsim",
+            version: env!("CARGO_PKG_VERSION"),
+            network: NetworkReport {
+                file: network.path().display().to_string(),
+                layers: cost.layers.len(),
+                notes: network.notes(),
+                not_costed: network.not_costed().iter().map(not_costed).collect(),
+            },
+            quantization: QuantizationReport {
+                bits: (in_file < cost.layers.len()).then(|| quantization.bits().get()),
+                requested: quantization.is_requested(),
+                layers_quantized_in_file: in_file,
+                bit_convention: convention_name(convention),
+            },
+            hardware: hardware.iter().map(|h| &h.resolved).collect(),
+            layers: cost.layers.iter().map(|layer| LayerReport::of_layer(hardware, layer)).collect(),
+            total: LayerReport::of_total(hardware, cost),
+            inference,
+        }
+    }
+
+    /// Writes the report as indented JSON.
+    ///
+    /// # Errors
+    ///
+    /// Those of the writer.
+    pub fn write_json(&self, writer: &mut dyn Write) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut *writer, self)?;
+        writer.write_all(b"\n")
+    }
+}
+
+fn not_costed(NotCosted { node, operator, reason }: &NotCosted) -> NotCostedReport<'_> {
+    NotCostedReport { node, operator, reason }
+}
+
+/// The name of a convention on the command line and in reports.
+pub fn convention_name(convention: BitConvention) -> &'static str {
+    match convention {
+        BitConvention::NonzeroAtLeastOne => "nonzero-at-least-one",
+        BitConvention::AsPrinted => "as-printed",
+    }
+}
+
+impl<'a> LayerReport<'a> {
+    fn of_layer(hardware: &'a [Hardware], layer: &'a LayerCost) -> Self {
+        let mut report = Self::new(&layer.name, &layer.esn, layer.snr, layer.esn_a_from_snr());
+        report.op = layer.op;
+        report.filters = layer.filters;
+        report.positions = Some(layer.positions);
+        report.esn_a_from_snr_macs = layer.esn_a_from_snr_macs();
+        report.runs = runs(hardware, layer, &layer.runs);
+        report
+    }
+
+    fn of_total(hardware: &'a [Hardware], cost: &'a NetworkCost) -> Self {
+        let mut report = Self::new("TOTAL", &cost.esn, cost.snr, cost.esn_a_from_snr);
+        report.esn_a_from_snr_macs = cost.esn_a_from_snr_macs;
+        report.filters = cost.layers.iter().map(|layer| layer.filters).sum();
+        report.runs = runs(hardware, &cost.total_row(), &cost.totals);
+        report
+    }
+
+    fn new(layer: &'a str, esn: &LayerEsn, snr: Option<SignalNoise>, esn_a_from_snr: Option<f64>) -> Self {
+        Self {
+            layer,
+            op: "",
+            filters: 0,
+            positions: None,
+            weights: esn.weights,
+            nonzero: esn.nonzero,
+            macs: esn.macs,
+            esn_a: esn.esn_a().to_f64(),
+            esn_d: esn.esn_d,
+            esn_a_macs: esn.esn_a_macs().to_f64(),
+            esn_d_macs: esn.esn_d_macs,
+            esn_d_filter: esn.esn_d_filter,
+            esn_d_filter_weights: esn.esn_d_filter_weights,
+            mean_bits: mean_bits(esn),
+            max_bits: esn.max_bits,
+            snr: snr.and_then(|snr| snr.ratio()),
+            esn_a_from_snr,
+            esn_a_from_snr_macs: None,
+            runs: Vec::new(),
+        }
+    }
+}
+
+/// Bits of a nonzero weight on average, `ESN_d / nonzero` with c = 1; none where every weight is pruned.
+pub fn mean_bits(esn: &LayerEsn) -> Option<f64> {
+    (esn.nonzero > 0).then(|| esn.esn_d as f64 / esn.nonzero as f64)
+}
+
+fn runs<'a>(hardware: &'a [Hardware], layer: &LayerCost, runs: &[HardwareRun]) -> Vec<RunReport<'a>> {
+    hardware.iter().zip(runs).map(|(hardware, run)| run_report(hardware, layer, run)).collect()
+}
+
+fn run_report<'a>(hardware: &'a Hardware, layer: &LayerCost, run: &HardwareRun) -> RunReport<'a> {
+    let merit = Merit::new(hardware, layer, run);
+    let storage = hardware.storage();
+    RunReport {
+        hardware: hardware.engine.name(),
+        images: run.images,
+        cycles: run.run.cycles.0,
+        utilization: run.run.occupancy.utilization(),
+        energy_count: run.run.ledger.count(MAC_ENTRY),
+        energy_j: merit.energy_j,
+        ledger: ledger(run, merit.esn_energy_j),
+        idle: idle(run),
+        metric: hardware.metric.name(),
+        esn: metric_value(hardware.metric, run.check.expected),
+        esn_energy_j: merit.esn_energy_j,
+        ratio: merit.ratio,
+        cycle_ratio: merit.cycle_ratio,
+        latency_s: merit.latency_s,
+        energy_delay_js: merit.energy_delay_js,
+        tops_per_w: merit.tops_per_w,
+        effective_tops_per_w: merit.effective_tops_per_w,
+        weight_format: storage.name(),
+        weight_bits: layer.storage.bits(storage),
+        check: run.check,
+    }
+}
+
+/// Every entry, and its part of the ratio to the metric's energy.
+fn ledger(run: &HardwareRun, esn_energy_j: f64) -> Vec<EntryReport> {
+    let entry = |(entry, (_, energy_j)): (&Entry, (&str, f64))| EntryReport {
+        name: entry.name,
+        count: entry.count,
+        energy_per_count_j: entry.unit.0,
+        energy_j,
+        ratio: (esn_energy_j > 0.0).then(|| energy_j / esn_energy_j),
+    };
+    run.run.ledger.entries().iter().zip(energy_by_entry(run)).map(entry).collect()
+}
+
+fn idle(run: &HardwareRun) -> Vec<IdleReport> {
+    let offered = run.run.occupancy.offered as f64;
+    let share = |count: u128| if count == 0 { 0.0 } else { count as f64 / offered };
+    run.run.idle.iter().map(|&(cause, count)| IdleReport { cause, count, share: share(count) }).collect()
+}

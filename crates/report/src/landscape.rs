@@ -1,0 +1,46 @@
+//! The landscape as a table.
+
+use std::io::{self, Write};
+
+use explore::landscape::LandscapePoint;
+
+/// Columns of the CSV of `landscape`.
+pub const LANDSCAPE_COLUMNS: [&str; 10] = [
+    "hardware",
+    "sweep",
+    "bits",
+    "pruned_percent",
+    "macs",
+    "nonzero_macs",
+    "cycles",
+    "energy_j",
+    "energy_per_mac_j",
+    "relative",
+];
+
+/// Writes one row for each form of the layer on each hardware.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn write_landscape_csv(writer: &mut dyn Write, points: &[LandscapePoint]) -> io::Result<()> {
+    let mut csv = csv::Writer::from_writer(writer);
+    csv.write_record(LANDSCAPE_COLUMNS)?;
+    for point in points {
+        let real = |x: Option<f64>| x.map_or(String::new(), |x| format!("{x:?}"));
+        let cost = point.cost;
+        csv.write_record([
+            point.hardware.clone(),
+            point.sweep.name().to_string(),
+            point.bits.to_string(),
+            point.pruned_percent.to_string(),
+            point.macs.to_string(),
+            point.nonzero_macs.to_string(),
+            cost.map_or(String::new(), |cost| cost.cycles.to_string()),
+            real(cost.map(|cost| cost.energy_j)),
+            real(cost.map(|cost| cost.energy_per_mac_j)),
+            real(cost.and_then(|cost| cost.relative)),
+        ])?;
+    }
+    csv.flush()
+}

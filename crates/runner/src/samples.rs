@@ -1,0 +1,84 @@
+//! Images of a file in the form that a network takes.
+
+use formats::images::{Images, Preprocessing};
+use inference::{InferenceError, Sample, SampleError, Samples};
+use network::Network;
+
+/// Images of a file or folder, preprocessed for one network when they are asked for.
+#[derive(Debug)]
+pub struct ImageSamples {
+    images: Images,
+    preprocessing: Preprocessing,
+    /// What the network takes.
+    form: Form,
+}
+
+/// What of a network decides about the images it is fed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// Shape of the input, batch first.
+    pub input_shape: Vec<usize>,
+    /// Whether the input is of an integer type.
+    pub integers: bool,
+    /// What is added to labels: 1 where the network has a class of background before those of the images.
+    pub label_offset: usize,
+}
+
+impl ImageSamples {
+    /// Pairs images with the network that is to see them.
+    ///
+    /// # Errors
+    ///
+    /// [`InferenceError::Unsupported`] unless the network has exactly one input, of known shape.
+    pub fn new(network: &Network, images: Images, preprocessing: Preprocessing) -> Result<Self, InferenceError> {
+        let graph = network.graph();
+        let shape = match graph.inputs.as_slice() {
+            [input] => graph.value(*input).shape.clone(),
+            _ => None,
+        };
+        let input_shape = shape.ok_or_else(|| InferenceError::Unsupported {
+            place: "graph".to_string(),
+            problem: format!("{} inputs; a network of one input of known shape is expected", graph.inputs.len()),
+        })?;
+        let input_type = graph.inputs.first().and_then(|&id| graph.value(id).data_type);
+        let integers = input_type.is_some_and(|data_type| !data_type.is_real());
+        let label_offset = background(network, &images);
+        Ok(Self { images, preprocessing, form: Form { input_shape, integers, label_offset } })
+    }
+
+    /// Adds `offset` to every label, instead of what was found out.
+    pub fn with_label_offset(mut self, offset: usize) -> Self {
+        self.form.label_offset = offset;
+        self
+    }
+
+    /// What of the network decides about the images.
+    pub fn form(&self) -> &Form {
+        &self.form
+    }
+}
+
+impl Samples for ImageSamples {
+    fn len(&self) -> usize {
+        self.images.len()
+    }
+
+    fn sample(&self, index: usize) -> Result<Sample, SampleError> {
+        let image = self.images.get(index)?;
+        let values = match self.form.integers {
+            true => self.preprocessing.apply_to_integers(&image, &self.form.input_shape)?,
+            false => self.preprocessing.apply(&image, &self.form.input_shape)?,
+        };
+        Ok(Sample { values, label: self.images.label(index).map(|label| label + self.form.label_offset) })
+    }
+}
+
+/// 1 for a network of 1,001 outputs and labels that end before 1,000: the 1,000 classes of ImageNet behind one of
+/// background, as the networks of TensorFlow have them.
+fn background(network: &Network, images: &Images) -> usize {
+    const CLASSES: usize = 1000;
+    let output = network.graph().outputs.first().and_then(|&id| network.graph().value(id).shape.as_ref());
+    let outputs = output.map(|shape| shape.iter().skip(1).product::<usize>());
+    let below = (0..images.len()).filter_map(|i| images.label(i)).all(|label| label < CLASSES);
+    usize::from(outputs == Some(CLASSES + 1) && below)
+}

@@ -1,0 +1,279 @@
+//! Does a converted file hold what it says, and say what it does not hold?
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Output;
+
+use esnsim_tests::{Attribute, ModelBuilder, esnsim, repository};
+use formats::ReadOptions;
+use network::{LayerId, LayerWeights, Network, WeightValues};
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    esnsim().current_dir(folder).args(arguments).output().expect("the command runs")
+}
+
+fn succeed(folder: &Path, arguments: &[&str]) -> (String, String) {
+    let output = run(folder, arguments);
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is text");
+    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+    assert!(output.status.success(), "{arguments:?}: {stderr}");
+    (stdout, stderr)
+}
+
+/// Quantized weights with zero points by filter, a product with weights that are transposed, a bias, BatchNorm.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let integers: Vec<i8> = (0..18).map(|i| (i * 29 % 100 - 50) as i8).collect();
+    let real: Vec<f32> = (0..6).map(|i| i as f32 - 2.5).collect();
+    let file = ModelBuilder::new(&[None, Some(1), Some(4), Some(4)])
+        .bytes("w.weight", &[2, 1, 3, 3], &integers)
+        .floats("s", &[2], &[0.5, 0.25])
+        .bytes("z", &[2], &[3, -4])
+        .floats("b", &[2], &[0.5, -0.5])
+        .floats("one", &[2], &[1.0, 2.0])
+        .floats("v", &[2, 3], &real)
+        .node("DequantizeLinear", &["w.weight", "s", "z"], "wd", &[("axis", Attribute::Int(0))])
+        .node("Conv", &["x", "wd", "b"], "c", &[])
+        .node("BatchNormalization", &["c", "one", "b", "b", "one"], "n", &[])
+        .node("GlobalAveragePool", &["n"], "g", &[])
+        .node("Flatten", &["g"], "f", &[])
+        .node("MatMul", &["f", "v"], "y", &[])
+        .build();
+    std::fs::write(folder.path().join("net.onnx"), file).expect("writable");
+    std::fs::copy(repository("traces/digits-resnet.onnx"), folder.path().join("digits.onnx")).expect("copied");
+    folder
+}
+
+/// Name, type, shape and bytes of every tensor of a safetensors file.
+fn safetensors(path: &Path) -> BTreeMap<String, (String, Vec<usize>, Vec<u8>)> {
+    let bytes = std::fs::read(path).expect("it was written");
+    let len = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes")) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + len]).expect("JSON");
+    let data = &bytes[8 + len..];
+    let fields = header.as_object().expect("an object").iter().filter(|(name, _)| *name != "__metadata__");
+    let number = |value: &serde_json::Value| value.as_u64().expect("a count") as usize;
+    let tensors = fields.map(|(name, info)| {
+        let shape = info["shape"].as_array().expect("extents").iter().map(number).collect();
+        let (start, end) = (number(&info["data_offsets"][0]), number(&info["data_offsets"][1]));
+        let data_type = info["dtype"].as_str().expect("a name").to_string();
+        (name.clone(), (data_type, shape, data[start..end].to_vec()))
+    });
+    let tensors: BTreeMap<_, _> = tensors.collect();
+    assert_eq!(tensors.values().map(|(_, _, bytes)| bytes.len()).sum::<usize>(), data.len(), "nothing between");
+    tensors
+}
+
+#[test]
+fn weights_are_written_under_their_names() {
+    let folder = folder();
+    let (stdout, stderr) = succeed(folder.path(), &["convert", "net.onnx", "w.safetensors"]);
+    assert!(
+        stdout.contains("2 layers (1 of integers), 24 weights") && stderr.contains("the graph of"),
+        "{stdout}{stderr}"
+    );
+    let tensors = safetensors(&folder.path().join("w.safetensors"));
+    let names: Vec<&str> = tensors.keys().map(String::as_str).collect();
+    for name in ["w.weight", "w.weight_scale", "w.weight_zero_point", "w.bias", "y_MatMul.weight", "one"] {
+        assert!(names.contains(&name), "{name} of {names:?}");
+    }
+    let (data_type, shape, bytes) = &tensors["w.weight"];
+    let integers: Vec<u8> = (0..18).map(|i| (i * 29 % 100 - 50) as i8 as u8).collect();
+    assert_eq!((data_type.as_str(), shape.as_slice(), bytes), ("I8", &[2, 1, 3, 3][..], &integers));
+    // Filters first: the file's weights are [inputs, filters].
+    let (_, shape, bytes) = &tensors["y_MatMul.weight"];
+    let expected: Vec<u8> = [-2.5f32, 0.5, -1.5, 1.5, -0.5, 2.5].iter().flat_map(|v| v.to_le_bytes()).collect();
+    assert_eq!((shape.as_slice(), bytes), (&[3, 2][..], &expected));
+    let (_, shape, bytes) = &tensors["w.weight_zero_point"];
+    assert_eq!((shape.as_slice(), bytes.as_slice()), (&[2][..], &[3, 0, 0, 0, 252, 255, 255, 255][..]));
+}
+
+#[test]
+fn archives_hold_the_same_elements() {
+    let folder = folder();
+    succeed(folder.path(), &["convert", "net.onnx", "w.safetensors"]);
+    succeed(folder.path(), &["convert", "net.onnx", "w.npz"]);
+    let file = std::fs::File::open(folder.path().join("w.npz")).expect("it was written");
+    let mut archive = zip::ZipArchive::new(file).expect("an archive");
+    let tensors = safetensors(&folder.path().join("w.safetensors"));
+    assert_eq!(archive.len(), tensors.len());
+    for (name, (_, _, bytes)) in tensors {
+        let mut entry = archive.by_name(&format!("{name}.npy")).expect("the same names");
+        assert_eq!(entry.compression(), zip::CompressionMethod::Stored);
+        let mut array = Vec::new();
+        std::io::Read::read_to_end(&mut entry, &mut array).expect("readable");
+        let header = 10 + usize::from(u16::from_le_bytes([array[8], array[9]]));
+        assert!(array.starts_with(b"\x93NUMPY") && header.is_multiple_of(64) && array[header - 1] == b'\n');
+        assert_eq!(array[header..], bytes, "{name}");
+    }
+}
+
+/// A safetensors file of these tensors: name, type, shape, bytes.
+fn write_safetensors(path: &Path, tensors: &[(&str, &str, &[usize], Vec<u8>)]) {
+    let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
+    for (name, data_type, shape, bytes) in tensors {
+        let offsets = [data.len(), data.len() + bytes.len()];
+        let info = serde_json::json!({ "dtype": data_type, "shape": shape, "data_offsets": offsets });
+        header.insert((*name).to_string(), info);
+        data.extend(bytes);
+    }
+    let header = serde_json::to_vec(&header).expect("JSON");
+    let file = [(header.len() as u64).to_le_bytes().as_slice(), &header, &data].concat();
+    std::fs::write(path, file).expect("writable");
+}
+
+/// Weights of one, two and three dimensions and what else checkpoints hold.
+fn checkpoint(path: &Path) {
+    let reals = |count: usize| (0..count).flat_map(|i| (i as f32 * 0.37 - 3.0).to_le_bytes()).collect::<Vec<u8>>();
+    let tensors: [(&str, &str, &[usize], Vec<u8>); 8] = [
+        ("c.weight", "F32", &[2, 3, 5], reals(30)),
+        ("c.bias", "F32", &[2], reals(2)),
+        ("d.weight", "F32", &[2, 1, 3, 3, 3], reals(54)),
+        ("d.norm.running_var", "F32", &[2], reals(2)),
+        ("block/kernel", "F16", &[2, 2], vec![0, 60, 0, 56, 0, 52, 0, 48]),
+        ("d.norm.num_batches_tracked", "I64", &[], 77u64.to_le_bytes().to_vec()),
+        ("position_ids", "I32", &[1, 2], vec![0, 0, 0, 0, 1, 0, 0, 0]),
+        ("nothing", "F32", &[0, 4], Vec::new()),
+    ];
+    write_safetensors(path, &tensors);
+}
+
+#[test]
+fn weights_without_a_graph_lose_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    checkpoint(&folder.path().join("all.safetensors"));
+    let before = safetensors(&folder.path().join("all.safetensors"));
+    assert_eq!(before.len(), 8);
+    for (from, to) in [("all.safetensors", "b.safetensors"), ("b.safetensors", "c.npz"), ("c.npz", "d.safetensors")] {
+        // Only archives have no place for what the writer says about itself.
+        let (stdout, stderr) = succeed(folder.path(), &["convert", from, to]);
+        assert!(stdout.contains("nothing is lost") || stderr.contains("the metadata of the file"), "{stdout}{stderr}");
+    }
+    for again in ["b.safetensors", "d.safetensors"] {
+        assert_eq!(safetensors(&folder.path().join(again)), before, "{again}");
+    }
+}
+
+#[test]
+fn weights_without_a_graph_are_compressed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    checkpoint(&folder.path().join("all.safetensors"));
+    let before = safetensors(&folder.path().join("all.safetensors"));
+    let arguments = ["compress", "all.safetensors", "--prune", "weights=0.5", "--bits", "3", "-o", "q.safetensors"];
+    succeed(folder.path(), &arguments);
+    let after = safetensors(&folder.path().join("q.safetensors"));
+    for (name, (data_type, shape, bytes)) in before {
+        let weights = ["c.weight", "d.weight", "block/kernel"].contains(&name.as_str());
+        let kept = after.get(&name).or(after.get(&format!("{}.weight", name.replace('/', "."))));
+        let (new_type, new_shape, new_bytes) = kept.expect("every tensor has a place");
+        assert_eq!(new_shape, &shape, "{name}");
+        match weights {
+            true => assert_eq!(new_type, "I8", "{name}"),
+            false => assert_eq!((new_type, new_bytes), (&data_type, &bytes), "{name}"),
+        }
+    }
+    let network = read(&folder.path().join("q.safetensors"));
+    let nonzero = |layer: usize| match network.weights(LayerId(layer)).expect("valid") {
+        LayerWeights::Quantized { codes, .. } => codes.codes().iter().filter(|&&code| code != 0).count(),
+        LayerWeights::Float(_) => panic!("they were quantized"),
+    };
+    assert_eq!((0..3).map(nonzero).sum::<usize>(), 44);
+    for (arguments, expected) in [
+        (["compress", "all.safetensors", "--bits", "4", "-o", "x.onnx"].as_slice(), "without a graph"),
+        (&["compress", "all.safetensors", "--bits", "4", "-o", "x.pth"], ".pth is read, not written"),
+        (&["compress", "all.safetensors", "--prune", "filters=0.5", "-o", "x.npz"], "unsupported"),
+        (&["compress", "all.safetensors", "--bits", "4", "--reestimate-bn", "-o", "x.npz"], "--architecture"),
+    ] {
+        let output = run(folder.path(), arguments);
+        let message = String::from_utf8(output.stderr).expect("text");
+        assert!(output.status.code() == Some(2) && message.contains(expected), "{arguments:?}: {message}");
+    }
+}
+
+#[test]
+fn the_same_network_gives_the_same_bytes() {
+    let folder = folder();
+    for format in ["onnx", "safetensors", "npz"] {
+        let files = ["a", "b"].map(|name| format!("{name}.{format}"));
+        files.iter().for_each(|file| drop(succeed(folder.path(), &["convert", "digits.onnx", file])));
+        let bytes = files.map(|file| std::fs::read(folder.path().join(file)).expect("it was written"));
+        assert_eq!(bytes[0], bytes[1], "{format}");
+    }
+}
+
+fn read(path: &Path) -> Network {
+    formats::read(path, &ReadOptions::default()).expect("a valid file")
+}
+
+#[test]
+fn onnx_is_read_back_with_the_same_weights() {
+    let folder = folder();
+    for name in ["net.onnx", "digits.onnx"] {
+        let (stdout, _) = succeed(folder.path(), &["convert", name, "again.onnx", "--strict"]);
+        assert!(stdout.contains("nothing is lost"), "{stdout}");
+        let (before, after) = (read(&folder.path().join(name)), read(&folder.path().join("again.onnx")));
+        for layer in 0..before.layers().len() {
+            let weights = |network: &Network| network.weights(LayerId(layer)).expect("valid weights");
+            assert_eq!(weights(&before), weights(&after));
+            assert_eq!(before.layers()[layer].geometry, after.layers()[layer].geometry);
+        }
+    }
+}
+
+#[test]
+fn found_codes_are_written_as_integers() {
+    let folder = folder();
+    let quantized = ["compress", "digits.onnx", "--bits", "3", "-o", "q.onnx"];
+    succeed(folder.path(), &quantized);
+    let (codes, fake) = (read(&folder.path().join("q.onnx")), folder.path().join("fake.onnx"));
+    fake_quantized(&codes, &fake);
+    succeed(folder.path(), &["convert", "fake.onnx", "found.onnx", "--find-step"]);
+    let found = read(&folder.path().join("found.onnx"));
+    for layer in 0..codes.layers().len() {
+        assert_eq!(found.weights(LayerId(layer)).expect("valid"), codes.weights(LayerId(layer)).expect("valid"));
+    }
+    let figures = |file: &str, more: &[&str]| succeed(folder.path(), &[&["esn", file], more].concat()).0;
+    let total = |text: String| text.lines().find(|l| l.starts_with("TOTAL  ESN_a")).map(str::to_string);
+    assert_eq!(total(figures("fake.onnx", &["--find-step"])), total(figures("q.onnx", &[])));
+    let refused = run(folder.path(), &["esn", "digits.onnx", "--find-step"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("no step found"));
+    succeed(folder.path(), &["esn", "digits.onnx", "--find-step", "--bits", "4"]);
+}
+
+/// The network with its codes as real numbers.
+fn fake_quantized(network: &Network, path: &Path) {
+    let layers = network.layers().iter().enumerate().map(|(index, layer)| {
+        let weights = match network.weights(LayerId(index)).expect("valid") {
+            LayerWeights::Quantized { codes, scales } => {
+                codes.codes().iter().map(|&code| code as f32 * 0.5 * scales[0]).collect()
+            }
+            LayerWeights::Float(WeightValues::F32(values)) => values,
+            LayerWeights::Float(WeightValues::F64(_)) => unreachable!("the network is float32"),
+        };
+        let spec = layer.geometry.spec();
+        let shape = [spec.filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]];
+        let weights = network::WeightSource::from_f32(&layer.weights.name, shape, &weights);
+        network::MacLayer { weights, ..layer.clone() }
+    });
+    let fake = Network::from_parts(path.to_path_buf(), network.graph().clone(), layers.collect(), 1, Vec::new());
+    let written = formats::onnx::write::to_bytes(&fake, &Default::default()).expect("it is understood");
+    std::fs::write(path, written.bytes).expect("writable");
+}
+
+#[test]
+fn what_would_be_lost_is_an_error_if_asked() {
+    let folder = folder();
+    let cases: [(&[&str], &str); 4] = [
+        (&["convert", "digits.onnx", "w.npz", "--strict"], "--strict: not in the new file: the graph of"),
+        (&["convert", "digits.onnx", "w.pt"], "expected .onnx, .safetensors or .npz"),
+        (&["convert", "digits.onnx", "digits.onnx"], "is also an input"),
+        (&["convert", "digits.onnx", "no/w.npz"], "there is no folder"),
+    ];
+    for (arguments, expected) in cases {
+        let output = run(folder.path(), arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(expected), "{arguments:?}: {stderr}");
+        assert!(!folder.path().join("w.npz").exists() && !folder.path().join("w.pt").exists());
+    }
+}

@@ -1,0 +1,273 @@
+//! Do the files of a run have the layout that is documented, agree with each other, and read back exactly? And is what a
+//! pipe gets plain text?
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use esnsim_tests::{digital_toml, esnsim, repository};
+use report::{ESN_COLUMNS, INSPECT_COLUMNS, SIMULATE_COLUMNS};
+use serde_json::Value;
+
+/// Cells by column.
+type Row = HashMap<String, String>;
+
+/// A CSV: its columns and its rows.
+struct Table {
+    columns: Vec<String>,
+    rows: Vec<Row>,
+}
+
+/// Layers, and their row TOTAL.
+type Block<'a> = (&'a [Row], &'a Row);
+
+impl Table {
+    fn read(path: &Path) -> Self {
+        let mut csv = csv::Reader::from_path(path).expect("the run wrote it");
+        let columns = csv.headers().expect("there is a header").iter().map(str::to_string).collect();
+        Self { columns, rows: csv.deserialize().map(|row| row.expect("valid CSV")).collect() }
+    }
+
+    /// The rows, cut behind every TOTAL.
+    fn blocks(&self) -> Vec<Block<'_>> {
+        self.rows.split_inclusive(|row| row["layer"] == "TOTAL").map(block).collect()
+    }
+}
+
+fn block(rows: &[Row]) -> Block<'_> {
+    let (total, layers) = rows.split_last().expect("no piece is empty");
+    assert_eq!(total["layer"], "TOTAL", "a block ends with its sum");
+    (layers, total)
+}
+
+fn int(row: &Row, column: &str) -> u128 {
+    row[column].parse().unwrap_or_else(|_| panic!("{column} is {:?}", row[column]))
+}
+
+/// Quarters of a decimal that is a multiple of 0.25.
+fn quarters(text: &str) -> u128 {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let fraction = ["0", "25", "5", "75"].iter().position(|f| *f == fraction).expect("a multiple of 0.25");
+    4 * whole.parse::<u128>().expect("digits") + fraction as u128
+}
+
+/// Runs a command in a folder and returns its standard output and error.
+fn run(folder: &Path, arguments: &[&str]) -> (String, String) {
+    let assert = esnsim().current_dir(folder).args(arguments).assert().success();
+    let output = assert.get_output().clone();
+    let text = |bytes| String::from_utf8(bytes).expect("output is text");
+    (text(output.stdout), text(output.stderr))
+}
+
+/// A run with hardware that is ideal and hardware that is not.
+fn simulate(folder: &Path, more: &[&str]) -> (Table, Value) {
+    std::fs::write(folder.join("array.toml"), digital_toml("array", 4, 8, "filter")).expect("writable");
+    let configs = ["analog", "digital", "digital-filter"].map(|name| repository(&format!("configs/ideal-{name}.toml")));
+    let mut arguments = vec!["simulate", "--csv", "run.csv", "--json", "run.json", "--hardware", "array.toml"];
+    for path in &configs {
+        arguments.extend(["--hardware", path.to_str().expect("paths of the repository are text")]);
+    }
+    run(folder, &[&arguments, more].concat());
+    let json = std::fs::read(folder.join("run.json")).expect("the run wrote it");
+    (Table::read(&folder.join("run.csv")), serde_json::from_slice(&json).expect("valid JSON"))
+}
+
+/// Words in backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// A section of `docs/output.md`.
+fn documented(heading: &str) -> String {
+    let text = std::fs::read_to_string(repository("docs/output.md")).expect("it is in the repository");
+    let section = text.split("\n## ").find(|section| section.starts_with(heading));
+    section.unwrap_or_else(|| panic!("docs/output.md has no section {heading}")).to_string()
+}
+
+/// The first column of a section's table.
+fn documented_columns(heading: &str) -> Vec<String> {
+    let section = documented(heading);
+    let cells = section.lines().filter_map(|line| line.strip_prefix('|')?.split('|').next());
+    cells.flat_map(quoted).map(str::to_string).collect()
+}
+
+#[test]
+fn columns_are_those_that_are_documented() {
+    assert_eq!(documented_columns("`simulate --csv`"), SIMULATE_COLUMNS);
+    assert_eq!(documented_columns("`esn --csv`"), ESN_COLUMNS);
+    let inspect = documented("`inspect --csv`");
+    let body = inspect.split_once('\n').expect("a heading and a body").1.replace('\n', " ");
+    // Some are between the two ends of an ellipsis.
+    let named: Vec<&str> = quoted(&body).flat_map(|list| list.split([',', '…'])).map(str::trim).collect();
+    let places = named.iter().map(|name| INSPECT_COLUMNS.iter().position(|column| column == name));
+    let places: Vec<usize> = places.map(|place| place.unwrap_or_else(|| panic!("{named:?}"))).collect();
+    assert!(places.is_sorted() && places.first() == Some(&0) && places.last() == Some(&(INSPECT_COLUMNS.len() - 1)));
+}
+
+#[test]
+fn files_have_the_columns_of_the_code() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    run(folder.path(), &["esn", "--csv", "esn.csv"]);
+    run(folder.path(), &["inspect", "--csv", "inspect.csv"]);
+    assert_eq!(simulate(folder.path(), &["--limit", "1"]).0.columns, SIMULATE_COLUMNS);
+    assert_eq!(Table::read(&folder.path().join("esn.csv")).columns, ESN_COLUMNS);
+    let inspect = Table::read(&folder.path().join("inspect.csv"));
+    assert_eq!(inspect.columns, INSPECT_COLUMNS);
+    assert_eq!(inspect.rows.len(), 10, "one row a layer");
+}
+
+#[test]
+fn totals_are_the_sums_of_layers() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (table, _) = simulate(folder.path(), &["--limit", "1"]);
+    let blocks = table.blocks();
+    assert_eq!(blocks.len(), 4, "one a hardware");
+    for (layers, total) in blocks {
+        for column in ["filters", "weights", "nonzero", "macs", "cycles", "energy_count"] {
+            assert_eq!(layers.iter().map(|row| int(row, column)).sum::<u128>(), int(total, column), "{column}");
+        }
+        assert_eq!(layers.iter().map(|row| quarters(&row["esn"])).sum::<u128>(), quarters(&total["esn"]));
+        assert!(layers.iter().all(|row| row["hardware"] == total["hardware"] && row["metric"] == total["metric"]));
+    }
+    run(folder.path(), &["esn", "--csv", "esn.csv"]);
+    let esn = Table::read(&folder.path().join("esn.csv"));
+    let (layers, total) = esn.blocks()[0];
+    for column in ["weights", "nonzero", "macs", "esn_d", "esn_d_macs", "esn_d_filter", "filters"] {
+        assert_eq!(layers.iter().map(|row| int(row, column)).sum::<u128>(), int(total, column), "{column}");
+    }
+    for column in ["esn_a", "esn_a_macs"] {
+        assert_eq!(layers.iter().map(|row| quarters(&row[column])).sum::<u128>(), quarters(&total[column]), "{column}");
+    }
+    assert_eq!(layers.iter().map(|row| int(row, "max_bits")).max(), Some(int(total, "max_bits")));
+}
+
+#[test]
+fn real_numbers_read_back_exactly() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (table, _) = simulate(folder.path(), &["--limit", "3"]);
+    for row in &table.rows {
+        for column in ["utilization", "energy_j", "esn_energy_j", "ratio", "mean_bits", "sqnr_db"] {
+            if !row[column].is_empty() {
+                let value: f64 = row[column].parse().unwrap_or_else(|_| panic!("{column} is {:?}", row[column]));
+                assert!(value.is_finite() && format!("{value:?}") == row[column], "{column}: {}", row[column]);
+            }
+        }
+        // Every description here has a unit of 1 fJ.
+        assert_eq!(row["energy_j"].parse::<f64>().ok(), Some(1e-15 * int(row, "energy_count") as f64));
+        let missing = row["layer"] == "TOTAL";
+        assert_eq!((row["positions"].is_empty(), row["sqnr_db"].is_empty()), (missing, missing));
+    }
+}
+
+#[test]
+fn ideal_hardware_spends_exactly_the_metric() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (table, _) = simulate(folder.path(), &["--limit", "1"]);
+    for row in &table.rows {
+        if row["hardware"] == "array" {
+            assert_eq!(row["check"], "not-ideal");
+            assert_eq!(row["ratio"], "1.0", "a finite array of ideal elements spends no more");
+            continue;
+        }
+        assert_eq!((row["check"].as_str(), row["ratio"].as_str(), row["utilization"].as_str()), ("pass", "1.0", "1.0"));
+        let metric = if row["metric"] == "ESN_a" { quarters(&row["esn"]) } else { int(row, "esn") };
+        assert_eq!(metric, int(row, "energy_count"));
+    }
+}
+
+#[test]
+fn the_gap_of_the_printed_formula_is_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (table, json) = simulate(folder.path(), &["--limit", "1", "--bit-convention", "as-printed"]);
+    let check =
+        |hardware: &str| table.blocks().iter().find(|(_, t)| t["hardware"] == hardware).map(|(_, t)| (*t).clone());
+    let total = check("ideal-digital").expect("it is there");
+    assert_eq!(total["check"], "gap");
+    assert_eq!(total["esn"], "1249562");
+    assert!(total["ratio"].parse::<f64>().expect("a number") > 1.2);
+    assert_eq!(check("ideal-analog").expect("it is there")["check"], "pass");
+    assert_eq!(json["quantization"]["bit_convention"], "as-printed");
+}
+
+/// A JSON value as a CSV cell shows it.
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        other => panic!("{other} is no cell"),
+    }
+}
+
+#[test]
+fn json_agrees_with_csv() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (table, json) = simulate(folder.path(), &["--limit", "5"]);
+    assert_eq!((&json["schema"], &json["program"]), (&Value::from(1), &Value::from("esnsim")));
+    let layers = json["layers"].as_array().expect("one object a layer");
+    for (h, (rows, total)) in table.blocks().into_iter().enumerate() {
+        let pairs = rows.iter().zip(layers).chain([(total, &json["total"])]);
+        for (row, layer) in pairs {
+            for column in ["layer", "op", "filters", "weights", "nonzero", "macs", "mean_bits"] {
+                same(&row[column], &layer[column], column);
+            }
+            same(&row["positions"], &layer["positions"], "positions");
+            let run = &layer["runs"][h];
+            for column in ["hardware", "cycles", "energy_count", "esn", "metric"] {
+                same(&row[column], &run[column], column);
+            }
+            for column in ["utilization", "energy_j", "esn_energy_j", "ratio"] {
+                same(&row[column], &run[column], column);
+            }
+            same(&row["check"], &run["check"]["verdict"], "check");
+        }
+        let name = &total["hardware"];
+        let engines = json["inference"]["engines"].as_array().expect("inference has run");
+        let engine =
+            engines.iter().find(|e| e["hardware"].as_array().is_some_and(|h| h.contains(&name.as_str().into())));
+        let noise = &engine.expect("every hardware has its engine")["sqnr_db"];
+        rows.iter().enumerate().for_each(|(l, row)| same(&row["sqnr_db"], &noise[l], "sqnr_db"));
+    }
+    assert_eq!(json["inference"]["images"], 5);
+}
+
+/// Equal as text or, where one is written otherwise, to the last bit.
+fn same(csv: &str, json: &Value, column: &str) {
+    let json = cell(json);
+    let bits = |text: &str| text.parse::<f64>().ok().map(f64::to_bits);
+    assert!(csv == json || bits(csv).is_some() && bits(csv) == bits(&json), "{column}: {csv} in CSV, {json} in JSON");
+}
+
+#[test]
+fn json_agrees_with_the_metric_alone() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (_, json) = simulate(folder.path(), &["--limit", "1"]);
+    run(folder.path(), &["esn", "--csv", "esn.csv"]);
+    let esn = Table::read(&folder.path().join("esn.csv"));
+    let objects = json["layers"].as_array().expect("one object a layer").iter().chain([&json["total"]]);
+    for (row, layer) in esn.rows.iter().zip(objects) {
+        for column in ESN_COLUMNS.into_iter().filter(|column| *column != "network") {
+            same(&row[column], &layer[column], column);
+        }
+    }
+}
+
+#[test]
+fn a_pipe_gets_plain_text_and_no_progress() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let commands: [&[&str]; 5] = [
+        &["simulate", "--stepped", "--limit", "50"],
+        &["esn"],
+        &["inspect", "--nodes"],
+        &["--help"],
+        &["simulate", "--help"],
+    ];
+    for command in commands {
+        let (stdout, stderr) = run(folder.path(), command);
+        let plain = |text: &str| text.chars().all(|c| c == '\n' || !c.is_control());
+        assert!(plain(&stdout) && plain(&stderr), "{command:?}\n{stdout}{stderr}");
+        assert!(stdout.ends_with('\n'), "{command:?}\n{stdout}");
+        // What is left is how long it took.
+        let timing = |line: &str| line.contains(" images in ") || line.contains(" cycles stepped in ");
+        assert!(stderr.lines().all(timing), "{command:?}\n{stderr}");
+    }
+}

@@ -1,0 +1,245 @@
+//! Do TFLite files give the numbers that the reference kernels of LiteRT give?
+//!
+//! `reference/tflite-operators.json` has a small file for each operator, its input, and the output: integers are compared
+//! for equality, with the layers on the digital engine. `python/tflite_operators.py` made it. Networks beside the project are
+//! compared by the classes that LiteRT names (`python/tflite_accuracy.py`).
+
+use bytes::Bytes;
+use esnsim_tests::{repository, shared_or_skip};
+use formats::images::{ImageOptions, Images, Preprocessing};
+use formats::onnx::write::{WriteOptions, to_bytes};
+use formats::{ReadOptions, TfliteKernels};
+use inference::{FloatExecutor, MacExecutor, Session};
+use network::{ActivationQuantization, DataType, LayerId, Network};
+use runner::{
+    EngineExecutor, Evaluation, EvaluationPlan, Hardware, ImageSamples, Metric, Quantization, evaluate, prepare,
+};
+use serde_json::Value;
+
+fn cases() -> Vec<Value> {
+    let text = std::fs::read_to_string(repository("tests/reference/tflite-operators.json")).expect("it is there");
+    serde_json::from_str(&text).expect("valid JSON")
+}
+
+fn bytes(case: &Value) -> Vec<u8> {
+    let digits = case["file"].as_str().expect("hexadecimal").as_bytes();
+    let digit = |d: u8| (d as char).to_digit(16).expect("hexadecimal") as u8;
+    digits.chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
+}
+
+fn numbers(value: &Value) -> Vec<f32> {
+    value.as_array().expect("numbers").iter().map(|n| n.as_f64().expect("a number") as f32).collect()
+}
+
+fn with_kernels(tflite_kernels: TfliteKernels) -> ReadOptions {
+    ReadOptions { tflite_kernels, ..ReadOptions::default() }
+}
+
+fn read(bytes: Vec<u8>) -> Result<Network, network::NetworkError> {
+    formats::from_bytes("case.tflite", Bytes::from(bytes), &with_kernels(TfliteKernels::Reference))
+}
+
+/// The layers on the digital engine where the file quantizes what they read, else in float.
+fn executor(network: &Network) -> Box<dyn MacExecutor> {
+    let inputs: Option<Vec<ActivationQuantization>> = network.layers().iter().map(|l| l.input_quantization).collect();
+    match inputs {
+        Some(inputs) => {
+            let digital = Hardware::ideal().into_iter().find(|h| h.metric == Metric::EsnD).expect("it is one of three");
+            Box::new(EngineExecutor::new(network, &digital, Quantization::new(None), &inputs).expect("it fits"))
+        }
+        None => Box::new(FloatExecutor::from_file(network).expect("weights are finite")),
+    }
+}
+
+/// What is wrong with a case.
+fn difference(case: &Value) -> Option<String> {
+    let network = match read(bytes(case)) {
+        Ok(network) => network,
+        Err(error) => return Some(error.to_string()),
+    };
+    let session = match Session::new(&network) {
+        Ok(session) => session,
+        Err(error) => return Some(format!("{error} {:?}", network.notes())),
+    };
+    let found = match session.run(&numbers(&case["input"]), executor(&network).as_ref(), None) {
+        Ok(found) => found,
+        Err(error) => return Some(error.to_string()),
+    };
+    let expected = numbers(&case["output"]);
+    let output = network.graph().value(network.graph().outputs[0]);
+    let shape: Vec<usize> = numbers(&case["shape"]).iter().map(|&n| n as usize).collect();
+    if output.shape.as_ref() != Some(&shape) {
+        return Some(format!("shape {:?}, not {shape:?}", output.shape));
+    }
+    let near = |a: f32, b: f32| match network.graph().value(network.graph().inputs[0]).data_type {
+        Some(DataType::F32) if output.data_type == Some(DataType::F32) => (a - b).abs() <= 1e-4 * b.abs().max(1.0),
+        _ => a == b,
+    };
+    let wrong = found.iter().zip(&expected).filter(|(a, b)| !near(**a, **b)).count();
+    let first = found.iter().zip(&expected).find(|(a, b)| !near(**a, **b));
+    (wrong > 0).then(|| format!("{wrong} of {} differ, first {first:?}", expected.len()))
+}
+
+#[test]
+fn operators_give_what_the_reference_kernels_give() {
+    let cases = cases();
+    let wrong: Vec<String> =
+        cases.iter().filter_map(|case| difference(case).map(|d| format!("{}: {d}", case["name"]))).collect();
+    assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+/// What the ONNX file written of a case gives, and what LiteRT gave.
+fn as_onnx(case: &Value) -> Result<(Vec<f32>, Vec<f32>), String> {
+    let network = read(bytes(case)).map_err(|error| error.to_string())?;
+    let written = to_bytes(&network, &WriteOptions::default()).map_err(|error| error.to_string())?;
+    let again = formats::from_bytes("case.onnx", written.bytes.into(), &ReadOptions::default());
+    let again = again.map_err(|error| error.to_string())?;
+    let session = Session::new(&again).map_err(|error| error.to_string())?;
+    let executor = FloatExecutor::from_file(&again).map_err(|error| error.to_string())?;
+    let found = session.run(&numbers(&case["input"]), &executor, None).map_err(|error| error.to_string())?;
+    Ok((found, numbers(&case["output"])))
+}
+
+/// Integers go through real numbers there, so that each operator may round the other way. A step of what enters a softmax, or
+/// a table with finer steps behind it, is several of what leaves.
+#[test]
+fn networks_are_written_as_standard_onnx_within_few_steps() {
+    let mut exact = 0;
+    for case in cases() {
+        let name = case["name"].as_str().expect("a name");
+        let (found, expected) = as_onnx(&case).unwrap_or_else(|problem| panic!("{name}: {problem}"));
+        assert_eq!(found.len(), expected.len(), "{name}");
+        let largest = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let steps = match (name.contains("float32"), name.contains("softmax")) {
+            (true, _) => 1e-3,
+            (false, true) => 6.0,
+            (false, false) => 3.0,
+        };
+        assert!(largest <= steps, "{name}: {largest}");
+        exact += usize::from(found == expected);
+    }
+    assert!(exact > 40, "only {exact} are equal to the last bit");
+}
+
+#[test]
+fn cut_and_garbled_files_are_errors_in_one_line() {
+    for case in cases().iter().step_by(9) {
+        let file = bytes(case);
+        let survive = |bytes: Vec<u8>| {
+            if let Err(error) = read(bytes).map(|network| Session::new(&network).map(|_| ())) {
+                assert!(!error.to_string().contains('\n'), "{error}");
+            }
+        };
+        (0..50).for_each(|i| survive(file[..file.len() * i / 50].to_vec()));
+        for at in 0..file.len() {
+            let mut garbled = file.clone();
+            garbled[at] ^= [0xff, 0x80, 0x01, 0x7f][at % 4];
+            survive(garbled);
+        }
+    }
+}
+
+/// Runs a network beside the project on images beside it, on the digital engine and in float.
+fn run(
+    (model, kernels): (&str, TfliteKernels),
+    images: &str,
+    limit: usize,
+    preprocessing: Option<Preprocessing>,
+) -> Option<Evaluation> {
+    let (model, images) = (shared_or_skip(model)?, shared_or_skip(images)?);
+    let network = formats::read(&model, &with_kernels(kernels)).unwrap_or_else(|error| panic!("{error}"));
+    let options = ImageOptions { limit: Some(limit), channels: Some(3), ..ImageOptions::default() };
+    let images = Images::open(&images, &options).unwrap_or_else(|error| panic!("{error}"));
+    let preprocessing = preprocessing.unwrap_or_else(|| Preprocessing::default_for(&network));
+    let samples = ImageSamples::new(&network, images, preprocessing).expect("they belong together");
+    let hardware: Vec<Hardware> = Hardware::ideal().into_iter().filter(|h| h.metric == Metric::EsnD).collect();
+    let plan = EvaluationPlan {
+        network: &network,
+        hardware: &hardware,
+        quantization: Quantization::new(None),
+        samples: &samples,
+        activation_bits: 8,
+        calibration_images: 64,
+        reference: true,
+        progress: &|_| (),
+    };
+    Some(evaluate(&plan).unwrap_or_else(|error| panic!("{error}")))
+}
+
+fn same(found: &[usize], expected: &[usize]) -> usize {
+    assert_eq!(found.len(), expected.len());
+    found.iter().zip(expected).filter(|(a, b)| a == b).count()
+}
+
+/// Both kernels of LiteRT: name of the file of classes, and how many it has right of 2,000 images and 200 photographs.
+const KERNELS: [(TfliteKernels, &str, u64, u64); 2] =
+    [(TfliteKernels::Optimized, "optimized", 1531, 98), (TfliteKernels::Reference, "reference", 1530, 99)];
+
+#[test]
+fn the_integer_resnet8_classifies_as_in_litert() {
+    for (kernels, name, expected_right, _) in KERNELS {
+        let model = ("models/resnet8-cifar10-int8.tflite", kernels);
+        let Some(evaluation) = run(model, "data/cifar10/test_batch.bin", 2000, None) else { return };
+        let text = repository(&format!("tests/reference/resnet8-int8-{name}.txt"));
+        let text = std::fs::read_to_string(text).expect("it is there");
+        let expected: Vec<usize> = text.trim().bytes().map(|digit| usize::from(digit - b'0')).collect();
+        let digital = &evaluation.engines[0];
+        let (same, right) = (same(&digital.predictions, &expected), digital.score.top1);
+        assert!(same >= 1998, "{name}: {same} of 2000 images have the same class");
+        assert!(right.abs_diff(expected_right) <= 2, "{name}: {right} right of 2000; LiteRT has {expected_right}");
+    }
+}
+
+#[test]
+fn the_float_resnet8_is_right_as_often_as_in_litert() {
+    let raw = Preprocessing::named("none");
+    let evaluation = run(
+        ("models/resnet8-cifar10-float.tflite", TfliteKernels::default()),
+        "data/cifar10/test_batch.bin",
+        2000,
+        raw,
+    );
+    let Some(float) = evaluation.and_then(|evaluation| evaluation.float) else { return };
+    assert!(float.top1.abs_diff(1547) <= 2, "{} right of 2000; LiteRT has 1547", float.top1);
+}
+
+/// The photographs are decoded and resized by two programs, so that pixels differ by a step. That is seen in the classes:
+/// the two sets of kernels of LiteRT itself agree on 188 of these photographs.
+#[test]
+fn the_integer_mobilenet_classifies_as_in_litert() {
+    let cropped = Preprocessing { scale: 1.0, crop_fraction: 0.875, ..Preprocessing::default() };
+    for (kernels, name, _, expected_right) in KERNELS {
+        let model = ("models/mobilenet_v1_0.25_128_quant.tflite", kernels);
+        let manifest = "data/imagenet-sample/manifest.csv";
+        let Some(evaluation) = run(model, manifest, 200, Some(cropped.clone())) else { return };
+        let text = repository(&format!("tests/reference/mobilenet-{name}.txt"));
+        let text = std::fs::read_to_string(text).expect("it is there");
+        let expected: Vec<usize> = text.split_whitespace().map(|n| n.parse().expect("a class")).collect();
+        let digital = &evaluation.engines[0];
+        let (same, right) = (same(&digital.predictions, &expected), digital.score.top1);
+        assert!(same >= 184, "{name}: {same} of 200 photographs have the same class");
+        assert!(right.abs_diff(expected_right) <= 3, "{name}: {right} right of 200; LiteRT has {expected_right}");
+    }
+}
+
+/// Sums over the codes, read through LiteRT's interpreter.
+#[test]
+fn weights_are_those_that_litert_holds() {
+    let cases: [(&str, [u64; 3]); 2] = [
+        ("models/resnet8-cifar10-int8.tflite", [77_360, 76_549, 124_606_619]),
+        ("models/mobilenet_v1_0.25_128_quant.tflite", [463_856, 449_956, 174_008_054]),
+    ];
+    for (model, expected) in cases {
+        let Some(path) = shared_or_skip(model) else { return };
+        let network = formats::read(&path, &ReadOptions::default()).unwrap_or_else(|error| panic!("{error}"));
+        let mut sums = [0; 3];
+        for id in 0..network.layers().len() {
+            let codes = prepare(&network, LayerId(id), Quantization::new(None)).expect("they are codes").codes;
+            for &code in codes.codes() {
+                let w = u64::from(code.unsigned_abs() / 2);
+                sums = [sums[0] + 1, sums[1] + u64::from(w > 0), sums[2] + w * w];
+            }
+        }
+        assert_eq!(sums, expected, "{model}");
+    }
+}
