@@ -5,6 +5,7 @@ mod beyond;
 mod closed_form;
 mod convert;
 mod determinism;
+mod docs;
 mod fuzz;
 mod golden;
 mod hostile;

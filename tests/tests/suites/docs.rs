@@ -1,0 +1,324 @@
+//! Does the documentation hold? Its commands run, what it shows of their output is what they print, its links lead to
+//! files, and its index is whole.
+//!
+//! A page is run from its first fenced block to its last, in one folder that looks like a copy of the project:
+//!
+//! - `sh` holds commands, one a line. Those of `esnsim` are run and must end with exit code 0.
+//! - `toml` whose first line is `# NAME` is the file of that name, which is written before the page goes on.
+//! - `text` right behind a block of commands is a part of what they print: its lines, in their order. `…` stands for
+//!   what is left out, alone on a line or within one.
+//! - `csv` whose first line is `# NAME` is a part of that file: its header names some of the columns, and its rows are
+//!   among those of the file.
+//!
+//! Files of a reader's own, as `NET.onnx`, have stand-ins of the same name.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use esnsim_tests::{digital_toml, esnsim, repository};
+use tempfile::TempDir;
+
+/// Options whose value is a file that the command writes.
+const OUTPUTS: [&str; 8] = ["--csv", "--json", "--html", "--svg", "--vcd", "--topology-csv", "--store", "-o"];
+
+/// A fenced block of a page.
+struct Block {
+    /// The word behind the opening fence.
+    language: String,
+    /// Where it opens, from 1 on.
+    line: usize,
+    lines: Vec<String>,
+    /// Whether nothing but empty lines stands between it and a block of commands before it.
+    behind_commands: bool,
+}
+
+impl Block {
+    /// The name in a first line `# NAME`.
+    fn file(&self) -> Option<&str> {
+        let name = self.lines.first()?.strip_prefix("# ")?.trim();
+        let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c));
+        is_name.then_some(name)
+    }
+}
+
+/// A file of the repository.
+fn text(relative: &str) -> String {
+    fs::read_to_string(repository(relative)).unwrap_or_else(|error| panic!("{relative}: {error}"))
+}
+
+/// The fenced blocks of a page.
+fn blocks(page: &str) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let (mut open, mut only_empty) = (false, false);
+    for (i, line) in page.lines().enumerate() {
+        match line.strip_prefix("```") {
+            Some(_) if open => (open, only_empty) = (false, true),
+            Some(language) => {
+                let behind_commands = only_empty && blocks.last().is_some_and(|block| block.language == "sh");
+                let language = language.trim().to_string();
+                blocks.push(Block { language, line: i + 1, lines: Vec::new(), behind_commands });
+                open = true;
+            }
+            None if open => blocks.last_mut().expect("a block is open").lines.push(line.to_string()),
+            None => only_empty &= line.trim().is_empty(),
+        }
+    }
+    assert!(!open, "a fence is not closed");
+    blocks
+}
+
+/// The pages of `docs/`, by their path in the repository.
+fn pages() -> Vec<String> {
+    let files = fs::read_dir(repository("docs")).expect("it is in the repository");
+    let names = files.map(|file| file.expect("readable").file_name().to_string_lossy().into_owned());
+    let mut pages: Vec<String> =
+        names.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}")).collect();
+    pages.sort();
+    pages
+}
+
+/// What a page is run in.
+struct Reader {
+    page: String,
+    folder: PathBuf,
+    /// What the last block of commands printed.
+    printed: String,
+    commands: usize,
+}
+
+impl Reader {
+    fn new(page: &str, folder: &Path) -> Self {
+        Self { page: page.to_string(), folder: folder.to_path_buf(), printed: String::new(), commands: 0 }
+    }
+
+    /// Does what the page says, block by block, and returns how many commands that were.
+    fn follow(mut self) -> usize {
+        for block in blocks(&text(&self.page)) {
+            let place = format!("{}:{}", self.page, block.line);
+            match (block.language.as_str(), block.file()) {
+                ("sh", _) => self.run(&block, &place),
+                ("text", _) if block.behind_commands => assert_printed(&block, &self.printed, &place),
+                ("toml", Some(name)) => self.write(name, &block),
+                ("csv", Some(name)) => assert_rows(&block, &self.folder.join(name), &place),
+                _ => {}
+            }
+        }
+        self.commands
+    }
+
+    fn write(&self, name: &str, block: &Block) {
+        fs::write(self.folder.join(name), block.lines.join("\n") + "\n").expect("a temporary folder is writable");
+    }
+
+    /// Runs the commands of a block that are `esnsim`'s. Those of cargo are run by who builds the project.
+    fn run(&mut self, block: &Block, place: &str) {
+        self.printed.clear();
+        for line in &block.lines {
+            let command = if line.starts_with('#') { "" } else { line.split(" #").next().unwrap_or_default().trim() };
+            let arguments = command.strip_prefix("esnsim ").or(command.strip_prefix("cargo run --release -- "));
+            let Some(arguments) = arguments else {
+                let known = command.is_empty() || command.starts_with("cargo ");
+                assert!(known, "{place}: {command:?} is no command of esnsim or cargo");
+                continue;
+            };
+            let arguments: Vec<&str> = arguments.split_whitespace().collect();
+            let output = esnsim().current_dir(&self.folder).args(&arguments).output().expect("the command runs");
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(0), "{place}: {command}\n{stderr}");
+            for pair in arguments.windows(2).filter(|pair| OUTPUTS.contains(&pair[0])) {
+                assert!(self.folder.join(pair[1]).exists(), "{place}: {command}: there is no {}", pair[1]);
+            }
+            let stdout = String::from_utf8(output.stdout).expect("output is text");
+            assert!(!stdout.trim().is_empty(), "{place}: {command}: it says nothing");
+            self.printed += &stdout;
+            self.commands += 1;
+        }
+    }
+}
+
+/// Words with one space between them.
+fn squeezed(line: &str) -> String {
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a line is what is shown of it, where `…` stands for anything.
+fn is_shown(line: &str, shown: &str) -> bool {
+    let parts: Vec<&str> = shown.split('…').collect();
+    let [first, middle @ .., last] = parts.as_slice() else { return line == shown };
+    let Some(mut rest) = line.strip_prefix(first) else { return false };
+    for part in middle {
+        match rest.split_once(part) {
+            Some((_, behind)) => rest = behind,
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+/// Every line of a block was printed, in the order of the block.
+fn assert_printed(block: &Block, printed: &str, place: &str) {
+    let mut rest = printed.lines().map(squeezed);
+    for shown in block.lines.iter().map(|line| squeezed(line)).filter(|line| !line.is_empty() && line != "…") {
+        let found = rest.any(|line| is_shown(&line, &shown));
+        assert!(found, "{place}: not printed, or not in this order: {shown:?}\n{printed}");
+    }
+}
+
+/// Every row of a block, behind the line of its name, is one of the file in the columns that the block names.
+fn assert_rows(block: &Block, path: &Path, place: &str) {
+    let parse = |text: &str| -> Vec<Vec<String>> {
+        let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+        let records = reader.into_records().map(|record| record.expect("valid CSV"));
+        records.map(|record| record.iter().map(str::to_string).collect()).collect()
+    };
+    let file = fs::read_to_string(path).unwrap_or_else(|error| panic!("{place}: {}: {error}", path.display()));
+    let (file, shown) = (parse(&file), parse(&block.lines[1..].join("\n")));
+    let (header, rows) = file.split_first().expect("the file has a header");
+    let (columns, shown) = shown.split_first().expect("the block has a header");
+    let column = |name: &String| header.iter().position(|found| found == name);
+    let places: Vec<usize> =
+        columns.iter().map(|name| column(name).unwrap_or_else(|| panic!("{place}: no column {name:?}"))).collect();
+    for row in shown {
+        let is_row = |found: &Vec<String>| places.iter().map(|&at| &found[at]).eq(row.iter());
+        assert!(rows.iter().any(is_row), "{place}: no row of {} is {row:?}", path.display());
+    }
+}
+
+/// A copy of what a reader has of the project: the embedded network with its images, and the hardware descriptions.
+fn project() -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for name in ["traces", "configs"] {
+        fs::create_dir(folder.path().join(name)).expect("a folder can be made");
+        for file in fs::read_dir(repository(name)).expect("it is in the repository") {
+            let file = file.expect("readable");
+            if file.path().is_file() {
+                fs::copy(file.path(), folder.path().join(name).join(file.file_name())).expect("writable");
+            }
+        }
+    }
+    folder
+}
+
+/// Puts stand-ins for a reader's own files into a folder.
+fn add_own_files(folder: &Path) {
+    let write = |name: &str, bytes: &[u8]| fs::write(folder.join(name), bytes).expect("writable");
+    let network = fs::read(repository("traces/digits-resnet.onnx")).expect("it is in the repository");
+    for name in ["NET.onnx", "QAT.onnx"] {
+        write(name, &network);
+    }
+    write("NET.tflite", &tflite_network());
+    for name in ["data_batch_1.bin", "test_batch.bin"] {
+        write(name, &grey_pictures());
+    }
+    write("my-array.toml", digital_toml("mine", 2, 8, "weight").as_bytes());
+    let tutorial = blocks(&text("docs/tutorial.md"));
+    let plan = tutorial.iter().find(|block| block.file() == Some("plan.toml")).expect("the tutorial has a plan");
+    write("plan.toml", plan.lines.join("\n").as_bytes());
+    // What a file holds is told by its content, so that weights in another format stand in for a checkpoint of PyTorch.
+    let prepare = [
+        "new resnet20 -o RESNET20.onnx",
+        "convert RESNET20.onnx RESNET20.safetensors",
+        "convert NET.onnx WEIGHTS.safetensors",
+        "inspect NET.onnx --topology-csv TOPOLOGY.csv",
+    ];
+    for command in prepare {
+        esnsim().current_dir(folder).args(command.split_whitespace()).assert().success();
+    }
+    fs::rename(folder.join("RESNET20.safetensors"), folder.join("CHECKPOINT.pth")).expect("writable");
+}
+
+/// Ten pictures in the binary format of CIFAR-10, each of one grey.
+fn grey_pictures() -> Vec<u8> {
+    (0..10u8).flat_map(|label| [vec![label], vec![25 * label; 3072]].concat()).collect()
+}
+
+/// A convolution of int8, one of the networks that the suite `tflite` runs.
+fn tflite_network() -> Vec<u8> {
+    let cases: Vec<serde_json::Value> =
+        serde_json::from_str(&text("tests/reference/tflite-operators.json")).expect("valid JSON");
+    let case = cases.iter().find(|case| case["name"] == "conv_2d [0, 1, 1, 1] int8").expect("it is one of them");
+    let digits = case["file"].as_str().expect("hexadecimal").as_bytes();
+    let digit = |d: u8| (d as char).to_digit(16).expect("hexadecimal") as u8;
+    digits.chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
+}
+
+/// The targets of the links of a page, without their anchors. Code holds none.
+fn links(page: &str) -> Vec<String> {
+    let mut in_block = false;
+    let mut links = Vec::new();
+    for line in page.lines() {
+        in_block ^= line.starts_with("```");
+        if in_block {
+            continue;
+        }
+        let prose: String = line.split('`').step_by(2).collect::<Vec<_>>().join("`");
+        let targets = prose.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+        links.extend(targets.map(|target| target.split('#').next().unwrap_or_default().to_string()));
+    }
+    links.retain(|target| !target.is_empty() && !target.contains("://"));
+    links
+}
+
+#[test]
+fn every_command_of_the_tutorial_runs_and_prints_what_is_shown() {
+    let page = "docs/tutorial.md";
+    let unchecked = blocks(&text(page)).into_iter().find(|block| block.language == "text" && !block.behind_commands);
+    assert_eq!(unchecked.map(|block| block.line), None, "{page}: output of no command");
+    let project = project();
+    let folder = project.path().join("tutorial");
+    fs::create_dir(&folder).expect("a folder can be made");
+    let commands = Reader::new(page, &folder).follow();
+    assert!(commands >= 10, "the tutorial goes from a network to a frontier: {commands} commands");
+}
+
+#[test]
+fn every_command_of_the_readme_runs_and_prints_what_is_shown() {
+    let project = project();
+    add_own_files(project.path());
+    let commands = Reader::new("README.md", project.path()).follow();
+    assert!(commands >= 10, "the README has recipes: {commands} commands");
+}
+
+#[test]
+fn every_command_of_the_other_pages_runs() {
+    for page in pages().iter().filter(|page| *page != "docs/tutorial.md") {
+        let project = project();
+        add_own_files(project.path());
+        Reader::new(page, project.path()).follow();
+    }
+}
+
+#[test]
+fn every_link_leads_to_a_file() {
+    let roots = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "traces/README.md"].map(str::to_string);
+    let tests = ["tests/reference/README.md", "tests/python/README.md", "tests/fuzz/README.md"].map(str::to_string);
+    let mut missing = Vec::new();
+    for page in roots.into_iter().chain(tests).chain(pages()) {
+        let path = repository(&page);
+        let folder = path.parent().expect("a file lies in a folder");
+        let broken = links(&text(&page)).into_iter().filter(|target| !folder.join(target).exists());
+        missing.extend(broken.map(|target| format!("{page}: {target}")));
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
+#[test]
+fn the_index_lists_every_page() {
+    let listed = links(&text("docs/README.md"));
+    for page in pages() {
+        let name = page.trim_start_matches("docs/");
+        assert!(
+            name == "README.md" || listed.iter().any(|target| target == name),
+            "docs/README.md does not list {name}"
+        );
+    }
+}
+
+#[test]
+fn what_is_shown_may_leave_out_a_part() {
+    assert!(is_shown("30 points, 30 run in 2.5 s", "30 points, 30 run in … s"));
+    assert!(is_shown("…fer3/conv2/Conv Conv", "…fer3/conv2/Conv Conv"));
+    assert!(is_shown("a b c d", "a … c …") && is_shown("a b", "a b"));
+    assert!(!is_shown("30 points, 29 run in 2.5 s", "30 points, 30 run in … s"));
+    assert!(!is_shown("a b", "a") && !is_shown("a b c", "a … b"));
+}
