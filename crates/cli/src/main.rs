@@ -37,16 +37,10 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(CHECK_FAILED),
         Err(error) => {
-            eprintln!("error: {}", format::one_line(&message(&error)));
+            eprintln!("error: {}", format::one_line(&network::chain(error.as_ref())));
             ExitCode::from(BAD_INPUT)
         }
     }
-}
-
-/// An error with its causes, each once: most errors say their cause themselves.
-fn message(error: &anyhow::Error) -> String {
-    let causes = error.chain().skip(1).map(ToString::to_string);
-    causes.fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
 }
 
 /// Runs the command; `false` where a check fails.

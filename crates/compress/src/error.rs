@@ -1,4 +1,5 @@
-//! What can go wrong in compressing. Every message is one line.
+//! What can go wrong in compressing. Every message is one line and says its own part; [`network::chain`] adds the
+//! causes.
 
 use inference::{InferenceError, SampleError};
 use network::NetworkError;
@@ -23,7 +24,7 @@ pub enum CompressError {
         /// What is wrong.
         problem: String,
     },
-    /// The network holds something that this does not handle.
+    /// The network holds something that compression does not handle.
     #[error("{place}: unsupported: {problem}")]
     Unsupported {
         /// Node or layer.
@@ -31,13 +32,13 @@ pub enum CompressError {
         /// What is not handled, and what would be.
         problem: String,
     },
-    /// The network file.
+    /// The weights of the network file cannot be used.
     #[error(transparent)]
     Network(#[from] NetworkError),
-    /// Running the network on images.
+    /// Running the network on images failed.
     #[error(transparent)]
     Inference(#[from] InferenceError),
-    /// The images.
+    /// An image cannot be read or used.
     #[error(transparent)]
     Sample(#[from] SampleError),
 }

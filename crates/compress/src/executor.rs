@@ -1,4 +1,4 @@
-//! MAC layers in 32-bit float, quickly and alike on every machine.
+//! MAC layers in 32-bit float: quick, and with the same sums on every machine.
 
 use engine::kernel::RealConv;
 use inference::{ExecutorError, FloatExecutor, MacExecutor, dequantize};
@@ -10,14 +10,14 @@ use crate::error::CompressError;
 const FEW_POSITIONS: usize = 8;
 
 /// Computes MAC layers in 32-bit float with the kernel of the analog engine, whose sums are the same to the last bit on
-/// every machine; layers of few output positions as [`FloatExecutor`] does.
+/// every machine. Layers of few output positions are computed as [`FloatExecutor`] does.
 ///
-/// For networks as small as those of CIFAR it is two to three times as quick as [`FloatExecutor`], which first copies
-/// every patch of the input.
+/// For networks as small as those of CIFAR this executor is two to three times as quick as [`FloatExecutor`], which
+/// first copies every patch of the input.
 #[derive(Debug)]
 pub struct KernelExecutor {
     convolutions: Vec<Option<RealConv>>,
-    /// Has weights of the other layers alone.
+    /// Holds the weights of the layers that have no convolution here.
     float: FloatExecutor,
 }
 
@@ -26,8 +26,8 @@ impl KernelExecutor {
     ///
     /// # Errors
     ///
-    /// [`CompressError::Network`] if weights cannot be read, [`CompressError::Layer`] if a padded input does not fit the
-    /// address space.
+    /// [`CompressError::Network`] if weights cannot be read, [`CompressError::Layer`] if a padded input does not fit
+    /// the address space.
     pub fn from_network(network: &Network) -> Result<Self, CompressError> {
         let layers = network.layers().len();
         let mut executor = Self {

@@ -1,9 +1,10 @@
-//! The grid that real weights already lie on.
+//! The grid that real weights of a file already lie on.
 //!
-//! Research code often saves fake-quantized weights: real numbers, each `Δ·W_int` up to the rounding of its type. [`find_steps`]
-//! looks for `Δ` in the values alone, first one for the layer, then one a filter, and takes the explanation of fewer bits.
-//! What it returns is the largest step that explains every value within what its type rounds to; where values lie on no
-//! grid, or are so few that they would lie on some grid by chance, the layer keeps its real weights and the reason is said.
+//! Research code often saves fake-quantized weights: real numbers, each `Δ·W_int` up to the rounding of its type.
+//! [`find_steps`] looks for `Δ` in the values alone: first one step for the layer, then one a filter. Of two
+//! explanations the one with fewer bits is taken. The step is the largest that explains every value within the rounding
+//! of its type. Some layers keep their real weights, and the report says why: their values lie on no grid, or are so
+//! few that they would lie on some grid by chance.
 
 mod distinct;
 mod evidence;
@@ -21,7 +22,7 @@ use esn::Grid;
 use layer::{Found, find_layer};
 pub use report::{FindStepReport, FoundStep, LayerFinding};
 
-/// What a user knows about the weights.
+/// What a user knows about the weights beforehand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FindStepOptions {
     /// The only grid to look for. Without it, values that are odd multiples of half a step are mid-rise, all others
@@ -29,12 +30,13 @@ pub struct FindStepOptions {
     pub grid: Option<Grid>,
 }
 
-/// Puts real weights that already lie on a grid on it: the layer then holds codes and steps as if the file had quantized
-/// them. Layers that the file quantizes, and those whose values lie on no grid, stay as they are; the report says why.
+/// Puts real weights that already lie on a grid on it: the layer then holds codes and steps as if the file had
+/// quantized them. Layers that the file quantizes, and those whose values lie on no grid, stay as they are; the report
+/// says why.
 ///
 /// A value may be off its level by four roundings of float32 at the layer's largest magnitude; where every value fits
-/// float16 (bfloat16) exactly, by one rounding of that type. Steps are `f32`, one a layer or one a filter; a filter that
-/// is wholly 0 has step 1.
+/// float16 (bfloat16) exactly, by one rounding of that type. Steps are `f32`, one a layer or one a filter; a filter
+/// that is wholly 0 has step 1.
 ///
 /// # Errors
 ///

@@ -1,8 +1,48 @@
-//! Pruning, quantization and re-estimation of BatchNorm statistics: each takes a network and returns another.
+//! Makes networks cheaper: pruning, quantization, and the statistics that both of them disturb.
 //!
-//! The main functions are [`prune()`], [`quantize()`] and [`reestimate()`], the paper's method in its order. Every result is a
-//! whole [`network::Network`] that can be costed, run and written like one out of a file; what was done to it, and what
-//! could not be, comes back as a report. No labels, no gradients.
+//! Each function takes a [`network::Network`] and returns another one, with a report of what was done and what could
+//! not be done:
+//!
+//! - [`prune()`] sets weights to 0, or whole filters;
+//! - [`find_steps`] finds the grid that real weights of a file already lie on;
+//! - [`quantize()`] puts real weights on a grid of few bits;
+//! - [`reestimate()`] gives BatchNorm the mean and variance of the compressed network.
+//!
+//! ```
+//! use compress::{PruneOptions, Pruning, QuantizeOptions, prune, quantize};
+//! use network::architectures::{Architecture, Family, Shortcut, build};
+//!
+//! let network = build(&Architecture::new(Family::CifarResNet { depth: 8, shortcut: Shortcut::A }))?;
+//! let half = PruneOptions { prunings: vec![Pruning::Weights(0.5)], ..PruneOptions::default() };
+//! let (pruned, report) = prune(&network, &half)?;
+//! let (weights, zeros) = report.layers.iter().fold((0, 0), |(w, z), l| (w + l.weights, z + l.weights_pruned));
+//! assert_eq!((weights, zeros), (74_800, 37_400));
+//!
+//! let three_bits = QuantizeOptions { bits: 3, ..QuantizeOptions::default() };
+//! let (quantized, report) = quantize(&pruned, &three_bits)?;
+//! assert_eq!(report.layers[0].bits, 3.0);
+//! assert!(quantized.layers().iter().all(|layer| layer.weights.quantization.is_some()));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The decision behind the crate: every result is a whole network. A compressed network can be costed, run and written
+//! like one that came out of a file, and the four functions can follow one another in any order that makes sense.
+//!
+//! What is left out: labels, gradients and training. Re-estimation looks at images, but not at what they show.
+//!
+//! The files, each resting on those above it:
+//!
+//! ```text
+//! error.rs        what can go wrong
+//! rebuild.rs      a network with some of its parts replaced
+//! executor.rs     MAC layers in float32, quickly and alike on every machine
+//! prune/          channels through the graph, what is pruned, what dies with it, the network written anew
+//! quantize/       grid, step rule, bits by filter, bias correction
+//! find_step/      the largest step that explains every weight of a layer
+//! reestimate/     BatchNorms, and the outputs of MAC layers that BatchNorm is folded into
+//! ```
+
+#![forbid(unsafe_code)]
 
 mod error;
 mod executor;

@@ -1,7 +1,11 @@
 //! Pruning: filters by signal norm, weights by magnitude or in a pattern.
 //!
-//! Channels are followed through the graph first ([`trace`]), so that it is known which filters are coupled and what a dead
-//! channel feeds; then filters are chosen, what dies with them is found ([`propagate`]), and the network is written anew.
+//! The main function is [`prune`]. It works in four steps:
+//!
+//! 1. channels are followed through the graph ([`trace`]): which filters are coupled, what does a dead channel feed?
+//! 2. filters or weights are chosen ([`filters`], [`sparse`]);
+//! 3. what dies with them is found ([`propagate`]);
+//! 4. the network is written anew ([`rewrite`]).
 
 mod budget;
 mod constants;
@@ -29,23 +33,29 @@ pub use options::{Budget, FilterAmount, PruneOptions, Pruning, Scope};
 pub use propagate::Why;
 pub use report::{DeadFilter, LayerPruning, PruneReport};
 
-/// Prunes a network of real weights. Of weights without a graph only single weights are, not filters.
+/// Prunes a network of real weights. Where a file holds weights without a graph, single weights can be pruned, but no
+/// filters.
 ///
-/// Filters whose channels are coupled (by a residual addition, a depthwise or grouped convolution, a squeeze-and-excitation
-/// gate) are one group and are pruned together, in the order of `Σ ‖W_m‖_F²` over the group. With a filter go its bias and
-/// the scale and shift of the BatchNorm behind it, so that its channel is exactly 0; with channels that only zeros feed, the
-/// weights that read them; and with channels that nothing alive reads any more, their filters. A filter that thereby loses
-/// all its input but not what its BatchNorm adds is a constant, and stays. The classes that the network returns are never
-/// pruned, and neither are channels that an operator mixes in a way that is not tracked; the report names it.
+/// Filters whose channels are coupled (by a residual addition, a depthwise or grouped convolution, a
+/// squeeze-and-excitation gate) are one group and are pruned together, in the order of `Σ ‖W_m‖_F²` over the group.
+/// More goes with them:
 ///
-/// With [`PruneOptions::compact`] the dead channels are taken out of the tensors, which changes no output; what cannot be
-/// taken out (one channel of two that share an index of a tensor) stays as zeros, and the report counts it.
+/// - with a filter, its bias and the scale and shift of the BatchNorm behind it, so that its channel is exactly 0;
+/// - with a channel that only zeros feed, the weights that read it;
+/// - with a channel that nothing alive reads any more, its filter.
+///
+/// A filter that thereby loses all its input, but not what its BatchNorm adds, makes a constant and stays.
+/// The classes that the network returns are never pruned, and neither are channels that an operator mixes in a way that
+/// is not tracked; the report names it.
+///
+/// With [`PruneOptions::compact`] the dead channels are taken out of the tensors, which changes no output; what cannot
+/// be taken out (one channel of two that share an index of a tensor) stays as zeros, and the report counts it.
 ///
 /// # Errors
 ///
-/// [`CompressError::Option`] for a fraction outside 0…1, a pattern that keeps none or more than there is, and a budget that
-/// cannot be met; [`CompressError::Layer`] for a layer whose weights are quantized already; [`CompressError::Unsupported`] for
-/// filters of weights without a graph.
+/// [`CompressError::Option`] for a fraction outside 0…1, a pattern that keeps none or more than there is, and a budget
+/// that cannot be met; [`CompressError::Layer`] for a layer whose weights are quantized already;
+/// [`CompressError::Unsupported`] for filters of weights without a graph.
 pub fn prune(network: &Network, options: &PruneOptions) -> Result<(Network, PruneReport), CompressError> {
     options.check()?;
     let needs_graph = options.compact

@@ -7,7 +7,7 @@ pub(crate) fn with_layers(network: &Network, layers: Vec<MacLayer>) -> Network {
     with_parts(network, network.graph().clone(), layers)
 }
 
-/// The same network with another graph and other layers; all that the file says besides stays.
+/// The same network with another graph and other layers. All else that the file says stays.
 pub(crate) fn with_parts(network: &Network, graph: Graph, mut layers: Vec<MacLayer>) -> Network {
     if !network.has_graph() {
         // Weights alone leave in the shapes in which they came.

@@ -1,4 +1,7 @@
 //! Re-estimation of BatchNorm statistics on unlabeled images.
+//!
+//! The main function is [`reestimate`]. Pruning and quantization shift what a BatchNorm reads; its stored mean and
+//! variance then no longer fit.
 
 mod correct;
 mod norms;
@@ -17,8 +20,8 @@ use norms::Norm;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct ReestimateOptions {
-    /// Most bytes of activations that are held at a time; beyond it the network is run again from the start for every
-    /// statistic.
+    /// Most bytes of activations that are held at a time. Where they do not suffice, the network is run again from the
+    /// images for every statistic.
     pub memory_bytes: u64,
 }
 
@@ -31,7 +34,7 @@ impl Default for ReestimateOptions {
 /// What was re-estimated.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ReestimateReport {
-    /// Images used.
+    /// How many images were used.
     pub images: usize,
     /// BatchNorm nodes whose mean and variance are new.
     pub batch_norms: usize,
@@ -46,9 +49,10 @@ pub struct ReestimateReport {
 ///
 /// Where BatchNorm is folded, each MAC layer's output is brought per filter to the mean and standard deviation that the
 /// same layer of `original`, the network before compression, has on the images, the layers before it already corrected:
-/// the factor goes into the filter's step and the shift into its bias. That concerns the MAC layers from which no BatchNorm
-/// is reached before the next MAC layer; in a network that has BatchNorms, a layer from which no other MAC layer is reached
-/// either (the classifier, which never had one) is left alone. Filters whose output never changes are left alone.
+/// the factor goes into the filter's step and the shift into its bias. That concerns the MAC layers from which no
+/// BatchNorm is reached before the next MAC layer; in a network that has BatchNorms, a layer from which no other MAC
+/// layer is reached either (the classifier, which never had one) is left alone. Filters whose output never changes are
+/// left alone.
 ///
 /// All images advance together, node by node; the result is the same at any number of threads.
 ///

@@ -1,9 +1,39 @@
-//! Many runs: sweeps over networks, compressions and hardware, the store of their results, and what is read off them.
+//! Many runs: which network, compression and hardware give the most accuracy for the least cost?
 //!
-//! [`sweep`] runs every point of a plan and keeps each result in a [`store`], one SQLite file that outlives a kill.
-//! [`pareto`] finds which points of a store no other beats in cost and accuracy. [`landscape`] runs one synthetic layer in
-//! many forms on every hardware. Nothing here writes a table or a figure: the crate `report` does.
+//! [`sweep::sweep`] runs every point of a plan and keeps each result in a [`store::Store`], one SQLite file. [`pareto`]
+//! finds the points of a store that no other beats in cost and accuracy. [`landscape`] runs one synthetic layer in many
+//! forms on every hardware.
+//!
+//! ```
+//! use explore::pareto::{Fraction, frontier};
+//!
+//! // Three points of a sweep: what each costs, and how many of 500 images it names right.
+//! let right = |count| Fraction { count, of: 500 };
+//! let points = [(40_000u128, right(480)), (10_000, right(455)), (20_000, right(450))];
+//! assert_eq!(frontier(&points), [true, true, false]);
+//! ```
+//!
+//! The decision behind the crate: the key of a point is a hash of everything that its result depends on, and a row is
+//! written in one transaction when its point is done. A point that has a row is never run again. A point that has none
+//! left nothing behind, so that a sweep goes on after a kill, and several processes can share a plan.
+//!
+//! What is left out: tables and figures, which are the matter of the crate `report`, and every search that is not in
+//! the plan.
+//!
+//! The files, each resting on those above it:
+//!
+//! ```text
+//! error.rs            what can go wrong
+//! configuration.rs    what the result of a point depends on, and the key made of it
+//! store/              rows, and the SQLite file that holds them
+//! pareto/             costs and accuracies of rows; the frontier
+//! sweep/              plan -> inputs -> point -> sweep
+//! landscape/          one synthetic layer on every hardware; knows neither plan nor store
+//! ```
 
+#![forbid(unsafe_code)]
+
+mod configuration;
 mod error;
 pub mod landscape;
 pub mod pareto;

@@ -1,6 +1,6 @@
-//! Reads network files and writes each again into a folder, so that other programs can compare the two:
-//! `rewrite [--bits N] FOLDER NETWORK...`. With `--bits`, real weights are quantized first, mid-rise, per layer. What cannot
-//! be read or written is named, and the others go on.
+//! Reads network files and writes each again into a folder, so that other programs can compare the two: `rewrite
+//! [--bits N] FOLDER NETWORK...`. With `--bits`, real weights are quantized first, mid-rise, per layer. What cannot be
+//! read or written is named, and the others go on.
 
 use std::fs::File;
 use std::io::Write;

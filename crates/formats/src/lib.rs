@@ -1,14 +1,63 @@
-//! Readers and writers: files on one side, [`Network`], weights and [`images`] on the other.
+//! Reads the files that networks come in, and writes those that other programs read.
 //!
-//! The main function is [`read`]. It looks at the content of a file, not at its name, and hands it to one reader: ONNX
-//! ([`onnx`]), TFLite, or a weight file without a graph ([`weight_file`]: PyTorch, safetensors, NumPy). A reader turns a
-//! file into a [`Network`] once, at the edge: it checks every name and shape, folds constant subgraphs, and makes a MAC
-//! layer of every Conv, Gemm and MatMul with constant weights. Weights stay in the mapped file.
+//! Everything behind this crate works on one model of a CNN, [`Network`]. Files hold that model in many shapes: ONNX
+//! and TFLite store a graph, PyTorch and safetensors store tensors with names, a topology is a table of layers. This
+//! crate is the one place that knows them.
 //!
-//! Readers do not know each other. What several of them need while a graph is built (faults, findings, names, the grid
-//! that a file states) is in the private module `reading`.
+//! The main function is [`read`]. It looks at the content of a file, not at its name, and hands the file to one reader.
+//! To write, [`prepare`] makes a file of a network in a [`WriteFormat`] and says what the file will not hold:
+//!
+//! ```
+//! use formats::{ReadOptions, WriteFormat};
+//! use network::architectures::{Architecture, Family, Shortcut, build};
+//! use network::{LayerId, Network};
+//!
+//! let resnet = build(&Architecture::new(Family::CifarResNet { depth: 8, shortcut: Shortcut::A }))?;
+//! let file = formats::prepare(&resnet, WriteFormat::Onnx, &[])?;
+//! assert!(file.notes().is_empty(), "ONNX holds all of this network");
+//! let mut bytes = Vec::new();
+//! file.write(&mut bytes)?;
+//!
+//! let again = formats::from_bytes("resnet8.onnx", bytes.into(), &ReadOptions::default())?;
+//! let shapes = |network: &Network| -> Vec<_> { network.layers().iter().map(|layer| layer.geometry).collect() };
+//! assert_eq!(shapes(&again), shapes(&resnet));
+//! for layer in (0..resnet.layers().len()).map(LayerId) {
+//!     assert_eq!(again.weights(layer)?, resnet.weights(layer)?);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The decision behind the crate: a file is checked once, at the edge. A reader checks every name and every shape,
+//! computes what follows from constants alone, and makes a MAC layer of every convolution and every product with
+//! constant weights. What comes out is a [`Network`] that cannot be wrong, or an error that names the file, the place,
+//! what was expected and what was found. An operator that no reader understands is kept in the graph, and a note says
+//! so. The bytes of weights stay in the mapped file: a reader notes where they lie and which steps lead from there to
+//! the weights.
+//!
+//! What is left out: nothing here runs, costs or changes a network. Only one format has its weights rounded while it is
+//! read, QONNX, for it states a rounding instead of integers.
+//!
+//! The files, each resting on those above it. No reader imports another reader:
+//!
+//! ```text
+//! options.rs      what a reader needs to be told
+//! names.rs        one name for each thing of a file; the names of layers in weight files and topologies
+//! npy.rs          the header of numpy arrays
+//! reading/        what readers share: faults, findings, the grid that a file states, shapes, windows
+//! images/         images, and what is done to them before a network sees them
+//! onnx/           the reader of ONNX, and its writer in onnx/write/
+//! tflite/         the reader of TFLite
+//! weight_file/    the reader of weights without a graph: PyTorch, safetensors, numpy
+//! weight_writer/  the writers of such files: safetensors, numpy
+//! topology/       tables of layers, read and written
+//! write.rs        which format is written by what
+//! lib.rs          which file is read by what
+//! ```
+
+#![forbid(unsafe_code)]
 
 pub mod images;
+mod names;
 pub mod npy;
 pub mod onnx;
 mod options;
@@ -17,6 +66,7 @@ mod tflite;
 pub mod topology;
 pub mod weight_file;
 pub mod weight_writer;
+mod write;
 
 use std::path::Path;
 
@@ -27,6 +77,7 @@ pub use options::{ReadOptions, TfliteKernels};
 pub use reading::grid::GRID_KEY;
 use topology::Topology;
 use weight_file::WeightFile;
+pub use write::{PreparedFile, WriteFormat, prepare};
 
 /// Reads and checks a network file. Its content decides which reader takes it.
 ///

@@ -1,7 +1,7 @@
 //! The format of numpy arrays: a header of text, then the elements.
 //!
-//! The header is read here and bounded, for a library that sizes its allocation from it would let a small file take all
-//! memory. What the elements are good for is the caller's matter.
+//! The header is read here, and its numbers are compared with the bytes that are there. A library that allocates what a
+//! header asks for would let a small file take all memory. What the elements mean is up to the caller.
 //!
 //! Source: numpy, "A Simple File Format for NumPy Arrays" (NEP 1), versions 1 to 3.
 
@@ -139,7 +139,7 @@ impl Element {
         }
     }
 
-    /// The type of a tensor of such elements; none where their bytes are in big-endian order.
+    /// The type of a tensor of such elements. `None` where their bytes are in big-endian order.
     pub fn data_type(self) -> Option<DataType> {
         let data_type = match (self.kind, self.size) {
             (Kind::Float, 2) => DataType::F16,

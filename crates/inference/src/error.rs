@@ -36,7 +36,7 @@ pub enum InferenceError {
         limit: u128,
     },
     /// The executor of the MAC layers failed.
-    #[error("layer {layer}: {source}")]
+    #[error("layer {layer}")]
     Executor {
         /// Name of the layer.
         layer: String,

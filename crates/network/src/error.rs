@@ -1,14 +1,15 @@
-//! What can be wrong with a network file.
+//! What can be wrong with a network file, and how any error is told with its causes.
 
+use std::error::Error as StdError;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Why a network file cannot be used. Every message is one line that names the file.
+/// Why a network file cannot be used. Every message is one line that names the file; [`chain`] adds the cause.
 #[derive(Debug, Error)]
 pub enum NetworkError {
     /// The file cannot be opened or mapped.
-    #[error("{}: {source}", path.display())]
+    #[error("{}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -35,4 +36,34 @@ pub enum NetworkError {
         /// What is not handled, and what would be.
         problem: String,
     },
+}
+
+/// An error and its causes as one text, joined by `": "`: what a front end prints and what a store keeps.
+///
+/// An error of this workspace says its own part alone and leaves the cause to [`std::error::Error::source`], so that
+/// the joined text says everything once. Some errors of other crates repeat their cause word for word; such a
+/// repetition is left out.
+///
+/// ```
+/// use std::io::{Error, ErrorKind};
+///
+/// use network::NetworkError;
+///
+/// let error = NetworkError::Io { path: "net.onnx".into(), source: Error::from(ErrorKind::NotFound) };
+/// assert_eq!(error.to_string(), "net.onnx");
+/// assert_eq!(network::chain(&error), "net.onnx: entity not found");
+/// ```
+pub fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut last = error.to_string();
+    let mut text = last.clone();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let own = error.to_string();
+        if own != last {
+            text = format!("{text}: {own}");
+            last = own;
+        }
+        cause = error.source();
+    }
+    text
 }

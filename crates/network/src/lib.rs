@@ -25,7 +25,7 @@ mod tensor;
 mod tflite_op;
 mod weights;
 
-pub use error::NetworkError;
+pub use error::{NetworkError, chain};
 pub use geometry::{Geometry, GeometryError, GeometrySpec};
 pub use graph::{Graph, Node, Op, PadMode, Pool, Value, ValueId};
 pub use layer::{

@@ -1,16 +1,15 @@
-//! Per-layer CSV. Integers stand in full, real numbers so that they read back exactly. `docs/output.md` documents both
-//! layouts.
+//! Tables of layers as CSV: the cost of a run, the metric alone, and what a network is made of.
+//!
+//! Integers are written in full, and real numbers in the shortest form that reads back exactly. `docs/output.md`
+//! documents every column.
 
 use std::io::{self, Write};
 
 use engine::MAC_ENTRY;
-use esn::Quarters;
 use network::Network;
-use runner::{
-    Evaluation, Hardware, HardwareRun, LayerCost, Merit, Metric, NetworkCost, WeightStatistics, energy_by_entry,
-};
+use runner::{Evaluation, Hardware, HardwareRun, LayerCost, Merit, NetworkCost, WeightStatistics, energy_by_entry};
 
-use crate::json::mean_bits;
+use crate::values::{mean_bits, metric_value};
 
 /// Columns of the CSV of `simulate`.
 pub const SIMULATE_COLUMNS: [&str; 29] = [
@@ -133,14 +132,6 @@ fn pairs(pairs: impl Iterator<Item = (&'static str, String)>) -> String {
     pairs.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(";")
 }
 
-/// The metric in its own unit: an analog engine counts quarters of ESN_a.
-pub fn metric_value(metric: Metric, expected: u128) -> String {
-    match metric {
-        Metric::EsnA => Quarters(expected).to_string(),
-        Metric::EsnD | Metric::EsnDFilter => expected.to_string(),
-    }
-}
-
 /// Writes one row per layer and a row `TOTAL`, for each network.
 ///
 /// # Errors
@@ -248,4 +239,46 @@ pub fn write_inspect_csv(writer: &mut dyn Write, network: &Network, layers: &[We
         csv.write_record(row)?;
     }
     csv.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use esn::BitConvention;
+    use runner::{CostPlan, Quantization, cost, embedded_network};
+
+    use super::*;
+
+    #[test]
+    fn the_total_of_an_ideal_array_has_the_figures_of_the_metric() {
+        let (network, hardware) = (embedded_network().expect("it comes along"), Hardware::ideal());
+        let (quantization, convention) = (Quantization::new(None), BitConvention::NonzeroAtLeastOne);
+        let plan = CostPlan { network: &network, hardware: &hardware, quantization, convention };
+        let mut table = Vec::new();
+        write_simulate(&mut table, &hardware, &cost(&plan).expect("it can be costed"), None).expect("memory takes it");
+        let mut reader = csv::Reader::from_reader(table.as_slice());
+        let rows = reader.deserialize().collect::<Result<Vec<HashMap<String, String>>, _>>().expect("a table");
+        let total = rows.iter().find(|row| row["layer"] == "TOTAL" && row["hardware"] == "ideal-digital");
+        let total = total.expect("there is a total");
+        let cases = [
+            ("weights", "77072"),
+            ("macs", "763520"),
+            ("cycles", "1535714"),
+            ("energy_count", "1535714"),
+            ("esn", "1535714"),
+            ("metric", "ESN_d"),
+            ("check", "pass"),
+            ("ratio", "1.0"),
+            ("cycle_ratio", "1.0"),
+            ("utilization", "1.0"),
+            ("images", "1"),
+            ("positions", ""),
+            ("sqnr_db", ""),
+            ("latency_s", ""),
+        ];
+        for (column, expected) in cases {
+            assert_eq!(total[column], expected, "{column}");
+        }
+    }
 }

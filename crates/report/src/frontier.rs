@@ -1,11 +1,11 @@
-//! Every point of a store as CSV. `docs/sweep.md` documents the columns.
+//! The points of a store as CSV. `docs/sweep.md` documents the columns.
 
 use std::io::{self, Write};
 
 use explore::pareto::{Accuracy, Cost, hardware_names, judge};
 use explore::store::{HardwareRow, PointRow};
 
-/// Columns that every store has; two a hardware follow, and `frontier` is the last.
+/// Columns that every store has. Two columns for each hardware follow them, and `frontier` is the last.
 const COLUMNS: [&str; 24] = [
     "key",
     "status",
@@ -33,8 +33,8 @@ const COLUMNS: [&str; 24] = [
     "float_top5",
 ];
 
-/// Writes one row a point, accuracies as numbers from 0 to 1. `frontier` is `true` for the points on the frontier of this
-/// cost and accuracy.
+/// Writes one row a point, accuracies as numbers from 0 to 1. `frontier` is `true` for the points on the frontier of
+/// this cost and accuracy.
 ///
 /// # Errors
 ///

@@ -11,7 +11,7 @@ use runner::{
 };
 use serde::Serialize;
 
-use crate::csv::metric_value;
+use crate::values::{convention_name, mean_bits, metric_value};
 
 /// Layout version of the JSON: raised when a field changes its meaning or goes.
 const SCHEMA: u32 = 1;
@@ -179,14 +179,6 @@ fn not_costed(NotCosted { node, operator, reason }: &NotCosted) -> NotCostedRepo
     NotCostedReport { node, operator, reason }
 }
 
-/// The name of a convention on the command line and in reports.
-pub fn convention_name(convention: BitConvention) -> &'static str {
-    match convention {
-        BitConvention::NonzeroAtLeastOne => "nonzero-at-least-one",
-        BitConvention::AsPrinted => "as-printed",
-    }
-}
-
 impl<'a> LayerReport<'a> {
     fn of_layer(hardware: &'a [Hardware], layer: &'a LayerCost) -> Self {
         let mut report = Self::new(&layer.name, &layer.esn, layer.snr, layer.esn_a_from_snr());
@@ -229,11 +221,6 @@ impl<'a> LayerReport<'a> {
             runs: Vec::new(),
         }
     }
-}
-
-/// Bits of a nonzero weight on average, `ESN_d / nonzero` with c = 1; none where every weight is pruned.
-pub fn mean_bits(esn: &LayerEsn) -> Option<f64> {
-    (esn.nonzero > 0).then(|| esn.esn_d as f64 / esn.nonzero as f64)
 }
 
 fn runs<'a>(hardware: &'a [Hardware], layer: &LayerCost, runs: &[HardwareRun]) -> Vec<RunReport<'a>> {

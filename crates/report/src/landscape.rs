@@ -1,4 +1,4 @@
-//! The landscape as a table.
+//! The landscape as CSV.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! A trace as files.
+//! A trace as a table and as a waveform.
 
 use std::io::{self, Write};
 
@@ -29,9 +29,9 @@ pub fn write_csv(writer: &mut dyn Write, trace: &Trace) -> io::Result<()> {
     csv.flush()
 }
 
-/// Writes the trace as a value change dump (IEEE 1364-2005, clause 18). A cycle is 1 ns where there is no clock; time 0 is
-/// the layer's first cycle. A lane without work has `busy` 0 and its other signals undefined,
-/// real numbers, which cannot be, NaN.
+/// Writes the trace as a value change dump (IEEE 1364-2005, clause 18). Time 0 is the layer's first cycle; a cycle is 1
+/// ns where there is no clock. A lane without work has `busy` 0. Its other signals are undefined; real numbers have no
+/// such state and are NaN.
 ///
 /// # Errors
 ///

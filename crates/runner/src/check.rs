@@ -1,4 +1,4 @@
-//! The comparison that the whole project is about: what an engine counted against what the metric says.
+//! The comparison that the project is about: what an engine counted, against what the metric says.
 
 use engine::{LayerRun, MAC_ENTRY};
 use esn::{BitConvention, LayerEsn};
@@ -10,13 +10,14 @@ use crate::hardware::{Hardware, Metric};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Equal, as integers.
+    /// Count and cycles equal the metric, as integers.
     Pass,
-    /// The metric as printed counts a weight of one bit as free, and the difference is exactly those bits.
+    /// They differ by the gap of the printed formula: it counts a weight of one bit as free, and the difference is
+    /// exactly those bits.
     Gap,
-    /// Different.
+    /// They differ in any other way.
     Fail,
-    /// The engine is not ideal: nothing must be equal.
+    /// The engine is not ideal, so that nothing has to be equal.
     NotIdeal,
 }
 

@@ -1,9 +1,10 @@
-//! Streams the layers of a network through any number of engines and holds each against the metric.
+//! What a network costs: its layers streamed through any number of engines, each held against the metric.
 //!
-//! Layers run in parallel; a worker reads, quantizes, measures and drops one layer at a time, so memory holds one
-//! layer's weights a worker beside the graph. For the metric alone a large layer is streamed in chunks. Results do not depend on the number of threads.
+//! Layers run in parallel. A worker reads one layer, quantizes and measures it, and drops it before it takes the next,
+//! so that memory holds one layer's weights a worker. Where no hardware is asked for, a large layer is read in chunks.
+//! The results do not depend on the number of threads.
 
-use engine::{Cycles, Layer, LayerRun, Ledger, Occupancy};
+use engine::{Layer, LayerRun};
 use esn::{BitConvention, LayerEsn, SignalNoise};
 use network::{LayerId, MacLayer, Network};
 use rayon::prelude::*;
@@ -11,8 +12,8 @@ use rayon::prelude::*;
 use crate::check::{Check, Verdict, check};
 use crate::error::RunnerError;
 use crate::hardware::{Hardware, refused};
-use crate::measured::MeasuredRuns;
 use crate::prepare::{self, PreparedWeights, Quantization};
+use crate::runs::{MeasuredRuns, add_runs};
 use crate::storage::WeightStorage;
 use crate::stream;
 
@@ -33,7 +34,7 @@ pub struct LayerCost {
     pub esn: LayerEsn,
     /// Multiply-accumulates of weights that are not pruned.
     pub nonzero_macs: u128,
-    /// What its weights take in memory; measured where there is hardware to hold them.
+    /// What its weights take in memory. It is measured only where there is hardware to hold them, else 0.
     pub storage: WeightStorage,
     /// Signal and noise of quantizing; none where the file already quantizes.
     pub snr: Option<SignalNoise>,
@@ -41,19 +42,19 @@ pub struct LayerCost {
     pub runs: Vec<HardwareRun>,
 }
 
-/// What one engine counted for one layer, and how it compares.
+/// What one engine counted for one layer, and how that compares with the metric.
 #[derive(Clone, Debug)]
 pub struct HardwareRun {
-    /// The engine's own count, summed over `images`.
+    /// What the engine counted, summed over `images`.
     pub run: LayerRun,
-    /// Images that were counted: 1, unless the cost depends on the image.
+    /// How many images were counted: 1, unless the cost depends on the image.
     pub images: u64,
     /// The comparison.
     pub check: Check,
 }
 
 impl HardwareRun {
-    /// What of a sum over images is one image's, on average.
+    /// The part of a sum over the images that falls to one image, on average.
     pub fn per_image(&self, sum: f64) -> f64 {
         sum / self.images as f64
     }
@@ -68,7 +69,7 @@ pub struct NetworkCost {
     pub esn: LayerEsn,
     /// Sums of signal and noise over the layers that were quantized here; none where there is no such layer.
     pub snr: Option<SignalNoise>,
-    /// Equation (4) with c = 1, summed over the layers; none unless every layer has it.
+    /// Equation (4) with c = 1, summed over the layers; none unless every layer has that figure.
     pub esn_a_from_snr: Option<f64>,
     /// The same with c = output positions.
     pub esn_a_from_snr_macs: Option<f64>,
@@ -76,7 +77,7 @@ pub struct NetworkCost {
     pub totals: Vec<HardwareRun>,
 }
 
-/// What to cost and how.
+/// What is costed, and how.
 #[derive(Clone, Copy)]
 pub struct CostPlan<'a> {
     /// The network.
@@ -222,23 +223,4 @@ fn total(layers: &[LayerCost], hardware: usize) -> Option<HardwareRun> {
         images: sum.images,
         check: sum.check.merge(next.check),
     })
-}
-
-/// Layers, and images, run one after another, so cycles add.
-pub(crate) fn add_runs(mut sum: LayerRun, next: &LayerRun) -> LayerRun {
-    let mut ledger = Ledger::new();
-    ledger.merge(&sum.ledger);
-    ledger.merge(&next.ledger);
-    for &(cause, count) in &next.idle {
-        match sum.idle.iter_mut().find(|(name, _)| *name == cause) {
-            Some((_, total)) => *total += count,
-            None => sum.idle.push((cause, count)),
-        }
-    }
-    LayerRun {
-        cycles: Cycles(sum.cycles.0 + next.cycles.0),
-        ledger,
-        occupancy: Occupancy::merge(sum.occupancy, next.occupancy),
-        idle: sum.idle,
-    }
 }

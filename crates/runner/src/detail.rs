@@ -1,4 +1,5 @@
-//! What the bit widths of a network's weights are: asked for by figures, and left out where nobody looks.
+//! The bit widths of a network's weights. Only figures and stores ask for them, so that [`crate::cost()`] leaves them
+//! out.
 
 use std::iter::Sum;
 use std::ops::Add;
@@ -17,7 +18,7 @@ pub struct LayerDetail {
     pub bits: BitHistogram,
     /// Weights of filters and input channels that are not pruned: what equation (7) computes.
     pub computed_weights: u128,
-    /// Their multiply-accumulates.
+    /// Multiply-accumulates of those weights.
     pub computed_macs: u128,
 }
 

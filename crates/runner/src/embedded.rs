@@ -1,5 +1,5 @@
-//! The network and images that are part of the program, so that it shows what it does without any file.
-//! `traces/README.md` says where they come from.
+//! A network and images that are part of the program, so that a user can try it without a file. `traces/README.md` says
+//! where they come from.
 
 use std::path::Path;
 
@@ -8,14 +8,14 @@ use formats::ReadOptions;
 use formats::images::{ImageError, ImageOptions, Images, Preprocessing};
 use network::{Network, NetworkError};
 
-/// Stands for the file in messages and reports.
+/// What messages and reports call the network file.
 const NAME: &str = "traces/digits-resnet.onnx";
 
 /// The network file.
-pub const NETWORK: &[u8] = include_bytes!("../../../traces/digits-resnet.onnx");
-const PREPROCESSING: &str = include_str!("../../../traces/digits-resnet.preprocess.toml");
+pub const NETWORK: &[u8] = include_bytes!("../traces/digits-resnet.onnx");
+const PREPROCESSING: &str = include_str!("../traces/digits-resnet.preprocess.toml");
 /// The file of its test images.
-pub const IMAGES: &[u8] = include_bytes!("../../../traces/digits-test.npz");
+pub const IMAGES: &[u8] = include_bytes!("../traces/digits-test.npz");
 
 /// A small residual CNN for 8×8 handwritten digits, BatchNorm kept.
 ///

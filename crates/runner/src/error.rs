@@ -1,4 +1,4 @@
-//! What can go wrong in a run. Every message is one line.
+//! What can go wrong in a run. Every message is one line and says its own part; [`network::chain`] adds the causes.
 
 use std::path::PathBuf;
 
@@ -11,10 +11,10 @@ use thiserror::Error;
 /// Why a run ended without a result.
 #[derive(Debug, Error)]
 pub enum RunnerError {
-    /// The network file.
+    /// The network file cannot be used.
     #[error(transparent)]
     Network(#[from] NetworkError),
-    /// A hardware description.
+    /// A hardware description cannot be used.
     #[error("{}: {problem}", path.display())]
     Hardware {
         /// The file.
@@ -22,7 +22,7 @@ pub enum RunnerError {
         /// Key, what was expected, what was found.
         problem: String,
     },
-    /// A layer of a network.
+    /// A layer of a network that cannot be costed or run.
     #[error("{}: layer {layer}: {problem}", path.display())]
     Layer {
         /// The network file.
@@ -32,7 +32,7 @@ pub enum RunnerError {
         /// What is wrong with it.
         problem: String,
     },
-    /// A width was asked for, but every weight of the file is quantized already.
+    /// A bit width was asked for, but the file quantizes every weight already.
     #[error("{}: --bits {bits} asks to quantize weights that the file already quantizes; leave it out to take them as they are", path.display())]
     AlreadyQuantized {
         /// The network file.
@@ -41,7 +41,7 @@ pub enum RunnerError {
         bits: u32,
     },
     /// An engine refused a layer.
-    #[error("{}: {hardware}: {source}", path.display())]
+    #[error("{}: {hardware}", path.display())]
     Engine {
         /// The network file.
         path: PathBuf,
@@ -68,14 +68,14 @@ pub enum RunnerError {
         /// What was expected and what was asked for.
         problem: String,
     },
-    /// Images.
+    /// Images cannot be read or used.
     #[error(transparent)]
     Image(#[from] ImageError),
-    /// An image that cannot be had for inference.
+    /// An image that inference asked for and did not get.
     #[error(transparent)]
     Sample(#[from] SampleError),
-    /// Inference.
-    #[error("{}: {source}", path.display())]
+    /// Inference failed, or the network cannot be run.
+    #[error("{}", path.display())]
     Inference {
         /// The network file.
         path: PathBuf,

@@ -1,4 +1,4 @@
-//! Computes the MAC layers of a session on an engine: the bridge between `inference` and `engine`.
+//! The bridge between `inference` and `engine`: the MAC layers of a session, computed on an engine.
 
 use engine::{Activations, Layer, Outputs, PreparedLayer};
 use esn::Grid;
@@ -10,7 +10,7 @@ use crate::error::RunnerError;
 use crate::hardware::{Hardware, refused};
 use crate::prepare::{self, PreparedWeights, Quantization};
 
-/// A network's MAC layers, held by one engine.
+/// The MAC layers of a network, each held by an engine of one kind.
 pub struct EngineExecutor {
     layers: Vec<HeldLayer>,
 }
@@ -22,7 +22,7 @@ struct HeldLayer {
     input: Option<ActivationQuantization>,
     /// Size of one unit of the engine's sums, for each filter.
     scales: Vec<f64>,
-    /// What is added to each filter.
+    /// What is added to the scaled sums of each filter.
     bias: Vec<f64>,
     /// How the file makes integers of the sums; none where the engine takes real numbers, too.
     requantization: Option<IntegerOutput>,
@@ -71,7 +71,8 @@ impl HeldLayer {
         let engine_layer = Layer::new(&layer.name, &layer.geometry, &weights.codes).map_err(refused)?;
         let prepared = hardware.engine.prepare(&engine_layer).map_err(refused)?;
         let input = if hardware.engine.computes_integers() { input } else { None };
-        // Integer sums are in half-steps of the weights times steps of the activations, real sums in steps of the weights.
+        // Integer sums are in half-steps of the weights times steps of the activations, real sums in steps of the
+        // weights.
         let unit = input.map_or(1.0, |q| 0.5 * f64::from(q.scale)) * f64::from(layer.alpha);
         let filters = layer.geometry.spec().filters;
         let scales = (0..filters).map(|m| weights.step(m) * unit).collect();

@@ -1,10 +1,52 @@
-//! One run: streams the layers of a network through engines, checks them against ESN, and evaluates the network on images.
+//! One run: what a network costs on hardware, whether that equals ESN, and how well the network still does on images.
 //!
-//! The main functions are [`cost`], what a network costs on any number of engines, and [`evaluate`], how well it does on
-//! images. This is the only crate in which engines and metric meet. It reads hardware descriptions; it writes no file and
-//! touches no argument, no terminal and no exit code.
+//! This is the only crate in which engines and metric meet. [`cost`] streams every layer through any number of engines,
+//! computes the effective signal norm of the same weights, and compares the two as integers. [`evaluate`] runs images
+//! through the same engines and counts right answers.
+//!
+//! ```
+//! use esn::BitConvention;
+//! use runner::{CostPlan, Hardware, Quantization, cost, embedded_network};
+//!
+//! let (network, hardware) = (embedded_network()?, Hardware::ideal());
+//! let quantization = Quantization::new(None); // 4 bits, the default
+//! let convention = BitConvention::NonzeroAtLeastOne;
+//! let cost = cost(&CostPlan { network: &network, hardware: &hardware, quantization, convention })?;
+//! assert!(cost.passes());
+//! let counted: Vec<u128> = cost.totals.iter().map(|total| total.check.counted).collect();
+//! // The ideal engines count ESN_a in quarters, ESN_d and ESN'_d.
+//! assert_eq!(counted, [13_548_144, 1_535_714, 3_052_672]);
+//! assert_eq!(counted, [cost.esn.esn_a_quarters_macs, cost.esn.esn_d_macs, cost.esn.esn_d_filter]);
+//! # Ok::<(), runner::RunnerError>(())
+//! ```
+//!
+//! The decision behind the crate: engines never see the formulas of `esn`, and `esn` never sees an engine, so that
+//! their agreement proves something. A disagreement is a [`Verdict`], not an error.
+//!
+//! What is left out: the crate reads hardware descriptions, but writes no file, and knows no argument, no terminal and
+//! no exit code. Many runs are the matter of the crate `explore`.
+//!
+//! The files, each resting on those above it:
+//!
+//! ```text
+//! error.rs                    what can go wrong
+//! storage.rs                  bits that weights take in memory
+//! hardware/                   descriptions in TOML -> engines; those that come with the program
+//! embedded.rs, samples.rs     the embedded network and its images; images in the form that a network takes
+//! prepare.rs                  one layer's weights out of the file and onto the grid
+//! statistics.rs, detail.rs    what weights and their bit widths look like
+//! runs.rs                     counts added up, over layers or images
+//! check.rs                    engine against metric, as integers
+//! stream.rs                   the metric of a large layer, chunk by chunk
+//! cost.rs, merit.rs           every layer on every hardware; figures of merit
+//! executor.rs                 MAC layers of inference on an engine
+//! stepped.rs                  the stepped machines against the fast engines
+//! evaluate/                   images through the engines: accuracy, noise, costs that depend on activations
+//! trace/                      one layer in slow motion, cycle by cycle
+//! ```
 
-mod calibrate;
+#![forbid(unsafe_code)]
+
 mod check;
 mod cost;
 mod detail;
@@ -13,11 +55,10 @@ mod error;
 mod evaluate;
 mod executor;
 mod hardware;
-mod measured;
 mod merit;
 mod prepare;
+mod runs;
 mod samples;
-mod seeds;
 mod statistics;
 mod stepped;
 mod storage;
@@ -29,14 +70,13 @@ pub use cost::{CostPlan, HardwareRun, LayerCost, NetworkCost, cost, cost_measure
 pub use detail::{LayerDetail, details};
 pub use embedded::{embedded_images, embedded_network};
 pub use error::RunnerError;
-pub use evaluate::{EngineEvaluation, Evaluation, EvaluationPlan, Score, evaluate};
+pub use evaluate::{EngineEvaluation, Evaluation, EvaluationPlan, Score, SeedStatistics, evaluate, evaluate_seeds};
 pub use executor::{EngineExecutor, quantize_activations};
 pub use hardware::{Hardware, HardwareFile, Metric, toml_problem};
-pub use measured::MeasuredRuns;
 pub use merit::{Merit, energy_by_entry};
 pub use prepare::{DEFAULT_BITS, PreparedWeights, Quantization, is_quantized, prepare};
+pub use runs::MeasuredRuns;
 pub use samples::{Form, ImageSamples};
-pub use seeds::{SeedStatistics, evaluate_seeds};
 pub use statistics::{WeightStatistics, weight_statistics};
 pub use stepped::{SteppedLayer, step_all};
 pub use storage::{StorageFormat, WIDTH_FIELD_BITS, WeightStorage};

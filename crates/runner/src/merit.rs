@@ -1,4 +1,4 @@
-//! Figures of merit: what the counts of a run mean for who builds or buys hardware.
+//! Figures of merit: what the counts of a run mean to those who build or buy hardware.
 
 use crate::cost::{HardwareRun, LayerCost};
 use crate::hardware::Hardware;
@@ -15,21 +15,22 @@ pub struct Merit {
     pub esn_energy_j: f64,
     /// `energy_j / esn_energy_j`: how far the hardware is from ideal; none where the metric is 0.
     pub ratio: Option<f64>,
-    /// Cycles over those of the ideal engine; none where that needs none.
+    /// Cycles over the cycles of the ideal engine; none where the ideal engine needs none.
     pub cycle_ratio: Option<f64>,
     /// `cycles / clock` in seconds; none without a clock.
     pub latency_s: Option<f64>,
     /// `energy · latency` in joule-seconds; none without a clock.
     pub energy_delay_js: Option<f64>,
-    /// `2 · MACs / energy` in 10^12 operations a second and watt, the MACs of the dense layer: pruned ones count as done.
-    /// None where nothing was spent.
+    /// `2 · MACs / energy` in 10^12 operations a second and watt, the MACs of the dense layer: pruned ones count as
+    /// done. None where nothing was spent.
     pub tops_per_w: Option<f64>,
-    /// The same over the MACs of nonzero weights alone.
+    /// The same, but only the MACs of nonzero weights count as done.
     pub effective_tops_per_w: Option<f64>,
 }
 
 impl Merit {
-    /// The figures of a run of `layer` on `hardware`. For the sum of a network, `layer` is [`crate::NetworkCost::total_row`].
+    /// The figures of a run of `layer` on `hardware`. For the sum of a network, `layer` is
+    /// [`crate::NetworkCost::total_row`].
     pub fn new(hardware: &Hardware, layer: &LayerCost, run: &HardwareRun) -> Self {
         let energy_j = run.per_image(run.run.ledger.energy().0);
         let esn_energy_j = hardware.unit.times(run.check.expected).0;

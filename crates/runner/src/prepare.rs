@@ -1,11 +1,11 @@
-//! One layer out of the file and onto the grid.
+//! One layer's weights, out of the file and onto the integer grid.
 
 use esn::{BitWidth, CodeTensor, SignalNoise, SnrError};
 use network::{LayerId, LayerWeights, MacLayer, Network, WeightValues};
 
 use crate::error::RunnerError;
 
-/// Bit width of weights where the user names none.
+/// Bit width of the weights where the user names none.
 pub const DEFAULT_BITS: u32 = 4;
 
 /// How a run puts real weights on the grid. Weights that a file quantizes already are taken as they are.
@@ -56,14 +56,14 @@ pub fn is_quantized(layer: &MacLayer) -> bool {
 pub struct PreparedWeights {
     /// The codes.
     pub codes: CodeTensor,
-    /// Weight = `code / 2 · step`: one number, or one a filter.
+    /// The steps Δ: one for the layer, or one a filter. A weight is `code / 2 · Δ`.
     pub steps: Vec<f64>,
-    /// Signal and noise of quantizing; none where the file already quantizes.
+    /// Signal and noise of the rounding; none where the file already quantizes.
     pub snr: Option<SignalNoise>,
 }
 
 impl PreparedWeights {
-    /// Step of one filter.
+    /// The step of one filter.
     pub fn step(&self, filter: usize) -> f64 {
         if self.steps.len() == 1 { self.steps[0] } else { self.steps[filter] }
     }
@@ -80,7 +80,8 @@ impl PreparedWeights {
 ///
 /// # Errors
 ///
-/// [`RunnerError::Network`] for weights that are garbled or not finite, [`RunnerError::Layer`] where they have no codes.
+/// [`RunnerError::Network`] for weights that are garbled or not finite, [`RunnerError::Layer`] where they have no
+/// codes.
 pub fn prepare(network: &Network, id: LayerId, quantization: Quantization) -> Result<PreparedWeights, RunnerError> {
     match network.weights(id)? {
         LayerWeights::Quantized { codes, scales } => {

@@ -4,7 +4,7 @@ use formats::images::{Images, Preprocessing};
 use inference::{InferenceError, Sample, SampleError, Samples};
 use network::Network;
 
-/// Images of a file or folder, preprocessed for one network when they are asked for.
+/// Images of a file or folder. Each is preprocessed for one network at the moment it is asked for.
 #[derive(Debug)]
 pub struct ImageSamples {
     images: Images,
@@ -13,14 +13,14 @@ pub struct ImageSamples {
     form: Form,
 }
 
-/// What of a network decides about the images it is fed.
+/// The form of the images that a network takes. Two networks of equal form can share preprocessed images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Form {
     /// Shape of the input, batch first.
     pub input_shape: Vec<usize>,
     /// Whether the input is of an integer type.
     pub integers: bool,
-    /// What is added to labels: 1 where the network has a class of background before those of the images.
+    /// What is added to every label: 1 where the network's first class is a background that the images do not have.
     pub label_offset: usize,
 }
 
@@ -46,13 +46,13 @@ impl ImageSamples {
         Ok(Self { images, preprocessing, form: Form { input_shape, integers, label_offset } })
     }
 
-    /// Adds `offset` to every label, instead of what was found out.
+    /// Adds `offset` to every label, in place of the offset that was found.
     pub fn with_label_offset(mut self, offset: usize) -> Self {
         self.form.label_offset = offset;
         self
     }
 
-    /// What of the network decides about the images.
+    /// The form of the images that the network takes.
     pub fn form(&self) -> &Form {
         &self.form
     }
@@ -73,8 +73,8 @@ impl Samples for ImageSamples {
     }
 }
 
-/// 1 for a network of 1,001 outputs and labels that end before 1,000: the 1,000 classes of ImageNet behind one of
-/// background, as the networks of TensorFlow have them.
+/// The offset of the labels: 1 for a network of 1,001 outputs whose images have labels below 1,000. Networks of
+/// TensorFlow have one class of background before the 1,000 classes of ImageNet.
 fn background(network: &Network, images: &Images) -> usize {
     const CLASSES: usize = 1000;
     let output = network.graph().outputs.first().and_then(|&id| network.graph().value(id).shape.as_ref());

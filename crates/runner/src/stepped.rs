@@ -1,4 +1,5 @@
-//! The stepped machines on every layer of a network: proof that the fast engines count what a machine does.
+//! Every layer of a network on the stepped machines. They advance cycle by cycle and so prove what the fast engines
+//! count.
 
 use engine::{Activations, Layer, MAC_ENTRY, Outputs};
 use esn::CodeTensor;
@@ -22,13 +23,14 @@ pub struct SteppedLayer {
     pub layer: String,
     /// Name of the hardware.
     pub hardware: String,
-    /// Cycles that the machine was advanced.
+    /// How many cycles the machine was advanced.
     pub cycles: u128,
-    /// Units of the MAC entry that it counted.
+    /// Units of the ledger's MAC entry that the machine counted.
     pub count: u128,
-    /// Whether the fast engine gives the same cycles, ledger and occupancy.
+    /// Whether the fast engine gives the same cycles, ledger, occupancy and idle causes.
     pub same_run: bool,
-    /// Whether the outputs equal the reference: exactly for integers, to the last bit of the fast engine for real numbers.
+    /// Whether the outputs equal the reference: exactly for integers, to the last bit of the fast engine for real
+    /// numbers.
     pub same_outputs: bool,
 }
 
@@ -100,8 +102,8 @@ fn step_layer(
     })
 }
 
-/// The input of a layer: 8-bit activations without a pattern that arithmetic could profit from, the high byte of a linear
-/// congruence (the multiplier and increment of Knuth's MMIX).
+/// The input of a layer: 8-bit activations without a pattern that arithmetic could profit from, the high byte of a
+/// linear congruence (the multiplier and increment of Knuth's MMIX).
 ///
 /// # Errors
 ///

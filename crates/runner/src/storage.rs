@@ -1,8 +1,8 @@
-//! How many bits the weights of a layer take in memory, in the formats that arrays read.
+//! How many bits the weights of a layer take in memory, in each format that an array may read.
 //!
 //! Widths here hold the sign and, where a pruned weight is stored among others, the zero: on the mid-rise grid `n` bits
-//! hold `|code| ≤ 2^n − 1`, nonzero, and one bit more tells a pruned weight; on mid-tread the width is that of `W_int` in
-//! two's complement, which has a zero.
+//! hold `|code| ≤ 2^n − 1`, nonzero, and one bit more tells a pruned weight; on mid-tread the width is that of `W_int`
+//! in two's complement, which has a zero.
 
 use std::iter::Sum;
 use std::ops::Add;
@@ -21,10 +21,10 @@ pub enum StorageFormat {
     Fixed(u32),
     /// Every weight in the width of its filter's widest, and a field for the width of each filter.
     Filter,
-    /// Nonzero weights alone, each in its own width: what no memory could be read from, and none can go below.
+    /// Nonzero weights alone, each in its own width. No memory could be read so, but none can take fewer bits.
     Ideal,
-    /// Nonzero weights alone, in the width of the layer's widest, each with an index; of so many bits, or of as many as
-    /// the place of a weight in its filter takes.
+    /// Nonzero weights alone, in the width of the layer's widest, each with an index of so many bits. Without a number,
+    /// the index has as many bits as the place of a weight in its filter takes.
     Sparse(Option<u32>),
 }
 
@@ -54,7 +54,7 @@ pub struct WeightStorage {
     pub ideal_bits: u128,
     /// Nonzero weights in the width of the layer's widest, without an index.
     pub nonzero_bits: u128,
-    /// Their places in their filters.
+    /// Bits of the places of the nonzero weights in their filters.
     pub index_bits: u128,
 }
 

@@ -1,4 +1,4 @@
-//! The metric of large layers, chunk by chunk: memory holds a few chunks a worker, whatever the size of the file.
+//! The metric of large layers, chunk by chunk. Memory holds a few chunks a worker, whatever the size of the file.
 
 use std::ops::Range;
 
@@ -18,8 +18,8 @@ const BATCH: usize = 16;
 /// Weights that are looked at at a stretch on the first pass.
 const LOOK: usize = 1 << 17;
 
-/// The metric of a layer at its positions, and signal and noise, exactly as of the weights read at once; `None` where the
-/// layer is small or cannot be streamed.
+/// The metric of a layer at its positions, and signal and noise, exactly as of the weights read at once; `None` where
+/// the layer is small or cannot be streamed.
 pub(crate) fn layer_esn(
     network: &Network,
     id: LayerId,
@@ -75,7 +75,8 @@ fn measure(stream: &WeightStream<'_>, mut measured: LayerStream, layer: &MacLaye
     }
 }
 
-/// Gives back what has been read, and the batch before once more: reading maps some pages around those that are touched.
+/// Gives back what has been read, and the batch before once more: reading maps some pages around those that are
+/// touched.
 fn release(stream: &WeightStream<'_>, start: usize, end: usize) {
     stream.release(start.saturating_sub(BATCH * LOOK)..end);
 }

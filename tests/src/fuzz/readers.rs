@@ -25,8 +25,8 @@ const MAX_IMAGES: usize = 4;
 const MAX_PIXELS: usize = 1 << 20;
 
 /// An error that a user sees must be one line that can do nothing to a terminal.
-pub(super) fn check_message(error: &dyn std::error::Error) {
-    let message = error.to_string();
+pub(super) fn check_message(error: &(dyn std::error::Error + 'static)) {
+    let message = network::chain(error);
     assert!(!message.is_empty() && !message.contains(char::is_control), "{message:?}");
 }
 

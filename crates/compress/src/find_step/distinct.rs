@@ -1,4 +1,4 @@
-//! The distinct values of weights.
+//! The distinct values that weights take.
 
 /// Distinct values kept; no grid of 16 bits has more levels, even where each level comes as a few neighbouring numbers.
 const MAX_DISTINCT: usize = 1 << 18;

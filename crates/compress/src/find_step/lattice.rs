@@ -90,8 +90,8 @@ fn first_guess(levels: &[Level]) -> Option<(f64, f64)> {
     known.min_by(|a, b| a.0.total_cmp(&b.0))
 }
 
-/// Narrows a range of units to those of which every level is a multiple; `None` where none is, or where a level could be
-/// one of several multiples.
+/// Narrows a range of units to those of which every level is a multiple; `None` where none is, or where a level could
+/// be one of several multiples.
 fn fit(levels: &[Level], mut range: [f64; 2]) -> Option<[f64; 2]> {
     for _ in 0..PASSES {
         let mut open = false;

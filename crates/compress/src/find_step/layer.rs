@@ -16,7 +16,7 @@ use crate::quantize::Granularity;
 /// Smallest unit: below it, half a step is no normal float32.
 const SMALLEST_UNIT: f64 = 1e-36;
 
-/// A layer on its grid.
+/// The codes and steps of a layer whose grid was found.
 #[derive(Debug)]
 pub(super) struct Found {
     pub codes: CodeTensor,
@@ -72,8 +72,8 @@ fn fit(distinct: &Distinct) -> Result<Fit, String> {
     }
     let magnitudes = distinct.magnitudes();
     let stored = Precision::narrowest(&magnitudes);
-    // Values that fit a narrower type may have been rounded to it, or their step is a power of two: what explains them with
-    // less luck holds.
+    // Values that fit a narrower type may have been rounded to it, or their step is a power of two: what explains them
+    // with less luck holds.
     let rounded = [Precision::Single, stored].map(|precision| fit_rounded(distinct, &magnitudes, precision, stored));
     let fit = rounded.into_iter().flatten().min_by(|a, b| a.log10_chance.total_cmp(&b.log10_chance));
     fit.ok_or_else(|| match affine(distinct) {
@@ -185,9 +185,9 @@ fn fit_filters(distinct: &[Distinct]) -> Result<(Vec<Option<Fit>>, f64), String>
     }
 }
 
-/// Decimal logarithm of the chance that all filters fit by luck. Filters share the values of a codebook: only those whose
-/// magnitudes no filter before has count. Each costs a decade, for the least of many chances is small by luck alone
-/// (Fisher's method, rounded up).
+/// Decimal logarithm of the chance that all filters fit by luck. Filters share the values of a codebook: only those
+/// whose magnitudes no filter before has count. Each costs a decade, for the least of many chances is small by luck
+/// alone (Fisher's method, rounded up).
 fn chance_together(distinct: &[Distinct], fits: &[Option<Fit>]) -> f64 {
     let mut met = HashSet::new();
     let mut chance = 0.0;
@@ -277,7 +277,8 @@ fn count_distinct(codes: &[i32]) -> usize {
     sorted.len()
 }
 
-/// Bits of a two's complement integer (of a mid-rise grid) that holds these codes, and the zero point it needs for that.
+/// Bits of a two's complement integer (of a mid-rise grid) that holds these codes, and the zero point it needs for
+/// that.
 fn width(grid: Grid, [low, high]: [i32; 2]) -> (u32, Option<i32>) {
     let bits_of = |levels: u32| levels.next_power_of_two().trailing_zeros().max(1);
     if grid == Grid::MidRise {

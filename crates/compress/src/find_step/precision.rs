@@ -38,9 +38,9 @@ impl Precision {
         }
     }
 
-    /// How far a value of this magnitude may be off its level, in the unit of the weights. Code that quantizes in float32
-    /// multiplies, adds an offset and takes it away again, so that errors are those of the largest magnitude; narrower
-    /// types come last, by one rounding of the value itself.
+    /// How far a value of this magnitude may be off its level, in the unit of the weights. Code that quantizes in
+    /// float32 multiplies, adds an offset and takes it away again, so that errors are those of the largest magnitude;
+    /// narrower types come last, by one rounding of the value itself.
     pub fn tolerance(self, magnitude: f64, largest: f64) -> f64 {
         let computed = 4.0 * SINGLE_ROUNDING * largest;
         let rounding = 0.5f64.powi(self.significant_bits()) * magnitude;

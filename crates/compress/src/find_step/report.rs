@@ -1,4 +1,4 @@
-//! What was found.
+//! What the search for steps found, layer by layer.
 
 use serde::Serialize;
 
@@ -11,14 +11,14 @@ pub struct FindStepReport {
     pub layers: Vec<LayerFinding>,
 }
 
-/// What was found in one layer. Neither where the file quantizes it.
+/// What was found in one layer. A layer that the file quantizes has neither a step nor a reason.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LayerFinding {
     /// Name of the layer.
     pub layer: String,
-    /// The grid of its weights.
+    /// The grid that its weights lie on, if one was found.
     pub found: Option<FoundStep>,
-    /// Why it keeps its real weights.
+    /// Why the layer keeps its real weights, if it does.
     pub refused: Option<String>,
 }
 
@@ -31,11 +31,11 @@ pub struct FoundStep {
     pub granularity: Granularity,
     /// The smallest and the largest step `Δ`.
     pub steps: [f32; 2],
-    /// Bits that hold the widest filter (the layer) with its sign: on mid-tread those of a two's complement integer, with a
-    /// zero point where that saves bits.
+    /// Bits that hold the widest filter (the layer) with its sign: on mid-tread those of a two's complement integer,
+    /// with a zero point where that saves bits.
     pub bits: u32,
-    /// What to add to `W_int` so that it fits a two's complement integer of `bits` bits, if it does not by itself; one step
-    /// a layer only.
+    /// What to add to `W_int` so that it fits a two's complement integer of `bits` bits, if it does not by itself; one
+    /// step a layer only.
     pub zero_point: Option<i32>,
     /// The lowest and the highest level, `W_int`.
     pub levels: [f64; 2],
@@ -47,8 +47,8 @@ pub struct FoundStep {
     pub deviation: f64,
     /// The type that values were rounded to: `float32`, `float16`, `bfloat16`.
     pub rounded_to: &'static str,
-    /// Decimal logarithm of the chance that evenly spread random numbers would fit as well, by their values alone: 0 where
-    /// all weights have one magnitude and only their repetition tells.
+    /// Decimal logarithm of the chance that evenly spread random numbers would fit as well, by their values alone: 0
+    /// where all weights have one magnitude and only their repetition tells.
     pub log10_chance: f64,
 }
 

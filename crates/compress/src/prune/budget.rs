@@ -1,4 +1,4 @@
-//! Costs of a network under pruning.
+//! What a network costs while it is pruned, for budgets.
 
 use esn::{BitConvention, BitWidth, LayerEsn, quantize_max_abs};
 use network::WeightValues;
@@ -9,7 +9,7 @@ use super::propagate::{Dead, Model};
 use super::weights::Weights;
 use crate::error::CompressError;
 
-/// A cost with all that it takes to measure it.
+/// A kind of cost, with the bit width that ESN is measured at.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Cost {
     EsnA(BitWidth),

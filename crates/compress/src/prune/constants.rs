@@ -1,4 +1,4 @@
-//! Constants of the graph: what is known of them by channel, and changing them.
+//! Constants of the graph: what they hold for each channel, and how they are changed.
 
 use network::{Graph, Tensor, Value, ValueId};
 

@@ -1,4 +1,4 @@
-//! Which filters go, and how many.
+//! Which filters are pruned, and how many.
 
 use super::budget::Cost;
 use super::options::{Budget, FilterAmount, Scope};
@@ -7,7 +7,7 @@ use super::units::{RankedSet, Unit, Units, ranked_sets};
 use super::weights::Weights;
 use crate::error::CompressError;
 
-/// Marks units as dead in the order of their norms, the smallest first; whether there were any.
+/// Marks units as dead in the order of their norms, the smallest first. Returns whether there were any.
 pub(super) fn prune_filters(
     model: &Model<'_>,
     weights: &[Weights],

@@ -1,15 +1,15 @@
-//! The channels of a network: where each comes from, and which must go together.
+//! The channels of a network: where each comes from, and which must be removed together.
 
 use super::layout::{Channel, Layout};
 
 /// When a function of a channel is zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ZeroRule {
-    /// Whatever the channel is: a product with 0.
+    /// Always, whatever the channel is. Example: a product with 0.
     Always,
-    /// Where the channel is.
+    /// Where the channel is zero. Example: ReLU.
     Keeps,
-    /// Never known to be: `σ(0)` is ½.
+    /// Never, as far as is known. Example: a sigmoid, for `σ(0)` is ½.
     Never,
 }
 
@@ -33,17 +33,18 @@ pub(super) enum Source {
         of: Channel,
         /// When the result is zero.
         rule: ZeroRule,
-        /// Whether the function adds a parameter of this channel (the shift of BatchNorm, a bias) that goes with the channel.
+        /// Whether the function adds a parameter of this channel (the shift of BatchNorm, a bias) that goes with the
+        /// channel.
         clears: bool,
     },
-    /// Zero where all are.
+    /// A sum: zero where all of its channels are.
     Sum(Vec<Channel>),
-    /// Zero where any is.
+    /// A product: zero where any of its channels is.
     Product(Vec<Channel>),
 }
 
 impl Source {
-    /// The channels that it is made from, a filter's aside.
+    /// The channels that the source is made from. Those that a filter reads are not among them.
     pub fn channels(&self) -> &[Channel] {
         match self {
             Source::Map { of, .. } => std::slice::from_ref(of),

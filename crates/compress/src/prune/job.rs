@@ -1,4 +1,4 @@
-//! One run of pruning.
+//! One run of pruning, from tracing channels to the new network.
 
 use network::{LayerId, LayerWeights, Network};
 
@@ -15,13 +15,13 @@ use super::units::{Units, filter_of, measure, units};
 use super::weights::Weights;
 use crate::error::CompressError;
 
-/// A network on its way.
+/// A network while it is pruned.
 pub(super) struct Job<'a> {
     network: &'a Network,
     flow: Flow,
     units: Units,
     weights: Vec<Weights>,
-    /// By layer and filter.
+    /// By layer and filter: whether its bias is 0.
     unbiased: Vec<Vec<bool>>,
     dead: Dead,
     /// By layer and filter: without a weight in the network as it came.

@@ -3,11 +3,11 @@
 /// A channel of the network: an index into the channels of a [`super::flow::Flow`].
 pub(super) type Channel = usize;
 
-/// The channels of one value. They change along `axes` (ascending) alone; `cells` holds one channel for each entry of the
-/// grid that these axes span, row-major.
+/// The channels of one value. They change along `axes` (ascending) alone; `cells` holds one channel for each entry of
+/// the grid that these axes span, row-major.
 ///
-/// A feature map `[N, C, H, W]` has axes `[1]` and `C` cells; once it is flattened to `[N, C·H·W]` it has axes `[1]` and
-/// each channel `H·W` times; in the middle of a channel shuffle, `[N, G, C/G, H, W]`, it has axes `[1, 2]`.
+/// A feature map `[N, C, H, W]` has axes `[1]` and `C` cells; once it is flattened to `[N, C·H·W]` it has axes `[1]`
+/// and each channel `H·W` times; in the middle of a channel shuffle, `[N, G, C/G, H, W]`, it has axes `[1, 2]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
     pub axes: Vec<usize>,
@@ -87,7 +87,8 @@ impl Layout {
 
     /// The layout of the same elements in another shape; none if the shapes hold different numbers of elements.
     ///
-    /// Both shapes fall into the smallest runs of axes that hold equally many elements; channels move within their runs.
+    /// Both shapes fall into the smallest runs of axes that hold equally many elements; channels move within their
+    /// runs.
     pub fn reshaped(&self, from: &[usize], to: &[usize]) -> Option<Self> {
         let runs = runs(from, to)?;
         let (mut in_axes, mut in_extents, mut axes, mut extents) = (vec![], vec![], vec![], vec![]);

@@ -1,4 +1,4 @@
-//! What can be asked of pruning.
+//! What a user asks of pruning: how, how much, and what competes.
 
 use esn::BitWidth;
 use serde::{Deserialize, Serialize};
@@ -9,10 +9,10 @@ use crate::error::CompressError;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
-    /// Those of the whole network.
+    /// All filters or weights of the whole network compete.
     #[default]
     Global,
-    /// Those of each layer (for filters: of each group of coupled channels).
+    /// Those of each layer compete among themselves; for filters, those of each group of coupled channels.
     Layer,
 }
 
@@ -30,7 +30,7 @@ pub enum Budget {
     Parameters(f64),
 }
 
-/// How many filters go.
+/// How many filters are pruned.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FilterAmount {
@@ -42,8 +42,8 @@ pub enum FilterAmount {
     /// All but this fraction of each group of coupled channels, rounded to the nearest channel and at least one: the
     /// paper's channel widths 0.25×, 0.5×, 0.75×.
     Width(f64),
-    /// As many as it takes to come down to the budget, and not one more: with the last one left out, the cost is above it.
-    /// With [`Scope::Layer`], all sets of coupled groups shrink in the same proportion.
+    /// As many as it takes to come down to the budget, and not one more: with the last one left out, the cost is above
+    /// it. With [`Scope::Layer`], all sets of coupled groups shrink in the same proportion.
     Budget(Budget),
 }
 
@@ -51,11 +51,12 @@ pub enum FilterAmount {
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pruning {
-    /// Structured: whole filters in the order of their signal norm `‖W_m‖_F²`, the smallest first (section 2.8), coupled
-    /// channels together. A pruned filter's bias, BatchNorm scale and shift become 0, so that its channel is exactly 0.
+    /// Structured: whole filters in the order of their signal norm `‖W_m‖_F²`, the smallest first (section 2.8),
+    /// coupled channels together. A pruned filter's bias, BatchNorm scale and shift become 0, so that its channel is
+    /// exactly 0.
     Filters(FilterAmount),
-    /// Unstructured: this fraction of the weights, rounded to the nearest weight, the smallest magnitudes first, equal ones
-    /// in the order of layer and index. Weights that are 0 already count.
+    /// Unstructured: this fraction of the weights, rounded to the nearest weight, the smallest magnitudes first, equal
+    /// ones in the order of layer and index. Weights that are 0 already count.
     Weights(f64),
     /// N:M: keeps the `keep` largest magnitudes of every `of` neighbouring weights along a filter's input channels (the
     /// first of equal ones), and of a shorter rest as many.
@@ -71,9 +72,9 @@ pub enum Pruning {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct PruneOptions {
-    /// Applied in order, each to what the one before left.
+    /// The ways of pruning, applied in order, each to what the one before left.
     pub prunings: Vec<Pruning>,
-    /// What competes.
+    /// Which filters or weights compete with one another.
     pub scope: Scope,
     /// Also prunes, first of all and each on its own, filters whose largest magnitude is below this fraction of their
     /// layer's: they would be noise on a mid-rise grid.
@@ -85,6 +86,18 @@ pub struct PruneOptions {
 }
 
 impl PruneOptions {
+    /// The options in a few words: `filters −50 % per layer below 1 %`.
+    pub fn label(&self) -> String {
+        let mut words: Vec<String> = self.prunings.iter().map(Pruning::label).collect();
+        if self.scope == Scope::Layer {
+            words.push("per layer".to_string());
+        }
+        if let Some(below) = self.below {
+            words.push(format!("below {}", percent(below)));
+        }
+        words.join(" ")
+    }
+
     /// Checks every number.
     pub(super) fn check(&self) -> Result<(), CompressError> {
         if let Some(below) = self.below {
@@ -105,6 +118,28 @@ impl PruneOptions {
             Pruning::Pattern { .. } => Ok(()),
         })
     }
+}
+
+impl Pruning {
+    /// The way of pruning in a few words: `weights −50 %`.
+    fn label(&self) -> String {
+        match self {
+            Pruning::Filters(FilterAmount::Fraction(fraction)) => format!("filters −{}", percent(*fraction)),
+            Pruning::Filters(FilterAmount::Width(width)) => format!("width {width}×"),
+            Pruning::Filters(FilterAmount::Budget(budget)) => match budget {
+                Budget::EsnA(budget) => format!("filters to ESN_a {budget:e}"),
+                Budget::EsnD(budget) => format!("filters to ESN_d {budget:e}"),
+                Budget::Macs(budget) => format!("filters to {budget:e} MACs"),
+                Budget::Parameters(budget) => format!("filters to {budget:e} weights"),
+            },
+            Pruning::Weights(fraction) => format!("weights −{}", percent(*fraction)),
+            Pruning::Pattern { keep, of } => format!("pattern {keep}:{of}"),
+        }
+    }
+}
+
+fn percent(fraction: f64) -> String {
+    format!("{} %", (fraction * 1e4).round() / 1e2)
 }
 
 fn option(option: &'static str, problem: String) -> CompressError {
@@ -141,5 +176,28 @@ impl Budget {
             Budget::Macs(_) => "MACs",
             Budget::Parameters(_) => "parameters",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_of_pruning_has_a_label() {
+        let cases = [
+            (Pruning::Filters(FilterAmount::Fraction(0.255)), "filters −25.5 %"),
+            (Pruning::Filters(FilterAmount::Width(0.5)), "width 0.5×"),
+            (Pruning::Filters(FilterAmount::Budget(Budget::EsnA(1e6))), "filters to ESN_a 1e6"),
+            (Pruning::Filters(FilterAmount::Budget(Budget::Parameters(2e3))), "filters to 2e3 weights"),
+            (Pruning::Weights(0.9), "weights −90 %"),
+            (Pruning::Pattern { keep: 2, of: 4 }, "pattern 2:4"),
+        ];
+        for (pruning, expected) in cases {
+            let options = PruneOptions { prunings: vec![pruning], ..PruneOptions::default() };
+            assert_eq!(options.label(), expected);
+        }
+        let both = PruneOptions { scope: Scope::Layer, below: Some(0.01), ..PruneOptions::default() };
+        assert_eq!(both.label(), "per layer below 1 %");
     }
 }

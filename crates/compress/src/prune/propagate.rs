@@ -11,16 +11,16 @@ use super::weights::Weights;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Why {
-    /// It, and all filters coupled with it, came up in the order of signal norm.
+    /// Its turn came in the order of signal norm, with all filters that are coupled with it.
     Norm,
     /// Its largest magnitude was below the threshold.
     Below,
     /// Nothing alive reads its channel.
     Output,
-    /// Only dead channels feed it. What it adds to its sum, and what a BatchNorm behind it adds, stays: its channel is a
-    /// constant.
+    /// Only dead channels feed it. What it adds to its sum, and what a BatchNorm behind it adds, stays: its channel is
+    /// a constant.
     Input,
-    /// Weight by weight, by magnitude or pattern. Its bias and BatchNorm stay.
+    /// Its weights were pruned one by one, by magnitude or pattern. Its bias and BatchNorm stay.
     Weights,
     /// It was zero in the network as it came. Its bias and BatchNorm stay.
     Before,
@@ -91,8 +91,8 @@ impl<'a> Model<'a> {
         row.iter().zip(channels).enumerate().filter_map(reads)
     }
 
-    /// Prunes input channels that only zeros arrive at, and filters that nothing alive reads, until nothing changes. The
-    /// outputs of the network stay what they are.
+    /// Prunes input channels that only zeros arrive at, and filters that nothing alive reads, until nothing changes.
+    /// The outputs of the network stay what they are.
     pub fn propagate(&self, dead: &mut Dead) {
         loop {
             let states = self.states(dead);

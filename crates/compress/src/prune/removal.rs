@@ -3,7 +3,7 @@
 use super::flow::Flow;
 use super::layout::{Channel, Layout, strides};
 
-/// The channels that go.
+/// The channels that are taken out.
 #[derive(Clone, Debug)]
 pub(super) struct Removal {
     /// By channel.
@@ -11,13 +11,13 @@ pub(super) struct Removal {
 }
 
 impl Removal {
-    /// Nothing goes.
+    /// No channel is taken out.
     pub fn none(flow: &Flow) -> Self {
         Self { gone: vec![false; flow.sources.len()] }
     }
 
-    /// Every class goes of which no filter reads a channel, and that nothing holds: neither somebody outside the tracked
-    /// part, nor a tensor whose other channels along the same index stay.
+    /// Removes every class of channels that no filter reads and that nothing holds. Two things hold a class: a reader
+    /// outside the tracked part, and a tensor in which a channel that stays shares every index with it.
     pub fn new(flow: &mut Flow, read: &[bool]) -> Self {
         let classes = flow.classes();
         let mut goes = vec![true; classes.len()];
@@ -35,7 +35,7 @@ impl Removal {
         }
     }
 
-    /// For each axis of the layout, the entries that stay: those that a channel that stays has part in.
+    /// The entries that stay, for each axis of the layout: those in which a channel that stays has a part.
     pub fn kept(&self, layout: &Layout) -> Vec<Vec<usize>> {
         let strides = strides(&layout.extents);
         let mut kept: Vec<Vec<bool>> = layout.extents.iter().map(|&extent| vec![false; extent]).collect();
@@ -48,8 +48,8 @@ impl Removal {
         kept.into_iter().map(indices).collect()
     }
 
-    /// Channels that would go, but that share every index with channels that stay; of a value of which nothing would stay,
-    /// one.
+    /// Channels that would go, but that share every index with channels that stay; of a value of which nothing would
+    /// stay, one.
     fn held(&self, layout: &Layout) -> Vec<Channel> {
         let gone = |cell: &&Channel| self.gone[**cell];
         let staying = layout.cells.iter().filter(|cell| !gone(cell)).count();

@@ -1,4 +1,4 @@
-//! What pruning did.
+//! What pruning did, layer by layer.
 
 use serde::Serialize;
 
@@ -28,8 +28,8 @@ pub struct LayerPruning {
     pub filters_below: usize,
     /// Filters pruned because nothing alive reads their channel.
     pub filters_by_output: usize,
-    /// Filters left without a weight because only dead channels feed them; their channel is a constant, bias and BatchNorm
-    /// included, and may be alive.
+    /// Filters left without a weight because only dead channels feed them; their channel is a constant, bias and
+    /// BatchNorm included, and may be alive.
     pub filters_by_input: usize,
     /// Filters that unstructured pruning left without a weight.
     pub filters_by_weights: usize,

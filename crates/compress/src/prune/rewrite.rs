@@ -1,4 +1,4 @@
-//! The pruned network: graph and layers with what is dead zeroed or gone.
+//! The pruned network: its graph and layers, with what is dead set to 0 or taken out.
 
 use network::{Bias, Geometry, Graph, MacLayer, Network, Node, Op, Tensor, ValueId};
 
@@ -11,7 +11,7 @@ use super::weights::Weights;
 use crate::error::CompressError;
 use crate::rebuild::with_parts;
 
-/// Everything that is known about what goes.
+/// Everything that is known about what is set to 0 or taken out.
 #[derive(Clone, Copy)]
 pub(super) struct Changes<'a> {
     pub flow: &'a Flow,

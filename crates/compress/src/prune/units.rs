@@ -1,4 +1,4 @@
-//! What is pruned in one piece: filters whose channels are coupled.
+//! Filters whose channels are coupled, and which are therefore pruned together.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use super::flow::{Flow, Source};
 use super::layout::Channel;
 use super::weights::Weights;
 
-/// Filters that go together.
+/// Filters that are pruned together.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Unit {
     /// The channels of the filters, in the order of layer and filter.

@@ -1,4 +1,4 @@
-//! The weights of a layer under pruning.
+//! The weights of a layer while it is pruned.
 
 use esn::WeightShape;
 use network::{DataType, Encoding, MacLayer, Tensor, WeightSource, WeightValues};
@@ -8,7 +8,7 @@ use network::{DataType, Encoding, MacLayer, Tensor, WeightSource, WeightValues};
 pub(super) struct Weights {
     pub shape: WeightShape,
     pub values: WeightValues,
-    /// Whether they are not those of the file any more.
+    /// Whether any weight differs from that of the file.
     pub changed: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Bit widths by filter.
+//! Bits shared out among filters, each with a width of its own.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -7,9 +7,9 @@ use esn::{BitConvention, BitWidth, CodeTensor, Grid, filter_esn};
 use rayon::prelude::*;
 
 use crate::error::CompressError;
-use crate::quantize::StepRule;
 use crate::quantize::layer::Layer;
 use crate::quantize::levels::{Levels, Unit};
+use crate::quantize::options::StepRule;
 use crate::quantize::rule::step_at_width;
 
 /// The narrowest grid that holds a weight which is not 0.
@@ -17,7 +17,7 @@ pub(super) fn least_bits(grid: Grid) -> u32 {
     if grid == Grid::MidRise { 1 } else { 2 }
 }
 
-/// What one filter comes to at one bit width.
+/// The noise and the widest code of one filter at one bit width.
 #[derive(Clone, Copy, Debug)]
 struct Choice {
     noise: f64,
@@ -25,7 +25,7 @@ struct Choice {
     width: u32,
 }
 
-/// What one filter comes to at each bit width, found when asked for.
+/// The choices of one filter, one for each bit width. Each is computed when it is first asked for.
 struct Choices<'a> {
     unit: &'a Unit,
     grid: Grid,
@@ -64,8 +64,9 @@ fn width(bits: u32) -> BitWidth {
 
 /// Bit widths of one layer's filters that average at most `average`, and as near to it as whole bits can.
 ///
-/// The quota of a filter's levels is `2^M_i ∝ α_i^(2/3)`, `α_i` its clipping range (Banner et al. 2018, section 4); whole
-/// bits are dealt out from there by the squared error that each saves. A pruned filter gets none and counts for none.
+/// The quota of a filter's levels is `2^M_i ∝ α_i^(2/3)`, `α_i` its clipping range (Banner et al. 2018, section 4);
+/// whole bits are dealt out from there by the squared error that each saves. A pruned filter gets none and counts for
+/// none.
 pub(super) fn average_bits(layer: &Layer, rule: &StepRule, average: f64) -> Vec<BitWidth> {
     let grid = layer.levels.grid;
     let least = least_bits(grid);

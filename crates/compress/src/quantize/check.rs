@@ -5,7 +5,7 @@ use network::Network;
 
 use crate::error::CompressError;
 use crate::quantize::allocate::least_bits;
-use crate::quantize::{Allocation, Granularity, QuantizeOptions, StepRule};
+use crate::quantize::options::{Allocation, Granularity, QuantizeOptions, StepRule};
 
 pub(super) fn check(options: &QuantizeOptions, network: &Network) -> Result<(), CompressError> {
     let grid = if options.mid_rise { Grid::MidRise } else { Grid::MidTread };

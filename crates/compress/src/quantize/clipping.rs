@@ -1,13 +1,13 @@
 //! Analytical clipping: ACIQ of Banner, Nahshan, Hoffer and Soudry, "Post training 4-bit quantization of convolutional
 //! networks for rapid-deployment" (2018).
 //!
-//! Weights of a known prior are clipped at `±α`, and `[−α, α]` is divided into `2^n` equal steps. The noise has two parts,
-//! clipping and rounding, `α² / (3·4^n)`; both priors are centred on 0, where the weights of trained layers are.
+//! Weights of a known prior are clipped at `±α`, and `[−α, α]` is divided into `2^n` equal steps. The noise has two
+//! parts, clipping and rounding, `α² / (3·4^n)`; both priors are centred on 0, where the weights of trained layers are.
 
 /// The clipping range `α / b` of least noise for a Laplace prior of scale `b = E|W|`.
 ///
-/// The noise is `2b²·e^(−α/b) + α² / (3·4^n)`; its minimum is the root of `(α/b)·e^(α/b) = 3·4^n`, found by Newton's method
-/// on the logarithm: 2.83, 3.90 and 5.03 for 2, 3 and 4 bits.
+/// The noise is `2b²·e^(−α/b) + α² / (3·4^n)`; its minimum is the root of `(α/b)·e^(α/b) = 3·4^n`, found by Newton's
+/// method on the logarithm: 2.83, 3.90 and 5.03 for 2, 3 and 4 bits.
 pub(super) fn laplace_clip(bits: u32) -> f64 {
     let target = 3f64.ln() + f64::from(bits) * 4f64.ln();
     let mut x = target;

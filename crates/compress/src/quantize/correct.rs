@@ -3,8 +3,8 @@
 use crate::quantize::layer::{Coded, Layer};
 use crate::quantize::levels::storable;
 
-/// Multiplies the step of each filter by `ξ = ‖W − E(W)‖ / ‖Ŵ − E(Ŵ)‖`, `Ŵ` the quantized weights of the filter and `E` its
-/// mean. A filter whose quantized weights are all alike keeps its step.
+/// Multiplies the step of each filter by `ξ = ‖W − E(W)‖ / ‖Ŵ − E(Ŵ)‖`, `Ŵ` the quantized weights of the filter and `E`
+/// its mean. A filter whose quantized weights are all alike keeps its step.
 ///
 /// The paper then shifts the weights by the difference of their means. Codes have no place for that; see
 /// [`crate::QuantizeOptions::bias_correction`].

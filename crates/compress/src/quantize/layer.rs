@@ -1,11 +1,11 @@
-//! Layers on their way from real weights to codes.
+//! A layer of real weights, and the codes that it becomes.
 
 use esn::{BitWidth, CodeTensor, Grid};
 use network::{LayerId, LayerWeights, MacLayer, Network, WeightSource, WeightValues};
 
 use crate::error::CompressError;
 use crate::quantize::levels::{Levels, Unit};
-use crate::quantize::{Granularity, QuantizeOptions};
+use crate::quantize::options::{Granularity, QuantizeOptions};
 
 /// Weights beyond this have no `f32` steps; no network is trained to them.
 const MAX_WEIGHT: f64 = 1e37;

@@ -2,20 +2,20 @@
 
 use crate::quantize::levels::{Levels, STEP_OF_NOTHING, Unit, storable};
 
-/// Up to so many pairs of a weight and a threshold every assignment of levels is looked at.
+/// Up to this many pairs of a weight and a threshold, every assignment of levels is looked at.
 const EXACT: usize = 1 << 14;
-/// Ratio of neighbouring steps that are tried where there are more.
+/// Ratio of neighbouring steps that are tried where there are more pairs.
 const RATIO: f64 = 0.95;
-/// Local optima of those that are followed up.
+/// How many of the best steps tried are refined.
 const FOLLOWED: usize = 3;
 
 /// The step `Δ` of least `‖W − Δ·W_int‖²`; of equals the largest, whose codes are the smallest.
 ///
-/// With its levels fixed, a unit's best step is `Σ W·W_int / Σ W_int²`, and it explains `(Σ W·W_int)² / Σ W_int²` of the
-/// signal; so the best step is that of the assignment which explains the most. The levels change only where `Δ` passes
-/// `|W| / threshold`: small units are walked through all of these and the result is exact. Larger ones, whose error is a
-/// smooth function of `Δ`, are searched in steps of 5 % over every `Δ` that can be best, and the three best minima of
-/// these refined.
+/// With its levels fixed, a unit's best step is `Σ W·W_int / Σ W_int²`, and it explains `(Σ W·W_int)² / Σ W_int²` of
+/// the signal; so the best step is that of the assignment which explains the most. The levels change only where `Δ`
+/// passes `|W| / threshold`: small units are walked through all of these and the result is exact. Larger ones, whose
+/// error is a smooth function of `Δ`, are searched in steps of 5 % over every `Δ` that can be best, and the three best
+/// minima of these refined.
 pub(super) fn least_squares_step(unit: &Unit, levels: Levels) -> f32 {
     if unit.is_empty() {
         return STEP_OF_NOTHING;

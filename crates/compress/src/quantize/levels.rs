@@ -7,7 +7,8 @@ use esn::{
 /// The smallest step: half of it, the scale of a mid-rise grid in a file, is still a normal `f32`.
 const MIN_STEP: f32 = 2.0 * f32::MIN_POSITIVE;
 
-/// A step of what has no weights. Files want scales above 0, and it multiplies zeros alone.
+/// The step of a unit whose weights are all pruned. Files want scales above 0, and this one multiplies nothing but
+/// zeros.
 pub(super) const STEP_OF_NOTHING: f32 = 1.0;
 
 /// The nearest step that a file holds exactly.
@@ -40,8 +41,8 @@ impl Levels {
         if self.grid == Grid::MidRise { self.reach() - 0.5 } else { self.reach() }
     }
 
-    /// Thresholds between levels on one side of 0: a magnitude of `threshold(k)·Δ` is where the k-th level begins, `k` from
-    /// 1 to this.
+    /// Thresholds between levels on one side of 0: a magnitude of `threshold(k)·Δ` is where the k-th level begins, `k`
+    /// from 1 to this.
     pub fn thresholds(self) -> usize {
         self.top() as usize
     }
@@ -73,7 +74,7 @@ impl Levels {
     }
 }
 
-/// Weights that share a step: what of them is not pruned.
+/// Weights that share a step, pruned ones left out.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Unit {
     weights: Vec<f64>,

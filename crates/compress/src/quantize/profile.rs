@@ -6,15 +6,16 @@ use serde::Deserialize;
 
 use crate::error::CompressError;
 
-/// The ESN_a with c = 1 of every layer of a network, in order of execution: what [`crate::StepRule::EsnAProfile`] takes.
+/// The ESN_a with c = 1 of every layer of a network, in order of execution: what [`crate::StepRule::EsnAProfile`]
+/// takes.
 ///
 /// Quantized layers count as they are; those of real weights as quantized to `bits` bits on mid-rise by their largest
 /// magnitude.
 ///
 /// # Errors
 ///
-/// [`CompressError::Option`] for a width outside 1…16; [`CompressError::Layer`] and [`CompressError::Network`] for weights
-/// that cannot be read.
+/// [`CompressError::Option`] for a width outside 1…16; [`CompressError::Layer`] and [`CompressError::Network`] for
+/// weights that cannot be read.
 pub fn esn_a_profile(network: &Network, bits: u32) -> Result<Vec<f64>, CompressError> {
     let bits = BitWidth::new(bits).map_err(|e| CompressError::Option { option: "bits", problem: e.to_string() })?;
     let of_layer = |index: usize| {

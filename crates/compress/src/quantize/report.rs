@@ -6,8 +6,8 @@ use serde::Serialize;
 use crate::error::CompressError;
 use crate::quantize::layer::{Coded, Layer};
 use crate::quantize::levels::{Levels, Unit};
+use crate::quantize::options::{QuantizeOptions, StepRule};
 use crate::quantize::target::{esn_a_steps, esn_a_total, meets};
-use crate::quantize::{QuantizeOptions, StepRule};
 
 /// What was quantized, and how well.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -37,8 +37,8 @@ pub struct LayerQuantization {
     pub target_esn_a: Option<f64>,
     /// ESN_a with c = 1 that came out.
     pub esn_a: f64,
-    /// Whether a target could not be met within 0.5 %, or, where the network has the target, whether the bit width kept the
-    /// layer from the common S/N; the notes say why.
+    /// Whether a target could not be met within 0.5 %, or, where the network has the target, whether the bit width kept
+    /// the layer from the common S/N; the notes say why.
     pub target_missed: bool,
     /// Weights that became 0 without having been; none on mid-rise.
     pub newly_zeroed: u64,
@@ -157,8 +157,8 @@ fn units_on<'a>(layer: &'a Layer, levels: Levels) -> Vec<(&'a Unit, Levels)> {
     layer.units.iter().map(|unit| (unit, levels)).collect()
 }
 
-/// Finds the layers that the bit width kept from the common S/N: all have `Δ` in one ratio to the root mean square of the
-/// weights, or a larger one that just does not clip.
+/// Finds the layers that the bit width kept from the common S/N: all have `Δ` in one ratio to the root mean square of
+/// the weights, or a larger one that just does not clip.
 fn check_common(layers: &[Layer], coded: &[Coded], report: &mut QuantizeReport) {
     let ratio = |unit: &Unit, step: f32| f64::from(step) / unit.root_mean_square();
     let all = layers.iter().zip(coded).flat_map(|(layer, coded)| layer.units.iter().zip(&coded.unit_steps));

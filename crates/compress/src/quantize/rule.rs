@@ -1,9 +1,9 @@
 //! The rules that decide on a unit's step without looking at others.
 
-use crate::quantize::StepRule;
 use crate::quantize::clipping::{gauss_clip, laplace_clip};
 use crate::quantize::least_squares::least_squares_step;
 use crate::quantize::levels::{Levels, STEP_OF_NOTHING, Unit, storable};
+use crate::quantize::options::StepRule;
 use crate::quantize::target::snr_step;
 
 /// The step of a unit at a bit width.

@@ -13,8 +13,8 @@ pub(super) fn meets(found: f64, target: f64) -> bool {
 
 /// The step whose linear S/N comes nearest to `target`.
 ///
-/// S/N has its largest value at the step of least squared error and falls beyond it, as good as monotonically: between the
-/// two the `f32` steps are bisected. A target above that largest value gets the step of least squared error.
+/// S/N has its largest value at the step of least squared error and falls beyond it, as good as monotonically: between
+/// the two the `f32` steps are bisected. A target above that largest value gets the step of least squared error.
 pub(super) fn snr_step(unit: &Unit, levels: Levels, target: f64) -> f32 {
     if unit.is_empty() {
         return STEP_OF_NOTHING;

@@ -19,8 +19,8 @@ pub(super) struct SyntheticLayer {
 }
 
 impl SyntheticLayer {
-    /// Every weight that is not pruned needs exactly `bits`, its magnitude and sign drawn at random among those that do.
-    /// What is pruned in one form is pruned in every form that prunes more.
+    /// Every weight that is not pruned needs exactly `bits`, its magnitude and sign drawn at random among those that
+    /// do. What is pruned in one form is pruned in every form that prunes more.
     pub(super) fn new((sweep, bits, pruned_percent): (Sweep, u32, u32), seed: u64) -> Self {
         let geometry = Geometry::new(LAYER).expect("the layer is a valid one");
         let shape = geometry.weight_shape();

@@ -1,7 +1,7 @@
-//! What hardware makes of fewer bits and of pruning: Figure 1 of "Prune or quantize?", measured.
+//! How much hardware gains from fewer bits and from pruning: Figure 1 of "Prune or quantize?", measured.
 //!
-//! The main function is [`landscape`]. It runs one synthetic layer ([`LAYER`]) in many forms on every hardware and
-//! holds each against the same hardware's cost of the dense layer at 8 bits.
+//! The main function is [`landscape`]. It runs one synthetic layer ([`LAYER`]) in many forms on every hardware, and
+//! compares each form with what the dense layer at 8 bits costs on the same hardware.
 
 mod layer;
 

@@ -1,4 +1,4 @@
-//! What points are compared by.
+//! The costs and accuracies that points are compared by.
 
 use std::cmp::Ordering;
 use std::str::FromStr;
@@ -71,7 +71,7 @@ impl Cost {
         }
     }
 
-    /// What a point costs; none where it was not costed or has no such hardware.
+    /// What a point costs; none where the point was not costed or has no such hardware.
     pub fn of(&self, row: &PointRow) -> Option<CostValue> {
         let costs = row.costs.as_ref()?;
         Some(match self {
@@ -201,7 +201,7 @@ impl Accuracy {
         }
     }
 
-    /// How accurate a point is; none where it did not run, or not so.
+    /// How accurate a point is; none where it has no such figure.
     pub fn of(&self, row: &PointRow) -> Option<Fraction> {
         let accuracy = row.accuracy.as_ref()?;
         let score = &accuracy.score;
@@ -244,7 +244,7 @@ impl FromStr for Accuracy {
     }
 }
 
-/// A part of a number of images; compares as the exact fraction.
+/// Some of a number of images. Fractions compare exactly: 1 of 2 equals 500 of 1,000.
 #[derive(Clone, Copy, Debug)]
 pub struct Fraction {
     /// The part.

@@ -1,6 +1,7 @@
 //! The Pareto frontier of a store: which points no other beats in cost and accuracy.
 //!
-//! Costs are compared as the integers they are, accuracies as fractions of counts, so that ties are ties.
+//! The main function is [`judge`]. Costs are compared as integers and accuracies as fractions of counts, never as
+//! rounded numbers: two points tie only where they are equal.
 
 mod measure;
 
@@ -8,8 +9,8 @@ pub use measure::{Accuracy, Cost, CostValue, Fraction};
 
 use crate::store::PointRow;
 
-/// Which points are on the frontier: no other is at most as costly and at least as accurate, and better in one of the two.
-/// Points that are equal in both are on it together.
+/// Which points are on the frontier: no other is at most as costly and at least as accurate, and better in one of the
+/// two. Points that are equal in both are on it together.
 ///
 /// ```
 /// use explore::pareto::frontier;

@@ -9,13 +9,14 @@ use crate::error::ExploreError;
 /// How many processes write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Writers {
-    /// This one alone: it works on the whole plan.
+    /// This process alone, which works on the whole plan.
     One,
-    /// Any number, each with points of its own.
+    /// Any number of processes, each with points of its own.
     Shards,
 }
 
-/// Held while a process writes to a store. It is let go when the process ends, however it ends.
+/// The lock that a process holds while it writes to a store. The system lets it go when the process ends, however it
+/// ends.
 #[derive(Debug)]
 pub struct StoreLock(#[allow(dead_code, reason = "the open file is the lock")] File);
 

@@ -1,11 +1,12 @@
 //! Results of sweeps in one SQLite file. `docs/sweep.md` documents its tables.
 //!
-//! A row is its result: it is written whole, in one transaction, when its point is done, and there is no other state. A
-//! process that is killed loses the points it was working on and nothing else. The journal is a write-ahead log, synced
-//! at every commit, so that the same holds for a machine that loses power; one sync a point is nothing beside a point.
+//! The main type is [`Store`]. A row is written whole, in one transaction, when its point is done, and the store has no
+//! other state: a process that is killed loses the points that it was working on and nothing else. The journal is a
+//! write-ahead log that is synced at every commit, so that the same holds for a machine that loses power. One sync
+//! takes far less time than a point.
 //!
-//! A sweep over the whole plan holds an exclusive lock on a file beside the store, shards hold a shared one, so that two
-//! processes never compute the same points. The system takes the lock back from a process that dies.
+//! A sweep over the whole plan holds an exclusive lock on a file beside the store, shards hold a shared one, so that
+//! two processes never compute the same points. The system takes the lock back from a process that dies.
 
 mod lock;
 mod merge;
@@ -26,11 +27,11 @@ use crate::error::ExploreError;
 
 /// Marks a file as a store of this program: "ESNS".
 const APPLICATION_ID: i32 = 0x4553_4e53;
-/// Layout of the tables; raised when they change.
+/// Layout of the tables. The number is raised when they change.
 const LAYOUT: i32 = 1;
 /// How long a writer waits for another.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long it waits between tries where SQLite does not wait by itself.
+/// How long a writer waits between tries where SQLite does not wait by itself.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// A file of results.
@@ -79,8 +80,8 @@ impl Store {
         Ok(Self { path: path.to_path_buf(), connection })
     }
 
-    /// As [`Store::create`]. SQLite does not wait where another process changes the journal of a new database at the same
-    /// time, but says at once that it is busy.
+    /// As [`Store::create`]. SQLite does not wait where another process changes the journal of a new database at the
+    /// same time, but says at once that it is busy.
     fn create_patiently(&self) -> rusqlite::Result<()> {
         let start = Instant::now();
         loop {

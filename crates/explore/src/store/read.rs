@@ -10,8 +10,8 @@ use rusqlite::Row;
 use super::row::{HardwareRow, PointAccuracy, PointCosts, PointRow, Status};
 use super::write::{HARDWARE_COLUMNS, POINT_COLUMNS};
 use super::{Store, problem};
+use crate::configuration::Configuration;
 use crate::error::ExploreError;
-use crate::sweep::Configuration;
 
 /// What a column holds that it should not.
 type Wrong = String;

@@ -1,16 +1,16 @@
-//! One point's result.
+//! The result of one point, as it stands in a store.
 
 use esn::Quarters;
 use runner::Score;
 
-use crate::sweep::Configuration;
+use crate::configuration::Configuration;
 
 /// How a point ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// With every figure that was asked for.
+    /// The point has every figure that was asked for.
     Done,
-    /// With a reason, and the figures that were there by then.
+    /// The point has a reason why it failed, and the figures that were there by then.
     Failed,
 }
 
@@ -39,9 +39,9 @@ pub struct PointRow {
     pub notes: Vec<String>,
     /// Why the point failed; none where it did not.
     pub error: Option<String>,
-    /// Costs; none where the point failed before.
+    /// What the point costs; none where it failed before that was known.
     pub costs: Option<PointCosts>,
-    /// Accuracy; none without images, and where the point failed before.
+    /// How accurate the point is; none without images, and where the point failed before that was known.
     pub accuracy: Option<PointAccuracy>,
 }
 
@@ -52,7 +52,7 @@ impl PointRow {
     }
 }
 
-/// Costs of one image. `macs` in a name means `c` = output positions, its absence `c = 1`.
+/// What a point costs, for one image. In the names of ESN, `macs` means `c` = output positions; without it `c = 1`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PointCosts {
     /// Weights, pruned ones too.
@@ -67,7 +67,7 @@ pub struct PointCosts {
     pub macs: u128,
     /// Weights of filters and input channels that are not pruned: what equation (7) computes.
     pub weights_alive: u128,
-    /// Their multiply-accumulates.
+    /// Multiply-accumulates of those weights.
     pub macs_alive: u128,
     /// Equation (2), `c = 1`.
     pub esn_a: Quarters,
@@ -92,35 +92,35 @@ pub struct PointCosts {
 /// What one hardware counted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HardwareRow {
-    /// Its name.
+    /// Name of the hardware.
     pub name: String,
-    /// The metric it is compared with: `ESN_a`, `ESN_d`, `ESN'_d`.
+    /// The metric that the hardware is compared with: `ESN_a`, `ESN_d`, `ESN'_d`.
     pub metric: String,
     /// The outcome of the comparison: `pass`, `fail`, `notideal`.
     pub verdict: String,
     /// Latency of one image.
     pub cycles: u128,
-    /// Units of its MAC entry.
+    /// Units of the ledger's MAC entry.
     pub energy_count: u128,
-    /// Energy of one image in joules, all entries.
+    /// Energy of one image in joules, all entries of the ledger.
     pub energy_j: f64,
     /// Work done over work offered.
     pub utilization: f64,
-    /// How it did on the images, where it ran them.
+    /// How the hardware did on the images, where it ran them.
     pub score: Option<Score>,
-    /// Images on which it and the float network name the same class.
+    /// Images on which the hardware and the float network name the same class.
     pub agreement: Option<u64>,
 }
 
 /// How a point did on the images.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PointAccuracy {
-    /// Images run.
+    /// How many images were run.
     pub images: u64,
-    /// The engines on integers.
+    /// How the engines on integers did; all of them compute the same sums.
     pub score: Score,
-    /// Images on which they and the float network before compression name the same class.
+    /// Images on which these engines and the float network before compression name the same class.
     pub agreement: u64,
-    /// The float network before compression.
+    /// How the float network before compression did.
     pub float: Score,
 }

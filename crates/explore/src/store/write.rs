@@ -11,13 +11,13 @@ pub(super) const POINT_COLUMNS: &str = "key, status, error, version, network, co
      filters, live_filters, macs, weights_alive, macs_alive, esn_a, esn_d, esn_a_macs, esn_d_macs, esn_d_filter, \
      max_bits, filter_bits, weight_bits, images, labelled, top1, top5, agreement, float_top1, float_top5";
 
-/// Columns of the table `hardware`, likewise.
+/// Columns of the table `hardware`, in the order in which a row is written and read.
 pub(super) const HARDWARE_COLUMNS: &str =
     "name, metric, verdict, cycles, energy_count, energy_j, utilization, top1, top5, agreement";
 
 impl Store {
-    /// Writes the result of a point, all its rows in one transaction. `false` where the store has the point already; it
-    /// then stays as it is.
+    /// Writes the result of a point, all its rows in one transaction. Returns `false` where the store has the point
+    /// already; the stored point then stays as it is.
     ///
     /// # Errors
     ///

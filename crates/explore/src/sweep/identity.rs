@@ -1,4 +1,4 @@
-//! What files are, whatever they are called: hashes of their contents.
+//! Hashes of files by their contents, so that a file is known whatever it is called.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use network::Network;
 use sha2::{Digest, Sha256};
 
-use super::configuration::hex;
+use crate::configuration::hex;
 
-/// SHA-256 of a network: of the file, if it is one, and of weights and constants where they do not fit into it and so lie
-/// outside. What the reader makes of a file is left out, for it may change with the program.
+/// SHA-256 of a network: of the file, if it is one, and of weights and constants where they do not fit into it and so
+/// lie outside. What the reader makes of a file is left out, for it may change with the program.
 pub(super) fn network_sha256(network: &Network, file: Option<&Path>) -> io::Result<String> {
     let mut hash = Sha256::new();
     let constants = network.graph().values.iter().filter_map(|value| value.constant.as_ref());

@@ -1,4 +1,4 @@
-//! The images of a sweep, decoded once.
+//! The images of a sweep, each decoded once as far as memory allows.
 
 use std::sync::{Arc, OnceLock};
 
@@ -7,9 +7,9 @@ use inference::{Sample, SampleError, Samples};
 use network::Network;
 use runner::{Form, ImageSamples, RunnerError, embedded};
 
-use super::configuration::ImagesIdentity;
 use super::identity::{bytes_sha256, images_sha256};
 use super::plan::{EMBEDDED, ImagesEntry, Plan, problem};
+use crate::configuration::ImagesIdentity;
 use crate::error::ExploreError;
 
 /// Images in the form that a network takes, each decoded when it is first asked for and kept as long as there is room.

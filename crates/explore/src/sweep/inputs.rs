@@ -1,4 +1,4 @@
-//! What the points of a plan share: networks, images, the float reference, pruned networks.
+//! A plan opened: its points, and what they share (networks, images, the float reference, pruned networks).
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,10 +9,10 @@ use network::Network;
 use network::architectures::Family;
 use runner::{Hardware, Score, embedded};
 
-use super::configuration::Configuration;
 use super::identity::{bytes_sha256, network_sha256};
 use super::images::{ImageOpener, PairedImages};
 use super::plan::{self, EMBEDDED, IDEAL, Plan, PruneEntry, QuantizeEntry, problem};
+use crate::configuration::Configuration;
 use crate::error::ExploreError;
 
 /// Layout of [`Configuration`].

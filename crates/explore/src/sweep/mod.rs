@@ -1,9 +1,8 @@
 //! Sweeps: every point of a plan, pruned, quantized, costed and run on images, into a store.
 //!
-//! The main function is [`sweep`]. A point is known by a hash of everything its result depends on, so that a plan that
+//! The main function is [`sweep`]. A point is known by a hash of everything that its result depends on. So a plan that
 //! grows adds points and never repeats one, and a sweep that was killed goes on where it stopped.
 
-mod configuration;
 mod identity;
 mod images;
 mod inputs;
@@ -17,7 +16,7 @@ use std::thread;
 
 use compress::ReestimateOptions;
 
-pub use configuration::{Configuration, ImagesIdentity, Method, PRUNE_ONLY_BITS};
+pub use crate::configuration::{Configuration, ImagesIdentity, Method, PRUNE_ONLY_BITS};
 pub use inputs::Inputs;
 pub use plan::{ImagesEntry, OneOrMany, Plan, PlanFile, PointEntry, PruneEntry, QuantizeEntry};
 
@@ -35,21 +34,21 @@ pub struct Shard {
     pub of: usize,
 }
 
-/// How a sweep runs. None of it changes a result.
+/// How a sweep runs. No option changes a result.
 pub struct SweepOptions<'a> {
     /// Only these points.
     pub shard: Option<Shard>,
     /// Worker threads; 0: one a core.
     pub threads: usize,
-    /// Bytes to keep to: half for decoded images, the rest for points that run at a time.
+    /// Bytes of memory that the sweep keeps to: half for decoded images, half for the points that run at a time.
     pub memory_bytes: u64,
-    /// Runs points again that failed.
+    /// Whether points that failed before are run again.
     pub retry_failed: bool,
     /// Told after every point.
     pub progress: &'a (dyn Fn(&Progress<'_>) + Sync),
 }
 
-/// What is told after every point.
+/// What the sweep tells after every point.
 #[derive(Debug)]
 pub struct Progress<'a> {
     /// Points done in this run.
@@ -117,7 +116,7 @@ fn run_all(
     report: &mut SweepReport,
 ) -> Result<(), ExploreError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
-    let pool = pool.map_err(|e| ExploreError::Threads(e.to_string()))?;
+    let pool = pool.map_err(ExploreError::Threads)?;
     let at_once = points_at_once(&to_do, pool.current_num_threads(), options.memory_bytes / 2);
     let memory_bytes = (options.memory_bytes / 2 / at_once as u64).max(MIN_REESTIMATION_BYTES);
     let workshop = Workshop { inputs, pool: &pool, reestimate: ReestimateOptions { memory_bytes } };
@@ -168,14 +167,15 @@ fn write_results(
 /// Least memory for the activations of a re-estimation.
 const MIN_REESTIMATION_BYTES: u64 = 256 << 20;
 
-/// Points that run at a time: one a thread, so that none waits for the serial parts of another, as far as memory allows.
+/// Points that run at a time: one a thread, so that none waits for the serial parts of another, as far as memory
+/// allows.
 fn points_at_once(points: &[Point], threads: usize, bytes: u64) -> usize {
     let largest = points.iter().map(point_bytes).max().unwrap_or(1);
     usize::try_from(bytes / largest).unwrap_or(usize::MAX).clamp(1, threads).min(points.len().max(1))
 }
 
-/// What a point takes beside the images, roughly: weights as codes, as real numbers and in the forms that engines compute
-/// with; activations; and what re-estimation holds.
+/// What a point takes beside the images, roughly: weights as codes, as real numbers and in the forms that engines
+/// compute with; activations; and what re-estimation holds.
 fn point_bytes(point: &Point) -> u64 {
     const BYTES_A_WEIGHT: u64 = 48;
     const BYTES_A_POINT: u64 = 32 << 20;

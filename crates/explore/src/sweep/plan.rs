@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ExploreError;
 
-/// The word that stands for what comes with the program: the digits network, or its images.
+/// The word in a plan for what comes with the program: the digits network, or its images.
 pub const EMBEDDED: &str = "embedded";
-/// The word that stands for the three ideal engines.
+/// The word in a plan for the three ideal engines.
 pub const IDEAL: &str = "ideal";
 
 /// The largest plan that is read: a document people write by hand is far smaller.
@@ -26,7 +26,7 @@ const MAX_FILE_BYTES: u64 = 16 << 20;
 pub struct PlanFile {
     /// Network files, relative to the plan, or `"embedded"`.
     pub networks: Vec<String>,
-    /// The graph, one of [`Family::NAMES`], that networks belong to which are weights alone.
+    /// The graph, one of [`Family::NAMES`], of networks whose files hold weights alone.
     pub architecture: Option<String>,
     /// Hardware descriptions, relative to the plan; `"ideal"` stands for the three ideal engines.
     #[serde(default = "ideal")]
@@ -34,10 +34,10 @@ pub struct PlanFile {
     /// Whether BatchNorm statistics are re-estimated.
     #[serde(default = "not_reestimated")]
     pub reestimate: Vec<bool>,
-    /// Bits of the activations on engines on integers, where a file does not say.
+    /// Bits of the activations on engines on integers, where a network file does not say.
     #[serde(default = "eight_bits")]
     pub activation_bits: u32,
-    /// Images, the first ones, whose activations set the ranges where a file does not.
+    /// How many images, from the first on, set the ranges of activations where a network file does not.
     #[serde(default = "calibration_images")]
     pub calibration_images: usize,
     /// Whether analog engines run the images too, each for itself.
@@ -78,9 +78,9 @@ pub struct PruneEntry {
     pub each: Vec<Pruning>,
     /// One alternative: prunings applied in order.
     pub prunings: Vec<Pruning>,
-    /// What competes.
+    /// Which filters or weights compete with one another.
     pub scope: OneOrMany<Scope>,
-    /// Filters below this fraction of their layer's largest magnitude go too.
+    /// Filters whose largest magnitude is below this fraction of their layer's are pruned too.
     pub below: Option<OneOrMany<f64>>,
     /// Whether dead channels are removed instead of zeroed.
     pub compact: bool,
@@ -102,7 +102,7 @@ pub struct QuantizeEntry {
     pub step: OneOrMany<StepRule>,
     /// Bits by filter.
     pub allocation: Option<OneOrMany<Allocation>>,
-    /// Whether each filter's mean and norm are brought back.
+    /// Whether each filter's quantized weights get the norm back that they had.
     pub bias_correction: OneOrMany<bool>,
     /// Width of the first layer.
     pub first_bits: Option<u32>,

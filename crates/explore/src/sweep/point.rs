@@ -1,4 +1,4 @@
-//! One point, from the network to its row.
+//! One point, run from the network to the row of the store.
 
 use std::error::Error;
 use std::io;
@@ -20,7 +20,7 @@ use crate::store::{HardwareRow, PointAccuracy, PointCosts, PointRow};
 
 const CONVENTION: BitConvention = BitConvention::NonzeroAtLeastOne;
 
-/// What points run with.
+/// What every point is run with.
 pub(super) struct Workshop<'a> {
     pub inputs: &'a Inputs,
     pub pool: &'a ThreadPool,
@@ -48,7 +48,7 @@ impl Workshop<'_> {
         let mut figures = Figures::default();
         let error = match self.try_run(point, &mut figures) {
             Ok(()) => None,
-            Err(error) if is_of_the_point(&error) => Some(error.to_string()),
+            Err(error) if is_of_the_point(&error) => Some(network::chain(&error)),
             Err(error) => return Err(error),
         };
         Ok(PointRow {

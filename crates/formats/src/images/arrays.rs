@@ -21,11 +21,12 @@ pub enum ArrayLayout {
     ChannelsLast,
 }
 
-/// An archive is unpacked in memory. Bytes that an array of it may have whatever the size of the file,
+/// The array of an archive is unpacked in memory. Up to this many bytes are unpacked, however small the file is.
 const SMALL: u64 = 64 << 20;
-/// else as a multiple of what it takes in the file (images are compressed to a tenth at best, zeros to a thousandth),
+/// A larger array is unpacked if it has at most this many times the bytes that it takes in the file. Compression makes
+/// images a tenth of their size at best, and zeros a thousandth.
 const MAX_RATIO: u64 = 100;
-/// and at most.
+/// No array of an archive may have more bytes than this.
 const MAX_UNPACKED: u64 = 4 << 30;
 
 /// An array of images, of which one at a time is decoded.
@@ -189,7 +190,7 @@ impl ArrayImages {
     }
 }
 
-/// Where the channels lie: where as many are as the network takes or, not knowing it, 1 or 3.
+/// Which axis counts channels: the one with as many as the network takes or, where that is not known, with 1 or 3.
 fn guess_layout(first: usize, last: usize, channels: Option<usize>) -> Option<ArrayLayout> {
     let fits = |count: usize| channels.map_or(count == 1 || count == 3, |channels| count == channels);
     match (fits(first), fits(last)) {

@@ -8,9 +8,9 @@ use image::{DynamicImage, ImageReader, Limits};
 use super::error::ImageError;
 use super::{Image, Source};
 
-/// No side of a picture may be longer.
+/// The longest side that a picture may have, in pixels.
 const MAX_SIDE: u32 = 1 << 15;
-/// No decoder may allocate more bytes.
+/// The most bytes that a decoder may allocate.
 const MAX_DECODED_BYTES: u64 = 512 << 20;
 
 /// Picture files and their labels.
@@ -21,7 +21,7 @@ pub(super) struct PictureFiles {
 }
 
 impl PictureFiles {
-    /// A list of files that somebody else made.
+    /// A list of files with their labels, without names of classes.
     pub fn new(files: Vec<(PathBuf, Option<usize>)>) -> Self {
         Self { files, class_names: None }
     }
@@ -33,8 +33,8 @@ impl PictureFiles {
     }
 }
 
-/// Lists a folder: its sub-folders are the classes, in sorted order, or it holds pictures itself. Hidden files and files
-/// that are no pictures are passed over.
+/// Lists a folder: its sub-folders are the classes, in sorted order, or it holds pictures itself. Hidden files and
+/// files that are no pictures are passed over.
 pub(super) fn open(path: &Path) -> Result<PictureFiles, ImageError> {
     let (folders, pictures) = list(path)?;
     if folders.is_empty() {

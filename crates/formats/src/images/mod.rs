@@ -58,7 +58,8 @@ pub enum ImageFormat {
 /// How to open images.
 #[derive(Clone, Debug, Default)]
 pub struct ImageOptions {
-    /// How they are stored; guessed from the path if not given: a folder, or by the end of the name (`.bin` is CIFAR-10).
+    /// How they are stored; guessed from the path if not given: a folder, or by the end of the name (`.bin` is
+    /// CIFAR-10).
     pub format: Option<ImageFormat>,
     /// At most this many. Folders and manifests give the first of every class in turn; others the first of all.
     pub limit: Option<usize>,

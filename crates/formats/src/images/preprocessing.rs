@@ -88,8 +88,8 @@ impl Default for Preprocessing {
 }
 
 impl Preprocessing {
-    /// A preprocessing known by name: `unit` (0…1, the default), `none` (as stored, 0…255), `imagenet` (0…1, then the mean
-    /// and standard deviation of ImageNet).
+    /// A preprocessing known by name: `unit` (0…1, the default), `none` (as stored, 0…255), `imagenet` (0…1, then the
+    /// mean and standard deviation of ImageNet).
     pub fn named(name: &str) -> Option<Self> {
         let unit = Self::default();
         match name {
@@ -100,8 +100,8 @@ impl Preprocessing {
         }
     }
 
-    /// What a network takes of which nothing is said: numbers from 0 to 1, or, if its input is of an 8-bit integer type,
-    /// the bytes of the image (unsigned) or those minus 128 (signed).
+    /// What a network takes of which nothing is said: numbers from 0 to 1, or, if its input is of an 8-bit integer
+    /// type, the bytes of the image (unsigned) or those minus 128 (signed).
     pub fn default_for(network: &Network) -> Self {
         let input = network.graph().inputs.first().map(|&id| network.graph().value(id));
         let raw = Self { scale: 1.0, ..Self::default() };
@@ -169,11 +169,11 @@ impl Preprocessing {
         }
     }
 
-    /// Makes an image the input of a network: `input_shape` is the network's, batch first, and the result one image of it
-    /// in its layout. A network that takes `[N, K]` gets the `K` numbers of an image, planes one after another.
+    /// Makes an image the input of a network: `input_shape` is the network's, batch first, and the result one image of
+    /// it in its layout. A network that takes `[N, K]` gets the `K` numbers of an image, planes one after another.
     ///
-    /// A grey image becomes three equal channels if the network takes three; a coloured one becomes its luma, `0.299 R +
-    /// 0.587 G + 0.114 B`, if it takes one.
+    /// A grey image becomes three equal channels if the network takes three. A coloured one becomes its luma,
+    /// `0.299 R + 0.587 G + 0.114 B`, if the network takes one.
     ///
     /// # Errors
     ///
@@ -183,8 +183,8 @@ impl Preprocessing {
         self.try_apply(image, input_shape, false).map_err(misfit)
     }
 
-    /// As [`Preprocessing::apply`], with resized pixels and luma rounded to integers: what a network takes whose input is
-    /// of an integer type.
+    /// As [`Preprocessing::apply`], with resized pixels and luma rounded to integers: what a network takes whose input
+    /// is of an integer type.
     ///
     /// # Errors
     ///

@@ -15,9 +15,9 @@ pub(super) struct Window {
 
 /// Resizes `image` and cuts a window out, rows first. Only what is wanted is computed.
 ///
-/// Output `i` lies at `x = (i + 1/2) · s − 1/2` of the input, `s` = input / output extent, and is the mean of the inputs
-/// `k` weighted by `max(0, 1 − |k − x| / max(1, s))`: bilinear interpolation when enlarging, and without aliasing when
-/// reducing. Those beyond the border have no weight.
+/// Output `i` lies at `x = (i + 1/2) · s − 1/2` of the input, `s` = input / output extent, and is the mean of the
+/// inputs `k` weighted by `max(0, 1 − |k − x| / max(1, s))`: bilinear interpolation when enlarging, and without
+/// aliasing when reducing. Those beyond the border have no weight.
 pub(super) fn resample(image: &Image, rows: Window, columns: Window) -> Image {
     let row_taps = taps(image.height, rows);
     let column_taps = taps(image.width, columns);

@@ -7,19 +7,20 @@ use std::rc::Rc;
 use super::proto::{AttributeProto, AttributeType, NodeProto, TensorProto};
 use crate::reading::fault::{Fault, clean, invalid};
 
-/// Attributes that have no meaning at inference or in any opset that is read, and that exporters still leave.
+/// Attributes that exporters still write, although they mean nothing at inference or in any opset that is read.
 const IGNORED: [&str; 2] = ["consumed_inputs", "is_test"];
 
-/// The attributes of one node. An attribute that no one asks for is an error ([`Attributes::finish`]): a garbled `pads`
-/// must not be taken for none.
+/// The attributes of one node. An attribute that nobody asks for is an error ([`Attributes::finish`]): if the name
+/// `pads` is garbled, the node must not be taken for one without padding.
 #[derive(Clone)]
 pub(super) struct Attributes<'a> {
-    /// Shared by copies: what one asks for is no longer left over in the others.
+    /// Copies share these: what is asked of one copy is no longer left over in the others.
     entries: Rc<Vec<(&'a AttributeProto, Cell<bool>)>>,
 }
 
 impl<'a> Attributes<'a> {
-    /// Refuses a name that comes twice, and references to the attributes of a function, which only function bodies have.
+    /// Refuses a name that comes twice, and references to the attributes of a function, which only function bodies
+    /// have.
     pub(super) fn new(node: &'a NodeProto) -> Result<Self, Fault> {
         let mut names = HashSet::new();
         for attribute in &node.attribute {

@@ -10,22 +10,27 @@ use network::{
     ActivationQuantization, Graph, LayerId, MacLayer, Network, NetworkError, Node, Op, PadMode, Value, ValueId,
 };
 
+use super::array::Array;
 use super::attributes::Attributes;
 use super::chain::Chain;
 use super::external::ExternalFiles;
+use super::form::{Form, MAX_FOLDED, check_size};
 use super::inputs::{self, Inputs};
-use super::plan::{Action, Form, Kept, MAX_FOLDED, Plan, Slot, View, check_size};
+use super::plan::{Action, Kept, Plan};
 use super::proto::{GraphProto, NodeProto, ValueInfoProto};
+use super::slot::Slot;
+use super::view::View;
 use super::{fold, operators, order, qonnx, quantize, tensors};
 use crate::options::ReadOptions;
 use crate::reading::fault::{Fault, clean, invalid, unsupported};
 use crate::reading::findings::{Finding, Findings};
 use crate::reading::grid;
 
-/// Scales of all layers, which many may share and each has a copy of. Networks have one a filter.
+/// Scales of all layers together. Many layers may share one tensor of scales, and each layer has a copy. Real networks
+/// have one scale for each filter.
 const MAX_SCALES: usize = 1 << 24;
 
-/// Elements of a rearranged constant that is written out for an operator that is no MAC layer.
+/// The most elements of a rearranged constant that is computed because an operator other than a MAC layer reads it.
 const MAX_WRITTEN: usize = 1 << 22;
 /// Elements that are computed in one reading, so that a small file cannot ask for much work.
 const MAX_FOLDED_IN_ALL: usize = 1 << 26;
@@ -281,7 +286,8 @@ impl<'a> Builder<'a> {
         LayerId(self.layers.len() - 1)
     }
 
-    /// Makes constants that are rearranged or dequantized into plain tensors. The result is why one cannot be.
+    /// Computes inputs that are rearranged or dequantized constants, so that they are plain tensors. Where one is too
+    /// large, the result is the reason for the note.
     fn write_constants(&mut self, inputs: &[Option<ValueId>]) -> Result<Option<String>, Fault> {
         for id in inputs.iter().flatten() {
             let slot = &mut self.slots[id.0];
@@ -297,7 +303,7 @@ impl<'a> Builder<'a> {
         Ok(None)
     }
 
-    /// Fills what inference does not know with what the file declares.
+    /// A form in which whatever inference does not know is what the file declares.
     fn or_declared(&self, name: &str, form: Form) -> Form {
         if form.shape.is_some() && form.data_type.is_some() {
             return form;
@@ -335,7 +341,8 @@ impl<'a> Builder<'a> {
         self.findings.add(&node_name(node), finding, silent);
     }
 
-    /// A DequantizeLinear does not say what its integers count; the note is for a file that looks like half-steps.
+    /// Gives all layers the grid that is known. A DequantizeLinear does not say what its integers count: where nobody
+    /// says it and the file looks as if they were half-steps, the result is a note.
     fn set_grid(&mut self) -> Option<String> {
         for quantization in self.layers.iter_mut().filter_map(|layer| layer.weights.quantization.as_mut()) {
             // Where a file's own operators say mid-rise, that is so.
@@ -348,7 +355,7 @@ impl<'a> Builder<'a> {
         doubtful.then(|| grid::LOOKS_MID_RISE.to_string())
     }
 
-    /// The outputs of the graph; those that are constant become plain tensors, for no node makes them.
+    /// The outputs of the graph. No node makes an output that is constant, so that such outputs become plain tensors.
     fn outputs(&mut self) -> Result<Vec<ValueId>, Fault> {
         let outputs = self.proto.output.iter().map(|output| {
             let missing = || invalid!("output {:?} is made by no node", output.name);
@@ -386,8 +393,8 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// A node behind an operator whose output shape is not known: a MAC layer there cannot be costed, and its costs would be
-/// missing in every sum.
+/// Plans a node one of whose inputs has no known shape. A MAC layer there could not be costed and would be missing in
+/// every sum: that ends the reading. Any other node is kept and not run.
 fn behind_unknown(view: &View<'_>, findings: &Findings) -> Result<Plan, Fault> {
     let plain = matches!(view.domain, "" | "ai.onnx") && matches!(view.op_type, "Conv" | "Gemm" | "MatMul");
     let integer = matches!(view.op_type, "QLinearConv" | "QLinearMatMul" | "QGemm" | "ConvInteger" | "MatMulInteger");
@@ -407,7 +414,7 @@ fn behind_unknown(view: &View<'_>, findings: &Findings) -> Result<Plan, Fault> {
     }
 }
 
-/// Takes back that a node is run where an input cannot be read.
+/// Plans a node as not run where the elements of an input cannot be read.
 fn check_readable(plan: Plan, view: &View<'_>) -> Plan {
     let unreadable = view.inputs.iter().flatten().find_map(|slot| slot.unreadable.as_ref());
     match (unreadable, &plan.action) {
@@ -418,7 +425,7 @@ fn check_readable(plan: Plan, view: &View<'_>) -> Plan {
     }
 }
 
-/// Checks the outputs of a node against those that its operator makes.
+/// Checks that an operator makes all outputs of its node that somebody reads.
 fn check_outputs(plan: Plan, view: &View<'_>, used: &HashSet<&str>) -> Result<Plan, Fault> {
     if view.outputs.is_empty() {
         return Err(invalid!("it has no output"));
@@ -439,7 +446,8 @@ fn check_outputs(plan: Plan, view: &View<'_>, used: &HashSet<&str>) -> Result<Pl
     }
 }
 
-/// The quantization that the first output lies on: that of a DequantizeLinear, kept by operators that only move values.
+/// The quantization that the elements of the first output lie on. It comes from a DequantizeLinear, and operators that
+/// only move values keep it.
 fn output_quantization(action: &Action, view: &View<'_>) -> Result<Option<ActivationQuantization>, Fault> {
     let Action::Run(op) = action else { return Ok(None) };
     match op {
@@ -457,7 +465,7 @@ fn output_quantization(action: &Action, view: &View<'_>) -> Result<Option<Activa
     }
 }
 
-/// The outputs of a node whose inputs are all known; `None` where they are not, or it is not computed here.
+/// The outputs of a node, where all its inputs are known constants and the node is one that is computed while reading.
 fn known_outputs(plan: &Plan, view: &View<'_>, budget: &mut usize) -> Result<Option<Vec<Chain>>, Fault> {
     if let Action::Known(chain) = &plan.action {
         return Ok(Some(vec![chain.clone()]));
@@ -489,11 +497,11 @@ fn known_outputs(plan: &Plan, view: &View<'_>, budget: &mut usize) -> Result<Opt
     let arrays: Result<Vec<_>, _> = known.iter().map(|chain| chain.to_array()).collect();
     let arrays = arrays.map_err(|e| invalid!("a constant input: {e}"))?;
     let folded = fold::fold(&plan.action, &arrays, &plan.outputs)?;
-    let stored = |(array, name): (fold::Array, &String)| Chain::stored(&clean(name), array.into_tensor());
+    let stored = |(array, name): (Array, &String)| Chain::stored(&clean(name), array.into_tensor());
     Ok(folded.map(|arrays| arrays.into_iter().zip(view.outputs).map(stored).collect()))
 }
 
-/// The constant behind an operator that a chain can hold.
+/// The constant behind an operator that a chain can take in as one more step.
 fn extended(op: &Op, chain: &Chain, output: &Form, view: &View<'_>) -> Result<Option<Chain>, Fault> {
     let (chain, shape) = (chain.clone(), output.shape.as_deref().unwrap_or_default());
     Ok(match op {

@@ -1,14 +1,15 @@
-//! Constants as a stored tensor and what is done to it, so that weights need not be touched while reading.
+//! A constant as a stored tensor and the steps from there. Weights are kept this way, so that reading does not touch
+//! them.
 
 use network::rearrange::rearrange;
 use network::{DataType, Tensor, TensorError, WeightQuantization, WeightTransform};
 
-use super::fold::{Array, Data};
+use super::array::{Array, Data};
 
-/// Rearrangements that a chain keeps; longer ones (no exporter writes them) are folded instead.
+/// Rearrangements that a chain keeps. No exporter writes more; a constant with more is computed instead.
 const MAX_TRANSFORMS: usize = 16;
 
-/// A constant: a stored tensor, seen through rearrangements, casts that lose nothing, and a quantization.
+/// A constant: a stored tensor, and the rearrangements, casts without loss and quantization that lead to the constant.
 #[derive(Clone, Debug)]
 pub(super) struct Chain {
     /// Name of the stored tensor.
@@ -75,7 +76,8 @@ impl Chain {
         (self.transforms.len() <= MAX_TRANSFORMS).then_some(self)
     }
 
-    /// Gives the elements another shape. `None` where the chain gets too long or the channel axis is torn apart.
+    /// Gives the elements another shape. `None` where the chain gets too long, or where the axis of the scales would be
+    /// no axis of its own any more.
     pub(super) fn reshaped(mut self, shape: &[usize]) -> Option<Self> {
         if let Some(Quantized { axis: Some(axis), .. }) = &mut self.quantized {
             *axis = moved_axis(&self.shape, *axis, shape)?;
@@ -189,7 +191,8 @@ impl Quantized {
     }
 }
 
-/// Where axis `axis` of shape `from` is in shape `to`, of which it must still be a whole axis.
+/// Where axis `axis` of shape `from` is in shape `to`. `None` where it is not a whole axis there: axis 1 of `[2, 3, 4]`
+/// is axis 1 of `[2, 3, 2, 2]`, and none of `[6, 4]`.
 fn moved_axis(from: &[usize], axis: usize, to: &[usize]) -> Option<usize> {
     let outer: usize = from[..axis].iter().product();
     let mut before = 1usize;

@@ -4,8 +4,10 @@ use network::Tensor;
 
 use super::attributes::Attributes;
 use super::external::ExternalFiles;
-use super::plan::{FoldOp, Form, Plan, View};
+use super::form::Form;
+use super::plan::{FoldOp, Plan};
 use super::tensors;
+use super::view::View;
 use crate::reading::fault::{Fault, invalid};
 
 /// Constant, in any of its forms.
@@ -83,7 +85,7 @@ pub(super) fn constant_of_shape(view: &View<'_>, external: &mut ExternalFiles) -
     Ok(Plan::compute(FoldOp::Fill { value }, form))
 }
 
-/// Range; its length follows from constant inputs.
+/// Range. Its inputs must be constant, for its length follows from them.
 pub(super) fn range(view: &View<'_>) -> Result<Plan, Fault> {
     view.arity(3, 3)?;
     let data_type = view.data_type(0);
@@ -91,8 +93,8 @@ pub(super) fn range(view: &View<'_>) -> Result<Plan, Fault> {
         let chain = view.constant(i, "limits", 1)?.ok_or_else(|| invalid!("input {i} is left out"))?;
         let array = chain.to_array().map_err(|e| invalid!("its limits: {e}"))?;
         let values = match array.data {
-            super::fold::Data::Int(values) => values.into_iter().map(|v| v as f64).collect(),
-            super::fold::Data::Real(values) => values,
+            super::array::Data::Int(values) => values.into_iter().map(|v| v as f64).collect(),
+            super::array::Data::Real(values) => values,
         };
         match values.as_slice() {
             [value] if value.is_finite() => Ok(*value),

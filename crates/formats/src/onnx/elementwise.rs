@@ -2,8 +2,11 @@
 
 use network::{DataType, Op};
 
-use super::plan::{FoldOp, Form, Kept, Plan, View, axis, broadcast};
+use super::form::{Form, axis};
+use super::plan::{FoldOp, Kept, Plan};
+use super::view::View;
 use crate::reading::fault::{Fault, invalid, not_run};
+use crate::reading::shape::broadcast;
 
 /// Operators that have one input, no parameters, and an output of the same form.
 pub(super) fn unary(view: &View<'_>, op: Op) -> Result<Plan, Fault> {

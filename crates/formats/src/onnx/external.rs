@@ -5,11 +5,10 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
+use network::map_file;
 
 use super::proto::TensorProto;
 use crate::reading::fault::{Fault, clean, invalid};
-
-pub(crate) use network::map_file;
 
 /// The folder that external data may come from, and the files already mapped.
 pub(super) struct ExternalFiles {

@@ -3,7 +3,7 @@
 use network::Op;
 use network::rearrange::{for_each_offset, strides};
 
-use super::fold::{Array, Data};
+use super::array::{Array, Data};
 use crate::reading::fault::{Fault, invalid};
 
 /// An operator with one input, on integers (if it has a meaning there) and on real numbers.

@@ -1,14 +1,15 @@
 //! Calls of functions that the file itself defines, replaced by their bodies.
 //!
-//! PyTorch's newer exporter leaves such functions. Names inside a body become those of the call, or get the name of the
-//! call as a prefix; attributes that refer to the function's own are filled in.
+//! The newer exporter of PyTorch writes such functions. Inside a body, the names of the function's inputs and outputs
+//! become those of the call, and all other names get the name of the call as a prefix. An attribute that refers to one
+//! of the function gets its value.
 
 use std::collections::HashMap;
 
 use super::proto::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto};
 use crate::reading::fault::{Fault, clean, invalid, unsupported};
 
-/// Calls within calls; a function must not call itself.
+/// How deep calls may lie within calls. A function must not call itself.
 const MAX_DEPTH: usize = 32;
 /// Nodes after all calls are replaced.
 const MAX_NODES: usize = 1 << 18;

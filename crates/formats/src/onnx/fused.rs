@@ -2,7 +2,8 @@
 
 use super::proto::{AttributeProto, AttributeType, GraphProto, NodeProto};
 
-/// Replaces FusedConv by Conv and its activation. Those with an addend or an activation of another kind stay as they are.
+/// Replaces FusedConv by Conv and its activation. Those with an addend or an activation of another kind stay as they
+/// are.
 pub(super) fn split(graph: &mut GraphProto) {
     let is_fused = |node: &NodeProto| node.domain == "com.microsoft" && node.op_type == "FusedConv";
     if !graph.node.iter().any(is_fused) {

@@ -1,8 +1,9 @@
-//! Shapes that a file declares: those of its inputs, and those to fall back on.
+//! Shapes that a file declares: those of its inputs, and those of inner values, which are used where inference knows
+//! none.
 
 use std::collections::HashSet;
 
-use super::plan::{Form, check_size};
+use super::form::{Form, check_size};
 use super::proto::{DimensionValue, GraphProto, TensorShapeProto, ValueInfoProto};
 use super::tensors;
 use crate::options::ReadOptions;

@@ -4,9 +4,12 @@ use network::{Op, PadMode};
 
 use super::chain::Chain;
 use super::elementwise::{check_same_type, is_narrow};
-use super::plan::{Form, MAX_PARAMETERS, Plan, View, axis, broadcast, distinct_axes};
+use super::form::{Form, MAX_PARAMETERS, axis, distinct_axes};
+use super::plan::Plan;
 use super::tensors;
+use super::view::View;
 use crate::reading::fault::{Fault, invalid, not_run};
+use crate::reading::shape::broadcast;
 
 /// Identity.
 pub(super) fn identity(view: &View<'_>) -> Result<Plan, Fault> {

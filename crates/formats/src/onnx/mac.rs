@@ -2,12 +2,15 @@
 
 use network::{Bias, Geometry, GeometrySpec, MacLayer, MacOp, Operand, ValueId, WeightSource};
 
+use super::array::Data;
 use super::chain::Chain;
-use super::fold::Data;
-use super::plan::{Action, Form, Kept, Plan, View};
+use super::form::Form;
+use super::plan::{Action, Kept, Plan, or_not_run};
 use super::tensors;
+use super::view::View;
 use super::windows::{Windows, spatial};
-use crate::reading::fault::{Fault, invalid, not_costed, unsupported};
+use crate::reading::fault::{Fault, invalid, not_costed};
+use crate::reading::shape::per_image;
 
 /// Conv with constant weights.
 pub(super) fn conv(view: &View<'_>) -> Result<Plan, Fault> {
@@ -41,7 +44,7 @@ pub(super) fn conv(view: &View<'_>) -> Result<Plan, Fault> {
         dilation: planar.dilation,
         pads: planar.pads,
         in_size: if size.len() == 1 { [1, size[0]] } else { [size[0], size[1]] },
-        repeats: per_image(view, x[0])?,
+        repeats: per_image(x[0], view.batch)?,
     };
     or_not_run(form.clone(), || {
         let draft = Draft { op: MacOp::Conv, spec, operand: Operand::ChannelsFirst, alpha: 1.0, activation: 0 };
@@ -59,7 +62,7 @@ fn groups(view: &View<'_>, channels: usize, w: &[usize]) -> Result<usize, Fault>
     Ok(groups)
 }
 
-/// What makes a MAC layer, but for its weights and bias.
+/// A MAC layer without its weights and its bias.
 pub(super) struct Draft {
     pub(super) op: MacOp,
     pub(super) spec: GeometrySpec,
@@ -70,7 +73,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Makes the layer. The filters of `weights` are its first axis; the axes behind are those of a filter.
+    /// Makes the layer. The first axis of `weights` counts filters; the axes behind it are those of one filter.
     pub(super) fn plan(self, view: &View<'_>, weights: Chain, bias: Option<Bias>, form: Form) -> Result<Plan, Fault> {
         let geometry = Geometry::new(self.spec).map_err(|e| invalid!("{e}"))?;
         let layer = MacLayer {
@@ -96,15 +99,6 @@ impl Draft {
     }
 }
 
-/// Turns a [`Fault::NotRun`] or [`Fault::NotCosted`] into a plan that keeps the shape of the output.
-pub(super) fn or_not_run(form: Form, plan: impl FnOnce() -> Result<Plan, Fault>) -> Result<Plan, Fault> {
-    match plan() {
-        Err(Fault::NotRun(reason)) => Ok(Plan::not_run(reason, form)),
-        Err(Fault::NotCosted(reason)) => Ok(Plan::not_costed(reason, form)),
-        other => other,
-    }
-}
-
 /// The constant weights at an input.
 pub(super) fn weights<'a>(view: &View<'a>, index: usize) -> Result<&'a Chain, Fault> {
     let slot = view.input(index)?;
@@ -117,14 +111,6 @@ pub(super) fn weights<'a>(view: &View<'a>, index: usize) -> Result<&'a Chain, Fa
         None if slot.constant => Err(not_costed!("its weights come from an operator that is not folded")),
         None => Err(not_costed!("its weights depend on the input of the network")),
     }
-}
-
-/// Splits a count over the images of one run.
-pub(super) fn per_image(view: &View<'_>, total: usize) -> Result<usize, Fault> {
-    if !total.is_multiple_of(view.batch) {
-        return Err(unsupported!("{total} inputs of the layer do not divide into a batch of {}", view.batch));
-    }
-    Ok(total / view.batch)
 }
 
 /// The weights as `[filters, channels, kernel_h, kernel_w]`.

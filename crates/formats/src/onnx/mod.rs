@@ -1,22 +1,53 @@
 //! The reader of ONNX files, and the writer ([`mod@write`]).
 //!
-//! A file is mapped and decoded without copying a tensor ([`proto`]), its names are checked and its nodes ordered, and then
-//! one pass (`build`) understands each node, infers the shapes of its outputs and folds what is constant. Weights are
-//! never folded: they stay a stored tensor and the steps from there (`chain`).
+//! A file is mapped and decoded without copying a tensor. Calls of functions are replaced by their bodies, names are
+//! checked and nodes are put in order. Then one pass goes over the nodes. For each node a planner says what it is and
+//! which shapes its outputs have (a `Plan`), and the pass does one of four things with it: it computes the node, where
+//! all inputs are constant and small; it makes a MAC layer of it; it puts it into the graph; or it notes that the node
+//! is not run.
+//!
+//! Weights are never computed: they stay a stored tensor and the steps from there to what a layer reads (a `Chain`).
+//!
+//! The files, each resting on those above it:
+//!
+//! ```text
+//! proto.rs            the messages of the format
+//! attributes.rs       the attributes of one node; none is left over unread
+//! external.rs         tensors in files beside the model
+//! tensors.rs          from a message to a checked tensor
+//! functions.rs        calls of functions of the file, replaced by their bodies
+//! fused.rs            FusedConv of onnxruntime, taken apart
+//! order.rs            an order in which every value is made before it is read
+//! array.rs            a constant in memory
+//! form.rs             type and shape of a value; axes, sizes
+//! inputs.rs           the shapes that a file or a user gives
+//! chain.rs            a constant as a stored tensor and the steps from there
+//! slot.rs             a value while the graph is built
+//! view.rs             a node as its planner sees it
+//! integer_mac.rs      a MAC layer on integers, as it is planned
+//! plan.rs             what is to be done with a node
+//! elementwise.rs ...  the planners, one file for each family of operators: constants, elementwise, layout, mac,
+//!                     normalize, product, qlinear, qonnx, qoperator, quantize, reduce, resize, sequence, windows
+//! operators.rs        which operator is understood by which planner
+//! fold.rs             operators computed on constants; the elementwise ones in fold_elementwise.rs
+//! build.rs            the pass over the nodes
+//! write/              the writer
+//! ```
 
+mod array;
 mod attributes;
 mod build;
 mod chain;
 mod constants;
 mod elementwise;
-pub(crate) mod external;
-
+mod external;
 mod fold;
 mod fold_elementwise;
+mod form;
 mod functions;
 mod fused;
-
 mod inputs;
+mod integer_mac;
 mod layout;
 mod mac;
 mod normalize;
@@ -32,7 +63,9 @@ mod quantize;
 mod reduce;
 mod resize;
 mod sequence;
+mod slot;
 mod tensors;
+mod view;
 mod windows;
 pub mod write;
 

@@ -2,8 +2,11 @@
 
 use network::Op;
 
-use super::plan::{Plan, View, axis, broadcast};
+use super::form::axis;
+use super::plan::Plan;
+use super::view::View;
 use crate::reading::fault::{Fault, invalid};
+use crate::reading::shape::broadcast;
 
 /// BatchNormalization at inference.
 pub(super) fn batch_norm(view: &View<'_>) -> Result<Plan, Fault> {
@@ -27,7 +30,7 @@ pub(super) fn batch_norm(view: &View<'_>) -> Result<Plan, Fault> {
     Ok(Plan::run(Op::BatchNormalization { epsilon }, form))
 }
 
-/// LayerNormalization: over all axes from its own on.
+/// LayerNormalization: over the axis that it names and all behind it.
 pub(super) fn layer_norm(view: &View<'_>) -> Result<Plan, Fault> {
     view.arity(2, 3)?;
     let epsilon = view.attributes.float("epsilon", 1e-5)?;

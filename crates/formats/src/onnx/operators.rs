@@ -3,8 +3,10 @@
 use network::{Op, QLinearFunction};
 
 use super::external::ExternalFiles;
-use super::plan::{Plan, Slot, View};
+use super::plan::Plan;
 use super::proto::NodeProto;
+use super::slot::Slot;
+use super::view::View;
 use super::{
     constants, elementwise, layout, mac, normalize, product, qlinear, qonnx, qoperator, quantize, reduce, resize,
     sequence, windows,

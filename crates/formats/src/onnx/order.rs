@@ -18,8 +18,8 @@ pub(super) enum Maker {
     Node(usize),
 }
 
-/// Orders nodes topologically, those of the file first where there is a choice. Checks that each name is made once and
-/// before it is read.
+/// Orders nodes so that every value is made before it is read. Where there is a choice, the order is that of the file.
+/// Checks that each name is made once.
 pub(super) fn order(graph: &GraphProto) -> Result<Vec<usize>, NodeFault> {
     let makers = makers(graph)?;
     let mut waits_for = vec![0usize; graph.node.len()];

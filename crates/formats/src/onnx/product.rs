@@ -4,9 +4,12 @@ use network::{GeometrySpec, MacOp, Op, Operand};
 
 use super::chain::Chain;
 use super::elementwise::check_same_type;
-use super::mac::{Draft, bias, or_not_run, per_image, weights};
-use super::plan::{Form, Plan, View, broadcast};
+use super::form::Form;
+use super::mac::{Draft, bias, weights};
+use super::plan::{Plan, or_not_run};
+use super::view::View;
 use crate::reading::fault::{Fault, invalid, not_costed};
+use crate::reading::shape::{broadcast, per_image};
 
 /// Gemm: `alpha · A' · B' + beta · C`, where A' and B' may be transposed.
 pub(super) fn gemm(view: &View<'_>) -> Result<Plan, Fault> {
@@ -48,7 +51,7 @@ pub(super) fn gemm(view: &View<'_>) -> Result<Plan, Fault> {
             (false, true) => Operand::Transposed,
             (false, false) => Operand::ChannelsLast,
         };
-        let spec = GeometrySpec::convolution(a_depth, filters, [1; 2], [per_image(view, positions)?, 1]);
+        let spec = GeometrySpec::convolution(a_depth, filters, [1; 2], [per_image(positions, view.batch)?, 1]);
         let draft = Draft { op: MacOp::Gemm, spec, operand, alpha, activation: usize::from(left) };
         draft.plan(view, chain, bias(view, 2, filters, beta)?, form)
     })
@@ -72,7 +75,7 @@ fn addend_shape(view: &View<'_>, out: [usize; 2]) -> Result<[usize; 2], Fault> {
     }
 }
 
-/// MatMul: a MAC layer where one side is constant.
+/// MatMul. It is a MAC layer where one side is constant; the product of two activations is run, but in no layer.
 pub(super) fn matmul(view: &View<'_>) -> Result<Plan, Fault> {
     view.arity(2, 2)?;
     let (a, b) = (view.shape(0)?, view.shape(1)?);
@@ -104,7 +107,7 @@ fn weights_right(view: &View<'_>, a: &[usize], b: &[usize], form: Form) -> Resul
     };
     let [filters, depth] = [chain.shape[0], chain.shape[1]];
     let positions = count(&a[..a.len() - 1])?;
-    let spec = GeometrySpec::convolution(depth, filters, [1; 2], [per_image(view, positions)?, 1]);
+    let spec = GeometrySpec::convolution(depth, filters, [1; 2], [per_image(positions, view.batch)?, 1]);
     let draft = Draft { op: MacOp::MatMul, spec, operand: Operand::ChannelsLast, alpha: 1.0, activation: 0 };
     draft.plan(view, chain, None, form)
 }
@@ -120,8 +123,8 @@ fn weights_left(view: &View<'_>, a: &[usize], b: &[usize], form: Form) -> Result
     let stacked = count(&b[..b.len().saturating_sub(2)])?;
     // One matrix holds the whole batch in its columns; of a stack, every image has its own matrices.
     let (repeats, positions) = match stacked {
-        1 => (1, per_image(view, columns)?),
-        stacked => (per_image(view, stacked)?, columns),
+        1 => (1, per_image(columns, view.batch)?),
+        stacked => (per_image(stacked, view.batch)?, columns),
     };
     let spec = GeometrySpec { repeats, ..GeometrySpec::convolution(depth, filters, [1; 2], [positions, 1]) };
     let draft = Draft { op: MacOp::MatMul, spec, operand: Operand::WeightsLeft, alpha: 1.0, activation: 1 };

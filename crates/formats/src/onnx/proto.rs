@@ -1,8 +1,8 @@
 //! The messages of an ONNX file, as far as this reader looks at them.
 //!
-//! Field numbers are those of `onnx.proto` (IR version 13). Two declarations differ from it so that tensors stay slices of
-//! the mapped file: `raw_data` is [`Bytes`], and the packed fields (`float_data` and its like) are kept as the chunks of
-//! bytes that they are on the wire.
+//! Field numbers are those of `onnx.proto` (IR version 13). Two declarations differ from it so that tensors stay slices
+//! of the mapped file: `raw_data` is [`Bytes`], and the packed fields (`float_data` and its like) are kept as the
+//! chunks of bytes that they are on the wire.
 
 // The fields are those of the ONNX specification, which documents them.
 #![allow(missing_docs)]

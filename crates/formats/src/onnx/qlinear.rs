@@ -2,10 +2,13 @@
 
 use network::{ActivationQuantization, DataType, Op, QLinear, QLinearFunction};
 
-use super::plan::{Action, Form, Kept, Plan, View, axis, broadcast};
-use super::quantize::{self, Parameters};
-use super::{layout, windows};
+use super::form::{Form, axis};
+use super::integer_mac::Parameters;
+use super::plan::{Action, Kept, Plan};
+use super::view::View;
+use super::{layout, quantize, windows};
 use crate::reading::fault::{Fault, invalid, not_run};
+use crate::reading::shape::broadcast;
 
 /// QLinearAdd and QLinearMul: a, its scale and zero point, b, its, the output's.
 pub(super) fn binary(view: &View<'_>, function: QLinearFunction) -> Result<Plan, Fault> {

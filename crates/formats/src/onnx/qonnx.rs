@@ -1,23 +1,26 @@
 //! The operators of QONNX: Quant (also called IntQuant), BipolarQuant, Trunc.
 //!
-//! On constants they become integers at once, so that weights are exactly what their rounding makes of them; on
-//! activations they are run.
+//! On constants they are computed while reading: the weights of the network are the integers that the rounding makes.
+//! On activations they are run with the network.
 
 use esn::Grid;
 use network::{ActivationQuantization, DataType, Op, Quant, Rounding, Tensor, WeightQuantization};
 
+use super::array::Data;
 use super::chain::Chain;
-use super::fold::Data;
-use super::plan::{Action, Form, Kept, Plan, View, broadcast};
+use super::form::{Form, MAX_FOLDED};
+use super::plan::{Action, Kept, Plan};
+use super::view::View;
 use crate::reading::fault::{Fault, invalid, not_run, unsupported};
+use crate::reading::shape::broadcast;
 
 /// Domains in which exporters put these operators.
 pub(super) const DOMAINS: [&str; 3] = ["onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general"];
 
-/// Widest integers, those of a bias.
+/// The widest integers, in bits. A bias has that many.
 const MAX_BITS: f32 = 32.0;
 
-/// Largest magnitude of the integer of a constant, which must fit 32 bits with its zero point.
+/// Largest magnitude of the integer of a constant. The sum of integer and zero point must fit 32 bits.
 const MAX_INTEGER: f32 = (1u32 << 30) as f32;
 
 /// Elements of all constants that are rounded in one reading.
@@ -44,7 +47,8 @@ pub(super) fn bipolar(view: &View<'_>) -> Result<Plan, Fault> {
     or_not_run(view, form.clone(), || run_or_round(view, Quant::Bipolar, &[0, 1], form))
 }
 
-/// Trunc: x, scale, zero point, bits of the input, and bits of the output, before which newer files have its scale.
+/// Trunc. Its inputs are x, scale, zero point, bits of the input, and bits of the output. Newer files have the scale of
+/// the output before the last one.
 pub(super) fn trunc(view: &View<'_>) -> Result<Plan, Fault> {
     view.arity(5, 6)?;
     let newer = view.inputs.len() == 6;
@@ -94,7 +98,7 @@ pub(super) fn activation(quant: Quant, view: &View<'_>) -> Result<Option<Activat
     Ok(linear(scale, zero_point, [min, max]))
 }
 
-/// The quantization behind a Trunc; without bounds of its own, its integers are within those that it reads.
+/// The quantization behind a Trunc. Where the Trunc has no bounds of its own, they follow from the bounds of its input.
 fn truncated(quant: Quant, from: Option<ActivationQuantization>) -> Option<ActivationQuantization> {
     let Quant::Trunc { scale, zero_point, divisor, min, max, rounding, output_zero_point, output_scale } = quant else {
         return None;
@@ -115,7 +119,7 @@ fn linear(scale: f32, zero_point: f32, [min, max]: [f32; 2]) -> Option<Activatio
     fits.then_some(ActivationQuantization { scale, zero_point, min, max })
 }
 
-/// Runs on activations; rounds constants.
+/// Plans a quantization: it is run on activations, and computed at once on constants.
 fn run_or_round(view: &View<'_>, quant: Quant, kept: &[usize], form: Form) -> Result<Plan, Fault> {
     for (&i, what) in kept[1..].iter().zip(["scales", "zero points"]) {
         let Some(values) = view.floats(i, what)? else { return Err(invalid!("its {what} are left out")) };
@@ -136,7 +140,8 @@ fn run_or_round(view: &View<'_>, quant: Quant, kept: &[usize], form: Form) -> Re
     }
 }
 
-/// The integers that an action adds to those `before` it, all in memory; more than there may be end the reading.
+/// How many rounded integers an action holds. All of them stay in memory: where there are too many together with those
+/// `before` it, reading ends.
 pub(super) fn count_rounded(action: &Action, before: usize) -> Result<usize, Fault> {
     let Action::Known(Chain { quantized: Some(_), tensor, .. }) = action else { return Ok(0) };
     let count = tensor.element_count();
@@ -242,7 +247,8 @@ fn form(view: &View<'_>, parameters: &[usize]) -> Result<Form, Fault> {
     Ok(view.like_first(x.to_vec()))
 }
 
-/// What is not handled is not run; as a constant it has no elements, of which whoever needs them tells.
+/// Turns what is not handled into a node that is not run. On a constant it makes a constant that cannot be read; a node
+/// that needs its elements gives the reason.
 fn or_not_run(view: &View<'_>, form: Form, plan: impl FnOnce() -> Result<Plan, Fault>) -> Result<Plan, Fault> {
     match plan() {
         Err(Fault::NotRun(reason)) if view.input(0)?.constant => {
@@ -261,7 +267,7 @@ fn number(view: &View<'_>, index: usize, what: &str) -> Result<f32, Fault> {
 
 /// A constant of one element; `None` where it has more.
 fn single(view: &View<'_>, index: usize, what: &str) -> Result<Option<f32>, Fault> {
-    let chain = view.constant(index, what, super::plan::MAX_FOLDED)?;
+    let chain = view.constant(index, what, MAX_FOLDED)?;
     let chain = chain.ok_or_else(|| invalid!("its {what} is left out"))?;
     let array = chain.to_array().map_err(|e| invalid!("its {what}: {e}"))?;
     Ok(match array.data {

@@ -1,44 +1,22 @@
 //! MAC layers on integers: QLinearConv, QLinearMatMul, QGemm, ConvInteger, MatMulInteger.
 //!
-//! Such an operator becomes a layer on real numbers between a DequantizeLinear and what makes its output's integers, so
-//! that every executor can run it. Its operands are looked at as if they were dequantized already, by what understands
-//! Conv, Gemm and MatMul.
+//! Such an operator becomes three nodes, so that every executor can run it: a DequantizeLinear, a layer on real
+//! numbers, and whatever makes the integers of its output. To plan the layer, the planners of Conv, Gemm and MatMul are
+//! called with operands that look as if they were dequantized already.
 
 use esn::Grid;
 use network::{ActivationQuantization, DataType, MacLayer, Requantization, RequantizationRule, WeightQuantization};
 
 use super::chain::Chain;
-use super::plan::{Action, Form, Kept, Plan, Slot, View};
-use super::quantize::{self, Parameters};
-use super::{mac, product};
+use super::form::Form;
+use super::integer_mac::{IntegerMac, Operand, Output, Parameters};
+use super::plan::{Action, Kept, Plan};
+use super::slot::Slot;
+use super::view::View;
+use super::{mac, product, quantize};
 use crate::reading::fault::{Fault, invalid, not_costed};
 
-/// A MAC layer between integers.
-pub(super) struct IntegerMac {
-    pub(super) layer: MacLayer,
-    /// The activation, its scale (1 where it has none) and zero point, by input.
-    pub(super) activation: Operand,
-    pub(super) output: Output,
-}
-
-/// What becomes of a layer's sums, scaled and bias added.
-pub(super) enum Output {
-    /// Real numbers: they stay.
-    Real,
-    /// The integers that they are.
-    Integer,
-    /// Quantized, by these inputs: scale, zero point.
-    Quantized(Parameters),
-}
-
-/// Where an operand's integers, scale and zero point are among the inputs.
-#[derive(Clone, Copy)]
-pub(super) struct Operand {
-    pub(super) codes: usize,
-    pub(super) by: Parameters,
-}
-
-/// Integers at an input, their scale and zero point at these.
+/// An operand whose integers are at input `codes`, and whose scale and zero point are at the other two.
 fn operand(codes: usize, scale: Option<usize>, zero_point: usize) -> Operand {
     Operand { codes, by: Parameters { scale, zero_point } }
 }
@@ -88,7 +66,7 @@ pub(super) fn matmul_integer(view: &View<'_>) -> Result<Plan, Fault> {
     Integers { view, operands, weights: 1, bias: None, output: None, alpha: 1.0 }.matmul()
 }
 
-/// Runtimes have a form of their own with the channels on the last axis.
+/// Refuses the form of onnxruntime that has the channels on the last axis.
 pub(super) fn refuse_channels_last(view: &View<'_>) -> Result<(), Fault> {
     match view.attributes.flag("channels_last", false)? {
         true => Err(not_costed!("its channels are on the last axis")),
@@ -119,7 +97,7 @@ impl Integers<'_, '_> {
         self.plan(axis, product::matmul)
     }
 
-    /// Plans the layer with what understands the operator on real numbers; `axis` is that of the filters in the weights.
+    /// Plans the layer with `real`, the planner of the operator on real numbers. `axis` of the weights counts filters.
     fn plan(self, axis: usize, real: fn(&View<'_>) -> Result<Plan, Fault>) -> Result<Plan, Fault> {
         let (view, weights) = (self.view, self.operands[self.weights]);
         let activation = self.operands[1 - self.weights];
@@ -151,7 +129,7 @@ impl Integers<'_, '_> {
         Ok(Plan { action, outputs: vec![output], kept: Kept::All, not_costed })
     }
 
-    /// Gives the layer its rounding.
+    /// Gives the layer the rule by which its sums become integers.
     fn finish(&self, layer: MacLayer, activation: Operand, scales: &[f32]) -> Result<IntegerMac, Fault> {
         let Some((scale, zero_point)) = self.output else {
             let output = if self.bias.is_some() { Output::Real } else { Output::Integer };
@@ -178,7 +156,7 @@ impl Integers<'_, '_> {
         }
     }
 
-    /// Both operands as real numbers that nothing is known of but their shapes.
+    /// Both operands as real numbers of which only the shapes are known.
     fn shape_slots(&self) -> Result<[Slot; 2], Fault> {
         let slot = |i: usize| -> Result<Slot, Fault> {
             let codes = self.view.input(self.operands[i].codes)?;
@@ -271,7 +249,8 @@ impl Integers<'_, '_> {
     }
 }
 
-/// Size of a step of the sums, one number or one a filter, multiplied in the order of onnxruntime.
+/// What a step of the sums is worth, `alpha · scale of x · scale of w`: one number, or one for each filter. The factors
+/// are multiplied in the order of onnxruntime.
 fn product_scales(x: &Slot, w: &Slot, alpha: f32) -> Vec<f32> {
     let x = x.quantization.map_or(1.0, |q| q.scale);
     let quantized = w.known.as_ref().and_then(|chain| chain.quantized.as_ref());

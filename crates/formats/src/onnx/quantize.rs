@@ -3,8 +3,10 @@
 use esn::Grid;
 use network::{ActivationQuantization, DataType, Op, WeightQuantization};
 
-use super::mac::or_not_run;
-use super::plan::{Form, MAX_FOLDED, Plan, View, axis};
+use super::form::{Form, MAX_FOLDED, axis};
+use super::integer_mac::Parameters;
+use super::plan::{Plan, or_not_run};
+use super::view::View;
 use crate::reading::fault::{Fault, invalid, not_run};
 
 /// QuantizeLinear.
@@ -81,14 +83,7 @@ fn channel_axis(view: &View<'_>) -> Result<usize, Fault> {
     }
 }
 
-/// Where scale and zero point are among the inputs of a node. Without a scale it is 1.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Parameters {
-    pub(super) scale: Option<usize>,
-    pub(super) zero_point: usize,
-}
-
-/// Those of QuantizeLinear and DequantizeLinear.
+/// Where QuantizeLinear and DequantizeLinear have their scale and zero point.
 const OWN: Parameters = Parameters { scale: Some(1), zero_point: 2 };
 
 /// Scale and zero point of a node, where they are constant; `data_type` is that of the integers.
@@ -131,8 +126,8 @@ pub(super) fn activation(view: &View<'_>) -> Result<Option<ActivationQuantizatio
     activation_at(view, OWN, data_type)
 }
 
-/// One scale and zero point of an activation with integers of at most 16 bits; `None` where there is not one of each that
-/// is constant.
+/// The quantization of an activation whose integers have at most 16 bits. `None` where it has several scales or zero
+/// points, or where one of them is not constant.
 pub(super) fn activation_at(
     view: &View<'_>,
     at: Parameters,

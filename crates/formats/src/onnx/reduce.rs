@@ -2,7 +2,9 @@
 
 use network::Op;
 
-use super::plan::{Form, Plan, View, distinct_axes};
+use super::form::{Form, distinct_axes};
+use super::plan::Plan;
+use super::view::View;
 use crate::reading::fault::Fault;
 
 /// Reductions. Axes are an attribute in older opsets, an input in newer.
@@ -42,7 +44,7 @@ fn reduced_shape(x: &[usize], axes: &[usize], keep_dims: bool) -> Vec<usize> {
 pub(super) fn arg_reduce(view: &View<'_>) -> Result<Plan, Fault> {
     view.arity(1, 1)?;
     let x = view.shape(0)?;
-    let axis = super::plan::axis(view.attributes.int("axis")?.unwrap_or(0), x.len())?;
+    let axis = super::form::axis(view.attributes.int("axis")?.unwrap_or(0), x.len())?;
     let keep_dims = view.attributes.flag("keepdims", true)?;
     view.attributes.ignore("select_last_index");
     let shape = reduced_shape(x, &[axis], keep_dims);

@@ -2,8 +2,10 @@
 
 use network::Op;
 
-use super::plan::{Plan, View, distinct_axes};
+use super::form::distinct_axes;
+use super::plan::Plan;
 use super::tensors;
+use super::view::View;
 use crate::reading::fault::{Fault, invalid};
 
 /// What `coordinate_transformation_mode` may be.

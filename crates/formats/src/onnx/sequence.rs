@@ -1,23 +1,15 @@
-//! Sequences of tensors, as PyTorch leaves them of `chunk` and `split`: cut by one operator, taken apart by another.
+//! Sequences of tensors. PyTorch writes them for `chunk` and `split`: one operator cuts a tensor, another takes a part.
 //!
-//! No sequence comes into the graph. What is taken from one becomes a slice of the tensor that was cut.
+//! No sequence gets into the graph. A part that is taken becomes a slice of the tensor that was cut.
 
-use network::{Op, ValueId};
+use network::Op;
 
-use super::plan::{Action, Form, Kept, Plan, View, axis};
+use super::form::{Form, axis};
+use super::plan::{Action, Kept, Plan};
+use super::slot::Sequence;
 use super::tensors;
+use super::view::View;
 use crate::reading::fault::{Fault, invalid, not_run};
-
-/// A tensor cut into parts along an axis.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Sequence {
-    of: ValueId,
-    axis: usize,
-    /// Where each part begins, and where the last one ends.
-    bounds: Vec<usize>,
-    /// Form of the tensor that is cut.
-    form: Form,
-}
 
 /// SplitToSequence: parts of one extent (the last may be shorter), or of extents of their own.
 pub(super) fn split(view: &View<'_>) -> Result<Plan, Fault> {

@@ -1,4 +1,4 @@
-//! From the tensors of an ONNX file to [`Tensor`]: checked, not read.
+//! From the tensors of an ONNX file to [`Tensor`]. Type, shape and length are checked; the elements are not read.
 
 use bytes::Bytes;
 use network::{DataType, Encoding, Tensor};
@@ -6,6 +6,7 @@ use network::{DataType, Encoding, Tensor};
 use super::external::ExternalFiles;
 use super::proto::TensorProto;
 use crate::reading::fault::{Fault, invalid, unsupported};
+use crate::reading::shape;
 
 /// Checks type, shape and stored length of a tensor. Its bytes stay where they are.
 pub(super) fn tensor(proto: &TensorProto, external: &mut ExternalFiles) -> Result<Tensor, Fault> {
@@ -29,7 +30,8 @@ pub(super) fn tensor(proto: &TensorProto, external: &mut ExternalFiles) -> Resul
     Ok(tensor)
 }
 
-/// Why the elements of a tensor cannot be read, where that is the fault of their type; checks the rest of it then.
+/// Why the elements of a tensor cannot be read, where their type is one that is not handled, and the shape of the
+/// tensor.
 pub(super) fn unreadable(proto: &TensorProto) -> Result<Option<(String, Vec<usize>)>, Fault> {
     match data_type(proto.data_type) {
         Err(Fault::Unsupported(what)) => {
@@ -94,20 +96,15 @@ pub(super) fn shape(dims: &[i64]) -> Result<Vec<usize>, Fault> {
     dims.iter().map(extent).collect()
 }
 
-/// Axes of a tensor; no CNN comes near, and work on axes stays small.
+/// The most axes of a tensor. No CNN comes near it, and the bound keeps work on axes small.
 pub(super) const MAX_AXES: usize = 64;
 
-/// Number of elements; must fit 63 bits.
+/// Number of elements. What does not fit 63 bits, or has more than [`MAX_AXES`] axes, is refused.
 pub(super) fn element_count(shape: &[usize]) -> Result<usize, Fault> {
     if shape.len() > MAX_AXES {
         return Err(unsupported!("a tensor with {} axes; {MAX_AXES} at most are handled", shape.len()));
     }
-    // Extents of 0 must not hide an overflow before them: a tensor is checked as a whole before it is sliced.
-    shape
-        .iter()
-        .try_fold(1usize, |product, &n| product.checked_mul(n))
-        .filter(|&product| product <= isize::MAX as usize)
-        .ok_or_else(|| invalid!("shape {shape:?} has too many elements to count"))
+    shape::element_count(shape).map_err(Fault::Invalid)
 }
 
 /// The element type with this number in `onnx.proto`.

@@ -2,8 +2,10 @@
 
 use network::{Op, Pool};
 
-use super::plan::{Plan, View};
+use super::plan::Plan;
+use super::view::View;
 use crate::reading::fault::{Fault, invalid};
+use crate::reading::windows::{positions, same_padding, span};
 
 /// A window along every spatial axis, with `auto_pad` made explicit.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,9 +52,8 @@ impl Windows {
         }
         let mut pads = vec![0; 2 * size.len()];
         for (axis, &extent) in size.iter().enumerate().filter(|_| mode != "VALID") {
-            let steps = extent.div_ceil(self.stride[axis]) - 1;
-            let span = steps.checked_mul(self.stride[axis]).and_then(|n| n.checked_add(self.span(axis)?));
-            let total = span.ok_or_else(too_large)?.saturating_sub(extent);
+            let total = self.span(axis).and_then(|span| same_padding(extent, span, self.stride[axis]));
+            let total = total.ok_or_else(too_large)?;
             let (small, large) = (total / 2, total - total / 2);
             let (before, after) = if mode == "SAME_UPPER" { (small, large) } else { (large, small) };
             pads[axis] = before;
@@ -67,19 +68,18 @@ impl Windows {
 
     /// Extent of the dilated kernel.
     fn span(&self, axis: usize) -> Option<usize> {
-        (self.kernel[axis] - 1).checked_mul(self.dilation[axis])?.checked_add(1)
+        span(self.kernel[axis], self.dilation[axis])
     }
 
     fn out_extent(&self, axis: usize, extent: usize, ceil_mode: bool) -> Result<usize, Fault> {
         let (before, after) = (self.pads[axis], self.pads[axis + self.out.len()]);
         let padded = extent.checked_add(before).and_then(|n| n.checked_add(after)).ok_or_else(too_large)?;
         let span = self.span(axis).ok_or_else(too_large)?;
-        if span > padded {
-            return Err(invalid!("a kernel of {span} does not fit a padded input of {padded}"));
-        }
         let stride = self.stride[axis];
+        let whole = positions(padded, span, stride);
+        let whole = whole.ok_or_else(|| invalid!("a kernel of {span} does not fit a padded input of {padded}"))?;
         if !ceil_mode {
-            return Ok((padded - span) / stride + 1);
+            return Ok(whole);
         }
         let out = (padded - span).div_ceil(stride) + 1;
         // A window that would start in the padding behind the input does not count.
@@ -158,7 +158,7 @@ pub(super) fn pool(view: &View<'_>) -> Result<Plan, Fault> {
     Ok(Plan::run(if is_max { Op::MaxPool(pool) } else { Op::AveragePool(pool) }, form))
 }
 
-/// ConvTranspose, which is not costed; its shape is known, so that the layers behind it are.
+/// ConvTranspose. It is not costed, but the shape of its output is known, so that the layers behind it are costed.
 pub(super) fn conv_transpose(view: &View<'_>) -> Result<Plan, Fault> {
     view.arity(2, 3)?;
     let (x, w) = (view.shape(0)?, view.shape(1)?);
@@ -188,8 +188,7 @@ fn transposed_extents(view: &View<'_>, size: &[usize], kernel: &[usize]) -> Resu
             return size[axis].checked_mul(stride[axis]);
         }
         let steps = size[axis].checked_sub(1)?.checked_mul(stride[axis])?;
-        let span = (kernel[axis] - 1).checked_mul(dilation[axis])?.checked_add(1)?;
-        let full = steps.checked_add(span)?.checked_add(extra[axis])?;
+        let full = steps.checked_add(span(kernel[axis], dilation[axis])?)?.checked_add(extra[axis])?;
         full.checked_sub(pads[axis])?.checked_sub(pads[axis + size.len()])
     };
     (0..size.len()).map(extent).collect::<Option<_>>().ok_or_else(too_large)

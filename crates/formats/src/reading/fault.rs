@@ -13,7 +13,7 @@ pub(crate) enum Fault {
     Unsupported(String),
     /// The node stays in the graph as `Op::Unsupported`, with a note that says why.
     NotRun(String),
-    /// As [`Fault::NotRun`], of a node with multiply-accumulates: they are missing in every sum.
+    /// As [`Fault::NotRun`], for a node with multiply-accumulates. No sum of costs contains them, and the note says so.
     NotCosted(String),
     /// The node stays in the graph as `Op::Unsupported`; an operator before it already has the note.
     UnknownShape,

@@ -1,4 +1,5 @@
-//! What a user should know about a reading: operators that are not run, and multiply-accumulates that no layer stands for.
+//! What a user should know about a reading: operators that are not run, and multiply-accumulates that no layer stands
+//! for.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -9,7 +10,7 @@ const NAMED: usize = 5;
 /// Operators that the error of a network without layers names.
 const LISTED: usize = 10;
 
-/// Why an operator is not costed that nothing here knows more of.
+/// The reason where a reader knows no better one.
 pub(crate) const NOT_HANDLED: &str = "this operator is not handled";
 
 /// What is said of one node.
@@ -42,7 +43,7 @@ struct Group {
 }
 
 impl Findings {
-    /// Takes a finding. A `silent` one makes no note: one before it says the same.
+    /// Takes a finding. A `silent` one makes no note, for the note of another node says the same.
     pub(crate) fn add(&mut self, node: &str, finding: Finding, silent: bool) {
         if let Some(reason) = &finding.not_costed {
             let (node, operator) = (node.to_string(), finding.operator.clone());
@@ -74,7 +75,7 @@ impl Findings {
         list(refused.map(|group| group.finding.operator.clone()).collect())
     }
 
-    /// What a network has instead of layers.
+    /// Which operators a network without layers has instead, for its error.
     pub(crate) fn instead_of_layers(&self) -> String {
         let of = |group: &Group| match (&group.finding.not_costed, &group.finding.not_run) {
             (Some(reason), _) if reason != NOT_HANDLED => Some(format!("{} ({reason})", group.finding.operator)),

@@ -1,12 +1,12 @@
 //! The grid that stored integers lie on.
 //!
-//! The format knows integers and their scale. On the mid-rise grid they count half-steps, which only metadata or the user
-//! can say.
+//! A file stores integers and their scale. On the mid-tread grid the integers count whole steps, on the mid-rise grid
+//! half steps. No format has a field for that: only the metadata of the file or the user can say it.
 
 use esn::Grid;
 use network::{Encoding, MacLayer, load_weights};
 
-use super::fault::{Fault, invalid};
+use super::fault::{Fault, invalid, unsupported};
 
 /// The key of the file's metadata under which the grid of its stored weights stands: `mid-rise` or `mid-tread`.
 pub const GRID_KEY: &str = "esnsim.grid";
@@ -21,6 +21,17 @@ pub(crate) fn stated(metadata: &[(String, String)]) -> Result<Option<Grid>, Faul
     let Some((_, name)) = metadata.iter().find(|(key, _)| key == GRID_KEY) else { return Ok(None) };
     let grid = [Grid::MidRise, Grid::MidTread].into_iter().find(|&grid| grid.name() == name);
     grid.map(Some).ok_or_else(|| invalid!("metadata {GRID_KEY} is {name:?}; expected \"mid-rise\" or \"mid-tread\""))
+}
+
+/// The grid of all quantized layers; `None` where there are none. Files say it once for all of them.
+pub(crate) fn of_all(layers: &[MacLayer]) -> Result<Option<Grid>, Fault> {
+    let quantized = |layer: &MacLayer| Some((layer.weights.quantization.as_ref()?.grid, layer.name.clone()));
+    let mut grids = layers.iter().filter_map(quantized);
+    let Some((grid, first)) = grids.next() else { return Ok(None) };
+    match grids.find(|(other, _)| *other != grid) {
+        None => Ok(Some(grid)),
+        Some((_, other)) => Err(unsupported!("layers {first:?} and {other:?} lie on different grids")),
+    }
 }
 
 /// Whether quantized layers have nonzero weights and all of their integers, less the zero point, are odd. Almost every
@@ -61,7 +72,8 @@ fn parity(layer: &MacLayer) -> Parity {
     of_bits(nonzero.map(|element| (element[0] ^ zero[0]) & 1 == 1))
 }
 
-/// Where integers and their zero points have to be brought together first. Garbled ones are an error of their own later.
+/// The same where integers and their zero points have to be read first. Weights that cannot be read are an error later,
+/// when somebody asks for them.
 fn parity_of_codes(layer: &MacLayer) -> Parity {
     match load_weights(layer) {
         Ok(network::LayerWeights::Quantized { codes, .. }) => {

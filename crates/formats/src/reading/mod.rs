@@ -1,6 +1,13 @@
-//! What readers share while they build a network: what can be wrong ([`fault`]), what a user is told of it
-//! ([`findings`]), and the grid that a file states ([`grid`]).
+//! What readers share while they build a network. No reader knows another one; what two of them need stands here:
+//!
+//! - [`fault`]: what can be wrong with a file, and which of it ends the reading;
+//! - [`findings`]: what a user is told of operators that are not run or not costed;
+//! - [`grid`]: the grid that the integers of a file lie on;
+//! - [`shape`]: counting elements, broadcasting, the share of one image;
+//! - [`windows`]: how far a window reaches and at how many positions it stands.
 
 pub(crate) mod fault;
 pub(crate) mod findings;
 pub(crate) mod grid;
+pub(crate) mod shape;
+pub(crate) mod windows;

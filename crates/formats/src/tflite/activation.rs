@@ -2,9 +2,9 @@
 
 use network::{DataType, Op, Tensor, TfliteOp, ValueId};
 
-use super::build::Builder;
-use super::operators::Operation;
-use super::quantization::Fused;
+use super::builder::Builder;
+use super::fused::Fused;
+use super::operation::Operation;
 use super::{layout, tables};
 use crate::reading::fault::{Fault, invalid, not_run};
 
@@ -185,7 +185,7 @@ impl Builder<'_> {
     ) -> Result<(), Fault> {
         let output = operation.output()?;
         let Some(activation) = fused.op() else { return self.define(operation, output, op, inputs, shape) };
-        super::build::element_count(shape).map_err(|problem| invalid!("{problem}"))?;
+        layout::element_count(shape).map_err(|problem| invalid!("{problem}"))?;
         let data_type = self.values[inputs[0].0].data_type.unwrap_or(DataType::F32);
         let form = (data_type, layout::ours(shape));
         let value = self.emit(&format!("{}/sum", operation.name), operation.kind, op, inputs, form);

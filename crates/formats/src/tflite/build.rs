@@ -1,67 +1,19 @@
 //! Builds the graph: one pass over the operators, in which every shape is inferred and compared with the file's.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use bytes::Bytes;
-use esn::Grid;
-use network::{DataType, Graph, LayerId, MacLayer, Network, NetworkError, Node, Op, Tensor, Value, ValueId};
+use network::{Graph, Network, NetworkError, Node, Op, ValueId};
 
+use super::builder::{Builder, Held, Slot};
 use super::constants::Constant;
-use super::layout;
-use super::operators::{self, Operation};
-use super::schema::{Model, TensorInfo};
-use crate::options::{ReadOptions, TfliteKernels};
-use crate::reading::fault::{Fault, clean, invalid, not_run, unsupported};
-use crate::reading::findings::{Finding, Findings};
-
-/// Elements of constants that are written out or made dense in one reading, so that a small file cannot ask for much work.
-const MAX_WRITTEN_IN_ALL: usize = 1 << 26;
-/// The most axes of a tensor.
-const MAX_AXES: usize = 8;
-/// What an operator is not costed for that nothing here knows more of.
-const NOT_HANDLED: &str = "this operator is not handled";
-
-/// A tensor of the file, as far as the pass has come.
-#[derive(Debug)]
-pub(super) struct Slot {
-    /// What the file says. The shape is in the order of the file.
-    pub(super) info: TensorInfo,
-    pub(super) held: Held,
-}
-
-/// What is known of a tensor.
-#[derive(Clone, Debug)]
-pub(super) enum Held {
-    /// Nothing has made it yet.
-    Nothing,
-    Constant(Constant),
-    /// The same for every image, but not computed here.
-    Computed,
-    /// In the graph; rank 4 is `[N, C, H, W]`.
-    Value(ValueId),
-}
-
-/// The graph so far.
-pub(super) struct Builder<'a> {
-    path: &'a Path,
-    pub(super) slots: Vec<Slot>,
-    pub(super) values: Vec<Value>,
-    pub(super) nodes: Vec<Node>,
-    pub(super) layers: Vec<MacLayer>,
-    pub(super) batch: usize,
-    pub(super) grid: Grid,
-    pub(super) kernels: TfliteKernels,
-    /// Whether extents of inputs were given that the file does not have: its other shapes are then not those of the graph.
-    reshaped: bool,
-    node_names: Names,
-    value_names: Names,
-    findings: Findings,
-    /// Further notes, in order, each once.
-    notes: Vec<String>,
-    /// Elements that may still be written out.
-    budget: usize,
-}
+use super::layout::{self, element_count};
+use super::operation::Operation;
+use super::operators;
+use super::schema::{Model, Operator, TensorInfo};
+use crate::options::ReadOptions;
+use crate::reading::fault::{Fault, invalid, unsupported};
+use crate::reading::findings::{Finding, NOT_HANDLED};
 
 /// Builds a network from a decoded model.
 pub(super) fn build(
@@ -87,26 +39,7 @@ pub(super) fn build(
     builder.finish(inputs, outputs, open_batch)
 }
 
-impl<'a> Builder<'a> {
-    fn new(path: &'a Path, options: &ReadOptions) -> Self {
-        Self {
-            path,
-            slots: Vec::new(),
-            values: Vec::new(),
-            nodes: Vec::new(),
-            layers: Vec::new(),
-            batch: 1,
-            grid: options.grid.unwrap_or(Grid::MidTread),
-            kernels: options.tflite_kernels,
-            reshaped: false,
-            node_names: Names::default(),
-            value_names: Names::default(),
-            findings: Findings::default(),
-            notes: Vec::new(),
-            budget: MAX_WRITTEN_IN_ALL,
-        }
-    }
-
+impl Builder<'_> {
     fn add_tensors(&mut self, model: &Model<'_>, file: &Bytes) -> Result<(), Fault> {
         for info in &model.tensors {
             let wrong = |problem: String| invalid!("tensor {:?}: {problem}", info.name);
@@ -190,8 +123,7 @@ impl<'a> Builder<'a> {
                     let output = self.in_file_order(tensor)?;
                     if output != inner {
                         // The name is that of what the network returns, not of what is permuted.
-                        let other =
-                            self.value_names.unique(&format!("{}/channels_first", self.slots[tensor].info.name));
+                        let other = self.value_name(&format!("{}/channels_first", self.slots[tensor].info.name));
                         self.values[output.0].name = std::mem::replace(&mut self.values[inner.0].name, other);
                     }
                     outputs.push(output);
@@ -203,13 +135,13 @@ impl<'a> Builder<'a> {
         Ok(outputs)
     }
 
-    fn operation<'m>(&mut self, model: &'m Model<'_>, operator: &'m super::schema::Operator<'_>) -> Operation<'m> {
+    fn operation<'m>(&mut self, model: &'m Model<'_>, operator: &'m Operator<'_>) -> Operation<'m> {
         let code = &model.codes[operator.code];
         // Operators have no names; converters join those of fused operations by semicolons.
         let output = operator.outputs.first().map(|&t| model.tensors[t].name.as_str());
         let name = match output.and_then(|name| name.split(';').find(|part| !part.is_empty())) {
-            Some(name) => self.node_names.unique(name),
-            None => self.node_names.unique(&code.name),
+            Some(name) => self.node_name(name),
+            None => self.node_name(&code.name),
         };
         Operation {
             name,
@@ -249,7 +181,8 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// What is computed from constants alone: a few operators are, the others only say that their outputs are constant.
+    /// Takes an operator that reads constants alone. A few such operators are computed; of the others it is only known
+    /// that their outputs are constant.
     fn fold(&mut self, operation: &Operation<'_>) -> Result<(), Fault> {
         let folded = operators::fold(self, operation)?;
         if let (Some(constant), Some(&output)) = (&folded, operation.outputs.first()) {
@@ -318,150 +251,4 @@ impl<'a> Builder<'a> {
             .with_not_costed(not_costed)
             .with_open_batch(open_batch))
     }
-
-    /// Says something once.
-    pub(super) fn note(&mut self, text: String) {
-        if !self.notes.contains(&text) {
-            self.notes.push(text);
-        }
-    }
-
-    /// Takes elements that are written out from what is left.
-    pub(super) fn spend(&mut self, elements: usize) -> Result<(), Fault> {
-        self.budget = self.budget.checked_sub(elements).ok_or_else(|| not_run!("a constant input is too large"))?;
-        Ok(())
-    }
-
-    pub(super) fn new_value(
-        &mut self,
-        name: &str,
-        data_type: Option<DataType>,
-        shape: Option<Vec<usize>>,
-        constant: Option<Tensor>,
-    ) -> ValueId {
-        let name = self.value_names.unique(name);
-        self.values.push(Value { name, data_type, shape, constant });
-        ValueId(self.values.len() - 1)
-    }
-
-    /// A constant of the graph.
-    pub(super) fn constant(&mut self, name: &str, tensor: Tensor) -> ValueId {
-        self.new_value(name, Some(tensor.data_type), Some(tensor.shape.clone()), Some(tensor))
-    }
-
-    /// Adds a node whose output is no tensor of the file.
-    pub(super) fn emit(
-        &mut self,
-        name: &str,
-        op_type: &str,
-        op: Op,
-        inputs: Vec<ValueId>,
-        (data_type, shape): (DataType, Vec<usize>),
-    ) -> ValueId {
-        let output = self.new_value(name, Some(data_type), Some(shape), None);
-        let name = self.node_names.unique(name);
-        self.add_node(name, op_type, op, inputs, output);
-        output
-    }
-
-    /// Adds a node that makes a tensor of the file, of shape `shape` in the file's order.
-    ///
-    /// # Errors
-    ///
-    /// [`Fault::Invalid`] if the file declares another shape or a type that does not exist here.
-    pub(super) fn define(
-        &mut self,
-        operation: &Operation<'_>,
-        tensor: usize,
-        op: Op,
-        inputs: Vec<ValueId>,
-        shape: &[usize],
-    ) -> Result<(), Fault> {
-        let output = self.declare(tensor, shape)?;
-        let found = inputs.first().and_then(|id| self.values[id.0].data_type);
-        let makes = self.values[output.0].data_type;
-        let converts = matches!(operation.kind, "QUANTIZE" | "DEQUANTIZE" | "CAST" | "SHAPE");
-        if let (Some(found), Some(makes), false) = (found, makes, converts)
-            && found.is_real() != makes.is_real()
-        {
-            return Err(invalid!("it takes {} and makes {}", found.name(), makes.name()));
-        }
-        self.add_node(operation.name.clone(), operation.kind, op, inputs, output);
-        Ok(())
-    }
-
-    /// Makes the value of a tensor that a node will make.
-    pub(super) fn declare(&mut self, tensor: usize, shape: &[usize]) -> Result<ValueId, Fault> {
-        let data_type = self.agree(tensor, shape)?;
-        let name = self.slots[tensor].info.name.clone();
-        let value = self.new_value(&name, Some(data_type), Some(layout::ours(shape)), None);
-        self.slots[tensor].held = Held::Value(value);
-        Ok(value)
-    }
-
-    /// Takes a value that is there as a tensor of the file, of shape `shape` in the file's order.
-    pub(super) fn assign(&mut self, tensor: usize, value: ValueId, shape: &[usize]) -> Result<(), Fault> {
-        self.agree(tensor, shape)?;
-        self.values[value.0].name = self.value_names.unique(&self.slots[tensor].info.name);
-        self.slots[tensor].held = Held::Value(value);
-        Ok(())
-    }
-
-    /// Checks a shape against the one that the file declares, and takes it.
-    fn agree(&mut self, tensor: usize, shape: &[usize]) -> Result<DataType, Fault> {
-        element_count(shape).map_err(|problem| invalid!("{problem}"))?;
-        let info = &mut self.slots[tensor].info;
-        // A tensor without extents may be one whose shape is only known in a run.
-        if info.shape != shape && !self.reshaped && !info.shape.is_empty() {
-            return Err(invalid!(
-                "it makes shape {shape:?}, but the file declares {:?} for {:?}",
-                info.shape,
-                info.name
-            ));
-        }
-        info.shape = shape.to_vec();
-        info.data_type.map_err(|t| not_run!("it makes elements of type {t}"))
-    }
-
-    pub(super) fn add_node(&mut self, name: String, op_type: &str, op: Op, inputs: Vec<ValueId>, output: ValueId) {
-        let inputs = inputs.into_iter().map(Some).collect();
-        self.nodes.push(Node { name, op_type: op_type.to_string(), op, inputs, outputs: vec![output] });
-    }
-
-    /// Adds a MAC layer to the list; its node is the caller's.
-    pub(super) fn add_layer(&mut self, layer: MacLayer) -> LayerId {
-        self.layers.push(layer);
-        LayerId(self.layers.len() - 1)
-    }
-}
-
-/// Names that are taken, and how often each was asked for.
-#[derive(Default)]
-struct Names(HashMap<String, usize>);
-
-impl Names {
-    /// The name, with a number where it is taken.
-    fn unique(&mut self, name: &str) -> String {
-        let mut name = clean(name);
-        loop {
-            let count = self.0.entry(name.clone()).or_insert(0);
-            *count += 1;
-            match *count {
-                1 => return name,
-                n => name = format!("{name}:{n}"),
-            }
-        }
-    }
-}
-
-/// Number of elements; what is beyond 63 bits or has many axes is refused, in words.
-pub(super) fn element_count(shape: &[usize]) -> Result<usize, String> {
-    if shape.len() > MAX_AXES {
-        return Err(format!("{} axes; {MAX_AXES} at most are handled", shape.len()));
-    }
-    shape
-        .iter()
-        .try_fold(1usize, |product, &n| product.checked_mul(n))
-        .filter(|&product| product <= isize::MAX as usize)
-        .ok_or_else(|| format!("shape {shape:?} has too many elements to count"))
 }

@@ -4,8 +4,7 @@ use bytes::Bytes;
 use network::rearrange::transpose;
 use network::{DataType, Encoding, Tensor};
 
-use super::build::element_count;
-use super::layout;
+use super::layout::{self, element_count};
 use super::schema::{TensorInfo, TensorQuantization};
 use crate::reading::fault::{Fault, invalid};
 

@@ -2,10 +2,11 @@
 
 use network::{ActivationQuantization, Op, TfliteOp, ValueId};
 
-use super::build::Builder;
-use super::operators::Operation;
+use super::builder::Builder;
+use super::operation::Operation;
 use super::quantization::Multiplier;
 use crate::reading::fault::{Fault, invalid, not_run};
+use crate::reading::shape::broadcast;
 
 /// ADD, SUB, MUL, DIV.
 pub(super) fn arithmetic(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(), Fault> {
@@ -84,17 +85,4 @@ fn operands(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(Vec<Value
     }
     let shape = broadcast(b.shape(x), b.shape(y))?;
     Ok((vec![b.operand(x, shape.len())?, b.operand(y, shape.len())?], shape))
-}
-
-/// The common shape: axes align at the end, extents of 1 stretch.
-fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>, Fault> {
-    let rank = a.len().max(b.len());
-    let extent = |shape: &[usize], axis: usize| (axis + shape.len()).checked_sub(rank).map_or(1, |i| shape[i]);
-    (0..rank)
-        .map(|axis| match (extent(a, axis), extent(b, axis)) {
-            (m, n) if m == n || n == 1 => Ok(m),
-            (1, n) => Ok(n),
-            _ => Err(invalid!("shapes {a:?} and {b:?} do not broadcast")),
-        })
-        .collect()
 }

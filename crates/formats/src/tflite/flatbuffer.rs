@@ -1,11 +1,12 @@
 //! Reading of FlatBuffers: tables, vectors and strings, every offset checked against the file.
 //!
 //! The format (google.github.io/flatbuffers): an offset is an unsigned 32-bit distance from where it stands. A table
-//! begins with the signed distance back to its vtable, which holds, in 16 bits each, its own size, the table's size, and
-//! where in the table each field lies (0: left out, the default holds). A vector is a 32-bit count and its elements.
+//! begins with the signed distance back to its vtable, which holds, in 16 bits each, its own size, the table's size,
+//! and where in the table each field lies (0: left out, the default holds). A vector is a 32-bit count and its
+//! elements.
 //!
-//! Nothing is verified ahead: a value is checked when it is read. The same bytes may be reached by many offsets, so that
-//! what is read in all is bounded too ([`MAX_VISITS`]).
+//! A file is not verified as a whole: each value is checked when it is read. Many offsets may lead to the same bytes,
+//! so that there is also a bound on what is read in all ([`MAX_VISITS`]).
 
 use std::cell::Cell;
 

@@ -2,17 +2,20 @@
 
 use network::{
     ActivationQuantization, Bias, DataType, Geometry, GeometrySpec, MacLayer, MacOp, Op, Operand, Requantization,
-    RequantizationRule, Tensor, ValueId, WeightQuantization, WeightSource, WeightTransform,
+    RequantizationRule, ValueId, WeightQuantization, WeightSource, WeightTransform,
 };
 
-use super::build::{Builder, Held};
-use super::operators::Operation;
-use super::quantization::{Fused, Multiplier};
+use super::builder::{Builder, Held};
+use super::fused::Fused;
+use super::operation::Operation;
+use super::quantization::Multiplier;
 use super::windows::{Padding, same_or_valid};
 use crate::options::TfliteKernels;
-use crate::reading::fault::{Fault, invalid, not_costed, unsupported};
+use crate::reading::fault::{Fault, invalid, not_costed};
+use crate::reading::shape::per_image;
+use crate::reading::windows::span;
 
-/// What makes a MAC layer, but for its numbers.
+/// A MAC layer without its weights, its bias and its scales.
 struct Draft {
     op: MacOp,
     spec: GeometrySpec,
@@ -35,7 +38,7 @@ struct Draft {
     shape: Vec<usize>,
     /// Whether the multiplier comes from a product of scales in 32-bit float rather than 64-bit.
     float_product: bool,
-    /// Whether sums are rounded once, as fully connected layers are.
+    /// Whether a sum is rounded once on its way to an integer, as in fully connected layers. Convolutions round twice.
     rounds_once: bool,
 }
 
@@ -101,8 +104,8 @@ impl Window {
         let padding = Padding::from_number(operation.options.scalar(0, 0i8)?)?;
         let mut pads = [0; 4];
         for axis in 0..2 {
-            let effective = (self.kernel[axis].saturating_sub(1)).saturating_mul(self.dilation[axis]).saturating_add(1);
-            let (before, after) = same_or_valid(padding, shape[axis + 1], effective, self.stride[axis]);
+            let span = span(self.kernel[axis].max(1), self.dilation[axis]).unwrap_or(usize::MAX);
+            let (before, after) = same_or_valid(padding, shape[axis + 1], span, self.stride[axis]);
             (pads[axis], pads[axis + 2]) = (before, after);
         }
         let spec = GeometrySpec {
@@ -114,7 +117,7 @@ impl Window {
             dilation: self.dilation,
             pads,
             in_size: [shape[1], shape[2]],
-            repeats: per_image(b, shape[0])?,
+            repeats: per_image(shape[0], b.batch)?,
         };
         let [height, width] = Geometry::new(spec).map_err(|e| invalid!("{e}"))?.out_size();
         let draft = Draft {
@@ -171,7 +174,7 @@ pub(super) fn fully_connected(b: &mut Builder<'_>, operation: &Operation<'_>) ->
         }
     };
     let per_channel = b.slots[weights].info.quantization.as_ref().is_some_and(|q| q.scales.len() > 1);
-    let spec = GeometrySpec::convolution(depth, filters, [1; 2], [per_image(b, rows)?, 1]);
+    let spec = GeometrySpec::convolution(depth, filters, [1; 2], [per_image(rows, b.batch)?, 1]);
     let draft = Draft {
         op: MacOp::Gemm,
         spec,
@@ -190,14 +193,6 @@ pub(super) fn fully_connected(b: &mut Builder<'_>, operation: &Operation<'_>) ->
         rounds_once: true,
     };
     draft.lower(b, operation)
-}
-
-/// Splits a count over the images of one run.
-fn per_image(b: &Builder<'_>, total: usize) -> Result<usize, Fault> {
-    if b.batch == 0 || !total.is_multiple_of(b.batch) {
-        return Err(unsupported!("{total} inputs of the layer do not divide into a batch of {}", b.batch));
-    }
-    Ok(total / b.batch)
 }
 
 impl Draft {
@@ -382,8 +377,7 @@ impl Draft {
         b.spend(self.spec.filters)
     }
 
-    /// `s_x · s_w / s_y` as fixed-point multipliers. One scale of the weights and activations of a kind that was first
-    /// unsigned multiply in 32-bit float, the others in 64.
+    /// The rule by which the sums of the layer become integers.
     fn rule(
         &self,
         b: &mut Builder<'_>,
@@ -398,6 +392,8 @@ impl Draft {
         }
     }
 
+    /// `s_x · s_w / s_y` as fixed-point multipliers. The product `s_x · s_w` is taken in 32-bit float where
+    /// [`Draft::float_product`] says so, otherwise in 64-bit float.
     fn fixed_point_rule(
         &self,
         x: ActivationQuantization,
@@ -435,19 +431,4 @@ fn float_rule(
 
 fn type_name(b: &Builder<'_>, tensor: usize) -> &'static str {
     b.slots[tensor].info.data_type.map_or_else(|name| name, DataType::name)
-}
-
-impl Builder<'_> {
-    pub(super) fn shape(&self, tensor: usize) -> &[usize] {
-        &self.slots[tensor].info.shape
-    }
-
-    /// Scale and zero point as constants of the graph.
-    pub(super) fn parameters(&mut self, name: &str, q: ActivationQuantization, data_type: DataType) -> Vec<ValueId> {
-        let scale = self.constant(&format!("{name}/scale"), Tensor::from_f32(Vec::new(), &[q.scale]));
-        let bytes = q.zero_point.to_le_bytes()[..data_type.size().min(4)].to_vec();
-        let encoding = network::Encoding::Raw;
-        let zero_point = Tensor { data_type, shape: Vec::new(), encoding, chunks: vec![bytes.into()] };
-        vec![scale, self.constant(&format!("{name}/zero_point"), zero_point)]
-    }
 }

@@ -1,24 +1,51 @@
 //! The reader of TFLite files.
 //!
-//! A file is mapped and its tables are read with every offset checked ([`flatbuffer`], `schema`); the data of tensors stay
-//! where they are. Then one pass over the operators, which the format keeps in order of execution, turns each into nodes
-//! of the graph.
+//! A file is mapped and its tables are read with every offset checked; the data of tensors stay where they are. Then
+//! one pass goes over the operators, which the format keeps in the order of execution. It turns each operator into
+//! nodes of the graph.
 //!
-//! Two decisions shape that pass. TFLite keeps images as `[N, H, W, C]`; here every activation of rank 4 is `[N, C, H, W]`
-//! like everything else in the graph, with a Transpose behind the input and before whatever looks at the order of elements
-//! (`layout`). And an integer operator with weights becomes DequantizeLinear, layer, QuantizeLinear, the layer with the
-//! rule by which its sums become integers (`mac`), so that any executor can run it and one on integers follows the
-//! file bit by bit. Integer operators without weights keep their arithmetic ([`network::TfliteOp`]).
+//! Two decisions shape that pass:
+//!
+//! - TFLite keeps images as `[N, H, W, C]`. Here every activation of rank 4 is `[N, C, H, W]`, like everything else in
+//!   the graph. A Transpose stands behind each such input, and before whatever looks at the order of elements.
+//! - An integer operator with weights becomes a DequantizeLinear, a layer and a QuantizeLinear. The layer carries the
+//!   rule by which its sums become integers. Any executor can run these three, and one that works on integers follows
+//!   the file bit by bit. Integer operators without weights keep their arithmetic ([`network::TfliteOp`]).
+//!
+//! The files, each resting on those above it:
+//!
+//! ```text
+//! flatbuffer.rs    tables and vectors of a FlatBuffers file, every offset checked
+//! names.rs         names of operators by number
+//! sparsity.rs      tensors whose zeros are left out
+//! schema.rs        the tables of a model as plain structures
+//! layout.rs        shapes, and where axes lie in the file and here
+//! constants.rs     constants and their elements
+//! fused.rs         activation functions inside other operators
+//! operation.rs     one operator: its tensors and options
+//! builder.rs       the graph under construction
+//! operands.rs      tensors as an operator reads them: values of the graph, or known numbers
+//! quantization.rs  scales and zero points, and the multipliers between them
+//! tables.rs        functions on 8-bit integers as tables of 256 entries
+//! activation.rs ... the operators, one file for each family: activation, elementwise, mac, movement, reduce, reshape,
+//!                  windows
+//! operators.rs     which function understands which operator
+//! build.rs         the pass over the operators
+//! ```
 
 mod activation;
 mod build;
+mod builder;
 mod constants;
 mod elementwise;
 mod flatbuffer;
+mod fused;
 mod layout;
 mod mac;
 mod movement;
 mod names;
+mod operands;
+mod operation;
 mod operators;
 mod quantization;
 mod reduce;

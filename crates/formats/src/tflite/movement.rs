@@ -2,9 +2,9 @@
 
 use network::{DataType, Op, PadMode, ValueId};
 
-use super::build::Builder;
-use super::operators::Operation;
-use super::quantization::Fused;
+use super::builder::Builder;
+use super::fused::Fused;
+use super::operation::Operation;
 use super::{layout, tables};
 use crate::reading::fault::{Fault, invalid, not_run};
 
@@ -65,7 +65,7 @@ pub(super) fn pad(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(), 
 fn fill(b: &Builder<'_>, tensor: usize, real: bool) -> Result<f32, Fault> {
     use super::constants::{Elements, elements};
     let info = &b.slots[tensor].info;
-    let super::build::Held::Constant(constant) = &b.slots[tensor].held else {
+    let super::builder::Held::Constant(constant) = &b.slots[tensor].held else {
         return Err(not_run!("what it pads with is not constant"));
     };
     if constant.tensor.element_count() != 1 {

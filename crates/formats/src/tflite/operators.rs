@@ -1,67 +1,11 @@
 //! Which function understands which operator.
 
-use network::DataType;
-
-use super::build::{Builder, Held};
-use super::constants::{Constant, Elements, elements};
-use super::quantization::Fused;
-use super::schema::Options;
-use super::{activation, elementwise, mac, movement, names, reduce, reshape, windows};
-use crate::reading::fault::{Fault, invalid, not_costed, not_run};
-
-/// One operator of the file.
-#[derive(Debug)]
-pub(super) struct Operation<'a> {
-    /// What it is called here: no other operator has this name.
-    pub(super) name: String,
-    /// What it is: `CONV_2D`, `CUSTOM:…`.
-    pub(super) kind: &'a str,
-    pub(super) inputs: &'a [Option<usize>],
-    pub(super) outputs: &'a [usize],
-    pub(super) options: Options<'a>,
-}
-
-impl Operation<'_> {
-    /// Checks the number of inputs.
-    pub(super) fn arity(&self, least: usize, most: usize) -> Result<(), Fault> {
-        match self.inputs.len() {
-            n if (least..=most).contains(&n) => Ok(()),
-            n => Err(invalid!("{n} inputs; expected {least} to {most}")),
-        }
-    }
-
-    /// The tensor at an input that must be there.
-    pub(super) fn input(&self, index: usize) -> Result<usize, Fault> {
-        self.optional(index).ok_or_else(|| invalid!("input {index} is missing"))
-    }
-
-    pub(super) fn optional(&self, index: usize) -> Option<usize> {
-        self.inputs.get(index).copied().flatten()
-    }
-
-    /// The one output.
-    pub(super) fn output(&self) -> Result<usize, Fault> {
-        match self.outputs {
-            &[output] => Ok(output),
-            _ => Err(invalid!("{} outputs; expected 1", self.outputs.len())),
-        }
-    }
-
-    /// The activation function that is fused into it, from field `field` of its options.
-    pub(super) fn fused(&self, field: usize) -> Result<Fused, Fault> {
-        Fused::from_number(self.options.scalar(field, 0i8)?)
-    }
-
-    pub(super) fn has_weights(&self) -> bool {
-        names::has_weights(self.kind)
-    }
-
-    /// The same with its options checked to be of this kind.
-    fn of_kind(&self, kind: u8) -> Result<Self, Fault> {
-        let options = self.options.of_kind(kind)?;
-        Ok(Self { name: self.name.clone(), kind: self.kind, inputs: self.inputs, outputs: self.outputs, options })
-    }
-}
+use super::builder::{Builder, Held};
+use super::constants::Constant;
+use super::operation::Operation;
+use super::{activation, elementwise, mac, movement, reduce, reshape, windows};
+use crate::reading::fault::{Fault, not_costed, not_run};
+use crate::reading::findings::NOT_HANDLED;
 
 /// The number of an operator's options in the schema; `None` where nothing is looked up in them.
 fn options_kind(kind: &str) -> Option<u8> {
@@ -128,8 +72,8 @@ pub(super) fn lower(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<()
         "STRIDED_SLICE" => movement::strided_slice(b, operation),
         _ => match activation::unary(operation)? {
             Some(unary) => activation::elementwise(b, operation, unary),
-            None if operation.has_weights() => Err(not_costed!("this operator is not handled")),
-            None => Err(not_run!("this operator is not handled")),
+            None if operation.has_weights() => Err(not_costed!("{NOT_HANDLED}")),
+            None => Err(not_run!("{NOT_HANDLED}")),
         },
     }
 }
@@ -154,29 +98,5 @@ pub(super) fn fold(b: &Builder<'_>, operation: &Operation<'_>) -> Result<Option<
             Ok(agrees.then(|| constant.reshaped(&shape)).flatten())
         }
         _ => Ok(None),
-    }
-}
-
-impl Builder<'_> {
-    /// The integers of a constant input, of which at most `most` are expected; `None` where it is not known.
-    pub(super) fn ints(&self, tensor: usize, most: usize) -> Result<Option<Vec<i64>>, Fault> {
-        let info = &self.slots[tensor].info;
-        let Held::Constant(constant) = &self.slots[tensor].held else { return Ok(None) };
-        if constant.tensor.element_count() > most {
-            return Err(invalid!("{:?} has shape {:?}; expected {most} integers at most", info.name, info.shape));
-        }
-        match elements(constant, &info.name)? {
-            Elements::Int(values, _) => Ok(Some(values)),
-            Elements::Real(_) => Err(invalid!("{:?} has real numbers; expected integers", info.name)),
-        }
-    }
-
-    /// The integers of an input that must be constant.
-    pub(super) fn known_ints(&self, tensor: usize, most: usize) -> Result<Vec<i64>, Fault> {
-        let info = &self.slots[tensor].info;
-        if !matches!(info.data_type, Ok(DataType::I32 | DataType::I64)) {
-            return Err(invalid!("{:?} is not of type int32 or int64", info.name));
-        }
-        self.ints(tensor, most)?.ok_or_else(|| not_run!("its input {:?} is not constant", info.name))
     }
 }

@@ -1,64 +1,11 @@
 //! Quantization of activations, and the multipliers between them.
 
-use network::{ActivationQuantization, DataType, Op, fixed_point_multiplier, multiply_fixed_point};
+use network::{
+    ActivationQuantization, DataType, Encoding, Tensor, ValueId, fixed_point_multiplier, multiply_fixed_point,
+};
 
-use super::build::Builder;
+use super::builder::Builder;
 use crate::reading::fault::{Fault, invalid, not_run};
-
-/// An activation function that is part of another operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fused {
-    None,
-    Relu,
-    ReluN1To1,
-    Relu6,
-    Tanh,
-}
-
-impl Fused {
-    /// The function of a number in the schema.
-    pub(super) fn from_number(number: i8) -> Result<Self, Fault> {
-        match number {
-            0 => Ok(Fused::None),
-            1 => Ok(Fused::Relu),
-            2 => Ok(Fused::ReluN1To1),
-            3 => Ok(Fused::Relu6),
-            4 => Ok(Fused::Tanh),
-            5 => Err(not_run!("its fused activation function SIGN_BIT is not handled")),
-            _ => Err(invalid!("a fused activation function {number}")),
-        }
-    }
-
-    /// The operator that does it on real numbers.
-    pub(super) fn op(self) -> Option<Op> {
-        match self {
-            Fused::None => None,
-            Fused::Relu => Some(Op::Relu),
-            Fused::ReluN1To1 => Some(Op::Clip { min: -1.0, max: 1.0 }),
-            Fused::Relu6 => Some(Op::Clip { min: 0.0, max: 6.0 }),
-            Fused::Tanh => Some(Op::Tanh),
-        }
-    }
-
-    /// The quantization of an output with the range that the function leaves, bounds rounded as TFLite rounds them.
-    pub(super) fn clamp(self, mut q: ActivationQuantization) -> Result<ActivationQuantization, Fault> {
-        let (low, high) = match self {
-            Fused::None => return Ok(q),
-            Fused::Relu => (0.0, None),
-            Fused::ReluN1To1 => (-1.0, Some(1.0)),
-            Fused::Relu6 => (0.0, Some(6.0)),
-            Fused::Tanh => return Err(not_run!("a fused TANH on integers is not handled")),
-        };
-        let code = |x: f32| (x / q.scale).round() as i32;
-        let (low, high) = (code(low).saturating_add(q.zero_point), high.map(|x| code(x).saturating_add(q.zero_point)));
-        q.min = q.min.max(low);
-        q.max = high.map_or(q.max, |high| q.max.min(high));
-        if q.min > q.max {
-            return Err(not_run!("its fused activation function leaves no integer of the output's range"));
-        }
-        Ok(q)
-    }
-}
 
 /// A real factor as the multiplication that integer kernels do with it.
 #[derive(Clone, Copy, Debug)]
@@ -109,12 +56,21 @@ impl Builder<'_> {
         Ok(ActivationQuantization { scale, zero_point, min, max })
     }
 
-    /// The same of 8 bits: the kernels for 16-bit activations are others.
+    /// As [`Builder::quantization`], of 8 bits alone: other kernels compute on 16-bit activations.
     pub(super) fn quantization_8(&self, tensor: usize) -> Result<ActivationQuantization, Fault> {
         let q = self.quantization(tensor)?;
         match q.max - q.min {
             255 => Ok(q),
             _ => Err(not_run!("16-bit integers are not handled by this operator")),
         }
+    }
+
+    /// Scale and zero point as constants of the graph.
+    pub(super) fn parameters(&mut self, name: &str, q: ActivationQuantization, data_type: DataType) -> Vec<ValueId> {
+        let scale = self.constant(&format!("{name}/scale"), Tensor::from_f32(Vec::new(), &[q.scale]));
+        let bytes = q.zero_point.to_le_bytes()[..data_type.size().min(4)].to_vec();
+        let encoding = Encoding::Raw;
+        let zero_point = Tensor { data_type, shape: Vec::new(), encoding, chunks: vec![bytes.into()] };
+        vec![scale, self.constant(&format!("{name}/zero_point"), zero_point)]
     }
 }

@@ -2,9 +2,9 @@
 
 use network::{Op, TfliteOp, fixed_point_multiplier};
 
-use super::build::Builder;
+use super::builder::Builder;
 use super::layout;
-use super::operators::Operation;
+use super::operation::Operation;
 use crate::reading::fault::{Fault, invalid, not_run};
 
 /// MEAN, SUM, REDUCE_MAX, REDUCE_MIN, REDUCE_PROD.

@@ -2,9 +2,10 @@
 
 use network::DataType;
 
-use super::build::{Builder, Held, element_count};
+use super::builder::{Builder, Held};
 use super::constants::{Constant, Elements};
-use super::operators::Operation;
+use super::layout::element_count;
+use super::operation::Operation;
 use crate::reading::fault::{Fault, invalid};
 
 /// RESHAPE, SQUEEZE, EXPAND_DIMS.
@@ -33,7 +34,8 @@ pub(super) fn shape(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<()
     Ok(())
 }
 
-/// The shape that one of these operators makes. Where the file computes it, it is the one that it declares.
+/// The shape that one of these operators makes. Where the shape is computed in the graph, it is the one that the file
+/// declares for the output.
 pub(super) fn target(b: &Builder<'_>, operation: &Operation<'_>) -> Result<Vec<usize>, Fault> {
     let (x, output) = (operation.input(0)?, operation.output()?);
     let from = b.shape(x);
@@ -70,7 +72,7 @@ fn count(shape: &[usize]) -> Result<usize, Fault> {
     element_count(shape).map_err(|problem| invalid!("{problem}"))
 }
 
-/// A shape in which one extent may be −1: what is left.
+/// A shape in which one extent may be −1: it becomes what the other extents leave.
 fn resolved(from: &[usize], given: &[i64]) -> Result<Vec<usize>, Fault> {
     let wrong = || invalid!("a new shape {given:?} for {from:?}");
     let mut shape = Vec::with_capacity(given.len());

@@ -19,7 +19,7 @@ pub(super) struct Model<'a> {
     pub(super) operators: Vec<Operator<'a>>,
     /// Start and length of each buffer in the file; none where it is empty.
     pub(super) buffers: Vec<Option<(usize, usize)>>,
-    /// Graphs beside the first, which only control flow reaches.
+    /// How many graphs the file has beside the first. Only operators of control flow reach them.
     pub(super) other_graphs: usize,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct TensorInfo {
     pub(super) variable: bool,
 }
 
-/// `x = (q − zero_point) · scale`, one for the tensor or one an index of `axis`.
+/// `x = (q − zero_point) · scale`. There is one scale for the whole tensor, or one for each index of `axis`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct TensorQuantization {
     pub(super) scales: Vec<f32>,
@@ -148,7 +148,8 @@ fn code(table: &Table<'_>) -> Result<Code, Fault> {
     Ok(Code { name })
 }
 
-/// Where the bytes of a buffer are: behind it, or (in files beyond 2 GiB) at an offset in the file.
+/// Where the bytes of a buffer are. They stand behind the buffer, or, in files of more than 2 GiB, at an offset in the
+/// file.
 fn stored(table: &Table<'_>, file_len: usize) -> Result<Option<(usize, usize)>, Fault> {
     let (offset, size) = (table.scalar(1, 0u64)?, table.scalar(2, 0u64)?);
     if offset > 1 {

@@ -1,9 +1,10 @@
 //! Tensors that are stored without most of their zeros.
 //!
-//! A tensor of rank `n`, some axes of which are cut into blocks, is walked level by level, an axis or the inside of a block
-//! a level, in an order of its own. A dense level stores every index; a sparse one stores, for each node of the level
-//! above, which indices there are (compressed sparse rows). The data of the tensor are the elements at the last level.
-//! Source: `SparsityParameters` of the schema, and the TACO compiler (Kjolstad et al., OOPSLA 2017) that it cites.
+//! Some axes of such a tensor may be cut into blocks. The elements are reached level by level. A level is one axis, or
+//! the inside of one kind of block, and the file says in which order the levels come. A dense level has every index. A
+//! sparse level stores, for each node of the level above, which indices it has (compressed sparse rows). The data of
+//! the tensor are the elements at the last level. Source: `SparsityParameters` of the schema, and the TACO compiler
+//! (Kjolstad et al., OOPSLA 2017) that it cites.
 
 use super::flatbuffer::{Scalar, Table};
 use crate::reading::fault::{Fault, invalid};
@@ -11,7 +12,7 @@ use crate::reading::fault::{Fault, invalid};
 /// How a tensor is stored.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Sparsity {
-    /// The axis of each level: below the rank one of the tensor, from there on the inside of a block.
+    /// What each level is: a number below the rank is that axis of the tensor, a larger one the inside of a block.
     traversal: Vec<usize>,
     /// The axis of the tensor that each kind of block cuts.
     blocks: Vec<usize>,
@@ -44,7 +45,7 @@ impl Sparsity {
         Ok(Self { traversal, blocks, levels })
     }
 
-    /// Writes out all elements, row-major, those that are not stored 0. `stored` holds elements of `size` bytes.
+    /// All elements, row-major; those that are not stored are 0. `stored` holds elements of `size` bytes.
     ///
     /// The caller has bounded the elements of `shape`; the work is no more.
     pub(super) fn expand(&self, shape: &[usize], size: usize, stored: &[u8]) -> Result<Vec<u8>, String> {
@@ -157,7 +158,7 @@ fn level(table: &Table<'_>) -> Result<Level, Fault> {
     }
 }
 
-/// A union whose kind is in `field` and whose vector is behind it: of 32, 16 or 8 bits.
+/// A union: its kind is in `field`, and the field behind it leads to a vector of 32, 16 or 8 bits.
 fn index_vector(table: &Table<'_>, field: usize) -> Result<Vec<usize>, Fault> {
     let Some(vector) = table.table(field + 1)? else { return Ok(Vec::new()) };
     match table.scalar(field, 0u8)? {

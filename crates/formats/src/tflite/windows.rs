@@ -2,9 +2,10 @@
 
 use network::{DataType, Op, Pool, TfliteOp, resize_coordinates};
 
-use super::build::Builder;
-use super::operators::Operation;
+use super::builder::Builder;
+use super::operation::Operation;
 use crate::reading::fault::{Fault, invalid, not_run};
+use crate::reading::windows::{positions, same_padding};
 
 /// How a window treats the border.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +32,7 @@ pub(super) fn same_or_valid(padding: Padding, extent: usize, effective: usize, s
     if padding == Padding::Valid || extent == 0 {
         return (0, 0);
     }
-    let reach = (extent.div_ceil(stride) - 1).saturating_mul(stride).saturating_add(effective);
-    let total = reach.saturating_sub(extent);
+    let total = same_padding(extent, effective, stride).unwrap_or(usize::MAX - extent);
     (total / 2, total - total / 2)
 }
 
@@ -52,9 +52,8 @@ pub(super) fn pool(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(),
         let (before, after) = same_or_valid(padding, extent, kernel[axis], stride[axis]);
         (pads[axis], pads[axis + 2]) = (before, after);
         let padded = before.saturating_add(after).saturating_add(extent);
-        let room = padded.checked_sub(kernel[axis]);
-        let room = room.ok_or_else(|| invalid!("a window of {} does not fit an input of {extent}", kernel[axis]))?;
-        out[axis] = room / stride[axis] + 1;
+        let fits = positions(padded, kernel[axis], stride[axis]);
+        out[axis] = fits.ok_or_else(|| invalid!("a window of {} does not fit an input of {extent}", kernel[axis]))?;
     }
     let pool = Pool { kernel, stride, dilation: [1; 2], pads, ceil_mode: false, count_include_pad: false };
     let fused = operation.fused(5)?;

@@ -1,4 +1,4 @@
-//! Rows and weights put together.
+//! The rows of a topology and the layers of a weight file, put together.
 
 use network::{Geometry, GeometrySpec, MacLayer, MacOp, Network, NetworkError, Value};
 
@@ -6,17 +6,21 @@ use super::pair::{Pairs, pair};
 use super::{Form, Row, Topology};
 
 impl Topology {
-    /// The network of a weight file with the geometry that the rows give its layers. Rows belong to layers by name (equal,
-    /// or equal behind the modules that all names share), else in order.
+    /// The network of a weight file with the geometry that the rows give its layers. Rows belong to layers by name
+    /// (equal, or equal behind the modules that all names share), else in order.
     ///
-    /// Depthwise and grouped layers are told by their weights, `[filters, channels / groups, kernel_h, kernel_w]`: a row
-    /// with all input channels and `filters / groups` filters; of a depthwise layer also all channels and all filters, one
-    /// channel and one filter (as in the MobileNet of SCALE-Sim), or one channel and all filters behind a layer that makes
-    /// as many.
+    /// Depthwise and grouped layers are recognized by their weights, `[filters, channels / groups, kernel_h,
+    /// kernel_w]`. Their row has all input channels and `filters / groups` filters. The row of a depthwise layer may
+    /// also have:
+    ///
+    /// - all channels and all filters;
+    /// - one channel and one filter, as in the MobileNet of SCALE-Sim;
+    /// - one channel and all filters, where the layer before makes as many channels.
     ///
     /// # Errors
     ///
-    /// [`NetworkError`] names row and weights: one that is missing or left over, another shape, a size too large to count.
+    /// [`NetworkError`] names row and weights: one that is missing or left over, another shape, a size too large to
+    /// count.
     pub(crate) fn give(self, network: Network) -> Result<Network, NetworkError> {
         let (mut graph, mut layers) = (network.graph().clone(), network.layers().to_vec());
         let pairs = pair(&self, &layers)?;
@@ -97,7 +101,7 @@ impl Weights {
         if self.is_conv { shape.to_vec() } else { shape[..2].to_vec() }
     }
 
-    /// The geometry that a row gives to these weights; the error says what speaks against it.
+    /// The geometry that a row gives to these weights. The error says why they do not fit.
     fn spec(&self, form: &Form, before: Option<usize>) -> Result<GeometrySpec, String> {
         match *form {
             Form::Gemm { positions, filters, depth } => self.gemm(positions, filters, depth),
@@ -129,7 +133,7 @@ impl Weights {
         })
     }
 
-    /// A product that stands as a convolution: of one pixel, or of all that its filters cover.
+    /// A fully connected layer that stands as a convolution: over one pixel, or over all pixels that its filters cover.
     fn product(
         &self,
         form: &Form,

@@ -1,15 +1,17 @@
 //! The geometry of layers as a table: the topology files of SCALE-Sim.
 //!
-//! A weight file says which weights a layer has, not where they meet its input. A [`Topology`] adds that: one row a layer,
-//! in one of the two layouts of SCALE-Sim (<https://github.com/scalesim-project/SCALE-Sim>):
+//! A weight file says which weights a layer has, but not at how many positions they meet its input. A [`Topology`] adds
+//! that. It has one row for each layer, in one of the two layouts of SCALE-Sim
+//! (<https://github.com/scalesim-project/SCALE-Sim>):
 //!
 //! ```text
 //! Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,
 //! Layer, M, N, K,
 //! ```
 //!
-//! There is no column for padding: the input feature map (IFMAP) is the padded one. A GEMM row is `N` filters of `K` weights
-//! at `M` output positions. The layouts know neither dilation nor groups; [`write()`] documents how such layers stand there.
+//! There is no column for padding: the input feature map (IFMAP) is the padded one. A GEMM row is `N` filters of `K`
+//! weights at `M` output positions. The layouts know neither dilation nor groups; [`write()`] documents how such layers
+//! stand there.
 
 mod csv;
 mod fit;
@@ -65,8 +67,8 @@ impl Topology {
     ///
     /// # Errors
     ///
-    /// [`NetworkError`] names the line: a column that is missing, a size that is no whole number of at least 1; and a file
-    /// that is larger than any table of layers.
+    /// [`NetworkError`] names the line: a column that is missing, a size that is no whole number of at least 1; and a
+    /// file that is larger than any table of layers.
     pub fn read(path: &Path) -> Result<Self, NetworkError> {
         csv::read(path)
     }
@@ -90,8 +92,8 @@ impl Topology {
     }
 }
 
-/// A layer's name as it may stand in a cell, which nothing can quote: without `.weight`, commas and control characters
-/// replaced.
+/// A layer's name as it may stand in a cell: without `.weight`, and with `_` for commas and control characters, which a
+/// cell cannot quote.
 fn cell_name(name: &str) -> String {
     let name = name.trim();
     let stem = name.strip_suffix(".weight").filter(|stem| !stem.is_empty()).unwrap_or(name);

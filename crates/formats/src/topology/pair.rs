@@ -5,21 +5,20 @@ use std::collections::{HashMap, HashSet};
 use network::{MacLayer, NetworkError};
 
 use super::{Topology, cell_name};
-use crate::weight_file::common_prefix;
-
-/// Names that are shown of many.
-const SHOWN: usize = 3;
+use crate::names::{common_prefix, few};
 
 /// The rows by layer.
 pub(super) struct Pairs {
     /// Index of the row of each layer.
     pub(super) rows: Vec<usize>,
-    /// Whether names say so; otherwise the order does, and only shapes can tell that it is wrong.
+    /// Whether rows and layers were paired by name. Otherwise they were paired in order, and only shapes can show a
+    /// mistake.
     pub(super) by_name: bool,
 }
 
-/// Pairs rows and layers: by name, equal or equal behind the modules that all names share; else in order, where there are as
-/// many of both and no name speaks against it.
+/// Pairs rows and layers. They belong together by name, where the names are equal, or equal behind the modules that all
+/// names share. Otherwise they belong together in order, where there are as many rows as layers and no row has the name
+/// of a layer at another place.
 pub(super) fn pair(topology: &Topology, layers: &[MacLayer]) -> Result<Pairs, NetworkError> {
     let rows: Vec<String> = topology.rows.iter().map(|row| cell_name(&row.name)).collect();
     let names: Vec<String> = layers.iter().map(|layer| cell_name(&layer.name)).collect();
@@ -62,7 +61,7 @@ fn contradict(rows: &[&str], names: &[&str]) -> bool {
     rows.iter().zip(names).any(|(row, name)| row != name && known.contains(row))
 }
 
-/// What is on one side alone.
+/// The names that only one side has, as a message.
 fn difference(rows: &[&str], names: &[&str]) -> String {
     let without = |these: &[&str], those: &[&str]| -> Vec<String> {
         let those: HashSet<&&str> = those.iter().collect();
@@ -80,10 +79,4 @@ fn difference(rows: &[&str], names: &[&str]) -> String {
         true => format!("{counts}; several have the same name"),
         false => format!("{counts}; {}", lists.join("; ")),
     }
-}
-
-fn few(names: &[String]) -> String {
-    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("{name:?}")).collect();
-    let more = names.len() - shown.len();
-    if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
 }

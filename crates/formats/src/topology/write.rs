@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use network::{Geometry, Network};
 
 use super::cell_name;
-use crate::weight_writer::layer_names;
+use crate::names::layer_names;
 
 const HEADER: &str =
     "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,\n";
@@ -28,10 +28,12 @@ pub struct TopologyText {
 /// IFMAP = (output − 1) · stride + filter       the padded input, less what no window reads
 /// ```
 ///
-/// so that it matters neither where padding lies nor which way a reader rounds. What the layout cannot say: a dilated
-/// filter has the input of one that is not; of unequal strides the one along the height stands, and the input is as wide as
-/// that needs; a layer of several independent inputs has them stacked along the height. A layer of `groups` has all input
-/// channels and `filters / groups` filters: a depthwise one has one filter.
+/// so that it matters neither where padding lies nor which way a reader rounds. A layer of several groups has all input
+/// channels and `filters / groups` filters: a depthwise one has one filter. Some properties have no column:
+///
+/// - Dilation: the input is that of a filter without it.
+/// - Unequal strides: the stride along the height stands for both, and the input is as wide as that needs.
+/// - Several independent inputs: they are stacked along the height.
 pub fn write(network: &Network) -> TopologyText {
     let mut text = HEADER.to_string();
     for (layer, name) in network.layers().iter().zip(layer_names(network)) {

@@ -1,4 +1,4 @@
-//! Zip archives: what is stored plainly stays in the mapped file, what is compressed is unpacked up to a bound.
+//! Zip archives. Entries that are stored plainly stay in the mapped file; compressed ones are unpacked, up to a bound.
 
 use std::collections::HashMap;
 use std::io::{Cursor, Read};
@@ -8,7 +8,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 use crate::reading::fault::{Fault, clean, invalid, unsupported};
 
-/// Bytes that the compressed entries of one file may have when they are unpacked.
+/// The most bytes that the compressed entries of one file may have together, unpacked.
 const MAX_UNPACKED: u64 = 1 << 29;
 
 /// An archive whose entries are asked for by name.

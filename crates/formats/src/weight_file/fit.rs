@@ -6,7 +6,8 @@ use network::architectures::{Architecture, Family, Shortcut, outline};
 use network::{Bias, MacLayer, MacOp, Network, Tensor, WeightSource, WeightTransform};
 
 use super::scales::{Quantized, Scales};
-use super::{WeightFile, WeightTensor, common_prefix};
+use super::{WeightFile, WeightTensor};
+use crate::names::{common_prefix, few};
 use crate::options::ReadOptions;
 use crate::reading::fault::{Fault, invalid, unsupported};
 use crate::reading::grid::{LOOKS_MID_RISE, looks_mid_rise};
@@ -21,14 +22,12 @@ const OTHER_NAMES: [(&str, &str); 6] = [
     (".downsample.", ".shortcut."),
 ];
 
-/// Names that are shown of many.
-const SHOWN: usize = 3;
-
 /// The architecture with the file's tensors.
 pub(super) fn network(file: &WeightFile, family: Family, options: &ReadOptions) -> Result<Network, Fault> {
     let mut names = Names::new(file, options)?;
     let architecture = names.architecture(family)?;
-    let made = outline(&architecture).map_err(|e| invalid!("as {}: {e}", describe(&architecture)))?;
+    let made =
+        outline(&architecture).map_err(|e| invalid!("as {}: {}", describe(&architecture), network::chain(&e)))?;
     let (mut graph, mut layers) = (made.graph().clone(), made.layers().to_vec());
     let mut missing = Vec::new();
     for layer in &mut layers {
@@ -55,13 +54,6 @@ pub(super) fn network(file: &WeightFile, family: Family, options: &ReadOptions) 
     }
     let network = Network::from_parts(file.path.clone(), graph, layers, 1, notes);
     Ok(network.with_open_batch(true).with_metadata(file.metadata.clone()))
-}
-
-/// The first names of many.
-fn few(names: &[String]) -> String {
-    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("{name:?}")).collect();
-    let more = names.len() - shown.len();
-    if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
 }
 
 fn describe(architecture: &Architecture) -> String {
@@ -182,7 +174,8 @@ impl<'a> Names<'a> {
         Some(self.tensors[found])
     }
 
-    /// Names that nothing took; counters of training are nobody's loss, and a scale goes with its weights.
+    /// Names that nothing took. Counters of training are not among them, for nobody misses them, and neither are
+    /// scales, which go with their weights.
     fn left(&self) -> Vec<String> {
         let is_left = |name: &&&str| {
             let goes_along =
@@ -193,7 +186,7 @@ impl<'a> Names<'a> {
         left.map(|name| name.to_string()).collect()
     }
 
-    /// An extent of a tensor, which cannot be done without.
+    /// An extent of a tensor that every member of the family has.
     fn extent(&self, name: &str, axis: usize) -> Result<usize, Fault> {
         let shape = self.find(name).map(|name| &self.tensors[name].shape);
         let shape = shape.ok_or_else(|| {

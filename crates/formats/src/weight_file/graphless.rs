@@ -1,7 +1,7 @@
 //! A weight file as a network of layers that nothing connects.
 //!
-//! Tensors that are no weights of a layer (biases, statistics, integers without a scale) are constants of the graph that no
-//! node reads, so that a file that is written has them too.
+//! Tensors that are not the weights of a layer (biases, statistics, integers without a scale) become constants that no
+//! node reads. A file that is written of the network has them again.
 
 use network::{
     Geometry, GeometrySpec, Graph, LayerId, MacLayer, MacOp, Network, Node, NotCosted, Op, Operand, Value, ValueId,
@@ -14,11 +14,11 @@ use crate::options::ReadOptions;
 use crate::reading::fault::{Fault, invalid, unsupported};
 use crate::reading::grid::{LOOKS_MID_RISE, looks_mid_rise};
 
-/// Shown where nothing says how often a weight is used.
+/// The note of a file that does not say how often a weight is used.
 const NO_GRAPH: &str = "there is no graph in this file: each layer has one output position, so that c = MACs counts every \
                         weight once; --architecture gives it the graph of a known network, --topology output positions";
 
-/// Words in the names of tables that are looked up rather than multiplied.
+/// Words in the names of tables, such as embeddings: their rows are looked up, not multiplied.
 const TABLES: [&str; 4] = ["embed", "wte", "wpe", "position"];
 
 /// Every tensor that holds weights as a layer.
@@ -174,8 +174,8 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// `[filters, channels, kernel_h, kernel_w]`: `[M, K]` is `[M, K, 1, 1]`, `[M, C, k]` is `[M, C, 1, k]`, and axes between
-/// the first and the last two count as channels.
+/// `[filters, channels, kernel_h, kernel_w]`: `[M, K]` is `[M, K, 1, 1]`, `[M, C, k]` is `[M, C, 1, k]`, and axes
+/// between the first and the last two count as channels.
 fn matrix(shape: &[usize]) -> [usize; 4] {
     match *shape {
         [filters, depth] => [filters, depth, 1, 1],

@@ -56,7 +56,8 @@ pub(super) fn read(bytes: &Bytes, folder: Option<&Path>, mappings: &mut Vec<Mapp
     }
 }
 
-/// Adds what one file says to what all say. Of keys that differ the first counts, but not of the grid of integers.
+/// Adds the metadata of one file to that of all. Where two files differ in a key, the first one counts; where they
+/// differ in the grid of integers, it is an error.
 fn add_metadata(all: &mut Content, metadata: Vec<(String, String)>, file: &str) -> Result<(), Fault> {
     for (key, value) in metadata {
         match all.metadata.iter().find(|(other, _)| *other == key) {

@@ -1,8 +1,27 @@
 //! Weight files without a graph: PyTorch checkpoints, safetensors, numpy arrays.
 //!
 //! A [`WeightFile`] lists named tensors whose elements stay in the mapped file. It becomes a [`Network`] in one of two
-//! ways: every tensor of two axes or more as a layer of its own with one output position, or by name in the graph of an
-//! architecture that [`network::architectures`] makes. Pickles are read, never run.
+//! ways. Without an architecture, every tensor of two axes or more is a layer of its own with one output position
+//! ([`WeightFile::to_network`]). With one, the tensors go by name into the graph that [`network::architectures`] makes
+//! ([`WeightFile::in_architecture`]).
+//!
+//! Pickles are read, never run.
+//!
+//! The files, each resting on those above it:
+//!
+//! ```text
+//! archive.rs       zip archives, which PyTorch and numpy use
+//! numpy.rs         arrays of numpy, one or an archive of them
+//! safetensors.rs   safetensors; index.rs several of them with an index
+//! pickle.rs        pickles as a table of objects
+//! torch_tensor.rs  one tensor of a PyTorch checkpoint
+//! state_dict.rs    where in a checkpoint the weights are, and what they are called
+//! torch.rs         PyTorch checkpoints, old and new
+//! mod.rs           which format a file has, and its list of tensors
+//! scales.rs        integers and the scales beside them
+//! graphless.rs     the tensors as a network without a graph
+//! fit.rs           the tensors in the graph of an architecture
+//! ```
 
 mod archive;
 mod fit;
@@ -100,7 +119,8 @@ fn format_of(bytes: &[u8]) -> Option<Format> {
     match bytes {
         [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Format::Archive),
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Some(Format::Array),
-        // Before pickles: the length of a header may begin as they do (640 is 0x0280), while no pickle goes on like this.
+        // Before pickles: the length of a header may begin as they do (640 is 0x0280), while no pickle goes on like
+        // this.
         _ if safetensors::is_begin(bytes) => Some(Format::Safetensors),
         // No ONNX model begins with this byte: it would be a field of number 16.
         [0x80, 1..=5, ..] => Some(Format::Pickle),
@@ -119,7 +139,8 @@ impl WeightFile {
     ///
     /// # Errors
     ///
-    /// [`NetworkError`] if the file is of none of these formats, breaks its rules, or holds something that is not handled.
+    /// [`NetworkError`] if the file is of none of these formats, breaks its rules, or holds something that is not
+    /// handled.
     pub fn read(path: &Path) -> Result<Self, NetworkError> {
         let mapping = Mapping::open(path).map_err(|source| NetworkError::Io { path: path.to_path_buf(), source })?;
         Self::parse(path, mapping.bytes(), vec![mapping])
@@ -156,8 +177,8 @@ impl WeightFile {
         &self.metadata
     }
 
-    /// The file as a network without a graph: every tensor of real numbers with two axes or more is a layer with one output
-    /// position, in the order of the file; integers are where a scale stands beside them.
+    /// The file as a network without a graph, in the order of the file. Every tensor of real numbers with two axes or
+    /// more is a layer with one output position. A tensor of integers is one where a scale stands beside it.
     ///
     /// # Errors
     ///
@@ -244,13 +265,4 @@ fn of_archive(bytes: &Bytes) -> Result<Content, Fault> {
         "an archive without data.pkl (PyTorch) and without arrays (.npz); its {} entries begin with {shown:?}",
         names.len()
     ))
-}
-
-/// Bytes of the longest prefix of whole modules (`a.b.`) that all names share.
-pub(crate) fn common_prefix<'a>(mut names: impl Iterator<Item = &'a str>) -> usize {
-    let first = names.next().unwrap_or_default();
-    let shared = names.fold(first.len(), |shared, name| {
-        first.bytes().zip(name.bytes()).take(shared).take_while(|(a, b)| a == b).count()
-    });
-    first.as_bytes()[..shared].iter().rposition(|&byte| byte == b'.').map_or(0, |dot| dot + 1)
 }

@@ -1,8 +1,8 @@
 //! A reader of pickles that runs nothing.
 //!
 //! A pickle is a program for a stack machine. This one builds a table of objects and never calls anything: what the
-//! program would call, with which arguments, stands in the table as [`Object::Call`] for the caller to recognise or not.
-//! Objects, stack and memo are bounded, so that neither memory nor time grow beyond the bytes that are there.
+//! program would call, with which arguments, stands in the table as [`Object::Call`] for the caller to recognise or
+//! not. Objects, stack and memo are bounded, so that neither memory nor time grow beyond the bytes that are there.
 //!
 //! Source: `pickletools.py` of CPython, protocols 0 to 5.
 

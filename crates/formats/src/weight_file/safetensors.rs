@@ -1,7 +1,7 @@
 //! safetensors: a header of JSON, then the elements.
 //!
-//! Source: <https://github.com/huggingface/safetensors>, whose crate reads the header and checks that the tensors lie one
-//! behind the other and fill the file.
+//! Source: <https://github.com/huggingface/safetensors>, whose crate reads the header and checks that the tensors lie
+//! one behind the other and fill the file.
 
 use bytes::Bytes;
 use network::DataType;

@@ -14,7 +14,7 @@ const SCALES: [&str; 4] = ["weight_scale", "scale", "scales", "weight.scale"];
 /// Names of its zero points.
 const ZERO_POINTS: [&str; 4] = ["weight_zero_point", "zero_point", "zero_points", "weight.zero_point"];
 
-/// The tensors of a file by name, and what integers count.
+/// The tensors of a file by name, and the grid that its integers lie on.
 pub(super) struct Scales<'a> {
     by_name: HashMap<&'a str, &'a WeightTensor>,
     grid: Grid,
@@ -23,7 +23,8 @@ pub(super) struct Scales<'a> {
 }
 
 impl<'a> Scales<'a> {
-    /// `grid` is what the user says, before what the file does; mid-tread where neither says anything.
+    /// `grid` is what the user says. It comes before what the file says; where neither says anything, the grid is
+    /// mid-tread.
     pub(super) fn new(file: &'a WeightFile, grid: Option<Grid>) -> Result<Self, Fault> {
         let by_name = file.tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
         let in_file = stated(&file.metadata)?;
@@ -31,7 +32,7 @@ impl<'a> Scales<'a> {
         Ok(Self { by_name, grid: stated.unwrap_or(Grid::MidTread), is_stated: stated.is_some() })
     }
 
-    /// How a tensor of weights is quantized: `Ok(Err(()))` where integers have no scale.
+    /// How a tensor of weights is quantized.
     pub(super) fn of(&self, tensor: &WeightTensor) -> Result<Quantized, Fault> {
         Ok(match (&tensor.quantization, tensor.tensor.data_type.is_real()) {
             (Some(own), _) => Quantized::Yes(WeightQuantization { grid: self.grid, ..own.clone() }),
@@ -56,7 +57,8 @@ impl<'a> Scales<'a> {
         self.by_name.get(name).copied()
     }
 
-    /// The scale of an integer tensor, which stands beside it under a usual name, and its zero point, else 0.
+    /// The scale of an integer tensor and its zero point, which stand beside it under the usual names. Without a zero
+    /// point it is 0; without a scale there is no quantization.
     fn beside(&self, tensor: &WeightTensor) -> Result<Option<WeightQuantization>, Fault> {
         let name = &tensor.name;
         let Some(stem) = name.strip_suffix("weight").filter(|stem| stem.is_empty() || stem.ends_with('.')) else {

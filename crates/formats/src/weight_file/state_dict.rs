@@ -22,11 +22,11 @@ const USUAL_KEYS: [&str; 12] = [
     "weights",
 ];
 
-/// Dictionaries inside one another.
+/// How deep dictionaries may lie in one another.
 const MAX_DEPTH: usize = 32;
 
-/// Bytes of all names, those on the way included, and items that are looked at: what a hostile file could multiply by
-/// sharing dictionaries.
+/// The most bytes of all names, and the most items that are looked at. A hostile file could multiply both by sharing
+/// dictionaries.
 const MAX_NAMES: usize = 1 << 26;
 
 /// The tensors that were found.
@@ -132,10 +132,10 @@ fn length(pickle: &Pickle<'_>, id: Id) -> usize {
     }
 }
 
-/// The parts of a module that hold tensors; of any other object none.
+/// The parts of a module that hold tensors. An object of any other kind has none.
 const MODULE_PARTS: [&str; 3] = ["_parameters", "_buffers", "_modules"];
 
-/// Keys and values; keys that are text are not copied, for a file could share a long one a million times.
+/// Keys and values. A key that is text is not copied, for a file could share a long one a million times.
 type Entries<'a> = Vec<(Cow<'a, str>, Id)>;
 
 /// Keys and values of a dictionary, a list, or an object's state; `None` of anything else.

@@ -1,4 +1,5 @@
-//! PyTorch checkpoints: a zip archive of a pickle and storages, or (before PyTorch 1.6) five pickles and then storages.
+//! PyTorch checkpoints. A checkpoint is a zip archive of a pickle and storages. Before PyTorch 1.6 it was a file of
+//! five pickles with the storages behind them.
 //!
 //! Source: `torch/serialization.py` and `torch/_utils.py` of PyTorch 2.
 
@@ -16,7 +17,8 @@ use crate::reading::fault::{Fault, clean, invalid, unsupported};
 /// First object of a file of the old format.
 const MAGIC: &[u8; 10] = &[0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 
-/// Scales of all quantized tensors, which are copied from storages that tensors may share. Networks have one a filter.
+/// The most scales of all quantized tensors together. They are copied, and tensors may share a storage. Real networks
+/// have one scale for each filter.
 const MAX_SCALES: usize = 1 << 24;
 
 /// What a checkpoint holds.

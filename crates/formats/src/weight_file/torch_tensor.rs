@@ -8,7 +8,7 @@ use super::WeightTensor;
 use super::pickle::{Id, Object, Pickle};
 use crate::reading::fault::{Fault, invalid, unsupported};
 
-/// Wrappers around a tensor that are looked through.
+/// How many calls may wrap a tensor, one around the other.
 const MAX_WRAPPERS: usize = 8;
 
 /// Where the elements of tensors lie.
@@ -203,8 +203,8 @@ impl View<'_, '_> {
     }
 }
 
-/// The order of axes in which the elements lie one after another: `Some(None)` where it is row-major, `None` where there is
-/// no such order.
+/// The order of axes in which the elements lie one after another. `None` where there is no such order, `Some(None)`
+/// where it is row-major.
 #[allow(clippy::option_option, reason = "two different answers, said above")]
 fn order(shape: &[usize], strides: &[usize]) -> Option<Option<Vec<usize>>> {
     if shape.contains(&0) {

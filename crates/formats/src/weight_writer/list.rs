@@ -1,7 +1,5 @@
 //! Which tensors a file gets, and their elements.
 
-use std::collections::HashSet;
-
 use bytes::Bytes;
 use esn::Grid;
 use network::{
@@ -10,7 +8,8 @@ use network::{
 };
 
 use super::{WeightFormat, WeightList};
-use crate::reading::grid::GRID_KEY;
+use crate::names::{Names, is_harmless, tamed, weight_name};
+use crate::reading::grid::{self, GRID_KEY};
 
 /// One tensor of a file.
 #[derive(Debug)]
@@ -69,7 +68,7 @@ struct Builder<'a> {
     network: &'a Network,
     format: WeightFormat,
     entries: Vec<Entry>,
-    taken: HashSet<String>,
+    names: Names,
     losses: Vec<String>,
     /// Tensors whose half precision is widened.
     widened: usize,
@@ -80,9 +79,10 @@ pub(super) fn list<'a>(
     format: WeightFormat,
     metadata: &[(String, String)],
 ) -> Result<WeightList<'a>, NetworkError> {
-    let grid = grid(network)?;
+    let grid =
+        grid::of_all(network.layers()).map_err(|fault| fault.at(network.path(), "writing its weights".to_string()))?;
     let mut builder =
-        Builder { network, format, entries: Vec::new(), taken: HashSet::new(), losses: Vec::new(), widened: 0 };
+        Builder { network, format, entries: Vec::new(), names: Names::default(), losses: Vec::new(), widened: 0 };
     for (index, layer) in network.layers().iter().enumerate() {
         builder.add_layer(LayerId(index), layer)?;
     }
@@ -103,21 +103,6 @@ fn without_repeats(entries: impl Iterator<Item = (String, String)>) -> Vec<(Stri
         }
     }
     kept
-}
-
-/// The grid of all quantized weights; `None` where there are none.
-fn grid(network: &Network) -> Result<Option<Grid>, NetworkError> {
-    let mut grids =
-        network.layers().iter().filter_map(|layer| Some((layer.weights.quantization.as_ref()?.grid, layer)));
-    let Some((grid, first)) = grids.next() else { return Ok(None) };
-    match grids.find(|(other, _)| *other != grid) {
-        None => Ok(Some(grid)),
-        Some((_, other)) => Err(NetworkError::Unsupported {
-            path: network.path().to_path_buf(),
-            place: "writing its weights".to_string(),
-            problem: format!("layers {:?} and {:?} lie on different grids", first.name, other.name),
-        }),
-    }
 }
 
 impl Builder<'_> {
@@ -144,7 +129,8 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// The type of a layer's weights in the file, and where they come from: as stored, or out of the reader.
+    /// The type of a layer's weights in the new file, and where they come from: the stored bytes, or the weights as
+    /// they are read.
     fn weights(&mut self, id: LayerId, layer: &MacLayer) -> (DataType, Content) {
         let (tensor, weights) = (&layer.weights.tensor, Content::Weights(id));
         if let Some(quantization) = &layer.weights.quantization {
@@ -175,7 +161,8 @@ impl Builder<'_> {
         }
     }
 
-    /// Parameters of BatchNorm, by their names in the graph. Where there is no graph, all that is no weight.
+    /// Adds the parameters of BatchNorm under their names in the graph. Without a graph, adds every tensor that no
+    /// layer has.
     fn add_parameters(&mut self) {
         let graph = self.network.graph();
         if !self.network.has_graph() {
@@ -186,14 +173,14 @@ impl Builder<'_> {
         let nodes = graph.nodes.iter().filter(|node| matches!(node.op, Op::BatchNormalization { .. }));
         for id in nodes.flat_map(|node| node.inputs.iter().flatten()) {
             let value = graph.value(*id);
-            let Some(tensor) = value.constant.as_ref().filter(|_| !self.taken.contains(&value.name)) else { continue };
+            let Some(tensor) = value.constant.as_ref().filter(|_| !self.names.is_taken(&value.name)) else { continue };
             if let Ok(values) = tensor.to_f32() {
                 self.add_tensor(&value.name, Tensor::from_f32(tensor.shape.clone(), &values));
             }
         }
     }
 
-    /// A tensor that no layer has, as it is; numpy has no bfloat16.
+    /// Adds a tensor that no layer has, as it is. Only bfloat16 is widened for numpy, which has no such type.
     fn add_aside(&mut self, name: &str, tensor: &Tensor) {
         // A dash, for a dot might make of it what readers take for a scale.
         let name = if is_harmless(name) { name.to_string() } else { tamed(name, '-') };
@@ -207,8 +194,8 @@ impl Builder<'_> {
         }
     }
 
-    /// `[filters, channels, kernel_h, kernel_w]` of a convolution, `[filters, inputs]` of a product; without a graph the
-    /// shape that the file has.
+    /// `[filters, channels, kernel_h, kernel_w]` of a convolution, `[filters, inputs]` of a product; without a graph
+    /// the shape that the file has.
     fn shape(&self, layer: &MacLayer) -> Vec<usize> {
         let spec = layer.geometry.spec();
         match layer.op {
@@ -225,8 +212,7 @@ impl Builder<'_> {
 
     /// Adds a tensor under a name that no other has, and returns it.
     fn add(&mut self, name: &str, data_type: DataType, shape: Vec<usize>, content: Content) -> String {
-        let name = free_name(name, &self.taken);
-        self.taken.insert(name.clone());
+        let name = self.names.claim_tensor(name);
         self.entries.push(Entry { name: name.clone(), data_type, shape, content });
         name
     }
@@ -260,50 +246,4 @@ impl Builder<'_> {
             self.losses.push("the metadata of the file".to_string());
         }
     }
-}
-
-/// The name itself, or the first with a number that is not taken.
-fn free_name(name: &str, taken: &HashSet<String>) -> String {
-    let (stem, last) = name.rsplit_once('.').unwrap_or((name, ""));
-    let numbered = (1..).map(|n| if last.is_empty() { format!("{stem}_{n}") } else { format!("{stem}_{n}.{last}") });
-    let free = |name: &String| !taken.contains(name);
-    std::iter::once(name.to_string()).chain(numbered).find(free).expect("there are numbers without end")
-}
-
-/// Names of the layers of a network, in order, as weight files have them, without `.weight`.
-pub(crate) fn layer_names(network: &Network) -> Vec<String> {
-    let mut taken = HashSet::new();
-    let name = |layer: &MacLayer| {
-        let name = free_name(&weight_name(network, layer), &taken);
-        taken.insert(name.clone());
-        name.trim_end_matches(".weight").to_string()
-    };
-    network.layers().iter().map(name).collect()
-}
-
-/// The name of a layer's weights in a file. Integers end in `.weight`, by which their scale is found.
-fn weight_name(network: &Network, layer: &MacLayer) -> String {
-    let own = layer.weights.quantization.is_none() && !network.has_graph() && is_harmless(&layer.weights.name);
-    if own { layer.weights.name.clone() } else { format!("{}.weight", stem(layer)) }
-}
-
-/// The name of a layer without what says that it is its weights.
-fn stem(layer: &MacLayer) -> String {
-    // The name that ONNX Runtime gives to integers is not theirs alone.
-    let source = layer.weights.name.strip_suffix("_quantized").unwrap_or(&layer.weights.name);
-    let stem = source.strip_suffix(".weight").filter(|stem| !stem.is_empty());
-    let name = stem.unwrap_or(&layer.name).trim_matches('/');
-    let name = tamed(name, '.');
-    if name.is_empty() { "layer".to_string() } else { name }
-}
-
-/// A name with something else for what a path or a terminal would take as its own.
-fn tamed(name: &str, by: char) -> String {
-    name.chars().map(|c| if c.is_control() || c == '\\' || c == '/' { by } else { c }).collect()
-}
-
-/// Whether a name of a weight file can stand in another one, as a path within an archive too.
-fn is_harmless(name: &str) -> bool {
-    let odd = |part: &str| part.is_empty() || part == "." || part == "..";
-    !name.contains(|c: char| c.is_control() || c == '\\') && !name.split('/').any(odd)
 }

@@ -1,11 +1,12 @@
 //! The writers of weight files: safetensors and numpy archives.
 //!
-//! A [`WeightList`] names every tensor of a network that such a file can hold, and says what it cannot. Elements are made one
-//! layer at a time while a file is written, so that no more than one is in memory.
+//! A [`WeightList`] names every tensor of a network that such a file can hold, and says what it cannot. Elements are
+//! made one layer at a time while a file is written, so that no more than one is in memory.
 //!
-//! Names: a layer's weights are `LAYER.weight`, `[filters, channels, kernel_h, kernel_w]` or `[filters, inputs]`; integers
-//! have `LAYER.weight_scale` and, where it is not 0, `LAYER.weight_zero_point` beside them, one number or one a filter,
-//! `weight = (q − zero_point) · scale`. A bias is `LAYER.bias`; parameters of BatchNorm keep their names.
+//! The weights of a layer are called `LAYER.weight`. Their shape is `[filters, channels, kernel_h, kernel_w]`, or
+//! `[filters, inputs]`. Where they are integers, `LAYER.weight_scale` stands beside them, and `LAYER.weight_zero_point`
+//! if a zero point is not 0. Both hold one number, or one for each filter: `weight = (q − zero_point) · scale`. A bias
+//! is `LAYER.bias`; parameters of BatchNorm keep their names.
 
 mod list;
 mod npz;
@@ -13,11 +14,9 @@ mod safetensors;
 
 use std::io::{self, Write};
 
-use list::Entry;
+use network::{Network, NetworkError};
 
-pub(crate) use list::layer_names;
-use network::Network;
-use network::NetworkError;
+use list::Entry;
 
 /// What a weight file can hold of a network.
 #[derive(Debug)]
@@ -40,7 +39,8 @@ pub enum WeightFormat {
 impl<'a> WeightList<'a> {
     /// Lists the tensors of a network and reads every weight once, so that nothing can be wrong with them later.
     ///
-    /// `metadata` is what a file that has a place for it says about itself, beside the grid of its integers.
+    /// `metadata` is what the file says about itself beside the grid of its integers. Numpy archives have no place for
+    /// it.
     ///
     /// # Errors
     ///

@@ -11,7 +11,7 @@ use super::list::Entry;
 
 /// The header of an array ends at a multiple of this.
 const ALIGNMENT: usize = 64;
-/// From so many bytes on, an archive member needs 64-bit lengths.
+/// A member of an archive with more bytes than this is given 64-bit lengths.
 const LARGE: u64 = u32::MAX as u64 - (1 << 16);
 
 pub(super) fn write(list: &WeightList<'_>, writer: &mut dyn Write) -> io::Result<()> {

@@ -17,7 +17,7 @@ fn open(path: &Path) -> Result<Images, ImageError> {
 }
 
 fn message<T: std::fmt::Debug>(result: Result<T, ImageError>) -> String {
-    let message = result.unwrap_err().to_string();
+    let message = network::chain(&result.unwrap_err());
     assert!(!message.contains('\n'), "more than one line: {message}");
     message
 }

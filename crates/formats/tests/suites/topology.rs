@@ -34,7 +34,7 @@ fn read(weights: Vec<u8>, topology: &str) -> Result<Network, NetworkError> {
 }
 
 fn problem<T: std::fmt::Debug>(result: Result<T, NetworkError>) -> String {
-    let text = result.expect_err("it is refused").to_string();
+    let text = network::chain(&result.expect_err("it is refused"));
     assert!(text.chars().all(|c| !c.is_control()), "one line: {text:?}");
     text
 }

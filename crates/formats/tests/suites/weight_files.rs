@@ -30,7 +30,7 @@ fn weights(network: &Network, layer: usize) -> Vec<f32> {
 }
 
 fn problem<T: std::fmt::Debug>(result: Result<T, NetworkError>) -> String {
-    let text = result.expect_err("it is refused").to_string();
+    let text = network::chain(&result.expect_err("it is refused"));
     assert!(!text.contains('\n') && text.chars().all(|c| !c.is_control()), "one line: {text:?}");
     text
 }

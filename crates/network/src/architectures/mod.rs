@@ -183,7 +183,7 @@ pub enum ArchitectureError {
         layer: String,
     },
     /// A layer does not fit its input.
-    #[error("layer {layer:?}: {source}")]
+    #[error("layer {layer:?}")]
     Geometry {
         /// The layer.
         layer: String,

@@ -3,8 +3,8 @@
 use explore::pareto::{Judged, frontier};
 use explore::sweep::Method;
 
-/// Of each of the paper's three ways, the most costly point of its own frontier at or below a cost: what Figure 6 (right)
-/// compares. `points` come cheapest first, as [`explore::pareto::judge`] gives them.
+/// Of each of the paper's three ways, the most costly point of its own frontier at or below a cost: what Figure 6
+/// (right) compares. `points` come cheapest first, as [`explore::pareto::judge`] gives them.
 ///
 /// Without a cost: the largest at which every way that is there has a point.
 pub fn nearest_at_or_below<'a>(points: &[Judged<'a>], cost: Option<f64>) -> Vec<Judged<'a>> {

@@ -18,8 +18,9 @@ const WEIGHTS_LEFT: &str = "weights that are not pruned";
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// Writes energy against bits, against pruned weights and against pruned filters, each over the energy of the dense layer
-/// at 8 bits on the same hardware, and in joules against pruned weights. Hardware named `ideal…` has strong lines.
+/// Writes energy against bits, against pruned weights and against pruned filters, each over the energy of the dense
+/// layer at 8 bits on the same hardware, and in joules against pruned weights. Hardware named `ideal…` has strong
+/// lines.
 ///
 /// # Errors
 ///

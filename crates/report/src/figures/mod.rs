@@ -1,7 +1,7 @@
 //! Figures: SVG files, and pages of HTML that need nothing but a browser.
 //!
-//! The main functions are [`write_frontier_svgs`] and [`write_frontier_page`] for a store, and [`write_run_page`] for one
-//! run. A page is one file: data, styles and script are in it, and it asks no network for anything. Text out of files
+//! The main functions are [`write_frontier_svgs`] and [`write_frontier_page`] for a store, and [`write_run_page`] for
+//! one run. A page is one file that holds its data, styles and script, and loads nothing else. Text out of files
 //! reaches a page as JSON and is shown as text, never as HTML.
 
 mod frontier_page;

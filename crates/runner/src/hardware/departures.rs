@@ -1,4 +1,5 @@
-//! Sections of a description that set an analog engine apart from the ideal. Each is optional.
+//! Sections of a description that set an analog engine apart from the ideal. Each is optional; left out, it departs in
+//! nothing.
 
 use analog::{Adc, Bias, Dac, Noise, Reference, Resolution, WeightLaw};
 use engine::Joules;

@@ -369,7 +369,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::hardware::IDEAL;
+    use crate::hardware::presets::IDEAL;
 
     fn parse(text: &str) -> Result<Hardware, String> {
         Hardware::parse(Path::new("h.toml"), text).map_err(|e| e.to_string())

@@ -1,4 +1,7 @@
 //! Hardware descriptions: TOML files that become engines.
+//!
+//! The main type is [`Hardware`]: an engine, and the metric that it is held against. `docs/hardware.md` documents every
+//! key. A key that is left out stands for the ideal.
 
 mod analog;
 mod departures;
@@ -17,13 +20,6 @@ use crate::storage::StorageFormat;
 
 pub use analog::AnalogFile;
 pub use digital::DigitalFile;
-
-/// The descriptions that come with the program: the three ideal engines.
-const IDEAL: [(&str, &str); 3] = [
-    ("configs/ideal-analog.toml", include_str!("../../../../configs/ideal-analog.toml")),
-    ("configs/ideal-digital.toml", include_str!("../../../../configs/ideal-digital.toml")),
-    ("configs/ideal-digital-filter.toml", include_str!("../../../../configs/ideal-digital-filter.toml")),
-];
 
 /// The largest description that is read: a document people write by hand is far smaller.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -59,11 +55,11 @@ pub struct Hardware {
     pub engine: Box<dyn MacEngine>,
     /// The metric of the same kind of cost.
     pub metric: Metric,
-    /// Whether the engine is ideal, so that its energy and cycles must equal the metric.
+    /// Whether the engine is ideal. Its energy and cycles must then equal the metric.
     pub ideal: bool,
     /// Energy of one unit of the metric's count.
     pub unit: Joules,
-    /// Clock, where the description names one: cycles then have a length in seconds.
+    /// Clock in hertz, where the description names one. Cycles then have a length in seconds.
     pub clock_hz: Option<f64>,
     /// Whether all engines of this kind compute the same sums, so that inference on one serves all.
     pub exact: bool,
@@ -98,26 +94,6 @@ pub enum EngineKind {
 }
 
 impl Hardware {
-    /// The hardware of a name that comes along, where no file has that name; else what a file describes.
-    ///
-    /// # Errors
-    ///
-    /// As [`Hardware::read`]; for what is neither, the message lists the names.
-    pub fn open(path: &Path) -> Result<Self, RunnerError> {
-        if path.exists() {
-            return Self::read(path);
-        }
-        let mut all = Self::ideal().into_iter().chain(Self::presets());
-        match all.find(|hardware| path.as_os_str() == hardware.engine.name()) {
-            Some(hardware) => Ok(hardware),
-            None if path.components().count() == 1 && path.extension().is_none() => {
-                let problem = format!("neither a file nor one of {}", presets::names().join(", "));
-                Err(RunnerError::Hardware { path: path.to_path_buf(), problem })
-            }
-            None => Self::read(path),
-        }
-    }
-
     /// Reads a description.
     ///
     /// # Errors
@@ -142,7 +118,8 @@ impl Hardware {
         self.engine.reseeded(seed).map(|_| seed)
     }
 
-    /// Whether its cost has to be counted on images: it depends on the activations, and the description assumes none.
+    /// Whether the cost has to be counted on images: it depends on the activations, and the description assumes no mean
+    /// activation.
     pub fn needs_images(&self) -> bool {
         let assumes = match &self.resolved {
             HardwareFile::Analog(file) => file.energy.assumed_mean_square_input.is_some(),
@@ -156,20 +133,12 @@ impl Hardware {
         Some(Self { engine: self.engine.reseeded(seed)?, resolved: self.resolved.clone(), ..*self })
     }
 
-    /// How it keeps its weights.
+    /// The format in which the hardware keeps its weights.
     pub fn storage(&self) -> StorageFormat {
         match &self.resolved {
             HardwareFile::Analog(_) => StorageFormat::Dense,
             HardwareFile::Digital(file) => file.array.storage(),
         }
-    }
-
-    /// The three ideal engines.
-    pub fn ideal() -> Vec<Self> {
-        IDEAL
-            .iter()
-            .map(|(path, text)| Self::parse(Path::new(path), text).expect("the descriptions that come along are valid"))
-            .collect()
     }
 
     /// Reads a description from memory; `path` stands for the file in messages.
@@ -244,6 +213,7 @@ pub fn toml_problem(error: &toml::de::Error, text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::presets::IDEAL;
     use super::*;
 
     fn parse(text: &str) -> Result<Hardware, String> {

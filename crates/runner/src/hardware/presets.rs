@@ -1,48 +1,80 @@
-//! Descriptions beyond ideal that come with the program: `configs/` with a public source at every value.
+//! Descriptions that come with the program: the ideal engines and presets, each a file of `configs/`.
 
 use std::path::Path;
 
-use super::{Hardware, IDEAL};
+use super::Hardware;
+use crate::error::RunnerError;
+
+/// The descriptions that come with the program: the three ideal engines.
+pub(super) const IDEAL: [(&str, &str); 3] = [
+    ("configs/ideal-analog.toml", include_str!("../../configs/ideal-analog.toml")),
+    ("configs/ideal-digital.toml", include_str!("../../configs/ideal-digital.toml")),
+    ("configs/ideal-digital-filter.toml", include_str!("../../configs/ideal-digital-filter.toml")),
+];
 
 /// File, text, and what it is in a few words.
 const PRESETS: [(&str, &str, &str); 10] = [
-    ("cpu-serial", include_str!("../../../../configs/cpu-serial.toml"), "one 8-bit MAC an instruction, skips zeros"),
-    ("gpu-8bit", include_str!("../../../../configs/gpu-8bit.toml"), "8-bit multipliers in lock step, skips nothing"),
-    ("sparse-8bit", include_str!("../../../../configs/sparse-8bit.toml"), "sparse 8-bit weights, each with an index"),
+    ("cpu-serial", include_str!("../../configs/cpu-serial.toml"), "one 8-bit MAC an instruction, skips zeros"),
+    ("gpu-8bit", include_str!("../../configs/gpu-8bit.toml"), "8-bit multipliers in lock step, skips nothing"),
+    ("sparse-8bit", include_str!("../../configs/sparse-8bit.toml"), "sparse 8-bit weights, each with an index"),
     (
         "multi-precision",
-        include_str!("../../../../configs/multi-precision.toml"),
+        include_str!("../../configs/multi-precision.toml"),
         "2, 4 or 8 bits a layer, multipliers fused",
     ),
     (
         "variable-bit-filter",
-        include_str!("../../../../configs/variable-bit-filter.toml"),
+        include_str!("../../configs/variable-bit-filter.toml"),
         "one bit width a filter, in single bits",
     ),
-    ("bit-serial", include_str!("../../../../configs/bit-serial.toml"), "each weight in its own bits, skips zeros"),
+    ("bit-serial", include_str!("../../configs/bit-serial.toml"), "each weight in its own bits, skips zeros"),
     (
         "analog-class-a",
-        include_str!("../../../../configs/analog-class-a.toml"),
+        include_str!("../../configs/analog-class-a.toml"),
         "cells burn the energy of the largest weight",
     ),
     (
         "analog-class-ab",
-        include_str!("../../../../configs/analog-class-ab.toml"),
+        include_str!("../../configs/analog-class-ab.toml"),
         "a tenth of class A where a weight needs less",
     ),
-    (
-        "analog-class-b",
-        include_str!("../../../../configs/analog-class-b.toml"),
-        "squared amplitude of each weight alone",
-    ),
+    ("analog-class-b", include_str!("../../configs/analog-class-b.toml"), "squared amplitude of each weight alone"),
     (
         "in-memory-class-b",
-        include_str!("../../../../configs/in-memory-class-b.toml"),
+        include_str!("../../configs/in-memory-class-b.toml"),
         "class B in 128 × 128 arrays with their converters",
     ),
 ];
 
 impl Hardware {
+    /// The hardware of a name that comes along, where no file has that name; else what a file describes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Hardware::read`]; for what is neither, the message lists the names.
+    pub fn open(path: &Path) -> Result<Self, RunnerError> {
+        if path.exists() {
+            return Self::read(path);
+        }
+        let mut all = Self::ideal().into_iter().chain(Self::presets());
+        match all.find(|hardware| path.as_os_str() == hardware.engine.name()) {
+            Some(hardware) => Ok(hardware),
+            None if path.components().count() == 1 && path.extension().is_none() => {
+                let problem = format!("neither a file nor one of {}", names().join(", "));
+                Err(RunnerError::Hardware { path: path.to_path_buf(), problem })
+            }
+            None => Self::read(path),
+        }
+    }
+
+    /// The three ideal engines.
+    pub fn ideal() -> Vec<Self> {
+        IDEAL
+            .iter()
+            .map(|(path, text)| Self::parse(Path::new(path), text).expect("the descriptions that come along are valid"))
+            .collect()
+    }
+
     /// Hardware beyond ideal that comes along; [`Hardware::open`] finds it by its name.
     pub fn presets() -> Vec<Self> {
         let parse = |(name, text, _): &(&str, &str, &str)| {
@@ -62,7 +94,7 @@ impl Hardware {
 }
 
 /// Names of all that comes along.
-pub(super) fn names() -> Vec<String> {
+fn names() -> Vec<String> {
     let ideal = IDEAL.iter().map(|(path, _)| Path::new(path).file_stem().unwrap_or_default());
     ideal.map(|name| name.to_string_lossy().into_owned()).chain(PRESETS.iter().map(|p| p.0.to_string())).collect()
 }
@@ -77,6 +109,14 @@ mod tests {
             assert_eq!(hardware.engine.name(), *name);
             assert!(hardware.clock_hz.is_some() && !hardware.summary().is_empty());
             assert_eq!(hardware.ideal, *name == "analog-class-b", "{name}");
+        }
+    }
+
+    #[test]
+    fn every_description_that_comes_along_is_documented() {
+        let page = include_str!("../../../../docs/hardware.md");
+        for name in names() {
+            assert!(page.contains(&format!("| `{name}` |")), "{name} has no row in docs/hardware.md");
         }
     }
 

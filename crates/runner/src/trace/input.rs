@@ -3,10 +3,9 @@
 use inference::{FloatExecutor, Samples, Session, gather};
 use network::LayerId;
 
-use super::TracePlan;
-use crate::calibrate::calibrate;
+use super::plan::TracePlan;
 use crate::error::RunnerError;
-use crate::evaluate::{EvaluationPlan, needs_calibration};
+use crate::evaluate::{EvaluationPlan, calibrate, needs_calibration};
 use crate::executor::{EngineExecutor, quantize_activations};
 use crate::stepped::pattern;
 

@@ -1,8 +1,8 @@
-//! Cycles as they go by.
+//! The cycles of a range, recorded as the machine goes through them.
 
 use engine::{Joules, Lane, LaneSums, MAC_ENTRY, Observer};
 
-use super::TracePlan;
+use super::plan::TracePlan;
 
 /// Cycles of one layer on one hardware.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,9 +17,9 @@ pub struct Trace {
     pub unit: Joules,
     /// Cycles that the layer takes in all.
     pub total_cycles: u128,
-    /// Lanes, and accumulators of each, that every sample has room for.
+    /// Lanes that every sample has room for.
     pub lanes: usize,
-    /// See `lanes`.
+    /// Accumulators of every lane that a sample has room for.
     pub accumulators: usize,
     /// The cycles, in order, without a gap.
     pub samples: Vec<Sample>,
@@ -28,11 +28,11 @@ pub struct Trace {
 /// One cycle.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
-    /// Its number, from 0 on.
+    /// The number of the cycle, from 0 on.
     pub cycle: u128,
     /// Elements or cells that did work.
     pub active: u64,
-    /// Units of the ledger's entry [`MAC_ENTRY`] that they spent.
+    /// Units of the ledger's entry [`MAC_ENTRY`] that the cycle spent.
     pub count: u128,
     /// What the lanes held when the cycle began; none where a lane had no work.
     pub lanes: Vec<Option<LaneSample>>,

@@ -1,9 +1,10 @@
-//! MAC layers on integers, between what makes real numbers of their input and integers of their output.
+//! MAC layers on integers in the graph: what makes real numbers of their input, the layer, what makes integers of its
+//! output.
 
 use network::{DataType, Tensor};
 
 use super::{Builder, Chain, Form, Node, NodeProto, Op, ValueId, node_name, operator_name};
-use crate::onnx::qoperator::{IntegerMac, Output};
+use crate::onnx::integer_mac::{IntegerMac, Output};
 
 impl<'a> Builder<'a> {
     /// Puts a layer on integers into the graph: a DequantizeLinear, the layer, and what makes integers of its output.

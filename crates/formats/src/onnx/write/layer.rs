@@ -41,8 +41,8 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// A product of tensors without their last or last but one axis has weights that are a vector; weights with more than
-    /// two axes put axes of 1 in front of the output's.
+    /// How the weights lie. In a MatMul whose output has fewer axes than its input they are a vector. Where the output
+    /// has more axes, the weights have as many axes of extent 1 in front.
     fn arrangement(&self) -> Arrangement {
         let spec = self.layer.geometry.spec();
         let (filters, rows, [rank_in, rank_out]) = (spec.filters, self.layer.geometry.rows(), self.ranks);
@@ -236,8 +236,8 @@ fn stored_integers(layer: &MacLayer, quantization: &WeightQuantization, codes: &
     codes.iter().enumerate().map(stored).collect()
 }
 
-/// Runtimes that find quantized activations around a layer take an integer bias as counted in steps of activation scale ×
-/// weight scale, whatever its own scale says. One that is not is written as real numbers.
+/// Runtimes that find quantized activations around a layer take an integer bias as counted in steps of activation scale
+/// × weight scale, whatever its own scale says. One that is not is written as real numbers.
 fn is_misread(layer: &MacLayer, scales: &[f32]) -> bool {
     let (Some(input), Some(weights)) = (&layer.input_quantization, &layer.weights.quantization) else { return false };
     let off = |m: usize| {

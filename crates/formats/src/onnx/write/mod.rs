@@ -1,9 +1,10 @@
 //! The writer of ONNX files.
 //!
-//! Every [`Network`] becomes a file that any ONNX runtime takes: MAC layers as Conv, Gemm and MatMul, quantized weights as
-//! integers behind a DequantizeLinear, parameters that the reader turned into numbers as constants again. Two things have
-//! no place in the format and stand in its metadata: the grid that stored integers lie on ([`GRID_KEY`](crate::GRID_KEY)), and where the
-//! file comes from ([`WriteOptions::provenance`]). Nothing in a file depends on anything but the network and the options.
+//! Every [`Network`] becomes a file that any ONNX runtime takes. MAC layers are written as Conv, Gemm and MatMul, and
+//! quantized weights as integers behind a DequantizeLinear. Parameters that the reader turned into numbers become
+//! constants again. Two things have no place in the format and stand in the metadata of the file: the grid that stored
+//! integers lie on ([`GRID_KEY`]), and where the file comes from ([`WriteOptions::provenance`]). The
+//! same network and options give the same bytes.
 //!
 //! The opset is 17, or 21 where an operator needs it: 16-bit quantization above all.
 
@@ -11,7 +12,6 @@ mod attributes;
 mod batch;
 mod layer;
 mod lowered;
-mod names;
 mod node;
 mod opset;
 mod tensors;
@@ -27,11 +27,11 @@ use super::proto::{
     Dimension, DimensionValue, GraphProto, ModelProto, OperatorSetIdProto, StringStringEntryProto, TensorProto,
     TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
 };
+use crate::names::Names;
 use crate::reading::fault::{Fault, unsupported};
-use crate::reading::grid::GRID_KEY;
-use names::Names;
+use crate::reading::grid::{self, GRID_KEY};
 
-/// What protobuf can hold in one message.
+/// The most bytes that a message of protobuf can have.
 const MAX_BYTES: usize = i32::MAX as usize;
 
 /// What goes into a file beside the network.
@@ -52,15 +52,15 @@ pub struct Written {
 
 /// Makes an ONNX file of a network.
 ///
-/// Names of values and nodes stay; one that comes twice gets a number. Weights that are real are written in the type of the
-/// layer's activations, quantized ones as their integers, int8, uint8, int16, uint16 or int32, so that reading the file
-/// gives the same codes, scales, geometry and costs.
+/// Names of values and nodes stay; one that comes twice gets a number. Real weights are written in the type of the
+/// layer's activations, quantized ones as their integers (int8, uint8, int16, uint16 or int32). Reading the file gives
+/// the same codes, scales, geometry and costs.
 ///
 /// # Errors
 ///
-/// [`NetworkError::Unsupported`] names a node that nothing here understands, or weights that their type cannot hold exactly;
-/// [`NetworkError::Invalid`] is that of [`Network::weights`]. Weights without a graph and a file of more than 2 GiB are
-/// unsupported.
+/// [`NetworkError::Unsupported`] names a node that nothing here understands, or weights that their type cannot hold
+/// exactly; [`NetworkError::Invalid`] is that of [`Network::weights`]. Weights without a graph and a file of more than
+/// 2 GiB are unsupported.
 pub fn to_bytes(network: &Network, options: &WriteOptions) -> Result<Written, NetworkError> {
     refuse_unsupported(network)?;
     let file = |fault: Fault| fault.at(network.path(), "writing it as ONNX".to_string());
@@ -72,7 +72,7 @@ pub fn to_bytes(network: &Network, options: &WriteOptions) -> Result<Written, Ne
         Err(node) => (vec![None; network.graph().values.len()], vec![closed_batch(&node)]),
     };
     notes.extend(lowered::note(network));
-    let grid = grid(network).map_err(file)?;
+    let grid = grid::of_all(network.layers()).map_err(file)?;
     let opset = opset::opset(network, &axes);
     let mut writer = Writer::new(network, axes, opset);
     writer.add_nodes()?;
@@ -115,18 +115,6 @@ fn refuse_unsupported(network: &Network) -> Result<(), NetworkError> {
 
 fn closed_batch(node: &str) -> String {
     format!("the batch is 1 in the file, for at node {node:?} a larger one cannot be told from other axes")
-}
-
-/// The grid of all quantized weights; `None` where there are none.
-fn grid(network: &Network) -> Result<Option<Grid>, Fault> {
-    let quantized =
-        |layer: &network::MacLayer| layer.weights.quantization.as_ref().map(|q| (q.grid, layer.name.clone()));
-    let mut grids = network.layers().iter().filter_map(quantized);
-    let Some((grid, first)) = grids.next() else { return Ok(None) };
-    match grids.find(|(other, _)| *other != grid) {
-        None => Ok(Some(grid)),
-        Some((_, other)) => Err(unsupported!("layers {first:?} and {other:?} lie on different grids")),
-    }
 }
 
 fn metadata(network: &Network, grid: Option<Grid>, options: &WriteOptions) -> Vec<StringStringEntryProto> {

@@ -1,6 +1,7 @@
 use std::path::Path;
 
-use crate::hardware::{Hardware, HardwareFile, IDEAL};
+use crate::hardware::presets::IDEAL;
+use crate::hardware::{Hardware, HardwareFile};
 
 fn parse(text: &str) -> Result<Hardware, String> {
     Hardware::parse(Path::new("h.toml"), text).map_err(|e| e.to_string())

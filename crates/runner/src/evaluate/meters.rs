@@ -1,33 +1,24 @@
-//! What hardware costs whose cost depends on the activations: counted on the images that inference runs.
+//! Hardware whose cost depends on the activations: inference shows every layer's input to it, and it counts.
 
 use engine::{Activations, EngineError, Layer, LayerRun};
 use esn::CodeTensor;
 use network::{ActivationQuantization, LayerId, MacLayer, Network};
 use rayon::prelude::*;
 
-use crate::cost::add_runs;
 use crate::error::RunnerError;
 use crate::executor::quantize_activations;
 use crate::hardware::{Hardware, refused};
 use crate::prepare::{Quantization, prepare};
+use crate::runs::add_runs;
 
-/// Counts of one hardware, summed over images.
-#[derive(Clone, Debug, PartialEq)]
-pub struct MeasuredRuns {
-    /// Images that were counted.
-    pub images: u64,
-    /// By layer.
-    pub layers: Vec<LayerRun>,
-}
-
-/// Counts of the same hardware on some images, layer by layer; a layer that was not seen has none.
+/// What one hardware counted on some images, layer by layer; none for a layer that it was not shown.
 pub(crate) type Counts = Vec<Option<LayerRun>>;
 
-/// The hardware that computes one kind of sums and whose cost depends on what it reads.
+/// The hardware of one group of engines whose cost depends on the activations.
 pub(crate) struct Meters<'a> {
     network: &'a Network,
     hardware: Vec<(usize, &'a Hardware)>,
-    /// By layer; none where there is no hardware to count on.
+    /// The weights, one tensor a layer; empty where there is no hardware to count on.
     codes: Vec<CodeTensor>,
     activations: &'a [ActivationQuantization],
 }
@@ -58,7 +49,7 @@ impl<'a> Meters<'a> {
         self.hardware.iter().map(|(h, _)| *h)
     }
 
-    /// Starts on a batch whose first `images` count.
+    /// Starts on a batch. Only its first `images` images count: the rest are copies that fill it up.
     pub(crate) fn start(&self, images: usize) -> Reading<'_> {
         let none = vec![vec![None; self.network.layers().len()]; self.hardware.len()];
         Reading { meters: self, images, counts: none, failed: None }
@@ -75,7 +66,7 @@ impl<'a> Meters<'a> {
     }
 }
 
-/// Counts of one batch, as it runs.
+/// The counts of one batch while it runs.
 pub(crate) struct Reading<'a> {
     meters: &'a Meters<'a>,
     images: usize,

@@ -4,8 +4,8 @@ use inference::{FloatExecutor, Session, gather};
 use network::{ActivationQuantization, LayerId};
 use rayon::prelude::*;
 
+use super::plan::{EvaluationPlan, needs_calibration};
 use crate::error::RunnerError;
-use crate::evaluate::{EvaluationPlan, needs_calibration};
 
 /// How the input of every layer is quantized: as the file says, else over the range of the float network's activations
 /// on the first images, 0 included.
@@ -58,12 +58,12 @@ fn batch_ranges(
     Ok(ranges)
 }
 
-/// Smallest and largest number, 0 included, so that padding has a code of its own.
+/// The smallest and the largest number. The range always includes 0, so that padding has a code.
 fn range_of(values: &[f32]) -> (f32, f32) {
     values.iter().fold((0.0, 0.0), |(low, high), &x| (low.min(x), high.max(x)))
 }
 
-/// `2^bits` codes from 0 on over a range that includes 0: the zero point is 0 where nothing is negative.
+/// Spreads `2^bits` codes, from 0 on, over a range that includes 0. The zero point is 0 where nothing is negative.
 fn quantization_of((low, high): (f32, f32), bits: u32) -> ActivationQuantization {
     let max = (1i32 << bits) - 1;
     let scale = (high - low) / max as f32;

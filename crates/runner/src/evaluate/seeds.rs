@@ -1,12 +1,10 @@
-//! Accuracy of hardware with random departures, over several seeds.
+//! Statistics of accuracy over several seeds.
 
 use serde::Serialize;
 
-use crate::error::RunnerError;
-use crate::evaluate::{Evaluation, EvaluationPlan, Score, evaluate};
-use crate::hardware::Hardware;
+use super::score::Score;
 
-/// Top-1 accuracy over seeds.
+/// Top-1 accuracy over several seeds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SeedStatistics {
     /// The seeds, in order.
@@ -42,35 +40,6 @@ impl SeedStatistics {
             max: accuracies.iter().copied().reduce(f64::max),
         }
     }
-}
-
-/// Runs the images again with the seeds after the one of `evaluation`, on every hardware that is random, until there are
-/// `seeds` of them, and puts the statistics into `evaluation`. Other hardware is left as it is.
-///
-/// # Errors
-///
-/// As [`evaluate`].
-pub fn evaluate_seeds(plan: &EvaluationPlan<'_>, evaluation: &mut Evaluation, seeds: u64) -> Result<(), RunnerError> {
-    for engine in &mut evaluation.engines {
-        let hardware = &plan.hardware[engine.members[0]];
-        let Some(first) = hardware.seed() else { continue };
-        let mut all = vec![first];
-        let mut scores = vec![engine.score.clone()];
-        for seed in (1..seeds).map(|i| first.wrapping_add(i)) {
-            let Some(other) = hardware.reseeded(seed) else { break };
-            all.push(seed);
-            scores.push(score(plan, &other)?);
-        }
-        engine.seeds = Some(SeedStatistics::new(all, &scores));
-    }
-    Ok(())
-}
-
-/// How one hardware does, alone.
-fn score(plan: &EvaluationPlan<'_>, hardware: &Hardware) -> Result<Score, RunnerError> {
-    let hardware = std::slice::from_ref(hardware);
-    let evaluation = evaluate(&EvaluationPlan { hardware, reference: false, ..*plan })?;
-    Ok(evaluation.engines.into_iter().next().map(|engine| engine.score).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -1,0 +1,137 @@
+//! What a user asks of quantization: grid, step rule, bit allocation, bias correction.
+
+use serde::{Deserialize, Serialize};
+
+/// What shares one step `Δ`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Granularity {
+    /// All weights of a layer.
+    #[default]
+    Layer,
+    /// All weights of a filter.
+    Filter,
+}
+
+/// How the step is chosen, given the bit width.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepRule {
+    /// The grid ends at the largest magnitude: `Δ = max|W| / 2^(n−1)` on mid-rise, `max|W| / (2^(n−1) − 1)` on
+    /// mid-tread.
+    #[default]
+    MaxAbs,
+    /// Least mean squared error of the weights; of equally good steps the largest.
+    Mse,
+    /// Analytical clipping for a Laplace prior of scale `b = E|W|` (Banner et al. 2018, ACIQ): `[−α, α]`, `α/b` the
+    /// root of `(α/b)·e^(α/b) = 3·4^n`, is divided into as many steps as the grid has levels. Pruned weights do not
+    /// count, and `α` is at most `max|W|`.
+    Laplace,
+    /// Analytical clipping, as with [`StepRule::Laplace`], for a Gauss prior of scale `σ = sqrt(E W²)`.
+    Gauss,
+    /// This signal-to-noise ratio in every layer, or in every filter at filter granularity. It is a ratio of powers,
+    /// not dB: 100 is 20 dB. The bit width only clips.
+    Snr(f64),
+    /// This ESN_a with c = 1 over the whole network (section 2.7): one S/N for all layers, by equation (4) `Δ ∝
+    /// sqrt(‖W‖²/‖W‖_0)`, that meets it. The bit width is a maximum: nothing is clipped.
+    EsnA(f64),
+    /// This ESN_a with c = 1 for each layer, in order of execution (section 2.7). The bit width is a maximum: nothing
+    /// is clipped. The report names the targets that were missed because the width does not allow them, or because
+    /// mid-rise does not: it has no ESN_a below a quarter of the weights that are not pruned. At filter granularity the
+    /// filters of a layer get one S/N.
+    EsnAProfile(Vec<f64>),
+}
+
+/// How bits are shared out among filters, 1 to 16 each (2 to 16 on mid-tread).
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Allocation {
+    /// So many bits a filter on average within each layer (Banner et al. 2018).
+    AverageBits(f64),
+    /// At most this ESN'_d, equation (7), over the whole network, with the least sum over layers of noise / signal.
+    EsnDFilter(f64),
+}
+
+/// How to quantize.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct QuantizeOptions {
+    /// Bit width of weights, 1 to 16, on mid-tread 2 to 16 (1 bit has no level but 0). An allocation does not look at
+    /// it.
+    pub bits: u32,
+    /// Whether the levels are ±0.5, ±1.5, … (mid-rise) rather than 0, ±1, ±2, … (mid-tread).
+    pub mid_rise: bool,
+    /// What shares a step.
+    pub granularity: Granularity,
+    /// How a step is chosen.
+    pub step: StepRule,
+    /// How bits are shared out among filters. It needs [`Granularity::Filter`] and a step rule that starts from a
+    /// width.
+    pub allocation: Option<Allocation>,
+    /// Gives each filter's quantized weights the norm around their mean that they had (Banner et al. 2018): the factor
+    /// goes into the filter's step, so that a file then holds one a filter. The shift of the mean, the other half of
+    /// that correction, adds `ΔE(W) · Σ x` to the output and needs the mean of the input: it is left to
+    /// [`crate::reestimate()`], which sees images.
+    pub bias_correction: bool,
+    /// Bit width of the first layer, where it is to have another than the rest. An allocation leaves that layer alone.
+    pub first_bits: Option<u32>,
+    /// Bit width of the last layer, likewise.
+    pub last_bits: Option<u32>,
+}
+
+impl Default for QuantizeOptions {
+    fn default() -> Self {
+        Self {
+            bits: 4,
+            mid_rise: true,
+            granularity: Granularity::Layer,
+            step: StepRule::MaxAbs,
+            allocation: None,
+            bias_correction: false,
+            first_bits: None,
+            last_bits: None,
+        }
+    }
+}
+
+impl QuantizeOptions {
+    /// Bits that the options name for the weights: the bit width, or the average of an allocation by filter, rounded.
+    pub fn nominal_bits(&self) -> u32 {
+        match self.allocation {
+            Some(Allocation::AverageBits(bits)) => bits.round() as u32,
+            Some(Allocation::EsnDFilter(_)) | None => self.bits,
+        }
+    }
+
+    /// The options in a few words: `4 bits per filter mse mid-tread`.
+    pub fn label(&self) -> String {
+        let mut words = match self.allocation {
+            None if self.bits == 1 => "1 bit".to_string(),
+            None => format!("{} bits", self.bits),
+            Some(Allocation::AverageBits(bits)) => format!("{bits} bits on average"),
+            Some(Allocation::EsnDFilter(budget)) => format!("ESN'_d {budget:e}"),
+        };
+        if self.granularity == Granularity::Filter {
+            words += " per filter";
+        }
+        match &self.step {
+            StepRule::MaxAbs => {}
+            StepRule::Mse => words += " mse",
+            StepRule::Laplace => words += " Laplace",
+            StepRule::Gauss => words += " Gauss",
+            StepRule::Snr(ratio) => words += &format!(" S/N {ratio}"),
+            StepRule::EsnA(target) => words += &format!(" ESN_a {target:e}"),
+            StepRule::EsnAProfile(_) => words += " ESN_a profile",
+        }
+        if !self.mid_rise {
+            words += " mid-tread";
+        }
+        if self.bias_correction {
+            words += " bias-corrected";
+        }
+        for (what, bits) in [("first", self.first_bits), ("last", self.last_bits)] {
+            words += &bits.map_or(String::new(), |bits| format!(" {what} {bits}"));
+        }
+        words
+    }
+}

@@ -1,0 +1,109 @@
+//! Constants in memory: what folding computes on, and what a planner looks at.
+//!
+//! Real numbers are held as `f64` and rounded to their own type after every operator ([`settle`]), which for one
+//! `+ − × ÷ √` gives what arithmetic in that type gives. Integers are held as `i64`; one that leaves its type ends the
+//! folding.
+
+use half::{bf16, f16};
+use network::{DataType, Encoding, Tensor};
+
+/// A constant in memory, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Array {
+    pub(super) data_type: DataType,
+    pub(super) shape: Vec<usize>,
+    pub(super) data: Data,
+}
+
+/// The elements of an [`Array`]: real types as `f64`, integers and bool as `i64`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Data {
+    Int(Vec<i64>),
+    Real(Vec<f64>),
+}
+
+impl Data {
+    /// Number of elements.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Data::Int(values) => values.len(),
+            Data::Real(values) => values.len(),
+        }
+    }
+
+    /// The elements at these indices.
+    pub(super) fn pick(&self, indices: &[usize]) -> Data {
+        match self {
+            Data::Int(values) => Data::Int(indices.iter().map(|&i| values[i]).collect()),
+            Data::Real(values) => Data::Real(indices.iter().map(|&i| values[i]).collect()),
+        }
+    }
+
+    /// Puts a part of `other` behind the elements. Both are integers, or both are real numbers.
+    pub(super) fn append(&mut self, other: &Data, range: std::ops::Range<usize>) {
+        match (self, other) {
+            (Data::Int(values), Data::Int(more)) => values.extend_from_slice(&more[range]),
+            (Data::Real(values), Data::Real(more)) => values.extend_from_slice(&more[range]),
+            // The planner has refused parts of different types.
+            _ => {}
+        }
+    }
+}
+
+impl Array {
+    /// The elements, if they are integers.
+    pub(super) fn into_ints(self) -> Option<Vec<i64>> {
+        match self.data {
+            Data::Int(values) => Some(values),
+            Data::Real(_) => None,
+        }
+    }
+
+    /// The elements, if they are real numbers.
+    pub(super) fn into_reals(self) -> Option<Vec<f64>> {
+        match self.data {
+            Data::Real(values) => Some(values),
+            Data::Int(_) => None,
+        }
+    }
+
+    /// Stores the elements in their own type.
+    pub(super) fn into_tensor(self) -> Tensor {
+        let mut bytes = Vec::with_capacity(self.data.len() * self.data_type.size());
+        match (&self.data, self.data_type) {
+            (Data::Real(values), DataType::F64) => bytes.extend(values.iter().flat_map(|v| v.to_le_bytes())),
+            (Data::Real(values), DataType::F16) => {
+                bytes.extend(values.iter().flat_map(|&v| f16::from_f64(v).to_le_bytes()));
+            }
+            (Data::Real(values), DataType::Bf16) => {
+                bytes.extend(values.iter().flat_map(|&v| bf16::from_f64(v).to_le_bytes()));
+            }
+            (Data::Real(values), _) => bytes.extend(values.iter().flat_map(|&v| (v as f32).to_le_bytes())),
+            (Data::Int(values), data_type) => {
+                let size = data_type.size();
+                values.iter().for_each(|v| bytes.extend_from_slice(&v.to_le_bytes()[..size]));
+            }
+        }
+        Tensor { data_type: self.data_type, shape: self.shape, encoding: Encoding::Raw, chunks: vec![bytes.into()] }
+    }
+}
+
+/// Rounds real numbers to `data_type`, and checks that integers lie in it; `None` where one does not.
+pub(super) fn settle(data: Data, data_type: DataType) -> Option<Data> {
+    let round = |values: Vec<f64>, to: fn(f64) -> f64| Data::Real(values.into_iter().map(to).collect());
+    match (data, data_type) {
+        (Data::Real(values), DataType::F64) => Some(Data::Real(values)),
+        (Data::Real(values), DataType::F32) => Some(round(values, |v| f64::from(v as f32))),
+        (Data::Real(values), DataType::F16) => Some(round(values, |v| f16::from_f64(v).to_f64())),
+        (Data::Real(values), DataType::Bf16) => Some(round(values, |v| bf16::from_f64(v).to_f64())),
+        (Data::Real(_), _) => None,
+        (Data::Int(values), data_type) => {
+            let (min, max) = match data_type {
+                DataType::Bool => (0, 1),
+                DataType::U64 => (0, i64::MAX),
+                other => other.range().unwrap_or((i64::MIN, i64::MAX)),
+            };
+            (!data_type.is_real() && values.iter().all(|v| (min..=max).contains(v))).then_some(Data::Int(values))
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! A value while the graph is being built.
+
+use network::{ActivationQuantization, ValueId};
+
+use super::chain::Chain;
+use super::form::Form;
+
+/// A value while the graph is being built.
+#[derive(Clone, Debug)]
+pub(super) struct Slot {
+    pub(super) id: ValueId,
+    pub(super) name: String,
+    pub(super) form: Form,
+    /// Its elements, if they are known without running anything.
+    pub(super) known: Option<Chain>,
+    /// Whether it is the same for every input of the network, be its elements known or not.
+    pub(super) constant: bool,
+    /// The quantization that its elements lie on.
+    pub(super) quantization: Option<ActivationQuantization>,
+    /// Why its elements cannot be read, if that is so. The file is still fine as long as nobody needs them.
+    pub(super) unreadable: Option<String>,
+    /// What it consists of, if it is a sequence of tensors.
+    pub(super) sequence: Option<Sequence>,
+}
+
+/// A tensor cut into parts along an axis.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Sequence {
+    pub(super) of: ValueId,
+    pub(super) axis: usize,
+    /// Where each part begins, and where the last one ends.
+    pub(super) bounds: Vec<usize>,
+    /// Form of the tensor that is cut.
+    pub(super) form: Form,
+}

@@ -1,0 +1,133 @@
+//! One batch of images through everything that is compared.
+
+use inference::{FloatExecutor, MacExecutor, Observe, Session, gather};
+use network::LayerId;
+
+use super::meters::{Counts, Meters};
+use super::plan::EvaluationPlan;
+use crate::error::RunnerError;
+use crate::executor::EngineExecutor;
+
+/// Runs batches through everything that is compared.
+pub(super) struct BatchRunner<'a> {
+    pub plan: &'a EvaluationPlan<'a>,
+    pub session: &'a Session,
+    /// The float network; none where nothing is compared with it.
+    pub float: Option<&'a FloatExecutor>,
+    pub executors: &'a [EngineExecutor],
+    /// One beside each executor.
+    pub meters: &'a [Meters<'a>],
+}
+
+/// What one batch gave.
+pub(super) struct BatchResult {
+    /// Images that went through the graph, copies included.
+    pub size: usize,
+    pub labels: Vec<Option<usize>>,
+    pub float_logits: Option<Vec<f32>>,
+    pub engines: Vec<EngineBatch>,
+}
+
+/// What one batch gave on one engine.
+pub(super) struct EngineBatch {
+    pub logits: Vec<f32>,
+    /// Signal and noise power of every layer's output, summed over the batch.
+    pub powers: Vec<(f64, f64)>,
+    /// Hardware whose cost depends on the activations, and its counts by layer.
+    pub counts: Vec<(usize, Counts)>,
+}
+
+impl BatchRunner<'_> {
+    /// Runs `count` images from `start` on; a batch that the file fixes is filled up with copies of the last.
+    pub fn run_batch(&self, start: usize, count: usize) -> Result<BatchResult, RunnerError> {
+        let (input, mut labels) = gather(self.plan.samples, start, self.plan.network.batch())?;
+        labels.truncate(count);
+        let mut reference = vec![Vec::new(); self.plan.network.layers().len()];
+        let float_logits = match self.float {
+            Some(float) => Some(self.run_float(float, &input, &mut reference)?),
+            None => None,
+        };
+        let engines = self
+            .executors
+            .iter()
+            .zip(self.meters)
+            .map(|(executor, meters)| {
+                self.run_engine(executor, meters, (&input, count), float_logits.is_some().then_some(&reference))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(BatchResult { size: self.plan.network.batch(), labels, float_logits, engines })
+    }
+
+    fn run_float(
+        &self,
+        float: &FloatExecutor,
+        input: &[f32],
+        reference: &mut [Vec<f32>],
+    ) -> Result<Vec<f32>, RunnerError> {
+        let mut keep = |id: LayerId, _: &[f32], output: &[f32]| reference[id.0] = output.to_vec();
+        self.run_session(input, float, Some(&mut keep))
+    }
+
+    /// Runs one engine on a batch of which `count` images are real.
+    fn run_engine(
+        &self,
+        executor: &EngineExecutor,
+        meters: &Meters<'_>,
+        (input, count): (&[f32], usize),
+        reference: Option<&Vec<Vec<f32>>>,
+    ) -> Result<EngineBatch, RunnerError> {
+        let mut powers = vec![(0.0, 0.0); self.plan.network.layers().len()];
+        let mut reading = meters.start(count);
+        let mut observe = |id: LayerId, input: &[f32], output: &[f32]| {
+            if let Some(reference) = reference {
+                powers[id.0] = self.layer_powers(id, &reference[id.0], output);
+            }
+            reading.see(id, input);
+        };
+        let logits = self.run_session(input, executor, Some(&mut observe))?;
+        Ok(EngineBatch { logits, powers, counts: meters.members().zip(reading.finish()?).collect() })
+    }
+
+    /// Signal and noise power of a layer's output. Where the file rounds the output to integers, both sides are clamped
+    /// to what these can hold: values beyond that are not passed on, and the clamping may stand for an activation
+    /// function.
+    fn layer_powers(&self, id: LayerId, reference: &[f32], output: &[f32]) -> (f64, f64) {
+        let Some(rule) = &self.plan.network.layers()[id.0].requantization else {
+            return signal_and_noise(reference, output);
+        };
+        let (low, high) = rule.real_range();
+        let clamped = |values: &[f32]| values.iter().map(|x| x.clamp(low, high)).collect::<Vec<f32>>();
+        signal_and_noise(&clamped(reference), &clamped(output))
+    }
+
+    fn run_session(
+        &self,
+        input: &[f32],
+        executor: &dyn MacExecutor,
+        observe: Option<Observe<'_>>,
+    ) -> Result<Vec<f32>, RunnerError> {
+        let inference = |source| RunnerError::Inference { path: self.plan.network.path().to_path_buf(), source };
+        self.session.run(input, executor, observe).map_err(inference)
+    }
+}
+
+/// `Σ reference²` and `Σ (output − reference)²`, in float64. The order of the sums is fixed: eight partial sums, which
+/// vectorize, are added at the end.
+fn signal_and_noise(reference: &[f32], output: &[f32]) -> (f64, f64) {
+    const LANES: usize = 8;
+    let (mut signal, mut noise) = ([0.0f64; LANES], [0.0f64; LANES]);
+    let (mut references, mut outputs) = (reference.chunks_exact(LANES), output.chunks_exact(LANES));
+    for (r, o) in references.by_ref().zip(outputs.by_ref()) {
+        for lane in 0..LANES {
+            let (r, o) = (f64::from(r[lane]), f64::from(o[lane]));
+            signal[lane] += r * r;
+            noise[lane] += (o - r) * (o - r);
+        }
+    }
+    for (lane, (&r, &o)) in references.remainder().iter().zip(outputs.remainder()).enumerate() {
+        let (r, o) = (f64::from(r), f64::from(o));
+        signal[lane] += r * r;
+        noise[lane] += (o - r) * (o - r);
+    }
+    (signal.iter().sum(), noise.iter().sum())
+}

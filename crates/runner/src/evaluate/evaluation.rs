@@ -1,0 +1,62 @@
+//! What an evaluation found.
+
+use network::ActivationQuantization;
+use serde::Serialize;
+
+use super::score::Score;
+use super::seeds::SeedStatistics;
+use crate::runs::MeasuredRuns;
+
+/// How the images went on one group of engines that compute the same sums.
+#[derive(Clone, Debug, Serialize)]
+pub struct EngineEvaluation {
+    /// Names of the hardware of the group.
+    pub hardware: Vec<String>,
+    /// `"integer"` or `"real"`.
+    pub arithmetic: &'static str,
+    /// Accuracy.
+    pub score: Score,
+    /// Images on which the engine and the float network name the same class; none without the float network.
+    pub agreement: Option<u64>,
+    /// Signal-to-quantization-noise ratio of every layer's output against the float network's, in dB; none without the
+    /// float network and where either is 0.
+    pub sqnr_db: Vec<Option<f64>>,
+    /// Accuracy over several seeds; none unless [`crate::evaluate_seeds`] was asked and the hardware is random.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<SeedStatistics>,
+    /// The class named for each image.
+    #[serde(skip)]
+    pub predictions: Vec<usize>,
+    #[serde(skip)]
+    pub(super) members: Vec<usize>,
+}
+
+/// What inference on images found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Evaluation {
+    /// How many images were run.
+    pub images: usize,
+    /// Classes, from the number of logits.
+    pub classes: usize,
+    /// How the network of the file did in float arithmetic; none where that was left out.
+    pub float: Option<Score>,
+    /// The class that the float network names for each image.
+    #[serde(skip)]
+    pub float_predictions: Vec<usize>,
+    /// How each group of engines did.
+    pub engines: Vec<EngineEvaluation>,
+    /// How each layer's input is quantized for engines on integers; empty where there is none.
+    #[serde(skip)]
+    pub activations: Vec<ActivationQuantization>,
+    /// What hardware counted whose cost depends on the activations, in the order of the hardware; none for other
+    /// hardware.
+    #[serde(skip)]
+    pub measured: Vec<Option<MeasuredRuns>>,
+}
+
+impl Evaluation {
+    /// The results of the group that a hardware belongs to, by its index in the plan.
+    pub fn engine_of(&self, hardware: usize) -> Option<&EngineEvaluation> {
+        self.engines.iter().find(|engine| engine.members.contains(&hardware))
+    }
+}

@@ -1,0 +1,134 @@
+//! Inference on the engines: accuracy, agreement with the float network, and the noise of every layer.
+//!
+//! The main functions are [`evaluate`] and, for hardware with random departures, [`evaluate_seeds`]. Batches run in
+//! parallel, and their results are added in the order of the images, so that every figure is the same at any number of
+//! threads.
+
+mod batch;
+mod calibrate;
+mod evaluation;
+mod meters;
+mod plan;
+mod score;
+mod seeds;
+mod sums;
+
+use inference::{FloatExecutor, Session};
+use rayon::prelude::*;
+
+use crate::error::RunnerError;
+use crate::executor::EngineExecutor;
+use crate::hardware::Hardware;
+use batch::{BatchResult, BatchRunner};
+use meters::Meters;
+use sums::Sums;
+
+pub(crate) use calibrate::calibrate;
+pub use evaluation::{EngineEvaluation, Evaluation};
+pub use plan::EvaluationPlan;
+pub(crate) use plan::needs_calibration;
+pub use score::Score;
+pub use seeds::SeedStatistics;
+
+/// Batches that run before their results are added. The number bounds memory and changes no figure.
+const BATCHES_AT_ONCE: usize = 64;
+
+/// Runs the images through the float network and every engine.
+///
+/// # Errors
+///
+/// [`RunnerError::Inference`] if an operator cannot be run, [`RunnerError::Image`] if an image cannot be read, and
+/// those of [`crate::cost::cost`].
+pub fn evaluate(plan: &EvaluationPlan<'_>) -> Result<Evaluation, RunnerError> {
+    let network = plan.network;
+    let inference = |source| RunnerError::Inference { path: network.path().to_path_buf(), source };
+    let session = Session::new(network).map_err(inference)?;
+    let integers = plan.hardware.iter().any(|h| h.engine.computes_integers());
+    let float = if plan.reference || integers && needs_calibration(network) {
+        Some(FloatExecutor::from_file(network).map_err(inference)?)
+    } else {
+        None
+    };
+    let activations = if integers { calibrate(plan, &session, float.as_ref())? } else { Vec::new() };
+    let groups = group_engines(plan.hardware);
+    let executors = groups
+        .iter()
+        .map(|members| EngineExecutor::new(network, &plan.hardware[members[0]], plan.quantization, &activations))
+        .collect::<Result<Vec<_>, _>>()?;
+    let meters = groups
+        .iter()
+        .map(|members| Meters::new(network, plan.hardware, members, plan.quantization, &activations))
+        .collect::<Result<Vec<_>, _>>()?;
+    let float = float.filter(|_| plan.reference);
+    let runner = BatchRunner { plan, session: &session, float: float.as_ref(), executors: &executors, meters: &meters };
+    let mut sums = Sums::new(network.layers().len(), plan.hardware.len(), executors.len());
+    run_all(&runner, &mut sums)?;
+    Ok(sums.finish(plan, groups, float.is_some(), activations))
+}
+
+/// Runs every batch; results are added in the order of the images.
+fn run_all(runner: &BatchRunner<'_>, sums: &mut Sums) -> Result<(), RunnerError> {
+    let plan = runner.plan;
+    let images = plan.samples.len();
+    let batch = plan.network.batch();
+    let starts: Vec<usize> = (0..images).step_by(batch).collect();
+    for chunk in starts.chunks(BATCHES_AT_ONCE) {
+        let results: Vec<Result<BatchResult, RunnerError>> = chunk
+            .par_iter()
+            .map(|&start| {
+                let result = runner.run_batch(start, batch.min(images - start));
+                (plan.progress)(batch.min(images - start));
+                result
+            })
+            .collect();
+        for result in results {
+            sums.add(&result?);
+        }
+    }
+    Ok(())
+}
+
+/// Groups the hardware by what it computes, so that each group runs once: all engines on integers compute the same
+/// sums.
+fn group_engines(hardware: &[Hardware]) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for (h, this) in hardware.iter().enumerate() {
+        match groups.iter_mut().find(|group| this.exact && hardware[group[0]].exact) {
+            Some(group) => group.push(h),
+            None => groups.push(vec![h]),
+        }
+    }
+    groups
+}
+
+/// Runs the images again on all hardware that is random, once for every further seed, and puts the statistics of all
+/// seeds into `evaluation`.
+///
+/// The seeds follow the one that `evaluation` was made with. For example, seed 7 and `seeds` = 3 give runs with 7, 8
+/// and 9. Hardware without anything random is left as it is.
+///
+/// # Errors
+///
+/// As [`evaluate`].
+pub fn evaluate_seeds(plan: &EvaluationPlan<'_>, evaluation: &mut Evaluation, seeds: u64) -> Result<(), RunnerError> {
+    for engine in &mut evaluation.engines {
+        let hardware = &plan.hardware[engine.members[0]];
+        let Some(first) = hardware.seed() else { continue };
+        let mut all = vec![first];
+        let mut scores = vec![engine.score.clone()];
+        for seed in (1..seeds).map(|i| first.wrapping_add(i)) {
+            let Some(other) = hardware.reseeded(seed) else { break };
+            all.push(seed);
+            scores.push(score(plan, &other)?);
+        }
+        engine.seeds = Some(SeedStatistics::new(all, &scores));
+    }
+    Ok(())
+}
+
+/// How the images go on one hardware alone.
+fn score(plan: &EvaluationPlan<'_>, hardware: &Hardware) -> Result<Score, RunnerError> {
+    let hardware = std::slice::from_ref(hardware);
+    let evaluation = evaluate(&EvaluationPlan { hardware, reference: false, ..*plan })?;
+    Ok(evaluation.engines.into_iter().next().map(|engine| engine.score).unwrap_or_default())
+}

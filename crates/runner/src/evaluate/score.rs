@@ -1,0 +1,51 @@
+//! Right answers, counted.
+
+use serde::Serialize;
+
+/// From this number of classes on, top-5 accuracy is reported too.
+const TOP5_CLASSES: usize = 100;
+
+/// How many images one arithmetic named right.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Score {
+    /// Images with a label.
+    pub labelled: u64,
+    /// Of those, images whose largest logit is that of the label.
+    pub top1: u64,
+    /// Of those, images whose label is among the five largest logits; none below 100 classes.
+    pub top5: Option<u64>,
+}
+
+impl Score {
+    /// Top-1 accuracy; none without labels.
+    pub fn top1_accuracy(&self) -> Option<f64> {
+        (self.labelled > 0).then(|| self.top1 as f64 / self.labelled as f64)
+    }
+
+    /// Top-5 accuracy; none without labels or below 100 classes.
+    pub fn top5_accuracy(&self) -> Option<f64> {
+        self.top5.filter(|_| self.labelled > 0).map(|top5| top5 as f64 / self.labelled as f64)
+    }
+
+    pub(super) fn count(&mut self, logits: &[f32], label: Option<usize>) {
+        let Some(label) = label else { return };
+        self.labelled += 1;
+        let rank = rank_of(logits, label);
+        self.top1 += u64::from(rank == Some(0));
+        if logits.len() >= TOP5_CLASSES {
+            *self.top5.get_or_insert(0) += u64::from(rank.is_some_and(|r| r < 5));
+        }
+    }
+}
+
+/// Index of the largest logit, the first of equals.
+pub(super) fn argmax(logits: &[f32]) -> usize {
+    logits.iter().enumerate().fold(0, |best, (i, &x)| if x > logits[best] { i } else { best })
+}
+
+/// How many logits come before that of the label: larger ones, and equal ones of smaller index. None where the network
+/// has no such class.
+fn rank_of(logits: &[f32], label: usize) -> Option<usize> {
+    let own = *logits.get(label)?;
+    Some(logits.iter().enumerate().filter(|&(i, &x)| x > own || x == own && i < label).count())
+}
