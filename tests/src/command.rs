@@ -1,7 +1,6 @@
 //! The `esnsim` command, as it is run by a shell.
 
 use std::path::{Path, PathBuf};
-use std::process::Command as Process;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -17,26 +16,17 @@ pub fn esnsim() -> Command {
     command
 }
 
-/// The command's file. Cargo builds the binary of another package for no test, so that it is built here, once a suite,
-/// in the profile of the suite; where nothing has changed that takes a fraction of a second.
+/// The command's file: the binary of this package, which Cargo builds before it runs the suites.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(build)
-}
-
-fn build() -> PathBuf {
-    let suite = std::env::current_exe().expect("a running program has a file");
-    // A suite is TARGET/PROFILE/deps/NAME.
-    let profile = suite.ancestors().nth(2).expect("cargo puts suites two folders deep");
-    let target = profile.parent().expect("a profile's folder lies in the target folder");
-    let mut cargo = Process::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--workspace", "--bin", "esnsim", "--target-dir"]).arg(target);
-    if profile.ends_with("release") {
-        cargo.arg("--release");
-    }
-    let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo runs");
-    assert!(status.success(), "the esnsim binary does not build");
-    profile.join(format!("esnsim{}", std::env::consts::EXE_SUFFIX))
+    BINARY.get_or_init(|| {
+        let suite = std::env::current_exe().expect("a running program has a file");
+        // A suite is TARGET/PROFILE/deps/NAME, a binary TARGET/PROFILE/NAME.
+        let profile = suite.ancestors().nth(2).expect("cargo puts suites two folders deep");
+        let binary = profile.join(format!("esnsim-under-test{}", std::env::consts::EXE_SUFFIX));
+        assert!(binary.is_file(), "{} is missing: run the suites by `cargo test`, which builds it", binary.display());
+        binary
+    })
 }
 
 /// A file of the repository, by its path from the root.

@@ -35,6 +35,7 @@
 //! frontier.rs, landscape.rs      a store and a landscape as tables
 //! trace.rs                       a trace as a table and as a waveform
 //! figures/                       SVG files and pages of HTML
+//! text/                          headings and plain tables
 //! ```
 
 #![forbid(unsafe_code)]
@@ -45,6 +46,7 @@ mod file;
 mod frontier;
 mod json;
 mod landscape;
+pub mod text;
 pub mod trace;
 mod values;
 

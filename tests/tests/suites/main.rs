@@ -9,6 +9,7 @@ mod docs;
 mod fuzz;
 mod golden;
 mod hostile;
+mod house;
 mod integer;
 mod landscape;
 mod large_files;

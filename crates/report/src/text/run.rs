@@ -1,15 +1,15 @@
-//! What `simulate` shows on the terminal.
+//! One run as text: costs, the check against ESN, accuracy, and what the stepped machines found.
 
 use engine::MAC_ENTRY;
 use network::{Network, NotCosted};
-use report::{mean_bits, metric_value};
 use runner::{
     Evaluation, Hardware, HardwareRun, LayerCost, Merit, Metric, NetworkCost, Quantization, Score, SteppedLayer,
     Verdict, energy_by_entry,
 };
 
-use crate::format::{fraction, grouped, joules, one_line, seconds, short, tail, with_unit};
-use crate::table::{render, table};
+use super::number::{fraction, grouped, joules, one_line, seconds, short, tail, with_unit};
+use super::table::{render, table};
+use crate::{mean_bits, metric_value};
 
 /// Layer names are cut to this many characters.
 const NAME_WIDTH: usize = 32;
@@ -17,8 +17,9 @@ const NAME_WIDTH: usize = 32;
 /// Names that a line lists; of further ones it only says that there are some.
 const NAMED: usize = 4;
 
-/// Costs: what was quantized how, one table a hardware, and the check.
-pub fn costs(network: &Network, hardware: &[Hardware], cost: &NetworkCost, quantization: Quantization) -> String {
+/// What a run costs: how the weights were quantized (in the words of [`quantization_line`]), one table for each
+/// hardware, and the check.
+pub fn costs(network: &Network, hardware: &[Hardware], cost: &NetworkCost, quantization: &str) -> String {
     let mut text = heading(network, cost, quantization);
     for (h, hardware) in hardware.iter().enumerate() {
         text += &format!("\n{}\n", hardware_line(hardware));
@@ -30,25 +31,25 @@ pub fn costs(network: &Network, hardware: &[Hardware], cost: &NetworkCost, quant
     text + &check_lines(hardware, cost)
 }
 
-/// The network and how its weights were put on the grid.
-pub fn heading(network: &Network, cost: &NetworkCost, quantization: Quantization) -> String {
+/// The network and how its weights were put on the grid, in the words of [`quantization_line`].
+pub fn heading(network: &Network, cost: &NetworkCost, quantization: &str) -> String {
     let esn = &cost.esn;
     format!(
-        "{}: {} MAC layers, {} weights ({} nonzero), {} MACs an image\n{}\n",
+        "{}: {} MAC layers, {} weights ({} nonzero), {} MACs an image\n{quantization}\n",
         one_line(&network.path().display().to_string()),
         cost.layers.len(),
         grouped(esn.weights),
         grouped(esn.nonzero),
         grouped(esn.macs),
-        quantization_line(cost, quantization)
     )
 }
 
-/// How the weights came to be integers, in one line.
-pub fn quantization_line(cost: &NetworkCost, quantization: Quantization) -> String {
+/// How the weights came to be integers, in one line. Where the user chose no width, `hint` says behind it that this is
+/// the default, and how to choose another.
+pub fn quantization_line(cost: &NetworkCost, quantization: Quantization, hint: &str) -> String {
     let in_file = cost.layers.iter().filter(|layer| layer.quantized_in_file).count();
     let bits = quantization.bits().get();
-    let chosen = if quantization.is_requested() { "" } else { " (the default; --bits N chooses)" };
+    let chosen = if quantization.is_requested() { String::new() } else { format!(" ({hint})") };
     let grid = format!("{bits} bits{chosen}, per layer, mid-rise, step = max|W| / {}", 1u32 << (bits - 1));
     match (in_file, cost.layers.len() - in_file) {
         (_, 0) => "weights: integers of the file".to_string(),

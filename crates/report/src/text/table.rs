@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 /// A table whose first `text_columns` columns are text and whose others are numbers.
-pub fn table(header: &[&str], text_columns: usize) -> Table {
+pub(super) fn table(header: &[&str], text_columns: usize) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(header.to_vec());
@@ -17,6 +17,6 @@ pub fn table(header: &[&str], text_columns: usize) -> Table {
 }
 
 /// The table as text, without the spaces that alignment leaves at the ends of lines, and with a line end.
-pub fn render(table: &Table) -> String {
+pub(super) fn render(table: &Table) -> String {
     table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }

@@ -1,56 +1,19 @@
-//! `esnsim inspect`: what is in a network file.
+//! A network as text: overview, MAC layers, nodes.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
 
-use formats::topology;
-use network::{Graph, LayerId, MacLayer, Network, Value};
-use report::write_file;
-use runner::{WeightStatistics, weight_statistics};
+use network::{Graph, MacLayer, Network, Value};
+use runner::WeightStatistics;
 
-use crate::args::InspectOptions;
-use crate::format::{grouped, one_line, tail};
-use crate::table::{render, table};
-use crate::{input, print};
+use super::number::{grouped, one_line, tail};
+use super::table::{render, table};
 
 /// Layer names are cut to this many characters.
 const NAME_WIDTH: usize = 32;
 
-/// Runs the command. There is no check here, so it never returns `false`.
-pub fn run(options: &InspectOptions) -> anyhow::Result<bool> {
-    input::check_outputs(
-        &[options.csv.as_deref(), options.topology_csv.as_deref()],
-        options.network.iter().chain(&options.reading.topology),
-    )?;
-    let network = input::network(options.network.as_deref(), &options.reading)?;
-    let layers =
-        (0..network.layers().len()).map(|i| weight_statistics(&network, LayerId(i))).collect::<Result<Vec<_>, _>>()?;
-    let mut text = overview(&network, &layers);
-    text += &layer_table(&network, &layers);
-    if options.nodes {
-        text += &node_list(network.graph());
-    }
-    input::show_notes(&network);
-    print(&text)?;
-    if let Some(path) = &options.csv {
-        write_file(path, |writer| report::write_inspect_csv(writer, &network, &layers))?;
-    }
-    if let Some(path) = &options.topology_csv {
-        write_topology(path, &network)?;
-    }
-    Ok(true)
-}
-
-/// Writes the layers as a topology file and says what it cannot hold.
-fn write_topology(path: &Path, network: &Network) -> anyhow::Result<()> {
-    let topology = topology::write(network);
-    topology.notes.iter().for_each(|note| eprintln!("note: {}", one_line(note)));
-    write_file(path, |writer| writer.write_all(topology.text.as_bytes()))?;
-    Ok(())
-}
-
-fn overview(network: &Network, layers: &[WeightStatistics]) -> String {
+/// The network in a few lines: its size, inputs, outputs and operators.
+pub fn network_overview(network: &Network, layers: &[WeightStatistics]) -> String {
     let graph = network.graph();
     let weights: u128 = layers.iter().map(|layer| u128::from(layer.weights)).sum();
     let macs: u128 = network.layers().iter().map(|layer| layer.geometry.macs()).sum();
@@ -81,7 +44,8 @@ fn value_line(value: &Value) -> String {
     format!("{} {data_type} {shape}", one_line(&value.name))
 }
 
-fn layer_table(network: &Network, layers: &[WeightStatistics]) -> String {
+/// Every MAC layer: its geometry and what its weights look like.
+pub fn layer_table(network: &Network, layers: &[WeightStatistics]) -> String {
     let header = [
         "layer", "op", "input", "kernel", "stride", "pads", "dil", "groups", "output", "weights", "MACs", "zeros",
         "min", "max", "mean", "std",
@@ -121,7 +85,8 @@ fn pair([a, b]: [usize; 2]) -> String {
     format!("{a}×{b}")
 }
 
-fn node_list(graph: &Graph) -> String {
+/// Every node of the graph, in order of execution.
+pub fn node_list(graph: &Graph) -> String {
     let mut text = "\nnodes, in order of execution\n".to_string();
     for node in &graph.nodes {
         let outputs: Vec<String> = node.outputs.iter().map(|&id| value_line(graph.value(id))).collect();

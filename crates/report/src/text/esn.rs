@@ -1,62 +1,18 @@
-//! `esnsim esn`: the metric alone, of one network by layer or of several side by side.
+//! The metric as text: one network by layer, or several side by side.
 
-use report::{mean_bits, write_esn_csv, write_file};
-use runner::{CostPlan, LayerCost, NetworkCost, cost};
+use runner::{LayerCost, NetworkCost};
 
-use crate::args::EsnOptions;
-use crate::format::{fraction, grouped, short, tail};
-use crate::simulate_text::{heading, left_out};
-use crate::table::{render, table};
-use crate::{find_step, input, print};
+use super::number::{fraction, grouped, short, tail};
+use super::table::{render, table};
+use crate::mean_bits;
 
 /// Layer names are cut to this many characters.
 const NAME_WIDTH: usize = 32;
 /// File names are cut to this many characters.
 const FILE_WIDTH: usize = 44;
 
-/// Runs the command. There is no check here, so it never returns `false`.
-pub fn run(options: &EsnOptions) -> anyhow::Result<bool> {
-    let inputs = options.networks.iter().chain(&options.common.reading.topology);
-    input::check_outputs(&[options.common.csv.as_deref()], inputs)?;
-    let files: Vec<Option<&std::path::Path>> = match options.networks.as_slice() {
-        [] => vec![None],
-        paths => paths.iter().map(|path| Some(path.as_path())).collect(),
-    };
-    let mut costs = Vec::with_capacity(files.len());
-    for file in files {
-        let network = input::network(file, &options.common.reading)?;
-        find_step::check(&network, &options.common)?;
-        let (quantization, convention) = (options.common.quantization(&network), options.common.convention());
-        let cost = cost(&CostPlan { network: &network, hardware: &[], quantization, convention })?;
-        input::show_notes(&network);
-        costs.push(Costed {
-            name: network.path().display().to_string(),
-            heading: heading(&network, &cost, quantization),
-            left_out: left_out(network.not_costed()),
-            cost,
-        });
-    }
-    match costs.as_slice() {
-        [one] => print(&format!("{}\n{}", one.heading, by_layer(&one.cost, &one.left_out)))?,
-        _ => print(&side_by_side(&costs))?,
-    }
-    if let Some(path) = &options.common.csv {
-        let rows = costs.iter().map(|costed| (costed.name.as_str(), &costed.cost));
-        write_file(path, |writer| write_esn_csv(writer, rows))?;
-    }
-    Ok(true)
-}
-
-/// One network and what is said of it.
-struct Costed {
-    name: String,
-    heading: String,
-    /// What its totals leave out.
-    left_out: String,
-    cost: NetworkCost,
-}
-
-fn by_layer(cost: &NetworkCost, left_out: &str) -> String {
+/// One network by layer: every metric, and the sum. `left_out` is what [`left_out`](super::left_out) says.
+pub fn esn_by_layer(cost: &NetworkCost, left_out: &str) -> String {
     let header = [
         "layer",
         "op",
@@ -117,7 +73,8 @@ fn legend(cost: &NetworkCost) -> String {
     )
 }
 
-fn side_by_side(costs: &[Costed]) -> String {
+/// Several networks side by side, one row each: its name, its costs, and what its totals leave out.
+pub fn esn_side_by_side(networks: &[(&str, &NetworkCost, &str)]) -> String {
     let header = [
         "network",
         "parameters",
@@ -131,7 +88,7 @@ fn side_by_side(costs: &[Costed]) -> String {
         "mean bits",
     ];
     let mut table = table(&header, 1);
-    for Costed { name, cost, .. } in costs {
+    for (name, cost, _) in networks {
         let esn = &cost.esn;
         table.add_row([
             tail(name, FILE_WIDTH),
@@ -146,10 +103,10 @@ fn side_by_side(costs: &[Costed]) -> String {
             mean_bits(esn).map_or("–".to_string(), |bits| format!("{bits:.3}")),
         ]);
     }
-    let left_out: Vec<String> = costs
+    let left_out: Vec<String> = networks
         .iter()
-        .filter(|costed| !costed.left_out.is_empty())
-        .map(|costed| format!("{}: {}", tail(&costed.name, FILE_WIDTH), costed.left_out.trim_start_matches("TOTAL ")))
+        .filter(|(_, _, left_out)| !left_out.is_empty())
+        .map(|(name, _, left_out)| format!("{}: {}", tail(name, FILE_WIDTH), left_out.trim_start_matches("TOTAL ")))
         .collect();
     render(&table) + &left_out.concat()
 }

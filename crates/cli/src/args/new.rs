@@ -1,0 +1,72 @@
+//! Options of `new`.
+
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, ValueEnum};
+use network::architectures::Family;
+
+/// Options of `new`.
+#[derive(Args)]
+pub struct NewOptions {
+    /// The network; ResNet-8 to ResNet-56 are those for CIFAR, ResNet-18 and ResNet-50 those for ImageNet.
+    #[arg(value_parser = PossibleValuesParser::new(Family::NAMES))]
+    pub network: String,
+
+    /// The ONNX file to write.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+
+    /// Factor of all channels.
+    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    pub width: f64,
+
+    /// Outputs of the last layer [default: 10; 1000 for ImageNet].
+    #[arg(long, value_name = "N")]
+    pub classes: Option<usize>,
+
+    /// Height and width of the image [default: 32; 224 for ImageNet].
+    #[arg(long, value_name = "PIXELS")]
+    pub input: Option<usize>,
+
+    /// What the weights are made from; the same seed gives the same file.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+
+    /// Variance of the weights (He): 2 / inputs of a filter, or 2 / filters that an input feeds.
+    #[arg(long, value_enum, default_value_t = FanName::In)]
+    pub fan: FanName,
+
+    /// How shortcuts of a ResNet for CIFAR change channels [default: A].
+    #[arg(long, value_enum)]
+    pub shortcut: Option<ShortcutName>,
+
+    /// Layers of densenet-bc (L), 6n + 4 [default: 100].
+    #[arg(long, value_name = "L")]
+    pub depth: Option<usize>,
+
+    /// Channels that each layer of densenet-bc adds (k) [default: 12].
+    #[arg(long, value_name = "K")]
+    pub growth: Option<usize>,
+}
+
+/// What the variance of weights is divided by.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FanName {
+    /// Inputs of a filter.
+    In,
+    /// Filters that an input feeds.
+    Out,
+}
+
+/// Shortcuts of ResNets for CIFAR.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ShortcutName {
+    /// Every second pixel, zero channels: no weights.
+    #[value(name = "A", alias = "a")]
+    A,
+    /// A 1x1 convolution where channels change.
+    Projection,
+    /// A 1x1 convolution in the first block of every stage, as in "Prune or quantize?".
+    Paper,
+}

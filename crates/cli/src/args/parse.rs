@@ -1,0 +1,72 @@
+//! Words of the command line that become numbers.
+
+use esn::BitWidth;
+use explore::sweep::Shard;
+
+/// A bit width.
+pub fn bit_width(text: &str) -> Result<BitWidth, String> {
+    let bits: u32 = text.parse().map_err(|_| "expected a whole number from 1 to 16".to_string())?;
+    BitWidth::new(bits).map_err(|e| e.to_string())
+}
+
+/// A number of worker threads.
+pub fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if (1..=1024).contains(&n) => Ok(n),
+        _ => Err("expected a whole number from 1 to 1024".to_string()),
+    }
+}
+
+/// A number that is at least 1.
+pub fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if n > 0 => Ok(n),
+        _ => Err("expected a whole number, at least 1".to_string()),
+    }
+}
+
+/// `NAME=1,3,224,224`.
+pub fn input_shape(text: &str) -> Result<(String, Vec<usize>), String> {
+    let expected = || format!("expected NAME=1,3,224,224, not {text:?}");
+    let (name, shape) = text.rsplit_once('=').ok_or_else(expected)?;
+    let extents = shape.split([',', 'x']).map(|n| n.trim().parse::<usize>().ok().filter(|&n| n > 0));
+    let shape = extents.collect::<Option<Vec<usize>>>().ok_or_else(expected)?;
+    Ok((name.to_string(), shape))
+}
+
+/// `A..B`.
+pub fn cycles(text: &str) -> Result<(u64, u64), String> {
+    let numbers = text.split_once("..").and_then(|(a, b)| Some((a.trim().parse().ok()?, b.trim().parse().ok()?)));
+    match numbers {
+        Some((first, end)) if first < end => Ok((first, end)),
+        _ => Err("expected A..B, two cycles of which the first is smaller, as 0..1024".to_string()),
+    }
+}
+
+/// `i/n`.
+pub fn shard(text: &str) -> Result<Shard, String> {
+    let numbers = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+    match numbers {
+        Some((index, of)) if (1..=of).contains(&index) => Ok(Shard { index, of }),
+        _ => Err("expected i/n with i from 1 to n, as 2/8".to_string()),
+    }
+}
+
+/// GiB of memory.
+pub fn gibibytes(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(x) if (0.25..=65536.0).contains(&x) => Ok(x),
+        _ => Err("expected a number of GiB, at least 0.25".to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_are_read() {
+        assert_eq!(input_shape("x=1,3,8,8"), Ok(("x".to_string(), vec![1, 3, 8, 8])));
+        assert!(input_shape("x=1,0").is_err() && input_shape("1,3").is_err());
+    }
+}

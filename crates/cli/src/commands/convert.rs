@@ -1,0 +1,59 @@
+//! `esnsim convert`: a network, or its weights, in another format.
+
+use anyhow::bail;
+use esnsim::{Error, Need, WriteFormat};
+use network::Network;
+use report::text::{grouped, one_line};
+
+use crate::args::{ConvertOptions, FormatName};
+use crate::terminal::{notes, print};
+use crate::{Status, commands};
+
+/// Runs the command.
+pub fn run(options: &ConvertOptions) -> anyhow::Result<Status> {
+    let inputs = std::iter::once(&options.input).chain(&options.reading.topology);
+    esnsim::check_outputs(&[Some(options.output.as_path())], inputs)?;
+    let format = format(options)?;
+    let network = commands::open(Some(&options.input), &options.reading)?.network;
+    notes(network.notes());
+    let written = esnsim::write(&network, &options.output, format, &esnsim::provenance(), options.strict);
+    let losses = match written {
+        Err(Error::NeedsGraph { path, need: Need::Onnx }) => {
+            let path = path.display();
+            bail!("{path}: unsupported: ONNX for weights without a graph; .safetensors and .npz hold them")
+        }
+        written => written?,
+    };
+    notes(&losses);
+    print(&summary(options, &network, losses.len()))?;
+    Ok(Status::Done)
+}
+
+fn format(options: &ConvertOptions) -> anyhow::Result<WriteFormat> {
+    match options.to.map(FormatName::format).or_else(|| WriteFormat::of_name(&options.output)) {
+        Some(format) => Ok(format),
+        None => bail!(
+            "{}: the end of its name tells no format that is written; expected .onnx, .safetensors or .npz, or --to",
+            options.output.display()
+        ),
+    }
+}
+
+fn summary(options: &ConvertOptions, network: &Network, losses: usize) -> String {
+    let layers = network.layers();
+    let weights = layers.iter().map(|layer| (layer.geometry.spec().filters * layer.geometry.rows()) as u128).sum();
+    let integers = layers.iter().filter(|layer| runner::is_quantized(layer)).count();
+    let size = std::fs::metadata(&options.output).map_or(0, |file| file.len());
+    format!(
+        "{}\n  {} layers ({integers} of integers), {} weights, {} bytes; {}\n",
+        one_line(&options.output.display().to_string()),
+        layers.len(),
+        grouped(weights),
+        grouped(u128::from(size)),
+        match losses {
+            0 => "nothing is lost".to_string(),
+            1 => "1 thing is lost, see the note".to_string(),
+            _ => format!("{losses} things are lost, see the notes"),
+        }
+    )
+}

@@ -1,0 +1,61 @@
+//! `esnsim esn`: the metric alone, of one network by layer or of several side by side.
+
+use std::path::Path;
+
+use report::text::{esn_by_layer, esn_side_by_side, heading, left_out, quantization_line};
+use report::{write_esn_csv, write_file};
+use runner::NetworkCost;
+
+use crate::args::EsnOptions;
+use crate::terminal::{notes, print};
+use crate::{Status, commands};
+
+/// Stands behind a width that nobody chose.
+const DEFAULT_BITS: &str = "the default; --bits N chooses";
+
+/// Runs the command.
+pub fn run(options: &EsnOptions) -> anyhow::Result<Status> {
+    let inputs = options.networks.iter().chain(&options.common.reading.topology);
+    esnsim::check_outputs(&[options.common.csv.as_deref()], inputs)?;
+    let files: Vec<Option<&Path>> = match options.networks.as_slice() {
+        [] => vec![None],
+        paths => paths.iter().map(|path| Some(path.as_path())).collect(),
+    };
+    let costs = files.into_iter().map(|file| cost(options, file)).collect::<anyhow::Result<Vec<_>>>()?;
+    match costs.as_slice() {
+        [one] => print(&format!("{}\n{}", one.heading, esn_by_layer(&one.cost, &one.left_out)))?,
+        several => {
+            let rows = several.iter().map(|one| (one.name.as_str(), &one.cost, one.left_out.as_str()));
+            print(&esn_side_by_side(&rows.collect::<Vec<_>>()))?;
+        }
+    }
+    if let Some(path) = &options.common.csv {
+        let rows = costs.iter().map(|costed| (costed.name.as_str(), &costed.cost));
+        write_file(path, |writer| write_esn_csv(writer, rows))?;
+    }
+    Ok(Status::Done)
+}
+
+/// One network and what is said of it.
+struct Costed {
+    name: String,
+    heading: String,
+    /// What its totals leave out.
+    left_out: String,
+    cost: NetworkCost,
+}
+
+fn cost(options: &EsnOptions, file: Option<&Path>) -> anyhow::Result<Costed> {
+    let opened = commands::open(file, &options.common.reading)?;
+    opened.check_steps(options.common.bits)?;
+    let (network, quantization) = (&opened.network, opened.quantization(options.common.bits));
+    let cost = esnsim::esn(network, quantization, options.common.convention())?;
+    notes(network.notes());
+    let quantized = quantization_line(&cost, quantization, DEFAULT_BITS);
+    Ok(Costed {
+        name: network.path().display().to_string(),
+        heading: heading(network, &cost, &quantized),
+        left_out: left_out(network.not_costed()),
+        cost,
+    })
+}

@@ -1,0 +1,75 @@
+//! `esnsim new`: a network of the literature with random weights.
+
+use anyhow::bail;
+use esnsim::{ArchitectureMisfit, ArchitectureRequest, WriteFormat};
+use network::Network;
+use network::architectures::{Architecture, Family, Fan, Shortcut, build};
+use report::text::{grouped, one_line};
+
+use crate::Status;
+use crate::args::{FanName, NewOptions, ShortcutName};
+use crate::terminal::print;
+
+/// Runs the command.
+pub fn run(options: &NewOptions) -> anyhow::Result<Status> {
+    let request = request(options);
+    let architecture = architecture(&request)?;
+    esnsim::check_outputs(&[Some(&options.output)], std::iter::empty())?;
+    let network = build(&architecture)?;
+    let provenance = vec![
+        ("esnsim.command".to_string(), request.command(&architecture)),
+        ("esnsim.version".to_string(), env!("CARGO_PKG_VERSION").to_string()),
+    ];
+    esnsim::write(&network, &options.output, WriteFormat::Onnx, &provenance, false)?;
+    print(&summary(options, &network))?;
+    Ok(Status::Done)
+}
+
+fn request(options: &NewOptions) -> ArchitectureRequest {
+    ArchitectureRequest {
+        name: options.network.clone(),
+        width: options.width,
+        classes: options.classes,
+        input_size: options.input,
+        seed: options.seed,
+        fan: match options.fan {
+            FanName::In => Fan::In,
+            FanName::Out => Fan::Out,
+        },
+        shortcut: options.shortcut.map(shortcut),
+        depth: options.depth,
+        growth: options.growth,
+    }
+}
+
+fn shortcut(name: ShortcutName) -> Shortcut {
+    match name {
+        ShortcutName::A => Shortcut::A,
+        ShortcutName::Projection => Shortcut::Projection,
+        ShortcutName::Paper => Shortcut::Paper,
+    }
+}
+
+fn architecture(request: &ArchitectureRequest) -> anyhow::Result<Architecture> {
+    match request.architecture() {
+        Ok(architecture) => Ok(architecture),
+        Err(ArchitectureMisfit::Name) => {
+            bail!("network {:?} is not known; expected one of {}", request.name, Family::NAMES.join(", "))
+        }
+        Err(ArchitectureMisfit::Option(option)) => bail!("--{option} does not belong to {}", request.name),
+    }
+}
+
+fn summary(options: &NewOptions, network: &Network) -> String {
+    let layers = network.layers();
+    let weights = layers.iter().map(|layer| (layer.geometry.spec().filters * layer.geometry.rows()) as u128).sum();
+    let macs = layers.iter().map(|layer| layer.geometry.macs()).sum();
+    format!(
+        "{}\n  {}, {} MAC layers, {} weights, {} MACs an image; random weights\n",
+        one_line(&options.output.display().to_string()),
+        options.network,
+        layers.len(),
+        grouped(weights),
+        grouped(macs)
+    )
+}

@@ -1,0 +1,108 @@
+//! `esnsim simulate`: costs, the check, inference, and the stepped machines.
+
+use std::time::Instant;
+
+use esnsim::{EvaluateOptions, SimulateOptions as Plan, Simulation};
+use inference::Samples;
+use report::text::{accuracy, grouped, hardware_that_comes_along, one_line, stepped};
+use runner::{Hardware, SteppedLayer};
+
+use crate::args::SimulateOptions;
+use crate::terminal::{Bars, note, notes, print};
+use crate::{Status, commands};
+
+/// Asks for the names of the presets.
+const LIST: &str = "list";
+
+/// Stands behind a width that nobody chose.
+const DEFAULT_BITS: &str = "the default; --bits N chooses";
+
+/// Runs the command.
+pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
+    if options.hardware.iter().any(|name| name.as_os_str() == LIST) {
+        print(&hardware_that_comes_along())?;
+        return Ok(Status::Done);
+    }
+    esnsim::check_outputs(
+        &[options.common.csv.as_deref(), options.json.as_deref(), options.html.as_deref()],
+        options
+            .network
+            .iter()
+            .chain(&options.hardware)
+            .chain(&options.inference.images)
+            .chain(&options.common.reading.topology),
+    )?;
+    let hardware = esnsim::hardware(&options.hardware)?;
+    let opened = commands::open(options.network.as_deref(), &options.common.reading)?;
+    opened.check_steps(options.common.bits)?;
+    let images = commands::images(&opened.network, options.network.is_none(), &options.inference)?;
+    notes(opened.network.notes());
+    if options.seeds.is_some() && images.is_some() && hardware.iter().all(|hardware| hardware.seed().is_none()) {
+        note("--seeds changes nothing: no hardware of this run is random");
+    }
+    let plan = Plan {
+        quantization: opened.quantization(options.common.bits),
+        convention: options.common.convention(),
+        images: images.as_ref().map(|images| evaluation(options, &images.samples)),
+    };
+    let bars = Bars::default();
+    let mut run = Simulation::start(&opened.network, &hardware, plan, &bars)?;
+    print(&run.text(DEFAULT_BITS))?;
+    if options.stepped {
+        step(&mut run, &hardware)?;
+    }
+    let evaluated = run.evaluate().map(|_| ());
+    // What is known is written even where inference fails.
+    write(options, &run)?;
+    evaluated?;
+    if let Some(evaluation) = run.evaluation() {
+        print(&accuracy(&opened.network, evaluation))?;
+    }
+    Ok(Status::of(run.passes()))
+}
+
+fn evaluation<'a>(options: &SimulateOptions, samples: &'a dyn Samples) -> EvaluateOptions<'a> {
+    EvaluateOptions {
+        samples,
+        activation_bits: options.inference.activation_bits,
+        calibration_images: options.inference.calibration_images,
+        float: !options.inference.no_float,
+        seeds: options.seeds,
+    }
+}
+
+/// Runs the stepped machines and names the layers on which one differs from its fast engine or from the reference.
+fn step(run: &mut Simulation<'_>, hardware: &[Hardware]) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let layers = run.step()?;
+    let seconds = started.elapsed().as_secs_f64();
+    print(&stepped(hardware, layers))?;
+    let cycles: u128 = layers.iter().map(|layer| layer.cycles).sum();
+    eprintln!("{} cycles stepped in {seconds:.2} s", grouped(cycles));
+    for layer in layers.iter().filter(|layer| !layer.passes()) {
+        eprintln!("{}: layer {}: {}", layer.hardware, one_line(&layer.layer), difference(layer));
+    }
+    Ok(())
+}
+
+fn difference(layer: &SteppedLayer) -> &'static str {
+    match (layer.same_run, layer.same_outputs) {
+        (false, false) => "counts and outputs of the stepped machine differ",
+        (false, true) => "counts of the stepped machine differ from the fast engine's",
+        (true, false) => "outputs of the stepped machine differ from the reference",
+        (true, true) => "no difference",
+    }
+}
+
+fn write(options: &SimulateOptions, run: &Simulation<'_>) -> anyhow::Result<()> {
+    if let Some(path) = &options.common.csv {
+        run.write_csv(path)?;
+    }
+    if let Some(path) = &options.json {
+        run.write_json(path)?;
+    }
+    if let Some(path) = &options.html {
+        run.write_html(path, DEFAULT_BITS)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! `esnsim sweep`: every point of a plan into a store, and stores put together.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use explore::sweep::{Plan, Progress, SweepOptions as Running, SweepReport};
+use report::text::one_line;
+
+use crate::Status;
+use crate::args::SweepOptions;
+use crate::terminal::{Bar, print};
+
+/// Bytes of a GiB.
+const GIB: f64 = (1u64 << 30) as f64;
+
+/// Failed points that are named while a sweep runs.
+const FAILURES_SHOWN: usize = 8;
+
+/// Runs the command; it fails where a point does, or an ideal engine and its metric differ.
+pub fn run(options: &SweepOptions) -> anyhow::Result<Status> {
+    if !options.merge.is_empty() {
+        merge(options)?;
+    }
+    match &options.plan {
+        Some(path) => run_plan(options, &Plan::read(path)?),
+        None => Ok(Status::Done),
+    }
+}
+
+fn run_plan(options: &SweepOptions, plan: &Plan) -> anyhow::Result<Status> {
+    let started = Instant::now();
+    let shown = Shown::default();
+    let running = Running {
+        shard: options.shard,
+        threads: options.threads.unwrap_or(0),
+        memory_bytes: (options.memory * GIB) as u64,
+        retry_failed: options.retry_failed,
+        progress: &|progress| shown.point(progress),
+    };
+    let report = esnsim::sweep(plan, &options.store, &running);
+    if let Some(bar) = shown.bar.get() {
+        bar.finish();
+    }
+    let report = report?;
+    print(&summary(options, &report, started.elapsed().as_secs_f64()))?;
+    Ok(Status::of(report.failed == 0 && report.differing == 0))
+}
+
+/// What a user has been shown of a sweep that runs.
+#[derive(Default)]
+struct Shown {
+    bar: OnceLock<Bar>,
+    failures: AtomicUsize,
+}
+
+impl Shown {
+    fn point(&self, progress: &Progress<'_>) {
+        let bar = self.bar.get_or_init(|| Bar::new("points", progress.to_do as u64));
+        let Some(row) = progress.row else { return };
+        bar.advance(1);
+        let Some(error) = &row.error else { return };
+        match self.failures.fetch_add(1, Ordering::Relaxed) {
+            0..FAILURES_SHOWN => bar.say(&format!("failed: {}: {}", row.configuration.label(), one_line(error))),
+            FAILURES_SHOWN => bar.say("failed: more points, as the store says"),
+            _ => {}
+        }
+    }
+}
+
+fn summary(options: &SweepOptions, report: &SweepReport, seconds: f64) -> String {
+    let SweepReport { points, found, run, failed, differing } = *report;
+    let store = one_line(&options.store.display().to_string());
+    let mut text = format!("{store}: {points} points, {found} there before, {run} run in {seconds:.1} s\n");
+    if failed > 0 {
+        text += &format!("{failed} failed: the store says why; --retry-failed runs them again\n");
+    }
+    if differing > 0 {
+        text += &format!("FAIL: an ideal engine and its metric differ on {differing} points\n");
+    }
+    text
+}
+
+fn merge(options: &SweepOptions) -> anyhow::Result<()> {
+    let mut printed = Ok(());
+    esnsim::merge(&options.store, &options.merge, |source, report| {
+        let name = one_line(&source.display().to_string());
+        let line = format!("{name}: {} points added, {} there before\n", report.added, report.equal);
+        if printed.is_ok() {
+            printed = print(&line);
+        }
+    })?;
+    printed
+}

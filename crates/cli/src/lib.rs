@@ -1,0 +1,72 @@
+//! The `esnsim` command: arguments, progress and exit codes. Everything that it shows is computed in the library
+//! `esnsim`.
+//!
+//! It is a library so that the suites can run the very same command without building it a second time; the binary calls
+//! [`main`] and nothing else.
+//!
+//! Exit codes: 0 done, 1 an ideal engine and its metric differ or a point of a sweep failed, 2 bad input or usage.
+
+mod args;
+mod commands;
+mod mend;
+mod terminal;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use report::text::one_line;
+
+use crate::args::{Arguments, Command};
+
+/// How a command ended that could do its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Everything was done, and what was checked holds.
+    Done,
+    /// An ideal engine and its metric differ, or a point of a sweep failed.
+    CheckFailed,
+}
+
+impl Status {
+    /// Whether what was checked holds.
+    pub fn of(holds: bool) -> Self {
+        if holds { Status::Done } else { Status::CheckFailed }
+    }
+}
+
+/// The exit code of bad input or usage.
+const BAD_INPUT: u8 = 2;
+
+/// The command: reads the arguments of the process, runs them, and says how it ended.
+pub fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(Status::Done) => ExitCode::SUCCESS,
+        Ok(Status::CheckFailed) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {}", one_line(&mend::message(&error)));
+            ExitCode::from(BAD_INPUT)
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<Status> {
+    match &arguments.command {
+        Command::Simulate(options) => in_pool(options.common.threads, || commands::simulate::run(options)),
+        Command::Esn(options) => in_pool(options.common.threads, || commands::esn::run(options)),
+        Command::Compress(options) => in_pool(options.threads, || commands::compress::run(options)),
+        Command::Inspect(options) => commands::inspect::run(options),
+        Command::Pareto(options) => commands::pareto::run(options),
+        Command::Sweep(options) => commands::sweep::run(options),
+        Command::Landscape(options) => in_pool(options.threads, || commands::landscape::run(options)),
+        Command::Trace(options) => in_pool(options.threads, || commands::trace::run(options)),
+        Command::New(options) => commands::new::run(options),
+        Command::Convert(options) => commands::convert::run(options),
+    }
+}
+
+/// Runs `work` on so many threads; results do not depend on the number.
+fn in_pool(threads: Option<usize>, work: impl FnOnce() -> anyhow::Result<Status> + Send) -> anyhow::Result<Status> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build();
+    pool.context("cannot start the worker threads")?.install(work)
+}

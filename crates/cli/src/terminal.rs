@@ -1,0 +1,104 @@
+//! What a user sees beside results: notes, bars and errors on standard error, results on standard output.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use anyhow::Context;
+use esnsim::{ImageNote, Progress, Stage};
+use indicatif::{ProgressBar, ProgressStyle};
+use report::text::one_line;
+
+/// Prints to standard output; a reader that has gone away is no error.
+pub fn print(text: &str) -> anyhow::Result<()> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("standard output"),
+        _ => Ok(()),
+    }
+}
+
+/// Shows one note.
+pub fn note(text: &str) {
+    eprintln!("note: {}", one_line(text));
+}
+
+/// Shows notes, a line each.
+pub fn notes<S: AsRef<str>>(notes: impl IntoIterator<Item = S>) {
+    notes.into_iter().for_each(|text| note(text.as_ref()));
+}
+
+/// Shows what was decided about images, and the options that decide otherwise.
+pub fn image_notes<'a>(notes: impl Iterator<Item = &'a ImageNote>) {
+    for decided in notes {
+        note(&match decided {
+            ImageNote::DividedBy255 => format!("{decided}; --preprocess, --scale, --mean and --std change that"),
+            ImageNote::Bytes | ImageNote::SignedBytes => decided.to_string(),
+            ImageNote::LabelsFromOne => format!("{decided} (--label-offset 0: from 0)"),
+        });
+    }
+}
+
+/// A bar on a terminal, silence in a pipe.
+pub struct Bar(ProgressBar);
+
+impl Bar {
+    /// A bar over `total` of what is counted.
+    pub fn new(what: &str, total: u64) -> Self {
+        if !io::stderr().is_terminal() {
+            return Self(ProgressBar::hidden());
+        }
+        let style = ProgressStyle::with_template("{bar:32} {pos}/{len} {msg} {eta}").expect("the template is valid");
+        Self(ProgressBar::new(total).with_style(style).with_message(what.to_string()))
+    }
+
+    /// So many more are done.
+    pub fn advance(&self, count: u64) {
+        self.0.inc(count);
+    }
+
+    /// Says a line above the bar.
+    pub fn say(&self, line: &str) {
+        self.0.suspend(|| eprintln!("{line}"));
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// One bar after another, for the stages of a simulation.
+#[derive(Default)]
+pub struct Bars(Mutex<Option<(Bar, Instant)>>);
+
+impl Bars {
+    fn current(&self) -> MutexGuard<'_, Option<(Bar, Instant)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Progress for Bars {
+    fn begin(&self, stage: Stage, total: u64) {
+        let what = match stage {
+            Stage::Images => "images",
+            Stage::Seeds => "images, other seeds",
+            Stage::SteppedLayers => "layers stepped",
+        };
+        *self.current() = Some((Bar::new(what, total), Instant::now()));
+    }
+
+    fn advance(&self, count: u64) {
+        if let Some((bar, _)) = &*self.current() {
+            bar.advance(count);
+        }
+    }
+
+    fn end(&self, stage: Stage, done: u64) {
+        let Some((bar, started)) = self.current().take() else { return };
+        bar.finish();
+        if stage == Stage::Images {
+            let seconds = started.elapsed().as_secs_f64();
+            eprintln!("{done} images in {seconds:.2} s, {:.0} a second", done as f64 / seconds);
+        }
+    }
+}

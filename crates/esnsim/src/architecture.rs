@@ -1,0 +1,113 @@
+//! Networks of the literature, by name.
+
+use network::architectures::{Architecture, Family, Fan, Shortcut};
+
+/// A network of the literature, as a user asks for it: what is left out is that of the literature.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ArchitectureRequest {
+    /// One of [`Family::NAMES`].
+    pub name: String,
+    /// Factor of all channels.
+    pub width: f64,
+    /// Outputs of the last layer.
+    pub classes: Option<usize>,
+    /// Height and width of the image.
+    pub input_size: Option<usize>,
+    /// What the weights are made from.
+    pub seed: u64,
+    /// What the variance of weights is divided by.
+    pub fan: Fan,
+    /// How shortcuts of a ResNet for CIFAR change channels.
+    pub shortcut: Option<Shortcut>,
+    /// Layers of a DenseNet.
+    pub depth: Option<usize>,
+    /// Channels that each layer of a DenseNet adds.
+    pub growth: Option<usize>,
+}
+
+/// Why a request names no network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ArchitectureMisfit {
+    /// There is no network of this name.
+    Name,
+    /// The network has no such thing: `shortcut`, `depth` or `growth`.
+    Option(&'static str),
+}
+
+impl ArchitectureRequest {
+    /// The network of this name, as the literature has it.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_string(),
+            width: 1.0,
+            classes: None,
+            input_size: None,
+            seed: 0,
+            fan: Fan::In,
+            shortcut: None,
+            depth: None,
+            growth: None,
+        }
+    }
+
+    /// The architecture that is asked for; `network::architectures::build` makes it.
+    ///
+    /// # Errors
+    ///
+    /// [`ArchitectureMisfit`] if the name is not known or an option belongs to another family.
+    pub fn architecture(&self) -> Result<Architecture, ArchitectureMisfit> {
+        let base = Architecture::new(self.family()?);
+        Ok(Architecture {
+            width: self.width,
+            classes: self.classes.unwrap_or(base.classes),
+            input_size: self.input_size.unwrap_or(base.input_size),
+            seed: self.seed,
+            fan: self.fan,
+            ..base
+        })
+    }
+
+    fn family(&self) -> Result<Family, ArchitectureMisfit> {
+        let mut family = Family::named(&self.name).ok_or(ArchitectureMisfit::Name)?;
+        let mut left = vec![("shortcut", self.shortcut.is_some())];
+        left.extend([("depth", self.depth.is_some()), ("growth", self.growth.is_some())]);
+        match &mut family {
+            Family::CifarResNet { shortcut, .. } => {
+                *shortcut = self.shortcut.unwrap_or(*shortcut);
+                left.retain(|(option, _)| *option != "shortcut");
+            }
+            Family::DenseNetBc { depth, growth } => {
+                *depth = self.depth.unwrap_or(*depth);
+                *growth = self.growth.unwrap_or(*growth);
+                left.retain(|(option, _)| *option == "shortcut");
+            }
+            Family::Vgg7 | Family::ResNet18 | Family::ResNet50 => {}
+        }
+        match left.into_iter().find(|(_, given)| *given) {
+            Some((option, _)) => Err(ArchitectureMisfit::Option(option)),
+            None => Ok(family),
+        }
+    }
+
+    /// The request in the words of the command line, with everything that the network depends on and nothing else.
+    pub fn command(&self, architecture: &Architecture) -> String {
+        let Architecture { family, width, classes, input_size, seed, fan } = architecture;
+        let fan = if *fan == Fan::In { "in" } else { "out" };
+        let mut text = format!(
+            "new {} --width {width} --classes {classes} --input {input_size} --seed {seed} --fan {fan}",
+            self.name
+        );
+        match family {
+            Family::CifarResNet { shortcut, .. } => {
+                text += match shortcut {
+                    Shortcut::A => " --shortcut A",
+                    Shortcut::Projection => " --shortcut projection",
+                    Shortcut::Paper => " --shortcut paper",
+                };
+            }
+            Family::DenseNetBc { depth, growth } => text += &format!(" --depth {depth} --growth {growth}"),
+            Family::Vgg7 | Family::ResNet18 | Family::ResNet50 => {}
+        }
+        text
+    }
+}

@@ -1,0 +1,283 @@
+//! A network made cheaper: pruned, put on a grid, its statistics re-estimated.
+
+use std::path::Path;
+
+use compress::{
+    Allocation, Budget, FilterAmount, FindStepReport, Granularity, PruneOptions, PruneReport, Pruning, QuantizeOptions,
+    QuantizeReport, ReestimateOptions, ReestimateReport, StepRule,
+};
+use esn::{BitWidth, Grid};
+use formats::ReadOptions;
+use inference::Samples;
+use network::Network;
+use report::write_file;
+use runner::DEFAULT_BITS;
+use serde::Serialize;
+
+use crate::error::{Error, Need};
+use crate::open::{check_graph, find_steps};
+
+/// What is done to a network, in the order of the fields.
+#[derive(Clone, Default)]
+pub struct CompressOptions<'a> {
+    /// Prunes.
+    pub prune: Option<PruneOptions>,
+    /// Looks for the grid that real weights already lie on.
+    pub find_steps: bool,
+    /// Quantizes weights: [`QuantizeRequest::options`].
+    pub quantize: Option<QuantizeOptions>,
+    /// Re-estimates BatchNorm statistics on these images.
+    pub reestimate: Option<&'a dyn Samples>,
+}
+
+impl CompressOptions<'_> {
+    fn is_empty(&self) -> bool {
+        self.prune.is_none() && self.quantize.is_none() && self.reestimate.is_none() && !self.find_steps
+    }
+}
+
+/// A network that was compressed, what was asked for, and what came of it. It serializes as the JSON report of a
+/// compression, which `docs/output.md` documents.
+#[derive(Clone, Debug, Serialize)]
+pub struct Compressed {
+    /// The network.
+    #[serde(skip)]
+    pub network: Network,
+    /// How it was pruned.
+    pub prune: Option<(PruneOptions, PruneReport)>,
+    /// Steps that were found.
+    pub find_step: Option<FindStepReport>,
+    /// How it was quantized.
+    pub quantize: Option<(QuantizeOptions, QuantizeReport)>,
+    /// What re-estimation did.
+    pub reestimate: Option<ReestimateReport>,
+}
+
+/// Compresses a network: prune, find steps, quantize, re-estimate, each where it is asked for.
+///
+/// # Errors
+///
+/// [`Error::NothingToDo`] if nothing is asked for, [`Error::NeedsGraph`] for statistics of weights alone, and those of
+/// each step.
+pub fn compress(original: &Network, options: CompressOptions<'_>) -> Result<Compressed, Error> {
+    if options.is_empty() {
+        return Err(Error::NothingToDo);
+    }
+    if options.reestimate.is_some() {
+        check_graph(original, Need::Reestimation)?;
+    }
+    let in_file = |e| Error::Compress { path: original.path().to_path_buf(), source: Box::new(e) };
+    let network = original.clone();
+    let mut done = Compressed { network, prune: None, find_step: None, quantize: None, reestimate: None };
+    if let Some(prune) = options.prune {
+        let (network, report) = compress::prune(&done.network, &prune).map_err(in_file)?;
+        done.network = network;
+        done.prune = Some((prune, report));
+    }
+    if options.find_steps {
+        let opened = find_steps(&done.network, None)?;
+        done.network = opened.network;
+        done.find_step = opened.steps;
+    }
+    if let Some(quantize) = options.quantize {
+        let (network, report) = compress::quantize(&done.network, &quantize).map_err(in_file)?;
+        done.network = network;
+        done.quantize = Some((quantize, report));
+    }
+    if let Some(samples) = options.reestimate {
+        let reestimate = ReestimateOptions::default();
+        let (network, report) = compress::reestimate(&done.network, original, samples, &reestimate).map_err(in_file)?;
+        done.network = network;
+        done.reestimate = Some(report);
+    }
+    Ok(done)
+}
+
+impl Compressed {
+    /// What a file of the network says about its making: the program's version and what was asked for, by key.
+    pub fn provenance(&self) -> Vec<(String, String)> {
+        let asked = serde_json::json!({
+            "prune": self.prune.as_ref().map(|(options, _)| options),
+            "find_step": self.find_step.is_some(),
+            "quantize": self.quantize.as_ref().map(|(options, _)| options),
+            "reestimated_on_images": self.reestimate.as_ref().map(|report| report.images),
+        });
+        vec![
+            ("esnsim.version".to_string(), env!("CARGO_PKG_VERSION").to_string()),
+            ("esnsim.compress".to_string(), asked.to_string()),
+        ]
+    }
+
+    /// Notes of every step, in order, but for those of the search for steps, which are the network's.
+    pub fn notes(&self) -> impl Iterator<Item = &str> {
+        let prune = self.prune.iter().flat_map(|(_, report)| &report.notes);
+        let quantize = self.quantize.iter().flat_map(|(_, report)| &report.notes);
+        let reestimate = self.reestimate.iter().flat_map(|report| &report.notes);
+        prune.chain(quantize).chain(reestimate).map(String::as_str)
+    }
+
+    /// Writes what was done, by layer, as JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Output`] names the file; it is then as it was before.
+    pub fn write_json(&self, path: &Path) -> Result<(), Error> {
+        let write = |writer: &mut dyn std::io::Write| {
+            serde_json::to_writer_pretty(&mut *writer, self)?;
+            writer.write_all(b"\n")
+        };
+        Ok(write_file(path, write)?)
+    }
+}
+
+/// How weights are to be quantized, as a user says it: what is left out depends on what is not.
+#[derive(Clone, Debug)]
+pub struct QuantizeRequest {
+    /// Bit width; left out: 4, or at most 16 where a target or an allocation decides.
+    pub bits: Option<BitWidth>,
+    /// Levels.
+    pub grid: Grid,
+    /// What shares a step; left out: a layer, or a filter where bits are shared out among filters.
+    pub granularity: Option<Granularity>,
+    /// How steps are chosen; left out: the grid ends at the largest magnitude.
+    pub step: Option<StepRule>,
+    /// Shares out bits among filters.
+    pub allocation: Option<Allocation>,
+    /// Restores the norm of each filter.
+    pub bias_correction: bool,
+    /// Width of the first layer, where it is another.
+    pub first_bits: Option<BitWidth>,
+    /// Width of the last layer, where it is another.
+    pub last_bits: Option<BitWidth>,
+}
+
+impl Default for QuantizeRequest {
+    /// Asks for nothing.
+    fn default() -> Self {
+        Self {
+            bits: None,
+            grid: Grid::MidRise,
+            granularity: None,
+            step: None,
+            allocation: None,
+            bias_correction: false,
+            first_bits: None,
+            last_bits: None,
+        }
+    }
+}
+
+impl QuantizeRequest {
+    /// The request with everything decided; none where it asks for nothing: neither a width, a rule, an allocation nor
+    /// a correction.
+    pub fn options(&self) -> Option<QuantizeOptions> {
+        let asks = self.bits.is_some() || self.step.is_some() || self.allocation.is_some() || self.bias_correction;
+        if !asks {
+            return None;
+        }
+        let default = QuantizeOptions::default();
+        let targets_cost = matches!(self.step, Some(StepRule::EsnA(_) | StepRule::EsnAProfile(_) | StepRule::Snr(_)));
+        let widest = if self.allocation.is_some() || targets_cost { 16 } else { default.bits };
+        Some(QuantizeOptions {
+            bits: self.bits.map_or(widest, |bits| bits.get()),
+            mid_rise: self.grid == Grid::MidRise,
+            granularity: match (self.granularity, self.allocation) {
+                (Some(granularity), _) => granularity,
+                (None, None) => Granularity::Layer,
+                (None, Some(_)) => Granularity::Filter,
+            },
+            step: self.step.clone().unwrap_or_default(),
+            allocation: self.allocation,
+            bias_correction: self.bias_correction,
+            first_bits: self.first_bits.map(|bits| bits.get()),
+            last_bits: self.last_bits.map(|bits| bits.get()),
+        })
+    }
+}
+
+/// ESN_a with c = 1 of every layer, as a target: out of a training trace (`.json`), or of another network file
+/// quantized to `bits` (4 where it is left out).
+///
+/// # Errors
+///
+/// Those of reading the file; [`Error::Compress`] if the trace does not fit the network.
+pub fn target_profile(
+    path: &Path,
+    network: &Network,
+    read: &ReadOptions,
+    bits: Option<BitWidth>,
+) -> Result<Vec<f64>, Error> {
+    let in_file = |e| Error::Compress { path: path.to_path_buf(), source: Box::new(e) };
+    if path.extension().is_some_and(|extension| extension == "json") {
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
+        return compress::esn_a_trace(&text, network, None).map_err(in_file);
+    }
+    let other = formats::read(path, read)?;
+    compress::esn_a_profile(&other, bits.map_or(DEFAULT_BITS, |bits| bits.get())).map_err(in_file)
+}
+
+/// One way of pruning in words: `filters=0.5`, `width=0.5`, `weights=0.7`, `2:4`, or down to a budget: `esn-a=…`,
+/// `esn-d=…`, `macs=…`, `parameters=…`.
+///
+/// # Errors
+///
+/// A line that says what was expected.
+///
+/// # Examples
+///
+/// ```
+/// use compress::Pruning;
+///
+/// assert_eq!(esnsim::pruning("2:4"), Ok(Pruning::Pattern { keep: 2, of: 4 }));
+/// assert!(esnsim::pruning("filters=many").is_err());
+/// ```
+pub fn pruning(text: &str) -> Result<Pruning, String> {
+    let expected = || {
+        format!("expected filters=F, width=F, weights=F, N:M, esn-a=X, esn-d=X, macs=X or parameters=X, not {text:?}")
+    };
+    if let Some((keep, of)) = text.split_once(':') {
+        let count = |n: &str| n.parse().map_err(|_| expected());
+        return Ok(Pruning::Pattern { keep: count(keep)?, of: count(of)? });
+    }
+    let (word, number) = text.split_once('=').ok_or_else(expected)?;
+    let number: f64 = number.parse().ok().filter(|n: &f64| n.is_finite()).ok_or_else(expected)?;
+    Ok(match word {
+        "filters" => Pruning::Filters(FilterAmount::Fraction(number)),
+        "width" => Pruning::Filters(FilterAmount::Width(number)),
+        "weights" => Pruning::Weights(number),
+        "esn-a" => Pruning::Filters(FilterAmount::Budget(Budget::EsnA(number))),
+        "esn-d" => Pruning::Filters(FilterAmount::Budget(Budget::EsnD(number))),
+        "macs" => Pruning::Filters(FilterAmount::Budget(Budget::Macs(number))),
+        "parameters" => Pruning::Filters(FilterAmount::Budget(Budget::Parameters(number))),
+        _ => return Err(expected()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prunings_are_read() {
+        assert_eq!(pruning("filters=0.5"), Ok(Pruning::Filters(FilterAmount::Fraction(0.5))));
+        assert_eq!(pruning("2:4"), Ok(Pruning::Pattern { keep: 2, of: 4 }));
+        assert_eq!(pruning("esn-d=3e7"), Ok(Pruning::Filters(FilterAmount::Budget(Budget::EsnD(3e7)))));
+        for wrong in ["filters", "filters=x", "filters=nan", "depth=1", "2:x"] {
+            assert!(pruning(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_width_is_decided_by_what_else_is_asked() {
+        let asked = |request: QuantizeRequest| request.options().map(|options| (options.bits, options.granularity));
+        let default = QuantizeRequest::default;
+        assert_eq!(asked(default()), None);
+        assert_eq!(asked(QuantizeRequest { step: Some(StepRule::Mse), ..default() }), Some((4, Granularity::Layer)));
+        assert_eq!(
+            asked(QuantizeRequest { step: Some(StepRule::Snr(9.0)), ..default() }),
+            Some((16, Granularity::Layer))
+        );
+        let shared_out = QuantizeRequest { allocation: Some(Allocation::AverageBits(3.0)), ..default() };
+        assert_eq!(asked(shared_out), Some((16, Granularity::Filter)));
+    }
+}

@@ -1,0 +1,198 @@
+//! What can go wrong in any of it.
+
+use std::path::PathBuf;
+
+use compress::CompressError;
+use explore::ExploreError;
+use formats::images::ImageError;
+use inference::InferenceError;
+use network::NetworkError;
+use network::architectures::ArchitectureError;
+use report::OutputError;
+use runner::RunnerError;
+use thiserror::Error;
+
+/// Why something was not done. Every message is one line and names no option of a command line: a front end adds how
+/// its own user mends it. Causes are sources.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// A network file.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// A run: hardware, layers, inference.
+    #[error(transparent)]
+    Run(Box<RunnerError>),
+    /// A sweep, a store or a landscape.
+    #[error(transparent)]
+    Explore(Box<ExploreError>),
+    /// Images.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// An output file.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// A network of the literature that cannot be made.
+    #[error(transparent)]
+    Architecture(#[from] ArchitectureError),
+    /// Pruning, quantization or re-estimation.
+    #[error("{}", path.display())]
+    Compress {
+        /// The network file.
+        path: PathBuf,
+        /// Why.
+        source: Box<CompressError>,
+    },
+    /// The network does not take these images.
+    #[error("{}", path.display())]
+    Inference {
+        /// The network file.
+        path: PathBuf,
+        /// Why.
+        source: Box<InferenceError>,
+    },
+    /// A file that belongs to the request cannot be read.
+    #[error("{}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Preprocessing by numbers that cannot be.
+    #[error("preprocessing: {problem}")]
+    Preprocessing {
+        /// Which number, what was expected, what was found.
+        problem: String,
+    },
+    /// Two descriptions of hardware in one run have one name.
+    #[error("{}: name {name:?} is also that of {}; names in one run must differ", second.display(), first.display())]
+    SameName {
+        /// The first description.
+        first: PathBuf,
+        /// The second.
+        second: PathBuf,
+        /// The name.
+        name: String,
+    },
+    /// Weights without a graph, where something needs to know how layers are connected.
+    #[error("{}: it holds weights without a graph, and {need} needs one", path.display())]
+    NeedsGraph {
+        /// The weight file.
+        path: PathBuf,
+        /// What needs the graph.
+        need: Need,
+    },
+    /// Steps of fake-quantized weights were asked for, a layer has none, and no width was given for such layers.
+    #[error("{}: {}", path.display(), no_step(layer, reason.as_deref()))]
+    NoStep {
+        /// The network file.
+        path: PathBuf,
+        /// The layer.
+        layer: String,
+        /// Why none was found, where that is known.
+        reason: Option<String>,
+    },
+    /// There are no images where some are needed.
+    #[error("there is no image to run")]
+    NoImages,
+    /// A layer that is not there.
+    #[error("{}: {wanted:?} is neither the name of a MAC layer nor one of 1 to {layers}", path.display())]
+    NoLayer {
+        /// The network file.
+        path: PathBuf,
+        /// What was asked for.
+        wanted: String,
+        /// MAC layers of the network.
+        layers: usize,
+    },
+    /// An output whose folder is missing, that is a folder, or that would overwrite an input or another output.
+    #[error("{}: {problem}", path.display())]
+    Place {
+        /// The output.
+        path: PathBuf,
+        /// What is wrong with its place.
+        problem: String,
+    },
+    /// Compression without anything to do.
+    #[error("nothing to do: no pruning, no quantization, no search for steps and no re-estimation was asked for")]
+    NothingToDo,
+    /// A format that is read and not written.
+    #[error("{}: unsupported: .{extension} is read, not written; .onnx, .safetensors and .npz are", path.display())]
+    ReadOnly {
+        /// The output.
+        path: PathBuf,
+        /// The end of its name.
+        extension: String,
+    },
+    /// Something would be lost, and that was not to be.
+    #[error("{}: {first}{}", path.display(), and_more(*more))]
+    Lossy {
+        /// The network file.
+        path: PathBuf,
+        /// The first thing that would be lost.
+        first: String,
+        /// How many there are besides.
+        more: usize,
+    },
+    /// No point of a store can be judged.
+    #[error("{}: {reason}", path.display())]
+    NoPoints {
+        /// The store.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A store cannot be merged into itself.
+    #[error("{}: cannot be merged into itself", path.display())]
+    SameStore {
+        /// The store.
+        path: PathBuf,
+    },
+    /// Worker threads cannot be started.
+    #[error("cannot start the worker threads")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+}
+
+impl From<RunnerError> for Error {
+    fn from(error: RunnerError) -> Self {
+        Error::Run(Box::new(error))
+    }
+}
+
+impl From<ExploreError> for Error {
+    fn from(error: ExploreError) -> Self {
+        Error::Explore(Box::new(error))
+    }
+}
+
+/// What needs the graph of a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Running it on images.
+    Images,
+    /// Re-estimating its statistics.
+    Reestimation,
+    /// Writing it as ONNX.
+    Onnx,
+}
+
+impl std::fmt::Display for Need {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Need::Images => "running images",
+            Need::Reestimation => "re-estimating statistics",
+            Need::Onnx => "ONNX",
+        })
+    }
+}
+
+fn no_step(layer: &str, reason: Option<&str>) -> String {
+    match reason {
+        Some(reason) => format!("layer {layer}: no step found: {reason}"),
+        None => format!("layer {layer}: no step found"),
+    }
+}
+
+fn and_more(more: usize) -> String {
+    if more > 0 { format!(" (and {more} more)") } else { String::new() }
+}

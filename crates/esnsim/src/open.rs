@@ -1,0 +1,271 @@
+//! What a run starts from: a network, hardware, images.
+
+use std::path::{Path, PathBuf};
+
+use compress::{FindStepOptions, FindStepReport};
+use esn::BitWidth;
+use formats::ReadOptions;
+use formats::images::{ImageOptions, Images, Preprocessing};
+use network::{LayerId, Network};
+use runner::{Hardware, ImageSamples, Quantization, embedded_images, embedded_network, is_quantized};
+
+use crate::error::{Error, Need};
+
+/// How a network is opened.
+#[derive(Clone, Debug, Default)]
+pub struct OpenOptions {
+    /// What the reader is told.
+    pub read: ReadOptions,
+    /// Looks for the grid that real weights already lie on ([`find_steps()`]) and puts them on it.
+    pub find_steps: bool,
+}
+
+/// A network that was opened.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The network; where steps were found, on their grid.
+    pub network: Network,
+    /// What the search for steps found; none where nobody asked.
+    pub steps: Option<FindStepReport>,
+}
+
+impl Opened {
+    /// How real weights are quantized: to the width that was asked for. A width beside a search for steps is for layers
+    /// without a step; where every layer has one, the width has nothing left to do and is dropped.
+    pub fn quantization(&self, bits: Option<BitWidth>) -> Quantization {
+        let unused = self.steps.is_some() && self.network.layers().iter().all(is_quantized);
+        Quantization::new(bits.filter(|_| !unused))
+    }
+
+    /// Refuses a network some of whose weights are real although their steps were asked for and no width was: which
+    /// layers a figure counts as found and which as quantized here must be the user's choice.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoStep`] names the first layer without a step, and why it has none.
+    pub fn check_steps(&self, bits: Option<BitWidth>) -> Result<(), Error> {
+        let Some(report) = self.steps.as_ref().filter(|_| bits.is_none()) else { return Ok(()) };
+        let Some(real) = self.network.layers().iter().find(|layer| !is_quantized(layer)) else { return Ok(()) };
+        let reason = report.refused().find(|(layer, _)| *layer == real.name).map(|(_, reason)| reason.to_string());
+        Err(Error::NoStep { path: self.network.path().to_path_buf(), layer: real.name.clone(), reason })
+    }
+}
+
+/// Opens a network file, or the embedded network where there is no path.
+///
+/// # Errors
+///
+/// Those of the file's reader, and of the search for steps.
+pub fn open(path: Option<&Path>, options: &OpenOptions) -> Result<Opened, Error> {
+    let network = match path {
+        Some(path) => formats::read(path, &options.read)?,
+        None => embedded_network()?,
+    };
+    match options.find_steps {
+        true => find_steps(&network, options.read.grid),
+        false => Ok(Opened { network, steps: None }),
+    }
+}
+
+/// Looks for the steps of all layers with real weights and puts those that have one on their grid.
+///
+/// # Errors
+///
+/// [`Error::Compress`] for weights that are garbled or not finite.
+pub fn find_steps(network: &Network, grid: Option<esn::Grid>) -> Result<Opened, Error> {
+    let in_file = |e| Error::Compress { path: network.path().to_path_buf(), source: Box::new(e) };
+    let (network, report) = compress::find_steps(network, &FindStepOptions { grid }).map_err(in_file)?;
+    Ok(Opened { network, steps: Some(report) })
+}
+
+/// Opens hardware descriptions, by file or by the name of a preset; without any, the three ideal engines.
+///
+/// # Errors
+///
+/// Those of a description; [`Error::SameName`] where two have one name, for the name tells them apart in every output.
+pub fn hardware(paths: &[PathBuf]) -> Result<Vec<Hardware>, Error> {
+    if paths.is_empty() {
+        return Ok(Hardware::ideal());
+    }
+    let hardware = paths.iter().map(|path| Hardware::open(path)).collect::<Result<Vec<_>, _>>()?;
+    for (i, this) in hardware.iter().enumerate() {
+        let name = this.engine.name();
+        if let Some(other) = hardware[..i].iter().position(|h| h.engine.name() == name) {
+            let (first, second) = (paths[other].clone(), paths[i].clone());
+            return Err(Error::SameName { first, second, name: name.to_string() });
+        }
+    }
+    Ok(hardware)
+}
+
+/// The MAC layer of a name, else of a place: `"3"` is the third, counted from 1 in order of execution.
+///
+/// # Errors
+///
+/// [`Error::NoLayer`] if there is neither.
+pub fn find_layer(network: &Network, wanted: &str) -> Result<LayerId, Error> {
+    let layers = network.layers();
+    if let Some(index) = layers.iter().position(|layer| layer.name == wanted) {
+        return Ok(LayerId(index));
+    }
+    match wanted.parse::<usize>() {
+        Ok(place) if (1..=layers.len()).contains(&place) => Ok(LayerId(place - 1)),
+        _ => {
+            Err(Error::NoLayer { path: network.path().to_path_buf(), wanted: wanted.to_string(), layers: layers.len() })
+        }
+    }
+}
+
+/// Refuses weights without a graph where something needs to know how they are connected.
+///
+/// # Errors
+///
+/// [`Error::NeedsGraph`].
+pub fn check_graph(network: &Network, need: Need) -> Result<(), Error> {
+    match network.has_graph() {
+        true => Ok(()),
+        false => Err(Error::NeedsGraph { path: network.path().to_path_buf(), need }),
+    }
+}
+
+/// Which images a network runs on, and how they become its input.
+#[derive(Clone, Debug, Default)]
+pub struct ImageRequest {
+    /// A file or folder of images; none for those that belong to the embedded network.
+    pub path: Option<PathBuf>,
+    /// At most this many.
+    pub limit: Option<usize>,
+    /// What is done to them; none for `NET.preprocess.toml` beside the network, else what fits the network's input.
+    pub preprocessing: Option<Preprocessing>,
+    /// Added to every label; none where the network's outputs decide.
+    pub label_offset: Option<usize>,
+}
+
+/// Images that fit a network.
+#[derive(Debug)]
+pub struct NetworkImages {
+    /// The images as the network's input.
+    pub samples: ImageSamples,
+    /// What was decided for the user.
+    pub notes: Vec<ImageNote>,
+}
+
+/// Something that was decided about images because the user did not say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageNote {
+    /// Pixels are divided by 255 and nothing else is done to them.
+    DividedBy255,
+    /// The network takes unsigned 8-bit integers: pixels are fed as they are, 0 to 255.
+    Bytes,
+    /// The network takes signed 8-bit integers: pixels are fed as they are, minus 128.
+    SignedBytes,
+    /// The network has 1,001 outputs, background first: labels are counted from 1.
+    LabelsFromOne,
+}
+
+impl std::fmt::Display for ImageNote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            ImageNote::DividedBy255 => "pixels are divided by 255 and nothing else",
+            ImageNote::Bytes => "the network takes 8-bit integers: pixels are fed as they are, 0 to 255",
+            ImageNote::SignedBytes => {
+                "the network takes 8-bit integers: pixels are fed as they are, 0 to 255, minus 128"
+            }
+            ImageNote::LabelsFromOne => "the network has 1,001 outputs, background first: labels are counted from 1",
+        })
+    }
+}
+
+/// Opens the images of a request for a network; none where the request names none and the network is not the embedded
+/// one.
+///
+/// # Errors
+///
+/// Those of the images and their preprocessing; [`Error::NeedsGraph`] for weights alone.
+pub fn images(network: &Network, embedded: bool, request: &ImageRequest) -> Result<Option<NetworkImages>, Error> {
+    let (images, own) = match (&request.path, embedded) {
+        (Some(path), _) => {
+            check_graph(network, Need::Images)?;
+            (Images::open(path, &image_options(network, request.limit))?, None)
+        }
+        (None, true) => {
+            let (images, preprocessing) = embedded_images(request.limit)?;
+            (images, Some(preprocessing))
+        }
+        (None, false) => return Ok(None),
+    };
+    pair(network, images, own, request).map(Some)
+}
+
+/// Brings images and network together. `own` is the preprocessing that comes with the images.
+fn pair(
+    network: &Network,
+    images: Images,
+    own: Option<Preprocessing>,
+    request: &ImageRequest,
+) -> Result<NetworkImages, Error> {
+    let mut notes = Vec::new();
+    let preprocessing = match request.preprocessing.clone().or(own) {
+        Some(given) => given,
+        None => preprocessing_of(network, &mut notes)?,
+    };
+    let samples = ImageSamples::new(network, images, preprocessing)
+        .map_err(|e| Error::Inference { path: network.path().to_path_buf(), source: Box::new(e) })?;
+    let samples = match request.label_offset {
+        Some(offset) => samples.with_label_offset(offset),
+        None => samples,
+    };
+    if request.label_offset.is_none() && samples.form().label_offset > 0 {
+        notes.push(ImageNote::LabelsFromOne);
+    }
+    Ok(NetworkImages { samples, notes })
+}
+
+fn image_options(network: &Network, limit: Option<usize>) -> ImageOptions {
+    let input = network.graph().inputs.first().and_then(|&id| network.graph().value(id).shape.as_deref());
+    let channels = match input {
+        Some(&[_, first, _, third]) => [first, third].into_iter().find(|n| matches!(n, 1 | 3)),
+        _ => None,
+    };
+    ImageOptions { limit, channels, ..ImageOptions::default() }
+}
+
+/// The preprocessing that a file beside the network states, else what its input needs.
+fn preprocessing_of(network: &Network, notes: &mut Vec<ImageNote>) -> Result<Preprocessing, Error> {
+    if let Some(beside) = Preprocessing::for_network(network.path())? {
+        return Ok(beside);
+    }
+    let default = Preprocessing::default_for(network);
+    notes.push(match (default == Preprocessing::default(), default.mean.is_empty()) {
+        (true, _) => ImageNote::DividedBy255,
+        (false, true) => ImageNote::Bytes,
+        (false, false) => ImageNote::SignedBytes,
+    });
+    Ok(default)
+}
+
+/// The preprocessing of a name (`unit`, `imagenet`, `none`) or of a TOML file.
+///
+/// # Errors
+///
+/// Those of reading the file.
+pub fn preprocessing(name_or_file: &Path) -> Result<Preprocessing, Error> {
+    match name_or_file.to_str().and_then(Preprocessing::named) {
+        Some(named) => Ok(named),
+        None => Ok(Preprocessing::read(name_or_file)?),
+    }
+}
+
+/// Preprocessing by numbers: pixels divided by `scale` (255 where there is none), then `mean` subtracted, then divided
+/// by `std`; each one number, one a channel, or none.
+///
+/// # Errors
+///
+/// [`Error::Preprocessing`] if a number is not finite, or a divisor is 0.
+pub fn preprocessing_by_numbers(scale: Option<f32>, mean: &[f32], std: &[f32]) -> Result<Preprocessing, Error> {
+    let default = Preprocessing::default();
+    let numbers =
+        Preprocessing { scale: scale.unwrap_or(default.scale), mean: mean.to_vec(), std: std.to_vec(), ..default };
+    numbers.check().map_err(|problem| Error::Preprocessing { problem })?;
+    Ok(numbers)
+}

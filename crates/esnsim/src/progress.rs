@@ -1,0 +1,32 @@
+//! How long work tells of itself.
+
+/// A part of the work that can take long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Images through the network and every engine.
+    Images,
+    /// Images again, with other seeds of random hardware.
+    Seeds,
+    /// Layers through the stepped machines.
+    SteppedLayers,
+}
+
+/// Who is told how far work is. All three may be called from any thread.
+pub trait Progress: Sync {
+    /// A stage begins that has `total` parts.
+    fn begin(&self, stage: Stage, total: u64);
+    /// So many more parts are done.
+    fn advance(&self, count: u64);
+    /// The stage is over, with so many parts done.
+    fn end(&self, stage: Stage, done: u64);
+}
+
+/// Tells nobody.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Quiet;
+
+impl Progress for Quiet {
+    fn begin(&self, _: Stage, _: u64) {}
+    fn advance(&self, _: u64) {}
+    fn end(&self, _: Stage, _: u64) {}
+}

@@ -1,0 +1,256 @@
+//! One network on hardware: what it costs, whether ideal engines agree with ESN, and how well it does on images.
+
+use std::path::Path;
+
+use esn::BitConvention;
+use inference::Samples;
+use network::Network;
+use report::figures::{RunFigures, write_run_page};
+use report::{Report, text, write_file, write_simulate_csv};
+use runner::{
+    CostPlan, Evaluation, EvaluationPlan, Hardware, NetworkCost, Quantization, SteppedLayer, cost, cost_measured,
+    details, evaluate, evaluate_seeds, step_all,
+};
+
+use crate::error::Error;
+use crate::progress::{Progress, Stage};
+
+/// How a network is simulated.
+#[derive(Clone, Copy)]
+pub struct SimulateOptions<'a> {
+    /// How real weights are quantized: [`Opened::quantization`](crate::Opened::quantization).
+    pub quantization: Quantization,
+    /// How the metric counts the bits of ±1.
+    pub convention: BitConvention,
+    /// Images to run; none for costs alone.
+    pub images: Option<EvaluateOptions<'a>>,
+}
+
+impl Default for SimulateOptions<'_> {
+    /// Real weights at the default width, at least one bit a weight, no images.
+    fn default() -> Self {
+        let convention = BitConvention::NonzeroAtLeastOne;
+        Self { quantization: Quantization::new(None), convention, images: None }
+    }
+}
+
+/// How a network is run on images.
+#[derive(Clone, Copy)]
+pub struct EvaluateOptions<'a> {
+    /// The images.
+    pub samples: &'a dyn Samples,
+    /// Bits of activations on integer engines, where the file does not quantize them.
+    pub activation_bits: u32,
+    /// Images, the first ones, whose activations set the ranges where the file does not.
+    pub calibration_images: usize,
+    /// Whether the float network runs too: without it there is no agreement and no noise.
+    pub float: bool,
+    /// Runs random hardware with so many seeds, its own and those after it; none for its own alone.
+    pub seeds: Option<u64>,
+}
+
+impl<'a> EvaluateOptions<'a> {
+    /// These images with 8-bit activations, ranges from the first 64 images, and the float network beside the engines.
+    pub fn new(samples: &'a dyn Samples) -> Self {
+        Self { samples, activation_bits: 8, calibration_images: 64, float: true, seeds: None }
+    }
+}
+
+/// The metric alone: what a network costs, without any hardware.
+///
+/// # Errors
+///
+/// The first layer, in order of execution, whose weights cannot be read or put on the grid.
+pub fn esn(network: &Network, quantization: Quantization, convention: BitConvention) -> Result<NetworkCost, Error> {
+    Ok(cost(&CostPlan { network, hardware: &[], quantization, convention })?)
+}
+
+/// Simulates a network in one go: costs, then images where the options name some.
+///
+/// # Errors
+///
+/// Those of [`Simulation::start`] and [`Simulation::evaluate`].
+pub fn simulate<'a>(
+    network: &'a Network,
+    hardware: &'a [Hardware],
+    options: SimulateOptions<'a>,
+    progress: &'a dyn Progress,
+) -> Result<Simulation<'a>, Error> {
+    let mut simulation = Simulation::start(network, hardware, options, progress)?;
+    simulation.evaluate()?;
+    Ok(simulation)
+}
+
+/// A simulation and what it has found so far. Its stages are functions, so that a front end can show each result as it
+/// comes, and write what is known where a later stage fails.
+pub struct Simulation<'a> {
+    network: &'a Network,
+    hardware: &'a [Hardware],
+    options: SimulateOptions<'a>,
+    progress: &'a dyn Progress,
+    cost: NetworkCost,
+    evaluation: Option<Evaluation>,
+    stepped: Option<Vec<SteppedLayer>>,
+}
+
+impl<'a> Simulation<'a> {
+    /// Counts what every layer costs on every engine and checks ideal engines against ESN. Most hardware costs the same
+    /// on every image; where some does not, the images run first and its cost is counted on them.
+    ///
+    /// # Errors
+    ///
+    /// The first layer that cannot be read or run; [`runner::RunnerError::NeedsImages`] where cost depends on images
+    /// and there are none.
+    pub fn start(
+        network: &'a Network,
+        hardware: &'a [Hardware],
+        options: SimulateOptions<'a>,
+        progress: &'a dyn Progress,
+    ) -> Result<Self, Error> {
+        let measures = hardware.iter().any(|hardware| hardware.engine.cost_depends_on_input());
+        let evaluation = match options.images.filter(|_| measures) {
+            Some(images) => Some(run_images(network, hardware, options.quantization, images, progress)?),
+            None => None,
+        };
+        let plan = CostPlan { network, hardware, quantization: options.quantization, convention: options.convention };
+        let cost = cost_measured(&plan, evaluation.as_ref().map_or(&[], |evaluation| &evaluation.measured))?;
+        Ok(Self { network, hardware, options, progress, cost, evaluation, stepped: None })
+    }
+
+    /// Runs the images, unless they have run already or there are none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoImages`] for an empty list; those of inference.
+    pub fn evaluate(&mut self) -> Result<Option<&Evaluation>, Error> {
+        if let (None, Some(images)) = (&self.evaluation, self.options.images) {
+            let quantization = self.options.quantization;
+            self.evaluation = Some(run_images(self.network, self.hardware, quantization, images, self.progress)?);
+        }
+        Ok(self.evaluation.as_ref())
+    }
+
+    /// Advances the stepped machines through every layer, cycle by cycle, and compares their counts with the fast
+    /// engines' and their outputs with the reference.
+    ///
+    /// # Errors
+    ///
+    /// A layer whose input or output is too large to hold.
+    pub fn step(&mut self) -> Result<&[SteppedLayer], Error> {
+        let total = (self.hardware.len() * self.network.layers().len()) as u64;
+        self.progress.begin(Stage::SteppedLayers, total);
+        let advance = || self.progress.advance(1);
+        let layers = step_all(self.network, self.hardware, self.options.quantization, &advance)?;
+        self.progress.end(Stage::SteppedLayers, total);
+        Ok(self.stepped.insert(layers))
+    }
+
+    /// What the network costs.
+    pub fn cost(&self) -> &NetworkCost {
+        &self.cost
+    }
+
+    /// How it did on images, where they have run.
+    pub fn evaluation(&self) -> Option<&Evaluation> {
+        self.evaluation.as_ref()
+    }
+
+    /// What the stepped machines found, where they have run.
+    pub fn stepped(&self) -> Option<&[SteppedLayer]> {
+        self.stepped.as_deref()
+    }
+
+    /// Whether every ideal engine agrees with its metric, and every stepped machine that ran with its fast engine.
+    pub fn passes(&self) -> bool {
+        self.cost.passes() && self.stepped.iter().flatten().all(SteppedLayer::passes)
+    }
+
+    /// The costs as a terminal shows them. `default_bits` says behind a width that nobody chose that it is the default.
+    pub fn text(&self, default_bits: &str) -> String {
+        text::costs(self.network, self.hardware, &self.cost, &self.quantization_line(default_bits))
+    }
+
+    fn quantization_line(&self, default_bits: &str) -> String {
+        text::quantization_line(&self.cost, self.options.quantization, default_bits)
+    }
+
+    /// Writes one row for each layer and hardware as CSV; `docs/output.md` documents the columns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Output`] names the file; it is then as it was before.
+    pub fn write_csv(&self, path: &Path) -> Result<(), Error> {
+        let write = |writer: &mut dyn std::io::Write| {
+            write_simulate_csv(writer, self.hardware, &self.cost, self.evaluation.as_ref())
+        };
+        Ok(write_file(path, write)?)
+    }
+
+    /// Writes the whole run as JSON; `docs/output.md` documents it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Simulation::write_csv`].
+    pub fn write_json(&self, path: &Path) -> Result<(), Error> {
+        let SimulateOptions { quantization, convention, .. } = self.options;
+        let evaluation = self.evaluation.as_ref();
+        let report = Report::new(self.network, quantization, convention, self.hardware, &self.cost, evaluation);
+        Ok(write_file(path, |writer| report.write_json(writer))?)
+    }
+
+    /// Writes the run as one self-contained page. `default_bits` as for [`Simulation::text`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Simulation::write_csv`], and those of reading the weights again.
+    pub fn write_html(&self, path: &Path, default_bits: &str) -> Result<(), Error> {
+        let SimulateOptions { quantization, convention, .. } = self.options;
+        let details = details(self.network, quantization, convention)?;
+        let words = self.quantization_line(default_bits);
+        let figures = RunFigures {
+            network: self.network,
+            quantization: &words,
+            hardware: self.hardware,
+            cost: &self.cost,
+            details: &details,
+            evaluation: self.evaluation.as_ref(),
+        };
+        Ok(write_file(path, |writer| write_run_page(writer, &figures))?)
+    }
+}
+
+/// Runs images on a network and its engines, and on random hardware with other seeds where that is asked for.
+fn run_images(
+    network: &Network,
+    hardware: &[Hardware],
+    quantization: Quantization,
+    images: EvaluateOptions<'_>,
+    progress: &dyn Progress,
+) -> Result<Evaluation, Error> {
+    let samples = images.samples;
+    if samples.is_empty() {
+        return Err(Error::NoImages);
+    }
+    progress.begin(Stage::Images, samples.len() as u64);
+    let advance = |images: usize| progress.advance(images as u64);
+    let plan = EvaluationPlan {
+        network,
+        hardware,
+        quantization,
+        samples,
+        activation_bits: images.activation_bits,
+        calibration_images: images.calibration_images,
+        reference: images.float,
+        progress: &advance,
+    };
+    let mut evaluation = evaluate(&plan)?;
+    progress.end(Stage::Images, evaluation.images as u64);
+    if let Some(seeds) = images.seeds {
+        let random = hardware.iter().filter(|hardware| hardware.seed().is_some()).count() as u64;
+        let total = random * seeds.saturating_sub(1) * evaluation.images as u64;
+        progress.begin(Stage::Seeds, total);
+        evaluate_seeds(&plan, &mut evaluation, seeds)?;
+        progress.end(Stage::Seeds, total);
+    }
+    Ok(evaluation)
+}

@@ -1,0 +1,74 @@
+//! Does a run start from what its user asked for?
+
+use std::path::{Path, PathBuf};
+
+use esnsim::{
+    BitWidth, Error, ImageRequest, Network, OpenOptions, ReadOptions, check_outputs, find_layer, hardware, images, open,
+};
+use inference::Samples;
+use network::LayerId;
+
+fn embedded() -> Network {
+    open(None, &OpenOptions::default()).expect("it is part of the library").network
+}
+
+#[test]
+fn a_layer_is_found_by_its_name_or_its_place() {
+    let network = embedded();
+    let second = network.layers()[1].name.clone();
+    assert_eq!(find_layer(&network, &second).expect("there is one"), LayerId(1));
+    assert_eq!(find_layer(&network, "2").expect("there are two"), LayerId(1));
+    for missing in ["0", "999", "no such layer"] {
+        let error = find_layer(&network, missing).expect_err("there is none");
+        assert!(matches!(&error, Error::NoLayer { wanted, .. } if wanted == missing), "{error}");
+    }
+}
+
+#[test]
+fn hardware_is_told_apart_by_its_names() {
+    let names = |paths: &[&str]| {
+        let paths: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
+        hardware(&paths).map(|found| found.iter().map(|h| h.engine.name().to_string()).collect::<Vec<_>>())
+    };
+    assert_eq!(names(&[]).expect("the ideal engines"), ["ideal-analog", "ideal-digital", "ideal-digital-filter"]);
+    assert_eq!(names(&["gpu-8bit", "ideal-digital"]).expect("presets"), ["gpu-8bit", "ideal-digital"]);
+    assert!(matches!(names(&["gpu-8bit", "gpu-8bit"]), Err(Error::SameName { name, .. }) if name == "gpu-8bit"));
+    assert!(matches!(names(&["no-such-hardware"]), Err(Error::Run(_))));
+}
+
+#[test]
+fn the_embedded_network_has_images_and_others_only_those_they_are_given() {
+    let network = embedded();
+    let request = ImageRequest { limit: Some(7), ..ImageRequest::default() };
+    let found = images(&network, true, &request).expect("they are part of the library").expect("there are some");
+    assert_eq!(found.samples.len(), 7);
+    assert!(found.notes.is_empty(), "its preprocessing is known");
+    assert!(images(&network, false, &request).expect("no error").is_none());
+}
+
+#[test]
+fn real_weights_without_a_step_need_a_width() {
+    let options = OpenOptions { read: ReadOptions::default(), find_steps: true };
+    let opened = open(None, &options).expect("it is part of the library");
+    let error = opened.check_steps(None).expect_err("its weights lie on no grid");
+    assert!(matches!(&error, Error::NoStep { reason: Some(_), .. }), "{error}");
+    let four = BitWidth::new(4).ok();
+    opened.check_steps(four).expect("a width serves layers without a step");
+    assert!(opened.quantization(four).is_requested());
+}
+
+#[test]
+fn an_output_never_takes_the_place_of_an_input() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("net.onnx");
+    std::fs::write(&file, "x").expect("writable");
+    let inputs = [file.clone()];
+    let other = folder.path().join("out.csv");
+    let missing = folder.path().join("no").join("out.csv");
+    check_outputs(&[Some(&other), None], inputs.iter()).expect("a place of its own");
+    let cases: [&[Option<&Path>]; 4] =
+        [&[Some(&file)], &[Some(&other), Some(&other)], &[Some(&missing)], &[Some(folder.path())]];
+    for outputs in cases {
+        assert!(matches!(check_outputs(outputs, inputs.iter()), Err(Error::Place { .. })), "{outputs:?}");
+    }
+}

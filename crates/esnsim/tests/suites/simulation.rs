@@ -1,0 +1,75 @@
+//! Does a simulation find in its stages what it finds in one go, and tell how far it is?
+
+use std::sync::Mutex;
+
+use esnsim::{
+    Error, EvaluateOptions, ImageRequest, OpenOptions, Progress, Quiet, SimulateOptions, Simulation, Stage, hardware,
+    images, open, simulate,
+};
+use inference::{Sample, SampleError, Samples};
+
+/// Keeps what it is told.
+#[derive(Default)]
+struct Heard(Mutex<(Vec<(Stage, u64, u64)>, u64)>);
+
+impl Progress for Heard {
+    fn begin(&self, stage: Stage, total: u64) {
+        self.0.lock().expect("nobody panics").0.push((stage, total, 0));
+    }
+
+    fn advance(&self, count: u64) {
+        self.0.lock().expect("nobody panics").1 += count;
+    }
+
+    fn end(&self, _: Stage, done: u64) {
+        self.0.lock().expect("nobody panics").0.last_mut().expect("a stage has begun").2 = done;
+    }
+}
+
+#[test]
+fn stages_and_one_go_find_the_same() {
+    let network = open(None, &OpenOptions::default()).expect("embedded").network;
+    let request = ImageRequest { limit: Some(20), ..ImageRequest::default() };
+    let images = images(&network, true, &request).expect("embedded").expect("there are some");
+    let hardware = hardware(&[]).expect("the ideal engines");
+    let options = SimulateOptions { images: Some(EvaluateOptions::new(&images.samples)), ..SimulateOptions::default() };
+
+    let heard = Heard::default();
+    let mut staged = Simulation::start(&network, &hardware, options, &heard).expect("costs");
+    assert!(staged.evaluation().is_none(), "images have not run yet");
+    let score = staged.evaluate().expect("images").expect("there are some").engines[0].score.clone();
+    assert!(staged.step().expect("stepped").iter().all(|layer| layer.passes()));
+    assert!(staged.passes());
+
+    let whole = simulate(&network, &hardware, options, &Quiet).expect("all of it");
+    assert_eq!(whole.evaluation().expect("images ran").engines[0].score, score);
+    assert_eq!(whole.text("x"), staged.text("x"));
+
+    let (stages, advanced) = heard.0.into_inner().expect("nobody panics");
+    let layers = 3 * network.layers().len() as u64;
+    assert_eq!(stages, [(Stage::Images, 20, 20), (Stage::SteppedLayers, layers, layers)]);
+    assert_eq!(advanced, 20 + layers);
+}
+
+/// No images.
+struct Nothing;
+
+impl Samples for Nothing {
+    fn len(&self) -> usize {
+        0
+    }
+
+    fn sample(&self, _: usize) -> Result<Sample, SampleError> {
+        Err("there is none".into())
+    }
+}
+
+#[test]
+fn an_empty_list_of_images_is_refused() {
+    let network = open(None, &OpenOptions::default()).expect("embedded").network;
+    let hardware = hardware(&[]).expect("the ideal engines");
+    let options = SimulateOptions { images: Some(EvaluateOptions::new(&Nothing)), ..SimulateOptions::default() };
+    let mut simulation = Simulation::start(&network, &hardware, options, &Quiet).expect("costs need no images");
+    assert!(matches!(simulation.evaluate(), Err(Error::NoImages)));
+    assert!(simulation.cost().passes(), "what is known stays");
+}

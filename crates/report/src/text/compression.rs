@@ -1,0 +1,80 @@
+//! A compression as text: what was pruned, how weights were quantized, and the costs before and after.
+
+use compress::{PruneReport, QuantizeReport};
+use runner::NetworkCost;
+
+use super::number::{fraction, grouped, short, tail};
+use super::table::{render, table};
+
+/// Layer names are cut to this many characters.
+const NAME_WIDTH: usize = 32;
+
+/// What was pruned, one row a layer.
+pub fn pruning_table(report: &PruneReport) -> String {
+    let header =
+        ["pruned", "filters", "by norm", "below", "dead before", "channels", "weights", "zero or gone", "fraction"];
+    let mut table = table(&header, 1);
+    for layer in &report.layers {
+        let share = layer.weights_pruned as f64 / layer.weights as f64;
+        table.add_row([
+            tail(&layer.layer, NAME_WIDTH),
+            layer.filters.to_string(),
+            layer.filters_by_norm.to_string(),
+            layer.filters_below.to_string(),
+            layer.filters_dead_before.to_string(),
+            layer.channels_by_input.to_string(),
+            grouped(u128::from(layer.weights)),
+            grouped(u128::from(layer.weights_pruned)),
+            format!("{share:.3}"),
+        ]);
+    }
+    format!("{}\n", render(&table))
+}
+
+/// How the weights were quantized, one row a layer.
+pub fn quantization_table(report: &QuantizeReport) -> String {
+    let mut table = table(&["quantized", "bits", "step", "S/N", "ESN_a", "target", "met"], 1);
+    for layer in &report.layers {
+        let (low, high) = layer.steps;
+        table.add_row([
+            tail(&layer.layer, NAME_WIDTH),
+            format!("{:.2}", layer.bits),
+            if low == high { format!("{low:.3e}") } else { format!("{low:.3e}…{high:.3e}") },
+            layer.snr.map_or("–".to_string(), short),
+            short(layer.esn_a),
+            layer.target_esn_a.map_or("–".to_string(), short),
+            layer.target_esn_a.map_or("–", |_| if layer.target_missed { "no" } else { "yes" }).to_string(),
+        ]);
+    }
+    format!("{}\n", render(&table))
+}
+
+/// The costs of a network before and after compression, and their ratio.
+pub fn totals_table(before: &NetworkCost, after: &NetworkCost) -> String {
+    let header = ["", "parameters", "nonzero", "MACs", "ESN_a·MACs", "ESN_d·MACs", "ESN'_d"];
+    let mut table = table(&header, 1);
+    for (name, cost) in [("before", before), ("after", after)] {
+        let esn = &cost.esn;
+        table.add_row([
+            name.to_string(),
+            grouped(esn.weights),
+            grouped(esn.nonzero),
+            grouped(esn.macs),
+            esn.esn_a_macs().to_string(),
+            grouped(esn.esn_d_macs),
+            grouped(esn.esn_d_filter),
+        ]);
+    }
+    let share = |after: u128, before: u128| fraction((before > 0).then(|| after as f64 / before as f64));
+    let (a, b) = (&after.esn, &before.esn);
+    table.add_row([
+        "ratio".to_string(),
+        share(a.weights, b.weights),
+        share(a.nonzero, b.nonzero),
+        share(a.macs, b.macs),
+        share(a.esn_a_quarters_macs, b.esn_a_quarters_macs),
+        share(a.esn_d_macs, b.esn_d_macs),
+        share(a.esn_d_filter, b.esn_d_filter),
+    ]);
+    render(&table)
+}

@@ -1,0 +1,23 @@
+//! Results as text for a terminal: headings, plain tables, and numbers as people like to read them.
+//!
+//! Every function takes results and returns a string of whole lines. None asks whether there is a terminal, and none
+//! writes anything.
+
+mod compression;
+mod esn;
+mod find_step;
+mod frontier;
+mod landscape;
+mod network;
+mod number;
+mod run;
+mod table;
+
+pub use compression::{pruning_table, quantization_table, totals_table};
+pub use esn::{esn_by_layer, esn_side_by_side};
+pub use find_step::found_steps;
+pub use frontier::frontier_table;
+pub use landscape::landscape_table;
+pub use network::{layer_table, network_overview, node_list};
+pub use number::{fraction, grouped, joules, one_line, seconds, short, tail, with_unit};
+pub use run::{accuracy, costs, hardware_that_comes_along, heading, left_out, quantization_line, stepped};
