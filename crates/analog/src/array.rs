@@ -1,80 +1,41 @@
-//! Arrays of cells, with repetition factored out.
-
-use std::num::NonZeroUsize;
+//! The arrays as a MAC engine.
 
 use engine::{
     Activations, EngineError, Joules, Layer, LayerRun, MacEngine, Observer, PreparedLayer, Silent, SteppedRun,
 };
-use network::Geometry;
-use thiserror::Error;
 
 use crate::cost;
 use crate::departures::Departures;
+use crate::error::AnalogError;
 use crate::held::HeldLayer;
+use crate::input::real_input;
+use crate::spec::ArraySpec;
 use crate::stepped::SteppedArray;
-use crate::tiling::Tiling;
 
 /// Weight-stationary analog arrays of the same size that work at the same time.
 ///
-/// A group of a layer is lowered to `in_channels / groups · kernel_h · kernel_w` rows and `filters / groups` columns and
-/// cut into tiles. A cycle applies one input vector, that of one output position, to one tile on each array:
+/// A group of a layer is lowered to `in_channels / groups · kernel_h · kernel_w` rows and `filters / groups` columns,
+/// and cut into tiles. In a cycle each array applies one input vector, that of one output position, to one tile:
 ///
 /// ```text
 /// tiles  = groups · ceil(rows / array rows) · ceil(columns / array columns)
 /// cycles = ceil(positions · tiles / arrays)
 /// ```
 ///
-/// An unbounded extent is as long as the layer needs. Unbounded both ways, an array holds all groups side by side and
-/// needs a cycle a position: the ideal engine.
+/// An array whose rows or columns are unbounded has as many as the layer needs. If both are unbounded, an array holds
+/// all groups at once and needs a cycle a position. This is the ideal engine.
 ///
-/// The ledger's entry [`engine::MAC_ENTRY`] counts `code²` for every MAC, those on padding included: the squared amplitude in
-/// half-steps of the weight grid. Occupancy counts cells: those that hold a weight, pruned ones too, over those of all
-/// tiles. [`AnalogArray::with`] adds what sets a real array apart.
+/// The ledger entry [`engine::MAC_ENTRY`] counts `code²` for every MAC, those on padding included. This is the squared
+/// amplitude in half-steps of the weight grid. Occupancy counts cells: those that hold a weight, pruned or not, over
+/// those of all tiles. [`AnalogArray::with`] adds what sets a real array apart.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnalogArray {
-    name: String,
-    rows: Option<NonZeroUsize>,
-    columns: Option<NonZeroUsize>,
-    arrays: NonZeroUsize,
-    unit: Joules,
-    departures: Departures,
-}
-
-/// Most rows, columns and arrays: counts of cells then surely fit 128 bits.
-const MAX_EXTENT: usize = 1 << 31;
-
-/// Why a description makes no analog array.
-#[derive(Clone, Debug, PartialEq, Error)]
-pub enum AnalogError {
-    /// A number that must be at least 1 is 0.
-    #[error("an analog array has 0 {0}; it must have at least 1")]
-    Zero(&'static str),
-    /// A number is larger than an array is ever simulated with.
-    #[error("an analog array has {found} {what}; it can have {MAX_EXTENT} at most")]
-    TooLarge {
-        /// Which number.
-        what: &'static str,
-        /// What it is.
-        found: usize,
-    },
-    /// An energy that must be positive and finite is not.
-    #[error("the energy of a MAC is {0} J per squared half-step; it must be positive and finite")]
-    Energy(f64),
-    /// A departure has a value that no hardware has.
-    #[error("{key} is {found}; expected {expected}")]
-    Value {
-        /// The key of the description.
-        key: &'static str,
-        /// What it is.
-        found: String,
-        /// What it can be.
-        expected: &'static str,
-    },
+    spec: ArraySpec,
 }
 
 impl AnalogArray {
-    /// Checks a description: `rows` and `columns` of one array (`None` is unbounded), how many `arrays` there are, and
-    /// the energy `unit` of a MAC whose weight has an amplitude of half a step (`code` = ±1).
+    /// Checks a description. `rows` and `columns` are those of one array, `None` for unbounded; `arrays` is how many
+    /// there are; `unit` is the energy of a MAC whose weight has an amplitude of half a step, `code = ±1`.
     ///
     /// # Errors
     ///
@@ -86,70 +47,39 @@ impl AnalogArray {
         arrays: usize,
         unit: Joules,
     ) -> Result<Self, AnalogError> {
-        if !(unit.0.is_finite() && unit.0 > 0.0) {
-            return Err(AnalogError::Energy(unit.0));
-        }
-        Ok(Self {
-            name: name.to_string(),
-            rows: rows.map(|n| count("rows", n)).transpose()?,
-            columns: columns.map(|n| count("columns", n)).transpose()?,
-            arrays: count("arrays", arrays)?,
-            unit,
-            departures: Departures::default(),
-        })
+        Ok(Self { spec: ArraySpec::new(name, rows, columns, arrays, unit)? })
     }
 
     /// The same arrays with departures from the ideal.
     ///
     /// # Errors
     ///
-    /// [`AnalogError::Value`] if a departure has a value that no hardware has; names the key of the description.
+    /// [`AnalogError::Value`] if a departure has a value that no hardware has. The error names the key of the
+    /// description.
     pub fn with(self, departures: Departures) -> Result<Self, AnalogError> {
         departures.check()?;
-        Ok(Self { departures, ..self })
+        Ok(Self { spec: ArraySpec { departures, ..self.spec } })
     }
 
     /// What sets these arrays apart from the ideal.
     pub fn departures(&self) -> &Departures {
-        &self.departures
+        &self.spec.departures
     }
 
     /// Whether every count and cycle of every layer is that of the ideal engine. Errors of the cells change neither.
     pub fn is_ideal(&self) -> bool {
-        self.rows.is_none() && self.columns.is_none() && self.arrays.get() == 1 && self.departures.are_free()
+        self.spec.is_ideal()
     }
 
-    /// Arrays that work at the same time.
+    /// How many arrays work at the same time.
     pub fn arrays(&self) -> usize {
-        self.arrays.get()
+        self.spec.arrays.get()
     }
-
-    /// Rows of one array; none where they are unbounded.
-    pub(crate) fn rows(&self) -> Option<NonZeroUsize> {
-        self.rows
-    }
-
-    /// Energy of a MAC of a weight of ±1 half-step, with an input of full scale.
-    pub(crate) fn unit(&self) -> Joules {
-        self.unit
-    }
-
-    /// Tiles of a layer whose filters are columns.
-    pub(crate) fn tiling(&self, geometry: &Geometry) -> Tiling {
-        Tiling::new(geometry, self.rows.map(NonZeroUsize::get), self.columns.map(NonZeroUsize::get))
-    }
-}
-
-fn count(what: &'static str, n: usize) -> Result<NonZeroUsize, AnalogError> {
-    if n > MAX_EXTENT {
-        return Err(AnalogError::TooLarge { what, found: n });
-    }
-    NonZeroUsize::new(n).ok_or(AnalogError::Zero(what))
 }
 
 impl MacEngine for AnalogArray {
     fn name(&self) -> &str {
-        &self.name
+        &self.spec.name
     }
 
     fn computes_integers(&self) -> bool {
@@ -157,40 +87,40 @@ impl MacEngine for AnalogArray {
     }
 
     fn run(&self, layer: &Layer<'_>) -> Result<LayerRun, EngineError> {
-        cost::run(self, layer, None)
+        cost::run(&self.spec, layer, None)
     }
 
     fn cost_depends_on_input(&self) -> bool {
-        self.departures.law.input_dependent
+        self.spec.departures.law.input_dependent
     }
 
     fn run_on(&self, layer: &Layer<'_>, input: Activations<'_>) -> Result<LayerRun, EngineError> {
         let input = real_input(layer.name(), layer.geometry(), input)?;
-        cost::run(self, layer, Some(input))
+        cost::run(&self.spec, layer, Some(input))
     }
 
     fn reseeded(&self, seed: u64) -> Option<Box<dyn MacEngine>> {
-        self.departures.noise.is_random().then(|| {
+        self.spec.departures.noise.is_random().then(|| {
             let mut other = self.clone();
-            other.departures.noise.seed = seed;
+            other.spec.departures.noise.seed = seed;
             Box::new(other) as Box<dyn MacEngine>
         })
     }
 
     fn without_read_noise(&self) -> Option<Box<dyn MacEngine>> {
-        (self.departures.noise.read > 0.0).then(|| {
+        (self.spec.departures.noise.read > 0.0).then(|| {
             let mut other = self.clone();
-            other.departures.noise.read = 0.0;
+            other.spec.departures.noise.read = 0.0;
             Box::new(other) as Box<dyn MacEngine>
         })
     }
 
     fn prepare(&self, layer: &Layer<'_>) -> Result<Box<dyn PreparedLayer>, EngineError> {
-        Ok(Box::new(HeldLayer::new(self, layer)?))
+        Ok(Box::new(HeldLayer::new(&self.spec, layer)?))
     }
 
     fn step(&self, layer: &Layer<'_>, input: Activations<'_>) -> Result<SteppedRun, EngineError> {
-        let mut machine = SteppedArray::new(self, layer, input)?;
+        let mut machine = SteppedArray::load(&self.spec, layer, input)?;
         while machine.advance(&mut Silent) {}
         Ok(machine.finish())
     }
@@ -201,7 +131,7 @@ impl MacEngine for AnalogArray {
         input: Activations<'_>,
         mut observer: &mut dyn Observer,
     ) -> Result<(), EngineError> {
-        let mut machine = SteppedArray::new(self, layer, input)?;
+        let mut machine = SteppedArray::load(&self.spec, layer, input)?;
         let filters = layer.geometry().spec().filters;
         loop {
             for filter in 0..observer.lanes().min(filters) {
@@ -214,27 +144,16 @@ impl MacEngine for AnalogArray {
     }
 }
 
-/// The input as the real numbers that an analog array takes, `[repeats, in_channels, height, width]`.
-pub(crate) fn real_input<'a>(
-    layer: &str,
-    geometry: &Geometry,
-    input: Activations<'a>,
-) -> Result<&'a [f32], EngineError> {
-    let layer = || layer.to_string();
-    let Activations::Real(input) = input else {
-        return Err(EngineError::Arithmetic { layer: layer(), expected: "real" });
-    };
-    let (expected, found) = (geometry.input_len(), input.len());
-    if found != expected {
-        return Err(EngineError::Shape { layer: layer(), what: "input", expected, found });
-    }
-    match input.iter().position(|x| !x.is_finite()) {
-        None => Ok(input),
-        Some(index) => Err(EngineError::Activation {
-            layer: layer(),
-            index,
-            value: input[index].to_string(),
-            expected: "real activations must be finite",
-        }),
+// Stands here, above the machine, because it takes the whole array.
+impl<'a> SteppedArray<'a> {
+    /// Sets the machine before its first cycle. `input` is `[repeats, in_channels, height, width]`.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Arithmetic`] if the input is not real, [`EngineError::Shape`] if it has the wrong length,
+    /// [`EngineError::Activation`] if one of its numbers is not finite, [`EngineError::Unsupported`] if the arrays
+    /// cannot hold the layer.
+    pub fn new(array: &'a AnalogArray, layer: &Layer<'a>, input: Activations<'a>) -> Result<Self, EngineError> {
+        Self::load(&array.spec, layer, input)
     }
 }

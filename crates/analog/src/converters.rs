@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use crate::departures::{Adc, Dac, Resolution};
 use crate::physical::Physical;
 
-/// Adding and taking away 1.5·2^23 rounds an f32 below 2^22 to an integer, ties to even; unlike a call of `rint` it
-/// vectorizes on every machine.
+/// Adding and taking away 1.5·2^23 rounds an f32 below 2^22 to an integer, ties to even. Unlike a call of `rint`, this
+/// becomes vector instructions on every machine.
 const ROUND: f32 = 12_582_912.0;
 
 /// The input of a layer as it drives the rows, `[repeats, in_channels, height, width]`.
@@ -17,7 +17,7 @@ pub(crate) enum Drive<'a> {
     Integer {
         /// The converter.
         dac: Dac,
-        /// At most [`Dac::largest`] in magnitude.
+        /// The integers, at most [`Dac::largest`] in magnitude.
         codes: Vec<i32>,
         /// The activation that 1 stands for.
         step: f32,
@@ -35,7 +35,7 @@ impl<'a> Drive<'a> {
         Drive::Integer { dac, codes, step }
     }
 
-    /// Steps in which the input is applied.
+    /// The number of steps in which the input is applied.
     pub(crate) fn steps(&self) -> u32 {
         match self {
             Drive::Real(_) => 1,
@@ -55,7 +55,7 @@ impl<'a> Drive<'a> {
         }
     }
 
-    /// What a digit of a step counts in the output, in activations.
+    /// What 1 in a step stands for, in activations: its power of two times the step of the DAC.
     pub(crate) fn weight(&self, step: u32) -> f32 {
         match self {
             Drive::Real(_) => 1.0,
@@ -87,13 +87,13 @@ pub(crate) struct Rounding {
 
 #[derive(Clone, Debug)]
 enum Scale {
-    /// One for all columns.
+    /// One full scale for all columns.
     Fixed(f64),
-    /// `Σ |w|` of each tile's part of each column, `[row tiles, columns]`, in steps of the weight grid.
+    /// `Σ |w|` of the part of each column that a tile holds, `[row tiles, columns]`, in steps of the weight grid.
     MaxSum(Vec<f64>),
 }
 
-/// One converter on one partial sum.
+/// The converter of one column, with its full scale.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Converter {
     low: f32,
@@ -146,4 +146,14 @@ fn magnitudes(physical: &Physical<'_>) -> Vec<f64> {
     };
     let part = &part;
     (0..tiling.row_tiles()).flat_map(|tile| (0..columns).map(move |column| part(tile, column))).collect()
+}
+
+/// Multiplies the sums of a step with the weight of the step.
+pub(crate) fn scale(sums: &mut [f32], weight: f32) {
+    sums.iter_mut().for_each(|sum| *sum *= weight);
+}
+
+/// Adds the sums of columns of a step, each times the weight of the step.
+pub(crate) fn add_scaled(sums: &mut [f32], columns: &[f32], weight: f32) {
+    sums.iter_mut().zip(columns).for_each(|(sum, column)| *sum += column * weight);
 }

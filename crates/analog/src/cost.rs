@@ -1,103 +1,29 @@
-//! What a layer costs: names of what is counted, cycles, and the counts with repetition factored out.
+//! What a layer costs, with repetition factored out.
 
-use engine::{Cycles, EngineError, Joules, Layer, LayerRun, Ledger, MAC_ENTRY};
+use engine::{EngineError, Layer, LayerRun};
+use network::Geometry;
 
-use crate::array::AnalogArray;
+use crate::account::{Tally, layer_run};
 use crate::converters::Drive;
-use crate::departures::{BIAS_UNITS, Departures, Reference, WeightLaw};
-use crate::physical::{Physical, law};
-use crate::tiling::Cells;
+use crate::departures::{BIAS_UNITS, Departures, WeightLaw};
+use crate::law::{floor, law, max_magnitude, reference};
+use crate::physical::Physical;
+use crate::pipeline::Timing;
+use crate::spec::ArraySpec;
 
-/// Ledger entry of quiescent energy.
-const BIAS_ENTRY: &str = "bias";
-
-/// Ledger entry of digital-to-analog conversions.
-const DAC_ENTRY: &str = "dac";
-
-/// Ledger entry of analog-to-digital conversions.
-const ADC_ENTRY: &str = "adc";
-
-/// Ledger entry of digital additions.
-const ADDITION_ENTRY: &str = "addition";
-
-/// Counts of everything that costs energy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
-    /// Energy that cells drove, in units of the law.
-    pub(crate) mac: u128,
-    /// Energy that cells burned beyond, in 2^-20 of that.
-    pub(crate) bias: u128,
-    /// Conversions of rows.
-    pub(crate) dac: u128,
-    /// Conversions of columns.
-    pub(crate) adc: u128,
-    /// Additions of conversions that belong to the same output.
-    pub(crate) additions: u128,
-}
-
-impl Tally {
-    /// The ledger entries; departures without a count or without energy have none.
-    pub(crate) fn ledger(&self, unit: Joules, departures: &Departures) -> Ledger {
-        // Where energy depends on the input it is counted in squared steps of the DAC, those of full scale costing `unit`.
-        let largest = if departures.law.input_dependent { departures.dac.map_or(1, |dac| dac.largest()) } else { 1 };
-        let unit = Joules(unit.0 / f64::from(largest).powi(2));
-        let mut ledger = Ledger::new();
-        ledger.add(MAC_ENTRY, self.mac, unit);
-        let entries = [
-            (BIAS_ENTRY, self.bias, Joules(unit.0 / BIAS_UNITS as f64)),
-            (DAC_ENTRY, self.dac, departures.dac.map_or(Joules(0.0), |dac| dac.energy)),
-            (ADC_ENTRY, self.adc, departures.adc.map_or(Joules(0.0), |adc| adc.energy)),
-            (ADDITION_ENTRY, self.additions, departures.addition),
-        ];
-        for (name, count, unit) in entries.into_iter().filter(|(_, count, unit)| *count > 0 && unit.0 > 0.0) {
-            ledger.add(name, count, unit);
-        }
-        ledger
-    }
-}
-
-/// Cycles that one step of an input vector spends in the converters; in the array it spends one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Timing {
-    pub(crate) dac: u64,
-    pub(crate) adc: u64,
-    pub(crate) sequential: bool,
-}
-
-impl Timing {
-    /// A converter serves its rows or columns one after another, those of the array that the layer can reach.
-    pub(crate) fn new(departures: &Departures, extent: [usize; 2]) -> Self {
-        Self {
-            dac: departures.dac.map_or(0, |dac| dac.cycles * dac.rows_per_converter.min(extent[0]) as u64),
-            adc: departures.adc.map_or(0, |adc| adc.cycles * adc.columns_per_converter.min(extent[1]) as u64),
-            sequential: departures.sequential,
-        }
-    }
-
-    /// Cycles of steps that follow one another:
-    ///
-    /// ```text
-    /// sequential:  steps · (dac + 1 + adc)
-    /// pipelined:   dac + 1 + adc + (steps − 1) · max(dac, 1, adc)
-    /// ```
-    fn cycles(&self, steps: u128) -> Option<u128> {
-        let (dac, adc) = (u128::from(self.dac), u128::from(self.adc));
-        let one = dac + 1 + adc;
-        if self.sequential {
-            return steps.checked_mul(one);
-        }
-        (steps - 1).checked_mul(dac.max(1).max(adc))?.checked_add(one)
-    }
-}
-
-/// The cost of one image. `input` is looked at only where energy depends on it.
-pub(crate) fn run(array: &AnalogArray, layer: &Layer<'_>, input: Option<&[f32]>) -> Result<LayerRun, EngineError> {
-    let departures = array.departures();
-    let physical = Physical::new(array, layer)?;
+/// The cost of one image. `input` is read only where energy depends on it.
+///
+/// # Errors
+///
+/// [`EngineError::Unsupported`] if a count passes 128 bits, if energy depends on the input and there is neither an
+/// input nor an assumed mean square, or if the arrays cannot hold the layer.
+pub(crate) fn run(spec: &ArraySpec, layer: &Layer<'_>, input: Option<&[f32]>) -> Result<LayerRun, EngineError> {
+    let departures = &spec.departures;
+    let physical = Physical::new(spec, layer)?;
     let (geometry, tiling) = (&physical.geometry, &physical.tiling);
     let steps = departures.dac.map_or(1, |dac| dac.steps());
     let reads = u128::from(geometry.positions()) * u128::from(steps);
-    let rounds = (u128::from(geometry.positions()) * tiling.tiles()).div_ceil(array.arrays() as u128);
+    let rounds = (u128::from(geometry.positions()) * tiling.tiles()).div_ceil(spec.arrays.get() as u128);
     let conversions = u128::from(steps) * tiling.row_tiles() as u128 * physical.per_filter as u128;
     let too_large = || EngineError::Unsupported {
         layer: layer.name().to_string(),
@@ -113,20 +39,10 @@ pub(crate) fn run(array: &AnalogArray, layer: &Layer<'_>, input: Option<&[f32]>)
     };
     let timing = Timing::new(departures, tiling.extent());
     let cycles = timing.cycles(rounds * u128::from(steps)).ok_or_else(too_large)?;
-    Ok(layer_run(array, cycles, &tally, tiling.cells()))
+    Ok(layer_run(spec, cycles, &tally, tiling.cells()))
 }
 
-/// Puts counts together.
-pub(crate) fn layer_run(array: &AnalogArray, cycles: u128, tally: &Tally, cells: Cells) -> LayerRun {
-    LayerRun {
-        cycles: Cycles(cycles),
-        ledger: tally.ledger(array.unit(), array.departures()),
-        occupancy: cells.occupancy(),
-        idle: cells.idle(),
-    }
-}
-
-/// Counts of MACs and of bias; none if they do not fit 128 bits.
+/// Counts of MACs and of bias; `None` if they do not fit 128 bits.
 fn cells(
     departures: &Departures,
     layer: &Layer<'_>,
@@ -153,9 +69,9 @@ fn cells(
     }
 }
 
-/// What every cell burns at least in each MAC, in units of bias energy, with an input of full scale.
+/// The least energy of every cell in a MAC with an input of full scale, in units of bias energy.
 struct Floors {
-    /// `[row tiles, columns]`; empty in class B.
+    /// That of the cells of each column, `[row tiles, columns]`; empty in class B.
     floors: Vec<u64>,
     columns: usize,
 }
@@ -193,26 +109,7 @@ impl Floors {
     }
 }
 
-/// Largest magnitude of some codes; 0 for none.
-pub(crate) fn max_magnitude(codes: &[i32]) -> u32 {
-    codes.iter().map(|code| code.unsigned_abs()).max().unwrap_or(0)
-}
-
-/// The one of the largest magnitudes of layer, column and array that a bias is set for.
-pub(crate) fn reference(which: Reference, [layer, column, array]: [u32; 3]) -> u32 {
-    match which {
-        Reference::Layer => layer,
-        Reference::Column => column,
-        Reference::Array => array,
-    }
-}
-
-/// Units of bias energy that a cell burns at least where the bias is set for a magnitude. Below 2^55.
-pub(crate) fn floor(units: u64, weight: WeightLaw, reference: u32, largest: u32) -> u64 {
-    units * law(weight, reference as i32, largest)
-}
-
-/// Energy that does not depend on the input: every MAC of a cell costs the same.
+/// Counts where energy does not depend on the input: every MAC of a cell costs the same.
 fn alike(weight: WeightLaw, physical: &Physical<'_>, floors: &Floors) -> Option<(u128, u128)> {
     let positions = u128::from(physical.geometry.positions());
     if floors.floors.is_empty() && weight == WeightLaw::AmplitudeSquared {
@@ -227,7 +124,7 @@ fn alike(weight: WeightLaw, physical: &Physical<'_>, floors: &Floors) -> Option<
     Some((positions.checked_mul(mac)?, positions.checked_mul(bias)?))
 }
 
-/// Energy with the same square of every input: a part `mean` of that of full scale.
+/// Counts where the square of every input is taken to be the part `mean` of that of full scale.
 fn assumed(
     weight: WeightLaw,
     physical: &Physical<'_>,
@@ -249,7 +146,7 @@ fn assumed(
     Some((mac, positions.checked_mul(bias)?))
 }
 
-/// Calls for every cell with the energy of its signal by its weight alone, and its floor.
+/// Calls `cell` for every cell, with the energy of its signal by its weight alone, and with its floor.
 fn each_cell(weight: WeightLaw, physical: &Physical<'_>, floors: &Floors, mut cell: impl FnMut(u64, u64)) {
     let tiling = &physical.tiling;
     for column in 0..physical.geometry.spec().filters {
@@ -263,8 +160,8 @@ fn each_cell(weight: WeightLaw, physical: &Physical<'_>, floors: &Floors, mut ce
     }
 }
 
-/// Energy in proportion to the square of the input, `x` of at most `largest`. Rows are visited once: all cells of a row
-/// see the same inputs.
+/// Counts where energy is proportional to the square of the input `x`, which is at most `largest`. Each row is visited
+/// once, for all its cells see the same inputs.
 fn driven(
     weight: WeightLaw,
     physical: &Physical<'_>,
@@ -293,14 +190,14 @@ fn driven(
 /// The squared inputs that one row sees at all output positions.
 struct Squares {
     sum: u128,
-    /// In order; empty where only their sum is wanted.
+    /// The squares in ascending order; empty where only their sum is wanted.
     squares: Vec<u64>,
-    /// Sum of the first so many.
+    /// `sums[n]` is the sum of the first `n` squares.
     sums: Vec<u128>,
 }
 
 impl Squares {
-    fn of_row(geometry: &network::Geometry, group: usize, row: usize, x: &[i32], sorted: bool) -> Self {
+    fn of_row(geometry: &Geometry, group: usize, row: usize, x: &[i32], sorted: bool) -> Self {
         let [height, width] = geometry.out_size();
         let mut squares = Vec::with_capacity(geometry.spec().repeats * height * width);
         for image in x.chunks_exact(x.len() / geometry.spec().repeats) {
@@ -335,7 +232,7 @@ impl Squares {
     }
 }
 
-/// Codes whose squares, at most 2^34 each, surely add up in 64 bits.
+/// So many codes have squares, at most 2^34 each, whose sum surely fits 64 bits.
 const MAX_CHUNK: usize = 1 << 29;
 
 fn chunk_squares(codes: &[i32]) -> u64 {

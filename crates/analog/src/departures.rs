@@ -2,27 +2,30 @@
 
 use engine::Joules;
 
-use crate::array::AnalogError;
+use crate::error::AnalogError;
 
 /// Departures from the ideal class-B engine. Each is named, and [`Departures::default`] has none.
 ///
-/// A departure that costs something has a ledger entry of its own, which is missing where the count or its energy is 0.
+/// A departure that costs energy has a ledger entry of its own. The entry is missing where its count or its energy is
+/// 0.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Departures {
-    /// Two columns a filter, one of its positive weights and one of its negative ones.
+    /// A filter has two columns, one of its positive weights and one of its negative ones.
     pub differential: bool,
-    /// An input vector is through both converters before the next is taken in; without it conversion of the input, array
-    /// and conversion of the columns work at the same time.
+    /// A step of an input vector passes both converters before the next is taken in. Without this departure the
+    /// conversion of the input, the array and the conversion of the columns work at the same time, each on another
+    /// step.
     pub sequential: bool,
-    /// Energy of one digital addition of conversions that belong to the same output.
+    /// Energy of one digital addition. Conversions that belong to the same output are added: those of its tiles, of its
+    /// steps and of both its columns.
     pub addition: Joules,
     /// Energy of a MAC that a cell drives.
     pub law: Law,
-    /// What a cell burns beyond that.
+    /// What a cell burns beyond the energy that it drives.
     pub bias: Bias,
-    /// Digital-to-analog conversion of the input; without it real numbers drive the rows.
+    /// Digital-to-analog conversion of the input. Without it real numbers drive the rows.
     pub dac: Option<Dac>,
-    /// Analog-to-digital conversion of the columns' partial sums; without it they are read as they are.
+    /// Analog-to-digital conversion of the partial sums of columns. Without it they are read as they are.
     pub adc: Option<Adc>,
     /// Errors of the cells.
     pub noise: Noise,
@@ -33,64 +36,68 @@ pub struct Departures {
 pub struct Law {
     /// Dependence on the weight.
     pub weight: WeightLaw,
-    /// Whether it is proportional to the square of the input, too.
+    /// Whether the energy is proportional to the square of the input, too.
     pub input_dependent: bool,
-    /// Mean square of the input over its full scale that is assumed where no activations are given.
+    /// The mean square of the input that is assumed where no activations are given, as a part of the square of full
+    /// scale.
     pub assumed_mean_square: Option<f64>,
 }
 
 /// How the energy of a MAC depends on its weight, `code` in half-steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WeightLaw {
-    /// `code²`: the ideal class-B output stage, whose supply follows its signal.
+    /// `code²`. This is the ideal class-B output stage, whose supply follows its signal.
     #[default]
     AmplitudeSquared,
-    /// `|code| · max |code|` of the layer: the current follows the signal, the supply does not.
+    /// `|code|` times the largest `|code|` of the layer. The current follows the signal, the supply does not.
     FixedSupply,
-    /// `|code|`: a conductance in proportion to the weight, at the square of the voltage that the input sets.
+    /// `|code|`. The cell is a conductance in proportion to its weight, at a voltage that the input sets.
     Conductance,
 }
 
 /// Quiescent energy of the cells.
 ///
-/// A cell burns at least `quiescent · law(reference)` in every MAC, pruned or not; what exceeds the energy of its own
-/// signal counts as bias.
+/// A cell burns at least `quiescent · law(reference)` in every MAC, pruned or not. What exceeds the energy of its own
+/// signal counts as bias. For example, at `quiescent` 0.1 and a largest weight of 10 half-steps a cell burns at least
+/// 10 units. A weight of 3 half-steps drives 9 units, so that 1 unit is bias.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Bias {
-    /// 0 is class B, 1 is class A, between them is class AB; rounded to a multiple of 2^-20.
+    /// 0 is class B, 1 is class A, and what lies between is class AB. Rounded to a multiple of 2^-20.
     pub quiescent: f64,
-    /// Whose largest amplitude is the reference.
+    /// The weights whose largest amplitude is the reference.
     pub reference: Reference,
 }
 
-/// Whose largest amplitude the bias is set for.
+/// The weights for whose largest amplitude the bias is set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reference {
-    /// The layer's.
+    /// Those of the layer.
     #[default]
     Layer,
-    /// That of the part of a column that an array holds.
+    /// Those in the part of a column that an array holds.
     Column,
-    /// That of the weights that an array holds at the same time.
+    /// Those that an array holds at the same time.
     Array,
 }
 
 /// Digital-to-analog converters of the rows.
 ///
-/// An activation becomes an integer, `x = round(activation / scale · (2^bits − 1))`, its sign the polarity of the drive.
+/// An activation becomes an integer, `x = round(activation / full scale · (2^bits − 1))`. Its sign is the polarity of
+/// the drive.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dac {
     /// Bits of the magnitude, 1 to 16.
     pub bits: u32,
-    /// Bits that are applied at a time, lowest first: `ceil(bits / bits_per_step)` steps an input vector.
+    /// Bits that are applied at a time, lowest first. An input vector takes `ceil(bits / bits_per_step)` steps.
     pub bits_per_step: u32,
     /// Energy of one conversion.
     pub energy: Joules,
     /// Cycles of one conversion.
     pub cycles: u64,
-    /// Rows that share a converter, which serves them one after another.
+    /// Rows that share a converter. The converter serves them one after another.
     pub rows_per_converter: usize,
-    /// The activation of full scale; without it the largest magnitude that the layer's input has in the image.
+    /// The activation of full scale. Without it, full scale is the largest magnitude in the input of the layer, found
+    /// anew for each image.
     pub full_scale: Option<f64>,
 }
 
@@ -105,7 +112,7 @@ pub struct Adc {
     pub energy: Joules,
     /// Cycles of one conversion.
     pub cycles: u64,
-    /// Columns that share a converter, which serves them one after another.
+    /// Columns that share a converter. The converter serves them one after another.
     pub columns_per_converter: usize,
 }
 
@@ -114,36 +121,41 @@ pub struct Adc {
 pub enum Resolution {
     /// Not at all.
     Exact,
-    /// To `bits` bits, the full scale being what the column's weights give if every input has full scale.
+    /// To `bits` bits. Full scale is the partial sum of the column if every input has full scale and the sign of its
+    /// weight.
     MaxSum {
-        /// 1 to 16; at least 2 unless unipolar.
+        /// Bits of a conversion, 1 to 16; at least 2 unless unipolar.
         bits: u32,
     },
     /// To `bits` bits of a given full scale.
     Fixed {
-        /// 1 to 16; at least 2 unless unipolar.
+        /// Bits of a conversion, 1 to 16; at least 2 unless unipolar.
         bits: u32,
-        /// In steps of the weight grid times steps of the DAC; without a DAC, times activations.
+        /// The partial sum of full scale, in steps of the weight grid times steps of the DAC. Without a DAC it is in
+        /// steps of the weight grid times activations.
         full_scale: f64,
     },
 }
 
-/// Errors of the cells, all functions of the seed, the layer's name, the input and the place.
+/// Errors of the cells. Each is a function of the seed, the name of the layer, the input and the place of the cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Noise {
-    /// Seed of what is random.
+    /// Seed of everything that is random.
     pub seed: u64,
-    /// Standard deviation of the amplitude as programmed, relative to [`Noise::programming_of_weight`].
+    /// Standard deviation of the amplitude that is programmed, relative to what [`Noise::programming_of_weight`] says.
     pub programming: f64,
-    /// Whether that is relative to the cell's own weight, and not to the largest of the layer.
+    /// Whether the deviation is relative to the weight of the cell. Otherwise it is relative to the largest of the
+    /// layer.
     pub programming_of_weight: bool,
-    /// Standard deviation of the amplitude in every read of a cell, relative to [`Noise::read_of_largest`].
+    /// Standard deviation of the amplitude in every read of a cell, relative to what [`Noise::read_of_largest`] says.
     pub read: f64,
-    /// Whether that is relative to the largest weight of the layer, and not to the step of the weight grid.
+    /// Whether the deviation is relative to the largest weight of the layer. Otherwise it is in steps of the weight
+    /// grid.
     pub read_of_largest: bool,
-    /// Part of the amplitude that is lost at the far end of the rows; linear along a column.
+    /// Part of the amplitude that is lost at the far end of the rows. The loss grows linearly from row to row, from 0.
     pub ir_drop_rows: f64,
-    /// Part of the amplitude that is lost at the far end of the columns; linear along a row.
+    /// Part of the amplitude that is lost at the far end of the columns. The loss grows linearly from column to column,
+    /// from 0.
     pub ir_drop_columns: f64,
 }
 
@@ -198,7 +210,7 @@ impl Departures {
         if self.differential { 2 } else { 1 }
     }
 
-    /// Whether no count and no cycle of any layer can differ from the ideal engine's.
+    /// Whether every count and cycle of every layer is that of the ideal engine.
     pub(crate) fn are_free(&self) -> bool {
         let dac = self.dac.is_none_or(|dac| dac.energy.0 == 0.0 && dac.cycles == 0 && dac.steps() == 1);
         let adc = self.adc.is_none_or(|adc| adc.energy.0 == 0.0 && adc.cycles == 0);
@@ -218,17 +230,17 @@ impl Bias {
 pub(crate) const BIAS_UNITS: u64 = 1 << 20;
 
 impl Dac {
-    /// Steps of one input vector.
+    /// Steps that one input vector takes.
     pub(crate) fn steps(&self) -> u32 {
         self.bits.div_ceil(self.bits_per_step)
     }
 
-    /// Largest integer.
+    /// The largest integer that an activation becomes.
     pub(crate) fn largest(&self) -> u32 {
         (1 << self.bits) - 1
     }
 
-    /// Largest integer that is applied in one step.
+    /// The largest integer that is applied in one step.
     pub(crate) fn largest_digit(&self) -> u32 {
         (1 << self.bits_per_step.min(self.bits)) - 1
     }

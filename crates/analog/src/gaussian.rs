@@ -1,10 +1,10 @@
 //! Gaussian numbers that are a function of a key and an index.
 
-/// A sequence of standard Gaussian numbers, each found by its index: no state, so no order.
+/// A sequence of standard Gaussian numbers. Each number is found by its index, so there is no state and no order.
 ///
-/// Numbers come in blocks of 32, from 16 hashes of a counter (Steele et al. 2014, SplitMix64) by the transform of Box and
-/// Muller 1958. The logarithm, sine and cosine are polynomials here, and everything else is exactly rounded by IEEE 754,
-/// so that every machine gives the same bits. No number is beyond ±6.7.
+/// Numbers come in blocks of 32. A block is made of 16 hashes of a counter (Steele et al. 2014, SplitMix64), each of
+/// which gives two numbers (Box and Muller 1958). The logarithm, the sine and the cosine are polynomials here, and
+/// everything else is exactly rounded by IEEE 754, so that every machine gives the same bits. No number is beyond ±6.7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Gaussian {
     key: u64,
@@ -25,17 +25,17 @@ impl Gaussian {
         Self { key: mix(seed.wrapping_add(INCREMENT)) }
     }
 
-    /// Another sequence for every word.
+    /// The sequence of this key and a word. Every word has another one.
     pub(crate) fn of(self, word: u64) -> Self {
         Self { key: mix(self.key.rotate_left(32) ^ mix(word.wrapping_add(INCREMENT))) }
     }
 
-    /// Another sequence for every text.
+    /// The sequence of this key and a text. Every text has another one.
     pub(crate) fn of_text(self, text: &str) -> Self {
         text.bytes().fold(self.of(text.len() as u64), |sequence, byte| sequence.of(byte.into()))
     }
 
-    /// Another sequence for all numbers, told apart by their bits.
+    /// The sequence of this key and some numbers, which are told apart by their bits.
     pub(crate) fn of_numbers(self, numbers: &[f32]) -> Self {
         let mut lanes: [u64; 4] = std::array::from_fn(|lane| self.of(lane as u64).key);
         for words in numbers.chunks(lanes.len()) {
@@ -46,14 +46,14 @@ impl Gaussian {
         lanes.into_iter().fold(self.of(numbers.len() as u64), Gaussian::of)
     }
 
-    /// The number of an index.
+    /// The number at an index.
     pub(crate) fn at(self, index: u64) -> f32 {
         let (block, place) = (index / BLOCK as u64, (index % BLOCK as u64) as usize);
         let (cosine, sine) = pair(self.hash(block * PAIRS as u64 + (place % PAIRS) as u64));
         if place < PAIRS { cosine } else { sine }
     }
 
-    /// The numbers of `first..first + numbers.len()`.
+    /// The numbers at `first..first + numbers.len()`.
     pub(crate) fn fill(self, first: u64, numbers: &mut [f32]) {
         let mut done = 0;
         while done < numbers.len() {
@@ -99,8 +99,8 @@ fn pair(bits: u64) -> (f32, f32) {
     (radius * cosine, radius * sine)
 }
 
-/// `ln u` of a normal number of at most 1: its exponent, and `2 artanh` of the rest by the first terms of its series,
-/// whose remainder is below 1e-9.
+/// `ln u` of a normal number of at most 1: the logarithm of its power of two, and that of the rest as `2 artanh s` with
+/// `s = (rest − 1) / (rest + 1)`. The series of `artanh` ends after the term in `s^9`; what is left out is below 1e-9.
 #[inline(always)]
 fn logarithm(u: f32) -> f32 {
     const ROOT_HALF: i32 = 0x3f35_04f3;
@@ -113,8 +113,9 @@ fn logarithm(u: f32) -> f32 {
     exponent as f32 * std::f32::consts::LN_2 + 2.0 * s * series
 }
 
-/// Cosine and sine of an angle in quarters of a turn, -2 to 2: that of the nearest whole quarter, turned, and the first
-/// terms of the series for the rest, at most π/4, whose remainders are below 1e-8.
+/// Cosine and sine of an angle in quarters of a turn, -2 to 2. The angle is the nearest whole quarter plus a rest of at
+/// most π/4. The rest goes through the first terms of both series, whose remainders are below 1e-8, and the result is
+/// turned by the whole quarters.
 #[inline(always)]
 fn cosine_and_sine(quarters: f32) -> (f32, f32) {
     // Adding 1.5·2^23 rounds to an integer, which then stands in the lowest bits.

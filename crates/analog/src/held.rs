@@ -1,16 +1,17 @@
-//! A layer whose amplitudes sit in the cells.
+//! The outputs of a layer whose amplitudes are in the cells, tile by tile instead of cycle by cycle.
 
 use engine::kernel::RealConv;
 use engine::{Activations, EngineError, Layer, Outputs, PreparedLayer};
 use network::{Geometry, GeometrySpec};
 
-use crate::array::{AnalogArray, real_input};
-use crate::converters::{Drive, Rounding};
+use crate::converters::{Drive, Rounding, add_scaled, scale};
 use crate::departures::Dac;
 use crate::gaussian::Gaussian;
+use crate::input::real_input;
 use crate::physical::{Physical, Source, join, random};
+use crate::spec::ArraySpec;
 
-/// A layer in the cells, with the arithmetic of whole tiles.
+/// A layer in the cells, computed a whole tile at a time.
 pub(crate) struct HeldLayer {
     name: String,
     geometry: Geometry,
@@ -23,8 +24,9 @@ pub(crate) struct HeldLayer {
 
 /// Read noise of whole columns.
 ///
-/// A cell whose amplitude has an independent Gaussian error of deviation σ adds `σ · x` times a standard Gaussian to its
-/// column, so the column's error is Gaussian of deviation `σ · sqrt(Σ x²)` over the rows of its tile.
+/// A cell whose amplitude has an independent Gaussian error of deviation σ adds `σ · x` times a standard Gaussian
+/// number to its column. The error of the column is therefore Gaussian, of deviation `σ · sqrt(Σ x²)` over the rows of
+/// its tile.
 struct ReadNoise {
     sigma: f32,
     sequence: Gaussian,
@@ -33,13 +35,13 @@ struct ReadNoise {
 }
 
 impl HeldLayer {
-    pub(crate) fn new(array: &AnalogArray, layer: &Layer<'_>) -> Result<Self, EngineError> {
-        let departures = array.departures();
-        let physical = Physical::new(array, layer)?;
-        let amplitudes = physical.amplitudes(array, layer.name());
-        let sums = RealConv::new(layer.name(), &physical.geometry, &amplitudes, array.rows())?;
-        let reads = match physical.read_sigma(array) {
-            sigma if sigma > 0.0 => Some(ReadNoise::new(array, layer, sigma)?),
+    pub(crate) fn new(spec: &ArraySpec, layer: &Layer<'_>) -> Result<Self, EngineError> {
+        let departures = &spec.departures;
+        let physical = Physical::new(spec, layer)?;
+        let amplitudes = physical.amplitudes(&departures.noise, layer.name());
+        let sums = RealConv::new(layer.name(), &physical.geometry, &amplitudes, spec.rows)?;
+        let reads = match physical.read_sigma(&departures.noise) {
+            sigma if sigma > 0.0 => Some(ReadNoise::new(spec, layer, sigma)?),
             _ => None,
         };
         Ok(Self {
@@ -75,7 +77,7 @@ impl HeldLayer {
         Ok(sums)
     }
 
-    /// Adds to all partial sums of a group the group's deviation at their position, times a number.
+    /// Adds noise to all partial sums: to each its number times the deviation of its group at its position.
     fn add_noise(&self, deviations: &[f32], numbers: &[f32], partial: &mut [f32]) {
         let positions = self.geometry.positions_per_repeat();
         let group = self.geometry.columns() * self.columns_per_filter * positions;
@@ -100,16 +102,16 @@ impl HeldLayer {
 }
 
 impl ReadNoise {
-    fn new(array: &AnalogArray, layer: &Layer<'_>, sigma: f32) -> Result<Self, EngineError> {
-        let spec = layer.geometry().spec();
+    fn new(spec: &ArraySpec, layer: &Layer<'_>, sigma: f32) -> Result<Self, EngineError> {
+        let of_layer = layer.geometry().spec();
         // A filter of ones for each group.
-        let geometry = Geometry::new(GeometrySpec { filters: spec.groups, ..*spec })
+        let geometry = Geometry::new(GeometrySpec { filters: of_layer.groups, ..*of_layer })
             .expect("a layer with fewer filters is no larger");
-        let ones = vec![1.0; spec.groups * geometry.rows()];
+        let ones = vec![1.0; of_layer.groups * geometry.rows()];
         Ok(Self {
             sigma,
-            sequence: random(array.departures().noise.seed, layer.name(), Source::ColumnRead),
-            squares: RealConv::new(layer.name(), &geometry, &ones, array.rows())?,
+            sequence: random(spec.departures.noise.seed, layer.name(), Source::ColumnRead),
+            squares: RealConv::new(layer.name(), &geometry, &ones, spec.rows)?,
         })
     }
 
@@ -141,14 +143,4 @@ impl PreparedLayer for HeldLayer {
         }
         Ok(Outputs::Real(join(sums, self.columns_per_filter, self.geometry.positions_per_repeat())))
     }
-}
-
-/// Multiplies sums with the weight of their step.
-pub(crate) fn scale(sums: &mut [f32], weight: f32) {
-    sums.iter_mut().for_each(|sum| *sum *= weight);
-}
-
-/// Adds the columns of a step.
-pub(crate) fn add_scaled(sums: &mut [f32], columns: &[f32], weight: f32) {
-    sums.iter_mut().zip(columns).for_each(|(sum, column)| *sum += column * weight);
 }

@@ -1,29 +1,86 @@
-//! The class-B analog MAC engine.
+//! An analog MAC engine of class B: arrays of cells that hold a weight each and add their products on a wire.
 //!
-//! The main type is [`AnalogArray`]: weight-stationary arrays of cells, a weight in each. A cycle applies one input vector
-//! to one tile of the layer's weights on each array; every cell adds its amplitude times its input to the partial sum of
-//! its column, and partial sums of tiles are added in digital. The output stage of a class-B circuit draws current only as
-//! its signal demands, so a cell spends energy in proportion to the square of the amplitude it drives, a pruned one none.
+//! The main type is [`AnalogArray`]: arrays that keep the weights of a layer where they are, one weight in each cell.
+//! In a cycle each array applies one input vector to one tile of the layer's weights. Every cell adds its amplitude
+//! times its input to the partial sum of its column, and the partial sums of tiles are added by digital adders. The
+//! output stage of a class-B circuit draws current only as its signal demands. A cell therefore spends energy in
+//! proportion to the square of the amplitude that it drives, and a pruned one none.
 //!
-//! [`Departures`] is what sets a real array apart: each departure has a name, vanishes at its default, and has a ledger
-//! entry of its own where it costs energy. Wires and converters are no circuits here: first-order effects on counts,
-//! cycles and sums, and nothing that depends on time.
+//! ```
+//! use analog::{AnalogArray, Bias, Departures, Reference};
+//! use engine::{Cycles, Joules, Layer, MAC_ENTRY, MacEngine, Occupancy};
+//! use esn::{CodeTensor, Grid};
+//! use network::{Geometry, GeometrySpec};
 //!
-//! The engine exists twice. [`AnalogArray`] itself factors repetition out: every weight is used once for each output
-//! position. [`SteppedArray`] goes through the cycles and counts MAC by MAC. Both agree in every count and every bit of
-//! the outputs; read noise alone is drawn differently, from the same distribution.
+//! // Two filters over three channels at four output positions, on one array of 2 × 2 cells.
+//! let array = AnalogArray::new("2 x 2 cells", Some(2), Some(2), 1, Joules(1.0))?;
+//! let geometry = Geometry::new(GeometrySpec::convolution(3, 2, [1, 1], [1, 4]))?;
+//! let codes = CodeTensor::new(Grid::MidRise, geometry.weight_shape(), vec![3, 0, -1, 1, 5, 0])?;
+//! let layer = Layer::new("conv1", &geometry, &codes)?;
+//!
+//! let run = array.run(&layer)?;
+//! assert_eq!(run.cycles, Cycles(4 * 2)); // three rows make two tiles
+//! assert_eq!(run.occupancy, Occupancy { used: 6, offered: 8 });
+//! assert_eq!(run.ledger.count(MAC_ENTRY), 4 * (3 * 3 + 1 + 1 + 5 * 5));
+//! assert_eq!(run.ledger.energy(), Joules(144.0));
+//!
+//! // In class A each of the six cells burns the energy of the largest weight in every MAC.
+//! let bias = Bias { quiescent: 1.0, reference: Reference::Layer };
+//! let class_a = array.with(Departures { bias, ..Departures::default() })?;
+//! assert_eq!(class_a.run(&layer)?.ledger.energy(), Joules(4.0 * 6.0 * 25.0));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The decision behind the crate: the engine exists twice. [`AnalogArray`] itself factors repetition out, for every
+//! weight is used once for each output position. [`SteppedArray`] goes through the cycles and counts MAC by MAC. Both
+//! agree in every count and in every bit of the outputs. Read noise alone is drawn differently, from the same
+//! distribution.
+//!
+//! [`Departures`] is what sets a real array apart from the ideal. Each departure has a name, vanishes at its default,
+//! and has a ledger entry of its own where it costs energy.
+//!
+//! What is left out: wires and converters are no circuits here, but first-order effects on counts, cycles and sums.
+//! Nothing depends on time: there is no drift, no settling and no temperature.
+//!
+//! The files, each resting on those above it:
+//!
+//! ```text
+//! error.rs        what can be wrong with a description
+//! departures.rs   what sets real arrays apart from the ideal
+//! spec.rs         what the hardware is
+//! input.rs        activations, checked
+//! gaussian.rs     random numbers that are a function of a key and an index
+//! tiling.rs       a layer cut into tiles of the size of an array
+//! law.rs          the energy of a cell in one MAC
+//! physical.rs     the cells that a layer fills
+//! converters.rs   what converters make of numbers
+//! pipeline.rs     an input vector on its way through converters and array
+//! account.rs      from counts to a run
+//! cost.rs         the counts of a layer, with repetition factored out
+//! held.rs         the outputs of a layer, for speed
+//! stepped.rs      the arrays cycle by cycle
+//! array.rs        the arrays as a MAC engine
+//! ```
 
+#![forbid(unsafe_code)]
+
+mod account;
 mod array;
 mod converters;
 mod cost;
 mod departures;
+mod error;
 mod gaussian;
 mod held;
+mod input;
+mod law;
 mod physical;
 mod pipeline;
+mod spec;
 mod stepped;
 mod tiling;
 
-pub use array::{AnalogArray, AnalogError};
+pub use array::AnalogArray;
 pub use departures::{Adc, Bias, Dac, Departures, Law, Noise, Reference, Resolution, WeightLaw};
+pub use error::AnalogError;
 pub use stepped::{Column, SteppedArray};

@@ -1,22 +1,24 @@
 //! The cells that a layer fills.
 
 use std::borrow::Cow;
+use std::num::NonZeroUsize;
 
 use engine::{EngineError, Layer};
 use network::{Geometry, GeometrySpec};
 
-use crate::array::AnalogArray;
-use crate::departures::WeightLaw;
+use crate::departures::Noise;
 use crate::gaussian::Gaussian;
+use crate::law::max_magnitude;
+use crate::spec::ArraySpec;
 use crate::tiling::Tiling;
 
 /// A layer as it lies in the cells.
 ///
-/// Without differential columns it is the layer itself. With them every filter becomes two neighbouring columns, the
-/// first of its positive weights and the second of the magnitudes of its negative ones; the output is their difference.
+/// Without differential columns a filter is one column. With them every filter becomes two neighbouring columns: the
+/// first has its positive weights, and the second the magnitudes of its negative ones. The output is their difference.
 #[derive(Clone, Debug)]
 pub(crate) struct Physical<'a> {
-    /// That of the layer, its filters being the columns.
+    /// The geometry of the layer, with columns in place of filters.
     pub(crate) geometry: Geometry,
     pub(crate) tiling: Tiling,
     /// Columns that hold one filter.
@@ -31,9 +33,9 @@ pub(crate) struct Physical<'a> {
 pub(crate) enum Source {
     /// The amplitude as programmed, drawn once.
     Programming = 1,
-    /// Reads, drawn for a whole column.
+    /// The error of reads, drawn for a whole column.
     ColumnRead,
-    /// Reads, drawn for every cell.
+    /// The error of reads, drawn for every cell.
     CellRead,
 }
 
@@ -41,18 +43,19 @@ impl<'a> Physical<'a> {
     /// # Errors
     ///
     /// [`EngineError::Unsupported`] if twice the columns are too many to count.
-    pub(crate) fn new(array: &AnalogArray, layer: &Layer<'a>) -> Result<Self, EngineError> {
-        let per_filter = array.departures().columns_per_filter();
-        let spec = *layer.geometry().spec();
-        let geometry = Geometry::new(GeometrySpec { filters: spec.filters.saturating_mul(per_filter), ..spec })
-            .map_err(|e| EngineError::Unsupported {
-                layer: layer.name().to_string(),
-                problem: format!("with differential columns, {e}"),
-            })?;
+    pub(crate) fn new(spec: &ArraySpec, layer: &Layer<'a>) -> Result<Self, EngineError> {
+        let per_filter = spec.departures.columns_per_filter();
+        let of_layer = *layer.geometry().spec();
+        let filters = of_layer.filters.saturating_mul(per_filter);
+        let geometry = Geometry::new(GeometrySpec { filters, ..of_layer }).map_err(|e| EngineError::Unsupported {
+            layer: layer.name().to_string(),
+            problem: format!("with differential columns, {e}"),
+        })?;
         let codes = layer.weights().codes();
-        let largest = codes.iter().map(|code| code.unsigned_abs()).max().unwrap_or(0);
+        let largest = max_magnitude(codes);
         let codes = if per_filter == 1 { Cow::Borrowed(codes) } else { Cow::Owned(split(codes, geometry.rows())) };
-        Ok(Self { geometry, tiling: array.tiling(&geometry), per_filter, largest, codes })
+        let [rows, columns] = [spec.rows, spec.columns].map(|extent| extent.map(NonZeroUsize::get));
+        Ok(Self { geometry, tiling: Tiling::new(&geometry, rows, columns), per_filter, largest, codes })
     }
 
     /// Codes of all cells, `[columns, channels, taps]`.
@@ -60,16 +63,16 @@ impl<'a> Physical<'a> {
         &self.codes
     }
 
-    /// Codes of one column over all groups.
+    /// Codes of one column, counted over all groups.
     pub(crate) fn column(&self, column: usize) -> &[i32] {
         let rows = self.geometry.rows();
         &self.codes[column * rows..(column + 1) * rows]
     }
 
-    /// What every cell drives, in steps of the weight grid: its weight, the error of programming, the loss on the wires.
-    pub(crate) fn amplitudes(&self, array: &AnalogArray, layer: &str) -> Vec<f32> {
+    /// What every cell drives, in steps of the weight grid: its weight with the error of programming and the loss on
+    /// wires.
+    pub(crate) fn amplitudes(&self, noise: &Noise, layer: &str) -> Vec<f32> {
         let mut amplitudes: Vec<f32> = self.codes.iter().map(|&code| amplitude(code)).collect();
-        let noise = &array.departures().noise;
         if noise.programming > 0.0 {
             let sequence = random(noise.seed, layer, Source::Programming);
             let largest = self.largest as f32 / 2.0;
@@ -88,14 +91,14 @@ impl<'a> Physical<'a> {
         amplitudes
     }
 
-    /// Standard deviation of a cell's amplitude from read to read, in steps of the weight grid.
-    pub(crate) fn read_sigma(&self, array: &AnalogArray) -> f32 {
-        let noise = &array.departures().noise;
+    /// Standard deviation of the amplitude of a cell from read to read, in steps of the weight grid.
+    pub(crate) fn read_sigma(&self, noise: &Noise) -> f32 {
         noise.read as f32 * if noise.read_of_largest { self.largest as f32 / 2.0 } else { 1.0 }
     }
 }
 
-/// Makes outputs, `[repeats, filters, out_height, out_width]`, of the sums of columns.
+/// Makes outputs, `[repeats, filters, out_height, out_width]`, of sums of columns, `[repeats, columns, out_height,
+/// out_width]`.
 pub(crate) fn join(columns: Vec<f32>, per_filter: usize, positions: usize) -> Vec<f32> {
     if per_filter == 1 {
         return columns;
@@ -108,7 +111,7 @@ pub(crate) fn join(columns: Vec<f32>, per_filter: usize, positions: usize) -> Ve
     outputs
 }
 
-/// Positive and negative parts of every filter, as two columns.
+/// The positive and the negative part of every filter, as two columns.
 fn split(codes: &[i32], rows: usize) -> Vec<i32> {
     let parts = |filter: &'_ [i32]| -> Vec<i32> {
         filter.iter().map(|&code| code.max(0)).chain(filter.iter().map(|&code| (-code).max(0))).collect()
@@ -116,23 +119,12 @@ fn split(codes: &[i32], rows: usize) -> Vec<i32> {
     codes.chunks_exact(rows).flat_map(parts).collect()
 }
 
-/// What is drawn for a layer from one source.
+/// The random numbers of a layer from one source.
 pub(crate) fn random(seed: u64, layer: &str, source: Source) -> Gaussian {
     Gaussian::new(seed).of(source as u64).of_text(layer)
 }
 
-/// What a cell drives, in steps of the weight grid; exact, for codes have 17 bits.
+/// What a cell drives, in steps of the weight grid. The result is exact, for codes have 17 bits.
 fn amplitude(code: i32) -> f32 {
     code as f32 / 2.0
-}
-
-/// Energy of one MAC of a cell, in units: by the ideal law its squared amplitude, in half-steps. Below 2^34.
-#[inline]
-pub(crate) fn law(law: WeightLaw, code: i32, largest: u32) -> u64 {
-    let magnitude = u64::from(code.unsigned_abs());
-    match law {
-        WeightLaw::AmplitudeSquared => magnitude * magnitude,
-        WeightLaw::FixedSupply => magnitude * u64::from(largest),
-        WeightLaw::Conductance => magnitude,
-    }
 }

@@ -1,13 +1,48 @@
-//! The way of an input vector through converters and array, cycle by cycle.
+//! The way of an input vector through converters and array: how long it takes, and cycle by cycle.
 
-use crate::cost::Timing;
+use crate::departures::Departures;
 
-/// Three stages in a row: conversion of the input, one cycle in the array, conversion of the columns. A step stays in its
-/// stage until the next is free; a stage that takes no cycles is passed.
+/// Cycles that one step of an input vector spends in the converters. In the array it spends one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Timing {
+    dac: u64,
+    adc: u64,
+    sequential: bool,
+}
+
+impl Timing {
+    /// The cycles on an array of `extent` rows and columns. A converter serves its rows or columns one after another,
+    /// but no more of them than the array has.
+    pub(crate) fn new(departures: &Departures, extent: [usize; 2]) -> Self {
+        Self {
+            dac: departures.dac.map_or(0, |dac| dac.cycles * dac.rows_per_converter.min(extent[0]) as u64),
+            adc: departures.adc.map_or(0, |adc| adc.cycles * adc.columns_per_converter.min(extent[1]) as u64),
+            sequential: departures.sequential,
+        }
+    }
+
+    /// Cycles of steps that follow one another:
+    ///
+    /// ```text
+    /// sequential:  steps · (dac + 1 + adc)
+    /// pipelined:   dac + 1 + adc + (steps − 1) · max(dac, 1, adc)
+    /// ```
+    pub(crate) fn cycles(&self, steps: u128) -> Option<u128> {
+        let (dac, adc) = (u128::from(self.dac), u128::from(self.adc));
+        let one = dac + 1 + adc;
+        if self.sequential {
+            return steps.checked_mul(one);
+        }
+        (steps - 1).checked_mul(dac.max(1).max(adc))?.checked_add(one)
+    }
+}
+
+/// Three stages in a row: conversion of the input, one cycle in the array, conversion of the columns. A step stays in
+/// its stage until the next stage is free. A stage that takes no cycles is passed over.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pipeline {
     timing: Timing,
-    /// Cycles that the step in each stage still needs there; none where a stage is empty.
+    /// Cycles that the step in each stage still needs there; `None` where the stage is empty.
     dac: Option<u64>,
     array: Option<u64>,
     adc: Option<u64>,
@@ -24,8 +59,8 @@ impl Pipeline {
         self.taken
     }
 
-    /// Does one cycle and says whether the arrays are driven in it; none if all is done. `more` says whether there is
-    /// another step to take in.
+    /// Does one cycle, and says whether the arrays are driven in it; `None` if all is done. `more` says whether there
+    /// is another step to take in.
     pub(crate) fn advance(&mut self, more: bool) -> Option<bool> {
         self.hand_on(more);
         if [self.dac, self.array, self.adc] == [None; 3] {
@@ -38,7 +73,7 @@ impl Pipeline {
         Some(drives)
     }
 
-    /// Moves every step that is done into the next stage, the foremost first.
+    /// Moves every step that is done in its stage into the next, the foremost first.
     fn hand_on(&mut self, more: bool) {
         self.adc = self.adc.filter(|&left| left > 0);
         if self.adc.is_none() && self.array == Some(0) {

@@ -2,34 +2,37 @@
 
 use engine::{Activations, EngineError, Lane, LaneSums, Layer, Observer, Outputs, SteppedRun};
 
-use crate::array::{AnalogArray, real_input};
-use crate::converters::{Drive, Rounding};
-use crate::cost::{Tally, Timing, floor, layer_run, max_magnitude, reference};
-use crate::departures::BIAS_UNITS;
+use crate::account::{Tally, layer_run};
+use crate::converters::{Drive, Rounding, add_scaled, scale};
+use crate::departures::{BIAS_UNITS, Departures};
 use crate::gaussian::Gaussian;
-use crate::held::{add_scaled, scale};
-use crate::physical::{Physical, Source, join, law, random};
-use crate::pipeline::Pipeline;
+use crate::input::real_input;
+use crate::law::{floor, law, max_magnitude, reference};
+use crate::physical::{Physical, Source, join, random};
+use crate::pipeline::{Pipeline, Timing};
+use crate::spec::ArraySpec;
 use crate::tiling::{Cells, Tile};
 
 /// Analog arrays on their way through one layer of one image.
 ///
-/// The work is a list of pairs of a tile and a position: all positions of the first tile, for its weights stay where they
-/// are, then those of the next. In a round each array takes the next pair, and applies its input vector in as many steps
-/// as the DAC needs. A step is converted, drives the array for a cycle, and its partial sums are converted. While it
-/// drives, every cell of the tile drives its amplitude times its input into its column, in row order, and spends the
-/// energy of its amplitude; the column's partial sum is then added to those of the same output, in the order of tiles,
-/// and the sums of all steps are added at the end.
+/// The work is a list of pairs of a tile and a position: first all positions of the first tile, whose weights stay
+/// where they are, then those of the next tile. In a round each array takes the next pair and applies its input vector,
+/// in as many steps as the DAC needs. A step is converted, drives the array for a cycle, and its partial sums are
+/// converted.
+///
+/// While a step drives an array, every cell of the tile adds its amplitude times its input to its column, in row order,
+/// and spends the energy of its amplitude. The partial sum of the column is then added to those of the same output, in
+/// the order of tiles. The sums of all steps are added at the end.
 #[derive(Clone, Debug)]
 pub struct SteppedArray<'a> {
-    array: &'a AnalogArray,
+    spec: &'a ArraySpec,
     layer: Layer<'a>,
     cells: Physical<'a>,
     amplitudes: Vec<f32>,
     rounding: Option<Rounding>,
     input: Inputs,
     pipeline: Pipeline,
-    /// Step that is applied next: its round, and its place in the round.
+    /// The step that is applied next: its round, and its place in the round.
     next: (u128, u32),
     tile: Option<LoadedTile>,
     tiles_seen: u128,
@@ -37,21 +40,22 @@ pub struct SteppedArray<'a> {
     tally: Tally,
     occupied: Cells,
     reads: Option<CellReads>,
-    /// Sums of the columns, `[steps, repeats, columns, out_height, out_width]`, and whether each output has one yet.
+    /// Sums of the columns, `[steps, repeats, columns, out_height, out_width]`.
     sums: Vec<Vec<f32>>,
+    /// Whether each output has a partial sum yet.
     begun: Vec<bool>,
 }
 
 /// What drives the rows.
 #[derive(Clone, Debug)]
 struct Inputs {
-    /// In each step.
+    /// What drives the rows in each step.
     digits: Vec<Vec<f32>>,
-    /// What each step counts in the output; nothing is multiplied without a DAC.
+    /// What 1 in each step stands for in the output. Without a DAC nothing is multiplied.
     weights: Option<Vec<f32>>,
-    /// Squares of the whole integers; empty where nothing depends on them.
+    /// Squares of the integers of the DAC; empty where energy does not depend on them.
     squares: Vec<u64>,
-    /// Largest that a square can be; 1 where nothing depends on them.
+    /// The largest possible square; 1 where energy does not depend on squares.
     full_square: u64,
     full_scale: f32,
 }
@@ -64,12 +68,13 @@ struct CellReads {
     done: u64,
 }
 
-/// The weights that the arrays hold, and what their bias is set for.
+/// A tile that an array holds, and the least energy of its cells.
 #[derive(Clone, Debug)]
 struct LoadedTile {
     index: u128,
     tile: Tile,
-    /// Units of bias energy that a cell burns at least in each MAC, `[groups, columns]`; empty in class B.
+    /// The least energy of a cell of each column in a MAC, in units of bias energy, `[groups, columns]`; empty in class
+    /// B.
     floors: Vec<u64>,
 }
 
@@ -91,24 +96,22 @@ struct Work {
 }
 
 impl<'a> SteppedArray<'a> {
-    /// Sets the machine before its first cycle. `input` is `[repeats, in_channels, height, width]`.
+    /// Sets the machine before its first cycle.
     ///
     /// # Errors
     ///
-    /// [`EngineError::Arithmetic`] if the input is not real, [`EngineError::Shape`] if it has the wrong length,
-    /// [`EngineError::Activation`] if a number of it is not finite, [`EngineError::Unsupported`] if the arrays cannot
-    /// hold the layer.
-    pub fn new(array: &'a AnalogArray, layer: &Layer<'a>, input: Activations<'a>) -> Result<Self, EngineError> {
+    /// As [`SteppedArray::new`].
+    pub(crate) fn load(spec: &'a ArraySpec, layer: &Layer<'a>, input: Activations<'a>) -> Result<Self, EngineError> {
         let input = real_input(layer.name(), layer.geometry(), input)?;
-        let departures = array.departures();
-        let cells = Physical::new(array, layer)?;
-        let inputs = Inputs::new(array, input);
-        let sigma = cells.read_sigma(array);
+        let departures = &spec.departures;
+        let cells = Physical::new(spec, layer)?;
+        let inputs = Inputs::new(departures, input);
+        let sigma = cells.read_sigma(&departures.noise);
         let sequence = || random(departures.noise.seed, layer.name(), Source::CellRead).of_numbers(input);
         Ok(Self {
-            array,
+            spec,
             layer: *layer,
-            amplitudes: cells.amplitudes(array, layer.name()),
+            amplitudes: cells.amplitudes(&departures.noise, layer.name()),
             rounding: Rounding::new(departures.adc, &cells),
             pipeline: Pipeline::new(Timing::new(departures, cells.tiling.extent())),
             next: (0, 0),
@@ -125,7 +128,7 @@ impl<'a> SteppedArray<'a> {
         })
     }
 
-    /// Cycles done.
+    /// Cycles that are done.
     pub fn cycle(&self) -> u128 {
         self.cycle
     }
@@ -147,9 +150,10 @@ impl<'a> SteppedArray<'a> {
         join(sums, self.cells.per_filter, self.cells.geometry.positions_per_repeat())
     }
 
-    /// What the first array does with the column of a filter in the step that comes next; `None` if it has none for it.
+    /// The column of a filter, as the first array takes its next step; `None` if that array does not work on the
+    /// filter.
     pub fn column(&self, filter: usize) -> Option<Column> {
-        let pair = self.next.0 * self.array.arrays() as u128;
+        let pair = self.next.0 * self.spec.arrays.get() as u128;
         let positions = u128::from(self.cells.geometry.positions());
         if pair >= positions * self.cells.tiling.tiles() {
             return None;
@@ -181,7 +185,7 @@ impl<'a> SteppedArray<'a> {
         }
     }
 
-    /// Does one cycle; returns whether there was work left for one.
+    /// Does one cycle. Returns `false` if no work was left for one.
     pub fn advance(&mut self, observer: &mut impl Observer) -> bool {
         let Some(drives) = self.pipeline.advance(self.pairs_of_round(self.pipeline.taken() / self.steps()) > 0) else {
             return false;
@@ -197,9 +201,10 @@ impl<'a> SteppedArray<'a> {
         true
     }
 
-    /// What was counted and computed; of all work if [`SteppedArray::advance`] returned `false`.
+    /// What was counted and computed so far. This is the whole layer once [`SteppedArray::advance`] has returned
+    /// `false`.
     pub fn finish(self) -> SteppedRun {
-        let run = layer_run(self.array, self.cycle, &self.tally, self.occupied);
+        let run = layer_run(self.spec, self.cycle, &self.tally, self.occupied);
         SteppedRun { run, outputs: Outputs::Real(self.outputs()) }
     }
 
@@ -210,25 +215,25 @@ impl<'a> SteppedArray<'a> {
     /// Arrays that have work in a round.
     fn pairs_of_round(&self, round: u128) -> u128 {
         let pairs = u128::from(self.cells.geometry.positions()) * self.cells.tiling.tiles();
-        let arrays = self.array.arrays() as u128;
+        let arrays = self.spec.arrays.get() as u128;
         pairs.saturating_sub(round * arrays).min(arrays)
     }
 
-    /// Applies the next step of the input vectors that the arrays are at.
+    /// Applies the next step of the input vectors that the arrays work on.
     fn apply_step(&mut self, work: &mut Work) {
         let (round, step) = self.next;
         let positions = u128::from(self.cells.geometry.positions());
-        let first = round * self.array.arrays() as u128;
+        let first = round * self.spec.arrays.get() as u128;
         for pair in first..first + self.pairs_of_round(round) {
-            let tile = self.load(pair / positions);
+            let tile = self.load_tile(pair / positions);
             self.apply((pair % positions) as usize, step as usize, &tile, work);
             self.tile = Some(tile);
         }
         self.next = if u128::from(step) + 1 < self.steps() { (round, step + 1) } else { (round + 1, 0) };
     }
 
-    /// The tile of an index: the one at hand, or that with its weights put into the cells.
-    fn load(&mut self, index: u128) -> LoadedTile {
+    /// The tile of an index: the one that is loaded, or another one that is loaded now.
+    fn load_tile(&mut self, index: u128) -> LoadedTile {
         if let Some(tile) = self.tile.take_if(|tile| tile.index == index) {
             return tile;
         }
@@ -240,9 +245,9 @@ impl<'a> SteppedArray<'a> {
         LoadedTile { index, floors: self.floors(&tile), tile }
     }
 
-    /// What the cells of each column of a tile burn at least.
+    /// The least energy of the cells of each column of a tile, in units of bias energy.
     fn floors(&self, tile: &Tile) -> Vec<u64> {
-        let departures = self.array.departures();
+        let departures = &self.spec.departures;
         let units = departures.bias.units();
         if units == 0 {
             return Vec::new();
@@ -257,7 +262,7 @@ impl<'a> SteppedArray<'a> {
         magnitudes.iter().map(floor).collect()
     }
 
-    /// Columns of a tile, over all groups.
+    /// The columns of a tile, counted over all groups.
     fn columns(&self, tile: &Tile) -> impl Iterator<Item = usize> + use<> {
         let (columns, in_group) = (self.cells.geometry.columns(), tile.columns.clone());
         tile.groups.clone().flat_map(move |group| in_group.clone().map(move |column| group * columns + column))
@@ -268,7 +273,7 @@ impl<'a> SteppedArray<'a> {
         let tile = &loaded.tile;
         let per_repeat = self.cells.geometry.positions_per_repeat();
         let (repeat, position) = (position / per_repeat, position % per_repeat);
-        let departures = self.array.departures();
+        let departures = &self.spec.departures;
         let mut vector = Vec::new();
         let mut row_indices = Vec::new();
         let mut group = None;
@@ -295,7 +300,7 @@ impl<'a> SteppedArray<'a> {
         }
     }
 
-    /// Where the rows of a tile read the input, `[repeats, in_channels, height, width]`; nowhere on padding.
+    /// Where the rows of a tile read the input, `[repeats, in_channels, height, width]`; `None` for padding.
     fn read_vector(&self, repeat: usize, position: usize, group: usize, tile: &Tile, indices: &mut Vec<Option<usize>>) {
         let geometry = &self.cells.geometry;
         let offset = repeat * (geometry.input_len() / geometry.spec().repeats);
@@ -305,9 +310,9 @@ impl<'a> SteppedArray<'a> {
         indices.extend(tile.rows.clone().map(index));
     }
 
-    /// Energy of the MACs of one column: that of every cell, on its whole input.
+    /// Spends the energy of the MACs of one column, that of every cell on its whole input.
     fn spend(&self, column: usize, tile: &Tile, indices: &[Option<usize>], floor: u64, work: &mut Work) {
-        let weight = self.array.departures().law.weight;
+        let weight = self.spec.departures.law.weight;
         let input_dependent = !self.input.squares.is_empty();
         for (&code, index) in self.cells.column(column)[tile.rows.clone()].iter().zip(indices) {
             let square = match input_dependent {
@@ -322,7 +327,7 @@ impl<'a> SteppedArray<'a> {
         }
     }
 
-    /// The partial sum of one column: every cell, in row order.
+    /// The partial sum of one column, over its cells in row order.
     fn drive(&mut self, column: usize, tile: &Tile, vector: &[f32]) -> f32 {
         let rows = self.cells.geometry.rows();
         let amplitudes = &self.amplitudes[column * rows..][tile.rows.clone()];
@@ -350,7 +355,7 @@ impl<'a> SteppedArray<'a> {
 }
 
 impl Column {
-    /// As an observer is shown it.
+    /// The column in the form that an observer is shown.
     pub(crate) fn lane(&self) -> Lane<'_> {
         Lane {
             filter: self.filter,
@@ -363,8 +368,7 @@ impl Column {
 }
 
 impl Inputs {
-    fn new(array: &AnalogArray, input: &[f32]) -> Self {
-        let departures = array.departures();
+    fn new(departures: &Departures, input: &[f32]) -> Self {
         let drive = Drive::new(departures.dac, input);
         let squares = match &drive {
             Drive::Integer { codes, .. } if departures.law.input_dependent => {

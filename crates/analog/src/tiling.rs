@@ -1,4 +1,4 @@
-//! How a layer's weights are cut into tiles of the size of an array.
+//! How the weights of a layer are cut into tiles of the size of an array.
 
 use std::ops::Range;
 
@@ -13,8 +13,9 @@ const COLUMN_EDGE: &str = "column edge";
 
 /// A layer cut into tiles.
 ///
-/// Each group is a block of `rows × columns` weights, cut into tiles of the array's size, in order of groups, then
-/// columns, then rows. On an array unbounded both ways all blocks lie on the diagonal of a single tile.
+/// Each group is a block of `rows × columns` weights. The blocks are cut into tiles of the size of an array, in the
+/// order of groups, then columns, then rows. If rows and columns are unbounded, all blocks lie on the diagonal of a
+/// single tile.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tiling {
     groups: usize,
@@ -31,14 +32,14 @@ pub(crate) struct Tile {
     pub(crate) groups: Range<usize>,
     /// Rows of each group.
     pub(crate) rows: Range<usize>,
-    /// Columns of each group, that is filters within the group.
+    /// Columns of each group.
     pub(crate) columns: Range<usize>,
 }
 
 /// Cells of one or more tiles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cells {
-    /// With a weight, pruned or not.
+    /// Cells with a weight, pruned or not.
     occupied: u128,
     row_edge: u128,
     column_edge: u128,
@@ -65,7 +66,7 @@ impl Tiling {
         self.groups as u128 * self.column_tiles() as u128 * self.row_tiles() as u128
     }
 
-    /// Tiles that the rows of a group are cut into.
+    /// How many tiles the rows of a group are cut into.
     pub(crate) fn row_tiles(&self) -> usize {
         self.rows.div_ceil(self.array_rows)
     }
@@ -76,7 +77,7 @@ impl Tiling {
         first..self.rows.min(first.saturating_add(self.array_rows))
     }
 
-    /// Columns over all groups that share an array with this one.
+    /// The columns that share an array with this one. Columns are counted over all groups.
     pub(crate) fn columns_beside(&self, column: usize) -> Range<usize> {
         if self.whole {
             return 0..self.groups * self.columns;
@@ -87,7 +88,7 @@ impl Tiling {
         group * self.columns + first..group * self.columns + last
     }
 
-    /// Rows and columns of cells that an array has for this layer.
+    /// The rows and the columns that an array has for this layer.
     pub(crate) fn extent(&self) -> [usize; 2] {
         match self.whole {
             true => [self.groups * self.rows, self.groups * self.columns],
@@ -95,8 +96,8 @@ impl Tiling {
         }
     }
 
-    /// Where the cell of a column over all groups and a row of its group lies along the rows and the columns of its
-    /// array: 0 to less than 1.
+    /// Where a cell lies along the rows and along the columns of its array, from 0 to less than 1. `column` is counted
+    /// over all groups, `row` within the group.
     pub(crate) fn place(&self, column: usize, row: usize) -> [f64; 2] {
         let (group, in_group) = (column / self.columns, column % self.columns);
         let at = match self.whole {
@@ -137,7 +138,7 @@ impl Tiling {
         }
     }
 
-    /// Cells of all tiles.
+    /// Cells of the arrays that hold all tiles.
     pub(crate) fn cells(&self) -> Cells {
         let [groups, rows, columns] = [self.groups, self.rows, self.columns].map(|n| n as u128);
         let all_rows = self.row_tiles() as u128 * self.array_rows as u128;
@@ -149,7 +150,7 @@ impl Tiling {
         }
     }
 
-    /// Cells of one tile.
+    /// Cells of an array that holds one tile.
     pub(crate) fn cells_of(&self, tile: &Tile) -> Cells {
         let [groups, rows, columns] = [&tile.groups, &tile.rows, &tile.columns].map(|range| range.len() as u128);
         let (array_rows, array_columns) = (self.array_rows as u128, self.array_columns as u128);

@@ -1,4 +1,4 @@
-//! Measures how fast the array is counted and stepped: `cargo run --release -p digital --example stepped_speed`.
+//! Measures how fast the array is counted and stepped: `cargo run --release -p esnsim-digital --example stepped_speed`.
 
 use std::hint::black_box;
 use std::time::Instant;

@@ -2,8 +2,8 @@
 
 use engine::{Cycles, Joules, LayerRun, Ledger, MAC_ENTRY, Occupancy};
 
-use crate::array::{ArraySpec, Granularity};
 use crate::departures::{Barrier, Departures, PlaneSkipping, ZeroActivations, ZeroSkipping};
+use crate::spec::{ArraySpec, Granularity};
 
 /// Idle PE-cycles of elements that have no position in the last group of a filter.
 pub const POSITION_TAIL: &str = "position tail";
@@ -23,7 +23,8 @@ pub const INDEX_DECODING: &str = "index decoding";
 /// Idle PE-cycles of elements that are gated off because their activation is 0.
 pub const ZERO_ACTIVATION: &str = "zero activation";
 
-/// Ledger entry: planes beyond those of the weight (ESN_d) or of its filter (ESN'_d).
+/// Ledger entry: planes beyond those of the weight, where the metric is ESN_d, or beyond those of its filter, where it
+/// is ESN'_d.
 pub const WIDTH_ROUNDING_ENTRY: &str = "width rounding";
 
 /// Ledger entry: planes of zeros that the ideal skips.
@@ -56,11 +57,11 @@ pub const ACTIVATION_FETCH_ENTRY: &str = "activation fetch";
 /// Ledger entry: bits of partial sums that are moved.
 pub const PARTIAL_SUM_ENTRY: &str = "partial sums";
 
-/// What a machine counts.
+/// Everything that a machine counts.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) cycles: u128,
-    /// PE-cycles.
+    /// PE-cycles in which elements are busy; those in which they idle, by cause, follow.
     pub(crate) busy: u128,
     pub(crate) position_tail: u128,
     pub(crate) zero_activation: u128,
@@ -70,13 +71,13 @@ pub(crate) struct Counts {
     pub(crate) filling: u128,
     pub(crate) decoding: u128,
     pub(crate) waiting: u128,
-    /// Planes of all elements.
+    /// Planes of all elements, by their use.
     pub(crate) useful: u128,
     pub(crate) rounding: u128,
     pub(crate) zeros: u128,
     pub(crate) skipped: u128,
     pub(crate) on_zero_activations: u128,
-    /// Bits.
+    /// Bits that are decoded, fetched or moved.
     pub(crate) index_bits: u128,
     pub(crate) weight_bits: u128,
     pub(crate) activation_bits: u128,
@@ -84,7 +85,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// Both added.
+    /// Both counts added.
     pub(crate) fn plus(self, other: Self) -> Self {
         Self {
             cycles: self.cycles + other.cycles,
@@ -109,7 +110,7 @@ impl Counts {
     }
 }
 
-/// The run that was counted. Entries and causes of departures that the array does not have are left out.
+/// The run that was counted. An entry or a cause is left out if it belongs to a departure that the array does not have.
 pub(crate) fn layer_run(spec: &ArraySpec, departures: &Departures, counts: &Counts) -> LayerRun {
     let pes = spec.pes_per_row as u128;
     let offered = counts.cycles * spec.rows as u128 * pes;

@@ -1,105 +1,32 @@
-//! The array: its description, and its place among the MAC engines.
+//! The array as a MAC engine.
 
 use engine::{
-    Activations, EngineError, Joules, Lane, LaneSums, Layer, LayerRun, MacEngine, Observer, PreparedLayer, Silent,
-    SteppedRun,
+    Activations, EngineError, Lane, LaneSums, Layer, LayerRun, MacEngine, Observer, PreparedLayer, Silent, SteppedRun,
 };
-use thiserror::Error;
 
 use crate::departures::{Departures, ZeroActivations};
 use crate::encoding::Encoding;
+use crate::error::DigitalError;
 use crate::fast;
 use crate::prepared::Prepared;
+use crate::spec::{ArraySpec, Granularity};
 use crate::stepped::{ProcessingElement, Row, SteppedArray};
-
-/// What shares one bit width.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Granularity {
-    /// Every weight takes its own number of planes, and a pruned weight none.
-    Weight,
-    /// Every weight of a filter takes the planes of the widest one, zeros included: gated off, they still take their
-    /// cycles and energy. Filters without a nonzero weight are not computed, nor input channels whose weights are zero in
-    /// every filter of their group.
-    Filter,
-    /// As [`Granularity::Filter`], with the planes of the widest weight of the layer.
-    Layer,
-    /// As [`Granularity::Filter`], with so many planes for every weight of every layer; a layer with a wider weight is
-    /// refused.
-    Fixed(u32),
-}
-
-/// Description of an array.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ArraySpec {
-    /// Name of the hardware, for reports.
-    pub name: String,
-    /// Rows, `R ≥ 1`. Filters are dealt to them in turn: row `r` computes filters `r`, `r + R`, ….
-    pub rows: usize,
-    /// Processing elements of a row, `P ≥ 1`. They share the weight and work on neighbouring output positions.
-    pub pes_per_row: usize,
-    /// What shares one bit width.
-    pub granularity: Granularity,
-    /// Energy of one element in one cycle in which it works. An idle element spends nothing.
-    pub pe_cycle_energy: Joules,
-}
-
-/// Why a description is no array.
-#[derive(Clone, Debug, PartialEq, Error)]
-pub enum DigitalError {
-    /// There are no rows, or no elements in a row.
-    #[error("array {array}: {what} is 0; it must be at least 1")]
-    Zero {
-        /// Name of the array.
-        array: String,
-        /// `"rows"` or `"pes_per_row"`.
-        what: &'static str,
-    },
-    /// There are too many elements to count their cycles.
-    #[error("array {array}: {rows} rows of {pes_per_row} elements; at most {max} elements can be counted", max = MAX_PES)]
-    TooLarge {
-        /// Name of the array.
-        array: String,
-        /// Rows asked for.
-        rows: usize,
-        /// Elements a row asked for.
-        pes_per_row: usize,
-    },
-    /// A departure from the ideal is out of range, or contradicts another.
-    #[error("array {array}: {problem}")]
-    Departure {
-        /// Name of the array.
-        array: String,
-        /// What is wrong, by the keys of a description.
-        problem: String,
-    },
-    /// The energy is negative, NaN or infinite.
-    #[error("array {array}: energy of a PE-cycle is {energy} J; it must be finite and not negative")]
-    Energy {
-        /// Name of the array.
-        array: String,
-        /// The energy in joules.
-        energy: f64,
-    },
-}
-
-/// Most elements of an array. It keeps products of cycles and elements within 128 bits.
-const MAX_PES: usize = 1 << 32;
 
 /// A variable-bit MAC array: rows of processing elements that consume one bit plane of a weight a cycle.
 ///
-/// A row works through its filters; within a filter through groups of `P` output positions, one an element; within a
-/// group through the weights and, within a weight, through its planes ([`crate::Planes`]). Rows run free of one another,
-/// and a layer ends when its last row does. Per filter, with `positions` of all repeats and multiply-accumulates on
-/// padding like any other:
+/// A row works through its filters one after another. Within a filter it works through groups of `P` output positions,
+/// one for each element; within a group through the weights; within a weight through its planes ([`crate::Planes`]).
+/// Rows do not wait for one another, and a layer ends when its last row ends. A filter takes, where `positions` are
+/// those of all repeats and multiply-accumulates on padding count like any other:
 ///
 /// ```text
 /// busy PE-cycles = positions · Σ_w planes(w)        row cycles = ceil(positions / P) · Σ_w planes(w)
 /// ```
 ///
 /// The ledger entry [`engine::MAC_ENTRY`] counts busy PE-cycles, the only thing that costs energy. With one row of one
-/// element, or at any size where nothing is idle, this is the ideal hardware of equation (3), and at filter granularity
-/// of equation (7). [`DigitalArray::with_departures`] takes an array away from it; the entry then counts the planes that
-/// the ideal would execute too.
+/// element, or at any size where nothing is idle, this is the ideal hardware of equation (3), or at filter granularity
+/// that of equation (7). [`DigitalArray::with_departures`] makes an array that departs from the ideal. There the entry
+/// counts only those executed planes that the ideal would execute too.
 ///
 /// Source: the array with a bit width per filter of Maki et al. 2018.
 ///
@@ -137,22 +64,10 @@ impl DigitalArray {
     ///
     /// # Errors
     ///
-    /// [`DigitalError`] if there is no row or no element, more than `2^32` elements, or an energy that is negative or not
-    /// finite.
+    /// [`DigitalError`] if there is no row or no element, more than `2^32` elements, or an energy that is negative or
+    /// not finite.
     pub fn new(spec: ArraySpec) -> Result<Self, DigitalError> {
-        let array = || spec.name.clone();
-        for (what, count) in [("rows", spec.rows), ("pes_per_row", spec.pes_per_row)] {
-            if count == 0 {
-                return Err(DigitalError::Zero { array: array(), what });
-            }
-        }
-        if spec.rows.checked_mul(spec.pes_per_row).is_none_or(|pes| pes > MAX_PES) {
-            return Err(DigitalError::TooLarge { array: array(), rows: spec.rows, pes_per_row: spec.pes_per_row });
-        }
-        let energy = spec.pe_cycle_energy.0;
-        if !(energy.is_finite() && energy >= 0.0) {
-            return Err(DigitalError::Energy { array: array(), energy });
-        }
+        spec.check()?;
         let array = Self { spec, departures: Departures::default() };
         array.departures.check(&array.spec)?;
         Ok(array)
@@ -162,7 +77,7 @@ impl DigitalArray {
     ///
     /// # Errors
     ///
-    /// [`DigitalError::Departure`] if one is out of range or contradicts another; the message names its key.
+    /// [`DigitalError::Departure`] if a departure is out of range or contradicts another. The message names its key.
     pub fn with_departures(self, departures: Departures) -> Result<Self, DigitalError> {
         departures.check(&self.spec)?;
         Ok(Self { departures, ..self })
@@ -178,14 +93,16 @@ impl DigitalArray {
         &self.spec
     }
 
-    /// Whose planes [`engine::MAC_ENTRY`] counts: those of each nonzero weight ([`Granularity::Weight`], the metric is
-    /// ESN_d) where every weight has its own width or zeros are skipped one by one; else those of the widest weight of a
-    /// filter ([`Granularity::Filter`], ESN'_d).
+    /// Whose planes the ledger entry [`engine::MAC_ENTRY`] counts.
+    ///
+    /// Where every weight has its own width, or zeros are skipped one by one, these are the planes of each nonzero
+    /// weight: [`Granularity::Weight`], and the metric is ESN_d. Elsewhere every computed weight counts the planes of
+    /// the widest weight of its filter: [`Granularity::Filter`], and the metric is ESN'_d.
     pub fn useful_granularity(&self) -> Granularity {
         self.departures.useful_granularity(self.spec.granularity)
     }
 
-    /// Whether this is a single element, `R = P = 1`, without departures: its cycles are the metric itself.
+    /// Whether this is a single element, `R = P = 1`, without departures. Its cycles are the metric itself.
     pub fn is_ideal(&self) -> bool {
         self.spec.rows == 1 && self.spec.pes_per_row == 1 && self.departures.vanish(self.spec.granularity)
     }
@@ -265,6 +182,8 @@ fn show_row(row: Option<&Row>, index: usize, observer: &mut dyn Observer) {
 
 #[cfg(test)]
 mod tests {
+    use engine::Joules;
+
     use super::*;
 
     fn spec(rows: usize, pes_per_row: usize, energy: f64) -> ArraySpec {

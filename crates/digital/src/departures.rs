@@ -2,8 +2,9 @@
 
 use engine::Joules;
 
-use crate::array::{ArraySpec, DigitalError, Granularity};
+use crate::error::DigitalError;
 use crate::planes::Planes;
+use crate::spec::{ArraySpec, Granularity};
 
 /// Most cycles of one filling of the pipeline.
 const MAX_FILL_CYCLES: u64 = 1 << 16;
@@ -17,12 +18,13 @@ const MAX_BUFFER_BITS: u64 = 1 << 48;
 /// The departures of an array from the ideal. [`Departures::default`] has none.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Departures {
-    /// Bit widths that elements can be set to, ascending; every width is rounded up to one of them. Empty: all.
+    /// Bit widths that elements can be set to, ascending. Every width is rounded up to one of them. An empty list
+    /// stands for all widths.
     pub supported_widths: Vec<u32>,
     /// How an element takes the planes of a weight.
     pub element: Element,
-    /// Which weights take no cycle; none for what the width granularity implies: [`ZeroSkipping::Weights`] where every
-    /// weight has its own width, [`ZeroSkipping::Filters`] elsewhere.
+    /// Which weights take no cycle. `None` stands for what the granularity of widths implies: [`ZeroSkipping::Weights`]
+    /// where every weight has its own width, and [`ZeroSkipping::Filters`] elsewhere.
     pub zero_skipping: Option<ZeroSkipping>,
     /// Which planes of a weight take no cycle.
     pub plane_skipping: PlaneSkipping,
@@ -32,28 +34,28 @@ pub struct Departures {
     pub schedule: Schedule,
     /// Where rows wait for one another.
     pub barrier: Barrier,
-    /// Cycles that a row idles whenever it starts a tile: a filter, or the part of it that its buffer holds.
+    /// Cycles that a row idles whenever it starts a tile. A tile is a filter, or the part of one that the buffer holds.
     pub fill_cycles_per_tile: u64,
     /// Cycles that a row idles whenever it starts a group of positions.
     pub fill_cycles_per_group: u64,
     /// Bits of the index that says where a nonzero weight stands. Needs [`ZeroSkipping::Weights`].
     pub index_bits_per_nonzero: u64,
-    /// Cycles that a row idles to decode it. Needs [`ZeroSkipping::Weights`].
+    /// Cycles that a row idles to decode that index. Needs [`ZeroSkipping::Weights`].
     pub index_cycles_per_nonzero: u64,
     /// Buffers, and what is fetched into them.
     pub buffers: Buffers,
-    /// Energies beside that of [`ArraySpec::pe_cycle_energy`].
+    /// Energies beside [`ArraySpec::pe_cycle_energy`].
     pub energy: DepartureEnergies,
 }
 
 /// How an element takes the planes of a weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Element {
-    /// Planes that it takes in one cycle, `W`, 1 to 17: a weight of `n` planes takes `ceil(n / W)` cycles. 1 is bit-serial,
-    /// 17 bit-parallel at any width.
+    /// Planes that an element takes in one cycle, `W`, 1 to 17. A weight of `n` planes takes `ceil(n / W)` cycles: at 1
+    /// the element is bit-serial, at 17 it takes every weight in one cycle.
     pub planes_per_cycle: u32,
-    /// Whether it splits where a weight leaves room: `floor(W / n)` consecutive weights of `n` planes in one cycle, summed
-    /// into the one accumulator (Bit Fusion, Sharma et al. 2018).
+    /// Whether an element splits where a weight leaves room. It then takes `floor(W / n)` consecutive weights of `n`
+    /// planes in one cycle and adds them to its one accumulator (Bit Fusion, Sharma et al. 2018).
     pub splits: bool,
 }
 
@@ -66,10 +68,10 @@ impl Default for Element {
 /// Which weights take no cycle and no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ZeroSkipping {
-    /// None: every weight of every filter is computed.
+    /// No weight: every weight of every filter is computed.
     None,
-    /// Those of filters without a nonzero weight, and those of input channels whose weights are zero in every filter of
-    /// their group.
+    /// The weights of filters without a nonzero weight, and those of input channels whose weights are zero in every
+    /// filter of their group.
     Filters,
     /// Every weight that is zero.
     Weights,
@@ -78,25 +80,26 @@ pub enum ZeroSkipping {
 /// Which planes of a weight take no cycle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum PlaneSkipping {
-    /// None.
+    /// No plane.
     #[default]
     None,
-    /// Planes that are zero in the binary form of the magnitude `|code|`: only its essential bits take a cycle.
+    /// Planes that are zero in the binary form of the magnitude `|code|`. Only the bits that are 1 take a cycle.
     ZeroPlanes,
-    /// All but the nonzero digits of the canonical signed digit form of the code, the fewest of any signed binary form.
+    /// Planes that are zero in the canonical signed digit form of the code. No signed binary form has fewer nonzero
+    /// digits.
     Csd,
 }
 
 /// What is done with activations that are zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ZeroActivations {
-    /// They are multiplied like any other.
+    /// They are multiplied like any others.
     #[default]
     Compute,
     /// The element is gated off for the cycle: no energy, the same time.
     Gate,
-    /// As [`ZeroActivations::Gate`], and where the activations of all elements of a row are zero the row goes on to the
-    /// next weight at once.
+    /// As [`ZeroActivations::Gate`]. Also, where the activations of all elements of a row are zero, the row goes on to
+    /// the next weight at once.
     Skip,
 }
 
@@ -106,7 +109,8 @@ pub enum Schedule {
     /// Filter `m` goes to row `m mod R`.
     #[default]
     InOrder,
-    /// The longest filter left goes to the row that is free first, by the times that the weights alone foretell.
+    /// The longest filter that is left goes to the row that is free first. How long a filter takes is known from its
+    /// weights alone, as if no activation were 0.
     LongestFirst,
 }
 
@@ -125,11 +129,12 @@ pub enum Barrier {
 /// Buffers, and the size of what is fetched into them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Buffers {
-    /// Bits of the weight buffer of a row; none for a whole filter at least. A filter that does not fit is computed in
-    /// tiles of consecutive weights, each for all positions, and its partial sums leave and come back between them.
+    /// Bits of the weight buffer of a row; `None` if it holds any filter. A filter that does not fit is computed in
+    /// tiles of consecutive weights, each for all positions. Between two tiles its partial sums leave the array and
+    /// come back.
     pub weight_bits_per_row: Option<u64>,
-    /// Bits of the activation buffer, which all rows share; none for a whole layer at least. Where it cannot hold the
-    /// input of the layer, every pass of the rows over their filters fetches its input again.
+    /// Bits of the activation buffer, which all rows share; `None` if it holds the input of any layer. Where the input
+    /// does not fit, every pass of the rows over their filters fetches its input again.
     pub activation_bits: Option<u64>,
     /// Bits of an activation; 0 only where fetching one costs nothing.
     pub bits_per_activation: u64,
@@ -140,19 +145,20 @@ pub struct Buffers {
 /// Energies that an ideal array does not spend.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct DepartureEnergies {
-    /// Of an element in a cycle in which it is idle.
+    /// Energy of an element in a cycle in which it is idle.
     pub idle_pe_cycle: Joules,
-    /// Of the control of the array, a cycle.
+    /// Energy of the control of the array in a cycle.
     pub array_cycle: Joules,
-    /// Of the control of a row, a cycle in which it works, fills or decodes; waiting and finished rows are gated.
+    /// Energy of the control of a row in a cycle in which the row works, fills or decodes. The control of a row that
+    /// waits or has finished is gated.
     pub row_cycle: Joules,
-    /// Of decoding one bit of an index.
+    /// Energy of decoding one bit of an index.
     pub index_bit: Joules,
-    /// Of fetching one bit of a weight, or of its index, into the buffer of a row.
+    /// Energy of fetching one bit of a weight, or of its index, into the buffer of a row.
     pub weight_bit: Joules,
-    /// Of fetching one bit of an activation into the activation buffer.
+    /// Energy of fetching one bit of an activation into the activation buffer.
     pub activation_bit: Joules,
-    /// Of moving one bit of a partial sum out of the array or back into it.
+    /// Energy of moving one bit of a partial sum out of the array or back into it.
     pub partial_sum_bit: Joules,
 }
 
@@ -179,7 +185,7 @@ impl Departures {
         self.zero_skipping.unwrap_or(natural_zero_skipping(granularity))
     }
 
-    /// Whose planes are useful.
+    /// Whose planes are useful, which means that the ideal executes them too.
     pub(crate) fn useful_granularity(&self, granularity: Granularity) -> Granularity {
         match (granularity, self.zero_skipping(granularity)) {
             (Granularity::Weight, _) | (_, ZeroSkipping::Weights) => Granularity::Weight,

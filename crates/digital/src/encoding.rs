@@ -1,46 +1,50 @@
-//! How many planes of a weight an array executes, and how many of them the ideal would: the rules that both engines
-//! follow.
+//! How many planes of a weight an array executes, and how many the ideal would execute. Both engines follow these
+//! rules.
 
 use engine::{EngineError, Layer};
 use esn::{CodeTensor, Grid};
 
-use crate::array::{ArraySpec, Granularity};
 use crate::departures::{Departures, PlaneSkipping, ZeroSkipping};
 use crate::live::live_channels;
 use crate::planes::Planes;
+use crate::spec::{ArraySpec, Granularity};
 
 /// Number of widths, 0 included.
 const WIDTHS: usize = Planes::MAX_WIDTH as usize + 1;
 
-/// The rules of an array for one layer, whose weights all fit it.
+/// The rules of an array for one layer. All weights of the layer fit the array.
 pub(crate) struct Encoding {
     pub(crate) grid: Grid,
     pub(crate) granularity: Granularity,
     pub(crate) plane_skipping: PlaneSkipping,
     pub(crate) zero_skipping: ZeroSkipping,
-    /// Whose planes are useful.
+    /// Whose planes are useful, which means that the ideal executes them too.
     pub(crate) useful: Granularity,
-    /// The supported width of every width; that of 0 is the least one.
+    /// The supported width that each width is rounded up to. Width 0 becomes the least one.
     pub(crate) rounded: [u32; WIDTHS],
     /// Planes of the widest weight of the layer; 0 where nothing asks for them.
     layer_width: u32,
 }
 
-/// What a filter is computed with.
+/// The widths of a filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FilterWidths {
-    /// Planes of its widest weight; 0 for a pruned filter.
+    /// Planes of its widest weight, 0 for a pruned filter; also 0 where nothing asks for them.
     pub(crate) own: u32,
-    /// Planes that each of its weights takes; without meaning where each takes its own.
+    /// Planes that each of its weights takes; 0 where each takes its own number.
     pub(crate) shared: u32,
 }
 
-/// The planes of one weight, by their use. `useful + skipped` is what the ideal counts.
+/// The planes of one weight, by their use. The ideal executes `useful + skipped` of them, the array all but `skipped`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PlaneUse {
+    /// Planes that both the array and the ideal execute.
     pub(crate) useful: u32,
+    /// Planes that the array executes beyond those of the ideal, of a weight that the ideal computes.
     pub(crate) rounding: u32,
+    /// Planes of a weight that the ideal does not compute.
     pub(crate) zeros: u32,
+    /// Planes that the ideal executes and the array skips.
     pub(crate) skipped: u32,
 }
 
@@ -55,7 +59,7 @@ impl PlaneUse {
 }
 
 impl Encoding {
-    /// Reads the rules for a layer.
+    /// Makes the rules for a layer.
     ///
     /// # Errors
     ///
@@ -95,7 +99,7 @@ impl Encoding {
         })
     }
 
-    /// The channels that count as live, `[groups, channels]`; empty where every weight looks after itself.
+    /// The channels with a nonzero weight, `[groups, channels]`; empty where no rule asks for them.
     pub(crate) fn live(&self, codes: &CodeTensor) -> Vec<bool> {
         match (self.useful, self.zero_skipping) {
             (Granularity::Weight, ZeroSkipping::Weights | ZeroSkipping::None) => Vec::new(),
@@ -118,7 +122,7 @@ impl Encoding {
         FilterWidths { own, shared }
     }
 
-    /// Whether a weight takes part: `live` says whether its channel and its filter have a weight that is not 0.
+    /// Whether a weight is computed. `live` says whether its channel and its filter have a nonzero weight.
     pub(crate) fn is_issued(&self, code: i32, live: bool) -> bool {
         match self.zero_skipping {
             ZeroSkipping::None => true,
@@ -136,7 +140,8 @@ impl Encoding {
         }
     }
 
-    /// Bits that an issued weight takes in the weight buffer; also its planes where none is skipped.
+    /// Bits that a computed weight takes in the weight buffer. Where no plane is skipped, this is its number of planes
+    /// too.
     pub(crate) fn stored_bits(&self, code: i32, widths: FilterWidths) -> u32 {
         match self.granularity {
             Granularity::Weight => self.rounded[Planes::least_width(self.grid, code) as usize],

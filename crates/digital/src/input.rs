@@ -1,4 +1,5 @@
-//! Activations at the edge of the array: checked once, then laid out so that elements need no bounds of the image.
+//! Activations at the edge of the array. They are checked once, and then laid out with their padding, so that elements
+//! need not know where the image ends.
 
 use engine::{Activations, EngineError, Layer};
 use network::Geometry;
@@ -6,11 +7,11 @@ use network::Geometry;
 /// Largest magnitude of an activation.
 const MAX_ACTIVATION: u32 = 1 << 16;
 
-/// Most weights of a filter: so many products of a code below `2^17` and an activation of `2^16` fit 64 bits, and so do
-/// the planes of one more weight on their way to its code.
+/// Most weights of a filter. The sum of so many products of a code below `2^17` and an activation of `2^16` fits 64
+/// bits, even while one weight is added plane by plane.
 const MAX_FILTER_LEN: usize = 1 << 29;
 
-/// Refuses filters whose sums could pass the accumulators.
+/// Refuses filters whose sums might not fit the accumulators.
 pub(crate) fn check_accumulators(layer: &Layer<'_>) -> Result<(), EngineError> {
     let len = layer.geometry().rows();
     if len <= MAX_FILTER_LEN {
@@ -20,7 +21,12 @@ pub(crate) fn check_accumulators(layer: &Layer<'_>) -> Result<(), EngineError> {
     Err(EngineError::Unsupported { layer: layer.name().to_string(), problem })
 }
 
-/// The input of a layer as integers of the right number and size.
+/// The input of a layer as the integers that a digital array takes, `[repeats, in_channels, height, width]`.
+///
+/// # Errors
+///
+/// [`EngineError::Arithmetic`] if the input is not made of integers, [`EngineError::Shape`] if it has the wrong length,
+/// [`EngineError::Activation`] if an integer is above `2^16` in magnitude. All of them name the `layer`.
 pub(crate) fn integers<'a>(layer: &str, geometry: &Geometry, input: Activations<'a>) -> Result<&'a [i32], EngineError> {
     let layer = || layer.to_string();
     let Activations::Integer(input) = input else {
@@ -43,7 +49,8 @@ pub(crate) fn integers<'a>(layer: &str, geometry: &Geometry, input: Activations<
 
 /// The input with its padding in place, `[repeats · in_channels, padded height, padded width]`.
 ///
-/// The element of output position `p` that works on weight `w` reads `values[corner(p) + offset(w)]`, on padding too.
+/// The element of output position `p` that works on weight `w` reads `values[corner(p) + offset(w)]`. On padding it
+/// reads 0.
 pub(crate) struct PaddedInput {
     pub(crate) values: Vec<i32>,
     height: usize,
@@ -76,7 +83,7 @@ impl PaddedInput {
         Ok(Self { values, height, width })
     }
 
-    /// Where the receptive field of every output position begins, all repeats one after another.
+    /// Where the receptive field of every output position begins, for all repeats one after another.
     pub(crate) fn corners(&self, geometry: &Geometry) -> Vec<u32> {
         let spec = geometry.spec();
         let [out_height, out_width] = geometry.out_size();
@@ -90,7 +97,8 @@ impl PaddedInput {
         corners
     }
 
-    /// How far the input of every weight of a filter of this group lies from the corner, `[channels, taps]`.
+    /// How far the input of each weight lies from the corner, `[channels, taps]`. It is the same for all filters of a
+    /// group.
     pub(crate) fn offsets(&self, geometry: &Geometry, group: usize) -> Vec<u32> {
         let spec = geometry.spec();
         let channels = spec.in_channels / spec.groups;

@@ -1,9 +1,9 @@
-//! Which weights an array with filter-wide planes computes.
+//! Which input channels have a nonzero weight.
 
 use esn::CodeTensor;
 
-/// For every group and channel, `[groups, channels]`, whether any filter of the group has a weight there that is not 0.
-/// The array does not compute the other channels.
+/// Whether any filter of the group has a nonzero weight in a channel, for every group and channel,
+/// `[groups, channels]`. An array that skips zeros by filters does not compute the other channels.
 pub(crate) fn live_channels(codes: &CodeTensor) -> Vec<bool> {
     let shape = codes.shape();
     let per_group = shape.filters / shape.groups;

@@ -1,4 +1,4 @@
-//! The bit planes of a weight: what a processing element consumes, one a cycle.
+//! The bit planes of a weight. A processing element consumes one of them a cycle.
 
 use esn::Grid;
 
@@ -9,9 +9,10 @@ use esn::Grid;
 /// ```
 ///
 /// - **Mid-rise** (odd codes, `shift` 0): every digit is ±1. `n` planes make every odd code of `−(2^n − 1) … 2^n − 1`.
-/// - **Mid-tread** (even codes, `shift` 1): the digits are the two's-complement planes of `−|W_int|`, `W_int = code / 2`,
-///   and the accumulator applies the sign: digits are 0 or −1, of the top plane 0 or +1, negated where the code is
-///   positive. `n` planes reach `|W_int| = 2^(n − 1)`, the whole of a signed n-bit format.
+/// - **Mid-tread** (even codes, `shift` 1): the planes are those of `−|W_int|` in two's complement, `W_int = code / 2`.
+///   For a negative code the digit of the top plane is 0 or −1, and the others are 0 or +1. For a positive code every
+///   digit is negated, which the accumulator does. `n` planes reach `|W_int| = 2^(n − 1)`, the whole of a signed n-bit
+///   format.
 /// - **Pruned** (code 0): every digit is 0. The element is gated off and adds nothing.
 ///
 /// ```
@@ -57,7 +58,7 @@ impl Planes {
         Some(Self { positive, negative, width, shift })
     }
 
-    /// The fewest planes that reach a code of the grid; 0 for a pruned weight.
+    /// The fewest planes that a code of the grid can be encoded in; 0 for a pruned weight.
     #[inline]
     pub fn least_width(grid: Grid, code: i32) -> u32 {
         let magnitude = code.unsigned_abs();
@@ -81,7 +82,7 @@ impl Planes {
         bit(self.positive) - bit(self.negative)
     }
 
-    /// Exponent of the lowest plane in units of the code: 0 on the mid-rise grid, 1 on mid-tread.
+    /// The power of two of the lowest plane, in units of the code: 0 on the mid-rise grid, 1 on mid-tread.
     pub fn shift(&self) -> u32 {
         self.shift
     }
@@ -92,7 +93,8 @@ impl Planes {
     }
 }
 
-/// Positive and negative digits of an odd code: bit b of `(code + 2^n − 1) / 2` says whether digit b is +1 or −1.
+/// The digits of an odd code that are +1, and those that are −1, by bit. Digit b is +1 where bit b of
+/// `(code + 2^n − 1) / 2` is set.
 fn mid_rise_digits(code: i32, width: u32) -> Option<(u32, u32)> {
     let all = (1u32 << width) - 1;
     if code % 2 == 0 || code.unsigned_abs() > all {
@@ -102,8 +104,8 @@ fn mid_rise_digits(code: i32, width: u32) -> Option<(u32, u32)> {
     Some((positive, !positive & all))
 }
 
-/// Positive and negative digits of an even code: the two's complement of `−|code / 2|`, whose top plane counts negative,
-/// with the sign of the code.
+/// The digits of an even code that are +1, and those that are −1, by bit. They are the two's complement of
+/// `−|code / 2|`, whose top plane counts negative; for a positive code the two are swapped.
 fn mid_tread_digits(code: i32, width: u32) -> Option<(u32, u32)> {
     let top = 1u32 << width.checked_sub(1)?;
     let magnitude = code.unsigned_abs() / 2;

@@ -1,4 +1,4 @@
-//! Inference on the array: the sums alone, for speed.
+//! The outputs of a layer without its cycles, for speed.
 
 use engine::kernel::IntegerConv;
 use engine::{Activations, EngineError, Layer, Outputs, PreparedLayer};
@@ -6,8 +6,8 @@ use network::Geometry;
 
 use crate::input::integers;
 
-/// A layer in the array. The elements add integers exactly, so the sums do not depend on their order and the exact
-/// kernel stands for them.
+/// A layer in the array. The elements add integers exactly, so the order of additions does not matter, and the exact
+/// kernel computes the same sums.
 pub(crate) struct Prepared {
     name: String,
     geometry: Geometry,

@@ -1,12 +1,12 @@
-//! Which row computes which filters: decided ahead, from the weights alone.
+//! Which row computes which filters. This is decided ahead, from the weights alone.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::departures::{Barrier, Departures, Schedule};
 
-/// The filters of every row, in order. `planned` is the time of every filter if no activation is 0; 0 for a filter with
-/// nothing to compute, which is dealt to nobody. Rows without a filter may be left out at the end.
+/// The filters of every row, in order. `planned` is the time of every filter if no activation is 0. A filter of time 0
+/// has nothing to compute and goes to no row. Rows without a filter may be missing at the end.
 pub(crate) fn deal(rows: usize, planned: &[u128], departures: &Departures) -> Vec<Vec<usize>> {
     let rows = rows.min(planned.len());
     match (departures.schedule, departures.barrier) {

@@ -8,9 +8,10 @@ use crate::live::live_channels;
 
 /// Bits of the input that an array fetches.
 pub(crate) struct InputTraffic {
-    /// Those of every conv group: its input channels that are computed, whole, without padding.
+    /// Bits of the input of each group of the layer. Only input channels that are computed are fetched, each as a whole
+    /// and without padding.
     pub(crate) group_bits: Vec<u128>,
-    /// Whether the activation buffer holds all of them at once.
+    /// Whether the activation buffer holds the input of all groups at once.
     pub(crate) fits: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What an engine is given, must do, and returns.
+//! What an engine is given, what it must do, and what it returns.
 
 use esn::CodeTensor;
 use network::Geometry;
@@ -41,7 +41,7 @@ impl<'a> Layer<'a> {
         self.name
     }
 
-    /// Where its weights meet its input.
+    /// Sizes of the layer: how its weights meet its input.
     pub fn geometry(&self) -> &'a Geometry {
         self.geometry
     }
@@ -52,12 +52,12 @@ impl<'a> Layer<'a> {
     }
 }
 
-/// How much of the offered hardware did work: `used / offered`.
+/// How much of the hardware that was there did work: `used / offered`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Occupancy {
-    /// Busy PE-cycles, or occupied cells.
+    /// Cycles of all processing elements (PEs) in which they were busy, or cells that held a weight.
     pub used: u128,
-    /// All PE-cycles, or all cells.
+    /// All cycles of all processing elements, or all cells.
     pub offered: u128,
 }
 
@@ -76,13 +76,14 @@ impl Occupancy {
 /// What one layer cost, for one image.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LayerRun {
-    /// Latency.
+    /// Cycles from the first to the last, the latency of the layer.
     pub cycles: Cycles,
     /// Energy, by kind of event.
     pub ledger: Ledger,
-    /// Work done over work offered.
+    /// How much of the hardware did work.
     pub occupancy: Occupancy,
-    /// Where offered work was not used, by cause, in the unit of [`Occupancy`]; adds up to `offered − used`.
+    /// Why hardware did no work: each cause with its count, in the unit of [`Occupancy`]. The counts add up to
+    /// `offered − used`.
     pub idle: Vec<(&'static str, u128)>,
 }
 
@@ -104,33 +105,37 @@ pub enum Outputs {
     Real(Vec<f32>),
 }
 
-/// A layer held by an engine, its weights in the form that the engine computes with.
+/// A layer inside an engine, its weights in the form that the engine computes with.
 pub trait PreparedLayer: Send + Sync {
-    /// Computes the sums of one image. The arithmetic is the hardware's; only its order of no consequence may differ.
+    /// Computes the sums of one image.
+    ///
+    /// The arithmetic is that of the hardware. Where the order of operations does not change the result, any order is
+    /// allowed.
     ///
     /// # Errors
     ///
-    /// [`EngineError::Arithmetic`] for the wrong kind of input, [`EngineError::Shape`] for one of the wrong length.
+    /// [`EngineError::Arithmetic`] for the wrong kind of numbers, [`EngineError::Shape`] for too many or too
+    /// few of them.
     fn forward(&self, input: Activations<'_>) -> Result<Outputs, EngineError>;
 }
 
 /// Sees every cycle of a stepped run.
 pub trait Observer {
-    /// Called once a cycle, after it. `active` PEs or cells did work and spent `count` units of the entry
-    /// [`MAC_ENTRY`] in it.
+    /// Called after every cycle. In that cycle `active` elements or cells did work, and together they added `count` to
+    /// the ledger entry [`MAC_ENTRY`].
     fn cycle(&mut self, cycle: u128, active: u64, count: u128);
 
-    /// How many lanes it wants to be shown in the next cycle, the first ones; asked by [`MacEngine::trace`].
+    /// How many lanes the observer wants to see before the next cycle, the first ones. [`MacEngine::trace`] asks.
     fn lanes(&self) -> usize {
         0
     }
 
-    /// Shows a lane as the next cycle begins; none if it has no work.
+    /// Shows a lane as the next cycle begins; `None` if the lane has no work.
     fn lane(&mut self, index: usize, lane: Option<&Lane<'_>>) {
         let _ = (index, lane);
     }
 
-    /// Whether it has seen enough, so that [`MacEngine::trace`] ends.
+    /// Whether the observer has seen enough. [`MacEngine::trace`] then ends.
     fn is_done(&self) -> bool {
         false
     }
@@ -154,7 +159,7 @@ impl<O: Observer + ?Sized> Observer for &mut O {
     }
 }
 
-/// The observer that looks away.
+/// The observer that ignores everything.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 
@@ -172,58 +177,66 @@ pub struct SteppedRun {
     pub outputs: Outputs,
 }
 
-/// A MAC engine: one description of hardware.
+/// A MAC engine: one piece of hardware, made from one description.
 ///
-/// An implementation may assume that a [`Layer`] is valid. It must count what its hardware does, never what a formula of
-/// the metric says; keep no state between layers; give the same result for the same layer on every call and thread; and
-/// return from [`MacEngine::run`] exactly the `LayerRun` that [`MacEngine::step`] counts, or from [`MacEngine::run_on`] where
-/// [`MacEngine::cost_depends_on_input`].
+/// An implementation may assume that a [`Layer`] is valid. An implementation must
+///
+/// - count what its hardware does, never what a formula of the metric says;
+/// - keep no state between layers;
+/// - give the same result for the same layer on every call and thread;
+/// - return from [`MacEngine::run`] exactly the [`LayerRun`] that [`MacEngine::step`] counts. Where
+///   [`MacEngine::cost_depends_on_input`], this holds for [`MacEngine::run_on`] with the same input.
 pub trait MacEngine: Send + Sync {
-    /// Name of this hardware, from its description.
+    /// The name of the hardware, from its description.
     fn name(&self) -> &str;
 
-    /// Whether it computes on integers (digital) or real numbers (analog).
+    /// Whether the engine computes on integers, as a digital one does, or on real numbers, as an analog one does.
     fn computes_integers(&self) -> bool;
 
-    /// The cost of one image, with repetition factored out: time grows with the weights, not with the MACs.
+    /// The cost of one image, with repetition factored out. The time that this takes grows with the number of weights,
+    /// not with the number of MACs.
     ///
     /// # Errors
     ///
     /// [`EngineError::Unsupported`] if the hardware cannot hold the layer.
     fn run(&self, layer: &Layer<'_>) -> Result<LayerRun, EngineError>;
 
-    /// Whether the cost of a layer depends on its activations, and [`MacEngine::run_on`] is to be asked for it.
+    /// Whether the cost of a layer depends on its activations. If it does, [`MacEngine::run_on`] tells the cost.
     fn cost_depends_on_input(&self) -> bool {
         false
     }
 
-    /// The cost of one image with these activations, `[repeats, in_channels, height, width]`. The same as
+    /// The cost of one image with these activations, `[repeats, in_channels, height, width]`. The cost is that of
     /// [`MacEngine::run`] unless [`MacEngine::cost_depends_on_input`].
     ///
     /// # Errors
     ///
-    /// As [`MacEngine::run`], and [`EngineError::Arithmetic`] or [`EngineError::Shape`] for an input that does not fit.
+    /// As [`MacEngine::run`]; also [`EngineError::Arithmetic`] or [`EngineError::Shape`] if the input does not fit.
     fn run_on(&self, layer: &Layer<'_>, input: Activations<'_>) -> Result<LayerRun, EngineError> {
         let _ = input;
         self.run(layer)
     }
 
-    /// The same hardware with another seed of its random departures (programming error, read noise); `None` where nothing
-    /// is random. What is random must be a function of seed, layer name and input alone: an engine has no memory, so that
-    /// results are the same in every order and at any number of threads.
+    /// The same hardware with another seed of its random departures, which are programming error and read noise. `None`
+    /// where nothing is random.
+    ///
+    /// What is random must be a function of the seed, the name of the layer and the input alone. An engine has no
+    /// memory, so results are the same in every order of layers and at any number of threads.
     fn reseeded(&self, seed: u64) -> Option<Box<dyn MacEngine>> {
         let _ = seed;
         None
     }
 
-    /// The same hardware without the read noise that [`MacEngine::step`] draws read by read and
-    /// [`MacEngine::prepare`] from the distribution of their sum, so that the two are equal in distribution alone; `None`
-    /// where they are equal anyway.
+    /// The same hardware without read noise; `None` where there is none.
+    ///
+    /// [`MacEngine::step`] draws an error for every read. [`MacEngine::prepare`] draws one for a whole sum, from the
+    /// distribution that the sum of those errors has. With read noise the outputs of the two are therefore equal in
+    /// distribution only; without it they are equal in every bit, which a test can check.
     fn without_read_noise(&self) -> Option<Box<dyn MacEngine>> {
         None
     }
 
-    /// Takes a layer in to compute with it.
+    /// Takes in a layer to compute its outputs.
     ///
     /// # Errors
     ///
@@ -237,8 +250,8 @@ pub trait MacEngine: Send + Sync {
     /// As [`MacEngine::run`] and [`PreparedLayer::forward`].
     fn step(&self, layer: &Layer<'_>, input: Activations<'_>) -> Result<SteppedRun, EngineError>;
 
-    /// Advances the machine as [`MacEngine::step`] does, until the observer has seen enough or the layer is done, and shows
-    /// it the lanes it asks for before every cycle.
+    /// Advances the machine as [`MacEngine::step`] does, and shows the observer the lanes that it asks for before every
+    /// cycle. Ends when the observer has seen enough or the layer is done.
     ///
     /// # Errors
     ///
@@ -273,16 +286,16 @@ pub enum EngineError {
         /// `"integer"` or `"real"`.
         expected: &'static str,
     },
-    /// An activation is outside what the engine takes.
+    /// An activation is not one that the engine takes.
     #[error("layer {layer}: activation {index} is {value}; {expected}")]
     Activation {
         /// The layer.
         layer: String,
         /// Index in the input.
         index: usize,
-        /// Its value.
+        /// The activation.
         value: String,
-        /// What would be taken.
+        /// What the engine takes.
         expected: &'static str,
     },
     /// The hardware cannot hold the layer.
@@ -290,7 +303,7 @@ pub enum EngineError {
     Unsupported {
         /// The layer.
         layer: String,
-        /// What it cannot hold.
+        /// What the hardware cannot hold.
         problem: String,
     },
 }

@@ -1,17 +1,18 @@
 //! Convolution kernels that engines share, and that give the same result on every machine.
 //!
-//! [`IntegerConv`] sums integers exactly; [`RealConv`] sums 32-bit floats in the order of an analog array. Both work
-//! alike: the input of a group is laid out as a plane in which every weight finds the inputs of all its output positions
-//! side by side, at a fixed distance (its tap) from them. No matrix of copied patches is built, whatever the stride and
-//! the dilation. Positions then fill the lanes of a vector, a weight is the same for all of them, and a block of filters
-//! shares what was loaded.
+//! [`IntegerConv`] sums integers exactly. [`RealConv`] sums 32-bit floats in the order of an analog array. Both work in
+//! the same way. The input of a group is laid out as a plane in which the inputs of all output positions of a weight
+//! lie side by side, at a fixed distance, the tap of the weight, from where the plane begins. No matrix of copied
+//! patches is built, whatever the stride and the dilation. Neighbouring positions fill the lanes of a vector and are
+//! multiplied with the same weight, and what was loaded serves a whole block of filters.
 //!
 //! ```text
 //! lowering   geometry -> plane, taps         sweep      repeats, groups, blocks of filters, strips of rows
-//! portable   one strip in safe Rust          x86        the same in vector instructions; all of the unsafe code
+//! portable   one strip in safe Rust          x86        the same in vector instructions; all unsafe code of this crate
 //! ```
 //!
-//! Which instructions run is decided by what the processor has and by proven bounds, so no sum ever saturates or wraps.
+//! Which instructions run depends on the processor and on proven bounds of the numbers, so no sum ever saturates or
+//! wraps.
 
 mod integer;
 mod lowering;

@@ -1,4 +1,4 @@
-//! What a run of a layer cost: integers, and the unit of each.
+//! What a run of a layer cost: counts as integers, and the energy of each thing that is counted.
 
 use std::iter::Sum;
 use std::ops::Add;
@@ -34,7 +34,7 @@ pub struct Cycles(pub u128);
 /// One kind of event of the ledger.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Entry {
-    /// What is counted; the same name means the same event in every layer and run of an engine.
+    /// What is counted. The same name means the same event in every layer and run of an engine.
     pub name: &'static str,
     /// How often it happened.
     pub count: u128,
@@ -44,7 +44,7 @@ pub struct Entry {
 
 /// The energy ledger of a run: every kind of event that the hardware spends energy on, in a fixed order.
 ///
-/// An ideal engine has one entry, its MACs; each departure from the ideal adds an entry of its own.
+/// An ideal engine has one entry, its MACs. Each departure from the ideal adds an entry of its own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ledger {
     entries: Vec<Entry>,
@@ -56,11 +56,11 @@ impl Ledger {
         Self::default()
     }
 
-    /// Adds `count` events to the entry of that name, which is made where it is new.
+    /// Adds `count` events to the entry of that name. The first call with a name makes the entry.
     ///
     /// # Panics
     ///
-    /// If the entry exists with another unit, or its count passes `u128::MAX`: both are bugs of the engine.
+    /// If the entry exists with another unit, or its count passes `u128::MAX`. Both are bugs of the engine.
     pub fn add(&mut self, name: &'static str, count: u128, unit: Joules) {
         match self.entries.iter_mut().find(|entry| entry.name == name) {
             Some(entry) => {
@@ -83,7 +83,7 @@ impl Ledger {
         &self.entries
     }
 
-    /// The count of one entry; 0 where there is none.
+    /// The count of the entry of that name; 0 where there is no such entry.
     pub fn count(&self, name: &str) -> u128 {
         self.entries.iter().find(|entry| entry.name == name).map_or(0, |entry| entry.count)
     }

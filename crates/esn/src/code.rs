@@ -2,15 +2,16 @@
 
 use thiserror::Error;
 
-/// Largest magnitude of a code: 17 bits, what an unsigned 16-bit weight with zero point 0 needs (`2·65535`).
+/// Largest magnitude of a code, which has 17 bits. An unsigned 16-bit weight with zero point 0 needs that many:
+/// `2·65535`.
 pub const MAX_CODE: i32 = (1 << 17) - 1;
 
-/// The set of levels that quantized weights of a layer lie on.
+/// The set of levels that the quantized weights of a layer lie on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grid {
-    /// Levels ±0.5, ±1.5, ±2.5, …: nonzero codes are odd, and only a pruned weight is 0. The paper's grid.
+    /// The grid of the paper, with levels ±0.5, ±1.5, ±2.5, …. Codes are odd, but that of a pruned weight, which is 0.
     MidRise,
-    /// Levels 0, ±1, ±2, …: codes are even. The grid of integer formats (`W_int = q − zero_point`).
+    /// The grid of integer formats (`W_int = q − zero_point`), with levels 0, ±1, ±2, …. Codes are even.
     MidTread,
 }
 
@@ -24,12 +25,12 @@ impl Grid {
     }
 }
 
-/// How the weights of a layer are laid out: row-major `[filters, channels, taps]`.
+/// The shape of the weights of a layer, which are laid out row-major, `[filters, channels, taps]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WeightShape {
-    /// Output channels over all groups.
+    /// Filters, which are the output channels, of all groups together.
     pub filters: usize,
-    /// Groups; filter `m` belongs to group `m / (filters / groups)`.
+    /// Groups. Filter `m` belongs to group `m / (filters / groups)`.
     pub groups: usize,
     /// Input channels of one group.
     pub channels: usize,
@@ -58,17 +59,17 @@ pub enum CodeError {
     Shape {
         /// The shape that was asked for.
         shape: WeightShape,
-        /// How many codes came.
+        /// How many codes there are.
         codes: usize,
     },
-    /// A code is not on the grid: even and nonzero on mid-rise, odd on mid-tread.
+    /// A code is not on the grid. On mid-rise such a code is even and not 0, on mid-tread it is odd.
     #[error("weight {index} has code {code}, which is not a level of the {grid:?} grid")]
     OffGrid {
         /// Index of the weight in row-major order.
         index: usize,
         /// The code.
         code: i32,
-        /// The grid it should lie on.
+        /// The grid that the code should lie on.
         grid: Grid,
     },
     /// A code needs more than 17 bits.

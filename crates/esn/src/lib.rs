@@ -1,8 +1,25 @@
 //! The effective signal norm (ESN) of "Prune or quantize?": what a pruned and quantized CNN costs on ideal hardware.
 //!
-//! The main type is [`CodeTensor`], the weights of one layer on the integer grid. Everything the paper defines on
-//! `W_int` is computed here on `code = 2·W_int`, because `W_int² = code²/4` and
-//! `ceil(log2|W_int| + 1) = ceil(log2|code|)` are then exact in integers on both grids.
+//! The main type is [`CodeTensor`], the weights of one layer on the integer grid. [`LayerEsn`] is the metric of such
+//! weights.
+//!
+//! ```
+//! use esn::{BitConvention, BitWidth, LayerEsn, WeightShape, quantize_max_abs};
+//!
+//! // One filter of four weights, put on a grid of 2 bits. One weight is pruned.
+//! let shape = WeightShape { filters: 1, groups: 1, channels: 1, taps: 4 };
+//! let layer = quantize_max_abs(&[1.0f32, 0.3, 0.0, -0.7], shape, BitWidth::new(2)?)?;
+//! assert_eq!((layer.step, layer.codes.codes()), (0.5, &[3, 1, 0, -3][..]));
+//!
+//! let esn = LayerEsn::new(&layer.codes, 1, BitConvention::default());
+//! assert_eq!(esn.esn_a().to_string(), "4.75"); // 1.5² + 0.5² + 1.5²
+//! assert_eq!(esn.esn_d, 2 + 1 + 2);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The decision behind the crate: everything that the paper defines on `W_int` is computed here on `code = 2·W_int`, an
+//! integer. `W_int² = code²/4` and `ceil(log2|W_int| + 1) = ceil(log2|code|)`, so the metric is exact in integers on
+//! both grids.
 //!
 //! | Equation | Here |
 //! |---|---|
@@ -12,7 +29,19 @@
 //! | (5) | [`TrainingNoise`] |
 //! | (6) | a property of [`LayerEsn`], kept by a test |
 //!
-//! This crate knows no file, no network and no engine.
+//! What is left out: this crate knows no file, no network and no engine. A real cost of hardware is the matter of
+//! engines.
+//!
+//! The files, each resting on those above it:
+//!
+//! ```text
+//! code.rs       the weight grid in integers, and the weights of a layer on it
+//! quantize.rs   real weights onto the grid
+//! metric.rs     equations (1) to (3) and (7)
+//! snr.rs        equation (4)
+//! training.rs   equation (5)
+//! stream.rs     the metric of a layer larger than memory; the only unsafe code, which calls vector instructions
+//! ```
 
 mod code;
 mod metric;

@@ -12,14 +12,15 @@ pub const BIT_WIDTHS: usize = 18;
 /// How many bits the smallest levels of the mid-rise grid, ±0.5, count as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum BitConvention {
-    /// A weight that is not pruned has at least 1 bit: `max(1, ceil(log2|code|))`.
+    /// A weight that is not pruned has at least 1 bit, `max(1, ceil(log2|code|))`.
     #[default]
     NonzeroAtLeastOne,
-    /// Equation (3) to the letter, `ceil(log2|code|)`: ±0.5 has 0 bits.
+    /// Equation (3) as it is printed, `ceil(log2|code|)`. ±0.5 has 0 bits.
     AsPrinted,
 }
 
-/// Bits of one weight, `ceil(log2|w_int| + 1) = ceil(log2|code|)` of equation (3), 0 to 17; 0 for a pruned weight.
+/// The bits of one weight, `ceil(log2|w_int| + 1) = ceil(log2|code|)` of equation (3). There are 0 to 17; 0 is for a
+/// pruned weight.
 ///
 /// ```
 /// use esn::{BitConvention, bits};
@@ -45,7 +46,7 @@ fn wide_squares(codes: &[i32]) -> u128 {
     u128::from(codes.iter().map(|code| u64::from(code.unsigned_abs()).pow(2)).sum::<u64>())
 }
 
-/// A number of quarters, shown as the exact decimal: ESN_a is a multiple of 0.25.
+/// A number of quarters, shown as an exact decimal. ESN_a is a multiple of 0.25.
 ///
 /// ```
 /// assert_eq!(esn::Quarters(2354473).to_string(), "588618.25");
@@ -73,12 +74,12 @@ impl fmt::Display for Quarters {
 pub struct FilterEsn {
     /// Weights that are not pruned.
     pub nonzero: u64,
-    /// Weights that a filter-wide engine computes: none of a pruned filter, and otherwise all whose input channel is
-    /// not pruned in its group, zeros included.
+    /// Weights that hardware with one bit width for a whole filter computes. Of a pruned filter there are none. Of any
+    /// other filter these are all weights, zeros included, whose input channel is not pruned in its group.
     pub computed: u64,
     /// The largest magnitude of a code.
     pub max_code: u32,
-    /// Bits of the widest weight; the filter's width in equation (7).
+    /// Bits of the widest weight, which are the width of the filter in equation (7).
     pub max_bits: u32,
     /// Weights with `|code| = 1`.
     pub units: u64,
@@ -89,7 +90,7 @@ pub struct FilterEsn {
 }
 
 impl FilterEsn {
-    /// The filter's term of equation (7) with `c = 1`: computed weights × bits of the widest.
+    /// The term of the filter in equation (7) with `c = 1`: computed weights × bits of the widest.
     pub fn esn_d_filter_weights(&self) -> u128 {
         u128::from(self.computed) * u128::from(self.max_bits)
     }
@@ -109,7 +110,7 @@ impl FilterEsn {
     }
 }
 
-/// What codes of one filter add up to.
+/// What the codes of one filter, or of a part of it, add up to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) nonzero: u64,
@@ -127,7 +128,8 @@ impl Counts {
     /// Counts more codes.
     #[inline(always)]
     pub(crate) fn add(&mut self, codes: &[i32], convention: BitConvention) {
-        // Sums of 32 bits in one loop become vector instructions. Over 1024 codes they hold, but for squares of wide ones.
+        // Sums of 32 bits in one loop become vector instructions. Over 1024 codes they hold, but for squares of wide
+        // ones.
         for chunk in codes.chunks(1 << 10) {
             let (mut nonzero, mut units, mut largest, mut squares, mut bits_sum) = (0u32, 0u32, 0u32, 0u32, 0u32);
             for &code in chunk {
@@ -163,8 +165,8 @@ pub fn filter_esn(codes: &CodeTensor, convention: BitConvention) -> Vec<FilterEs
 
 /// The metric of one layer, or, by `+` and `sum()`, of a network.
 ///
-/// `macs` in a name means `c` = output positions, so that every multiply-accumulate counts; its absence `c = 1`, so that
-/// every weight counts.
+/// Names with `macs` have `c` = output positions, so that every multiply-accumulate counts. Names without it have
+/// `c = 1`, so that every weight counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LayerEsn {
     /// Number of weights.
@@ -177,33 +179,35 @@ pub struct LayerEsn {
     pub live_filters: u128,
     /// Multiply-accumulates of the dense layer: weights × positions.
     pub macs: u128,
-    /// `Σ code²`: four times ESN_a, equation (2) with `c = 1`.
+    /// `Σ code²`, which is four times ESN_a: equation (2) with `c = 1`.
     pub esn_a_quarters: u128,
-    /// `Σ bits`: ESN_d, equation (3) with `c = 1`.
+    /// `Σ bits`, which is ESN_d: equation (3) with `c = 1`.
     pub esn_d: u128,
-    /// Four times ESN_a, equation (2) with `c` = positions.
+    /// Four times ESN_a: equation (2) with `c` = positions.
     pub esn_a_quarters_macs: u128,
-    /// ESN_d, equation (3) with `c` = positions.
+    /// ESN_d: equation (3) with `c` = positions.
     pub esn_d_macs: u128,
-    /// ESN'_d, equation (7): computed MACs of each filter × bits of its widest weight.
+    /// ESN'_d of equation (7): computed MACs of each filter × bits of its widest weight. The name has no `macs`, but
+    /// `c` = positions.
     pub esn_d_filter: u128,
-    /// Equation (7) with computed weights in place of MACs.
+    /// Equation (7) with `c = 1`: computed weights in place of computed MACs.
     pub esn_d_filter_weights: u128,
     /// Bits of the widest weight.
     pub max_bits: u32,
     /// Weights with `|code| = 1`.
     pub units: u128,
-    /// MACs of weights with `|code| = 1`: how far `esn_d_macs` of the two conventions are apart.
+    /// MACs of weights with `|code| = 1`. By that much `esn_d_macs` differs between the two [`BitConvention`]s.
     pub unit_macs: u128,
-    /// Computed MACs of filters whose largest `|code|` is 1: how far `esn_d_filter` of the two conventions are apart.
+    /// Computed MACs of filters whose largest `|code|` is 1. By that much `esn_d_filter` differs between the two
+    /// [`BitConvention`]s.
     pub unit_filter_macs: u128,
 }
 
 impl LayerEsn {
     /// Computes the metric of a layer whose weights are each used at `positions` output positions.
     ///
-    /// A filter is pruned when all its weights are 0; an input channel is pruned when its weights are 0 in every filter of
-    /// its group. Equation (7) computes neither; a zero elsewhere takes the width of its filter.
+    /// A filter is pruned when all its weights are 0. An input channel is pruned when its weights are 0 in every filter
+    /// of its group. In equation (7) neither is computed, and a zero elsewhere takes the width of its filter.
     ///
     /// ```
     /// use esn::{BitConvention, CodeTensor, Grid, LayerEsn, WeightShape};
@@ -220,7 +224,7 @@ impl LayerEsn {
     ///
     /// # Panics
     ///
-    /// If a count passes 128 bits, which takes more than `2^30` weights and `2^63` positions at once.
+    /// If a count passes 128 bits, which takes more than `2^30` weights and `2^63` positions at the same time.
     pub fn new(codes: &CodeTensor, positions: u64, convention: BitConvention) -> Self {
         let mut layer = Self { weights: codes.codes().len() as u128, ..Self::default() };
         let mut unit_filter_weights = 0;
@@ -238,7 +242,8 @@ impl LayerEsn {
         layer.at_positions(positions, unit_filter_weights)
     }
 
-    /// Fills in what counts MACs. `unit_filter_weights` are the computed weights of filters whose largest `|code|` is 1.
+    /// Fills in the counts of MACs. `unit_filter_weights` are the computed weights of filters whose largest `|code|` is
+    /// 1.
     pub(crate) fn at_positions(mut self, positions: u64, unit_filter_weights: u128) -> Self {
         let per_position = |count: u128| count.checked_mul(u128::from(positions)).expect(FITS);
         self.macs = per_position(self.weights);
@@ -295,7 +300,8 @@ impl Sum for LayerEsn {
     }
 }
 
-/// How many weights and filters have each bit width, 0 to 17. Where `AsPrinted` gives ±0.5 no bits, 0 holds them too.
+/// How many weights and filters have each bit width, 0 to 17. With [`BitConvention::AsPrinted`], weights of ±0.5 have
+/// width 0 as pruned ones do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BitHistogram {
     /// Weights by their bits.

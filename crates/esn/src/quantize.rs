@@ -1,4 +1,4 @@
-//! The quantizer of the paper: real weights onto the mid-rise grid.
+//! Real weights onto a grid: the quantizer of the paper for mid-rise, and one for mid-tread.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::code::{CodeError, CodeTensor, Grid, WeightShape};
 pub struct BitWidth(u32);
 
 impl BitWidth {
-    /// The widest grid that can be asked for.
+    /// The most bits.
     pub const MAX: u32 = 16;
 
     /// Checks a bit width.
@@ -28,7 +28,7 @@ impl BitWidth {
         self.0
     }
 
-    /// Half the number of levels, `2^(bits − 1)`: how many steps the largest weight is away from 0.
+    /// Half the number of levels, `2^(bits − 1)`. The largest weight is that many steps away from 0.
     fn half_levels(self) -> f64 {
         f64::from(1u32 << (self.0 - 1))
     }
@@ -40,7 +40,7 @@ impl fmt::Display for BitWidth {
     }
 }
 
-/// A number of bits that is no [`BitWidth`].
+/// A number of bits that makes no [`BitWidth`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a bit width is 1 to {max}, not {bits}", max = BitWidth::MAX)]
 pub struct BitWidthError {
@@ -81,7 +81,7 @@ pub enum QuantizeError {
     Codes(#[from] CodeError),
 }
 
-/// Quantized weights of one layer: weight ≈ `step · code / 2`.
+/// The quantized weights of one layer. A weight is about `step · code / 2`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quantized {
     /// The codes, on the mid-rise grid.
@@ -107,10 +107,10 @@ pub struct Quantized {
 ///
 /// # Errors
 ///
-/// [`QuantizeError::NotFinite`] names the first weight that is NaN or infinite; [`QuantizeError::Codes`] if the weights
-/// do not fill the shape. [`QuantizeError::StepUnderflow`] if the step is not exactly a float64: dividing by a power of
-/// two is exact until the result is subnormal, so this concerns float64 weights below about `2^-1006` only, and never
-/// float32 weights.
+/// [`QuantizeError::NotFinite`] if a weight is NaN or infinite, and names the first such weight.
+/// [`QuantizeError::Codes`] if the weights do not fill the shape. [`QuantizeError::StepUnderflow`] if the step is not
+/// exactly a float64. Division by a power of two is exact until the result is subnormal, so this happens only with
+/// float64 weights below about `2^-1006`, and never with float32 weights.
 pub fn quantize_max_abs<T: Copy + Into<f64>>(
     weights: &[T],
     shape: WeightShape,
@@ -120,7 +120,11 @@ pub fn quantize_max_abs<T: Copy + Into<f64>>(
     Ok(Quantized { codes: encode(weights, shape, step, bits)?, step })
 }
 
-/// The step that the largest magnitude gives, `Δ = max|W| / 2^(bits − 1)`, exactly.
+/// The step that the largest magnitude gives, `Δ = max|W| / 2^(bits − 1)`, without rounding.
+///
+/// # Errors
+///
+/// [`QuantizeError::StepUnderflow`] if the step is not exactly a float64.
 pub(crate) fn step_of(max_abs: f64, bits: BitWidth) -> Result<f64, QuantizeError> {
     let step = max_abs / bits.half_levels();
     if step * bits.half_levels() != max_abs {
@@ -135,12 +139,13 @@ pub(crate) fn step_of(max_abs: f64, bits: BitWidth) -> Result<f64, QuantizeError
 /// W_int = clamp(floor(W / Δ) + 0.5, ±(2^(bits − 1) − 0.5)),  code = 2 · W_int;  W = 0 is pruned, code 0
 /// ```
 ///
-/// `W / Δ` is a float64 division, as the paper's mid-rise quantizer in double precision. `weights` is row-major
-/// `[filters, channels, taps]` as `shape` says.
+/// `W / Δ` is a float64 division; this is the mid-rise quantizer of the paper in double precision. `weights` is
+/// row-major, `[filters, channels, taps]` as `shape` says.
 ///
 /// # Errors
 ///
-/// As [`quantize_max_abs`], and [`QuantizeError::Step`] if the step is negative, not finite, or 0 while a weight is not.
+/// As [`quantize_max_abs`], and [`QuantizeError::Step`] if the step is negative, not finite, or 0 while a weight is
+/// not.
 pub fn quantize_mid_rise<T: Copy + Into<f64>>(
     weights: &[T],
     shape: WeightShape,
@@ -151,14 +156,15 @@ pub fn quantize_mid_rise<T: Copy + Into<f64>>(
     encode(weights, shape, step, bits)
 }
 
-/// Quantizes a layer to `bits` bits, 2 at least, on the mid-tread grid with a given step `Δ`, in the unit of the weights.
+/// Quantizes a layer to `bits` bits, 2 at least, on the mid-tread grid with a given step `Δ`, in the unit of the
+/// weights.
 ///
 /// ```text
 /// W_int = clamp(round(W / Δ), ±(2^(bits − 1) − 1)),  code = 2 · W_int
 /// ```
 ///
-/// Halves are rounded to the even neighbour, as ONNX QuantizeLinear does; the grid is symmetric. A weight of less than
-/// half a step becomes 0 and counts as pruned. `W / Δ` is a float64 division.
+/// Halves are rounded to the even neighbour, as by ONNX QuantizeLinear. The grid is symmetric. A weight of at most half
+/// a step becomes 0 and counts as pruned. `W / Δ` is a float64 division.
 ///
 /// ```
 /// use esn::{BitWidth, WeightShape, quantize_mid_tread};
@@ -191,7 +197,7 @@ pub fn quantize_mid_tread<T: Copy + Into<f64>>(
     Ok(CodeTensor::new(Grid::MidTread, shape, weights.iter().map(code).collect())?)
 }
 
-/// Checks that the weights are finite and the step is above 0, or 0 where every weight is.
+/// Checks that the weights are finite, and that the step is above 0, or 0 if every weight is 0.
 fn check_step<T: Copy + Into<f64>>(weights: &[T], step: f64) -> Result<(), QuantizeError> {
     let max_abs = max_abs(weights)?;
     let usable = step.is_finite() && (step > 0.0 || step == 0.0 && max_abs == 0.0);
@@ -210,7 +216,7 @@ fn encode<T: Copy + Into<f64>>(
     Ok(CodeTensor::new(Grid::MidRise, shape, weights.iter().map(code).collect())?)
 }
 
-/// The levels of the mid-rise grid, in steps.
+/// The bounds of `floor(W / Δ)` on the mid-rise grid.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Range {
     lowest: f64,
@@ -233,7 +239,7 @@ impl Range {
     }
 }
 
-/// A step for which the code of a float32 weight is found without a division. The codes are those of [`Range::code`].
+/// A step by which the code of a float32 weight is found without a division. The codes are those of [`Range::code`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FusedStep {
     step: f32,
@@ -256,20 +262,22 @@ impl FusedStep {
         const INTEGERS: f32 = 1.5 * (1u32 << 23) as f32;
         let shifted = weight * self.reciprocal + INTEGERS;
         let nearest = shifted.to_bits().wrapping_sub(INTEGERS.to_bits()) as i32;
-        // The product is off by less than 2^-7, so that the floor of the quotient is the nearest integer or the one below:
-        // below where `weight − nearest · step` is negative, a sign that one rounding leaves exact. The float64 quotient of
-        // two float32 numbers has the same floor, for it is an integer or at least 2^-24 away from the nearest one.
+        // The product is off by less than 2^-7, so that the floor of the quotient is the nearest integer or the one
+        // below: below where `weight − nearest · step` is negative, a sign that one rounding leaves exact. The float64
+        // quotient of two float32 numbers has the same floor, for it is an integer or at least 2^-24 away from the
+        // nearest one.
         let below = (INTEGERS - shifted).mul_add(self.step, weight) < 0.0;
         let floor = (nearest - i32::from(below)).max(range.lowest as i32).min(range.highest as i32);
         if weight == 0.0 { 0 } else { 2 * floor + 1 }
     }
 }
 
-/// Floor of `x`, `|x| ≤ 2^31`, without a branch or a call, so that the loop around it becomes vector instructions on
-/// every x86-64 (the instruction behind `f64::floor` came later than the baseline).
+/// The floor of `x`, `|x| ≤ 2^31`, without a branch or a call. A loop around it becomes vector instructions on every
+/// x86-64 processor, while the instruction behind `f64::floor` is newer than the oldest of them.
 #[inline(always)]
 fn floor(x: f64) -> i32 {
-    // Between 2^52 and 2^53 float64 numbers are the integers: adding rounds x to one, and its low bits are that integer.
+    // Between 2^52 and 2^53 float64 numbers are the integers: adding rounds x to one, and its low bits are that
+    // integer.
     const INTEGERS: f64 = 1.5 * (1u64 << 52) as f64;
     let shifted = x + INTEGERS;
     let nearest = shifted.to_bits() as i32;

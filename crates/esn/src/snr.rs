@@ -11,7 +11,7 @@ use crate::metric::Quarters;
 /// Why a signal-to-noise ratio cannot be formed.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum SnrError {
-    /// Real and quantized weights are not equally many.
+    /// There are not as many real weights as codes.
     #[error("{weights} weights stand beside {codes} codes")]
     Length {
         /// Number of real weights.
@@ -19,7 +19,7 @@ pub enum SnrError {
         /// Number of codes.
         codes: usize,
     },
-    /// There is neither one step nor one for every filter.
+    /// There is neither one step for the layer nor one for every filter.
     #[error("{steps} quantization steps for {filters} filters; there must be 1 or one a filter")]
     Steps {
         /// Number of steps.
@@ -48,7 +48,7 @@ pub enum SnrError {
     Overflow,
 }
 
-/// Power of a signal and of the noise on it, in the squared unit of the weights.
+/// The power of a signal and of the noise on it, in the squared unit of the weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SignalNoise {
     /// `S = ‖W‖_F²`.
@@ -58,7 +58,7 @@ pub struct SignalNoise {
 }
 
 impl SignalNoise {
-    /// `S / N`, linear (not in decibels). There is no number where the noise is 0, nor where `S / N` passes float64.
+    /// `S / N`, linear and not in decibels. `None` where the noise is 0 or `S / N` does not fit a float64.
     pub fn ratio(&self) -> Option<f64> {
         let ratio = self.signal / self.noise;
         (self.noise > 0.0 && ratio.is_finite()).then_some(ratio)
@@ -66,8 +66,8 @@ impl SignalNoise {
 
     /// Equation (4) for one layer: `1/12 · c · S/N · ‖W‖_0`.
     ///
-    /// `c` is 1, or the output positions of the layer; `nonzero` is `‖W‖_0`. A layer that is pruned as a whole gives 0;
-    /// any other has no number where [`SignalNoise::ratio`] has none.
+    /// `c` is 1, or the output positions of the layer; `nonzero` is `‖W‖_0`. A layer that is pruned as a whole gives 0.
+    /// Any other gives `None` where [`SignalNoise::ratio`] does.
     pub fn esn_a(&self, c: u64, nonzero: u128) -> Option<f64> {
         if nonzero == 0 {
             return Some(0.0);
@@ -92,9 +92,9 @@ impl Sum for SignalNoise {
 
 /// Signal `‖W‖_F²` and noise `‖W − Δ·W_int‖_F²` of a quantized layer.
 ///
-/// `weights` and `codes` are row-major `[filters, channels, taps]`; `steps` holds `Δ`, one number or one a filter, in the
-/// unit of the weights. Sums are float64, in a fixed order: within a filter in pieces of 2^17 weights, within a piece in
-/// eight lanes that take its weights in turn.
+/// `weights` and `codes` are row-major `[filters, channels, taps]`. `steps` has `Δ` in the unit of the weights, either
+/// one number or one for each filter. Sums are float64, added in a fixed order: a filter is cut into pieces of 2^17
+/// weights, and within a piece eight lanes take the weights in turn.
 ///
 /// ```
 /// use esn::{BitWidth, WeightShape, quantization_noise, quantize_max_abs};
@@ -111,7 +111,8 @@ impl Sum for SignalNoise {
 ///
 /// # Errors
 ///
-/// [`SnrError`] if lengths disagree, a weight or step is not finite, a step is negative, or a sum passes float64.
+/// [`SnrError`] if lengths disagree, a weight or a step is not finite, a step is negative, or a sum does not fit a
+/// float64.
 pub fn quantization_noise<T: Copy + Into<f64>>(
     weights: &[T],
     codes: &CodeTensor,
@@ -147,17 +148,19 @@ fn filter_noise<T: Copy + Into<f64>>(weights: &[T], codes: &[i32], step: f64) ->
     pieces.map(power).sum()
 }
 
-/// Weights that are summed at a stretch.
+/// Weights of a filter that are summed together before they are added to the sums of other pieces.
 pub(crate) const PIECE: usize = 1 << 17;
 
-/// Sums in lanes.
+/// Number of lanes.
 const LANES: usize = 8;
 
-/// Weights that are added to the signal, then to the noise, a multiple of [`LANES`]: they stay in the nearest cache.
+/// Weights that are added to the signal and then to the noise, a multiple of [`LANES`]. So few stay in the nearest
+/// cache.
 const BLOCK: usize = 256;
 
-/// Signal and noise of one piece of a filter: its weights go to the lanes in turn, and the lanes are added in order. Fixed,
-/// so that the sums are the same on every machine, and eight wide, so that they become vector instructions.
+/// Signal and noise of one piece of a filter. Its weights go to the lanes in turn, and the lanes are added in order.
+/// The order is fixed, so that the sums are the same on every machine. There are eight lanes, so that the sums become
+/// vector instructions.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PowerLanes {
     signal: [f64; LANES],
@@ -181,7 +184,7 @@ impl PowerLanes {
     }
 }
 
-/// Adds the squares of what becomes of weights and their codes to the lanes in turn, from the first on.
+/// Adds the square of `value(weight, code)` to the lanes in turn, from the first lane on.
 #[inline(always)]
 fn add_squares<T: Copy>(lanes: &mut [f64; LANES], weights: &[T], codes: &[i32], value: impl Fn(T, i32) -> f64) {
     let ((weights, last), (codes, last_codes)) = (weights.as_chunks::<LANES>(), codes.as_chunks::<LANES>());
@@ -208,18 +211,20 @@ fn why_not_finite<T: Copy + Into<f64>>(weights: &[T]) -> SnrError {
     }
 }
 
-/// Equation (4) beside equation (2), for a layer or, by `sum()`, a network. They are never put for one another: (4)
-/// takes the noise for uniform, which it is not at 1 or 2 bits, nor in filters of near-zero weights.
+/// Equation (4) beside equation (2), for a layer or, by `sum()`, a network.
+///
+/// Neither replaces the other. Equation (4) assumes uniform noise. At 1 or 2 bits the noise is not uniform, nor is it
+/// in filters of near-zero weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SnrComparison {
-    /// ESN_a by equation (4); no number if a layer has none.
+    /// ESN_a by equation (4); `None` if it has no value for some layer.
     pub from_snr: Option<f64>,
     /// ESN_a by equation (2), exactly, with the same `c`.
     pub exact: Quarters,
 }
 
 impl SnrComparison {
-    /// (4) / (2); no number where (4) has none or (2) is 0.
+    /// Equation (4) over equation (2); `None` where (4) has no value or (2) is 0.
     pub fn ratio(&self) -> Option<f64> {
         let from_snr = self.from_snr?;
         (self.exact.0 > 0).then(|| from_snr / self.exact.to_f64())

@@ -1,8 +1,10 @@
-//! The metric of a layer that is larger than memory: its weights come in chunks, are quantized, counted and forgotten.
+//! The metric of a layer that is larger than memory. Its weights come in chunks, are quantized, counted and forgotten.
 //!
 //! [`LayerStream`] finds exactly what [`quantize_max_abs`](crate::quantize_max_abs), [`LayerEsn::new`] and
-//! [`quantization_noise`](crate::quantization_noise) find of the same weights at once: counts are integers, and the sums of
-//! real numbers follow the same order. The code of the inner loop is theirs too, compiled for wider vectors.
+//! [`quantization_noise`](crate::quantization_noise) find from all weights at once. Counts are integers, and the sums
+//! of real numbers are added in the same order. The loops over weights are the same code too, here compiled for wider
+//! vectors. To call a function that is compiled for instructions which only some processors have is unsafe; it is the
+//! only unsafe code of this crate.
 
 use std::ops::Range;
 
@@ -13,7 +15,7 @@ use crate::metric::{BitConvention, Counts, LayerEsn, bits};
 use crate::quantize::{self, BitWidth, FusedStep, QuantizeError, step_of};
 use crate::snr::{PIECE, PowerLanes, SignalNoise};
 
-/// Weights between quantizing and counting: their codes stay in the nearest cache.
+/// Weights that are quantized before they are counted. The codes of so few stay in the nearest cache.
 const BLOCK: usize = 1024;
 
 /// Why a layer cannot be streamed.
@@ -27,7 +29,8 @@ pub enum StreamError {
     Quantize(#[from] QuantizeError),
 }
 
-/// One layer of one group, put on the mid-rise grid with the step of its largest weight while it streams by.
+/// The metric of one layer of one group, whose weights stream by. They are put on the mid-rise grid with the step that
+/// the largest weight gives.
 ///
 /// ```
 /// use esn::{BitConvention, BitWidth, LayerStream, WeightShape, largest_magnitude};
@@ -58,14 +61,14 @@ pub struct LayerStream {
     filter_power: SignalNoise,
     /// Weights that were added.
     added: usize,
-    /// Σ over live filters of the bits of their widest weight.
+    /// The bits of the widest weight, summed over filters that are not pruned.
     widest_bits: u128,
     /// Filters whose largest `|code|` is 1.
     unit_filters: u128,
     live: Live,
 }
 
-/// Places of a filter at which some filter has a weight that is not 0.
+/// Places, `[channels, taps]`, at which some filter has a nonzero weight: all, or those whose bit is set.
 #[derive(Debug)]
 enum Live {
     All,
@@ -76,18 +79,20 @@ enum Live {
 #[derive(Debug)]
 pub struct ChunkMeasure {
     range: Range<usize>,
-    /// Of each filter in the chunk, in order; the last one may go on in the next chunk.
+    /// Counts, signal and noise of each filter in the chunk, in order. The last filter may go on in the next chunk.
     parts: Vec<(Counts, SignalNoise)>,
-    /// Places of a filter that live, by bit, from the first place of the chunk on; none where they need not be known.
+    /// Places with a nonzero weight, by bit, from the first place of the chunk on; `None` where they need not be known.
     live: Option<Vec<u64>>,
 }
 
 impl LayerStream {
-    /// A layer whose largest magnitude, `max_abs`, is known from a first look ([`largest_magnitude`]).
+    /// Begins a layer. Its largest magnitude, `max_abs`, is known from a first pass over its weights
+    /// ([`largest_magnitude`]).
     ///
     /// # Errors
     ///
-    /// [`StreamError`] if the layer has more than one group or no weights, or the weights no step.
+    /// [`StreamError::Shape`] if the layer has more than one group or no weights, [`StreamError::Quantize`] if
+    /// `max_abs` gives no step.
     pub fn new(
         shape: WeightShape,
         max_abs: f64,
@@ -113,7 +118,8 @@ impl LayerStream {
         })
     }
 
-    /// The chunks that the layer is measured in, as indices of row-major weights: whole filters, or a piece of one.
+    /// The chunks that the layer is measured in, as indices of row-major weights. A chunk is some whole filters, or a
+    /// piece of one.
     pub fn chunks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
         let (len, filters) = (self.shape.filter_len(), self.shape.filters);
         // Filters that fit a piece stay whole, longer ones are cut.
@@ -125,7 +131,8 @@ impl LayerStream {
         })
     }
 
-    /// Quantizes and counts the weights of one chunk, which must be one of [`LayerStream::chunks`] and finite.
+    /// Quantizes and counts the weights of one chunk. `range` must be one of [`LayerStream::chunks`], and the weights
+    /// finite.
     pub fn measure(&self, range: Range<usize>, weights: &[f32]) -> ChunkMeasure {
         let len = self.shape.filter_len();
         let parts: Vec<_> =
@@ -144,7 +151,7 @@ impl LayerStream {
     ///
     /// # Panics
     ///
-    /// If it is not the chunk behind the one that was added last.
+    /// If the chunk does not follow the one that was added last.
     pub fn add(&mut self, chunk: &ChunkMeasure) {
         assert_eq!(chunk.range.start, self.added, "chunks are added in order");
         let len = self.shape.filter_len();
@@ -162,7 +169,7 @@ impl LayerStream {
         }
     }
 
-    /// The metric at so many positions, and signal and noise where float64 has them.
+    /// The metric at this number of output positions. Also signal and noise; `None` if they do not fit a float64.
     ///
     /// # Panics
     ///
@@ -211,13 +218,13 @@ impl LayerStream {
     }
 }
 
-/// The largest magnitude of the weights, 0 where there are none; `None` if one is NaN or infinite.
+/// The largest magnitude of the weights, 0 where there are none. `None` if a weight is NaN or infinite.
 pub fn largest_magnitude(weights: &[f32]) -> Option<f64> {
     let largest = widest::largest(weights);
     largest.is_finite().then_some(f64::from(largest))
 }
 
-/// Places of a filter at which a weight is not 0, by bit.
+/// Places of a filter at which some weight is not 0, by bit.
 fn live_places(weights: &[f32], len: usize) -> Vec<u64> {
     let mut places = vec![0u64; len.min(weights.len()).div_ceil(64)];
     for filter in weights.chunks(len) {
@@ -230,7 +237,7 @@ fn live_places(weights: &[f32], len: usize) -> Vec<u64> {
     places
 }
 
-/// Channels with a live place.
+/// The number of channels with a nonzero weight at any of their places.
 fn live_channels(bits: &[u64], shape: &WeightShape) -> usize {
     let lives = |place: usize| bits[place / 64] >> (place % 64) & 1 == 1;
     (0..shape.channels).filter(|channel| (channel * shape.taps..(channel + 1) * shape.taps).any(lives)).count()

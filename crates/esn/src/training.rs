@@ -27,7 +27,7 @@ pub enum TrainingError {
         /// The weight.
         value: f64,
     },
-    /// Squares of the weights do not fit a float64.
+    /// The sum of squared weights does not fit a float64.
     #[error("the squared weights of snapshot {snapshot} are too large to add in float64")]
     Overflow {
         /// Number of the snapshot, as in [`TrainingError::Length`].
@@ -50,7 +50,7 @@ pub struct TrainingPower {
 }
 
 impl TrainingPower {
-    /// `S / N` put into equation (4); `c` is 1, or the output positions of the layer. No number where the noise is 0,
+    /// Equation (4) with this `S / N`. `c` is 1, or the output positions of the layer. `None` where the noise is 0,
     /// unless every weight is pruned.
     pub fn esn_a(&self, c: u64) -> Option<f64> {
         self.power.esn_a(c, self.nonzero)
@@ -95,11 +95,12 @@ impl TrainingNoise {
         Ok(Self { init, sums: SignalNoise::default(), iterations: 0, nonzero: 0 })
     }
 
-    /// Adds the weights after the next iteration, in the order of the first. A snapshot that is refused counts nothing.
+    /// Adds the weights after the next iteration, in the order of the first weights. A snapshot that is refused changes
+    /// nothing.
     ///
     /// # Errors
     ///
-    /// [`TrainingError`] if it has another length, a weight is not finite, or a sum passes float64.
+    /// [`TrainingError`] if the snapshot has another length, a weight is not finite, or a sum does not fit a float64.
     pub fn observe<T: Copy + Into<f64>>(&mut self, weights: &[T]) -> Result<(), TrainingError> {
         let snapshot = self.iterations + 1;
         if weights.len() != self.init.len() {

@@ -103,7 +103,7 @@ fn outputs(array: &AnalogArray, layer: &Layer<'_>, input: &[f32]) -> Outputs {
     held.forward(Activations::Real(input)).expect("the input is valid")
 }
 
-/// All departures, with values at which none departs: whatever else a section says is of no consequence.
+/// All departures, with values at which each vanishes. What else a section says then changes nothing.
 fn none() -> impl Strategy<Value = Departures> {
     (departures(), any::<bool>()).prop_map(|(departures, converters)| Departures {
         differential: false,

@@ -30,7 +30,7 @@ fn noise(noise: Noise) -> Departures {
     Departures { noise, ..Departures::default() }
 }
 
-/// Five bits that are exact on [`input`].
+/// A converter of five bits that represents every number of [`input`] exactly.
 fn dac(bits_per_step: u32) -> Dac {
     Dac { bits: 5, bits_per_step, energy: Joules(0.0), cycles: 0, rows_per_converter: 1, full_scale: Some(31.0 / 4.0) }
 }

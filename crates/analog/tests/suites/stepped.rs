@@ -15,7 +15,7 @@ fn arrays() -> impl Strategy<Value = AnalogArray> {
     })
 }
 
-/// Adds up what it sees.
+/// An observer that adds up what it sees.
 #[derive(Default)]
 struct Sum {
     cycles: u128,

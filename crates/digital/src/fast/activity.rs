@@ -2,31 +2,33 @@
 
 use engine::EngineError;
 
-use super::Setting;
+use super::setting::Setting;
 use crate::departures::{Barrier, ZeroActivations};
 use crate::input::PaddedInput;
 
-/// The activations that the weights of a filter meet, the same for every filter of a conv group.
+/// Where the weights of a filter meet activations that are not 0. It is the same for every filter of a group of the
+/// layer.
 pub(super) struct Activity {
     weights: Vec<WeightActivity>,
-    /// Whether any element is active, `[weights, groups of positions]`; empty where nobody asks.
+    /// Whether any element is active, `[weights, groups of positions]`; empty where the time of single groups does not
+    /// matter.
     groups: Vec<bool>,
     groups_per_weight: usize,
 }
 
-/// What one weight meets.
+/// Where one weight meets activations that are not 0.
 #[derive(Clone, Copy)]
 struct WeightActivity {
     /// Positions with an activation that is not 0.
     positions: u64,
     /// Groups of positions in which the weight takes its cycles.
     groups: u64,
-    /// Whether the last one is among them.
+    /// Whether the last group is among them.
     last: bool,
 }
 
 impl Activity {
-    /// The activity of every conv group.
+    /// The activity of each group of the layer.
     ///
     /// # Errors
     ///
@@ -63,14 +65,14 @@ impl Activity {
         activity
     }
 
-    /// Positions with an activation that is not 0, groups in which the weight takes its cycles, and 1 where the last group
-    /// is among them.
+    /// Positions with an activation that is not 0, groups in which the weight takes its cycles, and 1 where the last
+    /// group is among them.
     pub(super) fn of(&self, weight: usize) -> [u128; 3] {
         let WeightActivity { positions, groups, last } = self.weights[weight];
         [u128::from(positions), u128::from(groups), u128::from(last)]
     }
 
-    /// Whether the weight takes its cycles in each group; none where nobody asks.
+    /// Whether the weight takes its cycles in each group of positions; `None` where that does not matter.
     pub(super) fn groups_of(&self, weight: usize) -> Option<&[bool]> {
         let per_weight = self.groups_per_weight;
         (per_weight > 0).then(|| &self.groups[weight * per_weight..(weight + 1) * per_weight])

@@ -4,19 +4,19 @@ use std::ops::Range;
 
 use esn::Grid;
 
-use super::Setting;
 use super::activity::Activity;
-use crate::array::Granularity;
+use super::setting::Setting;
 use crate::departures::{PlaneSkipping, ZeroSkipping};
 use crate::encoding::{FilterWidths, PlaneUse};
 use crate::planes::Planes;
+use crate::spec::Granularity;
 
 /// What a filter takes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FilterCost {
-    /// The parts that its row holds one after another; 0 for a filter of which nothing is computed.
+    /// The number of parts that its row holds one after another; 0 for a filter of which nothing is computed.
     pub(super) tiles: u64,
-    /// Weights that take part.
+    /// Weights that are computed.
     pub(super) issued: u64,
     /// Cycles at work for one group of positions in which no activation is 0.
     pub(super) cycles: u64,
@@ -34,13 +34,13 @@ pub(super) struct FilterCost {
 /// A part of a filter that a row holds.
 #[derive(Clone, Debug)]
 pub(super) struct TileCost {
-    /// Its weights, those that take no part among them.
+    /// Its weights, those that are not computed among them.
     pub(super) weights: Range<usize>,
     pub(super) issued: u64,
     pub(super) cycles: u64,
 }
 
-/// Planes of all elements by their use, as in [`PlaneUse`].
+/// Planes of all elements by their use, as in [`PlaneUse`]; also those that the ideal executes on activations of 0.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct PlaneSums {
     pub(super) useful: u128,
@@ -50,13 +50,13 @@ pub(super) struct PlaneSums {
     pub(super) on_zero_activations: u128,
 }
 
-/// A weight that takes part, for one position.
+/// A weight that is computed, for one position.
 pub(super) struct IssuedWeight {
     /// Index in its filter.
     pub(super) index: usize,
     stored_bits: u32,
     planes: PlaneUse,
-    /// Cycles of an element that it has to itself.
+    /// Cycles of an element that works on nothing else.
     pub(super) cycles: u32,
 }
 
@@ -73,7 +73,7 @@ struct WeightSums {
 }
 
 impl Setting<'_> {
-    /// The cost of a filter; with `activity`, that of its conv group's input.
+    /// The cost of a filter. `activity` is that of its group of the layer, or `None` if no activation counts as 0.
     pub(super) fn filter_cost(&self, filter: usize, activity: Option<&Activity>) -> FilterCost {
         let weights = self.layer.weights().filter(filter);
         let widths = self.encoding.filter_widths(weights);
@@ -92,14 +92,14 @@ impl Setting<'_> {
         self.walk(filter, activity)
     }
 
-    /// Which channels of a filter's group are live; empty where it does not matter.
+    /// Which channels of the group of a filter have a nonzero weight; empty where no rule asks for them.
     fn live_of(&self, filter: usize) -> &[bool] {
         let shape = self.layer.weights().shape();
         let group = filter / (shape.filters / shape.groups);
         if self.live.is_empty() { &[] } else { &self.live[group * shape.channels..(group + 1) * shape.channels] }
     }
 
-    /// A filter that its row holds whole, without zero activations.
+    /// The cost of a filter that fits the buffer of its row, where no activation counts as 0.
     fn whole(&self, sums: &WeightSums) -> FilterCost {
         let every = |planes: u64| u128::from(planes) * self.positions;
         let cycles = u128::from(sums.cycles);
@@ -122,7 +122,7 @@ impl Setting<'_> {
         }
     }
 
-    /// Sums over the weights of a filter from how many there are of each width.
+    /// Sums over the weights of a filter, from how many weights there are of each width.
     fn sums(&self, weights: &[i32], widths: FilterWidths, live: &[bool]) -> WeightSums {
         let live_weights = if widths.own == 0 { 0 } else { self.live_weights(live) };
         let issued = |nonzero: u64| match self.encoding.zero_skipping {
@@ -158,7 +158,7 @@ impl Setting<'_> {
         (live.iter().filter(|live| **live).count() * taps) as u64
     }
 
-    /// Cycles of weights of one width.
+    /// Cycles of so many weights of one width.
     fn shared_cycles(&self, issued: u64, width: u32) -> u64 {
         let element = self.departures.element;
         if element.splits && width <= element.planes_per_cycle {
@@ -189,7 +189,8 @@ impl Setting<'_> {
         sums
     }
 
-    /// The cost of a filter weight by weight: where it does not fit its buffer, or activations are 0.
+    /// The cost of a filter weight by weight. This way is taken where the filter does not fit its buffer, or
+    /// activations may be 0.
     fn walk(&self, filter: usize, activity: Option<&Activity>) -> FilterCost {
         let tiles = self.tiles(filter);
         let mut cost = FilterCost {
@@ -229,7 +230,8 @@ impl Setting<'_> {
         sums.on_zero_activations += u128::from(planes.useful + planes.skipped) * (self.positions - all);
     }
 
-    /// The parts of a filter that its row holds one after another: weights in order while they fit, one at least.
+    /// The parts of a filter that its row holds one after another. A part takes weights in order while they fit, and
+    /// one at least.
     pub(super) fn tiles(&self, filter: usize) -> Vec<TileCost> {
         let buffer = self.departures.buffers.weight_bits_per_row.map_or(u128::MAX, u128::from);
         let mut tiles: Vec<TileCost> = Vec::new();
@@ -256,7 +258,7 @@ impl Setting<'_> {
         tiles
     }
 
-    /// The weights of a filter, in a range of it, that take part.
+    /// The weights of a filter that are computed, out of a range of its weights.
     pub(super) fn issued_weights(&self, filter: usize, range: Range<usize>) -> impl Iterator<Item = IssuedWeight> {
         let taps = self.layer.weights().shape().taps;
         let weights = self.layer.weights().filter(filter);
@@ -288,7 +290,7 @@ impl WeightSums {
     }
 }
 
-/// Planes that an issued weight executes.
+/// Planes that a computed weight executes.
 fn executed(skipping: PlaneSkipping, code: i32, stored: u32) -> u32 {
     match skipping {
         PlaneSkipping::None => stored,
@@ -305,8 +307,8 @@ fn digits(skipping: PlaneSkipping, magnitude: u32) -> u32 {
     }
 }
 
-/// How many nonzero weights there are of each least width and, where planes are skipped, number of digits: `(width,
-/// digits, count)`, with 0 digits where none are skipped.
+/// How many nonzero weights there are of each least width and number of nonzero digits: `(width, digits, count)`. Where
+/// no planes are skipped, digits do not matter and are 0.
 fn histogram(grid: Grid, skipping: PlaneSkipping, weights: &[i32]) -> impl Iterator<Item = (u32, u32, u64)> {
     const SIDE: usize = Planes::MAX_WIDTH as usize + 1;
     let mut counts = [0u64; SIDE * SIDE];

@@ -1,43 +1,32 @@
-//! The cost of a layer with repetition factored out: time grows with the weights.
+//! The cost of a layer with repetition factored out. The time that this takes grows with the number of weights.
 //!
 //! ```text
-//! filter     what a filter takes of a row, in sums over its weights     activity   where activations are not 0
-//! timeline   when the rows are done                                     traffic    what is fetched for them
+//! setting    what a cost depends on                                     activity   where activations are not 0
+//! filter     what a filter takes of a row, in sums over its weights     timeline   when the rows are done
+//! traffic    what is fetched for them
 //! ```
 
 mod activity;
 mod filter;
+mod setting;
 mod timeline;
 mod traffic;
 
 use engine::{Activations, EngineError, Layer, LayerRun};
 
 use crate::account::{Counts, layer_run};
-use crate::array::ArraySpec;
 use crate::departures::{Departures, ZeroActivations};
-use crate::encoding::Encoding;
 use crate::input::integers;
 use crate::schedule::deal;
+use crate::spec::ArraySpec;
 use activity::Activity;
 use filter::FilterCost;
+use setting::Setting;
 
-/// What the costs of a layer depend on beside its weights.
-struct Setting<'a> {
-    spec: &'a ArraySpec,
-    departures: &'a Departures,
-    layer: &'a Layer<'a>,
-    encoding: Encoding,
-    /// Input channels with a nonzero weight, `[groups, channels]`; empty where that changes nothing.
-    live: Vec<bool>,
-    positions: u128,
-    /// Groups of positions of every filter.
-    groups: u128,
-}
-
-/// Counts what [`crate::SteppedArray`] would, without stepping, with activations that are nowhere 0.
+/// Counts what [`crate::SteppedArray`] would count if no activation were 0, without stepping.
 ///
-/// Every group repeats the planes of a filter, so a row takes `groups · Σ planes` cycles over its filters with
-/// `groups = ceil(positions / P)`, and what it idles beside.
+/// Every group of positions repeats the planes of a filter. With `groups = ceil(positions / P)`, a row works for
+/// `groups · Σ planes` cycles over its filters; the cycles in which it idles come on top.
 ///
 /// # Errors
 ///
@@ -47,11 +36,12 @@ pub(crate) fn run(spec: &ArraySpec, departures: &Departures, layer: &Layer<'_>) 
     setting.run(&[])
 }
 
-/// The same with these activations.
+/// Counts what [`crate::SteppedArray`] would count with these activations, without stepping.
 ///
 /// # Errors
 ///
-/// As [`run`], and for activations that do not fit.
+/// As [`run`]; also [`EngineError::Arithmetic`], [`EngineError::Shape`] or [`EngineError::Activation`] for activations
+/// that do not fit.
 pub(crate) fn run_on(
     spec: &ArraySpec,
     departures: &Departures,
@@ -66,21 +56,8 @@ pub(crate) fn run_on(
     setting.run(&Activity::of_groups(&setting, input)?)
 }
 
-impl<'a> Setting<'a> {
-    fn new(spec: &'a ArraySpec, departures: &'a Departures, layer: &'a Layer<'a>) -> Result<Self, EngineError> {
-        let encoding = Encoding::new(spec, departures, layer)?;
-        let live = encoding.live(layer.weights());
-        let positions = u128::from(layer.geometry().positions());
-        let groups = positions.div_ceil(spec.pes_per_row as u128);
-        Ok(Self { spec, departures, layer, encoding, live, positions, groups })
-    }
-
-    /// Elements without a position in the last group.
-    fn tail(&self) -> u128 {
-        self.groups * self.spec.pes_per_row as u128 - self.positions
-    }
-
-    /// Counts the layer; with the activity of every conv group where activations can be 0.
+impl Setting<'_> {
+    /// Counts the layer. `activity` has an element for each group of the layer, or none if no activation counts as 0.
     fn run(&self, activity: &[Activity]) -> Result<LayerRun, EngineError> {
         let per_group = self.layer.geometry().columns();
         let filters = 0..self.layer.geometry().spec().filters;
@@ -103,7 +80,7 @@ impl<'a> Setting<'a> {
         Ok(layer_run(self.spec, self.departures, &counts))
     }
 
-    /// What a filter adds to the counts, whatever row it is on.
+    /// What a filter adds to the counts, whatever row computes it.
     fn counts(&self, filter: &FilterCost) -> Counts {
         let FilterCost { use_of_planes: planes, .. } = *filter;
         let (tiles, issued, working) = (u128::from(filter.tiles), u128::from(filter.issued), filter.working);

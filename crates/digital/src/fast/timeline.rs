@@ -1,18 +1,18 @@
-//! When rows are done.
+//! When the rows are done.
 
-use super::Setting;
 use super::activity::Activity;
 use super::filter::{FilterCost, TileCost};
+use super::setting::Setting;
 use crate::departures::Barrier;
 
-/// Cycles, and row-cycles of waiting.
+/// Cycles of the layer, and cycles in which rows wait, summed over the rows.
 type Time = (u128, u128);
 
 /// A row on its way through its tiles.
 struct Cursor<'a> {
     /// The filters that are left, the present one first.
     queue: &'a [usize],
-    /// The tiles of the present one that are left, the last first.
+    /// The tiles that are left of the present filter, in reverse order.
     tiles: Vec<TileCost>,
 }
 
@@ -22,7 +22,7 @@ impl Setting<'_> {
         self.filter_cycles(filter, u128::from(filter.cycles) * self.groups)
     }
 
-    /// Cycles of the layer, and row-cycles in which rows wait, where every row has a queue of filters.
+    /// Cycles of the layer, and cycles in which rows wait. `queues` has the filters of each row.
     pub(super) fn timeline(&self, queues: &[Vec<usize>], filters: &[FilterCost], activity: &[Activity]) -> Time {
         let cycles = |&filter: &usize| self.filter_cycles(&filters[filter], filters[filter].working);
         match self.departures.barrier {
@@ -52,7 +52,8 @@ impl Setting<'_> {
         u128::from(issued) * u128::from(self.departures.index_cycles_per_nonzero)
     }
 
-    /// The time of rows that wait for one another after every group of positions. They go from tile to tile together.
+    /// The time of rows that wait for one another after every group of positions. The rows go from tile to tile
+    /// together.
     fn in_step_by_groups(&self, queues: &[Vec<usize>], activity: &[Activity]) -> Time {
         let mut rows: Vec<Cursor<'_>> = queues.iter().map(|queue| Cursor { queue, tiles: Vec::new() }).collect();
         for row in &mut rows {
@@ -95,7 +96,7 @@ impl Setting<'_> {
         (longest * self.groups, waiting)
     }
 
-    /// The same where groups differ, because activations are skipped.
+    /// The time of one tile of every row, without its own filling, where groups differ because activations are skipped.
     fn unequal_groups(&self, rows: &[Cursor<'_>], activity: &[Activity]) -> Time {
         let groups = self.groups as usize;
         let mut longest = vec![0u128; groups];
@@ -116,7 +117,7 @@ impl Setting<'_> {
         (cycles, cycles * rows.len() as u128 - spent - not_waited)
     }
 
-    /// Cycles of every group of a row's tile, without the filling of the tile.
+    /// Cycles of every group of the tile that a row holds, without the filling of the tile.
     fn group_times(&self, row: &Cursor<'_>, activity: &[Activity], groups: usize) -> Vec<u128> {
         let (Some(&filter), Some(tile)) = (row.queue.first(), row.tiles.last()) else { return Vec::new() };
         let activity = &activity[filter / self.layer.geometry().columns()];
@@ -139,7 +140,8 @@ impl Cursor<'_> {
     }
 }
 
-/// The time of rows whose n-th steps all end together. A row does not wait after the last of its steps: it is done.
+/// The time of rows that wait for one another after every step, so that their n-th steps all end together. A row does
+/// not wait after its last step, for it is done.
 fn in_step(rows: &[Vec<u128>]) -> Time {
     let steps = rows.iter().map(Vec::len).max().unwrap_or(0);
     let (mut cycles, mut waiting) = (0, 0);

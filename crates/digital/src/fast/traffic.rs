@@ -2,16 +2,16 @@
 
 use std::collections::HashSet;
 
-use super::Setting;
 use super::filter::FilterCost;
+use super::setting::Setting;
 use crate::traffic::InputTraffic;
 
 impl Setting<'_> {
-    /// Bits of weights and their indices, of activations, and of partial sums:
+    /// Bits of weights and their indices, bits of activations, and bits of partial sums:
     ///
     /// ```text
     /// weights       Σ_filters stored bits + issued weights · index bits
-    /// activations   Σ_passes input bits of the conv groups in it
+    /// activations   Σ_passes input bits of the groups of the layer in the pass
     /// partial sums  Σ_filters positions · bits · (2 · tiles − 1)
     /// ```
     pub(super) fn traffic(&self, queues: &[Vec<usize>], filters: &[FilterCost]) -> (u128, u128, u128) {

@@ -1,121 +1,22 @@
-//! The array, cycle by cycle.
+//! The array cycle by cycle.
+//!
+//! ```text
+//! program    what the control of a row issues     row   the state of a row and its elements
+//! work       what a row does in a cycle
+//! ```
 
 mod program;
+mod row;
 mod work;
 
 use engine::{Activations, Cycles, EngineError, Layer, Observer, Outputs, SteppedRun};
 
 use crate::account::{Counts, layer_run};
-use crate::array::ArraySpec;
 use crate::departures::{Barrier, Departures};
-use program::{PlaneIssue, Program};
+use crate::spec::ArraySpec;
+use row::Task;
+pub use row::{ProcessingElement, Row};
 use work::Work;
-
-/// A processing element: an accumulator and the output position that it works on.
-#[derive(Clone, Copy, Debug)]
-pub struct ProcessingElement {
-    corner: u32,
-    accumulator: i64,
-}
-
-impl ProcessingElement {
-    /// The sum of the planes so far, in half-steps of the weight grid.
-    pub fn accumulator(&self) -> i64 {
-        self.accumulator
-    }
-
-    /// Adds `digit · x · 2^exponent`, the work of one cycle.
-    #[inline(always)]
-    fn add(&mut self, issue: PlaneIssue, input: &[i32]) {
-        let x = i64::from(input[self.corner as usize + issue.offset as usize]);
-        self.accumulator += i64::from(issue.digit) * (x << issue.exponent);
-    }
-}
-
-/// A row that has work left: what it does in the next cycle.
-#[derive(Clone, Debug)]
-pub struct Row {
-    /// The filters that it computes, and which of them it is at.
-    queue: Vec<usize>,
-    at: usize,
-    filter: usize,
-    /// The part of the filter that it holds.
-    tile: usize,
-    first_position: usize,
-    /// What the filter takes for each group; not empty.
-    program: Program,
-    /// The operation that is next, and the first after the tile.
-    next: usize,
-    end: usize,
-    task: Task,
-    /// The elements that have a position in this group.
-    elements: Vec<ProcessingElement>,
-}
-
-/// What a row does in a cycle. Tasks of 0 cycles are passed over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Task {
-    /// Look up the next operation; takes no cycle.
-    LookUp,
-    /// Let the pipeline fill for so many cycles.
-    Fill(u64),
-    /// Decode the indices of the next operation for so many cycles.
-    Decode(u64),
-    /// Execute the next operation.
-    Execute,
-    /// Wait for the other rows at the end of a group.
-    Wait,
-    /// Nothing is left.
-    Done,
-}
-
-impl Row {
-    fn new(queue: Vec<usize>) -> Self {
-        Self {
-            queue,
-            at: 0,
-            filter: 0,
-            tile: 0,
-            first_position: 0,
-            program: Program::default(),
-            next: 0,
-            end: 0,
-            task: Task::Done,
-            elements: Vec::new(),
-        }
-    }
-
-    /// The filter that the row computes.
-    pub fn filter(&self) -> usize {
-        self.filter
-    }
-
-    /// The output positions of its elements, over all repeats; shorter than the row in the last group of a filter.
-    pub fn positions(&self) -> std::ops::Range<usize> {
-        self.first_position..self.first_position + self.elements.len()
-    }
-
-    /// Index in the filter, `[channels, taps]`, of the weight that is consumed next; where the row waits, of the last one.
-    /// Where several are consumed in a cycle, of the first of them.
-    pub fn weight(&self) -> usize {
-        self.next_plane().weight as usize
-    }
-
-    /// The plane of that weight that is consumed next, counted from 0 among those that are executed.
-    pub fn plane(&self) -> u32 {
-        u32::from(self.next_plane().plane)
-    }
-
-    /// The elements that work, one for each of [`Row::positions`].
-    pub fn elements(&self) -> &[ProcessingElement] {
-        &self.elements
-    }
-
-    fn next_plane(&self) -> PlaneIssue {
-        let operation = self.program.operations[self.next.min(self.end - 1)];
-        self.program.planes[operation.first]
-    }
-}
 
 /// An array with a layer and one image in it, advanced cycle by cycle.
 ///
@@ -219,7 +120,7 @@ impl<'a> SteppedArray<'a> {
         self.working.binary_search(&row).ok().map(|_| &self.rows[row])
     }
 
-    /// Takes the rows that are done out, and lets the others go on while all of them wait.
+    /// Takes out the rows that are done. If all others wait, lets them go on.
     fn pass_barriers(&mut self) {
         let Self { work, rows, working, outputs, counts } = self;
         working.retain(|&index| rows[index].task != Task::Done);

@@ -1,11 +1,11 @@
-//! What the control of a row issues, cycle by cycle, to compute a filter.
+//! What the control of a row issues to its elements, cycle by cycle, to compute a filter.
 
 use engine::Layer;
 
-use crate::array::Granularity;
 use crate::departures::{Departures, PlaneSkipping};
 use crate::encoding::{Encoding, FilterWidths, PlaneUse};
 use crate::planes::Planes;
+use crate::spec::Granularity;
 
 /// One plane of one weight.
 #[derive(Clone, Copy, Debug)]
@@ -21,18 +21,18 @@ pub(super) struct PlaneIssue {
     pub(super) digit: i8,
 }
 
-/// The planes that every element of a row takes in one cycle, at most 17 of them.
+/// The planes that every element of a row takes in one cycle. There are at most 17 of them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Operation {
     /// Index of the first plane.
     pub(super) first: usize,
     pub(super) planes: u8,
-    /// Planes by their use; those that the weight skips stand at its first operation.
+    /// Planes by their use. Those that a weight skips are counted at its first operation.
     pub(super) useful: u8,
     pub(super) rounding: u8,
     pub(super) zeros: u8,
     pub(super) skipped: u8,
-    /// Weights that are looked up before it.
+    /// Weights that are looked up before the operation.
     pub(super) weights: u8,
 }
 
@@ -47,19 +47,19 @@ pub(super) struct Program {
 /// The part of a program whose weights are in the buffer at the same time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tile {
-    /// Its first operation, and the first after it.
+    /// The first operation of the tile, and the first after it.
     pub(super) operations: (usize, usize),
     pub(super) weights: u64,
     /// Bits in the buffer, indices included.
     pub(super) bits: u64,
 }
 
-/// Writes programs.
+/// Writes the programs of filters.
 pub(super) struct Programmer<'a> {
     pub(super) departures: &'a Departures,
     pub(super) encoding: &'a Encoding,
     pub(super) layer: Layer<'a>,
-    /// Input channels with a nonzero weight, `[groups, channels]`; empty where that changes nothing.
+    /// Which input channels have a nonzero weight, `[groups, channels]`; empty where no rule asks for them.
     pub(super) live: &'a [bool],
 }
 
@@ -135,7 +135,7 @@ impl Programmer<'_> {
         }
     }
 
-    /// Appends an operation to the last tile, or lets it share the cycle of the one before.
+    /// Appends an operation to the last tile, or merges it with the operation before, whose cycle it then shares.
     fn push_operation(&self, operation: Operation, width: u32, program: &mut Program) {
         let Some(tile) = program.tiles.last_mut() else { return };
         let element = self.departures.element;
@@ -157,7 +157,7 @@ impl Programmer<'_> {
         tile.operations.1 = program.operations.len();
     }
 
-    /// Appends the planes that an issued weight executes.
+    /// Appends the planes that a computed weight executes.
     fn push_planes(&self, code: i32, widths: FilterWidths, place: PlaneIssue, planes: &mut Vec<PlaneIssue>) {
         let digits = match self.encoding.plane_skipping {
             PlaneSkipping::None => {
@@ -189,13 +189,13 @@ impl Programmer<'_> {
     }
 }
 
-/// The one bits of the magnitude, with the sign of the code: exponents and digits.
+/// The bits of the magnitude that are 1, with the sign of the code, as exponents and digits.
 fn essential_bits(code: i32) -> Vec<(u8, i8)> {
     let magnitude = code.unsigned_abs();
     (0..u32::BITS as u8).filter(|bit| magnitude >> bit & 1 == 1).map(|bit| (bit, code.signum() as i8)).collect()
 }
 
-/// The nonzero digits of the canonical signed digit form, in which no two are neighbours: exponents and digits.
+/// The nonzero digits of the canonical signed digit form, in which no two are neighbours, as exponents and digits.
 fn canonical_digits(code: i32) -> Vec<(u8, i8)> {
     let (mut rest, mut exponent) = (code, 0);
     let mut digits = Vec::new();

@@ -1,21 +1,21 @@
-//! What the rows of an array do, one at a time.
+//! What a row of the array does in a cycle, and what it begins next.
 
 use std::collections::HashSet;
 
 use engine::{Activations, EngineError, Layer};
 
 use super::program::{Operation, Program, Programmer};
-use super::{ProcessingElement, Row, Task};
+use super::row::{ProcessingElement, Row, Task};
 use crate::account::Counts;
-use crate::array::ArraySpec;
 use crate::departures::{Barrier, Departures, ZeroActivations};
 use crate::encoding::Encoding;
 use crate::input::{PaddedInput, check_accumulators, integers};
 use crate::schedule::deal;
+use crate::spec::ArraySpec;
 use crate::traffic::InputTraffic;
 
-/// The layer, its input, and the description of the array, none of which changes while the machine runs; and what the
-/// activation buffer holds, which does.
+/// What all rows share. The description of the array, the layer and its input do not change while the machine runs.
+/// What the activation buffer holds does.
 pub(super) struct Work<'a> {
     pub(super) spec: ArraySpec,
     pub(super) departures: Departures,
@@ -26,9 +26,9 @@ pub(super) struct Work<'a> {
     /// Where the receptive field of each position begins in the input.
     corners: Vec<u32>,
     traffic: InputTraffic,
-    /// Conv groups whose input was fetched, with the pass that it was fetched in; pass 0 where it stays.
+    /// Groups of the layer whose input was fetched, with the pass in which it was. If the input stays, the pass is 0.
     fetched: HashSet<(usize, usize)>,
-    /// Whether an operation is followed by the next one at once, whatever the activations.
+    /// Whether one operation always follows another at once, so that nothing is looked up between them.
     straight: bool,
 }
 
@@ -72,7 +72,7 @@ impl<'a> Work<'a> {
         deal(self.spec.rows, &planned, &self.departures)
     }
 
-    /// Cycles of a program in which no activation is 0.
+    /// Cycles of a program if no activation is 0.
     fn planned(&self, program: &Program) -> u128 {
         let groups = self.corners.len().div_ceil(self.spec.pes_per_row) as u128;
         let departures = &self.departures;
@@ -157,7 +157,7 @@ impl<'a> Work<'a> {
         row.elements.iter().filter(|element| self.input.values[element.corner as usize + offset] != 0).count()
     }
 
-    /// Passes over everything that takes no cycle, until the row has a task for the next one, waits, or is done.
+    /// Passes over everything that takes no cycle, until the row has a task for the next cycle, waits, or is done.
     pub(super) fn settle(&mut self, row: &mut Row, outputs: &mut [i64], counts: &mut Counts) {
         loop {
             match row.task {
@@ -179,7 +179,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Passes over the next operation if no element has an activation for it.
+    /// Passes over the next operation if the activations of all elements are 0.
     fn skip_if_silent(&self, row: &mut Row, counts: &mut Counts) {
         let operation = row.program.operations[row.next];
         if self.active(row, operation) == 0 {
@@ -190,7 +190,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Reads the accumulators of a finished group out. The row goes on, waits if there is a barrier, or is done.
+    /// Reads out the accumulators of a finished group. The row then goes on, waits if there is a barrier, or is done.
     fn finish_group(&mut self, row: &mut Row, outputs: &mut [i64], counts: &mut Counts) {
         for (position, element) in (row.first_position..).zip(&row.elements) {
             outputs[self.output_index(row.filter, position)] = element.accumulator;
@@ -223,7 +223,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Begins a filter of a row's queue; a row whose queue ends before it is done.
+    /// Begins the filter at a place of the queue of a row. If the queue has no such place, the row is done.
     pub(super) fn begin_filter(&mut self, row: &mut Row, at: usize, outputs: &[i64], counts: &mut Counts) {
         let Some(&filter) = row.queue.get(at) else {
             row.task = Task::Done;

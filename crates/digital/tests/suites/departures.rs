@@ -83,7 +83,7 @@ proptest! {
         prop_assert_eq!(same.run(&layer(&case)).unwrap(), array.run(&layer(&case)).unwrap());
     }
 
-    /// One element has nobody to wait for, so nothing in the order of filters counts.
+    /// One element waits for no other, so the order of filters changes nothing.
     #[test]
     fn one_element_has_no_schedule(case in cases(), filter in any::<bool>(), barrier in any::<bool>()) {
         let granularity = if filter { Granularity::Filter } else { Granularity::Weight };
@@ -115,7 +115,7 @@ fn run(array: DigitalArray, departures: Departures, case: &Case) -> LayerRun {
 }
 
 /// Each departure alone, on one element: the entry or cause that shows it, its count, and the cycles of the layer. The
-/// layer: two filters of three weights of 1, 3 and 0, then 2, 0 and 0 planes, over four positions; 24 cycles.
+/// layer has two filters of three weights of 1, 3 and 0, then 2, 0 and 0 planes, over four positions; 24 cycles.
 #[test]
 fn each_departure_shows_alone() {
     use Granularity::{Filter, Fixed, Layer as OfLayer, Weight};

@@ -14,12 +14,13 @@ use crate::contract::{EngineError, Layer};
 /// Largest magnitude of an integer activation: 17 bits with sign, and −65536.
 pub const MAX_ACTIVATION: i32 = 1 << 16;
 
-/// Weight words that a vector path must be able to sum before its 32-bit lanes are handed over, to be worth its while.
+/// The fewest weight words that a vector path must be able to sum before its 32-bit lanes are full. With fewer the path
+/// is not worth taking.
 const MIN_SPILL: usize = 16;
 
-/// A layer's exact sums `Σ code · x`, its weights packed for the processor at hand.
+/// A layer that computes its sums `Σ code · x` exactly, with weights packed for the processor of this machine.
 ///
-/// The sums are those of integers without end, whatever instructions compute them.
+/// The sums are those of integers without a bound, whatever instructions compute them.
 #[derive(Debug)]
 pub struct IntegerConv {
     name: String,
@@ -29,7 +30,7 @@ pub struct IntegerConv {
     scale: i64,
     largest: i64,
     filter_sums: Vec<i64>,
-    // A form of the weights is made when the first input asks for it: which one depends on the input's range.
+    // The first input that needs a form of the weights makes it. Which form an input needs depends on its range.
     packed: [OnceLock<Packed<u32>>; 3],
     packed_words: OnceLock<Packed<i32>>,
 }
@@ -54,9 +55,9 @@ const PATHS: [Path; 5] = [Path::Bytes, Path::Pairs512, Path::Pairs256, Path::Nar
 /// What a path does with an input of a certain range.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
-    /// What is subtracted from every input, padding too, and made good for in the sums.
+    /// What is subtracted from every input, padding too. The sums are corrected for it.
     base: i32,
-    /// Weight words after which sums are handed over, lest they overflow.
+    /// Weight words after which sums are handed over, so that they never overflow.
     spill: usize,
 }
 
@@ -100,8 +101,8 @@ impl IntegerConv {
     ///
     /// # Errors
     ///
-    /// [`EngineError::Shape`] if the input has the wrong length, [`EngineError::Activation`] if a number of it is beyond
-    /// ±[`MAX_ACTIVATION`].
+    /// [`EngineError::Shape`] if the input has the wrong length, [`EngineError::Activation`] if a number of it is
+    /// beyond ±[`MAX_ACTIVATION`].
     pub fn forward(&self, input: &[i32]) -> Result<Vec<i64>, EngineError> {
         let range = self.check(input)?;
         let (path, plan) = PATHS
@@ -111,7 +112,7 @@ impl IntegerConv {
         Ok(self.forward_by(path, plan, input))
     }
 
-    /// Checks the input and returns its smallest and largest number, padding included.
+    /// Checks the input, and returns its smallest and its largest number, the zeros of padding included.
     fn check(&self, input: &[i32]) -> Result<(i32, i32), EngineError> {
         if input.len() != self.geometry.input_len() {
             return Err(EngineError::Shape {
@@ -134,7 +135,7 @@ impl IntegerConv {
         })
     }
 
-    /// How a path would sum inputs of `low..=high`; `None` if it cannot, or the processor does not have it.
+    /// How a path would sum inputs of `low..=high`. `None` if the path cannot, or the processor does not have it.
     fn plan(&self, path: Path, (low, high): (i32, i32)) -> Option<Plan> {
         let all = usize::MAX;
         match path {
@@ -159,7 +160,8 @@ impl IntegerConv {
         }
     }
 
-    /// Words of `per_word` products, each input at most `input`, that a 32-bit lane surely holds; `None` if few.
+    /// How many words of `per_word` products a 32-bit lane surely holds, with inputs of at most `input` in magnitude.
+    /// `None` if they are too few to be worth it.
     fn spill(&self, input: i64, per_word: usize) -> Option<usize> {
         let words = i64::from(i32::MAX) / (input.max(1) * self.largest.max(1) * per_word as i64);
         let rows = self.geometry.rows().div_ceil(per_word);

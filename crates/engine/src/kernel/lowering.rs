@@ -5,18 +5,19 @@ use std::ops::Range;
 
 use network::{Geometry, GeometrySpec};
 
-/// Words that a strip may read past its last position; no kernel works on more positions at a time.
+/// Words that a strip may read past its last position. No kernel works on more positions at a time.
 pub(super) const MARGIN: usize = 32;
 
-/// Positions that a strip holds, unless a single row holds more: keeps the sums of a block of filters in cache.
+/// Positions that a strip holds, unless a single row holds more. The sums of a block of filters then stay in cache.
 const STRIP_POSITIONS: usize = 2048;
 
 /// The plane of a geometry and the taps into it.
 ///
-/// A word of the plane holds `N` neighbouring channels of one pixel. The padded input is dealt to one sheet for each
-/// remainder of its coordinates by the stride, so that along a sheet neighbouring output positions read neighbouring
-/// words: position `y · width + x` of the output, counted in rows of the sheet, reads for each weight word the plane's
-/// word `tap + y · width + x`. Positions with `x` beyond the output are computed too and dropped.
+/// A word of the plane holds `N` neighbouring channels of one pixel. The padded input is dealt to sheets, one for each
+/// remainder of its coordinates by the stride. Along a sheet, neighbouring output positions read neighbouring words:
+/// with `width` the width of a sheet, output position `(y, x)` reads for each weight word the word
+/// `tap + y · width + x` of the plane. For example, at stride 2 there is a sheet of the even columns and one of the odd
+/// columns. Positions with `x` beyond the output are computed too, and dropped.
 #[derive(Debug)]
 pub(super) struct Lowering {
     spec: GeometrySpec,
@@ -29,7 +30,7 @@ pub(super) struct Lowering {
     taps: Vec<usize>,
 }
 
-/// Some rows of the output, seen as positions of a sheet.
+/// Some rows of the output, as positions of a sheet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rows {
     /// First row of the output.
@@ -43,7 +44,7 @@ pub(super) struct Rows {
 }
 
 impl Lowering {
-    /// Lowers a geometry with `per_word` channels in a word; `None` if the plane has more bytes than an address space.
+    /// Lowers a geometry with `per_word` channels in a word. `None` if the plane has more bytes than an address space.
     pub(super) fn new(geometry: &Geometry, per_word: usize) -> Option<Self> {
         let (spec, out) = lay_down(geometry);
         let channels = spec.in_channels / spec.groups;
@@ -124,7 +125,7 @@ impl Lowering {
         self.strips().next().map_or(0, |rows| rows.len)
     }
 
-    /// The runs of a strip that are outputs: positions within the strip, and the first output index of each.
+    /// The runs of a strip that are outputs: the positions of each within the strip, and the index of its first output.
     pub(super) fn runs(&self, rows: Rows) -> impl Iterator<Item = (Range<usize>, usize)> {
         let whole = self.sheet[1] == self.out[1];
         let (count, width) = if whole { (1, rows.len) } else { (rows.count, self.out[1]) };
@@ -134,8 +135,9 @@ impl Lowering {
         })
     }
 
-    /// Lays out the input of one group, `[channels, height, width]`. `word` joins `N` channels of a pixel; padding is
-    /// the word of zeros. Channels beyond the last repeat another one, for their weights are 0.
+    /// Lays out the input of one group, `[channels, height, width]`, in the plane. `word` joins `N` channels of a
+    /// pixel; padding is the word of zeros. A word that reaches beyond the last channel repeats another one there, for
+    /// the weights of such channels are 0.
     pub(super) fn fill<T: Copy + Default, W: Copy, const N: usize>(
         &self,
         input: &[T],
@@ -194,7 +196,8 @@ impl Lowering {
     }
 }
 
-/// The specification and output size, with a single column turned into a row: same memory, longer runs.
+/// The specification and the output size. An image of a single column becomes one of a single row, which is the same
+/// memory with longer runs.
 fn lay_down(geometry: &Geometry) -> (GeometrySpec, [usize; 2]) {
     let (mut spec, mut out) = (*geometry.spec(), geometry.out_size());
     if spec.in_size[1] == 1 && spec.pads[1] == 0 && spec.pads[3] == 0 {
@@ -208,7 +211,7 @@ fn lay_down(geometry: &Geometry) -> (GeometrySpec, [usize; 2]) {
     (spec, out)
 }
 
-/// Remainders by the stride of the offsets of an axis' taps.
+/// The remainders by the stride that the offsets of the taps have along an axis.
 fn phases(spec: &GeometrySpec, axis: usize) -> Vec<usize> {
     let mut phases: Vec<usize> =
         (0..spec.kernel[axis]).map(|tap| tap * spec.dilation[axis] % spec.stride[axis]).collect();

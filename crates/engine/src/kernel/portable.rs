@@ -10,7 +10,7 @@ pub(super) const BLOCK: usize = 4;
 /// Positions at a time.
 const LANES: usize = 16;
 
-/// The machine that multiplies and adds as the type `S` does.
+/// The machine that multiplies and adds with the operators of the type `S`.
 pub(super) fn machine<W, S>() -> Machine<W, S>
 where
     W: Copy,

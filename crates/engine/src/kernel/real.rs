@@ -11,11 +11,11 @@ use super::sweep::{Handed, Machine, Packed, Schedule};
 use super::x86;
 use crate::contract::EngineError;
 
-/// A layer's real sums in the order in which tiles of an analog array make them.
+/// A layer that computes its real sums in the order in which tiles of an analog array make them.
 ///
-/// A product is rounded before it is added, products are added in row order to the partial sum of their tile, partial
-/// sums in the order of tiles, and both kinds of sum begin at 0. Padding is multiplied and added like any input. So the
-/// result is that of this scalar loop, to the last bit, on every machine:
+/// A product is rounded before it is added. Products are added in row order to the partial sum of their tile, and
+/// partial sums in the order of tiles; both kinds of sum begin at 0. Padding is multiplied and added like any input.
+/// The result is therefore that of this scalar loop, to the last bit, on every machine:
 ///
 /// ```text
 /// sum = 0;  for each tile { partial = 0;  for each row of it { partial += w · x }  sum += partial }
@@ -44,7 +44,8 @@ const PATHS: [Path; 3] = [Path::Avx512, Path::Avx2, Path::Portable];
 
 impl RealConv {
     /// Takes in weights `[filters, in_channels / groups, kernel_h, kernel_w]` of the layer `name`. A tile has
-    /// `tile_rows` rows of the lowered matrix of a group, the last maybe fewer; without a number it has all.
+    /// `tile_rows` rows of the lowered matrix of a group, and the last one what is left; with `None` there is one tile
+    /// of all rows.
     ///
     /// # Errors
     ///
@@ -103,8 +104,9 @@ impl RealConv {
         self.geometry.rows().div_ceil(self.tile_rows)
     }
 
-    /// The partial sums of one tile: `hand_over(index, sums)` is given every output's once, runs of neighbouring outputs
-    /// of one filter at a time; `index` is that of the first in `[repeats, filters, out_height, out_width]`.
+    /// Computes the partial sums of one tile. `hand_over(index, sums)` is called with runs of neighbouring outputs of
+    /// one filter, until every output was handed over once; `index` is that of the first output of the run in
+    /// `[repeats, filters, out_height, out_width]`.
     ///
     /// # Errors
     ///

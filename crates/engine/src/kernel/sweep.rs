@@ -1,4 +1,4 @@
-//! The loops around a kernel: repeats, groups, blocks of filters, strips of rows, tiles of weight words.
+//! The loops around a kernel: over repeats, groups, blocks of filters, strips of rows, and tiles of weight words.
 
 use std::array;
 use std::ops::Range;
@@ -21,12 +21,12 @@ pub(super) struct Strip<'a, W> {
     pub(super) pitch: usize,
 }
 
-/// Who works on a strip.
+/// The function that works on a strip.
 pub(super) struct Machine<W, S> {
-    /// Filters that it takes at a time, at most.
+    /// The most filters that the function takes at a time.
     pub(super) block: usize,
-    /// Adds, for every filter and position, the sum of products of the strip to `sums`, `[filters, pitch]`. The first
-    /// argument is the number of filters. What it adds beyond the strip's positions is of no consequence.
+    /// Adds the sum of products of the strip to `sums`, `[filters, pitch]`, for every filter and position. The first
+    /// argument is the number of filters. What the function adds beyond the positions of the strip is never read.
     pub(super) strip: fn(usize, &Strip<'_, W>, &mut [S]),
 }
 
@@ -35,14 +35,14 @@ pub(super) struct Machine<W, S> {
 pub(super) struct Schedule {
     /// Words summed on their own before they are added to the sums.
     pub(super) tile: usize,
-    /// Words after which the sums are handed over and begin at zero; a multiple of `tile`, or all.
+    /// Words after which the sums are handed over and begin at zero again; a multiple of `tile`, or all.
     pub(super) spill: usize,
     /// The first word that is summed, and the one after the last.
     pub(super) words: [usize; 2],
 }
 
 impl Schedule {
-    /// Words from the first to the last, of all weights.
+    /// The words of all weights.
     pub(super) const ALL: [usize; 2] = [0, usize::MAX];
 }
 
@@ -52,7 +52,7 @@ pub(super) struct Handed<'a, S> {
     pub(super) filter: usize,
     /// Index of the first sum in the output, `[repeats, filters, out_height, out_width]`.
     pub(super) index: usize,
-    /// Whether these are the first sums of their outputs, or add to those handed over before.
+    /// Whether these are the first sums of their outputs. If not, they add to those handed over before.
     pub(super) first: bool,
     /// Sums of neighbouring outputs.
     pub(super) sums: &'a [S],
@@ -69,7 +69,8 @@ pub(super) struct Packed<W> {
 }
 
 impl<W: Copy> Packed<W> {
-    /// Packs weights `[filters, channels, taps]`, `word` joining those of `N` channels; absent channels weigh nothing.
+    /// Packs weights `[filters, channels, taps]`. `word` joins those of `N` channels, and absent channels have weights
+    /// 0.
     pub(super) fn new<T: Copy + Default, const N: usize>(
         lowering: Lowering,
         shape: WeightShape,
@@ -97,7 +98,7 @@ impl<W: Copy> Packed<W> {
         Self { lowering, block, columns, groups: shape.groups, weights: packed }
     }
 
-    /// Sums the whole input, `[repeats, in_channels, height, width]`, handing over all outputs.
+    /// Sums the whole input, `[repeats, in_channels, height, width]`, and hands over all outputs.
     pub(super) fn sweep<T: Copy + Default, S: Copy + Default, const N: usize>(
         &self,
         machine: &Machine<W, S>,

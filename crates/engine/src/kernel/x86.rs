@@ -1,7 +1,10 @@
-//! A strip in vector instructions of x86-64 processors. All unsafe code of the workspace is here: loads and stores of
-//! whole vectors, and calls of functions whose instructions the processor was asked for.
+//! A strip in vector instructions of x86-64 processors.
 //!
-//! A plane's word goes to one lane, so lanes are positions and stay what they are from load to store.
+//! All unsafe code of this crate is here: loads and stores of whole vectors, and calls of functions that are compiled
+//! for instructions which the processor was found to have. The workspace denies unsafe code wherever a file does not
+//! allow it.
+//!
+//! One word of the plane goes to one lane of a vector. A lane is therefore one output position, from load to store.
 
 #![allow(unsafe_code)]
 
@@ -9,27 +12,27 @@ use std::arch::x86_64::*;
 
 use super::sweep::{Machine, Strip};
 
-/// Four unsigned 8-bit inputs times four signed 8-bit weights a lane (`vpdpbusd`): AVX-512 with VNNI.
+/// Four unsigned 8-bit inputs times four signed 8-bit weights a lane (`vpdpbusd`). `None` without AVX-512 and VNNI.
 pub(super) fn bytes() -> Option<Machine<u32, i32>> {
     has_vnni().then_some(Machine { block: 8, strip: bytes512::strip })
 }
 
-/// Two signed 16-bit inputs times weights a lane (`vpdpwssd`): AVX-512 with VNNI.
+/// Two signed 16-bit inputs times weights a lane (`vpdpwssd`). `None` without AVX-512 and VNNI.
 pub(super) fn pairs512() -> Option<Machine<u32, i32>> {
     has_vnni().then_some(Machine { block: 8, strip: pairs512::strip })
 }
 
-/// Two signed 16-bit inputs times weights a lane (`vpmaddwd`): AVX2.
+/// Two signed 16-bit inputs times weights a lane (`vpmaddwd`). `None` without AVX2.
 pub(super) fn pairs256() -> Option<Machine<u32, i32>> {
     is_x86_feature_detected!("avx2").then_some(Machine { block: 4, strip: pairs256::strip })
 }
 
-/// One float a lane, 16 lanes: AVX-512.
+/// One float a lane, 16 lanes. `None` without AVX-512.
 pub(super) fn real512() -> Option<Machine<f32, f32>> {
     is_x86_feature_detected!("avx512f").then_some(Machine { block: 8, strip: real512::strip })
 }
 
-/// One float a lane, 8 lanes: AVX2.
+/// One float a lane, 8 lanes. `None` without AVX2.
 pub(super) fn real256() -> Option<Machine<f32, f32>> {
     is_x86_feature_detected!("avx2").then_some(Machine { block: 4, strip: real256::strip })
 }
@@ -38,7 +41,7 @@ fn has_vnni() -> bool {
     is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni")
 }
 
-/// Defines a module whose `strip` is the function of a [`Machine`]; `$filters` are the sizes of blocks it takes.
+/// Defines a module whose `strip` is the function of a [`Machine`]; `$filters` are the sizes of blocks that it takes.
 ///
 /// `strip` may only be handed out where the processor has `$features`.
 macro_rules! strip_module {

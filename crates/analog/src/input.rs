@@ -1,0 +1,34 @@
+//! Activations at the edge of the array, checked once.
+
+use engine::{Activations, EngineError};
+use network::Geometry;
+
+/// The input as the real numbers that an analog array takes, `[repeats, in_channels, height, width]`.
+///
+/// # Errors
+///
+/// [`EngineError::Arithmetic`] if the input is not real, [`EngineError::Shape`] if it has the wrong length,
+/// [`EngineError::Activation`] if one of its numbers is not finite. All of them name the `layer`.
+pub(crate) fn real_input<'a>(
+    layer: &str,
+    geometry: &Geometry,
+    input: Activations<'a>,
+) -> Result<&'a [f32], EngineError> {
+    let layer = || layer.to_string();
+    let Activations::Real(input) = input else {
+        return Err(EngineError::Arithmetic { layer: layer(), expected: "real" });
+    };
+    let (expected, found) = (geometry.input_len(), input.len());
+    if found != expected {
+        return Err(EngineError::Shape { layer: layer(), what: "input", expected, found });
+    }
+    match input.iter().position(|x| !x.is_finite()) {
+        None => Ok(input),
+        Some(index) => Err(EngineError::Activation {
+            layer: layer(),
+            index,
+            value: input[index].to_string(),
+            expected: "real activations must be finite",
+        }),
+    }
+}

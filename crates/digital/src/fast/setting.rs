@@ -1,0 +1,39 @@
+//! What the cost of a layer depends on.
+
+use engine::{EngineError, Layer};
+
+use crate::departures::Departures;
+use crate::encoding::Encoding;
+use crate::spec::ArraySpec;
+
+/// One layer on one array: what each part of the cost is computed from.
+pub(super) struct Setting<'a> {
+    pub(super) spec: &'a ArraySpec,
+    pub(super) departures: &'a Departures,
+    pub(super) layer: &'a Layer<'a>,
+    pub(super) encoding: Encoding,
+    /// Which input channels have a nonzero weight, `[groups, channels]`; empty where no rule asks for them.
+    pub(super) live: Vec<bool>,
+    pub(super) positions: u128,
+    /// Groups of positions, which are the same number for every filter.
+    pub(super) groups: u128,
+}
+
+impl<'a> Setting<'a> {
+    pub(super) fn new(
+        spec: &'a ArraySpec,
+        departures: &'a Departures,
+        layer: &'a Layer<'a>,
+    ) -> Result<Self, EngineError> {
+        let encoding = Encoding::new(spec, departures, layer)?;
+        let live = encoding.live(layer.weights());
+        let positions = u128::from(layer.geometry().positions());
+        let groups = positions.div_ceil(spec.pes_per_row as u128);
+        Ok(Self { spec, departures, layer, encoding, live, positions, groups })
+    }
+
+    /// Elements of a row that have no position in the last group.
+    pub(super) fn tail(&self) -> u128 {
+        self.groups * self.spec.pes_per_row as u128 - self.positions
+    }
+}
