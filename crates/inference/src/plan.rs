@@ -1,10 +1,10 @@
 //! Checks that a graph can run, and decides which values live how long.
 
-use network::{Graph, Network, Node, Op, Value, ValueId};
+use network::{Binary, BinaryKind, Graph, Network, Node, Op, Reduction, Unary, Value, ValueId};
 
 use crate::array::Array;
 use crate::error::{InferenceError, Problem};
-use crate::ops::{Coordinates, Nearest, ValueSpec};
+use crate::ops::{ValueSpec, check_coordinates, check_integer};
 
 /// The most bytes of activations that one run may hold at a time.
 const MAX_LIVE_BYTES: u128 = 4 << 30;
@@ -151,11 +151,10 @@ fn check_operators(graph: &Graph) -> Result<(), InferenceError> {
 
 /// Checks what would otherwise be found only while running.
 fn check_node(graph: &Graph, node: &Node) -> Result<(), Problem> {
-    if let Op::Resize { linear, coordinates, nearest } = &node.op {
-        Coordinates::from_name(coordinates)?;
-        if !linear {
-            Nearest::from_name(nearest)?;
-        }
+    match &node.op {
+        Op::Resize { coordinates, .. } => check_coordinates(*coordinates)?,
+        Op::Integer(op) => check_integer(op)?,
+        _ => {}
     }
     let operands = match node.op {
         // Scales, zero points and indices have types of their own.
@@ -182,15 +181,21 @@ fn is_integer(value: &Value) -> bool {
 /// Whether an operator gives the same on integers as on the real numbers of the same value.
 fn moves_integers(op: &Op) -> bool {
     match op {
-        Op::MaxPool(_) | Op::GlobalMaxPool | Op::ReduceMax { .. } | Op::ReduceMin { .. } => true,
-        Op::Min | Op::Max | Op::Relu | Op::Clip { .. } | Op::Where | Op::Tile | Op::SpaceToDepth { .. } => true,
-        Op::Equal | Op::Greater | Op::GreaterOrEqual | Op::Less | Op::LessOrEqual => true,
-        Op::Not | Op::And | Op::Or | Op::Xor => true,
+        Op::Unary(function) => matches!(function, Unary::Relu | Unary::Clip { .. } | Unary::Not),
+        Op::Binary(function) => match function.kind() {
+            BinaryKind::Arithmetic => matches!(function, Binary::Min | Binary::Max),
+            BinaryKind::Comparison | BinaryKind::Logic => true,
+        },
+        Op::Reduce { reduction, .. } => matches!(reduction, Reduction::Max | Reduction::Min),
+        Op::Resize { linear, .. } => !linear,
+        Op::MaxPool(_) | Op::GlobalMaxPool | Op::Where | Op::Tile | Op::SpaceToDepth { .. } => true,
         Op::Concat { .. } | Op::Split { .. } | Op::Pad { .. } | Op::Slice { .. } | Op::Reshape => true,
         Op::Transpose { .. } | Op::Expand | Op::Gather { .. } | Op::DepthToSpace { .. } | Op::Identity => true,
-        Op::Resize { linear, .. } => !linear,
-        Op::DequantizeLinear { .. } | Op::Cast | Op::QLinear(_) | Op::Tflite(_) => true,
-        _ => false,
+        Op::DequantizeLinear { .. } | Op::Cast | Op::Integer(_) => true,
+        Op::Mac(_) | Op::MatMul | Op::Softmax { .. } | Op::LogSoftmax { .. } | Op::SoftmaxFrom { .. } => false,
+        Op::BatchNormalization { .. } | Op::LayerNormalization { .. } | Op::InstanceNormalization { .. } => false,
+        Op::Lrn { .. } | Op::AveragePool(_) | Op::GlobalAveragePool => false,
+        Op::QuantizeLinear { .. } | Op::DynamicQuantizeLinear | Op::Quant(_) | Op::Unsupported => false,
     }
 }
 

@@ -1,14 +1,12 @@
 //! MAC layers: what an engine is given to run.
 
-use crate::geometry::Geometry;
-use crate::graph::ValueId;
-use crate::requantization::Requantization;
-use crate::tensor::{DataType, Tensor};
 use esn::{CodeTensor, Grid};
 
-/// Index of a layer in [`crate::Network::layers`], in the order of execution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LayerId(pub usize);
+use crate::activation::ActivationQuantization;
+use crate::geometry::Geometry;
+use crate::ids::ValueId;
+use crate::requantization::Requantization;
+use crate::tensor::{DataType, Tensor};
 
 /// The operator that a layer comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -111,19 +109,6 @@ impl Bias {
         };
         (0..filters).map(|m| self.value(m) as f32).collect()
     }
-}
-
-/// Linear quantization of an activation: `x = (q − zero_point) · scale`, `q` in `min..=max`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ActivationQuantization {
-    /// Size of a step.
-    pub scale: f32,
-    /// The code of 0.
-    pub zero_point: i32,
-    /// Smallest code.
-    pub min: i32,
-    /// Largest code.
-    pub max: i32,
 }
 
 /// Where the weights of a layer lie and how they become `[filters, channels, kernel_h, kernel_w]`.

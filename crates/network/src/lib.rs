@@ -9,35 +9,40 @@
 //! A symbolic batch is taken as 1; a file with a fixed batch keeps it ([`Network::batch`]) and is costed per image. What
 //! a reader understood but nothing here can run stays in the graph as [`Op::Unsupported`], by name.
 
+mod activation;
 pub mod architectures;
 mod error;
 mod geometry;
 mod graph;
+mod ids;
+mod integer_op;
 mod layer;
 mod mapping;
 mod network;
-mod qlinear;
+mod op;
+mod pool;
 mod quant;
 pub mod rearrange;
 mod requantization;
 mod stream;
 mod tensor;
-mod tflite_op;
 mod weights;
 
+pub use activation::ActivationQuantization;
 pub use error::{NetworkError, chain};
 pub use geometry::{Geometry, GeometryError, GeometrySpec};
-pub use graph::{Graph, Node, Op, PadMode, Pool, Value, ValueId};
+pub use graph::{Graph, Node, Value};
+pub use ids::{LayerId, ValueId};
+pub use integer_op::{IntegerArithmetic, IntegerFunction, IntegerOp};
 pub use layer::{
-    ActivationQuantization, Bias, LayerId, LayerWeights, MacLayer, MacOp, Operand, WeightQuantization, WeightSource,
-    WeightTransform, WeightValues,
+    Bias, LayerWeights, MacLayer, MacOp, Operand, WeightQuantization, WeightSource, WeightTransform, WeightValues,
 };
 pub use mapping::{Mapping, map_file};
 pub use network::{Network, NotCosted};
-pub use qlinear::{QLinear, QLinearFunction};
+pub use op::{Binary, BinaryKind, Coordinates, Nearest, Op, Reduction, Unary};
+pub use pool::{PadMode, Pool};
 pub use quant::{Quant, Rounding};
 pub use requantization::{Requantization, RequantizationRule, fixed_point_multiplier, multiply_fixed_point};
 pub use stream::WeightStream;
 pub use tensor::{DataType, Encoding, Tensor, TensorError};
-pub use tflite_op::{TfliteOp, resize_coordinates};
 pub use weights::load as load_weights;

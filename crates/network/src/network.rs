@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::NetworkError;
-use crate::graph::{Graph, ValueId};
-use crate::layer::{LayerId, LayerWeights, MacLayer};
+use crate::graph::Graph;
+use crate::ids::{LayerId, ValueId};
+use crate::layer::{LayerWeights, MacLayer};
 use crate::mapping::Mapping;
 use crate::tensor::{Tensor, TensorError};
 use crate::weights;

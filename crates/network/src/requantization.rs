@@ -5,7 +5,7 @@
 //! QuantizeLinear, so that every executor can run it on real numbers; one that has the integer sums follows the rule
 //! instead and gives the real numbers that the integers of the output stand for.
 
-use crate::layer::ActivationQuantization;
+use crate::activation::ActivationQuantization;
 
 /// From `sum = Σ (q_x − z_x)(q_w − z_w) + bias`, the bias an integer, to the integer of the output.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,7 +7,8 @@ use half::f16;
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 
 use crate::error::NetworkError;
-use crate::layer::{LayerId, WeightTransform};
+use crate::ids::LayerId;
+use crate::layer::WeightTransform;
 use crate::network::Network;
 use crate::tensor::{DataType, Encoding};
 

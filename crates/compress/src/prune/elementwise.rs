@@ -1,6 +1,6 @@
 //! Follows channels through operators on pairs of elements, and BatchNorm.
 
-use network::{Node, Op, ValueId};
+use network::{Binary, Node, Op, ValueId};
 
 use super::constants::{Aligned, Summary, numbers};
 use super::flow::{Source, ZeroRule};
@@ -92,10 +92,10 @@ impl Tracer<'_> {
         let all: Vec<Channel> = grids.iter().map(|(_, cells)| cells[i]).collect();
         let of = all[0];
         let channel = self.flow.add_apart(match op {
-            Op::Mul => Source::Product(all),
+            Op::Binary(Binary::Mul) => Source::Product(all),
             // 0 / y and 0 ^ y are not zero for every y; a slope is multiplied.
-            Op::Div | Op::Pow => Source::Map { of, rule: ZeroRule::Never, clears: false },
-            Op::PRelu => Source::Map { of, rule: ZeroRule::Keeps, clears: false },
+            Op::Binary(Binary::Div | Binary::Pow) => Source::Map { of, rule: ZeroRule::Never, clears: false },
+            Op::Binary(Binary::PRelu) => Source::Map { of, rule: ZeroRule::Keeps, clears: false },
             _ => Source::Sum(all),
         });
         for (_, cells) in grids.iter().filter(|(whole, _)| *whole) {
@@ -111,7 +111,7 @@ impl Tracer<'_> {
         let aligned = Aligned::new(&tensor.shape, rank)?;
         let summaries = aligned.summaries(&numbers(tensor)?, &layout.axes, &layout.extents);
         let by_cell = aligned.is_by_cell(&layout.axes, &layout.extents);
-        let clears = by_cell && matches!(node.op, Op::Add | Op::Sub);
+        let clears = by_cell && matches!(node.op, Op::Binary(Binary::Add | Binary::Sub));
         let mut cell = |(&of, summary): (&Channel, &Summary)| match rule(&node.op, first, summary) {
             ZeroRule::Keeps => of,
             rule => self.flow.add(Source::Map { of, rule, clears }),
@@ -123,14 +123,14 @@ impl Tracer<'_> {
 /// When the result of an operator on a channel and a constant is zero; `first` says that the constant is on the left.
 fn rule(op: &Op, first: bool, constant: &Summary) -> ZeroRule {
     let keeps = match op {
-        Op::Add | Op::Sub => constant.all_zero(),
-        Op::Mul if constant.all_zero() => return ZeroRule::Always,
-        Op::Mul => true,
-        Op::PRelu => !first,
-        Op::Div => !first && !constant.any_zero,
-        Op::Pow => !first && constant.min > 0.0,
-        Op::Min => constant.min >= 0.0,
-        Op::Max => constant.max <= 0.0,
+        Op::Binary(Binary::Add | Binary::Sub) => constant.all_zero(),
+        Op::Binary(Binary::Mul) if constant.all_zero() => return ZeroRule::Always,
+        Op::Binary(Binary::Mul) => true,
+        Op::Binary(Binary::PRelu) => !first,
+        Op::Binary(Binary::Div) => !first && !constant.any_zero,
+        Op::Binary(Binary::Pow) => !first && constant.min > 0.0,
+        Op::Binary(Binary::Min) => constant.min >= 0.0,
+        Op::Binary(Binary::Max) => constant.max <= 0.0,
         _ => false,
     };
     if keeps { ZeroRule::Keeps } else { ZeroRule::Never }

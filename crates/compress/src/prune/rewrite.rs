@@ -1,6 +1,6 @@
 //! The pruned network: its graph and layers, with what is dead set to 0 or taken out.
 
-use network::{Bias, Geometry, Graph, MacLayer, Network, Node, Op, Tensor, ValueId};
+use network::{Bias, Binary, BinaryKind, Geometry, Graph, MacLayer, Network, Node, Op, Tensor, ValueId};
 
 use super::constants::{Aligned, Constants, selected, zeroed};
 use super::flow::{Flow, Source};
@@ -60,7 +60,7 @@ impl Changes<'_> {
                     change(graph, constants, node, input, |value, tensor| zeroed(value, tensor, &cleared))?;
                 }
             }
-            Op::Add | Op::Sub => {
+            Op::Binary(Binary::Add | Binary::Sub) => {
                 let rank = shape(graph, graph.nodes[node].outputs[0]).len();
                 for (input, aligned) in constant_inputs(graph, node, rank) {
                     if aligned.is_by_cell(&layout.axes, &layout.extents) {
@@ -92,7 +92,7 @@ impl Changes<'_> {
         match op {
             Op::InstanceNormalization { .. } => (1..3).try_for_each(|input| cut(graph, input, 0, &kept[0])),
             Op::BatchNormalization { .. } => (1..5).try_for_each(|input| cut(graph, input, 0, &kept[0])),
-            Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Pow | Op::Min | Op::Max | Op::PRelu => {
+            Op::Binary(function) if function.kind() == BinaryKind::Arithmetic => {
                 let axes = constant_axes(graph, node, layout, shape(graph, output).len());
                 axes.into_iter().try_for_each(|(input, own, position)| cut(graph, input, own, &kept[position]))
             }

@@ -1,6 +1,6 @@
 //! Follows channels through the graph, operator by operator.
 
-use network::{Graph, LayerId, MacLayer, Network, Node, Op, Operand, PadMode, ValueId};
+use network::{BinaryKind, Graph, LayerId, MacLayer, Network, Node, Op, Operand, PadMode, ValueId};
 
 use super::constants::numbers;
 use super::flow::{Flow, LayerFlow, Source, ZeroRule};
@@ -68,9 +68,7 @@ impl Tracer<'_> {
             return None;
         }
         let layout = match &node.op {
-            Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Pow | Op::Min | Op::Max | Op::PRelu => {
-                self.elementwise(node)?
-            }
+            Op::Binary(function) if function.kind() == BinaryKind::Arithmetic => self.elementwise(node)?,
             Op::Concat { axis } => self.concat(node, *axis)?,
             Op::Split { axis } => return self.split(node, *axis),
             Op::BatchNormalization { .. } => self.batch_norm(node, self.layout(x)?.clone())?,
@@ -94,16 +92,7 @@ impl Tracer<'_> {
             {
                 Some(layout)
             }
-            Op::ReduceMean { axes, keep_dims }
-            | Op::ReduceSum { axes, keep_dims }
-            | Op::ReduceMax { axes, keep_dims }
-            | Op::ReduceMin { axes, keep_dims }
-            | Op::ReduceProd { axes, keep_dims }
-            | Op::ReduceL2 { axes, keep_dims }
-                if !across(axes) =>
-            {
-                Some(reduced(layout, axes, *keep_dims))
-            }
+            Op::Reduce { axes, keep_dims, .. } if !across(axes) => Some(reduced(layout, axes, *keep_dims)),
             Op::Reshape => layout.reshaped(self.shape(x)?, self.shape(node.outputs[0])?),
             Op::Transpose { perm } => Some(layout.transposed(perm)),
             Op::Expand | Op::Tile => self.expand(node, x, layout),
@@ -296,17 +285,12 @@ impl Tracer<'_> {
 
 /// Of a function of one element, whether it keeps 0; none for any other operator.
 fn pointwise(op: &Op) -> Option<ZeroRule> {
-    let keeps = match op {
-        Op::Relu | Op::LeakyRelu { .. } | Op::Elu { .. } | Op::Selu { .. } | Op::Celu { .. } => true,
-        Op::ThresholdedRelu { .. } | Op::HardSwish | Op::Mish | Op::Gelu { .. } | Op::Softsign | Op::Tanh => true,
-        Op::Erf | Op::Sqrt | Op::Abs | Op::Neg | Op::Sign | Op::Floor | Op::Ceil | Op::Round => true,
-        Op::Cast | Op::Identity => true,
-        Op::Clip { min, max } => *min <= 0.0 && *max >= 0.0,
-        Op::HardSigmoid { beta, .. } => *beta <= 0.0,
-        Op::Sigmoid | Op::Exp | Op::Log | Op::Softplus | Op::Reciprocal => false,
-        _ => return None,
-    };
-    Some(if keeps { ZeroRule::Keeps } else { ZeroRule::Never })
+    match op {
+        Op::Unary(function) if function.keeps_zero() => Some(ZeroRule::Keeps),
+        Op::Unary(_) => Some(ZeroRule::Never),
+        Op::Cast | Op::Identity => Some(ZeroRule::Keeps),
+        _ => None,
+    }
 }
 
 /// Operators for which the code of 0 means zero, whatever number it is.

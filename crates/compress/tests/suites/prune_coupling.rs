@@ -2,7 +2,7 @@
 
 use compress::{DeadFilter, FilterAmount, PruneOptions, PruneReport, Pruning, Why, prune};
 use inference::{FloatExecutor, Session};
-use network::{DataType, LayerId, Network, Op, PadMode, Tensor};
+use network::{Binary, DataType, LayerId, Network, Op, PadMode, Reduction, Tensor, Unary};
 
 use crate::prune_support::*;
 
@@ -95,7 +95,7 @@ fn a_residual_addition_couples_all_that_it_adds() {
     let a = net.conv_bn_relu(stem, 6, 1);
     let b = net.conv(a, 4, 1);
     let b = net.batch_norm(b);
-    let sum = net.same(Op::Add, &[stem, b]);
+    let sum = net.same(Op::Binary(Binary::Add), &[stem, b]);
     let y = net.relu(sum);
     let (report, compact) = check(&net.classify(y), &half());
     assert_eq!(dead(&report, 0, Why::Norm), dead(&report, 2, Why::Norm));
@@ -154,7 +154,7 @@ fn an_option_a_shortcut_shifts_channels() {
     let padded = net.node(pad, &[sliced], &[1, 8, 6, 6]);
     let b = net.conv(a, 8, 1);
     let b = net.batch_norm(b);
-    let sum = net.same(Op::Add, &[padded, b]);
+    let sum = net.same(Op::Binary(Binary::Add), &[padded, b]);
     let c = net.conv_bn_relu(sum, 4, 1);
     let (report, compact) = check(&net.classify(c), &half());
     let (first, second) = (dead(&report, 0, Why::Norm), dead(&report, 1, Why::Norm));
@@ -193,8 +193,8 @@ fn a_gate_goes_with_what_it_multiplies() {
     let squeezed = net.conv(pooled, 4, 1);
     let squeezed = net.relu(squeezed);
     let gate = net.conv(squeezed, 6, 1);
-    let gate = net.same(Op::Sigmoid, &[gate]);
-    let gated = net.same(Op::Mul, &[a, gate]);
+    let gate = net.same(Op::Unary(Unary::Sigmoid), &[gate]);
+    let gated = net.same(Op::Binary(Binary::Mul), &[a, gate]);
     let b = net.conv_bn_relu(gated, 4, 1);
     let (report, compact) = check(&net.classify(b), &half());
     assert_eq!(dead(&report, 0, Why::Norm), dead(&report, 2, Why::Norm));
@@ -243,17 +243,17 @@ fn parameters_by_channel_follow() {
     let a = net.conv(x, 6, 1);
     let (factor, offset) = (net.random(6), net.random(6));
     let (factor, offset) = (net.constant(&[6, 1, 1], &factor), net.constant(&[1, 6, 1, 1], &offset));
-    let scaled = net.same(Op::Mul, &[a, factor]);
-    let shifted = net.same(Op::Add, &[scaled, offset]);
+    let scaled = net.same(Op::Binary(Binary::Mul), &[a, factor]);
+    let shifted = net.same(Op::Binary(Binary::Add), &[scaled, offset]);
     let slope = net.random(6);
     let slope = net.constant(&[6, 1, 1], &slope);
-    let sloped = net.same(Op::PRelu, &[shifted, slope]);
+    let sloped = net.same(Op::Binary(Binary::PRelu), &[shifted, slope]);
     // Hard swish, spelled out: a constant for all channels keeps them coupled and changes nothing in the end.
     let (three, six) = (net.constant(&[], &[3.0]), net.constant(&[], &[6.0]));
-    let moved = net.same(Op::Add, &[sloped, three]);
-    let clipped = net.same(Op::Clip { min: 0.0, max: 6.0 }, &[moved]);
-    let product = net.same(Op::Mul, &[sloped, clipped]);
-    let swished = net.same(Op::Div, &[product, six]);
+    let moved = net.same(Op::Binary(Binary::Add), &[sloped, three]);
+    let clipped = net.same(Op::Unary(Unary::Clip { min: 0.0, max: 6.0 }), &[moved]);
+    let product = net.same(Op::Binary(Binary::Mul), &[sloped, clipped]);
+    let swished = net.same(Op::Binary(Binary::Div), &[product, six]);
     let b = net.conv_bn_relu(swished, 4, 1);
     let (report, compact) = check(&net.classify(b), &half());
     assert_eq!(report.layers[1].dead_channels, dead(&report, 0, Why::Norm));
@@ -329,12 +329,13 @@ fn tokens_and_attention_are_left_alone() {
     let flat = net.node(Op::Reshape, &[a], &[1, 4, 16]);
     let tokens = net.node(Op::Transpose { perm: vec![0, 2, 1] }, &[flat], &[1, 16, 4]);
     let hidden = net.dense(tokens, 6);
-    let hidden = net.same(Op::Gelu { approximate: false }, &[hidden]);
+    let hidden = net.same(Op::Unary(Unary::Gelu { approximate: false }), &[hidden]);
     let back = net.dense(hidden, 4);
-    let sum = net.same(Op::Add, &[tokens, back]);
+    let sum = net.same(Op::Binary(Binary::Add), &[tokens, back]);
     let keys = net.node(Op::Transpose { perm: vec![0, 2, 1] }, &[sum], &[1, 4, 16]);
     let scores = net.node(Op::MatMul, &[sum, keys], &[1, 16, 16]);
-    let mean = net.node(Op::ReduceMean { axes: vec![1], keep_dims: false }, &[scores], &[1, 16]);
+    let mean =
+        net.node(Op::Reduce { reduction: Reduction::Mean, axes: vec![1], keep_dims: false }, &[scores], &[1, 16]);
     let y = net.dense(mean, 3);
     let (report, compact) = check(&net.finish(y), &half());
     // The hidden layer between two products is tracked, attention is not.
@@ -356,9 +357,9 @@ fn two_branches(mask: [f32; 4]) -> Network {
     let a = net.conv_with(x, 4, 1, &weights);
     let a = net.batch_norm(a);
     let mask = net.constant(&[4, 1, 1], &mask);
-    let a = net.same(Op::Mul, &[a, mask]);
+    let a = net.same(Op::Binary(Binary::Mul), &[a, mask]);
     let b = net.conv_bn_relu(x, 4, 1);
-    let sum = net.same(Op::Add, &[a, b]);
+    let sum = net.same(Op::Binary(Binary::Add), &[a, b]);
     let c = net.conv_bn_relu(sum, 4, 1);
     net.classify(c)
 }

@@ -5,7 +5,7 @@ use formats::images::{ImageOptions, Images, Preprocessing};
 use inference::{
     FloatExecutor, MacExecutor, Moments, Sample, SampleError, Samples, Session, gather, mac_output_moments,
 };
-use network::{Bias, LayerId, Network, Op, ValueId};
+use network::{Bias, Binary, LayerId, Network, Op, ValueId};
 
 use crate::networks::{Builder, codes, read_shared, shared, weights};
 
@@ -75,7 +75,7 @@ fn with_norms(batch: usize) -> Network {
     let y = builder.conv(x, CHANNELS, 3, &weights(2, CHANNELS * CHANNELS * 9), Some(&[0.5; CHANNELS]));
     let y = norm(&mut builder, y);
     let shape = builder.shape(y);
-    let y = builder.node(Op::Add, &[x, y], shape);
+    let y = builder.node(Op::Binary(Binary::Add), &[x, y], shape);
     let y = builder.conv(y, 3, 1, &weights(3, 3 * CHANNELS), None);
     builder.build(y)
 }

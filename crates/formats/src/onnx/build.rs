@@ -7,7 +7,7 @@ use std::path::Path;
 
 use esn::Grid;
 use network::{
-    ActivationQuantization, Graph, LayerId, MacLayer, Network, NetworkError, Node, Op, PadMode, Value, ValueId,
+    ActivationQuantization, Graph, LayerId, MacLayer, Network, NetworkError, Node, Op, PadMode, Unary, Value, ValueId,
 };
 
 use super::array::Array;
@@ -458,7 +458,7 @@ fn output_quantization(action: &Action, view: &View<'_>) -> Result<Option<Activa
         | Op::Transpose { .. }
         | Op::Slice { .. }
         | Op::MaxPool(_)
-        | Op::Relu
+        | Op::Unary(Unary::Relu)
         | Op::Pad { mode: PadMode::Reflect | PadMode::Edge | PadMode::Wrap, .. } => Ok(view.input(0)?.quantization),
         Op::Pad { value, .. } if *value == 0.0 => Ok(view.input(0)?.quantization),
         _ => Ok(None),

@@ -1,6 +1,6 @@
 //! Elementwise operators and softmax.
 
-use network::{DataType, Op};
+use network::{Binary, BinaryKind, DataType, Op, Unary};
 
 use super::form::{Form, axis};
 use super::plan::{FoldOp, Kept, Plan};
@@ -8,35 +8,45 @@ use super::view::View;
 use crate::reading::fault::{Fault, invalid, not_run};
 use crate::reading::shape::broadcast;
 
-/// Operators that have one input, no parameters, and an output of the same form.
-pub(super) fn unary(view: &View<'_>, op: Op) -> Result<Plan, Fault> {
+/// Functions of one element, and an output of the same form.
+pub(super) fn unary(view: &View<'_>, function: Unary) -> Result<Plan, Fault> {
     view.arity(1, 1)?;
-    Ok(Plan::run(op, view.like_first(view.shape(0)?.to_vec())))
+    Ok(Plan::run(Op::Unary(function), view.like_first(view.shape(0)?.to_vec())))
 }
 
-/// Operators with two inputs that broadcast.
-pub(super) fn binary(view: &View<'_>, op: Op) -> Result<Plan, Fault> {
+/// Functions of pairs of elements, which broadcast.
+pub(super) fn binary(view: &View<'_>, function: Binary) -> Result<Plan, Fault> {
+    match (function, function.kind()) {
+        (Binary::PRelu, _) => prelu(view),
+        (Binary::Min | Binary::Max, _) => variadic(view, function),
+        (_, BinaryKind::Arithmetic) => pairs(view, function),
+        (_, BinaryKind::Comparison | BinaryKind::Logic) => predicate(view, function),
+    }
+}
+
+/// Functions of two inputs.
+fn pairs(view: &View<'_>, function: Binary) -> Result<Plan, Fault> {
     view.arity(2, 2)?;
     // The exponent of Pow may have another type than the base.
-    if op != Op::Pow {
+    if function != Binary::Pow {
         check_same_type(view, 0..2)?;
     }
-    Ok(Plan::run(op, view.like_first(broadcast(view.shape(0)?, view.shape(1)?)?)))
+    Ok(Plan::run(Op::Binary(function), view.like_first(broadcast(view.shape(0)?, view.shape(1)?)?)))
 }
 
-/// As [`binary`], for comparisons and logic, which make bool.
-pub(super) fn predicate(view: &View<'_>, op: Op) -> Result<Plan, Fault> {
-    let logic = matches!(op, Op::And | Op::Or | Op::Xor);
+/// As [`pairs`], for comparisons and logic, which make bool.
+fn predicate(view: &View<'_>, function: Binary) -> Result<Plan, Fault> {
+    let logic = function.kind() == BinaryKind::Logic;
     if let Some(found) = view.data_type(0).filter(|&t| logic && t != DataType::Bool) {
         return Err(invalid!("inputs of type {}; expected bool", found.name()));
     }
-    let mut plan = binary(view, op)?;
+    let mut plan = pairs(view, function)?;
     plan.outputs[0].data_type = Some(DataType::Bool);
     Ok(plan)
 }
 
-/// Operators with one or more inputs that broadcast.
-pub(super) fn variadic(view: &View<'_>, op: Op) -> Result<Plan, Fault> {
+/// Functions of one or more inputs that broadcast.
+pub(super) fn variadic(view: &View<'_>, function: Binary) -> Result<Plan, Fault> {
     view.arity(1, usize::MAX)?;
     check_same_type(view, 0..view.inputs.len())?;
     let mut shape = view.shape(0)?.to_vec();
@@ -44,7 +54,7 @@ pub(super) fn variadic(view: &View<'_>, op: Op) -> Result<Plan, Fault> {
         shape = broadcast(&shape, view.shape(i)?)?;
     }
     let form = view.like_first(shape);
-    Ok(Plan::run(if view.inputs.len() == 1 { Op::Identity } else { op }, form))
+    Ok(Plan::run(if view.inputs.len() == 1 { Op::Identity } else { Op::Binary(function) }, form))
 }
 
 /// Where: picks between two inputs.
@@ -81,17 +91,17 @@ pub(super) fn check_same_type(view: &View<'_>, inputs: std::ops::Range<usize>) -
 pub(super) fn activation(view: &View<'_>) -> Result<Plan, Fault> {
     let attributes = &view.attributes;
     let op = match view.op_type {
-        "LeakyRelu" => Op::LeakyRelu { alpha: attributes.float("alpha", 0.01)? },
-        "Elu" => Op::Elu { alpha: attributes.float("alpha", 1.0)? },
-        "Celu" => Op::Celu { alpha: attributes.float("alpha", 1.0)? },
-        "ThresholdedRelu" => Op::ThresholdedRelu { alpha: attributes.float("alpha", 1.0)? },
+        "LeakyRelu" => Unary::LeakyRelu { alpha: attributes.float("alpha", 0.01)? },
+        "Elu" => Unary::Elu { alpha: attributes.float("alpha", 1.0)? },
+        "Celu" => Unary::Celu { alpha: attributes.float("alpha", 1.0)? },
+        "ThresholdedRelu" => Unary::ThresholdedRelu { alpha: attributes.float("alpha", 1.0)? },
         "Selu" => {
-            Op::Selu { alpha: attributes.float("alpha", 1.673_263_2)?, gamma: attributes.float("gamma", 1.050_701)? }
+            Unary::Selu { alpha: attributes.float("alpha", 1.673_263_2)?, gamma: attributes.float("gamma", 1.050_701)? }
         }
         "HardSigmoid" => {
-            Op::HardSigmoid { alpha: attributes.float("alpha", 0.2)?, beta: attributes.float("beta", 0.5)? }
+            Unary::HardSigmoid { alpha: attributes.float("alpha", 0.2)?, beta: attributes.float("beta", 0.5)? }
         }
-        _ => Op::Gelu { approximate: attributes.choice("approximate", &["none", "tanh"])? == "tanh" },
+        _ => Unary::Gelu { approximate: attributes.choice("approximate", &["none", "tanh"])? == "tanh" },
     };
     unary(view, op)
 }
@@ -119,7 +129,7 @@ pub(super) fn clip(view: &View<'_>) -> Result<Plan, Fault> {
     if min.is_nan() || max.is_nan() {
         return Err(invalid!("bounds {min} and {max}"));
     }
-    Ok(Plan::run_on_first(Op::Clip { min, max }, form))
+    Ok(Plan::run_on_first(Op::Unary(Unary::Clip { min, max }), form))
 }
 
 /// Whether a type is one of integers that every runtime of this graph holds exactly.
@@ -143,7 +153,7 @@ fn bound(view: &View<'_>, index: usize, what: &str) -> Result<Option<f32>, Fault
 }
 
 /// PRelu: the slope broadcasts to the input.
-pub(super) fn prelu(view: &View<'_>) -> Result<Plan, Fault> {
+fn prelu(view: &View<'_>) -> Result<Plan, Fault> {
     view.arity(2, 2)?;
     let (x, slope) = (view.shape(0)?, view.shape(1)?);
     // Files of older opsets have a slope of shape [C] for the second axis of x.
@@ -151,7 +161,7 @@ pub(super) fn prelu(view: &View<'_>) -> Result<Plan, Fault> {
     if !by_channel && broadcast(x, slope)? != x {
         return Err(invalid!("a slope of shape {slope:?} does not broadcast to {x:?}"));
     }
-    Ok(Plan::run(Op::PRelu, view.like_first(x.to_vec())))
+    Ok(Plan::run(Op::Binary(Binary::PRelu), view.like_first(x.to_vec())))
 }
 
 /// Dropout at inference, which passes its input on.

@@ -15,13 +15,10 @@ pub(super) fn can_fold(action: &Action, outputs: &[Form]) -> bool {
     let foldable = match action {
         Action::Compute(_) => true,
         Action::Run(op) => {
-            elementwise::unary(op).is_some()
-                || elementwise::binary(op).is_some()
-                || elementwise::comparison(op).is_some()
+            elementwise::is_folded(op)
                 || matches!(
                     op,
-                    Op::Where
-                        | Op::Identity
+                    Op::Identity
                         | Op::Reshape
                         | Op::Transpose { .. }
                         | Op::Cast
@@ -31,10 +28,6 @@ pub(super) fn can_fold(action: &Action, outputs: &[Form]) -> bool {
                         | Op::Split { .. }
                         | Op::Expand
                         | Op::Tile
-                        | Op::ReduceSum { .. }
-                        | Op::ReduceMax { .. }
-                        | Op::ReduceMin { .. }
-                        | Op::ReduceProd { .. }
                 )
         }
         _ => false,
@@ -70,10 +63,6 @@ fn run(op: &Op, inputs: &[Array], shape: &[usize], data_type: DataType) -> Resul
         Op::Concat { axis } => Some(concat(inputs, *axis)),
         Op::Slice { starts, axes, steps, .. } => Some(slice(x, starts, axes, steps, shape)),
         Op::Expand => Some(x.data.pick(&elementwise::broadcast_offsets(&x.shape, shape))),
-        Op::ReduceSum { axes, .. } => elementwise::reduce(x, axes, elementwise::Reduction::Sum),
-        Op::ReduceMax { axes, .. } => elementwise::reduce(x, axes, elementwise::Reduction::Max),
-        Op::ReduceMin { axes, .. } => elementwise::reduce(x, axes, elementwise::Reduction::Min),
-        Op::ReduceProd { axes, .. } => elementwise::reduce(x, axes, elementwise::Reduction::Product),
         Op::Tile => Some(tile(x, shape)),
         op => elementwise::apply(op, inputs, shape)?,
     })

@@ -1,72 +1,91 @@
 //! Elementwise operators and reductions on constants.
 
-use network::Op;
 use network::rearrange::{for_each_offset, strides};
+use network::{Binary, Op, Reduction, Unary};
 
 use super::array::{Array, Data};
 use crate::reading::fault::{Fault, invalid};
 
 /// An operator with one input, on integers (if it has a meaning there) and on real numbers.
-type Unary = (fn(i64) -> Option<i64>, fn(f64) -> f64);
+type OnOne = (fn(i64) -> Option<i64>, fn(f64) -> f64);
 /// An operator with two inputs.
-type Binary = (fn(i64, i64) -> Option<i64>, fn(f64, f64) -> f64);
+type OnTwo = (fn(i64, i64) -> Option<i64>, fn(f64, f64) -> f64);
 
-/// The elementwise operators of the graph with one input.
-pub(super) fn unary(op: &Op) -> Option<Unary> {
-    Some(match op {
-        Op::Neg => (i64::checked_neg, |v| -v),
-        Op::Abs => (i64::checked_abs, f64::abs),
-        Op::Relu => (|v| Some(v.max(0)), |v| if v < 0.0 { 0.0 } else { v }),
-        Op::Sqrt => (|_| None, f64::sqrt),
-        Op::Exp => (|_| None, f64::exp),
-        Op::Log => (|_| None, f64::ln),
-        Op::Floor => (|_| None, f64::floor),
-        Op::Ceil => (|_| None, f64::ceil),
-        Op::Round => (|_| None, f64::round_ties_even),
-        Op::Reciprocal => (|_| None, f64::recip),
-        Op::Sign => (|v| Some(v.signum()), |v| if v == 0.0 { 0.0 } else { v.signum() }),
-        Op::Not => (|v| Some(i64::from(v == 0)), |v| v),
+/// How a function of one element is computed; `None` where it is not computed here.
+fn unary(function: &Unary) -> Option<OnOne> {
+    Some(match function {
+        Unary::Neg => (i64::checked_neg, |v| -v),
+        Unary::Abs => (i64::checked_abs, f64::abs),
+        Unary::Relu => (|v| Some(v.max(0)), |v| if v < 0.0 { 0.0 } else { v }),
+        Unary::Sqrt => (|_| None, f64::sqrt),
+        Unary::Exp => (|_| None, f64::exp),
+        Unary::Log => (|_| None, f64::ln),
+        Unary::Floor => (|_| None, f64::floor),
+        Unary::Ceil => (|_| None, f64::ceil),
+        Unary::Round => (|_| None, f64::round_ties_even),
+        Unary::Reciprocal => (|_| None, f64::recip),
+        Unary::Sign => (|v| Some(v.signum()), |v| if v == 0.0 { 0.0 } else { v.signum() }),
+        Unary::Not => (|v| Some(i64::from(v == 0)), |v| v),
         _ => return None,
     })
 }
 
-/// The elementwise operators of the graph with two inputs.
-pub(super) fn binary(op: &Op) -> Option<Binary> {
-    Some(match op {
-        Op::Add => (i64::checked_add, |a, b| a + b),
-        Op::Sub => (i64::checked_sub, |a, b| a - b),
-        Op::Mul => (i64::checked_mul, |a, b| a * b),
+/// How a function of two elements is computed; `None` where it is not computed here.
+fn binary(function: Binary) -> Option<OnTwo> {
+    Some(match function {
+        Binary::Add => (i64::checked_add, |a, b| a + b),
+        Binary::Sub => (i64::checked_sub, |a, b| a - b),
+        Binary::Mul => (i64::checked_mul, |a, b| a * b),
         // Integers divide towards zero, as in C.
-        Op::Div => (i64::checked_div, |a, b| a / b),
-        Op::Pow => (|a, b| a.checked_pow(u32::try_from(b).ok()?), f64::powf),
-        Op::And => (|a, b| Some(a & b), |_, _| f64::NAN),
-        Op::Or => (|a, b| Some(a | b), |_, _| f64::NAN),
-        Op::Xor => (|a, b| Some(a ^ b), |_, _| f64::NAN),
-        Op::Min => (|a, b| Some(a.min(b)), |a, b| if a < b || a.is_nan() { a } else { b }),
-        Op::Max => (|a, b| Some(a.max(b)), |a, b| if a > b || a.is_nan() { a } else { b }),
+        Binary::Div => (i64::checked_div, |a, b| a / b),
+        Binary::Pow => (|a, b| a.checked_pow(u32::try_from(b).ok()?), f64::powf),
+        Binary::And => (|a, b| Some(a & b), |_, _| f64::NAN),
+        Binary::Or => (|a, b| Some(a | b), |_, _| f64::NAN),
+        Binary::Xor => (|a, b| Some(a ^ b), |_, _| f64::NAN),
+        Binary::Min => (|a, b| Some(a.min(b)), |a, b| if a < b || a.is_nan() { a } else { b }),
+        Binary::Max => (|a, b| Some(a.max(b)), |a, b| if a > b || a.is_nan() { a } else { b }),
         _ => return None,
     })
 }
 
-/// Computes an elementwise operator of the graph; the output has shape `shape`.
+/// Whether an operator on elements is computed here.
+pub(super) fn is_folded(op: &Op) -> bool {
+    match op {
+        Op::Unary(function) => unary(function).is_some(),
+        Op::Binary(function) => binary(*function).is_some() || comparison(*function).is_some(),
+        Op::Reduce { reduction, .. } => joins(*reduction).is_some(),
+        Op::Where => true,
+        _ => false,
+    }
+}
+
+/// Computes an operator on elements; the output has shape `shape`. `None` where it is not computed here, or where the
+/// result cannot be held.
 pub(super) fn apply(op: &Op, inputs: &[Array], shape: &[usize]) -> Result<Option<Data>, Fault> {
-    if let Some(function) = unary(op) {
-        return Ok(map(&inputs[0].data, function));
+    match op {
+        Op::Unary(function) => Ok(unary(function).and_then(|function| map(&inputs[0].data, function))),
+        Op::Binary(function) => pairs(*function, inputs, shape),
+        Op::Reduce { reduction, axes, .. } => Ok(reduce(&inputs[0], axes, *reduction)),
+        Op::Where => {
+            let [condition, a, b] = [0, 1, 2].map(|i| spread(&inputs[i], shape));
+            Ok(select(&condition, &a, &b))
+        }
+        _ => Ok(None),
     }
-    if *op == Op::Where {
-        let [condition, a, b] = [0, 1, 2].map(|i| spread(&inputs[i], shape));
-        return Ok(select(&condition, &a, &b));
-    }
-    if let Some(holds) = comparison(op) {
+}
+
+fn pairs(function: Binary, inputs: &[Array], shape: &[usize]) -> Result<Option<Data>, Fault> {
+    if let Some(holds) = comparison(function) {
         return Ok(compare(&spread(&inputs[0], shape), &spread(&inputs[1], shape), holds));
     }
-    let Some(function) = binary(op) else { return Ok(None) };
-    if *op == Op::Div && inputs.iter().skip(1).any(|x| matches!(&x.data, Data::Int(v) if v.contains(&0))) {
+    let Some(on_two) = binary(function) else { return Ok(None) };
+    let by_zero = |x: &Array| matches!(&x.data, Data::Int(v) if v.contains(&0));
+    if function == Binary::Div && inputs.iter().skip(1).any(by_zero) {
         return Err(invalid!("division of constant integers by 0"));
     }
     let mut result = spread(&inputs[0], shape);
     for input in &inputs[1..] {
-        match join(&result, &spread(input, shape), function) {
+        match join(&result, &spread(input, shape), on_two) {
             Some(joined) => result = joined,
             None => return Ok(None),
         }
@@ -76,7 +95,7 @@ pub(super) fn apply(op: &Op, inputs: &[Array], shape: &[usize]) -> Result<Option
 
 /// The remainder of a division, elementwise; the output has shape `shape`.
 pub(super) fn modulo(a: &Array, b: &Array, float: bool, shape: &[usize]) -> Option<Data> {
-    let function: Binary = match float {
+    let function: OnTwo = match float {
         true => (i64::checked_rem, |a, b| a % b),
         // The sign of an integer remainder is that of the divisor, as in Python.
         false => (|a, b| a.checked_rem(b)?.checked_add(b)?.checked_rem(b), |_, _| f64::NAN),
@@ -84,37 +103,33 @@ pub(super) fn modulo(a: &Array, b: &Array, float: bool, shape: &[usize]) -> Opti
     join(&spread(a, shape), &spread(b, shape), function)
 }
 
-/// Whether the operator holds for an ordering of its inputs; `None` where the operator compares nothing.
-pub(super) fn comparison(op: &Op) -> Option<fn(Option<std::cmp::Ordering>) -> bool> {
+/// Whether a function holds for an ordering of its inputs; `None` where it compares nothing.
+fn comparison(function: Binary) -> Option<fn(Option<std::cmp::Ordering>) -> bool> {
     use std::cmp::Ordering::{Equal, Greater, Less};
-    Some(match op {
-        Op::Equal => |o| o == Some(Equal),
-        Op::Greater => |o| o == Some(Greater),
-        Op::GreaterOrEqual => |o| matches!(o, Some(Greater | Equal)),
-        Op::Less => |o| o == Some(Less),
-        Op::LessOrEqual => |o| matches!(o, Some(Less | Equal)),
+    Some(match function {
+        Binary::Equal => |o| o == Some(Equal),
+        Binary::Greater => |o| o == Some(Greater),
+        Binary::GreaterOrEqual => |o| matches!(o, Some(Greater | Equal)),
+        Binary::Less => |o| o == Some(Less),
+        Binary::LessOrEqual => |o| matches!(o, Some(Less | Equal)),
         _ => return None,
     })
 }
 
-/// How a reduction joins two elements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reduction {
-    Sum,
-    Product,
-    Min,
-    Max,
+/// The function that joins two elements of a reduction; `None` where more than that is needed.
+fn joins(reduction: Reduction) -> Option<Binary> {
+    match reduction {
+        Reduction::Sum => Some(Binary::Add),
+        Reduction::Product => Some(Binary::Mul),
+        Reduction::Min => Some(Binary::Min),
+        Reduction::Max => Some(Binary::Max),
+        Reduction::Mean | Reduction::L2 => None,
+    }
 }
 
 /// Reduces `axes`; the result is row-major over the axes that stay. `None` over no elements or on overflow.
-pub(super) fn reduce(x: &Array, axes: &[usize], reduction: Reduction) -> Option<Data> {
-    let op = match reduction {
-        Reduction::Sum => Op::Add,
-        Reduction::Product => Op::Mul,
-        Reduction::Min => Op::Min,
-        Reduction::Max => Op::Max,
-    };
-    let (on_ints, on_reals) = binary(&op)?;
+fn reduce(x: &Array, axes: &[usize], reduction: Reduction) -> Option<Data> {
+    let (on_ints, on_reals) = binary(joins(reduction)?)?;
     let own = strides(&x.shape);
     let kept: Vec<usize> = (0..x.shape.len()).filter(|axis| !axes.contains(axis)).collect();
     let part = |axes: &[usize], of: &[usize]| axes.iter().map(|&axis| of[axis]).collect::<Vec<_>>();
@@ -163,14 +178,14 @@ fn spread(x: &Array, shape: &[usize]) -> Data {
     }
 }
 
-fn map(x: &Data, (on_ints, on_reals): Unary) -> Option<Data> {
+fn map(x: &Data, (on_ints, on_reals): OnOne) -> Option<Data> {
     match x {
         Data::Int(values) => values.iter().map(|&v| on_ints(v)).collect::<Option<_>>().map(Data::Int),
         Data::Real(values) => Some(Data::Real(values.iter().map(|&v| on_reals(v)).collect())),
     }
 }
 
-fn join(a: &Data, b: &Data, (on_ints, on_reals): Binary) -> Option<Data> {
+fn join(a: &Data, b: &Data, (on_ints, on_reals): OnTwo) -> Option<Data> {
     match (a, b) {
         (Data::Int(a), Data::Int(b)) => {
             a.iter().zip(b).map(|(&a, &b)| on_ints(a, b)).collect::<Option<_>>().map(Data::Int)

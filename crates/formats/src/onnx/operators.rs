@@ -1,6 +1,6 @@
 //! Which operator is understood by what.
 
-use network::{Op, QLinearFunction};
+use network::{Binary, IntegerFunction, Reduction, Unary};
 
 use super::external::ExternalFiles;
 use super::plan::Plan;
@@ -117,8 +117,8 @@ fn integers(view: &View<'_>) -> Option<Result<Plan, Fault>> {
         "MatMulInteger" if !own => qoperator::matmul_integer(view),
         "DynamicQuantizeLinear" if !own => qlinear::dynamic(view),
         "QGemm" if own => qoperator::gemm(view),
-        "QLinearAdd" if own => qlinear::binary(view, QLinearFunction::Add),
-        "QLinearMul" if own => qlinear::binary(view, QLinearFunction::Mul),
+        "QLinearAdd" if own => qlinear::binary(view, IntegerFunction::Add),
+        "QLinearMul" if own => qlinear::binary(view, IntegerFunction::Mul),
         "QLinearAveragePool" | "QLinearGlobalAveragePool" if own => qlinear::pool(view),
         "QLinearConcat" if own => qlinear::concat(view),
         "QLinearLeakyRelu" | "QLinearSigmoid" if own => qlinear::unary(view),
@@ -139,15 +139,7 @@ fn few_levels(view: &View<'_>) -> Option<Result<Plan, Fault>> {
 
 fn activation(view: &View<'_>) -> Option<Result<Plan, Fault>> {
     Some(match view.op_type {
-        "Relu" => elementwise::unary(view, Op::Relu),
-        "Sigmoid" => elementwise::unary(view, Op::Sigmoid),
-        "Tanh" => elementwise::unary(view, Op::Tanh),
-        "HardSwish" => elementwise::unary(view, Op::HardSwish),
-        "Softplus" => elementwise::unary(view, Op::Softplus),
-        "Softsign" => elementwise::unary(view, Op::Softsign),
-        "Mish" => elementwise::unary(view, Op::Mish),
         "Clip" => elementwise::clip(view),
-        "PRelu" => elementwise::prelu(view),
         "LeakyRelu" | "Elu" | "Selu" | "Celu" | "ThresholdedRelu" | "HardSigmoid" | "Gelu" => {
             elementwise::activation(view)
         }
@@ -184,39 +176,19 @@ fn movement(view: &View<'_>) -> Option<Result<Plan, Fault>> {
 }
 
 fn arithmetic(view: &View<'_>) -> Option<Result<Plan, Fault>> {
-    let (unary, predicate) = (elementwise::unary, elementwise::predicate);
+    if let Some(function) = Unary::named(view.op_type) {
+        return Some(elementwise::unary(view, function));
+    }
+    if let Some(function) = Binary::named(view.op_type) {
+        return Some(elementwise::binary(view, function));
+    }
+    if let Some(reduction) = Reduction::named(view.op_type) {
+        return Some(reduce::reduce(view, reduction));
+    }
     Some(match view.op_type {
-        "Add" => elementwise::binary(view, Op::Add),
-        "Sub" => elementwise::binary(view, Op::Sub),
-        "Mul" => elementwise::binary(view, Op::Mul),
-        "Div" => elementwise::binary(view, Op::Div),
-        "Pow" => elementwise::binary(view, Op::Pow),
-        "Sum" => elementwise::variadic(view, Op::Add),
-        "Min" => elementwise::variadic(view, Op::Min),
-        "Max" => elementwise::variadic(view, Op::Max),
-        "Neg" => unary(view, Op::Neg),
-        "Abs" => unary(view, Op::Abs),
-        "Sqrt" => unary(view, Op::Sqrt),
-        "Exp" => unary(view, Op::Exp),
-        "Log" => unary(view, Op::Log),
-        "Erf" => unary(view, Op::Erf),
-        "Floor" => unary(view, Op::Floor),
-        "Ceil" => unary(view, Op::Ceil),
-        "Round" => unary(view, Op::Round),
-        "Reciprocal" => unary(view, Op::Reciprocal),
-        "Sign" => unary(view, Op::Sign),
-        "Not" => unary(view, Op::Not),
-        "And" => predicate(view, Op::And),
-        "Or" => predicate(view, Op::Or),
-        "Xor" => predicate(view, Op::Xor),
-        "Equal" => predicate(view, Op::Equal),
-        "Greater" => predicate(view, Op::Greater),
-        "GreaterOrEqual" => predicate(view, Op::GreaterOrEqual),
-        "Less" => predicate(view, Op::Less),
-        "LessOrEqual" => predicate(view, Op::LessOrEqual),
+        "Sum" => elementwise::variadic(view, Binary::Add),
         "Mod" => elementwise::modulo(view),
         "Where" => elementwise::select(view),
-        "ReduceMean" | "ReduceSum" | "ReduceMax" | "ReduceMin" | "ReduceProd" | "ReduceL2" => reduce::reduce(view),
         "ArgMax" | "ArgMin" => reduce::arg_reduce(view),
         _ => return None,
     })

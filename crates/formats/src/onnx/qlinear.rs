@@ -1,6 +1,6 @@
 //! Operators of onnxruntime on quantized activations that are no MAC layers, and DynamicQuantizeLinear.
 
-use network::{ActivationQuantization, DataType, Op, QLinear, QLinearFunction};
+use network::{ActivationQuantization, DataType, IntegerArithmetic, IntegerFunction, IntegerOp, Op};
 
 use super::form::{Form, axis};
 use super::integer_mac::Parameters;
@@ -11,7 +11,7 @@ use crate::reading::fault::{Fault, invalid, not_run};
 use crate::reading::shape::broadcast;
 
 /// QLinearAdd and QLinearMul: a, its scale and zero point, b, its, the output's.
-pub(super) fn binary(view: &View<'_>, function: QLinearFunction) -> Result<Plan, Fault> {
+pub(super) fn binary(view: &View<'_>, function: IntegerFunction) -> Result<Plan, Fault> {
     view.arity(7, 8)?;
     let form = Form::new(integer_type(view, 0)?, broadcast(view.shape(0)?, view.shape(3)?)?);
     plan(view, function, &[0, 3], [6, 7], form)
@@ -21,8 +21,8 @@ pub(super) fn binary(view: &View<'_>, function: QLinearFunction) -> Result<Plan,
 pub(super) fn unary(view: &View<'_>) -> Result<Plan, Fault> {
     view.arity(4, 5)?;
     let function = match view.op_type {
-        "QLinearLeakyRelu" => QLinearFunction::LeakyRelu { alpha: view.attributes.float("alpha", 0.01)? },
-        _ => QLinearFunction::Sigmoid,
+        "QLinearLeakyRelu" => IntegerFunction::LeakyRelu { alpha: view.attributes.float("alpha", 0.01)? },
+        _ => IntegerFunction::Sigmoid,
     };
     let form = Form::new(integer_type(view, 0)?, view.shape(0)?.to_vec());
     plan(view, function, &[0], [3, 4], form)
@@ -39,7 +39,7 @@ pub(super) fn softmax(view: &View<'_>) -> Result<Plan, Fault> {
     if opset < 13 && x[axis + 1..].iter().any(|&n| n != 1) {
         return Ok(Plan::not_run("a softmax over several axes", form));
     }
-    plan(view, QLinearFunction::Softmax { axis }, &[0], [3, 4], form)
+    plan(view, IntegerFunction::Softmax { axis, beta: 1.0 }, &[0], [3, 4], form)
 }
 
 /// QLinearAveragePool and QLinearGlobalAveragePool.
@@ -55,8 +55,8 @@ pub(super) fn pool(view: &View<'_>) -> Result<Plan, Fault> {
     };
     let form = Form { data_type: integer_type(view, 0)?, ..understood.outputs[0].clone() };
     let function = match understood.action {
-        Action::Run(Op::AveragePool(pool)) => QLinearFunction::AveragePool(pool),
-        Action::Run(_) => QLinearFunction::GlobalAveragePool,
+        Action::Run(Op::AveragePool(pool)) => IntegerFunction::AveragePool(pool),
+        Action::Run(_) => IntegerFunction::GlobalAveragePool,
         action => return Ok(Plan { action, outputs: vec![form], kept: Kept::All, not_costed: None }),
     };
     plan(view, function, &[0], [3, 4], form)
@@ -75,7 +75,7 @@ pub(super) fn concat(view: &View<'_>) -> Result<Plan, Fault> {
     let Action::Run(Op::Concat { axis }) = understood.action else {
         return Ok(Plan { kept: Kept::All, ..understood });
     };
-    plan(view, QLinearFunction::Concat { axis }, &parts, [0, 1], form)
+    plan(view, IntegerFunction::Concat { axis }, &parts, [0, 1], form)
 }
 
 /// DynamicQuantizeLinear.
@@ -93,17 +93,18 @@ pub(super) fn dynamic(view: &View<'_>) -> Result<Plan, Fault> {
 /// Runs a function whose operands, each followed by its scale and zero point, are at `parts`.
 fn plan(
     view: &View<'_>,
-    function: QLinearFunction,
+    function: IntegerFunction,
     parts: &[usize],
     output: [usize; 2],
     form: Form,
 ) -> Result<Plan, Fault> {
-    let linears = || -> Result<QLinear, Fault> {
+    let linears = || -> Result<IntegerOp, Fault> {
         let inputs = parts.iter().map(|&i| linear(view, i, [i + 1, i + 2])).collect::<Result<_, _>>()?;
-        Ok(QLinear { function, inputs, output: linear(view, parts[0], output)? })
+        let (arithmetic, output) = (IntegerArithmetic::OnnxRuntime, linear(view, parts[0], output)?);
+        Ok(IntegerOp { function, arithmetic, inputs, output })
     };
     match linears() {
-        Ok(op) => Ok(Plan { kept: Kept::Listed(parts.to_vec()), ..Plan::run(Op::QLinear(op), form) }),
+        Ok(op) => Ok(Plan { kept: Kept::Listed(parts.to_vec()), ..Plan::run(Op::Integer(op), form) }),
         Err(Fault::NotRun(reason)) => Ok(Plan::not_run(reason, form)),
         Err(fault) => Err(fault),
     }

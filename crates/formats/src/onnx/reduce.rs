@@ -1,6 +1,6 @@
 //! Reductions over axes.
 
-use network::Op;
+use network::{Op, Reduction};
 
 use super::form::{Form, distinct_axes};
 use super::plan::Plan;
@@ -8,27 +8,19 @@ use super::view::View;
 use crate::reading::fault::Fault;
 
 /// Reductions. Axes are an attribute in older opsets, an input in newer.
-pub(super) fn reduce(view: &View<'_>) -> Result<Plan, Fault> {
+pub(super) fn reduce(view: &View<'_>, reduction: Reduction) -> Result<Plan, Fault> {
     view.arity(1, 2)?;
     let x = view.shape(0)?;
     let keep_dims = view.attributes.flag("keepdims", true)?;
     let noop = view.attributes.flag("noop_with_empty_axes", false)?;
-    let since = if view.op_type == "ReduceSum" { 13 } else { 18 };
+    let since = if reduction == Reduction::Sum { 13 } else { 18 };
     let found = view.ints_by_opset("axes", 1, since)?.unwrap_or_default();
     if found.is_empty() && noop {
         return Ok(Plan::run_on_first(Op::Identity, view.like_first(x.to_vec())));
     }
     let axes = if found.is_empty() { (0..x.len()).collect() } else { distinct_axes(&found, x.len())? };
     let form = view.like_first(reduced_shape(x, &axes, keep_dims));
-    Ok(match view.op_type {
-        "ReduceMean" => Plan::run_on_first(Op::ReduceMean { axes, keep_dims }, form),
-        "ReduceSum" => Plan::run_on_first(Op::ReduceSum { axes, keep_dims }, form),
-        "ReduceMax" => Plan::run_on_first(Op::ReduceMax { axes, keep_dims }, form),
-        "ReduceMin" => Plan::run_on_first(Op::ReduceMin { axes, keep_dims }, form),
-        "ReduceProd" => Plan::run_on_first(Op::ReduceProd { axes, keep_dims }, form),
-        "ReduceL2" => Plan::run_on_first(Op::ReduceL2 { axes, keep_dims }, form),
-        _ => Plan::not_run("", form),
-    })
+    Ok(Plan::run_on_first(Op::Reduce { reduction, axes, keep_dims }, form))
 }
 
 fn reduced_shape(x: &[usize], axes: &[usize], keep_dims: bool) -> Vec<usize> {

@@ -1,6 +1,6 @@
 //! Resize and its predecessor Upsample.
 
-use network::Op;
+use network::{Coordinates, Nearest, Op};
 
 use super::form::distinct_axes;
 use super::plan::Plan;
@@ -8,16 +8,8 @@ use super::tensors;
 use super::view::View;
 use crate::reading::fault::{Fault, invalid};
 
-/// What `coordinate_transformation_mode` may be.
-const COORDINATES: [&str; 7] = [
-    "half_pixel",
-    "half_pixel_symmetric",
-    "pytorch_half_pixel",
-    "align_corners",
-    "asymmetric",
-    "tf_half_pixel_for_nn",
-    "tf_crop_and_resize",
-];
+/// What `coordinate_transformation_mode` may be that no resizing of the graph is.
+const CROP_AND_RESIZE: &str = "tf_crop_and_resize";
 
 /// Upsample (opset 7 to 9): scales as an attribute, then as an input.
 pub(super) fn upsample(view: &View<'_>) -> Result<Plan, Fault> {
@@ -32,7 +24,7 @@ pub(super) fn upsample(view: &View<'_>) -> Result<Plan, Fault> {
     let scales = scales.ok_or_else(|| invalid!("its scales are missing"))?;
     let linear = view.attributes.choice("mode", &["nearest", "linear"])? == "linear";
     let (shape, exact) = scaled(x, &scales)?;
-    let op = Op::Resize { linear, coordinates: "asymmetric".to_string(), nearest: "floor".to_string() };
+    let op = Op::Resize { linear, coordinates: Coordinates::Asymmetric, nearest: Nearest::Floor };
     Ok(finish(view, op, shape, exact))
 }
 
@@ -45,28 +37,26 @@ pub(super) fn resize(view: &View<'_>) -> Result<Plan, Fault> {
         view.arity(2, 2)?;
         let scales = view.floats(1, "scales")?.unwrap_or_default();
         let (shape, exact) = scaled(x, &scales)?;
-        let op = Op::Resize {
-            linear: mode == "linear",
-            coordinates: "asymmetric".to_string(),
-            nearest: "floor".to_string(),
-        };
+        let op = Op::Resize { linear: mode == "linear", coordinates: Coordinates::Asymmetric, nearest: Nearest::Floor };
         return Ok(finish(view, op, shape, exact));
     }
     view.arity(1, 4)?;
-    let coordinates = attributes.choice("coordinate_transformation_mode", &COORDINATES)?;
-    let nearest = attributes.choice("nearest_mode", &["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"])?;
+    let words = [Coordinates::ALL.map(Coordinates::name).as_slice(), &[CROP_AND_RESIZE]].concat();
+    let coordinates = Coordinates::named(attributes.choice("coordinate_transformation_mode", &words)?);
+    let nearest = Nearest::named(attributes.choice("nearest_mode", &Nearest::ALL.map(Nearest::name))?);
     let (shape, exact) = target(view, x)?;
     for name in ["cubic_coeff_a", "exclude_outside", "extrapolation_value"] {
         attributes.ignore(name);
     }
     let antialias = attributes.flag("antialias", false)?;
     let stretched = attributes.string("keep_aspect_ratio_policy", "stretch")? == "stretch";
-    if mode == "cubic" || antialias || !stretched || coordinates == "tf_crop_and_resize" {
-        return Ok(Plan::not_run("this kind of resizing is not run", view.like_first(shape)));
+    match (coordinates, nearest) {
+        (Some(coordinates), Some(nearest)) if mode != "cubic" && !antialias && stretched => {
+            let op = Op::Resize { linear: mode == "linear", coordinates, nearest };
+            Ok(finish(view, op, shape, exact))
+        }
+        _ => Ok(Plan::not_run("this kind of resizing is not run", view.like_first(shape))),
     }
-    let op =
-        Op::Resize { linear: mode == "linear", coordinates: coordinates.to_string(), nearest: nearest.to_string() };
-    Ok(finish(view, op, shape, exact))
 }
 
 /// The output shape, and whether sizes and scales agree exactly.

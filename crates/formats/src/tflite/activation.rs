@@ -1,6 +1,6 @@
 //! Operators on one element at a time, softmax, and the ways between integers and real numbers.
 
-use network::{DataType, Op, Tensor, TfliteOp, ValueId};
+use network::{Binary, DataType, IntegerFunction, IntegerOp, Op, Tensor, Unary, ValueId};
 
 use super::builder::Builder;
 use super::fused::Fused;
@@ -10,7 +10,7 @@ use crate::reading::fault::{Fault, invalid, not_run};
 
 /// An operator on one element.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Unary {
+pub(super) enum Activation {
     Relu(Fused),
     Relu0To1,
     LeakyRelu(f32),
@@ -30,79 +30,79 @@ pub(super) enum Unary {
 }
 
 /// The operator on one element that an operation is, if it is one.
-pub(super) fn unary(operation: &Operation<'_>) -> Result<Option<Unary>, Fault> {
+pub(super) fn unary(operation: &Operation<'_>) -> Result<Option<Activation>, Fault> {
     Ok(Some(match operation.kind {
-        "RELU" => Unary::Relu(Fused::Relu),
-        "RELU_N1_TO_1" => Unary::Relu(Fused::ReluN1To1),
-        "RELU6" => Unary::Relu(Fused::Relu6),
-        "RELU_0_TO_1" => Unary::Relu0To1,
+        "RELU" => Activation::Relu(Fused::Relu),
+        "RELU_N1_TO_1" => Activation::Relu(Fused::ReluN1To1),
+        "RELU6" => Activation::Relu(Fused::Relu6),
+        "RELU_0_TO_1" => Activation::Relu0To1,
         "LEAKY_RELU" => {
             let alpha = operation.options.scalar(0, 0.0f32)?;
             if !alpha.is_finite() {
                 return Err(invalid!("alpha is {alpha}"));
             }
-            Unary::LeakyRelu(alpha)
+            Activation::LeakyRelu(alpha)
         }
-        "HARD_SWISH" => Unary::HardSwish,
-        "LOGISTIC" => Unary::Logistic,
-        "TANH" => Unary::Tanh,
-        "ELU" => Unary::Elu,
-        "GELU" => Unary::Gelu { approximate: operation.options.flag(0)? },
-        "EXP" => Unary::Exp,
-        "LOG" => Unary::Log,
-        "SQRT" => Unary::Sqrt,
-        "ABS" => Unary::Abs,
-        "NEG" => Unary::Neg,
-        "FLOOR" => Unary::Floor,
-        "CEIL" => Unary::Ceil,
-        "ROUND" => Unary::Round,
+        "HARD_SWISH" => Activation::HardSwish,
+        "LOGISTIC" => Activation::Logistic,
+        "TANH" => Activation::Tanh,
+        "ELU" => Activation::Elu,
+        "GELU" => Activation::Gelu { approximate: operation.options.flag(0)? },
+        "EXP" => Activation::Exp,
+        "LOG" => Activation::Log,
+        "SQRT" => Activation::Sqrt,
+        "ABS" => Activation::Abs,
+        "NEG" => Activation::Neg,
+        "FLOOR" => Activation::Floor,
+        "CEIL" => Activation::Ceil,
+        "ROUND" => Activation::Round,
         _ => return Ok(None),
     }))
 }
 
-impl Unary {
+impl Activation {
     fn on_reals(self) -> Op {
         match self {
-            Unary::Relu(fused) => fused.op().unwrap_or(Op::Identity),
-            Unary::Relu0To1 => Op::Clip { min: 0.0, max: 1.0 },
-            Unary::LeakyRelu(alpha) => Op::LeakyRelu { alpha },
-            Unary::HardSwish => Op::HardSwish,
-            Unary::Logistic => Op::Sigmoid,
-            Unary::Tanh => Op::Tanh,
-            Unary::Elu => Op::Elu { alpha: 1.0 },
-            Unary::Gelu { approximate } => Op::Gelu { approximate },
-            Unary::Exp => Op::Exp,
-            Unary::Log => Op::Log,
-            Unary::Sqrt => Op::Sqrt,
-            Unary::Abs => Op::Abs,
-            Unary::Neg => Op::Neg,
-            Unary::Floor => Op::Floor,
-            Unary::Ceil => Op::Ceil,
-            Unary::Round => Op::Round,
+            Activation::Relu(fused) => fused.op().unwrap_or(Op::Identity),
+            Activation::Relu0To1 => Op::Unary(Unary::Clip { min: 0.0, max: 1.0 }),
+            Activation::LeakyRelu(alpha) => Op::Unary(Unary::LeakyRelu { alpha }),
+            Activation::HardSwish => Op::Unary(Unary::HardSwish),
+            Activation::Logistic => Op::Unary(Unary::Sigmoid),
+            Activation::Tanh => Op::Unary(Unary::Tanh),
+            Activation::Elu => Op::Unary(Unary::Elu { alpha: 1.0 }),
+            Activation::Gelu { approximate } => Op::Unary(Unary::Gelu { approximate }),
+            Activation::Exp => Op::Unary(Unary::Exp),
+            Activation::Log => Op::Unary(Unary::Log),
+            Activation::Sqrt => Op::Unary(Unary::Sqrt),
+            Activation::Abs => Op::Unary(Unary::Abs),
+            Activation::Neg => Op::Unary(Unary::Neg),
+            Activation::Floor => Op::Unary(Unary::Floor),
+            Activation::Ceil => Op::Unary(Unary::Ceil),
+            Activation::Round => Op::Unary(Unary::Round),
         }
     }
 
-    fn on_integers(self, b: &Builder<'_>, x: usize, output: usize) -> Result<TfliteOp, Fault> {
+    fn on_integers(self, b: &Builder<'_>, x: usize, output: usize) -> Result<IntegerOp, Fault> {
         let (x, y) = (b.quantization_8(x)?, b.quantization_8(output)?);
         match self {
-            Unary::Relu(fused) => tables::relu(&x, &fused.clamp(y)?),
-            Unary::LeakyRelu(alpha) => tables::leaky_relu(&x, &y, alpha),
-            Unary::HardSwish => tables::hard_swish(&x, &y),
-            Unary::Logistic => Ok(tables::function(&x, &y, |x| 1.0 / (1.0 + (-x).exp()))),
-            Unary::Tanh => Ok(tables::function(&x, &y, f32::tanh)),
-            Unary::Elu => Ok(tables::function(&x, &y, |x| if x < 0.0 { x.exp_m1() } else { x })),
+            Activation::Relu(fused) => tables::relu(&x, &fused.clamp(y)?),
+            Activation::LeakyRelu(alpha) => tables::leaky_relu(&x, &y, alpha),
+            Activation::HardSwish => tables::hard_swish(&x, &y),
+            Activation::Logistic => Ok(tables::function(&x, &y, |x| 1.0 / (1.0 + (-x).exp()))),
+            Activation::Tanh => Ok(tables::function(&x, &y, f32::tanh)),
+            Activation::Elu => Ok(tables::function(&x, &y, |x| if x < 0.0 { x.exp_m1() } else { x })),
             _ => Err(not_run!("on integers this operator is not handled")),
         }
     }
 }
 
 /// An operator on one element at a time.
-pub(super) fn elementwise(b: &mut Builder<'_>, operation: &Operation<'_>, unary: Unary) -> Result<(), Fault> {
+pub(super) fn elementwise(b: &mut Builder<'_>, operation: &Operation<'_>, activation: Activation) -> Result<(), Fault> {
     operation.arity(1, 1)?;
     let (x, output) = (operation.input(0)?, operation.output()?);
     let op = match b.is_real(x)? {
-        true => unary.on_reals(),
-        false => Op::Tflite(unary.on_integers(b, x, output)?),
+        true => activation.on_reals(),
+        false => Op::Integer(activation.on_integers(b, x, output)?),
     };
     let (value, shape) = (b.value(x)?, b.shape(x).to_vec());
     b.define(operation, output, op, vec![value], &shape)
@@ -126,13 +126,14 @@ pub(super) fn softmax(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<
         if logarithm {
             return Err(not_run!("on integers this operator is not handled"));
         }
-        let op = Op::Tflite(TfliteOp::Softmax { axis, beta, input, output: q });
+        let op = Op::Integer(IntegerOp::lite_rt(IntegerFunction::Softmax { axis, beta }, &[input], q));
         return b.define(operation, output, op, vec![value], &shape);
     }
     if beta != 1.0 {
         let name = format!("{}/beta", operation.name);
         let factor = b.constant(&name, Tensor::from_f32(vec![1; shape.len()], &[beta]));
-        value = b.emit(&name, "MUL", Op::Mul, vec![value, factor], (DataType::F32, layout::ours(&shape)));
+        value =
+            b.emit(&name, "MUL", Op::Binary(Binary::Mul), vec![value, factor], (DataType::F32, layout::ours(&shape)));
     }
     let op = if logarithm { Op::LogSoftmax { axis } } else { Op::Softmax { axis } };
     b.define(operation, output, op, vec![value], &shape)
@@ -144,11 +145,11 @@ pub(super) fn quantize(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result
     let (x, output) = (operation.input(0)?, operation.output()?);
     let shape = b.shape(x).to_vec();
     let op = match b.is_real(x)? {
-        true => TfliteOp::Quantize { output: b.quantization(output)? },
+        true => IntegerOp::lite_rt(IntegerFunction::Quantize, &[], b.quantization(output)?),
         false => tables::rescale(&b.quantization_8(x)?, &b.quantization(output)?)?,
     };
     let value = b.value(x)?;
-    b.define(operation, output, Op::Tflite(op), vec![value], &shape)
+    b.define(operation, output, Op::Integer(op), vec![value], &shape)
 }
 
 /// DEQUANTIZE.

@@ -1,6 +1,6 @@
 //! Operators on pairs of elements, broadcast.
 
-use network::{ActivationQuantization, Op, TfliteOp, ValueId};
+use network::{ActivationQuantization, Binary, IntegerFunction, IntegerOp, Op, ValueId};
 
 use super::builder::Builder;
 use super::operation::Operation;
@@ -15,27 +15,28 @@ pub(super) fn arithmetic(b: &mut Builder<'_>, operation: &Operation<'_>) -> Resu
     let fused = operation.fused(0)?;
     if b.is_real(x)? {
         let op = match operation.kind {
-            "ADD" => Op::Add,
-            "SUB" => Op::Sub,
-            "MUL" => Op::Mul,
-            _ => Op::Div,
+            "ADD" => Op::Binary(Binary::Add),
+            "SUB" => Op::Binary(Binary::Sub),
+            "MUL" => Op::Binary(Binary::Mul),
+            _ => Op::Binary(Binary::Div),
         };
         return b.define_fused(operation, op, values, &shape, fused);
     }
     let inputs = [b.quantization_8(x)?, b.quantization_8(y)?];
     let output_q = fused.clamp(b.quantization_8(output)?)?;
-    let op = match operation.kind {
+    let function = match operation.kind {
         "ADD" | "SUB" => {
             check_add(&inputs, &output_q)?;
-            TfliteOp::Add { inputs, output: output_q, subtract: operation.kind == "SUB" }
+            if operation.kind == "SUB" { IntegerFunction::Sub } else { IntegerFunction::Add }
         }
         "MUL" => {
             Multiplier::new(f64::from(inputs[0].scale * inputs[1].scale / output_q.scale))?;
-            TfliteOp::Mul { inputs, output: output_q }
+            IntegerFunction::Mul
         }
         _ => return Err(not_run!("on integers this operator is not handled")),
     };
-    b.define(operation, output, Op::Tflite(op), values, &shape)
+    let op = IntegerOp::lite_rt(function, &inputs, output_q);
+    b.define(operation, output, Op::Integer(op), values, &shape)
 }
 
 /// The multipliers of an addition must be below 1.
@@ -56,7 +57,7 @@ pub(super) fn extreme(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<
         b.same_quantization(x, output)?;
         b.same_quantization(y, output)?;
     }
-    let op = if operation.kind == "MAXIMUM" { Op::Max } else { Op::Min };
+    let op = if operation.kind == "MAXIMUM" { Op::Binary(Binary::Max) } else { Op::Binary(Binary::Min) };
     b.define(operation, output, op, values, &shape)
 }
 
@@ -68,12 +69,13 @@ pub(super) fn prelu(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<()
         return Err(invalid!("a slope of shape {:?} for an input of {:?}", b.shape(slope), b.shape(x)));
     }
     if b.is_real(x)? {
-        return b.define(operation, output, Op::PRelu, values, &shape);
+        return b.define(operation, output, Op::Binary(Binary::PRelu), values, &shape);
     }
     let (inputs, q) = ([b.quantization_8(x)?, b.quantization_8(slope)?], b.quantization_8(output)?);
     Multiplier::new(f64::from(inputs[0].scale / q.scale))?;
     Multiplier::new(f64::from(inputs[0].scale * inputs[1].scale / q.scale))?;
-    b.define(operation, output, Op::Tflite(TfliteOp::PRelu { inputs, output: q }), values, &shape)
+    let op = IntegerOp::lite_rt(IntegerFunction::PRelu, &inputs, q);
+    b.define(operation, output, Op::Integer(op), values, &shape)
 }
 
 /// Two inputs of one type, with as many axes as their common shape, and that shape in the order of the file.

@@ -1,6 +1,6 @@
 //! The activation functions that other operators have built in.
 
-use network::{ActivationQuantization, Op};
+use network::{ActivationQuantization, Op, Unary};
 
 use crate::reading::fault::{Fault, invalid, not_run};
 
@@ -32,10 +32,10 @@ impl Fused {
     pub(super) fn op(self) -> Option<Op> {
         match self {
             Fused::None => None,
-            Fused::Relu => Some(Op::Relu),
-            Fused::ReluN1To1 => Some(Op::Clip { min: -1.0, max: 1.0 }),
-            Fused::Relu6 => Some(Op::Clip { min: 0.0, max: 6.0 }),
-            Fused::Tanh => Some(Op::Tanh),
+            Fused::Relu => Some(Op::Unary(Unary::Relu)),
+            Fused::ReluN1To1 => Some(Op::Unary(Unary::Clip { min: -1.0, max: 1.0 })),
+            Fused::Relu6 => Some(Op::Unary(Unary::Clip { min: 0.0, max: 6.0 })),
+            Fused::Tanh => Some(Op::Unary(Unary::Tanh)),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use network::{
     ActivationQuantization, Bias, DataType, Geometry, GeometrySpec, MacLayer, MacOp, Op, Operand, Requantization,
-    RequantizationRule, ValueId, WeightQuantization, WeightSource, WeightTransform,
+    RequantizationRule, Unary, ValueId, WeightQuantization, WeightSource, WeightTransform,
 };
 
 use super::builder::{Builder, Held};
@@ -248,7 +248,7 @@ impl Draft {
         let mut value = self.add(b, operation, source, bias, Some((x_q, rule)), x)?;
         if (clamped.min, clamped.max) != (y_q.min, y_q.max) {
             let real = |q: i32| (q - y_q.zero_point) as f32 * y_q.scale;
-            let op = Op::Clip { min: real(clamped.min), max: real(clamped.max) };
+            let op = Op::Unary(Unary::Clip { min: real(clamped.min), max: real(clamped.max) });
             let name = format!("{}/activation", operation.name);
             value = b.emit(&name, "ACTIVATION", op, vec![value], (DataType::F32, self.layer_shape.clone()));
         }

@@ -144,7 +144,7 @@ fn part_value(b: &mut Builder<'_>, operation: &Operation<'_>, x: usize, output: 
     if data_type == DataType::I8 {
         return Err(not_run!("its inputs have other scales than its output"));
     }
-    let op = Op::Tflite(tables::rescale_float(&from, &to));
+    let op = Op::Integer(tables::rescale_float(&from, &to));
     let form = (data_type, layout::ours(b.shape(x)));
     Ok(b.emit(&format!("{}/rescale", operation.name), "QUANTIZE", op, vec![value], form))
 }

@@ -1,6 +1,6 @@
 //! MEAN, SUM and other reductions over axes.
 
-use network::{Op, TfliteOp, fixed_point_multiplier};
+use network::{IntegerFunction, IntegerOp, Op, Reduction, fixed_point_multiplier};
 
 use super::builder::Builder;
 use super::layout;
@@ -62,19 +62,19 @@ fn kind(
             if fixed_point_multiplier(ratio).is_none() {
                 return Err(not_run!("the ratio of its scales is {ratio:e}"));
             }
-            Op::Tflite(TfliteOp::Mean { axes, input, output: q })
+            Op::Integer(IntegerOp::lite_rt(IntegerFunction::Mean { axes }, &[input], q))
         }
-        "MEAN" => Op::ReduceMean { axes, keep_dims },
+        "MEAN" => Op::Reduce { reduction: Reduction::Mean, axes, keep_dims },
         "SUM" | "REDUCE_PROD" if !real => return Err(not_run!("on integers this operator is not handled")),
-        "SUM" => Op::ReduceSum { axes, keep_dims },
-        "REDUCE_PROD" => Op::ReduceProd { axes, keep_dims },
+        "SUM" => Op::Reduce { reduction: Reduction::Sum, axes, keep_dims },
+        "REDUCE_PROD" => Op::Reduce { reduction: Reduction::Product, axes, keep_dims },
         other => {
             if !real {
                 b.same_quantization(x, output)?;
             }
             match other {
-                "REDUCE_MAX" => Op::ReduceMax { axes, keep_dims },
-                _ => Op::ReduceMin { axes, keep_dims },
+                "REDUCE_MAX" => Op::Reduce { reduction: Reduction::Max, axes, keep_dims },
+                _ => Op::Reduce { reduction: Reduction::Min, axes, keep_dims },
             }
         }
     })

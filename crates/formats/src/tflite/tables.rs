@@ -1,6 +1,6 @@
 //! Operators on one 8-bit integer, tabulated while reading by the arithmetic of the reference kernels.
 
-use network::{ActivationQuantization, TfliteOp, fixed_point_multiplier};
+use network::{ActivationQuantization, IntegerFunction, IntegerOp, fixed_point_multiplier};
 
 use super::quantization::Multiplier;
 use crate::reading::fault::{Fault, not_run};
@@ -8,32 +8,33 @@ use crate::reading::fault::{Fault, not_run};
 type Quantization = ActivationQuantization;
 
 /// Tabulates `f` over the integers of the input; its results are clamped to the range of the output.
-fn tabulate(input: &Quantization, output: &Quantization, f: impl Fn(i32) -> i32) -> TfliteOp {
+fn tabulate(input: &Quantization, output: &Quantization, f: impl Fn(i32) -> i32) -> IntegerOp {
     let table = (input.min..=input.max).map(|q| f(q).clamp(output.min, output.max)).collect();
-    TfliteOp::Lookup { first: input.min, table }
+    let function = IntegerFunction::Lookup { first: input.min, table };
+    IntegerOp::lite_rt(function, &[*input], *output)
 }
 
 /// The same real number on another scale: `(q − z) · s_in / s_out`. QUANTIZE on integers.
-pub(super) fn rescale(input: &Quantization, output: &Quantization) -> Result<TfliteOp, Fault> {
+pub(super) fn rescale(input: &Quantization, output: &Quantization) -> Result<IntegerOp, Fault> {
     let multiplier = Multiplier::new(f64::from(input.scale) / f64::from(output.scale))?;
     Ok(tabulate(input, output, |q| multiplier.apply(q - input.zero_point).saturating_add(output.zero_point)))
 }
 
 /// RELU and its relatives: a rescaling whose ratio is formed in 32-bit float, with the output's range clamped already.
-pub(super) fn relu(input: &Quantization, output: &Quantization) -> Result<TfliteOp, Fault> {
+pub(super) fn relu(input: &Quantization, output: &Quantization) -> Result<IntegerOp, Fault> {
     let multiplier = Multiplier::new(f64::from(input.scale / output.scale))?;
     Ok(tabulate(input, output, |q| multiplier.apply(q - input.zero_point).saturating_add(output.zero_point)))
 }
 
 /// An input of CONCATENATION on another scale than the output, rounded in 32-bit float.
-pub(super) fn rescale_float(input: &Quantization, output: &Quantization) -> TfliteOp {
+pub(super) fn rescale_float(input: &Quantization, output: &Quantization) -> IntegerOp {
     let scale = input.scale * (1.0 / output.scale);
     let bias = -(input.zero_point as f32) * scale;
     tabulate(input, output, |q| ((q as f32 * scale + bias).round() as i32).saturating_add(output.zero_point))
 }
 
 /// LEAKY_RELU.
-pub(super) fn leaky_relu(input: &Quantization, output: &Quantization, alpha: f32) -> Result<TfliteOp, Fault> {
+pub(super) fn leaky_relu(input: &Quantization, output: &Quantization, alpha: f32) -> Result<IntegerOp, Fault> {
     if alpha < 0.0 {
         return Err(not_run!("a negative slope on integers is not handled"));
     }
@@ -47,7 +48,7 @@ pub(super) fn leaky_relu(input: &Quantization, output: &Quantization, alpha: f32
 }
 
 /// A function of real numbers: dequantized, computed in 32-bit float, quantized by the reciprocal of the scale.
-pub(super) fn function(input: &Quantization, output: &Quantization, f: impl Fn(f32) -> f32) -> TfliteOp {
+pub(super) fn function(input: &Quantization, output: &Quantization, f: impl Fn(f32) -> f32) -> IntegerOp {
     let inverse = 1.0 / output.scale;
     tabulate(input, output, |q| {
         let y = f((q - input.zero_point) as f32 * input.scale);
@@ -57,7 +58,7 @@ pub(super) fn function(input: &Quantization, output: &Quantization, f: impl Fn(f
 
 /// HARD_SWISH in 16-bit fixed point: `x · clamp(x/6 + 1/2, 0, 1)`, the clamp as a number of `[−1, 1)` shifted up by 1
 /// and halved.
-pub(super) fn hard_swish(input: &Quantization, output: &Quantization) -> Result<TfliteOp, Fault> {
+pub(super) fn hard_swish(input: &Quantization, output: &Quantization) -> Result<IntegerOp, Fault> {
     let high_resolution = input.scale / 128.0;
     let narrow = |real: f32| {
         let found = fixed_point_multiplier(f64::from(real));

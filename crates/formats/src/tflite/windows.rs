@@ -1,6 +1,6 @@
 //! Windows over height and width: padding, pooling, resizing.
 
-use network::{DataType, Op, Pool, TfliteOp, resize_coordinates};
+use network::{ActivationQuantization, Coordinates, DataType, IntegerFunction, IntegerOp, Nearest, Op, Pool, Unary};
 
 use super::builder::Builder;
 use super::operation::Operation;
@@ -67,8 +67,10 @@ pub(super) fn pool(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(),
     let range = fused.clamp(b.same_quantization(x, output)?)?;
     if average {
         b.quantization_8(x)?;
-        let op = Op::Tflite(TfliteOp::AveragePool { pool, min: range.min, max: range.max });
-        return b.define(operation, output, op, vec![value], &shape);
+        let clamp = ActivationQuantization { min: range.min, max: range.max, ..ActivationQuantization::INTEGERS };
+        let function = IntegerFunction::AveragePool(pool);
+        let op = IntegerOp::lite_rt(function, &[ActivationQuantization::INTEGERS], clamp);
+        return b.define(operation, output, Op::Integer(op), vec![value], &shape);
     }
     let whole = b.quantization(output)?;
     let op = Op::MaxPool(pool);
@@ -77,7 +79,7 @@ pub(super) fn pool(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(),
     }
     let form = (b.data_type(output)?, super::layout::ours(&shape));
     let value = b.emit(&format!("{}/maximum", operation.name), operation.kind, op, vec![value], form);
-    let clip = Op::Clip { min: range.min as f32, max: range.max as f32 };
+    let clip = Op::Unary(Unary::Clip { min: range.min as f32, max: range.max as f32 });
     b.define(operation, output, clip, vec![value], &shape)
 }
 
@@ -113,13 +115,17 @@ pub(super) fn resize(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(
             return Err(not_run!("an extent above 2^20 is not handled"));
         }
         let float = b.data_type(x)? == DataType::U8;
-        let op = Op::Tflite(TfliteOp::ResizeBilinear { align_corners, half_pixel, float });
-        return b.define(operation, output, op, vec![value], &shape);
+        let function = IntegerFunction::ResizeBilinear { align_corners, half_pixel, float };
+        let op = IntegerOp::lite_rt(function, &[ActivationQuantization::INTEGERS], ActivationQuantization::INTEGERS);
+        return b.define(operation, output, Op::Integer(op), vec![value], &shape);
     }
-    let coordinates = resize_coordinates(align_corners, half_pixel);
+    let coordinates = Coordinates::of_tflite(align_corners, half_pixel);
     // With half_pixel the nearest is ⌊(i + 1/2) · ratio⌋, which is the position of ONNX rounded up at ties.
-    let nearest = if coordinates == "asymmetric" { "floor" } else { "round_prefer_ceil" };
-    let op = Op::Resize { linear, coordinates: coordinates.to_string(), nearest: nearest.to_string() };
+    let nearest = match coordinates {
+        Coordinates::Asymmetric => Nearest::Floor,
+        _ => Nearest::RoundPreferCeil,
+    };
+    let op = Op::Resize { linear, coordinates, nearest };
     b.define(operation, output, op, vec![value], &shape)
 }
 

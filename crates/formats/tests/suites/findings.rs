@@ -1,6 +1,6 @@
 //! Is what a network leaves out said once, and never taken for nothing?
 
-use network::{NotCosted, Op};
+use network::{NotCosted, Op, Unary};
 
 use crate::build::*;
 
@@ -134,7 +134,7 @@ fn fused_convolutions_are_taken_apart() {
             vec![string("activation", activation), int_list("pads", &[1, 1, 1, 1])],
         )
     };
-    for (activation, op) in [("Relu", Op::Relu), ("Tanh", Op::Tanh), ("", Op::Identity)] {
+    for (activation, op) in [("Relu", Op::Unary(Unary::Relu)), ("Tanh", Op::Unary(Unary::Tanh)), ("", Op::Identity)] {
         let network = fused(&["x", "w", "b"], activation).read();
         assert_eq!(geometry(&network).out_size(), [4, 4]);
         assert_eq!(network.graph().nodes[1].op, op);

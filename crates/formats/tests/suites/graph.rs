@@ -1,7 +1,7 @@
 //! Are shapes inferred, constants folded and operators of all opsets understood?
 
 use formats::onnx::proto::{AttributeProto, TensorProto};
-use network::{Op, PadMode};
+use network::{Binary, Op, PadMode, Reduction, Unary};
 
 use crate::build::*;
 
@@ -130,10 +130,10 @@ fn clip_in_its_two_forms() {
         &["a"],
     );
     for model in [old, new] {
-        assert_eq!(first(model, 6).0, Op::Clip { min: 0.0, max: 6.0 });
+        assert_eq!(first(model, 6).0, Op::Unary(Unary::Clip { min: 0.0, max: 6.0 }));
     }
     let open = model().input("x", &[0, 6]).tensor(floats("max", &[], &[6.0])).node("Clip", &["x", "", "max"], &["a"]);
-    assert_eq!(first(open, 6).0, Op::Clip { min: f32::NEG_INFINITY, max: 6.0 });
+    assert_eq!(first(open, 6).0, Op::Unary(Unary::Clip { min: f32::NEG_INFINITY, max: 6.0 }));
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn normalizations_and_their_parameters() {
 fn more_operators() {
     let x = || model().input("x", &[0, 2, 4, 6]);
     let cases: [(Model, i64, Op, [usize; 4]); 6] = [
-        (x().node("Sum", &["x", "x", "x"], &["a"]), 6, Op::Add, [1, 2, 4, 6]),
+        (x().node("Sum", &["x", "x", "x"], &["a"]), 6, Op::Binary(Binary::Add), [1, 2, 4, 6]),
         (x().ints("r", &[1, 1, 2, 3]).node("Tile", &["x", "r"], &["a"]), 18, Op::Tile, [1, 2, 8, 18]),
         (
             x().node_with("SpaceToDepth", &["x"], &["a"], vec![int("blocksize", 2)]),
@@ -296,11 +296,11 @@ fn more_operators() {
         (
             x().node_with("ReduceL2", &["x"], &["a"], vec![int_list("axes", &[1])]),
             6,
-            Op::ReduceL2 { axes: vec![1], keep_dims: true },
+            Op::Reduce { reduction: Reduction::L2, axes: vec![1], keep_dims: true },
             [1, 1, 4, 6],
         ),
-        (x().node("Mish", &["x"], &["a"]), 6, Op::Mish, [1, 2, 4, 6]),
-        (x().node("Celu", &["x"], &["a"]), 6, Op::Celu { alpha: 1.0 }, [1, 2, 4, 6]),
+        (x().node("Mish", &["x"], &["a"]), 6, Op::Unary(Unary::Mish), [1, 2, 4, 6]),
+        (x().node("Celu", &["x"], &["a"]), 6, Op::Unary(Unary::Celu { alpha: 1.0 }), [1, 2, 4, 6]),
     ];
     for (model, channels, op, shape) in cases {
         assert_eq!(first(model, channels), (op, shape.to_vec()));
@@ -308,7 +308,7 @@ fn more_operators() {
     let mask = x().node("Greater", &["x", "x"], &["m"]).node("Where", &["m", "x", "x"], &["a"]);
     let network = with_layer(mask, 6).read();
     let ops: Vec<&Op> = network.graph().nodes.iter().map(|node| &node.op).collect();
-    assert_eq!(ops[..2], [&Op::Greater, &Op::Where]);
+    assert_eq!(ops[..2], [&Op::Binary(Binary::Greater), &Op::Where]);
     assert_eq!(network.graph().value(network.graph().nodes[0].outputs[0]).data_type, Some(network::DataType::Bool));
     for (model, expected) in [
         (x().node("Where", &["x", "x", "x"], &["a"]), "a condition of type float32"),
@@ -436,7 +436,7 @@ fn functions_of_the_file_are_unfolded() {
     };
     let network = read(vec![function.clone()]).expect("valid");
     let ops: Vec<Op> = network.graph().nodes.iter().map(|n| n.op.clone()).collect();
-    let leaky = |alpha| Op::LeakyRelu { alpha };
+    let leaky = |alpha| Op::Unary(Unary::LeakyRelu { alpha });
     assert_eq!(ops[..4], [Op::Identity, leaky(0.25), Op::Identity, leaky(0.5)]);
 
     let mut endless = function.clone();

@@ -1,7 +1,7 @@
 //! Are operators on integers read as what they are: a layer between a DequantizeLinear and a QuantizeLinear?
 
 use formats::onnx::proto::AttributeProto;
-use network::{Bias, Op, QLinearFunction, RequantizationRule};
+use network::{Bias, Op, IntegerFunction, RequantizationRule};
 
 use crate::build::*;
 
@@ -110,9 +110,9 @@ fn elementwise_operators_keep_their_activations_alone() {
             .node("QLinearConv", &CONV, &["y"])
             .read();
         let node = network.graph().nodes.iter().find(|node| node.op_type.ends_with(op)).expect("it is in the graph");
-        let Op::QLinear(qlinear) = &node.op else { panic!("{op} runs") };
-        assert_eq!((node.inputs.len(), qlinear.output.zero_point), (qlinear.inputs.len(), 128), "{op}");
-        assert_eq!(qlinear.function == QLinearFunction::Add, op == "QLinearAdd");
+        let Op::Integer(integer) = &node.op else { panic!("{op} runs") };
+        assert_eq!((node.inputs.len(), integer.output.zero_point), (integer.inputs.len(), 128), "{op}");
+        assert_eq!(integer.function == IntegerFunction::Add, op == "QLinearAdd");
         assert_eq!(network.graph().value(node.outputs[0]).shape.as_deref(), Some(&shape[..]), "{op}");
     }
 }

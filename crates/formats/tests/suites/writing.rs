@@ -8,7 +8,7 @@ use formats::GRID_KEY;
 use formats::ReadOptions;
 use formats::onnx::proto::ModelProto;
 use formats::onnx::write::{WriteOptions, to_bytes, write};
-use network::{LayerId, MacLayer, Network, NetworkError, Op, WeightSource};
+use network::{LayerId, MacLayer, Network, NetworkError, Op, Unary, WeightSource};
 use prost::Message;
 
 use crate::build::*;
@@ -450,7 +450,7 @@ fn names_that_come_twice_are_told_apart() {
     assert_eq!(names, ["same", "same_2", "same_3"]);
     assert_eq!(graph.initializer.len(), 1, "weights that two layers share are stored once");
     assert_eq!(graph.node[0].output, ["h"]);
-    assert!(read(bytes).graph().nodes.iter().any(|node| node.op == Op::Relu));
+    assert!(read(bytes).graph().nodes.iter().any(|node| node.op == Op::Unary(Unary::Relu)));
 }
 
 #[test]

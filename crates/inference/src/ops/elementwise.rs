@@ -1,7 +1,5 @@
 //! Operators on one element, or one of each input, at a time.
 
-use network::Op;
-
 use crate::array::{Array, Buffers, Input};
 use crate::error::Problem;
 use crate::ops::strided::{for_each_row, merge_axes, strides};
@@ -100,13 +98,6 @@ pub(crate) fn broadcast_strides(from: &[usize], to: &[usize]) -> Vec<isize> {
             _ => 0,
         })
         .collect()
-}
-
-/// Whether an operator works on pairs of elements.
-pub(crate) fn is_binary(op: &Op) -> bool {
-    let arithmetic = matches!(op, Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Pow | Op::PRelu | Op::Min | Op::Max);
-    let comparison = matches!(op, Op::Equal | Op::Greater | Op::GreaterOrEqual | Op::Less | Op::LessOrEqual);
-    arithmetic || comparison || matches!(op, Op::And | Op::Or | Op::Xor)
 }
 
 pub(crate) fn relu(x: f32) -> f32 {

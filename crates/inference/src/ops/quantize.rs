@@ -5,6 +5,7 @@ use network::DataType;
 
 use crate::array::{Array, Buffers, Input};
 use crate::error::Problem;
+use crate::ops::elementwise::map;
 
 /// Smallest and largest number of an integer type of at most 16 bits, or bool.
 pub(crate) fn integer_range(data_type: DataType) -> Option<[f32; 2]> {
@@ -129,5 +130,30 @@ pub(crate) fn cast(x: Input, to: DataType, buffers: &mut Buffers) -> Result<Arra
     match array.data.iter().find(|x| !(min..=max).contains(*x)) {
         Some(x) => Err(Problem::Invalid(format!("{x} does not fit {to:?}"))),
         None => Ok(array),
+    }
+}
+
+/// DynamicQuantizeLinear: integers from 0 to 255 over the range of `x`, 0 included, their scale and zero point.
+pub(crate) fn dynamic(x: Input, buffers: &mut Buffers) -> [Array; 3] {
+    let (low, high) = x.array().data.iter().fold((0.0f32, 0.0f32), |(low, high), &x| (low.min(x), high.max(x)));
+    let scale = if high == low { 1.0 } else { (high - low) / 255.0 };
+    let zero_point = (-low / scale).clamp(0.0, 255.0).round_ties_even();
+    let integers = map(x, buffers, |x| ((x / scale).round_ties_even() + zero_point).clamp(0.0, 255.0));
+    [integers, Array::new(vec![], vec![scale]), Array::new(vec![], vec![zero_point])]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_range_of_dynamic_quantization_includes_0() {
+        let of = |x: &[f32]| {
+            let array = Array::new(vec![x.len()], x.to_vec());
+            dynamic(Input::Owned(array), &mut Buffers::default()).map(|array| array.data)
+        };
+        assert_eq!(of(&[51.0, 25.5]), [vec![255.0, 128.0], vec![0.2], vec![0.0]]);
+        assert_eq!(of(&[-51.0, 0.0]), [vec![0.0, 255.0], vec![0.2], vec![255.0]]);
+        assert_eq!(of(&[0.0]), [vec![0.0], vec![1.0], vec![0.0]]);
     }
 }

@@ -1,33 +1,21 @@
 //! Reductions over axes, and softmax.
 
+use network::Reduction;
+
 use crate::array::{Array, Buffers, Input};
 use crate::error::Problem;
 use crate::ops::movement;
 
-/// What a reduction makes of its elements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reduction {
-    Mean,
-    Sum,
-    Max,
-    Min,
-    Product,
-    /// Root of the sum of squares.
-    Norm,
-}
-
-impl Reduction {
-    /// Sums and products are formed in 64 bits, in order, and rounded once.
-    fn of(self, row: &[f32]) -> f32 {
-        let sum = || row.iter().map(|&x| f64::from(x)).sum::<f64>();
-        match self {
-            Reduction::Mean => (sum() / row.len() as f64) as f32,
-            Reduction::Sum => sum() as f32,
-            Reduction::Product => row.iter().map(|&x| f64::from(x)).product::<f64>() as f32,
-            Reduction::Norm => row.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt() as f32,
-            Reduction::Min => row.iter().fold(f32::INFINITY, |min, &x| if x < min || x.is_nan() { x } else { min }),
-            Reduction::Max => row.iter().fold(f32::NEG_INFINITY, |max, &x| if x > max || x.is_nan() { x } else { max }),
-        }
+/// Joins the elements of a row. Sums and products are formed in 64 bits, in order, and rounded once.
+fn join(reduction: Reduction, row: &[f32]) -> f32 {
+    let sum = || row.iter().map(|&x| f64::from(x)).sum::<f64>();
+    match reduction {
+        Reduction::Mean => (sum() / row.len() as f64) as f32,
+        Reduction::Sum => sum() as f32,
+        Reduction::Product => row.iter().map(|&x| f64::from(x)).product::<f64>() as f32,
+        Reduction::L2 => row.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt() as f32,
+        Reduction::Min => row.iter().fold(f32::INFINITY, |min, &x| if x < min || x.is_nan() { x } else { min }),
+        Reduction::Max => row.iter().fold(f32::NEG_INFINITY, |max, &x| if x > max || x.is_nan() { x } else { max }),
     }
 }
 
@@ -53,7 +41,7 @@ pub(crate) fn reduce(
     let moved = if perm.is_sorted() { None } else { Some(movement::transpose(x, &perm, buffers)?) };
     let rows = moved.as_ref().unwrap_or(x);
     let mut data = buffers.take(rows.data.len() / length);
-    data.extend(rows.data.chunks_exact(length).map(|row| reduction.of(row)));
+    data.extend(rows.data.chunks_exact(length).map(|row| join(reduction, row)));
     if let Some(moved) = moved {
         buffers.give(moved.data);
     }
@@ -91,7 +79,7 @@ pub(crate) fn softmax_from(x: Input, axis: usize, logarithm: bool, buffers: &mut
 }
 
 fn softmax_lane(lane: &mut [f32], logarithm: bool) {
-    let max = Reduction::Max.of(lane);
+    let max = join(Reduction::Max, lane);
     let sum: f64 = lane.iter().map(|&x| f64::from((x - max).exp())).sum();
     if logarithm {
         let offset = max + sum.ln() as f32;

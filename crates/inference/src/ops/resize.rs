@@ -1,72 +1,46 @@
 //! Resizing by the nearest neighbour or linearly.
 
+use network::{Coordinates, Nearest};
+
 use crate::array::{Array, Buffers};
 use crate::error::Problem;
 use crate::ops::strided::{AxisMap, gather_mapped};
 
-/// Where output elements lie on the input axis: `coordinate_transformation_mode` of ONNX.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Coordinates {
-    HalfPixel,
-    PytorchHalfPixel,
-    AlignCorners,
-    Asymmetric,
-}
-
-impl Coordinates {
-    /// The mode of this name, if it is one that is handled.
-    pub fn from_name(name: &str) -> Result<Self, Problem> {
-        match name {
-            // The two differ only where the scale is not the ratio of the extents, which here it is.
-            "half_pixel" | "half_pixel_symmetric" => Ok(Self::HalfPixel),
-            "pytorch_half_pixel" => Ok(Self::PytorchHalfPixel),
-            "align_corners" => Ok(Self::AlignCorners),
-            "asymmetric" => Ok(Self::Asymmetric),
-            _ => Err(Problem::Unsupported(format!("resizing with coordinates {name:?}"))),
+/// Refuses what nothing here runs.
+pub(crate) fn check_coordinates(coordinates: Coordinates) -> Result<(), Problem> {
+    match coordinates {
+        Coordinates::TfHalfPixelForNn => {
+            Err(Problem::Unsupported(format!("resizing with coordinates {:?}", coordinates.name())))
         }
-    }
-
-    /// Position on an axis of `from` elements of element `i` out of `to`.
-    fn position(self, i: usize, from: usize, to: usize) -> f64 {
-        let ratio = from as f64 / to as f64;
-        let x = i as f64;
-        match self {
-            Self::AlignCorners | Self::PytorchHalfPixel if to == 1 => 0.0,
-            Self::HalfPixel | Self::PytorchHalfPixel => (x + 0.5) * ratio - 0.5,
-            Self::AlignCorners => x * (from - 1) as f64 / (to - 1) as f64,
-            Self::Asymmetric => x * ratio,
-        }
+        Coordinates::HalfPixel
+        | Coordinates::HalfPixelSymmetric
+        | Coordinates::PytorchHalfPixel
+        | Coordinates::AlignCorners
+        | Coordinates::Asymmetric => Ok(()),
     }
 }
 
-/// How a position becomes an index: `nearest_mode` of ONNX.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Nearest {
-    RoundPreferFloor,
-    RoundPreferCeil,
-    Floor,
-    Ceil,
+/// Position on an axis of `from` elements of element `i` out of `to`.
+fn position(coordinates: Coordinates, i: usize, from: usize, to: usize) -> f64 {
+    let ratio = from as f64 / to as f64;
+    let x = i as f64;
+    match coordinates {
+        Coordinates::AlignCorners | Coordinates::PytorchHalfPixel if to == 1 => 0.0,
+        Coordinates::HalfPixel | Coordinates::HalfPixelSymmetric | Coordinates::PytorchHalfPixel => {
+            (x + 0.5) * ratio - 0.5
+        }
+        Coordinates::AlignCorners => x * (from - 1) as f64 / (to - 1) as f64,
+        Coordinates::Asymmetric => x * ratio,
+        Coordinates::TfHalfPixelForNn => unreachable!("refused by check_coordinates"),
+    }
 }
 
-impl Nearest {
-    /// The mode of this name, if it is one that is handled.
-    pub fn from_name(name: &str) -> Result<Self, Problem> {
-        match name {
-            "round_prefer_floor" | "" => Ok(Self::RoundPreferFloor),
-            "round_prefer_ceil" => Ok(Self::RoundPreferCeil),
-            "floor" => Ok(Self::Floor),
-            "ceil" => Ok(Self::Ceil),
-            _ => Err(Problem::Unsupported(format!("resizing with nearest mode {name:?}"))),
-        }
-    }
-
-    fn round(self, x: f64) -> f64 {
-        match self {
-            Self::RoundPreferFloor => (x - 0.5).ceil(),
-            Self::RoundPreferCeil => (x + 0.5).floor(),
-            Self::Floor => x.floor(),
-            Self::Ceil => x.ceil(),
-        }
+fn round(nearest: Nearest, x: f64) -> f64 {
+    match nearest {
+        Nearest::RoundPreferFloor => (x - 0.5).ceil(),
+        Nearest::RoundPreferCeil => (x + 0.5).floor(),
+        Nearest::Floor => x.floor(),
+        Nearest::Ceil => x.ceil(),
     }
 }
 
@@ -78,9 +52,10 @@ pub(crate) fn nearest(
     mode: Nearest,
     buffers: &mut Buffers,
 ) -> Result<Array, Problem> {
+    check_coordinates(coordinates)?;
     check(x, shape)?;
     let map = |(&from, &to): (&usize, &usize)| -> AxisMap {
-        let index = |i| mode.round(coordinates.position(i, from, to)).clamp(0.0, (from - 1) as f64) as usize;
+        let index = |i| round(mode, position(coordinates, i, from, to)).clamp(0.0, (from - 1) as f64) as usize;
         (0..to).map(|i| Some(if from == to { i } else { index(i) })).collect()
     };
     let maps: Vec<AxisMap> = x.shape.iter().zip(shape).map(map).collect();
@@ -94,6 +69,7 @@ pub(crate) fn linear(
     coordinates: Coordinates,
     buffers: &mut Buffers,
 ) -> Result<Array, Problem> {
+    check_coordinates(coordinates)?;
     check(x, shape)?;
     let mut current = x.clone();
     for axis in (0..shape.len()).rev().filter(|&axis| x.shape[axis] != shape[axis]) {
@@ -117,7 +93,7 @@ fn linear_axis(x: &Array, axis: usize, to: usize, coordinates: Coordinates, buff
     let mut data = buffers.take(shape.iter().product());
     for block in x.data.chunks_exact(from * inner) {
         for i in 0..to {
-            let position = coordinates.position(i, from, to).clamp(0.0, (from - 1) as f64);
+            let position = position(coordinates, i, from, to).clamp(0.0, (from - 1) as f64);
             let (low, high) = (position as usize, (position as usize + 1).min(from - 1));
             let weight = (position - low as f64) as f32;
             let (low, high) = (&block[low * inner..][..inner], &block[high * inner..][..inner]);

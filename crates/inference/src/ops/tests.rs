@@ -1,6 +1,6 @@
 //! Does each operator give what ONNX says? Expected values are worked out by hand or by the plainest loop.
 
-use network::{DataType, Op, PadMode, Pool};
+use network::{Binary, Coordinates, DataType, Nearest, Op, PadMode, Pool, Reduction, Unary};
 
 use super::{ValueSpec, run};
 use crate::array::{Array, Buffers, Input};
@@ -42,49 +42,52 @@ fn check(op: Op, inputs: &[&Array], out_shape: &[usize], expected: &[f32]) {
 fn functions_of_one_element() {
     let x = [-2.0, -0.5, 0.0, 0.25, 3.0];
     let cases: [(Op, [f32; 5]); 19] = [
-        (Op::Relu, [0.0, 0.0, 0.0, 0.25, 3.0]),
-        (Op::Clip { min: -1.0, max: 2.0 }, [-1.0, -0.5, 0.0, 0.25, 2.0]),
-        (Op::LeakyRelu { alpha: 0.1 }, [-0.2, -0.05, 0.0, 0.25, 3.0]),
-        (Op::Elu { alpha: 2.0 }, [-1.729_329_4, -0.786_938_7, 0.0, 0.25, 3.0]),
-        (Op::HardSigmoid { alpha: 0.2, beta: 0.5 }, [0.1, 0.4, 0.5, 0.55, 1.0]),
-        (Op::HardSwish, [-0.333_333_34, -0.208_333_34, 0.0, 0.135_416_67, 3.0]),
-        (Op::Sigmoid, [0.119_202_92, 0.377_540_67, 0.5, 0.562_176_5, 0.952_574_1]),
-        (Op::Tanh, [-0.964_027_6, -0.462_117_16, 0.0, 0.244_918_66, 0.995_054_8]),
-        (Op::Erf, [-0.995_322_3, -0.520_499_9, 0.0, 0.276_326_4, 0.999_977_9]),
-        (Op::Gelu { approximate: false }, [-0.045_500_264, -0.154_268_77, 0.0, 0.149_676_58, 2.995_950_3]),
-        (Op::Gelu { approximate: true }, [-0.045_402_306, -0.154_286, 0.0, 0.149_675_4, 2.996_362_6]),
-        (Op::Exp, [0.135_335_28, 0.606_530_66, 1.0, 1.284_025_4, 20.085_537]),
-        (Op::Neg, [2.0, 0.5, 0.0, -0.25, -3.0]),
-        (Op::Softplus, [0.126_928_02, 0.474_077, std::f32::consts::LN_2, 0.825_939_4, 3.048_587_3]),
-        (Op::Softsign, [-0.666_666_7, -0.333_333_34, 0.0, 0.2, 0.75]),
-        (Op::Mish, [-0.252_501_5, -0.220_743_78, 0.0, 0.169_572_41, 2.986_535]),
+        (Op::Unary(Unary::Relu), [0.0, 0.0, 0.0, 0.25, 3.0]),
+        (Op::Unary(Unary::Clip { min: -1.0, max: 2.0 }), [-1.0, -0.5, 0.0, 0.25, 2.0]),
+        (Op::Unary(Unary::LeakyRelu { alpha: 0.1 }), [-0.2, -0.05, 0.0, 0.25, 3.0]),
+        (Op::Unary(Unary::Elu { alpha: 2.0 }), [-1.729_329_4, -0.786_938_7, 0.0, 0.25, 3.0]),
+        (Op::Unary(Unary::HardSigmoid { alpha: 0.2, beta: 0.5 }), [0.1, 0.4, 0.5, 0.55, 1.0]),
+        (Op::Unary(Unary::HardSwish), [-0.333_333_34, -0.208_333_34, 0.0, 0.135_416_67, 3.0]),
+        (Op::Unary(Unary::Sigmoid), [0.119_202_92, 0.377_540_67, 0.5, 0.562_176_5, 0.952_574_1]),
+        (Op::Unary(Unary::Tanh), [-0.964_027_6, -0.462_117_16, 0.0, 0.244_918_66, 0.995_054_8]),
+        (Op::Unary(Unary::Erf), [-0.995_322_3, -0.520_499_9, 0.0, 0.276_326_4, 0.999_977_9]),
         (
-            Op::Selu { alpha: 1.673_263_2, gamma: 1.050_701 },
+            Op::Unary(Unary::Gelu { approximate: false }),
+            [-0.045_500_264, -0.154_268_77, 0.0, 0.149_676_58, 2.995_950_3],
+        ),
+        (Op::Unary(Unary::Gelu { approximate: true }), [-0.045_402_306, -0.154_286, 0.0, 0.149_675_4, 2.996_362_6]),
+        (Op::Unary(Unary::Exp), [0.135_335_28, 0.606_530_66, 1.0, 1.284_025_4, 20.085_537]),
+        (Op::Unary(Unary::Neg), [2.0, 0.5, 0.0, -0.25, -3.0]),
+        (Op::Unary(Unary::Softplus), [0.126_928_02, 0.474_077, std::f32::consts::LN_2, 0.825_939_4, 3.048_587_3]),
+        (Op::Unary(Unary::Softsign), [-0.666_666_7, -0.333_333_34, 0.0, 0.2, 0.75]),
+        (Op::Unary(Unary::Mish), [-0.252_501_5, -0.220_743_78, 0.0, 0.169_572_41, 2.986_535]),
+        (
+            Op::Unary(Unary::Selu { alpha: 1.673_263_2, gamma: 1.050_701 }),
             [-1.520_166_4, -0.691_758_16, 0.0, 0.262_675_26, 3.152_103],
         ),
-        (Op::Celu { alpha: 2.0 }, [-1.264_241_1, -0.442_398_43, 0.0, 0.25, 3.0]),
-        (Op::ThresholdedRelu { alpha: 0.25 }, [0.0, 0.0, 0.0, 0.0, 3.0]),
+        (Op::Unary(Unary::Celu { alpha: 2.0 }), [-1.264_241_1, -0.442_398_43, 0.0, 0.25, 3.0]),
+        (Op::Unary(Unary::ThresholdedRelu { alpha: 0.25 }), [0.0, 0.0, 0.0, 0.0, 3.0]),
     ];
     for (op, expected) in cases {
         check(op, &[&array(&[5], &x)], &[5], &expected);
     }
-    check(Op::Abs, &[&array(&[2], &[-4.0, 9.0])], &[2], &[4.0, 9.0]);
-    check(Op::Sqrt, &[&array(&[2], &[4.0, 9.0])], &[2], &[2.0, 3.0]);
-    check(Op::Log, &[&array(&[2], &[1.0, 2.0])], &[2], &[0.0, std::f32::consts::LN_2]);
-    check(Op::Relu, &[&array(&[1], &[f32::NAN])], &[1], &[f32::NAN]);
+    check(Op::Unary(Unary::Abs), &[&array(&[2], &[-4.0, 9.0])], &[2], &[4.0, 9.0]);
+    check(Op::Unary(Unary::Sqrt), &[&array(&[2], &[4.0, 9.0])], &[2], &[2.0, 3.0]);
+    check(Op::Unary(Unary::Log), &[&array(&[2], &[1.0, 2.0])], &[2], &[0.0, std::f32::consts::LN_2]);
+    check(Op::Unary(Unary::Relu), &[&array(&[1], &[f32::NAN])], &[1], &[f32::NAN]);
     // Neither side of Softplus overflows.
-    check(Op::Softplus, &[&array(&[2], &[-200.0, 200.0])], &[2], &[0.0, 200.0]);
+    check(Op::Unary(Unary::Softplus), &[&array(&[2], &[-200.0, 200.0])], &[2], &[0.0, 200.0]);
 }
 
 #[test]
 fn rounding() {
     let x = array(&[6], &[-1.5, -0.5, 0.0, 0.5, 1.5, 4.0]);
     let cases = [
-        (Op::Floor, [-2.0, -1.0, 0.0, 0.0, 1.0, 4.0]),
-        (Op::Ceil, [-1.0, 0.0, 0.0, 1.0, 2.0, 4.0]),
-        (Op::Round, [-2.0, 0.0, 0.0, 0.0, 2.0, 4.0]),
-        (Op::Sign, [-1.0, -1.0, 0.0, 1.0, 1.0, 1.0]),
-        (Op::Reciprocal, [-2.0 / 3.0, -2.0, f32::INFINITY, 2.0, 2.0 / 3.0, 0.25]),
+        (Op::Unary(Unary::Floor), [-2.0, -1.0, 0.0, 0.0, 1.0, 4.0]),
+        (Op::Unary(Unary::Ceil), [-1.0, 0.0, 0.0, 1.0, 2.0, 4.0]),
+        (Op::Unary(Unary::Round), [-2.0, 0.0, 0.0, 0.0, 2.0, 4.0]),
+        (Op::Unary(Unary::Sign), [-1.0, -1.0, 0.0, 1.0, 1.0, 1.0]),
+        (Op::Unary(Unary::Reciprocal), [-2.0 / 3.0, -2.0, f32::INFINITY, 2.0, 2.0 / 3.0, 0.25]),
     ];
     for (op, expected) in cases {
         check(op, &[&x], &[6], &expected);
@@ -95,20 +98,20 @@ fn rounding() {
 fn choices() {
     let (a, b) = (array(&[3], &[1.0, -8.0, 2.0]), array(&[3], &[2.0, -8.0, -3.0]));
     let cases = [
-        (Op::Equal, [0.0, 1.0, 0.0]),
-        (Op::Greater, [0.0, 0.0, 1.0]),
-        (Op::GreaterOrEqual, [0.0, 1.0, 1.0]),
-        (Op::Less, [1.0, 0.0, 0.0]),
-        (Op::LessOrEqual, [1.0, 1.0, 0.0]),
+        (Op::Binary(Binary::Equal), [0.0, 1.0, 0.0]),
+        (Op::Binary(Binary::Greater), [0.0, 0.0, 1.0]),
+        (Op::Binary(Binary::GreaterOrEqual), [0.0, 1.0, 1.0]),
+        (Op::Binary(Binary::Less), [1.0, 0.0, 0.0]),
+        (Op::Binary(Binary::LessOrEqual), [1.0, 1.0, 0.0]),
     ];
     for (op, expected) in cases {
         check(op, &[&a, &b], &[3], &expected);
     }
     let (p, q) = (array(&[4], &[0.0, 0.0, 1.0, 1.0]), array(&[4], &[0.0, 1.0, 0.0, 1.0]));
-    check(Op::And, &[&p, &q], &[4], &[0.0, 0.0, 0.0, 1.0]);
-    check(Op::Or, &[&p, &q], &[4], &[0.0, 1.0, 1.0, 1.0]);
-    check(Op::Xor, &[&p, &q], &[4], &[0.0, 1.0, 1.0, 0.0]);
-    check(Op::Not, &[&p], &[4], &[1.0, 1.0, 0.0, 0.0]);
+    check(Op::Binary(Binary::And), &[&p, &q], &[4], &[0.0, 0.0, 0.0, 1.0]);
+    check(Op::Binary(Binary::Or), &[&p, &q], &[4], &[0.0, 1.0, 1.0, 1.0]);
+    check(Op::Binary(Binary::Xor), &[&p, &q], &[4], &[0.0, 1.0, 1.0, 0.0]);
+    check(Op::Unary(Unary::Not), &[&p], &[4], &[1.0, 1.0, 0.0, 0.0]);
     let columns = array(&[2, 1], &[1.0, 0.0]);
     check(Op::Where, &[&columns, &a, &array(&[], &[7.0])], &[2, 3], &[1.0, -8.0, 2.0, 7.0, 7.0, 7.0]);
     let spec = ValueSpec { shape: vec![3], data_type: None };
@@ -134,7 +137,7 @@ fn functions_of_two_elements_broadcast() {
             .map(|i| a.data[source_index(i, out, a_shape)] - 3.0 * b.data[source_index(i, out, b_shape)])
             .collect();
         let tripled = array(b_shape, &b.data.iter().map(|x| 3.0 * x).collect::<Vec<_>>());
-        check(Op::Sub, &[&a, &tripled], out, &expected);
+        check(Op::Binary(Binary::Sub), &[&a, &tripled], out, &expected);
     }
 }
 
@@ -156,24 +159,28 @@ fn source_index(index: usize, out: &[usize], shape: &[usize]) -> usize {
 fn each_function_of_two_elements() {
     let (a, b) = (array(&[3], &[1.0, -8.0, 6.0]), array(&[3], &[2.0, 2.0, 3.0]));
     let cases = [
-        (Op::Add, [3.0, -6.0, 9.0]),
-        (Op::Sub, [-1.0, -10.0, 3.0]),
-        (Op::Mul, [2.0, -16.0, 18.0]),
-        (Op::Div, [0.5, -4.0, 2.0]),
-        (Op::Pow, [1.0, 64.0, 216.0]),
-        (Op::Min, [1.0, -8.0, 3.0]),
-        (Op::Max, [2.0, 2.0, 6.0]),
-        (Op::PRelu, [1.0, -16.0, 6.0]),
+        (Op::Binary(Binary::Add), [3.0, -6.0, 9.0]),
+        (Op::Binary(Binary::Sub), [-1.0, -10.0, 3.0]),
+        (Op::Binary(Binary::Mul), [2.0, -16.0, 18.0]),
+        (Op::Binary(Binary::Div), [0.5, -4.0, 2.0]),
+        (Op::Binary(Binary::Pow), [1.0, 64.0, 216.0]),
+        (Op::Binary(Binary::Min), [1.0, -8.0, 3.0]),
+        (Op::Binary(Binary::Max), [2.0, 2.0, 6.0]),
+        (Op::Binary(Binary::PRelu), [1.0, -16.0, 6.0]),
     ];
     for (op, expected) in cases {
         check(op, &[&a, &b], &[3], &expected);
     }
-    check(Op::Max, &[&a, &b, &array(&[1], &[5.0])], &[3], &[5.0, 5.0, 6.0]);
-    check(Op::Add, &[&a, &b, &array(&[1], &[5.0])], &[3], &[8.0, -1.0, 14.0]);
-    check(Op::Min, &[&a], &[3], &a.data);
+    check(Op::Binary(Binary::Max), &[&a, &b, &array(&[1], &[5.0])], &[3], &[5.0, 5.0, 6.0]);
+    check(Op::Binary(Binary::Add), &[&a, &b, &array(&[1], &[5.0])], &[3], &[8.0, -1.0, 14.0]);
+    check(Op::Binary(Binary::Min), &[&a], &[3], &a.data);
     let spec = ValueSpec { shape: vec![3], data_type: None };
-    let misfit =
-        run(&Op::Add, vec![Input::Shared(&a), Input::Shared(&counting(&[2]))], &[spec], &mut Buffers::default());
+    let misfit = run(
+        &Op::Binary(Binary::Add),
+        vec![Input::Shared(&a), Input::Shared(&counting(&[2]))],
+        &[spec],
+        &mut Buffers::default(),
+    );
     assert!(matches!(misfit, Err(Problem::Invalid(_))));
 }
 
@@ -324,12 +331,32 @@ fn reductions() {
     let x = counting(&[1, 2, 2, 3]);
     check(Op::GlobalAveragePool, &[&x], &[1, 2, 1, 1], &[2.5, 8.5]);
     check(Op::GlobalMaxPool, &[&x], &[1, 2, 1, 1], &[5.0, 11.0]);
-    check(Op::ReduceMean { axes: vec![1], keep_dims: false }, &[&x], &[1, 2, 3], &[3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
-    check(Op::ReduceSum { axes: vec![1, 3], keep_dims: true }, &[&x], &[1, 1, 2, 1], &[24.0, 42.0]);
-    check(Op::ReduceMax { axes: vec![2, 3], keep_dims: false }, &[&x], &[1, 2], &[5.0, 11.0]);
-    check(Op::ReduceMin { axes: vec![2, 3], keep_dims: false }, &[&x], &[1, 2], &[0.0, 6.0]);
-    check(Op::ReduceProd { axes: vec![1], keep_dims: false }, &[&x], &[1, 2, 3], &[0.0, 7.0, 16.0, 27.0, 40.0, 55.0]);
-    check(Op::ReduceL2 { axes: vec![0], keep_dims: true }, &[&array(&[2], &[3.0, -4.0])], &[1], &[5.0]);
+    check(
+        Op::Reduce { reduction: Reduction::Mean, axes: vec![1], keep_dims: false },
+        &[&x],
+        &[1, 2, 3],
+        &[3.0, 4.0, 5.0, 6.0, 7.0, 8.0],
+    );
+    check(
+        Op::Reduce { reduction: Reduction::Sum, axes: vec![1, 3], keep_dims: true },
+        &[&x],
+        &[1, 1, 2, 1],
+        &[24.0, 42.0],
+    );
+    check(Op::Reduce { reduction: Reduction::Max, axes: vec![2, 3], keep_dims: false }, &[&x], &[1, 2], &[5.0, 11.0]);
+    check(Op::Reduce { reduction: Reduction::Min, axes: vec![2, 3], keep_dims: false }, &[&x], &[1, 2], &[0.0, 6.0]);
+    check(
+        Op::Reduce { reduction: Reduction::Product, axes: vec![1], keep_dims: false },
+        &[&x],
+        &[1, 2, 3],
+        &[0.0, 7.0, 16.0, 27.0, 40.0, 55.0],
+    );
+    check(
+        Op::Reduce { reduction: Reduction::L2, axes: vec![0], keep_dims: true },
+        &[&array(&[2], &[3.0, -4.0])],
+        &[1],
+        &[5.0],
+    );
 }
 
 #[test]
@@ -374,8 +401,8 @@ fn normalizations_by_their_own_statistics() {
 fn resizing() {
     let op = |linear: bool, coordinates: &str, nearest: &str| Op::Resize {
         linear,
-        coordinates: coordinates.to_string(),
-        nearest: nearest.to_string(),
+        coordinates: Coordinates::named(coordinates).expect("a word of ONNX"),
+        nearest: Nearest::named(nearest).unwrap_or(Nearest::RoundPreferFloor),
     };
     let line = array(&[1, 1, 1, 2], &[0.0, 4.0]);
     let long = counting(&[1, 1, 1, 8]);

@@ -1,7 +1,7 @@
 //! Does a session run what it should, refuse what it must, and keep values exactly as long as they are read?
 
 use inference::{ExecutorError, InferenceError, MacExecutor, Session};
-use network::{DataType, LayerId, MacLayer, Network, Op, Operand};
+use network::{Binary, DataType, LayerId, MacLayer, Network, Op, Operand, Unary};
 
 use crate::common::{Builder, Plain, noise, pointwise};
 
@@ -85,15 +85,15 @@ fn a_value_lives_until_its_last_reader() {
     // input feeds three nodes and relu two; operators work in place wherever they may.
     let mut builder = Builder::default();
     let input = builder.input(&[1, 4]);
-    let relu = builder.node(Op::Relu, &[input], &[1, 4]);
-    let doubled = builder.node(Op::Add, &[relu, relu], &[1, 4]);
-    let negated = builder.node(Op::Neg, &[relu], &[1, 4]);
-    let unread = builder.node(Op::Exp, &[input], &[1, 4]);
-    let sum = builder.node(Op::Mul, &[input, doubled], &[1, 4]);
+    let relu = builder.node(Op::Unary(Unary::Relu), &[input], &[1, 4]);
+    let doubled = builder.node(Op::Binary(Binary::Add), &[relu, relu], &[1, 4]);
+    let negated = builder.node(Op::Unary(Unary::Neg), &[relu], &[1, 4]);
+    let unread = builder.node(Op::Unary(Unary::Exp), &[input], &[1, 4]);
+    let sum = builder.node(Op::Binary(Binary::Mul), &[input, doubled], &[1, 4]);
     let constant = builder.constant(&[4], &[1.0, 2.0, 3.0, 4.0]);
-    let scaled = builder.node(Op::Mul, &[sum, constant], &[1, 4]);
-    let output = builder.node(Op::Add, &[scaled, negated], &[1, 4]);
-    let last = builder.node(Op::Neg, &[output], &[1, 4]);
+    let scaled = builder.node(Op::Binary(Binary::Mul), &[sum, constant], &[1, 4]);
+    let output = builder.node(Op::Binary(Binary::Add), &[scaled, negated], &[1, 4]);
+    let last = builder.node(Op::Unary(Unary::Neg), &[output], &[1, 4]);
     let network = builder.finish(&[output, unread, last], 1);
     let session = Session::new(&network).unwrap();
     let expected = |x: f32, c: f32| 2.0 * x * x.max(0.0) * c - x.max(0.0);
@@ -111,8 +111,8 @@ fn threads_share_a_session() {
     let mut builder = Builder::default();
     let input = builder.input(&[1, 8, 5, 1]);
     let first = builder.mac(pointwise(8, 8, 5, 1), Operand::ChannelsFirst, input, &[1, 8, 5, 1]);
-    let relu = builder.node(Op::Relu, &[first], &[1, 8, 5, 1]);
-    let sum = builder.node(Op::Add, &[relu, input], &[1, 8, 5, 1]);
+    let relu = builder.node(Op::Unary(Unary::Relu), &[first], &[1, 8, 5, 1]);
+    let sum = builder.node(Op::Binary(Binary::Add), &[relu, input], &[1, 8, 5, 1]);
     let network = builder.finish(&[sum], 1);
     let session = Session::new(&network).unwrap();
     let plain = Plain(vec![noise(64, 9)]);
@@ -184,24 +184,24 @@ fn graphs_that_cannot_run_are_refused_by_name() {
         builder.finish(&[output], 1)
     };
     let unknown_shape = |builder: &mut Builder, input| {
-        let output = builder.node(Op::Relu, &[input], &[1, 2]);
+        let output = builder.node(Op::Unary(Unary::Relu), &[input], &[1, 2]);
         builder.change(output, |value| value.shape = None);
         output
     };
     let two_inputs = |builder: &mut Builder, input| {
         let other = builder.input(&[1, 2]);
-        builder.node(Op::Add, &[input, other], &[1, 2])
+        builder.node(Op::Binary(Binary::Add), &[input, other], &[1, 2])
     };
     let integers = |builder: &mut Builder, input| {
         builder.change(input, |value| value.data_type = Some(DataType::U8));
-        builder.node(Op::Add, &[input, input], &[1, 2])
+        builder.node(Op::Binary(Binary::Add), &[input, input], &[1, 2])
     };
     let early = |builder: &mut Builder, input| {
         let late = builder.value("late", &[1, 2]);
-        builder.node(Op::Add, &[input, late], &[1, 2])
+        builder.node(Op::Binary(Binary::Add), &[input, late], &[1, 2])
     };
     let constant = |builder: &mut Builder, input| {
-        builder.node(Op::Relu, &[input], &[1, 2]);
+        builder.node(Op::Unary(Unary::Relu), &[input], &[1, 2]);
         builder.constant(&[1], &[1.0])
     };
     let huge = |builder: &mut Builder, input| builder.node(Op::Expand, &[input], &[1 << 30, 2]);

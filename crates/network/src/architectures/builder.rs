@@ -3,9 +3,12 @@
 use super::random::Random;
 use super::{Architecture, ArchitectureError, Fan, MAX_WEIGHTS};
 use crate::geometry::{Geometry, GeometrySpec};
-use crate::graph::{Graph, Node, Op, PadMode, Pool, Value, ValueId};
-use crate::layer::{Bias, LayerId, MacLayer, MacOp, Operand, WeightSource};
+use crate::graph::{Graph, Node, Value};
+use crate::ids::{LayerId, ValueId};
+use crate::layer::{Bias, MacLayer, MacOp, Operand, WeightSource};
 use crate::network::Network;
+use crate::op::{Binary, Op, Unary};
+use crate::pool::{PadMode, Pool};
 use crate::tensor::{DataType, Tensor};
 
 /// An activation, `[1, channels, size, size]`.
@@ -92,11 +95,11 @@ impl<'a> Builder<'a> {
     }
 
     pub(super) fn relu(&mut self, name: &str, x: Feature) -> Feature {
-        self.same(name, "Relu", Op::Relu, vec![x.id], x)
+        self.same(name, "Relu", Op::Unary(Unary::Relu), vec![x.id], x)
     }
 
     pub(super) fn add(&mut self, name: &str, a: Feature, b: Feature) -> Feature {
-        self.same(name, "Add", Op::Add, vec![a.id, b.id], a)
+        self.same(name, "Add", Op::Binary(Binary::Add), vec![a.id, b.id], a)
     }
 
     /// `a`'s channels, then `b`'s.

@@ -9,7 +9,7 @@ use esn::CodeTensor;
 use formats::ReadOptions;
 use network::{
     Bias, DataType, Geometry, GeometrySpec, Graph, LayerId, LayerWeights, MacLayer, MacOp, Network, Node, Op, Operand,
-    Value, ValueId, WeightSource, WeightValues,
+    Unary, Value, ValueId, WeightSource, WeightValues,
 };
 
 /// A file beside the repository, or a note that it is not there.
@@ -110,7 +110,7 @@ impl Builder {
 
     pub fn relu(&mut self, x: ValueId) -> ValueId {
         let shape = self.shape(x);
-        self.node(Op::Relu, &[x], shape)
+        self.node(Op::Unary(Unary::Relu), &[x], shape)
     }
 
     pub fn build(mut self, output: ValueId) -> Network {

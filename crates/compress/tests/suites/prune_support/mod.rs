@@ -9,7 +9,7 @@ use formats::ReadOptions;
 use inference::{ExecutorError, FloatExecutor, MacExecutor, Session};
 use network::{
     Bias, DataType, Geometry, GeometrySpec, Graph, LayerId, LayerWeights, MacLayer, MacOp, Network, Node, Op, Operand,
-    Tensor, Value, ValueId, WeightSource, WeightValues,
+    Tensor, Unary, Value, ValueId, WeightSource, WeightValues,
 };
 
 /// A network under construction. Weights are small numbers that differ from one another and depend on nothing else.
@@ -145,7 +145,7 @@ impl Net {
     }
 
     pub fn relu(&mut self, x: ValueId) -> ValueId {
-        self.same(Op::Relu, &[x])
+        self.same(Op::Unary(Unary::Relu), &[x])
     }
 
     pub fn conv_bn_relu(&mut self, x: ValueId, filters: usize, groups: usize) -> ValueId {

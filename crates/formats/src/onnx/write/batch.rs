@@ -4,7 +4,7 @@
 //! the inputs through every node, as it would be for a batch of another size. A node that would not work for one (it joins
 //! the batch with a constant of extent 1, say) ends that, and the batch is then written as the 1 it was read as.
 
-use network::{Graph, MacLayer, Network, Node, Op, Operand, QLinear, QLinearFunction, TfliteOp, ValueId};
+use network::{Graph, IntegerFunction, IntegerOp, MacLayer, Network, Node, Op, Operand, ValueId};
 
 /// The axis that the batch is on, by value; `None` where the value does not depend on the batch or it is fixed. The error
 /// is the name of the node behind which the batch can no longer be followed.
@@ -45,22 +45,47 @@ impl Step<'_> {
         match &self.node.op {
             Op::Unsupported => None,
             Op::Mac(id) => self.mac(&self.layers[id.0]),
-            Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Pow | Op::Min | Op::Max => self.broadcast(),
-            Op::PRelu | Op::Where | Op::And | Op::Or | Op::Xor => self.broadcast(),
-            Op::Equal | Op::Greater | Op::GreaterOrEqual | Op::Less | Op::LessOrEqual => self.broadcast(),
-            Op::QLinear(QLinear { function: QLinearFunction::Add | QLinearFunction::Mul, .. }) => self.broadcast(),
-            Op::Tflite(TfliteOp::Add { .. } | TfliteOp::Mul { .. } | TfliteOp::PRelu { .. }) => self.broadcast(),
+            Op::Binary(_) | Op::Where => self.broadcast(),
+            Op::Integer(IntegerOp { function, .. }) => self.integer(function),
             Op::MatMul => self.broadcast().filter(|axis| axis + 2 < self.rank_out()),
-            Op::Concat { axis } | Op::QLinear(QLinear { function: QLinearFunction::Concat { axis }, .. }) => {
-                let first = self.inputs[0].filter(|first| first != axis)?;
-                self.inputs.iter().all(|other| *other == Some(first)).then_some(first)
-            }
+            Op::Concat { axis } => self.concat(*axis),
             Op::Gather { axis } => self.gather(*axis),
-            op => {
-                // Whatever else a node reads are its parameters.
-                let alone = self.inputs[1..].iter().all(Option::is_none);
-                self.inputs[0].filter(|_| alone).and_then(|x| self.single(op, x))
+            op => self.alone().and_then(|x| self.single(op, x)),
+        }
+    }
+
+    /// The axis of the batch in the first input, of a node whose other inputs are parameters.
+    fn alone(&self) -> Option<usize> {
+        self.inputs[0].filter(|_| self.inputs[1..].iter().all(Option::is_none))
+    }
+
+    fn concat(&self, axis: usize) -> Option<usize> {
+        let first = self.inputs[0].filter(|&first| first != axis)?;
+        self.inputs.iter().all(|other| *other == Some(first)).then_some(first)
+    }
+
+    /// Operators on integers touch the same axes as their real counterparts.
+    fn integer(&self, function: &IntegerFunction) -> Option<usize> {
+        let unless = |x: usize, touched: bool| (!touched).then_some(x);
+        match function {
+            IntegerFunction::Add | IntegerFunction::Sub | IntegerFunction::Mul | IntegerFunction::PRelu => {
+                self.broadcast()
             }
+            IntegerFunction::Concat { axis } => self.concat(*axis),
+            IntegerFunction::AveragePool(_) | IntegerFunction::GlobalAveragePool => {
+                self.alone().and_then(|x| unless(x, x != 0))
+            }
+            IntegerFunction::Softmax { axis, .. } => self.alone().and_then(|x| unless(x, *axis == x)),
+            IntegerFunction::Mean { axes } => {
+                self.alone().and_then(|x| reduced(axes, self.rank(0) == self.rank_out(), x))
+            }
+            IntegerFunction::ResizeBilinear { .. } => {
+                self.alone().and_then(|x| unless(x, self.extent(0, x) != self.out_shape()[x]))
+            }
+            IntegerFunction::Lookup { .. }
+            | IntegerFunction::Quantize
+            | IntegerFunction::LeakyRelu { .. }
+            | IntegerFunction::Sigmoid => self.alone(),
         }
     }
 
@@ -72,24 +97,10 @@ impl Step<'_> {
             Op::GlobalAveragePool | Op::GlobalMaxPool | Op::DepthToSpace { .. } => unless(x != 0),
             Op::InstanceNormalization { .. } | Op::SpaceToDepth { .. } => unless(x != 0),
             Op::Lrn { .. } => unless(x != 0),
-            Op::QLinear(op) => match op.function {
-                QLinearFunction::AveragePool(_) | QLinearFunction::GlobalAveragePool => unless(x != 0),
-                QLinearFunction::Softmax { axis } => unless(axis == x),
-                _ => Some(x),
-            },
-            Op::Tflite(op) => match op {
-                TfliteOp::AveragePool { .. } => unless(x != 0),
-                TfliteOp::Softmax { axis, .. } => unless(*axis == x),
-                TfliteOp::Mean { axes, .. } => reduced(axes, self.rank(0) == self.rank_out(), x),
-                TfliteOp::ResizeBilinear { .. } => unless(self.extent(0, x) != self.out_shape()[x]),
-                _ => Some(x),
-            },
             Op::LayerNormalization { axis, .. } | Op::SoftmaxFrom { axis, .. } => unless(*axis <= x),
             Op::Softmax { axis } | Op::LogSoftmax { axis } | Op::Split { axis } => unless(*axis == x),
             Op::QuantizeLinear { axis } | Op::DequantizeLinear { axis } => unless(*axis == x && self.is_by_channel()),
-            Op::ReduceMean { axes, keep_dims } | Op::ReduceSum { axes, keep_dims } => reduced(axes, *keep_dims, x),
-            Op::ReduceMax { axes, keep_dims } | Op::ReduceMin { axes, keep_dims } => reduced(axes, *keep_dims, x),
-            Op::ReduceProd { axes, keep_dims } | Op::ReduceL2 { axes, keep_dims } => reduced(axes, *keep_dims, x),
+            Op::Reduce { axes, keep_dims, .. } => reduced(axes, *keep_dims, x),
             Op::Pad { pads, .. } => unless(pads[x] != 0 || pads[x + pads.len() / 2] != 0),
             Op::Slice { starts, ends, axes, steps } => {
                 let whole = |i: usize| starts[i] == 0 && steps[i] == 1 && ends[i] >= self.extent(0, x) as i64;
@@ -174,12 +185,7 @@ impl Step<'_> {
 
 /// Operators of one input that treat each element by itself. One that comes later is not among them until it is put there.
 fn is_elementwise(op: &Op) -> bool {
-    let bent = matches!(op, Op::Relu | Op::Clip { .. } | Op::LeakyRelu { .. } | Op::Elu { .. } | Op::Selu { .. });
-    let bent = bent || matches!(op, Op::Celu { .. } | Op::ThresholdedRelu { .. } | Op::HardSigmoid { .. });
-    let smooth = matches!(op, Op::Sigmoid | Op::Tanh | Op::Gelu { .. } | Op::Softplus | Op::Softsign | Op::Mish);
-    let function = matches!(op, Op::HardSwish | Op::Erf | Op::Exp | Op::Sqrt | Op::Log | Op::Abs | Op::Neg);
-    let rounds = matches!(op, Op::Floor | Op::Ceil | Op::Round | Op::Sign | Op::Reciprocal | Op::Not);
-    bent || smooth || function || rounds || matches!(op, Op::Cast | Op::Identity | Op::Quant(_))
+    matches!(op, Op::Unary(_) | Op::Cast | Op::Identity | Op::Quant(_))
 }
 
 fn reduced(axes: &[usize], keep_dims: bool, x: usize) -> Option<usize> {

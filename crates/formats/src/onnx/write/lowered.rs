@@ -2,8 +2,8 @@
 //! real numbers, quantized again. What is lost is their rounding, of which [`note`] tells.
 
 use network::{
-    ActivationQuantization, DataType, Network, Node, Op, QLinear, QLinearFunction, Quant, Rounding, Tensor, TfliteOp,
-    ValueId, resize_coordinates,
+    ActivationQuantization, Coordinates, DataType, IntegerFunction, IntegerOp, Nearest, Network, Node, Op, Quant,
+    Reduction, Rounding, Tensor, ValueId,
 };
 
 use super::attributes::{count, float, int};
@@ -13,7 +13,7 @@ use crate::reading::fault::{Fault, unsupported};
 
 /// What a user should know of a network with such operators.
 pub(super) fn note(network: &Network) -> Option<String> {
-    let rounds = |node: &Node| matches!(node.op, Op::QLinear(_) | Op::Quant(_) | Op::Tflite(_));
+    let rounds = |node: &Node| matches!(node.op, Op::Integer(_) | Op::Quant(_));
     let found = network.layers().iter().any(|layer| layer.requantization.is_some());
     let found = found || network.graph().nodes.iter().any(rounds);
     found.then(|| {
@@ -24,67 +24,57 @@ pub(super) fn note(network: &Network) -> Option<String> {
 }
 
 impl Writer<'_> {
-    /// Adds an operator on integers as one on real numbers between DequantizeLinear and QuantizeLinear.
-    pub(super) fn add_qlinear(&mut self, node: &Node, op: &QLinear) -> Result<(), Fault> {
-        let (op_type, attributes) = match &op.function {
-            QLinearFunction::Add => ("Add", vec![]),
-            QLinearFunction::Mul => ("Mul", vec![]),
-            QLinearFunction::AveragePool(pool) => ("AveragePool", self.pool(node, pool, false)),
-            QLinearFunction::GlobalAveragePool => ("GlobalAveragePool", vec![]),
-            QLinearFunction::Concat { axis } => ("Concat", vec![count("axis", *axis)]),
-            QLinearFunction::LeakyRelu { alpha } => ("LeakyRelu", vec![float("alpha", *alpha)]),
-            QLinearFunction::Sigmoid => ("Sigmoid", vec![]),
-            QLinearFunction::Softmax { axis } => ("Softmax", vec![count("axis", *axis)]),
-        };
-        self.add_between(node, &op.inputs, op.output, |_| Ok(Draft { attributes, ..Draft::new(op_type, Vec::new()) }))
-    }
-
-    /// Adds an operator with the arithmetic of TFLite. A table is one in ONNX too; the others are computed on real numbers.
-    pub(super) fn add_tflite(&mut self, node: &Node, op: &TfliteOp) -> Result<(), Fault> {
-        // Integers whose scale does not matter are dequantized by 1.
-        let unit = ActivationQuantization { scale: 1.0, zero_point: 0, min: i32::MIN, max: i32::MAX };
+    /// Adds an operator on integers as one on real numbers between DequantizeLinear and QuantizeLinear. A table is one in ONNX
+    /// too.
+    pub(super) fn add_integer(&mut self, node: &Node, op: &IntegerOp) -> Result<(), Fault> {
         let alike = |op: Op| Node { op, ..node.clone() };
-        match op {
-            TfliteOp::Lookup { first, table } => self.add_lookup(node, *first, table),
-            TfliteOp::Quantize { output } => {
+        let plain = |op_type| Ok(Draft::new(op_type, Vec::new()));
+        let with = |op_type, attributes| Ok(Draft { attributes, ..Draft::new(op_type, Vec::new()) });
+        // Dequantizing by β times the scale is the factor of a softmax.
+        let inputs: Vec<ActivationQuantization> = match op.function {
+            IntegerFunction::Softmax { beta, .. } => {
+                op.inputs.iter().map(|q| ActivationQuantization { scale: q.scale * beta, ..*q }).collect()
+            }
+            _ => op.inputs.clone(),
+        };
+        let (inputs, output) = (inputs.as_slice(), op.output);
+        match &op.function {
+            IntegerFunction::Lookup { first, table } => self.add_lookup(node, *first, table),
+            IntegerFunction::Quantize => {
                 let x = self.value(first_input(node)?)?;
-                self.add_quantized(node, x, *output)
+                self.add_quantized(node, x, output)
             }
-            TfliteOp::Add { inputs, output, subtract } => {
-                let op_type = if *subtract { "Sub" } else { "Add" };
-                self.add_between(node, inputs, *output, |_| Ok(Draft::new(op_type, Vec::new())))
+            IntegerFunction::Add => self.add_between(node, inputs, output, |_| plain("Add")),
+            IntegerFunction::Sub => self.add_between(node, inputs, output, |_| plain("Sub")),
+            IntegerFunction::Mul => self.add_between(node, inputs, output, |_| plain("Mul")),
+            IntegerFunction::PRelu => self.add_between(node, inputs, output, |_| plain("PRelu")),
+            IntegerFunction::GlobalAveragePool => {
+                self.add_between(node, inputs, output, |_| plain("GlobalAveragePool"))
             }
-            TfliteOp::Mul { inputs, output } => {
-                self.add_between(node, inputs, *output, |_| Ok(Draft::new("Mul", Vec::new())))
+            IntegerFunction::Sigmoid => self.add_between(node, inputs, output, |_| plain("Sigmoid")),
+            IntegerFunction::LeakyRelu { alpha } => {
+                self.add_between(node, inputs, output, |_| with("LeakyRelu", vec![float("alpha", *alpha)]))
             }
-            TfliteOp::PRelu { inputs, output } => {
-                self.add_between(node, inputs, *output, |_| Ok(Draft::new("PRelu", Vec::new())))
+            IntegerFunction::Concat { axis } => {
+                self.add_between(node, inputs, output, |_| with("Concat", vec![count("axis", *axis)]))
             }
-            TfliteOp::AveragePool { pool, min, max } => {
-                let output = ActivationQuantization { min: *min, max: *max, ..unit };
-                let draft = |writer: &mut Self| {
-                    Ok(Draft { attributes: writer.pool(node, pool, false), ..Draft::new("AveragePool", Vec::new()) })
-                };
-                self.add_between(node, &[unit], output, draft)
+            IntegerFunction::Softmax { axis, .. } => {
+                self.add_between(node, inputs, output, |_| with("Softmax", vec![count("axis", *axis)]))
             }
-            TfliteOp::Mean { axes, input, output } => {
+            IntegerFunction::AveragePool(pool) => {
+                self.add_between(node, inputs, output, |writer| with("AveragePool", writer.pool(node, pool, false)))
+            }
+            IntegerFunction::Mean { axes } => {
                 let graph = self.network.graph();
                 let rank = |id: ValueId| graph.value(id).shape.as_ref().map(Vec::len);
                 let keep_dims = rank(first_input(node)?) == rank(node.outputs[0]);
-                let mean = alike(Op::ReduceMean { axes: axes.clone(), keep_dims });
-                self.add_between(node, &[*input], *output, |writer| writer.parametric(&mean))
+                let mean = alike(Op::Reduce { reduction: Reduction::Mean, axes: axes.clone(), keep_dims });
+                self.add_between(node, inputs, output, |writer| writer.parametric(&mean))
             }
-            TfliteOp::Softmax { axis, beta, input, output } => {
-                // Dequantizing by β times the scale is the factor.
-                let input = ActivationQuantization { scale: input.scale * beta, ..*input };
-                let softmax = alike(Op::Softmax { axis: *axis });
-                self.add_between(node, &[input], *output, |writer| writer.parametric(&softmax))
-            }
-            TfliteOp::ResizeBilinear { align_corners, half_pixel, .. } => {
-                let coordinates = resize_coordinates(*align_corners, *half_pixel).to_string();
-                let nearest = "floor".to_string();
-                let resize = alike(Op::Resize { linear: true, coordinates, nearest });
-                self.add_between(node, &[unit], unit, |writer| writer.parametric(&resize))
+            IntegerFunction::ResizeBilinear { align_corners, half_pixel, .. } => {
+                let coordinates = Coordinates::of_tflite(*align_corners, *half_pixel);
+                let resize = alike(Op::Resize { linear: true, coordinates, nearest: Nearest::Floor });
+                self.add_between(node, inputs, output, |writer| writer.parametric(&resize))
             }
         }
     }

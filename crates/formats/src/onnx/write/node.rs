@@ -1,6 +1,6 @@
 //! Nodes that are no MAC layers.
 
-use network::{DataType, Node, Op, PadMode, Pool, Tensor};
+use network::{Binary, Coordinates, DataType, Nearest, Node, Op, PadMode, Pool, Reduction, Tensor, Unary};
 
 use super::attributes::{count, counts, flag, float, int, text};
 use super::{Writer, tensors};
@@ -38,8 +38,7 @@ impl Writer<'_> {
     pub(super) fn add_node(&mut self, node: &Node) -> Result<(), Fault> {
         match &node.op {
             Op::SoftmaxFrom { axis, logarithm } => return self.add_softmax_from(node, *axis, *logarithm),
-            Op::QLinear(op) => return self.add_qlinear(node, op),
-            Op::Tflite(op) => return self.add_tflite(node, op),
+            Op::Integer(op) => return self.add_integer(node, op),
             Op::Quant(quant) => return self.add_quant(node, *quant),
             _ => {}
         }
@@ -53,7 +52,7 @@ impl Writer<'_> {
         for id in &node.inputs {
             inputs.push(id.map(|id| self.value(id)).transpose()?.unwrap_or_default());
         }
-        if node.op == Op::PRelu {
+        if node.op == Op::Binary(Binary::PRelu) {
             inputs[1] = self.slope(node, &inputs[1])?;
         }
         inputs.append(&mut draft.inputs);
@@ -87,11 +86,7 @@ impl Writer<'_> {
         let draft = |op_type, attributes| Ok(Draft { op_type, inputs: Vec::new(), attributes });
         match &node.op {
             Op::BatchNormalization { epsilon } => draft("BatchNormalization", vec![float("epsilon", *epsilon)]),
-            Op::LeakyRelu { alpha } => draft("LeakyRelu", vec![float("alpha", *alpha)]),
-            Op::Elu { alpha } => draft("Elu", vec![float("alpha", *alpha)]),
-            Op::Selu { alpha, gamma } => draft("Selu", vec![float("alpha", *alpha), float("gamma", *gamma)]),
-            Op::Celu { alpha } => draft("Celu", vec![float("alpha", *alpha)]),
-            Op::ThresholdedRelu { alpha } => draft("ThresholdedRelu", vec![float("alpha", *alpha)]),
+            Op::Unary(function) => self.unary(node, function),
             Op::LayerNormalization { axis, epsilon } => {
                 draft("LayerNormalization", vec![count("axis", *axis), float("epsilon", *epsilon)])
             }
@@ -102,10 +97,6 @@ impl Writer<'_> {
                 draft("LRN", numbers.into_iter().chain([count("size", *size)]).collect())
             }
             Op::SpaceToDepth { block } => draft("SpaceToDepth", vec![count("blocksize", *block)]),
-            Op::HardSigmoid { alpha, beta } => draft("HardSigmoid", vec![float("alpha", *alpha), float("beta", *beta)]),
-            Op::Gelu { approximate } => {
-                draft("Gelu", vec![text("approximate", if *approximate { "tanh" } else { "none" })])
-            }
             Op::Softmax { axis } => draft("Softmax", vec![count("axis", *axis)]),
             Op::LogSoftmax { axis } => draft("LogSoftmax", vec![count("axis", *axis)]),
             Op::MaxPool(pool) => draft("MaxPool", self.pool(node, pool, true)),
@@ -128,20 +119,30 @@ impl Writer<'_> {
         }
     }
 
+    /// Functions of one element. Parameters are attributes, but for the bounds of a Clip.
+    fn unary(&mut self, node: &Node, function: &Unary) -> Result<Draft, Fault> {
+        let attributes = match *function {
+            Unary::LeakyRelu { alpha } | Unary::Elu { alpha } | Unary::Celu { alpha } => vec![float("alpha", alpha)],
+            Unary::ThresholdedRelu { alpha } => vec![float("alpha", alpha)],
+            Unary::Selu { alpha, gamma } => vec![float("alpha", alpha), float("gamma", gamma)],
+            Unary::HardSigmoid { alpha, beta } => vec![float("alpha", alpha), float("beta", beta)],
+            Unary::Gelu { approximate } => vec![text("approximate", if approximate { "tanh" } else { "none" })],
+            Unary::Clip { min, max } => {
+                let inputs = vec![self.bound(node, "min", min)?, self.bound(node, "max", max)?];
+                return Ok(Draft::new(function.name(), inputs));
+            }
+            Unary::Relu | Unary::HardSwish | Unary::Sigmoid | Unary::Tanh | Unary::Softplus | Unary::Softsign => vec![],
+            Unary::Mish | Unary::Erf | Unary::Exp | Unary::Sqrt | Unary::Log | Unary::Abs | Unary::Neg => vec![],
+            Unary::Floor | Unary::Ceil | Unary::Round | Unary::Sign | Unary::Reciprocal | Unary::Not => vec![],
+        };
+        Ok(Draft { attributes, ..Draft::new(function.name(), Vec::new()) })
+    }
+
     /// Operators whose parameters are constant inputs.
     fn with_constants(&mut self, node: &Node) -> Result<Draft, Fault> {
         let name = node.name.as_str();
         match &node.op {
-            Op::Clip { min, max } => {
-                let inputs = vec![self.bound(node, "min", *min)?, self.bound(node, "max", *max)?];
-                Ok(Draft::new("Clip", inputs))
-            }
-            Op::ReduceMean { axes, keep_dims } => self.reduction(name, "ReduceMean", axes, *keep_dims, 18),
-            Op::ReduceMax { axes, keep_dims } => self.reduction(name, "ReduceMax", axes, *keep_dims, 18),
-            Op::ReduceMin { axes, keep_dims } => self.reduction(name, "ReduceMin", axes, *keep_dims, 18),
-            Op::ReduceProd { axes, keep_dims } => self.reduction(name, "ReduceProd", axes, *keep_dims, 18),
-            Op::ReduceL2 { axes, keep_dims } => self.reduction(name, "ReduceL2", axes, *keep_dims, 18),
-            Op::ReduceSum { axes, keep_dims } => self.reduction(name, "ReduceSum", axes, *keep_dims, 13),
+            Op::Reduce { reduction, axes, keep_dims } => self.reduction(name, *reduction, axes, *keep_dims),
             Op::Split { axis } => {
                 let parts = node.outputs.iter().map(|&id| self.shape(Some(id))[*axis] as i64).collect::<Vec<_>>();
                 let inputs = vec![self.ints(name, "split", &parts)?];
@@ -167,7 +168,7 @@ impl Writer<'_> {
             Op::Reshape => self.target(node, "Reshape", -1),
             // An extent of 1 leaves that of the input.
             Op::Expand => self.target(node, "Expand", 1),
-            Op::Resize { linear, coordinates, nearest } => self.resize(node, *linear, coordinates, nearest),
+            Op::Resize { linear, coordinates, nearest } => self.resize(node, *linear, *coordinates, *nearest),
             _ => Err(unsupported!("writing the operator {}", node.op_type)),
         }
     }
@@ -199,14 +200,10 @@ impl Writer<'_> {
     }
 
     /// Axes are an input since opset `since`, an attribute before.
-    fn reduction(
-        &mut self,
-        name: &str,
-        op_type: &'static str,
-        axes: &[usize],
-        keep_dims: bool,
-        since: i64,
-    ) -> Result<Draft, Fault> {
+    fn reduction(&mut self, name: &str, reduction: Reduction, axes: &[usize], keep_dims: bool) -> Result<Draft, Fault> {
+        let op_type = reduction.name();
+        // From this version on, axes are an input.
+        let since = if reduction == Reduction::Sum { 13 } else { 18 };
         let keep = flag("keepdims", keep_dims);
         if self.opset < since {
             return Ok(Draft { op_type, inputs: Vec::new(), attributes: vec![counts("axes", axes), keep] });
@@ -242,13 +239,19 @@ impl Writer<'_> {
     }
 
     /// Resize takes extents, or, where the batch is open, scales that give just those, or extents of the other axes.
-    fn resize(&mut self, node: &Node, linear: bool, coordinates: &str, nearest: &str) -> Result<Draft, Fault> {
+    fn resize(
+        &mut self,
+        node: &Node,
+        linear: bool,
+        coordinates: Coordinates,
+        nearest: Nearest,
+    ) -> Result<Draft, Fault> {
         let (x, y) = (self.shape(node.inputs[0]).to_vec(), self.shape(Some(node.outputs[0])).to_vec());
         let batch = node.inputs[0].and_then(|id| self.axes[id.0]);
         let mut attributes = vec![
-            text("coordinate_transformation_mode", coordinates),
+            text("coordinate_transformation_mode", coordinates.name()),
             text("mode", if linear { "linear" } else { "nearest" }),
-            text("nearest_mode", nearest),
+            text("nearest_mode", nearest.name()),
         ];
         let scales = batch.and_then(|_| exact_scales(&x, &y));
         let inputs = match scales {
@@ -326,42 +329,8 @@ impl Writer<'_> {
 /// Operators that have the same name in the file and no parameters.
 fn plain(op: &Op) -> Option<&'static str> {
     Some(match op {
-        Op::Relu => "Relu",
-        Op::PRelu => "PRelu",
-        Op::HardSwish => "HardSwish",
-        Op::Sigmoid => "Sigmoid",
-        Op::Tanh => "Tanh",
-        Op::Erf => "Erf",
-        Op::Exp => "Exp",
-        Op::Sqrt => "Sqrt",
-        Op::Log => "Log",
-        Op::Abs => "Abs",
-        Op::Neg => "Neg",
-        Op::Floor => "Floor",
-        Op::Ceil => "Ceil",
-        Op::Round => "Round",
-        Op::Sign => "Sign",
-        Op::Reciprocal => "Reciprocal",
-        Op::Softplus => "Softplus",
-        Op::Softsign => "Softsign",
-        Op::Mish => "Mish",
-        Op::Not => "Not",
-        Op::And => "And",
-        Op::Or => "Or",
-        Op::Xor => "Xor",
-        Op::Equal => "Equal",
-        Op::Greater => "Greater",
-        Op::GreaterOrEqual => "GreaterOrEqual",
-        Op::Less => "Less",
-        Op::LessOrEqual => "LessOrEqual",
+        Op::Binary(function) => function.name(),
         Op::Where => "Where",
-        Op::Add => "Add",
-        Op::Sub => "Sub",
-        Op::Mul => "Mul",
-        Op::Div => "Div",
-        Op::Pow => "Pow",
-        Op::Min => "Min",
-        Op::Max => "Max",
         Op::MatMul => "MatMul",
         Op::DynamicQuantizeLinear => "DynamicQuantizeLinear",
         Op::GlobalAveragePool => "GlobalAveragePool",

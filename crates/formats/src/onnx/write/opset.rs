@@ -1,6 +1,6 @@
 //! Which version of the operators a network needs.
 
-use network::{Bias, DataType, MacLayer, Network, Node, Op, PadMode};
+use network::{Bias, Coordinates, DataType, MacLayer, Network, Node, Op, PadMode, Unary};
 
 use super::node::exact_scales;
 
@@ -32,7 +32,7 @@ fn is_newer_node(network: &Network, node: &Node, axes: &[Option<usize>]) -> bool
     let in_type = |i: usize| node.inputs.get(i).copied().flatten().and_then(|id| graph.value(id).data_type);
     let out_type = node.outputs.first().and_then(|&id| graph.value(id).data_type);
     match &node.op {
-        Op::Gelu { .. } | Op::Mish => true,
+        Op::Unary(Unary::Gelu { .. }) | Op::Unary(Unary::Mish) => true,
         Op::AveragePool(pool) => pool.dilation != [1, 1],
         Op::Pad { mode, .. } => *mode == PadMode::Wrap,
         Op::Resize { coordinates, .. } => {
@@ -40,7 +40,7 @@ fn is_newer_node(network: &Network, node: &Node, axes: &[Option<usize>]) -> bool
             let is_open = node.inputs[0].is_some_and(|id| axes[id.0].is_some());
             let shapes = x.and_then(|x| x.shape.as_deref()).zip(y.shape.as_deref());
             let inexact = shapes.is_some_and(|(x, y)| exact_scales(x, y).is_none());
-            coordinates == "half_pixel_symmetric" || (is_open && inexact)
+            *coordinates == Coordinates::HalfPixelSymmetric || (is_open && inexact)
         }
         Op::QuantizeLinear { .. } => {
             // Without a zero point only the output says what the integers are.

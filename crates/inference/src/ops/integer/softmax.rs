@@ -1,13 +1,30 @@
-//! Softmax by a table of exponentials.
+//! Softmax along one axis.
 
 use network::ActivationQuantization;
 
-use crate::array::Array;
+use super::onnxruntime::{Output, real};
+use crate::array::{Array, Buffers, Input};
 use crate::error::Problem;
+use crate::ops::elementwise::map;
+use crate::ops::reduce;
 
+/// Softmax of real numbers between integers, in the arithmetic of onnxruntime.
+pub(super) fn onnxruntime(
+    x: Input,
+    axis: usize,
+    from: ActivationQuantization,
+    to: Output,
+    buffers: &mut Buffers,
+) -> Result<Array, Problem> {
+    let x = map(x, buffers, |q| real(q, from));
+    let soft = reduce::softmax(Input::Owned(x), axis, false, buffers)?;
+    Ok(map(Input::Owned(soft), buffers, |x| to.of(x)))
+}
+
+/// SOFTMAX of LiteRT by a table of exponentials:
 /// `e^(−beta · s_x · d)` for the distance `d` of an integer to the largest of its row, added up in 32-bit float in order,
 /// and the quotient rounded to the scale of the output.
-pub(super) fn softmax(
+pub(super) fn lite_rt(
     mut x: Array,
     axis: usize,
     beta: f32,

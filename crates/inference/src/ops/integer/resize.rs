@@ -1,4 +1,4 @@
-//! Bilinear resizing.
+//! RESIZE_BILINEAR of LiteRT.
 
 use crate::array::{Array, Buffers};
 use crate::error::Problem;
