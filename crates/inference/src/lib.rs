@@ -1,12 +1,44 @@
 //! Runs a network on images, its MAC layers handed in as a trait object.
 //!
-//! The main types are [`Session`], a network made ready to run, and the trait [`MacExecutor`], who computes its MAC
-//! layers. Everything else (BatchNorm, activation functions, pooling, residual additions …) runs here in 32-bit float.
-//! [`FloatExecutor`] is the executor that others are compared with; its convolutions are those of a library behind one
-//! adapter, and no other crate knows that library.
+//! The accuracy of compressed weights is that of the hardware that computes with them. So this crate runs everything of
+//! a network but its MAC layers, and whoever runs the network says who computes those: an engine, or a float kernel.
 //!
-//! The operators are written out here rather than taken from that library because a result must not depend on the number
-//! of threads, and quantization must round as ONNX says; the library does neither.
+//! The main types are [`Session`], a network made ready to run, and the trait [`MacExecutor`], who computes MAC layers.
+//! [`FloatExecutor`] is the executor that others are compared with.
+//!
+//! ```
+//! use inference::{FloatExecutor, Session};
+//! use network::architectures::{Architecture, Family, Shortcut, build};
+//!
+//! let resnet = build(&Architecture::new(Family::CifarResNet { depth: 8, shortcut: Shortcut::A }))?;
+//! let session = Session::new(&resnet)?;
+//! assert_eq!(session.input_shape(), [1, 3, 32, 32]);
+//! let logits = session.run(&[0.5; 3 * 32 * 32], &FloatExecutor::from_file(&resnet)?, None)?;
+//! assert_eq!(logits.len(), 10);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The decision behind the crate: an operator is computed here, on the calling thread and in a fixed order, unless a
+//! library gives the same numbers at any number of threads. Two operators come from the library rten, behind `adapter`:
+//! float convolution, and the product of two activations. No other crate knows that library. Operators on integers follow
+//! the runtime that the file comes from, to the last bit ([`network::IntegerOp`]).
+//!
+//! What is left out: training, control flow, and choosing the images ([`Samples`] is a trait).
+//!
+//! The files, each resting on those above it:
+//!
+//! ```text
+//! array.rs, error.rs            arrays of 32-bit float with buffers that are used again; what can go wrong
+//! adapter.rs                    what comes from rten
+//! executor.rs, samples.rs       the traits of who computes layers and who has images
+//! ops/                          every operator that is no MAC layer; ops/integer/ those on integers
+//! plan.rs                       checks a graph and decides how long each value lives
+//! arrangement.rs, float.rs      inputs as layers take them; layers in 32-bit float
+//! session.rs                    one network, run image by image or batch by batch
+//! moments.rs, lockstep.rs       all images through the network together, node by node
+//! ```
+
+#![forbid(unsafe_code)]
 
 mod adapter;
 mod arrangement;

@@ -1,6 +1,6 @@
 //! Checks that a graph can run, and decides which values live how long.
 
-use network::{Binary, BinaryKind, Graph, Network, Node, Op, Reduction, Unary, Value, ValueId};
+use network::{Graph, Network, Node, Op, Value, ValueId};
 
 use crate::array::Array;
 use crate::error::{InferenceError, Problem};
@@ -165,7 +165,7 @@ fn check_node(graph: &Graph, node: &Node) -> Result<(), Problem> {
     };
     let integer = operands.iter().flatten().map(|&id| graph.value(id)).find(|value| is_integer(value));
     match integer {
-        Some(value) if !moves_integers(&node.op) => Err(Problem::Unsupported(format!(
+        Some(value) if !node.op.moves_integers() => Err(Problem::Unsupported(format!(
             "arithmetic on {} ({}); this operator is handled on real numbers",
             value.data_type.expect("an integer has a type").name(),
             value.name
@@ -176,27 +176,6 @@ fn check_node(graph: &Graph, node: &Node) -> Result<(), Problem> {
 
 fn is_integer(value: &Value) -> bool {
     value.data_type.is_some_and(|data_type| !data_type.is_real())
-}
-
-/// Whether an operator gives the same on integers as on the real numbers of the same value.
-fn moves_integers(op: &Op) -> bool {
-    match op {
-        Op::Unary(function) => matches!(function, Unary::Relu | Unary::Clip { .. } | Unary::Not),
-        Op::Binary(function) => match function.kind() {
-            BinaryKind::Arithmetic => matches!(function, Binary::Min | Binary::Max),
-            BinaryKind::Comparison | BinaryKind::Logic => true,
-        },
-        Op::Reduce { reduction, .. } => matches!(reduction, Reduction::Max | Reduction::Min),
-        Op::Resize { linear, .. } => !linear,
-        Op::MaxPool(_) | Op::GlobalMaxPool | Op::Where | Op::Tile | Op::SpaceToDepth { .. } => true,
-        Op::Concat { .. } | Op::Split { .. } | Op::Pad { .. } | Op::Slice { .. } | Op::Reshape => true,
-        Op::Transpose { .. } | Op::Expand | Op::Gather { .. } | Op::DepthToSpace { .. } | Op::Identity => true,
-        Op::DequantizeLinear { .. } | Op::Cast | Op::Integer(_) => true,
-        Op::Mac(_) | Op::MatMul | Op::Softmax { .. } | Op::LogSoftmax { .. } | Op::SoftmaxFrom { .. } => false,
-        Op::BatchNormalization { .. } | Op::LayerNormalization { .. } | Op::InstanceNormalization { .. } => false,
-        Op::Lrn { .. } | Op::AveragePool(_) | Op::GlobalAveragePool => false,
-        Op::QuantizeLinear { .. } | Op::DynamicQuantizeLinear | Op::Quant(_) | Op::Unsupported => false,
-    }
 }
 
 /// Checks that every value is there before it is read.

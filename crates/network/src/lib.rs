@@ -1,13 +1,46 @@
-//! The model of a CNN: its graph, its MAC layers, their geometry and weights, and networks made from nothing
-//! ([`architectures`]).
+//! The model of a CNN: its graph, its operators, its MAC layers with their geometry and weights.
 //!
-//! The main type is [`Network`]. It knows no file format: the crate `formats` reads files into it and writes files from
-//! it. Every shape that inference can know is a number, and every Conv, Gemm and MatMul with constant weights is a
-//! [`MacLayer`]. Weights stay where they are stored, usually in a mapped file, until [`Network::weights`] is asked for
-//! those of one layer.
+//! Files come in many formats, and engines know none of them. Between the two stands one model, and this crate is that
+//! model alone: the crate `formats` makes a [`Network`] of a file and a file of a [`Network`].
 //!
-//! A symbolic batch is taken as 1; a file with a fixed batch keeps it ([`Network::batch`]) and is costed per image. What
-//! a reader understood but nothing here can run stays in the graph as [`Op::Unsupported`], by name.
+//! The main type is [`Network`]: a [`Graph`] of nodes and values, and the [`MacLayer`]s among the nodes, in order of
+//! execution. [`architectures`] makes networks of the literature from nothing:
+//!
+//! ```
+//! use network::architectures::{Architecture, Family, Shortcut, build};
+//!
+//! let resnet = build(&Architecture::new(Family::CifarResNet { depth: 20, shortcut: Shortcut::A }))?;
+//! assert_eq!(resnet.layers().len(), 20);
+//! let macs: u128 = resnet.layers().iter().map(|layer| layer.geometry.macs()).sum();
+//! assert_eq!(macs, 40_551_040);
+//! # Ok::<(), network::architectures::ArchitectureError>(())
+//! ```
+//!
+//! The decision behind the crate: every MAC layer is a grouped two-dimensional convolution ([`Geometry`]). A matrix
+//! product is one of size 1 × 1. Engines, the metric and compression know that one form. Weights stay where they are
+//! stored, usually in a mapped file, until [`Network::weights`] is asked for those of one layer.
+//!
+//! Two things about shapes. A batch that a file leaves open is 1; a batch that the file fixes stays
+//! ([`Network::batch`]), and costs are those of one image. Behind an operator that no reader understands
+//! ([`Op::Unsupported`]) the shape of a value may be unknown.
+//!
+//! What is left out: files, arithmetic on images, costs.
+//!
+//! The files, each resting on those above it:
+//!
+//! ```text
+//! ids.rs, pool.rs, tensor.rs   names of values and layers; windows; constant tensors that stay in their file
+//! activation.rs                what the integers of an activation stand for
+//! integer_op.rs, quant.rs      operators on integers, and those of QONNX
+//! op.rs, graph.rs              every operator; nodes and values
+//! geometry.rs                  a layer as a convolution
+//! requantization.rs            how integer sums become integers of the output
+//! layer.rs, rearrange.rs       a MAC layer, and the steps from its stored tensor to its weights
+//! weights.rs, stream.rs        weights of a layer, whole or in chunks
+//! mapping.rs                   files mapped into memory: the only unsafe code of this crate
+//! network.rs                   all of it together
+//! architectures/               networks made from nothing
+//! ```
 
 mod activation;
 pub mod architectures;

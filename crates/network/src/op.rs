@@ -180,6 +180,30 @@ pub enum Op {
     Unsupported,
 }
 
+impl Op {
+    /// Whether the operator gives the same on integers as on the real numbers of the same value. Arithmetic that overflows or
+    /// rounds does not.
+    pub fn moves_integers(&self) -> bool {
+        match self {
+            Op::Unary(function) => matches!(function, Unary::Relu | Unary::Clip { .. } | Unary::Not),
+            Op::Binary(function) => match function.kind() {
+                BinaryKind::Arithmetic => matches!(function, Binary::Min | Binary::Max),
+                BinaryKind::Comparison | BinaryKind::Logic => true,
+            },
+            Op::Reduce { reduction, .. } => matches!(reduction, Reduction::Max | Reduction::Min),
+            Op::Resize { linear, .. } => !linear,
+            Op::MaxPool(_) | Op::GlobalMaxPool | Op::Where | Op::Tile | Op::SpaceToDepth { .. } => true,
+            Op::Concat { .. } | Op::Split { .. } | Op::Pad { .. } | Op::Slice { .. } | Op::Reshape => true,
+            Op::Transpose { .. } | Op::Expand | Op::Gather { .. } | Op::DepthToSpace { .. } | Op::Identity => true,
+            Op::DequantizeLinear { .. } | Op::Cast | Op::Integer(_) => true,
+            Op::Mac(_) | Op::MatMul | Op::Softmax { .. } | Op::LogSoftmax { .. } | Op::SoftmaxFrom { .. } => false,
+            Op::BatchNormalization { .. } | Op::LayerNormalization { .. } | Op::InstanceNormalization { .. } => false,
+            Op::Lrn { .. } | Op::AveragePool(_) | Op::GlobalAveragePool => false,
+            Op::QuantizeLinear { .. } | Op::DynamicQuantizeLinear | Op::Quant(_) | Op::Unsupported => false,
+        }
+    }
+}
+
 /// A function of one element at a time. The output has the shape and the type of the one input.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Unary {

@@ -87,25 +87,6 @@ pub(super) fn check_same_type(view: &View<'_>, inputs: std::ops::Range<usize>) -
     }
 }
 
-/// Activation functions with parameters.
-pub(super) fn activation(view: &View<'_>) -> Result<Plan, Fault> {
-    let attributes = &view.attributes;
-    let op = match view.op_type {
-        "LeakyRelu" => Unary::LeakyRelu { alpha: attributes.float("alpha", 0.01)? },
-        "Elu" => Unary::Elu { alpha: attributes.float("alpha", 1.0)? },
-        "Celu" => Unary::Celu { alpha: attributes.float("alpha", 1.0)? },
-        "ThresholdedRelu" => Unary::ThresholdedRelu { alpha: attributes.float("alpha", 1.0)? },
-        "Selu" => {
-            Unary::Selu { alpha: attributes.float("alpha", 1.673_263_2)?, gamma: attributes.float("gamma", 1.050_701)? }
-        }
-        "HardSigmoid" => {
-            Unary::HardSigmoid { alpha: attributes.float("alpha", 0.2)?, beta: attributes.float("beta", 0.5)? }
-        }
-        _ => Unary::Gelu { approximate: attributes.choice("approximate", &["none", "tanh"])? == "tanh" },
-    };
-    unary(view, op)
-}
-
 /// Clip: bounds are attributes before opset 11, inputs from then on.
 pub(super) fn clip(view: &View<'_>) -> Result<Plan, Fault> {
     let form = view.like_first(view.shape(0)?.to_vec());

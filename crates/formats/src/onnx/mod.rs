@@ -53,6 +53,7 @@ mod mac;
 mod normalize;
 mod operators;
 mod order;
+mod parameters;
 mod plan;
 mod product;
 pub mod proto;

@@ -1,6 +1,6 @@
 //! Which operator is understood by what.
 
-use network::{Binary, IntegerFunction, Reduction, Unary};
+use network::{Binary, IntegerFunction, Reduction};
 
 use super::external::ExternalFiles;
 use super::plan::Plan;
@@ -8,8 +8,8 @@ use super::proto::NodeProto;
 use super::slot::Slot;
 use super::view::View;
 use super::{
-    constants, elementwise, layout, mac, normalize, product, qlinear, qonnx, qoperator, quantize, reduce, resize,
-    sequence, windows,
+    constants, elementwise, layout, mac, normalize, parameters, product, qlinear, qonnx, qoperator, quantize, reduce,
+    resize, sequence, windows,
 };
 use crate::reading::fault::{Fault, not_run};
 use crate::reading::findings::NOT_HANDLED;
@@ -75,7 +75,7 @@ pub(super) fn plan(view: &View<'_>, external: &mut ExternalFiles) -> Result<Plan
     let known = match view.op_type {
         "Constant" => constants::constant(view, external),
         "ConstantOfShape" => constants::constant_of_shape(view, external),
-        _ => match network(view).or_else(|| activation(view)).or_else(|| movement(view)).or_else(|| arithmetic(view)) {
+        _ => match network(view).or_else(|| movement(view)).or_else(|| arithmetic(view)) {
             Some(known) => known,
             None => return outside(view),
         },
@@ -137,16 +137,6 @@ fn few_levels(view: &View<'_>) -> Option<Result<Plan, Fault>> {
     })
 }
 
-fn activation(view: &View<'_>) -> Option<Result<Plan, Fault>> {
-    Some(match view.op_type {
-        "Clip" => elementwise::clip(view),
-        "LeakyRelu" | "Elu" | "Selu" | "Celu" | "ThresholdedRelu" | "HardSigmoid" | "Gelu" => {
-            elementwise::activation(view)
-        }
-        _ => return None,
-    })
-}
-
 fn movement(view: &View<'_>) -> Option<Result<Plan, Fault>> {
     Some(match view.op_type {
         "Identity" => layout::identity(view),
@@ -176,8 +166,10 @@ fn movement(view: &View<'_>) -> Option<Result<Plan, Fault>> {
 }
 
 fn arithmetic(view: &View<'_>) -> Option<Result<Plan, Fault>> {
-    if let Some(function) = Unary::named(view.op_type) {
-        return Some(elementwise::unary(view, function));
+    match parameters::read(view.op_type, &view.attributes) {
+        Ok(Some(function)) => return Some(elementwise::unary(view, function)),
+        Ok(None) => {}
+        Err(fault) => return Some(Err(fault)),
     }
     if let Some(function) = Binary::named(view.op_type) {
         return Some(elementwise::binary(view, function));
@@ -186,6 +178,7 @@ fn arithmetic(view: &View<'_>) -> Option<Result<Plan, Fault>> {
         return Some(reduce::reduce(view, reduction));
     }
     Some(match view.op_type {
+        "Clip" => elementwise::clip(view),
         "Sum" => elementwise::variadic(view, Binary::Add),
         "Mod" => elementwise::modulo(view),
         "Where" => elementwise::select(view),

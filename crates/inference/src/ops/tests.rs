@@ -419,7 +419,7 @@ fn resizing() {
     for (op, x, expected) in cases {
         check(op, &[x], &[1, 1, 1, expected.len()], expected);
     }
-    let unknown = op(true, "tf_crop_and_resize", "");
+    let unknown = op(true, "tf_half_pixel_for_nn", "");
     assert!(matches!(run_typed(&unknown, &[&line], &[1, 1, 1, 4], DataType::F32), Err(Problem::Unsupported(_))));
 }
 

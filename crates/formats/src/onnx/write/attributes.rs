@@ -5,33 +5,33 @@ use bytes::Bytes;
 use crate::onnx::proto::{AttributeProto, AttributeType};
 
 /// An integer.
-pub(super) fn int(name: &str, i: i64) -> AttributeProto {
+pub(in crate::onnx) fn int(name: &str, i: i64) -> AttributeProto {
     AttributeProto { i, ..attribute(name, AttributeType::Int) }
 }
 
 /// A number that counts something; graphs hold no count beyond 63 bits.
-pub(super) fn count(name: &str, n: usize) -> AttributeProto {
+pub(in crate::onnx) fn count(name: &str, n: usize) -> AttributeProto {
     int(name, n as i64)
 }
 
 /// Yes or no.
-pub(super) fn flag(name: &str, yes: bool) -> AttributeProto {
+pub(in crate::onnx) fn flag(name: &str, yes: bool) -> AttributeProto {
     int(name, i64::from(yes))
 }
 
 /// Numbers that count something.
-pub(super) fn counts(name: &str, list: &[usize]) -> AttributeProto {
+pub(in crate::onnx) fn counts(name: &str, list: &[usize]) -> AttributeProto {
     let ints = list.iter().map(|&n| n as i64).collect();
     AttributeProto { ints, ..attribute(name, AttributeType::Ints) }
 }
 
 /// A real number.
-pub(super) fn float(name: &str, f: f32) -> AttributeProto {
+pub(in crate::onnx) fn float(name: &str, f: f32) -> AttributeProto {
     AttributeProto { f, ..attribute(name, AttributeType::Float) }
 }
 
 /// A word.
-pub(super) fn text(name: &str, s: &str) -> AttributeProto {
+pub(in crate::onnx) fn text(name: &str, s: &str) -> AttributeProto {
     AttributeProto { s: Bytes::copy_from_slice(s.as_bytes()), ..attribute(name, AttributeType::String) }
 }
 

@@ -8,7 +8,7 @@
 //!
 //! The opset is 17, or 21 where an operator needs it: 16-bit quantization above all.
 
-mod attributes;
+pub(super) mod attributes;
 mod batch;
 mod layer;
 mod lowered;

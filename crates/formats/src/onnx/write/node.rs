@@ -4,6 +4,7 @@ use network::{Binary, Coordinates, DataType, Nearest, Node, Op, PadMode, Pool, R
 
 use super::attributes::{count, counts, flag, float, int, text};
 use super::{Writer, tensors};
+use crate::onnx::parameters;
 use crate::onnx::proto::{AttributeProto, NodeProto};
 use crate::reading::fault::{Fault, unsupported};
 
@@ -121,21 +122,11 @@ impl Writer<'_> {
 
     /// Functions of one element. Parameters are attributes, but for the bounds of a Clip.
     fn unary(&mut self, node: &Node, function: &Unary) -> Result<Draft, Fault> {
-        let attributes = match *function {
-            Unary::LeakyRelu { alpha } | Unary::Elu { alpha } | Unary::Celu { alpha } => vec![float("alpha", alpha)],
-            Unary::ThresholdedRelu { alpha } => vec![float("alpha", alpha)],
-            Unary::Selu { alpha, gamma } => vec![float("alpha", alpha), float("gamma", gamma)],
-            Unary::HardSigmoid { alpha, beta } => vec![float("alpha", alpha), float("beta", beta)],
-            Unary::Gelu { approximate } => vec![text("approximate", if approximate { "tanh" } else { "none" })],
-            Unary::Clip { min, max } => {
-                let inputs = vec![self.bound(node, "min", min)?, self.bound(node, "max", max)?];
-                return Ok(Draft::new(function.name(), inputs));
-            }
-            Unary::Relu | Unary::HardSwish | Unary::Sigmoid | Unary::Tanh | Unary::Softplus | Unary::Softsign => vec![],
-            Unary::Mish | Unary::Erf | Unary::Exp | Unary::Sqrt | Unary::Log | Unary::Abs | Unary::Neg => vec![],
-            Unary::Floor | Unary::Ceil | Unary::Round | Unary::Sign | Unary::Reciprocal | Unary::Not => vec![],
+        let inputs = match *function {
+            Unary::Clip { min, max } => vec![self.bound(node, "min", min)?, self.bound(node, "max", max)?],
+            _ => vec![],
         };
-        Ok(Draft { attributes, ..Draft::new(function.name(), Vec::new()) })
+        Ok(Draft { op_type: function.name(), inputs, attributes: parameters::written(function) })
     }
 
     /// Operators whose parameters are constant inputs.

@@ -52,7 +52,11 @@ impl Builder {
     pub fn node(&mut self, op: Op, inputs: &[ValueId], shape: &[usize]) -> ValueId {
         let name = format!("node{}", self.graph.nodes.len());
         let output = self.value(&format!("{name}_out"), shape);
-        let op_type = format!("{op:?}").split([' ', '(', '{']).next().unwrap_or_default().to_string();
+        let op_type = match &op {
+            Op::Unary(function) => function.name().to_string(),
+            Op::Binary(function) => function.name().to_string(),
+            op => format!("{op:?}").split([' ', '(', '{']).next().unwrap_or_default().to_string(),
+        };
         let inputs = inputs.iter().copied().map(Some).collect();
         self.graph.nodes.push(Node { name, op_type, op, inputs, outputs: vec![output] });
         output
