@@ -3,7 +3,7 @@
 use analog::{Adc, AnalogArray, Dac, Departures, Noise, Resolution};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use digital::{ArraySpec, DigitalArray, Granularity};
-use engine::{Activations, Joules, Layer, MAC_ENTRY, MacEngine};
+use engine::{Activations, Event, Joules, Layer, MacEngine};
 use esn::{BitConvention, BitWidth, CodeTensor, LayerEsn, quantize_max_abs};
 use esnsim_benches::{codes, input, resnet20};
 use network::Geometry;
@@ -65,7 +65,7 @@ fn stepped(criterion: &mut Criterion) {
     for (name, array) in
         [("1 x 1", digital(1, 1, Granularity::Weight)), ("16 x 32", digital(16, 32, Granularity::Filter))]
     {
-        let busy = array.run(&layer).expect("the array holds the layer").ledger.count(MAC_ENTRY);
+        let busy = array.run(&layer).expect("the array holds the layer").ledger.count(Event::MAC);
         group.throughput(Throughput::Elements(busy as u64));
         group.sample_size(10).bench_function(name, |bencher| {
             bencher.iter(|| array.step(&layer, Activations::Integer(&input)).expect("the input fits"));

@@ -1,22 +1,11 @@
-//! From counts to a run: the names of what is counted, and the ledger.
+//! From counts to a run: the ledger of what is counted.
 
-use engine::{Cycles, Joules, LayerRun, Ledger, MAC_ENTRY};
+use engine::{Cycles, Event, Joules, LayerRun, Ledger};
 
 use crate::departures::{BIAS_UNITS, Departures};
+use crate::event;
 use crate::spec::ArraySpec;
 use crate::tiling::Cells;
-
-/// Ledger entry of quiescent energy.
-const BIAS_ENTRY: &str = "bias";
-
-/// Ledger entry of digital-to-analog conversions.
-const DAC_ENTRY: &str = "dac";
-
-/// Ledger entry of analog-to-digital conversions.
-const ADC_ENTRY: &str = "adc";
-
-/// Ledger entry of digital additions.
-const ADDITION_ENTRY: &str = "addition";
 
 /// Counts of everything that costs energy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,15 +30,15 @@ impl Tally {
         let largest = if departures.law.input_dependent { departures.dac.map_or(1, |dac| dac.largest()) } else { 1 };
         let unit = Joules(unit.0 / f64::from(largest).powi(2));
         let mut ledger = Ledger::new();
-        ledger.add(MAC_ENTRY, self.mac, unit);
+        ledger.add(Event::MAC, self.mac, unit);
         let entries = [
-            (BIAS_ENTRY, self.bias, Joules(unit.0 / BIAS_UNITS as f64)),
-            (DAC_ENTRY, self.dac, departures.dac.map_or(Joules(0.0), |dac| dac.energy)),
-            (ADC_ENTRY, self.adc, departures.adc.map_or(Joules(0.0), |adc| adc.energy)),
-            (ADDITION_ENTRY, self.additions, departures.addition),
+            (event::BIAS, self.bias, Joules(unit.0 / BIAS_UNITS as f64)),
+            (event::DAC, self.dac, departures.dac.map_or(Joules(0.0), |dac| dac.energy)),
+            (event::ADC, self.adc, departures.adc.map_or(Joules(0.0), |adc| adc.energy)),
+            (event::ADDITION, self.additions, departures.addition),
         ];
-        for (name, count, unit) in entries.into_iter().filter(|(_, count, unit)| *count > 0 && unit.0 > 0.0) {
-            ledger.add(name, count, unit);
+        for (event, count, unit) in entries.into_iter().filter(|(_, count, unit)| *count > 0 && unit.0 > 0.0) {
+            ledger.add(event, count, unit);
         }
         ledger
     }

@@ -25,7 +25,7 @@ use crate::stepped::SteppedArray;
 /// An array whose rows or columns are unbounded has as many as the layer needs. If both are unbounded, an array holds
 /// all groups at once and needs a cycle a position. This is the ideal engine.
 ///
-/// The ledger entry [`engine::MAC_ENTRY`] counts `code²` for every MAC, those on padding included. This is the squared
+/// The ledger entry [`engine::Event::MAC`] counts `code²` for every MAC, those on padding included. This is the squared
 /// amplitude in half-steps of the weight grid. Occupancy counts cells: those that hold a weight, pruned or not, over
 /// those of all tiles. [`AnalogArray::with`] adds what sets a real array apart.
 #[derive(Clone, Debug, PartialEq)]

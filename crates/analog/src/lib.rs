@@ -8,7 +8,7 @@
 //!
 //! ```
 //! use analog::{AnalogArray, Bias, Departures, Reference};
-//! use engine::{Cycles, Joules, Layer, MAC_ENTRY, MacEngine, Occupancy};
+//! use engine::{Cycles, Event, Joules, Layer, MacEngine, Occupancy};
 //! use esn::{CodeTensor, Grid};
 //! use network::{Geometry, GeometrySpec};
 //!
@@ -21,7 +21,7 @@
 //! let run = array.run(&layer)?;
 //! assert_eq!(run.cycles, Cycles(4 * 2)); // three rows make two tiles
 //! assert_eq!(run.occupancy, Occupancy { used: 6, offered: 8 });
-//! assert_eq!(run.ledger.count(MAC_ENTRY), 4 * (3 * 3 + 1 + 1 + 5 * 5));
+//! assert_eq!(run.ledger.count(Event::MAC), 4 * (3 * 3 + 1 + 1 + 5 * 5));
 //! assert_eq!(run.ledger.energy(), Joules(144.0));
 //!
 //! // In class A each of the six cells burns the energy of the largest weight in every MAC.
@@ -48,6 +48,8 @@
 //! error.rs        what can be wrong with a description
 //! departures.rs   what sets real arrays apart from the ideal
 //! spec.rs         what the hardware is
+//! event.rs        what costs energy
+//! idle.rs         why cells hold no weight
 //! input.rs        activations, checked
 //! gaussian.rs     random numbers that are a function of a key and an index
 //! tiling.rs       a layer cut into tiles of the size of an array
@@ -70,8 +72,10 @@ mod converters;
 mod cost;
 mod departures;
 mod error;
+pub mod event;
 mod gaussian;
 mod held;
+pub mod idle;
 mod input;
 mod law;
 mod physical;

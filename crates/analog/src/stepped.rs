@@ -133,7 +133,7 @@ impl<'a> SteppedArray<'a> {
         self.cycle
     }
 
-    /// Energy spent so far, in units of the ledger's entry [`engine::MAC_ENTRY`].
+    /// Energy spent so far, in units of the ledger's entry [`engine::Event::MAC`].
     pub fn count(&self) -> u128 {
         self.tally.mac
     }

@@ -2,14 +2,10 @@
 
 use std::ops::Range;
 
-use engine::Occupancy;
+use engine::{IdleCause, Occupancy};
 use network::Geometry;
 
-/// Why a cell holds no weight: its row is past the last row of the layer's lowered matrix.
-const ROW_EDGE: &str = "row edge";
-
-/// Why a cell holds no weight: its row holds some, but its column is past the last column.
-const COLUMN_EDGE: &str = "column edge";
+use crate::idle;
 
 /// A layer cut into tiles.
 ///
@@ -178,7 +174,7 @@ impl Cells {
     }
 
     /// Cells without a weight, by cause.
-    pub(crate) fn idle(self) -> Vec<(&'static str, u128)> {
-        vec![(ROW_EDGE, self.row_edge), (COLUMN_EDGE, self.column_edge)]
+    pub(crate) fn idle(self) -> Vec<(IdleCause, u128)> {
+        vec![(idle::ROW_EDGE, self.row_edge), (idle::COLUMN_EDGE, self.column_edge)]
     }
 }

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use digital::{ArraySpec, DigitalArray, Granularity};
-use engine::{Activations, EngineError, Joules, Layer, MAC_ENTRY, MacEngine};
+use engine::{Activations, EngineError, Event, Joules, Layer, MacEngine};
 use esn::{CodeTensor, Grid};
 use network::{Geometry, GeometrySpec};
 
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let mut busy = 0.0;
             let seconds = best_of(20, || {
                 let stepped = array.step(&layer, Activations::Integer(&input))?;
-                busy = stepped.run.ledger.count(MAC_ENTRY) as f64;
+                busy = stepped.run.ledger.count(Event::MAC) as f64;
                 Ok(())
             })?;
             let planes = busy / geometry.macs() as f64;

@@ -1,61 +1,11 @@
 //! From counts to a run: the ledger and the idle causes of an array, in a fixed order.
 
-use engine::{Cycles, Joules, LayerRun, Ledger, MAC_ENTRY, Occupancy};
+use engine::{Cycles, Event, IdleCause, Joules, LayerRun, Ledger, Occupancy};
 
 use crate::departures::{Barrier, Departures, PlaneSkipping, ZeroActivations, ZeroSkipping};
+use crate::event;
+use crate::idle;
 use crate::spec::{ArraySpec, Granularity};
-
-/// Idle PE-cycles of elements that have no position in the last group of a filter.
-pub const POSITION_TAIL: &str = "position tail";
-
-/// Idle PE-cycles of rows that are done, or never had a filter, while another row still works.
-pub const ROW_FINISHED_EARLY: &str = "row finished early";
-
-/// Idle PE-cycles of rows that wait at a barrier.
-pub const SYNCHRONIZATION: &str = "synchronization";
-
-/// Idle PE-cycles while the pipeline of a row fills.
-pub const PIPELINE_FILL: &str = "pipeline fill";
-
-/// Idle PE-cycles while a row decodes where a nonzero weight stands.
-pub const INDEX_DECODING: &str = "index decoding";
-
-/// Idle PE-cycles of elements that are gated off because their activation is 0.
-pub const ZERO_ACTIVATION: &str = "zero activation";
-
-/// Ledger entry: planes beyond those of the weight, where the metric is ESN_d, or beyond those of its filter, where it
-/// is ESN'_d.
-pub const WIDTH_ROUNDING_ENTRY: &str = "width rounding";
-
-/// Ledger entry: planes of zeros that the ideal skips.
-pub const COMPUTED_ZEROS_ENTRY: &str = "computed zeros";
-
-/// Ledger entry of no energy: planes that the ideal executes and plane skipping saves.
-pub const SKIPPED_PLANES_ENTRY: &str = "skipped planes";
-
-/// Ledger entry of no energy: planes that the ideal executes on activations that are 0, and that are saved.
-pub const ZERO_ACTIVATION_ENTRY: &str = "planes on zero activations";
-
-/// Ledger entry: idle PE-cycles.
-pub const IDLE_ENTRY: &str = "idle";
-
-/// Ledger entry: bits of decoded indices.
-pub const INDEX_ENTRY: &str = "index";
-
-/// Ledger entry: cycles of the control of the array.
-pub const ARRAY_CONTROL_ENTRY: &str = "array control";
-
-/// Ledger entry: cycles of the control of rows.
-pub const ROW_CONTROL_ENTRY: &str = "row control";
-
-/// Ledger entry: bits of weights and indices that are fetched.
-pub const WEIGHT_FETCH_ENTRY: &str = "weight fetch";
-
-/// Ledger entry: bits of activations that are fetched.
-pub const ACTIVATION_FETCH_ENTRY: &str = "activation fetch";
-
-/// Ledger entry: bits of partial sums that are moved.
-pub const PARTIAL_SUM_ENTRY: &str = "partial sums";
 
 /// Everything that a machine counts.
 #[derive(Clone, Copy, Debug, Default)]
@@ -127,42 +77,42 @@ fn ledger(spec: &ArraySpec, departures: &Departures, counts: &Counts, offered: u
     let (plane, free) = (spec.pe_cycle_energy, Joules(0.0));
     let spends = |unit: Joules| unit.0 > 0.0;
     let entries = [
-        (true, MAC_ENTRY, counts.useful, plane),
-        (rounds_widths(departures, spec.granularity), WIDTH_ROUNDING_ENTRY, counts.rounding, plane),
-        (computes_zeros(departures, spec.granularity), COMPUTED_ZEROS_ENTRY, counts.zeros, plane),
-        (departures.plane_skipping != PlaneSkipping::None, SKIPPED_PLANES_ENTRY, counts.skipped, free),
-        (gates(departures), ZERO_ACTIVATION_ENTRY, counts.on_zero_activations, free),
-        (spends(energy.idle_pe_cycle), IDLE_ENTRY, offered - counts.busy, energy.idle_pe_cycle),
-        (spends(energy.index_bit), INDEX_ENTRY, counts.index_bits, energy.index_bit),
-        (spends(energy.array_cycle), ARRAY_CONTROL_ENTRY, counts.cycles, energy.array_cycle),
+        (true, Event::MAC, counts.useful, plane),
+        (rounds_widths(departures, spec.granularity), event::WIDTH_ROUNDING, counts.rounding, plane),
+        (computes_zeros(departures, spec.granularity), event::COMPUTED_ZEROS, counts.zeros, plane),
+        (departures.plane_skipping != PlaneSkipping::None, event::SKIPPED_PLANES, counts.skipped, free),
+        (gates(departures), event::ON_ZERO_ACTIVATIONS, counts.on_zero_activations, free),
+        (spends(energy.idle_pe_cycle), event::IDLE, offered - counts.busy, energy.idle_pe_cycle),
+        (spends(energy.index_bit), event::INDEX, counts.index_bits, energy.index_bit),
+        (spends(energy.array_cycle), event::ARRAY_CONTROL, counts.cycles, energy.array_cycle),
         (
             spends(energy.row_cycle),
-            ROW_CONTROL_ENTRY,
+            event::ROW_CONTROL,
             counts.working + counts.filling + counts.decoding,
             energy.row_cycle,
         ),
-        (spends(energy.weight_bit), WEIGHT_FETCH_ENTRY, counts.weight_bits, energy.weight_bit),
-        (spends(energy.activation_bit), ACTIVATION_FETCH_ENTRY, counts.activation_bits, energy.activation_bit),
-        (spends(energy.partial_sum_bit), PARTIAL_SUM_ENTRY, counts.partial_sum_bits, energy.partial_sum_bit),
+        (spends(energy.weight_bit), event::WEIGHT_FETCH, counts.weight_bits, energy.weight_bit),
+        (spends(energy.activation_bit), event::ACTIVATION_FETCH, counts.activation_bits, energy.activation_bit),
+        (spends(energy.partial_sum_bit), event::PARTIAL_SUMS, counts.partial_sum_bits, energy.partial_sum_bit),
     ];
     let mut ledger = Ledger::new();
-    for (_, name, count, unit) in entries.into_iter().filter(|entry| entry.0) {
-        ledger.add(name, count, unit);
+    for (_, event, count, unit) in entries.into_iter().filter(|entry| entry.0) {
+        ledger.add(event, count, unit);
     }
     ledger
 }
 
-fn idle(departures: &Departures, counts: &Counts, pes: u128) -> Vec<(&'static str, u128)> {
+fn idle(departures: &Departures, counts: &Counts, pes: u128) -> Vec<(IdleCause, u128)> {
     let fills = departures.fill_cycles_per_tile > 0 || departures.fill_cycles_per_group > 0;
     let causes = [
-        (true, POSITION_TAIL, counts.position_tail),
-        (true, ROW_FINISHED_EARLY, counts.finished_early),
-        (departures.barrier != Barrier::None, SYNCHRONIZATION, counts.waiting * pes),
-        (fills, PIPELINE_FILL, counts.filling * pes),
-        (departures.index_cycles_per_nonzero > 0, INDEX_DECODING, counts.decoding * pes),
-        (gates(departures), ZERO_ACTIVATION, counts.zero_activation),
+        (true, idle::POSITION_TAIL, counts.position_tail),
+        (true, idle::ROW_FINISHED_EARLY, counts.finished_early),
+        (departures.barrier != Barrier::None, idle::SYNCHRONIZATION, counts.waiting * pes),
+        (fills, idle::PIPELINE_FILL, counts.filling * pes),
+        (departures.index_cycles_per_nonzero > 0, idle::INDEX_DECODING, counts.decoding * pes),
+        (gates(departures), idle::ZERO_ACTIVATION, counts.zero_activation),
     ];
-    causes.into_iter().filter(|cause| cause.0).map(|(_, name, count)| (name, count)).collect()
+    causes.into_iter().filter(|cause| cause.0).map(|(_, cause, count)| (cause, count)).collect()
 }
 
 fn gates(departures: &Departures) -> bool {

@@ -23,7 +23,7 @@ use crate::stepped::{ProcessingElement, Row, SteppedArray};
 /// busy PE-cycles = positions · Σ_w planes(w)        row cycles = ceil(positions / P) · Σ_w planes(w)
 /// ```
 ///
-/// The ledger entry [`engine::MAC_ENTRY`] counts busy PE-cycles, the only thing that costs energy. With one row of one
+/// The ledger entry [`engine::Event::MAC`] counts busy PE-cycles, the only thing that costs energy. With one row of one
 /// element, or at any size where nothing is idle, this is the ideal hardware of equation (3), or at filter granularity
 /// that of equation (7). [`DigitalArray::with_departures`] makes an array that departs from the ideal. There the entry
 /// counts only those executed planes that the ideal would execute too.
@@ -32,7 +32,7 @@ use crate::stepped::{ProcessingElement, Row, SteppedArray};
 ///
 /// ```
 /// use digital::{ArraySpec, DigitalArray, Granularity};
-/// use engine::{Joules, Layer, MAC_ENTRY, MacEngine};
+/// use engine::{Event, Joules, Layer, MacEngine};
 /// use esn::{CodeTensor, Grid};
 /// use network::{Geometry, GeometrySpec};
 ///
@@ -49,7 +49,7 @@ use crate::stepped::{ProcessingElement, Row, SteppedArray};
 /// })?;
 /// let codes = CodeTensor::new(Grid::MidRise, geometry.weight_shape(), vec![1, -7, 0, 3])?;
 /// let run = array.run(&Layer::new("conv", &geometry, &codes)?)?;
-/// assert_eq!(run.ledger.count(MAC_ENTRY), 3 * (1 + 3 + 0 + 2)); // three positions
+/// assert_eq!(run.ledger.count(Event::MAC), 3 * (1 + 3 + 0 + 2)); // three positions
 /// assert_eq!(run.cycles.0, 3 * (1 + 3)); // the row of the first filter is the last to finish
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -93,7 +93,7 @@ impl DigitalArray {
         &self.spec
     }
 
-    /// Whose planes the ledger entry [`engine::MAC_ENTRY`] counts.
+    /// Whose planes the ledger entry [`engine::Event::MAC`] counts.
     ///
     /// Where every weight has its own width, or zeros are skipped one by one, these are the planes of each nonzero
     /// weight: [`Granularity::Weight`], and the metric is ESN_d. Elsewhere every computed weight counts the planes of

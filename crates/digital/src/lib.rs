@@ -22,6 +22,8 @@
 //! error.rs                 what can be wrong with a description
 //! planes.rs                the bit planes of a weight
 //! spec.rs, departures.rs   what the hardware is; what sets it apart from the ideal
+//! event.rs                 what costs energy, and what saves it
+//! idle.rs                  why elements do no work
 //! input.rs                 activations, checked and padded
 //! live.rs                  input channels with a nonzero weight
 //! encoding.rs              how many planes of a weight are executed, and how many the ideal would execute
@@ -41,7 +43,9 @@ mod array;
 mod departures;
 mod encoding;
 mod error;
+pub mod event;
 mod fast;
+pub mod idle;
 mod input;
 mod live;
 mod planes;
@@ -51,11 +55,6 @@ mod spec;
 mod stepped;
 mod traffic;
 
-pub use account::{
-    ACTIVATION_FETCH_ENTRY, ARRAY_CONTROL_ENTRY, COMPUTED_ZEROS_ENTRY, IDLE_ENTRY, INDEX_DECODING, INDEX_ENTRY,
-    PARTIAL_SUM_ENTRY, PIPELINE_FILL, POSITION_TAIL, ROW_CONTROL_ENTRY, ROW_FINISHED_EARLY, SKIPPED_PLANES_ENTRY,
-    SYNCHRONIZATION, WEIGHT_FETCH_ENTRY, WIDTH_ROUNDING_ENTRY, ZERO_ACTIVATION, ZERO_ACTIVATION_ENTRY,
-};
 pub use array::DigitalArray;
 pub use departures::{
     Barrier, Buffers, DepartureEnergies, Departures, Element, PlaneSkipping, Schedule, ZeroActivations, ZeroSkipping,

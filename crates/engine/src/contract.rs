@@ -4,11 +4,9 @@ use esn::CodeTensor;
 use network::Geometry;
 use thiserror::Error;
 
+use crate::event::IdleCause;
 use crate::lane::Lane;
 use crate::ledger::{Cycles, Ledger};
-
-/// Name of the ledger entry in which every engine counts its multiply-accumulate work.
-pub const MAC_ENTRY: &str = "mac";
 
 /// One quantized layer as hardware sees it.
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +82,14 @@ pub struct LayerRun {
     pub occupancy: Occupancy,
     /// Why hardware did no work: each cause with its count, in the unit of [`Occupancy`]. The counts add up to
     /// `offered − used`.
-    pub idle: Vec<(&'static str, u128)>,
+    pub idle: Vec<(IdleCause, u128)>,
+}
+
+impl LayerRun {
+    /// How much hardware did no work for this reason; 0 where the engine does not know the cause.
+    pub fn idle_by(&self, cause: IdleCause) -> u128 {
+        self.idle.iter().find(|(known, _)| *known == cause).map_or(0, |(_, count)| *count)
+    }
 }
 
 /// The input of a layer: `[repeats, in_channels, height, width]`, row-major.
@@ -122,7 +127,7 @@ pub trait PreparedLayer: Send + Sync {
 /// Sees every cycle of a stepped run.
 pub trait Observer {
     /// Called after every cycle. In that cycle `active` elements or cells did work, and together they added `count` to
-    /// the ledger entry [`MAC_ENTRY`].
+    /// [`crate::Event::MAC`].
     fn cycle(&mut self, cycle: u128, active: u64, count: u128);
 
     /// How many lanes the observer wants to see before the next cycle, the first ones. [`MacEngine::trace`] asks.

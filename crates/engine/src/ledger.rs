@@ -3,6 +3,8 @@
 use std::iter::Sum;
 use std::ops::Add;
 
+use crate::event::Event;
+
 /// An amount of energy in joules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct Joules(pub f64);
@@ -31,11 +33,11 @@ impl Sum for Joules {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cycles(pub u128);
 
-/// One kind of event of the ledger.
+/// One kind of event in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Entry {
-    /// What is counted. The same name means the same event in every layer and run of an engine.
-    pub name: &'static str,
+    /// What is counted.
+    pub event: Event,
     /// How often it happened.
     pub count: u128,
     /// Energy of one event.
@@ -56,25 +58,25 @@ impl Ledger {
         Self::default()
     }
 
-    /// Adds `count` events to the entry of that name. The first call with a name makes the entry.
+    /// Adds `count` events of one kind to their entry. The first call with an event makes the entry.
     ///
     /// # Panics
     ///
     /// If the entry exists with another unit, or its count passes `u128::MAX`. Both are bugs of the engine.
-    pub fn add(&mut self, name: &'static str, count: u128, unit: Joules) {
-        match self.entries.iter_mut().find(|entry| entry.name == name) {
+    pub fn add(&mut self, event: Event, count: u128, unit: Joules) {
+        match self.entries.iter_mut().find(|entry| entry.event == event) {
             Some(entry) => {
-                assert!(entry.unit == unit, "ledger entry {name} has one unit");
+                assert!(entry.unit == unit, "ledger entry {event} has one unit");
                 entry.count = entry.count.checked_add(count).expect("counts of real layers fit 128 bits");
             }
-            None => self.entries.push(Entry { name, count, unit }),
+            None => self.entries.push(Entry { event, count, unit }),
         }
     }
 
     /// Adds every entry of another ledger.
     pub fn merge(&mut self, other: &Ledger) {
         for entry in &other.entries {
-            self.add(entry.name, entry.count, entry.unit);
+            self.add(entry.event, entry.count, entry.unit);
         }
     }
 
@@ -83,9 +85,9 @@ impl Ledger {
         &self.entries
     }
 
-    /// The count of the entry of that name; 0 where there is no such entry.
-    pub fn count(&self, name: &str) -> u128 {
-        self.entries.iter().find(|entry| entry.name == name).map_or(0, |entry| entry.count)
+    /// How often an event happened; 0 where it has no entry.
+    pub fn count(&self, event: Event) -> u128 {
+        self.entries.iter().find(|entry| entry.event == event).map_or(0, |entry| entry.count)
     }
 
     /// Energy of all entries together.

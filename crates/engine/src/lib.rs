@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use engine::kernel::IntegerConv;
-//! use engine::{Cycles, Joules, Layer, LayerRun, Ledger, MAC_ENTRY, Occupancy};
+//! use engine::{Cycles, Event, Joules, Layer, LayerRun, Ledger, Occupancy};
 //! use esn::{CodeTensor, Grid};
 //! use network::{Geometry, GeometrySpec};
 //!
@@ -14,7 +14,7 @@
 //! fn run(layer: &Layer<'_>) -> LayerRun {
 //!     let macs = layer.geometry().macs();
 //!     let mut ledger = Ledger::new();
-//!     ledger.add(MAC_ENTRY, macs, Joules(2.0));
+//!     ledger.add(Event::MAC, macs, Joules(2.0));
 //!     LayerRun { cycles: Cycles(macs), ledger, occupancy: Occupancy { used: macs, offered: macs }, idle: Vec::new() }
 //! }
 //!
@@ -41,6 +41,7 @@
 //! The files, each resting on those above it:
 //!
 //! ```text
+//! event.rs             the kinds of what a run counts
 //! ledger.rs            energy and cycles, and the ledger of a run
 //! lane.rs              what a stepped machine shows of itself
 //! contract.rs          a layer, activations, outputs, the trait of an engine, errors
@@ -53,13 +54,15 @@
 //! ```
 
 mod contract;
+mod event;
 pub mod kernel;
 mod lane;
 mod ledger;
 
 pub use contract::{
-    Activations, EngineError, Layer, LayerRun, MAC_ENTRY, MacEngine, Observer, Occupancy, Outputs, PreparedLayer,
-    Silent, SteppedRun,
+    Activations, EngineError, Layer, LayerRun, MacEngine, Observer, Occupancy, Outputs, PreparedLayer, Silent,
+    SteppedRun,
 };
+pub use event::{Event, IdleCause};
 pub use lane::{Lane, LaneSums};
 pub use ledger::{Cycles, Entry, Joules, Ledger};

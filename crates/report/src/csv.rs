@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use engine::MAC_ENTRY;
+use engine::Event;
 use network::Network;
 use runner::{Evaluation, Hardware, HardwareRun, LayerCost, Merit, NetworkCost, WeightStatistics, energy_by_entry};
 
@@ -104,7 +104,7 @@ fn simulate_row(hardware: &Hardware, layer: &LayerCost, run: &HardwareRun, sqnr_
         layer.esn.macs.to_string(),
         run.run.cycles.0.to_string(),
         real(run.run.occupancy.utilization()),
-        run.run.ledger.count(MAC_ENTRY).to_string(),
+        run.run.ledger.count(Event::MAC).to_string(),
         real(merit.energy_j),
         metric_value(hardware.metric, run.check.expected),
         real(merit.esn_energy_j),
@@ -115,8 +115,8 @@ fn simulate_row(hardware: &Hardware, layer: &LayerCost, run: &HardwareRun, sqnr_
         optional(mean_bits(&layer.esn)),
         optional(sqnr_db),
         run.images.to_string(),
-        pairs(energy_by_entry(run).into_iter().map(|(name, energy)| (name, real(energy)))),
-        pairs(run.run.idle.iter().map(|&(cause, count)| (cause, count.to_string()))),
+        pairs(energy_by_entry(run).into_iter().map(|(event, energy)| (event.name(), real(energy)))),
+        pairs(run.run.idle.iter().map(|&(cause, count)| (cause.name(), count.to_string()))),
         optional(merit.cycle_ratio),
         optional(merit.latency_s),
         optional(merit.energy_delay_js),

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use engine::{Entry, MAC_ENTRY};
+use engine::{Entry, Event};
 use esn::{BitConvention, LayerEsn, SignalNoise};
 use network::{Network, NotCosted};
 use runner::{
@@ -235,7 +235,7 @@ fn run_report<'a>(hardware: &'a Hardware, layer: &LayerCost, run: &HardwareRun) 
         images: run.images,
         cycles: run.run.cycles.0,
         utilization: run.run.occupancy.utilization(),
-        energy_count: run.run.ledger.count(MAC_ENTRY),
+        energy_count: run.run.ledger.count(Event::MAC),
         energy_j: merit.energy_j,
         ledger: ledger(run, merit.esn_energy_j),
         idle: idle(run),
@@ -256,8 +256,8 @@ fn run_report<'a>(hardware: &'a Hardware, layer: &LayerCost, run: &HardwareRun) 
 
 /// Every entry, and its part of the ratio to the metric's energy.
 fn ledger(run: &HardwareRun, esn_energy_j: f64) -> Vec<EntryReport> {
-    let entry = |(entry, (_, energy_j)): (&Entry, (&str, f64))| EntryReport {
-        name: entry.name,
+    let entry = |(entry, (_, energy_j)): (&Entry, (Event, f64))| EntryReport {
+        name: entry.event.name(),
         count: entry.count,
         energy_per_count_j: entry.unit.0,
         energy_j,
@@ -269,5 +269,5 @@ fn ledger(run: &HardwareRun, esn_energy_j: f64) -> Vec<EntryReport> {
 fn idle(run: &HardwareRun) -> Vec<IdleReport> {
     let offered = run.run.occupancy.offered as f64;
     let share = |count: u128| if count == 0 { 0.0 } else { count as f64 / offered };
-    run.run.idle.iter().map(|&(cause, count)| IdleReport { cause, count, share: share(count) }).collect()
+    run.run.idle.iter().map(|&(cause, count)| IdleReport { cause: cause.name(), count, share: share(count) }).collect()
 }

@@ -1,6 +1,6 @@
 //! The comparison that the project is about: what an engine counted, against what the metric says.
 
-use engine::{LayerRun, MAC_ENTRY};
+use engine::{Event, LayerRun};
 use esn::{BitConvention, LayerEsn};
 use serde::Serialize;
 
@@ -57,7 +57,7 @@ pub fn check(hardware: &Hardware, run: &LayerRun, esn: &LayerEsn, positions: u64
         Metric::EsnA => u128::from(positions),
         Metric::EsnD | Metric::EsnDFilter => expected + gap,
     };
-    let counted = run.ledger.count(MAC_ENTRY);
+    let counted = run.ledger.count(Event::MAC);
     let cycles = run.cycles.0;
     let same_cycles = cycles == expected_cycles;
     let verdict = match (hardware.ideal, same_cycles && counted == expected + gap, gap) {

@@ -1,5 +1,7 @@
 //! Figures of merit: what the counts of a run mean to those who build or buy hardware.
 
+use engine::Event;
+
 use crate::cost::{HardwareRun, LayerCost};
 use crate::hardware::Hardware;
 
@@ -56,7 +58,7 @@ fn over(x: f64, y: f64) -> Option<f64> {
 }
 
 /// Energy of each entry of the ledger, per image in joules.
-pub fn energy_by_entry(run: &HardwareRun) -> Vec<(&'static str, f64)> {
+pub fn energy_by_entry(run: &HardwareRun) -> Vec<(Event, f64)> {
     let entries = run.run.ledger.entries().iter();
-    entries.map(|entry| (entry.name, run.per_image(entry.unit.times(entry.count).0))).collect()
+    entries.map(|entry| (entry.event, run.per_image(entry.unit.times(entry.count).0))).collect()
 }

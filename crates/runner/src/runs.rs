@@ -17,7 +17,7 @@ pub(crate) fn add_runs(mut sum: LayerRun, next: &LayerRun) -> LayerRun {
     ledger.merge(&sum.ledger);
     ledger.merge(&next.ledger);
     for &(cause, count) in &next.idle {
-        match sum.idle.iter_mut().find(|(name, _)| *name == cause) {
+        match sum.idle.iter_mut().find(|(known, _)| *known == cause) {
             Some((_, total)) => *total += count,
             None => sum.idle.push((cause, count)),
         }

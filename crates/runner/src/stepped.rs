@@ -1,7 +1,7 @@
 //! Every layer of a network on the stepped machines. They advance cycle by cycle and so prove what the fast engines
 //! count.
 
-use engine::{Activations, Layer, MAC_ENTRY, Outputs};
+use engine::{Activations, Event, Layer, Outputs};
 use esn::CodeTensor;
 use network::{Geometry, LayerId, MacLayer, Network};
 use rayon::prelude::*;
@@ -96,7 +96,7 @@ fn step_layer(
         layer: layer.name.clone(),
         hardware: hardware.engine.name().to_string(),
         cycles: stepped.run.cycles.0,
-        count: stepped.run.ledger.count(MAC_ENTRY),
+        count: stepped.run.ledger.count(Event::MAC),
         same_run: stepped.run == fast,
         same_outputs,
     })

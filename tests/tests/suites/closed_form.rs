@@ -3,7 +3,8 @@
 //! Weights are integers of the file with scale 1 (`code = 2·q`) unless a test is about quantizing. Bits of `q`: 1 → 1,
 //! 2 → 2, 3 → 3, 4 → 3, 5…8 → 4.
 
-use engine::{LayerRun, MAC_ENTRY};
+use digital::idle;
+use engine::{Event, LayerRun};
 use esn::{BitConvention, BitWidth, Quarters};
 use esnsim_tests::{Attribute, ModelBuilder, analog_toml, digital_toml, hardware};
 use formats::ReadOptions;
@@ -40,7 +41,7 @@ fn run_on(model: &ModelBuilder, toml: &str) -> LayerRun {
 
 /// Counts and cycles of every engine.
 fn counts(layer: &LayerCost) -> Vec<(u128, u128)> {
-    layer.runs.iter().map(|run| (run.run.ledger.count(MAC_ENTRY), run.run.cycles.0)).collect()
+    layer.runs.iter().map(|run| (run.run.ledger.count(Event::MAC), run.run.cycles.0)).collect()
 }
 
 fn assert_all_pass(layer: &LayerCost) {
@@ -134,7 +135,7 @@ fn a_finite_analog_engine_takes_its_tiles_one_after_another() {
         assert_eq!(run.cycles.0, cycles, "{at}");
         assert_eq!((run.occupancy.used, run.occupancy.offered), (270, cells), "{at}");
         assert_eq!(run.occupancy.utilization(), 270.0 / cells as f64, "{at}");
-        assert_eq!(run.ledger.count(MAC_ENTRY), 16 * 4 * 270, "{at}");
+        assert_eq!(run.ledger.count(Event::MAC), 16 * 4 * 270, "{at}");
         assert_eq!(run.ledger.energy().0, 17_280.0 * 1e-15, "{at}");
         assert_eq!(run.idle.iter().map(|(_, count)| count).sum::<u128>(), cells - 270, "{at}");
     }
@@ -164,7 +165,7 @@ fn a_digital_array_lasts_as_long_as_its_last_row() {
         let at = format!("{rows} × {pes}, {granularity}");
         let (rows, pes) = (u128::from(rows), u128::from(pes));
         assert_eq!(run.cycles.0, longest * groups, "{at}");
-        assert_eq!(run.ledger.count(MAC_ENTRY), planes * 7, "{at}");
+        assert_eq!(run.ledger.count(Event::MAC), planes * 7, "{at}");
         assert_eq!(run.occupancy.used, planes * 7, "{at}");
         assert_eq!(run.occupancy.offered, longest * groups * rows * pes, "{at}");
         let share = (planes * 7) as f64 / (longest * groups * rows * pes) as f64;
@@ -177,7 +178,7 @@ fn idle_pe_cycles_have_their_cause() {
     let run = run_on(&five_filters(), &digital_toml("made", 2, 4, "weight"));
     // 16 cycles of 8 elements; 7 of 8 places in the two groups of positions are taken; row 0 ends a plane early.
     assert_eq!((run.occupancy.used, run.occupancy.offered), (105, 128));
-    assert_eq!(run.idle, [("position tail", 15), ("row finished early", 8)]);
+    assert_eq!(run.idle, [(idle::POSITION_TAIL, 15), (idle::ROW_FINISHED_EARLY, 8)]);
 }
 
 /// A convolution and a fully connected layer behind it, on a batch.

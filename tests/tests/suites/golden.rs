@@ -2,7 +2,7 @@
 //!
 //! A change of these tables is a change of results: it belongs in CHANGELOG.md, with the old value and the new.
 
-use engine::MAC_ENTRY;
+use engine::Event;
 use esn::BitConvention;
 use esnsim_tests::{analog_toml, digital_toml, hardware};
 use runner::{CostPlan, Hardware, NetworkCost, Quantization, cost, embedded_network};
@@ -52,7 +52,7 @@ fn totals_of_hardware_are_as_they_were() {
         let run = &total.run;
         let found = Total {
             cycles: run.cycles.0,
-            energy_count: run.ledger.count(MAC_ENTRY),
+            energy_count: run.ledger.count(Event::MAC),
             energy: run.ledger.energy().0,
             used: run.occupancy.used,
             offered: run.occupancy.offered,

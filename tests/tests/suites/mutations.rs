@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use engine::{
-    Activations, Cycles, EngineError, Joules, Layer, LayerRun, Ledger, MAC_ENTRY, MacEngine, Occupancy, PreparedLayer,
+    Activations, Cycles, EngineError, Event, Joules, Layer, LayerRun, Ledger, MacEngine, Occupancy, PreparedLayer,
     SteppedRun,
 };
 use esn::BitConvention;
@@ -82,7 +82,7 @@ impl MacEngine for PlainEngine {
     fn run(&self, layer: &Layer<'_>) -> Result<LayerRun, EngineError> {
         let count = self.count(layer);
         let mut ledger = Ledger::new();
-        ledger.add(MAC_ENTRY, count, Joules(1.0));
+        ledger.add(Event::MAC, count, Joules(1.0));
         let cycles = match self.metric {
             Metric::EsnA => u128::from(layer.geometry().positions()),
             Metric::EsnD | Metric::EsnDFilter => count,

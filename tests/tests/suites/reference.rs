@@ -110,7 +110,7 @@ fn compare_engines(layer: &LayerCost, row: &Row, at: &str) {
     let counts = ["sum_code2_macs", "esn_d_macs", "esn_d_filter"].map(|column| row.int(column));
     assert_eq!(layer.runs.len(), counts.len(), "{at}");
     for (run, expected) in layer.runs.iter().zip(counts) {
-        assert_eq!(run.run.ledger.count(engine::MAC_ENTRY), expected, "{at}");
+        assert_eq!(run.run.ledger.count(engine::Event::MAC), expected, "{at}");
         assert_eq!((run.check.counted, run.check.expected, run.check.gap), (expected, expected, 0), "{at}");
         assert_eq!(run.check.verdict, Verdict::Pass, "{at}");
     }

@@ -1,7 +1,7 @@
 //! Does the cost follow from the size of the layer and of the arrays?
 
-use analog::{AnalogArray, AnalogError};
-use engine::{Activations, Cycles, EngineError, Joules, Layer, LayerRun, MAC_ENTRY, MacEngine, Occupancy};
+use analog::{AnalogArray, AnalogError, event, idle};
+use engine::{Activations, Cycles, EngineError, Event, Joules, Layer, LayerRun, MacEngine, Occupancy};
 use esn::{CodeTensor, Grid};
 use network::Geometry;
 
@@ -33,8 +33,8 @@ fn the_ideal_array_takes_a_cycle_a_position_and_wastes_no_cell() {
     let run = run(&array(None, None, 1), 3);
     assert_eq!(run.cycles, Cycles(40));
     assert_eq!(run.occupancy, Occupancy { used: 108, offered: 108 });
-    assert_eq!(run.idle, [("row edge", 0), ("column edge", 0)]);
-    assert_eq!(run.ledger.count(MAC_ENTRY), 40 * 107 * 9);
+    assert_eq!(run.idle, [(idle::ROW_EDGE, 0), (idle::COLUMN_EDGE, 0)]);
+    assert_eq!(run.ledger.count(Event::MAC), 40 * 107 * 9);
     assert_eq!(run.ledger.energy(), Joules(0.5 * 40.0 * 107.0 * 9.0));
 }
 
@@ -55,8 +55,8 @@ fn tiles_and_arrays_change_time_and_occupancy_but_not_energy() {
         let run = run(&array(rows, columns, arrays), -5);
         assert_eq!(run.cycles, Cycles(cycles), "{rows:?} x {columns:?}, {arrays}");
         assert_eq!(run.occupancy, Occupancy { used: 108, offered: cells }, "{rows:?} x {columns:?}");
-        assert_eq!(run.idle, [("row edge", row_edge), ("column edge", column_edge)], "{rows:?} x {columns:?}");
-        assert_eq!(run.ledger.count(MAC_ENTRY), 40 * 107 * 25);
+        assert_eq!(run.idle, [(idle::ROW_EDGE, row_edge), (idle::COLUMN_EDGE, column_edge)], "{rows:?} x {columns:?}");
+        assert_eq!(run.ledger.count(Event::MAC), 40 * 107 * 25);
     }
 }
 
@@ -98,4 +98,12 @@ fn both_machines_refuse_the_same_inputs() {
         assert_eq!(held.forward(input), Err(error.clone()));
         assert_eq!(array.step(&layer, input), Err(error));
     }
+}
+
+/// Files have these words, in columns and objects that are read by name.
+#[test]
+fn events_and_causes_have_the_names_of_reports() {
+    let events = [event::BIAS, event::DAC, event::ADC, event::ADDITION].map(|event| event.name());
+    assert_eq!(events, ["bias", "dac", "adc", "addition"]);
+    assert_eq!([idle::ROW_EDGE, idle::COLUMN_EDGE].map(|cause| cause.name()), ["row edge", "column edge"]);
 }

@@ -1,7 +1,7 @@
 //! Do departures from the ideal cost what they should, on both machines, and nothing where they are none?
 
-use analog::{Adc, AnalogArray, Bias, Dac, Departures, Law, Noise, Reference, Resolution, WeightLaw};
-use engine::{Activations, EngineError, Joules, Layer, LayerRun, MAC_ENTRY, MacEngine, Outputs};
+use analog::{Adc, AnalogArray, Bias, Dac, Departures, Law, Noise, Reference, Resolution, WeightLaw, event};
+use engine::{Activations, EngineError, Event, Joules, Layer, LayerRun, MacEngine, Outputs};
 use esn::{CodeTensor, Grid};
 use network::{Geometry, GeometrySpec};
 use proptest::prelude::*;
@@ -230,10 +230,10 @@ fn conversions_and_additions_follow_the_tiles() {
     ];
     for (rows, columns, departures, dac, adc, additions, cells) in cases {
         let run = run(&array(rows, columns, 1).with(departures.clone()).expect("valid"), 1.0);
-        let counts = ["dac", "adc", "addition"].map(|name| run.ledger.count(name));
+        let counts = [event::DAC, event::ADC, event::ADDITION].map(|event| run.ledger.count(event));
         assert_eq!(counts, [dac, adc, additions], "{rows:?} x {columns:?}");
         assert_eq!(run.occupancy.offered, cells, "{rows:?} x {columns:?}");
-        assert_eq!(run.ledger.count(MAC_ENTRY), 40 * (6 * 25 + 101 * 9));
+        assert_eq!(run.ledger.count(Event::MAC), 40 * (6 * 25 + 101 * 9));
     }
 }
 
@@ -277,13 +277,17 @@ fn class_a_burns_the_same_for_every_weight() {
         let bias = Bias { quiescent: 1.0, reference };
         let ledger =
             run(&array(rows, None, 1).with(Departures { bias, ..Departures::default() }).expect("valid"), 0.0).ledger;
-        assert_eq!((ledger.count(MAC_ENTRY) << 20) + ledger.count("bias"), expected << 20, "{reference:?} {rows:?}");
+        assert_eq!(
+            (ledger.count(Event::MAC) << 20) + ledger.count(event::BIAS),
+            expected << 20,
+            "{reference:?} {rows:?}"
+        );
     }
     // Class AB at half the energy of the largest amplitude: 12.5 for all but 5² = 25.
     let bias = Bias { quiescent: 0.5, reference: Reference::Layer };
     let ledger = run(&ideal(Departures { bias, ..Departures::default() }), 0.0).ledger;
     // The pruned weight burns 12.5, each of 101 weights 12.5 − 9, and each 5 nothing.
-    assert_eq!(ledger.count("bias"), (40 * (25 + 101 * 7)) << 19);
+    assert_eq!(ledger.count(event::BIAS), (40 * (25 + 101 * 7)) << 19);
 }
 
 /// How often row `row` of a group reads a pixel, and not padding, in both repeats.
@@ -310,10 +314,10 @@ fn laws_of_energy_are_what_they_say() {
         let on_input = run(&array, 7.5).ledger;
         let of_cell = |(i, code): (usize, &i32)| of_code(u128::from(code.unsigned_abs())) * pixels_read(i % 18);
         let units: u128 = weights.codes().iter().enumerate().map(of_cell).sum();
-        assert_eq!(on_input.count(MAC_ENTRY), 9 * units, "{weight:?}");
+        assert_eq!(on_input.count(Event::MAC), 9 * units, "{weight:?}");
         let assumed = array.run(&layer).expect("a mean square is assumed").ledger;
         let units: u128 = weights.codes().iter().map(|code| of_code(u128::from(code.unsigned_abs()))).sum();
-        assert_eq!(assumed.count(MAC_ENTRY), 40 * units * 9 / 2, "{weight:?}");
+        assert_eq!(assumed.count(Event::MAC), 40 * units * 9 / 2, "{weight:?}");
         assert_eq!(assumed.entries()[0].unit, on_input.entries()[0].unit);
     }
 }

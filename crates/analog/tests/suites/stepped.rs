@@ -1,7 +1,7 @@
 //! Does the cycle-by-cycle machine agree with the fast one?
 
 use analog::{AnalogArray, SteppedArray};
-use engine::{Activations, Joules, Layer, MAC_ENTRY, MacEngine, Observer, Outputs};
+use engine::{Activations, Event, Joules, Layer, MacEngine, Observer, Outputs};
 use esn::CodeTensor;
 use network::Geometry;
 use proptest::prelude::*;
@@ -79,7 +79,7 @@ proptest! {
             prop_assert_eq!((machine.cycle(), machine.count()), (seen.cycles, seen.count));
         }
         let run = machine.finish().run;
-        prop_assert_eq!((seen.cycles, seen.count), (run.cycles.0, run.ledger.count(MAC_ENTRY)));
+        prop_assert_eq!((seen.cycles, seen.count), (run.cycles.0, run.ledger.count(Event::MAC)));
         let live = weights.codes().iter().filter(|&&code| code != 0).count() as u128;
         prop_assert_eq!(seen.active, live * u128::from(geometry.positions()));
     }

@@ -2,8 +2,8 @@
 
 use Granularity::{Filter, Weight};
 use Grid::{MidRise, MidTread};
-use digital::{DigitalArray, Granularity};
-use engine::{Layer, LayerRun, MAC_ENTRY, MacEngine};
+use digital::{DigitalArray, Granularity, event, idle};
+use engine::{Event, Layer, LayerRun, MacEngine};
 use esn::{CodeTensor, Grid, WeightShape};
 use network::{Geometry, GeometrySpec};
 
@@ -23,7 +23,7 @@ fn run(array: &DigitalArray, spec: GeometrySpec, grid: Grid, codes: &[i32]) -> L
 /// Busy PE-cycles of one element, which are its cycles.
 fn ideal(granularity: Granularity, spec: GeometrySpec, grid: Grid, codes: &[i32]) -> u128 {
     let run = run(&array(1, 1, granularity), spec, grid, codes);
-    assert_eq!(run.cycles.0, run.ledger.count(MAC_ENTRY));
+    assert_eq!(run.cycles.0, run.ledger.count(Event::MAC));
     run.cycles.0
 }
 
@@ -109,7 +109,7 @@ fn the_layer_ends_with_its_last_row() {
     assert_eq!(run.cycles.0, 2 * 3, "rows take 2·(1 + 2) and 2·3 cycles");
     assert_eq!(run.occupancy.used, 3 * (1 + 3 + 2));
     assert_eq!(run.occupancy.offered, 6 * 4);
-    assert_eq!(run.idle, [("position tail", 6), ("row finished early", 0)]);
+    assert_eq!(run.idle, [(idle::POSITION_TAIL, 6), (idle::ROW_FINISHED_EARLY, 0)]);
     assert_eq!(run.occupancy.utilization(), 0.75);
 }
 
@@ -117,7 +117,7 @@ fn the_layer_ends_with_its_last_row() {
 fn rows_without_filters_wait() {
     let run = run(&array(4, 1, Weight), line(2, 1, 1), MidRise, &[1, 7]);
     assert_eq!(run.cycles.0, 3);
-    assert_eq!(run.idle, [("position tail", 0), ("row finished early", 2 + 3 + 3)]);
+    assert_eq!(run.idle, [(idle::POSITION_TAIL, 0), (idle::ROW_FINISHED_EARLY, 2 + 3 + 3)]);
 }
 
 #[test]
@@ -149,4 +149,36 @@ fn weights_of_another_shape_are_refused() {
     let shape = WeightShape { filters: 4, groups: 1, channels: 1, taps: 1 };
     let codes = CodeTensor::new(MidRise, shape, vec![1; 4]).unwrap();
     assert!(Layer::new("test", &geometry, &codes).is_err());
+}
+
+/// Files have these words, in columns and objects that are read by name.
+#[test]
+fn events_and_causes_have_the_names_of_reports() {
+    let events = [
+        (event::WIDTH_ROUNDING, "width rounding"),
+        (event::COMPUTED_ZEROS, "computed zeros"),
+        (event::SKIPPED_PLANES, "skipped planes"),
+        (event::ON_ZERO_ACTIVATIONS, "planes on zero activations"),
+        (event::IDLE, "idle"),
+        (event::INDEX, "index"),
+        (event::ARRAY_CONTROL, "array control"),
+        (event::ROW_CONTROL, "row control"),
+        (event::WEIGHT_FETCH, "weight fetch"),
+        (event::ACTIVATION_FETCH, "activation fetch"),
+        (event::PARTIAL_SUMS, "partial sums"),
+    ];
+    for (event, name) in events {
+        assert_eq!(event.name(), name);
+    }
+    let causes = [
+        (idle::POSITION_TAIL, "position tail"),
+        (idle::ROW_FINISHED_EARLY, "row finished early"),
+        (idle::SYNCHRONIZATION, "synchronization"),
+        (idle::PIPELINE_FILL, "pipeline fill"),
+        (idle::INDEX_DECODING, "index decoding"),
+        (idle::ZERO_ACTIVATION, "zero activation"),
+    ];
+    for (cause, name) in causes {
+        assert_eq!(cause.name(), name);
+    }
 }

@@ -1,12 +1,11 @@
 //! Do departures from the ideal cost what they say, in both engines, and nothing where they vanish?
 
+use Shown::{Idle, Spent};
 use digital::{
-    ACTIVATION_FETCH_ENTRY, ARRAY_CONTROL_ENTRY, Barrier, Buffers, COMPUTED_ZEROS_ENTRY, DepartureEnergies, Departures,
-    DigitalArray, Element, Granularity, IDLE_ENTRY, INDEX_DECODING, INDEX_ENTRY, PARTIAL_SUM_ENTRY, PIPELINE_FILL,
-    PlaneSkipping, ROW_CONTROL_ENTRY, ROW_FINISHED_EARLY, SKIPPED_PLANES_ENTRY, SYNCHRONIZATION, Schedule,
-    WEIGHT_FETCH_ENTRY, WIDTH_ROUNDING_ENTRY, ZERO_ACTIVATION, ZERO_ACTIVATION_ENTRY, ZeroActivations, ZeroSkipping,
+    Barrier, Buffers, DepartureEnergies, Departures, DigitalArray, Element, Granularity, PlaneSkipping, Schedule,
+    ZeroActivations, ZeroSkipping, event, idle,
 };
-use engine::{Activations, Joules, Layer, LayerRun, MAC_ENTRY, MacEngine, Outputs};
+use engine::{Activations, Event, IdleCause, Joules, Layer, LayerRun, MacEngine, Outputs};
 use esn::{CodeTensor, Grid};
 use network::{Geometry, GeometrySpec};
 use proptest::prelude::*;
@@ -46,7 +45,7 @@ proptest! {
         let dense = array.run(&layer(&case)).unwrap();
         if array.cost_depends_on_input() {
             prop_assert!(counted.occupancy.used <= dense.occupancy.used);
-            let [counted, dense] = [&counted, &dense].map(|run| run.ledger.count(MAC_ENTRY));
+            let [counted, dense] = [&counted, &dense].map(|run| run.ledger.count(Event::MAC));
             prop_assert!(counted <= dense);
         } else {
             prop_assert_eq!(&counted, &dense);
@@ -60,8 +59,8 @@ proptest! {
         let ideal = common::array(1, 1, array.useful_granularity()).run(&layer(&case)).unwrap();
         let input = Activations::Integer(&case.input);
         for run in [array.run(&layer(&case)).unwrap(), array.run_on(&layer(&case), input).unwrap()] {
-            let parts = [MAC_ENTRY, SKIPPED_PLANES_ENTRY, ZERO_ACTIVATION_ENTRY].map(|name| run.ledger.count(name));
-            prop_assert_eq!(parts.iter().sum::<u128>(), ideal.ledger.count(MAC_ENTRY));
+            let parts = [Event::MAC, event::SKIPPED_PLANES, event::ON_ZERO_ACTIVATIONS].map(|event| run.ledger.count(event));
+            prop_assert_eq!(parts.iter().sum::<u128>(), ideal.ledger.count(Event::MAC));
         }
     }
 
@@ -130,45 +129,120 @@ fn each_departure_shows_alone() {
     let of_input = |activation_bits| Buffers { bits_per_activation: 8, activation_bits, ..Buffers::default() };
     let index = DepartureEnergies { index_bit: unit, ..Default::default() };
     let table = [
-        (Weight, Departures { supported_widths: vec![2, 4], ..none() }, WIDTH_ROUNDING_ENTRY, 8, 32),
+        (Weight, Departures { supported_widths: vec![2, 4], ..none() }, Spent(event::WIDTH_ROUNDING), 8, 32),
         // The third channel is pruned; the ideal of shared widths computes 3·2 + 2·2 planes a position.
-        (OfLayer, none(), WIDTH_ROUNDING_ENTRY, 4 * 2, 48),
-        (Fixed(4), none(), WIDTH_ROUNDING_ENTRY, 4 * (2 + 4), 64),
-        (Filter, Departures { zero_skipping: Some(ZeroSkipping::Weights), ..none() }, WIDTH_ROUNDING_ENTRY, 8, 32),
-        (Filter, Departures { zero_skipping: Some(ZeroSkipping::None), ..none() }, COMPUTED_ZEROS_ENTRY, 20, 60),
-        (Weight, Departures { zero_skipping: Some(ZeroSkipping::Filters), ..none() }, COMPUTED_ZEROS_ENTRY, 4, 28),
-        (Weight, Departures { zero_skipping: Some(ZeroSkipping::None), ..none() }, COMPUTED_ZEROS_ENTRY, 12, 36),
-        (Weight, Departures { plane_skipping: PlaneSkipping::ZeroPlanes, ..none() }, SKIPPED_PLANES_ENTRY, 0, 24),
-        (Weight, Departures { plane_skipping: PlaneSkipping::Csd, ..none() }, SKIPPED_PLANES_ENTRY, 4, 20),
-        (Weight, Departures { element: element(17), ..none() }, MAC_ENTRY, 24, 12),
-        (Weight, Departures { element: element(2), ..none() }, MAC_ENTRY, 24, 16),
-        (Weight, Departures { fill_cycles_per_tile: 5, ..none() }, PIPELINE_FILL, 10, 34),
-        (Weight, Departures { fill_cycles_per_group: 5, ..none() }, PIPELINE_FILL, 40, 64),
-        (Weight, Departures { index_cycles_per_nonzero: 2, ..none() }, INDEX_DECODING, 24, 48),
-        (Weight, Departures { index_bits_per_nonzero: 5, energy: index, ..none() }, INDEX_ENTRY, 60, 24),
-        (Weight, energy(DepartureEnergies { array_cycle: unit, ..Default::default() }), ARRAY_CONTROL_ENTRY, 24, 24),
-        (Weight, energy(DepartureEnergies { row_cycle: unit, ..Default::default() }), ROW_CONTROL_ENTRY, 24, 24),
-        (Weight, energy(DepartureEnergies { idle_pe_cycle: unit, ..Default::default() }), IDLE_ENTRY, 0, 24),
-        (Weight, energy(DepartureEnergies { weight_bit: unit, ..Default::default() }), WEIGHT_FETCH_ENTRY, 6, 24),
-        (Weight, Departures { buffers: buffers(None), energy: sums, ..none() }, PARTIAL_SUM_ENTRY, 80, 24),
-        (Weight, Departures { buffers: buffers(Some(3)), energy: sums, ..none() }, PARTIAL_SUM_ENTRY, 160, 24),
-        (Weight, Departures { buffers: of_input(None), energy: inputs, ..none() }, ACTIVATION_FETCH_ENTRY, 64, 24),
-        (Weight, Departures { buffers: of_input(Some(64)), energy: inputs, ..none() }, ACTIVATION_FETCH_ENTRY, 64, 24),
-        (Weight, Departures { buffers: of_input(Some(63)), energy: inputs, ..none() }, ACTIVATION_FETCH_ENTRY, 128, 24),
-        (Weight, Departures { zero_activations: ZeroActivations::Skip, ..none() }, ZERO_ACTIVATION, 0, 24),
+        (OfLayer, none(), Spent(event::WIDTH_ROUNDING), 4 * 2, 48),
+        (Fixed(4), none(), Spent(event::WIDTH_ROUNDING), 4 * (2 + 4), 64),
+        (
+            Filter,
+            Departures { zero_skipping: Some(ZeroSkipping::Weights), ..none() },
+            Spent(event::WIDTH_ROUNDING),
+            8,
+            32,
+        ),
+        (
+            Filter,
+            Departures { zero_skipping: Some(ZeroSkipping::None), ..none() },
+            Spent(event::COMPUTED_ZEROS),
+            20,
+            60,
+        ),
+        (
+            Weight,
+            Departures { zero_skipping: Some(ZeroSkipping::Filters), ..none() },
+            Spent(event::COMPUTED_ZEROS),
+            4,
+            28,
+        ),
+        (
+            Weight,
+            Departures { zero_skipping: Some(ZeroSkipping::None), ..none() },
+            Spent(event::COMPUTED_ZEROS),
+            12,
+            36,
+        ),
+        (
+            Weight,
+            Departures { plane_skipping: PlaneSkipping::ZeroPlanes, ..none() },
+            Spent(event::SKIPPED_PLANES),
+            0,
+            24,
+        ),
+        (Weight, Departures { plane_skipping: PlaneSkipping::Csd, ..none() }, Spent(event::SKIPPED_PLANES), 4, 20),
+        (Weight, Departures { element: element(17), ..none() }, Spent(Event::MAC), 24, 12),
+        (Weight, Departures { element: element(2), ..none() }, Spent(Event::MAC), 24, 16),
+        (Weight, Departures { fill_cycles_per_tile: 5, ..none() }, Idle(idle::PIPELINE_FILL), 10, 34),
+        (Weight, Departures { fill_cycles_per_group: 5, ..none() }, Idle(idle::PIPELINE_FILL), 40, 64),
+        (Weight, Departures { index_cycles_per_nonzero: 2, ..none() }, Idle(idle::INDEX_DECODING), 24, 48),
+        (Weight, Departures { index_bits_per_nonzero: 5, energy: index, ..none() }, Spent(event::INDEX), 60, 24),
+        (
+            Weight,
+            energy(DepartureEnergies { array_cycle: unit, ..Default::default() }),
+            Spent(event::ARRAY_CONTROL),
+            24,
+            24,
+        ),
+        (
+            Weight,
+            energy(DepartureEnergies { row_cycle: unit, ..Default::default() }),
+            Spent(event::ROW_CONTROL),
+            24,
+            24,
+        ),
+        (Weight, energy(DepartureEnergies { idle_pe_cycle: unit, ..Default::default() }), Spent(event::IDLE), 0, 24),
+        (
+            Weight,
+            energy(DepartureEnergies { weight_bit: unit, ..Default::default() }),
+            Spent(event::WEIGHT_FETCH),
+            6,
+            24,
+        ),
+        (Weight, Departures { buffers: buffers(None), energy: sums, ..none() }, Spent(event::PARTIAL_SUMS), 80, 24),
+        (Weight, Departures { buffers: buffers(Some(3)), energy: sums, ..none() }, Spent(event::PARTIAL_SUMS), 160, 24),
+        (
+            Weight,
+            Departures { buffers: of_input(None), energy: inputs, ..none() },
+            Spent(event::ACTIVATION_FETCH),
+            64,
+            24,
+        ),
+        (
+            Weight,
+            Departures { buffers: of_input(Some(64)), energy: inputs, ..none() },
+            Spent(event::ACTIVATION_FETCH),
+            64,
+            24,
+        ),
+        (
+            Weight,
+            Departures { buffers: of_input(Some(63)), energy: inputs, ..none() },
+            Spent(event::ACTIVATION_FETCH),
+            128,
+            24,
+        ),
+        (Weight, Departures { zero_activations: ZeroActivations::Skip, ..none() }, Idle(idle::ZERO_ACTIVATION), 0, 24),
     ];
     for (granularity, departures, shown, count, cycles) in table {
         let run = run(array(1, 1, granularity), departures.clone(), &case);
-        assert_eq!(count_of(&run, shown), count, "{shown}: {departures:?}");
-        assert_eq!(run.cycles.0, cycles, "{shown}: {departures:?}");
+        assert_eq!(count_of(&run, shown), count, "{shown:?}: {departures:?}");
+        assert_eq!(run.cycles.0, cycles, "{shown:?}: {departures:?}");
     }
 }
 
+/// What shows a departure.
+#[derive(Clone, Copy, Debug)]
+enum Shown {
+    Spent(Event),
+    Idle(IdleCause),
+}
+
 /// The count of a ledger entry or an idle cause that is there.
-fn count_of(run: &LayerRun, name: &str) -> u128 {
-    let idle = run.idle.iter().find(|(cause, _)| *cause == name).map(|(_, count)| *count);
-    let entry = run.ledger.entries().iter().find(|entry| entry.name == name).map(|entry| entry.count);
-    entry.or(idle).unwrap_or_else(|| panic!("{name} is neither in {:?} nor in {:?}", run.ledger, run.idle))
+fn count_of(run: &LayerRun, shown: Shown) -> u128 {
+    let count = match shown {
+        Spent(event) => run.ledger.entries().iter().find(|entry| entry.event == event).map(|entry| entry.count),
+        Idle(cause) => run.idle.iter().find(|(known, _)| *known == cause).map(|(_, count)| *count),
+    };
+    count.unwrap_or_else(|| panic!("{shown:?} is neither in {:?} nor in {:?}", run.ledger, run.idle))
 }
 
 #[test]
@@ -183,8 +257,12 @@ fn rows_wait_at_barriers() {
     ] {
         let departures = Departures { barrier, schedule, ..Departures::default() };
         let run = run(array(2, 1, Granularity::Weight), departures, &case);
-        assert_eq!((run.cycles.0, count_of(&run, ROW_FINISHED_EARLY)), (cycles, early), "{barrier:?} {schedule:?}");
-        assert_eq!(waiting, (barrier != Barrier::None).then(|| count_of(&run, SYNCHRONIZATION)));
+        assert_eq!(
+            (run.cycles.0, count_of(&run, Idle(idle::ROW_FINISHED_EARLY))),
+            (cycles, early),
+            "{barrier:?} {schedule:?}"
+        );
+        assert_eq!(waiting, (barrier != Barrier::None).then(|| count_of(&run, Idle(idle::SYNCHRONIZATION))));
     }
 }
 
@@ -200,8 +278,8 @@ fn wide_elements_split() {
         [(with(8, &[]), 2, 0), (with(4, &[]), 3, 0), (with(3, &[]), 5, 0), (with(8, &[4, 8]), 3, 10)]
     {
         let run = run(array(1, 1, Granularity::Filter), departures, &case);
-        assert_eq!((run.cycles.0, run.ledger.count(MAC_ENTRY)), (cycles, 10));
-        assert_eq!(run.ledger.count(WIDTH_ROUNDING_ENTRY), rounding);
+        assert_eq!((run.cycles.0, run.ledger.count(Event::MAC)), (cycles, 10));
+        assert_eq!(run.ledger.count(event::WIDTH_ROUNDING), rounding);
     }
 }
 
@@ -210,13 +288,13 @@ fn zero_activations_are_gated_and_skipped() {
     // Two channels over four positions, two elements: the first group of channel 0 is all zeros, its second half.
     let mut case = line(1, 2, 4, &[7, 1]);
     case.input = vec![0, 0, 0, 5, 1, 1, 1, 1];
-    for (zero_activations, cycles, idle) in [(ZeroActivations::Gate, 8, 9), (ZeroActivations::Skip, 5, 3)] {
+    for (zero_activations, cycles, idling) in [(ZeroActivations::Gate, 8, 9), (ZeroActivations::Skip, 5, 3)] {
         let departures = Departures { zero_activations, ..Departures::default() };
         let array = array(1, 2, Granularity::Weight).with_departures(departures.clone()).unwrap();
         assert!(array.cost_depends_on_input());
         let run = run(array, departures, &case);
-        assert_eq!((run.cycles.0, count_of(&run, ZERO_ACTIVATION)), (cycles, idle));
-        assert_eq!((run.ledger.count(MAC_ENTRY), run.ledger.count(ZERO_ACTIVATION_ENTRY)), (3 + 4, 9));
+        assert_eq!((run.cycles.0, count_of(&run, Idle(idle::ZERO_ACTIVATION))), (cycles, idling));
+        assert_eq!((run.ledger.count(Event::MAC), run.ledger.count(event::ON_ZERO_ACTIVATIONS)), (3 + 4, 9));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Does the array that steps cycle by cycle agree with the one that counts, and with a plain seven-loop reference?
 
-use digital::Granularity;
-use engine::{Activations, EngineError, Layer, MAC_ENTRY, MacEngine, Observer, Outputs, Silent};
+use digital::{Granularity, idle};
+use engine::{Activations, EngineError, Event, Layer, MacEngine, Observer, Outputs, Silent};
 use esn::{CodeTensor, Grid};
 use network::{Geometry, GeometrySpec};
 use proptest::prelude::*;
@@ -40,7 +40,7 @@ proptest! {
         prop_assert_eq!(counted.occupancy.offered - counted.occupancy.used, idle);
         let offered = counted.cycles.0 * array.spec().rows as u128 * array.spec().pes_per_row as u128;
         prop_assert_eq!(counted.occupancy.offered, offered);
-        prop_assert_eq!(counted.occupancy.used, counted.ledger.count(MAC_ENTRY));
+        prop_assert_eq!(counted.occupancy.used, counted.ledger.count(Event::MAC));
         prop_assert!(!array.is_ideal() || idle == 0);
     }
 
@@ -59,7 +59,7 @@ proptest! {
         let stepped = machine.run(&mut tally);
         prop_assert_eq!(tally.cycles, stepped.run.cycles.0);
         prop_assert_eq!(tally.active, stepped.run.occupancy.used);
-        prop_assert_eq!(tally.count, stepped.run.ledger.count(MAC_ENTRY));
+        prop_assert_eq!(tally.count, stepped.run.ledger.count(Event::MAC));
     }
 
     /// Energy is spent by work alone, so it does not depend on the shape of the array.
@@ -68,7 +68,7 @@ proptest! {
         let ideal = common::array(1, 1, array.spec().granularity).run(&layer(&case)).unwrap();
         let run = array.run(&layer(&case)).unwrap();
         prop_assert_eq!(&run.ledger, &ideal.ledger);
-        prop_assert_eq!(ideal.cycles.0, ideal.ledger.count(MAC_ENTRY));
+        prop_assert_eq!(ideal.cycles.0, ideal.ledger.count(Event::MAC));
         prop_assert!(run.cycles <= ideal.cycles);
     }
 
@@ -82,7 +82,7 @@ proptest! {
         let before = array.run(&layer(&case)).unwrap();
         let after = array.run(&layer(&Case { codes: pruned, ..case })).unwrap();
         prop_assert!(after.cycles <= before.cycles);
-        prop_assert!(after.ledger.count(MAC_ENTRY) <= before.ledger.count(MAC_ENTRY));
+        prop_assert!(after.ledger.count(Event::MAC) <= before.ledger.count(Event::MAC));
     }
 }
 
@@ -125,7 +125,7 @@ fn rows_work_through_filters_groups_weights_and_planes() {
     assert_eq!(machine.cycles().0, 8);
     let stepped = machine.run(&mut Silent);
     assert_eq!(stepped.run.cycles.0, 8);
-    assert_eq!(stepped.run.idle, [("position tail", 3 + 1 + 3), ("row finished early", 2 * 2)]);
+    assert_eq!(stepped.run.idle, [(idle::POSITION_TAIL, 3 + 1 + 3), (idle::ROW_FINISHED_EARLY, 2 * 2)]);
     assert_eq!(stepped.outputs, Outputs::Integer(seven_loops(&case)));
 }
 

@@ -206,7 +206,7 @@ fn hardware_row(hardware: &Hardware, total: &HardwareRun) -> HardwareRow {
         metric: hardware.metric.name().to_string(),
         verdict: format!("{:?}", total.check.verdict).to_lowercase(),
         cycles: total.run.cycles.0,
-        energy_count: total.run.ledger.count(engine::MAC_ENTRY),
+        energy_count: total.run.ledger.count(engine::Event::MAC),
         energy_j: total.run.ledger.energy().0,
         utilization: total.run.occupancy.utilization(),
         score: None,

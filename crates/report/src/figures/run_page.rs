@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use engine::Event;
 use network::Network;
 use runner::{Evaluation, Hardware, LayerCost, LayerDetail, Merit, NetworkCost, Score, Verdict, energy_by_entry};
 use serde::Serialize;
@@ -147,7 +148,7 @@ fn check_data(hardware: &Hardware, total: &runner::HardwareRun) -> CheckData {
 fn merit_row(hardware: &Hardware, row: &LayerCost, total: &runner::HardwareRun) -> [String; 8] {
     let merit = Merit::new(hardware, row, total);
     let number = |x: Option<f64>| x.map_or("–".to_string(), |x| format!("{x:.4}"));
-    let entry = |(name, energy): (&str, f64)| format!("{name} {energy:.3e} J");
+    let entry = |(event, energy): (Event, f64)| format!("{event} {energy:.3e} J");
     let storage = hardware.storage();
     [
         hardware.engine.name().to_string(),

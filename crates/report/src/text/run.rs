@@ -1,6 +1,6 @@
 //! One run as text: costs, the check against ESN, accuracy, and what the stepped machines found.
 
-use engine::MAC_ENTRY;
+use engine::Event;
 use network::{Network, NotCosted};
 use runner::{
     Evaluation, Hardware, HardwareRun, LayerCost, Merit, Metric, NetworkCost, Quantization, Score, SteppedLayer,
@@ -150,9 +150,9 @@ fn merit_lines(hardware: &Hardware, cost: &NetworkCost, h: usize) -> String {
     }
     let (total, row) = (&cost.totals[h], cost.total_row());
     let merit = Merit::new(hardware, &row, total);
-    let part = |(name, energy): (&str, f64)| match merit.ratio {
-        Some(_) => format!("{name} {:.3}", energy / merit.esn_energy_j),
-        None => format!("{name} {}", joules(energy)),
+    let part = |(event, energy): (Event, f64)| match merit.ratio {
+        Some(_) => format!("{event} {:.3}", energy / merit.esn_energy_j),
+        None => format!("{event} {}", joules(energy)),
     };
     let parts: Vec<String> = energy_by_entry(total).into_iter().map(part).collect();
     let times = merit.ratio.map_or(String::new(), |ratio| format!(", {ratio:.3} × {}", hardware.metric.name()));
@@ -222,7 +222,7 @@ fn failures(hardware: &[Hardware], cost: &NetworkCost) -> String {
                 "  {} differs at layer {}: counted {}, metric {}; {} cycles, metric {}\n",
                 hardware.engine.name(),
                 one_line(&layer.name),
-                run.run.ledger.count(MAC_ENTRY),
+                run.run.ledger.count(Event::MAC),
                 check.expected + check.gap,
                 check.cycles,
                 check.expected_cycles

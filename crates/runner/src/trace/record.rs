@@ -1,6 +1,6 @@
 //! The cycles of a range, recorded as the machine goes through them.
 
-use engine::{Joules, Lane, LaneSums, MAC_ENTRY, Observer};
+use engine::{Event, Joules, Lane, LaneSums, Observer};
 
 use super::plan::TracePlan;
 
@@ -32,7 +32,7 @@ pub struct Sample {
     pub cycle: u128,
     /// Elements or cells that did work.
     pub active: u64,
-    /// Units of the ledger's entry [`MAC_ENTRY`] that the cycle spent.
+    /// Units of [`Event::MAC`] that the cycle spent.
     pub count: u128,
     /// What the lanes held when the cycle began; none where a lane had no work.
     pub lanes: Vec<Option<LaneSample>>,
@@ -134,11 +134,11 @@ fn sample(lane: &Lane<'_>, accumulators: usize) -> LaneSample {
 }
 
 impl Trace {
-    /// Energy of a cycle in joules: that of its multiply-accumulates, the entry [`MAC_ENTRY`] of the ledger alone.
+    /// Energy of a cycle in joules: that of its multiply-accumulates, [`Event::MAC`], alone.
     pub fn mac_energy_j(&self, sample: &Sample) -> f64 {
         self.unit.times(sample.count).0
     }
 
-    /// The ledger entry that the energy of a trace is of.
-    pub const ENTRY: &str = MAC_ENTRY;
+    /// The event that a trace counts.
+    pub const EVENT: Event = Event::MAC;
 }

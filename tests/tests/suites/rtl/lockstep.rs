@@ -3,8 +3,8 @@
 use std::fmt;
 use std::iter::Sum;
 
-use digital::{POSITION_TAIL, ROW_FINISHED_EARLY, SteppedArray};
-use engine::{Activations, MAC_ENTRY, Outputs, Silent};
+use digital::{SteppedArray, idle};
+use engine::{Activations, Event, Outputs, Silent};
 
 use super::case::Case;
 use super::circuit::{Circuit, Simulation, Simulator};
@@ -130,9 +130,8 @@ fn compare_end(machine: SteppedArray<'_>, numbers: &[i64], outputs: Vec<i64>) ->
     if run.cycles != before {
         return Err(format!("the circuit is done after {} cycles, the machine after {}", before.0, run.cycles.0));
     }
-    let idle = |cause| run.idle.iter().find(|(name, _)| *name == cause).map_or(0, |(_, count)| *count);
-    let busy = run.ledger.count(MAC_ENTRY);
-    let expected = [run.cycles.0, busy, idle(POSITION_TAIL), idle(ROW_FINISHED_EARLY)];
+    let busy = run.ledger.count(Event::MAC);
+    let expected = [run.cycles.0, busy, run.idle_by(idle::POSITION_TAIL), run.idle_by(idle::ROW_FINISHED_EARLY)];
     if !numbers.iter().map(|&n| n as u128).eq(expected) {
         return Err(format!("cycles, busy, tail, early {numbers:?} in the circuit, {expected:?} in the machine"));
     }

@@ -1,0 +1,15 @@
+//! What the arrays spend energy on beside [`engine::Event::MAC`]. Each event is one of a departure from the ideal.
+
+use engine::Event;
+
+/// Quiescent energy of cells, in 2^-20 of the energy of a MAC of ±1.
+pub const BIAS: Event = Event::new("bias");
+
+/// Digital-to-analog conversions of rows.
+pub const DAC: Event = Event::new("dac");
+
+/// Analog-to-digital conversions of columns.
+pub const ADC: Event = Event::new("adc");
+
+/// Digital additions of conversions that belong to the same output.
+pub const ADDITION: Event = Event::new("addition");

@@ -1,0 +1,71 @@
+//! The kinds of what a run counts, each with the name that reports give it.
+
+use std::fmt;
+
+/// A kind of event that hardware spends energy on.
+///
+/// The engine that counts an event owns it, as a constant: [`Event::MAC`] belongs to all engines, `analog::event::ADC`
+/// to the analog one and `digital::event::WEIGHT_FETCH` to the digital one. A consumer asks for an event. It reads the
+/// name only to write it down.
+///
+/// ```
+/// use engine::{Event, Joules, Ledger};
+///
+/// /// Reads of a memory that some engine has.
+/// const READ: Event = Event::new("read");
+///
+/// let mut ledger = Ledger::new();
+/// ledger.add(Event::MAC, 6, Joules(2.0));
+/// ledger.add(READ, 4, Joules(0.5));
+/// assert_eq!((ledger.count(Event::MAC), ledger.count(READ)), (6, 4));
+/// assert_eq!(ledger.entries()[1].event.name(), "read");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Event(&'static str);
+
+impl Event {
+    /// The multiply-accumulate work, which every engine counts and which the metric is held against. An analog engine
+    /// counts squared half-steps of its weights, a digital one busy PE-cycles.
+    pub const MAC: Event = Event::new("mac");
+
+    /// An event of this name. Two events of one engine have different names.
+    pub const fn new(name: &'static str) -> Self {
+        Self(name)
+    }
+
+    /// The name in reports.
+    pub const fn name(self) -> &'static str {
+        self.0
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// A reason for which hardware did no work.
+///
+/// The engine that counts a cause owns it, as a constant: `analog::idle::ROW_EDGE` is of cells,
+/// `digital::idle::PIPELINE_FILL` of PE-cycles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct IdleCause(&'static str);
+
+impl IdleCause {
+    /// A cause of this name. Two causes of one engine have different names.
+    pub const fn new(name: &'static str) -> Self {
+        Self(name)
+    }
+
+    /// The name in reports.
+    pub const fn name(self) -> &'static str {
+        self.0
+    }
+}
+
+impl fmt::Display for IdleCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
