@@ -1,7 +1,8 @@
 //! The arrays as a MAC engine.
 
 use engine::{
-    Activations, EngineError, Joules, Layer, LayerRun, MacEngine, Observer, PreparedLayer, Silent, SteppedRun,
+    Activations, Arithmetic, EngineError, Joules, Layer, LayerRun, MacEngine, Observer, PreparedLayer, Silent,
+    SteppedRun,
 };
 
 use crate::cost;
@@ -82,8 +83,8 @@ impl MacEngine for AnalogArray {
         &self.spec.name
     }
 
-    fn computes_integers(&self) -> bool {
-        false
+    fn arithmetic(&self) -> Arithmetic {
+        Arithmetic::Real
     }
 
     fn run(&self, layer: &Layer<'_>) -> Result<LayerRun, EngineError> {

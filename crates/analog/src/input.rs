@@ -1,6 +1,6 @@
 //! Activations at the edge of the array, checked once.
 
-use engine::{Activations, EngineError};
+use engine::{Activations, Arithmetic, EngineError};
 use network::Geometry;
 
 /// The input as the real numbers that an analog array takes, `[repeats, in_channels, height, width]`.
@@ -16,7 +16,7 @@ pub(crate) fn real_input<'a>(
 ) -> Result<&'a [f32], EngineError> {
     let layer = || layer.to_string();
     let Activations::Real(input) = input else {
-        return Err(EngineError::Arithmetic { layer: layer(), expected: "real" });
+        return Err(EngineError::Arithmetic { layer: layer(), expected: Arithmetic::Real });
     };
     let (expected, found) = (geometry.input_len(), input.len());
     if found != expected {

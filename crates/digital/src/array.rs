@@ -1,7 +1,8 @@
 //! The array as a MAC engine.
 
 use engine::{
-    Activations, EngineError, Lane, LaneSums, Layer, LayerRun, MacEngine, Observer, PreparedLayer, Silent, SteppedRun,
+    Activations, Arithmetic, EngineError, Lane, LaneSums, Layer, LayerRun, MacEngine, Observer, PreparedLayer, Silent,
+    SteppedRun,
 };
 
 use crate::departures::{Departures, ZeroActivations};
@@ -123,8 +124,8 @@ impl MacEngine for DigitalArray {
         &self.spec.name
     }
 
-    fn computes_integers(&self) -> bool {
-        true
+    fn arithmetic(&self) -> Arithmetic {
+        Arithmetic::Integer
     }
 
     fn run(&self, layer: &Layer<'_>) -> Result<LayerRun, EngineError> {

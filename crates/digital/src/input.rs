@@ -1,7 +1,7 @@
 //! Activations at the edge of the array. They are checked once, and then laid out with their padding, so that elements
 //! need not know where the image ends.
 
-use engine::{Activations, EngineError, Layer};
+use engine::{Activations, Arithmetic, EngineError, Layer};
 use network::Geometry;
 
 /// Largest magnitude of an activation.
@@ -30,7 +30,7 @@ pub(crate) fn check_accumulators(layer: &Layer<'_>) -> Result<(), EngineError> {
 pub(crate) fn integers<'a>(layer: &str, geometry: &Geometry, input: Activations<'a>) -> Result<&'a [i32], EngineError> {
     let layer = || layer.to_string();
     let Activations::Integer(input) = input else {
-        return Err(EngineError::Arithmetic { layer: layer(), expected: "integer" });
+        return Err(EngineError::Arithmetic { layer: layer(), expected: Arithmetic::Integer });
     };
     if input.len() != geometry.input_len() {
         let (expected, found) = (geometry.input_len(), input.len());

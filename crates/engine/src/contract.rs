@@ -4,6 +4,7 @@ use esn::CodeTensor;
 use network::Geometry;
 use thiserror::Error;
 
+use crate::arithmetic::{Activations, Arithmetic, Outputs};
 use crate::event::IdleCause;
 use crate::lane::Lane;
 use crate::ledger::{Cycles, Ledger};
@@ -92,24 +93,6 @@ impl LayerRun {
     }
 }
 
-/// The input of a layer: `[repeats, in_channels, height, width]`, row-major.
-#[derive(Clone, Copy, Debug)]
-pub enum Activations<'a> {
-    /// Integers with the zero point already subtracted, at most 17 bits with sign.
-    Integer(&'a [i32]),
-    /// Real numbers, all finite.
-    Real(&'a [f32]),
-}
-
-/// The sums of a layer, `[repeats, filters, out_height, out_width]`, row-major, without bias.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outputs {
-    /// `Σ code · x` exactly, in half-steps of the weight grid.
-    Integer(Vec<i64>),
-    /// `Σ (code / 2) · x`, in steps of the weight grid.
-    Real(Vec<f32>),
-}
-
 /// A layer inside an engine, its weights in the form that the engine computes with.
 pub trait PreparedLayer: Send + Sync {
     /// Computes the sums of one image.
@@ -195,8 +178,9 @@ pub trait MacEngine: Send + Sync {
     /// The name of the hardware, from its description.
     fn name(&self) -> &str;
 
-    /// Whether the engine computes on integers, as a digital one does, or on real numbers, as an analog one does.
-    fn computes_integers(&self) -> bool;
+    /// The numbers that the engine computes on: real ones in an analog engine, integers in a digital one. All activations
+    /// that the engine is given and all outputs that it gives are of this arithmetic.
+    fn arithmetic(&self) -> Arithmetic;
 
     /// The cost of one image, with repetition factored out. The time that this takes grows with the number of weights,
     /// not with the number of MACs.
@@ -288,8 +272,8 @@ pub enum EngineError {
     Arithmetic {
         /// The layer.
         layer: String,
-        /// `"integer"` or `"real"`.
-        expected: &'static str,
+        /// That of the engine.
+        expected: Arithmetic,
     },
     /// An activation is not one that the engine takes.
     #[error("layer {layer}: activation {index} is {value}; {expected}")]

@@ -41,10 +41,11 @@
 //! The files, each resting on those above it:
 //!
 //! ```text
+//! arithmetic.rs        what an engine computes on: activations and outputs
 //! event.rs             the kinds of what a run counts
 //! ledger.rs            energy and cycles, and the ledger of a run
 //! lane.rs              what a stepped machine shows of itself
-//! contract.rs          a layer, activations, outputs, the trait of an engine, errors
+//! contract.rs          a layer, the trait of an engine, errors
 //! kernel/lowering.rs   where the weights of a layer find their inputs
 //! kernel/sweep.rs      the loops around a kernel
 //! kernel/portable.rs   the innermost loop in safe Rust
@@ -53,16 +54,15 @@
 //! kernel/real.rs       convolution of floats, in the order of an analog array
 //! ```
 
+mod arithmetic;
 mod contract;
 mod event;
 pub mod kernel;
 mod lane;
 mod ledger;
 
-pub use contract::{
-    Activations, EngineError, Layer, LayerRun, MacEngine, Observer, Occupancy, Outputs, PreparedLayer, Silent,
-    SteppedRun,
-};
+pub use arithmetic::{Activations, Arithmetic, Outputs};
+pub use contract::{EngineError, Layer, LayerRun, MacEngine, Observer, Occupancy, PreparedLayer, Silent, SteppedRun};
 pub use event::{Event, IdleCause};
 pub use lane::{Lane, LaneSums};
 pub use ledger::{Cycles, Entry, Joules, Ledger};

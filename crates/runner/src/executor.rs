@@ -1,6 +1,6 @@
 //! The bridge between `inference` and `engine`: the MAC layers of a session, computed on an engine.
 
-use engine::{Activations, Layer, Outputs, PreparedLayer};
+use engine::{Activations, Arithmetic, Layer, Outputs, PreparedLayer};
 use esn::Grid;
 use inference::{ExecutorError, MacExecutor};
 use network::{ActivationQuantization, Bias, LayerId, MacLayer, Network, Requantization};
@@ -70,7 +70,10 @@ impl HeldLayer {
         let refused = |source| refused(network, hardware, source);
         let engine_layer = Layer::new(&layer.name, &layer.geometry, &weights.codes).map_err(refused)?;
         let prepared = hardware.engine.prepare(&engine_layer).map_err(refused)?;
-        let input = if hardware.engine.computes_integers() { input } else { None };
+        let input = match hardware.engine.arithmetic() {
+            Arithmetic::Integer => input,
+            Arithmetic::Real => None,
+        };
         // Integer sums are in half-steps of the weights times steps of the activations, real sums in steps of the
         // weights.
         let unit = input.map_or(1.0, |q| 0.5 * f64::from(q.scale)) * f64::from(layer.alpha);

@@ -1,7 +1,7 @@
 //! Every layer of a network on the stepped machines. They advance cycle by cycle and so prove what the fast engines
 //! count.
 
-use engine::{Activations, Event, Layer, Outputs};
+use engine::{Activations, Arithmetic, Event, Layer, Outputs};
 use esn::CodeTensor;
 use network::{Geometry, LayerId, MacLayer, Network};
 use rayon::prelude::*;
@@ -79,8 +79,10 @@ fn step_layer(
     let engine_layer = Layer::new(&layer.name, &layer.geometry, &weights.codes).map_err(refused)?;
     let integers = pattern(network, layer)?;
     let real: Vec<f32> = integers.iter().map(|&x| x as f32).collect();
-    let input =
-        if hardware.engine.computes_integers() { Activations::Integer(&integers) } else { Activations::Real(&real) };
+    let input = match hardware.engine.arithmetic() {
+        Arithmetic::Integer => Activations::Integer(&integers),
+        Arithmetic::Real => Activations::Real(&real),
+    };
     // Read noise is drawn differently by the two machines; all else about them must be equal.
     let quiet = hardware.engine.without_read_noise();
     let engine = quiet.as_ref().unwrap_or(&hardware.engine);

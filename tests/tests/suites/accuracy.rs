@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::thread;
 
+use engine::Arithmetic;
 use esn::BitWidth;
 use esnsim_tests::{Attribute, ModelBuilder, repository, shared_or_skip};
 use formats::ReadOptions;
@@ -132,7 +133,7 @@ fn engines_are_right_as_often_as_the_dequantized_digits_network() {
         let expected = reference[&("digits-resnet".to_string(), bits)];
         for engine in run(&network, &Hardware::ideal(), bits, &samples, false).engines {
             let what = format!("{} at {bits} bits", engine.hardware.join(", "));
-            if !(engine.arithmetic == "integer" && bits == 1) {
+            if !(engine.arithmetic == Arithmetic::Integer && bits == 1) {
                 assert_near(engine.score.top1, expected, 500, 0.004, &what);
             }
         }

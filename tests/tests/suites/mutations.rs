@@ -3,8 +3,8 @@
 
 use bytes::Bytes;
 use engine::{
-    Activations, Cycles, EngineError, Event, Joules, Layer, LayerRun, Ledger, MacEngine, Occupancy, PreparedLayer,
-    SteppedRun,
+    Activations, Arithmetic, Cycles, EngineError, Event, Joules, Layer, LayerRun, Ledger, MacEngine, Occupancy,
+    PreparedLayer, SteppedRun,
 };
 use esn::BitConvention;
 use esnsim_tests::{Attribute, ModelBuilder};
@@ -44,7 +44,7 @@ impl PlainEngine {
         match (code, self.metric) {
             (0, _) => u128::from(self.mutation == Mutation::PrunedCharged),
             (_, Metric::EsnA) => u128::from(code.unsigned_abs()).pow(2),
-            (_, _) => self.planes(code),
+            (_, Metric::EsnD | Metric::EsnDFilter) => self.planes(code),
         }
     }
 
@@ -75,8 +75,11 @@ impl MacEngine for PlainEngine {
         "plain"
     }
 
-    fn computes_integers(&self) -> bool {
-        self.metric != Metric::EsnA
+    fn arithmetic(&self) -> Arithmetic {
+        match self.metric {
+            Metric::EsnA => Arithmetic::Real,
+            Metric::EsnD | Metric::EsnDFilter => Arithmetic::Integer,
+        }
     }
 
     fn run(&self, layer: &Layer<'_>) -> Result<LayerRun, EngineError> {

@@ -1,7 +1,7 @@
 //! Does the cost follow from the size of the layer and of the arrays?
 
 use analog::{AnalogArray, AnalogError, event, idle};
-use engine::{Activations, Cycles, EngineError, Event, Joules, Layer, LayerRun, MacEngine, Occupancy};
+use engine::{Activations, Arithmetic, Cycles, EngineError, Event, Joules, Layer, LayerRun, MacEngine, Occupancy};
 use esn::{CodeTensor, Grid};
 use network::Geometry;
 
@@ -82,7 +82,7 @@ fn both_machines_refuse_the_same_inputs() {
     nan[3] = f32::NAN;
     let name = || "layer".to_string();
     let cases = [
-        (Activations::Integer(&[0; 160]), EngineError::Arithmetic { layer: name(), expected: "real" }),
+        (Activations::Integer(&[0; 160]), EngineError::Arithmetic { layer: name(), expected: Arithmetic::Real }),
         (Activations::Real(&[0.0; 80]), EngineError::Shape { layer: name(), what: "input", expected: 160, found: 80 }),
         (
             Activations::Real(&nan),

@@ -6,7 +6,7 @@ use report::text::{grouped, joules, one_line};
 use report::trace::{write_csv, write_vcd};
 use report::write_file;
 use runner::trace::{Trace, TracePlan, trace};
-use runner::{Hardware, Quantization};
+use runner::{Hardware, Metric, Quantization};
 
 use crate::args::TraceOptions;
 use crate::terminal::{Bar, notes, print};
@@ -18,7 +18,7 @@ pub fn run(options: &TraceOptions) -> anyhow::Result<Status> {
     esnsim::check_outputs(&[options.vcd.as_deref(), options.csv.as_deref()], inputs)?;
     let hardware = match &options.hardware {
         Some(path) => esnsim::hardware(std::slice::from_ref(path))?.into_iter().next(),
-        None => Hardware::ideal().into_iter().find(|hardware| hardware.engine.computes_integers()),
+        None => Hardware::ideal().into_iter().find(|hardware| hardware.metric == Metric::EsnD),
     };
     let hardware = hardware.context("there is no hardware to trace")?;
     let network = commands::open(options.network.as_deref(), &options.reading)?.network;

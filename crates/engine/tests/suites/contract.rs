@@ -1,6 +1,6 @@
 //! Is a layer only what its geometry says, and is every error one clear line?
 
-use engine::{EngineError, Layer};
+use engine::{Arithmetic, EngineError, Layer};
 use esn::{CodeTensor, Grid, WeightShape};
 use network::{Geometry, GeometrySpec};
 
@@ -35,7 +35,7 @@ fn errors_are_one_line_that_names_the_layer() {
     let layer = || "conv1".to_string();
     let cases = [
         (
-            EngineError::Arithmetic { layer: layer(), expected: "integer" },
+            EngineError::Arithmetic { layer: layer(), expected: Arithmetic::Integer },
             "layer conv1: this engine computes on integer activations",
         ),
         (

@@ -5,7 +5,7 @@
 
 mod layer;
 
-use engine::{Activations, EngineError, LayerRun};
+use engine::{Activations, Arithmetic, EngineError, LayerRun};
 use rayon::prelude::*;
 use runner::Hardware;
 
@@ -138,9 +138,9 @@ fn points(
 /// The cost of one form; none where the hardware cannot hold it.
 fn run(hardware: &Hardware, synthetic: &SyntheticLayer) -> Result<Option<LayerRun>, ExploreError> {
     let engine = &hardware.engine;
-    let result = synthetic.layer().and_then(|layer| match engine.computes_integers() {
-        true => engine.run_on(&layer, Activations::Integer(&synthetic.integers)),
-        false => engine.run_on(&layer, Activations::Real(&synthetic.reals)),
+    let result = synthetic.layer().and_then(|layer| match engine.arithmetic() {
+        Arithmetic::Integer => engine.run_on(&layer, Activations::Integer(&synthetic.integers)),
+        Arithmetic::Real => engine.run_on(&layer, Activations::Real(&synthetic.reals)),
     });
     match result {
         Ok(run) => Ok(Some(run)),

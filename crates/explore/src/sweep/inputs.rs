@@ -195,9 +195,9 @@ fn open_hardware(plan: &Plan) -> Result<Vec<Hardware>, ExploreError> {
 
 /// One engine on integers serves all; the analog ones are opened once more, each for itself.
 fn open_engines(plan: &Plan) -> Result<Vec<Hardware>, ExploreError> {
-    let mut engines: Vec<Hardware> = Hardware::ideal().into_iter().filter(|hardware| hardware.exact).take(1).collect();
+    let mut engines: Vec<Hardware> = Hardware::ideal().into_iter().filter(Hardware::is_exact).take(1).collect();
     if plan.file.analog_accuracy {
-        engines.extend(open_hardware(plan)?.into_iter().filter(|hardware| !hardware.exact));
+        engines.extend(open_hardware(plan)?.into_iter().filter(|hardware| !hardware.is_exact()));
     }
     Ok(engines)
 }

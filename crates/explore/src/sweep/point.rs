@@ -231,8 +231,8 @@ fn engine_of<'e>(
     evaluation: &'e Evaluation,
     hardware: &Hardware,
 ) -> Option<&'e EngineEvaluation> {
-    let same = |engine: &Hardware| match hardware.exact {
-        true => engine.exact,
+    let same = |engine: &Hardware| match hardware.is_exact() {
+        true => engine.is_exact(),
         false => engine.engine.name() == hardware.engine.name(),
     };
     engines.iter().position(same).and_then(|index| evaluation.engine_of(index))

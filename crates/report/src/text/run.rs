@@ -69,8 +69,15 @@ pub fn hardware_that_comes_along() -> String {
 
 fn hardware_line(hardware: &Hardware) -> String {
     let kind = if hardware.ideal { "ideal, " } else { "" };
-    let unit = if hardware.engine.computes_integers() { "busy PE-cycle" } else { "squared half-step" };
-    format!("{} ({kind}{} a {unit})", hardware.engine.name(), joules(hardware.unit.0))
+    format!("{} ({kind}{} a {})", hardware.engine.name(), joules(hardware.unit.0), counted_in(hardware.metric))
+}
+
+/// What an engine counts that is held against the metric.
+fn counted_in(metric: Metric) -> &'static str {
+    match metric {
+        Metric::EsnA => "squared half-step",
+        Metric::EsnD | Metric::EsnDFilter => "busy PE-cycle",
+    }
 }
 
 fn layer_table(hardware: &Hardware, cost: &NetworkCost, h: usize) -> String {
@@ -179,16 +186,16 @@ fn check_lines(hardware: &[Hardware], cost: &NetworkCost) -> String {
     let mut text = String::new();
     for (hardware, total) in hardware.iter().zip(&cost.totals).filter(|(hardware, _)| hardware.ideal) {
         let check = &total.check;
-        let unit = if hardware.engine.computes_integers() { "busy PE-cycles" } else { "squared half-steps" };
-        let expected = match hardware.engine.computes_integers() {
-            true => grouped(check.expected),
-            false => format!("4 · {}", metric_value(hardware.metric, check.expected)),
+        let expected = match hardware.metric {
+            Metric::EsnA => format!("4 · {}", metric_value(hardware.metric, check.expected)),
+            Metric::EsnD | Metric::EsnDFilter => grouped(check.expected),
         };
         text += &format!(
-            "  {}: {} counted {} {unit}, {} cycles; {} = {expected}\n",
+            "  {}: {} counted {} {}s, {} cycles; {} = {expected}\n",
             verdict_word(check.verdict),
             hardware.engine.name(),
             grouped(check.counted),
+            counted_in(hardware.metric),
             grouped(check.cycles),
             hardware.metric.name()
         );

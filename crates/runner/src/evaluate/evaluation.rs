@@ -1,7 +1,8 @@
 //! What an evaluation found.
 
+use engine::Arithmetic;
 use network::ActivationQuantization;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::score::Score;
 use super::seeds::SeedStatistics;
@@ -12,8 +13,9 @@ use crate::runs::MeasuredRuns;
 pub struct EngineEvaluation {
     /// Names of the hardware of the group.
     pub hardware: Vec<String>,
-    /// `"integer"` or `"real"`.
-    pub arithmetic: &'static str,
+    /// What they compute on.
+    #[serde(serialize_with = "by_name")]
+    pub arithmetic: Arithmetic,
     /// Accuracy.
     pub score: Score,
     /// Images on which the engine and the float network name the same class; none without the float network.
@@ -59,4 +61,8 @@ impl Evaluation {
     pub fn engine_of(&self, hardware: usize) -> Option<&EngineEvaluation> {
         self.engines.iter().find(|engine| engine.members.contains(&hardware))
     }
+}
+
+fn by_name<S: Serializer>(arithmetic: &Arithmetic, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(arithmetic.name())
 }

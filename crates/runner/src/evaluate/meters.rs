@@ -1,6 +1,6 @@
 //! Hardware whose cost depends on the activations: inference shows every layer's input to it, and it counts.
 
-use engine::{Activations, EngineError, Layer, LayerRun};
+use engine::{Activations, Arithmetic, EngineError, Layer, LayerRun};
 use esn::CodeTensor;
 use network::{ActivationQuantization, LayerId, MacLayer, Network};
 use rayon::prelude::*;
@@ -58,11 +58,14 @@ impl<'a> Meters<'a> {
     fn run(&self, hardware: &Hardware, id: LayerId, image: &[f32]) -> Result<LayerRun, EngineError> {
         let MacLayer { name, geometry, .. } = &self.network.layers()[id.0];
         let layer = Layer::new(name, geometry, &self.codes[id.0])?;
-        if !hardware.engine.computes_integers() {
-            return hardware.engine.run_on(&layer, Activations::Real(image));
+        match hardware.engine.arithmetic() {
+            Arithmetic::Real => hardware.engine.run_on(&layer, Activations::Real(image)),
+            Arithmetic::Integer => {
+                let quantization = self.activations.get(id.0).expect("layers that are run on integers are calibrated");
+                let integers = quantize_activations(image, *quantization);
+                hardware.engine.run_on(&layer, Activations::Integer(&integers))
+            }
         }
-        let quantization = self.activations.get(id.0).expect("layers that are run on integers are calibrated");
-        hardware.engine.run_on(&layer, Activations::Integer(&quantize_activations(image, *quantization)))
     }
 }
 

@@ -13,6 +13,7 @@ mod score;
 mod seeds;
 mod sums;
 
+use engine::Arithmetic;
 use inference::{FloatExecutor, Session};
 use rayon::prelude::*;
 
@@ -43,7 +44,7 @@ pub fn evaluate(plan: &EvaluationPlan<'_>) -> Result<Evaluation, RunnerError> {
     let network = plan.network;
     let inference = |source| RunnerError::Inference { path: network.path().to_path_buf(), source };
     let session = Session::new(network).map_err(inference)?;
-    let integers = plan.hardware.iter().any(|h| h.engine.computes_integers());
+    let integers = plan.hardware.iter().any(|h| h.engine.arithmetic() == Arithmetic::Integer);
     let float = if plan.reference || integers && needs_calibration(network) {
         Some(FloatExecutor::from_file(network).map_err(inference)?)
     } else {
@@ -93,7 +94,7 @@ fn run_all(runner: &BatchRunner<'_>, sums: &mut Sums) -> Result<(), RunnerError>
 fn group_engines(hardware: &[Hardware]) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for (h, this) in hardware.iter().enumerate() {
-        match groups.iter_mut().find(|group| this.exact && hardware[group[0]].exact) {
+        match groups.iter_mut().find(|group| this.is_exact() && hardware[group[0]].is_exact()) {
             Some(group) => group.push(h),
             None => groups.push(vec![h]),
         }

@@ -87,18 +87,15 @@ impl Sums {
         reference: bool,
         activations: Vec<ActivationQuantization>,
     ) -> Evaluation {
-        let engines = self.engines.into_iter().zip(groups).map(|(sums, members)| {
-            let integers = plan.hardware[members[0]].engine.computes_integers();
-            EngineEvaluation {
-                hardware: members.iter().map(|&h| plan.hardware[h].engine.name().to_string()).collect(),
-                arithmetic: if integers { "integer" } else { "real" },
-                score: sums.score,
-                agreement: reference.then_some(sums.agreement),
-                sqnr_db: sums.powers.iter().map(|&power| decibels(power)).collect(),
-                seeds: None,
-                predictions: sums.predictions,
-                members,
-            }
+        let engines = self.engines.into_iter().zip(groups).map(|(sums, members)| EngineEvaluation {
+            hardware: members.iter().map(|&h| plan.hardware[h].engine.name().to_string()).collect(),
+            arithmetic: plan.hardware[members[0]].engine.arithmetic(),
+            score: sums.score,
+            agreement: reference.then_some(sums.agreement),
+            sqnr_db: sums.powers.iter().map(|&power| decibels(power)).collect(),
+            seeds: None,
+            predictions: sums.predictions,
+            members,
         });
         Evaluation {
             images: self.images,

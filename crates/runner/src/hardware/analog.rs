@@ -117,7 +117,6 @@ impl AnalogFile {
             metric: Metric::EsnA,
             unit,
             clock_hz,
-            exact: false,
             resolved: HardwareFile::Analog(Box::new(self)),
         })
     }

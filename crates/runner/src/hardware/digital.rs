@@ -221,7 +221,6 @@ impl DigitalFile {
             metric,
             unit,
             clock_hz,
-            exact: true,
             resolved: HardwareFile::Digital(Box::new(self)),
         })
     }

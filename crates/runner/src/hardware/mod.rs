@@ -11,7 +11,7 @@ mod presets;
 use std::fs;
 use std::path::Path;
 
-use engine::{EngineError, Joules, MacEngine};
+use engine::{Arithmetic, EngineError, Joules, MacEngine};
 use network::Network;
 use serde::{Deserialize, Serialize};
 
@@ -61,8 +61,6 @@ pub struct Hardware {
     pub unit: Joules,
     /// Clock in hertz, where the description names one. Cycles then have a length in seconds.
     pub clock_hz: Option<f64>,
-    /// Whether all engines of this kind compute the same sums, so that inference on one serves all.
-    pub exact: bool,
     /// The description with every value resolved, for reports.
     pub resolved: HardwareFile,
 }
@@ -116,6 +114,15 @@ impl Hardware {
             HardwareFile::Digital(_) => 0,
         };
         self.engine.reseeded(seed).map(|_| seed)
+    }
+
+    /// Whether the engine adds integers exactly. All such engines compute the same sums, so that inference on one serves
+    /// all.
+    pub fn is_exact(&self) -> bool {
+        match self.engine.arithmetic() {
+            Arithmetic::Integer => true,
+            Arithmetic::Real => false,
+        }
     }
 
     /// Whether the cost has to be counted on images: it depends on the activations, and the description assumes no mean

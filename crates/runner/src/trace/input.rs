@@ -1,5 +1,6 @@
 //! What a traced layer reads.
 
+use engine::Arithmetic;
 use inference::{FloatExecutor, Samples, Session, gather};
 use network::LayerId;
 
@@ -17,21 +18,20 @@ pub(super) enum LayerInput {
 
 /// What the layer reads of the image when the hardware runs the network up to it, or a pattern.
 pub(super) fn layer_input(plan: &TracePlan<'_>) -> Result<LayerInput, RunnerError> {
-    let integers = plan.hardware.engine.computes_integers();
     if let Some((samples, image)) = plan.image {
         return of_image(plan, samples, image);
     }
     let values = pattern(plan.network, &plan.network.layers()[plan.layer.0])?;
-    Ok(match integers {
-        true => LayerInput::Integer(values),
-        false => LayerInput::Real(values.into_iter().map(|x| x as f32).collect()),
+    Ok(match plan.hardware.engine.arithmetic() {
+        Arithmetic::Integer => LayerInput::Integer(values),
+        Arithmetic::Real => LayerInput::Real(values.into_iter().map(|x| x as f32).collect()),
     })
 }
 
 fn of_image(plan: &TracePlan<'_>, samples: &dyn Samples, image: usize) -> Result<LayerInput, RunnerError> {
     let network = plan.network;
     let inference = |source| RunnerError::Inference { path: network.path().to_path_buf(), source };
-    let integers = plan.hardware.engine.computes_integers();
+    let integers = plan.hardware.engine.arithmetic() == Arithmetic::Integer;
     let evaluation = EvaluationPlan {
         network,
         hardware: std::slice::from_ref(plan.hardware),
