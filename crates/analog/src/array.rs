@@ -1,8 +1,8 @@
 //! The arrays as a MAC engine.
 
 use engine::{
-    Activations, Arithmetic, EngineError, Joules, Layer, LayerRun, MacEngine, Observer, PreparedLayer, Silent,
-    SteppedRun,
+    Activations, Arithmetic, EngineError, Joules, Layer, LayerRun, MacEngine, Observer, PreparedLayer, Randomness,
+    Silent, SteppedRun,
 };
 
 use crate::cost;
@@ -100,20 +100,8 @@ impl MacEngine for AnalogArray {
         cost::run(&self.spec, layer, Some(input))
     }
 
-    fn reseeded(&self, seed: u64) -> Option<Box<dyn MacEngine>> {
-        self.spec.departures.noise.is_random().then(|| {
-            let mut other = self.clone();
-            other.spec.departures.noise.seed = seed;
-            Box::new(other) as Box<dyn MacEngine>
-        })
-    }
-
-    fn without_read_noise(&self) -> Option<Box<dyn MacEngine>> {
-        (self.spec.departures.noise.read > 0.0).then(|| {
-            let mut other = self.clone();
-            other.spec.departures.noise.read = 0.0;
-            Box::new(other) as Box<dyn MacEngine>
-        })
+    fn randomness(&self) -> Option<&dyn Randomness> {
+        self.spec.departures.noise.is_random().then_some(self as &dyn Randomness)
     }
 
     fn prepare(&self, layer: &Layer<'_>) -> Result<Box<dyn PreparedLayer>, EngineError> {
@@ -142,6 +130,26 @@ impl MacEngine for AnalogArray {
                 return Ok(());
             }
         }
+    }
+}
+
+/// Errors of programming are drawn once for a seed, read noise on each read. [`MacEngine::randomness`] offers them where
+/// one of the two is above 0.
+impl Randomness for AnalogArray {
+    fn seed(&self) -> u64 {
+        self.spec.departures.noise.seed
+    }
+
+    fn reseeded(&self, seed: u64) -> Box<dyn MacEngine> {
+        let mut other = self.clone();
+        other.spec.departures.noise.seed = seed;
+        Box::new(other)
+    }
+
+    fn silent(&self) -> Box<dyn MacEngine> {
+        let mut other = self.clone();
+        other.spec.departures.noise.read = 0.0;
+        Box::new(other)
     }
 }
 

@@ -206,22 +206,11 @@ pub trait MacEngine: Send + Sync {
         self.run(layer)
     }
 
-    /// The same hardware with another seed of its random departures, which are programming error and read noise. `None`
-    /// where nothing is random.
+    /// What is random about the engine; `None` where nothing is, and an engine that does not say has nothing.
     ///
-    /// What is random must be a function of the seed, the name of the layer and the input alone. An engine has no
-    /// memory, so results are the same in every order of layers and at any number of threads.
-    fn reseeded(&self, seed: u64) -> Option<Box<dyn MacEngine>> {
-        let _ = seed;
-        None
-    }
-
-    /// The same hardware without read noise; `None` where there is none.
-    ///
-    /// [`MacEngine::step`] draws an error for every read. [`MacEngine::prepare`] draws one for a whole sum, from the
-    /// distribution that the sum of those errors has. With read noise the outputs of the two are therefore equal in
-    /// distribution only; without it they are equal in every bit, which a test can check.
-    fn without_read_noise(&self) -> Option<Box<dyn MacEngine>> {
+    /// The digital engine has nothing random. The analog engine has, where cells have errors of programming or of
+    /// reading.
+    fn randomness(&self) -> Option<&dyn Randomness> {
         None
     }
 
@@ -250,6 +239,31 @@ pub trait MacEngine: Send + Sync {
         let problem = "this engine does not show its cycles".to_string();
         Err(EngineError::Unsupported { layer: layer.name().to_string(), problem })
     }
+}
+
+/// What is random about an engine: departures of its hardware that are drawn from a distribution.
+///
+/// There are two kinds of them. The analog engine has both:
+///
+/// - Drawn once for a seed: an error of programming stays in its cell, so that every image meets the same one.
+/// - Drawn anew on each read: a cell that is read twice gives two different amplitudes. This is read noise.
+///
+/// What is random must be a function of the seed, the name of the layer and the input alone. An engine has no memory, so
+/// results are the same in every order of layers and at any number of threads. No count may depend on it: what is
+/// random changes outputs, never a [`LayerRun`].
+pub trait Randomness {
+    /// The seed of everything that is random.
+    fn seed(&self) -> u64;
+
+    /// The same hardware with another seed. Seeds that differ give different hardware, as two chips of one design do.
+    fn reseeded(&self, seed: u64) -> Box<dyn MacEngine>;
+
+    /// The same hardware without what is drawn anew on each read. What is drawn once for the seed stays.
+    ///
+    /// A stepped machine draws an error for every read. [`MacEngine::prepare`] may draw one for a whole sum, from the
+    /// distribution that the sum of those errors has. The outputs of the two are then equal in distribution only. Those
+    /// of the silent hardware are equal in every bit, which a test can check.
+    fn silent(&self) -> Box<dyn MacEngine>;
 }
 
 /// Why an engine cannot run a layer.

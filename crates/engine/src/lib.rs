@@ -62,7 +62,9 @@ mod lane;
 mod ledger;
 
 pub use arithmetic::{Activations, Arithmetic, Outputs};
-pub use contract::{EngineError, Layer, LayerRun, MacEngine, Observer, Occupancy, PreparedLayer, Silent, SteppedRun};
+pub use contract::{
+    EngineError, Layer, LayerRun, MacEngine, Observer, Occupancy, PreparedLayer, Randomness, Silent, SteppedRun,
+};
 pub use event::{Event, IdleCause};
 pub use lane::{Lane, LaneSums};
 pub use ledger::{Cycles, Entry, Joules, Ledger};

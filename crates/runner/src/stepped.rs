@@ -84,7 +84,7 @@ fn step_layer(
         Arithmetic::Real => Activations::Real(&real),
     };
     // Read noise is drawn differently by the two machines; all else about them must be equal.
-    let quiet = hardware.engine.without_read_noise();
+    let quiet = hardware.engine.randomness().map(|randomness| randomness.silent());
     let engine = quiet.as_ref().unwrap_or(&hardware.engine);
     let stepped = engine.step(&engine_layer, input).map_err(refused)?;
     let fast = hardware.engine.run_on(&engine_layer, input).map_err(refused)?;

@@ -1,7 +1,7 @@
 //! Are the errors of the cells distributed as they should, on both machines, and a function of seed, layer and input?
 
 use analog::{Adc, AnalogArray, Dac, Departures, Noise, Resolution};
-use engine::{Activations, Joules, Layer, MacEngine, Outputs};
+use engine::{Activations, Joules, Layer, MacEngine, Outputs, Randomness};
 use esn::{CodeTensor, Grid};
 use network::{Geometry, GeometrySpec};
 
@@ -48,6 +48,10 @@ fn forward(array: &dyn MacEngine, name: &str, input: &[f32]) -> Vec<f32> {
     real(array.prepare(&layer).and_then(|held| held.forward(Activations::Real(input))).expect("the input is valid"))
 }
 
+fn random(engine: &dyn MacEngine) -> &dyn Randomness {
+    engine.randomness().expect("cells have errors")
+}
+
 fn step(array: &dyn MacEngine, input: &[f32]) -> Vec<f32> {
     let (geometry, weights) = (geometry(), weights());
     let layer = Layer::new("layer", &geometry, &weights).expect("shapes agree");
@@ -67,10 +71,10 @@ fn squares(input: &[f32]) -> Vec<f64> {
 
 /// Errors of many seeds, each over its standard deviation; in order.
 fn errors(array: &AnalogArray, deviations: &[f64], seeds: u64, run: impl Fn(&dyn MacEngine) -> Vec<f32>) -> Vec<f64> {
-    let quiet = run(array.without_read_noise().expect("reads are noisy").as_ref());
+    let quiet = run(random(array).silent().as_ref());
     let mut errors = Vec::new();
     for seed in 0..seeds {
-        let noisy = run(array.reseeded(seed).expect("reads are random").as_ref());
+        let noisy = run(random(array).reseeded(seed).as_ref());
         let error = noisy.iter().zip(&quiet).map(|(noisy, quiet)| f64::from(*noisy) - f64::from(*quiet));
         errors.extend(error.zip(deviations).map(|(error, deviation)| error / deviation));
     }
@@ -165,10 +169,11 @@ fn programming_errors_stay_and_scale_with_what_they_are_relative_to() {
         let array = array(8, noise(programming));
         assert_eq!(forward(&array, "layer", &ones), forward(&array, "layer", &ones));
         assert_eq!(forward(&array, "layer", &ones), step(&array, &ones));
+        assert_eq!(forward(&array, "layer", &ones), forward(random(&array).silent().as_ref(), "layer", &ones));
         let exact = forward(&self::array(8, Departures::default()), "layer", &ones);
         let mut errors = Vec::new();
         for seed in 0..2000 {
-            let other = array.reseeded(seed).expect("programming is random");
+            let other = random(&array).reseeded(seed);
             let outputs = forward(other.as_ref(), "layer", &ones);
             // The centre of every filter sees all 18 weights; errors of positions of one filter are not independent.
             errors.extend((0..6).map(|filter| {
@@ -189,16 +194,17 @@ fn noise_is_a_function_of_seed_layer_and_input() {
     let (first, mut second) = (input(), input());
     second[0] += 1.0;
     let error = |engine: &dyn MacEngine, name: &str, input: &[f32]| -> Vec<f32> {
-        let quiet = forward(array.without_read_noise().expect("reads are noisy").as_ref(), name, input);
+        let quiet = forward(random(&array).silent().as_ref(), name, input);
         forward(engine, name, input).iter().zip(quiet).map(|(noisy, quiet)| noisy - quiet).collect()
     };
     let base = error(&array, "layer", &first);
     assert_eq!(base, error(&array, "layer", &first));
     assert_ne!(base, error(&array, "other", &first));
     assert_ne!(base, error(&array, "layer", &second));
-    assert_ne!(base, error(array.reseeded(9).expect("reads are random").as_ref(), "layer", &first));
-    assert!(self::array(8, Departures::default()).reseeded(9).is_none());
-    assert!(self::array(8, Departures::default()).without_read_noise().is_none());
+    assert_ne!(base, error(random(&array).reseeded(9).as_ref(), "layer", &first));
+    assert_eq!(random(random(&array).reseeded(9).as_ref()).seed(), 9);
+    assert!(random(&array).silent().randomness().is_none(), "nothing but reads is random");
+    assert!(self::array(8, Departures::default()).randomness().is_none());
 }
 
 #[test]

@@ -109,11 +109,7 @@ impl Hardware {
 
     /// The seed of its random departures; none where nothing is random.
     pub fn seed(&self) -> Option<u64> {
-        let seed = match &self.resolved {
-            HardwareFile::Analog(file) => file.noise.as_ref().map_or(0, |noise| noise.seed),
-            HardwareFile::Digital(_) => 0,
-        };
-        self.engine.reseeded(seed).map(|_| seed)
+        self.engine.randomness().map(|randomness| randomness.seed())
     }
 
     /// Whether the engine adds integers exactly. All such engines compute the same sums, so that inference on one serves
@@ -137,7 +133,8 @@ impl Hardware {
 
     /// The same hardware with another seed; none where nothing is random.
     pub fn reseeded(&self, seed: u64) -> Option<Self> {
-        Some(Self { engine: self.engine.reseeded(seed)?, resolved: self.resolved.clone(), ..*self })
+        let engine = self.engine.randomness()?.reseeded(seed);
+        Some(Self { engine, resolved: self.resolved.clone(), ..*self })
     }
 
     /// The format in which the hardware keeps its weights.
