@@ -3,7 +3,7 @@
 use analog::{Adc, AnalogArray, Dac, Departures, Noise, Resolution};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use digital::{ArraySpec, DigitalArray, Granularity};
-use engine::{Activations, Event, Joules, Layer, MacEngine};
+use engine::{Activations, Event, Joules, Layer, MacEngine, SteppedEngine};
 use esn::{BitConvention, BitWidth, CodeTensor, LayerEsn, quantize_max_abs};
 use esnsim_benches::{codes, input, resnet20};
 use network::Geometry;

@@ -2,7 +2,7 @@
 
 use engine::{
     Activations, Arithmetic, EngineError, Joules, Layer, LayerRun, MacEngine, Observer, PreparedLayer, Randomness,
-    Silent, SteppedRun,
+    Silent, SteppedEngine, SteppedRun,
 };
 
 use crate::cost;
@@ -108,6 +108,12 @@ impl MacEngine for AnalogArray {
         Ok(Box::new(HeldLayer::new(&self.spec, layer)?))
     }
 
+    fn stepped(&self) -> Option<&dyn SteppedEngine> {
+        Some(self)
+    }
+}
+
+impl SteppedEngine for AnalogArray {
     fn step(&self, layer: &Layer<'_>, input: Activations<'_>) -> Result<SteppedRun, EngineError> {
         let mut machine = SteppedArray::load(&self.spec, layer, input)?;
         while machine.advance(&mut Silent) {}
@@ -133,8 +139,8 @@ impl MacEngine for AnalogArray {
     }
 }
 
-/// Errors of programming are drawn once for a seed, read noise on each read. [`MacEngine::randomness`] offers them where
-/// one of the two is above 0.
+/// Errors of programming are drawn once for a seed, read noise on each read. [`MacEngine::randomness`] offers them
+/// where one of the two is above 0.
 impl Randomness for AnalogArray {
     fn seed(&self) -> u64 {
         self.spec.departures.noise.seed

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use digital::{ArraySpec, DigitalArray, Granularity};
-use engine::{Activations, EngineError, Event, Joules, Layer, MacEngine};
+use engine::{Activations, EngineError, Event, Joules, Layer, MacEngine, SteppedEngine};
 use esn::{CodeTensor, Grid};
 use network::{Geometry, GeometrySpec};
 

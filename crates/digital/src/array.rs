@@ -2,7 +2,7 @@
 
 use engine::{
     Activations, Arithmetic, EngineError, Lane, LaneSums, Layer, LayerRun, MacEngine, Observer, PreparedLayer, Silent,
-    SteppedRun,
+    SteppedEngine, SteppedRun,
 };
 
 use crate::departures::{Departures, ZeroActivations};
@@ -113,7 +113,7 @@ impl DigitalArray {
     ///
     /// # Errors
     ///
-    /// As [`MacEngine::step`].
+    /// As [`SteppedEngine::step`].
     pub fn load<'a>(&self, layer: &Layer<'a>, input: Activations<'_>) -> Result<SteppedArray<'a>, EngineError> {
         SteppedArray::new(&self.spec, &self.departures, layer, input)
     }
@@ -146,6 +146,12 @@ impl MacEngine for DigitalArray {
         Ok(Box::new(Prepared::new(layer)?))
     }
 
+    fn stepped(&self) -> Option<&dyn SteppedEngine> {
+        Some(self)
+    }
+}
+
+impl SteppedEngine for DigitalArray {
     fn step(&self, layer: &Layer<'_>, input: Activations<'_>) -> Result<SteppedRun, EngineError> {
         Ok(self.load(layer, input)?.run(&mut Silent))
     }

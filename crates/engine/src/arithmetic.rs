@@ -5,8 +5,8 @@ use std::fmt;
 /// The numbers that an engine computes on. They decide what its [`Activations`] and its [`Outputs`] are.
 ///
 /// Take two weights of 1.5 and −0.5 steps, whose codes are 3 and −1, and the activations 10 and 20. The digital engine
-/// is given integers. Its sum is `3 · 10 − 1 · 20 = 10` half-steps. The analog engine is given real numbers. Its sum is
-/// `1.5 · 10 − 0.5 · 20 = 5` steps. The two sums are the same number in different units.
+/// is given integers, and its sum is `3 · 10 − 1 · 20 = 10` half-steps. The analog engine is given real numbers, and
+/// its sum is `1.5 · 10 − 0.5 · 20 = 5` steps. The two sums are the same number in different units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Arithmetic {
     /// Exact integers, as in a digital array. An engine is given [`Activations::Integer`] and gives

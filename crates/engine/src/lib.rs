@@ -6,16 +6,54 @@
 //!
 //! ```
 //! use engine::kernel::IntegerConv;
-//! use engine::{Cycles, Event, Joules, Layer, LayerRun, Ledger, Occupancy};
+//! use engine::{
+//!     Activations, Arithmetic, Cycles, EngineError, Event, Joules, Layer, LayerRun, Ledger, MacEngine, Occupancy,
+//!     Outputs, PreparedLayer,
+//! };
 //! use esn::{CodeTensor, Grid};
 //! use network::{Geometry, GeometrySpec};
 //!
-//! /// What the plainest hardware counts: one multiplier, which takes a cycle and 2 J for every MAC.
-//! fn run(layer: &Layer<'_>) -> LayerRun {
-//!     let macs = layer.geometry().macs();
-//!     let mut ledger = Ledger::new();
-//!     ledger.add(Event::MAC, macs, Joules(2.0));
-//!     LayerRun { cycles: Cycles(macs), ledger, occupancy: Occupancy { used: macs, offered: macs }, idle: Vec::new() }
+//! /// The plainest hardware: one multiplier, which takes a cycle and 2 J for every MAC. It has no stepped machine and
+//! /// nothing random.
+//! struct Multiplier;
+//!
+//! impl MacEngine for Multiplier {
+//!     fn name(&self) -> &str {
+//!         "one multiplier"
+//!     }
+//!
+//!     fn arithmetic(&self) -> Arithmetic {
+//!         Arithmetic::Integer
+//!     }
+//!
+//!     fn run(&self, layer: &Layer<'_>) -> Result<LayerRun, EngineError> {
+//!         let macs = layer.geometry().macs();
+//!         let mut ledger = Ledger::new();
+//!         ledger.add(Event::MAC, macs, Joules(2.0));
+//!         let occupancy = Occupancy { used: macs, offered: macs };
+//!         Ok(LayerRun { cycles: Cycles(macs), ledger, occupancy, idle: Vec::new() })
+//!     }
+//!
+//!     fn prepare(&self, layer: &Layer<'_>) -> Result<Box<dyn PreparedLayer>, EngineError> {
+//!         Ok(Box::new(Held { layer: layer.name().to_string(), sums: IntegerConv::new(layer)? }))
+//!     }
+//! }
+//!
+//! /// A layer in the multiplier: the exact kernel that engines share.
+//! struct Held {
+//!     layer: String,
+//!     sums: IntegerConv,
+//! }
+//!
+//! impl PreparedLayer for Held {
+//!     fn forward(&self, input: Activations<'_>) -> Result<Outputs, EngineError> {
+//!         match input {
+//!             Activations::Integer(input) => Ok(Outputs::Integer(self.sums.forward(input)?)),
+//!             Activations::Real(_) => {
+//!                 Err(EngineError::Arithmetic { layer: self.layer.clone(), expected: Arithmetic::Integer })
+//!             }
+//!         }
+//!     }
 //! }
 //!
 //! // One filter over two channels, at three output positions. The weights are 1.5 and −0.5 steps.
@@ -23,12 +61,13 @@
 //! let codes = CodeTensor::new(Grid::MidRise, geometry.weight_shape(), vec![3, -1])?;
 //! let layer = Layer::new("conv1", &geometry, &codes)?;
 //!
-//! let run = run(&layer);
+//! let run = Multiplier.run(&layer)?;
 //! assert_eq!((run.cycles, run.ledger.energy()), (Cycles(6), Joules(12.0)));
 //!
-//! // What it computes, in half-steps: an exact kernel that engines share.
-//! let sums = IntegerConv::new(&layer)?.forward(&[1, 2, 3, 10, 20, 30])?;
-//! assert_eq!(sums, [3 - 10, 3 * 2 - 20, 3 * 3 - 30]);
+//! // What it computes, in half-steps.
+//! let sums = Multiplier.prepare(&layer)?.forward(Activations::Integer(&[1, 2, 3, 10, 20, 30]))?;
+//! assert_eq!(sums, Outputs::Integer(vec![3 - 10, 3 * 2 - 20, 3 * 3 - 30]));
+//! assert!(Multiplier.randomness().is_none() && Multiplier.stepped().is_none());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -41,11 +80,15 @@
 //! The files, each resting on those above it:
 //!
 //! ```text
-//! arithmetic.rs        what an engine computes on: activations and outputs
 //! event.rs             the kinds of what a run counts
 //! ledger.rs            energy and cycles, and the ledger of a run
+//! run.rs               what an engine counts: cycles, ledger, occupancy
+//! arithmetic.rs        what an engine computes on: activations and outputs
+//! error.rs             why an engine cannot run a layer
+//! layer.rs             what an engine is given
 //! lane.rs              what a stepped machine shows of itself
-//! contract.rs          a layer, the trait of an engine, errors
+//! stepped.rs           an engine cycle by cycle
+//! contract.rs          the trait of an engine, and what it may offer
 //! kernel/lowering.rs   where the weights of a layer find their inputs
 //! kernel/sweep.rs      the loops around a kernel
 //! kernel/portable.rs   the innermost loop in safe Rust
@@ -56,15 +99,21 @@
 
 mod arithmetic;
 mod contract;
+mod error;
 mod event;
 pub mod kernel;
 mod lane;
+mod layer;
 mod ledger;
+mod run;
+mod stepped;
 
 pub use arithmetic::{Activations, Arithmetic, Outputs};
-pub use contract::{
-    EngineError, Layer, LayerRun, MacEngine, Observer, Occupancy, PreparedLayer, Randomness, Silent, SteppedRun,
-};
+pub use contract::{MacEngine, PreparedLayer, Randomness};
+pub use error::EngineError;
 pub use event::{Event, IdleCause};
 pub use lane::{Lane, LaneSums};
+pub use layer::Layer;
 pub use ledger::{Cycles, Entry, Joules, Ledger};
+pub use run::{LayerRun, Occupancy};
+pub use stepped::{Observer, Silent, SteppedEngine, SteppedRun};

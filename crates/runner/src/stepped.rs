@@ -1,7 +1,7 @@
 //! Every layer of a network on the stepped machines. They advance cycle by cycle and so prove what the fast engines
 //! count.
 
-use engine::{Activations, Arithmetic, Event, Layer, Outputs};
+use engine::{Activations, Arithmetic, EngineError, Event, Layer, MacEngine, Outputs, SteppedEngine};
 use esn::CodeTensor;
 use network::{Geometry, LayerId, MacLayer, Network};
 use rayon::prelude::*;
@@ -46,7 +46,7 @@ impl SteppedLayer {
 ///
 /// # Errors
 ///
-/// As [`crate::cost::cost`].
+/// [`RunnerError::Engine`] if an engine has no stepped machine, and those of [`crate::cost::cost`].
 pub fn step_all(
     network: &Network,
     hardware: &[Hardware],
@@ -84,9 +84,10 @@ fn step_layer(
         Arithmetic::Real => Activations::Real(&real),
     };
     // Read noise is drawn differently by the two machines; all else about them must be equal.
-    let quiet = hardware.engine.randomness().map(|randomness| randomness.silent());
-    let engine = quiet.as_ref().unwrap_or(&hardware.engine);
-    let stepped = engine.step(&engine_layer, input).map_err(refused)?;
+    let silent = hardware.engine.randomness().map(|randomness| randomness.silent());
+    let engine = silent.as_ref().unwrap_or(&hardware.engine);
+    let machine = stepped_engine(engine.as_ref(), &engine_layer).map_err(refused)?;
+    let stepped = machine.step(&engine_layer, input).map_err(refused)?;
     let fast = hardware.engine.run_on(&engine_layer, input).map_err(refused)?;
     let same_outputs = match &stepped.outputs {
         Outputs::Integer(sums) => *sums == integer_reference(layer, &weights.codes, &integers),
@@ -101,6 +102,21 @@ fn step_layer(
         count: stepped.run.ledger.count(Event::MAC),
         same_run: stepped.run == fast,
         same_outputs,
+    })
+}
+
+/// The engine as a machine that advances cycle by cycle.
+///
+/// # Errors
+///
+/// [`EngineError::Unsupported`] if it has no such machine; names the `layer` that was to be stepped.
+pub(crate) fn stepped_engine<'e>(
+    engine: &'e dyn MacEngine,
+    layer: &Layer<'_>,
+) -> Result<&'e dyn SteppedEngine, EngineError> {
+    engine.stepped().ok_or_else(|| EngineError::Unsupported {
+        layer: layer.name().to_string(),
+        problem: "this engine has no stepped machine".to_string(),
     })
 }
 

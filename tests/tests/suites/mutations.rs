@@ -1,16 +1,17 @@
 //! Does the check catch an engine that counts wrongly? Each engine here counts by plain loops, every MAC on its own, with
-//! one deliberate error; the check must fail on it, and pass without the error.
+//! one deliberate error; the check must fail on it, and pass without the error. It only counts, so that what else an
+//! engine may offer is unsupported.
 
 use bytes::Bytes;
 use engine::{
-    Activations, Arithmetic, Cycles, EngineError, Event, Joules, Layer, LayerRun, Ledger, MacEngine, Occupancy,
-    PreparedLayer, SteppedRun,
+    Arithmetic, Cycles, EngineError, Event, Joules, Layer, LayerRun, Ledger, MacEngine, Occupancy, PreparedLayer,
 };
 use esn::BitConvention;
 use esnsim_tests::{Attribute, ModelBuilder};
 use formats::ReadOptions;
-use network::Network;
-use runner::{CostPlan, Hardware, Metric, NetworkCost, Quantization, Verdict, cost};
+use network::{LayerId, Network};
+use runner::trace::{TracePlan, trace};
+use runner::{CostPlan, Hardware, Metric, NetworkCost, Quantization, Verdict, cost, step_all};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mutation {
@@ -99,13 +100,6 @@ impl MacEngine for PlainEngine {
             problem: "this engine only counts".to_string(),
         })
     }
-
-    fn step(&self, layer: &Layer<'_>, _: Activations<'_>) -> Result<SteppedRun, EngineError> {
-        Err(EngineError::Unsupported {
-            layer: layer.name().to_string(),
-            problem: "this engine only counts".to_string(),
-        })
-    }
 }
 
 /// Two layers with padding, groups and pruned weights: the first real (mid-rise), the second integer (mid-tread, with
@@ -126,15 +120,20 @@ fn network() -> Network {
     formats::from_bytes("made.onnx", file, &ReadOptions::default()).expect("a valid file")
 }
 
-fn cost_with(metric: Metric, mutation: Mutation) -> NetworkCost {
+/// The ideal hardware of a metric, with the plain engine in it.
+fn plain(metric: Metric, mutation: Mutation) -> Hardware {
     let mut hardware = Hardware::ideal();
     let wanted = hardware.iter().position(|h| h.metric == metric).expect("each metric has an ideal engine");
     let mut this = hardware.swap_remove(wanted);
     this.engine = Box::new(PlainEngine { metric, mutation });
+    this
+}
+
+fn cost_with(metric: Metric, mutation: Mutation) -> NetworkCost {
     let network = network();
     let plan = CostPlan {
         network: &network,
-        hardware: &[this],
+        hardware: &[plain(metric, mutation)],
         quantization: Quantization::new(None),
         convention: BitConvention::NonzeroAtLeastOne,
     };
@@ -174,4 +173,31 @@ fn the_layer_that_differs_is_named() {
     let cost = cost_with(Metric::EsnD, Mutation::PowerOfTwoOneBitShort);
     let verdicts: Vec<Verdict> = cost.layers.iter().map(|layer| layer.runs[0].check.verdict).collect();
     assert_eq!(verdicts, [Verdict::Pass, Verdict::Fail], "only the integer layer has powers of two");
+}
+
+#[test]
+fn an_engine_without_a_stepped_machine_says_so() {
+    let (network, hardware) = (network(), plain(Metric::EsnD, Mutation::None));
+    let quantization = Quantization::new(None);
+    let plan = TracePlan {
+        network: &network,
+        hardware: &hardware,
+        quantization,
+        layer: LayerId(0),
+        cycles: (0, 1),
+        lanes: 1,
+        accumulators: 1,
+        image: None,
+        activation_bits: 8,
+        calibration_images: 1,
+        progress: &|_| {},
+    };
+    let errors = [
+        step_all(&network, std::slice::from_ref(&hardware), quantization, &|| ()).map(drop).expect_err("no machine"),
+        trace(&plan).map(drop).expect_err("no machine"),
+    ];
+    for error in errors {
+        let message = network::chain(&error);
+        assert!(message.ends_with(": unsupported: this engine has no stepped machine"), "{message}");
+    }
 }

@@ -1,7 +1,9 @@
 //! Does the cost follow from the size of the layer and of the arrays?
 
 use analog::{AnalogArray, AnalogError, event, idle};
-use engine::{Activations, Arithmetic, Cycles, EngineError, Event, Joules, Layer, LayerRun, MacEngine, Occupancy};
+use engine::{
+    Activations, Arithmetic, Cycles, EngineError, Event, Joules, Layer, LayerRun, MacEngine, Occupancy, SteppedEngine,
+};
 use esn::{CodeTensor, Grid};
 use network::Geometry;
 

@@ -1,7 +1,7 @@
 //! Do departures from the ideal cost what they should, on both machines, and nothing where they are none?
 
 use analog::{Adc, AnalogArray, Bias, Dac, Departures, Law, Noise, Reference, Resolution, WeightLaw, event};
-use engine::{Activations, EngineError, Event, Joules, Layer, LayerRun, MacEngine, Outputs};
+use engine::{Activations, EngineError, Event, Joules, Layer, LayerRun, MacEngine, Outputs, SteppedEngine};
 use esn::{CodeTensor, Grid};
 use network::{Geometry, GeometrySpec};
 use proptest::prelude::*;

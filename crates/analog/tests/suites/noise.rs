@@ -55,7 +55,8 @@ fn random(engine: &dyn MacEngine) -> &dyn Randomness {
 fn step(array: &dyn MacEngine, input: &[f32]) -> Vec<f32> {
     let (geometry, weights) = (geometry(), weights());
     let layer = Layer::new("layer", &geometry, &weights).expect("shapes agree");
-    real(array.step(&layer, Activations::Real(input)).expect("the input is valid").outputs)
+    let machine = array.stepped().expect("the arrays exist cycle by cycle");
+    real(machine.step(&layer, Activations::Real(input)).expect("the input is valid").outputs)
 }
 
 /// `Σ x²` of every output, in double precision.

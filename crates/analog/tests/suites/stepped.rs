@@ -1,7 +1,7 @@
 //! Does the cycle-by-cycle machine agree with the fast one?
 
 use analog::{AnalogArray, SteppedArray};
-use engine::{Activations, Event, Joules, Layer, MacEngine, Observer, Outputs};
+use engine::{Activations, Event, Joules, Layer, MacEngine, Observer, Outputs, SteppedEngine};
 use esn::CodeTensor;
 use network::Geometry;
 use proptest::prelude::*;

@@ -5,7 +5,7 @@ use digital::{
     Barrier, Buffers, DepartureEnergies, Departures, DigitalArray, Element, Granularity, PlaneSkipping, Schedule,
     ZeroActivations, ZeroSkipping, event, idle,
 };
-use engine::{Activations, Event, IdleCause, Joules, Layer, LayerRun, MacEngine, Outputs};
+use engine::{Activations, Event, IdleCause, Joules, Layer, LayerRun, MacEngine, Outputs, SteppedEngine};
 use esn::{CodeTensor, Grid};
 use network::{Geometry, GeometrySpec};
 use proptest::prelude::*;

@@ -1,7 +1,7 @@
 //! Does the array that steps cycle by cycle agree with the one that counts, and with a plain seven-loop reference?
 
 use digital::{Granularity, idle};
-use engine::{Activations, EngineError, Event, Layer, MacEngine, Observer, Outputs, Silent};
+use engine::{Activations, EngineError, Event, Layer, MacEngine, Observer, Outputs, Silent, SteppedEngine};
 use esn::{CodeTensor, Grid};
 use network::{Geometry, GeometrySpec};
 use proptest::prelude::*;

@@ -9,7 +9,8 @@ use super::portable;
 use super::sweep::{Handed, Machine, Packed, Schedule};
 #[cfg(target_arch = "x86_64")]
 use super::x86;
-use crate::contract::{EngineError, Layer};
+use crate::error::EngineError;
+use crate::layer::Layer;
 
 /// Largest magnitude of an integer activation: 17 bits with sign, and −65536.
 pub const MAX_ACTIVATION: i32 = 1 << 16;

@@ -9,7 +9,7 @@ use super::portable;
 use super::sweep::{Handed, Machine, Packed, Schedule};
 #[cfg(target_arch = "x86_64")]
 use super::x86;
-use crate::contract::EngineError;
+use crate::error::EngineError;
 
 /// A layer that computes its real sums in the order in which tiles of an analog array make them.
 ///

@@ -11,6 +11,7 @@ use engine::{Activations, Layer};
 use crate::error::RunnerError;
 use crate::hardware::refused;
 use crate::prepare::prepare;
+use crate::stepped::stepped_engine;
 use record::Recorder;
 
 pub use plan::{MAX_VALUES, TracePlan};
@@ -21,7 +22,7 @@ pub use record::{LaneSample, Sample, Sum, Trace};
 /// # Errors
 ///
 /// [`RunnerError::Trace`] if the range is empty, begins after the layer's last cycle or makes more than [`MAX_VALUES`]
-/// values with the lanes; those of [`crate::cost`], and of [`crate::evaluate`] where there is an image.
+/// values with the lanes; [`RunnerError::Engine`] if the engine has no stepped machine; those of [`crate::cost`], and of [`crate::evaluate`] where there is an image.
 pub fn trace(plan: &TracePlan<'_>) -> Result<Trace, RunnerError> {
     plan.quantization.check(plan.network)?;
     plan.check()?;
@@ -29,6 +30,7 @@ pub fn trace(plan: &TracePlan<'_>) -> Result<Trace, RunnerError> {
     let layer = &plan.network.layers()[plan.layer.0];
     let weights = prepare(plan.network, plan.layer, plan.quantization)?;
     let engine_layer = Layer::new(&layer.name, &layer.geometry, &weights.codes).map_err(refused)?;
+    let machine = stepped_engine(plan.hardware.engine.as_ref(), &engine_layer).map_err(refused)?;
     let input = input::layer_input(plan)?;
     let activations = match &input {
         input::LayerInput::Integer(values) => Activations::Integer(values),
@@ -39,6 +41,6 @@ pub fn trace(plan: &TracePlan<'_>) -> Result<Trace, RunnerError> {
         return Err(plan.problem(format!("it has {total_cycles} cycles, none from {} on", plan.cycles.0)));
     }
     let mut recorder = Recorder::new(plan, total_cycles);
-    plan.hardware.engine.trace(&engine_layer, activations, &mut recorder).map_err(refused)?;
+    machine.trace(&engine_layer, activations, &mut recorder).map_err(refused)?;
     Ok(recorder.finish())
 }
