@@ -189,19 +189,25 @@ impl Departures {
             number("energy.assumed_mean_square_input", mean, wanted, |m| m > 0.0 && m <= 1.0)?;
         }
         let wrong = |key, found: &str, expected| Err(AnalogError::Value { key, found: found.to_string(), expected });
-        match (law.input_dependent, law.weight, &self.dac) {
-            (true, _, None) => {
-                wrong("energy.input_dependent", "true", "a section [dac], whose integers the energy is counted in")
-            }
-            (false, WeightLaw::Conductance, _) => {
-                wrong("energy.input_dependent", "false", "true, for a conductance spends the square of its input")
-            }
-            (false, _, _) if law.assumed_mean_square.is_some() => wrong(
+        if law.input_dependent {
+            return match self.dac {
+                Some(_) => Ok(()),
+                None => {
+                    wrong("energy.input_dependent", "true", "a section [dac], whose integers the energy is counted in")
+                }
+            };
+        }
+        if law.weight == WeightLaw::Conductance {
+            let expected = "true, for a conductance spends the square of its input";
+            return wrong("energy.input_dependent", "false", expected);
+        }
+        match law.assumed_mean_square {
+            Some(_) => wrong(
                 "energy.assumed_mean_square_input",
                 "given",
                 "a law that depends on the input (energy.input_dependent = true)",
             ),
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 

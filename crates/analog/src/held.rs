@@ -40,10 +40,8 @@ impl HeldLayer {
         let physical = Physical::new(spec, layer)?;
         let amplitudes = physical.amplitudes(&departures.noise, layer.name());
         let sums = RealConv::new(layer.name(), &physical.geometry, &amplitudes, spec.rows)?;
-        let reads = match physical.read_sigma(&departures.noise) {
-            sigma if sigma > 0.0 => Some(ReadNoise::new(spec, layer, sigma)?),
-            _ => None,
-        };
+        let sigma = physical.read_sigma(&departures.noise);
+        let reads = if sigma > 0.0 { Some(ReadNoise::new(spec, layer, sigma)?) } else { None };
         Ok(Self {
             name: layer.name().to_string(),
             geometry: *layer.geometry(),

@@ -179,9 +179,9 @@ impl<'a> SteppedArray<'a> {
                 None => self.sums[0][index],
             }
         };
-        match self.cells.per_filter {
-            1 => sum(filter),
-            _ => sum(2 * filter) - sum(2 * filter + 1),
+        match self.spec.departures.differential {
+            false => sum(filter),
+            true => sum(2 * filter) - sum(2 * filter + 1),
         }
     }
 
@@ -370,11 +370,11 @@ impl Column {
 impl Inputs {
     fn new(departures: &Departures, input: &[f32]) -> Self {
         let drive = Drive::new(departures.dac, input);
-        let squares = match &drive {
-            Drive::Integer { codes, .. } if departures.law.input_dependent => {
+        let squares = match (&drive, departures.law.input_dependent) {
+            (Drive::Integer { codes, .. }, true) => {
                 codes.iter().map(|code| u64::from(code.unsigned_abs()).pow(2)).collect()
             }
-            _ => Vec::new(),
+            (Drive::Integer { .. }, false) | (Drive::Real(_), _) => Vec::new(),
         };
         let largest = departures.dac.filter(|_| departures.law.input_dependent).map_or(1, |dac| dac.largest());
         Self {

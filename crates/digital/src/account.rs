@@ -130,6 +130,8 @@ fn rounds_widths(departures: &Departures, granularity: Granularity) -> bool {
 fn computes_zeros(departures: &Departures, granularity: Granularity) -> bool {
     match departures.useful_granularity(granularity) {
         Granularity::Weight => departures.zero_skipping(granularity) != ZeroSkipping::Weights,
-        _ => departures.zero_skipping(granularity) == ZeroSkipping::None,
+        Granularity::Filter | Granularity::Layer | Granularity::Fixed(_) => {
+            departures.zero_skipping(granularity) == ZeroSkipping::None
+        }
     }
 }

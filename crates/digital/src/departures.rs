@@ -189,7 +189,10 @@ impl Departures {
     pub(crate) fn useful_granularity(&self, granularity: Granularity) -> Granularity {
         match (granularity, self.zero_skipping(granularity)) {
             (Granularity::Weight, _) | (_, ZeroSkipping::Weights) => Granularity::Weight,
-            _ => Granularity::Filter,
+            (
+                Granularity::Filter | Granularity::Layer | Granularity::Fixed(_),
+                ZeroSkipping::None | ZeroSkipping::Filters,
+            ) => Granularity::Filter,
         }
     }
 
@@ -212,7 +215,7 @@ impl Departures {
         let widths = &self.supported_widths;
         let fixed = match granularity {
             Granularity::Fixed(width) => Some(width),
-            _ => None,
+            Granularity::Weight | Granularity::Filter | Granularity::Layer => None,
         };
         if let Some(width) = fixed.filter(|width| !(1..=max).contains(width)) {
             return Some(format!("fixed_width_bits is {width}; expected 1 to {max}"));

@@ -73,7 +73,9 @@ impl Encoding {
         };
         let (top, key) = match granularity {
             Granularity::Fixed(width) => (width, "fixed_width_bits"),
-            _ => (widths.last().copied().unwrap_or(Planes::MAX_WIDTH), "supported_widths_bits"),
+            Granularity::Weight | Granularity::Filter | Granularity::Layer => {
+                (widths.last().copied().unwrap_or(Planes::MAX_WIDTH), "supported_widths_bits")
+            }
         };
         let codes = layer.weights();
         let mut layer_width = 0;
@@ -103,15 +105,17 @@ impl Encoding {
     pub(crate) fn live(&self, codes: &CodeTensor) -> Vec<bool> {
         match (self.useful, self.zero_skipping) {
             (Granularity::Weight, ZeroSkipping::Weights | ZeroSkipping::None) => Vec::new(),
-            _ => live_channels(codes),
+            (Granularity::Weight, ZeroSkipping::Filters)
+            | (Granularity::Filter | Granularity::Layer | Granularity::Fixed(_), _) => live_channels(codes),
         }
     }
 
     /// The widths of a filter.
     pub(crate) fn filter_widths(&self, filter: &[i32]) -> FilterWidths {
-        let own = match self.granularity {
-            Granularity::Weight if self.zero_skipping != ZeroSkipping::Filters => 0,
-            _ => widest(self.grid, filter),
+        let own = match (self.granularity, self.zero_skipping) {
+            (Granularity::Weight, ZeroSkipping::Weights | ZeroSkipping::None) => 0,
+            (Granularity::Weight, ZeroSkipping::Filters)
+            | (Granularity::Filter | Granularity::Layer | Granularity::Fixed(_), _) => widest(self.grid, filter),
         };
         let shared = match self.granularity {
             Granularity::Weight => 0,
@@ -135,8 +139,7 @@ impl Encoding {
     pub(crate) fn ideal_planes(&self, code: i32, widths: FilterWidths, live: bool) -> u32 {
         match self.useful {
             Granularity::Weight => Planes::least_width(self.grid, code),
-            _ if live => widths.own,
-            _ => 0,
+            Granularity::Filter | Granularity::Layer | Granularity::Fixed(_) => u32::from(live) * widths.own,
         }
     }
 
@@ -145,7 +148,7 @@ impl Encoding {
     pub(crate) fn stored_bits(&self, code: i32, widths: FilterWidths) -> u32 {
         match self.granularity {
             Granularity::Weight => self.rounded[Planes::least_width(self.grid, code) as usize],
-            _ => widths.shared,
+            Granularity::Filter | Granularity::Layer | Granularity::Fixed(_) => widths.shared,
         }
     }
 }

@@ -22,7 +22,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let session = Session::new(&network)?;
     let executor: Box<dyn MacExecutor> = match executor.as_str() {
         "float" => Box::new(FloatExecutor::from_file(&network)?),
-        _ => Box::new(integer(&network)?),
+        "integer" => Box::new(integer(&network)?),
+        other => return Err(format!("expected float or integer, not {other}").into()),
     };
     let bytes = fs::read(input)?;
     let values: Vec<f32> = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();

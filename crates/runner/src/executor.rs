@@ -88,7 +88,7 @@ impl HeldLayer {
                 let problem = "its output is made of integers, but its weights or its bias are not".to_string();
                 prepare::layer_error(network, layer, problem)
             })?),
-            _ => None,
+            Some(_) | None => None,
         };
         Ok(Self { prepared, input, scales, bias, requantization })
     }

@@ -41,7 +41,7 @@ impl Quantization {
             Some(bits) if network.layers().iter().all(is_quantized) => {
                 Err(RunnerError::AlreadyQuantized { path: network.path().to_path_buf(), bits: bits.get() })
             }
-            _ => Ok(()),
+            Some(_) | None => Ok(()),
         }
     }
 }

@@ -34,7 +34,7 @@ impl ImageSamples {
         let graph = network.graph();
         let shape = match graph.inputs.as_slice() {
             [input] => graph.value(*input).shape.clone(),
-            _ => None,
+            [] | [_, _, ..] => None,
         };
         let input_shape = shape.ok_or_else(|| InferenceError::Unsupported {
             place: "graph".to_string(),

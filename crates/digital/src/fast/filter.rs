@@ -136,7 +136,7 @@ impl Setting<'_> {
         let shared = widths.shared;
         let (issued, useful, of_zeros) = match self.encoding.useful {
             Granularity::Weight => (nonzero(weights), least_planes(self.encoding.grid, weights), 0),
-            _ => {
+            Granularity::Filter | Granularity::Layer | Granularity::Fixed(_) => {
                 let issued = issued(0);
                 (issued, u64::from(widths.own) * live_weights, u64::from(shared) * (issued - live_weights))
             }
@@ -295,7 +295,7 @@ fn executed(skipping: PlaneSkipping, code: i32, stored: u32) -> u32 {
     match skipping {
         PlaneSkipping::None => stored,
         // A zero that is computed takes a cycle, though it has no digit.
-        _ => digits(skipping, code.unsigned_abs()).max(1),
+        PlaneSkipping::ZeroPlanes | PlaneSkipping::Csd => digits(skipping, code.unsigned_abs()).max(1),
     }
 }
 

@@ -163,7 +163,7 @@ impl Programmer<'_> {
             PlaneSkipping::None => {
                 let width = match self.encoding.granularity {
                     Granularity::Weight => self.encoding.stored_bits(code, widths),
-                    _ => widths.shared,
+                    Granularity::Filter | Granularity::Layer | Granularity::Fixed(_) => widths.shared,
                 };
                 let encoded = Planes::encode(self.encoding.grid, code, width)
                     .expect("no width is below the least one of the weight");

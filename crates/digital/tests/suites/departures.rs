@@ -69,7 +69,7 @@ proptest! {
     fn departures_that_vanish_leave_the_ideal(case in cases(), array in arrays(), tile in 1u64..100) {
         let natural = match array.spec().granularity {
             Granularity::Weight => ZeroSkipping::Weights,
-            _ => ZeroSkipping::Filters,
+            Granularity::Filter | Granularity::Layer | Granularity::Fixed(_) => ZeroSkipping::Filters,
         };
         let departures = Departures {
             supported_widths: (1..=17).collect(),

@@ -171,17 +171,15 @@ impl IntegerConv {
     }
 
     fn forward_by(&self, path: Path, plan: Plan, input: &[i32]) -> Vec<i64> {
-        let base = plan.base;
         match path {
-            Path::Bytes => self.sweep_words(path, plan, input, |x: [i32; 4]| bytes(x.map(|x| x - base))),
-            Path::Pairs512 | Path::Pairs256 => {
-                self.sweep_words(path, plan, input, |x: [i32; 2]| pair(x.map(|x| x - base)))
-            }
+            Path::Bytes => self.sweep_words(path, plan, input, bytes),
+            Path::Pairs512 | Path::Pairs256 => self.sweep_words(path, plan, input, pair),
             Path::Narrow => self.sweep(self.packed_words(), &portable::machine::<i32, i32>(), plan, input, |[x]| x),
             Path::Wide => self.sweep(self.packed_words(), &portable::machine::<i32, i64>(), plan, input, |[x]| x),
         }
     }
 
+    /// `word` packs neighbours of a sum, weights or inputs alike.
     fn sweep_words<const N: usize>(
         &self,
         path: Path,
@@ -190,11 +188,8 @@ impl IntegerConv {
         word: impl Fn([i32; N]) -> u32,
     ) -> Vec<i64> {
         let machine = machine(path).expect("a plan is made only where there is a machine");
-        let packed = self.packed[path as usize].get_or_init(|| match path {
-            Path::Bytes => self.pack(machine.block, bytes),
-            _ => self.pack(machine.block, pair),
-        });
-        self.sweep(packed, &machine, plan, input, word)
+        let packed = self.packed[path as usize].get_or_init(|| self.pack(machine.block, &word));
+        self.sweep(packed, &machine, plan, input, |x: [i32; N]| word(x.map(|x| x - plan.base)))
     }
 
     fn packed_words(&self) -> &Packed<i32> {

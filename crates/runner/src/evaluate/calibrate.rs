@@ -17,7 +17,7 @@ pub(crate) fn calibrate(
     let layers = plan.network.layers();
     let ranges = match float {
         Some(float) if needs_calibration(plan.network) => observe_ranges(plan, session, float)?,
-        _ => vec![(0.0, 0.0); layers.len()],
+        Some(_) | None => vec![(0.0, 0.0); layers.len()],
     };
     let observed = |range| quantization_of(range, plan.activation_bits);
     Ok(layers.iter().zip(ranges).map(|(layer, range)| layer.input_quantization.unwrap_or(observed(range))).collect())

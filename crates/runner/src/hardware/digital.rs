@@ -213,7 +213,7 @@ impl DigitalFile {
             DigitalArray::new(spec).and_then(|array| array.with_departures(departures)).map_err(|e| e.to_string())?;
         let metric = match engine.useful_granularity() {
             Granularity::Weight => Metric::EsnD,
-            _ => Metric::EsnDFilter,
+            Granularity::Filter | Granularity::Layer | Granularity::Fixed(_) => Metric::EsnDFilter,
         };
         Ok(Hardware {
             ideal: engine.is_ideal(),

@@ -197,10 +197,8 @@ fn clock(hertz: Option<f64>) -> Result<Option<f64>, String> {
 
 /// A count of hardware: at least 1, and small enough that products of two fit 64 bits.
 fn count(key: &str, value: u64) -> Result<usize, String> {
-    match usize::try_from(value) {
-        Ok(n) if (1..=1 << 31).contains(&value) => Ok(n),
-        _ => Err(format!("{key} is {value}; expected 1 to {}", 1u64 << 31)),
-    }
+    let valid = usize::try_from(value).ok().filter(|_| (1..=1 << 31).contains(&value));
+    valid.ok_or_else(|| format!("{key} is {value}; expected 1 to {}", 1u64 << 31))
 }
 
 /// What is wrong with a TOML text, on one line, with the line it is on.

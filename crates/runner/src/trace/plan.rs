@@ -74,7 +74,7 @@ impl TracePlan<'_> {
         let (cycles, signals) = (range.end - range.start, self.signals());
         match cycles.checked_mul(signals) {
             Some(values) if values <= MAX_VALUES => Ok(()),
-            _ => Err(self.problem(format!(
+            Some(_) | None => Err(self.problem(format!(
                 "{cycles} cycles of {signals} signals; at most {MAX_VALUES} values are traced: ask for fewer cycles or lanes"
             ))),
         }
