@@ -7,8 +7,8 @@
 //! proportion to the square of the amplitude that it drives, and a pruned one none.
 //!
 //! ```
-//! use analog::{AnalogArray, Bias, Departures, Reference};
-//! use engine::{Cycles, Event, Joules, Layer, MacEngine, Occupancy};
+//! use analog::{AnalogArray, Bias, Departures, Noise, Reference};
+//! use engine::{Activations, Cycles, Event, Joules, Layer, MacEngine, Occupancy};
 //! use esn::{CodeTensor, Grid};
 //! use network::{Geometry, GeometrySpec};
 //!
@@ -26,8 +26,19 @@
 //!
 //! // In class A each of the six cells burns the energy of the largest weight in every MAC.
 //! let bias = Bias { quiescent: 1.0, reference: Reference::Layer };
-//! let class_a = array.with(Departures { bias, ..Departures::default() })?;
+//! let class_a = array.clone().with(Departures { bias, ..Departures::default() })?;
 //! assert_eq!(class_a.run(&layer)?.ledger.energy(), Joules(4.0 * 6.0 * 25.0));
+//!
+//! // Cells are not programmed exactly. Two seeds are two chips of one design: they cost the same, but err differently.
+//! let noise = Noise { seed: 7, programming: 0.1, ..Noise::default() };
+//! let chip = array.with(Departures { noise, ..Departures::default() })?;
+//! let other = chip.randomness().expect("programming is random").reseeded(8);
+//! assert_eq!(chip.run(&layer)?, other.run(&layer)?);
+//! let input = Activations::Real(&[1.0; 12]);
+//! assert_ne!(chip.prepare(&layer)?.forward(input)?, other.prepare(&layer)?.forward(input)?);
+//! // There is no read noise that its stepped machine would draw anew, so that both machines give the same.
+//! let stepped = chip.stepped().expect("the arrays exist cycle by cycle").step(&layer, input)?;
+//! assert_eq!((stepped.run, stepped.outputs), (chip.run(&layer)?, chip.prepare(&layer)?.forward(input)?));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

@@ -33,7 +33,7 @@ use crate::stepped::{ProcessingElement, Row, SteppedArray};
 ///
 /// ```
 /// use digital::{ArraySpec, DigitalArray, Granularity};
-/// use engine::{Event, Joules, Layer, MacEngine};
+/// use engine::{Activations, Event, Joules, Layer, MacEngine};
 /// use esn::{CodeTensor, Grid};
 /// use network::{Geometry, GeometrySpec};
 ///
@@ -49,9 +49,15 @@ use crate::stepped::{ProcessingElement, Row, SteppedArray};
 ///     in_size: [3, 1], repeats: 1,
 /// })?;
 /// let codes = CodeTensor::new(Grid::MidRise, geometry.weight_shape(), vec![1, -7, 0, 3])?;
-/// let run = array.run(&Layer::new("conv", &geometry, &codes)?)?;
+/// let layer = Layer::new("conv", &geometry, &codes)?;
+/// let run = array.run(&layer)?;
 /// assert_eq!(run.ledger.count(Event::MAC), 3 * (1 + 3 + 0 + 2)); // three positions
 /// assert_eq!(run.cycles.0, 3 * (1 + 3)); // the row of the first filter is the last to finish
+///
+/// // The machine that does every cycle counts the same. Nothing about it is random.
+/// let stepped = array.stepped().expect("the array exists cycle by cycle");
+/// assert_eq!(stepped.step(&layer, Activations::Integer(&[1, 2, 3, 10, 20, 30]))?.run, run);
+/// assert!(array.randomness().is_none());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
