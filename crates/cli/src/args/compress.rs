@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-use clap::builder::PossibleValuesParser;
-use clap::{Args, ValueEnum};
-use compress::Pruning;
-use esn::BitWidth;
+use clap::Args;
+use compress::{Granularity, Pruning, Scope, StepRule};
+use esn::{BitWidth, Grid};
 use esnsim::pruning;
 use network::architectures::Family;
 
-use super::parse::{at_least_one, bit_width, input_shape, threads};
-use super::shared::{GridName, PreprocessingOptions};
+use super::parse::{architecture, at_least_one, bit_width, grid, input_shape, threads};
+use super::shared::PreprocessingOptions;
+use super::words::{Words, word, words};
 
 /// Options of `compress`: what they ask for is done in the order prune, quantize, re-estimate.
 #[derive(Args)]
@@ -28,8 +28,8 @@ pub struct CompressOptions {
     pub prune: Vec<Pruning>,
 
     /// What competes with one another in pruning.
-    #[arg(long, value_enum, default_value_t = ScopeWord::Global)]
-    pub prune_scope: ScopeWord,
+    #[arg(long, value_parser = scope(), default_value = "global")]
+    pub prune_scope: Scope,
 
     /// Prune filters whose largest magnitude is below this fraction of their layer's.
     #[arg(long, value_name = "R")]
@@ -44,20 +44,20 @@ pub struct CompressOptions {
     pub bits: Option<BitWidth>,
 
     /// Levels of the quantized weights.
-    #[arg(long, value_enum, default_value_t = GridName::MidRise)]
-    pub grid: GridName,
+    #[arg(long, value_parser = grid(), default_value = "mid-rise")]
+    pub grid: Grid,
 
     /// Look for the grid that real weights already lie on, and write their integers. Layers without one stay real.
     #[arg(long, conflicts_with_all = ["bits", "clip", "target_snr", "target_esn_a", "target_profile", "average_bits", "esn_d_filter_budget", "bias_correction"])]
     pub find_step: bool,
 
     /// What shares a step [default: layer; with an allocation: filter].
-    #[arg(long, value_enum)]
-    pub granularity: Option<GranularityWord>,
+    #[arg(long, value_parser = granularity())]
+    pub granularity: Option<Granularity>,
 
     /// How the step is chosen [default: max-abs].
-    #[arg(long, value_enum)]
-    pub clip: Option<Clip>,
+    #[arg(long, value_parser = clip())]
+    pub clip: Option<StepRule>,
 
     /// Choose steps for this linear signal-to-noise ratio in every layer.
     #[arg(long, value_name = "X", conflicts_with_all = ["clip", "target_esn_a", "target_profile"])]
@@ -111,8 +111,8 @@ pub struct CompressOptions {
     pub input_shape: Vec<(String, Vec<usize>)>,
 
     /// The graph that the weights of a file without one belong to: .pt, .pth, .safetensors, .npz.
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Family::NAMES))]
-    pub architecture: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = architecture())]
+    pub architecture: Option<Family>,
 
     /// Worker threads [default: one a core]. Results do not depend on it.
     #[arg(long, value_name = "N", value_parser = threads)]
@@ -123,33 +123,22 @@ pub struct CompressOptions {
     pub json: Option<PathBuf>,
 }
 
-/// What competes in pruning.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ScopeWord {
-    /// The whole network.
-    Global,
-    /// Each layer, coupled channels together.
-    Layer,
+fn scope() -> Words<Scope> {
+    words([
+        word("global", Scope::Global, "The whole network"),
+        word("layer", Scope::Layer, "Each layer, coupled channels together"),
+    ])
 }
 
-/// What shares a step.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum GranularityWord {
-    /// A layer.
-    Layer,
-    /// A filter.
-    Filter,
+fn granularity() -> Words<Granularity> {
+    words([word("layer", Granularity::Layer, "A layer"), word("filter", Granularity::Filter, "A filter")])
 }
 
-/// How a step is chosen.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Clip {
-    /// The grid ends at the largest magnitude.
-    MaxAbs,
-    /// Least mean squared error.
-    Mse,
-    /// Analytical clipping, Laplace prior (ACIQ).
-    Laplace,
-    /// Analytical clipping, Gauss prior (ACIQ).
-    Gauss,
+fn clip() -> Words<StepRule> {
+    words([
+        word("max-abs", StepRule::MaxAbs, "The grid ends at the largest magnitude"),
+        word("mse", StepRule::Mse, "Least mean squared error"),
+        word("laplace", StepRule::Laplace, "Analytical clipping, Laplace prior (ACIQ)"),
+        word("gauss", StepRule::Gauss, "Analytical clipping, Gauss prior (ACIQ)"),
+    ])
 }

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use esnsim::WriteFormat;
 
 use super::shared::ReadingOptions;
+use super::words::{Words, word, words};
 
 /// Options of `convert`.
 #[derive(Args)]
@@ -17,8 +18,8 @@ pub struct ConvertOptions {
     pub output: PathBuf,
 
     /// Its format [default: by the end of its name].
-    #[arg(long, value_enum)]
-    pub to: Option<FormatName>,
+    #[arg(long, value_parser = format())]
+    pub to: Option<WriteFormat>,
 
     /// Fail, and write nothing, where the new file would hold less than the old one.
     #[arg(long)]
@@ -28,24 +29,10 @@ pub struct ConvertOptions {
     pub reading: ReadingOptions,
 }
 
-/// Formats that are written.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FormatName {
-    /// The network: graph, weights, quantization.
-    Onnx,
-    /// The weights alone.
-    Safetensors,
-    /// The weights alone, as numpy arrays.
-    Npz,
-}
-
-impl FormatName {
-    /// The format of this name.
-    pub fn format(self) -> WriteFormat {
-        match self {
-            FormatName::Onnx => WriteFormat::Onnx,
-            FormatName::Safetensors => WriteFormat::Safetensors,
-            FormatName::Npz => WriteFormat::Npz,
-        }
-    }
+fn format() -> Words<WriteFormat> {
+    words([
+        word("onnx", WriteFormat::Onnx, "The network: graph, weights, quantization"),
+        word("safetensors", WriteFormat::Safetensors, "The weights alone"),
+        word("npz", WriteFormat::Npz, "The weights alone, as numpy arrays"),
+    ])
 }

@@ -12,15 +12,16 @@ mod shared;
 mod simulate;
 mod sweep;
 mod trace;
+mod words;
 
 use clap::{Parser, Subcommand};
 
-pub use self::compress::{Clip, CompressOptions, GranularityWord, ScopeWord};
-pub use self::convert::{ConvertOptions, FormatName};
+pub use self::compress::CompressOptions;
+pub use self::convert::ConvertOptions;
 pub use self::esn::EsnOptions;
 pub use self::inspect::InspectOptions;
 pub use self::landscape::LandscapeOptions;
-pub use self::new::{FanName, NewOptions, ShortcutName};
+pub use self::new::NewOptions;
 pub use self::pareto::ParetoOptions;
 pub use self::shared::{InferenceOptions, ReadingOptions};
 pub use self::simulate::SimulateOptions;

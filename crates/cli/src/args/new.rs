@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use clap::Args;
 use clap::builder::PossibleValuesParser;
-use clap::{Args, ValueEnum};
-use network::architectures::Family;
+use network::architectures::{Family, Fan, Shortcut};
+
+use super::words::{Words, word, words};
 
 /// Options of `new`.
 #[derive(Args)]
@@ -34,12 +36,12 @@ pub struct NewOptions {
     pub seed: u64,
 
     /// Variance of the weights (He): 2 / inputs of a filter, or 2 / filters that an input feeds.
-    #[arg(long, value_enum, default_value_t = FanName::In)]
-    pub fan: FanName,
+    #[arg(long, value_parser = fan(), default_value = "in")]
+    pub fan: Fan,
 
     /// How shortcuts of a ResNet for CIFAR change channels [default: A].
-    #[arg(long, value_enum)]
-    pub shortcut: Option<ShortcutName>,
+    #[arg(long, value_parser = shortcut())]
+    pub shortcut: Option<Shortcut>,
 
     /// Layers of densenet-bc (L), 6n + 4 [default: 100].
     #[arg(long, value_name = "L")]
@@ -50,23 +52,18 @@ pub struct NewOptions {
     pub growth: Option<usize>,
 }
 
-/// What the variance of weights is divided by.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FanName {
-    /// Inputs of a filter.
-    In,
-    /// Filters that an input feeds.
-    Out,
+fn fan() -> Words<Fan> {
+    words([word("in", Fan::In, "Inputs of a filter"), word("out", Fan::Out, "Filters that an input feeds")])
 }
 
-/// Shortcuts of ResNets for CIFAR.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ShortcutName {
-    /// Every second pixel, zero channels: no weights.
-    #[value(name = "A", alias = "a")]
-    A,
-    /// A 1x1 convolution where channels change.
-    Projection,
-    /// A 1x1 convolution in the first block of every stage, as in "Prune or quantize?".
-    Paper,
+fn shortcut() -> Words<Shortcut> {
+    words([
+        word("A", Shortcut::A, "Every second pixel, zero channels: no weights").alias("a"),
+        word("projection", Shortcut::Projection, "A 1x1 convolution where channels change"),
+        word(
+            "paper",
+            Shortcut::Paper,
+            "A 1x1 convolution in the first block of every stage, as in \"Prune or quantize?\"",
+        ),
+    ])
 }

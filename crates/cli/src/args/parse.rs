@@ -1,7 +1,24 @@
-//! Words of the command line that become numbers.
+//! Words of the command line that become values of the library.
 
-use esn::BitWidth;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use esn::{BitWidth, Grid};
 use explore::sweep::Shard;
+use network::architectures::Family;
+
+use super::words::{Words, word, words};
+
+/// Levels of quantized weights.
+pub fn grid() -> Words<Grid> {
+    words([
+        word("mid-rise", Grid::MidRise, "±0.5, ±1.5, …: integers count half-steps"),
+        word("mid-tread", Grid::MidTread, "0, ±1, ±2, …: integers count whole steps"),
+    ])
+}
+
+/// A network of the literature.
+pub fn architecture() -> impl TypedValueParser<Value = Family> {
+    PossibleValuesParser::new(Family::NAMES).map(|name| Family::named(&name).expect("every name is that of a network"))
+}
 
 /// A bit width.
 pub fn bit_width(text: &str) -> Result<BitWidth, String> {

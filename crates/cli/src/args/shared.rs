@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-use clap::builder::PossibleValuesParser;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use esn::{BitConvention, BitWidth, Grid};
 use esnsim::{Error, ImageRequest, OpenOptions, preprocessing, preprocessing_by_numbers};
 use formats::images::Preprocessing;
 use formats::{ReadOptions, TfliteKernels};
 use network::architectures::Family;
 
-use super::parse::{at_least_one, bit_width, input_shape, threads};
+use super::parse::{architecture, at_least_one, bit_width, grid, input_shape, threads};
+use super::words::{Words, word, words};
 
 /// Options that `simulate` and `esn` share, with one meaning.
 #[derive(Args)]
@@ -21,8 +21,8 @@ pub struct CommonOptions {
 
     /// Bits of a weight of amplitude 0.5: at least one, or none as the paper prints equation (3). Changes the metric
     /// only.
-    #[arg(long, value_enum, default_value_t = Convention::NonzeroAtLeastOne)]
-    pub bit_convention: Convention,
+    #[arg(long, value_parser = convention(), default_value = "nonzero-at-least-one")]
+    pub bit_convention: BitConvention,
 
     /// Worker threads [default: one a core]. Results do not depend on it.
     #[arg(long, value_name = "N", value_parser = threads)]
@@ -44,12 +44,12 @@ pub struct ReadingOptions {
     pub input_shape: Vec<(String, Vec<usize>)>,
 
     /// Levels that the integers of quantized weights stand for [default: those that the file names, else mid-tread].
-    #[arg(long, value_enum)]
-    pub grid: Option<GridName>,
+    #[arg(long, value_parser = grid())]
+    pub grid: Option<Grid>,
 
     /// The graph that the weights of a file without one belong to: .pt, .pth, .safetensors, .npz.
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Family::NAMES))]
-    pub architecture: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = architecture())]
+    pub architecture: Option<Family>,
 
     /// Sizes and output positions of the layers of a weight file: a CSV file in the layout of SCALE-Sim.
     #[arg(long, value_name = "FILE", conflicts_with = "architecture")]
@@ -61,17 +61,8 @@ pub struct ReadingOptions {
     pub find_step: bool,
 
     /// Kernels of TFLite whose rounding the integer layers of its files follow.
-    #[arg(long, value_enum, default_value_t = KernelsName::Optimized)]
-    pub tflite_kernels: KernelsName,
-}
-
-/// Kernels of TFLite.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum KernelsName {
-    /// Those that LiteRT runs unless told otherwise (XNNPACK).
-    Optimized,
-    /// Fixed-point multipliers.
-    Reference,
+    #[arg(long, value_parser = kernels(), default_value = "optimized")]
+    pub tflite_kernels: TfliteKernels,
 }
 
 impl ReadingOptions {
@@ -79,54 +70,27 @@ impl ReadingOptions {
     pub fn open_options(&self) -> OpenOptions {
         let read = ReadOptions {
             input_shapes: self.input_shape.clone(),
-            grid: self.grid.map(GridName::grid),
-            architecture: self.architecture.as_deref().and_then(Family::named),
+            grid: self.grid,
+            architecture: self.architecture,
             topology: self.topology.clone(),
-            tflite_kernels: match self.tflite_kernels {
-                KernelsName::Optimized => TfliteKernels::Optimized,
-                KernelsName::Reference => TfliteKernels::Reference,
-            },
+            tflite_kernels: self.tflite_kernels,
         };
         OpenOptions { read, find_steps: self.find_step }
     }
 }
 
-/// Levels of quantized weights.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum GridName {
-    /// ±0.5, ±1.5, …: integers count half-steps.
-    MidRise,
-    /// 0, ±1, ±2, …: integers count whole steps.
-    MidTread,
+fn convention() -> Words<BitConvention> {
+    words([
+        word("nonzero-at-least-one", BitConvention::NonzeroAtLeastOne, "One"),
+        word("as-printed", BitConvention::AsPrinted, "None"),
+    ])
 }
 
-impl GridName {
-    /// The grid of this name.
-    pub fn grid(self) -> Grid {
-        match self {
-            GridName::MidRise => Grid::MidRise,
-            GridName::MidTread => Grid::MidTread,
-        }
-    }
-}
-
-impl CommonOptions {
-    /// How the metric counts bits.
-    pub fn convention(&self) -> BitConvention {
-        match self.bit_convention {
-            Convention::NonzeroAtLeastOne => BitConvention::NonzeroAtLeastOne,
-            Convention::AsPrinted => BitConvention::AsPrinted,
-        }
-    }
-}
-
-/// Bits of a weight of amplitude 0.5.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Convention {
-    /// One.
-    NonzeroAtLeastOne,
-    /// None.
-    AsPrinted,
+fn kernels() -> Words<TfliteKernels> {
+    words([
+        word("optimized", TfliteKernels::Optimized, "Those that LiteRT runs unless told otherwise (XNNPACK)"),
+        word("reference", TfliteKernels::Reference, "Fixed-point multipliers"),
+    ])
 }
 
 /// What inference runs on.

@@ -3,17 +3,16 @@
 use std::time::Instant;
 
 use anyhow::bail;
-use compress::{Allocation, Granularity, PruneOptions, Scope, StepRule};
+use compress::{Allocation, PruneOptions, StepRule};
 use esnsim::{CompressOptions as Plan, Compressed, ImageRequest, Need, NetworkImages, OpenOptions, QuantizeRequest};
 use formats::ReadOptions;
 use inference::Samples;
 use network::Network;
-use network::architectures::Family;
 use report::text::{found_steps, pruning_table, quantization_table, totals_table};
 use runner::{DEFAULT_BITS, NetworkCost, Quantization, is_quantized};
 
 use crate::Status;
-use crate::args::{Clip, CompressOptions, GranularityWord, ScopeWord};
+use crate::args::CompressOptions;
 use crate::terminal::{image_notes, notes, print};
 
 /// Runs the command.
@@ -55,7 +54,7 @@ pub fn run(options: &CompressOptions) -> anyhow::Result<Status> {
 fn reading(options: &CompressOptions) -> ReadOptions {
     ReadOptions {
         input_shapes: options.input_shape.clone(),
-        architecture: options.architecture.as_deref().and_then(Family::named),
+        architecture: options.architecture,
         ..ReadOptions::default()
     }
 }
@@ -86,10 +85,7 @@ fn prune_options(options: &CompressOptions) -> Option<PruneOptions> {
     }
     Some(PruneOptions {
         prunings: options.prune.clone(),
-        scope: match options.prune_scope {
-            ScopeWord::Global => Scope::Global,
-            ScopeWord::Layer => Scope::Layer,
-        },
+        scope: options.prune_scope,
         below: options.prune_below,
         compact: options.compact,
         bits: options.bits.map(|bits| bits.get()),
@@ -99,11 +95,8 @@ fn prune_options(options: &CompressOptions) -> Option<PruneOptions> {
 fn quantize_request(options: &CompressOptions, network: &Network) -> anyhow::Result<QuantizeRequest> {
     Ok(QuantizeRequest {
         bits: options.bits,
-        grid: options.grid.grid(),
-        granularity: options.granularity.map(|word| match word {
-            GranularityWord::Layer => Granularity::Layer,
-            GranularityWord::Filter => Granularity::Filter,
-        }),
+        grid: options.grid,
+        granularity: options.granularity,
         step: step_rule(options, network)?,
         allocation: match (options.average_bits, options.esn_d_filter_budget) {
             (Some(bits), None) => Some(Allocation::AverageBits(bits)),
@@ -127,12 +120,7 @@ fn step_rule(options: &CompressOptions, network: &Network) -> anyhow::Result<Opt
         let profile = esnsim::target_profile(path, network, &reading(options), options.bits)?;
         return Ok(Some(StepRule::EsnAProfile(profile)));
     }
-    Ok(options.clip.map(|clip| match clip {
-        Clip::MaxAbs => StepRule::MaxAbs,
-        Clip::Mse => StepRule::Mse,
-        Clip::Laplace => StepRule::Laplace,
-        Clip::Gauss => StepRule::Gauss,
-    }))
+    Ok(options.clip.clone())
 }
 
 fn text(options: &CompressOptions, original: &Network, compressed: &Compressed) -> anyhow::Result<String> {

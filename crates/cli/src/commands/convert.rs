@@ -5,7 +5,7 @@ use esnsim::{Error, Need, WriteFormat};
 use network::Network;
 use report::text::{grouped, one_line};
 
-use crate::args::{ConvertOptions, FormatName};
+use crate::args::ConvertOptions;
 use crate::terminal::{notes, print};
 use crate::{Status, commands};
 
@@ -30,7 +30,7 @@ pub fn run(options: &ConvertOptions) -> anyhow::Result<Status> {
 }
 
 fn format(options: &ConvertOptions) -> anyhow::Result<WriteFormat> {
-    match options.to.map(FormatName::format).or_else(|| WriteFormat::of_name(&options.output)) {
+    match options.to.or_else(|| WriteFormat::of_name(&options.output)) {
         Some(format) => Ok(format),
         None => bail!(
             "{}: the end of its name tells no format that is written; expected .onnx, .safetensors or .npz, or --to",

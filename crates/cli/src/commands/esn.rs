@@ -49,7 +49,7 @@ fn cost(options: &EsnOptions, file: Option<&Path>) -> anyhow::Result<Costed> {
     let opened = commands::open(file, &options.common.reading)?;
     opened.check_steps(options.common.bits)?;
     let (network, quantization) = (&opened.network, opened.quantization(options.common.bits));
-    let cost = esnsim::esn(network, quantization, options.common.convention())?;
+    let cost = esnsim::esn(network, quantization, options.common.bit_convention)?;
     notes(network.notes());
     let quantized = quantization_line(&cost, quantization, DEFAULT_BITS);
     Ok(Costed {

@@ -3,11 +3,11 @@
 use anyhow::bail;
 use esnsim::{ArchitectureMisfit, ArchitectureRequest, WriteFormat};
 use network::Network;
-use network::architectures::{Architecture, Family, Fan, Shortcut, build};
+use network::architectures::{Architecture, Family, build};
 use report::text::{grouped, one_line};
 
 use crate::Status;
-use crate::args::{FanName, NewOptions, ShortcutName};
+use crate::args::NewOptions;
 use crate::terminal::print;
 
 /// Runs the command.
@@ -32,21 +32,10 @@ fn request(options: &NewOptions) -> ArchitectureRequest {
         classes: options.classes,
         input_size: options.input,
         seed: options.seed,
-        fan: match options.fan {
-            FanName::In => Fan::In,
-            FanName::Out => Fan::Out,
-        },
-        shortcut: options.shortcut.map(shortcut),
+        fan: options.fan,
+        shortcut: options.shortcut,
         depth: options.depth,
         growth: options.growth,
-    }
-}
-
-fn shortcut(name: ShortcutName) -> Shortcut {
-    match name {
-        ShortcutName::A => Shortcut::A,
-        ShortcutName::Projection => Shortcut::Projection,
-        ShortcutName::Paper => Shortcut::Paper,
     }
 }
 

@@ -42,7 +42,7 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
     }
     let plan = Plan {
         quantization: opened.quantization(options.common.bits),
-        convention: options.common.convention(),
+        convention: options.common.bit_convention,
         images: images.as_ref().map(|images| evaluation(options, &images.samples)),
     };
     let bars = Bars::default();
