@@ -89,6 +89,13 @@ impl ArchitectureRequest {
         }
     }
 
+    /// What a file of the network says about its making: the command that makes it, and the program's version.
+    pub fn provenance(&self, architecture: &Architecture) -> Vec<(String, String)> {
+        let mut provenance = vec![("esnsim.command".to_string(), self.command(architecture))];
+        provenance.extend(crate::provenance());
+        provenance
+    }
+
     /// The request in the words of the command line, with everything that the network depends on and nothing else.
     pub fn command(&self, architecture: &Architecture) -> String {
         let Architecture { family, width, classes, input_size, seed, fan } = architecture;

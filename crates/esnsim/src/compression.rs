@@ -1,6 +1,6 @@
 //! A network made cheaper: pruned, put on a grid, its statistics re-estimated.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use compress::{
     Allocation, Budget, FilterAmount, FindStepReport, Granularity, PruneOptions, PruneReport, Pruning, QuantizeOptions,
@@ -11,11 +11,11 @@ use formats::ReadOptions;
 use inference::Samples;
 use network::Network;
 use report::write_file;
-use runner::DEFAULT_BITS;
+use runner::{DEFAULT_BITS, Quantization, is_quantized};
 use serde::Serialize;
 
 use crate::error::{Error, Need};
-use crate::open::{check_graph, find_steps};
+use crate::open::{ImageRequest, NetworkImages, check_graph, find_steps, images};
 
 /// What is done to a network, in the order of the fields.
 #[derive(Clone, Default)]
@@ -192,6 +192,69 @@ impl QuantizeRequest {
             first_bits: self.first_bits.map(|bits| bits.get()),
             last_bits: self.last_bits.map(|bits| bits.get()),
         })
+    }
+}
+
+/// A compression as a user asks for it. Nothing in it needs the network: [`CompressRequest::options`] decides what does.
+#[derive(Clone, Debug, Default)]
+pub struct CompressRequest {
+    /// How the network is read, and that of the target profile.
+    pub read: ReadOptions,
+    /// Prunes.
+    pub prune: Option<PruneOptions>,
+    /// Looks for the grid that real weights already lie on.
+    pub find_steps: bool,
+    /// Quantizes weights.
+    pub quantize: QuantizeRequest,
+    /// The file whose ESN_a of each layer the steps are chosen for, in place of the rule of `quantize`:
+    /// [`target_profile`].
+    pub target_profile: Option<PathBuf>,
+    /// The images that BatchNorm statistics are re-estimated on.
+    pub reestimate: Option<ImageRequest>,
+}
+
+impl CompressRequest {
+    /// Opens the images that statistics are re-estimated on; none where nobody asks for it, or the request names none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NeedsGraph`] for statistics of weights alone; those of [`images()`].
+    pub fn images(&self, network: &Network) -> Result<Option<NetworkImages>, Error> {
+        let Some(request) = &self.reestimate else { return Ok(None) };
+        check_graph(network, Need::Reestimation)?;
+        images(network, false, request)
+    }
+
+    /// The request for this network, with the images of [`CompressRequest::images`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoImages`] if statistics are to be re-estimated and there are no images; those of [`target_profile`].
+    pub fn options<'a>(
+        &self,
+        network: &Network,
+        images: Option<&'a NetworkImages>,
+    ) -> Result<CompressOptions<'a>, Error> {
+        if self.reestimate.is_some() && images.is_none() {
+            return Err(Error::NoImages);
+        }
+        let mut quantize = self.quantize.clone();
+        if let Some(path) = &self.target_profile {
+            let profile = target_profile(path, network, &self.read, quantize.bits)?;
+            quantize.step = Some(StepRule::EsnAProfile(profile));
+        }
+        Ok(CompressOptions {
+            prune: self.prune.clone(),
+            find_steps: self.find_steps,
+            quantize: quantize.options(),
+            reestimate: images.map(|images| &images.samples as &dyn Samples),
+        })
+    }
+
+    /// How the weights of a network that are real are costed: at the width that is asked for, or the default. Where none
+    /// are, the width has nothing to do and is dropped.
+    pub fn quantization(&self, network: &Network) -> Quantization {
+        Quantization::new(self.quantize.bits.filter(|_| !network.layers().iter().all(is_quantized)))
     }
 }
 

@@ -76,13 +76,15 @@ mod progress;
 mod simulation;
 
 pub use architecture::{ArchitectureMisfit, ArchitectureRequest};
-pub use compression::{CompressOptions, Compressed, QuantizeRequest, compress, pruning, target_profile};
+pub use compression::{
+    CompressOptions, CompressRequest, Compressed, QuantizeRequest, compress, pruning, target_profile,
+};
 pub use convert::{check_format, provenance, write, write_format};
 pub use error::{Error, Need};
 pub use many::{frontier, merge, sweep};
 pub use open::{
     ImageNote, ImageRequest, NetworkImages, OpenOptions, Opened, check_graph, find_layer, find_steps, hardware, images,
-    open, preprocessing, preprocessing_by_numbers,
+    landscape_hardware, open, preprocessing, preprocessing_by_numbers, traced_hardware,
 };
 pub use outputs::check_outputs;
 pub use progress::{Progress, Quiet, Stage};

@@ -98,6 +98,33 @@ pub fn hardware(paths: &[PathBuf]) -> Result<Vec<Hardware>, Error> {
     Ok(hardware)
 }
 
+/// The one machine that a trace shows: that of a description or a preset; without either, the ideal digital array.
+///
+/// # Errors
+///
+/// Those of the description.
+pub fn traced_hardware(path: Option<&Path>) -> Result<Hardware, Error> {
+    match path {
+        Some(path) => Ok(Hardware::open(path)?),
+        None => {
+            let digital = Hardware::ideal().into_iter().find(|hardware| hardware.engine.computes_integers());
+            Ok(digital.expect("an ideal engine is digital"))
+        }
+    }
+}
+
+/// The hardware of a landscape: as [`hardware()`]; without any description, the ideal engines and every preset.
+///
+/// # Errors
+///
+/// As [`hardware()`].
+pub fn landscape_hardware(paths: &[PathBuf]) -> Result<Vec<Hardware>, Error> {
+    match paths {
+        [] => Ok(Hardware::ideal().into_iter().chain(Hardware::presets()).collect()),
+        paths => hardware(paths),
+    }
+}
+
 /// The MAC layer of a name, else of a place: `"3"` is the third, counted from 1 in order of execution.
 ///
 /// # Errors

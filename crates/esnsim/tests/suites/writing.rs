@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use esnsim::{
-    CompressOptions, Error, OpenOptions, PruneOptions, QuantizeRequest, WriteFormat, compress, open, provenance, pruning,
-    write, write_format,
+    CompressOptions, Error, OpenOptions, PruneOptions, QuantizeRequest, WriteFormat, compress, open, provenance,
+    pruning, write, write_format,
 };
 
 #[test]
