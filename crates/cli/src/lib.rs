@@ -52,14 +52,14 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> anyhow::Result<Status> {
     match &arguments.command {
-        Command::Simulate(options) => in_pool(options.common.threads, || commands::simulate::run(options)),
-        Command::Esn(options) => in_pool(options.common.threads, || commands::esn::run(options)),
-        Command::Compress(options) => in_pool(options.threads, || commands::compress::run(options)),
+        Command::Simulate(options) => in_pool(options.threads.count, || commands::simulate::run(options)),
+        Command::Esn(options) => in_pool(options.threads.count, || commands::esn::run(options)),
+        Command::Compress(options) => in_pool(options.threads.count, || commands::compress::run(options)),
         Command::Inspect(options) => commands::inspect::run(options),
         Command::Pareto(options) => commands::pareto::run(options),
         Command::Sweep(options) => commands::sweep::run(options),
-        Command::Landscape(options) => in_pool(options.threads, || commands::landscape::run(options)),
-        Command::Trace(options) => in_pool(options.threads, || commands::trace::run(options)),
+        Command::Landscape(options) => in_pool(options.threads.count, || commands::landscape::run(options)),
+        Command::Trace(options) => in_pool(options.threads.count, || commands::trace::run(options)),
         Command::New(options) => commands::new::run(options),
         Command::Convert(options) => commands::convert::run(options),
     }

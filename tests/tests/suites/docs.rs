@@ -314,6 +314,57 @@ fn the_index_lists_every_page() {
     }
 }
 
+/// The headings of a help page and the long names of its options; the names of commands below `Commands`.
+fn help_page(arguments: &[&str]) -> (Vec<String>, Vec<String>) {
+    let output = esnsim().args(arguments).output().expect("the command runs");
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+    let help = String::from_utf8(output.stdout).expect("help is text");
+    let heading = |line: &str| line.strip_suffix(':').filter(|name| !name.contains(' ')).map(str::to_string);
+    let option = |line: &str| {
+        let (_, rest) = line.split_at_checked(6).filter(|(margin, _)| margin.trim_end().len() <= 5)?;
+        let name = rest.strip_prefix("--")?.split([' ', '=']).next()?;
+        Some(format!("--{name}"))
+    };
+    (help.lines().filter_map(heading).collect(), help.lines().filter_map(option).collect())
+}
+
+/// The commands that the overview lists.
+fn commands() -> Vec<String> {
+    let output = esnsim().arg("-h").output().expect("the command runs");
+    let help = String::from_utf8(output.stdout).expect("help is text");
+    let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let names = lines.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help");
+    names.map(str::to_string).collect()
+}
+
+#[test]
+fn the_page_of_the_command_line_has_every_command_group_and_option() {
+    let page = text("docs/cli.md");
+    let rows: Vec<Vec<&str>> = page.lines().map(|line| line.split('|').map(str::trim).collect()).collect();
+    let mut missing = Vec::new();
+    for command in commands() {
+        let word = format!("`{command}`");
+        if !rows.iter().any(|row| row.get(1).is_some_and(|cell| *cell == word)) {
+            missing.push(command.clone());
+        }
+        let (groups, options) = help_page(&[&command, "--help"]);
+        // Exit codes and columns are named by other tables; those of groups have the command in the last column.
+        let of_command =
+            |row: &&Vec<&str>| row.len() == 5 && (row[3].contains(&word) || row[3].starts_with("the same"));
+        let known = |group: &str, option: &str| {
+            let mut rows = rows.iter().filter(of_command);
+            rows.any(|row| row[1] == group && row[2].contains(option))
+        };
+        let general = ["Arguments", "General", "Options"];
+        missing.extend(groups.iter().filter(|g| !general.contains(&g.as_str())).filter(|g| !known(g, "")).cloned());
+        let named = |option: &String| {
+            *option == "--help" || rows.iter().filter(of_command).any(|row| row[2].contains(option.as_str()))
+        };
+        missing.extend(options.iter().filter(|option| !named(option)).map(|option| format!("{command} {option}")));
+    }
+    assert!(missing.is_empty(), "docs/cli.md lacks {missing:#?}");
+}
+
 #[test]
 fn what_is_shown_may_leave_out_a_part() {
     assert!(is_shown("30 points, 30 run in 2.5 s", "30 points, 30 run in … s"));

@@ -3,124 +3,111 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use compress::{Granularity, Pruning, Scope, StepRule};
+use compress::{Allocation, Granularity, PruneOptions, Pruning, Scope, StepRule};
 use esn::{BitWidth, Grid};
-use esnsim::pruning;
-use network::architectures::Family;
+use esnsim::{CompressRequest, Error, ImageRequest, QuantizeRequest, pruning};
 
-use super::parse::{architecture, at_least_one, bit_width, grid, input_shape, threads};
-use super::shared::PreprocessingOptions;
+use super::groups::{IMAGES, OUTPUT, PRUNING, QUANTIZATION};
+use super::parse::{at_least_one, bit_width, grid};
+use super::shared::{GraphOptions, PreprocessingOptions, ThreadOptions};
 use super::words::{Words, word, words};
 
 /// Options of `compress`: what they ask for is done in the order prune, quantize, re-estimate.
 #[derive(Args)]
 pub struct CompressOptions {
-    /// Network or weight file of real weights; left out: the embedded digits network.
+    /// Network or weight file of real weights; left out: the embedded digits network
     pub network: Option<PathBuf>,
 
-    /// The file to write: ONNX, or weights alone (.safetensors, .npz).
-    #[arg(short, long, value_name = "FILE")]
-    pub output: PathBuf,
+    #[command(flatten)]
+    pub graph: GraphOptions,
 
-    /// Prune: filters=F or width=F by signal norm, weights=F by magnitude, N:M, or filters down to a budget: esn-a=X,
-    /// esn-d=X, macs=X, parameters=X (repeatable, in order).
-    #[arg(long, value_name = "HOW", value_parser = pruning)]
-    pub prune: Vec<Pruning>,
+    #[command(flatten)]
+    pub pruning: PruningOptions,
 
-    /// What competes with one another in pruning.
-    #[arg(long, value_parser = scope(), default_value = "global")]
-    pub prune_scope: Scope,
+    #[command(flatten)]
+    pub quantization: QuantizationOptions,
 
-    /// Prune filters whose largest magnitude is below this fraction of their layer's.
-    #[arg(long, value_name = "R")]
-    pub prune_below: Option<f64>,
-
-    /// Remove dead channels from the tensors instead of zeroing them.
-    #[arg(long)]
-    pub compact: bool,
-
-    /// Quantize weights to this bit width [default with a step rule: 4; with a target or an allocation: at most 16].
-    #[arg(long, value_name = "N", value_parser = bit_width)]
-    pub bits: Option<BitWidth>,
-
-    /// Levels of the quantized weights.
-    #[arg(long, value_parser = grid(), default_value = "mid-rise")]
-    pub grid: Grid,
-
-    /// Look for the grid that real weights already lie on, and write their integers. Layers without one stay real.
-    #[arg(long, conflicts_with_all = ["bits", "clip", "target_snr", "target_esn_a", "target_profile", "average_bits", "esn_d_filter_budget", "bias_correction"])]
-    pub find_step: bool,
-
-    /// What shares a step [default: layer; with an allocation: filter].
-    #[arg(long, value_parser = granularity())]
-    pub granularity: Option<Granularity>,
-
-    /// How the step is chosen [default: max-abs].
-    #[arg(long, value_parser = clip())]
-    pub clip: Option<StepRule>,
-
-    /// Choose steps for this linear signal-to-noise ratio in every layer.
-    #[arg(long, value_name = "X", conflicts_with_all = ["clip", "target_esn_a", "target_profile"])]
-    pub target_snr: Option<f64>,
-
-    /// Choose steps for this ESN_a of the network, every weight counted once.
-    #[arg(long, value_name = "X", conflicts_with_all = ["clip", "target_profile"])]
-    pub target_esn_a: Option<f64>,
-
-    /// Choose steps for the ESN_a of each layer of another network file, or of a training trace (.json).
-    #[arg(long, value_name = "FILE", conflicts_with = "clip")]
-    pub target_profile: Option<PathBuf>,
-
-    /// Share out bits among filters: so many on average in each layer.
-    #[arg(long, value_name = "B", conflicts_with = "esn_d_filter_budget")]
-    pub average_bits: Option<f64>,
-
-    /// Share out bits among filters: at most this ESN'_d over the network.
-    #[arg(long, value_name = "X")]
-    pub esn_d_filter_budget: Option<f64>,
-
-    /// Restore the norm of each filter's weights after quantizing; the shift of its mean is left to --reestimate-bn.
-    #[arg(long)]
-    pub bias_correction: bool,
-
-    /// Bit width of the first layer, where it is another.
-    #[arg(long, value_name = "N", value_parser = bit_width)]
-    pub first_bits: Option<BitWidth>,
-
-    /// Bit width of the last layer, where it is another.
-    #[arg(long, value_name = "N", value_parser = bit_width)]
-    pub last_bits: Option<BitWidth>,
-
-    /// Unlabeled images for --reestimate-bn: as --images of `simulate`. A folder is sampled evenly over its classes.
-    #[arg(long, value_name = "PATH")]
-    pub calibrate: Option<PathBuf>,
-
-    /// Use so many of them at most.
-    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = at_least_one)]
-    pub calibrate_limit: usize,
-
-    /// Re-estimate BatchNorm statistics (of a folded network: correct mean and scale per channel) on those images.
-    #[arg(long)]
-    pub reestimate_bn: bool,
+    #[command(flatten)]
+    pub statistics: StatisticsOptions,
 
     #[command(flatten)]
     pub preprocessing: PreprocessingOptions,
 
-    /// Shape of an input whose extents the file leaves open, as NAME=1,3,224,224 (repeatable).
-    #[arg(long, value_name = "NAME=SHAPE", value_parser = input_shape)]
-    pub input_shape: Vec<(String, Vec<usize>)>,
+    /// The file to write: ONNX, .safetensors or .npz
+    ///
+    /// The end of its name decides, and ONNX is written where it says nothing. The other two hold the weights alone.
+    #[arg(short, long, value_name = "FILE", help_heading = OUTPUT)]
+    pub output: PathBuf,
 
-    /// The graph that the weights of a file without one belong to: .pt, .pth, .safetensors, .npz.
-    #[arg(long, value_name = "NAME", value_parser = architecture())]
-    pub architecture: Option<Family>,
-
-    /// Worker threads [default: one a core]. Results do not depend on it.
-    #[arg(long, value_name = "N", value_parser = threads)]
-    pub threads: Option<usize>,
-
-    /// Write what was done, by layer, as JSON.
-    #[arg(long, value_name = "FILE")]
+    /// Write what was done, by layer, as JSON
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub json: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub threads: ThreadOptions,
+}
+
+impl CompressOptions {
+    /// What is asked for.
+    pub fn request(&self) -> Result<CompressRequest, Error> {
+        Ok(CompressRequest {
+            // What the integers of a file stand for is the file's to say: `--grid` is what is made.
+            read: self.graph.read_options(),
+            prune: self.pruning.request(self.quantization.bits),
+            find_steps: self.quantization.find_step,
+            quantize: self.quantization.request(),
+            target_profile: self.quantization.target_profile.clone(),
+            reestimate: self.statistics.request(&self.preprocessing)?,
+        })
+    }
+}
+
+/// Which weights become 0.
+#[derive(Args)]
+#[command(next_help_heading = PRUNING)]
+pub struct PruningOptions {
+    /// filters=F, width=F, weights=F, N:M, or esn-d=X and other budgets
+    ///
+    /// filters=F prunes that fraction of all filters by signal norm; width=F leaves that fraction of the channels of
+    /// every layer; weights=F prunes that fraction of all weights by magnitude; N:M leaves the N largest of every M
+    /// neighbours. esn-a=X, esn-d=X, macs=X and parameters=X prune filters until the network costs no more. The option
+    /// may be given several times: each pruning is applied to what the one before left.
+    #[arg(long, value_name = "HOW", value_parser = pruning)]
+    pub prune: Vec<Pruning>,
+
+    /// What competes
+    ///
+    /// Filters or weights compete with one another over the whole network, or within their layer.
+    #[arg(long, value_name = "SCOPE", value_parser = scope(), default_value = "global")]
+    pub prune_scope: Scope,
+
+    /// Prune filters whose largest magnitude is below this
+    ///
+    /// It is a fraction of the largest magnitude of the filter's layer. These filters go first.
+    #[arg(long, value_name = "R")]
+    pub prune_below: Option<f64>,
+
+    /// Remove dead channels from the tensors
+    ///
+    /// Left out: they stay, as zeros.
+    #[arg(long)]
+    pub compact: bool,
+}
+
+impl PruningOptions {
+    /// What is pruned, if anything is; budgets of bits are counted at `bits`.
+    pub fn request(&self, bits: Option<BitWidth>) -> Option<PruneOptions> {
+        if self.prune.is_empty() && self.prune_below.is_none() && !self.compact {
+            return None;
+        }
+        Some(PruneOptions {
+            prunings: self.prune.clone(),
+            scope: self.prune_scope,
+            below: self.prune_below,
+            compact: self.compact,
+            bits: bits.map(|bits| bits.get()),
+        })
+    }
 }
 
 fn scope() -> Words<Scope> {
@@ -128,6 +115,114 @@ fn scope() -> Words<Scope> {
         word("global", Scope::Global, "The whole network"),
         word("layer", Scope::Layer, "Each layer, coupled channels together"),
     ])
+}
+
+/// How weights are put on a grid.
+#[derive(Args)]
+#[command(next_help_heading = QUANTIZATION)]
+pub struct QuantizationOptions {
+    /// Bit width of weights [default: 4 or 16, see --help]
+    ///
+    /// The default is 4 where steps are chosen by a rule, and at most 16 where a target or a sharing of bits decides.
+    #[arg(long, value_name = "N", value_parser = bit_width)]
+    pub bits: Option<BitWidth>,
+
+    /// Levels
+    ///
+    /// The grid that quantized weights lie on.
+    #[arg(long, value_name = "GRID", value_parser = grid(), default_value = "mid-rise")]
+    pub grid: Grid,
+
+    /// Look for the grid that real weights already lie on
+    ///
+    /// Their integers are written. Layers without a step stay real.
+    #[arg(long, conflicts_with_all = ["bits", "clip", "target_snr", "target_esn_a", "target_profile", "average_bits", "esn_d_filter_budget", "bias_correction"])]
+    pub find_step: bool,
+
+    /// What shares a step
+    ///
+    /// Left out: a layer, or a filter where bits are shared out among filters.
+    #[arg(long, value_name = "WHAT", value_parser = granularity())]
+    pub granularity: Option<Granularity>,
+
+    /// Rule of the step
+    ///
+    /// How the step of a layer or filter is chosen. Left out: max-abs.
+    #[arg(long, value_name = "RULE", value_parser = clip())]
+    pub clip: Option<StepRule>,
+
+    /// Choose steps for this signal-to-noise ratio
+    ///
+    /// The ratio is linear, and holds in every layer.
+    #[arg(long, value_name = "X", conflicts_with_all = ["clip", "target_esn_a", "target_profile"])]
+    pub target_snr: Option<f64>,
+
+    /// Choose steps for this ESN_a of the network
+    ///
+    /// Every weight is counted once.
+    #[arg(long, value_name = "X", conflicts_with_all = ["clip", "target_profile"])]
+    pub target_esn_a: Option<f64>,
+
+    /// Choose steps for the ESN_a of each layer of FILE
+    ///
+    /// FILE is another network, or a training trace (.json).
+    #[arg(long, value_name = "FILE", conflicts_with = "clip")]
+    pub target_profile: Option<PathBuf>,
+
+    /// Share out bits among filters: so many on average
+    ///
+    /// The average is that of each layer.
+    #[arg(long, value_name = "B", conflicts_with = "esn_d_filter_budget")]
+    pub average_bits: Option<f64>,
+
+    /// Share out bits among filters: at most this ESN'_d
+    ///
+    /// The bound is that of the network.
+    #[arg(long, value_name = "X")]
+    pub esn_d_filter_budget: Option<f64>,
+
+    /// Restore the norm of each filter's weights
+    ///
+    /// The shift of its mean is left to --reestimate-bn.
+    #[arg(long)]
+    pub bias_correction: bool,
+
+    /// Bit width of the first layer, where it is another
+    #[arg(long, value_name = "N", value_parser = bit_width)]
+    pub first_bits: Option<BitWidth>,
+
+    /// Bit width of the last layer, where it is another
+    #[arg(long, value_name = "N", value_parser = bit_width)]
+    pub last_bits: Option<BitWidth>,
+}
+
+impl QuantizationOptions {
+    /// How weights are quantized, but for the steps of a target profile, which a file has to tell.
+    pub fn request(&self) -> QuantizeRequest {
+        QuantizeRequest {
+            bits: self.bits,
+            grid: self.grid,
+            granularity: self.granularity,
+            step: self.step_rule(),
+            allocation: self.allocation(),
+            bias_correction: self.bias_correction,
+            first_bits: self.first_bits,
+            last_bits: self.last_bits,
+        }
+    }
+
+    /// The rule that is given; no two are.
+    fn step_rule(&self) -> Option<StepRule> {
+        let snr = self.target_snr.map(StepRule::Snr);
+        let esn_a = self.target_esn_a.map(StepRule::EsnA);
+        snr.or(esn_a).or_else(|| self.clip.clone())
+    }
+
+    /// The way of sharing out bits that is given; no two are.
+    fn allocation(&self) -> Option<Allocation> {
+        let average = self.average_bits.map(Allocation::AverageBits);
+        average.or_else(|| self.esn_d_filter_budget.map(Allocation::EsnDFilter))
+    }
 }
 
 fn granularity() -> Words<Granularity> {
@@ -141,4 +236,40 @@ fn clip() -> Words<StepRule> {
         word("laplace", StepRule::Laplace, "Analytical clipping, Laplace prior (ACIQ)"),
         word("gauss", StepRule::Gauss, "Analytical clipping, Gauss prior (ACIQ)"),
     ])
+}
+
+/// New statistics for BatchNorm.
+#[derive(Args)]
+#[command(next_help_heading = IMAGES)]
+pub struct StatisticsOptions {
+    /// Re-estimate BatchNorm statistics on these images
+    ///
+    /// The images are those of --calibrate. Of a folded network, mean and scale of every channel are corrected.
+    #[arg(long)]
+    pub reestimate_bn: bool,
+
+    /// Unlabeled images for --reestimate-bn, as --images of `simulate`
+    ///
+    /// A folder is sampled evenly over its classes.
+    #[arg(long, value_name = "PATH")]
+    pub calibrate: Option<PathBuf>,
+
+    /// Use so many of them at most
+    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = at_least_one)]
+    pub calibrate_limit: usize,
+}
+
+impl StatisticsOptions {
+    /// The images whose statistics the compressed network is to have, if it is to have any.
+    fn request(&self, preprocessing: &PreprocessingOptions) -> Result<Option<ImageRequest>, Error> {
+        if !self.reestimate_bn {
+            return Ok(None);
+        }
+        Ok(Some(ImageRequest {
+            path: self.calibrate.clone(),
+            limit: Some(self.calibrate_limit),
+            preprocessing: preprocessing.request()?,
+            label_offset: Some(0),
+        }))
+    }
 }

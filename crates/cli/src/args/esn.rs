@@ -4,14 +4,23 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::shared::CommonOptions;
+use super::shared::{LayerTableOptions, MetricOptions, ReadingOptions, ThreadOptions};
 
 /// Options of `esn`.
 #[derive(Args)]
 pub struct EsnOptions {
-    /// Network files (ONNX or TFLite); left out: the embedded digits network.
+    /// Network files; left out: the embedded digits network
     pub networks: Vec<PathBuf>,
 
     #[command(flatten)]
-    pub common: CommonOptions,
+    pub reading: ReadingOptions,
+
+    #[command(flatten)]
+    pub metric: MetricOptions,
+
+    #[command(flatten)]
+    pub table: LayerTableOptions,
+
+    #[command(flatten)]
+    pub threads: ThreadOptions,
 }

@@ -4,26 +4,28 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::shared::ReadingOptions;
+use super::groups::OUTPUT;
+use super::shared::{LayerTableOptions, ReadingOptions};
 
 /// Options of `inspect`.
 #[derive(Args)]
 pub struct InspectOptions {
-    /// Network file (ONNX or TFLite); left out: the embedded digits network.
+    /// Network file; left out: the embedded digits network
     pub network: Option<PathBuf>,
 
     #[command(flatten)]
     pub reading: ReadingOptions,
 
-    /// Also list every node of the graph.
-    #[arg(long)]
+    /// Also list every node of the graph
+    #[arg(long, help_heading = OUTPUT)]
     pub nodes: bool,
 
-    /// Write one row per MAC layer as CSV.
-    #[arg(long, value_name = "FILE")]
-    pub csv: Option<PathBuf>,
+    #[command(flatten)]
+    pub table: LayerTableOptions,
 
-    /// Write the MAC layers as a topology file in the layout of SCALE-Sim.
-    #[arg(long, value_name = "FILE")]
+    /// Write the layers as a topology file of SCALE-Sim
+    ///
+    /// What the layout cannot hold is said in a note.
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub topology_csv: Option<PathBuf>,
 }

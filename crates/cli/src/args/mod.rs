@@ -3,6 +3,7 @@
 mod compress;
 mod convert;
 mod esn;
+mod groups;
 mod inspect;
 mod landscape;
 mod new;
@@ -14,7 +15,9 @@ mod sweep;
 mod trace;
 mod words;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgAction, Parser, Subcommand};
+
+use self::groups::GENERAL;
 
 pub use self::compress::CompressOptions;
 pub use self::convert::ConvertOptions;
@@ -28,37 +31,94 @@ pub use self::simulate::SimulateOptions;
 pub use self::sweep::SweepOptions;
 pub use self::trace::TraceOptions;
 
-/// Cycle-level simulator of ideal analog and digital MAC hardware for pruned and quantized CNNs, checked against the
-/// effective signal norm (ESN).
+/// Cycle-level simulator of ideal MAC hardware for pruned and quantized CNNs
+///
+/// It streams each layer of a network through models of analog and digital hardware, counts cycles and energy, and
+/// checks the counts against the effective signal norm (ESN) of the same weights.
 #[derive(Parser)]
-#[command(name = "esnsim", bin_name = "esnsim", version, max_term_width = 100)]
+#[command(
+    name = "esnsim",
+    bin_name = "esnsim",
+    version,
+    max_term_width = 100,
+    disable_help_flag = true,
+    disable_version_flag = true,
+    after_help = "Example: esnsim simulate net.onnx --hardware ideal-digital --csv cost.csv"
+)]
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Command,
+
+    /// Print help: -h in short, --help with the rules
+    #[arg(short = 'h', long, global = true, action = ArgAction::Help, help_heading = GENERAL, display_order = LAST)]
+    help: Option<bool>,
+
+    /// Print the version
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = GENERAL, display_order = LAST)]
+    version: Option<bool>,
 }
+
+/// The place behind all other options of a group.
+const LAST: usize = 1000;
 
 /// The commands.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Stream every layer through engines: cycles, energy, the check against ESN, and accuracy on images.
+    /// Stream every layer through engines: cycles, energy, the check, accuracy
+    ///
+    /// Every ideal engine is checked against ESN: its count of cycles, or of energy, is that of the equations, as an
+    /// integer. With images the network also runs on every engine. Exit code 1 says that a check failed.
+    #[command(after_help = "Example: esnsim simulate net.onnx --hardware ideal-digital --images photos --limit 100")]
     Simulate(SimulateOptions),
-    /// The metric alone, of one network by layer or of several side by side.
+
+    /// Compute the metric alone, by layer or of several networks side by side
+    ///
+    /// One network is shown layer by layer, several are compared by their totals.
+    #[command(after_help = "Example: esnsim esn net.onnx --bits 8 --csv esn.csv")]
     Esn(EsnOptions),
-    /// Prune, quantize and re-estimate BatchNorm statistics; write the result as a standard file.
+
+    /// Prune, quantize, re-estimate BatchNorm statistics, and write the result
+    ///
+    /// The three are done in this order, each where an option asks for it. The result is a standard file.
+    #[command(after_help = "Example: esnsim compress net.onnx --prune filters=0.25 --bits 4 -o small.onnx")]
     Compress(CompressOptions),
-    /// What is in a network file: graph, MAC layers, geometry, weight statistics.
+
+    /// Show what is in a file: graph, MAC layers, geometry, weight statistics
+    #[command(after_help = "Example: esnsim inspect net.onnx --nodes")]
     Inspect(InspectOptions),
-    /// Run every point of a plan of networks, prunings, quantizations, hardware and images into a store.
+
+    /// Run every point of a plan into a store
+    ///
+    /// A plan names networks, prunings, quantizations, hardware and images. A sweep that was stopped goes on where it
+    /// was. Exit code 1 says that a point failed, or that an ideal engine and its metric differ.
+    #[command(after_help = "Example: esnsim sweep plan.toml -o store.db")]
     Sweep(SweepOptions),
-    /// Write a network, or its weights, in another format, and say what that loses.
+
+    /// Write a network, or its weights, in another format
+    ///
+    /// A note says each thing that the new file does not hold.
+    #[command(after_help = "Example: esnsim convert net.tflite net.onnx")]
     Convert(ConvertOptions),
-    /// Make a network of the literature with random weights, as ONNX.
+
+    /// Make a network of the literature with random weights, as ONNX
+    #[command(after_help = "Example: esnsim new resnet20 --width 0.5 -o resnet20.onnx")]
     New(NewOptions),
-    /// Energy against bits, pruned weights and pruned filters, on every hardware that comes along: table, CSV, figure.
+
+    /// Show energy against bits and pruning, on every kind of hardware
+    ///
+    /// One layer is costed in many forms: with fewer bits, with pruned weights, with pruned filters. The result is a
+    /// table, a CSV file and a figure.
+    #[command(after_help = "Example: esnsim landscape --hardware ideal-digital --svg landscape.svg")]
     Landscape(LandscapeOptions),
-    /// A stepped machine cycle by cycle: waveforms (VCD) of its rows or columns, and energy and activity as CSV.
+
+    /// Show a layer on a stepped machine, cycle by cycle
+    ///
+    /// Waveforms show rows or columns of the machine; the table has energy and activity of every cycle.
+    #[command(after_help = "Example: esnsim trace net.onnx --layer 2 --cycles 0..256 --vcd layer.vcd")]
     Trace(TraceOptions),
-    /// The frontier of accuracy against a cost over the points of a store: table, CSV, SVG and a page.
+
+    /// Find the frontier of accuracy against a cost over the points of a store
+    #[command(after_help = "Example: esnsim pareto store.db --cost energy:ideal-digital --html frontier.html")]
     Pareto(ParetoOptions),
 }
 
@@ -68,8 +128,39 @@ mod tests {
 
     use super::Arguments;
 
+    /// Lines and columns of the short help at the most: what a screen shows.
+    const SCREEN: (usize, usize) = (48, 100);
+
     #[test]
     fn the_arguments_are_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_stands_under_a_heading_and_begins_with_one_line() {
+        let mut arguments = Arguments::command();
+        arguments.build();
+        for command in arguments.get_subcommands().filter(|command| command.get_name() != "help") {
+            for option in command.get_arguments().filter(|argument| !argument.is_positional()) {
+                let place = format!("{} --{}", command.get_name(), option.get_id());
+                assert!(option.get_help_heading().is_some(), "{place}");
+                let help = option.get_help().unwrap_or_else(|| panic!("{place}")).to_string();
+                assert!(!help.ends_with('.') && help.chars().count() <= 72, "{place}: {help}");
+            }
+        }
+    }
+
+    #[test]
+    fn short_help_fits_a_screen_and_ends_with_a_command() {
+        let mut arguments = Arguments::command();
+        arguments.build();
+        for command in arguments.get_subcommands_mut().filter(|command| command.get_name() != "help") {
+            let help = command.render_help().to_string();
+            let width = help.lines().map(|line| line.chars().count()).max().unwrap_or_default();
+            let size = (help.lines().count(), width);
+            assert!(size.0 <= SCREEN.0 && size.1 <= SCREEN.1, "{size:?}\n{help}");
+            let example = format!("Example: esnsim {} ", command.get_name());
+            assert!(help.lines().last().is_some_and(|line| line.starts_with(&example)), "{help}");
+        }
     }
 }

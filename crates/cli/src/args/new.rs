@@ -4,52 +4,77 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use esnsim::ArchitectureRequest;
 use network::architectures::{Family, Fan, Shortcut};
 
+use super::groups::{ARCHITECTURE, OUTPUT};
 use super::words::{Words, word, words};
 
 /// Options of `new`.
 #[derive(Args)]
 pub struct NewOptions {
-    /// The network; ResNet-8 to ResNet-56 are those for CIFAR, ResNet-18 and ResNet-50 those for ImageNet.
+    /// The network
+    ///
+    /// ResNet-8 to ResNet-56 are those for CIFAR, ResNet-18 and ResNet-50 those for ImageNet.
     #[arg(value_parser = PossibleValuesParser::new(Family::NAMES))]
     pub network: String,
 
-    /// The ONNX file to write.
-    #[arg(short, long, value_name = "FILE")]
-    pub output: PathBuf,
-
-    /// Factor of all channels.
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    /// Factor of all channels
+    #[arg(long, value_name = "X", default_value_t = 1.0, help_heading = ARCHITECTURE)]
     pub width: f64,
 
-    /// Outputs of the last layer [default: 10; 1000 for ImageNet].
-    #[arg(long, value_name = "N")]
+    /// Outputs of the last layer [default: 10; 1000 for ImageNet]
+    #[arg(long, value_name = "N", help_heading = ARCHITECTURE)]
     pub classes: Option<usize>,
 
-    /// Height and width of the image [default: 32; 224 for ImageNet].
-    #[arg(long, value_name = "PIXELS")]
+    /// Height and width of the image [default: 32; 224 for ImageNet]
+    #[arg(long, value_name = "PIXELS", help_heading = ARCHITECTURE)]
     pub input: Option<usize>,
 
-    /// What the weights are made from; the same seed gives the same file.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub seed: u64,
-
-    /// Variance of the weights (He): 2 / inputs of a filter, or 2 / filters that an input feeds.
-    #[arg(long, value_parser = fan(), default_value = "in")]
-    pub fan: Fan,
-
-    /// How shortcuts of a ResNet for CIFAR change channels [default: A].
-    #[arg(long, value_parser = shortcut())]
+    /// Shortcuts (CIFAR) [default: A]
+    ///
+    /// How the shortcuts of a ResNet for CIFAR change the number of channels.
+    #[arg(long, value_name = "KIND", value_parser = shortcut(), help_heading = ARCHITECTURE)]
     pub shortcut: Option<Shortcut>,
 
-    /// Layers of densenet-bc (L), 6n + 4 [default: 100].
-    #[arg(long, value_name = "L")]
+    /// Layers of densenet-bc (L), 6n + 4 [default: 100]
+    #[arg(long, value_name = "L", help_heading = ARCHITECTURE)]
     pub depth: Option<usize>,
 
-    /// Channels that each layer of densenet-bc adds (k) [default: 12].
-    #[arg(long, value_name = "K")]
+    /// Channels that each layer of densenet-bc adds (k) [default: 12]
+    #[arg(long, value_name = "K", help_heading = ARCHITECTURE)]
     pub growth: Option<usize>,
+
+    /// What the weights are made from; the same seed, the same file
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = ARCHITECTURE)]
+    pub seed: u64,
+
+    /// Divisor of the variance
+    ///
+    /// The variance of the weights is that of He: 2 / inputs of a filter, or 2 / filters that an input feeds.
+    #[arg(long, value_name = "FAN", value_parser = fan(), default_value = "in", help_heading = ARCHITECTURE)]
+    pub fan: Fan,
+
+    /// The ONNX file to write
+    #[arg(short, long, value_name = "FILE", help_heading = OUTPUT)]
+    pub output: PathBuf,
+}
+
+impl NewOptions {
+    /// The network that is asked for.
+    pub fn request(&self) -> ArchitectureRequest {
+        ArchitectureRequest {
+            name: self.network.clone(),
+            width: self.width,
+            classes: self.classes,
+            input_size: self.input,
+            seed: self.seed,
+            fan: self.fan,
+            shortcut: self.shortcut,
+            depth: self.depth,
+            growth: self.growth,
+        }
+    }
 }
 
 fn fan() -> Words<Fan> {

@@ -5,35 +5,44 @@ use std::path::PathBuf;
 use clap::Args;
 use explore::pareto::{Accuracy, Cost};
 
+use super::groups::{FRONTIER, OUTPUT};
+
 /// Options of `pareto`.
 #[derive(Args)]
 pub struct ParetoOptions {
-    /// Store of a sweep.
+    /// Store of a sweep
     pub store: PathBuf,
 
-    /// Cost: esn-a, esn-d, esn-d-filter, esn-a-weights, esn-d-weights, macs, parameters, cycles:HARDWARE or
+    /// Cost, as esn-d or energy:HARDWARE
+    ///
+    /// One of esn-a, esn-d, esn-d-filter, esn-a-weights, esn-d-weights, macs, parameters, cycles:HARDWARE or
     /// energy:HARDWARE.
-    #[arg(long, value_name = "COST", default_value = "esn-d")]
+    #[arg(long, value_name = "COST", default_value = "esn-d", help_heading = FRONTIER)]
     pub cost: Cost,
 
-    /// Accuracy: top1, top5, agreement (with the float network), or top1:HARDWARE of an analog one.
-    #[arg(long, value_name = "ACCURACY", default_value = "top1")]
+    /// Accuracy: top1, top5, agreement or top1:HARDWARE
+    ///
+    /// The agreement is that with the float network. The hardware of top1:HARDWARE is analog.
+    #[arg(long, value_name = "ACCURACY", default_value = "top1", help_heading = FRONTIER)]
     pub accuracy: Accuracy,
 
-    /// Write one self-contained page with every point.
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
+    /// Compare the filters' bit widths at this cost
+    ///
+    /// Those of the points nearest at or below it. Left out: the largest cost that every method reaches.
+    #[arg(long, value_name = "COST", help_heading = FRONTIER)]
+    pub histogram_at: Option<f64>,
 
-    /// Write every point as CSV.
-    #[arg(long, value_name = "FILE")]
+    /// Write every point as CSV
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub csv: Option<PathBuf>,
 
-    /// Write figures as SVG files into this folder, which is made where it is not there.
-    #[arg(long, value_name = "DIR")]
-    pub svg: Option<PathBuf>,
+    /// Write one self-contained page with every point
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub html: Option<PathBuf>,
 
-    /// Compare the filters' bit widths of the points nearest at or below this cost [default: the largest cost that
-    /// every method reaches].
-    #[arg(long, value_name = "COST")]
-    pub histogram_at: Option<f64>,
+    /// Write figures as SVG files into this folder
+    ///
+    /// The folder is made where it is not there.
+    #[arg(long, value_name = "DIR", help_heading = OUTPUT)]
+    pub svg: Option<PathBuf>,
 }

@@ -69,10 +69,13 @@ pub fn shard(text: &str) -> Result<Shard, String> {
     }
 }
 
-/// GiB of memory.
-pub fn gibibytes(text: &str) -> Result<f64, String> {
+/// Bytes of a GiB.
+const GIB: f64 = (1u64 << 30) as f64;
+
+/// GiB of memory, as bytes.
+pub fn gibibytes(text: &str) -> Result<u64, String> {
     match text.parse() {
-        Ok(x) if (0.25..=65536.0).contains(&x) => Ok(x),
+        Ok(x) if (0.25..=65536.0).contains(&x) => Ok((x * GIB) as u64),
         _ => Err("expected a number of GiB, at least 0.25".to_string()),
     }
 }

@@ -1,7 +1,8 @@
-//! Options that several commands share, with one meaning.
+//! Options that several commands share, each defined once, with one meaning.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::bail;
 use clap::Args;
 use esn::{BitConvention, BitWidth, Grid};
 use esnsim::{Error, ImageRequest, OpenOptions, preprocessing, preprocessing_by_numbers};
@@ -9,81 +10,88 @@ use formats::images::Preprocessing;
 use formats::{ReadOptions, TfliteKernels};
 use network::architectures::Family;
 
+use super::groups::{GENERAL, HARDWARE, IMAGES, NETWORK, OUTPUT, QUANTIZATION};
 use super::parse::{architecture, at_least_one, bit_width, grid, input_shape, threads};
 use super::words::{Words, word, words};
 
-/// Options that `simulate` and `esn` share, with one meaning.
+/// What the file of a network does not say about its graph.
 #[derive(Args)]
-pub struct CommonOptions {
-    /// Bit width of weights that the file holds as real numbers, quantized per layer, mid-rise [default: 4].
-    #[arg(long, value_name = "N", value_parser = bit_width)]
-    pub bits: Option<BitWidth>,
+#[command(next_help_heading = NETWORK)]
+pub struct GraphOptions {
+    /// Shape of an input that the file leaves open, as x=1,3,224,224
+    ///
+    /// The name is that of the input; `inspect` shows it. The option may be given several times.
+    #[arg(long, value_name = "NAME=SHAPE", value_parser = input_shape)]
+    pub input_shape: Vec<(String, Vec<usize>)>,
 
-    /// Bits of a weight of amplitude 0.5: at least one, or none as the paper prints equation (3). Changes the metric
-    /// only.
-    #[arg(long, value_parser = convention(), default_value = "nonzero-at-least-one")]
-    pub bit_convention: BitConvention,
+    /// Graph of weights that have none: resnet20, vgg7, …
+    ///
+    /// Files with weights and no graph are .pt, .pth, .safetensors and .npz. The names of graphs are those that `new`
+    /// makes: `new --help` lists them.
+    #[arg(long, value_name = "NAME", value_parser = architecture(), hide_possible_values = true)]
+    pub architecture: Option<Family>,
+}
 
-    /// Worker threads [default: one a core]. Results do not depend on it.
-    #[arg(long, value_name = "N", value_parser = threads)]
-    pub threads: Option<usize>,
-
-    /// Write one row per layer as CSV.
-    #[arg(long, value_name = "FILE")]
-    pub csv: Option<PathBuf>,
-
-    #[command(flatten)]
-    pub reading: ReadingOptions,
+impl GraphOptions {
+    /// How the file is read.
+    pub fn read_options(&self) -> ReadOptions {
+        ReadOptions {
+            input_shapes: self.input_shape.clone(),
+            architecture: self.architecture,
+            ..ReadOptions::default()
+        }
+    }
 }
 
 /// How network files are read.
 #[derive(Args)]
+#[command(next_help_heading = NETWORK)]
 pub struct ReadingOptions {
-    /// Shape of an input whose extents the file leaves open, as NAME=1,3,224,224 (repeatable).
-    #[arg(long, value_name = "NAME=SHAPE", value_parser = input_shape)]
-    pub input_shape: Vec<(String, Vec<usize>)>,
+    #[command(flatten)]
+    pub graph: GraphOptions,
 
-    /// Levels that the integers of quantized weights stand for [default: those that the file names, else mid-tread].
-    #[arg(long, value_parser = grid())]
-    pub grid: Option<Grid>,
-
-    /// The graph that the weights of a file without one belong to: .pt, .pth, .safetensors, .npz.
-    #[arg(long, value_name = "NAME", value_parser = architecture())]
-    pub architecture: Option<Family>,
-
-    /// Sizes and output positions of the layers of a weight file: a CSV file in the layout of SCALE-Sim.
+    /// Sizes of the layers of a weight file, as CSV of SCALE-Sim
+    ///
+    /// A topology file gives the size and the output positions of every layer. It takes the place of a graph where costs
+    /// alone are asked for.
     #[arg(long, value_name = "FILE", conflicts_with = "architecture")]
     pub topology: Option<PathBuf>,
 
-    /// Look for the grid that real weights already lie on (fake quantization): their codes are then taken as they are.
-    /// Layers without one are quantized to --bits, or refused.
+    /// Grid of integer weights
+    ///
+    /// The levels that the integers of quantized weights stand for. Left out: the grid that the file names, else
+    /// mid-tread.
+    #[arg(long, value_name = "GRID", value_parser = grid())]
+    pub grid: Option<Grid>,
+
+    /// Look for the grid that real weights already lie on
+    ///
+    /// Weights of fake quantization are real numbers on a grid. Their codes are taken as they are where a step is found.
+    /// Layers without a step are quantized to --bits, or refused where that is left out.
     #[arg(long)]
     pub find_step: bool,
 
-    /// Kernels of TFLite whose rounding the integer layers of its files follow.
-    #[arg(long, value_parser = kernels(), default_value = "optimized")]
+    /// Kernels of TFLite whose rounding is followed
+    ///
+    /// Integer layers of a TFLite file round as these kernels do.
+    #[arg(long, value_name = "KERNELS", value_parser = kernels(), default_value = "optimized")]
     pub tflite_kernels: TfliteKernels,
 }
 
 impl ReadingOptions {
-    /// How the network is opened.
-    pub fn open_options(&self) -> OpenOptions {
+    /// How `network` is opened, or the embedded network where there is none.
+    pub fn request(&self, network: Option<&Path>) -> anyhow::Result<OpenOptions> {
+        if network.is_none() && self.topology.is_some() {
+            bail!("--topology needs a weight file; the embedded network has a graph");
+        }
         let read = ReadOptions {
-            input_shapes: self.input_shape.clone(),
             grid: self.grid,
-            architecture: self.architecture,
             topology: self.topology.clone(),
             tflite_kernels: self.tflite_kernels,
+            ..self.graph.read_options()
         };
-        OpenOptions { read, find_steps: self.find_step }
+        Ok(OpenOptions { read, find_steps: self.find_step })
     }
-}
-
-fn convention() -> Words<BitConvention> {
-    words([
-        word("nonzero-at-least-one", BitConvention::NonzeroAtLeastOne, "One"),
-        word("as-printed", BitConvention::AsPrinted, "None"),
-    ])
 }
 
 fn kernels() -> Words<TfliteKernels> {
@@ -93,65 +101,166 @@ fn kernels() -> Words<TfliteKernels> {
     ])
 }
 
+/// How wide weights are.
+#[derive(Args)]
+#[command(next_help_heading = QUANTIZATION)]
+pub struct WidthOptions {
+    /// Bits of weights that the file holds as real numbers [default: 4]
+    ///
+    /// Such weights are quantized per layer, mid-rise, with the step from the largest magnitude. A file of integers
+    /// refuses the option.
+    #[arg(long, value_name = "N", value_parser = bit_width)]
+    pub bits: Option<BitWidth>,
+}
+
+/// How the metric counts.
+#[derive(Args)]
+#[command(next_help_heading = QUANTIZATION)]
+pub struct MetricOptions {
+    #[command(flatten)]
+    pub width: WidthOptions,
+
+    /// Bits of a weight of amplitude 0.5
+    ///
+    /// A circuit needs one bit for the sign of such a weight; equation (3), as the paper prints it, counts none. The
+    /// option changes the metric only, so that as-printed makes the check read a gap.
+    #[arg(
+        long,
+        value_name = "RULE",
+        value_parser = convention(),
+        default_value = "nonzero-at-least-one"
+    )]
+    pub bit_convention: BitConvention,
+}
+
+fn convention() -> Words<BitConvention> {
+    words([
+        word("nonzero-at-least-one", BitConvention::NonzeroAtLeastOne, "One"),
+        word("as-printed", BitConvention::AsPrinted, "None"),
+    ])
+}
+
+/// Which hardware there is.
+#[derive(Args)]
+#[command(next_help_heading = HARDWARE)]
+pub struct HardwareOptions {
+    /// Description (TOML) or name of a preset; several are compared
+    ///
+    /// The option may be given several times. `simulate --hardware list` names the presets. Left out: the three ideal
+    /// engines; of `landscape`, every preset as well.
+    #[arg(long = "hardware", value_name = "TOML|NAME")]
+    pub descriptions: Vec<PathBuf>,
+}
+
+impl HardwareOptions {
+    /// Asks for the names of the presets.
+    const LIST: &str = "list";
+
+    /// Whether the names of the presets are asked for, and no run.
+    pub fn asks_for_names(&self) -> bool {
+        self.descriptions.iter().any(|name| name.as_os_str() == Self::LIST)
+    }
+}
+
+/// A table of layers as a file.
+#[derive(Args)]
+#[command(next_help_heading = OUTPUT)]
+pub struct LayerTableOptions {
+    /// Write one row per layer as CSV
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+}
+
+/// How a command uses the machine that it runs on.
+#[derive(Args)]
+#[command(next_help_heading = GENERAL)]
+pub struct ThreadOptions {
+    /// Worker threads [default: one a core]
+    ///
+    /// Results do not depend on their number.
+    #[arg(long = "threads", value_name = "N", value_parser = threads)]
+    pub count: Option<usize>,
+}
+
 /// What inference runs on.
 #[derive(Args)]
+#[command(next_help_heading = IMAGES)]
 pub struct InferenceOptions {
-    /// Images: a CIFAR-10 binary file, a folder, a CSV manifest (file,label), .npy or .npz.
+    /// Images: CIFAR-10 binary, folder, CSV manifest, .npy or .npz
+    ///
+    /// A folder holds one folder for each class. A manifest has the columns file and label. The embedded network runs on
+    /// its own images where the option is left out.
     #[arg(long, value_name = "PATH")]
     pub images: Option<PathBuf>,
 
-    /// Use so many images at most: the first ones, or evenly over the classes of a folder.
+    /// Use so many images at most
+    ///
+    /// They are the first ones, or those of a folder evenly over its classes.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub limit: Option<usize>,
 
     #[command(flatten)]
     pub preprocessing: PreprocessingOptions,
 
-    /// Add this to the labels of images [default: 1 for a network of 1,001 outputs and labels below 1,000, else 0].
+    /// Add this to the labels of images [default: 0, or 1, see --help]
+    ///
+    /// The default is 1 for a network of 1,001 outputs and labels below 1,000, else 0.
     #[arg(long, value_name = "N")]
     pub label_offset: Option<usize>,
 
-    /// Bits of activations on integer engines, where the file does not quantize them.
+    /// Bits of activations on integer engines
+    ///
+    /// They hold where the file does not quantize activations.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=16))]
     pub activation_bits: u32,
 
-    /// Images, the first ones, whose activations set the ranges where the file does not.
+    /// Images whose activations set the ranges
+    ///
+    /// They are the first ones, and set the ranges where the file does not.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
     pub calibration_images: usize,
 
-    /// Leave the float network out: faster, but without agreement and noise.
+    /// Leave the float network out
+    ///
+    /// The run is faster, but has neither agreement nor noise.
     #[arg(long)]
     pub no_float: bool,
 }
 
 /// What is done to images before a network sees them.
 #[derive(Args)]
+#[command(next_help_heading = IMAGES)]
 pub struct PreprocessingOptions {
-    /// Preprocessing of images: a TOML file, or `unit`, `imagenet`, `none` [default: NET.preprocess.toml beside the
-    /// network, else `unit`, pixels / 255; bytes as they are for an integer input].
+    /// TOML, unit, imagenet or none; or --scale, --mean, --std
+    ///
+    /// What becomes of pixels before the network sees them: a TOML file, or the name of a usual preprocessing. Left out:
+    /// NET.preprocess.toml beside the network, else `unit`, pixels / 255; an integer input takes the bytes as they are.
     #[arg(long, value_name = "TOML|NAME", conflicts_with_all = ["scale", "mean", "std"])]
     pub preprocess: Option<PathBuf>,
 
-    /// Divide pixels by this before mean and std.
-    #[arg(long, value_name = "X")]
+    /// Divide pixels by this before mean and std
+    #[arg(long, value_name = "X", hide_short_help = true)]
     pub scale: Option<f32>,
 
-    /// Subtract this from each channel, after scaling: one number, or one a channel.
-    #[arg(long, value_name = "X,…", value_delimiter = ',', allow_hyphen_values = true)]
+    /// Subtract this from each channel, after scaling: one number, or one a channel
+    #[arg(long, value_name = "X,…", value_delimiter = ',', allow_hyphen_values = true, hide_short_help = true)]
     pub mean: Vec<f32>,
 
-    /// Divide each channel by this, after the mean: one number, or one a channel.
-    #[arg(long, value_name = "X,…", value_delimiter = ',')]
+    /// Divide each channel by this, after the mean: one number, or one a channel
+    #[arg(long, value_name = "X,…", value_delimiter = ',', hide_short_help = true)]
     pub std: Vec<f32>,
 }
 
 impl InferenceOptions {
-    /// The images that are asked for.
-    pub fn request(&self) -> Result<ImageRequest, Error> {
+    /// The images that are asked for; those of the embedded network may be left unsaid.
+    pub fn request(&self, embedded: bool) -> anyhow::Result<ImageRequest> {
+        if self.images.is_none() && !embedded && self.limit.is_some() {
+            bail!("--limit needs --images");
+        }
         Ok(ImageRequest {
             path: self.images.clone(),
             limit: self.limit,
-            preprocessing: self.preprocessing.given()?,
+            preprocessing: self.preprocessing.request()?,
             label_offset: self.label_offset,
         })
     }
@@ -159,7 +268,7 @@ impl InferenceOptions {
 
 impl PreprocessingOptions {
     /// What the user says about preprocessing, by a file, a name or numbers.
-    pub fn given(&self) -> Result<Option<Preprocessing>, Error> {
+    pub fn request(&self) -> Result<Option<Preprocessing>, Error> {
         if let Some(word) = &self.preprocess {
             return preprocessing(word).map(Some);
         }

@@ -3,40 +3,71 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use esnsim::EvaluateOptions;
+use inference::Samples;
 
-use super::shared::{CommonOptions, InferenceOptions};
+use super::groups::{HARDWARE, OUTPUT};
+use super::shared::{
+    HardwareOptions, InferenceOptions, LayerTableOptions, MetricOptions, ReadingOptions, ThreadOptions,
+};
 
 /// Options of `simulate`.
 #[derive(Args)]
 pub struct SimulateOptions {
-    /// Network file (ONNX or TFLite); left out: the embedded digits network with its images.
+    /// Network file; left out: the embedded digits network and its images
     pub network: Option<PathBuf>,
 
     #[command(flatten)]
-    pub common: CommonOptions,
+    pub reading: ReadingOptions,
 
-    /// Hardware description or name of one that comes along, repeatable; `list` names them [default: the three ideal
-    /// engines].
-    #[arg(long, value_name = "TOML|NAME")]
-    pub hardware: Vec<PathBuf>,
+    #[command(flatten)]
+    pub metric: MetricOptions,
 
-    /// Write the whole run as JSON.
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
+    #[command(flatten)]
+    pub hardware: HardwareOptions,
 
-    /// Write the run as one self-contained page: layers on every hardware, bit widths, the check.
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
-
-    /// Advance the stepped machines through every layer, cycle by cycle, and compare outputs and counts.
-    #[arg(long)]
+    /// Advance the stepped machines through every layer too
+    ///
+    /// They advance cycle by cycle. Their counts are compared with those of the fast engines, and their outputs with the
+    /// reference.
+    #[arg(long, help_heading = HARDWARE)]
     pub stepped: bool,
 
-    /// Run the images with so many seeds of hardware that is random, its own and those after it, and tell the spread of
-    /// the accuracy.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    /// Run random hardware with so many seeds
+    ///
+    /// They are the seed of the description and those after it. The spread of the accuracy is told.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000), help_heading = HARDWARE)]
     pub seeds: Option<u64>,
 
     #[command(flatten)]
     pub inference: InferenceOptions,
+
+    #[command(flatten)]
+    pub table: LayerTableOptions,
+
+    /// Write the whole run as JSON
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub json: Option<PathBuf>,
+
+    /// Write the run as one self-contained page
+    ///
+    /// The page shows layers on every hardware, bit widths, and the check.
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub html: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub threads: ThreadOptions,
+}
+
+impl SimulateOptions {
+    /// How the network is run on these images.
+    pub fn evaluation<'a>(&self, samples: &'a dyn Samples) -> EvaluateOptions<'a> {
+        EvaluateOptions {
+            samples,
+            activation_bits: self.inference.activation_bits,
+            calibration_images: self.inference.calibration_images,
+            float: !self.inference.no_float,
+            seeds: self.seeds,
+        }
+    }
 }

@@ -3,38 +3,58 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use explore::sweep::Shard;
+use explore::sweep::{Progress, Shard, SweepOptions as SweepRequest};
 
-use super::parse::{gibibytes, shard, threads};
+use super::groups::{GENERAL, OUTPUT, POINTS};
+use super::parse::{gibibytes, shard};
+use super::shared::ThreadOptions;
 
 /// Options of `sweep`.
 #[derive(Args)]
 pub struct SweepOptions {
-    /// Plan (TOML): networks, prunings, quantizations, hardware, images.
+    /// Plan (TOML): networks, prunings, quantizations, hardware, images
     #[arg(required_unless_present = "merge")]
     pub plan: Option<PathBuf>,
 
-    /// Results (SQLite); made where it is not there. Points that it has are not run again.
-    #[arg(long, short = 'o', value_name = "FILE")]
-    pub store: PathBuf,
-
-    /// Only every n-th point from the i-th on. Shards may write to one store, or each to its own.
-    #[arg(long, value_name = "i/n", value_parser = shard)]
+    /// Only every n-th point from the i-th on
+    ///
+    /// Shards may write to one store, or each to its own.
+    #[arg(long, value_name = "i/n", value_parser = shard, help_heading = POINTS)]
     pub shard: Option<Shard>,
 
-    /// First put the results of these stores into the store. A point that two have must be equal in both.
-    #[arg(long, value_name = "FILE", num_args = 1..)]
-    pub merge: Vec<PathBuf>,
-
-    /// Run points again that failed before.
-    #[arg(long)]
+    /// Run points again that failed before
+    #[arg(long, help_heading = POINTS)]
     pub retry_failed: bool,
 
-    /// Worker threads [default: one a core]. Results do not depend on it.
-    #[arg(long, value_name = "N", value_parser = threads)]
-    pub threads: Option<usize>,
+    /// First put the results of these stores into the store
+    ///
+    /// A point that two have must be equal in both.
+    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = POINTS)]
+    pub merge: Vec<PathBuf>,
 
-    /// Memory to keep to, roughly.
-    #[arg(long, value_name = "GiB", default_value_t = 4.0, value_parser = gibibytes)]
-    pub memory: f64,
+    /// Results (SQLite); made where it is not there
+    ///
+    /// Points that the store has are not run again.
+    #[arg(long, short = 'o', value_name = "FILE", help_heading = OUTPUT)]
+    pub store: PathBuf,
+
+    #[command(flatten)]
+    pub threads: ThreadOptions,
+
+    /// Memory to keep to, roughly
+    #[arg(long = "memory", value_name = "GiB", default_value = "4", value_parser = gibibytes, help_heading = GENERAL)]
+    pub memory_bytes: u64,
+}
+
+impl SweepOptions {
+    /// How the points of a plan are run.
+    pub fn request<'a>(&self, progress: &'a (dyn Fn(&Progress<'_>) + Sync)) -> SweepRequest<'a> {
+        SweepRequest {
+            shard: self.shard,
+            threads: self.threads.count.unwrap_or(0),
+            memory_bytes: self.memory_bytes,
+            retry_failed: self.retry_failed,
+            progress,
+        }
+    }
 }

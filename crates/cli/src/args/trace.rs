@@ -2,62 +2,95 @@
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use clap::Args;
-use esn::BitWidth;
+use inference::Samples;
 
-use super::parse::{bit_width, cycles, threads};
-use super::shared::{InferenceOptions, ReadingOptions};
+use super::groups::{HARDWARE, OUTPUT, TRACE};
+use super::parse::cycles;
+use super::shared::{InferenceOptions, ReadingOptions, ThreadOptions, WidthOptions};
 
 /// Options of `trace`.
 #[derive(Args)]
 pub struct TraceOptions {
-    /// Network file; left out: the embedded digits network with its images.
+    /// Network file; left out: the embedded digits network and its images
     pub network: Option<PathBuf>,
-
-    /// The layer: its name, or its place among the MAC layers, from 1 on.
-    #[arg(long, value_name = "NAME|N", default_value = "1")]
-    pub layer: String,
-
-    /// Cycles to trace: the first, and the first that is not traced any more.
-    #[arg(long, value_name = "A..B", default_value = "0..1024", value_parser = cycles)]
-    pub cycles: (u64, u64),
-
-    /// Hardware description [default: the ideal digital engine].
-    #[arg(long, value_name = "TOML|NAME")]
-    pub hardware: Option<PathBuf>,
-
-    /// Rows, or columns, that waveforms show, the first ones.
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(0..=65_536))]
-    pub lanes: u32,
-
-    /// Accumulators that waveforms show of each row, the first ones.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(0..=65_536))]
-    pub accumulators: u32,
-
-    /// Write waveforms, a value change dump that GTKWave and Surfer open.
-    #[arg(long, value_name = "FILE")]
-    pub vcd: Option<PathBuf>,
-
-    /// Write one row per cycle as CSV.
-    #[arg(long, value_name = "FILE")]
-    pub csv: Option<PathBuf>,
-
-    /// The image that the machine reads, from 1 on, of --images or of those that are embedded; without images the
-    /// activations are pseudo-random.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
-    pub image: u64,
-
-    /// Bit width of weights that the file holds as real numbers, quantized per layer, mid-rise [default: 4].
-    #[arg(long, value_name = "N", value_parser = bit_width)]
-    pub bits: Option<BitWidth>,
-
-    /// Worker threads [default: one a core]. Results do not depend on it.
-    #[arg(long, value_name = "N", value_parser = threads)]
-    pub threads: Option<usize>,
 
     #[command(flatten)]
     pub reading: ReadingOptions,
 
     #[command(flatten)]
+    pub width: WidthOptions,
+
+    /// Description or preset [default: the ideal digital engine]
+    ///
+    /// One machine is traced at a time. `simulate --hardware list` names the presets.
+    #[arg(long, value_name = "TOML|NAME", help_heading = HARDWARE)]
+    pub hardware: Option<PathBuf>,
+
+    /// The layer: its name, or its place among the MAC layers
+    ///
+    /// Places are counted from 1; `inspect` lists them.
+    #[arg(long, value_name = "NAME|N", default_value = "1", help_heading = TRACE)]
+    pub layer: String,
+
+    /// The first cycle, and the first that is not traced
+    #[arg(long, value_name = "A..B", default_value = "0..1024", value_parser = cycles, help_heading = TRACE)]
+    pub cycles: (u64, u64),
+
+    /// The image that the machine reads, from 1 on
+    ///
+    /// It is one of --images, or of those that are embedded. Without images the activations are pseudo-random.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u64).range(1..),
+        help_heading = TRACE
+    )]
+    pub image: u64,
+
+    /// Rows, or columns, that waveforms show, the first ones
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 8,
+        value_parser = clap::value_parser!(u32).range(0..=65_536),
+        help_heading = TRACE
+    )]
+    pub lanes: u32,
+
+    /// Accumulators that waveforms show of each row, the first ones
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 4,
+        value_parser = clap::value_parser!(u32).range(0..=65_536),
+        help_heading = TRACE
+    )]
+    pub accumulators: u32,
+
+    #[command(flatten)]
     pub inference: InferenceOptions,
+
+    /// Write waveforms (VCD) for GTKWave or Surfer
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub vcd: Option<PathBuf>,
+
+    /// Write one row per cycle as CSV
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub csv: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub threads: ThreadOptions,
+}
+
+impl TraceOptions {
+    /// The place of the image among `samples`, from 0 on.
+    pub fn image_of(&self, samples: &dyn Samples) -> anyhow::Result<usize> {
+        match usize::try_from(self.image - 1).ok().filter(|&place| place < samples.len()) {
+            Some(place) => Ok(place),
+            None => bail!("--image {}: there are {} images", self.image, samples.len()),
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! `esnsim convert`: a network, or its weights, in another format.
 
 use anyhow::bail;
-use esnsim::{Error, Need, WriteFormat};
+use esnsim::{Error, Need};
 use network::Network;
 use report::text::{grouped, one_line};
 
@@ -13,7 +13,7 @@ use crate::{Status, commands};
 pub fn run(options: &ConvertOptions) -> anyhow::Result<Status> {
     let inputs = std::iter::once(&options.input).chain(&options.reading.topology);
     esnsim::check_outputs(&[Some(options.output.as_path())], inputs)?;
-    let format = format(options)?;
+    let format = options.format()?;
     let network = commands::open(Some(&options.input), &options.reading)?.network;
     notes(network.notes());
     let written = esnsim::write(&network, &options.output, format, &esnsim::provenance(), options.strict);
@@ -27,16 +27,6 @@ pub fn run(options: &ConvertOptions) -> anyhow::Result<Status> {
     notes(&losses);
     print(&summary(options, &network, losses.len()))?;
     Ok(Status::Done)
-}
-
-fn format(options: &ConvertOptions) -> anyhow::Result<WriteFormat> {
-    match options.to.or_else(|| WriteFormat::of_name(&options.output)) {
-        Some(format) => Ok(format),
-        None => bail!(
-            "{}: the end of its name tells no format that is written; expected .onnx, .safetensors or .npz, or --to",
-            options.output.display()
-        ),
-    }
 }
 
 fn summary(options: &ConvertOptions, network: &Network, losses: usize) -> String {

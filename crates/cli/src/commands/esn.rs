@@ -7,16 +7,14 @@ use report::{write_esn_csv, write_file};
 use runner::NetworkCost;
 
 use crate::args::EsnOptions;
+use crate::commands::DEFAULT_BITS;
 use crate::terminal::{notes, print};
 use crate::{Status, commands};
 
-/// Stands behind a width that nobody chose.
-const DEFAULT_BITS: &str = "the default; --bits N chooses";
-
 /// Runs the command.
 pub fn run(options: &EsnOptions) -> anyhow::Result<Status> {
-    let inputs = options.networks.iter().chain(&options.common.reading.topology);
-    esnsim::check_outputs(&[options.common.csv.as_deref()], inputs)?;
+    let inputs = options.networks.iter().chain(&options.reading.topology);
+    esnsim::check_outputs(&[options.table.csv.as_deref()], inputs)?;
     let files: Vec<Option<&Path>> = match options.networks.as_slice() {
         [] => vec![None],
         paths => paths.iter().map(|path| Some(path.as_path())).collect(),
@@ -29,7 +27,7 @@ pub fn run(options: &EsnOptions) -> anyhow::Result<Status> {
             print(&esn_side_by_side(&rows.collect::<Vec<_>>()))?;
         }
     }
-    if let Some(path) = &options.common.csv {
+    if let Some(path) = &options.table.csv {
         let rows = costs.iter().map(|costed| (costed.name.as_str(), &costed.cost));
         write_file(path, |writer| write_esn_csv(writer, rows))?;
     }
@@ -46,10 +44,10 @@ struct Costed {
 }
 
 fn cost(options: &EsnOptions, file: Option<&Path>) -> anyhow::Result<Costed> {
-    let opened = commands::open(file, &options.common.reading)?;
-    opened.check_steps(options.common.bits)?;
-    let (network, quantization) = (&opened.network, opened.quantization(options.common.bits));
-    let cost = esnsim::esn(network, quantization, options.common.bit_convention)?;
+    let opened = commands::open(file, &options.reading)?;
+    opened.check_steps(options.metric.width.bits)?;
+    let (network, quantization) = (&opened.network, opened.quantization(options.metric.width.bits));
+    let cost = esnsim::esn(network, quantization, options.metric.bit_convention)?;
     notes(network.notes());
     let quantized = quantization_line(&cost, quantization, DEFAULT_BITS);
     Ok(Costed {

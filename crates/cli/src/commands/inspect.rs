@@ -15,7 +15,7 @@ use crate::{Status, commands};
 /// Runs the command.
 pub fn run(options: &InspectOptions) -> anyhow::Result<Status> {
     esnsim::check_outputs(
-        &[options.csv.as_deref(), options.topology_csv.as_deref()],
+        &[options.table.csv.as_deref(), options.topology_csv.as_deref()],
         options.network.iter().chain(&options.reading.topology),
     )?;
     let network = commands::open(options.network.as_deref(), &options.reading)?.network;
@@ -28,7 +28,7 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<Status> {
     }
     notes(network.notes());
     print(&text)?;
-    if let Some(path) = &options.csv {
+    if let Some(path) = &options.table.csv {
         write_file(path, |writer| write_inspect_csv(writer, &network, &layers))?;
     }
     if let Some(path) = &options.topology_csv {

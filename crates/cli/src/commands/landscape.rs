@@ -4,7 +4,6 @@ use explore::landscape::{LandscapePlan, landscape};
 use report::figures::write_landscape_svg;
 use report::text::landscape_table;
 use report::{write_file, write_landscape_csv};
-use runner::Hardware;
 
 use crate::Status;
 use crate::args::LandscapeOptions;
@@ -12,11 +11,8 @@ use crate::terminal::print;
 
 /// Runs the command.
 pub fn run(options: &LandscapeOptions) -> anyhow::Result<Status> {
-    esnsim::check_outputs(&[options.csv.as_deref(), options.svg.as_deref()], options.hardware.iter())?;
-    let hardware = match options.hardware.is_empty() {
-        true => Hardware::ideal().into_iter().chain(Hardware::presets()).collect(),
-        false => esnsim::hardware(&options.hardware)?,
-    };
+    esnsim::check_outputs(&[options.csv.as_deref(), options.svg.as_deref()], options.hardware.descriptions.iter())?;
+    let hardware = esnsim::landscape_hardware(&options.hardware.descriptions)?;
     let LandscapeOptions { bits, pruned: pruned_percent, seed, .. } = *options;
     let points = landscape(&LandscapePlan { hardware: &hardware, bits, pruned_percent, seed })?;
     if let Some(path) = &options.csv {

@@ -12,31 +12,14 @@ use crate::terminal::print;
 
 /// Runs the command.
 pub fn run(options: &NewOptions) -> anyhow::Result<Status> {
-    let request = request(options);
+    let request = options.request();
     let architecture = architecture(&request)?;
     esnsim::check_outputs(&[Some(&options.output)], std::iter::empty())?;
     let network = build(&architecture)?;
-    let provenance = vec![
-        ("esnsim.command".to_string(), request.command(&architecture)),
-        ("esnsim.version".to_string(), env!("CARGO_PKG_VERSION").to_string()),
-    ];
+    let provenance = request.provenance(&architecture);
     esnsim::write(&network, &options.output, WriteFormat::Onnx, &provenance, false)?;
     print(&summary(options, &network))?;
     Ok(Status::Done)
-}
-
-fn request(options: &NewOptions) -> ArchitectureRequest {
-    ArchitectureRequest {
-        name: options.network.clone(),
-        width: options.width,
-        classes: options.classes,
-        input_size: options.input,
-        seed: options.seed,
-        fan: options.fan,
-        shortcut: options.shortcut,
-        depth: options.depth,
-        growth: options.growth,
-    }
 }
 
 fn architecture(request: &ArchitectureRequest) -> anyhow::Result<Architecture> {

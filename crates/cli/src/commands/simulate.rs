@@ -2,48 +2,42 @@
 
 use std::time::Instant;
 
-use esnsim::{EvaluateOptions, SimulateOptions as Plan, Simulation};
-use inference::Samples;
+use esnsim::{SimulateOptions as Plan, Simulation};
 use report::text::{accuracy, grouped, hardware_that_comes_along, one_line, stepped};
 use runner::{Hardware, SteppedLayer};
 
 use crate::args::SimulateOptions;
+use crate::commands::DEFAULT_BITS;
 use crate::terminal::{Bars, note, notes, print};
 use crate::{Status, commands};
 
-/// Asks for the names of the presets.
-const LIST: &str = "list";
-
-/// Stands behind a width that nobody chose.
-const DEFAULT_BITS: &str = "the default; --bits N chooses";
-
 /// Runs the command.
 pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
-    if options.hardware.iter().any(|name| name.as_os_str() == LIST) {
+    if options.hardware.asks_for_names() {
         print(&hardware_that_comes_along())?;
         return Ok(Status::Done);
     }
     esnsim::check_outputs(
-        &[options.common.csv.as_deref(), options.json.as_deref(), options.html.as_deref()],
+        &[options.table.csv.as_deref(), options.json.as_deref(), options.html.as_deref()],
         options
             .network
             .iter()
-            .chain(&options.hardware)
+            .chain(&options.hardware.descriptions)
             .chain(&options.inference.images)
-            .chain(&options.common.reading.topology),
+            .chain(&options.reading.topology),
     )?;
-    let hardware = esnsim::hardware(&options.hardware)?;
-    let opened = commands::open(options.network.as_deref(), &options.common.reading)?;
-    opened.check_steps(options.common.bits)?;
+    let hardware = esnsim::hardware(&options.hardware.descriptions)?;
+    let opened = commands::open(options.network.as_deref(), &options.reading)?;
+    opened.check_steps(options.metric.width.bits)?;
     let images = commands::images(&opened.network, options.network.is_none(), &options.inference)?;
     notes(opened.network.notes());
     if options.seeds.is_some() && images.is_some() && hardware.iter().all(|hardware| hardware.seed().is_none()) {
         note("--seeds changes nothing: no hardware of this run is random");
     }
     let plan = Plan {
-        quantization: opened.quantization(options.common.bits),
-        convention: options.common.bit_convention,
-        images: images.as_ref().map(|images| evaluation(options, &images.samples)),
+        quantization: opened.quantization(options.metric.width.bits),
+        convention: options.metric.bit_convention,
+        images: images.as_ref().map(|images| options.evaluation(&images.samples)),
     };
     let bars = Bars::default();
     let mut run = Simulation::start(&opened.network, &hardware, plan, &bars)?;
@@ -59,16 +53,6 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
         print(&accuracy(&opened.network, evaluation))?;
     }
     Ok(Status::of(run.passes()))
-}
-
-fn evaluation<'a>(options: &SimulateOptions, samples: &'a dyn Samples) -> EvaluateOptions<'a> {
-    EvaluateOptions {
-        samples,
-        activation_bits: options.inference.activation_bits,
-        calibration_images: options.inference.calibration_images,
-        float: !options.inference.no_float,
-        seeds: options.seeds,
-    }
 }
 
 /// Runs the stepped machines and names the layers on which one differs from its fast engine or from the reference.
@@ -95,7 +79,7 @@ fn difference(layer: &SteppedLayer) -> &'static str {
 }
 
 fn write(options: &SimulateOptions, run: &Simulation<'_>) -> anyhow::Result<()> {
-    if let Some(path) = &options.common.csv {
+    if let Some(path) = &options.table.csv {
         run.write_csv(path)?;
     }
     if let Some(path) = &options.json {

@@ -4,15 +4,12 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use explore::sweep::{Plan, Progress, SweepOptions as Running, SweepReport};
+use explore::sweep::{Plan, Progress, SweepReport};
 use report::text::one_line;
 
 use crate::Status;
 use crate::args::SweepOptions;
 use crate::terminal::{Bar, print};
-
-/// Bytes of a GiB.
-const GIB: f64 = (1u64 << 30) as f64;
 
 /// Failed points that are named while a sweep runs.
 const FAILURES_SHOWN: usize = 8;
@@ -31,14 +28,8 @@ pub fn run(options: &SweepOptions) -> anyhow::Result<Status> {
 fn run_plan(options: &SweepOptions, plan: &Plan) -> anyhow::Result<Status> {
     let started = Instant::now();
     let shown = Shown::default();
-    let running = Running {
-        shard: options.shard,
-        threads: options.threads.unwrap_or(0),
-        memory_bytes: (options.memory * GIB) as u64,
-        retry_failed: options.retry_failed,
-        progress: &|progress| shown.point(progress),
-    };
-    let report = esnsim::sweep(plan, &options.store, &running);
+    let progress = |progress: &Progress<'_>| shown.point(progress);
+    let report = esnsim::sweep(plan, &options.store, &options.request(&progress));
     if let Some(bar) = shown.bar.get() {
         bar.finish();
     }

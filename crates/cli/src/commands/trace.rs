@@ -1,12 +1,11 @@
 //! `esnsim trace`: a layer on the stepped machine, cycle by cycle, as waveforms and as a table.
 
-use anyhow::{Context, bail};
 use inference::Samples;
 use report::text::{grouped, joules, one_line};
 use report::trace::{write_csv, write_vcd};
 use report::write_file;
+use runner::Quantization;
 use runner::trace::{Trace, TracePlan, trace};
-use runner::{Hardware, Metric, Quantization};
 
 use crate::args::TraceOptions;
 use crate::terminal::{Bar, notes, print};
@@ -16,29 +15,24 @@ use crate::{Status, commands};
 pub fn run(options: &TraceOptions) -> anyhow::Result<Status> {
     let inputs = options.network.iter().chain(&options.hardware).chain(options.inference.images.as_ref());
     esnsim::check_outputs(&[options.vcd.as_deref(), options.csv.as_deref()], inputs)?;
-    let hardware = match &options.hardware {
-        Some(path) => esnsim::hardware(std::slice::from_ref(path))?.into_iter().next(),
-        None => Hardware::ideal().into_iter().find(|hardware| hardware.metric == Metric::EsnD),
-    };
-    let hardware = hardware.context("there is no hardware to trace")?;
+    let hardware = esnsim::traced_hardware(options.hardware.as_deref())?;
     let network = commands::open(options.network.as_deref(), &options.reading)?.network;
     notes(network.notes());
     let images = commands::images(&network, options.network.is_none(), &options.inference)?;
-    let image = usize::try_from(options.image - 1).unwrap_or(usize::MAX);
-    let samples = images.as_ref().map(|images| &images.samples as &dyn Samples);
-    if let Some(samples) = samples.filter(|samples| image >= samples.len()) {
-        bail!("--image {}: there are {} images", options.image, samples.len());
-    }
+    let image = match &images {
+        Some(images) => Some((&images.samples as &dyn Samples, options.image_of(&images.samples)?)),
+        None => None,
+    };
     let bar = Bar::new("cycles", options.cycles.1);
     let found = trace(&TracePlan {
         network: &network,
         hardware: &hardware,
-        quantization: Quantization::new(options.bits),
+        quantization: Quantization::new(options.width.bits),
         layer: esnsim::find_layer(&network, &options.layer)?,
         cycles: options.cycles,
         lanes: options.lanes as usize,
         accumulators: options.accumulators as usize,
-        image: samples.map(|samples| (samples, image)),
+        image,
         activation_bits: options.inference.activation_bits,
         calibration_images: options.inference.calibration_images,
         progress: &|cycles| bar.advance(cycles),
@@ -50,7 +44,7 @@ pub fn run(options: &TraceOptions) -> anyhow::Result<Status> {
     if let Some(path) = &options.vcd {
         write_file(path, |writer| write_vcd(writer, &found))?;
     }
-    print(&summary(&found, samples.is_some().then_some(options.image)))?;
+    print(&summary(&found, image.is_some().then_some(options.image)))?;
     Ok(Status::Done)
 }
 
@@ -70,7 +64,7 @@ fn summary(trace: &Trace, image: Option<u64>) -> String {
         grouped(trace.total_cycles),
         active as f64 / samples.len().max(1) as f64,
         grouped(count),
-        Trace::EVENT,
+        Trace::ENTRY,
         joules(trace.unit.times(count).0)
     )
 }

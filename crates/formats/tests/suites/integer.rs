@@ -1,7 +1,7 @@
 //! Are operators on integers read as what they are: a layer between a DequantizeLinear and a QuantizeLinear?
 
 use formats::onnx::proto::AttributeProto;
-use network::{Bias, Op, IntegerFunction, RequantizationRule};
+use network::{Bias, IntegerFunction, Op, RequantizationRule};
 
 use crate::build::*;
 
