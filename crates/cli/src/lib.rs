@@ -52,21 +52,23 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> anyhow::Result<Status> {
     match &arguments.command {
-        Command::Simulate(options) => in_pool(options.threads.count, || commands::simulate::run(options)),
+        // The two that check something say what they found.
+        Command::Simulate(options) => return in_pool(options.threads.count, || commands::simulate::run(options)),
+        Command::Sweep(options) => return commands::sweep::run(options),
         Command::Esn(options) => in_pool(options.threads.count, || commands::esn::run(options)),
         Command::Compress(options) => in_pool(options.threads.count, || commands::compress::run(options)),
         Command::Inspect(options) => commands::inspect::run(options),
         Command::Pareto(options) => commands::pareto::run(options),
-        Command::Sweep(options) => commands::sweep::run(options),
         Command::Landscape(options) => in_pool(options.threads.count, || commands::landscape::run(options)),
         Command::Trace(options) => in_pool(options.threads.count, || commands::trace::run(options)),
         Command::New(options) => commands::new::run(options),
         Command::Convert(options) => commands::convert::run(options),
-    }
+    }?;
+    Ok(Status::Done)
 }
 
 /// Runs `work` on so many threads; results do not depend on the number.
-fn in_pool(threads: Option<usize>, work: impl FnOnce() -> anyhow::Result<Status> + Send) -> anyhow::Result<Status> {
+fn in_pool<T: Send>(threads: Option<usize>, work: impl FnOnce() -> anyhow::Result<T> + Send) -> anyhow::Result<T> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build();
     pool.context("cannot start the worker threads")?.install(work)
 }

@@ -8,12 +8,11 @@ use network::Network;
 use report::text::{found_steps, pruning_table, quantization_table, totals_table};
 use runner::{DEFAULT_BITS, NetworkCost, is_quantized};
 
-use crate::Status;
 use crate::args::CompressOptions;
 use crate::terminal::{image_notes, notes, print};
 
 /// Runs the command.
-pub fn run(options: &CompressOptions) -> anyhow::Result<Status> {
+pub fn run(options: &CompressOptions) -> anyhow::Result<()> {
     esnsim::check_outputs(
         &[Some(options.output.as_path()), options.json.as_deref()],
         options.network.iter().chain(&options.statistics.calibrate),
@@ -39,8 +38,7 @@ pub fn run(options: &CompressOptions) -> anyhow::Result<Status> {
         compressed.write_json(path)?;
     }
     notes(compressed.notes());
-    print(&text(&request, &original, &compressed)?)?;
-    Ok(Status::Done)
+    print(&text(&request, &original, &compressed)?)
 }
 
 /// The images whose statistics the compressed network is to have, if it is to have any.

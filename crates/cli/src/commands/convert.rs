@@ -6,11 +6,11 @@ use network::Network;
 use report::text::{grouped, one_line};
 
 use crate::args::ConvertOptions;
+use crate::commands;
 use crate::terminal::{notes, print};
-use crate::{Status, commands};
 
 /// Runs the command.
-pub fn run(options: &ConvertOptions) -> anyhow::Result<Status> {
+pub fn run(options: &ConvertOptions) -> anyhow::Result<()> {
     let inputs = std::iter::once(&options.input).chain(&options.reading.topology);
     esnsim::check_outputs(&[Some(options.output.as_path())], inputs)?;
     let format = options.format()?;
@@ -25,8 +25,7 @@ pub fn run(options: &ConvertOptions) -> anyhow::Result<Status> {
         written => written?,
     };
     notes(&losses);
-    print(&summary(options, &network, losses.len()))?;
-    Ok(Status::Done)
+    print(&summary(options, &network, losses.len()))
 }
 
 fn summary(options: &ConvertOptions, network: &Network, losses: usize) -> String {

@@ -7,12 +7,12 @@ use report::{write_esn_csv, write_file};
 use runner::NetworkCost;
 
 use crate::args::EsnOptions;
+use crate::commands;
 use crate::commands::DEFAULT_BITS;
 use crate::terminal::{notes, print};
-use crate::{Status, commands};
 
 /// Runs the command.
-pub fn run(options: &EsnOptions) -> anyhow::Result<Status> {
+pub fn run(options: &EsnOptions) -> anyhow::Result<()> {
     let inputs = options.networks.iter().chain(&options.reading.topology);
     esnsim::check_outputs(&[options.table.csv.as_deref()], inputs)?;
     let files: Vec<Option<&Path>> = match options.networks.as_slice() {
@@ -31,7 +31,7 @@ pub fn run(options: &EsnOptions) -> anyhow::Result<Status> {
         let rows = costs.iter().map(|costed| (costed.name.as_str(), &costed.cost));
         write_file(path, |writer| write_esn_csv(writer, rows))?;
     }
-    Ok(Status::Done)
+    Ok(())
 }
 
 /// One network and what is said of it.

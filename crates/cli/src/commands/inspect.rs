@@ -9,11 +9,11 @@ use report::{write_file, write_inspect_csv};
 use runner::weight_statistics;
 
 use crate::args::InspectOptions;
+use crate::commands;
 use crate::terminal::{notes, print};
-use crate::{Status, commands};
 
 /// Runs the command.
-pub fn run(options: &InspectOptions) -> anyhow::Result<Status> {
+pub fn run(options: &InspectOptions) -> anyhow::Result<()> {
     esnsim::check_outputs(
         &[options.table.csv.as_deref(), options.topology_csv.as_deref()],
         options.network.iter().chain(&options.reading.topology),
@@ -34,7 +34,7 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<Status> {
     if let Some(path) = &options.topology_csv {
         write_topology(path, &network)?;
     }
-    Ok(Status::Done)
+    Ok(())
 }
 
 /// Writes the layers as a topology file and says what it cannot hold.

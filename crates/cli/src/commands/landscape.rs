@@ -5,12 +5,11 @@ use report::figures::write_landscape_svg;
 use report::text::landscape_table;
 use report::{write_file, write_landscape_csv};
 
-use crate::Status;
 use crate::args::LandscapeOptions;
 use crate::terminal::print;
 
 /// Runs the command.
-pub fn run(options: &LandscapeOptions) -> anyhow::Result<Status> {
+pub fn run(options: &LandscapeOptions) -> anyhow::Result<()> {
     esnsim::check_outputs(&[options.csv.as_deref(), options.svg.as_deref()], options.hardware.descriptions.iter())?;
     let hardware = esnsim::landscape_hardware(&options.hardware.descriptions)?;
     let LandscapeOptions { bits, pruned: pruned_percent, seed, .. } = *options;
@@ -21,6 +20,5 @@ pub fn run(options: &LandscapeOptions) -> anyhow::Result<Status> {
     if let Some(path) = &options.svg {
         write_landscape_svg(path, &points)?;
     }
-    print(&landscape_table(&hardware, &points, bits))?;
-    Ok(Status::Done)
+    print(&landscape_table(&hardware, &points, bits))
 }

@@ -6,20 +6,18 @@ use network::Network;
 use network::architectures::{Architecture, Family, build};
 use report::text::{grouped, one_line};
 
-use crate::Status;
 use crate::args::NewOptions;
 use crate::terminal::print;
 
 /// Runs the command.
-pub fn run(options: &NewOptions) -> anyhow::Result<Status> {
+pub fn run(options: &NewOptions) -> anyhow::Result<()> {
     let request = options.request();
     let architecture = architecture(&request)?;
     esnsim::check_outputs(&[Some(&options.output)], std::iter::empty())?;
     let network = build(&architecture)?;
     let provenance = request.provenance(&architecture);
     esnsim::write(&network, &options.output, WriteFormat::Onnx, &provenance, false)?;
-    print(&summary(options, &network))?;
-    Ok(Status::Done)
+    print(&summary(options, &network))
 }
 
 fn architecture(request: &ArchitectureRequest) -> anyhow::Result<Architecture> {

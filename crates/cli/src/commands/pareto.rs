@@ -8,12 +8,11 @@ use report::figures::{write_frontier_page, write_frontier_svgs};
 use report::text::{frontier_table, one_line};
 use report::{write_file, write_frontier_csv};
 
-use crate::Status;
 use crate::args::ParetoOptions;
 use crate::terminal::print;
 
 /// Runs the command.
-pub fn run(options: &ParetoOptions) -> anyhow::Result<Status> {
+pub fn run(options: &ParetoOptions) -> anyhow::Result<()> {
     esnsim::check_outputs(&[options.html.as_deref(), options.csv.as_deref()], [&options.store].into_iter())?;
     let rows = Store::open_existing(&options.store)?.rows()?;
     let points = esnsim::frontier(&options.store, &rows, &options.cost, &options.accuracy)?;
@@ -29,7 +28,7 @@ pub fn run(options: &ParetoOptions) -> anyhow::Result<Status> {
     if let Some(folder) = &options.svg {
         write_svgs(folder, &rows, options)?;
     }
-    Ok(Status::Done)
+    Ok(())
 }
 
 fn write_svgs(folder: &Path, rows: &[PointRow], options: &ParetoOptions) -> anyhow::Result<()> {

@@ -8,11 +8,11 @@ use runner::Quantization;
 use runner::trace::{Trace, TracePlan, trace};
 
 use crate::args::TraceOptions;
+use crate::commands;
 use crate::terminal::{Bar, notes, print};
-use crate::{Status, commands};
 
 /// Runs the command.
-pub fn run(options: &TraceOptions) -> anyhow::Result<Status> {
+pub fn run(options: &TraceOptions) -> anyhow::Result<()> {
     let inputs = options.network.iter().chain(&options.hardware).chain(options.inference.images.as_ref());
     esnsim::check_outputs(&[options.vcd.as_deref(), options.csv.as_deref()], inputs)?;
     let hardware = esnsim::traced_hardware(options.hardware.as_deref())?;
@@ -44,8 +44,7 @@ pub fn run(options: &TraceOptions) -> anyhow::Result<Status> {
     if let Some(path) = &options.vcd {
         write_file(path, |writer| write_vcd(writer, &found))?;
     }
-    print(&summary(&found, image.is_some().then_some(options.image)))?;
-    Ok(Status::Done)
+    print(&summary(&found, image.is_some().then_some(options.image)))
 }
 
 /// What was traced, in a few lines.
