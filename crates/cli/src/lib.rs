@@ -63,6 +63,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<Status> {
         Command::Trace(options) => in_pool(options.threads.count, || commands::trace::run(options)),
         Command::New(options) => commands::new::run(options),
         Command::Convert(options) => commands::convert::run(options),
+        Command::Completions(options) => commands::completions::run(options),
+        Command::Man(options) => commands::man::run(options),
     }?;
     Ok(Status::Done)
 }

@@ -56,6 +56,69 @@ fn help_tells_every_option() {
     }
 }
 
+/// The commands that the overview lists, but for `help`.
+fn commands(folder: &Path) -> Vec<String> {
+    let overview = run(folder, ["-h"]);
+    let lines = overview.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let names = lines.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help");
+    names.map(str::to_string).collect()
+}
+
+#[test]
+fn short_help_is_a_screen_and_long_help_has_every_option_of_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for command in commands(folder.path()) {
+        let (short, long) = (run(folder.path(), [&command, "-h"]), run(folder.path(), [&command, "--help"]));
+        assert!(short.lines().count() <= 48, "{short}");
+        assert!(short.lines().chain(long.lines()).all(|line| line.chars().count() <= 100), "{short}{long}");
+        assert!(short.contains(&format!("Example: esnsim {command} ")), "{short}");
+        let options = |help: &str| -> Vec<String> {
+            let words = help.lines().filter(|line| line.trim_start().starts_with('-')).flat_map(str::split_whitespace);
+            words.filter(|word| word.starts_with("--")).map(|word| word.trim_end_matches(',').to_string()).collect()
+        };
+        for option in options(&short) {
+            assert!(options(&long).contains(&option), "{command} {option}\n{long}");
+        }
+    }
+}
+
+#[test]
+fn a_shell_completes_commands_options_and_words() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let commands = commands(folder.path());
+    for (shell, opening) in [
+        ("bash", "_esnsim()"),
+        ("zsh", "#compdef esnsim"),
+        ("fish", "complete -c esnsim"),
+        ("powershell", "Register-Arg"),
+    ] {
+        let script = run(folder.path(), ["completions", shell]);
+        assert!(script.contains(opening), "{shell}\n{script}");
+        for word in commands.iter().map(String::as_str).chain(["hardware", "prune-scope"]) {
+            assert!(script.contains(word), "{shell} does not complete {word}");
+        }
+        // PowerShell is told of options alone.
+        assert!(shell == "powershell" || script.contains("mid-tread"), "{shell} does not complete words");
+    }
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let commands = commands(folder.path());
+    let said = run(folder.path(), ["man", "pages/man1"]);
+    assert!(said.contains(&format!("{} pages", commands.len() + 1)), "{said}");
+    let read =
+        |name: &str| std::fs::read_to_string(folder.path().join("pages/man1").join(name)).expect("it was written");
+    assert!(read("esnsim.1").contains("esnsim\\-simulate(1)"), "{}", read("esnsim.1"));
+    for command in &commands {
+        let (page, help) = (read(&format!("esnsim-{command}.1")), run(folder.path(), [command, "-h"]));
+        assert!(page.starts_with(".ie") || page.starts_with(".TH"), "{page}");
+        let about = help.lines().next().expect("help has lines").replace('-', "\\-");
+        assert!(page.contains(&about), "{about}\n{page}");
+    }
+}
+
 #[test]
 fn every_description_of_the_repository_runs() {
     let folder = user_folder();

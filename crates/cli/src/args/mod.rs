@@ -1,11 +1,13 @@
 //! What a user can ask for. Commands use these types; no type here knows a command.
 
+mod completions;
 mod compress;
 mod convert;
 mod esn;
 mod groups;
 mod inspect;
 mod landscape;
+mod man;
 mod new;
 mod pareto;
 mod parse;
@@ -19,11 +21,13 @@ use clap::{ArgAction, Parser, Subcommand};
 
 use self::groups::GENERAL;
 
+pub use self::completions::CompletionsOptions;
 pub use self::compress::CompressOptions;
 pub use self::convert::ConvertOptions;
 pub use self::esn::EsnOptions;
 pub use self::inspect::InspectOptions;
 pub use self::landscape::LandscapeOptions;
+pub use self::man::ManOptions;
 pub use self::new::NewOptions;
 pub use self::pareto::ParetoOptions;
 pub use self::shared::{InferenceOptions, ReadingOptions};
@@ -120,6 +124,14 @@ pub enum Command {
     /// Find the frontier of accuracy against a cost over the points of a store
     #[command(after_help = "Example: esnsim pareto store.db --cost energy:ideal-digital --html frontier.html")]
     Pareto(ParetoOptions),
+
+    /// Print a script that completes commands, options and words in a shell
+    #[command(after_help = "Example: esnsim completions bash")]
+    Completions(CompletionsOptions),
+
+    /// Write a manual page for each command
+    #[command(after_help = "Example: esnsim man man1")]
+    Man(ManOptions),
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! The commands. Each takes its options, calls the library and prints what it found.
 
+pub mod completions;
 pub mod compress;
 pub mod convert;
 pub mod esn;
 pub mod inspect;
 pub mod landscape;
+pub mod man;
 pub mod new;
 pub mod pareto;
 pub mod simulate;
