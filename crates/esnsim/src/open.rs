@@ -7,7 +7,7 @@ use esn::BitWidth;
 use formats::ReadOptions;
 use formats::images::{ImageOptions, Images, Preprocessing};
 use network::{LayerId, Network};
-use runner::{Hardware, ImageSamples, Quantization, embedded_images, embedded_network, is_quantized};
+use runner::{Hardware, ImageSamples, Metric, Quantization, embedded_images, embedded_network, is_quantized};
 
 use crate::error::{Error, Need};
 
@@ -107,7 +107,7 @@ pub fn traced_hardware(path: Option<&Path>) -> Result<Hardware, Error> {
     match path {
         Some(path) => Ok(Hardware::open(path)?),
         None => {
-            let digital = Hardware::ideal().into_iter().find(|hardware| hardware.engine.computes_integers());
+            let digital = Hardware::ideal().into_iter().find(|hardware| hardware.metric == Metric::EsnD);
             Ok(digital.expect("an ideal engine is digital"))
         }
     }
