@@ -41,7 +41,7 @@
 //!
 //! ```text
 //! options.rs      what a reader needs to be told
-//! names.rs        one name for each thing of a file; the names of layers in weight files and topologies
+//! names.rs        the names of layers in weight files and topologies
 //! npy.rs          the header of numpy arrays
 //! reading/        what readers share: faults, findings, the grid that a file states, shapes, windows
 //! images/         images, and what is done to them before a network sees them

@@ -29,6 +29,7 @@
 //! The files, each resting on those above it:
 //!
 //! ```text
+//! names.rs                     names of which each stands for one thing
 //! ids.rs, pool.rs, tensor.rs   names of values and layers; windows; constant tensors that stay in their file
 //! activation.rs                what the integers of an activation stand for
 //! integer_op.rs, quant.rs      operators on integers, and those of QONNX
@@ -51,6 +52,7 @@ mod ids;
 mod integer_op;
 mod layer;
 mod mapping;
+mod names;
 mod network;
 mod op;
 mod pool;
@@ -71,6 +73,7 @@ pub use layer::{
     Bias, LayerWeights, MacLayer, MacOp, Operand, WeightQuantization, WeightSource, WeightTransform, WeightValues,
 };
 pub use mapping::{Mapping, map_file};
+pub use names::Names;
 pub use network::{Network, NotCosted};
 pub use op::{Binary, BinaryKind, Coordinates, Nearest, Op, Reduction, Unary};
 pub use pool::{PadMode, Pool};

@@ -3,13 +3,12 @@
 use std::path::Path;
 
 use esn::Grid;
-use network::{DataType, LayerId, MacLayer, Node, Op, Tensor, Value, ValueId};
+use network::{DataType, LayerId, MacLayer, Names, Node, Op, Tensor, Value, ValueId};
 
 use super::constants::Constant;
 use super::layout::{element_count, ours};
 use super::operation::Operation;
 use super::schema::TensorInfo;
-use crate::names::Names;
 use crate::options::{ReadOptions, TfliteKernels};
 use crate::reading::fault::{Fault, clean, invalid, not_run};
 use crate::reading::findings::Findings;

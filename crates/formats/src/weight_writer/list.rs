@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use esn::Grid;
 use network::{
-    Bias, DataType, Encoding, LayerId, LayerWeights, MacLayer, MacOp, Network, NetworkError, Op, Tensor,
+    Bias, DataType, Encoding, LayerId, LayerWeights, MacLayer, MacOp, Names, Network, NetworkError, Op, Tensor,
     WeightQuantization, WeightTransform, WeightValues,
 };
 
 use super::{WeightFormat, WeightList};
-use crate::names::{Names, is_harmless, tamed, weight_name};
+use crate::names::{is_harmless, tamed, weight_name};
 use crate::reading::grid::{self, GRID_KEY};
 
 /// One tensor of a file.

@@ -20,14 +20,13 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use esn::Grid;
-use network::{DataType, Network, NetworkError, Node, Op, Tensor, ValueId};
+use network::{DataType, Names, Network, NetworkError, Node, Op, Tensor, ValueId};
 use prost::Message;
 
 use super::proto::{
     Dimension, DimensionValue, GraphProto, ModelProto, OperatorSetIdProto, StringStringEntryProto, TensorProto,
     TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
 };
-use crate::names::Names;
 use crate::reading::fault::{Fault, unsupported};
 use crate::reading::grid::{self, GRID_KEY};
 
