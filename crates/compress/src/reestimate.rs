@@ -83,7 +83,7 @@ pub fn reestimate(
         let (images, limit) = (images.len(), options.memory_bytes);
         report.notes.push(format!("activations of {images} images pass {limit} bytes: run again for every statistic"));
     }
-    for (index, node) in network.graph().nodes.iter().enumerate() {
+    for (index, node) in network.graph().nodes().iter().enumerate() {
         match node.op {
             Op::BatchNormalization { .. } => {
                 let norm = norms.iter().find(|norm| norm.node == index).expect("every BatchNorm was found");

@@ -249,7 +249,7 @@ fn pair(
 }
 
 fn image_options(network: &Network, limit: Option<usize>) -> ImageOptions {
-    let input = network.graph().inputs.first().and_then(|&id| network.graph().value(id).shape.as_deref());
+    let input = network.graph().inputs().first().and_then(|&id| network.graph().value(id).shape.as_deref());
     let channels = match input {
         Some(&[_, first, _, third]) => [first, third].into_iter().find(|n| matches!(n, 1 | 3)),
         _ => None,

@@ -50,16 +50,16 @@ impl Plan {
     /// [`InferenceError`] names the first node or value that cannot be run.
     pub fn new(network: &Network) -> Result<Self, InferenceError> {
         let graph = network.graph();
-        let &[input] = graph.inputs.as_slice() else {
-            let names: Vec<&str> = graph.inputs.iter().map(|&id| graph.value(id).name.as_str()).collect();
+        let &[input] = graph.inputs() else {
+            let names: Vec<&str> = graph.inputs().iter().map(|&id| graph.value(id).name.as_str()).collect();
             return Err(unsupported("the graph", format!("inputs {names:?}; a network of one input is handled")));
         };
-        let output = *graph.outputs.first().ok_or_else(|| invalid("the graph", "it has no output".to_string()))?;
+        let output = *graph.outputs().first().ok_or_else(|| invalid("the graph", "it has no output".to_string()))?;
         check_operators(graph)?;
         check_order(graph, input, output)?;
         let input_value = graph.value(input);
         let mut plan = Self {
-            steps: graph.nodes.iter().map(|node| step(graph, node)).collect::<Result<_, _>>()?,
+            steps: graph.nodes().iter().map(|node| step(graph, node)).collect::<Result<_, _>>()?,
             constants: constants(graph)?,
             input: input.0,
             input_spec: spec(input_value)?,
@@ -141,12 +141,12 @@ fn place(node: &Node) -> String {
 }
 
 fn check_operators(graph: &Graph) -> Result<(), InferenceError> {
-    let bad: Vec<&Node> = graph.nodes.iter().filter(|node| node.op == Op::Unsupported).collect();
+    let bad: Vec<&Node> = graph.nodes().iter().filter(|node| node.op == Op::Unsupported).collect();
     if let Some(first) = bad.first() {
         let more = if bad.len() > 1 { format!(", nor {} other nodes", bad.len() - 1) } else { String::new() };
         return Err(unsupported(&place(first), format!("nothing here runs this operator{more}")));
     }
-    graph.nodes.iter().try_for_each(|node| check_node(graph, node).map_err(|problem| problem.at(&place(node))))
+    graph.nodes().iter().try_for_each(|node| check_node(graph, node).map_err(|problem| problem.at(&place(node))))
 }
 
 /// Checks what would otherwise be found only while running.
@@ -180,9 +180,9 @@ fn is_integer(value: &Value) -> bool {
 
 /// Checks that every value is there before it is read.
 fn check_order(graph: &Graph, input: ValueId, output: ValueId) -> Result<(), InferenceError> {
-    let mut made = vec![false; graph.values.len()];
+    let mut made = vec![false; graph.values().len()];
     made[input.0] = true;
-    for node in &graph.nodes {
+    for node in graph.nodes() {
         let missing = node.inputs.iter().flatten().find(|id| !made[id.0] && graph.value(**id).constant.is_none());
         if let Some(&id) = missing {
             return Err(invalid(&place(node), format!("it reads {} before anything makes it", graph.value(id).name)));
@@ -226,8 +226,8 @@ fn element_count(shape: &[usize], name: &str) -> Result<usize, InferenceError> {
 
 /// Reads the constants that some node uses.
 fn constants(graph: &Graph) -> Result<Vec<Option<Array>>, InferenceError> {
-    let mut constants = vec![None; graph.values.len()];
-    for id in graph.nodes.iter().flat_map(|node| node.inputs.iter().flatten()) {
+    let mut constants = vec![None; graph.values().len()];
+    for id in graph.nodes().iter().flat_map(|node| node.inputs.iter().flatten()) {
         let value = graph.value(*id);
         if let (None, Some(tensor)) = (&constants[id.0], &value.constant) {
             let problem = |error: &dyn std::fmt::Display| invalid(&value.name, error.to_string());

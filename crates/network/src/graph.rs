@@ -1,6 +1,6 @@
 //! The graph between every reader and everything that runs or costs a network.
 
-use crate::ids::ValueId;
+use crate::ids::{NodeId, ValueId};
 use crate::op::Op;
 use crate::tensor::{DataType, Tensor};
 
@@ -46,6 +46,26 @@ pub struct Graph {
 }
 
 impl Graph {
+    /// All values; [`ValueId`] is an index into them.
+    pub fn values(&self) -> &[Value] {
+        &self.values
+    }
+
+    /// All nodes that depend on the input, topologically sorted; [`NodeId`] is an index into them.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// What the user feeds, batch first.
+    pub fn inputs(&self) -> &[ValueId] {
+        &self.inputs
+    }
+
+    /// What the network returns.
+    pub fn outputs(&self) -> &[ValueId] {
+        &self.outputs
+    }
+
     /// The value with this id.
     ///
     /// # Panics
@@ -53,5 +73,14 @@ impl Graph {
     /// If `id` comes from another graph.
     pub fn value(&self, id: ValueId) -> &Value {
         &self.values[id.0]
+    }
+
+    /// The node with this id.
+    ///
+    /// # Panics
+    ///
+    /// If `id` comes from another graph.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0]
     }
 }

@@ -30,7 +30,7 @@
 //!
 //! ```text
 //! names.rs                     names of which each stands for one thing
-//! ids.rs, pool.rs, tensor.rs   names of values and layers; windows; constant tensors that stay in their file
+//! ids.rs, pool.rs, tensor.rs   indexes of values, nodes and layers; windows; constant tensors that stay in their file
 //! activation.rs                what the integers of an activation stand for
 //! integer_op.rs, quant.rs      operators on integers, and those of QONNX
 //! op.rs, graph.rs              every operator; nodes and values
@@ -67,7 +67,7 @@ pub use activation::ActivationQuantization;
 pub use error::{NetworkError, chain};
 pub use geometry::{Geometry, GeometryError, GeometrySpec};
 pub use graph::{Graph, Node, Value};
-pub use ids::{LayerId, ValueId};
+pub use ids::{LayerId, NodeId, ValueId};
 pub use integer_op::{IntegerArithmetic, IntegerFunction, IntegerOp};
 pub use layer::{
     Bias, LayerWeights, MacLayer, MacOp, Operand, WeightQuantization, WeightSource, WeightTransform, WeightValues,

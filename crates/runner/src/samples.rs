@@ -32,15 +32,15 @@ impl ImageSamples {
     /// [`InferenceError::Unsupported`] unless the network has exactly one input, of known shape.
     pub fn new(network: &Network, images: Images, preprocessing: Preprocessing) -> Result<Self, InferenceError> {
         let graph = network.graph();
-        let shape = match graph.inputs.as_slice() {
+        let shape = match graph.inputs() {
             [input] => graph.value(*input).shape.clone(),
             [] | [_, _, ..] => None,
         };
         let input_shape = shape.ok_or_else(|| InferenceError::Unsupported {
             place: "graph".to_string(),
-            problem: format!("{} inputs; a network of one input of known shape is expected", graph.inputs.len()),
+            problem: format!("{} inputs; a network of one input of known shape is expected", graph.inputs().len()),
         })?;
-        let input_type = graph.inputs.first().and_then(|&id| graph.value(id).data_type);
+        let input_type = graph.inputs().first().and_then(|&id| graph.value(id).data_type);
         let integers = input_type.is_some_and(|data_type| !data_type.is_real());
         let label_offset = background(network, &images);
         Ok(Self { images, preprocessing, form: Form { input_shape, integers, label_offset } })
@@ -77,7 +77,7 @@ impl Samples for ImageSamples {
 /// TensorFlow have one class of background before the 1,000 classes of ImageNet.
 fn background(network: &Network, images: &Images) -> usize {
     const CLASSES: usize = 1000;
-    let output = network.graph().outputs.first().and_then(|&id| network.graph().value(id).shape.as_ref());
+    let output = network.graph().outputs().first().and_then(|&id| network.graph().value(id).shape.as_ref());
     let outputs = output.map(|shape| shape.iter().skip(1).product::<usize>());
     let below = (0..images.len()).filter_map(|i| images.label(i)).all(|label| label < CLASSES);
     usize::from(outputs == Some(CLASSES + 1) && below)

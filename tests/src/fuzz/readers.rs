@@ -105,7 +105,7 @@ fn run(network: &Network) {
     let elements = |value: &network::Value| {
         value.shape.as_ref().map_or(0, |shape| shape.iter().fold(1usize, |product, &n| product.saturating_mul(n)))
     };
-    let total = network.graph().values.iter().map(elements).fold(0usize, usize::saturating_add);
+    let total = network.graph().values().iter().map(elements).fold(0usize, usize::saturating_add);
     let macs = network.layers().iter().map(|layer| layer.geometry.macs()).fold(0u128, u128::saturating_add);
     if total > MAX_ELEMENTS || macs.saturating_mul(network.batch() as u128) > MAX_MACS {
         return;

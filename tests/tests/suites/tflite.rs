@@ -66,12 +66,12 @@ fn difference(case: &Value) -> Option<String> {
         Err(error) => return Some(error.to_string()),
     };
     let expected = numbers(&case["output"]);
-    let output = network.graph().value(network.graph().outputs[0]);
+    let output = network.graph().value(network.graph().outputs()[0]);
     let shape: Vec<usize> = numbers(&case["shape"]).iter().map(|&n| n as usize).collect();
     if output.shape.as_ref() != Some(&shape) {
         return Some(format!("shape {:?}, not {shape:?}", output.shape));
     }
-    let near = |a: f32, b: f32| match network.graph().value(network.graph().inputs[0]).data_type {
+    let near = |a: f32, b: f32| match network.graph().value(network.graph().inputs()[0]).data_type {
         Some(DataType::F32) if output.data_type == Some(DataType::F32) => (a - b).abs() <= 1e-4 * b.abs().max(1.0),
         _ => a == b,
     };

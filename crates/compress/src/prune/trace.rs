@@ -10,12 +10,12 @@ use super::layout::{Channel, Layout};
 pub(super) fn trace(network: &Network) -> Flow {
     let graph = network.graph();
     let mut flow = Flow::default();
-    flow.layouts.resize(graph.values.len(), None);
+    flow.layouts.resize(graph.values().len(), None);
     flow.layers.resize_with(network.layers().len(), LayerFlow::default);
     let mut tracer = Tracer { graph, layers: network.layers(), flow };
-    graph.inputs.iter().for_each(|&id| tracer.input(id));
-    graph.nodes.iter().for_each(|node| tracer.node(node));
-    let outputs: Vec<Layout> = graph.outputs.iter().filter_map(|id| tracer.flow.layouts[id.0].clone()).collect();
+    graph.inputs().iter().for_each(|&id| tracer.input(id));
+    graph.nodes().iter().for_each(|node| tracer.node(node));
+    let outputs: Vec<Layout> = graph.outputs().iter().filter_map(|id| tracer.flow.layouts[id.0].clone()).collect();
     for cell in outputs.iter().flat_map(|layout| &layout.cells) {
         tracer.flow.pinned[*cell] = true;
     }

@@ -163,7 +163,7 @@ fn an_option_a_shortcut_shifts_channels() {
         second.iter().copied().filter(|f| (2..6).contains(f)).collect::<Vec<_>>()
     );
     assert_eq!(sizes(&compact), [[2, 2], [4, 2], [2, 4], [3, 2]]);
-    let pads = compact.graph().nodes.iter().find_map(|node| match &node.op {
+    let pads = compact.graph().nodes().iter().find_map(|node| match &node.op {
         Op::Pad { pads, .. } => Some(pads.clone()),
         _ => None,
     });
@@ -304,10 +304,10 @@ fn constants_that_nodes_share_are_copied() {
     let network = net.classify(y);
     let (_, compact) = check(&network, &half());
     assert_eq!(sizes(&compact), [[2, 2], [2, 2], [2, 2], [3, 2]]);
-    let mut names: Vec<&str> = compact.graph().values.iter().map(|value| value.name.as_str()).collect();
+    let mut names: Vec<&str> = compact.graph().values().iter().map(|value| value.name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), compact.graph().values.len());
+    assert_eq!(names.len(), compact.graph().values().len());
 }
 
 #[test]

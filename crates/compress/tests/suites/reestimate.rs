@@ -127,7 +127,7 @@ fn statistics_are_plain_averages_with_those_before_renewed() {
         let samples = Numbers { count: images, size: 48 };
         let (renewed, report) = reestimate(&network, &network, &samples, &ReestimateOptions::default()).unwrap();
         assert_eq!((report.images, report.batch_norms, report.corrected_layers), (images, 2, 0));
-        let norms = renewed.graph().nodes.iter().filter(|n| matches!(n.op, Op::BatchNormalization { .. }));
+        let norms = renewed.graph().nodes().iter().filter(|n| matches!(n.op, Op::BatchNormalization { .. }));
         let mut seen = Vec::new();
         for node in norms {
             let constant = |i: usize| renewed.constant_f32(node.inputs[i].unwrap()).unwrap().unwrap();
@@ -142,15 +142,15 @@ fn statistics_are_plain_averages_with_those_before_renewed() {
         seen.dedup();
         assert_eq!(seen.len(), 4, "each BatchNorm has statistics of its own");
         let names: std::collections::HashSet<&str> =
-            renewed.graph().values.iter().map(|value| value.name.as_str()).collect();
-        assert_eq!(names.len(), renewed.graph().values.len(), "names stay unique");
+            renewed.graph().values().iter().map(|value| value.name.as_str()).collect();
+        assert_eq!(names.len(), renewed.graph().values().len(), "names stay unique");
         assert_eq!(codes(&renewed, 1), codes(&network, 1));
     }
 }
 
 /// Everything in a network that re-estimation may change.
 fn contents(network: &Network) -> Vec<Vec<f32>> {
-    let constants = network.graph().values.iter().filter_map(|value| value.constant.as_ref()?.to_f32().ok());
+    let constants = network.graph().values().iter().filter_map(|value| value.constant.as_ref()?.to_f32().ok());
     let biases = network.layers().iter().filter_map(|layer| layer.bias.as_ref().map(Bias::to_float));
     let scales = (0..network.layers().len()).map(|layer| codes(network, layer).1);
     constants.chain(biases).chain(scales).collect()

@@ -13,7 +13,7 @@ use crate::configuration::hex;
 /// lie outside. What the reader makes of a file is left out, for it may change with the program.
 pub(super) fn network_sha256(network: &Network, file: Option<&Path>) -> io::Result<String> {
     let mut hash = Sha256::new();
-    let constants = network.graph().values.iter().filter_map(|value| value.constant.as_ref());
+    let constants = network.graph().values().iter().filter_map(|value| value.constant.as_ref());
     let weights = network.layers().iter().map(|layer| &layer.weights.tensor);
     let chunks: Vec<_> = weights.chain(constants).flat_map(|tensor| &tensor.chunks).collect();
     let held: u64 = chunks.iter().map(|chunk| chunk.len() as u64).sum();

@@ -130,7 +130,7 @@ fn resolved(preprocessing: &Preprocessing) -> serde_json::Value {
 
 /// Shape of the network's input, batch first.
 fn input_shape(network: &Network) -> Option<Vec<usize>> {
-    let &input = network.graph().inputs.first()?;
+    let &input = network.graph().inputs().first()?;
     network.graph().value(input).shape.clone()
 }
 

@@ -103,7 +103,7 @@ impl Preprocessing {
     /// What a network takes of which nothing is said: numbers from 0 to 1, or, if its input is of an 8-bit integer
     /// type, the bytes of the image (unsigned) or those minus 128 (signed).
     pub fn default_for(network: &Network) -> Self {
-        let input = network.graph().inputs.first().map(|&id| network.graph().value(id));
+        let input = network.graph().inputs().first().map(|&id| network.graph().value(id));
         let raw = Self { scale: 1.0, ..Self::default() };
         match input.and_then(|input| input.data_type) {
             Some(DataType::U8) => raw,

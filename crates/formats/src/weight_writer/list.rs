@@ -166,11 +166,11 @@ impl Builder<'_> {
     fn add_parameters(&mut self) {
         let graph = self.network.graph();
         if !self.network.has_graph() {
-            let constants = graph.values.iter().filter_map(|value| Some((&value.name, value.constant.as_ref()?)));
+            let constants = graph.values().iter().filter_map(|value| Some((&value.name, value.constant.as_ref()?)));
             constants.for_each(|(name, tensor)| self.add_aside(name, tensor));
             return;
         }
-        let nodes = graph.nodes.iter().filter(|node| matches!(node.op, Op::BatchNormalization { .. }));
+        let nodes = graph.nodes().iter().filter(|node| matches!(node.op, Op::BatchNormalization { .. }));
         for id in nodes.flat_map(|node| node.inputs.iter().flatten()) {
             let value = graph.value(*id);
             let Some(tensor) = value.constant.as_ref().filter(|_| !self.names.is_taken(&value.name)) else { continue };
@@ -220,10 +220,10 @@ impl Builder<'_> {
     fn note_losses(&mut self, grid: Option<Grid>) {
         let network = self.network;
         // Layers that nothing connects, one output position each, come from a file without a graph.
-        let connected = network.graph().nodes.iter().any(|node| !matches!(node.op, Op::Mac(_)));
+        let connected = network.graph().nodes().iter().any(|node| !matches!(node.op, Op::Mac(_)));
         let positions = network.layers().iter().any(|layer| layer.geometry.positions() > 1);
         if connected || positions {
-            let count = network.graph().nodes.len();
+            let count = network.graph().nodes().len();
             self.losses.push(format!("the graph of {count} nodes: strides, pads and output positions with it"));
         }
         let count = |matches: fn(&MacLayer) -> bool| network.layers().iter().filter(|layer| matches(layer)).count();

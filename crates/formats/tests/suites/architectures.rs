@@ -14,7 +14,7 @@ fn parameters(network: &Network) -> usize {
         _ => 0,
     });
     let is_norm = |op: &Op| matches!(op, Op::BatchNormalization { .. });
-    let norms = network.graph().nodes.iter().filter(|node| is_norm(&node.op)).map(|node| {
+    let norms = network.graph().nodes().iter().filter(|node| is_norm(&node.op)).map(|node| {
         let shape = network.graph().value(node.outputs[0]).shape.as_ref().expect("known");
         2 * shape[1]
     });
@@ -137,7 +137,7 @@ fn read_back(network: &Network) {
         assert_eq!((&a.name, a.op, a.operand, a.geometry), (&b.name, b.op, b.operand, b.geometry));
     }
     let shapes = |n: &Network| -> Vec<_> {
-        let outputs = n.graph().nodes.iter().flat_map(|node| &node.outputs);
+        let outputs = n.graph().nodes().iter().flat_map(|node| &node.outputs);
         outputs.map(|&id| (n.graph().value(id).name.clone(), n.graph().value(id).shape.clone())).collect()
     };
     assert_eq!(shapes(network), shapes(&back));

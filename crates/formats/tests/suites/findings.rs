@@ -100,7 +100,7 @@ fn tensors_that_cannot_be_read_harm_only_their_readers() {
     let reason = "its weights have elements of type int4".to_string();
     assert_eq!(not_costed(&model), [("Conv_z".to_string(), reason)]);
     let network = model.read();
-    assert_eq!(network.graph().nodes.iter().filter(|node| node.op == Op::Unsupported).count(), 2);
+    assert_eq!(network.graph().nodes().iter().filter(|node| node.op == Op::Unsupported).count(), 2);
 
     // A network of such weights alone has no layer.
     let strings = model_of(raw("w", 8, &[4, 1], vec![])).error();
@@ -137,7 +137,7 @@ fn fused_convolutions_are_taken_apart() {
     for (activation, op) in [("Relu", Op::Unary(Unary::Relu)), ("Tanh", Op::Unary(Unary::Tanh)), ("", Op::Identity)] {
         let network = fused(&["x", "w", "b"], activation).read();
         assert_eq!(geometry(&network).out_size(), [4, 4]);
-        assert_eq!(network.graph().nodes[1].op, op);
+        assert_eq!(network.graph().nodes()[1].op, op);
         assert_eq!(output_shape(&network), [1, 3, 4, 4]);
     }
     for (inputs, activation) in [(&["x", "w", "b", "x"][..], "Relu"), (&["x", "w"][..], "Gelu")] {

@@ -13,7 +13,7 @@ fn with_layer(model: Model, channels: i64) -> Model {
 /// The operator of the first node, and the shape of its output.
 fn first(model: Model, channels: i64) -> (Op, Vec<usize>) {
     let network = with_layer(model, channels).read();
-    let node = &network.graph().nodes[0];
+    let node = &network.graph().nodes()[0];
     let shape = network.graph().value(node.outputs[0]).shape.clone();
     (node.op.clone(), shape.expect("a known shape"))
 }
@@ -36,8 +36,8 @@ fn shapes_computed_by_the_graph_are_folded() {
         12,
     )
     .read();
-    assert_eq!(network.graph().nodes.len(), 2, "shape nodes vanish");
-    assert_eq!(network.graph().nodes[0].op, Op::Reshape);
+    assert_eq!(network.graph().nodes().len(), 2, "shape nodes vanish");
+    assert_eq!(network.graph().nodes()[0].op, Op::Reshape);
     assert_eq!(output_shape(&network), [1, 2, 1]);
 }
 
@@ -248,7 +248,7 @@ fn casts_to_the_type_of_another_value() {
         .node("CastLike", &["w", "x"], &["wide"])
         .node("Conv", &["n", "wide"], &["y"]);
     let network = model.read();
-    assert_eq!(network.graph().nodes.len(), 2);
+    assert_eq!(network.graph().nodes().len(), 2);
     assert_eq!(real_weights(&network, 0), [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]);
     assert_eq!(network.notes(), [] as [&str; 0]);
 }
@@ -307,9 +307,9 @@ fn more_operators() {
     }
     let mask = x().node("Greater", &["x", "x"], &["m"]).node("Where", &["m", "x", "x"], &["a"]);
     let network = with_layer(mask, 6).read();
-    let ops: Vec<&Op> = network.graph().nodes.iter().map(|node| &node.op).collect();
+    let ops: Vec<&Op> = network.graph().nodes().iter().map(|node| &node.op).collect();
     assert_eq!(ops[..2], [&Op::Binary(Binary::Greater), &Op::Where]);
-    assert_eq!(network.graph().value(network.graph().nodes[0].outputs[0]).data_type, Some(network::DataType::Bool));
+    assert_eq!(network.graph().value(network.graph().nodes()[0].outputs[0]).data_type, Some(network::DataType::Bool));
     for (model, expected) in [
         (x().node("Where", &["x", "x", "x"], &["a"]), "a condition of type float32"),
         (x().node("And", &["x", "x"], &["a"]), "inputs of type float32; expected bool"),
@@ -352,7 +352,7 @@ fn dropout_and_its_mask() {
     let mut used = with_layer(model().input("x", &[0, 6]).node("Dropout", &["x"], &["a", "mask"]), 6);
     used.graph.output.push(value_info("mask", 9, &[]));
     let network = used.read();
-    assert_eq!(network.graph().nodes[0].op, Op::Unsupported);
+    assert_eq!(network.graph().nodes()[0].op, Op::Unsupported);
     assert!(network.notes()[0].contains("its output 1 is not made"), "{:?}", network.notes());
 }
 
@@ -366,7 +366,7 @@ fn unknown_operators() {
     let network = unknown().value_info("a", &[0, 6]).read();
     assert_eq!(output_shape(&network), [4, 1]);
     assert_eq!(network.notes(), ["operator acme:Blend (node \"Blend_a\") is not run"]);
-    assert_eq!(network.graph().nodes[0].op, Op::Unsupported);
+    assert_eq!(network.graph().nodes()[0].op, Op::Unsupported);
 
     // Of one that is known, it is not.
     let network =
@@ -386,14 +386,14 @@ fn a_network_without_layers_is_refused() {
 fn old_files_list_initializers_as_inputs() {
     let mut model = with_layer(model().input("x", &[0, 6]).node("Relu", &["x"], &["a"]), 6);
     model.graph.input.push(value_info("w", 1, &[6, 1]));
-    assert_eq!(model.read().graph().inputs.len(), 1);
+    assert_eq!(model.read().graph().inputs().len(), 1);
 }
 
 #[test]
 fn nodes_may_come_in_any_order() {
     let mut model = with_layer(model().input("x", &[0, 6]).node("Relu", &["x"], &["b"]).node("Exp", &["b"], &["a"]), 6);
     model.graph.node.reverse();
-    let names: Vec<String> = model.read().graph().nodes.iter().map(|n| n.op_type.clone()).collect();
+    let names: Vec<String> = model.read().graph().nodes().iter().map(|n| n.op_type.clone()).collect();
     assert_eq!(names, ["Relu", "Exp", "MatMul"]);
 }
 
@@ -435,7 +435,7 @@ fn functions_of_the_file_are_unfolded() {
         formats::from_bytes("test.onnx", bytes, &formats::ReadOptions::default())
     };
     let network = read(vec![function.clone()]).expect("valid");
-    let ops: Vec<Op> = network.graph().nodes.iter().map(|n| n.op.clone()).collect();
+    let ops: Vec<Op> = network.graph().nodes().iter().map(|n| n.op.clone()).collect();
     let leaky = |alpha| Op::Unary(Unary::LeakyRelu { alpha });
     assert_eq!(ops[..4], [Op::Identity, leaky(0.25), Op::Identity, leaky(0.5)]);
 

@@ -39,7 +39,7 @@ fn conv() -> Model {
 #[test]
 fn a_convolution_becomes_three_nodes() {
     let network = conv().read();
-    let ops: Vec<&str> = network.graph().nodes.iter().map(|node| node.op_type.as_str()).collect();
+    let ops: Vec<&str> = network.graph().nodes().iter().map(|node| node.op_type.as_str()).collect();
     assert_eq!(ops, ["QuantizeLinear", "DequantizeLinear", "QLinearConv", "QuantizeLinear"]);
     assert_eq!(codes(&network, 0), (vec![2, -4], vec![0.5, 0.25]));
     let layer = layer(&network);
@@ -83,7 +83,7 @@ fn integer_products_of_dynamic_quantization_are_layers() {
     assert_eq!(codes(&network, 0), (vec![2, 4, 6, -10, -12, -258], vec![1.0]));
     let input = layer(&network).input_quantization.expect("integers");
     assert_eq!((input.scale, input.zero_point, input.min, input.max), (1.0, 0, -255, 255));
-    assert!(network.graph().nodes.iter().any(|node| node.op == Op::DynamicQuantizeLinear));
+    assert!(network.graph().nodes().iter().any(|node| node.op == Op::DynamicQuantizeLinear));
 }
 
 /// Operator, inputs, attributes, and the shape that comes out.
@@ -109,7 +109,7 @@ fn elementwise_operators_keep_their_activations_alone() {
             .node_with(&format!("com.microsoft:{op}"), inputs, &["a"], attributes)
             .node("QLinearConv", &CONV, &["y"])
             .read();
-        let node = network.graph().nodes.iter().find(|node| node.op_type.ends_with(op)).expect("it is in the graph");
+        let node = network.graph().nodes().iter().find(|node| node.op_type.ends_with(op)).expect("it is in the graph");
         let Op::Integer(integer) = &node.op else { panic!("{op} runs") };
         assert_eq!((node.inputs.len(), integer.output.zero_point), (integer.inputs.len(), 128), "{op}");
         assert_eq!(integer.function == IntegerFunction::Add, op == "QLinearAdd");

@@ -206,8 +206,8 @@ fn products_that_are_not_costed_are_noted() {
         .node("MatMul", &["b", "stack"], &["y"]);
     let network = model.read();
     assert_eq!(network.layers().len(), 1);
-    assert_eq!(network.graph().nodes[1].op, Op::MatMul);
-    assert_eq!(network.graph().nodes[2].op, Op::Unsupported);
+    assert_eq!(network.graph().nodes()[1].op, Op::MatMul);
+    assert_eq!(network.graph().nodes()[2].op, Op::Unsupported);
     assert_eq!(output_shape(&network), [2, 3, 3]);
     let notes = network.notes();
     assert!(notes.len() == 2 && notes.iter().all(|n| n.contains("not costed")), "{notes:?}");

@@ -24,7 +24,7 @@ fn lowered(network: &Network) -> (Network, Vec<String>) {
         let step = |layer: &network::MacLayer| layer.input_quantization.map(|q| (q.scale, q.zero_point));
         assert_eq!(step(a), step(b), "input of {}", a.name);
     }
-    assert!(back.graph().nodes.iter().all(|node| !matches!(node.op, Op::Integer(_) | Op::Quant(_))));
+    assert!(back.graph().nodes().iter().all(|node| !matches!(node.op, Op::Integer(_) | Op::Quant(_))));
     (back, notes)
 }
 
@@ -70,7 +70,7 @@ fn every_operator_on_integers_is_written() {
             .node("QLinearConv", &["a", "s", "z", "w", "s", "wz", "s", "z"], &["y"])
             .read();
         let (back, _) = lowered(&network);
-        assert!(back.graph().nodes.iter().any(|node| node.op_type == expected), "{op}");
+        assert!(back.graph().nodes().iter().any(|node| node.op_type == expected), "{op}");
     }
 }
 

@@ -89,7 +89,7 @@ fn biases_and_activations_are_integers_too() {
     assert_eq!((values.as_slice(), scales.as_slice()), (&[1, -3][..], &[0.5][..]));
     let input = layer(&network).input_quantization.expect("it is rounded");
     assert_eq!((input.scale, input.zero_point, input.min, input.max), (0.5, 0, -3, 3));
-    assert!(network.graph().nodes.iter().any(|node| matches!(node.op, Op::Quant(Quant::Integer { .. }))));
+    assert!(network.graph().nodes().iter().any(|node| matches!(node.op, Op::Quant(Quant::Integer { .. }))));
 }
 
 #[test]

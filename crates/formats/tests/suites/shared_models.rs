@@ -32,7 +32,7 @@ fn check_resnet20(network: &Network) {
     assert_eq!(network.layers().len(), 20);
     assert_eq!(totals(network), (268_336, 40_551_040));
     assert_eq!(network.layers()[19].op, MacOp::Gemm);
-    let output = network.graph().value(network.graph().outputs[0]);
+    let output = network.graph().value(network.graph().outputs()[0]);
     assert_eq!(output.shape.as_deref(), Some(&[1, 10][..]));
 }
 

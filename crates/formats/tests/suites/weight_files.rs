@@ -182,7 +182,7 @@ fn trained(architecture: &Architecture, rename: impl Fn(&str) -> String) -> (Net
             checkpoint.add(&rename(&name), &shape[..1], Element::F32, &floats(&bias.to_float()));
         }
     }
-    for value in made.graph().values.iter().filter(|value| value.constant.is_some()) {
+    for value in made.graph().values().iter().filter(|value| value.constant.is_some()) {
         let tensor = value.constant.as_ref().expect("it is constant").to_f32().expect("real");
         checkpoint.add(&rename(&value.name), &[tensor.len()], Element::F32, &floats(&tensor));
     }
@@ -208,7 +208,7 @@ fn every_architecture_takes_its_own_weights_back() {
             assert_eq!((a.geometry, weights(&fitted, id)), (b.geometry, weights(&made, id)), "{}", a.name);
         }
         let constants = |network: &Network| -> Vec<_> {
-            network.graph().values.iter().filter_map(|value| value.constant.clone()).collect()
+            network.graph().values().iter().filter_map(|value| value.constant.clone()).collect()
         };
         assert_eq!(constants(&fitted), constants(&made));
         assert!(fitted.has_graph());

@@ -34,11 +34,11 @@ fn round_trip(network: &Network) -> Network {
         assert_eq!(weights(network), weights(&back), "weights of {}", a.name);
     }
     let outputs =
-        |n: &Network| n.graph().outputs.iter().map(|&id| n.graph().value(id).shape.clone()).collect::<Vec<_>>();
+        |n: &Network| n.graph().outputs().iter().map(|&id| n.graph().value(id).shape.clone()).collect::<Vec<_>>();
     assert_eq!(outputs(network), outputs(&back));
-    let ops = |n: &Network| n.graph().nodes.iter().map(|node| node.op.clone()).collect::<Vec<_>>();
+    let ops = |n: &Network| n.graph().nodes().iter().map(|node| node.op.clone()).collect::<Vec<_>>();
     assert_eq!(ops(network), ops(&back));
-    let names = |n: &Network| n.graph().nodes.iter().map(|node| node.name.clone()).collect::<Vec<_>>();
+    let names = |n: &Network| n.graph().nodes().iter().map(|node| node.name.clone()).collect::<Vec<_>>();
     assert_eq!(names(network), names(&back));
     assert!(written(&back) == bytes, "what is read writes the same file");
     back
@@ -214,7 +214,7 @@ fn operators_with_constant_inputs_come_back() {
     let chosen = round_trip(&around(chosen.node("Where", &["more", "x", "zero"], &["a"]), 8));
     assert!(chosen.has_open_batch());
     let three = x().node("Sum", &["x", "x", "x"], &["a"]);
-    assert_eq!(round_trip(&around(three, 8)).graph().nodes[0].op_type, "Sum");
+    assert_eq!(round_trip(&around(three, 8)).graph().nodes()[0].op_type, "Sum");
     let split = x().ints("parts", &[1, 3]);
     let split = split.node_with("Split", &["x", "parts"], &["p", "q"], vec![int("axis", 1)]);
     let split = split.node_with("Concat", &["q", "p", "q"], &["a"], vec![int("axis", 1)]);
@@ -232,9 +232,9 @@ fn operators_with_constant_inputs_come_back() {
 fn a_softmax_over_several_axes_becomes_one_over_their_product() {
     let old = model().opset(11).input("x", &[0, 4, 8]).node_with("Softmax", &["x"], &["a"], vec![int("axis", 1)]);
     let network = around(old, 8);
-    assert_eq!(network.graph().nodes[0].op, Op::SoftmaxFrom { axis: 1, logarithm: false });
+    assert_eq!(network.graph().nodes()[0].op, Op::SoftmaxFrom { axis: 1, logarithm: false });
     let back = read(written(&network));
-    let ops: Vec<&Op> = back.graph().nodes.iter().map(|node| &node.op).collect();
+    let ops: Vec<&Op> = back.graph().nodes().iter().map(|node| &node.op).collect();
     assert_eq!(ops[..3], [&Op::Reshape, &Op::Softmax { axis: 1 }, &Op::Reshape]);
     assert!(back.has_open_batch());
     assert_eq!(output_shape(&back), output_shape(&network));
@@ -450,7 +450,7 @@ fn names_that_come_twice_are_told_apart() {
     assert_eq!(names, ["same", "same_2", "same_3"]);
     assert_eq!(graph.initializer.len(), 1, "weights that two layers share are stored once");
     assert_eq!(graph.node[0].output, ["h"]);
-    assert!(read(bytes).graph().nodes.iter().any(|node| node.op == Op::Unary(Unary::Relu)));
+    assert!(read(bytes).graph().nodes().iter().any(|node| node.op == Op::Unary(Unary::Relu)));
 }
 
 #[test]
@@ -481,7 +481,7 @@ fn an_output_that_is_computed_from_constants_is_written() {
     model.graph.output[1].r#type = None;
     let network = model.read();
     let constant = |network: &Network| {
-        let value = network.graph().value(network.graph().outputs[1]);
+        let value = network.graph().value(network.graph().outputs()[1]);
         value.constant.as_ref().expect("it is constant").to_f32().expect("it is real")
     };
     assert_eq!(constant(&network), [0.5, 1.5, -1.0, 2.0]);

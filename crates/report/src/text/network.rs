@@ -20,19 +20,19 @@ pub fn network_overview(network: &Network, layers: &[WeightStatistics]) -> Strin
     let mut text = format!(
         "{}\n  {} nodes, {} MAC layers, {} weights, {} MACs an image, batch {}\n",
         one_line(&network.path().display().to_string()),
-        graph.nodes.len(),
+        graph.nodes().len(),
         network.layers().len(),
         grouped(weights),
         grouped(macs),
         network.batch()
     );
-    for (what, ids) in [("input", &graph.inputs), ("output", &graph.outputs)] {
+    for (what, ids) in [("input", graph.inputs()), ("output", graph.outputs())] {
         for &id in ids {
             let _ = writeln!(text, "  {what} {}", value_line(graph.value(id)));
         }
     }
     let mut operators: BTreeMap<&str, usize> = BTreeMap::new();
-    graph.nodes.iter().for_each(|node| *operators.entry(&node.op_type).or_default() += 1);
+    graph.nodes().iter().for_each(|node| *operators.entry(&node.op_type).or_default() += 1);
     let operators: Vec<String> = operators.iter().map(|(op, n)| format!("{n} {}", one_line(op))).collect();
     let _ = writeln!(text, "  operators: {}\n", operators.join(", "));
     text
@@ -88,7 +88,7 @@ fn pair([a, b]: [usize; 2]) -> String {
 /// Every node of the graph, in order of execution.
 pub fn node_list(graph: &Graph) -> String {
     let mut text = "\nnodes, in order of execution\n".to_string();
-    for node in &graph.nodes {
+    for node in graph.nodes() {
         let outputs: Vec<String> = node.outputs.iter().map(|&id| value_line(graph.value(id))).collect();
         let _ = writeln!(text, "  {} {} -> {}", one_line(&node.op_type), one_line(&node.name), outputs.join(", "));
     }

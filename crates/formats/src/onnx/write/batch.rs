@@ -10,15 +10,15 @@ use network::{Graph, IntegerFunction, IntegerOp, MacLayer, Network, Node, Op, Op
 /// is the name of the node behind which the batch can no longer be followed.
 pub(super) fn axes(network: &Network) -> Result<Vec<Option<usize>>, String> {
     let graph = network.graph();
-    let mut axes = vec![None; graph.values.len()];
+    let mut axes = vec![None; graph.values().len()];
     if !network.has_open_batch() {
         return Ok(axes);
     }
-    for id in &graph.inputs {
+    for id in graph.inputs() {
         let has_axes = graph.value(*id).shape.as_ref().is_some_and(|shape| !shape.is_empty());
         axes[id.0] = has_axes.then_some(0);
     }
-    for node in &graph.nodes {
+    for node in graph.nodes() {
         let inputs: Vec<Option<usize>> = node.inputs.iter().map(|id| id.and_then(|id| axes[id.0])).collect();
         if inputs.iter().all(Option::is_none) {
             continue;

@@ -15,7 +15,7 @@ use crate::reading::fault::{Fault, unsupported};
 pub(super) fn note(network: &Network) -> Option<String> {
     let rounds = |node: &Node| matches!(node.op, Op::Integer(_) | Op::Quant(_));
     let found = network.layers().iter().any(|layer| layer.requantization.is_some());
-    let found = found || network.graph().nodes.iter().any(rounds);
+    let found = found || network.graph().nodes().iter().any(rounds);
     found.then(|| {
         "operators on integers are written as DequantizeLinear, real arithmetic and QuantizeLinear: their own rounding is \
          lost, and each may differ by one step"

@@ -68,7 +68,7 @@ pub fn to_bytes(network: &Network, options: &WriteOptions) -> Result<Written, Ne
     }
     let (axes, mut notes) = match batch::axes(network) {
         Ok(axes) => (axes, Vec::new()),
-        Err(node) => (vec![None; network.graph().values.len()], vec![closed_batch(&node)]),
+        Err(node) => (vec![None; network.graph().values().len()], vec![closed_batch(&node)]),
     };
     notes.extend(lowered::note(network));
     let grid = grid::of_all(network.layers()).map_err(file)?;
@@ -105,7 +105,7 @@ pub fn write(network: &Network, options: &WriteOptions, writer: &mut dyn Write) 
 }
 
 fn refuse_unsupported(network: &Network) -> Result<(), NetworkError> {
-    match network.graph().nodes.iter().find(|node| node.op == Op::Unsupported) {
+    match network.graph().nodes().iter().find(|node| node.op == Op::Unsupported) {
         None => Ok(()),
         Some(node) => Err(unsupported!("writing the operator {}, for it is not understood", node.op_type)
             .at(network.path(), format!("node {:?}", node.name))),
@@ -150,7 +150,7 @@ impl<'a> Writer<'a> {
     /// Gives every value its name, inputs and outputs first.
     fn new(network: &'a Network, axes: Vec<Option<usize>>, opset: i64) -> Self {
         let graph = network.graph();
-        let count = graph.values.len();
+        let count = graph.values().len();
         let mut writer = Self {
             network,
             opset,
@@ -162,8 +162,8 @@ impl<'a> Writer<'a> {
             stored: vec![false; count],
             graph: GraphProto { name: "network".to_string(), ..GraphProto::default() },
         };
-        let inner = graph.nodes.iter().flat_map(|node| node.inputs.iter().flatten().chain(&node.outputs));
-        for id in graph.inputs.iter().chain(&graph.outputs).chain(inner) {
+        let inner = graph.nodes().iter().flat_map(|node| node.inputs.iter().flatten().chain(&node.outputs));
+        for id in graph.inputs().iter().chain(graph.outputs()).chain(inner) {
             if writer.names[id.0].is_none() {
                 writer.names[id.0] = Some(writer.values.claim(&graph.value(*id).name));
             }
@@ -172,13 +172,13 @@ impl<'a> Writer<'a> {
     }
 
     fn add_nodes(&mut self) -> Result<(), NetworkError> {
-        for node in &self.network.graph().nodes {
+        for node in self.network.graph().nodes() {
             match node.op {
                 Op::Mac(id) => self.add_layer(node, id)?,
                 _ => self.add_node(node).map_err(|fault| self.at(node, fault))?,
             }
         }
-        for &id in &self.network.graph().outputs {
+        for &id in self.network.graph().outputs() {
             let place = || format!("output {:?}", self.network.graph().value(id).name);
             self.value(id).map_err(|fault| fault.at(self.network.path(), place()))?;
         }
@@ -191,8 +191,8 @@ impl<'a> Writer<'a> {
 
     fn finish(mut self) -> GraphProto {
         let graph = self.network.graph();
-        let input: Vec<ValueInfoProto> = graph.inputs.iter().map(|&id| self.info(id)).collect();
-        let output = graph.outputs.iter().map(|&id| self.info(id)).collect();
+        let input: Vec<ValueInfoProto> = graph.inputs().iter().map(|&id| self.info(id)).collect();
+        let output = graph.outputs().iter().map(|&id| self.info(id)).collect();
         self.graph.input = input;
         self.graph.output = output;
         self.graph

@@ -7,7 +7,7 @@ use super::node::exact_scales;
 /// 17, or 21 where an operator needs a later one than 17.
 pub(super) fn opset(network: &Network, axes: &[Option<usize>]) -> i64 {
     let newer_layer = network.layers().iter().any(|layer| is_newer_layer(network, layer));
-    let newer_node = network.graph().nodes.iter().any(|node| is_newer_node(network, node, axes));
+    let newer_node = network.graph().nodes().iter().any(|node| is_newer_node(network, node, axes));
     if newer_layer || newer_node { 21 } else { 17 }
 }
 

@@ -184,5 +184,5 @@ pub fn codes(network: &Network, index: usize) -> (Vec<i32>, Vec<f32>) {
 
 /// The shape of the first output of the graph.
 pub fn output_shape(network: &Network) -> Vec<usize> {
-    network.graph().value(network.graph().outputs[0]).shape.clone().expect("a known shape")
+    network.graph().value(network.graph().outputs()[0]).shape.clone().expect("a known shape")
 }
