@@ -2,7 +2,7 @@
 //! causes.
 
 use inference::{InferenceError, SampleError};
-use network::NetworkError;
+use network::{ModelError, NetworkError};
 use thiserror::Error;
 
 /// Why a network cannot be compressed as asked.
@@ -35,6 +35,9 @@ pub enum CompressError {
     /// The weights of the network file cannot be used.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// What compression made of the network is none: a mistake of this program.
+    #[error("the compressed network")]
+    Model(#[from] ModelError),
     /// Running the network on images failed.
     #[error(transparent)]
     Inference(#[from] InferenceError),

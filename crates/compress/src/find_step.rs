@@ -46,7 +46,7 @@ pub fn find_steps(network: &Network, options: &FindStepOptions) -> Result<(Netwo
     let (layers, findings) = layers.collect::<Result<Vec<_>, CompressError>>()?.into_iter().unzip();
     let report = FindStepReport { layers: findings };
     let notes = [network.notes(), &notes(&report)].concat();
-    Ok((with_layers(network, layers).with_notes(notes), report))
+    Ok((with_layers(network, layers)?.with_notes(notes), report))
 }
 
 /// What a user should know of the network from now on.

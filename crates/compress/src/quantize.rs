@@ -54,7 +54,7 @@ pub fn quantize(network: &Network, options: &QuantizeOptions) -> Result<(Network
     let coded = coded.collect::<Result<Vec<Coded>, CompressError>>()?;
     let report = report::report(&layers, &widths, &coded, options)?;
     let quantized = layers.iter().zip(&coded).map(|(layer, coded)| layer::with_codes(layer, coded)).collect();
-    Ok((crate::rebuild::with_layers(network, quantized), report))
+    Ok((crate::rebuild::with_layers(network, quantized)?, report))
 }
 
 /// The bit width of every unit of every layer.

@@ -7,12 +7,12 @@ mod correct;
 mod norms;
 
 use inference::{Lockstep, Moments, Samples, dequantize, mac_output_moments};
-use network::{Graph, LayerId, MacLayer, Network, Op};
+use network::{LayerId, Network, NetworkBuilder, Op};
 use serde::{Deserialize, Serialize};
 
 use crate::error::CompressError;
 use crate::executor::KernelExecutor;
-use crate::rebuild::with_parts;
+use crate::rebuild::rebuilt;
 use correct::{Change, NO_CHANGE, change, changed};
 use norms::Norm;
 
@@ -70,8 +70,7 @@ pub fn reestimate(
         let problem = "there is none; at least one is expected".to_string();
         return Err(CompressError::Option { option: "images", problem });
     }
-    let (graph, norms) = norms::own_statistics(network)?;
-    let network = with_parts(network, graph, network.layers().to_vec());
+    let (network, norms) = norms::own_statistics(network)?;
     let mut report = ReestimateReport { images: images.len(), ..ReestimateReport::default() };
     let corrected = layers_to_correct(&network, original, !norms.is_empty(), &mut report);
     let wanted = match corrected.is_empty() {
@@ -100,15 +99,14 @@ pub fn reestimate(
             _ => {}
         }
     }
-    Ok((with_parts(&network, run.graph, run.layers), report))
+    Ok((rebuilt(run.edited, &network)?, report))
 }
 
 /// What is being re-estimated.
 struct Run<'a> {
     lockstep: Lockstep<'a>,
     executor: KernelExecutor,
-    graph: Graph,
-    layers: Vec<MacLayer>,
+    edited: NetworkBuilder,
 }
 
 impl<'a> Run<'a> {
@@ -116,8 +114,7 @@ impl<'a> Run<'a> {
         Ok(Self {
             lockstep: Lockstep::new(network, images, memory_bytes)?,
             executor: KernelExecutor::from_network(network)?,
-            graph: network.graph().clone(),
-            layers: network.layers().to_vec(),
+            edited: network.edit(),
         })
     }
 
@@ -127,7 +124,7 @@ impl<'a> Run<'a> {
         let means: Vec<f32> = moments.iter().map(|channel| channel.mean as f32).collect();
         let variances: Vec<f32> = moments.iter().map(|channel| channel.variance() as f32).collect();
         for (value, elements) in [(norm.mean, means), (norm.variance, variances)] {
-            norms::set(&mut self.graph, value, &elements);
+            norms::set(&mut self.edited, value, &elements);
             self.lockstep.set_constant(value, elements);
         }
         Ok(())
@@ -146,7 +143,7 @@ impl<'a> Run<'a> {
         let (layer, weights) = changed(&network.layers()[id.0], network.weights(id)?, &changes);
         self.executor.set_weights(id, &layer, dequantize(weights))?;
         self.lockstep.set_layer(id, layer.clone());
-        self.layers[id.0] = layer;
+        self.edited.layers_mut()[id.0] = layer;
         Ok(changes.iter().filter(|&&change| change == NO_CHANGE).count())
     }
 }

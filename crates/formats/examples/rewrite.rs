@@ -52,8 +52,8 @@ fn rewrite(path: &Path, folder: &Path, bits: Option<BitWidth>) -> Result<Vec<Str
 
 /// The same network with its real weights on the mid-rise grid, `Δ = max|W| / 2^(bits − 1)` a layer.
 fn quantized(network: Network, bits: BitWidth) -> Result<Network, Box<dyn std::error::Error>> {
-    let mut layers = network.layers().to_vec();
-    for (i, layer) in layers.iter_mut().enumerate() {
+    let mut rounded = network.edit();
+    for (i, layer) in rounded.layers_mut().iter_mut().enumerate() {
         let LayerWeights::Float(WeightValues::F32(values)) = network.weights(LayerId(i))? else { continue };
         let found = quantize_max_abs(&values, layer.geometry.weight_shape(), bits)?;
         let spec = layer.geometry.spec();
@@ -61,7 +61,5 @@ fn quantized(network: Network, bits: BitWidth) -> Result<Network, Box<dyn std::e
         let source = WeightSource::from_codes(&layer.weights.name, shape, &found.codes, &[found.step as f32]);
         layer.weights = source.ok_or("codes of more than 16 bits")?;
     }
-    let (graph, open) = (network.graph().clone(), network.has_open_batch());
-    let path = network.path().to_path_buf();
-    Ok(Network::from_parts(path, graph, layers, network.batch(), Vec::new()).with_open_batch(open))
+    Ok(rounded.finish()?.with_notes(Vec::new()).with_metadata(Vec::new()))
 }

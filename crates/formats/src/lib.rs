@@ -43,7 +43,7 @@
 //! options.rs      what a reader needs to be told
 //! names.rs        the names of layers in weight files and topologies
 //! npy.rs          the header of numpy arrays
-//! reading/        what readers share: faults, findings, the grid that a file states, shapes, windows
+//! reading/        what readers share: faults, findings, the grid that a file states, shapes, windows, the end
 //! images/         images, and what is done to them before a network sees them
 //! onnx/           the reader of ONNX, and its writer in onnx/write/
 //! tflite/         the reader of TFLite

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::graph::ModelError;
+
 /// Why a network file cannot be used. Every message is one line that names the file; [`chain`] adds the cause.
 #[derive(Debug, Error)]
 pub enum NetworkError {
@@ -35,6 +37,14 @@ pub enum NetworkError {
         place: String,
         /// What is not handled, and what would be.
         problem: String,
+    },
+    /// A reader put a network together wrongly. That is a mistake of this program, and no fault of the file.
+    #[error("{}: the network that was made of it", path.display())]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// What the network contradicts.
+        source: ModelError,
     },
 }
 

@@ -16,6 +16,10 @@
 //! # Ok::<(), network::architectures::ArchitectureError>(())
 //! ```
 //!
+//! A network that contradicts itself cannot exist. [`NetworkBuilder`] is the only way to one, for readers, architectures,
+//! compression and tests, and its `finish` proves what the docs of [`Graph`] and [`Network`] promise. Nobody changes a
+//! network afterwards; [`Network::edit`] takes a copy of its parts, which are proved again.
+//!
 //! The decision behind the crate: every MAC layer is a grouped two-dimensional convolution ([`Geometry`]). A matrix
 //! product is one of size 1 × 1. Engines, the metric and compression know that one form. Weights stay where they are
 //! stored, usually in a mapped file, until [`Network::weights`] is asked for those of one layer.
@@ -33,13 +37,15 @@
 //! ids.rs, pool.rs, tensor.rs   indexes of values, nodes and layers; windows; constant tensors that stay in their file
 //! activation.rs                what the integers of an activation stand for
 //! integer_op.rs, quant.rs      operators on integers, and those of QONNX
-//! op.rs, graph.rs              every operator; nodes and values
+//! op.rs                        every operator
 //! geometry.rs                  a layer as a convolution
 //! requantization.rs            how integer sums become integers of the output
 //! layer.rs, rearrange.rs       a MAC layer, and the steps from its stored tensor to its weights
+//! graph.rs                     nodes and values; graph/check.rs proves that they and the layers are a model
+//! error.rs                     what can be wrong with a network file
 //! weights.rs, stream.rs        weights of a layer, whole or in chunks
 //! mapping.rs                   files mapped into memory: the only unsafe code of this crate
-//! network.rs                   all of it together
+//! network.rs                   all of it together; network/builder.rs is the only way to a network
 //! architectures/               networks made from nothing
 //! ```
 
@@ -66,7 +72,7 @@ mod weights;
 pub use activation::ActivationQuantization;
 pub use error::{NetworkError, chain};
 pub use geometry::{Geometry, GeometryError, GeometrySpec};
-pub use graph::{Graph, Node, Value};
+pub use graph::{Graph, ModelError, Node, Value};
 pub use ids::{LayerId, NodeId, ValueId};
 pub use integer_op::{IntegerArithmetic, IntegerFunction, IntegerOp};
 pub use layer::{
@@ -74,7 +80,7 @@ pub use layer::{
 };
 pub use mapping::{Mapping, map_file};
 pub use names::Names;
-pub use network::{Network, NotCosted};
+pub use network::{Mark, Network, NetworkBuilder, NotCosted};
 pub use op::{Binary, BinaryKind, Coordinates, Nearest, Op, Reduction, Unary};
 pub use pool::{PadMode, Pool};
 pub use quant::{Quant, Rounding};

@@ -1,6 +1,10 @@
 //! A network: graph, layers, and what is known of where it comes from.
 
+mod builder;
+
 use std::path::{Path, PathBuf};
+
+pub use self::builder::{Mark, NetworkBuilder};
 
 use crate::error::NetworkError;
 use crate::graph::Graph;
@@ -36,14 +40,14 @@ pub struct Network {
 }
 
 impl Network {
-    /// Puts a network together from parts that a reader (or a test) made.
-    pub fn from_parts(path: PathBuf, graph: Graph, layers: Vec<MacLayer>, batch: usize, notes: Vec<String>) -> Self {
+    /// What there is before anything is added, of a batch of 1.
+    fn empty(path: PathBuf) -> Self {
         Self {
             path,
-            graph,
-            layers,
-            batch,
-            notes,
+            graph: Graph::default(),
+            layers: Vec::new(),
+            batch: 1,
+            notes: Vec::new(),
             not_costed: Vec::new(),
             open_batch: false,
             metadata: Vec::new(),
@@ -51,16 +55,14 @@ impl Network {
         }
     }
 
+    /// The parts of this network, to be changed and put together again.
+    pub fn edit(&self) -> NetworkBuilder {
+        NetworkBuilder::of(self)
+    }
+
     /// The same network with the files that its weights lie in, so that their pages can be given back after use.
     pub fn with_mappings(mut self, mappings: Vec<Mapping>) -> Self {
         self.mappings = mappings;
-        self
-    }
-
-    /// The same network with these layers in this graph.
-    pub fn with_layers(mut self, graph: Graph, layers: Vec<MacLayer>) -> Self {
-        self.graph = graph;
-        self.layers = layers;
         self
     }
 
@@ -71,7 +73,7 @@ impl Network {
 
     /// Whether the file holds a graph, and not weights alone: layers of those are connected by nothing.
     pub fn has_graph(&self) -> bool {
-        !self.graph.inputs.is_empty()
+        !self.graph.inputs().is_empty()
     }
 
     /// The same network with these nodes that no layer stands for.

@@ -11,7 +11,7 @@ use formats::ReadOptions;
 use formats::images::{ImageError, ImageFormat, ImageOptions, Images, Preprocessing};
 use formats::onnx::write::{WriteOptions, to_bytes};
 use inference::{FloatExecutor, Session};
-use network::{LayerId, Network, NetworkError};
+use network::{LayerId, ModelError, Network, NetworkError};
 use runner::{CostPlan, Hardware, NetworkCost, Quantization, RunnerError, cost};
 
 /// Elements of all values of a graph that is run, and MACs of it: what bounds a run.
@@ -27,6 +27,8 @@ const MAX_PIXELS: usize = 1 << 20;
 /// An error that a user sees must be one line that can do nothing to a terminal.
 pub(super) fn check_message(error: &(dyn std::error::Error + 'static)) {
     let message = network::chain(error);
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    assert!(!causes.any(|cause| cause.is::<ModelError>()), "a reader made what is no network: {message}");
     assert!(!message.is_empty() && !message.contains(char::is_control), "{message:?}");
 }
 

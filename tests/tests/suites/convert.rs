@@ -242,7 +242,8 @@ fn found_codes_are_written_as_integers() {
 
 /// The network with its codes as real numbers.
 fn fake_quantized(network: &Network, path: &Path) {
-    let layers = network.layers().iter().enumerate().map(|(index, layer)| {
+    let mut fake = network.edit();
+    for (index, layer) in fake.layers_mut().iter_mut().enumerate() {
         let weights = match network.weights(LayerId(index)).expect("valid") {
             LayerWeights::Quantized { codes, scales } => {
                 codes.codes().iter().map(|&code| code as f32 * 0.5 * scales[0]).collect()
@@ -252,10 +253,10 @@ fn fake_quantized(network: &Network, path: &Path) {
         };
         let spec = layer.geometry.spec();
         let shape = [spec.filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]];
-        let weights = network::WeightSource::from_f32(&layer.weights.name, shape, &weights);
-        network::MacLayer { weights, ..layer.clone() }
-    });
-    let fake = Network::from_parts(path.to_path_buf(), network.graph().clone(), layers.collect(), 1, Vec::new());
+        layer.weights = network::WeightSource::from_f32(&layer.weights.name, shape, &weights);
+    }
+    let fake = fake.finish().expect("a network that holds together");
+    let fake = fake.with_notes(Vec::new()).with_metadata(Vec::new()).with_open_batch(false);
     let written = formats::onnx::write::to_bytes(&fake, &Default::default()).expect("it is understood");
     std::fs::write(path, written.bytes).expect("writable");
 }

@@ -30,8 +30,8 @@ fn rewritten(network: &Network) -> Network {
 /// The network with weights on the mid-rise grid, `Δ = max|W| / 2^(bits − 1)` a layer.
 fn quantized(network: &Network, bits: u32) -> Network {
     let bits = BitWidth::new(bits).expect("1 to 16");
-    let mut layers = network.layers().to_vec();
-    for (i, layer) in layers.iter_mut().enumerate() {
+    let mut rounded = network.edit();
+    for (i, layer) in rounded.layers_mut().iter_mut().enumerate() {
         let values = match network.weights(LayerId(i)).expect("valid weights") {
             LayerWeights::Float(WeightValues::F32(values)) => values,
             other => panic!("expected real weights, found {other:?}"),
@@ -42,8 +42,7 @@ fn quantized(network: &Network, bits: u32) -> Network {
         let source = WeightSource::from_codes(&layer.weights.name, shape, &found.codes, &[found.step as f32]);
         layer.weights = source.expect("16 bits hold codes of 15-bit weights");
     }
-    Network::from_parts(network.path().to_path_buf(), network.graph().clone(), layers, 1, Vec::new())
-        .with_open_batch(network.has_open_batch())
+    rounded.finish().expect("a network that holds together").with_notes(Vec::new()).with_metadata(Vec::new())
 }
 
 fn costs(network: &Network) -> Vec<LayerEsn> {

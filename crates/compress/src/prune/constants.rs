@@ -1,6 +1,6 @@
 //! Constants of the graph: what they hold for each channel, and how they are changed.
 
-use network::{Graph, Tensor, Value, ValueId};
+use network::{Graph, Names, NetworkBuilder, NodeId, Tensor, Value, ValueId};
 
 use super::layout::{offsets, strides};
 use crate::error::CompressError;
@@ -81,33 +81,32 @@ pub(super) fn numbers(tensor: &Tensor) -> Option<Vec<f64>> {
 /// Changes constants of a graph; one that others read too is copied first.
 #[derive(Debug)]
 pub(super) struct Constants {
-    readers: Vec<usize>,
+    /// By value, in how many places it is used.
+    uses: Vec<usize>,
+    names: Names,
 }
 
 impl Constants {
     pub fn new(graph: &Graph) -> Self {
-        let mut readers = vec![0; graph.values.len()];
-        let read = graph.nodes.iter().flat_map(|node| node.inputs.iter().flatten()).chain(&graph.outputs);
-        read.for_each(|id| readers[id.0] += 1);
-        Self { readers }
+        Self { uses: graph.uses(), names: graph.values().iter().map(|value| value.name.clone()).collect() }
     }
 
     /// Replaces the constant at an input of a node, its shape included.
-    pub fn replace(&mut self, graph: &mut Graph, node: usize, input: usize, tensor: Tensor) {
-        let id = graph.nodes[node].inputs[input].expect("the caller has read this input");
-        let id = if self.readers[id.0] > 1 { self.copy(graph, node, input, id) } else { id };
-        let value = &mut graph.values[id.0];
+    pub fn replace(&mut self, network: &mut NetworkBuilder, node: NodeId, input: usize, tensor: Tensor) {
+        let id = network.node(node).inputs[input].expect("the caller has read this input");
+        let id = if self.uses[id.0] > 1 { self.copy(network, node, input, id) } else { id };
+        let value = network.value_mut(id);
         value.shape = Some(tensor.shape.clone());
         value.constant = Some(tensor);
     }
 
-    fn copy(&mut self, graph: &mut Graph, node: usize, input: usize, id: ValueId) -> ValueId {
-        let name = format!("{}.{}.{input}", graph.value(id).name, graph.nodes[node].name);
-        let copy = ValueId(graph.values.len());
-        graph.values.push(Value { name, ..graph.value(id).clone() });
-        graph.nodes[node].inputs[input] = Some(copy);
-        self.readers[id.0] -= 1;
-        self.readers.push(1);
+    fn copy(&mut self, network: &mut NetworkBuilder, node: NodeId, input: usize, id: ValueId) -> ValueId {
+        let value = network.value(id).clone();
+        let name = self.names.claim(&format!("{}.{}.{input}", value.name, network.node(node).name));
+        let copy = network.add_value(Value { name, ..value });
+        network.node_mut(node).inputs[input] = Some(copy);
+        self.uses[id.0] -= 1;
+        self.uses.push(1);
         copy
     }
 }

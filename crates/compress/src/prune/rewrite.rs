@@ -1,6 +1,8 @@
 //! The pruned network: its graph and layers, with what is dead set to 0 or taken out.
 
-use network::{Bias, Binary, BinaryKind, Geometry, Graph, MacLayer, Network, Node, Op, Tensor, ValueId};
+use network::{
+    Bias, Binary, BinaryKind, Geometry, MacLayer, Network, NetworkBuilder, Node, NodeId, Op, Tensor, ValueId,
+};
 
 use super::constants::{Aligned, Constants, selected, zeroed};
 use super::flow::{Flow, Source};
@@ -9,7 +11,7 @@ use super::propagate::Dead;
 use super::removal::Removal;
 use super::weights::Weights;
 use crate::error::CompressError;
-use crate::rebuild::with_parts;
+use crate::rebuild::rebuilt;
 
 /// Everything that is known about what is set to 0 or taken out.
 #[derive(Clone, Copy)]
@@ -25,28 +27,29 @@ pub(super) fn rewrite(
     weights: Vec<Weights>,
     changes: Changes<'_>,
 ) -> Result<Network, CompressError> {
-    let mut graph = network.graph().clone();
-    let mut constants = Constants::new(&graph);
-    for node in 0..graph.nodes.len() {
-        changes.clear(&mut graph, &mut constants, node)?;
-        changes.shrink(&mut graph, &mut constants, node)?;
+    let mut edited = network.edit();
+    let mut constants = Constants::new(network.graph());
+    for node in (0..network.graph().nodes().len()).map(NodeId) {
+        changes.clear(&mut edited, &mut constants, node)?;
+        changes.shrink(&mut edited, &mut constants, node)?;
     }
     for (i, layout) in changes.flow.layouts.iter().enumerate() {
-        if let (Some(layout), Some(shape)) = (layout, &mut graph.values[i].shape) {
+        if let (Some(layout), Some(shape)) = (layout, &mut edited.value_mut(ValueId(i)).shape) {
             let kept = changes.removal.kept(layout);
             layout.axes.iter().zip(kept).for_each(|(&axis, kept)| shape[axis] = kept.len());
         }
     }
     let layers = network.layers().iter().zip(weights).enumerate();
-    let layers: Vec<MacLayer> =
-        layers.map(|(i, (layer, weights))| changes.layer(network, i, layer, weights)).collect::<Result<_, _>>()?;
-    Ok(with_parts(network, graph, layers).with_not_costed(network.not_costed().to_vec()))
+    for (i, (layer, weights)) in layers {
+        edited.layers_mut()[i] = changes.layer(network, i, layer, weights)?;
+    }
+    rebuilt(edited, network)
 }
 
 impl Changes<'_> {
     /// Clears what a node adds to channels that are pruned.
-    fn clear(&self, graph: &mut Graph, constants: &mut Constants, node: usize) -> Result<(), CompressError> {
-        let Some(layout) = graph.nodes[node].outputs.first().and_then(|&id| self.layout(id)) else { return Ok(()) };
+    fn clear(&self, edited: &mut NetworkBuilder, constants: &mut Constants, node: NodeId) -> Result<(), CompressError> {
+        let Some(layout) = edited.node(node).outputs.first().and_then(|&id| self.layout(id)) else { return Ok(()) };
         let is_cleared = |&cell: &usize| {
             self.dead.cleared[cell] && matches!(self.flow.sources[cell], Source::Map { clears: true, .. })
         };
@@ -54,19 +57,19 @@ impl Changes<'_> {
         if !cleared.contains(&true) {
             return Ok(());
         }
-        match graph.nodes[node].op {
+        match edited.node(node).op {
             Op::BatchNormalization { .. } | Op::InstanceNormalization { .. } => {
                 for input in [1, 2] {
-                    change(graph, constants, node, input, |value, tensor| zeroed(value, tensor, &cleared))?;
+                    change(edited, constants, node, input, |value, tensor| zeroed(value, tensor, &cleared))?;
                 }
             }
             Op::Binary(Binary::Add | Binary::Sub) => {
-                let rank = shape(graph, graph.nodes[node].outputs[0]).len();
-                for (input, aligned) in constant_inputs(graph, node, rank) {
+                let rank = shape(edited, edited.node(node).outputs[0]).len();
+                for (input, aligned) in constant_inputs(edited, node, rank) {
                     if aligned.is_by_cell(&layout.axes, &layout.extents) {
                         let cells = aligned.cells(&layout.axes, &layout.extents);
                         let zeros: Vec<bool> = cells.into_iter().map(|cell| cleared[cell]).collect();
-                        change(graph, constants, node, input, |value, tensor| zeroed(value, tensor, &zeros))?;
+                        change(edited, constants, node, input, |value, tensor| zeroed(value, tensor, &zeros))?;
                     }
                 }
             }
@@ -76,8 +79,13 @@ impl Changes<'_> {
     }
 
     /// Takes channels that are gone out of a node's constants and attributes. Shapes of values are still those before.
-    fn shrink(&self, graph: &mut Graph, constants: &mut Constants, node: usize) -> Result<(), CompressError> {
-        let Node { op, inputs, outputs, .. } = graph.nodes[node].clone();
+    fn shrink(
+        &self,
+        edited: &mut NetworkBuilder,
+        constants: &mut Constants,
+        node: NodeId,
+    ) -> Result<(), CompressError> {
+        let Node { op, inputs, outputs, .. } = edited.node(node).clone();
         let Some(&output) = outputs.first() else { return Ok(()) };
         let Some(layout) = self.layout(output) else { return Ok(()) };
         let input = inputs.first().copied().flatten().and_then(|id| self.layout(id));
@@ -86,26 +94,26 @@ impl Changes<'_> {
             return Ok(());
         }
         let kept = self.removal.kept(layout);
-        let mut cut = |graph: &mut Graph, input: usize, axis: usize, kept: &[usize]| {
-            change(graph, constants, node, input, |value, tensor| selected(value, tensor, axis, kept))
+        let mut cut = |edited: &mut NetworkBuilder, input: usize, axis: usize, kept: &[usize]| {
+            change(edited, constants, node, input, |value, tensor| selected(value, tensor, axis, kept))
         };
         match op {
-            Op::InstanceNormalization { .. } => (1..3).try_for_each(|input| cut(graph, input, 0, &kept[0])),
-            Op::BatchNormalization { .. } => (1..5).try_for_each(|input| cut(graph, input, 0, &kept[0])),
+            Op::InstanceNormalization { .. } => (1..3).try_for_each(|input| cut(edited, input, 0, &kept[0])),
+            Op::BatchNormalization { .. } => (1..5).try_for_each(|input| cut(edited, input, 0, &kept[0])),
             Op::Binary(function) if function.kind() == BinaryKind::Arithmetic => {
-                let axes = constant_axes(graph, node, layout, shape(graph, output).len());
-                axes.into_iter().try_for_each(|(input, own, position)| cut(graph, input, own, &kept[position]))
+                let axes = constant_axes(edited, node, layout, shape(edited, output).len());
+                axes.into_iter().try_for_each(|(input, own, position)| cut(edited, input, own, &kept[position]))
             }
             Op::QuantizeLinear { axis } | Op::DequantizeLinear { axis } => {
                 let Some(position) = layout.position(axis) else { return Ok(()) };
-                let by_channel = |id: &ValueId| matches!(*shape(graph, *id), [n] if n > 1);
+                let by_channel = |id: &ValueId| matches!(*shape(edited, *id), [n] if n > 1);
                 let by_channel = |&i: &usize| inputs[i].as_ref().is_some_and(by_channel);
                 let parameters: Vec<usize> = (1..inputs.len()).filter(by_channel).collect();
-                parameters.into_iter().try_for_each(|input| cut(graph, input, 0, &kept[position]))
+                parameters.into_iter().try_for_each(|input| cut(edited, input, 0, &kept[position]))
             }
             Op::Pad { .. } | Op::Slice { .. } => {
                 if let Some(input) = input {
-                    self.shrink_range(&mut graph.nodes[node].op, input, layout);
+                    self.shrink_range(&mut edited.node_mut(node).op, input, layout);
                 }
                 Ok(())
             }
@@ -203,15 +211,15 @@ fn unique_name(network: &Network, index: usize) -> String {
     if shared { format!("{name}.{}", layer.name) } else { name.clone() }
 }
 
-fn shape(graph: &Graph, id: ValueId) -> &[usize] {
-    graph.value(id).shape.as_deref().expect("a value with a layout has a shape, and constants have one")
+fn shape(edited: &NetworkBuilder, id: ValueId) -> &[usize] {
+    edited.value(id).shape.as_deref().expect("a value with a layout has a shape, and constants have one")
 }
 
 /// The inputs of an elementwise node that are constants.
-fn constant_inputs(graph: &Graph, node: usize, rank: usize) -> Vec<(usize, Aligned)> {
-    let inputs = graph.nodes[node].inputs.iter().enumerate();
+fn constant_inputs(edited: &NetworkBuilder, node: NodeId, rank: usize) -> Vec<(usize, Aligned)> {
+    let inputs = edited.node(node).inputs.iter().enumerate();
     let constant = |(i, id): (usize, &Option<ValueId>)| {
-        let tensor = graph.value((*id)?).constant.as_ref()?;
+        let tensor = edited.value((*id)?).constant.as_ref()?;
         Some((i, Aligned::new(&tensor.shape, rank)?))
     };
     inputs.filter_map(constant).collect()
@@ -219,11 +227,11 @@ fn constant_inputs(graph: &Graph, node: usize, rank: usize) -> Vec<(usize, Align
 
 /// Axes of constants beside the channels of an elementwise node: the input, its own axis, the place of that axis in the
 /// layout of the output.
-fn constant_axes(graph: &Graph, node: usize, layout: &Layout, rank: usize) -> Vec<(usize, usize, usize)> {
+fn constant_axes(edited: &NetworkBuilder, node: NodeId, layout: &Layout, rank: usize) -> Vec<(usize, usize, usize)> {
     let mut axes = Vec::new();
-    for (input, aligned) in constant_inputs(graph, node, rank) {
-        let id = graph.nodes[node].inputs[input].expect("constant inputs are there");
-        let own_rank = shape(graph, id).len();
+    for (input, aligned) in constant_inputs(edited, node, rank) {
+        let id = edited.node(node).inputs[input].expect("constant inputs are there");
+        let own_rank = shape(edited, id).len();
         for (position, &axis) in layout.axes.iter().enumerate() {
             axes.extend(aligned.own_axis(axis, own_rank).map(|own| (input, own, position)));
         }
@@ -233,16 +241,16 @@ fn constant_axes(graph: &Graph, node: usize, layout: &Layout, rank: usize) -> Ve
 
 /// Changes the constant at an input of a node.
 fn change(
-    graph: &mut Graph,
+    edited: &mut NetworkBuilder,
     constants: &mut Constants,
-    node: usize,
+    node: NodeId,
     input: usize,
     edit: impl FnOnce(&network::Value, &Tensor) -> Result<Tensor, CompressError>,
 ) -> Result<(), CompressError> {
-    let id = graph.nodes[node].inputs[input].expect("channels are tracked only where it is there");
-    let value = graph.value(id);
+    let id = edited.node(node).inputs[input].expect("channels are tracked only where it is there");
+    let value = edited.value(id);
     let tensor = value.constant.as_ref().expect("channels are tracked only where it is constant");
-    let edited = edit(value, tensor)?;
-    constants.replace(graph, node, input, edited);
+    let tensor = edit(value, tensor)?;
+    constants.replace(edited, node, input, tensor);
     Ok(())
 }

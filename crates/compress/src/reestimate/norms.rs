@@ -1,8 +1,9 @@
 //! The BatchNorms of a network and the constants that hold their statistics.
 
-use network::{Graph, LayerId, Network, Op, Tensor, Value, ValueId};
+use network::{LayerId, Names, Network, NetworkBuilder, NodeId, Op, Tensor, Value, ValueId};
 
 use crate::error::CompressError;
+use crate::rebuild::rebuilt;
 
 /// A BatchNorm whose mean and variance are constants of its own.
 #[derive(Clone, Copy, Debug)]
@@ -22,47 +23,50 @@ const VARIANCE: usize = 4;
 /// # Errors
 ///
 /// [`CompressError::Unsupported`] if statistics are computed rather than stored.
-pub(super) fn own_statistics(network: &Network) -> Result<(Graph, Vec<Norm>), CompressError> {
-    let mut graph = network.graph().clone();
+pub(super) fn own_statistics(network: &Network) -> Result<(Network, Vec<Norm>), CompressError> {
+    let edited = network.edit();
+    let mut own = Own { names: edited.value_names(), uses: network.graph().uses(), edited };
     let mut norms = Vec::new();
-    for node in 0..graph.nodes.len() {
-        if matches!(graph.nodes[node].op, Op::BatchNormalization { .. }) {
-            let mean = own_constant(&mut graph, node, MEAN, "mean")?;
-            let variance = own_constant(&mut graph, node, VARIANCE, "variance")?;
-            norms.push(Norm { node, mean, variance });
+    for (index, node) in network.graph().nodes().iter().enumerate() {
+        if matches!(node.op, Op::BatchNormalization { .. }) {
+            let mean = own.constant(NodeId(index), MEAN, "mean")?;
+            let variance = own.constant(NodeId(index), VARIANCE, "variance")?;
+            norms.push(Norm { node: index, mean, variance });
         }
     }
-    Ok((graph, norms))
+    Ok((rebuilt(own.edited, network)?, norms))
 }
 
-fn own_constant(graph: &mut Graph, node: usize, input: usize, what: &str) -> Result<ValueId, CompressError> {
-    let name = graph.nodes[node].name.clone();
-    let stored = graph.nodes[node].inputs.get(input).copied().flatten();
-    let constant = stored.filter(|&id| graph.value(id).constant.is_some());
-    let Some(id) = constant else {
-        let problem = format!("its {what} is computed by the network; a stored one can be re-estimated");
-        return Err(CompressError::Unsupported { place: format!("BatchNormalization {name}"), problem });
-    };
-    let readers = graph.nodes.iter().flat_map(|node| &node.inputs).filter(|&&read| read == Some(id)).count();
-    if readers == 1 && !graph.outputs.contains(&id) {
-        return Ok(id);
+/// A network whose BatchNorms are given constants of their own.
+struct Own {
+    edited: NetworkBuilder,
+    names: Names,
+    /// By value, in how many places it is used.
+    uses: Vec<usize>,
+}
+
+impl Own {
+    fn constant(&mut self, node: NodeId, input: usize, what: &str) -> Result<ValueId, CompressError> {
+        let name = self.edited.node(node).name.clone();
+        let stored = self.edited.node(node).inputs.get(input).copied().flatten();
+        let Some(id) = stored.filter(|&id| self.edited.value(id).constant.is_some()) else {
+            let problem = format!("its {what} is computed by the network; a stored one can be re-estimated");
+            return Err(CompressError::Unsupported { place: format!("BatchNormalization {name}"), problem });
+        };
+        if self.uses[id.0] == 1 {
+            return Ok(id);
+        }
+        let value = Value { name: self.names.claim(&format!("{name}_{what}")), ..self.edited.value(id).clone() };
+        let own = self.edited.add_value(value);
+        self.edited.node_mut(node).inputs[input] = Some(own);
+        self.uses[id.0] -= 1;
+        Ok(own)
     }
-    let value = Value { name: free_name(graph, &format!("{name}_{what}")), ..graph.value(id).clone() };
-    graph.values.push(value);
-    let own = ValueId(graph.values.len() - 1);
-    graph.nodes[node].inputs[input] = Some(own);
-    Ok(own)
-}
-
-fn free_name(graph: &Graph, wanted: &str) -> String {
-    let taken = |name: &str| graph.values.iter().any(|value| value.name == name);
-    let numbered = (2..).map(|n| format!("{wanted}_{n}"));
-    std::iter::once(wanted.to_string()).chain(numbered).find(|name| !taken(name)).expect("numbers do not end")
 }
 
 /// Writes numbers over a constant, in its shape.
-pub(super) fn set(graph: &mut Graph, id: ValueId, elements: &[f32]) {
-    let value = &mut graph.values[id.0];
+pub(super) fn set(network: &mut NetworkBuilder, id: ValueId, elements: &[f32]) {
+    let value = network.value_mut(id);
     let shape = value.constant.as_ref().map_or_else(|| vec![elements.len()], |constant| constant.shape.clone());
     value.constant = Some(Tensor::from_f32(shape, elements));
     value.data_type = value.constant.as_ref().map(|constant| constant.data_type);
@@ -81,9 +85,9 @@ pub(super) struct Follows {
 pub(super) fn followers(network: &Network) -> Vec<Follows> {
     let graph = network.graph();
     // From the last node back: what follows a value is known once all its readers are.
-    let mut after = vec![Follows::default(); graph.values.len()];
+    let mut after = vec![Follows::default(); graph.values().len()];
     let mut layers = vec![Follows::default(); network.layers().len()];
-    for node in graph.nodes.iter().rev() {
+    for node in graph.nodes().iter().rev() {
         let made = node.outputs.iter().map(|id| after[id.0]);
         let follows = made.fold(Follows::default(), |a, b| Follows { norm: a.norm || b.norm, mac: a.mac || b.mac });
         let read = match node.op {

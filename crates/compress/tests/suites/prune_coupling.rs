@@ -2,7 +2,7 @@
 
 use compress::{DeadFilter, FilterAmount, PruneOptions, PruneReport, Pruning, Why, prune};
 use inference::{FloatExecutor, Session};
-use network::{Binary, DataType, LayerId, Network, Op, PadMode, Reduction, Tensor, Unary};
+use network::{Binary, DataType, LayerId, Network, NodeId, Op, PadMode, Reduction, Tensor, Unary};
 
 use crate::prune_support::*;
 
@@ -224,7 +224,8 @@ fn split_channels_are_found_in_their_half() {
     let a = net.conv_bn_relu(x, 6, 1);
     let first = net.node(Op::Split { axis: 1 }, &[a], &[1, 3, 4, 4]);
     let second = net.value("half", &[1, 3, 4, 4]);
-    net.graph.nodes.last_mut().expect("the Split").outputs.push(second);
+    let split = NodeId(net.network.nodes().len() - 1);
+    net.network.node_mut(split).outputs.push(second);
     let b = net.conv_bn_relu(second, 4, 1);
     let joined = net.concat(&[first, b], 1);
     let slice = Op::Slice { starts: vec![1], ends: vec![6], axes: vec![1], steps: vec![1] };
@@ -266,10 +267,10 @@ fn quantized_activations_keep_their_channels() {
     let a = net.conv_bn_relu(x, 6, 1);
     let scales = net.constant(&[6], &[0.01, 0.02, 0.03, 0.04, 0.05, 0.06]);
     let zero = net.constant(&[6], &[0.0; 6]);
-    net.graph.values[zero.0].constant = Some(Tensor::from_i8(vec![6], &[-100, -90, -80, -70, -60, -50]));
-    net.graph.values[zero.0].data_type = Some(DataType::I8);
+    net.network.value_mut(zero).constant = Some(Tensor::from_i8(vec![6], &[-100, -90, -80, -70, -60, -50]));
+    net.network.value_mut(zero).data_type = Some(DataType::I8);
     let codes = net.same(Op::QuantizeLinear { axis: 1 }, &[a, scales, zero]);
-    net.graph.values[codes.0].data_type = Some(DataType::I8);
+    net.network.value_mut(codes).data_type = Some(DataType::I8);
     let real = net.same(Op::DequantizeLinear { axis: 1 }, &[codes, scales, zero]);
     let b = net.conv_bn_relu(real, 4, 1);
     let (report, compact) = check(&net.classify(b), &half());
@@ -282,7 +283,7 @@ fn gathered_channels_are_zeroed_in_place() {
     let (mut net, x) = Net::new(&[1, 2, 4, 4]);
     let a = net.conv_bn_relu(x, 4, 1);
     let indices = net.constant(&[3], &[0.0; 3]);
-    net.graph.values[indices.0].constant = Some(Tensor::from_i64(vec![3], &[3, -4, 1]));
+    net.network.value_mut(indices).constant = Some(Tensor::from_i64(vec![3], &[3, -4, 1]));
     let gathered = net.node(Op::Gather { axis: 1 }, &[a, indices], &[1, 3, 4, 4]);
     let b = net.conv_bn_relu(gathered, 4, 1);
     let (report, compact) = check(&net.classify(b), &half());

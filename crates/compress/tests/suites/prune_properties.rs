@@ -268,12 +268,13 @@ fn quantized_layers_are_refused() {
 #[test]
 fn double_precision_stays() {
     let mut network = chain([4, 4, 4]);
-    let mut layers = network.layers().to_vec();
+    let mut widened = network.edit();
+    let weights_of_first = &mut widened.layers_mut()[0].weights;
     let values = weights(&network, 0);
-    layers[0].weights.tensor.chunks =
+    weights_of_first.tensor.chunks =
         vec![values.iter().flat_map(|&w| (f64::from(w) + 1e-12).to_le_bytes()).collect::<Vec<u8>>().into()];
-    layers[0].weights.tensor.data_type = network::DataType::F64;
-    network = Network::from_parts("test".into(), network.graph().clone(), layers, 1, Vec::new());
+    weights_of_first.tensor.data_type = network::DataType::F64;
+    network = widened.finish().expect("a network that holds together");
     let (pruned, _) = prune(&network, &filters(FilterAmount::Width(0.5))).expect("pruned");
     let LayerWeights::Float(WeightValues::F64(found)) = pruned.weights(LayerId(0)).expect("valid") else {
         panic!("expected float64");

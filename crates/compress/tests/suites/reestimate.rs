@@ -98,10 +98,10 @@ fn two_bits(network: &Network) -> Network {
 
 /// Mean and population variance by channel of any value, by running the network up to it, image after image.
 fn plainly(network: &Network, value: ValueId, samples: &dyn Samples) -> Vec<(f64, f64)> {
-    let mut graph = network.graph().clone();
-    graph.outputs = vec![value];
-    let shape = graph.value(value).shape.clone().expect("a known shape");
-    let cut = Network::from_parts("cut".into(), graph, network.layers().to_vec(), network.batch(), Vec::new());
+    let mut cut = network.edit();
+    cut.set_outputs(vec![value]);
+    let cut = cut.finish().expect("a network that holds together");
+    let shape = cut.graph().value(value).shape.clone().expect("a known shape");
     let (session, executor) = (Session::new(&cut).unwrap(), FloatExecutor::from_file(&cut).unwrap());
     let inner: usize = shape[2..].iter().product();
     let mut numbers = vec![Vec::new(); shape[1]];

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use esn::Grid;
 use network::{
-    ActivationQuantization, Graph, LayerId, MacLayer, Network, NetworkError, Node, Op, PadMode, Unary, Value, ValueId,
+    ActivationQuantization, LayerId, MacLayer, Network, NetworkBuilder, NetworkError, Node, Op, PadMode, Unary, Value,
+    ValueId,
 };
 
 use super::array::Array;
@@ -24,6 +25,7 @@ use super::{fold, operators, order, qonnx, quantize, tensors};
 use crate::options::ReadOptions;
 use crate::reading::fault::{Fault, clean, invalid, unsupported};
 use crate::reading::findings::{Finding, Findings};
+use crate::reading::finish::finished;
 use crate::reading::grid;
 
 /// Scales of all layers together. Many layers may share one tensor of scales, and each layer has a copy. Real networks
@@ -377,20 +379,35 @@ impl<'a> Builder<'a> {
             return Err(fault.at(self.path, "graph".to_string()));
         }
         let grid_note = self.set_grid();
-        let value = |slot: Slot| Value {
-            name: slot.name,
-            data_type: slot.form.data_type,
-            shape: slot.form.shape,
-            constant: slot.known.and_then(|chain| chain.as_stored().cloned()),
-        };
-        let values = self.slots.into_iter().map(value).collect();
-        let graph = Graph { values, nodes: self.nodes, inputs: self.inputs, outputs };
+        let mut network = NetworkBuilder::new(self.path);
+        network.set_batch(self.batch);
+        network.set_inputs(self.inputs);
+        network.set_outputs(outputs);
+        network.set_outside(outside(&self.slots, &self.nodes));
+        for slot in self.slots {
+            let constant = slot.known.and_then(|chain| chain.as_stored().cloned());
+            network.add_value(Value { constant, ..Value::new(slot.name, slot.form.data_type, slot.form.shape) });
+        }
+        for node in self.nodes {
+            network.add_node(node);
+        }
+        for layer in self.layers {
+            network.add_layer(layer);
+        }
         let (mut notes, not_costed) = self.findings.into_parts();
         notes.extend(grid_note);
-        Ok(Network::from_parts(self.path.to_path_buf(), graph, self.layers, self.batch, notes)
-            .with_not_costed(not_costed)
-            .with_open_batch(self.open_batch))
+        let network = finished(network, self.path)?;
+        Ok(network.with_notes(notes).with_not_costed(not_costed).with_open_batch(self.open_batch))
     }
+}
+
+/// What the file holds and the graph does not: text, sequences, and constants that nobody computes.
+fn outside(slots: &[Slot], nodes: &[Node]) -> Vec<ValueId> {
+    let made: HashSet<ValueId> = nodes.iter().flat_map(|node| node.outputs.iter().copied()).collect();
+    let is_stored = |slot: &Slot| slot.known.as_ref().is_some_and(|chain| chain.as_stored().is_some());
+    let is_outside =
+        |slot: &&Slot| (slot.constant || slot.sequence.is_some()) && !is_stored(slot) && !made.contains(&slot.id);
+    slots.iter().filter(is_outside).map(|slot| slot.id).collect()
 }
 
 /// Plans a node one of whose inputs has no known shape. A MAC layer there could not be costed and would be missing in

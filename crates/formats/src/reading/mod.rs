@@ -2,12 +2,14 @@
 //!
 //! - [`fault`]: what can be wrong with a file, and which of it ends the reading;
 //! - [`findings`]: what a user is told of operators that are not run or not costed;
+//! - [`finish`]: the end of every reading;
 //! - [`grid`]: the grid that the integers of a file lie on;
 //! - [`shape`]: counting elements, broadcasting, the share of one image;
 //! - [`windows`]: how far a window reaches and at how many positions it stands.
 
 pub(crate) mod fault;
 pub(crate) mod findings;
+pub(crate) mod finish;
 pub(crate) mod grid;
 pub(crate) mod shape;
 pub(crate) mod windows;

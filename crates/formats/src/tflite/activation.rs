@@ -187,7 +187,7 @@ impl Builder<'_> {
         let output = operation.output()?;
         let Some(activation) = fused.op() else { return self.define(operation, output, op, inputs, shape) };
         layout::element_count(shape).map_err(|problem| invalid!("{problem}"))?;
-        let data_type = self.values[inputs[0].0].data_type.unwrap_or(DataType::F32);
+        let data_type = self.network.value(inputs[0]).data_type.unwrap_or(DataType::F32);
         let form = (data_type, layout::ours(shape));
         let value = self.emit(&format!("{}/sum", operation.name), operation.kind, op, inputs, form);
         self.define(operation, output, activation, vec![value], shape)

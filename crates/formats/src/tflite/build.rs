@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use network::{Graph, Network, NetworkError, Node, Op, ValueId};
+use network::{Network, NetworkError, Node, Op, ValueId};
 
 use super::builder::{Builder, Held, Slot};
 use super::constants::Constant;
@@ -14,6 +14,7 @@ use super::schema::{Model, Operator, TensorInfo};
 use crate::options::ReadOptions;
 use crate::reading::fault::{Fault, invalid, unsupported};
 use crate::reading::findings::{Finding, NOT_HANDLED};
+use crate::reading::finish::finished;
 
 /// Builds a network from a decoded model.
 pub(super) fn build(
@@ -93,7 +94,7 @@ impl Builder<'_> {
                 return Err(invalid!("input {name:?}: shape {shape:?} has an extent of 0"));
             }
             if i == 0 {
-                self.batch = if shape.len() > 1 { shape[0] } else { 1 };
+                self.network.set_batch(if shape.len() > 1 { shape[0] } else { 1 });
             }
             if !matches!(self.slots[tensor].held, Held::Nothing) {
                 return Err(invalid!("input {name:?} is a constant, or an input twice"));
@@ -124,7 +125,8 @@ impl Builder<'_> {
                     if output != inner {
                         // The name is that of what the network returns, not of what is permuted.
                         let other = self.value_name(&format!("{}/channels_first", self.slots[tensor].info.name));
-                        self.values[output.0].name = std::mem::replace(&mut self.values[inner.0].name, other);
+                        let name = std::mem::replace(&mut self.network.value_mut(inner).name, other);
+                        self.network.value_mut(output).name = name;
                     }
                     outputs.push(output);
                 }
@@ -168,14 +170,12 @@ impl Builder<'_> {
         if !live && !operation.inputs.is_empty() {
             return self.fold(&operation);
         }
-        let before = (self.values.len(), self.nodes.len(), self.layers.len());
+        let before = self.network.mark();
         match operators::lower(self, &operation) {
             Ok(()) => Ok(()),
             Err(fault @ (Fault::Invalid(_) | Fault::Unsupported(_))) => Err(fault),
             Err(fault) => {
-                self.values.truncate(before.0);
-                self.nodes.truncate(before.1);
-                self.layers.truncate(before.2);
+                self.network.rewind(before);
                 self.add_unsupported(&operation, fault)
             }
         }
@@ -234,21 +234,26 @@ impl Builder<'_> {
         let finding = Finding { operator, not_run: Some(reason), not_costed: cost, unknown_shape: false };
         self.findings.add(&operation.name, finding, false);
         let (name, op_type) = (operation.name.clone(), operation.kind.to_string());
-        self.nodes.push(Node { name, op_type, op: Op::Unsupported, inputs, outputs });
+        self.network.add_node(Node { name, op_type, op: Op::Unsupported, inputs, outputs });
         Ok(())
     }
 
-    fn finish(self, inputs: Vec<ValueId>, outputs: Vec<ValueId>, open_batch: bool) -> Result<Network, NetworkError> {
-        if self.layers.is_empty() {
+    fn finish(
+        mut self,
+        inputs: Vec<ValueId>,
+        outputs: Vec<ValueId>,
+        open_batch: bool,
+    ) -> Result<Network, NetworkError> {
+        if self.network.layers().is_empty() {
             let instead = self.findings.instead_of_layers();
             let expected = "expected CONV_2D, DEPTHWISE_CONV_2D or FULLY_CONNECTED with constant weights";
             return Err(unsupported!("{expected}; {instead}").at(self.path, "graph".to_string()));
         }
-        let graph = Graph { values: self.values, nodes: self.nodes, inputs, outputs };
+        self.network.set_inputs(inputs);
+        self.network.set_outputs(outputs);
         let (mut notes, not_costed) = self.findings.into_parts();
         notes.extend(self.notes);
-        Ok(Network::from_parts(self.path.to_path_buf(), graph, self.layers, self.batch, notes)
-            .with_not_costed(not_costed)
-            .with_open_batch(open_batch))
+        let network = finished(self.network, self.path)?;
+        Ok(network.with_notes(notes).with_not_costed(not_costed).with_open_batch(open_batch))
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use esn::Grid;
-use network::{DataType, LayerId, MacLayer, Names, Node, Op, Tensor, Value, ValueId};
+use network::{DataType, Names, NetworkBuilder, Node, Op, Tensor, Value, ValueId};
 
 use super::constants::Constant;
 use super::layout::{element_count, ours};
@@ -41,10 +41,7 @@ pub(super) enum Held {
 pub(super) struct Builder<'a> {
     pub(super) path: &'a Path,
     pub(super) slots: Vec<Slot>,
-    pub(super) values: Vec<Value>,
-    pub(super) nodes: Vec<Node>,
-    pub(super) layers: Vec<MacLayer>,
-    pub(super) batch: usize,
+    pub(super) network: NetworkBuilder,
     pub(super) grid: Grid,
     pub(super) kernels: TfliteKernels,
     /// Whether the user gave an input another shape than the file has. The shapes that the file declares for other
@@ -65,10 +62,7 @@ impl<'a> Builder<'a> {
         Self {
             path,
             slots: Vec::new(),
-            values: Vec::new(),
-            nodes: Vec::new(),
-            layers: Vec::new(),
-            batch: 1,
+            network: NetworkBuilder::new(path),
             grid: options.grid.unwrap_or(Grid::MidTread),
             kernels: options.tflite_kernels,
             reshaped: false,
@@ -116,8 +110,7 @@ impl<'a> Builder<'a> {
         constant: Option<Tensor>,
     ) -> ValueId {
         let name = self.value_name(name);
-        self.values.push(Value { name, data_type, shape, constant });
-        ValueId(self.values.len() - 1)
+        self.network.add_value(Value { constant, ..Value::new(name, data_type, shape) })
     }
 
     /// A constant of the graph.
@@ -154,8 +147,8 @@ impl<'a> Builder<'a> {
         shape: &[usize],
     ) -> Result<(), Fault> {
         let output = self.declare(tensor, shape)?;
-        let found = inputs.first().and_then(|id| self.values[id.0].data_type);
-        let makes = self.values[output.0].data_type;
+        let found = inputs.first().and_then(|id| self.network.value(*id).data_type);
+        let makes = self.network.value(output).data_type;
         let converts = matches!(operation.kind, "QUANTIZE" | "DEQUANTIZE" | "CAST" | "SHAPE");
         if let (Some(found), Some(makes), false) = (found, makes, converts)
             && found.is_real() != makes.is_real()
@@ -179,7 +172,7 @@ impl<'a> Builder<'a> {
     pub(super) fn assign(&mut self, tensor: usize, value: ValueId, shape: &[usize]) -> Result<(), Fault> {
         self.agree(tensor, shape)?;
         let name = self.slots[tensor].info.name.clone();
-        self.values[value.0].name = self.value_name(&name);
+        self.network.value_mut(value).name = self.value_name(&name);
         self.slots[tensor].held = Held::Value(value);
         Ok(())
     }
@@ -202,12 +195,6 @@ impl<'a> Builder<'a> {
 
     pub(super) fn add_node(&mut self, name: String, op_type: &str, op: Op, inputs: Vec<ValueId>, output: ValueId) {
         let inputs = inputs.into_iter().map(Some).collect();
-        self.nodes.push(Node { name, op_type: op_type.to_string(), op, inputs, outputs: vec![output] });
-    }
-
-    /// Adds a MAC layer to the list; its node is the caller's.
-    pub(super) fn add_layer(&mut self, layer: MacLayer) -> LayerId {
-        self.layers.push(layer);
-        LayerId(self.layers.len() - 1)
+        self.network.add_node(Node { name, op_type: op_type.to_string(), op, inputs, outputs: vec![output] });
     }
 }

@@ -117,7 +117,7 @@ impl Window {
             dilation: self.dilation,
             pads,
             in_size: [shape[1], shape[2]],
-            repeats: per_image(shape[0], b.batch)?,
+            repeats: per_image(shape[0], b.network.batch())?,
         };
         let [height, width] = Geometry::new(spec).map_err(|e| invalid!("{e}"))?.out_size();
         let draft = Draft {
@@ -174,7 +174,7 @@ pub(super) fn fully_connected(b: &mut Builder<'_>, operation: &Operation<'_>) ->
         }
     };
     let per_channel = b.slots[weights].info.quantization.as_ref().is_some_and(|q| q.scales.len() > 1);
-    let spec = GeometrySpec::convolution(depth, filters, [1; 2], [per_image(rows, b.batch)?, 1]);
+    let spec = GeometrySpec::convolution(depth, filters, [1; 2], [per_image(rows, b.network.batch())?, 1]);
     let draft = Draft {
         op: MacOp::Gemm,
         spec,
@@ -287,8 +287,7 @@ impl Draft {
             input,
             output,
         };
-        let id = b.add_layer(layer);
-        b.add_node(operation.name.clone(), operation.kind, Op::Mac(id), vec![input], output);
+        b.network.add_mac(operation.kind, layer);
         Ok(output)
     }
 

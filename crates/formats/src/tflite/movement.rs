@@ -206,7 +206,7 @@ pub(super) fn split(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<()
     }
     let op = Op::Split { axis: layout::axis(from.len(), axis) };
     let (name, op_type) = (operation.name.clone(), operation.kind.to_string());
-    b.nodes.push(network::Node { name, op_type, op, inputs: vec![Some(value)], outputs });
+    b.network.add_node(network::Node { name, op_type, op, inputs: vec![Some(value)], outputs });
     Ok(())
 }
 

@@ -1,9 +1,10 @@
 //! The rows of a topology and the layers of a weight file, put together.
 
-use network::{Geometry, GeometrySpec, MacLayer, MacOp, Network, NetworkError, Value};
+use network::{Geometry, GeometrySpec, MacLayer, MacOp, Network, NetworkBuilder, NetworkError};
 
 use super::pair::{Pairs, pair};
 use super::{Form, Row, Topology};
+use crate::reading::finish::finished;
 
 impl Topology {
     /// The network of a weight file with the geometry that the rows give its layers. Rows belong to layers by name
@@ -22,15 +23,14 @@ impl Topology {
     /// [`NetworkError`] names row and weights: one that is missing or left over, another shape, a size too large to
     /// count.
     pub(crate) fn give(self, network: Network) -> Result<Network, NetworkError> {
-        let (mut graph, mut layers) = (network.graph().clone(), network.layers().to_vec());
-        let pairs = pair(&self, &layers)?;
+        let mut given = network.edit();
+        let pairs = pair(&self, network.layers())?;
         let mut before = None;
-        for (layer, &row) in layers.iter_mut().zip(&pairs.rows) {
-            let row = &self.rows[row];
-            layer.geometry = self.geometry(row, layer, before, &pairs)?;
+        for (index, &row) in pairs.rows.iter().enumerate() {
+            let layer = &mut given.layers_mut()[index];
+            layer.geometry = self.geometry(&self.rows[row], layer, before, &pairs)?;
             before = Some(layer.geometry.spec().filters);
-            let (input, output) = (layer.input, layer.output);
-            set_shapes(&mut graph.values, layer.op, &layer.geometry, [input.0, output.0]);
+            set_shapes(&mut given, index);
         }
         let mut notes = network.notes().to_vec();
         notes.push(format!("there is no graph in this file: output positions are those of {}", self.path.display()));
@@ -38,7 +38,7 @@ impl Topology {
             notes.push("topology: names differ from those of the weights; rows are taken in order".to_string());
         }
         notes.extend(self.notes);
-        Ok(network.with_layers(graph, layers).with_notes(notes))
+        Ok(finished(given, network.path())?.with_notes(notes))
     }
 
     fn geometry(
@@ -59,9 +59,12 @@ impl Topology {
     }
 }
 
-fn set_shapes(values: &mut [Value], op: MacOp, geometry: &Geometry, [input, output]: [usize; 2]) {
+/// Gives input and output of a layer the shapes of its geometry.
+fn set_shapes(network: &mut NetworkBuilder, layer: usize) {
+    let layer = &network.layers()[layer];
+    let (geometry, input, output) = (&layer.geometry, layer.input, layer.output);
     let (spec, [out_height, out_width]) = (geometry.spec(), geometry.out_size());
-    let shapes = match op {
+    let [input_shape, output_shape] = match layer.op {
         MacOp::Conv => [
             vec![spec.repeats, spec.in_channels, spec.in_size[0], spec.in_size[1]],
             vec![spec.repeats, spec.filters, out_height, out_width],
@@ -71,9 +74,8 @@ fn set_shapes(values: &mut [Value], op: MacOp, geometry: &Geometry, [input, outp
             [vec![positions, spec.in_channels], vec![positions, spec.filters]]
         }
     };
-    let [input_shape, output_shape] = shapes;
-    values[input].shape = Some(input_shape);
-    values[output].shape = Some(output_shape);
+    network.value_mut(input).shape = Some(input_shape);
+    network.value_mut(output).shape = Some(output_shape);
 }
 
 /// The weights of a layer of a weight file, `[filters, channels, kernel_h, kernel_w]`, or `[filters, channels]`.

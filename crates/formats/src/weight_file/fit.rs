@@ -3,13 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use network::architectures::{Architecture, Family, Shortcut, outline};
-use network::{Bias, MacLayer, MacOp, Network, Tensor, WeightSource, WeightTransform};
+use network::{Bias, MacLayer, MacOp, Network, NetworkBuilder, NetworkError, Tensor, WeightSource, WeightTransform};
 
 use super::scales::{Quantized, Scales};
 use super::{WeightFile, WeightTensor};
 use crate::names::{common_prefix, few};
 use crate::options::ReadOptions;
 use crate::reading::fault::{Fault, invalid, unsupported};
+use crate::reading::finish::finished;
 use crate::reading::grid::{LOOKS_MID_RISE, looks_mid_rise};
 
 /// Names of modules in the architectures here, and what other code calls the same modules.
@@ -23,17 +24,24 @@ const OTHER_NAMES: [(&str, &str); 6] = [
 ];
 
 /// The architecture with the file's tensors.
-pub(super) fn network(file: &WeightFile, family: Family, options: &ReadOptions) -> Result<Network, Fault> {
+pub(super) fn network(file: &WeightFile, family: Family, options: &ReadOptions) -> Result<Network, NetworkError> {
+    let (made, notes) = filled(file, family, options).map_err(|fault| fault.at(&file.path, "file".to_string()))?;
+    Ok(finished(made, &file.path)?.with_notes(notes).with_open_batch(true).with_metadata(file.metadata.clone()))
+}
+
+/// The architecture with the file's tensors, and what a user should know.
+fn filled(file: &WeightFile, family: Family, options: &ReadOptions) -> Result<(NetworkBuilder, Vec<String>), Fault> {
     let mut names = Names::new(file, options)?;
     let architecture = names.architecture(family)?;
     let made =
         outline(&architecture).map_err(|e| invalid!("as {}: {}", describe(&architecture), network::chain(&e)))?;
-    let (mut graph, mut layers) = (made.graph().clone(), made.layers().to_vec());
+    let mut made = made.edit();
+    made.set_path(&file.path);
     let mut missing = Vec::new();
-    for layer in &mut layers {
+    for layer in made.layers_mut() {
         missing.extend(fill(layer, &mut names)?);
     }
-    for value in graph.values.iter_mut().filter(|value| value.constant.is_some()) {
+    for value in made.values_mut().iter_mut().filter(|value| value.constant.is_some()) {
         let Some(tensor) = names.take(&value.name) else {
             missing.push(value.name.clone());
             continue;
@@ -49,11 +57,10 @@ pub(super) fn network(file: &WeightFile, family: Family, options: &ReadOptions) 
         return Err(invalid!("it is no {}: it {}", describe(&architecture), problems.join(", and it ")));
     }
     let mut notes = file.notes.clone();
-    if !names.scales.is_stated && looks_mid_rise(&layers) {
+    if !names.scales.is_stated && looks_mid_rise(made.layers()) {
         notes.push(LOOKS_MID_RISE.to_string());
     }
-    let network = Network::from_parts(file.path.clone(), graph, layers, 1, notes);
-    Ok(network.with_open_batch(true).with_metadata(file.metadata.clone()))
+    Ok((made, notes))
 }
 
 fn describe(architecture: &Architecture) -> String {

@@ -4,7 +4,7 @@
 //! node reads. A file that is written of the network has them again.
 
 use network::{
-    Geometry, GeometrySpec, Graph, LayerId, MacLayer, MacOp, Network, Node, NotCosted, Op, Operand, Value, ValueId,
+    Geometry, GeometrySpec, MacLayer, MacOp, Network, NetworkBuilder, NetworkError, NotCosted, Operand, Value, ValueId,
     WeightQuantization, WeightSource, WeightTransform,
 };
 
@@ -12,6 +12,7 @@ use super::scales::{Quantized, Scales};
 use super::{WeightFile, WeightTensor};
 use crate::options::ReadOptions;
 use crate::reading::fault::{Fault, invalid, unsupported};
+use crate::reading::finish::finished;
 use crate::reading::grid::{LOOKS_MID_RISE, looks_mid_rise};
 
 /// The note of a file that does not say how often a weight is used.
@@ -22,15 +23,10 @@ const NO_GRAPH: &str = "there is no graph in this file: each layer has one outpu
 const TABLES: [&str; 4] = ["embed", "wte", "wpe", "position"];
 
 /// Every tensor that holds weights as a layer.
-pub(super) fn network(file: &WeightFile, options: &ReadOptions) -> Result<Network, Fault> {
-    let mut parts = Parts::new(file, options)?;
-    for tensor in &file.tensors {
-        parts.add(tensor)?;
-    }
-    if parts.layers.is_empty() {
-        let count = file.tensors.len();
-        return Err(unsupported!("its {count} tensors hold no weights: none has real numbers, two axes and elements"));
-    }
+pub(super) fn network(file: &WeightFile, options: &ReadOptions) -> Result<Network, NetworkError> {
+    let mut parts = Parts::of(file, options).map_err(|fault| fault.at(&file.path, "file".to_string()))?;
+    let inputs = parts.network.layers().iter().map(|layer| layer.input).collect();
+    parts.network.set_outside(inputs);
     let mut notes = file.notes.clone();
     if options.topology.is_none() {
         notes.push(NO_GRAPH.to_string());
@@ -44,33 +40,41 @@ pub(super) fn network(file: &WeightFile, options: &ReadOptions) -> Result<Networ
             shown.join(", ")
         ));
     }
-    if !parts.scales.is_stated && looks_mid_rise(&parts.layers) {
+    if !parts.scales.is_stated && looks_mid_rise(parts.network.layers()) {
         notes.push(LOOKS_MID_RISE.to_string());
     }
-    let network = Network::from_parts(file.path.clone(), parts.graph, parts.layers, 1, notes);
-    Ok(network.with_not_costed(parts.not_costed).with_metadata(file.metadata.clone()))
+    let network = finished(parts.network, &file.path)?;
+    Ok(network.with_notes(notes).with_not_costed(parts.not_costed).with_metadata(file.metadata.clone()))
 }
 
 struct Parts<'a> {
     scales: Scales<'a>,
     prefix: String,
-    graph: Graph,
-    layers: Vec<MacLayer>,
+    network: NetworkBuilder,
     not_costed: Vec<NotCosted>,
     /// Layers that look like tables.
     tables: Vec<String>,
 }
 
 impl<'a> Parts<'a> {
-    fn new(file: &'a WeightFile, options: &ReadOptions) -> Result<Self, Fault> {
-        Ok(Self {
+    fn of(file: &'a WeightFile, options: &ReadOptions) -> Result<Self, Fault> {
+        let mut parts = Self {
             scales: Scales::new(file, options.grid)?,
             prefix: file.wrapper(),
-            graph: Graph::default(),
-            layers: Vec::new(),
+            network: NetworkBuilder::new(&file.path),
             not_costed: Vec::new(),
             tables: Vec::new(),
-        })
+        };
+        for tensor in &file.tensors {
+            parts.add(tensor)?;
+        }
+        if parts.network.layers().is_empty() {
+            let count = file.tensors.len();
+            return Err(unsupported!(
+                "its {count} tensors hold no weights: none has real numbers, two axes and elements"
+            ));
+        }
+        Ok(parts)
     }
 
     fn add(&mut self, tensor: &WeightTensor) -> Result<(), Fault> {
@@ -127,15 +131,7 @@ impl<'a> Parts<'a> {
         let output_shape = if is_conv { vec![1, filters, 1, 1] } else { vec![1, filters] };
         let input = self.value(format!("{name}.input"), input_shape);
         let output = self.value(format!("{name}.output"), output_shape);
-        let id = LayerId(self.layers.len());
-        self.graph.nodes.push(Node {
-            name: name.clone(),
-            op_type: op.name().to_string(),
-            op: Op::Mac(id),
-            inputs: vec![Some(input)],
-            outputs: vec![output],
-        });
-        self.layers.push(MacLayer {
+        let layer = MacLayer {
             name,
             op,
             geometry,
@@ -152,25 +148,18 @@ impl<'a> Parts<'a> {
             requantization: None,
             input,
             output,
-        });
+        };
+        self.network.add_mac(op.name(), layer);
         Ok(())
     }
 
     /// Keeps a tensor that no layer has.
     fn put_aside(&mut self, tensor: &WeightTensor) {
-        let constant = tensor.in_order();
-        let (name, data_type, shape) = (tensor.name.clone(), constant.data_type, constant.shape.clone());
-        self.graph.values.push(Value {
-            name,
-            data_type: Some(data_type),
-            shape: Some(shape),
-            constant: Some(constant),
-        });
+        self.network.add_constant(tensor.name.clone(), tensor.in_order());
     }
 
     fn value(&mut self, name: String, shape: Vec<usize>) -> ValueId {
-        self.graph.values.push(Value { name, data_type: None, shape: Some(shape), constant: None });
-        ValueId(self.graph.values.len() - 1)
+        self.network.add_value(Value::new(name, None, Some(shape)))
     }
 }
 

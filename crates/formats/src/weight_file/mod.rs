@@ -184,7 +184,7 @@ impl WeightFile {
     ///
     /// [`NetworkError`] if no tensor is a layer, or one is too large to count.
     pub fn to_network(&self, options: &ReadOptions) -> Result<Network, NetworkError> {
-        let network = graphless::network(self, options).map_err(|fault| fault.at(&self.path, "file".to_string()))?;
+        let network = graphless::network(self, options)?;
         Ok(network.with_mappings(self.mappings.clone()))
     }
 
@@ -195,7 +195,7 @@ impl WeightFile {
     ///
     /// [`NetworkError`] names tensors that are missing, left over or of another shape than the architecture's.
     pub fn in_architecture(&self, family: Family, options: &ReadOptions) -> Result<Network, NetworkError> {
-        let network = fit::network(self, family, options).map_err(|fault| fault.at(&self.path, "file".to_string()))?;
+        let network = fit::network(self, family, options)?;
         Ok(network.with_mappings(self.mappings.clone()))
     }
 

@@ -6,7 +6,7 @@ use formats::ReadOptions;
 use formats::topology::{Topology, write};
 use formats::weight_writer::{WeightFormat, WeightList};
 use network::{
-    Geometry, GeometrySpec, Graph, MacLayer, MacOp, Network, NetworkError, Node, Op, Operand, Value, ValueId,
+    Geometry, GeometrySpec, MacLayer, MacOp, Network, NetworkBuilder, NetworkError, Operand, Value, ValueId,
     WeightSource,
 };
 use proptest::prelude::*;
@@ -225,25 +225,19 @@ fn a_network_with_a_graph_takes_no_topology() {
 
 /// A network of these layers, which nothing connects.
 fn of_layers(specs: &[GeometrySpec]) -> Network {
-    let (mut graph, mut layers) = (Graph::default(), Vec::new());
+    let mut network = NetworkBuilder::new("net.onnx");
     for (index, &spec) in specs.iter().enumerate() {
         let geometry = Geometry::new(spec).expect("it is valid");
         let shape = [spec.filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]];
         let weights: Vec<f32> = (0..shape.iter().product()).map(|i: usize| i as f32 - 3.0).collect();
         let name = format!("part, {}/conv{index}", index % 2);
-        let value = |graph: &mut Graph| {
-            graph.values.push(Value { name: String::new(), data_type: None, shape: None, constant: None });
-            ValueId(graph.values.len() - 1)
-        };
-        let (input, output) = (value(&mut graph), value(&mut graph));
-        graph.nodes.push(Node {
-            name: name.clone(),
-            op_type: "Conv".to_string(),
-            op: Op::Mac(network::LayerId(index)),
-            inputs: vec![Some(input)],
-            outputs: vec![output],
-        });
-        layers.push(MacLayer {
+        let [out_height, out_width] = geometry.out_size();
+        let shapes = [
+            vec![spec.repeats, spec.in_channels, spec.in_size[0], spec.in_size[1]],
+            vec![spec.repeats, spec.filters, out_height, out_width],
+        ];
+        let [input, output] = shapes.map(|shape| network.add_value(Value::new("", None, Some(shape))));
+        let layer = MacLayer {
             name,
             op: MacOp::Conv,
             geometry,
@@ -255,10 +249,14 @@ fn of_layers(specs: &[GeometrySpec]) -> Network {
             requantization: None,
             input,
             output,
-        });
+        };
+        network.add_mac("Conv", layer);
     }
-    graph.inputs.extend(layers.first().map(|layer| layer.input));
-    Network::from_parts("net.onnx".into(), graph, layers, 1, Vec::new())
+    let inputs: Vec<ValueId> = network.layers().iter().map(|layer| layer.input).collect();
+    let (first, others) = inputs.split_at(1.min(inputs.len()));
+    network.set_inputs(first.to_vec());
+    network.set_outside(others.to_vec());
+    network.finish().expect("a network that holds together")
 }
 
 fn spec() -> impl Strategy<Value = GeometrySpec> {

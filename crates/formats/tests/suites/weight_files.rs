@@ -9,7 +9,7 @@ use formats::ReadOptions;
 use formats::weight_file::WeightFile;
 use formats::weight_writer::{WeightFormat, WeightList};
 use network::architectures::{Architecture, Family, build};
-use network::{Bias, LayerId, LayerWeights, Network, NetworkError, WeightSource, WeightValues};
+use network::{Bias, LayerId, LayerWeights, Network, NetworkError, ValueId, WeightSource, WeightValues};
 
 use crate::torch::{Checkpoint, Element};
 
@@ -466,8 +466,12 @@ fn files_of_one_index_lie_on_one_grid() {
 fn layers_on_different_grids_are_not_written() {
     let read = |metadata: &str| network(integers("a", metadata)).expect("it is valid");
     let (rise, tread) = (read(MID_RISE), read(""));
-    let layers = [rise.layers(), tread.layers()].concat();
-    let mixed = Network::from_parts("mixed".into(), rise.graph().clone(), layers, 1, Vec::new());
+    let (mut mixed, mut other) = (rise.edit(), tread.layers()[0].clone());
+    let copy = |id: ValueId| mixed.add_value(tread.graph().value(id).clone());
+    [other.input, other.output] = [other.input, other.output].map(copy);
+    mixed.set_outside(vec![rise.layers()[0].input, other.input]);
+    mixed.add_mac("Gemm", other);
+    let mixed = mixed.finish().expect("a network that holds together").with_metadata(Vec::new());
     for format in [WeightFormat::Safetensors, WeightFormat::Npz] {
         let text = problem(WeightList::new(&mixed, format, &[]));
         assert!(text.contains("unsupported: layers \"a\" and \"a\" lie on different grids"), "{text}");
@@ -478,8 +482,8 @@ fn layers_on_different_grids_are_not_written() {
 fn an_architecture_takes_integers() {
     let family = Family::named("resnet8").expect("known");
     let made = build(&Architecture::new(family)).expect("it can be made");
-    let mut layers = made.layers().to_vec();
-    for (id, layer) in layers.iter_mut().enumerate() {
+    let mut quantized = made.edit();
+    for (id, layer) in quantized.layers_mut().iter_mut().enumerate() {
         let shape = &layer.weights.tensor.shape;
         let shape = [shape[0], shape[1], shape[2], shape[3]];
         let codes = weights(&made, id).iter().map(|w| if *w < 0.0 { -3 } else { 1 }).collect();
@@ -490,7 +494,7 @@ fn an_architecture_takes_integers() {
             layer.bias = Some(Bias::Integer { values: vec![7; shape[0]], scales: vec![0.25] });
         }
     }
-    let quantized = Network::from_parts("q".into(), made.graph().clone(), layers, 1, Vec::new());
+    let quantized = quantized.finish().expect("a network that holds together");
     let mut bytes = Vec::new();
     let list = WeightList::new(&quantized, WeightFormat::Safetensors, &[]).expect("one grid");
     list.write(WeightFormat::Safetensors, &mut bytes).expect("writable");

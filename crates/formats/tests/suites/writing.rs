@@ -301,10 +301,11 @@ fn an_integer_bias_with_a_scale_of_its_own_becomes_real() {
 fn with_codes(grid: Grid, values: &[i32], steps: &[f32]) -> Network {
     let network =
         model().input("x", &[0, 1, 1, 2]).weights("w", &[2, 1, 1, 2]).node("Conv", &["x", "w"], &["y"]).read();
-    let mut layer = layer(&network).clone();
+    let mut coded = network.edit();
+    let layer = &mut coded.layers_mut()[0];
     let codes = CodeTensor::new(grid, layer.geometry.weight_shape(), values.to_vec()).expect("codes of the grid");
     layer.weights = WeightSource::from_codes("w", [2, 1, 1, 2], &codes, steps).expect("16 bits");
-    Network::from_parts("made".into(), network.graph().clone(), vec![layer], 1, Vec::new()).with_open_batch(true)
+    coded.finish().expect("a network that holds together")
 }
 
 #[test]

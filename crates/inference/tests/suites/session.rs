@@ -198,6 +198,7 @@ fn graphs_that_cannot_run_are_refused_by_name() {
     };
     let early = |builder: &mut Builder, input| {
         let late = builder.value("late", &[1, 2]);
+        builder.outside(late);
         builder.node(Op::Binary(Binary::Add), &[input, late], &[1, 2])
     };
     let constant = |builder: &mut Builder, input| {

@@ -3,10 +3,10 @@
 use super::random::Random;
 use super::{Architecture, ArchitectureError, Fan, MAX_WEIGHTS};
 use crate::geometry::{Geometry, GeometrySpec};
-use crate::graph::{Graph, Node, Value};
-use crate::ids::{LayerId, ValueId};
+use crate::graph::{Node, Value};
+use crate::ids::ValueId;
 use crate::layer::{Bias, MacLayer, MacOp, Operand, WeightSource};
-use crate::network::Network;
+use crate::network::{Network, NetworkBuilder};
 use crate::op::{Binary, Op, Unary};
 use crate::pool::{PadMode, Pool};
 use crate::tensor::{DataType, Tensor};
@@ -32,15 +32,15 @@ pub(super) struct Builder<'a> {
     architecture: &'a Architecture,
     /// What weights are made from; none where they are left out.
     random: Option<Random>,
-    graph: Graph,
-    layers: Vec<MacLayer>,
+    network: NetworkBuilder,
     weights: usize,
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(architecture: &'a Architecture, with_weights: bool) -> Self {
+    /// Nothing yet of the network of this name.
+    pub(super) fn new(architecture: &'a Architecture, name: &str, with_weights: bool) -> Self {
         let random = with_weights.then(|| Random::new(architecture.seed));
-        Self { architecture, random, graph: Graph::default(), layers: Vec::new(), weights: 0 }
+        Self { architecture, random, network: NetworkBuilder::new(name), weights: 0 }
     }
 
     /// So many channels at width 1.
@@ -51,8 +51,8 @@ impl<'a> Builder<'a> {
     /// The image.
     pub(super) fn input(&mut self) -> Feature {
         let size = self.architecture.input_size;
-        let id = self.value("image", vec![1, 3, size, size], None);
-        self.graph.inputs.push(id);
+        let id = self.value("image", vec![1, 3, size, size]);
+        self.network.set_inputs(vec![id]);
         Feature { id, channels: 3, size }
     }
 
@@ -66,7 +66,7 @@ impl<'a> Builder<'a> {
         };
         let geometry = geometry(name, spec)?;
         let [size, _] = geometry.out_size();
-        let output = self.value(name, vec![1, filters, size, size], None);
+        let output = self.value(name, vec![1, filters, size, size]);
         self.layer(name, geometry, x.id, output, None)?;
         Ok(Feature { id: output, channels: filters, size })
     }
@@ -74,12 +74,12 @@ impl<'a> Builder<'a> {
     /// The last layer: fully connected, over all elements of its input, its bias 0.
     pub(super) fn linear(&mut self, name: &str, x: Feature) -> Result<(), ArchitectureError> {
         let (depth, classes) = (x.channels * x.size * x.size, self.architecture.classes);
-        let flat = self.value("flatten", vec![1, depth], None);
+        let flat = self.value("flatten", vec![1, depth]);
         self.push("flatten", "Flatten", Op::Reshape, vec![x.id], flat);
         let spec = GeometrySpec::convolution(depth, classes, [1; 2], [1; 2]);
-        let output = self.value("logits", vec![1, classes], None);
+        let output = self.value("logits", vec![1, classes]);
         self.layer(name, geometry(name, spec)?, flat, output, Some(Bias::Float(vec![0.0; classes])))?;
-        self.graph.outputs.push(output);
+        self.network.set_outputs(vec![output]);
         Ok(())
     }
 
@@ -88,7 +88,7 @@ impl<'a> Builder<'a> {
         let parts = [("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0)];
         let parameters = parts.map(|(part, fill)| {
             let tensor = Tensor::from_f32(vec![x.channels], &vec![fill; x.channels]);
-            self.value(&format!("{name}.{part}"), vec![x.channels], Some(tensor))
+            self.network.add_constant(format!("{name}.{part}"), tensor)
         });
         let inputs = [&[x.id], parameters.as_slice()].concat();
         self.same(name, "BatchNormalization", Op::BatchNormalization { epsilon: 1e-5 }, inputs, x)
@@ -144,9 +144,10 @@ impl<'a> Builder<'a> {
         self.same(&format!("{name}.pad"), "Pad", op, vec![shortcut.id], Feature { channels, ..shortcut })
     }
 
-    /// The finished network under this name.
-    pub(super) fn finish(self, name: &str) -> Network {
-        Network::from_parts(name.into(), self.graph, self.layers, 1, Vec::new()).with_open_batch(true)
+    /// The finished network.
+    pub(super) fn finish(self) -> Network {
+        let network = self.network.finish().expect("every module reads what modules before it have made");
+        network.with_open_batch(true)
     }
 
     fn layer(
@@ -162,8 +163,7 @@ impl<'a> Builder<'a> {
         let weights = self.he(name, shape)?;
         let is_conv = bias.is_none();
         let op = if is_conv { MacOp::Conv } else { MacOp::Gemm };
-        let id = LayerId(self.layers.len());
-        self.layers.push(MacLayer {
+        let layer = MacLayer {
             name: name.to_string(),
             op,
             geometry,
@@ -175,8 +175,8 @@ impl<'a> Builder<'a> {
             requantization: None,
             input,
             output,
-        });
-        self.push(name, op.name(), Op::Mac(id), vec![input], output);
+        };
+        self.network.add_mac(op.name(), layer);
         Ok(())
     }
 
@@ -201,21 +201,19 @@ impl<'a> Builder<'a> {
 
     /// A node whose output is `out` in all but its value.
     fn same(&mut self, name: &str, op_type: &str, op: Op, inputs: Vec<ValueId>, out: Feature) -> Feature {
-        let id = self.value(name, vec![1, out.channels, out.size, out.size], None);
+        let id = self.value(name, vec![1, out.channels, out.size, out.size]);
         self.push(name, op_type, op, inputs, id);
         Feature { id, ..out }
     }
 
-    fn value(&mut self, name: &str, shape: Vec<usize>, constant: Option<Tensor>) -> ValueId {
-        let (name, data_type) = (name.to_string(), Some(DataType::F32));
-        self.graph.values.push(Value { name, data_type, shape: Some(shape), constant });
-        ValueId(self.graph.values.len() - 1)
+    fn value(&mut self, name: &str, shape: Vec<usize>) -> ValueId {
+        self.network.add_value(Value::new(name, Some(DataType::F32), Some(shape)))
     }
 
     fn push(&mut self, name: &str, op_type: &str, op: Op, inputs: Vec<ValueId>, output: ValueId) {
         let (name, op_type) = (name.to_string(), op_type.to_string());
         let inputs = inputs.into_iter().map(Some).collect();
-        self.graph.nodes.push(Node { name, op_type, op, inputs, outputs: vec![output] });
+        self.network.add_node(Node { name, op_type, op, inputs, outputs: vec![output] });
     }
 }
 

@@ -212,7 +212,7 @@ pub fn outline(architecture: &Architecture) -> Result<Network, ArchitectureError
 
 fn assemble(architecture: &Architecture, with_weights: bool) -> Result<Network, ArchitectureError> {
     architecture.check()?;
-    let mut builder = Builder::new(architecture, with_weights);
+    let mut builder = Builder::new(architecture, &name(architecture), with_weights);
     match architecture.family {
         Family::CifarResNet { depth, shortcut } => resnet::cifar(&mut builder, depth, shortcut)?,
         Family::Vgg7 => vgg::vgg7(&mut builder)?,
@@ -220,7 +220,7 @@ fn assemble(architecture: &Architecture, with_weights: bool) -> Result<Network, 
         Family::ResNet18 => resnet::resnet18(&mut builder)?,
         Family::ResNet50 => resnet::resnet50(&mut builder)?,
     }
-    Ok(builder.finish(&name(architecture)))
+    Ok(builder.finish())
 }
 
 /// What stands for the file in messages and reports.

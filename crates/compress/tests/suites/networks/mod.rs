@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use esn::CodeTensor;
 use formats::ReadOptions;
 use network::{
-    Bias, DataType, Geometry, GeometrySpec, Graph, LayerId, LayerWeights, MacLayer, MacOp, Network, Node, Op, Operand,
-    Unary, Value, ValueId, WeightSource, WeightValues,
+    Bias, DataType, Geometry, GeometrySpec, LayerId, LayerWeights, MacLayer, MacOp, Network, NetworkBuilder, Node, Op,
+    Operand, Unary, Value, ValueId, WeightSource, WeightValues,
 };
 
 /// A file beside the repository, or a note that it is not there.
@@ -40,44 +40,39 @@ pub fn weights(seed: u64, count: usize) -> Vec<f32> {
 
 /// A network under construction, of one image `[1, channels, height, width]`.
 pub struct Builder {
-    pub graph: Graph,
-    pub layers: Vec<MacLayer>,
-    pub batch: usize,
+    pub network: NetworkBuilder,
 }
 
 impl Builder {
     pub fn new(input: [usize; 4]) -> Self {
-        let mut builder = Self { graph: Graph::default(), layers: Vec::new(), batch: input[0] };
+        let mut builder = Self { network: NetworkBuilder::new("test.onnx") };
+        builder.network.set_batch(input[0]);
         let id = builder.value("x", input.to_vec());
-        builder.graph.inputs.push(id);
+        builder.network.set_inputs(vec![id]);
         builder
     }
 
     pub fn input(&self) -> ValueId {
-        self.graph.inputs[0]
+        self.network.inputs()[0]
     }
 
     pub fn shape(&self, id: ValueId) -> Vec<usize> {
-        self.graph.value(id).shape.clone().expect("every shape is known")
+        self.network.value(id).shape.clone().expect("every shape is known")
     }
 
     fn value(&mut self, name: &str, shape: Vec<usize>) -> ValueId {
-        let (name, shape) = (name.to_string(), Some(shape));
-        self.graph.values.push(Value { name, data_type: Some(DataType::F32), shape, constant: None });
-        ValueId(self.graph.values.len() - 1)
+        self.network.add_value(Value::new(name, Some(DataType::F32), Some(shape)))
     }
 
     pub fn constant(&mut self, name: &str, values: &[f32]) -> ValueId {
-        let id = self.value(name, vec![values.len()]);
-        self.graph.values[id.0].constant = Some(network::Tensor::from_f32(vec![values.len()], values));
-        id
+        self.network.add_constant(name, network::Tensor::from_f32(vec![values.len()], values))
     }
 
     pub fn node(&mut self, op: Op, inputs: &[ValueId], shape: Vec<usize>) -> ValueId {
-        let name = format!("n{}", self.graph.nodes.len());
+        let name = format!("n{}", self.network.nodes().len());
         let output = self.value(&format!("{name}_out"), shape);
         let inputs = inputs.iter().map(|&id| Some(id)).collect();
-        self.graph.nodes.push(Node { name, op_type: "op".to_string(), op, inputs, outputs: vec![output] });
+        self.network.add_node(Node { name, op_type: "op".to_string(), op, inputs, outputs: vec![output] });
         output
     }
 
@@ -90,9 +85,9 @@ impl Builder {
         };
         let geometry = Geometry::new(spec).expect("a valid geometry");
         let [height, width] = geometry.out_size();
-        let id = LayerId(self.layers.len());
-        let output = self.node(Op::Mac(id), &[x], vec![self.batch, filters, height, width]);
-        self.layers.push(MacLayer {
+        let id = LayerId(self.network.layers().len());
+        let output = self.node(Op::Mac(id), &[x], vec![self.network.batch(), filters, height, width]);
+        self.network.add_layer(MacLayer {
             name: format!("layer{}", id.0),
             op: MacOp::Conv,
             geometry,
@@ -114,8 +109,8 @@ impl Builder {
     }
 
     pub fn build(mut self, output: ValueId) -> Network {
-        self.graph.outputs = vec![output];
-        Network::from_parts("test.onnx".into(), self.graph, self.layers, self.batch, Vec::new())
+        self.network.set_outputs(vec![output]);
+        self.network.finish().expect("a network that holds together")
     }
 }
 

@@ -8,54 +8,57 @@ use std::path::PathBuf;
 use formats::ReadOptions;
 use inference::{ExecutorError, FloatExecutor, MacExecutor, Session};
 use network::{
-    Bias, DataType, Geometry, GeometrySpec, Graph, LayerId, LayerWeights, MacLayer, MacOp, Network, Node, Op, Operand,
-    Tensor, Unary, Value, ValueId, WeightSource, WeightValues,
+    Bias, DataType, Geometry, GeometrySpec, LayerId, LayerWeights, MacLayer, MacOp, Network, NetworkBuilder, Node, Op,
+    Operand, Tensor, Unary, Value, ValueId, WeightSource, WeightValues,
 };
 
 /// A network under construction. Weights are small numbers that differ from one another and depend on nothing else.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Net {
-    pub graph: Graph,
-    pub layers: Vec<MacLayer>,
+    pub network: NetworkBuilder,
     seed: u64,
+}
+
+impl Default for Net {
+    fn default() -> Self {
+        Self { network: NetworkBuilder::new("test"), seed: 0 }
+    }
 }
 
 impl Net {
     pub fn new(input: &[usize]) -> (Self, ValueId) {
         let mut net = Self { seed: 1, ..Self::default() };
         let x = net.value("x", input);
-        net.graph.inputs.push(x);
+        net.network.set_inputs(vec![x]);
         (net, x)
     }
 
     pub fn finish(mut self, y: ValueId) -> Network {
-        self.graph.outputs.push(y);
-        Network::from_parts(PathBuf::from("test"), self.graph, self.layers, 1, Vec::new())
+        self.network.set_outputs(vec![y]);
+        self.network.finish().expect("a network that holds together")
     }
 
     pub fn value(&mut self, name: &str, shape: &[usize]) -> ValueId {
-        let id = ValueId(self.graph.values.len());
-        let (name, shape) = (format!("{name}{}", id.0), Some(shape.to_vec()));
-        self.graph.values.push(Value { name, data_type: Some(DataType::F32), shape, constant: None });
-        id
+        let name = format!("{name}{}", self.network.values().len());
+        self.network.add_value(Value::new(name, Some(DataType::F32), Some(shape.to_vec())))
     }
 
     pub fn constant(&mut self, shape: &[usize], values: &[f32]) -> ValueId {
         let id = self.value("c", shape);
-        self.graph.values[id.0].constant = Some(Tensor::from_f32(shape.to_vec(), values));
+        self.network.value_mut(id).constant = Some(Tensor::from_f32(shape.to_vec(), values));
         id
     }
 
     pub fn shape(&self, id: ValueId) -> Vec<usize> {
-        self.graph.value(id).shape.clone().expect("built with a shape")
+        self.network.value(id).shape.clone().expect("built with a shape")
     }
 
     pub fn node(&mut self, op: Op, inputs: &[ValueId], shape: &[usize]) -> ValueId {
         let y = self.value("v", shape);
-        let name = format!("node{}", self.graph.nodes.len());
+        let name = format!("node{}", self.network.nodes().len());
         let op_type = format!("{op:?}").chars().take_while(|c| c.is_alphanumeric()).collect();
         let inputs = inputs.iter().map(|&id| Some(id)).collect();
-        self.graph.nodes.push(Node { name, op_type, op, inputs, outputs: vec![y] });
+        self.network.add_node(Node { name, op_type, op, inputs, outputs: vec![y] });
         y
     }
 
@@ -111,14 +114,14 @@ impl Net {
         out: &[usize],
         weights: &[f32],
     ) -> ValueId {
-        let id = LayerId(self.layers.len());
+        let id = LayerId(self.network.layers().len());
         let y = self.node(Op::Mac(id), &[x], out);
         let name = format!("layer{}", id.0);
         let shape = [spec.filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]];
         let weights = WeightSource::from_f32(&format!("{name}.w"), shape, weights);
         let bias = Some(Bias::Float(self.random(spec.filters)));
         let geometry = Geometry::new(spec).expect("a valid geometry");
-        self.layers.push(MacLayer {
+        self.network.add_layer(MacLayer {
             name,
             op,
             geometry,
@@ -202,7 +205,7 @@ pub fn weights(network: &Network, layer: usize) -> Vec<f32> {
 
 /// An image of numbers from −1 to 1 that depend on the seed alone.
 pub fn image(network: &Network, seed: u64) -> Vec<f32> {
-    let shape = network.graph().value(network.graph().inputs[0]).shape.clone().expect("a known shape");
+    let shape = network.graph().value(network.graph().inputs()[0]).shape.clone().expect("a known shape");
     Net { seed: seed + 77, ..Net::default() }.random(shape.iter().product())
 }
 

@@ -3,54 +3,50 @@
 
 use inference::{ExecutorError, MacExecutor};
 use network::{
-    DataType, Geometry, GeometrySpec, Graph, LayerId, MacLayer, MacOp, Network, Node, Op, Operand, Tensor, Value,
-    ValueId, WeightSource,
+    DataType, Geometry, GeometrySpec, LayerId, MacLayer, MacOp, Network, NetworkBuilder, Node, Op, Operand, Tensor,
+    Value, ValueId, WeightSource,
 };
 
 /// A graph in the making.
-#[derive(Default)]
-pub struct Builder {
-    graph: Graph,
-    layers: Vec<MacLayer>,
+pub struct Builder(NetworkBuilder);
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self(NetworkBuilder::new("by-hand"))
+    }
 }
 
 impl Builder {
     pub fn value(&mut self, name: &str, shape: &[usize]) -> ValueId {
-        self.push(Value {
-            name: name.to_string(),
-            data_type: Some(DataType::F32),
-            shape: Some(shape.to_vec()),
-            constant: None,
-        })
+        self.push(Value::new(name, Some(DataType::F32), Some(shape.to_vec())))
     }
 
     pub fn input(&mut self, shape: &[usize]) -> ValueId {
         let id = self.value("input", shape);
-        self.graph.inputs.push(id);
+        self.0.set_inputs([self.0.inputs(), &[id]].concat());
         id
     }
 
     pub fn constant(&mut self, shape: &[usize], values: &[f32]) -> ValueId {
-        self.push(Value {
-            name: "constant".to_string(),
-            data_type: Some(DataType::F32),
-            shape: Some(shape.to_vec()),
-            constant: Some(Tensor::from_f32(shape.to_vec(), values)),
-        })
+        self.0.add_constant("constant", Tensor::from_f32(shape.to_vec(), values))
     }
 
     pub fn push(&mut self, value: Value) -> ValueId {
-        self.graph.values.push(value);
-        ValueId(self.graph.values.len() - 1)
+        self.0.add_value(value)
+    }
+
+    /// Says that the file has this value in a form that the model has not.
+    pub fn outside(&mut self, id: ValueId) {
+        self.0.set_outside(vec![id]);
     }
 
     pub fn change(&mut self, id: ValueId, change: impl FnOnce(&mut Value)) {
-        change(&mut self.graph.values[id.0]);
+        change(self.0.value_mut(id));
     }
 
     /// A node with one output of `shape`.
     pub fn node(&mut self, op: Op, inputs: &[ValueId], shape: &[usize]) -> ValueId {
-        let name = format!("node{}", self.graph.nodes.len());
+        let name = format!("node{}", self.0.nodes().len());
         let output = self.value(&format!("{name}_out"), shape);
         let op_type = match &op {
             Op::Unary(function) => function.name().to_string(),
@@ -58,21 +54,22 @@ impl Builder {
             op => format!("{op:?}").split([' ', '(', '{']).next().unwrap_or_default().to_string(),
         };
         let inputs = inputs.iter().copied().map(Some).collect();
-        self.graph.nodes.push(Node { name, op_type, op, inputs, outputs: vec![output] });
+        self.0.add_node(Node { name, op_type, op, inputs, outputs: vec![output] });
         output
     }
 
     /// A MAC layer without bias; nobody here reads its weights from the network.
     pub fn mac(&mut self, spec: GeometrySpec, operand: Operand, input: ValueId, shape: &[usize]) -> ValueId {
-        let id = LayerId(self.layers.len());
+        let id = LayerId(self.0.layers().len());
         let output = self.node(Op::Mac(id), &[input], shape);
-        self.layers.push(MacLayer { input, output, operand, ..layer(spec) });
+        self.0.add_layer(MacLayer { input, output, operand, ..layer(spec) });
         output
     }
 
     pub fn finish(mut self, outputs: &[ValueId], batch: usize) -> Network {
-        self.graph.outputs = outputs.to_vec();
-        Network::from_parts("by-hand".into(), self.graph, self.layers, batch, vec![])
+        self.0.set_outputs(outputs.to_vec());
+        self.0.set_batch(batch);
+        self.0.finish().unwrap()
     }
 }
 

@@ -1,0 +1,243 @@
+//! The proof that values, nodes and layers are the model of a CNN.
+
+use thiserror::Error;
+
+use super::{Node, Parts};
+use crate::ids::{LayerId, NodeId, ValueId};
+use crate::layer::MacLayer;
+use crate::op::Op;
+
+/// Why values, nodes and layers are no network: whoever put them together has made a mistake.
+///
+/// A file that breaks its format's rules is another matter: its reader finds that before
+/// ([`NetworkError::Invalid`](crate::NetworkError::Invalid)).
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ModelError {
+    /// A value is named that is not there.
+    #[error("{place}: value {value} is named; there are {count}")]
+    NoSuchValue {
+        /// Node, layer, or list of the graph.
+        place: String,
+        /// Index of the value.
+        value: usize,
+        /// How many values there are.
+        count: usize,
+    },
+    /// A value is read before the node that makes it, or by that node.
+    #[error("{place}: value {value:?} is read before node {maker:?} makes it")]
+    ReadBeforeMade {
+        /// The reader.
+        place: String,
+        /// Name of the value.
+        value: String,
+        /// Name of the node that makes it.
+        maker: String,
+    },
+    /// A value is read that no node makes, and that is neither an input, nor constant, nor said to come from outside.
+    #[error("{place}: value {value:?} is read; nothing makes it")]
+    NeverMade {
+        /// The reader: a node, or the outputs.
+        place: String,
+        /// Name of the value.
+        value: String,
+    },
+    /// A value comes from two places.
+    #[error("value {value:?} is made twice: by {first} and by {second}")]
+    MadeTwice {
+        /// Name of the value.
+        value: String,
+        /// The first place: a node, the inputs, or the constants.
+        first: String,
+        /// The second.
+        second: String,
+    },
+    /// Layers are numbered in the order of their nodes, from 0 and without gaps; this node breaks the order.
+    #[error("node {node:?}: layer {found} stands here; expected layer {expected} of {count}")]
+    LayerOrder {
+        /// Name of the node.
+        node: String,
+        /// The layer that the node is.
+        found: usize,
+        /// The layer whose turn it is.
+        expected: usize,
+        /// How many layers there are.
+        count: usize,
+    },
+    /// A layer is no node of the graph.
+    #[error("layer {layer:?}: no node stands for it")]
+    LayerWithoutNode {
+        /// Name of the layer.
+        layer: String,
+    },
+    /// A layer and its node read or make different values.
+    #[error("layer {layer:?}: its {end} is value {of_layer}, but that of its node is {of_node:?}")]
+    LayerMismatch {
+        /// Name of the layer.
+        layer: String,
+        /// `"input"` or `"output"`.
+        end: &'static str,
+        /// What the layer says.
+        of_layer: usize,
+        /// What the node says; none where it has no such end.
+        of_node: Option<usize>,
+    },
+    /// A layer reads or makes a value whose shape is not known, although its geometry is.
+    #[error("layer {layer:?}: the shape of its {end} {value:?} is not known")]
+    UnknownShape {
+        /// Name of the layer.
+        layer: String,
+        /// `"input"` or `"output"`.
+        end: &'static str,
+        /// Name of the value.
+        value: String,
+    },
+}
+
+/// Where a value comes from, as far as the pass has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    Nowhere,
+    Outside,
+    Input,
+    Constant,
+    Node(NodeId),
+}
+
+/// Checks everything that [`Graph`](super::Graph) and [`Network`](crate::Network) promise, and returns who makes each
+/// value.
+pub(super) fn check(parts: &Parts, layers: &[MacLayer]) -> Result<Vec<Option<NodeId>>, ModelError> {
+    let check = Check { parts, layers };
+    check.ids()?;
+    let origins = check.origins()?;
+    check.order(&origins)?;
+    check.layers()?;
+    let maker = |origin: Origin| match origin {
+        Origin::Node(id) => Some(id),
+        Origin::Nowhere | Origin::Outside | Origin::Input | Origin::Constant => None,
+    };
+    Ok(origins.into_iter().map(maker).collect())
+}
+
+struct Check<'a> {
+    parts: &'a Parts,
+    layers: &'a [MacLayer],
+}
+
+impl Check<'_> {
+    /// Every id is that of a value.
+    fn ids(&self) -> Result<(), ModelError> {
+        let Parts { nodes, inputs, outputs, outside, .. } = self.parts;
+        self.exist("inputs", inputs)?;
+        self.exist("outputs", outputs)?;
+        self.exist("values from outside", outside)?;
+        for node in nodes {
+            let place = place(node);
+            self.exist(&place, node.inputs.iter().flatten())?;
+            self.exist(&place, &node.outputs)?;
+        }
+        for layer in self.layers {
+            self.exist(&format!("layer {:?}", layer.name), [&layer.input, &layer.output])?;
+        }
+        Ok(())
+    }
+
+    fn exist<'i>(&self, place: &str, ids: impl IntoIterator<Item = &'i ValueId>) -> Result<(), ModelError> {
+        let count = self.parts.values.len();
+        match ids.into_iter().find(|id| id.0 >= count) {
+            Some(id) => Err(ModelError::NoSuchValue { place: place.to_string(), value: id.0, count }),
+            None => Ok(()),
+        }
+    }
+
+    /// Every value comes from one place at the most.
+    fn origins(&self) -> Result<Vec<Origin>, ModelError> {
+        let constant = |value: &super::Value| if value.constant.is_some() { Origin::Constant } else { Origin::Nowhere };
+        let mut origins: Vec<Origin> = self.parts.values.iter().map(constant).collect();
+        let inputs = self.parts.inputs.iter().map(|&id| (id, Origin::Input));
+        let outside = self.parts.outside.iter().map(|&id| (id, Origin::Outside));
+        let made = self.parts.nodes.iter().enumerate();
+        let made = made.flat_map(|(i, node)| node.outputs.iter().map(move |&id| (id, Origin::Node(NodeId(i)))));
+        for (id, second) in inputs.chain(outside).chain(made) {
+            let first = std::mem::replace(&mut origins[id.0], second);
+            if first != Origin::Nowhere {
+                let [first, second] = [first, second].map(|origin| self.describe(origin));
+                return Err(ModelError::MadeTwice { value: self.name(id), first, second });
+            }
+        }
+        Ok(origins)
+    }
+
+    /// Every value is there before it is read.
+    fn order(&self, origins: &[Origin]) -> Result<(), ModelError> {
+        for (index, node) in self.parts.nodes.iter().enumerate() {
+            for &id in node.inputs.iter().flatten() {
+                match origins[id.0] {
+                    Origin::Node(maker) if maker.0 >= index => {
+                        let maker = self.parts.nodes[maker.0].name.clone();
+                        return Err(ModelError::ReadBeforeMade { place: place(node), value: self.name(id), maker });
+                    }
+                    Origin::Nowhere => {
+                        return Err(ModelError::NeverMade { place: place(node), value: self.name(id) });
+                    }
+                    Origin::Node(_) | Origin::Input | Origin::Constant | Origin::Outside => {}
+                }
+            }
+        }
+        match self.parts.outputs.iter().find(|id| origins[id.0] == Origin::Nowhere) {
+            Some(&id) => Err(ModelError::NeverMade { place: "outputs".to_string(), value: self.name(id) }),
+            None => Ok(()),
+        }
+    }
+
+    /// Every layer is one node, which reads and makes the same values, and layers stand in the order of their nodes.
+    fn layers(&self) -> Result<(), ModelError> {
+        let mut expected = 0;
+        for node in &self.parts.nodes {
+            let Op::Mac(LayerId(found)) = node.op else { continue };
+            let count = self.layers.len();
+            if found != expected || found >= count {
+                return Err(ModelError::LayerOrder { node: node.name.clone(), found, expected, count });
+            }
+            self.layer(&self.layers[found], node)?;
+            expected += 1;
+        }
+        match self.layers.get(expected) {
+            Some(layer) => Err(ModelError::LayerWithoutNode { layer: layer.name.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    fn layer(&self, layer: &MacLayer, node: &Node) -> Result<(), ModelError> {
+        let read = node.inputs.first().copied().flatten();
+        let made = node.outputs.first().copied();
+        for (end, of_layer, of_node) in [("input", layer.input, read), ("output", layer.output, made)] {
+            let name = layer.name.clone();
+            if of_node != Some(of_layer) {
+                let (of_layer, of_node) = (of_layer.0, of_node.map(|id| id.0));
+                return Err(ModelError::LayerMismatch { layer: name, end, of_layer, of_node });
+            }
+            if self.parts.values[of_layer.0].shape.is_none() {
+                return Err(ModelError::UnknownShape { layer: name, end, value: self.name(of_layer) });
+            }
+        }
+        Ok(())
+    }
+
+    fn name(&self, id: ValueId) -> String {
+        self.parts.values[id.0].name.clone()
+    }
+
+    fn describe(&self, origin: Origin) -> String {
+        match origin {
+            Origin::Nowhere => "nothing".to_string(),
+            Origin::Outside => "the outside".to_string(),
+            Origin::Input => "the inputs".to_string(),
+            Origin::Constant => "the constants".to_string(),
+            Origin::Node(id) => place(&self.parts.nodes[id.0]),
+        }
+    }
+}
+
+fn place(node: &Node) -> String {
+    format!("node {:?}", node.name)
+}

@@ -1,0 +1,3 @@
+//! The suites of this crate, one question each, in one binary.
+
+mod model;
