@@ -1,5 +1,6 @@
 //! What can be wrong with a description of an analog array.
 
+use network::{ErrorKind, Failure};
 use thiserror::Error;
 
 /// Why a description makes no analog array.
@@ -29,6 +30,15 @@ pub enum AnalogError {
         /// The values that are taken.
         expected: &'static str,
     },
+}
+
+impl Failure for AnalogError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            AnalogError::Zero(_) | AnalogError::Energy(_) | AnalogError::Value { .. } => ErrorKind::BadArgument,
+            AnalogError::TooLarge { .. } => ErrorKind::OutOfLimits,
+        }
+    }
 }
 
 /// The most rows, columns or arrays. Counts of cells then surely fit 128 bits.

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
+use network::ErrorKind;
 use report::text::one_line;
 
 use crate::args::{Arguments, Command};
@@ -35,8 +36,17 @@ impl Status {
     }
 }
 
-/// The exit code of bad input or usage.
-const BAD_INPUT: u8 = 2;
+/// The exit code of a command that could not do its work.
+fn exit_code(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::InvalidFile
+        | ErrorKind::Unsupported
+        | ErrorKind::BadArgument
+        | ErrorKind::Io
+        | ErrorKind::OutOfLimits
+        | ErrorKind::OwnBug => 2,
+    }
+}
 
 /// The command: reads the arguments of the process, runs them, and says how it ended.
 pub fn main() -> ExitCode {
@@ -45,7 +55,7 @@ pub fn main() -> ExitCode {
         Ok(Status::CheckFailed) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("error: {}", one_line(&mend::message(&error)));
-            ExitCode::from(BAD_INPUT)
+            ExitCode::from(exit_code(mend::kind(&error)))
         }
     }
 }

@@ -1,43 +1,65 @@
 //! Errors of the library in the words of the command line: which option mends them.
 
-use esnsim::{Error, Need};
+use compress::CompressError;
+use esnsim::Error;
+use explore::ExploreError;
+use formats::images::ImageError;
+use inference::InferenceError;
+use network::architectures::ArchitectureError;
+use network::{ErrorKind, Failure, Mend, NetworkError};
+use report::OutputError;
+use runner::RunnerError;
 
-/// An error and its causes in one line.
+/// What kind of error it is. What no library says, this front end found wrong with its arguments.
+pub fn kind(error: &anyhow::Error) -> ErrorKind {
+    failure(error).map_or(ErrorKind::BadArgument, Failure::kind)
+}
+
+/// The error of a library that a command ended with.
+fn failure(error: &anyhow::Error) -> Option<&dyn Failure> {
+    fn of<F: Failure>(error: &anyhow::Error) -> Option<&dyn Failure> {
+        error.downcast_ref::<F>().map(|failure| failure as &dyn Failure)
+    }
+    let libraries = [
+        of::<Error>,
+        of::<ArchitectureError>,
+        of::<CompressError>,
+        of::<ExploreError>,
+        of::<ImageError>,
+        of::<InferenceError>,
+        of::<NetworkError>,
+        of::<OutputError>,
+        of::<RunnerError>,
+        of::<std::io::Error>,
+    ];
+    libraries.into_iter().find_map(|of| of(error))
+}
+
+/// An error, its causes and the option that mends it, in one line.
 pub fn message(error: &anyhow::Error) -> String {
-    match error.downcast_ref::<Error>().and_then(mended) {
-        Some(text) => text,
-        None => network::chain(error.as_ref()),
+    let text = network::chain(error.as_ref());
+    match failure(error).and_then(Failure::mend) {
+        Some(mend) => format!("{text}; {}", option(mend)),
+        None => text,
     }
 }
 
-/// The text of an error that an option mends.
-fn mended(error: &Error) -> Option<String> {
-    Some(match error {
-        Error::NeedsGraph { path, need } => {
-            let path = path.display();
-            let needs = |what: &str| format!("{path}: it holds weights without a graph, and {what} needs one");
-            match need {
-                Need::Images => format!("{}; --architecture names it", needs("--images")),
-                Need::Reestimation => format!("{}; --architecture names it", needs("--reestimate-bn")),
-                Need::Onnx => format!(
-                    "{}: --architecture names it; a name that ends in .safetensors or .npz takes the weights alone",
-                    needs("ONNX")
-                ),
-            }
+/// How a user of the command mends an error: the option, and what it does.
+pub fn option(mend: Mend) -> String {
+    let words = match mend {
+        Mend::GiveInputShape => "pass a shape, batch first (--input-shape NAME=1,3,224,224)",
+        Mend::GiveImages => "give --images",
+        Mend::GiveBits => "--bits N quantizes such layers",
+        Mend::LeaveOutBits { bits } => return format!("leave out --bits {bits} to take them as they are"),
+        Mend::NameArchitecture => "--architecture names it",
+        Mend::NameArchitectureOrWriteWeights => {
+            "--architecture names it; a name that ends in .safetensors or .npz takes the weights alone"
         }
-        Error::NoStep { .. } => format!("{error}; --bits N quantizes such layers"),
-        Error::NothingToDo => {
-            "nothing to do: ask for --prune, --bits, a step rule, --find-step or --reestimate-bn".to_string()
-        }
-        Error::NoLayer { path, wanted, layers } => format!(
-            "{}: --layer {wanted:?} is neither the name of a MAC layer nor one of 1 to {layers}; inspect lists them",
-            path.display()
-        ),
-        Error::Lossy { path, .. } => {
-            let text = error.to_string();
-            let place = format!("{}: ", path.display());
-            format!("{place}--strict: {}", text.strip_prefix(&place).unwrap_or(&text))
-        }
-        _ => return None,
-    })
+        Mend::ListLayers => "inspect lists what --layer takes",
+        Mend::ShareStore => "processes share a store by --shard i/n",
+        Mend::CountInOneRun => "simulate --images counts it",
+        Mend::AskForCompression => "ask for --prune, --bits, a step rule, --find-step or --reestimate-bn",
+        Mend::AllowLoss => "without --strict it is lost",
+    };
+    words.to_string()
 }

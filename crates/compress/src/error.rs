@@ -2,7 +2,7 @@
 //! causes.
 
 use inference::{InferenceError, SampleError};
-use network::{ModelError, NetworkError};
+use network::{ErrorKind, Failure, Mend, ModelError, NetworkError};
 use thiserror::Error;
 
 /// Why a network cannot be compressed as asked.
@@ -44,4 +44,27 @@ pub enum CompressError {
     /// An image cannot be read or used.
     #[error(transparent)]
     Sample(#[from] SampleError),
+}
+
+impl Failure for CompressError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            CompressError::Option { .. } => ErrorKind::BadArgument,
+            CompressError::Layer { .. } | CompressError::Unsupported { .. } => ErrorKind::Unsupported,
+            CompressError::Network(error) => error.kind(),
+            CompressError::Model(_) => ErrorKind::OwnBug,
+            CompressError::Inference(error) => error.kind(),
+            CompressError::Sample(error) => error.kind(),
+        }
+    }
+
+    fn mend(&self) -> Option<Mend> {
+        match self {
+            CompressError::Network(error) => error.mend(),
+            CompressError::Inference(error) => error.mend(),
+            CompressError::Sample(error) => error.mend(),
+            CompressError::Option { .. } | CompressError::Layer { .. } => None,
+            CompressError::Unsupported { .. } | CompressError::Model(_) => None,
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! What can be wrong with a description of an array.
 
+use network::{ErrorKind, Failure};
 use thiserror::Error;
 
 /// Why a description is no array.
@@ -39,6 +40,17 @@ pub enum DigitalError {
         /// The energy in joules.
         energy: f64,
     },
+}
+
+impl Failure for DigitalError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            DigitalError::Zero { .. } | DigitalError::Departure { .. } | DigitalError::Energy { .. } => {
+                ErrorKind::BadArgument
+            }
+            DigitalError::TooLarge { .. } => ErrorKind::OutOfLimits,
+        }
+    }
 }
 
 /// Most elements of an array. With no more of them, products of cycles and elements stay within 128 bits.

@@ -1,5 +1,6 @@
 //! Why an engine cannot run a layer.
 
+use network::{ErrorKind, Failure};
 use thiserror::Error;
 
 use crate::arithmetic::Arithmetic;
@@ -47,4 +48,15 @@ pub enum EngineError {
         /// What the hardware cannot hold.
         problem: String,
     },
+}
+
+impl Failure for EngineError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            EngineError::Shape { .. } | EngineError::Arithmetic { .. } | EngineError::Activation { .. } => {
+                ErrorKind::BadArgument
+            }
+            EngineError::Unsupported { .. } => ErrorKind::Unsupported,
+        }
+    }
 }

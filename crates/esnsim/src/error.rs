@@ -6,8 +6,8 @@ use compress::CompressError;
 use explore::ExploreError;
 use formats::images::ImageError;
 use inference::InferenceError;
-use network::NetworkError;
 use network::architectures::ArchitectureError;
+use network::{ErrorKind, Failure, Mend, NetworkError};
 use report::OutputError;
 use runner::RunnerError;
 use thiserror::Error;
@@ -151,6 +151,63 @@ pub enum Error {
     /// Worker threads cannot be started.
     #[error("cannot start the worker threads")]
     Threads(#[from] rayon::ThreadPoolBuildError),
+}
+
+impl Failure for Error {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Error::Network(error) => error.kind(),
+            Error::Run(error) => error.kind(),
+            Error::Explore(error) => error.kind(),
+            Error::Image(error) => error.kind(),
+            Error::Output(error) => error.kind(),
+            Error::Architecture(error) => error.kind(),
+            Error::Compress { source, .. } => source.kind(),
+            Error::Inference { source, .. } => source.kind(),
+            Error::Read { .. } => ErrorKind::Io,
+            Error::Preprocessing { .. }
+            | Error::SameName { .. }
+            | Error::NeedsGraph { .. }
+            | Error::NoImages
+            | Error::NoLayer { .. }
+            | Error::Place { .. }
+            | Error::NothingToDo
+            | Error::NoPoints { .. }
+            | Error::SameStore { .. } => ErrorKind::BadArgument,
+            Error::NoStep { .. } | Error::ReadOnly { .. } | Error::Lossy { .. } => ErrorKind::Unsupported,
+            Error::Threads(_) => ErrorKind::OutOfLimits,
+        }
+    }
+
+    fn mend(&self) -> Option<Mend> {
+        match self {
+            Error::NeedsGraph { need, .. } => Some(match need {
+                Need::Images | Need::Reestimation => Mend::NameArchitecture,
+                Need::Onnx => Mend::NameArchitectureOrWriteWeights,
+            }),
+            Error::NoStep { .. } => Some(Mend::GiveBits),
+            Error::NoLayer { .. } => Some(Mend::ListLayers),
+            Error::NothingToDo => Some(Mend::AskForCompression),
+            Error::Lossy { .. } => Some(Mend::AllowLoss),
+            Error::Network(error) => error.mend(),
+            Error::Run(error) => error.mend(),
+            Error::Explore(error) => error.mend(),
+            Error::Image(error) => error.mend(),
+            Error::Output(error) => error.mend(),
+            Error::Architecture(error) => error.mend(),
+            Error::Compress { source, .. } => source.mend(),
+            Error::Inference { source, .. } => source.mend(),
+            Error::Read { .. }
+            | Error::Preprocessing { .. }
+            | Error::SameName { .. }
+            | Error::Place { .. }
+            | Error::ReadOnly { .. }
+            | Error::NoPoints { .. }
+            | Error::SameStore { .. }
+            | Error::NoImages
+            | Error::Threads(_) => None,
+        }
+    }
 }
 
 impl From<RunnerError> for Error {

@@ -93,5 +93,5 @@ pub use simulation::{EvaluateOptions, SimulateOptions, Simulation, esn, simulate
 pub use ::compress::PruneOptions;
 pub use ::esn::{BitConvention, BitWidth, Grid};
 pub use formats::{ReadOptions, TfliteKernels, WriteFormat};
-pub use network::Network;
+pub use network::{Cause, ErrorKind, Failure, Mend, Network};
 pub use runner::{Evaluation, Hardware, LayerCost, NetworkCost, Quantization};

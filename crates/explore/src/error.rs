@@ -6,7 +6,7 @@ use std::sync::Arc;
 use compress::CompressError;
 use engine::EngineError;
 use formats::images::ImageError;
-use network::NetworkError;
+use network::{ErrorKind, Failure, Mend, NetworkError};
 use rayon::ThreadPoolBuildError;
 use runner::RunnerError;
 use thiserror::Error;
@@ -22,6 +22,24 @@ pub enum ExploreError {
         /// Key, what was expected, what was found.
         problem: String,
     },
+    /// Hardware of a plan whose cost depends on activations: a sweep counts none.
+    #[error("{}: hardware {hardware:?}: unsupported in a sweep: its cost depends on the activations", path.display())]
+    NeedsImages {
+        /// The plan.
+        path: PathBuf,
+        /// The hardware's name.
+        hardware: String,
+    },
+    /// A file that a plan names cannot be read.
+    #[error("{}: {}", plan.display(), path.display())]
+    Named {
+        /// The plan.
+        plan: PathBuf,
+        /// The file that it names.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// A store of results cannot be used.
     #[error("{}: {problem}", path.display())]
     Store {
@@ -29,6 +47,22 @@ pub enum ExploreError {
         path: PathBuf,
         /// What is wrong with it.
         problem: String,
+        /// What kind of error that is.
+        kind: ErrorKind,
+    },
+    /// Another process writes to the store in a way that does not go together with this one.
+    #[error("{}: another sweep is writing to it", path.display())]
+    StoreInUse {
+        /// The store.
+        path: PathBuf,
+    },
+    /// A plan, a store or the lock of a store cannot be read or made.
+    #[error("{}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
     },
     /// An engine refused the layer of a landscape.
     #[error("{hardware}")]
@@ -58,6 +92,43 @@ pub enum ExploreError {
     Shared(Arc<ExploreError>),
 }
 
+impl Failure for ExploreError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            ExploreError::Plan { .. } => ErrorKind::InvalidFile,
+            ExploreError::NeedsImages { .. } => ErrorKind::Unsupported,
+            ExploreError::Named { .. } | ExploreError::Io { .. } => ErrorKind::Io,
+            ExploreError::Store { kind, .. } => *kind,
+            ExploreError::StoreInUse { .. } => ErrorKind::BadArgument,
+            ExploreError::Threads(_) => ErrorKind::OutOfLimits,
+            ExploreError::Landscape { source, .. } => source.kind(),
+            ExploreError::Run(error) => error.kind(),
+            ExploreError::Network(error) => error.kind(),
+            ExploreError::Image(error) => error.kind(),
+            ExploreError::Compress(error) => error.kind(),
+            ExploreError::Shared(error) => error.kind(),
+        }
+    }
+
+    fn mend(&self) -> Option<Mend> {
+        match self {
+            ExploreError::NeedsImages { .. } => Some(Mend::CountInOneRun),
+            ExploreError::StoreInUse { .. } => Some(Mend::ShareStore),
+            ExploreError::Landscape { source, .. } => source.mend(),
+            ExploreError::Run(error) => error.mend(),
+            ExploreError::Network(error) => error.mend(),
+            ExploreError::Image(error) => error.mend(),
+            ExploreError::Compress(error) => error.mend(),
+            ExploreError::Shared(error) => error.mend(),
+            ExploreError::Plan { .. }
+            | ExploreError::Named { .. }
+            | ExploreError::Store { .. }
+            | ExploreError::Io { .. }
+            | ExploreError::Threads(_) => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::{Error, ErrorKind};
@@ -73,10 +144,11 @@ mod tests {
         let source = || Box::new(EngineError::Unsupported { layer: "conv1".into(), problem: "18-bit weights".into() });
         let run = |error| ExploreError::Shared(Arc::new(ExploreError::Run(error)));
         let image = ImageError::Io { path: "images".into(), source: missing() };
-        let in_layer = inference::InferenceError::Executor { layer: "fc".into(), source: "no engine".into() };
+        let nobody = network::Cause::told(network::ErrorKind::BadArgument, "no engine");
+        let in_layer = inference::InferenceError::Executor { layer: "fc".into(), source: nobody };
         let cases = [
             (run(NetworkError::Io { path: "net.onnx".into(), source: missing() }.into()), "net.onnx: entity not found"),
-            (run(RunnerError::Sample(Box::new(image))), "images: entity not found"),
+            (run(RunnerError::Sample(image.into())), "images: entity not found"),
             (
                 run(RunnerError::Engine { path: "net.onnx".into(), hardware: "ideal".into(), source: source() }),
                 "net.onnx: ideal: layer conv1: unsupported: 18-bit weights",

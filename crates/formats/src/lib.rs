@@ -92,7 +92,8 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Network, NetworkError>
     }
     if let Some(problem) = needless(options) {
         let problem = problem.to_string();
-        return Err(NetworkError::Unsupported { path: path.to_path_buf(), place: "file".to_string(), problem });
+        let (path, place) = (path.to_path_buf(), "file".to_string());
+        return Err(NetworkError::Unsupported { path, place, problem, mend: None });
     }
     let network = match tflite::is_tflite(&bytes) {
         true => tflite::read(path, bytes, options)?,
@@ -120,7 +121,8 @@ fn from_weights(file: &WeightFile, options: &ReadOptions) -> Result<Network, Net
     match (options.architecture, &options.topology) {
         (Some(_), Some(topology)) => {
             let problem = "an architecture has its own geometry; a topology is for weights without one".to_string();
-            Err(NetworkError::Unsupported { path: topology.clone(), place: "file".to_string(), problem })
+            let (path, place) = (topology.clone(), "file".to_string());
+            Err(NetworkError::Unsupported { path, place, problem, mend: None })
         }
         (Some(family), None) => file.in_architecture(family, options),
         (None, Some(topology)) => Topology::read(topology)?.give(file.to_network(options)?),

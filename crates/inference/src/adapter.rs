@@ -5,7 +5,7 @@
 //! where the last columns of each thread's share are summed another way; [`matmul`] goes round it and [`convolve`] must
 //! not be called for it.
 
-use network::{Geometry, GeometrySpec};
+use network::{Cause, ErrorKind, Geometry, GeometrySpec};
 use rten::BufferPool;
 use rten::ops::{self, Padding};
 use rten_tensor::prelude::*;
@@ -23,7 +23,7 @@ pub(crate) fn convolve(
     weights: &[f32],
     bias: Option<&[f32]>,
     input: &[f32],
-) -> Result<Vec<f32>, String> {
+) -> Result<Vec<f32>, Cause> {
     check_extents(geometry)?;
     let spec = geometry.spec();
     // A stride beyond the input reaches no second position; the library would multiply by it in 32 bits.
@@ -42,21 +42,24 @@ pub(crate) fn convolve(
         &spec.dilation,
     )
     .map(|output| output.into_data())
-    .map_err(|error| error.to_string())
+    // A layer that was checked is one that the kernel takes.
+    .map_err(|error| Cause::told(ErrorKind::OwnBug, error.to_string()))
 }
 
 /// Refuses geometry that the library would index wrongly: it counts rows, columns and the elements from one row to another in
 /// 32 bits with a sign.
-fn check_extents(geometry: &Geometry) -> Result<(), String> {
+fn check_extents(geometry: &Geometry) -> Result<(), Cause> {
     const MAX: usize = i32::MAX as usize;
     let spec = geometry.spec();
     for axis in 0..2 {
         let elements = if axis == 0 { spec.in_size[1] } else { 1 };
         let largest = padded(spec, axis).max(spec.dilation[axis]).saturating_mul(elements).max(spec.stride[axis]);
         if largest > MAX {
-            return Err(format!(
-                "a padded extent, stride or dilation that reaches over {largest} elements; the float convolution runs up to {MAX}"
-            ));
+            let problem = format!(
+                "a padded extent, stride or dilation that reaches over {largest} elements; the float convolution runs \
+                 up to {MAX}"
+            );
+            return Err(Cause::told(ErrorKind::OutOfLimits, problem));
         }
     }
     Ok(())

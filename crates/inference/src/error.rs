@@ -1,6 +1,6 @@
 //! What can go wrong while a network is made ready or runs.
 
-use network::NetworkError;
+use network::{ErrorKind, Failure, Mend, NetworkError};
 use thiserror::Error;
 
 use crate::executor::ExecutorError;
@@ -49,6 +49,28 @@ pub enum InferenceError {
     /// An image cannot be had.
     #[error(transparent)]
     Sample(#[from] SampleError),
+}
+
+impl Failure for InferenceError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            InferenceError::Unsupported { .. } => ErrorKind::Unsupported,
+            InferenceError::Invalid { .. } => ErrorKind::InvalidFile,
+            InferenceError::Memory { .. } => ErrorKind::OutOfLimits,
+            InferenceError::Executor { source, .. } => source.kind(),
+            InferenceError::Network(error) => error.kind(),
+            InferenceError::Sample(error) => error.kind(),
+        }
+    }
+
+    fn mend(&self) -> Option<Mend> {
+        match self {
+            InferenceError::Executor { source, .. } => source.mend(),
+            InferenceError::Network(error) => error.mend(),
+            InferenceError::Sample(error) => error.mend(),
+            InferenceError::Unsupported { .. } | InferenceError::Invalid { .. } | InferenceError::Memory { .. } => None,
+        }
+    }
 }
 
 /// What an operation finds wrong; who runs it knows its name.

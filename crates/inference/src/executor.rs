@@ -1,9 +1,9 @@
 //! Who computes the MAC layers of a session.
 
-use network::{LayerId, MacLayer};
+use network::{Cause, LayerId, MacLayer};
 
 /// An executor's own error, carried through.
-pub type ExecutorError = Box<dyn std::error::Error + Send + Sync>;
+pub type ExecutorError = Cause;
 
 /// Computes MAC layers, whole: `alpha · (weights ∗ input) + bias`, with [`MacLayer::alpha`] and [`MacLayer::bias`] of the
 /// layer. The session adds nothing to what it gets.

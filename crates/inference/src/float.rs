@@ -1,6 +1,6 @@
 //! The reference executor: MAC layers in 32-bit float.
 
-use network::{Geometry, LayerId, LayerWeights, MacLayer, Network, WeightValues};
+use network::{Cause, ErrorKind, Geometry, LayerId, LayerWeights, MacLayer, Network, WeightValues};
 
 use crate::adapter;
 use crate::error::InferenceError;
@@ -57,11 +57,12 @@ pub fn dequantize(weights: LayerWeights) -> Vec<f32> {
 impl MacExecutor for FloatExecutor {
     fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32]) -> Result<Vec<f32>, ExecutorError> {
         let geometry = &layer.geometry;
-        let weights =
-            self.weights.get(id.0).ok_or_else(|| format!("there are weights of {} layers", self.weights.len()))?;
+        let misfit = |problem: String| Cause::told(ErrorKind::BadArgument, problem);
+        let weights = self.weights.get(id.0);
+        let weights = weights.ok_or_else(|| misfit(format!("there are weights of {} layers", self.weights.len())))?;
         let expected = geometry.rows() * geometry.spec().filters;
         if weights.len() != expected {
-            return Err(format!("{} weights; the layer has {expected}", weights.len()).into());
+            return Err(misfit(format!("{} weights; the layer has {expected}", weights.len())));
         }
         let bias = layer.bias.as_ref().map(network::Bias::to_float);
         // alpha multiplies the product alone, so the bias waits for it.
@@ -82,7 +83,7 @@ fn scale_and_add(output: &mut [f32], alpha: f32, bias: Option<&[f32]>, geometry:
     }
 }
 
-fn product(geometry: &Geometry, weights: &[f32], bias: Option<&[f32]>, input: &[f32]) -> Result<Vec<f32>, String> {
+fn product(geometry: &Geometry, weights: &[f32], bias: Option<&[f32]>, input: &[f32]) -> Result<Vec<f32>, Cause> {
     let spec = geometry.spec();
     let whole_input = spec.groups == 1 && spec.kernel == spec.in_size && spec.pads == [0; 4];
     let single_filter = spec.filters == 1 && spec.kernel == [1, 1];

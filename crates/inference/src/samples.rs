@@ -1,7 +1,9 @@
 //! Images in the form that a network takes.
 
+use network::Cause;
+
 /// Why an image cannot be had: the error of whoever makes it, carried through.
-pub type SampleError = Box<dyn std::error::Error + Send + Sync>;
+pub type SampleError = Cause;
 
 /// One image, ready to be fed.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::graph::ModelError;
+use crate::failure::{ErrorKind, Failure, Mend};
 
 /// Why a network file cannot be used. Every message is one line that names the file; [`chain`] adds the cause.
 #[derive(Debug, Error)]
@@ -37,6 +38,8 @@ pub enum NetworkError {
         place: String,
         /// What is not handled, and what would be.
         problem: String,
+        /// What mends it, where that is known.
+        mend: Option<Mend>,
     },
     /// A reader put a network together wrongly. That is a mistake of this program, and no fault of the file.
     #[error("{}: the network that was made of it", path.display())]
@@ -46,6 +49,24 @@ pub enum NetworkError {
         /// What the network contradicts.
         source: ModelError,
     },
+}
+
+impl Failure for NetworkError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            NetworkError::Io { .. } => ErrorKind::Io,
+            NetworkError::Invalid { .. } => ErrorKind::InvalidFile,
+            NetworkError::Unsupported { .. } => ErrorKind::Unsupported,
+            NetworkError::Model { .. } => ErrorKind::OwnBug,
+        }
+    }
+
+    fn mend(&self) -> Option<Mend> {
+        match self {
+            NetworkError::Io { .. } | NetworkError::Invalid { .. } | NetworkError::Model { .. } => None,
+            NetworkError::Unsupported { mend, .. } => *mend,
+        }
+    }
 }
 
 /// An error and its causes as one text, joined by `": "`: what a front end prints and what a store keeps.

@@ -3,6 +3,8 @@
 use esn::WeightShape;
 use thiserror::Error;
 
+use crate::failure::{ErrorKind, Failure};
+
 /// What a [`Geometry`] is made from; nothing in it is checked yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GeometrySpec {
@@ -73,6 +75,17 @@ pub enum GeometryError {
     /// A product of sizes does not fit 63 bits.
     #[error("the number of {0} is too large to count")]
     TooLarge(&'static str),
+}
+
+impl Failure for GeometryError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            GeometryError::Zero(_) | GeometryError::Groups { .. } | GeometryError::KernelTooLarge { .. } => {
+                ErrorKind::BadArgument
+            }
+            GeometryError::TooLarge(_) => ErrorKind::OutOfLimits,
+        }
+    }
 }
 
 /// Where the weights of a MAC layer meet its input: a grouped 2-D convolution.

@@ -52,6 +52,7 @@
 mod activation;
 pub mod architectures;
 mod error;
+mod failure;
 mod geometry;
 mod graph;
 mod ids;
@@ -71,6 +72,7 @@ mod weights;
 
 pub use activation::ActivationQuantization;
 pub use error::{NetworkError, chain};
+pub use failure::{Cause, ErrorKind, Failure, Mend};
 pub use geometry::{Geometry, GeometryError, GeometrySpec};
 pub use graph::{Graph, ModelError, Node, Value};
 pub use ids::{LayerId, NodeId, ValueId};

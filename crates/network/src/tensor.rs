@@ -4,6 +4,8 @@ use bytes::Bytes;
 use half::{bf16, f16};
 use thiserror::Error;
 
+use crate::failure::{ErrorKind, Failure};
+
 /// Element type of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
@@ -110,6 +112,15 @@ pub enum TensorError {
         /// Element type.
         data_type: DataType,
     },
+}
+
+impl Failure for TensorError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            TensorError::Count { .. } | TensorError::Garbled { .. } => ErrorKind::InvalidFile,
+            TensorError::Type { .. } => ErrorKind::BadArgument,
+        }
+    }
 }
 
 /// A constant tensor, row-major. `chunks` are slices of the mapped file (or of memory, for folded constants): no element

@@ -3,6 +3,7 @@
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use network::{ErrorKind, Failure};
 use tempfile::NamedTempFile;
 use thiserror::Error;
 
@@ -14,6 +15,12 @@ pub struct OutputError {
     pub path: PathBuf,
     /// Why.
     pub problem: String,
+}
+
+impl Failure for OutputError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Io
+    }
 }
 
 /// Writes a file through a temporary neighbour that takes its name only when complete. An existing file is replaced;

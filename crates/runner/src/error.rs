@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use engine::EngineError;
 use formats::images::ImageError;
 use inference::{InferenceError, SampleError};
-use network::NetworkError;
+use network::{ErrorKind, Failure, Mend, NetworkError};
 use thiserror::Error;
 
 /// Why a run ended without a result.
@@ -22,6 +22,22 @@ pub enum RunnerError {
         /// Key, what was expected, what was found.
         problem: String,
     },
+    /// Hardware that is neither a file nor comes along.
+    #[error("{}: neither a file nor one of {}", path.display(), known.join(", "))]
+    UnknownHardware {
+        /// What was asked for.
+        path: PathBuf,
+        /// The names of the hardware that comes along.
+        known: Vec<String>,
+    },
+    /// A hardware description cannot be read.
+    #[error("{}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// A layer of a network that cannot be costed or run.
     #[error("{}: layer {layer}: {problem}", path.display())]
     Layer {
@@ -33,7 +49,7 @@ pub enum RunnerError {
         problem: String,
     },
     /// A bit width was asked for, but the file quantizes every weight already.
-    #[error("{}: --bits {bits} asks to quantize weights that the file already quantizes; leave it out to take them as they are", path.display())]
+    #[error("{}: {bits} bits are asked for, and the file quantizes its weights already", path.display())]
     AlreadyQuantized {
         /// The network file.
         path: PathBuf,
@@ -51,7 +67,7 @@ pub enum RunnerError {
         source: Box<EngineError>,
     },
     /// The cost of an engine depends on activations, and there are none.
-    #[error("{hardware}: its cost depends on the activations of a layer, so that it needs images; give --images")]
+    #[error("{hardware}: its cost depends on the activations of a layer, so that it needs images")]
     NeedsImages {
         /// The hardware's name.
         hardware: String,
@@ -82,4 +98,40 @@ pub enum RunnerError {
         /// Why.
         source: InferenceError,
     },
+}
+
+impl Failure for RunnerError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            RunnerError::Hardware { .. } => ErrorKind::InvalidFile,
+            RunnerError::UnknownHardware { .. }
+            | RunnerError::AlreadyQuantized { .. }
+            | RunnerError::NeedsImages { .. }
+            | RunnerError::Trace { .. } => ErrorKind::BadArgument,
+            RunnerError::Read { .. } => ErrorKind::Io,
+            RunnerError::Layer { .. } => ErrorKind::Unsupported,
+            RunnerError::Network(error) => error.kind(),
+            RunnerError::Engine { source, .. } => source.kind(),
+            RunnerError::Image(error) => error.kind(),
+            RunnerError::Sample(error) => error.kind(),
+            RunnerError::Inference { source, .. } => source.kind(),
+        }
+    }
+
+    fn mend(&self) -> Option<Mend> {
+        match self {
+            RunnerError::AlreadyQuantized { bits, .. } => Some(Mend::LeaveOutBits { bits: *bits }),
+            RunnerError::NeedsImages { .. } => Some(Mend::GiveImages),
+            RunnerError::Network(error) => error.mend(),
+            RunnerError::Engine { source, .. } => source.mend(),
+            RunnerError::Image(error) => error.mend(),
+            RunnerError::Sample(error) => error.mend(),
+            RunnerError::Inference { source, .. } => source.mend(),
+            RunnerError::Hardware { .. }
+            | RunnerError::UnknownHardware { .. }
+            | RunnerError::Read { .. }
+            | RunnerError::Layer { .. }
+            | RunnerError::Trace { .. } => None,
+        }
+    }
 }

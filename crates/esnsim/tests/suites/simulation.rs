@@ -7,6 +7,7 @@ use esnsim::{
     images, open, simulate,
 };
 use inference::{Sample, SampleError, Samples};
+use network::{Cause, ErrorKind};
 
 /// Keeps what it is told.
 #[derive(Default)]
@@ -60,7 +61,7 @@ impl Samples for Nothing {
     }
 
     fn sample(&self, _: usize) -> Result<Sample, SampleError> {
-        Err("there is none".into())
+        Err(Cause::told(ErrorKind::BadArgument, "there is none"))
     }
 }
 

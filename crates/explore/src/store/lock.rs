@@ -1,9 +1,8 @@
 //! Who may write to a store at a time.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::problem;
 use crate::error::ExploreError;
 
 /// How many processes write.
@@ -25,22 +24,21 @@ impl StoreLock {
     ///
     /// # Errors
     ///
-    /// [`ExploreError::Store`] if another process writes to the store in a way that does not go together with this one.
+    /// [`ExploreError::StoreInUse`] if another process writes to the store in a way that does not go together with this one.
     pub fn take(store: &Path, writers: Writers) -> Result<Self, ExploreError> {
         let mut name = store.as_os_str().to_os_string();
         name.push(".lock");
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(&name);
-        let file = file.map_err(|e| problem(Path::new(&name), e.to_string()))?;
+        let unlocked = |source| ExploreError::Io { path: PathBuf::from(&name), source };
+        let file = file.map_err(unlocked)?;
         let taken = match writers {
             Writers::One => file.try_lock(),
             Writers::Shards => file.try_lock_shared(),
         };
         match taken {
             Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => {
-                Err(problem(store, "another sweep is writing to it; processes share a store by --shard i/n"))
-            }
-            Err(TryLockError::Error(e)) => Err(problem(Path::new(&name), e.to_string())),
+            Err(TryLockError::WouldBlock) => Err(ExploreError::StoreInUse { path: store.to_path_buf() }),
+            Err(TryLockError::Error(source)) => Err(unlocked(source)),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use network::ErrorKind;
+
 use super::row::PointRow;
 use super::{Store, problem};
 use crate::error::ExploreError;
@@ -28,7 +30,7 @@ impl Store {
         if let Some(row) = rows.iter().find(|row| own.get(&row.key).is_some_and(|own| !agree(own, row))) {
             let own = self.path().display();
             let words = format!("point {} ({}) has another result in {own}", row.key, row.configuration.label());
-            return Err(problem(other.path(), words));
+            return Err(problem(other.path(), ErrorKind::BadArgument, words));
         }
         for (digest, plan) in other.plans()? {
             self.insert_plan(&digest, &plan)?;

@@ -17,6 +17,7 @@ mod write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use network::ErrorKind;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 pub use lock::{StoreLock, Writers};
@@ -63,7 +64,7 @@ impl Store {
     /// As [`Store::open`], and if there is no file.
     pub fn open_existing(path: &Path) -> Result<Self, ExploreError> {
         // SQLite would call a missing file one that cannot be opened.
-        std::fs::metadata(path).map_err(|e| problem(path, e.to_string()))?;
+        std::fs::metadata(path).map_err(|source| ExploreError::Io { path: path.to_path_buf(), source })?;
         let store = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         store.check()?;
         Ok(store)
@@ -125,17 +126,21 @@ impl Store {
     fn check(&self) -> Result<(), ExploreError> {
         let failed = |e: rusqlite::Error| self.failed(&e);
         if self.pragma("application_id").map_err(failed)? != APPLICATION_ID {
-            return Err(problem(&self.path, "an SQLite database, but not a store of esnsim"));
+            return Err(problem(&self.path, ErrorKind::InvalidFile, "an SQLite database, but not a store of esnsim"));
         }
         let layout = self.pragma("user_version").map_err(failed)?;
         if layout != LAYOUT {
-            return Err(problem(&self.path, format!("a store of layout {layout}; this program knows {LAYOUT}")));
+            let words = format!("a store of layout {layout}; this program knows {LAYOUT}");
+            return Err(problem(&self.path, ErrorKind::Unsupported, words));
         }
         let verdict: String =
             self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failed)?;
         match verdict.as_str() {
             "ok" => Ok(()),
-            found => Err(problem(&self.path, format!("damaged: {}", found.replace('\n', "; ")))),
+            found => {
+                let words = format!("damaged: {}", found.replace('\n', "; "));
+                Err(problem(&self.path, ErrorKind::InvalidFile, words))
+            }
         }
     }
 
@@ -144,18 +149,20 @@ impl Store {
     }
 }
 
-fn problem(path: &Path, problem: impl Into<String>) -> ExploreError {
-    ExploreError::Store { path: path.to_path_buf(), problem: problem.into() }
+fn problem(path: &Path, kind: ErrorKind, problem: impl Into<String>) -> ExploreError {
+    ExploreError::Store { path: path.to_path_buf(), problem: problem.into(), kind }
 }
 
 fn describe(path: &Path, error: &rusqlite::Error) -> ExploreError {
-    let words = match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => "not a store: the file is no SQLite database".to_string(),
-        Some(ErrorCode::DatabaseCorrupt) => format!("damaged: {error}"),
-        Some(ErrorCode::DatabaseBusy) => "another process keeps it locked".to_string(),
-        _ => error.to_string(),
+    let (kind, words) = match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => {
+            (ErrorKind::InvalidFile, "not a store: the file is no SQLite database".to_string())
+        }
+        Some(ErrorCode::DatabaseCorrupt) => (ErrorKind::InvalidFile, format!("damaged: {error}")),
+        Some(ErrorCode::DatabaseBusy) => (ErrorKind::Io, "another process keeps it locked".to_string()),
+        _ => (ErrorKind::Io, error.to_string()),
     };
-    problem(path, words)
+    problem(path, kind, words)
 }
 
 #[cfg(test)]

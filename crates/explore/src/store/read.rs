@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use esn::Quarters;
+use network::ErrorKind;
 use runner::Score;
 use rusqlite::Row;
 
@@ -69,7 +70,8 @@ impl Store {
         let mut rows = statement.query([]).map_err(|e| self.failed(&e))?;
         let mut points = Vec::new();
         while let Some(row) = rows.next().map_err(|e| self.failed(&e))? {
-            let mut point = read_point(row).map_err(|wrong| problem(&self.path, format!("points: {wrong}")))?;
+            let wrong = |wrong| problem(&self.path, ErrorKind::InvalidFile, format!("points: {wrong}"));
+            let mut point = read_point(row).map_err(wrong)?;
             if let Some(costs) = &mut point.costs {
                 costs.hardware = hardware.remove(&point.key).unwrap_or_default();
                 let labelled = point.accuracy.as_ref().map_or(0, |accuracy| accuracy.score.labelled);
@@ -86,7 +88,7 @@ impl Store {
         let mut rows = statement.query([]).map_err(|e| self.failed(&e))?;
         let mut by_key: HashMap<String, Vec<HardwareRow>> = HashMap::new();
         while let Some(row) = rows.next().map_err(|e| self.failed(&e))? {
-            let wrong = |wrong| problem(&self.path, format!("hardware: {wrong}"));
+            let wrong = |wrong| problem(&self.path, ErrorKind::InvalidFile, format!("hardware: {wrong}"));
             let key: String = Columns::new(row).at("key").map_err(wrong)?;
             by_key.entry(key).or_default().push(read_hardware(row).map_err(wrong)?);
         }

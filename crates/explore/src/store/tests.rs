@@ -1,6 +1,7 @@
 use std::fs;
 
 use esn::Quarters;
+use network::{Failure, Mend};
 use runner::Score;
 
 use super::*;
@@ -153,6 +154,7 @@ fn one_writer_of_the_whole_or_many_of_shards() {
     assert!(message(StoreLock::take(&path, Writers::One)).contains("another sweep"));
     drop((shard, other));
     let whole = StoreLock::take(&path, Writers::One).expect("free");
-    assert!(message(StoreLock::take(&path, Writers::Shards)).contains("--shard"));
+    let in_use = StoreLock::take(&path, Writers::Shards).expect_err("another process has the store");
+    assert_eq!((in_use.kind(), in_use.mend()), (ErrorKind::BadArgument, Some(Mend::ShareStore)));
     drop(whole);
 }

@@ -8,7 +8,7 @@ use network::Network;
 use runner::{Form, ImageSamples, RunnerError, embedded};
 
 use super::identity::{bytes_sha256, images_sha256};
-use super::plan::{EMBEDDED, ImagesEntry, Plan, problem};
+use super::plan::{EMBEDDED, ImagesEntry, Plan, named};
 use crate::configuration::ImagesIdentity;
 use crate::error::ExploreError;
 
@@ -65,13 +65,13 @@ impl<'a> ImageOpener<'a> {
     ///
     /// # Errors
     ///
-    /// [`ExploreError::Plan`] names the path if it cannot be read.
+    /// [`ExploreError::Named`] names the path if it cannot be read.
     pub fn new(plan: &'a Plan, entry: &'a ImagesEntry, room: u64) -> Result<Self, ExploreError> {
         let sha256 = match entry.path.as_str() {
             EMBEDDED => bytes_sha256(embedded::IMAGES),
             name => {
                 let path = plan.locate(name);
-                images_sha256(&path).map_err(|e| problem(&plan.path, format!("{}: {e}", path.display())))?
+                images_sha256(&path).map_err(|source| named(plan, &path, source))?
             }
         };
         Ok(Self { plan, entry, sha256, room, opened: Vec::new() })

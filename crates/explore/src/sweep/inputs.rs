@@ -11,7 +11,7 @@ use runner::{Hardware, Score, embedded};
 
 use super::identity::{bytes_sha256, network_sha256};
 use super::images::{ImageOpener, PairedImages};
-use super::plan::{self, EMBEDDED, IDEAL, Plan, PruneEntry, QuantizeEntry, problem};
+use super::plan::{self, EMBEDDED, IDEAL, Plan, PruneEntry, QuantizeEntry, named, problem};
 use crate::configuration::Configuration;
 use crate::error::ExploreError;
 
@@ -186,8 +186,7 @@ fn open_hardware(plan: &Plan) -> Result<Vec<Hardware>, ExploreError> {
             return Err(problem(&plan.path, format!("two hardware descriptions are named {name:?}")));
         }
         if hardware.needs_images() {
-            let why = "unsupported in a sweep: its cost depends on the activations; simulate --images counts it";
-            return Err(problem(&plan.path, format!("hardware {name:?}: {why}")));
+            return Err(ExploreError::NeedsImages { path: plan.path.clone(), hardware: name.to_string() });
         }
     }
     Ok(all)
@@ -230,8 +229,7 @@ fn open_network(plan: &Plan, name: &str) -> Result<(Network, String), ExploreErr
     }
     let path = plan.locate(name);
     let network = formats::read(&path, &ReadOptions::default())?;
-    let sha256 =
-        network_sha256(&network, Some(&path)).map_err(|e| problem(&plan.path, format!("{}: {e}", path.display())))?;
+    let sha256 = network_sha256(&network, Some(&path)).map_err(|source| named(plan, &path, source))?;
     let Some(architecture) = plan.file.architecture.as_deref().filter(|_| !network.has_graph()) else {
         return Ok((network, sha256));
     };

@@ -1,7 +1,7 @@
 //! Plans of sweeps: TOML files. `docs/sweep.md` documents every key.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use compress::{Allocation, FilterAmount, Granularity, PruneOptions, Pruning, QuantizeOptions, Scope, StepRule};
 use esn::BitWidth;
@@ -181,13 +181,15 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// [`ExploreError::Plan`] names the file, the key, what was expected and what was found.
+    /// [`ExploreError::Io`] if the file cannot be read; [`ExploreError::Plan`] names the file, the key, what was
+    /// expected and what was found.
     pub fn read(path: &Path) -> Result<Self, ExploreError> {
-        let metadata = fs::metadata(path).map_err(|e| problem(path, e.to_string()))?;
+        let unread = |source| ExploreError::Io { path: path.to_path_buf(), source };
+        let metadata = fs::metadata(path).map_err(unread)?;
         if !metadata.is_file() || metadata.len() > MAX_FILE_BYTES {
             return Err(problem(path, format!("expected a TOML file of at most {MAX_FILE_BYTES} bytes")));
         }
-        let text = fs::read_to_string(path).map_err(|e| problem(path, e.to_string()))?;
+        let text = fs::read_to_string(path).map_err(unread)?;
         Self::parse(path, &text)
     }
 
@@ -215,6 +217,11 @@ impl Plan {
 
 pub(super) fn problem(path: &Path, problem: impl Into<String>) -> ExploreError {
     ExploreError::Plan { path: path.to_path_buf(), problem: problem.into() }
+}
+
+/// The error of a file that a plan names.
+pub(super) fn named(plan: &Plan, path: &Path, source: io::Error) -> ExploreError {
+    ExploreError::Named { plan: plan.path.clone(), path: path.to_path_buf(), source }
 }
 
 impl PlanFile {

@@ -1,13 +1,11 @@
 //! One point, run from the network to the row of the store.
 
-use std::error::Error;
-use std::io;
 use std::sync::Arc;
 
 use compress::{QuantizeOptions, ReestimateOptions};
 use esn::BitConvention;
 use inference::Samples;
-use network::Network;
+use network::{ErrorKind, Failure, Network};
 use rayon::ThreadPool;
 use runner::{
     CostPlan, EngineEvaluation, Evaluation, EvaluationPlan, Hardware, HardwareRun, LayerDetail, NetworkCost,
@@ -155,17 +153,7 @@ impl Workshop<'_> {
 /// Whether an error belongs to the point, and to its row, rather than to the machine that it ran on: a file or an image
 /// that cannot be read, a store that cannot be written.
 fn is_of_the_point(error: &ExploreError) -> bool {
-    if matches!(error, ExploreError::Store { .. } | ExploreError::Plan { .. }) {
-        return false;
-    }
-    let mut cause = error.source();
-    while let Some(found) = cause {
-        if found.is::<io::Error>() {
-            return false;
-        }
-        cause = found.source();
-    }
-    true
+    !matches!(error, ExploreError::Store { .. } | ExploreError::Plan { .. }) && error.kind() != ErrorKind::Io
 }
 
 /// How a network is quantized: as the plan says, else to the default if it holds real weights alone.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use network::{ErrorKind, Failure};
 use thiserror::Error;
 
 /// Why images cannot be read or used. Every message is one line that names the file, and the image in it.
@@ -39,6 +40,17 @@ pub enum ImageError {
         /// What was expected and what was found.
         problem: String,
     },
+}
+
+impl Failure for ImageError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            ImageError::Io { .. } => ErrorKind::Io,
+            ImageError::Invalid { .. } => ErrorKind::InvalidFile,
+            ImageError::Unsupported { .. } => ErrorKind::Unsupported,
+            ImageError::Misfit { .. } => ErrorKind::BadArgument,
+        }
+    }
 }
 
 impl ImageError {

@@ -9,9 +9,6 @@ use super::tensors;
 use crate::options::ReadOptions;
 use crate::reading::fault::{Fault, invalid, unsupported};
 
-/// How a user gives a shape.
-const HINT: &str = "pass a shape, batch first (--input-shape NAME=1,3,224,224)";
-
 /// The inputs of a graph, and the number of images in one run.
 pub(super) struct Inputs<'a> {
     pub(super) fed: Vec<(&'a str, Form)>,
@@ -65,12 +62,12 @@ fn input_form(input: &ValueInfoProto, given: Option<&[usize]>, batch: usize) -> 
             }
             given.to_vec()
         }
-        (None, None) => return Err(unsupported!("the file gives no shape; {HINT}")),
+        (None, None) => return Err(Fault::OpenShape("the file gives no shape".to_string())),
         (None, Some(declared)) => {
             let extent = |(axis, extent): (usize, &Option<usize>)| extent.or((axis == 0).then_some(batch));
             let shape: Option<Vec<usize>> = declared.iter().enumerate().map(extent).collect();
             shape.ok_or_else(|| {
-                unsupported!("shape {} has open extents besides the batch; {HINT}", show(Some(&declared)))
+                Fault::OpenShape(format!("shape {} has open extents besides the batch", show(Some(&declared))))
             })?
         }
     };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use network::NetworkError;
+use network::{Mend, NetworkError};
 
 /// Why a node cannot be taken as it is.
 #[derive(Debug)]
@@ -11,6 +11,8 @@ pub(crate) enum Fault {
     Invalid(String),
     /// Going on would give wrong numbers: reading ends.
     Unsupported(String),
+    /// The file leaves the shape of an input open, and nobody gives it: reading ends.
+    OpenShape(String),
     /// The node stays in the graph as `Op::Unsupported`, with a note that says why.
     NotRun(String),
     /// As [`Fault::NotRun`], for a node with multiply-accumulates. No sum of costs contains them, and the note says so.
@@ -26,10 +28,14 @@ impl Fault {
         match self {
             Fault::Invalid(problem) => NetworkError::Invalid { path, place, problem },
             Fault::Unsupported(problem) | Fault::NotRun(problem) | Fault::NotCosted(problem) => {
-                NetworkError::Unsupported { path, place, problem }
+                NetworkError::Unsupported { path, place, problem, mend: None }
+            }
+            Fault::OpenShape(problem) => {
+                NetworkError::Unsupported { path, place, problem, mend: Some(Mend::GiveInputShape) }
             }
             Fault::UnknownShape => {
-                NetworkError::Unsupported { path, place, problem: "the shape of an input is not known".to_string() }
+                let problem = "the shape of an input is not known".to_string();
+                NetworkError::Unsupported { path, place, problem, mend: None }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Does a session run what it should, refuse what it must, and keep values exactly as long as they are read?
 
 use inference::{ExecutorError, InferenceError, MacExecutor, Session};
-use network::{Binary, DataType, LayerId, MacLayer, Network, Op, Operand, Unary};
+use network::{Binary, Cause, DataType, ErrorKind, LayerId, MacLayer, Network, Op, Operand, Unary};
 
 use crate::common::{Builder, Plain, noise, pointwise};
 
@@ -10,7 +10,7 @@ struct Nobody;
 
 impl MacExecutor for Nobody {
     fn run(&self, _: LayerId, _: &MacLayer, _: &[f32]) -> Result<Vec<f32>, ExecutorError> {
-        Err("there is nobody to run it".into())
+        Err(Cause::told(ErrorKind::BadArgument, "there is nobody to run it"))
     }
 }
 

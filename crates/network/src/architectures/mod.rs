@@ -15,6 +15,7 @@ mod vgg;
 
 use thiserror::Error;
 
+use crate::failure::{ErrorKind, Failure};
 use crate::geometry::GeometryError;
 use crate::network::Network;
 use builder::Builder;
@@ -190,6 +191,16 @@ pub enum ArchitectureError {
         /// What does not fit.
         source: GeometryError,
     },
+}
+
+impl Failure for ArchitectureError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            ArchitectureError::Number { .. } => ErrorKind::BadArgument,
+            ArchitectureError::TooLarge { .. } => ErrorKind::OutOfLimits,
+            ArchitectureError::Geometry { source, .. } => source.kind(),
+        }
+    }
 }
 
 /// Makes a network. The input is `image`, `[N, 3, input_size, input_size]`, the output `logits`, `[N, classes]`.

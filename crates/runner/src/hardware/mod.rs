@@ -96,14 +96,16 @@ impl Hardware {
     ///
     /// # Errors
     ///
-    /// [`RunnerError::Hardware`] names the file, the key, what was expected and what was found.
+    /// [`RunnerError::Read`] if the file cannot be read; [`RunnerError::Hardware`] names the file, the key, what was
+    /// expected and what was found.
     pub fn read(path: &Path) -> Result<Self, RunnerError> {
-        let problem = |problem: String| RunnerError::Hardware { path: path.to_path_buf(), problem };
-        let metadata = fs::metadata(path).map_err(|e| problem(e.to_string()))?;
+        let unread = |source| RunnerError::Read { path: path.to_path_buf(), source };
+        let metadata = fs::metadata(path).map_err(unread)?;
         if !metadata.is_file() || metadata.len() > MAX_FILE_BYTES {
-            return Err(problem(format!("expected a TOML file of at most {MAX_FILE_BYTES} bytes")));
+            let problem = format!("expected a TOML file of at most {MAX_FILE_BYTES} bytes");
+            return Err(RunnerError::Hardware { path: path.to_path_buf(), problem });
         }
-        let text = fs::read_to_string(path).map_err(|e| problem(e.to_string()))?;
+        let text = fs::read_to_string(path).map_err(unread)?;
         Self::parse(path, &text)
     }
 

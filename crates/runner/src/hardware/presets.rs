@@ -51,7 +51,7 @@ impl Hardware {
     ///
     /// # Errors
     ///
-    /// As [`Hardware::read`]; for what is neither, the message lists the names.
+    /// As [`Hardware::read`]; [`RunnerError::UnknownHardware`] for what is neither lists the names.
     pub fn open(path: &Path) -> Result<Self, RunnerError> {
         if path.exists() {
             return Self::read(path);
@@ -60,8 +60,7 @@ impl Hardware {
         match all.find(|hardware| path.as_os_str() == hardware.engine.name()) {
             Some(hardware) => Ok(hardware),
             None if path.components().count() == 1 && path.extension().is_none() => {
-                let problem = format!("neither a file nor one of {}", names().join(", "));
-                Err(RunnerError::Hardware { path: path.to_path_buf(), problem })
+                Err(RunnerError::UnknownHardware { path: path.to_path_buf(), known: names() })
             }
             None => Self::read(path),
         }

@@ -1,0 +1,191 @@
+//! What every error of this workspace can be asked: its kind, and what mends it. It stands in this crate because all
+//! others see it.
+
+use std::error::Error;
+use std::fmt;
+
+/// What kind of error an error is. Front ends choose exit codes and exceptions by it, never by a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// A file breaks the rules of its format, or contradicts itself.
+    InvalidFile,
+    /// The input is fine, and this program does not handle it.
+    Unsupported,
+    /// What was asked for means nothing, or does not fit what it was asked of.
+    BadArgument,
+    /// The system could not read or write.
+    Io,
+    /// More memory, threads or elements would be needed than there may be.
+    OutOfLimits,
+    /// This program contradicts itself. No input should lead here.
+    OwnBug,
+}
+
+/// What a user can do about an error or a note. A front end says it in its own words: the command names an option. The
+/// text here names none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mend {
+    /// The file leaves the shape of an input open.
+    GiveInputShape,
+    /// Something depends on activations, and there are none.
+    GiveImages,
+    /// Weights are real numbers, and no width is given for them.
+    GiveBits,
+    /// A width is given for weights that are integers already.
+    LeaveOutBits {
+        /// The width that was given.
+        bits: u32,
+    },
+    /// Weights have no graph; the network may be one of the literature.
+    NameArchitecture,
+    /// As [`Mend::NameArchitecture`], where the weights could be written without a graph, too.
+    NameArchitectureOrWriteWeights,
+    /// A layer is named that is not there.
+    ListLayers,
+    /// Several processes write to one store.
+    ShareStore,
+    /// A sweep counts nothing that depends on activations; a single run does.
+    CountInOneRun,
+    /// Nothing is asked for.
+    AskForCompression,
+    /// Something would be lost, and that was not to be.
+    AllowLoss,
+}
+
+impl fmt::Display for Mend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Mend::GiveInputShape => "give the shape of the input, batch first",
+            Mend::GiveImages => "give images",
+            Mend::GiveBits => "give a bit width for such layers",
+            Mend::LeaveOutBits { .. } => "ask for no bit width to take the weights as they are",
+            Mend::NameArchitecture => "name the architecture that the weights belong to",
+            Mend::NameArchitectureOrWriteWeights => {
+                "name the architecture that the weights belong to, or write a format of weights alone"
+            }
+            Mend::ListLayers => "look at the list of layers",
+            Mend::ShareStore => "give each process its own share of the points",
+            Mend::CountInOneRun => "count it in one run on images",
+            Mend::AskForCompression => "ask for pruning, quantization, a search for steps or re-estimation",
+            Mend::AllowLoss => "allow the loss",
+        })
+    }
+}
+
+/// An error that knows its kind and, where there is something, what mends it. Every public error of this workspace is
+/// one.
+///
+/// An error that wraps another has the kind of its cause, and is mended as its cause is.
+///
+/// ```
+/// use network::{ErrorKind, Failure, NetworkError};
+///
+/// let problem = "it ends early".to_string();
+/// let error = NetworkError::Invalid { path: "net.onnx".into(), place: "graph".into(), problem };
+/// assert_eq!(error.kind(), ErrorKind::InvalidFile);
+/// ```
+pub trait Failure: Error + Send + Sync + 'static {
+    /// What kind of error it is.
+    fn kind(&self) -> ErrorKind;
+
+    /// What mends it, where that is known.
+    fn mend(&self) -> Option<Mend> {
+        None
+    }
+}
+
+impl Failure for std::io::Error {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Io
+    }
+}
+
+impl<F: Failure> Failure for Box<F> {
+    fn kind(&self) -> ErrorKind {
+        (**self).kind()
+    }
+
+    fn mend(&self) -> Option<Mend> {
+        (**self).mend()
+    }
+}
+
+/// An error of another part, carried through: whoever carries it knows its kind and not its type. Text and causes are
+/// those of the error itself.
+#[derive(Debug)]
+pub struct Cause(Box<dyn Failure>);
+
+/// The text of an error that has no type of its own.
+#[derive(Debug)]
+struct Told {
+    kind: ErrorKind,
+    text: String,
+}
+
+impl Cause {
+    /// An error that is told in words alone.
+    pub fn told(kind: ErrorKind, text: impl Into<String>) -> Self {
+        Self::from(Told { kind, text: text.into() })
+    }
+
+    /// What kind of error it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind()
+    }
+
+    /// What mends it, where that is known.
+    pub fn mend(&self) -> Option<Mend> {
+        self.0.mend()
+    }
+}
+
+impl<F: Failure> From<F> for Cause {
+    fn from(error: F) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for Cause {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Error for Told {}
+
+impl Failure for Told {
+    fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+}
+
+/// Errors of the metric: all say that numbers do not fit what was asked of them.
+macro_rules! bad_argument {
+    ($($error:ty),+) => {
+        $(impl Failure for $error {
+            fn kind(&self) -> ErrorKind {
+                ErrorKind::BadArgument
+            }
+        })+
+    };
+}
+bad_argument!(
+    esn::BitWidthError,
+    esn::CodeError,
+    esn::QuantizeError,
+    esn::SnrError,
+    esn::StreamError,
+    esn::TrainingError
+);
