@@ -13,7 +13,6 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Parser;
 use network::ErrorKind;
 use report::text::one_line;
@@ -82,5 +81,5 @@ fn run(arguments: &Arguments) -> anyhow::Result<Status> {
 /// Runs `work` on so many threads; results do not depend on the number.
 fn in_pool<T: Send>(threads: Option<usize>, work: impl FnOnce() -> anyhow::Result<T> + Send) -> anyhow::Result<T> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build();
-    pool.context("cannot start the worker threads")?.install(work)
+    pool.map_err(esnsim::Error::Threads)?.install(work)
 }

@@ -148,9 +148,10 @@ pub enum Error {
         /// The store.
         path: PathBuf,
     },
-    /// Worker threads cannot be started.
-    #[error("cannot start the worker threads")]
-    Threads(#[from] rayon::ThreadPoolBuildError),
+    /// Worker threads cannot be started. Text and source of this error of rayon are the same words, so that it stands in
+    /// the text and is no source.
+    #[error("cannot start the worker threads: {0}")]
+    Threads(rayon::ThreadPoolBuildError),
 }
 
 impl Failure for Error {

@@ -84,9 +84,10 @@ pub enum ExploreError {
     /// Pruning, quantization or re-estimation of statistics failed.
     #[error(transparent)]
     Compress(#[from] CompressError),
-    /// Worker threads cannot be started.
-    #[error("cannot start the worker threads")]
-    Threads(#[source] ThreadPoolBuildError),
+    /// Worker threads cannot be started. Text and source of this error of rayon are the same words, so that it stands in
+    /// the text and is no source.
+    #[error("cannot start the worker threads: {0}")]
+    Threads(ThreadPoolBuildError),
     /// Something failed that several points of a sweep share.
     #[error(transparent)]
     Shared(Arc<ExploreError>),

@@ -72,8 +72,8 @@ impl Failure for NetworkError {
 /// An error and its causes as one text, joined by `": "`: what a front end prints and what a store keeps.
 ///
 /// An error of this workspace says its own part alone and leaves the cause to [`std::error::Error::source`], so that
-/// the joined text says everything once. Some errors of other crates repeat their cause word for word; such a
-/// repetition is left out.
+/// the joined text says everything once. An error of another crate that repeats its cause word for word is wrapped as
+/// text, not as a source.
 ///
 /// ```
 /// use std::io::{Error, ErrorKind};
@@ -85,16 +85,6 @@ impl Failure for NetworkError {
 /// assert_eq!(network::chain(&error), "net.onnx: entity not found");
 /// ```
 pub fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut last = error.to_string();
-    let mut text = last.clone();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let own = error.to_string();
-        if own != last {
-            text = format!("{text}: {own}");
-            last = own;
-        }
-        cause = error.source();
-    }
-    text
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
