@@ -1,5 +1,6 @@
 //! Why an engine cannot run a layer.
 
+use esn::WeightShape;
 use network::{ErrorKind, Failure};
 use thiserror::Error;
 
@@ -8,6 +9,16 @@ use crate::arithmetic::Arithmetic;
 /// Why an engine cannot run a layer.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum EngineError {
+    /// The weights of a layer do not have the shape of its geometry.
+    #[error("layer {layer}: its weights should be {}, not {}", shown(expected), shown(found))]
+    Weights {
+        /// The layer.
+        layer: String,
+        /// The shape of the geometry.
+        expected: WeightShape,
+        /// The shape of the weights.
+        found: WeightShape,
+    },
     /// A tensor has the wrong number of elements.
     #[error("layer {layer}: {what} should have {expected} elements, not {found}")]
     Shape {
@@ -53,10 +64,18 @@ pub enum EngineError {
 impl Failure for EngineError {
     fn kind(&self) -> ErrorKind {
         match self {
-            EngineError::Shape { .. } | EngineError::Arithmetic { .. } | EngineError::Activation { .. } => {
-                ErrorKind::BadArgument
-            }
+            EngineError::Weights { .. }
+            | EngineError::Shape { .. }
+            | EngineError::Arithmetic { .. }
+            | EngineError::Activation { .. } => ErrorKind::BadArgument,
             EngineError::Unsupported { .. } => ErrorKind::Unsupported,
         }
     }
+}
+
+/// `[filters, channels, taps]`, and how many groups share them out.
+fn shown(shape: &WeightShape) -> String {
+    let WeightShape { filters, groups, channels, taps } = shape;
+    let groups = if *groups == 1 { "1 group".to_string() } else { format!("{groups} groups") };
+    format!("[{filters}, {channels}, {taps}] in {groups}")
 }

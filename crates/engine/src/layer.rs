@@ -18,15 +18,11 @@ impl<'a> Layer<'a> {
     ///
     /// # Errors
     ///
-    /// [`EngineError::Shape`] if the weights do not have the geometry's shape.
+    /// [`EngineError::Weights`] if the weights do not have the geometry's shape.
     pub fn new(name: &'a str, geometry: &'a Geometry, weights: &'a CodeTensor) -> Result<Self, EngineError> {
         if weights.shape() != geometry.weight_shape() {
-            return Err(EngineError::Shape {
-                layer: name.to_string(),
-                what: "weights",
-                expected: geometry.weight_shape().len().unwrap_or(usize::MAX),
-                found: weights.codes().len(),
-            });
+            let (expected, found) = (geometry.weight_shape(), weights.shape());
+            return Err(EngineError::Weights { layer: name.to_string(), expected, found });
         }
         Ok(Self { name, geometry, weights })
     }
