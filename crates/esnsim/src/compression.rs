@@ -66,11 +66,11 @@ pub fn compress(original: &Network, options: CompressOptions<'_>) -> Result<Comp
     if options.reestimate.is_some() {
         check_graph(original, Need::Reestimation)?;
     }
-    let in_file = |e| Error::Compress { path: original.path().to_path_buf(), source: Box::new(e) };
+    let in_file = Error::compress(original.path());
     let network = original.clone();
     let mut done = Compressed { network, prune: None, find_step: None, quantize: None, reestimate: None };
     if let Some(prune) = options.prune {
-        let (network, report) = compress::prune(&done.network, &prune).map_err(in_file)?;
+        let (network, report) = compress::prune(&done.network, &prune).map_err(&in_file)?;
         done.network = network;
         done.prune = Some((prune, report));
     }
@@ -80,13 +80,14 @@ pub fn compress(original: &Network, options: CompressOptions<'_>) -> Result<Comp
         done.find_step = opened.steps;
     }
     if let Some(quantize) = options.quantize {
-        let (network, report) = compress::quantize(&done.network, &quantize).map_err(in_file)?;
+        let (network, report) = compress::quantize(&done.network, &quantize).map_err(&in_file)?;
         done.network = network;
         done.quantize = Some((quantize, report));
     }
     if let Some(samples) = options.reestimate {
         let reestimate = ReestimateOptions::default();
-        let (network, report) = compress::reestimate(&done.network, original, samples, &reestimate).map_err(in_file)?;
+        let (network, report) =
+            compress::reestimate(&done.network, original, samples, &reestimate).map_err(&in_file)?;
         done.network = network;
         done.reestimate = Some(report);
     }
@@ -270,7 +271,7 @@ pub fn target_profile(
     read: &ReadOptions,
     bits: Option<BitWidth>,
 ) -> Result<Vec<f64>, Error> {
-    let in_file = |e| Error::Compress { path: path.to_path_buf(), source: Box::new(e) };
+    let in_file = Error::compress(path);
     if path.extension().is_some_and(|extension| extension == "json") {
         let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
         return compress::esn_a_trace(&text, network, None).map_err(in_file);

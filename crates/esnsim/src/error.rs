@@ -1,6 +1,6 @@
 //! What can go wrong in any of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use compress::CompressError;
 use explore::ExploreError;
@@ -207,6 +207,18 @@ impl Failure for Error {
             | Error::SameStore { .. }
             | Error::NoImages
             | Error::Threads(_) => None,
+        }
+    }
+}
+
+impl Error {
+    /// The error of a compression. One that names the network file already stays as it is.
+    pub(crate) fn compress(path: &Path) -> impl Fn(CompressError) -> Self {
+        move |error| match error {
+            CompressError::Network(error) | CompressError::Inference(InferenceError::Network(error)) => {
+                Error::Network(error)
+            }
+            source => Error::Compress { path: path.to_path_buf(), source: Box::new(source) },
         }
     }
 }

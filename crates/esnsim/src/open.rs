@@ -71,10 +71,10 @@ pub fn open(path: Option<&Path>, options: &OpenOptions) -> Result<Opened, Error>
 ///
 /// # Errors
 ///
-/// [`Error::Compress`] for weights that are garbled or not finite.
+/// [`Error::Network`] for weights that are garbled or not finite.
 pub fn find_steps(network: &Network, grid: Option<esn::Grid>) -> Result<Opened, Error> {
-    let in_file = |e| Error::Compress { path: network.path().to_path_buf(), source: Box::new(e) };
-    let (network, report) = compress::find_steps(network, &FindStepOptions { grid }).map_err(in_file)?;
+    let found = compress::find_steps(network, &FindStepOptions { grid });
+    let (network, report) = found.map_err(Error::compress(network.path()))?;
     Ok(Opened { network, steps: Some(report) })
 }
 
