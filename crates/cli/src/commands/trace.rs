@@ -63,7 +63,7 @@ fn summary(trace: &Trace, image: Option<u64>) -> String {
         grouped(trace.total_cycles),
         active as f64 / samples.len().max(1) as f64,
         grouped(count),
-        Trace::ENTRY,
+        Trace::EVENT,
         joules(trace.unit.times(count).0)
     )
 }
