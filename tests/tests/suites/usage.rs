@@ -244,6 +244,10 @@ fn outputs_that_cannot_be_written_are_refused_before_any_work() {
         ("simulate net.onnx --hardware good.toml --csv good.toml", &["good.toml", "input"]),
         ("simulate net.onnx --images images.npy --csv images.npy", &["images.npy", "input"]),
         ("simulate net.onnx --csv out.csv --json out.csv", &["out.csv", "output"]),
+        ("simulate net.onnx --images images.npy --preprocess nchw.toml --csv nchw.toml", &["nchw.toml", "input"]),
+        ("trace net.onnx --hardware good.toml --csv good.toml", &["good.toml", "input"]),
+        ("trace net.onnx --topology none.csv --csv none.csv", &["none.csv", "input"]),
+        ("compress net.onnx --target-profile pair.onnx -o pair.onnx", &["pair.onnx", "input"]),
     ]);
 }
 

@@ -79,6 +79,11 @@ pub struct ReadingOptions {
 }
 
 impl ReadingOptions {
+    /// The files that are read beside the network's.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.topology.iter()
+    }
+
     /// How `network` is opened, or the embedded network where there is none.
     pub fn request(&self, network: Option<&Path>) -> anyhow::Result<OpenOptions> {
         if network.is_none() && self.topology.is_some() {
@@ -252,6 +257,11 @@ pub struct PreprocessingOptions {
 }
 
 impl InferenceOptions {
+    /// The files that are read.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.images.iter().chain(self.preprocessing.files())
+    }
+
     /// The images that are asked for; those of the embedded network may be left unsaid.
     pub fn request(&self, embedded: bool) -> anyhow::Result<ImageRequest> {
         if self.images.is_none() && !embedded && self.limit.is_some() {
@@ -267,6 +277,11 @@ impl InferenceOptions {
 }
 
 impl PreprocessingOptions {
+    /// The file that is read, if one is.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.preprocess.iter()
+    }
+
     /// What the user says about preprocessing, by a file, a name or numbers.
     pub fn request(&self) -> Result<Option<Preprocessing>, Error> {
         if let Some(word) = &self.preprocess {

@@ -15,7 +15,12 @@ use crate::terminal::{image_notes, notes, print};
 pub fn run(options: &CompressOptions) -> anyhow::Result<()> {
     esnsim::check_outputs(
         &[Some(options.output.as_path()), options.json.as_deref()],
-        options.network.iter().chain(&options.statistics.calibrate),
+        options
+            .network
+            .iter()
+            .chain(&options.quantization.target_profile)
+            .chain(&options.statistics.calibrate)
+            .chain(options.preprocessing.files()),
     )?;
     let request = options.request()?;
     let open = OpenOptions { read: request.read.clone(), find_steps: false };

@@ -11,7 +11,7 @@ use crate::terminal::{notes, print};
 
 /// Runs the command.
 pub fn run(options: &ConvertOptions) -> anyhow::Result<()> {
-    let inputs = std::iter::once(&options.input).chain(&options.reading.topology);
+    let inputs = std::iter::once(&options.input).chain(options.reading.files());
     esnsim::check_outputs(&[Some(options.output.as_path())], inputs)?;
     let format = options.format()?;
     let network = commands::open(Some(&options.input), &options.reading)?.network;

@@ -13,7 +13,7 @@ use crate::terminal::{notes, print};
 
 /// Runs the command.
 pub fn run(options: &EsnOptions) -> anyhow::Result<()> {
-    let inputs = options.networks.iter().chain(&options.reading.topology);
+    let inputs = options.networks.iter().chain(options.reading.files());
     esnsim::check_outputs(&[options.table.csv.as_deref()], inputs)?;
     let files: Vec<Option<&Path>> = match options.networks.as_slice() {
         [] => vec![None],

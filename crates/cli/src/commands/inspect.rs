@@ -16,7 +16,7 @@ use crate::terminal::{notes, print};
 pub fn run(options: &InspectOptions) -> anyhow::Result<()> {
     esnsim::check_outputs(
         &[options.table.csv.as_deref(), options.topology_csv.as_deref()],
-        options.network.iter().chain(&options.reading.topology),
+        options.network.iter().chain(options.reading.files()),
     )?;
     let network = commands::open(options.network.as_deref(), &options.reading)?.network;
     let layers =

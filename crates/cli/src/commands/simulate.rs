@@ -23,8 +23,8 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
             .network
             .iter()
             .chain(&options.hardware.descriptions)
-            .chain(&options.inference.images)
-            .chain(&options.reading.topology),
+            .chain(options.inference.files())
+            .chain(options.reading.files()),
     )?;
     let hardware = esnsim::hardware(&options.hardware.descriptions)?;
     let opened = commands::open(options.network.as_deref(), &options.reading)?;

@@ -13,8 +13,10 @@ use crate::terminal::{Bar, notes, print};
 
 /// Runs the command.
 pub fn run(options: &TraceOptions) -> anyhow::Result<()> {
-    let inputs = options.network.iter().chain(&options.hardware).chain(options.inference.images.as_ref());
-    esnsim::check_outputs(&[options.vcd.as_deref(), options.csv.as_deref()], inputs)?;
+    esnsim::check_outputs(
+        &[options.vcd.as_deref(), options.csv.as_deref()],
+        options.network.iter().chain(&options.hardware).chain(options.inference.files()).chain(options.reading.files()),
+    )?;
     let hardware = esnsim::traced_hardware(options.hardware.as_deref())?;
     let network = commands::open(options.network.as_deref(), &options.reading)?.network;
     notes(network.notes());
