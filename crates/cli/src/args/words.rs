@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Option<u8> {
-        let parser = words([word("one", 1, "The first."), word("two", 2, "The second.").alias("2")]);
+        let parser = words([word("one", 1u8, "The first."), word("two", 2, "The second.").alias("2")]);
         let command = Command::new("x").arg(Arg::new("n").value_parser(parser));
         command.try_get_matches_from(["x", text]).ok()?.get_one("n").copied()
     }
