@@ -155,7 +155,7 @@ mod tests {
                 "net.onnx: ideal: layer conv1: unsupported: 18-bit weights",
             ),
             (
-                run(RunnerError::Inference { path: "net.onnx".into(), source: in_layer }),
+                run(RunnerError::Inference { path: "net.onnx".into(), source: Box::new(in_layer) }),
                 "net.onnx: layer fc: no engine",
             ),
             (

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::graph::ModelError;
 use crate::failure::{ErrorKind, Failure, Mend};
+use crate::graph::ModelError;
 
 /// Why a network file cannot be used. Every message is one line that names the file; [`chain`] adds the cause.
 #[derive(Debug, Error)]

@@ -96,7 +96,7 @@ pub enum RunnerError {
         /// The network file.
         path: PathBuf,
         /// Why.
-        source: InferenceError,
+        source: Box<InferenceError>,
     },
 }
 

@@ -9,9 +9,12 @@ use esnsim::{
 use inference::{Sample, SampleError, Samples};
 use network::{Cause, ErrorKind};
 
-/// Keeps what it is told.
+/// A stage, its parts when it began, and those done when it ended.
+type Told = (Stage, u64, u64);
+
+/// Keeps what it is told: the stages, and how many parts were done in all.
 #[derive(Default)]
-struct Heard(Mutex<(Vec<(Stage, u64, u64)>, u64)>);
+struct Heard(Mutex<(Vec<Told>, u64)>);
 
 impl Progress for Heard {
     fn begin(&self, stage: Stage, total: u64) {

@@ -1,6 +1,6 @@
 //! One batch of images through everything that is compared.
 
-use inference::{FloatExecutor, MacExecutor, Observe, Session, gather};
+use inference::{FloatExecutor, InferenceError, MacExecutor, Observe, Session, gather};
 use network::LayerId;
 
 use super::meters::{Counts, Meters};
@@ -106,7 +106,10 @@ impl BatchRunner<'_> {
         executor: &dyn MacExecutor,
         observe: Option<Observe<'_>>,
     ) -> Result<Vec<f32>, RunnerError> {
-        let inference = |source| RunnerError::Inference { path: self.plan.network.path().to_path_buf(), source };
+        let inference = |source: InferenceError| RunnerError::Inference {
+            path: self.plan.network.path().to_path_buf(),
+            source: source.into(),
+        };
         self.session.run(input, executor, observe).map_err(inference)
     }
 }

@@ -54,7 +54,7 @@ fn batch_ranges(
     let mut observe = |id: LayerId, input: &[f32], _: &[f32]| ranges[id.0] = range_of(input);
     session
         .run(&input, float, Some(&mut observe))
-        .map_err(|source| RunnerError::Inference { path: plan.network.path().to_path_buf(), source })?;
+        .map_err(|e| RunnerError::Inference { path: plan.network.path().to_path_buf(), source: Box::new(e) })?;
     Ok(ranges)
 }
 

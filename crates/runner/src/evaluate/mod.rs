@@ -14,7 +14,7 @@ mod seeds;
 mod sums;
 
 use engine::Arithmetic;
-use inference::{FloatExecutor, Session};
+use inference::{FloatExecutor, InferenceError, Session};
 use rayon::prelude::*;
 
 use crate::error::RunnerError;
@@ -42,7 +42,8 @@ const BATCHES_AT_ONCE: usize = 64;
 /// those of [`crate::cost::cost`].
 pub fn evaluate(plan: &EvaluationPlan<'_>) -> Result<Evaluation, RunnerError> {
     let network = plan.network;
-    let inference = |source| RunnerError::Inference { path: network.path().to_path_buf(), source };
+    let inference =
+        |source: InferenceError| RunnerError::Inference { path: network.path().to_path_buf(), source: source.into() };
     let session = Session::new(network).map_err(inference)?;
     let integers = plan.hardware.iter().any(|h| h.engine.arithmetic() == Arithmetic::Integer);
     let float = if plan.reference || integers && needs_calibration(network) {

@@ -1,7 +1,7 @@
 //! What a traced layer reads.
 
 use engine::Arithmetic;
-use inference::{FloatExecutor, Samples, Session, gather};
+use inference::{FloatExecutor, InferenceError, Samples, Session, gather};
 use network::LayerId;
 
 use super::plan::TracePlan;
@@ -30,7 +30,8 @@ pub(super) fn layer_input(plan: &TracePlan<'_>) -> Result<LayerInput, RunnerErro
 
 fn of_image(plan: &TracePlan<'_>, samples: &dyn Samples, image: usize) -> Result<LayerInput, RunnerError> {
     let network = plan.network;
-    let inference = |source| RunnerError::Inference { path: network.path().to_path_buf(), source };
+    let inference =
+        |source: InferenceError| RunnerError::Inference { path: network.path().to_path_buf(), source: source.into() };
     let integers = plan.hardware.engine.arithmetic() == Arithmetic::Integer;
     let evaluation = EvaluationPlan {
         network,
