@@ -11,10 +11,13 @@
 //! use network::architectures::{Architecture, Family, Shortcut, build};
 //!
 //! let resnet = build(&Architecture::new(Family::CifarResNet { depth: 8, shortcut: Shortcut::A }))?;
-//! let session = Session::new(&resnet)?;
+//! let (session, float) = (Session::new(&resnet)?, FloatExecutor::from_file(&resnet)?);
 //! assert_eq!(session.input_shape(), [1, 3, 32, 32]);
-//! let logits = session.run(&[0.5; 3 * 32 * 32], &FloatExecutor::from_file(&resnet)?, None)?;
+//! let logits = session.run(&[0.5; 3 * 32 * 32], &float, None)?;
 //! assert_eq!(logits.len(), 10);
+//! // A new network has no offset anywhere: twice the image gives twice the logits, to the last bit.
+//! let doubled: Vec<f32> = logits.iter().map(|logit| 2.0 * logit).collect();
+//! assert_eq!(session.run(&[1.0; 3 * 32 * 32], &float, None)?, doubled);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

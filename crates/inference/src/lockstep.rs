@@ -197,7 +197,7 @@ fn sleep(workspace: &mut Workspace) -> Alive {
 ///
 /// # Errors
 ///
-/// As [`Session::new`] and [`Session::run`]; [`InferenceError::Image`] if an image cannot be read.
+/// As [`Session::new`] and [`Session::run`]; [`InferenceError::Sample`] if an image cannot be read.
 pub fn mac_output_moments(
     network: &Network,
     samples: &dyn Samples,

@@ -6,6 +6,7 @@
 //! [`MacLayer`](crate::MacLayer) with a [`Requantization`](crate::Requantization).
 
 use crate::activation::ActivationQuantization;
+use crate::op::{Binary, Coordinates, Nearest, Op, Reduction, Unary};
 use crate::pool::Pool;
 
 /// An operator that reads the integers of quantized activations and makes integers again.
@@ -73,10 +74,12 @@ pub enum IntegerFunction {
     AveragePool(Pool),
     /// onnxruntime: `y = round(Σ (x − z_x) · (s_x / (s_y · count))) + z_y` over all axes from the third on.
     GlobalAveragePool,
-    /// LiteRT: mean over axes, which stay with extent 1 or go: the shape of the output value says.
+    /// LiteRT: mean over axes; the number of elements is part of the fixed-point multiplier.
     Mean {
         /// The axes.
         axes: Vec<usize>,
+        /// Whether reduced axes stay with extent 1.
+        keep_dims: bool,
     },
     /// onnxruntime: all inputs one after another; those that are quantized otherwise than the output are taken to it by
     /// `y = round((x − z_x) · s_x / s_y) + z_y`.
@@ -131,11 +134,38 @@ impl IntegerFunction {
         }
     }
 
+    /// The operator on real numbers that it stands for, on the same axes and shapes. Of a softmax it leaves `beta` out. `None`
+    /// where there is none, of a table and of [`IntegerFunction::Quantize`]: both treat each element by itself.
+    pub fn on_reals(&self) -> Option<Op> {
+        Some(match self {
+            IntegerFunction::Lookup { .. } | IntegerFunction::Quantize => return None,
+            IntegerFunction::Add => Op::Binary(Binary::Add),
+            IntegerFunction::Sub => Op::Binary(Binary::Sub),
+            IntegerFunction::Mul => Op::Binary(Binary::Mul),
+            IntegerFunction::PRelu => Op::Binary(Binary::PRelu),
+            IntegerFunction::AveragePool(pool) => Op::AveragePool(*pool),
+            IntegerFunction::GlobalAveragePool => Op::GlobalAveragePool,
+            IntegerFunction::Mean { axes, keep_dims } => {
+                Op::Reduce { reduction: Reduction::Mean, axes: axes.clone(), keep_dims: *keep_dims }
+            }
+            IntegerFunction::Concat { axis } => Op::Concat { axis: *axis },
+            IntegerFunction::LeakyRelu { alpha } => Op::Unary(Unary::LeakyRelu { alpha: *alpha }),
+            IntegerFunction::Sigmoid => Op::Unary(Unary::Sigmoid),
+            IntegerFunction::Softmax { axis, .. } => Op::Softmax { axis: *axis },
+            IntegerFunction::ResizeBilinear { align_corners, half_pixel, .. } => {
+                let coordinates = Coordinates::of_tflite(*align_corners, *half_pixel);
+                Op::Resize { linear: true, coordinates, nearest: Nearest::Floor }
+            }
+        })
+    }
+
     /// The arithmetics that there are of it. An operator in any other is refused before it runs.
     pub fn arithmetics(&self) -> &'static [IntegerArithmetic] {
         match self {
             IntegerFunction::Add | IntegerFunction::Mul => &[IntegerArithmetic::OnnxRuntime, IntegerArithmetic::LiteRt],
             IntegerFunction::AveragePool(_) => &[IntegerArithmetic::OnnxRuntime, IntegerArithmetic::LiteRt],
+            // onnxruntime has no factor.
+            IntegerFunction::Softmax { beta, .. } if *beta != 1.0 => &[IntegerArithmetic::LiteRt],
             IntegerFunction::Softmax { .. } => &[IntegerArithmetic::OnnxRuntime, IntegerArithmetic::LiteRt],
             IntegerFunction::GlobalAveragePool | IntegerFunction::Concat { .. } => &[IntegerArithmetic::OnnxRuntime],
             IntegerFunction::LeakyRelu { .. } | IntegerFunction::Sigmoid => &[IntegerArithmetic::OnnxRuntime],

@@ -17,7 +17,7 @@ pub struct Pool {
     pub count_include_pad: bool,
 }
 
-/// How [`Op::Pad`] fills.
+/// How [`Op::Pad`](crate::Op::Pad) fills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum PadMode {

@@ -93,10 +93,10 @@ impl Tracer<'_> {
         let of = all[0];
         let channel = self.flow.add_apart(match op {
             Op::Binary(Binary::Mul) => Source::Product(all),
-            // 0 / y and 0 ^ y are not zero for every y; a slope is multiplied.
-            Op::Binary(Binary::Div | Binary::Pow) => Source::Map { of, rule: ZeroRule::Never, clears: false },
+            Op::Binary(Binary::Add | Binary::Sub | Binary::Min | Binary::Max) => Source::Sum(all),
             Op::Binary(Binary::PRelu) => Source::Map { of, rule: ZeroRule::Keeps, clears: false },
-            _ => Source::Sum(all),
+            // 0 / y and 0 ^ y are not zero for every y, and of other functions nothing is known.
+            _ => Source::Map { of, rule: ZeroRule::Never, clears: false },
         });
         for (_, cells) in grids.iter().filter(|(whole, _)| *whole) {
             self.flow.unite(channel, cells[i]);

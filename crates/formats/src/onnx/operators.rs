@@ -1,6 +1,6 @@
 //! Which operator is understood by what.
 
-use network::{Binary, IntegerFunction, Reduction};
+use network::{Binary, Reduction};
 
 use super::external::ExternalFiles;
 use super::plan::Plan;
@@ -117,12 +117,7 @@ fn integers(view: &View<'_>) -> Option<Result<Plan, Fault>> {
         "MatMulInteger" if !own => qoperator::matmul_integer(view),
         "DynamicQuantizeLinear" if !own => qlinear::dynamic(view),
         "QGemm" if own => qoperator::gemm(view),
-        "QLinearAdd" if own => qlinear::binary(view, IntegerFunction::Add),
-        "QLinearMul" if own => qlinear::binary(view, IntegerFunction::Mul),
-        "QLinearAveragePool" | "QLinearGlobalAveragePool" if own => qlinear::pool(view),
-        "QLinearConcat" if own => qlinear::concat(view),
-        "QLinearLeakyRelu" | "QLinearSigmoid" if own => qlinear::unary(view),
-        "QLinearSoftmax" if own => qlinear::softmax(view),
+        _ if own => return qlinear::operator(view),
         _ => return None,
     })
 }

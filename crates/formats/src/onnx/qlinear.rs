@@ -10,15 +10,28 @@ use super::{layout, quantize, windows};
 use crate::reading::fault::{Fault, invalid, not_run};
 use crate::reading::shape::broadcast;
 
+/// Understands the operators of onnxruntime's own domain; `None` for any other name.
+pub(super) fn operator(view: &View<'_>) -> Option<Result<Plan, Fault>> {
+    Some(match view.op_type {
+        "QLinearAdd" => binary(view, IntegerFunction::Add),
+        "QLinearMul" => binary(view, IntegerFunction::Mul),
+        "QLinearAveragePool" | "QLinearGlobalAveragePool" => pool(view),
+        "QLinearConcat" => concat(view),
+        "QLinearLeakyRelu" | "QLinearSigmoid" => unary(view),
+        "QLinearSoftmax" => softmax(view),
+        _ => return None,
+    })
+}
+
 /// QLinearAdd and QLinearMul: a, its scale and zero point, b, its, the output's.
-pub(super) fn binary(view: &View<'_>, function: IntegerFunction) -> Result<Plan, Fault> {
+fn binary(view: &View<'_>, function: IntegerFunction) -> Result<Plan, Fault> {
     view.arity(7, 8)?;
     let form = Form::new(integer_type(view, 0)?, broadcast(view.shape(0)?, view.shape(3)?)?);
     plan(view, function, &[0, 3], [6, 7], form)
 }
 
 /// QLinearLeakyRelu and QLinearSigmoid: x, its scale and zero point, the output's.
-pub(super) fn unary(view: &View<'_>) -> Result<Plan, Fault> {
+fn unary(view: &View<'_>) -> Result<Plan, Fault> {
     view.arity(4, 5)?;
     let function = match view.op_type {
         "QLinearLeakyRelu" => IntegerFunction::LeakyRelu { alpha: view.attributes.float("alpha", 0.01)? },
@@ -29,7 +42,7 @@ pub(super) fn unary(view: &View<'_>) -> Result<Plan, Fault> {
 }
 
 /// QLinearSoftmax.
-pub(super) fn softmax(view: &View<'_>) -> Result<Plan, Fault> {
+fn softmax(view: &View<'_>) -> Result<Plan, Fault> {
     view.arity(4, 5)?;
     let x = view.shape(0)?;
     let axis = axis(view.attributes.int("axis")?.unwrap_or(-1), x.len())?;
@@ -43,7 +56,7 @@ pub(super) fn softmax(view: &View<'_>) -> Result<Plan, Fault> {
 }
 
 /// QLinearAveragePool and QLinearGlobalAveragePool.
-pub(super) fn pool(view: &View<'_>) -> Result<Plan, Fault> {
+fn pool(view: &View<'_>) -> Result<Plan, Fault> {
     view.arity(4, 5)?;
     if view.attributes.flag("channels_last", false)? {
         return Err(not_run!("its channels are on the last axis"));
@@ -63,7 +76,7 @@ pub(super) fn pool(view: &View<'_>) -> Result<Plan, Fault> {
 }
 
 /// QLinearConcat: the output's scale and zero point, then each input and its.
-pub(super) fn concat(view: &View<'_>) -> Result<Plan, Fault> {
+fn concat(view: &View<'_>) -> Result<Plan, Fault> {
     view.arity(5, usize::MAX)?;
     if view.inputs.len() % 3 != 2 {
         return Err(invalid!("{} inputs; expected 2 and 3 for each part", view.inputs.len()));

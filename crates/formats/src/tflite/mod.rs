@@ -10,7 +10,7 @@
 //!   the graph. A Transpose stands behind each such input, and before whatever looks at the order of elements.
 //! - An integer operator with weights becomes a DequantizeLinear, a layer and a QuantizeLinear. The layer carries the
 //!   rule by which its sums become integers. Any executor can run these three, and one that works on integers follows
-//!   the file bit by bit. Integer operators without weights keep their arithmetic ([`network::TfliteOp`]).
+//!   the file bit by bit. Integer operators without weights keep their arithmetic ([`network::IntegerOp`]).
 //!
 //! The files, each resting on those above it:
 //!

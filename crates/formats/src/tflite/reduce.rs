@@ -62,7 +62,9 @@ fn kind(
             if fixed_point_multiplier(ratio).is_none() {
                 return Err(not_run!("the ratio of its scales is {ratio:e}"));
             }
-            Op::Integer(IntegerOp::lite_rt(IntegerFunction::Mean { axes }, &[input], q))
+            // Where there is no axis to reduce, all stay.
+            let keep_dims = keep_dims || axes.is_empty();
+            Op::Integer(IntegerOp::lite_rt(IntegerFunction::Mean { axes, keep_dims }, &[input], q))
         }
         "MEAN" => Op::Reduce { reduction: Reduction::Mean, axes, keep_dims },
         "SUM" | "REDUCE_PROD" if !real => return Err(not_run!("on integers this operator is not handled")),

@@ -4,7 +4,7 @@
 //! the inputs through every node, as it would be for a batch of another size. A node that would not work for one (it joins
 //! the batch with a constant of extent 1, say) ends that, and the batch is then written as the 1 it was read as.
 
-use network::{Graph, IntegerFunction, IntegerOp, MacLayer, Network, Node, Op, Operand, ValueId};
+use network::{Graph, MacLayer, Network, Node, Op, Operand, ValueId};
 
 /// The axis that the batch is on, by value; `None` where the value does not depend on the batch or it is fixed. The error
 /// is the name of the node behind which the batch can no longer be followed.
@@ -24,7 +24,7 @@ pub(super) fn axes(network: &Network) -> Result<Vec<Option<usize>>, String> {
             continue;
         }
         let step = Step { graph, layers: network.layers(), node, inputs };
-        let axis = step.axis().ok_or_else(|| node.name.clone())?;
+        let axis = step.axis(&node.op).ok_or_else(|| node.name.clone())?;
         node.outputs.iter().for_each(|id| axes[id.0] = Some(axis));
     }
     Ok(axes)
@@ -40,13 +40,14 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
-    /// The axis of the batch in the outputs; `None` where it is lost.
-    fn axis(&self) -> Option<usize> {
-        match &self.node.op {
+    /// The axis of the batch in the outputs of a node that does `op`; `None` where it is lost.
+    fn axis(&self, op: &Op) -> Option<usize> {
+        match op {
             Op::Unsupported => None,
             Op::Mac(id) => self.mac(&self.layers[id.0]),
             Op::Binary(_) | Op::Where => self.broadcast(),
-            Op::Integer(IntegerOp { function, .. }) => self.integer(function),
+            // Operators on integers touch the same axes as those on real numbers.
+            Op::Integer(op) => op.function.on_reals().map_or_else(|| self.alone(), |real| self.axis(&real)),
             Op::MatMul => self.broadcast().filter(|axis| axis + 2 < self.rank_out()),
             Op::Concat { axis } => self.concat(*axis),
             Op::Gather { axis } => self.gather(*axis),
@@ -62,31 +63,6 @@ impl Step<'_> {
     fn concat(&self, axis: usize) -> Option<usize> {
         let first = self.inputs[0].filter(|&first| first != axis)?;
         self.inputs.iter().all(|other| *other == Some(first)).then_some(first)
-    }
-
-    /// Operators on integers touch the same axes as their real counterparts.
-    fn integer(&self, function: &IntegerFunction) -> Option<usize> {
-        let unless = |x: usize, touched: bool| (!touched).then_some(x);
-        match function {
-            IntegerFunction::Add | IntegerFunction::Sub | IntegerFunction::Mul | IntegerFunction::PRelu => {
-                self.broadcast()
-            }
-            IntegerFunction::Concat { axis } => self.concat(*axis),
-            IntegerFunction::AveragePool(_) | IntegerFunction::GlobalAveragePool => {
-                self.alone().and_then(|x| unless(x, x != 0))
-            }
-            IntegerFunction::Softmax { axis, .. } => self.alone().and_then(|x| unless(x, *axis == x)),
-            IntegerFunction::Mean { axes } => {
-                self.alone().and_then(|x| reduced(axes, self.rank(0) == self.rank_out(), x))
-            }
-            IntegerFunction::ResizeBilinear { .. } => {
-                self.alone().and_then(|x| unless(x, self.extent(0, x) != self.out_shape()[x]))
-            }
-            IntegerFunction::Lookup { .. }
-            | IntegerFunction::Quantize
-            | IntegerFunction::LeakyRelu { .. }
-            | IntegerFunction::Sigmoid => self.alone(),
-        }
     }
 
     /// Operators of one input, on whose axis `x` the batch is.

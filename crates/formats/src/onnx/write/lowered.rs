@@ -2,11 +2,10 @@
 //! real numbers, quantized again. What is lost is their rounding, of which [`note`] tells.
 
 use network::{
-    ActivationQuantization, Coordinates, DataType, IntegerFunction, IntegerOp, Nearest, Network, Node, Op, Quant,
-    Reduction, Rounding, Tensor, ValueId,
+    ActivationQuantization, DataType, IntegerFunction, IntegerOp, Network, Node, Op, Quant, Rounding, Tensor, ValueId,
 };
 
-use super::attributes::{count, float, int};
+use super::attributes::int;
 use super::node::Draft;
 use super::{Writer, tensors};
 use crate::reading::fault::{Fault, unsupported};
@@ -27,65 +26,27 @@ impl Writer<'_> {
     /// Adds an operator on integers as one on real numbers between DequantizeLinear and QuantizeLinear. A table is one in ONNX
     /// too.
     pub(super) fn add_integer(&mut self, node: &Node, op: &IntegerOp) -> Result<(), Fault> {
-        let alike = |op: Op| Node { op, ..node.clone() };
-        let plain = |op_type| Ok(Draft::new(op_type, Vec::new()));
-        let with = |op_type, attributes| Ok(Draft { attributes, ..Draft::new(op_type, Vec::new()) });
-        // Dequantizing by β times the scale is the factor of a softmax.
-        let inputs: Vec<ActivationQuantization> = match op.function {
-            IntegerFunction::Softmax { beta, .. } => {
-                op.inputs.iter().map(|q| ActivationQuantization { scale: q.scale * beta, ..*q }).collect()
-            }
-            _ => op.inputs.clone(),
-        };
-        let (inputs, output) = (inputs.as_slice(), op.output);
-        match &op.function {
-            IntegerFunction::Lookup { first, table } => self.add_lookup(node, *first, table),
-            IntegerFunction::Quantize => {
-                let x = self.value(first_input(node)?)?;
-                self.add_quantized(node, x, output)
-            }
-            IntegerFunction::Add => self.add_between(node, inputs, output, |_| plain("Add")),
-            IntegerFunction::Sub => self.add_between(node, inputs, output, |_| plain("Sub")),
-            IntegerFunction::Mul => self.add_between(node, inputs, output, |_| plain("Mul")),
-            IntegerFunction::PRelu => self.add_between(node, inputs, output, |_| plain("PRelu")),
-            IntegerFunction::GlobalAveragePool => {
-                self.add_between(node, inputs, output, |_| plain("GlobalAveragePool"))
-            }
-            IntegerFunction::Sigmoid => self.add_between(node, inputs, output, |_| plain("Sigmoid")),
-            IntegerFunction::LeakyRelu { alpha } => {
-                self.add_between(node, inputs, output, |_| with("LeakyRelu", vec![float("alpha", *alpha)]))
-            }
-            IntegerFunction::Concat { axis } => {
-                self.add_between(node, inputs, output, |_| with("Concat", vec![count("axis", *axis)]))
-            }
-            IntegerFunction::Softmax { axis, .. } => {
-                self.add_between(node, inputs, output, |_| with("Softmax", vec![count("axis", *axis)]))
-            }
-            IntegerFunction::AveragePool(pool) => {
-                self.add_between(node, inputs, output, |writer| with("AveragePool", writer.pool(node, pool, false)))
-            }
-            IntegerFunction::Mean { axes } => {
-                let graph = self.network.graph();
-                let rank = |id: ValueId| graph.value(id).shape.as_ref().map(Vec::len);
-                let keep_dims = rank(first_input(node)?) == rank(node.outputs[0]);
-                let mean = alike(Op::Reduce { reduction: Reduction::Mean, axes: axes.clone(), keep_dims });
-                self.add_between(node, inputs, output, |writer| writer.parametric(&mean))
-            }
-            IntegerFunction::ResizeBilinear { align_corners, half_pixel, .. } => {
-                let coordinates = Coordinates::of_tflite(*align_corners, *half_pixel);
-                let resize = alike(Op::Resize { linear: true, coordinates, nearest: Nearest::Floor });
-                self.add_between(node, inputs, output, |writer| writer.parametric(&resize))
-            }
+        if let IntegerFunction::Lookup { first, table } = &op.function {
+            return self.add_lookup(node, *first, table);
         }
+        let Some(real) = op.function.on_reals() else {
+            let x = self.value(first_input(node)?)?;
+            return self.add_quantized(node, x, op.output);
+        };
+        let mut inputs = op.inputs.clone();
+        if let IntegerFunction::Softmax { beta, .. } = op.function {
+            // Dequantizing by β times the scale is the factor of a softmax.
+            inputs.iter_mut().for_each(|q| q.scale *= beta);
+        }
+        self.add_between(&Node { op: real, ..node.clone() }, &inputs, op.output)
     }
 
-    /// Adds an operator between DequantizeLinear of its inputs and QuantizeLinear.
+    /// Adds a node on real numbers between DequantizeLinear of its inputs and QuantizeLinear.
     fn add_between(
         &mut self,
         node: &Node,
         inputs: &[ActivationQuantization],
         output: ActivationQuantization,
-        draft: impl FnOnce(&mut Self) -> Result<Draft, Fault>,
     ) -> Result<(), Fault> {
         let mut reals = Vec::with_capacity(inputs.len());
         for (i, (id, quantization)) in node.inputs.iter().zip(inputs).enumerate() {
@@ -97,7 +58,7 @@ impl Writer<'_> {
             self.push(&format!("{name}_DequantizeLinear"), Draft::new("DequantizeLinear", inputs), vec![real.clone()]);
             reals.push(real);
         }
-        let draft = draft(self)?;
+        let draft = self.draft(node)?;
         let real = self.values.claim(&format!("{}_real", self.name(node.outputs[0])));
         let inputs = [reals, draft.inputs].concat();
         self.push(&node.name, Draft { inputs, ..draft }, vec![real.clone()]);

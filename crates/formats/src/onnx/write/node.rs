@@ -43,12 +43,7 @@ impl Writer<'_> {
             Op::Quant(quant) => return self.add_quant(node, *quant),
             _ => {}
         }
-        let mut draft = match plain(&node.op) {
-            // Add of any other number of inputs is Sum.
-            Some("Add") if node.inputs.len() != 2 => Draft::new("Sum", Vec::new()),
-            Some(op_type) => Draft::new(op_type, Vec::new()),
-            None => self.parametric(node)?,
-        };
+        let mut draft = self.draft(node)?;
         let mut inputs = Vec::with_capacity(node.inputs.len() + draft.inputs.len());
         for id in &node.inputs {
             inputs.push(id.map(|id| self.value(id)).transpose()?.unwrap_or_default());
@@ -63,6 +58,16 @@ impl Writer<'_> {
         let outputs = node.outputs.iter().map(|&id| self.name(id)).collect();
         self.push(&node.name, Draft { inputs, ..draft }, outputs);
         Ok(())
+    }
+
+    /// A node without its activations: its name in the format, its attributes, and those parameters that are inputs there.
+    pub(super) fn draft(&mut self, node: &Node) -> Result<Draft, Fault> {
+        match plain(&node.op) {
+            // Add of any other number of inputs is Sum.
+            Some("Add") if node.inputs.len() != 2 => Ok(Draft::new("Sum", Vec::new())),
+            Some(op_type) => Ok(Draft::new(op_type, Vec::new())),
+            None => self.parametric(node),
+        }
     }
 
     /// A softmax over all axes from one on: newer opsets have it over one axis alone, so these become one and are parted
@@ -83,7 +88,7 @@ impl Writer<'_> {
     }
 
     /// Operators with parameters. The inputs of the draft are those parameters that the format has as inputs.
-    pub(super) fn parametric(&mut self, node: &Node) -> Result<Draft, Fault> {
+    fn parametric(&mut self, node: &Node) -> Result<Draft, Fault> {
         let draft = |op_type, attributes| Ok(Draft { op_type, inputs: Vec::new(), attributes });
         match &node.op {
             Op::BatchNormalization { epsilon } => draft("BatchNormalization", vec![float("epsilon", *epsilon)]),

@@ -134,7 +134,7 @@ fn run_lite_rt(op: &IntegerOp, inputs: Vec<Input>, shape: &[usize], buffers: &mu
             x.recycle(buffers);
             result
         }
-        IntegerFunction::Mean { axes } => {
+        IntegerFunction::Mean { axes, .. } => {
             let ([x], [from]) = operands(op, inputs)?;
             let result = mean::lite_rt_axes(x.array(), axes, [&from, to], shape, buffers);
             x.recycle(buffers);
@@ -203,5 +203,10 @@ mod tests {
         assert!(matches!(check(&op), Err(Problem::Unsupported(text)) if text.contains("PRelu")));
         let op = IntegerOp { arithmetic: IntegerArithmetic::LiteRt, ..op };
         assert!(check(&op).is_ok());
+        let softmax = |beta| IntegerOp { function: IntegerFunction::Softmax { axis: 1, beta }, ..op.clone() };
+        assert!(check(&softmax(2.0)).is_ok());
+        let onnxruntime = |beta| IntegerOp { arithmetic: IntegerArithmetic::OnnxRuntime, ..softmax(beta) };
+        assert!(check(&onnxruntime(1.0)).is_ok());
+        assert!(matches!(check(&onnxruntime(2.0)), Err(Problem::Unsupported(_))));
     }
 }
