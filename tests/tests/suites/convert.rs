@@ -266,7 +266,7 @@ fn what_would_be_lost_is_an_error_if_asked() {
     let folder = folder();
     let cases: [(&[&str], &str); 5] = [
         (&["convert", "digits.onnx", "w.npz", "--strict"], "error: digits.onnx: not in the new file: the graph of"),
-        (&["convert", "digits.onnx", "w.npz", "--strict"], "more); without --strict it is lost\n"),
+        (&["convert", "digits.onnx", "w.npz", "--strict"], "with it; without --strict it is lost\n"),
         (&["convert", "digits.onnx", "w.pt"], "expected .onnx, .safetensors or .npz"),
         (&["convert", "digits.onnx", "digits.onnx"], "is also an input"),
         (&["convert", "digits.onnx", "no/w.npz"], "there is no folder"),
