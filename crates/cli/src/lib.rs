@@ -19,6 +19,8 @@ use report::text::one_line;
 
 use crate::args::{Arguments, Command};
 
+pub use crate::mend::option;
+
 /// How a command ended that could do its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {

@@ -13,6 +13,7 @@ mod house;
 mod integer;
 mod landscape;
 mod large_files;
+mod messages;
 mod mutations;
 mod outputs;
 mod reference;
