@@ -9,7 +9,7 @@ use std::sync::Arc;
 use analog::AnalogError;
 use compress::CompressError;
 use digital::DigitalError;
-use engine::EngineError;
+use engine::{Arithmetic, EngineError};
 use esn::{BitWidth, BitWidthError, CodeError, Grid, QuantizeError, SnrError, StreamError, TrainingError, WeightShape};
 use esnsim::{Error, Need};
 use esnsim_tests::repository;
@@ -17,7 +17,7 @@ use explore::ExploreError;
 use formats::images::ImageError;
 use inference::InferenceError;
 use network::architectures::ArchitectureError;
-use network::{Cause, DataType, ErrorKind, Failure, GeometryError, Mend, NetworkError, TensorError, chain};
+use network::{Cause, DataType, ErrorKind, Failure, GeometryError, Mend, ModelError, NetworkError, TensorError, chain};
 use rayon::ThreadPoolBuildError;
 use report::OutputError;
 use runner::RunnerError;
@@ -76,6 +76,10 @@ fn no_threads() -> ThreadPoolBuildError {
 
 fn network_error() -> NetworkError {
     NetworkError::Io { path: "net.onnx".into(), source: missing() }
+}
+
+fn model_error() -> ModelError {
+    ModelError::NoSuchValue { place: text("node conv1"), value: 7, count: 3 }
 }
 
 fn image_error() -> ImageError {
@@ -168,6 +172,7 @@ fn networks(page: &mut Page) {
                     problem: text("the file gives no shape"),
                     mend: Some(Mend::GiveInputShape),
                 },
+                Model: NetworkError::Model { path: path(), source: model_error() },
             }
         );
     }
@@ -216,7 +221,7 @@ fn engines(page: &mut Page) {
                     found: shape,
                 },
                 Shape: EngineError::Shape { layer: layer(), what: "input", expected: 160, found: 80 },
-                Arithmetic: EngineError::Arithmetic { layer: layer(), expected: "integer" },
+                Arithmetic: EngineError::Arithmetic { layer: layer(), expected: Arithmetic::Integer },
                 Activation: EngineError::Activation {
                     layer: layer(),
                     index: 3,
@@ -300,6 +305,7 @@ fn work(page: &mut Page) {
             Network: network_error().into(),
             Inference: inference_error().into(),
             Sample: CompressError::Sample(image_error().into()),
+            Model: CompressError::Model(model_error()),
         }
     );
 }
@@ -330,7 +336,7 @@ fn runs(page: &mut Page) {
                 },
                 Image: image_error().into(),
                 Sample: RunnerError::Sample(image_error().into()),
-                Inference: RunnerError::Inference { path: network(), source: inference_error() },
+                Inference: RunnerError::Inference { path: network(), source: Box::new(inference_error()) },
             }
         );
     }

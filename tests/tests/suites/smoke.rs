@@ -73,8 +73,9 @@ fn short_help_is_a_screen_and_long_help_has_every_option_of_it() {
         assert!(short.lines().chain(long.lines()).all(|line| line.chars().count() <= 100), "{short}{long}");
         assert!(short.contains(&format!("Example: esnsim {command} ")), "{short}");
         let options = |help: &str| -> Vec<String> {
-            let words = help.lines().filter(|line| line.trim_start().starts_with('-')).flat_map(str::split_whitespace);
-            words.filter(|word| word.starts_with("--")).map(|word| word.trim_end_matches(',').to_string()).collect()
+            let lines = help.lines().filter(|line| line.trim_start().starts_with('-'));
+            let names = lines.filter_map(|line| line.split_whitespace().find(|word| word.starts_with("--")));
+            names.map(str::to_string).collect()
         };
         for option in options(&short) {
             assert!(options(&long).contains(&option), "{command} {option}\n{long}");

@@ -247,11 +247,11 @@ pub struct PreprocessingOptions {
     #[arg(long, value_name = "X", hide_short_help = true)]
     pub scale: Option<f32>,
 
-    /// Subtract this from each channel, after scaling: one number, or one a channel
+    /// Subtract this from each channel, after scaling: one number, or one each
     #[arg(long, value_name = "X,…", value_delimiter = ',', allow_hyphen_values = true, hide_short_help = true)]
     pub mean: Vec<f32>,
 
-    /// Divide each channel by this, after the mean: one number, or one a channel
+    /// Divide each channel by this, after the mean: one number, or one each
     #[arg(long, value_name = "X,…", value_delimiter = ',', hide_short_help = true)]
     pub std: Vec<f32>,
 }
