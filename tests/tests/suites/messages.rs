@@ -29,6 +29,9 @@ struct Page {
     wrong: Vec<String>,
 }
 
+/// Puts the errors of one part of the project on the page.
+type Part = fn(&mut Page);
+
 impl Page {
     fn add(&mut self, name: &str, error: &(impl Failure + 'static)) {
         let line = chain(error);
@@ -71,7 +74,7 @@ fn missing() -> io::Error {
 
 fn no_threads() -> ThreadPoolBuildError {
     let refused = |_| Err(io::Error::from(io::ErrorKind::WouldBlock));
-    rayon::ThreadPoolBuilder::new().spawn_handler(refused).build().err().expect("no thread is started")
+    rayon::ThreadPoolBuilder::new().spawn_handler(refused).build().expect_err("no thread is started")
 }
 
 fn network_error() -> NetworkError {
@@ -405,7 +408,7 @@ fn face(page: &mut Page) {
 #[test]
 fn every_message_is_on_one_page() {
     let mut page = Page::default();
-    let parts: [(&str, fn(&mut Page)); 6] = [
+    let parts: [(&str, Part); 6] = [
         ("The metric", metric),
         ("Networks", networks),
         ("Engines", engines),
