@@ -44,7 +44,7 @@ pub struct Entry {
     pub unit: Joules,
 }
 
-/// The energy ledger of a run: every kind of event that the hardware spends energy on, in a fixed order.
+/// The energy ledger of a run: every kind of event that the engine counts, in a fixed order.
 ///
 /// An ideal engine has one entry, its MACs. Each departure from the ideal adds an entry of its own.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -85,9 +85,14 @@ impl Ledger {
         &self.entries
     }
 
+    /// The entry of an event.
+    pub fn entry(&self, event: Event) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.event == event)
+    }
+
     /// How often an event happened; 0 where it has no entry.
     pub fn count(&self, event: Event) -> u128 {
-        self.entries.iter().find(|entry| entry.event == event).map_or(0, |entry| entry.count)
+        self.entry(event).map_or(0, |entry| entry.count)
     }
 
     /// Energy of all entries together.

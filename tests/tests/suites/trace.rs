@@ -113,6 +113,29 @@ fn a_whole_layer_counts_what_simulate_counts() {
 }
 
 #[test]
+fn energy_that_depends_on_the_input_has_the_unit_of_the_ledger() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let ideal = std::fs::read_to_string(repository("configs/ideal-analog.toml")).expect("it is in the repository");
+    let text = format!("{ideal}\nlaw = \"conductance\"\n[dac]\nbits = 8\n");
+    std::fs::write(folder.path().join("cells.toml"), text).expect("the folder is writable");
+    let hardware = ["--hardware", "cells.toml", "--csv"];
+    let simulate =
+        esnsim().current_dir(folder.path()).args(["simulate", "--limit", "1"]).args(hardware).arg("s.csv").ok();
+    simulate.expect("the network is embedded");
+    let mut csv = csv::Reader::from_path(folder.path().join("s.csv")).expect("the run wrote it");
+    let costs: Vec<HashMap<String, String>> = csv.deserialize().map(|row| row.expect("valid CSV")).collect();
+    let row = costs.iter().find(|row| row["layer"] == "/fc/Gemm").expect("a row");
+    let figure = |column: &str| row[column].parse::<f64>().expect("a number");
+    let unit = figure("energy_j") / figure("energy_count");
+    let layer = ["--layer", "/fc/Gemm", "--cycles", "0..9999"];
+    trace(folder.path(), &[layer.as_slice(), &hardware, &["t.csv"]].concat());
+    for (_, _, count, energy) in rows(&folder.path().join("t.csv")) {
+        let expected = count as f64 * unit;
+        assert!(count > 0 && (energy - expected).abs() < 1e-9 * expected, "{energy} J, not {expected}");
+    }
+}
+
+#[test]
 fn every_description_can_be_traced() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for file in std::fs::read_dir(repository("configs")).expect("it is in the repository") {

@@ -22,7 +22,8 @@ pub use record::{LaneSample, Sample, Sum, Trace};
 /// # Errors
 ///
 /// [`RunnerError::Trace`] if the range is empty, begins after the layer's last cycle or makes more than [`MAX_VALUES`]
-/// values with the lanes; [`RunnerError::Engine`] if the engine has no stepped machine; those of [`crate::cost`], and of [`crate::evaluate`] where there is an image.
+/// values with the lanes; [`RunnerError::Engine`] if the engine has no stepped machine; those of [`crate::cost`], and of
+/// [`crate::evaluate`] where there is an image.
 pub fn trace(plan: &TracePlan<'_>) -> Result<Trace, RunnerError> {
     plan.quantization.check(plan.network)?;
     plan.check()?;
@@ -36,11 +37,12 @@ pub fn trace(plan: &TracePlan<'_>) -> Result<Trace, RunnerError> {
         input::LayerInput::Integer(values) => Activations::Integer(values),
         input::LayerInput::Real(values) => Activations::Real(values),
     };
-    let total_cycles = plan.hardware.engine.run_on(&engine_layer, activations).map_err(refused)?.cycles.0;
+    let run = plan.hardware.engine.run_on(&engine_layer, activations).map_err(refused)?;
+    let total_cycles = run.cycles.0;
     if u128::from(plan.cycles.0) >= total_cycles {
         return Err(plan.problem(format!("it has {total_cycles} cycles, none from {} on", plan.cycles.0)));
     }
-    let mut recorder = Recorder::new(plan, total_cycles);
+    let mut recorder = Recorder::new(plan, &run);
     machine.trace(&engine_layer, activations, &mut recorder).map_err(refused)?;
     Ok(recorder.finish())
 }

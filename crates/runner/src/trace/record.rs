@@ -1,6 +1,6 @@
 //! The cycles of a range, recorded as the machine goes through them.
 
-use engine::{Event, Joules, Lane, LaneSums, Observer};
+use engine::{Event, Joules, Lane, LaneSums, LayerRun, Observer};
 
 use super::plan::TracePlan;
 
@@ -72,13 +72,15 @@ pub(super) struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    pub(super) fn new(plan: &'a TracePlan<'a>, total_cycles: u128) -> Self {
+    pub(super) fn new(plan: &'a TracePlan<'a>, run: &LayerRun) -> Self {
+        // The ledger knows what its units cost: they are smaller where energy depends on the input.
+        let unit = run.ledger.entry(Trace::EVENT).map_or(plan.hardware.unit, |entry| entry.unit);
         let trace = Trace {
             layer: plan.network.layers()[plan.layer.0].name.clone(),
             hardware: plan.hardware.engine.name().to_string(),
             clock_hz: plan.hardware.clock_hz,
-            unit: plan.hardware.unit,
-            total_cycles,
+            unit,
+            total_cycles: run.cycles.0,
             lanes: plan.lanes,
             accumulators: plan.accumulators,
             samples: Vec::new(),
