@@ -90,11 +90,7 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Network, NetworkError>
     if weight_file::is_weight_file(&bytes) {
         return from_weights(&WeightFile::parse(path, bytes, vec![mapping])?, options);
     }
-    if let Some(problem) = needless(options) {
-        let problem = problem.to_string();
-        let (path, place) = (path.to_path_buf(), "file".to_string());
-        return Err(NetworkError::Unsupported { path, place, problem, mend: None });
-    }
+    refuse_needless(path, options)?;
     let network = match tflite::is_tflite(&bytes) {
         true => tflite::read(path, bytes, options)?,
         false => onnx::read_mapped(path, bytes, options)?,
@@ -111,9 +107,11 @@ pub fn from_bytes(name: &str, bytes: Bytes, options: &ReadOptions) -> Result<Net
     if weight_file::is_weight_file(&bytes) {
         return from_weights(&WeightFile::from_bytes(name, bytes)?, options);
     }
+    let path = Path::new(name);
+    refuse_needless(path, options)?;
     match tflite::is_tflite(&bytes) {
-        true => tflite::read(Path::new(name), bytes, options),
-        false => onnx::read_bytes(Path::new(name), bytes, options),
+        true => tflite::read(path, bytes, options),
+        false => onnx::read_bytes(path, bytes, options),
     }
 }
 
@@ -130,11 +128,13 @@ fn from_weights(file: &WeightFile, options: &ReadOptions) -> Result<Network, Net
     }
 }
 
-/// What is said of options that only weights without a graph can use.
-fn needless(options: &ReadOptions) -> Option<&'static str> {
-    match (&options.architecture, &options.topology) {
-        (Some(_), _) => Some("it is no weight file; an architecture is for weights without a graph"),
-        (None, Some(_)) => Some("it is no weight file; a topology is for weights without a graph"),
-        (None, None) => None,
-    }
+/// Refuses options that only weights without a graph can use.
+fn refuse_needless(path: &Path, options: &ReadOptions) -> Result<(), NetworkError> {
+    let needless = match (&options.architecture, &options.topology) {
+        (Some(_), _) => "an architecture",
+        (None, Some(_)) => "a topology",
+        (None, None) => return Ok(()),
+    };
+    let problem = format!("it is no weight file; {needless} is for weights without a graph");
+    Err(NetworkError::Unsupported { path: path.to_path_buf(), place: "file".to_string(), problem, mend: None })
 }

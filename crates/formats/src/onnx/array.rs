@@ -44,8 +44,9 @@ impl Data {
         match (self, other) {
             (Data::Int(values), Data::Int(more)) => values.extend_from_slice(&more[range]),
             (Data::Real(values), Data::Real(more)) => values.extend_from_slice(&more[range]),
-            // The planner has refused parts of different types.
-            _ => {}
+            (Data::Int(_), Data::Real(_)) | (Data::Real(_), Data::Int(_)) => {
+                unreachable!("the planner has refused parts of different types")
+            }
         }
     }
 }

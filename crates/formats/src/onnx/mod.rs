@@ -28,6 +28,7 @@
 //! plan.rs             what is to be done with a node
 //! elementwise.rs ...  the planners, one file for each family of operators: constants, elementwise, layout, mac,
 //!                     normalize, product, qlinear, qonnx, qoperator, quantize, reduce, resize, sequence, windows
+//! parameters.rs       the attributes of operators of one or two elements, for planners and for the writer
 //! operators.rs        which operator is understood by which planner
 //! fold.rs             operators computed on constants; the elementwise ones in fold_elementwise.rs
 //! build.rs            the pass over the nodes

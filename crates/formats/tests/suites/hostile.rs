@@ -103,6 +103,9 @@ fn files_that_are_no_models() {
         let message = error.to_string();
         assert!(message.starts_with("f: file: ") && message.contains(expected), "{message}");
     }
+    let options = ReadOptions { topology: Some("layers.csv".into()), ..ReadOptions::default() };
+    let error = formats::from_bytes("f", Bytes::from(valid().bytes()), &options).expect_err("it has a graph");
+    assert!(error.to_string().contains("a topology is for weights without a graph"), "{error}");
     let missing = formats::read(&PathBuf::from("/nowhere/at/all.onnx"), &ReadOptions::default()).expect_err("no file");
     assert!(network::chain(&missing).starts_with("/nowhere/at/all.onnx: "));
     let folder = formats::read(&std::env::temp_dir(), &ReadOptions::default()).expect_err("a folder");

@@ -8,7 +8,10 @@ use formats::GRID_KEY;
 use formats::ReadOptions;
 use formats::onnx::proto::ModelProto;
 use formats::onnx::write::{WriteOptions, to_bytes, write};
-use network::{LayerId, MacLayer, Network, NetworkError, Op, Unary, WeightSource};
+use network::{
+    ActivationQuantization, IntegerArithmetic, IntegerFunction, IntegerOp, LayerId, MacLayer, Network, NetworkError,
+    NodeId, Op, Unary, WeightSource,
+};
 use prost::Message;
 
 use crate::build::*;
@@ -487,4 +490,33 @@ fn an_output_that_is_computed_from_constants_is_written() {
     };
     assert_eq!(constant(&network), [0.5, 1.5, -1.0, 2.0]);
     assert_eq!(constant(&read(written(&network))), [0.5, 1.5, -1.0, 2.0]);
+}
+
+/// Sizes beside an open batch, instead of scales, need `axes`, which Resize has since opset 18: also where it is written
+/// for an operator on integers.
+#[test]
+fn the_opset_is_that_of_what_an_integer_operator_becomes() {
+    let model = model()
+        .input("x", &[0, 4, 8, 7])
+        .tensor(floats("s", &[], &[0.1]))
+        .tensor(int8s("z", &[], &[3]))
+        .node("QuantizeLinear", &["x", "s", "z"], &["q"])
+        .ints("sizes", &[1, 4, 8, 10])
+        .node_with("Resize", &["q", "", "", "sizes"], &["r"], vec![string("mode", "linear")])
+        .node("DequantizeLinear", &["r", "s", "z"], &["a"]);
+    let mut network = around(model, 10).edit();
+    let place = network.nodes().iter().position(|node| matches!(node.op, Op::Resize { .. })).expect("it is there");
+    let quantization = ActivationQuantization { scale: 0.1, zero_point: 3, min: -128, max: 127 };
+    let function = IntegerFunction::ResizeBilinear { align_corners: false, half_pixel: true, float: false };
+    network.node_mut(NodeId(place)).op = Op::Integer(IntegerOp {
+        function,
+        arithmetic: IntegerArithmetic::LiteRt,
+        inputs: vec![quantization],
+        output: quantization,
+    });
+    let bytes = written(&network.finish().expect("a model"));
+    let file = ModelProto::decode(bytes.as_slice()).expect("ONNX");
+    let opset = file.opset_import.iter().find(|set| set.domain.is_empty());
+    assert_eq!(opset.map(|set| set.version), Some(21), "the writer's newer opset, for 17 has no `axes`");
+    assert!(read(bytes).has_open_batch());
 }

@@ -14,18 +14,22 @@ impl<'a> Builder<'a> {
         let by = mac.activation.by;
         let scale = by.scale.map_or_else(|| Some(self.add_one(output)), at);
         let real = self.add_inner(output, "input", self.slots[x.0].form.shape.clone());
-        self.add_step(node, "DequantizeLinear", vec![Some(x), scale, at(by.zero_point)], real);
-        let (op_type, parameters) = match mac.output {
+        let dequantize = ("DequantizeLinear", Op::DequantizeLinear { axis: 0 });
+        self.add_step(node, dequantize, vec![Some(x), scale, at(by.zero_point)], real);
+        let (step, parameters) = match mac.output {
             Output::Real => {
                 self.add_product(node, mac, real, output);
                 return;
             }
-            Output::Integer => ("Cast", vec![]),
-            Output::Quantized(by) => ("QuantizeLinear", vec![by.scale.and_then(at), at(by.zero_point)]),
+            Output::Integer => (("Cast", Op::Cast), vec![]),
+            Output::Quantized(by) => {
+                let step = ("QuantizeLinear", Op::QuantizeLinear { axis: 0 });
+                (step, vec![by.scale.and_then(at), at(by.zero_point)])
+            }
         };
         let product = self.add_inner(output, "product", self.slots[output.0].form.shape.clone());
         self.add_product(node, mac, real, product);
-        self.add_step(node, op_type, [vec![Some(product)], parameters].concat(), output);
+        self.add_step(node, step, [vec![Some(product)], parameters].concat(), output);
     }
 
     fn add_product(&mut self, node: &NodeProto, mac: IntegerMac, input: ValueId, output: ValueId) {
@@ -34,13 +38,8 @@ impl<'a> Builder<'a> {
         self.nodes.push(Node { name, op_type, op, inputs: vec![Some(input)], outputs: vec![output] });
     }
 
-    /// A step before or behind the layer. The one scale has no axis.
-    fn add_step(&mut self, node: &NodeProto, op_type: &str, inputs: Vec<Option<ValueId>>, output: ValueId) {
-        let op = match op_type {
-            "DequantizeLinear" => Op::DequantizeLinear { axis: 0 },
-            "QuantizeLinear" => Op::QuantizeLinear { axis: 0 },
-            _ => Op::Cast,
-        };
+    /// A step before or behind the layer, with its name in the format. The one scale has no axis.
+    fn add_step(&mut self, node: &NodeProto, (op_type, op): (&str, Op), inputs: Vec<Option<ValueId>>, output: ValueId) {
         let name = format!("{}/{op_type}", node_name(node));
         self.nodes.push(Node { name, op_type: op_type.to_string(), op, inputs, outputs: vec![output] });
     }

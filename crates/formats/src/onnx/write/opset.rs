@@ -49,6 +49,11 @@ fn is_newer_node(network: &Network, node: &Node, axes: &[Option<usize>]) -> bool
         }
         Op::Quant(quant) => super::lowered::is_wide(*quant),
         Op::DequantizeLinear { .. } => is_wide(in_type(0)) || is_half(out_type),
+        // It is written as the operator on real numbers between a dequantization and a quantization.
+        Op::Integer(op) => {
+            let on_reals = op.function.on_reals().map(|op| Node { op, ..node.clone() });
+            is_wide(in_type(0)) || is_wide(out_type) || on_reals.is_some_and(|node| is_newer_node(network, &node, axes))
+        }
         _ => false,
     }
 }
