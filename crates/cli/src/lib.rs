@@ -80,8 +80,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<Status> {
     Ok(Status::Done)
 }
 
-/// Runs `work` on so many threads; results do not depend on the number.
+/// Runs a command on so many threads.
 fn in_pool<T: Send>(threads: Option<usize>, work: impl FnOnce() -> anyhow::Result<T> + Send) -> anyhow::Result<T> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build();
-    pool.map_err(esnsim::Error::Threads)?.install(work)
+    esnsim::on_threads(threads, work)?
 }

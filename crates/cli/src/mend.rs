@@ -59,6 +59,7 @@ pub fn option(mend: Mend) -> String {
         Mend::ShareStore => "processes share a store by --shard i/n",
         Mend::CountInOneRun => "simulate --images counts it",
         Mend::AskForCompression => "ask for --prune, --bits, a step rule, --find-step or --reestimate-bn",
+        Mend::AskForQuantization => "ask for --bits, a step rule or bits shared out",
         Mend::AllowLoss => "without --strict it is lost",
     };
     words.to_string()

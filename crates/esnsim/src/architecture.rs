@@ -2,6 +2,8 @@
 
 use network::architectures::{Architecture, Family, Fan, Shortcut};
 
+use crate::error::Error;
+
 /// A network of the literature, as a user asks for it: what is left out is that of the literature.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ArchitectureRequest {
@@ -25,15 +27,6 @@ pub struct ArchitectureRequest {
     pub growth: Option<usize>,
 }
 
-/// Why a request names no network.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ArchitectureMisfit {
-    /// There is no network of this name.
-    Name,
-    /// The network has no such thing: `shortcut`, `depth` or `growth`.
-    Option(&'static str),
-}
-
 impl ArchitectureRequest {
     /// The network of this name, as the literature has it.
     pub fn new(name: &str) -> Self {
@@ -54,8 +47,9 @@ impl ArchitectureRequest {
     ///
     /// # Errors
     ///
-    /// [`ArchitectureMisfit`] if the name is not known or an option belongs to another family.
-    pub fn architecture(&self) -> Result<Architecture, ArchitectureMisfit> {
+    /// [`Error::NoArchitecture`] if the name is not known, [`Error::ForeignOption`] if an option belongs to another
+    /// family.
+    pub fn architecture(&self) -> Result<Architecture, Error> {
         let base = Architecture::new(self.family()?);
         Ok(Architecture {
             width: self.width,
@@ -67,24 +61,25 @@ impl ArchitectureRequest {
         })
     }
 
-    fn family(&self) -> Result<Family, ArchitectureMisfit> {
-        let mut family = Family::named(&self.name).ok_or(ArchitectureMisfit::Name)?;
-        let mut left = vec![("shortcut", self.shortcut.is_some())];
-        left.extend([("depth", self.depth.is_some()), ("growth", self.growth.is_some())]);
-        match &mut family {
+    fn family(&self) -> Result<Family, Error> {
+        let unknown = || Error::NoArchitecture { name: self.name.clone() };
+        let mut family = Family::named(&self.name).ok_or_else(unknown)?;
+        let shortcut_given = self.shortcut.map(|_| "shortcut");
+        let [depth_given, growth_given] = [self.depth.map(|_| "depth"), self.growth.map(|_| "growth")];
+        let foreign = match &mut family {
             Family::CifarResNet { shortcut, .. } => {
                 *shortcut = self.shortcut.unwrap_or(*shortcut);
-                left.retain(|(option, _)| *option != "shortcut");
+                depth_given.or(growth_given)
             }
             Family::DenseNetBc { depth, growth } => {
                 *depth = self.depth.unwrap_or(*depth);
                 *growth = self.growth.unwrap_or(*growth);
-                left.retain(|(option, _)| *option == "shortcut");
+                shortcut_given
             }
-            Family::Vgg7 | Family::ResNet18 | Family::ResNet50 => {}
-        }
-        match left.into_iter().find(|(_, given)| *given) {
-            Some((option, _)) => Err(ArchitectureMisfit::Option(option)),
+            Family::Vgg7 | Family::ResNet18 | Family::ResNet50 => shortcut_given.or(depth_given).or(growth_given),
+        };
+        match foreign {
+            Some(option) => Err(Error::ForeignOption { name: self.name.clone(), option }),
             None => Ok(family),
         }
     }
@@ -97,7 +92,7 @@ impl ArchitectureRequest {
     }
 
     /// The request in the words of the command line, with everything that the network depends on and nothing else.
-    pub fn command(&self, architecture: &Architecture) -> String {
+    fn command(&self, architecture: &Architecture) -> String {
         let Architecture { family, width, classes, input_size, seed, fan } = architecture;
         let fan = if *fan == Fan::In { "in" } else { "out" };
         let mut text = format!(

@@ -103,10 +103,9 @@ impl Compressed {
             "quantize": self.quantize.as_ref().map(|(options, _)| options),
             "reestimated_on_images": self.reestimate.as_ref().map(|report| report.images),
         });
-        vec![
-            ("esnsim.version".to_string(), env!("CARGO_PKG_VERSION").to_string()),
-            ("esnsim.compress".to_string(), asked.to_string()),
-        ]
+        let mut provenance = crate::provenance();
+        provenance.push(("esnsim.compress".to_string(), asked.to_string()));
+        provenance
     }
 
     /// Notes of every step, in order, but for those of the search for steps, which are the network's.
@@ -171,15 +170,23 @@ impl Default for QuantizeRequest {
 impl QuantizeRequest {
     /// The request with everything decided; none where it asks for nothing: neither a width, a rule, an allocation nor
     /// a correction.
-    pub fn options(&self) -> Option<QuantizeOptions> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoQuantization`] if it asks for nothing and says how, by a granularity or a width of the first or last
+    /// layer.
+    pub fn options(&self) -> Result<Option<QuantizeOptions>, Error> {
         let asks = self.bits.is_some() || self.step.is_some() || self.allocation.is_some() || self.bias_correction;
         if !asks {
-            return None;
+            return match self.manner() {
+                Some(option) => Err(Error::NoQuantization { option }),
+                None => Ok(None),
+            };
         }
         let default = QuantizeOptions::default();
         let targets_cost = matches!(self.step, Some(StepRule::EsnA(_) | StepRule::EsnAProfile(_) | StepRule::Snr(_)));
         let widest = if self.allocation.is_some() || targets_cost { 16 } else { default.bits };
-        Some(QuantizeOptions {
+        Ok(Some(QuantizeOptions {
             bits: self.bits.map_or(widest, |bits| bits.get()),
             mid_rise: self.grid == Grid::MidRise,
             granularity: match (self.granularity, self.allocation) {
@@ -192,7 +199,18 @@ impl QuantizeRequest {
             bias_correction: self.bias_correction,
             first_bits: self.first_bits.map(|bits| bits.get()),
             last_bits: self.last_bits.map(|bits| bits.get()),
-        })
+        }))
+    }
+
+    /// An option that asks for no quantization and says how it is done.
+    fn manner(&self) -> Option<&'static str> {
+        if self.granularity.is_some() {
+            return Some("what shares a step");
+        }
+        if self.first_bits.is_some() {
+            return Some("a width of the first layer");
+        }
+        self.last_bits.map(|_| "a width of the last layer")
     }
 }
 
@@ -201,7 +219,7 @@ impl QuantizeRequest {
 pub struct CompressRequest {
     /// How the network is read, and that of the target profile.
     pub read: ReadOptions,
-    /// Prunes.
+    /// Prunes. Budgets of bits are counted at the width of `quantize` where the pruning names none.
     pub prune: Option<PruneOptions>,
     /// Looks for the grid that real weights already lie on.
     pub find_steps: bool,
@@ -230,7 +248,8 @@ impl CompressRequest {
     ///
     /// # Errors
     ///
-    /// [`Error::NoImages`] if statistics are to be re-estimated and there are no images; those of [`target_profile`].
+    /// [`Error::NoImages`] if statistics are to be re-estimated and there are no images; those of [`target_profile`] and
+    /// [`QuantizeRequest::options`].
     pub fn options<'a>(
         &self,
         network: &Network,
@@ -244,10 +263,11 @@ impl CompressRequest {
             let profile = target_profile(path, network, &self.read, quantize.bits)?;
             quantize.step = Some(StepRule::EsnAProfile(profile));
         }
+        let bits = self.quantize.bits.map(|bits| bits.get());
         Ok(CompressOptions {
-            prune: self.prune.clone(),
+            prune: self.prune.clone().map(|prune| PruneOptions { bits: prune.bits.or(bits), ..prune }),
             find_steps: self.find_steps,
-            quantize: quantize.options(),
+            quantize: quantize.options()?,
             reestimate: images.map(|images| &images.samples as &dyn Samples),
         })
     }
@@ -333,7 +353,10 @@ mod tests {
 
     #[test]
     fn a_width_is_decided_by_what_else_is_asked() {
-        let asked = |request: QuantizeRequest| request.options().map(|options| (options.bits, options.granularity));
+        let asked = |request: QuantizeRequest| {
+            let options = request.options().expect("it asks for quantization, or says nothing of it");
+            options.map(|options| (options.bits, options.granularity))
+        };
         let default = QuantizeRequest::default;
         assert_eq!(asked(default()), None);
         assert_eq!(asked(QuantizeRequest { step: Some(StepRule::Mse), ..default() }), Some((4, Granularity::Layer)));
@@ -343,5 +366,7 @@ mod tests {
         );
         let shared_out = QuantizeRequest { allocation: Some(Allocation::AverageBits(3.0)), ..default() };
         assert_eq!(asked(shared_out), Some((16, Granularity::Filter)));
+        let manner = QuantizeRequest { last_bits: BitWidth::new(8).ok(), ..default() };
+        assert!(matches!(manner.options(), Err(Error::NoQuantization { .. })), "nothing asks for quantization");
     }
 }

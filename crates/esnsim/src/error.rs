@@ -6,7 +6,7 @@ use compress::CompressError;
 use explore::ExploreError;
 use formats::images::ImageError;
 use inference::InferenceError;
-use network::architectures::ArchitectureError;
+use network::architectures::{ArchitectureError, Family};
 use network::{ErrorKind, Failure, Mend, NetworkError};
 use report::OutputError;
 use runner::RunnerError;
@@ -34,6 +34,20 @@ pub enum Error {
     /// A network of the literature that cannot be made.
     #[error(transparent)]
     Architecture(#[from] ArchitectureError),
+    /// A name that no network of the literature has.
+    #[error("network {name:?} is not known; expected one of {}", Family::NAMES.join(", "))]
+    NoArchitecture {
+        /// What was asked for.
+        name: String,
+    },
+    /// An option of another family of networks.
+    #[error("{option} does not belong to {name}")]
+    ForeignOption {
+        /// Name of the network.
+        name: String,
+        /// The option: `shortcut`, `depth` or `growth`.
+        option: &'static str,
+    },
     /// Pruning, quantization or re-estimation.
     #[error("{}", path.display())]
     Compress {
@@ -116,6 +130,12 @@ pub enum Error {
     /// Compression without anything to do.
     #[error("nothing to do: no pruning, no quantization, no search for steps and no re-estimation was asked for")]
     NothingToDo,
+    /// It is said how weights are quantized, and nothing asks for quantization.
+    #[error("{option} is given, and no quantization is asked for")]
+    NoQuantization {
+        /// What is said.
+        option: &'static str,
+    },
     /// A format that is read and not written.
     #[error("{}: unsupported: .{extension} is read, not written; .onnx, .safetensors and .npz are", path.display())]
     ReadOnly {
@@ -166,13 +186,16 @@ impl Failure for Error {
             Error::Compress { source, .. } => source.kind(),
             Error::Inference { source, .. } => source.kind(),
             Error::Read { .. } => ErrorKind::Io,
-            Error::Preprocessing { .. }
+            Error::NoArchitecture { .. }
+            | Error::ForeignOption { .. }
+            | Error::Preprocessing { .. }
             | Error::SameName { .. }
             | Error::NeedsGraph { .. }
             | Error::NoImages
             | Error::NoLayer { .. }
             | Error::Place { .. }
             | Error::NothingToDo
+            | Error::NoQuantization { .. }
             | Error::NoPoints { .. }
             | Error::SameStore { .. } => ErrorKind::BadArgument,
             Error::NoStep { .. } | Error::ReadOnly { .. } | Error::Lossy { .. } => ErrorKind::Unsupported,
@@ -189,6 +212,7 @@ impl Failure for Error {
             Error::NoStep { .. } => Some(Mend::GiveBits),
             Error::NoLayer { .. } => Some(Mend::ListLayers),
             Error::NothingToDo => Some(Mend::AskForCompression),
+            Error::NoQuantization { .. } => Some(Mend::AskForQuantization),
             Error::Lossy { .. } => Some(Mend::AllowLoss),
             Error::Network(error) => error.mend(),
             Error::Run(error) => error.mend(),
@@ -198,7 +222,9 @@ impl Failure for Error {
             Error::Architecture(error) => error.mend(),
             Error::Compress { source, .. } => source.mend(),
             Error::Inference { source, .. } => source.mend(),
-            Error::Read { .. }
+            Error::NoArchitecture { .. }
+            | Error::ForeignOption { .. }
+            | Error::Read { .. }
             | Error::Preprocessing { .. }
             | Error::SameName { .. }
             | Error::Place { .. }

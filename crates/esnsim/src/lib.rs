@@ -43,7 +43,7 @@
 //! let original = open(None, &OpenOptions::default())?.network;
 //! let prune = PruneOptions { prunings: vec![pruning("weights=0.5").expect("a pruning")], ..PruneOptions::default() };
 //! let quantize = QuantizeRequest { bits: BitWidth::new(4).ok(), ..QuantizeRequest::default() };
-//! let options = CompressOptions { prune: Some(prune), quantize: quantize.options(), ..CompressOptions::default() };
+//! let options = CompressOptions { prune: Some(prune), quantize: quantize.options()?, ..CompressOptions::default() };
 //! let compressed = compress(&original, options)?;
 //!
 //! let cost = esn(&compressed.network, Quantization::new(None), BitConvention::NonzeroAtLeastOne)?;
@@ -74,8 +74,9 @@ mod open;
 mod outputs;
 mod progress;
 mod simulation;
+mod threads;
 
-pub use architecture::{ArchitectureMisfit, ArchitectureRequest};
+pub use architecture::ArchitectureRequest;
 pub use compression::{
     CompressOptions, CompressRequest, Compressed, QuantizeRequest, compress, pruning, target_profile,
 };
@@ -89,6 +90,7 @@ pub use open::{
 pub use outputs::check_outputs;
 pub use progress::{Progress, Quiet, Stage};
 pub use simulation::{EvaluateOptions, SimulateOptions, Simulation, esn, simulate};
+pub use threads::on_threads;
 
 pub use ::compress::PruneOptions;
 pub use ::esn::{BitConvention, BitWidth, Grid};

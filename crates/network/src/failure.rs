@@ -48,6 +48,8 @@ pub enum Mend {
     CountInOneRun,
     /// Nothing is asked for.
     AskForCompression,
+    /// It is said how weights are quantized, and not that they are.
+    AskForQuantization,
     /// Something would be lost, and that was not to be.
     AllowLoss,
 }
@@ -67,6 +69,7 @@ impl fmt::Display for Mend {
             Mend::ShareStore => "give each process its own share of the points",
             Mend::CountInOneRun => "count it in one run on images",
             Mend::AskForCompression => "ask for pruning, quantization, a search for steps or re-estimation",
+            Mend::AskForQuantization => "ask for a width, a step rule or bits shared out",
             Mend::AllowLoss => "allow the loss",
         })
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use compress::{Allocation, Granularity, PruneOptions, Pruning, Scope, StepRule};
 use esn::{BitWidth, Grid};
 use esnsim::{CompressRequest, Error, ImageRequest, QuantizeRequest, pruning};
@@ -53,7 +53,7 @@ impl CompressOptions {
         Ok(CompressRequest {
             // What the integers of a file stand for is the file's to say: `--grid` is what is made.
             read: self.graph.read_options(),
-            prune: self.pruning.request(self.quantization.bits),
+            prune: self.pruning.request(),
             find_steps: self.quantization.find_step,
             quantize: self.quantization.request(),
             target_profile: self.quantization.target_profile.clone(),
@@ -95,8 +95,8 @@ pub struct PruningOptions {
 }
 
 impl PruningOptions {
-    /// What is pruned, if anything is; budgets of bits are counted at `bits`.
-    pub fn request(&self, bits: Option<BitWidth>) -> Option<PruneOptions> {
+    /// What is pruned, if anything is.
+    pub fn request(&self) -> Option<PruneOptions> {
         if self.prune.is_empty() && self.prune_below.is_none() && !self.compact {
             return None;
         }
@@ -105,7 +105,7 @@ impl PruningOptions {
             scope: self.prune_scope,
             below: self.prune_below,
             compact: self.compact,
-            bits: bits.map(|bits| bits.get()),
+            bits: None,
         })
     }
 }
@@ -117,9 +117,18 @@ fn scope() -> Words<Scope> {
     ])
 }
 
+/// What asks for quantization; other options only say how it is done.
+const ASKS: &str = "asks-for-quantization";
+
 /// How weights are put on a grid.
 #[derive(Args)]
-#[command(next_help_heading = QUANTIZATION)]
+#[command(
+    next_help_heading = QUANTIZATION,
+    group = ArgGroup::new(ASKS).multiple(true).args([
+        "bits", "clip", "target_snr", "target_esn_a", "target_profile", "average_bits", "esn_d_filter_budget",
+        "bias_correction",
+    ])
+)]
 pub struct QuantizationOptions {
     /// Bit width of weights [default: 4 or 16, see --help]
     ///
@@ -136,7 +145,7 @@ pub struct QuantizationOptions {
     /// Look for the grid that real weights already lie on
     ///
     /// Their integers are written. Layers without a step stay real.
-    #[arg(long, conflicts_with_all = ["bits", "clip", "target_snr", "target_esn_a", "target_profile", "average_bits", "esn_d_filter_budget", "bias_correction"])]
+    #[arg(long, conflicts_with = ASKS)]
     pub find_step: bool,
 
     /// What shares a step

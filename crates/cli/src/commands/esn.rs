@@ -8,7 +8,7 @@ use runner::NetworkCost;
 
 use crate::args::EsnOptions;
 use crate::commands;
-use crate::commands::DEFAULT_BITS;
+use crate::commands::DEFAULT_BITS_HINT;
 use crate::terminal::{notes, print};
 
 /// Runs the command.
@@ -49,7 +49,7 @@ fn cost(options: &EsnOptions, file: Option<&Path>) -> anyhow::Result<Costed> {
     let (network, quantization) = (&opened.network, opened.quantization(options.metric.width.bits));
     let cost = esnsim::esn(network, quantization, options.metric.bit_convention)?;
     notes(network.notes());
-    let quantized = quantization_line(&cost, quantization, DEFAULT_BITS);
+    let quantized = quantization_line(&cost, quantization, DEFAULT_BITS_HINT);
     Ok(Costed {
         name: network.path().display().to_string(),
         heading: heading(network, &cost, &quantized),

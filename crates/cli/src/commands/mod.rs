@@ -23,7 +23,7 @@ use crate::args::{InferenceOptions, ReadingOptions};
 use crate::terminal::{image_notes, print};
 
 /// Stands behind a width that nobody chose.
-const DEFAULT_BITS: &str = "the default; --bits N chooses";
+const DEFAULT_BITS_HINT: &str = "the default; --bits N chooses";
 
 /// Opens the network that a command names, or the embedded one, and shows the steps that were found in it.
 fn open(path: Option<&Path>, reading: &ReadingOptions) -> anyhow::Result<Opened> {

@@ -1,9 +1,8 @@
 //! `esnsim new`: a network of the literature with random weights.
 
-use anyhow::bail;
-use esnsim::{ArchitectureMisfit, ArchitectureRequest, WriteFormat};
+use esnsim::WriteFormat;
 use network::Network;
-use network::architectures::{Architecture, Family, build};
+use network::architectures::build;
 use report::text::{grouped, one_line};
 
 use crate::args::NewOptions;
@@ -12,22 +11,12 @@ use crate::terminal::print;
 /// Runs the command.
 pub fn run(options: &NewOptions) -> anyhow::Result<()> {
     let request = options.request();
-    let architecture = architecture(&request)?;
+    let architecture = request.architecture()?;
     esnsim::check_outputs(&[Some(&options.output)], std::iter::empty())?;
     let network = build(&architecture)?;
     let provenance = request.provenance(&architecture);
     esnsim::write(&network, &options.output, WriteFormat::Onnx, &provenance, false)?;
     print(&summary(options, &network))
-}
-
-fn architecture(request: &ArchitectureRequest) -> anyhow::Result<Architecture> {
-    match request.architecture() {
-        Ok(architecture) => Ok(architecture),
-        Err(ArchitectureMisfit::Name) => {
-            bail!("network {:?} is not known; expected one of {}", request.name, Family::NAMES.join(", "))
-        }
-        Err(ArchitectureMisfit::Option(option)) => bail!("--{option} does not belong to {}", request.name),
-    }
 }
 
 fn summary(options: &NewOptions, network: &Network) -> String {

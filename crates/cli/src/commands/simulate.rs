@@ -7,7 +7,7 @@ use report::text::{accuracy, grouped, hardware_that_comes_along, one_line, stepp
 use runner::{Hardware, SteppedLayer};
 
 use crate::args::SimulateOptions;
-use crate::commands::DEFAULT_BITS;
+use crate::commands::DEFAULT_BITS_HINT;
 use crate::terminal::{Bars, note, notes, print};
 use crate::{Status, commands};
 
@@ -41,7 +41,7 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
     };
     let bars = Bars::default();
     let mut run = Simulation::start(&opened.network, &hardware, plan, &bars)?;
-    print(&run.text(DEFAULT_BITS))?;
+    print(&run.text(DEFAULT_BITS_HINT))?;
     if options.stepped {
         step(&mut run, &hardware)?;
     }
@@ -86,7 +86,7 @@ fn write(options: &SimulateOptions, run: &Simulation<'_>) -> anyhow::Result<()> 
         run.write_json(path)?;
     }
     if let Some(path) = &options.html {
-        run.write_html(path, DEFAULT_BITS)?;
+        run.write_html(path, DEFAULT_BITS_HINT)?;
     }
     Ok(())
 }

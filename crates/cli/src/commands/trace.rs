@@ -4,7 +4,6 @@ use inference::Samples;
 use report::text::{grouped, joules, one_line};
 use report::trace::{write_csv, write_vcd};
 use report::write_file;
-use runner::Quantization;
 use runner::trace::{Trace, TracePlan, trace};
 
 use crate::args::TraceOptions;
@@ -18,19 +17,21 @@ pub fn run(options: &TraceOptions) -> anyhow::Result<()> {
         options.network.iter().chain(&options.hardware).chain(options.inference.files()).chain(options.reading.files()),
     )?;
     let hardware = esnsim::traced_hardware(options.hardware.as_deref())?;
-    let network = commands::open(options.network.as_deref(), &options.reading)?.network;
+    let opened = commands::open(options.network.as_deref(), &options.reading)?;
+    opened.check_steps(options.width.bits)?;
+    let network = &opened.network;
     notes(network.notes());
-    let images = commands::images(&network, options.network.is_none(), &options.inference)?;
+    let images = commands::images(network, options.network.is_none(), &options.inference)?;
     let image = match &images {
         Some(images) => Some((&images.samples as &dyn Samples, options.image_of(&images.samples)?)),
         None => None,
     };
     let bar = Bar::new("cycles", options.cycles.1);
     let found = trace(&TracePlan {
-        network: &network,
+        network,
         hardware: &hardware,
-        quantization: Quantization::new(options.width.bits),
-        layer: esnsim::find_layer(&network, &options.layer)?,
+        quantization: opened.quantization(options.width.bits),
+        layer: esnsim::find_layer(network, &options.layer)?,
         cycles: options.cycles,
         lanes: options.lanes as usize,
         accumulators: options.accumulators as usize,
