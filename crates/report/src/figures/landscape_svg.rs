@@ -6,7 +6,7 @@ use explore::landscape::{LandscapePoint, Sweep};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::svg::{FONT, Fault, fault, write_svg};
+use super::chart::{FONT, Fault, draw_mesh, fault, write_svg};
 use crate::file::OutputError;
 
 const SIZE: (u32, u32) = (1180, 900);
@@ -61,17 +61,7 @@ fn draw_relative(area: &Area<'_>, sweep: Sweep, points: &[LandscapePoint]) -> Re
         Sweep::PrunedFilters => "filters that are not pruned",
     };
     let mut chart = chart(area).build_cartesian_2d(0.0..end * 1.02, 0.0..most * 1.06).map_err(fault)?;
-    chart
-        .configure_mesh()
-        .x_labels(9)
-        .x_desc(axis)
-        .y_desc("energy, dense layer at 8 bits = 1")
-        .axis_desc_style((FONT, 16))
-        .label_style((FONT, 13))
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(BLACK.mix(0.12))
-        .draw()
-        .map_err(fault)?;
+    draw_mesh(chart.configure_mesh().x_labels(9).x_desc(axis).y_desc("energy, dense layer at 8 bits = 1"))?;
     for (i, name) in names(points).into_iter().enumerate() {
         chart.draw_series(LineSeries::new(line(&shown, name, sweep, relative), style(i, name))).map_err(fault)?;
     }
@@ -89,18 +79,14 @@ fn draw_absolute(area: &Area<'_>, points: &[LandscapePoint]) -> Result<(), Fault
     }
     let range = (least / 1.5..most * 1.5).log_scale();
     let mut chart = chart(area).build_cartesian_2d(0.0..1.02, range).map_err(fault)?;
-    chart
-        .configure_mesh()
-        .x_labels(9)
-        .x_desc(WEIGHTS_LEFT)
-        .y_desc("energy of a MAC of the dense layer, J")
-        .axis_desc_style((FONT, 16))
-        .label_style((FONT, 13))
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(BLACK.mix(0.12))
-        .y_label_formatter(&|y| format!("{y:.0e}"))
-        .draw()
-        .map_err(fault)?;
+    draw_mesh(
+        chart
+            .configure_mesh()
+            .x_labels(9)
+            .x_desc(WEIGHTS_LEFT)
+            .y_desc("energy of a MAC of the dense layer, J")
+            .y_label_formatter(&|y| format!("{y:.0e}")),
+    )?;
     for (i, name) in names(points).into_iter().enumerate() {
         chart.draw_series(LineSeries::new(line(&shown, name, sweep, per_mac), style(i, name))).map_err(fault)?;
     }

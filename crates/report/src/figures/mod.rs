@@ -4,15 +4,16 @@
 //! one run. A page is one file that holds its data, styles and script, and loads nothing else. Text out of files
 //! reaches a page as JSON and is shown as text, never as HTML.
 
+mod chart;
 mod frontier_page;
+mod frontier_svg;
 mod histogram;
 mod landscape_svg;
 mod page;
 mod run_page;
-mod svg;
 
 pub use frontier_page::write_frontier_page;
+pub use frontier_svg::write_frontier_svgs;
 pub use histogram::nearest_at_or_below;
 pub use landscape_svg::write_landscape_svg;
 pub use run_page::{RunFigures, write_run_page};
-pub use svg::write_frontier_svgs;

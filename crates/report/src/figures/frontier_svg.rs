@@ -1,6 +1,5 @@
 //! The paper's figures as SVG files.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use explore::pareto::{Accuracy, Cost, Judged, frontier, judge};
@@ -9,8 +8,9 @@ use explore::sweep::Method;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
+use super::chart::{FONT, Fault, draw_mesh, fault, write_svg};
 use super::nearest_at_or_below;
-use crate::file::{OutputError, write_file};
+use crate::file::OutputError;
 
 const SIZE: (u32, u32) = (720, 520);
 /// The paper's colours for its three ways, in hues that the colour-blind can tell apart.
@@ -19,9 +19,6 @@ const COLORS: [(Method, RGBColor); 3] = [
     (Method::PruneOnly, RGBColor(0, 100, 180)),
     (Method::PruneThenQuantize, RGBColor(213, 80, 0)),
 ];
-pub(super) const FONT: &str = "sans-serif";
-
-pub(super) type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// Writes the figures of a store into a folder that exists, and returns their paths: accuracy against ESN_a, ESN_d
 /// (Figures 4 and 6) and ESN'_d (Figure 8, right), against `cost` where that is another, and the histogram of the
@@ -64,14 +61,6 @@ fn file_name(id: &str) -> String {
     id.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect()
 }
 
-pub(super) fn write_svg(path: &Path, draw: impl FnOnce(&mut String) -> Result<(), Fault>) -> Result<(), OutputError> {
-    write_file(path, |writer| {
-        let mut text = String::new();
-        draw(&mut text).map_err(|e| io::Error::other(e.to_string()))?;
-        writer.write_all(text.as_bytes())
-    })
-}
-
 /// A white area on which one figure is drawn.
 fn area(text: &mut String) -> Result<DrawingArea<SVGBackend<'_>, Shift>, Fault> {
     let area = SVGBackend::with_string(text, SIZE).into_drawing_area();
@@ -89,18 +78,14 @@ fn draw_scatter(text: &mut String, points: &[Judged<'_>], cost: &Cost, accuracy:
         .y_label_area_size(64)
         .build_cartesian_2d(x.log_scale().with_key_points(ticks), y)
         .map_err(fault)?;
-    chart
-        .configure_mesh()
-        .x_desc(cost.label())
-        .y_desc(accuracy.label())
-        .x_label_formatter(&|x| short(*x))
-        .y_label_formatter(&|y| format!("{y:.2}"))
-        .axis_desc_style((FONT, 16))
-        .label_style((FONT, 13))
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(BLACK.mix(0.12))
-        .draw()
-        .map_err(fault)?;
+    draw_mesh(
+        chart
+            .configure_mesh()
+            .x_desc(cost.label())
+            .y_desc(accuracy.label())
+            .x_label_formatter(&|x| short(*x))
+            .y_label_formatter(&|y| format!("{y:.2}")),
+    )?;
     for (method, color) in COLORS {
         let of: Vec<Judged<'_>> =
             points.iter().filter(|point| point.row.configuration.method() == method).copied().collect();
@@ -189,20 +174,16 @@ fn draw_histogram(text: &mut String, chosen: &[Judged<'_>], cost: &Cost) -> Resu
         .y_label_area_size(64)
         .build_cartesian_2d(-0.5..widest as f64 + 0.5, 0.0..most as f64 * 1.4)
         .map_err(fault)?;
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .x_labels(widest + 2)
-        .x_desc("largest bit width of the filter (0: pruned)")
-        .y_desc("filters")
-        .x_label_formatter(&whole)
-        .y_label_formatter(&|y| format!("{y:.0}"))
-        .axis_desc_style((FONT, 16))
-        .label_style((FONT, 13))
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(BLACK.mix(0.12))
-        .draw()
-        .map_err(fault)?;
+    draw_mesh(
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .x_labels(widest + 2)
+            .x_desc("largest bit width of the filter (0: pruned)")
+            .y_desc("filters")
+            .x_label_formatter(&whole)
+            .y_label_formatter(&|y| format!("{y:.0}")),
+    )?;
     let width = 0.8 / chosen.len() as f64;
     for (i, point) in chosen.iter().enumerate() {
         let color = color(point.row.configuration.method());
@@ -251,8 +232,4 @@ fn short(x: f64) -> String {
     let digits = format!("{:.2}", x / size);
     let digits = digits.trim_end_matches('0').trim_end_matches('.');
     format!("{digits}{prefix}")
-}
-
-pub(super) fn fault(error: impl std::error::Error) -> Fault {
-    error.to_string().into()
 }
