@@ -113,22 +113,25 @@ fn run(array: DigitalArray, departures: Departures, case: &Case) -> LayerRun {
     run
 }
 
-/// Each departure alone, on one element: the entry or cause that shows it, its count, and the cycles of the layer. The
-/// layer has two filters of three weights of 1, 3 and 0, then 2, 0 and 0 planes, over four positions; 24 cycles.
-#[test]
-fn each_departure_shows_alone() {
-    use Granularity::{Filter, Fixed, Layer as OfLayer, Weight};
+/// A granularity, a departure, the entry or cause that shows it, its count, and the cycles of the layer.
+type Row = (Granularity, Departures, Shown, u128, u128);
+
+/// Runs each departure alone, on one element. The layer has two filters of three weights of 1, 3 and 0, then 2, 0 and 0
+/// planes, over four positions; without a departure it takes 24 cycles.
+fn each_shows_alone(table: impl IntoIterator<Item = Row>) {
     let case = line(2, 3, 4, &[1, -7, 0, 3, 0, 0]);
+    for (granularity, departures, shown, count, cycles) in table {
+        let run = run(array(1, 1, granularity), departures.clone(), &case);
+        assert_eq!(count_of(&run, shown), count, "{shown:?}: {departures:?}");
+        assert_eq!(run.cycles.0, cycles, "{shown:?}: {departures:?}");
+    }
+}
+
+#[test]
+fn widths_and_planes_that_are_computed_show_alone() {
+    use Granularity::{Filter, Fixed, Layer as OfLayer, Weight};
     let none = Departures::default;
-    let energy = |energy: DepartureEnergies| Departures { energy, ..none() };
-    let unit = Joules(1e-15);
-    let element = |planes_per_cycle| Element { planes_per_cycle, splits: false };
-    let buffers = |weights| Buffers { bits_per_partial_sum: 10, weight_bits_per_row: weights, ..Buffers::default() };
-    let sums = DepartureEnergies { partial_sum_bit: unit, ..Default::default() };
-    let inputs = DepartureEnergies { activation_bit: unit, ..Default::default() };
-    let of_input = |activation_bits| Buffers { bits_per_activation: 8, activation_bits, ..Buffers::default() };
-    let index = DepartureEnergies { index_bit: unit, ..Default::default() };
-    let table = [
+    each_shows_alone([
         (Weight, Departures { supported_widths: vec![2, 4], ..none() }, Spent(event::WIDTH_ROUNDING), 8, 32),
         // The third channel is pruned; the ideal of shared widths computes 3·2 + 2·2 planes a position.
         (OfLayer, none(), Spent(event::WIDTH_ROUNDING), 4 * 2, 48),
@@ -169,11 +172,36 @@ fn each_departure_shows_alone() {
             24,
         ),
         (Weight, Departures { plane_skipping: PlaneSkipping::Csd, ..none() }, Spent(event::SKIPPED_PLANES), 4, 20),
+    ]);
+}
+
+#[test]
+fn departures_in_time_show_alone() {
+    use Granularity::Weight;
+    let none = Departures::default;
+    let element = |planes_per_cycle| Element { planes_per_cycle, splits: false };
+    each_shows_alone([
         (Weight, Departures { element: element(17), ..none() }, Spent(Event::MAC), 24, 12),
         (Weight, Departures { element: element(2), ..none() }, Spent(Event::MAC), 24, 16),
         (Weight, Departures { fill_cycles_per_tile: 5, ..none() }, Idle(idle::PIPELINE_FILL), 10, 34),
         (Weight, Departures { fill_cycles_per_group: 5, ..none() }, Idle(idle::PIPELINE_FILL), 40, 64),
         (Weight, Departures { index_cycles_per_nonzero: 2, ..none() }, Idle(idle::INDEX_DECODING), 24, 48),
+        (Weight, Departures { zero_activations: ZeroActivations::Skip, ..none() }, Idle(idle::ZERO_ACTIVATION), 0, 24),
+    ]);
+}
+
+#[test]
+fn departures_in_energy_show_alone() {
+    use Granularity::Weight;
+    let none = Departures::default;
+    let energy = |energy: DepartureEnergies| Departures { energy, ..none() };
+    let unit = Joules(1e-15);
+    let buffers = |weights| Buffers { bits_per_partial_sum: 10, weight_bits_per_row: weights, ..Buffers::default() };
+    let sums = DepartureEnergies { partial_sum_bit: unit, ..Default::default() };
+    let inputs = DepartureEnergies { activation_bit: unit, ..Default::default() };
+    let of_input = |activation_bits| Buffers { bits_per_activation: 8, activation_bits, ..Buffers::default() };
+    let index = DepartureEnergies { index_bit: unit, ..Default::default() };
+    each_shows_alone([
         (Weight, Departures { index_bits_per_nonzero: 5, energy: index, ..none() }, Spent(event::INDEX), 60, 24),
         (
             Weight,
@@ -220,13 +248,7 @@ fn each_departure_shows_alone() {
             128,
             24,
         ),
-        (Weight, Departures { zero_activations: ZeroActivations::Skip, ..none() }, Idle(idle::ZERO_ACTIVATION), 0, 24),
-    ];
-    for (granularity, departures, shown, count, cycles) in table {
-        let run = run(array(1, 1, granularity), departures.clone(), &case);
-        assert_eq!(count_of(&run, shown), count, "{shown:?}: {departures:?}");
-        assert_eq!(run.cycles.0, cycles, "{shown:?}: {departures:?}");
-    }
+    ]);
 }
 
 /// What shows a departure.
@@ -239,7 +261,7 @@ enum Shown {
 /// The count of a ledger entry or an idle cause that is there.
 fn count_of(run: &LayerRun, shown: Shown) -> u128 {
     let count = match shown {
-        Spent(event) => run.ledger.entries().iter().find(|entry| entry.event == event).map(|entry| entry.count),
+        Spent(event) => run.ledger.entry(event).map(|entry| entry.count),
         Idle(cause) => run.idle.iter().find(|(known, _)| *known == cause).map(|(_, count)| *count),
     };
     count.unwrap_or_else(|| panic!("{shown:?} is neither in {:?} nor in {:?}", run.ledger, run.idle))
