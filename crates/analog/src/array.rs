@@ -115,7 +115,7 @@ impl MacEngine for AnalogArray {
 
 impl SteppedEngine for AnalogArray {
     fn step(&self, layer: &Layer<'_>, input: Activations<'_>) -> Result<SteppedRun, EngineError> {
-        let mut machine = SteppedArray::load(&self.spec, layer, input)?;
+        let mut machine = self.load(layer, input)?;
         while machine.advance(&mut Silent) {}
         Ok(machine.finish())
     }
@@ -126,7 +126,7 @@ impl SteppedEngine for AnalogArray {
         input: Activations<'_>,
         mut observer: &mut dyn Observer,
     ) -> Result<(), EngineError> {
-        let mut machine = SteppedArray::load(&self.spec, layer, input)?;
+        let mut machine = self.load(layer, input)?;
         let filters = layer.geometry().spec().filters;
         loop {
             for filter in 0..observer.lanes().min(filters) {
@@ -159,16 +159,15 @@ impl Randomness for AnalogArray {
     }
 }
 
-// Stands here, above the machine, because it takes the whole array.
-impl<'a> SteppedArray<'a> {
-    /// Sets the machine before its first cycle. `input` is `[repeats, in_channels, height, width]`.
+impl AnalogArray {
+    /// The stepped machine before its first cycle. `input` is `[repeats, in_channels, height, width]`.
     ///
     /// # Errors
     ///
     /// [`EngineError::Arithmetic`] if the input is not real, [`EngineError::Shape`] if it has the wrong length,
     /// [`EngineError::Activation`] if one of its numbers is not finite, [`EngineError::Unsupported`] if the arrays
     /// cannot hold the layer.
-    pub fn new(array: &'a AnalogArray, layer: &Layer<'a>, input: Activations<'a>) -> Result<Self, EngineError> {
-        Self::load(&array.spec, layer, input)
+    pub fn load<'a>(&'a self, layer: &Layer<'a>, input: Activations<'a>) -> Result<SteppedArray<'a>, EngineError> {
+        SteppedArray::new(&self.spec, layer, input)
     }
 }

@@ -100,8 +100,8 @@ impl<'a> SteppedArray<'a> {
     ///
     /// # Errors
     ///
-    /// As [`SteppedArray::new`].
-    pub(crate) fn load(spec: &'a ArraySpec, layer: &Layer<'a>, input: Activations<'a>) -> Result<Self, EngineError> {
+    /// As [`crate::AnalogArray::load`].
+    pub(crate) fn new(spec: &'a ArraySpec, layer: &Layer<'a>, input: Activations<'a>) -> Result<Self, EngineError> {
         let input = real_input(layer.name(), layer.geometry(), input)?;
         let departures = &spec.departures;
         let cells = Physical::new(spec, layer)?;

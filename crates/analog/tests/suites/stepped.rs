@@ -1,6 +1,6 @@
 //! Does the cycle-by-cycle machine agree with the fast one?
 
-use analog::{AnalogArray, SteppedArray};
+use analog::AnalogArray;
 use engine::{Activations, Event, Joules, Layer, MacEngine, Observer, Outputs, SteppedEngine};
 use esn::CodeTensor;
 use network::Geometry;
@@ -73,7 +73,7 @@ proptest! {
     #[test]
     fn an_observer_sees_every_cycle_and_every_unit((geometry, weights, input) in layers(), array in arrays()) {
         let layer = Layer::new("layer", &geometry, &weights).expect("shapes agree");
-        let mut machine = SteppedArray::new(&array, &layer, Activations::Real(&input)).expect("the input is valid");
+        let mut machine = array.load(&layer, Activations::Real(&input)).expect("the input is valid");
         let mut seen = Sum::default();
         while machine.advance(&mut seen) {
             prop_assert_eq!((machine.cycle(), machine.count()), (seen.cycles, seen.count));
