@@ -35,7 +35,8 @@ fn what_is_compressed_reads_back_as_it_was_made() {
     let original = open(None, &OpenOptions::default()).expect("embedded").network;
     let prune = PruneOptions { prunings: vec![pruning("2:4").expect("a pattern")], ..PruneOptions::default() };
     let quantize = QuantizeRequest { bits: esnsim::BitWidth::new(3).ok(), ..QuantizeRequest::default() };
-    let options = CompressOptions { prune: Some(prune), quantize: quantize.options(), ..CompressOptions::default() };
+    let quantize = quantize.options().expect("a width is given");
+    let options = CompressOptions { prune: Some(prune), quantize, ..CompressOptions::default() };
     let compressed = compress(&original, options).expect("it can be compressed");
     let (path, json) = (folder.path().join("small.onnx"), folder.path().join("small.json"));
     write(&compressed.network, &path, WriteFormat::Onnx, &compressed.provenance(), true).expect("writable");
