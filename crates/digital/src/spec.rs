@@ -25,13 +25,14 @@ pub enum Granularity {
 pub struct ArraySpec {
     /// Name of the hardware, for reports.
     pub name: String,
-    /// Rows, `R ≥ 1`. Filters are dealt to them in turn: row `r` computes filters `r`, `r + R`, ….
+    /// Rows, `R ≥ 1`. Without departures, filters are dealt to them in turn: row `r` computes filters `r`, `r + R`,
+    /// ….
     pub rows: usize,
     /// Processing elements of a row, `P ≥ 1`. They share the weight and work on neighbouring output positions.
     pub pes_per_row: usize,
     /// Which weights share one bit width.
     pub granularity: Granularity,
-    /// Energy of one element in one cycle in which it works. An idle element spends nothing.
+    /// Energy of one element in one cycle in which it works. Without departures an idle element spends nothing.
     pub pe_cycle_energy: Joules,
 }
 

@@ -15,7 +15,7 @@ use crate::stepped::SteppedEngine;
 /// |---|---|---|
 /// | hardware | arrays of cells that hold a weight each | rows of processing elements |
 /// | arithmetic | real | integer |
-/// | [`crate::Event::MAC`] counts | squared half-steps of the weights | busy PE-cycles, one for each bit plane |
+/// | [`crate::Event::MAC`] counts, without departures | squared half-steps of the weights | busy PE-cycles, one for each bit plane |
 /// | occupancy counts | cells that hold a weight | busy PE-cycles |
 /// | cost depends on the input | if the energy law of its cells does | if activations of 0 are gated or skipped |
 /// | randomness | errors of programming by seed, noise on each read | none |
@@ -56,7 +56,8 @@ pub trait MacEngine: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`EngineError::Unsupported`] if the hardware cannot hold the layer.
+    /// [`EngineError::Unsupported`] if the hardware cannot hold the layer, if a count passes 128 bits, or if the cost
+    /// depends on an input and nothing is assumed of it.
     fn run(&self, layer: &Layer<'_>) -> Result<LayerRun, EngineError>;
 
     /// Whether the cost of a layer depends on its activations. If it does, [`MacEngine::run_on`] tells the cost.
@@ -69,7 +70,9 @@ pub trait MacEngine: Send + Sync {
     ///
     /// # Errors
     ///
-    /// As [`MacEngine::run`]; also [`EngineError::Arithmetic`] or [`EngineError::Shape`] if the input does not fit.
+    /// As [`MacEngine::run`]; where the cost depends on the input, also [`EngineError::Arithmetic`],
+    /// [`EngineError::Shape`] or [`EngineError::Activation`] if the input does not fit. An engine whose cost does not
+    /// depend on it looks at no input here.
     fn run_on(&self, layer: &Layer<'_>, input: Activations<'_>) -> Result<LayerRun, EngineError> {
         let _ = input;
         self.run(layer)
@@ -107,8 +110,8 @@ pub trait PreparedLayer: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`EngineError::Arithmetic`] for the wrong kind of numbers, [`EngineError::Shape`] for too many or too
-    /// few of them.
+    /// [`EngineError::Arithmetic`] for the wrong kind of numbers, [`EngineError::Shape`] for too many or too few of
+    /// them, [`EngineError::Activation`] for one that the engine does not take.
     fn forward(&self, input: Activations<'_>) -> Result<Outputs, EngineError>;
 }
 

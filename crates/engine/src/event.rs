@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// A kind of event that hardware spends energy on.
+/// A kind of thing that an engine counts in its ledger. Most are work that costs energy; some are work that was saved,
+/// at 0 J.
 ///
 /// The engine that counts an event owns it, as a constant: [`Event::MAC`] belongs to all engines, `analog::event::ADC`
 /// to the analog one and `digital::event::WEIGHT_FETCH` to the digital one. A consumer asks for an event. It reads the
@@ -24,8 +25,9 @@ use std::fmt;
 pub struct Event(&'static str);
 
 impl Event {
-    /// The multiply-accumulate work, which every engine counts and which the metric is held against. An analog engine
-    /// counts squared half-steps of its weights, a digital one busy PE-cycles.
+    /// The multiply-accumulate work, which every engine counts and which the metric is held against. Without
+    /// departures an analog engine counts squared half-steps of its weights and a digital one busy PE-cycles. With them
+    /// the analog one counts units of its energy law, and the digital one the planes that the ideal executes too.
     pub const MAC: Event = Event::new("mac");
 
     /// An event of this name. Two events of one engine have different names.

@@ -42,8 +42,8 @@ pub struct SteppedRun {
 
 /// Sees every cycle of a stepped run.
 pub trait Observer {
-    /// Called after every cycle. In that cycle `active` elements or cells did work, and together they added `count` to
-    /// [`crate::Event::MAC`].
+    /// Called after every cycle. In that cycle `active` elements or cells added to [`crate::Event::MAC`], and together
+    /// they added `count`. A cell adds for the whole input in the cycle that takes its first step.
     fn cycle(&mut self, cycle: u128, active: u64, count: u128);
 
     /// How many lanes the observer wants to see before the next cycle, the first ones. [`SteppedEngine::trace`] asks.

@@ -36,16 +36,17 @@
 //! names.rs                     names of which each stands for one thing
 //! ids.rs, pool.rs, tensor.rs   indexes of values, nodes and layers; windows; constant tensors that stay in their file
 //! activation.rs                what the integers of an activation stand for
-//! integer_op.rs, quant.rs      operators on integers, and those of QONNX
-//! op.rs                        every operator
+//! quant.rs                     operators of QONNX
+//! op.rs, integer_op.rs         every operator; those on integers name the ones on real numbers that they stand for
 //! geometry.rs                  a layer as a convolution
 //! requantization.rs            how integer sums become integers of the output
 //! layer.rs, rearrange.rs       a MAC layer, and the steps from its stored tensor to its weights
 //! graph.rs                     nodes and values; graph/check.rs proves that they and the layers are a model
-//! error.rs                     what can be wrong with a network file
-//! weights.rs, stream.rs        weights of a layer, whole or in chunks
+//! failure.rs, error.rs         kinds of errors and what mends them; what can be wrong with a network file
+//! weights.rs                   weights of a layer, whole
 //! mapping.rs                   files mapped into memory: the only unsafe code of this crate
 //! network.rs                   all of it together; network/builder.rs is the only way to a network
+//! stream.rs                    weights of a layer, in chunks
 //! architectures/               networks made from nothing
 //! ```
 

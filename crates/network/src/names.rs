@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-/// Names that are taken, and how often each was asked for.
+/// Names that are taken, each with how many names were tried for it: a name that many ask for costs each of them little.
 ///
 /// The three ways to take a name differ in what becomes of one that comes twice. Files depend on it, so that each kind
-/// of file keeps its own.
+/// of file keeps its own. One `Names` is for one kind.
 ///
 /// ```
 /// use network::Names;
@@ -52,9 +52,12 @@ impl Names {
 
     /// Takes `wanted`, or the first of the others that is free.
     fn first_free(&mut self, wanted: &str, others: impl Iterator<Item = String>) -> String {
-        let mut candidates = std::iter::once(wanted.to_string()).chain(others);
-        let name = candidates.find(|name| !self.is_taken(name)).expect("there are numbers without end");
+        // Those that were tried before are still taken.
+        let tried = self.0.get(wanted).copied().unwrap_or(0);
+        let mut candidates = std::iter::once(wanted.to_string()).chain(others).enumerate().skip(tried);
+        let (place, name) = candidates.find(|(_, name)| !self.is_taken(name)).expect("there are numbers without end");
         self.0.insert(name.clone(), 1);
+        self.0.insert(wanted.to_string(), place + 1);
         name
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Hardware;
 use crate::error::RunnerError;
 
-/// The descriptions that come with the program: the three ideal engines.
+/// The three ideal engines.
 pub(super) const IDEAL: [(&str, &str); 3] = [
     ("configs/ideal-analog.toml", include_str!("../../configs/ideal-analog.toml")),
     ("configs/ideal-digital.toml", include_str!("../../configs/ideal-digital.toml")),
@@ -74,7 +74,7 @@ impl Hardware {
             .collect()
     }
 
-    /// Hardware beyond ideal that comes along; [`Hardware::open`] finds it by its name.
+    /// The presets: hardware that comes along beside the ideal engines. [`Hardware::open`] finds it by its name.
     pub fn presets() -> Vec<Self> {
         let parse = |(name, text, _): &(&str, &str, &str)| {
             Self::parse(Path::new(name), text).expect("the descriptions that come along are valid")
