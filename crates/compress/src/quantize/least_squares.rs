@@ -1,21 +1,23 @@
 //! The step of least mean squared error.
 
-use crate::quantize::levels::{Levels, STEP_OF_NOTHING, Unit, storable};
+use crate::quantize::levels::{LevelSums, Levels, STEP_OF_NOTHING, Unit, storable};
 
 /// Up to this many pairs of a weight and a threshold, every assignment of levels is looked at.
-const EXACT: usize = 1 << 14;
+const EXACT: usize = 1 << 16;
 /// Ratio of neighbouring steps that are tried where there are more pairs.
 const RATIO: f64 = 0.95;
-/// How many of the best steps tried are refined.
-const FOLLOWED: usize = 3;
+/// Around how many of the best steps tried a unit is walked.
+const WALKED: usize = 8;
+/// Around how many of these golden section looks where a walk is long.
+const SMOOTH: usize = 3;
 
 /// The step `Δ` of least `‖W − Δ·W_int‖²`; of equals the largest, whose codes are the smallest.
 ///
 /// With its levels fixed, a unit's best step is `Σ W·W_int / Σ W_int²`, and it explains `(Σ W·W_int)² / Σ W_int²` of
 /// the signal; so the best step is that of the assignment which explains the most. The levels change only where `Δ`
-/// passes `|W| / threshold`: small units are walked through all of these and the result is exact. Larger ones, whose
-/// error is a smooth function of `Δ`, are searched in steps of 5 % over every `Δ` that can be best, and the three best
-/// minima of these refined.
+/// passes `|W| / threshold`: small units are walked through all of these and the result is exact. Larger ones are tried in
+/// steps of 5 % over every `Δ` that can be best. Around the eight best of these the unit is walked in the same way. Where
+/// even that is long, the error is a smooth function of `Δ`, and golden section around the three best finds the least.
 pub(super) fn least_squares_step(unit: &Unit, levels: Levels) -> f32 {
     if unit.is_empty() {
         return STEP_OF_NOTHING;
@@ -27,26 +29,31 @@ pub(super) fn least_squares_step(unit: &Unit, levels: Levels) -> f32 {
 /// Walks `Δ` down from infinity, where every weight has the level nearest to 0.
 fn exact(unit: &Unit, levels: Levels) -> f64 {
     let first = levels.top() - levels.thresholds() as f64;
-    let mut crossings: Vec<(f64, usize)> = Vec::with_capacity(unit.len() * levels.thresholds());
+    let mut crossings: Vec<(f64, f64)> = Vec::with_capacity(unit.len() * levels.thresholds());
     for k in 1..=levels.thresholds() {
         let threshold = levels.threshold(k as f64);
-        crossings.extend(unit.weights().iter().map(|weight| (weight.abs() / threshold, k)));
+        crossings.extend(unit.weights().iter().map(|weight| (weight.abs() / threshold, threshold)));
     }
+    let cross = first * unit.mean_abs() * unit.len() as f64;
+    let squares = first * first * unit.len() as f64;
+    walk(LevelSums { cross, squares }, crossings).map_or(unit.max_abs, |(_, step)| step)
+}
+
+/// Walks down through steps at which a magnitude passes a threshold, from the levels above all of them. Returns the most
+/// that any assignment explains, and its step; none where no level but 0 is reached.
+fn walk(mut sums: LevelSums, mut crossings: Vec<(f64, f64)>) -> Option<(f64, f64)> {
     crossings.sort_unstable_by(|(a, _), (b, _)| b.total_cmp(a));
-    let mut cross = first * unit.mean_abs() * unit.len() as f64;
-    let mut squares = first * first * unit.len() as f64;
-    let mut best = if squares > 0.0 { (cross * cross / squares, cross / squares) } else { (0.0, unit.max_abs) };
-    for (step, k) in crossings {
-        let threshold = levels.threshold(k as f64);
-        cross += step * threshold;
+    let mut best = sums.best_step().map(|step| (sums.explained(), step));
+    for (step, threshold) in crossings {
+        sums.cross += step * threshold;
         // (t + 1/2)² − (t − 1/2)² of the levels on either side.
-        squares += 2.0 * threshold;
-        let explained = cross * cross / squares;
-        if explained > best.0 * (1.0 + 1e-12) {
-            best = (explained, cross / squares);
+        sums.squares += 2.0 * threshold;
+        let explained = sums.explained();
+        if best.is_none_or(|(most, _)| explained > most * (1.0 + 1e-12)) {
+            best = sums.best_step().map(|step| (explained, step));
         }
     }
-    best.1
+    best
 }
 
 /// Tries steps in a fixed ratio from twice the largest magnitude, where every weight is below the first level, down to
@@ -66,13 +73,42 @@ fn searched(unit: &Unit, levels: Levels) -> f64 {
         .filter(|&i| value(i) >= value(i + 1) && i.checked_sub(1).is_none_or(|before| value(i) > value(before)))
         .collect();
     peaks.sort_by(|&a, &b| value(b).total_cmp(&value(a)));
-    let refined = peaks.iter().take(FOLLOWED).map(|&i| refine(&explained, tried[i].0));
+    let refine = |(rank, &peak): (usize, &usize)| {
+        let step = tried[peak].0;
+        match crossings(unit, levels, [step * RATIO, step / RATIO]) {
+            Some(crossings) => walk(unit.sums(levels, step / RATIO), crossings),
+            None => (rank < SMOOTH).then(|| golden(&explained, step)),
+        }
+    };
+    let refined = peaks.iter().take(WALKED).enumerate().filter_map(refine);
     let (_, step) = refined.fold((0.0, unit.max_abs), |best, next| if next.0 > best.0 { next } else { best });
     unit.sums(levels, step).best_step().unwrap_or(step)
 }
 
+/// Where magnitudes pass thresholds between two steps, and which; none where these are many.
+fn crossings(unit: &Unit, levels: Levels, [low, high]: [f64; 2]) -> Option<Vec<(f64, f64)>> {
+    let mut crossings = Vec::new();
+    for magnitude in unit.weights().iter().map(|weight| weight.abs()) {
+        // A threshold lies no more than 1 below its number.
+        let (first, last) = ((magnitude / high).floor().max(1.0), (magnitude / low).ceil() + 1.0);
+        let mut k = first;
+        while k <= last.min(levels.thresholds() as f64) {
+            let threshold = levels.threshold(k);
+            let step = magnitude / threshold;
+            if low <= step && step < high {
+                crossings.push((step, threshold));
+            }
+            k += 1.0;
+        }
+        if crossings.len() > EXACT {
+            return None;
+        }
+    }
+    Some(crossings)
+}
+
 /// Golden section around a step; the most that is explained, and where.
-fn refine(explained: &impl Fn(f64) -> f64, step: f64) -> (f64, f64) {
+fn golden(explained: &impl Fn(f64) -> f64, step: f64) -> (f64, f64) {
     const GOLDEN: f64 = 0.618_033_988_749_894_8;
     let (mut low, mut high) = (step * RATIO, step / RATIO);
     let mut best = (explained(step), step);
