@@ -60,6 +60,10 @@ pub fn option(mend: Mend) -> String {
         Mend::CountInOneRun => "simulate --images counts it",
         Mend::AskForCompression => "ask for --prune, --bits, a step rule, --find-step or --reestimate-bn",
         Mend::AskForQuantization => "ask for --bits, a step rule or bits shared out",
+        Mend::NameGrid => "--grid mid-rise reads them as half-steps",
+        Mend::NameArchitectureOrTopology => {
+            "--architecture gives it the graph of a known network, --topology output positions"
+        }
         Mend::AllowLoss => "without --strict it is lost",
     };
     words.to_string()

@@ -7,7 +7,10 @@ use std::time::Instant;
 use anyhow::Context;
 use esnsim::{ImageNote, Progress, Stage};
 use indicatif::{ProgressBar, ProgressStyle};
+use network::Note;
 use report::text::one_line;
+
+use crate::mend::option;
 
 /// Prints to standard output; a reader that has gone away is no error.
 pub fn print(text: &str) -> anyhow::Result<()> {
@@ -17,20 +20,25 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Shows one note.
-pub fn note(text: &str) {
+/// Shows a line about something that was done all the same.
+pub fn say(text: &str) {
     eprintln!("note: {}", one_line(text));
 }
 
-/// Shows notes, a line each.
-pub fn notes<S: AsRef<str>>(notes: impl IntoIterator<Item = S>) {
-    notes.into_iter().for_each(|text| note(text.as_ref()));
+/// Shows notes of the library, a line each, with the options that change what they tell.
+pub fn notes<'a>(notes: impl IntoIterator<Item = &'a Note>) {
+    for note in notes {
+        match note.mend() {
+            Some(mend) => say(&format!("{note}; {}", option(mend))),
+            None => say(&note.to_string()),
+        }
+    }
 }
 
 /// Shows what was decided about images, and the options that decide otherwise.
 pub fn image_notes<'a>(notes: impl Iterator<Item = &'a ImageNote>) {
     for decided in notes {
-        note(&match decided {
+        say(&match decided {
             ImageNote::DividedBy255 => format!("{decided}; --preprocess, --scale, --mean and --std change that"),
             ImageNote::Bytes | ImageNote::SignedBytes => decided.to_string(),
             ImageNote::LabelsFromOne => format!("{decided} (--label-offset 0: from 0)"),

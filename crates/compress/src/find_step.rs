@@ -13,7 +13,7 @@ mod layer;
 mod precision;
 mod report;
 
-use network::{LayerId, LayerWeights, MacLayer, Network, WeightSource, WeightValues};
+use network::{LayerId, LayerWeights, MacLayer, Network, Note, NoteKind, WeightSource, WeightValues};
 use rayon::prelude::*;
 
 use crate::error::CompressError;
@@ -50,11 +50,13 @@ pub fn find_steps(network: &Network, options: &FindStepOptions) -> Result<(Netwo
 }
 
 /// What a user should know of the network from now on.
-fn notes(report: &FindStepReport) -> Vec<String> {
+fn notes(report: &FindStepReport) -> Vec<Note> {
     let found = report.found().count();
-    let one = (found > 0)
-        .then(|| format!("weights of {found} layers are real in the file; their codes were found in the values"));
-    one.into_iter().chain(report.refused().map(|(layer, why)| format!("layer {layer}: no step found: {why}"))).collect()
+    let text = format!("weights of {found} layers are real in the file; their codes were found in the values");
+    let one = (found > 0).then(|| Note::new(NoteKind::Assumed, text));
+    let refused =
+        |(layer, why): (&str, &str)| Note::of_layer(NoteKind::Unchanged, layer, format!("no step found: {why}"));
+    one.into_iter().chain(report.refused().map(refused)).collect()
 }
 
 fn one_layer(

@@ -47,6 +47,7 @@
 mod error;
 mod executor;
 mod find_step;
+mod notes;
 mod prune;
 mod quantize;
 mod rebuild;

@@ -7,7 +7,7 @@ mod correct;
 mod norms;
 
 use inference::{Lockstep, Moments, Samples, dequantize, mac_output_moments};
-use network::{LayerId, Network, NetworkBuilder, Op};
+use network::{LayerId, Network, NetworkBuilder, Note, NoteKind, Op};
 use serde::{Deserialize, Serialize};
 
 use crate::error::CompressError;
@@ -41,7 +41,8 @@ pub struct ReestimateReport {
     /// MAC layers of a folded network whose output was corrected per channel.
     pub corrected_layers: usize,
     /// What a user should know, one line each.
-    pub notes: Vec<String>,
+    #[serde(serialize_with = "crate::notes::as_texts")]
+    pub notes: Vec<Note>,
 }
 
 /// Gives every BatchNorm of `network` the mean and variance that its input has on the images: plain averages over all
@@ -80,7 +81,8 @@ pub fn reestimate(
     let mut run = Run::new(&network, images, options.memory_bytes)?;
     if run.lockstep.restarts() {
         let (images, limit) = (images.len(), options.memory_bytes);
-        report.notes.push(format!("activations of {images} images pass {limit} bytes: run again for every statistic"));
+        let text = format!("activations of {images} images pass {limit} bytes: run again for every statistic");
+        report.notes.push(Note::new(NoteKind::Consequence, text));
     }
     for (index, node) in network.graph().nodes().iter().enumerate() {
         match node.op {
@@ -167,7 +169,7 @@ fn layers_to_correct(
             Some(model) => corrected.push((LayerId(index), LayerId(model))),
             None => {
                 let problem = format!("the original has no layer of this name with {filters} filters; left as it is");
-                report.notes.push(format!("layer {}: {problem}", layer.name));
+                report.notes.push(Note::of_layer(NoteKind::Unchanged, &layer.name, problem));
             }
         }
     }
@@ -176,6 +178,7 @@ fn layers_to_correct(
 
 fn note_left(layer: &str, left: usize, report: &mut ReestimateReport) {
     if left > 0 {
-        report.notes.push(format!("layer {layer}: {left} filters always make the same and are left as they are"));
+        let text = format!("{left} filters always make the same and are left as they are");
+        report.notes.push(Note::of_layer(NoteKind::Unchanged, layer, text));
     }
 }

@@ -18,8 +18,6 @@ mod integer;
 mod lowering;
 mod portable;
 mod real;
-#[cfg(test)]
-mod reference;
 mod sweep;
 #[cfg(target_arch = "x86_64")]
 mod x86;

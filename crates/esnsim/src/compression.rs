@@ -9,7 +9,7 @@ use compress::{
 use esn::{BitWidth, Grid};
 use formats::ReadOptions;
 use inference::Samples;
-use network::Network;
+use network::{Network, Note};
 use report::write_file;
 use runner::{DEFAULT_BITS, Quantization, is_quantized};
 use serde::Serialize;
@@ -109,11 +109,11 @@ impl Compressed {
     }
 
     /// Notes of every step, in order, but for those of the search for steps, which are the network's.
-    pub fn notes(&self) -> impl Iterator<Item = &str> {
+    pub fn notes(&self) -> impl Iterator<Item = &Note> {
         let prune = self.prune.iter().flat_map(|(_, report)| &report.notes);
         let quantize = self.quantize.iter().flat_map(|(_, report)| &report.notes);
         let reestimate = self.reestimate.iter().flat_map(|report| &report.notes);
-        prune.chain(quantize).chain(reestimate).map(String::as_str)
+        prune.chain(quantize).chain(reestimate)
     }
 
     /// Writes what was done, by layer, as JSON.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use formats::{PreparedFile, WriteFormat};
-use network::Network;
+use network::{Network, Note};
 use report::write_file;
 
 use crate::error::{Error, Need};
@@ -55,12 +55,12 @@ pub fn write(
     format: WriteFormat,
     provenance: &[(String, String)],
     strict: bool,
-) -> Result<Vec<String>, Error> {
+) -> Result<Vec<Note>, Error> {
     check_format(network, format)?;
     let file: PreparedFile<'_> = formats::prepare(network, format, provenance)?;
     if let (true, Some(first)) = (strict, file.notes().first()) {
         let more = file.notes().len() - 1;
-        return Err(Error::Lossy { path: network.path().to_path_buf(), first: first.clone(), more });
+        return Err(Error::Lossy { path: network.path().to_path_buf(), first: first.to_string(), more });
     }
     write_file(path, |writer| file.write(writer))?;
     Ok(file.notes().to_vec())

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use esn::{BitWidth, quantize_max_abs};
 use formats::ReadOptions;
 use formats::onnx::write::{WriteOptions, write};
-use network::{LayerId, LayerWeights, Network, WeightSource, WeightValues};
+use network::{LayerId, LayerWeights, Network, Note, WeightSource, WeightValues};
 
 fn main() -> ExitCode {
     let mut arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     code
 }
 
-fn rewrite(path: &Path, folder: &Path, bits: Option<BitWidth>) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+fn rewrite(path: &Path, folder: &Path, bits: Option<BitWidth>) -> Result<Vec<Note>, Box<dyn std::error::Error>> {
     let mut network = formats::read(path, &ReadOptions::default())?;
     if let Some(bits) = bits {
         network = quantized(network, bits)?;

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use network::{Network, NetworkError};
+use network::{Network, NetworkError, Note};
 
 use crate::onnx::write::{WriteOptions, to_bytes};
 use crate::weight_writer::{WeightFormat, WeightList};
@@ -54,7 +54,7 @@ impl WriteFormat {
 #[derive(Debug)]
 pub struct PreparedFile<'a> {
     content: Content<'a>,
-    notes: Vec<String>,
+    notes: Vec<Note>,
 }
 
 /// Where the bytes come from.
@@ -97,13 +97,13 @@ fn weights<'a>(
 ) -> Result<PreparedFile<'a>, NetworkError> {
     let metadata = [network.metadata(), provenance].concat();
     let list = WeightList::new(network, format, &metadata)?;
-    let notes = list.losses().iter().map(|loss| format!("not in the new file: {loss}")).collect();
+    let notes = list.losses().to_vec();
     Ok(PreparedFile { content: Content::Weights(list, format), notes })
 }
 
 impl PreparedFile<'_> {
     /// What the file will not hold of the network, one line each, in the order in which a user is told.
-    pub fn notes(&self) -> &[String] {
+    pub fn notes(&self) -> &[Note] {
         &self.notes
     }
 

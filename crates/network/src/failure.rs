@@ -50,6 +50,10 @@ pub enum Mend {
     AskForCompression,
     /// It is said how weights are quantized, and not that they are.
     AskForQuantization,
+    /// Integers of weights may count half-steps; only the user can say so.
+    NameGrid,
+    /// Weights have no graph: an architecture gives them one, a topology their output positions.
+    NameArchitectureOrTopology,
     /// Something would be lost, and that was not to be.
     AllowLoss,
 }
@@ -70,6 +74,8 @@ impl fmt::Display for Mend {
             Mend::CountInOneRun => "count it in one run on images",
             Mend::AskForCompression => "ask for pruning, quantization, a search for steps or re-estimation",
             Mend::AskForQuantization => "ask for a width, a step rule or bits shared out",
+            Mend::NameGrid => "name the grid if they are half-steps",
+            Mend::NameArchitectureOrTopology => "name the architecture that the weights belong to, or give a topology",
             Mend::AllowLoss => "allow the loss",
         })
     }

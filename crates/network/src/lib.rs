@@ -62,6 +62,7 @@ mod layer;
 mod mapping;
 mod names;
 mod network;
+mod note;
 mod op;
 mod pool;
 mod quant;
@@ -84,6 +85,7 @@ pub use layer::{
 pub use mapping::{Mapping, map_file};
 pub use names::Names;
 pub use network::{Mark, Network, NetworkBuilder, NotCosted};
+pub use note::{Note, NoteKind};
 pub use op::{Binary, BinaryKind, Coordinates, Nearest, Op, Reduction, Unary};
 pub use pool::{PadMode, Pool};
 pub use quant::{Quant, Rounding};

@@ -11,6 +11,7 @@ use crate::graph::Graph;
 use crate::ids::{LayerId, ValueId};
 use crate::layer::{LayerWeights, MacLayer};
 use crate::mapping::Mapping;
+use crate::note::Note;
 use crate::tensor::{Tensor, TensorError};
 use crate::weights;
 
@@ -28,24 +29,28 @@ pub struct NotCosted {
 /// A CNN with known shapes, its MAC layers in order of execution, and its weights still in the file.
 #[derive(Clone, Debug)]
 pub struct Network {
-    path: PathBuf,
     graph: Graph,
     layers: Vec<MacLayer>,
+    about: About,
+}
+
+/// What is known of a network beside its graph and its layers.
+#[derive(Clone, Debug)]
+struct About {
+    path: PathBuf,
     batch: usize,
-    notes: Vec<String>,
+    notes: Vec<Note>,
     not_costed: Vec<NotCosted>,
     open_batch: bool,
     metadata: Vec<(String, String)>,
     mappings: Vec<Mapping>,
 }
 
-impl Network {
-    /// What there is before anything is added, of a batch of 1.
-    fn empty(path: PathBuf) -> Self {
+impl About {
+    /// Nothing, but for the file, and a batch of 1.
+    fn new(path: PathBuf) -> Self {
         Self {
             path,
-            graph: Graph::default(),
-            layers: Vec::new(),
             batch: 1,
             notes: Vec::new(),
             not_costed: Vec::new(),
@@ -54,7 +59,9 @@ impl Network {
             mappings: Vec::new(),
         }
     }
+}
 
+impl Network {
     /// The parts of this network, to be changed and put together again.
     pub fn edit(&self) -> NetworkBuilder {
         NetworkBuilder::of(self)
@@ -62,13 +69,13 @@ impl Network {
 
     /// The same network with the files that its weights lie in, so that their pages can be given back after use.
     pub fn with_mappings(mut self, mappings: Vec<Mapping>) -> Self {
-        self.mappings = mappings;
+        self.about.mappings = mappings;
         self
     }
 
     /// Gives back the pages of a part of the file.
     pub(crate) fn release(&self, part: &[u8]) {
-        self.mappings.iter().for_each(|mapping| mapping.release(part));
+        self.about.mappings.iter().for_each(|mapping| mapping.release(part));
     }
 
     /// Whether the file holds a graph, and not weights alone: layers of those are connected by nothing.
@@ -78,41 +85,41 @@ impl Network {
 
     /// The same network with these nodes that no layer stands for.
     pub fn with_not_costed(mut self, nodes: Vec<NotCosted>) -> Self {
-        self.not_costed = nodes;
+        self.about.not_costed = nodes;
         self
     }
 
     /// The same network, with its batch left open by the file (which is then read as 1) or not.
     pub fn with_open_batch(mut self, open: bool) -> Self {
-        self.open_batch = open;
+        self.about.open_batch = open;
         self
     }
 
     /// The same network with these notes in place of its own.
-    pub fn with_notes(mut self, notes: Vec<String>) -> Self {
-        self.notes = notes;
+    pub fn with_notes(mut self, notes: Vec<Note>) -> Self {
+        self.about.notes = notes;
         self
     }
 
     /// The same network with this metadata, in the order of the file.
     pub fn with_metadata(mut self, metadata: Vec<(String, String)>) -> Self {
-        self.metadata = metadata;
+        self.about.metadata = metadata;
         self
     }
 
     /// Whether the file leaves the batch open.
     pub fn has_open_batch(&self) -> bool {
-        self.open_batch
+        self.about.open_batch
     }
 
     /// What the file says about itself by key.
     pub fn metadata(&self) -> &[(String, String)] {
-        &self.metadata
+        &self.about.metadata
     }
 
     /// The file.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.about.path
     }
 
     /// The graph.
@@ -127,18 +134,18 @@ impl Network {
 
     /// Images in one run of the graph: 1, or the batch that the file fixes.
     pub fn batch(&self) -> usize {
-        self.batch
+        self.about.batch
     }
 
     /// Nodes whose multiply-accumulates are in no layer, in order of execution: sums over the layers leave them out.
     pub fn not_costed(&self) -> &[NotCosted] {
-        &self.not_costed
+        &self.about.not_costed
     }
 
     /// What a user should know about the reading: operators that are not run, products that are not costed. One line for
     /// each operator and reason.
-    pub fn notes(&self) -> &[String] {
-        &self.notes
+    pub fn notes(&self) -> &[Note] {
+        &self.about.notes
     }
 
     /// Reads the weights of one layer out of the file.
@@ -192,6 +199,6 @@ impl Network {
     }
 
     fn invalid(&self, place: String, problem: String) -> NetworkError {
-        NetworkError::Invalid { path: self.path.clone(), place, problem }
+        NetworkError::Invalid { path: self.about.path.clone(), place, problem }
     }
 }

@@ -35,7 +35,7 @@ pub struct Report<'a> {
 struct NetworkReport<'a> {
     file: String,
     layers: usize,
-    notes: &'a [String],
+    notes: Vec<String>,
     not_costed: Vec<NotCostedReport<'a>>,
 }
 
@@ -148,7 +148,7 @@ impl<'a> Report<'a> {
             network: NetworkReport {
                 file: network.path().display().to_string(),
                 layers: cost.layers.len(),
-                notes: network.notes(),
+                notes: network.notes().iter().map(ToString::to_string).collect(),
                 not_costed: network.not_costed().iter().map(not_costed).collect(),
             },
             quantization: QuantizationReport {

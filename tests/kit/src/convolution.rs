@@ -1,10 +1,29 @@
-//! A plain convolution of seven loops, and random geometries to try kernels on. For tests alone.
+//! A convolution by its definition, and geometries of every kind to try kernels on.
+
+use std::ops::{Add, Mul};
 
 use network::{Geometry, GeometrySpec};
 use proptest::prelude::*;
 
-/// Visits every product of a convolution with the indices of its output, its weight and its input, `None` on padding.
-pub(super) fn products(geometry: &Geometry, mut visit: impl FnMut(usize, usize, Option<usize>)) {
+/// The sum of products of every output, `[repeats, filters, out_h, out_w]`, each added up in the order of its weights.
+/// Weights are `[filters, in_channels / groups, kernel_h, kernel_w]`, the input `[repeats, in_channels, in_h, in_w]`; padding
+/// is 0.
+pub fn sums<T: Copy + Default + Add<Output = T> + Mul<Output = T>>(
+    geometry: &Geometry,
+    weights: &[T],
+    input: &[T],
+) -> Vec<T> {
+    let mut sums = vec![T::default(); geometry.output_len()];
+    products(geometry, |output, weight, index| {
+        let input = index.map_or(T::default(), |index| input[index]);
+        sums[output] = sums[output] + weights[weight] * input;
+    });
+    sums
+}
+
+/// Visits every product of a convolution, by seven loops, with the indices of its output, its weight and its input (none on
+/// padding).
+pub fn products(geometry: &Geometry, mut visit: impl FnMut(usize, usize, Option<usize>)) {
     let s = geometry.spec();
     let (channels, columns) = (s.in_channels / s.groups, s.filters / s.groups);
     let mut output = 0;
@@ -40,7 +59,7 @@ fn input_index(s: &GeometrySpec, plane: usize, out: [usize; 2], tap: [usize; 2])
 
 /// Small geometries of every kind: groups and depthwise, stride, dilation, lopsided padding, repeats, single rows and
 /// columns, outputs wider than a vector.
-pub(super) fn geometries() -> impl Strategy<Value = Geometry> {
+pub fn geometries() -> impl Strategy<Value = Geometry> {
     let channels = (1usize..=3, prop_oneof![1usize..=9, Just(1)], prop_oneof![1usize..=10, Just(1)]);
     let size = prop_oneof![
         (1usize..=12, 1usize..=12),

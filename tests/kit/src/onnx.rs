@@ -1,27 +1,28 @@
-//! Builds small ONNX models for tests.
-
-// Every test binary uses its own part of this.
-#![allow(dead_code)]
+//! Small ONNX files.
 
 use bytes::Bytes;
 use formats::ReadOptions;
 use formats::onnx::proto::*;
-use network::{Geometry, LayerId, LayerWeights, MacLayer, Network, NetworkError, WeightValues};
+use network::{Network, NetworkError};
 use prost::Message;
 
-/// A model under construction.
+/// An ONNX file under construction.
+#[derive(Clone, Debug)]
 pub struct Model {
+    /// Version of ONNX's own operators.
     pub opset: i64,
+    /// The graph; what no method adds is added by hand.
     pub graph: GraphProto,
 }
 
-/// A model of opset 17 whose graph returns `y`.
+/// A file of opset 17 whose graph returns `y`, the value of that name.
 pub fn model() -> Model {
     let output = ValueInfoProto { name: "y".to_string(), r#type: None };
     Model { opset: 17, graph: GraphProto { name: "g".to_string(), output: vec![output], ..Default::default() } }
 }
 
 impl Model {
+    /// Sets the version of ONNX's own operators.
     pub fn opset(mut self, opset: i64) -> Self {
         self.opset = opset;
         self
@@ -33,6 +34,13 @@ impl Model {
         self
     }
 
+    /// Returns this value in place of `y`.
+    pub fn returning(mut self, name: &str) -> Self {
+        self.graph.output[0].name = name.to_string();
+        self
+    }
+
+    /// The shape of a float value inside the graph; an extent of 0 is symbolic.
     pub fn value_info(mut self, name: &str, shape: &[i64]) -> Self {
         self.graph.value_info.push(value_info(name, 1, shape));
         self
@@ -44,19 +52,38 @@ impl Model {
         self.tensor(floats(name, shape, &values))
     }
 
+    /// A float initializer.
+    pub fn floats(self, name: &str, shape: &[i64], values: &[f32]) -> Self {
+        self.tensor(floats(name, shape, values))
+    }
+
+    /// An initializer of signed bytes.
+    pub fn int8s(self, name: &str, shape: &[i64], values: &[i8]) -> Self {
+        self.tensor(int8s(name, shape, values))
+    }
+
+    /// An initializer of unsigned bytes.
+    pub fn uint8s(self, name: &str, shape: &[i64], values: &[u8]) -> Self {
+        self.tensor(uint8s(name, shape, values))
+    }
+
+    /// An initializer of 64-bit integers, of one axis.
     pub fn ints(self, name: &str, values: &[i64]) -> Self {
         self.tensor(ints(name, &[values.len() as i64], values))
     }
 
+    /// Any initializer.
     pub fn tensor(mut self, tensor: TensorProto) -> Self {
         self.graph.initializer.push(tensor);
         self
     }
 
+    /// A node without attributes. Its operator is `Conv` or, of another domain, `com.microsoft:QGemm`.
     pub fn node(self, op: &str, inputs: &[&str], outputs: &[&str]) -> Self {
         self.node_with(op, inputs, outputs, vec![])
     }
 
+    /// A node with attributes.
     pub fn node_with(mut self, op: &str, inputs: &[&str], outputs: &[&str], attribute: Vec<AttributeProto>) -> Self {
         let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect();
         let (domain, op_type) = op.split_once(':').unwrap_or(("", op));
@@ -72,25 +99,37 @@ impl Model {
         self
     }
 
+    /// The file.
     pub fn bytes(&self) -> Vec<u8> {
         let opset_import = vec![OperatorSetIdProto { domain: String::new(), version: self.opset }];
         let graph = Some(self.graph.clone());
         ModelProto { ir_version: 8, opset_import, graph, ..Default::default() }.encode_to_vec()
     }
 
+    /// What reading the file with these options gives.
     pub fn read_with(&self, options: &ReadOptions) -> Result<Network, NetworkError> {
         formats::from_bytes("test.onnx", Bytes::from(self.bytes()), options)
     }
 
+    /// What reading the file gives.
     pub fn try_read(&self) -> Result<Network, NetworkError> {
         self.read_with(&ReadOptions::default())
     }
 
+    /// The network.
+    ///
+    /// # Panics
+    ///
+    /// If the file is refused.
     pub fn read(&self) -> Network {
         self.try_read().expect("the model is valid")
     }
 
-    /// The message of the error, which must be one line that names the file.
+    /// The message of the error.
+    ///
+    /// # Panics
+    ///
+    /// If the file is read, or the message is not one line that names the file.
     pub fn error(&self) -> String {
         let message = self.try_read().expect_err("the model is wrong").to_string();
         assert!(!message.contains('\n') && message.starts_with("test.onnx: "), "{message:?}");
@@ -98,6 +137,7 @@ impl Model {
     }
 }
 
+/// A value of the graph; an extent of 0 is symbolic.
 pub fn value_info(name: &str, elem_type: i32, shape: &[i64]) -> ValueInfoProto {
     let dim = |&n: &i64| Dimension {
         value: Some(match n {
@@ -110,24 +150,38 @@ pub fn value_info(name: &str, elem_type: i32, shape: &[i64]) -> ValueInfoProto {
     ValueInfoProto { name: name.to_string(), r#type }
 }
 
-/// A tensor with raw data.
+/// A tensor of any type (`TensorProto.DataType`), its numbers in little-endian bytes.
 pub fn raw(name: &str, data_type: i32, dims: &[i64], bytes: Vec<u8>) -> TensorProto {
     let raw_data = Some(Bytes::from(bytes));
     TensorProto { name: name.to_string(), data_type, dims: dims.to_vec(), raw_data, ..Default::default() }
 }
 
+/// A tensor of float32.
 pub fn floats(name: &str, dims: &[i64], values: &[f32]) -> TensorProto {
     raw(name, 1, dims, values.iter().flat_map(|v| v.to_le_bytes()).collect())
 }
 
+/// A tensor of int64.
 pub fn ints(name: &str, dims: &[i64], values: &[i64]) -> TensorProto {
     raw(name, 7, dims, values.iter().flat_map(|v| v.to_le_bytes()).collect())
 }
 
+/// A tensor of int8.
 pub fn int8s(name: &str, dims: &[i64], values: &[i8]) -> TensorProto {
     raw(name, 3, dims, values.iter().map(|&v| v as u8).collect())
 }
 
+/// A tensor of uint8.
+pub fn uint8s(name: &str, dims: &[i64], values: &[u8]) -> TensorProto {
+    raw(name, 2, dims, values.to_vec())
+}
+
+/// A tensor of uint16.
+pub fn uint16s(name: &str, dims: &[i64], values: &[u16]) -> TensorProto {
+    raw(name, 4, dims, values.iter().flat_map(|v| v.to_le_bytes()).collect())
+}
+
+/// A tensor of int32.
 pub fn int32s(name: &str, dims: &[i64], values: &[i32]) -> TensorProto {
     raw(name, 6, dims, values.iter().flat_map(|v| v.to_le_bytes()).collect())
 }
@@ -136,53 +190,27 @@ fn attribute(name: &str, kind: AttributeType) -> AttributeProto {
     AttributeProto { name: name.to_string(), r#type: kind as i32, ..Default::default() }
 }
 
+/// An attribute that is an integer.
 pub fn int(name: &str, i: i64) -> AttributeProto {
     AttributeProto { i, ..attribute(name, AttributeType::Int) }
 }
 
+/// An attribute that is a real number.
 pub fn float(name: &str, f: f32) -> AttributeProto {
     AttributeProto { f, ..attribute(name, AttributeType::Float) }
 }
 
+/// An attribute that is a list of integers.
 pub fn int_list(name: &str, ints: &[i64]) -> AttributeProto {
     AttributeProto { ints: ints.to_vec(), ..attribute(name, AttributeType::Ints) }
 }
 
+/// An attribute that is a text.
 pub fn string(name: &str, s: &str) -> AttributeProto {
     AttributeProto { s: Bytes::from(s.to_string()), ..attribute(name, AttributeType::String) }
 }
 
+/// An attribute that is a tensor.
 pub fn tensor(name: &str, t: TensorProto) -> AttributeProto {
     AttributeProto { t: Some(t), ..attribute(name, AttributeType::Tensor) }
-}
-
-/// The only layer of a network.
-pub fn layer(network: &Network) -> &MacLayer {
-    assert_eq!(network.layers().len(), 1, "{:?}", network.notes());
-    &network.layers()[0]
-}
-
-pub fn geometry(network: &Network) -> &Geometry {
-    &layer(network).geometry
-}
-
-/// Real weights of a layer.
-pub fn real_weights(network: &Network, index: usize) -> Vec<f32> {
-    match network.weights(LayerId(index)).expect("valid weights") {
-        LayerWeights::Float(WeightValues::F32(values)) => values,
-        other => panic!("expected float weights, found {other:?}"),
-    }
-}
-
-/// Codes and scales of a layer.
-pub fn codes(network: &Network, index: usize) -> (Vec<i32>, Vec<f32>) {
-    match network.weights(LayerId(index)).expect("valid weights") {
-        LayerWeights::Quantized { codes, scales } => (codes.codes().to_vec(), scales),
-        other => panic!("expected quantized weights, found {other:?}"),
-    }
-}
-
-/// The shape of the first output of the graph.
-pub fn output_shape(network: &Network) -> Vec<usize> {
-    network.graph().value(network.graph().outputs()[0]).shape.clone().expect("a known shape")
 }

@@ -10,7 +10,7 @@ use std::thread;
 
 use engine::Arithmetic;
 use esn::BitWidth;
-use esnsim_tests::{Attribute, ModelBuilder, repository, shared_or_skip};
+use esnsim_tests::repository;
 use formats::ReadOptions;
 use formats::images::{ImageOptions, Images, Preprocessing};
 use inference::{FloatExecutor, Samples, Session};
@@ -19,6 +19,7 @@ use runner::{
     Evaluation, EvaluationPlan, Hardware, ImageSamples, Metric, Quantization, embedded_images, embedded_network,
     evaluate, prepare,
 };
+use testkit::{int_list, model, shared};
 
 /// CIFAR-10 images that are run.
 const IMAGES: usize = 2000;
@@ -50,7 +51,7 @@ fn digits() -> (Network, ImageSamples) {
 
 /// A network beside the project and the CIFAR-10 images.
 fn cifar(network: &str) -> Option<(Network, ImageSamples)> {
-    let (path, images) = (shared_or_skip(network)?, shared_or_skip("data/cifar10/test_batch.bin")?);
+    let (path, images) = (shared(network)?, shared("data/cifar10/test_batch.bin")?);
     let network = formats::read(&path, &ReadOptions::default()).unwrap_or_else(|error| panic!("{error}"));
     let options = ImageOptions { limit: Some(IMAGES), ..ImageOptions::default() };
     let images = Images::open(Path::new(&images), &options).unwrap_or_else(|error| panic!("{error}"));
@@ -171,10 +172,10 @@ fn the_digital_engine_names_the_classes_that_another_runtime_names() {
 /// Above its first row, the output reads 2^32 rows of padding.
 #[test]
 fn strides_and_pads_beyond_32_bits_are_followed_or_refused() {
-    let window = [("pads", Attribute::Ints(vec![1 << 32, 0, 0, 0])), ("strides", Attribute::Ints(vec![1 << 32, 1]))];
-    let model = ModelBuilder::new(&[None, Some(1), Some(2), Some(2)]).floats("w", &[2, 1, 1, 1], &[1.0, 2.0]);
-    let file = model.node("Conv", &["x", "w"], "y", &window).build();
-    let network = formats::from_bytes("made.onnx", file, &ReadOptions::default()).expect("it is valid");
+    let window = [int_list("pads", &[1 << 32, 0, 0, 0]), int_list("strides", &[1 << 32, 1])];
+    let model = model().input("x", &[0, 1, 2, 2]).floats("w", &[2, 1, 1, 1], &[1.0, 2.0]);
+    let file = model.node_with("Conv", &["x", "w"], &["y"], window.to_vec()).bytes();
+    let network = formats::from_bytes("made.onnx", file.into(), &ReadOptions::default()).expect("it is valid");
     let executor = FloatExecutor::from_file(&network).expect("weights are finite");
     let output = Session::new(&network).and_then(|session| session.run(&[1.0, 2.0, 3.0, 4.0], &executor, None));
     if let Ok(output) = output {

@@ -6,16 +6,16 @@
 use digital::idle;
 use engine::{Event, LayerRun};
 use esn::{BitConvention, BitWidth, Quarters};
-use esnsim_tests::{Attribute, ModelBuilder, analog_toml, digital_toml, hardware};
-use formats::ReadOptions;
+use esnsim_tests::{analog_toml, digital_toml, hardware};
 use network::{LayerId, Network};
 use runner::{CostPlan, Hardware, LayerCost, NetworkCost, Quantization, Verdict, cost, prepare};
+use testkit::{Model, int, int_list, model, uint16s};
 
-fn read(model: &ModelBuilder) -> Network {
-    formats::from_bytes("made.onnx", model.build(), &ReadOptions::default()).unwrap_or_else(|error| panic!("{error}"))
+fn read(model: &Model) -> Network {
+    model.read()
 }
 
-fn costs(model: &ModelBuilder, hardware: &[Hardware], bits: Option<u32>) -> NetworkCost {
+fn costs(model: &Model, hardware: &[Hardware], bits: Option<u32>) -> NetworkCost {
     let width = bits.map(|bits| BitWidth::new(bits).expect("a width from 1 to 16"));
     let network = read(model);
     let plan = CostPlan {
@@ -28,14 +28,14 @@ fn costs(model: &ModelBuilder, hardware: &[Hardware], bits: Option<u32>) -> Netw
 }
 
 /// The only layer of a model on the three ideal engines.
-fn ideal(model: &ModelBuilder, bits: Option<u32>) -> LayerCost {
+fn ideal(model: &Model, bits: Option<u32>) -> LayerCost {
     let mut cost = costs(model, &Hardware::ideal(), bits);
     assert_eq!(cost.layers.len(), 1);
     cost.layers.remove(0)
 }
 
 /// The only layer of a model on one engine.
-fn run_on(model: &ModelBuilder, toml: &str) -> LayerRun {
+fn run_on(model: &Model, toml: &str) -> LayerRun {
     costs(model, &[hardware(toml)], None).layers[0].runs[0].run.clone()
 }
 
@@ -49,22 +49,18 @@ fn assert_all_pass(layer: &LayerCost) {
 }
 
 /// Adds the initializer `w`, made of the integers of `w_q`.
-fn integers(model: ModelBuilder, shape: &[i64], q: &[i8]) -> ModelBuilder {
-    model.bytes("w_q", shape, q).floats("one", &[], &[1.0]).bytes("zero", &[], &[0]).node(
-        "DequantizeLinear",
-        &["w_q", "one", "zero"],
-        "w",
-        &[],
-    )
+fn integers(model: Model, shape: &[i64], q: &[i8]) -> Model {
+    let model = model.int8s("w_q", shape, q).floats("one", &[], &[1.0]).int8s("zero", &[], &[0]);
+    model.node("DequantizeLinear", &["w_q", "one", "zero"], &["w"])
 }
 
-fn input(extents: &[i64]) -> ModelBuilder {
-    let batch = std::iter::once(None);
-    ModelBuilder::new(&batch.chain(extents.iter().map(|&n| Some(n))).collect::<Vec<_>>())
+/// A network whose input has these extents behind an open batch.
+fn input(extents: &[i64]) -> Model {
+    model().input("x", &[&[0], extents].concat())
 }
 
-fn conv(model: ModelBuilder, shape: &[i64], q: &[i8], group: i64) -> ModelBuilder {
-    integers(model, shape, q).node("Conv", &["x", "w"], "y", &[("group", Attribute::Int(group))])
+fn conv(model: Model, shape: &[i64], q: &[i8], group: i64) -> Model {
+    integers(model, shape, q).node_with("Conv", &["x", "w"], &["y"], vec![int("group", group)])
 }
 
 #[test]
@@ -92,13 +88,9 @@ fn every_tap_of_a_live_channel_takes_the_width_of_its_filter() {
 
 #[test]
 fn padding_and_stride_change_only_how_often_a_weight_is_used() {
-    let attributes = [
-        ("pads", Attribute::Ints(vec![1, 2, 1, 0])),
-        ("strides", Attribute::Ints(vec![2, 1])),
-        ("dilations", Attribute::Ints(vec![1, 2])),
-    ];
+    let attributes = [int_list("pads", &[1, 2, 1, 0]), int_list("strides", &[2, 1]), int_list("dilations", &[1, 2])];
     let model = integers(input(&[1, 5, 6]), &[1, 1, 3, 2], &[1, 2, 3, 4, 5, 6]);
-    let layer = ideal(&model.node("Conv", &["x", "w"], "y", &attributes), None);
+    let layer = ideal(&model.node_with("Conv", &["x", "w"], &["y"], attributes.to_vec()), None);
     // Height: (5 + 2 − 3) / 2 + 1 = 3. Width: 6 + 2 − 3 + 1 = 6.
     assert_eq!((layer.positions, layer.esn.macs), (18, 108));
     assert_eq!(layer.esn.esn_a_quarters_macs, 18 * 4 * (1 + 4 + 9 + 16 + 25 + 36));
@@ -109,12 +101,12 @@ fn padding_and_stride_change_only_how_often_a_weight_is_used() {
 #[test]
 fn a_finite_analog_engine_takes_its_tiles_one_after_another() {
     // 27 rows and 5 columns in each of 2 groups, at 16 positions; each MAC counts 4.
-    let pads = ("pads", Attribute::Ints(vec![1, 1, 1, 1]));
-    let model = integers(input(&[6, 4, 4]), &[10, 3, 3, 3], &[1; 270]).node(
+    let pads = int_list("pads", &[1, 1, 1, 1]);
+    let model = integers(input(&[6, 4, 4]), &[10, 3, 3, 3], &[1; 270]).node_with(
         "Conv",
         &["x", "w"],
-        "y",
-        &[("group", Attribute::Int(2)), pads],
+        &["y"],
+        vec![int("group", 2), pads],
     );
     let table = [
         // rows, columns, arrays, cycles, cells
@@ -143,7 +135,7 @@ fn a_finite_analog_engine_takes_its_tiles_one_after_another() {
 
 /// Five filters of two weights at seven positions. Planes of the filters, weight by weight: 2, 5, 0, 3, 5; with the width
 /// of the filter: 2, 6, 0, 6, 8.
-fn five_filters() -> ModelBuilder {
+fn five_filters() -> Model {
     conv(input(&[2, 7, 1]), &[5, 2, 1, 1], &[1, 1, 2, -3, 0, 0, 4, 0, 8, 1], 1)
 }
 
@@ -182,13 +174,15 @@ fn idle_pe_cycles_have_their_cause() {
 }
 
 /// A convolution and a fully connected layer behind it, on a batch.
-fn batched(batch: Option<i64>) -> ModelBuilder {
-    ModelBuilder::new(&[batch, Some(2), Some(3), Some(3)])
+fn batched(batch: i64) -> Model {
+    model()
+        .returning("z")
+        .input("x", &[batch, 2, 3, 3])
         .floats("w1", &[3, 2, 2, 2], &(0..24).map(|i| (i as f32).sin()).collect::<Vec<_>>())
         .floats("w2", &[2, 12], &(0..24).map(|i| (i as f32).cos()).collect::<Vec<_>>())
-        .node("Conv", &["x", "w1"], "y", &[])
-        .node("Flatten", &["y"], "flat", &[])
-        .node("Gemm", &["flat", "w2"], "z", &[("transB", Attribute::Int(1))])
+        .node("Conv", &["x", "w1"], &["y"])
+        .node("Flatten", &["y"], &["flat"])
+        .node_with("Gemm", &["flat", "w2"], &["z"], vec![int("transB", 1)])
 }
 
 #[test]
@@ -199,8 +193,8 @@ fn a_fixed_batch_costs_what_one_image_costs() {
         all.push(hardware(&digital_toml("finite digital", 2, 3, "filter")));
         all
     };
-    let (eight, one) = (costs(&batched(Some(8)), &engines(), None), costs(&batched(None), &engines(), None));
-    assert_eq!(read(&batched(Some(8))).batch(), 8);
+    let (eight, one) = (costs(&batched(8), &engines(), None), costs(&batched(0), &engines(), None));
+    assert_eq!(read(&batched(8)).batch(), 8);
     assert_eq!(one.layers.iter().map(|layer| layer.positions).collect::<Vec<_>>(), [4, 1]);
     for (eight, one) in eight.layers.iter().zip(&one.layers) {
         assert_eq!(eight.positions, one.positions);
@@ -214,9 +208,9 @@ fn a_fixed_batch_costs_what_one_image_costs() {
 #[test]
 fn a_weight_that_two_nodes_use_is_two_layers() {
     let model = integers(input(&[2, 3, 3]), &[2, 2, 1, 1], &[1, 2, 0, 4])
-        .node("Conv", &["x", "w"], "y", &[])
-        .node("MaxPool", &["y"], "p", &[("kernel_shape", Attribute::Ints(vec![2, 2]))])
-        .node("Conv", &["p", "w"], "z", &[]);
+        .node("Conv", &["x", "w"], &["y"])
+        .node_with("MaxPool", &["y"], &["p"], vec![int_list("kernel_shape", &[2, 2])])
+        .node("Conv", &["p", "w"], &["z"]);
     let cost = costs(&model, &Hardware::ideal(), None);
     assert_eq!(cost.layers.iter().map(|layer| layer.positions).collect::<Vec<_>>(), [9, 4]);
     assert_eq!((cost.esn.weights, cost.esn.macs), (8, 4 * 9 + 4 * 4));
@@ -227,8 +221,8 @@ fn a_weight_that_two_nodes_use_is_two_layers() {
 #[test]
 fn a_product_has_its_filters_where_its_weights_say() {
     // Filters [1, 0, 0, 8] and [0, 0, 2, 0]: channel 1 is dead; 3·4 + 3·2 planes, weight by weight 1 + 4 + 2.
-    let right = integers(input(&[3, 4]), &[4, 2], &[1, 0, 0, 0, 0, 2, 8, 0]).node("MatMul", &["x", "w"], "y", &[]);
-    let left = integers(input(&[4, 5]), &[2, 4], &[1, 0, 0, 8, 0, 0, 2, 0]).node("MatMul", &["w", "x"], "y", &[]);
+    let right = integers(input(&[3, 4]), &[4, 2], &[1, 0, 0, 0, 0, 2, 8, 0]).node("MatMul", &["x", "w"], &["y"]);
+    let left = integers(input(&[4, 5]), &[2, 4], &[1, 0, 0, 8, 0, 0, 2, 0]).node("MatMul", &["w", "x"], &["y"]);
     for (model, positions) in [(right, 3), (left, 5)] {
         let layer = ideal(&model, None);
         assert_eq!((layer.op, layer.filters, u128::from(layer.positions)), ("MatMul", 2, positions));
@@ -243,8 +237,8 @@ fn a_product_has_its_filters_where_its_weights_say() {
 #[test]
 fn a_gemm_has_its_filters_where_trans_b_says() {
     for (shape, q, trans) in [([4, 2], [1, 0, 0, 0, 0, 2, 8, 0], 0), ([2, 4], [1, 0, 0, 8, 0, 0, 2, 0], 1)] {
-        let attributes = [("transB", Attribute::Int(trans))];
-        let model = integers(input(&[4]), &shape, &q).node("Gemm", &["x", "w"], "y", &attributes);
+        let attributes = [int("transB", trans)];
+        let model = integers(input(&[4]), &shape, &q).node_with("Gemm", &["x", "w"], &["y"], attributes.to_vec());
         let layer = ideal(&model, None);
         assert_eq!((layer.op, layer.filters, layer.positions), ("Gemm", 2, 1));
         assert_eq!(counts(&layer), [(4 * 69, 1), (7, 7), (18, 18)]);
@@ -257,8 +251,8 @@ fn a_layer_without_a_nonzero_weight_is_pruned_as_a_whole() {
     let model = input(&[2, 3, 3])
         .floats("w", &[2, 2, 1, 1], &[0.0, -0.0, 0.0, 0.0])
         .floats("v", &[1, 2, 1, 1], &[1.0, 0.5])
-        .node("Conv", &["x", "w"], "y", &[])
-        .node("Conv", &["y", "v"], "z", &[]);
+        .node("Conv", &["x", "w"], &["y"])
+        .node("Conv", &["y", "v"], &["z"]);
     let cost = costs(&model, &Hardware::ideal(), None);
     let layer = &cost.layers[0];
     assert_eq!((layer.esn.nonzero, layer.esn.live_filters, layer.esn.max_bits), (0, 0, 0));
@@ -276,11 +270,11 @@ fn a_layer_without_a_nonzero_weight_is_pruned_as_a_whole() {
 #[test]
 fn the_widest_codes_have_17_bits() {
     let model = input(&[4, 1, 3])
-        .unsigned_words("w_q", &[1, 4, 1, 1], &[0, 1, 65_535, 32_768])
+        .tensor(uint16s("w_q", &[1, 4, 1, 1], &[0, 1, 65_535, 32_768]))
         .floats("one", &[], &[1.0])
-        .unsigned_words("zero", &[], &[0])
-        .node("DequantizeLinear", &["w_q", "one", "zero"], "w", &[])
-        .node("Conv", &["x", "w"], "y", &[]);
+        .tensor(uint16s("zero", &[], &[0]))
+        .node("DequantizeLinear", &["w_q", "one", "zero"], &["w"])
+        .node("Conv", &["x", "w"], &["y"]);
     let layer = ideal(&model, None);
     assert_eq!(layer.esn.esn_a(), Quarters(4 + 131_070 * 131_070 + 65_536 * 65_536));
     assert_eq!((layer.esn.esn_d, layer.esn.max_bits), (1 + 17 + 16, 17));
@@ -294,7 +288,7 @@ fn sixteen_bits_reach_the_ends_of_the_grid() {
     // step = 2^-15: codes 65535 (clamped), −65535, 1, −1, 0, 32769.
     let tiny = 2f32.powi(-16);
     let weights = [1.0, -1.0, tiny, -tiny, 0.0, 0.5];
-    let model = input(&[6, 1, 1]).floats("w", &[1, 6, 1, 1], &weights).node("Conv", &["x", "w"], "y", &[]);
+    let model = input(&[6, 1, 1]).floats("w", &[1, 6, 1, 1], &weights).node("Conv", &["x", "w"], &["y"]);
     let layer = ideal(&model, Some(16));
     assert_eq!(layer.esn.esn_a(), Quarters(2 * 65_535 * 65_535 + 2 + 32_769 * 32_769));
     assert_eq!(layer.esn.esn_d, 16 + 16 + 1 + 1 + 16);
@@ -305,7 +299,7 @@ fn sixteen_bits_reach_the_ends_of_the_grid() {
 #[test]
 fn one_bit_is_the_sign() {
     let model =
-        input(&[4, 1, 1]).floats("w", &[1, 4, 1, 1], &[0.25, -1.0, 0.0, 1e-9]).node("Conv", &["x", "w"], "y", &[]);
+        input(&[4, 1, 1]).floats("w", &[1, 4, 1, 1], &[0.25, -1.0, 0.0, 1e-9]).node("Conv", &["x", "w"], &["y"]);
     let layer = ideal(&model, Some(1));
     assert_eq!((layer.esn.esn_a_quarters, layer.esn.esn_d, layer.esn.nonzero), (3, 3, 3));
     assert_eq!(counts(&layer), [(3, 1), (3, 3), (3, 3)]);

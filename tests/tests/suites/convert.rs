@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Output;
 
-use esnsim_tests::{Attribute, ModelBuilder, esnsim, repository};
+use esnsim_tests::{esnsim, repository};
 use formats::ReadOptions;
 use network::{LayerId, LayerWeights, Network, WeightValues};
+use testkit::{int, model};
 
 fn run(folder: &Path, arguments: &[&str]) -> Output {
     esnsim().current_dir(folder).args(arguments).output().expect("the command runs")
@@ -25,20 +26,21 @@ fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let integers: Vec<i8> = (0..18).map(|i| (i * 29 % 100 - 50) as i8).collect();
     let real: Vec<f32> = (0..6).map(|i| i as f32 - 2.5).collect();
-    let file = ModelBuilder::new(&[None, Some(1), Some(4), Some(4)])
-        .bytes("w.weight", &[2, 1, 3, 3], &integers)
+    let file = model()
+        .input("x", &[0, 1, 4, 4])
+        .int8s("w.weight", &[2, 1, 3, 3], &integers)
         .floats("s", &[2], &[0.5, 0.25])
-        .bytes("z", &[2], &[3, -4])
+        .int8s("z", &[2], &[3, -4])
         .floats("b", &[2], &[0.5, -0.5])
         .floats("one", &[2], &[1.0, 2.0])
         .floats("v", &[2, 3], &real)
-        .node("DequantizeLinear", &["w.weight", "s", "z"], "wd", &[("axis", Attribute::Int(0))])
-        .node("Conv", &["x", "wd", "b"], "c", &[])
-        .node("BatchNormalization", &["c", "one", "b", "b", "one"], "n", &[])
-        .node("GlobalAveragePool", &["n"], "g", &[])
-        .node("Flatten", &["g"], "f", &[])
-        .node("MatMul", &["f", "v"], "y", &[])
-        .build();
+        .node_with("DequantizeLinear", &["w.weight", "s", "z"], &["wd"], vec![int("axis", 0)])
+        .node("Conv", &["x", "wd", "b"], &["c"])
+        .node("BatchNormalization", &["c", "one", "b", "b", "one"], &["n"])
+        .node("GlobalAveragePool", &["n"], &["g"])
+        .node("Flatten", &["g"], &["f"])
+        .node("MatMul", &["f", "v"], &["y"])
+        .bytes();
     std::fs::write(folder.path().join("net.onnx"), file).expect("writable");
     std::fs::copy(repository("traces/digits-resnet.onnx"), folder.path().join("digits.onnx")).expect("copied");
     folder
@@ -73,14 +75,14 @@ fn weights_are_written_under_their_names() {
     );
     let tensors = safetensors(&folder.path().join("w.safetensors"));
     let names: Vec<&str> = tensors.keys().map(String::as_str).collect();
-    for name in ["w.weight", "w.weight_scale", "w.weight_zero_point", "w.bias", "y_MatMul.weight", "one"] {
+    for name in ["w.weight", "w.weight_scale", "w.weight_zero_point", "w.bias", "MatMul_y.weight", "one"] {
         assert!(names.contains(&name), "{name} of {names:?}");
     }
     let (data_type, shape, bytes) = &tensors["w.weight"];
     let integers: Vec<u8> = (0..18).map(|i| (i * 29 % 100 - 50) as i8 as u8).collect();
     assert_eq!((data_type.as_str(), shape.as_slice(), bytes), ("I8", &[2, 1, 3, 3][..], &integers));
     // Filters first: the file's weights are [inputs, filters].
-    let (_, shape, bytes) = &tensors["y_MatMul.weight"];
+    let (_, shape, bytes) = &tensors["MatMul_y.weight"];
     let expected: Vec<u8> = [-2.5f32, 0.5, -1.5, 1.5, -0.5, 2.5].iter().flat_map(|v| v.to_le_bytes()).collect();
     assert_eq!((shape.as_slice(), bytes), (&[3, 2][..], &expected));
     let (_, shape, bytes) = &tensors["w.weight_zero_point"];

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use assert_cmd::Command;
 use esnsim_tests::fuzz::seeds;
-use esnsim_tests::{Attribute, ModelBuilder, analog_toml, binary, digital_toml};
+use esnsim_tests::{analog_toml, binary, digital_toml};
 use formats::onnx::proto::{ModelProto, StringStringEntryProto};
 use prost::Message;
 use tempfile::TempDir;
+use testkit::{Model, int_list, model};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
@@ -47,34 +48,34 @@ fn refused(cases: &[Case]) {
     }
 }
 
-fn input() -> ModelBuilder {
-    ModelBuilder::new(&[None, Some(2)])
+fn input() -> Model {
+    model().input("x", &[0, 2])
 }
 
-fn changed(model: &ModelBuilder, change: impl FnOnce(&mut ModelProto)) -> Vec<u8> {
-    let mut model = ModelProto::decode(model.build()).expect("it was made here");
+fn changed(model: &Model, change: impl FnOnce(&mut ModelProto)) -> Vec<u8> {
+    let mut model = ModelProto::decode(model.bytes().as_slice()).expect("it was made here");
     change(&mut model);
     model.encode_to_vec()
 }
 
 #[test]
 fn onnx() {
-    let product = |model: ModelBuilder| model.node("MatMul", &["a", "w"], "y", &[]);
+    let product = |model: Model| model.node("MatMul", &["a", "w"], &["y"]);
     let weights = || input().floats("w", &[2, 1], &[1.0, 2.0]);
-    let huge = product(input().floats("w", &[HUGE, 16], &[1.0]).node("Relu", &["x"], "a", &[]));
-    let cycle = product(weights().node("Relu", &["b"], "a", &[]).node("Relu", &["a"], "b", &[]));
-    let kernel = [("kernel_shape", Attribute::Ints(vec![HUGE]))];
-    let window = product(weights().node("MaxPool", &["x"], "a", &kernel));
-    let control = changed(&product(weights().node("Relu", &["z"], "a", &[])), |model| {
+    let huge = product(input().floats("w", &[HUGE, 16], &[1.0]).node("Relu", &["x"], &["a"]));
+    let cycle = product(weights().node("Relu", &["b"], &["a"]).node("Relu", &["a"], &["b"]));
+    let kernel = [int_list("kernel_shape", &[HUGE])];
+    let window = product(weights().node_with("MaxPool", &["x"], &["a"], kernel.to_vec()));
+    let control = changed(&product(weights().node("Relu", &["z"], &["a"])), |model| {
         let node = &mut model.graph.as_mut().expect("it has a graph").node[0];
         (node.name, node.input[0]) = ("\u{1b}[2J\nerror: ".to_string(), "\u{7}\r".to_string());
     });
     // A graph in a graph in a graph: field 7 of the model, fields of length 2^31.
     let deep = [0x3a, 0xff, 0xff, 0xff, 0xff, 0x07].repeat(1 << 16);
     refused(&[
-        ("esn FILE", "huge.onnx", huge.build().to_vec(), "elements"),
-        ("esn FILE", "cycle.onnx", cycle.build().to_vec(), "waits for its own"),
-        ("esn FILE", "window.onnx", window.build().to_vec(), "kernel"),
+        ("esn FILE", "huge.onnx", huge.bytes(), "elements"),
+        ("esn FILE", "cycle.onnx", cycle.bytes(), "waits for its own"),
+        ("esn FILE", "window.onnx", window.bytes(), "kernel"),
         ("esn FILE", "control.onnx", control, "is made by no node"),
         ("esn FILE", "deep.onnx", deep, "ONNX"),
         ("esn FILE", "\u{1b}[2J\n.onnx", b"text".to_vec(), "u{1b}[2J"),
@@ -102,7 +103,7 @@ fn external_data() {
         ("/dev/zero", "0", "expected a relative path"),
     ];
     for (location, offset, expected) in cases {
-        let model = input().floats("w", &[2, 1], &[1.0, 2.0]).node("MatMul", &["x", "w"], "y", &[]);
+        let model = input().floats("w", &[2, 1], &[1.0, 2.0]).node("MatMul", &["x", "w"], &["y"]);
         let model = changed(&model, |model| {
             let tensor = &mut model.graph.as_mut().expect("it has a graph").initializer[0];
             let entry = |key: &str, value: &str| StringStringEntryProto { key: key.into(), value: value.into() };

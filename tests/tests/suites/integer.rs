@@ -3,15 +3,16 @@
 //! `reference/integer_reference.py` made the figures. The networks stand beside the project.
 
 use esn::BitConvention;
-use esnsim_tests::{repository, shared_or_skip};
+use esnsim_tests::repository;
 use formats::ReadOptions;
 use formats::images::{ImageOptions, Images, Preprocessing};
 use inference::{FloatExecutor, MacExecutor, Samples, Session};
 use network::{ActivationQuantization, Network};
 use runner::{CostPlan, EngineExecutor, Hardware, ImageSamples, Metric, Quantization, cost};
+use testkit::shared;
 
 fn read(relative: &str) -> Option<Network> {
-    let path = shared_or_skip(relative)?;
+    let path = shared(relative)?;
     Some(formats::read(&path, &ReadOptions::default()).unwrap_or_else(|error| panic!("{error}")))
 }
 
@@ -39,7 +40,7 @@ fn rows(name: &str) -> Vec<Vec<String>> {
 #[test]
 fn the_digital_engine_has_the_logits_of_onnxruntime() {
     let Some(network) = read("models/resnet20-cifar10-int8-qoperator.onnx") else { return };
-    let Some(images) = shared_or_skip("data/cifar10/test_batch.bin") else { return };
+    let Some(images) = shared("data/cifar10/test_batch.bin") else { return };
     let options = ImageOptions { limit: Some(1000), ..ImageOptions::default() };
     let images = Images::open(&images, &options).unwrap_or_else(|error| panic!("{error}"));
     let preprocessing = Preprocessing::named("imagenet").expect("it has a name");

@@ -2,16 +2,14 @@
 //! one deliberate error; the check must fail on it, and pass without the error. It only counts, so that what else an
 //! engine may offer is unsupported.
 
-use bytes::Bytes;
 use engine::{
     Arithmetic, Cycles, EngineError, Event, Joules, Layer, LayerRun, Ledger, MacEngine, Occupancy, PreparedLayer,
 };
 use esn::BitConvention;
-use esnsim_tests::{Attribute, ModelBuilder};
-use formats::ReadOptions;
 use network::{LayerId, Network};
 use runner::trace::{TracePlan, trace};
 use runner::{CostPlan, Hardware, Metric, NetworkCost, Quantization, Verdict, cost, step_all};
+use testkit::{int, int_list, model};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mutation {
@@ -107,17 +105,18 @@ impl MacEngine for PlainEngine {
 fn network() -> Network {
     let first: Vec<f32> = (0..4 * 9).map(|i| if i % 5 == 0 { 0.0 } else { (i as f32 * 0.7).sin() }).collect();
     let second: Vec<i8> = (0..4 * 2 * 9).map(|i| [0, 1, -2, 4, -8, 3, 16][i % 7]).collect();
-    let conv = |group| [("pads", Attribute::Ints(vec![1, 1, 1, 1])), ("group", Attribute::Int(group))];
-    let file: Bytes = ModelBuilder::new(&[None, Some(2), Some(5), Some(4)])
+    let conv = |group| vec![int_list("pads", &[1, 1, 1, 1]), int("group", group)];
+    model()
+        .input("x", &[0, 2, 5, 4])
         .floats("w1", &[4, 1, 3, 3], &first)
-        .bytes("w2", &[4, 2, 3, 3], &second)
+        .int8s("w2", &[4, 2, 3, 3], &second)
         .floats("scale", &[], &[0.5])
-        .bytes("zero", &[], &[0])
-        .node("Conv", &["x", "w1"], "y1", &conv(2))
-        .node("DequantizeLinear", &["w2", "scale", "zero"], "w2_real", &[])
-        .node("Conv", &["y1", "w2_real"], "y2", &conv(2))
-        .build();
-    formats::from_bytes("made.onnx", file, &ReadOptions::default()).expect("a valid file")
+        .int8s("zero", &[], &[0])
+        .node_with("Conv", &["x", "w1"], &["y1"], conv(2))
+        .node("DequantizeLinear", &["w2", "scale", "zero"], &["w2_real"])
+        .node_with("Conv", &["y1", "w2_real"], &["y2"], conv(2))
+        .returning("y2")
+        .read()
 }
 
 /// The ideal hardware of a metric, with the plain engine in it.

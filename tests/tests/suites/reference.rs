@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 
 use esn::{BitConvention, BitWidth};
-use esnsim_tests::{repository, shared_or_skip};
+use esnsim_tests::repository;
 use formats::ReadOptions;
 use network::Network;
 use runner::{CostPlan, Hardware, LayerCost, NetworkCost, Quantization, Verdict, cost, embedded_network};
+use testkit::shared;
 
 /// One row of a CSV of `reference/`.
 struct Row(BTreeMap<String, String>);
@@ -49,7 +50,7 @@ fn costs(network: &Network, bits: u32, convention: BitConvention) -> NetworkCost
 }
 
 fn read(relative: &str) -> Option<Network> {
-    let path = shared_or_skip(relative)?;
+    let path = shared(relative)?;
     Some(formats::read(&path, &ReadOptions::default()).unwrap_or_else(|error| panic!("{error}")))
 }
 

@@ -17,10 +17,11 @@ use bytes::Bytes;
 use esn::BitConvention;
 use esnsim_tests::garble::{self, Garbled};
 use esnsim_tests::independent::{Totals, totals};
-use esnsim_tests::{binary, repository, shared_or_skip};
+use esnsim_tests::{binary, repository};
 use formats::ReadOptions;
 use network::NetworkError;
 use runner::{CostPlan, DEFAULT_BITS, NetworkCost, Quantization, RunnerError, cost};
+use testkit::shared;
 
 /// A damaged file may take so long and no longer.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -185,7 +186,7 @@ fn contradictions_are_refused_or_counted() {
 
 #[test]
 fn a_real_file_stands_no_more_damage() {
-    let Some(path) = shared_or_skip("models/resnet20-cifar10-bn.onnx") else { return };
+    let Some(path) = shared("models/resnet20-cifar10-bn.onnx") else { return };
     let file = std::fs::read(path).expect("it is readable");
     let mut files = garble::flipped(&file, 100, false);
     files.extend(garble::rewritten(&file, 100));
@@ -203,7 +204,7 @@ fn inference_on_a_damaged_file_ends_in_order() {
 /// The second reading knows no quantized weights, so that this is about the end of the run alone.
 #[test]
 fn a_damaged_quantized_file_is_read_to_an_end() {
-    let Some(path) = shared_or_skip("models/resnet20-cifar10-int8-qdq-perchannel.onnx") else { return };
+    let Some(path) = shared("models/resnet20-cifar10-int8-qdq-perchannel.onnx") else { return };
     let file = std::fs::read(path).expect("it is readable");
     read_all(&garble::flipped(&file, 300, false));
     read_all(&garble::rewritten(&file, 300));

@@ -3,13 +3,13 @@
 
 use bytes::Bytes;
 use esn::{BitConvention, BitWidth, LayerEsn, quantize_max_abs};
-use esnsim_tests::shared_or_skip;
 use formats::ReadOptions;
 use formats::onnx::write::{WriteOptions, to_bytes};
 use inference::{FloatExecutor, Session};
 use network::architectures::{Architecture, Family, build};
 use network::{LayerId, LayerWeights, Network, WeightSource, WeightValues};
 use runner::{CostPlan, Quantization, cost, embedded_network};
+use testkit::shared;
 
 /// Logits of one made-up image.
 fn logits(network: &Network) -> Vec<f32> {
@@ -67,7 +67,7 @@ fn logits_and_costs_survive() {
 #[test]
 fn real_networks_survive() {
     for name in ["resnet20-cifar10-bn.onnx", "resnet20-cifar10.onnx", "resnet20-cifar10-int8-qdq-perchannel.onnx"] {
-        let Some(path) = shared_or_skip(&format!("models/{name}")) else { continue };
+        let Some(path) = shared(&format!("models/{name}")) else { continue };
         let network = formats::read(&path, &ReadOptions::default()).expect("a valid file");
         let back = rewritten(&network);
         assert_eq!(logits(&network), logits(&back), "{name}");

@@ -6,14 +6,15 @@
 
 use std::process::Command;
 
-use esnsim_tests::{repository, tool_or_skip};
+use esnsim_tests::repository;
+use testkit::tool;
 
 /// Levels of a 4-bit mid-rise grid.
 const LEVELS: [f64; 8] = [0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5];
 
 /// The numbers of every line `point …` that a netlist prints.
 fn points<const N: usize>(netlist: &str) -> Option<Vec<[f64; N]>> {
-    tool_or_skip("ngspice", "--version")?;
+    tool("ngspice", "--version")?;
     let output = Command::new("ngspice").arg("-b").arg(repository("rtl/spice").join(netlist)).output();
     let text = String::from_utf8_lossy(&output.expect("it was found above").stdout).into_owned();
     let numbers = |line: &str| -> [f64; N] {

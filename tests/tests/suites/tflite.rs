@@ -5,7 +5,7 @@
 //! compared by the classes that LiteRT names (`python/tflite_accuracy.py`).
 
 use bytes::Bytes;
-use esnsim_tests::{repository, shared_or_skip};
+use esnsim_tests::repository;
 use formats::images::{ImageOptions, Images, Preprocessing};
 use formats::onnx::write::{WriteOptions, to_bytes};
 use formats::{ReadOptions, TfliteKernels};
@@ -15,6 +15,7 @@ use runner::{
     EngineExecutor, Evaluation, EvaluationPlan, Hardware, ImageSamples, Metric, Quantization, evaluate, prepare,
 };
 use serde_json::Value;
+use testkit::shared;
 
 fn cases() -> Vec<Value> {
     let text = std::fs::read_to_string(repository("tests/reference/tflite-operators.json")).expect("it is there");
@@ -146,7 +147,7 @@ fn run(
     limit: usize,
     preprocessing: Option<Preprocessing>,
 ) -> Option<Evaluation> {
-    let (model, images) = (shared_or_skip(model)?, shared_or_skip(images)?);
+    let (model, images) = (shared(model)?, shared(images)?);
     let network = formats::read(&model, &with_kernels(kernels)).unwrap_or_else(|error| panic!("{error}"));
     let options = ImageOptions { limit: Some(limit), channels: Some(3), ..ImageOptions::default() };
     let images = Images::open(&images, &options).unwrap_or_else(|error| panic!("{error}"));
@@ -230,7 +231,7 @@ fn weights_are_those_that_litert_holds() {
         ("models/mobilenet_v1_0.25_128_quant.tflite", [463_856, 449_956, 174_008_054]),
     ];
     for (model, expected) in cases {
-        let Some(path) = shared_or_skip(model) else { return };
+        let Some(path) = shared(model) else { return };
         let network = formats::read(&path, &ReadOptions::default()).unwrap_or_else(|error| panic!("{error}"));
         let mut sums = [0; 3];
         for id in 0..network.layers().len() {

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::process::Output;
 
-use esnsim_tests::{Attribute, ModelBuilder, digital_toml, esnsim};
+use esnsim_tests::{digital_toml, esnsim};
 use tempfile::TempDir;
+use testkit::{int_list, model};
 
 /// A folder with files to be misused, in which the command runs.
 struct Folder(TempDir);
@@ -13,8 +14,8 @@ impl Folder {
     fn new() -> Self {
         let folder = Self(tempfile::tempdir().expect("a temporary folder"));
         let conv = |weights: &[f32]| {
-            let model = ModelBuilder::new(&[None, Some(1), Some(4), Some(4)]);
-            model.floats("w", &[2, 1, 1, 1], weights).node("Conv", &["x", "w"], "y", &[]).build()
+            let model = model().input("x", &[0, 1, 4, 4]);
+            model.floats("w", &[2, 1, 1, 1], weights).node("Conv", &["x", "w"], &["y"]).bytes()
         };
         folder.write("net.onnx", &conv(&[1.0, -0.5]));
         folder.write("nan.onnx", &conv(&[1.0, f32::NAN]));
@@ -71,29 +72,32 @@ impl Folder {
 }
 
 /// Weights that are integers of the file.
-fn quantized() -> bytes::Bytes {
-    ModelBuilder::new(&[None, Some(1), Some(4), Some(4)])
-        .bytes("q", &[2, 1, 1, 1], &[1, -3])
+fn quantized() -> Vec<u8> {
+    model()
+        .input("x", &[0, 1, 4, 4])
+        .int8s("q", &[2, 1, 1, 1], &[1, -3])
         .floats("scale", &[], &[0.5])
-        .bytes("zero", &[], &[0])
-        .node("DequantizeLinear", &["q", "scale", "zero"], "w", &[])
-        .node("Conv", &["x", "w"], "y", &[])
-        .build()
+        .int8s("zero", &[], &[0])
+        .node("DequantizeLinear", &["q", "scale", "zero"], &["w"])
+        .node("Conv", &["x", "w"], &["y"])
+        .bytes()
 }
 
 /// A network whose input has two channels, which no picture has.
-fn pair() -> bytes::Bytes {
-    let model = ModelBuilder::new(&[None, Some(2), Some(4), Some(4)]);
-    model.floats("w", &[1, 2, 1, 1], &[1.0, -0.5]).node("Conv", &["x", "w"], "y", &[]).build()
+fn pair() -> Vec<u8> {
+    let model = model().input("x", &[0, 2, 4, 4]);
+    model.floats("w", &[1, 2, 1, 1], &[1.0, -0.5]).node("Conv", &["x", "w"], &["y"]).bytes()
 }
 
 /// A network with an operator that does not exist.
-fn refused() -> bytes::Bytes {
-    ModelBuilder::new(&[None, Some(1), Some(4), Some(4)])
+fn refused() -> Vec<u8> {
+    model()
+        .input("x", &[0, 1, 4, 4])
         .floats("w", &[2, 1, 1, 1], &[1.0, -0.5])
-        .node("Conv", &["x", "w"], "y", &[("kernel_shape", Attribute::Ints(vec![1, 1]))])
-        .node("Blur", &["y"], "z", &[])
-        .build()
+        .node_with("Conv", &["x", "w"], &["y"], vec![int_list("kernel_shape", &[1, 1])])
+        .node("Blur", &["y"], &["z"])
+        .returning("z")
+        .bytes()
 }
 
 /// A numpy file of float32 zeros.
@@ -175,9 +179,9 @@ fn wrong_network_files_are_refused() {
         ("esn empty.onnx", &["empty.onnx", "empty"]),
         ("esn text.onnx", &["text.onnx", "no ONNX model"]),
         ("esn images.npy --architecture resnet8", &["images.npy", "lacks tensor \"conv1.weight\""]),
-        ("esn nan.onnx --csv out.csv", &["nan.onnx", "y_Conv", "weight 1", "NaN"]),
-        ("simulate infinite.onnx --csv out.csv", &["infinite.onnx", "y_Conv", "weight 0", "-inf"]),
-        ("inspect nan.onnx --csv out.csv", &["nan.onnx", "y_Conv", "NaN"]),
+        ("esn nan.onnx --csv out.csv", &["nan.onnx", "Conv_y", "weight 1", "NaN"]),
+        ("simulate infinite.onnx --csv out.csv", &["infinite.onnx", "Conv_y", "weight 0", "-inf"]),
+        ("inspect nan.onnx --csv out.csv", &["nan.onnx", "Conv_y", "NaN"]),
         ("esn quantized.onnx --bits 4 --csv out.csv", &["quantized.onnx", "--bits 4", "already"]),
         ("simulate quantized.onnx --bits 8", &["quantized.onnx", "--bits 8", "already"]),
     ]);
@@ -269,7 +273,7 @@ fn an_operator_that_is_not_run_stops_inference_and_no_cost() {
     let arguments = "simulate refused.onnx --images images.npy --csv out.csv --json out.json";
     let output = folder.run(arguments);
     let line = refusal(&output, arguments);
-    assert!(line.contains("Blur") && line.contains("z_Blur"), "{line}");
+    assert!(line.contains("Blur") && line.contains("Blur_z"), "{line}");
     let stdout = String::from_utf8(output.stdout).expect("text");
     assert!(stdout.contains("ESN check") && stdout.contains("PASS"), "{stdout}");
     let csv = std::fs::read_to_string(folder.path("out.csv")).expect("costs are written");

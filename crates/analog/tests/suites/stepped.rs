@@ -34,25 +34,11 @@ impl Observer for Sum {
 
 /// Sums in twice the precision, and the sum of their terms' magnitudes.
 fn reference(geometry: &Geometry, weights: &CodeTensor, input: &[f32]) -> Vec<(f64, f64)> {
-    let s = geometry.spec();
-    let [height, width] = geometry.out_size();
-    let mut sums = Vec::new();
-    for repeat in input.chunks_exact(input.len() / s.repeats) {
-        for filter in 0..s.filters {
-            for position in 0..height * width {
-                let (mut sum, mut magnitude) = (0.0, 0.0);
-                for (row, &code) in weights.filter(filter).iter().enumerate() {
-                    let group = filter / geometry.columns();
-                    let index = geometry.input_index(group, row, position / width, position % width);
-                    let product = f64::from(code) / 2.0 * index.map_or(0.0, |index| f64::from(repeat[index]));
-                    sum += product;
-                    magnitude += product.abs();
-                }
-                sums.push((sum, magnitude));
-            }
-        }
-    }
-    sums
+    let weights: Vec<f64> = weights.codes().iter().map(|&code| f64::from(code) / 2.0).collect();
+    let input: Vec<f64> = input.iter().map(|&x| f64::from(x)).collect();
+    let magnitudes = |numbers: &[f64]| numbers.iter().map(|x| x.abs()).collect::<Vec<f64>>();
+    let sums = testkit::sums(geometry, &weights, &input);
+    sums.into_iter().zip(testkit::sums(geometry, &magnitudes(&weights), &magnitudes(&input))).collect()
 }
 
 proptest! {

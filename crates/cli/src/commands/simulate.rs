@@ -8,7 +8,7 @@ use runner::{Hardware, SteppedLayer};
 
 use crate::args::SimulateOptions;
 use crate::commands::DEFAULT_BITS_HINT;
-use crate::terminal::{Bars, note, notes, print};
+use crate::terminal::{Bars, notes, print, say};
 use crate::{Status, commands};
 
 /// Runs the command.
@@ -32,7 +32,7 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
     let images = commands::images(&opened.network, options.network.is_none(), &options.inference)?;
     notes(opened.network.notes());
     if options.seeds.is_some() && images.is_some() && hardware.iter().all(|hardware| hardware.seed().is_none()) {
-        note("--seeds changes nothing: no hardware of this run is random");
+        say("--seeds changes nothing: no hardware of this run is random");
     }
     let plan = Plan {
         quantization: opened.quantization(options.metric.width.bits),

@@ -95,9 +95,7 @@ impl Constants {
     pub fn replace(&mut self, network: &mut NetworkBuilder, node: NodeId, input: usize, tensor: Tensor) {
         let id = network.node(node).inputs[input].expect("the caller has read this input");
         let id = if self.uses[id.0] > 1 { self.copy(network, node, input, id) } else { id };
-        let value = network.value_mut(id);
-        value.shape = Some(tensor.shape.clone());
-        value.constant = Some(tensor);
+        network.set_constant(id, tensor);
     }
 
     fn copy(&mut self, network: &mut NetworkBuilder, node: NodeId, input: usize, id: ValueId) -> ValueId {

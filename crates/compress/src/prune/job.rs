@@ -1,6 +1,6 @@
 //! One run of pruning, from tracing channels to the new network.
 
-use network::{LayerId, LayerWeights, Network};
+use network::{LayerId, LayerWeights, Network, Note, NoteKind};
 
 use super::filters::prune_filters;
 use super::flow::Flow;
@@ -119,17 +119,14 @@ impl<'a> Job<'a> {
         let mut notes = self.lost_notes();
         let constants: usize = layers.iter().map(|layer| layer.filters_by_input).sum();
         if constants > 0 {
-            notes.push(format!(
-                "{constants} filters have no live input left; what their bias and BatchNorm add is kept as a constant"
-            ));
+            let text = "filters have no live input left; what their bias and BatchNorm add is kept as a constant";
+            notes.push(Note::new(NoteKind::Consequence, format!("{constants} {text}")));
         }
         let dead: usize = layers.iter().map(|layer| layer.dead_filters.len()).sum();
         let removed: usize = layers.iter().map(|layer| layer.filters_removed).sum();
         if compact && removed < dead {
-            notes.push(format!(
-                "{} dead filters stay in the tensors as zeros: a live channel shares their index, or adds a constant to it",
-                dead - removed
-            ));
+            let text = "dead filters stay in the tensors as zeros: a live channel shares their index, or adds a constant to it";
+            notes.push(Note::new(NoteKind::Unchanged, format!("{} {text}", dead - removed)));
         }
         PruneReport { layers, notes }
     }
@@ -164,14 +161,15 @@ impl<'a> Job<'a> {
     }
 
     /// One line for each operator behind which channels are lost, with the filters that it keeps.
-    fn lost_notes(&mut self) -> Vec<String> {
+    fn lost_notes(&mut self) -> Vec<Note> {
         let classes = self.flow.classes();
         let filters: Vec<usize> = self.flow.layers.iter().flat_map(|layer| &layer.filters).copied().collect();
         let note = |(place, channels): &(String, Vec<usize>)| {
             let mut held = vec![false; classes.len()];
             channels.iter().for_each(|&channel| held[classes[channel]] = true);
             let count = filters.iter().filter(|&&channel| held[classes[channel]]).count();
-            (count > 0).then(|| format!("{place}: channels are not tracked through it; {count} filters are not pruned"))
+            let text = format!("{place}: channels are not tracked through it; {count} filters are not pruned");
+            (count > 0).then(|| Note::new(NoteKind::Unchanged, text))
         };
         self.flow.lost.iter().filter_map(note).collect()
     }

@@ -1,5 +1,6 @@
 //! What pruning did, layer by layer.
 
+use network::Note;
 use serde::Serialize;
 
 use super::propagate::Why;
@@ -10,7 +11,8 @@ pub struct PruneReport {
     /// One entry a layer.
     pub layers: Vec<LayerPruning>,
     /// What a user should know, one line each.
-    pub notes: Vec<String>,
+    #[serde(serialize_with = "crate::notes::as_texts")]
+    pub notes: Vec<Note>,
 }
 
 /// What became of one layer. Filters and channels are numbered as they were before.

@@ -1,6 +1,7 @@
 //! What quantization did, layer by layer.
 
 use esn::{BitConvention, BitWidth, Grid, LayerEsn, quantization_noise};
+use network::{Note, NoteKind};
 use serde::Serialize;
 
 use crate::error::CompressError;
@@ -15,7 +16,8 @@ pub struct QuantizeReport {
     /// One entry a layer.
     pub layers: Vec<LayerQuantization>,
     /// What a user should know, one line each.
-    pub notes: Vec<String>,
+    #[serde(serialize_with = "crate::notes::as_texts")]
+    pub notes: Vec<Note>,
 }
 
 /// What became of one layer.
@@ -109,18 +111,18 @@ fn range_of_steps(layer: &Layer, steps: &[f64]) -> (f64, f64) {
     if live.0 <= live.1 { live } else { steps.iter().enumerate().fold(empty, span) }
 }
 
-fn check_snr(target: f64, entry: &mut LayerQuantization, notes: &mut Vec<String>) {
+fn check_snr(target: f64, entry: &mut LayerQuantization, notes: &mut Vec<Note>) {
     entry.target_snr = Some(target);
     let Some(found) = entry.snr else { return };
     if !meets(found, target) {
         entry.target_missed = true;
         let (layer, bits) = (&entry.layer, entry.bits);
-        notes
-            .push(format!("layer {layer}: an S/N of {target} was asked for; the nearest at {bits} bits is {found:.4}"));
+        let text = format!("an S/N of {target} was asked for; the nearest at {bits} bits is {found:.4}");
+        notes.push(Note::of_layer(NoteKind::OffTarget, layer, text));
     }
 }
 
-fn check_profile(layer: &Layer, target: f64, entry: &mut LayerQuantization, notes: &mut Vec<String>) {
+fn check_profile(layer: &Layer, target: f64, entry: &mut LayerQuantization, notes: &mut Vec<Note>) {
     entry.target_esn_a = Some(target);
     if meets(entry.esn_a, target) {
         return;
@@ -138,7 +140,8 @@ fn check_profile(layer: &Layer, target: f64, entry: &mut LayerQuantization, note
     } else {
         "no step comes nearer".to_string()
     };
-    notes.push(format!("layer {name}: an ESN_a of {target} was asked for and {found} came out: {why}"));
+    let text = format!("an ESN_a of {target} was asked for and {found} came out: {why}");
+    notes.push(Note::of_layer(NoteKind::OffTarget, name, text));
 }
 
 /// The width that a target would take, where one does.
@@ -174,7 +177,8 @@ fn check_common(layers: &[Layer], coded: &[Coded], report: &mut QuantizeReport) 
             entry.target_missed = true;
             let (name, bits) = (&entry.layer, entry.bits);
             let what = if layer.units.len() == 1 { "it".to_string() } else { format!("{count} of its filters") };
-            report.notes.push(format!("layer {name}: {bits} bits without clipping keep {what} below the common S/N"));
+            let text = format!("{bits} bits without clipping keep {what} below the common S/N");
+            report.notes.push(Note::of_layer(NoteKind::OffTarget, name, text));
         }
     }
 }
@@ -194,7 +198,8 @@ fn check_network(layers: &[Layer], target: f64, report: &mut QuantizeReport) {
     } else {
         "no common S/N comes nearer".to_string()
     };
-    report.notes.push(format!("an ESN_a of {target} was asked for and {found} came out: {why}"));
+    let text = format!("an ESN_a of {target} was asked for and {found} came out: {why}");
+    report.notes.push(Note::new(NoteKind::OffTarget, text));
     let live = |layer: &Layer| layer.units.iter().any(|unit| !unit.is_empty());
     layers.iter().zip(&mut report.layers).for_each(|(layer, entry)| entry.target_missed = live(layer));
 }
@@ -202,9 +207,11 @@ fn check_network(layers: &[Layer], target: f64, report: &mut QuantizeReport) {
 fn note_zeros(layers: &[Layer], report: &mut QuantizeReport) {
     let zeroed: u64 = report.layers.iter().map(|entry| entry.newly_zeroed).sum();
     if zeroed > 0 {
-        report.notes.push(format!("{zeroed} weights of less than half a step became 0 and count as pruned"));
+        let text = format!("{zeroed} weights of less than half a step became 0 and count as pruned");
+        report.notes.push(Note::new(NoteKind::Consequence, text));
     }
     for layer in layers.iter().filter(|layer| layer.units.iter().all(Unit::is_empty)) {
-        report.notes.push(format!("layer {}: all weights are 0; its step is 1 and means nothing", layer.mac.name));
+        let text = "all weights are 0; its step is 1 and means nothing";
+        report.notes.push(Note::of_layer(NoteKind::Consequence, &layer.mac.name, text));
     }
 }

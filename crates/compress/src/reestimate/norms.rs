@@ -66,10 +66,9 @@ impl Own {
 
 /// Writes numbers over a constant, in its shape.
 pub(super) fn set(network: &mut NetworkBuilder, id: ValueId, elements: &[f32]) {
-    let value = network.value_mut(id);
-    let shape = value.constant.as_ref().map_or_else(|| vec![elements.len()], |constant| constant.shape.clone());
-    value.constant = Some(Tensor::from_f32(shape, elements));
-    value.data_type = value.constant.as_ref().map(|constant| constant.data_type);
+    let constant = network.value(id).constant.as_ref();
+    let shape = constant.map_or_else(|| vec![elements.len()], |constant| constant.shape.clone());
+    network.set_constant(id, Tensor::from_f32(shape, elements));
 }
 
 /// What comes after a MAC layer, up to the next MAC layers.

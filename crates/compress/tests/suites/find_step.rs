@@ -7,30 +7,7 @@ use esn::Grid;
 use half::{bf16, f16};
 use network::Network;
 
-use crate::networks::{chain, codes, read_shared};
-
-/// Pseudo-random numbers (xorshift), the same on every machine.
-struct Numbers(u64);
-
-impl Numbers {
-    fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    /// From 0 to 1, 53 bits.
-    fn uniform(&mut self) -> f64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    /// Mean 0, variance 1, by Box and Muller.
-    fn normal(&mut self) -> f64 {
-        let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
-        radius * (std::f64::consts::TAU * self.uniform()).cos()
-    }
-}
+use testkit::{Random, chain, quantized_weights, shared_network};
 
 /// What becomes of a layer of these weights, `[filters, rest]`.
 fn find(filters: usize, weights: &[f32]) -> Result<(FoundStep, Vec<i32>, Vec<f32>), String> {
@@ -47,7 +24,7 @@ fn find_with(
     let finding = report.layers[0].clone();
     match (finding.found, finding.refused) {
         (Some(step), None) => {
-            let (tensor, steps) = codes(&found, 0);
+            let (tensor, steps) = quantized_weights(&found, 0);
             Ok((step, tensor.codes().to_vec(), steps))
         }
         (None, Some(reason)) => Err(reason),
@@ -56,17 +33,17 @@ fn find_with(
 }
 
 /// Codes of a grid of `bits` bits: uniform or bell-shaped, pruned in part.
-fn random_codes(numbers: &mut Numbers, grid: Grid, bits: u32, count: usize, bell: bool, pruned: f64) -> Vec<i32> {
+fn random_codes(numbers: &mut Random, grid: Grid, bits: u32, count: usize, bell: bool, pruned: f64) -> Vec<i32> {
     let top = 1 << (bits - 1);
-    let code = |numbers: &mut Numbers| {
-        let spread = if bell { numbers.normal() * 0.35 } else { 2.0 * numbers.uniform() - 1.0 };
+    let code = |numbers: &mut Random| {
+        let spread = if bell { numbers.normal() * 0.35 } else { 2.0 * numbers.unit() - 1.0 };
         match grid {
             Grid::MidRise => 2 * ((spread * f64::from(top)).floor() as i32).clamp(-top, top - 1) + 1,
             Grid::MidTread => 2 * ((spread * f64::from(top)).round() as i32).clamp(1 - top, top - 1),
         }
     };
     let mut codes: Vec<i32> = (0..count).map(|_| code(numbers)).collect();
-    codes.iter_mut().for_each(|code| *code *= i32::from(numbers.uniform() >= pruned));
+    codes.iter_mut().for_each(|code| *code *= i32::from(numbers.unit() >= pruned));
     codes
 }
 
@@ -89,7 +66,7 @@ fn divisor(codes: &[i32]) -> i32 {
 
 #[test]
 fn grids_of_1_to_12_bits_are_found_exactly() {
-    let mut numbers = Numbers::new(7);
+    let mut numbers = Random::new(7);
     let mut tried = 0;
     for grid in [Grid::MidRise, Grid::MidTread] {
         for bits in 1..=12 {
@@ -100,7 +77,7 @@ fn grids_of_1_to_12_bits_are_found_exactly() {
                 let (filters, each) = ([4, 16, 1][case % 3], [400, 90, 3000][case % 3]);
                 let pruned = [0.0, 0.5, 0.9][case / 3 % 3];
                 let codes_in = random_codes(&mut numbers, grid, bits, filters * each, case % 2 == 0, pruned);
-                let step = (2.0 * numbers.uniform() + 0.1) as f32 * [1.0, 1e-3, 1e4][case % 3];
+                let step = (2.0 * numbers.unit() + 0.1) as f32 * [1.0, 1e-3, 1e4][case % 3];
                 let (found, codes_out, steps) = find(filters, &dequantize(&codes_in, &[step]))
                     .unwrap_or_else(|reason| panic!("{grid:?} {bits} bits, case {case}: {reason}"));
                 let odd_one_out = grid == Grid::MidRise && bits == 1 && pruned > 0.0;
@@ -121,13 +98,13 @@ fn grids_of_1_to_12_bits_are_found_exactly() {
 
 #[test]
 fn steps_of_filters_are_found_exactly() {
-    let mut numbers = Numbers::new(8);
+    let mut numbers = Random::new(8);
     for grid in [Grid::MidRise, Grid::MidTread] {
         for bits in 2..=8 {
             for case in 0..8 {
                 let (filters, each) = [(8, 200), (32, 72)][case % 2];
                 let codes_in = random_codes(&mut numbers, grid, bits, filters * each, case < 4, 0.2);
-                let steps: Vec<f32> = (0..filters).map(|_| (0.05 + numbers.uniform()) as f32).collect();
+                let steps: Vec<f32> = (0..filters).map(|_| (0.05 + numbers.unit()) as f32).collect();
                 let (found, codes_out, steps_out) =
                     find(filters, &dequantize(&codes_in, &steps)).unwrap_or_else(|e| panic!("{grid:?} {bits}: {e}"));
                 assert_eq!(found.granularity, Granularity::Filter);
@@ -140,7 +117,7 @@ fn steps_of_filters_are_found_exactly() {
 
 #[test]
 fn power_of_two_steps_of_filters_are_not_one_wide_grid() {
-    let mut numbers = Numbers::new(9);
+    let mut numbers = Random::new(9);
     let codes_in = random_codes(&mut numbers, Grid::MidTread, 4, 8 * 300, false, 0.0);
     let steps: Vec<f32> = (0..8).map(|m| 0.5f32.powi(m)).collect();
     let (found, codes_out, _) = find(8, &dequantize(&codes_in, &steps)).expect("a grid");
@@ -150,11 +127,11 @@ fn power_of_two_steps_of_filters_are_not_one_wide_grid() {
 
 #[test]
 fn few_weights_a_filter_need_the_same_largest_code() {
-    let mut numbers = Numbers::new(10);
+    let mut numbers = Random::new(10);
     // Depthwise: nine weights a filter, the largest at the end of the grid.
     let mut codes_in = random_codes(&mut numbers, Grid::MidTread, 8, 64 * 9, false, 0.0);
     codes_in.iter_mut().step_by(9).for_each(|code| *code = 254);
-    let steps: Vec<f32> = (0..64).map(|_| (0.05 + numbers.uniform()) as f32).collect();
+    let steps: Vec<f32> = (0..64).map(|_| (0.05 + numbers.unit()) as f32).collect();
     let (found, codes_out, _) = find(64, &dequantize(&codes_in, &steps)).expect("a grid");
     assert_eq!((codes_out, found.bits), (codes_in.clone(), 8));
     // One filter of even codes only: its step could be twice as large.
@@ -166,13 +143,13 @@ fn few_weights_a_filter_need_the_same_largest_code() {
 
 #[test]
 fn ternary_and_binary_weights() {
-    let mut numbers = Numbers::new(11);
-    let signs: Vec<f32> = (0..600).map(|_| if numbers.uniform() < 0.5 { -0.037 } else { 0.037 }).collect();
+    let mut numbers = Random::new(11);
+    let signs: Vec<f32> = (0..600).map(|_| if numbers.unit() < 0.5 { -0.037 } else { 0.037 }).collect();
     let (found, codes_out, steps) = find(6, &signs).expect("binary");
     assert_eq!((found.grid, found.bits, found.levels_seen, found.levels_possible), ("mid-rise", 1, 2, 2));
     assert!(codes_out.iter().all(|code| code.abs() == 1) && steps == [0.074]);
 
-    let ternary: Vec<f32> = signs.iter().map(|&w| if numbers.uniform() < 0.3 { 0.0 } else { w }).collect();
+    let ternary: Vec<f32> = signs.iter().map(|&w| if numbers.unit() < 0.3 { 0.0 } else { w }).collect();
     let (found, codes_out, steps) = find(6, &ternary).expect("ternary");
     assert_eq!((found.grid, found.bits, found.levels_seen), ("mid-tread", 2, 3));
     assert!(codes_out.iter().all(|code| [0, 2].contains(&code.abs())) && steps == [0.037]);
@@ -188,7 +165,7 @@ fn ternary_and_binary_weights() {
 
 #[test]
 fn quantizers_of_the_literature() {
-    let mut numbers = Numbers::new(12);
+    let mut numbers = Random::new(12);
     let real: Vec<f32> = (0..4000).map(|_| numbers.normal() as f32 * 0.1).collect();
     let largest = real.iter().fold(0.0f32, |m, w| m.max(w.abs()));
     // DoReFa: tanh, then 2·round(7·x)/7 − 1, computed in float32.
@@ -208,12 +185,13 @@ fn quantizers_of_the_literature() {
     let powers: Vec<f32> =
         real.iter().map(|w| w.signum() * 2f32.powi(w.abs().log2().round().clamp(-6.0, -1.0) as i32)).collect();
     let (found, ..) = find(4, &powers).expect("powers of two");
-    assert_eq!((found.levels, found.levels_seen < 14), ([-16.0, 16.0], true));
+    let extreme = |end: fn(f32, f32) -> f32| f64::from(powers.iter().copied().fold(0.0, end)) * 64.0;
+    assert_eq!((found.levels, found.levels_seen < 14), ([extreme(f32::min), extreme(f32::max)], true));
 }
 
 #[test]
 fn narrower_types_are_allowed_for() {
-    let mut numbers = Numbers::new(13);
+    let mut numbers = Random::new(13);
     for (bits, grid) in [(3, Grid::MidRise), (4, Grid::MidRise), (5, Grid::MidTread), (8, Grid::MidTread)] {
         let codes_in = random_codes(&mut numbers, grid, bits, 8 * 500, false, 0.1);
         let weights = dequantize(&codes_in, &[0.013_7]);
@@ -232,15 +210,15 @@ fn narrower_types_are_allowed_for() {
 }
 
 /// Weights that lie on no grid, `case` by `case`.
-fn no_grid(numbers: &mut Numbers, case: usize, count: usize) -> Vec<f32> {
+fn no_grid(numbers: &mut Random, case: usize, count: usize) -> Vec<f32> {
     let centroids: Vec<f32> = (0..4 + case % 60).map(|_| numbers.normal() as f32).collect();
     let normal: Vec<f32> = (0..count).map(|_| numbers.normal() as f32 * 0.05).collect();
     match case % 8 {
         0 => normal,
-        1 => normal.iter().map(|_| numbers.uniform() as f32 - 0.5).collect(),
+        1 => normal.iter().map(|_| numbers.unit() as f32 - 0.5).collect(),
         2 => normal.iter().map(|&w| f16::from_f32(w).to_f32()).collect(),
         3 => normal.iter().map(|&w| bf16::from_f32(w).to_f32()).collect(),
-        4 => normal.iter().map(|_| centroids[(numbers.uniform() * centroids.len() as f64) as usize]).collect(),
+        4 => normal.iter().map(|_| centroids[(numbers.unit() * centroids.len() as f64) as usize]).collect(),
         // Levels that were uniform before a function that is not linear.
         5 => normal.iter().map(|w| ((w * 60.0).round() / 8.0).tanh()).collect(),
         // Steps that grow outwards.
@@ -251,7 +229,7 @@ fn no_grid(numbers: &mut Numbers, case: usize, count: usize) -> Vec<f32> {
 
 #[test]
 fn weights_without_a_grid_are_refused_always() {
-    let mut numbers = Numbers::new(14);
+    let mut numbers = Random::new(14);
     for case in 0..6000 {
         let (filters, each) = [(1, 40), (4, 9), (8, 27), (16, 72), (3, 5), (64, 9), (2, 2), (1, 1)][case / 8 % 8];
         let weights = no_grid(&mut numbers, case, filters * each);
@@ -263,9 +241,8 @@ fn weights_without_a_grid_are_refused_always() {
 
 #[test]
 fn an_affine_grid_is_named_and_refused() {
-    let mut numbers = Numbers::new(15);
-    let weights: Vec<f32> =
-        (0..2000).map(|_| -0.371_345_67 + 0.05 * (numbers.uniform() * 16.0).floor() as f32).collect();
+    let mut numbers = Random::new(15);
+    let weights: Vec<f32> = (0..2000).map(|_| -0.371_345_67 + 0.05 * (numbers.unit() * 16.0).floor() as f32).collect();
     let reason = find(1, &weights).map(|(found, ..)| found).expect_err("0 is no level");
     assert!(reason.contains("0 is no level"), "{reason}");
     // An offset that is a multiple of a far smaller step.
@@ -283,19 +260,19 @@ fn thin_evidence_is_no_grid() {
 
 #[test]
 fn trained_weights_are_refused() {
-    let Some(network) = read_shared("models/resnet20-cifar10-bn.onnx") else { return };
+    let Some(network) = shared_network("models/resnet20-cifar10-bn.onnx") else { return };
     let (_, report) = find_steps(&network, &FindStepOptions::default()).unwrap();
     assert_eq!((report.found().count(), report.refused().count()), (0, network.layers().len()));
 }
 
 #[test]
 fn a_quantized_network_is_found_again_in_its_dequantized_weights() {
-    let Some(network) = read_shared("models/resnet20-cifar10-int8-qdq-perchannel.onnx") else { return };
+    let Some(network) = shared_network("models/resnet20-cifar10-int8-qdq-perchannel.onnx") else { return };
     let (unchanged, report) = find_steps(&network, &FindStepOptions::default()).unwrap();
     assert_eq!((report.found().count(), report.refused().count()), (0, 0), "integers of the file stay");
-    assert_eq!(codes(&unchanged, 0), codes(&network, 0));
+    assert_eq!(quantized_weights(&unchanged, 0), quantized_weights(&network, 0));
     for layer in 0..network.layers().len() {
-        let (tensor, steps) = codes(&network, layer);
+        let (tensor, steps) = quantized_weights(&network, layer);
         let weights = dequantize(tensor.codes(), &steps);
         let filters = tensor.shape().filters;
         let (found, codes_out, _) = find(filters, &weights).unwrap_or_else(|e| panic!("layer {layer}: {e}"));
@@ -306,7 +283,7 @@ fn a_quantized_network_is_found_again_in_its_dequantized_weights() {
 
 #[test]
 fn large_layers_take_seconds() {
-    let mut numbers = Numbers::new(16);
+    let mut numbers = Random::new(16);
     let codes_in = random_codes(&mut numbers, Grid::MidTread, 8, 2048 * 2048, true, 0.0);
     let quantized = dequantize(&codes_in, &[0.01]);
     let random: Vec<f32> = codes_in.iter().map(|_| numbers.normal() as f32).collect();

@@ -1,7 +1,6 @@
 //! The suites of this crate, one question each, in one binary.
 
 mod find_step;
-mod networks;
 mod prune_coupling;
 mod prune_files;
 mod prune_properties;

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use compress::{Budget, FilterAmount, LayerPruning, PruneOptions, PruneReport, Pruning, Scope, prune};
+use formats::ReadOptions;
 use network::Network;
+
+use testkit::shared_network;
 
 use crate::prune_support::*;
 
@@ -42,7 +45,7 @@ fn dead_and_removed(report: &PruneReport) -> [usize; 2] {
 #[test]
 fn resnet20_in_all_forms() {
     for file in RESNET20 {
-        let Some(network) = shared(file) else { return };
+        let Some(network) = shared_network(file) else { return };
         for scope in [Scope::Global, Scope::Layer] {
             let report = check(&network, &PruneOptions { scope, ..filters(FilterAmount::Fraction(0.3)) });
             let [dead, removed] = dead_and_removed(&report);
@@ -57,7 +60,7 @@ fn resnet20_in_all_forms() {
 
 #[test]
 fn half_the_width_halves_every_layer_of_resnet20() {
-    let Some(network) = shared(RESNET20[0]) else { return };
+    let Some(network) = shared_network(RESNET20[0]) else { return };
     let report = check(&network, &filters(FilterAmount::Width(0.5)));
     for layer in &report.layers[..19] {
         assert_eq!(layer.filters_removed * 2, layer.filters, "{}", layer.layer);
@@ -68,14 +71,14 @@ fn half_the_width_halves_every_layer_of_resnet20() {
 
 #[test]
 fn resnet20_has_seventeen_tiny_filters() {
-    let Some(network) = shared(RESNET20[0]) else { return };
+    let Some(network) = shared_network(RESNET20[0]) else { return };
     let report = check(&network, &PruneOptions { below: Some(0.01), ..PruneOptions::default() });
     assert_eq!(report.layers.iter().map(|layer| layer.filters_below).sum::<usize>(), 17);
 }
 
 #[test]
 fn budgets_are_met_on_resnet20() {
-    let Some(network) = shared(RESNET20[0]) else { return };
+    let Some(network) = shared_network(RESNET20[0]) else { return };
     for budget in [Budget::Macs(20e6), Budget::Parameters(150e3), Budget::EsnA(50e6), Budget::EsnD(40e6)] {
         for scope in [Scope::Global, Scope::Layer] {
             let options = PruneOptions { bits: Some(4), scope, ..filters(FilterAmount::Budget(budget)) };
@@ -88,7 +91,7 @@ fn budgets_are_met_on_resnet20() {
 #[test]
 fn the_digits_network_in_all_forms() {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../traces/digits-resnet.onnx");
-    let Some(network) = read(file) else { return };
+    let network = formats::read(&file, &ReadOptions::default()).expect("a valid network");
     for amount in [FilterAmount::Fraction(0.5), FilterAmount::Width(0.25)] {
         let [dead, removed] = dead_and_removed(&check(&network, &filters(amount)));
         assert!(dead > 0 && removed == dead);

@@ -5,6 +5,8 @@ use esn::{BitConvention, BitWidth, LayerEsn, filter_esn, quantize_max_abs};
 use network::{LayerId, LayerWeights, Network, WeightValues};
 use proptest::prelude::*;
 
+use testkit::{Net, real_weights, shared_network};
+
 use crate::prune_support::*;
 
 fn options(pruning: Pruning) -> PruneOptions {
@@ -30,7 +32,7 @@ fn costs(network: &Network, bits: u32) -> [f64; 4] {
     for (i, layer) in network.layers().iter().enumerate() {
         let shape = layer.geometry.weight_shape();
         let width = BitWidth::new(bits).expect("a width");
-        let codes = quantize_max_abs(&weights(network, i), shape, width).expect("finite weights").codes;
+        let codes = quantize_max_abs(&real_weights(network, i), shape, width).expect("finite weights").codes;
         let esn = LayerEsn::new(&codes, layer.geometry.positions(), BitConvention::default());
         let computed: u64 = filter_esn(&codes, BitConvention::default()).iter().map(|filter| filter.computed).sum();
         costs[0] += esn.esn_a_macs().to_f64();
@@ -42,7 +44,7 @@ fn costs(network: &Network, bits: u32) -> [f64; 4] {
 }
 
 fn all_weights(network: &Network) -> Vec<f32> {
-    (0..network.layers().len()).flat_map(|i| weights(network, i)).collect()
+    (0..network.layers().len()).flat_map(|i| real_weights(network, i)).collect()
 }
 
 fn zeros(weights: &[f32]) -> usize {
@@ -137,7 +139,7 @@ fn unstructured_counts_are_exact() {
         let by_layer = PruneOptions { scope: Scope::Layer, ..options(Pruning::Weights(fraction)) };
         let (pruned, _) = prune(&network, &by_layer).expect("pruned");
         for layer in 0..network.layers().len() {
-            let found = weights(&pruned, layer);
+            let found = real_weights(&pruned, layer);
             assert_eq!(zeros(&found), (fraction * found.len() as f64).round() as usize);
         }
     }
@@ -150,14 +152,14 @@ fn equal_magnitudes_go_in_order() {
     let network = net.classify(a);
     let by_layer = PruneOptions { scope: Scope::Layer, ..options(Pruning::Weights(0.5)) };
     let (pruned, _) = prune(&network, &by_layer).expect("pruned");
-    assert_eq!(weights(&pruned, 0), [[0.0; 9], [0.5; 9]].concat());
+    assert_eq!(real_weights(&pruned, 0), [[0.0; 9], [0.5; 9]].concat());
 }
 
 #[test]
 fn two_of_four_along_input_channels() {
     let network = chain([6, 5, 4]);
     let (pruned, _) = prune(&network, &options(Pruning::Pattern { keep: 2, of: 4 })).expect("pruned");
-    let (before, after) = (weights(&network, 1), weights(&pruned, 1));
+    let (before, after) = (real_weights(&network, 1), real_weights(&pruned, 1));
     for filter in 0..5 {
         for tap in 0..9 {
             let at = |channel: usize| (filter * 6 + channel) * 9 + tap;
@@ -260,7 +262,7 @@ fn what_means_nothing_is_refused() {
 
 #[test]
 fn quantized_layers_are_refused() {
-    let Some(network) = shared("models/resnet20-cifar10-int8-qdq-perchannel.onnx") else { return };
+    let Some(network) = shared_network("models/resnet20-cifar10-int8-qdq-perchannel.onnx") else { return };
     let error = prune(&network, &filters(FilterAmount::Fraction(0.5))).expect_err("it is quantized");
     assert!(matches!(error, CompressError::Layer { .. }), "{error}");
 }
@@ -270,7 +272,7 @@ fn double_precision_stays() {
     let mut network = chain([4, 4, 4]);
     let mut widened = network.edit();
     let weights_of_first = &mut widened.layers_mut()[0].weights;
-    let values = weights(&network, 0);
+    let values = real_weights(&network, 0);
     weights_of_first.tensor.chunks =
         vec![values.iter().flat_map(|&w| (f64::from(w) + 1e-12).to_le_bytes()).collect::<Vec<u8>>().into()];
     weights_of_first.tensor.data_type = network::DataType::F64;

@@ -6,7 +6,7 @@ use compress::{Allocation, Granularity, QuantizeOptions, StepRule, esn_a_profile
 use esn::{BitConvention, BitWidth, Grid, LayerEsn, quantization_noise, quantize_max_abs};
 use network::{DataType, Network};
 
-use crate::networks::{chain, codes, read_shared, real, weights};
+use testkit::{chain, quantized_weights, real_weights, shared_network, weights};
 
 const RULES: [StepRule; 4] = [StepRule::MaxAbs, StepRule::Mse, StepRule::Laplace, StepRule::Gauss];
 
@@ -30,17 +30,18 @@ fn small() -> Network {
 
 #[test]
 fn max_abs_by_layer_is_the_papers_quantizer_at_every_width() {
-    let networks = [Some(small()), read_shared("models/resnet20-cifar10-bn.onnx")];
+    let networks = [Some(small()), shared_network("models/resnet20-cifar10-bn.onnx")];
     for network in networks.iter().flatten() {
         for bits in 1..=16 {
             let (quantized, report) = quantize(network, &options(bits, StepRule::MaxAbs)).unwrap();
             for layer in 0..network.layers().len() {
                 let shape = network.layers()[layer].geometry.weight_shape();
-                let expected = quantize_max_abs(&real(network, layer), shape, BitWidth::new(bits).unwrap()).unwrap();
-                let (found, steps) = codes(&quantized, layer);
+                let expected =
+                    quantize_max_abs(&real_weights(network, layer), shape, BitWidth::new(bits).unwrap()).unwrap();
+                let (found, steps) = quantized_weights(&quantized, layer);
                 assert_eq!(found, expected.codes, "layer {layer}, {bits} bits");
                 assert_eq!(steps.iter().map(|&s| f64::from(s)).collect::<Vec<_>>(), [expected.step]);
-                let power = quantization_noise(&real(network, layer), &found, &[expected.step]).unwrap();
+                let power = quantization_noise(&real_weights(network, layer), &found, &[expected.step]).unwrap();
                 assert_eq!(report.layers[layer].snr, power.ratio());
             }
         }
@@ -65,12 +66,12 @@ fn codes_are_stored_in_the_narrowest_type() {
 
 #[test]
 fn figures_of_resnet20_at_4_bits() {
-    let Some(network) = read_shared("models/resnet20-cifar10-bn.onnx") else { return };
+    let Some(network) = shared_network("models/resnet20-cifar10-bn.onnx") else { return };
     let (quantized, report) = quantize(&network, &options(4, StepRule::MaxAbs)).unwrap();
     let total: LayerEsn = (0..quantized.layers().len())
         .map(|layer| {
             let positions = quantized.layers()[layer].geometry.positions();
-            LayerEsn::new(&codes(&quantized, layer).0, positions, BitConvention::default())
+            LayerEsn::new(&quantized_weights(&quantized, layer).0, positions, BitConvention::default())
         })
         .sum();
     assert_eq!((total.esn_a().to_f64().round(), total.esn_d), (588_618.0, 433_157));
@@ -83,13 +84,13 @@ fn mid_tread_rounds_halves_to_even_and_says_what_became_zero() {
     let network = chain(&[(1, vec![0.75, 0.375, 0.125, -0.126, 0.1, 0.0, -0.75, 0.624])]);
     let options = QuantizeOptions { mid_rise: false, ..options(3, StepRule::MaxAbs) };
     let (quantized, report) = quantize(&network, &options).unwrap();
-    let (found, steps) = codes(&quantized, 0);
+    let (found, steps) = quantized_weights(&quantized, 0);
     assert_eq!(steps, [0.25]);
     assert_eq!(found.codes(), [6, 4, 0, -2, 0, 0, -6, 4]);
     assert_eq!(report.layers[0].newly_zeroed, 2);
     let (_, report) = quantize(&network, &QuantizeOptions { bits: 2, ..options }).unwrap();
     assert_eq!(report.layers[0].newly_zeroed, 4); // 0.375 is a tie
-    assert!(report.notes[0].starts_with("4 weights"), "{:?}", report.notes);
+    assert!(report.notes[0].text().starts_with("4 weights"), "{:?}", report.notes);
 }
 
 #[test]
@@ -104,13 +105,13 @@ fn exact_zeros_stay_pruned_under_every_rule_and_dead_layers_are_harmless() {
         for mid_rise in [true, false] {
             let options = QuantizeOptions { granularity, mid_rise, bias_correction: true, ..options(8, step.clone()) };
             let (quantized, report) = quantize(&network, &options).unwrap();
-            let (found, steps) = codes(&quantized, 0);
+            let (found, steps) = quantized_weights(&quantized, 0);
             assert!(found.codes().iter().zip(&first).all(|(&code, &w)| w != 0.0 || code == 0), "{step:?}");
             assert!(!mid_rise || found.codes().iter().zip(&first).all(|(&code, &w)| (w == 0.0) == (code == 0)));
             assert!(steps.iter().all(|step| *step > 0.0 && step.is_finite()), "{step:?}: {steps:?}");
-            let (dead, steps) = codes(&quantized, 1);
+            let (dead, steps) = quantized_weights(&quantized, 1);
             assert!(dead.codes().iter().all(|&code| code == 0) && steps.iter().all(|&step| step == 1.0), "{steps:?}");
-            assert!(report.notes.iter().any(|note| note.contains("layer1")), "{:?}", report.notes);
+            assert!(report.notes.iter().any(|note| note.layer() == Some("layer1")), "{:?}", report.notes);
             assert!(!report.layers[1].target_missed && report.layers[1].snr.is_none());
         }
     }
@@ -128,7 +129,7 @@ fn noise(values: &[f32], step: f64, bits: u32, mid_rise: bool) -> f64 {
 
 #[test]
 fn least_squares_is_not_beaten_by_any_step_tried() {
-    let resnet = read_shared("models/resnet20-cifar10-bn.onnx").map(|network| real(&network, 9));
+    let resnet = shared_network("models/resnet20-cifar10-bn.onnx").map(|network| real_weights(&network, 9));
     let mut cases: Vec<Vec<f32>> =
         [1, 2, 3, 7, 40, 300, 5000].iter().map(|&count| weights(count as u64, count)).collect();
     cases.extend(resnet);
@@ -139,7 +140,7 @@ fn least_squares_is_not_beaten_by_any_step_tried() {
         for (bits, mid_rise) in [(1, true), (2, true), (3, true), (4, true), (8, true), (2, false), (5, false)] {
             let options = QuantizeOptions { mid_rise, ..options(bits, StepRule::Mse) };
             let (quantized, _) = quantize(&network, &options).unwrap();
-            let found = noise(values, f64::from(codes(&quantized, 0).1[0]), bits, mid_rise);
+            let found = noise(values, f64::from(quantized_weights(&quantized, 0).1[0]), bits, mid_rise);
             let best = (1..4000).map(|i| noise(values, 2.5 * max * 0.998f64.powi(i), bits, mid_rise));
             let best = best.fold(f64::INFINITY, f64::min);
             let signal: f64 = values.iter().map(|&w| f64::from(w).powi(2)).sum();
@@ -152,7 +153,7 @@ fn least_squares_is_not_beaten_by_any_step_tried() {
 fn a_weight_alone_is_one_bit_of_its_own_size() {
     let network = chain(&[(3, vec![0.7, -0.2, 1e-40])]);
     let (quantized, _) = quantize(&network, &by_filter(options(4, StepRule::Mse))).unwrap();
-    let (found, steps) = codes(&quantized, 0);
+    let (found, steps) = quantized_weights(&quantized, 0);
     assert_eq!(found.codes(), [1, -1, 1]);
     assert_eq!(steps[..2], [1.4, 0.4]);
 }
@@ -166,7 +167,7 @@ fn analytical_clipping_divides_its_range_into_the_levels() {
     for (bits, laplace, gauss) in [(2, 2.83, 1.71), (3, 3.90, 2.15), (4, 5.03, 2.55)] {
         for (rule, alpha) in [(StepRule::Laplace, laplace * mean), (StepRule::Gauss, gauss * square.sqrt())] {
             let (quantized, _) = quantize(&network, &options(bits, rule)).unwrap();
-            let step = f64::from(codes(&quantized, 0).1[0]);
+            let step = f64::from(quantized_weights(&quantized, 0).1[0]);
             assert!((step * f64::from(1 << bits) / 2.0 / alpha - 1.0).abs() < 0.005, "{bits} bits");
         }
     }
@@ -187,12 +188,12 @@ fn a_target_snr_is_met_by_layer_and_by_filter() {
         }
     }
     let (_, report) = quantize(&network, &options(2, StepRule::Snr(1000.0))).unwrap();
-    assert!(report.layers[0].target_missed && report.notes[0].contains("at 2 bits"), "{:?}", report.notes);
+    assert!(report.layers[0].target_missed && report.notes[0].text().contains("at 2 bits"), "{:?}", report.notes);
 }
 
 #[test]
 fn the_profile_of_another_file_is_met_within_half_a_percent() {
-    let Some(network) = read_shared("models/resnet20-cifar10-bn.onnx") else { return };
+    let Some(network) = shared_network("models/resnet20-cifar10-bn.onnx") else { return };
     for bits in [2, 3, 4, 6] {
         let (other, _) = quantize(&network, &options(bits, StepRule::MaxAbs)).unwrap();
         let profile = esn_a_profile(&other, 1).unwrap();
@@ -202,10 +203,12 @@ fn the_profile_of_another_file_is_met_within_half_a_percent() {
             let options = QuantizeOptions { granularity, ..options(12, StepRule::EsnAProfile(profile.clone())) };
             let (quantized, report) = quantize(&network, &options).unwrap();
             for (index, (layer, target)) in report.layers.iter().zip(&profile).enumerate() {
-                let exact = LayerEsn::new(&codes(&quantized, index).0, 1, BitConvention::default()).esn_a().to_f64();
+                let exact = LayerEsn::new(&quantized_weights(&quantized, index).0, 1, BitConvention::default())
+                    .esn_a()
+                    .to_f64();
                 assert_eq!(layer.esn_a, exact);
                 let allowed = match layer.target_missed {
-                    true => nearest_esn_a(&real(&network, index), *target),
+                    true => nearest_esn_a(&real_weights(&network, index), *target),
                     false => 0.005 * target,
                 };
                 let missed =
@@ -226,14 +229,14 @@ fn nearest_esn_a(values: &[f32], target: f64) -> f64 {
 
 #[test]
 fn one_target_for_the_network_gives_all_layers_one_snr() {
-    let Some(network) = read_shared("models/resnet20-cifar10-bn.onnx") else { return };
+    let Some(network) = shared_network("models/resnet20-cifar10-bn.onnx") else { return };
     for (target, granularity) in [(4e6, Granularity::Layer), (1e6, Granularity::Layer), (4e6, Granularity::Filter)] {
         let options = QuantizeOptions { granularity, ..options(12, StepRule::EsnA(target)) };
         let (quantized, report) = quantize(&network, &options).unwrap();
         let found: f64 = report.layers.iter().map(|layer| layer.esn_a).sum();
         assert!((found / target - 1.0).abs() < 0.005, "{found} for {target}");
         let ratios = (0..20).flat_map(|layer| {
-            let (values, (_, steps)) = (real(&network, layer), codes(&quantized, layer));
+            let (values, (_, steps)) = (real_weights(&network, layer), quantized_weights(&quantized, layer));
             let units = values
                 .chunks(values.len() / steps.len())
                 .map(|unit| (unit.iter().map(|&w| f64::from(w).powi(2)).sum::<f64>() / unit.len() as f64).sqrt());
@@ -250,15 +253,22 @@ fn targets_that_no_grid_meets_are_reported_and_nothing_is_clipped() {
     let network = chain(&[(4, weights(1, 4 * 100))]);
     let run = |bits, step| quantize(&network, &options(bits, step)).unwrap();
     let (quantized, report) = run(4, StepRule::EsnAProfile(vec![50.0]));
-    assert!(report.layers[0].target_missed && report.notes[0].contains("at least a quarter"), "{:?}", report.notes);
-    assert!(codes(&quantized, 0).0.codes().iter().all(|code| code.abs() == 1));
+    assert!(
+        report.layers[0].target_missed && report.notes[0].text().contains("at least a quarter"),
+        "{:?}",
+        report.notes
+    );
+    assert!(quantized_weights(&quantized, 0).0.codes().iter().all(|code| code.abs() == 1));
     let (quantized, report) = run(4, StepRule::EsnAProfile(vec![1e5]));
-    assert!(report.layers[0].target_missed && report.notes[0].contains("it takes 7 bits"), "{:?}", report.notes);
-    assert_eq!(codes(&quantized, 0), codes(&run(4, StepRule::MaxAbs).0, 0));
+    assert!(report.layers[0].target_missed && report.notes[0].text().contains("it takes 7 bits"), "{:?}", report.notes);
+    assert_eq!(quantized_weights(&quantized, 0), quantized_weights(&run(4, StepRule::MaxAbs).0, 0));
     let (_, report) = run(7, StepRule::EsnAProfile(vec![1e5]));
     assert!(!report.layers[0].target_missed, "{:?}", report.notes);
     let (_, report) = run(4, StepRule::EsnA(1e5));
-    assert!(report.layers[0].target_missed && report.notes.iter().any(|note| note.contains("the most")), "{report:?}");
+    assert!(
+        report.layers[0].target_missed && report.notes.iter().any(|note| note.text().contains("the most")),
+        "{report:?}"
+    );
 }
 
 #[test]
@@ -268,7 +278,7 @@ fn at_one_bit_of_esn_a_the_levels_are_those_of_least_error() {
     let (quantized, report) = quantize(&network, &options(8, StepRule::EsnAProfile(vec![150.0]))).unwrap();
     let mean = values.iter().map(|w| w.abs()).sum::<f32>() / 600.0;
     let max = values.iter().fold(0.0f32, |m, w| m.max(w.abs()));
-    let (found, steps) = codes(&quantized, 0);
+    let (found, steps) = quantized_weights(&quantized, 0);
     assert!(found.codes().iter().all(|code| code.abs() == 1) && !report.layers[0].target_missed);
     assert!(steps[0] >= max && (steps[0] / max.max(2.0 * mean) - 1.0).abs() < 0.01, "{steps:?}, {max}, {mean}");
 }
@@ -319,7 +329,7 @@ fn average_bits_are_met_and_follow_the_range_of_the_filter() {
             assert_eq!(layer.bits, f64::from(sum) / 7.0);
             let others = layer.filter_bits[2..].iter().max().unwrap();
             assert!(layer.filter_bits[0] >= *others, "{step:?}, {average}: {:?}", layer.filter_bits);
-            let top = |m: usize| codes(&quantized, 0).0.filter(m).iter().map(|c| c.abs()).max().unwrap();
+            let top = |m: usize| quantized_weights(&quantized, 0).0.filter(m).iter().map(|c| c.abs()).max().unwrap();
             assert!((0..8).all(|m| top(m) < 1 << layer.filter_bits[m]));
         }
     }
@@ -327,7 +337,7 @@ fn average_bits_are_met_and_follow_the_range_of_the_filter() {
 
 #[test]
 fn an_esn_d_budget_is_kept_and_more_of_it_is_never_worse() {
-    let Some(network) = read_shared("models/resnet20-cifar10-bn.onnx") else { return };
+    let Some(network) = shared_network("models/resnet20-cifar10-bn.onnx") else { return };
     let run = |budget: f64, step: &StepRule| {
         let allocation = Some(Allocation::EsnDFilter(budget));
         quantize(&network, &by_filter(QuantizeOptions { allocation, ..options(4, step.clone()) }))
@@ -339,7 +349,7 @@ fn an_esn_d_budget_is_kept_and_more_of_it_is_never_worse() {
             let found: LayerEsn = (0..network.layers().len())
                 .map(|l| {
                     let positions = network.layers()[l].geometry.positions();
-                    LayerEsn::new(&codes(&quantized, l).0, positions, BitConvention::default())
+                    LayerEsn::new(&quantized_weights(&quantized, l).0, positions, BitConvention::default())
                 })
                 .sum();
             let found = found.esn_d_filter as f64;
@@ -361,13 +371,13 @@ fn bias_correction_restores_the_norm_of_every_filter() {
         let corrected = QuantizeOptions { bias_correction: true, ..plain.clone() };
         let (before, _) = quantize(&network, &plain).unwrap();
         let (after, _) = quantize(&network, &corrected).unwrap();
-        assert_eq!(codes(&before, 0).0, codes(&after, 0).0);
-        let (found, steps) = codes(&after, 0);
+        assert_eq!(quantized_weights(&before, 0).0, quantized_weights(&after, 0).0);
+        let (found, steps) = quantized_weights(&after, 0);
         let spread = |values: &[f64]| {
             let mean = values.iter().sum::<f64>() / values.len() as f64;
             values.iter().map(|x| (x - mean).powi(2)).sum::<f64>().sqrt()
         };
-        for (m, filter) in real(&network, 0).chunks(12).enumerate() {
+        for (m, filter) in real_weights(&network, 0).chunks(12).enumerate() {
             let quantized: Vec<f64> =
                 found.filter(m).iter().map(|&c| f64::from(c) / 2.0 * f64::from(steps[m])).collect();
             let filter: Vec<f64> = filter.iter().map(|&w| f64::from(w)).collect();
@@ -384,7 +394,7 @@ fn the_first_and_last_layer_keep_their_own_width() {
         let own = QuantizeOptions { first_bits: Some(8), last_bits: Some(6), ..options(3, StepRule::MaxAbs) };
         let (quantized, report) = quantize(&network, &by_filter(QuantizeOptions { allocation, ..own })).unwrap();
         assert_eq!((report.layers[0].bits, report.layers[2].bits), (8.0, 6.0), "{allocation:?}");
-        let top = |l: usize| codes(&quantized, l).0.codes().iter().map(|c| c.abs()).max().unwrap();
+        let top = |l: usize| quantized_weights(&quantized, l).0.codes().iter().map(|c| c.abs()).max().unwrap();
         assert_eq!((top(0), top(2)), (255, 63), "{allocation:?}");
     }
 }
@@ -432,7 +442,7 @@ fn options_that_mean_nothing_are_refused() {
 /// What a person waits for. The time is printed, not judged: machines differ.
 #[test]
 fn every_rule_runs_on_resnet20() {
-    let Some(network) = read_shared("models/resnet20-cifar10-bn.onnx") else { return };
+    let Some(network) = shared_network("models/resnet20-cifar10-bn.onnx") else { return };
     let mut rules = RULES.to_vec();
     let profile = esn_a_profile(&network, 5).unwrap();
     rules.extend([StepRule::Snr(50.0), StepRule::EsnA(2e6), StepRule::EsnAProfile(profile)]);
@@ -444,7 +454,7 @@ fn every_rule_runs_on_resnet20() {
             let name = format!("{step:?}");
             println!("{:.12} {granularity:?} {bits} bits: {:?}", name, start.elapsed());
             assert_eq!(report.layers.len(), 20);
-            assert_eq!(codes(&quantized, 0).0.grid(), Grid::MidRise);
+            assert_eq!(quantized_weights(&quantized, 0).0.grid(), Grid::MidRise);
         }
     }
 }

@@ -7,7 +7,7 @@ use inference::{
 };
 use network::{Bias, Binary, LayerId, Network, Op, ValueId};
 
-use crate::networks::{Builder, codes, read_shared, shared, weights};
+use testkit::{Net, quantized_weights, shared, shared_network, weights};
 
 /// Made-up images of so many numbers.
 struct Numbers {
@@ -62,34 +62,32 @@ const CHANNELS: usize = 5;
 /// conv, BatchNorm, ReLU, conv, BatchNorm, added to the first ReLU, and a classifier; the two BatchNorms share their
 /// statistics in the file.
 fn with_norms(batch: usize) -> Network {
-    let mut builder = Builder::new([batch, 2, 6, 4]);
-    let [scale, shift] = ["scale", "shift"].map(|name| builder.constant(name, &[0.7, 1.0, 1.3, -0.5, 2.0]));
-    let [mean, variance] = [("mean", 0.0), ("variance", 1.0)].map(|(name, x)| builder.constant(name, &[x; CHANNELS]));
-    let norm = |builder: &mut Builder, x: ValueId| {
-        let shape = builder.shape(x);
-        builder.node(Op::BatchNormalization { epsilon: 1e-5 }, &[x, scale, shift, mean, variance], shape)
+    let (mut net, input) = Net::new(&[batch, 2, 6, 4]);
+    let [scale, shift] = [0, 1].map(|_| net.constant(&[CHANNELS], &[0.7, 1.0, 1.3, -0.5, 2.0]));
+    let [mean, variance] = [0.0, 1.0].map(|x| net.constant(&[CHANNELS], &[x; CHANNELS]));
+    let norm = |net: &mut Net, x: ValueId| {
+        net.same(Op::BatchNormalization { epsilon: 1e-5 }, &[x, scale, shift, mean, variance])
     };
-    let x = builder.conv(builder.input(), CHANNELS, 3, &weights(1, CHANNELS * 2 * 9), None);
-    let x = norm(&mut builder, x);
-    let x = builder.relu(x);
-    let y = builder.conv(x, CHANNELS, 3, &weights(2, CHANNELS * CHANNELS * 9), Some(&[0.5; CHANNELS]));
-    let y = norm(&mut builder, y);
-    let shape = builder.shape(y);
-    let y = builder.node(Op::Binary(Binary::Add), &[x, y], shape);
-    let y = builder.conv(y, 3, 1, &weights(3, 3 * CHANNELS), None);
-    builder.build(y)
+    let x = net.conv_of(input, CHANNELS, 3, &weights(1, CHANNELS * 2 * 9), None);
+    let x = norm(&mut net, x);
+    let x = net.relu(x);
+    let y = net.conv_of(x, CHANNELS, 3, &weights(2, CHANNELS * CHANNELS * 9), Some(&[0.5; CHANNELS]));
+    let y = norm(&mut net, y);
+    let y = net.same(Op::Binary(Binary::Add), &[x, y]);
+    let y = net.conv_of(y, 3, 1, &weights(3, 3 * CHANNELS), None);
+    net.finish(y)
 }
 
 /// conv with bias, ReLU, conv without, ReLU, classifier.
 fn folded() -> Network {
-    let mut builder = Builder::new([1, 2, 6, 4]);
+    let (mut net, input) = Net::new(&[1, 2, 6, 4]);
     let bias = [0.1, -0.2, 0.3, 0.0, 0.5];
-    let x = builder.conv(builder.input(), CHANNELS, 3, &weights(1, CHANNELS * 2 * 9), Some(&bias));
-    let x = builder.relu(x);
-    let x = builder.conv(x, CHANNELS, 3, &weights(2, CHANNELS * CHANNELS * 9), None);
-    let x = builder.relu(x);
-    let x = builder.conv(x, 3, 1, &weights(3, 3 * CHANNELS), None);
-    builder.build(x)
+    let x = net.conv_of(input, CHANNELS, 3, &weights(1, CHANNELS * 2 * 9), Some(&bias));
+    let x = net.relu(x);
+    let x = net.conv_of(x, CHANNELS, 3, &weights(2, CHANNELS * CHANNELS * 9), None);
+    let x = net.relu(x);
+    let x = net.conv_of(x, 3, 1, &weights(3, 3 * CHANNELS), None);
+    net.finish(x)
 }
 
 fn two_bits(network: &Network) -> Network {
@@ -144,7 +142,7 @@ fn statistics_are_plain_averages_with_those_before_renewed() {
         let names: std::collections::HashSet<&str> =
             renewed.graph().values().iter().map(|value| value.name.as_str()).collect();
         assert_eq!(names.len(), renewed.graph().values().len(), "names stay unique");
-        assert_eq!(codes(&renewed, 1), codes(&network, 1));
+        assert_eq!(quantized_weights(&renewed, 1), quantized_weights(&network, 1));
     }
 }
 
@@ -152,7 +150,7 @@ fn statistics_are_plain_averages_with_those_before_renewed() {
 fn contents(network: &Network) -> Vec<Vec<f32>> {
     let constants = network.graph().values().iter().filter_map(|value| value.constant.as_ref()?.to_f32().ok());
     let biases = network.layers().iter().filter_map(|layer| layer.bias.as_ref().map(Bias::to_float));
-    let scales = (0..network.layers().len()).map(|layer| codes(network, layer).1);
+    let scales = (0..network.layers().len()).map(|layer| quantized_weights(network, layer).1);
     constants.chain(biases).chain(scales).collect()
 }
 
@@ -165,7 +163,7 @@ fn neither_memory_nor_threads_change_a_bit() {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let options = ReestimateOptions { memory_bytes };
             let (network, report) = pool.install(|| reestimate(&network, &original, &samples, &options)).unwrap();
-            assert_eq!(report.notes.iter().any(|note| note.contains("run again")), memory_bytes == 0);
+            assert_eq!(report.notes.iter().any(|note| note.text().contains("run again")), memory_bytes == 0);
             contents(&network)
         };
         let expected = run(1 << 30, 1);
@@ -193,26 +191,29 @@ fn a_folded_network_gets_the_moments_of_the_original() {
     let (before, after) = (distance(&moments(&network), &wanted), distance(&moments(&corrected), &wanted));
     assert!(before > 0.05 && after < 1e-4, "{before} before, {after} after");
     for layer in 0..3 {
-        assert_eq!(codes(&corrected, layer).0, codes(&network, layer).0);
-        assert_eq!(codes(&corrected, layer).1.len(), codes(&corrected, layer).0.shape().filters);
+        assert_eq!(quantized_weights(&corrected, layer).0, quantized_weights(&network, layer).0);
+        assert_eq!(
+            quantized_weights(&corrected, layer).1.len(),
+            quantized_weights(&corrected, layer).0.shape().filters
+        );
     }
 }
 
 #[test]
 fn a_pruned_filter_stays_exactly_zero() {
-    let mut builder = Builder::new([1, 2, 6, 4]);
+    let (mut net, input) = Net::new(&[1, 2, 6, 4]);
     let mut values = weights(1, CHANNELS * 18);
     values[18..36].fill(0.0);
-    let x = builder.conv(builder.input(), CHANNELS, 3, &values, Some(&[0.5, 0.0, 0.1, 0.2, 0.3]));
-    let x = builder.relu(x);
-    let x = builder.conv(x, 3, 1, &weights(3, 3 * CHANNELS), None);
-    let network = two_bits(&builder.build(x));
+    let x = net.conv_of(input, CHANNELS, 3, &values, Some(&[0.5, 0.0, 0.1, 0.2, 0.3]));
+    let x = net.relu(x);
+    let x = net.conv_of(x, 3, 1, &weights(3, 3 * CHANNELS), None);
+    let network = two_bits(&net.finish(x));
     let samples = Numbers { count: 5, size: 48 };
     let (corrected, report) = reestimate(&network, &folded_first_two(), &samples, &Default::default()).unwrap();
     assert_eq!(report.corrected_layers, 2);
-    assert!(report.notes[0].contains("layer0: 1 filters"), "{:?}", report.notes);
+    assert!(report.notes[0].to_string().contains("layer0: 1 filters"), "{:?}", report.notes);
     assert_eq!(corrected.layers()[0].bias.as_ref().unwrap().value(1), 0.0);
-    assert!(codes(&corrected, 0).1.iter().all(|&scale| scale > 0.0 && scale.is_finite()));
+    assert!(quantized_weights(&corrected, 0).1.iter().all(|&scale| scale > 0.0 && scale.is_finite()));
 }
 
 #[test]
@@ -231,7 +232,11 @@ fn a_written_file_gives_the_same_network() {
         let file = formats::onnx::write::to_bytes(&network, &Default::default()).unwrap();
         let again = formats::from_bytes("again.onnx", file.bytes.into(), &Default::default()).unwrap();
         for layer in 0..3 {
-            assert_eq!(codes(&again, layer), codes(&network, layer), "{bits} bits, layer {layer}");
+            assert_eq!(
+                quantized_weights(&again, layer),
+                quantized_weights(&network, layer),
+                "{bits} bits, layer {layer}"
+            );
         }
         let run = |network: &Network| {
             let executor = KernelExecutor::from_network(network).unwrap();
@@ -243,11 +248,11 @@ fn a_written_file_gives_the_same_network() {
 
 /// The network of the pruned filter before pruning.
 fn folded_first_two() -> Network {
-    let mut builder = Builder::new([1, 2, 6, 4]);
-    let x = builder.conv(builder.input(), CHANNELS, 3, &weights(1, CHANNELS * 18), Some(&[0.5; CHANNELS]));
-    let x = builder.relu(x);
-    let x = builder.conv(x, 3, 1, &weights(3, 3 * CHANNELS), None);
-    builder.build(x)
+    let (mut net, input) = Net::new(&[1, 2, 6, 4]);
+    let x = net.conv_of(input, CHANNELS, 3, &weights(1, CHANNELS * 18), Some(&[0.5; CHANNELS]));
+    let x = net.relu(x);
+    let x = net.conv_of(x, 3, 1, &weights(3, 3 * CHANNELS), None);
+    net.finish(x)
 }
 
 #[test]
@@ -255,7 +260,7 @@ fn a_layer_that_the_original_lacks_is_named_and_left() {
     let (network, samples) = (two_bits(&folded()), Numbers { count: 2, size: 48 });
     let (_, report) = reestimate(&network, &folded_first_two(), &samples, &Default::default()).unwrap();
     assert_eq!(report.corrected_layers, 1);
-    assert!(report.notes[0].starts_with("layer layer1: the original has no layer"), "{:?}", report.notes);
+    assert!(report.notes[0].to_string().starts_with("layer layer1: the original has no layer"), "{:?}", report.notes);
 }
 
 #[test]
@@ -302,7 +307,7 @@ fn accuracy_of_resnet20_comes_back() {
         ("models/resnet20-cifar10-bn.onnx", 2, 0.10, 0.46),
         ("models/resnet20-cifar10.onnx", 3, 0.44, 0.70),
     ] {
-        let Some(original) = read_shared(model) else { return };
+        let Some(original) = shared_network(model) else { return };
         let images = Images::open(&path, &ImageOptions { limit: Some(1000), ..Default::default() }).unwrap();
         let preprocessing = Preprocessing::named("imagenet").unwrap();
         let samples = Pictures { images, preprocessing, shape: [1, 3, 32, 32] };

@@ -1,12 +1,13 @@
 //! A plan opened: its points, and what they share (networks, images, the float reference, pruned networks).
 
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use compress::{PruneOptions, QuantizeOptions};
 use formats::ReadOptions;
 use inference::Samples;
-use network::Network;
 use network::architectures::Family;
+use network::{Network, Note};
 use runner::{Hardware, Score, embedded};
 
 use super::identity::{bytes_sha256, network_sha256};
@@ -60,7 +61,7 @@ pub(super) struct FloatReference {
 }
 
 /// A pruned network and what there is to say of it, or why there is none.
-type Made = Result<(Network, Vec<String>), Arc<ExploreError>>;
+type Made = Result<(Network, Vec<Note>), Arc<ExploreError>>;
 
 /// A pruned network. It is dropped with the last point that needs it.
 pub(super) struct PrunedNetwork {
@@ -177,7 +178,7 @@ fn open_hardware(plan: &Plan) -> Result<Vec<Hardware>, ExploreError> {
     for name in &plan.file.hardware {
         match name.as_str() {
             IDEAL => all.extend(Hardware::ideal()),
-            name => all.push(Hardware::read(&plan.locate(name))?),
+            name => all.push(Hardware::open_beside(plan.folder(), Path::new(name))?),
         }
     }
     for (i, hardware) in all.iter().enumerate() {

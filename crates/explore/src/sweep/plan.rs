@@ -206,7 +206,12 @@ impl Plan {
 
     /// A path that the plan names.
     pub fn locate(&self, name: &str) -> PathBuf {
-        self.path.parent().unwrap_or(Path::new("")).join(name)
+        self.folder().join(name)
+    }
+
+    /// Where the paths that it names begin.
+    pub(super) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
     }
 
     /// Everything the plan says as JSON, defaults filled in.

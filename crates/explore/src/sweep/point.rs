@@ -5,7 +5,7 @@ use std::sync::Arc;
 use compress::{QuantizeOptions, ReestimateOptions};
 use esn::BitConvention;
 use inference::Samples;
-use network::{ErrorKind, Failure, Network};
+use network::{ErrorKind, Failure, Network, Note};
 use rayon::ThreadPool;
 use runner::{
     CostPlan, EngineEvaluation, Evaluation, EvaluationPlan, Hardware, HardwareRun, LayerDetail, NetworkCost,
@@ -64,7 +64,7 @@ impl Workshop<'_> {
     fn try_run(&self, point: &Point, figures: &mut Figures) -> Result<(), ExploreError> {
         let shared = &*point.network;
         let (pruned, notes) = self.pruned(shared, &point.pruned)?;
-        figures.notes.extend_from_slice(notes);
+        figures.notes.extend(texts(notes));
         let network = self.pool.install(|| self.compress(point, pruned, &mut figures.notes))?;
         let (cost, details) = self.pool.install(|| self.cost(&network))?;
         let costs = figures.costs.insert(summarize(&self.inputs.hardware, &cost, &details));
@@ -86,7 +86,7 @@ impl Workshop<'_> {
         &self,
         shared: &SharedNetwork,
         pruned: &'p PrunedNetwork,
-    ) -> Result<(&'p Network, &'p [String]), ExploreError> {
+    ) -> Result<(&'p Network, &'p [Note]), ExploreError> {
         let make = || match &pruned.options {
             None => Ok((shared.network.clone(), Vec::new())),
             Some(options) => self
@@ -118,13 +118,13 @@ impl Workshop<'_> {
         let mut network = pruned.clone();
         if let Some(options) = quantization(pruned, configuration.quantize.as_ref()) {
             let (quantized, report) = compress::quantize(pruned, &options)?;
-            notes.extend(report.notes);
+            notes.extend(texts(&report.notes));
             network = quantized;
         }
         if let (Some(_), Some(images)) = (&configuration.reestimate, &point.network.statistics) {
             let (original, samples) = (&point.network.network, &*images.samples);
             let (reestimated, report) = compress::reestimate(&network, original, samples, &self.reestimate)?;
-            notes.extend(report.notes);
+            notes.extend(texts(&report.notes));
             network = reestimated;
         }
         Ok(network)
@@ -186,6 +186,11 @@ fn summarize(hardware: &[Hardware], cost: &NetworkCost, details: &[LayerDetail])
         weight_bits: detail.bits.weights.to_vec(),
         hardware: hardware.iter().zip(&cost.totals).map(|(hardware, total)| hardware_row(hardware, total)).collect(),
     }
+}
+
+/// Notes as the store has them.
+fn texts(notes: &[Note]) -> impl Iterator<Item = String> {
+    notes.iter().map(ToString::to_string)
 }
 
 fn hardware_row(hardware: &Hardware, total: &HardwareRun) -> HardwareRow {

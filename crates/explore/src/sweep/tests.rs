@@ -36,6 +36,19 @@ fn a_plan_is_the_product_of_its_lists_in_their_order() {
 }
 
 #[test]
+fn hardware_is_a_file_or_a_name_that_comes_along() {
+    let names = |hardware: &str| {
+        let plan = parse(&format!("networks = [\"embedded\"]\nhardware = [{hardware}]\n[[quantize]]\nbits = 2"));
+        let inputs = Inputs::open(&plan.expect("valid"), 1 << 20).map_err(|error| network::chain(&error))?;
+        Ok::<_, String>(inputs.hardware.iter().map(|hardware| hardware.engine.name().to_string()).collect::<Vec<_>>())
+    };
+    assert_eq!(names("\"gpu-8bit\", \"ideal-digital\""), Ok(vec!["gpu-8bit".to_string(), "ideal-digital".to_string()]));
+    assert_eq!(names("\"ideal\"").expect("the three").len(), 3);
+    let unknown = names("\"gpu-9bit\"").expect_err("there is none");
+    assert!(unknown.contains("gpu-9bit") && unknown.contains("gpu-8bit"), "{unknown}");
+}
+
+#[test]
 fn points_stand_alone_or_beside_the_product() {
     let point = r#"
         [[point]]

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use esn::Grid;
 use network::{
-    ActivationQuantization, LayerId, MacLayer, Network, NetworkBuilder, NetworkError, Node, Op, PadMode, Unary, Value,
-    ValueId,
+    ActivationQuantization, LayerId, MacLayer, Network, NetworkBuilder, NetworkError, Node, Note, Op, PadMode, Unary,
+    Value, ValueId,
 };
 
 use super::array::Array;
@@ -345,7 +345,7 @@ impl<'a> Builder<'a> {
 
     /// Gives all layers the grid that is known. A DequantizeLinear does not say what its integers count: where nobody
     /// says it and the file looks as if they were half-steps, the result is a note.
-    fn set_grid(&mut self) -> Option<String> {
+    fn set_grid(&mut self) -> Option<Note> {
         for quantization in self.layers.iter_mut().filter_map(|layer| layer.weights.quantization.as_mut()) {
             // Where a file's own operators say mid-rise, that is so.
             if quantization.grid == Grid::MidTread {
@@ -354,7 +354,7 @@ impl<'a> Builder<'a> {
         }
         let says_it = self.proto.node.iter().any(|node| qonnx::DOMAINS.contains(&node.domain.as_str()));
         let doubtful = self.grid.is_none() && !says_it && grid::looks_mid_rise(&self.layers);
-        doubtful.then(|| grid::LOOKS_MID_RISE.to_string())
+        doubtful.then(grid::looks_mid_rise_note)
     }
 
     /// The outputs of the graph. No node makes an output that is constant, so that such outputs become plain tensors.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use network::NotCosted;
+use network::{NotCosted, Note, NoteKind};
 
 /// Nodes that a note names; further ones are counted.
 const NAMED: usize = 5;
@@ -65,7 +65,7 @@ impl Findings {
     }
 
     /// One line for each operator and reason, and the nodes that are not costed.
-    pub(crate) fn into_parts(self) -> (Vec<String>, Vec<NotCosted>) {
+    pub(crate) fn into_parts(self) -> (Vec<Note>, Vec<NotCosted>) {
         (self.groups.iter().map(Group::note).collect(), self.not_costed)
     }
 
@@ -91,7 +91,7 @@ impl Findings {
 }
 
 impl Group {
-    fn note(&self) -> String {
+    fn note(&self) -> Note {
         let Finding { operator, not_run, not_costed, unknown_shape } = &self.finding;
         let named = self.named.join(", ");
         let more = if self.count > self.named.len() { ", …" } else { "" };
@@ -106,7 +106,8 @@ impl Group {
         if *unknown_shape {
             verdict.push_str("; the shape of its output is not known");
         }
-        format!("operator {operator} ({nodes}) is {verdict}")
+        let kind = if not_run.is_some() { NoteKind::NotRun } else { NoteKind::NotCosted };
+        Note::new(kind, format!("operator {operator} ({nodes}) is {verdict}"))
     }
 }
 

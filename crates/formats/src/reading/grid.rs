@@ -4,17 +4,19 @@
 //! half steps. No format has a field for that: only the metadata of the file or the user can say it.
 
 use esn::Grid;
-use network::{Encoding, MacLayer, load_weights};
+use network::{Encoding, MacLayer, Mend, Note, NoteKind, load_weights};
 
 use super::fault::{Fault, invalid, unsupported};
 
 /// The key of the file's metadata under which the grid of its stored weights stands: `mid-rise` or `mid-tread`.
 pub const GRID_KEY: &str = "esnsim.grid";
 
-/// Shown where a file looks like mid-rise and nobody says that it is.
-pub(crate) const LOOKS_MID_RISE: &str = "every nonzero integer of its weights is odd, as half-steps of the mid-rise grid \
-                                         are, but the file names no grid; they are taken for whole steps (mid-tread) \
-                                         unless --grid mid-rise says otherwise";
+/// The note of a file that looks like mid-rise where nobody says that it is.
+pub(crate) fn looks_mid_rise_note() -> Note {
+    let text = "every nonzero integer of its weights is odd, as half-steps of the mid-rise grid are, but the file names no \
+                grid; they are taken for whole steps (mid-tread)";
+    Note::new(NoteKind::Assumed, text).mended_by(Mend::NameGrid)
+}
 
 /// The grid that the metadata of a file names.
 pub(crate) fn stated(metadata: &[(String, String)]) -> Result<Option<Grid>, Fault> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use network::{Network, NetworkError, Node, Op, ValueId};
+use network::{Network, NetworkError, Node, NoteKind, Op, ValueId};
 
 use super::builder::{Builder, Held, Slot};
 use super::constants::Constant;
@@ -35,7 +35,7 @@ pub(super) fn build(
     let outputs = builder.add_outputs(model).map_err(at_graph)?;
     let open_batch = !inputs.is_empty() && !builder.reshaped && model.tensors[model.inputs[0]].open_batch;
     if model.other_graphs > 0 {
-        builder.note(format!("the file has {} more graphs, which are not read", model.other_graphs));
+        builder.note(NoteKind::LeftOut, format!("the file has {} more graphs, which are not read", model.other_graphs));
     }
     builder.finish(inputs, outputs, open_batch)
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use esn::Grid;
-use network::{DataType, Names, NetworkBuilder, Node, Op, Tensor, Value, ValueId};
+use network::{DataType, Names, NetworkBuilder, Node, Note, NoteKind, Op, Tensor, Value, ValueId};
 
 use super::constants::Constant;
 use super::layout::{element_count, ours};
@@ -51,7 +51,7 @@ pub(super) struct Builder<'a> {
     value_names: Names,
     pub(super) findings: Findings,
     /// Further notes, in order, each once.
-    pub(super) notes: Vec<String>,
+    pub(super) notes: Vec<Note>,
     /// Elements that may still be written out.
     pub(super) budget: usize,
 }
@@ -90,9 +90,10 @@ impl<'a> Builder<'a> {
     }
 
     /// Says something once.
-    pub(super) fn note(&mut self, text: String) {
-        if !self.notes.contains(&text) {
-            self.notes.push(text);
+    pub(super) fn note(&mut self, kind: NoteKind, text: impl Into<String>) {
+        let note = Note::new(kind, text);
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
         }
     }
 

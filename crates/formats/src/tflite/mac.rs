@@ -1,8 +1,8 @@
 //! The operators with weights: CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED.
 
 use network::{
-    ActivationQuantization, Bias, DataType, Geometry, GeometrySpec, MacLayer, MacOp, Op, Operand, Requantization,
-    RequantizationRule, Unary, ValueId, WeightQuantization, WeightSource, WeightTransform,
+    ActivationQuantization, Bias, DataType, Geometry, GeometrySpec, MacLayer, MacOp, NoteKind, Op, Operand,
+    Requantization, RequantizationRule, Unary, ValueId, WeightQuantization, WeightSource, WeightTransform,
 };
 
 use super::builder::{Builder, Held};
@@ -211,9 +211,9 @@ impl Draft {
         let dynamic = matches!(&b.slots[self.weights].held, Held::Constant(c) if !c.is_real());
         if dynamic {
             b.note(
+                NoteKind::Rounding,
                 "layers with integer weights and real activations (dynamic-range quantization) are computed on real \
-                 numbers; TFLite rounds their activations to 8 bits of each image's own range"
-                    .to_string(),
+                 numbers; TFLite rounds their activations to 8 bits of each image's own range",
             );
         }
         let bias = self.real_bias(b)?;
@@ -235,7 +235,8 @@ impl Draft {
         let bias = self.integer_bias(b, x_q, weights)?;
         let rule = match (b.data_type(self.x)?, b.data_type(output)?) {
             (DataType::I16, DataType::I16) => {
-                b.note("layers with 16-bit activations are rounded in 64-bit float, not as TFLite does".to_string());
+                let text = "layers with 16-bit activations are rounded in 64-bit float, not as TFLite does";
+                b.note(NoteKind::Rounding, text);
                 None
             }
             _ => Some(Requantization { rule: self.rule(b, x_q, y_q, weights)?, output: clamped }),

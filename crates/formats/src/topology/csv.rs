@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use network::NetworkError;
+use network::{NetworkError, Note, NoteKind};
 
 use super::{Form, Row, Topology};
 
@@ -73,7 +73,7 @@ struct Columns {
     name: usize,
     layout: Layout,
     /// What is said of columns that are not read.
-    unused: Option<String>,
+    unused: Option<Note>,
 }
 
 enum Layout {
@@ -106,7 +106,9 @@ impl Columns {
         let left: Vec<String> =
             (0..header.len()).filter(|i| !read.contains(i)).map(|i| format!("{:?}", shown(header[i]))).collect();
         let unused = (!left.is_empty()).then(|| {
-            format!("topology: columns that are not read (the weights say what is zero): {}", left.join(", "))
+            let left = left.join(", ");
+            let text = format!("topology: columns that are not read (the weights say what is zero): {left}");
+            Note::new(NoteKind::LeftOut, text)
         });
         Ok(Self { name, layout, unused })
     }
@@ -171,7 +173,7 @@ fn shown(text: &str) -> String {
 }
 
 /// A note on inputs that strides do not divide: SCALE-Sim adds a position at their end, a convolution does not.
-fn uneven(rows: &[Row]) -> Option<String> {
+fn uneven(rows: &[Row]) -> Option<Note> {
     let is_uneven = |row: &&Row| match row.form {
         Form::Conv { input, kernel, stride, .. } => {
             (0..2).any(|axis| input[axis].checked_sub(kernel[axis]).is_some_and(|rest| rest % stride[axis] != 0))
@@ -182,11 +184,12 @@ fn uneven(rows: &[Row]) -> Option<String> {
     let first = uneven.next()?;
     let more = uneven.count();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    Some(format!(
+    let text = format!(
         "topology: layer {:?}{more}: the stride does not divide IFMAP less filter; positions are rounded down as a \
          convolution does, SCALE-Sim rounds them up",
         shown(&first.name)
-    ))
+    );
+    Some(Note::new(NoteKind::Assumed, text))
 }
 
 fn invalid(path: &Path, place: String, problem: String) -> NetworkError {

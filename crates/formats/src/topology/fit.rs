@@ -1,6 +1,6 @@
 //! The rows of a topology and the layers of a weight file, put together.
 
-use network::{Geometry, GeometrySpec, MacLayer, MacOp, Network, NetworkBuilder, NetworkError};
+use network::{Geometry, GeometrySpec, MacLayer, MacOp, Network, NetworkBuilder, NetworkError, Note, NoteKind};
 
 use super::pair::{Pairs, pair};
 use super::{Form, Row, Topology};
@@ -33,9 +33,11 @@ impl Topology {
             set_shapes(&mut given, index);
         }
         let mut notes = network.notes().to_vec();
-        notes.push(format!("there is no graph in this file: output positions are those of {}", self.path.display()));
+        let text = format!("there is no graph in this file: output positions are those of {}", self.path.display());
+        notes.push(Note::new(NoteKind::Assumed, text));
         if !pairs.by_name {
-            notes.push("topology: names differ from those of the weights; rows are taken in order".to_string());
+            let text = "topology: names differ from those of the weights; rows are taken in order";
+            notes.push(Note::new(NoteKind::Assumed, text));
         }
         notes.extend(self.notes);
         Ok(finished(given, network.path())?.with_notes(notes))

@@ -20,7 +20,7 @@ mod write;
 
 use std::path::{Path, PathBuf};
 
-use network::NetworkError;
+use network::{NetworkError, Note};
 
 pub use write::{TopologyText, write};
 
@@ -29,7 +29,7 @@ pub use write::{TopologyText, write};
 pub struct Topology {
     path: PathBuf,
     rows: Vec<Row>,
-    notes: Vec<String>,
+    notes: Vec<Note>,
 }
 
 /// One row; all numbers are at least 1.
@@ -83,7 +83,7 @@ impl Topology {
     }
 
     /// What a user should know about the reading.
-    pub fn notes(&self) -> &[String] {
+    pub fn notes(&self) -> &[Note] {
         &self.notes
     }
 

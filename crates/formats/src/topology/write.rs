@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use network::{Geometry, Network};
+use network::{Geometry, Network, Note, NoteKind};
 
 use super::cell_name;
 use crate::names::layer_names;
@@ -16,7 +16,7 @@ pub struct TopologyText {
     /// The file.
     pub text: String,
     /// One line for each property of layers that the layout has no column for.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
 }
 
 /// The MAC layers of a network as a topology file in the layout of convolutions.
@@ -60,7 +60,7 @@ fn row(geometry: &Geometry) -> [u128; 7] {
     ]
 }
 
-fn notes(network: &Network) -> Vec<String> {
+fn notes(network: &Network) -> Vec<Note> {
     type Lost = fn(&Geometry) -> bool;
     let cases: [(Lost, &str); 4] = [
         (|g| g.spec().dilation != [1; 2], "dilation: the input is that of a filter without"),
@@ -73,7 +73,8 @@ fn notes(network: &Network) -> Vec<String> {
         let first = names.next()?;
         let more = names.count();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        Some(format!("topology: {first:?}{more}: no column for {what}; weights and MACs are right"))
+        let text = format!("topology: {first:?}{more}: no column for {what}; weights and MACs are right");
+        Some(Note::new(NoteKind::LeftOut, text))
     };
     cases.iter().filter_map(note).collect()
 }

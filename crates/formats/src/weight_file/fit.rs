@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use network::architectures::{Architecture, Family, Shortcut, outline};
-use network::{Bias, MacLayer, MacOp, Network, NetworkBuilder, NetworkError, Tensor, WeightSource, WeightTransform};
+use network::{
+    Bias, MacLayer, MacOp, Network, NetworkBuilder, NetworkError, Note, Tensor, ValueId, WeightSource, WeightTransform,
+};
 
 use super::scales::{Quantized, Scales};
 use super::{WeightFile, WeightTensor};
@@ -11,7 +13,7 @@ use crate::names::{common_prefix, few};
 use crate::options::ReadOptions;
 use crate::reading::fault::{Fault, invalid, unsupported};
 use crate::reading::finish::finished;
-use crate::reading::grid::{LOOKS_MID_RISE, looks_mid_rise};
+use crate::reading::grid::{looks_mid_rise, looks_mid_rise_note};
 
 /// Names of modules in the architectures here, and what other code calls the same modules.
 const OTHER_NAMES: [(&str, &str); 6] = [
@@ -30,7 +32,7 @@ pub(super) fn network(file: &WeightFile, family: Family, options: &ReadOptions) 
 }
 
 /// The architecture with the file's tensors, and what a user should know.
-fn filled(file: &WeightFile, family: Family, options: &ReadOptions) -> Result<(NetworkBuilder, Vec<String>), Fault> {
+fn filled(file: &WeightFile, family: Family, options: &ReadOptions) -> Result<(NetworkBuilder, Vec<Note>), Fault> {
     let mut names = Names::new(file, options)?;
     let architecture = names.architecture(family)?;
     let made =
@@ -41,13 +43,13 @@ fn filled(file: &WeightFile, family: Family, options: &ReadOptions) -> Result<(N
     for layer in made.layers_mut() {
         missing.extend(fill(layer, &mut names)?);
     }
-    for value in made.values_mut().iter_mut().filter(|value| value.constant.is_some()) {
-        let Some(tensor) = names.take(&value.name) else {
-            missing.push(value.name.clone());
-            continue;
-        };
-        let expected = value.shape.clone().unwrap_or_default();
-        value.constant = Some(Tensor::from_f32(expected.clone(), &vector(tensor, &expected)?));
+    for id in (0..made.values().len()).map(ValueId) {
+        let Some(shape) = made.value(id).constant.as_ref().map(|tensor| tensor.shape.clone()) else { continue };
+        let name = made.value(id).name.clone();
+        match names.take(&name) {
+            Some(tensor) => made.set_constant(id, Tensor::from_f32(shape.clone(), &vector(tensor, &shape)?)),
+            None => missing.push(name),
+        }
     }
     let left = names.left();
     if !missing.is_empty() || !left.is_empty() {
@@ -58,7 +60,7 @@ fn filled(file: &WeightFile, family: Family, options: &ReadOptions) -> Result<(N
     }
     let mut notes = file.notes.clone();
     if !names.scales.is_stated && looks_mid_rise(made.layers()) {
-        notes.push(LOOKS_MID_RISE.to_string());
+        notes.push(looks_mid_rise_note());
     }
     Ok((made, notes))
 }

@@ -4,8 +4,8 @@
 //! node reads. A file that is written of the network has them again.
 
 use network::{
-    Geometry, GeometrySpec, MacLayer, MacOp, Network, NetworkBuilder, NetworkError, NotCosted, Operand, Value, ValueId,
-    WeightQuantization, WeightSource, WeightTransform,
+    Geometry, GeometrySpec, MacLayer, MacOp, Mend, Network, NetworkBuilder, NetworkError, NotCosted, Note, NoteKind,
+    Operand, Value, ValueId, WeightQuantization, WeightSource, WeightTransform,
 };
 
 use super::scales::{Quantized, Scales};
@@ -13,11 +13,11 @@ use super::{WeightFile, WeightTensor};
 use crate::options::ReadOptions;
 use crate::reading::fault::{Fault, invalid, unsupported};
 use crate::reading::finish::finished;
-use crate::reading::grid::{LOOKS_MID_RISE, looks_mid_rise};
+use crate::reading::grid::{looks_mid_rise, looks_mid_rise_note};
 
-/// The note of a file that does not say how often a weight is used.
+/// What is said of a file that does not say how often a weight is used.
 const NO_GRAPH: &str = "there is no graph in this file: each layer has one output position, so that c = MACs counts every \
-                        weight once; --architecture gives it the graph of a known network, --topology output positions";
+                        weight once";
 
 /// Words in the names of tables, such as embeddings: their rows are looked up, not multiplied.
 const TABLES: [&str; 4] = ["embed", "wte", "wpe", "position"];
@@ -29,19 +29,18 @@ pub(super) fn network(file: &WeightFile, options: &ReadOptions) -> Result<Networ
     parts.network.set_outside(inputs);
     let mut notes = file.notes.clone();
     if options.topology.is_none() {
-        notes.push(NO_GRAPH.to_string());
+        notes.push(Note::new(NoteKind::Assumed, NO_GRAPH).mended_by(Mend::NameArchitectureOrTopology));
     }
     if !parts.tables.is_empty() {
         let shown: Vec<String> = parts.tables.iter().take(3).map(|name| format!("{name:?}")).collect();
         let more = parts.tables.len() - shown.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        notes.push(format!(
-            "{}{more}: by the name a table that is looked up; it is costed as a layer",
-            shown.join(", ")
-        ));
+        let text =
+            format!("{}{more}: by the name a table that is looked up; it is costed as a layer", shown.join(", "));
+        notes.push(Note::new(NoteKind::Assumed, text));
     }
     if !parts.scales.is_stated && looks_mid_rise(parts.network.layers()) {
-        notes.push(LOOKS_MID_RISE.to_string());
+        notes.push(looks_mid_rise_note());
     }
     let network = finished(parts.network, &file.path)?;
     Ok(network.with_notes(notes).with_not_costed(parts.not_costed).with_metadata(file.metadata.clone()))

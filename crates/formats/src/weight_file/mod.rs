@@ -40,7 +40,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use network::architectures::Family;
 use network::rearrange::rearrange;
-use network::{DataType, Encoding, Mapping, Network, NetworkError, Tensor, WeightQuantization, WeightTransform};
+use network::{DataType, Encoding, Mapping, Network, NetworkError, Note, Tensor, WeightQuantization, WeightTransform};
 
 use crate::options::ReadOptions;
 use crate::reading::fault::{Fault, clean, invalid, unsupported};
@@ -100,7 +100,7 @@ impl WeightTensor {
 pub struct WeightFile {
     path: PathBuf,
     tensors: Vec<WeightTensor>,
-    notes: Vec<String>,
+    notes: Vec<Note>,
     /// What the file says about itself by key.
     metadata: Vec<(String, String)>,
     mappings: Vec<Mapping>,
@@ -168,7 +168,7 @@ impl WeightFile {
     }
 
     /// What a user should know about the reading.
-    pub fn notes(&self) -> &[String] {
+    pub fn notes(&self) -> &[Note] {
         &self.notes
     }
 
@@ -216,7 +216,7 @@ impl WeightFile {
 #[derive(Default)]
 struct Content {
     tensors: Vec<WeightTensor>,
-    notes: Vec<String>,
+    notes: Vec<Note>,
     metadata: Vec<(String, String)>,
 }
 

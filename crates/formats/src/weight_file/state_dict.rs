@@ -1,5 +1,6 @@
 //! Where in a checkpoint the weights are, and what they are called.
 
+use network::{Note, NoteKind};
 use std::borrow::Cow;
 
 use super::pickle::{Id, Object, Pickle};
@@ -33,7 +34,7 @@ const MAX_NAMES: usize = 1 << 26;
 pub(super) struct StateDict {
     /// Name and object.
     pub(super) tensors: Vec<(String, Id)>,
-    pub(super) notes: Vec<String>,
+    pub(super) notes: Vec<Note>,
 }
 
 /// Finds the weights: at the top, or under one of the usual keys.
@@ -56,7 +57,8 @@ pub(super) fn find(pickle: &Pickle<'_>) -> Result<StateDict, Fault> {
         let others: Vec<String> =
             holders.iter().filter(|(other, _)| *other != key).map(|(other, _)| format!("{:?}", clean(other))).collect();
         if !others.is_empty() {
-            notes.push(format!("weights are those under {key:?}; tensors under {} are left out", others.join(", ")));
+            let text = format!("weights are those under {key:?}; tensors under {} are left out", others.join(", "));
+            notes.push(Note::new(NoteKind::LeftOut, text));
         }
         root = id;
     }

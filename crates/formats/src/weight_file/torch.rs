@@ -3,6 +3,7 @@
 //!
 //! Source: `torch/serialization.py` and `torch/_utils.py` of PyTorch 2.
 
+use network::Note;
 use std::collections::HashMap;
 
 use bytes::Bytes;
@@ -24,7 +25,7 @@ const MAX_SCALES: usize = 1 << 24;
 /// What a checkpoint holds.
 pub(super) struct Checkpoint {
     pub(super) tensors: Vec<WeightTensor>,
-    pub(super) notes: Vec<String>,
+    pub(super) notes: Vec<Note>,
 }
 
 /// Name of the pickle in an archive that is a checkpoint.

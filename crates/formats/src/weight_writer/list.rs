@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use esn::Grid;
 use network::{
-    Bias, DataType, Encoding, LayerId, LayerWeights, MacLayer, MacOp, Names, Network, NetworkError, Op, Tensor,
-    WeightQuantization, WeightTransform, WeightValues,
+    Bias, DataType, Encoding, LayerId, LayerWeights, MacLayer, MacOp, Mend, Names, Network, NetworkError, Note,
+    NoteKind, Op, Tensor, WeightQuantization, WeightTransform, WeightValues,
 };
 
 use super::{WeightFormat, WeightList};
@@ -69,7 +69,7 @@ struct Builder<'a> {
     format: WeightFormat,
     entries: Vec<Entry>,
     names: Names,
-    losses: Vec<String>,
+    losses: Vec<Note>,
     /// Tensors whose half precision is widened.
     widened: usize,
 }
@@ -210,6 +210,11 @@ impl Builder<'_> {
         self.add(name, data_type, shape, Content::Stored(tensor));
     }
 
+    /// Says that the file has no place for something.
+    fn lose(&mut self, what: String) {
+        self.losses.push(loss(&what));
+    }
+
     /// Adds a tensor under a name that no other has, and returns it.
     fn add(&mut self, name: &str, data_type: DataType, shape: Vec<usize>, content: Content) -> String {
         let name = self.names.claim_tensor(name);
@@ -224,26 +229,31 @@ impl Builder<'_> {
         let positions = network.layers().iter().any(|layer| layer.geometry.positions() > 1);
         if connected || positions {
             let count = network.graph().nodes().len();
-            self.losses.push(format!("the graph of {count} nodes: strides, pads and output positions with it"));
+            self.lose(format!("the graph of {count} nodes: strides, pads and output positions with it"));
         }
         let count = |matches: fn(&MacLayer) -> bool| network.layers().iter().filter(|layer| matches(layer)).count();
         let inputs = count(|layer| layer.input_quantization.is_some());
         if inputs > 0 {
-            self.losses.push(format!("the quantization of the activations that {inputs} layers read"));
+            self.lose(format!("the quantization of the activations that {inputs} layers read"));
         }
         let scaled = count(|layer| layer.alpha != 1.0);
         if scaled > 0 {
-            self.losses.push(format!("the factor alpha of the products of {scaled} layers"));
+            self.lose(format!("the factor alpha of the products of {scaled} layers"));
         }
         if self.widened > 0 {
             let count = self.widened;
-            self.losses.push(format!("the half precision of {count} tensors: they are widened, exactly, to float32"));
+            self.lose(format!("the half precision of {count} tensors: they are widened, exactly, to float32"));
         }
         if grid == Some(Grid::MidRise) && self.format == WeightFormat::Npz {
-            self.losses.push("that integers count half-steps: reading them takes --grid mid-rise".to_string());
+            self.losses.push(loss("that integers count half-steps").mended_by(Mend::NameGrid));
         }
         if !network.metadata().is_empty() && self.format == WeightFormat::Npz {
-            self.losses.push("the metadata of the file".to_string());
+            self.lose("the metadata of the file".to_string());
         }
     }
+}
+
+/// The note of something that the file has no place for.
+fn loss(what: &str) -> Note {
+    Note::new(NoteKind::LeftOut, format!("not in the new file: {what}"))
 }

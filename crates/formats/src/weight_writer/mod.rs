@@ -14,7 +14,7 @@ mod safetensors;
 
 use std::io::{self, Write};
 
-use network::{Network, NetworkError};
+use network::{Network, NetworkError, Note};
 
 use list::Entry;
 
@@ -24,7 +24,7 @@ pub struct WeightList<'a> {
     network: &'a Network,
     entries: Vec<Entry>,
     metadata: Vec<(String, String)>,
-    losses: Vec<String>,
+    losses: Vec<Note>,
 }
 
 /// Formats of weight files.
@@ -54,7 +54,7 @@ impl<'a> WeightList<'a> {
     }
 
     /// What the file will not hold, one line each.
-    pub fn losses(&self) -> &[String] {
+    pub fn losses(&self) -> &[Note] {
         &self.losses
     }
 

@@ -3,7 +3,9 @@
 use formats::onnx::proto::{AttributeProto, TensorProto};
 use network::{Binary, Op, PadMode, Reduction, Unary};
 
-use crate::build::*;
+use testkit::*;
+
+use crate::questions::*;
 
 /// Ends a model with a layer, for a network without one is refused; the op under test makes `a`.
 fn with_layer(model: Model, channels: i64) -> Model {
@@ -250,7 +252,7 @@ fn casts_to_the_type_of_another_value() {
     let network = model.read();
     assert_eq!(network.graph().nodes().len(), 2);
     assert_eq!(real_weights(&network, 0), [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]);
-    assert_eq!(network.notes(), [] as [&str; 0]);
+    assert_eq!(texts(network.notes()), [] as [&str; 0]);
 }
 
 #[test]
@@ -353,7 +355,7 @@ fn dropout_and_its_mask() {
     used.graph.output.push(value_info("mask", 9, &[]));
     let network = used.read();
     assert_eq!(network.graph().nodes()[0].op, Op::Unsupported);
-    assert!(network.notes()[0].contains("its output 1 is not made"), "{:?}", network.notes());
+    assert!(network.notes()[0].text().contains("its output 1 is not made"), "{:?}", network.notes());
 }
 
 #[test]
@@ -365,7 +367,7 @@ fn unknown_operators() {
     // The declared shape of an operator that is not known is believed; its open first extent is the batch.
     let network = unknown().value_info("a", &[0, 6]).read();
     assert_eq!(output_shape(&network), [4, 1]);
-    assert_eq!(network.notes(), ["operator acme:Blend (node \"Blend_a\") is not run"]);
+    assert_eq!(texts(network.notes()), ["operator acme:Blend (node \"Blend_a\") is not run"]);
     assert_eq!(network.graph().nodes()[0].op, Op::Unsupported);
 
     // Of one that is known, it is not.
@@ -457,7 +459,7 @@ fn layers_behind_a_transposed_convolution_are_costed() {
         .read();
     assert_eq!(output_shape(&network), [1, 3, 10, 10]);
     assert_eq!(
-        network.notes(),
+        texts(network.notes()),
         [concat!(
             "operator ConvTranspose (node \"ConvTranspose_a\") is not run and not costed: ",
             "transposed convolution is not handled"

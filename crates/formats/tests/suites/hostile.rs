@@ -8,7 +8,7 @@ use formats::ReadOptions;
 use formats::onnx::proto::{StringStringEntryProto, TensorProto};
 use network::LayerId;
 
-use crate::build::{self, *};
+use testkit::*;
 
 fn valid() -> Model {
     model()
@@ -67,20 +67,15 @@ fn garbled_files_end_in_an_error_or_a_network() {
     let bytes = valid().bytes();
     assert!(survive(bytes.clone()), "the file itself is valid");
     garble(&bytes, 100, 4000);
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/models/resnet20-cifar10-bn.onnx");
-    match std::fs::read(&path) {
-        Ok(bytes) => garble(&bytes, 40, 160),
-        Err(_) => println!("skipped: {} is not there", path.display()),
+    if let Some(path) = shared("models/resnet20-cifar10-bn.onnx") {
+        garble(&std::fs::read(path).expect("readable"), 40, 160);
     }
 }
 
 #[test]
 fn garbled_structure_of_a_real_file() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/models/resnet20-cifar10-bn.onnx");
-    let Ok(bytes) = std::fs::read(&path) else {
-        println!("skipped: {} is not there", path.display());
-        return;
-    };
+    let Some(path) = shared("models/resnet20-cifar10-bn.onnx") else { return };
+    let bytes = std::fs::read(path).expect("readable");
     // Nodes lie in the first bytes of the file, where a flip hits structure rather than weights.
     for i in 0..300 {
         let mut garbled = bytes.clone();
@@ -197,7 +192,7 @@ fn large_constants_are_not_computed() {
     assert_eq!(network.layers().len(), 1);
 
     // Constants of the largest size that is computed, more of them than are computed in all.
-    let mut model = build::model().input("x", &[0, 6]).weights("w", &[6, 1]).ints("s", &[1 << 20]);
+    let mut model = testkit::model().input("x", &[0, 6]).weights("w", &[6, 1]).ints("s", &[1 << 20]);
     for i in 0..400 {
         model = model.node("ConstantOfShape", &["s"], &[&format!("c{i}")]);
     }

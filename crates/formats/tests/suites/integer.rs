@@ -3,7 +3,9 @@
 use formats::onnx::proto::AttributeProto;
 use network::{Bias, IntegerFunction, Op, RequantizationRule};
 
-use crate::build::*;
+use testkit::*;
+
+use crate::questions::*;
 
 fn uint8s(name: &str, dims: &[i64], values: &[u8]) -> formats::onnx::proto::TensorProto {
     raw(name, 2, dims, values.to_vec())

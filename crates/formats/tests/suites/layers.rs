@@ -3,7 +3,9 @@
 use formats::ReadOptions;
 use network::{Bias, MacOp, Op, Operand};
 
-use crate::build::*;
+use testkit::*;
+
+use crate::questions::*;
 
 /// One Conv of weights `w` over an input `x`.
 fn conv(x: &[i64], w: &[i64], attributes: Vec<formats::onnx::proto::AttributeProto>) -> Model {
@@ -210,7 +212,7 @@ fn products_that_are_not_costed_are_noted() {
     assert_eq!(network.graph().nodes()[2].op, Op::Unsupported);
     assert_eq!(output_shape(&network), [2, 3, 3]);
     let notes = network.notes();
-    assert!(notes.len() == 2 && notes.iter().all(|n| n.contains("not costed")), "{notes:?}");
+    assert!(notes.len() == 2 && notes.iter().all(|note| note.text().contains("not costed")), "{notes:?}");
 }
 
 #[test]

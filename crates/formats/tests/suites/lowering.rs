@@ -1,16 +1,14 @@
 //! Are operators that the standard lacks written as those that it has?
 
-use std::path::PathBuf;
-
 use bytes::Bytes;
 use formats::ReadOptions;
 use formats::onnx::write::{WriteOptions, Written, to_bytes};
-use network::{LayerId, Network, Op};
+use network::{LayerId, Network, Note, Op};
 
-use crate::build::*;
+use testkit::*;
 
 /// What is written of a network, read again: the same layers, but for their rounding.
-fn lowered(network: &Network) -> (Network, Vec<String>) {
+fn lowered(network: &Network) -> (Network, Vec<Note>) {
     let Written { bytes, notes } = to_bytes(network, &WriteOptions::default()).expect("it can be written");
     let back = formats::from_bytes("written.onnx", Bytes::from(bytes), &ReadOptions::default()).expect("a valid file");
     assert_eq!(back.layers().len(), network.layers().len());
@@ -31,14 +29,9 @@ fn lowered(network: &Network) -> (Network, Vec<String>) {
 #[test]
 fn real_files_are_written_in_the_standard() {
     for name in ["resnet20-cifar10-int8-qoperator.onnx", "tfc-mnist-2w2a-qonnx.onnx"] {
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/models").join(name);
-        if !path.exists() {
-            println!("skipped: {} is not there", path.display());
-            continue;
-        }
-        let network = formats::read(&path, &ReadOptions::default()).expect("a valid file");
+        let Some(network) = shared_network(&format!("models/{name}")) else { continue };
         let (_, notes) = lowered(&network);
-        assert!(notes.iter().any(|note| note.contains("differ by one step")), "{notes:?}");
+        assert!(notes.iter().any(|note| note.text().contains("differ by one step")), "{notes:?}");
     }
 }
 

@@ -1,7 +1,6 @@
 //! The suites of this crate, one question each, in one binary.
 
 mod architectures;
-mod build;
 mod findings;
 mod graph;
 mod hostile;
@@ -12,6 +11,7 @@ mod lowering;
 mod preprocessing;
 mod qonnx;
 mod quantized;
+mod questions;
 mod shared_models;
 mod topology;
 mod torch;

@@ -3,7 +3,9 @@
 use esn::Grid;
 use network::{Bias, LayerId, LayerWeights, Network, Op, Quant};
 
-use crate::build::*;
+use testkit::*;
+
+use crate::questions::*;
 
 /// Integers by name.
 type Attributes<'a> = &'a [(&'a str, i64)];

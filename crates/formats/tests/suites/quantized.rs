@@ -2,7 +2,9 @@
 
 use network::{Bias, Op};
 
-use crate::build::*;
+use testkit::*;
+
+use crate::questions::*;
 
 /// `[3, 2]` integers on which every filter of a transposed product has its own scale.
 fn per_column() -> Model {

@@ -1,22 +1,11 @@
 //! Are real network files read as they should be?
 
-use std::path::PathBuf;
-
 use formats::ReadOptions;
 use network::{Bias, LayerId, LayerWeights, MacOp, Network, NetworkError, WeightValues};
-
-/// The path of a shared model, or `None` (with a line that says so) where it is absent.
-fn shared(name: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/models").join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    println!("skipped: {} is not there", path.display());
-    None
-}
+use testkit::{shared, texts};
 
 fn read(name: &str) -> Option<Result<Network, NetworkError>> {
-    Some(formats::read(&shared(name)?, &ReadOptions::default()))
+    Some(formats::read(&shared(&format!("models/{name}"))?, &ReadOptions::default()))
 }
 
 /// Weights and MACs over all layers.
@@ -28,7 +17,7 @@ fn totals(network: &Network) -> (usize, u128) {
 
 fn check_resnet20(network: &Network) {
     assert_eq!(network.batch(), 1);
-    assert_eq!(network.notes(), [] as [&str; 0]);
+    assert_eq!(texts(network.notes()), [] as [&str; 0]);
     assert_eq!(network.layers().len(), 20);
     assert_eq!(totals(network), (268_336, 40_551_040));
     assert_eq!(network.layers()[19].op, MacOp::Gemm);
@@ -91,7 +80,7 @@ fn resnet20_with_operators_on_integers() {
 fn a_network_of_two_bits_in_qonnx() {
     let Some(network) = read("tfc-mnist-2w2a-qonnx.onnx") else { return };
     let network = network.expect("the file is valid");
-    assert_eq!(network.notes(), [] as [&str; 0]);
+    assert_eq!(texts(network.notes()), [] as [&str; 0]);
     assert_eq!(totals(&network), (59_008, 59_008));
     for (i, layer) in network.layers().iter().enumerate() {
         let LayerWeights::Quantized { codes, scales } = network.weights(LayerId(i)).expect("valid codes") else {

@@ -10,6 +10,7 @@ use network::{
     WeightSource,
 };
 use proptest::prelude::*;
+use testkit::texts;
 
 const CONV: &str =
     "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,\n";
@@ -71,8 +72,8 @@ fn rows_give_output_positions() {
         let network = read(safetensors(&[("a.weight", shape)]), &format!("{CONV}{row}\n")).expect("it fits");
         assert_eq!(geometry(&network), [expected], "{row}");
         assert!(!network.has_graph());
-        assert!(network.notes().iter().any(|note| note.contains("output positions are those of")));
-        assert!(!network.notes().iter().any(|note| note.contains("one output position")));
+        assert!(network.notes().iter().any(|note| note.text().contains("output positions are those of")));
+        assert!(!network.notes().iter().any(|note| note.text().contains("one output position")));
     }
 }
 
@@ -109,11 +110,15 @@ fn rows_belong_to_weights_by_name_else_in_order() {
     for rows in by_name {
         let network = read(weights(), &format!("{CONV}{rows}")).expect("it fits");
         assert_eq!(geometry(&network), [(1, 2, 5), (1, 4, 3)], "{rows}");
-        assert!(!network.notes().iter().any(|note| note.contains("in order")));
+        assert!(!network.notes().iter().any(|note| note.text().contains("in order")));
     }
     let network = read(weights(), &format!("{CONV}FC1, 5, 1, 1, 1, {b}\r\nFC2, 3, 1, 1, 1, {a}\r\n")).expect("it fits");
     assert_eq!(geometry(&network), [(1, 2, 5), (1, 4, 3)]);
-    assert!(network.notes().iter().any(|note| note.contains("rows are taken in order")), "{:?}", network.notes());
+    assert!(
+        network.notes().iter().any(|note| note.text().contains("rows are taken in order")),
+        "{:?}",
+        network.notes()
+    );
 }
 
 #[test]
@@ -146,7 +151,7 @@ fn columns_are_found_by_their_headings() {
     let network =
         read(safetensors(&[("a", &[8, 3, 3, 1])]), &format!("{extra}a,2,8,3,1,3,5,7,2:4,\n")).expect("it fits");
     assert_eq!(geometry(&network), [(1, 3, 9)]);
-    let notes = network.notes().join("\n");
+    let notes = texts(network.notes()).join("\n");
     assert!(notes.contains("not read (the weights say what is zero): \"Sparsity\""), "{notes}");
     let two = CONV.replace("Strides", "Stride Height, Stride Width");
     let network = read(safetensors(&[("a", &[8, 3, 1, 1])]), &format!("{two}a, 8, 8, 1, 1, 3, 8, 2, 4,\n"));
@@ -158,7 +163,11 @@ fn strides_that_do_not_divide_get_a_note() {
     let network = read(safetensors(&[("a", &[8, 3, 7, 7])]), &format!("{CONV}a, 230, 230, 7, 7, 3, 8, 2,\n"));
     let network = network.expect("it fits");
     assert_eq!(geometry(&network), [(1, 3, 112 * 112)]);
-    assert!(network.notes().iter().any(|note| note.contains("SCALE-Sim rounds them up")), "{:?}", network.notes());
+    assert!(
+        network.notes().iter().any(|note| note.text().contains("SCALE-Sim rounds them up")),
+        "{:?}",
+        network.notes()
+    );
 }
 
 #[test]
@@ -295,7 +304,7 @@ proptest! {
         let topology = write(&network);
         prop_assert_eq!(topology.text.lines().count(), specs.len() + 1);
         let again = read(weights, &topology.text).expect("what is written is read");
-        prop_assert!(!again.notes().iter().any(|note| note.contains("in order") || note.contains("rounds")));
+        prop_assert!(!again.notes().iter().any(|note| note.text().contains("in order") || note.text().contains("rounds")));
         for (before, after) in network.layers().iter().zip(again.layers()) {
             prop_assert_eq!(before.geometry.weight_shape(), after.geometry.weight_shape());
             prop_assert_eq!(before.geometry.positions(), after.geometry.positions());
@@ -307,7 +316,7 @@ proptest! {
 fn what_the_layout_cannot_say_is_noted() {
     let plain = GeometrySpec { pads: [1; 4], ..GeometrySpec::convolution(4, 8, [3; 2], [8; 2]) };
     assert_eq!(write(&of_layers(&[plain])).text, format!("{CONV}part_ 0.conv0, 10, 10, 3, 3, 4, 8, 1,\n"));
-    assert_eq!(write(&of_layers(&[plain])).notes, [] as [&str; 0]);
+    assert_eq!(texts(&write(&of_layers(&[plain])).notes), [] as [&str; 0]);
     let cases = [
         (GeometrySpec { dilation: [2, 1], ..plain }, "dilation", "8, 10, 3, 3, 4, 8, 1"),
         (GeometrySpec { stride: [2, 1], ..plain }, "unequal strides", "9, 17, 3, 3, 4, 8, 2"),
@@ -316,7 +325,7 @@ fn what_the_layout_cannot_say_is_noted() {
     ];
     for (spec, what, row) in cases {
         let topology = write(&of_layers(&[plain, spec]));
-        assert!(topology.notes.len() == 1 && topology.notes[0].contains(what), "{:?}", topology.notes);
+        assert!(topology.notes.len() == 1 && topology.notes[0].text().contains(what), "{:?}", topology.notes);
         assert!(topology.text.contains(row), "{}", topology.text);
     }
 }

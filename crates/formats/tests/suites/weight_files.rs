@@ -1,7 +1,6 @@
 //! Are weight files without a graph read as they were written, and broken ones refused in one line?
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use bytes::Bytes;
 use esn::{CodeTensor, Grid};
@@ -9,7 +8,8 @@ use formats::ReadOptions;
 use formats::weight_file::WeightFile;
 use formats::weight_writer::{WeightFormat, WeightList};
 use network::architectures::{Architecture, Family, build};
-use network::{Bias, LayerId, LayerWeights, Network, NetworkError, ValueId, WeightSource, WeightValues};
+use network::{Bias, LayerId, LayerWeights, Mend, Network, NetworkError, ValueId, WeightSource, WeightValues};
+use testkit::{shared, shared_network, texts};
 
 use crate::torch::{Checkpoint, Element};
 
@@ -80,7 +80,7 @@ fn both_formats_of_pytorch_say_the_same() {
         assert_eq!(weights(&network, 0), [1.0, -2.0, 3.0, 0.5, 0.0, -1.0]);
         assert_eq!(weights(&network, 1), [1.0, -2.0, 3.0, 0.0]);
         assert!(!network.has_graph() && network.layers().iter().all(|layer| layer.geometry.positions() == 1));
-        assert!(network.notes().iter().any(|note| note.contains("no graph")), "{:?}", network.notes());
+        assert!(network.notes().iter().any(|note| note.text().contains("no graph")), "{:?}", network.notes());
     }
 }
 
@@ -90,7 +90,7 @@ fn weights_are_found_under_the_usual_keys() {
     nested.under = Some("state_dict");
     let file = read(nested.zip()).expect("it is valid");
     assert_eq!(file.tensors()[0].name, "module.conv.weight");
-    assert_eq!(file.notes(), [] as [&str; 0]);
+    assert_eq!(texts(file.notes()), [] as [&str; 0]);
 }
 
 #[test]
@@ -395,15 +395,10 @@ fn garbled_files_are_survived() {
 /// A real checkpoint of the old format, and the same network exported with its graph.
 #[test]
 fn a_real_checkpoint_is_the_network_that_was_exported() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/models");
-    let (weights_only, exported) = (folder.join("resnet20-cifar10.th"), folder.join("resnet20-cifar10-bn.onnx"));
-    if !weights_only.exists() || !exported.exists() {
-        println!("skipped: {} is not there", weights_only.display());
-        return;
-    }
+    let Some(weights_only) = shared("models/resnet20-cifar10.th") else { return };
+    let Some(exported) = shared_network("models/resnet20-cifar10-bn.onnx") else { return };
     let options = ReadOptions { architecture: Family::named("resnet20"), ..ReadOptions::default() };
     let fitted = formats::read(&weights_only, &options).expect("it is valid");
-    let exported = formats::read(&exported, &ReadOptions::default()).expect("it is valid");
     assert_eq!(fitted.layers().len(), 20);
     for (id, (a, b)) in fitted.layers().iter().zip(exported.layers()).enumerate() {
         assert_eq!((a.geometry, weights(&fitted, id)), (b.geometry, weights(&exported, id)), "{}", a.name);
@@ -440,7 +435,7 @@ fn the_grid_stands_in_the_metadata() {
             panic!("integers with a scale are codes")
         };
         assert_eq!((codes.grid(), codes.codes()), (expected, &[code][..]));
-        let doubtful = network.notes().iter().any(|note| note.contains("--grid mid-rise"));
+        let doubtful = network.notes().iter().any(|note| note.mend() == Some(Mend::NameGrid));
         assert_eq!(doubtful, metadata.is_empty() && grid.is_none());
     }
     let wrong = integers("a", r#""__metadata__":{"esnsim.grid":"\u001b"},"#);

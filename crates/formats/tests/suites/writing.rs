@@ -9,12 +9,13 @@ use formats::ReadOptions;
 use formats::onnx::proto::ModelProto;
 use formats::onnx::write::{WriteOptions, to_bytes, write};
 use network::{
-    ActivationQuantization, IntegerArithmetic, IntegerFunction, IntegerOp, LayerId, MacLayer, Network, NetworkError,
-    NodeId, Op, Unary, WeightSource,
+    ActivationQuantization, IntegerArithmetic, IntegerFunction, IntegerOp, LayerId, MacLayer, Mend, Network,
+    NetworkError, NodeId, Op, Unary, WeightSource,
 };
 use prost::Message;
+use testkit::*;
 
-use crate::build::*;
+use crate::questions::*;
 
 fn written(network: &Network) -> Vec<u8> {
     to_bytes(network, &WriteOptions::default()).expect("a network that can be written").bytes
@@ -61,12 +62,7 @@ fn assert_same_layer(a: &MacLayer, b: &MacLayer) {
 #[test]
 fn real_files_come_back() {
     for name in ["resnet20-cifar10-bn.onnx", "resnet20-cifar10.onnx", "resnet20-cifar10-int8-qdq-perchannel.onnx"] {
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/models").join(name);
-        if !path.exists() {
-            println!("skipped: {} is not there", path.display());
-            continue;
-        }
-        let network = formats::read(&path, &ReadOptions::default()).expect("a valid file");
+        let Some(network) = shared_network(&format!("models/{name}")) else { continue };
         assert!(network.has_open_batch());
         round_trip(&network);
     }
@@ -357,7 +353,7 @@ fn a_grid_that_is_not_named_is_noted_and_may_be_given() {
         formats::from_bytes("f.onnx", mid_rise_file(named), &options)
     };
     let silent = read(None, None).expect("a valid file");
-    assert!(silent.notes().iter().any(|note| note.contains("--grid mid-rise")), "{:?}", silent.notes());
+    assert!(silent.notes().iter().any(|note| note.mend() == Some(Mend::NameGrid)), "{:?}", silent.notes());
     assert_eq!(codes(&silent, 0), (vec![2, -6, 0, 10], vec![0.25]));
     let given = read(None, Some(Grid::MidRise)).expect("a valid file");
     assert_eq!((codes(&given, 0), given.notes().len()), ((vec![1, -3, 0, 5], vec![0.5]), 0));
@@ -421,7 +417,7 @@ fn a_batch_that_cannot_be_followed_is_closed_and_noted() {
     );
     let mut bytes = Vec::new();
     let notes = write(&network, &WriteOptions::default(), &mut bytes).expect("it is written");
-    assert!(notes[0].contains("Concat_a"), "{notes:?}");
+    assert!(notes[0].text().contains("Concat_a"), "{notes:?}");
     assert!(!read(bytes).has_open_batch());
 }
 

@@ -2,8 +2,9 @@
 
 use inference::{FloatExecutor, MacExecutor};
 use network::{Bias, GeometrySpec, LayerId, MacLayer};
+use testkit::{reals, sums};
 
-use crate::common::{layer, noise, plain_convolution};
+use crate::common::layer;
 
 fn specs() -> Vec<GeometrySpec> {
     let base = GeometrySpec { pads: [1, 1, 1, 1], ..GeometrySpec::convolution(6, 4, [3, 3], [9, 7]) };
@@ -33,14 +34,18 @@ fn run(executor: &FloatExecutor, layer: &MacLayer, input: &[f32]) -> Vec<f32> {
     executor.run(LayerId(0), layer, input).unwrap()
 }
 
+fn wide(numbers: &[f32]) -> Vec<f64> {
+    numbers.iter().map(|&x| f64::from(x)).collect()
+}
+
 #[test]
 fn it_equals_the_definition() {
     for spec in specs() {
         let plain = layer(spec);
-        let weights = noise(plain.geometry.rows() * spec.filters, 1);
-        let input = noise(plain.geometry.input_len(), 2);
-        let sums = plain_convolution(&plain.geometry, &weights, &input);
-        let bias = noise(spec.filters, 3);
+        let weights = reals(1, plain.geometry.rows() * spec.filters);
+        let input = reals(2, plain.geometry.input_len());
+        let sums = sums(&plain.geometry, &wide(&weights), &wide(&input));
+        let bias = reals(3, spec.filters);
         let biased = MacLayer { bias: Some(Bias::Float(bias.clone())), ..plain.clone() };
         let scaled = MacLayer { alpha: -0.5, ..biased.clone() };
         let executor = FloatExecutor::new(vec![weights]);
@@ -61,8 +66,8 @@ fn it_equals_the_definition() {
 fn the_number_of_threads_changes_no_bit() {
     for spec in specs() {
         let layer = layer(spec);
-        let executor = FloatExecutor::new(vec![noise(layer.geometry.rows() * spec.filters, 4)]);
-        let input = noise(layer.geometry.input_len(), 5);
+        let executor = FloatExecutor::new(vec![reals(4, layer.geometry.rows() * spec.filters)]);
+        let input = reals(5, layer.geometry.input_len());
         let bits = |threads: usize| -> Vec<u32> {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| run(&executor, &layer, &input)).into_iter().map(f32::to_bits).collect()
@@ -77,7 +82,7 @@ fn the_number_of_threads_changes_no_bit() {
 #[test]
 fn weights_that_do_not_fit_are_refused() {
     let layer = layer(specs()[0]);
-    let input = noise(layer.geometry.input_len(), 1);
+    let input = reals(1, layer.geometry.input_len());
     let message = |weights| FloatExecutor::new(weights).run(LayerId(0), &layer, &input).unwrap_err().to_string();
     assert_eq!(message(vec![]), "there are weights of 0 layers");
     assert_eq!(message(vec![vec![0.0; 5]]), "5 weights; the layer has 216");

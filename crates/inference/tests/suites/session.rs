@@ -1,9 +1,10 @@
 //! Does a session run what it should, refuse what it must, and keep values exactly as long as they are read?
 
 use inference::{ExecutorError, InferenceError, MacExecutor, Session};
-use network::{Binary, Cause, DataType, ErrorKind, LayerId, MacLayer, Network, Op, Operand, Unary};
+use network::{Binary, Cause, DataType, ErrorKind, LayerId, MacLayer, Network, Op, Operand, Unary, ValueId};
+use testkit::{Net, reals};
 
-use crate::common::{Builder, Plain, noise, pointwise};
+use crate::common::{Plain, add_mac, pointwise};
 
 /// No layer is run.
 struct Nobody;
@@ -22,8 +23,8 @@ fn run(network: &Network, input: &[f32]) -> Result<Vec<f32>, InferenceError> {
 fn operands_are_arranged_and_restored() {
     // Node input [n, positions, K] as the operand has it; weights [M, K]; expected by the plain matrix product.
     let (n, p, k, m) = (2, 3, 4, 5);
-    let weights = noise(m * k, 1);
-    let x = noise(n * p * k, 2);
+    let weights = reals(1, m * k);
+    let x = reals(2, n * p * k);
     type At = fn([usize; 4], usize, usize, usize) -> usize;
     type Case = (Operand, [Vec<usize>; 2], [At; 2]);
     let cases: [Case; 4] = [
@@ -50,10 +51,10 @@ fn operands_are_arranged_and_restored() {
     ];
     for (operand, [in_shape, out_shape], [in_at, out_at]) in cases {
         for (repeats, batch) in [(n, 1), (1, n)] {
-            let mut builder = Builder::default();
+            let mut builder = Net::default();
             let input = builder.input(&in_shape);
-            let output = builder.mac(pointwise(k, m, p, repeats), operand, input, &out_shape);
-            let network = builder.finish(&[output], batch);
+            let output = add_mac(&mut builder, pointwise(k, m, p, repeats), operand, input, &out_shape);
+            let network = builder.finish_with(&[output], batch);
             let session = Session::new(&network).unwrap();
             let mut seen = Vec::new();
             let mut observe = |id: LayerId, input: &[f32], output: &[f32]| {
@@ -83,7 +84,7 @@ fn operands_are_arranged_and_restored() {
 #[test]
 fn a_value_lives_until_its_last_reader() {
     // input feeds three nodes and relu two; operators work in place wherever they may.
-    let mut builder = Builder::default();
+    let mut builder = Net::default();
     let input = builder.input(&[1, 4]);
     let relu = builder.node(Op::Unary(Unary::Relu), &[input], &[1, 4]);
     let doubled = builder.node(Op::Binary(Binary::Add), &[relu, relu], &[1, 4]);
@@ -94,11 +95,11 @@ fn a_value_lives_until_its_last_reader() {
     let scaled = builder.node(Op::Binary(Binary::Mul), &[sum, constant], &[1, 4]);
     let output = builder.node(Op::Binary(Binary::Add), &[scaled, negated], &[1, 4]);
     let last = builder.node(Op::Unary(Unary::Neg), &[output], &[1, 4]);
-    let network = builder.finish(&[output, unread, last], 1);
+    let network = builder.finish_with(&[output, unread, last], 1);
     let session = Session::new(&network).unwrap();
     let expected = |x: f32, c: f32| 2.0 * x * x.max(0.0) * c - x.max(0.0);
     for round in 0..3 {
-        let x = noise(4, round);
+        let x = reals(round, 4);
         let result = session.run(&x, &Nobody, None).unwrap();
         for (i, (&x, found)) in x.iter().zip(result).enumerate() {
             assert!((found - expected(x, (i + 1) as f32)).abs() < 1e-6, "round {round}, element {i}");
@@ -108,20 +109,20 @@ fn a_value_lives_until_its_last_reader() {
 
 #[test]
 fn threads_share_a_session() {
-    let mut builder = Builder::default();
+    let mut builder = Net::default();
     let input = builder.input(&[1, 8, 5, 1]);
-    let first = builder.mac(pointwise(8, 8, 5, 1), Operand::ChannelsFirst, input, &[1, 8, 5, 1]);
+    let first = add_mac(&mut builder, pointwise(8, 8, 5, 1), Operand::ChannelsFirst, input, &[1, 8, 5, 1]);
     let relu = builder.node(Op::Unary(Unary::Relu), &[first], &[1, 8, 5, 1]);
     let sum = builder.node(Op::Binary(Binary::Add), &[relu, input], &[1, 8, 5, 1]);
-    let network = builder.finish(&[sum], 1);
+    let network = builder.finish_with(&[sum], 1);
     let session = Session::new(&network).unwrap();
-    let plain = Plain(vec![noise(64, 9)]);
-    let alone: Vec<Vec<f32>> = (0..32).map(|seed| session.run(&noise(40, seed), &plain, None).unwrap()).collect();
+    let plain = Plain(vec![reals(9, 64)]);
+    let alone: Vec<Vec<f32>> = (0..32).map(|seed| session.run(&reals(seed, 40), &plain, None).unwrap()).collect();
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 for seed in 0..32 {
-                    assert_eq!(session.run(&noise(40, seed), &plain, None).unwrap(), alone[seed as usize]);
+                    assert_eq!(session.run(&reals(seed, 40), &plain, None).unwrap(), alone[seed as usize]);
                 }
             });
         }
@@ -130,12 +131,12 @@ fn threads_share_a_session() {
 
 #[test]
 fn an_error_leaves_the_session_usable() {
-    let mut builder = Builder::default();
+    let mut builder = Net::default();
     let input = builder.input(&[1, 2, 1, 1]);
-    let output = builder.mac(pointwise(2, 2, 1, 1), Operand::ChannelsFirst, input, &[1, 2, 1, 1]);
-    let session = Session::new(&builder.finish(&[output], 1)).unwrap();
+    let output = add_mac(&mut builder, pointwise(2, 2, 1, 1), Operand::ChannelsFirst, input, &[1, 2, 1, 1]);
+    let session = Session::new(&builder.finish_with(&[output], 1)).unwrap();
     let error = session.run(&[1.0, 2.0], &Nobody, None).unwrap_err();
-    assert_eq!(network::chain(&error), "layer layer: there is nobody to run it");
+    assert_eq!(network::chain(&error), "layer layer0: there is nobody to run it");
     let identity = Plain(vec![vec![1.0, 0.0, 0.0, 1.0]]);
     assert_eq!(session.run(&[1.0, 2.0], &identity, None).unwrap(), [1.0, 2.0]);
 
@@ -152,15 +153,15 @@ fn an_error_leaves_the_session_usable() {
 #[test]
 fn inputs_that_do_not_fit_are_refused() {
     let network = |data_type| {
-        let mut builder = Builder::default();
+        let mut builder = Net::default();
         let input = builder.input(&[1, 2]);
-        builder.change(input, |value| value.data_type = Some(data_type));
+        builder.network.value_mut(input).data_type = Some(data_type);
         let cast = builder.node(Op::Cast, &[input], &[1, 2]);
-        builder.finish(&[cast], 1)
+        builder.finish_with(&[cast], 1)
     };
     let cases: [(DataType, &[f32], &str); 7] = [
-        (DataType::F32, &[1.0], "input: 1 numbers; shape [1, 2] takes 2"),
-        (DataType::F32, &[1.0, f32::NAN], "input: an input is NaN"),
+        (DataType::F32, &[1.0], "input0: 1 numbers; shape [1, 2] takes 2"),
+        (DataType::F32, &[1.0, f32::NAN], "input0: an input is NaN"),
         (DataType::U8, &[1.0, 0.5], "an input is 0.5; the network takes uint8, integers from 0 to 255"),
         (DataType::U8, &[256.0, 0.0], "an input is 256"),
         (DataType::I8, &[128.0, 0.0], "integers from -128 to 127"),
@@ -177,42 +178,42 @@ fn inputs_that_do_not_fit_are_refused() {
 
 #[test]
 fn graphs_that_cannot_run_are_refused_by_name() {
-    let simple = |build: &dyn Fn(&mut Builder, network::ValueId) -> network::ValueId| {
-        let mut builder = Builder::default();
+    let simple = |build: &dyn Fn(&mut Net, ValueId) -> ValueId| {
+        let mut builder = Net::default();
         let input = builder.input(&[1, 2]);
         let output = build(&mut builder, input);
-        builder.finish(&[output], 1)
+        builder.finish_with(&[output], 1)
     };
-    let unknown_shape = |builder: &mut Builder, input| {
+    let unknown_shape = |builder: &mut Net, input| {
         let output = builder.node(Op::Unary(Unary::Relu), &[input], &[1, 2]);
-        builder.change(output, |value| value.shape = None);
+        builder.network.value_mut(output).shape = None;
         output
     };
-    let two_inputs = |builder: &mut Builder, input| {
+    let two_inputs = |builder: &mut Net, input| {
         let other = builder.input(&[1, 2]);
         builder.node(Op::Binary(Binary::Add), &[input, other], &[1, 2])
     };
-    let integers = |builder: &mut Builder, input| {
-        builder.change(input, |value| value.data_type = Some(DataType::U8));
+    let integers = |builder: &mut Net, input| {
+        builder.network.value_mut(input).data_type = Some(DataType::U8);
         builder.node(Op::Binary(Binary::Add), &[input, input], &[1, 2])
     };
-    let early = |builder: &mut Builder, input| {
+    let early = |builder: &mut Net, input| {
         let late = builder.value("late", &[1, 2]);
-        builder.outside(late);
+        builder.network.set_outside(vec![late]);
         builder.node(Op::Binary(Binary::Add), &[input, late], &[1, 2])
     };
-    let constant = |builder: &mut Builder, input| {
+    let constant = |builder: &mut Net, input| {
         builder.node(Op::Unary(Unary::Relu), &[input], &[1, 2]);
         builder.constant(&[1], &[1.0])
     };
-    let huge = |builder: &mut Builder, input| builder.node(Op::Expand, &[input], &[1 << 30, 2]);
-    let countless = |builder: &mut Builder, input| builder.node(Op::Expand, &[input], &[usize::MAX, 2]);
-    type Build<'a> = &'a dyn Fn(&mut Builder, network::ValueId) -> network::ValueId;
+    let huge = |builder: &mut Net, input| builder.node(Op::Expand, &[input], &[1 << 30, 2]);
+    let countless = |builder: &mut Net, input| builder.node(Op::Expand, &[input], &[usize::MAX, 2]);
+    type Build<'a> = &'a dyn Fn(&mut Net, ValueId) -> ValueId;
     let cases: [(Build, &str); 8] = [
         (&|b, x| b.node(Op::Unsupported, &[x], &[1, 2]), "Unsupported node0: unsupported: nothing here runs"),
         (&unknown_shape, "node0_out: unsupported: the shape of this value is not known"),
         (&two_inputs, "a network of one input is handled"),
-        (&integers, "Add node0: unsupported: arithmetic on uint8 (input)"),
+        (&integers, "Add node0: unsupported: arithmetic on uint8 (input0)"),
         (&early, "Add node0: it reads late before anything makes it"),
         (&constant, "this output does not depend on the input"),
         (&huge, "Expand node0: live activations of 8589934600 bytes; at most 4294967296 are allowed"),
@@ -226,28 +227,28 @@ fn graphs_that_cannot_run_are_refused_by_name() {
 
 #[test]
 fn a_shape_that_the_network_says_wrong_is_found() {
-    let mut builder = Builder::default();
+    let mut builder = Net::default();
     let input = builder.input(&[1, 2, 4, 4]);
     let output = builder.node(Op::GlobalAveragePool, &[input], &[1, 2]);
-    let message = run(&builder.finish(&[output], 1), &[0.0; 32]).unwrap_err().to_string();
+    let message = run(&builder.finish_with(&[output], 1), &[0.0; 32]).unwrap_err().to_string();
     assert!(message.contains("it made shape [1, 2, 1, 1]; the network says [1, 2]"), "{message}");
 }
 
 #[test]
 fn integers_flow_through_operators_that_only_move_them() {
-    let mut builder = Builder::default();
+    let mut builder = Net::default();
     let input = builder.input(&[1, 1, 1, 4]);
-    let scalar = |builder: &mut Builder, x: f32| builder.constant(&[], &[x]);
+    let scalar = |builder: &mut Net, x: f32| builder.constant(&[], &[x]);
     let (scale, zero_point) = (scalar(&mut builder, 0.5), scalar(&mut builder, 1.0));
     let quantized = builder.node(Op::QuantizeLinear { axis: 1 }, &[input, scale, zero_point], &[1, 1, 1, 4]);
-    builder.change(quantized, |value| value.data_type = Some(DataType::U8));
+    builder.network.value_mut(quantized).data_type = Some(DataType::U8);
     let flipped = builder.node(
         Op::Slice { starts: vec![-1], ends: vec![i64::MIN], axes: vec![3], steps: vec![-1] },
         &[quantized],
         &[1, 1, 1, 4],
     );
-    builder.change(flipped, |value| value.data_type = Some(DataType::U8));
+    builder.network.value_mut(flipped).data_type = Some(DataType::U8);
     let output = builder.node(Op::DequantizeLinear { axis: 1 }, &[flipped, scale, zero_point], &[1, 1, 1, 4]);
-    let result = run(&builder.finish(&[output], 1), &[0.25, 0.75, -9.0, 200.0]).unwrap();
+    let result = run(&builder.finish_with(&[output], 1), &[0.25, 0.75, -9.0, 200.0]).unwrap();
     assert_eq!(result, [127.0, -0.5, 1.0, 0.0]);
 }

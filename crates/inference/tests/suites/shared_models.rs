@@ -2,20 +2,10 @@
 //!
 //! Expected numbers are of onnxruntime 1.32.0 with its optimizations off, on the first test images of CIFAR-10.
 
-use std::path::PathBuf;
-
 use formats::ReadOptions;
 use formats::images::{ImageOptions, Images, Preprocessing};
 use inference::{FloatExecutor, Session};
-
-fn shared(path: &str) -> Option<PathBuf> {
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(path);
-    if file.exists() {
-        return Some(file);
-    }
-    println!("skipped: {} is not there", file.display());
-    None
-}
+use testkit::shared;
 
 /// Logits of the first `count` test images, and how many of them are classified right.
 fn run(model: &str, count: usize) -> Option<(Vec<Vec<f32>>, usize)> {

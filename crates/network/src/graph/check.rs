@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::{Node, Parts};
 use crate::ids::{LayerId, NodeId, ValueId};
-use crate::layer::MacLayer;
+use crate::layer::{Bias, MacLayer};
 use crate::op::Op;
 
 /// Why values, nodes and layers are no network: whoever put them together has made a mistake.
@@ -81,6 +81,46 @@ pub enum ModelError {
         /// What the node says; none where it has no such end.
         of_node: Option<usize>,
     },
+    /// A layer and its node have different names.
+    #[error("layer {layer:?}: its node is named {node:?}")]
+    LayerName {
+        /// Name of the layer.
+        layer: String,
+        /// Name of its node.
+        node: String,
+    },
+    /// The node of a layer reads or makes more than one value: weights and bias are the layer's.
+    #[error("layer {layer:?}: its node has {inputs} inputs and {outputs} outputs; expected 1 of each")]
+    LayerEnds {
+        /// Name of the layer.
+        layer: String,
+        /// Inputs of the node.
+        inputs: usize,
+        /// Outputs of the node.
+        outputs: usize,
+    },
+    /// A layer has not one of these for each filter, nor, where that stands for all, a single one.
+    #[error("layer {layer:?}: {found} {what}; it has {filters} filters")]
+    LayerNumbers {
+        /// Name of the layer.
+        layer: String,
+        /// What there are too many or too few of.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// Filters of the layer.
+        filters: usize,
+    },
+    /// A constant is said to have another type or shape than its tensor.
+    #[error("value {value:?}: {said}, but its tensor is {tensor}")]
+    ConstantMismatch {
+        /// Name of the value.
+        value: String,
+        /// Type and shape of the value.
+        said: String,
+        /// Type and shape of its tensor.
+        tensor: String,
+    },
     /// A layer reads or makes a value whose shape is not known, although its geometry is.
     #[error("layer {layer:?}: the shape of its {end} {value:?} is not known")]
     UnknownShape {
@@ -109,6 +149,7 @@ pub(super) fn check(parts: &Parts, layers: &[MacLayer]) -> Result<Vec<Option<Nod
     let check = Check { parts, layers };
     check.ids()?;
     let origins = check.origins()?;
+    check.constants()?;
     check.order(&origins)?;
     check.layers()?;
     let maker = |origin: Origin| match origin {
@@ -167,6 +208,20 @@ impl Check<'_> {
         Ok(origins)
     }
 
+    /// Every constant has the type and the shape of its tensor.
+    fn constants(&self) -> Result<(), ModelError> {
+        for value in &self.parts.values {
+            let Some(tensor) = &value.constant else { continue };
+            let same = value.data_type == Some(tensor.data_type) && value.shape.as_ref() == Some(&tensor.shape);
+            if !same {
+                let said = format!("{:?} {:?}", value.data_type, value.shape);
+                let tensor = format!("{:?} {:?}", Some(tensor.data_type), Some(&tensor.shape));
+                return Err(ModelError::ConstantMismatch { value: value.name.clone(), said, tensor });
+            }
+        }
+        Ok(())
+    }
+
     /// Every value is there before it is read.
     fn order(&self, origins: &[Origin]) -> Result<(), ModelError> {
         for (index, node) in self.parts.nodes.iter().enumerate() {
@@ -220,7 +275,14 @@ impl Check<'_> {
                 return Err(ModelError::UnknownShape { layer: name, end, value: self.name(of_layer) });
             }
         }
-        Ok(())
+        if layer.name != node.name {
+            return Err(ModelError::LayerName { layer: layer.name.clone(), node: node.name.clone() });
+        }
+        let (inputs, outputs) = (node.inputs.len(), node.outputs.len());
+        if (inputs, outputs) != (1, 1) {
+            return Err(ModelError::LayerEnds { layer: layer.name.clone(), inputs, outputs });
+        }
+        numbers(layer)
     }
 
     fn name(&self, id: ValueId) -> String {
@@ -235,6 +297,31 @@ impl Check<'_> {
             Origin::Constant => "the constants".to_string(),
             Origin::Node(id) => place(&self.parts.nodes[id.0]),
         }
+    }
+}
+
+/// A layer has a bias for each filter, and scales and zero points for each filter or for all.
+fn numbers(layer: &MacLayer) -> Result<(), ModelError> {
+    let filters = layer.geometry.spec().filters;
+    let mut of_each = Vec::new();
+    let mut of_each_or_all = Vec::new();
+    match &layer.bias {
+        Some(Bias::Float(values)) => of_each.push(("biases", values.len())),
+        Some(Bias::Integer { values, scales }) => {
+            of_each.push(("biases", values.len()));
+            of_each_or_all.push(("scales of biases", scales.len()));
+        }
+        None => {}
+    }
+    if let Some(quantization) = &layer.weights.quantization {
+        of_each_or_all.push(("scales of weights", quantization.scales.len()));
+        of_each_or_all.push(("zero points of weights", quantization.zero_points.len()));
+    }
+    let wrong_each = of_each.iter().find(|(_, found)| *found != filters);
+    let wrong = wrong_each.or_else(|| of_each_or_all.iter().find(|(_, found)| *found != filters && *found != 1));
+    match wrong {
+        Some(&(what, found)) => Err(ModelError::LayerNumbers { layer: layer.name.clone(), what, found, filters }),
+        None => Ok(()),
     }
 }
 

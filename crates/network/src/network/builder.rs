@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Network;
+use super::{About, Network};
 use crate::graph::{Graph, ModelError, Node, Parts, Value};
 use crate::ids::{LayerId, NodeId, ValueId};
 use crate::layer::MacLayer;
@@ -37,8 +37,7 @@ use crate::tensor::Tensor;
 pub struct NetworkBuilder {
     parts: Parts,
     layers: Vec<MacLayer>,
-    /// All else; its graph and layers are stand-ins.
-    frame: Network,
+    about: About,
 }
 
 /// How far a network had come ([`NetworkBuilder::mark`]).
@@ -52,38 +51,27 @@ pub struct Mark {
 impl NetworkBuilder {
     /// Nothing yet, of a batch of 1. `path` is the file, or what stands for it in messages.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { parts: Parts::default(), layers: Vec::new(), frame: Network::empty(path.into()) }
+        Self { parts: Parts::default(), layers: Vec::new(), about: About::new(path.into()) }
     }
 
     /// The parts of a network that is there, to be changed.
     pub(super) fn of(network: &Network) -> Self {
-        let frame = Network {
-            path: network.path.clone(),
-            graph: Graph::default(),
-            layers: Vec::new(),
-            batch: network.batch,
-            notes: network.notes.clone(),
-            not_costed: network.not_costed.clone(),
-            open_batch: network.open_batch,
-            metadata: network.metadata.clone(),
-            mappings: network.mappings.clone(),
-        };
-        Self { parts: network.graph.parts().clone(), layers: network.layers.clone(), frame }
+        Self { parts: network.graph.parts().clone(), layers: network.layers.clone(), about: network.about.clone() }
     }
 
     /// Sets the file, or what stands for it in messages.
     pub fn set_path(&mut self, path: impl Into<PathBuf>) {
-        self.frame.path = path.into();
+        self.about.path = path.into();
     }
 
     /// Images in one run of the graph.
     pub fn batch(&self) -> usize {
-        self.frame.batch
+        self.about.batch
     }
 
     /// Sets how many images one run of the graph takes.
     pub fn set_batch(&mut self, batch: usize) {
-        self.frame.batch = batch;
+        self.about.batch = batch;
     }
 
     /// Adds a value.
@@ -95,6 +83,16 @@ impl NetworkBuilder {
     /// Adds a constant, with the type and the shape of its tensor.
     pub fn add_constant(&mut self, name: impl Into<String>, tensor: Tensor) -> ValueId {
         self.add_value(Value::constant(name, tensor))
+    }
+
+    /// Makes a value a constant, or gives it other elements; its type and its shape are then those of the tensor.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such value.
+    pub fn set_constant(&mut self, id: ValueId, tensor: Tensor) {
+        let name = std::mem::take(&mut self.parts.values[id.0].name);
+        self.parts.values[id.0] = Value::constant(name, tensor);
     }
 
     /// Adds a node behind all others. That of a MAC layer comes with [`NetworkBuilder::add_mac`].
@@ -180,11 +178,6 @@ impl NetworkBuilder {
         &mut self.parts.values[id.0]
     }
 
-    /// All values, to be changed.
-    pub fn values_mut(&mut self) -> &mut [Value] {
-        &mut self.parts.values
-    }
-
     /// A node, to be changed.
     ///
     /// # Panics
@@ -220,10 +213,11 @@ impl NetworkBuilder {
     ///
     /// # Errors
     ///
-    /// [`ModelError`] if it is none: a value that is missing, read before it is made, or made twice; a layer that is no
-    /// node, or other than its node, or out of order, or whose input or output has no shape.
+    /// [`ModelError`] if it is none: a value that is missing, read before it is made, or made twice; a constant whose type
+    /// or shape is another than its tensor's; a layer that is no node, or other than its node, or out of order, or whose
+    /// input or output has no shape, or that has not one bias and one scale for each filter.
     pub fn finish(self) -> Result<Network, ModelError> {
         let graph = Graph::new(self.parts, &self.layers)?;
-        Ok(Network { graph, layers: self.layers, ..self.frame })
+        Ok(Network { graph, layers: self.layers, about: self.about })
     }
 }

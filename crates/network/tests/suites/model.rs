@@ -1,9 +1,10 @@
 //! Is a network that contradicts itself refused, and by the rule that it breaks? And does a graph know who makes and
 //! who reads each value?
 
+use esn::Grid;
 use network::{
-    Binary, DataType, Geometry, GeometrySpec, LayerId, MacLayer, MacOp, ModelError, NetworkBuilder, Node, NodeId, Op,
-    Operand, Tensor, Unary, Value, ValueId, WeightSource,
+    Bias, Binary, DataType, Geometry, GeometrySpec, LayerId, MacLayer, MacOp, ModelError, NetworkBuilder, Node, NodeId,
+    Op, Operand, Tensor, Unary, Value, ValueId, WeightQuantization, WeightSource,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -88,7 +89,7 @@ fn any_node(network: &NetworkBuilder, pick: Index) -> NodeId {
     NodeId(pick.index(network.nodes().len()))
 }
 
-const BREAKS: [Break; 19] = [
+const BREAKS: [Break; 25] = [
     Break {
         what: "a node reads what it makes itself",
         apply: |network, pick| {
@@ -152,7 +153,7 @@ const BREAKS: [Break; 19] = [
         what: "a node makes a constant",
         apply: |network, pick| {
             let made = network.node(any_node(network, pick)).outputs[0];
-            network.value_mut(made).constant = Some(Tensor::from_f32(vec![1], &[1.0]));
+            network.set_constant(made, Tensor::from_f32(vec![1], &[1.0]));
         },
         is_found: |error| matches!(error, ModelError::MadeTwice { first, .. } if first == "the constants"),
     },
@@ -233,6 +234,40 @@ const BREAKS: [Break; 19] = [
             network.value_mut(output).shape = None;
         },
         is_found: |error| matches!(error, ModelError::UnknownShape { .. }),
+    },
+    Break {
+        what: "a constant of another shape than its tensor",
+        apply: |network, _| network.value_mut(ValueId(1)).shape = Some(vec![2]),
+        is_found: |error| matches!(error, ModelError::ConstantMismatch { value, .. } if value == "c"),
+    },
+    Break {
+        what: "a constant of another type than its tensor",
+        apply: |network, _| network.value_mut(ValueId(1)).data_type = Some(DataType::I8),
+        is_found: |error| matches!(error, ModelError::ConstantMismatch { value, .. } if value == "c"),
+    },
+    Break {
+        what: "a layer of another name than its node",
+        apply: |network, _| network.node_mut(NodeId(0)).name = "other".to_string(),
+        is_found: |error| matches!(error, ModelError::LayerName { layer, node } if layer == "n0" && node == "other"),
+    },
+    Break {
+        what: "the node of a layer that reads a second value",
+        apply: |network, _| network.node_mut(NodeId(0)).inputs.push(Some(ValueId(1))),
+        is_found: |error| matches!(error, ModelError::LayerEnds { inputs: 2, outputs: 1, .. }),
+    },
+    Break {
+        what: "a layer with a bias too many",
+        apply: |network, _| network.layers_mut()[0].bias = Some(Bias::Float(vec![0.0; 3])),
+        is_found: |error| matches!(error, ModelError::LayerNumbers { what: "biases", found: 3, filters: 2, .. }),
+    },
+    Break {
+        what: "a layer without a scale for its weights",
+        apply: |network, _| {
+            let (grid, data_type) = (Grid::MidTread, DataType::I8);
+            let quantization = WeightQuantization { scales: vec![], zero_points: vec![0], grid, data_type };
+            network.layers_mut()[0].weights.quantization = Some(quantization);
+        },
+        is_found: |error| matches!(error, ModelError::LayerNumbers { what: "scales of weights", found: 0, .. }),
     },
 ];
 

@@ -53,16 +53,26 @@ impl Hardware {
     ///
     /// As [`Hardware::read`]; [`RunnerError::UnknownHardware`] for what is neither lists the names.
     pub fn open(path: &Path) -> Result<Self, RunnerError> {
+        Self::open_beside(Path::new(""), path)
+    }
+
+    /// As [`Hardware::open`]; a file lies where `folder` says, which a name that comes along has nothing to do with.
+    ///
+    /// # Errors
+    ///
+    /// As [`Hardware::open`].
+    pub fn open_beside(folder: &Path, word: &Path) -> Result<Self, RunnerError> {
+        let path = folder.join(word);
         if path.exists() {
-            return Self::read(path);
+            return Self::read(&path);
         }
         let mut all = Self::ideal().into_iter().chain(Self::presets());
-        match all.find(|hardware| path.as_os_str() == hardware.engine.name()) {
+        match all.find(|hardware| word.as_os_str() == hardware.engine.name()) {
             Some(hardware) => Ok(hardware),
-            None if path.components().count() == 1 && path.extension().is_none() => {
-                Err(RunnerError::UnknownHardware { path: path.to_path_buf(), known: names() })
+            None if word.components().count() == 1 && word.extension().is_none() => {
+                Err(RunnerError::UnknownHardware { path, known: names() })
             }
-            None => Self::read(path),
+            None => Self::read(&path),
         }
     }
 

@@ -11,7 +11,8 @@ use formats::onnx::write::{WriteOptions, to_bytes};
 use network::architectures::{Architecture, Family, Shortcut, build};
 use prost::Message;
 
-use crate::{Attribute, ModelBuilder, analog_toml, digital_toml, repository};
+use crate::{analog_toml, digital_toml, repository};
+use testkit::{float, int, int_list, model, string};
 
 /// Valid inputs of the target of this name; none where there is no such target.
 pub fn seeds(name: &str) -> Vec<Vec<u8>> {
@@ -89,10 +90,11 @@ pub(super) fn waves(count: usize) -> Vec<f32> {
 
 /// Convolutions, poolings, BatchNorm and a fully connected layer.
 fn convolutions() -> Bytes {
-    let pads = [("pads", Attribute::Ints(vec![1, 1, 1, 1]))];
-    let pool = [("kernel_shape", Attribute::Ints(vec![2, 2])), ("strides", Attribute::Ints(vec![2, 2]))];
+    let pads = [int_list("pads", &[1, 1, 1, 1])];
+    let pool = [int_list("kernel_shape", &[2, 2]), int_list("strides", &[2, 2])];
     let norm = ["c2", "g", "s", "m", "v"];
-    ModelBuilder::new(&[None, Some(2), Some(6), Some(6)])
+    model()
+        .input("x", &[0, 2, 6, 6])
         .floats("w1", &[4, 2, 3, 3], &waves(72))
         .floats("b1", &[4], &waves(4))
         .floats("w2", &[4, 2, 1, 1], &waves(8))
@@ -101,31 +103,34 @@ fn convolutions() -> Bytes {
         .floats("m", &[4], &waves(4))
         .floats("v", &[4], &[0.5; 4])
         .floats("w3", &[4, 3], &waves(12))
-        .node("Conv", &["x", "w1", "b1"], "c1", &pads)
-        .node("Relu", &["c1"], "r1", &[])
-        .node("MaxPool", &["r1"], "p1", &pool)
-        .node("Conv", &["p1", "w2"], "c2", &[("group", Attribute::Int(2))])
-        .node("BatchNormalization", &norm, "n2", &[("epsilon", Attribute::Float(1e-5))])
-        .node("GlobalAveragePool", &["n2"], "g2", &[])
-        .node("Flatten", &["g2"], "f2", &[])
-        .node("Gemm", &["f2", "w3"], "y", &[])
-        .build()
+        .node_with("Conv", &["x", "w1", "b1"], &["c1"], pads.to_vec())
+        .node("Relu", &["c1"], &["r1"])
+        .node_with("MaxPool", &["r1"], &["p1"], pool.to_vec())
+        .node_with("Conv", &["p1", "w2"], &["c2"], vec![int("group", 2)])
+        .node_with("BatchNormalization", &norm, &["n2"], vec![float("epsilon", 1e-5)])
+        .node("GlobalAveragePool", &["n2"], &["g2"])
+        .node("Flatten", &["g2"], &["f2"])
+        .node("Gemm", &["f2", "w3"], &["y"])
+        .bytes()
+        .into()
 }
 
 /// Quantized weights and activations.
 fn quantized() -> Bytes {
     let integers: Vec<i8> = (0..36).map(|i| (i * 37 % 255 - 127) as i8).collect();
-    ModelBuilder::new(&[Some(1), Some(1), Some(4), Some(4)])
-        .bytes("w", &[4, 1, 3, 3], &integers)
+    model()
+        .input("x", &[1, 1, 4, 4])
+        .int8s("w", &[4, 1, 3, 3], &integers)
         .floats("ws", &[4], &[0.5, 0.25, 0.125, 1.0])
-        .bytes("wz", &[4], &[0; 4])
+        .int8s("wz", &[4], &[0; 4])
         .floats("xs", &[], &[0.1])
-        .unsigned_bytes("xz", &[], &[128])
-        .node("QuantizeLinear", &["x", "xs", "xz"], "xq", &[])
-        .node("DequantizeLinear", &["xq", "xs", "xz"], "xd", &[])
-        .node("DequantizeLinear", &["w", "ws", "wz"], "wd", &[("axis", Attribute::Int(0))])
-        .node("Conv", &["xd", "wd"], "y", &[("strides", Attribute::Ints(vec![2, 2]))])
-        .build()
+        .uint8s("xz", &[], &[128])
+        .node("QuantizeLinear", &["x", "xs", "xz"], &["xq"])
+        .node("DequantizeLinear", &["xq", "xs", "xz"], &["xd"])
+        .node_with("DequantizeLinear", &["w", "ws", "wz"], &["wd"], vec![int("axis", 0)])
+        .node_with("Conv", &["xd", "wd"], &["y"], vec![int_list("strides", &[2, 2])])
+        .bytes()
+        .into()
 }
 
 /// Operators on integers.
@@ -133,37 +138,40 @@ fn integer_operators() -> Bytes {
     let scales = ["q", "xs", "xz"];
     let conv = [&scales[..], &["w", "ws", "wz", "ys", "yz"]].concat();
     let add = ["c", "ys", "yz", "c", "ys", "yz", "xs", "xz"];
-    ModelBuilder::new(&[Some(1), Some(1), Some(4), Some(4)])
+    model()
+        .input("x", &[1, 1, 4, 4])
         .floats("xs", &[], &[0.125])
-        .unsigned_bytes("xz", &[], &[7])
-        .bytes("w", &[2, 1, 3, 3], &[1, -2, 0, 4, 5, -128, 127, 0, 3, 1, -2, 0, 4, 5, -128, 127, 0, 3])
+        .uint8s("xz", &[], &[7])
+        .int8s("w", &[2, 1, 3, 3], &[1, -2, 0, 4, 5, -128, 127, 0, 3, 1, -2, 0, 4, 5, -128, 127, 0, 3])
         .floats("ws", &[2], &[0.5, 0.25])
-        .bytes("wz", &[2], &[0, 0])
+        .int8s("wz", &[2], &[0, 0])
         .floats("ys", &[], &[2.0])
-        .unsigned_bytes("yz", &[], &[128])
-        .node("QuantizeLinear", &["x", "xs", "xz"], "q", &[])
-        .node("QLinearConv", &conv, "c", &[("pads", Attribute::Ints(vec![1, 1, 1, 1]))])
-        .node("QLinearAdd", &add, "a", &[])
-        .node("QLinearGlobalAveragePool", &["a", "xs", "xz", "ys", "yz"], "g", &[("channels_last", Attribute::Int(0))])
-        .node("DequantizeLinear", &["g", "ys", "yz"], "y", &[])
-        .build()
+        .uint8s("yz", &[], &[128])
+        .node("QuantizeLinear", &["x", "xs", "xz"], &["q"])
+        .node_with("QLinearConv", &conv, &["c"], vec![int_list("pads", &[1, 1, 1, 1])])
+        .node("QLinearAdd", &add, &["a"])
+        .node_with("QLinearGlobalAveragePool", &["a", "xs", "xz", "ys", "yz"], &["g"], vec![int("channels_last", 0)])
+        .node("DequantizeLinear", &["g", "ys", "yz"], &["y"])
+        .bytes()
+        .into()
 }
 
 /// Quantizers of QONNX on weights and activations.
 fn brevitas() -> Bytes {
-    let flags = [("signed", Attribute::Int(1)), ("narrow", Attribute::Int(1))];
-    let file = ModelBuilder::new(&[Some(1), Some(1), Some(4), Some(4)])
+    let flags = [int("signed", 1), int("narrow", 1)];
+    let file = model()
+        .input("x", &[1, 1, 4, 4])
         .floats("w", &[2, 1, 3, 3], &waves(18))
         .floats("s", &[2, 1, 1, 1], &[0.25, 0.5])
         .floats("one", &[], &[0.125])
         .floats("z", &[], &[0.0])
         .floats("n", &[], &[4.0])
-        .node("Quant", &["x", "one", "z", "n"], "q", &flags)
-        .node("Quant", &["w", "s", "z", "n"], "v", &[("rounding_mode", Attribute::Text("ROUND")), flags[0].clone()])
-        .node("Conv", &["q", "v"], "c", &[])
-        .node("BipolarQuant", &["c", "one"], "y", &[])
-        .build();
-    let mut model = ModelProto::decode(file).expect("it was made here");
+        .node_with("Quant", &["x", "one", "z", "n"], &["q"], flags.to_vec())
+        .node_with("Quant", &["w", "s", "z", "n"], &["v"], vec![string("rounding_mode", "ROUND"), flags[0].clone()])
+        .node("Conv", &["q", "v"], &["c"])
+        .node("BipolarQuant", &["c", "one"], &["y"])
+        .bytes();
+    let mut model = ModelProto::decode(file.as_slice()).expect("it was made here");
     let graph = model.graph.as_mut().expect("it was made here");
     for node in graph.node.iter_mut().filter(|node| node.op_type.ends_with("Quant")) {
         node.domain = "qonnx.custom_op.general".to_string();
@@ -173,18 +181,20 @@ fn brevitas() -> Bytes {
 
 /// Shapes that are computed in the graph.
 fn shapes() -> Bytes {
-    ModelBuilder::new(&[None, Some(2), Some(3)])
-        .integers("zero", &[1], &[0])
-        .integers("one", &[1], &[1])
-        .integers("rest", &[1], &[-1])
+    model()
+        .input("x", &[0, 2, 3])
+        .ints("zero", &[0])
+        .ints("one", &[1])
+        .ints("rest", &[-1])
         .floats("w", &[6, 2], &waves(12))
-        .node("Shape", &["x"], "s", &[])
-        .node("Slice", &["s", "zero", "one"], "n", &[])
-        .node("Concat", &["n", "rest"], "t", &[("axis", Attribute::Int(0))])
-        .node("Reshape", &["x", "t"], "r", &[])
-        .node("MatMul", &["r", "w"], "m", &[])
-        .node("Softmax", &["m"], "y", &[("axis", Attribute::Int(-1))])
-        .build()
+        .node("Shape", &["x"], &["s"])
+        .node("Slice", &["s", "zero", "one"], &["n"])
+        .node_with("Concat", &["n", "rest"], &["t"], vec![int("axis", 0)])
+        .node("Reshape", &["x", "t"], &["r"])
+        .node("MatMul", &["r", "w"], &["m"])
+        .node_with("Softmax", &["m"], &["y"], vec![int("axis", -1)])
+        .bytes()
+        .into()
 }
 
 /// A small ResNet of the program's own.

@@ -14,11 +14,12 @@ use std::process::Command;
 use std::time::Instant;
 
 use digital::Granularity;
-use esnsim_tests::{repository, tool_or_skip};
+use esnsim_tests::repository;
 
 use case::Case;
 use circuit::{Circuit, SYNTHESIZABLE, Simulator};
 use lockstep::{Compared, compare};
+use testkit::tool;
 
 /// Rows and elements a row of the circuits that the random layers run on.
 const SHAPES: [[usize; 2]; 12] =
@@ -29,7 +30,7 @@ const LAYERS: usize = 25;
 
 #[test]
 fn random_layers_take_the_same_cycles_and_sums() {
-    let Some(version) = tool_or_skip("iverilog", "-V") else { return };
+    let Some(version) = tool("iverilog", "-V") else { return };
     println!("{version}");
     let started = Instant::now();
     let total: Compared = std::thread::scope(|scope| {
@@ -55,7 +56,7 @@ fn run_shape(&shape: &[usize; 2]) -> Compared {
 
 #[test]
 fn the_embedded_network_takes_the_same_cycles_and_sums() {
-    let Some(version) = tool_or_skip("verilator", "--version") else { return };
+    let Some(version) = tool("verilator", "--version") else { return };
     println!("{version}");
     let started = Instant::now();
     let runs = [(4, Granularity::Weight), (4, Granularity::Filter), (1, Granularity::Weight), (8, Granularity::Filter)];
@@ -69,7 +70,7 @@ fn the_embedded_network_takes_the_same_cycles_and_sums() {
 /// Circuits with one fault each: the comparison must see all of them.
 #[test]
 fn a_faulty_circuit_is_caught() {
-    if tool_or_skip("iverilog", "-V").is_none() {
+    if tool("iverilog", "-V").is_none() {
         return;
     }
     let faults = [
@@ -96,7 +97,7 @@ fn a_faulty_circuit_is_caught() {
 
 #[test]
 fn the_circuit_is_free_of_lint_at_every_size() {
-    let Some(version) = tool_or_skip("verilator", "--version") else { return };
+    let Some(version) = tool("verilator", "--version") else { return };
     println!("{version}");
     for [rows, pes] in SHAPES {
         let sizes = [format!("-GROWS={rows}"), format!("-GPES={pes}")];

@@ -76,33 +76,8 @@ pub fn cases() -> impl Strategy<Value = Case> {
     })
 }
 
-/// `Σ code · x`, seven loops.
+/// `Σ code · x`, by the plainest loops.
 pub fn seven_loops(case: &Case) -> Vec<i64> {
-    let spec = case.geometry.spec();
-    let [height, width] = spec.in_size.map(|n| n as isize);
-    let [out_height, out_width] = case.geometry.out_size();
-    let (channels, columns) = (spec.in_channels / spec.groups, spec.filters / spec.groups);
-    let mut outputs = Vec::new();
-    for repeat in 0..spec.repeats {
-        for filter in 0..spec.filters {
-            for (out_y, out_x) in (0..out_height).flat_map(|y| (0..out_width).map(move |x| (y, x))) {
-                let mut sum = 0i64;
-                for channel in 0..channels {
-                    for (ky, kx) in (0..spec.kernel[0]).flat_map(|y| (0..spec.kernel[1]).map(move |x| (y, x))) {
-                        let y = (out_y * spec.stride[0] + ky * spec.dilation[0]) as isize - spec.pads[0] as isize;
-                        let x = (out_x * spec.stride[1] + kx * spec.dilation[1]) as isize - spec.pads[1] as isize;
-                        if y < 0 || y >= height || x < 0 || x >= width {
-                            continue;
-                        }
-                        let plane = (repeat * spec.in_channels + filter / columns * channels + channel) as isize;
-                        let x = case.input[((plane * height + y) * width + x) as usize];
-                        let weight = ((filter * channels + channel) * spec.kernel[0] + ky) * spec.kernel[1] + kx;
-                        sum += i64::from(case.codes.codes()[weight]) * i64::from(x);
-                    }
-                }
-                outputs.push(sum);
-            }
-        }
-    }
-    outputs
+    let wide = |numbers: &[i32]| numbers.iter().map(|&x| i64::from(x)).collect::<Vec<i64>>();
+    testkit::sums(&case.geometry, &wide(case.codes.codes()), &wide(&case.input))
 }

@@ -1,17 +1,14 @@
 use esn::{CodeTensor, Grid, MAX_CODE};
 use network::{Geometry, GeometrySpec};
 use proptest::prelude::*;
+use testkit::geometries;
 
-use super::super::reference::{geometries, products};
 use super::*;
 
 /// The layer's sums in the plainest way.
 fn reference(geometry: &Geometry, codes: &[i32], input: &[i32]) -> Vec<i64> {
-    let mut sums = vec![0i64; geometry.output_len()];
-    products(geometry, |output, weight, index| {
-        sums[output] += i64::from(codes[weight]) * index.map_or(0, |index| i64::from(input[index]));
-    });
-    sums
+    let wide = |numbers: &[i32]| numbers.iter().map(|&x| i64::from(x)).collect::<Vec<i64>>();
+    testkit::sums(geometry, &wide(codes), &wide(input))
 }
 
 fn conv(geometry: &Geometry, grid: Grid, codes: &[i32]) -> IntegerConv {

@@ -1,7 +1,7 @@
 use network::GeometrySpec;
 use proptest::prelude::*;
+use testkit::{geometries, products};
 
-use super::super::reference::{geometries, products};
 use super::*;
 
 /// The scalar loop of the documentation.

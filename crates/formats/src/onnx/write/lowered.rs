@@ -2,7 +2,8 @@
 //! real numbers, quantized again. What is lost is their rounding, of which [`note`] tells.
 
 use network::{
-    ActivationQuantization, DataType, IntegerFunction, IntegerOp, Network, Node, Op, Quant, Rounding, Tensor, ValueId,
+    ActivationQuantization, DataType, IntegerFunction, IntegerOp, Network, Node, Note, NoteKind, Op, Quant, Rounding,
+    Tensor, ValueId,
 };
 
 use super::attributes::int;
@@ -11,14 +12,14 @@ use super::{Writer, tensors};
 use crate::reading::fault::{Fault, unsupported};
 
 /// What a user should know of a network with such operators.
-pub(super) fn note(network: &Network) -> Option<String> {
+pub(super) fn note(network: &Network) -> Option<Note> {
     let rounds = |node: &Node| matches!(node.op, Op::Integer(_) | Op::Quant(_));
     let found = network.layers().iter().any(|layer| layer.requantization.is_some());
     let found = found || network.graph().nodes().iter().any(rounds);
     found.then(|| {
-        "operators on integers are written as DequantizeLinear, real arithmetic and QuantizeLinear: their own rounding is \
-         lost, and each may differ by one step"
-            .to_string()
+        let text = "operators on integers are written as DequantizeLinear, real arithmetic and QuantizeLinear: their own \
+                    rounding is lost, and each may differ by one step";
+        Note::new(NoteKind::Rounding, text)
     })
 }
 

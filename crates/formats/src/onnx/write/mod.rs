@@ -20,7 +20,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use esn::Grid;
-use network::{DataType, Names, Network, NetworkError, Node, Op, Tensor, ValueId};
+use network::{DataType, Names, Network, NetworkError, Node, Note, NoteKind, Op, Tensor, ValueId};
 use prost::Message;
 
 use super::proto::{
@@ -46,7 +46,7 @@ pub struct Written {
     /// The file.
     pub bytes: Vec<u8>,
     /// What a user should know, one line each: that a batch which was open is 1 in the file, and why.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
 }
 
 /// Makes an ONNX file of a network.
@@ -97,7 +97,7 @@ pub fn to_bytes(network: &Network, options: &WriteOptions) -> Result<Written, Ne
 /// # Errors
 ///
 /// Those of [`to_bytes`], before anything is written; [`NetworkError::Io`] if the writer fails.
-pub fn write(network: &Network, options: &WriteOptions, writer: &mut dyn Write) -> Result<Vec<String>, NetworkError> {
+pub fn write(network: &Network, options: &WriteOptions, writer: &mut dyn Write) -> Result<Vec<Note>, NetworkError> {
     let Written { bytes, notes } = to_bytes(network, options)?;
     let failed = |source: io::Error| NetworkError::Io { path: network.path().to_path_buf(), source };
     writer.write_all(&bytes).and_then(|()| writer.flush()).map_err(failed)?;
@@ -112,8 +112,9 @@ fn refuse_unsupported(network: &Network) -> Result<(), NetworkError> {
     }
 }
 
-fn closed_batch(node: &str) -> String {
-    format!("the batch is 1 in the file, for at node {node:?} a larger one cannot be told from other axes")
+fn closed_batch(node: &str) -> Note {
+    let text = format!("the batch is 1 in the file, for at node {node:?} a larger one cannot be told from other axes");
+    Note::new(NoteKind::LeftOut, text)
 }
 
 fn metadata(network: &Network, grid: Option<Grid>, options: &WriteOptions) -> Vec<StringStringEntryProto> {

@@ -1,0 +1,24 @@
+//! What the suites of all crates share, so that each of it is there once: networks put together by hand ([`Net`]), ONNX files
+//! ([`Model`]), numbers that look random and are the same on every machine ([`Random`]), a convolution by the plainest loops
+//! ([`products`]), tables of cases ([`check_all`]), and files and programs that a machine may lack ([`shared`], [`tool`]).
+//!
+//! Crates take it as a development dependency alone. It knows the model and its files; what needs an engine or the command
+//! stays with the suites that ask about them.
+
+#![forbid(unsafe_code)]
+
+mod absent;
+mod convolution;
+mod net;
+mod onnx;
+mod random;
+mod table;
+
+pub use self::absent::{shared, shared_network, skip, tool};
+pub use self::convolution::{geometries, products, sums};
+pub use self::net::{Net, chain, layer_of, quantized_weights, real_weights, texts};
+pub use self::onnx::{
+    Model, float, floats, int, int_list, int8s, int32s, ints, model, raw, string, tensor, uint8s, uint16s, value_info,
+};
+pub use self::random::{Random, reals, weights};
+pub use self::table::check_all;
