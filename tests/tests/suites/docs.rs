@@ -9,6 +9,8 @@
 //!   what is left out, alone on a line or within one.
 //! - `csv` whose first line is `# NAME` is a part of that file: its header names some of the columns, and its rows are
 //!   among those of the file.
+//! - `diff` whose first line is `--- PATH` changes that file of the project. The lines that it takes away or leaves stand
+//!   there, those behind one `@@` one after another. With `+++ PATH` for a first line it is a file that is new.
 //!
 //! Files of a reader's own, as `NET.onnx`, have stand-ins of the same name.
 
@@ -69,12 +71,16 @@ fn blocks(page: &str) -> Vec<Block> {
 
 /// The pages of `docs/`, by their path in the repository.
 fn pages() -> Vec<String> {
-    let files = fs::read_dir(repository("docs")).expect("it is in the repository");
-    let names = files.map(|file| file.expect("readable").file_name().to_string_lossy().into_owned());
-    let mut pages: Vec<String> =
-        names.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}")).collect();
+    let mut pages: Vec<String> = ["docs", "docs/adding"].into_iter().flat_map(pages_of).collect();
     pages.sort();
     pages
+}
+
+/// The pages of one folder.
+fn pages_of(folder: &str) -> Vec<String> {
+    let files = fs::read_dir(repository(folder)).expect("it is in the repository");
+    let names = files.map(|file| file.expect("readable").file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.ends_with(".md")).map(|name| format!("{folder}/{name}")).collect()
 }
 
 /// What a page is run in.
@@ -100,6 +106,7 @@ impl Reader {
                 ("text", _) if block.behind_commands => assert_printed(&block, &self.printed, &place),
                 ("toml", Some(name)) => self.write(name, &block),
                 ("csv", Some(name)) => assert_rows(&block, &self.folder.join(name), &place),
+                ("diff", _) => assert_applies(&block, &place),
                 ("text" | "toml" | "csv" | "", _) => {}
                 (other, _) => panic!("{place}: nobody checks a block of {other:?}"),
             }
@@ -182,6 +189,24 @@ fn assert_rows(block: &Block, path: &Path, place: &str) {
     for row in shown {
         let is_row = |found: &Vec<String>| places.iter().map(|&at| &found[at]).eq(row.iter());
         assert!(rows.iter().any(is_row), "{place}: no row of {} is {row:?}", path.display());
+    }
+}
+
+/// What a diff finds in its file is there, so that the diff applies.
+fn assert_applies(block: &Block, place: &str) {
+    let (first, lines) = block.lines.split_first().unwrap_or_else(|| panic!("{place}: the diff is empty"));
+    let Some(path) = first.strip_prefix("--- ") else {
+        let is_new = first.starts_with("+++ ") && lines.iter().all(|line| line.starts_with('+'));
+        assert!(is_new, "{place}: a diff begins with `--- PATH`, or with `+++ PATH` and adds every line");
+        return;
+    };
+    let content = text(path);
+    let content: Vec<&str> = content.lines().collect();
+    for hunk in lines.split(|line| line.starts_with("@@")).filter(|hunk| !hunk.is_empty()) {
+        let known = hunk.iter().filter(|line| !line.starts_with('+'));
+        let known: Vec<&str> = known.map(|line| line.get(1..).unwrap_or_default()).collect();
+        let found = !known.is_empty() && content.windows(known.len()).any(|lines| lines == known);
+        assert!(found, "{place}: these lines are not in {path}, one after another: {known:#?}");
     }
 }
 
