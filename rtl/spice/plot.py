@@ -40,7 +40,10 @@ class Panel:
             self.parts.append(f'<path d="M{x:.1f} {TOP} V{BOTTOM}" stroke="{PALE}"/>')
             self.parts.append(f'<text x="{x:.1f}" y="{BOTTOM + 20}" text-anchor="middle">{level}</text>')
         middle = (left + right) / 2
-        self.parts.append(f'<text x="{middle}" y="{BOTTOM + 44}" text-anchor="middle">weight |W_int|</text>')
+        label = "weight |W_int| (log scale)"
+        self.parts.append(f'<text x="{middle}" y="{BOTTOM + 44}" text-anchor="middle">{label}</text>')
+        place = f'transform="translate({left - 72} {(TOP + BOTTOM) / 2}) rotate(-90)"'
+        self.parts.append(f'<text {place} text-anchor="middle">power (log scale)</text>')
 
     def x(self, value):
         low, high = (math.log(end) for end in X_RANGE)

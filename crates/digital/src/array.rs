@@ -15,13 +15,13 @@ use crate::stepped::{ProcessingElement, Row, SteppedArray};
 
 /// A variable-bit MAC array: rows of processing elements that consume one bit plane of a weight a cycle.
 ///
-/// A row works through its filters one after another. Within a filter it works through groups of `P` output positions,
+/// A row works through its filters one after another. Within a filter it works through groups of `E` output positions,
 /// one for each element; within a group through the weights; within a weight through its planes ([`crate::Planes`]).
 /// Rows do not wait for one another, and a layer ends when its last row ends. A filter takes, where `positions` are
 /// those of all repeats and multiply-accumulates on padding count like any other:
 ///
 /// ```text
-/// busy PE-cycles = positions · Σ_w planes(w)        row cycles = ceil(positions / P) · Σ_w planes(w)
+/// busy PE-cycles = positions · Σ_w planes(w)        row cycles = ceil(positions / E) · Σ_w planes(w)
 /// ```
 ///
 /// The ledger entry [`engine::Event::MAC`] counts busy PE-cycles, the only thing that costs energy. With one row of one
@@ -109,7 +109,7 @@ impl DigitalArray {
         self.departures.useful_granularity(self.spec.granularity)
     }
 
-    /// Whether this is a single element, `R = P = 1`, without departures. Its cycles are the metric itself.
+    /// Whether this is a single element, `R = E = 1`, without departures. Its cycles are the metric itself.
     pub fn is_ideal(&self) -> bool {
         self.spec.rows == 1 && self.spec.pes_per_row == 1 && self.departures.vanish(self.spec.granularity)
     }

@@ -51,10 +51,10 @@ pub struct Departures {
 /// How an element takes the planes of a weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Element {
-    /// Planes that an element takes in one cycle, `W`, 1 to 17. A weight of `n` planes takes `ceil(n / W)` cycles: at 1
+    /// Planes that an element takes in one cycle, `B`, 1 to 17. A weight of `n` planes takes `ceil(n / B)` cycles: at 1
     /// the element is bit-serial, at 17 it takes every weight in one cycle.
     pub planes_per_cycle: u32,
-    /// Whether an element splits where a weight leaves room. It then takes `floor(W / n)` consecutive weights of `n`
+    /// Whether an element splits where a weight leaves room. It then takes `floor(B / n)` consecutive weights of `n`
     /// planes in one cycle and adds them to its one accumulator (Bit Fusion, Sharma et al. 2018).
     pub splits: bool,
 }

@@ -28,7 +28,7 @@ pub struct ArraySpec {
     /// Rows, `R ≥ 1`. Without departures, filters are dealt to them in turn: row `r` computes filters `r`, `r + R`,
     /// ….
     pub rows: usize,
-    /// Processing elements of a row, `P ≥ 1`. They share the weight and work on neighbouring output positions.
+    /// Processing elements of a row, `E ≥ 1`. They share the weight and work on neighbouring output positions.
     pub pes_per_row: usize,
     /// Which weights share one bit width.
     pub granularity: Granularity,

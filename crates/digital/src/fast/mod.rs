@@ -25,7 +25,7 @@ use setting::Setting;
 
 /// Counts what [`crate::SteppedArray`] would count if no activation were 0, without stepping.
 ///
-/// Every group of positions repeats the planes of a filter. With `groups = ceil(positions / P)`, a row works for
+/// Every group of positions repeats the planes of a filter. With `groups = ceil(positions / E)`, a row works for
 /// `groups · Σ planes` cycles over its filters; the cycles in which it idles come on top.
 ///
 /// # Errors
