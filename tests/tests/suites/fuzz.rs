@@ -4,10 +4,11 @@
 //! runs, led by coverage, are those of cargo-fuzz: `tests/fuzz/README.md`.
 
 use std::panic::catch_unwind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use esnsim_tests::fuzz::{Random, TARGETS, Target, mutate, mutate_structure, seeds, target};
+use runner::Hardware;
 
 /// Damaged copies by target: what takes a few seconds each. `ESNSIM_FUZZ_COPIES` is another number.
 const COPIES: usize = 2000;
@@ -35,6 +36,17 @@ fn run(target: Target, what: &str, bytes: &[u8]) -> Option<String> {
             let path = std::env::temp_dir().join(format!("esnsim-fuzz-{}", target.name));
             std::fs::write(&path, bytes).expect("writable");
             Some(format!("{what} panics; it is in {}", path.display()))
+        }
+    }
+}
+
+/// A seed that is refused reaches nothing behind the parser.
+#[test]
+fn seeds_of_hardware_are_hardware() {
+    for seed in seeds("hardware") {
+        let text = String::from_utf8(seed).expect("a description is text");
+        if let Err(error) = Hardware::parse(Path::new("seed.toml"), &text) {
+            panic!("{error}:\n{text}");
         }
     }
 }

@@ -76,7 +76,7 @@ fn hardware_line(hardware: &Hardware) -> String {
 fn counted_in(metric: Metric) -> &'static str {
     match metric {
         Metric::EsnA => "squared half-step",
-        Metric::EsnD | Metric::EsnDFilter => "busy PE-cycle",
+        Metric::EsnD | Metric::EsnDFilter => "bit plane",
     }
 }
 

@@ -42,15 +42,15 @@ pub(super) fn external_data() -> Vec<u8> {
     (0..256u32).flat_map(|i| (i as f32 * 0.01 - 1.0).to_le_bytes()).collect()
 }
 
-const ANALOG_DEPARTURES: &str = "law = \"signed-sum\"\ninput_dependent = true\nassumed_mean_square_input = 0.25\naddition_j = 1e-15\n\
+const ANALOG_DEPARTURES: &str = "law = \"conductance\"\ninput_dependent = true\nassumed_mean_square_input = 0.25\naddition_j = 1e-15\n\
     [bias]\nclass = \"AB\"\nquiescent_fraction = 0.1\nreference = \"layer\"\n\
     [dac]\nbits = 8\nbits_per_step = 2\nconversion_j = 1e-12\nconversion_cycles = 2\nrows_per_converter = 4\n\
-    [adc]\nbits = 8\nconversion_j = 1e-12\nconversion_cycles = 3\ncolumns_per_converter = 8\nfull_scale = \"max\"\n\
+    [adc]\nbits = 8\nconversion_j = 1e-12\nconversion_cycles = 3\ncolumns_per_converter = 8\nfull_scale = \"max-sum\"\n\
     [noise]\nseed = 1\nprogramming_sigma = 0.01\nread_sigma = 0.01\nir_drop_along_rows = 0.1\n";
 
 /// The description of a digital array with most of what a real one may lose.
 fn with_digital_departures(ideal: &str) -> String {
-    let array = "split_elements = true\nplanes_per_cycle = 2\nzero_skipping = \"filters\"\nschedule = \"longest-first\"\n\
+    let array = "split_elements = true\nplanes_per_cycle = 2\nzero_skipping = \"weights\"\nschedule = \"longest-first\"\n\
         barrier = \"none\"\nfill_cycles_per_tile = 3\nfill_cycles_per_group = 1\nindex_bits_per_nonzero = 4\n[energy]\n";
     let buffers = "control_j_per_row_cycle = 1e-15\nweight_fetch_j_per_bit = 1e-15\n[buffers]\n\
         weight_buffer_bits_per_row = 64\nactivation_buffer_bits = 4096\nbits_per_activation = 8\n";
