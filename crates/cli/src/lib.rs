@@ -6,6 +6,8 @@
 //!
 //! Exit codes: 0 done, 1 an ideal engine and its metric differ or a point of a sweep failed, 2 bad input or usage.
 
+#![forbid(unsafe_code)]
+
 mod args;
 mod commands;
 mod mend;

@@ -65,6 +65,8 @@
 //! | [`explore`] | many runs: sweeps, their store, frontiers |
 //! | [`report`] | results as text, CSV, JSON, HTML and SVG |
 
+#![forbid(unsafe_code)]
+
 mod architecture;
 mod compression;
 mod convert;

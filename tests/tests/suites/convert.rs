@@ -7,7 +7,7 @@ use std::process::Output;
 use esnsim_tests::{esnsim, repository};
 use formats::ReadOptions;
 use network::{LayerId, LayerWeights, Network, WeightValues};
-use testkit::{int, model};
+use testkit::{check_all, int, model};
 
 fn run(folder: &Path, arguments: &[&str]) -> Output {
     esnsim().current_dir(folder).args(arguments).output().expect("the command runs")
@@ -277,11 +277,11 @@ fn what_would_be_lost_is_an_error_if_asked() {
         (&["convert", "digits.onnx", "digits.onnx"], "is also an input"),
         (&["convert", "digits.onnx", "no/w.npz"], "there is no folder"),
     ];
-    for (arguments, expected) in cases {
+    check_all(cases, |(arguments, expected)| {
         let output = run(folder.path(), arguments);
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
-        assert!(stderr.contains(expected), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(*expected), "{arguments:?}: {stderr}");
         assert!(!folder.path().join("w.npz").exists() && !folder.path().join("w.pt").exists());
-    }
+    });
 }

@@ -14,7 +14,7 @@ use esnsim_tests::{analog_toml, binary, digital_toml};
 use formats::onnx::proto::{ModelProto, StringStringEntryProto};
 use prost::Message;
 use tempfile::TempDir;
-use testkit::{Model, int_list, model};
+use testkit::{Model, check_all, int_list, model};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
@@ -41,11 +41,11 @@ fn refusal(folder: &Path, arguments: &str, name: &str) -> String {
 
 fn refused(cases: &[Case]) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    for (arguments, name, bytes, expected) in cases {
+    check_all(cases, |(arguments, name, bytes, expected)| {
         fs::write(folder.path().join(name), bytes).expect("writable");
         let line = refusal(folder.path(), arguments, name);
-        assert!(line.contains(expected), "{name:?} should say {expected:?}: {line}");
-    }
+        assert!(line.contains(*expected), "{name:?} should say {expected:?}: {line}");
+    });
 }
 
 fn input() -> Model {
@@ -102,7 +102,7 @@ fn external_data() {
         ("w\u{1b}[2J.bin", "0", "u{1b}[2J"),
         ("/dev/zero", "0", "expected a relative path"),
     ];
-    for (location, offset, expected) in cases {
+    check_all(cases, |(location, offset, expected)| {
         let model = input().floats("w", &[2, 1], &[1.0, 2.0]).node("MatMul", &["x", "w"], &["y"]);
         let model = changed(&model, |model| {
             let tensor = &mut model.graph.as_mut().expect("it has a graph").initializer[0];
@@ -112,8 +112,8 @@ fn external_data() {
         });
         fs::write(folder.join("model.onnx"), model).expect("writable");
         let line = refusal(&folder, "esn FILE", "model.onnx");
-        assert!(line.contains(expected), "{location}: {line}");
-    }
+        assert!(line.contains(*expected), "{location}: {line}");
+    });
 }
 
 #[test]

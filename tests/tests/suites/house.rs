@@ -32,10 +32,25 @@ fn step_of(package: &str) -> Option<usize> {
     STEPS.iter().position(|step| step.contains(&package))
 }
 
+/// Licences that a dependency may be used under.
+const LICENCES: [&str; 6] = ["MIT", "Apache-2.0", "Zlib", "BSL-1.0", "Unicode-3.0", "BSD-3-Clause"];
+
+/// Libraries that dependencies ask for in two versions.
+const TWICE: [&str; 4] = ["hashbrown", "itertools", "miniz_oxide", "syn"];
+
 /// What `cargo metadata` says of the packages of the workspace.
 fn packages() -> Vec<Value> {
+    metadata(&["--no-deps"])
+}
+
+/// What `cargo metadata` says of the packages of the workspace and of all that they depend on.
+fn packages_and_dependencies() -> Vec<Value> {
+    metadata(&[])
+}
+
+fn metadata(options: &[&str]) -> Vec<Value> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["metadata", "--format-version", "1", "--no-deps", "--offline", "--locked"]);
+    cargo.args(["metadata", "--format-version", "1", "--offline", "--locked"]).args(options);
     let output = cargo.current_dir(repository("")).output().expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo prints JSON");
@@ -67,6 +82,49 @@ fn crates_depend_downwards_only() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(STEPS.iter().map(|step| step.len()).sum::<usize>(), crate_folders().len(), "steps without a crate");
+}
+
+#[test]
+fn dependencies_may_be_used() {
+    let mut wrong = Vec::new();
+    let mut versions: BTreeMap<String, usize> = BTreeMap::new();
+    for package in packages_and_dependencies() {
+        let (name, licence) = (text(&package, "name"), text(&package, "license"));
+        *versions.entry(name.to_string()).or_default() += 1;
+        // `A OR B` is a choice, `A AND B` asks for both.
+        let allowed = |choice: &str| choice.split([' ', '/', '(', ')']).any(|word| LICENCES.contains(&word));
+        if licence.is_empty() || !licence.split(" AND ").all(allowed) {
+            wrong.push(format!("{name}: licence {licence:?}"));
+        }
+        let source = package["source"].as_str();
+        if source.is_some_and(|source| !source.starts_with("registry+")) {
+            wrong.push(format!("{name}: it comes from {source:?}"));
+        }
+    }
+    let twice: Vec<&str> = versions.iter().filter(|(_, count)| **count > 1).map(|(name, _)| name.as_str()).collect();
+    assert_eq!(twice, TWICE, "libraries in two versions");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_named_modules_are_unsafe() {
+    let unsafe_files = ["crates/engine/src/kernel/x86.rs", "crates/esn/src/stream.rs", "crates/network/src/mapping.rs"];
+    let root = repository("");
+    let mut found: Vec<String> = Vec::new();
+    for folder in crate_folders() {
+        for file in sources(&folder.join("src")) {
+            let code = fs::read_to_string(&file).expect("readable");
+            let is_unsafe = |line: &str| {
+                let line = line.trim_start();
+                !line.starts_with("//") && (line.contains("unsafe {") || line.contains("unsafe fn"))
+            };
+            if code.lines().any(is_unsafe) {
+                found.push(file.strip_prefix(&root).expect("it lies in the repository").display().to_string());
+            }
+        }
+    }
+    found.sort();
+    assert_eq!(found, unsafe_files, "files with unsafe code");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Output;
 
 use esnsim_tests::{esnsim, repository};
+use testkit::check_all;
 
 fn run(folder: &Path, arguments: &str) -> Output {
     esnsim().current_dir(folder).args(arguments.split_whitespace()).output().expect("the command runs")
@@ -134,11 +135,11 @@ fn a_topology_that_does_not_belong_is_refused() {
         ("inspect digits.onnx --topology-csv digits.onnx", "is also an input"),
         ("simulate digits.safetensors --topology digits.csv --images digits.csv", "holds weights without a graph"),
     ];
-    for (arguments, expected) in cases {
+    check_all(cases, |(arguments, expected)| {
         let output = run(folder.path(), arguments);
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.code() == Some(2) && stderr.contains(expected), "{arguments}: {stderr}");
-    }
+        assert!(output.status.code() == Some(2) && stderr.contains(*expected), "{arguments}: {stderr}");
+    });
 }
 
 /// Counts that do not fit are an error, and nothing grows with them.

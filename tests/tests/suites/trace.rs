@@ -5,6 +5,7 @@ use std::path::Path;
 
 use esnsim_tests::{esnsim, repository};
 use report::trace::TRACE_COLUMNS;
+use testkit::check_all;
 use vcd::{Command, IdCode, Parser, ScopeItem, Value};
 
 fn trace(folder: &Path, arguments: &[&str]) -> String {
@@ -160,10 +161,10 @@ fn what_cannot_be_traced_is_refused_in_one_line() {
         (&["--image", "501"], "500 images"),
     ];
     let folder = tempfile::tempdir().expect("a temporary folder");
-    for (arguments, expected) in cases {
-        let assert = esnsim().current_dir(folder.path()).arg("trace").args(arguments).assert().code(2);
+    check_all(cases, |(arguments, expected)| {
+        let assert = esnsim().current_dir(folder.path()).arg("trace").args(*arguments).assert().code(2);
         let stderr = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
-        assert!(stderr.contains(expected), "{arguments:?}: {stderr}");
-    }
+        assert!(stderr.contains(*expected), "{arguments:?}: {stderr}");
+    });
     assert_eq!(std::fs::read_dir(folder.path()).expect("readable").count(), 0);
 }

@@ -5,7 +5,7 @@ use std::process::Output;
 
 use esnsim_tests::{digital_toml, esnsim};
 use tempfile::TempDir;
-use testkit::{int_list, model};
+use testkit::{check_all, int_list, model};
 
 /// A folder with files to be misused, in which the command runs.
 struct Folder(TempDir);
@@ -125,7 +125,7 @@ fn refusal(output: &Output, arguments: &str) -> String {
 fn assert_refused(cases: &[(&str, &[&str])]) {
     let folder = Folder::new();
     let before = folder.files();
-    for (arguments, words) in cases {
+    check_all(cases, |(arguments, words)| {
         let output = folder.run(arguments);
         let line = refusal(&output, arguments);
         for word in *words {
@@ -136,7 +136,7 @@ fn assert_refused(cases: &[(&str, &[&str])]) {
         let parts: Vec<&str> = line.split(": ").collect();
         assert!((1..parts.len()).all(|i| parts[i] != parts[i - 1]), "{arguments}: {line}");
         assert!(line.matches("os error").count() <= 1, "{arguments}: {line}");
-    }
+    });
 }
 
 #[test]

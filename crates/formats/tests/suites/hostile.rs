@@ -127,10 +127,10 @@ fn names_must_make_a_graph() {
         (layer(base().input("x", &[0, 6]).node("Relu", &["x"], &["a"])), "input \"x\" comes twice"),
         (base().node("MatMul", &["x", "w"], &["z"]), "output \"y\" is made by no node"),
     ];
-    for (model, expected) in cases {
+    check_all(cases, |(model, expected)| {
         let message = model.error();
-        assert!(message.contains(expected), "{message}");
-    }
+        assert!(message.contains(*expected), "{message}");
+    });
 }
 
 #[test]
@@ -170,10 +170,10 @@ fn huge_shapes_are_refused_without_memory() {
             "do not fit",
         ),
     ];
-    for (model, expected) in cases {
+    check_all(cases, |(model, expected)| {
         let message = model.error();
-        assert!(message.contains(expected), "{message}");
-    }
+        assert!(message.contains(*expected), "{message}");
+    });
 }
 
 #[test]
@@ -233,10 +233,10 @@ fn stored_tensors_are_checked() {
         ),
         (typed(1), "0 stored bytes"),
     ];
-    for (tensor, expected) in cases {
-        let message = read(tensor);
-        assert!(message.contains("tensor \"w\": ") && message.contains(expected), "{message}");
-    }
+    check_all(cases, |(tensor, expected)| {
+        let message = read(tensor.clone());
+        assert!(message.contains("tensor \"w\": ") && message.contains(*expected), "{message}");
+    });
     // A varint that is too large for its type, and one that never ends, are found when they are read.
     for bytes in [vec![0x80, 0x02, 0x01], vec![0x01, 0xff]] {
         let tensor = TensorProto { name: "q".to_string(), int32_data: vec![bytes.into()], ..typed(3) };
@@ -302,10 +302,10 @@ fn external_data() {
         (&[("location", "missing.bin")], "cannot be read"),
         (&[("offset", "0")], "without a location"),
     ];
-    for (entries, expected) in cases {
+    check_all(cases, |(entries, expected)| {
         let message = read(entries).expect_err("wrong external data").to_string();
-        assert!(message.contains("tensor \"w\": ") && message.contains(expected), "{message}");
-    }
+        assert!(message.contains("tensor \"w\": ") && message.contains(*expected), "{message}");
+    });
     let message = external(&good).error();
     assert!(message.contains("unsupported: external data"), "{message}");
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use formats::images::{ChannelOrder, Fit, Image, Layout, Preprocessing};
+use testkit::check_all;
 
 /// An image of the numbers 0, 1, 2, …
 fn counting(channels: usize, height: usize, width: usize) -> Image {
@@ -81,10 +82,10 @@ fn what_does_not_fit_is_refused() {
         (&flat, rgb.clone(), &[1, 3, 2, 2], "scale is 0; it must be above 0"),
         (&none(), Image { data: vec![], ..rgb.clone() }, &[1, 3, 2, 2], "0 numbers cannot be an image"),
     ];
-    for (preprocessing, image, shape, expected) in cases {
-        let message = preprocessing.apply(&image, shape).unwrap_err().to_string();
-        assert!(message.contains(expected), "{message}, not {expected}");
-    }
+    check_all(cases, |(preprocessing, image, shape, expected)| {
+        let message = preprocessing.apply(image, shape).unwrap_err().to_string();
+        assert!(message.contains(*expected), "{message}, not {expected}");
+    });
 }
 
 #[test]
@@ -115,11 +116,11 @@ fn the_file_beside_the_network_is_read() {
         ("crop_fraction = 1.5\n", "crop_fraction is 1.5"),
         ("mean = [inf]\n", "mean has inf"),
     ];
-    for (text, expected) in cases {
+    check_all(cases, |(text, expected)| {
         write(text);
         let message = Preprocessing::for_network(&network).unwrap_err().to_string();
-        assert!(message.contains(expected) && message.contains("net.v2.preprocess.toml"), "{message}");
+        assert!(message.contains(*expected) && message.contains("net.v2.preprocess.toml"), "{message}");
         assert!(!message.contains('\n'), "{message}");
-    }
+    });
     assert!(Preprocessing::read(Path::new("no/such.toml")).is_err());
 }

@@ -10,7 +10,7 @@ use network::{
     WeightSource,
 };
 use proptest::prelude::*;
-use testkit::texts;
+use testkit::{check_all, texts};
 
 const CONV: &str =
     "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,\n";
@@ -68,13 +68,13 @@ fn rows_give_output_positions() {
         (&[32, 1, 3, 3], "a, 114, 114, 3, 3, 1, 1, 1,#dw", (32, 32, 112 * 112)),
         (&[32, 4, 3, 3], "a, 10, 10, 3, 3, 16, 8, 1,", (4, 16, 64)),
     ];
-    for (shape, row, expected) in cases {
+    check_all(cases, |(shape, row, expected)| {
         let network = read(safetensors(&[("a.weight", shape)]), &format!("{CONV}{row}\n")).expect("it fits");
-        assert_eq!(geometry(&network), [expected], "{row}");
+        assert_eq!(geometry(&network), [*expected], "{row}");
         assert!(!network.has_graph());
         assert!(network.notes().iter().any(|note| note.text().contains("output positions are those of")));
         assert!(!network.notes().iter().any(|note| note.text().contains("one output position")));
-    }
+    });
 }
 
 #[test]
@@ -133,10 +133,10 @@ fn what_does_not_fit_is_named_on_both_sides() {
         ("b,1,1,1,1,4,2,1\ny,1,1,1,1,2,4,1", "rows without weights: \"y\"; weights without a row: \"a\""),
         ("a,1,1,1,1,2,4,1\na,1,1,1,1,4,2,1", "weights without a row: \"b\""),
     ];
-    for (rows, expected) in cases {
+    check_all(cases, |(rows, expected)| {
         let text = problem(read(weights(), &format!("{CONV}{rows}")));
-        assert!(text.contains(expected) && text.contains("t.csv"), "{rows}: {text}");
-    }
+        assert!(text.contains(*expected) && text.contains("t.csv"), "{rows}: {text}");
+    });
     let text = problem(read(safetensors(&[("a", &[8, 3, 5, 3])]), &format!("{CONV}a, 4, 4, 5, 3, 3, 8, 1,")));
     assert!(text.contains("a kernel of 5 does not fit a padded input of 4 along height"), "{text}");
     // Pruned to half of its channels: no group says so.
@@ -196,10 +196,10 @@ fn hostile_tables_are_refused_in_one_line() {
         (format!("{CONV}a, 4294967296, 4294967296, 1, 1, 2, 4, 1\n"), "too large to count"),
         ("Layer, M, N, K\na, 9223372036854775807, 4, 2\n".to_string(), "too large to count"),
     ];
-    for (text, expected) in cases {
-        let found = problem(read(safetensors(&[("a", &[4, 2])]), &text));
-        assert!(found.contains(expected) && found.len() < 600, "{expected}: {found}");
-    }
+    check_all(cases, |(text, expected)| {
+        let found = problem(read(safetensors(&[("a", &[4, 2])]), text));
+        assert!(found.contains(*expected) && found.len() < 600, "{expected}: {found}");
+    });
 }
 
 #[test]
@@ -323,9 +323,9 @@ fn what_the_layout_cannot_say_is_noted() {
         (GeometrySpec { groups: 4, ..plain }, "groups", "10, 10, 3, 3, 4, 2, 1"),
         (GeometrySpec { repeats: 3, ..plain }, "several inputs", "26, 10, 3, 3, 4, 8, 1"),
     ];
-    for (spec, what, row) in cases {
-        let topology = write(&of_layers(&[plain, spec]));
-        assert!(topology.notes.len() == 1 && topology.notes[0].text().contains(what), "{:?}", topology.notes);
+    check_all(cases, |(spec, what, row)| {
+        let topology = write(&of_layers(&[plain, *spec]));
+        assert!(topology.notes.len() == 1 && topology.notes[0].text().contains(*what), "{:?}", topology.notes);
         assert!(topology.text.contains(row), "{}", topology.text);
-    }
+    });
 }

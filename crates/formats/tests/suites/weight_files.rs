@@ -9,7 +9,7 @@ use formats::weight_file::WeightFile;
 use formats::weight_writer::{WeightFormat, WeightList};
 use network::architectures::{Architecture, Family, build};
 use network::{Bias, LayerId, LayerWeights, Mend, Network, NetworkError, ValueId, WeightSource, WeightValues};
-use testkit::{shared, shared_network, texts};
+use testkit::{check_all, shared, shared_network, texts};
 
 use crate::torch::{Checkpoint, Element};
 
@@ -160,13 +160,13 @@ fn the_axes_of_a_tensor_are_those_of_a_convolution() {
         (&[2, 3, 5, 7], [2, 3, 5, 7]),
         (&[2, 3, 4, 5, 7], [2, 12, 5, 7]),
     ];
-    for (shape, expected) in cases {
+    check_all(cases, |(shape, expected)| {
         let mut checkpoint = Checkpoint::default();
         checkpoint.add("x", shape, Element::F32, &vec![0; 4 * shape.iter().product::<usize>()]);
         let network = network(checkpoint.zip()).expect("it is valid");
         let spec = network.layers()[0].geometry.spec();
-        assert_eq!([spec.filters, spec.in_channels, spec.kernel[0], spec.kernel[1]], expected);
-    }
+        assert_eq!([spec.filters, spec.in_channels, spec.kernel[0], spec.kernel[1]], *expected);
+    });
 }
 
 /// Every layer and constant of a network that is made, as a checkpoint.
@@ -260,10 +260,10 @@ fn hostile_files_are_refused_in_one_line() {
         (zip(&[("a/data.pkl", b"\x80\x02}.")], false), "no tensor"),
         (b"\x80\x02]q\x00.".to_vec(), "no PyTorch checkpoint"),
     ];
-    for (bytes, expected) in cases {
-        let text = problem(read(bytes));
-        assert!(text.contains(expected), "{text}");
-    }
+    check_all(cases, |(bytes, expected)| {
+        let text = problem(read(bytes.clone()));
+        assert!(text.contains(*expected), "{text}");
+    });
     let mut outside = Checkpoint::default();
     outside.add("x", &[1 << 31, 1 << 31], Element::F32, &[0; 8]);
     assert!(problem(read(outside.zip())).contains("ends outside its storage"));
@@ -428,16 +428,16 @@ fn the_grid_stands_in_the_metadata() {
         ("", None, Grid::MidTread, 6),
         ("", Some(Grid::MidRise), Grid::MidRise, 3),
     ];
-    for (metadata, grid, expected, code) in cases {
-        let options = ReadOptions { grid, ..ReadOptions::default() };
+    check_all(cases, |(metadata, grid, expected, code)| {
+        let options = ReadOptions { grid: *grid, ..ReadOptions::default() };
         let network = formats::from_bytes("w", integers("a", metadata).into(), &options).expect("it is valid");
         let LayerWeights::Quantized { codes, .. } = network.weights(LayerId(0)).expect("valid") else {
             panic!("integers with a scale are codes")
         };
-        assert_eq!((codes.grid(), codes.codes()), (expected, &[code][..]));
+        assert_eq!((codes.grid(), codes.codes()), (*expected, &[*code][..]));
         let doubtful = network.notes().iter().any(|note| note.mend() == Some(Mend::NameGrid));
         assert_eq!(doubtful, metadata.is_empty() && grid.is_none());
-    }
+    });
     let wrong = integers("a", r#""__metadata__":{"esnsim.grid":"\u001b"},"#);
     assert!(problem(network(wrong)).contains("expected \"mid-rise\" or \"mid-tread\""));
 }

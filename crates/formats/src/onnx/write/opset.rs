@@ -54,6 +54,35 @@ fn is_newer_node(network: &Network, node: &Node, axes: &[Option<usize>]) -> bool
             let on_reals = op.function.on_reals().map(|op| Node { op, ..node.clone() });
             is_wide(in_type(0)) || is_wide(out_type) || on_reals.is_some_and(|node| is_newer_node(network, &node, axes))
         }
-        _ => false,
+        Op::Mac(_)
+        | Op::Unary(_)
+        | Op::Binary(_)
+        | Op::Reduce { .. }
+        | Op::BatchNormalization { .. }
+        | Op::Where
+        | Op::MatMul
+        | Op::Softmax { .. }
+        | Op::LogSoftmax { .. }
+        | Op::SoftmaxFrom { .. }
+        | Op::LayerNormalization { .. }
+        | Op::InstanceNormalization { .. }
+        | Op::Lrn { .. }
+        | Op::MaxPool(_)
+        | Op::GlobalAveragePool
+        | Op::GlobalMaxPool
+        | Op::Concat { .. }
+        | Op::Split { .. }
+        | Op::Slice { .. }
+        | Op::Reshape
+        | Op::Transpose { .. }
+        | Op::Expand
+        | Op::Tile
+        | Op::Gather { .. }
+        | Op::DepthToSpace { .. }
+        | Op::SpaceToDepth { .. }
+        | Op::DynamicQuantizeLinear
+        | Op::Cast
+        | Op::Identity
+        | Op::Unsupported => false,
     }
 }
