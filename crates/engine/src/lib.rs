@@ -97,6 +97,9 @@
 //! kernel/real.rs       convolution of floats, in the order of an analog array
 //! ```
 
+// A case that is added must be decided wherever something is computed by cases.
+#![warn(clippy::wildcard_enum_match_arm)]
+
 mod arithmetic;
 mod contract;
 mod error;
