@@ -12,7 +12,7 @@ const REQUIRE_SHARED: &str = "ESNSIM_REQUIRE_SHARED";
 
 /// Says that a case is skipped, and why. The line begins with `skipped:` and goes past the capture of the test runner, so
 /// that it is seen, and can be counted, though the test passes.
-pub fn skip(why: &str) {
+fn skip(why: &str) {
     writeln!(std::io::stderr(), "skipped: {why}").expect("standard error is open");
 }
 

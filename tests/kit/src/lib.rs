@@ -14,8 +14,8 @@ mod onnx;
 mod random;
 mod table;
 
-pub use self::absent::{shared, shared_network, skip, tool};
-pub use self::convolution::{geometries, products, sums};
+pub use self::absent::{shared, shared_network, tool};
+pub use self::convolution::{geometries, products, small_geometries, sums};
 pub use self::net::{Net, chain, layer_of, quantized_weights, real_weights, texts};
 pub use self::onnx::{
     Model, float, floats, int, int_list, int8s, int32s, ints, model, raw, string, tensor, uint8s, uint16s, value_info,

@@ -7,17 +7,13 @@ use digital::idle;
 use engine::{Event, LayerRun};
 use esn::{BitConvention, BitWidth, Quarters};
 use esnsim_tests::{analog_toml, digital_toml, hardware};
-use network::{LayerId, Network};
+use network::LayerId;
 use runner::{CostPlan, Hardware, LayerCost, NetworkCost, Quantization, Verdict, cost, prepare};
 use testkit::{Model, int, int_list, model, uint16s};
 
-fn read(model: &Model) -> Network {
-    model.read()
-}
-
 fn costs(model: &Model, hardware: &[Hardware], bits: Option<u32>) -> NetworkCost {
     let width = bits.map(|bits| BitWidth::new(bits).expect("a width from 1 to 16"));
-    let network = read(model);
+    let network = model.read();
     let plan = CostPlan {
         network: &network,
         hardware,
@@ -194,7 +190,7 @@ fn a_fixed_batch_costs_what_one_image_costs() {
         all
     };
     let (eight, one) = (costs(&batched(8), &engines(), None), costs(&batched(0), &engines(), None));
-    assert_eq!(read(&batched(8)).batch(), 8);
+    assert_eq!(batched(8).read().batch(), 8);
     assert_eq!(one.layers.iter().map(|layer| layer.positions).collect::<Vec<_>>(), [4, 1]);
     for (eight, one) in eight.layers.iter().zip(&one.layers) {
         assert_eq!(eight.positions, one.positions);
@@ -210,7 +206,8 @@ fn a_weight_that_two_nodes_use_is_two_layers() {
     let model = integers(input(&[2, 3, 3]), &[2, 2, 1, 1], &[1, 2, 0, 4])
         .node("Conv", &["x", "w"], &["y"])
         .node_with("MaxPool", &["y"], &["p"], vec![int_list("kernel_shape", &[2, 2])])
-        .node("Conv", &["p", "w"], &["z"]);
+        .node("Conv", &["p", "w"], &["z"])
+        .returning("z");
     let cost = costs(&model, &Hardware::ideal(), None);
     assert_eq!(cost.layers.iter().map(|layer| layer.positions).collect::<Vec<_>>(), [9, 4]);
     assert_eq!((cost.esn.weights, cost.esn.macs), (8, 4 * 9 + 4 * 4));
@@ -252,7 +249,8 @@ fn a_layer_without_a_nonzero_weight_is_pruned_as_a_whole() {
         .floats("w", &[2, 2, 1, 1], &[0.0, -0.0, 0.0, 0.0])
         .floats("v", &[1, 2, 1, 1], &[1.0, 0.5])
         .node("Conv", &["x", "w"], &["y"])
-        .node("Conv", &["y", "v"], &["z"]);
+        .node("Conv", &["y", "v"], &["z"])
+        .returning("z");
     let cost = costs(&model, &Hardware::ideal(), None);
     let layer = &cost.layers[0];
     assert_eq!((layer.esn.nonzero, layer.esn.live_filters, layer.esn.max_bits), (0, 0, 0));
@@ -262,7 +260,7 @@ fn a_layer_without_a_nonzero_weight_is_pruned_as_a_whole() {
     assert_eq!(layer.snr.and_then(|snr| snr.ratio()), None);
     assert_eq!(layer.esn_a_from_snr(), Some(0.0));
     assert_eq!(cost.esn_a_from_snr, cost.layers[1].esn_a_from_snr());
-    let prepared = prepare(&read(&model), LayerId(0), Quantization::new(None)).expect("zeros are weights");
+    let prepared = prepare(&model.read(), LayerId(0), Quantization::new(None)).expect("zeros are weights");
     assert_eq!(prepared.steps, [0.0]);
     assert_eq!(prepared.dequantize(), [0.0; 4]);
 }

@@ -6,6 +6,7 @@ use engine::Outputs;
 use esn::{CodeTensor, Grid};
 use network::{Geometry, GeometrySpec};
 use proptest::prelude::*;
+use testkit::small_geometries;
 
 /// 4 → 6 channels in 2 groups, 3 × 3 with padding: 18 rows and 3 columns a group.
 pub fn two_groups(in_size: [usize; 2], repeats: usize) -> Geometry {
@@ -13,32 +14,10 @@ pub fn two_groups(in_size: [usize; 2], repeats: usize) -> Geometry {
     Geometry::new(spec).expect("it is a geometry")
 }
 
-pub fn geometries() -> impl Strategy<Value = Geometry> {
-    let channels = (1usize..=3, 1usize..=4, 1usize..=5);
-    let axes = ((1usize..=2, 1usize..=2), (1usize..=2, 1usize..=2), prop::array::uniform4(0usize..=2));
-    (channels, (1usize..=3, 1usize..=3), (1usize..=7, 1usize..=7), axes, 1usize..=2).prop_filter_map(
-        "the kernel fits",
-        |((groups, channels, columns), kernel, size, (stride, dilation, pads), repeats)| {
-            Geometry::new(GeometrySpec {
-                in_channels: groups * channels,
-                filters: groups * columns,
-                groups,
-                kernel: kernel.into(),
-                stride: stride.into(),
-                dilation: dilation.into(),
-                pads,
-                in_size: size.into(),
-                repeats,
-            })
-            .ok()
-        },
-    )
-}
-
 /// A layer, sparse or not, and an input for it.
 pub fn layers() -> impl Strategy<Value = (Geometry, CodeTensor, Vec<f32>)> {
     let codes = (1i32..=1 << 16, 0.0..=1.0, any::<bool>());
-    (geometries(), codes).prop_flat_map(|(geometry, (top, density, even))| {
+    (small_geometries(), codes).prop_flat_map(|(geometry, (top, density, even))| {
         let weight = (-top..top, prop::bool::weighted(density)).prop_map(move |(half, live)| match live {
             true if even => 2 * half,
             true => 2 * half + 1,

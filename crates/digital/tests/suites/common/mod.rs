@@ -6,8 +6,9 @@ pub mod departures;
 use digital::{ArraySpec, DigitalArray, Granularity};
 use engine::Joules;
 use esn::{CodeTensor, Grid, MAX_CODE};
-use network::{Geometry, GeometrySpec};
+use network::Geometry;
 use proptest::prelude::*;
+use testkit::small_geometries;
 
 /// A layer with one image.
 #[derive(Clone, Debug)]
@@ -28,32 +29,9 @@ pub fn arrays() -> impl Strategy<Value = DigitalArray> {
     (size(), size(), granularity).prop_map(|(rows, pes, granularity)| array(rows, pes, granularity))
 }
 
-/// Convolutions of every kind: groups, depthwise, strides, dilation, uneven padding, repeats.
-pub fn geometries() -> impl Strategy<Value = Geometry> {
-    let channels = prop_oneof![
-        2 => (1usize..4, 1usize..4, 1usize..3),
-        1 => (1usize..5).prop_map(|groups| (1, 1, groups)),
-    ];
-    let kernel = [1usize..4, 1usize..4];
-    let steps = ([1usize..3, 1usize..3], [1usize..3, 1usize..3]);
-    let pads = [0usize..3, 0usize..3, 0usize..3, 0usize..3];
-    let size = [1usize..7, 1usize..7];
-    (channels, kernel, steps, pads, size, 1usize..3).prop_map(
-        |(channels, kernel, (stride, dilation), pads, size, repeats)| {
-            let (per_group, columns, groups) = channels;
-            // The input is made large enough for the kernel.
-            let extent = |axis: usize| (kernel[axis] - 1) * dilation[axis] + 1;
-            let in_size = [size[0].max(extent(0)), size[1].max(extent(1))];
-            let (in_channels, filters) = (per_group * groups, columns * groups);
-            let spec = GeometrySpec { in_channels, filters, groups, kernel, stride, dilation, pads, in_size, repeats };
-            Geometry::new(spec).expect("the kernel fits")
-        },
-    )
-}
-
 /// Layers on both grids at 1 to 17 bits, with zeros, pruned filters and pruned input channels.
 pub fn cases() -> impl Strategy<Value = Case> {
-    (geometries(), any::<bool>(), 1u32..=17).prop_flat_map(|(geometry, mid_rise, width)| {
+    (small_geometries(), any::<bool>(), 1u32..=17).prop_flat_map(|(geometry, mid_rise, width)| {
         let shape = geometry.weight_shape();
         let count = shape.len().expect("small");
         let top = (1i32 << width) - 1;
