@@ -90,16 +90,10 @@ fn crossings(unit: &Unit, levels: Levels, [low, high]: [f64; 2]) -> Option<Vec<(
     let mut crossings = Vec::new();
     for magnitude in unit.weights().iter().map(|weight| weight.abs()) {
         // A threshold lies no more than 1 below its number.
-        let (first, last) = ((magnitude / high).floor().max(1.0), (magnitude / low).ceil() + 1.0);
-        let mut k = first;
-        while k <= last.min(levels.thresholds() as f64) {
-            let threshold = levels.threshold(k);
-            let step = magnitude / threshold;
-            if low <= step && step < high {
-                crossings.push((step, threshold));
-            }
-            k += 1.0;
-        }
+        let (first, last) = ((magnitude / high) as usize, (magnitude / low) as usize + 2);
+        let thresholds = (first.max(1)..=last.min(levels.thresholds())).map(|k| levels.threshold(k as f64));
+        let steps = thresholds.map(|threshold| (magnitude / threshold, threshold));
+        crossings.extend(steps.filter(|(step, _)| (low..high).contains(step)));
         if crossings.len() > EXACT {
             return None;
         }
