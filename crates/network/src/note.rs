@@ -25,20 +25,6 @@ pub enum NoteKind {
     Consequence,
 }
 
-impl NoteKind {
-    /// All kinds.
-    pub const ALL: [Self; 8] = [
-        Self::NotRun,
-        Self::NotCosted,
-        Self::LeftOut,
-        Self::Assumed,
-        Self::Rounding,
-        Self::OffTarget,
-        Self::Unchanged,
-        Self::Consequence,
-    ];
-}
-
 /// A note: its kind, the layer that it is about, a text, and what a user can do about it. It is shown as one line, which
 /// names no option of a command line:
 ///

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use compress::{Allocation, Granularity, QuantizeOptions, StepRule, esn_a_profile, esn_a_trace, quantize};
 use esn::{BitConvention, BitWidth, Grid, LayerEsn, quantization_noise, quantize_max_abs};
-use network::{DataType, Network};
+use network::{DataType, Network, NoteKind};
 
 use testkit::{chain, quantized_weights, real_weights, shared_network, weights};
 
@@ -261,6 +261,7 @@ fn targets_that_no_grid_meets_are_reported_and_nothing_is_clipped() {
     assert!(quantized_weights(&quantized, 0).0.codes().iter().all(|code| code.abs() == 1));
     let (quantized, report) = run(4, StepRule::EsnAProfile(vec![1e5]));
     assert!(report.layers[0].target_missed && report.notes[0].text().contains("it takes 7 bits"), "{:?}", report.notes);
+    assert_eq!((report.notes[0].kind(), report.notes[0].layer()), (NoteKind::OffTarget, Some("layer0")));
     assert_eq!(quantized_weights(&quantized, 0), quantized_weights(&run(4, StepRule::MaxAbs).0, 0));
     let (_, report) = run(7, StepRule::EsnAProfile(vec![1e5]));
     assert!(!report.layers[0].target_missed, "{:?}", report.notes);

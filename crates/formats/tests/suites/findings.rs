@@ -1,6 +1,6 @@
 //! Is what a network leaves out said once, and never taken for nothing?
 
-use network::{NotCosted, Op, Unary};
+use network::{NotCosted, Note, NoteKind, Op, Unary};
 
 use testkit::*;
 
@@ -79,6 +79,8 @@ fn many_nodes_make_one_note() {
     }
     let network = model.read();
     assert_eq!(network.not_costed().len(), 300);
+    let kinds: Vec<NoteKind> = network.notes().iter().map(Note::kind).collect();
+    assert_eq!(kinds, [NoteKind::NotRun, NoteKind::NotCosted]);
     assert_eq!(
         texts(network.notes()),
         [
