@@ -78,7 +78,8 @@ pub fn find_steps(network: &Network, grid: Option<esn::Grid>) -> Result<Opened, 
     Ok(Opened { network, steps: Some(report) })
 }
 
-/// Opens hardware descriptions, by file or by the name of a preset; without any, the three ideal engines.
+/// Opens hardware descriptions, by file, by the name of a preset or by `ideal`, which stands for the three ideal engines;
+/// without any, these three.
 ///
 /// # Errors
 ///
@@ -87,15 +88,18 @@ pub fn hardware(paths: &[PathBuf]) -> Result<Vec<Hardware>, Error> {
     if paths.is_empty() {
         return Ok(Hardware::ideal());
     }
-    let hardware = paths.iter().map(|path| Hardware::open(path)).collect::<Result<Vec<_>, _>>()?;
-    for (i, this) in hardware.iter().enumerate() {
-        let name = this.engine.name();
-        if let Some(other) = hardware[..i].iter().position(|h| h.engine.name() == name) {
-            let (first, second) = (paths[other].clone(), paths[i].clone());
-            return Err(Error::SameName { first, second, name: name.to_string() });
+    let mut opened: Vec<(&PathBuf, Hardware)> = Vec::new();
+    for path in paths {
+        for hardware in Hardware::open_all(Path::new(""), path)? {
+            let name = hardware.engine.name();
+            if let Some((other, _)) = opened.iter().find(|(_, other)| other.engine.name() == name) {
+                let (first, second) = ((*other).clone(), path.clone());
+                return Err(Error::SameName { first, second, name: name.to_string() });
+            }
+            opened.push((path, hardware));
         }
     }
-    Ok(hardware)
+    Ok(opened.into_iter().map(|(_, hardware)| hardware).collect())
 }
 
 /// The one machine that a trace shows: that of a description or a preset; without either, the ideal digital array.

@@ -151,8 +151,8 @@ fn convention() -> Words<BitConvention> {
 pub struct HardwareOptions {
     /// Description (TOML) or name of a preset; several are compared
     ///
-    /// The option may be given several times. `simulate --hardware list` names the presets. Left out: the three ideal
-    /// engines; of `landscape`, every preset as well.
+    /// The option may be given several times. `simulate --hardware list` names the presets; `ideal` stands for the three
+    /// ideal engines. Left out: these three; of `landscape`, every preset as well.
     #[arg(long = "hardware", value_name = "TOML|NAME")]
     pub descriptions: Vec<PathBuf>,
 }

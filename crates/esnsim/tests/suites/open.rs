@@ -32,6 +32,9 @@ fn hardware_is_told_apart_by_its_names() {
     };
     assert_eq!(names(&[]).expect("the ideal engines"), ["ideal-analog", "ideal-digital", "ideal-digital-filter"]);
     assert_eq!(names(&["gpu-8bit", "ideal-digital"]).expect("presets"), ["gpu-8bit", "ideal-digital"]);
+    let three = ["ideal-analog", "ideal-digital", "ideal-digital-filter"];
+    assert_eq!(names(&["ideal", "gpu-8bit"]).expect("all"), [&three[..], &["gpu-8bit"]].concat());
+    assert!(names(&["ideal", "ideal-digital"]).is_err(), "one name twice");
     assert!(matches!(names(&["gpu-8bit", "gpu-8bit"]), Err(Error::SameName { name, .. }) if name == "gpu-8bit"));
     assert!(matches!(names(&["no-such-hardware"]), Err(Error::Run(_))));
 }

@@ -8,11 +8,11 @@ use formats::ReadOptions;
 use inference::Samples;
 use network::architectures::Family;
 use network::{Network, Note};
-use runner::{Hardware, Score, embedded};
+use runner::{Hardware, RunnerError, Score, embedded};
 
 use super::identity::{bytes_sha256, network_sha256};
 use super::images::{ImageOpener, PairedImages};
-use super::plan::{self, EMBEDDED, IDEAL, Plan, PruneEntry, QuantizeEntry, named, problem};
+use super::plan::{self, EMBEDDED, Plan, PruneEntry, QuantizeEntry, named, problem};
 use crate::configuration::Configuration;
 use crate::error::ExploreError;
 
@@ -176,10 +176,7 @@ impl SharedNetwork {
 fn open_hardware(plan: &Plan) -> Result<Vec<Hardware>, ExploreError> {
     let mut all: Vec<Hardware> = Vec::new();
     for name in &plan.file.hardware {
-        match name.as_str() {
-            IDEAL => all.extend(Hardware::ideal()),
-            name => all.push(Hardware::open_beside(plan.folder(), Path::new(name))?),
-        }
+        all.extend(Hardware::open_all(plan.folder(), Path::new(name)).map_err(|error| in_plan(plan, error))?);
     }
     for (i, hardware) in all.iter().enumerate() {
         let name = hardware.engine.name();
@@ -191,6 +188,14 @@ fn open_hardware(plan: &Plan) -> Result<Vec<Hardware>, ExploreError> {
         }
     }
     Ok(all)
+}
+
+/// A name that is not known is a mistake of the plan; what is wrong in a description is one of its file.
+fn in_plan(plan: &Plan, error: RunnerError) -> ExploreError {
+    match error {
+        RunnerError::UnknownHardware { .. } => problem(&plan.path, format!("hardware: {error}")),
+        error => error.into(),
+    }
 }
 
 /// One engine on integers serves all; the analog ones are opened once more, each for itself.

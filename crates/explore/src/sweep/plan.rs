@@ -6,7 +6,7 @@ use std::{fs, io};
 use compress::{Allocation, FilterAmount, Granularity, PruneOptions, Pruning, QuantizeOptions, Scope, StepRule};
 use esn::BitWidth;
 use network::architectures::Family;
-use runner::toml_problem;
+use runner::{Hardware, toml_problem};
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 
@@ -14,8 +14,6 @@ use crate::error::ExploreError;
 
 /// The word in a plan for what comes with the program: the digits network, or its images.
 pub const EMBEDDED: &str = "embedded";
-/// The word in a plan for the three ideal engines.
-pub const IDEAL: &str = "ideal";
 
 /// The largest plan that is read: a document people write by hand is far smaller.
 const MAX_FILE_BYTES: u64 = 16 << 20;
@@ -152,7 +150,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOrMany<T> {
 }
 
 fn ideal() -> Vec<String> {
-    vec![IDEAL.to_string()]
+    vec![Hardware::ALL_IDEAL.to_string()]
 }
 
 fn not_reestimated() -> Vec<bool> {

@@ -47,21 +47,32 @@ const PRESETS: [(&str, &str, &str); 10] = [
 ];
 
 impl Hardware {
+    /// The word that stands for the three ideal engines.
+    pub const ALL_IDEAL: &str = "ideal";
+
     /// The hardware of a name that comes along, where no file has that name; else what a file describes.
     ///
     /// # Errors
     ///
     /// As [`Hardware::read`]; [`RunnerError::UnknownHardware`] for what is neither lists the names.
     pub fn open(path: &Path) -> Result<Self, RunnerError> {
-        Self::open_beside(Path::new(""), path)
+        Self::open_in(Path::new(""), path)
     }
 
-    /// As [`Hardware::open`]; a file lies where `folder` says, which a name that comes along has nothing to do with.
+    /// All hardware that a word stands for: `ideal` for the three ideal engines, any other as in [`Hardware::open`]. A file
+    /// lies where `folder` says, with which a name that comes along has nothing to do.
     ///
     /// # Errors
     ///
     /// As [`Hardware::open`].
-    pub fn open_beside(folder: &Path, word: &Path) -> Result<Self, RunnerError> {
+    pub fn open_all(folder: &Path, word: &Path) -> Result<Vec<Self>, RunnerError> {
+        match word.as_os_str() == Self::ALL_IDEAL && !folder.join(word).exists() {
+            true => Ok(Self::ideal()),
+            false => Ok(vec![Self::open_in(folder, word)?]),
+        }
+    }
+
+    fn open_in(folder: &Path, word: &Path) -> Result<Self, RunnerError> {
         let path = folder.join(word);
         if path.exists() {
             return Self::read(&path);
