@@ -1,11 +1,14 @@
 //! From counts to a run: the ledger of what is counted.
 
-use engine::{Cycles, Event, Joules, LayerRun, Ledger};
+use engine::{Cycles, Event, Joules, Layer, LayerRun, Ledger, Occupancy, dense_bits};
 
 use crate::departures::{BIAS_UNITS, Departures};
 use crate::event;
+use crate::idle;
+use crate::pipeline::Timing;
 use crate::spec::ArraySpec;
 use crate::tiling::Cells;
+use crate::traffic::Traffic;
 
 /// Counts of everything that costs energy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub(crate) struct Tally {
     pub(crate) adc: u128,
     /// Additions of conversions that belong to the same output.
     pub(crate) additions: u128,
+    /// Bits that are fetched and moved.
+    pub(crate) traffic: Traffic,
 }
 
 impl Tally {
@@ -36,6 +41,8 @@ impl Tally {
             (event::DAC, self.dac, departures.dac.map_or(Joules(0.0), |dac| dac.energy)),
             (event::ADC, self.adc, departures.adc.map_or(Joules(0.0), |adc| adc.energy)),
             (event::ADDITION, self.additions, departures.addition),
+            (event::ACTIVATION_FETCH, self.traffic.activation_bits, departures.memory.activation_bit),
+            (event::PARTIAL_SUMS, self.traffic.partial_sum_bits, departures.memory.partial_sum_bit),
         ];
         for (event, count, unit) in entries.into_iter().filter(|(_, count, unit)| *count > 0 && unit.0 > 0.0) {
             ledger.add(event, count, unit);
@@ -44,12 +51,30 @@ impl Tally {
     }
 }
 
+/// What the arrays do in time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Time {
+    pub(crate) cycles: u128,
+    /// Cell-cycles of the arrays that are read.
+    pub(crate) read: Cells,
+    /// Cell-cycles of arrays for which no work is left, while others are read.
+    pub(crate) no_work: u128,
+    /// Cell-cycles of all arrays while none is read.
+    pub(crate) waiting: u128,
+}
+
 /// The run that was counted.
-pub(crate) fn layer_run(spec: &ArraySpec, cycles: u128, tally: &Tally, cells: Cells) -> LayerRun {
+pub(crate) fn layer_run(spec: &ArraySpec, layer: &Layer<'_>, timing: Timing, time: Time, tally: &Tally) -> LayerRun {
+    let Time { cycles, read, no_work, waiting } = time;
+    let mut idle =
+        vec![(idle::ROW_EDGE, read.row_edge), (idle::COLUMN_EDGE, read.column_edge), (idle::NO_WORK, no_work)];
+    idle.extend(timing.waits_for().map(|cause| (cause, waiting)));
+    let all_idle: u128 = idle.iter().map(|(_, count)| count).sum();
     LayerRun {
         cycles: Cycles(cycles),
         ledger: tally.ledger(spec.unit, &spec.departures),
-        occupancy: cells.occupancy(),
-        idle: cells.idle(),
+        occupancy: Occupancy { used: read.occupied, offered: read.occupied + all_idle },
+        idle,
+        weight_bits: dense_bits(layer.weights()),
     }
 }

@@ -2,7 +2,7 @@
 
 use engine::{
     Activations, Arithmetic, EngineError, Joules, Layer, LayerRun, MacEngine, Observer, PreparedLayer, Randomness,
-    Silent, SteppedEngine, SteppedRun,
+    Silent, SteppedEngine, SteppedRun, WeightFormat,
 };
 
 use crate::cost;
@@ -27,8 +27,8 @@ use crate::stepped::SteppedArray;
 /// all groups at once and needs a cycle a position. This is the ideal engine.
 ///
 /// The ledger entry [`engine::Event::MAC`] counts `code²` for every MAC, those on padding included. This is the squared
-/// amplitude in half-steps of the weight grid. Occupancy counts cells: those that hold a weight, pruned or not, over
-/// those of all tiles. [`AnalogArray::with`] adds what sets a real array apart.
+/// amplitude in half-steps of the weight grid. Occupancy counts cell-cycles: those of cells that are read and hold a
+/// weight, pruned or not, over `cycles · arrays · cells of an array`. [`AnalogArray::with`] adds what sets a real array apart.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnalogArray {
     spec: ArraySpec,
@@ -85,6 +85,11 @@ impl MacEngine for AnalogArray {
 
     fn arithmetic(&self) -> Arithmetic {
         Arithmetic::Real
+    }
+
+    /// Cells hold a weight each, whatever its width; a copy of the layer in a memory is dense.
+    fn weight_format(&self) -> WeightFormat {
+        WeightFormat::Dense
     }
 
     fn run(&self, layer: &Layer<'_>) -> Result<LayerRun, EngineError> {

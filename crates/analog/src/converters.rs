@@ -131,6 +131,13 @@ impl Rounding {
 }
 
 impl Converter {
+    /// Whether a partial sum lies more than half a step beyond the range.
+    #[inline(always)]
+    pub(crate) fn clips(self, partial_sum: f32) -> bool {
+        let scaled = partial_sum * self.inverse;
+        scaled > self.high + 0.5 || scaled < self.low - 0.5
+    }
+
     #[inline(always)]
     pub(crate) fn convert(self, partial_sum: f32) -> f32 {
         (((partial_sum * self.inverse).clamp(self.low, self.high) + ROUND) - ROUND) * self.step

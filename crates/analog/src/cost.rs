@@ -3,13 +3,14 @@
 use engine::{EngineError, Layer, LayerRun};
 use network::Geometry;
 
-use crate::account::{Tally, layer_run};
+use crate::account::{Tally, Time, layer_run};
 use crate::converters::Drive;
 use crate::departures::{BIAS_UNITS, Departures, WeightLaw};
 use crate::law::{floor, law, max_magnitude, reference};
 use crate::physical::Physical;
 use crate::pipeline::Timing;
 use crate::spec::ArraySpec;
+use crate::traffic::Traffic;
 
 /// The cost of one image. `input` is read only where energy depends on it.
 ///
@@ -36,10 +37,32 @@ pub(crate) fn run(spec: &ArraySpec, layer: &Layer<'_>, input: Option<&[f32]>) ->
         dac: departures.dac.map_or(0, |_| reads * tiling.driven_rows()),
         adc: departures.adc.map_or(0, |_| reads * tiling.read_columns()),
         additions: layer.geometry().output_len() as u128 * (conversions - 1),
+        traffic: Traffic::new(departures, &physical, layer.geometry().output_len()).ok_or_else(too_large)?,
     };
     let timing = Timing::new(departures, tiling.extent());
-    let cycles = timing.cycles(rounds * u128::from(steps)).ok_or_else(too_large)?;
-    Ok(layer_run(spec, cycles, &tally, tiling.cells()))
+    let time = time(spec, &physical, &timing, [u128::from(steps), rounds]).ok_or_else(too_large)?;
+    Ok(layer_run(spec, layer, timing, time, &tally))
+}
+
+/// What the arrays do in time; `None` if a count passes 128 bits. With `n = rounds · steps` reads one after another:
+///
+/// ```text
+/// read      positions · steps · cells of all tiles
+/// no work   (rounds · arrays − positions · tiles) · steps · cells of an array
+/// waiting   (cycles − n) · arrays · cells of an array
+/// ```
+fn time(spec: &ArraySpec, physical: &Physical<'_>, timing: &Timing, [steps, rounds]: [u128; 2]) -> Option<Time> {
+    let (tiling, arrays) = (&physical.tiling, spec.arrays.get() as u128);
+    let positions = u128::from(physical.geometry.positions());
+    let cycles = timing.cycles(rounds * steps)?;
+    // Whatever the arrays do, it is a part of this.
+    cycles.checked_mul(arrays)?.checked_mul(tiling.array_cells())?;
+    Some(Time {
+        cycles,
+        read: tiling.cells().times(positions * steps)?,
+        no_work: (rounds * arrays - positions * tiling.tiles()) * steps * tiling.array_cells(),
+        waiting: (cycles - rounds * steps) * arrays * tiling.array_cells(),
+    })
 }
 
 /// Counts of MACs and of bias; `None` if they do not fit 128 bits.

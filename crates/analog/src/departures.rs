@@ -29,6 +29,24 @@ pub struct Departures {
     pub adc: Option<Adc>,
     /// Errors of the cells.
     pub noise: Noise,
+    /// The memory beside the arrays. Weights stay in the cells and are not fetched.
+    pub memory: Memory,
+}
+
+/// The memory that activations come from and partial sums go to.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Memory {
+    /// Bits of the activation buffer; `None` if it holds the input of any layer. Where the input does not fit, every strip
+    /// of columns fetches it again.
+    pub activation_bits: Option<u64>,
+    /// Bits of an activation; 0 only where fetching one costs nothing.
+    pub bits_per_activation: u64,
+    /// Bits of a partial sum; 0 only where moving one costs nothing.
+    pub bits_per_partial_sum: u64,
+    /// Energy of fetching one bit of an activation.
+    pub activation_bit: Joules,
+    /// Energy of moving one bit of a partial sum.
+    pub partial_sum_bit: Joules,
 }
 
 /// How the energy of a MAC depends on what it multiplies.
@@ -162,6 +180,9 @@ pub struct Noise {
 /// Most cycles that a conversion takes.
 const MAX_CYCLES: u64 = 1 << 12;
 
+/// Most bits of an activation or a partial sum in memory.
+const MAX_WORD_BITS: u64 = 64;
+
 /// Most bits of a converter.
 const MAX_BITS: u32 = 16;
 
@@ -179,6 +200,7 @@ impl Departures {
         number("bias.quiescent_fraction", self.bias.quiescent, "0 to 1", |q| (0.0..=1.0).contains(&q))?;
         self.dac.as_ref().map_or(Ok(()), Dac::check)?;
         self.adc.as_ref().map_or(Ok(()), Adc::check)?;
+        self.memory.check()?;
         self.noise.check()
     }
 
@@ -221,7 +243,8 @@ impl Departures {
         let dac = self.dac.is_none_or(|dac| dac.energy.0 == 0.0 && dac.cycles == 0 && dac.steps() == 1);
         let adc = self.adc.is_none_or(|adc| adc.energy.0 == 0.0 && adc.cycles == 0);
         let law = self.law.weight == WeightLaw::AmplitudeSquared && !self.law.input_dependent;
-        dac && adc && law && !self.differential && self.bias.units() == 0
+        let memory = self.memory.activation_bit.0 == 0.0 && self.memory.partial_sum_bit.0 == 0.0;
+        dac && adc && law && memory && !self.differential && self.bias.units() == 0
     }
 }
 
@@ -276,6 +299,25 @@ impl Adc {
         energy("adc.conversion_j", self.energy)?;
         integer("adc.conversion_cycles", self.cycles, "0 to 4096", 0, MAX_CYCLES)?;
         integer("adc.columns_per_converter", self.columns_per_converter as u64, "1 to 2^31", 1, MAX_SHARED as u64)
+    }
+}
+
+/// Largest buffer, in bits.
+const MAX_BUFFER_BITS: u64 = 1 << 48;
+
+impl Memory {
+    fn check(&self) -> Result<(), AnalogError> {
+        energy("energy.activation_fetch_j_per_bit", self.activation_bit)?;
+        energy("energy.partial_sum_j_per_bit", self.partial_sum_bit)?;
+        let size = self.activation_bits.unwrap_or(1);
+        integer("buffers.activation_buffer_bits", size, "1 to 2^48", 1, MAX_BUFFER_BITS)?;
+        let least = |needed: bool| u64::from(needed);
+        let fetched = self.activation_bit.0 > 0.0 || self.activation_bits.is_some();
+        let (activation, sum) = ("buffers.bits_per_activation", "buffers.bits_per_partial_sum");
+        let wanted = "1 to 64, for activations are fetched";
+        integer(activation, self.bits_per_activation, wanted, least(fetched), MAX_WORD_BITS)?;
+        let wanted = "1 to 64, for moving partial sums has an energy";
+        integer(sum, self.bits_per_partial_sum, wanted, least(self.partial_sum_bit.0 > 0.0), MAX_WORD_BITS)
     }
 }
 

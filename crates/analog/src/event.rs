@@ -6,10 +6,16 @@ use engine::Event;
 pub const BIAS: Event = Event::new("bias");
 
 /// Digital-to-analog conversions of rows.
-pub const DAC: Event = Event::new("dac");
+pub const DAC: Event = Event::conversion("dac");
 
 /// Analog-to-digital conversions of columns.
-pub const ADC: Event = Event::new("adc");
+pub const ADC: Event = Event::conversion("adc");
 
 /// Digital additions of conversions that belong to the same output.
 pub const ADDITION: Event = Event::new("addition");
+
+/// Bits of activations that are fetched.
+pub const ACTIVATION_FETCH: Event = Event::memory("activation fetch");
+
+/// Bits of partial sums that are moved.
+pub const PARTIAL_SUMS: Event = Event::memory("partial sums");

@@ -1,7 +1,7 @@
 //! The outputs of a layer whose amplitudes are in the cells, tile by tile instead of cycle by cycle.
 
 use engine::kernel::RealConv;
-use engine::{Activations, EngineError, Layer, Outputs, PreparedLayer};
+use engine::{Activations, Conversions, EngineError, Layer, Outputs, PreparedLayer};
 use network::{Geometry, GeometrySpec};
 
 use crate::converters::{Drive, Rounding, add_scaled, scale};
@@ -54,7 +54,13 @@ impl HeldLayer {
     }
 
     /// Sums of all columns over the tiles, `[repeats, columns, out_height, out_width]`, in one step of the input.
-    fn columns(&self, drive: &Drive<'_>, step: u32, noise: Option<Gaussian>) -> Result<Vec<f32>, EngineError> {
+    fn columns(
+        &self,
+        drive: &Drive<'_>,
+        step: u32,
+        noise: Option<Gaussian>,
+        conversions: &mut Conversions,
+    ) -> Result<Vec<f32>, EngineError> {
         let digits = drive.digits(step);
         if self.rounding.is_none() && self.reads.is_none() {
             return self.sums.forward(&digits);
@@ -69,7 +75,7 @@ impl HeldLayer {
                 noise.fill((u64::from(step) * self.sums.tiles() as u64 + tile as u64) * len as u64, &mut numbers);
                 self.add_noise(&deviations, &numbers, &mut partial);
             }
-            self.convert(tile, drive.full_scale(), &mut partial);
+            self.convert(tile, drive.full_scale(), &mut partial, conversions);
             sums.iter_mut().zip(&partial).for_each(|(sum, partial)| *sum += partial);
         }
         Ok(sums)
@@ -89,11 +95,13 @@ impl HeldLayer {
         }
     }
 
-    fn convert(&self, tile: usize, full_scale: f32, partial: &mut [f32]) {
+    fn convert(&self, tile: usize, full_scale: f32, partial: &mut [f32], conversions: &mut Conversions) {
         let Some(rounding) = &self.rounding else { return };
         let columns = self.geometry.spec().filters * self.columns_per_filter;
+        conversions.total += partial.len() as u64;
         for (plane, partial) in partial.chunks_exact_mut(self.geometry.positions_per_repeat()).enumerate() {
             let converter = rounding.converter(tile, plane % columns, full_scale);
+            conversions.clipped += partial.iter().map(|&sum| u64::from(converter.clips(sum))).sum::<u64>();
             partial.iter_mut().for_each(|sum| *sum = converter.convert(*sum));
         }
     }
@@ -128,14 +136,18 @@ impl ReadNoise {
 
 impl PreparedLayer for HeldLayer {
     fn forward(&self, input: Activations<'_>) -> Result<Outputs, EngineError> {
+        self.forward_counting(input, &mut Conversions::default())
+    }
+
+    fn forward_counting(&self, input: Activations<'_>, conversions: &mut Conversions) -> Result<Outputs, EngineError> {
         let input = real_input(&self.name, &self.geometry, input)?;
         let drive = Drive::new(self.dac, input);
         let noise = self.reads.as_ref().map(|reads| reads.sequence.of_numbers(input));
-        let mut sums = self.columns(&drive, 0, noise)?;
+        let mut sums = self.columns(&drive, 0, noise, conversions)?;
         if self.dac.is_some() {
             scale(&mut sums, drive.weight(0));
             for step in 1..drive.steps() {
-                let columns = self.columns(&drive, step, noise)?;
+                let columns = self.columns(&drive, step, noise, conversions)?;
                 add_scaled(&mut sums, &columns, drive.weight(step));
             }
         }

@@ -20,7 +20,7 @@
 //!
 //! let run = array.run(&layer)?;
 //! assert_eq!(run.cycles, Cycles(4 * 2)); // three rows make two tiles
-//! assert_eq!(run.occupancy, Occupancy { used: 6, offered: 8 });
+//! assert_eq!(run.occupancy, Occupancy { used: 4 * 6, offered: 8 * 4 }); // cell-cycles
 //! assert_eq!(run.ledger.count(Event::MAC), 4 * (3 * 3 + 1 + 1 + 5 * 5));
 //! assert_eq!(run.ledger.energy(), Joules(144.0));
 //!
@@ -60,7 +60,7 @@
 //! departures.rs   what sets real arrays apart from the ideal
 //! spec.rs         what the hardware is
 //! event.rs        what costs energy
-//! idle.rs         why cells hold no weight
+//! idle.rs         why cells do no work
 //! input.rs        activations, checked
 //! gaussian.rs     random numbers that are a function of a key and an index
 //! tiling.rs       a layer cut into tiles of the size of an array
@@ -68,6 +68,7 @@
 //! physical.rs     the cells that a layer fills
 //! converters.rs   what converters make of numbers
 //! pipeline.rs     an input vector on its way through converters and array
+//! traffic.rs      what moves between arrays and memory
 //! account.rs      from counts to a run
 //! cost.rs         the counts of a layer, with repetition factored out
 //! held.rs         the outputs of a layer, for speed
@@ -96,8 +97,9 @@ mod pipeline;
 mod spec;
 mod stepped;
 mod tiling;
+mod traffic;
 
 pub use array::AnalogArray;
-pub use departures::{Adc, Bias, Dac, Departures, Law, Noise, Reference, Resolution, WeightLaw};
+pub use departures::{Adc, Bias, Dac, Departures, Law, Memory, Noise, Reference, Resolution, WeightLaw};
 pub use error::AnalogError;
 pub use stepped::{Column, SteppedArray};

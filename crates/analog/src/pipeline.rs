@@ -1,6 +1,9 @@
 //! The way of an input vector through converters and array: how long it takes, and cycle by cycle.
 
+use engine::IdleCause;
+
 use crate::departures::Departures;
+use crate::idle;
 
 /// Cycles that one step of an input vector spends in the converters. In the array it spends one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +21,15 @@ impl Timing {
             dac: departures.dac.map_or(0, |dac| dac.cycles * dac.rows_per_converter.min(extent[0]) as u64),
             adc: departures.adc.map_or(0, |adc| adc.cycles * adc.columns_per_converter.min(extent[1]) as u64),
             sequential: departures.sequential,
+        }
+    }
+
+    /// What arrays wait for in cycles in which none is read; `None` where every cycle reads.
+    pub(crate) fn waits_for(&self) -> Option<IdleCause> {
+        match (self.dac, self.adc) {
+            (0, 0) => None,
+            (dac, adc) if adc > dac => Some(idle::ADC),
+            _ => Some(idle::DAC),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use engine::{Activations, EngineError, Lane, LaneSums, Layer, Observer, Outputs, SteppedRun};
 
-use crate::account::{Tally, layer_run};
+use crate::account::{Tally, Time, layer_run};
 use crate::converters::{Drive, Rounding, add_scaled, scale};
 use crate::departures::{BIAS_UNITS, Departures};
 use crate::gaussian::Gaussian;
@@ -11,7 +11,8 @@ use crate::law::{floor, law, max_magnitude, reference};
 use crate::physical::{Physical, Source, join, random};
 use crate::pipeline::{Pipeline, Timing};
 use crate::spec::ArraySpec;
-use crate::tiling::{Cells, Tile};
+use crate::tiling::Tile;
+use crate::traffic::Traffic;
 
 /// Analog arrays on their way through one layer of one image.
 ///
@@ -35,10 +36,9 @@ pub struct SteppedArray<'a> {
     /// The step that is applied next: its round, and its place in the round.
     next: (u128, u32),
     tile: Option<LoadedTile>,
-    tiles_seen: u128,
-    cycle: u128,
+    timing: Timing,
+    time: Time,
     tally: Tally,
-    occupied: Cells,
     reads: Option<CellReads>,
     /// Sums of the columns, `[steps, repeats, columns, out_height, out_width]`.
     sums: Vec<Vec<f32>>,
@@ -107,19 +107,23 @@ impl<'a> SteppedArray<'a> {
         let cells = Physical::new(spec, layer)?;
         let inputs = Inputs::new(departures, input);
         let sigma = cells.read_sigma(&departures.noise);
+        let timing = Timing::new(departures, cells.tiling.extent());
+        let traffic = Traffic::new(departures, &cells, layer.geometry().output_len()).ok_or_else(|| {
+            let problem = "a count of it does not fit 128 bits".to_string();
+            EngineError::Unsupported { layer: layer.name().to_string(), problem }
+        })?;
         let sequence = || random(departures.noise.seed, layer.name(), Source::CellRead).of_numbers(input);
         Ok(Self {
             spec,
             layer: *layer,
             amplitudes: cells.amplitudes(&departures.noise, layer.name()),
             rounding: Rounding::new(departures.adc, &cells),
-            pipeline: Pipeline::new(Timing::new(departures, cells.tiling.extent())),
+            pipeline: Pipeline::new(timing),
             next: (0, 0),
             tile: None,
-            tiles_seen: 0,
-            cycle: 0,
-            tally: Tally::default(),
-            occupied: Cells::default(),
+            timing,
+            time: Time::default(),
+            tally: Tally { traffic, ..Tally::default() },
             reads: (sigma > 0.0).then(|| CellReads { sigma, sequence: sequence(), done: 0 }),
             sums: vec![vec![0.0; cells.geometry.output_len()]; inputs.digits.len()],
             begun: vec![false; layer.geometry().output_len()],
@@ -130,7 +134,7 @@ impl<'a> SteppedArray<'a> {
 
     /// Cycles that are done.
     pub fn cycle(&self) -> u128 {
-        self.cycle
+        self.time.cycles
     }
 
     /// Energy spent so far, in units of the ledger's entry [`engine::Event::MAC`].
@@ -191,20 +195,21 @@ impl<'a> SteppedArray<'a> {
             return false;
         };
         let mut work = Work::default();
-        if drives {
-            self.apply_step(&mut work);
+        match drives {
+            true => self.apply_step(&mut work),
+            false => self.time.waiting += self.spec.arrays.get() as u128 * self.cells.tiling.array_cells(),
         }
         self.tally.mac += work.mac;
         self.tally.bias += work.bias;
-        observer.cycle(self.cycle, work.active, work.mac);
-        self.cycle += 1;
+        observer.cycle(self.time.cycles, work.active, work.mac);
+        self.time.cycles += 1;
         true
     }
 
     /// What was counted and computed so far. This is the whole layer once [`SteppedArray::advance`] has returned
     /// `false`.
     pub fn finish(self) -> SteppedRun {
-        let run = layer_run(self.spec, self.cycle, &self.tally, self.occupied);
+        let run = layer_run(self.spec, &self.layer, self.timing, self.time, &self.tally);
         SteppedRun { run, outputs: Outputs::Real(self.outputs()) }
     }
 
@@ -223,9 +228,12 @@ impl<'a> SteppedArray<'a> {
     fn apply_step(&mut self, work: &mut Work) {
         let (round, step) = self.next;
         let positions = u128::from(self.cells.geometry.positions());
-        let first = round * self.spec.arrays.get() as u128;
-        for pair in first..first + self.pairs_of_round(round) {
+        let (arrays, pairs) = (self.spec.arrays.get() as u128, self.pairs_of_round(round));
+        let first = round * arrays;
+        self.time.no_work += (arrays - pairs) * self.cells.tiling.array_cells();
+        for pair in first..first + pairs {
             let tile = self.load_tile(pair / positions);
+            self.time.read = self.time.read.merge(self.cells.tiling.cells_of(&tile.tile));
             self.apply((pair % positions) as usize, step as usize, &tile, work);
             self.tile = Some(tile);
         }
@@ -238,10 +246,6 @@ impl<'a> SteppedArray<'a> {
             return tile;
         }
         let tile = self.cells.tiling.tile(index);
-        if index == self.tiles_seen {
-            self.occupied = self.occupied.merge(self.cells.tiling.cells_of(&tile));
-            self.tiles_seen += 1;
-        }
         LoadedTile { index, floors: self.floors(&tile), tile }
     }
 

@@ -2,10 +2,7 @@
 
 use std::ops::Range;
 
-use engine::{IdleCause, Occupancy};
 use network::Geometry;
-
-use crate::idle;
 
 /// A layer cut into tiles.
 ///
@@ -32,13 +29,13 @@ pub(crate) struct Tile {
     pub(crate) columns: Range<usize>,
 }
 
-/// Cells of one or more tiles.
+/// Cells of one or more arrays that are read, or cell-cycles: cells times the cycles in which they are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cells {
     /// Cells with a weight, pruned or not.
-    occupied: u128,
-    row_edge: u128,
-    column_edge: u128,
+    pub(crate) occupied: u128,
+    pub(crate) row_edge: u128,
+    pub(crate) column_edge: u128,
 }
 
 impl Tiling {
@@ -115,6 +112,11 @@ impl Tiling {
         self.groups as u128 * self.columns as u128 * self.row_tiles() as u128
     }
 
+    /// Strips of columns that a group is cut into, each of which sees its whole input.
+    pub(crate) fn column_strips(&self) -> usize {
+        if self.whole { 1 } else { self.column_tiles() }
+    }
+
     fn column_tiles(&self) -> usize {
         self.columns.div_ceil(self.array_columns)
     }
@@ -131,6 +133,14 @@ impl Tiling {
             groups: group..group + 1,
             rows: row..self.rows.min(row.saturating_add(self.array_rows)),
             columns: column..self.columns.min(column.saturating_add(self.array_columns)),
+        }
+    }
+
+    /// Cells of one array, with a weight or without. An array that is unbounded has no cell off the blocks of its layer.
+    pub(crate) fn array_cells(&self) -> u128 {
+        match self.whole {
+            true => self.groups as u128 * self.rows as u128 * self.columns as u128,
+            false => self.array_rows as u128 * self.array_columns as u128,
         }
     }
 
@@ -168,13 +178,12 @@ impl Cells {
         }
     }
 
-    /// Cells with a weight over all cells.
-    pub(crate) fn occupancy(self) -> Occupancy {
-        Occupancy { used: self.occupied, offered: self.occupied + self.row_edge + self.column_edge }
-    }
-
-    /// Cells without a weight, by cause.
-    pub(crate) fn idle(self) -> Vec<(IdleCause, u128)> {
-        vec![(idle::ROW_EDGE, self.row_edge), (idle::COLUMN_EDGE, self.column_edge)]
+    /// The cell-cycles of so many reads; `None` if they do not fit 128 bits.
+    pub(crate) fn times(self, reads: u128) -> Option<Cells> {
+        Some(Cells {
+            occupied: self.occupied.checked_mul(reads)?,
+            row_edge: self.row_edge.checked_mul(reads)?,
+            column_edge: self.column_edge.checked_mul(reads)?,
+        })
     }
 }

@@ -69,6 +69,7 @@ pub(crate) fn layer_run(spec: &ArraySpec, departures: &Departures, counts: &Coun
         ledger: ledger(spec, departures, counts, offered),
         occupancy: Occupancy { used: counts.busy, offered },
         idle: idle(departures, counts, pes),
+        weight_bits: counts.weight_bits,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use engine::{
     Activations, Arithmetic, EngineError, Lane, LaneSums, Layer, LayerRun, MacEngine, Observer, PreparedLayer, Silent,
-    SteppedEngine, SteppedRun,
+    SteppedEngine, SteppedRun, WeightFormat,
 };
 
 use crate::departures::{Departures, ZeroActivations};
@@ -12,6 +12,7 @@ use crate::fast;
 use crate::prepared::Prepared;
 use crate::spec::{ArraySpec, Granularity};
 use crate::stepped::{ProcessingElement, Row, SteppedArray};
+use crate::storage;
 
 /// A variable-bit MAC array: rows of processing elements that consume one bit plane of a weight a cycle.
 ///
@@ -132,6 +133,10 @@ impl MacEngine for DigitalArray {
 
     fn arithmetic(&self) -> Arithmetic {
         Arithmetic::Integer
+    }
+
+    fn weight_format(&self) -> WeightFormat {
+        storage::format(self.spec.granularity, &self.departures)
     }
 
     fn run(&self, layer: &Layer<'_>) -> Result<LayerRun, EngineError> {

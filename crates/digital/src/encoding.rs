@@ -143,9 +143,8 @@ impl Encoding {
         }
     }
 
-    /// Bits that a computed weight takes in the weight buffer. Where no plane is skipped, this is its number of planes
-    /// too.
-    pub(crate) fn stored_bits(&self, code: i32, widths: FilterWidths) -> u32 {
+    /// Planes that the array gives a computed weight. Where planes are skipped it executes fewer or more of them.
+    pub(crate) fn planes(&self, code: i32, widths: FilterWidths) -> u32 {
         match self.granularity {
             Granularity::Weight => self.rounded[Planes::least_width(self.grid, code) as usize],
             Granularity::Filter | Granularity::Layer | Granularity::Fixed(_) => widths.shared,
@@ -154,7 +153,7 @@ impl Encoding {
 }
 
 /// Planes of the widest weight.
-fn widest(grid: Grid, weights: &[i32]) -> u32 {
+pub(crate) fn widest(grid: Grid, weights: &[i32]) -> u32 {
     // More planes are never needed for a smaller magnitude.
     let largest = weights.iter().map(|code| code.unsigned_abs()).max().unwrap_or(0);
     Planes::least_width(grid, largest as i32)

@@ -27,10 +27,10 @@ pub const ARRAY_CONTROL: Event = Event::new("array control");
 pub const ROW_CONTROL: Event = Event::new("row control");
 
 /// Bits of weights and indices that are fetched.
-pub const WEIGHT_FETCH: Event = Event::new("weight fetch");
+pub const WEIGHT_FETCH: Event = Event::memory("weight fetch");
 
 /// Bits of activations that are fetched.
-pub const ACTIVATION_FETCH: Event = Event::new("activation fetch");
+pub const ACTIVATION_FETCH: Event = Event::memory("activation fetch");
 
 /// Bits of partial sums that are moved.
-pub const PARTIAL_SUMS: Event = Event::new("partial sums");
+pub const PARTIAL_SUMS: Event = Event::memory("partial sums");

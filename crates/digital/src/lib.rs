@@ -27,6 +27,7 @@
 //! input.rs                 activations, checked and padded
 //! live.rs                  input channels with a nonzero weight
 //! encoding.rs              how many planes of a weight are executed, and how many the ideal would execute
+//! storage.rs               weights as they lie in memory
 //! schedule.rs              which row computes which filters
 //! traffic.rs               the input as it lies in memory
 //! account.rs               from counts to a run
@@ -55,6 +56,7 @@ mod prepared;
 mod schedule;
 mod spec;
 mod stepped;
+mod storage;
 mod traffic;
 
 pub use array::DigitalArray;
@@ -65,3 +67,4 @@ pub use error::DigitalError;
 pub use planes::Planes;
 pub use spec::{ArraySpec, Granularity};
 pub use stepped::{ProcessingElement, Row, SteppedArray};
+pub use storage::WIDTH_FIELD_BITS;

@@ -5,6 +5,7 @@ use crate::error::EngineError;
 use crate::layer::Layer;
 use crate::run::LayerRun;
 use crate::stepped::SteppedEngine;
+use crate::weights::WeightFormat;
 
 /// A MAC engine: one piece of hardware, made from one description.
 ///
@@ -16,7 +17,7 @@ use crate::stepped::SteppedEngine;
 /// | hardware | arrays of cells that hold a weight each | rows of processing elements |
 /// | arithmetic | real | integer |
 /// | [`crate::Event::MAC`] counts, without departures | squared half-steps of the weights | busy PE-cycles, one for each bit plane |
-/// | occupancy counts | cells that hold a weight | busy PE-cycles |
+/// | occupancy counts | cell-cycles in which a cell that holds a weight is read | busy PE-cycles |
 /// | cost depends on the input | if the energy law of its cells does | if activations of 0 are gated or skipped |
 /// | randomness | errors of programming by seed, noise on each read | none |
 /// | stepped machine | a step of an input vector a cycle | a bit plane a cycle in every row |
@@ -50,6 +51,9 @@ pub trait MacEngine: Send + Sync {
     /// The numbers that the engine computes on: real ones in an analog engine, integers in a digital one. All
     /// activations that the engine is given and all outputs that it gives are of this arithmetic.
     fn arithmetic(&self) -> Arithmetic;
+
+    /// The format in which the hardware keeps weights. [`LayerRun::weight_bits`] is their size in it.
+    fn weight_format(&self) -> WeightFormat;
 
     /// The cost of one image, with repetition factored out. The time that this takes grows with the number of weights,
     /// not with the number of MACs.
@@ -113,6 +117,34 @@ pub trait PreparedLayer: Send + Sync {
     /// [`EngineError::Arithmetic`] for the wrong kind of numbers, [`EngineError::Shape`] for too many or too few of
     /// them, [`EngineError::Activation`] for one that the engine does not take.
     fn forward(&self, input: Activations<'_>) -> Result<Outputs, EngineError>;
+
+    /// As [`PreparedLayer::forward`], and adds the conversions of the image. An engine that does not say has no converters
+    /// that can clip.
+    ///
+    /// # Errors
+    ///
+    /// As [`PreparedLayer::forward`].
+    fn forward_counting(&self, input: Activations<'_>, conversions: &mut Conversions) -> Result<Outputs, EngineError> {
+        let _ = conversions;
+        self.forward(input)
+    }
+}
+
+/// Conversions of partial sums, and how many of them clipped: a sum more than half a step beyond the range of its
+/// converter becomes the end of the range.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Conversions {
+    /// All of them.
+    pub total: u64,
+    /// Those that clipped.
+    pub clipped: u64,
+}
+
+impl Conversions {
+    /// Both together.
+    pub fn plus(self, other: Self) -> Self {
+        Self { total: self.total + other.total, clipped: self.clipped + other.clipped }
+    }
 }
 
 /// What is random about an engine: departures of its hardware that are drawn from a distribution.

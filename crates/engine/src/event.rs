@@ -13,7 +13,7 @@ use std::fmt;
 /// use engine::{Event, Joules, Ledger};
 ///
 /// /// Reads of a memory that some engine has.
-/// const READ: Event = Event::new("read");
+/// const READ: Event = Event::memory("read");
 ///
 /// let mut ledger = Ledger::new();
 /// ledger.add(Event::MAC, 6, Joules(2.0));
@@ -22,7 +22,36 @@ use std::fmt;
 /// assert_eq!(ledger.entries()[1].event.name(), "read");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Event(&'static str);
+pub struct Event {
+    name: &'static str,
+    group: EnergyGroup,
+}
+
+/// What the energy of an event is spent on. Hardware differs in its arithmetic and its converters; what it pays for memory
+/// says at least as much about where the borders of a description were drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EnergyGroup {
+    /// Multiplying, adding, and what controls it, memories inside of a row or an array included.
+    Compute,
+    /// Conversion between numbers and voltages or currents.
+    Conversion,
+    /// Moving weights, activations and partial sums between the arrays and the memories beside them.
+    Memory,
+}
+
+impl EnergyGroup {
+    /// All of them, in the order of reports.
+    pub const ALL: [EnergyGroup; 3] = [EnergyGroup::Compute, EnergyGroup::Conversion, EnergyGroup::Memory];
+
+    /// The name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            EnergyGroup::Compute => "compute",
+            EnergyGroup::Conversion => "conversion",
+            EnergyGroup::Memory => "memory",
+        }
+    }
+}
 
 impl Event {
     /// The multiply-accumulate work, which every engine counts and which the metric is held against. Without
@@ -30,20 +59,35 @@ impl Event {
     /// the analog one counts units of its energy law, and the digital one the planes that the ideal executes too.
     pub const MAC: Event = Event::new("mac");
 
-    /// An event of this name. Two events of one engine have different names.
+    /// An event of [`EnergyGroup::Compute`]. Two events of one engine have different names.
     pub const fn new(name: &'static str) -> Self {
-        Self(name)
+        Self { name, group: EnergyGroup::Compute }
+    }
+
+    /// An event of [`EnergyGroup::Conversion`].
+    pub const fn conversion(name: &'static str) -> Self {
+        Self { name, group: EnergyGroup::Conversion }
+    }
+
+    /// An event of [`EnergyGroup::Memory`].
+    pub const fn memory(name: &'static str) -> Self {
+        Self { name, group: EnergyGroup::Memory }
     }
 
     /// The name in reports.
     pub const fn name(self) -> &'static str {
-        self.0
+        self.name
+    }
+
+    /// What its energy is spent on.
+    pub const fn group(self) -> EnergyGroup {
+        self.group
     }
 }
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        f.write_str(self.name)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::iter::Sum;
 use std::ops::Add;
 
-use crate::event::Event;
+use crate::event::{EnergyGroup, Event};
 
 /// An amount of energy in joules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
@@ -98,5 +98,11 @@ impl Ledger {
     /// Energy of all entries together.
     pub fn energy(&self) -> Joules {
         self.entries.iter().map(|entry| entry.unit.times(entry.count)).sum()
+    }
+
+    /// Energy of the entries of one group together.
+    pub fn energy_of(&self, group: EnergyGroup) -> Joules {
+        let entries = self.entries.iter().filter(|entry| entry.event.group() == group);
+        entries.map(|entry| entry.unit.times(entry.count)).sum()
     }
 }

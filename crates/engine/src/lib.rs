@@ -8,7 +8,7 @@
 //! use engine::kernel::IntegerConv;
 //! use engine::{
 //!     Activations, Arithmetic, Cycles, EngineError, Event, Joules, Layer, LayerRun, Ledger, MacEngine, Occupancy,
-//!     Outputs, PreparedLayer,
+//!     Outputs, PreparedLayer, WeightFormat, dense_bits,
 //! };
 //! use esn::{CodeTensor, Grid};
 //! use network::{Geometry, GeometrySpec};
@@ -26,12 +26,17 @@
 //!         Arithmetic::Integer
 //!     }
 //!
+//!     fn weight_format(&self) -> WeightFormat {
+//!         WeightFormat::Dense
+//!     }
+//!
 //!     fn run(&self, layer: &Layer<'_>) -> Result<LayerRun, EngineError> {
 //!         let macs = layer.geometry().macs();
 //!         let mut ledger = Ledger::new();
 //!         ledger.add(Event::MAC, macs, Joules(2.0));
 //!         let occupancy = Occupancy { used: macs, offered: macs };
-//!         Ok(LayerRun { cycles: Cycles(macs), ledger, occupancy, idle: Vec::new() })
+//!         let weight_bits = dense_bits(layer.weights());
+//!         Ok(LayerRun { cycles: Cycles(macs), ledger, occupancy, idle: Vec::new(), weight_bits })
 //!     }
 //!
 //!     fn prepare(&self, layer: &Layer<'_>) -> Result<Box<dyn PreparedLayer>, EngineError> {
@@ -83,6 +88,7 @@
 //! event.rs             the kinds of what a run counts
 //! ledger.rs            energy and cycles, and the ledger of a run
 //! run.rs               what an engine counts: cycles, ledger, occupancy
+//! weights.rs           weights in memory: formats, and bits that they take
 //! arithmetic.rs        what an engine computes on: activations and outputs
 //! error.rs             why an engine cannot run a layer
 //! layer.rs             what an engine is given
@@ -110,13 +116,15 @@ mod layer;
 mod ledger;
 mod run;
 mod stepped;
+mod weights;
 
 pub use arithmetic::{Activations, Arithmetic, Outputs};
-pub use contract::{MacEngine, PreparedLayer, Randomness};
+pub use contract::{Conversions, MacEngine, PreparedLayer, Randomness};
 pub use error::EngineError;
-pub use event::{Event, IdleCause};
+pub use event::{EnergyGroup, Event, IdleCause};
 pub use lane::{Lane, LaneSums};
 pub use layer::Layer;
 pub use ledger::{Cycles, Entry, Joules, Ledger};
 pub use run::{LayerRun, Occupancy};
 pub use stepped::{Observer, Silent, SteppedEngine, SteppedRun};
+pub use weights::{StoredWeights, WeightFormat, dense_bits};

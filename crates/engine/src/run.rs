@@ -15,6 +15,9 @@ pub struct LayerRun {
     /// Why hardware did no work: each cause with its count, in the unit of [`Occupancy`]. The counts add up to
     /// `offered − used`.
     pub idle: Vec<(IdleCause, u128)>,
+    /// Bits that the weights take in the memory of the hardware, in the format of
+    /// [`crate::MacEngine::weight_format`]. Hardware that fetches weights fetches these bits.
+    pub weight_bits: u128,
 }
 
 impl LayerRun {
@@ -24,12 +27,14 @@ impl LayerRun {
     }
 }
 
-/// How much of the hardware that was there did work: `used / offered`.
+/// How much of the hardware that was there did work: `used / offered`. Both are work over time, in PE-cycles or
+/// cell-cycles, so that the sum over layers is weighted by their cycles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Occupancy {
-    /// Cycles of all processing elements (PEs) in which they were busy, or cells that held a weight.
+    /// Cycles of all processing elements (PEs) in which they were busy, or of all cells in which they were read and held
+    /// a weight.
     pub used: u128,
-    /// All cycles of all processing elements, or all cells.
+    /// Cycles of the layer times processing elements, or times cells.
     pub offered: u128,
 }
 

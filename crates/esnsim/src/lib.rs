@@ -25,7 +25,7 @@
 //! // Every ideal engine counted exactly what the equations say: equality of integers.
 //! assert!(run.passes());
 //! let digital = &run.cost().totals[1];
-//! assert_eq!(digital.check.counted, run.cost().esn.esn_d_macs);
+//! assert_eq!(digital.check.counted, Some(run.cost().esn.esn_d_macs));
 //!
 //! // The table that the command prints, layer by layer.
 //! let table = run.text("the default");

@@ -5,14 +5,15 @@
 
 use std::io::{self, Write};
 
-use engine::Event;
 use network::Network;
-use runner::{Evaluation, Hardware, HardwareRun, LayerCost, Merit, NetworkCost, WeightStatistics, energy_by_entry};
+use runner::{
+    Evaluation, Hardware, HardwareRun, LayerCost, Merit, NetworkCost, WeightStatistics, energy_by_entry, energy_unit,
+};
 
 use crate::values::{mean_bits, metric_value};
 
 /// Columns of the CSV of `simulate`.
-pub const SIMULATE_COLUMNS: [&str; 29] = [
+pub const SIMULATE_COLUMNS: [&str; 40] = [
     "layer",
     "op",
     "hardware",
@@ -42,10 +43,21 @@ pub const SIMULATE_COLUMNS: [&str; 29] = [
     "effective_tops_per_w",
     "weight_format",
     "weight_bits",
+    "effective_weights",
+    "effective_macs",
+    "energy_unit",
+    "compute_j",
+    "conversion_j",
+    "memory_j",
+    "bound_by",
+    "clipped",
+    "cycles_all_images",
+    "energy_count_all_images",
+    "idle_by_cause_all_images",
 ];
 
 /// Columns of the CSV of `esn`.
-pub const ESN_COLUMNS: [&str; 19] = [
+pub const ESN_COLUMNS: [&str; 21] = [
     "layer",
     "op",
     "weights",
@@ -65,6 +77,8 @@ pub const ESN_COLUMNS: [&str; 19] = [
     "esn_d_filter_weights",
     "esn_a_from_snr_macs",
     "network",
+    "effective_weights",
+    "effective_macs",
 ];
 
 /// Writes one row per layer and hardware, and a row `TOTAL` per hardware.
@@ -81,19 +95,28 @@ pub fn write_simulate(
     let mut csv = csv::Writer::from_writer(writer);
     csv.write_record(SIMULATE_COLUMNS)?;
     for (h, hardware) in hardware.iter().enumerate() {
-        let sqnr = evaluation.and_then(|e| e.engine_of(h)).map(|engine| &engine.sqnr_db);
+        let engine = evaluation.and_then(|e| e.engine_of(h));
         for (l, layer) in cost.layers.iter().enumerate() {
-            let sqnr_db = sqnr.and_then(|all| all.get(l).copied().flatten());
-            csv.write_record(simulate_row(hardware, layer, &layer.runs[h], sqnr_db))?;
+            let of_layer = |all: &[Option<f64>]| all.get(l).copied().flatten();
+            let sqnr_db = engine.and_then(|engine| of_layer(&engine.sqnr_db));
+            let clipped = engine.and_then(|engine| of_layer(&engine.clipped));
+            csv.write_record(simulate_row(hardware, layer, &layer.runs[h], (sqnr_db, clipped)))?;
         }
-        csv.write_record(simulate_row(hardware, &cost.total_row(), &cost.totals[h], None))?;
+        csv.write_record(simulate_row(hardware, &cost.total_row(), &cost.totals[h], (None, None)))?;
     }
     csv.flush()
 }
 
-fn simulate_row(hardware: &Hardware, layer: &LayerCost, run: &HardwareRun, sqnr_db: Option<f64>) -> [String; 29] {
+/// `measured` is what inference found of the layer: its signal-to-noise ratio and the part of its conversions that
+/// clipped.
+fn simulate_row(
+    hardware: &Hardware,
+    layer: &LayerCost,
+    run: &HardwareRun,
+    (sqnr_db, clipped): (Option<f64>, Option<f64>),
+) -> [String; 40] {
     let merit = Merit::new(hardware, layer, run);
-    let storage = hardware.storage();
+    let [compute_j, conversion_j, memory_j] = merit.energy_by_group_j;
     [
         layer.name.clone(),
         layer.op.to_string(),
@@ -102,9 +125,9 @@ fn simulate_row(hardware: &Hardware, layer: &LayerCost, run: &HardwareRun, sqnr_
         layer.esn.weights.to_string(),
         layer.esn.nonzero.to_string(),
         layer.esn.macs.to_string(),
-        run.run.cycles.0.to_string(),
+        run.cycles().to_string(),
         real(run.run.occupancy.utilization()),
-        run.run.ledger.count(Event::MAC).to_string(),
+        run.energy_count().to_string(),
         real(merit.energy_j),
         metric_value(hardware.metric, run.check.expected),
         real(merit.esn_energy_j),
@@ -116,14 +139,25 @@ fn simulate_row(hardware: &Hardware, layer: &LayerCost, run: &HardwareRun, sqnr_
         optional(sqnr_db),
         run.images.to_string(),
         pairs(energy_by_entry(run).into_iter().map(|(event, energy)| (event.name(), real(energy)))),
-        pairs(run.run.idle.iter().map(|&(cause, count)| (cause.name(), count.to_string()))),
+        pairs(run.idle().map(|(cause, count)| (cause.name(), count.to_string()))),
         optional(merit.cycle_ratio),
         optional(merit.latency_s),
         optional(merit.energy_delay_js),
         optional(merit.tops_per_w),
         optional(merit.effective_tops_per_w),
-        storage.name().to_string(),
-        layer.storage.bits(storage).to_string(),
+        hardware.engine.weight_format().to_string(),
+        run.weight_bits().to_string(),
+        layer.esn.nonzero.to_string(),
+        layer.nonzero_macs.to_string(),
+        energy_unit(hardware).to_string(),
+        real(compute_j),
+        real(conversion_j),
+        real(memory_j),
+        run.bound_by().unwrap_or_default().to_string(),
+        optional(clipped),
+        run.cycles().sum.to_string(),
+        run.energy_count().sum.to_string(),
+        pairs(run.idle().map(|(cause, count)| (cause.name(), count.sum.to_string()))),
     ]
 }
 
@@ -153,7 +187,7 @@ pub fn write_esn<'a>(
     csv.flush()
 }
 
-fn esn_row(network: &str, layer: &LayerCost, from_snr: Option<f64>, from_snr_macs: Option<f64>) -> [String; 19] {
+fn esn_row(network: &str, layer: &LayerCost, from_snr: Option<f64>, from_snr_macs: Option<f64>) -> [String; 21] {
     let esn = &layer.esn;
     [
         layer.name.clone(),
@@ -175,6 +209,8 @@ fn esn_row(network: &str, layer: &LayerCost, from_snr: Option<f64>, from_snr_mac
         esn.esn_d_filter_weights.to_string(),
         optional(from_snr_macs),
         network.to_string(),
+        esn.nonzero.to_string(),
+        layer.nonzero_macs.to_string(),
     ]
 }
 
@@ -188,7 +224,7 @@ fn optional(value: Option<f64>) -> String {
 }
 
 /// Columns of the CSV of `inspect`.
-pub const INSPECT_COLUMNS: [&str; 26] = [
+pub const INSPECT_COLUMNS: [&str; 28] = [
     "layer",
     "op",
     "weights",
@@ -215,6 +251,8 @@ pub const INSPECT_COLUMNS: [&str; 26] = [
     "max",
     "mean",
     "std",
+    "effective_weights",
+    "effective_macs",
 ];
 
 /// Writes one row per MAC layer: geometry and weight statistics.
@@ -236,6 +274,8 @@ pub fn write_inspect_csv(writer: &mut dyn Write, network: &Network, layers: &[We
         row.extend(sizes.iter().map(usize::to_string));
         row.extend([statistics.zeros.to_string(), statistics.dead_filters.to_string()]);
         row.extend([statistics.min, statistics.max, statistics.mean, statistics.std].map(real));
+        let effective = u128::from(statistics.weights - statistics.zeros);
+        row.extend([effective, effective * u128::from(layer.geometry.positions())].map(|count| count.to_string()));
         csv.write_record(row)?;
     }
     csv.flush()

@@ -2,19 +2,19 @@
 
 use std::io::{self, Write};
 
-use engine::{Entry, Event};
-use esn::{BitConvention, LayerEsn, SignalNoise};
+use engine::{Entry, Event, IdleCause};
+use esn::BitConvention;
 use network::{Network, NotCosted};
 use runner::{
-    Check, Evaluation, Hardware, HardwareFile, HardwareRun, LayerCost, Merit, NetworkCost, Quantization,
-    energy_by_entry,
+    Check, Evaluation, Hardware, HardwareFile, HardwareRun, LayerCost, Merit, NetworkCost, PerImage, Quantization,
+    energy_by_entry, energy_unit,
 };
 use serde::Serialize;
 
 use crate::values::{convention_name, mean_bits, metric_value};
 
 /// Layout version of the JSON: raised when a field changes its meaning or goes.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// Everything that one run found.
 #[derive(Debug, Serialize)]
@@ -70,6 +70,8 @@ struct LayerReport<'a> {
     weights: u128,
     nonzero: u128,
     macs: u128,
+    effective_weights: u128,
+    effective_macs: u128,
     esn_a: f64,
     esn_d: u128,
     esn_a_macs: f64,
@@ -89,10 +91,17 @@ struct LayerReport<'a> {
 struct RunReport<'a> {
     hardware: &'a str,
     images: u64,
-    cycles: u128,
+    cycles: PerImage,
+    cycles_all_images: u128,
     utilization: f64,
-    energy_count: u128,
+    bound_by: Option<&'static str>,
+    energy_count: PerImage,
+    energy_count_all_images: u128,
+    energy_unit: &'static str,
     energy_j: f64,
+    compute_j: f64,
+    conversion_j: f64,
+    memory_j: f64,
     ledger: Vec<EntryReport>,
     idle: Vec<IdleReport>,
     metric: &'static str,
@@ -113,7 +122,9 @@ struct RunReport<'a> {
 #[derive(Debug, Serialize)]
 struct EntryReport {
     name: &'static str,
-    count: u128,
+    group: &'static str,
+    count: PerImage,
+    count_all_images: u128,
     energy_per_count_j: f64,
     /// Of one image.
     energy_j: f64,
@@ -125,7 +136,8 @@ struct EntryReport {
 #[derive(Debug, Serialize)]
 struct IdleReport {
     cause: &'static str,
-    count: u128,
+    count: PerImage,
+    count_all_images: u128,
     /// Of all that was offered.
     share: f64,
 }
@@ -181,7 +193,7 @@ fn not_costed(NotCosted { node, operator, reason }: &NotCosted) -> NotCostedRepo
 
 impl<'a> LayerReport<'a> {
     fn of_layer(hardware: &'a [Hardware], layer: &'a LayerCost) -> Self {
-        let mut report = Self::new(&layer.name, &layer.esn, layer.snr, layer.esn_a_from_snr());
+        let mut report = Self::new(&layer.name, layer, layer.esn_a_from_snr());
         report.op = layer.op;
         report.filters = layer.filters;
         report.positions = Some(layer.positions);
@@ -191,22 +203,26 @@ impl<'a> LayerReport<'a> {
     }
 
     fn of_total(hardware: &'a [Hardware], cost: &'a NetworkCost) -> Self {
-        let mut report = Self::new("TOTAL", &cost.esn, cost.snr, cost.esn_a_from_snr);
+        let total = cost.total_row();
+        let mut report = Self::new("TOTAL", &total, cost.esn_a_from_snr);
         report.esn_a_from_snr_macs = cost.esn_a_from_snr_macs;
         report.filters = cost.layers.iter().map(|layer| layer.filters).sum();
-        report.runs = runs(hardware, &cost.total_row(), &cost.totals);
+        report.runs = runs(hardware, &total, &cost.totals);
         report
     }
 
-    fn new(layer: &'a str, esn: &LayerEsn, snr: Option<SignalNoise>, esn_a_from_snr: Option<f64>) -> Self {
+    fn new(name: &'a str, layer: &LayerCost, esn_a_from_snr: Option<f64>) -> Self {
+        let esn = &layer.esn;
         Self {
-            layer,
+            layer: name,
             op: "",
             filters: 0,
             positions: None,
             weights: esn.weights,
             nonzero: esn.nonzero,
             macs: esn.macs,
+            effective_weights: esn.nonzero,
+            effective_macs: layer.nonzero_macs,
             esn_a: esn.esn_a().to_f64(),
             esn_d: esn.esn_d,
             esn_a_macs: esn.esn_a_macs().to_f64(),
@@ -215,7 +231,7 @@ impl<'a> LayerReport<'a> {
             esn_d_filter_weights: esn.esn_d_filter_weights,
             mean_bits: mean_bits(esn),
             max_bits: esn.max_bits,
-            snr: snr.and_then(|snr| snr.ratio()),
+            snr: layer.snr.and_then(|snr| snr.ratio()),
             esn_a_from_snr,
             esn_a_from_snr_macs: None,
             runs: Vec::new(),
@@ -229,14 +245,21 @@ fn runs<'a>(hardware: &'a [Hardware], layer: &LayerCost, runs: &[HardwareRun]) -
 
 fn run_report<'a>(hardware: &'a Hardware, layer: &LayerCost, run: &HardwareRun) -> RunReport<'a> {
     let merit = Merit::new(hardware, layer, run);
-    let storage = hardware.storage();
+    let [compute_j, conversion_j, memory_j] = merit.energy_by_group_j;
     RunReport {
         hardware: hardware.engine.name(),
         images: run.images,
-        cycles: run.run.cycles.0,
+        cycles: run.cycles(),
+        cycles_all_images: run.cycles().sum,
         utilization: run.run.occupancy.utilization(),
-        energy_count: run.run.ledger.count(Event::MAC),
+        bound_by: run.bound_by(),
+        energy_count: run.energy_count(),
+        energy_count_all_images: run.energy_count().sum,
+        energy_unit: energy_unit(hardware),
         energy_j: merit.energy_j,
+        compute_j,
+        conversion_j,
+        memory_j,
         ledger: ledger(run, merit.esn_energy_j),
         idle: idle(run),
         metric: hardware.metric.name(),
@@ -248,8 +271,8 @@ fn run_report<'a>(hardware: &'a Hardware, layer: &LayerCost, run: &HardwareRun) 
         energy_delay_js: merit.energy_delay_js,
         tops_per_w: merit.tops_per_w,
         effective_tops_per_w: merit.effective_tops_per_w,
-        weight_format: storage.name(),
-        weight_bits: layer.storage.bits(storage),
+        weight_format: hardware.engine.weight_format().name(),
+        weight_bits: run.weight_bits(),
         check: run.check,
     }
 }
@@ -258,7 +281,9 @@ fn run_report<'a>(hardware: &'a Hardware, layer: &LayerCost, run: &HardwareRun) 
 fn ledger(run: &HardwareRun, esn_energy_j: f64) -> Vec<EntryReport> {
     let entry = |(entry, (_, energy_j)): (&Entry, (Event, f64))| EntryReport {
         name: entry.event.name(),
-        count: entry.count,
+        group: entry.event.group().name(),
+        count: run.per_image(entry.count),
+        count_all_images: entry.count,
         energy_per_count_j: entry.unit.0,
         energy_j,
         ratio: (esn_energy_j > 0.0).then(|| energy_j / esn_energy_j),
@@ -269,5 +294,9 @@ fn ledger(run: &HardwareRun, esn_energy_j: f64) -> Vec<EntryReport> {
 fn idle(run: &HardwareRun) -> Vec<IdleReport> {
     let offered = run.run.occupancy.offered as f64;
     let share = |count: u128| if count == 0 { 0.0 } else { count as f64 / offered };
-    run.run.idle.iter().map(|&(cause, count)| IdleReport { cause: cause.name(), count, share: share(count) }).collect()
+    let report = |(cause, count): (IdleCause, PerImage)| {
+        let (cause, count_all_images, share) = (cause.name(), count.sum, share(count.sum));
+        IdleReport { cause, count, count_all_images, share }
+    };
+    run.idle().map(report).collect()
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use explore::landscape::LandscapePoint;
 
 /// Columns of the CSV of `landscape`.
-pub const LANDSCAPE_COLUMNS: [&str; 10] = [
+pub const LANDSCAPE_COLUMNS: [&str; 15] = [
     "hardware",
     "sweep",
     "bits",
@@ -16,6 +16,11 @@ pub const LANDSCAPE_COLUMNS: [&str; 10] = [
     "energy_j",
     "energy_per_mac_j",
     "relative",
+    "energy_unit",
+    "compute_j",
+    "conversion_j",
+    "memory_j",
+    "relative_without_memory",
 ];
 
 /// Writes one row for each form of the layer on each hardware.
@@ -40,6 +45,11 @@ pub fn write_landscape_csv(writer: &mut dyn Write, points: &[LandscapePoint]) ->
             real(cost.map(|cost| cost.energy_j)),
             real(cost.map(|cost| cost.energy_per_mac_j)),
             real(cost.and_then(|cost| cost.relative)),
+            if point.normalized { "normalized" } else { "J" }.to_string(),
+            real(cost.map(|cost| cost.energy_by_group_j[0])),
+            real(cost.map(|cost| cost.energy_by_group_j[1])),
+            real(cost.map(|cost| cost.energy_by_group_j[2])),
+            real(cost.and_then(|cost| cost.relative_without_memory)),
         ])?;
     }
     csv.flush()

@@ -38,14 +38,14 @@ impl Verdict {
 pub struct Check {
     /// What the metric says.
     pub expected: u128,
-    /// What the engine counted.
-    pub counted: u128,
+    /// What the engine counted; none where it is not ideal, for its unit may be another one.
+    pub counted: Option<u128>,
     /// Bits of weights with |code| = 1 that the metric as printed leaves out; 0 under the other convention.
     pub gap: u128,
     /// Latency that an ideal engine must have.
     pub expected_cycles: u128,
-    /// Latency that it had.
-    pub cycles: u128,
+    /// Latency that it had; none where it is not ideal.
+    pub cycles: Option<u128>,
     /// The outcome.
     pub verdict: Verdict,
 }
@@ -66,7 +66,8 @@ pub fn check(hardware: &Hardware, run: &LayerRun, esn: &LayerEsn, positions: u64
         (true, true, 0) => Verdict::Pass,
         (true, true, _) => Verdict::Gap,
     };
-    Check { expected, counted, gap, expected_cycles, cycles, verdict }
+    let of_ideal = |count: u128| hardware.ideal.then_some(count);
+    Check { expected, counted: of_ideal(counted), gap, expected_cycles, cycles: of_ideal(cycles), verdict }
 }
 
 /// The metric as the integer that the engine should count, and the bits that the printed formula leaves out of it.
@@ -90,10 +91,10 @@ impl Check {
         };
         Check {
             expected: self.expected + other.expected,
-            counted: self.counted + other.counted,
+            counted: self.counted.zip(other.counted).map(|(a, b)| a + b),
             gap: self.gap + other.gap,
             expected_cycles: self.expected_cycles + other.expected_cycles,
-            cycles: self.cycles + other.cycles,
+            cycles: self.cycles.zip(other.cycles).map(|(a, b)| a + b),
             verdict,
         }
     }

@@ -4,7 +4,7 @@
 //! so that memory holds one layer's weights a worker. Where no hardware is asked for, a large layer is read in chunks.
 //! The results do not depend on the number of threads.
 
-use engine::{Layer, LayerRun};
+use engine::{Event, IdleCause, Layer, LayerRun};
 use esn::{BitConvention, LayerEsn, SignalNoise};
 use network::{LayerId, MacLayer, Network};
 use rayon::prelude::*;
@@ -13,8 +13,7 @@ use crate::check::{Check, Verdict, check};
 use crate::error::RunnerError;
 use crate::hardware::{Hardware, refused};
 use crate::prepare::{self, PreparedWeights, Quantization};
-use crate::runs::{MeasuredRuns, add_runs};
-use crate::storage::WeightStorage;
+use crate::runs::{MeasuredRuns, PerImage, add_runs};
 use crate::stream;
 
 /// What one layer costs.
@@ -34,8 +33,6 @@ pub struct LayerCost {
     pub esn: LayerEsn,
     /// Multiply-accumulates of weights that are not pruned.
     pub nonzero_macs: u128,
-    /// What its weights take in memory. It is measured only where there is hardware to hold them, else 0.
-    pub storage: WeightStorage,
     /// Signal and noise of quantizing; none where the file already quantizes.
     pub snr: Option<SignalNoise>,
     /// What each engine counted, in the order of the hardware.
@@ -54,9 +51,47 @@ pub struct HardwareRun {
 }
 
 impl HardwareRun {
-    /// The part of a sum over the images that falls to one image, on average.
-    pub fn per_image(&self, sum: f64) -> f64 {
-        sum / self.images as f64
+    /// The part of a sum over the images that falls to one image.
+    pub fn per_image(&self, sum: u128) -> PerImage {
+        PerImage { sum, images: self.images }
+    }
+
+    /// Cycles of one image.
+    pub fn cycles(&self) -> PerImage {
+        self.per_image(self.run.cycles.0)
+    }
+
+    /// Units of the ledger's entry [`Event::MAC`] of one image.
+    pub fn energy_count(&self) -> PerImage {
+        self.per_image(self.run.ledger.count(Event::MAC))
+    }
+
+    /// Why hardware did no work in one image, in the unit of [`engine::Occupancy`].
+    pub fn idle(&self) -> impl Iterator<Item = (IdleCause, PerImage)> {
+        self.run.idle.iter().map(|&(cause, count)| (cause, self.per_image(count)))
+    }
+
+    /// What most of the hardware's time goes to: `work`, or the cause for which most of it is idle. None where nothing is
+    /// offered.
+    pub fn bound_by(&self) -> Option<&'static str> {
+        let (mut bound, mut most) = ("work", self.run.occupancy.used);
+        for &(cause, count) in &self.run.idle {
+            if count > most {
+                (bound, most) = (cause.name(), count);
+            }
+        }
+        (self.run.occupancy.offered > 0).then_some(bound)
+    }
+
+    /// Energy of one image in joules: the sum of the ledger.
+    pub fn energy_j(&self) -> f64 {
+        self.run.ledger.energy().0 / self.images as f64
+    }
+
+    /// Bits of the weights in the memory of the hardware.
+    pub fn weight_bits(&self) -> u128 {
+        // Every image is run with the same weights.
+        self.run.weight_bits / u128::from(self.images)
     }
 }
 
@@ -117,7 +152,7 @@ pub fn cost_measured(plan: &CostPlan<'_>, measured: &[Option<MeasuredRuns>]) -> 
 fn layer_cost(plan: &CostPlan<'_>, measured: &[Option<MeasuredRuns>], id: LayerId) -> Result<LayerCost, RunnerError> {
     let layer = &plan.network.layers()[id.0];
     let positions = layer.geometry.positions();
-    let costed = |esn: LayerEsn, snr, (storage, runs)| LayerCost {
+    let costed = |esn: LayerEsn, snr, runs| LayerCost {
         name: layer.name.clone(),
         op: layer.op.name(),
         filters: layer.geometry.spec().filters,
@@ -125,7 +160,6 @@ fn layer_cost(plan: &CostPlan<'_>, measured: &[Option<MeasuredRuns>], id: LayerI
         quantized_in_file: prepare::is_quantized(layer),
         esn,
         nonzero_macs: esn.nonzero * u128::from(positions),
-        storage,
         snr,
         runs,
     };
@@ -133,7 +167,7 @@ fn layer_cost(plan: &CostPlan<'_>, measured: &[Option<MeasuredRuns>], id: LayerI
     if plan.hardware.is_empty()
         && let Some((esn, snr)) = stream::layer_esn(plan.network, id, plan.quantization.bits(), plan.convention)?
     {
-        return Ok(costed(esn, snr, (WeightStorage::default(), Vec::new())));
+        return Ok(costed(esn, snr, Vec::new()));
     }
     let weights = prepare::prepare(plan.network, id, plan.quantization)?;
     let esn = LayerEsn::new(&weights.codes, positions, plan.convention);
@@ -150,7 +184,7 @@ fn layer_cost(plan: &CostPlan<'_>, measured: &[Option<MeasuredRuns>], id: LayerI
             Ok(HardwareRun { run, images, check })
         })
         .collect::<Result<Vec<_>, RunnerError>>()?;
-    Ok(costed(esn, weights.snr, (WeightStorage::new(&weights.codes), runs)))
+    Ok(costed(esn, weights.snr, runs))
 }
 
 fn run_layer(
@@ -200,7 +234,6 @@ impl NetworkCost {
             quantized_in_file: false,
             esn: self.esn,
             nonzero_macs: self.layers.iter().map(|layer| layer.nonzero_macs).sum(),
-            storage: self.layers.iter().map(|layer| layer.storage).sum(),
             snr: self.snr,
             runs: self.totals.clone(),
         }

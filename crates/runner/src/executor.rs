@@ -1,6 +1,8 @@
 //! The bridge between `inference` and `engine`: the MAC layers of a session, computed on an engine.
 
-use engine::{Activations, Arithmetic, Layer, Outputs, PreparedLayer};
+use std::sync::Mutex;
+
+use engine::{Activations, Arithmetic, Conversions, Layer, Outputs, PreparedLayer};
 use esn::Grid;
 use inference::{ExecutorError, MacExecutor};
 use network::{ActivationQuantization, Bias, LayerId, MacLayer, Network, Requantization};
@@ -93,12 +95,19 @@ impl HeldLayer {
         Ok(Self { prepared, input, scales, bias, requantization })
     }
 
-    fn image(&self, layer: &MacLayer, input: &[f32], output: &mut Vec<f32>) -> Result<(), ExecutorError> {
+    fn image(
+        &self,
+        layer: &MacLayer,
+        input: &[f32],
+        output: &mut Vec<f32>,
+        conversions: &mut Conversions,
+    ) -> Result<(), ExecutorError> {
         let sums = match self.input {
             Some(quantization) => {
-                self.prepared.forward(Activations::Integer(&quantize_activations(input, quantization)))?
+                let integers = quantize_activations(input, quantization);
+                self.prepared.forward_counting(Activations::Integer(&integers), conversions)?
             }
-            None => self.prepared.forward(Activations::Real(input))?,
+            None => self.prepared.forward_counting(Activations::Real(input), conversions)?,
         };
         let positions = layer.geometry.positions_per_repeat();
         match (sums, &self.requantization) {
@@ -139,14 +148,58 @@ impl IntegerOutput {
     }
 }
 
-impl MacExecutor for EngineExecutor {
-    fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32]) -> Result<Vec<f32>, ExecutorError> {
+impl EngineExecutor {
+    /// Runs a layer on a batch and counts the conversions of its first `counted` images.
+    fn run_counting(
+        &self,
+        id: LayerId,
+        layer: &MacLayer,
+        input: &[f32],
+        counted: usize,
+    ) -> Result<(Vec<f32>, Conversions), ExecutorError> {
         let held = &self.layers[id.0];
         let images = input.len() / layer.geometry.input_len();
         let mut output = Vec::with_capacity(images * layer.geometry.output_len());
-        for image in input.chunks_exact(layer.geometry.input_len()) {
-            held.image(layer, image, &mut output)?;
+        let (mut conversions, mut beyond) = (Conversions::default(), Conversions::default());
+        for (i, image) in input.chunks_exact(layer.geometry.input_len()).enumerate() {
+            held.image(layer, image, &mut output, if i < counted { &mut conversions } else { &mut beyond })?;
         }
+        Ok((output, conversions))
+    }
+}
+
+impl MacExecutor for EngineExecutor {
+    fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32]) -> Result<Vec<f32>, ExecutorError> {
+        Ok(self.run_counting(id, layer, input, 0)?.0)
+    }
+}
+
+/// An engine on one batch, whose conversions are counted.
+pub(crate) struct CountingExecutor<'a> {
+    executor: &'a EngineExecutor,
+    /// Images of the batch that count; the rest are copies that fill it up.
+    images: usize,
+    /// By layer.
+    conversions: Mutex<Vec<Conversions>>,
+}
+
+impl<'a> CountingExecutor<'a> {
+    pub(crate) fn new(executor: &'a EngineExecutor, images: usize) -> Self {
+        let conversions = Mutex::new(vec![Conversions::default(); executor.layers.len()]);
+        Self { executor, images, conversions }
+    }
+
+    /// The conversions of each layer.
+    pub(crate) fn finish(self) -> Vec<Conversions> {
+        self.conversions.into_inner().expect("nothing panics while it holds the lock")
+    }
+}
+
+impl MacExecutor for CountingExecutor<'_> {
+    fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32]) -> Result<Vec<f32>, ExecutorError> {
+        let (output, conversions) = self.executor.run_counting(id, layer, input, self.images)?;
+        let mut all = self.conversions.lock().expect("nothing panics while it holds the lock");
+        all[id.0] = all[id.0].plus(conversions);
         Ok(output)
     }
 }

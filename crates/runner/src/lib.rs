@@ -13,7 +13,7 @@
 //! let convention = BitConvention::NonzeroAtLeastOne;
 //! let cost = cost(&CostPlan { network: &network, hardware: &hardware, quantization, convention })?;
 //! assert!(cost.passes());
-//! let counted: Vec<u128> = cost.totals.iter().map(|total| total.check.counted).collect();
+//! let counted: Vec<u128> = cost.totals.iter().filter_map(|total| total.check.counted).collect();
 //! // The ideal engines count ESN_a in quarters, ESN_d and ESN'_d.
 //! assert_eq!(counted, [13_548_144, 1_535_714, 3_052_672]);
 //! assert_eq!(counted, [cost.esn.esn_a_quarters_macs, cost.esn.esn_d_macs, cost.esn.esn_d_filter]);
@@ -30,7 +30,6 @@
 //!
 //! ```text
 //! error.rs                    what can go wrong
-//! storage.rs                  bits that weights take in memory
 //! hardware/                   descriptions in TOML -> engines; those that come with the program
 //! embedded.rs, samples.rs     the embedded network and its images; images in the form that a network takes
 //! prepare.rs                  one layer's weights out of the file and onto the grid
@@ -63,7 +62,6 @@ mod runs;
 mod samples;
 mod statistics;
 mod stepped;
-mod storage;
 mod stream;
 pub mod trace;
 
@@ -74,11 +72,10 @@ pub use embedded::{embedded_images, embedded_network};
 pub use error::RunnerError;
 pub use evaluate::{EngineEvaluation, Evaluation, EvaluationPlan, Score, SeedStatistics, evaluate, evaluate_seeds};
 pub use executor::{EngineExecutor, quantize_activations};
-pub use hardware::{Hardware, HardwareFile, Metric, toml_problem};
-pub use merit::{Merit, energy_by_entry};
+pub use hardware::{Hardware, HardwareFile, Metric, WidthGranularity, ZeroSkippingWord, toml_problem};
+pub use merit::{Merit, energy_by_entry, energy_unit};
 pub use prepare::{DEFAULT_BITS, PreparedWeights, Quantization, is_quantized, prepare};
-pub use runs::MeasuredRuns;
+pub use runs::{MeasuredRuns, PerImage};
 pub use samples::{Form, ImageSamples};
 pub use statistics::{WeightStatistics, weight_statistics};
 pub use stepped::{SteppedLayer, step_all};
-pub use storage::{StorageFormat, WIDTH_FIELD_BITS, WeightStorage};

@@ -105,15 +105,15 @@ fn a_finite_analog_engine_takes_its_tiles_one_after_another() {
         vec![int("group", 2), pads],
     );
     let table = [
-        // rows, columns, arrays, cycles, cells
-        ("8", "4", 1, 16 * 2 * 4 * 2, 2 * 32 * 8),
-        ("8", "4", 3, 86, 2 * 32 * 8), // 256 / 3
-        ("8", "4", 256, 1, 2 * 32 * 8),
-        ("8", "4", 1000, 1, 2 * 32 * 8),
-        ("27", "5", 1, 16 * 2, 270),
-        ("64", "64", 1, 16 * 2, 2 * 64 * 64),
-        ("\"unbounded\"", "4", 1, 16 * 2 * 2, 2 * 27 * 8),
-        ("8", "\"unbounded\"", 1, 16 * 2 * 4, 2 * 32 * 5),
+        // rows, columns, arrays, cycles, cells of an array
+        ("8", "4", 1, 16 * 2 * 4 * 2, 8 * 4),
+        ("8", "4", 3, 86, 8 * 4), // 256 / 3
+        ("8", "4", 256, 1, 8 * 4),
+        ("8", "4", 1000, 1, 8 * 4),
+        ("27", "5", 1, 16 * 2, 27 * 5),
+        ("64", "64", 1, 16 * 2, 64 * 64),
+        ("\"unbounded\"", "4", 1, 16 * 2 * 2, 27 * 4),
+        ("8", "\"unbounded\"", 1, 16 * 2 * 4, 8 * 5),
         ("\"unbounded\"", "\"unbounded\"", 1, 16, 270),
         ("\"unbounded\"", "\"unbounded\"", 5, 4, 270), // 16 / 5
     ];
@@ -121,11 +121,12 @@ fn a_finite_analog_engine_takes_its_tiles_one_after_another() {
         let run = run_on(&model, &analog_toml("made", rows, columns, arrays));
         let at = format!("{arrays} arrays of {rows} × {columns}");
         assert_eq!(run.cycles.0, cycles, "{at}");
-        assert_eq!((run.occupancy.used, run.occupancy.offered), (270, cells), "{at}");
-        assert_eq!(run.occupancy.utilization(), 270.0 / cells as f64, "{at}");
+        let (used, offered) = (16 * 270, cycles * arrays as u128 * cells);
+        assert_eq!((run.occupancy.used, run.occupancy.offered), (used, offered), "{at}");
+        assert_eq!(run.occupancy.utilization(), used as f64 / offered as f64, "{at}");
         assert_eq!(run.ledger.count(Event::MAC), 16 * 4 * 270, "{at}");
         assert_eq!(run.ledger.energy().0, 17_280.0 * 1e-15, "{at}");
-        assert_eq!(run.idle.iter().map(|(_, count)| count).sum::<u128>(), cells - 270, "{at}");
+        assert_eq!(run.idle.iter().map(|(_, count)| count).sum::<u128>(), offered - used, "{at}");
     }
 }
 

@@ -13,6 +13,7 @@ mod house;
 mod integer;
 mod landscape;
 mod large_files;
+mod meaning;
 mod messages;
 mod mutations;
 mod outputs;

@@ -4,6 +4,7 @@
 
 use engine::{
     Arithmetic, Cycles, EngineError, Event, Joules, Layer, LayerRun, Ledger, MacEngine, Occupancy, PreparedLayer,
+    WeightFormat,
 };
 use esn::BitConvention;
 use network::{LayerId, Network};
@@ -81,6 +82,10 @@ impl MacEngine for PlainEngine {
         }
     }
 
+    fn weight_format(&self) -> WeightFormat {
+        WeightFormat::Dense
+    }
+
     fn run(&self, layer: &Layer<'_>) -> Result<LayerRun, EngineError> {
         let count = self.count(layer);
         let mut ledger = Ledger::new();
@@ -89,7 +94,13 @@ impl MacEngine for PlainEngine {
             Metric::EsnA => u128::from(layer.geometry().positions()),
             Metric::EsnD | Metric::EsnDFilter => count,
         };
-        Ok(LayerRun { cycles: Cycles(cycles), ledger, occupancy: Occupancy::default(), idle: Vec::new() })
+        Ok(LayerRun {
+            cycles: Cycles(cycles),
+            ledger,
+            occupancy: Occupancy::default(),
+            idle: Vec::new(),
+            weight_bits: 0,
+        })
     }
 
     fn prepare(&self, layer: &Layer<'_>) -> Result<Box<dyn PreparedLayer>, EngineError> {

@@ -202,7 +202,7 @@ fn cell(value: &Value) -> String {
 fn json_agrees_with_csv() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (table, json) = simulate(folder.path(), &["--limit", "5"]);
-    assert_eq!((&json["schema"], &json["program"]), (&Value::from(1), &Value::from("esnsim")));
+    assert_eq!((&json["schema"], &json["program"]), (&Value::from(2), &Value::from("esnsim")));
     let layers = json["layers"].as_array().expect("one object a layer");
     for (h, (rows, total)) in table.blocks().into_iter().enumerate() {
         let pairs = rows.iter().zip(layers).chain([(total, &json["total"])]);

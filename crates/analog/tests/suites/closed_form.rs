@@ -34,30 +34,37 @@ fn run(array: &AnalogArray, code: i32) -> LayerRun {
 fn the_ideal_array_takes_a_cycle_a_position_and_wastes_no_cell() {
     let run = run(&array(None, None, 1), 3);
     assert_eq!(run.cycles, Cycles(40));
-    assert_eq!(run.occupancy, Occupancy { used: 108, offered: 108 });
-    assert_eq!(run.idle, [(idle::ROW_EDGE, 0), (idle::COLUMN_EDGE, 0)]);
+    assert_eq!(run.occupancy, Occupancy { used: 40 * 108, offered: 40 * 108 });
+    assert_eq!(run.idle, [(idle::ROW_EDGE, 0), (idle::COLUMN_EDGE, 0), (idle::NO_WORK, 0)]);
     assert_eq!(run.ledger.count(Event::MAC), 40 * 107 * 9);
     assert_eq!(run.ledger.energy(), Joules(0.5 * 40.0 * 107.0 * 9.0));
 }
 
 #[test]
 fn tiles_and_arrays_change_time_and_occupancy_but_not_energy() {
-    // rows, columns, arrays; cycles, cells, row edge, column edge
+    // rows, columns, arrays; cycles; cells of an array, and of all tiles at a row edge and at a column edge
     let cases = [
         (None, None, 7, 6, 108, 0, 0),
-        (Some(18), Some(3), 1, 80, 108, 0, 0),
-        (Some(16), Some(2), 1, 40 * 2 * 2 * 2, 256, 2 * (32 - 18) * 4, 2 * 18),
-        (Some(16), Some(2), 3, 107, 256, 112, 36),
-        (Some(16), None, 1, 40 * 2 * 2, 192, 2 * 14 * 3, 0),
-        (None, Some(2), 1, 40 * 2 * 2, 144, 0, 36),
-        (Some(64), Some(64), 1, 80, 8192, 2 * 46 * 64, 2 * 18 * 61),
-        (Some(1), Some(1), 1, 40 * 108, 108, 0, 0),
+        (Some(18), Some(3), 1, 80, 54, 0, 0),
+        (Some(16), Some(2), 1, 40 * 2 * 2 * 2, 32, 2 * (32 - 18) * 4, 2 * 18),
+        (Some(16), Some(2), 3, 107, 32, 112, 36),
+        (Some(16), None, 1, 40 * 2 * 2, 48, 2 * 14 * 3, 0),
+        (None, Some(2), 1, 40 * 2 * 2, 36, 0, 36),
+        (Some(64), Some(64), 1, 80, 4096, 2 * 46 * 64, 2 * 18 * 61),
+        (Some(1), Some(1), 1, 40 * 108, 1, 0, 0),
     ];
     for (rows, columns, arrays, cycles, cells, row_edge, column_edge) in cases {
         let run = run(&array(rows, columns, arrays), -5);
         assert_eq!(run.cycles, Cycles(cycles), "{rows:?} x {columns:?}, {arrays}");
-        assert_eq!(run.occupancy, Occupancy { used: 108, offered: cells }, "{rows:?} x {columns:?}");
-        assert_eq!(run.idle, [(idle::ROW_EDGE, row_edge), (idle::COLUMN_EDGE, column_edge)], "{rows:?} x {columns:?}");
+        let offered = cycles * arrays as u128 * cells;
+        let edges = 40 * (row_edge + column_edge);
+        assert_eq!(run.occupancy, Occupancy { used: 40 * 108, offered }, "{rows:?} x {columns:?}");
+        let idle = [
+            (idle::ROW_EDGE, 40 * row_edge),
+            (idle::COLUMN_EDGE, 40 * column_edge),
+            (idle::NO_WORK, offered - 40 * 108 - edges),
+        ];
+        assert_eq!(run.idle, idle, "{rows:?} x {columns:?}");
         assert_eq!(run.ledger.count(Event::MAC), 40 * 107 * 25);
     }
 }

@@ -1,7 +1,10 @@
 //! Do departures from the ideal cost what they should, on both machines, and nothing where they are none?
 
-use analog::{Adc, AnalogArray, Bias, Dac, Departures, Law, Noise, Reference, Resolution, WeightLaw, event};
-use engine::{Activations, EngineError, Event, Joules, Layer, LayerRun, MacEngine, Outputs, SteppedEngine};
+use analog::{Adc, AnalogArray, Bias, Dac, Departures, Law, Memory, Noise, Reference, Resolution, WeightLaw, event};
+use engine::{
+    Activations, Conversions, EnergyGroup, EngineError, Event, Joules, Layer, LayerRun, MacEngine, Outputs,
+    SteppedEngine,
+};
 use esn::{CodeTensor, Grid};
 use network::{Geometry, GeometrySpec};
 use proptest::prelude::*;
@@ -74,12 +77,24 @@ fn errors() -> impl Strategy<Value = Noise> {
     )
 }
 
+fn memories() -> impl Strategy<Value = Memory> {
+    (prop::option::of(1u64..2000), 1u64..=16, 1u64..=32, joules(), joules()).prop_map(
+        |(activation_bits, bits_per_activation, bits_per_partial_sum, activation_bit, partial_sum_bit)| Memory {
+            activation_bits,
+            bits_per_activation,
+            bits_per_partial_sum,
+            activation_bit,
+            partial_sum_bit,
+        },
+    )
+}
+
 fn departures() -> impl Strategy<Value = Departures> {
-    let flags = (any::<bool>(), any::<bool>(), joules());
+    let flags = (any::<bool>(), any::<bool>(), joules(), memories());
     (flags, laws(), biases(), prop::option::of(dacs()), prop::option::of(adcs()), errors()).prop_map(
-        |((differential, sequential, addition), law, bias, dac, adc, noise)| {
+        |((differential, sequential, addition, memory), law, bias, dac, adc, noise)| {
             let law = if dac.is_some() { law } else { Law::default() };
-            Departures { differential, sequential, addition, law, bias, dac, adc, noise }
+            Departures { differential, sequential, addition, law, bias, dac, adc, noise, memory }
         },
     )
 }
@@ -117,6 +132,7 @@ fn none() -> impl Strategy<Value = Departures> {
             ..adc
         }),
         noise: Noise { programming: 0.0, ir_drop_rows: 0.0, ir_drop_columns: 0.0, ..departures.noise },
+        memory: Memory { activation_bit: Joules(0.0), partial_sum_bit: Joules(0.0), ..departures.memory },
         ..departures
     })
 }
@@ -221,7 +237,7 @@ fn conversions_and_additions_follow_the_tiles() {
         ..Departures::default()
     };
     let differential = Departures { differential: true, ..departures.clone() };
-    // rows, columns, departures; dac, adc, additions, cells
+    // rows, columns, departures; dac, adc, additions, cells of all tiles
     let cases = [
         (None, None, &departures, 40 * 2 * 36, 40 * 2 * 6, 240, 108),
         (Some(16), Some(2), &departures, 40 * 2 * 2 * 18 * 2, 40 * 2 * 2 * 2 * 3, 240 * 3, 256),
@@ -232,8 +248,62 @@ fn conversions_and_additions_follow_the_tiles() {
         let run = run(&array(rows, columns, 1).with(departures.clone()).expect("valid"), 1.0);
         let counts = [event::DAC, event::ADC, event::ADDITION].map(|event| run.ledger.count(event));
         assert_eq!(counts, [dac, adc, additions], "{rows:?} x {columns:?}");
-        assert_eq!(run.occupancy.offered, cells, "{rows:?} x {columns:?}");
+        assert_eq!(run.occupancy.offered, 40 * 2 * cells, "{rows:?} x {columns:?}");
         assert_eq!(run.ledger.count(Event::MAC), 40 * (6 * 25 + 101 * 9));
+    }
+}
+
+/// By hand: 160 activations; 240 outputs; a group of 18 rows and 3 columns, or 6 columns in pairs.
+#[test]
+fn activations_and_partial_sums_move_as_tiles_say() {
+    let memory = |activation_bits| Memory {
+        activation_bits,
+        bits_per_activation: 8,
+        bits_per_partial_sum: 32,
+        activation_bit: Joules(1.0),
+        partial_sum_bit: Joules(2.0),
+    };
+    // rows, columns, differential, buffer; times that the input is fetched, moves of each output
+    let cases = [
+        (None, None, false, Some(1), 1, 1),
+        (None, None, true, None, 1, 1),
+        (Some(16), Some(2), false, None, 1, 3),
+        (Some(16), Some(2), false, Some(160 * 8), 1, 3),
+        (Some(16), Some(2), false, Some(160 * 8 - 1), 2, 3),
+        (Some(4), Some(2), true, Some(1), 3, 9),
+        (None, Some(1), false, Some(1), 3, 1),
+    ];
+    for (rows, columns, differential, buffer, fetches, moves) in cases {
+        let departures = Departures { differential, memory: memory(buffer), ..Departures::default() };
+        let array = array(rows, columns, 1).with(departures).expect("valid");
+        let ledger = run(&array, 1.0).ledger;
+        let counts = [event::ACTIVATION_FETCH, event::PARTIAL_SUMS].map(|event| ledger.count(event));
+        assert_eq!(counts, [160 * 8 * fetches, 240 * 32 * moves], "{rows:?} x {columns:?}, {buffer:?}");
+        assert_eq!(ledger.energy_of(EnergyGroup::Memory), Joules((counts[0] + 2 * counts[1]) as f64));
+        assert!(!array.is_ideal());
+    }
+}
+
+/// Every column has sums of −3 on inputs of 1: half of the conversions of a unipolar converter clip, those of the filters
+/// whose weights are negative.
+#[test]
+fn conversions_that_clip_are_counted() {
+    let geometry = Geometry::new(GeometrySpec::convolution(1, 2, [1, 1], [1, 4])).expect("it is a geometry");
+    let weights = CodeTensor::new(Grid::MidTread, geometry.weight_shape(), vec![6, -6]).expect("codes are even");
+    let layer = Layer::new("layer", &geometry, &weights).expect("shapes agree");
+    let cases = [
+        (adc(Resolution::MaxSum { bits: 8 }, false), [8, 0]),
+        (adc(Resolution::MaxSum { bits: 8 }, true), [8, 4]),
+        (adc(Resolution::Fixed { bits: 8, full_scale: 3.0 }, false), [8, 0]),
+        (adc(Resolution::Fixed { bits: 8, full_scale: 2.0 }, false), [8, 8]),
+        (adc(Resolution::Exact, true), [0, 0]),
+    ];
+    for (adc, expected) in cases {
+        let array = ideal(Departures { adc: Some(adc), ..Departures::default() });
+        let held = array.prepare(&layer).expect("an analog array holds every layer");
+        let mut conversions = Conversions::default();
+        held.forward_counting(Activations::Real(&[1.0; 4]), &mut conversions).expect("the input is valid");
+        assert_eq!([conversions.total, conversions.clipped], expected, "{adc:?}");
     }
 }
 

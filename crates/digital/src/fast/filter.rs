@@ -22,8 +22,6 @@ pub(super) struct FilterCost {
     pub(super) cycles: u64,
     /// Cycles at work for all groups.
     pub(super) working: u128,
-    /// Bits of its weights in a buffer, without indices.
-    pub(super) stored_bits: u128,
     /// Busy PE-cycles.
     pub(super) busy: u128,
     /// PE-cycles of the row at work on elements without a position.
@@ -54,7 +52,6 @@ pub(super) struct PlaneSums {
 pub(super) struct IssuedWeight {
     /// Index in its filter.
     pub(super) index: usize,
-    stored_bits: u32,
     planes: PlaneUse,
     /// Cycles of an element that works on nothing else.
     pub(super) cycles: u32,
@@ -65,7 +62,6 @@ pub(super) struct IssuedWeight {
 struct WeightSums {
     issued: u64,
     cycles: u64,
-    stored_bits: u64,
     useful: u64,
     rounding: u64,
     zeros: u64,
@@ -80,8 +76,7 @@ impl Setting<'_> {
         let live = self.live_of(filter);
         if activity.is_none() {
             let sums = self.sums(weights, widths, live);
-            let bits = u128::from(sums.stored_bits)
-                + u128::from(sums.issued) * u128::from(self.departures.index_bits_per_nonzero);
+            let bits = u128::from(sums.issued) * u128::from(self.storage.weight_bits(filter));
             if sums.issued == 0 {
                 return FilterCost::default();
             }
@@ -109,7 +104,6 @@ impl Setting<'_> {
             issued: sums.issued,
             cycles: sums.cycles,
             working,
-            stored_bits: u128::from(sums.stored_bits),
             busy: every(sums.cycles),
             position_tail: cycles * self.tail(),
             use_of_planes: PlaneSums {
@@ -145,7 +139,6 @@ impl Setting<'_> {
         WeightSums {
             issued,
             cycles: self.shared_cycles(issued, shared),
-            stored_bits: executed,
             useful,
             rounding: executed - useful - of_zeros,
             zeros: of_zeros,
@@ -174,18 +167,18 @@ impl Setting<'_> {
             let (issued, useful) = (issued(nonzero), least_planes(encoding.grid, weights));
             let zeros = issued - nonzero;
             let cycles = useful + zeros;
-            return WeightSums { issued, cycles, stored_bits: cycles, useful, zeros, ..WeightSums::default() };
+            return WeightSums { issued, cycles, useful, zeros, ..WeightSums::default() };
         }
         let mut sums = WeightSums::default();
         let mut nonzero = 0;
         for (least, digits, count) in histogram(encoding.grid, encoding.plane_skipping, weights) {
             nonzero += count;
-            let stored = encoding.rounded[least as usize];
-            let executed = if encoding.plane_skipping == PlaneSkipping::None { stored } else { digits };
-            sums.add(count, executed, least, stored, per_cycle);
+            let given = encoding.rounded[least as usize];
+            let executed = if encoding.plane_skipping == PlaneSkipping::None { given } else { digits };
+            sums.add(count, executed, least, per_cycle);
         }
         let zeros = issued(nonzero) - nonzero;
-        sums.add(zeros, encoding.rounded[0], 0, encoding.rounded[0], per_cycle);
+        sums.add(zeros, encoding.rounded[0], 0, per_cycle);
         sums
     }
 
@@ -218,7 +211,6 @@ impl Setting<'_> {
             None => [self.positions, self.groups, 1],
         };
         let (cycles, planes) = (u128::from(weight.cycles), weight.planes);
-        cost.stored_bits += u128::from(weight.stored_bits);
         cost.working += cycles * groups;
         cost.busy += cycles * all;
         cost.position_tail += cycles * last * self.tail();
@@ -235,9 +227,8 @@ impl Setting<'_> {
     pub(super) fn tiles(&self, filter: usize) -> Vec<TileCost> {
         let buffer = self.departures.buffers.weight_bits_per_row.map_or(u128::MAX, u128::from);
         let mut tiles: Vec<TileCost> = Vec::new();
-        let mut tile_bits = 0;
+        let (mut tile_bits, bits) = (0, u128::from(self.storage.weight_bits(filter)));
         for weight in self.issued_weights(filter, 0..self.layer.geometry().rows()) {
-            let bits = u128::from(weight.stored_bits) + u128::from(self.departures.index_bits_per_nonzero);
             if tiles.is_empty() || tile_bits + bits > buffer {
                 tiles.push(TileCost { weights: weight.index..weight.index, issued: 0, cycles: 0 });
                 tile_bits = 0;
@@ -267,10 +258,9 @@ impl Setting<'_> {
         range.clone().zip(&weights[range]).filter_map(move |(index, &code)| {
             let live = widths.own > 0 && channels.get(index / taps).is_some_and(|live| *live);
             self.encoding.is_issued(code, live).then(|| {
-                let stored_bits = self.encoding.stored_bits(code, widths);
-                let executed = executed(self.encoding.plane_skipping, code, stored_bits);
+                let executed = executed(self.encoding.plane_skipping, code, self.encoding.planes(code, widths));
                 let planes = PlaneUse::new(executed, self.encoding.ideal_planes(code, widths, live));
-                IssuedWeight { index, stored_bits, planes, cycles: executed.div_ceil(per_cycle) }
+                IssuedWeight { index, planes, cycles: executed.div_ceil(per_cycle) }
             })
         })
     }
@@ -278,11 +268,10 @@ impl Setting<'_> {
 
 impl WeightSums {
     /// Adds `count` weights that take `executed` planes each, of which the ideal takes `ideal`.
-    fn add(&mut self, count: u64, executed: u32, ideal: u32, stored: u32, per_cycle: u32) {
+    fn add(&mut self, count: u64, executed: u32, ideal: u32, per_cycle: u32) {
         let planes = PlaneUse::new(executed, ideal);
         self.issued += count;
         self.cycles += count * u64::from(executed.div_ceil(per_cycle));
-        self.stored_bits += count * u64::from(stored);
         self.useful += count * u64::from(planes.useful);
         self.rounding += count * u64::from(planes.rounding);
         self.zeros += count * u64::from(planes.zeros);
@@ -291,9 +280,9 @@ impl WeightSums {
 }
 
 /// Planes that a computed weight executes.
-fn executed(skipping: PlaneSkipping, code: i32, stored: u32) -> u32 {
+fn executed(skipping: PlaneSkipping, code: i32, given: u32) -> u32 {
     match skipping {
-        PlaneSkipping::None => stored,
+        PlaneSkipping::None => given,
         // A zero that is computed takes a cycle, though it has no digit.
         PlaneSkipping::ZeroPlanes | PlaneSkipping::Csd => digits(skipping, code.unsigned_abs()).max(1),
     }

@@ -5,6 +5,7 @@ use engine::{EngineError, Layer};
 use crate::departures::Departures;
 use crate::encoding::Encoding;
 use crate::spec::ArraySpec;
+use crate::storage::Storage;
 
 /// One layer on one array: what each part of the cost is computed from.
 pub(super) struct Setting<'a> {
@@ -14,6 +15,7 @@ pub(super) struct Setting<'a> {
     pub(super) encoding: Encoding,
     /// Which input channels have a nonzero weight, `[groups, channels]`; empty where no rule asks for them.
     pub(super) live: Vec<bool>,
+    pub(super) storage: Storage,
     pub(super) positions: u128,
     /// Groups of positions, which are the same number for every filter.
     pub(super) groups: u128,
@@ -27,9 +29,10 @@ impl<'a> Setting<'a> {
     ) -> Result<Self, EngineError> {
         let encoding = Encoding::new(spec, departures, layer)?;
         let live = encoding.live(layer.weights());
+        let storage = Storage::new(departures, &encoding, layer.weights(), &live);
         let positions = u128::from(layer.geometry().positions());
         let groups = positions.div_ceil(spec.pes_per_row as u128);
-        Ok(Self { spec, departures, layer, encoding, live, positions, groups })
+        Ok(Self { spec, departures, layer, encoding, live, storage, positions, groups })
     }
 
     /// Elements of a row that have no position in the last group.

@@ -7,22 +7,17 @@ use super::setting::Setting;
 use crate::traffic::InputTraffic;
 
 impl Setting<'_> {
-    /// Bits of weights and their indices, bits of activations, and bits of partial sums:
+    /// Bits of activations, and bits of partial sums:
     ///
     /// ```text
-    /// weights       Σ_filters stored bits + issued weights · index bits
     /// activations   Σ_passes input bits of the groups of the layer in the pass
     /// partial sums  Σ_filters positions · bits · (2 · tiles − 1)
     /// ```
-    pub(super) fn traffic(&self, queues: &[Vec<usize>], filters: &[FilterCost]) -> (u128, u128, u128) {
-        let index_bits = u128::from(self.departures.index_bits_per_nonzero);
+    pub(super) fn traffic(&self, queues: &[Vec<usize>], filters: &[FilterCost]) -> (u128, u128) {
         let of_sum = u128::from(self.departures.buffers.bits_per_partial_sum);
-        let (mut weights, mut sums) = (0, 0);
-        for filter in filters.iter().filter(|filter| filter.tiles > 0) {
-            weights += filter.stored_bits + u128::from(filter.issued) * index_bits;
-            sums += self.positions * of_sum * (2 * u128::from(filter.tiles) - 1);
-        }
-        (weights, self.activation_bits(queues), sums)
+        let of_filter = |filter: &FilterCost| self.positions * of_sum * (2 * u128::from(filter.tiles) - 1);
+        let sums = filters.iter().filter(|filter| filter.tiles > 0).map(of_filter).sum();
+        (self.activation_bits(queues), sums)
     }
 
     fn activation_bits(&self, queues: &[Vec<usize>]) -> u128 {

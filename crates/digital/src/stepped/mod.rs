@@ -67,7 +67,8 @@ impl<'a> SteppedArray<'a> {
     ) -> Result<Self, EngineError> {
         let mut work = Work::new(spec, departures, layer, input)?;
         let mut rows: Vec<Row> = work.deal().into_iter().map(Row::new).collect();
-        let (mut outputs, mut counts) = (vec![0; layer.geometry().output_len()], Counts::default());
+        let mut outputs = vec![0; layer.geometry().output_len()];
+        let mut counts = Counts { weight_bits: work.storage.bits(), ..Counts::default() };
         for row in &mut rows {
             work.begin_filter(row, 0, &outputs, &mut counts);
             work.settle(row, &mut outputs, &mut counts);

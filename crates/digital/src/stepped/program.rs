@@ -6,6 +6,7 @@ use crate::departures::{Departures, PlaneSkipping};
 use crate::encoding::{Encoding, FilterWidths, PlaneUse};
 use crate::planes::Planes;
 use crate::spec::Granularity;
+use crate::storage::Storage;
 
 /// One plane of one weight.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +59,7 @@ pub(super) struct Tile {
 pub(super) struct Programmer<'a> {
     pub(super) departures: &'a Departures,
     pub(super) encoding: &'a Encoding,
+    pub(super) storage: &'a Storage,
     pub(super) layer: Layer<'a>,
     /// Which input channels have a nonzero weight, `[groups, channels]`; empty where no rule asks for them.
     pub(super) live: &'a [bool],
@@ -78,15 +80,14 @@ impl Programmer<'_> {
             let channel = self.live.get(first_channel + weight / shape.taps);
             let live = widths.own > 0 && channel.is_some_and(|live| *live);
             if self.encoding.is_issued(code, live) {
-                self.tile_for(self.encoding.stored_bits(code, widths), program);
+                self.tile_for(self.storage.weight_bits(filter), program);
                 self.issue(code, weight, offset, (widths, live), program);
             }
         }
     }
 
     /// Makes room for a weight: in the last tile, or in a new one if its buffer is full.
-    fn tile_for(&self, stored_bits: u32, program: &mut Program) {
-        let bits = u64::from(stored_bits) + self.departures.index_bits_per_nonzero;
+    fn tile_for(&self, bits: u64, program: &mut Program) {
         let buffer = self.departures.buffers.weight_bits_per_row.unwrap_or(u64::MAX);
         let full = program.tiles.last().is_none_or(|tile| tile.bits + bits > buffer);
         if full {
@@ -162,7 +163,7 @@ impl Programmer<'_> {
         let digits = match self.encoding.plane_skipping {
             PlaneSkipping::None => {
                 let width = match self.encoding.granularity {
-                    Granularity::Weight => self.encoding.stored_bits(code, widths),
+                    Granularity::Weight => self.encoding.planes(code, widths),
                     Granularity::Filter | Granularity::Layer | Granularity::Fixed(_) => widths.shared,
                 };
                 let encoded = Planes::encode(self.encoding.grid, code, width)

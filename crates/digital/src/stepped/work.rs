@@ -12,6 +12,7 @@ use crate::encoding::Encoding;
 use crate::input::{PaddedInput, check_accumulators, integers};
 use crate::schedule::deal;
 use crate::spec::ArraySpec;
+use crate::storage::Storage;
 use crate::traffic::InputTraffic;
 
 /// What all rows share. The description of the array, the layer and its input do not change while the machine runs.
@@ -22,6 +23,7 @@ pub(super) struct Work<'a> {
     layer: Layer<'a>,
     encoding: Encoding,
     live: Vec<bool>,
+    pub(super) storage: Storage,
     input: PaddedInput,
     /// Where the receptive field of each position begins in the input.
     corners: Vec<u32>,
@@ -43,9 +45,11 @@ impl<'a> Work<'a> {
         let encoding = Encoding::new(spec, departures, layer)?;
         let geometry = layer.geometry();
         let input = PaddedInput::new(layer, integers(layer.name(), geometry, input)?)?;
+        let live = encoding.live(layer.weights());
         Ok(Self {
             spec: spec.clone(),
-            live: encoding.live(layer.weights()),
+            storage: Storage::new(departures, &encoding, layer.weights(), &live),
+            live,
             corners: input.corners(geometry),
             traffic: InputTraffic::new(departures, &encoding, layer),
             fetched: HashSet::new(),
@@ -86,10 +90,10 @@ impl<'a> Work<'a> {
     }
 
     fn write(&self, filter: usize, program: &mut Program) {
-        let Self { departures, encoding, layer, live, .. } = self;
+        let Self { departures, encoding, layer, live, storage, .. } = self;
         let geometry = layer.geometry();
         let offsets = self.input.offsets(geometry, filter / geometry.columns());
-        Programmer { departures, encoding, layer: *layer, live }.write(filter, &offsets, program);
+        Programmer { departures, encoding, storage, layer: *layer, live }.write(filter, &offsets, program);
     }
 
     /// One cycle of a row.
@@ -240,7 +244,6 @@ impl<'a> Work<'a> {
 
     fn begin_tile(&self, row: &mut Row, tile: usize, outputs: &[i64], counts: &mut Counts) {
         row.tile = tile;
-        counts.weight_bits += u128::from(row.program.tiles[tile].bits);
         self.begin_group(row, 0, self.departures.fill_cycles_per_tile, outputs, counts);
     }
 

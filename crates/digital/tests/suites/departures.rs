@@ -222,7 +222,8 @@ fn departures_in_energy_show_alone() {
             Weight,
             energy(DepartureEnergies { weight_bit: unit, ..Default::default() }),
             Spent(event::WEIGHT_FETCH),
-            6,
+            // Six weights of three bits, and one bit more for a zero among them.
+            24,
             24,
         ),
         (Weight, Departures { buffers: buffers(None), energy: sums, ..none() }, Spent(event::PARTIAL_SUMS), 80, 24),

@@ -5,9 +5,9 @@
 
 mod layer;
 
-use engine::{Activations, Arithmetic, EngineError, LayerRun};
+use engine::{Activations, Arithmetic, EnergyGroup, EngineError, LayerRun};
 use rayon::prelude::*;
-use runner::Hardware;
+use runner::{Hardware, HardwareFile, WidthGranularity, ZeroSkippingWord};
 
 use crate::error::ExploreError;
 use layer::SyntheticLayer;
@@ -45,6 +45,47 @@ impl Sweep {
     }
 }
 
+/// Hardware whose arithmetic is alike, and which is held against the same ideal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// Digital, one width for all weights, zeros computed.
+    FixedWidth,
+    /// Digital, one width for all weights, single zeros skipped.
+    Sparse,
+    /// Digital, a width by layer, filter or weight.
+    VariableBits,
+    /// Analog.
+    Analog,
+}
+
+impl Family {
+    /// All of them, in order.
+    pub const ALL: [Family; 4] = [Family::FixedWidth, Family::Sparse, Family::VariableBits, Family::Analog];
+
+    /// The name in figures.
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::FixedWidth => "fixed width",
+            Family::Sparse => "fixed width, zeros skipped",
+            Family::VariableBits => "variable bits",
+            Family::Analog => "analog",
+        }
+    }
+
+    fn of(hardware: &Hardware) -> Self {
+        match &hardware.resolved {
+            HardwareFile::Analog(_) => Family::Analog,
+            HardwareFile::Digital(file) => match (file.array.width_granularity, file.array.zero_skipping) {
+                (WidthGranularity::Fixed, Some(ZeroSkippingWord::Weights)) => Family::Sparse,
+                (WidthGranularity::Fixed, _) => Family::FixedWidth,
+                (WidthGranularity::Layer | WidthGranularity::Filter | WidthGranularity::Weight, _) => {
+                    Family::VariableBits
+                }
+            },
+        }
+    }
+}
+
 /// What to measure.
 #[derive(Clone, Copy)]
 pub struct LandscapePlan<'a> {
@@ -63,6 +104,10 @@ pub struct LandscapePlan<'a> {
 pub struct LandscapePoint {
     /// Name of the hardware.
     pub hardware: String,
+    /// Its kind.
+    pub family: Family,
+    /// Whether its energies are units of a choice and no joules.
+    pub normalized: bool,
     /// What is varied.
     pub sweep: Sweep,
     /// Bits of every weight.
@@ -82,10 +127,14 @@ pub struct LandscapePoint {
 pub struct PointCost {
     /// Joules.
     pub energy_j: f64,
+    /// The parts of it, in the order of [`EnergyGroup::ALL`]: compute, conversion and memory.
+    pub energy_by_group_j: [f64; 3],
     /// Joules over the MACs of the dense layer.
     pub energy_per_mac_j: f64,
     /// Energy over that of the dense layer at 8 bits on the same hardware; none where it cannot hold that.
     pub relative: Option<f64>,
+    /// The same without the energy of memory: what the arithmetic gains, converters included.
+    pub relative_without_memory: Option<f64>,
     /// Cycles.
     pub cycles: u128,
 }
@@ -120,17 +169,33 @@ fn points(
     dense: &SyntheticLayer,
 ) -> Result<Vec<LandscapePoint>, ExploreError> {
     let energy_of = |run: &LayerRun| run.ledger.energy().0;
-    let reference = run(hardware, dense)?.as_ref().map(energy_of).filter(|&energy| energy > 0.0);
+    let without_memory = |run: &LayerRun| {
+        [EnergyGroup::Compute, EnergyGroup::Conversion].map(|group| run.ledger.energy_of(group).0).iter().sum::<f64>()
+    };
+    let dense = run(hardware, dense)?;
+    let reference = |of: &dyn Fn(&LayerRun) -> f64| dense.as_ref().map(of).filter(|&energy| energy > 0.0);
+    let (whole, arithmetic) = (reference(&energy_of), reference(&without_memory));
     let point = |(&(sweep, bits, pruned_percent), layer): (&(Sweep, u32, u32), &SyntheticLayer)| {
         let macs = layer.macs();
         let cost = run(hardware, layer)?.map(|run| PointCost {
             energy_j: energy_of(&run),
             energy_per_mac_j: energy_of(&run) / macs as f64,
-            relative: reference.map(|reference| energy_of(&run) / reference),
+            energy_by_group_j: EnergyGroup::ALL.map(|group| run.ledger.energy_of(group).0),
+            relative: whole.map(|whole| energy_of(&run) / whole),
+            relative_without_memory: arithmetic.map(|arithmetic| without_memory(&run) / arithmetic),
             cycles: run.cycles.0,
         });
-        let (hardware, nonzero_macs) = (hardware.engine.name().to_string(), layer.nonzero_macs());
-        Ok(LandscapePoint { hardware, sweep, bits, pruned_percent, macs, nonzero_macs, cost })
+        Ok(LandscapePoint {
+            hardware: hardware.engine.name().to_string(),
+            family: Family::of(hardware),
+            normalized: hardware.normalized,
+            sweep,
+            bits,
+            pruned_percent,
+            macs,
+            nonzero_macs: layer.nonzero_macs(),
+            cost,
+        })
     };
     forms.iter().zip(layers).map(point).collect()
 }

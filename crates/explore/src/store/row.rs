@@ -96,7 +96,7 @@ pub struct HardwareRow {
     pub name: String,
     /// The metric that the hardware is compared with: `ESN_a`, `ESN_d`, `ESN'_d`.
     pub metric: String,
-    /// The outcome of the comparison: `pass`, `fail`, `notideal`.
+    /// The outcome of the comparison: `pass`, `fail`, `gap`, `not-ideal`.
     pub verdict: String,
     /// Latency of one image.
     pub cycles: u128,

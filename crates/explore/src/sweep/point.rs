@@ -197,10 +197,10 @@ fn hardware_row(hardware: &Hardware, total: &HardwareRun) -> HardwareRow {
     HardwareRow {
         name: hardware.engine.name().to_string(),
         metric: hardware.metric.name().to_string(),
-        verdict: format!("{:?}", total.check.verdict).to_lowercase(),
+        verdict: total.check.verdict.name().to_string(),
         cycles: total.run.cycles.0,
         energy_count: total.run.ledger.count(engine::Event::MAC),
-        energy_j: total.run.ledger.energy().0,
+        energy_j: total.energy_j(),
         utilization: total.run.occupancy.utilization(),
         score: None,
         agreement: None,

@@ -43,6 +43,7 @@ struct Data {
 #[derive(Serialize)]
 struct HardwareData {
     name: String,
+    unit: &'static str,
 }
 
 /// Lists go by hardware, bits from 0 on.
@@ -68,6 +69,7 @@ struct CheckData {
     expected_cycles: String,
     cycles: String,
     energy: f64,
+    unit: &'static str,
     verdict: &'static str,
     /// Class of the cell.
     kind: &'static str,
@@ -104,15 +106,15 @@ fn data(figures: &RunFigures<'_>) -> Data {
     Data {
         title: format!("{}: costs, layer by layer", file.to_string_lossy()),
         lines: vec![counts, figures.quantization.to_string()],
-        hardware: hardware.iter().map(|h| HardwareData { name: h.engine.name().to_string() }).collect(),
-        layers: cost.layers.iter().zip(details).map(|(layer, detail)| layer_data(layer, detail)).collect(),
+        hardware: hardware.iter().map(|h| HardwareData { name: h.engine.name().to_string(), unit: unit(h) }).collect(),
+        layers: cost.layers.iter().zip(details).map(|(layer, detail)| layer_data(hardware, layer, detail)).collect(),
         checks: hardware.iter().zip(&cost.totals).map(|(h, total)| check_data(h, total)).collect(),
         merits: hardware.iter().zip(&cost.totals).map(|(h, total)| merit_row(h, &cost.total_row(), total)).collect(),
         accuracy: figures.evaluation.map(accuracy_data),
     }
 }
 
-fn layer_data(layer: &LayerCost, detail: &LayerDetail) -> LayerData {
+fn layer_data(hardware: &[Hardware], layer: &LayerCost, detail: &LayerDetail) -> LayerData {
     let esn = &layer.esn;
     LayerData {
         name: layer.name.clone(),
@@ -120,8 +122,8 @@ fn layer_data(layer: &LayerCost, detail: &LayerDetail) -> LayerData {
             "{}, {} filters, {} of {} weights, {} MACs",
             layer.op, layer.filters, esn.nonzero, esn.weights, esn.macs
         ),
-        energy: layer.runs.iter().map(|run| run.run.ledger.energy().0).collect(),
-        cycles: layer.runs.iter().map(|run| run.run.cycles.0 as f64).collect(),
+        energy: layer.runs.iter().zip(hardware).map(|(run, h)| in_unit(h, run.energy_j())).collect(),
+        cycles: layer.runs.iter().map(|run| run.cycles().to_f64()).collect(),
         checks: layer.runs.iter().map(|run| verdict(run.check.verdict).0).collect(),
         weight_bits: detail.bits.weights.to_vec(),
         filter_bits: detail.bits.filters.to_vec(),
@@ -135,21 +137,31 @@ fn check_data(hardware: &Hardware, total: &runner::HardwareRun) -> CheckData {
         hardware: hardware.engine.name().to_string(),
         metric: hardware.metric.name(),
         expected: check.expected.to_string(),
-        counted: check.counted.to_string(),
+        counted: check.counted.map_or("–".to_string(), |count| count.to_string()),
         expected_cycles: check.expected_cycles.to_string(),
-        cycles: check.cycles.to_string(),
-        energy: total.run.ledger.energy().0,
+        cycles: total.cycles().to_string(),
+        energy: in_unit(hardware, total.energy_j()),
+        unit: unit(hardware),
         verdict: words,
         kind,
     }
+}
+
+/// The unit of energies: joules, or that of a MAC where they are normalized.
+fn unit(hardware: &Hardware) -> &'static str {
+    if hardware.normalized { "u" } else { "J" }
+}
+
+/// An energy in that unit.
+fn in_unit(hardware: &Hardware, energy_j: f64) -> f64 {
+    if hardware.normalized { energy_j / hardware.unit.0 } else { energy_j }
 }
 
 /// Name, energy by entry, ratio, cycle ratio, latency, TOPS/W, the same without pruned MACs, weights in bits.
 fn merit_row(hardware: &Hardware, row: &LayerCost, total: &runner::HardwareRun) -> [String; 8] {
     let merit = Merit::new(hardware, row, total);
     let number = |x: Option<f64>| x.map_or("–".to_string(), |x| format!("{x:.4}"));
-    let entry = |(event, energy): (Event, f64)| format!("{event} {energy:.3e} J");
-    let storage = hardware.storage();
+    let entry = |(event, energy): (Event, f64)| format!("{event} {:.3e} {}", in_unit(hardware, energy), unit(hardware));
     [
         hardware.engine.name().to_string(),
         energy_by_entry(total).into_iter().map(entry).collect::<Vec<_>>().join(", "),
@@ -158,7 +170,7 @@ fn merit_row(hardware: &Hardware, row: &LayerCost, total: &runner::HardwareRun) 
         merit.latency_s.map_or("–".to_string(), |latency| format!("{latency:.3e} s")),
         number(merit.tops_per_w),
         number(merit.effective_tops_per_w),
-        format!("{} ({})", grouped(row.storage.bits(storage)), storage.name()),
+        format!("{} ({})", grouped(total.weight_bits()), hardware.engine.weight_format()),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! One run as text: costs, the check against ESN, accuracy, and what the stepped machines found.
 
-use engine::Event;
+use engine::{EnergyGroup, Event};
 use network::{Network, NotCosted};
 use runner::{
     Evaluation, Hardware, HardwareRun, LayerCost, Merit, Metric, NetworkCost, Quantization, Score, SteppedLayer,
@@ -69,7 +69,16 @@ pub fn hardware_that_comes_along() -> String {
 
 fn hardware_line(hardware: &Hardware) -> String {
     let kind = if hardware.ideal { "ideal, " } else { "" };
-    format!("{} ({kind}{} a {})", hardware.engine.name(), joules(hardware.unit.0), counted_in(hardware.metric))
+    let (name, counted) = (hardware.engine.name(), counted_in(hardware.metric));
+    match hardware.normalized {
+        true => format!("{name} ({kind}normalized energy: 1 u a {counted}, no joules)"),
+        false => format!("{name} ({kind}{} a {counted})", joules(hardware.unit.0)),
+    }
+}
+
+/// An energy in joules, or in units of a MAC where the hardware has no others.
+fn energy(hardware: &Hardware, energy_j: f64) -> String {
+    if hardware.normalized { format!("{} u", short(energy_j / hardware.unit.0)) } else { joules(energy_j) }
 }
 
 /// What an engine counts that is held against the metric.
@@ -100,9 +109,9 @@ fn row(hardware: &Hardware, layer: &LayerCost, run: &HardwareRun) -> [String; 11
         short(layer.esn.macs as f64),
         format!("{:.3}", layer.esn.nonzero as f64 / layer.esn.weights as f64),
         mean_bits(&layer.esn).map_or("–".to_string(), |bits| format!("{bits:.2}")),
-        short(run.per_image(run.run.cycles.0 as f64)),
+        short(run.cycles().to_f64()),
         format!("{:.3}", run.run.occupancy.utilization()),
-        joules(merit.energy_j),
+        energy(hardware, merit.energy_j),
         short(esn),
         fraction(merit.ratio),
         verdict(run.check.verdict).to_string(),
@@ -147,7 +156,8 @@ fn idle_line(hardware: &Hardware, total: &HardwareRun) -> String {
         text += &format!(", {:.1} % idle by {cause}", share(count));
     }
     let ideal = total.check.expected_cycles as f64;
-    format!("{text}; {:.3} × the cycles of the ideal engine\n", total.per_image(total.run.cycles.0 as f64) / ideal)
+    let bound = total.bound_by().map_or(String::new(), |bound| format!(", bound by {bound}"));
+    format!("{text}{bound}; {:.3} × the cycles of the ideal engine\n", total.cycles().to_f64() / ideal)
 }
 
 /// What hardware that is not ideal makes of the network: where its energy goes, how fast it is, what its memory holds.
@@ -157,13 +167,16 @@ fn merit_lines(hardware: &Hardware, cost: &NetworkCost, h: usize) -> String {
     }
     let (total, row) = (&cost.totals[h], cost.total_row());
     let merit = Merit::new(hardware, &row, total);
-    let part = |(event, energy): (Event, f64)| match merit.ratio {
-        Some(_) => format!("{event} {:.3}", energy / merit.esn_energy_j),
-        None => format!("{event} {}", joules(energy)),
+    let part = |(event, of_event): (Event, f64)| match merit.ratio {
+        Some(_) => format!("{event} {:.3}", of_event / merit.esn_energy_j),
+        None => format!("{event} {}", energy(hardware, of_event)),
     };
     let parts: Vec<String> = energy_by_entry(total).into_iter().map(part).collect();
     let times = merit.ratio.map_or(String::new(), |ratio| format!(", {ratio:.3} × {}", hardware.metric.name()));
-    let mut text = format!("energy {}{times}: {}\n", joules(merit.energy_j), parts.join(" + "));
+    let mut text = format!("energy {}{times}: {}\n", energy(hardware, merit.energy_j), parts.join(" + "));
+    let groups = EnergyGroup::ALL.iter().zip(merit.energy_by_group_j).filter(|(_, of_group)| *of_group > 0.0);
+    let groups = groups.map(|(group, of_group)| format!("{} {}", group.name(), energy(hardware, of_group)));
+    text += &format!("of it {}\n", groups.collect::<Vec<_>>().join(", "));
     let tops = |tops: Option<f64>| tops.map_or("–".to_string(), |tops| format!("{tops:.3}"));
     text += &format!(
         "{} TOPS/W counting pruned MACs, {} without; ",
@@ -173,8 +186,7 @@ fn merit_lines(hardware: &Hardware, cost: &NetworkCost, h: usize) -> String {
     if let (Some(latency), Some(product)) = (merit.latency_s, merit.energy_delay_js) {
         text += &format!("{} an image, energy · delay {}; ", seconds(latency), with_unit(product, "J·s"));
     }
-    let storage = hardware.storage();
-    text += &format!("weights {} bits, {}\n", grouped(row.storage.bits(storage)), storage.name());
+    text += &format!("weights {} bits, {}\n", grouped(total.weight_bits()), hardware.engine.weight_format());
     if total.images > 1 {
         text += &format!("cost depends on the activations: mean of {} images\n", total.images);
     }
@@ -186,6 +198,7 @@ fn check_lines(hardware: &[Hardware], cost: &NetworkCost) -> String {
     let mut text = String::new();
     for (hardware, total) in hardware.iter().zip(&cost.totals).filter(|(hardware, _)| hardware.ideal) {
         let check = &total.check;
+        let (Some(counted), Some(cycles)) = (check.counted, check.cycles) else { continue };
         let expected = match hardware.metric {
             Metric::EsnA => format!("4 · {}", metric_value(hardware.metric, check.expected)),
             Metric::EsnD | Metric::EsnDFilter => grouped(check.expected),
@@ -194,9 +207,9 @@ fn check_lines(hardware: &[Hardware], cost: &NetworkCost) -> String {
             "  {}: {} counted {} {}s, {} cycles; {} = {expected}\n",
             verdict_word(check.verdict),
             hardware.engine.name(),
-            grouped(check.counted),
+            grouped(counted),
             counted_in(hardware.metric),
-            grouped(check.cycles),
+            grouped(cycles),
             hardware.metric.name()
         );
         if check.verdict == Verdict::Gap {
@@ -231,7 +244,7 @@ fn failures(hardware: &[Hardware], cost: &NetworkCost) -> String {
                 one_line(&layer.name),
                 run.run.ledger.count(Event::MAC),
                 check.expected + check.gap,
-                check.cycles,
+                run.run.cycles.0,
                 check.expected_cycles
             );
         }

@@ -1,12 +1,13 @@
 //! One batch of images through everything that is compared.
 
+use engine::Conversions;
 use inference::{FloatExecutor, InferenceError, MacExecutor, Observe, Session, gather};
 use network::LayerId;
 
 use super::meters::{Counts, Meters};
 use super::plan::EvaluationPlan;
 use crate::error::RunnerError;
-use crate::executor::EngineExecutor;
+use crate::executor::{CountingExecutor, EngineExecutor};
 
 /// Runs batches through everything that is compared.
 pub(super) struct BatchRunner<'a> {
@@ -33,6 +34,8 @@ pub(super) struct EngineBatch {
     pub logits: Vec<f32>,
     /// Signal and noise power of every layer's output, summed over the batch.
     pub powers: Vec<(f64, f64)>,
+    /// Conversions of every layer, summed over the batch.
+    pub conversions: Vec<Conversions>,
     /// Hardware whose cost depends on the activations, and its counts by layer.
     pub counts: Vec<(usize, Counts)>,
 }
@@ -84,8 +87,10 @@ impl BatchRunner<'_> {
             }
             reading.see(id, input);
         };
-        let logits = self.run_session(input, executor, Some(&mut observe))?;
-        Ok(EngineBatch { logits, powers, counts: meters.members().zip(reading.finish()?).collect() })
+        let counting = CountingExecutor::new(executor, count);
+        let logits = self.run_session(input, &counting, Some(&mut observe))?;
+        let counts = meters.members().zip(reading.finish()?).collect();
+        Ok(EngineBatch { logits, powers, conversions: counting.finish(), counts })
     }
 
     /// Signal and noise power of a layer's output. Where the file rounds the output to integers, both sides are clamped

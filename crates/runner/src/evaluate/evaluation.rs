@@ -23,6 +23,8 @@ pub struct EngineEvaluation {
     /// Signal-to-quantization-noise ratio of every layer's output against the float network's, in dB; none without the
     /// float network and where either is 0.
     pub sqnr_db: Vec<Option<f64>>,
+    /// Part of the conversions of every layer that clipped, 0 to 1; none where nothing is converted, or without rounding.
+    pub clipped: Vec<Option<f64>>,
     /// Accuracy over several seeds; none unless [`crate::evaluate_seeds`] was asked and the hardware is random.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seeds: Option<SeedStatistics>,

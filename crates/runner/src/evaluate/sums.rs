@@ -1,5 +1,6 @@
 //! Results of batches, added in the order of the images.
 
+use engine::Conversions;
 use network::ActivationQuantization;
 
 use super::batch::{BatchResult, EngineBatch};
@@ -25,6 +26,7 @@ struct EngineSums {
     score: Score,
     agreement: u64,
     powers: Vec<(f64, f64)>,
+    conversions: Vec<Conversions>,
     predictions: Vec<usize>,
 }
 
@@ -34,6 +36,7 @@ impl Sums {
             score: Score::default(),
             agreement: 0,
             powers: vec![(0.0, 0.0); layers],
+            conversions: vec![Conversions::default(); layers],
             predictions: vec![],
         };
         Self {
@@ -93,6 +96,7 @@ impl Sums {
             score: sums.score,
             agreement: reference.then_some(sums.agreement),
             sqnr_db: sums.powers.iter().map(|&power| decibels(power)).collect(),
+            clipped: sums.conversions.iter().map(clipped).collect(),
             seeds: None,
             predictions: sums.predictions,
             members,
@@ -127,7 +131,15 @@ impl EngineSums {
         for (sum, power) in self.powers.iter_mut().zip(&batch.powers) {
             *sum = (sum.0 + power.0, sum.1 + power.1);
         }
+        for (sum, conversions) in self.conversions.iter_mut().zip(&batch.conversions) {
+            *sum = sum.plus(*conversions);
+        }
     }
+}
+
+/// The part of the conversions that clipped; none without conversions.
+fn clipped(conversions: &Conversions) -> Option<f64> {
+    (conversions.total > 0).then(|| conversions.clipped as f64 / conversions.total as f64)
 }
 
 /// Ratio of signal to noise in dB; none where either is 0.

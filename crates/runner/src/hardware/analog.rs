@@ -1,6 +1,6 @@
 //! Descriptions of analog engines.
 
-use analog::{AnalogArray, Departures, Law};
+use analog::{AnalogArray, Departures, Law, Memory};
 use engine::Joules;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,9 @@ pub struct AnalogFile {
     pub engine: EngineKind,
     /// Its arrays.
     pub array: AnalogArrayFile,
+    /// The memory beside them; it costs nothing, where left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buffers: Option<AnalogBuffersFile>,
     /// Clock in hertz; left out, latency is cycles alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock_hz: Option<f64>,
@@ -55,6 +58,21 @@ pub struct AnalogArrayFile {
     pub pipelined: bool,
 }
 
+/// The memory beside the arrays, and the sizes of what is moved.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnalogBuffersFile {
+    /// Activation buffer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activation_buffer_bits: Option<u64>,
+    /// Size of an activation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bits_per_activation: Option<u64>,
+    /// Size of a partial sum.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bits_per_partial_sum: Option<u64>,
+}
+
 /// A number of cells, or `"unbounded"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged)]
@@ -86,7 +104,10 @@ impl Extent {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct AnalogEnergyFile {
-    /// Joules of one MAC per squared half-step of its weight.
+    /// Whether the energies are in units of a choice and no joules.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub normalized: bool,
+    /// Joules of one whole MAC, over all steps of its input, per squared half-step of its weight.
     pub mac_j_per_squared_half_step: f64,
     /// How that depends on the weight.
     #[serde(default)]
@@ -100,6 +121,12 @@ pub struct AnalogEnergyFile {
     /// Joules of one digital addition of conversions that belong to the same output.
     #[serde(default)]
     pub addition_j: f64,
+    /// Joules of fetching one bit of an activation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activation_fetch_j_per_bit: Option<f64>,
+    /// Joules of moving one bit of a partial sum.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partial_sum_j_per_bit: Option<f64>,
 }
 
 impl AnalogFile {
@@ -116,6 +143,7 @@ impl AnalogFile {
             engine: Box::new(engine),
             metric: Metric::EsnA,
             unit,
+            normalized: self.energy.normalized,
             clock_hz,
             resolved: HardwareFile::Analog(Box::new(self)),
         })
@@ -137,7 +165,20 @@ impl AnalogFile {
             dac: self.dac.as_ref().map(DacFile::dac).transpose()?,
             adc: self.adc.as_ref().map(AdcFile::adc).transpose()?,
             noise: self.noise.as_ref().map(NoiseFile::noise).unwrap_or_default(),
+            memory: self.memory(),
         })
+    }
+
+    fn memory(&self) -> Memory {
+        let of = |get: fn(&AnalogBuffersFile) -> Option<u64>| self.buffers.as_ref().and_then(get);
+        let joules = |value: Option<f64>| Joules(value.unwrap_or(0.0));
+        Memory {
+            activation_bits: of(|buffers| buffers.activation_buffer_bits),
+            bits_per_activation: of(|buffers| buffers.bits_per_activation).unwrap_or(0),
+            bits_per_partial_sum: of(|buffers| buffers.bits_per_partial_sum).unwrap_or(0),
+            activation_bit: joules(self.energy.activation_fetch_j_per_bit),
+            partial_sum_bit: joules(self.energy.partial_sum_j_per_bit),
+        }
     }
 }
 

@@ -7,8 +7,6 @@ use digital::{
 use engine::Joules;
 use serde::{Deserialize, Serialize};
 
-use crate::storage::StorageFormat;
-
 use super::{EngineKind, Hardware, HardwareFile, Metric, check_name, clock, count, energy};
 
 /// Description of a digital engine. Every key that is optional and left out stands for the ideal.
@@ -104,6 +102,9 @@ pub struct DigitalBuffersFile {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct DigitalEnergyFile {
+    /// Whether the energies are in units of a choice and no joules.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub normalized: bool,
     /// Joules of one processing element for one bit plane.
     pub mac_j_per_pe_cycle: f64,
     /// Joules of an idle element in a cycle.
@@ -220,6 +221,7 @@ impl DigitalFile {
             engine: Box::new(engine),
             metric,
             unit,
+            normalized: self.energy.normalized,
             clock_hz,
             resolved: HardwareFile::Digital(Box::new(self)),
         })
@@ -249,18 +251,6 @@ impl DigitalFile {
 }
 
 impl DigitalArrayFile {
-    /// How weights are kept: by what is skipped, then by what shares a width.
-    pub(super) fn storage(&self) -> StorageFormat {
-        let index = self.index_bits_per_nonzero.and_then(|bits| u32::try_from(bits).ok()).filter(|&bits| bits > 0);
-        match (index, self.width_granularity, self.fixed_width_bits) {
-            (Some(bits), ..) => StorageFormat::Sparse(Some(bits)),
-            (None, WidthGranularity::Fixed, Some(bits)) => StorageFormat::Fixed(bits as u32),
-            (None, WidthGranularity::Fixed | WidthGranularity::Layer, _) => StorageFormat::Dense,
-            (None, WidthGranularity::Filter, _) => StorageFormat::Filter,
-            (None, WidthGranularity::Weight, _) => StorageFormat::Ideal,
-        }
-    }
-
     fn granularity(&self) -> Result<Granularity, String> {
         match (self.width_granularity, self.fixed_width_bits) {
             (WidthGranularity::Fixed, Some(width)) => Ok(Granularity::Fixed(narrow("array.fixed_width_bits", width)?)),

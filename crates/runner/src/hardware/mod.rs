@@ -16,10 +16,9 @@ use network::Network;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunnerError;
-use crate::storage::StorageFormat;
 
 pub use analog::AnalogFile;
-pub use digital::DigitalFile;
+pub use digital::{DigitalFile, WidthGranularity, ZeroSkippingWord};
 
 /// The largest description that is read: a document people write by hand is far smaller.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -59,6 +58,8 @@ pub struct Hardware {
     pub ideal: bool,
     /// Energy of one unit of the metric's count.
     pub unit: Joules,
+    /// Whether energies are in units of a choice, so that they are compared with those of the same hardware alone.
+    pub normalized: bool,
     /// Clock in hertz, where the description names one. Cycles then have a length in seconds.
     pub clock_hz: Option<f64>,
     /// The description with every value resolved, for reports.
@@ -137,14 +138,6 @@ impl Hardware {
     pub fn reseeded(&self, seed: u64) -> Option<Self> {
         let engine = self.engine.randomness()?.reseeded(seed);
         Some(Self { engine, resolved: self.resolved.clone(), ..*self })
-    }
-
-    /// The format in which the hardware keeps its weights.
-    pub fn storage(&self) -> StorageFormat {
-        match &self.resolved {
-            HardwareFile::Analog(_) => StorageFormat::Dense,
-            HardwareFile::Digital(file) => file.array.storage(),
-        }
     }
 
     /// Reads a description from memory; `path` stands for the file in messages.
@@ -229,7 +222,7 @@ mod tests {
         let hardware = Hardware::ideal();
         let metrics: Vec<Metric> = hardware.iter().map(|h| h.metric).collect();
         assert_eq!(metrics, [Metric::EsnA, Metric::EsnD, Metric::EsnDFilter]);
-        assert!(hardware.iter().all(|h| h.ideal));
+        assert!(hardware.iter().all(|h| h.ideal && h.normalized));
     }
 
     #[test]

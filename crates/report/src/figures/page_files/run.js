@@ -1,8 +1,8 @@
 "use strict";
 const view = { measure: 0, log: false, hardware: data.hardware.map(() => true), of: 0 };
-const COLORS = [0, 1, 2, 3, 4, 5].map((i) => `var(--c${i})`);
+const COLORS = Array.from({ length: 13 }, (_, i) => `var(--c${i})`);
 const color = (i) => COLORS[i % COLORS.length];
-const MEASURES = [["energy", "J"], ["cycles", ""]];
+const MEASURES = ["energy", "cycles"];
 
 // From pale to strong with the bits; a pruned weight is grey.
 function bitColor(bits, widest) {
@@ -12,14 +12,20 @@ function bitColor(bits, widest) {
 // What tells layers apart in little room: their names without the operator at the end.
 const brief = (name) => name.replace(/\/(Conv|Gemm|MatMul)$/, "");
 const valueOf = (layer, h) => (view.measure === 0 ? layer.energy[h] : layer.cycles[h]);
-const textOf = (layer, h) => amount(valueOf(layer, h), MEASURES[view.measure][1]);
+const unitOf = (h) => (view.measure === 0 ? data.hardware[h].unit : "");
+const textOf = (layer, h) => amount(valueOf(layer, h), unitOf(h));
 
 function drawLayers() {
   const shown = data.hardware.map((_, h) => h).filter((h) => view.hardware[h]);
-  const values = data.layers.flatMap((layer) => shown.map((h) => valueOf(layer, h))).filter((x) => x > 0);
-  const most = Math.max(...values, 0);
-  const least = Math.min(...values, most);
-  const share = (x) => {
+  // Normalized energies and joules have a scale each.
+  const scales = {};
+  for (const unit of new Set(shown.map(unitOf))) {
+    const alike = shown.filter((h) => unitOf(h) === unit);
+    const values = data.layers.flatMap((layer) => alike.map((h) => valueOf(layer, h))).filter((x) => x > 0);
+    const most = Math.max(...values, 0);
+    scales[unit] = { most, least: Math.min(...values, most) };
+  }
+  const share = (x, { most, least }) => {
     if (x <= 0 || most <= 0) return 0;
     if (!view.log) return x / most;
     return (Math.log10(x / least) + 0.3) / (Math.log10(most / least) + 0.3);
@@ -27,7 +33,7 @@ function drawLayers() {
   layers.replaceChildren(...data.layers.flatMap((layer) => [
     el("div", { class: "name", title: `${layer.name}: ${layer.text}` }, el("bdi", {}, brief(layer.name))),
     el("div", { class: "bars" }, shown.map((h) => el("div", {
-      class: "barrow", style: `width:${100 * share(valueOf(layer, h))}%;background:${color(h)}`,
+      class: "barrow", style: `width:${100 * share(valueOf(layer, h), scales[unitOf(h)])}%;background:${color(h)}`,
       title: `${layer.name}, ${data.hardware[h].name}: ${textOf(layer, h)}; ${layer.checks[h]}`,
     }))),
     el("div", { class: "values" }, shown.map((h) => el("div", { class: "value" }, textOf(layer, h)))),
@@ -63,7 +69,7 @@ const checks = el("table", {},
     .map((name, i) => el("th", { class: i < 2 ? "text" : null }, name)))),
   el("tbody", {}, data.checks.map((check) => el("tr", {}, cell(check.hardware, { class: "text" }), cell(check.metric, { class: "text" }),
     cell(grouped(check.expected)), cell(grouped(check.counted)), cell(grouped(check.expectedCycles)), cell(grouped(check.cycles)),
-    cell(amount(check.energy, "J")), cell(check.verdict, { class: check.kind })))));
+    cell(amount(check.energy, check.unit)), cell(check.verdict, { class: check.kind })))));
 const merits = el("table", {},
   el("thead", {}, el("tr", {}, ["hardware", "energy by entry", "× metric", "× ideal cycles", "latency", "TOPS/W", "without pruned MACs", "bits of weights"]
     .map((name, i) => el("th", { class: i < 2 ? "text" : null }, name)))),
@@ -83,7 +89,7 @@ put(page, {}, [
     accuracy,
     el("div", { class: "card" }, el("h2", {}, "Layers, of one image"),
       el("div", { class: "bar" },
-        choice("measure", MEASURES.map(([name]) => name), 0, (i) => { view.measure = i; drawLayers(); }),
+        choice("measure", MEASURES, 0, (i) => { view.measure = i; drawLayers(); }),
         choice("scale", ["linear", "logarithmic"], 0, (i) => { view.log = i === 1; drawLayers(); }), hardware),
       layers),
     el("div", { class: "card" }, el("h2", {}, "Bit widths"),
