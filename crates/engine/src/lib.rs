@@ -73,6 +73,7 @@
 //! let sums = Multiplier.prepare(&layer)?.forward(Activations::Integer(&[1, 2, 3, 10, 20, 30]))?;
 //! assert_eq!(sums, Outputs::Integer(vec![3 - 10, 3 * 2 - 20, 3 * 3 - 30]));
 //! assert!(Multiplier.randomness().is_none() && Multiplier.stepped().is_none());
+//! assert!(!Multiplier.cost_depends_on_input());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

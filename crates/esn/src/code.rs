@@ -157,3 +157,32 @@ fn is_level(grid: Grid, code: i32) -> bool {
     };
     parity & (code.unsigned_abs() <= MAX_CODE as u32)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_levels_of_their_grid() {
+        let shape = WeightShape { filters: 1, groups: 1, channels: 1, taps: 2 };
+        let off = |grid, code| Err(CodeError::OffGrid { index: 1, code, grid });
+        let wide = |code| Err(CodeError::TooWide { index: 1, code });
+        let cases = [
+            (Grid::MidRise, MAX_CODE, Ok(())),
+            (Grid::MidRise, -MAX_CODE, Ok(())),
+            (Grid::MidRise, 0, Ok(())),
+            (Grid::MidRise, 2, off(Grid::MidRise, 2)),
+            (Grid::MidRise, -2, off(Grid::MidRise, -2)),
+            (Grid::MidRise, MAX_CODE + 2, wide(MAX_CODE + 2)),
+            (Grid::MidTread, MAX_CODE - 1, Ok(())),
+            (Grid::MidTread, 1, off(Grid::MidTread, 1)),
+            (Grid::MidTread, -1, off(Grid::MidTread, -1)),
+            (Grid::MidTread, i32::MIN, wide(i32::MIN)),
+        ];
+        for (grid, code, expected) in cases {
+            let found = CodeTensor::new(grid, shape, vec![0, code]).map(|_| ());
+            assert_eq!(found, expected, "{} {code}", grid.name());
+        }
+        assert_eq!((Grid::MidRise.name(), Grid::MidTread.name()), ("mid-rise", "mid-tread"));
+    }
+}

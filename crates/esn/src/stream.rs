@@ -156,12 +156,11 @@ impl LayerStream {
         assert_eq!(chunk.range.start, self.added, "chunks are added in order");
         let len = self.shape.filter_len();
         self.note_live(chunk);
-        let mut left = chunk.range.len();
+        // A piece of a filter is a chunk of its own.
+        let size = chunk.range.len().min(len);
         for (counts, power) in &chunk.parts {
             self.filter.merge(counts);
             self.filter_power = self.filter_power + *power;
-            let size = left.min(len);
-            left -= size;
             self.added += size;
             if self.added.is_multiple_of(len) {
                 self.close_filter();

@@ -1,10 +1,10 @@
 //! Do counts and energies add up?
 
-use engine::{Entry, Event, IdleCause, Joules, LayerRun, Ledger, Occupancy};
+use engine::{Conversions, EnergyGroup, Entry, Event, IdleCause, Joules, LayerRun, Ledger, Occupancy};
 
 const READ: Event = Event::new("read");
 
-const WRITE: Event = Event::new("write");
+const WRITE: Event = Event::memory("write");
 
 #[test]
 fn entries_keep_their_order_and_add_up() {
@@ -48,7 +48,7 @@ fn an_entry_never_changes_its_unit() {
 #[test]
 fn occupancy_is_used_over_offered() {
     assert_eq!(Occupancy::default().utilization(), 0.0);
-    let merged = Occupancy { used: 1, offered: 2 }.merge(Occupancy { used: 2, offered: 2 });
+    let merged = Occupancy { used: 1, offered: 1 }.merge(Occupancy { used: 2, offered: 3 });
     assert_eq!(merged, Occupancy { used: 3, offered: 4 });
     assert_eq!(merged.utilization(), 0.75);
 }
@@ -60,4 +60,22 @@ fn events_and_causes_are_told_by_their_names() {
     let [tail, edge] = [IdleCause::new("tail"), IdleCause::new("edge")];
     let run = LayerRun { idle: vec![(tail, 3)], ..LayerRun::default() };
     assert_eq!((tail.name(), run.idle_by(tail), run.idle_by(edge)), ("tail", 3, 0));
+    assert_eq!(edge.to_string(), "edge");
+}
+
+#[test]
+fn energy_is_told_by_what_it_is_spent_on() {
+    let convert = Event::conversion("convert");
+    let mut ledger = Ledger::new();
+    for (event, count, unit) in [(Event::MAC, 3, 1.0), (convert, 5, 2.0), (WRITE, 7, 4.0), (READ, 2, 8.0)] {
+        ledger.add(event, count, Joules(unit));
+    }
+    let groups = EnergyGroup::ALL.map(|group| (group.name(), ledger.energy_of(group)));
+    assert_eq!(groups, [("compute", Joules(19.0)), ("conversion", Joules(10.0)), ("memory", Joules(28.0))]);
+}
+
+#[test]
+fn conversions_add_up() {
+    let sum = Conversions { total: 5, clipped: 2 }.plus(Conversions { total: 3, clipped: 1 });
+    assert_eq!(sum, Conversions { total: 8, clipped: 3 });
 }

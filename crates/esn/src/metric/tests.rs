@@ -261,3 +261,28 @@ proptest! {
         prop_assert_eq!(metric(2 * n, 2 * v), (2.0 * esn_a, 2 * esn_d));
     }
 }
+
+/// The squares of 1,024 codes of 2,048 add up to 2^32, which 32 bits do not hold.
+#[test]
+fn squares_of_wide_codes_do_not_wrap() {
+    for code in [2046, 2048] {
+        let layer = tensor(Grid::MidTread, (1, 1, 1, 1024), &[code; 1024]);
+        let expected = 1024 * (code as u128) * (code as u128);
+        assert_eq!(LayerEsn::new(&layer, 1, NonzeroAtLeastOne).esn_a_quarters, expected, "{code}");
+    }
+}
+
+#[test]
+fn histograms_add_up() {
+    let [a, b] = [[0, 1, 3], [1, 1, 7]]
+        .map(|codes| BitHistogram::new(&tensor(Grid::MidRise, (1, 1, 1, 3), &codes), NonzeroAtLeastOne));
+    let sum: BitHistogram = [a, b].into_iter().sum();
+    assert_eq!(sum.weights[..4], [1, 3, 1, 1]);
+    assert_eq!(sum.filters[..4], [0, 0, 1, 1]);
+}
+
+#[test]
+fn the_analog_metric_has_both_factors() {
+    let layer = LayerEsn::new(&tensor(Grid::MidRise, (1, 1, 1, 2), &[3, -1]), 5, NonzeroAtLeastOne);
+    assert_eq!((layer.esn_a().to_string(), layer.esn_a_macs().to_string()), ("2.5".to_string(), "12.5".to_string()));
+}

@@ -24,6 +24,7 @@ fn bit_widths_are_1_to_16() {
     for (bits, valid) in [(0, false), (1, true), (16, true), (17, false), (u32::MAX, false)] {
         assert_eq!(BitWidth::new(bits).is_ok(), valid, "{bits}");
     }
+    assert_eq!((width(9).get(), width(9).to_string()), (9, "9".to_string()));
     assert_eq!(BitWidthError { bits: 17 }.to_string(), "a bit width is 1 to 16, not 17");
 }
 
@@ -159,4 +160,10 @@ fn mid_tread_is_symmetric_and_starts_at_2_bits() {
     assert_eq!(quantize_mid_tread(&[1.0f32], row(1), 1.0, width(1)), Err(QuantizeError::OnlyZero));
     assert_eq!(quantize_mid_tread(&[1.0f32], row(1), 0.0, width(2)), Err(QuantizeError::Step { step: 0.0 }));
     assert_eq!(quantize_mid_tread(&[0.0f32], row(1), 0.0, width(2)).unwrap().codes(), [0]);
+}
+
+#[test]
+fn mid_tread_levels_are_whole_steps() {
+    let codes = quantize_mid_tread(&[1.0f32, -0.5, 0.1, 9.0], row(4), 0.25, width(4)).expect("finite");
+    assert_eq!(codes.codes(), [2 * 4, -2 * 2, 0, 2 * 7]);
 }

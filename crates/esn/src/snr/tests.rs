@@ -96,3 +96,9 @@ proptest! {
         prop_assert!(power.noise <= bound * (1.0 + 1e-9), "{} > {}", power.noise, bound);
     }
 }
+
+#[test]
+fn noise_that_fits_no_number_is_refused() {
+    let layer = codes(1, &[2]);
+    assert!(quantization_noise(&[1.0f64], &layer, &[1e200]).is_err(), "the signal is finite, the noise is not");
+}

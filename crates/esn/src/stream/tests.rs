@@ -106,3 +106,36 @@ proptest! {
         prop_assert_eq!(streamed(&weights, shape, bits), at_once(&weights, shape, bits));
     }
 }
+
+#[test]
+fn chunks_cover_every_weight_once() {
+    for (filters, taps) in [(50_000, 3), (3, PIECE), (2, PIECE + 1), (7, 1), (1, 3 * PIECE)] {
+        let shape = WeightShape { filters, groups: 1, channels: 1, taps };
+        let layer = LayerStream::new(shape, 1.0, BitWidth::new(4).unwrap(), BitConvention::default()).unwrap();
+        let mut next = 0;
+        for chunk in layer.chunks() {
+            assert_eq!(chunk.start, next, "{filters} filters of {taps}");
+            next = chunk.end;
+        }
+        assert_eq!(next, filters * taps);
+    }
+}
+
+/// The first piece of the only filter is dense, the second is pruned: half of its places live.
+#[test]
+fn places_of_a_dense_piece_live() {
+    let shape = WeightShape { filters: 1, groups: 1, channels: 2 * PIECE, taps: 1 };
+    let mut weights = vec![0.5f32; PIECE];
+    weights.resize(2 * PIECE, 0.0);
+    let (esn, _) = streamed(&weights, shape, BitWidth::new(1).unwrap());
+    assert_eq!(esn.esn_d_filter_weights, PIECE as u128);
+}
+
+#[test]
+fn noise_that_fits_no_number_is_none() {
+    let shape = WeightShape { filters: 1, groups: 1, channels: 1, taps: 1 };
+    let mut layer = LayerStream::new(shape, 1e200, BitWidth::new(1).unwrap(), BitConvention::default()).unwrap();
+    let chunk = layer.measure(0..1, &[1.0]);
+    layer.add(&chunk);
+    assert_eq!(layer.finish(1).1, None);
+}

@@ -40,3 +40,9 @@ fn refused_snapshots_are_named_and_count_nothing() {
     let result = epoch.finish().unwrap();
     assert_eq!((result.iterations, result.power), (1, SignalNoise { signal: 5.0, noise: 1.0 }));
 }
+
+#[test]
+fn noise_that_fits_no_number_is_refused() {
+    let mut epoch = TrainingNoise::start(&[1e200f64]).unwrap();
+    assert_eq!(epoch.observe(&[0.0f64]), Err(TrainingError::Overflow { snapshot: 1 }), "the signal is 0");
+}
