@@ -6,12 +6,12 @@ use compress::{
     Allocation, Budget, FilterAmount, FindStepReport, Granularity, PruneOptions, PruneReport, Pruning, QuantizeOptions,
     QuantizeReport, ReestimateOptions, ReestimateReport, StepRule,
 };
-use esn::{BitWidth, Grid};
+use esn::{BitConvention, BitWidth, Grid};
 use formats::ReadOptions;
 use inference::Samples;
 use network::{Network, Note};
 use report::write_file;
-use runner::{DEFAULT_BITS, Quantization, is_quantized};
+use runner::{DEFAULT_BITS, NetworkCost, Quantization, is_quantized};
 use serde::Serialize;
 
 use crate::error::{Error, Need};
@@ -116,14 +116,20 @@ impl Compressed {
         prune.chain(quantize).chain(reestimate)
     }
 
-    /// Writes what was done, by layer, as JSON.
+    /// Writes what was done, by layer, and what the network costs before and after, as JSON.
     ///
     /// # Errors
     ///
     /// [`Error::Output`] names the file; it is then as it was before.
-    pub fn write_json(&self, path: &Path) -> Result<(), Error> {
+    pub fn write_json(&self, path: &Path, costs: &CompressionCosts) -> Result<(), Error> {
+        let document = Document {
+            compressed: self,
+            baseline_bits: costs.baseline.map(BitWidth::get),
+            before: Totals::of(&costs.before),
+            after: Totals::of(&costs.after),
+        };
         let write = |writer: &mut dyn std::io::Write| {
-            serde_json::to_writer_pretty(&mut *writer, self)?;
+            serde_json::to_writer_pretty(&mut *writer, &document)?;
             writer.write_all(b"\n")
         };
         Ok(write_file(path, write)?)
@@ -230,6 +236,65 @@ pub struct CompressRequest {
     pub target_profile: Option<PathBuf>,
     /// The images that BatchNorm statistics are re-estimated on.
     pub reestimate: Option<ImageRequest>,
+    /// Bits that real weights are costed at, before and after; left out: 8.
+    pub baseline: Option<BitWidth>,
+}
+
+/// What a network costs before and after compression.
+#[derive(Clone, Debug)]
+pub struct CompressionCosts {
+    /// The network as its file has it: integers on their own grid, and where steps were looked for real weights on the
+    /// grid that was found.
+    pub before: NetworkCost,
+    /// The compressed network.
+    pub after: NetworkCost,
+    /// Bits of weights that are real before or after, at the mid-rise grid that ends at the largest; none where no weight
+    /// is.
+    pub baseline: Option<BitWidth>,
+}
+
+/// Bits that real weights are costed at beside a compressed network, unless a request says otherwise.
+const BASELINE_BITS: u32 = 8;
+
+/// The costs of one network in the JSON of a compression.
+#[derive(Serialize)]
+struct Totals {
+    weights: u128,
+    effective_weights: u128,
+    macs: u128,
+    effective_macs: u128,
+    esn_a: f64,
+    esn_d: u128,
+    esn_a_macs: f64,
+    esn_d_macs: u128,
+    esn_d_filter: u128,
+}
+
+impl Totals {
+    fn of(cost: &NetworkCost) -> Self {
+        let esn = &cost.esn;
+        Self {
+            weights: esn.weights,
+            effective_weights: esn.nonzero,
+            macs: esn.macs,
+            effective_macs: cost.total_row().nonzero_macs,
+            esn_a: esn.esn_a().to_f64(),
+            esn_d: esn.esn_d,
+            esn_a_macs: esn.esn_a_macs().to_f64(),
+            esn_d_macs: esn.esn_d_macs,
+            esn_d_filter: esn.esn_d_filter,
+        }
+    }
+}
+
+/// The JSON of a compression.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    compressed: &'a Compressed,
+    baseline_bits: Option<u32>,
+    before: Totals,
+    after: Totals,
 }
 
 impl CompressRequest {
@@ -272,10 +337,26 @@ impl CompressRequest {
         })
     }
 
-    /// How the weights of a network that are real are costed: at the width that is asked for, or the default. Where none
-    /// are, the width has nothing to do and is dropped.
-    pub fn quantization(&self, network: &Network) -> Quantization {
-        Quantization::new(self.quantize.bits.filter(|_| !network.layers().iter().all(is_quantized)))
+    /// What the network cost as its file has it, and what it costs compressed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`find_steps()`] and [`crate::esn()`].
+    pub fn costs(&self, original: &Network, compressed: &Compressed) -> Result<CompressionCosts, Error> {
+        let found = if self.find_steps { Some(find_steps(original, None)?.network) } else { None };
+        let before = found.as_ref().unwrap_or(original);
+        let default = || BitWidth::new(BASELINE_BITS).expect("8 is a width");
+        let bits = self.baseline.unwrap_or_else(default);
+        let is_real = |network: &Network| !network.layers().iter().all(is_quantized);
+        let cost = |network: &Network| {
+            let quantization = Quantization::new(Some(bits).filter(|_| is_real(network)));
+            crate::esn(network, quantization, BitConvention::NonzeroAtLeastOne)
+        };
+        Ok(CompressionCosts {
+            before: cost(before)?,
+            after: cost(&compressed.network)?,
+            baseline: Some(bits).filter(|_| is_real(before) || is_real(&compressed.network)),
+        })
     }
 }
 

@@ -80,7 +80,7 @@ mod threads;
 
 pub use architecture::ArchitectureRequest;
 pub use compression::{
-    CompressOptions, CompressRequest, Compressed, QuantizeRequest, compress, pruning, target_profile,
+    CompressOptions, CompressRequest, Compressed, CompressionCosts, QuantizeRequest, compress, pruning, target_profile,
 };
 pub use convert::{check_format, provenance, write, write_format};
 pub use error::{Error, Need};

@@ -1,12 +1,13 @@
 //! What a run starts from: a network, hardware, images.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use compress::{FindStepOptions, FindStepReport};
 use esn::BitWidth;
 use formats::ReadOptions;
 use formats::images::{ImageOptions, Images, Preprocessing};
-use network::{LayerId, Network};
+use network::{LayerId, LayerWeights, Mend, Network, Note, NoteKind, WeightValues};
 use runner::{Hardware, ImageSamples, Metric, Quantization, embedded_images, embedded_network, is_quantized};
 
 use crate::error::{Error, Need};
@@ -63,8 +64,55 @@ pub fn open(path: Option<&Path>, options: &OpenOptions) -> Result<Opened, Error>
     };
     match options.find_steps {
         true => find_steps(&network, options.read.grid),
-        false => Ok(Opened { network, steps: None }),
+        false => {
+            let notes = network.notes().iter().cloned().chain(grid_note(&network)?).collect();
+            Ok(Opened { network: network.with_notes(notes), steps: None })
+        }
     }
+}
+
+/// Says so where real weights take so few values that they seem to lie on a grid already, as those of a network that was
+/// fake-quantized do: rounded once more, to another grid, they are no longer what was trained. One layer is looked at, the
+/// largest that is quickly read.
+fn grid_note(network: &Network) -> Result<Option<Note>, Error> {
+    /// Layers of more weights would take a while.
+    const MOST_WEIGHTS: u64 = 1 << 22;
+    /// Levels of an 8-bit grid.
+    const FEW_VALUES: usize = 256;
+    let weights = |layer: usize| network.layers()[layer].geometry.weight_shape().len().unwrap_or(usize::MAX) as u64;
+    let is_looked_at = |&layer: &usize| {
+        let few = (4 * FEW_VALUES as u64..=MOST_WEIGHTS).contains(&weights(layer));
+        few && !is_quantized(&network.layers()[layer])
+    };
+    let Some(layer) = (0..network.layers().len()).filter(is_looked_at).max_by_key(|&layer| weights(layer)) else {
+        return Ok(None);
+    };
+    let values = match network.weights(LayerId(layer))? {
+        LayerWeights::Float(WeightValues::F32(values)) => {
+            at_most(FEW_VALUES, values.iter().map(|x| u64::from(x.to_bits())))
+        }
+        LayerWeights::Float(WeightValues::F64(values)) => at_most(FEW_VALUES, values.iter().map(|x| x.to_bits())),
+        LayerWeights::Quantized { .. } => None,
+    };
+    let name = &network.layers()[layer].name;
+    Ok(values.map(|values| {
+        let text = format!(
+            "its {} real weights take {values} values alone: they seem to lie on a grid already",
+            weights(layer)
+        );
+        Note::of_layer(NoteKind::Assumed, name, text).mended_by(Mend::FindSteps)
+    }))
+}
+
+/// How many different numbers there are; none where there are more than `most`.
+fn at_most(most: usize, numbers: impl Iterator<Item = u64>) -> Option<usize> {
+    let mut seen = HashSet::new();
+    for number in numbers {
+        if seen.insert(number) && seen.len() > most {
+            return None;
+        }
+    }
+    Some(seen.len())
 }
 
 /// Looks for the steps of all layers with real weights and puts those that have one on their grid.

@@ -56,6 +56,8 @@ pub enum Mend {
     NameArchitectureOrTopology,
     /// Something would be lost, and that was not to be.
     AllowLoss,
+    /// Real weights seem to lie on a grid already.
+    FindSteps,
 }
 
 impl fmt::Display for Mend {
@@ -77,6 +79,7 @@ impl fmt::Display for Mend {
             Mend::NameGrid => "name the grid if they are half-steps",
             Mend::NameArchitectureOrTopology => "name the architecture that the weights belong to, or give a topology",
             Mend::AllowLoss => "allow the loss",
+            Mend::FindSteps => "look for their steps to take them as they lie",
         })
     }
 }

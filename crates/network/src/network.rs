@@ -43,6 +43,7 @@ struct About {
     not_costed: Vec<NotCosted>,
     open_batch: bool,
     metadata: Vec<(String, String)>,
+    operators: Vec<(String, usize)>,
     mappings: Vec<Mapping>,
 }
 
@@ -56,6 +57,7 @@ impl About {
             not_costed: Vec::new(),
             open_batch: false,
             metadata: Vec::new(),
+            operators: Vec::new(),
             mappings: Vec::new(),
         }
     }
@@ -105,6 +107,19 @@ impl Network {
     pub fn with_metadata(mut self, metadata: Vec<(String, String)>) -> Self {
         self.about.metadata = metadata;
         self
+    }
+
+    /// The same network with the operators that its file has, by name, and how many there are of each.
+    pub fn with_file_operators(mut self, operators: Vec<(String, usize)>) -> Self {
+        self.about.operators = operators;
+        self
+    }
+
+    /// The operators that the file has, by name, and how many there are of each; empty where it has no graph. The nodes of
+    /// [`Network::graph`] may be others: a reader splits operators, computes constant ones, and adds what the file leaves
+    /// to be understood.
+    pub fn file_operators(&self) -> &[(String, usize)] {
+        &self.about.operators
     }
 
     /// Whether the file leaves the batch open.

@@ -39,7 +39,14 @@ pub struct CompressOptions {
     #[arg(short, long, value_name = "FILE", help_heading = OUTPUT)]
     pub output: PathBuf,
 
-    /// Write what was done, by layer, as JSON
+    /// Bits at which real weights are costed, before and after
+    ///
+    /// The network before is as its file has it: integers count as they are, real weights at this width. With --find-step,
+    /// weights that lie on a grid count as they lie there.
+    #[arg(long, value_name = "N", value_parser = bit_width, default_value = "8", help_heading = OUTPUT)]
+    pub baseline: BitWidth,
+
+    /// Write what was done, by layer, and the costs as JSON
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub json: Option<PathBuf>,
 
@@ -58,6 +65,7 @@ impl CompressOptions {
             quantize: self.quantization.request(),
             target_profile: self.quantization.target_profile.clone(),
             reestimate: self.statistics.request(&self.preprocessing)?,
+            baseline: Some(self.baseline),
         })
     }
 }

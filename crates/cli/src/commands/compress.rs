@@ -3,10 +3,9 @@
 use std::time::Instant;
 
 use anyhow::bail;
-use esnsim::{CompressRequest, Compressed, NetworkImages, OpenOptions};
-use network::Network;
+use esnsim::{CompressRequest, Compressed, CompressionCosts, NetworkImages, OpenOptions};
+use network::{Mend, Network};
 use report::text::{found_steps, pruning_table, quantization_table, totals_table};
-use runner::{DEFAULT_BITS, NetworkCost, is_quantized};
 
 use crate::args::CompressOptions;
 use crate::terminal::{image_notes, notes, print};
@@ -25,7 +24,8 @@ pub fn run(options: &CompressOptions) -> anyhow::Result<()> {
     let request = options.request()?;
     let open = OpenOptions { read: request.read.clone(), find_steps: false };
     let original = esnsim::open(options.network.as_deref(), &open)?.network;
-    notes(original.notes());
+    // What a search for steps would find is about to be looked for.
+    notes(original.notes().iter().filter(|note| !request.find_steps || note.mend() != Some(Mend::FindSteps)));
     let format = esnsim::write_format(&options.output, &original)?;
     let images = images(&request, &original)?;
     let plan = request.options(&original, images.as_ref())?;
@@ -39,11 +39,12 @@ pub fn run(options: &CompressOptions) -> anyhow::Result<()> {
     }
     let (network, provenance) = (&compressed.network, compressed.provenance());
     notes(&esnsim::write(network, &options.output, format, &provenance, false)?);
+    let costs = request.costs(&original, &compressed)?;
     if let Some(path) = &options.json {
-        compressed.write_json(path)?;
+        compressed.write_json(path, &costs)?;
     }
     notes(compressed.notes());
-    print(&text(&request, &original, &compressed)?)
+    print(&text(&compressed, &costs))
 }
 
 /// The images whose statistics the compressed network is to have, if it is to have any.
@@ -56,7 +57,7 @@ fn images(request: &CompressRequest, network: &Network) -> anyhow::Result<Option
     Ok(images)
 }
 
-fn text(request: &CompressRequest, original: &Network, compressed: &Compressed) -> anyhow::Result<String> {
+fn text(compressed: &Compressed, costs: &CompressionCosts) -> String {
     let mut text = String::new();
     if let Some((_, report)) = &compressed.prune {
         text += &pruning_table(report);
@@ -70,16 +71,9 @@ fn text(request: &CompressRequest, original: &Network, compressed: &Compressed) 
             report.batch_norms, report.corrected_layers, report.images
         );
     }
-    text += &totals_table(&metric(request, original)?, &metric(request, &compressed.network)?);
-    let mut layers = original.layers().iter().chain(compressed.network.layers());
-    if layers.any(|layer| !is_quantized(layer)) {
-        let bits = request.quantize.bits.map_or(DEFAULT_BITS, |bits| bits.get());
-        text += &format!("real weights are costed at {bits} bits, mid-rise, step from max|W|\n");
+    text += &totals_table(&costs.before, &costs.after);
+    if let Some(bits) = costs.baseline {
+        text += &format!("real weights are costed at {bits} bits (--baseline), mid-rise, step from max|W|\n");
     }
-    Ok(text)
-}
-
-/// What a network costs. Real weights are costed at the width asked for, or the default.
-fn metric(request: &CompressRequest, network: &Network) -> anyhow::Result<NetworkCost> {
-    Ok(esnsim::esn(network, request.quantization(network), esn::BitConvention::NonzeroAtLeastOne)?)
+    text
 }

@@ -7,7 +7,15 @@ use super::units::{RankedSet, Unit, Units, ranked_sets};
 use super::weights::Weights;
 use crate::error::CompressError;
 
-/// Marks units as dead in the order of their norms, the smallest first. Returns whether there were any.
+/// What pruning filters chose.
+pub(super) struct Choice {
+    /// Whether there was anything to prune.
+    pub any: bool,
+    /// Why it is not what was asked for.
+    pub note: Option<String>,
+}
+
+/// Marks units as dead in the order of their norms, the smallest first.
 pub(super) fn prune_filters(
     model: &Model<'_>,
     weights: &[Weights],
@@ -15,9 +23,12 @@ pub(super) fn prune_filters(
     (amount, scope): (FilterAmount, Scope),
     bits: Option<u32>,
     dead: &mut Dead,
-) -> Result<bool, CompressError> {
+) -> Result<Choice, CompressError> {
     let sets = ranked_sets(units);
     let units = &units.all;
+    let filters = |units_of: &mut dyn Iterator<Item = usize>| units_of.map(|unit| units[unit].filters.len()).sum();
+    let all: usize = filters(&mut (0..units.len()));
+    let mut note = None;
     let chosen = match amount {
         FilterAmount::Fraction(fraction) => match scope {
             Scope::Global => fraction_of_all(units, &sets, fraction),
@@ -33,11 +44,28 @@ pub(super) fn prune_filters(
                 model.propagate(&mut dead);
                 measured.of(model, weights, &dead)
             })?;
+            if count == 0 {
+                let cost = measured.of(model, weights, dead)?;
+                let (limit, of) = (budget.limit(), budget.name());
+                note = Some(format!("no filter was pruned: the network has {cost} {of}, within the budget of {limit}"));
+            }
             order[..count].to_vec()
         }
     };
+    let pruned: usize = filters(&mut chosen.iter().copied());
+    let wanted = match amount {
+        FilterAmount::Fraction(fraction) => rounded(fraction, all),
+        FilterAmount::Width(width) => all - rounded(width, all),
+        FilterAmount::Budget(_) => pruned,
+    };
+    // Rounding and coupled filters leave a little; what always stays is more.
+    let candidates: usize = filters(&mut sets.iter().flat_map(|set| set.candidates().iter().copied()));
+    if pruned < wanted && wanted > candidates {
+        let stay = "the strongest channel of every layer stays, and the network's classes do";
+        note = Some(format!("{pruned} of {all} filters were pruned, not the {wanted} that were asked for: {stay}"));
+    }
     kill(model, units, &chosen, dead);
-    Ok(!chosen.is_empty())
+    Ok(Choice { any: !chosen.is_empty(), note })
 }
 
 fn kill(model: &Model<'_>, units: &[Unit], chosen: &[usize], dead: &mut Dead) {

@@ -28,6 +28,8 @@ pub(super) struct Job<'a> {
     before: Vec<Vec<bool>>,
     /// By layer and filter: left without a weight when channels died.
     starved: Vec<Vec<bool>>,
+    /// What came out otherwise than it was asked for.
+    notes: Vec<Note>,
 }
 
 impl<'a> Job<'a> {
@@ -48,6 +50,7 @@ impl<'a> Job<'a> {
             before,
             weights,
             flow,
+            notes: Vec::new(),
         })
     }
 
@@ -77,8 +80,9 @@ impl<'a> Job<'a> {
                 measure(&self.flow, &self.weights, &mut self.units.all);
                 let model = Model::new(&self.flow, &self.unbiased, self.network.layers(), &self.weights);
                 let how = (amount, options.scope);
-                let pruned = prune_filters(&model, &self.weights, &self.units, how, options.bits, &mut self.dead)?;
-                if pruned {
+                let choice = prune_filters(&model, &self.weights, &self.units, how, options.bits, &mut self.dead)?;
+                self.notes.extend(choice.note.map(|text| Note::new(NoteKind::OffTarget, text)));
+                if choice.any {
                     self.spread();
                 }
             }
@@ -116,7 +120,8 @@ impl<'a> Job<'a> {
 
     fn report(&mut self, removal: &Removal, compact: bool) -> PruneReport {
         let layers: Vec<LayerPruning> = (0..self.weights.len()).map(|i| self.layer_report(i, removal)).collect();
-        let mut notes = self.lost_notes();
+        let mut notes = std::mem::take(&mut self.notes);
+        notes.extend(self.lost_notes());
         let constants: usize = layers.iter().map(|layer| layer.filters_by_input).sum();
         if constants > 0 {
             let text = "filters have no live input left; what their bias and BatchNorm add is kept as a constant";

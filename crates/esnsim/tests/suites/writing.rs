@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use esnsim::{
-    CompressOptions, Error, OpenOptions, PruneOptions, QuantizeRequest, WriteFormat, compress, open, provenance,
-    pruning, write, write_format,
+    CompressOptions, CompressRequest, Error, OpenOptions, PruneOptions, QuantizeRequest, WriteFormat, compress, open,
+    provenance, pruning, write, write_format,
 };
 
 #[test]
@@ -40,7 +40,10 @@ fn what_is_compressed_reads_back_as_it_was_made() {
     let compressed = compress(&original, options).expect("it can be compressed");
     let (path, json) = (folder.path().join("small.onnx"), folder.path().join("small.json"));
     write(&compressed.network, &path, WriteFormat::Onnx, &compressed.provenance(), true).expect("writable");
-    compressed.write_json(&json).expect("writable");
+    let costs = CompressRequest::default().costs(&original, &compressed).expect("both can be costed");
+    // Half of the weights but for the first layer, whose one channel has no neighbour.
+    assert_eq!(costs.after.esn.nonzero, (costs.before.esn.weights - 144) / 2 + 144);
+    compressed.write_json(&json, &costs).expect("writable");
 
     let back = open(Some(&path), &OpenOptions::default()).expect("what was written is read").network;
     for id in (0..back.layers().len()).map(network::LayerId) {

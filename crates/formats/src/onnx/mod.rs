@@ -79,6 +79,7 @@ use prost::Message;
 
 use crate::options::ReadOptions;
 use crate::reading::fault::{self, Fault, invalid, unsupported};
+use crate::reading::finish::counted;
 use crate::reading::grid;
 use external::ExternalFiles;
 use proto::{GraphProto, ModelProto};
@@ -98,11 +99,12 @@ pub(crate) fn read_bytes(path: &Path, bytes: Bytes, options: &ReadOptions) -> Re
 }
 
 fn read(path: &Path, bytes: Bytes, external: ExternalFiles, options: &ReadOptions) -> Result<Network, NetworkError> {
-    let Decoded { graph, opset, metadata } = decode(bytes).map_err(|fault| fault.at(path, "file".to_string()))?;
+    let Decoded { graph, opset, metadata, operators } =
+        decode(bytes).map_err(|fault| fault.at(path, "file".to_string()))?;
     let stated = grid::stated(&metadata).map_err(|fault| fault.at(path, "file".to_string()))?;
     let surroundings = build::Surroundings { path, opset, external, options, grid: options.grid.or(stated) };
     let network = build::build(&graph, surroundings)?;
-    Ok(network.with_metadata(metadata))
+    Ok(network.with_metadata(metadata).with_file_operators(operators))
 }
 
 /// What is looked at of a model.
@@ -111,6 +113,8 @@ struct Decoded {
     /// The version of its operators.
     opset: i64,
     metadata: Vec<(String, String)>,
+    /// The operators of the file, before functions are inlined.
+    operators: Vec<(String, usize)>,
 }
 
 fn decode(bytes: Bytes) -> Result<Decoded, Fault> {
@@ -132,8 +136,12 @@ fn decode(bytes: Bytes) -> Result<Decoded, Fault> {
     if opset < OLDEST_OPSET {
         return Err(unsupported!("opset {opset}; {OLDEST_OPSET} and later are read"));
     }
+    let operators = counted(graph.node.iter().map(|node| match node.domain.as_str() {
+        "" | "ai.onnx" => node.op_type.clone(),
+        domain => format!("{domain}:{}", node.op_type),
+    }));
     functions::inline(&model, &mut graph, opset)?;
     fused::split(&mut graph);
     let metadata = model.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect();
-    Ok(Decoded { graph, opset, metadata })
+    Ok(Decoded { graph, opset, metadata, operators })
 }

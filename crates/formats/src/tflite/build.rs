@@ -14,7 +14,7 @@ use super::schema::{Model, Operator, TensorInfo};
 use crate::options::ReadOptions;
 use crate::reading::fault::{Fault, invalid, unsupported};
 use crate::reading::findings::{Finding, NOT_HANDLED};
-use crate::reading::finish::finished;
+use crate::reading::finish::{counted, finished};
 
 /// Builds a network from a decoded model.
 pub(super) fn build(
@@ -37,7 +37,8 @@ pub(super) fn build(
     if model.other_graphs > 0 {
         builder.note(NoteKind::LeftOut, format!("the file has {} more graphs, which are not read", model.other_graphs));
     }
-    builder.finish(inputs, outputs, open_batch)
+    let operators = counted(model.operators.iter().map(|operator| model.codes[operator.code].name.clone()));
+    Ok(builder.finish(inputs, outputs, open_batch)?.with_file_operators(operators))
 }
 
 impl Builder<'_> {

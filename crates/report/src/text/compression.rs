@@ -49,9 +49,10 @@ pub fn quantization_table(report: &QuantizeReport) -> String {
     format!("{}\n", render(&table))
 }
 
-/// The costs of a network before and after compression, and their ratio.
+/// The costs of a network before and after compression, and their ratio. *Effective* are weights that are not pruned, and
+/// their MACs.
 pub fn totals_table(before: &NetworkCost, after: &NetworkCost) -> String {
-    let header = ["", "parameters", "nonzero", "MACs", "ESN_a·MACs", "ESN_d·MACs", "ESN'_d"];
+    let header = ["", "weights", "eff. weights", "MACs", "eff. MACs", "ESN_a·MACs", "ESN_d·MACs", "ESN'_d"];
     let mut table = table(&header, 1);
     for (name, cost) in [("before", before), ("after", after)] {
         let esn = &cost.esn;
@@ -60,6 +61,7 @@ pub fn totals_table(before: &NetworkCost, after: &NetworkCost) -> String {
             grouped(esn.weights),
             grouped(esn.nonzero),
             grouped(esn.macs),
+            grouped(cost.total_row().nonzero_macs),
             esn.esn_a_macs().to_string(),
             grouped(esn.esn_d_macs),
             grouped(esn.esn_d_filter),
@@ -72,6 +74,7 @@ pub fn totals_table(before: &NetworkCost, after: &NetworkCost) -> String {
         share(a.weights, b.weights),
         share(a.nonzero, b.nonzero),
         share(a.macs, b.macs),
+        share(after.total_row().nonzero_macs, before.total_row().nonzero_macs),
         share(a.esn_a_quarters_macs, b.esn_a_quarters_macs),
         share(a.esn_d_macs, b.esn_d_macs),
         share(a.esn_d_filter, b.esn_d_filter),

@@ -12,18 +12,23 @@ use super::table::{render, table};
 /// Layer names are cut to this many characters.
 const NAME_WIDTH: usize = 32;
 
-/// The network in a few lines: its size, inputs, outputs and operators.
+/// The network in a few lines: its size, inputs, outputs, and the operators of its file.
 pub fn network_overview(network: &Network, layers: &[WeightStatistics]) -> String {
     let graph = network.graph();
     let weights: u128 = layers.iter().map(|layer| u128::from(layer.weights)).sum();
     let macs: u128 = network.layers().iter().map(|layer| layer.geometry.macs()).sum();
+    let of_layer = |(layer, statistics): (&MacLayer, &WeightStatistics)| {
+        (u128::from(statistics.weights - statistics.zeros), u128::from(layer.geometry.positions()))
+    };
+    let effective: Vec<(u128, u128)> = network.layers().iter().zip(layers).map(of_layer).collect();
     let mut text = format!(
-        "{}\n  {} nodes, {} MAC layers, {} weights, {} MACs an image, batch {}\n",
+        "{}\n  {} MAC layers, {} weights ({} effective), {} MACs an image ({} effective), batch {}\n",
         one_line(&network.path().display().to_string()),
-        graph.nodes().len(),
         network.layers().len(),
         grouped(weights),
+        grouped(effective.iter().map(|(weights, _)| weights).sum()),
         grouped(macs),
+        grouped(effective.iter().map(|(weights, positions)| weights * positions).sum()),
         network.batch()
     );
     for (what, ids) in [("input", graph.inputs()), ("output", graph.outputs())] {
@@ -31,11 +36,26 @@ pub fn network_overview(network: &Network, layers: &[WeightStatistics]) -> Strin
             let _ = writeln!(text, "  {what} {}", value_line(graph.value(id)));
         }
     }
+    let in_file: usize = network.file_operators().iter().map(|(_, count)| count).sum();
+    match in_file {
+        0 => {
+            text +=
+                &format!("  no operators in the file; {} nodes of the graph: {}\n\n", graph.nodes().len(), nodes(graph))
+        }
+        _ => {
+            let operators = network.file_operators().iter().map(|(op, n)| format!("{n} {}", one_line(op)));
+            let operators = operators.collect::<Vec<_>>().join(", ");
+            text += &format!("  {in_file} operators in the file: {operators}\n\n");
+        }
+    }
+    text
+}
+
+/// How many nodes there are of each operator.
+fn nodes(graph: &Graph) -> String {
     let mut operators: BTreeMap<&str, usize> = BTreeMap::new();
     graph.nodes().iter().for_each(|node| *operators.entry(&node.op_type).or_default() += 1);
-    let operators: Vec<String> = operators.iter().map(|(op, n)| format!("{n} {}", one_line(op))).collect();
-    let _ = writeln!(text, "  operators: {}\n", operators.join(", "));
-    text
+    operators.iter().map(|(op, n)| format!("{n} {}", one_line(op))).collect::<Vec<_>>().join(", ")
 }
 
 fn value_line(value: &Value) -> String {
@@ -87,7 +107,12 @@ fn pair([a, b]: [usize; 2]) -> String {
 
 /// Every node of the graph, in order of execution.
 pub fn node_list(graph: &Graph) -> String {
-    let mut text = "\nnodes, in order of execution\n".to_string();
+    let mut text = format!(
+        "\nthe graph that is run, whose nodes may be others than the operators of the file: {}\n{} nodes, in order of \
+         execution\n",
+        nodes(graph),
+        graph.nodes().len()
+    );
     for node in graph.nodes() {
         let outputs: Vec<String> = node.outputs.iter().map(|&id| value_line(graph.value(id))).collect();
         let _ = writeln!(text, "  {} {} -> {}", one_line(&node.op_type), one_line(&node.name), outputs.join(", "));

@@ -52,9 +52,9 @@ pub fn quantization_line(cost: &NetworkCost, quantization: Quantization, hint: &
     let chosen = if quantization.is_requested() { String::new() } else { format!(" ({hint})") };
     let grid = format!("{bits} bits{chosen}, per layer, mid-rise, step = max|W| / {}", 1u32 << (bits - 1));
     match (in_file, cost.layers.len() - in_file) {
-        (_, 0) => "weights: integers of the file".to_string(),
+        (_, 0) => "weights: integers, nothing is quantized here".to_string(),
         (0, _) => format!("weights: quantized to {grid}"),
-        (n, m) => format!("weights: {n} layers as integers of the file, {m} quantized to {grid}"),
+        (n, m) => format!("weights: {n} layers are integers, {m} are quantized to {grid}"),
     }
 }
 
