@@ -1,6 +1,8 @@
 //! Do departures from the ideal cost what they should, on both machines, and nothing where they are none?
 
-use analog::{Adc, AnalogArray, Bias, Dac, Departures, Law, Memory, Noise, Reference, Resolution, WeightLaw, event};
+use analog::{
+    Adc, AnalogArray, Bias, Dac, Departures, Law, Memory, Noise, Reference, Resolution, WeightLaw, event, idle,
+};
 use engine::{
     Activations, Conversions, EnergyGroup, EngineError, Event, Joules, Layer, LayerRun, MacEngine, Outputs,
     SteppedEngine,
@@ -327,7 +329,19 @@ fn conversions_take_their_cycles() {
             sequential,
             ..Departures::default()
         };
-        assert_eq!(run(&ideal(departures), 1.0).cycles.0, cycles, "{dac_cycles} {rows} {adc_cycles} {columns}");
+        let run = run(&ideal(departures), 1.0);
+        assert_eq!(run.cycles.0, cycles, "{dac_cycles} {rows} {adc_cycles} {columns}");
+        // The unbounded array has 108 cells, which are read in 80 cycles. The slower conversion is what they wait for.
+        let [dac, adc] = [dac_cycles * rows.min(36) as u64, adc_cycles * columns.min(6) as u64];
+        let waits = [(dac >= adc && dac > 0, idle::DAC), (adc > dac, idle::ADC)];
+        for (_, cause) in waits.iter().filter(|(waits, _)| *waits) {
+            assert_eq!(
+                run.idle.last(),
+                Some(&(*cause, (cycles - 80) * 108)),
+                "{dac_cycles} {rows} {adc_cycles} {columns}"
+            );
+        }
+        assert_eq!(run.idle.len(), 3 + usize::from(dac + adc > 0), "{dac_cycles} {rows} {adc_cycles} {columns}");
     }
 }
 
@@ -389,7 +403,24 @@ fn laws_of_energy_are_what_they_say() {
         let units: u128 = weights.codes().iter().map(|code| of_code(u128::from(code.unsigned_abs()))).sum();
         assert_eq!(assumed.count(Event::MAC), 40 * units * 9 / 2, "{weight:?}");
         assert_eq!(assumed.entries()[0].unit, on_input.entries()[0].unit);
+        // Full scale of two bits is 3, whose square costs the unit of the description.
+        assert!((assumed.entries()[0].unit.0 * 9.0 / 1e-15 - 1.0).abs() < 1e-12, "{weight:?}");
     }
+}
+
+/// In class A every cell burns the energy of the largest weight in every MAC, whatever the input is taken to be.
+#[test]
+fn class_a_burns_the_same_on_an_assumed_input() {
+    let law = Law { input_dependent: true, assumed_mean_square: Some(0.5), ..Law::default() };
+    let bias = Bias { quiescent: 1.0, reference: Reference::Layer };
+    let array = ideal(Departures { law, bias, dac: Some(dac(2, 2)), ..Departures::default() });
+    let (geometry, weights) = (geometry(), weights());
+    let layer = Layer::new("layer", &geometry, &weights).expect("shapes agree");
+    let ledger = array.run(&layer).expect("a mean square is assumed").ledger;
+    let squares: u128 = weights.codes().iter().map(|code| u128::from(code.unsigned_abs()).pow(2)).sum();
+    assert_eq!(ledger.count(Event::MAC), 40 * squares * 9 / 2);
+    let whole = 40 * 108 * 25 * 9;
+    assert_eq!(ledger.count(event::BIAS), (whole - ledger.count(Event::MAC)) << 20);
 }
 
 #[test]
