@@ -20,6 +20,15 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
+/// Characters of a line of the terminal; none where results go elsewhere.
+pub fn width() -> Option<usize> {
+    io::stdout()
+        .is_terminal()
+        .then(terminal_size::terminal_size)
+        .flatten()
+        .map(|(terminal_size::Width(width), _)| width.into())
+}
+
 /// Shows a line about something that was done all the same.
 pub fn say(text: &str) {
     eprintln!("note: {}", one_line(text));

@@ -13,7 +13,7 @@
 //! # One run, from a file to a table
 //!
 //! ```
-//! use esnsim::{OpenOptions, Quiet, SimulateOptions, hardware, open, simulate};
+//! use esnsim::{Layout, OpenOptions, Quiet, SimulateOptions, hardware, open, simulate};
 //!
 //! // A file: `open(Some(Path::new("net.onnx")), …)`. Without a path, the digits network that is part of the library.
 //! let opened = open(None, &OpenOptions::default())?;
@@ -28,7 +28,7 @@
 //! assert_eq!(digital.check.counted, Some(run.cost().esn.esn_d_macs));
 //!
 //! // The table that the command prints, layer by layer.
-//! let table = run.text("the default");
+//! let table = run.text("the default", Layout::Summary { width: None });
 //! assert!(table.contains("PASS: ideal-digital counted"));
 //! print!("{table}");
 //! # Ok::<(), esnsim::Error>(())
@@ -98,4 +98,5 @@ pub use ::compress::PruneOptions;
 pub use ::esn::{BitConvention, BitWidth, Grid};
 pub use formats::{ReadOptions, TfliteKernels, WriteFormat};
 pub use network::{Cause, ErrorKind, Failure, Mend, Network};
+pub use report::text::Layout;
 pub use runner::{Evaluation, Hardware, LayerCost, NetworkCost, Quantization};

@@ -6,6 +6,7 @@ use esn::BitConvention;
 use inference::Samples;
 use network::Network;
 use report::figures::{RunFigures, write_run_page};
+use report::text::Layout;
 use report::{Report, text, write_file, write_simulate_csv};
 use runner::{
     CostPlan, Evaluation, EvaluationPlan, Hardware, NetworkCost, Quantization, SteppedLayer, cost, cost_measured,
@@ -166,8 +167,8 @@ impl<'a> Simulation<'a> {
     }
 
     /// The costs as a terminal shows them. `default_bits` says behind a width that nobody chose that it is the default.
-    pub fn text(&self, default_bits: &str) -> String {
-        text::costs(self.network, self.hardware, &self.cost, &self.quantization_line(default_bits))
+    pub fn text(&self, default_bits: &str, layout: Layout) -> String {
+        text::costs(self.network, self.hardware, &self.cost, &self.quantization_line(default_bits), layout)
     }
 
     fn quantization_line(&self, default_bits: &str) -> String {

@@ -26,6 +26,13 @@ pub struct SimulateOptions {
     #[command(flatten)]
     pub hardware: HardwareOptions,
 
+    /// Show a table of layers for each hardware
+    ///
+    /// Each has cycles, utilization, the metric and the check by layer, and lines that say where time and energy go. Left
+    /// out: totals of all hardware, then one table of layers with their energies.
+    #[arg(long, help_heading = OUTPUT)]
+    pub by_hardware: bool,
+
     /// Advance the stepped machines through every layer too
     ///
     /// They advance cycle by cycle. Their counts are compared with those of the fast engines, and their outputs with the

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use esnsim::{SimulateOptions as Plan, Simulation};
+use esnsim::{Layout, SimulateOptions as Plan, Simulation};
 use report::text::{accuracy, grouped, hardware_that_comes_along, one_line, stepped};
 use runner::{Hardware, SteppedLayer};
 
 use crate::args::SimulateOptions;
 use crate::commands::DEFAULT_BITS_HINT;
-use crate::terminal::{Bars, notes, print, say};
+use crate::terminal::{Bars, notes, print, say, width};
 use crate::{Status, commands};
 
 /// Runs the command.
@@ -41,7 +41,8 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
     };
     let bars = Bars::default();
     let mut run = Simulation::start(&opened.network, &hardware, plan, &bars)?;
-    print(&run.text(DEFAULT_BITS_HINT))?;
+    let layout = if options.by_hardware { Layout::ByHardware } else { Layout::Summary { width: width() } };
+    print(&run.text(DEFAULT_BITS_HINT, layout))?;
     if options.stepped {
         step(&mut run, &hardware)?;
     }

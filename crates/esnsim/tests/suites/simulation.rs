@@ -3,8 +3,8 @@
 use std::sync::Mutex;
 
 use esnsim::{
-    Error, EvaluateOptions, ImageRequest, OpenOptions, Progress, Quiet, SimulateOptions, Simulation, Stage, hardware,
-    images, open, simulate,
+    Error, EvaluateOptions, ImageRequest, Layout, OpenOptions, Progress, Quiet, SimulateOptions, Simulation, Stage,
+    hardware, images, open, simulate,
 };
 use inference::{Sample, SampleError, Samples};
 use network::{Cause, ErrorKind};
@@ -47,7 +47,9 @@ fn stages_and_one_go_find_the_same() {
 
     let whole = simulate(&network, &hardware, options, &Quiet).expect("all of it");
     assert_eq!(whole.evaluation().expect("images ran").engines[0].score, score);
-    assert_eq!(whole.text("x"), staged.text("x"));
+    for layout in [Layout::Summary { width: None }, Layout::ByHardware] {
+        assert_eq!(whole.text("x", layout), staged.text("x", layout));
+    }
 
     let (stages, advanced) = heard.0.into_inner().expect("nobody panics");
     let layers = 3 * network.layers().len() as u64;

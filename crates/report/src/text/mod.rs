@@ -20,4 +20,4 @@ pub use frontier::frontier_table;
 pub use landscape::landscape_table;
 pub use network::{layer_table, network_overview, node_list};
 pub use number::{fraction, grouped, joules, one_line, seconds, short, tail, with_unit};
-pub use run::{accuracy, costs, hardware_that_comes_along, heading, left_out, quantization_line, stepped};
+pub use run::{Layout, accuracy, costs, hardware_that_comes_along, heading, left_out, quantization_line, stepped};

@@ -1,5 +1,7 @@
 //! One run as text: costs, the check against ESN, accuracy, and what the stepped machines found.
 
+use std::ops::Range;
+
 use engine::{EnergyGroup, Event};
 use network::{Network, NotCosted};
 use runner::{
@@ -17,10 +19,147 @@ const NAME_WIDTH: usize = 32;
 /// Names that a line lists; of further ones it only says that there are some.
 const NAMED: usize = 4;
 
-/// What a run costs: how the weights were quantized (in the words of [`quantization_line`]), one table for each
-/// hardware, and the check.
-pub fn costs(network: &Network, hardware: &[Hardware], cost: &NetworkCost, quantization: &str) -> String {
-    let mut text = heading(network, cost, quantization);
+/// How the costs of a run are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// A table of totals, a row for each hardware; then a table of layers, with a column of energy for each hardware. Where
+    /// lines may have so many characters alone, columns of little weight are left out, and hardware goes to further tables.
+    Summary {
+        /// Characters of a line; none for as many as it takes.
+        width: Option<usize>,
+    },
+    /// A table of layers for each hardware, and lines that say where its time and its energy go.
+    ByHardware,
+}
+
+/// What a run costs: how the weights were quantized (in the words of [`quantization_line`]), totals and layers, and the
+/// check.
+pub fn costs(
+    network: &Network,
+    hardware: &[Hardware],
+    cost: &NetworkCost,
+    quantization: &str,
+    layout: Layout,
+) -> String {
+    let text = heading(network, cost, quantization);
+    let tables = match layout {
+        Layout::Summary { width } => {
+            let width = width.unwrap_or(usize::MAX);
+            let left_out = left_out(network.not_costed());
+            format!("\n{}\n{}{left_out}", totals(hardware, cost, width), energies(hardware, cost, width))
+        }
+        Layout::ByHardware => by_hardware(network, hardware, cost),
+    };
+    text + &tables + &check_lines(hardware, cost)
+}
+
+/// The totals of all hardware. Columns that do not fit are left out, the parts of the energy first.
+fn totals(hardware: &[Hardware], cost: &NetworkCost, width: usize) -> String {
+    const LEFT_OUT: [&str; 5] = ["conversion", "compute", "memory", "bound by", "util"];
+    let header = [
+        "total",
+        "cycles",
+        "util",
+        "bound by",
+        "energy",
+        "compute",
+        "conversion",
+        "memory",
+        "metric",
+        "",
+        "ratio",
+        "check",
+    ];
+    let row = cost.total_row();
+    let rows: Vec<[String; 12]> = hardware.iter().zip(&cost.totals).map(|(h, run)| total_row(h, &row, run)).collect();
+    let mut shown: Vec<usize> = (0..header.len()).collect();
+    for left_out in [""].into_iter().chain(LEFT_OUT) {
+        shown.retain(|&column| left_out.is_empty() || header[column] != left_out);
+        let names: Vec<&str> = shown.iter().map(|&column| header[column]).collect();
+        let mut table = table(&names, 1);
+        rows.iter().for_each(|row| {
+            table.add_row(shown.iter().map(|&column| row[column].clone()));
+        });
+        let text = render(&table);
+        if left_out == "util" || widest_line(&text) <= width {
+            return text;
+        }
+    }
+    String::new()
+}
+
+fn total_row(hardware: &Hardware, row: &LayerCost, run: &HardwareRun) -> [String; 12] {
+    let merit = Merit::new(hardware, row, run);
+    let [compute, conversion, memory] = merit.energy_by_group_j;
+    let part = |of_part: f64| if of_part > 0.0 { energy(hardware, of_part) } else { "–".to_string() };
+    [
+        hardware.engine.name().to_string(),
+        short(run.cycles().to_f64()),
+        format!("{:.3}", run.run.occupancy.utilization()),
+        run.bound_by().unwrap_or("–").to_string(),
+        energy(hardware, merit.energy_j),
+        part(compute),
+        part(conversion),
+        part(memory),
+        hardware.metric.name().to_string(),
+        short(metric_value(hardware.metric, run.check.expected).parse().unwrap_or(f64::NAN)),
+        fraction(merit.ratio),
+        verdict(run.check.verdict).to_string(),
+    ]
+}
+
+/// The energy of every layer on every hardware; several tables where they do not fit one.
+fn energies(hardware: &[Hardware], cost: &NetworkCost, width: usize) -> String {
+    let mut text = String::new();
+    let mut first = 0;
+    while first < hardware.len() {
+        let all = (first + 1..=hardware.len()).rev();
+        let tables = all.map(|end| (end, energy_table(hardware, cost, first..end)));
+        // One hardware is shown in any case.
+        let fits = |(end, table): &(usize, String)| *end == first + 1 || widest_line(table) <= width;
+        let Some((end, table)) = tables.into_iter().find(fits) else { break };
+        let gap = if first > 0 { "\n" } else { "" };
+        text += &format!("{gap}{table}");
+        first = end;
+    }
+    text
+}
+
+/// One table of energies. The first of them says what the layers are, too.
+fn energy_table(hardware: &[Hardware], cost: &NetworkCost, shown: Range<usize>) -> String {
+    let header = ["layer", "op", "MACs", "density", "bits"];
+    let of_layers = if shown.start == 0 { header.len() } else { 1 };
+    let names = shown.clone().map(|h| hardware[h].engine.name());
+    let mut table = table(&header[..of_layers].iter().copied().chain(names).collect::<Vec<_>>(), of_layers.min(2));
+    for layer in cost.layers.iter().chain([&cost.total_row()]) {
+        let energies = shown.clone().map(|h| {
+            let run = &layer.runs[h];
+            let failed = if run.check.verdict == Verdict::Fail { " FAIL" } else { "" };
+            energy(&hardware[h], run.energy_j()) + failed
+        });
+        table.add_row(what(layer).into_iter().take(of_layers).chain(energies));
+    }
+    render(&table)
+}
+
+/// What a layer is: its name, operator, MACs, density and mean bits.
+fn what(layer: &LayerCost) -> [String; 5] {
+    [
+        tail(&layer.name, NAME_WIDTH),
+        layer.op.to_string(),
+        short(layer.esn.macs as f64),
+        format!("{:.3}", layer.esn.nonzero as f64 / layer.esn.weights as f64),
+        mean_bits(&layer.esn).map_or("–".to_string(), |bits| format!("{bits:.2}")),
+    ]
+}
+
+/// Characters of the widest line.
+fn widest_line(text: &str) -> usize {
+    text.lines().map(|line| line.chars().count()).max().unwrap_or(0)
+}
+
+fn by_hardware(network: &Network, hardware: &[Hardware], cost: &NetworkCost) -> String {
+    let mut text = String::new();
     for (h, hardware) in hardware.iter().enumerate() {
         text += &format!("\n{}\n", hardware_line(hardware));
         text += &layer_table(hardware, cost, h);
@@ -28,7 +167,7 @@ pub fn costs(network: &Network, hardware: &[Hardware], cost: &NetworkCost, quant
         text += &idle_line(hardware, &cost.totals[h]);
         text += &merit_lines(hardware, cost, h);
     }
-    text + &check_lines(hardware, cost)
+    text
 }
 
 /// The network and how its weights were put on the grid, in the words of [`quantization_line`].
@@ -103,12 +242,13 @@ fn layer_table(hardware: &Hardware, cost: &NetworkCost, h: usize) -> String {
 fn row(hardware: &Hardware, layer: &LayerCost, run: &HardwareRun) -> [String; 11] {
     let merit = Merit::new(hardware, layer, run);
     let esn = metric_value(hardware.metric, run.check.expected).parse().unwrap_or(f64::NAN);
+    let [name, op, macs, density, bits] = what(layer);
     [
-        tail(&layer.name, NAME_WIDTH),
-        layer.op.to_string(),
-        short(layer.esn.macs as f64),
-        format!("{:.3}", layer.esn.nonzero as f64 / layer.esn.weights as f64),
-        mean_bits(&layer.esn).map_or("–".to_string(), |bits| format!("{bits:.2}")),
+        name,
+        op,
+        macs,
+        density,
+        bits,
         short(run.cycles().to_f64()),
         format!("{:.3}", run.run.occupancy.utilization()),
         energy(hardware, merit.energy_j),
@@ -275,7 +415,7 @@ pub fn accuracy(network: &Network, evaluation: &Evaluation) -> String {
     }
     for engine in &evaluation.engines {
         let agreement = engine.agreement.map(|n| n as f64 / evaluation.images as f64);
-        scores.add_row(row(engine.hardware.join(", "), &engine.score, agreement));
+        scores.add_row(row(first_names(&engine.hardware), &engine.score, agreement));
     }
     let mut text = format!("\n{} images, {} classes\n{}", evaluation.images, evaluation.classes, render(&scores));
     text += &seeds(evaluation);
@@ -283,6 +423,14 @@ pub fn accuracy(network: &Network, evaluation: &Evaluation) -> String {
         text += &noise(network, evaluation);
     }
     text
+}
+
+/// Names of hardware that computes the same: all of them, or the first and how many more there are.
+fn first_names(names: &[String]) -> String {
+    match names {
+        [first, second, rest @ ..] if rest.len() > 1 => format!("{first}, {second} and {} more", rest.len()),
+        names => names.join(", "),
+    }
 }
 
 /// How the accuracy of random hardware spreads over seeds; empty where nobody asked.
@@ -302,7 +450,7 @@ fn seeds(evaluation: &Evaluation) -> String {
 
 /// Signal-to-quantization-noise ratio of every layer's output, in dB.
 fn noise(network: &Network, evaluation: &Evaluation) -> String {
-    let names: Vec<String> = evaluation.engines.iter().map(|engine| engine.hardware.join(", ")).collect();
+    let names: Vec<String> = evaluation.engines.iter().map(|engine| first_names(&engine.hardware)).collect();
     let mut header = vec!["SQNR of outputs, dB"];
     header.extend(names.iter().map(String::as_str));
     let mut table = table(&header, 1);
@@ -332,4 +480,32 @@ pub fn stepped(hardware: &[Hardware], layers: &[SteppedLayer]) -> String {
         );
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use esn::BitConvention;
+    use runner::{CostPlan, cost, embedded_network};
+
+    use super::*;
+
+    #[test]
+    fn tables_fit_the_lines_of_a_terminal() {
+        let network = embedded_network().expect("it comes along");
+        let mut hardware = Hardware::ideal();
+        hardware.extend(Hardware::presets().into_iter().filter(|hardware| !hardware.needs_images()));
+        let (quantization, convention) = (Quantization::new(None), BitConvention::NonzeroAtLeastOne);
+        let plan = CostPlan { network: &network, hardware: &hardware, quantization, convention };
+        let cost = cost(&plan).expect("it can be costed");
+        for width in [80, 100, 160, usize::MAX] {
+            let (totals, layers) = (totals(&hardware, &cost, width), energies(&hardware, &cost, width));
+            assert!(widest_line(&totals) <= width && widest_line(&layers) <= width, "{width}:\n{totals}\n{layers}");
+            for hardware in &hardware {
+                let name = hardware.engine.name();
+                assert!(totals.contains(name) && layers.contains(name), "{width}: {name}");
+            }
+        }
+        let whole = energies(&hardware, &cost, usize::MAX);
+        assert_eq!(whole.lines().count(), 1 + 10 + 1, "one table: a header, ten layers and their sum");
+    }
 }
