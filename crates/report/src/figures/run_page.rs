@@ -8,6 +8,7 @@ use runner::{Evaluation, Hardware, LayerCost, LayerDetail, Merit, NetworkCost, S
 use serde::Serialize;
 
 use super::page::{self, grouped};
+use crate::text::{joules, seconds, short};
 
 const SCRIPT: &str = include_str!("page_files/run.js");
 
@@ -35,9 +36,18 @@ struct Data {
     hardware: Vec<HardwareData>,
     layers: Vec<LayerData>,
     checks: Vec<CheckData>,
-    /// One row a hardware, as [`merit_row`] has them.
-    merits: Vec<[String; 8]>,
+    /// One row a hardware.
+    merits: Vec<MeritData>,
     accuracy: Option<AccuracyData>,
+}
+
+#[derive(Serialize)]
+struct MeritData {
+    /// Name, what bounds it, energy of compute, conversion and memory, ratio, cycle ratio, latency, TOPS/W, the same without
+    /// pruned MACs, weights in bits.
+    cells: [String; 11],
+    /// Every entry of the ledger.
+    entries: String,
 }
 
 #[derive(Serialize)]
@@ -109,7 +119,7 @@ fn data(figures: &RunFigures<'_>) -> Data {
         hardware: hardware.iter().map(|h| HardwareData { name: h.engine.name().to_string(), unit: unit(h) }).collect(),
         layers: cost.layers.iter().zip(details).map(|(layer, detail)| layer_data(hardware, layer, detail)).collect(),
         checks: hardware.iter().zip(&cost.totals).map(|(h, total)| check_data(h, total)).collect(),
-        merits: hardware.iter().zip(&cost.totals).map(|(h, total)| merit_row(h, &cost.total_row(), total)).collect(),
+        merits: hardware.iter().zip(&cost.totals).map(|(h, total)| merit_data(h, &cost.total_row(), total)).collect(),
         accuracy: figures.evaluation.map(accuracy_data),
     }
 }
@@ -157,21 +167,33 @@ fn in_unit(hardware: &Hardware, energy_j: f64) -> f64 {
     if hardware.normalized { energy_j / hardware.unit.0 } else { energy_j }
 }
 
-/// Name, energy by entry, ratio, cycle ratio, latency, TOPS/W, the same without pruned MACs, weights in bits.
-fn merit_row(hardware: &Hardware, row: &LayerCost, total: &runner::HardwareRun) -> [String; 8] {
+fn merit_data(hardware: &Hardware, row: &LayerCost, total: &runner::HardwareRun) -> MeritData {
     let merit = Merit::new(hardware, row, total);
-    let number = |x: Option<f64>| x.map_or("–".to_string(), |x| format!("{x:.4}"));
-    let entry = |(event, energy): (Event, f64)| format!("{event} {:.3e} {}", in_unit(hardware, energy), unit(hardware));
-    [
-        hardware.engine.name().to_string(),
-        energy_by_entry(total).into_iter().map(entry).collect::<Vec<_>>().join(", "),
-        number(merit.ratio),
-        number(merit.cycle_ratio),
-        merit.latency_s.map_or("–".to_string(), |latency| format!("{latency:.3e} s")),
-        number(merit.tops_per_w),
-        number(merit.effective_tops_per_w),
-        format!("{} ({})", grouped(total.weight_bits()), hardware.engine.weight_format()),
-    ]
+    let none = || "–".to_string();
+    let number = |x: Option<f64>| x.map_or_else(none, |x| format!("{x:.4}"));
+    let amount = |energy: f64| match hardware.normalized {
+        true => format!("{} u", short(in_unit(hardware, energy))),
+        false => joules(energy),
+    };
+    let [compute, conversion, memory] =
+        merit.energy_by_group_j.map(|energy| if energy > 0.0 { amount(energy) } else { none() });
+    let entry = |(event, energy): (Event, f64)| format!("{event} {}", amount(energy));
+    MeritData {
+        cells: [
+            hardware.engine.name().to_string(),
+            total.bound_by().map_or_else(none, str::to_string),
+            compute,
+            conversion,
+            memory,
+            number(merit.ratio),
+            number(merit.cycle_ratio),
+            merit.latency_s.map_or_else(none, seconds),
+            number(merit.tops_per_w),
+            number(merit.effective_tops_per_w),
+            format!("{} ({})", grouped(total.weight_bits()), hardware.engine.weight_format()),
+        ],
+        entries: energy_by_entry(total).into_iter().map(entry).collect::<Vec<_>>().join(", "),
+    }
 }
 
 /// Words, and the class of the cell they stand in.

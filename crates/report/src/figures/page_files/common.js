@@ -26,7 +26,10 @@ function scaled(x) {
   return [String(Number((x / 1000 ** power).toPrecision(4))), prefixes[power + 6]];
 }
 const short = (x) => scaled(x).join("");
-const amount = (x, unit) => (unit === "" ? short(x) : `${scaled(x)[0]} ${scaled(x)[1]}${unit}`);
+const amount = (x, unit) => {
+  if (unit === "") return short(x);
+  return unit === "u" ? `${short(x)} u` : `${scaled(x)[0]} ${scaled(x)[1]}${unit}`;
+};
 // Digits in groups of three; the fraction stays. A number with an exponent gets a prefix.
 function grouped(text) {
   if (/e-?\d+$/.test(text)) return short(Number(text));

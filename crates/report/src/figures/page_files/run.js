@@ -71,9 +71,10 @@ const checks = el("table", {},
     cell(grouped(check.expected)), cell(grouped(check.counted)), cell(grouped(check.expectedCycles)), cell(grouped(check.cycles)),
     cell(amount(check.energy, check.unit)), cell(check.verdict, { class: check.kind })))));
 const merits = el("table", {},
-  el("thead", {}, el("tr", {}, ["hardware", "energy by entry", "× metric", "× ideal cycles", "latency", "TOPS/W", "without pruned MACs", "bits of weights"]
+  el("thead", {}, el("tr", {}, ["hardware", "bound by", "compute", "conversion", "memory", "× metric", "× cycles", "latency", "TOPS/W", "effective", "bits of weights"]
     .map((name, i) => el("th", { class: i < 2 ? "text" : null }, name)))),
-  el("tbody", {}, data.merits.map((row) => el("tr", {}, row.map((text, i) => cell(text, { class: i === 0 ? "text" : i === 1 ? "text wide" : null }))))));
+  el("tbody", {}, data.merits.map((row) => el("tr", { title: `energy by entry: ${row.entries}` },
+    row.cells.map((text, i) => cell(text, { class: i < 2 ? "text" : null }))))));
 const accuracy = data.accuracy === null ? null : el("div", { class: "card" }, el("h2", {}, `Accuracy on ${grouped(data.accuracy.images)} images`),
   el("div", { class: "scroll" }, el("table", {},
     el("thead", {}, el("tr", {}, ["arithmetic", "top-1", "top-5", "agrees with float"].map((name, i) => el("th", { class: i ? null : "text" }, name)))),
