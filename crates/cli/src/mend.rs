@@ -65,6 +65,7 @@ pub fn option(mend: Mend) -> String {
             "--architecture gives it the graph of a known network, --topology output positions"
         }
         Mend::AllowLoss => "without --strict it is lost",
+        Mend::ShiftLabels => "--label-offset N is added to every label",
         Mend::FindSteps => "--find-step takes them as they lie",
     };
     words.to_string()

@@ -49,7 +49,11 @@ pub fn image_notes<'a>(notes: impl Iterator<Item = &'a ImageNote>) {
     for decided in notes {
         say(&match decided {
             ImageNote::DividedBy255 => format!("{decided}; --preprocess, --scale, --mean and --std change that"),
-            ImageNote::Bytes | ImageNote::SignedBytes => decided.to_string(),
+            ImageNote::Bytes
+            | ImageNote::SignedBytes
+            | ImageNote::Resized(..)
+            | ImageNote::Converted(..)
+            | ImageNote::Folders(..) => decided.to_string(),
             ImageNote::LabelsFromOne => format!("{decided} (--label-offset 0: from 0)"),
         });
     }

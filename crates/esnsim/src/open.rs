@@ -217,7 +217,9 @@ pub struct ImageRequest {
     /// What is done to them; none for `NET.preprocess.toml` beside the network, else what fits the network's input.
     pub preprocessing: Option<Preprocessing>,
     /// Added to every label; none where the network's outputs decide.
-    pub label_offset: Option<usize>,
+    pub label_offset: Option<i64>,
+    /// Whether labels play no part, so that they need not be those of the network's classes.
+    pub unlabelled: bool,
 }
 
 /// Images that fit a network.
@@ -230,7 +232,7 @@ pub struct NetworkImages {
 }
 
 /// Something that was decided about images because the user did not say it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImageNote {
     /// Pixels are divided by 255 and nothing else is done to them.
     DividedBy255,
@@ -240,11 +242,33 @@ pub enum ImageNote {
     SignedBytes,
     /// The network has 1,001 outputs, background first: labels are counted from 1.
     LabelsFromOne,
+    /// Images have another size than the network takes: height and width of the first, and of the input.
+    Resized([usize; 2], [usize; 2]),
+    /// Images have other channels than the network takes: those of the first, and of the input.
+    Converted(usize, usize),
+    /// Folders name other classes than the network has outputs: the first names, in the order of their labels, how many there
+    /// are, and how many outputs.
+    Folders(Vec<String>, usize, usize),
 }
 
 impl std::fmt::Display for ImageNote {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
+            ImageNote::Resized([height, width], [to_height, to_width]) => {
+                return write!(f, "images of {height}×{width} pixels are resized to {to_height}×{to_width}");
+            }
+            ImageNote::Converted(1, to) => return write!(f, "grey images are given {to} equal channels"),
+            ImageNote::Converted(from, to) => return write!(f, "images of {from} channels are converted to {to}"),
+            ImageNote::Folders(names, folders, outputs) => {
+                let names: Vec<String> = names.iter().enumerate().map(|(label, name)| format!("{label} is {name:?}")).collect();
+                let more = if folders > &names.len() { ", …" } else { "" };
+                let labels = names.join(", ");
+                return write!(
+                    f,
+                    "{folders} folders of classes and {outputs} outputs: labels are the folders in the order of their names, \
+                     \"10\" before \"2\": {labels}{more}"
+                );
+            }
             ImageNote::DividedBy255 => "pixels are divided by 255 and nothing else",
             ImageNote::Bytes => "the network takes 8-bit integers: pixels are fed as they are, 0 to 255",
             ImageNote::SignedBytes => {
@@ -297,7 +321,36 @@ fn pair(
     if request.label_offset.is_none() && samples.form().label_offset > 0 {
         notes.push(ImageNote::LabelsFromOne);
     }
+    if !request.unlabelled {
+        samples.check_labels()?;
+    }
+    notes.extend(form_notes(&samples)?);
     Ok(NetworkImages { samples, notes })
+}
+
+/// What becomes of the form of images, as the first of them tells, and of the names of their folders.
+fn form_notes(samples: &ImageSamples) -> Result<Vec<ImageNote>, Error> {
+    /// Folders that are named.
+    const NAMED: usize = 4;
+    let mut notes = Vec::new();
+    let images = samples.images();
+    if images.is_empty() {
+        return Ok(notes);
+    }
+    let first = images.get(0)?;
+    let [channels, height, width] = samples.preprocessing().form(&first, &samples.form().input_shape)?;
+    if [first.height, first.width] != [height, width] {
+        notes.push(ImageNote::Resized([first.height, first.width], [height, width]));
+    }
+    if first.channels != channels {
+        notes.push(ImageNote::Converted(first.channels, channels));
+    }
+    if let (Some(names), Some(outputs)) = (images.class_names(), samples.classes()) {
+        if names.len() != outputs {
+            notes.push(ImageNote::Folders(names.iter().take(NAMED).cloned().collect(), names.len(), outputs));
+        }
+    }
+    Ok(notes)
 }
 
 fn image_options(network: &Network, limit: Option<usize>) -> ImageOptions {

@@ -58,6 +58,8 @@ pub enum Mend {
     AllowLoss,
     /// Real weights seem to lie on a grid already.
     FindSteps,
+    /// Labels of images may be counted from elsewhere.
+    ShiftLabels,
 }
 
 impl fmt::Display for Mend {
@@ -79,6 +81,7 @@ impl fmt::Display for Mend {
             Mend::NameGrid => "name the grid if they are half-steps",
             Mend::NameArchitectureOrTopology => "name the architecture that the weights belong to, or give a topology",
             Mend::AllowLoss => "allow the loss",
+            Mend::ShiftLabels => "give what is to be added to every label",
             Mend::FindSteps => "look for their steps to take them as they lie",
         })
     }

@@ -90,6 +90,16 @@ pub enum RunnerError {
     /// An image that inference asked for and did not get.
     #[error(transparent)]
     Sample(#[from] SampleError),
+    /// A label that no class of the network has.
+    #[error("image {image} has label {label}; the network has {classes} classes, 0 to {}", classes.saturating_sub(1))]
+    Label {
+        /// The image, counted from 0.
+        image: usize,
+        /// Its label, with what is added to labels.
+        label: i64,
+        /// Classes of the network.
+        classes: usize,
+    },
     /// Inference failed, or the network cannot be run.
     #[error("{}", path.display())]
     Inference {
@@ -107,6 +117,7 @@ impl Failure for RunnerError {
             RunnerError::UnknownHardware { .. }
             | RunnerError::AlreadyQuantized { .. }
             | RunnerError::NeedsImages { .. }
+            | RunnerError::Label { .. }
             | RunnerError::Trace { .. } => ErrorKind::BadArgument,
             RunnerError::Read { .. } => ErrorKind::Io,
             RunnerError::Layer { .. } => ErrorKind::Unsupported,
@@ -122,6 +133,7 @@ impl Failure for RunnerError {
         match self {
             RunnerError::AlreadyQuantized { bits, .. } => Some(Mend::LeaveOutBits { bits: *bits }),
             RunnerError::NeedsImages { .. } => Some(Mend::GiveImages),
+            RunnerError::Label { .. } => Some(Mend::ShiftLabels),
             RunnerError::Network(error) => error.mend(),
             RunnerError::Engine { source, .. } => source.mend(),
             RunnerError::Image(error) => error.mend(),

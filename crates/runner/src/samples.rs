@@ -4,6 +4,8 @@ use formats::images::{Images, Preprocessing};
 use inference::{InferenceError, Sample, SampleError, Samples};
 use network::Network;
 
+use crate::error::RunnerError;
+
 /// Images of a file or folder. Each is preprocessed for one network at the moment it is asked for.
 #[derive(Debug)]
 pub struct ImageSamples {
@@ -11,6 +13,8 @@ pub struct ImageSamples {
     preprocessing: Preprocessing,
     /// What the network takes.
     form: Form,
+    /// Classes that the network tells apart, where the shape of its output is known.
+    classes: Option<usize>,
 }
 
 /// The form of the images that a network takes. Two networks of equal form can share preprocessed images.
@@ -21,7 +25,7 @@ pub struct Form {
     /// Whether the input is of an integer type.
     pub integers: bool,
     /// What is added to every label: 1 where the network's first class is a background that the images do not have.
-    pub label_offset: usize,
+    pub label_offset: i64,
 }
 
 impl ImageSamples {
@@ -42,14 +46,49 @@ impl ImageSamples {
         })?;
         let input_type = graph.inputs().first().and_then(|&id| graph.value(id).data_type);
         let integers = input_type.is_some_and(|data_type| !data_type.is_real());
-        let label_offset = background(network, &images);
-        Ok(Self { images, preprocessing, form: Form { input_shape, integers, label_offset } })
+        let classes = classes(network);
+        let label_offset = background(classes, &images);
+        Ok(Self { images, preprocessing, form: Form { input_shape, integers, label_offset }, classes })
     }
 
     /// Adds `offset` to every label, in place of the offset that was found.
-    pub fn with_label_offset(mut self, offset: usize) -> Self {
+    pub fn with_label_offset(mut self, offset: i64) -> Self {
         self.form.label_offset = offset;
         self
+    }
+
+    /// Refuses labels that no class of the network has.
+    ///
+    /// # Errors
+    ///
+    /// [`RunnerError::Label`] names the first.
+    pub fn check_labels(&self) -> Result<(), RunnerError> {
+        let Some(classes) = self.classes else { return Ok(()) };
+        let shifted = (0..self.images.len()).filter_map(|image| Some((image, self.shifted(self.images.label(image)?))));
+        let is_wrong = |(_, label): &(usize, i64)| usize::try_from(*label).map_or(true, |label| label >= classes);
+        match shifted.into_iter().find(is_wrong) {
+            Some((image, label)) => Err(RunnerError::Label { image, label, classes }),
+            None => Ok(()),
+        }
+    }
+
+    /// The images.
+    pub fn images(&self) -> &Images {
+        &self.images
+    }
+
+    /// What is done to them.
+    pub fn preprocessing(&self) -> &Preprocessing {
+        &self.preprocessing
+    }
+
+    /// Classes that the network tells apart, where the shape of its output is known.
+    pub fn classes(&self) -> Option<usize> {
+        self.classes
+    }
+
+    fn shifted(&self, label: usize) -> i64 {
+        i64::try_from(label).unwrap_or(i64::MAX).saturating_add(self.form.label_offset)
     }
 
     /// The form of the images that the network takes.
@@ -69,16 +108,21 @@ impl Samples for ImageSamples {
             true => self.preprocessing.apply_to_integers(&image, &self.form.input_shape)?,
             false => self.preprocessing.apply(&image, &self.form.input_shape)?,
         };
-        Ok(Sample { values, label: self.images.label(index).map(|label| label + self.form.label_offset) })
+        let label = self.images.label(index).and_then(|label| usize::try_from(self.shifted(label)).ok());
+        Ok(Sample { values, label })
     }
+}
+
+/// The numbers that a network gives for an image; none where the shape of its output is not known.
+fn classes(network: &Network) -> Option<usize> {
+    let output = network.graph().outputs().first().and_then(|&id| network.graph().value(id).shape.as_ref());
+    output.map(|shape| shape.iter().skip(1).product::<usize>())
 }
 
 /// The offset of the labels: 1 for a network of 1,001 outputs whose images have labels below 1,000. Networks of
 /// TensorFlow have one class of background before the 1,000 classes of ImageNet.
-fn background(network: &Network, images: &Images) -> usize {
+fn background(outputs: Option<usize>, images: &Images) -> i64 {
     const CLASSES: usize = 1000;
-    let output = network.graph().outputs().first().and_then(|&id| network.graph().value(id).shape.as_ref());
-    let outputs = output.map(|shape| shape.iter().skip(1).product::<usize>());
     let below = (0..images.len()).filter_map(|i| images.label(i)).all(|label| label < CLASSES);
-    usize::from(outputs == Some(CLASSES + 1) && below)
+    i64::from(outputs == Some(CLASSES + 1) && below)
 }

@@ -303,3 +303,65 @@ fn operators_are_those_of_the_file() {
     assert!(text.contains(operators) && !text.contains("DEQUANTIZE"), "{text}");
     assert!(said(folder.path(), &["inspect", "--nodes", path]).contains("10 DEQUANTIZE"), "the graph is another view");
 }
+
+/// Writes an 8-bit grey or colour picture of equal pixels as BMP.
+fn picture(path: &Path, width: u32, height: u32) {
+    let row = (3 * width).div_ceil(4) * 4;
+    let size = 54 + row * height;
+    let mut bytes = b"BM".to_vec();
+    for word in [size, 0, 54, 40, width, height, 1 | 24 << 16, 0, row * height, 0, 0, 0, 0] {
+        bytes.extend(word.to_le_bytes());
+    }
+    bytes.resize(size as usize, 100);
+    std::fs::write(path, bytes).expect("writable");
+}
+
+#[test]
+fn traps_of_images_are_told_or_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for class in ["10", "2"] {
+        std::fs::create_dir_all(folder.path().join("images").join(class)).expect("writable");
+        for image in 0..12 {
+            picture(&folder.path().join(format!("images/{class}/{image}.bmp")), 32, 24);
+        }
+    }
+    let network = repository("traces/digits-resnet.onnx");
+    let network = network.to_str().expect("paths of the repository are text");
+    let run = |more: &[&str]| {
+        let arguments = ["simulate", network, "--images", "images", "--hardware", "ideal-digital"];
+        let output =
+            esnsim().current_dir(folder.path()).args([&arguments[..], more].concat()).output().expect("it runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (status, notes) = run(&["--label-offset", "8"]);
+    assert_eq!(status, Some(0), "{notes}");
+    let expected = [
+        "images of 24×32 pixels are resized to 8×8",
+        "images of 3 channels are converted to 1",
+        "2 folders of classes and 10 outputs: labels are the folders in the order of their names, \"10\" before \"2\": 0 is \
+         \"10\", 1 is \"2\"",
+    ];
+    expected.iter().for_each(|note| assert!(notes.contains(note), "{note}: {notes}"));
+    // Equal pictures have one answer, which is the label of none of them or of half.
+    let at_chance = ["0", "2", "4", "6", "8"]
+        .iter()
+        .any(|offset| run(&["--label-offset", offset]).1.contains("no more images are right than a guess would have"));
+    assert!(at_chance);
+    let refused = [
+        ("--label-offset=-1", "error: image 0 has label -1; the network has 10 classes, 0 to 9; --label-offset N"),
+        ("--label-offset=9", "error: image 12 has label 10; the network has 10 classes, 0 to 9; --label-offset N"),
+    ];
+    for (option, expected) in refused {
+        let (status, error) = run(&[option]);
+        assert!(status == Some(2) && error.contains(expected), "{option}: {error}");
+    }
+}
+
+#[test]
+fn accuracy_has_its_standard_error() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let text = said(folder.path(), &["simulate"]);
+    // 493 right of 500: sqrt(0.986 · 0.014 / 500).
+    let line = text.lines().find(|line| line.starts_with("float network")).expect("it has run");
+    assert!(line.split_whitespace().eq(["float", "network", "0.9860", "0.0053", "–"]), "{line}");
+}

@@ -331,6 +331,7 @@ fn runs(page: &mut Page) {
                 AlreadyQuantized: RunnerError::AlreadyQuantized { path: network(), bits: 4 },
                 Engine: RunnerError::Engine { path: network(), hardware: hardware(), source: Box::new(engine_error()) },
                 NeedsImages: RunnerError::NeedsImages { hardware: hardware() },
+                Label: RunnerError::Label { image: 17, label: 12, classes: 10 },
                 Trace: RunnerError::Trace {
                     path: network(),
                     layer: text("conv1"),

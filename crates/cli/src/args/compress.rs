@@ -287,6 +287,7 @@ impl StatisticsOptions {
             limit: Some(self.calibrate_limit),
             preprocessing: preprocessing.request()?,
             label_offset: Some(0),
+            unlabelled: true,
         }))
     }
 }

@@ -210,8 +210,8 @@ pub struct InferenceOptions {
     /// Add this to the labels of images [default: 0, or 1, see --help]
     ///
     /// The default is 1 for a network of 1,001 outputs and labels below 1,000, else 0.
-    #[arg(long, value_name = "N")]
-    pub label_offset: Option<usize>,
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub label_offset: Option<i64>,
 
     /// Bits of activations on integer engines
     ///
@@ -272,6 +272,7 @@ impl InferenceOptions {
             limit: self.limit,
             preprocessing: self.preprocessing.request()?,
             label_offset: self.label_offset,
+            unlabelled: false,
         })
     }
 }

@@ -52,6 +52,12 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
     evaluated?;
     if let Some(evaluation) = run.evaluation() {
         print(&accuracy(&opened.network, evaluation))?;
+        if evaluation.is_at_chance() {
+            say(
+                "no more images are right than a guess would have: usual causes are the preprocessing (--preprocess, --scale, \
+                 --mean, --std), the order of the classes, and labels counted from elsewhere (--label-offset)",
+            );
+        }
     }
     Ok(Status::of(run.passes()))
 }

@@ -87,6 +87,7 @@ impl<'a> ImageOpener<'a> {
         let resolved = resolved(&preprocessing);
         let samples = ImageSamples::new(network, images, preprocessing)
             .map_err(|e| RunnerError::Inference { path: network.path().to_path_buf(), source: Box::new(e) })?;
+        samples.check_labels()?;
         let form = samples.form().clone();
         let identity = ImagesIdentity { sha256: self.sha256.clone(), images: samples.len(), preprocessing: resolved };
         if let Some((_, same)) = self.opened.iter().find(|(f, paired)| *f == form && paired.identity == identity) {

@@ -183,6 +183,16 @@ impl Preprocessing {
         self.try_apply(image, input_shape, false).map_err(misfit)
     }
 
+    /// Channels, height and width of an image as the network takes it.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError::Misfit`] if the input of the network tells no such form.
+    pub fn form(&self, image: &Image, input_shape: &[usize]) -> Result<[usize; 3], ImageError> {
+        let misfit = |problem| ImageError::Misfit { image: image.name.clone(), problem };
+        self.target(image, input_shape).map(|(_, form)| form).map_err(misfit)
+    }
+
     /// As [`Preprocessing::apply`], with resized pixels and luma rounded to integers: what a network takes whose input
     /// is of an integer type.
     ///

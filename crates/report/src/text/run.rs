@@ -396,14 +396,14 @@ fn failures(hardware: &[Hardware], cost: &NetworkCost) -> String {
 pub fn accuracy(network: &Network, evaluation: &Evaluation) -> String {
     let with_top5 =
         evaluation.float.iter().chain(evaluation.engines.iter().map(|e| &e.score)).any(|s| s.top5.is_some());
-    let mut header = vec!["accuracy", "top-1"];
+    let mut header = vec!["accuracy", "top-1", "± s.e."];
     if with_top5 {
         header.push("top-5");
     }
     header.push("agrees with float");
     let mut scores = table(&header, 1);
     let row = |name: String, score: &Score, agreement: Option<f64>| {
-        let mut row = vec![name, fraction(score.top1_accuracy())];
+        let mut row = vec![name, fraction(score.top1_accuracy()), fraction(score.top1_standard_error())];
         if with_top5 {
             row.push(fraction(score.top5_accuracy()));
         }

@@ -59,6 +59,12 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
+    /// Whether the network, in float arithmetic or on the first hardware, is right no more often than a guess.
+    pub fn is_at_chance(&self) -> bool {
+        let score = self.float.as_ref().or(self.engines.first().map(|engine| &engine.score));
+        score.is_some_and(|score| score.is_at_chance(self.classes))
+    }
+
     /// The results of the group that a hardware belongs to, by its index in the plan.
     pub fn engine_of(&self, hardware: usize) -> Option<&EngineEvaluation> {
         self.engines.iter().find(|engine| engine.members.contains(&hardware))

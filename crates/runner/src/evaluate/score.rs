@@ -22,6 +22,20 @@ impl Score {
         (self.labelled > 0).then(|| self.top1 as f64 / self.labelled as f64)
     }
 
+    /// Standard error of the top-1 accuracy `p` of `n` images, `sqrt(p · (1 − p) / n)`: how far it would spread over other
+    /// images of the same kind. None without labels.
+    pub fn top1_standard_error(&self) -> Option<f64> {
+        self.top1_accuracy().map(|p| (p * (1.0 - p) / self.labelled as f64).sqrt())
+    }
+
+    /// Whether no more images are right than a guess among so many classes would have right. None of few images tells.
+    pub fn is_at_chance(&self, classes: usize) -> bool {
+        /// Images a class from which on a guess is told from a network that works.
+        const IMAGES_PER_CLASS: u64 = 2;
+        let classes = classes as u64;
+        classes > 1 && self.labelled >= IMAGES_PER_CLASS * classes && self.top1 * classes <= self.labelled
+    }
+
     /// Top-5 accuracy; none without labels or below 100 classes.
     pub fn top5_accuracy(&self) -> Option<f64> {
         self.top5.filter(|_| self.labelled > 0).map(|top5| top5 as f64 / self.labelled as f64)
