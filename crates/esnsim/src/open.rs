@@ -345,10 +345,10 @@ fn form_notes(samples: &ImageSamples) -> Result<Vec<ImageNote>, Error> {
     if first.channels != channels {
         notes.push(ImageNote::Converted(first.channels, channels));
     }
-    if let (Some(names), Some(outputs)) = (images.class_names(), samples.classes()) {
-        if names.len() != outputs {
-            notes.push(ImageNote::Folders(names.iter().take(NAMED).cloned().collect(), names.len(), outputs));
-        }
+    if let (Some(names), Some(outputs)) = (images.class_names(), samples.classes())
+        && names.len() != outputs
+    {
+        notes.push(ImageNote::Folders(names.iter().take(NAMED).cloned().collect(), names.len(), outputs));
     }
     Ok(notes)
 }

@@ -5,6 +5,7 @@ mod compress;
 mod convert;
 mod esn;
 mod groups;
+mod hardware;
 mod inspect;
 mod landscape;
 mod man;
@@ -25,6 +26,7 @@ pub use self::completions::CompletionsOptions;
 pub use self::compress::CompressOptions;
 pub use self::convert::ConvertOptions;
 pub use self::esn::EsnOptions;
+pub use self::hardware::HardwareNameOptions;
 pub use self::inspect::InspectOptions;
 pub use self::landscape::LandscapeOptions;
 pub use self::man::ManOptions;
@@ -107,6 +109,12 @@ pub enum Command {
     /// Make a network of the literature with random weights, as ONNX
     #[command(after_help = "Example: esnsim new resnet20 --width 0.5 -o resnet20.onnx")]
     New(NewOptions),
+
+    /// Print the description of hardware that comes along, a start for your own
+    ///
+    /// It is TOML, with a comment or a source at every value. Without a name all names are listed.
+    #[command(after_help = "Example: esnsim hardware gpu-8bit > my-array.toml")]
+    Hardware(HardwareNameOptions),
 
     /// Show energy against bits and pruning, on every kind of hardware
     ///

@@ -4,6 +4,7 @@ pub mod completions;
 pub mod compress;
 pub mod convert;
 pub mod esn;
+pub mod hardware;
 pub mod inspect;
 pub mod landscape;
 pub mod man;

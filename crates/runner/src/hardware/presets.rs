@@ -1,5 +1,6 @@
 //! Descriptions that come with the program: the ideal engines and presets, each a file of `configs/`.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use super::Hardware;
@@ -87,6 +88,18 @@ impl Hardware {
         }
     }
 
+    /// The text of a description that comes along, with its comments and sources: a start for one's own.
+    ///
+    /// # Errors
+    ///
+    /// [`RunnerError::UnknownHardware`] for another name lists the names.
+    pub fn description(name: &str) -> Result<&'static str, RunnerError> {
+        let ideal = IDEAL.iter().map(|(path, text)| (Path::new(path).file_stem().unwrap_or_default(), *text));
+        let mut all = ideal.chain(PRESETS.iter().map(|(name, text, _)| (OsStr::new(*name), *text)));
+        let found = all.find(|(known, _)| *known == name).map(|(_, text)| text);
+        found.ok_or_else(|| RunnerError::UnknownHardware { path: name.into(), known: names() })
+    }
+
     /// The three ideal engines.
     pub fn ideal() -> Vec<Self> {
         IDEAL
@@ -143,9 +156,15 @@ mod tests {
     #[test]
     fn a_name_opens_what_comes_along_and_nothing_else() {
         for name in names() {
-            assert_eq!(Hardware::open(Path::new(&name)).expect("it comes along").engine.name(), name);
+            let opened = Hardware::open(Path::new(&name)).expect("it comes along");
+            assert_eq!(opened.engine.name(), name);
+            let text = Hardware::description(&name).expect("it comes along");
+            assert_eq!(Hardware::parse(Path::new("copy.toml"), text).expect("valid").resolved, opened.resolved);
         }
         let error = Hardware::open(Path::new("abacus")).err().expect("nothing is called so").to_string();
         assert!(error.starts_with("abacus: neither") && error.contains("cpu-serial"), "{error}");
+        assert!(!error.contains("did you mean"), "nothing is near: {error}");
+        let error = Hardware::description("gpu8bit").expect_err("nothing is called so").to_string();
+        assert!(error.ends_with("; did you mean gpu-8bit?"), "{error}");
     }
 }
