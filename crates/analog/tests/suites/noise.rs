@@ -230,3 +230,20 @@ fn an_ir_drop_weakens_the_far_end() {
     assert_eq!(run(drop(0.0, 0.5)), [6.0, 4.5, 6.0]);
     assert_eq!(run(drop(0.5, 0.5)), [rows, rows * 0.75, rows]);
 }
+
+/// On an unbounded array two groups of two rows and two columns lie on one diagonal: rows 0 to 3 of 4, columns 0 to 3 of 4.
+#[test]
+fn an_ir_drop_reaches_from_group_to_group_of_an_unbounded_array() {
+    let geometry = Geometry::new(GeometrySpec { groups: 2, ..GeometrySpec::convolution(4, 4, [1, 1], [1, 1]) });
+    let geometry = geometry.expect("it is a geometry");
+    let weights = CodeTensor::new(Grid::MidTread, geometry.weight_shape(), vec![2; 8]).expect("2 is even");
+    let layer = Layer::new("layer", &geometry, &weights).expect("shapes agree");
+    let run = |rows, columns| {
+        let noise = Noise { ir_drop_rows: rows, ir_drop_columns: columns, ..Noise::default() };
+        let array = AnalogArray::new("array", None, None, 1, Joules(1.0)).expect("valid");
+        let array = array.with(Departures { noise, ..Departures::default() }).expect("valid");
+        real(array.prepare(&layer).and_then(|held| held.forward(Activations::Real(&[1.0; 4]))).expect("valid"))
+    };
+    assert_eq!(run(0.5, 0.0), [1.875, 1.875, 1.375, 1.375]);
+    assert_eq!(run(0.0, 0.5), [2.0, 1.75, 1.5, 1.25]);
+}
