@@ -217,6 +217,20 @@ fn departures_in_energy_show_alone() {
             24,
             24,
         ),
+        // A row is controlled while it works (24), fills (5 cycles in 8 groups) and decodes (2 cycles for 3 weights in 4
+        // groups).
+        (
+            Weight,
+            Departures {
+                fill_cycles_per_group: 5,
+                index_cycles_per_nonzero: 2,
+                energy: DepartureEnergies { row_cycle: unit, ..Default::default() },
+                ..none()
+            },
+            Spent(event::ROW_CONTROL),
+            24 + 40 + 24,
+            24 + 40 + 24,
+        ),
         (Weight, energy(DepartureEnergies { idle_pe_cycle: unit, ..Default::default() }), Spent(event::IDLE), 0, 24),
         (
             Weight,
@@ -323,14 +337,14 @@ fn zero_activations_are_gated_and_skipped() {
 
 #[test]
 fn weights_wider_than_the_array_are_refused() {
-    let case = line(2, 2, 1, &[1, 1, 1, 31]);
+    let case = line(2, 4, 1, &[1, 1, 1, 1, 1, 1, 1, 31]);
     let supported = Departures { supported_widths: vec![2, 4], ..Departures::default() };
     let arrays = [
         (array(1, 1, Granularity::Fixed(4)), "fixed_width_bits"),
         (array(1, 1, Granularity::Weight).with_departures(supported).unwrap(), "supported_widths_bits"),
     ];
     for (array, key) in arrays {
-        let message = format!("layer test: unsupported: weight 1 of filter 1 needs 5 planes; {key} allows 4 at most");
+        let message = format!("layer test: unsupported: weight 3 of filter 1 needs 5 planes; {key} allows 4 at most");
         let layer = layer(&case);
         assert_eq!(array.run(&layer).unwrap_err().to_string(), message);
         assert_eq!(array.step(&layer, Activations::Integer(&case.input)).unwrap_err().to_string(), message);
