@@ -35,23 +35,27 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// Both counts added, as far as filters have them. Cycles, rows that wait or are done, and what is fetched are of the
-    /// layer.
+    /// Both counts added.
     pub(crate) fn plus(self, other: Self) -> Self {
         Self {
+            cycles: self.cycles + other.cycles,
             busy: self.busy + other.busy,
             position_tail: self.position_tail + other.position_tail,
             zero_activation: self.zero_activation + other.zero_activation,
+            finished_early: self.finished_early + other.finished_early,
             working: self.working + other.working,
             filling: self.filling + other.filling,
             decoding: self.decoding + other.decoding,
+            waiting: self.waiting + other.waiting,
             useful: self.useful + other.useful,
             rounding: self.rounding + other.rounding,
             zeros: self.zeros + other.zeros,
             skipped: self.skipped + other.skipped,
             on_zero_activations: self.on_zero_activations + other.on_zero_activations,
             index_bits: self.index_bits + other.index_bits,
-            ..self
+            weight_bits: self.weight_bits + other.weight_bits,
+            activation_bits: self.activation_bits + other.activation_bits,
+            partial_sum_bits: self.partial_sum_bits + other.partial_sum_bits,
         }
     }
 }
