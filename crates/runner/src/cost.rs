@@ -90,8 +90,7 @@ impl HardwareRun {
 
     /// Bits of the weights in the memory of the hardware.
     pub fn weight_bits(&self) -> u128 {
-        // Every image is run with the same weights.
-        self.run.weight_bits / u128::from(self.images)
+        self.run.weight_bits
     }
 }
 

@@ -93,6 +93,9 @@ fn costs_are_of_one_image_and_sums_have_columns_of_their_own() {
     };
     let ((one, _), (three, json)) = (run("1"), run("3"));
     assert_eq!(one["cycles"], one["cycles_all_images"]);
+    // The same weights are in memory for every image.
+    assert_eq!(one["weight_bits"], three["weight_bits"]);
+    assert!(number(&one["weight_bits"]) > 0.0);
     for (mean, sum) in [("cycles", "cycles_all_images"), ("energy_count", "energy_count_all_images")] {
         assert!((number(&three[mean]) * 3.0 - number(&three[sum])).abs() < 1e-6, "{mean}");
         assert!((number(&three[mean]) / number(&one[mean]) - 1.0).abs() < 0.5, "{mean} is of one image, not of three");
