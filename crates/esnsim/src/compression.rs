@@ -10,7 +10,7 @@ use esn::{BitConvention, BitWidth, Grid};
 use formats::ReadOptions;
 use inference::Samples;
 use network::{Network, Note};
-use report::write_file;
+use report::{EsnFigures, write_file};
 use runner::{DEFAULT_BITS, NetworkCost, Quantization, is_quantized};
 use serde::Serialize;
 
@@ -125,8 +125,8 @@ impl Compressed {
         let document = Document {
             compressed: self,
             baseline_bits: costs.baseline.map(BitWidth::get),
-            before: Totals::of(&costs.before),
-            after: Totals::of(&costs.after),
+            before: EsnFigures::of(&costs.before.total_row()),
+            after: EsnFigures::of(&costs.after.total_row()),
         };
         let write = |writer: &mut dyn std::io::Write| {
             serde_json::to_writer_pretty(&mut *writer, &document)?;
@@ -256,45 +256,14 @@ pub struct CompressionCosts {
 /// Bits that real weights are costed at beside a compressed network, unless a request says otherwise.
 const BASELINE_BITS: u32 = 8;
 
-/// The costs of one network in the JSON of a compression.
-#[derive(Serialize)]
-struct Totals {
-    weights: u128,
-    effective_weights: u128,
-    macs: u128,
-    effective_macs: u128,
-    esn_a: f64,
-    esn_d: u128,
-    esn_a_macs: f64,
-    esn_d_macs: u128,
-    esn_d_filter: u128,
-}
-
-impl Totals {
-    fn of(cost: &NetworkCost) -> Self {
-        let esn = &cost.esn;
-        Self {
-            weights: esn.weights,
-            effective_weights: esn.nonzero,
-            macs: esn.macs,
-            effective_macs: cost.total_row().nonzero_macs,
-            esn_a: esn.esn_a().to_f64(),
-            esn_d: esn.esn_d,
-            esn_a_macs: esn.esn_a_macs().to_f64(),
-            esn_d_macs: esn.esn_d_macs,
-            esn_d_filter: esn.esn_d_filter,
-        }
-    }
-}
-
 /// The JSON of a compression.
 #[derive(Serialize)]
 struct Document<'a> {
     #[serde(flatten)]
     compressed: &'a Compressed,
     baseline_bits: Option<u32>,
-    before: Totals,
-    after: Totals,
+    before: EsnFigures,
+    after: EsnFigures,
 }
 
 impl CompressRequest {

@@ -149,7 +149,7 @@ fn simulate_row(
         run.weight_bits().to_string(),
         layer.esn.nonzero.to_string(),
         layer.nonzero_macs.to_string(),
-        energy_unit(hardware).to_string(),
+        energy_unit(hardware.normalized).to_string(),
         real(compute_j),
         real(conversion_j),
         real(memory_j),

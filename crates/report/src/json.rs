@@ -59,6 +59,38 @@ struct QuantizationReport {
     bit_convention: &'static str,
 }
 
+/// Weights, MACs and ESN of a layer or a network, under their names in JSON.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct EsnFigures {
+    weights: u128,
+    effective_weights: u128,
+    macs: u128,
+    effective_macs: u128,
+    esn_a: f64,
+    esn_d: u128,
+    esn_a_macs: f64,
+    esn_d_macs: u128,
+    esn_d_filter: u128,
+}
+
+impl EsnFigures {
+    /// Those of a layer, or of [`NetworkCost::total_row`].
+    pub fn of(layer: &LayerCost) -> Self {
+        let esn = &layer.esn;
+        Self {
+            weights: esn.weights,
+            effective_weights: esn.nonzero,
+            macs: esn.macs,
+            effective_macs: layer.nonzero_macs,
+            esn_a: esn.esn_a().to_f64(),
+            esn_d: esn.esn_d,
+            esn_a_macs: esn.esn_a_macs().to_f64(),
+            esn_d_macs: esn.esn_d_macs,
+            esn_d_filter: esn.esn_d_filter,
+        }
+    }
+}
+
 /// One layer, or the sum of all.
 #[derive(Debug, Serialize)]
 struct LayerReport<'a> {
@@ -67,16 +99,9 @@ struct LayerReport<'a> {
     filters: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     positions: Option<u64>,
-    weights: u128,
     nonzero: u128,
-    macs: u128,
-    effective_weights: u128,
-    effective_macs: u128,
-    esn_a: f64,
-    esn_d: u128,
-    esn_a_macs: f64,
-    esn_d_macs: u128,
-    esn_d_filter: u128,
+    #[serde(flatten)]
+    figures: EsnFigures,
     esn_d_filter_weights: u128,
     mean_bits: Option<f64>,
     max_bits: u32,
@@ -218,16 +243,8 @@ impl<'a> LayerReport<'a> {
             op: "",
             filters: 0,
             positions: None,
-            weights: esn.weights,
             nonzero: esn.nonzero,
-            macs: esn.macs,
-            effective_weights: esn.nonzero,
-            effective_macs: layer.nonzero_macs,
-            esn_a: esn.esn_a().to_f64(),
-            esn_d: esn.esn_d,
-            esn_a_macs: esn.esn_a_macs().to_f64(),
-            esn_d_macs: esn.esn_d_macs,
-            esn_d_filter: esn.esn_d_filter,
+            figures: EsnFigures::of(layer),
             esn_d_filter_weights: esn.esn_d_filter_weights,
             mean_bits: mean_bits(esn),
             max_bits: esn.max_bits,
@@ -255,7 +272,7 @@ fn run_report<'a>(hardware: &'a Hardware, layer: &LayerCost, run: &HardwareRun) 
         bound_by: run.bound_by(),
         energy_count: run.energy_count(),
         energy_count_all_images: run.energy_count().sum,
-        energy_unit: energy_unit(hardware),
+        energy_unit: energy_unit(hardware.normalized),
         energy_j: merit.energy_j,
         compute_j,
         conversion_j,

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use explore::landscape::LandscapePoint;
+use runner::energy_unit;
 
 /// Columns of the CSV of `landscape`.
 pub const LANDSCAPE_COLUMNS: [&str; 15] = [
@@ -45,7 +46,7 @@ pub fn write_landscape_csv(writer: &mut dyn Write, points: &[LandscapePoint]) ->
             real(cost.map(|cost| cost.energy_j)),
             real(cost.map(|cost| cost.energy_per_mac_j)),
             real(cost.and_then(|cost| cost.relative)),
-            if point.normalized { "normalized" } else { "J" }.to_string(),
+            energy_unit(point.normalized).to_string(),
             real(cost.map(|cost| cost.energy_by_group_j[0])),
             real(cost.map(|cost| cost.energy_by_group_j[1])),
             real(cost.map(|cost| cost.energy_by_group_j[2])),

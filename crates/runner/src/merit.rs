@@ -63,8 +63,8 @@ fn over(x: f64, y: f64) -> Option<f64> {
 }
 
 /// The unit of energies, as reports name it: `J`, or `normalized` where joules mean nothing.
-pub fn energy_unit(hardware: &Hardware) -> &'static str {
-    if hardware.normalized { "normalized" } else { "J" }
+pub fn energy_unit(normalized: bool) -> &'static str {
+    if normalized { "normalized" } else { "J" }
 }
 
 /// Energy of each entry of the ledger, per image in joules.
