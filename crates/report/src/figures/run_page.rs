@@ -8,7 +8,7 @@ use runner::{Evaluation, Hardware, LayerCost, LayerDetail, Merit, NetworkCost, S
 use serde::Serialize;
 
 use super::page::{self, grouped};
-use crate::text::{joules, seconds, short};
+use crate::text::{energy, seconds};
 
 const SCRIPT: &str = include_str!("page_files/run.js");
 
@@ -171,13 +171,9 @@ fn merit_data(hardware: &Hardware, row: &LayerCost, total: &runner::HardwareRun)
     let merit = Merit::new(hardware, row, total);
     let none = || "–".to_string();
     let number = |x: Option<f64>| x.map_or_else(none, |x| format!("{x:.4}"));
-    let amount = |energy: f64| match hardware.normalized {
-        true => format!("{} u", short(in_unit(hardware, energy))),
-        false => joules(energy),
-    };
     let [compute, conversion, memory] =
-        merit.energy_by_group_j.map(|energy| if energy > 0.0 { amount(energy) } else { none() });
-    let entry = |(event, energy): (Event, f64)| format!("{event} {}", amount(energy));
+        merit.energy_by_group_j.map(|part| if part > 0.0 { energy(hardware, part) } else { none() });
+    let entry = |(event, of_event): (Event, f64)| format!("{event} {}", energy(hardware, of_event));
     MeritData {
         cells: [
             hardware.engine.name().to_string(),

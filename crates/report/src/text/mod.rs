@@ -11,6 +11,7 @@ mod landscape;
 mod network;
 mod number;
 mod run;
+mod summary;
 mod table;
 
 pub use compression::{pruning_table, quantization_table, totals_table};
@@ -20,4 +21,5 @@ pub use frontier::frontier_table;
 pub use landscape::landscape_table;
 pub use network::{layer_table, network_overview, node_list};
 pub use number::{fraction, grouped, joules, one_line, seconds, short, tail, with_unit};
+pub(crate) use run::energy;
 pub use run::{Layout, accuracy, costs, hardware_that_comes_along, heading, left_out, quantization_line, stepped};

@@ -1,7 +1,5 @@
 //! One run as text: costs, the check against ESN, accuracy, and what the stepped machines found.
 
-use std::ops::Range;
-
 use engine::{EnergyGroup, Event};
 use network::{Network, NotCosted};
 use runner::{
@@ -10,6 +8,7 @@ use runner::{
 };
 
 use super::number::{fraction, grouped, joules, one_line, seconds, short, tail, with_unit};
+use super::summary::{energies, totals};
 use super::table::{render, table};
 use crate::{mean_bits, metric_value};
 
@@ -53,97 +52,8 @@ pub fn costs(
     text + &tables + &check_lines(hardware, cost)
 }
 
-/// The totals of all hardware. Columns that do not fit are left out, the parts of the energy first.
-fn totals(hardware: &[Hardware], cost: &NetworkCost, width: usize) -> String {
-    const LEFT_OUT: [&str; 5] = ["conversion", "compute", "memory", "bound by", "util"];
-    let header = [
-        "total",
-        "cycles",
-        "util",
-        "bound by",
-        "energy",
-        "compute",
-        "conversion",
-        "memory",
-        "metric",
-        "",
-        "ratio",
-        "check",
-    ];
-    let row = cost.total_row();
-    let rows: Vec<[String; 12]> = hardware.iter().zip(&cost.totals).map(|(h, run)| total_row(h, &row, run)).collect();
-    let mut shown: Vec<usize> = (0..header.len()).collect();
-    for left_out in [""].into_iter().chain(LEFT_OUT) {
-        shown.retain(|&column| left_out.is_empty() || header[column] != left_out);
-        let names: Vec<&str> = shown.iter().map(|&column| header[column]).collect();
-        let mut table = table(&names, 1);
-        rows.iter().for_each(|row| {
-            table.add_row(shown.iter().map(|&column| row[column].clone()));
-        });
-        let text = render(&table);
-        if left_out == "util" || widest_line(&text) <= width {
-            return text;
-        }
-    }
-    String::new()
-}
-
-fn total_row(hardware: &Hardware, row: &LayerCost, run: &HardwareRun) -> [String; 12] {
-    let merit = Merit::new(hardware, row, run);
-    let [compute, conversion, memory] = merit.energy_by_group_j;
-    let part = |of_part: f64| if of_part > 0.0 { energy(hardware, of_part) } else { "–".to_string() };
-    [
-        hardware.engine.name().to_string(),
-        short(run.cycles().to_f64()),
-        format!("{:.3}", run.run.occupancy.utilization()),
-        run.bound_by().unwrap_or("–").to_string(),
-        energy(hardware, merit.energy_j),
-        part(compute),
-        part(conversion),
-        part(memory),
-        hardware.metric.name().to_string(),
-        short(metric_value(hardware.metric, run.check.expected).parse().unwrap_or(f64::NAN)),
-        fraction(merit.ratio),
-        verdict(run.check.verdict).to_string(),
-    ]
-}
-
-/// The energy of every layer on every hardware; several tables where they do not fit one.
-fn energies(hardware: &[Hardware], cost: &NetworkCost, width: usize) -> String {
-    let mut text = String::new();
-    let mut first = 0;
-    while first < hardware.len() {
-        let all = (first + 1..=hardware.len()).rev();
-        let tables = all.map(|end| (end, energy_table(hardware, cost, first..end)));
-        // One hardware is shown in any case.
-        let fits = |(end, table): &(usize, String)| *end == first + 1 || widest_line(table) <= width;
-        let Some((end, table)) = tables.into_iter().find(fits) else { break };
-        let gap = if first > 0 { "\n" } else { "" };
-        text += &format!("{gap}{table}");
-        first = end;
-    }
-    text
-}
-
-/// One table of energies. The first of them says what the layers are, too.
-fn energy_table(hardware: &[Hardware], cost: &NetworkCost, shown: Range<usize>) -> String {
-    let header = ["layer", "op", "MACs", "density", "bits"];
-    let of_layers = if shown.start == 0 { header.len() } else { 1 };
-    let names = shown.clone().map(|h| hardware[h].engine.name());
-    let mut table = table(&header[..of_layers].iter().copied().chain(names).collect::<Vec<_>>(), of_layers.min(2));
-    for layer in cost.layers.iter().chain([&cost.total_row()]) {
-        let energies = shown.clone().map(|h| {
-            let run = &layer.runs[h];
-            let failed = if run.check.verdict == Verdict::Fail { " FAIL" } else { "" };
-            energy(&hardware[h], run.energy_j()) + failed
-        });
-        table.add_row(what(layer).into_iter().take(of_layers).chain(energies));
-    }
-    render(&table)
-}
-
 /// What a layer is: its name, operator, MACs, density and mean bits.
-fn what(layer: &LayerCost) -> [String; 5] {
+pub(super) fn what(layer: &LayerCost) -> [String; 5] {
     [
         tail(&layer.name, NAME_WIDTH),
         layer.op.to_string(),
@@ -151,11 +61,6 @@ fn what(layer: &LayerCost) -> [String; 5] {
         format!("{:.3}", layer.esn.nonzero as f64 / layer.esn.weights as f64),
         mean_bits(&layer.esn).map_or("–".to_string(), |bits| format!("{bits:.2}")),
     ]
-}
-
-/// Characters of the widest line.
-fn widest_line(text: &str) -> usize {
-    text.lines().map(|line| line.chars().count()).max().unwrap_or(0)
 }
 
 fn by_hardware(network: &Network, hardware: &[Hardware], cost: &NetworkCost) -> String {
@@ -216,7 +121,7 @@ fn hardware_line(hardware: &Hardware) -> String {
 }
 
 /// An energy in joules, or in units of a MAC where the hardware has no others.
-fn energy(hardware: &Hardware, energy_j: f64) -> String {
+pub(crate) fn energy(hardware: &Hardware, energy_j: f64) -> String {
     if hardware.normalized { format!("{} u", short(energy_j / hardware.unit.0)) } else { joules(energy_j) }
 }
 
@@ -258,7 +163,7 @@ fn row(hardware: &Hardware, layer: &LayerCost, run: &HardwareRun) -> [String; 11
     ]
 }
 
-fn verdict(verdict: Verdict) -> &'static str {
+pub(super) fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "PASS",
         Verdict::Gap => "gap",
@@ -480,32 +385,4 @@ pub fn stepped(hardware: &[Hardware], layers: &[SteppedLayer]) -> String {
         );
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use esn::BitConvention;
-    use runner::{CostPlan, cost, embedded_network};
-
-    use super::*;
-
-    #[test]
-    fn tables_fit_the_lines_of_a_terminal() {
-        let network = embedded_network().expect("it comes along");
-        let mut hardware = Hardware::ideal();
-        hardware.extend(Hardware::presets().into_iter().filter(|hardware| !hardware.needs_images()));
-        let (quantization, convention) = (Quantization::new(None), BitConvention::NonzeroAtLeastOne);
-        let plan = CostPlan { network: &network, hardware: &hardware, quantization, convention };
-        let cost = cost(&plan).expect("it can be costed");
-        for width in [80, 100, 160, usize::MAX] {
-            let (totals, layers) = (totals(&hardware, &cost, width), energies(&hardware, &cost, width));
-            assert!(widest_line(&totals) <= width && widest_line(&layers) <= width, "{width}:\n{totals}\n{layers}");
-            for hardware in &hardware {
-                let name = hardware.engine.name();
-                assert!(totals.contains(name) && layers.contains(name), "{width}: {name}");
-            }
-        }
-        let whole = energies(&hardware, &cost, usize::MAX);
-        assert_eq!(whole.lines().count(), 1 + 10 + 1, "one table: a header, ten layers and their sum");
-    }
 }

@@ -1,0 +1,136 @@
+//! The summary of a run: a table of totals, a row for each hardware, and one of layers, with a column for each hardware.
+
+use std::ops::Range;
+
+use runner::{Hardware, HardwareRun, LayerCost, Merit, NetworkCost};
+
+use super::number::{fraction, short};
+use super::run::{energy, verdict, what};
+use super::table::{render, table};
+use crate::metric_value;
+
+/// Columns of the table of totals.
+const TOTALS: [&str; 12] = [
+    "total",
+    "cycles",
+    "util",
+    "bound by",
+    "energy",
+    "compute",
+    "conversion",
+    "memory",
+    "metric",
+    "",
+    "ratio",
+    "check",
+];
+
+/// Those that a narrow terminal goes without, in the order in which they go.
+const DISPENSABLE: [&str; 5] = ["conversion", "compute", "memory", "bound by", "util"];
+
+/// The totals of all hardware. Columns that do not fit are left out, the parts of the energy first.
+pub(super) fn totals(hardware: &[Hardware], cost: &NetworkCost, width: usize) -> String {
+    let row = cost.total_row();
+    let rows: Vec<[String; 12]> = hardware.iter().zip(&cost.totals).map(|(h, run)| total_row(h, &row, run)).collect();
+    let mut text = total_table(&rows, &[]);
+    for left_out in 1..=DISPENSABLE.len() {
+        if widest_line(&text) <= width {
+            break;
+        }
+        text = total_table(&rows, &DISPENSABLE[..left_out]);
+    }
+    text
+}
+
+fn total_table(rows: &[[String; 12]], left_out: &[&str]) -> String {
+    let shown: Vec<usize> = (0..TOTALS.len()).filter(|&column| !left_out.contains(&TOTALS[column])).collect();
+    let names: Vec<&str> = shown.iter().map(|&column| TOTALS[column]).collect();
+    let mut table = table(&names, 1);
+    rows.iter().for_each(|row| {
+        table.add_row(shown.iter().map(|&column| row[column].clone()));
+    });
+    render(&table)
+}
+
+fn total_row(hardware: &Hardware, row: &LayerCost, run: &HardwareRun) -> [String; 12] {
+    let merit = Merit::new(hardware, row, run);
+    let [compute, conversion, memory] = merit.energy_by_group_j;
+    let part = |of_part: f64| if of_part > 0.0 { energy(hardware, of_part) } else { "–".to_string() };
+    [
+        hardware.engine.name().to_string(),
+        short(run.cycles().to_f64()),
+        format!("{:.3}", run.run.occupancy.utilization()),
+        run.bound_by().unwrap_or("–").to_string(),
+        energy(hardware, merit.energy_j),
+        part(compute),
+        part(conversion),
+        part(memory),
+        hardware.metric.name().to_string(),
+        short(metric_value(hardware.metric, run.check.expected).parse().unwrap_or(f64::NAN)),
+        fraction(merit.ratio),
+        verdict(run.check.verdict).to_string(),
+    ]
+}
+
+/// The energy of every layer on every hardware; several tables where they do not fit one.
+pub(super) fn energies(hardware: &[Hardware], cost: &NetworkCost, width: usize) -> String {
+    let mut text = String::new();
+    let mut first = 0;
+    while first < hardware.len() {
+        let all = (first + 1..=hardware.len()).rev();
+        let tables = all.map(|end| (end, energy_table(hardware, cost, first..end)));
+        // One hardware is shown in any case.
+        let fits = |(end, table): &(usize, String)| *end == first + 1 || widest_line(table) <= width;
+        let Some((end, table)) = tables.into_iter().find(fits) else { break };
+        let gap = if first > 0 { "\n" } else { "" };
+        text += &format!("{gap}{table}");
+        first = end;
+    }
+    text
+}
+
+/// One table of energies. The first of them says what the layers are, too.
+fn energy_table(hardware: &[Hardware], cost: &NetworkCost, shown: Range<usize>) -> String {
+    let header = ["layer", "op", "MACs", "density", "bits"];
+    let of_layers = if shown.start == 0 { header.len() } else { 1 };
+    let names = shown.clone().map(|h| hardware[h].engine.name());
+    let mut table = table(&header[..of_layers].iter().copied().chain(names).collect::<Vec<_>>(), of_layers.min(2));
+    for layer in cost.layers.iter().chain([&cost.total_row()]) {
+        let energies = shown.clone().map(|h| energy(&hardware[h], layer.runs[h].energy_j()));
+        table.add_row(what(layer).into_iter().take(of_layers).chain(energies));
+    }
+    render(&table)
+}
+
+/// Characters of the widest line.
+fn widest_line(text: &str) -> usize {
+    text.lines().map(|line| line.chars().count()).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use esn::BitConvention;
+    use runner::{CostPlan, Quantization, cost, embedded_network};
+
+    use super::*;
+
+    #[test]
+    fn tables_fit_the_lines_of_a_terminal() {
+        let network = embedded_network().expect("it comes along");
+        let mut hardware = Hardware::ideal();
+        hardware.extend(Hardware::presets().into_iter().filter(|hardware| !hardware.needs_images()));
+        let (quantization, convention) = (Quantization::new(None), BitConvention::NonzeroAtLeastOne);
+        let plan = CostPlan { network: &network, hardware: &hardware, quantization, convention };
+        let cost = cost(&plan).expect("it can be costed");
+        for width in [80, 100, 160, usize::MAX] {
+            let (totals, layers) = (totals(&hardware, &cost, width), energies(&hardware, &cost, width));
+            assert!(widest_line(&totals) <= width && widest_line(&layers) <= width, "{width}:\n{totals}\n{layers}");
+            for hardware in &hardware {
+                let name = hardware.engine.name();
+                assert!(totals.contains(name) && layers.contains(name), "{width}: {name}");
+            }
+        }
+        let whole = energies(&hardware, &cost, usize::MAX);
+        assert_eq!(whole.lines().count(), 1 + 10 + 1, "one table: a header, ten layers and their sum");
+    }
+}
