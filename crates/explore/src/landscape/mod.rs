@@ -7,7 +7,7 @@ mod layer;
 
 use engine::{Activations, Arithmetic, EnergyGroup, EngineError, LayerRun};
 use rayon::prelude::*;
-use runner::{Hardware, HardwareFile, WidthGranularity, ZeroSkippingWord};
+use runner::{Hardware, HardwareFile, Metric, WidthGranularity, ZeroSkippingWord};
 
 use crate::error::ExploreError;
 use layer::SyntheticLayer;
@@ -106,6 +106,10 @@ pub struct LandscapePoint {
     pub hardware: String,
     /// Its kind.
     pub family: Family,
+    /// The metric that it is held against.
+    pub metric: Metric,
+    /// Whether it is ideal.
+    pub ideal: bool,
     /// Whether its energies are units of a choice and no joules.
     pub normalized: bool,
     /// What is varied.
@@ -188,6 +192,8 @@ fn points(
         Ok(LandscapePoint {
             hardware: hardware.engine.name().to_string(),
             family: Family::of(hardware),
+            metric: hardware.metric,
+            ideal: hardware.ideal,
             normalized: hardware.normalized,
             sweep,
             bits,

@@ -6,6 +6,7 @@ use std::path::Path;
 use explore::landscape::{Family, LandscapePoint, PointCost, Sweep};
 use plotters::coord::Shift;
 use plotters::prelude::*;
+use runner::Metric;
 
 use super::chart::{FONT, Fault, draw_mesh, fault, write_svg};
 use crate::file::OutputError;
@@ -85,13 +86,13 @@ fn has(points: &[LandscapePoint], family: Family) -> bool {
     points.iter().any(|point| point.family == family)
 }
 
-/// The ideal engines that a kind is held against.
-fn ideals(family: Family) -> &'static [&'static str] {
+/// The metrics whose ideal engines a kind is held against.
+fn ideals(family: Family) -> &'static [Metric] {
     match family {
-        Family::FixedWidth => &["ideal-digital-filter"],
-        Family::Sparse => &["ideal-digital"],
-        Family::VariableBits => &["ideal-digital", "ideal-digital-filter"],
-        Family::Analog => &["ideal-analog"],
+        Family::FixedWidth => &[Metric::EsnDFilter],
+        Family::Sparse => &[Metric::EsnD],
+        Family::VariableBits => &[Metric::EsnD, Metric::EsnDFilter],
+        Family::Analog => &[Metric::EsnA],
     }
 }
 
@@ -150,7 +151,7 @@ fn draw_panel(area: &Area<'_>, sweep: Sweep, family: Family, points: &[Landscape
 /// The lines of a panel: first the ideal, and each set of values once.
 fn curves<'p>(sweep: Sweep, family: Family, points: &'p [LandscapePoint]) -> Vec<Curve<'p>> {
     let own: Vec<&LandscapePoint> = points.iter().filter(|point| point.sweep == sweep).collect();
-    let is_ideal = |point: &LandscapePoint| ideals(family).contains(&point.hardware.as_str());
+    let is_ideal = |point: &LandscapePoint| point.ideal && ideals(family).contains(&point.metric);
     let mut names: Vec<(&str, bool)> = Vec::new();
     for ideal in [true, false] {
         for point in own.iter().filter(|point| is_ideal(point) == ideal && (ideal || point.family == family)) {
