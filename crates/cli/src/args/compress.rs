@@ -39,12 +39,12 @@ pub struct CompressOptions {
     #[arg(short, long, value_name = "FILE", help_heading = OUTPUT)]
     pub output: PathBuf,
 
-    /// Bits at which real weights are costed, before and after
+    /// Bits at which real weights are costed, before and after; left out: 8
     ///
     /// The network before is as its file has it: integers count as they are, real weights at this width. With --find-step,
     /// weights that lie on a grid count as they lie there.
-    #[arg(long, value_name = "N", value_parser = bit_width, default_value = "8", help_heading = OUTPUT)]
-    pub baseline: BitWidth,
+    #[arg(long, value_name = "N", value_parser = bit_width, help_heading = OUTPUT)]
+    pub baseline: Option<BitWidth>,
 
     /// Write what was done, by layer, and the costs as JSON
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
@@ -65,7 +65,7 @@ impl CompressOptions {
             quantize: self.quantization.request(),
             target_profile: self.quantization.target_profile.clone(),
             reestimate: self.statistics.request(&self.preprocessing)?,
-            baseline: Some(self.baseline),
+            baseline: self.baseline,
         })
     }
 }

@@ -26,17 +26,23 @@ pub(super) fn prune_filters(
 ) -> Result<Choice, CompressError> {
     let sets = ranked_sets(units);
     let units = &units.all;
-    let filters = |units_of: &mut dyn Iterator<Item = usize>| units_of.map(|unit| units[unit].filters.len()).sum();
-    let all: usize = filters(&mut (0..units.len()));
-    let mut note = None;
-    let chosen = match amount {
-        FilterAmount::Fraction(fraction) => match scope {
-            Scope::Global => fraction_of_all(units, &sets, fraction),
-            Scope::Layer => of_each_set(&sets, |n| rounded(fraction, n)),
-        },
-        FilterAmount::Width(width) => of_each_set(&sets, |n| n - rounded(width, n)),
+    let all = count_filters(units, 0..units.len());
+    let (chosen, note) = match amount {
+        FilterAmount::Fraction(fraction) => {
+            let chosen = match scope {
+                Scope::Global => fraction_of_all(units, &sets, fraction),
+                Scope::Layer => of_each_set(&sets, |n| rounded(fraction, n)),
+            };
+            let note = shortfall(units, &sets, &chosen, rounded(fraction, all));
+            (chosen, note)
+        }
+        FilterAmount::Width(width) => {
+            let chosen = of_each_set(&sets, |n| n - rounded(width, n));
+            let note = shortfall(units, &sets, &chosen, all - rounded(width, all));
+            (chosen, note)
+        }
         FilterAmount::Budget(budget) => {
-            let order = order(units, &sets, scope);
+            let mut order = order(units, &sets, scope);
             let measured = Cost::new(budget, bits)?;
             let count = least_prefix(&order, budget, |count| {
                 let mut dead = dead.clone();
@@ -44,28 +50,35 @@ pub(super) fn prune_filters(
                 model.propagate(&mut dead);
                 measured.of(model, weights, &dead)
             })?;
-            if count == 0 {
-                let cost = measured.of(model, weights, dead)?;
-                let (limit, of) = (budget.limit(), budget.name());
-                note = Some(format!("no filter was pruned: the network has {cost} {of}, within the budget of {limit}"));
-            }
-            order[..count].to_vec()
+            order.truncate(count);
+            let note = if count == 0 { Some(nothing_to_do(budget, measured.of(model, weights, dead)?)) } else { None };
+            (order, note)
         }
     };
-    let pruned: usize = filters(&mut chosen.iter().copied());
-    let wanted = match amount {
-        FilterAmount::Fraction(fraction) => rounded(fraction, all),
-        FilterAmount::Width(width) => all - rounded(width, all),
-        FilterAmount::Budget(_) => pruned,
-    };
-    // Rounding and coupled filters leave a little; what always stays is more.
-    let candidates: usize = filters(&mut sets.iter().flat_map(|set| set.candidates().iter().copied()));
-    if pruned < wanted && wanted > candidates {
-        let stay = "the strongest channel of every layer stays, and the network's classes do";
-        note = Some(format!("{pruned} of {all} filters were pruned, not the {wanted} that were asked for: {stay}"));
-    }
     kill(model, units, &chosen, dead);
     Ok(Choice { any: !chosen.is_empty(), note })
+}
+
+/// Filters of these units.
+fn count_filters(units: &[Unit], of: impl IntoIterator<Item = usize>) -> usize {
+    of.into_iter().map(|unit| units[unit].filters.len()).sum()
+}
+
+/// That fewer filters were pruned than wanted because the others always stay. Rounding and coupled filters leave a little,
+/// too, and that is no note.
+fn shortfall(units: &[Unit], sets: &[RankedSet], chosen: &[usize], wanted: usize) -> Option<String> {
+    let all = count_filters(units, 0..units.len());
+    let pruned = count_filters(units, chosen.iter().copied());
+    let candidates = count_filters(units, sets.iter().flat_map(|set| set.candidates().iter().copied()));
+    let stay = "the strongest channel of every layer stays, and the network's classes do";
+    (pruned < wanted && wanted > candidates)
+        .then(|| format!("{pruned} of {all} filters were pruned, not the {wanted} that were asked for: {stay}"))
+}
+
+/// That the network was within its budget before anything was pruned.
+fn nothing_to_do(budget: Budget, cost: f64) -> String {
+    let (limit, of) = (budget.limit(), budget.name());
+    format!("no filter was pruned: the network has {cost} {of}, within the budget of {limit}")
 }
 
 fn kill(model: &Model<'_>, units: &[Unit], chosen: &[usize], dead: &mut Dead) {
@@ -103,8 +116,7 @@ fn order(units: &[Unit], sets: &[RankedSet], scope: Scope) -> Vec<usize> {
 
 /// Units in order while their filters are no more than the fraction of all.
 fn fraction_of_all(units: &[Unit], sets: &[RankedSet], fraction: f64) -> Vec<usize> {
-    let all = units.iter().map(|unit| unit.filters.len()).sum();
-    let mut left = rounded(fraction, all);
+    let mut left = rounded(fraction, count_filters(units, 0..units.len()));
     let fits = |&unit: &usize| {
         let rest = left.checked_sub(units[unit].filters.len());
         left = rest.unwrap_or(0);
