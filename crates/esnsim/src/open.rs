@@ -338,7 +338,7 @@ fn form_notes(samples: &ImageSamples) -> Result<Vec<ImageNote>, Error> {
         return Ok(notes);
     }
     let first = images.get(0)?;
-    let [channels, height, width] = samples.preprocessing().form(&first, &samples.form().input_shape)?;
+    let [channels, height, width] = samples.preprocessing().input_size(&first, &samples.form().input_shape)?;
     if [first.height, first.width] != [height, width] {
         notes.push(ImageNote::Resized([first.height, first.width], [height, width]));
     }

@@ -188,7 +188,7 @@ impl Preprocessing {
     /// # Errors
     ///
     /// [`ImageError::Misfit`] if the input of the network tells no such form.
-    pub fn form(&self, image: &Image, input_shape: &[usize]) -> Result<[usize; 3], ImageError> {
+    pub fn input_size(&self, image: &Image, input_shape: &[usize]) -> Result<[usize; 3], ImageError> {
         let misfit = |problem| ImageError::Misfit { image: image.name.clone(), problem };
         self.target(image, input_shape).map(|(_, form)| form).map_err(misfit)
     }
