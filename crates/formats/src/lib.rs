@@ -68,6 +68,8 @@ pub mod weight_file;
 pub mod weight_writer;
 mod write;
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -79,13 +81,22 @@ use topology::Topology;
 use weight_file::WeightFile;
 pub use write::{PreparedFile, WriteFormat, prepare};
 
-/// Reads and checks a network file. Its content decides which reader takes it.
+/// A network that comes through a pipe is held in memory, up to this many bytes.
+const MAX_PIPED: u64 = 4 << 30;
+
+/// Reads and checks a network file. Its content decides which reader takes it. A file that is not at rest, a pipe or
+/// `/dev/stdin`, is read to its end first.
 ///
 /// # Errors
 ///
 /// [`NetworkError`] names the file, the place, what was expected and what was found.
 pub fn read(path: &Path, options: &ReadOptions) -> Result<Network, NetworkError> {
-    let mapping = Mapping::open(path).map_err(|source| NetworkError::Io { path: path.to_path_buf(), source })?;
+    let io = |source| NetworkError::Io { path: path.to_path_buf(), source };
+    let kind = std::fs::metadata(path).map_err(io)?;
+    if !kind.is_file() && !kind.is_dir() {
+        return read_piped(path, File::open(path).map_err(io)?, options);
+    }
+    let mapping = Mapping::open(path).map_err(io)?;
     let bytes = mapping.bytes();
     if weight_file::is_weight_file(&bytes) {
         return from_weights(&WeightFile::parse(path, bytes, vec![mapping])?, options);
@@ -96,6 +107,23 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Network, NetworkError>
         false => onnx::read_mapped(path, bytes, options)?,
     };
     Ok(network.with_mappings(vec![mapping]))
+}
+
+/// Reads a network out of a pipe, to its end; `path` stands for it in messages.
+///
+/// # Errors
+///
+/// As [`from_bytes`]; [`NetworkError::Unsupported`] for over 4 GiB.
+pub fn read_piped(path: &Path, pipe: impl Read, options: &ReadOptions) -> Result<Network, NetworkError> {
+    let mut bytes = Vec::new();
+    let read = pipe.take(MAX_PIPED + 1).read_to_end(&mut bytes);
+    read.map_err(|source| NetworkError::Io { path: path.to_path_buf(), source })?;
+    if bytes.len() as u64 > MAX_PIPED {
+        let problem = format!("over {MAX_PIPED} bytes through a pipe; write them to a file, which is read in place");
+        let (path, place) = (path.to_path_buf(), "file".to_string());
+        return Err(NetworkError::Unsupported { path, place, problem, mend: None });
+    }
+    from_bytes(&path.display().to_string(), bytes.into(), options)
 }
 
 /// Reads a network from memory; `name` stands for the file in messages.

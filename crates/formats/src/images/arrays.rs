@@ -9,7 +9,7 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use super::error::ImageError;
-use super::{Image, ImageOptions, Source};
+use super::{Findings, Image, ImageOptions, Source};
 use crate::npy::{Header, HeaderError};
 
 /// How the axes of an array of images lie.
@@ -39,6 +39,8 @@ pub(super) struct ArrayImages {
     layout: ArrayLayout,
     /// Channels, height, width.
     size: [usize; 3],
+    /// Which arrays of an archive of several these are: images and labels.
+    arrays: Option<(String, Option<String>)>,
 }
 
 #[derive(Debug)]
@@ -75,16 +77,40 @@ pub(super) fn read_npz(
     let size = archive.seek(SeekFrom::End(0)).map_err(ImageError::io(path))?;
     let mut archive = ZipArchive::new(archive).map_err(|error| zip_error(path, error))?;
     let names: Vec<String> = archive.file_names().map(|name| name.trim_end_matches(".npy").to_string()).collect();
-    let find =
-        |candidates: &[&'static str]| candidates.iter().find(|name| names.iter().any(|found| found == *name)).copied();
-    let images = find(&["images", "x", "data"])
-        .ok_or_else(|| ImageError::invalid(path, format!("no array `images`, `x` or `data`; there are {names:?}")))?;
+    let (images, labels) = find_arrays(&names).ok_or_else(|| {
+        let expected: Vec<&str> = ARRAYS.iter().map(|(images, _)| *images).collect();
+        let expected = expected.join(", ");
+        ImageError::invalid(path, format!("no array of images, named one of {expected}; there are {names:?}"))
+    })?;
     let (header, bytes) = unpack(path, &mut archive, size, images)?;
-    let labels = match find(&["labels", "y"]) {
-        Some(name) => Some(labels(path, name, unpack(path, &mut archive, size, name)?)?),
-        None => None,
-    };
-    ArrayImages::new(path, header, Bytes::Memory(bytes), labels, options)
+    let class = labels.map(|name| read_labels(path, name, unpack(path, &mut archive, size, name)?)).transpose()?;
+    let mut found = ArrayImages::new(path, header, Bytes::Memory(bytes), class, options)?;
+    found.arrays = (names.len() > 2).then(|| (images.to_string(), labels.map(str::to_string)));
+    Ok(found)
+}
+
+/// Names of arrays of images, and of the labels that go with them, in the order in which they are looked for. Of a data set
+/// in parts that is to be tested on, the part for tests comes first.
+const ARRAYS: [(&str, &[&str]); 12] = [
+    ("images", &["labels", "y"]),
+    ("x", &["y", "labels"]),
+    ("X", &["y", "Y", "labels"]),
+    ("data", &["labels", "y", "target", "targets"]),
+    ("x_test", &["y_test"]),
+    ("X_test", &["y_test", "Y_test"]),
+    ("test_images", &["test_labels"]),
+    ("x_val", &["y_val"]),
+    ("X_val", &["y_val", "Y_val"]),
+    ("val_images", &["val_labels"]),
+    ("x_train", &["y_train"]),
+    ("train_images", &["train_labels"]),
+];
+
+/// The array of images, and that of their labels where there is one.
+fn find_arrays(names: &[String]) -> Option<(&'static str, Option<&'static str>)> {
+    let is_there = |name: &str| names.iter().any(|found| found == name);
+    let (images, labels) = ARRAYS.iter().find(|(images, _)| is_there(images))?;
+    Some((images, labels.iter().find(|name| is_there(name)).copied()))
 }
 
 /// Unpacks an array of an archive of `size` bytes.
@@ -122,21 +148,33 @@ fn unpack(
     Ok((header, bytes))
 }
 
-fn labels(path: &Path, name: &str, (header, bytes): (Header, Vec<u8>)) -> Result<Vec<usize>, ImageError> {
-    let one_axis = header.shape.len() == 1 || header.shape.len() == 2 && header.shape[1] == 1;
-    if !one_axis || !header.element.is_integer() {
-        let shape = &header.shape;
-        let problem = format!("labels {name} of shape {shape:?}; expected whole numbers, one an image");
-        return Err(ImageError::invalid(path, problem));
+/// Class numbers, one an image: `[images]` or `[images, 1]`; or one-hot, `[images, classes]`.
+fn read_labels(path: &Path, name: &str, (header, bytes): (Header, Vec<u8>)) -> Result<Vec<usize>, ImageError> {
+    let wrong = |problem: String| ImageError::invalid(path, format!("labels {name}: {problem}"));
+    let numbers: Vec<f64> =
+        bytes.chunks_exact(header.element.size()).map(|bytes| header.element.decode(bytes)).collect();
+    match header.shape.as_slice() {
+        [_] | [_, 1] => numbers.iter().enumerate().map(|(index, &label)| class(index, label)).collect::<Result<_, _>>(),
+        &[_, classes] if classes > 1 => numbers.chunks_exact(classes).enumerate().map(one_hot).collect(),
+        shape => Err(format!("shape {shape:?}; expected [images], or [images, classes] of one 1 an image")),
     }
-    let label = |(index, bytes): (usize, &[u8])| {
-        let label = header.element.decode(bytes);
-        if label >= 0.0 {
-            return Ok(label as usize);
-        }
-        Err(ImageError::invalid(path, format!("label {index} is {label}; classes are numbered from 0")))
-    };
-    bytes.chunks_exact(header.element.size()).enumerate().map(label).collect()
+    .map_err(wrong)
+}
+
+/// A class number.
+fn class(index: usize, label: f64) -> Result<usize, String> {
+    match label >= 0.0 && label.fract() == 0.0 && label <= u32::MAX.into() {
+        true => Ok(label as usize),
+        false => Err(format!("that of image {index} is {label}; expected a class number from 0")),
+    }
+}
+
+/// The class whose number is 1 where all others are 0.
+fn one_hot((index, row): (usize, &[f64])) -> Result<usize, String> {
+    let wrong = || format!("those of image {index} are not one 1 among zeros: {:?}", &row[..row.len().min(8)]);
+    let place = row.iter().position(|&number| number == 1.0).ok_or_else(wrong)?;
+    let others = row.iter().enumerate().filter(|(other, _)| *other != place);
+    if others.into_iter().all(|(_, &number)| number == 0.0) { Ok(place) } else { Err(wrong()) }
 }
 
 impl ArrayImages {
@@ -170,7 +208,7 @@ impl ArrayImages {
         if let Some(found) = labels.as_ref().map(Vec::len).filter(|&found| found != shape[0]) {
             return Err(ImageError::invalid(path, format!("{found} labels for {} images", shape[0])));
         }
-        Ok(Self { path: path.to_path_buf(), header, bytes, labels, layout, size })
+        Ok(Self { path: path.to_path_buf(), header, bytes, labels, layout, size, arrays: None })
     }
 
     fn bytes_of(&self, index: usize) -> Result<Vec<u8>, ImageError> {
@@ -190,14 +228,15 @@ impl ArrayImages {
     }
 }
 
-/// Which axis counts channels: the one with as many as the network takes or, where that is not known, with 1 or 3.
+/// Which axis counts channels: the one with as many as the network takes. Where that is not known or no axis has so many,
+/// the one with 1 or 3, as grey and coloured images are converted into each other.
 fn guess_layout(first: usize, last: usize, channels: Option<usize>) -> Option<ArrayLayout> {
-    let fits = |count: usize| channels.map_or(count == 1 || count == 3, |channels| count == channels);
-    match (fits(first), fits(last)) {
+    let only = |fits: &dyn Fn(usize) -> bool| match (fits(first), fits(last)) {
         (true, false) => Some(ArrayLayout::ChannelsFirst),
         (false, true) => Some(ArrayLayout::ChannelsLast),
-        _ => None,
-    }
+        (true, true) | (false, false) => None,
+    };
+    only(&|count| Some(count) == channels).or_else(|| only(&|count| count == 1 || count == 3))
 }
 
 impl Source for ArrayImages {
@@ -207,6 +246,10 @@ impl Source for ArrayImages {
 
     fn label(&self, index: usize) -> Option<usize> {
         self.labels.as_ref().map(|labels| labels[index])
+    }
+
+    fn findings(&self) -> Findings {
+        Findings { arrays: self.arrays.clone(), ..Findings::default() }
     }
 
     fn get(&self, index: usize) -> Result<Image, ImageError> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use image::{DynamicImage, ImageReader, Limits};
 
 use super::error::ImageError;
-use super::{Image, Source};
+use super::{Findings, Image, Source};
 
 /// The longest side that a picture may have, in pixels.
 const MAX_SIDE: u32 = 1 << 15;
@@ -18,12 +18,19 @@ const MAX_DECODED_BYTES: u64 = 512 << 20;
 pub(super) struct PictureFiles {
     files: Vec<(PathBuf, Option<usize>)>,
     class_names: Option<Vec<String>>,
+    /// Columns of a manifest beside that of the files, where none has the labels.
+    other_columns: Vec<String>,
 }
 
 impl PictureFiles {
     /// A list of files with their labels, without names of classes.
     pub fn new(files: Vec<(PathBuf, Option<usize>)>) -> Self {
-        Self { files, class_names: None }
+        Self { files, ..Self::default() }
+    }
+
+    /// The same with the columns that were passed over.
+    pub fn with_other_columns(self, other_columns: Vec<String>) -> Self {
+        Self { other_columns, ..self }
     }
 
     /// One file without a label.
@@ -50,7 +57,7 @@ pub(super) fn open(path: &Path) -> Result<PictureFiles, ImageError> {
         files.extend(pictures.into_iter().map(|file| (file, Some(label))));
     }
     let name = |folder: &PathBuf| folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(PictureFiles { files, class_names: Some(folders.iter().map(name).collect()) })
+    Ok(PictureFiles { files, class_names: Some(folders.iter().map(name).collect()), ..PictureFiles::default() })
 }
 
 /// Folders and pictures in a folder, each sorted by name.
@@ -94,6 +101,10 @@ impl Source for PictureFiles {
 
     fn class_names(&self) -> Option<&[String]> {
         self.class_names.as_deref()
+    }
+
+    fn findings(&self) -> Findings {
+        Findings { other_columns: self.other_columns.clone(), ..Findings::default() }
     }
 }
 

@@ -44,12 +44,13 @@ pub enum ImageFormat {
     Cifar100,
     /// A folder of JPEG, PNG and BMP files. Sub-folders are classes, in sorted order; without any there are no labels.
     Folder,
-    /// A CSV table with a header: column `file`, relative to the table or to the folder `images` beside it, and perhaps
-    /// `label`.
+    /// A table with a header, separated by commas, semicolons or tabs: column `file`, relative to the table or to the folder
+    /// `images` beside it, and perhaps `label`.
     Manifest,
     /// A numpy array of images.
     Npy,
-    /// A numpy archive: array `images`, `x` or `data`, and perhaps `labels` or `y`.
+    /// A numpy archive: an array of images, as `images`, `x` or `x_test`, and perhaps one of labels, as `labels`, `y` or
+    /// `y_test`.
     Npz,
     /// One JPEG, PNG or BMP file.
     File,
@@ -85,6 +86,18 @@ trait Source: Debug + Send + Sync {
     fn class_names(&self) -> Option<&[String]> {
         None
     }
+    fn findings(&self) -> Findings {
+        Findings::default()
+    }
+}
+
+/// What a store of images had to choose, or did not read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Of an archive of several arrays: the one of the images, and that of the labels.
+    pub arrays: Option<(String, Option<String>)>,
+    /// Columns of a manifest without labels, none of which is named as labels are.
+    pub other_columns: Vec<String>,
 }
 
 impl Images {
@@ -174,6 +187,11 @@ impl Images {
         self.source.class_names()
     }
 
+    /// What was chosen or not read.
+    pub fn findings(&self) -> Findings {
+        self.source.findings()
+    }
+
     fn index(&self, index: usize) -> usize {
         assert!(index < self.len(), "image {index} of {}", self.len());
         self.chosen.as_ref().map_or(index, |chosen| chosen[index])
@@ -187,7 +205,7 @@ fn guess_format(path: &Path) -> Result<ImageFormat, ImageError> {
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     match extension.as_str() {
         "bin" => Ok(ImageFormat::Cifar10),
-        "csv" => Ok(ImageFormat::Manifest),
+        "csv" | "tsv" => Ok(ImageFormat::Manifest),
         "npy" => Ok(ImageFormat::Npy),
         "npz" => Ok(ImageFormat::Npz),
         _ if folder::is_picture(path) => Ok(ImageFormat::File),

@@ -1,5 +1,6 @@
 //! What is done to an image before a network sees it.
 
+use std::fmt;
 use std::path::Path;
 
 use network::{DataType, Network};
@@ -87,6 +88,32 @@ impl Default for Preprocessing {
     }
 }
 
+impl fmt::Display for Preprocessing {
+    /// The equation with its numbers, then what is not the default.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers = |numbers: &[f32], none: &str| match numbers {
+            [] => none.to_string(),
+            [one] => one.to_string(),
+            many => format!("{many:?}"),
+        };
+        write!(f, "(x / {} − {}) / {}", self.scale, numbers(&self.mean, "0"), numbers(&self.std, "1"))?;
+        if self.crop_fraction != 1.0 {
+            write!(f, ", crop fraction {}", self.crop_fraction)?;
+        }
+        if self.fit == Fit::Stretch {
+            f.write_str(", stretched")?;
+        }
+        if self.channel_order == ChannelOrder::Bgr {
+            f.write_str(", blue first")?;
+        }
+        match self.layout {
+            None => Ok(()),
+            Some(Layout::Nchw) => f.write_str(", channels first"),
+            Some(Layout::Nhwc) => f.write_str(", channels last"),
+        }
+    }
+}
+
 impl Preprocessing {
     /// A preprocessing known by name: `unit` (0…1, the default), `none` (as stored, 0…255), `imagenet` (0…1, then the
     /// mean and standard deviation of ImageNet).
@@ -145,6 +172,12 @@ impl Preprocessing {
         let preprocessing: Self = toml::from_str(text).map_err(one_line)?;
         preprocessing.check().map_err(|problem| ImageError::invalid(path, problem))?;
         Ok(preprocessing)
+    }
+
+    /// The text of a file that says the same, every value written out.
+    pub fn to_toml(&self) -> String {
+        let numbers = "numbers and words have a TOML form";
+        toml::to_string(self).expect(numbers) + "\n"
     }
 
     /// Checks the numbers.

@@ -134,6 +134,7 @@ fn channels_of_arrays_lie_where_they_fit_the_network() {
         ("(1, 2, 2, 3)", options(None, None), (3, 2, 2), &split),
         ("(1, 2, 2, 3)", options(Some(2), None), (2, 2, 3), &planes),
         ("(1, 2, 2, 3)", options(None, last), (3, 2, 2), &split),
+        ("(1, 1, 3, 4)", options(Some(3), None), (1, 3, 4), &planes),
         ("(1, 3, 4)", options(None, None), (1, 3, 4), &planes),
         ("(1, 12)", options(None, None), (1, 1, 12), &planes),
     ];
@@ -201,10 +202,32 @@ fn archives_hold_images_and_labels() {
     assert_eq!(open(&npz(&folder, &[("x", pixels())])).unwrap().label(0), None);
 
     let cases = [
-        (vec![("pictures", pixels())], "no array `images`, `x` or `data`; there are [\"pictures\"]"),
+        (vec![("pictures", pixels())], "no array of images, named one of images, x, X,"),
         (vec![("x", pixels()), ("y", labels("(3,)", &[1, 2, 3]))], "3 labels for 2 images"),
-        (vec![("x", pixels()), ("y", labels("(2,)", &[1, -2]))], "label 1 is -2"),
-        (vec![("x", pixels()), ("y", npy("<f4", "(2,)", &[0; 8]))], "expected whole numbers"),
+        (
+            vec![("x", pixels()), ("y", labels("(2,)", &[1, -2]))],
+            "labels y: that of image 1 is -2; expected a class number from 0",
+        ),
+        (
+            vec![("x", pixels()), ("y", npy("<f4", "(2,)", &[0.0f32, 0.5].map(f32::to_le_bytes).concat()))],
+            "image 1 is 0.5",
+        ),
+        (
+            vec![("x", pixels()), ("y", npy("|u1", "(2, 2)", &[1, 0, 1, 1]))],
+            "those of image 1 are not one 1 among zeros",
+        ),
+        (
+            vec![("x", pixels()), ("y", npy("|u1", "(2, 2)", &[1, 0, 0, 0]))],
+            "those of image 1 are not one 1 among zeros",
+        ),
+        (
+            vec![("x", pixels()), ("y", npy("|u1", "(2, 2)", &[1, 0, 2, 1]))],
+            "those of image 1 are not one 1 among zeros",
+        ),
+        (
+            vec![("x", pixels()), ("y", npy("|u1", "(2, 1, 1)", &[1, 0]))],
+            "labels y: shape [2, 1, 1]; expected [images]",
+        ),
         (vec![("x", npy("|u1", "(1152921504606846976, 1, 1, 1)", &[1]))], "at most 67108864 bytes are unpacked"),
         (vec![("x", npy("|u1", "(9, 1, 1, 1)", &[1]))], "has 1 bytes, not 9"),
         (vec![("x", npy("|u1", "(1, 1, 1, 1)", &[0; 1 << 20]))], "has 2 bytes, not 1"),
@@ -214,6 +237,53 @@ fn archives_hold_images_and_labels() {
         assert!(message.contains(expected), "{message}, not {expected}");
     }
     assert!(message(open(&write(&folder, "y.npz", b"no zip"))).contains("y.npz"));
+}
+
+#[test]
+fn labels_may_be_one_hot() {
+    let folder = TempDir::new().unwrap();
+    let pixels = || npy("|u1", "(2, 1, 1, 2)", &[1, 2, 3, 4]);
+    let one_hot = npy("<f4", "(2, 3)", &[0.0f32, 0.0, 1.0, 1.0, 0.0, 0.0].map(f32::to_le_bytes).concat());
+    let images = open(&npz(&folder, &[("x", pixels()), ("y", one_hot)])).unwrap();
+    assert_eq!([images.label(0), images.label(1)], [Some(2), Some(0)]);
+}
+
+#[test]
+fn of_a_data_set_in_parts_the_part_for_tests_is_taken_and_said() {
+    let folder = TempDir::new().unwrap();
+    let pixels = |first: u8| npy("|u1", "(1, 1, 1, 2)", &[first, 0]);
+    let label = |class: u8| npy("|u1", "(1,)", &[class]);
+    let arrays = [("x_train", 1), ("y_train", 2), ("x_test", 3), ("y_test", 4)];
+    let arrays: Vec<_> =
+        arrays.map(|(name, number)| (name, if name.starts_with('x') { pixels(number) } else { label(number) })).into();
+    let images = open(&npz(&folder, &arrays)).unwrap();
+    assert_eq!((images.get(0).unwrap().data[0], images.label(0)), (3.0, Some(4)));
+    assert_eq!(images.findings().arrays, Some(("x_test".to_string(), Some("y_test".to_string()))));
+    // Labels of another part are none of these images.
+    let images = open(&npz(&folder, &[arrays[1].clone(), arrays[2].clone(), ("z", label(0))])).unwrap();
+    assert_eq!((images.label(0), images.findings().arrays), (None, Some(("x_test".to_string(), None))));
+}
+
+#[test]
+fn manifests_are_read_as_people_write_them() {
+    let folder = TempDir::new().unwrap();
+    picture(&folder.path().join("a.png"), [1, 0, 0]);
+    let path = folder.path().join("list.csv");
+    let cases: [(&str, Option<usize>, &[&str]); 7] = [
+        ("file;label\na.png;7\n", Some(7), &[]),
+        ("file\tlabel\na.png\t7\n", Some(7), &[]),
+        ("File,Label\na.png,7\n", Some(7), &[]),
+        ("filename,class\na.png,7\n", Some(7), &[]),
+        ("id,path,label\n1,a.png,7\n", Some(7), &[]),
+        ("file,lable\na.png,7\n", None, &["lable"]),
+        ("file\na.png\n", None, &[]),
+    ];
+    for (text, label, passed_over) in cases {
+        std::fs::write(&path, text).unwrap();
+        let images = open(&path).unwrap();
+        assert_eq!((images.label(0), images.get(0).unwrap().data[0]), (label, 1.0), "{text}");
+        assert_eq!(images.findings().other_columns, passed_over, "{text}");
+    }
 }
 
 #[test]
