@@ -53,7 +53,9 @@ pub fn image_notes<'a>(notes: impl Iterator<Item = &'a ImageNote>) {
             | ImageNote::SignedBytes
             | ImageNote::Resized(..)
             | ImageNote::Converted(..)
-            | ImageNote::Folders(..) => decided.to_string(),
+            | ImageNote::Folders(..)
+            | ImageNote::Arrays(..)
+            | ImageNote::NoLabels(..) => decided.to_string(),
             ImageNote::LabelsFromOne => format!("{decided} (--label-offset 0: from 0)"),
         });
     }
@@ -102,6 +104,7 @@ impl Progress for Bars {
     fn begin(&self, stage: Stage, total: u64) {
         let what = match stage {
             Stage::Images => "images",
+            Stage::Reference => "images, reference",
             Stage::Seeds => "images, other seeds",
             Stage::SteppedLayers => "layers stepped",
         };

@@ -15,7 +15,8 @@ use runner::{DEFAULT_BITS, NetworkCost, Quantization, is_quantized};
 use serde::Serialize;
 
 use crate::error::{Error, Need};
-use crate::open::{ImageRequest, NetworkImages, check_graph, find_steps, images};
+use crate::images::{ImageRequest, NetworkImages, images};
+use crate::open::{check_graph, find_steps};
 
 /// What is done to a network, in the order of the fields.
 #[derive(Clone, Default)]
@@ -267,15 +268,17 @@ struct Document<'a> {
 }
 
 impl CompressRequest {
-    /// Opens the images that statistics are re-estimated on; none where nobody asks for it, or the request names none.
+    /// Opens the images that statistics are re-estimated on; none where nobody asks for it, or the request names none: the
+    /// images of the embedded network are there to be tested on. `embedded` says whether the network is that one, which has
+    /// a preprocessing of its own.
     ///
     /// # Errors
     ///
     /// [`Error::NeedsGraph`] for statistics of weights alone; those of [`images()`].
-    pub fn images(&self, network: &Network) -> Result<Option<NetworkImages>, Error> {
-        let Some(request) = &self.reestimate else { return Ok(None) };
+    pub fn images(&self, network: &Network, embedded: bool) -> Result<Option<NetworkImages>, Error> {
+        let Some(request) = self.reestimate.as_ref().filter(|request| request.path.is_some()) else { return Ok(None) };
         check_graph(network, Need::Reestimation)?;
-        images(network, false, request)
+        images(network, embedded, request)
     }
 
     /// The request for this network, with the images of [`CompressRequest::images`].

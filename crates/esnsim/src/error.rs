@@ -109,6 +109,19 @@ pub enum Error {
     /// There are no images where some are needed.
     #[error("there is no image to run")]
     NoImages,
+    /// A network that answers cannot be compared with.
+    #[error(
+        "{}: as a reference it names {} images and {} classes; those of the network are {} and {}",
+        path.display(), found[0], found[1], expected[0], expected[1]
+    )]
+    OtherReference {
+        /// The reference.
+        path: PathBuf,
+        /// Its images and classes.
+        found: [usize; 2],
+        /// Those of the network.
+        expected: [usize; 2],
+    },
     /// A layer that is not there.
     #[error("{}: {wanted:?} is neither the name of a MAC layer nor one of 1 to {layers}", path.display())]
     NoLayer {
@@ -193,6 +206,7 @@ impl Failure for Error {
             | Error::NeedsGraph { .. }
             | Error::NoImages
             | Error::NoLayer { .. }
+            | Error::OtherReference { .. }
             | Error::Place { .. }
             | Error::NothingToDo
             | Error::NoQuantization { .. }
@@ -226,6 +240,7 @@ impl Failure for Error {
             | Error::ForeignOption { .. }
             | Error::Read { .. }
             | Error::Preprocessing { .. }
+            | Error::OtherReference { .. }
             | Error::SameName { .. }
             | Error::Place { .. }
             | Error::ReadOnly { .. }

@@ -71,10 +71,12 @@ mod architecture;
 mod compression;
 mod convert;
 mod error;
+mod images;
 mod many;
 mod open;
 mod outputs;
 mod progress;
+mod record;
 mod simulation;
 mod threads;
 
@@ -84,14 +86,19 @@ pub use compression::{
 };
 pub use convert::{check_format, provenance, write, write_format};
 pub use error::{Error, Need};
+pub use images::{
+    ImageNote, ImageRequest, NetworkImages, images, own_preprocessing, preprocessing, preprocessing_by_numbers,
+    write_preprocessing,
+};
 pub use many::{frontier, merge, sweep};
 pub use open::{
-    ImageNote, ImageRequest, NetworkImages, OpenOptions, Opened, check_graph, find_layer, find_steps, hardware, images,
-    landscape_hardware, open, preprocessing, preprocessing_by_numbers, traced_hardware,
+    OpenOptions, Opened, check_graph, find_layer, find_steps, hardware, landscape_hardware, open, open_piped,
+    traced_hardware,
 };
 pub use outputs::check_outputs;
 pub use progress::{Progress, Quiet, Stage};
-pub use simulation::{EvaluateOptions, SimulateOptions, Simulation, esn, simulate};
+pub use record::run_record;
+pub use simulation::{EvaluateOptions, Reference, SimulateOptions, Simulation, esn, simulate};
 pub use threads::on_threads;
 
 pub use ::compress::PruneOptions;
@@ -99,4 +106,4 @@ pub use ::esn::{BitConvention, BitWidth, Grid};
 pub use formats::{ReadOptions, TfliteKernels, WriteFormat};
 pub use network::{Cause, ErrorKind, Failure, Mend, Network};
 pub use report::text::Layout;
-pub use runner::{Evaluation, Hardware, LayerCost, NetworkCost, Quantization};
+pub use runner::{Evaluation, Hardware, LayerCost, NetworkCost, Quantization, RunRecord};

@@ -5,6 +5,8 @@
 pub enum Stage {
     /// Images through the network and every engine.
     Images,
+    /// Images through the reference.
+    Reference,
     /// Images again, with other seeds of random hardware.
     Seeds,
     /// Layers through the stepped machines.

@@ -9,8 +9,8 @@ use report::figures::{RunFigures, write_run_page};
 use report::text::Layout;
 use report::{Report, text, write_file, write_simulate_csv};
 use runner::{
-    CostPlan, Evaluation, EvaluationPlan, Hardware, NetworkCost, Quantization, SteppedLayer, cost, cost_measured,
-    details, evaluate, evaluate_seeds, step_all,
+    CostPlan, Evaluation, EvaluationPlan, Hardware, NetworkCost, Quantization, RunRecord, SteppedLayer, cost,
+    cost_measured, details, evaluate, evaluate_seeds, step_all,
 };
 
 use crate::error::Error;
@@ -48,12 +48,23 @@ pub struct EvaluateOptions<'a> {
     pub float: bool,
     /// Runs random hardware with so many seeds, its own and those after it; none for its own alone.
     pub seeds: Option<u64>,
+    /// Another network, usually the one that this network was made of, whose answers are to be compared.
+    pub reference: Option<Reference<'a>>,
+}
+
+/// A network that another one is held against, in float arithmetic, and the same images as its own input.
+#[derive(Clone, Copy)]
+pub struct Reference<'a> {
+    /// The network.
+    pub network: &'a Network,
+    /// The images.
+    pub samples: &'a dyn Samples,
 }
 
 impl<'a> EvaluateOptions<'a> {
     /// These images with 8-bit activations, ranges from the first 64 images, and the float network beside the engines.
     pub fn new(samples: &'a dyn Samples) -> Self {
-        Self { samples, activation_bits: 8, calibration_images: 64, float: true, seeds: None }
+        Self { samples, activation_bits: 8, calibration_images: 64, float: true, seeds: None, reference: None }
     }
 }
 
@@ -187,24 +198,25 @@ impl<'a> Simulation<'a> {
         Ok(write_file(path, write)?)
     }
 
-    /// Writes the whole run as JSON; `docs/output.md` documents it.
+    /// Writes the whole run as JSON; `docs/output.md` documents it. The record is that of [`run_record`](crate::run_record).
     ///
     /// # Errors
     ///
     /// As [`Simulation::write_csv`].
-    pub fn write_json(&self, path: &Path) -> Result<(), Error> {
+    pub fn write_json(&self, path: &Path, record: &RunRecord) -> Result<(), Error> {
         let SimulateOptions { quantization, convention, .. } = self.options;
         let evaluation = self.evaluation.as_ref();
-        let report = Report::new(self.network, quantization, convention, self.hardware, &self.cost, evaluation);
+        let report = Report::new(self.network, quantization, convention, self.hardware, &self.cost, evaluation, record);
         Ok(write_file(path, |writer| report.write_json(writer))?)
     }
 
-    /// Writes the run as one self-contained page. `default_bits` as for [`Simulation::text`].
+    /// Writes the run as one self-contained page. `default_bits` as for [`Simulation::text`], the record as for
+    /// [`Simulation::write_json`].
     ///
     /// # Errors
     ///
     /// As [`Simulation::write_csv`], and those of reading the weights again.
-    pub fn write_html(&self, path: &Path, default_bits: &str) -> Result<(), Error> {
+    pub fn write_html(&self, path: &Path, default_bits: &str, record: &RunRecord) -> Result<(), Error> {
         let SimulateOptions { quantization, convention, .. } = self.options;
         let details = details(self.network, quantization, convention)?;
         let words = self.quantization_line(default_bits);
@@ -215,6 +227,7 @@ impl<'a> Simulation<'a> {
             cost: &self.cost,
             details: &details,
             evaluation: self.evaluation.as_ref(),
+            record,
         };
         Ok(write_file(path, |writer| write_run_page(writer, &figures))?)
     }
@@ -246,6 +259,9 @@ fn run_images(
     };
     let mut evaluation = evaluate(&plan)?;
     progress.end(Stage::Images, evaluation.images as u64);
+    if let Some(reference) = images.reference {
+        hold_against(&mut evaluation, &plan, reference, progress)?;
+    }
     if let Some(seeds) = images.seeds {
         let random = hardware.iter().filter(|hardware| hardware.seed().is_some()).count() as u64;
         let total = random * seeds.saturating_sub(1) * evaluation.images as u64;
@@ -254,4 +270,28 @@ fn run_images(
         progress.end(Stage::Seeds, total);
     }
     Ok(evaluation)
+}
+
+/// Runs the reference in float arithmetic and compares its answers.
+fn hold_against(
+    evaluation: &mut Evaluation,
+    plan: &EvaluationPlan<'_>,
+    Reference { network, samples }: Reference<'_>,
+    progress: &dyn Progress,
+) -> Result<(), Error> {
+    progress.begin(Stage::Reference, samples.len() as u64);
+    let advance = |images: usize| progress.advance(images as u64);
+    let of_reference =
+        evaluate(&EvaluationPlan { network, hardware: &[], samples, reference: true, progress: &advance, ..*plan })?;
+    progress.end(Stage::Reference, of_reference.images as u64);
+    let same = (of_reference.images, of_reference.classes) == (evaluation.images, evaluation.classes);
+    if !same {
+        return Err(Error::OtherReference {
+            path: network.path().to_path_buf(),
+            found: [of_reference.images, of_reference.classes],
+            expected: [evaluation.images, evaluation.classes],
+        });
+    }
+    evaluation.hold_against(network.path().display().to_string(), &of_reference);
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! What the result of a point depends on, and the key made of it.
 
 use compress::{PruneOptions, QuantizeOptions};
+use runner::identity::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -102,9 +103,4 @@ impl Configuration {
         }
         words.join(", ")
     }
-}
-
-/// Bytes in hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

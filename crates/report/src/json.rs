@@ -7,7 +7,7 @@ use esn::BitConvention;
 use network::{Network, NotCosted};
 use runner::{
     Check, Evaluation, Hardware, HardwareFile, HardwareRun, LayerCost, Merit, NetworkCost, PerImage, Quantization,
-    energy_by_entry, energy_unit,
+    RunRecord, energy_by_entry, energy_unit,
 };
 use serde::Serialize;
 
@@ -22,6 +22,7 @@ pub struct Report<'a> {
     schema: u32,
     program: &'static str,
     version: &'static str,
+    run: &'a RunRecord,
     network: NetworkReport<'a>,
     quantization: QuantizationReport,
     hardware: Vec<&'a HardwareFile>,
@@ -176,12 +177,14 @@ impl<'a> Report<'a> {
         hardware: &'a [Hardware],
         cost: &'a NetworkCost,
         inference: Option<&'a Evaluation>,
+        run: &'a RunRecord,
     ) -> Self {
         let in_file = cost.layers.iter().filter(|layer| layer.quantized_in_file).count();
         Self {
             schema: SCHEMA,
             program: "esnsim",
             version: env!("CARGO_PKG_VERSION"),
+            run,
             network: NetworkReport {
                 file: network.path().display().to_string(),
                 layers: cost.layers.len(),

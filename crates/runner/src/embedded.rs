@@ -32,7 +32,15 @@ pub fn embedded_network() -> Result<Network, NetworkError> {
 ///
 /// None on the files that come along; the type is that of reading any images.
 pub fn embedded_images(limit: Option<usize>) -> Result<(Images, Preprocessing), ImageError> {
-    let preprocessing = Preprocessing::parse(Path::new("traces/digits-resnet.preprocess.toml"), PREPROCESSING)?;
     let options = ImageOptions { limit, channels: Some(1), ..ImageOptions::default() };
-    Ok((Images::from_npz(Path::new("traces/digits-test.npz"), IMAGES, &options)?, preprocessing))
+    Ok((Images::from_npz(Path::new("traces/digits-test.npz"), IMAGES, &options)?, embedded_preprocessing()?))
+}
+
+/// How any images become the input of the embedded network.
+///
+/// # Errors
+///
+/// None on the file that comes along; the type is that of reading any preprocessing.
+pub fn embedded_preprocessing() -> Result<Preprocessing, ImageError> {
+    Preprocessing::parse(Path::new("traces/digits-resnet.preprocess.toml"), PREPROCESSING)
 }

@@ -7,29 +7,57 @@ use std::path::{Path, PathBuf};
 use network::Network;
 use sha2::{Digest, Sha256};
 
-use crate::configuration::hex;
-
 /// SHA-256 of a network: of the file, if it is one, and of weights and constants where they do not fit into it and so
 /// lie outside. What the reader makes of a file is left out, for it may change with the program.
-pub(super) fn network_sha256(network: &Network, file: Option<&Path>) -> io::Result<String> {
+///
+/// # Errors
+///
+/// Those of reading the file.
+pub fn network_sha256(network: &Network, file: Option<&Path>) -> io::Result<String> {
     let mut hash = Sha256::new();
-    let constants = network.graph().values().iter().filter_map(|value| value.constant.as_ref());
-    let weights = network.layers().iter().map(|layer| &layer.weights.tensor);
-    let chunks: Vec<_> = weights.chain(constants).flat_map(|tensor| &tensor.chunks).collect();
-    let held: u64 = chunks.iter().map(|chunk| chunk.len() as u64).sum();
+    let held: u64 = chunks(network).map(|chunk| chunk.len() as u64).sum();
     let in_file = match file {
         Some(path) => hash_file(&mut hash, path)?,
         None => 0,
     };
     if held > in_file {
-        chunks.iter().for_each(|chunk| hash.update(chunk));
+        chunks(network).for_each(|chunk| hash.update(chunk));
     }
+    Ok(hex(&hash.finalize()))
+}
+
+/// The bytes of weights and constants, wherever they lie.
+fn chunks(network: &Network) -> impl Iterator<Item = &[u8]> {
+    let constants = network.graph().values().iter().filter_map(|value| value.constant.as_ref());
+    let weights = network.layers().iter().map(|layer| &layer.weights.tensor);
+    weights.chain(constants).flat_map(|tensor| &tensor.chunks).map(|chunk| &chunk[..])
+}
+
+/// SHA-256 of the weights and constants that a network holds, wherever they lie: they need not be in the network's file.
+pub fn weights_sha256(network: &Network) -> String {
+    let mut hash = Sha256::new();
+    chunks(network).for_each(|chunk| hash.update(chunk));
+    hex(&hash.finalize())
+}
+
+/// SHA-256 of a file.
+///
+/// # Errors
+///
+/// Those of reading the file.
+pub fn file_sha256(path: &Path) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    hash_file(&mut hash, path)?;
     Ok(hex(&hash.finalize()))
 }
 
 /// SHA-256 of a file of images, or of the names and sizes of the files in a folder: thousands of pictures are not read
 /// to find out that they are the same.
-pub(super) fn images_sha256(path: &Path) -> io::Result<String> {
+///
+/// # Errors
+///
+/// Those of reading the file or the folder.
+pub fn images_sha256(path: &Path) -> io::Result<String> {
     let mut hash = Sha256::new();
     if fs::metadata(path)?.is_dir() {
         let mut files = Vec::new();
@@ -46,8 +74,13 @@ pub(super) fn images_sha256(path: &Path) -> io::Result<String> {
     Ok(hex(&hash.finalize()))
 }
 
+/// Bytes in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// SHA-256 of bytes in memory.
-pub(super) fn bytes_sha256(bytes: &[u8]) -> String {
+pub fn bytes_sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 

@@ -32,6 +32,7 @@
 //! error.rs                    what can go wrong
 //! hardware/                   descriptions in TOML -> engines; those that come with the program
 //! embedded.rs, samples.rs     the embedded network and its images; images in the form that a network takes
+//! identity.rs, record.rs      hashes of files; everything that it takes to run again
 //! prepare.rs                  one layer's weights out of the file and onto the grid
 //! statistics.rs, detail.rs    what weights and their bit widths look like
 //! runs.rs                     counts added up, over layers or images
@@ -56,8 +57,10 @@ mod error;
 mod evaluate;
 mod executor;
 mod hardware;
+pub mod identity;
 mod merit;
 mod prepare;
+mod record;
 mod runs;
 mod samples;
 mod statistics;
@@ -68,13 +71,16 @@ pub mod trace;
 pub use check::{Check, Verdict, check};
 pub use cost::{CostPlan, HardwareRun, LayerCost, NetworkCost, cost, cost_measured};
 pub use detail::{LayerDetail, details};
-pub use embedded::{embedded_images, embedded_network};
+pub use embedded::{embedded_images, embedded_network, embedded_preprocessing};
 pub use error::RunnerError;
-pub use evaluate::{EngineEvaluation, Evaluation, EvaluationPlan, Score, SeedStatistics, evaluate, evaluate_seeds};
+pub use evaluate::{
+    EngineEvaluation, Evaluation, EvaluationPlan, Reference, Score, SeedStatistics, evaluate, evaluate_seeds,
+};
 pub use executor::{EngineExecutor, quantize_activations};
 pub use hardware::{Hardware, HardwareFile, Metric, WidthGranularity, ZeroSkippingWord, toml_problem};
 pub use merit::{Merit, energy_by_entry, energy_unit};
 pub use prepare::{DEFAULT_BITS, PreparedWeights, Quantization, is_quantized, prepare};
+pub use record::{ImageRecord, NetworkRecord, ReadRecord, RunRecord};
 pub use runs::{MeasuredRuns, PerImage};
 pub use samples::{Form, ImageSamples};
 pub use statistics::{WeightStatistics, weight_statistics};

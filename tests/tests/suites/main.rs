@@ -18,6 +18,7 @@ mod messages;
 mod mutations;
 mod outputs;
 mod reference;
+mod repeat;
 mod robustness;
 mod roundtrip;
 mod rtl;

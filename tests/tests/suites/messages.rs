@@ -396,6 +396,7 @@ fn face(page: &mut Page) {
             NeedsGraph: Error::NeedsGraph { path: "net.npz".into(), need: Need::Images },
             NoStep: Error::NoStep { path: path(), layer: text("conv1"), reason: Some(text("too many values")) },
             NoImages: Error::NoImages,
+            OtherReference: Error::OtherReference { path: path(), found: [500, 100], expected: [500, 10] },
             NoLayer: Error::NoLayer { path: path(), wanted: text("conv9"), layers: 8 },
             Place: Error::Place { path: "no/out.csv".into(), problem: text("there is no folder no") },
             NothingToDo: Error::NothingToDo,

@@ -294,3 +294,23 @@ fn an_operator_that_is_not_run_is_a_note_where_nothing_is_to_run() {
         assert!(matches!(notes[..], [note] if note.starts_with("note: ") && note.contains("Blur")), "{stderr}");
     }
 }
+
+#[test]
+fn a_network_may_come_through_a_pipe() {
+    let network = std::fs::read(esnsim_tests::repository("traces/digits-resnet.onnx")).expect("it comes along");
+    let piped = |file: &str| {
+        let output = esnsim().args(["esn", file]).write_stdin(network.clone()).output().expect("the command runs");
+        assert!(output.status.success(), "{file}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("output is text")
+    };
+    let total = "TOTAL  ESN_a 276,576 (c = 1), 3,387,036 (c = MACs)";
+    let text = piped("-");
+    assert!(text.contains(total) && text.starts_with("standard input: 10 MAC layers"), "{text}");
+    if cfg!(target_os = "linux") {
+        let text = piped("/dev/stdin");
+        assert!(text.contains(total) && text.starts_with("/dev/stdin: 10 MAC layers"), "{text}");
+    }
+    let nothing = esnsim().args(["esn", "-"]).write_stdin("").output().expect("the command runs");
+    let line = String::from_utf8(nothing.stderr).expect("text");
+    assert!(nothing.status.code() == Some(2) && line.starts_with("error: standard input: "), "{line}");
+}

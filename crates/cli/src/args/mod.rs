@@ -14,6 +14,7 @@ mod pareto;
 mod parse;
 mod shared;
 mod simulate;
+mod spoken;
 mod sweep;
 mod trace;
 mod words;
@@ -34,6 +35,7 @@ pub use self::new::NewOptions;
 pub use self::pareto::ParetoOptions;
 pub use self::shared::{InferenceOptions, ReadingOptions};
 pub use self::simulate::SimulateOptions;
+pub use self::spoken::command_words;
 pub use self::sweep::SweepOptions;
 pub use self::trace::TraceOptions;
 

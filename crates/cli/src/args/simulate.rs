@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use esnsim::EvaluateOptions;
+use esnsim::{EvaluateOptions, Reference};
 use inference::Samples;
 
-use super::groups::{HARDWARE, OUTPUT};
+use super::groups::{HARDWARE, IMAGES, OUTPUT};
 use super::shared::{
     HardwareOptions, InferenceOptions, LayerTableOptions, MetricOptions, ReadingOptions, ThreadOptions,
 };
@@ -49,6 +49,13 @@ pub struct SimulateOptions {
     #[command(flatten)]
     pub inference: InferenceOptions,
 
+    /// Compare the classes with those that this network names
+    ///
+    /// It is usually the one that the network was made of, before compression. It runs in float arithmetic on the same
+    /// images; what it does to them is what --preprocess says, else the file beside it.
+    #[arg(long, value_name = "FILE", help_heading = IMAGES)]
+    pub reference: Option<PathBuf>,
+
     #[command(flatten)]
     pub table: LayerTableOptions,
 
@@ -68,13 +75,14 @@ pub struct SimulateOptions {
 
 impl SimulateOptions {
     /// How the network is run on these images.
-    pub fn evaluation<'a>(&self, samples: &'a dyn Samples) -> EvaluateOptions<'a> {
+    pub fn evaluation<'a>(&self, samples: &'a dyn Samples, reference: Option<Reference<'a>>) -> EvaluateOptions<'a> {
         EvaluateOptions {
             samples,
             activation_bits: self.inference.activation_bits,
             calibration_images: self.inference.calibration_images,
             float: !self.inference.no_float,
             seeds: self.seeds,
+            reference,
         }
     }
 }

@@ -8,6 +8,7 @@ use network::{Mend, Network};
 use report::text::{found_steps, pruning_table, quantization_table, totals_table};
 
 use crate::args::CompressOptions;
+use crate::commands;
 use crate::terminal::{image_notes, notes, print};
 
 /// Runs the command.
@@ -23,11 +24,11 @@ pub fn run(options: &CompressOptions) -> anyhow::Result<()> {
     )?;
     let request = options.request()?;
     let open = OpenOptions { read: request.read.clone(), find_steps: false };
-    let original = esnsim::open(options.network.as_deref(), &open)?.network;
+    let original = commands::open_network(options.network.as_deref(), &open)?.network;
     // What a search for steps would find is about to be looked for.
     notes(original.notes().iter().filter(|note| !request.find_steps || note.mend() != Some(Mend::FindSteps)));
     let format = esnsim::write_format(&options.output, &original)?;
-    let images = images(&request, &original)?;
+    let images = images(&request, &original, options.network.is_none())?;
     let plan = request.options(&original, images.as_ref())?;
     let started = Instant::now();
     let compressed = esnsim::compress(&original, plan)?;
@@ -39,6 +40,9 @@ pub fn run(options: &CompressOptions) -> anyhow::Result<()> {
     }
     let (network, provenance) = (&compressed.network, compressed.provenance());
     notes(&esnsim::write(network, &options.output, format, &provenance, false)?);
+    if let Some(own) = esnsim::own_preprocessing(&original, options.network.is_none())? {
+        notes(&esnsim::write_preprocessing(&own, &options.output)?);
+    }
     let costs = request.costs(&original, &compressed)?;
     if let Some(path) = &options.json {
         compressed.write_json(path, &costs)?;
@@ -48,8 +52,8 @@ pub fn run(options: &CompressOptions) -> anyhow::Result<()> {
 }
 
 /// The images whose statistics the compressed network is to have, if it is to have any.
-fn images(request: &CompressRequest, network: &Network) -> anyhow::Result<Option<NetworkImages>> {
-    let images = request.images(network)?;
+fn images(request: &CompressRequest, network: &Network, embedded: bool) -> anyhow::Result<Option<NetworkImages>> {
+    let images = request.images(network, embedded)?;
     if request.reestimate.is_some() && images.is_none() {
         bail!("--reestimate-bn needs images: --calibrate PATH");
     }

@@ -16,6 +16,9 @@ pub fn run(options: &ConvertOptions) -> anyhow::Result<()> {
     notes(network.notes());
     let losses = esnsim::write(&network, &options.output, format, &esnsim::provenance(), options.strict)?;
     notes(&losses);
+    if let Some(own) = esnsim::own_preprocessing(&network, false)? {
+        notes(&esnsim::write_preprocessing(&own, &options.output)?);
+    }
     print(&summary(options, &network, losses.len()))
 }
 

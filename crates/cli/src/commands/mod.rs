@@ -16,7 +16,7 @@ pub mod trace;
 
 use std::path::Path;
 
-use esnsim::{NetworkImages, Opened};
+use esnsim::{Error, NetworkImages, OpenOptions, Opened};
 use network::Network;
 use report::text::found_steps;
 
@@ -26,9 +26,20 @@ use crate::terminal::{image_notes, print};
 /// Stands behind a width that nobody chose.
 const DEFAULT_BITS_HINT: &str = "the default; --bits N chooses";
 
+/// What a network from standard input is called in messages.
+const STANDARD_INPUT: &str = "standard input";
+
+/// Opens a network file, the embedded network, or for `-` what comes through standard input.
+fn open_network(path: Option<&Path>, options: &OpenOptions) -> Result<Opened, Error> {
+    match path {
+        Some(path) if path.as_os_str() == "-" => esnsim::open_piped(STANDARD_INPUT, std::io::stdin().lock(), options),
+        path => esnsim::open(path, options),
+    }
+}
+
 /// Opens the network that a command names, or the embedded one, and shows the steps that were found in it.
 fn open(path: Option<&Path>, reading: &ReadingOptions) -> anyhow::Result<Opened> {
-    let opened = esnsim::open(path, &reading.request(path)?)?;
+    let opened = open_network(path, &reading.request(path)?)?;
     if let Some(steps) = opened.steps.as_ref().filter(|steps| steps.found().next().is_some()) {
         print(&found_steps(steps))?;
     }

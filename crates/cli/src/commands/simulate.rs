@@ -2,13 +2,15 @@
 
 use std::time::Instant;
 
-use esnsim::{Layout, SimulateOptions as Plan, Simulation};
+use anyhow::bail;
+use esnsim::{ImageRequest, Layout, NetworkImages, OpenOptions, Reference, SimulateOptions as Plan, Simulation};
+use network::Network;
 use report::text::{accuracy, grouped, hardware_that_comes_along, one_line, stepped};
-use runner::{Hardware, SteppedLayer};
+use runner::{Hardware, RunRecord, SteppedLayer};
 
-use crate::args::SimulateOptions;
+use crate::args::{SimulateOptions, command_words};
 use crate::commands::DEFAULT_BITS_HINT;
-use crate::terminal::{Bars, notes, print, say, width};
+use crate::terminal::{Bars, image_notes, notes, print, say, width};
 use crate::{Status, commands};
 
 /// Runs the command.
@@ -24,20 +26,24 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
             .iter()
             .chain(&options.hardware.descriptions)
             .chain(options.inference.files())
+            .chain(&options.reference)
             .chain(options.reading.files()),
     )?;
     let hardware = esnsim::hardware(&options.hardware.descriptions)?;
-    let opened = commands::open(options.network.as_deref(), &options.reading)?;
+    let file = options.network.as_deref();
+    let opened = commands::open(file, &options.reading)?;
     opened.check_steps(options.metric.width.bits)?;
-    let images = commands::images(&opened.network, options.network.is_none(), &options.inference)?;
+    let images = commands::images(&opened.network, file.is_none(), &options.inference)?;
     notes(opened.network.notes());
+    let reference = reference(options, images.as_ref())?;
+    let held_against = reference.as_ref().map(|(network, images)| Reference { network, samples: &images.samples });
     if options.seeds.is_some() && images.is_some() && hardware.iter().all(|hardware| hardware.seed().is_none()) {
         say("--seeds changes nothing: no hardware of this run is random");
     }
     let plan = Plan {
         quantization: opened.quantization(options.metric.width.bits),
         convention: options.metric.bit_convention,
-        images: images.as_ref().map(|images| options.evaluation(&images.samples)),
+        images: images.as_ref().map(|images| options.evaluation(&images.samples, held_against)),
     };
     let bars = Bars::default();
     let mut run = Simulation::start(&opened.network, &hardware, plan, &bars)?;
@@ -48,7 +54,11 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
     }
     let evaluated = run.evaluate().map(|_| ());
     // What is known is written even where inference fails.
-    write(options, &run)?;
+    let run_on = images.as_ref().zip(plan.images.as_ref());
+    write(options, &run, || {
+        let open = options.reading.request(file)?;
+        Ok(esnsim::run_record(Some(command_words()), file, &opened.network, &open, run_on)?)
+    })?;
     evaluated?;
     if let Some(evaluation) = run.evaluation() {
         print(&accuracy(&opened.network, evaluation))?;
@@ -60,6 +70,21 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
         }
     }
     Ok(Status::of(run.passes()))
+}
+
+/// The network that answers are compared with, and the images as its input.
+fn reference(
+    options: &SimulateOptions,
+    images: Option<&NetworkImages>,
+) -> anyhow::Result<Option<(Network, NetworkImages)>> {
+    let Some(file) = &options.reference else { return Ok(None) };
+    let Some(images) = images else { bail!("--reference needs --images") };
+    let open = OpenOptions { read: options.reading.graph.read_options(), find_steps: false };
+    let network = commands::open_network(Some(file), &open)?.network;
+    let request = ImageRequest { path: images.path.clone(), ..options.inference.request(images.path.is_none())? };
+    let own = esnsim::images(&network, images.path.is_none(), &request)?.expect("the images of the network were found");
+    image_notes(own.notes.iter().filter(|note| !images.notes.contains(note)));
+    Ok(Some((network, own)))
 }
 
 /// Runs the stepped machines and names the layers on which one differs from its fast engine or from the reference.
@@ -85,15 +110,24 @@ fn difference(layer: &SteppedLayer) -> &'static str {
     }
 }
 
-fn write(options: &SimulateOptions, run: &Simulation<'_>) -> anyhow::Result<()> {
+/// Writes the files that are asked for. `record` is what it takes to run again, which takes a moment for large files.
+fn write(
+    options: &SimulateOptions,
+    run: &Simulation<'_>,
+    record: impl FnOnce() -> anyhow::Result<RunRecord>,
+) -> anyhow::Result<()> {
     if let Some(path) = &options.table.csv {
         run.write_csv(path)?;
     }
+    if options.json.is_none() && options.html.is_none() {
+        return Ok(());
+    }
+    let record = record()?;
     if let Some(path) = &options.json {
-        run.write_json(path)?;
+        run.write_json(path, &record)?;
     }
     if let Some(path) = &options.html {
-        run.write_html(path, DEFAULT_BITS_HINT)?;
+        run.write_html(path, DEFAULT_BITS_HINT, &record)?;
     }
     Ok(())
 }

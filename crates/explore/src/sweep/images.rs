@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 use formats::images::{ImageOptions, Images, Preprocessing};
 use inference::{Sample, SampleError, Samples};
 use network::Network;
+use runner::identity::{bytes_sha256, images_sha256};
 use runner::{Form, ImageSamples, RunnerError, embedded};
 
-use super::identity::{bytes_sha256, images_sha256};
 use super::plan::{EMBEDDED, ImagesEntry, Plan, named};
 use crate::configuration::ImagesIdentity;
 use crate::error::ExploreError;
@@ -77,13 +77,13 @@ impl<'a> ImageOpener<'a> {
         Ok(Self { plan, entry, sha256, room, opened: Vec::new() })
     }
 
-    /// Pairs the images with a network.
+    /// Pairs the images with a network, which the plan calls `name`.
     ///
     /// # Errors
     ///
     /// Those of reading images and preprocessing, and of a network that takes no images.
-    pub fn pair(&mut self, network: &Network) -> Result<PairedImages, ExploreError> {
-        let (images, preprocessing) = self.open(network)?;
+    pub fn pair(&mut self, network: &Network, name: &str) -> Result<PairedImages, ExploreError> {
+        let (images, preprocessing) = self.open(network, name)?;
         let resolved = resolved(&preprocessing);
         let samples = ImageSamples::new(network, images, preprocessing)
             .map_err(|e| RunnerError::Inference { path: network.path().to_path_buf(), source: Box::new(e) })?;
@@ -101,16 +101,18 @@ impl<'a> ImageOpener<'a> {
         Ok(paired)
     }
 
-    fn open(&self, network: &Network) -> Result<(Images, Preprocessing), ExploreError> {
+    fn open(&self, network: &Network, name: &str) -> Result<(Images, Preprocessing), ExploreError> {
         let explicit = self.entry.preprocess.as_deref().map(|word| self.explicit(word)).transpose()?;
-        if self.entry.path == EMBEDDED {
-            let (images, own) = embedded::embedded_images(self.entry.limit)?;
-            return Ok((images, explicit.unwrap_or(own)));
-        }
-        let preprocessing = match explicit {
-            Some(explicit) => explicit,
-            None => Preprocessing::for_network(network.path())?.unwrap_or_else(|| Preprocessing::default_for(network)),
+        let own = match name {
+            EMBEDDED => Some(embedded::embedded_preprocessing()?),
+            _ => Preprocessing::for_network(network.path())?,
         };
+        let said = explicit.or(own);
+        if self.entry.path == EMBEDDED {
+            let (images, theirs) = embedded::embedded_images(self.entry.limit)?;
+            return Ok((images, said.unwrap_or(theirs)));
+        }
+        let preprocessing = said.unwrap_or_else(|| Preprocessing::default_for(network));
         let options = ImageOptions { limit: self.entry.limit, channels: channels(network), ..ImageOptions::default() };
         Ok((Images::open(&self.plan.locate(&self.entry.path), &options)?, preprocessing))
     }

@@ -8,9 +8,9 @@ use formats::ReadOptions;
 use inference::Samples;
 use network::architectures::Family;
 use network::{Network, Note};
+use runner::identity::{bytes_sha256, network_sha256};
 use runner::{Hardware, RunnerError, Score, embedded};
 
-use super::identity::{bytes_sha256, network_sha256};
 use super::images::{ImageOpener, PairedImages};
 use super::plan::{self, EMBEDDED, Plan, PruneEntry, QuantizeEntry, named, problem};
 use crate::configuration::Configuration;
@@ -220,8 +220,8 @@ fn open_networks(plan: &Plan, image_bytes: u64) -> Result<Vec<Arc<SharedNetwork>
         networks.push(Arc::new(SharedNetwork {
             name: name.clone(),
             sha256,
-            images: images.as_mut().map(|opener| opener.pair(&network)).transpose()?,
-            statistics: statistics.as_mut().map(|opener| opener.pair(&network)).transpose()?,
+            images: images.as_mut().map(|opener| opener.pair(&network, name)).transpose()?,
+            statistics: statistics.as_mut().map(|opener| opener.pair(&network, name)).transpose()?,
             network,
             float: OnceLock::new(),
         }));

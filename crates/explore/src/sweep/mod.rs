@@ -3,7 +3,6 @@
 //! The main function is [`sweep`]. A point is known by a hash of everything that its result depends on. So a plan that
 //! grows adds points and never repeats one, and a sweep that was killed goes on where it stopped.
 
-mod identity;
 mod images;
 mod inputs;
 mod plan;
@@ -15,6 +14,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
 use compress::ReestimateOptions;
+use runner::identity::bytes_sha256;
 
 pub use crate::configuration::{Configuration, ImagesIdentity, Method, PRUNE_ONLY_BITS};
 pub use inputs::Inputs;
@@ -86,7 +86,7 @@ pub fn sweep(plan: &Plan, store: &Path, options: &SweepOptions<'_>) -> Result<Sw
     let writers = if options.shard.is_some() { Writers::Shards } else { Writers::One };
     let _lock = StoreLock::take(store, writers)?;
     let resolved = plan.to_json();
-    store_file.insert_plan(&identity::bytes_sha256(resolved.as_bytes()), &resolved)?;
+    store_file.insert_plan(&bytes_sha256(resolved.as_bytes()), &resolved)?;
     let points = of_shard(inputs.take_points(), options.shard);
     if options.retry_failed {
         store_file.remove_failed(&points.iter().map(|point| point.key.as_str()).collect::<Vec<_>>())?;

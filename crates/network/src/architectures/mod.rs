@@ -96,6 +96,17 @@ impl Family {
         }
     }
 
+    /// The name in messages and reports; that of a DenseNet tells its depth and growth.
+    pub fn name(self) -> String {
+        match self {
+            Family::CifarResNet { depth, .. } => format!("resnet{depth}"),
+            Family::Vgg7 => "vgg7".to_string(),
+            Family::DenseNetBc { depth, growth } => format!("densenet-bc-{depth}-{growth}"),
+            Family::ResNet18 => "resnet18".to_string(),
+            Family::ResNet50 => "resnet50".to_string(),
+        }
+    }
+
     fn is_for_imagenet(self) -> bool {
         matches!(self, Family::ResNet18 | Family::ResNet50)
     }
@@ -223,7 +234,7 @@ pub fn outline(architecture: &Architecture) -> Result<Network, ArchitectureError
 
 fn assemble(architecture: &Architecture, with_weights: bool) -> Result<Network, ArchitectureError> {
     architecture.check()?;
-    let mut builder = Builder::new(architecture, &name(architecture), with_weights);
+    let mut builder = Builder::new(architecture, &architecture.family.name(), with_weights);
     match architecture.family {
         Family::CifarResNet { depth, shortcut } => resnet::cifar(&mut builder, depth, shortcut)?,
         Family::Vgg7 => vgg::vgg7(&mut builder)?,
@@ -232,15 +243,4 @@ fn assemble(architecture: &Architecture, with_weights: bool) -> Result<Network, 
         Family::ResNet50 => resnet::resnet50(&mut builder)?,
     }
     Ok(builder.finish())
-}
-
-/// What stands for the file in messages and reports.
-fn name(architecture: &Architecture) -> String {
-    match architecture.family {
-        Family::CifarResNet { depth, .. } => format!("resnet{depth}"),
-        Family::Vgg7 => "vgg7".to_string(),
-        Family::DenseNetBc { depth, growth } => format!("densenet-bc-{depth}-{growth}"),
-        Family::ResNet18 => "resnet18".to_string(),
-        Family::ResNet50 => "resnet50".to_string(),
-    }
 }

@@ -4,11 +4,13 @@ use std::io::{self, Write};
 
 use engine::Event;
 use network::Network;
-use runner::{Evaluation, Hardware, LayerCost, LayerDetail, Merit, NetworkCost, Score, Verdict, energy_by_entry};
+use runner::{
+    Evaluation, Hardware, LayerCost, LayerDetail, Merit, NetworkCost, RunRecord, Score, Verdict, energy_by_entry,
+};
 use serde::Serialize;
 
 use super::page::{self, grouped};
-use crate::text::{energy, seconds};
+use crate::text::{activations, energy, seconds};
 
 const SCRIPT: &str = include_str!("page_files/run.js");
 
@@ -27,6 +29,8 @@ pub struct RunFigures<'a> {
     pub details: &'a [LayerDetail],
     /// How it did on images.
     pub evaluation: Option<&'a Evaluation>,
+    /// What it takes to run again.
+    pub record: &'a RunRecord,
 }
 
 #[derive(Serialize)]
@@ -39,6 +43,8 @@ struct Data {
     /// One row a hardware.
     merits: Vec<MeritData>,
     accuracy: Option<AccuracyData>,
+    /// What it takes to run again: what a line is, and the line.
+    record: Vec<(&'static str, String)>,
 }
 
 #[derive(Serialize)]
@@ -88,8 +94,8 @@ struct CheckData {
 #[derive(Serialize)]
 struct AccuracyData {
     images: usize,
-    /// Name, top-1, top-5, agreement.
-    rows: Vec<[String; 4]>,
+    /// Name, activations, top-1, its standard error, top-5, agreement with the network in float, and with the reference.
+    rows: Vec<[String; 7]>,
 }
 
 /// Writes the page of one run.
@@ -120,7 +126,8 @@ fn data(figures: &RunFigures<'_>) -> Data {
         layers: cost.layers.iter().zip(details).map(|(layer, detail)| layer_data(hardware, layer, detail)).collect(),
         checks: hardware.iter().zip(&cost.totals).map(|(h, total)| check_data(h, total)).collect(),
         merits: hardware.iter().zip(&cost.totals).map(|(h, total)| merit_data(h, &cost.total_row(), total)).collect(),
-        accuracy: figures.evaluation.map(accuracy_data),
+        accuracy: figures.evaluation.map(|evaluation| accuracy_data(network, evaluation)),
+        record: figures.record.lines(),
     }
 }
 
@@ -202,16 +209,25 @@ fn verdict(verdict: Verdict) -> (&'static str, &'static str) {
     }
 }
 
-fn accuracy_data(evaluation: &Evaluation) -> AccuracyData {
+fn accuracy_data(network: &Network, evaluation: &Evaluation) -> AccuracyData {
     let text = |x: Option<f64>| x.map_or("–".to_string(), |x| format!("{:.2} %", 100.0 * x));
-    let row = |name: String, score: &Score, agreement: Option<f64>| {
-        [name, text(score.top1_accuracy()), text(score.top5_accuracy()), text(agreement)]
+    let share = |equal: Option<u64>| text(equal.map(|equal| equal as f64 / evaluation.images as f64));
+    let row = |name: String, activations: &str, score: &Score, agreements: [Option<u64>; 2]| {
+        let [with_float, with_reference] = agreements.map(share);
+        let (top1, error) = (text(score.top1_accuracy()), text(score.top1_standard_error()));
+        [name, activations.to_string(), top1, error, text(score.top5_accuracy()), with_float, with_reference]
     };
-    let mut rows: Vec<[String; 4]> =
-        evaluation.float.iter().map(|float| row("float network".to_string(), float, None)).collect();
+    let mut rows = Vec::new();
+    if let Some(reference) = &evaluation.reference {
+        rows.push(row(format!("{} in float (reference)", reference.file), "float32", &reference.score, [None; 2]));
+    }
+    if let Some(float) = &evaluation.float {
+        let agreement = evaluation.reference.as_ref().and_then(|reference| reference.agreement);
+        rows.push(row(format!("{} in float", network.path().display()), "float32", float, [None, agreement]));
+    }
     for engine in &evaluation.engines {
-        let agreement = engine.agreement.map(|n| n as f64 / evaluation.images as f64);
-        rows.push(row(engine.hardware.join(", "), &engine.score, agreement));
+        let agreements = [engine.agreement, engine.reference_agreement];
+        rows.push(row(engine.hardware.join(", "), &activations(evaluation, engine), &engine.score, agreements));
     }
     AccuracyData { images: evaluation.images, rows }
 }

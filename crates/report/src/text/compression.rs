@@ -3,7 +3,7 @@
 use compress::{PruneReport, QuantizeReport};
 use runner::NetworkCost;
 
-use super::number::{fraction, grouped, short, tail};
+use super::number::{fraction, grouped, grouped_quarters, short, tail};
 use super::table::{render, table};
 
 /// Layer names are cut to this many characters.
@@ -62,7 +62,7 @@ pub fn totals_table(before: &NetworkCost, after: &NetworkCost) -> String {
             grouped(esn.nonzero),
             grouped(esn.macs),
             grouped(cost.total_row().nonzero_macs),
-            esn.esn_a_macs().to_string(),
+            grouped_quarters(esn.esn_a_macs()),
             grouped(esn.esn_d_macs),
             grouped(esn.esn_d_filter),
         ]);

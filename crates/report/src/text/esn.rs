@@ -2,7 +2,7 @@
 
 use runner::{LayerCost, NetworkCost};
 
-use super::number::{fraction, grouped, short, tail};
+use super::number::{fraction, grouped, grouped_quarters, short, tail};
 use super::table::{render, table};
 use crate::mean_bits;
 
@@ -65,8 +65,8 @@ fn legend(cost: &NetworkCost) -> String {
         "TOTAL  ESN_a {} (c = 1), {} (c = MACs); ESN_d {} bits (c = 1), {} (c = MACs); ESN'_d {}\n\
          c = 1 counts every weight once, c = MACs once for each output position; (4)/(2) is ESN_a estimated from the\n\
          signal-to-noise ratio over the exact ESN_a\n",
-        esn.esn_a(),
-        esn.esn_a_macs(),
+        grouped_quarters(esn.esn_a()),
+        grouped_quarters(esn.esn_a_macs()),
         grouped(esn.esn_d),
         grouped(esn.esn_d_macs),
         grouped(esn.esn_d_filter),
@@ -95,9 +95,9 @@ pub fn esn_side_by_side(networks: &[(&str, &NetworkCost, &str)]) -> String {
             grouped(esn.weights),
             grouped(esn.nonzero),
             grouped(esn.macs),
-            esn.esn_a().to_string(),
+            grouped_quarters(esn.esn_a()),
             grouped(esn.esn_d),
-            esn.esn_a_macs().to_string(),
+            grouped_quarters(esn.esn_a_macs()),
             grouped(esn.esn_d_macs),
             grouped(esn.esn_d_filter),
             mean_bits(esn).map_or("–".to_string(), |bits| format!("{bits:.3}")),

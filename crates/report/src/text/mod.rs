@@ -3,6 +3,7 @@
 //! Every function takes results and returns a string of whole lines. None asks whether there is a terminal, and none
 //! writes anything.
 
+mod accuracy;
 mod compression;
 mod esn;
 mod find_step;
@@ -14,12 +15,14 @@ mod run;
 mod summary;
 mod table;
 
+pub use accuracy::accuracy;
+pub(crate) use accuracy::activations;
 pub use compression::{pruning_table, quantization_table, totals_table};
 pub use esn::{esn_by_layer, esn_side_by_side};
 pub use find_step::found_steps;
 pub use frontier::frontier_table;
 pub use landscape::landscape_table;
 pub use network::{layer_table, network_overview, node_list};
-pub use number::{fraction, grouped, joules, one_line, seconds, short, tail, with_unit};
+pub use number::{fraction, grouped, grouped_quarters, joules, one_line, seconds, short, tail, with_unit};
 pub(crate) use run::energy;
-pub use run::{Layout, accuracy, costs, hardware_that_comes_along, heading, left_out, quantization_line, stepped};
+pub use run::{Layout, costs, hardware_that_comes_along, heading, left_out, quantization_line, stepped};

@@ -1,5 +1,7 @@
 //! Numbers and names as people like to read them.
 
+use esn::Quarters;
+
 /// A count with thousands separators: `40,551,040`.
 pub fn grouped(n: u128) -> String {
     let digits = n.to_string();
@@ -11,6 +13,13 @@ pub fn grouped(n: u128) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A multiple of 0.25 with thousands separators: `588,618.25`.
+pub fn grouped_quarters(quarters: Quarters) -> String {
+    let text = quarters.to_string();
+    let (whole, fraction) = text.split_at(text.find('.').unwrap_or(text.len()));
+    grouped(whole.parse().expect("its digits were a number")) + fraction
 }
 
 /// A number with a decimal prefix and three or four significant digits: `62.05M`.
@@ -78,6 +87,7 @@ mod tests {
     fn numbers_read_well() {
         assert_eq!(grouped(40_551_040), "40,551,040");
         assert_eq!((grouped(0), grouped(999), grouped(1000)), ("0".into(), "999".into(), "1,000".into()));
+        assert_eq!(grouped_quarters(Quarters(2_354_473)), "588,618.25");
         assert_eq!((short(62_046_401.0), short(12.0), short(0.5)), ("62.05M".into(), "12".into(), "0.50".into()));
         assert_eq!((joules(78.34e-9), joules(0.0), joules(1e-15)), ("78.34 nJ".into(), "0 J".into(), "1.00 fJ".into()));
     }

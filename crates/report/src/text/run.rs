@@ -1,13 +1,13 @@
 //! One run as text: costs, the check against ESN, accuracy, and what the stepped machines found.
 
 use engine::{EnergyGroup, Event};
+use esn::Quarters;
 use network::{Network, NotCosted};
 use runner::{
-    Evaluation, Hardware, HardwareRun, LayerCost, Merit, Metric, NetworkCost, Quantization, Score, SteppedLayer,
-    Verdict, energy_by_entry,
+    Hardware, HardwareRun, LayerCost, Merit, Metric, NetworkCost, Quantization, SteppedLayer, Verdict, energy_by_entry,
 };
 
-use super::number::{fraction, grouped, joules, one_line, seconds, short, tail, with_unit};
+use super::number::{fraction, grouped, grouped_quarters, joules, one_line, seconds, short, tail, with_unit};
 use super::summary::{energies, totals};
 use super::table::{render, table};
 use crate::{mean_bits, metric_value};
@@ -245,7 +245,7 @@ fn check_lines(hardware: &[Hardware], cost: &NetworkCost) -> String {
         let check = &total.check;
         let (Some(counted), Some(cycles)) = (check.counted, check.cycles) else { continue };
         let expected = match hardware.metric {
-            Metric::EsnA => format!("4 · {}", metric_value(hardware.metric, check.expected)),
+            Metric::EsnA => format!("4 · {}", grouped_quarters(Quarters(check.expected))),
             Metric::EsnD | Metric::EsnDFilter => grouped(check.expected),
         };
         text += &format!(
@@ -295,77 +295,6 @@ fn failures(hardware: &[Hardware], cost: &NetworkCost) -> String {
         }
     }
     text
-}
-
-/// Accuracy of the float network and of every engine, and the noise of every layer.
-pub fn accuracy(network: &Network, evaluation: &Evaluation) -> String {
-    let with_top5 =
-        evaluation.float.iter().chain(evaluation.engines.iter().map(|e| &e.score)).any(|s| s.top5.is_some());
-    let mut header = vec!["accuracy", "top-1", "± s.e."];
-    if with_top5 {
-        header.push("top-5");
-    }
-    header.push("agrees with float");
-    let mut scores = table(&header, 1);
-    let row = |name: String, score: &Score, agreement: Option<f64>| {
-        let mut row = vec![name, fraction(score.top1_accuracy()), fraction(score.top1_standard_error())];
-        if with_top5 {
-            row.push(fraction(score.top5_accuracy()));
-        }
-        row.push(fraction(agreement));
-        row
-    };
-    if let Some(float) = &evaluation.float {
-        scores.add_row(row("float network".to_string(), float, None));
-    }
-    for engine in &evaluation.engines {
-        let agreement = engine.agreement.map(|n| n as f64 / evaluation.images as f64);
-        scores.add_row(row(first_names(&engine.hardware), &engine.score, agreement));
-    }
-    let mut text = format!("\n{} images, {} classes\n{}", evaluation.images, evaluation.classes, render(&scores));
-    text += &seeds(evaluation);
-    if evaluation.float.is_some() {
-        text += &noise(network, evaluation);
-    }
-    text
-}
-
-/// Names of hardware that computes the same: all of them, or the first and how many more there are.
-fn first_names(names: &[String]) -> String {
-    match names {
-        [first, second, rest @ ..] if rest.len() > 1 => format!("{first}, {second} and {} more", rest.len()),
-        names => names.join(", "),
-    }
-}
-
-/// How the accuracy of random hardware spreads over seeds; empty where nobody asked.
-fn seeds(evaluation: &Evaluation) -> String {
-    let random: Vec<_> = evaluation.engines.iter().filter_map(|e| Some((e, e.seeds.as_ref()?))).collect();
-    if random.is_empty() {
-        return String::new();
-    }
-    let mut table = table(&["top-1 over seeds", "seeds", "mean", "std", "min", "max"], 1);
-    for (engine, seeds) in random {
-        let figures = [seeds.mean, seeds.standard_deviation, seeds.min, seeds.max].map(fraction);
-        let row = [engine.hardware.join(", "), seeds.seeds.len().to_string()];
-        table.add_row(row.into_iter().chain(figures));
-    }
-    format!("\n{}", render(&table))
-}
-
-/// Signal-to-quantization-noise ratio of every layer's output, in dB.
-fn noise(network: &Network, evaluation: &Evaluation) -> String {
-    let names: Vec<String> = evaluation.engines.iter().map(|engine| first_names(&engine.hardware)).collect();
-    let mut header = vec!["SQNR of outputs, dB"];
-    header.extend(names.iter().map(String::as_str));
-    let mut table = table(&header, 1);
-    for (l, layer) in network.layers().iter().enumerate() {
-        let mut row = vec![tail(&layer.name, NAME_WIDTH)];
-        let ratios = evaluation.engines.iter().map(|engine| engine.sqnr_db[l]);
-        row.extend(ratios.map(|ratio| ratio.map_or("–".to_string(), |db| format!("{db:.1}"))));
-        table.add_row(row);
-    }
-    format!("\n{}", render(&table))
 }
 
 /// What the stepped machines found, one line a hardware.

@@ -20,6 +20,8 @@ pub struct EngineEvaluation {
     pub score: Score,
     /// Images on which the engine and the float network name the same class; none without the float network.
     pub agreement: Option<u64>,
+    /// Images on which the engine and the reference name the same class; none without a reference.
+    pub reference_agreement: Option<u64>,
     /// Signal-to-quantization-noise ratio of every layer's output against the float network's, in dB; none without the
     /// float network and where either is 0.
     pub sqnr_db: Vec<Option<f64>>,
@@ -35,6 +37,17 @@ pub struct EngineEvaluation {
     pub(super) members: Vec<usize>,
 }
 
+/// How another network did on the same images, in float arithmetic: usually the one that a compressed network was made of.
+#[derive(Clone, Debug, Serialize)]
+pub struct Reference {
+    /// Its file.
+    pub file: String,
+    /// Accuracy.
+    pub score: Score,
+    /// Images on which it and the float network name the same class; none without the float network.
+    pub agreement: Option<u64>,
+}
+
 /// What inference on images found.
 #[derive(Clone, Debug, Serialize)]
 pub struct Evaluation {
@@ -47,10 +60,12 @@ pub struct Evaluation {
     /// The class that the float network names for each image.
     #[serde(skip)]
     pub float_predictions: Vec<usize>,
+    /// How another network did; none where none was named.
+    pub reference: Option<Reference>,
     /// How each group of engines did.
     pub engines: Vec<EngineEvaluation>,
     /// How each layer's input is quantized for engines on integers; empty where there is none.
-    #[serde(skip)]
+    #[serde(serialize_with = "quantizations")]
     pub activations: Vec<ActivationQuantization>,
     /// What hardware counted whose cost depends on the activations, in the order of the hardware; none for other
     /// hardware.
@@ -65,6 +80,22 @@ impl Evaluation {
         score.is_some_and(|score| score.is_at_chance(self.classes))
     }
 
+    /// Holds the classes that were named against those of another network on the same images, which is known by `file`.
+    pub fn hold_against(&mut self, file: String, reference: &Evaluation) {
+        let agreement = |predictions: &[usize]| {
+            let equal = predictions.iter().zip(&reference.float_predictions).filter(|(a, b)| a == b);
+            equal.count() as u64
+        };
+        for engine in &mut self.engines {
+            engine.reference_agreement = Some(agreement(&engine.predictions));
+        }
+        self.reference = Some(Reference {
+            file,
+            score: reference.float.clone().unwrap_or_default(),
+            agreement: self.float.is_some().then(|| agreement(&self.float_predictions)),
+        });
+    }
+
     /// The results of the group that a hardware belongs to, by its index in the plan.
     pub fn engine_of(&self, hardware: usize) -> Option<&EngineEvaluation> {
         self.engines.iter().find(|engine| engine.members.contains(&hardware))
@@ -73,4 +104,19 @@ impl Evaluation {
 
 fn by_name<S: Serializer>(arithmetic: &Arithmetic, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(arithmetic.name())
+}
+
+/// The JSON of an [`ActivationQuantization`].
+#[derive(Serialize)]
+struct QuantizationRecord {
+    scale: f32,
+    zero_point: i32,
+    min: i32,
+    max: i32,
+}
+
+fn quantizations<S: Serializer>(all: &[ActivationQuantization], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(all.iter().map(|&ActivationQuantization { scale, zero_point, min, max }| {
+        QuantizationRecord { scale, zero_point, min, max }
+    }))
 }

@@ -77,8 +77,11 @@ const merits = el("table", {},
     row.cells.map((text, i) => cell(text, { class: i < 2 ? "text" : null }))))));
 const accuracy = data.accuracy === null ? null : el("div", { class: "card" }, el("h2", {}, `Accuracy on ${grouped(data.accuracy.images)} images`),
   el("div", { class: "scroll" }, el("table", {},
-    el("thead", {}, el("tr", {}, ["arithmetic", "top-1", "top-5", "agrees with float"].map((name, i) => el("th", { class: i ? null : "text" }, name)))),
-    el("tbody", {}, data.accuracy.rows.map((row) => el("tr", {}, row.map((text, i) => cell(text, { class: i ? null : "text wide" }))))))));
+    el("thead", {}, el("tr", {}, ["network or hardware", "activations", "top-1", "± s.e.", "top-5", "agrees with float", "with reference"]
+      .map((name, i) => el("th", { class: i < 2 ? "text" : null }, name)))),
+    el("tbody", {}, data.accuracy.rows.map((row) => el("tr", {}, row.map((text, i) => cell(text, { class: ["text wide", "text"][i] || null }))))))));
+const record = el("table", {}, el("tbody", {}, data.record.map(([name, text]) => el("tr", {},
+  cell(name, { class: "text" }), cell(text, { class: "text wide" })))));
 const hardware = data.hardware.map((h, i) => chip(el("span", { class: "swatch", style: `background:${color(i)}` }), h.name, true,
   (now) => { view.hardware[i] = now; drawLayers(); }));
 put(page, {}, [
@@ -95,7 +98,8 @@ put(page, {}, [
       layers),
     el("div", { class: "card" }, el("h2", {}, "Bit widths"),
       el("div", { class: "bar" }, choice("of", ["weights", "filters, by their widest weight"], 0, (i) => { view.of = i; drawBits(); }), bitKey),
-      bits)),
+      bits),
+    el("div", { class: "card" }, el("h2", {}, "To run it again"), el("div", { class: "scroll" }, record))),
 ]);
 drawLayers();
 drawBits();

@@ -1,0 +1,255 @@
+//! Images, and how they become the input of a network.
+
+use std::path::{Path, PathBuf};
+
+use formats::images::{ImageOptions, Images, Preprocessing};
+use network::{Network, Note, NoteKind};
+use report::write_file;
+use runner::{ImageSamples, embedded_images, embedded_preprocessing};
+
+use crate::error::{Error, Need};
+use crate::open::check_graph;
+
+/// Which images a network runs on, and how they become its input.
+#[derive(Clone, Debug, Default)]
+pub struct ImageRequest {
+    /// A file or folder of images; none for those that belong to the embedded network.
+    pub path: Option<PathBuf>,
+    /// At most this many.
+    pub limit: Option<usize>,
+    /// What is done to them; none for `NET.preprocess.toml` beside the network, else what fits the network's input.
+    pub preprocessing: Option<Preprocessing>,
+    /// Added to every label; none where the network's outputs decide.
+    pub label_offset: Option<i64>,
+    /// Whether labels play no part, so that they need not be those of the network's classes.
+    pub unlabelled: bool,
+}
+
+/// Images that fit a network.
+#[derive(Debug)]
+pub struct NetworkImages {
+    /// Where they come from; none for those of the embedded network.
+    pub path: Option<PathBuf>,
+    /// The images as the network's input.
+    pub samples: ImageSamples,
+    /// What was decided for the user.
+    pub notes: Vec<ImageNote>,
+}
+
+/// Something that was decided about images because the user did not say it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageNote {
+    /// Pixels are divided by 255 and nothing else is done to them.
+    DividedBy255,
+    /// The network takes unsigned 8-bit integers: pixels are fed as they are, 0 to 255.
+    Bytes,
+    /// The network takes signed 8-bit integers: pixels are fed as they are, minus 128.
+    SignedBytes,
+    /// The network has 1,001 outputs, background first: labels are counted from 1.
+    LabelsFromOne,
+    /// Images have another size than the network takes: height and width of the first, and of the input.
+    Resized([usize; 2], [usize; 2]),
+    /// Images have other channels than the network takes: those of the first, and of the input.
+    Converted(usize, usize),
+    /// Folders name other classes than the network has outputs: the first names, in the order of their labels, how many there
+    /// are, and how many outputs.
+    Folders(Vec<String>, usize, usize),
+    /// Of an archive of several arrays, this one holds the images, and this one the labels.
+    Arrays(String, Option<String>),
+    /// A manifest has these columns beside that of the files, and none is named as labels are.
+    NoLabels(Vec<String>),
+}
+
+impl std::fmt::Display for ImageNote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            ImageNote::Resized([height, width], [to_height, to_width]) => {
+                return write!(f, "images of {height}×{width} pixels are resized to {to_height}×{to_width}");
+            }
+            ImageNote::Converted(1, to) => return write!(f, "grey images are given {to} equal channels"),
+            ImageNote::Converted(from, to) => return write!(f, "images of {from} channels are converted to {to}"),
+            ImageNote::Folders(names, folders, outputs) => {
+                let names: Vec<String> = names.iter().enumerate().map(|(label, name)| format!("{label} is {name:?}")).collect();
+                let more = if folders > &names.len() { ", …" } else { "" };
+                let labels = names.join(", ");
+                return write!(
+                    f,
+                    "{folders} folders of classes and {outputs} outputs: labels are the folders in the order of their names, \
+                     \"10\" before \"2\": {labels}{more}"
+                );
+            }
+            ImageNote::Arrays(images, Some(labels)) => {
+                return write!(f, "images are those of the array {images}, labels those of {labels}");
+            }
+            ImageNote::Arrays(images, None) => return write!(f, "images are those of the array {images}, without labels"),
+            ImageNote::NoLabels(columns) => {
+                let columns = columns.join(", ");
+                return write!(f, "no column of the manifest is named label or class, so that it has no labels: {columns}");
+            }
+            ImageNote::DividedBy255 => "pixels are divided by 255 and nothing else",
+            ImageNote::Bytes => "the network takes 8-bit integers: pixels are fed as they are, 0 to 255",
+            ImageNote::SignedBytes => {
+                "the network takes 8-bit integers: pixels are fed as they are, 0 to 255, minus 128"
+            }
+            ImageNote::LabelsFromOne => "the network has 1,001 outputs, background first: labels are counted from 1",
+        })
+    }
+}
+
+/// Opens the images of a request for a network; none where the request names none and the network is not the embedded
+/// one.
+///
+/// # Errors
+///
+/// Those of the images and their preprocessing; [`Error::NeedsGraph`] for weights alone.
+pub fn images(network: &Network, embedded: bool, request: &ImageRequest) -> Result<Option<NetworkImages>, Error> {
+    let images = match (&request.path, embedded) {
+        (Some(path), _) => {
+            check_graph(network, Need::Images)?;
+            Images::open(path, &image_options(network, request.limit))?
+        }
+        (None, true) => embedded_images(request.limit)?.0,
+        (None, false) => return Ok(None),
+    };
+    pair(network, images, own_preprocessing(network, embedded)?, request).map(Some)
+}
+
+/// Brings images and network together. `own` is the preprocessing that comes with the network.
+fn pair(
+    network: &Network,
+    images: Images,
+    own: Option<Preprocessing>,
+    request: &ImageRequest,
+) -> Result<NetworkImages, Error> {
+    let mut notes = Vec::new();
+    let preprocessing = match request.preprocessing.clone().or(own) {
+        Some(given) => given,
+        None => default_preprocessing(network, &mut notes),
+    };
+    let samples = ImageSamples::new(network, images, preprocessing)
+        .map_err(|e| Error::Inference { path: network.path().to_path_buf(), source: Box::new(e) })?;
+    let samples = match request.label_offset {
+        Some(offset) => samples.with_label_offset(offset),
+        None => samples,
+    };
+    if request.label_offset.is_none() && samples.form().label_offset > 0 {
+        notes.push(ImageNote::LabelsFromOne);
+    }
+    if !request.unlabelled {
+        samples.check_labels()?;
+    }
+    notes.extend(form_notes(&samples)?);
+    Ok(NetworkImages { path: request.path.clone(), samples, notes })
+}
+
+/// What becomes of the form of images, as the first of them tells, and of the names of their folders.
+fn form_notes(samples: &ImageSamples) -> Result<Vec<ImageNote>, Error> {
+    /// Folders that are named.
+    const NAMED: usize = 4;
+    let mut notes = Vec::new();
+    let images = samples.images();
+    if images.is_empty() {
+        return Ok(notes);
+    }
+    let found = images.findings();
+    if let Some((images, labels)) = found.arrays {
+        notes.push(ImageNote::Arrays(images, labels));
+    }
+    if !found.other_columns.is_empty() {
+        notes.push(ImageNote::NoLabels(found.other_columns));
+    }
+    let first = images.get(0)?;
+    let [channels, height, width] = samples.preprocessing().input_size(&first, &samples.form().input_shape)?;
+    if [first.height, first.width] != [height, width] {
+        notes.push(ImageNote::Resized([first.height, first.width], [height, width]));
+    }
+    if first.channels != channels {
+        notes.push(ImageNote::Converted(first.channels, channels));
+    }
+    if let (Some(names), Some(outputs)) = (images.class_names(), samples.classes())
+        && names.len() != outputs
+    {
+        notes.push(ImageNote::Folders(names.iter().take(NAMED).cloned().collect(), names.len(), outputs));
+    }
+    Ok(notes)
+}
+
+fn image_options(network: &Network, limit: Option<usize>) -> ImageOptions {
+    let input = network.graph().inputs().first().and_then(|&id| network.graph().value(id).shape.as_deref());
+    let channels = match input {
+        Some(&[_, first, _, third]) => [first, third].into_iter().find(|n| matches!(n, 1 | 3)),
+        _ => None,
+    };
+    ImageOptions { limit, channels, ..ImageOptions::default() }
+}
+
+/// The preprocessing that comes with a network: that of the embedded one, or of the file `NET.preprocess.toml` beside
+/// `NET.onnx`. None where nothing is said.
+///
+/// # Errors
+///
+/// Those of reading the file.
+pub fn own_preprocessing(network: &Network, embedded: bool) -> Result<Option<Preprocessing>, Error> {
+    Ok(match embedded {
+        true => Some(embedded_preprocessing()?),
+        false => Preprocessing::for_network(network.path())?,
+    })
+}
+
+/// Writes what comes with a network beside a file that was made of it, as `OUT.preprocess.toml` beside `OUT.onnx`: read
+/// with other numbers, the new network would be wrong about the same images. A file that is there already is left as it
+/// is, and a note says so where it tells other numbers.
+///
+/// # Errors
+///
+/// [`Error::Output`]; those of reading the file that is there.
+pub fn write_preprocessing(preprocessing: &Preprocessing, output: &Path) -> Result<Option<Note>, Error> {
+    let path = output.with_extension("preprocess.toml");
+    if path.exists() {
+        let same = Preprocessing::read(&path).is_ok_and(|there| there == *preprocessing);
+        let text =
+            format!("{} was there, with other numbers than the network came with: {preprocessing}", path.display());
+        return Ok((!same).then(|| Note::new(NoteKind::Unchanged, text)));
+    }
+    let text = preprocessing.to_toml();
+    write_file(&path, |writer| writer.write_all(text.as_bytes()))?;
+    let text = format!("{} says how images become its input", path.display());
+    Ok(Some(Note::new(NoteKind::Consequence, text)))
+}
+
+/// What the input of a network needs of which nothing is said.
+fn default_preprocessing(network: &Network, notes: &mut Vec<ImageNote>) -> Preprocessing {
+    let default = Preprocessing::default_for(network);
+    notes.push(match (default == Preprocessing::default(), default.mean.is_empty()) {
+        (true, _) => ImageNote::DividedBy255,
+        (false, true) => ImageNote::Bytes,
+        (false, false) => ImageNote::SignedBytes,
+    });
+    default
+}
+
+/// The preprocessing of a name (`unit`, `imagenet`, `none`) or of a TOML file.
+///
+/// # Errors
+///
+/// Those of reading the file.
+pub fn preprocessing(name_or_file: &Path) -> Result<Preprocessing, Error> {
+    match name_or_file.to_str().and_then(Preprocessing::named) {
+        Some(named) => Ok(named),
+        None => Ok(Preprocessing::read(name_or_file)?),
+    }
+}
+
+/// Preprocessing by numbers: pixels divided by `scale` (255 where there is none), then `mean` subtracted, then divided
+/// by `std`; each one number, one a channel, or none.
+///
+/// # Errors
+///
+/// [`Error::Preprocessing`] if a number is not finite, or a divisor is 0.
+pub fn preprocessing_by_numbers(scale: Option<f32>, mean: &[f32], std: &[f32]) -> Result<Preprocessing, Error> {
+    let default = Preprocessing::default();
+    let numbers =
+        Preprocessing { scale: scale.unwrap_or(default.scale), mean: mean.to_vec(), std: std.to_vec(), ..default };
+    numbers.check().map_err(|problem| Error::Preprocessing { problem })?;
+    Ok(numbers)
+}
