@@ -74,7 +74,7 @@ pub use detail::{LayerDetail, details};
 pub use embedded::{embedded_images, embedded_network, embedded_preprocessing};
 pub use error::RunnerError;
 pub use evaluate::{
-    EngineEvaluation, Evaluation, EvaluationPlan, Reference, Score, SeedStatistics, evaluate, evaluate_seeds,
+    Clipping, EngineEvaluation, Evaluation, EvaluationPlan, Reference, Score, SeedStatistics, evaluate, evaluate_seeds,
 };
 pub use executor::{EngineExecutor, quantize_activations};
 pub use hardware::{Hardware, HardwareFile, Metric, WidthGranularity, ZeroSkippingWord, toml_problem};

@@ -153,3 +153,33 @@ fn names_are_listed_and_a_wrong_one_says_which_there_are() {
     let stderr = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
     assert!(stderr.starts_with("error: abacus: neither a file nor one of ideal-analog"), "{stderr}");
 }
+
+#[test]
+fn layers_that_clip_much_are_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let preset = std::fs::read_to_string(repository("configs/in-memory-class-b.toml")).expect("it comes along");
+    let small = preset.replace("full_scale = \"max-sum\"", "full_scale = 20.0").replace("in-memory-class-b", "small");
+    std::fs::write(folder.path().join("small.toml"), small).expect("the folder is writable");
+    let arguments = ["simulate", "--limit", "50", "--csv", "run.csv", "--hardware", "small.toml", "--hardware"];
+    let arguments = [&arguments[..], &["in-memory-class-b"]].concat();
+    let output = esnsim().current_dir(folder.path()).args(arguments).output().expect("the command runs");
+    let stderr = String::from_utf8(output.stderr).expect("text");
+    let notes: Vec<&str> = stderr.lines().filter(|line| line.contains("clip over")).collect();
+
+    let mut csv = csv::Reader::from_path(folder.path().join("run.csv")).expect("the run wrote it");
+    let columns = csv.headers().expect("there is a header").clone();
+    let place = |name: &str| columns.iter().position(|column| column == name).expect("it is a column");
+    let (hardware, layer, clipped) = (place("hardware"), place("layer"), place("clipped"));
+    let rows: Vec<csv::StringRecord> = csv.records().map(|row| row.expect("valid CSV")).collect();
+    let shares = rows.iter().filter(|row| &row[hardware] == "small");
+    let shares = shares.filter_map(|row| Some((row[layer].to_string(), row[clipped].parse::<f64>().ok()?)));
+    let over: Vec<(String, f64)> = shares.filter(|(_, share)| *share > 0.01).collect();
+    let most = over.iter().max_by(|a, b| a.1.total_cmp(&b.1)).expect("a full scale of 20 is too small");
+    let expected = format!(
+        "note: small: {} of 10 layers clip over 1 % of their conversions, {} most, {:.1} %: ",
+        over.len(),
+        most.0,
+        100.0 * most.1
+    );
+    assert!(notes.len() == 1 && notes[0].starts_with(&expected), "{notes:?}, not {expected}");
+}

@@ -6,7 +6,7 @@ use anyhow::bail;
 use esnsim::{ImageRequest, Layout, NetworkImages, OpenOptions, Reference, SimulateOptions as Plan, Simulation};
 use network::Network;
 use report::text::{accuracy, grouped, hardware_that_comes_along, one_line, stepped};
-use runner::{Hardware, RunRecord, SteppedLayer};
+use runner::{Clipping, Evaluation, Hardware, RunRecord, SteppedLayer};
 
 use crate::args::{SimulateOptions, command_words};
 use crate::commands::DEFAULT_BITS_HINT;
@@ -62,14 +62,31 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
     evaluated?;
     if let Some(evaluation) = run.evaluation() {
         print(&accuracy(&opened.network, evaluation))?;
-        if evaluation.is_at_chance() {
-            say(
-                "no more images are right than a guess would have: usual causes are the preprocessing (--preprocess, --scale, \
-                 --mean, --std), the order of the classes, and labels counted from elsewhere (--label-offset)",
-            );
-        }
+        doubts(&opened.network, evaluation);
     }
     Ok(Status::of(run.passes()))
+}
+
+/// Layers that clip more of their conversions are named.
+const MUCH_CLIPPED: f64 = 0.01;
+
+/// Says where results are less than the network could do.
+fn doubts(network: &Network, evaluation: &Evaluation) {
+    for Clipping { hardware, layers, most, share } in evaluation.clipping(MUCH_CLIPPED) {
+        let most = &network.layers()[most].name;
+        say(&format!(
+            "{hardware}: {layers} of {} layers clip over 1 % of their conversions, {most} most, {:.1} %: a larger full_scale \
+             of the ADC clips fewer, and range = \"bipolar\" takes sums of either sign",
+            network.layers().len(),
+            100.0 * share
+        ));
+    }
+    if evaluation.is_at_chance() {
+        say(
+            "no more images are right than a guess would have: usual causes are the preprocessing (--preprocess, --scale, \
+             --mean, --std), the order of the classes, and labels counted from elsewhere (--label-offset)",
+        );
+    }
 }
 
 /// The network that answers are compared with, and the images as its input.

@@ -73,7 +73,31 @@ pub struct Evaluation {
     pub measured: Vec<Option<MeasuredRuns>>,
 }
 
+/// Layers of one group of engines whose converters clip much.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Clipping {
+    /// The first hardware of the group.
+    pub hardware: String,
+    /// How many layers clip more than the bound.
+    pub layers: usize,
+    /// The one that clips most, by its place.
+    pub most: usize,
+    /// The part of its conversions that clips.
+    pub share: f64,
+}
+
 impl Evaluation {
+    /// Where more than `bound` of the conversions of a layer clip, 0 to 1: such outputs are wrong, whatever their weights.
+    pub fn clipping(&self, bound: f64) -> Vec<Clipping> {
+        let of = |engine: &EngineEvaluation| {
+            let shares = engine.clipped.iter().enumerate().filter_map(|(layer, share)| Some((layer, (*share)?)));
+            let over: Vec<(usize, f64)> = shares.filter(|(_, share)| *share > bound).collect();
+            let (most, share) = over.iter().copied().reduce(|a, b| if b.1 > a.1 { b } else { a })?;
+            Some(Clipping { hardware: engine.hardware.first()?.clone(), layers: over.len(), most, share })
+        };
+        self.engines.iter().filter_map(of).collect()
+    }
+
     /// Whether the network, in float arithmetic or on the first hardware, is right no more often than a guess.
     pub fn is_at_chance(&self) -> bool {
         let score = self.float.as_ref().or(self.engines.first().map(|engine| &engine.score));

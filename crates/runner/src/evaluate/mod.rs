@@ -25,7 +25,7 @@ use meters::Meters;
 use sums::Sums;
 
 pub(crate) use calibrate::calibrate;
-pub use evaluation::{EngineEvaluation, Evaluation, Reference};
+pub use evaluation::{Clipping, EngineEvaluation, Evaluation, Reference};
 pub use plan::EvaluationPlan;
 pub(crate) use plan::needs_calibration;
 pub use score::Score;
