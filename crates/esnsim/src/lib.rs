@@ -98,7 +98,7 @@ pub use open::{
 pub use outputs::check_outputs;
 pub use progress::{Progress, Quiet, Stage};
 pub use record::run_record;
-pub use simulation::{EvaluateOptions, Reference, SimulateOptions, Simulation, esn, simulate};
+pub use simulation::{EvaluateOptions, Reference, SimulateOptions, Simulation, esn, simulate, write_csv};
 pub use threads::on_threads;
 
 pub use ::compress::PruneOptions;

@@ -7,7 +7,7 @@ use inference::Samples;
 use network::Network;
 use report::figures::{RunFigures, write_run_page};
 use report::text::Layout;
-use report::{Report, text, write_file, write_simulate_csv};
+use report::{CostedNetwork, Report, text, write_file, write_simulate_csv};
 use runner::{
     CostPlan, Evaluation, EvaluationPlan, Hardware, NetworkCost, Quantization, RunRecord, SteppedLayer, cost,
     cost_measured, details, evaluate, evaluate_seeds, step_all,
@@ -192,10 +192,12 @@ impl<'a> Simulation<'a> {
     ///
     /// [`Error::Output`] names the file; it is then as it was before.
     pub fn write_csv(&self, path: &Path) -> Result<(), Error> {
-        let write = |writer: &mut dyn std::io::Write| {
-            write_simulate_csv(writer, self.hardware, &self.cost, self.evaluation.as_ref())
-        };
-        Ok(write_file(path, write)?)
+        write_csv(path, self.hardware, std::slice::from_ref(self))
+    }
+
+    /// The run as tables of several networks take it. The name is that of its file.
+    pub fn costed<'b>(&'b self, name: &'b str) -> CostedNetwork<'b> {
+        CostedNetwork { name, cost: &self.cost, evaluation: self.evaluation.as_ref() }
     }
 
     /// Writes the whole run as JSON; `docs/output.md` documents it. The record is that of [`run_record`](crate::run_record).
@@ -231,6 +233,18 @@ impl<'a> Simulation<'a> {
         };
         Ok(write_file(path, |writer| write_run_page(writer, &figures))?)
     }
+}
+
+/// Writes one row for each layer and hardware of every run as CSV; `docs/output.md` documents the columns. All of them ran on
+/// `hardware`.
+///
+/// # Errors
+///
+/// [`Error::Output`] names the file; it is then as it was before.
+pub fn write_csv(path: &Path, hardware: &[Hardware], runs: &[Simulation<'_>]) -> Result<(), Error> {
+    let names: Vec<String> = runs.iter().map(|run| run.network.path().display().to_string()).collect();
+    let networks = || runs.iter().zip(&names).map(|(run, name)| run.costed(name));
+    Ok(write_file(path, |writer| write_simulate_csv(writer, hardware, networks()))?)
 }
 
 /// Runs images on a network and its engines, and on random hardware with other seeds where that is asked for.

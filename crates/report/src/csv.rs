@@ -13,7 +13,7 @@ use runner::{
 use crate::values::{mean_bits, metric_value};
 
 /// Columns of the CSV of `simulate`.
-pub const SIMULATE_COLUMNS: [&str; 40] = [
+pub const SIMULATE_COLUMNS: [&str; 41] = [
     "layer",
     "op",
     "hardware",
@@ -54,6 +54,7 @@ pub const SIMULATE_COLUMNS: [&str; 40] = [
     "cycles_all_images",
     "energy_count_all_images",
     "idle_by_cause_all_images",
+    "network",
 ];
 
 /// Columns of the CSV of `esn`.
@@ -81,30 +82,51 @@ pub const ESN_COLUMNS: [&str; 21] = [
     "effective_macs",
 ];
 
-/// Writes one row per layer and hardware, and a row `TOTAL` per hardware.
+/// What one network costs on hardware, and how it did on images.
+#[derive(Clone, Copy, Debug)]
+pub struct CostedNetwork<'a> {
+    /// Its file.
+    pub name: &'a str,
+    /// What it costs.
+    pub cost: &'a NetworkCost,
+    /// How it did, where images have run.
+    pub evaluation: Option<&'a Evaluation>,
+}
+
+/// Writes one row per layer and hardware, and a row `TOTAL` per hardware, for each network.
 ///
 /// # Errors
 ///
 /// Those of the writer.
-pub fn write_simulate(
+pub fn write_simulate<'a>(
     writer: &mut dyn Write,
     hardware: &[Hardware],
-    cost: &NetworkCost,
-    evaluation: Option<&Evaluation>,
+    networks: impl IntoIterator<Item = CostedNetwork<'a>>,
 ) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(writer);
     csv.write_record(SIMULATE_COLUMNS)?;
+    for network in networks {
+        write_network(&mut csv, hardware, network)?;
+    }
+    csv.flush()
+}
+
+fn write_network(
+    csv: &mut csv::Writer<&mut dyn Write>,
+    hardware: &[Hardware],
+    CostedNetwork { name, cost, evaluation }: CostedNetwork<'_>,
+) -> io::Result<()> {
     for (h, hardware) in hardware.iter().enumerate() {
         let engine = evaluation.and_then(|e| e.engine_of(h));
         for (l, layer) in cost.layers.iter().enumerate() {
             let of_layer = |all: &[Option<f64>]| all.get(l).copied().flatten();
             let sqnr_db = engine.and_then(|engine| of_layer(&engine.sqnr_db));
             let clipped = engine.and_then(|engine| of_layer(&engine.clipped));
-            csv.write_record(simulate_row(hardware, layer, &layer.runs[h], (sqnr_db, clipped)))?;
+            csv.write_record(simulate_row(hardware, layer, &layer.runs[h], (sqnr_db, clipped), name))?;
         }
-        csv.write_record(simulate_row(hardware, &cost.total_row(), &cost.totals[h], (None, None)))?;
+        csv.write_record(simulate_row(hardware, &cost.total_row(), &cost.totals[h], (None, None), name))?;
     }
-    csv.flush()
+    Ok(())
 }
 
 /// `measured` is what inference found of the layer: its signal-to-noise ratio and the part of its conversions that
@@ -114,7 +136,8 @@ fn simulate_row(
     layer: &LayerCost,
     run: &HardwareRun,
     (sqnr_db, clipped): (Option<f64>, Option<f64>),
-) -> [String; 40] {
+    network: &str,
+) -> [String; 41] {
     let merit = Merit::new(hardware, layer, run);
     let [compute_j, conversion_j, memory_j] = merit.energy_by_group_j;
     [
@@ -158,6 +181,7 @@ fn simulate_row(
         run.cycles().sum.to_string(),
         run.energy_count().sum.to_string(),
         pairs(run.idle().map(|(cause, count)| (cause.name(), count.sum.to_string()))),
+        network.to_string(),
     ]
 }
 
@@ -296,7 +320,9 @@ mod tests {
         let (quantization, convention) = (Quantization::new(None), BitConvention::NonzeroAtLeastOne);
         let plan = CostPlan { network: &network, hardware: &hardware, quantization, convention };
         let mut table = Vec::new();
-        write_simulate(&mut table, &hardware, &cost(&plan).expect("it can be costed"), None).expect("memory takes it");
+        let cost = cost(&plan).expect("it can be costed");
+        let network = CostedNetwork { name: "digits", cost: &cost, evaluation: None };
+        write_simulate(&mut table, &hardware, [network]).expect("memory takes it");
         let mut reader = csv::Reader::from_reader(table.as_slice());
         let rows = reader.deserialize().collect::<Result<Vec<HashMap<String, String>>, _>>().expect("a table");
         let total = rows.iter().find(|row| row["layer"] == "TOTAL" && row["hardware"] == "ideal-digital");

@@ -51,7 +51,7 @@ pub mod trace;
 mod values;
 
 pub use csv::{
-    ESN_COLUMNS, INSPECT_COLUMNS, SIMULATE_COLUMNS, write_esn as write_esn_csv, write_inspect_csv,
+    CostedNetwork, ESN_COLUMNS, INSPECT_COLUMNS, SIMULATE_COLUMNS, write_esn as write_esn_csv, write_inspect_csv,
     write_simulate as write_simulate_csv,
 };
 pub use file::{OutputError, write_file};

@@ -252,6 +252,38 @@ fn json_agrees_with_the_metric_alone() {
 }
 
 #[test]
+fn networks_stand_side_by_side_with_the_figures_that_each_has_alone() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path();
+    run(path, &["compress", "--bits", "4", "-o", "a.onnx"]);
+    run(path, &["compress", "--prune", "filters=0.3", "--bits", "3", "-o", "b.onnx"]);
+    let hardware = ["--hardware", "ideal-digital", "--hardware", "gpu-8bit"];
+    let alone = ["a.onnx", "b.onnx"].map(|file| {
+        let (_, _) = run(path, &[&["simulate", file, "--csv", "one.csv"], &hardware[..]].concat());
+        std::fs::read_to_string(path.join("one.csv")).expect("the run wrote it")
+    });
+    let (text, _) = run(path, &[&["simulate", "a.onnx", "b.onnx", "--csv", "both.csv"], &hardware[..]].concat());
+    let both = std::fs::read_to_string(path.join("both.csv")).expect("the run wrote it");
+    let (_, rows_of_b) = alone[1].split_once('\n').expect("a header");
+    assert!(both == format!("{}{rows_of_b}", alone[0]), "the rows of both are not those of each");
+
+    let table = Table::read(&path.join("both.csv"));
+    let total = |network: &str, hardware: &str| {
+        let is_it = |row: &&Row| (&*row["layer"], &*row["network"], &*row["hardware"]) == ("TOTAL", network, hardware);
+        let row = table.rows.iter().find(is_it).expect("a total of each");
+        [row["cycles"].parse::<f64>().expect("a number"), row["energy_j"].parse::<f64>().expect("a number")]
+    };
+    for hardware in ["ideal-digital", "gpu-8bit"] {
+        let ([cycles_a, energy_a], [cycles_b, energy_b]) = (total("a.onnx", hardware), total("b.onnx", hardware));
+        let line = text.lines().find(|line| line.starts_with(&format!("{hardware} ")) && line.contains("b.onnx"));
+        let line = line.expect("a row for each hardware and network");
+        for over in [cycles_b / cycles_a, energy_b / energy_a] {
+            assert!(line.contains(&format!(" {over:.4} ")), "{line}: not {over:.4}");
+        }
+    }
+}
+
+#[test]
 fn a_pipe_gets_plain_text_and_no_progress() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let commands: [&[&str]; 5] = [

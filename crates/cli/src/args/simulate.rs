@@ -14,8 +14,10 @@ use super::shared::{
 /// Options of `simulate`.
 #[derive(Args)]
 pub struct SimulateOptions {
-    /// Network file; left out: the embedded digits network and its images
-    pub network: Option<PathBuf>,
+    /// Network files; left out: the embedded digits network and its images
+    ///
+    /// Several are shown side by side, by their totals.
+    pub networks: Vec<PathBuf>,
 
     #[command(flatten)]
     pub reading: ReadingOptions,
@@ -74,6 +76,18 @@ pub struct SimulateOptions {
 }
 
 impl SimulateOptions {
+    /// An option that was given and shows one network alone.
+    pub fn of_one_network(&self) -> Option<&'static str> {
+        let given = [
+            (self.json.is_some(), "--json"),
+            (self.html.is_some(), "--html"),
+            (self.by_hardware, "--by-hardware"),
+            (self.stepped, "--stepped"),
+            (self.reference.is_some(), "--reference"),
+        ];
+        given.into_iter().find_map(|(is_given, option)| is_given.then_some(option))
+    }
+
     /// How the network is run on these images.
     pub fn evaluation<'a>(&self, samples: &'a dyn Samples, reference: Option<Reference<'a>>) -> EvaluateOptions<'a> {
         EvaluateOptions {

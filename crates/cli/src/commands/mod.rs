@@ -10,6 +10,7 @@ pub mod landscape;
 pub mod man;
 pub mod new;
 pub mod pareto;
+mod several;
 pub mod simulate;
 pub mod sweep;
 pub mod trace;

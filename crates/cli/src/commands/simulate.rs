@@ -9,7 +9,7 @@ use report::text::{accuracy, grouped, hardware_that_comes_along, one_line, stepp
 use runner::{Clipping, Evaluation, Hardware, RunRecord, SteppedLayer};
 
 use crate::args::{SimulateOptions, command_words};
-use crate::commands::DEFAULT_BITS_HINT;
+use crate::commands::{DEFAULT_BITS_HINT, several};
 use crate::terminal::{Bars, image_notes, notes, print, say, width};
 use crate::{Status, commands};
 
@@ -22,7 +22,7 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
     esnsim::check_outputs(
         &[options.table.csv.as_deref(), options.json.as_deref(), options.html.as_deref()],
         options
-            .network
+            .networks
             .iter()
             .chain(&options.hardware.descriptions)
             .chain(options.inference.files())
@@ -30,7 +30,11 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
             .chain(options.reading.files()),
     )?;
     let hardware = esnsim::hardware(&options.hardware.descriptions)?;
-    let file = options.network.as_deref();
+    let file = match options.networks.as_slice() {
+        [] => None,
+        [file] => Some(file.as_path()),
+        several => return several::run(options, several, &hardware),
+    };
     let opened = commands::open(file, &options.reading)?;
     opened.check_steps(options.metric.width.bits)?;
     let images = commands::images(&opened.network, file.is_none(), &options.inference)?;

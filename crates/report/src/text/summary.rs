@@ -4,10 +4,13 @@ use std::ops::Range;
 
 use runner::{Hardware, HardwareRun, LayerCost, Merit, NetworkCost};
 
-use super::number::{fraction, short};
+use super::number::{fraction, grouped, short, tail};
 use super::run::{energy, verdict, what};
 use super::table::{render, table};
-use crate::metric_value;
+use crate::{CostedNetwork, metric_value};
+
+/// Names of network files are cut to this many characters.
+const NETWORK_WIDTH: usize = 28;
 
 /// Columns of the table of totals.
 const TOTALS: [&str; 12] = [
@@ -31,32 +34,93 @@ const DISPENSABLE: [&str; 5] = ["conversion", "compute", "memory", "bound by", "
 /// The totals of all hardware. Columns that do not fit are left out, the parts of the energy first.
 pub(super) fn totals(hardware: &[Hardware], cost: &NetworkCost, width: usize) -> String {
     let row = cost.total_row();
-    let rows: Vec<[String; 12]> = hardware.iter().zip(&cost.totals).map(|(h, run)| total_row(h, &row, run)).collect();
-    let mut text = total_table(&rows, &[]);
-    for left_out in 1..=DISPENSABLE.len() {
+    let rows: Vec<Vec<String>> = hardware.iter().zip(&cost.totals).map(|(h, run)| total_row(h, &row, run)).collect();
+    fitted(&TOTALS, 1, &rows, &DISPENSABLE, width)
+}
+
+/// A table whose lines fit `width`, as far as leaving out dispensable columns, one after another, makes them.
+fn fitted(columns: &[&str], text_columns: usize, rows: &[Vec<String>], dispensable: &[&str], width: usize) -> String {
+    let without = |left_out: &[&str]| {
+        let shown: Vec<usize> = (0..columns.len()).filter(|&column| !left_out.contains(&columns[column])).collect();
+        let names: Vec<&str> = shown.iter().map(|&column| columns[column]).collect();
+        let mut table = table(&names, text_columns);
+        rows.iter().for_each(|row| {
+            table.add_row(shown.iter().map(|&column| row[column].clone()));
+        });
+        render(&table)
+    };
+    let mut text = without(&[]);
+    for left_out in 1..=dispensable.len() {
         if widest_line(&text) <= width {
             break;
         }
-        text = total_table(&rows, &DISPENSABLE[..left_out]);
+        text = without(&dispensable[..left_out]);
     }
     text
 }
 
-fn total_table(rows: &[[String; 12]], left_out: &[&str]) -> String {
-    let shown: Vec<usize> = (0..TOTALS.len()).filter(|&column| !left_out.contains(&TOTALS[column])).collect();
-    let names: Vec<&str> = shown.iter().map(|&column| TOTALS[column]).collect();
-    let mut table = table(&names, 1);
-    rows.iter().for_each(|row| {
-        table.add_row(shown.iter().map(|&column| row[column].clone()));
-    });
-    render(&table)
+/// Columns of networks side by side; those behind `check` need images.
+const SIDE_BY_SIDE: [&str; 13] = [
+    "hardware",
+    "network",
+    "eff. weights",
+    "eff. MACs",
+    "cycles",
+    "× cycles",
+    "energy",
+    "× energy",
+    "memory",
+    "metric",
+    "check",
+    "top-1",
+    "± s.e.",
+];
+
+/// Those that a narrow terminal goes without, in the order in which they go.
+const DISPENSABLE_SIDE_BY_SIDE: [&str; 7] =
+    ["memory", "± s.e.", "eff. weights", "eff. MACs", "metric", "cycles", "energy"];
+
+/// Several networks side by side: for each hardware a row for each network. Cycles and energy are also shown over those of
+/// the first network. Columns that do not fit `width` are left out.
+pub fn side_by_side(hardware: &[Hardware], networks: &[CostedNetwork<'_>], width: Option<usize>) -> String {
+    let of_hardware = |(h, hardware): (usize, &Hardware)| {
+        networks.iter().map(|network| network_row(hardware, h, network, &networks[0])).collect::<Vec<_>>()
+    };
+    let mut rows: Vec<Vec<String>> = hardware.iter().enumerate().flat_map(of_hardware).collect();
+    let with_images = networks.iter().any(|network| network.evaluation.is_some());
+    let shown = SIDE_BY_SIDE.len() - if with_images { 0 } else { 2 };
+    rows.iter_mut().for_each(|row| row.truncate(shown));
+    fitted(&SIDE_BY_SIDE[..shown], 2, &rows, &DISPENSABLE_SIDE_BY_SIDE, width.unwrap_or(usize::MAX))
 }
 
-fn total_row(hardware: &Hardware, row: &LayerCost, run: &HardwareRun) -> [String; 12] {
+fn network_row(hardware: &Hardware, h: usize, network: &CostedNetwork<'_>, first: &CostedNetwork<'_>) -> Vec<String> {
+    let (run, row) = (&network.cost.totals[h], network.cost.total_row());
+    let memory = Merit::new(hardware, &row, run).energy_by_group_j[2];
+    let over = |this: f64, first: f64| fraction((first > 0.0).then(|| this / first));
+    let score = network.evaluation.and_then(|evaluation| evaluation.engine_of(h)).map(|engine| &engine.score);
+    let of_first = &first.cost.totals[h];
+    vec![
+        hardware.engine.name().to_string(),
+        tail(network.name, NETWORK_WIDTH),
+        grouped(row.esn.nonzero),
+        short(row.nonzero_macs as f64),
+        short(run.cycles().to_f64()),
+        over(run.cycles().to_f64(), of_first.cycles().to_f64()),
+        energy(hardware, run.energy_j()),
+        over(run.energy_j(), of_first.energy_j()),
+        if memory > 0.0 { energy(hardware, memory) } else { "–".to_string() },
+        short(metric_value(hardware.metric, run.check.expected).parse().unwrap_or(f64::NAN)),
+        verdict(run.check.verdict).to_string(),
+        fraction(score.and_then(|score| score.top1_accuracy())),
+        fraction(score.and_then(|score| score.top1_standard_error())),
+    ]
+}
+
+fn total_row(hardware: &Hardware, row: &LayerCost, run: &HardwareRun) -> Vec<String> {
     let merit = Merit::new(hardware, row, run);
     let [compute, conversion, memory] = merit.energy_by_group_j;
     let part = |of_part: f64| if of_part > 0.0 { energy(hardware, of_part) } else { "–".to_string() };
-    [
+    vec![
         hardware.engine.name().to_string(),
         short(run.cycles().to_f64()),
         format!("{:.3}", run.run.occupancy.utilization()),
