@@ -1,11 +1,12 @@
 //! The points of a store as CSV. `docs/sweep.md` documents the columns.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 
-use explore::pareto::{Accuracy, Cost, hardware_names, judge};
+use explore::pareto::{Accuracy, Cost, Judged, hardware_names, judge};
 use explore::store::{HardwareRow, PointRow};
 
-/// Columns that every store has. Two columns for each hardware follow them, and `frontier` is the last.
+/// Columns that every store has. Two columns for each hardware follow them, and then [`JUDGEMENT`].
 const COLUMNS: [&str; 24] = [
     "key",
     "status",
@@ -33,6 +34,9 @@ const COLUMNS: [&str; 24] = [
     "float_top5",
 ];
 
+/// Columns of what was judged: whether a point is on the frontier; how exact its accuracy is; and what came later.
+const JUDGEMENT: [&str; 4] = ["frontier", "standard_error", "within_noise", "effective_macs"];
+
 /// Writes one row a point, accuracies as numbers from 0 to 1. `frontier` is `true` for the points on the frontier of
 /// this cost and accuracy.
 ///
@@ -42,20 +46,29 @@ const COLUMNS: [&str; 24] = [
 pub fn write_csv(writer: &mut dyn Write, rows: &[PointRow], cost: &Cost, accuracy: &Accuracy) -> io::Result<()> {
     let hardware = hardware_names(rows);
     let judged = judge(rows, cost, accuracy);
-    let on: std::collections::HashSet<&str> =
-        judged.iter().filter(|point| point.frontier).map(|point| point.row.key.as_str()).collect();
+    let judged: HashMap<&str, &Judged<'_>> = judged.iter().map(|point| (point.row.key.as_str(), point)).collect();
     let mut csv = csv::Writer::from_writer(writer);
     let mut header: Vec<String> = COLUMNS.iter().map(ToString::to_string).collect();
     header.extend(hardware.iter().flat_map(|name| [format!("cycles:{name}"), format!("energy_j:{name}")]));
-    header.push("frontier".to_string());
+    header.extend(JUDGEMENT.map(str::to_string));
     csv.write_record(header)?;
     for row in rows {
         let mut record = fields(row);
         record.extend(hardware.iter().flat_map(|name| hardware_fields(row, name)));
-        record.push(on.contains(row.key.as_str()).to_string());
+        record.extend(judgement(row, judged.get(row.key.as_str()).copied()));
         csv.write_record(record)?;
     }
     csv.flush()
+}
+
+fn judgement(row: &PointRow, judged: Option<&Judged<'_>>) -> [String; 4] {
+    let effective_macs = row.costs.as_ref().and_then(|costs| costs.effective_macs);
+    [
+        judged.is_some_and(|point| point.frontier).to_string(),
+        judged.map(|point| format!("{:?}", point.accuracy.standard_error())).unwrap_or_default(),
+        judged.map(|point| point.within_noise.to_string()).unwrap_or_default(),
+        effective_macs.map(|macs| macs.to_string()).unwrap_or_default(),
+    ]
 }
 
 fn fields(row: &PointRow) -> Vec<String> {

@@ -24,6 +24,10 @@ pub enum Cost {
     Macs,
     /// Weights of filters and channels that are not pruned.
     Parameters,
+    /// Multiply-accumulates of weights that are not pruned.
+    EffectiveMacs,
+    /// Weights that are not pruned.
+    EffectiveWeights,
     /// Latency on a hardware, by its name.
     Cycles(String),
     /// Energy on a hardware, by its name.
@@ -31,7 +35,7 @@ pub enum Cost {
 }
 
 /// Costs that need no hardware, and their names.
-const PLAIN: [(&str, Cost); 7] = [
+const PLAIN: [(&str, Cost); 9] = [
     ("esn-a", Cost::EsnA),
     ("esn-d", Cost::EsnD),
     ("esn-d-filter", Cost::EsnDFilter),
@@ -39,6 +43,8 @@ const PLAIN: [(&str, Cost); 7] = [
     ("esn-d-weights", Cost::EsnDWeights),
     ("macs", Cost::Macs),
     ("parameters", Cost::Parameters),
+    ("effective-macs", Cost::EffectiveMacs),
+    ("effective-weights", Cost::EffectiveWeights),
 ];
 
 impl Cost {
@@ -56,8 +62,9 @@ impl Cost {
         }
     }
 
-    /// The name on an axis, with the unit.
-    pub fn label(&self) -> String {
+    /// The name on an axis, with the unit, of points that these rows are. Hardware whose energies are normalized has no
+    /// joules.
+    pub fn label(&self, rows: &[PointRow]) -> String {
         match self {
             Cost::EsnA => "ESN_a".to_string(),
             Cost::EsnD => "ESN_d (bits)".to_string(),
@@ -66,7 +73,10 @@ impl Cost {
             Cost::EsnDWeights => "ESN_d, each weight once (bits)".to_string(),
             Cost::Macs => "MACs alive".to_string(),
             Cost::Parameters => "weights alive".to_string(),
+            Cost::EffectiveMacs => "effective MACs".to_string(),
+            Cost::EffectiveWeights => "effective weights".to_string(),
             Cost::Cycles(hardware) => format!("cycles on {hardware}"),
+            Cost::Energy(hardware) if is_normalized(hardware, rows) => format!("energy on {hardware} (normalized)"),
             Cost::Energy(hardware) => format!("energy on {hardware} (J)"),
         }
     }
@@ -82,10 +92,19 @@ impl Cost {
             Cost::EsnDWeights => CostValue::Count(costs.esn_d),
             Cost::Macs => CostValue::Count(costs.macs_alive),
             Cost::Parameters => CostValue::Count(costs.weights_alive),
+            Cost::EffectiveMacs => CostValue::Count(costs.effective_macs?),
+            Cost::EffectiveWeights => CostValue::Count(costs.nonzero),
             Cost::Cycles(name) => CostValue::Count(hardware(costs, name)?.cycles),
             Cost::Energy(name) => CostValue::Joules(hardware(costs, name)?.energy_j),
         })
     }
+}
+
+/// Whether the description of a hardware, as points have it, says that its energies are units of a choice.
+fn is_normalized(hardware: &str, rows: &[PointRow]) -> bool {
+    let mut descriptions = rows.iter().flat_map(|row| &row.configuration.hardware);
+    let description = descriptions.find(|description| description["name"] == hardware);
+    description.is_some_and(|description| description["energy"]["normalized"] == true)
 }
 
 const LISTED: &str = "every cost without hardware is listed";
@@ -196,7 +215,7 @@ impl Accuracy {
         match self {
             Accuracy::Top1 => "top-1 accuracy".to_string(),
             Accuracy::Top5 => "top-5 accuracy".to_string(),
-            Accuracy::Agreement => "agreement with the float network".to_string(),
+            Accuracy::Agreement => "agreement with the original in float".to_string(),
             Accuracy::Hardware(name) => format!("top-1 accuracy on {name}"),
         }
     }
@@ -257,6 +276,19 @@ impl Fraction {
     /// The nearest float64.
     pub fn to_f64(self) -> f64 {
         self.count as f64 / self.of as f64
+    }
+
+    /// Standard error of a proportion, `sqrt(p · (1 − p) / n)`.
+    pub fn standard_error(self) -> f64 {
+        let p = self.to_f64();
+        (p * (1.0 - p) / self.of as f64).sqrt()
+    }
+
+    /// Whether two proportions differ by no more than the standard error of their difference, as if their images had nothing
+    /// in common.
+    pub fn is_within_noise_of(self, other: Self) -> bool {
+        let error = self.standard_error().hypot(other.standard_error());
+        (self.to_f64() - other.to_f64()).abs() <= error
     }
 }
 

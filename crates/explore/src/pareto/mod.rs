@@ -34,6 +34,22 @@ pub fn frontier<C: Ord, A: Ord>(points: &[(C, A)]) -> Vec<bool> {
     on
 }
 
+/// Of which points more images could change the place: the accuracy and that of the most accurate point that costs less
+/// differ by no more than the standard error of the difference.
+pub fn within_noise<C: Ord>(points: &[(C, Fraction)]) -> Vec<bool> {
+    let mut order: Vec<usize> = (0..points.len()).collect();
+    order.sort_by(|&a, &b| points[a].0.cmp(&points[b].0));
+    let mut marked = vec![false; points.len()];
+    let mut best: Option<Fraction> = None;
+    for equal in order.chunk_by(|&a, &b| points[a].0 == points[b].0) {
+        for &point in equal {
+            marked[point] = best.is_some_and(|best| points[point].1.is_within_noise_of(best));
+        }
+        best = best.max(equal.iter().map(|&point| points[point].1).max());
+    }
+    marked
+}
+
 /// One point with the two figures that it is judged by.
 #[derive(Clone, Copy, Debug)]
 pub struct Judged<'a> {
@@ -45,6 +61,8 @@ pub struct Judged<'a> {
     pub accuracy: Fraction,
     /// Whether it is on the frontier.
     pub frontier: bool,
+    /// Whether more images could change its place: [`within_noise`].
+    pub within_noise: bool,
 }
 
 /// Judges every point that is done and has both figures, cheapest first.
@@ -52,11 +70,14 @@ pub fn judge<'a>(rows: &'a [PointRow], cost: &Cost, accuracy: &Accuracy) -> Vec<
     let mut judged: Vec<Judged<'a>> = rows
         .iter()
         .filter(|row| row.error.is_none())
-        .filter_map(|row| Some(Judged { row, cost: cost.of(row)?, accuracy: accuracy.of(row)?, frontier: false }))
+        .filter_map(|row| {
+            let (cost, accuracy) = (cost.of(row)?, accuracy.of(row)?);
+            Some(Judged { row, cost, accuracy, frontier: false, within_noise: false })
+        })
         .collect();
     let figures: Vec<(CostValue, Fraction)> = judged.iter().map(|point| (point.cost, point.accuracy)).collect();
-    for (point, on) in judged.iter_mut().zip(frontier(&figures)) {
-        point.frontier = on;
+    for ((point, on), noise) in judged.iter_mut().zip(frontier(&figures)).zip(within_noise(&figures)) {
+        (point.frontier, point.within_noise) = (on, noise);
     }
     judged.sort_by(|a, b| a.cost.cmp(&b.cost).then(b.accuracy.cmp(&a.accuracy)).then(a.row.key.cmp(&b.row.key)));
     judged

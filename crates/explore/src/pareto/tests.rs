@@ -46,3 +46,17 @@ fn costs_are_read_by_name() {
     }
     assert!("esn".parse::<Cost>().is_err() && "cycles:".parse::<Cost>().is_err());
 }
+
+#[test]
+fn points_within_noise_of_a_cheaper_one_are_marked() {
+    // 200 images: one standard error at 0.8 is sqrt(0.8 · 0.2 / 200) = 0.0283, that of a difference 0.0400.
+    let fraction = |count| Fraction { count, of: 200 };
+    assert!((fraction(160).standard_error() - 0.028_284_271).abs() < 1e-9);
+    assert!(fraction(160).is_within_noise_of(fraction(167)) && fraction(167).is_within_noise_of(fraction(160)));
+    assert!(!fraction(160).is_within_noise_of(fraction(169)));
+    assert!(fraction(160).is_within_noise_of(fraction(160)));
+
+    // The first two cost the same: neither is cheaper than the other. The best cheaper point counts, not the last one.
+    let points = [(1, 140), (5, 180), (2, 160), (1, 139), (3, 130), (4, 158)].map(|(cost, n)| (cost, fraction(n)));
+    assert_eq!(within_noise(&points), [false, false, false, false, false, true]);
+}

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use network::ErrorKind;
 
-use super::row::PointRow;
+use super::row::{PointCosts, PointRow};
 use super::{Store, problem};
 use crate::error::ExploreError;
 
@@ -50,6 +50,16 @@ fn agree(a: &PointRow, b: &PointRow) -> bool {
     a.configuration == b.configuration
         && a.error == b.error
         && a.notes == b.notes
-        && a.costs == b.costs
+        && same_costs(a.costs.as_ref(), b.costs.as_ref())
         && a.accuracy == b.accuracy
+}
+
+/// Whether two costs are the same, as far as both have each of them: an old store lacks effective MACs.
+fn same_costs(a: Option<&PointCosts>, b: Option<&PointCosts>) -> bool {
+    let (Some(a), Some(b)) = (a, b) else { return a.is_none() && b.is_none() };
+    match (a.effective_macs, b.effective_macs) {
+        (Some(_), Some(_)) | (None, None) => a == b,
+        (effective_macs, None) => *a == PointCosts { effective_macs, ..b.clone() },
+        (None, effective_macs) => PointCosts { effective_macs, ..a.clone() } == *b,
+    }
 }

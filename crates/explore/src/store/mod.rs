@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use network::ErrorKind;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 pub use lock::{StoreLock, Writers};
 pub use merge::MergeReport;
@@ -54,6 +54,7 @@ impl Store {
         let store = Self::connect(path, flags)?;
         store.create_patiently().map_err(|e| store.failed(&e))?;
         store.check()?;
+        store.add_effective_macs().map_err(|e| store.failed(&e))?;
         Ok(store)
     }
 
@@ -112,6 +113,26 @@ impl Store {
             self.connection.pragma_update(None, "user_version", LAYOUT)?;
         }
         self.connection.execute_batch("COMMIT")
+    }
+
+    /// Whether points have their effective MACs: a store that was made before these were counted has no such column.
+    fn has_effective_macs(&self) -> rusqlite::Result<bool> {
+        let sql = "SELECT count(*) FROM pragma_table_info('points') WHERE name = 'effective_macs'";
+        let columns: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
+        Ok(columns > 0)
+    }
+
+    /// Gives an old store the column. Points that it has stay without a value.
+    fn add_effective_macs(&self) -> rusqlite::Result<()> {
+        if self.has_effective_macs()? {
+            return Ok(());
+        }
+        let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
+        // Another process may have been faster.
+        if !self.has_effective_macs()? {
+            transaction.execute("ALTER TABLE points ADD COLUMN effective_macs TEXT", [])?;
+        }
+        transaction.commit()
     }
 
     fn tables(&self) -> rusqlite::Result<i64> {

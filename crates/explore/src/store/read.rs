@@ -65,7 +65,11 @@ impl Store {
     /// As [`Store::statuses`]; a column that holds what it should not is named.
     pub fn rows(&self) -> Result<Vec<PointRow>, ExploreError> {
         let mut hardware = self.hardware()?;
-        let sql = format!("SELECT {POINT_COLUMNS} FROM points ORDER BY key");
+        let columns = match self.has_effective_macs().map_err(|e| self.failed(&e))? {
+            true => POINT_COLUMNS.to_string(),
+            false => POINT_COLUMNS.replace("effective_macs", "NULL AS effective_macs"),
+        };
+        let sql = format!("SELECT {columns} FROM points ORDER BY key");
         let mut statement = self.connection.prepare(&sql).map_err(|e| self.failed(&e))?;
         let mut rows = statement.query([]).map_err(|e| self.failed(&e))?;
         let mut points = Vec::new();
@@ -130,6 +134,11 @@ impl<'a> Columns<'a> {
         }
     }
 
+    fn parsed_if_there<T: FromStr>(&self, column: &str) -> Result<Option<T>, Wrong> {
+        let there: Option<String> = self.at(column)?;
+        there.map(|_| self.parsed(column)).transpose()
+    }
+
     fn json<T: serde::de::DeserializeOwned>(&self, column: &str) -> Result<T, Wrong> {
         let text: String = self.at(column)?;
         serde_json::from_str(&text).map_err(|e| format!("column {column}: {e}"))
@@ -162,6 +171,7 @@ fn read_costs(columns: &Columns<'_>) -> Result<PointCosts, Wrong> {
         macs: columns.parsed("macs")?,
         weights_alive: columns.parsed("weights_alive")?,
         macs_alive: columns.parsed("macs_alive")?,
+        effective_macs: columns.parsed_if_there("effective_macs")?,
         esn_a: columns.quarters("esn_a")?,
         esn_d: columns.parsed("esn_d")?,
         esn_a_macs: columns.quarters("esn_a_macs")?,

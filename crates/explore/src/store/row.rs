@@ -69,6 +69,8 @@ pub struct PointCosts {
     pub weights_alive: u128,
     /// Multiply-accumulates of those weights.
     pub macs_alive: u128,
+    /// Multiply-accumulates of weights that are not pruned; none in a store that was made before they were counted.
+    pub effective_macs: Option<u128>,
     /// Equation (2), `c = 1`.
     pub esn_a: Quarters,
     /// Equation (3), `c = 1`.

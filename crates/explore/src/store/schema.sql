@@ -28,7 +28,8 @@ CREATE TABLE points (
     top5 INTEGER,
     agreement INTEGER,                  -- images on which they and the float network before compression agree
     float_top1 INTEGER,
-    float_top5 INTEGER
+    float_top5 INTEGER,
+    effective_macs TEXT                 -- of weights that are not pruned; added later, so that old stores lack it
 ) WITHOUT ROWID;
 
 CREATE TABLE hardware (

@@ -36,6 +36,7 @@ fn row(bits: u32) -> PointRow {
         esn_d_macs: 1 << 100,
         filter_bits: vec![1, 2, 3],
         weight_bits: vec![4],
+        effective_macs: Some(1 << 70),
         hardware: vec![hardware],
         ..PointCosts::default()
     };
@@ -157,4 +158,35 @@ fn one_writer_of_the_whole_or_many_of_shards() {
     let in_use = StoreLock::take(&path, Writers::Shards).expect_err("another process has the store");
     assert_eq!((in_use.kind(), in_use.mend()), (ErrorKind::BadArgument, Some(Mend::ShareStore)));
     drop(whole);
+}
+
+/// A store as it was before points had their effective MACs.
+fn old_store(path: &Path) -> Store {
+    let store = Store::open(path).expect("new");
+    store.insert(&row(2)).expect("written");
+    store.connection.execute("ALTER TABLE points DROP COLUMN effective_macs", []).expect("it is there");
+    store
+}
+
+fn without_effective_macs(row: PointRow) -> PointRow {
+    let costs = row.costs.map(|costs| PointCosts { effective_macs: None, ..costs });
+    PointRow { costs, ..row }
+}
+
+#[test]
+fn a_store_without_effective_macs_is_read_added_to_and_merged() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("old.sqlite");
+    drop(old_store(&path));
+    let read = Store::open_existing(&path).expect("there").rows().expect("readable");
+    assert_eq!(read, [without_effective_macs(row(2))]);
+
+    let store = Store::open(&path).expect("there");
+    assert!(store.insert(&row(4)).expect("written"));
+    let rows = store.rows().expect("readable");
+    assert!(rows.contains(&row(4)) && rows.contains(&without_effective_macs(row(2))));
+
+    let new = Store::open(&folder.path().join("new.sqlite")).expect("new");
+    new.insert(&row(2)).expect("written");
+    assert_eq!(new.merge(&store).expect("no point differs"), MergeReport { added: 1, equal: 1 });
 }

@@ -9,7 +9,7 @@ use crate::error::ExploreError;
 /// Columns of the table `points`, in the order in which a row is written and read.
 pub(super) const POINT_COLUMNS: &str = "key, status, error, version, network, configuration, notes, weights, nonzero, \
      filters, live_filters, macs, weights_alive, macs_alive, esn_a, esn_d, esn_a_macs, esn_d_macs, esn_d_filter, \
-     max_bits, filter_bits, weight_bits, images, labelled, top1, top5, agreement, float_top1, float_top5";
+     max_bits, filter_bits, weight_bits, images, labelled, top1, top5, agreement, float_top1, float_top5, effective_macs";
 
 /// Columns of the table `hardware`, in the order in which a row is written and read.
 pub(super) const HARDWARE_COLUMNS: &str =
@@ -111,6 +111,7 @@ fn point_values(row: &PointRow) -> Vec<Value> {
         count(|a| Some(a.agreement)),
         count(|a| Some(a.float.top1)),
         count(|a| a.float.top5),
+        value(row.costs.as_ref().and_then(|costs| costs.effective_macs).map(|macs| macs.to_string())),
     ]);
     values
 }

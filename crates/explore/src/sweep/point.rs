@@ -176,6 +176,7 @@ fn summarize(hardware: &[Hardware], cost: &NetworkCost, details: &[LayerDetail])
         macs: esn.macs,
         weights_alive: detail.computed_weights,
         macs_alive: detail.computed_macs,
+        effective_macs: Some(cost.total_row().nonzero_macs),
         esn_a: esn.esn_a(),
         esn_d: esn.esn_d,
         esn_a_macs: esn.esn_a_macs(),

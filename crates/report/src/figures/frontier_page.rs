@@ -48,6 +48,8 @@ struct PointData {
     cost_ranks: Vec<Option<usize>>,
     accuracies: Vec<Option<f64>>,
     accuracy_texts: Vec<Option<String>>,
+    /// Standard errors.
+    accuracy_errors: Vec<Option<f64>>,
     accuracy_ranks: Vec<Option<usize>>,
     bits: Vec<u64>,
     facts: Vec<(&'static str, String)>,
@@ -100,7 +102,7 @@ fn data(source: &str, rows: &[PointRow], cost: &Cost, accuracy: &Accuracy, histo
         points: points(&done, &costs, &accuracies, &networks),
         floats: floats(&done, &accuracies, &networks),
         methods: METHODS.map(Method::name).to_vec(),
-        costs: costs.iter().map(Cost::label).collect(),
+        costs: costs.iter().map(|cost| cost.label(rows)).collect(),
         accuracies: accuracies.iter().map(Accuracy::label).collect(),
         networks: short_names(&networks),
         pins,
@@ -174,6 +176,7 @@ fn points(done: &[&PointRow], costs: &[Cost], accuracies: &[Accuracy], networks:
         cost_ranks: column(&cost_ranks, i),
         accuracies: accuracies.iter().map(|a| a.of(row).map(Fraction::to_f64)).collect(),
         accuracy_texts: accuracies.iter().map(|a| a.of(row).map(fraction_text)).collect(),
+        accuracy_errors: accuracies.iter().map(|a| a.of(row).map(Fraction::standard_error)).collect(),
         accuracy_ranks: column(&accuracy_ranks, i),
         bits: row.costs.as_ref().map_or(Vec::new(), |costs| costs.filter_bits.clone()),
         facts: facts(row),
@@ -191,13 +194,13 @@ fn ranks<T: Ord + Copy>(values: &[Option<T>]) -> Vec<Option<usize>> {
 }
 
 fn fraction_text(fraction: Fraction) -> String {
-    format!("{:.2} % ({} of {})", 100.0 * fraction.to_f64(), fraction.count, fraction.of)
+    let [accuracy, error] = [fraction.to_f64(), fraction.standard_error()].map(|x| 100.0 * x);
+    format!("{accuracy:.2} ± {error:.2} % ({} of {})", fraction.count, fraction.of)
 }
 
 fn facts(row: &PointRow) -> Vec<(&'static str, String)> {
     let Some(costs) = &row.costs else { return Vec::new() };
     vec![
-        ("nonzero weights", costs.nonzero.to_string()),
         ("weights", costs.weights.to_string()),
         ("live filters", costs.live_filters.to_string()),
         ("filters", costs.filters.to_string()),

@@ -43,14 +43,14 @@ pub fn write_frontier_svgs(
         let points = judge(rows, cost, accuracy);
         if !points.is_empty() {
             let path = folder.join(format!("accuracy-{}.svg", file_name(&cost.id())));
-            write_svg(&path, |text| draw_scatter(text, &points, cost, accuracy))?;
+            write_svg(&path, |text| draw_scatter(text, &points, &cost.label(rows), accuracy))?;
             written.push(path);
         }
     }
     let chosen = nearest_at_or_below(&judge(rows, cost, accuracy), histogram_at);
     if !chosen.is_empty() {
         let path = folder.join("histogram-max-bits.svg");
-        write_svg(&path, |text| draw_histogram(text, &chosen, cost))?;
+        write_svg(&path, |text| draw_histogram(text, &chosen, &cost.label(rows)))?;
         written.push(path);
     }
     Ok(written)
@@ -68,12 +68,16 @@ fn area(text: &mut String) -> Result<DrawingArea<SVGBackend<'_>, Shift>, Fault> 
     Ok(area)
 }
 
-fn draw_scatter(text: &mut String, points: &[Judged<'_>], cost: &Cost, accuracy: &Accuracy) -> Result<(), Fault> {
-    let area = area(text)?;
+fn draw_scatter(text: &mut String, points: &[Judged<'_>], cost: &str, accuracy: &Accuracy) -> Result<(), Fault> {
+    let whole = area(text)?;
+    let (top, area) = whole.split_vertically(LEGEND);
+    let methods = COLORS.into_iter().filter(|(method, _)| points.iter().any(|point| is_of(point, *method)));
+    draw_legend_line(&top, &methods.collect::<Vec<_>>())?;
     let (x, y) = (log_range(points), accuracy_range(points));
     let ticks = log_ticks(&x);
     let mut chart = ChartBuilder::on(&area)
         .margin(16)
+        .margin_top(4)
         .x_label_area_size(48)
         .y_label_area_size(64)
         .build_cartesian_2d(x.log_scale().with_key_points(ticks), y)
@@ -81,35 +85,67 @@ fn draw_scatter(text: &mut String, points: &[Judged<'_>], cost: &Cost, accuracy:
     draw_mesh(
         chart
             .configure_mesh()
-            .x_desc(cost.label())
+            .x_desc(cost)
             .y_desc(accuracy.label())
             .x_label_formatter(&|x| short(*x))
             .y_label_formatter(&|y| format!("{y:.2}")),
     )?;
     for (method, color) in COLORS {
-        let of: Vec<Judged<'_>> =
-            points.iter().filter(|point| point.row.configuration.method() == method).copied().collect();
+        let of: Vec<Judged<'_>> = points.iter().filter(|point| is_of(point, method)).copied().collect();
         if of.is_empty() {
             continue;
         }
         let line = LineSeries::new(frontier_line(&of), color.stroke_width(2));
         chart.draw_series(line).map_err(fault)?;
         let circles = of.iter().map(|point| Circle::new(place(point), 4, color.mix(0.65).filled()));
-        chart
-            .draw_series(circles)
-            .map_err(fault)?
-            .label(method.name())
-            .legend(move |(x, y)| Circle::new((x + 9, y), 5, color.filled()));
+        chart.draw_series(circles).map_err(fault)?;
     }
     let line = frontier_line(points);
-    let dashed = DashedLineSeries::new(line, 5, 4, BLACK.stroke_width(1));
-    chart
-        .draw_series(dashed)
-        .map_err(fault)?
-        .label("frontier")
-        .legend(|(x, y)| PathElement::new([(x, y), (x + 18, y)], BLACK));
-    draw_legend(&mut chart, SeriesLabelPosition::LowerRight)?;
-    area.present().map_err(fault)
+    chart.draw_series(DashedLineSeries::new(line, 5, 4, BLACK.stroke_width(1))).map_err(fault)?;
+    let on = || points.iter().filter(|point| point.frontier);
+    chart.draw_series(on().map(whisker)).map_err(fault)?;
+    let rings = on().filter(|point| point.within_noise).map(|point| Circle::new(place(point), 7, BLACK));
+    chart.draw_series(rings).map_err(fault)?;
+    whole.present().map_err(fault)
+}
+
+/// Pixels above the chart for what its marks mean: no place inside of it is sure to be free.
+const LEGEND: u32 = 40;
+
+/// What colours, the dashed line, whiskers and rings mean, in one line.
+fn draw_legend_line(area: &DrawingArea<SVGBackend<'_>, Shift>, methods: &[(Method, RGBColor)]) -> Result<(), Fault> {
+    /// Pixels of a letter, about.
+    const LETTER: i32 = 6;
+    let middle = 22;
+    let mut left = 80;
+    let mut label = |text: &str| -> Result<i32, Fault> {
+        let sign = left;
+        area.draw(&Text::new(text.to_string(), (sign + 22, middle - 6), (FONT, 13).into_font())).map_err(fault)?;
+        left += 22 + 14 + LETTER * text.chars().count() as i32;
+        Ok(sign)
+    };
+    for (method, color) in methods {
+        let sign = label(method.name())?;
+        area.draw(&Circle::new((sign + 9, middle), 5, color.filled())).map_err(fault)?;
+    }
+    let sign = label("frontier ± s.e.")?;
+    for dash in 0..2 {
+        let start = sign + 11 * dash;
+        area.draw(&PathElement::new([(start, middle), (start + 7, middle)], BLACK)).map_err(fault)?;
+    }
+    area.draw(&PathElement::new([(sign + 9, middle - 7), (sign + 9, middle + 7)], BLACK)).map_err(fault)?;
+    let sign = label("gain within noise")?;
+    area.draw(&Circle::new((sign + 9, middle), 7, BLACK)).map_err(fault)
+}
+
+/// A standard error up and down.
+fn whisker(point: &Judged<'_>) -> PathElement<(f64, f64)> {
+    let ((x, y), error) = (place(point), point.accuracy.standard_error());
+    PathElement::new([(x, y - error), (x, y + error)], BLACK)
+}
+
+fn is_of(point: &Judged<'_>, method: Method) -> bool {
+    point.row.configuration.method() == method
 }
 
 /// What the colours mean, in a corner of the figure.
@@ -163,7 +199,7 @@ fn accuracy_range(points: &[Judged<'_>]) -> std::ops::Range<f64> {
     (low - room).max(0.0)..(high + room).min(1.02)
 }
 
-fn draw_histogram(text: &mut String, chosen: &[Judged<'_>], cost: &Cost) -> Result<(), Fault> {
+fn draw_histogram(text: &mut String, chosen: &[Judged<'_>], cost: &str) -> Result<(), Fault> {
     let area = area(text)?;
     let bits = |point: &Judged<'_>| point.row.costs.as_ref().map_or(Vec::new(), |costs| costs.filter_bits.clone());
     let widest = chosen.iter().filter_map(|point| bits(point).iter().rposition(|&n| n > 0)).max().unwrap_or(1).max(1);
@@ -200,7 +236,7 @@ fn draw_histogram(text: &mut String, chosen: &[Judged<'_>], cost: &Cost) -> Resu
             .legend(move |(x, y)| Rectangle::new([(x + 3, y - 5), (x + 15, y + 5)], color.filled()));
     }
     draw_legend(&mut chart, SeriesLabelPosition::UpperRight)?;
-    let caption = format!("configurations at or below one {}", cost.label());
+    let caption = format!("configurations at or below one {cost}");
     area.draw(&Text::new(caption, (84, 4), (FONT, 13).into_font())).map_err(fault)?;
     area.present().map_err(fault)
 }

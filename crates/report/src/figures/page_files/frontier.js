@@ -41,6 +41,15 @@ function frontierOf(points) {
   return on;
 }
 const percent = (x) => (100 * x).toFixed(2) + " %";
+// The standard error of a point's accuracy, and whether it differs from the best point that costs less by no more than the
+// error of the difference.
+const errorOf = (point) => point.accuracyErrors[view.accuracy] || 0;
+function withinNoise(point, points) {
+  const cheaper = points.filter((p) => rank(p) < rank(point));
+  if (cheaper.length === 0) return false;
+  const best = cheaper.reduce((a, b) => (accuracyRank(b) > accuracyRank(a) ? b : a));
+  return Math.abs(point.y - best.y) <= Math.hypot(errorOf(point), errorOf(best));
+}
 
 function drawChart() {
   const width = Math.max(280, plot.clientWidth);
@@ -54,7 +63,7 @@ function drawChart() {
   view.drawn = [];
   if (points.length === 0) {
     chart.append(draw("text", { x: width / 2, y: height / 2, "text-anchor": "middle" }, "no point to show"));
-    fillTable(on);
+    fillTable(on, points);
     return;
   }
   const floats = data.floats.filter((f) => view.networks[f.network] && f.accuracies[view.accuracy] !== null);
@@ -62,7 +71,7 @@ function drawChart() {
   drawAxes(x, y, box, width, height);
   for (const float of floats) {
     const at = place(y, float.accuracies[view.accuracy]);
-    const name = manyNetworks ? data.networks[float.network] + ", float" : "float network";
+    const name = (manyNetworks ? data.networks[float.network] : "original") + ", in float";
     chart.append(draw("line", { class: "reference", x1: box.left, x2: box.right, y1: at, y2: at }),
       draw("text", { x: box.left + 6, y: at - 5 }, name));
   }
@@ -75,12 +84,16 @@ function drawChart() {
   for (const point of points) {
     const [px, py] = [x(point.x), place(y, point.y)];
     view.drawn.push({ ...point, px, py });
+    if (best.has(point.index)) {
+      const [low, high] = [place(y, point.y - errorOf(point)), place(y, point.y + errorOf(point))];
+      chart.append(draw("line", { class: "whisker", x1: px, x2: px, y1: low, y2: high }));
+    }
     chart.append(mark(point, px, py, best.has(point.index) ? 5.5 : 4, { class: best.has(point.index) ? "mark on" : "mark" }));
     if (view.pins.includes(point.index)) chart.append(draw("circle", { class: "halo", cx: px, cy: py, r: 9 }));
   }
   hover = draw("circle", { class: "halo", r: 8, visibility: "hidden" });
   chart.append(hover);
-  fillTable(on);
+  fillTable(on, points);
 }
 // The vertical axis shows the accuracy, or its distance from 1 on a logarithmic scale.
 const place = (y, accuracy) => y(view.logY ? Math.max(1 - accuracy, 5e-4) : accuracy);
@@ -220,17 +233,19 @@ function swatch(point, i) {
   return el("span", { class: "swatch", style: `background:${COLORS[point.method]};opacity:${opacity(i)}` });
 }
 
-function fillTable(on) {
+function fillTable(on, points) {
   const cost = data.costs[view.cost];
   const columns = [view.cost].concat(data.tableCosts.filter((c) => c !== view.cost));
   const head = [el("th", { class: "text" }, "configuration"), manyNetworks ? el("th", { class: "text" }, "network") : null,
-    el("th", { class: "text" }, "method"), el("th", {}, data.accuracies[view.accuracy]), columns.map((c) => el("th", {}, data.costs[c]))];
+    el("th", { class: "text" }, "method"), el("th", {}, data.accuracies[view.accuracy]), el("th", {}, "± s.e."), columns.map((c) => el("th", {}, data.costs[c]))];
   const row = (point) => el("tr", { "data-point": point.index, onclick: () => { pin(point.index); describe(point.index); } },
     el("td", { class: "text wide" }, point.label), manyNetworks ? el("td", { class: "text" }, data.networks[point.network]) : null,
     el("td", { class: "text" }, data.methods[point.method]), el("td", {}, percent(point.y)),
+    el("td", {}, percent(errorOf(point)) + (withinNoise(point, points) ? " ~" : "")),
     columns.map((c) => el("td", {}, point.exact[c] ? grouped(point.exact[c]) : "–")));
   table.replaceChildren(el("h2", {}, `Frontier by ${cost}: ${on.length} of ${view.drawn.length} points shown`),
-    el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, head)), el("tbody", {}, on.map(row)))));
+    el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, head)), el("tbody", {}, on.map(row)))),
+    el("p", { class: "hint" }, "~: the gain over the best cheaper point is no larger than the standard error of the difference."));
 }
 
 let hover = draw("circle", {});
@@ -274,7 +289,7 @@ put(page, {}, [
   el("div", { class: "bar" }, methods, networks),
   el("div", { class: "grid two" },
     el("div", { class: "stack" },
-      el("div", { class: "card" }, plot, el("p", { class: "hint" }, "Dashed: the frontier of what is shown. Coloured lines: the frontier of each method.")),
+      el("div", { class: "card" }, plot, el("p", { class: "hint" }, "Dashed: the frontier of what is shown, with a standard error up and down. Coloured lines: the frontier of each method.")),
       table),
     el("div", { class: "stack" }, el("div", { class: "card" }, el("h2", {}, "Largest bit width of each filter"), histogram, legend), details)),
 ]);
