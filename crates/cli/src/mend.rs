@@ -66,6 +66,10 @@ pub fn option(mend: Mend) -> String {
         }
         Mend::AllowLoss => "without --strict it is lost",
         Mend::ShiftLabels => "--label-offset N is added to every label",
+        Mend::GiveAsImages => "--images takes it",
+        Mend::GiveAsStore => "pareto takes it, if a sweep wrote it",
+        Mend::GiveAsHardwareOrPlan => "--hardware takes descriptions, sweep takes plans",
+        Mend::PlanAnalogAccuracy => "analog-accuracy = true in the plan runs images on analog hardware",
         Mend::FindSteps => "--find-step takes them as they lie",
     };
     words.to_string()

@@ -174,6 +174,8 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         reason: String,
+        /// What mends it.
+        mend: Option<Mend>,
     },
     /// A store cannot be merged into itself.
     #[error("{}: cannot be merged into itself", path.display())]
@@ -228,6 +230,7 @@ impl Failure for Error {
             Error::NothingToDo => Some(Mend::AskForCompression),
             Error::NoQuantization { .. } => Some(Mend::AskForQuantization),
             Error::Lossy { .. } => Some(Mend::AllowLoss),
+            Error::NoPoints { mend, .. } => *mend,
             Error::Network(error) => error.mend(),
             Error::Run(error) => error.mend(),
             Error::Explore(error) => error.mend(),
@@ -244,7 +247,6 @@ impl Failure for Error {
             | Error::SameName { .. }
             | Error::Place { .. }
             | Error::ReadOnly { .. }
-            | Error::NoPoints { .. }
             | Error::SameStore { .. }
             | Error::NoImages
             | Error::Threads(_) => None,

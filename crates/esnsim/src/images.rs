@@ -234,10 +234,7 @@ fn default_preprocessing(network: &Network, notes: &mut Vec<ImageNote>) -> Prepr
 ///
 /// Those of reading the file.
 pub fn preprocessing(name_or_file: &Path) -> Result<Preprocessing, Error> {
-    match name_or_file.to_str().and_then(Preprocessing::named) {
-        Some(named) => Ok(named),
-        None => Ok(Preprocessing::read(name_or_file)?),
-    }
+    Ok(Preprocessing::open(Path::new(""), name_or_file)?)
 }
 
 /// Preprocessing by numbers: pixels divided by `scale` (255 where there is none), then `mean` subtracted, then divided

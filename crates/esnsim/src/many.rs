@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use explore::pareto::{Accuracy, Cost, Judged, judge};
 use explore::store::{MergeReport, PointRow, Store, StoreLock, Writers};
 use explore::sweep::{Plan, SweepOptions, SweepReport};
+use formats::did_you_mean;
+use network::Mend;
 
 use crate::error::Error;
 
@@ -55,23 +57,38 @@ pub fn frontier<'a>(
 ) -> Result<Vec<Judged<'a>>, Error> {
     let points = judge(rows, cost, accuracy);
     match points.is_empty() {
-        true => Err(Error::NoPoints { path: store.to_path_buf(), reason: nothing(rows, cost, accuracy) }),
+        true => {
+            let (reason, mend) = nothing(rows, cost, accuracy);
+            Err(Error::NoPoints { path: store.to_path_buf(), reason, mend })
+        }
         false => Ok(points),
     }
 }
 
-/// Why no point can be judged.
-fn nothing(rows: &[PointRow], cost: &Cost, accuracy: &Accuracy) -> String {
+/// Why no point can be judged, and what mends it.
+fn nothing(rows: &[PointRow], cost: &Cost, accuracy: &Accuracy) -> (String, Option<Mend>) {
     let done = rows.iter().filter(|row| row.error.is_none()).count();
     if done == 0 {
-        return format!("no point is done; {} failed", rows.len());
-    }
-    if !rows.iter().any(|row| accuracy.of(row).is_some()) {
-        return format!("none of {done} points has accuracy {}; the plan names images for it", accuracy.id());
+        return (format!("no point is done; {} failed", rows.len()), None);
     }
     let hardware = rows.iter().filter_map(|row| row.costs.as_ref()).flat_map(|costs| &costs.hardware);
     let mut names: Vec<&str> = hardware.map(|hardware| hardware.name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    format!("none of {done} points has cost {}; the hardware is {}", cost.id(), names.join(", "))
+    let has_none = |what: String| format!("none of {done} points has {what}");
+    if rows.iter().any(|row| accuracy.of(row).is_some()) {
+        let known = names.join(", ");
+        return (format!("{}; the hardware is {known}", has_none(format!("cost {}", cost.id()))), None);
+    }
+    let none = has_none(format!("accuracy {}", accuracy.id()));
+    match accuracy {
+        Accuracy::Hardware(name) if !names.contains(&name.as_str()) => {
+            let known = names.join(", ");
+            (format!("{none}; the hardware is {known}{}", did_you_mean(name, names.iter().copied())), None)
+        }
+        Accuracy::Hardware(name) => (format!("{none}; no images ran on {name}"), Some(Mend::PlanAnalogAccuracy)),
+        Accuracy::Top1 | Accuracy::Top5 | Accuracy::Agreement => {
+            (format!("{none}; the plan names images for it"), None)
+        }
+    }
 }

@@ -41,6 +41,8 @@
 //!
 //! ```text
 //! options.rs      what a reader needs to be told
+//! document.rs     what is wrong with a document that people write, in words for them
+//! kind.rs         what a file is that is not what was asked for
 //! names.rs        the names of layers in weight files and topologies
 //! npy.rs          the header of numpy arrays
 //! reading/        what readers share: faults, findings, the grid that a file states, shapes, windows, the end
@@ -56,7 +58,9 @@
 
 #![forbid(unsafe_code)]
 
+mod document;
 pub mod images;
+mod kind;
 mod names;
 pub mod npy;
 pub mod onnx;
@@ -73,8 +77,10 @@ use std::io::Read;
 use std::path::Path;
 
 use bytes::Bytes;
-use network::{Mapping, Network, NetworkError};
+use network::{Mapping, Mend, Network, NetworkError};
 
+pub use document::{did_you_mean, did_you_mean_name, nearest, toml_problem};
+pub use kind::FileKind;
 pub use options::{ReadOptions, TfliteKernels};
 pub use reading::grid::GRID_KEY;
 use topology::Topology;
@@ -104,7 +110,9 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Network, NetworkError>
     refuse_needless(path, options)?;
     let network = match tflite::is_tflite(&bytes) {
         true => tflite::read(path, bytes, options)?,
-        false => onnx::read_mapped(path, bytes, options)?,
+        false => {
+            onnx::read_mapped(path, bytes.clone(), options).map_err(|error| named_for_what_it_is(error, &bytes))?
+        }
     };
     Ok(network.with_mappings(vec![mapping]))
 }
@@ -139,8 +147,25 @@ pub fn from_bytes(name: &str, bytes: Bytes, options: &ReadOptions) -> Result<Net
     refuse_needless(path, options)?;
     match tflite::is_tflite(&bytes) {
         true => tflite::read(path, bytes, options),
-        false => onnx::read_bytes(path, bytes, options),
+        false => onnx::read_bytes(path, bytes.clone(), options).map_err(|error| named_for_what_it_is(error, &bytes)),
     }
+}
+
+/// The error of a file that is no ONNX model and something else instead.
+fn named_for_what_it_is(error: NetworkError, bytes: &[u8]) -> NetworkError {
+    let (path, place) = match &error {
+        NetworkError::Invalid { path, place, .. } if place == "file" => (path.clone(), place.clone()),
+        _ => return error,
+    };
+    let Some(kind) = FileKind::of(bytes) else { return error };
+    let mend = match kind {
+        FileKind::Cifar10 | FileKind::Picture | FileKind::NumpyArray => Some(Mend::GiveAsImages),
+        FileKind::Sqlite => Some(Mend::GiveAsStore),
+        FileKind::Toml => Some(Mend::GiveAsHardwareOrPlan),
+        FileKind::Hdf5 | FileKind::Zip | FileKind::Gzip | FileKind::Xml | FileKind::Json | FileKind::Text => None,
+    };
+    let problem = format!("it is {kind}; expected a network (ONNX, TFLite) or weights (PyTorch, safetensors, NumPy)");
+    NetworkError::Unsupported { path, place, problem, mend }
 }
 
 fn from_weights(file: &WeightFile, options: &ReadOptions) -> Result<Network, NetworkError> {

@@ -60,6 +60,14 @@ pub enum Mend {
     FindSteps,
     /// Labels of images may be counted from elsewhere.
     ShiftLabels,
+    /// A file of images was given as a network.
+    GiveAsImages,
+    /// A database, as stores of sweeps are, was given as a network.
+    GiveAsStore,
+    /// A document, as descriptions of hardware and plans are, was given as a network.
+    GiveAsHardwareOrPlan,
+    /// A plan did not ask analog engines to run images.
+    PlanAnalogAccuracy,
 }
 
 impl fmt::Display for Mend {
@@ -82,6 +90,10 @@ impl fmt::Display for Mend {
             Mend::NameArchitectureOrTopology => "name the architecture that the weights belong to, or give a topology",
             Mend::AllowLoss => "allow the loss",
             Mend::ShiftLabels => "give what is to be added to every label",
+            Mend::GiveAsImages => "give it as images",
+            Mend::GiveAsStore => "give it as a store, if a sweep wrote it",
+            Mend::GiveAsHardwareOrPlan => "give it as hardware, or as the plan of a sweep",
+            Mend::PlanAnalogAccuracy => "let the plan ask for the accuracy of analog engines",
             Mend::FindSteps => "look for their steps to take them as they lie",
         })
     }

@@ -1,8 +1,9 @@
 //! What can go wrong in a run. Every message is one line and says its own part; [`network::chain`] adds the causes.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use engine::EngineError;
+use formats::did_you_mean_name;
 use formats::images::ImageError;
 use inference::{InferenceError, SampleError};
 use network::{ErrorKind, Failure, Mend, NetworkError};
@@ -23,7 +24,7 @@ pub enum RunnerError {
         problem: String,
     },
     /// Hardware that is neither a file nor comes along.
-    #[error("{}: neither a file nor one of {}{}", path.display(), known.join(", "), did_you_mean(path, known))]
+    #[error("{}: neither a file nor one of {}{}", path.display(), known.join(", "), did_you_mean_name(path, known.iter().map(String::as_str)))]
     UnknownHardware {
         /// What was asked for.
         path: PathBuf,
@@ -108,16 +109,6 @@ pub enum RunnerError {
         /// Why.
         source: Box<InferenceError>,
     },
-}
-
-/// The known name that is nearest to a wrong one, as a question; empty where none is near.
-fn did_you_mean(wrong: &Path, known: &[String]) -> String {
-    /// So many letters may be wrong, missing or too many.
-    const NEAR: usize = 3;
-    let wrong = wrong.to_string_lossy();
-    let distance = |name: &&String| strsim::damerau_levenshtein(&wrong, name);
-    let nearest = known.iter().min_by_key(distance).filter(|name| distance(name) <= NEAR);
-    nearest.map_or(String::new(), |name| format!("; did you mean {name}?"))
 }
 
 impl Failure for RunnerError {

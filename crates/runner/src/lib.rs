@@ -77,7 +77,7 @@ pub use evaluate::{
     Clipping, EngineEvaluation, Evaluation, EvaluationPlan, Reference, Score, SeedStatistics, evaluate, evaluate_seeds,
 };
 pub use executor::{EngineExecutor, quantize_activations};
-pub use hardware::{Hardware, HardwareFile, Metric, WidthGranularity, ZeroSkippingWord, toml_problem};
+pub use hardware::{Hardware, HardwareFile, Metric, WidthGranularity, ZeroSkippingWord};
 pub use merit::{Merit, energy_by_entry, energy_unit};
 pub use prepare::{DEFAULT_BITS, PreparedWeights, Quantization, is_quantized, prepare};
 pub use record::{ImageRecord, NetworkRecord, ReadRecord, RunRecord};

@@ -270,7 +270,8 @@ fn work(page: &mut Page) {
                 Io: image_error(),
                 Invalid: ImageError::Invalid { path: path(), problem: text("it does not begin as a numpy array does") },
                 Unsupported: ImageError::Unsupported { path: path(), problem: text("an array of 5 axes") },
-                Misfit: ImageError::Misfit {
+                UnknownPreprocessing: ImageError::UnknownPreprocessing { word: "imagnet".into() },
+            Misfit: ImageError::Misfit {
                     image: text("images.npy[3]"),
                     problem: text("3 channels; the network takes 1")
                 },
@@ -403,7 +404,11 @@ fn face(page: &mut Page) {
             NoQuantization: Error::NoQuantization { option: "a width of the first layer" },
             ReadOnly: Error::ReadOnly { path: "out.pt".into(), extension: text("pt") },
             Lossy: Error::Lossy { path: path(), first: text("not in the new file: the graph of 9 nodes"), more: 1 },
-            NoPoints: Error::NoPoints { path: "points.sqlite".into(), reason: text("no point is done; 3 failed") },
+            NoPoints: Error::NoPoints {
+                path: "points.sqlite".into(),
+                reason: text("none of 9 points has accuracy top1:mine; no images ran on mine"),
+                mend: Some(Mend::PlanAnalogAccuracy),
+            },
             SameStore: Error::SameStore { path: "points.sqlite".into() },
             Threads: Error::Threads(no_threads()),
         }

@@ -47,6 +47,7 @@ impl Folder {
         folder.write("energy.toml", toml.replace("1.0e-15", "-1.0e-15").as_bytes());
         folder.write("torn.toml", &toml.as_bytes()[..40]);
         folder.write("bytes.toml", &[0xff, 0xfe]);
+        folder.write("plan.toml", b"networks = [\"embedded\"]\n[[quantize]]\nbits = 2\n");
         folder
     }
 
@@ -177,7 +178,7 @@ fn wrong_network_files_are_refused() {
         ("esn net.onnx missing.onnx --csv out.csv", &["missing.onnx"]),
         ("esn folder", &["folder"]),
         ("esn empty.onnx", &["empty.onnx", "empty"]),
-        ("esn text.onnx", &["text.onnx", "no ONNX model"]),
+        ("esn text.onnx", &["text.onnx", "it is text; expected a network"]),
         ("esn images.npy --architecture resnet8", &["images.npy", "lacks tensor \"conv1.weight\""]),
         ("esn nan.onnx --csv out.csv", &["nan.onnx", "Conv_y", "weight 1", "NaN"]),
         ("simulate infinite.onnx --csv out.csv", &["infinite.onnx", "Conv_y", "weight 0", "-inf"]),
@@ -232,7 +233,7 @@ fn wrong_images_are_refused() {
         ("simulate pair.onnx --images colour.bin", &["colour.bin[0]", "channels", "2, 4, 4"]),
         ("simulate pair.onnx --images colour.bin --preprocess nchw.toml", &["colour.bin[0]", "3 channels", "2"]),
         ("simulate net.onnx --images images.npy --preprocess missing.toml", &["missing.toml"]),
-        ("simulate net.onnx --images images.npy --preprocess good.toml", &["good.toml", "unknown field"]),
+        ("simulate net.onnx --images images.npy --preprocess good.toml", &["good.toml", "there is no key \"array\""]),
         ("simulate net.onnx --images images.npy --mean 1,2", &["mean"]),
     ]);
 }
@@ -313,4 +314,26 @@ fn a_network_may_come_through_a_pipe() {
     let nothing = esnsim().args(["esn", "-"]).write_stdin("").output().expect("the command runs");
     let line = String::from_utf8(nothing.stderr).expect("text");
     assert!(nothing.status.code() == Some(2) && line.starts_with("error: standard input: "), "{line}");
+}
+
+#[test]
+fn a_file_of_the_wrong_kind_is_named_for_what_it_is() {
+    assert_refused(&[
+        ("esn colour.bin", &["colour.bin", "images in the binary format of CIFAR-10", "; --images takes it"]),
+        ("esn good.toml", &["good.toml", "it is TOML", "; --hardware takes descriptions, sweep takes plans"]),
+        ("simulate --hardware plan.toml", &["plan.toml", "it is the plan of a sweep"]),
+        ("sweep good.toml -o x.sqlite", &["good.toml", "it is a description of hardware"]),
+        ("simulate --hardware net.onnx", &["net.onnx", "it is no text", "TOML"]),
+        ("sweep net.onnx -o x.sqlite", &["net.onnx", "it is no text", "TOML"]),
+        ("simulate net.onnx --images net.onnx", &["net.onnx", "it is a network or its weights; expected images"]),
+    ]);
+}
+
+#[test]
+fn a_word_that_is_nearly_right_is_told_the_right_one() {
+    assert_refused(&[
+        ("simulate net.onnx --images images.npy --preprocess imagnet", &["imagnet", "did you mean imagenet?"]),
+        ("simulate net.onnx --images images.npy --preprocess imgnet", &["imgnet", "did you mean imagenet?"]),
+        ("simulate net.onnx --hardware gpu-8bits", &["gpu-8bits", "did you mean gpu-8bit?"]),
+    ]);
 }

@@ -6,12 +6,13 @@ use report::text::landscape_table;
 use report::{write_file, write_landscape_csv};
 
 use crate::args::LandscapeOptions;
+use crate::commands;
 use crate::terminal::print;
 
 /// Runs the command.
 pub fn run(options: &LandscapeOptions) -> anyhow::Result<()> {
     esnsim::check_outputs(&[options.csv.as_deref(), options.svg.as_deref()], options.hardware.descriptions.iter())?;
-    let hardware = esnsim::landscape_hardware(&options.hardware.descriptions)?;
+    let hardware = commands::hardware(esnsim::landscape_hardware, &options.hardware.descriptions)?;
     let LandscapeOptions { bits, pruned: pruned_percent, seed, .. } = *options;
     let points = landscape(&LandscapePlan { hardware: &hardware, bits, pruned_percent, seed })?;
     if let Some(path) = &options.csv {

@@ -15,14 +15,15 @@ pub mod simulate;
 pub mod sweep;
 pub mod trace;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use esnsim::{Error, NetworkImages, OpenOptions, Opened};
 use network::Network;
 use report::text::found_steps;
+use runner::Hardware;
 
 use crate::args::{InferenceOptions, ReadingOptions};
-use crate::terminal::{image_notes, print};
+use crate::terminal::{image_notes, notes, print};
 
 /// Stands behind a width that nobody chose.
 const DEFAULT_BITS_HINT: &str = "the default; --bits N chooses";
@@ -45,6 +46,16 @@ fn open(path: Option<&Path>, reading: &ReadingOptions) -> anyhow::Result<Opened>
         print(&found_steps(steps))?;
     }
     Ok(opened)
+}
+
+/// Opens hardware by `opener`, and doubts values that hardly are what the user means.
+fn hardware(
+    opener: impl FnOnce(&[PathBuf]) -> Result<Vec<Hardware>, Error>,
+    paths: &[PathBuf],
+) -> anyhow::Result<Vec<Hardware>> {
+    let hardware = opener(paths)?;
+    notes(&hardware.iter().flat_map(Hardware::doubts).collect::<Vec<_>>());
+    Ok(hardware)
 }
 
 /// The images to run, if there are any: those the user names, or those that belong to the embedded network.

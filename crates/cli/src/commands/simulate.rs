@@ -29,7 +29,7 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
             .chain(&options.reference)
             .chain(options.reading.files()),
     )?;
-    let hardware = esnsim::hardware(&options.hardware.descriptions)?;
+    let hardware = commands::hardware(esnsim::hardware, &options.hardware.descriptions)?;
     let file = match options.networks.as_slice() {
         [] => None,
         [file] => Some(file.as_path()),

@@ -64,6 +64,7 @@ pub struct QuantizeOptions {
     /// What shares a step.
     pub granularity: Granularity,
     /// How a step is chosen.
+    #[serde(alias = "clip")]
     pub step: StepRule,
     /// How bits are shared out among filters. It needs [`Granularity::Filter`] and a step rule that starts from a
     /// width.

@@ -35,7 +35,7 @@ pub fn esn_a_profile(network: &Network, bits: u32) -> Result<Vec<f64>, CompressE
 
 /// A training trace: epochs, or the layers of one.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected an object with \"epochs\", or with the \"layers\" of one")]
 enum Trace {
     Epochs { epochs: Vec<Epoch> },
     Epoch { layers: Vec<TracedLayer> },

@@ -1,5 +1,6 @@
 //! The images of a sweep, each decoded once as far as memory allows.
 
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use formats::images::{ImageOptions, Images, Preprocessing};
@@ -102,26 +103,20 @@ impl<'a> ImageOpener<'a> {
     }
 
     fn open(&self, network: &Network, name: &str) -> Result<(Images, Preprocessing), ExploreError> {
-        let explicit = self.entry.preprocess.as_deref().map(|word| self.explicit(word)).transpose()?;
+        let said = self.entry.preprocess.as_ref().map(Path::new);
+        let explicit = said.map(|word| Preprocessing::open(self.plan.folder(), word)).transpose()?;
         let own = match name {
             EMBEDDED => Some(embedded::embedded_preprocessing()?),
             _ => Preprocessing::for_network(network.path())?,
         };
-        let said = explicit.or(own);
+        let preprocessing = explicit.or(own);
         if self.entry.path == EMBEDDED {
             let (images, theirs) = embedded::embedded_images(self.entry.limit)?;
-            return Ok((images, said.unwrap_or(theirs)));
+            return Ok((images, preprocessing.unwrap_or(theirs)));
         }
-        let preprocessing = said.unwrap_or_else(|| Preprocessing::default_for(network));
+        let preprocessing = preprocessing.unwrap_or_else(|| Preprocessing::default_for(network));
         let options = ImageOptions { limit: self.entry.limit, channels: channels(network), ..ImageOptions::default() };
         Ok((Images::open(&self.plan.locate(&self.entry.path), &options)?, preprocessing))
-    }
-
-    fn explicit(&self, word: &str) -> Result<Preprocessing, ExploreError> {
-        match Preprocessing::named(word) {
-            Some(named) => Ok(named),
-            None => Ok(Preprocessing::read(&self.plan.locate(word))?),
-        }
     }
 }
 

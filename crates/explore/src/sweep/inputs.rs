@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use compress::{PruneOptions, QuantizeOptions};
-use formats::ReadOptions;
+use formats::{ReadOptions, did_you_mean};
 use inference::Samples;
 use network::architectures::Family;
 use network::{Network, Note};
@@ -234,6 +234,10 @@ fn open_network(plan: &Plan, name: &str) -> Result<(Network, String), ExploreErr
         return Ok((embedded::embedded_network()?, bytes_sha256(embedded::NETWORK)));
     }
     let path = plan.locate(name);
+    if !path.exists() {
+        let meant = did_you_mean(name, [EMBEDDED]);
+        return Err(problem(&plan.path, format!("networks: there is no file {}{meant}", path.display())));
+    }
     let network = formats::read(&path, &ReadOptions::default())?;
     let sha256 = network_sha256(&network, Some(&path)).map_err(|source| named(plan, &path, source))?;
     let Some(architecture) = plan.file.architecture.as_deref().filter(|_| !network.has_graph()) else {

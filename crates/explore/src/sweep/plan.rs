@@ -5,10 +5,12 @@ use std::{fs, io};
 
 use compress::{Allocation, FilterAmount, Granularity, PruneOptions, Pruning, QuantizeOptions, Scope, StepRule};
 use esn::BitWidth;
+use formats::toml_problem;
 use network::architectures::Family;
-use runner::{Hardware, toml_problem};
+use runner::Hardware;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
+use toml::Value;
 
 use crate::error::ExploreError;
 
@@ -56,6 +58,13 @@ pub struct PlanFile {
     pub point: Vec<PointEntry>,
 }
 
+/// What a description of hardware has and no plan.
+#[derive(Deserialize)]
+struct DescriptionOfHardware {
+    #[serde(rename = "engine")]
+    _engine: String,
+}
+
 /// Images of a plan.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -73,6 +82,7 @@ pub struct ImagesEntry {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct PruneEntry {
     /// Alternatives, one pruning each.
+    #[serde(deserialize_with = "alternatives")]
     pub each: Vec<Pruning>,
     /// One alternative: prunings applied in order.
     pub prunings: Vec<Pruning>,
@@ -97,6 +107,7 @@ pub struct QuantizeEntry {
     /// What shares a step.
     pub granularity: OneOrMany<Granularity>,
     /// How a step is chosen.
+    #[serde(alias = "clip")]
     pub step: OneOrMany<StepRule>,
     /// Bits by filter.
     pub allocation: Option<OneOrMany<Allocation>>,
@@ -137,15 +148,78 @@ impl<T: Default> Default for OneOrMany<T> {
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOrMany<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let values = match toml::Value::deserialize(deserializer)? {
-            toml::Value::Array(values) => values,
-            one => vec![one],
-        };
-        if values.is_empty() {
-            return Err(D::Error::custom("an empty list leaves no point; leave the key out for its default"));
+        alternatives(deserializer).map(Self)
+    }
+}
+
+/// A value or a list of alternatives. Ranges in them are written out, as `{ from = 2, to = 8 }` or
+/// `{ from = 0.1, to = 0.5, step = 0.1 }`, with both ends.
+fn alternatives<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let written = match Value::deserialize(deserializer)? {
+        Value::Array(values) => values,
+        one => vec![one],
+    };
+    if written.is_empty() {
+        return Err(D::Error::custom("an empty list leaves no point; leave the key out for its default"));
+    }
+    let mut all = Vec::new();
+    for value in written {
+        for value in written_out(value).map_err(D::Error::custom)? {
+            all.push(T::deserialize(value).map_err(|e| D::Error::custom(e.message()))?);
         }
-        let values: Result<Vec<T>, _> = values.into_iter().map(T::deserialize).collect();
-        values.map(Self).map_err(|e| D::Error::custom(e.message()))
+        if all.len() > MAX_ALTERNATIVES {
+            return Err(D::Error::custom(format!("over {MAX_ALTERNATIVES} alternatives in one list")));
+        }
+    }
+    Ok(all)
+}
+
+/// Alternatives that a list may have.
+const MAX_ALTERNATIVES: usize = 1_000_000;
+
+/// A value with each range in it replaced by each of its numbers.
+fn written_out(value: Value) -> Result<Vec<Value>, String> {
+    let table = match value {
+        Value::Table(table) if table.contains_key("from") || table.contains_key("to") => return range(&table),
+        Value::Table(table) => table,
+        other => return Ok(vec![other]),
+    };
+    let mut all = vec![toml::Table::new()];
+    for (key, value) in table {
+        let values = written_out(value)?;
+        if all.len().saturating_mul(values.len()) > MAX_ALTERNATIVES {
+            return Err(format!("over {MAX_ALTERNATIVES} alternatives in one table"));
+        }
+        let with = &|table: &toml::Table, value: &Value| {
+            let mut table = table.clone();
+            table.insert(key.clone(), value.clone());
+            table
+        };
+        all = all.iter().flat_map(|table| values.iter().map(move |value| with(table, value))).collect();
+    }
+    Ok(all.into_iter().map(Value::Table).collect())
+}
+
+/// The numbers of a range, both ends included. Whole numbers go by 1 where no step is given.
+fn range(table: &toml::Table) -> Result<Vec<Value>, String> {
+    const EXPECTED: &str = "expected a range as { from = 2, to = 8 } or { from = 0.1, to = 0.5, step = 0.1 }";
+    if let Some(key) = table.keys().find(|key| !["from", "to", "step"].contains(&key.as_str())) {
+        return Err(format!("a range has no key {key:?}; {EXPECTED}"));
+    }
+    let (Some(from), Some(to)) = (table.get("from"), table.get("to")) else { return Err(EXPECTED.to_string()) };
+    match (from, to, table.get("step").unwrap_or(&Value::Integer(1))) {
+        (&Value::Integer(from), &Value::Integer(to), &Value::Integer(step)) if step > 0 && from <= to => {
+            let len = (to.abs_diff(from)) / step.unsigned_abs();
+            let number = |i: u64| Value::Integer(from + step * i as i64);
+            (len < MAX_ALTERNATIVES as u64).then(|| (0..=len).map(number).collect()).ok_or(EXPECTED.to_string())
+        }
+        (&Value::Float(from), &Value::Float(to), &Value::Float(step)) if step > 0.0 && from <= to => {
+            // A little room, so that the last number is not lost to rounding; twelve digits, so that 0.3 is 0.3.
+            let len = ((to - from) / step + 1e-6).floor();
+            let number = |i: u64| Value::Float(((from + step * i as f64) * 1e12).round() / 1e12);
+            (len < MAX_ALTERNATIVES as f64).then(|| (0..=len as u64).map(number).collect()).ok_or(EXPECTED.to_string())
+        }
+        _ => Err(EXPECTED.to_string()),
     }
 }
 
@@ -187,7 +261,8 @@ impl Plan {
         if !metadata.is_file() || metadata.len() > MAX_FILE_BYTES {
             return Err(problem(path, format!("expected a TOML file of at most {MAX_FILE_BYTES} bytes")));
         }
-        let text = fs::read_to_string(path).map_err(unread)?;
+        let text = String::from_utf8(fs::read(path).map_err(unread)?)
+            .map_err(|_| problem(path, "it is no text; expected a plan in TOML"))?;
         Self::parse(path, &text)
     }
 
@@ -197,6 +272,9 @@ impl Plan {
     ///
     /// As [`Plan::read`].
     pub fn parse(path: &Path, text: &str) -> Result<Self, ExploreError> {
+        if toml::from_str::<DescriptionOfHardware>(text).is_ok() {
+            return Err(problem(path, "it is a description of hardware, which a plan names in its list hardware"));
+        }
         let file: PlanFile = toml::from_str(text).map_err(|e| problem(path, toml_problem(&e, text)))?;
         file.check().map_err(|words| problem(path, words))?;
         Ok(Self { path: path.to_path_buf(), file })

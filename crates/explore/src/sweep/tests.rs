@@ -147,3 +147,42 @@ fn methods_are_those_of_the_paper() {
     assert_eq!(method(Some(0.1), 8), Method::PruneOnly);
     assert_eq!(method(Some(0.1), 7), Method::PruneThenQuantize);
 }
+
+#[test]
+fn ranges_are_written_out_with_both_ends() {
+    let plan = |lists: &str| labels(&format!("networks = [\"embedded\"]\n{lists}"));
+    assert_eq!(plan("[[quantize]]\nbits = { from = 2, to = 4 }"), ["2 bits", "3 bits", "4 bits"]);
+    assert_eq!(
+        plan("[[quantize]]\nbits = [1, { from = 4, to = 8, step = 2 }]"),
+        ["1 bit", "4 bits", "6 bits", "8 bits"]
+    );
+    let fractions = "[[prune]]\neach = { filters = { fraction = { from = 0.1, to = 0.3, step = 0.1 } } }\n";
+    let quantize = "[[quantize]]\nbits = 2\nclip = [\"max-abs\", \"mse\"]";
+    let expected =
+        ["10", "20", "30"].map(|percent| ["", " mse"].map(|step| format!("filters −{percent} %, 2 bits{step}")));
+    assert_eq!(plan(&format!("{fractions}{quantize}")), expected.concat());
+}
+
+#[test]
+fn ranges_that_are_none_are_refused() {
+    let refused = |bits: &str| {
+        let text = format!("networks = [\"embedded\"]\n[[quantize]]\nbits = {bits}");
+        parse(&text).expect_err("it is no range")
+    };
+    for wrong in [
+        "{ from = 4, to = 2 }",
+        "{ from = 2 }",
+        "{ to = 2 }",
+        "{ from = 2, to = 8, by = 2 }",
+        "{ from = 2, to = 8, step = 0 }",
+        "{ from = 0.1, to = 0.5 }",
+        "{ from = 0, to = 9223372036854775807 }",
+        "{ from = -9223372036854775807, to = 9223372036854775807 }",
+    ] {
+        let message = refused(wrong);
+        assert!(
+            message.starts_with("p.toml: line 3 of [[quantize]]: ") && message.contains("expected a range"),
+            "{message}"
+        );
+    }
+}

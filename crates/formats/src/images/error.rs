@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use network::{ErrorKind, Failure};
 use thiserror::Error;
 
+use super::preprocessing::Preprocessing;
+use crate::document::did_you_mean_name;
+
 /// Why images cannot be read or used. Every message is one line that names the file, and the image in it.
 #[derive(Debug, Error)]
 pub enum ImageError {
@@ -32,6 +35,15 @@ pub enum ImageError {
         /// What is not handled, and what would be.
         problem: String,
     },
+    /// A preprocessing that is neither a file nor known by name.
+    #[error(
+        "preprocessing {}: neither a file nor one of {}{}",
+        word.display(), Preprocessing::NAMES.join(", "), did_you_mean_name(word, Preprocessing::NAMES)
+    )]
+    UnknownPreprocessing {
+        /// What was asked for.
+        word: PathBuf,
+    },
     /// An image and the network, or its preprocessing, do not fit each other.
     #[error("image {image}: {problem}")]
     Misfit {
@@ -48,7 +60,7 @@ impl Failure for ImageError {
             ImageError::Io { .. } => ErrorKind::Io,
             ImageError::Invalid { .. } => ErrorKind::InvalidFile,
             ImageError::Unsupported { .. } => ErrorKind::Unsupported,
-            ImageError::Misfit { .. } => ErrorKind::BadArgument,
+            ImageError::Misfit { .. } | ImageError::UnknownPreprocessing { .. } => ErrorKind::BadArgument,
         }
     }
 }

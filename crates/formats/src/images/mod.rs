@@ -209,6 +209,9 @@ fn guess_format(path: &Path) -> Result<ImageFormat, ImageError> {
         "npy" => Ok(ImageFormat::Npy),
         "npz" => Ok(ImageFormat::Npz),
         _ if folder::is_picture(path) => Ok(ImageFormat::File),
+        "onnx" | "tflite" | "pt" | "pth" | "safetensors" | "h5" | "keras" => {
+            Err(ImageError::unsupported(path, "by the end of its name it is a network or its weights; expected images"))
+        }
         _ => Err(ImageError::unsupported(
             path,
             "the end of its name tells no format of images; there are .bin (CIFAR), .csv, .npy, .npz, .jpg, .png, .bmp",

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Image;
 use super::error::ImageError;
 use super::resample::{Window, resample};
+use crate::document::toml_problem;
 
 /// From an image to the input of a network: resize, order the channels, then `y = (x / scale − mean) / std`.
 ///
@@ -115,6 +116,25 @@ impl fmt::Display for Preprocessing {
 }
 
 impl Preprocessing {
+    /// The names that [`Preprocessing::named`] knows.
+    pub const NAMES: [&str; 3] = ["unit", "imagenet", "none"];
+
+    /// The preprocessing of a name, else of a TOML file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Preprocessing::read`]; [`ImageError::UnknownPreprocessing`] for a word that is neither.
+    pub fn open(folder: &Path, word: &Path) -> Result<Self, ImageError> {
+        if let Some(named) = word.to_str().and_then(Self::named) {
+            return Ok(named);
+        }
+        let path = folder.join(word);
+        match path.exists() || word.components().count() > 1 || word.extension().is_some() {
+            true => Self::read(&path),
+            false => Err(ImageError::UnknownPreprocessing { word: word.to_path_buf() }),
+        }
+    }
+
     /// A preprocessing known by name: `unit` (0…1, the default), `none` (as stored, 0…255), `imagenet` (0…1, then the
     /// mean and standard deviation of ImageNet).
     pub fn named(name: &str) -> Option<Self> {
@@ -165,11 +185,8 @@ impl Preprocessing {
     ///
     /// As [`Preprocessing::read`].
     pub fn parse(path: &Path, text: &str) -> Result<Self, ImageError> {
-        let one_line = |error: toml::de::Error| {
-            let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
-            ImageError::invalid(path, format!("line {line}: {}", error.message()))
-        };
-        let preprocessing: Self = toml::from_str(text).map_err(one_line)?;
+        let wrong = |error: toml::de::Error| ImageError::invalid(path, toml_problem(&error, text));
+        let preprocessing: Self = toml::from_str(text).map_err(wrong)?;
         preprocessing.check().map_err(|problem| ImageError::invalid(path, problem))?;
         Ok(preprocessing)
     }

@@ -88,7 +88,7 @@ fn garbled_structure_of_a_real_file() {
 fn files_that_are_no_models() {
     for (bytes, expected) in [
         (vec![], "it is empty"),
-        (b"hello, this is plain text\n".to_vec(), "no ONNX model"),
+        (b"hello, this is plain text\n".to_vec(), "unsupported: it is text; expected a network"),
         (b"\x1c\0\0\0TFL3".to_vec(), "an offset leads to byte 28"),
         (vec![0x08, 0x08], "no graph"),
         (vec![0xff; 64], "no ONNX model"),

@@ -75,7 +75,7 @@ pub struct AnalogBuffersFile {
 
 /// A number of cells, or `"unbounded"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a whole number, or \"unbounded\"")]
 pub enum Extent {
     /// So many.
     Cells(u64),

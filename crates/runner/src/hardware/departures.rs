@@ -83,7 +83,7 @@ pub struct DacFile {
 
 /// The activation of a DAC's full scale.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a number, or \"data\"")]
 pub enum InputScale {
     /// This one.
     Activation(f64),
@@ -130,7 +130,7 @@ pub struct AdcFile {
 
 /// The partial sum of an ADC's full scale.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a number, \"exact\" or \"max-sum\"")]
 pub enum SumScale {
     /// This one.
     Sum(f64),

@@ -6,12 +6,14 @@
 mod analog;
 mod departures;
 mod digital;
+mod plausible;
 mod presets;
 
 use std::fs;
 use std::path::Path;
 
 use engine::{Arithmetic, EngineError, Joules, MacEngine};
+use formats::toml_problem;
 use network::Network;
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +84,13 @@ struct Kind {
     engine: EngineKind,
 }
 
+/// What a plan of a sweep has and no description of hardware.
+#[derive(Deserialize)]
+struct PlanOfSweep {
+    #[serde(rename = "networks")]
+    _networks: Vec<String>,
+}
+
 /// The kinds of engines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -106,7 +115,11 @@ impl Hardware {
             let problem = format!("expected a TOML file of at most {MAX_FILE_BYTES} bytes");
             return Err(RunnerError::Hardware { path: path.to_path_buf(), problem });
         }
-        let text = fs::read_to_string(path).map_err(unread)?;
+        let no_text = || {
+            let problem = "it is no text; expected a description of hardware in TOML".to_string();
+            RunnerError::Hardware { path: path.to_path_buf(), problem }
+        };
+        let text = String::from_utf8(fs::read(path).map_err(unread)?).map_err(|_| no_text())?;
         Self::parse(path, &text)
     }
 
@@ -148,6 +161,9 @@ impl Hardware {
     pub fn parse(path: &Path, text: &str) -> Result<Self, RunnerError> {
         let problem = |problem: String| RunnerError::Hardware { path: path.to_path_buf(), problem };
         let wrong = |e: toml::de::Error| problem(toml_problem(&e, text));
+        if toml::from_str::<PlanOfSweep>(text).is_ok() {
+            return Err(problem("it is the plan of a sweep; expected a description of hardware".to_string()));
+        }
         let kind: Kind = toml::from_str(text).map_err(wrong)?;
         match kind.engine {
             EngineKind::Analog => toml::from_str::<AnalogFile>(text).map_err(wrong)?.build().map_err(problem),
@@ -194,18 +210,6 @@ fn clock(hertz: Option<f64>) -> Result<Option<f64>, String> {
 fn count(key: &str, value: u64) -> Result<usize, String> {
     let valid = usize::try_from(value).ok().filter(|_| (1..=1 << 31).contains(&value));
     valid.ok_or_else(|| format!("{key} is {value}; expected 1 to {}", 1u64 << 31))
-}
-
-/// What is wrong with a TOML text, on one line, with the line it is on.
-pub fn toml_problem(error: &toml::de::Error, text: &str) -> String {
-    let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
-    // Words of the file stand in it as they are.
-    let visible = |c: char| if c.is_control() { c.escape_default().collect() } else { vec![c] };
-    let message: String = message.chars().flat_map(visible).collect();
-    match error.span() {
-        Some(span) => format!("line {}: {message}", text[..span.start.min(text.len())].matches('\n').count() + 1),
-        None => message,
-    }
 }
 
 #[cfg(test)]

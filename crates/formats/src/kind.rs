@@ -1,0 +1,133 @@
+//! What a file is that is not what was asked for.
+
+use std::fmt;
+
+/// A kind of file, as its first bytes tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// Records of 3,073 bytes, each of which begins with a class of CIFAR-10.
+    Cifar10,
+    /// A JPEG, PNG, BMP or GIF picture.
+    Picture,
+    /// A numpy array.
+    NumpyArray,
+    /// An SQLite database, as stores of sweeps are.
+    Sqlite,
+    /// An HDF5 file, as Keras writes.
+    Hdf5,
+    /// A zip archive.
+    Zip,
+    /// A gzip file.
+    Gzip,
+    /// HTML, SVG or other XML.
+    Xml,
+    /// JSON text.
+    Json,
+    /// A description of hardware or a plan in TOML.
+    Toml,
+    /// Some other text, a table perhaps.
+    Text,
+}
+
+impl FileKind {
+    /// The kind of a file of these bytes; none where they tell nothing.
+    ///
+    /// ```
+    /// use formats::FileKind;
+    ///
+    /// assert_eq!(FileKind::of(b"SQLite format 3\0..."), Some(FileKind::Sqlite));
+    /// assert_eq!(FileKind::of(b"engine = \"digital\"\n"), Some(FileKind::Toml));
+    /// assert_eq!(FileKind::of(&[8, 7, 18, 4]), None);
+    /// ```
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        const MAGIC: [(&[u8], FileKind); 10] = [
+            (b"SQLite format 3\0", FileKind::Sqlite),
+            (b"\x89HDF\r\n\x1a\n", FileKind::Hdf5),
+            (b"\x89PNG\r\n\x1a\n", FileKind::Picture),
+            (b"\xff\xd8\xff", FileKind::Picture),
+            (b"BM", FileKind::Picture),
+            (b"GIF8", FileKind::Picture),
+            (b"\x93NUMPY", FileKind::NumpyArray),
+            (b"PK\x03\x04", FileKind::Zip),
+            (b"PK\x05\x06", FileKind::Zip),
+            (b"\x1f\x8b", FileKind::Gzip),
+        ];
+        let known = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, kind)| *kind);
+        known.or_else(|| text_kind(bytes)).or_else(|| is_cifar10(bytes).then_some(FileKind::Cifar10))
+    }
+}
+
+/// The kind of a text; none for what is no text.
+fn text_kind(bytes: &[u8]) -> Option<FileKind> {
+    /// So much is looked at.
+    const FIRST: usize = 4096;
+    let first = &bytes[..bytes.len().min(FIRST)];
+    // A letter may be cut at the end.
+    let text = match std::str::from_utf8(first) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => std::str::from_utf8(&first[..error.valid_up_to()]).ok()?,
+        Err(_) => return None,
+    };
+    let is_text = !text.trim().is_empty() && !text.contains(|c: char| c.is_control() && !c.is_whitespace());
+    is_text.then(|| {
+        let is_toml = |line: &str| {
+            let key = line.split('=').next().unwrap_or_default().trim();
+            let is_key = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+            line.contains('=') && is_key || line.starts_with('[')
+        };
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        match text.trim_start().chars().next() {
+            Some('<') => FileKind::Xml,
+            Some('{') => FileKind::Json,
+            _ if lines.next().is_some_and(is_toml) => FileKind::Toml,
+            _ => FileKind::Text,
+        }
+    })
+}
+
+fn is_cifar10(bytes: &[u8]) -> bool {
+    const RECORD: usize = 3073;
+    bytes.len() >= RECORD && bytes.len().is_multiple_of(RECORD) && bytes.iter().step_by(RECORD).all(|&label| label < 10)
+}
+
+impl fmt::Display for FileKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FileKind::Cifar10 => "images in the binary format of CIFAR-10",
+            FileKind::Picture => "a picture",
+            FileKind::NumpyArray => "a numpy array",
+            FileKind::Sqlite => "an SQLite database",
+            FileKind::Hdf5 => "an HDF5 file",
+            FileKind::Zip => "a zip archive",
+            FileKind::Gzip => "a gzip file, to be unpacked first",
+            FileKind::Xml => "HTML, SVG or other XML",
+            FileKind::Json => "JSON",
+            FileKind::Toml => "TOML, as descriptions of hardware and plans are",
+            FileKind::Text => "text",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_known_by_their_first_bytes() {
+        let records = |label: u8| [vec![label; 1], vec![200; 3072]].concat().repeat(2);
+        let cases: [(&[u8], Option<FileKind>); 9] = [
+            (&records(9), Some(FileKind::Cifar10)),
+            (&records(10), None),
+            (&[0; 100], None),
+            (b"# a comment\n\nname = \"x\"\n", Some(FileKind::Toml)),
+            (b"layer,op\nconv1,Conv\n", Some(FileKind::Text)),
+            ("größe,µ\n".as_bytes(), Some(FileKind::Text)),
+            (b"  {\"a\": 1}", Some(FileKind::Json)),
+            (b"<svg></svg>", Some(FileKind::Xml)),
+            (b"", None),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(FileKind::of(bytes), expected, "{:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(20)]));
+        }
+    }
+}
