@@ -67,13 +67,13 @@ impl<'a> Place<'a> {
     fn of(text: &'a str, start: usize) -> Self {
         let begins = text[..start].rfind('\n').map_or(0, |end| end + 1);
         let line = text[begins..].lines().next().unwrap_or_default();
-        let headers = text[..begins].lines().map(str::trim).filter(|line| line.starts_with('['));
+        let mut headers = text[..begins].lines().map(str::trim).filter(|line| line.starts_with('['));
         let (key, value) = match line.split_once('=') {
             Some((key, value)) => (Some(key.trim()), value.split(" #").next().unwrap_or_default().trim()),
             None => (None, ""),
         };
         let number = text[..begins].matches('\n').count() + 1;
-        Self { line: number, section: headers.last().unwrap_or_default(), key, value }
+        Self { line: number, section: headers.next_back().unwrap_or_default(), key, value }
     }
 
     /// The place, and what the parser says in words of TOML.
