@@ -18,7 +18,8 @@ pub use self::absent::{shared, shared_network, tool};
 pub use self::convolution::{geometries, products, small_geometries, sums};
 pub use self::net::{Net, chain, layer_of, quantized_weights, real_weights, texts};
 pub use self::onnx::{
-    Model, float, floats, int, int_list, int8s, int32s, ints, model, raw, string, tensor, uint8s, uint16s, value_info,
+    Model, bools, float, floats, graph, int, int_list, int8s, int32s, ints, model, raw, string, tensor, uint8s,
+    uint16s, value_info,
 };
 pub use self::random::{Random, reals, weights};
 pub use self::table::check_all;

@@ -99,6 +99,12 @@ impl Model {
         self
     }
 
+    /// An If on the condition `c`, with one output.
+    pub fn branches(self, output: &str, [if_true, if_false]: [Model; 2]) -> Self {
+        let branches = vec![graph("then_branch", if_true.graph), graph("else_branch", if_false.graph)];
+        self.node_with("If", &["c"], &[output], branches)
+    }
+
     /// The file.
     pub fn bytes(&self) -> Vec<u8> {
         let opset_import = vec![OperatorSetIdProto { domain: String::new(), version: self.opset }];
@@ -181,6 +187,11 @@ pub fn uint16s(name: &str, dims: &[i64], values: &[u16]) -> TensorProto {
     raw(name, 4, dims, values.iter().flat_map(|v| v.to_le_bytes()).collect())
 }
 
+/// A tensor of bool.
+pub fn bools(name: &str, dims: &[i64], values: &[bool]) -> TensorProto {
+    raw(name, 9, dims, values.iter().map(|&v| u8::from(v)).collect())
+}
+
 /// A tensor of int32.
 pub fn int32s(name: &str, dims: &[i64], values: &[i32]) -> TensorProto {
     raw(name, 6, dims, values.iter().flat_map(|v| v.to_le_bytes()).collect())
@@ -213,4 +224,9 @@ pub fn string(name: &str, s: &str) -> AttributeProto {
 /// An attribute that is a tensor.
 pub fn tensor(name: &str, t: TensorProto) -> AttributeProto {
     AttributeProto { t: Some(t), ..attribute(name, AttributeType::Tensor) }
+}
+
+/// An attribute that is a graph.
+pub fn graph(name: &str, g: GraphProto) -> AttributeProto {
+    AttributeProto { g: Some(g), ..attribute(name, AttributeType::Graph) }
 }

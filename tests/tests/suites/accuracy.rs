@@ -182,3 +182,27 @@ fn strides_and_pads_beyond_32_bits_are_followed_or_refused() {
         assert_eq!(output, [0.0, 0.0, 1.0, 2.0, 0.0, 0.0, 2.0, 4.0]);
     }
 }
+
+/// Both branches read the first layer; the one that is taken has a layer of its own and reads a weight of the graph.
+#[test]
+fn the_branch_that_an_if_takes_is_run() {
+    let scaled = model().returning("s").floats("k", &[1, 2, 1, 1], &[10.0, 1.0]).node("Conv", &["a", "k"], &["p"]);
+    let branches = [scaled.node("Mul", &["p", "two"], &["s"]), model().returning("n").node("Neg", &["a"], &["n"])];
+    for (channels, expected) in [(1, vec![24.0, 48.0]), (2, vec![-1.0, -2.0, -2.0, -4.0])] {
+        let model = model()
+            .input("x", &[0, 1, 1, 2])
+            .floats("w", &[2, 1, 1, 1], &[1.0, 2.0])
+            .floats("two", &[], &[2.0])
+            .ints("one", &[1])
+            .ints("channels", &[channels])
+            .node("Conv", &["x", "w"], &["a"])
+            .node("Shape", &["x"], &["extents"])
+            .node("Gather", &["extents", "one"], &["found"])
+            .node("Equal", &["found", "channels"], &["c"])
+            .branches("y", branches.clone());
+        let network = model.read();
+        let executor = FloatExecutor::from_file(&network).expect("weights are finite");
+        let session = Session::new(&network).expect("every operator runs");
+        assert_eq!(session.run(&[1.0, 2.0], &executor, None).expect("it runs"), expected, "{channels}");
+    }
+}

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use super::proto::{AttributeProto, AttributeType, NodeProto, TensorProto};
+use super::proto::{AttributeProto, AttributeType, GraphProto, NodeProto, TensorProto};
 use crate::reading::fault::{Fault, clean, invalid};
 
 /// Attributes that exporters still write, although they mean nothing at inference or in any opset that is read.
@@ -97,6 +97,12 @@ impl<'a> Attributes<'a> {
     pub(super) fn tensor(&self, name: &str) -> Result<Option<&'a TensorProto>, Fault> {
         let Some(attribute) = self.get(name, AttributeType::Tensor)? else { return Ok(None) };
         attribute.t.as_ref().map(Some).ok_or_else(|| invalid!("attribute {name:?} holds no tensor"))
+    }
+
+    /// A graph, such as the branch of an If; it must be there.
+    pub(super) fn graph(&self, name: &str) -> Result<&'a GraphProto, Fault> {
+        let attribute = self.get(name, AttributeType::Graph)?.and_then(|attribute| attribute.g.as_ref());
+        attribute.ok_or_else(|| invalid!("attribute {name:?} holds no graph"))
     }
 
     /// Takes an attribute that changes nothing here.

@@ -1,8 +1,9 @@
 //! Builds the graph: one pass over the nodes, in which every shape is inferred and every constant folded.
 
+mod branch;
 mod integer;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::Path;
 
 use esn::Grid;
@@ -19,6 +20,7 @@ use super::form::{Form, MAX_FOLDED, check_size};
 use super::inputs::{self, Inputs};
 use super::plan::{Action, Kept, Plan};
 use super::proto::{GraphProto, NodeProto, ValueInfoProto};
+use super::scope::Scopes;
 use super::slot::Slot;
 use super::view::View;
 use super::{fold, operators, order, qonnx, quantize, tensors};
@@ -50,31 +52,12 @@ pub(super) struct Surroundings<'a> {
 /// Builds a network from the graph of a file.
 pub(super) fn build(graph: &GraphProto, surroundings: Surroundings<'_>) -> Result<Network, NetworkError> {
     let path = surroundings.path;
-    let order = order::order(graph).map_err(|(index, fault)| fault.at(path, place(graph, index)))?;
     let inputs = inputs::inputs(graph, surroundings.options).map_err(|(place, fault)| fault.at(path, place))?;
     let mut builder = Builder::new(graph, surroundings, (inputs.batch, inputs.open_batch));
     builder.add_inputs(inputs);
-    builder.add_initializers()?;
-    for index in order {
-        builder.add_node(&graph.node[index]).map_err(|fault| fault.at(path, place(graph, Some(index))))?;
-    }
-    builder.finish()
-}
-
-fn place(graph: &GraphProto, node: Option<usize>) -> String {
-    match node {
-        Some(index) => format!("node {:?}", node_name(&graph.node[index])),
-        None => "graph".to_string(),
-    }
-}
-
-/// The name of a node, made from its operator and first output where it has none.
-fn node_name(node: &NodeProto) -> String {
-    match (node.name.as_str(), node.output.first()) {
-        ("", Some(output)) => clean(&format!("{}:{output}", node.op_type)),
-        ("", None) => clean(&node.op_type),
-        (name, _) => clean(name),
-    }
+    builder.add_initializers(graph)?;
+    builder.add_nodes(graph)?;
+    builder.finish(graph)
 }
 
 /// The operator as messages call it.
@@ -86,7 +69,6 @@ fn operator_name(node: &NodeProto) -> String {
 }
 
 struct Builder<'a> {
-    proto: &'a GraphProto,
     path: &'a Path,
     opset: i64,
     external: ExternalFiles,
@@ -94,10 +76,7 @@ struct Builder<'a> {
     batch: usize,
     open_batch: bool,
     slots: Vec<Slot>,
-    ids: HashMap<&'a str, ValueId>,
-    declared: HashMap<&'a str, &'a ValueInfoProto>,
-    /// Names that some node reads or the graph returns.
-    used: HashSet<&'a str>,
+    scopes: Scopes<'a>,
     inputs: Vec<ValueId>,
     nodes: Vec<Node>,
     layers: Vec<MacLayer>,
@@ -108,15 +87,13 @@ struct Builder<'a> {
     rounded: usize,
     /// Scales of all layers.
     scales: usize,
+    /// Whether operators of the file say on which grid weights are.
+    says_grid: bool,
 }
 
 impl<'a> Builder<'a> {
-    fn new(proto: &'a GraphProto, surroundings: Surroundings<'a>, (batch, open_batch): (usize, bool)) -> Self {
-        let declared = proto.value_info.iter().chain(&proto.output).map(|info| (info.name.as_str(), info)).collect();
-        let read = proto.node.iter().flat_map(|node| &node.input).map(String::as_str);
-        let used = read.chain(proto.output.iter().map(|o| o.name.as_str())).collect();
+    fn new(graph: &'a GraphProto, surroundings: Surroundings<'a>, (batch, open_batch): (usize, bool)) -> Self {
         Self {
-            proto,
             path: surroundings.path,
             opset: surroundings.opset,
             external: surroundings.external,
@@ -124,9 +101,7 @@ impl<'a> Builder<'a> {
             batch,
             open_batch,
             slots: Vec::new(),
-            ids: HashMap::new(),
-            declared,
-            used,
+            scopes: Scopes::new(graph),
             inputs: Vec::new(),
             nodes: Vec::new(),
             layers: Vec::new(),
@@ -134,6 +109,7 @@ impl<'a> Builder<'a> {
             budget: MAX_FOLDED_IN_ALL,
             rounded: 0,
             scales: 0,
+            says_grid: false,
         }
     }
 
@@ -144,11 +120,11 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn add_initializers(&mut self) -> Result<(), NetworkError> {
-        if !self.proto.sparse_initializer.is_empty() {
+    fn add_initializers(&mut self, graph: &'a GraphProto) -> Result<(), NetworkError> {
+        if !graph.sparse_initializer.is_empty() {
             return Err(unsupported!("sparse initializers").at(self.path, "graph".to_string()));
         }
-        for proto in &self.proto.initializer {
+        for proto in &graph.initializer {
             let place = |fault: Fault| fault.at(self.path, format!("tensor {:?}", proto.name));
             if let Some((what, shape)) = tensors::unreadable(proto).map_err(place)? {
                 self.add_unreadable(&proto.name, Form { data_type: None, shape: Some(shape) }, what);
@@ -162,11 +138,33 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
+    /// Adds the nodes of a graph; those of the branch that an If takes stand in its place.
+    fn add_nodes(&mut self, graph: &'a GraphProto) -> Result<(), NetworkError> {
+        let order = order::order(graph, |name| self.scopes.find(name).is_some());
+        let order = order.map_err(|(index, fault)| {
+            let place = index.map_or_else(|| "graph".to_string(), |index| self.place(&graph.node[index]));
+            fault.at(self.path, place)
+        })?;
+        for index in order {
+            let node = &graph.node[index];
+            match self.taken_branch(node).map_err(|fault| fault.at(self.path, self.place(node)))? {
+                Some(branch) => self.add_branch(node, branch)?,
+                None => self.add_node(node).map_err(|fault| fault.at(self.path, self.place(node)))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a fault of a node is.
+    fn place(&self, node: &NodeProto) -> String {
+        format!("node {:?}", self.scopes.node_name(node))
+    }
+
     fn add_slot(&mut self, name: &'a str, form: Form, known: Option<Chain>, constant: bool) -> ValueId {
         let id = ValueId(self.slots.len());
         self.slots.push(Slot {
             id,
-            name: clean(name),
+            name: self.scopes.value_name(name),
             form,
             known,
             constant,
@@ -174,9 +172,7 @@ impl<'a> Builder<'a> {
             unreadable: None,
             sequence: None,
         });
-        if !name.is_empty() {
-            self.ids.insert(name, id);
-        }
+        self.scopes.bind(name, id);
         id
     }
 
@@ -189,9 +185,10 @@ impl<'a> Builder<'a> {
         if self.scales > MAX_SCALES {
             return Err(unsupported!("layers with more than {MAX_SCALES} scales in all"));
         }
-        let ids: Vec<Option<ValueId>> = node.input.iter().map(|name| self.ids.get(name.as_str()).copied()).collect();
+        let ids: Vec<Option<ValueId>> = node.input.iter().map(|name| self.scopes.find(name)).collect();
+        self.says_grid |= qonnx::DOMAINS.contains(&node.domain.as_str());
         let view = View {
-            name: node_name(node),
+            name: self.scopes.node_name(node),
             op_type: &node.op_type,
             domain: &node.domain,
             opset: self.opset,
@@ -207,7 +204,7 @@ impl<'a> Builder<'a> {
             Err(Fault::UnknownShape) => behind_unknown(&view, &self.findings)?,
             Err(fault) => return Err(fault),
         };
-        let plan = check_readable(check_outputs(plan, &view, &self.used)?, &view);
+        let plan = check_readable(check_outputs(plan, &view, &self.scopes)?, &view);
         // What the branches of a control flow operator read is not among its inputs.
         let constant =
             view.inputs.iter().flatten().all(|slot| slot.constant) && !operators::has_branches(&node.op_type);
@@ -277,7 +274,7 @@ impl<'a> Builder<'a> {
             Action::NotRun(_) => Op::Unsupported,
             Action::Compute(_) | Action::Known(_) | Action::Sequence(_) | Action::Unreadable(_) => Op::Unsupported,
         };
-        self.nodes.push(Node { name: node_name(node), op_type: operator_name(node), op, inputs, outputs });
+        self.nodes.push(Node { name: self.scopes.node_name(node), op_type: operator_name(node), op, inputs, outputs });
         Ok(())
     }
 
@@ -310,7 +307,8 @@ impl<'a> Builder<'a> {
         if form.shape.is_some() && form.data_type.is_some() {
             return form;
         }
-        let declared = self.declared.get(name).map(|info| inputs::declared_form(info, self.batch)).unwrap_or_default();
+        let declared =
+            self.scopes.declared(name).map(|info| inputs::declared_form(info, self.batch)).unwrap_or_default();
         Form { data_type: form.data_type.or(declared.data_type), shape: form.shape.or(declared.shape) }
     }
 
@@ -331,8 +329,8 @@ impl<'a> Builder<'a> {
         }
         // What is computed from constants alone is computed once, not for every image.
         let once = slots(outputs).iter().all(|slot| slot.constant);
-        let unread = |slot: &&Slot| slot.form.shape.is_none() && self.used.contains(slot.name.as_str());
-        let unknown_shape = slots(outputs).iter().any(unread);
+        let mut named = node.output.iter().zip(slots(outputs));
+        let unknown_shape = named.any(|(name, slot)| slot.form.shape.is_none() && self.scopes.is_used(name));
         let silent = not_run == Some(None);
         let finding = Finding {
             operator: operator_name(node),
@@ -340,7 +338,7 @@ impl<'a> Builder<'a> {
             not_costed: not_costed.filter(|_| !once),
             unknown_shape,
         };
-        self.findings.add(&node_name(node), finding, silent);
+        self.findings.add(&self.scopes.node_name(node), finding, silent);
     }
 
     /// Gives all layers the grid that is known. A DequantizeLinear does not say what its integers count: where nobody
@@ -352,18 +350,22 @@ impl<'a> Builder<'a> {
                 quantization.grid = self.grid.unwrap_or(Grid::MidTread);
             }
         }
-        let says_it = self.proto.node.iter().any(|node| qonnx::DOMAINS.contains(&node.domain.as_str()));
-        let doubtful = self.grid.is_none() && !says_it && grid::looks_mid_rise(&self.layers);
+        let doubtful = self.grid.is_none() && !self.says_grid && grid::looks_mid_rise(&self.layers);
         doubtful.then(grid::looks_mid_rise_note)
     }
 
-    /// The outputs of the graph. No node makes an output that is constant, so that such outputs become plain tensors.
-    fn outputs(&mut self) -> Result<Vec<ValueId>, Fault> {
-        let outputs = self.proto.output.iter().map(|output| {
+    /// What a graph returns.
+    fn outputs_of(&self, graph: &GraphProto) -> Result<Vec<ValueId>, Fault> {
+        let output = |output: &ValueInfoProto| {
             let missing = || invalid!("output {:?} is made by no node", output.name);
-            self.ids.get(output.name.as_str()).copied().ok_or_else(missing)
-        });
-        let outputs: Vec<ValueId> = outputs.collect::<Result<_, Fault>>()?;
+            self.scopes.find(&output.name).ok_or_else(missing)
+        };
+        graph.output.iter().map(output).collect()
+    }
+
+    /// The outputs of the network. No node makes an output that is constant, so that such outputs become plain tensors.
+    fn outputs(&mut self, graph: &GraphProto) -> Result<Vec<ValueId>, Fault> {
+        let outputs = self.outputs_of(graph)?;
         let constants: Vec<Option<ValueId>> = outputs.iter().copied().map(Some).collect();
         match self.write_constants(&constants)? {
             Some(_) => Err(unsupported!("an output that is constant, computed, and too large")),
@@ -371,8 +373,8 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn finish(mut self) -> Result<Network, NetworkError> {
-        let outputs = self.outputs().map_err(|fault| fault.at(self.path, "graph".to_string()))?;
+    fn finish(mut self, graph: &GraphProto) -> Result<Network, NetworkError> {
+        let outputs = self.outputs(graph).map_err(|fault| fault.at(self.path, "graph".to_string()))?;
         if self.layers.is_empty() {
             let instead = self.findings.instead_of_layers();
             let fault = unsupported!("expected Conv, Gemm or MatMul with constant weights; {instead}");
@@ -443,7 +445,7 @@ fn check_readable(plan: Plan, view: &View<'_>) -> Plan {
 }
 
 /// Checks that an operator makes all outputs of its node that somebody reads.
-fn check_outputs(plan: Plan, view: &View<'_>, used: &HashSet<&str>) -> Result<Plan, Fault> {
+fn check_outputs(plan: Plan, view: &View<'_>, scopes: &Scopes<'_>) -> Result<Plan, Fault> {
     if view.outputs.is_empty() {
         return Err(invalid!("it has no output"));
     }
@@ -454,7 +456,7 @@ fn check_outputs(plan: Plan, view: &View<'_>, used: &HashSet<&str>) -> Result<Pl
         Action::NotRun(_) => return Ok(plan),
         _ => plan.outputs.len(),
     };
-    match view.outputs.iter().skip(made).position(|name| used.contains(name.as_str())) {
+    match view.outputs.iter().skip(made).position(|name| scopes.is_used(name)) {
         Some(index) => {
             let first = plan.outputs.into_iter().next().unwrap_or_default();
             Ok(Plan::not_run(format!("its output {} is not made", made + index), first))

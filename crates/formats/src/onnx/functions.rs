@@ -29,30 +29,34 @@ pub(super) fn inline(model: &ModelProto, graph: &mut GraphProto, opset: i64) -> 
             return Err(invalid!("function {:?} is defined twice", clean(&function.name)));
         }
     }
-    let mut inliner = Inliner { functions, opset, calls: 0, nodes: Vec::new() };
-    for node in std::mem::take(&mut graph.node) {
-        inliner.add(node, 0)?;
-    }
-    graph.node = inliner.nodes;
-    Ok(())
+    Inliner { functions, opset, calls: 0, nodes: 0 }.graph(graph, 0)
 }
 
 struct Inliner<'a> {
     functions: HashMap<Key<'a>, &'a FunctionProto>,
     opset: i64,
     calls: usize,
-    nodes: Vec<NodeProto>,
+    /// Nodes so far.
+    nodes: usize,
 }
 
 impl Inliner<'_> {
+    /// Replaces the calls in a graph.
+    fn graph(&mut self, graph: &mut GraphProto, depth: usize) -> Result<(), Fault> {
+        let nodes = std::mem::take(&mut graph.node);
+        nodes.into_iter().try_for_each(|node| self.add(node, depth, &mut graph.node))
+    }
+
     /// Adds a node, or the body of the function that it calls.
-    fn add(&mut self, node: NodeProto, depth: usize) -> Result<(), Fault> {
+    fn add(&mut self, mut node: NodeProto, depth: usize, nodes: &mut Vec<NodeProto>) -> Result<(), Fault> {
         let key = (node.domain.as_str(), node.op_type.as_str(), node.overload.as_str());
         let Some(&function) = self.functions.get(&key) else {
-            if self.nodes.len() >= MAX_NODES {
+            if self.nodes >= MAX_NODES {
                 return Err(unsupported!("functions that unfold to more than {MAX_NODES} nodes"));
             }
-            self.nodes.push(node);
+            self.nodes += 1;
+            node.graphs_mut().try_for_each(|branch| self.graph(branch, depth + 1))?;
+            nodes.push(node);
             return Ok(());
         };
         if depth >= MAX_DEPTH {
@@ -65,7 +69,7 @@ impl Inliner<'_> {
         }
         let call = Call::new(&node, function, self.calls)?;
         for inner in &function.node {
-            self.add(call.node(inner), depth + 1)?;
+            self.add(call.node(inner), depth + 1, nodes)?;
         }
         Ok(())
     }
@@ -128,10 +132,21 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// A branch within the body: it shares the names of the body.
+    fn branch(&self, branch: &GraphProto) -> GraphProto {
+        let mut renamed =
+            GraphProto { node: branch.node.iter().map(|node| self.node(node)).collect(), ..branch.clone() };
+        let tensors = renamed.initializer.iter_mut().map(|tensor| &mut tensor.name);
+        let declared = renamed.input.iter_mut().chain(&mut renamed.output).chain(&mut renamed.value_info);
+        tensors.chain(declared.map(|value| &mut value.name)).for_each(|name| *name = self.name_of(name));
+        renamed
+    }
+
     /// An attribute of the body with its reference filled in; `None` where the call leaves the attribute out.
     fn attribute(&self, attribute: &AttributeProto) -> Option<AttributeProto> {
         if attribute.ref_attr_name.is_empty() {
-            return Some(attribute.clone());
+            let g = attribute.g.as_ref().map(|branch| self.branch(branch));
+            return Some(AttributeProto { g, ..attribute.clone() });
         }
         let actual = self.attributes.get(attribute.ref_attr_name.as_str())?;
         Some(AttributeProto { name: attribute.name.clone(), ..(*actual).clone() })

@@ -2,9 +2,10 @@
 
 use super::proto::{AttributeProto, AttributeType, GraphProto, NodeProto};
 
-/// Replaces FusedConv by Conv and its activation. Those with an addend or an activation of another kind stay as they
-/// are.
+/// Replaces FusedConv by Conv and its activation, in branches too. Those with an addend or an activation of another
+/// kind stay as they are.
 pub(super) fn split(graph: &mut GraphProto) {
+    graph.node.iter_mut().flat_map(NodeProto::graphs_mut).for_each(split);
     let is_fused = |node: &NodeProto| node.domain == "com.microsoft" && node.op_type == "FusedConv";
     if !graph.node.iter().any(is_fused) {
         return;

@@ -4,7 +4,7 @@
 //! checked and nodes are put in order. Then one pass goes over the nodes. For each node a planner says what it is and
 //! which shapes its outputs have (a `Plan`), and the pass does one of four things with it: it computes the node, where
 //! all inputs are constant and small; it makes a MAC layer of it; it puts it into the graph; or it notes that the node
-//! is not run.
+//! is not run. An If whose condition is known by then is none of these: the nodes of its branch stand in its place.
 //!
 //! Weights are never computed: they stay a stored tensor and the steps from there to what a layer reads (a `Chain`).
 //!
@@ -22,6 +22,7 @@
 //! form.rs             type and shape of a value; axes, sizes
 //! inputs.rs           the shapes that a file or a user gives
 //! chain.rs            a constant as a stored tensor and the steps from there
+//! scope.rs            which name is which value
 //! slot.rs             a value while the graph is built
 //! view.rs             a node as its planner sees it
 //! integer_mac.rs      a MAC layer on integers, as it is planned
@@ -31,7 +32,7 @@
 //! parameters.rs       the attributes of operators of one or two elements, for planners and for the writer
 //! operators.rs        which operator is understood by which planner
 //! fold.rs             operators computed on constants; the elementwise ones in fold_elementwise.rs
-//! build.rs            the pass over the nodes
+//! build.rs            the pass over the nodes; layers on integers and branches of an If under build/
 //! write/              the writer
 //! ```
 
@@ -64,6 +65,7 @@ mod qoperator;
 mod quantize;
 mod reduce;
 mod resize;
+mod scope;
 mod sequence;
 mod slot;
 mod tensors;

@@ -11,7 +11,7 @@ use super::{
     constants, elementwise, layout, mac, normalize, parameters, product, qlinear, qonnx, qoperator, quantize, reduce,
     resize, sequence, windows,
 };
-use crate::reading::fault::{Fault, not_run};
+use crate::reading::fault::{Fault, not_costed, not_run};
 use crate::reading::findings::NOT_HANDLED;
 
 /// Operators with weights or products that nothing here costs.
@@ -182,6 +182,14 @@ fn arithmetic(view: &View<'_>) -> Option<Result<Plan, Fault>> {
     })
 }
 
+/// Why neither branch of an If is taken. One whose condition is known is none to be planned.
+fn not_taken(view: &View<'_>) -> Fault {
+    match view.optional(0) {
+        Some(slot) if !slot.constant => not_costed!("its condition depends on the input of the network"),
+        Some(_) | None => not_costed!("its condition comes from an operator that is not folded"),
+    }
+}
+
 /// Operators that are not run; of some, at least the shape is known.
 fn outside(view: &View<'_>) -> Result<Plan, Fault> {
     match view.op_type {
@@ -207,6 +215,7 @@ fn outside(view: &View<'_>) -> Result<Plan, Fault> {
         | "Tan"
         | "Trilu" => elementwise::same_shape(view),
         "ConvTranspose" => windows::conv_transpose(view),
+        "If" => Err(not_taken(view)),
         _ => Err(not_run!("")),
     }
 }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
-use super::proto::GraphProto;
+use super::proto::{GraphProto, NodeProto};
 use crate::reading::fault::{Fault, invalid};
 
 /// A fault and the node it belongs to.
@@ -18,23 +18,26 @@ pub(super) enum Maker {
     Node(usize),
 }
 
-/// Orders nodes so that every value is made before it is read. Where there is a choice, the order is that of the file.
-/// Checks that each name is made once.
-pub(super) fn order(graph: &GraphProto) -> Result<Vec<usize>, NodeFault> {
+/// Orders nodes so that every value is made before it is read, be it read in a branch. Where there is a choice, the
+/// order is that of the file. Checks that each name is made once, and that each input of a node is made here or, as
+/// `is_around` says, in a graph around this one.
+pub(super) fn order(graph: &GraphProto, is_around: impl Fn(&str) -> bool) -> Result<Vec<usize>, NodeFault> {
     let makers = makers(graph)?;
     let mut waits_for = vec![0usize; graph.node.len()];
     let mut readers: HashMap<usize, Vec<usize>> = HashMap::new();
     for (index, node) in graph.node.iter().enumerate() {
-        let read: HashSet<&str> = node.input.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
-        for name in read {
-            match makers.get(name) {
-                None => return Err((Some(index), invalid!("input {name:?} is made by no node"))),
-                Some(Maker::Given) => {}
-                Some(Maker::Node(maker)) => {
-                    waits_for[index] += 1;
-                    readers.entry(*maker).or_default().push(index);
-                }
-            }
+        if let Some(name) = inputs(node).find(|name| !makers.contains_key(name) && !is_around(name)) {
+            return Err((Some(index), invalid!("input {name:?} is made by no node")));
+        }
+        // A branch may name what nobody makes, as long as it is not taken.
+        let maker = |name| match makers.get(name) {
+            Some(Maker::Node(maker)) => Some(*maker),
+            Some(Maker::Given) | None => None,
+        };
+        let awaited: HashSet<usize> = reads(node).into_iter().filter_map(maker).collect();
+        waits_for[index] = awaited.len();
+        for maker in awaited {
+            readers.entry(maker).or_default().push(index);
         }
     }
     let mut ready: BinaryHeap<_> = (0..graph.node.len()).filter(|&i| waits_for[i] == 0).map(Reverse).collect();
@@ -52,6 +55,32 @@ pub(super) fn order(graph: &GraphProto) -> Result<Vec<usize>, NodeFault> {
         Some(index) => Err((Some(index), invalid!("the node waits for its own output (a cycle)"))),
         None => Ok(order),
     }
+}
+
+/// Names that a graph reads or returns.
+pub(super) fn used(graph: &GraphProto) -> HashSet<&str> {
+    graph.node.iter().flat_map(reads).chain(graph.output.iter().map(|output| output.name.as_str())).collect()
+}
+
+/// What a node reads: its inputs, and what its branches take from the graphs around them.
+fn reads(node: &NodeProto) -> HashSet<&str> {
+    inputs(node).chain(node.graphs().flat_map(captured)).collect()
+}
+
+fn inputs(node: &NodeProto) -> impl Iterator<Item = &str> {
+    node.input.iter().map(String::as_str).filter(|name| !name.is_empty())
+}
+
+/// What a branch takes from the graphs around it.
+fn captured(graph: &GraphProto) -> HashSet<&str> {
+    let own: HashSet<&str> = names(graph).collect();
+    used(graph).into_iter().filter(|name| !own.contains(name)).collect()
+}
+
+/// The names that a graph makes or is given.
+pub(super) fn names(graph: &GraphProto) -> impl Iterator<Item = &str> {
+    let given = graph.initializer.iter().map(|t| &t.name).chain(graph.input.iter().map(|input| &input.name));
+    given.chain(graph.node.iter().flat_map(|node| &node.output)).map(String::as_str)
 }
 
 /// The maker of every name; an initializer may also be listed as an input.

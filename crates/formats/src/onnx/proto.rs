@@ -70,6 +70,18 @@ pub struct NodeProto {
     pub overload: String,
 }
 
+impl NodeProto {
+    /// The graphs that the node holds: the branches of an If, the body of a Loop.
+    pub(super) fn graphs(&self) -> impl Iterator<Item = &GraphProto> {
+        self.attribute.iter().filter_map(|attribute| attribute.g.as_ref())
+    }
+
+    /// As [`NodeProto::graphs`], to be changed.
+    pub(super) fn graphs_mut(&mut self) -> impl Iterator<Item = &mut GraphProto> {
+        self.attribute.iter_mut().filter_map(|attribute| attribute.g.as_mut())
+    }
+}
+
 #[derive(Clone, PartialEq, Message)]
 pub struct AttributeProto {
     #[prost(string, tag = "1")]

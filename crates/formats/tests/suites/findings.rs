@@ -66,12 +66,6 @@ fn operators_without_products_leave_nothing_out() {
 }
 
 #[test]
-fn a_branch_is_not_constant_because_its_condition_is() {
-    let model = with_layer().tensor(raw("c", 9, &[], vec![1])).node("If", &["c"], &["z"]);
-    assert_eq!(not_costed(&model), [("If_z".to_string(), "this operator is not handled".to_string())]);
-}
-
-#[test]
 fn many_nodes_make_one_note() {
     let mut model = with_layer();
     for i in 0..300 {

@@ -61,7 +61,7 @@ const PREPROCESSING: &str = "scale = 255.0\nmean = [0.485, 0.456, 0.406]\nstd = 
     crop_fraction = 0.875\nfit = \"crop\"\nchannel_order = \"rgb\"\nlayout = \"nchw\"\n";
 
 fn onnx() -> Vec<Vec<u8>> {
-    let files = [convolutions(), quantized(), shapes(), residual(), integer_operators(), brevitas()];
+    let files = [convolutions(), quantized(), shapes(), branches(), residual(), integer_operators(), brevitas()];
     files.into_iter().map(|file| file.to_vec()).collect()
 }
 
@@ -193,6 +193,23 @@ fn shapes() -> Bytes {
         .node("Reshape", &["x", "t"], &["r"])
         .node("MatMul", &["r", "w"], &["m"])
         .node_with("Softmax", &["m"], &["y"], vec![int("axis", -1)])
+        .bytes()
+        .into()
+}
+
+/// An If within an If, on a condition that is computed while reading.
+fn branches() -> Bytes {
+    let inner = model().returning("i").floats("k", &[2, 2, 1, 1], &waves(4)).node("Conv", &["x", "k"], &["i"]);
+    let outer = model().returning("o").branches("t", [inner, model().returning("x")]).node("Relu", &["t"], &["o"]);
+    let other = model().returning("o").node("Neg", &["x"], &["o"]);
+    model()
+        .input("x", &[0, 2, 3, 3])
+        .ints("one", &[1])
+        .ints("two", &[2])
+        .node("Shape", &["x"], &["s"])
+        .node("Gather", &["s", "one"], &["n"])
+        .node("Equal", &["n", "two"], &["c"])
+        .branches("y", [outer, other])
         .bytes()
         .into()
 }

@@ -3,7 +3,7 @@
 
 use network::{DataType, Tensor};
 
-use super::{Builder, Chain, Form, Node, NodeProto, Op, ValueId, node_name, operator_name};
+use super::{Builder, Chain, Form, Node, NodeProto, Op, ValueId, operator_name};
 use crate::onnx::integer_mac::{IntegerMac, Output};
 
 impl<'a> Builder<'a> {
@@ -34,13 +34,13 @@ impl<'a> Builder<'a> {
 
     fn add_product(&mut self, node: &NodeProto, mac: IntegerMac, input: ValueId, output: ValueId) {
         let op = Op::Mac(self.add_layer(mac.layer, &[Some(input)], &[output]));
-        let (name, op_type) = (node_name(node), operator_name(node));
+        let (name, op_type) = (self.scopes.node_name(node), operator_name(node));
         self.nodes.push(Node { name, op_type, op, inputs: vec![Some(input)], outputs: vec![output] });
     }
 
     /// A step before or behind the layer, with its name in the format. The one scale has no axis.
     fn add_step(&mut self, node: &NodeProto, (op_type, op): (&str, Op), inputs: Vec<Option<ValueId>>, output: ValueId) {
-        let name = format!("{}/{op_type}", node_name(node));
+        let name = format!("{}/{op_type}", self.scopes.node_name(node));
         self.nodes.push(Node { name, op_type: op_type.to_string(), op, inputs, outputs: vec![output] });
     }
 
