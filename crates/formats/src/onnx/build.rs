@@ -168,6 +168,7 @@ impl<'a> Builder<'a> {
             form,
             known,
             constant,
+            quantized_twice: false,
             quantization: None,
             unreadable: None,
             sequence: None,
@@ -248,6 +249,7 @@ impl<'a> Builder<'a> {
             Kept::Listed(indices) => indices.iter().map(|&index| ids[index]).collect(),
             Kept::Other(id) => vec![Some(*id)],
         };
+        let quantized_twice = constant && self.is_quantized_twice(&plan.action, &ids);
         let run = matches!(plan.action, Action::Run(_) | Action::Integer(_));
         if let (true, Some(reason)) = (run, self.write_constants(&inputs)?) {
             plan.action = Action::NotRun(Some(reason));
@@ -262,6 +264,7 @@ impl<'a> Builder<'a> {
             self.slots[first.0].quantization = quantization;
             let unreadable = ids.iter().flatten().find_map(|id| self.slots[id.0].unreadable.clone());
             self.slots[first.0].unreadable = unreadable.filter(|_| constant);
+            self.slots[first.0].quantized_twice = quantized_twice;
         }
         self.note(node, &plan, &inputs, &outputs);
         let op = match plan.action {
@@ -276,6 +279,14 @@ impl<'a> Builder<'a> {
         };
         self.nodes.push(Node { name: self.scopes.node_name(node), op_type: operator_name(node), op, inputs, outputs });
         Ok(())
+    }
+
+    /// Whether constants are quantized in a second way, here or before.
+    fn is_quantized_twice(&self, action: &Action, ids: &[Option<ValueId>]) -> bool {
+        let mut slots = ids.iter().flatten().map(|id| &self.slots[id.0]);
+        let quantizes = matches!(action, Action::Run(Op::QuantizeLinear { .. } | Op::DequantizeLinear { .. }));
+        let is_quantized = |slot: &Slot| slot.known.as_ref().is_some_and(|chain| chain.quantized.is_some());
+        slots.any(|slot| slot.quantized_twice || (quantizes && is_quantized(slot)))
     }
 
     fn add_layer(&mut self, layer: MacLayer, inputs: &[Option<ValueId>], outputs: &[ValueId]) -> LayerId {

@@ -1,6 +1,7 @@
 //! A constant as a stored tensor and the steps from there. Weights are kept this way, so that reading does not touch
 //! them.
 
+use half::f16;
 use network::rearrange::rearrange;
 use network::{DataType, Tensor, TensorError, WeightQuantization, WeightTransform};
 
@@ -33,8 +34,8 @@ pub(super) struct Quantized {
     pub(super) parameters: WeightQuantization,
     /// The axis of the constant that more than one scale belongs to.
     pub(super) axis: Option<usize>,
-    /// Whether the constant is real again (behind DequantizeLinear) or still integers.
-    pub(super) dequantized: bool,
+    /// The type of the real numbers that DequantizeLinear made of the integers; `None` where they still are integers.
+    pub(super) real: Option<DataType>,
 }
 
 impl Chain {
@@ -111,13 +112,19 @@ impl Chain {
         exact.then_some(self)
     }
 
-    /// Puts a QuantizeLinear on real numbers, along `axis` where there is more than one scale.
+    /// Puts a QuantizeLinear on real numbers, along `axis` where there is more than one scale. Behind a DequantizeLinear
+    /// with the same scales and zero points, it gives back the integers. `None` where the integers would be others.
     pub(super) fn quantize(mut self, parameters: WeightQuantization, axis: Option<usize>) -> Option<Self> {
-        if self.quantized.is_some() || !self.data_type.is_real() {
+        if !self.data_type.is_real() {
             return None;
         }
-        self.data_type = parameters.data_type;
-        self.quantized = Some(Quantized { parameters, axis, dequantized: false });
+        let quantized = Quantized { parameters, axis, real: None };
+        let same = |before: &Quantized| before.agrees(&quantized, &self.shape) && before.come_back();
+        if !self.quantized.as_ref().is_none_or(same) {
+            return None;
+        }
+        self.data_type = quantized.parameters.data_type;
+        self.quantized = Some(quantized);
         Some(self)
     }
 
@@ -128,10 +135,9 @@ impl Chain {
         axis: Option<usize>,
         to: DataType,
     ) -> Option<Self> {
-        let dequantized = Quantized { parameters, axis, dequantized: true };
+        let dequantized = Quantized { parameters, axis, real: Some(to) };
         if let Some(quantized) = &self.quantized {
-            let undone = Quantized { dequantized: true, ..quantized.clone() };
-            if quantized.dequantized || undone != dequantized {
+            if quantized.real.is_some() || !quantized.agrees(&dequantized, &self.shape) {
                 return None;
             }
         } else if self.data_type.is_real() {
@@ -146,7 +152,7 @@ impl Chain {
     pub(super) fn codes(&self) -> Result<Array, TensorError> {
         let mut integers = self.clone();
         if let Some(quantized) = &mut integers.quantized {
-            quantized.dequantized = false;
+            quantized.real = None;
         }
         integers.to_array()
     }
@@ -167,6 +173,35 @@ impl Chain {
 }
 
 impl Quantized {
+    /// Whether scales, zero points and type of the integers are those of another quantization of the same constant, of
+    /// shape `shape`. A scale for each channel may stand for one of them all.
+    fn agrees(&self, other: &Self, shape: &[usize]) -> bool {
+        let axis = self.axis.or(other.axis);
+        let channels = axis.map_or(1, |axis| shape[axis]);
+        self.parameters.data_type == other.parameters.data_type
+            && [self, other].iter().all(|one| one.axis.is_none() || one.axis == axis)
+            && (0..channels).all(|channel| self.parameters.of(channel) == other.parameters.of(channel))
+    }
+
+    /// Whether the integers come back where QuantizeLinear follows DequantizeLinear. Product and quotient are each
+    /// rounded to `p` bits, so that `q` is off by at most
+    ///
+    /// ```text
+    /// |q - zero_point| * 2^(1-p)
+    /// ```
+    ///
+    /// which has to be less than half. The product must not overflow.
+    fn come_back(&self) -> bool {
+        let (bits, largest) = match self.real {
+            Some(DataType::F32 | DataType::F64) => (24, f32::MAX),
+            Some(DataType::F16) => (11, f16::MAX.to_f32()),
+            _ => return false,
+        };
+        let Some((min, max)) = self.parameters.data_type.range() else { return false };
+        let farthest = max.abs_diff(min);
+        farthest < 1 << (bits - 2) && self.parameters.scales.iter().all(|scale| farthest as f32 * scale <= largest)
+    }
+
     /// The numbers behind the quantization; `data` has shape `shape`.
     fn apply(&self, data: Data, shape: &[usize]) -> Data {
         let channels = self.axis.map_or(1, |axis| shape[axis]);
@@ -180,7 +215,7 @@ impl Quantized {
                 values.iter().enumerate().map(round).collect()
             }
         };
-        if !self.dequantized {
+        if self.real.is_none() {
             return Data::Int(codes);
         }
         let real = |(i, &code): (usize, &i64)| {

@@ -6,6 +6,7 @@ use super::array::Data;
 use super::chain::Chain;
 use super::form::Form;
 use super::plan::{Action, Kept, Plan, or_not_run};
+use super::slot::Slot;
 use super::tensors;
 use super::view::View;
 use super::windows::{Windows, spatial};
@@ -105,11 +106,17 @@ pub(super) fn weights<'a>(view: &View<'a>, index: usize) -> Result<&'a Chain, Fa
     match &slot.known {
         Some(chain) if chain.data_type.is_real() => Ok(chain),
         Some(chain) => Err(invalid!("weights of type {}; expected real numbers", chain.data_type.name())),
-        None if slot.unreadable.is_some() => {
-            Err(not_costed!("its weights have {}", slot.unreadable.as_deref().unwrap_or_default()))
-        }
-        None if slot.constant => Err(not_costed!("its weights come from an operator that is not folded")),
-        None => Err(not_costed!("its weights depend on the input of the network")),
+        None => Err(unknown_weights(slot)),
+    }
+}
+
+/// Why weights are not known while reading.
+pub(super) fn unknown_weights(slot: &Slot) -> Fault {
+    match &slot.unreadable {
+        Some(what) => not_costed!("its weights have {what}"),
+        None if slot.quantized_twice => not_costed!("its weights are quantized in two ways"),
+        None if slot.constant => not_costed!("its weights come from an operator that is not folded"),
+        None => not_costed!("its weights depend on the input of the network"),
     }
 }
 

@@ -191,13 +191,7 @@ impl Integers<'_, '_> {
     fn weights(&self, operand: Operand, axis: usize) -> Result<Slot, Fault> {
         let data_type = self.byte(operand)?;
         let slot = self.view.input(operand.codes)?;
-        let Some(chain) = &slot.known else {
-            return Err(match (slot.constant, &slot.unreadable) {
-                (_, Some(what)) => not_costed!("its weights have {what}"),
-                (true, None) => not_costed!("its weights come from an operator that is not folded"),
-                (false, None) => not_costed!("its weights depend on the input of the network"),
-            });
-        };
+        let Some(chain) = &slot.known else { return Err(mac::unknown_weights(slot)) };
         let Some(parameters) = quantize::parameters_at(self.view, operand.by, data_type)? else {
             return Err(not_costed!("the scale or zero point of its weights is not constant"));
         };

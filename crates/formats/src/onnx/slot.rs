@@ -15,6 +15,8 @@ pub(super) struct Slot {
     pub(super) known: Option<Chain>,
     /// Whether it is the same for every input of the network, be its elements known or not.
     pub(super) constant: bool,
+    /// Whether it is a constant that is quantized in two ways, which no [`Chain`] holds.
+    pub(super) quantized_twice: bool,
     /// The quantization that its elements lie on.
     pub(super) quantization: Option<ActivationQuantization>,
     /// Why its elements cannot be read, if that is so. The file is still fine as long as nobody needs them.
