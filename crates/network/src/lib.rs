@@ -50,6 +50,9 @@
 //! architectures/               networks made from nothing
 //! ```
 
+// A case that is added must be decided wherever something is computed by cases.
+#![warn(clippy::wildcard_enum_match_arm)]
+
 mod activation;
 pub mod architectures;
 mod error;

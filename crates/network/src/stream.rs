@@ -70,12 +70,24 @@ impl WeightStream<'_> {
             DataType::F32 => fill(buffer, bytes, f32::from_le_bytes),
             // A bfloat16 is the upper half of a float32.
             DataType::Bf16 => fill(buffer, bytes, |[low, high]| f32::from_le_bytes([0, 0, low, high])),
-            _ => {
+            DataType::F16 => {
                 let words: Cow<'_, [u16]> = match bytemuck::try_cast_slice(bytes) {
                     Ok(words) if cfg!(target_endian = "little") => words.into(),
                     _ => bytes.as_chunks().0.iter().map(|&bytes| u16::from_le_bytes(bytes)).collect(),
                 };
                 words.reinterpret_cast::<f16>().convert_to_f32_slice(buffer);
+            }
+            DataType::F64
+            | DataType::I8
+            | DataType::U8
+            | DataType::I16
+            | DataType::U16
+            | DataType::I32
+            | DataType::U32
+            | DataType::I64
+            | DataType::U64
+            | DataType::Bool => {
+                unreachable!("`weight_stream` makes none of such weights")
             }
         }
         buffer

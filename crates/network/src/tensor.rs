@@ -69,7 +69,8 @@ impl DataType {
             DataType::U16 => Some((0, 65535)),
             DataType::I32 => Some((i64::from(i32::MIN), i64::from(i32::MAX))),
             DataType::U32 => Some((0, i64::from(u32::MAX))),
-            _ => None,
+            DataType::I64 | DataType::U64 | DataType::Bool => None,
+            DataType::F16 | DataType::Bf16 | DataType::F32 | DataType::F64 => None,
         }
     }
 }
@@ -182,7 +183,12 @@ impl Tensor {
         match self.data_type {
             DataType::F32 => self.raw(f32::from_le_bytes),
             DataType::F64 => self.raw(|b| f64::from_le_bytes(b) as f32),
-            _ => self.halves(f16::to_f32, bf16::to_f32),
+            DataType::F16 => self.halves(|bits| f16::from_bits(bits).to_f32()),
+            DataType::Bf16 => self.halves(|bits| bf16::from_bits(bits).to_f32()),
+            DataType::I8 | DataType::U8 | DataType::I16 | DataType::U16 | DataType::I32 => {
+                Err(self.wrong_type("real numbers"))
+            }
+            DataType::U32 | DataType::I64 | DataType::U64 | DataType::Bool => Err(self.wrong_type("real numbers")),
         }
     }
 
@@ -195,7 +201,12 @@ impl Tensor {
         match self.data_type {
             DataType::F32 => self.raw(|b| f64::from(f32::from_le_bytes(b))),
             DataType::F64 => self.raw(f64::from_le_bytes),
-            _ => self.halves(f16::to_f64, bf16::to_f64),
+            DataType::F16 => self.halves(|bits| f16::from_bits(bits).to_f64()),
+            DataType::Bf16 => self.halves(|bits| bf16::from_bits(bits).to_f64()),
+            DataType::I8 | DataType::U8 | DataType::I16 | DataType::U16 | DataType::I32 => {
+                Err(self.wrong_type("real numbers"))
+            }
+            DataType::U32 | DataType::I64 | DataType::U64 | DataType::Bool => Err(self.wrong_type("real numbers")),
         }
     }
 
@@ -206,10 +217,7 @@ impl Tensor {
     /// [`TensorError`] if the tensor holds real numbers, does not hold as many elements as its shape, or an element is
     /// garbled or beyond `i64`.
     pub fn to_i64(&self) -> Result<Vec<i64>, TensorError> {
-        if self.data_type.is_real() {
-            return Err(TensorError::Type { expected: "integers", found: self.data_type });
-        }
-        if self.encoding == Encoding::Varint {
+        if self.encoding == Encoding::Varint && !self.data_type.is_real() {
             return self.varints()?.enumerate().map(|(i, v)| self.narrow(i, v)).collect();
         }
         match self.data_type {
@@ -224,24 +232,25 @@ impl Tensor {
                 let values = self.raw(u64::from_le_bytes)?;
                 values.into_iter().enumerate().map(|(i, v)| i64::try_from(v).map_err(|_| self.garbled(i))).collect()
             }
-            _ => self.raw(i64::from_le_bytes),
+            DataType::I64 => self.raw(i64::from_le_bytes),
+            DataType::F16 | DataType::Bf16 | DataType::F32 | DataType::F64 => Err(self.wrong_type("integers")),
         }
     }
 
-    fn halves<T>(&self, half: fn(f16) -> T, brain: fn(bf16) -> T) -> Result<Vec<T>, TensorError> {
-        let convert = |bits: u16| match self.data_type {
-            DataType::F16 => half(f16::from_bits(bits)),
-            _ => brain(bf16::from_bits(bits)),
-        };
-        match (self.data_type, self.encoding) {
-            (DataType::F16 | DataType::Bf16, Encoding::Raw) => self.raw(|b| convert(u16::from_le_bytes(b))),
-            (DataType::F16 | DataType::Bf16, Encoding::Varint) => self
+    /// Decodes numbers of half precision by their bits.
+    fn halves<T>(&self, convert: fn(u16) -> T) -> Result<Vec<T>, TensorError> {
+        match self.encoding {
+            Encoding::Raw => self.raw(|b| convert(u16::from_le_bytes(b))),
+            Encoding::Varint => self
                 .varints()?
                 .enumerate()
                 .map(|(i, v)| v.and_then(|v| u16::try_from(v).ok()).map(convert).ok_or_else(|| self.garbled(i)))
                 .collect(),
-            _ => Err(TensorError::Type { expected: "real numbers", found: self.data_type }),
         }
+    }
+
+    fn wrong_type(&self, expected: &'static str) -> TensorError {
+        TensorError::Type { expected, found: self.data_type }
     }
 
     /// Decodes little-endian elements, which need no alignment.
@@ -282,10 +291,9 @@ impl Tensor {
     fn narrow(&self, index: usize, varint: Option<u64>) -> Result<i64, TensorError> {
         let bits = varint.ok_or_else(|| self.garbled(index))?;
         let value = bits as i64;
-        let fits = match self.data_type {
-            DataType::U64 => value >= 0,
-            DataType::Bool => true,
-            other => other.range().is_none_or(|(min, max)| (min..=max).contains(&value)),
+        let fits = match self.data_type.range() {
+            Some((min, max)) => (min..=max).contains(&value),
+            None => self.data_type != DataType::U64 || value >= 0,
         };
         match (fits, self.data_type) {
             (false, _) => Err(self.garbled(index)),

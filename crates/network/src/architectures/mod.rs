@@ -170,7 +170,8 @@ impl Architecture {
             Family::DenseNetBc { growth, .. } if !(1..=1024).contains(&growth) => {
                 wrong("growth", "1 to 1024".to_string(), growth.to_string())
             }
-            _ => Ok(()),
+            Family::CifarResNet { .. } | Family::DenseNetBc { .. } => Ok(()),
+            Family::Vgg7 | Family::ResNet18 | Family::ResNet50 => Ok(()),
         }
     }
 }
