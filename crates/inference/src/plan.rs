@@ -151,19 +151,16 @@ fn check_operators(graph: &Graph) -> Result<(), InferenceError> {
 
 /// Checks what would otherwise be found only while running.
 fn check_node(graph: &Graph, node: &Node) -> Result<(), Problem> {
-    match &node.op {
-        Op::Resize { coordinates, .. } => check_coordinates(*coordinates)?,
-        Op::Integer(op) => check_integer(op)?,
-        _ => {}
+    if let Op::Resize { coordinates, .. } = &node.op {
+        check_coordinates(*coordinates)?;
     }
-    let operands = match node.op {
-        // Scales, zero points and indices have types of their own.
-        Op::QuantizeLinear { .. } | Op::DequantizeLinear { .. } | Op::Gather { .. } => {
-            &node.inputs[..1.min(node.inputs.len())]
-        }
-        _ => &node.inputs,
-    };
-    let integer = operands.iter().flatten().map(|&id| graph.value(id)).find(|value| is_integer(value));
+    if let Op::Integer(op) = &node.op {
+        check_integer(op)?;
+    }
+    // Scales, zero points and indices have types of their own.
+    let first_alone = matches!(node.op, Op::QuantizeLinear { .. } | Op::DequantizeLinear { .. } | Op::Gather { .. });
+    let operands = node.inputs.iter().take(if first_alone { 1 } else { usize::MAX });
+    let integer = operands.flatten().map(|&id| graph.value(id)).find(|value| is_integer(value));
     match integer {
         Some(value) if !node.op.moves_integers() => Err(Problem::Unsupported(format!(
             "arithmetic on {} ({}); this operator is handled on real numbers",

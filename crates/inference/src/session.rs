@@ -137,9 +137,10 @@ impl Session {
         mut observe: Option<Observe>,
     ) -> Result<(), InferenceError> {
         for step in &self.plan.steps[steps] {
-            let outputs = match step.op {
-                Op::Mac(id) => vec![self.run_mac(step, id, workspace, mac, &mut observe)?],
-                _ => self.run_operator(step, workspace).map_err(|problem| problem.at(&step.name))?,
+            let outputs = if let Op::Mac(id) = step.op {
+                vec![self.run_mac(step, id, workspace, mac, &mut observe)?]
+            } else {
+                self.run_operator(step, workspace).map_err(|problem| problem.at(&step.name))?
             };
             for ((&value, spec), array) in step.outputs.iter().zip(&step.specs).zip(outputs) {
                 if array.shape != spec.shape {

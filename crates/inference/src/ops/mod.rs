@@ -43,6 +43,8 @@ pub(crate) fn run(
         return Err(Problem::Invalid(format!("inputs and outputs are {counts:?}; at least one of each is expected")));
     }
     let output = &outputs[0];
+    // What is left goes on to `owning`, and from there to `sharing`, which names every operator.
+    #[allow(clippy::wildcard_enum_match_arm)]
     match op {
         Op::Split { axis } => split(inputs.remove(0), *axis, outputs, buffers),
         Op::Where => Ok(vec![choose(inputs, buffers)?]),
@@ -170,6 +172,8 @@ fn needed<'a>(rest: &[&'a Array], index: usize) -> Result<&'a Array, Problem> {
 
 /// Operators that may change their first input in place. `rest` are the further inputs.
 fn owning(op: &Op, x: Input, rest: &[&Array], output: &ValueSpec, buffers: &mut Buffers) -> Result<Array, Problem> {
+    // What is left goes on to `sharing`, which names every operator.
+    #[allow(clippy::wildcard_enum_match_arm)]
     match op {
         Op::BatchNormalization { epsilon } => normalize::batch_normalization(x, exactly(rest)?, *epsilon, buffers),
         Op::LayerNormalization { axis, epsilon } => {

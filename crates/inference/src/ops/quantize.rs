@@ -15,7 +15,8 @@ pub(crate) fn integer_range(data_type: DataType) -> Option<[f32; 2]> {
         DataType::I16 => Some([i16::MIN.into(), i16::MAX.into()]),
         DataType::U16 => Some([0.0, u16::MAX.into()]),
         DataType::Bool => Some([0.0, 1.0]),
-        _ => None,
+        DataType::I32 | DataType::U32 | DataType::I64 | DataType::U64 => None,
+        DataType::F16 | DataType::Bf16 | DataType::F32 | DataType::F64 => None,
     }
 }
 
@@ -124,7 +125,9 @@ pub(crate) fn cast(x: Input, to: DataType, buffers: &mut Buffers) -> Result<Arra
         DataType::U32 => [0.0, 4_294_967_040.0],
         DataType::I64 => [-I64, I64],
         DataType::U64 => [0.0, 2.0 * I64],
-        small => integer_range(small).expect("the types above are all that have none"),
+        DataType::I8 | DataType::U8 | DataType::I16 | DataType::U16 => {
+            integer_range(to).expect("a type of at most 16 bits has one")
+        }
     };
     array.data.iter_mut().for_each(|x| *x = x.trunc());
     match array.data.iter().find(|x| !(min..=max).contains(*x)) {

@@ -178,10 +178,8 @@ mod tests {
         let arithmetic = IntegerArithmetic::OnnxRuntime;
         let op = IntegerOp { function, arithmetic, inputs: inputs.to_vec(), output: linear(0.5, 10) };
         let array = Array::new(vec![1, 1, 1, x.len()], x.to_vec());
-        let shape = match op.function {
-            IntegerFunction::GlobalAveragePool => vec![1, 1, 1, 1],
-            _ => array.shape.clone(),
-        };
+        let is_global = op.function == IntegerFunction::GlobalAveragePool;
+        let shape = if is_global { vec![1, 1, 1, 1] } else { array.shape.clone() };
         let values = inputs.iter().map(|_| Input::Shared(&array)).collect();
         run(&op, values, &shape, &mut Buffers::default()).expect("it runs").data
     }
