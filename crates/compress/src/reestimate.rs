@@ -85,20 +85,17 @@ pub fn reestimate(
         report.notes.push(Note::new(NoteKind::Consequence, text));
     }
     for (index, node) in network.graph().nodes().iter().enumerate() {
-        match node.op {
-            Op::BatchNormalization { .. } => {
-                let norm = norms.iter().find(|norm| norm.node == index).expect("every BatchNorm was found");
-                run.renew(norm)?;
-                report.batch_norms += 1;
-            }
-            Op::Mac(id) => {
-                if let Some((_, model)) = corrected.iter().find(|(layer, _)| *layer == id) {
-                    let left = run.correct(&network, index, id, &wanted[model.0])?;
-                    report.corrected_layers += 1;
-                    note_left(&network.layers()[id.0].name, left, &mut report);
-                }
-            }
-            _ => {}
+        if let Op::BatchNormalization { .. } = node.op {
+            let norm = norms.iter().find(|norm| norm.node == index).expect("every BatchNorm was found");
+            run.renew(norm)?;
+            report.batch_norms += 1;
+        }
+        if let Op::Mac(id) = node.op
+            && let Some((_, model)) = corrected.iter().find(|(layer, _)| *layer == id)
+        {
+            let left = run.correct(&network, index, id, &wanted[model.0])?;
+            report.corrected_layers += 1;
+            note_left(&network.layers()[id.0].name, left, &mut report);
         }
     }
     Ok((rebuilt(run.edited, &network)?, report))

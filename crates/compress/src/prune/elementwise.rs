@@ -1,6 +1,6 @@
 //! Follows channels through operators on pairs of elements, and BatchNorm.
 
-use network::{Binary, Node, Op, ValueId};
+use network::{Binary, Node, ValueId};
 
 use super::constants::{Aligned, Summary, numbers};
 use super::flow::{Source, ZeroRule};
@@ -43,7 +43,7 @@ impl Tracer<'_> {
     }
 
     /// Activations meet channel by channel; constants come after.
-    pub fn elementwise(&mut self, node: &Node) -> Option<Layout> {
+    pub fn elementwise(&mut self, node: &Node, function: Binary) -> Option<Layout> {
         let inputs: Vec<ValueId> = node.inputs.iter().flatten().copied().collect();
         let rank = self.shape(node.outputs[0])?.len();
         let (constants, activations): (Vec<ValueId>, Vec<ValueId>) =
@@ -57,11 +57,11 @@ impl Tracer<'_> {
         axes.dedup();
         let shape = self.shape(node.outputs[0])?;
         let extents: Vec<usize> = axes.iter().map(|&axis| shape[axis]).collect();
-        let mut cells = self.meet(node, &layouts, &axes, &extents)?;
+        let mut cells = self.meet(node, function, &layouts, [&axes, &extents])?;
         for id in constants {
             let first = node.inputs.first() == Some(&Some(id));
-            cells =
-                self.with_constant(node, id, first, Layout { axes: axes.clone(), extents: extents.clone(), cells })?;
+            let layout = Layout { axes: axes.clone(), extents: extents.clone(), cells };
+            cells = self.with_constant(node, function, (id, first), layout)?;
         }
         Some(Layout { axes, extents, cells })
     }
@@ -72,7 +72,13 @@ impl Tracer<'_> {
     }
 
     /// The channels of the output, constants left out.
-    fn meet(&mut self, node: &Node, layouts: &[Layout], axes: &[usize], extents: &[usize]) -> Option<Vec<Channel>> {
+    fn meet(
+        &mut self,
+        node: &Node,
+        function: Binary,
+        layouts: &[Layout],
+        [axes, extents]: [&[usize]; 2],
+    ) -> Option<Vec<Channel>> {
         let cells: usize = extents.iter().product();
         if let ([only], true) = (layouts, layouts[0].cells.len() == cells) {
             return Some(only.on(axes, extents));
@@ -84,19 +90,23 @@ impl Tracer<'_> {
         let spread = |layout: &Layout| layout.on(axes, extents);
         let grids: Vec<(bool, Vec<Channel>)> =
             layouts.iter().map(|layout| (layout.cells.len() == cells, spread(layout))).collect();
-        Some((0..cells).map(|i| self.met(&node.op, &grids, i)).collect())
+        Some((0..cells).map(|i| self.met(function, &grids, i)).collect())
     }
 
     /// The channel of cell `i` of the output; it goes with those of operands that have a channel for each cell.
-    fn met(&mut self, op: &Op, grids: &[(bool, Vec<Channel>)], i: usize) -> Channel {
+    fn met(&mut self, function: Binary, grids: &[(bool, Vec<Channel>)], i: usize) -> Channel {
         let all: Vec<Channel> = grids.iter().map(|(_, cells)| cells[i]).collect();
         let of = all[0];
-        let channel = self.flow.add_apart(match op {
-            Op::Binary(Binary::Mul) => Source::Product(all),
-            Op::Binary(Binary::Add | Binary::Sub | Binary::Min | Binary::Max) => Source::Sum(all),
-            Op::Binary(Binary::PRelu) => Source::Map { of, rule: ZeroRule::Keeps, clears: false },
-            // 0 / y and 0 ^ y are not zero for every y, and of other functions nothing is known.
-            _ => Source::Map { of, rule: ZeroRule::Never, clears: false },
+        let map = |rule| Source::Map { of, rule, clears: false };
+        let channel = self.flow.add_apart(match function {
+            Binary::Mul => Source::Product(all),
+            Binary::Add | Binary::Sub | Binary::Min | Binary::Max => Source::Sum(all),
+            Binary::PRelu => map(ZeroRule::Keeps),
+            // 0 / y and 0 ^ y are not zero for every y.
+            Binary::Div | Binary::Pow => map(ZeroRule::Never),
+            Binary::And | Binary::Or | Binary::Xor => map(ZeroRule::Never),
+            Binary::Equal | Binary::Greater | Binary::GreaterOrEqual => map(ZeroRule::Never),
+            Binary::Less | Binary::LessOrEqual => map(ZeroRule::Never),
         });
         for (_, cells) in grids.iter().filter(|(whole, _)| *whole) {
             self.flow.unite(channel, cells[i]);
@@ -105,33 +115,40 @@ impl Tracer<'_> {
     }
 
     /// What a constant makes of the channels: the same, or others where it may change whether they are zero.
-    fn with_constant(&mut self, node: &Node, id: ValueId, first: bool, layout: Layout) -> Option<Vec<Channel>> {
+    fn with_constant(
+        &mut self,
+        node: &Node,
+        function: Binary,
+        (id, first): (ValueId, bool),
+        layout: Layout,
+    ) -> Option<Vec<Channel>> {
         let tensor = self.graph.value(id).constant.as_ref()?;
         let rank = self.shape(node.outputs[0])?.len();
         let aligned = Aligned::new(&tensor.shape, rank)?;
         let summaries = aligned.summaries(&numbers(tensor)?, &layout.axes, &layout.extents);
         let by_cell = aligned.is_by_cell(&layout.axes, &layout.extents);
-        let clears = by_cell && matches!(node.op, Op::Binary(Binary::Add | Binary::Sub));
-        let mut cell = |(&of, summary): (&Channel, &Summary)| match rule(&node.op, first, summary) {
+        let clears = by_cell && matches!(function, Binary::Add | Binary::Sub);
+        let mut cell = |(&of, summary): (&Channel, &Summary)| match rule(function, first, summary) {
             ZeroRule::Keeps => of,
-            rule => self.flow.add(Source::Map { of, rule, clears }),
+            rule @ (ZeroRule::Always | ZeroRule::Never) => self.flow.add(Source::Map { of, rule, clears }),
         };
         Some(layout.cells.iter().zip(&summaries).map(&mut cell).collect())
     }
 }
 
 /// When the result of an operator on a channel and a constant is zero; `first` says that the constant is on the left.
-fn rule(op: &Op, first: bool, constant: &Summary) -> ZeroRule {
-    let keeps = match op {
-        Op::Binary(Binary::Add | Binary::Sub) => constant.all_zero(),
-        Op::Binary(Binary::Mul) if constant.all_zero() => return ZeroRule::Always,
-        Op::Binary(Binary::Mul) => true,
-        Op::Binary(Binary::PRelu) => !first,
-        Op::Binary(Binary::Div) => !first && !constant.any_zero,
-        Op::Binary(Binary::Pow) => !first && constant.min > 0.0,
-        Op::Binary(Binary::Min) => constant.min >= 0.0,
-        Op::Binary(Binary::Max) => constant.max <= 0.0,
-        _ => false,
+fn rule(function: Binary, first: bool, constant: &Summary) -> ZeroRule {
+    let keeps = match function {
+        Binary::Add | Binary::Sub => constant.all_zero(),
+        Binary::Mul if constant.all_zero() => return ZeroRule::Always,
+        Binary::Mul => true,
+        Binary::PRelu => !first,
+        Binary::Div => !first && !constant.any_zero,
+        Binary::Pow => !first && constant.min > 0.0,
+        Binary::Min => constant.min >= 0.0,
+        Binary::Max => constant.max <= 0.0,
+        Binary::And | Binary::Or | Binary::Xor => false,
+        Binary::Equal | Binary::Greater | Binary::GreaterOrEqual | Binary::Less | Binary::LessOrEqual => false,
     };
     if keeps { ZeroRule::Keeps } else { ZeroRule::Never }
 }

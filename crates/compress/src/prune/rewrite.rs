@@ -57,23 +57,21 @@ impl Changes<'_> {
         if !cleared.contains(&true) {
             return Ok(());
         }
-        match edited.node(node).op {
-            Op::BatchNormalization { .. } | Op::InstanceNormalization { .. } => {
-                for input in [1, 2] {
-                    change(edited, constants, node, input, |value, tensor| zeroed(value, tensor, &cleared))?;
+        // No other operator is traced as one that adds something of a channel.
+        if matches!(edited.node(node).op, Op::BatchNormalization { .. } | Op::InstanceNormalization { .. }) {
+            for input in [1, 2] {
+                change(edited, constants, node, input, |value, tensor| zeroed(value, tensor, &cleared))?;
+            }
+        }
+        if matches!(edited.node(node).op, Op::Binary(Binary::Add | Binary::Sub)) {
+            let rank = shape(edited, edited.node(node).outputs[0]).len();
+            for (input, aligned) in constant_inputs(edited, node, rank) {
+                if aligned.is_by_cell(&layout.axes, &layout.extents) {
+                    let cells = aligned.cells(&layout.axes, &layout.extents);
+                    let zeros: Vec<bool> = cells.into_iter().map(|cell| cleared[cell]).collect();
+                    change(edited, constants, node, input, |value, tensor| zeroed(value, tensor, &zeros))?;
                 }
             }
-            Op::Binary(Binary::Add | Binary::Sub) => {
-                let rank = shape(edited, edited.node(node).outputs[0]).len();
-                for (input, aligned) in constant_inputs(edited, node, rank) {
-                    if aligned.is_by_cell(&layout.axes, &layout.extents) {
-                        let cells = aligned.cells(&layout.axes, &layout.extents);
-                        let zeros: Vec<bool> = cells.into_iter().map(|cell| cleared[cell]).collect();
-                        change(edited, constants, node, input, |value, tensor| zeroed(value, tensor, &zeros))?;
-                    }
-                }
-            }
-            _ => {}
         }
         Ok(())
     }
@@ -117,35 +115,39 @@ impl Changes<'_> {
                 }
                 Ok(())
             }
-            _ => Ok(()),
+            // Nothing of these belongs to a channel.
+            Op::Mac(_) | Op::Unary(_) | Op::Binary(_) | Op::Reduce { .. } | Op::Where | Op::MatMul => Ok(()),
+            Op::Softmax { .. } | Op::LogSoftmax { .. } | Op::SoftmaxFrom { .. } => Ok(()),
+            Op::MaxPool(_) | Op::AveragePool(_) | Op::GlobalAveragePool | Op::GlobalMaxPool | Op::Lrn { .. } => Ok(()),
+            Op::Concat { .. } | Op::Split { .. } | Op::Reshape | Op::Transpose { .. } | Op::Expand | Op::Tile => Ok(()),
+            Op::Gather { .. } | Op::Resize { .. } | Op::DepthToSpace { .. } | Op::SpaceToDepth { .. } => Ok(()),
+            Op::DynamicQuantizeLinear | Op::Cast | Op::Identity => Ok(()),
+            // The trace pins the channels of these, so that none of them goes.
+            Op::LayerNormalization { .. } | Op::Integer(_) | Op::Quant(_) | Op::Unsupported => Ok(()),
         }
     }
 
     /// Brings the channel axis of a Pad or Slice to the channels that stay.
     fn shrink_range(&self, op: &mut Op, input: &Layout, output: &Layout) {
         let staying = |cells: &[usize]| cells.iter().filter(|&&cell| !self.removal.gone[cell]).count() as i64;
-        match op {
-            Op::Pad { pads, .. } => {
-                let (&[axis], rank) = (input.axes.as_slice(), pads.len() / 2) else { return };
-                let (own, new) = (&input.cells, &output.cells);
-                let count = |pad: i64| usize::try_from(pad.abs()).expect("a pad is no longer than its axis");
-                let (before, after) = (pads[axis], pads[axis + rank]);
-                let start = count(before);
-                pads[axis] = if before < 0 { -staying(&own[..start]) } else { staying(&new[..start]) };
-                let end = count(after);
-                pads[axis + rank] =
-                    if after < 0 { -staying(&own[own.len() - end..]) } else { staying(&new[new.len() - end..]) };
-            }
-            Op::Slice { starts, ends, axes, steps } => {
-                let kept = self.removal.kept(input);
-                for (i, axis) in axes.iter().enumerate().filter(|(i, _)| steps[*i] == 1) {
-                    if let Some(position) = input.position(*axis) {
-                        let before = |end: i64| kept[position].iter().filter(|&&k| (k as i64) < end).count() as i64;
-                        (starts[i], ends[i]) = (before(starts[i]), before(ends[i]));
-                    }
+        if let Op::Pad { pads, .. } = op {
+            let (&[axis], rank) = (input.axes.as_slice(), pads.len() / 2) else { return };
+            let (own, new) = (&input.cells, &output.cells);
+            let count = |pad: i64| usize::try_from(pad.abs()).expect("a pad is no longer than its axis");
+            let (before, after) = (pads[axis], pads[axis + rank]);
+            let start = count(before);
+            pads[axis] = if before < 0 { -staying(&own[..start]) } else { staying(&new[..start]) };
+            let end = count(after);
+            pads[axis + rank] =
+                if after < 0 { -staying(&own[own.len() - end..]) } else { staying(&new[new.len() - end..]) };
+        } else if let Op::Slice { starts, ends, axes, steps } = op {
+            let kept = self.removal.kept(input);
+            for (i, axis) in axes.iter().enumerate().filter(|(i, _)| steps[*i] == 1) {
+                if let Some(position) = input.position(*axis) {
+                    let before = |end: i64| kept[position].iter().filter(|&&k| (k as i64) < end).count() as i64;
+                    (starts[i], ends[i]) = (before(starts[i]), before(ends[i]));
                 }
             }
-            _ => {}
         }
     }
 

@@ -39,10 +39,7 @@ impl Tracer<'_> {
 
     /// Sets the layouts of a node's outputs. Where an output cannot be tracked, what the node reads is pinned.
     fn node(&mut self, node: &Node) {
-        let layouts = match &node.op {
-            Op::Mac(id) => self.mac(*id, node),
-            _ => self.operator(node),
-        };
+        let layouts = if let Op::Mac(id) = &node.op { self.mac(*id, node) } else { self.operator(node) };
         match layouts {
             Some(layouts) => {
                 for (id, layout) in node.outputs.iter().zip(layouts) {
@@ -67,8 +64,10 @@ impl Tracer<'_> {
         if self.graph.value(x).data_type.is_some_and(|found| !found.is_real()) && !handles_integers(&node.op) {
             return None;
         }
+        // What is left goes on to `unary`, which names every operator.
+        #[allow(clippy::wildcard_enum_match_arm)]
         let layout = match &node.op {
-            Op::Binary(function) if function.kind() == BinaryKind::Arithmetic => self.elementwise(node)?,
+            Op::Binary(function) if function.kind() == BinaryKind::Arithmetic => self.elementwise(node, *function)?,
             Op::Concat { axis } => self.concat(node, *axis)?,
             Op::Split { axis } => return self.split(node, *axis),
             Op::BatchNormalization { .. } => self.batch_norm(node, self.layout(x)?.clone())?,
@@ -83,8 +82,8 @@ impl Tracer<'_> {
         let across = |axes: &[usize]| axes.iter().any(|&axis| layout.position(axis).is_some());
         let from = |axis: usize| layout.axes.iter().any(|&own| own >= axis);
         match &node.op {
-            op if pointwise(op) == Some(ZeroRule::Keeps) => Some(layout),
-            op if pointwise(op).is_some() => Some(self.never_zero(layout)),
+            Op::Unary(function) if !function.keeps_zero() => Some(self.never_zero(layout)),
+            Op::Unary(_) | Op::Cast | Op::Identity => Some(layout),
             Op::Softmax { axis } | Op::LogSoftmax { axis } if !across(&[*axis]) => Some(self.never_zero(layout)),
             Op::SoftmaxFrom { axis, .. } if !from(*axis) => Some(self.never_zero(layout)),
             Op::MaxPool(_) | Op::AveragePool(_) | Op::GlobalAveragePool | Op::GlobalMaxPool | Op::Resize { .. }
@@ -99,7 +98,16 @@ impl Tracer<'_> {
             Op::Pad { pads, mode, value } => self.pad(layout, pads, *mode, *value),
             Op::Slice { starts, axes, steps, .. } => self.slice(node, layout, starts, axes, steps),
             Op::QuantizeLinear { .. } | Op::DequantizeLinear { .. } => Some(layout),
-            _ => None,
+            // Their axes are those of the channels.
+            Op::Softmax { .. } | Op::LogSoftmax { .. } | Op::SoftmaxFrom { .. } | Op::Reduce { .. } => None,
+            Op::MaxPool(_) | Op::AveragePool(_) | Op::GlobalAveragePool | Op::GlobalMaxPool | Op::Resize { .. } => None,
+            // `operator` has taken those that can be followed.
+            Op::Mac(_) | Op::Binary(_) | Op::Concat { .. } | Op::Split { .. } | Op::Gather { .. } => None,
+            Op::BatchNormalization { .. } | Op::InstanceNormalization { .. } => None,
+            // Nobody follows channels through these.
+            Op::Where | Op::MatMul | Op::LayerNormalization { .. } | Op::Lrn { .. } => None,
+            Op::DepthToSpace { .. } | Op::SpaceToDepth { .. } => None,
+            Op::DynamicQuantizeLinear | Op::Integer(_) | Op::Quant(_) | Op::Unsupported => None,
         }
     }
 
@@ -280,16 +288,6 @@ impl Tracer<'_> {
 
     pub fn shape(&self, id: ValueId) -> Option<&[usize]> {
         self.graph.value(id).shape.as_deref()
-    }
-}
-
-/// Of a function of one element, whether it keeps 0; none for any other operator.
-fn pointwise(op: &Op) -> Option<ZeroRule> {
-    match op {
-        Op::Unary(function) if function.keeps_zero() => Some(ZeroRule::Keeps),
-        Op::Unary(_) => Some(ZeroRule::Never),
-        Op::Cast | Op::Identity => Some(ZeroRule::Keeps),
-        _ => None,
     }
 }
 

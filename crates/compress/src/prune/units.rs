@@ -63,10 +63,10 @@ fn number_sets(flow: &Flow, units: &mut [Unit]) {
 
 /// Layer and filter that a channel comes from.
 pub(super) fn filter_of(flow: &Flow, channel: Channel) -> (usize, usize) {
-    match flow.sources[channel] {
-        Source::Filter { layer, filter } => (layer, filter),
-        _ => unreachable!("units hold channels of filters alone"),
-    }
+    let Source::Filter { layer, filter } = flow.sources[channel] else {
+        unreachable!("units hold channels of filters alone");
+    };
+    (layer, filter)
 }
 
 /// Measures the units on weights as they are.

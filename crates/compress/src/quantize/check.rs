@@ -80,6 +80,6 @@ fn check_allocation(allocation: Allocation, options: &QuantizeOptions, grid: Gri
         Allocation::EsnDFilter(budget) if !(budget.is_finite() && budget > 0.0) => {
             refuse("allocation", format!("an ESN'_d of {budget}; expected a finite number above 0"))
         }
-        _ => Ok(()),
+        Allocation::AverageBits(_) | Allocation::EsnDFilter(_) => Ok(()),
     }
 }

@@ -59,7 +59,9 @@ pub(super) fn report(
         match &options.step {
             StepRule::EsnAProfile(targets) => check_profile(layer, targets[index], &mut entry, &mut report.notes),
             StepRule::Snr(target) => check_snr(*target, &mut entry, &mut report.notes),
-            _ => {}
+            StepRule::MaxAbs | StepRule::Mse | StepRule::Laplace | StepRule::Gauss => {}
+            // The target of the whole network is checked below.
+            StepRule::EsnA(_) => {}
         }
         report.layers.push(entry);
     }

@@ -89,13 +89,12 @@ pub(super) fn followers(network: &Network) -> Vec<Follows> {
     for node in graph.nodes().iter().rev() {
         let made = node.outputs.iter().map(|id| after[id.0]);
         let follows = made.fold(Follows::default(), |a, b| Follows { norm: a.norm || b.norm, mac: a.mac || b.mac });
-        let read = match node.op {
-            Op::Mac(LayerId(index)) => {
-                layers[index] = follows;
-                Follows { norm: false, mac: true }
-            }
-            Op::BatchNormalization { .. } => Follows { norm: true, mac: follows.mac },
-            _ => follows,
+        let read = if let Op::Mac(LayerId(index)) = node.op {
+            layers[index] = follows;
+            Follows { norm: false, mac: true }
+        } else {
+            let is_norm = matches!(node.op, Op::BatchNormalization { .. });
+            Follows { norm: is_norm || follows.norm, mac: follows.mac }
         };
         for id in node.inputs.iter().flatten() {
             after[id.0].norm |= read.norm;
