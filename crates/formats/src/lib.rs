@@ -57,6 +57,8 @@
 //! ```
 
 #![forbid(unsafe_code)]
+// A case that is added must be decided wherever something is computed by cases.
+#![warn(clippy::wildcard_enum_match_arm)]
 
 mod document;
 pub mod images;

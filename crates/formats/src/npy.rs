@@ -108,10 +108,9 @@ impl Header {
 }
 
 fn read_exact(reader: &mut impl Read, buffer: &mut [u8]) -> Result<(), HeaderError> {
-    reader.read_exact(buffer).map_err(|error| match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => HeaderError::Invalid("it ends within the header".to_string()),
-        _ => HeaderError::Io(error),
-    })
+    let cut_off = || HeaderError::Invalid("it ends within the header".to_string());
+    let is_cut_off = |error: &std::io::Error| error.kind() == std::io::ErrorKind::UnexpectedEof;
+    reader.read_exact(buffer).map_err(|error| if is_cut_off(&error) { cut_off() } else { HeaderError::Io(error) })
 }
 
 impl Element {

@@ -276,9 +276,11 @@ fn header_error(path: &Path, error: HeaderError) -> ImageError {
 }
 
 fn zip_error(path: &Path, error: ZipError) -> ImageError {
-    match error {
-        ZipError::Io(source) => ImageError::Io { path: path.to_path_buf(), source },
-        ZipError::UnsupportedArchive(problem) => ImageError::unsupported(path, problem),
-        error => ImageError::invalid(path, error.to_string()),
+    if let ZipError::Io(source) = error {
+        return ImageError::Io { path: path.to_path_buf(), source };
     }
+    if let ZipError::UnsupportedArchive(problem) = error {
+        return ImageError::unsupported(path, problem);
+    }
+    ImageError::invalid(path, error.to_string())
 }

@@ -124,7 +124,9 @@ fn decode(path: &Path) -> Result<Image, ImageError> {
             path,
             format!("a picture with a side over {MAX_SIDE} or over {MAX_DECODED_BYTES} bytes decoded"),
         ),
-        error => ImageError::invalid(path, error.to_string()),
+        error @ (image::ImageError::Decoding(_) | image::ImageError::Encoding(_) | image::ImageError::Parameter(_)) => {
+            ImageError::invalid(path, error.to_string())
+        }
     })?;
     Ok(planes(path, decoded))
 }

@@ -14,10 +14,10 @@ const LABEL_COLUMNS: [&str; 2] = ["label", "class"];
 pub(super) fn open(path: &Path) -> Result<PictureFiles, ImageError> {
     let csv_error = |error: csv::Error| {
         let message = error.to_string();
-        match error.into_kind() {
-            csv::ErrorKind::Io(source) => ImageError::Io { path: path.to_path_buf(), source },
-            _ => ImageError::invalid(path, message),
+        if let csv::ErrorKind::Io(source) = error.into_kind() {
+            return ImageError::Io { path: path.to_path_buf(), source };
         }
+        ImageError::invalid(path, message)
     };
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(separator(path)?)

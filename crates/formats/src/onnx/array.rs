@@ -99,10 +99,11 @@ pub(super) fn settle(data: Data, data_type: DataType) -> Option<Data> {
         (Data::Real(values), DataType::Bf16) => Some(round(values, |v| bf16::from_f64(v).to_f64())),
         (Data::Real(_), _) => None,
         (Data::Int(values), data_type) => {
-            let (min, max) = match data_type {
-                DataType::Bool => (0, 1),
-                DataType::U64 => (0, i64::MAX),
-                other => other.range().unwrap_or((i64::MIN, i64::MAX)),
+            let (min, max) = match data_type.range() {
+                Some(range) => range,
+                None if data_type == DataType::Bool => (0, 1),
+                None if data_type == DataType::U64 => (0, i64::MAX),
+                None => (i64::MIN, i64::MAX),
             };
             (!data_type.is_real() && values.iter().all(|v| (min..=max).contains(v))).then_some(Data::Int(values))
         }

@@ -325,10 +325,7 @@ impl<'a> Builder<'a> {
 
     /// Notes what is not run or not costed.
     fn note(&mut self, node: &NodeProto, plan: &Plan, inputs: &[Option<ValueId>], outputs: &[ValueId]) {
-        let not_run = match &plan.action {
-            Action::NotRun(reason) => Some(reason.clone()),
-            _ => None,
-        };
+        let not_run = if let Action::NotRun(reason) = &plan.action { Some(reason.clone()) } else { None };
         let slots = |ids: &[ValueId]| ids.iter().map(|id| &self.slots[id.0]).collect::<Vec<_>>();
         let inputs: Vec<ValueId> = inputs.iter().flatten().copied().collect();
         let not_costed = match &plan.not_costed {
@@ -463,10 +460,10 @@ fn check_outputs(plan: Plan, view: &View<'_>, scopes: &Scopes<'_>) -> Result<Pla
     for form in &plan.outputs {
         check_size(form)?;
     }
-    let made = match plan.action {
-        Action::NotRun(_) => return Ok(plan),
-        _ => plan.outputs.len(),
-    };
+    if let Action::NotRun(_) = plan.action {
+        return Ok(plan);
+    }
+    let made = plan.outputs.len();
     match view.outputs.iter().skip(made).position(|name| scopes.is_used(name)) {
         Some(index) => {
             let first = plan.outputs.into_iter().next().unwrap_or_default();
@@ -480,19 +477,21 @@ fn check_outputs(plan: Plan, view: &View<'_>, scopes: &Scopes<'_>) -> Result<Pla
 /// only move values keep it.
 fn output_quantization(action: &Action, view: &View<'_>) -> Result<Option<ActivationQuantization>, Fault> {
     let Action::Run(op) = action else { return Ok(None) };
-    match op {
-        Op::DequantizeLinear { .. } => quantize::activation(view),
-        Op::Quant(quant) => qonnx::activation(*quant, view),
-        Op::Identity
-        | Op::Reshape
-        | Op::Transpose { .. }
-        | Op::Slice { .. }
-        | Op::MaxPool(_)
-        | Op::Unary(Unary::Relu)
-        | Op::Pad { mode: PadMode::Reflect | PadMode::Edge | PadMode::Wrap, .. } => Ok(view.input(0)?.quantization),
-        Op::Pad { value, .. } if *value == 0.0 => Ok(view.input(0)?.quantization),
-        _ => Ok(None),
+    if let Op::DequantizeLinear { .. } = op {
+        return quantize::activation(view);
     }
+    if let Op::Quant(quant) = op {
+        return qonnx::activation(*quant, view);
+    }
+    if keeps_levels(op) { Ok(view.input(0)?.quantization) } else { Ok(None) }
+}
+
+/// Whether an operator only makes numbers that it reads, or 0.
+fn keeps_levels(op: &Op) -> bool {
+    let moves = matches!(op, Op::Identity | Op::Reshape | Op::Transpose { .. } | Op::Slice { .. } | Op::MaxPool(_));
+    let pads_alike = |mode: &PadMode, value: &f32| *mode != PadMode::Constant || *value == 0.0;
+    let pads = matches!(op, Op::Pad { mode, value, .. } if pads_alike(mode, value));
+    moves || pads || *op == Op::Unary(Unary::Relu)
 }
 
 /// The outputs of a node, where all its inputs are known constants and the node is one that is computed while reading.
@@ -534,26 +533,29 @@ fn known_outputs(plan: &Plan, view: &View<'_>, budget: &mut usize) -> Result<Opt
 /// The constant behind an operator that a chain can take in as one more step.
 fn extended(op: &Op, chain: &Chain, output: &Form, view: &View<'_>) -> Result<Option<Chain>, Fault> {
     let (chain, shape) = (chain.clone(), output.shape.as_deref().unwrap_or_default());
-    Ok(match op {
-        Op::Identity => Some(chain),
-        Op::Reshape => chain.reshaped(shape),
-        Op::Transpose { perm } => chain.transposed(perm),
-        Op::Cast => output.data_type.and_then(|to| chain.cast(to)),
-        Op::QuantizeLinear { axis } | Op::DequantizeLinear { axis } => {
-            let quantizes = matches!(op, Op::QuantizeLinear { .. });
-            let integers = if quantizes { output.data_type } else { Some(chain.data_type) };
-            let parameters = match integers {
-                Some(data_type) => quantize::parameters(view, data_type)?,
-                None => None,
-            };
-            let Some(parameters) = parameters else { return Ok(None) };
-            let axis = (parameters.scales.len() > 1).then_some(*axis);
-            match (quantizes, output.data_type) {
-                (true, _) => chain.quantize(parameters, axis),
-                (false, Some(to)) => chain.dequantize(parameters, axis, to),
-                (false, None) => None,
-            }
-        }
-        _ => None,
-    })
+    if let Op::QuantizeLinear { axis } | Op::DequantizeLinear { axis } = op {
+        let quantizes = matches!(op, Op::QuantizeLinear { .. });
+        let integers = if quantizes { output.data_type } else { Some(chain.data_type) };
+        let parameters = match integers {
+            Some(data_type) => quantize::parameters(view, data_type)?,
+            None => None,
+        };
+        let Some(parameters) = parameters else { return Ok(None) };
+        let axis = (parameters.scales.len() > 1).then_some(*axis);
+        return Ok(match (quantizes, output.data_type) {
+            (true, _) => chain.quantize(parameters, axis),
+            (false, Some(to)) => chain.dequantize(parameters, axis, to),
+            (false, None) => None,
+        });
+    }
+    if let Op::Transpose { perm } = op {
+        return Ok(chain.transposed(perm));
+    }
+    if *op == Op::Reshape {
+        return Ok(chain.reshaped(shape));
+    }
+    if *op == Op::Cast {
+        return Ok(output.data_type.and_then(|to| chain.cast(to)));
+    }
+    Ok((*op == Op::Identity).then_some(chain))
 }

@@ -30,7 +30,8 @@ pub(super) fn can_fold(action: &Action, outputs: &[Form]) -> bool {
                         | Op::Tile
                 )
         }
-        _ => false,
+        Action::Known(_) | Action::Mac(_) | Action::Integer(_) => false,
+        Action::Sequence(_) | Action::Unreadable(_) | Action::NotRun(_) => false,
     };
     foldable && outputs.iter().all(small)
 }
@@ -44,7 +45,8 @@ pub(super) fn fold(action: &Action, inputs: &[Array], outputs: &[Form]) -> Resul
     let data = match action {
         Action::Run(op) => run(op, inputs, shape, data_type)?,
         Action::Compute(op) => compute(op, inputs, shape)?,
-        _ => None,
+        Action::Known(_) | Action::Mac(_) | Action::Integer(_) => None,
+        Action::Sequence(_) | Action::Unreadable(_) | Action::NotRun(_) => None,
     };
     let data = data.and_then(|data| settle(data, data_type)).filter(|d| d.len() == shape.iter().product::<usize>());
     Ok(data.map(|data| vec![Array { data_type, shape: shape.clone(), data }]))
@@ -64,7 +66,19 @@ fn run(op: &Op, inputs: &[Array], shape: &[usize], data_type: DataType) -> Resul
         Op::Slice { starts, axes, steps, .. } => Some(slice(x, starts, axes, steps, shape)),
         Op::Expand => Some(x.data.pick(&elementwise::broadcast_offsets(&x.shape, shape))),
         Op::Tile => Some(tile(x, shape)),
-        op => elementwise::apply(op, inputs, shape)?,
+        Op::Unary(function) => elementwise::one(*function, &inputs[0]),
+        Op::Binary(function) => elementwise::pairs(*function, inputs, shape)?,
+        Op::Reduce { reduction, axes, .. } => elementwise::reduce(x, axes, *reduction),
+        Op::Where => elementwise::choose(inputs, shape),
+        // `fold` computes a Split, which has several outputs.
+        Op::Split { .. } => None,
+        // Nothing that exporters write to compute shapes.
+        Op::Mac(_) | Op::MatMul | Op::Softmax { .. } | Op::LogSoftmax { .. } | Op::SoftmaxFrom { .. } => None,
+        Op::BatchNormalization { .. } | Op::LayerNormalization { .. } | Op::InstanceNormalization { .. } => None,
+        Op::Lrn { .. } | Op::MaxPool(_) | Op::AveragePool(_) | Op::GlobalAveragePool | Op::GlobalMaxPool => None,
+        Op::Pad { .. } | Op::Resize { .. } | Op::DepthToSpace { .. } | Op::SpaceToDepth { .. } => None,
+        Op::QuantizeLinear { .. } | Op::DequantizeLinear { .. } | Op::DynamicQuantizeLinear => None,
+        Op::Integer(_) | Op::Quant(_) | Op::Unsupported => None,
     })
 }
 
@@ -84,16 +98,14 @@ fn compute(op: &FoldOp, inputs: &[Array], shape: &[usize]) -> Result<Option<Data
 
 fn cast(data: &Data, to: DataType) -> Option<Data> {
     Some(match data {
-        _ if to == DataType::Bool => Data::Int(match data {
-            Data::Int(values) => values.iter().map(|&v| i64::from(v != 0)).collect(),
-            Data::Real(values) => values.iter().map(|&v| i64::from(v != 0.0)).collect(),
-        }),
+        Data::Int(values) if to == DataType::Bool => Data::Int(values.iter().map(|&v| i64::from(v != 0)).collect()),
+        Data::Real(values) if to == DataType::Bool => Data::Int(values.iter().map(|&v| i64::from(v != 0.0)).collect()),
         Data::Int(values) if to.is_real() => Data::Real(values.iter().map(|&v| v as f64).collect()),
         Data::Real(values) if !to.is_real() => {
             let inside = values.iter().all(|v| v.is_finite() && v.abs() < 9e15);
             inside.then(|| Data::Int(values.iter().map(|v| v.trunc() as i64).collect()))?
         }
-        same => same.clone(),
+        Data::Int(_) | Data::Real(_) => data.clone(),
     })
 }
 

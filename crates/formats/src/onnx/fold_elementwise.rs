@@ -1,5 +1,7 @@
 //! Elementwise operators and reductions on constants.
 
+use std::cmp::Ordering;
+
 use network::rearrange::{for_each_offset, strides};
 use network::{Binary, Op, Reduction, Unary};
 
@@ -10,75 +12,80 @@ use crate::reading::fault::{Fault, invalid};
 type OnOne = (fn(i64) -> Option<i64>, fn(f64) -> f64);
 /// An operator with two inputs.
 type OnTwo = (fn(i64, i64) -> Option<i64>, fn(f64, f64) -> f64);
+/// Whether a comparison holds for the ordering of its inputs; of NaN there is none.
+type Holds = fn(Option<Ordering>) -> bool;
 
-/// How a function of one element is computed; `None` where it is not computed here.
-fn unary(function: &Unary) -> Option<OnOne> {
-    Some(match function {
-        Unary::Neg => (i64::checked_neg, |v| -v),
-        Unary::Abs => (i64::checked_abs, f64::abs),
-        Unary::Relu => (|v| Some(v.max(0)), |v| if v < 0.0 { 0.0 } else { v }),
-        Unary::Sqrt => (|_| None, f64::sqrt),
-        Unary::Exp => (|_| None, f64::exp),
-        Unary::Log => (|_| None, f64::ln),
-        Unary::Floor => (|_| None, f64::floor),
-        Unary::Ceil => (|_| None, f64::ceil),
-        Unary::Round => (|_| None, f64::round_ties_even),
-        Unary::Reciprocal => (|_| None, f64::recip),
-        Unary::Sign => (|v| Some(v.signum()), |v| if v == 0.0 { 0.0 } else { v.signum() }),
-        Unary::Not => (|v| Some(i64::from(v == 0)), |v| v),
-        _ => return None,
-    })
-}
+/// Functions of one element that are computed here.
+const UNARY: [(Unary, OnOne); 12] = [
+    (Unary::Neg, (i64::checked_neg, |v| -v)),
+    (Unary::Abs, (i64::checked_abs, f64::abs)),
+    (Unary::Relu, (|v| Some(v.max(0)), |v| if v < 0.0 { 0.0 } else { v })),
+    (Unary::Sqrt, (|_| None, f64::sqrt)),
+    (Unary::Exp, (|_| None, f64::exp)),
+    (Unary::Log, (|_| None, f64::ln)),
+    (Unary::Floor, (|_| None, f64::floor)),
+    (Unary::Ceil, (|_| None, f64::ceil)),
+    (Unary::Round, (|_| None, f64::round_ties_even)),
+    (Unary::Reciprocal, (|_| None, f64::recip)),
+    (Unary::Sign, (|v| Some(v.signum()), |v| if v == 0.0 { 0.0 } else { v.signum() })),
+    (Unary::Not, (|v| Some(i64::from(v == 0)), |v| v)),
+];
 
-/// How a function of two elements is computed; `None` where it is not computed here.
-fn binary(function: Binary) -> Option<OnTwo> {
-    Some(match function {
-        Binary::Add => (i64::checked_add, |a, b| a + b),
-        Binary::Sub => (i64::checked_sub, |a, b| a - b),
-        Binary::Mul => (i64::checked_mul, |a, b| a * b),
-        // Integers divide towards zero, as in C.
-        Binary::Div => (i64::checked_div, |a, b| a / b),
-        Binary::Pow => (|a, b| a.checked_pow(u32::try_from(b).ok()?), f64::powf),
-        Binary::And => (|a, b| Some(a & b), |_, _| f64::NAN),
-        Binary::Or => (|a, b| Some(a | b), |_, _| f64::NAN),
-        Binary::Xor => (|a, b| Some(a ^ b), |_, _| f64::NAN),
-        Binary::Min => (|a, b| Some(a.min(b)), |a, b| if a < b || a.is_nan() { a } else { b }),
-        Binary::Max => (|a, b| Some(a.max(b)), |a, b| if a > b || a.is_nan() { a } else { b }),
-        _ => return None,
-    })
+/// Functions of two elements that are computed here. Integers divide towards zero, as in C.
+const BINARY: [(Binary, OnTwo); 10] = [
+    (Binary::Add, (i64::checked_add, |a, b| a + b)),
+    (Binary::Sub, (i64::checked_sub, |a, b| a - b)),
+    (Binary::Mul, (i64::checked_mul, |a, b| a * b)),
+    (Binary::Div, (i64::checked_div, |a, b| a / b)),
+    (Binary::Pow, (|a, b| a.checked_pow(u32::try_from(b).ok()?), f64::powf)),
+    (Binary::And, (|a, b| Some(a & b), |_, _| f64::NAN)),
+    (Binary::Or, (|a, b| Some(a | b), |_, _| f64::NAN)),
+    (Binary::Xor, (|a, b| Some(a ^ b), |_, _| f64::NAN)),
+    (Binary::Min, (|a, b| Some(a.min(b)), |a, b| if a < b || a.is_nan() { a } else { b })),
+    (Binary::Max, (|a, b| Some(a.max(b)), |a, b| if a > b || a.is_nan() { a } else { b })),
+];
+
+/// Comparisons, by the orderings of their inputs for which they hold.
+const COMPARISONS: [(Binary, Holds); 5] = [
+    (Binary::Equal, |o| o == Some(Ordering::Equal)),
+    (Binary::Greater, |o| o == Some(Ordering::Greater)),
+    (Binary::GreaterOrEqual, |o| matches!(o, Some(Ordering::Greater | Ordering::Equal))),
+    (Binary::Less, |o| o == Some(Ordering::Less)),
+    (Binary::LessOrEqual, |o| matches!(o, Some(Ordering::Less | Ordering::Equal))),
+];
+
+/// What a table has for a function, if it has anything.
+fn found<F: PartialEq, C: Copy>(table: &[(F, C)], function: F) -> Option<C> {
+    table.iter().find(|(known, _)| *known == function).map(|(_, computed)| *computed)
 }
 
 /// Whether an operator on elements is computed here.
 pub(super) fn is_folded(op: &Op) -> bool {
-    match op {
-        Op::Unary(function) => unary(function).is_some(),
-        Op::Binary(function) => binary(*function).is_some() || comparison(*function).is_some(),
-        Op::Reduce { reduction, .. } => joins(*reduction).is_some(),
-        Op::Where => true,
-        _ => false,
-    }
+    let is_one = |function: Unary| found(&UNARY, function).is_some();
+    let is_two = |function: Binary| found(&BINARY, function).is_some() || found(&COMPARISONS, function).is_some();
+    matches!(op, Op::Where)
+        || matches!(op, Op::Unary(function) if is_one(*function))
+        || matches!(op, Op::Binary(function) if is_two(*function))
+        || matches!(op, Op::Reduce { reduction, .. } if joins(*reduction).is_some())
 }
 
-/// Computes an operator on elements; the output has shape `shape`. `None` where it is not computed here, or where the
-/// result cannot be held.
-pub(super) fn apply(op: &Op, inputs: &[Array], shape: &[usize]) -> Result<Option<Data>, Fault> {
-    match op {
-        Op::Unary(function) => Ok(unary(function).and_then(|function| map(&inputs[0].data, function))),
-        Op::Binary(function) => pairs(*function, inputs, shape),
-        Op::Reduce { reduction, axes, .. } => Ok(reduce(&inputs[0], axes, *reduction)),
-        Op::Where => {
-            let [condition, a, b] = [0, 1, 2].map(|i| spread(&inputs[i], shape));
-            Ok(select(&condition, &a, &b))
-        }
-        _ => Ok(None),
-    }
+/// Computes a function of one element. `None` where it is not computed here, or where the result cannot be held.
+pub(super) fn one(function: Unary, x: &Array) -> Option<Data> {
+    map(&x.data, found(&UNARY, function)?)
 }
 
-fn pairs(function: Binary, inputs: &[Array], shape: &[usize]) -> Result<Option<Data>, Fault> {
-    if let Some(holds) = comparison(function) {
+/// Takes each element from the second input where the first holds, else from the third.
+pub(super) fn choose(inputs: &[Array], shape: &[usize]) -> Option<Data> {
+    let [condition, a, b] = [0, 1, 2].map(|i| spread(&inputs[i], shape));
+    select(&condition, &a, &b)
+}
+
+/// Joins elements pair by pair; the output has shape `shape`. `None` as in [`one`].
+pub(super) fn pairs(function: Binary, inputs: &[Array], shape: &[usize]) -> Result<Option<Data>, Fault> {
+    if let Some(holds) = found(&COMPARISONS, function) {
         return Ok(compare(&spread(&inputs[0], shape), &spread(&inputs[1], shape), holds));
     }
-    let Some(on_two) = binary(function) else { return Ok(None) };
+    let Some(on_two) = found(&BINARY, function) else { return Ok(None) };
     let by_zero = |x: &Array| matches!(&x.data, Data::Int(v) if v.contains(&0));
     if function == Binary::Div && inputs.iter().skip(1).any(by_zero) {
         return Err(invalid!("division of constant integers by 0"));
@@ -103,19 +110,6 @@ pub(super) fn modulo(a: &Array, b: &Array, float: bool, shape: &[usize]) -> Opti
     join(&spread(a, shape), &spread(b, shape), function)
 }
 
-/// Whether a function holds for an ordering of its inputs; `None` where it compares nothing.
-fn comparison(function: Binary) -> Option<fn(Option<std::cmp::Ordering>) -> bool> {
-    use std::cmp::Ordering::{Equal, Greater, Less};
-    Some(match function {
-        Binary::Equal => |o| o == Some(Equal),
-        Binary::Greater => |o| o == Some(Greater),
-        Binary::GreaterOrEqual => |o| matches!(o, Some(Greater | Equal)),
-        Binary::Less => |o| o == Some(Less),
-        Binary::LessOrEqual => |o| matches!(o, Some(Less | Equal)),
-        _ => return None,
-    })
-}
-
 /// The function that joins two elements of a reduction; `None` where more than that is needed.
 fn joins(reduction: Reduction) -> Option<Binary> {
     match reduction {
@@ -128,8 +122,8 @@ fn joins(reduction: Reduction) -> Option<Binary> {
 }
 
 /// Reduces `axes`; the result is row-major over the axes that stay. `None` over no elements or on overflow.
-fn reduce(x: &Array, axes: &[usize], reduction: Reduction) -> Option<Data> {
-    let (on_ints, on_reals) = binary(joins(reduction)?)?;
+pub(super) fn reduce(x: &Array, axes: &[usize], reduction: Reduction) -> Option<Data> {
+    let (on_ints, on_reals) = found(&BINARY, joins(reduction)?)?;
     let own = strides(&x.shape);
     let kept: Vec<usize> = (0..x.shape.len()).filter(|axis| !axes.contains(axis)).collect();
     let part = |axes: &[usize], of: &[usize]| axes.iter().map(|&axis| of[axis]).collect::<Vec<_>>();

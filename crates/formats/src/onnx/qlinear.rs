@@ -70,7 +70,15 @@ fn pool(view: &View<'_>) -> Result<Plan, Fault> {
     let function = match understood.action {
         Action::Run(Op::AveragePool(pool)) => IntegerFunction::AveragePool(pool),
         Action::Run(_) => IntegerFunction::GlobalAveragePool,
-        action => return Ok(Plan { action, outputs: vec![form], kept: Kept::All, not_costed: None }),
+        action @ (Action::Compute(_)
+        | Action::Known(_)
+        | Action::Mac(_)
+        | Action::Integer(_)
+        | Action::Sequence(_)
+        | Action::Unreadable(_)
+        | Action::NotRun(_)) => {
+            return Ok(Plan { action, outputs: vec![form], kept: Kept::All, not_costed: None });
+        }
     };
     plan(view, function, &[0], [3, 4], form)
 }

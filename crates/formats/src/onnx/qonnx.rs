@@ -86,14 +86,14 @@ pub(super) fn activation(quant: Quant, view: &View<'_>) -> Result<Option<Activat
     let zero_point = match quant {
         Quant::Trunc { .. } => return Ok(truncated(quant, view.input(0)?.quantization)),
         Quant::Bipolar => Some(0.0),
-        _ if known(2) => single(view, 2, "zero points")?,
-        _ => None,
+        Quant::Integer { .. } | Quant::Sign if known(2) => single(view, 2, "zero points")?,
+        Quant::Integer { .. } | Quant::Sign => None,
     };
     let scale = if known(1) { single(view, 1, "scales")? } else { None };
     let (Some(scale), Some(zero_point)) = (scale, zero_point) else { return Ok(None) };
     let (min, max) = match quant {
-        Quant::Integer { min, max, .. } => (min, max),
-        _ => (-1.0, 1.0),
+        Quant::Integer { min, max, .. } | Quant::Trunc { min, max, .. } => (min, max),
+        Quant::Sign | Quant::Bipolar => (-1.0, 1.0),
     };
     Ok(linear(scale, zero_point, [min, max]))
 }
@@ -156,7 +156,7 @@ fn rounded(view: &View<'_>, quant: Quant, chain: &Chain) -> Result<Chain, Fault>
     let scales = view.floats(1, "scales")?.unwrap_or_default();
     let zero_points = match quant {
         Quant::Bipolar => vec![0.0],
-        _ => view.floats(2, "zero points")?.unwrap_or_default(),
+        Quant::Integer { .. } | Quant::Sign | Quant::Trunc { .. } => view.floats(2, "zero points")?.unwrap_or_default(),
     };
     let axes = [channel_axis(view, 1, &chain.shape)?, channel_axis(view, 2, &chain.shape)?];
     let axis = axes[0].or(axes[1]);

@@ -121,11 +121,16 @@ impl Integers<'_, '_> {
         )?;
         let (not_costed, form) = (plan.not_costed.clone(), plan.outputs[0].clone());
         let output = Form { data_type: Some(data_type), ..form };
-        let layer = match plan.action {
-            Action::Mac(layer) => *layer,
-            action => return Ok(Plan { action, outputs: vec![output], kept: Kept::All, not_costed }),
+        let action = match plan.action {
+            Action::Mac(layer) => Action::Integer(Box::new(self.finish(*layer, activation, &scales)?)),
+            other @ (Action::Run(_)
+            | Action::Compute(_)
+            | Action::Known(_)
+            | Action::Integer(_)
+            | Action::Sequence(_)
+            | Action::Unreadable(_)
+            | Action::NotRun(_)) => other,
         };
-        let action = Action::Integer(Box::new(self.finish(layer, activation, &scales)?));
         Ok(Plan { action, outputs: vec![output], kept: Kept::All, not_costed })
     }
 
@@ -149,10 +154,12 @@ impl Integers<'_, '_> {
         match (self.output, self.bias) {
             (None, None) => Ok(DataType::I32),
             (None, Some(_)) => Ok(DataType::F32),
-            (Some((_, zero_point)), _) => match self.view.data_type(zero_point).unwrap_or(DataType::U8) {
-                small @ (DataType::U8 | DataType::I8) => Ok(small),
-                other => Err(invalid!("an output zero point of type {}; expected uint8 or int8", other.name())),
-            },
+            (Some((_, zero_point)), _) => {
+                let found = self.view.data_type(zero_point).unwrap_or(DataType::U8);
+                let is_byte = matches!(found, DataType::U8 | DataType::I8);
+                let wrong = || invalid!("an output zero point of type {}; expected uint8 or int8", found.name());
+                is_byte.then_some(found).ok_or_else(wrong)
+            }
         }
     }
 

@@ -57,7 +57,8 @@ fn stored(proto: &TensorProto, data_type: DataType) -> Result<(Encoding, Vec<Byt
         DataType::F64 => "double_data",
         DataType::I64 => "int64_data",
         DataType::U32 | DataType::U64 => "uint64_data",
-        _ => "int32_data",
+        DataType::F16 | DataType::Bf16 | DataType::I8 | DataType::U8 | DataType::I16 | DataType::U16 => "int32_data",
+        DataType::I32 | DataType::Bool => "int32_data",
     };
     let filled = |(_, chunks): &&(&str, &Vec<Bytes>)| chunks.iter().any(|chunk| !chunk.is_empty());
     let mut found = fields.iter().filter(filled);

@@ -91,7 +91,16 @@ impl Activation {
             Activation::Logistic => Ok(tables::function(&x, &y, |x| 1.0 / (1.0 + (-x).exp()))),
             Activation::Tanh => Ok(tables::function(&x, &y, f32::tanh)),
             Activation::Elu => Ok(tables::function(&x, &y, |x| if x < 0.0 { x.exp_m1() } else { x })),
-            _ => Err(not_run!("on integers this operator is not handled")),
+            Activation::Relu0To1
+            | Activation::Gelu { .. }
+            | Activation::Exp
+            | Activation::Log
+            | Activation::Sqrt
+            | Activation::Abs
+            | Activation::Neg
+            | Activation::Floor
+            | Activation::Ceil
+            | Activation::Round => Err(not_run!("on integers this operator is not handled")),
         }
     }
 }

@@ -132,7 +132,9 @@ impl Builder<'_> {
                     outputs.push(output);
                 }
                 Held::Nothing => return Err(invalid!("output {:?} is made by no operator", info.name)),
-                _ => return Err(unsupported!("output {:?} does not depend on the input", info.name)),
+                Held::Constant(_) | Held::Computed => {
+                    return Err(unsupported!("output {:?} does not depend on the input", info.name));
+                }
             }
         }
         Ok(outputs)
@@ -213,14 +215,13 @@ impl Builder<'_> {
             Fault::NotCosted(reason) => (reason.clone(), Some(reason)),
             Fault::NotRun(reason) if operation.has_weights() => (reason.clone(), Some(reason)),
             Fault::NotRun(reason) => (reason, None),
-            _ => (String::new(), None),
+            Fault::UnknownShape | Fault::Invalid(_) | Fault::Unsupported(_) | Fault::OpenShape(_) => {
+                (String::new(), None)
+            }
         };
         let inputs = operation.inputs.iter().flatten();
         let inputs: Vec<Option<ValueId>> = inputs
-            .filter_map(|&t| match self.slots[t].held {
-                Held::Value(id) => Some(Some(id)),
-                _ => None,
-            })
+            .filter_map(|&t| if let Held::Value(id) = self.slots[t].held { Some(Some(id)) } else { None })
             .collect();
         let mut outputs = Vec::new();
         for &tensor in operation.outputs {

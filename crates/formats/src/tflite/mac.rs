@@ -309,8 +309,10 @@ impl Draft {
         let constant = match &slot.held {
             Held::Constant(constant) => constant,
             Held::Value(_) => return Err(not_costed!("its weights depend on the input of the network")),
-            _ if slot.info.sparsity.is_some() => return Err(not_costed!("its sparse weights are too large")),
-            _ => match slot.info.data_type {
+            Held::Nothing | Held::Computed if slot.info.sparsity.is_some() => {
+                return Err(not_costed!("its sparse weights are too large"));
+            }
+            Held::Nothing | Held::Computed => match slot.info.data_type {
                 Err(t) => return Err(not_costed!("its weights have elements of type {t}")),
                 Ok(_) => return Err(not_costed!("its weights come from an operator that is not folded")),
             },

@@ -33,7 +33,9 @@ impl Builder<'_> {
                 let tensor = elements.into_tensor(&padded);
                 Ok(self.constant(&name, tensor))
             }
-            _ => Err(not_run!("its input {name:?} is computed from constants by an operator that is not folded")),
+            Held::Nothing | Held::Computed => {
+                Err(not_run!("its input {name:?} is computed from constants by an operator that is not folded"))
+            }
         }
     }
 

@@ -174,10 +174,8 @@ fn tensor((number, table): (usize, &Table<'_>)) -> Result<TensorInfo, Fault> {
     let signature = table.scalars::<i32>(7)?.unwrap_or_default();
     let data_type = data_type(table.scalar(1, 0i8)?).map_err(wrong)?;
     let quantization = match table.table(4)? {
-        Some(parameters) => quantization(&parameters, &extents).map_err(|e| match e {
-            Fault::Invalid(problem) => wrong(problem),
-            other => other,
-        })?,
+        Some(parameters) => quantization(&parameters, &extents)
+            .map_err(|fault| if let Fault::Invalid(problem) = fault { wrong(problem) } else { fault })?,
         None => None,
     };
     Ok(TensorInfo {

@@ -80,7 +80,7 @@ impl Sparsity {
                 self.traversal.iter().position(|&axis| axis == rank + block).expect("the order holds every level");
             match self.levels[level] {
                 Level::Dense(size) if size > 0 => Ok(size),
-                _ => Err(format!("the inside of block {block} is not dense")),
+                Level::Dense(_) | Level::Sparse { .. } => Err(format!("the inside of block {block} is not dense")),
             }
         };
         let sizes = (0..self.blocks.len()).map(size_of).collect::<Result<Vec<usize>, String>>()?;

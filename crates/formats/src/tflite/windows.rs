@@ -123,7 +123,10 @@ pub(super) fn resize(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(
     // With half_pixel the nearest is ⌊(i + 1/2) · ratio⌋, which is the position of ONNX rounded up at ties.
     let nearest = match coordinates {
         Coordinates::Asymmetric => Nearest::Floor,
-        _ => Nearest::RoundPreferCeil,
+        Coordinates::AlignCorners | Coordinates::HalfPixel | Coordinates::HalfPixelSymmetric => {
+            Nearest::RoundPreferCeil
+        }
+        Coordinates::PytorchHalfPixel | Coordinates::TfHalfPixelForNn => Nearest::RoundPreferCeil,
     };
     let op = Op::Resize { linear, coordinates, nearest };
     b.define(operation, output, op, vec![value], &shape)

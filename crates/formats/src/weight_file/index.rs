@@ -40,9 +40,8 @@ pub(super) fn read(bytes: &Bytes, folder: Option<&Path>, mappings: &mut Vec<Mapp
         let mapping = Mapping::open(&folder.join(file)).map_err(|e| invalid!("file {file:?} cannot be read: {e}"))?;
         let bytes = mapping.bytes();
         mappings.push(mapping);
-        let within = |fault| match fault {
-            Fault::Invalid(problem) => invalid!("file {file:?}: {problem}"),
-            other => other,
+        let within = |fault| {
+            if let Fault::Invalid(problem) = fault { invalid!("file {file:?}: {problem}") } else { fault }
         };
         let found = safetensors::read(&bytes).map_err(within)?;
         add_metadata(&mut all, found.metadata, file)?;

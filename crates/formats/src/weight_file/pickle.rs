@@ -45,6 +45,18 @@ pub(super) enum Object<'a> {
     Opaque,
 }
 
+impl Object<'_> {
+    /// Items of a dictionary, or what a call puts into what it makes.
+    pub(super) fn items(&self) -> Option<&[(Id, Id)]> {
+        if let Object::Dict(items) | Object::Call { items, .. } = self { Some(items) } else { None }
+    }
+
+    /// Elements of a list or a tuple.
+    pub(super) fn elements(&self) -> Option<&[Id]> {
+        if let Object::List(ids) | Object::Tuple(ids) = self { Some(ids) } else { None }
+    }
+}
+
 /// The objects of one pickle.
 #[derive(Debug)]
 pub(super) struct Pickle<'a> {

@@ -48,21 +48,23 @@ pub(super) fn read(bytes: &Bytes) -> Result<Content, Fault> {
     Ok(Content { metadata, ..tensors.into() })
 }
 
+/// The types that are taken.
+const TYPES: [(Dtype, DataType); 13] = [
+    (Dtype::F16, DataType::F16),
+    (Dtype::BF16, DataType::Bf16),
+    (Dtype::F32, DataType::F32),
+    (Dtype::F64, DataType::F64),
+    (Dtype::I8, DataType::I8),
+    (Dtype::U8, DataType::U8),
+    (Dtype::I16, DataType::I16),
+    (Dtype::U16, DataType::U16),
+    (Dtype::I32, DataType::I32),
+    (Dtype::U32, DataType::U32),
+    (Dtype::I64, DataType::I64),
+    (Dtype::U64, DataType::U64),
+    (Dtype::BOOL, DataType::Bool),
+];
+
 fn data_type(stored: Dtype) -> Option<DataType> {
-    Some(match stored {
-        Dtype::F16 => DataType::F16,
-        Dtype::BF16 => DataType::Bf16,
-        Dtype::F32 => DataType::F32,
-        Dtype::F64 => DataType::F64,
-        Dtype::I8 => DataType::I8,
-        Dtype::U8 => DataType::U8,
-        Dtype::I16 => DataType::I16,
-        Dtype::U16 => DataType::U16,
-        Dtype::I32 => DataType::I32,
-        Dtype::U32 => DataType::U32,
-        Dtype::I64 => DataType::I64,
-        Dtype::U64 => DataType::U64,
-        Dtype::BOOL => DataType::Bool,
-        _ => return None,
-    })
+    TYPES.iter().find(|(known, _)| *known == stored).map(|(_, data_type)| *data_type)
 }

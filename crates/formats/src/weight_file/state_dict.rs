@@ -113,25 +113,17 @@ impl<'a> Walk<'_, 'a> {
 
 /// How many items [`entries`] looks at.
 fn visited(pickle: &Pickle<'_>, id: Id) -> usize {
-    let own = match pickle.get(id) {
-        Object::Call { state: Some(state), .. } => {
-            let parts = if let Object::Tuple(parts) = pickle.get(*state) { parts.len() } else { 0 };
-            let items = state_items(pickle, *state).unwrap_or_default();
-            let held = items.iter().map(|&(_, part)| length(pickle, part)).fold(0, usize::saturating_add);
-            parts.saturating_add(items.len()).saturating_add(held)
-        }
-        _ => 0,
-    };
-    own.saturating_add(length(pickle, id))
+    let Object::Call { state: Some(state), .. } = pickle.get(id) else { return length(pickle, id) };
+    let parts = if let Object::Tuple(parts) = pickle.get(*state) { parts.len() } else { 0 };
+    let items = state_items(pickle, *state).unwrap_or_default();
+    let held = items.iter().map(|&(_, part)| length(pickle, part)).fold(0, usize::saturating_add);
+    parts.saturating_add(items.len()).saturating_add(held).saturating_add(length(pickle, id))
 }
 
 /// Items of a collection itself.
 fn length(pickle: &Pickle<'_>, id: Id) -> usize {
-    match pickle.get(id) {
-        Object::Dict(items) | Object::Call { items, .. } => items.len(),
-        Object::List(ids) | Object::Tuple(ids) => ids.len(),
-        _ => 0,
-    }
+    let object = pickle.get(id);
+    object.items().map_or(0, <[_]>::len) + object.elements().map_or(0, <[_]>::len)
 }
 
 /// The parts of a module that hold tensors. An object of any other kind has none.
@@ -142,42 +134,35 @@ type Entries<'a> = Vec<(Cow<'a, str>, Id)>;
 
 /// Keys and values of a dictionary, a list, or an object's state; `None` of anything else.
 fn entries<'a>(pickle: &Pickle<'a>, id: Id) -> Option<Entries<'a>> {
-    match pickle.get(id) {
-        Object::Dict(items) => Some(named(pickle, items)),
-        Object::List(ids) | Object::Tuple(ids) => {
-            Some(ids.iter().enumerate().map(|(index, &id)| (Cow::Owned(index.to_string()), id)).collect())
-        }
-        Object::Call { items, state, .. } => {
-            let ordered = called(pickle, id).is_some_and(|(function, _)| function == ("collections", "OrderedDict"));
-            match state.filter(|_| !ordered).and_then(|state| state_items(pickle, state)) {
-                Some(state) => Some(state_entries(pickle, state)),
-                None => Some(named(pickle, items)),
-            }
-        }
-        _ => None,
+    let object = pickle.get(id);
+    if let Some(ids) = object.elements() {
+        return Some(ids.iter().enumerate().map(|(index, &id)| (Cow::Owned(index.to_string()), id)).collect());
     }
+    if let Object::Call { state: Some(state), .. } = object {
+        let ordered = called(pickle, id).is_some_and(|(function, _)| function == ("collections", "OrderedDict"));
+        if let Some(state) = state_items(pickle, *state).filter(|_| !ordered) {
+            return Some(state_entries(pickle, state));
+        }
+    }
+    object.items().map(|items| named(pickle, items))
 }
 
 /// Items with keys of text or whole numbers.
 fn named<'a>(pickle: &Pickle<'a>, items: &[(Id, Id)]) -> Entries<'a> {
-    let key = |id: Id| match pickle.get(id) {
-        Object::Text(text) => Some(Cow::Borrowed(*text)),
-        Object::Integer(n) => Some(Cow::Owned(n.to_string())),
-        _ => None,
+    let key = |id: Id| {
+        if let Object::Text(text) = pickle.get(id) {
+            return Some(Cow::Borrowed(*text));
+        }
+        if let Object::Integer(n) = pickle.get(id) { Some(Cow::Owned(n.to_string())) } else { None }
     };
     items.iter().filter_map(|&(k, v)| Some((key(k)?, v))).collect()
 }
 
 /// The dictionary of a state, which stands alone or first in a tuple.
 fn state_items<'p>(pickle: &'p Pickle<'_>, state: Id) -> Option<&'p [(Id, Id)]> {
-    match pickle.get(state) {
-        Object::Dict(items) => Some(items),
-        Object::Tuple(parts) => parts.iter().find_map(|&part| match pickle.get(part) {
-            Object::Dict(items) => Some(items.as_slice()),
-            _ => None,
-        }),
-        _ => None,
-    }
+    let dictionary = |id: Id| if let Object::Dict(items) = pickle.get(id) { Some(items.as_slice()) } else { None };
+    let Object::Tuple(parts) = pickle.get(state) else { return dictionary(state) };
+    parts.iter().find_map(|&part| dictionary(part))
 }
 
 fn state_entries<'a>(pickle: &Pickle<'a>, state: &[(Id, Id)]) -> Entries<'a> {
@@ -192,10 +177,7 @@ fn state_entries<'a>(pickle: &Pickle<'a>, state: &[(Id, Id)]) -> Entries<'a> {
 
 /// Entries of `_parameters` and the like, which are dictionaries.
 fn entries_of_part<'a>(pickle: &Pickle<'a>, part: Id) -> Entries<'a> {
-    match pickle.get(part) {
-        Object::Dict(items) | Object::Call { items, .. } => named(pickle, items),
-        _ => Vec::new(),
-    }
+    named(pickle, pickle.get(part).items().unwrap_or_default())
 }
 
 /// Whether an object is a module: its state has a dictionary of parameters.

@@ -180,11 +180,9 @@ impl View<'_, '_> {
     }
 
     fn number(&self, id: Id) -> Result<usize, Fault> {
-        match *self.pickle.get(id) {
-            Object::Integer(n) => usize::try_from(n).ok(),
-            _ => None,
-        }
-        .ok_or_else(|| invalid!("the view of tensor {:?} has a number that is no count", self.name))
+        let wrong = || invalid!("the view of tensor {:?} has a number that is no count", self.name);
+        let Object::Integer(n) = *self.pickle.get(id) else { return Err(wrong()) };
+        usize::try_from(n).map_err(|_| wrong())
     }
 
     /// A tuple of counts, or a call of `torch.Size` with one.
@@ -193,13 +191,10 @@ impl View<'_, '_> {
             Some((("torch", "Size"), [tuple])) => *tuple,
             _ => id,
         };
-        match self.pickle.get(tuple) {
-            // No tensor has more axes than this.
-            Object::Tuple(ids) | Object::List(ids) if ids.len() <= 64 => {
-                ids.iter().map(|&id| self.number(id)).collect()
-            }
-            _ => Err(invalid!("tensor {:?} has a size or stride that is no tuple of counts", self.name)),
-        }
+        // No tensor has more axes than this.
+        let counts = self.pickle.get(tuple).elements().filter(|ids| ids.len() <= 64);
+        let wrong = || invalid!("tensor {:?} has a size or stride that is no tuple of counts", self.name);
+        counts.ok_or_else(wrong)?.iter().map(|&id| self.number(id)).collect()
     }
 }
 

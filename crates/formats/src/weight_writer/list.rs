@@ -144,7 +144,17 @@ impl Builder<'_> {
             }
             DataType::F64 => (DataType::F64, weights),
             DataType::F32 => (DataType::F32, weights),
-            _ => {
+            DataType::F16
+            | DataType::Bf16
+            | DataType::I8
+            | DataType::U8
+            | DataType::I16
+            | DataType::U16
+            | DataType::I32
+            | DataType::U32
+            | DataType::I64
+            | DataType::U64
+            | DataType::Bool => {
                 self.widened += 1;
                 (DataType::F32, weights)
             }

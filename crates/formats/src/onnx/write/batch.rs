@@ -42,8 +42,9 @@ struct Step<'a> {
 impl Step<'_> {
     /// The axis of the batch in the outputs of a node that does `op`; `None` where it is lost.
     fn axis(&self, op: &Op) -> Option<usize> {
+        // What is left goes on to `single`, which names every operator.
+        #[allow(clippy::wildcard_enum_match_arm)]
         match op {
-            Op::Unsupported => None,
             Op::Mac(id) => self.mac(&self.layers[id.0]),
             Op::Binary(_) | Op::Where => self.broadcast(),
             // Operators on integers touch the same axes as those on real numbers.
@@ -89,7 +90,11 @@ impl Step<'_> {
                 (self.extent(0, x) == self.out_shape()[out]).then_some(out)
             }
             Op::Resize { .. } | Op::Tile => unless(self.extent(0, x) != self.out_shape()[x]),
-            op => unless(!is_elementwise(op)),
+            Op::Unary(_) | Op::Cast | Op::Identity | Op::Quant(_) => Some(x),
+            // Its scale is that of all images.
+            Op::DynamicQuantizeLinear | Op::Unsupported => None,
+            Op::Mac(_) | Op::Binary(_) | Op::Where | Op::Integer(_) | Op::MatMul => None,
+            Op::Concat { .. } | Op::Gather { .. } => None,
         }
     }
 
@@ -160,10 +165,6 @@ impl Step<'_> {
 }
 
 /// Operators of one input that treat each element by itself. One that comes later is not among them until it is put there.
-fn is_elementwise(op: &Op) -> bool {
-    matches!(op, Op::Unary(_) | Op::Cast | Op::Identity | Op::Quant(_))
-}
-
 fn reduced(axes: &[usize], keep_dims: bool, x: usize) -> Option<usize> {
     let gone = if keep_dims { 0 } else { axes.iter().filter(|&&axis| axis < x).count() };
     (!axes.contains(&x)).then(|| x - gone)

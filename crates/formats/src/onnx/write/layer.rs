@@ -109,7 +109,7 @@ impl Writer<'_> {
         let input = self.value(layer.input)?;
         let mut inputs = match layer.operand {
             Operand::WeightsLeft => vec![weights, input],
-            _ => vec![input, weights],
+            Operand::ChannelsFirst | Operand::ChannelsLast | Operand::Transposed => vec![input, weights],
         };
         let (output, op_type, attributes) = (self.name(layer.output), layer.op.name(), parts.attributes());
         match bias {

@@ -174,9 +174,10 @@ impl<'a> Writer<'a> {
 
     fn add_nodes(&mut self) -> Result<(), NetworkError> {
         for node in self.network.graph().nodes() {
-            match node.op {
-                Op::Mac(id) => self.add_layer(node, id)?,
-                _ => self.add_node(node).map_err(|fault| self.at(node, fault))?,
+            if let Op::Mac(id) = node.op {
+                self.add_layer(node, id)?;
+            } else {
+                self.add_node(node).map_err(|fault| self.at(node, fault))?;
             }
         }
         for &id in self.network.graph().outputs() {

@@ -37,11 +37,14 @@ impl Writer<'_> {
 
     /// Adds a node that is no MAC layer.
     pub(super) fn add_node(&mut self, node: &Node) -> Result<(), Fault> {
-        match &node.op {
-            Op::SoftmaxFrom { axis, logarithm } => return self.add_softmax_from(node, *axis, *logarithm),
-            Op::Integer(op) => return self.add_integer(node, op),
-            Op::Quant(quant) => return self.add_quant(node, *quant),
-            _ => {}
+        if let Op::SoftmaxFrom { axis, logarithm } = node.op {
+            return self.add_softmax_from(node, axis, logarithm);
+        }
+        if let Op::Integer(op) = &node.op {
+            return self.add_integer(node, op);
+        }
+        if let Op::Quant(quant) = node.op {
+            return self.add_quant(node, quant);
         }
         let mut draft = self.draft(node)?;
         let mut inputs = Vec::with_capacity(node.inputs.len() + draft.inputs.len());
@@ -90,6 +93,8 @@ impl Writer<'_> {
     /// Operators with parameters. The inputs of the draft are those parameters that the format has as inputs.
     fn parametric(&mut self, node: &Node) -> Result<Draft, Fault> {
         let draft = |op_type, attributes| Ok(Draft { op_type, inputs: Vec::new(), attributes });
+        // What is left goes on to `with_constants`, which names every operator.
+        #[allow(clippy::wildcard_enum_match_arm)]
         match &node.op {
             Op::BatchNormalization { epsilon } => draft("BatchNormalization", vec![float("epsilon", *epsilon)]),
             Op::Unary(function) => self.unary(node, function),
@@ -127,10 +132,10 @@ impl Writer<'_> {
 
     /// Functions of one element. Parameters are attributes, but for the bounds of a Clip.
     fn unary(&mut self, node: &Node, function: &Unary) -> Result<Draft, Fault> {
-        let inputs = match *function {
-            Unary::Clip { min, max } => vec![self.bound(node, "min", min)?, self.bound(node, "max", max)?],
-            _ => vec![],
-        };
+        let mut inputs = Vec::new();
+        if let Unary::Clip { min, max } = *function {
+            inputs = vec![self.bound(node, "min", min)?, self.bound(node, "max", max)?];
+        }
         Ok(Draft { op_type: function.name(), inputs, attributes: parameters::written(function) })
     }
 
@@ -165,7 +170,35 @@ impl Writer<'_> {
             // An extent of 1 leaves that of the input.
             Op::Expand => self.target(node, "Expand", 1),
             Op::Resize { linear, coordinates, nearest } => self.resize(node, *linear, *coordinates, *nearest),
-            _ => Err(unsupported!("writing the operator {}", node.op_type)),
+            Op::Unsupported => Err(unsupported!("writing the operator {}", node.op_type)),
+            Op::Mac(_)
+            | Op::Integer(_)
+            | Op::Quant(_)
+            | Op::SoftmaxFrom { .. }
+            | Op::Unary(_)
+            | Op::Binary(_)
+            | Op::Where
+            | Op::MatMul
+            | Op::DynamicQuantizeLinear
+            | Op::GlobalAveragePool
+            | Op::GlobalMaxPool
+            | Op::Identity
+            | Op::BatchNormalization { .. }
+            | Op::LayerNormalization { .. }
+            | Op::InstanceNormalization { .. }
+            | Op::Lrn { .. }
+            | Op::SpaceToDepth { .. }
+            | Op::DepthToSpace { .. }
+            | Op::Softmax { .. }
+            | Op::LogSoftmax { .. }
+            | Op::MaxPool(_)
+            | Op::AveragePool(_)
+            | Op::Concat { .. }
+            | Op::Transpose { .. }
+            | Op::Gather { .. }
+            | Op::Cast
+            | Op::QuantizeLinear { .. }
+            | Op::DequantizeLinear { .. } => unreachable!("`add_node`, `plain` and `parametric` have taken these"),
         }
     }
 
@@ -324,16 +357,18 @@ impl Writer<'_> {
 
 /// Operators that have the same name in the file and no parameters.
 fn plain(op: &Op) -> Option<&'static str> {
-    Some(match op {
-        Op::Binary(function) => function.name(),
-        Op::Where => "Where",
-        Op::MatMul => "MatMul",
-        Op::DynamicQuantizeLinear => "DynamicQuantizeLinear",
-        Op::GlobalAveragePool => "GlobalAveragePool",
-        Op::GlobalMaxPool => "GlobalMaxPool",
-        Op::Identity => "Identity",
-        _ => return None,
-    })
+    if let Op::Binary(function) = op {
+        return Some(function.name());
+    }
+    let names = [
+        (Op::Where, "Where"),
+        (Op::MatMul, "MatMul"),
+        (Op::DynamicQuantizeLinear, "DynamicQuantizeLinear"),
+        (Op::GlobalAveragePool, "GlobalAveragePool"),
+        (Op::GlobalMaxPool, "GlobalMaxPool"),
+        (Op::Identity, "Identity"),
+    ];
+    names.iter().find(|(plain, _)| plain == op).map(|(_, name)| *name)
 }
 
 /// The scales of a resizing, if a runtime gets exactly the extents of `y` back from them.

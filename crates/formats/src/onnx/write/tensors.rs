@@ -40,7 +40,8 @@ pub(super) fn real(shape: Vec<usize>, values: &[f64], data_type: DataType) -> Op
         DataType::F32 => exact(values, |v| v as f32, f64::from, f32::to_le_bytes)?,
         DataType::F16 => exact(values, f16::from_f64, f16::to_f64, f16::to_le_bytes)?,
         DataType::Bf16 => exact(values, bf16::from_f64, bf16::to_f64, bf16::to_le_bytes)?,
-        _ => return None,
+        DataType::I8 | DataType::U8 | DataType::I16 | DataType::U16 | DataType::I32 => return None,
+        DataType::U32 | DataType::I64 | DataType::U64 | DataType::Bool => return None,
     };
     Some(Tensor { data_type, shape, encoding: Encoding::Raw, chunks: vec![Bytes::from(bytes)] })
 }
