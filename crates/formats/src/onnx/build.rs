@@ -3,13 +3,12 @@
 mod branch;
 mod integer;
 
-use std::collections::HashSet;
 use std::path::Path;
 
 use esn::Grid;
 use network::{
-    ActivationQuantization, LayerId, MacLayer, Network, NetworkBuilder, NetworkError, Node, Note, Op, PadMode, Unary,
-    Value, ValueId,
+    ActivationQuantization, MacLayer, Network, NetworkBuilder, NetworkError, Node, Note, Op, PadMode, Unary, Value,
+    ValueId,
 };
 
 use super::array::Array;
@@ -53,7 +52,7 @@ pub(super) struct Surroundings<'a> {
 pub(super) fn build(graph: &GraphProto, surroundings: Surroundings<'_>) -> Result<Network, NetworkError> {
     let path = surroundings.path;
     let inputs = inputs::inputs(graph, surroundings.options).map_err(|(place, fault)| fault.at(path, place))?;
-    let mut builder = Builder::new(graph, surroundings, (inputs.batch, inputs.open_batch));
+    let mut builder = Builder::new(graph, surroundings);
     builder.add_inputs(inputs);
     builder.add_initializers(graph)?;
     builder.add_nodes(graph)?;
@@ -73,13 +72,13 @@ struct Builder<'a> {
     opset: i64,
     external: ExternalFiles,
     grid: Option<Grid>,
-    batch: usize,
     open_batch: bool,
+    network: NetworkBuilder,
+    /// One for each value of the network.
     slots: Vec<Slot>,
     scopes: Scopes<'a>,
-    inputs: Vec<ValueId>,
-    nodes: Vec<Node>,
-    layers: Vec<MacLayer>,
+    /// Values that no node makes and nobody feeds.
+    unmade: Vec<ValueId>,
     findings: Findings,
     /// Elements that may still be computed.
     budget: usize,
@@ -92,19 +91,17 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(graph: &'a GraphProto, surroundings: Surroundings<'a>, (batch, open_batch): (usize, bool)) -> Self {
+    fn new(graph: &'a GraphProto, surroundings: Surroundings<'a>) -> Self {
         Self {
             path: surroundings.path,
             opset: surroundings.opset,
             external: surroundings.external,
             grid: surroundings.grid,
-            batch,
-            open_batch,
+            open_batch: false,
+            network: NetworkBuilder::new(surroundings.path),
             slots: Vec::new(),
             scopes: Scopes::new(graph),
-            inputs: Vec::new(),
-            nodes: Vec::new(),
-            layers: Vec::new(),
+            unmade: Vec::new(),
             findings: Findings::default(),
             budget: MAX_FOLDED_IN_ALL,
             rounded: 0,
@@ -114,10 +111,10 @@ impl<'a> Builder<'a> {
     }
 
     fn add_inputs(&mut self, inputs: Inputs<'a>) {
-        for (name, form) in inputs.fed {
-            let id = self.add_slot(name, form, None, false);
-            self.inputs.push(id);
-        }
+        self.network.set_batch(inputs.batch);
+        self.open_batch = inputs.open_batch;
+        let fed = inputs.fed.into_iter().map(|(name, form)| self.add_named(name, form, None, false)).collect();
+        self.network.set_inputs(fed);
     }
 
     fn add_initializers(&mut self, graph: &'a GraphProto) -> Result<(), NetworkError> {
@@ -131,9 +128,7 @@ impl<'a> Builder<'a> {
                 continue;
             }
             let tensor = tensors::tensor(proto, &mut self.external).map_err(place)?;
-            let chain = Chain::stored(&clean(&proto.name), tensor);
-            let form = Form::new(Some(chain.data_type), chain.shape.clone());
-            self.add_slot(&proto.name, form, Some(chain), true);
+            self.add_known(&proto.name, Chain::stored(&clean(&proto.name), tensor));
         }
         Ok(())
     }
@@ -160,11 +155,27 @@ impl<'a> Builder<'a> {
         format!("node {:?}", self.scopes.node_name(node))
     }
 
-    fn add_slot(&mut self, name: &'a str, form: Form, known: Option<Chain>, constant: bool) -> ValueId {
-        let id = ValueId(self.slots.len());
+    /// Adds a value that the file names.
+    fn add_named(&mut self, name: &'a str, form: Form, known: Option<Chain>, constant: bool) -> ValueId {
+        let called = self.scopes.value_name(name);
+        let id = self.add_value(called, form, known, constant);
+        self.scopes.bind(name, id);
+        id
+    }
+
+    /// Adds a constant that is known.
+    fn add_known(&mut self, name: &'a str, chain: Chain) {
+        let form = Form::new(Some(chain.data_type), chain.shape.clone());
+        let id = self.add_named(name, form, Some(chain), true);
+        self.unmade.push(id);
+    }
+
+    fn add_value(&mut self, name: String, form: Form, known: Option<Chain>, constant: bool) -> ValueId {
+        let stored = known.as_ref().and_then(|chain| chain.as_stored().cloned());
+        let value = Value { constant: stored, ..Value::new(name, form.data_type, form.shape.clone()) };
+        let id = self.network.add_value(value);
         self.slots.push(Slot {
             id,
-            name: self.scopes.value_name(name),
             form,
             known,
             constant,
@@ -173,13 +184,13 @@ impl<'a> Builder<'a> {
             unreadable: None,
             sequence: None,
         });
-        self.scopes.bind(name, id);
         id
     }
 
     fn add_unreadable(&mut self, name: &'a str, form: Form, reason: String) {
-        let id = self.add_slot(name, form, None, true);
+        let id = self.add_named(name, form, None, true);
         self.slots[id.0].unreadable = Some(reason);
+        self.unmade.push(id);
     }
 
     fn add_node(&mut self, node: &'a NodeProto) -> Result<(), Fault> {
@@ -196,13 +207,13 @@ impl<'a> Builder<'a> {
             attributes: Attributes::new(node)?,
             inputs: ids.iter().map(|id| id.map(|id| &self.slots[id.0])).collect(),
             outputs: &node.output,
-            batch: self.batch,
+            batch: self.network.batch(),
         };
         let plan = match operators::plan(&view, &mut self.external) {
             Ok(plan) => plan,
             Err(Fault::NotRun(reason)) => Plan::not_run(reason, Form::default()),
             Err(Fault::NotCosted(reason)) => Plan::not_costed(reason, Form::default()),
-            Err(Fault::UnknownShape) => behind_unknown(&view, &self.findings)?,
+            Err(Fault::UnknownShape) => behind_unknown(&view, &self.network, &self.findings)?,
             Err(fault) => return Err(fault),
         };
         let plan = check_readable(check_outputs(plan, &view, &self.scopes)?, &view);
@@ -216,16 +227,14 @@ impl<'a> Builder<'a> {
             return Ok(());
         }
         if let Action::Sequence(sequence) = plan.action {
-            let id = self.add_slot(&node.output[0], Form::default(), None, constant);
+            let id = self.add_named(&node.output[0], Form::default(), None, constant);
             self.slots[id.0].sequence = Some(sequence);
+            self.unmade.push(id);
             return Ok(());
         }
         self.rounded += qonnx::count_rounded(&plan.action, self.rounded)?;
         if let Some(known) = known_outputs(&plan, &view, &mut self.budget)? {
-            for (name, chain) in node.output.iter().zip(known) {
-                let form = Form::new(Some(chain.data_type), chain.shape.clone());
-                self.add_slot(name, form, Some(chain), true);
-            }
+            node.output.iter().zip(known).for_each(|(name, chain)| self.add_known(name, chain));
             return Ok(());
         }
         self.emit(node, plan, ids, constant, quantization)
@@ -258,7 +267,7 @@ impl<'a> Builder<'a> {
         for (i, name) in node.output.iter().enumerate() {
             let form = plan.outputs.get(i).cloned().unwrap_or_default();
             let form = self.or_declared(name, form);
-            outputs.push(self.add_slot(name, form, None, constant));
+            outputs.push(self.add_named(name, form, None, constant));
         }
         if let Some(&first) = outputs.first() {
             self.slots[first.0].quantization = quantization;
@@ -269,7 +278,11 @@ impl<'a> Builder<'a> {
         self.note(node, &plan, &inputs, &outputs);
         let op = match plan.action {
             Action::Run(op) => op,
-            Action::Mac(layer) => Op::Mac(self.add_layer(*layer, &inputs, &outputs)),
+            Action::Mac(layer) => {
+                let input = inputs[0].expect("the planner has looked at the activation of a MAC layer");
+                self.add_mac(node, *layer, input, outputs[0]);
+                return Ok(());
+            }
             Action::Integer(mac) => {
                 self.add_integer(node, *mac, &ids, outputs[0]);
                 return Ok(());
@@ -277,7 +290,8 @@ impl<'a> Builder<'a> {
             Action::NotRun(_) => Op::Unsupported,
             Action::Compute(_) | Action::Known(_) | Action::Sequence(_) | Action::Unreadable(_) => Op::Unsupported,
         };
-        self.nodes.push(Node { name: self.scopes.node_name(node), op_type: operator_name(node), op, inputs, outputs });
+        let (name, op_type) = (self.scopes.node_name(node), operator_name(node));
+        self.network.add_node(Node { name, op_type, op, inputs, outputs });
         Ok(())
     }
 
@@ -289,11 +303,9 @@ impl<'a> Builder<'a> {
         slots.any(|slot| slot.quantized_twice || (quantizes && is_quantized(slot)))
     }
 
-    fn add_layer(&mut self, layer: MacLayer, inputs: &[Option<ValueId>], outputs: &[ValueId]) -> LayerId {
-        let input = inputs[0].expect("the planner has looked at the activation of a MAC layer");
+    fn add_mac(&mut self, node: &NodeProto, layer: MacLayer, input: ValueId, output: ValueId) {
         self.scales += layer.weights.quantization.as_ref().map_or(0, |quantization| quantization.scales.len());
-        self.layers.push(MacLayer { input, output: outputs[0], ..layer });
-        LayerId(self.layers.len() - 1)
+        self.network.add_mac(operator_name(node), MacLayer { input, output, ..layer });
     }
 
     /// Computes inputs that are rearranged or dequantized constants, so that they are plain tensors. Where one is too
@@ -307,8 +319,10 @@ impl<'a> Builder<'a> {
                 return Ok(Some("a constant input is computed and too large".to_string()));
             }
             self.budget -= count;
-            let array = chain.to_array().map_err(|e| invalid!("input {:?}: {e}", slot.name))?;
-            slot.known = Some(Chain::stored(&slot.name, array.into_tensor()));
+            let name = &self.network.value(*id).name;
+            let tensor = chain.to_array().map_err(|e| invalid!("input {name:?}: {e}"))?.into_tensor();
+            slot.known = Some(Chain::stored(name, tensor.clone()));
+            self.network.set_constant(*id, tensor);
         }
         Ok(None)
     }
@@ -318,8 +332,11 @@ impl<'a> Builder<'a> {
         if form.shape.is_some() && form.data_type.is_some() {
             return form;
         }
-        let declared =
-            self.scopes.declared(name).map(|info| inputs::declared_form(info, self.batch)).unwrap_or_default();
+        let declared = self
+            .scopes
+            .declared(name)
+            .map(|info| inputs::declared_form(info, self.network.batch()))
+            .unwrap_or_default();
         Form { data_type: form.data_type.or(declared.data_type), shape: form.shape.or(declared.shape) }
     }
 
@@ -352,13 +369,14 @@ impl<'a> Builder<'a> {
     /// Gives all layers the grid that is known. A DequantizeLinear does not say what its integers count: where nobody
     /// says it and the file looks as if they were half-steps, the result is a note.
     fn set_grid(&mut self) -> Option<Note> {
-        for quantization in self.layers.iter_mut().filter_map(|layer| layer.weights.quantization.as_mut()) {
+        let layers = self.network.layers_mut().iter_mut();
+        for quantization in layers.filter_map(|layer| layer.weights.quantization.as_mut()) {
             // Where a file's own operators say mid-rise, that is so.
             if quantization.grid == Grid::MidTread {
                 quantization.grid = self.grid.unwrap_or(Grid::MidTread);
             }
         }
-        let doubtful = self.grid.is_none() && !self.says_grid && grid::looks_mid_rise(&self.layers);
+        let doubtful = self.grid.is_none() && !self.says_grid && grid::looks_mid_rise(self.network.layers());
         doubtful.then(grid::looks_mid_rise_note)
     }
 
@@ -383,46 +401,26 @@ impl<'a> Builder<'a> {
 
     fn finish(mut self, graph: &GraphProto) -> Result<Network, NetworkError> {
         let outputs = self.outputs(graph).map_err(|fault| fault.at(self.path, "graph".to_string()))?;
-        if self.layers.is_empty() {
+        if self.network.layers().is_empty() {
             let instead = self.findings.instead_of_layers();
             let fault = unsupported!("expected Conv, Gemm or MatMul with constant weights; {instead}");
             return Err(fault.at(self.path, "graph".to_string()));
         }
         let grid_note = self.set_grid();
-        let mut network = NetworkBuilder::new(self.path);
-        network.set_batch(self.batch);
-        network.set_inputs(self.inputs);
-        network.set_outputs(outputs);
-        network.set_outside(outside(&self.slots, &self.nodes));
-        for slot in self.slots {
-            let constant = slot.known.and_then(|chain| chain.as_stored().cloned());
-            network.add_value(Value { constant, ..Value::new(slot.name, slot.form.data_type, slot.form.shape) });
-        }
-        for node in self.nodes {
-            network.add_node(node);
-        }
-        for layer in self.layers {
-            network.add_layer(layer);
-        }
+        self.network.set_outputs(outputs);
+        // What the file holds and the graph does not: text, sequences, and constants that nobody computes.
+        self.unmade.retain(|id| self.network.value(*id).constant.is_none());
+        self.network.set_outside(self.unmade);
         let (mut notes, not_costed) = self.findings.into_parts();
         notes.extend(grid_note);
-        let network = finished(network, self.path)?;
+        let network = finished(self.network, self.path)?;
         Ok(network.with_notes(notes).with_not_costed(not_costed).with_open_batch(self.open_batch))
     }
 }
 
-/// What the file holds and the graph does not: text, sequences, and constants that nobody computes.
-fn outside(slots: &[Slot], nodes: &[Node]) -> Vec<ValueId> {
-    let made: HashSet<ValueId> = nodes.iter().flat_map(|node| node.outputs.iter().copied()).collect();
-    let is_stored = |slot: &Slot| slot.known.as_ref().is_some_and(|chain| chain.as_stored().is_some());
-    let is_outside =
-        |slot: &&Slot| (slot.constant || slot.sequence.is_some()) && !is_stored(slot) && !made.contains(&slot.id);
-    slots.iter().filter(is_outside).map(|slot| slot.id).collect()
-}
-
 /// Plans a node one of whose inputs has no known shape. A MAC layer there could not be costed and would be missing in
 /// every sum: that ends the reading. Any other node is kept and not run.
-fn behind_unknown(view: &View<'_>, findings: &Findings) -> Result<Plan, Fault> {
+fn behind_unknown(view: &View<'_>, network: &NetworkBuilder, findings: &Findings) -> Result<Plan, Fault> {
     let plain = matches!(view.domain, "" | "ai.onnx") && matches!(view.op_type, "Conv" | "Gemm" | "MatMul");
     let integer = matches!(view.op_type, "QLinearConv" | "QLinearMatMul" | "QGemm" | "ConvInteger" | "MatMulInteger");
     let is_mac = plain || integer;
@@ -431,7 +429,7 @@ fn behind_unknown(view: &View<'_>, findings: &Findings) -> Result<Plan, Fault> {
         Some(slot) if is_mac && view.inputs.iter().flatten().any(|slot| slot.constant) => Err(unsupported!(
             "the shape of its input {:?} is not known, for the file declares none and these operators before it are not \
              handled: {}",
-            slot.name,
+            network.value(slot.id).name,
             findings.not_run()
         )),
         _ => {

@@ -23,7 +23,7 @@
 //! inputs.rs           the shapes that a file or a user gives
 //! chain.rs            a constant as a stored tensor and the steps from there
 //! scope.rs            which name is which value
-//! slot.rs             a value while the graph is built
+//! slot.rs             what is known of a value while the graph is built
 //! view.rs             a node as its planner sees it
 //! integer_mac.rs      a MAC layer on integers, as it is planned
 //! plan.rs             what is to be done with a node

@@ -1,15 +1,14 @@
-//! A value while the graph is being built.
+//! What the reader knows of a value besides what the network says of it.
 
 use network::{ActivationQuantization, ValueId};
 
 use super::chain::Chain;
 use super::form::Form;
 
-/// A value while the graph is being built.
+/// What is known of a value while the graph is being built. Its name is the network's.
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
     pub(super) id: ValueId,
-    pub(super) name: String,
     pub(super) form: Form,
     /// Its elements, if they are known without running anything.
     pub(super) known: Option<Chain>,

@@ -400,6 +400,19 @@ fn nodes_may_come_in_any_order() {
 }
 
 #[test]
+fn a_layer_may_name_outputs_that_nobody_reads() {
+    let conv = model().input("x", &[0, 2, 4, 4]).weights("w", &[2, 2, 1, 1]).node("Conv", &["x", "w"], &["y", "more"]);
+    assert_eq!(output_shape(&conv.read()), [1, 2, 4, 4]);
+    let integers = model()
+        .input("x", &[0, 4])
+        .node("DynamicQuantizeLinear", &["x"], &["q", "s", "z"])
+        .int8s("w", &[4, 2], &[1; 8])
+        .node("MatMulInteger", &["q", "w", "z"], &["i", "more"])
+        .node_with("Cast", &["i"], &["y"], vec![int("to", 1)]);
+    assert_eq!(output_shape(&integers.read()), [1, 2]);
+}
+
+#[test]
 fn functions_of_the_file_are_unfolded() {
     use formats::onnx::proto::*;
     let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();

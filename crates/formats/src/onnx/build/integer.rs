@@ -3,7 +3,7 @@
 
 use network::{DataType, Tensor};
 
-use super::{Builder, Chain, Form, Node, NodeProto, Op, ValueId, operator_name};
+use super::{Builder, Chain, Form, Node, NodeProto, Op, ValueId};
 use crate::onnx::integer_mac::{IntegerMac, Output};
 
 impl<'a> Builder<'a> {
@@ -18,7 +18,7 @@ impl<'a> Builder<'a> {
         self.add_step(node, dequantize, vec![Some(x), scale, at(by.zero_point)], real);
         let (step, parameters) = match mac.output {
             Output::Real => {
-                self.add_product(node, mac, real, output);
+                self.add_mac(node, mac.layer, real, output);
                 return;
             }
             Output::Integer => (("Cast", Op::Cast), vec![]),
@@ -28,36 +28,26 @@ impl<'a> Builder<'a> {
             }
         };
         let product = self.add_inner(output, "product", self.slots[output.0].form.shape.clone());
-        self.add_product(node, mac, real, product);
+        self.add_mac(node, mac.layer, real, product);
         self.add_step(node, step, [vec![Some(product)], parameters].concat(), output);
-    }
-
-    fn add_product(&mut self, node: &NodeProto, mac: IntegerMac, input: ValueId, output: ValueId) {
-        let op = Op::Mac(self.add_layer(mac.layer, &[Some(input)], &[output]));
-        let (name, op_type) = (self.scopes.node_name(node), operator_name(node));
-        self.nodes.push(Node { name, op_type, op, inputs: vec![Some(input)], outputs: vec![output] });
     }
 
     /// A step before or behind the layer, with its name in the format. The one scale has no axis.
     fn add_step(&mut self, node: &NodeProto, (op_type, op): (&str, Op), inputs: Vec<Option<ValueId>>, output: ValueId) {
         let name = format!("{}/{op_type}", self.scopes.node_name(node));
-        self.nodes.push(Node { name, op_type: op_type.to_string(), op, inputs, outputs: vec![output] });
+        self.network.add_node(Node { name, op_type: op_type.to_string(), op, inputs, outputs: vec![output] });
     }
 
     /// A value of 32-bit float that the file does not name.
     fn add_inner(&mut self, of: ValueId, what: &str, shape: Option<Vec<usize>>) -> ValueId {
-        let form = Form { data_type: Some(DataType::F32), shape };
-        let id = self.add_slot("", form, None, false);
-        self.slots[id.0].name = format!("{}/{what}", self.slots[of.0].name);
-        id
+        let name = format!("{}/{what}", self.network.value(of).name);
+        self.add_value(name, Form { data_type: Some(DataType::F32), shape }, None, false)
     }
 
     /// The number 1.
     fn add_one(&mut self, of: ValueId) -> ValueId {
-        let id = self.add_inner(of, "scale", Some(vec![]));
-        let slot = &mut self.slots[id.0];
-        slot.known = Some(Chain::stored(&slot.name, Tensor::from_f32(vec![], &[1.0])));
-        slot.constant = true;
-        id
+        let name = format!("{}/scale", self.network.value(of).name);
+        let chain = Chain::stored(&name, Tensor::from_f32(vec![], &[1.0]));
+        self.add_value(name, Form::new(Some(DataType::F32), vec![]), Some(chain), true)
     }
 }
