@@ -123,7 +123,11 @@ pub enum Error {
         expected: [usize; 2],
     },
     /// A layer that is not there.
-    #[error("{}: {wanted:?} is neither the name of a MAC layer nor one of 1 to {layers}", path.display())]
+    #[error(
+        "{}: {wanted:?} is neither the name of a MAC layer, nor the end of one, nor one of 1 to {layers}{}",
+        path.display(),
+        nearest.as_ref().map_or(String::new(), |name| format!("; the nearest name is {name}"))
+    )]
     NoLayer {
         /// The network file.
         path: PathBuf,
@@ -131,6 +135,18 @@ pub enum Error {
         wanted: String,
         /// MAC layers of the network.
         layers: usize,
+        /// The name that is nearest to what was asked for; none where there is no layer.
+        nearest: Option<String>,
+    },
+    /// Layers whose names all end as the name that is wanted.
+    #[error("{}: {wanted:?} is the end of several names: {}", path.display(), names.join(", "))]
+    ManyLayers {
+        /// The network file.
+        path: PathBuf,
+        /// What was asked for.
+        wanted: String,
+        /// The names.
+        names: Vec<String>,
     },
     /// An output whose folder is missing, that is a folder, or that would overwrite an input or another output.
     #[error("{}: {problem}", path.display())]
@@ -209,6 +225,7 @@ impl Failure for Error {
             | Error::NoImages
             | Error::NoLayer { .. }
             | Error::OtherReference { .. }
+            | Error::ManyLayers { .. }
             | Error::Place { .. }
             | Error::NothingToDo
             | Error::NoQuantization { .. }
@@ -226,7 +243,7 @@ impl Failure for Error {
                 Need::Onnx => Mend::NameArchitectureOrWriteWeights,
             }),
             Error::NoStep { .. } => Some(Mend::GiveBits),
-            Error::NoLayer { .. } => Some(Mend::ListLayers),
+            Error::NoLayer { .. } | Error::ManyLayers { .. } => Some(Mend::ListLayers),
             Error::NothingToDo => Some(Mend::AskForCompression),
             Error::NoQuantization { .. } => Some(Mend::AskForQuantization),
             Error::Lossy { .. } => Some(Mend::AllowLoss),

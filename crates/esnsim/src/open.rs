@@ -191,22 +191,46 @@ pub fn landscape_hardware(paths: &[PathBuf]) -> Result<Vec<Hardware>, Error> {
     }
 }
 
-/// The MAC layer of a name, else of a place: `"3"` is the third, counted from 1 in order of execution.
+/// The MAC layer of a name, else of a place, else of the end of a name. The place `"3"` is the third layer, counted from 1
+/// in order of execution. The end `"conv1"` is that of `/model/conv1` and of `model.conv1`, where no other name ends so.
 ///
 /// # Errors
 ///
-/// [`Error::NoLayer`] if there is neither.
+/// [`Error::ManyLayers`] if several names end so; [`Error::NoLayer`] if none does.
 pub fn find_layer(network: &Network, wanted: &str) -> Result<LayerId, Error> {
     let layers = network.layers();
-    if let Some(index) = layers.iter().position(|layer| layer.name == wanted) {
+    let place = wanted.parse::<usize>().ok().filter(|place| (1..=layers.len()).contains(place));
+    let exact = layers.iter().position(|layer| layer.name == wanted).or(place.map(|place| place - 1));
+    if let Some(index) = exact {
         return Ok(LayerId(index));
     }
-    match wanted.parse::<usize>() {
-        Ok(place) if (1..=layers.len()).contains(&place) => Ok(LayerId(place - 1)),
-        _ => {
-            Err(Error::NoLayer { path: network.path().to_path_buf(), wanted: wanted.to_string(), layers: layers.len() })
+    let (path, wanted_layer) = (network.path().to_path_buf(), wanted.to_string());
+    match layers.iter().enumerate().filter(|(_, layer)| ends_with(&layer.name, wanted)).collect::<Vec<_>>()[..] {
+        [(index, _)] => Ok(LayerId(index)),
+        [] => {
+            let nearest = nearest(layers.iter().map(|layer| layer.name.as_str()), wanted);
+            Err(Error::NoLayer { path, wanted: wanted_layer, layers: layers.len(), nearest })
+        }
+        ref several => {
+            let names = several.iter().map(|(_, layer)| layer.name.clone()).collect();
+            Err(Error::ManyLayers { path, wanted: wanted_layer, names })
         }
     }
+}
+
+/// Whether the last components of a name, which `/` or `.` sets apart, are those that are wanted.
+fn ends_with(name: &str, wanted: &str) -> bool {
+    let wanted = wanted.trim_start_matches(['/', '.']);
+    !wanted.is_empty() && name.strip_suffix(wanted).is_some_and(|rest| rest.is_empty() || rest.ends_with(['/', '.']))
+}
+
+/// The name that is nearest to what is wanted: one with all its components if there is one, else the one that the fewest
+/// changes of a letter make of it.
+fn nearest<'a>(names: impl Iterator<Item = &'a str>, wanted: &str) -> Option<String> {
+    let components = |name: &'a str| name.split(['/', '.']).collect::<Vec<_>>();
+    let has = |name: &'a str| wanted.split(['/', '.']).all(|component| components(name).contains(&component));
+    let distance = |name: &&'a str| (!has(name), strsim::damerau_levenshtein(wanted, name));
+    names.min_by_key(distance).map(str::to_string)
 }
 
 /// Refuses weights without a graph where something needs to know how they are connected.

@@ -398,7 +398,12 @@ fn face(page: &mut Page) {
             NoStep: Error::NoStep { path: path(), layer: text("conv1"), reason: Some(text("too many values")) },
             NoImages: Error::NoImages,
             OtherReference: Error::OtherReference { path: path(), found: [500, 100], expected: [500, 10] },
-            NoLayer: Error::NoLayer { path: path(), wanted: text("conv9"), layers: 8 },
+            NoLayer: Error::NoLayer { path: path(), wanted: text("conv9"), layers: 8, nearest: Some(text("conv1")) },
+            ManyLayers: Error::ManyLayers {
+                path: path(),
+                wanted: text("conv1"),
+                names: vec![text("a/conv1"), text("b/conv1")]
+            },
             Place: Error::Place { path: "no/out.csv".into(), problem: text("there is no folder no") },
             NothingToDo: Error::NothingToDo,
             NoQuantization: Error::NoQuantization { option: "a width of the first layer" },

@@ -25,6 +25,31 @@ fn a_layer_is_found_by_its_name_or_its_place() {
 }
 
 #[test]
+fn a_layer_is_found_by_the_end_of_its_name() {
+    let network = embedded();
+    let name = |wanted: &str| find_layer(&network, wanted).map(|id| network.layers()[id.0].name.clone());
+    for (wanted, found) in [
+        ("Gemm", "/fc/Gemm"),
+        ("fc/Gemm", "/fc/Gemm"),
+        ("layer2/conv1/Conv", "/layer2/conv1/Conv"),
+        ("layer3/shortcut/shortcut.0/Conv", "/layer3/shortcut/shortcut.0/Conv"),
+        // The whole name of one layer is the end of others.
+        ("/conv1/Conv", "/conv1/Conv"),
+    ] {
+        assert_eq!(name(wanted).expect("one name ends so"), found);
+    }
+    let error = find_layer(&network, "0/Conv").expect_err("two names end so");
+    let expected = ["/layer2/shortcut/shortcut.0/Conv", "/layer3/shortcut/shortcut.0/Conv"];
+    assert!(matches!(&error, Error::ManyLayers { names, .. } if *names == expected), "{error}");
+    // Components are whole; the name that has those that are wanted is nearer than a shorter one.
+    for (wanted, near) in [("emm", "/fc/Gemm"), ("conv1", "/conv1/Conv"), ("/layer2/conv2/Conv2", "/layer2/conv2/Conv")]
+    {
+        let error = find_layer(&network, wanted).expect_err("no name ends so");
+        assert!(matches!(&error, Error::NoLayer { nearest: Some(name), .. } if name == near), "{error}");
+    }
+}
+
+#[test]
 fn hardware_is_told_apart_by_its_names() {
     let names = |paths: &[&str]| {
         let paths: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
