@@ -132,10 +132,11 @@ impl SteppedEngine for AnalogArray {
         mut observer: &mut dyn Observer,
     ) -> Result<(), EngineError> {
         let mut machine = self.load(layer, input)?;
-        let filters = layer.geometry().spec().filters;
+        observer.begin(&machine.parts());
         loop {
-            for filter in 0..observer.lanes().min(filters) {
-                observer.lane(filter, machine.column(filter).as_ref().map(|column| column.lane()).as_ref());
+            if let Some(view) = observer.view() {
+                view.lanes.iter().for_each(|&filter| observer.lane(filter, machine.lane(filter, view.elements)));
+                observer.stages(machine.stages());
             }
             if observer.is_done() || !machine.advance(&mut observer) {
                 return Ok(());

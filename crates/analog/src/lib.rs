@@ -102,4 +102,4 @@ mod traffic;
 pub use array::AnalogArray;
 pub use departures::{Adc, Bias, Dac, Departures, Law, Memory, Noise, Reference, Resolution, WeightLaw};
 pub use error::AnalogError;
-pub use stepped::{Column, SteppedArray};
+pub use stepped::SteppedArray;

@@ -85,6 +85,24 @@ impl Pipeline {
         Some(drives)
     }
 
+    /// What the next cycle does, were it done now; `None` if all is done. `more` is that of [`Pipeline::advance`].
+    pub(crate) fn ahead(&self, more: bool) -> Option<Ahead> {
+        let mut next = *self;
+        next.hand_on(more);
+        ([next.dac, next.array, next.adc] != [None; 3]).then_some(Ahead(next))
+    }
+
+    /// The names of the stages that take cycles, in order.
+    pub(crate) fn stages(&self) -> Vec<&'static str> {
+        self.stages_of(["dac", "array", "adc"])
+    }
+
+    /// What belongs to the stages that take cycles.
+    fn stages_of<T>(&self, [dac, array, adc]: [T; 3]) -> Vec<T> {
+        let stages = [(self.timing.dac > 0, dac), (true, array), (self.timing.adc > 0, adc)];
+        stages.into_iter().filter(|(takes_cycles, _)| *takes_cycles).map(|(_, stage)| stage).collect()
+    }
+
     /// Moves every step that is done in its stage into the next, the foremost first.
     fn hand_on(&mut self, more: bool) {
         self.adc = self.adc.filter(|&left| left > 0);
@@ -103,5 +121,28 @@ impl Pipeline {
             let entry = if self.timing.dac > 0 { &mut self.dac } else { &mut self.array };
             *entry = Some(self.timing.dac.max(1));
         }
+    }
+}
+
+/// A pipeline in the middle of the next cycle.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ahead(Pipeline);
+
+impl Ahead {
+    /// Whether the arrays are driven.
+    pub(crate) fn drives(self) -> bool {
+        self.0.array == Some(1)
+    }
+
+    /// The step in each of [`Pipeline::stages`], counted from 0, and whether it waits there for the next stage.
+    pub(crate) fn held(self) -> Vec<Option<(u128, bool)>> {
+        // Steps do not overtake one another: the stage that is nearest to the input has the last that was taken in.
+        let mut last = self.0.taken;
+        let held = [self.0.dac, self.0.array, self.0.adc].map(|left| {
+            let left = left?;
+            last -= 1;
+            Some((last, left == 0))
+        });
+        self.0.stages_of(held)
     }
 }

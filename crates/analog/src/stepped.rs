@@ -1,6 +1,10 @@
 //! The arrays cycle by cycle.
 
-use engine::{Activations, EngineError, Lane, LaneSums, Layer, Observer, Outputs, SteppedRun};
+mod view;
+
+use std::ops::Range;
+
+use engine::{Activations, EngineError, Layer, Observer, Outputs, SteppedRun};
 
 use crate::account::{Tally, Time, layer_run};
 use crate::converters::{Drive, Rounding, add_scaled, scale};
@@ -78,15 +82,6 @@ struct LoadedTile {
     floors: Vec<u64>,
 }
 
-/// The column of a filter, or its pair of columns, as the first array takes its next step.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Column {
-    filter: usize,
-    position: usize,
-    first_row: usize,
-    sum: f32,
-}
-
 /// What cells did in one cycle.
 #[derive(Clone, Copy, Debug, Default)]
 struct Work {
@@ -154,44 +149,9 @@ impl<'a> SteppedArray<'a> {
         join(sums, self.cells.per_filter, self.cells.geometry.positions_per_repeat())
     }
 
-    /// The column of a filter, as the first array takes its next step; `None` if that array does not work on the
-    /// filter.
-    pub fn column(&self, filter: usize) -> Option<Column> {
-        let pair = self.next.0 * self.spec.arrays.get() as u128;
-        let positions = u128::from(self.cells.geometry.positions());
-        if pair >= positions * self.cells.tiling.tiles() {
-            return None;
-        }
-        let tile = self.cells.tiling.tile(pair / positions);
-        let (column, columns) = (filter * self.cells.per_filter, self.cells.geometry.columns());
-        if !tile.groups.contains(&(column / columns)) || !tile.columns.contains(&(column % columns)) {
-            return None;
-        }
-        let position = (pair % positions) as usize;
-        Some(Column { filter, position, first_row: tile.rows.start, sum: self.output(filter, position) })
-    }
-
-    /// The sum so far of one filter at one position over all repeats, in steps of the weight grid.
-    fn output(&self, filter: usize, position: usize) -> f32 {
-        let positions = self.cells.geometry.positions_per_repeat();
-        let (repeat, position) = (position / positions, position % positions);
-        let columns = self.cells.geometry.spec().filters;
-        let sum = |column: usize| {
-            let index = (repeat * columns + column) * positions + position;
-            match &self.input.weights {
-                Some(weights) => self.sums.iter().zip(weights).map(|(sums, weight)| sums[index] * weight).sum(),
-                None => self.sums[0][index],
-            }
-        };
-        match self.spec.departures.differential {
-            false => sum(filter),
-            true => sum(2 * filter) - sum(2 * filter + 1),
-        }
-    }
-
     /// Does one cycle. Returns `false` if no work was left for one.
     pub fn advance(&mut self, observer: &mut impl Observer) -> bool {
-        let Some(drives) = self.pipeline.advance(self.pairs_of_round(self.pipeline.taken() / self.steps()) > 0) else {
+        let Some(drives) = self.pipeline.advance(self.has_more()) else {
             return false;
         };
         let mut work = Work::default();
@@ -215,6 +175,11 @@ impl<'a> SteppedArray<'a> {
 
     fn steps(&self) -> u128 {
         self.input.digits.len() as u128
+    }
+
+    /// Whether there is another step for the pipeline to take in.
+    fn has_more(&self) -> bool {
+        self.pairs_of_round(self.pipeline.taken() / self.steps()) > 0
     }
 
     /// Arrays that have work in a round.
@@ -276,7 +241,7 @@ impl<'a> SteppedArray<'a> {
     fn apply(&mut self, position: usize, step: usize, loaded: &LoadedTile, work: &mut Work) {
         let tile = &loaded.tile;
         let per_repeat = self.cells.geometry.positions_per_repeat();
-        let (repeat, position) = (position / per_repeat, position % per_repeat);
+        let (in_layer, repeat, position) = (position, position / per_repeat, position % per_repeat);
         let departures = &self.spec.departures;
         let mut vector = Vec::new();
         let mut row_indices = Vec::new();
@@ -284,7 +249,7 @@ impl<'a> SteppedArray<'a> {
         for (i, column) in self.columns(tile).enumerate() {
             let of_column = column / self.cells.geometry.columns();
             if group.replace(of_column) != Some(of_column) {
-                self.read_vector(repeat, position, of_column, tile, &mut row_indices);
+                self.read_vector(in_layer, of_column, tile.rows.clone(), &mut row_indices);
                 let digits = &self.input.digits[step];
                 vector.clear();
                 vector.extend(row_indices.iter().map(|index| index.map_or(0.0, |index| digits[index])));
@@ -304,14 +269,17 @@ impl<'a> SteppedArray<'a> {
         }
     }
 
-    /// Where the rows of a tile read the input, `[repeats, in_channels, height, width]`; `None` for padding.
-    fn read_vector(&self, repeat: usize, position: usize, group: usize, tile: &Tile, indices: &mut Vec<Option<usize>>) {
+    /// Where rows of a group read the input, `[repeats, in_channels, height, width]`, at a position over all repeats;
+    /// `None` for padding.
+    fn read_vector(&self, position: usize, group: usize, rows: Range<usize>, indices: &mut Vec<Option<usize>>) {
         let geometry = &self.cells.geometry;
+        let per_repeat = geometry.positions_per_repeat();
+        let (repeat, position) = (position / per_repeat, position % per_repeat);
         let offset = repeat * (geometry.input_len() / geometry.spec().repeats);
         let (y, x) = (position / geometry.out_size()[1], position % geometry.out_size()[1]);
         indices.clear();
         let index = |row| geometry.input_index(group, row, y, x).map(|index| offset + index);
-        indices.extend(tile.rows.clone().map(index));
+        indices.extend(rows.map(index));
     }
 
     /// Spends the energy of the MACs of one column, that of every cell on its whole input.
@@ -355,19 +323,6 @@ impl<'a> SteppedArray<'a> {
         let output = (repeat * filters + column / self.cells.per_filter) * positions + position;
         let begun = std::mem::replace(&mut self.begun[output], true);
         self.tally.additions += u128::from(begun);
-    }
-}
-
-impl Column {
-    /// The column in the form that an observer is shown.
-    pub(crate) fn lane(&self) -> Lane<'_> {
-        Lane {
-            filter: self.filter,
-            position: self.position,
-            weight: self.first_row,
-            plane: 0,
-            sums: LaneSums::Real(std::slice::from_ref(&self.sum)),
-        }
     }
 }
 

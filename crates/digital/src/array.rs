@@ -1,8 +1,8 @@
 //! The array as a MAC engine.
 
 use engine::{
-    Activations, Arithmetic, EngineError, Lane, LaneSums, Layer, LayerRun, MacEngine, Observer, PreparedLayer, Silent,
-    SteppedEngine, SteppedRun, WeightFormat,
+    Activations, Arithmetic, EngineError, Layer, LayerRun, MacEngine, Observer, PreparedLayer, Silent, SteppedEngine,
+    SteppedRun, WeightFormat,
 };
 
 use crate::departures::{Departures, ZeroActivations};
@@ -11,7 +11,7 @@ use crate::error::DigitalError;
 use crate::fast;
 use crate::prepared::Prepared;
 use crate::spec::{ArraySpec, Granularity};
-use crate::stepped::{ProcessingElement, Row, SteppedArray};
+use crate::stepped::SteppedArray;
 use crate::storage;
 
 /// A variable-bit MAC array: rows of processing elements that consume one bit plane of a weight a cycle.
@@ -174,28 +174,16 @@ impl SteppedEngine for DigitalArray {
         mut observer: &mut dyn Observer,
     ) -> Result<(), EngineError> {
         let mut machine = self.load(layer, input)?;
+        observer.begin(&machine.parts());
         loop {
-            for index in 0..observer.lanes().min(self.spec.rows) {
-                show_row(machine.row(index), index, observer);
+            if let Some(view) = observer.view() {
+                view.lanes.iter().for_each(|&row| observer.lane(row, machine.lane(row, view.elements)));
             }
             if observer.is_done() || !machine.step(&mut observer) {
                 return Ok(());
             }
         }
     }
-}
-
-fn show_row(row: Option<&Row>, index: usize, observer: &mut dyn Observer) {
-    let Some(row) = row else { return observer.lane(index, None) };
-    let sums: Vec<i64> = row.elements().iter().map(ProcessingElement::accumulator).collect();
-    let lane = Lane {
-        filter: row.filter(),
-        position: row.positions().start,
-        weight: row.weight(),
-        plane: row.plane(),
-        sums: LaneSums::Integer(&sums),
-    };
-    observer.lane(index, Some(&lane));
 }
 
 #[cfg(test)]

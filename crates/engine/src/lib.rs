@@ -123,7 +123,7 @@ pub use arithmetic::{Activations, Arithmetic, Outputs};
 pub use contract::{Conversions, MacEngine, PreparedLayer, Randomness};
 pub use error::EngineError;
 pub use event::{EnergyGroup, Event, IdleCause};
-pub use lane::{Lane, LaneSums};
+pub use lane::{Cell, Elements, Lane, LaneWork, Parts, ProcessingElement, StageWork, View};
 pub use layer::Layer;
 pub use ledger::{Cycles, Entry, Joules, Ledger};
 pub use run::{LayerRun, Occupancy};

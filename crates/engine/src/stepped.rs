@@ -2,7 +2,7 @@
 
 use crate::arithmetic::{Activations, Outputs};
 use crate::error::EngineError;
-use crate::lane::Lane;
+use crate::lane::{Lane, Parts, StageWork, View};
 use crate::layer::Layer;
 use crate::run::LayerRun;
 
@@ -22,8 +22,8 @@ pub trait SteppedEngine {
     /// As [`crate::MacEngine::run`] and [`crate::PreparedLayer::forward`].
     fn step(&self, layer: &Layer<'_>, input: Activations<'_>) -> Result<SteppedRun, EngineError>;
 
-    /// Advances the machine as [`SteppedEngine::step`] does, and shows the observer the lanes that it asks for before
-    /// every cycle. Ends when the observer has seen enough or the layer is done.
+    /// Advances the machine as [`SteppedEngine::step`] does, and shows the observer what it asks for before every cycle.
+    /// Ends when the observer has seen enough or the layer is done.
     ///
     /// # Errors
     ///
@@ -46,14 +46,24 @@ pub trait Observer {
     /// they added `count`. A cell adds for the whole input in the cycle that takes its first step.
     fn cycle(&mut self, cycle: u128, active: u64, count: u128);
 
-    /// How many lanes the observer wants to see before the next cycle, the first ones. [`SteppedEngine::trace`] asks.
-    fn lanes(&self) -> usize {
-        0
+    /// Tells what of the machine works on the layer, before the first cycle. [`SteppedEngine::trace`] does.
+    fn begin(&mut self, parts: &Parts) {
+        let _ = parts;
     }
 
-    /// Shows a lane as the next cycle begins; `None` if the lane has no work.
-    fn lane(&mut self, index: usize, lane: Option<&Lane<'_>>) {
+    /// What the observer wants to see of the next cycle; `None` if nothing. [`SteppedEngine::trace`] asks.
+    fn view(&self) -> Option<View> {
+        None
+    }
+
+    /// Shows a lane as the next cycle begins.
+    fn lane(&mut self, index: usize, lane: Lane) {
         let _ = (index, lane);
+    }
+
+    /// Shows what is in each stage of [`Parts::stages`] in the next cycle.
+    fn stages(&mut self, stages: Vec<Option<StageWork>>) {
+        let _ = stages;
     }
 
     /// Whether the observer has seen enough. [`SteppedEngine::trace`] then ends.
@@ -67,12 +77,20 @@ impl<O: Observer + ?Sized> Observer for &mut O {
         (**self).cycle(cycle, active, count);
     }
 
-    fn lanes(&self) -> usize {
-        (**self).lanes()
+    fn begin(&mut self, parts: &Parts) {
+        (**self).begin(parts);
     }
 
-    fn lane(&mut self, index: usize, lane: Option<&Lane<'_>>) {
+    fn view(&self) -> Option<View> {
+        (**self).view()
+    }
+
+    fn lane(&mut self, index: usize, lane: Lane) {
         (**self).lane(index, lane);
+    }
+
+    fn stages(&mut self, stages: Vec<Option<StageWork>>) {
+        (**self).stages(stages);
     }
 
     fn is_done(&self) -> bool {

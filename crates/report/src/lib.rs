@@ -33,7 +33,7 @@
 //! values.rs                      figures and names that tables and documents write alike
 //! csv.rs, json.rs                one run: a table of its layers; everything as a document
 //! frontier.rs, landscape.rs      a store and a landscape as tables
-//! trace.rs                       a trace as a table and as a waveform
+//! trace/                         a trace as a table and as a waveform
 //! figures/                       SVG files and pages of HTML
 //! text/                          headings and plain tables
 //! ```

@@ -5,3 +5,4 @@ mod common;
 mod departures;
 mod noise;
 mod stepped;
+mod view;

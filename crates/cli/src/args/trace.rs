@@ -28,19 +28,23 @@ pub struct TraceOptions {
     #[arg(long, value_name = "TOML|NAME", help_heading = HARDWARE)]
     pub hardware: Option<PathBuf>,
 
-    /// The layer: its name, or its place among the MAC layers
+    /// The layer: its name, the end of its name, or its place among the MAC layers
     ///
-    /// Places are counted from 1; `inspect` lists them.
+    /// An end begins behind a `/` or a `.`: `conv1` finds `/model/conv1` if no other name ends so. Places are counted from
+    /// 1; `inspect` lists names and places.
     #[arg(long, value_name = "NAME|N", default_value = "1", help_heading = TRACE)]
     pub layer: String,
 
-    /// The first cycle, and the first that is not traced
-    #[arg(long, value_name = "A..B", default_value = "0..1024", value_parser = cycles, help_heading = TRACE)]
-    pub cycles: (u64, u64),
+    /// The first cycle, and the first that is not traced [default: 0..1024]
+    ///
+    /// The trace ends with the layer. A note says so where B is beyond its end.
+    #[arg(long, value_name = "A..B", value_parser = cycles, help_heading = TRACE)]
+    pub cycles: Option<(u64, u64)>,
 
     /// The image that the machine reads, from 1 on
     ///
-    /// It is one of --images, or of those that are embedded. Without images the activations are pseudo-random.
+    /// It is one of --images, or of those that are embedded. Without images the activations are pseudo-random, and a note
+    /// says so.
     #[arg(
         long,
         value_name = "N",
@@ -50,7 +54,9 @@ pub struct TraceOptions {
     )]
     pub image: u64,
 
-    /// Rows, or columns, that waveforms show, the first ones
+    /// Lanes that are shown: rows of processing elements, or columns of filters
+    ///
+    /// They are the first ones that have work in the cycles that are traced.
     #[arg(
         long,
         value_name = "N",
@@ -60,15 +66,18 @@ pub struct TraceOptions {
     )]
     pub lanes: u32,
 
-    /// Accumulators that waveforms show of each row, the first ones
+    /// Elements that are shown of each lane: processing elements, or cells
+    ///
+    /// They are the first ones of each lane.
     #[arg(
         long,
+        alias = "accumulators",
         value_name = "N",
         default_value_t = 4,
         value_parser = clap::value_parser!(u32).range(0..=65_536),
         help_heading = TRACE
     )]
-    pub accumulators: u32,
+    pub elements: u32,
 
     #[command(flatten)]
     pub inference: InferenceOptions,

@@ -4,11 +4,11 @@ use inference::Samples;
 use report::text::{grouped, joules, one_line};
 use report::trace::{write_csv, write_vcd};
 use report::write_file;
-use runner::trace::{Trace, TracePlan, trace};
+use runner::trace::{DEFAULT_CYCLES, Trace, TracePlan, trace};
 
 use crate::args::TraceOptions;
 use crate::commands;
-use crate::terminal::{Bar, notes, print};
+use crate::terminal::{Bar, notes, print, say};
 
 /// Runs the command.
 pub fn run(options: &TraceOptions) -> anyhow::Result<()> {
@@ -26,7 +26,10 @@ pub fn run(options: &TraceOptions) -> anyhow::Result<()> {
         Some(images) => Some((&images.samples as &dyn Samples, options.image_of(&images.samples)?)),
         None => None,
     };
-    let bar = Bar::new("cycles", options.cycles.1);
+    if image.is_some() && options.inference.images.is_none() {
+        say(&format!("the layer reads embedded image {}; --image and --images choose another", options.image));
+    }
+    let bar = Bar::new("cycles", options.cycles.map_or(DEFAULT_CYCLES, |(_, end)| end));
     let found = trace(&TracePlan {
         network,
         hardware: &hardware,
@@ -34,13 +37,14 @@ pub fn run(options: &TraceOptions) -> anyhow::Result<()> {
         layer: esnsim::find_layer(network, &options.layer)?,
         cycles: options.cycles,
         lanes: options.lanes as usize,
-        accumulators: options.accumulators as usize,
+        elements: options.elements as usize,
         image,
         activation_bits: options.inference.activation_bits,
         calibration_images: options.inference.calibration_images,
         progress: &|cycles| bar.advance(cycles),
     })?;
     bar.finish();
+    notes(&found.notes);
     if let Some(path) = &options.csv {
         write_file(path, |writer| write_csv(writer, &found))?;
     }

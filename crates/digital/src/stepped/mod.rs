@@ -2,17 +2,19 @@
 //!
 //! ```text
 //! program    what the control of a row issues     row   the state of a row and its elements
-//! work       what a row does in a cycle
+//! work       what a row does in a cycle           view  what an observer sees of a row
 //! ```
 
 mod program;
 mod row;
+mod view;
 mod work;
 
-use engine::{Activations, Cycles, EngineError, Layer, Observer, Outputs, SteppedRun};
+use engine::{Activations, Cycles, EngineError, Lane, Layer, Observer, Outputs, Parts, SteppedRun};
 
 use crate::account::{Counts, layer_run};
 use crate::departures::{Barrier, Departures};
+use crate::idle;
 use crate::spec::ArraySpec;
 use row::Task;
 pub use row::{ProcessingElement, Row};
@@ -119,6 +121,20 @@ impl<'a> SteppedArray<'a> {
     /// The state of a row; `None` if it is done or never had a filter to compute.
     pub fn row(&self, row: usize) -> Option<&Row> {
         self.working.binary_search(&row).ok().map(|_| &self.rows[row])
+    }
+
+    /// What works on the layer from here on.
+    pub fn parts(&self) -> Parts {
+        let elements = self.work.spec.pes_per_row.min(self.work.corners.len());
+        Parts { lanes: self.working.clone(), elements, stages: Vec::new() }
+    }
+
+    /// A row as the next cycle begins, with its first `elements`.
+    pub fn lane(&self, row: usize, elements: usize) -> Lane {
+        match self.row(row) {
+            Some(row) => view::lane(row, &self.work, elements),
+            None => Lane::Free(Some(idle::ROW_FINISHED_EARLY)),
+        }
     }
 
     /// Takes out the rows that are done. If all others wait, lets them go on.

@@ -22,6 +22,14 @@ pub(super) struct PlaneIssue {
     pub(super) digit: i8,
 }
 
+impl PlaneIssue {
+    /// What the plane adds to the code: `digit · 2^exponent`.
+    #[inline(always)]
+    pub(super) fn value(self) -> i64 {
+        i64::from(self.digit) << self.exponent
+    }
+}
+
 /// The planes that every element of a row takes in one cycle. There are at most 17 of them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Operation {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::program::{PlaneIssue, Program};
+use super::program::{Operation, PlaneIssue, Program};
 
 /// A processing element: an accumulator and the output position that it works on.
 #[derive(Clone, Copy, Debug)]
@@ -18,11 +18,16 @@ impl ProcessingElement {
         self.accumulator
     }
 
-    /// Adds `digit · x · 2^exponent`, the work of one cycle.
+    /// Adds the plane times the activation, the work of one cycle.
     #[inline(always)]
     pub(super) fn add(&mut self, issue: PlaneIssue, input: &[i32]) {
-        let x = i64::from(input[self.corner as usize + issue.offset as usize]);
-        self.accumulator += i64::from(issue.digit) * (x << issue.exponent);
+        self.accumulator += issue.value() * i64::from(self.activation(issue, input));
+    }
+
+    /// The activation that belongs to the weight of a plane.
+    #[inline(always)]
+    pub(super) fn activation(&self, issue: PlaneIssue, input: &[i32]) -> i32 {
+        input[self.corner as usize + issue.offset as usize]
     }
 }
 
@@ -110,8 +115,12 @@ impl Row {
         &self.elements
     }
 
+    /// The operation that is next; where the row waits, the last one.
+    pub(super) fn operation(&self) -> Operation {
+        self.program.operations[self.next.min(self.end - 1)]
+    }
+
     fn next_plane(&self) -> PlaneIssue {
-        let operation = self.program.operations[self.next.min(self.end - 1)];
-        self.program.planes[operation.first]
+        self.program.planes[self.operation().first]
     }
 }

@@ -20,13 +20,13 @@ use crate::traffic::InputTraffic;
 pub(super) struct Work<'a> {
     pub(super) spec: ArraySpec,
     pub(super) departures: Departures,
-    layer: Layer<'a>,
+    pub(super) layer: Layer<'a>,
     encoding: Encoding,
     live: Vec<bool>,
     pub(super) storage: Storage,
-    input: PaddedInput,
+    pub(super) input: PaddedInput,
     /// Where the receptive field of each position begins in the input.
-    corners: Vec<u32>,
+    pub(super) corners: Vec<u32>,
     traffic: InputTraffic,
     /// Groups of the layer whose input was fetched, with the pass in which it was. If the input stays, the pass is 0.
     fetched: HashSet<(usize, usize)>,
@@ -156,7 +156,7 @@ impl<'a> Work<'a> {
     }
 
     /// Elements whose activation for the weight of an operation is not 0.
-    fn active(&self, row: &Row, operation: Operation) -> usize {
+    pub(super) fn active(&self, row: &Row, operation: Operation) -> usize {
         let offset = row.program.planes[operation.first].offset as usize;
         row.elements.iter().filter(|element| self.input.values[element.corner as usize + offset] != 0).count()
     }

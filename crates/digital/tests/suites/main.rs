@@ -4,3 +4,4 @@ mod closed_form;
 mod common;
 mod departures;
 mod stepped;
+mod view;

@@ -2,7 +2,7 @@
 
 use engine::Arithmetic;
 use inference::{FloatExecutor, InferenceError, Samples, Session, gather};
-use network::LayerId;
+use network::{LayerId, Mend, Note, NoteKind};
 
 use super::plan::TracePlan;
 use crate::error::RunnerError;
@@ -26,6 +26,16 @@ pub(super) fn layer_input(plan: &TracePlan<'_>) -> Result<LayerInput, RunnerErro
         Arithmetic::Integer => LayerInput::Integer(values),
         Arithmetic::Real => LayerInput::Real(values.into_iter().map(|x| x as f32).collect()),
     })
+}
+
+/// Tells of activations that no image gave.
+pub(super) fn note(plan: &TracePlan<'_>) -> Option<Note> {
+    if plan.image.is_some() {
+        return None;
+    }
+    let text = "without an image the layer reads pseudo-random integers from 0 to 255, the same in every run";
+    let note = Note::new(NoteKind::Assumed, text);
+    Some(if plan.network.has_graph() { note.mended_by(Mend::GiveImages) } else { note })
 }
 
 fn of_image(plan: &TracePlan<'_>, samples: &dyn Samples, image: usize) -> Result<LayerInput, RunnerError> {

@@ -5,6 +5,7 @@
 mod input;
 mod plan;
 mod record;
+mod signal;
 
 use engine::{Activations, Layer};
 
@@ -14,15 +15,16 @@ use crate::prepare::prepare;
 use crate::stepped::stepped_engine;
 use record::Recorder;
 
-pub use plan::{MAX_VALUES, TracePlan};
-pub use record::{LaneSample, Sample, Sum, Trace};
+pub use plan::{DEFAULT_CYCLES, MAX_VALUES, TracePlan};
+pub use record::{Sample, Trace};
+pub use signal::{Signal, SignalKind, SignalValue};
 
 /// Steps a layer up to the end of the range and records the cycles in it.
 ///
 /// # Errors
 ///
-/// [`RunnerError::Trace`] if the range is empty, begins after the layer's last cycle or makes more than [`MAX_VALUES`]
-/// values with the lanes; [`RunnerError::Engine`] if the engine has no stepped machine; those of [`crate::cost`], and of
+/// [`RunnerError::Trace`] if the range is empty, begins after the layer's last cycle or has more than [`MAX_VALUES`]
+/// values of signals that are shown; [`RunnerError::Engine`] if the engine has no stepped machine; those of [`crate::cost`], and of
 /// [`crate::evaluate`] where there is an image.
 pub fn trace(plan: &TracePlan<'_>) -> Result<Trace, RunnerError> {
     plan.quantization.check(plan.network)?;
@@ -38,11 +40,9 @@ pub fn trace(plan: &TracePlan<'_>) -> Result<Trace, RunnerError> {
         input::LayerInput::Real(values) => Activations::Real(values),
     };
     let run = plan.hardware.engine.run_on(&engine_layer, activations).map_err(refused)?;
-    let total_cycles = run.cycles.0;
-    if u128::from(plan.cycles.0) >= total_cycles {
-        return Err(plan.problem(format!("it has {total_cycles} cycles, none from {} on", plan.cycles.0)));
-    }
-    let mut recorder = Recorder::new(plan, &run);
+    let mut recorder = Recorder::new(plan, &run)?;
     machine.trace(&engine_layer, activations, &mut recorder).map_err(refused)?;
-    Ok(recorder.finish())
+    let mut trace = recorder.finish()?;
+    trace.notes.extend(input::note(plan));
+    Ok(trace)
 }
