@@ -1,5 +1,5 @@
 //! Results as text and as files: plain tables for terminals, CSV and JSON for programs, pages of HTML and SVG for
-//! people, waveforms for viewers.
+//! people, waveforms and timelines for viewers.
 //!
 //! Every function takes what `runner` or `explore` found and writes it to a writer. `docs/output.md` documents every
 //! file.
@@ -33,7 +33,7 @@
 //! values.rs                      figures and names that tables and documents write alike
 //! csv.rs, json.rs                one run: a table of its layers; everything as a document
 //! frontier.rs, landscape.rs      a store and a landscape as tables
-//! trace/                         a trace as a table and as a waveform
+//! trace/                         a trace as a table, as a waveform and as a timeline
 //! figures/                       SVG files and pages of HTML
 //! text/                          headings and plain tables
 //! ```

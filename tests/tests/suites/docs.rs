@@ -21,7 +21,8 @@ use esnsim_tests::{digital_toml, esnsim, repository};
 use tempfile::TempDir;
 
 /// Options whose value is a file that the command writes.
-const OUTPUTS: [&str; 8] = ["--csv", "--json", "--html", "--svg", "--vcd", "--topology-csv", "--store", "-o"];
+const OUTPUTS: [&str; 9] =
+    ["--csv", "--json", "--html", "--svg", "--vcd", "--perfetto", "--topology-csv", "--store", "-o"];
 
 /// A fenced block of a page.
 struct Block {

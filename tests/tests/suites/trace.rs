@@ -1,6 +1,7 @@
 //! Is a trace what the machine did, can a reader of waveforms read it, and is it bounded?
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::Path;
 
 use esnsim_tests::{analog_toml, digital_toml, esnsim, repository};
@@ -210,6 +211,85 @@ fn notes_tell_what_was_not_asked_for() {
         assert!(there.iter().all(|text| said.contains(text)), "{arguments:?}: {said}");
         assert!(!not_there.iter().any(|text| said.contains(text)), "{arguments:?}: {said}");
     });
+}
+
+/// A slice of a timeline: its track, its first cycle, the cycles and its name.
+type Slice = (String, u64, u64, String);
+
+/// The slices that the CSV of a trace has, by a plain loop over rows of it: `name` says what a lane does in a row.
+fn runs(table: &Table, lane: &str, rows: Range<usize>, name: impl Fn(&dyn Fn(&str) -> String) -> String) -> Vec<Slice> {
+    let mut runs: Vec<Slice> = Vec::new();
+    for row in rows {
+        let value = |column: &str| {
+            let at = table.names.iter().position(|name| name == column).expect("there is such a column");
+            table.rows[row][at].to_string()
+        };
+        let cycle = value("cycle").parse().expect("a number");
+        let name = name(&|signal| value(&format!("{lane}.{signal}")));
+        match runs.last_mut().filter(|(_, first, length, known)| *known == name && first + *length == cycle) {
+            Some((_, _, length, _)) => *length += 1,
+            None => runs.push((lane.to_string(), cycle, 1, name)),
+        }
+    }
+    runs.retain(|(_, _, _, name)| !name.is_empty());
+    runs
+}
+
+#[test]
+fn a_timeline_has_the_slices_of_the_table_at_any_number_of_threads() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("rows.toml"), rows_with_departures()).expect("writable");
+    let files = ["--csv", "t.csv", "--perfetto", "t.json", "--lanes", "3"];
+    let hardware = ["--layer", "2", "--hardware", "rows.toml", "--cycles", "100..1500"];
+    let timeline = |threads| {
+        trace(folder.path(), &[&hardware[..], &files[..], &["--threads", threads]].concat());
+        std::fs::read(folder.path().join("t.json")).expect("the run wrote it")
+    };
+    let file = timeline("1");
+    assert!(file == timeline("4"), "the same bytes");
+    let json: serde_json::Value = serde_json::from_slice(&file).expect("it is JSON");
+    let events = json["traceEvents"].as_array().expect("the events are a list");
+    let of = |phase: &str| events.iter().filter(|event| event["ph"] == phase).collect::<Vec<_>>();
+    assert_eq!(of("M").len() + of("X").len() + of("C").len(), events.len());
+    let number =
+        |event: &serde_json::Value, key: &str| event[key].as_u64().unwrap_or_else(|| panic!("{key} of {event}"));
+    let threads: HashMap<u64, &str> = of("M")
+        .into_iter()
+        .filter(|event| event["name"] == "thread_name")
+        .map(|event| (number(event, "tid"), event["args"]["name"].as_str().expect("a name")))
+        .collect();
+    let mut slices: Vec<Slice> = Vec::new();
+    for event in of("X") {
+        let name = event["name"].as_str().expect("a name").to_string();
+        slices.push((threads[&number(event, "tid")].to_string(), number(event, "ts"), number(event, "dur"), name));
+    }
+    let table = Table::read(&folder.path().join("t.csv"));
+    let mut expected = Vec::new();
+    for lane in ["lane0", "lane1", "lane2"] {
+        let place = |signal: &dyn Fn(&str) -> String| match signal("filter").as_str() {
+            "" => signal("idle_cause"),
+            filter => format!("filter {filter}, position {}", signal("position")),
+        };
+        let within = |signal: &dyn Fn(&str) -> String| match (signal("filter").as_str(), signal("busy").as_str()) {
+            ("", _) => String::new(),
+            (_, "0") => signal("idle_cause"),
+            _ => format!("weight {}, code {}", signal("weight"), signal("code")),
+        };
+        for outer in runs(&table, lane, 0..table.rows.len(), place) {
+            let first = outer.1 as usize - 100;
+            let inner = runs(&table, lane, first..first + outer.2 as usize, within);
+            expected.push(outer);
+            expected.extend(inner);
+        }
+    }
+    assert_eq!(slices, expected);
+    for cause in ["pipeline fill", "synchronization"] {
+        assert!(slices.iter().any(|slice| slice.3 == cause), "{cause} is seen");
+    }
+    let counted: Vec<u64> = of("C").iter().filter(|e| e["name"] == "active").map(|e| number(e, "ts")).collect();
+    let active = table.numbers::<u64>("active");
+    let changes = (0..active.len()).filter(|&at| at == 0 || active[at] != active[at - 1]).map(|at| at as u64 + 100);
+    assert_eq!(counted, changes.collect::<Vec<_>>());
 }
 
 #[test]

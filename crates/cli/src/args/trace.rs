@@ -90,6 +90,12 @@ pub struct TraceOptions {
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub csv: Option<PathBuf>,
 
+    /// Write a timeline (Chrome trace events) for ui.perfetto.dev
+    ///
+    /// chrome://tracing opens it as well. On the timeline 1 µs stands for one cycle.
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub perfetto: Option<PathBuf>,
+
     #[command(flatten)]
     pub threads: ThreadOptions,
 }

@@ -1,8 +1,8 @@
-//! `esnsim trace`: a layer on the stepped machine, cycle by cycle, as waveforms and as a table.
+//! `esnsim trace`: a layer on the stepped machine, cycle by cycle, as waveforms, as a table and as a timeline.
 
 use inference::Samples;
 use report::text::{grouped, joules, one_line};
-use report::trace::{write_csv, write_vcd};
+use report::trace::{write_csv, write_perfetto, write_vcd};
 use report::write_file;
 use runner::trace::{DEFAULT_CYCLES, Trace, TracePlan, trace};
 
@@ -13,7 +13,7 @@ use crate::terminal::{Bar, notes, print, say};
 /// Runs the command.
 pub fn run(options: &TraceOptions) -> anyhow::Result<()> {
     esnsim::check_outputs(
-        &[options.vcd.as_deref(), options.csv.as_deref()],
+        &[options.vcd.as_deref(), options.csv.as_deref(), options.perfetto.as_deref()],
         options.network.iter().chain(&options.hardware).chain(options.inference.files()).chain(options.reading.files()),
     )?;
     let hardware = esnsim::traced_hardware(options.hardware.as_deref())?;
@@ -50,6 +50,9 @@ pub fn run(options: &TraceOptions) -> anyhow::Result<()> {
     }
     if let Some(path) = &options.vcd {
         write_file(path, |writer| write_vcd(writer, &found))?;
+    }
+    if let Some(path) = &options.perfetto {
+        write_file(path, |writer| write_perfetto(writer, &found))?;
     }
     print(&summary(&found, image.is_some().then_some(options.image)))
 }
