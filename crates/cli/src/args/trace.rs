@@ -28,10 +28,10 @@ pub struct TraceOptions {
     #[arg(long, value_name = "TOML|NAME", help_heading = HARDWARE)]
     pub hardware: Option<PathBuf>,
 
-    /// The layer: its name, the end of its name, or its place among the MAC layers
+    /// The layer: its name, or the end of it, or its place
     ///
-    /// An end begins behind a `/` or a `.`: `conv1` finds `/model/conv1` if no other name ends so. Places are counted from
-    /// 1; `inspect` lists names and places.
+    /// An end begins behind a `/` or a `.`: `conv1` finds `/model/conv1` if no other name ends so. Places are those
+    /// among the MAC layers, from 1 on; `inspect` lists them.
     #[arg(long, value_name = "NAME|N", default_value = "1", help_heading = TRACE)]
     pub layer: String,
 
@@ -54,7 +54,7 @@ pub struct TraceOptions {
     )]
     pub image: u64,
 
-    /// Lanes that are shown: rows of processing elements, or columns of filters
+    /// Lanes that are shown: rows of elements, or columns of filters
     ///
     /// They are the first ones that have work in the cycles that are traced.
     #[arg(
@@ -66,9 +66,9 @@ pub struct TraceOptions {
     )]
     pub lanes: u32,
 
-    /// Elements that are shown of each lane: processing elements, or cells
+    /// Processing elements, or cells, that are shown of each lane
     ///
-    /// They are the first ones of each lane.
+    /// They are the first ones of the lane.
     #[arg(
         long,
         alias = "accumulators",
