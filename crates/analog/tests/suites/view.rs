@@ -10,14 +10,16 @@ use proptest::prelude::*;
 
 use crate::common::layers;
 
+/// The lanes of a cycle, with their index, and its stages.
+type Seen = (Vec<(usize, Lane)>, Vec<Option<StageWork>>);
+
 /// Keeps everything that it is shown.
 #[derive(Default)]
 struct Watch {
     parts: Parts,
-    /// The lanes and the stages of every cycle.
-    cycles: Vec<(Vec<(usize, Lane)>, Vec<Option<StageWork>>)>,
-    /// Those of the next cycle.
-    next: (Vec<(usize, Lane)>, Vec<Option<StageWork>>),
+    cycles: Vec<Seen>,
+    /// What is shown of the next cycle.
+    next: Seen,
 }
 
 impl Observer for Watch {
