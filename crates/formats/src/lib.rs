@@ -155,10 +155,11 @@ pub fn from_bytes(name: &str, bytes: Bytes, options: &ReadOptions) -> Result<Net
 
 /// The error of a file that is no ONNX model and something else instead.
 fn named_for_what_it_is(error: NetworkError, bytes: &[u8]) -> NetworkError {
-    let (path, place) = match &error {
-        NetworkError::Invalid { path, place, .. } if place == "file" => (path.clone(), place.clone()),
-        _ => return error,
-    };
+    let NetworkError::Invalid { path, place, .. } = &error else { return error };
+    if place != "file" {
+        return error;
+    }
+    let (path, place) = (path.clone(), place.clone());
     let Some(kind) = FileKind::of(bytes) else { return error };
     let mend = match kind {
         FileKind::Cifar10 | FileKind::Picture | FileKind::NumpyArray => Some(Mend::GiveAsImages),

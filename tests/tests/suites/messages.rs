@@ -271,7 +271,7 @@ fn work(page: &mut Page) {
                 Invalid: ImageError::Invalid { path: path(), problem: text("it does not begin as a numpy array does") },
                 Unsupported: ImageError::Unsupported { path: path(), problem: text("an array of 5 axes") },
                 UnknownPreprocessing: ImageError::UnknownPreprocessing { word: "imagnet".into() },
-            Misfit: ImageError::Misfit {
+                Misfit: ImageError::Misfit {
                     image: text("images.npy[3]"),
                     problem: text("3 channels; the network takes 1")
                 },

@@ -26,10 +26,8 @@ impl Hardware {
         let Value::Table(table) = value else { return };
         for (key, value) in table {
             let place = if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
-            match value {
-                Value::Float(number) => doubts.extend(self.doubt(&place, key, *number)),
-                other => self.look_at(&place, other, doubts),
-            }
+            doubts.extend(value.as_float().and_then(|number| self.doubt(&place, key, number)));
+            self.look_at(&place, value, doubts);
         }
     }
 
