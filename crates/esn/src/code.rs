@@ -160,6 +160,8 @@ fn is_level(grid: Grid, code: i32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     #[test]
@@ -179,10 +181,10 @@ mod tests {
             (Grid::MidTread, -1, off(Grid::MidTread, -1)),
             (Grid::MidTread, i32::MIN, wide(i32::MIN)),
         ];
-        for (grid, code, expected) in cases {
+        check_all(cases, |&(grid, code, ref expected)| {
             let found = CodeTensor::new(grid, shape, vec![0, code]).map(|_| ());
-            assert_eq!(found, expected, "{} {code}", grid.name());
-        }
+            assert_eq!(found, *expected, "{} {code}", grid.name());
+        });
         assert_eq!((Grid::MidRise.name(), Grid::MidTread.name()), ("mid-rise", "mid-tread"));
     }
 }

@@ -125,6 +125,8 @@ fn clip(x: f32, min: f32, max: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     #[test]
@@ -138,9 +140,9 @@ mod tests {
             (Rounding::Up, [2.0, 3.0, -3.0, 2.0, -2.0, 0.0]),
             (Rounding::Down, [1.0, 2.0, -2.0, 1.0, -1.0, 0.0]),
         ];
-        for (rounding, expected) in cases {
+        check_all(cases, |&(rounding, expected)| {
             assert_eq!([1.5, 2.5, -2.5, 1.2, -1.2, 0.0].map(|x| rounding.apply(x)), expected, "{rounding:?}");
-        }
+        });
         assert_eq!(Rounding::from_name("round"), Some(Rounding::HalfEven));
         assert_eq!(Rounding::from_name("nearest"), None);
     }

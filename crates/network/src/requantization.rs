@@ -143,6 +143,8 @@ pub fn fixed_point_multiplier(real: f64) -> Option<(i32, i32)> {
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     fn output(zero_point: i32, min: i32, max: i32) -> ActivationQuantization {
@@ -179,12 +181,12 @@ mod tests {
 
     #[test]
     fn multipliers_are_normalized() {
-        for real in [1e-9, 0.001, 0.25, 0.3, 0.999_999_999_9, 1.0, 1.5, 1000.0] {
+        check_all([1e-9, 0.001, 0.25, 0.3, 0.999_999_999_9, 1.0, 1.5, 1000.0], |&real| {
             let (mantissa, exponent) = fixed_point_multiplier(real).expect("in range");
             assert!(mantissa >= 1 << 30);
             let back = f64::from(mantissa) * 2f64.powi(exponent - 31);
             assert!((back / real - 1.0).abs() < 1e-9, "{real} {back}");
-        }
+        });
         assert_eq!(fixed_point_multiplier(1e-12), Some((0, 0)));
         assert_eq!([-1.0, f64::NAN, f64::INFINITY, 3e9].map(fixed_point_multiplier), [None; 4]);
     }

@@ -317,6 +317,8 @@ fn decode_varint(bytes: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     fn varint(data_type: DataType, shape: &[usize], chunks: &[&[u8]]) -> Tensor {
@@ -340,10 +342,10 @@ mod tests {
             (DataType::I64, &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02]),
             (DataType::I64, &[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01]),
         ];
-        for (data_type, bytes) in cases {
+        check_all(cases, |&(data_type, bytes)| {
             let garbled = TensorError::Garbled { index: 0, data_type };
             assert_eq!(varint(data_type, &[1], &[bytes]).to_i64(), Err(garbled));
-        }
+        });
         assert!(matches!(varint(DataType::I8, &[2], &[&[1]]).to_i64(), Err(TensorError::Count { found: 1, .. })));
     }
 

@@ -2,6 +2,7 @@ use super::*;
 use crate::code::{Grid, MAX_CODE, WeightShape};
 use BitConvention::{AsPrinted, NonzeroAtLeastOne};
 use proptest::prelude::*;
+use testkit::check_all;
 
 fn tensor(grid: Grid, shape: (usize, usize, usize, usize), codes: &[i32]) -> CodeTensor {
     let (filters, groups, channels, taps) = shape;
@@ -27,22 +28,21 @@ fn bits_at_the_edges() {
         (65537, 17, 17),
         (MAX_CODE, 17, 17),
     ];
-    for (code, one, printed) in table {
-        for code in [code, -code] {
-            assert_eq!(bits(code, NonzeroAtLeastOne), one, "code {code}");
-            assert_eq!(bits(code, AsPrinted), printed, "code {code}");
-        }
-    }
+    let cases = table.into_iter().flat_map(|(code, one, printed)| [code, -code].map(move |code| (code, one, printed)));
+    check_all(cases, |&(code, one, printed)| {
+        assert_eq!(bits(code, NonzeroAtLeastOne), one, "code {code}");
+        assert_eq!(bits(code, AsPrinted), printed, "code {code}");
+    });
 }
 
 #[test]
 fn the_top_of_an_n_bit_grid_has_n_bits() {
-    for n in 1..=16u32 {
+    check_all(1..=16u32, |&n| {
         assert_eq!(bits((1 << n) - 1, NonzeroAtLeastOne), n, "mid-rise, ±(2^(n-1) − 0.5)");
         assert_eq!(bits(-(1 << n), NonzeroAtLeastOne), n, "mid-tread, −2^(n-1)");
         assert_eq!(bits((1 << n) + 1, NonzeroAtLeastOne), n + 1);
         assert_eq!(bits((1 << n) + 2, NonzeroAtLeastOne), n + 1);
-    }
+    });
 }
 
 #[test]
@@ -65,9 +65,7 @@ fn quarters_show_the_exact_decimal() {
         (2_354_473, "588618.25"),
         (u128::MAX, "85070591730234615865843651857942052863.75"),
     ];
-    for (quarters, shown) in table {
-        assert_eq!(Quarters(quarters).to_string(), shown);
-    }
+    check_all(table, |&(quarters, shown)| assert_eq!(Quarters(quarters).to_string(), shown));
     assert_eq!(format!("{:>6}|{:<6}|", Quarters(3), Quarters(4)), "  0.75|1     |");
     assert_eq!(Quarters(2_354_473).to_f64(), 588_618.25);
 }
@@ -265,11 +263,11 @@ proptest! {
 /// The squares of 1,024 codes of 2,048 add up to 2^32, which 32 bits do not hold.
 #[test]
 fn squares_of_wide_codes_do_not_wrap() {
-    for code in [2046, 2048] {
+    check_all([2046, 2048], |&code| {
         let layer = tensor(Grid::MidTread, (1, 1, 1, 1024), &[code; 1024]);
         let expected = 1024 * (code as u128) * (code as u128);
         assert_eq!(LayerEsn::new(&layer, 1, NonzeroAtLeastOne).esn_a_quarters, expected, "{code}");
-    }
+    });
 }
 
 #[test]

@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use testkit::check_all;
 
 fn row(taps: usize) -> WeightShape {
     WeightShape { filters: 1, groups: 1, channels: 1, taps }
@@ -21,21 +22,21 @@ fn by_definition(weight: f64, step: f64, bits: u32) -> i32 {
 
 #[test]
 fn bit_widths_are_1_to_16() {
-    for (bits, valid) in [(0, false), (1, true), (16, true), (17, false), (u32::MAX, false)] {
+    check_all([(0, false), (1, true), (16, true), (17, false), (u32::MAX, false)], |&(bits, valid)| {
         assert_eq!(BitWidth::new(bits).is_ok(), valid, "{bits}");
-    }
+    });
     assert_eq!((width(9).get(), width(9).to_string()), (9, "9".to_string()));
     assert_eq!(BitWidthError { bits: 17 }.to_string(), "a bit width is 1 to 16, not 17");
 }
 
 #[test]
 fn ends_of_the_grid() {
-    for bits in 1..=16 {
+    check_all(1..=16, |&bits| {
         let top = (1 << bits) - 1;
         let layer = quantize_max_abs(&[-0.7f32, 0.7, 1e-20, -1e-20, 0.0, -0.0], row(6), width(bits)).unwrap();
         assert_eq!(layer.codes.codes(), [-top, top, 1, -1, 0, 0], "{bits} bits");
         assert_eq!(layer.step, f64::from(0.7f32) / f64::from(1u32 << (bits - 1)), "{bits} bits");
-    }
+    });
 }
 
 #[test]
@@ -55,32 +56,33 @@ fn a_layer_of_zeros_is_pruned_and_has_no_step() {
 
 #[test]
 fn weights_that_are_not_finite_are_named() {
-    for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-        for index in [0, 7, 8, 18] {
-            let mut weights = [0.5f64; 19];
-            weights[index] = value;
-            let error = quantize_max_abs(&weights, row(19), width(4)).unwrap_err();
-            assert!(matches!(error, QuantizeError::NotFinite { index: i, .. } if i == index), "{error}");
-            assert!(quantize_mid_rise(&weights, row(19), 1.0, width(4)).is_err());
-        }
-    }
+    let cases = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY]
+        .into_iter()
+        .flat_map(|value| [0, 7, 8, 18].map(move |index| (value, index)));
+    check_all(cases, |&(value, index)| {
+        let mut weights = [0.5f64; 19];
+        weights[index] = value;
+        let error = quantize_max_abs(&weights, row(19), width(4)).unwrap_err();
+        assert!(matches!(error, QuantizeError::NotFinite { index: i, .. } if i == index), "{error}");
+        assert!(quantize_mid_rise(&weights, row(19), 1.0, width(4)).is_err());
+    });
 }
 
 #[test]
 fn tiny_weights_are_exact_or_refused() {
     let least = f64::from_bits(1);
-    for bits in 1..=16 {
+    check_all(1..=16, |&bits| {
         let exact = least * f64::from(1u32 << (bits - 1));
         let layer = quantize_max_abs(&[exact, -exact, least, 0.0], row(4), width(bits)).unwrap();
         assert_eq!(layer.step, least);
         let top = (1 << bits) - 1;
         assert_eq!(layer.codes.codes(), [top, -top, 3.min(top), 0]);
-    }
+    });
     assert_eq!(quantize_max_abs(&[least], row(1), width(1)).unwrap().step, least);
-    for max_abs in [least, f64::from_bits(3), f64::MIN_POSITIVE + least] {
+    check_all([least, f64::from_bits(3), f64::MIN_POSITIVE + least], |&max_abs| {
         let error = quantize_max_abs(&[max_abs, 0.0], row(2), width(8)).unwrap_err();
         assert_eq!(error, QuantizeError::StepUnderflow { max_abs, bits: width(8) });
-    }
+    });
     let smallest_float32 = f32::from_bits(1);
     assert_eq!(quantize_max_abs(&[smallest_float32], row(1), width(16)).unwrap().codes.codes(), [65535]);
 }
@@ -96,10 +98,10 @@ fn huge_weights_clamp() {
 
 #[test]
 fn steps_that_are_no_steps_are_refused() {
-    for step in [-1.0, f64::NAN, f64::INFINITY, 0.0, -0.0] {
+    check_all([-1.0, f64::NAN, f64::INFINITY, 0.0, -0.0], |&step| {
         let error = quantize_mid_rise(&[1.0f32, 0.0], row(2), step, width(4)).unwrap_err();
         assert!(matches!(error, QuantizeError::Step { .. }), "{step}: {error}");
-    }
+    });
     assert_eq!(quantize_mid_rise(&[0.0f32], row(1), 0.0, width(4)).unwrap().codes(), [0]);
 }
 
@@ -151,12 +153,12 @@ proptest! {
 
 #[test]
 fn mid_tread_is_symmetric_and_starts_at_2_bits() {
-    for bits in 2..=16 {
+    check_all(2..=16, |&bits| {
         let top = (1 << bits) - 2;
         let codes = quantize_mid_tread(&[-1e9f32, 1e9, 0.49, -0.5, 0.0], row(5), 1.0, width(bits)).unwrap();
         assert_eq!(codes.codes(), [-top, top, 0, 0, 0], "{bits} bits");
         assert_eq!(codes.grid(), Grid::MidTread);
-    }
+    });
     assert_eq!(quantize_mid_tread(&[1.0f32], row(1), 1.0, width(1)), Err(QuantizeError::OnlyZero));
     assert_eq!(quantize_mid_tread(&[1.0f32], row(1), 0.0, width(2)), Err(QuantizeError::Step { step: 0.0 }));
     assert_eq!(quantize_mid_tread(&[0.0f32], row(1), 0.0, width(2)).unwrap().codes(), [0]);

@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use testkit::check_all;
 
 use super::*;
 use crate::{quantization_noise, quantize_max_abs};
@@ -46,21 +47,22 @@ fn weights(shape: &WeightShape, seed: u32, zeros: u32) -> Vec<f32> {
 
 #[test]
 fn a_filter_longer_than_a_piece_is_the_same_in_pieces() {
-    for (filters, channels, taps) in [(1, 2 * PIECE + 77, 1), (3, PIECE + 1, 1), (2, PIECE / 4, 9), (5, PIECE, 1)] {
+    let cases = [(1, 2 * PIECE + 77, 1), (3, PIECE + 1, 1), (2, PIECE / 4, 9), (5, PIECE, 1)];
+    check_all(cases, |&(filters, channels, taps)| {
         let shape = WeightShape { filters, groups: 1, channels, taps };
-        for zeros in 0..=4 {
+        check_all(0..=4, |&zeros| {
             let weights = weights(&shape, 5, zeros);
             let bits = BitWidth::new(4).expect("valid");
             assert_eq!(streamed(&weights, shape, bits), at_once(&weights, shape, bits), "{shape:?} {zeros}");
-        }
-    }
+        });
+    });
 }
 
 #[test]
 fn what_is_not_finite_is_found() {
-    for bad in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+    check_all([f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY], |&bad| {
         assert_eq!(largest_magnitude(&[1.0, bad, 2.0]), None);
-    }
+    });
     assert_eq!(largest_magnitude(&[1.0, -3.0, 2.0]), Some(3.0));
     assert_eq!(largest_magnitude(&[]), Some(0.0));
 }
@@ -109,7 +111,7 @@ proptest! {
 
 #[test]
 fn chunks_cover_every_weight_once() {
-    for (filters, taps) in [(50_000, 3), (3, PIECE), (2, PIECE + 1), (7, 1), (1, 3 * PIECE)] {
+    check_all([(50_000, 3), (3, PIECE), (2, PIECE + 1), (7, 1), (1, 3 * PIECE)], |&(filters, taps)| {
         let shape = WeightShape { filters, groups: 1, channels: 1, taps };
         let layer = LayerStream::new(shape, 1.0, BitWidth::new(4).unwrap(), BitConvention::default()).unwrap();
         let mut next = 0;
@@ -118,7 +120,7 @@ fn chunks_cover_every_weight_once() {
             next = chunk.end;
         }
         assert_eq!(next, filters * taps);
-    }
+    });
 }
 
 /// The first piece of the only filter is dense, the second is pruned: half of its places live.
