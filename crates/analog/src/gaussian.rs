@@ -136,17 +136,19 @@ fn cosine_and_sine(quarters: f32) -> (f32, f32) {
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     #[test]
     fn a_block_is_what_its_indices_are() {
         let sequence = Gaussian::new(7).of_text("layer");
-        for first in [0, 5, 31, 32, 1 << 40] {
+        check_all([0, 5, 31, 32, 1 << 40], |&first| {
             let mut numbers = [0.0; 100];
             sequence.fill(first, &mut numbers);
             let single: Vec<f32> = (0..100).map(|i| sequence.at(first + i)).collect();
             assert_eq!(numbers.as_slice(), single);
-        }
+        });
     }
 
     #[test]
@@ -171,14 +173,14 @@ mod tests {
         let n = numbers.len() as f64;
         let moment = |k: i32| numbers.iter().map(|&x| f64::from(x).powi(k)).sum::<f64>() / n;
         // Five standard errors of each moment.
-        for (k, expected, variance) in [(1, 0.0, 1.0), (2, 1.0, 2.0), (3, 0.0, 15.0), (4, 3.0, 96.0f64)] {
+        check_all([(1, 0.0, 1.0), (2, 1.0, 2.0), (3, 0.0, 15.0), (4, 3.0, 96.0f64)], |&(k, expected, variance)| {
             assert!((moment(k) - expected).abs() < 5.0 * (variance / n).sqrt(), "moment {k} is {}", moment(k));
-        }
+        });
         // P(|x| > 2), P(|x| > 3), P(|x| > 4) of the standard Gaussian.
-        for (bound, p) in [(2.0, 0.045_500_26), (3.0, 0.002_699_796), (4.0, 6.334_248e-5)] {
+        check_all([(2.0, 0.045_500_26), (3.0, 0.002_699_796), (4.0, 6.334_248e-5)], |&(bound, p)| {
             let beyond = numbers.iter().filter(|x| x.abs() > bound).count() as f64;
             assert!((beyond - n * p).abs() < 5.0 * (n * p).sqrt(), "{beyond} of {n} are beyond {bound}");
-        }
+        });
         let product: f64 = numbers.windows(2).map(|w| f64::from(w[0]) * f64::from(w[1])).sum();
         let apart: f64 = numbers.windows(17).map(|w| f64::from(w[0]) * f64::from(w[16])).sum();
         assert!(product.abs() < 5.0 * n.sqrt() && apart.abs() < 5.0 * n.sqrt(), "{product}, {apart}");

@@ -189,6 +189,7 @@ impl SteppedEngine for DigitalArray {
 #[cfg(test)]
 mod tests {
     use engine::Joules;
+    use testkit::check_all;
 
     use super::*;
 
@@ -213,17 +214,15 @@ mod tests {
                 Some("array test: 4294967296 rows of 2 elements; at most 4294967296 elements can be counted"),
             ),
         ];
-        for (rows, pes, energy, expected) in table {
-            assert_eq!(message(rows, pes, energy).as_deref(), expected);
-        }
+        check_all(table, |&(rows, pes, energy, expected)| assert_eq!(message(rows, pes, energy).as_deref(), expected));
         assert!(message(usize::MAX, usize::MAX, 1.0).is_some());
         assert!(message(1, 1, f64::NAN).is_some() && message(1, 1, f64::INFINITY).is_some());
     }
 
     #[test]
     fn a_single_element_is_ideal() {
-        for (rows, pes, ideal) in [(1, 1, true), (2, 1, false), (1, 2, false)] {
+        check_all([(1, 1, true), (2, 1, false), (1, 2, false)], |&(rows, pes, ideal)| {
             assert_eq!(DigitalArray::new(spec(rows, pes, 1.0)).unwrap().is_ideal(), ideal);
-        }
+        });
     }
 }

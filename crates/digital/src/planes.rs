@@ -119,6 +119,8 @@ fn mid_tread_digits(code: i32, width: u32) -> Option<(u32, u32)> {
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     /// Every code of every grid, as wide as an unsigned 16-bit weight needs.
@@ -153,7 +155,7 @@ mod tests {
     /// What n planes can make at all, from every pattern of digits: so no cleverer encoding needs fewer planes.
     #[test]
     fn fewer_planes_reach_no_further_in_any_pattern() {
-        for width in 1..=8u32 {
+        check_all(1..=8u32, |&width| {
             let sums = |digit: fn(u32) -> i32| {
                 (0..1u32 << width).map(move |bits| (0..width).map(|b| digit(bits >> b & 1) << b).sum::<i32>())
             };
@@ -166,36 +168,35 @@ mod tests {
             let lowest = complement_reach.max().unwrap();
             assert_eq!(Planes::least_width(Grid::MidTread, -2 * lowest), width);
             assert_eq!(Planes::least_width(Grid::MidTread, -2 * (lowest + 1)), width + 1);
-        }
+        });
     }
 
     #[test]
     fn widths_at_the_edges() {
-        for code in [1, -1] {
+        check_all([1, -1], |&code| {
             assert_eq!(Planes::least_width(Grid::MidRise, code), 1, "the smallest weight takes one plane, its sign");
             assert_eq!(Planes::least_width(Grid::MidTread, 2 * code), 1);
-        }
-        for n in 1..=16u32 {
-            for sign in [1, -1] {
-                assert_eq!(Planes::least_width(Grid::MidRise, sign * ((1 << n) - 1)), n);
-                assert_eq!(Planes::least_width(Grid::MidRise, sign * ((1 << n) + 1)), n + 1);
-                let lowest = sign << n; // W_int = ±2^(n−1)
-                assert_eq!(Planes::least_width(Grid::MidTread, lowest), n);
-                assert_eq!(Planes::least_width(Grid::MidTread, lowest + 2 * sign), n + 1);
-            }
-        }
+        });
+        let cases = (1..=16u32).flat_map(|n| [1, -1].map(move |sign| (n, sign)));
+        check_all(cases, |&(n, sign)| {
+            assert_eq!(Planes::least_width(Grid::MidRise, sign * ((1 << n) - 1)), n);
+            assert_eq!(Planes::least_width(Grid::MidRise, sign * ((1 << n) + 1)), n + 1);
+            let lowest = sign << n; // W_int = ±2^(n−1)
+            assert_eq!(Planes::least_width(Grid::MidTread, lowest), n);
+            assert_eq!(Planes::least_width(Grid::MidTread, lowest + 2 * sign), n + 1);
+        });
     }
 
     #[test]
     fn pruned_weights_need_no_plane_and_are_gated_in_any() {
-        for grid in [Grid::MidRise, Grid::MidTread] {
+        check_all([Grid::MidRise, Grid::MidTread], |&grid| {
             assert_eq!(Planes::least_width(grid, 0), 0);
-            for width in 0..=Planes::MAX_WIDTH {
+            check_all(0..=Planes::MAX_WIDTH, |&width| {
                 let planes = Planes::encode(grid, 0, width).expect("0 is the sum of no digits");
                 assert!((0..40).all(|plane| planes.digit(plane) == 0));
                 assert_eq!((planes.code(), planes.width()), (0, width));
-            }
-        }
+            });
+        });
     }
 
     #[test]

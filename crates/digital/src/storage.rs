@@ -127,6 +127,7 @@ mod tests {
     use engine::{Joules, Layer};
     use esn::{Grid, WeightShape};
     use network::{Geometry, GeometrySpec};
+    use testkit::check_all;
 
     use super::*;
     use crate::spec::ArraySpec;
@@ -174,8 +175,8 @@ mod tests {
             (Fixed(8), skipping(weights, 4), ("sparse", 3 * (8 + 4))),
             (Filter, skipping(weights, 4), ("sparse", 2 * (3 + 4) + (1 + 4) + 3 * 5)),
         ];
-        for (granularity, departures, expected) in cases {
-            assert_eq!(bits(granularity, &departures), expected, "{granularity:?}, {departures:?}");
-        }
+        check_all(cases, |&(granularity, ref departures, expected)| {
+            assert_eq!(bits(granularity, departures), expected, "{granularity:?}, {departures:?}");
+        });
     }
 }

@@ -141,34 +141,36 @@ pub fn dense_bits(weights: &CodeTensor) -> u128 {
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     #[test]
     fn mid_tread_is_twos_complement() {
-        for (amplitude, bits) in [(1, 2), (-1, 1), (-2, 2), (2, 3), (127, 8), (-128, 8), (128, 9)] {
+        check_all([(1, 2), (-1, 1), (-2, 2), (2, 3), (127, 8), (-128, 8), (128, 9)], |&(amplitude, bits)| {
             assert_eq!(StoredWeights::of(Grid::MidTread, &[2 * amplitude]).width(0), bits, "{amplitude}");
-        }
+        });
         let pruned = StoredWeights::of(Grid::MidTread, &[2 * 7, 0, 0, -2 * 8]);
         assert_eq!((pruned.width(0), pruned.zeros()), (4, 2));
     }
 
     #[test]
     fn nothing_but_zeros_takes_what_the_words_of_the_memory_have() {
-        for grid in [Grid::MidRise, Grid::MidTread] {
+        check_all([Grid::MidRise, Grid::MidTread], |&grid| {
             let zeros = StoredWeights::of(grid, &[0; 3]);
             assert_eq!((zeros.width(0), zeros.width(8)), (0, 8));
             assert_eq!(zeros.without_zeros(3).count(), 0);
-        }
+        });
     }
 
     #[test]
     fn parts_merge_into_the_whole() {
-        for grid in [Grid::MidRise, Grid::MidTread] {
+        check_all([Grid::MidRise, Grid::MidTread], |&grid| {
             let codes = if grid == Grid::MidRise { [9, 0, -1, 3, 0, -15] } else { [8, 0, -2, 4, 0, -16] };
             let (first, second) = codes.split_at(2);
             let whole = StoredWeights::of(grid, &codes);
             assert_eq!(StoredWeights::of(grid, first).merge(StoredWeights::of(grid, second)), whole);
             assert_eq!(StoredWeights::none(grid).merge(whole), whole);
-        }
+        });
     }
 }

@@ -6,6 +6,7 @@ use engine::{
 };
 use esn::{CodeTensor, Grid};
 use network::Geometry;
+use testkit::check_all;
 
 use crate::common;
 
@@ -53,7 +54,7 @@ fn tiles_and_arrays_change_time_and_occupancy_but_not_energy() {
         (Some(64), Some(64), 1, 80, 4096, 2 * 46 * 64, 2 * 18 * 61),
         (Some(1), Some(1), 1, 40 * 108, 1, 0, 0),
     ];
-    for (rows, columns, arrays, cycles, cells, row_edge, column_edge) in cases {
+    check_all(cases, |&(rows, columns, arrays, cycles, cells, row_edge, column_edge)| {
         let run = run(&array(rows, columns, arrays), -5);
         assert_eq!(run.cycles, Cycles(cycles), "{rows:?} x {columns:?}, {arrays}");
         let offered = cycles * arrays as u128 * cells;
@@ -66,7 +67,7 @@ fn tiles_and_arrays_change_time_and_occupancy_but_not_energy() {
         ];
         assert_eq!(run.idle, idle, "{rows:?} x {columns:?}");
         assert_eq!(run.ledger.count(Event::MAC), 40 * 107 * 25);
-    }
+    });
 }
 
 #[test]
@@ -103,10 +104,10 @@ fn both_machines_refuse_the_same_inputs() {
             },
         ),
     ];
-    for (input, error) in cases {
-        assert_eq!(held.forward(input), Err(error.clone()));
-        assert_eq!(array.step(&layer, input), Err(error));
-    }
+    check_all(cases, |(input, error)| {
+        assert_eq!(held.forward(*input), Err(error.clone()));
+        assert_eq!(array.step(&layer, *input), Err(error.clone()));
+    });
 }
 
 /// Files have these words, in columns and objects that are read by name.

@@ -10,6 +10,7 @@ use engine::{
 use esn::{CodeTensor, Grid};
 use network::{Geometry, GeometrySpec};
 use proptest::prelude::*;
+use testkit::check_all;
 
 use crate::common::{self, bits, layers};
 
@@ -246,13 +247,13 @@ fn conversions_and_additions_follow_the_tiles() {
         (None, None, &differential, 40 * 2 * 36, 40 * 2 * 12, 240 * 3, 216),
         (Some(16), Some(4), &differential, 40 * 2 * 2 * 18 * 2, 40 * 2 * 2 * 2 * 6, 240 * 7, 512),
     ];
-    for (rows, columns, departures, dac, adc, additions, cells) in cases {
+    check_all(cases, |&(rows, columns, departures, dac, adc, additions, cells)| {
         let run = run(&array(rows, columns, 1).with(departures.clone()).expect("valid"), 1.0);
         let counts = [event::DAC, event::ADC, event::ADDITION].map(|event| run.ledger.count(event));
         assert_eq!(counts, [dac, adc, additions], "{rows:?} x {columns:?}");
         assert_eq!(run.occupancy.offered, 40 * 2 * cells, "{rows:?} x {columns:?}");
         assert_eq!(run.ledger.count(Event::MAC), 40 * (6 * 25 + 101 * 9));
-    }
+    });
 }
 
 /// By hand: 160 activations; 240 outputs; a group of 18 rows and 3 columns, or 6 columns in pairs.
@@ -275,7 +276,7 @@ fn activations_and_partial_sums_move_as_tiles_say() {
         (Some(4), Some(2), true, Some(1), 3, 9),
         (None, Some(1), false, Some(1), 3, 1),
     ];
-    for (rows, columns, differential, buffer, fetches, moves) in cases {
+    check_all(cases, |&(rows, columns, differential, buffer, fetches, moves)| {
         let departures = Departures { differential, memory: memory(buffer), ..Departures::default() };
         let array = array(rows, columns, 1).with(departures).expect("valid");
         let ledger = run(&array, 1.0).ledger;
@@ -283,7 +284,7 @@ fn activations_and_partial_sums_move_as_tiles_say() {
         assert_eq!(counts, [160 * 8 * fetches, 240 * 32 * moves], "{rows:?} x {columns:?}, {buffer:?}");
         assert_eq!(ledger.energy_of(EnergyGroup::Memory), Joules((counts[0] + 2 * counts[1]) as f64));
         assert!(!array.is_ideal());
-    }
+    });
 }
 
 /// Every column has sums of −3 on inputs of 1: half of the conversions of a unipolar converter clip, those of the filters
@@ -300,13 +301,13 @@ fn conversions_that_clip_are_counted() {
         (adc(Resolution::Fixed { bits: 8, full_scale: 2.0 }, false), [8, 8]),
         (adc(Resolution::Exact, true), [0, 0]),
     ];
-    for (adc, expected) in cases {
+    check_all(cases, |&(adc, expected)| {
         let array = ideal(Departures { adc: Some(adc), ..Departures::default() });
         let held = array.prepare(&layer).expect("an analog array holds every layer");
         let mut conversions = Conversions::default();
         held.forward_counting(Activations::Real(&[1.0; 4]), &mut conversions).expect("the input is valid");
         assert_eq!([conversions.total, conversions.clipped], expected, "{adc:?}");
-    }
+    });
 }
 
 #[test]
@@ -322,7 +323,7 @@ fn conversions_take_their_cycles() {
         ((0, 9), (0, 9), true, 80),
         ((1, 1 << 31), (0, 1), false, 36 + 1 + 79 * 36),
     ];
-    for ((dac_cycles, rows), (adc_cycles, columns), sequential, cycles) in cases {
+    check_all(cases, |&((dac_cycles, rows), (adc_cycles, columns), sequential, cycles)| {
         let departures = Departures {
             dac: Some(Dac { cycles: dac_cycles, rows_per_converter: rows, ..dac(4, 2) }),
             adc: Some(Adc { cycles: adc_cycles, columns_per_converter: columns, ..adc(Resolution::Exact, false) }),
@@ -342,7 +343,7 @@ fn conversions_take_their_cycles() {
             );
         }
         assert_eq!(run.idle.len(), 3 + usize::from(dac + adc > 0), "{dac_cycles} {rows} {adc_cycles} {columns}");
-    }
+    });
 }
 
 #[test]
@@ -357,7 +358,7 @@ fn class_a_burns_the_same_for_every_weight() {
         (Reference::Array, Some(9), 40 * (54 * 25 + 54 * 9)),
         (Reference::Layer, Some(9), macs * 25),
     ];
-    for (reference, rows, expected) in cases {
+    check_all(cases, |&(reference, rows, expected)| {
         let bias = Bias { quiescent: 1.0, reference };
         let ledger =
             run(&array(rows, None, 1).with(Departures { bias, ..Departures::default() }).expect("valid"), 0.0).ledger;
@@ -366,7 +367,7 @@ fn class_a_burns_the_same_for_every_weight() {
             expected << 20,
             "{reference:?} {rows:?}"
         );
-    }
+    });
     // Class AB at half the energy of the largest amplitude: 12.5 for all but 5² = 25.
     let bias = Bias { quiescent: 0.5, reference: Reference::Layer };
     let ledger = run(&ideal(Departures { bias, ..Departures::default() }), 0.0).ledger;
@@ -391,7 +392,7 @@ fn laws_of_energy_are_what_they_say() {
     ];
     let (geometry, weights) = (geometry(), weights());
     let layer = Layer::new("layer", &geometry, &weights).expect("shapes agree");
-    for (weight, of_code) in cases {
+    check_all(cases, |&(weight, of_code)| {
         let law = Law { weight, input_dependent: true, assumed_mean_square: Some(0.5) };
         let array = ideal(Departures { law, dac: Some(dac(2, 2)), ..Departures::default() });
         // Every pixel drives its row at full scale, which is 3.
@@ -405,7 +406,7 @@ fn laws_of_energy_are_what_they_say() {
         assert_eq!(assumed.entries()[0].unit, on_input.entries()[0].unit);
         // Full scale of two bits is 3, whose square costs the unit of the description.
         assert!((assumed.entries()[0].unit.0 * 9.0 / 1e-15 - 1.0).abs() < 1e-12, "{weight:?}");
-    }
+    });
 }
 
 /// In class A every cell burns the energy of the largest weight in every MAC, whatever the input is taken to be.
@@ -475,11 +476,11 @@ fn converters_round_and_clip() {
     let input = [1.0, 0.9, 5.0, -5.0, -1.0, 0.0];
     assert_eq!(one_weight(fixed(3, false), &input), [2.0, 1.0, 3.0, -3.0, -2.0, 0.0]);
     assert_eq!(one_weight(fixed(2, true), &input), [2.0, 1.0, 3.0, 0.0, 0.0, 0.0]);
-    for bits_per_step in 1..=3 {
+    check_all(1..=3, |&bits_per_step| {
         let dac = Some(Dac { full_scale: Some(7.0), ..dac(3, bits_per_step) });
         let departures = Departures { dac, ..Departures::default() };
         assert_eq!(one_weight(departures, &[1.4, 2.5, -9.0, 6.6]), [1.5, 3.0, -10.5, 10.5]);
-    }
+    });
     let dac = Departures { dac: Some(dac(1, 1)), ..Departures::default() };
     assert_eq!(one_weight(dac.clone(), &[4.0, 1.0, -3.0]), [6.0, 0.0, -6.0]);
     assert_eq!(one_weight(dac, &[0.0, 0.0]), [0.0, 0.0]);

@@ -4,6 +4,7 @@ use analog::{Adc, AnalogArray, Dac, Departures, Noise, Resolution};
 use engine::{Activations, Joules, Layer, MacEngine, Outputs, Randomness};
 use esn::{CodeTensor, Grid};
 use network::{Geometry, GeometrySpec};
+use testkit::check_all;
 
 use crate::common;
 
@@ -116,16 +117,16 @@ fn both_machines_draw_read_noise_from_the_same_distribution() {
         ("differential", array(8, Departures { differential: true, ..noise(reads) }), 0.25 * 2f64.sqrt()),
         ("a DAC", array(8, Departures { dac: Some(dac(5)), ..noise(reads) }), 0.25),
     ];
-    for (what, array, sigma) in cases {
+    check_all(cases, |(what, array, sigma)| {
         let deviations: Vec<f64> = squares(&input()).iter().map(|sum| sigma * sum.sqrt()).collect();
-        let fast = errors(&array, &deviations, 300, |engine| forward(engine, "layer", &input()));
-        let stepped = errors(&array, &deviations, 60, |engine| step(engine, &input()));
+        let fast = errors(array, &deviations, 300, |engine| forward(engine, "layer", &input()));
+        let stepped = errors(array, &deviations, 60, |engine| step(engine, &input()));
         assert_standard(&fast, what);
         assert_standard(&stepped, what);
         let (n, m) = (fast.len() as f64, stepped.len() as f64);
         // The distance is larger once in a thousand times.
         assert!(distance(&fast, &stepped) < 1.95 * ((n + m) / (n * m)).sqrt(), "{what}");
-    }
+    });
 }
 
 #[test]
@@ -165,7 +166,7 @@ fn noise_is_converted_with_the_sums() {
 #[test]
 fn programming_errors_stay_and_scale_with_what_they_are_relative_to() {
     let ones = vec![1.0; 144];
-    for of_weight in [false, true] {
+    check_all([false, true], |&of_weight| {
         let programming = Noise { programming: 0.1, programming_of_weight: of_weight, ..Noise::default() };
         let array = array(8, noise(programming));
         assert_eq!(forward(&array, "layer", &ones), forward(&array, "layer", &ones));
@@ -186,7 +187,7 @@ fn programming_errors_stay_and_scale_with_what_they_are_relative_to() {
             }));
         }
         assert_standard(&errors, if of_weight { "of the weight" } else { "of the largest" });
-    }
+    });
 }
 
 #[test]

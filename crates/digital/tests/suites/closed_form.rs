@@ -6,6 +6,7 @@ use digital::{DigitalArray, Granularity, event, idle};
 use engine::{Event, Layer, LayerRun, MacEngine};
 use esn::{CodeTensor, Grid, WeightShape};
 use network::{Geometry, GeometrySpec};
+use testkit::check_all;
 
 use crate::common::array;
 
@@ -29,19 +30,18 @@ fn ideal(granularity: Granularity, spec: GeometrySpec, grid: Grid, codes: &[i32]
 
 #[test]
 fn one_weight_takes_its_planes() {
-    for granularity in [Weight, Filter] {
-        for sign in [1, -1] {
-            assert_eq!(ideal(granularity, line(1, 1, 1), MidRise, &[sign]), 1, "|code| = 1 is not free");
-            assert_eq!(ideal(granularity, line(1, 1, 1), MidTread, &[2 * sign]), 1);
-            for n in 1..=16u32 {
-                let cost = |grid, code: i32| ideal(granularity, line(1, 1, 1), grid, &[sign * code]);
-                assert_eq!(cost(MidRise, (1 << n) - 1), u128::from(n), "the top of {n} bits");
-                assert_eq!(cost(MidRise, (1 << n) + 1), u128::from(n) + 1, "above {n} bits");
-                assert_eq!(cost(MidTread, 1 << n), u128::from(n), "the end of {n} bits");
-                assert_eq!(cost(MidTread, (1 << n) + 2), u128::from(n) + 1, "above {n} bits");
-            }
-        }
-    }
+    let cases = [Weight, Filter].into_iter().flat_map(|granularity| [1, -1].map(move |sign| (granularity, sign)));
+    check_all(cases, |&(granularity, sign)| {
+        assert_eq!(ideal(granularity, line(1, 1, 1), MidRise, &[sign]), 1, "|code| = 1 is not free");
+        assert_eq!(ideal(granularity, line(1, 1, 1), MidTread, &[2 * sign]), 1);
+        check_all(1..=16u32, |&n| {
+            let cost = |grid, code: i32| ideal(granularity, line(1, 1, 1), grid, &[sign * code]);
+            assert_eq!(cost(MidRise, (1 << n) - 1), u128::from(n), "the top of {n} bits");
+            assert_eq!(cost(MidRise, (1 << n) + 1), u128::from(n) + 1, "above {n} bits");
+            assert_eq!(cost(MidTread, 1 << n), u128::from(n), "the end of {n} bits");
+            assert_eq!(cost(MidTread, (1 << n) + 2), u128::from(n) + 1, "above {n} bits");
+        });
+    });
 }
 
 #[test]
@@ -95,11 +95,11 @@ fn positions_are_counted_exactly() {
         (GeometrySpec { repeats: 7, ..base }, 7 * 6 * 8),
         (GeometrySpec { kernel: [8, 10], ..base }, 1),
     ];
-    for (spec, positions) in table {
+    check_all(table, |&(spec, positions)| {
         let taps = spec.kernel[0] * spec.kernel[1];
         let cost = ideal(Weight, spec, MidRise, &vec![1; taps]);
         assert_eq!(cost, (taps * positions) as u128, "multiply-accumulates on padding count: {spec:?}");
-    }
+    });
 }
 
 #[test]
@@ -167,9 +167,7 @@ fn events_and_causes_have_the_names_of_reports() {
         (event::ACTIVATION_FETCH, "activation fetch"),
         (event::PARTIAL_SUMS, "partial sums"),
     ];
-    for (event, name) in events {
-        assert_eq!(event.name(), name);
-    }
+    check_all(events, |&(event, name)| assert_eq!(event.name(), name));
     let causes = [
         (idle::POSITION_TAIL, "position tail"),
         (idle::ROW_FINISHED_EARLY, "row finished early"),
@@ -178,7 +176,5 @@ fn events_and_causes_have_the_names_of_reports() {
         (idle::INDEX_DECODING, "index decoding"),
         (idle::ZERO_ACTIVATION, "zero activation"),
     ];
-    for (cause, name) in causes {
-        assert_eq!(cause.name(), name);
-    }
+    check_all(causes, |&(cause, name)| assert_eq!(cause.name(), name));
 }

@@ -9,6 +9,7 @@ use engine::{Activations, Event, IdleCause, Joules, Layer, LayerRun, MacEngine, 
 use esn::{CodeTensor, Grid};
 use network::{Geometry, GeometrySpec};
 use proptest::prelude::*;
+use testkit::check_all;
 
 use crate::common::departures::departed_arrays;
 use crate::common::{self, Case, array, arrays, cases, seven_loops};
@@ -120,11 +121,11 @@ type Row = (Granularity, Departures, Shown, u128, u128);
 /// planes, over four positions; without a departure it takes 24 cycles.
 fn each_shows_alone(table: impl IntoIterator<Item = Row>) {
     let case = line(2, 3, 4, &[1, -7, 0, 3, 0, 0]);
-    for (granularity, departures, shown, count, cycles) in table {
+    check_all(table, |&(granularity, ref departures, shown, count, cycles)| {
         let run = run(array(1, 1, granularity), departures.clone(), &case);
         assert_eq!(count_of(&run, shown), count, "{shown:?}: {departures:?}");
         assert_eq!(run.cycles.0, cycles, "{shown:?}: {departures:?}");
-    }
+    });
 }
 
 #[test]
@@ -286,12 +287,13 @@ fn count_of(run: &LayerRun, shown: Shown) -> u128 {
 fn rows_wait_at_barriers() {
     // Rows take 1 then 3, and 3 then 1 cycles.
     let case = line(4, 1, 1, &[1, 7, 7, 1]);
-    for (barrier, schedule, cycles, waiting, early) in [
+    let cases = [
         (Barrier::None, Schedule::LongestFirst, 4, None, 0),
         (Barrier::Filter, Schedule::InOrder, 6, Some(2), 2),
         (Barrier::Position, Schedule::InOrder, 6, Some(2), 2),
         (Barrier::Filter, Schedule::LongestFirst, 4, Some(0), 0),
-    ] {
+    ];
+    check_all(cases, |&(barrier, schedule, cycles, waiting, early)| {
         let departures = Departures { barrier, schedule, ..Departures::default() };
         let run = run(array(2, 1, Granularity::Weight), departures, &case);
         assert_eq!(
@@ -300,7 +302,7 @@ fn rows_wait_at_barriers() {
             "{barrier:?} {schedule:?}"
         );
         assert_eq!(waiting, (barrier != Barrier::None).then(|| count_of(&run, Idle(idle::SYNCHRONIZATION))));
-    }
+    });
 }
 
 #[test]
@@ -311,13 +313,12 @@ fn wide_elements_split() {
         supported_widths: supported_widths.to_vec(),
         ..Departures::default()
     };
-    for (departures, cycles, rounding) in
-        [(with(8, &[]), 2, 0), (with(4, &[]), 3, 0), (with(3, &[]), 5, 0), (with(8, &[4, 8]), 3, 10)]
-    {
-        let run = run(array(1, 1, Granularity::Filter), departures, &case);
+    let cases = [(with(8, &[]), 2, 0), (with(4, &[]), 3, 0), (with(3, &[]), 5, 0), (with(8, &[4, 8]), 3, 10)];
+    check_all(cases, |&(ref departures, cycles, rounding)| {
+        let run = run(array(1, 1, Granularity::Filter), departures.clone(), &case);
         assert_eq!((run.cycles.0, run.ledger.count(Event::MAC)), (cycles, 10));
         assert_eq!(run.ledger.count(event::WIDTH_ROUNDING), rounding);
-    }
+    });
 }
 
 #[test]
@@ -325,14 +326,14 @@ fn zero_activations_are_gated_and_skipped() {
     // Two channels over four positions, two elements: the first group of channel 0 is all zeros, its second half.
     let mut case = line(1, 2, 4, &[7, 1]);
     case.input = vec![0, 0, 0, 5, 1, 1, 1, 1];
-    for (zero_activations, cycles, idling) in [(ZeroActivations::Gate, 8, 9), (ZeroActivations::Skip, 5, 3)] {
+    check_all([(ZeroActivations::Gate, 8, 9), (ZeroActivations::Skip, 5, 3)], |&(zero_activations, cycles, idling)| {
         let departures = Departures { zero_activations, ..Departures::default() };
         let array = array(1, 2, Granularity::Weight).with_departures(departures.clone()).unwrap();
         assert!(array.cost_depends_on_input());
         let run = run(array, departures, &case);
         assert_eq!((run.cycles.0, count_of(&run, Idle(idle::ZERO_ACTIVATION))), (cycles, idling));
         assert_eq!((run.ledger.count(Event::MAC), run.ledger.count(event::ON_ZERO_ACTIVATIONS)), (3 + 4, 9));
-    }
+    });
 }
 
 #[test]
@@ -343,11 +344,11 @@ fn weights_wider_than_the_array_are_refused() {
         (array(1, 1, Granularity::Fixed(4)), "fixed_width_bits"),
         (array(1, 1, Granularity::Weight).with_departures(supported).unwrap(), "supported_widths_bits"),
     ];
-    for (array, key) in arrays {
+    check_all(arrays, |(array, key)| {
         let message = format!("layer test: unsupported: weight 3 of filter 1 needs 5 planes; {key} allows 4 at most");
         let layer = layer(&case);
         assert_eq!(array.run(&layer).unwrap_err().to_string(), message);
         assert_eq!(array.step(&layer, Activations::Integer(&case.input)).unwrap_err().to_string(), message);
         assert_eq!(array.prepare(&layer).map(drop).unwrap_err().to_string(), message);
-    }
+    });
 }

@@ -5,6 +5,7 @@ use engine::{Activations, EngineError, Event, Layer, MacEngine, Observer, Output
 use esn::{CodeTensor, Grid};
 use network::{Geometry, GeometrySpec};
 use proptest::prelude::*;
+use testkit::check_all;
 
 use crate::common::{self, Case, array, arrays, cases, seven_loops};
 
@@ -156,10 +157,10 @@ fn wrong_activations_are_refused() {
         ),
     ];
     let prepared = array.prepare(&layer).unwrap();
-    for (input, message) in table {
+    check_all(table, |&(input, message)| {
         assert_eq!(array.step(&layer, input).unwrap_err().to_string(), message);
         assert_eq!(prepared.forward(input).unwrap_err().to_string(), message);
-    }
+    });
     assert!(array.step(&layer, Activations::Integer(&[65536, -65536, 0])).is_ok());
 }
 

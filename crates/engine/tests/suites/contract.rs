@@ -3,6 +3,7 @@
 use engine::{Arithmetic, EngineError, Layer};
 use esn::{CodeTensor, Grid, WeightShape};
 use network::{Geometry, GeometrySpec};
+use testkit::check_all;
 
 fn geometry(groups: usize) -> Geometry {
     Geometry::new(GeometrySpec { groups, ..GeometrySpec::convolution(2, 4, [1, 3], [2, 3]) }).expect("it is a geometry")
@@ -52,7 +53,5 @@ fn errors_are_one_line_that_names_the_layer() {
             "layer conv1: unsupported: 18-bit weights",
         ),
     ];
-    for (error, message) in cases {
-        assert_eq!(error.to_string(), message);
-    }
+    check_all(cases, |&(ref error, message)| assert_eq!(error.to_string(), message));
 }

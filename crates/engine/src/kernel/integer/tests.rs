@@ -1,7 +1,7 @@
 use esn::{CodeTensor, Grid, MAX_CODE};
 use network::{Geometry, GeometrySpec};
 use proptest::prelude::*;
-use testkit::geometries;
+use testkit::{check_all, geometries};
 
 use super::*;
 
@@ -92,12 +92,11 @@ fn sums_beyond_32_bits_are_exact_on_every_path() {
         (127, 255),
         (-127, -128),
     ];
-    for (code, x) in cases {
-        for rows in [1, 2, 70_000] {
-            let geometry = dense(rows, 3);
-            check_all_paths(&geometry, Grid::MidRise, &vec![code; 3 * rows], &vec![x; rows]);
-        }
-    }
+    let cases = cases.into_iter().flat_map(|(code, x)| [1, 2, 70_000].map(move |rows| (code, x, rows)));
+    check_all(cases, |&(code, x, rows)| {
+        let geometry = dense(rows, 3);
+        check_all_paths(&geometry, Grid::MidRise, &vec![code; 3 * rows], &vec![x; rows]);
+    });
 }
 
 #[test]
@@ -129,8 +128,8 @@ fn wrong_inputs_are_refused() {
     let conv = conv(&dense(2, 1), Grid::MidRise, &[1, -1]);
     let shape = EngineError::Shape { layer: "layer".to_string(), what: "input", expected: 2, found: 3 };
     assert_eq!(conv.forward(&[0; 3]), Err(shape));
-    for x in [MAX_ACTIVATION + 1, i32::MIN, i32::MAX] {
+    check_all([MAX_ACTIVATION + 1, i32::MIN, i32::MAX], |&x| {
         let message = conv.forward(&[0, x]).expect_err("it is too large").to_string();
         assert_eq!(message, format!("layer layer: activation 1 is {x}; integer activations reach ±65536 at most"));
-    }
+    });
 }
