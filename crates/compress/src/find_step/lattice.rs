@@ -118,6 +118,8 @@ fn fit(levels: &[Level], mut range: [f64; 2]) -> Option<[f64; 2]> {
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     fn find(magnitudes: &[f64]) -> Option<f64> {
@@ -126,12 +128,13 @@ mod tests {
 
     #[test]
     fn the_largest_unit_is_found() {
-        for (multiples, unit) in [(&[1.0, 2.0, 3.0][..], 0.3), (&[4.0, 6.0, 10.0, 14.0], 0.17), (&[3.0, 7.0], 1e-3)] {
+        let cases = [(&[1.0, 2.0, 3.0][..], 0.3), (&[4.0, 6.0, 10.0, 14.0], 0.17), (&[3.0, 7.0], 1e-3)];
+        check_all(cases, |&(multiples, unit)| {
             let magnitudes: Vec<f64> = multiples.iter().map(|k| f64::from((k * unit) as f32)).collect();
             let divisor = if multiples.iter().all(|k| k % 2.0 == 0.0) { 2.0 } else { 1.0 };
             let found = find(&magnitudes).expect("they are multiples");
             assert!((found / (divisor * unit) - 1.0).abs() < 1e-6, "{multiples:?}: {found}");
-        }
+        });
     }
 
     #[test]

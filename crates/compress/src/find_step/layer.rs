@@ -292,6 +292,8 @@ fn width(grid: Grid, [low, high]: [i32; 2]) -> (u32, Option<i32>) {
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     #[test]
@@ -304,8 +306,6 @@ mod tests {
             (Grid::MidTread, [-200, 310], (8, Some(-28))),
             (Grid::MidTread, [0, 6], (2, Some(-2))),
         ];
-        for (grid, codes, expected) in cases {
-            assert_eq!(width(grid, codes), expected, "{codes:?}");
-        }
+        check_all(cases, |&(grid, codes, expected)| assert_eq!(width(grid, codes), expected, "{codes:?}"));
     }
 }

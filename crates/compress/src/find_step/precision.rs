@@ -66,6 +66,8 @@ fn significant_bits(value: f64) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     #[test]
@@ -77,16 +79,14 @@ mod tests {
             (&[0.1], Precision::Single),
             (&[], Precision::Brain),
         ];
-        for (values, expected) in cases {
-            assert_eq!(Precision::narrowest(values), expected, "{values:?}");
-        }
+        check_all(cases, |&(values, expected)| assert_eq!(Precision::narrowest(values), expected, "{values:?}"));
     }
 
     #[test]
     fn neighbours_are_a_spacing_apart() {
-        for value in [1.0f32, 1.5, 0.3, 1e-20] {
+        check_all([1.0f32, 1.5, 0.3, 1e-20], |&value| {
             let next = f64::from(f32::from_bits(value.to_bits() + 1)) - f64::from(value);
             assert_eq!(Precision::Single.spacing(f64::from(value)), next);
-        }
+        });
     }
 }

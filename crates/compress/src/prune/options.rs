@@ -181,6 +181,8 @@ impl Budget {
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     #[test]
@@ -193,10 +195,10 @@ mod tests {
             (Pruning::Weights(0.9), "weights −90 %"),
             (Pruning::Pattern { keep: 2, of: 4 }, "pattern 2:4"),
         ];
-        for (pruning, expected) in cases {
+        check_all(cases, |&(pruning, expected)| {
             let options = PruneOptions { prunings: vec![pruning], ..PruneOptions::default() };
             assert_eq!(options.label(), expected);
-        }
+        });
         let both = PruneOptions { scope: Scope::Layer, below: Some(0.01), ..PruneOptions::default() };
         assert_eq!(both.label(), "per layer below 1 %");
     }

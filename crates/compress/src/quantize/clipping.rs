@@ -57,25 +57,27 @@ fn erfc(x: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     #[test]
     fn laplace_factors_solve_their_equation() {
-        for (bits, factor) in [(2, 2.83), (3, 3.90), (4, 5.03)] {
+        check_all([(2, 2.83), (3, 3.90), (4, 5.03)], |&(bits, factor)| {
             assert!((laplace_clip(bits) - factor).abs() < 0.01, "{bits} bits: {}", laplace_clip(bits));
-        }
-        for bits in 1..=16 {
+        });
+        check_all(1..=16, |&bits| {
             let x = laplace_clip(bits);
             let expected = 3.0 * 4f64.powi(bits as i32);
             assert!((x * x.exp() / expected - 1.0).abs() < 1e-12, "{bits} bits: {x}");
-        }
+        });
     }
 
     #[test]
     fn gauss_factors_are_those_of_the_literature() {
-        for (bits, factor) in [(2, 1.71), (3, 2.15), (4, 2.55), (8, 3.92)] {
+        check_all([(2, 1.71), (3, 2.15), (4, 2.55), (8, 3.92)], |&(bits, factor)| {
             assert!((gauss_clip(bits) - factor).abs() < 0.012, "{bits} bits: {}", gauss_clip(bits));
-        }
+        });
     }
 
     /// The noise of both priors, by numerical integration rather than in closed form, is least at the factors.
@@ -92,24 +94,22 @@ mod tests {
                 .sum();
             tail + clip * clip / (3.0 * 4f64.powi(bits as i32))
         };
-        for bits in [1, 2, 4, 6, 9] {
-            for (density, clip) in [(laplace, laplace_clip(bits)), (gauss, gauss_clip(bits))] {
-                let least = noise(density, clip, bits);
-                assert!(
-                    noise(density, clip * 1.02, bits) > least && noise(density, clip * 0.98, bits) > least,
-                    "{bits}"
-                );
-            }
-        }
+        let cases = [1, 2, 4, 6, 9]
+            .into_iter()
+            .flat_map(|bits| [(bits, laplace, laplace_clip(bits)), (bits, gauss, gauss_clip(bits))]);
+        check_all(cases, |&(bits, density, clip)| {
+            let least = noise(density, clip, bits);
+            assert!(noise(density, clip * 1.02, bits) > least && noise(density, clip * 0.98, bits) > least, "{bits}");
+        });
     }
 
     #[test]
     fn erfc_agrees_with_tables() {
-        for (x, expected) in [(0.0, 1.0), (0.5, 0.479_500_122_186_953), (1.0, 0.157_299_207_050_285)] {
+        check_all([(0.0, 1.0), (0.5, 0.479_500_122_186_953), (1.0, 0.157_299_207_050_285)], |&(x, expected)| {
             assert!((erfc(x) - expected).abs() < 1e-14, "{x}");
-        }
-        for (x, expected) in [(2.0, 4.677_734_981_047_266e-3), (3.0, 2.209_049_699_858_544e-5)] {
+        });
+        check_all([(2.0, 4.677_734_981_047_266e-3), (3.0, 2.209_049_699_858_544e-5)], |&(x, expected)| {
             assert!((erfc(x) / expected - 1.0).abs() < 1e-10, "{x}: {}", erfc(x));
-        }
+        });
     }
 }

@@ -65,6 +65,8 @@ pub(super) fn changed(layer: &MacLayer, weights: LayerWeights, changes: &[Change
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     fn moments(mean: f64, deviation: f64) -> Moments {
@@ -79,9 +81,9 @@ mod tests {
 
     #[test]
     fn constant_outputs_are_left_or_only_shifted() {
-        for found in [moments(0.0, 0.0), moments(7.0, 1e-9), moments(0.0, 1e-40)] {
-            assert_eq!(change(&found, &moments(1.0, 1.0)), NO_CHANGE);
-        }
+        check_all([moments(0.0, 0.0), moments(7.0, 1e-9), moments(0.0, 1e-40)], |found| {
+            assert_eq!(change(found, &moments(1.0, 1.0)), NO_CHANGE);
+        });
         assert_eq!(change(&moments(3.0, 2.0), &moments(5.0, 0.0)), Change { factor: 1.0, shift: 2.0 });
     }
 }

@@ -7,7 +7,7 @@ use esn::Grid;
 use half::{bf16, f16};
 use network::Network;
 
-use testkit::{Random, chain, quantized_weights, shared_network};
+use testkit::{Random, chain, check_all, quantized_weights, shared_network};
 
 /// What becomes of a layer of these weights, `[filters, rest]`.
 fn find(filters: usize, weights: &[f32]) -> Result<(FoundStep, Vec<i32>, Vec<f32>), String> {
@@ -253,9 +253,9 @@ fn an_affine_grid_is_named_and_refused() {
 
 #[test]
 fn thin_evidence_is_no_grid() {
-    for weights in [vec![0.5; 4], vec![0.3, -0.3, 0.1, 0.2], vec![0.0; 30], vec![0.7], [0.1, 0.37].repeat(40)] {
-        find(1, &weights).expect_err("too little to tell");
-    }
+    check_all([vec![0.5; 4], vec![0.3, -0.3, 0.1, 0.2], vec![0.0; 30], vec![0.7], [0.1, 0.37].repeat(40)], |weights| {
+        find(1, weights).expect_err("too little to tell");
+    });
 }
 
 #[test]

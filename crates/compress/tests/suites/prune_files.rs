@@ -6,7 +6,7 @@ use compress::{Budget, FilterAmount, LayerPruning, PruneOptions, PruneReport, Pr
 use formats::ReadOptions;
 use network::Network;
 
-use testkit::shared_network;
+use testkit::{check_all, shared_network};
 
 use crate::prune_support::*;
 
@@ -44,9 +44,9 @@ fn dead_and_removed(report: &PruneReport) -> [usize; 2] {
 
 #[test]
 fn resnet20_in_all_forms() {
-    for file in RESNET20 {
+    check_all(RESNET20, |file| {
         let Some(network) = shared_network(file) else { return };
-        for scope in [Scope::Global, Scope::Layer] {
+        check_all([Scope::Global, Scope::Layer], |&scope| {
             let report = check(&network, &PruneOptions { scope, ..filters(FilterAmount::Fraction(0.3)) });
             let [dead, removed] = dead_and_removed(&report);
             // Of 688 filters, in groups of up to 10 that need not fit, or to the nearest in each of twelve sets.
@@ -54,8 +54,8 @@ fn resnet20_in_all_forms() {
             assert!(expected.contains(&dead), "{scope:?}: {dead}");
             assert_eq!(removed, dead, "shortcuts of option A shrink too");
             assert!(report.notes.is_empty(), "{:?}", report.notes);
-        }
-    }
+        });
+    });
 }
 
 #[test]
@@ -79,21 +79,22 @@ fn resnet20_has_seventeen_tiny_filters() {
 #[test]
 fn budgets_are_met_on_resnet20() {
     let Some(network) = shared_network(RESNET20[0]) else { return };
-    for budget in [Budget::Macs(20e6), Budget::Parameters(150e3), Budget::EsnA(50e6), Budget::EsnD(40e6)] {
-        for scope in [Scope::Global, Scope::Layer] {
-            let options = PruneOptions { bits: Some(4), scope, ..filters(FilterAmount::Budget(budget)) };
-            let [dead, removed] = dead_and_removed(&check(&network, &options));
-            assert!(dead > 50 && removed == dead, "{budget:?}: {dead}");
-        }
-    }
+    let cases = [Budget::Macs(20e6), Budget::Parameters(150e3), Budget::EsnA(50e6), Budget::EsnD(40e6)]
+        .into_iter()
+        .flat_map(|budget| [Scope::Global, Scope::Layer].map(move |scope| (budget, scope)));
+    check_all(cases, |&(budget, scope)| {
+        let options = PruneOptions { bits: Some(4), scope, ..filters(FilterAmount::Budget(budget)) };
+        let [dead, removed] = dead_and_removed(&check(&network, &options));
+        assert!(dead > 50 && removed == dead, "{budget:?}: {dead}");
+    });
 }
 
 #[test]
 fn the_digits_network_in_all_forms() {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../traces/digits-resnet.onnx");
     let network = formats::read(&file, &ReadOptions::default()).expect("a valid network");
-    for amount in [FilterAmount::Fraction(0.5), FilterAmount::Width(0.25)] {
+    check_all([FilterAmount::Fraction(0.5), FilterAmount::Width(0.25)], |&amount| {
         let [dead, removed] = dead_and_removed(&check(&network, &filters(amount)));
         assert!(dead > 0 && removed == dead);
-    }
+    });
 }

@@ -5,7 +5,7 @@ use esn::{BitConvention, BitWidth, LayerEsn, filter_esn, quantize_max_abs};
 use network::{LayerId, LayerWeights, Network, WeightValues};
 use proptest::prelude::*;
 
-use testkit::{Net, real_weights, shared_network};
+use testkit::{Net, check_all, real_weights, shared_network};
 
 use crate::prune_support::*;
 
@@ -63,12 +63,12 @@ fn nothing_asked_nothing_changed() {
         options(Pruning::Pattern { keep: 4, of: 4 }),
         PruneOptions { below: Some(0.0), compact: true, ..PruneOptions::default() },
     ];
-    for options in nothing {
-        let (same, report) = prune(&network, &options).expect("it can be pruned");
+    check_all(nothing, |options| {
+        let (same, report) = prune(&network, options).expect("it can be pruned");
         assert_eq!(all_weights(&same), all_weights(&network), "{options:?}");
         assert_eq!(format!("{:?}", same.graph()), format!("{:?}", network.graph()));
         assert!(report.layers.iter().all(|layer| layer.weights_pruned == 0 && layer.dead_filters.is_empty()));
-    }
+    });
 }
 
 #[test]
@@ -92,14 +92,15 @@ fn the_smallest_go_first_and_equals_in_order() {
 #[test]
 fn the_last_channel_stays() {
     let network = chain([6, 5, 4]);
-    for scope in [Scope::Global, Scope::Layer] {
-        for amount in [FilterAmount::Fraction(1.0), FilterAmount::Width(0.0)] {
-            let options = PruneOptions { scope, compact: true, ..filters(amount) };
-            let (small, _) = prune(&network, &options).expect("pruned");
-            let filters: Vec<usize> = small.layers().iter().map(|layer| layer.geometry.spec().filters).collect();
-            assert_eq!(filters, [1, 1, 1, 3]);
-        }
-    }
+    let cases = [Scope::Global, Scope::Layer]
+        .into_iter()
+        .flat_map(|scope| [FilterAmount::Fraction(1.0), FilterAmount::Width(0.0)].map(move |amount| (scope, amount)));
+    check_all(cases, |&(scope, amount)| {
+        let options = PruneOptions { scope, compact: true, ..filters(amount) };
+        let (small, _) = prune(&network, &options).expect("pruned");
+        let filters: Vec<usize> = small.layers().iter().map(|layer| layer.geometry.spec().filters).collect();
+        assert_eq!(filters, [1, 1, 1, 3]);
+    });
 }
 
 #[test]
@@ -122,7 +123,7 @@ fn no_layer_loses_all_its_input() {
 fn unstructured_counts_are_exact() {
     let network = chain([6, 5, 4]);
     let total = all_weights(&network).len();
-    for fraction in [0.1, 0.29, 0.5, 0.999, 1.0] {
+    check_all([0.1, 0.29, 0.5, 0.999, 1.0], |&fraction| {
         let (pruned, report) = prune(&network, &options(Pruning::Weights(fraction))).expect("pruned");
         let after = all_weights(&pruned);
         let expected = (fraction * total as f64).round() as usize;
@@ -142,7 +143,7 @@ fn unstructured_counts_are_exact() {
             let found = real_weights(&pruned, layer);
             assert_eq!(zeros(&found), (fraction * found.len() as f64).round() as usize);
         }
-    }
+    });
 }
 
 #[test]
@@ -193,7 +194,8 @@ fn steps_follow_one_another() {
 fn budgets_are_met_but_not_by_more_than_it_takes() {
     let network = chain([7, 6, 5]);
     let dense = costs(&network, 4);
-    for (i, share) in [0.9, 0.5, 0.35, 0.2].into_iter().flat_map(|share| (0..4).map(move |i| (i, share))) {
+    let cases = [0.9, 0.5, 0.35, 0.2].into_iter().flat_map(|share| (0..4).map(move |i| (i, share)));
+    check_all(cases, |&(i, share)| {
         let limit = dense[i] * share;
         let budget = [Budget::EsnA, Budget::EsnD, Budget::Macs, Budget::Parameters][i](limit);
         let options = PruneOptions { bits: Some(4), ..filters(FilterAmount::Budget(budget)) };
@@ -204,7 +206,7 @@ fn budgets_are_met_but_not_by_more_than_it_takes() {
         let (more, less) = prune(&network, &less).expect("pruned");
         assert_eq!(less.layers.iter().map(|layer| layer.filters_by_norm).sum::<usize>(), count - 1);
         assert!(costs(&more, 4)[i] > limit, "{budget:?}: one filter less would do");
-    }
+    });
 }
 
 #[test]
@@ -252,10 +254,10 @@ fn what_means_nothing_is_refused() {
         (filters(FilterAmount::Budget(Budget::Macs(f64::INFINITY))), "budget: MACs of inf; expected a number from 0"),
         (PruneOptions { bits: Some(17), ..PruneOptions::default() }, "bits: a bit width is 1 to 16, not 17"),
     ];
-    for (options, expected) in cases {
-        let error = prune(&network, &options).expect_err("it means nothing");
+    check_all(cases, |&(ref options, expected)| {
+        let error = prune(&network, options).expect_err("it means nothing");
         assert_eq!(error.to_string(), expected);
-    }
+    });
     let error = prune(&network, &filters(FilterAmount::Budget(Budget::Macs(1.0)))).expect_err("out of reach");
     assert!(error.to_string().starts_with("budget: 1 of MACs is out of reach: "), "{error}");
 }

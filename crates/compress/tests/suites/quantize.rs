@@ -6,7 +6,7 @@ use compress::{Allocation, Granularity, QuantizeOptions, StepRule, esn_a_profile
 use esn::{BitConvention, BitWidth, Grid, LayerEsn, quantization_noise, quantize_max_abs};
 use network::{DataType, Network, NoteKind};
 
-use testkit::{chain, quantized_weights, real_weights, shared_network, weights};
+use testkit::{chain, check_all, quantized_weights, real_weights, shared_network, weights};
 
 const RULES: [StepRule; 4] = [StepRule::MaxAbs, StepRule::Mse, StepRule::Laplace, StepRule::Gauss];
 
@@ -31,37 +31,39 @@ fn small() -> Network {
 #[test]
 fn max_abs_by_layer_is_the_papers_quantizer_at_every_width() {
     let networks = [Some(small()), shared_network("models/resnet20-cifar10-bn.onnx")];
-    for network in networks.iter().flatten() {
-        for bits in 1..=16 {
-            let (quantized, report) = quantize(network, &options(bits, StepRule::MaxAbs)).unwrap();
-            for layer in 0..network.layers().len() {
-                let shape = network.layers()[layer].geometry.weight_shape();
-                let expected =
-                    quantize_max_abs(&real_weights(network, layer), shape, BitWidth::new(bits).unwrap()).unwrap();
-                let (found, steps) = quantized_weights(&quantized, layer);
-                assert_eq!(found, expected.codes, "layer {layer}, {bits} bits");
-                assert_eq!(steps.iter().map(|&s| f64::from(s)).collect::<Vec<_>>(), [expected.step]);
-                let power = quantization_noise(&real_weights(network, layer), &found, &[expected.step]).unwrap();
-                assert_eq!(report.layers[layer].snr, power.ratio());
-            }
+    let networks: Vec<Network> = networks.into_iter().flatten().collect();
+    let cases = (0..networks.len()).flat_map(|network| (1..=16).map(move |bits| (network, bits)));
+    check_all(cases, |&(network, bits)| {
+        let network = &networks[network];
+        let (quantized, report) = quantize(network, &options(bits, StepRule::MaxAbs)).unwrap();
+        for layer in 0..network.layers().len() {
+            let shape = network.layers()[layer].geometry.weight_shape();
+            let expected =
+                quantize_max_abs(&real_weights(network, layer), shape, BitWidth::new(bits).unwrap()).unwrap();
+            let (found, steps) = quantized_weights(&quantized, layer);
+            assert_eq!(found, expected.codes, "layer {layer}, {bits} bits");
+            assert_eq!(steps.iter().map(|&s| f64::from(s)).collect::<Vec<_>>(), [expected.step]);
+            let power = quantization_noise(&real_weights(network, layer), &found, &[expected.step]).unwrap();
+            assert_eq!(report.layers[layer].snr, power.ratio());
         }
-    }
+    });
 }
 
 #[test]
 fn codes_are_stored_in_the_narrowest_type() {
-    for (bits, mid_rise, expected) in [
+    let cases = [
         (7, true, DataType::I8),
         (8, true, DataType::I16),
         (8, false, DataType::I8),
         (9, false, DataType::I16),
         (16, true, DataType::I32),
         (16, false, DataType::I16),
-    ] {
+    ];
+    check_all(cases, |&(bits, mid_rise, expected)| {
         let options = QuantizeOptions { mid_rise, ..options(bits, StepRule::MaxAbs) };
         let (quantized, _) = quantize(&small(), &options).unwrap();
         assert_eq!(quantized.layers()[0].weights.tensor.data_type, expected, "{bits} bits, mid-rise {mid_rise}");
-    }
+    });
 }
 
 #[test]
@@ -101,20 +103,22 @@ fn exact_zeros_stay_pruned_under_every_rule_and_dead_layers_are_harmless() {
     let network = chain(&[(4, first.clone()), (4, vec![0.0; 16])]);
     let mut rules = RULES.to_vec();
     rules.extend([StepRule::Snr(20.0), StepRule::EsnA(100.0), StepRule::EsnAProfile(vec![100.0, 0.0])]);
-    for (step, granularity) in rules.iter().flat_map(|r| [(r, Granularity::Layer), (r, Granularity::Filter)]) {
-        for mid_rise in [true, false] {
-            let options = QuantizeOptions { granularity, mid_rise, bias_correction: true, ..options(8, step.clone()) };
-            let (quantized, report) = quantize(&network, &options).unwrap();
-            let (found, steps) = quantized_weights(&quantized, 0);
-            assert!(found.codes().iter().zip(&first).all(|(&code, &w)| w != 0.0 || code == 0), "{step:?}");
-            assert!(!mid_rise || found.codes().iter().zip(&first).all(|(&code, &w)| (w == 0.0) == (code == 0)));
-            assert!(steps.iter().all(|step| *step > 0.0 && step.is_finite()), "{step:?}: {steps:?}");
-            let (dead, steps) = quantized_weights(&quantized, 1);
-            assert!(dead.codes().iter().all(|&code| code == 0) && steps.iter().all(|&step| step == 1.0), "{steps:?}");
-            assert!(report.notes.iter().any(|note| note.layer() == Some("layer1")), "{:?}", report.notes);
-            assert!(!report.layers[1].target_missed && report.layers[1].snr.is_none());
-        }
-    }
+    let cases = rules
+        .iter()
+        .flat_map(|r| [(r, Granularity::Layer), (r, Granularity::Filter)])
+        .flat_map(|(step, granularity)| [true, false].map(move |mid_rise| (step, granularity, mid_rise)));
+    check_all(cases, |&(step, granularity, mid_rise)| {
+        let options = QuantizeOptions { granularity, mid_rise, bias_correction: true, ..options(8, step.clone()) };
+        let (quantized, report) = quantize(&network, &options).unwrap();
+        let (found, steps) = quantized_weights(&quantized, 0);
+        assert!(found.codes().iter().zip(&first).all(|(&code, &w)| w != 0.0 || code == 0), "{step:?}");
+        assert!(!mid_rise || found.codes().iter().zip(&first).all(|(&code, &w)| (w == 0.0) == (code == 0)));
+        assert!(steps.iter().all(|step| *step > 0.0 && step.is_finite()), "{step:?}: {steps:?}");
+        let (dead, steps) = quantized_weights(&quantized, 1);
+        assert!(dead.codes().iter().all(|&code| code == 0) && steps.iter().all(|&step| step == 1.0), "{steps:?}");
+        assert!(report.notes.iter().any(|note| note.layer() == Some("layer1")), "{:?}", report.notes);
+        assert!(!report.layers[1].target_missed && report.layers[1].snr.is_none());
+    });
 }
 
 /// Squared error of weights with a step, by definition.
@@ -130,23 +134,24 @@ fn noise(values: &[f32], step: f64, bits: u32, mid_rise: bool) -> f64 {
 #[test]
 fn least_squares_is_not_beaten_by_any_step_tried() {
     let resnet = shared_network("models/resnet20-cifar10-bn.onnx").map(|network| real_weights(&network, 9));
-    let mut cases: Vec<Vec<f32>> =
+    let mut layers: Vec<Vec<f32>> =
         [1, 2, 3, 7, 40, 300, 5000].iter().map(|&count| weights(count as u64, count)).collect();
-    cases.extend(resnet);
-    cases.push(vec![0.3; 50]);
-    for values in &cases {
+    layers.extend(resnet);
+    layers.push(vec![0.3; 50]);
+    let grids = [(1, true), (2, true), (3, true), (4, true), (8, true), (2, false), (5, false)];
+    let cases = (0..layers.len()).flat_map(|layer| grids.map(|(bits, mid_rise)| (layer, bits, mid_rise)));
+    check_all(cases, |&(layer, bits, mid_rise)| {
+        let values = &layers[layer];
         let network = chain(&[(1, values.clone())]);
         let max = values.iter().fold(0.0f64, |m, &w| m.max(f64::from(w).abs()));
-        for (bits, mid_rise) in [(1, true), (2, true), (3, true), (4, true), (8, true), (2, false), (5, false)] {
-            let options = QuantizeOptions { mid_rise, ..options(bits, StepRule::Mse) };
-            let (quantized, _) = quantize(&network, &options).unwrap();
-            let found = noise(values, f64::from(quantized_weights(&quantized, 0).1[0]), bits, mid_rise);
-            let best = (1..4000).map(|i| noise(values, 2.5 * max * 0.998f64.powi(i), bits, mid_rise));
-            let best = best.fold(f64::INFINITY, f64::min);
-            let signal: f64 = values.iter().map(|&w| f64::from(w).powi(2)).sum();
-            assert!(found <= best * 1.0005 + 1e-12 * signal, "{} weights, {bits} bits: {found} > {best}", values.len());
-        }
-    }
+        let options = QuantizeOptions { mid_rise, ..options(bits, StepRule::Mse) };
+        let (quantized, _) = quantize(&network, &options).unwrap();
+        let found = noise(values, f64::from(quantized_weights(&quantized, 0).1[0]), bits, mid_rise);
+        let best = (1..4000).map(|i| noise(values, 2.5 * max * 0.998f64.powi(i), bits, mid_rise));
+        let best = best.fold(f64::INFINITY, f64::min);
+        let signal: f64 = values.iter().map(|&w| f64::from(w).powi(2)).sum();
+        assert!(found <= best * 1.0005 + 1e-12 * signal, "{} weights, {bits} bits: {found} > {best}", values.len());
+    });
 }
 
 #[test]
@@ -164,29 +169,30 @@ fn analytical_clipping_divides_its_range_into_the_levels() {
     let network = chain(&[(4, values.clone())]);
     let mean = values.iter().map(|&w| f64::from(w).abs()).sum::<f64>() / 4000.0;
     let square = values.iter().map(|&w| f64::from(w).powi(2)).sum::<f64>() / 4000.0;
-    for (bits, laplace, gauss) in [(2, 2.83, 1.71), (3, 3.90, 2.15), (4, 5.03, 2.55)] {
-        for (rule, alpha) in [(StepRule::Laplace, laplace * mean), (StepRule::Gauss, gauss * square.sqrt())] {
-            let (quantized, _) = quantize(&network, &options(bits, rule)).unwrap();
-            let step = f64::from(quantized_weights(&quantized, 0).1[0]);
-            assert!((step * f64::from(1 << bits) / 2.0 / alpha - 1.0).abs() < 0.005, "{bits} bits");
-        }
-    }
+    let cases = [(2, 2.83, 1.71), (3, 3.90, 2.15), (4, 5.03, 2.55)].into_iter().flat_map(|(bits, laplace, gauss)| {
+        [(bits, StepRule::Laplace, laplace * mean), (bits, StepRule::Gauss, gauss * square.sqrt())]
+    });
+    check_all(cases, |&(bits, ref rule, alpha)| {
+        let (quantized, _) = quantize(&network, &options(bits, rule.clone())).unwrap();
+        let step = f64::from(quantized_weights(&quantized, 0).1[0]);
+        assert!((step * f64::from(1 << bits) / 2.0 / alpha - 1.0).abs() < 0.005, "{bits} bits");
+    });
 }
 
 #[test]
 fn a_target_snr_is_met_by_layer_and_by_filter() {
     let network = chain(&[(8, weights(1, 8 * 400)), (6, weights(2, 6 * 8))]);
-    for target in [8.0, 30.0, 1000.0] {
-        for (granularity, mid_rise) in
-            [(Granularity::Layer, true), (Granularity::Filter, true), (Granularity::Layer, false)]
-        {
-            let options = QuantizeOptions { granularity, mid_rise, ..options(12, StepRule::Snr(target)) };
-            let (_, report) = quantize(&network, &options).unwrap();
-            let found = report.layers[0].snr.unwrap();
-            assert!((found / target - 1.0).abs() < 0.005 && !report.layers[0].target_missed, "{found} for {target}");
-            assert_eq!(report.layers[0].target_snr, Some(target));
-        }
-    }
+    let cases = [8.0, 30.0, 1000.0].into_iter().flat_map(|target| {
+        [(Granularity::Layer, true), (Granularity::Filter, true), (Granularity::Layer, false)]
+            .map(move |(granularity, mid_rise)| (target, granularity, mid_rise))
+    });
+    check_all(cases, |&(target, granularity, mid_rise)| {
+        let options = QuantizeOptions { granularity, mid_rise, ..options(12, StepRule::Snr(target)) };
+        let (_, report) = quantize(&network, &options).unwrap();
+        let found = report.layers[0].snr.unwrap();
+        assert!((found / target - 1.0).abs() < 0.005 && !report.layers[0].target_missed, "{found} for {target}");
+        assert_eq!(report.layers[0].target_snr, Some(target));
+    });
     let (_, report) = quantize(&network, &options(2, StepRule::Snr(1000.0))).unwrap();
     assert!(report.layers[0].target_missed && report.notes[0].text().contains("at 2 bits"), "{:?}", report.notes);
 }
@@ -194,12 +200,12 @@ fn a_target_snr_is_met_by_layer_and_by_filter() {
 #[test]
 fn the_profile_of_another_file_is_met_within_half_a_percent() {
     let Some(network) = shared_network("models/resnet20-cifar10-bn.onnx") else { return };
-    for bits in [2, 3, 4, 6] {
+    check_all([2, 3, 4, 6], |&bits| {
         let (other, _) = quantize(&network, &options(bits, StepRule::MaxAbs)).unwrap();
         let profile = esn_a_profile(&other, 1).unwrap();
         assert_eq!(profile, esn_a_profile(&network, bits).unwrap());
         let profile: Vec<f64> = profile.iter().map(|esn_a| esn_a * 1.37).collect();
-        for granularity in [Granularity::Layer, Granularity::Filter] {
+        check_all([Granularity::Layer, Granularity::Filter], |&granularity| {
             let options = QuantizeOptions { granularity, ..options(12, StepRule::EsnAProfile(profile.clone())) };
             let (quantized, report) = quantize(&network, &options).unwrap();
             for (index, (layer, target)) in report.layers.iter().zip(&profile).enumerate() {
@@ -215,8 +221,8 @@ fn the_profile_of_another_file_is_met_within_half_a_percent() {
                     (exact - target).abs() > allowed || layer.target_missed && granularity == Granularity::Filter;
                 assert!(!missed, "{bits} bits, {}: {exact} for {target}: {:?}", layer.layer, report.notes);
             }
-        }
-    }
+        });
+    });
 }
 
 /// How near to a target the mid-rise grid can come: ESN_a changes only where a step passes `|w| / k`.
@@ -230,7 +236,8 @@ fn nearest_esn_a(values: &[f32], target: f64) -> f64 {
 #[test]
 fn one_target_for_the_network_gives_all_layers_one_snr() {
     let Some(network) = shared_network("models/resnet20-cifar10-bn.onnx") else { return };
-    for (target, granularity) in [(4e6, Granularity::Layer), (1e6, Granularity::Layer), (4e6, Granularity::Filter)] {
+    let cases = [(4e6, Granularity::Layer), (1e6, Granularity::Layer), (4e6, Granularity::Filter)];
+    check_all(cases, |&(target, granularity)| {
         let options = QuantizeOptions { granularity, ..options(12, StepRule::EsnA(target)) };
         let (quantized, report) = quantize(&network, &options).unwrap();
         let found: f64 = report.layers.iter().map(|layer| layer.esn_a).sum();
@@ -245,7 +252,7 @@ fn one_target_for_the_network_gives_all_layers_one_snr() {
         let (low, high) = ratios.fold((f64::INFINITY, 0.0f64), |(l, h), r| (l.min(r), h.max(r)));
         assert!(high / low < 1.05, "{low} to {high}");
         assert!(!report.layers.iter().any(|layer| layer.target_missed), "{:?}", report.notes);
-    }
+    });
 }
 
 #[test]
@@ -300,16 +307,17 @@ fn a_trace_gives_the_targets_by_name() {
     );
     assert_eq!(esn_a_trace(&many, &network, None).unwrap(), [0.0, 2.0, 4.0]);
     assert_eq!(esn_a_trace(&many, &network, Some(1)).unwrap(), [0.0, 1.0, 2.0]);
-    for (json, epoch, part) in [
+    let cases = [
         ("[]", None, "expected {"),
         (one.as_str(), Some(3), "without epochs"),
         (many.as_str(), Some(3), "[1, 80]"),
         (r#"{"layers": []}"#, None, "layer layer0 of the network is not in it"),
         (r#"{"layers": [{"name": "layer0", "esn_a": -1}]}"#, None, "-1"),
-    ] {
+    ];
+    check_all(cases, |&(json, epoch, part)| {
         let message = esn_a_trace(json, &network, epoch).unwrap_err().to_string();
         assert!(message.contains(part) && !message.contains('\n'), "{message}");
-    }
+    });
 }
 
 #[test]
@@ -318,22 +326,22 @@ fn average_bits_are_met_and_follow_the_range_of_the_filter() {
     values[..100].iter_mut().for_each(|w| *w *= 8.0);
     values[100..200].fill(0.0);
     let network = chain(&[(8, values)]);
-    for (average, mid_rise) in [(1.0, true), (2.0, true), (3.5, true), (4.0, true), (3.5, false), (16.0, true)] {
-        for step in RULES {
-            let allocation = Some(Allocation::AverageBits(average));
-            let options = by_filter(QuantizeOptions { mid_rise, allocation, ..options(4, step.clone()) });
-            let (quantized, report) = quantize(&network, &options).unwrap();
-            let layer = &report.layers[0];
-            assert_eq!(layer.filter_bits[1], 0);
-            let sum = layer.filter_bits.iter().sum::<u32>();
-            assert_eq!(sum, (average * 7.0).floor() as u32, "{step:?}, {average}: {:?}", layer.filter_bits);
-            assert_eq!(layer.bits, f64::from(sum) / 7.0);
-            let others = layer.filter_bits[2..].iter().max().unwrap();
-            assert!(layer.filter_bits[0] >= *others, "{step:?}, {average}: {:?}", layer.filter_bits);
-            let top = |m: usize| quantized_weights(&quantized, 0).0.filter(m).iter().map(|c| c.abs()).max().unwrap();
-            assert!((0..8).all(|m| top(m) < 1 << layer.filter_bits[m]));
-        }
-    }
+    let averages = [(1.0, true), (2.0, true), (3.5, true), (4.0, true), (3.5, false), (16.0, true)];
+    let cases = averages.into_iter().flat_map(|(average, mid_rise)| RULES.map(|step| (average, mid_rise, step)));
+    check_all(cases, |&(average, mid_rise, ref step)| {
+        let allocation = Some(Allocation::AverageBits(average));
+        let options = by_filter(QuantizeOptions { mid_rise, allocation, ..options(4, step.clone()) });
+        let (quantized, report) = quantize(&network, &options).unwrap();
+        let layer = &report.layers[0];
+        assert_eq!(layer.filter_bits[1], 0);
+        let sum = layer.filter_bits.iter().sum::<u32>();
+        assert_eq!(sum, (average * 7.0).floor() as u32, "{step:?}, {average}: {:?}", layer.filter_bits);
+        assert_eq!(layer.bits, f64::from(sum) / 7.0);
+        let others = layer.filter_bits[2..].iter().max().unwrap();
+        assert!(layer.filter_bits[0] >= *others, "{step:?}, {average}: {:?}", layer.filter_bits);
+        let top = |m: usize| quantized_weights(&quantized, 0).0.filter(m).iter().map(|c| c.abs()).max().unwrap();
+        assert!((0..8).all(|m| top(m) < 1 << layer.filter_bits[m]));
+    });
 }
 
 #[test]
@@ -343,10 +351,10 @@ fn an_esn_d_budget_is_kept_and_more_of_it_is_never_worse() {
         let allocation = Some(Allocation::EsnDFilter(budget));
         quantize(&network, &by_filter(QuantizeOptions { allocation, ..options(4, step.clone()) }))
     };
-    for step in [StepRule::MaxAbs, StepRule::Mse] {
+    check_all([StepRule::MaxAbs, StepRule::Mse], |step| {
         let mut before = f64::INFINITY;
         for budget in [45e6, 80e6, 120e6, 200e6] {
-            let (quantized, report) = run(budget, &step).unwrap();
+            let (quantized, report) = run(budget, step).unwrap();
             let found: LayerEsn = (0..network.layers().len())
                 .map(|l| {
                     let positions = network.layers()[l].geometry.positions();
@@ -359,7 +367,7 @@ fn an_esn_d_budget_is_kept_and_more_of_it_is_never_worse() {
             assert!(noise < before, "{step:?}, {budget}: {noise} after {before}");
             before = noise;
         }
-    }
+    });
     let message = run(40e6, &StepRule::MaxAbs).unwrap_err().to_string();
     assert!(message.contains("40551040"), "{message}");
 }
@@ -367,7 +375,7 @@ fn an_esn_d_budget_is_kept_and_more_of_it_is_never_worse() {
 #[test]
 fn bias_correction_restores_the_norm_of_every_filter() {
     let network = small();
-    for granularity in [Granularity::Layer, Granularity::Filter] {
+    check_all([Granularity::Layer, Granularity::Filter], |&granularity| {
         let plain = QuantizeOptions { granularity, ..options(2, StepRule::MaxAbs) };
         let corrected = QuantizeOptions { bias_correction: true, ..plain.clone() };
         let (before, _) = quantize(&network, &plain).unwrap();
@@ -384,20 +392,20 @@ fn bias_correction_restores_the_norm_of_every_filter() {
             let filter: Vec<f64> = filter.iter().map(|&w| f64::from(w)).collect();
             assert!((spread(&quantized) / spread(&filter) - 1.0).abs() < 1e-6, "filter {m}");
         }
-    }
+    });
 }
 
 #[test]
 fn the_first_and_last_layer_keep_their_own_width() {
     let network = small();
     let allocations = [None, Some(Allocation::AverageBits(3.0)), Some(Allocation::EsnDFilter(8000.0))];
-    for allocation in allocations {
+    check_all(allocations, |&allocation| {
         let own = QuantizeOptions { first_bits: Some(8), last_bits: Some(6), ..options(3, StepRule::MaxAbs) };
         let (quantized, report) = quantize(&network, &by_filter(QuantizeOptions { allocation, ..own })).unwrap();
         assert_eq!((report.layers[0].bits, report.layers[2].bits), (8.0, 6.0), "{allocation:?}");
         let top = |l: usize| quantized_weights(&quantized, l).0.codes().iter().map(|c| c.abs()).max().unwrap();
         assert_eq!((top(0), top(2)), (255, 63), "{allocation:?}");
-    }
+    });
 }
 
 #[test]
@@ -406,10 +414,10 @@ fn options_that_mean_nothing_are_refused() {
     let with = |change: &dyn Fn(&mut QuantizeOptions)| {
         let mut options = options(4, StepRule::MaxAbs);
         change(&mut options);
-        error(&network, &options)
+        options
     };
     let average = Some(Allocation::AverageBits(3.0));
-    for (message, part) in [
+    let cases = [
         (with(&|o| o.bits = 0), "bits: a bit width is 1 to 16, not 0"),
         (with(&|o| o.first_bits = Some(17)), "first_bits: "),
         (with(&|o| (o.bits, o.mid_rise) = (1, false)), "starts at 2 bits"),
@@ -431,9 +439,11 @@ fn options_that_mean_nothing_are_refused() {
             }),
             "expected 1 to 16",
         ),
-    ] {
-        assert!(message.contains(part), "{message}");
-    }
+    ];
+    check_all(cases, |(options, part)| {
+        let message = error(&network, options);
+        assert!(message.contains(*part), "{message}");
+    });
     let (quantized, _) = quantize(&network, &options(4, StepRule::MaxAbs)).unwrap();
     assert!(
         error(&quantized, &options(4, StepRule::MaxAbs)).contains("layer layer0: its weights are quantized already")
@@ -447,15 +457,15 @@ fn every_rule_runs_on_resnet20() {
     let mut rules = RULES.to_vec();
     let profile = esn_a_profile(&network, 5).unwrap();
     rules.extend([StepRule::Snr(50.0), StepRule::EsnA(2e6), StepRule::EsnAProfile(profile)]);
-    for step in rules {
-        for (granularity, bits) in [(Granularity::Layer, 4), (Granularity::Filter, 4), (Granularity::Filter, 8)] {
-            let start = Instant::now();
-            let options = QuantizeOptions { granularity, ..options(bits, step.clone()) };
-            let (quantized, report) = quantize(&network, &options).unwrap();
-            let name = format!("{step:?}");
-            println!("{:.12} {granularity:?} {bits} bits: {:?}", name, start.elapsed());
-            assert_eq!(report.layers.len(), 20);
-            assert_eq!(quantized_weights(&quantized, 0).0.grid(), Grid::MidRise);
-        }
-    }
+    let widths = [(Granularity::Layer, 4), (Granularity::Filter, 4), (Granularity::Filter, 8)];
+    let cases = rules.iter().flat_map(|step| widths.map(|(granularity, bits)| (step, granularity, bits)));
+    check_all(cases, |&(step, granularity, bits)| {
+        let start = Instant::now();
+        let options = QuantizeOptions { granularity, ..options(bits, step.clone()) };
+        let (quantized, report) = quantize(&network, &options).unwrap();
+        let name = format!("{step:?}");
+        println!("{:.12} {granularity:?} {bits} bits: {:?}", name, start.elapsed());
+        assert_eq!(report.layers.len(), 20);
+        assert_eq!(quantized_weights(&quantized, 0).0.grid(), Grid::MidRise);
+    });
 }

@@ -7,7 +7,7 @@ use inference::{
 };
 use network::{Bias, Binary, LayerId, Network, Op, ValueId};
 
-use testkit::{Net, quantized_weights, shared, shared_network, weights};
+use testkit::{Net, check_all, quantized_weights, shared, shared_network, weights};
 
 /// Made-up images of so many numbers.
 struct Numbers {
@@ -90,6 +90,22 @@ fn folded() -> Network {
     net.finish(x)
 }
 
+/// One of the networks of this suite, which a table can name.
+#[derive(Clone, Copy, Debug)]
+enum Made {
+    WithNorms { batch: usize },
+    Folded,
+}
+
+impl Made {
+    fn network(self) -> Network {
+        match self {
+            Self::WithNorms { batch } => with_norms(batch),
+            Self::Folded => folded(),
+        }
+    }
+}
+
 fn two_bits(network: &Network) -> Network {
     quantize(network, &QuantizeOptions { bits: 2, ..QuantizeOptions::default() }).expect("real weights").0
 }
@@ -120,7 +136,7 @@ fn plainly(network: &Network, value: ValueId, samples: &dyn Samples) -> Vec<(f64
 
 #[test]
 fn statistics_are_plain_averages_with_those_before_renewed() {
-    for (batch, images) in [(1, 7), (3, 7), (4, 8), (9, 2)] {
+    check_all([(1, 7), (3, 7), (4, 8), (9, 2)], |&(batch, images)| {
         let network = two_bits(&with_norms(batch));
         let samples = Numbers { count: images, size: 48 };
         let (renewed, report) = reestimate(&network, &network, &samples, &ReestimateOptions::default()).unwrap();
@@ -143,7 +159,7 @@ fn statistics_are_plain_averages_with_those_before_renewed() {
             renewed.graph().values().iter().map(|value| value.name.as_str()).collect();
         assert_eq!(names.len(), renewed.graph().values().len(), "names stay unique");
         assert_eq!(quantized_weights(&renewed, 1), quantized_weights(&network, 1));
-    }
+    });
 }
 
 /// Everything in a network that re-estimation may change.
@@ -156,7 +172,8 @@ fn contents(network: &Network) -> Vec<Vec<f32>> {
 
 #[test]
 fn neither_memory_nor_threads_change_a_bit() {
-    for original in [with_norms(1), with_norms(3), folded()] {
+    check_all([Made::WithNorms { batch: 1 }, Made::WithNorms { batch: 3 }, Made::Folded], |made| {
+        let original = made.network();
         let network = two_bits(&original);
         let samples = Numbers { count: 300, size: 48 };
         let run = |memory_bytes: u64, threads: usize| {
@@ -167,10 +184,10 @@ fn neither_memory_nor_threads_change_a_bit() {
             contents(&network)
         };
         let expected = run(1 << 30, 1);
-        for (memory_bytes, threads) in [(1 << 30, 3), (0, 1), (0, 2)] {
+        check_all([(1 << 30, 3), (0, 1), (0, 2)], |&(memory_bytes, threads)| {
             assert_eq!(run(memory_bytes, threads), expected, "{memory_bytes} bytes, {threads} threads");
-        }
-    }
+        });
+    });
 }
 
 #[test]
@@ -218,13 +235,15 @@ fn a_pruned_filter_stays_exactly_zero() {
 
 #[test]
 fn a_written_file_gives_the_same_network() {
-    for (original, bits, mid_rise) in [
-        (with_norms(1), 4, true),
-        (folded(), 3, true),
-        (folded(), 16, true),
-        (folded(), 16, false),
-        (folded(), 2, false),
-    ] {
+    let cases = [
+        (Made::WithNorms { batch: 1 }, 4, true),
+        (Made::Folded, 3, true),
+        (Made::Folded, 16, true),
+        (Made::Folded, 16, false),
+        (Made::Folded, 2, false),
+    ];
+    check_all(cases, |&(made, bits, mid_rise)| {
+        let original = made.network();
         let options = QuantizeOptions { bits, mid_rise, ..QuantizeOptions::default() };
         let samples = Numbers { count: 5, size: 48 };
         let quantized = quantize(&original, &options).unwrap().0;
@@ -243,7 +262,7 @@ fn a_written_file_gives_the_same_network() {
             Session::new(network).unwrap().run(&samples.sample(3).unwrap().values, &executor, None).unwrap()
         };
         assert_eq!(run(&again), run(&network), "{bits} bits");
-    }
+    });
 }
 
 /// The network of the pruned filter before pruning.
@@ -273,14 +292,15 @@ fn no_image_is_an_error() {
 
 #[test]
 fn the_kernel_computes_what_the_float_executor_does() {
-    for network in [with_norms(3), folded()] {
+    check_all([Made::WithNorms { batch: 3 }, Made::Folded], |made| {
+        let network = made.network();
         let session = Session::new(&network).unwrap();
         let (input, _) = gather(&Numbers { count: 3, size: 48 }, 0, network.batch()).unwrap();
         let run = |executor: &dyn MacExecutor| session.run(&input, executor, None).unwrap();
         let (float, kernel) =
             (run(&FloatExecutor::from_file(&network).unwrap()), run(&KernelExecutor::from_network(&network).unwrap()));
         assert!(float.iter().zip(&kernel).all(|(a, b)| (a - b).abs() < 1e-5), "{float:?} {kernel:?}");
-    }
+    });
     let network = folded();
     let mut executor = KernelExecutor::from_network(&network).unwrap();
     let error = executor.set_weights(LayerId(0), &network.layers()[0], vec![0.0; 3]).unwrap_err();
@@ -302,11 +322,12 @@ fn accuracy(network: &Network, samples: &dyn Samples, count: usize) -> f64 {
 #[test]
 fn accuracy_of_resnet20_comes_back() {
     let Some(path) = shared("data/cifar10/test_batch.bin") else { return };
-    for (model, bits, before, after) in [
+    let cases = [
         ("models/resnet20-cifar10-bn.onnx", 3, 0.575, 0.72),
         ("models/resnet20-cifar10-bn.onnx", 2, 0.10, 0.46),
         ("models/resnet20-cifar10.onnx", 3, 0.44, 0.70),
-    ] {
+    ];
+    check_all(cases, |&(model, bits, before, after)| {
         let Some(original) = shared_network(model) else { return };
         let images = Images::open(&path, &ImageOptions { limit: Some(1000), ..Default::default() }).unwrap();
         let preprocessing = Preprocessing::named("imagenet").unwrap();
@@ -319,5 +340,5 @@ fn accuracy_of_resnet20_comes_back() {
         let found = (accuracy(&network, &samples, 500), accuracy(&renewed, &samples, 500));
         println!("{model}, {bits} bits: {found:?}, {elapsed:?}, {report:?}");
         assert!((found.0 - before).abs() < 0.06 && (found.1 - after).abs() < 0.06, "{model}, {bits} bits: {found:?}");
-    }
+    });
 }
