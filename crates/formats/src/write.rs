@@ -122,6 +122,8 @@ impl PreparedFile<'_> {
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     #[test]
@@ -130,8 +132,6 @@ mod tests {
         assert_eq!(of("a/b.onnx"), Some(WriteFormat::Onnx));
         assert_eq!(of("b.x.SafeTensors"), Some(WriteFormat::Safetensors));
         assert_eq!(of("b.npz"), Some(WriteFormat::Npz));
-        for other in ["onnx", ".npz", "b.npy", "b.onnx.gz", "b", ""] {
-            assert_eq!(of(other), None, "{other}");
-        }
+        check_all(["onnx", ".npz", "b.npy", "b.onnx.gz", "b", ""], |&other| assert_eq!(of(other), None, "{other}"));
     }
 }

@@ -96,6 +96,8 @@ impl Source for Cifar {
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     fn write(records: &[(&[u8], u8)]) -> tempfile::NamedTempFile {
@@ -126,9 +128,9 @@ mod tests {
         let wrong_label = write(&[(&[0], 0), (&[10], 0)]);
         let cases =
             [(wrong_label, "record 1 has label 10"), (write(&[(&[1, 1], 0)]), "3074 bytes are no whole number")];
-        for (file, expected) in cases {
+        check_all(cases, |(file, expected)| {
             let message = Cifar::open(file.path(), CifarVariant::Ten, None).unwrap_err().to_string();
             assert!(message.contains(expected), "{message}");
-        }
+        });
     }
 }

@@ -62,6 +62,8 @@ fn taps(extent: usize, window: Window) -> Vec<Taps> {
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     fn line(data: &[f32]) -> Image {
@@ -79,10 +81,10 @@ mod tests {
             (&[7.0, 0.0, 0.0, 0.0], Window { resized: 2, start: 0, len: 2 }, &[3.0, 0.0]),
             (&[5.0; 9], one, &[5.0]),
         ];
-        for (input, window, expected) in cases {
+        check_all(cases, |&(input, window, expected)| {
             let output = resample(&line(input), one, window).data;
             let near = output.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5);
             assert!(near && output.len() == expected.len(), "{input:?} to {window:?}: {output:?}, not {expected:?}");
-        }
+        });
     }
 }

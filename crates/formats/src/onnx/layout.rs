@@ -341,6 +341,8 @@ pub(super) fn depth_to_space(view: &View<'_>) -> Result<Plan, Fault> {
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     #[test]
@@ -354,11 +356,11 @@ mod tests {
             ((8, 100, 0, -3), (7, 0, 3)),
             ((8, 0, 8, i64::MAX), (0, 8, 1)),
         ];
-        for ((extent, start, end, step), expected) in cases {
+        check_all(cases, |&((extent, start, end, step), expected)| {
             assert_eq!(slice_range(extent, start, end, step).expect("valid"), expected);
             let (first, last, count) = expected;
             assert_eq!(slice_range(extent, first, last, step).expect("valid").2, count, "resolved once more");
-        }
+        });
     }
 
     #[test]

@@ -179,6 +179,8 @@ fn product_shape(a: &[usize], b: &[usize]) -> Result<Vec<usize>, Fault> {
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     #[test]
@@ -191,9 +193,7 @@ mod tests {
             (&[7, 1, 2, 3], &[4, 3, 5], &[7, 4, 2, 5]),
             (&[3], &[3], &[]),
         ];
-        for (a, b, expected) in cases {
-            assert_eq!(product_shape(a, b).expect("valid"), expected);
-        }
+        check_all(cases, |&(a, b, expected)| assert_eq!(product_shape(a, b).expect("valid"), expected));
         assert!(product_shape(&[2, 3], &[4, 5]).is_err());
         assert!(product_shape(&[], &[4, 5]).is_err());
     }

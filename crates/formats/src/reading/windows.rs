@@ -21,15 +21,17 @@ pub(crate) fn positions(padded: usize, span: usize, stride: usize) -> Option<usi
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     #[test]
     fn same_makes_as_many_positions_as_strides_begin_in_the_input() {
-        for (extent, kernel, dilation, stride) in [(32, 3, 1, 2), (7, 5, 1, 2), (9, 3, 2, 1), (5, 1, 1, 1)] {
+        check_all([(32, 3, 1, 2), (7, 5, 1, 2), (9, 3, 2, 1), (5, 1, 1, 1)], |&(extent, kernel, dilation, stride)| {
             let span = span(kernel, dilation).expect("it can be held");
             let padding = same_padding(extent, span, stride).expect("it can be held");
             assert_eq!(positions(extent + padding, span, stride), Some(extent.div_ceil(stride)));
-        }
+        });
         assert_eq!(positions(2, 3, 1), None);
         assert_eq!(same_padding(2, usize::MAX, 1), None);
     }

@@ -178,6 +178,8 @@ fn numbers<T: Scalar + Into<i64>>(table: &Table<'_>, field: usize) -> Result<Vec
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     fn sparse(segments: &[usize], indices: &[usize]) -> Level {
@@ -247,9 +249,7 @@ mod tests {
             |s| s.levels[1] = sparse(&[0, 2, 2, 3], &[1, 4, 0]),
             |s| s.levels[1] = sparse(&[0, 2, 2, 3], &[3, 1, 0]),
         ];
-        for (i, change) in changes.into_iter().enumerate() {
-            assert!(with(change).is_err(), "change {i}");
-        }
+        check_all(changes, |&change| assert!(with(change).is_err()));
         assert!(rows().expand(&[3, 4], 1, &[7, 8]).is_err());
         assert!(rows().expand(&[3, 4], 1, &[7, 8, 9, 10]).is_err());
     }

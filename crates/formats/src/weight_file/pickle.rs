@@ -443,6 +443,8 @@ fn long(bytes: &[u8]) -> Object<'_> {
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     #[test]
@@ -453,7 +455,7 @@ mod tests {
             b"\x80\x02}q\x00X\x01\x00\x00\x00aq\x01]q\x02(K\x01J\xfe\xff\xff\xff\x88es.",
             b"\x80\x04\x95\x11\x00\x00\x00\x00\x00\x00\x00}\x94\x8c\x01a\x94]\x94(K\x01J\xfe\xff\xff\xff\x88es.",
         ];
-        for bytes in cases {
+        check_all(cases, |&bytes| {
             let pickle = Pickle::read(bytes, 0).expect("it is a pickle");
             let Object::Dict(items) = pickle.get(pickle.root) else { panic!("no dictionary: {pickle:?}") };
             let &[(key, value)] = items.as_slice() else { panic!("one item: {items:?}") };
@@ -462,7 +464,7 @@ mod tests {
             let items: Vec<String> = items.iter().map(|&id| format!("{:?}", pickle.get(id))).collect();
             assert_eq!(items, ["Integer(1)", "Integer(-2)", "Bool(true)"]);
             assert_eq!(pickle.end, bytes.len());
-        }
+        });
     }
 
     #[test]
@@ -483,12 +485,10 @@ mod tests {
             (b"}(K\x01u.", "without a value"),
             (b"X\xff\xff\xff\xffa.", "cut off"),
         ];
-        for (bytes, expected) in cases {
-            match Pickle::read(bytes, 0) {
-                Err(Fault::Invalid(problem)) => assert!(problem.contains(expected), "{problem}"),
-                other => panic!("{bytes:?}: {other:?}"),
-            }
-        }
+        check_all(cases, |&(bytes, expected)| match Pickle::read(bytes, 0) {
+            Err(Fault::Invalid(problem)) => assert!(problem.contains(expected), "{problem}"),
+            other => panic!("{bytes:?}: {other:?}"),
+        });
         assert!(matches!(Pickle::read(&vec![b'N'; MAX_OBJECTS + 9], 0), Err(Fault::Unsupported(_))));
         assert!(Pickle::read(&vec![b'('; 1 << 16], 0).is_err());
     }

@@ -5,6 +5,7 @@ use formats::ReadOptions;
 use formats::onnx::write::{WriteOptions, to_bytes};
 use network::architectures::{Architecture, ArchitectureError, Family, Fan, Shortcut, build};
 use network::{Bias, LayerId, LayerWeights, MacOp, Network, Op, WeightValues};
+use testkit::check_all;
 
 /// Parameters: weights, biases, and scale and shift of every BatchNorm.
 fn parameters(network: &Network) -> usize {
@@ -42,16 +43,16 @@ fn millions(count: usize, digits: i32) -> f64 {
 #[test]
 fn resnets_for_cifar() {
     // He et al. 2016, table 6: 0.27, 0.46, 0.66 and 0.85 M parameters for 20, 32, 44 and 56 layers.
-    for (depth, expected) in [(20, 0.27), (32, 0.46), (44, 0.66), (56, 0.85)] {
+    check_all([(20, 0.27), (32, 0.46), (44, 0.66), (56, 0.85)], |&(depth, expected)| {
         assert_eq!(millions(parameters(&cifar(depth, Shortcut::A)), 2), expected, "ResNet-{depth}");
-    }
+    });
     // Their rule, section 4.2: a layer of 3×3 more for every two, so that each further block in all three stages adds
     // 2·9·(16² + 32² + 64²) weights and 4·(16 + 32 + 64) of BatchNorm.
-    for depth in [8, 14, 20] {
+    check_all([8, 14, 20], |&depth| {
         let blocks = depth / 6;
         let expected = 75_290 + (blocks - 1) * (96_768 + 448);
         assert_eq!(parameters(&cifar(depth, Shortcut::A)), expected, "ResNet-{depth}");
-    }
+    });
     // Li et al. 2017, "Pruning filters for efficient ConvNets", table 1: 1.25e8 and 8.5e5 for ResNet-56.
     let deep = cifar(56, Shortcut::A);
     assert_eq!((macs(&deep) as f64 / 1e6).trunc(), 125.0);
@@ -102,11 +103,12 @@ fn densenet_bc() {
 #[test]
 fn resnets_for_imagenet() {
     // torchvision's metadata: 11,689,512 parameters and 1.814 GFLOPS, 25,557,032 and 4.089, one multiply-add being one.
-    for (family, expected, giga) in [(Family::ResNet18, 11_689_512, 1.814), (Family::ResNet50, 25_557_032, 4.089)] {
+    let cases = [(Family::ResNet18, 11_689_512, 1.814), (Family::ResNet50, 25_557_032, 4.089)];
+    check_all(cases, |&(family, expected, giga)| {
         let network = made(family);
         assert_eq!(parameters(&network), expected, "{family:?}");
         assert_eq!((macs(&network) as f64 / 1e6).round() / 1e3, giga, "{family:?}");
-    }
+    });
 }
 
 #[test]
@@ -117,13 +119,14 @@ fn width_scales_all_channels() {
     assert_eq!((filters[0], filters[10], filters[18], filters[19]), (8, 16, 32, 10));
     let thin = build(&Architecture { width: 0.01, ..Architecture::new(Family::ResNet50) }).expect("valid");
     assert_eq!(thin.layers()[0].geometry.spec().filters, 1);
-    for width in [0.1, 0.3, 1.7] {
-        for name in Family::NAMES.iter().filter(|name| **name != "resnet50") {
-            let family = Family::named(name).expect("a name that is known");
-            let small = Architecture { width: width / 2.0, input_size: 33, ..Architecture::new(family) };
-            read_back(&build(&small).expect("valid"));
-        }
-    }
+    let cases = [0.1, 0.3, 1.7]
+        .into_iter()
+        .flat_map(|width| Family::NAMES.iter().filter(|name| **name != "resnet50").map(move |name| (width, name)));
+    check_all(cases, |&(width, name)| {
+        let family = Family::named(name).expect("a name that is known");
+        let small = Architecture { width: width / 2.0, input_size: 33, ..Architecture::new(family) };
+        read_back(&build(&small).expect("valid"));
+    });
 }
 
 /// The reader infers every shape anew: a graph that is wrong is refused.
@@ -160,11 +163,11 @@ fn weights_follow_from_the_seed() {
     assert_eq!(one, first_weights(&with(1, Fan::In), 18));
     assert_ne!(one, first_weights(&with(2, Fan::In), 18));
     // Layer 7 has 16 channels and 32 filters of 3×3. Of 4,608 weights the variance is known to 2 %.
-    for (fan, units) in [(Fan::In, 16.0), (Fan::Out, 32.0)] {
+    check_all([(Fan::In, 16.0), (Fan::Out, 32.0)], |&(fan, units)| {
         let weights = first_weights(&with(1, fan), 7);
         let variance = weights.iter().map(|w| f64::from(w * w)).sum::<f64>() / weights.len() as f64;
         assert!((variance * units * 9.0 / 2.0 - 1.0).abs() < 0.08, "{fan:?}: {variance}");
-    }
+    });
 }
 
 #[test]
@@ -181,9 +184,9 @@ fn numbers_out_of_range_are_named() {
         (dense(99, 12), "depth: expected 6n + 4 with n at least 1, at most 1000, found 99"),
         (dense(100, 0), "growth: expected 1 to 1024, found 0"),
     ];
-    for (architecture, expected) in cases {
-        assert_eq!(build(&architecture).expect_err("out of range").to_string(), expected);
-    }
+    check_all(cases, |&(ref architecture, expected)| {
+        assert_eq!(build(architecture).expect_err("out of range").to_string(), expected);
+    });
     let large = Architecture { width: 64.0, ..base };
     assert!(matches!(build(&large), Err(ArchitectureError::TooLarge { .. })));
 }

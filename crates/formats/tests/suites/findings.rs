@@ -132,14 +132,15 @@ fn fused_convolutions_are_taken_apart() {
             vec![string("activation", activation), int_list("pads", &[1, 1, 1, 1])],
         )
     };
-    for (activation, op) in [("Relu", Op::Unary(Unary::Relu)), ("Tanh", Op::Unary(Unary::Tanh)), ("", Op::Identity)] {
+    let cases = [("Relu", Op::Unary(Unary::Relu)), ("Tanh", Op::Unary(Unary::Tanh)), ("", Op::Identity)];
+    check_all(cases, |(activation, op)| {
         let network = fused(&["x", "w", "b"], activation).read();
         assert_eq!(geometry(&network).out_size(), [4, 4]);
-        assert_eq!(network.graph().nodes()[1].op, op);
+        assert_eq!(network.graph().nodes()[1].op, *op);
         assert_eq!(output_shape(&network), [1, 3, 4, 4]);
-    }
-    for (inputs, activation) in [(&["x", "w", "b", "x"][..], "Relu"), (&["x", "w"][..], "Gelu")] {
+    });
+    check_all([(&["x", "w", "b", "x"][..], "Relu"), (&["x", "w"][..], "Gelu")], |&(inputs, activation)| {
         let message = fused(inputs, activation).error();
         assert!(message.contains("these operators are not handled: com.microsoft:FusedConv"), "{message}");
-    }
+    });
 }

@@ -83,7 +83,7 @@ fn arithmetic_on_constants_is_folded() {
         ("Concat", &[&[2], &[6]], vec![int("axis", 0)], &[2, 6]),
         ("Gather", &[&[6, 1, 2], &[-1, 0]], vec![], &[2, 6]),
     ];
-    for (op, inputs, attributes, expected) in cases {
+    check_all(cases, |&(op, inputs, ref attributes, expected)| {
         let mut model = model().input("x", &[1, 12]);
         let names = ["p", "q"];
         for (name, values) in names.iter().zip(inputs) {
@@ -95,11 +95,15 @@ fn arithmetic_on_constants_is_folded() {
             model.graph.input[0] = value_info("x", 1, &[2, 12]);
         }
         let (_, shape) = first(
-            model.node_with(op, &names[..inputs.len()], &["s"], attributes).node("Reshape", &["x", "s"], &["a"]),
+            model.node_with(op, &names[..inputs.len()], &["s"], attributes.clone()).node(
+                "Reshape",
+                &["x", "s"],
+                &["a"],
+            ),
             channels,
         );
         assert_eq!(shape, [2, channels as usize], "{op}");
-    }
+    });
 }
 
 #[test]
@@ -131,26 +135,28 @@ fn clip_in_its_two_forms() {
         &["x", "min", "max"],
         &["a"],
     );
-    for model in [old, new] {
-        assert_eq!(first(model, 6).0, Op::Unary(Unary::Clip { min: 0.0, max: 6.0 }));
-    }
+    check_all([old, new], |model| assert_eq!(first(model.clone(), 6).0, Op::Unary(Unary::Clip { min: 0.0, max: 6.0 })));
     let open = model().input("x", &[0, 6]).tensor(floats("max", &[], &[6.0])).node("Clip", &["x", "", "max"], &["a"]);
     assert_eq!(first(open, 6).0, Op::Unary(Unary::Clip { min: f32::NEG_INFINITY, max: 6.0 }));
 }
 
 #[test]
 fn axes_as_attribute_and_as_input() {
-    for opset in [11, 13] {
-        for (op, shape, expected) in [("Squeeze", [1, 1, 6], vec![1, 6]), ("Unsqueeze", [1, 1, 6], vec![1, 1, 1, 6])] {
-            let model = model().opset(opset).input("x", &shape);
-            let model = match opset {
-                11 => model.node_with(op, &["x"], &["a"], vec![int_list("axes", &[1])]),
-                _ => model.ints("axes", &[1]).node(op, &["x", "axes"], &["a"]),
-            };
-            assert_eq!(first(model, 6), (Op::Reshape, expected), "{op} {opset}");
-        }
-    }
-    for (opset, op) in [(11, "ReduceMean"), (18, "ReduceMean"), (11, "ReduceSum"), (13, "ReduceSum")] {
+    let cases = [
+        (11, "Squeeze", vec![1, 6]),
+        (11, "Unsqueeze", vec![1, 1, 1, 6]),
+        (13, "Squeeze", vec![1, 6]),
+        (13, "Unsqueeze", vec![1, 1, 1, 6]),
+    ];
+    check_all(cases, |&(opset, op, ref expected)| {
+        let model = model().opset(opset).input("x", &[1, 1, 6]);
+        let model = match opset {
+            11 => model.node_with(op, &["x"], &["a"], vec![int_list("axes", &[1])]),
+            _ => model.ints("axes", &[1]).node(op, &["x", "axes"], &["a"]),
+        };
+        assert_eq!(first(model, 6), (Op::Reshape, expected.clone()), "{op} {opset}");
+    });
+    check_all([(11, "ReduceMean"), (18, "ReduceMean"), (11, "ReduceSum"), (13, "ReduceSum")], |&(opset, op)| {
         let as_input = opset == 18 || (opset == 13 && op == "ReduceSum");
         let model = model().opset(opset).input("x", &[0, 6, 4]);
         let model = match as_input {
@@ -158,7 +164,7 @@ fn axes_as_attribute_and_as_input() {
             true => model.ints("axes", &[-1]).node_with(op, &["x", "axes"], &["a"], vec![int("keepdims", 0)]),
         };
         assert_eq!(first(model, 6).1, [1, 6], "{op} {opset}");
-    }
+    });
 }
 
 #[test]
@@ -175,9 +181,7 @@ fn slice_in_its_two_forms() {
         &["x", "starts", "ends", "axes"],
         &["a"],
     );
-    for model in [old, new] {
-        assert_eq!(first(model, 5), (expected.clone(), vec![1, 5]));
-    }
+    check_all([old, new], |model| assert_eq!(first(model.clone(), 5), (expected.clone(), vec![1, 5])));
 }
 
 #[test]
@@ -191,15 +195,19 @@ fn pooling_shapes() {
         attributes
     };
     // extent, attributes -> extent; ceil_mode drops a window that starts in the padding behind.
-    for (extent, attributes, expected) in [
+    let cases = [
         (8, list(2, 2, 0), 4),
         (7, list(2, 2, 0), 3),
         (7, ceil(list(2, 2, 0)), 4),
         (5, ceil(list(2, 2, 1)), 3),
         (112, list(3, 2, 1), 56),
-    ] {
-        assert_eq!(first(pool(&[0, 3, extent, extent], attributes), expected as i64).1, [1, 3, expected, expected]);
-    }
+    ];
+    check_all(cases, |&(extent, ref attributes, expected)| {
+        assert_eq!(
+            first(pool(&[0, 3, extent, extent], attributes.clone()), expected as i64).1,
+            [1, 3, expected, expected]
+        );
+    });
     let same = vec![int_list("kernel_shape", &[3, 3]), int_list("strides", &[2, 2]), string("auto_pad", "SAME_UPPER")];
     let (op, shape) = first(pool(&[0, 3, 8, 8], same), 4);
     assert!(matches!(op, Op::MaxPool(pool) if pool.pads == [0, 0, 1, 1]));
@@ -224,11 +232,11 @@ fn resize_by_scales_and_by_sizes() {
         &["a"],
     );
     let sizes = model().input("x", &[0, 2, 4, 6]).ints("s", &[1, 2, 8, 9]).node("Resize", &["x", "", "", "s"], &["a"]);
-    for model in [scales, sizes] {
-        let (op, shape) = first(model, 9);
+    check_all([scales, sizes], |model| {
+        let (op, shape) = first(model.clone(), 9);
         assert!(matches!(op, Op::Resize { linear: false, .. }));
         assert_eq!(shape, [1, 2, 8, 9]);
-    }
+    });
 }
 
 #[test]
@@ -304,22 +312,23 @@ fn more_operators() {
         (x().node("Mish", &["x"], &["a"]), 6, Op::Unary(Unary::Mish), [1, 2, 4, 6]),
         (x().node("Celu", &["x"], &["a"]), 6, Op::Unary(Unary::Celu { alpha: 1.0 }), [1, 2, 4, 6]),
     ];
-    for (model, channels, op, shape) in cases {
-        assert_eq!(first(model, channels), (op, shape.to_vec()));
-    }
+    check_all(cases, |&(ref model, channels, ref op, shape)| {
+        assert_eq!(first(model.clone(), channels), (op.clone(), shape.to_vec()));
+    });
     let mask = x().node("Greater", &["x", "x"], &["m"]).node("Where", &["m", "x", "x"], &["a"]);
     let network = with_layer(mask, 6).read();
     let ops: Vec<&Op> = network.graph().nodes().iter().map(|node| &node.op).collect();
     assert_eq!(ops[..2], [&Op::Binary(Binary::Greater), &Op::Where]);
     assert_eq!(network.graph().value(network.graph().nodes()[0].outputs[0]).data_type, Some(network::DataType::Bool));
-    for (model, expected) in [
+    let cases = [
         (x().node("Where", &["x", "x", "x"], &["a"]), "a condition of type float32"),
         (x().node("And", &["x", "x"], &["a"]), "inputs of type float32; expected bool"),
         (x().node_with("SpaceToDepth", &["x"], &["a"], vec![int("blocksize", 4)]), "4 by 6 does not divide"),
-    ] {
-        let message = with_layer(model, 6).error();
+    ];
+    check_all(cases, |(model, expected)| {
+        let message = with_layer(model.clone(), 6).error();
         assert!(message.contains(expected), "{message}");
-    }
+    });
 }
 
 #[test]
@@ -337,14 +346,15 @@ fn parts_of_a_sequence_are_slices() {
     assert_eq!(first(split(three(), 1), 3), (slice(3, 6), vec![1, 3]));
     assert_eq!(first(split(three(), -1), 1), (slice(6, 7), vec![1, 1]));
     assert_eq!(first(split(ints("split", &[2], &[2, 5]), 1), 5), (slice(2, 7), vec![1, 5]));
-    for (split, expected) in [
+    let cases = [
         (split(three(), 3), "position 3 in a sequence of 3"),
         (split(ints("split", &[2], &[2, 4]), 0), "does not split into"),
         (split(ints("split", &[], &[0]), 0), "expected at least 1"),
-    ] {
-        let message = with_layer(split, 3).error();
+    ];
+    check_all(cases, |(split, expected)| {
+        let message = with_layer(split.clone(), 3).error();
         assert!(message.contains(expected), "{message}");
-    }
+    });
 }
 
 #[test]

@@ -86,18 +86,20 @@ fn garbled_structure_of_a_real_file() {
 
 #[test]
 fn files_that_are_no_models() {
-    for (bytes, expected) in [
+    let cases = [
         (vec![], "it is empty"),
         (b"hello, this is plain text\n".to_vec(), "unsupported: it is text; expected a network"),
         (b"\x1c\0\0\0TFL3".to_vec(), "an offset leads to byte 28"),
         (vec![0x08, 0x08], "no graph"),
         (vec![0xff; 64], "no ONNX model"),
         (valid().bytes()[..400].to_vec(), "cut off"),
-    ] {
-        let error = formats::from_bytes("f", Bytes::from(bytes), &ReadOptions::default()).expect_err("no model");
+    ];
+    check_all(cases, |(bytes, expected)| {
+        let error =
+            formats::from_bytes("f", Bytes::from(bytes.clone()), &ReadOptions::default()).expect_err("no model");
         let message = error.to_string();
         assert!(message.starts_with("f: file: ") && message.contains(expected), "{message}");
-    }
+    });
     let options = ReadOptions { topology: Some("layers.csv".into()), ..ReadOptions::default() };
     let error = formats::from_bytes("f", Bytes::from(valid().bytes()), &options).expect_err("it has a graph");
     assert!(error.to_string().contains("a topology is for weights without a graph"), "{error}");
@@ -238,8 +240,8 @@ fn stored_tensors_are_checked() {
         assert!(message.contains("tensor \"w\": ") && message.contains(*expected), "{message}");
     });
     // A varint that is too large for its type, and one that never ends, are found when they are read.
-    for bytes in [vec![0x80, 0x02, 0x01], vec![0x01, 0xff]] {
-        let tensor = TensorProto { name: "q".to_string(), int32_data: vec![bytes.into()], ..typed(3) };
+    check_all([vec![0x80, 0x02, 0x01], vec![0x01, 0xff]], |bytes| {
+        let tensor = TensorProto { name: "q".to_string(), int32_data: vec![bytes.clone().into()], ..typed(3) };
         let network = model()
             .input("x", &[0, 2])
             .tensor(tensor)
@@ -249,7 +251,7 @@ fn stored_tensors_are_checked() {
             .read();
         let message = network.weights(LayerId(0)).expect_err("garbled").to_string();
         assert!(message.contains("layer \"MatMul_y\"") && message.contains("is not int8"), "{message}");
-    }
+    });
 }
 
 /// A model whose weights, `[2, 1]`, lie in another file.

@@ -6,6 +6,7 @@ use std::path::Path;
 use formats::images::{ArrayLayout, ImageError, ImageOptions, Images};
 use image::{ImageFormat as PictureFormat, Rgb, RgbImage};
 use tempfile::TempDir;
+use testkit::check_all;
 
 fn picture(path: &Path, color: [u8; 3]) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -78,12 +79,12 @@ fn a_manifest_names_files_beside_it_or_in_its_images() {
         ("file,label\na.png\n", "found record with 1 fields"),
         ("file,label\n", "there is no image in it"),
     ];
-    for (text, expected) in cases {
+    check_all(cases, |&(text, expected)| {
         std::fs::write(&path, text).unwrap();
         let message = message(open(&path));
         assert!(message.contains(expected) && message.contains("list.csv"), "{message}");
         assert!(!message.contains(char::is_control), "{message:?}");
-    }
+    });
     std::fs::write(&path, "file\nmissing.png\n").unwrap();
     assert!(message(open(&path).unwrap().get(0)).contains("missing.png"));
 }
@@ -115,10 +116,10 @@ fn arrays_of_every_type_are_read() {
         ("<f4", le(&[0.5, -2.25]), [0.5, -2.25]),
         ("<f8", [0.5f64.to_le_bytes(), 3.0f64.to_le_bytes()].concat(), [0.5, 3.0]),
     ];
-    for (descr, data, expected) in cases {
-        let path = write(&folder, "x.npy", &npy(descr, "(1, 1, 1, 2)", &data));
+    check_all(cases, |(descr, data, expected)| {
+        let path = write(&folder, "x.npy", &npy(descr, "(1, 1, 1, 2)", data));
         assert_eq!(open(&path).unwrap().get(0).unwrap().data, expected, "{descr}");
-    }
+    });
 }
 
 #[test]
@@ -138,11 +139,11 @@ fn channels_of_arrays_lie_where_they_fit_the_network() {
         ("(1, 3, 4)", options(None, None), (1, 3, 4), &planes),
         ("(1, 12)", options(None, None), (1, 1, 12), &planes),
     ];
-    for (shape, options, size, expected) in cases {
+    check_all(cases, |&(shape, ref options, size, expected)| {
         let path = write(&folder, "x.npy", &npy("|u1", shape, &data));
-        let image = Images::open(&path, &options).unwrap().get(0).unwrap();
+        let image = Images::open(&path, options).unwrap().get(0).unwrap();
         assert_eq!(((image.channels, image.height, image.width), &image.data), (size, expected), "{shape}");
-    }
+    });
     let path = write(&folder, "x.npy", &npy("|u1", "(1, 2, 3, 2)", &data));
     assert!(message(open(&path)).contains("where the channels lie in [1, 2, 3, 2] is not clear"));
 }
@@ -166,11 +167,11 @@ fn arrays_that_lie_are_refused() {
         (b"\x93NUMPY\x02\x00\xff\xff\xff\xff{".to_vec(), "a header of 4294967295 bytes"),
         (b"\x93NU".to_vec(), "it ends within the header"),
     ];
-    for (bytes, expected) in cases {
-        let message = message(open(&write(&folder, "x.npy", &bytes)));
+    check_all(cases, |(bytes, expected)| {
+        let message = message(open(&write(&folder, "x.npy", bytes)));
         assert!(message.contains(expected) && message.contains("x.npy"), "{message}, not {expected}");
         assert!(!message.contains(char::is_control), "{message:?}");
-    }
+    });
     let text = String::from_utf8_lossy(&npy("|u1", "(1, 1, 2, 2)", &[])).replace("False", "True ");
     let fortran = [b"\x93".as_slice(), text.trim_start_matches('\u{fffd}').as_bytes(), &[0; 4]].concat();
     assert!(message(open(&write(&folder, "x.npy", &fortran))).contains("column order"));
@@ -194,11 +195,11 @@ fn archives_hold_images_and_labels() {
     let labels =
         |shape: &str, data: &[i64]| npy("<i8", shape, &data.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>());
     let cases = [("images", "labels", "(2,)"), ("x", "y", "(2, 1)"), ("data", "labels", "(2,)")];
-    for (images, classes, shape) in cases {
+    check_all(cases, |&(images, classes, shape)| {
         let images = open(&npz(&folder, &[(images, pixels()), (classes, labels(shape, &[4, 9]))])).unwrap();
         assert_eq!((images.len(), images.label(0), images.label(1)), (2, Some(4), Some(9)));
         assert_eq!(images.get(1).unwrap().data, [3.0, 4.0]);
-    }
+    });
     assert_eq!(open(&npz(&folder, &[("x", pixels())])).unwrap().label(0), None);
 
     let cases = [
@@ -232,10 +233,10 @@ fn archives_hold_images_and_labels() {
         (vec![("x", npy("|u1", "(9, 1, 1, 1)", &[1]))], "has 1 bytes, not 9"),
         (vec![("x", npy("|u1", "(1, 1, 1, 1)", &[0; 1 << 20]))], "has 2 bytes, not 1"),
     ];
-    for (arrays, expected) in cases {
-        let message = message(open(&npz(&folder, &arrays)));
+    check_all(cases, |(arrays, expected)| {
+        let message = message(open(&npz(&folder, arrays)));
         assert!(message.contains(expected), "{message}, not {expected}");
-    }
+    });
     assert!(message(open(&write(&folder, "y.npz", b"no zip"))).contains("y.npz"));
 }
 

@@ -106,9 +106,9 @@ fn elementwise_operators_keep_their_activations_alone() {
         ("QLinearLeakyRelu", &unary, vec![float("alpha", 0.5)], [1, 1, 4, 4]),
         ("QLinearSoftmax", &unary, vec![int("axis", 1), int("opset", 13)], [1, 1, 4, 4]),
     ];
-    for (op, inputs, attributes, shape) in cases {
+    check_all(cases, |&(op, inputs, ref attributes, ref shape)| {
         let network = quantized(&[0, 1, 4, 4])
-            .node_with(&format!("com.microsoft:{op}"), inputs, &["a"], attributes)
+            .node_with(&format!("com.microsoft:{op}"), inputs, &["a"], attributes.clone())
             .node("QLinearConv", &CONV, &["y"])
             .read();
         let node = network.graph().nodes().iter().find(|node| node.op_type.ends_with(op)).expect("it is in the graph");
@@ -116,7 +116,7 @@ fn elementwise_operators_keep_their_activations_alone() {
         assert_eq!((node.inputs.len(), integer.output.zero_point), (integer.inputs.len(), 128), "{op}");
         assert_eq!(integer.function == IntegerFunction::Add, op == "QLinearAdd");
         assert_eq!(network.graph().value(node.outputs[0]).shape.as_deref(), Some(&shape[..]), "{op}");
-    }
+    });
 }
 
 /// A hostile or unusual file ends in one clear line, or is not run and says so; it never gives wrong numbers.
@@ -151,10 +151,10 @@ fn what_contradicts_itself_is_refused() {
         (conv_with(vec![int("group", 0)]), "group is 0"),
         (conv_with(vec![int("unheard", 1)]), "unexpected attribute"),
     ];
-    for (model, expected) in cases {
+    check_all(cases, |(model, expected)| {
         let message = model.error();
         assert!(message.contains(expected), "{message} lacks {expected}");
-    }
+    });
     let overflow = {
         let mut inputs = CONV;
         (inputs[1], inputs[6]) = ("huge", "tiny");

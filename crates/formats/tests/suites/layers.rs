@@ -67,14 +67,14 @@ fn convolutions() {
             vec![1, 4, 15],
         ),
     ];
-    for (what, model, kernel, pads, groups, out) in cases {
+    check_all(cases, |&(what, ref model, kernel, pads, groups, ref out)| {
         let network = model.read();
         let spec = geometry(&network).spec();
         assert_eq!((spec.kernel, spec.pads, spec.groups), (kernel, pads, groups), "{what}");
-        assert_eq!(output_shape(&network), out, "{what}");
+        assert_eq!(output_shape(&network), *out, "{what}");
         assert_eq!(layer(&network).operand, Operand::ChannelsFirst, "{what}");
         assert_eq!(network.batch(), 1, "{what}");
-    }
+    });
 }
 
 #[test]
@@ -102,11 +102,11 @@ fn wrong_convolutions_are_refused() {
             "weights of type int32",
         ),
     ];
-    for (model, expected) in cases {
+    check_all(cases, |(model, expected)| {
         let message = model.error();
         assert!(message.contains("node \"Conv_y\"") && message.contains(expected), "{message}");
         assert!(!message.contains("unsupported"), "{message}");
-    }
+    });
 }
 
 #[test]
@@ -119,16 +119,16 @@ fn gemm() {
         ("transB", [2, 3], all(&[("transB", 1)]), Operand::ChannelsLast, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]),
         ("transA", [3, 2], all(&[("transA", 1)]), Operand::Transposed, straight),
     ];
-    for (what, w, attributes, operand, weights) in cases {
+    check_all(cases, |&(what, w, ref attributes, operand, ref weights)| {
         let turned = model().input("x", &[1, 3]).weights("w", &w).node("Transpose", &["x"], &["t"]);
         let x = if operand == Operand::Transposed { "t" } else { "x" };
-        let network = turned.node_with("Gemm", &[x, "w"], &["y"], attributes).read();
+        let network = turned.node_with("Gemm", &[x, "w"], &["y"], attributes.clone()).read();
         assert_eq!(geometry(&network).macs(), 6, "{what}");
         let layer = layer(&network);
         assert_eq!((layer.op, layer.operand), (MacOp::Gemm, operand), "{what}");
-        assert_eq!(real_weights(&network, 0), weights, "{what}");
+        assert_eq!(real_weights(&network, 0), *weights, "{what}");
         assert_eq!(output_shape(&network), [1, 2], "{what}");
-    }
+    });
 }
 
 #[test]
@@ -142,15 +142,15 @@ fn gemm_alpha_beta_and_bias() {
         )
     };
     let scaled = || vec![float("alpha", 0.5), float("beta", 3.0)];
-    for c in [floats("c", &[2], &[1.0, 2.0]), floats("c", &[1, 2], &[1.0, 2.0])] {
-        let network = gemm(c, scaled()).read();
+    check_all([floats("c", &[2], &[1.0, 2.0]), floats("c", &[1, 2], &[1.0, 2.0])], |c| {
+        let network = gemm(c.clone(), scaled()).read();
         assert_eq!(layer(&network).alpha, 0.5);
         assert!(matches!(&layer(&network).bias, Some(Bias::Float(b)) if b == &[3.0, 6.0]));
-    }
-    for c in [floats("c", &[], &[1.0]), floats("c", &[1], &[1.0]), floats("c", &[1, 1], &[1.0])] {
-        let network = gemm(c, scaled()).read();
+    });
+    check_all([floats("c", &[], &[1.0]), floats("c", &[1], &[1.0]), floats("c", &[1, 1], &[1.0])], |c| {
+        let network = gemm(c.clone(), scaled()).read();
         assert!(matches!(&layer(&network).bias, Some(Bias::Float(b)) if b == &[3.0, 3.0]));
-    }
+    });
     assert!(gemm(floats("c", &[3], &[1.0; 3]), vec![]).error().contains("do not broadcast"));
     assert!(gemm(floats("c", &[2], &[1.0, f32::NAN]), vec![]).error().contains("bias 1 is NaN"));
 }
@@ -160,21 +160,22 @@ fn gemm_with_weights_on_the_left() {
     // A is 2 by 3, or 3 by 2 transposed.
     let straight = vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
     let turned = vec![1.0, 3.0, 5.0, 2.0, 4.0, 6.0];
-    for (a, attributes, weights) in [([2, 3], vec![], straight), ([3, 2], vec![int("transA", 1)], turned)] {
+    let cases = [([2, 3], vec![], straight), ([3, 2], vec![int("transA", 1)], turned)];
+    check_all(cases, |&(a, ref attributes, ref weights)| {
         let network = model()
             .input("x", &[1, 15])
             .ints("s", &[3, 5])
             .weights("a", &a)
             .tensor(floats("c", &[2, 1], &[1.0, 2.0]))
             .node("Reshape", &["x", "s"], &["b"])
-            .node_with("Gemm", &["a", "b", "c"], &["y"], attributes)
+            .node_with("Gemm", &["a", "b", "c"], &["y"], attributes.clone())
             .read();
         assert_eq!(layer(&network).operand, Operand::WeightsLeft);
         assert_eq!(geometry(&network).positions(), 5);
-        assert_eq!(real_weights(&network, 0), weights);
+        assert_eq!(real_weights(&network, 0), *weights);
         assert_eq!(output_shape(&network), [2, 5]);
         assert!(matches!(&layer(&network).bias, Some(Bias::Float(b)) if b == &[1.0, 2.0]));
-    }
+    });
 }
 
 #[test]
@@ -257,15 +258,16 @@ fn open_extents_need_a_shape() {
     };
     let network = open.read_with(&given("x", &[1, 3, 5, 6])).expect("a shape that fits");
     assert_eq!(output_shape(&network), [1, 2, 5, 6]);
-    for (options, expected) in [
+    let cases = [
         (given("x", &[1, 4, 5, 6]), "the file declares [?, 3, ?, ?]"),
         (given("x", &[1, 3, 5]), "the file declares [?, 3, ?, ?]"),
         (given("z", &[1, 3, 5, 6]), "inputs are [\"x\"]"),
         (given("x", &[0, 3, 5, 6]), "extent of 0"),
-    ] {
-        let message = open.read_with(&options).expect_err("a wrong shape").to_string();
+    ];
+    check_all(cases, |(options, expected)| {
+        let message = open.read_with(options).expect_err("a wrong shape").to_string();
         assert!(message.contains(expected), "{message}");
-    }
+    });
 }
 
 #[test]

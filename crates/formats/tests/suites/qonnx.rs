@@ -47,15 +47,15 @@ fn weights_become_the_integers_that_they_are_rounded_to() {
         (2.0, &narrow, [0, 1, -1, 1, -1, 1]),
         (16.0, &signed, [0, 2, -1, 200, -200, 2]),
     ];
-    for domain in ["onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general"] {
-        for op in ["Quant", "IntQuant"] {
-            for (bits, attributes, expected) in cases {
-                let network = weights(domain, op, &usual, bits, attributes).read();
-                let codes = expected.iter().map(|q| 2 * q).collect();
-                assert_eq!(quantized(&network), (codes, vec![0.5], Grid::MidTread), "{bits} bits");
-            }
-        }
-    }
+    let names = ["onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general"]
+        .into_iter()
+        .flat_map(|domain| [(domain, "Quant"), (domain, "IntQuant")]);
+    let cases = names.flat_map(|(domain, op)| cases.map(|case| (domain, op, case)));
+    check_all(cases, |&(domain, op, (bits, attributes, expected))| {
+        let network = weights(domain, op, &usual, bits, attributes).read();
+        let codes = expected.iter().map(|q| 2 * q).collect();
+        assert_eq!(quantized(&network), (codes, vec![0.5], Grid::MidTread), "{bits} bits");
+    });
     let network = weights("onnx.brevitas", "Quant", &["r", "many", "z", "n"], 8.0, &signed).read();
     let expected = vec![0, 6, -2, 200, -200, 2];
     assert_eq!(quantized(&network), (expected, vec![0.5, 0.25, 0.5, 1.0, 1.0, 2.0], Grid::MidTread));
@@ -97,9 +97,8 @@ fn biases_and_activations_are_integers_too() {
 #[test]
 fn what_is_not_handled_says_so() {
     let usual = ["r", "s", "z", "n"];
-    let quant = |inputs: &[&str], bits, attributes: &[(&str, i64)]| {
-        weights("onnx.brevitas", "Quant", inputs, bits, attributes).error()
-    };
+    let quant =
+        |inputs: &[&str], bits, attributes: &[(&str, i64)]| weights("onnx.brevitas", "Quant", inputs, bits, attributes);
     let cases = [
         (quant(&usual, 0.0, &[]), "a bit width of 0"),
         (quant(&usual, 2.5, &[]), "a bit width of 2.5"),
@@ -113,7 +112,8 @@ fn what_is_not_handled_says_so() {
         (quant(&["x", "s", "z", "n"], 4.0, &[("signed", 2)]), "expected 0 or 1"),
         (quant(&usual, 4.0, &[("unheard", 1)]), "unexpected attribute"),
     ];
-    for (message, expected) in cases {
+    check_all(cases, |(model, expected)| {
+        let message = model.error();
         assert!(message.contains(expected), "{message} lacks {expected}");
-    }
+    });
 }

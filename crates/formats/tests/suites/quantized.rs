@@ -169,13 +169,14 @@ fn integer_bias_and_quantized_activation() {
             .read()
     };
     let pool = vec![int_list("kernel_shape", &[2, 2])];
-    for (op, attributes, kept) in [
+    let cases = [
         ("MaxPool", pool.clone(), true),
         ("Relu", vec![], true),
         ("AveragePool", pool, false),
         ("Sigmoid", vec![], false),
-    ] {
-        let network = activation(op, attributes);
+    ];
+    check_all(cases, |&(op, ref attributes, kept)| {
+        let network = activation(op, attributes.clone());
         let layer = layer(&network);
         match &layer.bias {
             Some(Bias::Integer { values, scales }) => {
@@ -188,7 +189,7 @@ fn integer_bias_and_quantized_activation() {
         let is_quantize = |op: &Op| matches!(op, Op::QuantizeLinear { .. });
         assert!(network.graph().nodes().iter().any(|n| is_quantize(&n.op)), "activations keep their nodes");
         assert_eq!(network.graph().nodes().len(), 4, "those of constants vanish");
-    }
+    });
 }
 
 #[test]
@@ -199,13 +200,13 @@ fn wrong_quantization_is_refused() {
         (floats("s", &[3], &[0.5; 3]), "zero points of shape [2]"),
         (int8s("s", &[2], &[1, 1]), "a scale of type int8"),
     ];
-    for (scale, expected) in cases {
+    check_all(cases, |(scale, expected)| {
         let mut model = per_column();
-        model.graph.initializer[1] = scale;
+        model.graph.initializer[1] = scale.clone();
         let message = model
             .node_with("DequantizeLinear", &["q", "s", "z"], &["w"], vec![int("axis", 1)])
             .node("MatMul", &["x", "w"], &["y"])
             .error();
         assert!(message.contains("node \"DequantizeLinear_w\"") && message.contains(expected), "{message}");
-    }
+    });
 }

@@ -107,11 +107,11 @@ fn rows_belong_to_weights_by_name_else_in_order() {
         format!("a, 3, 1, 1, 1, {a}\nb, 5, 1, 1, 1, {b}\n"),
         format!("model.a.weight, 3, 1, 1, 1, {a}\n\n model.b.weight ,5 , 1, 1, 1, {b}\n"),
     ];
-    for rows in by_name {
+    check_all(by_name, |rows| {
         let network = read(weights(), &format!("{CONV}{rows}")).expect("it fits");
         assert_eq!(geometry(&network), [(1, 2, 5), (1, 4, 3)], "{rows}");
         assert!(!network.notes().iter().any(|note| note.text().contains("in order")));
-    }
+    });
     let network = read(weights(), &format!("{CONV}FC1, 5, 1, 1, 1, {b}\r\nFC2, 3, 1, 1, 1, {a}\r\n")).expect("it fits");
     assert_eq!(geometry(&network), [(1, 2, 5), (1, 4, 3)]);
     assert!(

@@ -70,7 +70,10 @@ fn checkpoint() -> Checkpoint {
 
 #[test]
 fn both_formats_of_pytorch_say_the_same() {
-    for bytes in [checkpoint().zip(), checkpoint().legacy()] {
+    type Write = fn(&Checkpoint) -> Vec<u8>;
+    let formats: [(&str, Write); 2] = [("zip", Checkpoint::zip), ("legacy", Checkpoint::legacy)];
+    check_all(formats, |(_, write)| {
+        let bytes = write(&checkpoint());
         let file = read(bytes.clone()).expect("it is valid");
         let names: Vec<&str> = file.tensors().iter().map(|tensor| tensor.name.as_str()).collect();
         assert_eq!(names, ["module.conv.weight", "module.conv.bias", "module.fc.weight"]);
@@ -81,7 +84,7 @@ fn both_formats_of_pytorch_say_the_same() {
         assert_eq!(weights(&network, 1), [1.0, -2.0, 3.0, 0.0]);
         assert!(!network.has_graph() && network.layers().iter().all(|layer| layer.geometry.positions() == 1));
         assert!(network.notes().iter().any(|note| note.text().contains("no graph")), "{:?}", network.notes());
-    }
+    });
 }
 
 #[test]
@@ -109,12 +112,12 @@ fn transposed_tensors_are_put_in_order() {
 /// 384, 640, 896, … are lengths whose first bytes are those of a pickle.
 #[test]
 fn a_header_of_any_length_is_that_of_safetensors() {
-    for length in (384..=1408).step_by(8) {
+    check_all((384..=1408).step_by(8), |&length| {
         let header = r#"{"w":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]}}"#;
         let file = safetensors(&format!("{header:<length$}"), &1.0f32.to_le_bytes());
         let network = formats::from_bytes("w.safetensors", file.into(), &ReadOptions::default());
         assert_eq!(network.map(|n| n.layers().len()).map_err(|e| e.to_string()), Ok(1), "{length}");
-    }
+    });
 }
 
 #[test]
@@ -144,10 +147,10 @@ fn arrays_are_read() {
     let one = network(npy("<f4", "(2, 2)", &data)).expect("it is valid");
     assert_eq!((weights(&one, 0), one.layers()[0].name.as_str()), (vec![1.0, 2.0, -3.0, 4.0], "weights"));
     let array = npy("<f4", "(2, 2)", &data);
-    for deflate in [false, true] {
+    check_all([false, true], |&deflate| {
         let archive = network(zip(&[("layer.weight.npy", &array)], deflate)).expect("it is valid");
         assert_eq!((weights(&archive, 0), archive.layers()[0].name.as_str()), (vec![1.0, 2.0, -3.0, 4.0], "layer"));
-    }
+    });
     assert!(problem(read(npy("|O", "(1, 1)", &[0; 8]))).contains("unsupported: array \"weights\""));
     assert!(problem(read(npy(">f4", "(1, 1)", &[0; 4]))).contains("big-endian"));
 }
@@ -199,8 +202,8 @@ fn every_architecture_takes_its_own_weights_back() {
         width(dense, 1.0),
         width(Family::ResNet18, 0.0625),
     ];
-    for architecture in cases {
-        let (made, checkpoint) = trained(&architecture, |name| format!("module.{name}"));
+    check_all(cases, |architecture| {
+        let (made, checkpoint) = trained(architecture, |name| format!("module.{name}"));
         let file = read(checkpoint.zip()).expect("it is valid");
         let fitted = file.in_architecture(architecture.family, &ReadOptions::default()).expect("its own names");
         assert_eq!(fitted.layers().len(), made.layers().len());
@@ -212,7 +215,7 @@ fn every_architecture_takes_its_own_weights_back() {
         };
         assert_eq!(constants(&fitted), constants(&made));
         assert!(fitted.has_graph());
-    }
+    });
 }
 
 #[test]
@@ -467,10 +470,10 @@ fn layers_on_different_grids_are_not_written() {
     mixed.set_outside(vec![rise.layers()[0].input, other.input]);
     mixed.add_mac("Gemm", other);
     let mixed = mixed.finish().expect("a network that holds together").with_metadata(Vec::new());
-    for format in [WeightFormat::Safetensors, WeightFormat::Npz] {
+    check_all([WeightFormat::Safetensors, WeightFormat::Npz], |&format| {
         let text = problem(WeightList::new(&mixed, format, &[]));
         assert!(text.contains("unsupported: layers \"a\" and \"a\" lie on different grids"), "{text}");
-    }
+    });
 }
 
 #[test]

@@ -61,11 +61,12 @@ fn assert_same_layer(a: &MacLayer, b: &MacLayer) {
 
 #[test]
 fn real_files_come_back() {
-    for name in ["resnet20-cifar10-bn.onnx", "resnet20-cifar10.onnx", "resnet20-cifar10-int8-qdq-perchannel.onnx"] {
-        let Some(network) = shared_network(&format!("models/{name}")) else { continue };
+    let cases = ["resnet20-cifar10-bn.onnx", "resnet20-cifar10.onnx", "resnet20-cifar10-int8-qdq-perchannel.onnx"];
+    check_all(cases, |&name| {
+        let Some(network) = shared_network(&format!("models/{name}")) else { return };
         assert!(network.has_open_batch());
         round_trip(&network);
-    }
+    });
 }
 
 #[test]
@@ -119,9 +120,9 @@ fn every_kind_of_layer_comes_back() {
         model().input("x", &[0, 3, 4]).weights("w", &[5, 3]).node("MatMul", &["w", "x"], &["y"]),
         model().input("x", &[0, 3, 4]).weights("w", &[3]).node("MatMul", &["w", "x"], &["y"]),
     ];
-    for model in models {
+    check_all(models, |model| {
         round_trip(&model.read());
-    }
+    });
 }
 
 /// `x` is `[N, 4, 8, 8]`, and a product makes `y` of `a`, whose last axis has this extent.
@@ -139,14 +140,14 @@ fn every_operator_comes_back() {
     let mut average = pool();
     average.push(int("count_include_pad", 1));
     let smooth = ["Sigmoid", "Tanh", "HardSwish", "Softsign", "Erf", "Exp", "Sqrt", "Log"];
-    for op in ["Relu", "Abs", "Neg", "Floor", "Ceil", "Sign", "Identity"].into_iter().chain(smooth) {
+    check_all(["Relu", "Abs", "Neg", "Floor", "Ceil", "Sign", "Identity"].into_iter().chain(smooth), |&op| {
         assert!(round_trip(&around(x().node(op, &["x"], &["a"]), 8)).has_open_batch(), "{op}");
-    }
-    for op in ["Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "PRelu"] {
+    });
+    check_all(["Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "PRelu"], |op| {
         round_trip(&around(x().weights("c", &[4, 1, 1]).node(op, &["x", "c"], &["a"]), 8));
-    }
+    });
     let with = |op: &str, attributes| x().node_with(op, &["x"], &["a"], attributes);
-    for (op, attributes, last) in [
+    let cases = [
         ("LeakyRelu", vec![float("alpha", 0.125)], 8),
         ("Elu", vec![float("alpha", 0.75)], 8),
         ("HardSigmoid", vec![float("alpha", 0.125), float("beta", 0.375)], 8),
@@ -173,10 +174,11 @@ fn every_operator_comes_back() {
         ("Reciprocal", vec![], 8),
         ("LRN", vec![int("size", 3), float("alpha", 0.5), float("bias", 2.0)], 8),
         ("ReduceL2", vec![ints("axes", &[1, 3]), int("keepdims", 0)], 8),
-    ] {
-        let back = round_trip(&around(with(op, attributes), last));
+    ];
+    check_all(cases, |&(op, ref attributes, last)| {
+        let back = round_trip(&around(with(op, attributes.clone()), last));
         assert!(back.has_open_batch(), "{op}");
-    }
+    });
     let gelu = with("Gelu", vec![string("approximate", "tanh")]).opset(20);
     round_trip(&around(gelu, 8));
 }
@@ -203,10 +205,10 @@ fn operators_with_constant_inputs_come_back() {
     let layer = x().weights("s", &[8, 8]).weights("b", &[8]);
     let layer = layer.node_with("LayerNormalization", &["x", "s", "b"], &["a"], vec![int("axis", 2)]);
     assert!(round_trip(&around(layer, 8)).has_open_batch());
-    for (op, shape) in [("LayerNormalization", &[8]), ("InstanceNormalization", &[4])] {
+    check_all([("LayerNormalization", &[8]), ("InstanceNormalization", &[4])], |&(op, shape)| {
         let model = x().weights("s", shape).weights("b", shape).node(op, &["x", "s", "b"], &["a"]);
         assert!(round_trip(&around(model, 8)).has_open_batch(), "{op}");
-    }
+    });
     let tile = x().ints("r", &[1, 2, 1, 3]).node("Tile", &["x", "r"], &["a"]);
     assert!(round_trip(&around(tile, 24)).has_open_batch());
     let chosen = x().node("Greater", &["x", "x"], &["more"]).tensor(floats("zero", &[], &[0.0]));
@@ -218,11 +220,11 @@ fn operators_with_constant_inputs_come_back() {
     let split = split.node_with("Split", &["x", "parts"], &["p", "q"], vec![int("axis", 1)]);
     let split = split.node_with("Concat", &["q", "p", "q"], &["a"], vec![int("axis", 1)]);
     round_trip(&around(split, 8));
-    for (scale, last) in [(2.0, 16), (0.375, 3)] {
+    check_all([(2.0, 16), (0.375, 3)], |&(scale, last)| {
         let resize = x().tensor(floats("s", &[4], &[1.0, 1.0, scale, scale]));
         let resize = resize.node_with("Resize", &["x", "", "s"], &["a"], vec![string("mode", "linear")]);
         round_trip(&around(resize, last));
-    }
+    });
     let sizes = x().ints("z", &[1, 4, 3, 7]).node("Resize", &["x", "", "", "z"], &["a"]);
     assert!(round_trip(&around(sizes, 7)).has_open_batch(), "sizes of the other axes");
 }
@@ -315,7 +317,7 @@ fn grids_come_back() {
         (Grid::MidTread, &[2, -254, 0, 6], &[0.5, 0.25], 17),
         (Grid::MidTread, &[2, -256, 0, 6], &[0.5], 21),
     ];
-    for (grid, values, steps, opset) in cases {
+    check_all(cases, |&(grid, values, steps, opset)| {
         let network = with_codes(grid, values, steps);
         let bytes = written(&network);
         let model = ModelProto::decode(bytes.as_slice()).expect("a model");
@@ -323,7 +325,7 @@ fn grids_come_back() {
         let back = round_trip(&network);
         assert_eq!(codes(&back, 0), (values.to_vec(), steps.to_vec()));
         assert!(back.notes().is_empty(), "{:?}", back.notes());
-    }
+    });
 }
 
 #[test]
@@ -375,7 +377,7 @@ fn an_even_integer_says_that_a_file_is_not_mid_rise() {
             .node("Conv", &["x", "w"], &["y"])
             .read()
     };
-    for (integers, zero_points, noted) in [
+    let cases = [
         ([1, 0], [0, 0], true),
         ([1, 2], [0, 0], false),
         ([0, 0], [0, 0], false),
@@ -383,9 +385,10 @@ fn an_even_integer_says_that_a_file_is_not_mid_rise() {
         ([2, 3], [1, 1], false),
         ([2, 3], [1, 2], true),
         ([2, 4], [1, 2], false),
-    ] {
+    ];
+    check_all(cases, |&(integers, zero_points, noted)| {
         assert_eq!(!with(&integers, &zero_points).notes().is_empty(), noted, "{integers:?} less {zero_points:?}");
-    }
+    });
 }
 
 #[test]

@@ -95,13 +95,15 @@ pub(super) fn number(data_type: DataType) -> i32 {
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     #[test]
     fn types_have_the_numbers_that_are_read() {
-        for n in (1..=16).filter(|n| ![8, 14, 15].contains(n)) {
+        check_all((1..=16).filter(|n| ![8, 14, 15].contains(n)), |&n| {
             assert_eq!(number(crate::onnx::tensors::data_type(n).expect("a type that is read")), n);
-        }
+        });
     }
 
     #[test]
