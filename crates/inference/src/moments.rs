@@ -73,6 +73,8 @@ fn sum(values: &[f32], f: impl Fn(f64) -> f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     #[test]
@@ -82,11 +84,11 @@ mod tests {
         let exact = values.iter().map(|&x| f64::from(x)).sum::<f64>() / 1000.0;
         let variance = values.iter().map(|&x| (f64::from(x) - exact).powi(2)).sum::<f64>() / 1000.0;
         assert!((whole.mean - exact).abs() < 1e-9 && (whole.variance() - variance).abs() < 1e-9);
-        for cut in [0, 1, 333, 1000] {
+        check_all([0, 1, 333, 1000], |&cut| {
             let merged = Moments::of(&values[..cut]).merge(Moments::of(&values[cut..]));
             assert_eq!(merged.count, 1000);
             assert!((merged.mean - exact).abs() < 1e-9 && (merged.variance() - variance).abs() < 1e-9, "{cut}");
-        }
+        });
     }
 
     #[test]

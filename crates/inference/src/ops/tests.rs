@@ -1,6 +1,7 @@
 //! Does each operator give what ONNX says? Expected values are worked out by hand or by the plainest loop.
 
 use network::{Binary, Coordinates, DataType, Nearest, Op, PadMode, Pool, Reduction, Unary};
+use testkit::check_all;
 
 use super::{ValueSpec, run};
 use crate::array::{Array, Buffers, Input};
@@ -68,9 +69,7 @@ fn functions_of_one_element() {
         (Op::Unary(Unary::Celu { alpha: 2.0 }), [-1.264_241_1, -0.442_398_43, 0.0, 0.25, 3.0]),
         (Op::Unary(Unary::ThresholdedRelu { alpha: 0.25 }), [0.0, 0.0, 0.0, 0.0, 3.0]),
     ];
-    for (op, expected) in cases {
-        check(op, &[&array(&[5], &x)], &[5], &expected);
-    }
+    check_all(cases, |(op, expected)| check(op.clone(), &[&array(&[5], &x)], &[5], expected));
     check(Op::Unary(Unary::Abs), &[&array(&[2], &[-4.0, 9.0])], &[2], &[4.0, 9.0]);
     check(Op::Unary(Unary::Sqrt), &[&array(&[2], &[4.0, 9.0])], &[2], &[2.0, 3.0]);
     check(Op::Unary(Unary::Log), &[&array(&[2], &[1.0, 2.0])], &[2], &[0.0, std::f32::consts::LN_2]);
@@ -89,9 +88,7 @@ fn rounding() {
         (Op::Unary(Unary::Sign), [-1.0, -1.0, 0.0, 1.0, 1.0, 1.0]),
         (Op::Unary(Unary::Reciprocal), [-2.0 / 3.0, -2.0, f32::INFINITY, 2.0, 2.0 / 3.0, 0.25]),
     ];
-    for (op, expected) in cases {
-        check(op, &[&x], &[6], &expected);
-    }
+    check_all(cases, |(op, expected)| check(op.clone(), &[&x], &[6], expected));
 }
 
 #[test]
@@ -104,9 +101,7 @@ fn choices() {
         (Op::Binary(Binary::Less), [1.0, 0.0, 0.0]),
         (Op::Binary(Binary::LessOrEqual), [1.0, 1.0, 0.0]),
     ];
-    for (op, expected) in cases {
-        check(op, &[&a, &b], &[3], &expected);
-    }
+    check_all(cases, |(op, expected)| check(op.clone(), &[&a, &b], &[3], expected));
     let (p, q) = (array(&[4], &[0.0, 0.0, 1.0, 1.0]), array(&[4], &[0.0, 1.0, 0.0, 1.0]));
     check(Op::Binary(Binary::And), &[&p, &q], &[4], &[0.0, 0.0, 0.0, 1.0]);
     check(Op::Binary(Binary::Or), &[&p, &q], &[4], &[0.0, 1.0, 1.0, 1.0]);
@@ -131,14 +126,14 @@ fn functions_of_two_elements_broadcast() {
         [&[2, 1, 3], &[1, 4, 1], &[2, 4, 3]],
         [&[3], &[2, 1, 1], &[2, 1, 3]],
     ];
-    for [a_shape, b_shape, out] in shapes {
+    check_all(shapes, |&[a_shape, b_shape, out]| {
         let (a, b) = (counting(a_shape), counting(b_shape));
         let expected: Vec<f32> = (0..out.iter().product())
             .map(|i| a.data[source_index(i, out, a_shape)] - 3.0 * b.data[source_index(i, out, b_shape)])
             .collect();
         let tripled = array(b_shape, &b.data.iter().map(|x| 3.0 * x).collect::<Vec<_>>());
         check(Op::Binary(Binary::Sub), &[&a, &tripled], out, &expected);
-    }
+    });
 }
 
 /// Which element of `shape` stands at element `index` of the broadcast `out`.
@@ -168,9 +163,7 @@ fn each_function_of_two_elements() {
         (Op::Binary(Binary::Max), [2.0, 2.0, 6.0]),
         (Op::Binary(Binary::PRelu), [1.0, -16.0, 6.0]),
     ];
-    for (op, expected) in cases {
-        check(op, &[&a, &b], &[3], &expected);
-    }
+    check_all(cases, |(op, expected)| check(op.clone(), &[&a, &b], &[3], expected));
     check(Op::Binary(Binary::Max), &[&a, &b, &array(&[1], &[5.0])], &[3], &[5.0, 5.0, 6.0]);
     check(Op::Binary(Binary::Add), &[&a, &b, &array(&[1], &[5.0])], &[3], &[8.0, -1.0, 14.0]);
     check(Op::Binary(Binary::Min), &[&a], &[3], &a.data);
@@ -196,10 +189,10 @@ fn padding() {
         (PadMode::Constant, [-1, -2], &[2.0]),
         (PadMode::Edge, [1, -2], &[1.0, 1.0, 2.0]),
     ];
-    for (mode, [before, after], expected) in cases {
+    check_all(cases, |&(mode, [before, after], expected)| {
         let op = Op::Pad { pads: vec![0, before, 0, after], mode, value: 9.0 };
         check(op, &[&line], &[1, expected.len()], expected);
-    }
+    });
     // The channels of a shortcut: zeros before and after, planes whole.
     let op = Op::Pad { pads: vec![0, 1, 0, 0, 0, 1, 0, 0], mode: PadMode::Constant, value: 0.0 };
     check(op, &[&counting(&[1, 1, 2, 2])], &[1, 3, 2, 2], &[0., 0., 0., 0., 0., 1., 2., 3., 0., 0., 0., 0.]);
@@ -220,10 +213,10 @@ fn slices() {
         ([3, 3, 1], &[]),
         ([9, 12, 1], &[]),
     ];
-    for ([start, end, step], expected) in cases {
+    check_all(cases, |&([start, end, step], expected)| {
         let op = Op::Slice { starts: vec![start], ends: vec![end], axes: vec![0], steps: vec![step] };
         check(op, &[&line], &[expected.len()], expected);
-    }
+    });
     let op = Op::Slice { starts: vec![0, 1], ends: vec![9, 9], axes: vec![2, 1], steps: vec![2, 1] };
     check(op, &[&counting(&[2, 2, 3])], &[2, 1, 2], &[3.0, 5.0, 9.0, 11.0]);
     // A step beyond the axis is never taken.
@@ -245,10 +238,10 @@ fn moving_elements() {
     check(Op::Gather { axis: 1 }, &[&x, &array(&[2], &[2.0, -3.0])], &[2, 2], &[2.0, 0.0, 5.0, 3.0]);
     check(Op::Gather { axis: 0 }, &[&x, &array(&[], &[1.0])], &[3], &[3.0, 4.0, 5.0]);
     let blocks = array(&[1, 4, 1, 2], &[0., 1., 2., 3., 4., 5., 6., 7.]);
-    for column_row_depth in [false, true] {
+    check_all([false, true], |&column_row_depth| {
         let op = Op::DepthToSpace { block: 2, column_row_depth };
         check(op, &[&blocks], &[1, 1, 2, 4], &[0., 2., 1., 3., 4., 6., 5., 7.]);
-    }
+    });
     let expected = [0., 2., 8., 10., 1., 3., 9., 11., 4., 6., 12., 14., 5., 7., 13., 15.];
     check(Op::SpaceToDepth { block: 2 }, &[&counting(&[1, 2, 2, 4])], &[1, 8, 1, 2], &expected);
     check(Op::Tile, &[&counting(&[2, 1])], &[4, 2], &[0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0]);
@@ -298,15 +291,15 @@ fn pooling() {
         (Op::AveragePool(ceil), &[-0.5, 3.5, 8.0]),
         (Op::AveragePool(counted_ceil), &[-1.0 / 3.0, 5.0, 0.0]),
     ];
-    for (op, expected) in cases {
+    check_all(cases, |(op, expected)| {
         if expected.last() == Some(&0.0) {
             // A window on padding alone has no mean of its own elements and is refused.
-            assert!(matches!(run_typed(&op, &[&line], &[1, 1, 1, 3], DataType::F32), Err(Problem::Invalid(_))));
-            check(op, &[&line], &[1, 1, 1, 2], &expected[..2]);
+            assert!(matches!(run_typed(op, &[&line], &[1, 1, 1, 3], DataType::F32), Err(Problem::Invalid(_))));
+            check(op.clone(), &[&line], &[1, 1, 1, 2], &expected[..2]);
         } else {
-            check(op, &[&line], &[1, 1, 1, expected.len()], expected);
+            check(op.clone(), &[&line], &[1, 1, 1, expected.len()], expected);
         }
-    }
+    });
     let square = Pool { kernel: [2, 2], stride: [2, 2], ..window(2, 2, [0, 0]) };
     check(Op::AveragePool(square), &[&counting(&[1, 2, 2, 4])], &[1, 2, 1, 2], &[2.5, 4.5, 10.5, 12.5]);
     check(Op::MaxPool(window(2, 1, [0, 0])), &[&counting(&[1, 2, 3])], &[1, 2, 2], &[1.0, 2.0, 4.0, 5.0]);
@@ -416,9 +409,7 @@ fn resizing() {
         (op(false, "half_pixel", "round_prefer_ceil"), &long, &[1.0, 3.0, 5.0, 7.0]),
         (op(false, "half_pixel", "ceil"), &long, &[1.0, 3.0, 5.0, 7.0]),
     ];
-    for (op, x, expected) in cases {
-        check(op, &[x], &[1, 1, 1, expected.len()], expected);
-    }
+    check_all(cases, |(op, x, expected)| check(op.clone(), &[x], &[1, 1, 1, expected.len()], expected));
     let unknown = op(true, "tf_half_pixel_for_nn", "");
     assert!(matches!(run_typed(&unknown, &[&line], &[1, 1, 1, 4], DataType::F32), Err(Problem::Unsupported(_))));
 }
@@ -433,10 +424,10 @@ fn products_of_matrices() {
         [&[5, 2, 3], &[3, 2], &[5, 2, 2]],
         [&[2, 1, 1, 3], &[4, 3, 2], &[2, 4, 1, 2]],
     ];
-    for [a_shape, b_shape, out] in cases {
+    check_all(cases, |&[a_shape, b_shape, out]| {
         let (a, b) = (counting(a_shape), counting(b_shape));
         check(Op::MatMul, &[&a, &b], out, &plain_product(&a, &b));
-    }
+    });
 }
 
 /// A product of stacks of matrices by the definition; stacks broadcast only over leading ones.
@@ -472,13 +463,13 @@ fn quantizing_rounds_ties_to_even_and_saturates() {
         (DataType::U16, 1.0, 65535.0, &[-65535.5, -65534.5, 1.0], &[0.0, 1.0, 65535.0]),
         (DataType::I16, 1.0, -1.0, &[32767.6, 1e30, -1e30, f32::INFINITY], &[32767.0, 32767.0, -32768.0, 32767.0]),
     ];
-    for (data_type, scale, zero_point, x, expected) in cases {
+    check_all(cases, |&(data_type, scale, zero_point, x, expected)| {
         let scalars = [array(&[], &[scale]), array(&[], &[zero_point])];
         let op = Op::QuantizeLinear { axis: 1 };
         let inputs = [&array(&[x.len()], x), &scalars[0], &scalars[1]];
         let result = run_typed(&op, &inputs, &[x.len()], data_type).unwrap();
         assert_eq!(result.data, expected, "{data_type:?}, scale {scale}, zero point {zero_point}");
-    }
+    });
 }
 
 #[test]
@@ -506,14 +497,13 @@ fn scales_along_an_axis() {
     let codes = run_typed(&quantize, &[&x, &scale, &zero_point], &[1, 2, 2], DataType::U8).unwrap();
     assert_eq!(codes.data, [1.0, 2.0, 16.0, 18.0]);
     check(Op::DequantizeLinear { axis: 1 }, &[&codes, &scale, &zero_point], &[1, 2, 2], &x.data);
-    for (bad, expected) in [(array(&[3], &[1.0; 3]), "scales of shape"), (array(&[], &[0.0]), "must be positive")] {
-        match run_typed(&quantize, &[&x, &bad], &[1, 2, 2], DataType::U8) {
-            Err(Problem::Invalid(message) | Problem::Unsupported(message)) => {
-                assert!(message.contains(expected), "{message}")
-            }
-            Ok(_) => panic!("accepted {bad:?}"),
+    let cases = [(array(&[3], &[1.0; 3]), "scales of shape"), (array(&[], &[0.0]), "must be positive")];
+    check_all(cases, |(bad, expected)| match run_typed(&quantize, &[&x, bad], &[1, 2, 2], DataType::U8) {
+        Err(Problem::Invalid(message) | Problem::Unsupported(message)) => {
+            assert!(message.contains(expected), "{message}")
         }
-    }
+        Ok(_) => panic!("accepted {bad:?}"),
+    });
 }
 
 #[test]
@@ -524,9 +514,9 @@ fn casts() {
         (DataType::F32, [-1.9, 0.0, 2.7, 127.0]),
         (DataType::Bool, [1.0, 0.0, 1.0, 1.0]),
     ];
-    for (to, expected) in cases {
+    check_all(cases, |&(to, expected)| {
         assert_eq!(run_typed(&Op::Cast, &[&x], &[4], to).unwrap().data, expected, "{to:?}");
-    }
+    });
     let fine = array(&[2], &[1.0 + 1.0 / 512.0, 2049.0]);
     assert_eq!(run_typed(&Op::Cast, &[&fine], &[2], DataType::F16).unwrap().data, [1.0 + 1.0 / 512.0, 2048.0]);
     assert_eq!(run_typed(&Op::Cast, &[&fine], &[2], DataType::Bf16).unwrap().data, [1.0, 2048.0]);

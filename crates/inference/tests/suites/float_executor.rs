@@ -2,7 +2,7 @@
 
 use inference::{FloatExecutor, MacExecutor};
 use network::{Bias, GeometrySpec, LayerId, MacLayer};
-use testkit::{reals, sums};
+use testkit::{check_all, reals, sums};
 
 use crate::common::layer;
 
@@ -40,7 +40,7 @@ fn wide(numbers: &[f32]) -> Vec<f64> {
 
 #[test]
 fn it_equals_the_definition() {
-    for spec in specs() {
+    check_all(specs(), |&spec| {
         let plain = layer(spec);
         let weights = reals(1, plain.geometry.rows() * spec.filters);
         let input = reals(2, plain.geometry.input_len());
@@ -59,12 +59,12 @@ fn it_equals_the_definition() {
                 assert!((f64::from(*found) - expected).abs() < 1e-4, "{spec:?}: {found}, not {expected}");
             }
         }
-    }
+    });
 }
 
 #[test]
 fn the_number_of_threads_changes_no_bit() {
-    for spec in specs() {
+    check_all(specs(), |&spec| {
         let layer = layer(spec);
         let executor = FloatExecutor::new(vec![reals(4, layer.geometry.rows() * spec.filters)]);
         let input = reals(5, layer.geometry.input_len());
@@ -73,10 +73,8 @@ fn the_number_of_threads_changes_no_bit() {
             pool.install(|| run(&executor, &layer, &input)).into_iter().map(f32::to_bits).collect()
         };
         let alone = bits(1);
-        for threads in [2, 3, 7] {
-            assert_eq!(bits(threads), alone, "{spec:?}, {threads} threads");
-        }
-    }
+        check_all([2, 3, 7], |&threads| assert_eq!(bits(threads), alone, "{spec:?}, {threads} threads"));
+    });
 }
 
 #[test]

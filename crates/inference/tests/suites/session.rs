@@ -2,7 +2,7 @@
 
 use inference::{ExecutorError, InferenceError, MacExecutor, Session};
 use network::{Binary, Cause, DataType, ErrorKind, LayerId, MacLayer, Network, Op, Operand, Unary, ValueId};
-use testkit::{Net, reals};
+use testkit::{Net, check_all, reals};
 
 use crate::common::{Plain, add_mac, pointwise};
 
@@ -49,36 +49,35 @@ fn operands_are_arranged_and_restored() {
             [|[all, p, _, _], n, c, i| c * (all * p) + n * p + i, |[_, p, _, m], n, c, i| (n * p + i) * m + c],
         ),
     ];
-    for (operand, [in_shape, out_shape], [in_at, out_at]) in cases {
-        for (repeats, batch) in [(n, 1), (1, n)] {
-            let mut builder = Net::default();
-            let input = builder.input(&in_shape);
-            let output = add_mac(&mut builder, pointwise(k, m, p, repeats), operand, input, &out_shape);
-            let network = builder.finish_with(&[output], batch);
-            let session = Session::new(&network).unwrap();
-            let mut seen = Vec::new();
-            let mut observe = |id: LayerId, input: &[f32], output: &[f32]| {
-                seen.push((id, input.to_vec(), output.to_vec()));
-            };
-            let result = session.run(&x, &Plain(vec![weights.clone()]), Some(&mut observe)).unwrap();
-            let sizes = [n, p, k, m];
-            let mut handed_over = vec![0.0; n * k * p];
-            for (image, position) in (0..n * p).map(|i| (i / p, i % p)) {
-                for channel in 0..k {
-                    handed_over[(image * k + channel) * p + position] = x[in_at(sizes, image, channel, position)];
-                }
-                for filter in 0..m {
-                    let product = |c| weights[filter * k + c] * x[in_at(sizes, image, c, position)];
-                    let expected: f32 = (0..k).map(product).sum();
-                    let found = result[out_at(sizes, image, filter, position)];
-                    assert!((found - expected).abs() < 1e-5, "{operand:?}: {found}, not {expected}");
-                }
+    let cases = cases.iter().flat_map(|case| [(case, n, 1), (case, 1, n)]);
+    check_all(cases, |&((operand, [in_shape, out_shape], [in_at, out_at]), repeats, batch)| {
+        let mut builder = Net::default();
+        let input = builder.input(in_shape);
+        let output = add_mac(&mut builder, pointwise(k, m, p, repeats), *operand, input, out_shape);
+        let network = builder.finish_with(&[output], batch);
+        let session = Session::new(&network).unwrap();
+        let mut seen = Vec::new();
+        let mut observe = |id: LayerId, input: &[f32], output: &[f32]| {
+            seen.push((id, input.to_vec(), output.to_vec()));
+        };
+        let result = session.run(&x, &Plain(vec![weights.clone()]), Some(&mut observe)).unwrap();
+        let sizes = [n, p, k, m];
+        let mut handed_over = vec![0.0; n * k * p];
+        for (image, position) in (0..n * p).map(|i| (i / p, i % p)) {
+            for channel in 0..k {
+                handed_over[(image * k + channel) * p + position] = x[in_at(sizes, image, channel, position)];
             }
-            assert_eq!(seen.len(), 1);
-            assert_eq!((seen[0].0, &seen[0].1), (LayerId(0), &handed_over), "{operand:?}");
-            assert_eq!(seen[0].2.len(), n * m * p);
+            for filter in 0..m {
+                let product = |c| weights[filter * k + c] * x[in_at(sizes, image, c, position)];
+                let expected: f32 = (0..k).map(product).sum();
+                let found = result[out_at(sizes, image, filter, position)];
+                assert!((found - expected).abs() < 1e-5, "{operand:?}: {found}, not {expected}");
+            }
         }
-    }
+        assert_eq!(seen.len(), 1);
+        assert_eq!((seen[0].0, &seen[0].1), (LayerId(0), &handed_over), "{operand:?}");
+        assert_eq!(seen[0].2.len(), n * m * p);
+    });
 }
 
 #[test]
@@ -98,13 +97,13 @@ fn a_value_lives_until_its_last_reader() {
     let network = builder.finish_with(&[output, unread, last], 1);
     let session = Session::new(&network).unwrap();
     let expected = |x: f32, c: f32| 2.0 * x * x.max(0.0) * c - x.max(0.0);
-    for round in 0..3 {
+    check_all(0..3, |&round| {
         let x = reals(round, 4);
         let result = session.run(&x, &Nobody, None).unwrap();
         for (i, (&x, found)) in x.iter().zip(result).enumerate() {
             assert!((found - expected(x, (i + 1) as f32)).abs() < 1e-6, "round {round}, element {i}");
         }
-    }
+    });
 }
 
 #[test]
@@ -168,17 +167,18 @@ fn inputs_that_do_not_fit_are_refused() {
         (DataType::U8, &[-1.0, 0.0], "an input is -1"),
         (DataType::I64, &[0.5, 0.0], "an input is 0.5; the network takes int64"),
     ];
-    for (data_type, input, expected) in cases {
+    check_all(cases, |&(data_type, input, expected)| {
         let message = run(&network(data_type), input).unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");
-    }
+    });
     assert_eq!(run(&network(DataType::U8), &[0.0, 255.0]).unwrap(), [0.0, 255.0]);
     assert_eq!(run(&network(DataType::F32), &[0.1, -3.0]).unwrap(), [0.1, -3.0]);
 }
 
 #[test]
 fn graphs_that_cannot_run_are_refused_by_name() {
-    let simple = |build: &dyn Fn(&mut Net, ValueId) -> ValueId| {
+    type Build = fn(&mut Net, ValueId) -> ValueId;
+    let simple = |build: Build| {
         let mut builder = Net::default();
         let input = builder.input(&[1, 2]);
         let output = build(&mut builder, input);
@@ -208,21 +208,20 @@ fn graphs_that_cannot_run_are_refused_by_name() {
     };
     let huge = |builder: &mut Net, input| builder.node(Op::Expand, &[input], &[1 << 30, 2]);
     let countless = |builder: &mut Net, input| builder.node(Op::Expand, &[input], &[usize::MAX, 2]);
-    type Build<'a> = &'a dyn Fn(&mut Net, ValueId) -> ValueId;
     let cases: [(Build, &str); 8] = [
-        (&|b, x| b.node(Op::Unsupported, &[x], &[1, 2]), "Unsupported node0: unsupported: nothing here runs"),
-        (&unknown_shape, "node0_out: unsupported: the shape of this value is not known"),
-        (&two_inputs, "a network of one input is handled"),
-        (&integers, "Add node0: unsupported: arithmetic on uint8 (input0)"),
-        (&early, "Add node0: it reads late before anything makes it"),
-        (&constant, "this output does not depend on the input"),
-        (&huge, "Expand node0: live activations of 8589934600 bytes; at most 4294967296 are allowed"),
-        (&countless, "has more elements than memory can hold"),
+        (|b, x| b.node(Op::Unsupported, &[x], &[1, 2]), "Unsupported node0: unsupported: nothing here runs"),
+        (unknown_shape, "node0_out: unsupported: the shape of this value is not known"),
+        (two_inputs, "a network of one input is handled"),
+        (integers, "Add node0: unsupported: arithmetic on uint8 (input0)"),
+        (early, "Add node0: it reads late before anything makes it"),
+        (constant, "this output does not depend on the input"),
+        (huge, "Expand node0: live activations of 8589934600 bytes; at most 4294967296 are allowed"),
+        (countless, "has more elements than memory can hold"),
     ];
-    for (build, expected) in cases {
+    check_all(cases, |&(build, expected)| {
         let message = Session::new(&simple(build)).unwrap_err().to_string();
         assert!(message.contains(expected), "{message}, not {expected}");
-    }
+    });
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use formats::ReadOptions;
 use formats::images::{ImageOptions, Images, Preprocessing};
 use inference::{FloatExecutor, Session};
-use testkit::shared;
+use testkit::{check_all, shared};
 
 /// Logits of the first `count` test images, and how many of them are classified right.
 fn run(model: &str, count: usize) -> Option<(Vec<Vec<f32>>, usize)> {
@@ -36,10 +36,10 @@ type Logits = [[f32; 4]; 2];
 
 fn check(model: &str, expected: Logits, tolerance: f32, right: usize) {
     let Some((logits, found)) = run(model, 200) else { return };
-    for (index, expected) in [(0, expected[0]), (15, expected[1])] {
+    check_all([(0, expected[0]), (15, expected[1])], |&(index, expected)| {
         let near = logits[index].iter().zip(expected).all(|(a, b)| (a - b).abs() < tolerance);
         assert!(near, "{model}, image {index}: {:?}", logits[index]);
-    }
+    });
     assert_eq!(found, right, "{model}");
 }
 
