@@ -135,6 +135,7 @@ mod tests {
     use std::io::{Error, ErrorKind};
 
     use network::chain;
+    use testkit::check_all;
 
     use super::*;
 
@@ -163,8 +164,6 @@ mod tests {
                 "ideal: layer conv1: unsupported: 18-bit weights",
             ),
         ];
-        for (error, expected) in cases {
-            assert_eq!(chain(&error), expected);
-        }
+        check_all(cases, |&(ref error, expected)| assert_eq!(chain(error), expected));
     }
 }

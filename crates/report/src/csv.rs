@@ -311,6 +311,7 @@ mod tests {
 
     use esn::BitConvention;
     use runner::{CostPlan, Quantization, cost, embedded_network};
+    use testkit::check_all;
 
     use super::*;
 
@@ -343,8 +344,6 @@ mod tests {
             ("sqnr_db", ""),
             ("latency_s", ""),
         ];
-        for (column, expected) in cases {
-            assert_eq!(total[column], expected, "{column}");
-        }
+        check_all(cases, |&(column, expected)| assert_eq!(total[column], expected, "{column}"));
     }
 }

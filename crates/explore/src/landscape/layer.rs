@@ -88,25 +88,27 @@ impl SplitMix {
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     #[test]
     fn every_weight_needs_exactly_its_bits() {
-        for bits in [1, 2, 5, 8, 16] {
+        check_all([1, 2, 5, 8, 16], |&bits| {
             let codes = SyntheticLayer::new((Sweep::Bits, bits, 0), 7).codes;
             let (low, high) = (1u32 << (bits - 1), 1u32 << bits);
             assert!(codes.codes().iter().all(|code| (low..high).contains(&code.unsigned_abs()) && code % 2 != 0));
-        }
+        });
     }
 
     #[test]
     fn pruning_is_nested_and_exact() {
-        for sweep in [Sweep::PrunedWeights, Sweep::PrunedFilters] {
+        check_all([Sweep::PrunedWeights, Sweep::PrunedFilters], |&sweep| {
             let [some, more] = [30, 50].map(|percent| SyntheticLayer::new((sweep, 8, percent), 3).codes);
             let zero = |codes: &CodeTensor| codes.codes().iter().map(|code| *code == 0).collect::<Vec<_>>();
             assert!(zero(&some).iter().zip(zero(&more)).all(|(some, more)| !some || more));
             // Half of the 64 filters, or of the 36,864 weights.
             assert_eq!(zero(&more).iter().filter(|zero| **zero).count(), 32 * 576);
-        }
+        });
     }
 }

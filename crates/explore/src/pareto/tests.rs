@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use testkit::check_all;
 
 use super::*;
 
@@ -34,16 +35,17 @@ fn fractions_of_different_sets_compare_by_value() {
 
 #[test]
 fn costs_are_read_by_name() {
-    for (text, expected) in [
+    let cases = [
         ("esn-a", Cost::EsnA),
         ("esn-d", Cost::EsnD),
         ("esn-d-filter", Cost::EsnDFilter),
         ("cycles:my array", Cost::Cycles("my array".to_string())),
         ("energy:a:b", Cost::Energy("a:b".to_string())),
-    ] {
+    ];
+    check_all(cases, |&(text, ref expected)| {
         assert_eq!(text.parse::<Cost>(), Ok(expected.clone()));
         assert_eq!(expected.id(), text);
-    }
+    });
     assert!("esn".parse::<Cost>().is_err() && "cycles:".parse::<Cost>().is_err());
 }
 

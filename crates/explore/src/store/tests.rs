@@ -3,6 +3,7 @@ use std::fs;
 use esn::Quarters;
 use network::{Failure, Mend};
 use runner::Score;
+use testkit::check_all;
 
 use super::*;
 use crate::sweep::Configuration;
@@ -117,13 +118,14 @@ fn files_that_are_no_store_are_refused_in_one_line_and_left_as_they_are() {
     let newer = rusqlite::Connection::open(path("newer")).expect("there");
     newer.pragma_update(None, "user_version", 99).expect("writable");
     drop(newer);
-    for (name, expected) in [("text", "no SQLite database"), ("foreign", "not a store"), ("newer", "layout 99")] {
+    let cases = [("text", "no SQLite database"), ("foreign", "not a store"), ("newer", "layout 99")];
+    check_all(cases, |&(name, expected)| {
         let before = fs::read(path(name)).expect("there");
         for words in [message(Store::open(&path(name))), message(Store::open_existing(&path(name)))] {
             assert!(words.contains(name) && words.contains(expected) && !words.contains('\n'), "{words}");
         }
         assert_eq!(fs::read(path(name)).expect("there"), before);
-    }
+    });
     assert!(message(Store::open_existing(&path("none"))).contains("none"));
     assert!(!path("none").exists());
     assert!(message(Store::open(folder.path())).contains("unable to open"));

@@ -1,3 +1,5 @@
+use testkit::check_all;
+
 use super::*;
 
 fn parse(text: &str) -> Result<Plan, String> {
@@ -73,13 +75,12 @@ fn a_key_is_of_what_the_result_depends_on() {
     let more =
         keys("networks = [\"embedded\"]\n[images]\npath = \"embedded\"\nlimit = 9\n[[quantize]]\nbits = [4, 3, 2]");
     assert_eq!((&more[1], &more[2]), (&base[1], &base[0]));
-    for other in [
+    let cases = [
         "networks = [\"embedded\"]\n[images]\npath = \"embedded\"\nlimit = 8\n[[quantize]]\nbits = [2, 3]",
         "networks = [\"embedded\"]\nactivation-bits = 7\n[images]\npath = \"embedded\"\nlimit = 9\n[[quantize]]\nbits = 2",
         "networks = [\"embedded\"]\n[[quantize]]\nbits = 2",
-    ] {
-        assert!(keys(other).iter().all(|key| !base.contains(key)), "{other}");
-    }
+    ];
+    check_all(cases, |other| assert!(keys(other).iter().all(|key| !base.contains(key)), "{other}"));
     // A statement in docs/sweep.md: keys of one layout do not change. If this fails, raise `schema`.
     assert_eq!(base[0].len(), 32);
 }
@@ -104,11 +105,11 @@ fn a_wrong_plan_is_refused_in_one_line_that_names_the_key() {
         ("networks = [\"embedded\"]\n[[point]]\nnetwork = \"other\"", "other"),
         ("networks = [\"embedded\"]\n[[point]]\nquantize = { bits = 99 }", "quantize.bits"),
     ];
-    for (text, expected) in cases {
+    check_all(cases, |&(text, expected)| {
         let message = parse(text).err().unwrap_or_else(|| panic!("accepted: {text}"));
         assert!(message.starts_with("p.toml: ") && !message.contains('\n'), "{message}");
         assert!(message.contains(expected), "{message:?} should name {expected:?}");
-    }
+    });
 }
 
 #[test]

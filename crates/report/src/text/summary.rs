@@ -175,6 +175,7 @@ fn widest_line(text: &str) -> usize {
 mod tests {
     use esn::BitConvention;
     use runner::{CostPlan, Quantization, cost, embedded_network};
+    use testkit::check_all;
 
     use super::*;
 
@@ -186,14 +187,14 @@ mod tests {
         let (quantization, convention) = (Quantization::new(None), BitConvention::NonzeroAtLeastOne);
         let plan = CostPlan { network: &network, hardware: &hardware, quantization, convention };
         let cost = cost(&plan).expect("it can be costed");
-        for width in [80, 100, 160, usize::MAX] {
+        check_all([80, 100, 160, usize::MAX], |&width| {
             let (totals, layers) = (totals(&hardware, &cost, width), energies(&hardware, &cost, width));
             assert!(widest_line(&totals) <= width && widest_line(&layers) <= width, "{width}:\n{totals}\n{layers}");
             for hardware in &hardware {
                 let name = hardware.engine.name();
                 assert!(totals.contains(name) && layers.contains(name), "{width}: {name}");
             }
-        }
+        });
         let whole = energies(&hardware, &cost, usize::MAX);
         assert_eq!(whole.lines().count(), 1 + 10 + 1, "one table: a header, ten layers and their sum");
     }

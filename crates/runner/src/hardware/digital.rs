@@ -357,6 +357,8 @@ fn narrow(key: &str, value: u64) -> Result<u32, String> {
 mod tests {
     use std::path::Path;
 
+    use testkit::check_all;
+
     use super::*;
     use crate::hardware::presets::IDEAL;
 
@@ -409,9 +411,9 @@ mod tests {
             ("weight", "fill_cycles_per_group = -1".to_string(), "line "),
             ("weight", "barrier = \"layer\"".to_string(), "layer"),
         ];
-        for (granularity, array, key) in array_lines {
-            refused(&description(granularity, &array, "", ""), key);
-        }
+        check_all(array_lines, |(granularity, array, key)| {
+            refused(&description(granularity, array, "", ""), key);
+        });
         let others = [
             ("idle_j_per_pe_cycle = nan", "", "idle_j_per_pe_cycle"),
             ("control_j_per_array_cycle = -1e-15", "", "control_j_per_array_cycle"),
@@ -425,9 +427,9 @@ mod tests {
             ("", "bits_per_activation = 65", "bits_per_activation"),
             ("", "bytes = 65", "bytes"),
         ];
-        for (energy, buffers, key) in others {
+        check_all(others, |&(energy, buffers, key)| {
             refused(&description("weight", "", energy, buffers), key);
-        }
+        });
     }
 
     fn refused(text: &str, key: &str) {

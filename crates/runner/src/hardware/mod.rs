@@ -214,6 +214,8 @@ fn count(key: &str, value: u64) -> Result<usize, String> {
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::presets::IDEAL;
     use super::*;
 
@@ -246,11 +248,11 @@ mod tests {
             (good.replace("name = \"ideal-digital\"", "name = \"\""), "name"),
             ("rows".to_string(), "line 1"),
         ];
-        for (text, expected) in cases {
-            let message = parse(&text).err().unwrap_or_else(|| panic!("accepted: {text}"));
+        check_all(cases, |(text, expected)| {
+            let message = parse(text).err().unwrap_or_else(|| panic!("accepted: {text}"));
             assert!(message.starts_with("h.toml: ") && !message.contains('\n'), "{message}");
             assert!(message.contains(expected), "{message:?} should name {expected:?}");
-        }
+        });
     }
 
     #[test]

@@ -134,6 +134,8 @@ fn names() -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     #[test]
@@ -148,19 +150,19 @@ mod tests {
     #[test]
     fn every_description_that_comes_along_is_documented() {
         let page = include_str!("../../../../docs/hardware.md");
-        for name in names() {
+        check_all(names(), |name| {
             assert!(page.contains(&format!("| `{name}` |")), "{name} has no row in docs/hardware.md");
-        }
+        });
     }
 
     #[test]
     fn a_name_opens_what_comes_along_and_nothing_else() {
-        for name in names() {
+        check_all(names(), |name| {
             let opened = Hardware::open(Path::new(&name)).expect("it comes along");
             assert_eq!(opened.engine.name(), name);
-            let text = Hardware::description(&name).expect("it comes along");
+            let text = Hardware::description(name).expect("it comes along");
             assert_eq!(Hardware::parse(Path::new("copy.toml"), text).expect("valid").resolved, opened.resolved);
-        }
+        });
         let error = Hardware::open(Path::new("abacus")).err().expect("nothing is called so").to_string();
         assert!(error.starts_with("abacus: neither") && error.contains("cpu-serial"), "{error}");
         assert!(!error.contains("did you mean"), "nothing is near: {error}");

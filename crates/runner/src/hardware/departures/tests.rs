@@ -1,5 +1,7 @@
 use std::path::Path;
 
+use testkit::check_all;
+
 use crate::hardware::presets::IDEAL;
 use crate::hardware::{Hardware, HardwareFile};
 
@@ -26,9 +28,7 @@ fn sections_without_a_departure_are_ideal() {
         with("", "", "[noise]\nread_sigma = 0.1\nprogramming_sigma = 0.1\nir_drop_along_rows = 0.1"),
         with("", "", "[noise]"),
     ];
-    for text in cases {
-        assert!(parse(&text).expect(&text).ideal, "{text}");
-    }
+    check_all(cases, |text| assert!(parse(text).expect(text).ideal, "{text}"));
 }
 
 #[test]
@@ -46,9 +46,7 @@ fn what_changes_a_count_or_a_cycle_is_not_ideal() {
         with("", "", "[adc]\nfull_scale = \"exact\"\nconversion_j = 1e-15"),
         with("", "", "[adc]\nfull_scale = 2.5\nbits = 8\nconversion_cycles = 1\nrange = \"unipolar\""),
     ];
-    for text in cases {
-        assert!(!parse(&text).expect(&text).ideal, "{text}");
-    }
+    check_all(cases, |text| assert!(!parse(text).expect(text).ideal, "{text}"));
 }
 
 #[test]
@@ -114,11 +112,11 @@ fn a_wrong_departure_is_refused_in_one_line_that_names_the_key() {
         (noise("seed = -1"), "line"),
         (noise("sigma = 1"), "sigma"),
     ];
-    for (text, expected) in cases {
-        let message = parse(&text).err().unwrap_or_else(|| panic!("accepted: {text}"));
+    check_all(cases, |(text, expected)| {
+        let message = parse(text).err().unwrap_or_else(|| panic!("accepted: {text}"));
         assert!(message.starts_with("h.toml: ") && !message.contains('\n'), "{message}");
         assert!(message.contains(expected), "{message:?} should name {expected:?}");
-    }
+    });
 }
 
 #[test]
