@@ -392,6 +392,8 @@ pub fn pruning(text: &str) -> Result<Pruning, String> {
 
 #[cfg(test)]
 mod tests {
+    use testkit::check_all;
+
     use super::*;
 
     #[test]
@@ -399,9 +401,9 @@ mod tests {
         assert_eq!(pruning("filters=0.5"), Ok(Pruning::Filters(FilterAmount::Fraction(0.5))));
         assert_eq!(pruning("2:4"), Ok(Pruning::Pattern { keep: 2, of: 4 }));
         assert_eq!(pruning("esn-d=3e7"), Ok(Pruning::Filters(FilterAmount::Budget(Budget::EsnD(3e7)))));
-        for wrong in ["filters", "filters=x", "filters=nan", "depth=1", "2:x"] {
+        check_all(["filters", "filters=x", "filters=nan", "depth=1", "2:x"], |wrong| {
             assert!(pruning(wrong).is_err(), "{wrong}");
-        }
+        });
     }
 
     #[test]

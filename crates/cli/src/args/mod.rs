@@ -147,6 +147,7 @@ pub enum Command {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+    use testkit::check_all;
 
     use super::Arguments;
 
@@ -162,27 +163,33 @@ mod tests {
     fn every_option_stands_under_a_heading_and_begins_with_one_line() {
         let mut arguments = Arguments::command();
         arguments.build();
-        for command in arguments.get_subcommands().filter(|command| command.get_name() != "help") {
-            for option in command.get_arguments().filter(|argument| !argument.is_positional()) {
+        let commands = arguments.get_subcommands().filter(|command| command.get_name() != "help");
+        let options = commands.flat_map(|command| {
+            let options = command.get_arguments().filter(|argument| !argument.is_positional());
+            options.map(|option| {
                 let place = format!("{} --{}", command.get_name(), option.get_id());
-                assert!(option.get_help_heading().is_some(), "{place}");
-                let help = option.get_help().unwrap_or_else(|| panic!("{place}")).to_string();
-                assert!(!help.ends_with('.') && help.chars().count() <= 72, "{place}: {help}");
-            }
-        }
+                (place, option.get_help_heading(), option.get_help().map(ToString::to_string))
+            })
+        });
+        check_all(options, |(place, heading, help)| {
+            assert!(heading.is_some(), "{place}");
+            let help = help.as_ref().unwrap_or_else(|| panic!("{place}"));
+            assert!(!help.ends_with('.') && help.chars().count() <= 72, "{place}: {help}");
+        });
     }
 
     #[test]
     fn short_help_fits_a_screen_and_ends_with_a_command() {
         let mut arguments = Arguments::command();
         arguments.build();
-        for command in arguments.get_subcommands_mut().filter(|command| command.get_name() != "help") {
-            let help = command.render_help().to_string();
+        let commands = arguments.get_subcommands_mut().filter(|command| command.get_name() != "help");
+        let helps = commands.map(|command| (command.get_name().to_string(), command.render_help().to_string()));
+        check_all(helps, |(command, help)| {
             let width = help.lines().map(|line| line.chars().count()).max().unwrap_or_default();
             let size = (help.lines().count(), width);
             assert!(size.0 <= SCREEN.0 && size.1 <= SCREEN.1, "{size:?}\n{help}");
-            let example = format!("Example: esnsim {} ", command.get_name());
+            let example = format!("Example: esnsim {command} ");
             assert!(help.lines().last().is_some_and(|line| line.starts_with(&example)), "{help}");
-        }
+        });
     }
 }

@@ -7,6 +7,7 @@ use esnsim::{
 };
 use inference::Samples;
 use network::LayerId;
+use testkit::check_all;
 
 fn embedded() -> Network {
     open(None, &OpenOptions::default()).expect("it is part of the library").network
@@ -18,10 +19,10 @@ fn a_layer_is_found_by_its_name_or_its_place() {
     let second = network.layers()[1].name.clone();
     assert_eq!(find_layer(&network, &second).expect("there is one"), LayerId(1));
     assert_eq!(find_layer(&network, "2").expect("there are two"), LayerId(1));
-    for missing in ["0", "999", "no such layer"] {
+    check_all(["0", "999", "no such layer"], |missing| {
         let error = find_layer(&network, missing).expect_err("there is none");
         assert!(matches!(&error, Error::NoLayer { wanted, .. } if wanted == missing), "{error}");
-    }
+    });
 }
 
 #[test]
@@ -96,7 +97,7 @@ fn an_output_never_takes_the_place_of_an_input() {
     check_outputs(&[Some(&other), None], inputs.iter()).expect("a place of its own");
     let cases: [&[Option<&Path>]; 4] =
         [&[Some(&file)], &[Some(&other), Some(&other)], &[Some(&missing)], &[Some(folder.path())]];
-    for outputs in cases {
+    check_all(cases, |&outputs| {
         assert!(matches!(check_outputs(outputs, inputs.iter()), Err(Error::Place { .. })), "{outputs:?}");
-    }
+    });
 }

@@ -8,6 +8,7 @@ use esnsim::{
 };
 use inference::{Sample, SampleError, Samples};
 use network::{Cause, ErrorKind};
+use testkit::check_all;
 
 /// A stage, its parts when it began, and those done when it ended.
 type Told = (Stage, u64, u64);
@@ -47,9 +48,9 @@ fn stages_and_one_go_find_the_same() {
 
     let whole = simulate(&network, &hardware, options, &Quiet).expect("all of it");
     assert_eq!(whole.evaluation().expect("images ran").engines[0].score, score);
-    for layout in [Layout::Summary { width: None }, Layout::ByHardware] {
+    check_all([Layout::Summary { width: None }, Layout::ByHardware], |&layout| {
         assert_eq!(whole.text("x", layout), staged.text("x", layout));
-    }
+    });
 
     let (stages, advanced) = heard.0.into_inner().expect("nobody panics");
     let layers = 3 * network.layers().len() as u64;
