@@ -19,7 +19,7 @@ use runner::{
     Evaluation, EvaluationPlan, Hardware, ImageSamples, Metric, Quantization, embedded_images, embedded_network,
     evaluate, prepare,
 };
-use testkit::{int_list, model, shared};
+use testkit::{check_all, int_list, model, shared};
 
 /// CIFAR-10 images that are run.
 const IMAGES: usize = 2000;
@@ -118,10 +118,10 @@ fn the_embedded_network_reads_493_of_500_digits() {
 fn dequantized_digits_networks_are_right_as_often_as_in_another_runtime() {
     let (network, samples) = digits();
     let reference = reference();
-    for bits in 1..=8 {
+    check_all(1..=8, |&bits| {
         let expected = reference[&("digits-resnet".to_string(), bits)];
         assert_eq!(dequantized_top1(&network, bits, &samples), expected, "{bits} bits");
-    }
+    });
 }
 
 /// Engines on integers take the ranges of activations from the float network. One-bit weights make far larger activations,
@@ -130,7 +130,7 @@ fn dequantized_digits_networks_are_right_as_often_as_in_another_runtime() {
 fn engines_are_right_as_often_as_the_dequantized_digits_network() {
     let (network, samples) = digits();
     let reference = reference();
-    for bits in 1..=8 {
+    check_all(1..=8, |&bits| {
         let expected = reference[&("digits-resnet".to_string(), bits)];
         for engine in run(&network, &Hardware::ideal(), bits, &samples, false).engines {
             let what = format!("{} at {bits} bits", engine.hardware.join(", "));
@@ -138,7 +138,7 @@ fn engines_are_right_as_often_as_the_dequantized_digits_network() {
                 assert_near(engine.score.top1, expected, 500, 0.004, &what);
             }
         }
-    }
+    });
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use esnsim_tests::{analog_toml, digital_toml, esnsim, repository};
 use serde_json::Value;
+use testkit::check_all;
 
 fn run(folder: &Path, arguments: &[&str]) -> (String, String) {
     let assert = esnsim().current_dir(folder).args(arguments).assert().success();
@@ -104,9 +105,9 @@ fn random_hardware_is_run_with_every_seed() {
     let seeds = &engines[0]["seeds"];
     assert_eq!(seeds["seeds"], serde_json::json!([5, 6, 7]));
     assert_eq!(seeds["top1"][0], engines[0]["score"]["top1"]);
-    for (i, seed) in [5, 6, 7].into_iter().enumerate() {
+    check_all([5, 6, 7].into_iter().enumerate(), |&(i, seed)| {
         assert_eq!(run_seeds(seed, "1", "2").1[0]["score"]["top1"], seeds["top1"][i], "seed {seed} alone");
-    }
+    });
     let top1: Vec<f64> =
         seeds["top1"].as_array().expect("a list").iter().map(|n| n.as_f64().expect("a number") / 60.0).collect();
     let mean = seeds["mean"].as_f64().expect("there are labels");
@@ -145,10 +146,10 @@ fn names_are_listed_and_a_wrong_one_says_which_there_are() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (list, _) = run(folder.path(), &["simulate", "--hardware", "list"]);
     assert_eq!(list.lines().count(), 13, "{list}");
-    for line in list.lines() {
+    check_all(list.lines(), |line| {
         let name = line.split_whitespace().next().expect("a name");
         assert!(repository(&format!("configs/{name}.toml")).exists(), "{name}");
-    }
+    });
     let assert = esnsim().current_dir(folder.path()).args(["simulate", "--hardware", "abacus"]).assert().code(2);
     let stderr = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
     assert!(stderr.starts_with("error: abacus: neither a file nor one of ideal-analog"), "{stderr}");

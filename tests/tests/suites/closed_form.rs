@@ -9,7 +9,7 @@ use esn::{BitConvention, BitWidth, Quarters};
 use esnsim_tests::{analog_toml, digital_toml, hardware};
 use network::LayerId;
 use runner::{CostPlan, Hardware, LayerCost, NetworkCost, Quantization, Verdict, cost, prepare};
-use testkit::{Model, int, int_list, model, uint16s};
+use testkit::{Model, check_all, int, int_list, model, uint16s};
 
 fn costs(model: &Model, hardware: &[Hardware], bits: Option<u32>) -> NetworkCost {
     let width = bits.map(|bits| BitWidth::new(bits).expect("a width from 1 to 16"));
@@ -117,7 +117,7 @@ fn a_finite_analog_engine_takes_its_tiles_one_after_another() {
         ("\"unbounded\"", "\"unbounded\"", 1, 16, 270),
         ("\"unbounded\"", "\"unbounded\"", 5, 4, 270), // 16 / 5
     ];
-    for (rows, columns, arrays, cycles, cells) in table {
+    check_all(table, |&(rows, columns, arrays, cycles, cells)| {
         let run = run_on(&model, &analog_toml("made", rows, columns, arrays));
         let at = format!("{arrays} arrays of {rows} × {columns}");
         assert_eq!(run.cycles.0, cycles, "{at}");
@@ -127,7 +127,7 @@ fn a_finite_analog_engine_takes_its_tiles_one_after_another() {
         assert_eq!(run.ledger.count(Event::MAC), 16 * 4 * 270, "{at}");
         assert_eq!(run.ledger.energy().0, 17_280.0 * 1e-15, "{at}");
         assert_eq!(run.idle.iter().map(|(_, count)| count).sum::<u128>(), offered - used, "{at}");
-    }
+    });
 }
 
 /// Five filters of two weights at seven positions. Planes of the filters, weight by weight: 2, 5, 0, 3, 5; with the width
@@ -149,7 +149,7 @@ fn a_digital_array_lasts_as_long_as_its_last_row() {
         (8, 1, "weight", 5, 7, 15),  // three rows have no filter
         (4, 100, "filter", 10, 1, 22),
     ];
-    for (rows, pes, granularity, longest, groups, planes) in table {
+    check_all(table, |&(rows, pes, granularity, longest, groups, planes)| {
         let run = run_on(&five_filters(), &digital_toml("made", rows, pes, granularity));
         let at = format!("{rows} × {pes}, {granularity}");
         let (rows, pes) = (u128::from(rows), u128::from(pes));
@@ -159,7 +159,7 @@ fn a_digital_array_lasts_as_long_as_its_last_row() {
         assert_eq!(run.occupancy.offered, longest * groups * rows * pes, "{at}");
         let share = (planes * 7) as f64 / (longest * groups * rows * pes) as f64;
         assert_eq!(run.occupancy.utilization(), share, "{at}");
-    }
+    });
 }
 
 #[test]
@@ -221,27 +221,27 @@ fn a_product_has_its_filters_where_its_weights_say() {
     // Filters [1, 0, 0, 8] and [0, 0, 2, 0]: channel 1 is dead; 3·4 + 3·2 planes, weight by weight 1 + 4 + 2.
     let right = integers(input(&[3, 4]), &[4, 2], &[1, 0, 0, 0, 0, 2, 8, 0]).node("MatMul", &["x", "w"], &["y"]);
     let left = integers(input(&[4, 5]), &[2, 4], &[1, 0, 0, 8, 0, 0, 2, 0]).node("MatMul", &["w", "x"], &["y"]);
-    for (model, positions) in [(right, 3), (left, 5)] {
-        let layer = ideal(&model, None);
+    check_all([(right, 3), (left, 5)], |&(ref model, positions)| {
+        let layer = ideal(model, None);
         assert_eq!((layer.op, layer.filters, u128::from(layer.positions)), ("MatMul", 2, positions));
         assert_eq!(layer.esn.macs, 8 * positions);
         let expected = [(4 * (1 + 64 + 4) * positions, positions), (7 * positions, 7 * positions)];
         assert_eq!(counts(&layer)[..2], expected);
         assert_eq!(counts(&layer)[2], (18 * positions, 18 * positions));
         assert_all_pass(&layer);
-    }
+    });
 }
 
 #[test]
 fn a_gemm_has_its_filters_where_trans_b_says() {
-    for (shape, q, trans) in [([4, 2], [1, 0, 0, 0, 0, 2, 8, 0], 0), ([2, 4], [1, 0, 0, 8, 0, 0, 2, 0], 1)] {
+    check_all([([4, 2], [1, 0, 0, 0, 0, 2, 8, 0], 0), ([2, 4], [1, 0, 0, 8, 0, 0, 2, 0], 1)], |&(shape, q, trans)| {
         let attributes = [int("transB", trans)];
         let model = integers(input(&[4]), &shape, &q).node_with("Gemm", &["x", "w"], &["y"], attributes.to_vec());
         let layer = ideal(&model, None);
         assert_eq!((layer.op, layer.filters, layer.positions), ("Gemm", 2, 1));
         assert_eq!(counts(&layer), [(4 * 69, 1), (7, 7), (18, 18)]);
         assert_all_pass(&layer);
-    }
+    });
 }
 
 #[test]

@@ -150,9 +150,9 @@ fn weights_without_a_graph_lose_nothing() {
         let (stdout, stderr) = succeed(folder.path(), &["convert", from, to]);
         assert!(stdout.contains("nothing is lost") || stderr.contains("the metadata of the file"), "{stdout}{stderr}");
     }
-    for again in ["b.safetensors", "d.safetensors"] {
+    check_all(["b.safetensors", "d.safetensors"], |&again| {
         assert_eq!(safetensors(&folder.path().join(again)), before, "{again}");
-    }
+    });
 }
 
 #[test]
@@ -179,27 +179,28 @@ fn weights_without_a_graph_are_compressed() {
         LayerWeights::Float(_) => panic!("they were quantized"),
     };
     assert_eq!((0..3).map(nonzero).sum::<usize>(), 44);
-    for (arguments, expected) in [
+    let cases = [
         (["compress", "all.safetensors", "--bits", "4", "-o", "x.onnx"].as_slice(), "without a graph"),
         (&["compress", "all.safetensors", "--bits", "4", "-o", "x.pth"], ".pth is read, not written"),
         (&["compress", "all.safetensors", "--prune", "filters=0.5", "-o", "x.npz"], "unsupported"),
         (&["compress", "all.safetensors", "--bits", "4", "--reestimate-bn", "-o", "x.npz"], "--architecture"),
-    ] {
+    ];
+    check_all(cases, |&(arguments, expected)| {
         let output = run(folder.path(), arguments);
         let message = String::from_utf8(output.stderr).expect("text");
         assert!(output.status.code() == Some(2) && message.contains(expected), "{arguments:?}: {message}");
-    }
+    });
 }
 
 #[test]
 fn the_same_network_gives_the_same_bytes() {
     let folder = folder();
-    for format in ["onnx", "safetensors", "npz"] {
+    check_all(["onnx", "safetensors", "npz"], |&format| {
         let files = ["a", "b"].map(|name| format!("{name}.{format}"));
         files.iter().for_each(|file| drop(succeed(folder.path(), &["convert", "digits.onnx", file])));
         let bytes = files.map(|file| std::fs::read(folder.path().join(file)).expect("it was written"));
         assert_eq!(bytes[0], bytes[1], "{format}");
-    }
+    });
 }
 
 fn read(path: &Path) -> Network {
@@ -209,7 +210,7 @@ fn read(path: &Path) -> Network {
 #[test]
 fn onnx_is_read_back_with_the_same_weights() {
     let folder = folder();
-    for name in ["net.onnx", "digits.onnx"] {
+    check_all(["net.onnx", "digits.onnx"], |&name| {
         let (stdout, _) = succeed(folder.path(), &["convert", name, "again.onnx", "--strict"]);
         assert!(stdout.contains("nothing is lost"), "{stdout}");
         let (before, after) = (read(&folder.path().join(name)), read(&folder.path().join("again.onnx")));
@@ -218,7 +219,7 @@ fn onnx_is_read_back_with_the_same_weights() {
             assert_eq!(weights(&before), weights(&after));
             assert_eq!(before.layers()[layer].geometry, after.layers()[layer].geometry);
         }
-    }
+    });
 }
 
 #[test]
@@ -237,13 +238,13 @@ fn found_codes_are_written_as_integers() {
     let total = |text: String| text.lines().find(|l| l.starts_with("TOTAL  ESN_a")).map(str::to_string);
     assert_eq!(total(figures("fake.onnx", &["--find-step"])), total(figures("q.onnx", &[])));
     // Layers without a step need a width, and a width where every layer has a step has nothing to do.
-    for command in ["esn", "simulate", "trace"] {
+    check_all(["esn", "simulate", "trace"], |&command| {
         let refused = run(folder.path(), &[command, "digits.onnx", "--find-step"]);
         assert_eq!(refused.status.code(), Some(2), "{command}");
         assert!(String::from_utf8_lossy(&refused.stderr).contains("no step found"), "{command}");
         succeed(folder.path(), &[command, "digits.onnx", "--find-step", "--bits", "4"]);
         succeed(folder.path(), &[command, "fake.onnx", "--find-step", "--bits", "4"]);
-    }
+    });
 }
 
 /// The network with its codes as real numbers.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use esnsim_tests::{analog_toml, digital_toml, esnsim};
+use testkit::check_all;
 
 /// What a run leaves behind: CSV, JSON and standard output.
 type Outcome = [Vec<u8>; 3];
@@ -23,12 +24,12 @@ fn run(folder: &Path, arguments: &[&str], threads: &str, json: bool) -> Outcome 
 /// The outcome is that of one thread at 1, 2, 3 and 8 threads, and again.
 fn assert_same(folder: &Path, arguments: &[&str], json: bool) {
     let expected = run(folder, arguments, "1", json);
-    for threads in ["1", "2", "3", "8", "8"] {
+    check_all(["1", "2", "3", "8", "8"], |&threads| {
         let found = run(folder, arguments, threads, json);
         for (what, (found, expected)) in ["CSV", "JSON", "standard output"].iter().zip(found.iter().zip(&expected)) {
             assert!(found == expected, "{arguments:?}: {what} differs at {threads} threads");
         }
-    }
+    });
 }
 
 #[test]

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use esnsim_tests::{digital_toml, esnsim, repository};
 use tempfile::TempDir;
+use testkit::check_all;
 
 /// Options whose value is a file that the command writes.
 const OUTPUTS: [&str; 9] =
@@ -308,11 +309,11 @@ fn every_command_of_the_readme_runs_and_prints_what_is_shown() {
 
 #[test]
 fn every_command_of_the_other_pages_runs() {
-    for page in pages().iter().filter(|page| *page != "docs/tutorial.md") {
+    check_all(pages().into_iter().filter(|page| page != "docs/tutorial.md"), |page| {
         let project = project();
         add_own_files(project.path());
         Reader::new(page, project.path()).follow();
-    }
+    });
 }
 
 #[test]
@@ -332,13 +333,13 @@ fn every_link_leads_to_a_file() {
 #[test]
 fn the_index_lists_every_page() {
     let listed = links(&text("docs/README.md"));
-    for page in pages() {
+    check_all(pages(), |page| {
         let name = page.trim_start_matches("docs/");
         assert!(
             name == "README.md" || listed.iter().any(|target| target == name),
             "docs/README.md does not list {name}"
         );
-    }
+    });
 }
 
 /// The headings of a help page and the long names of its options; the names of commands below `Commands`.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use esnsim_tests::fuzz::{Random, TARGETS, Target, mutate, mutate_structure, seeds, target};
 use runner::Hardware;
+use testkit::check_all;
 
 /// Damaged copies by target: what takes a few seconds each. `ESNSIM_FUZZ_COPIES` is another number.
 const COPIES: usize = 2000;
@@ -43,12 +44,12 @@ fn run(target: Target, what: &str, bytes: &[u8]) -> Option<String> {
 /// A seed that is refused reaches nothing behind the parser.
 #[test]
 fn seeds_of_hardware_are_hardware() {
-    for seed in seeds("hardware") {
-        let text = String::from_utf8(seed).expect("a description is text");
-        if let Err(error) = Hardware::parse(Path::new("seed.toml"), &text) {
-            panic!("{error}:\n{text}");
+    let texts = seeds("hardware").into_iter().map(|seed| String::from_utf8(seed).expect("a description is text"));
+    check_all(texts, |text| {
+        if let Err(error) = Hardware::parse(Path::new("seed.toml"), text) {
+            panic!("{error}");
         }
-    }
+    });
 }
 
 fn run_all(name: &str) {

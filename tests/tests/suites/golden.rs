@@ -6,6 +6,7 @@ use engine::Event;
 use esn::BitConvention;
 use esnsim_tests::{analog_toml, digital_toml, hardware};
 use runner::{CostPlan, Hardware, NetworkCost, Quantization, cost, embedded_network};
+use testkit::check_all;
 
 /// What one kind of hardware does with the whole network.
 #[derive(Debug, PartialEq)]
@@ -48,17 +49,20 @@ fn totals_of_hardware_are_as_they_were() {
     let all = hardware_of_the_table();
     let cost = embedded_cost(&all);
     assert_eq!(cost.totals.len(), GOLDEN.len());
-    for ((hardware, total), (name, golden)) in all.iter().zip(&cost.totals).zip(&GOLDEN) {
+    let found = all.iter().zip(&cost.totals).map(|(hardware, total)| {
         let run = &total.run;
-        let found = Total {
+        let total = Total {
             cycles: run.cycles.0,
             energy_count: run.ledger.count(Event::MAC),
             energy: run.ledger.energy().0,
             used: run.occupancy.used,
             offered: run.occupancy.offered,
         };
-        assert_eq!((hardware.engine.name(), &found), (*name, golden));
-    }
+        (hardware.engine.name(), total)
+    });
+    check_all(found.zip(&GOLDEN), |((hardware, total), (name, golden))| {
+        assert_eq!((*hardware, total), (*name, golden));
+    });
 }
 
 #[test]
@@ -76,9 +80,7 @@ fn totals_of_the_metric_are_as_they_were() {
         ("ESN'_d", esn.esn_d_filter, 3_052_672),
         ("weights of amplitude 0.5", esn.units, 31_836),
     ];
-    for (what, found, golden) in table {
-        assert_eq!(found, golden, "{what}");
-    }
+    check_all(table, |&(what, found, golden)| assert_eq!(found, golden, "{what}"));
     let from_snr = cost.esn_a_from_snr.expect("every layer has noise");
     assert!((from_snr / 269_745.809_247_01 - 1.0).abs() < 1e-12, "{from_snr}");
 }

@@ -219,11 +219,11 @@ fn topologies() {
         ("\u{1b}[2J, 1, 3, 2,", "u{1b}[2J"),
         ("a, -1, 2, 2,", "line 2"),
     ];
-    for (row, expected) in rows {
+    check_all(rows, |&(row, expected)| {
         fs::write(folder.path().join("t.csv"), format!("{head}{row}\n")).expect("writable");
         let line = refusal(folder.path(), "esn a.safetensors --topology FILE", "t.csv");
         assert!(line.contains(expected), "{row}: {line}");
-    }
+    });
     // A size that can be counted but not held.
     fs::write(folder.path().join("t.csv"), format!("{head}a, 1000000000000000, 2, 2,\n")).expect("writable");
     let line = refusal(folder.path(), "simulate a.safetensors --topology FILE --stepped", "t.csv");

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use esnsim_tests::repository;
 use serde_json::Value;
+use testkit::check_all;
 
 /// The step of every crate, from the ground up. Neighbours on a step never see each other.
 const STEPS: [&[&str]; 9] = [
@@ -130,22 +131,23 @@ fn only_named_modules_are_unsafe() {
 #[test]
 fn every_crate_is_on_the_map() {
     let map = fs::read_to_string(repository("ARCHITECTURE.md")).expect("it is in the repository");
-    for folder in crate_folders() {
+    check_all(crate_folders(), |folder| {
         let name = folder.file_name().expect("a folder has a name").to_string_lossy().into_owned();
         assert!(map.contains(&format!("crates/{name} ")), "ARCHITECTURE.md does not say what crates/{name} is");
-    }
+    });
 }
 
 #[test]
 fn packages_can_be_published() {
-    for package in packages().iter().filter(|package| text(package, "manifest_path").contains("/crates/")) {
-        let name = text(package, "name");
-        for key in ["description", "license", "readme"] {
-            assert!(!text(package, key).is_empty(), "{name} has no {key}");
-        }
+    let packages = packages();
+    let crates = packages.iter().filter(|package| text(package, "manifest_path").contains("/crates/"));
+    let keys = ["description", "license", "readme"];
+    let cases = crates.map(|package| (text(package, "name"), keys.map(|key| text(package, key)), &package["publish"]));
+    check_all(cases, |&(name, values, publish)| {
+        keys.iter().zip(values).for_each(|(key, value)| assert!(!value.is_empty(), "{name} has no {key}"));
         assert!(name == "esnsim" || name.starts_with("esnsim-"), "{name} is no name of this project's");
-        assert!(package["publish"].is_null(), "{name} cannot be published");
-    }
+        assert!(publish.is_null(), "{name} cannot be published");
+    });
 }
 
 #[test]
@@ -173,20 +175,22 @@ fn the_model_knows_no_file_format() {
     let packages = packages();
     let network = packages.iter().find(|package| text(package, "name") == "esnsim-network").expect("it is a crate");
     let dependencies = network["dependencies"].as_array().expect("dependencies are a list");
-    for dependency in dependencies.iter().filter(|dependency| dependency["kind"].is_null()) {
-        let name = text(dependency, "name");
-        let of_formats = ["prost", "flatbuffers", "safetensors", "zip", "serde_json", "csv", "esnsim-formats"];
-        assert!(!of_formats.contains(&name), "network uses {name}");
-    }
+    let of_formats = ["prost", "flatbuffers", "safetensors", "zip", "serde_json", "csv", "esnsim-formats"];
+    let of_the_house = dependencies.iter().filter(|dependency| dependency["kind"].is_null());
+    check_all(of_the_house.map(|dependency| text(dependency, "name")), |name| {
+        assert!(!of_formats.contains(name), "network uses {name}");
+    });
 }
 
 #[test]
 fn only_inference_knows_the_library_of_float_operators() {
-    for package in packages() {
+    let packages = packages();
+    let knows = |package: &Value| {
         let dependencies = package["dependencies"].as_array().expect("dependencies are a list");
-        let knows = dependencies.iter().any(|dependency| text(dependency, "name").starts_with("rten"));
-        assert!(!knows || text(&package, "name") == "esnsim-inference", "{} knows rten", package["name"]);
-    }
+        dependencies.iter().any(|dependency| text(dependency, "name").starts_with("rten"))
+    };
+    let knowing: Vec<&str> = packages.iter().filter(|package| knows(package)).map(|p| text(p, "name")).collect();
+    assert_eq!(knowing, ["esnsim-inference"], "packages that know rten");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use formats::images::{ImageOptions, Images, Preprocessing};
 use inference::{FloatExecutor, MacExecutor, Samples, Session};
 use network::{ActivationQuantization, Network};
 use runner::{CostPlan, EngineExecutor, Hardware, ImageSamples, Metric, Quantization, cost};
-use testkit::shared;
+use testkit::{check_all, shared};
 
 fn read(relative: &str) -> Option<Network> {
     let path = shared(relative)?;
@@ -46,7 +46,7 @@ fn the_digital_engine_has_the_logits_of_onnxruntime() {
     let preprocessing = Preprocessing::named("imagenet").expect("it has a name");
     let samples = ImageSamples::new(&network, images, preprocessing).expect("the network takes CIFAR images");
     let (session, executor) = (Session::new(&network).expect("every operator runs"), digital(&network));
-    for row in rows("resnet20-qoperator-logits.csv") {
+    check_all(rows("resnet20-qoperator-logits.csv"), |row| {
         let first: usize = row[0].parse().expect("an index");
         let mut bytes = Vec::new();
         for index in first..first + 100 {
@@ -55,7 +55,7 @@ fn the_digital_engine_has_the_logits_of_onnxruntime() {
             bytes.extend(logits.iter().flat_map(|x| x.to_le_bytes()));
         }
         assert_eq!(checksum(bytes.into_iter()), row[1], "images from {first}");
-    }
+    });
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn both_executors_have_the_outputs_of_qonnx() {
     let session = Session::new(&network).expect("every operator runs");
     let float = FloatExecutor::from_file(&network).expect("weights are finite");
     let executors: [&dyn MacExecutor; 2] = [&float, &digital(&network)];
-    for (k, row) in rows("tfc-qonnx-outputs.csv").iter().enumerate() {
+    check_all(rows("tfc-qonnx-outputs.csv").iter().enumerate(), |&(k, row)| {
         let pixels: Vec<f32> = (0..784).map(|i| ((7919 * i + 104_729 * k) % 256) as f32 / 255.0).collect();
         for executor in executors {
             let found = session.run(&pixels, executor, None).expect("the network runs");
@@ -88,5 +88,5 @@ fn both_executors_have_the_outputs_of_qonnx() {
                 assert!((y - expected).abs() <= 1e-4, "image {k}: {y}, not {expected}");
             }
         }
-    }
+    });
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use esnsim_tests::{esnsim, repository};
 use report::LANDSCAPE_COLUMNS;
+use testkit::check_all;
 
 type Row = HashMap<String, String>;
 
@@ -45,26 +46,26 @@ fn spread(values: &[f64]) -> f64 {
 #[test]
 fn the_documented_figure_is_what_the_command_makes() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    for threads in ["1", "3"] {
+    check_all(["1", "3"], |&threads| {
         let arguments = ["landscape", "--csv", "points.csv", "--svg", "landscape.svg", "--threads", threads];
         esnsim().current_dir(folder.path()).args(arguments).assert().success();
-        for file in ["points.csv", "landscape.svg"] {
+        check_all(["points.csv", "landscape.svg"], |&file| {
             let made = std::fs::read(folder.path().join(file)).expect("the run wrote it");
             let shown = std::fs::read(repository("docs/landscape").join(file)).expect("it is in the repository");
             assert!(made == shown, "docs/landscape/{file} is not what esnsim landscape makes");
-        }
-    }
+        });
+    });
 }
 
 #[test]
 fn ideal_lines_go_straight_through_the_origin() {
     let rows = documented();
-    for sweep in ["bits", "pruned-weights", "pruned-filters"] {
+    check_all(["bits", "pruned-weights", "pruned-filters"], |&sweep| {
         assert!(spread(&per_unit(&rows, "ideal-digital", sweep)) < 1e-14, "{sweep}");
-    }
-    for sweep in ["bits", "pruned-filters"] {
+    });
+    check_all(["bits", "pruned-filters"], |&sweep| {
         assert!(spread(&per_unit(&rows, "ideal-digital-filter", sweep)) < 1e-14, "{sweep}");
-    }
+    });
     // Which squares are pruned is drawn; the mean of those that stay moves a little.
     assert!(spread(&per_unit(&rows, "ideal-analog", "pruned-weights")) < 0.02);
 }
@@ -82,11 +83,11 @@ fn hardware_that_gains_nothing_is_flat() {
         ("multi-precision", "pruned-weights"),
         ("analog-class-a", "pruned-weights"),
     ];
-    for (hardware, sweep) in flat {
+    check_all(flat, |&(hardware, sweep)| {
         let line: Vec<f64> =
             line(&rows, hardware, sweep, "relative_without_memory").into_iter().map(|(_, energy)| energy).collect();
         assert!(spread(&line) < 1e-12, "{hardware} {sweep}: {line:?}");
-    }
+    });
 }
 
 #[test]
@@ -107,9 +108,7 @@ fn fused_multipliers_go_down_in_steps() {
     let rows = documented();
     let line = line(&rows, "multi-precision", "bits", "compute_j");
     let at = |bits: u32| line.iter().find(|(b, _)| *b == bits).expect("it is measured").1;
-    for (bits, step) in [(1, 2), (3, 4), (5, 8), (6, 8), (7, 8)] {
-        assert_eq!(at(bits), at(step), "{bits}");
-    }
+    check_all([(1, 2), (3, 4), (5, 8), (6, 8), (7, 8)], |&(bits, step)| assert_eq!(at(bits), at(step), "{bits}"));
     assert!(at(2) < 0.51 * at(4) && at(4) < 0.51 * at(8));
 }
 
@@ -120,10 +119,10 @@ fn converters_hold_the_analog_array_up() {
         .map(|hardware| line(&rows, hardware, "bits", "relative_without_memory"));
     assert!(cells[0].1 < 1e-4 && array[0].1 > 4e-3, "{cells:?} {array:?}");
     let (a, ab, b) = ("analog-class-a", "analog-class-ab", "analog-class-b");
-    for sweep in ["bits", "pruned-weights", "pruned-filters"] {
+    check_all(["bits", "pruned-weights", "pruned-filters"], |&sweep| {
         let [a, ab, b] = [a, ab, b].map(|hardware| line(&rows, hardware, sweep, "energy_j"));
         assert!(a.iter().zip(&ab).zip(&b).all(|((a, ab), b)| a.1 >= ab.1 && ab.1 >= b.1), "{sweep}");
-    }
+    });
 }
 
 #[test]

@@ -8,6 +8,7 @@ use esnsim_tests::{analog_toml, digital_toml, esnsim, repository};
 use network::LayerId;
 use runner::{Quantization, embedded_network, prepare};
 use serde_json::Value;
+use testkit::check_all;
 
 type Row = HashMap<String, String>;
 
@@ -73,12 +74,12 @@ fn what_is_stored_is_what_is_fetched() {
         ("variable-bit-filter", "filter", by_filter),
         ("bit-serial", "sparse", (4 + 4) * weights),
     ];
-    for (name, format, bits) in expected {
+    check_all(expected, |&(name, format, bits)| {
         let row = total(&rows, name);
         assert_eq!((row["weight_format"].as_str(), row["weight_bits"].as_str()), (format, bits.to_string().as_str()));
         let fetched = part(&row["energy_by_entry"], "weight fetch") / 2.03125e-11;
         assert!((fetched - bits as f64).abs() < 1e-6 * bits as f64, "{name}: {fetched} fetched, {bits} stored");
-    }
+    });
 }
 
 #[test]
@@ -96,11 +97,11 @@ fn costs_are_of_one_image_and_sums_have_columns_of_their_own() {
     // The same weights are in memory for every image.
     assert_eq!(one["weight_bits"], three["weight_bits"]);
     assert!(number(&one["weight_bits"]) > 0.0);
-    for (mean, sum) in [("cycles", "cycles_all_images"), ("energy_count", "energy_count_all_images")] {
+    check_all([("cycles", "cycles_all_images"), ("energy_count", "energy_count_all_images")], |&(mean, sum)| {
         assert!((number(&three[mean]) * 3.0 - number(&three[sum])).abs() < 1e-6, "{mean}");
         assert!((number(&three[mean]) / number(&one[mean]) - 1.0).abs() < 0.5, "{mean} is of one image, not of three");
         assert_eq!(json[sum].to_string(), three[sum]);
-    }
+    });
     for (mean, sum) in three["idle_by_cause"].split(';').zip(three["idle_by_cause_all_images"].split(';')) {
         let (mean, sum) = (mean.split_once('=').expect("a pair"), sum.split_once('=').expect("a pair"));
         assert_eq!(mean.0, sum.0);
@@ -164,14 +165,14 @@ fn presets_have_the_same_memory_and_parts_of_energy_add_up() {
     // 8 bits of every input element and 32 of every output element, once, at 1.5625 pJ a bit.
     let (inputs, outputs) = (sum(&|g| g.input_len()), sum(&|g| g.output_len()));
     let moved = (8.0 * inputs + 32.0 * outputs) * 1.5625e-12;
-    for name in names {
+    check_all(names, |&name| {
         let row = total(&rows, name);
         let weights = if name == "analog-class-b" { 0.0 } else { number(&row["weight_bits"]) * 2.03125e-11 };
         let memory = number(&row["memory_j"]);
         assert!((memory / (moved + weights) - 1.0).abs() < 1e-9, "{name}: {memory} J, not {}", moved + weights);
         let parts = number(&row["compute_j"]) + number(&row["conversion_j"]) + memory;
         assert!((parts / number(&row["energy_j"]) - 1.0).abs() < 1e-12, "{name}");
-    }
+    });
 }
 
 #[test]
@@ -225,14 +226,14 @@ fn what_pruning_left_is_told_everywhere() {
     assert_eq!(after["macs"], before["macs"], "pruned filters stay in the tensors");
     let effective = after["effective_macs"].as_u64().expect("an integer");
     assert!(effective <= 300_000 && effective > 200_000, "{effective}");
-    for (command, file) in [("esn", "esn.csv"), ("inspect", "inspect.csv")] {
+    check_all([("esn", "esn.csv"), ("inspect", "inspect.csv")], |&(command, file)| {
         said(folder.path(), &[command, "out.onnx", "--csv", file]);
         let mut csv = csv::Reader::from_path(folder.path().join(file)).expect("the run wrote it");
         let rows: Vec<Row> = csv.deserialize().collect::<Result<_, _>>().expect("a table");
         let of_layers = rows.iter().filter(|row| row["layer"] != "TOTAL");
         let sum: f64 = of_layers.map(|row| number(&row["effective_macs"])).sum();
         assert_eq!(sum, effective as f64, "{command}");
-    }
+    });
     let grouped = format!("({},{:03} effective)", effective / 1000, effective % 1000);
     assert!(said(folder.path(), &["inspect", "out.onnx"]).contains(&grouped));
 }
@@ -245,10 +246,10 @@ fn a_pruning_that_cannot_be_is_told() {
         ("width=0.0", "327 of 336 filters were pruned, not the 336 that were asked for"),
         ("macs=1e9", "no filter was pruned: the network has 763520 MACs, within the budget of 1000000000"),
     ];
-    for (how, expected) in cases {
+    check_all(cases, |&(how, expected)| {
         let text = said(folder.path(), &["compress", "-o", "out.onnx", "--prune", how]);
         assert!(text.contains(expected), "{how}: {text}");
-    }
+    });
     let text = said(folder.path(), &["compress", "-o", "out.onnx", "--prune", "filters=0.5"]);
     assert!(!text.contains("asked for"), "{text}");
 }
@@ -284,9 +285,9 @@ fn weights_on_a_grid_are_not_rounded_again_without_a_word() {
     fake_quantized(folder.path());
     let expected =
         "its 2304 real weights take 16 values alone: they seem to lie on a grid already; --find-step takes them";
-    for arguments in [&["esn", "fake.onnx"][..], &["simulate", "fake.onnx", "--bits", "6"]] {
+    check_all([&["esn", "fake.onnx"][..], &["simulate", "fake.onnx", "--bits", "6"]], |&arguments| {
         assert!(said(folder.path(), arguments).contains(expected), "{arguments:?}");
-    }
+    });
     let found = said(folder.path(), &["esn", "fake.onnx", "--find-step"]);
     assert!(
         !found.contains("seem to lie") && found.contains("weights: integers, nothing is quantized here"),
@@ -344,7 +345,7 @@ fn traps_of_images_are_told_or_refused() {
         "2 folders of classes and 10 outputs: labels are the folders in the order of their names, \"10\" before \"2\": 0 is \
          \"10\", 1 is \"2\"",
     ];
-    expected.iter().for_each(|note| assert!(notes.contains(note), "{note}: {notes}"));
+    check_all(expected, |note| assert!(notes.contains(*note), "{note}: {notes}"));
     // Equal pictures have one answer, which is the label of none of them or of half.
     let at_chance = ["0", "2", "4", "6", "8"]
         .iter()
@@ -354,10 +355,10 @@ fn traps_of_images_are_told_or_refused() {
         ("--label-offset=-1", "error: image 0 has label -1; the network has 10 classes, 0 to 9; --label-offset N"),
         ("--label-offset=9", "error: image 12 has label 10; the network has 10 classes, 0 to 9; --label-offset N"),
     ];
-    for (option, expected) in refused {
+    check_all(refused, |&(option, expected)| {
         let (status, error) = run(&[option]);
         assert!(status == Some(2) && error.contains(expected), "{option}: {error}");
-    }
+    });
 }
 
 #[test]

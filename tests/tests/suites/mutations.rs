@@ -10,7 +10,7 @@ use esn::BitConvention;
 use network::{LayerId, Network};
 use runner::trace::{TracePlan, trace};
 use runner::{CostPlan, Hardware, Metric, NetworkCost, Quantization, Verdict, cost, step_all};
-use testkit::{int, int_list, model};
+use testkit::{check_all, int, int_list, model};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mutation {
@@ -152,30 +152,28 @@ fn cost_with(metric: Metric, mutation: Mutation) -> NetworkCost {
 
 #[test]
 fn the_plain_engines_pass() {
-    for metric in [Metric::EsnA, Metric::EsnD] {
+    check_all([Metric::EsnA, Metric::EsnD], |&metric| {
         assert!(cost_with(metric, Mutation::None).passes(), "{metric:?}");
-    }
+    });
 }
 
 #[test]
 fn every_mutation_of_the_digital_engine_fails() {
-    for mutation in [
+    let cases = [
         Mutation::UnitFree,
         Mutation::PowerOfTwoOneBitShort,
         Mutation::PaddingDropped,
         Mutation::PrunedCharged,
         Mutation::GroupsDense,
         Mutation::PositionLost,
-    ] {
-        assert!(!cost_with(Metric::EsnD, mutation).passes(), "{mutation:?} is not caught");
-    }
+    ];
+    check_all(cases, |&mutation| assert!(!cost_with(Metric::EsnD, mutation).passes(), "{mutation:?} is not caught"));
 }
 
 #[test]
 fn every_mutation_of_the_analog_engine_fails() {
-    for mutation in [Mutation::PaddingDropped, Mutation::PrunedCharged, Mutation::GroupsDense, Mutation::PositionLost] {
-        assert!(!cost_with(Metric::EsnA, mutation).passes(), "{mutation:?} is not caught");
-    }
+    let cases = [Mutation::PaddingDropped, Mutation::PrunedCharged, Mutation::GroupsDense, Mutation::PositionLost];
+    check_all(cases, |&mutation| assert!(!cost_with(Metric::EsnA, mutation).passes(), "{mutation:?} is not caught"));
 }
 
 #[test]
@@ -206,8 +204,8 @@ fn an_engine_without_a_stepped_machine_says_so() {
         step_all(&network, std::slice::from_ref(&hardware), quantization, &|| ()).map(drop).expect_err("no machine"),
         trace(&plan).map(drop).expect_err("no machine"),
     ];
-    for error in errors {
-        let message = network::chain(&error);
+    check_all(errors, |error| {
+        let message = network::chain(error);
         assert!(message.ends_with(": unsupported: this engine has no stepped machine"), "{message}");
-    }
+    });
 }

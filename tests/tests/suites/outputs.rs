@@ -7,6 +7,7 @@ use std::path::Path;
 use esnsim_tests::{digital_toml, esnsim, repository};
 use report::{ESN_COLUMNS, INSPECT_COLUMNS, SIMULATE_COLUMNS};
 use serde_json::Value;
+use testkit::check_all;
 
 /// Cells by column.
 type Row = HashMap<String, String>;
@@ -131,12 +132,12 @@ fn totals_are_the_sums_of_layers() {
     run(folder.path(), &["esn", "--csv", "esn.csv"]);
     let esn = Table::read(&folder.path().join("esn.csv"));
     let (layers, total) = esn.blocks()[0];
-    for column in ["weights", "nonzero", "macs", "esn_d", "esn_d_macs", "esn_d_filter", "filters"] {
+    check_all(["weights", "nonzero", "macs", "esn_d", "esn_d_macs", "esn_d_filter", "filters"], |&column| {
         assert_eq!(layers.iter().map(|row| int(row, column)).sum::<u128>(), int(total, column), "{column}");
-    }
-    for column in ["esn_a", "esn_a_macs"] {
+    });
+    check_all(["esn_a", "esn_a_macs"], |&column| {
         assert_eq!(layers.iter().map(|row| quarters(&row[column])).sum::<u128>(), quarters(&total[column]), "{column}");
-    }
+    });
     assert_eq!(layers.iter().map(|row| int(row, "max_bits")).max(), Some(int(total, "max_bits")));
 }
 
@@ -293,7 +294,7 @@ fn a_pipe_gets_plain_text_and_no_progress() {
         &["--help"],
         &["simulate", "--help"],
     ];
-    for command in commands {
+    check_all(commands, |&command| {
         let (stdout, stderr) = run(folder.path(), command);
         let plain = |text: &str| text.chars().all(|c| c == '\n' || !c.is_control());
         assert!(plain(&stdout) && plain(&stderr), "{command:?}\n{stdout}{stderr}");
@@ -301,5 +302,5 @@ fn a_pipe_gets_plain_text_and_no_progress() {
         // What is left is how long it took.
         let timing = |line: &str| line.contains(" images in ") || line.contains(" cycles stepped in ");
         assert!(stderr.lines().all(timing), "{command:?}\n{stderr}");
-    }
+    });
 }

@@ -10,7 +10,7 @@ use esnsim_tests::repository;
 use formats::ReadOptions;
 use network::Network;
 use runner::{CostPlan, Hardware, LayerCost, NetworkCost, Quantization, Verdict, cost, embedded_network};
-use testkit::shared;
+use testkit::{check_all, shared};
 
 /// One row of a CSV of `reference/`.
 struct Row(BTreeMap<String, String>);
@@ -58,7 +58,8 @@ fn read(relative: &str) -> Option<Network> {
 fn compare(network: &Network, name: &str, widths: &[u32]) {
     let reference = reference(name);
     assert_eq!(reference.keys().copied().collect::<Vec<_>>(), widths, "{name}");
-    for (&bits, rows) in &reference {
+    check_all(reference.keys(), |&&bits| {
+        let rows = &reference[&bits];
         let floored = costs(network, bits, BitConvention::NonzeroAtLeastOne);
         let printed = costs(network, bits, BitConvention::AsPrinted);
         assert_eq!(floored.layers.len() + 1, rows.len(), "{name} at {bits} bits");
@@ -72,7 +73,7 @@ fn compare(network: &Network, name: &str, widths: &[u32]) {
         let total = rows.last().expect("there is a row TOTAL");
         close(floored.esn_a_from_snr, total.real("esn_a_from_snr"), name);
         close(floored.esn_a_from_snr_macs, total.real("esn_a_from_snr_macs"), name);
-    }
+    });
 }
 
 fn compare_metric(floored: &LayerCost, printed: &LayerCost, row: &Row, at: &str) {
@@ -154,11 +155,11 @@ fn the_embedded_network_costs_what_the_equations_say() {
 
 #[test]
 fn real_networks_cost_what_the_equations_say() {
-    for name in ["resnet20-cifar10-bn", "resnet20-cifar10"] {
+    check_all(["resnet20-cifar10-bn", "resnet20-cifar10"], |&name| {
         if let Some(network) = read(&format!("models/{name}.onnx")) {
             compare(&network, name, &WIDTHS);
         }
-    }
+    });
 }
 
 #[test]
@@ -184,8 +185,8 @@ fn the_published_rows_are_met() {
             [268_336, 260_820, 40_551_040, 372_380_943, 1_496_283, 58_507_446_810, 221_462_421, 324_408_320],
         ),
     ];
-    for (name, bits, expected) in rows {
-        let Some(network) = read(&format!("models/{name}.onnx")) else { continue };
+    check_all(rows, |&(name, bits, expected)| {
+        let Some(network) = read(&format!("models/{name}.onnx")) else { return };
         let esn = costs(&network, bits, BitConvention::NonzeroAtLeastOne).esn;
         let rounded = |quarters: u128| (quarters + 2) / 4;
         let found = [
@@ -199,16 +200,16 @@ fn the_published_rows_are_met() {
             esn.esn_d_filter,
         ];
         assert_eq!(found, expected, "{name}");
-    }
+    });
 }
 
 /// How far equation (4) is from equation (2) over ResNet-20, as the notes on the paper give it.
 #[test]
 fn the_estimate_from_noise_falls_short_as_published() {
     let Some(network) = read("models/resnet20-cifar10-bn.onnx") else { return };
-    for (bits, expected) in [(8, 0.98), (4, 0.89), (3, 0.77), (2, 0.40), (1, 0.08)] {
+    check_all([(8, 0.98), (4, 0.89), (3, 0.77), (2, 0.40), (1, 0.08)], |&(bits, expected)| {
         let cost = costs(&network, bits, BitConvention::NonzeroAtLeastOne);
         let ratio = cost.esn_a_from_snr.expect("every layer has noise") / cost.esn.esn_a().to_f64();
         assert!((ratio - expected).abs() <= 0.005, "{bits} bits: {ratio}, not {expected}");
-    }
+    });
 }

@@ -157,9 +157,8 @@ fn embedded() -> Vec<u8> {
 
 #[test]
 fn a_file_that_is_cut_off_is_refused() {
-    for file in garble::truncated(&embedded(), 200) {
-        assert!(costs(&file).is_err(), "{} is accepted", file.what);
-    }
+    let accepted = garble::truncated(&embedded(), 200).into_iter().filter(|file| costs(file).is_ok());
+    assert_eq!(accepted.map(|file| file.what).collect::<Vec<_>>(), [] as [String; 0], "these are accepted");
     run_all(Work::Cost, &garble::truncated(&embedded(), 20), 0);
 }
 

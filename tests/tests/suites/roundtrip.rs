@@ -9,7 +9,7 @@ use inference::{FloatExecutor, Session};
 use network::architectures::{Architecture, Family, build};
 use network::{LayerId, LayerWeights, Network, WeightSource, WeightValues};
 use runner::{CostPlan, Quantization, cost, embedded_network};
-use testkit::shared;
+use testkit::{check_all, shared};
 
 /// Logits of one made-up image.
 fn logits(network: &Network) -> Vec<f32> {
@@ -56,33 +56,34 @@ fn logits_and_costs_survive() {
     let digits = embedded_network().expect("the embedded network");
     assert_eq!(logits(&digits), logits(&rewritten(&digits)));
     // Codes of 7 bits fit signed bytes, those of 8 do not.
-    for bits in [1, 2, 4, 7, 8, 12] {
+    check_all([1, 2, 4, 7, 8, 12], |&bits| {
         let network = quantized(&digits, bits);
         let back = rewritten(&network);
         assert_eq!(logits(&network), logits(&back), "{bits} bits");
         assert_eq!(costs(&network), costs(&back), "{bits} bits");
-    }
+    });
 }
 
 #[test]
 fn real_networks_survive() {
-    for name in ["resnet20-cifar10-bn.onnx", "resnet20-cifar10.onnx", "resnet20-cifar10-int8-qdq-perchannel.onnx"] {
-        let Some(path) = shared(&format!("models/{name}")) else { continue };
+    let cases = ["resnet20-cifar10-bn.onnx", "resnet20-cifar10.onnx", "resnet20-cifar10-int8-qdq-perchannel.onnx"];
+    check_all(cases, |&name| {
+        let Some(path) = shared(&format!("models/{name}")) else { return };
         let network = formats::read(&path, &ReadOptions::default()).expect("a valid file");
         let back = rewritten(&network);
         assert_eq!(logits(&network), logits(&back), "{name}");
         assert_eq!(costs(&network), costs(&back), "{name}");
-    }
+    });
 }
 
 #[test]
 fn made_networks_run_as_written() {
-    for name in ["resnet8", "vgg7", "densenet-bc", "resnet18"] {
+    check_all(["resnet8", "vgg7", "densenet-bc", "resnet18"], |&name| {
         let family = Family::named(name).expect("a name that is known");
         let small = Architecture { width: 0.125, input_size: 33, ..Architecture::new(family) };
         let network = build(&small).expect("a network");
         let out = logits(&network);
         assert!(out.iter().all(|x| x.is_finite()) && out.iter().any(|&x| x != out[0]), "{name}");
         assert_eq!(out, logits(&rewritten(&network)), "{name}");
-    }
+    });
 }

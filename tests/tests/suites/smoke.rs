@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use esnsim_tests::{esnsim, repository};
+use testkit::check_all;
 
 /// A folder with the hardware descriptions of the repository.
 fn user_folder() -> tempfile::TempDir {
@@ -49,11 +50,11 @@ fn help_tells_every_option() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     assert!(run(folder.path(), ["--version"]).starts_with("esnsim 0."));
     let overview = run(folder.path(), ["--help"]);
-    for command in ["simulate", "esn", "inspect"] {
+    check_all(["simulate", "esn", "inspect"], |&command| {
         assert!(overview.contains(&format!("  {command} ")), "{overview}");
         let help = run(folder.path(), [command, "--help"]);
         assert!(help.contains("Usage: esnsim ") && help.contains("--csv"), "{help}");
-    }
+    });
 }
 
 /// The commands that the overview lists, but for `help`.
@@ -67,8 +68,8 @@ fn commands(folder: &Path) -> Vec<String> {
 #[test]
 fn short_help_is_a_screen_and_long_help_has_every_option_of_it() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    for command in commands(folder.path()) {
-        let (short, long) = (run(folder.path(), [&command, "-h"]), run(folder.path(), [&command, "--help"]));
+    check_all(commands(folder.path()), |command| {
+        let (short, long) = (run(folder.path(), [command, "-h"]), run(folder.path(), [command, "--help"]));
         assert!(short.lines().count() <= 48, "{short}");
         assert!(short.lines().chain(long.lines()).all(|line| line.chars().count() <= 100), "{short}{long}");
         assert!(short.contains(&format!("Example: esnsim {command} ")), "{short}");
@@ -80,27 +81,28 @@ fn short_help_is_a_screen_and_long_help_has_every_option_of_it() {
         for option in options(&short) {
             assert!(options(&long).contains(&option), "{command} {option}\n{long}");
         }
-    }
+    });
 }
 
 #[test]
 fn a_shell_completes_commands_options_and_words() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let commands = commands(folder.path());
-    for (shell, opening) in [
+    let cases = [
         ("bash", "_esnsim()"),
         ("zsh", "#compdef esnsim"),
         ("fish", "complete -c esnsim"),
         ("powershell", "Register-Arg"),
-    ] {
+    ];
+    check_all(cases, |&(shell, opening)| {
         let script = run(folder.path(), ["completions", shell]);
         assert!(script.contains(opening), "{shell}\n{script}");
-        for word in commands.iter().map(String::as_str).chain(["hardware", "prune-scope"]) {
+        check_all(commands.iter().map(String::as_str).chain(["hardware", "prune-scope"]), |word| {
             assert!(script.contains(word), "{shell} does not complete {word}");
-        }
+        });
         // PowerShell is told of options alone.
         assert!(shell == "powershell" || script.contains("mid-tread"), "{shell} does not complete words");
-    }
+    });
 }
 
 #[test]
@@ -112,20 +114,20 @@ fn every_command_has_a_manual_page() {
     let read =
         |name: &str| std::fs::read_to_string(folder.path().join("pages/man1").join(name)).expect("it was written");
     assert!(read("esnsim.1").contains("esnsim\\-simulate(1)"), "{}", read("esnsim.1"));
-    for command in &commands {
+    check_all(&commands, |command| {
         let (page, help) = (read(&format!("esnsim-{command}.1")), run(folder.path(), [command, "-h"]));
         assert!(page.starts_with(".ie") || page.starts_with(".TH"), "{page}");
         let about = help.lines().next().expect("help has lines").replace('-', "\\-");
         assert!(page.contains(&about), "{about}\n{page}");
-    }
+    });
 }
 
 #[test]
 fn every_description_of_the_repository_runs() {
     let folder = user_folder();
-    for name in configs().keys() {
+    check_all(configs().keys(), |name| {
         run(folder.path(), ["simulate", "--limit", "1", "--hardware", &format!("configs/{name}")]);
-    }
+    });
 }
 
 #[test]

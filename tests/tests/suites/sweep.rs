@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use esnsim_tests::{binary, esnsim, repository};
 use explore::store::{PointRow, Store};
 use tempfile::TempDir;
+use testkit::check_all;
 
 /// 40 points of the digits network.
 const PLAN: &str = r#"
@@ -241,7 +242,7 @@ fn what_is_wrong_is_said_in_one_line_with_exit_code_2() {
     std::fs::write(folder.path("text.sqlite"), "This is no database, and long enough.\n".repeat(99)).expect("writable");
     std::fs::write(folder.path("wrong.toml"), "networks = [\"embedded\"]\nspeed = 1\n").expect("writable");
     folder.sweep("s.sqlite", &["--shard", "1/40"]);
-    for (arguments, expected) in [
+    let cases = [
         (vec!["sweep", "none.toml", "--store", "x.sqlite"], "none.toml"),
         (vec!["sweep", "wrong.toml", "--store", "x.sqlite"], "speed"),
         (vec!["sweep", "plan.toml", "--store", "text.sqlite"], "text.sqlite"),
@@ -253,12 +254,13 @@ fn what_is_wrong_is_said_in_one_line_with_exit_code_2() {
         (vec!["pareto", "s.sqlite", "--cost", "cycles:none"], "ideal-digital"),
         (vec!["pareto", "s.sqlite", "--accuracy", "top5"], "top5"),
         (vec!["pareto", "s.sqlite", "--csv", "s.sqlite"], "s.sqlite"),
-    ] {
-        let (code, out, err) = folder.run(&arguments);
+    ];
+    check_all(cases, |(arguments, expected)| {
+        let (code, out, err) = folder.run(arguments);
         assert_eq!(code, 2, "{arguments:?}: {out}{err}");
         assert_eq!(err.lines().count(), 1, "{arguments:?}: {err}");
         assert!(err.contains(expected), "{arguments:?}: {err}");
-    }
+    });
     assert!(!folder.path("x.sqlite").exists());
 }
 
@@ -287,10 +289,10 @@ fn the_frontier_is_written_in_every_form() {
     let addresses = page.matches("http").count();
     // The name space of SVG, and the policy that lets the page load nothing.
     assert_eq!((addresses, page.matches("http://www.w3.org/2000/svg").count()), (2, 1), "the page asks for nothing");
-    for name in ["accuracy-esn-a", "accuracy-esn-d", "accuracy-esn-d-filter", "histogram-max-bits"] {
+    check_all(["accuracy-esn-a", "accuracy-esn-d", "accuracy-esn-d-filter", "histogram-max-bits"], |&name| {
         let svg = std::fs::read_to_string(folder.path(&format!("svg/{name}.svg"))).expect("written");
         assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"), "{name}");
-    }
+    });
 }
 
 #[test]

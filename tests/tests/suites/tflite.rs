@@ -4,6 +4,8 @@
 //! for equality, with the layers on the digital engine. `python/tflite_operators.py` made it. Networks beside the project are
 //! compared by the classes that LiteRT names (`python/tflite_accuracy.py`).
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 use esnsim_tests::repository;
 use formats::images::{ImageOptions, Images, Preprocessing};
@@ -15,7 +17,7 @@ use runner::{
     EngineExecutor, Evaluation, EvaluationPlan, Hardware, ImageSamples, Metric, Quantization, evaluate, prepare,
 };
 use serde_json::Value;
-use testkit::shared;
+use testkit::{check_all, shared};
 
 fn cases() -> Vec<Value> {
     let text = std::fs::read_to_string(repository("tests/reference/tflite-operators.json")).expect("it is there");
@@ -105,10 +107,11 @@ fn as_onnx(case: &Value) -> Result<(Vec<f32>, Vec<f32>), String> {
 /// a table with finer steps behind it, is several of what leaves.
 #[test]
 fn networks_are_written_as_standard_onnx_within_few_steps() {
-    let mut exact = 0;
-    for case in cases() {
+    let (cases, exact) = (cases(), Cell::new(0));
+    check_all(0..cases.len(), |&row| {
+        let case = &cases[row];
         let name = case["name"].as_str().expect("a name");
-        let (found, expected) = as_onnx(&case).unwrap_or_else(|problem| panic!("{name}: {problem}"));
+        let (found, expected) = as_onnx(case).unwrap_or_else(|problem| panic!("{name}: {problem}"));
         assert_eq!(found.len(), expected.len(), "{name}");
         let largest = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         let steps = match (name.contains("float32"), name.contains("softmax")) {
@@ -117,18 +120,19 @@ fn networks_are_written_as_standard_onnx_within_few_steps() {
             (false, false) => 3.0,
         };
         assert!(largest <= steps, "{name}: {largest}");
-        exact += usize::from(found == expected);
-    }
-    assert!(exact > 40, "only {exact} are equal to the last bit");
+        exact.set(exact.get() + usize::from(found == expected));
+    });
+    assert!(exact.get() > 40, "only {} are equal to the last bit", exact.get());
 }
 
 #[test]
 fn cut_and_garbled_files_are_errors_in_one_line() {
-    for case in cases().iter().step_by(9) {
-        let file = bytes(case);
+    let cases = cases();
+    check_all((0..cases.len()).step_by(9), |&row| {
+        let file = bytes(&cases[row]);
         let survive = |bytes: Vec<u8>| {
             if let Err(error) = read(bytes).map(|network| Session::new(&network).map(|_| ())) {
-                assert!(!error.to_string().contains('\n'), "{error}");
+                assert!(!error.to_string().contains('\n'), "{}: {error}", cases[row]["name"]);
             }
         };
         (0..50).for_each(|i| survive(file[..file.len() * i / 50].to_vec()));
@@ -137,7 +141,7 @@ fn cut_and_garbled_files_are_errors_in_one_line() {
             garbled[at] ^= [0xff, 0x80, 0x01, 0x7f][at % 4];
             survive(garbled);
         }
-    }
+    });
 }
 
 /// Runs a network beside the project on images beside it, on the digital engine and in float.
@@ -178,7 +182,7 @@ const KERNELS: [(TfliteKernels, &str, u64, u64); 2] =
 
 #[test]
 fn the_integer_resnet8_classifies_as_in_litert() {
-    for (kernels, name, expected_right, _) in KERNELS {
+    check_all(KERNELS, |&(kernels, name, expected_right, _)| {
         let model = ("models/resnet8-cifar10-int8.tflite", kernels);
         let Some(evaluation) = run(model, "data/cifar10/test_batch.bin", 2000, None) else { return };
         let text = repository(&format!("tests/reference/resnet8-int8-{name}.txt"));
@@ -188,7 +192,7 @@ fn the_integer_resnet8_classifies_as_in_litert() {
         let (same, right) = (same(&digital.predictions, &expected), digital.score.top1);
         assert!(same >= 1998, "{name}: {same} of 2000 images have the same class");
         assert!(right.abs_diff(expected_right) <= 2, "{name}: {right} right of 2000; LiteRT has {expected_right}");
-    }
+    });
 }
 
 #[test]
@@ -209,7 +213,7 @@ fn the_float_resnet8_is_right_as_often_as_in_litert() {
 #[test]
 fn the_integer_mobilenet_classifies_as_in_litert() {
     let cropped = Preprocessing { scale: 1.0, crop_fraction: 0.875, ..Preprocessing::default() };
-    for (kernels, name, _, expected_right) in KERNELS {
+    check_all(KERNELS, |&(kernels, name, _, expected_right)| {
         let model = ("models/mobilenet_v1_0.25_128_quant.tflite", kernels);
         let manifest = "data/imagenet-sample/manifest.csv";
         let Some(evaluation) = run(model, manifest, 200, Some(cropped.clone())) else { return };
@@ -220,7 +224,7 @@ fn the_integer_mobilenet_classifies_as_in_litert() {
         let (same, right) = (same(&digital.predictions, &expected), digital.score.top1);
         assert!(same >= 184, "{name}: {same} of 200 photographs have the same class");
         assert!(right.abs_diff(expected_right) <= 3, "{name}: {right} right of 200; LiteRT has {expected_right}");
-    }
+    });
 }
 
 /// Sums over the codes, read through LiteRT's interpreter.
@@ -230,7 +234,7 @@ fn weights_are_those_that_litert_holds() {
         ("models/resnet8-cifar10-int8.tflite", [77_360, 76_549, 124_606_619]),
         ("models/mobilenet_v1_0.25_128_quant.tflite", [463_856, 449_956, 174_008_054]),
     ];
-    for (model, expected) in cases {
+    check_all(cases, |&(model, expected)| {
         let Some(path) = shared(model) else { return };
         let network = formats::read(&path, &ReadOptions::default()).unwrap_or_else(|error| panic!("{error}"));
         let mut sums = [0; 3];
@@ -242,5 +246,5 @@ fn weights_are_those_that_litert_holds() {
             }
         }
         assert_eq!(sums, expected, "{model}");
-    }
+    });
 }

@@ -46,19 +46,19 @@ fn folder() -> tempfile::TempDir {
 #[test]
 fn weights_with_a_topology_cost_what_the_network_costs() {
     let folder = folder();
-    for name in ["digits", "resnet20"] {
+    check_all(["digits", "resnet20"], |&name| {
         let expected = total(folder.path(), &format!("{name}.onnx --bits 4"));
-        for format in ["safetensors", "npz"] {
+        check_all(["safetensors", "npz"], |format| {
             let weights = format!("{name}.{format}");
             succeed(folder.path(), &format!("convert {name}.onnx {weights}"));
             assert_eq!(total(folder.path(), &format!("{weights} --topology {name}.csv --bits 4")), expected);
             succeed(folder.path(), &format!("inspect {weights} --topology {name}.csv --topology-csv again.csv"));
             let read = |file: &str| std::fs::read_to_string(folder.path().join(file)).expect("it was written");
             assert_eq!(read("again.csv"), read(&format!("{name}.csv")));
-        }
+        });
         let simulated = succeed(folder.path(), &format!("simulate {name}.safetensors --topology {name}.csv"));
         assert_eq!(simulated.matches("PASS: ").count(), 3, "{simulated}");
-    }
+    });
     let embedded = succeed(folder.path(), "inspect --topology-csv embedded.csv");
     assert!(embedded.contains("10 MAC layers"), "{embedded}");
     assert_eq!(total(folder.path(), "digits.npz --topology embedded.csv"), total(folder.path(), ""));
@@ -75,25 +75,26 @@ fn machines_step_through_weights_with_a_topology() {
 #[test]
 fn integers_go_round_through_every_format() {
     let folder = folder();
-    for grid in ["mid-rise", "mid-tread"] {
+    check_all(["mid-rise", "mid-tread"], |&grid| {
         succeed(folder.path(), &format!("compress resnet20.onnx --bits 3 --grid {grid} -o q.onnx"));
         succeed(folder.path(), "convert q.onnx q.safetensors");
         succeed(folder.path(), "convert q.onnx q.npz");
         let expected = total(folder.path(), "q.onnx");
-        for weights in [
+        let files = [
             "q.safetensors --topology resnet20.csv".to_string(),
             format!("q.npz --grid {grid} --topology resnet20.csv"),
-        ] {
-            assert_eq!(total(folder.path(), &weights), expected, "{grid}: {weights}");
+        ];
+        check_all(files, |weights| {
+            assert_eq!(total(folder.path(), weights), expected, "{grid}: {weights}");
             let architecture = weights.replace("topology resnet20.csv", "architecture resnet20");
             assert_eq!(total(folder.path(), &architecture), expected, "{grid}: {architecture}");
-        }
+        });
         succeed(folder.path(), "convert q.safetensors again.safetensors");
         // The grid goes along from file to file.
         assert_eq!(total(folder.path(), "again.safetensors --topology resnet20.csv"), expected, "{grid}");
         succeed(folder.path(), "convert q.safetensors back.onnx --architecture resnet20");
         assert_eq!(total(folder.path(), "back.onnx"), expected);
-    }
+    });
 }
 
 #[test]
@@ -150,16 +151,16 @@ fn hostile_sizes_end_in_a_line() {
     let weights: Vec<u8> = [1.0f32, -0.5].iter().flat_map(|w| w.to_le_bytes()).collect();
     let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &weights].concat();
     std::fs::write(folder.path().join("a.safetensors"), file).expect("writable");
-    for height in [1u64 << 60, 1 << 61, u64::MAX] {
+    check_all([1u64 << 60, 1 << 61, u64::MAX], |&height| {
         let row = format!(
             "Layer name,IFMAP Height,IFMAP Width,Filter Height,Filter Width,Channels,Num Filter,Strides,\na,{height},1,1,1,1,2,1,\n"
         );
         std::fs::write(folder.path().join("t.csv"), row).expect("writable");
-        for command in ["esn", "inspect", "simulate"] {
+        check_all(["esn", "inspect", "simulate"], |command| {
             let output = run(folder.path(), &format!("{command} a.safetensors --topology t.csv"));
             let stderr = String::from_utf8_lossy(&output.stderr);
             assert!(matches!(output.status.code(), Some(0 | 2)), "{command} {height}: {:?} {stderr}", output.status);
             assert!(!stderr.contains("panicked"), "{command} {height}: {stderr}");
-        }
-    }
+        });
+    });
 }

@@ -298,14 +298,14 @@ fn a_whole_layer_counts_what_simulate_counts() {
     esnsim().current_dir(folder.path()).args(["simulate", "--csv", "s.csv", "--limit", "1"]).assert().success();
     let mut csv = csv::Reader::from_path(folder.path().join("s.csv")).expect("the run wrote it");
     let costs: Vec<HashMap<String, String>> = csv.deserialize().map(|row| row.expect("valid CSV")).collect();
-    for hardware in ["ideal-analog", "ideal-digital", "ideal-digital-filter"] {
+    check_all(["ideal-analog", "ideal-digital", "ideal-digital-filter"], |&hardware| {
         let arguments = ["--layer", "/fc/Gemm", "--hardware", hardware, "--cycles", "0..9999", "--csv", "t.csv"];
         trace(folder.path(), &arguments);
         let row = costs.iter().find(|row| row["hardware"] == hardware && row["layer"] == "/fc/Gemm").expect("a row");
         let table = Table::read(&folder.path().join("t.csv"));
         assert_eq!(table.rows.len().to_string(), row["cycles"]);
         assert_eq!(table.numbers::<u64>("mac_count").iter().sum::<u64>().to_string(), row["energy_count"]);
-    }
+    });
 }
 
 #[test]
@@ -335,13 +335,13 @@ fn energy_that_depends_on_the_input_has_the_unit_of_the_ledger() {
 #[test]
 fn every_description_can_be_traced() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    for file in std::fs::read_dir(repository("configs")).expect("it is in the repository") {
-        let path = file.expect("readable").path();
+    let files = std::fs::read_dir(repository("configs")).expect("it is in the repository");
+    check_all(files.map(|file| file.expect("readable").path()), |path| {
         let hardware = path.to_str().expect("paths of the repository are text");
         let arguments = ["--layer", "10", "--cycles", "0..20", "--hardware", hardware, "--vcd", "w.vcd"];
         trace(folder.path(), &arguments);
         assert!(!Waves::read(&folder.path().join("w.vcd")).times.is_empty(), "{hardware}");
-    }
+    });
 }
 
 #[test]

@@ -191,12 +191,12 @@ fn wrong_network_files_are_refused() {
 #[test]
 fn a_network_that_cannot_be_compressed_is_named_once() {
     let folder = Folder::new();
-    for how in ["--bits 4", "--find-step", "--prune weights=0.5"] {
+    check_all(["--bits 4", "--find-step", "--prune weights=0.5"], |&how| {
         let arguments = format!("compress nan.onnx {how} -o out.onnx");
         let line = refusal(&folder.run(&arguments), &arguments);
         assert_eq!(line.matches("nan.onnx").count(), 1, "{arguments}: {line}");
         assert!(line.contains("weight 1") && line.contains("NaN"), "{arguments}: {line}");
-    }
+    });
 }
 
 #[test]
@@ -287,13 +287,13 @@ fn an_operator_that_is_not_run_stops_inference_and_no_cost() {
 #[test]
 fn an_operator_that_is_not_run_is_a_note_where_nothing_is_to_run() {
     let folder = Folder::new();
-    for command in ["simulate refused.onnx", "esn refused.onnx", "inspect refused.onnx"] {
+    check_all(["simulate refused.onnx", "esn refused.onnx", "inspect refused.onnx"], |&command| {
         let output = folder.run(command);
         let stderr = String::from_utf8(output.stderr).expect("text");
         assert_eq!(output.status.code(), Some(0), "{command}\n{stderr}");
         let notes: Vec<&str> = stderr.lines().collect();
         assert!(matches!(notes[..], [note] if note.starts_with("note: ") && note.contains("Blur")), "{stderr}");
-    }
+    });
 }
 
 #[test]

@@ -19,7 +19,7 @@ use esnsim_tests::repository;
 use case::Case;
 use circuit::{Circuit, SYNTHESIZABLE, Simulator};
 use lockstep::{Compared, compare};
-use testkit::tool;
+use testkit::{check_all, tool};
 
 /// Rows and elements a row of the circuits that the random layers run on.
 const SHAPES: [[usize; 2]; 12] =
@@ -87,19 +87,19 @@ fn a_faulty_circuit_is_caught() {
     ];
     let cases: Vec<Case> = (0..12).map(|seed| Case::random(seed, [3, 3])).collect();
     compare(&circuit(), Simulator::Icarus, &cases).expect("without a fault they agree");
-    for (file, from, to) in faults {
+    check_all(faults, |&(file, from, to)| {
         let mut faulty = circuit();
         faulty.replace(file, from, to);
         let mismatch = compare(&faulty, Simulator::Icarus, &cases).expect_err("a fault");
         println!("fault in {file}, `{from}` → `{to}`: {mismatch}");
-    }
+    });
 }
 
 #[test]
 fn the_circuit_is_free_of_lint_at_every_size() {
     let Some(version) = tool("verilator", "--version") else { return };
     println!("{version}");
-    for [rows, pes] in SHAPES {
+    check_all(SHAPES, |&[rows, pes]| {
         let sizes = [format!("-GROWS={rows}"), format!("-GPES={pes}")];
         let lint = Command::new("verilator")
             .args(["--lint-only", "-Wall", "--top-module", "mac_array"])
@@ -109,7 +109,7 @@ fn the_circuit_is_free_of_lint_at_every_size() {
             .expect("it was found above");
         let told = String::from_utf8_lossy(&lint.stderr);
         assert!(lint.status.success() && told.is_empty(), "{rows} × {pes}: {told}");
-    }
+    });
     println!("verilator --lint-only -Wall: no message at any of {} sizes", SHAPES.len());
 }
 
