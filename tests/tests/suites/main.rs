@@ -27,6 +27,7 @@ mod spice;
 mod stepped;
 mod sweep;
 mod tflite;
+mod told;
 mod topology;
 mod trace;
 mod usage;

@@ -1,0 +1,166 @@
+//! Is a user told what was done to networks and images, and what of it may surprise?
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use esnsim_tests::{esnsim, repository};
+use serde_json::Value;
+use testkit::check_all;
+
+/// Runs a command and returns what it said on both channels.
+fn said(folder: &Path, arguments: &[&str]) -> String {
+    let assert = esnsim().current_dir(folder).args(arguments).assert().success();
+    let output = assert.get_output();
+    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
+}
+
+/// The totals of `compress --json`: before and after.
+fn compressed(folder: &Path, arguments: &[&str]) -> [Value; 2] {
+    said(folder, &[&["compress", "-o", "out.onnx", "--json", "out.json"], arguments].concat());
+    let json = std::fs::read(folder.join("out.json")).expect("the run wrote it");
+    let json: Value = serde_json::from_slice(&json).expect("valid JSON");
+    [json["before"].clone(), json["after"].clone()]
+}
+
+#[test]
+fn what_pruning_left_is_told_everywhere() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [before, after] = compressed(folder.path(), &["--prune", "macs=300000", "--bits", "4"]);
+    assert_eq!(before["effective_macs"], before["macs"]);
+    assert_eq!(after["macs"], before["macs"], "pruned filters stay in the tensors");
+    let effective = after["effective_macs"].as_u64().expect("an integer");
+    assert!(effective <= 300_000 && effective > 200_000, "{effective}");
+    check_all([("esn", "esn.csv"), ("inspect", "inspect.csv")], |&(command, file)| {
+        said(folder.path(), &[command, "out.onnx", "--csv", file]);
+        let mut csv = csv::Reader::from_path(folder.path().join(file)).expect("the run wrote it");
+        let rows: Vec<HashMap<String, String>> = csv.deserialize().collect::<Result<_, _>>().expect("a table");
+        let of_layers = rows.iter().filter(|row| row["layer"] != "TOTAL");
+        let sum: f64 = of_layers.map(|row| row["effective_macs"].parse::<f64>().expect("a number")).sum();
+        assert_eq!(sum, effective as f64, "{command}");
+    });
+    let grouped = format!("({},{:03} effective)", effective / 1000, effective % 1000);
+    assert!(said(folder.path(), &["inspect", "out.onnx"]).contains(&grouped));
+}
+
+#[test]
+fn a_pruning_that_cannot_be_is_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let cases = [
+        ("filters=1.0", "327 of 336 filters were pruned, not the 336 that were asked for"),
+        ("width=0.0", "327 of 336 filters were pruned, not the 336 that were asked for"),
+        ("macs=1e9", "no filter was pruned: the network has 763520 MACs, within the budget of 1000000000"),
+    ];
+    check_all(cases, |&(how, expected)| {
+        let text = said(folder.path(), &["compress", "-o", "out.onnx", "--prune", how]);
+        assert!(text.contains(expected), "{how}: {text}");
+    });
+    let text = said(folder.path(), &["compress", "-o", "out.onnx", "--prune", "filters=0.5"]);
+    assert!(!text.contains("asked for"), "{text}");
+}
+
+#[test]
+fn before_is_the_network_as_its_file_has_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // Real weights: at 8 bits, or at what is asked for.
+    let [before, after] = compressed(folder.path(), &["--bits", "6"]);
+    assert_eq!((before["esn_d_filter"].as_u64(), after["esn_d_filter"].as_u64()), (Some(6_106_752), Some(4_579_712)));
+    let [before, after] = compressed(folder.path(), &["--bits", "6", "--baseline", "6"]);
+    assert_eq!(before, after);
+    // Weights that lie on a grid: as they lie there.
+    fake_quantized(folder.path());
+    let [before, after] = compressed(folder.path(), &["fake.onnx", "--find-step"]);
+    assert_eq!(before, after, "no weight changes");
+}
+
+/// Writes `fake.onnx`: 16 to 16 channels, 3 × 3, with weights of 1/64 times odd numbers up to 15.
+fn fake_quantized(folder: &Path) {
+    let weights: Vec<f32> = (0..16 * 16 * 9).map(|i| ((i * 7 % 16) as f32 - 7.5) / 32.0).collect();
+    let model = testkit::model()
+        .input("x", &[1, 16, 8, 8])
+        .floats("w", &[16, 16, 3, 3], &weights)
+        .node("Conv", &["x", "w"], &["y"])
+        .returning("y");
+    std::fs::write(folder.join("fake.onnx"), model.bytes()).expect("writable");
+}
+
+#[test]
+fn weights_on_a_grid_are_not_rounded_again_without_a_word() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fake_quantized(folder.path());
+    let expected =
+        "its 2304 real weights take 16 values alone: they seem to lie on a grid already; --find-step takes them";
+    check_all([&["esn", "fake.onnx"][..], &["simulate", "fake.onnx", "--bits", "6"]], |&arguments| {
+        assert!(said(folder.path(), arguments).contains(expected), "{arguments:?}");
+    });
+    let found = said(folder.path(), &["esn", "fake.onnx", "--find-step"]);
+    assert!(
+        !found.contains("seem to lie") && found.contains("weights: integers, nothing is quantized here"),
+        "{found}"
+    );
+    assert!(!said(folder.path(), &["esn"]).contains("seem to lie"), "trained weights take all values");
+}
+
+#[test]
+fn operators_are_those_of_the_file() {
+    let Some(path) = testkit::shared("models/resnet8-cifar10-int8.tflite") else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = path.to_str().expect("its path is text");
+    let text = said(folder.path(), &["inspect", path]);
+    let operators =
+        "16 operators in the file: 3 ADD, 1 AVERAGE_POOL_2D, 9 CONV_2D, 1 FULLY_CONNECTED, 1 RESHAPE, 1 SOFTMAX";
+    assert!(text.contains(operators) && !text.contains("DEQUANTIZE"), "{text}");
+    assert!(said(folder.path(), &["inspect", "--nodes", path]).contains("10 DEQUANTIZE"), "the graph is another view");
+}
+
+/// Writes an 8-bit grey or colour picture of equal pixels as BMP.
+fn picture(path: &Path, width: u32, height: u32) {
+    let row = (3 * width).div_ceil(4) * 4;
+    let size = 54 + row * height;
+    let mut bytes = b"BM".to_vec();
+    for word in [size, 0, 54, 40, width, height, 1 | 24 << 16, 0, row * height, 0, 0, 0, 0] {
+        bytes.extend(word.to_le_bytes());
+    }
+    bytes.resize(size as usize, 100);
+    std::fs::write(path, bytes).expect("writable");
+}
+
+#[test]
+fn traps_of_images_are_told_or_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for class in ["10", "2"] {
+        std::fs::create_dir_all(folder.path().join("images").join(class)).expect("writable");
+        for image in 0..12 {
+            picture(&folder.path().join(format!("images/{class}/{image}.bmp")), 32, 24);
+        }
+    }
+    let network = repository("traces/digits-resnet.onnx");
+    let network = network.to_str().expect("paths of the repository are text");
+    let run = |more: &[&str]| {
+        let arguments = ["simulate", network, "--images", "images", "--hardware", "ideal-digital"];
+        let output =
+            esnsim().current_dir(folder.path()).args([&arguments[..], more].concat()).output().expect("it runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (status, notes) = run(&["--label-offset", "8"]);
+    assert_eq!(status, Some(0), "{notes}");
+    let expected = [
+        "images of 24×32 pixels are resized to 8×8",
+        "images of 3 channels are converted to 1",
+        "2 folders of classes and 10 outputs: labels are the folders in the order of their names, \"10\" before \"2\": 0 is \
+         \"10\", 1 is \"2\"",
+    ];
+    check_all(expected, |note| assert!(notes.contains(*note), "{note}: {notes}"));
+    // Equal pictures have one answer, which is the label of none of them or of half.
+    let at_chance = ["0", "2", "4", "6", "8"]
+        .iter()
+        .any(|offset| run(&["--label-offset", offset]).1.contains("no more images are right than a guess would have"));
+    assert!(at_chance);
+    let refused = [
+        ("--label-offset=-1", "error: image 0 has label -1; the network has 10 classes, 0 to 9; --label-offset N"),
+        ("--label-offset=9", "error: image 12 has label 10; the network has 10 classes, 0 to 9; --label-offset N"),
+    ];
+    check_all(refused, |&(option, expected)| {
+        let (status, error) = run(&[option]);
+        assert!(status == Some(2) && error.contains(expected), "{option}: {error}");
+    });
+}
