@@ -1,6 +1,6 @@
 //! `esnsim simulate A B`: several networks on the same hardware, side by side.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use esnsim::{NetworkImages, Opened, SimulateOptions as Plan, Simulation};
@@ -46,7 +46,7 @@ pub fn run(options: &SimulateOptions, networks: &[PathBuf], hardware: &[Hardware
     Ok(Status::of(runs.iter().all(Simulation::passes)))
 }
 
-fn open(options: &SimulateOptions, file: &PathBuf) -> anyhow::Result<Entry> {
+fn open(options: &SimulateOptions, file: &Path) -> anyhow::Result<Entry> {
     let opened = commands::open(Some(file), &options.reading)?;
     opened.check_steps(options.metric.width.bits)?;
     let images = commands::images(&opened.network, false, &options.inference)?;
