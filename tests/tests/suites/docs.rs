@@ -230,10 +230,7 @@ fn project() -> TempDir {
 /// Puts stand-ins for a reader's own files into a folder.
 fn add_own_files(folder: &Path) {
     let write = |name: &str, bytes: &[u8]| fs::write(folder.join(name), bytes).expect("writable");
-    let network = fs::read(repository("traces/digits-resnet.onnx")).expect("it is in the repository");
-    for name in ["NET.onnx", "QAT.onnx"] {
-        write(name, &network);
-    }
+    write("QAT.onnx", &fs::read(repository("traces/digits-resnet.onnx")).expect("it is in the repository"));
     write("NET.tflite", &tflite_network());
     for name in ["data_batch_1.bin", "test_batch.bin"] {
         write(name, &grey_pictures());
@@ -244,6 +241,7 @@ fn add_own_files(folder: &Path) {
     write("plan.toml", plan.lines.join("\n").as_bytes());
     // What a file holds is told by its content, so that weights in another format stand in for a checkpoint of PyTorch.
     let prepare = [
+        "new resnet8 --width 0.5 -o NET.onnx",
         "new resnet20 -o RESNET20.onnx",
         "convert RESNET20.onnx RESNET20.safetensors",
         "convert NET.onnx WEIGHTS.safetensors",

@@ -75,11 +75,14 @@ const merits = el("table", {},
     .map((name, i) => el("th", { class: i < 2 ? "text" : null }, name)))),
   el("tbody", {}, data.merits.map((row) => el("tr", { title: `energy by entry: ${row.entries}` },
     row.cells.map((text, i) => cell(text, { class: i < 2 ? "text" : null }))))));
+// Columns of accuracy in which some row has a figure.
+const filled = (i) => i < 4 || data.accuracy.rows.some((row) => row[i] !== "–");
 const accuracy = data.accuracy === null ? null : el("div", { class: "card" }, el("h2", {}, `Accuracy on ${grouped(data.accuracy.images)} images`),
   el("div", { class: "scroll" }, el("table", {},
     el("thead", {}, el("tr", {}, ["network or hardware", "activations", "top-1", "± s.e.", "top-5", "agrees with float", "with reference"]
-      .map((name, i) => el("th", { class: i < 2 ? "text" : null }, name)))),
-    el("tbody", {}, data.accuracy.rows.map((row) => el("tr", {}, row.map((text, i) => cell(text, { class: ["text wide", "text"][i] || null }))))))));
+      .map((name, i) => (filled(i) ? el("th", { class: i < 2 ? "text" : null }, name) : null)))),
+    el("tbody", {}, data.accuracy.rows.map((row) => el("tr", {},
+      row.map((text, i) => (filled(i) ? cell(text, { class: ["text wide", "text"][i] || null }) : null))))))));
 const record = el("table", {}, el("tbody", {}, data.record.map(([name, text]) => el("tr", {},
   cell(name, { class: "text" }), cell(text, { class: "text wide" })))));
 const hardware = data.hardware.map((h, i) => chip(el("span", { class: "swatch", style: `background:${color(i)}` }), h.name, true,
