@@ -56,6 +56,8 @@ pub fn image_notes<'a>(notes: impl Iterator<Item = &'a ImageNote>) {
             | ImageNote::Folders(..)
             | ImageNote::Arrays(..)
             | ImageNote::NoLabels(..) => decided.to_string(),
+            ImageNote::Output(..) => format!("{decided}; --output NAME chooses another"),
+            ImageNote::Threshold(_) => format!("{decided} (--threshold X: another threshold)"),
             ImageNote::LabelsFromOne => format!("{decided} (--label-offset 0: from 0)"),
         });
     }

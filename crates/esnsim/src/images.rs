@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use formats::images::{ImageOptions, Images, Preprocessing};
-use network::{Network, Note, NoteKind};
+use network::{Network, Note, NoteKind, ValueId};
 use report::write_file;
-use runner::{ImageSamples, embedded_images, embedded_preprocessing};
+use runner::{AnswerRequest, Decision, ImageSamples, embedded_images, embedded_preprocessing};
 
 use crate::error::{Error, Need};
 use crate::open::check_graph;
@@ -23,6 +23,8 @@ pub struct ImageRequest {
     pub label_offset: Option<i64>,
     /// Whether labels play no part, so that they need not be those of the network's classes.
     pub unlabelled: bool,
+    /// Which output is scored, and how, as far as the user says it.
+    pub answer: AnswerRequest,
 }
 
 /// Images that fit a network.
@@ -37,7 +39,7 @@ pub struct NetworkImages {
 }
 
 /// Something that was decided about images because the user did not say it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ImageNote {
     /// Pixels are divided by 255 and nothing else is done to them.
     DividedBy255,
@@ -54,6 +56,10 @@ pub enum ImageNote {
     /// Folders name other classes than the network has outputs: the first names, in the order of their labels, how many there
     /// are, and how many outputs.
     Folders(Vec<String>, usize, usize),
+    /// Of several outputs this one is scored, and not these.
+    Output(String, Vec<String>),
+    /// The output is one number for an image: class 1 above this threshold, else class 0.
+    Threshold(f32),
     /// Of an archive of several arrays, this one holds the images, and this one the labels.
     Arrays(String, Option<String>),
     /// A manifest has these columns beside that of the files, and none is named as labels are.
@@ -85,6 +91,12 @@ impl std::fmt::Display for ImageNote {
             ImageNote::NoLabels(columns) => {
                 let columns = columns.join(", ");
                 return write!(f, "no column of the manifest is named label or class, so that it has no labels: {columns}");
+            }
+            ImageNote::Output(name, others) => {
+                return write!(f, "of the outputs {name} is scored, and not {}", others.join(", "));
+            }
+            ImageNote::Threshold(threshold) => {
+                return write!(f, "the output is one number: an image above {threshold} is of class 1, else of class 0");
             }
             ImageNote::DividedBy255 => "pixels are divided by 255 and nothing else",
             ImageNote::Bytes => "the network takes 8-bit integers: pixels are fed as they are, 0 to 255",
@@ -128,6 +140,10 @@ fn pair(
     };
     let samples = ImageSamples::new(network, images, preprocessing)
         .map_err(|e| Error::Inference { path: network.path().to_path_buf(), source: Box::new(e) })?;
+    let samples = match request.unlabelled {
+        true => samples,
+        false => samples.with_answer(network, &request.answer)?,
+    };
     let samples = match request.label_offset {
         Some(offset) => samples.with_label_offset(offset),
         None => samples,
@@ -137,9 +153,27 @@ fn pair(
     }
     if !request.unlabelled {
         samples.check_labels()?;
+        notes.extend(answer_notes(network, &samples, &request.answer));
     }
     notes.extend(form_notes(&samples)?);
     Ok(NetworkImages { path: request.path.clone(), samples, notes })
+}
+
+/// What was decided about the output that is scored.
+fn answer_notes(network: &Network, samples: &ImageSamples, request: &AnswerRequest) -> Vec<ImageNote> {
+    let Some(answer) = samples.answer() else { return Vec::new() };
+    let mut notes = Vec::new();
+    let graph = network.graph();
+    let name = |id: ValueId| graph.value(id).name.clone();
+    if request.output.is_none() && graph.outputs().len() > 1 {
+        let scored = answer.value(network);
+        let others = graph.outputs().iter().copied().filter(|&id| id != scored).map(name);
+        notes.push(ImageNote::Output(name(scored), others.collect()));
+    }
+    if let (Decision::Above(threshold), None) = (answer.decision, request.threshold) {
+        notes.push(ImageNote::Threshold(threshold));
+    }
+    notes
 }
 
 /// What becomes of the form of images, as the first of them tells, and of the names of their folders.

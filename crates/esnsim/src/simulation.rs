@@ -9,7 +9,7 @@ use report::figures::{RunFigures, write_run_page};
 use report::text::Layout;
 use report::{CostedNetwork, Report, text, write_file, write_simulate_csv};
 use runner::{
-    CostPlan, Evaluation, EvaluationPlan, Hardware, NetworkCost, Quantization, RunRecord, SteppedLayer, cost,
+    Answer, CostPlan, Evaluation, EvaluationPlan, Hardware, NetworkCost, Quantization, RunRecord, SteppedLayer, cost,
     cost_measured, details, evaluate, evaluate_seeds, step_all,
 };
 
@@ -40,6 +40,8 @@ impl Default for SimulateOptions<'_> {
 pub struct EvaluateOptions<'a> {
     /// The images.
     pub samples: &'a dyn Samples,
+    /// Which output is scored, and how; left out, it is decided by the network alone.
+    pub answer: Option<Answer>,
     /// Bits of activations on integer engines, where the file does not quantize them.
     pub activation_bits: u32,
     /// Images, the first ones, whose activations set the ranges where the file does not.
@@ -59,12 +61,22 @@ pub struct Reference<'a> {
     pub network: &'a Network,
     /// The images.
     pub samples: &'a dyn Samples,
+    /// Which output is scored, and how; left out, it is decided by the network alone.
+    pub answer: Option<Answer>,
 }
 
 impl<'a> EvaluateOptions<'a> {
     /// These images with 8-bit activations, ranges from the first 64 images, and the float network beside the engines.
     pub fn new(samples: &'a dyn Samples) -> Self {
-        Self { samples, activation_bits: 8, calibration_images: 64, float: true, seeds: None, reference: None }
+        Self {
+            samples,
+            answer: None,
+            activation_bits: 8,
+            calibration_images: 64,
+            float: true,
+            seeds: None,
+            reference: None,
+        }
     }
 }
 
@@ -266,6 +278,7 @@ fn run_images(
         hardware,
         quantization,
         samples,
+        answer: images.answer,
         activation_bits: images.activation_bits,
         calibration_images: images.calibration_images,
         reference: images.float,
@@ -290,13 +303,20 @@ fn run_images(
 fn hold_against(
     evaluation: &mut Evaluation,
     plan: &EvaluationPlan<'_>,
-    Reference { network, samples }: Reference<'_>,
+    Reference { network, samples, answer }: Reference<'_>,
     progress: &dyn Progress,
 ) -> Result<(), Error> {
     progress.begin(Stage::Reference, samples.len() as u64);
     let advance = |images: usize| progress.advance(images as u64);
-    let of_reference =
-        evaluate(&EvaluationPlan { network, hardware: &[], samples, reference: true, progress: &advance, ..*plan })?;
+    let of_reference = evaluate(&EvaluationPlan {
+        network,
+        hardware: &[],
+        samples,
+        answer,
+        reference: true,
+        progress: &advance,
+        ..*plan
+    })?;
     progress.end(Stage::Reference, of_reference.images as u64);
     let same = (of_reference.images, of_reference.classes) == (evaluation.images, evaluation.classes);
     if !same {

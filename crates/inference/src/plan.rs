@@ -43,18 +43,19 @@ pub(crate) struct Source {
 }
 
 impl Plan {
-    /// Checks a network and plans its run.
+    /// Checks a network and plans its run up to this output, the first where none is named.
     ///
     /// # Errors
     ///
     /// [`InferenceError`] names the first node or value that cannot be run.
-    pub fn new(network: &Network) -> Result<Self, InferenceError> {
+    pub fn new(network: &Network, output: Option<ValueId>) -> Result<Self, InferenceError> {
         let graph = network.graph();
         let &[input] = graph.inputs() else {
             let names: Vec<&str> = graph.inputs().iter().map(|&id| graph.value(id).name.as_str()).collect();
             return Err(unsupported("the graph", format!("inputs {names:?}; a network of one input is handled")));
         };
-        let output = *graph.outputs().first().ok_or_else(|| invalid("the graph", "it has no output".to_string()))?;
+        let output = output.or(graph.outputs().first().copied());
+        let output = output.ok_or_else(|| invalid("the graph", "it has no output".to_string()))?;
         check_operators(graph)?;
         check_order(graph, input, output)?;
         let input_value = graph.value(input);

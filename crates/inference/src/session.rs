@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use network::{LayerId, MacLayer, Network, Op};
+use network::{LayerId, MacLayer, Network, Op, ValueId};
 
 use crate::arrangement::{arrange, restore};
 use crate::array::{Array, Buffers, Input};
@@ -44,8 +44,21 @@ impl Session {
     /// [`InferenceError::Unsupported`] names an operator that nothing here runs, a value of unknown shape or a network of
     /// several inputs; [`InferenceError::Memory`] says that more than 4 GiB of activations would be alive at a time.
     pub fn new(network: &Network) -> Result<Self, InferenceError> {
+        Self::plan(network, None)
+    }
+
+    /// As [`Session::new`], for another output than the first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::new`].
+    pub fn of_output(network: &Network, output: ValueId) -> Result<Self, InferenceError> {
+        Self::plan(network, Some(output))
+    }
+
+    fn plan(network: &Network, output: Option<ValueId>) -> Result<Self, InferenceError> {
         Ok(Self {
-            plan: Plan::new(network)?,
+            plan: Plan::new(network, output)?,
             layers: network.layers().to_vec(),
             batch: network.batch(),
             workspaces: Mutex::default(),
@@ -67,7 +80,7 @@ impl Session {
         self.batch
     }
 
-    /// Runs the network on one batch of images and returns its first output, `[batch, classes]`, row-major.
+    /// Runs the network on one batch of images and returns its output, `[batch, classes]`, row-major.
     ///
     /// `input` has [`Session::input_shape`]. If the network takes integers, every number must be one of its type.
     ///

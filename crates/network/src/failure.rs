@@ -66,6 +66,10 @@ pub enum Mend {
     GiveAsStore,
     /// A document, as descriptions of hardware and plans are, was given as a network.
     GiveAsHardwareOrPlan,
+    /// Several outputs could be scored.
+    NameOutput,
+    /// An output is one number, and where its class 1 begins is not known.
+    GiveThreshold,
     /// A plan did not ask analog engines to run images.
     PlanAnalogAccuracy,
 }
@@ -93,6 +97,8 @@ impl fmt::Display for Mend {
             Mend::GiveAsImages => "give it as images",
             Mend::GiveAsStore => "give it as a store, if a sweep wrote it",
             Mend::GiveAsHardwareOrPlan => "give it as hardware, or as the plan of a sweep",
+            Mend::NameOutput => "name the output that holds the classes",
+            Mend::GiveThreshold => "give the threshold above which it is class 1",
             Mend::PlanAnalogAccuracy => "let the plan ask for the accuracy of analog engines",
             Mend::FindSteps => "look for their steps to take them as they lie",
         })

@@ -85,6 +85,18 @@ pub enum RunnerError {
         /// What was expected and what was asked for.
         problem: String,
     },
+    /// No output of a network can be scored.
+    #[error("{}: output {output}: {problem}", path.display())]
+    Answer {
+        /// The network file.
+        path: PathBuf,
+        /// The output; empty where none is named and several are there.
+        output: String,
+        /// What was expected and what was found.
+        problem: String,
+        /// What mends it.
+        mend: Option<Mend>,
+    },
     /// Images cannot be read or used.
     #[error(transparent)]
     Image(#[from] ImageError),
@@ -119,6 +131,7 @@ impl Failure for RunnerError {
             | RunnerError::AlreadyQuantized { .. }
             | RunnerError::NeedsImages { .. }
             | RunnerError::Label { .. }
+            | RunnerError::Answer { .. }
             | RunnerError::Trace { .. } => ErrorKind::BadArgument,
             RunnerError::Read { .. } => ErrorKind::Io,
             RunnerError::Layer { .. } => ErrorKind::Unsupported,
@@ -134,6 +147,7 @@ impl Failure for RunnerError {
         match self {
             RunnerError::AlreadyQuantized { bits, .. } => Some(Mend::LeaveOutBits { bits: *bits }),
             RunnerError::NeedsImages { .. } => Some(Mend::GiveImages),
+            RunnerError::Answer { mend, .. } => *mend,
             RunnerError::Label { .. } => Some(Mend::ShiftLabels),
             RunnerError::Network(error) => error.mend(),
             RunnerError::Engine { source, .. } => source.mend(),

@@ -31,6 +31,7 @@
 //! ```text
 //! error.rs                    what can go wrong
 //! hardware/                   descriptions in TOML -> engines; those that come with the program
+//! answer.rs                   which output is scored, and how
 //! embedded.rs, samples.rs     the embedded network and its images; images in the form that a network takes
 //! identity.rs, record.rs      hashes of files; everything that it takes to run again
 //! prepare.rs                  one layer's weights out of the file and onto the grid
@@ -49,6 +50,7 @@
 // A case that is added must be decided wherever something is computed by cases.
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod answer;
 mod check;
 mod cost;
 mod detail;
@@ -68,6 +70,7 @@ mod stepped;
 mod stream;
 pub mod trace;
 
+pub use answer::{Answer, AnswerRequest, Decision};
 pub use check::{Check, Verdict, check};
 pub use cost::{CostPlan, HardwareRun, LayerCost, NetworkCost, cost, cost_measured};
 pub use detail::{LayerDetail, details};

@@ -4,6 +4,7 @@ use formats::images::{Images, Preprocessing};
 use inference::{InferenceError, Sample, SampleError, Samples};
 use network::Network;
 
+use crate::answer::{Answer, AnswerRequest};
 use crate::error::RunnerError;
 
 /// Images of a file or folder. Each is preprocessed for one network at the moment it is asked for.
@@ -13,8 +14,8 @@ pub struct ImageSamples {
     preprocessing: Preprocessing,
     /// What the network takes.
     form: Form,
-    /// Classes that the network tells apart, where the shape of its output is known.
-    classes: Option<usize>,
+    /// How the network answers; none where no output can be scored without the user's word.
+    answer: Option<Answer>,
 }
 
 /// The form of the images that a network takes. Two networks of equal form can share preprocessed images.
@@ -46,9 +47,21 @@ impl ImageSamples {
         })?;
         let input_type = graph.inputs().first().and_then(|&id| graph.value(id).data_type);
         let integers = input_type.is_some_and(|data_type| !data_type.is_real());
-        let classes = classes(network);
-        let label_offset = background(classes, &images);
-        Ok(Self { images, preprocessing, form: Form { input_shape, integers, label_offset }, classes })
+        let answer = Answer::of(network, &AnswerRequest::default(), largest_label(&images)).ok();
+        let label_offset = background(answer, &images);
+        Ok(Self { images, preprocessing, form: Form { input_shape, integers, label_offset }, answer })
+    }
+
+    /// The same with the answer that a user asks for.
+    ///
+    /// # Errors
+    ///
+    /// [`RunnerError::Answer`] where no output can be scored.
+    pub fn with_answer(mut self, network: &Network, request: &AnswerRequest) -> Result<Self, RunnerError> {
+        let answer = Answer::of(network, request, largest_label(&self.images))?;
+        self.answer = Some(answer);
+        self.form.label_offset = background(self.answer, &self.images);
+        Ok(self)
     }
 
     /// Adds `offset` to every label, in place of the offset that was found.
@@ -63,7 +76,7 @@ impl ImageSamples {
     ///
     /// [`RunnerError::Label`] names the first.
     pub fn check_labels(&self) -> Result<(), RunnerError> {
-        let Some(classes) = self.classes else { return Ok(()) };
+        let Some(classes) = self.classes() else { return Ok(()) };
         let shifted = (0..self.images.len()).filter_map(|image| Some((image, self.shifted(self.images.label(image)?))));
         let is_wrong = |(_, label): &(usize, i64)| usize::try_from(*label).map_or(true, |label| label >= classes);
         match shifted.into_iter().find(is_wrong) {
@@ -82,9 +95,14 @@ impl ImageSamples {
         &self.preprocessing
     }
 
-    /// Classes that the network tells apart, where the shape of its output is known.
+    /// How the network answers; none where no output can be scored without the user's word.
+    pub fn answer(&self) -> Option<Answer> {
+        self.answer
+    }
+
+    /// Classes that the network tells apart, where that is known.
     pub fn classes(&self) -> Option<usize> {
-        self.classes
+        self.answer.map(|answer| answer.classes())
     }
 
     fn shifted(&self, label: usize) -> i64 {
@@ -113,16 +131,15 @@ impl Samples for ImageSamples {
     }
 }
 
-/// The numbers that a network gives for an image; none where the shape of its output is not known.
-fn classes(network: &Network) -> Option<usize> {
-    let output = network.graph().outputs().first().and_then(|&id| network.graph().value(id).shape.as_ref());
-    output.map(|shape| shape.iter().skip(1).product::<usize>())
+/// The largest label of the images; none without labels.
+fn largest_label(images: &Images) -> Option<usize> {
+    (0..images.len()).filter_map(|image| images.label(image)).max()
 }
 
 /// The offset of the labels: 1 for a network of 1,001 outputs whose images have labels below 1,000. Networks of
 /// TensorFlow have one class of background before the 1,000 classes of ImageNet.
-fn background(outputs: Option<usize>, images: &Images) -> i64 {
+fn background(answer: Option<Answer>, images: &Images) -> i64 {
     const CLASSES: usize = 1000;
-    let below = (0..images.len()).filter_map(|i| images.label(i)).all(|label| label < CLASSES);
-    i64::from(outputs == Some(CLASSES + 1) && below)
+    let below = largest_label(images).is_none_or(|label| label < CLASSES);
+    i64::from(answer.is_some_and(|answer| answer.classes() == CLASSES + 1) && below)
 }

@@ -40,6 +40,13 @@ impl Model {
         self
     }
 
+    /// Returns exactly these values.
+    pub fn returning_all(mut self, names: &[&str]) -> Self {
+        let output = |name: &&str| ValueInfoProto { name: name.to_string(), r#type: None };
+        self.graph.output = names.iter().map(output).collect();
+        self
+    }
+
     /// The shape of a float value inside the graph; an extent of 0 is symbolic.
     pub fn value_info(mut self, name: &str, shape: &[i64]) -> Self {
         self.graph.value_info.push(value_info(name, 1, shape));

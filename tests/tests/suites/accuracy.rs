@@ -66,6 +66,7 @@ fn run(network: &Network, hardware: &[Hardware], bits: u32, samples: &dyn Sample
         hardware,
         quantization: quantization(bits),
         samples,
+        answer: None,
         activation_bits: 8,
         calibration_images: 500,
         reference,

@@ -22,6 +22,7 @@ mod repeat;
 mod robustness;
 mod roundtrip;
 mod rtl;
+mod scoring;
 mod smoke;
 mod spice;
 mod stepped;

@@ -332,6 +332,12 @@ fn runs(page: &mut Page) {
                 AlreadyQuantized: RunnerError::AlreadyQuantized { path: network(), bits: 4 },
                 Engine: RunnerError::Engine { path: network(), hardware: hardware(), source: Box::new(engine_error()) },
                 NeedsImages: RunnerError::NeedsImages { hardware: hardware() },
+                Answer: RunnerError::Answer {
+                    path: "net.onnx".into(),
+                    output: text("y"),
+                    problem: text("it is one integer; class 1 begins somewhere"),
+                    mend: Some(Mend::GiveThreshold),
+                },
                 Label: RunnerError::Label { image: 17, label: 12, classes: 10 },
                 Trace: RunnerError::Trace {
                     path: network(),

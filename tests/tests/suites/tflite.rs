@@ -163,6 +163,7 @@ fn run(
         hardware: &hardware,
         quantization: Quantization::new(None),
         samples: &samples,
+        answer: None,
         activation_bits: 8,
         calibration_images: 64,
         reference: true,

@@ -6,6 +6,7 @@ use clap::{ArgGroup, Args};
 use compress::{Allocation, Granularity, PruneOptions, Pruning, Scope, StepRule};
 use esn::{BitWidth, Grid};
 use esnsim::{CompressRequest, Error, ImageRequest, QuantizeRequest, pruning};
+use runner::AnswerRequest;
 
 use super::groups::{IMAGES, OUTPUT, PRUNING, QUANTIZATION};
 use super::parse::{at_least_one, bit_width, grid};
@@ -288,6 +289,7 @@ impl StatisticsOptions {
             preprocessing: preprocessing.request()?,
             label_offset: Some(0),
             unlabelled: true,
+            answer: AnswerRequest::default(),
         }))
     }
 }

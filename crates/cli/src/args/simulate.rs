@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use esnsim::{EvaluateOptions, Reference};
-use inference::Samples;
+use runner::{AnswerRequest, ImageSamples};
 
 use super::groups::{HARDWARE, IMAGES, OUTPUT};
 use super::shared::{
@@ -51,6 +51,18 @@ pub struct SimulateOptions {
     #[command(flatten)]
     pub inference: InferenceOptions,
 
+    /// Score this output, of several
+    ///
+    /// Left out: the only one that could hold the labels, else the only one whose name speaks of classes.
+    #[arg(long, value_name = "NAME", help_heading = IMAGES)]
+    pub output: Option<String>,
+
+    /// Threshold of an output of one number
+    ///
+    /// An image above it is of class 1. Left out: 0.5 after a sigmoid, else 0.
+    #[arg(long, value_name = "X", allow_hyphen_values = true, help_heading = IMAGES, hide_short_help = true)]
+    pub threshold: Option<f32>,
+
     /// Compare the classes with those that this network names
     ///
     /// It is usually the one that the network was made of, before compression. It runs in float arithmetic on the same
@@ -76,6 +88,11 @@ pub struct SimulateOptions {
 }
 
 impl SimulateOptions {
+    /// What the user says about the output that is scored.
+    pub fn answer(&self) -> AnswerRequest {
+        AnswerRequest { output: self.output.clone(), threshold: self.threshold }
+    }
+
     /// An option that was given and shows one network alone.
     pub fn of_one_network(&self) -> Option<&'static str> {
         let given = [
@@ -89,9 +106,10 @@ impl SimulateOptions {
     }
 
     /// How the network is run on these images.
-    pub fn evaluation<'a>(&self, samples: &'a dyn Samples, reference: Option<Reference<'a>>) -> EvaluateOptions<'a> {
+    pub fn evaluation<'a>(&self, samples: &'a ImageSamples, reference: Option<Reference<'a>>) -> EvaluateOptions<'a> {
         EvaluateOptions {
             samples,
+            answer: samples.answer(),
             activation_bits: self.inference.activation_bits,
             calibration_images: self.inference.calibration_images,
             float: !self.inference.no_float,

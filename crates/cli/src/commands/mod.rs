@@ -17,10 +17,10 @@ pub mod trace;
 
 use std::path::{Path, PathBuf};
 
-use esnsim::{Error, NetworkImages, OpenOptions, Opened};
+use esnsim::{Error, ImageRequest, NetworkImages, OpenOptions, Opened};
 use network::Network;
 use report::text::found_steps;
-use runner::Hardware;
+use runner::{AnswerRequest, Hardware};
 
 use crate::args::{InferenceOptions, ReadingOptions};
 use crate::terminal::{image_notes, notes, print};
@@ -58,9 +58,17 @@ fn hardware(
     Ok(hardware)
 }
 
-/// The images to run, if there are any: those the user names, or those that belong to the embedded network.
-fn images(network: &Network, embedded: bool, options: &InferenceOptions) -> anyhow::Result<Option<NetworkImages>> {
-    let images = esnsim::images(network, embedded, &options.request(embedded)?)?;
+/// The images to run, if there are any: those the user names, or those that belong to the embedded network. Where nobody asks
+/// for an answer, their labels play no part.
+fn images(
+    network: &Network,
+    embedded: bool,
+    options: &InferenceOptions,
+    answer: Option<AnswerRequest>,
+) -> anyhow::Result<Option<NetworkImages>> {
+    let unlabelled = answer.is_none();
+    let request = ImageRequest { answer: answer.unwrap_or_default(), unlabelled, ..options.request(embedded)? };
+    let images = esnsim::images(network, embedded, &request)?;
     image_notes(images.iter().flat_map(|images| &images.notes));
     Ok(images)
 }

@@ -37,10 +37,13 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
     };
     let opened = commands::open(file, &options.reading)?;
     opened.check_steps(options.metric.width.bits)?;
-    let images = commands::images(&opened.network, file.is_none(), &options.inference)?;
+    let images = commands::images(&opened.network, file.is_none(), &options.inference, Some(options.answer()))?;
     notes(opened.network.notes());
     let reference = reference(options, images.as_ref())?;
-    let held_against = reference.as_ref().map(|(network, images)| Reference { network, samples: &images.samples });
+    let held_against = reference.as_ref().map(|(network, images)| {
+        let samples = &images.samples;
+        Reference { network, samples, answer: samples.answer() }
+    });
     if options.seeds.is_some() && images.is_some() && hardware.iter().all(|hardware| hardware.seed().is_none()) {
         say("--seeds changes nothing: no hardware of this run is random");
     }

@@ -21,7 +21,7 @@ pub fn run(options: &TraceOptions) -> anyhow::Result<()> {
     opened.check_steps(options.width.bits)?;
     let network = &opened.network;
     notes(network.notes());
-    let images = commands::images(network, options.network.is_none(), &options.inference)?;
+    let images = commands::images(network, options.network.is_none(), &options.inference, None)?;
     let image = match &images {
         Some(images) => Some((&images.samples as &dyn Samples, options.image_of(&images.samples)?)),
         None => None,

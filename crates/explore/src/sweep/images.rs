@@ -7,7 +7,7 @@ use formats::images::{ImageOptions, Images, Preprocessing};
 use inference::{Sample, SampleError, Samples};
 use network::Network;
 use runner::identity::{bytes_sha256, images_sha256};
-use runner::{Form, ImageSamples, RunnerError, embedded};
+use runner::{Answer, Form, ImageSamples, RunnerError, embedded};
 
 use super::plan::{EMBEDDED, ImagesEntry, Plan, named};
 use crate::configuration::ImagesIdentity;
@@ -48,6 +48,8 @@ impl Samples for KeptSamples {
 #[derive(Clone, Debug)]
 pub(super) struct PairedImages {
     pub samples: Arc<KeptSamples>,
+    /// How the network answers; none where no output can be scored.
+    pub answer: Option<Answer>,
     pub identity: ImagesIdentity,
 }
 
@@ -89,15 +91,15 @@ impl<'a> ImageOpener<'a> {
         let samples = ImageSamples::new(network, images, preprocessing)
             .map_err(|e| RunnerError::Inference { path: network.path().to_path_buf(), source: Box::new(e) })?;
         samples.check_labels()?;
-        let form = samples.form().clone();
+        let (form, answer) = (samples.form().clone(), samples.answer());
         let identity = ImagesIdentity { sha256: self.sha256.clone(), images: samples.len(), preprocessing: resolved };
         if let Some((_, same)) = self.opened.iter().find(|(f, paired)| *f == form && paired.identity == identity) {
-            return Ok(same.clone());
+            return Ok(PairedImages { answer, ..same.clone() });
         }
         let bytes_each = 4 * form.input_shape.iter().skip(1).map(|&n| n as u64).product::<u64>();
         let kept = KeptSamples::new(samples, bytes_each, self.room);
         self.room -= kept.kept.len() as u64 * bytes_each;
-        let paired = PairedImages { samples: Arc::new(kept), identity };
+        let paired = PairedImages { samples: Arc::new(kept), answer, identity };
         self.opened.push((form, paired.clone()));
         Ok(paired)
     }

@@ -5,7 +5,6 @@ use std::sync::{Arc, OnceLock};
 
 use compress::{PruneOptions, QuantizeOptions};
 use formats::{ReadOptions, did_you_mean};
-use inference::Samples;
 use network::architectures::Family;
 use network::{Network, Note};
 use runner::identity::{bytes_sha256, network_sha256};
@@ -163,13 +162,6 @@ impl Inputs {
         };
         let (network, pruned) = (Arc::clone(network), Arc::clone(pruned));
         self.points.push(Point { key: configuration.key(), configuration, network, pruned });
-    }
-}
-
-impl SharedNetwork {
-    /// Images to measure accuracy on.
-    pub fn samples(&self) -> Option<&dyn Samples> {
-        self.images.as_ref().map(|images| &*images.samples as &dyn Samples)
     }
 }
 

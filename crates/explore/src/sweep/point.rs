@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use compress::{QuantizeOptions, ReestimateOptions};
 use esn::BitConvention;
-use inference::Samples;
 use network::{ErrorKind, Failure, Network, Note};
 use rayon::ThreadPool;
 use runner::{
@@ -12,6 +11,7 @@ use runner::{
     Quantization, cost, details, evaluate, is_quantized,
 };
 
+use super::images::PairedImages;
 use super::inputs::{FloatReference, Inputs, Point, PrunedNetwork, SharedNetwork};
 use crate::error::ExploreError;
 use crate::store::{HardwareRow, PointAccuracy, PointCosts, PointRow};
@@ -68,9 +68,9 @@ impl Workshop<'_> {
         let network = self.pool.install(|| self.compress(point, pruned, &mut figures.notes))?;
         let (cost, details) = self.pool.install(|| self.cost(&network))?;
         let costs = figures.costs.insert(summarize(&self.inputs.hardware, &cost, &details));
-        let Some(samples) = shared.samples() else { return Ok(()) };
-        let float = self.float(shared, samples)?;
-        let evaluation = self.pool.install(|| evaluate(&self.evaluation(&network, samples)))?;
+        let Some(images) = &shared.images else { return Ok(()) };
+        let float = self.float(shared, images)?;
+        let evaluation = self.pool.install(|| evaluate(&self.evaluation(&network, images)))?;
         figures.accuracy = Some(accuracy(&evaluation, float));
         for (row, hardware) in costs.hardware.iter_mut().zip(&self.inputs.hardware) {
             if let Some(engine) = engine_of(&self.inputs.engines, &evaluation, hardware) {
@@ -102,9 +102,9 @@ impl Workshop<'_> {
     }
 
     /// What the float network before compression says about the images; asked once a network.
-    fn float<'s>(&self, shared: &'s SharedNetwork, samples: &dyn Samples) -> Result<&'s FloatReference, ExploreError> {
+    fn float<'s>(&self, shared: &'s SharedNetwork, images: &PairedImages) -> Result<&'s FloatReference, ExploreError> {
         let make = || {
-            let plan = EvaluationPlan { reference: true, hardware: &[], ..self.evaluation(&shared.network, samples) };
+            let plan = EvaluationPlan { reference: true, hardware: &[], ..self.evaluation(&shared.network, images) };
             let evaluation = self.pool.install(|| evaluate(&plan)).map_err(|e| Arc::new(e.into()))?;
             let score = evaluation.float.expect("the plan asks for the float network");
             Ok(FloatReference { score, predictions: evaluation.float_predictions })
@@ -136,12 +136,13 @@ impl Workshop<'_> {
         Ok((cost(&plan)?, details(network, quantization, CONVENTION)?))
     }
 
-    fn evaluation<'a>(&'a self, network: &'a Network, samples: &'a dyn Samples) -> EvaluationPlan<'a> {
+    fn evaluation<'a>(&'a self, network: &'a Network, images: &'a PairedImages) -> EvaluationPlan<'a> {
         EvaluationPlan {
             network,
             hardware: &self.inputs.engines,
             quantization: Quantization::new(None),
-            samples,
+            samples: &*images.samples,
+            answer: images.answer,
             activation_bits: self.inputs.activation_bits,
             calibration_images: self.inputs.calibration_images,
             reference: false,

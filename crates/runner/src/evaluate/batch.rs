@@ -22,8 +22,6 @@ pub(super) struct BatchRunner<'a> {
 
 /// What one batch gave.
 pub(super) struct BatchResult {
-    /// Images that went through the graph, copies included.
-    pub size: usize,
     pub labels: Vec<Option<usize>>,
     pub float_logits: Option<Vec<f32>>,
     pub engines: Vec<EngineBatch>,
@@ -58,7 +56,7 @@ impl BatchRunner<'_> {
                 self.run_engine(executor, meters, (&input, count), float_logits.is_some().then_some(&reference))
             })
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(BatchResult { size: self.plan.network.batch(), labels, float_logits, engines })
+        Ok(BatchResult { labels, float_logits, engines })
     }
 
     fn run_float(

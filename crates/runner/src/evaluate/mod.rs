@@ -17,6 +17,7 @@ use engine::Arithmetic;
 use inference::{FloatExecutor, InferenceError, Session};
 use rayon::prelude::*;
 
+use crate::answer::{Answer, AnswerRequest};
 use crate::error::RunnerError;
 use crate::executor::EngineExecutor;
 use crate::hardware::Hardware;
@@ -44,7 +45,11 @@ pub fn evaluate(plan: &EvaluationPlan<'_>) -> Result<Evaluation, RunnerError> {
     let network = plan.network;
     let inference =
         |source: InferenceError| RunnerError::Inference { path: network.path().to_path_buf(), source: source.into() };
-    let session = Session::new(network).map_err(inference)?;
+    let answer = match plan.answer {
+        Some(answer) => answer,
+        None => Answer::of(network, &AnswerRequest::default(), None)?,
+    };
+    let session = Session::of_output(network, answer.value(network)).map_err(inference)?;
     let integers = plan.hardware.iter().any(|h| h.engine.arithmetic() == Arithmetic::Integer);
     let float = if plan.reference || integers && needs_calibration(network) {
         Some(FloatExecutor::from_file(network).map_err(inference)?)
@@ -63,7 +68,7 @@ pub fn evaluate(plan: &EvaluationPlan<'_>) -> Result<Evaluation, RunnerError> {
         .collect::<Result<Vec<_>, _>>()?;
     let float = float.filter(|_| plan.reference);
     let runner = BatchRunner { plan, session: &session, float: float.as_ref(), executors: &executors, meters: &meters };
-    let mut sums = Sums::new(network.layers().len(), plan.hardware.len(), executors.len());
+    let mut sums = Sums::new(answer, network.layers().len(), plan.hardware.len(), executors.len());
     run_all(&runner, &mut sums)?;
     Ok(sums.finish(plan, groups, float.is_some(), activations))
 }

@@ -3,6 +3,7 @@
 use inference::Samples;
 use network::Network;
 
+use crate::answer::Answer;
 use crate::hardware::Hardware;
 use crate::prepare::Quantization;
 
@@ -17,6 +18,8 @@ pub struct EvaluationPlan<'a> {
     pub quantization: Quantization,
     /// The images.
     pub samples: &'a dyn Samples,
+    /// Which output is scored, and how; left out, [`Answer::of`] decides.
+    pub answer: Option<Answer>,
     /// Bits of the activations that an engine on integers reads, where the file does not say how they are quantized.
     pub activation_bits: u32,
     /// How many images, from the first on, set the ranges of activations where the file does not say.

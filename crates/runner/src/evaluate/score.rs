@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::answer::Answer;
+
 /// From this number of classes on, top-5 accuracy is reported too.
 const TOP5_CLASSES: usize = 100;
 
@@ -10,7 +12,7 @@ const TOP5_CLASSES: usize = 100;
 pub struct Score {
     /// Images with a label.
     pub labelled: u64,
-    /// Of those, images whose largest logit is that of the label.
+    /// Of those, images whose class is the label.
     pub top1: u64,
     /// Of those, images whose label is among the five largest logits; none below 100 classes.
     pub top5: Option<u64>,
@@ -41,20 +43,14 @@ impl Score {
         self.top5.filter(|_| self.labelled > 0).map(|top5| top5 as f64 / self.labelled as f64)
     }
 
-    pub(super) fn count(&mut self, logits: &[f32], label: Option<usize>) {
+    pub(super) fn count(&mut self, answer: &Answer, numbers: &[f32], label: Option<usize>) {
         let Some(label) = label else { return };
         self.labelled += 1;
-        let rank = rank_of(logits, label);
-        self.top1 += u64::from(rank == Some(0));
-        if logits.len() >= TOP5_CLASSES {
-            *self.top5.get_or_insert(0) += u64::from(rank.is_some_and(|r| r < 5));
+        self.top1 += u64::from(answer.class(numbers) == label);
+        if answer.classes() >= TOP5_CLASSES {
+            *self.top5.get_or_insert(0) += u64::from(rank_of(numbers, label).is_some_and(|rank| rank < 5));
         }
     }
-}
-
-/// Index of the largest logit, the first of equals.
-pub(super) fn argmax(logits: &[f32]) -> usize {
-    logits.iter().enumerate().fold(0, |best, (i, &x)| if x > logits[best] { i } else { best })
 }
 
 /// How many logits come before that of the label: larger ones, and equal ones of smaller index. None where the network

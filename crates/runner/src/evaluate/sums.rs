@@ -7,13 +7,14 @@ use super::batch::{BatchResult, EngineBatch};
 use super::evaluation::{EngineEvaluation, Evaluation};
 use super::meters::{self, Counts};
 use super::plan::EvaluationPlan;
-use super::score::{Score, argmax};
+use super::score::Score;
+use crate::answer::Answer;
 use crate::runs::MeasuredRuns;
 
 /// Results so far, added in the order of the images.
 pub(super) struct Sums {
     images: usize,
-    classes: usize,
+    answer: Answer,
     float: Score,
     float_predictions: Vec<usize>,
     engines: Vec<EngineSums>,
@@ -31,7 +32,7 @@ struct EngineSums {
 }
 
 impl Sums {
-    pub fn new(layers: usize, hardware: usize, engines: usize) -> Self {
+    pub fn new(answer: Answer, layers: usize, hardware: usize, engines: usize) -> Self {
         let engine = || EngineSums {
             score: Score::default(),
             agreement: 0,
@@ -41,7 +42,7 @@ impl Sums {
         };
         Self {
             images: 0,
-            classes: 0,
+            answer,
             float: Score::default(),
             float_predictions: Vec::new(),
             engines: (0..engines).map(|_| engine()).collect(),
@@ -51,25 +52,20 @@ impl Sums {
 
     pub fn add(&mut self, batch: &BatchResult) {
         let float = batch.float_logits.as_deref();
-        let first = float.or(batch.engines.first().map(|engine| engine.logits.as_slice()));
         self.images += batch.labels.len();
         for (hardware, counts) in batch.engines.iter().flat_map(|engine| &engine.counts) {
             self.count(*hardware, counts);
         }
-        // A batch that was filled up has more logits than labels; its first images are the real ones.
-        self.classes = first.map_or(0, |logits| logits.len()) / batch.size;
-        if self.classes == 0 {
-            return;
-        }
-        if let Some(logits) = float {
-            for (logits, &label) in logits.chunks_exact(self.classes).zip(&batch.labels) {
-                self.float.count(logits, label);
-                self.float_predictions.push(argmax(logits));
+        // A batch that was filled up has more rows than labels; its first images are the real ones.
+        let answer = self.answer;
+        if let Some(numbers) = float {
+            for (row, &label) in numbers.chunks_exact(answer.width).zip(&batch.labels) {
+                self.float.count(&answer, row, label);
+                self.float_predictions.push(answer.class(row));
             }
         }
-        let classes = self.classes;
         for (sums, engine) in self.engines.iter_mut().zip(&batch.engines) {
-            sums.add(engine, float, &batch.labels, classes);
+            sums.add(engine, float, &batch.labels, &answer);
         }
     }
 
@@ -104,7 +100,7 @@ impl Sums {
         });
         Evaluation {
             images: self.images,
-            classes: self.classes,
+            classes: self.answer.classes(),
             engines: engines.collect(),
             float: reference.then_some(self.float),
             reference: None,
@@ -122,12 +118,12 @@ fn measured_runs(counts: Counts, images: usize) -> Option<MeasuredRuns> {
 }
 
 impl EngineSums {
-    fn add(&mut self, batch: &EngineBatch, float: Option<&[f32]>, labels: &[Option<usize>], classes: usize) {
-        for (i, (logits, &label)) in batch.logits.chunks_exact(classes).zip(labels).enumerate() {
-            let prediction = argmax(logits);
-            self.score.count(logits, label);
+    fn add(&mut self, batch: &EngineBatch, float: Option<&[f32]>, labels: &[Option<usize>], answer: &Answer) {
+        for (i, (row, &label)) in batch.logits.chunks_exact(answer.width).zip(labels).enumerate() {
+            let prediction = answer.class(row);
+            self.score.count(answer, row, label);
             self.predictions.push(prediction);
-            let agrees = float.is_some_and(|all| argmax(&all[i * classes..(i + 1) * classes]) == prediction);
+            let agrees = float.is_some_and(|all| answer.class(&all[i * answer.width..][..answer.width]) == prediction);
             self.agreement += u64::from(agrees);
         }
         for (sum, power) in self.powers.iter_mut().zip(&batch.powers) {

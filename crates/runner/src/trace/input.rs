@@ -48,6 +48,7 @@ fn of_image(plan: &TracePlan<'_>, samples: &dyn Samples, image: usize) -> Result
         hardware: std::slice::from_ref(plan.hardware),
         quantization: plan.quantization,
         samples,
+        answer: None,
         activation_bits: plan.activation_bits,
         calibration_images: plan.calibration_images,
         reference: false,

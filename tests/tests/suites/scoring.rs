@@ -1,0 +1,164 @@
+//! Is the answer that is scored the one that is meant: the right output, read in the right way?
+
+use std::fs;
+use std::path::Path;
+
+use esnsim_tests::esnsim;
+use serde_json::Value;
+use testkit::{Model, check_all, model};
+
+/// Images of two pixels, `[n, 1, 1, 2]`, and their labels, as two files.
+const PIXELS: [[f32; 2]; 5] = [[0.0, 1.0], [1.0, 0.0], [0.9, 0.2], [0.2, 0.6], [1.0, 1.0]];
+
+/// The bytes of a numpy array of float32.
+fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
+    let length = (header.len() as u16).to_le_bytes();
+    [b"\x93NUMPY\x01\x00", length.as_slice(), header.as_bytes(), data].concat()
+}
+
+/// An archive of the pixels with these labels.
+fn archive(path: &Path, labels: &[u8; 5]) {
+    use std::io::Write;
+    let mut archive = zip::ZipWriter::new(fs::File::create(path).expect("writable"));
+    let pixels: Vec<u8> = PIXELS.iter().flatten().flat_map(|x| x.to_le_bytes()).collect();
+    for (name, bytes) in [("x", npy("<f4", "(5, 1, 1, 2)", &pixels)), ("y", npy("|u1", "(5,)", labels))] {
+        archive.start_file(format!("{name}.npy"), zip::write::SimpleFileOptions::default()).expect("writable");
+        archive.write_all(&bytes).expect("writable");
+    }
+    archive.finish().expect("writable");
+}
+
+/// A network of two pixels: one logit `2·a − 2·b − bias`.
+fn logit(bias: f32) -> Model {
+    model()
+        .input("x", &[0, 1, 1, 2])
+        .floats("w", &[2, 1], &[2.0, -2.0])
+        .floats("b", &[1], &[-bias])
+        .node("Flatten", &["x"], &["flat"])
+        .node("Gemm", &["flat", "w", "b"], &["logit"])
+}
+
+struct Run {
+    status: Option<i32>,
+    stderr: String,
+    json: Option<Value>,
+}
+
+/// Simulates a network on the images of an archive.
+fn simulate(network: &Model, labels: &[u8; 5], more: &[&str]) -> Run {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join("net.onnx"), network.bytes()).expect("writable");
+    archive(&folder.path().join("x.npz"), labels);
+    let arguments = ["simulate", "net.onnx", "--images", "x.npz", "--preprocess", "none", "--json", "run.json"];
+    let output = esnsim().current_dir(folder.path()).args(arguments).args(more).output().expect("the command runs");
+    let json = fs::read(folder.path().join("run.json")).ok();
+    Run {
+        status: output.status.code(),
+        stderr: String::from_utf8(output.stderr).expect("text"),
+        json: json.map(|bytes| serde_json::from_slice(&bytes).expect("valid JSON")),
+    }
+}
+
+/// Classes, and images that the network in float names right.
+fn scored(run: &Run) -> (u64, u64) {
+    let inference = &run.json.as_ref().expect("the run wrote it")["inference"];
+    let count = |value: &Value| value.as_u64().expect("a count");
+    (count(&inference["classes"]), count(&inference["float"]["top1"]))
+}
+
+#[test]
+fn one_number_is_two_classes_on_either_side_of_a_threshold() {
+    // 2a − 2b of the images: −2, 2, 1.4, −0.8, 0.
+    let probability = logit(0.0).node("Sigmoid", &["logit"], &["y"]);
+    let behind = logit(0.0).node("Sigmoid", &["logit"], &["p"]).node("Squeeze", &["p"], &["y"]);
+    let cases: [(&str, Model, &[&str], [u8; 5], &str); 6] = [
+        ("a logit", logit(0.0).returning("logit"), &[], [0, 1, 1, 0, 0], "above 0 is of class 1"),
+        ("a logit with a bias", logit(1.0).returning("logit"), &[], [0, 1, 1, 0, 0], "above 0 is of class 1"),
+        ("a probability", probability.clone().returning("y"), &[], [0, 1, 1, 0, 0], "above 0.5 is of class 1"),
+        ("behind a squeeze", behind.returning("y"), &[], [0, 1, 1, 0, 0], "above 0.5 is of class 1"),
+        ("a threshold", logit(0.0).returning("logit"), &["--threshold=-1"], [0, 1, 1, 1, 1], ""),
+        ("a higher one", probability.returning("y"), &["--threshold", "0.85"], [0, 1, 0, 0, 0], ""),
+    ];
+    check_all(cases, |(name, network, more, labels, note)| {
+        let run = simulate(network, labels, more);
+        assert_eq!((run.status, scored(&run)), (Some(0), (2, 5)), "{name}: {}", run.stderr);
+        assert!(run.stderr.contains(note), "{name}: {}", run.stderr);
+        assert_eq!(note.is_empty(), !run.stderr.contains("the output is one number"), "{name}: {}", run.stderr);
+    });
+    let run = simulate(&logit(0.0).returning("logit"), &[0, 1, 2, 0, 0], &[]);
+    let wrong = "image 2 has label 2; the network has 2 classes, 0 to 1";
+    assert!(run.status == Some(2) && run.stderr.contains(wrong), "{}", run.stderr);
+}
+
+#[test]
+fn rows_that_are_no_images_are_refused() {
+    let folded = model()
+        .input("x", &[4, 1, 1, 2])
+        .floats("w", &[2, 3], &[1.0; 6])
+        .node("Flatten", &["x"], &["flat"])
+        .node("MatMul", &["flat", "w"], &["rows"])
+        .ints("first", &[0])
+        .node("ReduceMean", &["rows", "first"], &["y"])
+        .opset(18)
+        .returning("y");
+    let run = simulate(&folded, &[0; 5], &[]);
+    let wrong = "output y: it has shape [1, 3]; expected a row for each of 4 images";
+    assert!(run.status == Some(2) && run.stderr.contains(wrong), "{}", run.stderr);
+}
+
+/// A network of several outputs over two pixels: each a product of its own.
+fn several(outputs: &[(&str, i64, &[f32])]) -> Model {
+    let start = model().input("x", &[0, 1, 1, 2]).node("Flatten", &["x"], &["flat"]);
+    let names: Vec<&str> = outputs.iter().map(|(name, ..)| *name).collect();
+    let with = |model: Model, (name, width, weights): &(&str, i64, &[f32])| {
+        let of = format!("{name}_w");
+        model.floats(&of, &[2, *width], weights).node("MatMul", &["flat", &of], &[name])
+    };
+    outputs.iter().fold(start, with).returning_all(&names)
+}
+
+#[test]
+fn of_several_outputs_the_one_that_is_meant_is_scored() {
+    // The second class where the first pixel is larger.
+    let classes: (i64, &[f32]) = (2, &[0.0, 1.0, 1.0, 0.0]);
+    let narrow: (i64, &[f32]) = (1, &[0.0, 0.0]);
+    let output = |name, (width, weights): (i64, &'static [f32])| (name, width, weights);
+    let labels = [0, 1, 1, 0, 0];
+    let cases: [(&str, Vec<(&str, i64, &[f32])>, &[&str], &str); 4] = [
+        (
+            "by its name",
+            vec![output("features", (2, &[0.0; 4])), output("logits", classes)],
+            &[],
+            "of the outputs logits is scored, and not features",
+        ),
+        (
+            "by its width",
+            vec![output("a", (2, &[0.0; 4])), output("b", (3, &[0.0, 1.0, -9.0, 1.0, 0.0, -9.0]))],
+            &["--label-offset=0", "--output", "b"],
+            "",
+        ),
+        ("asked for", vec![output("a", (2, &[0.0; 4])), output("b", classes)], &["--output", "b"], ""),
+        (
+            "the only wide one",
+            vec![output("quality", narrow), output("b", (3, &[0.0, 1.0, -9.0, 1.0, 0.0, -9.0]))],
+            &[],
+            "of the outputs b is scored, and not quality",
+        ),
+    ];
+    check_all(cases, |(name, outputs, more, note)| {
+        // A third class that is never named tells the widths apart.
+        let labels = if *name == "the only wide one" { [0, 1, 1, 0, 2] } else { labels };
+        let run = simulate(&several(outputs), &labels, more);
+        let right = if labels[4] == 2 { 4 } else { 5 };
+        assert_eq!((run.status, scored(&run).1), (Some(0), right), "{name}: {}", run.stderr);
+        assert!(run.stderr.contains(note), "{name}: {}", run.stderr);
+    });
+    let undecided = several(&[output("a", (2, &[0.0; 4])), output("b", classes)]);
+    let run = simulate(&undecided, &labels, &[]);
+    let asks = "which of the outputs is scored is not clear: a [1, 2], b [1, 2]; --output NAME chooses";
+    assert!(run.status == Some(2) && run.stderr.contains(asks), "{}", run.stderr);
+    let run = simulate(&undecided, &labels, &["--output", "c"]);
+    let there = "output c: there is no such output; there are: a [1, 2], b [1, 2]";
+    assert!(run.status == Some(2) && run.stderr.contains(there), "{}", run.stderr);
+}
