@@ -25,6 +25,13 @@ use testkit::check_all;
 const OUTPUTS: [&str; 9] =
     ["--csv", "--json", "--html", "--svg", "--vcd", "--perfetto", "--topology-csv", "--store", "-o"];
 
+/// A sweep that `pareto` has something to say about.
+const PLAN_OF_TWO_POINTS: &str = r#"
+networks = ["embedded"]
+images = { path = "embedded", limit = 10 }
+quantize = [{ bits = [2, 4] }]
+"#;
+
 /// A fenced block of a page.
 struct Block {
     /// The word behind the opening fence.
@@ -338,6 +345,83 @@ fn the_index_lists_every_page() {
             "docs/README.md does not list {name}"
         );
     });
+}
+
+/// The rows of the tables of a page, cell by cell.
+fn table_rows(page: &str) -> Vec<Vec<String>> {
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    rows.map(|row| row.split(" | ").map(|cell| cell.trim().to_string()).collect()).collect()
+}
+
+#[test]
+fn the_ladder_of_the_glossary_has_the_bits_of_the_metric() {
+    let page = text("docs/glossary.md");
+    let ladder =
+        page.split("\n## ").find(|section| section.starts_with("Start here")).expect("it is the first section");
+    let steps: Vec<(f64, i32, u32)> = table_rows(ladder)
+        .iter()
+        .filter_map(|row| {
+            let [level, code, bits, _grid] = row.as_slice() else { return None };
+            let level = level.trim_start_matches('±').parse().ok()?;
+            Some((level, code.trim_start_matches('±').parse().ok()?, bits.parse().ok()?))
+        })
+        .collect();
+    assert!(steps.len() >= 10, "{steps:?}");
+    for (level, code, bits) in steps {
+        assert_eq!(f64::from(code), 2.0 * level, "the code of {level}");
+        assert_eq!(esn::bits(code, esn::BitConvention::NonzeroAtLeastOne), bits, "the bits of {level}");
+    }
+}
+
+/// The cells of a line of a table, which stand two spaces apart.
+fn cells(line: &str) -> Vec<&str> {
+    line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect()
+}
+
+/// The headers of tables in what a command printed. A table has three columns at least, and its first line is its header.
+fn headers(printed: &str) -> Vec<&str> {
+    let lines: Vec<&str> = printed.lines().collect();
+    let is_row = |line: &&str| cells(line).len() >= 3;
+    let is_first = |i: usize| i == 0 || !is_row(&lines[i - 1]);
+    let first = (0..lines.len()).filter(|&i| is_row(&lines[i]) && is_first(i));
+    first.flat_map(|i| cells(lines[i])).collect()
+}
+
+#[test]
+fn every_header_of_a_table_is_in_the_glossary() {
+    let page = text("docs/glossary.md");
+    let (_, page) = page.split_once("\n## Headers of tables on the terminal").expect("the section is there");
+    let first_cells = table_rows(page).into_iter().filter_map(|row| row.into_iter().next());
+    let known: Vec<String> = first_cells
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2).map(str::to_string).collect::<Vec<_>>())
+        .collect();
+    let folder = project();
+    fs::write(folder.path().join("plan.toml"), PLAN_OF_TWO_POINTS).expect("writable");
+    let is_hardware =
+        |header: &str| header.split(", ").all(|name| folder.path().join(format!("configs/{name}.toml")).exists());
+    let mut missing = Vec::new();
+    for command in [
+        "inspect",
+        "esn",
+        "esn traces/digits-resnet.onnx traces/digits-resnet.onnx",
+        "simulate --limit 2",
+        "simulate --by-hardware --limit 2",
+        "compress --prune filters=0.1 --bits 4 -o small.onnx",
+        "simulate small.onnx --images traces/digits-test.npz --limit 2 --reference traces/digits-resnet.onnx",
+        "simulate small.onnx traces/digits-resnet.onnx --images traces/digits-test.npz --limit 2",
+        "landscape --hardware gpu-8bit",
+        "sweep plan.toml --store runs.sqlite",
+        "pareto runs.sqlite",
+    ] {
+        let output = esnsim().current_dir(folder.path()).args(command.split(' ')).output().expect("the command runs");
+        assert_eq!(output.status.code(), Some(0), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        let printed = String::from_utf8(output.stdout).expect("output is text");
+        let headers = headers(&printed);
+        assert!(!headers.is_empty() || command.starts_with("sweep"), "{command}: no table in\n{printed}");
+        let unknown = headers.iter().filter(|header| !is_hardware(header) && !known.iter().any(|name| name == *header));
+        missing.extend(unknown.map(|header| format!("{command}: {header}")));
+    }
+    assert!(missing.is_empty(), "docs/glossary.md lacks {missing:#?}");
 }
 
 /// The headings of a help page and the long names of its options; the names of commands below `Commands`.
