@@ -12,6 +12,9 @@
 //! - `diff` whose first line is `--- PATH` changes that file of the project. The lines that it takes away or leaves stand
 //!   there, those behind one `@@` one after another. With `+++ PATH` for a first line it is a file that is new.
 //!
+//! A row of a table that begins with a command and an error, `` `esnsim …` | `error: …` ``, is run behind all blocks. It
+//! must end with exit code 2 and that line.
+//!
 //! Files of a reader's own, as `NET.onnx`, have stand-ins of the same name.
 
 use std::fs;
@@ -80,7 +83,7 @@ fn blocks(page: &str) -> Vec<Block> {
 
 /// The pages of `docs/`, by their path in the repository.
 fn pages() -> Vec<String> {
-    let mut pages: Vec<String> = ["docs", "docs/adding"].into_iter().flat_map(pages_of).collect();
+    let mut pages: Vec<String> = ["docs", "docs/adding", "docs/commands"].into_iter().flat_map(pages_of).collect();
     pages.sort();
     pages
 }
@@ -120,7 +123,19 @@ impl Reader {
                 (other, _) => panic!("{place}: nobody checks a block of {other:?}"),
             }
         }
+        table_rows(&text(&self.page)).iter().for_each(|row| self.fail(row));
         self.commands
+    }
+
+    /// Runs the command of a row that shows its error.
+    fn fail(&self, row: &[String]) {
+        let code = |cell: Option<&String>| cell?.strip_prefix('`')?.strip_suffix('`').map(str::to_string);
+        let (Some(command), Some(error)) = (code(row.first()), code(row.get(1))) else { return };
+        let Some(arguments) = command.strip_prefix("esnsim ").filter(|_| error.starts_with("error: ")) else { return };
+        let output = esnsim().current_dir(&self.folder).args(arguments.split(' ')).output().expect("the command runs");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{}: {command}\n{stderr}", self.page);
+        assert!(stderr.lines().any(|line| is_shown(line, &error)), "{}: {command}: {error}\n{stderr}", self.page);
     }
 
     fn write(&self, name: &str, block: &Block) {
@@ -422,6 +437,23 @@ fn every_header_of_a_table_is_in_the_glossary() {
         missing.extend(unknown.map(|header| format!("{command}: {header}")));
     }
     assert!(missing.is_empty(), "docs/glossary.md lacks {missing:#?}");
+}
+
+#[test]
+fn every_command_has_a_page() {
+    let overview = links(&text("docs/cli.md"));
+    // What a shell and `man` read is on the overview.
+    let of_shells = ["completions", "man"];
+    check_all(commands().into_iter().filter(|command| !of_shells.contains(&command.as_str())), |command| {
+        let page = format!("commands/{command}.md");
+        assert!(overview.contains(&page), "docs/cli.md does not lead to {page}");
+        let page = text(&format!("docs/{page}"));
+        let shows = blocks(&page).iter().any(|block| block.language == "text" && block.behind_commands);
+        assert!(shows, "an example with its output is missing");
+        for section in ["\n## An example", "\n## Exit codes and errors", "\n## See also"] {
+            assert!(page.contains(section), "{section:?} is missing");
+        }
+    });
 }
 
 /// The headings of a help page and the long names of its options; the names of commands below `Commands`.
