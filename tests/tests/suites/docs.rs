@@ -3,7 +3,8 @@
 //!
 //! A page is run from its first fenced block to its last, in one folder that looks like a copy of the project:
 //!
-//! - `sh` holds commands, one a line. Those of `esnsim` are run and must end with exit code 0.
+//! - `sh` holds commands, one a line. Those of `esnsim` are run and must end with exit code 0. What `> FILE` takes is
+//!   written there.
 //! - `toml` whose first line is `# NAME` is the file of that name, which is written before the page goes on.
 //! - `text` right behind a block of commands is a part of what they print: its lines, in their order. `…` stands for
 //!   what is left out, alone on a line or within one.
@@ -153,6 +154,7 @@ impl Reader {
                 assert!(known, "{place}: {command:?} is no command of esnsim or cargo");
                 continue;
             };
+            let (arguments, file) = arguments.split_once(" > ").unwrap_or((arguments, ""));
             let arguments: Vec<&str> = arguments.split_whitespace().collect();
             let output = esnsim().current_dir(&self.folder).args(&arguments).output().expect("the command runs");
             let stderr = String::from_utf8_lossy(&output.stderr);
@@ -162,6 +164,9 @@ impl Reader {
             }
             let stdout = String::from_utf8(output.stdout).expect("output is text");
             assert!(!stdout.trim().is_empty(), "{place}: {command}: it says nothing");
+            if !file.is_empty() {
+                fs::write(self.folder.join(file), &stdout).expect("a temporary folder is writable");
+            }
             self.printed += &stdout;
             self.commands += 1;
         }
