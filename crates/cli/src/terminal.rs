@@ -8,7 +8,7 @@ use anyhow::Context;
 use esnsim::{ImageNote, Progress, Stage};
 use indicatif::{ProgressBar, ProgressStyle};
 use network::Note;
-use report::text::one_line;
+use report::text::{counted, one_line, seconds as time};
 
 use crate::mend::option;
 
@@ -124,7 +124,8 @@ impl Progress for Bars {
         bar.finish();
         if stage == Stage::Images {
             let seconds = started.elapsed().as_secs_f64();
-            eprintln!("{done} images in {seconds:.2} s, {:.0} a second", done as f64 / seconds);
+            let (images, rate) = (counted(done.into(), "image"), done as f64 / seconds);
+            eprintln!("{images} in {}, {rate:.0} a second", time(seconds));
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use engine::EngineError;
-use formats::did_you_mean_name;
 use formats::images::ImageError;
+use formats::{did_you_mean, did_you_mean_name};
 use inference::{InferenceError, SampleError};
 use network::{ErrorKind, Failure, Mend, NetworkError};
 use thiserror::Error;
@@ -22,6 +22,14 @@ pub enum RunnerError {
         path: PathBuf,
         /// Key, what was expected, what was found.
         problem: String,
+    },
+    /// A name that no hardware has that comes along.
+    #[error("{name}: no hardware that comes along; there is {}{}", known.join(", "), did_you_mean(name, known.iter().map(String::as_str)))]
+    NoSuchPreset {
+        /// What was asked for.
+        name: String,
+        /// The names of the hardware that comes along.
+        known: Vec<String>,
     },
     /// Hardware that is neither a file nor comes along.
     #[error("{}: neither a file nor one of {}{}", path.display(), known.join(", "), did_you_mean_name(path, known.iter().map(String::as_str)))]
@@ -128,6 +136,7 @@ impl Failure for RunnerError {
         match self {
             RunnerError::Hardware { .. } => ErrorKind::InvalidFile,
             RunnerError::UnknownHardware { .. }
+            | RunnerError::NoSuchPreset { .. }
             | RunnerError::AlreadyQuantized { .. }
             | RunnerError::NeedsImages { .. }
             | RunnerError::Label { .. }
@@ -156,6 +165,7 @@ impl Failure for RunnerError {
             RunnerError::Inference { source, .. } => source.mend(),
             RunnerError::Hardware { .. }
             | RunnerError::UnknownHardware { .. }
+            | RunnerError::NoSuchPreset { .. }
             | RunnerError::Read { .. }
             | RunnerError::Layer { .. }
             | RunnerError::Trace { .. } => None,

@@ -52,14 +52,17 @@ impl ImageSamples {
         Ok(Self { images, preprocessing, form: Form { input_shape, integers, label_offset }, answer })
     }
 
-    /// The same with the answer that a user asks for.
+    /// The same with the answer that a user asks for. It stays open where the shape of an output is not known: such a network
+    /// cannot run, and says why.
     ///
     /// # Errors
     ///
     /// [`RunnerError::Answer`] where no output can be scored.
     pub fn with_answer(mut self, network: &Network, request: &AnswerRequest) -> Result<Self, RunnerError> {
-        let answer = Answer::of(network, request, largest_label(&self.images))?;
-        self.answer = Some(answer);
+        let graph = network.graph();
+        let is_known = graph.outputs().iter().all(|&id| graph.value(id).shape.is_some());
+        let answer = Answer::of(network, request, largest_label(&self.images));
+        self.answer = if is_known { Some(answer?) } else { answer.ok() };
         self.form.label_offset = background(self.answer, &self.images);
         Ok(self)
     }

@@ -323,6 +323,10 @@ fn runs(page: &mut Page) {
             RunnerError {
                 Network: network_error().into(),
                 Hardware: RunnerError::Hardware { path: "mine.toml".into(), problem: text("array.rows is 0") },
+                NoSuchPreset: RunnerError::NoSuchPreset {
+                    name: text("gpu-9bit"),
+                    known: vec![text("gpu-8bit"), text("bit-serial")],
+                },
                 UnknownHardware: RunnerError::UnknownHardware {
                     path: "abacus".into(),
                     known: vec![text("ideal-analog"), text("ideal-digital-weight")],

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use esn::BitWidth;
 
 use super::groups::{LAYER, OUTPUT};
+use super::parse::bit_width;
 use super::shared::{HardwareOptions, ThreadOptions};
 
 /// Options of `landscape`.
@@ -17,11 +19,11 @@ pub struct LandscapeOptions {
     #[arg(
         long,
         value_name = "N",
-        default_value_t = 8,
-        value_parser = clap::value_parser!(u32).range(1..=16),
+        default_value = "8",
+        value_parser = bit_width,
         help_heading = LAYER
     )]
-    pub bits: u32,
+    pub bits: BitWidth,
 
     /// Per cent of pruned weights where bits are varied
     #[arg(

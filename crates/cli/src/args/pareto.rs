@@ -15,14 +15,14 @@ pub struct ParetoOptions {
 
     /// Cost, as esn-d or energy:HARDWARE
     ///
-    /// One of esn-a, esn-d, esn-d-filter, esn-a-weights, esn-d-weights, macs, parameters, cycles:HARDWARE or
-    /// energy:HARDWARE.
+    /// One of esn-a, esn-d, esn-d-filter, esn-a-weights, esn-d-weights, macs, parameters, effective-macs,
+    /// effective-weights, cycles:HARDWARE or energy:HARDWARE. macs and parameters are those of live filters and channels.
     #[arg(long, value_name = "COST", default_value = "esn-d", help_heading = FRONTIER)]
     pub cost: Cost,
 
     /// Accuracy: top1, top5, agreement or top1:HARDWARE
     ///
-    /// The agreement is that with the float network. The hardware of top1:HARDWARE is analog.
+    /// The agreement is that with the original in float. The hardware of top1:HARDWARE is analog.
     #[arg(long, value_name = "ACCURACY", default_value = "top1", help_heading = FRONTIER)]
     pub accuracy: Accuracy,
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::bail;
 use esnsim::{CompressRequest, Compressed, CompressionCosts, NetworkImages, OpenOptions};
 use network::{Mend, Network};
-use report::text::{found_steps, pruning_table, quantization_table, totals_table};
+use report::text::{counted, found_steps, pruning_table, quantization_table, seconds, totals_table};
 
 use crate::args::CompressOptions;
 use crate::commands;
@@ -33,7 +33,8 @@ pub fn run(options: &CompressOptions) -> anyhow::Result<()> {
     let started = Instant::now();
     let compressed = esnsim::compress(&original, plan)?;
     if let Some(report) = &compressed.reestimate {
-        eprintln!("{} images in {:.2} s", report.images, started.elapsed().as_secs_f64());
+        let images = counted(report.images as u128, "image");
+        eprintln!("{images} in {}", seconds(started.elapsed().as_secs_f64()));
     }
     if let Some(steps) = compressed.find_step.as_ref().filter(|steps| steps.found().next().is_some()) {
         print(&found_steps(steps))?;

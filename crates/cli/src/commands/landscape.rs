@@ -13,7 +13,8 @@ use crate::terminal::print;
 pub fn run(options: &LandscapeOptions) -> anyhow::Result<()> {
     esnsim::check_outputs(&[options.csv.as_deref(), options.svg.as_deref()], options.hardware.descriptions.iter())?;
     let hardware = commands::hardware(esnsim::landscape_hardware, &options.hardware.descriptions)?;
-    let LandscapeOptions { bits, pruned: pruned_percent, seed, .. } = *options;
+    let LandscapeOptions { pruned: pruned_percent, seed, .. } = *options;
+    let bits = options.bits.get();
     let points = landscape(&LandscapePlan { hardware: &hardware, bits, pruned_percent, seed })?;
     if let Some(path) = &options.csv {
         write_file(path, |writer| write_landscape_csv(writer, &points))?;

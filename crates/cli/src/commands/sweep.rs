@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use explore::sweep::{Plan, Progress, SweepReport};
-use report::text::one_line;
+use report::text::{counted, one_line};
 
 use crate::Status;
 use crate::args::SweepOptions;
@@ -62,7 +62,8 @@ impl Shown {
 fn summary(options: &SweepOptions, report: &SweepReport, seconds: f64) -> String {
     let SweepReport { points, found, run, failed, differing } = *report;
     let store = one_line(&options.store.display().to_string());
-    let mut text = format!("{store}: {points} points, {found} there before, {run} run in {seconds:.1} s\n");
+    let points = counted(points as u128, "point");
+    let mut text = format!("{store}: {points}, {found} there before, {run} run in {seconds:.1} s\n");
     if failed > 0 {
         text += &format!("{failed} failed: the store says why; --retry-failed runs them again\n");
     }

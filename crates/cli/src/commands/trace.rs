@@ -21,6 +21,7 @@ pub fn run(options: &TraceOptions) -> anyhow::Result<()> {
     opened.check_steps(options.width.bits)?;
     let network = &opened.network;
     notes(network.notes());
+    let layer = esnsim::find_layer(network, &options.layer)?;
     let images = commands::images(network, options.network.is_none(), &options.inference, None)?;
     let image = match &images {
         Some(images) => Some((&images.samples as &dyn Samples, options.image_of(&images.samples)?)),
@@ -34,7 +35,7 @@ pub fn run(options: &TraceOptions) -> anyhow::Result<()> {
         network,
         hardware: &hardware,
         quantization: opened.quantization(options.width.bits),
-        layer: esnsim::find_layer(network, &options.layer)?,
+        layer,
         cycles: options.cycles,
         lanes: options.lanes as usize,
         elements: options.elements as usize,

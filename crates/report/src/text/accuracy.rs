@@ -4,7 +4,7 @@ use engine::Arithmetic;
 use network::Network;
 use runner::{EngineEvaluation, Evaluation, Score};
 
-use super::number::{fraction, tail};
+use super::number::{counted, fraction, tail};
 use super::table::{render, table};
 
 /// Layer names are cut to this many characters.
@@ -12,7 +12,11 @@ const NAME_WIDTH: usize = 32;
 
 /// Accuracy of the network in float arithmetic and on every engine, and the noise of every layer.
 pub fn accuracy(network: &Network, evaluation: &Evaluation) -> String {
-    let mut text = format!("\n{} images, {} classes\n", evaluation.images, evaluation.classes);
+    let mut text = format!(
+        "\n{}, {}\n",
+        counted(evaluation.images as u128, "image"),
+        counted(evaluation.classes as u128, "class")
+    );
     text += &scores(network, evaluation);
     text += &seeds(evaluation);
     if evaluation.float.is_some() {

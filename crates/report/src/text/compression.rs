@@ -1,6 +1,6 @@
 //! A compression as text: what was pruned, how weights were quantized, and the costs before and after.
 
-use compress::{PruneReport, QuantizeReport};
+use compress::{LayerQuantization, PruneReport, QuantizeReport};
 use runner::NetworkCost;
 
 use super::number::{fraction, grouped, grouped_quarters, short, tail};
@@ -31,6 +31,12 @@ pub fn pruning_table(report: &PruneReport) -> String {
     format!("{}\n", render(&table))
 }
 
+/// What the step of a layer was chosen for: a signal-to-noise ratio or an ESN_a.
+fn target(layer: &LayerQuantization) -> Option<String> {
+    let snr = layer.target_snr.map(|snr| format!("S/N {}", short(snr)));
+    snr.or(layer.target_esn_a.map(|esn_a| format!("ESN_a {}", short(esn_a))))
+}
+
 /// How the weights were quantized, one row a layer.
 pub fn quantization_table(report: &QuantizeReport) -> String {
     let mut table = table(&["quantized", "bits", "step", "S/N", "ESN_a", "target", "met"], 1);
@@ -42,8 +48,8 @@ pub fn quantization_table(report: &QuantizeReport) -> String {
             if low == high { format!("{low:.3e}") } else { format!("{low:.3e}…{high:.3e}") },
             layer.snr.map_or("–".to_string(), short),
             short(layer.esn_a),
-            layer.target_esn_a.map_or("–".to_string(), short),
-            layer.target_esn_a.map_or("–", |_| if layer.target_missed { "no" } else { "yes" }).to_string(),
+            target(layer).unwrap_or("–".to_string()),
+            target(layer).map_or("–", |_| if layer.target_missed { "no" } else { "yes" }).to_string(),
         ]);
     }
     format!("{}\n", render(&table))

@@ -23,7 +23,7 @@ pub use find_step::found_steps;
 pub use frontier::frontier_table;
 pub use landscape::landscape_table;
 pub use network::{layer_table, network_overview, node_list};
-pub use number::{fraction, grouped, grouped_quarters, joules, one_line, seconds, short, tail, with_unit};
+pub use number::{counted, fraction, grouped, grouped_quarters, joules, one_line, seconds, short, tail, with_unit};
 pub(crate) use run::energy;
 pub use run::{Layout, costs, hardware_that_comes_along, heading, left_out, quantization_line, stepped};
 pub use summary::side_by_side;

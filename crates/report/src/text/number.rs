@@ -15,6 +15,15 @@ pub fn grouped(n: u128) -> String {
     text
 }
 
+/// A count of things by their singular: `1 image`, `500 images`, `2 classes`.
+pub fn counted(n: u128, what: &str) -> String {
+    match n {
+        1 => format!("1 {what}"),
+        _ if what.ends_with('s') => format!("{} {what}es", grouped(n)),
+        _ => format!("{} {what}s", grouped(n)),
+    }
+}
+
 /// A multiple of 0.25 with thousands separators: `588,618.25`.
 pub fn grouped_quarters(quarters: Quarters) -> String {
     let text = quarters.to_string();
@@ -87,6 +96,8 @@ mod tests {
     fn numbers_read_well() {
         assert_eq!(grouped(40_551_040), "40,551,040");
         assert_eq!((grouped(0), grouped(999), grouped(1000)), ("0".into(), "999".into(), "1,000".into()));
+        assert_eq!((counted(1, "image"), counted(500, "image")), ("1 image".into(), "500 images".into()));
+        assert_eq!((counted(2, "class"), counted(0, "point")), ("2 classes".into(), "0 points".into()));
         assert_eq!(grouped_quarters(Quarters(2_354_473)), "588,618.25");
         assert_eq!((short(62_046_401.0), short(12.0), short(0.5)), ("62.05M".into(), "12".into(), "0.50".into()));
         assert_eq!((joules(78.34e-9), joules(0.0), joules(1e-15)), ("78.34 nJ".into(), "0 J".into(), "1.00 fJ".into()));

@@ -60,7 +60,7 @@ fn fitted(columns: &[&str], text_columns: usize, rows: &[Vec<String>], dispensab
 }
 
 /// Columns of networks side by side; those behind `check` need images.
-const SIDE_BY_SIDE: [&str; 13] = [
+const SIDE_BY_SIDE: [&str; 14] = [
     "hardware",
     "network",
     "eff. weights",
@@ -71,14 +71,14 @@ const SIDE_BY_SIDE: [&str; 13] = [
     "× energy",
     "memory",
     "metric",
+    "",
     "check",
     "top-1",
     "± s.e.",
 ];
 
 /// Those that a narrow terminal goes without, in the order in which they go.
-const DISPENSABLE_SIDE_BY_SIDE: [&str; 7] =
-    ["memory", "± s.e.", "eff. weights", "eff. MACs", "metric", "cycles", "energy"];
+const DISPENSABLE_SIDE_BY_SIDE: [&str; 6] = ["memory", "± s.e.", "eff. weights", "eff. MACs", "cycles", "energy"];
 
 /// Several networks side by side: for each hardware a row for each network. Cycles and energy are also shown over those of
 /// the first network. Columns that do not fit `width` are left out.
@@ -109,6 +109,7 @@ fn network_row(hardware: &Hardware, h: usize, network: &CostedNetwork<'_>, first
         energy(hardware, run.energy_j()),
         over(run.energy_j(), of_first.energy_j()),
         if memory > 0.0 { energy(hardware, memory) } else { "–".to_string() },
+        hardware.metric.name().to_string(),
         short(metric_value(hardware.metric, run.check.expected).parse().unwrap_or(f64::NAN)),
         verdict(run.check.verdict).to_string(),
         fraction(score.and_then(|score| score.top1_accuracy())),

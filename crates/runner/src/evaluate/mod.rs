@@ -45,9 +45,10 @@ pub fn evaluate(plan: &EvaluationPlan<'_>) -> Result<Evaluation, RunnerError> {
     let network = plan.network;
     let inference =
         |source: InferenceError| RunnerError::Inference { path: network.path().to_path_buf(), source: source.into() };
-    let answer = match plan.answer {
-        Some(answer) => answer,
-        None => Answer::of(network, &AnswerRequest::default(), None)?,
+    let answer = match plan.answer.map_or_else(|| Answer::of(network, &AnswerRequest::default(), None), Ok) {
+        Ok(answer) => answer,
+        // What cannot run at all says so first: behind it no shape is known.
+        Err(error) => return Err(Session::new(network).map_err(inference).err().unwrap_or(error)),
     };
     let session = Session::of_output(network, answer.value(network)).map_err(inference)?;
     let integers = plan.hardware.iter().any(|h| h.engine.arithmetic() == Arithmetic::Integer);

@@ -92,12 +92,12 @@ impl Hardware {
     ///
     /// # Errors
     ///
-    /// [`RunnerError::UnknownHardware`] for another name lists the names.
+    /// [`RunnerError::NoSuchPreset`] for another name lists the names.
     pub fn description(name: &str) -> Result<&'static str, RunnerError> {
         let ideal = IDEAL.iter().map(|(path, text)| (Path::new(path).file_stem().unwrap_or_default(), *text));
         let mut all = ideal.chain(PRESETS.iter().map(|(name, text, _)| (OsStr::new(*name), *text)));
         let found = all.find(|(known, _)| *known == name).map(|(_, text)| text);
-        found.ok_or_else(|| RunnerError::UnknownHardware { path: name.into(), known: names() })
+        found.ok_or_else(|| RunnerError::NoSuchPreset { name: name.to_string(), known: names() })
     }
 
     /// The three ideal engines.
