@@ -72,7 +72,9 @@ fn one_number_is_two_classes_on_either_side_of_a_threshold() {
     // 2a − 2b of the images: −2, 2, 1.4, −0.8, 0.
     let probability = logit(0.0).node("Sigmoid", &["logit"], &["y"]);
     let behind = logit(0.0).node("Sigmoid", &["logit"], &["p"]).node("Squeeze", &["p"], &["y"]);
-    let cases: [(&str, Model, &[&str], [u8; 5], &str); 6] = [
+    /// What it is, the network, further options, the right labels, and a part of the note.
+    type Case<'a> = (&'a str, Model, &'a [&'a str], [u8; 5], &'a str);
+    let cases: [Case<'_>; 6] = [
         ("a logit", logit(0.0).returning("logit"), &[], [0, 1, 1, 0, 0], "above 0 is of class 1"),
         ("a logit with a bias", logit(1.0).returning("logit"), &[], [0, 1, 1, 0, 0], "above 0 is of class 1"),
         ("a probability", probability.clone().returning("y"), &[], [0, 1, 1, 0, 0], "above 0.5 is of class 1"),
@@ -107,11 +109,14 @@ fn rows_that_are_no_images_are_refused() {
     assert!(run.status == Some(2) && run.stderr.contains(wrong), "{}", run.stderr);
 }
 
+/// Name, numbers for an image, and weights of an output.
+type Output<'a> = (&'a str, i64, &'a [f32]);
+
 /// A network of several outputs over two pixels: each a product of its own.
-fn several(outputs: &[(&str, i64, &[f32])]) -> Model {
+fn several(outputs: &[Output<'_>]) -> Model {
     let start = model().input("x", &[0, 1, 1, 2]).node("Flatten", &["x"], &["flat"]);
     let names: Vec<&str> = outputs.iter().map(|(name, ..)| *name).collect();
-    let with = |model: Model, (name, width, weights): &(&str, i64, &[f32])| {
+    let with = |model: Model, (name, width, weights): &Output<'_>| {
         let of = format!("{name}_w");
         model.floats(&of, &[2, *width], weights).node("MatMul", &["flat", &of], &[name])
     };
@@ -125,7 +130,9 @@ fn of_several_outputs_the_one_that_is_meant_is_scored() {
     let narrow: (i64, &[f32]) = (1, &[0.0, 0.0]);
     let output = |name, (width, weights): (i64, &'static [f32])| (name, width, weights);
     let labels = [0, 1, 1, 0, 0];
-    let cases: [(&str, Vec<(&str, i64, &[f32])>, &[&str], &str); 4] = [
+    /// What it is, the outputs, further options, and a part of the note.
+    type Case<'a> = (&'a str, Vec<Output<'a>>, &'a [&'a str], &'a str);
+    let cases: [Case<'_>; 4] = [
         (
             "by its name",
             vec![output("features", (2, &[0.0; 4])), output("logits", classes)],
