@@ -66,6 +66,7 @@ pub fn option(mend: Mend) -> String {
         }
         Mend::AllowLoss => "without --strict it is lost",
         Mend::ShiftLabels => "--label-offset N is added to every label",
+        Mend::CountLabelsFromOne => "labels are counted from 1: --label-offset=-1",
         Mend::GiveAsImages => "--images takes it",
         Mend::GiveAsStore => "pareto takes it, if a sweep wrote it",
         Mend::GiveAsHardwareOrPlan => "--hardware takes descriptions, sweep takes plans",

@@ -53,9 +53,9 @@ pub enum ImageNote {
     Resized([usize; 2], [usize; 2]),
     /// Images have other channels than the network takes: those of the first, and of the input.
     Converted(usize, usize),
-    /// Folders name other classes than the network has outputs: the first names, in the order of their labels, how many there
-    /// are, and how many outputs.
-    Folders(Vec<String>, usize, usize),
+    /// Folders name other classes than the network has outputs, or numbers with a gap: the first classes, how many there are,
+    /// and how many outputs.
+    Folders(Vec<(usize, String)>, usize, usize),
     /// Of several outputs this one is scored, and not these.
     Output(String, Vec<String>),
     /// The output is one number for an image: class 1 above this threshold, else class 0.
@@ -74,29 +74,33 @@ impl std::fmt::Display for ImageNote {
             }
             ImageNote::Converted(1, to) => return write!(f, "grey images are given {to} equal channels"),
             ImageNote::Converted(from, to) => return write!(f, "images of {from} channels are converted to {to}"),
-            ImageNote::Folders(names, folders, outputs) => {
-                let names: Vec<String> = names.iter().enumerate().map(|(label, name)| format!("{label} is {name:?}")).collect();
-                let more = if folders > &names.len() { ", …" } else { "" };
-                let labels = names.join(", ");
-                return write!(
-                    f,
-                    "{folders} folders of classes and {outputs} outputs: labels are the folders in the order of their names, \
-                     \"10\" before \"2\": {labels}{more}"
-                );
+            ImageNote::Folders(first, folders, outputs) => {
+                let labels: Vec<String> = first.iter().map(|(label, name)| format!("{label} is {name:?}")).collect();
+                let more = if folders > &first.len() { ", …" } else { "" };
+                let labels = labels.join(", ");
+                return write!(f, "{folders} folders of classes and {outputs} outputs: class {labels}{more}");
             }
             ImageNote::Arrays(images, Some(labels)) => {
                 return write!(f, "images are those of the array {images}, labels those of {labels}");
             }
-            ImageNote::Arrays(images, None) => return write!(f, "images are those of the array {images}, without labels"),
+            ImageNote::Arrays(images, None) => {
+                return write!(f, "images are those of the array {images}, without labels");
+            }
             ImageNote::NoLabels(columns) => {
                 let columns = columns.join(", ");
-                return write!(f, "no column of the manifest is named label or class, so that it has no labels: {columns}");
+                return write!(
+                    f,
+                    "no column of the manifest is named label or class, so that it has no labels: {columns}"
+                );
             }
             ImageNote::Output(name, others) => {
                 return write!(f, "of the outputs {name} is scored, and not {}", others.join(", "));
             }
             ImageNote::Threshold(threshold) => {
-                return write!(f, "the output is one number: an image above {threshold} is of class 1, else of class 0");
+                return write!(
+                    f,
+                    "the output is one number: an image above {threshold} is of class 1, else of class 0"
+                );
             }
             ImageNote::DividedBy255 => "pixels are divided by 255 and nothing else",
             ImageNote::Bytes => "the network takes 8-bit integers: pixels are fed as they are, 0 to 255",
@@ -200,10 +204,10 @@ fn form_notes(samples: &ImageSamples) -> Result<Vec<ImageNote>, Error> {
     if first.channels != channels {
         notes.push(ImageNote::Converted(first.channels, channels));
     }
-    if let (Some(names), Some(outputs)) = (images.class_names(), samples.classes())
-        && names.len() != outputs
+    if let (Some(classes), Some(outputs)) = (images.classes(), samples.classes())
+        && classes.iter().map(|(label, _)| *label).ne(0..outputs)
     {
-        notes.push(ImageNote::Folders(names.iter().take(NAMED).cloned().collect(), names.len(), outputs));
+        notes.push(ImageNote::Folders(classes.iter().take(NAMED).cloned().collect(), classes.len(), outputs));
     }
     Ok(notes)
 }

@@ -60,6 +60,8 @@ pub enum Mend {
     FindSteps,
     /// Labels of images may be counted from elsewhere.
     ShiftLabels,
+    /// Labels of images are counted from 1.
+    CountLabelsFromOne,
     /// A file of images was given as a network.
     GiveAsImages,
     /// A database, as stores of sweeps are, was given as a network.
@@ -94,6 +96,7 @@ impl fmt::Display for Mend {
             Mend::NameArchitectureOrTopology => "name the architecture that the weights belong to, or give a topology",
             Mend::AllowLoss => "allow the loss",
             Mend::ShiftLabels => "give what is to be added to every label",
+            Mend::CountLabelsFromOne => "labels are counted from 1: subtract 1 from every label",
             Mend::GiveAsImages => "give it as images",
             Mend::GiveAsStore => "give it as a store, if a sweep wrote it",
             Mend::GiveAsHardwareOrPlan => "give it as hardware, or as the plan of a sweep",

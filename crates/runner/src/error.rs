@@ -120,6 +120,8 @@ pub enum RunnerError {
         label: i64,
         /// Classes of the network.
         classes: usize,
+        /// Whether all labels are classes if they are counted from 1.
+        from_one: bool,
     },
     /// Inference failed, or the network cannot be run.
     #[error("{}", path.display())]
@@ -157,7 +159,8 @@ impl Failure for RunnerError {
             RunnerError::AlreadyQuantized { bits, .. } => Some(Mend::LeaveOutBits { bits: *bits }),
             RunnerError::NeedsImages { .. } => Some(Mend::GiveImages),
             RunnerError::Answer { mend, .. } => *mend,
-            RunnerError::Label { .. } => Some(Mend::ShiftLabels),
+            RunnerError::Label { from_one: true, .. } => Some(Mend::CountLabelsFromOne),
+            RunnerError::Label { from_one: false, .. } => Some(Mend::ShiftLabels),
             RunnerError::Network(error) => error.mend(),
             RunnerError::Engine { source, .. } => source.mend(),
             RunnerError::Image(error) => error.mend(),

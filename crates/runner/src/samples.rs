@@ -83,7 +83,11 @@ impl ImageSamples {
         let shifted = (0..self.images.len()).filter_map(|image| Some((image, self.shifted(self.images.label(image)?))));
         let is_wrong = |(_, label): &(usize, i64)| usize::try_from(*label).map_or(true, |label| label >= classes);
         match shifted.into_iter().find(is_wrong) {
-            Some((image, label)) => Err(RunnerError::Label { image, label, classes }),
+            Some((image, label)) => {
+                let labels = (0..self.images.len()).filter_map(|image| self.images.label(image));
+                let from_one = labels.clone().min() == Some(1) && labels.max() == Some(classes);
+                Err(RunnerError::Label { image, label, classes, from_one })
+            }
             None => Ok(()),
         }
     }

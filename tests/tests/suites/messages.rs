@@ -342,7 +342,7 @@ fn runs(page: &mut Page) {
                     problem: text("it is one integer; class 1 begins somewhere"),
                     mend: Some(Mend::GiveThreshold),
                 },
-                Label: RunnerError::Label { image: 17, label: 12, classes: 10 },
+                Label: RunnerError::Label { image: 17, label: 12, classes: 10, from_one: false },
                 Trace: RunnerError::Trace {
                     path: network(),
                     layer: text("conv1"),

@@ -127,7 +127,7 @@ fn picture(path: &Path, width: u32, height: u32) {
 #[test]
 fn traps_of_images_are_told_or_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    for class in ["10", "2"] {
+    for class in ["cat", "dog"] {
         std::fs::create_dir_all(folder.path().join("images").join(class)).expect("writable");
         for image in 0..12 {
             picture(&folder.path().join(format!("images/{class}/{image}.bmp")), 32, 24);
@@ -146,8 +146,7 @@ fn traps_of_images_are_told_or_refused() {
     let expected = [
         "images of 24×32 pixels are resized to 8×8",
         "images of 3 channels are converted to 1",
-        "2 folders of classes and 10 outputs: labels are the folders in the order of their names, \"10\" before \"2\": 0 is \
-         \"10\", 1 is \"2\"",
+        "2 folders of classes and 10 outputs: class 0 is \"cat\", 1 is \"dog\"",
     ];
     check_all(expected, |note| assert!(notes.contains(*note), "{note}: {notes}"));
     // Equal pictures have one answer, which is the label of none of them or of half.
@@ -162,5 +161,40 @@ fn traps_of_images_are_told_or_refused() {
     check_all(refused, |&(option, expected)| {
         let (status, error) = run(&[option]);
         assert!(status == Some(2) && error.contains(expected), "{option}: {error}");
+    });
+}
+
+#[test]
+fn folders_that_are_numbers_are_told_where_they_do_not_fit() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let network = repository("traces/digits-resnet.onnx");
+    let network = network.to_str().expect("paths of the repository are text");
+    // Class 5 is absent; then classes are counted from 1.
+    let without_5: Vec<u32> = (0..10).filter(|class| *class != 5).collect();
+    let cases: [(&str, Vec<u32>, Option<i32>, &str); 3] = [
+        ("all", (0..10).collect(), Some(0), ""),
+        (
+            "gap",
+            without_5,
+            Some(0),
+            "9 folders of classes and 10 outputs: class 0 is \"0\", 1 is \"1\", 2 is \"2\", 3 is \"3\", …",
+        ),
+        (
+            "from 1",
+            (1..=10).collect(),
+            Some(2),
+            "image 9 has label 10; the network has 10 classes, 0 to 9; labels are counted from 1: --label-offset=-1",
+        ),
+    ];
+    check_all(cases, |(name, classes, status, expected)| {
+        for class in classes {
+            std::fs::create_dir_all(folder.path().join(name).join(class.to_string())).expect("writable");
+            picture(&folder.path().join(format!("{name}/{class}/a.bmp")), 8, 8);
+        }
+        let arguments = ["simulate", network, "--images", name, "--hardware", "ideal-digital"];
+        let output = esnsim().current_dir(folder.path()).args(arguments).output().expect("it runs");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == *status && stderr.contains(expected), "{stderr}");
+        assert_eq!(expected.is_empty(), !stderr.contains("folders of classes") && *status == Some(0), "{stderr}");
     });
 }

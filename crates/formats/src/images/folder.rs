@@ -17,7 +17,8 @@ const MAX_DECODED_BYTES: u64 = 512 << 20;
 #[derive(Debug, Default)]
 pub(super) struct PictureFiles {
     files: Vec<(PathBuf, Option<usize>)>,
-    class_names: Option<Vec<String>>,
+    /// Labels and names of the classes, where folders name them, in the order of the labels.
+    classes: Option<Vec<(usize, String)>>,
     /// Columns of a manifest beside that of the files, where none has the labels.
     other_columns: Vec<String>,
 }
@@ -40,8 +41,9 @@ impl PictureFiles {
     }
 }
 
-/// Lists a folder: its sub-folders are the classes, in sorted order, or it holds pictures itself. Hidden files and
-/// files that are no pictures are passed over.
+/// Lists a folder: its sub-folders are the classes, or it holds pictures itself. Hidden files and files that are no pictures
+/// are passed over. Folders whose names are all numbers are the classes of these numbers; others are numbered in the order
+/// of their names, as torchvision does it. The pictures of a class may lie in its only folder, as those of Tiny ImageNet.
 pub(super) fn open(path: &Path) -> Result<PictureFiles, ImageError> {
     let (folders, pictures) = list(path)?;
     if folders.is_empty() {
@@ -51,13 +53,45 @@ pub(super) fn open(path: &Path) -> Result<PictureFiles, ImageError> {
         let problem = "a picture beside folders of classes; the folder must hold either";
         return Err(ImageError::invalid(stray, problem));
     }
-    let mut files = Vec::new();
-    for (label, folder) in folders.iter().enumerate() {
-        let (_, pictures) = list(folder)?;
-        files.extend(pictures.into_iter().map(|file| (file, Some(label))));
-    }
     let name = |folder: &PathBuf| folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(PictureFiles { files, class_names: Some(folders.iter().map(name).collect()), ..PictureFiles::default() })
+    let names: Vec<String> = folders.iter().map(name).collect();
+    let labels = labels_of(path, &names)?;
+    let mut files = Vec::new();
+    for (label, folder) in labels.iter().zip(&folders) {
+        files.extend(pictures_of(folder)?.into_iter().map(|file| (file, Some(*label))));
+    }
+    let mut classes: Vec<(usize, String)> = labels.into_iter().zip(names).collect();
+    classes.sort();
+    // The order of the labels, so that a limit takes the first of every class in turn.
+    files.sort_by_key(|(_, label)| *label);
+    Ok(PictureFiles { files, classes: Some(classes), ..PictureFiles::default() })
+}
+
+/// The class of each folder.
+fn labels_of(path: &Path, names: &[String]) -> Result<Vec<usize>, ImageError> {
+    let is_number = |name: &String| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+    if !names.iter().all(is_number) {
+        return Ok((0..names.len()).collect());
+    }
+    let number = |name: &String| {
+        let wrong = || ImageError::invalid(&path.join(name), "its name is a number, and too large for a class");
+        name.parse::<u32>().map(|number| number as usize).map_err(|_| wrong())
+    };
+    let labels = names.iter().map(number).collect::<Result<Vec<_>, _>>()?;
+    let twice = (1..names.len()).find(|&i| labels[..i].contains(&labels[i]));
+    match twice {
+        Some(i) => Err(ImageError::invalid(&path.join(&names[i]), "another folder has the same number")),
+        None => Ok(labels),
+    }
+}
+
+/// The pictures of a class: those in its folder, else those in the only folder within.
+fn pictures_of(folder: &Path) -> Result<Vec<PathBuf>, ImageError> {
+    let (within, pictures) = list(folder)?;
+    match within.as_slice() {
+        [only] if pictures.is_empty() => Ok(list(only)?.1),
+        _ => Ok(pictures),
+    }
 }
 
 /// Folders and pictures in a folder, each sorted by name.
@@ -99,8 +133,8 @@ impl Source for PictureFiles {
         decode(&self.files[index].0)
     }
 
-    fn class_names(&self) -> Option<&[String]> {
-        self.class_names.as_deref()
+    fn classes(&self) -> Option<&[(usize, String)]> {
+        self.classes.as_deref()
     }
 
     fn findings(&self) -> Findings {

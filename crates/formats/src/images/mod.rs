@@ -42,7 +42,8 @@ pub enum ImageFormat {
     Cifar10,
     /// CIFAR-100 binary: as CIFAR-10 with a coarse label before the label.
     Cifar100,
-    /// A folder of JPEG, PNG and BMP files. Sub-folders are classes, in sorted order; without any there are no labels.
+    /// A folder of JPEG, PNG and BMP files. Sub-folders are classes, by their numbers or in the order of their names; without
+    /// any there are no labels.
     Folder,
     /// A table with a header, separated by commas, semicolons or tabs: column `file`, relative to the table or to the folder
     /// `images` beside it, and perhaps `label`.
@@ -83,7 +84,7 @@ trait Source: Debug + Send + Sync {
     fn len(&self) -> usize;
     fn label(&self, index: usize) -> Option<usize>;
     fn get(&self, index: usize) -> Result<Image, ImageError>;
-    fn class_names(&self) -> Option<&[String]> {
+    fn classes(&self) -> Option<&[(usize, String)]> {
         None
     }
     fn findings(&self) -> Findings {
@@ -182,9 +183,9 @@ impl Images {
         self.source.get(self.index(index))
     }
 
-    /// Names of the classes by label, where folders name them.
-    pub fn class_names(&self) -> Option<&[String]> {
-        self.source.class_names()
+    /// Labels and names of the classes, in the order of the labels, where folders name them.
+    pub fn classes(&self) -> Option<&[(usize, String)]> {
+        self.source.classes()
     }
 
     /// What was chosen or not read.

@@ -33,7 +33,7 @@ fn sub_folders_are_classes_in_sorted_order() {
     let images = open(folder.path()).unwrap();
     let found: Vec<_> = (0..images.len()).map(|i| (images.label(i).unwrap(), images.get(i).unwrap().data[0])).collect();
     assert_eq!(found, [(0, 11.0), (0, 12.0), (1, 20.0), (1, 21.0)]);
-    assert_eq!(images.class_names().unwrap(), ["cat", "dog"]);
+    assert_eq!(images.classes().unwrap(), [(0, "cat".to_string()), (1, "dog".to_string())]);
     let image = images.get(0).unwrap();
     assert_eq!((image.channels, image.height, image.width), (3, 3, 2));
     assert_eq!(image.data, [[11.0; 6], [0.0; 6], [255.0; 6]].concat());
@@ -43,6 +43,44 @@ fn sub_folders_are_classes_in_sorted_order() {
 
     picture(&folder.path().join("stray.png"), [0; 3]);
     assert!(message(open(folder.path())).contains("stray.png: a picture beside folders of classes"));
+}
+
+#[test]
+fn folders_that_are_numbers_are_the_classes_of_these_numbers() {
+    let folder = TempDir::new().unwrap();
+    // Labels of the pictures, whose red says which folder they lie in.
+    let labels = |names: &[&str]| {
+        let set = folder.path().join(names.join("-"));
+        for name in names {
+            picture(&set.join(name).join("a.png"), [name.parse().unwrap_or(99), 0, 0]);
+        }
+        let images = open(&set).map_err(|error| network::chain(&error))?;
+        Ok::<_, String>(
+            (0..images.len())
+                .map(|i| (images.get(i).unwrap().data[0] as u8, images.label(i).unwrap()))
+                .collect::<Vec<_>>(),
+        )
+    };
+    assert_eq!(labels(&["0", "1", "10", "2"]), Ok(vec![(0, 0), (1, 1), (2, 2), (10, 10)]));
+    assert_eq!(labels(&["00", "02"]), Ok(vec![(0, 0), (2, 2)]));
+    // One name that is no number, and all are names.
+    assert_eq!(
+        labels(&["10", "2", "x"]).map(|found| found.iter().map(|(_, label)| *label).collect()),
+        Ok(vec![0, 1, 2])
+    );
+    assert!(labels(&["1", "01"]).is_err_and(|message| message.contains("another folder has the same number")));
+    assert!(labels(&["0", "99999999999"]).is_err_and(|message| message.contains("too large for a class")));
+}
+
+#[test]
+fn pictures_of_a_class_may_lie_one_folder_deeper() {
+    let folder = TempDir::new().unwrap();
+    picture(&folder.path().join("cat/images/a.png"), [1, 0, 0]);
+    picture(&folder.path().join("dog/images/b.png"), [2, 0, 0]);
+    std::fs::write(folder.path().join("dog/boxes.txt"), "no picture").unwrap();
+    let images = open(folder.path()).unwrap();
+    let found: Vec<_> = (0..images.len()).map(|i| (images.label(i), images.get(i).unwrap().data[0])).collect();
+    assert_eq!(found, [(Some(0), 1.0), (Some(1), 2.0)]);
 }
 
 #[test]
