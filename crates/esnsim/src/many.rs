@@ -87,6 +87,9 @@ fn nothing(rows: &[PointRow], cost: &Cost, accuracy: &Accuracy) -> (String, Opti
             (format!("{none}; the hardware is {known}{}", did_you_mean(name, names.iter().copied())), None)
         }
         Accuracy::Hardware(name) => (format!("{none}; no images ran on {name}"), Some(Mend::PlanAnalogAccuracy)),
+        Accuracy::Top5 if rows.iter().any(|row| row.accuracy.is_some()) => {
+            (format!("{none}; there is one from 100 classes on"), None)
+        }
         Accuracy::Top1 | Accuracy::Top5 | Accuracy::Agreement => {
             (format!("{none}; the plan names images for it"), None)
         }

@@ -20,6 +20,9 @@ pub fn check_outputs<'a>(outputs: &[Option<&Path>], inputs: impl Iterator<Item =
         let Ok(folder) = folder.canonicalize() else {
             return Err(wrong(format!("there is no folder {}", folder.display())));
         };
+        if !folder.is_dir() {
+            return Err(wrong(format!("{} is no folder", folder.display())));
+        }
         if output.is_dir() {
             return Err(wrong("expected a file to write, found a folder".to_string()));
         }

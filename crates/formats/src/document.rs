@@ -57,6 +57,8 @@ struct Place<'a> {
     line: usize,
     /// The last header before it, as `[array]`; empty before the first.
     section: &'a str,
+    /// The header that the line itself is.
+    header: Option<&'a str>,
     /// The key of the line, where it has one.
     key: Option<&'a str>,
     /// What stands behind the key.
@@ -73,13 +75,20 @@ impl<'a> Place<'a> {
             None => (None, ""),
         };
         let number = text[..begins].matches('\n').count() + 1;
-        Self { line: number, section: headers.next_back().unwrap_or_default(), key, value }
+        let header = Some(line.trim()).filter(|line| line.starts_with('['));
+        Self { line: number, header, section: headers.next_back().unwrap_or_default(), key, value }
     }
 
     /// The place, and what the parser says in words of TOML.
     fn say(&self, message: &str) -> String {
-        let section = if self.section.is_empty() { String::new() } else { format!(" of {}", self.section) };
-        let line = format!("line {}{section}", self.line);
+        let within = match (self.header, message.starts_with("missing field `")) {
+            (Some(header), true) => header,
+            // A table of an unknown name is no part of the table before it.
+            (Some(_), false) => "",
+            (None, _) => self.section,
+        };
+        let within = if within.is_empty() { String::new() } else { format!(", in {within}") };
+        let line = format!("line {}{within}", self.line);
         let backquoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
         if let (Some(rest), [wrong, known @ ..]) = (message.strip_prefix("unknown field `"), backquoted.as_slice()) {
             let nothing = rest.ends_with("there are no fields");
@@ -213,19 +222,19 @@ mod tests {
         let cases = [
             (
                 array("rowz = 2"),
-                "line 5 of [array]: there is no key \"rowz\"; did you mean rows? There is rows, width, gated, bits",
+                "line 5, in [array]: there is no key \"rowz\"; did you mean rows? There is rows, width, gated, bits",
             ),
-            (array("planes = 2"), "line 5 of [array]: there is no key \"planes\"; there is rows, width, gated, bits"),
+            (array("planes = 2"), "line 5, in [array]: there is no key \"planes\"; there is rows, width, gated, bits"),
             (
                 array("width = \"fliter\""),
-                "line 5 of [array]: width is \"fliter\"; expected filter, layer; did you mean filter?",
+                "line 5, in [array]: width is \"fliter\"; expected filter, layer; did you mean filter?",
             ),
-            (array("gated = 1 # a choice"), "line 5 of [array]: gated is 1; expected true or false"),
-            (array("bits = 4"), "line 5 of [array]: bits is 4; expected a list in brackets"),
-            (array("bits = [-4]"), "line 5 of [array]: bits is [-4]; expected a whole number from 0 on"),
+            (array("gated = 1 # a choice"), "line 5, in [array]: gated is 1; expected true or false"),
+            (array("bits = 4"), "line 5, in [array]: bits is 4; expected a list in brackets"),
+            (array("bits = [-4]"), "line 5, in [array]: bits is [-4]; expected a whole number from 0 on"),
             (
                 "name = \"a\"\n[array]\nrows = \"many\"".to_string(),
-                "line 3 of [array]: rows is \"many\"; expected a whole number, or \"unbounded\"",
+                "line 3, in [array]: rows is \"many\"; expected a whole number, or \"unbounded\"",
             ),
             (
                 "name = \"a\"\nenergy = \"20.3 pJ\"".to_string(),

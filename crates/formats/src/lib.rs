@@ -186,6 +186,9 @@ fn from_weights(file: &WeightFile, options: &ReadOptions) -> Result<Network, Net
 
 /// Refuses options that only weights without a graph can use.
 fn refuse_needless(path: &Path, options: &ReadOptions) -> Result<(), NetworkError> {
+    if options.passes_over_needless {
+        return Ok(());
+    }
     let needless = match (&options.architecture, &options.topology) {
         (Some(_), _) => "an architecture",
         (None, Some(_)) => "a topology",

@@ -85,8 +85,9 @@ impl ReadingOptions {
         self.topology.iter()
     }
 
-    /// How `network` is opened, or the embedded network where there is none.
-    pub fn request(&self, network: Option<&Path>) -> anyhow::Result<OpenOptions> {
+    /// How `network` is opened, or the embedded network where there is none. Of several networks, some may be weights alone and
+    /// others not, so that an architecture is for the former.
+    pub fn request(&self, network: Option<&Path>, of_several: bool) -> anyhow::Result<OpenOptions> {
         if network.is_none() && self.topology.is_some() {
             bail!("--topology needs a weight file; the embedded network has a graph");
         }
@@ -94,6 +95,7 @@ impl ReadingOptions {
             grid: self.grid,
             topology: self.topology.clone(),
             tflite_kernels: self.tflite_kernels,
+            passes_over_needless: of_several,
             ..self.graph.read_options()
         };
         Ok(OpenOptions { read, find_steps: self.find_step })

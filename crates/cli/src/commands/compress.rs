@@ -9,7 +9,7 @@ use report::text::{counted, found_steps, pruning_table, quantization_table, seco
 
 use crate::args::CompressOptions;
 use crate::commands;
-use crate::terminal::{image_notes, notes, print};
+use crate::terminal::{image_notes, notes, print, say};
 
 /// Runs the command.
 pub fn run(options: &CompressOptions) -> anyhow::Result<()> {
@@ -36,8 +36,13 @@ pub fn run(options: &CompressOptions) -> anyhow::Result<()> {
         let images = counted(report.images as u128, "image");
         eprintln!("{images} in {}", seconds(started.elapsed().as_secs_f64()));
     }
-    if let Some(steps) = compressed.find_step.as_ref().filter(|steps| steps.found().next().is_some()) {
-        print(&found_steps(steps))?;
+    if let Some(steps) = &compressed.find_step {
+        if steps.found().next().is_some() {
+            print(&found_steps(steps))?;
+        }
+        for (layer, reason) in steps.refused() {
+            say(&format!("layer {layer}: no step found: {reason}"));
+        }
     }
     let (network, provenance) = (&compressed.network, compressed.provenance());
     notes(&esnsim::write(network, &options.output, format, &provenance, false)?);

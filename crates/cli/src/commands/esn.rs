@@ -44,7 +44,7 @@ struct Costed {
 }
 
 fn cost(options: &EsnOptions, file: Option<&Path>) -> anyhow::Result<Costed> {
-    let opened = commands::open(file, &options.reading)?;
+    let opened = commands::open(file, &options.reading, options.networks.len() > 1)?;
     opened.check_steps(options.metric.width.bits)?;
     let (network, quantization) = (&opened.network, opened.quantization(options.metric.width.bits));
     let cost = esnsim::esn(network, quantization, options.metric.bit_convention)?;

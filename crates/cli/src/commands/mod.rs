@@ -40,8 +40,8 @@ fn open_network(path: Option<&Path>, options: &OpenOptions) -> Result<Opened, Er
 }
 
 /// Opens the network that a command names, or the embedded one, and shows the steps that were found in it.
-fn open(path: Option<&Path>, reading: &ReadingOptions) -> anyhow::Result<Opened> {
-    let opened = open_network(path, &reading.request(path)?)?;
+fn open(path: Option<&Path>, reading: &ReadingOptions, of_several: bool) -> anyhow::Result<Opened> {
+    let opened = open_network(path, &reading.request(path, of_several)?)?;
     if let Some(steps) = opened.steps.as_ref().filter(|steps| steps.found().next().is_some()) {
         print(&found_steps(steps))?;
     }

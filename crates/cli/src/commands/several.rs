@@ -47,7 +47,7 @@ pub fn run(options: &SimulateOptions, networks: &[PathBuf], hardware: &[Hardware
 }
 
 fn open(options: &SimulateOptions, file: &Path) -> anyhow::Result<Entry> {
-    let opened = commands::open(Some(file), &options.reading)?;
+    let opened = commands::open(Some(file), &options.reading, true)?;
     opened.check_steps(options.metric.width.bits)?;
     let images = commands::images(&opened.network, false, &options.inference, Some(options.answer()))?;
     notes(opened.network.notes());

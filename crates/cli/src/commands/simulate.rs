@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use anyhow::bail;
 use esnsim::{ImageRequest, Layout, NetworkImages, OpenOptions, Reference, SimulateOptions as Plan, Simulation};
+use formats::ReadOptions;
 use network::Network;
 use report::text::{accuracy, grouped, hardware_that_comes_along, one_line, stepped};
 use runner::{Clipping, Evaluation, Hardware, RunRecord, SteppedLayer};
@@ -35,7 +36,7 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
         [file] => Some(file.as_path()),
         several => return several::run(options, several, &hardware),
     };
-    let opened = commands::open(file, &options.reading)?;
+    let opened = commands::open(file, &options.reading, options.reference.is_some())?;
     opened.check_steps(options.metric.width.bits)?;
     let images = commands::images(&opened.network, file.is_none(), &options.inference, Some(options.answer()))?;
     notes(opened.network.notes());
@@ -63,7 +64,7 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
     // What is known is written even where inference fails.
     let run_on = images.as_ref().zip(plan.images.as_ref());
     write(options, &run, || {
-        let open = options.reading.request(file)?;
+        let open = options.reading.request(file, options.reference.is_some())?;
         Ok(esnsim::run_record(Some(command_words()), file, &opened.network, &open, run_on)?)
     })?;
     evaluated?;
@@ -82,8 +83,8 @@ fn doubts(network: &Network, evaluation: &Evaluation) {
     for Clipping { hardware, layers, most, share } in evaluation.clipping(MUCH_CLIPPED) {
         let most = &network.layers()[most].name;
         say(&format!(
-            "{hardware}: {layers} of {} layers clip over 1 % of their conversions, {most} most, {:.1} %: a larger full_scale \
-             of the ADC clips fewer, and range = \"bipolar\" takes sums of either sign",
+            "{hardware}: {layers} of {} layers clip over 1 % of their conversions, {most} most, {:.1} %: its ADC is too small \
+             for these sums (full_scale, range) or its cells add errors to them (noise)",
             network.layers().len(),
             100.0 * share
         ));
@@ -103,7 +104,8 @@ fn reference(
 ) -> anyhow::Result<Option<(Network, NetworkImages)>> {
     let Some(file) = &options.reference else { return Ok(None) };
     let Some(images) = images else { bail!("--reference needs --images") };
-    let open = OpenOptions { read: options.reading.graph.read_options(), find_steps: false };
+    let read = ReadOptions { passes_over_needless: true, ..options.reading.graph.read_options() };
+    let open = OpenOptions { read, find_steps: false };
     let network = commands::open_network(Some(file), &open)?.network;
     let request = ImageRequest { path: images.path.clone(), ..options.inference.request(images.path.is_none())? };
     let own = esnsim::images(&network, images.path.is_none(), &request)?.expect("the images of the network were found");

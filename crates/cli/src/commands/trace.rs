@@ -17,7 +17,7 @@ pub fn run(options: &TraceOptions) -> anyhow::Result<()> {
         options.network.iter().chain(&options.hardware).chain(options.inference.files()).chain(options.reading.files()),
     )?;
     let hardware = esnsim::traced_hardware(options.hardware.as_deref())?;
-    let opened = commands::open(options.network.as_deref(), &options.reading)?;
+    let opened = commands::open(options.network.as_deref(), &options.reading, false)?;
     opened.check_steps(options.width.bits)?;
     let network = &opened.network;
     notes(network.notes());
@@ -75,6 +75,9 @@ fn summary(trace: &Trace, image: Option<u64>) -> String {
         active as f64 / samples.len().max(1) as f64,
         grouped(count),
         Trace::EVENT,
-        joules(trace.unit.times(count).0)
+        match trace.normalized {
+            true => "normalized energy, no joules".to_string(),
+            false => joules(trace.unit.times(count).0),
+        }
     )
 }

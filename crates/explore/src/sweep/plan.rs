@@ -200,26 +200,52 @@ fn written_out(value: Value) -> Result<Vec<Value>, String> {
     Ok(all.into_iter().map(Value::Table).collect())
 }
 
-/// The numbers of a range, both ends included. Whole numbers go by 1 where no step is given.
+/// The numbers of a range, both ends included. Whole numbers go by 1 where no step is given. A range that steps over its end
+/// is refused.
 fn range(table: &toml::Table) -> Result<Vec<Value>, String> {
     const EXPECTED: &str = "expected a range as { from = 2, to = 8 } or { from = 0.1, to = 0.5, step = 0.1 }";
     if let Some(key) = table.keys().find(|key| !["from", "to", "step"].contains(&key.as_str())) {
         return Err(format!("a range has no key {key:?}; {EXPECTED}"));
     }
     let (Some(from), Some(to)) = (table.get("from"), table.get("to")) else { return Err(EXPECTED.to_string()) };
-    match (from, to, table.get("step").unwrap_or(&Value::Integer(1))) {
-        (&Value::Integer(from), &Value::Integer(to), &Value::Integer(step)) if step > 0 && from <= to => {
-            let len = (to.abs_diff(from)) / step.unsigned_abs();
-            let number = |i: u64| Value::Integer(from + step * i as i64);
-            (len < MAX_ALTERNATIVES as u64).then(|| (0..=len).map(number).collect()).ok_or(EXPECTED.to_string())
+    match (from, to, table.get("step")) {
+        (&Value::Integer(from), &Value::Integer(to), step) => {
+            let step = match step {
+                None => 1,
+                Some(&Value::Integer(step)) => step,
+                Some(_) => return Err("a range of whole numbers has a whole step".to_string()),
+            };
+            let steps = steps(to as f64 - from as f64, step as f64)?;
+            Ok((0..=steps)
+                .map(|i| Value::Integer((i128::from(from) + i128::from(step) * i128::from(i)) as i64))
+                .collect())
         }
-        (&Value::Float(from), &Value::Float(to), &Value::Float(step)) if step > 0.0 && from <= to => {
-            // A little room, so that the last number is not lost to rounding; twelve digits, so that 0.3 is 0.3.
-            let len = ((to - from) / step + 1e-6).floor();
-            let number = |i: u64| Value::Float(((from + step * i as f64) * 1e12).round() / 1e12);
-            (len < MAX_ALTERNATIVES as f64).then(|| (0..=len as u64).map(number).collect()).ok_or(EXPECTED.to_string())
+        (&Value::Float(from), &Value::Float(to), Some(&Value::Float(step))) => {
+            // Twelve digits, so that 0.3 is 0.3.
+            let number = |i: u64| ((from + step * i as f64) * 1e12).round() / 1e12;
+            Ok((0..=steps(to - from, step)?).map(|i| Value::Float(number(i))).collect())
         }
+        (Value::Float(_), Value::Float(_), None) => Err("a range of fractions needs a step".to_string()),
         _ => Err(EXPECTED.to_string()),
+    }
+}
+
+/// How many steps a range has.
+fn steps(length: f64, step: f64) -> Result<u64, String> {
+    if step.is_nan() || step <= 0.0 {
+        return Err("the step of a range must be above 0".to_string());
+    }
+    if length.is_nan() || length < 0.0 {
+        return Err("from must not exceed to in a range".to_string());
+    }
+    let steps = length / step;
+    if steps >= MAX_ALTERNATIVES as f64 {
+        return Err(format!("a range of over {MAX_ALTERNATIVES} numbers"));
+    }
+    // What rounding makes of a whole number of steps.
+    match (steps - steps.round()).abs() < 1e-6 {
+        true => Ok(steps.round() as u64),
+        false => Err("a range must end on to: its length is no whole number of steps".to_string()),
     }
 }
 

@@ -170,20 +170,23 @@ fn ranges_that_are_none_are_refused() {
         let text = format!("networks = [\"embedded\"]\n[[quantize]]\nbits = {bits}");
         parse(&text).expect_err("it is no range")
     };
-    for wrong in [
-        "{ from = 4, to = 2 }",
-        "{ from = 2 }",
-        "{ to = 2 }",
-        "{ from = 2, to = 8, by = 2 }",
-        "{ from = 2, to = 8, step = 0 }",
-        "{ from = 0.1, to = 0.5 }",
-        "{ from = 0, to = 9223372036854775807 }",
-        "{ from = -9223372036854775807, to = 9223372036854775807 }",
-    ] {
+    let cases = [
+        ("{ from = 4, to = 2 }", "from must not exceed to"),
+        ("{ from = 2 }", "expected a range as"),
+        ("{ to = 2 }", "expected a range as"),
+        ("{ from = 2, to = 8, by = 2 }", "a range has no key \"by\""),
+        ("{ from = 2, to = 8, step = 0 }", "the step of a range must be above 0"),
+        ("{ from = 2, to = 8, step = 4 }", "a range must end on to"),
+        ("{ from = 2, to = 8, step = 0.5 }", "a range of whole numbers has a whole step"),
+        ("{ from = 0.1, to = 0.5 }", "a range of fractions needs a step"),
+        ("{ from = 0.1, to = 0.45, step = 0.1 }", "a range must end on to"),
+        ("{ from = 0.1, to = inf, step = 0.1 }", "a range of over 1000000 numbers"),
+        ("{ from = 0.1, to = nan, step = 0.1 }", "from must not exceed to"),
+        ("{ from = 0, to = 9223372036854775807 }", "a range of over 1000000 numbers"),
+        ("{ from = -9223372036854775807, to = 9223372036854775807 }", "a range of over 1000000 numbers"),
+    ];
+    check_all(cases, |(wrong, expected)| {
         let message = refused(wrong);
-        assert!(
-            message.starts_with("p.toml: line 3 of [[quantize]]: ") && message.contains("expected a range"),
-            "{message}"
-        );
-    }
+        assert!(message.starts_with("p.toml: line 3, in [[quantize]]: ") && message.contains(expected), "{message}");
+    });
 }

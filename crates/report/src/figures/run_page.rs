@@ -3,14 +3,16 @@
 use std::io::{self, Write};
 
 use engine::Event;
+use esn::Quarters;
 use network::Network;
 use runner::{
-    Evaluation, Hardware, LayerCost, LayerDetail, Merit, NetworkCost, RunRecord, Score, Verdict, energy_by_entry,
+    Evaluation, Hardware, LayerCost, LayerDetail, Merit, Metric, NetworkCost, RunRecord, Score, Verdict,
+    energy_by_entry,
 };
 use serde::Serialize;
 
 use super::page::{self, grouped};
-use crate::text::{activations, energy, seconds};
+use crate::text::{activations, energy, grouped_quarters, seconds};
 
 const SCRIPT: &str = include_str!("page_files/run.js");
 
@@ -153,7 +155,10 @@ fn check_data(hardware: &Hardware, total: &runner::HardwareRun) -> CheckData {
     CheckData {
         hardware: hardware.engine.name().to_string(),
         metric: hardware.metric.name(),
-        expected: check.expected.to_string(),
+        expected: match hardware.metric {
+            Metric::EsnA => format!("4 · {}", grouped_quarters(Quarters(check.expected))),
+            Metric::EsnD | Metric::EsnDFilter => grouped(check.expected),
+        },
         counted: check.counted.map_or("–".to_string(), |count| count.to_string()),
         expected_cycles: check.expected_cycles.to_string(),
         cycles: total.cycles().to_string(),

@@ -253,6 +253,7 @@ mod tests {
             arithmetic: Arithmetic::Integer,
             clock_hz: Some(2e8),
             unit: Joules(1.0),
+            normalized: false,
             total_cycles: 9,
             lanes: vec![2],
             elements: 0,

@@ -30,12 +30,16 @@ impl Score {
         self.top1_accuracy().map(|p| (p * (1.0 - p) / self.labelled as f64).sqrt())
     }
 
-    /// Whether no more images are right than a guess among so many classes would have right. None of few images tells.
+    /// Whether no more images are right than guesses among so many classes may have right, two standard errors above the mean
+    /// of guesses. None of few images tells.
     pub fn is_at_chance(&self, classes: usize) -> bool {
         /// Images a class from which on a guess is told from a network that works.
         const IMAGES_PER_CLASS: u64 = 2;
         let classes = classes as u64;
-        classes > 1 && self.labelled >= IMAGES_PER_CLASS * classes && self.top1 * classes <= self.labelled
+        let (guess, images) = (1.0 / classes as f64, self.labelled as f64);
+        // Two standard errors above a guess is still a guess.
+        let likely = images * guess + 2.0 * (images * guess * (1.0 - guess)).sqrt();
+        classes > 1 && self.labelled >= IMAGES_PER_CLASS * classes && self.top1 as f64 <= likely
     }
 
     /// Top-5 accuracy; none without labels or below 100 classes.

@@ -22,6 +22,8 @@ pub struct Trace {
     pub clock_hz: Option<f64>,
     /// Energy of one unit of [`Sample::count`].
     pub unit: Joules,
+    /// Whether energies are in units of a choice and no joules.
+    pub normalized: bool,
     /// Cycles that the layer takes in all.
     pub total_cycles: u128,
     /// The lanes that are shown, in ascending order. Each has work in one of the cycles.
@@ -97,6 +99,7 @@ impl<'a> Recorder<'a> {
             arithmetic: plan.hardware.engine.arithmetic(),
             clock_hz: plan.hardware.clock_hz,
             unit,
+            normalized: plan.hardware.normalized,
             total_cycles: run.cycles.0,
             lanes: Vec::new(),
             elements: 0,

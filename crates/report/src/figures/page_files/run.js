@@ -65,13 +65,13 @@ const bits = el("div", { class: "layers" });
 const bitKey = el("div", { class: "bar" });
 const cell = (text, attributes) => el("td", attributes || {}, text);
 const checks = el("table", {},
-  el("thead", {}, el("tr", {}, ["hardware", "metric", "metric's count", "engine's count", "metric's cycles", "cycles", "energy", "check"]
+  el("thead", {}, el("tr", {}, ["hardware", "metric", "its value", "counted", "cycles of the metric", "cycles", "energy", "check"]
     .map((name, i) => el("th", { class: i < 2 ? "text" : null }, name)))),
   el("tbody", {}, data.checks.map((check) => el("tr", {}, cell(check.hardware, { class: "text" }), cell(check.metric, { class: "text" }),
-    cell(grouped(check.expected)), cell(grouped(check.counted)), cell(grouped(check.expectedCycles)), cell(grouped(check.cycles)),
+    cell(check.expected), cell(grouped(check.counted)), cell(grouped(check.expectedCycles)), cell(grouped(check.cycles)),
     cell(amount(check.energy, check.unit)), cell(check.verdict, { class: check.kind })))));
 const merits = el("table", {},
-  el("thead", {}, el("tr", {}, ["hardware", "bound by", "compute", "conversion", "memory", "× metric", "× cycles", "latency", "TOPS/W", "effective", "bits of weights"]
+  el("thead", {}, el("tr", {}, ["hardware", "bound by", "compute", "conversion", "memory", "ratio", "cycle ratio", "latency", "TOPS/W", "effective TOPS/W", "bits of weights"]
     .map((name, i) => el("th", { class: i < 2 ? "text" : null }, name)))),
   el("tbody", {}, data.merits.map((row) => el("tr", { title: `energy by entry: ${row.entries}` },
     row.cells.map((text, i) => cell(text, { class: i < 2 ? "text" : null }))))));
@@ -98,7 +98,8 @@ put(page, {}, [
       el("div", { class: "bar" },
         choice("measure", MEASURES, 0, (i) => { view.measure = i; drawLayers(); }),
         choice("scale", ["linear", "logarithmic"], 0, (i) => { view.log = i === 1; drawLayers(); }), hardware),
-      layers),
+      layers,
+      el("p", { class: "hint" }, "Energies in u are normalized: compare them within one hardware alone.")),
     el("div", { class: "card" }, el("h2", {}, "Bit widths"),
       el("div", { class: "bar" }, choice("of", ["weights", "filters, by their widest weight"], 0, (i) => { view.of = i; drawBits(); }), bitKey),
       bits),
