@@ -13,7 +13,7 @@ use runner::{
 use crate::values::{mean_bits, metric_value};
 
 /// Columns of the CSV of `simulate`.
-pub const SIMULATE_COLUMNS: [&str; 41] = [
+pub const SIMULATE_COLUMNS: [&str; 42] = [
     "layer",
     "op",
     "hardware",
@@ -55,10 +55,11 @@ pub const SIMULATE_COLUMNS: [&str; 41] = [
     "energy_count_all_images",
     "idle_by_cause_all_images",
     "network",
+    "row",
 ];
 
 /// Columns of the CSV of `esn`.
-pub const ESN_COLUMNS: [&str; 21] = [
+pub const ESN_COLUMNS: [&str; 22] = [
     "layer",
     "op",
     "weights",
@@ -80,6 +81,7 @@ pub const ESN_COLUMNS: [&str; 21] = [
     "network",
     "effective_weights",
     "effective_macs",
+    "row",
 ];
 
 /// What one network costs on hardware, and how it did on images.
@@ -137,7 +139,7 @@ fn simulate_row(
     run: &HardwareRun,
     (sqnr_db, clipped): (Option<f64>, Option<f64>),
     network: &str,
-) -> [String; 41] {
+) -> [String; 42] {
     let merit = Merit::new(hardware, layer, run);
     let [compute_j, conversion_j, memory_j] = merit.energy_by_group_j;
     [
@@ -182,7 +184,13 @@ fn simulate_row(
         run.energy_count().sum.to_string(),
         pairs(run.idle().map(|(cause, count)| (cause.name(), count.sum.to_string()))),
         network.to_string(),
+        row(layer).to_string(),
     ]
+}
+
+/// Whether a row is that of a layer or of their sum, which alone has no number of positions: a layer may be named `TOTAL`.
+fn row(layer: &LayerCost) -> &'static str {
+    if layer.positions == 0 { "total" } else { "layer" }
 }
 
 /// `name=value;name=value`.
@@ -211,7 +219,7 @@ pub fn write_esn<'a>(
     csv.flush()
 }
 
-fn esn_row(network: &str, layer: &LayerCost, from_snr: Option<f64>, from_snr_macs: Option<f64>) -> [String; 21] {
+fn esn_row(network: &str, layer: &LayerCost, from_snr: Option<f64>, from_snr_macs: Option<f64>) -> [String; 22] {
     let esn = &layer.esn;
     [
         layer.name.clone(),
@@ -235,6 +243,7 @@ fn esn_row(network: &str, layer: &LayerCost, from_snr: Option<f64>, from_snr_mac
         network.to_string(),
         esn.nonzero.to_string(),
         layer.nonzero_macs.to_string(),
+        row(layer).to_string(),
     ]
 }
 

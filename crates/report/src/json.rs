@@ -96,6 +96,8 @@ impl EsnFigures {
 #[derive(Debug, Serialize)]
 struct LayerReport<'a> {
     layer: &'a str,
+    /// `layer` or `total`, as in the CSV.
+    row: &'static str,
     op: &'a str,
     filters: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -233,6 +235,7 @@ impl<'a> LayerReport<'a> {
     fn of_total(hardware: &'a [Hardware], cost: &'a NetworkCost) -> Self {
         let total = cost.total_row();
         let mut report = Self::new("TOTAL", &total, cost.esn_a_from_snr);
+        report.row = "total";
         report.esn_a_from_snr_macs = cost.esn_a_from_snr_macs;
         report.filters = cost.layers.iter().map(|layer| layer.filters).sum();
         report.runs = runs(hardware, &total, &cost.totals);
@@ -243,6 +246,7 @@ impl<'a> LayerReport<'a> {
         let esn = &layer.esn;
         Self {
             layer: name,
+            row: "layer",
             op: "",
             filters: 0,
             positions: None,

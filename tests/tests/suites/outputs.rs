@@ -285,6 +285,22 @@ fn networks_stand_side_by_side_with_the_figures_that_each_has_alone() {
 }
 
 #[test]
+fn a_layer_named_total_is_none() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let network = testkit::model().input("x", &[1, 1, 2, 2]).weights("w", &[2, 1, 1, 1]);
+    let mut network = network.node("Conv", &["x", "w"], &["y"]);
+    network.graph.node[0].name = "TOTAL".to_string();
+    std::fs::write(folder.path().join("net.onnx"), network.bytes()).expect("writable");
+    for command in [&["esn", "net.onnx", "--csv", "t.csv"][..], &["simulate", "net.onnx", "--csv", "t.csv"]] {
+        run(folder.path(), command);
+        let table = Table::read(&folder.path().join("t.csv"));
+        assert!(table.rows.iter().all(|row| row["layer"] == "TOTAL"), "{command:?}");
+        let kinds: Vec<&str> = table.rows.iter().map(|row| row["row"].as_str()).collect();
+        assert!(kinds.chunks(2).all(|pair| pair == ["layer", "total"]), "{command:?}: {kinds:?}");
+    }
+}
+
+#[test]
 fn a_pipe_gets_plain_text_and_no_progress() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let commands: [&[&str]; 5] = [
