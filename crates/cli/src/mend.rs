@@ -64,6 +64,8 @@ pub fn option(mend: Mend) -> String {
         Mend::NameArchitectureOrTopology => {
             "--architecture gives it the graph of a known network, --topology output positions"
         }
+        Mend::NameState => "--state NAME takes another",
+        Mend::NameLayers => "--layers PATTERN names the tensors that are layers",
         Mend::AllowLoss => "without --strict it is lost",
         Mend::ShiftLabels => "--label-offset N is added to every label",
         Mend::CountLabelsFromOne => "labels are counted from 1: --label-offset=-1",

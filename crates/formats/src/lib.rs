@@ -107,7 +107,7 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Network, NetworkError>
     let mapping = Mapping::open(path).map_err(io)?;
     let bytes = mapping.bytes();
     if weight_file::is_weight_file(&bytes) {
-        return from_weights(&WeightFile::parse(path, bytes, vec![mapping])?, options);
+        return from_weights(&WeightFile::parse(path, bytes, vec![mapping], options.state.as_deref())?, options);
     }
     refuse_needless(path, options)?;
     let network = match tflite::is_tflite(&bytes) {
@@ -142,10 +142,11 @@ pub fn read_piped(path: &Path, pipe: impl Read, options: &ReadOptions) -> Result
 ///
 /// As [`read`]. External data is refused: there is no folder to look in.
 pub fn from_bytes(name: &str, bytes: Bytes, options: &ReadOptions) -> Result<Network, NetworkError> {
-    if weight_file::is_weight_file(&bytes) {
-        return from_weights(&WeightFile::from_bytes(name, bytes)?, options);
-    }
     let path = Path::new(name);
+    if weight_file::is_weight_file(&bytes) {
+        let file = WeightFile::parse(path, bytes, Vec::new(), options.state.as_deref())?;
+        return from_weights(&file, options);
+    }
     refuse_needless(path, options)?;
     match tflite::is_tflite(&bytes) {
         true => tflite::read(path, bytes, options),
@@ -172,6 +173,11 @@ fn named_for_what_it_is(error: NetworkError, bytes: &[u8]) -> NetworkError {
 }
 
 fn from_weights(file: &WeightFile, options: &ReadOptions) -> Result<Network, NetworkError> {
+    if options.architecture.is_some() && !options.layers.is_empty() {
+        let problem = "an architecture has its own layers; a choice of layers is for weights without one".to_string();
+        let (path, place) = (file.path().to_path_buf(), "file".to_string());
+        return Err(NetworkError::Unsupported { path, place, problem, mend: None });
+    }
     match (options.architecture, &options.topology) {
         (Some(_), Some(topology)) => {
             let problem = "an architecture has its own geometry; a topology is for weights without one".to_string();
@@ -189,11 +195,13 @@ fn refuse_needless(path: &Path, options: &ReadOptions) -> Result<(), NetworkErro
     if options.passes_over_needless {
         return Ok(());
     }
-    let needless = match (&options.architecture, &options.topology) {
-        (Some(_), _) => "an architecture",
-        (None, Some(_)) => "a topology",
-        (None, None) => return Ok(()),
-    };
+    let needless = [
+        (options.architecture.is_some(), "an architecture"),
+        (options.topology.is_some(), "a topology"),
+        (options.state.is_some(), "the name of a state"),
+        (!options.layers.is_empty(), "a choice of layers"),
+    ];
+    let Some((_, needless)) = needless.into_iter().find(|(is_given, _)| *is_given) else { return Ok(()) };
     let problem = format!("it is no weight file; {needless} is for weights without a graph");
     Err(NetworkError::Unsupported { path: path.to_path_buf(), place: "file".to_string(), problem, mend: None })
 }

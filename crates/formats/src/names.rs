@@ -53,7 +53,21 @@ pub(crate) fn common_prefix<'a>(mut names: impl Iterator<Item = &'a str>) -> usi
 
 /// The first names of many, as a message shows them: `"a", "b", "c" and 2 more`.
 pub(crate) fn few(names: &[String]) -> String {
-    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("{name:?}")).collect();
-    let more = names.len() - shown.len();
+    let quoted: Vec<String> = names.iter().take(SHOWN).map(|name| format!("{name:?}")).collect();
+    and_more(&quoted, names.len())
+}
+
+/// As [`few`], of what is quoted already.
+pub(crate) fn listed(words: &[String]) -> String {
+    and_more(&words[..words.len().min(SHOWN)], words.len())
+}
+
+fn and_more(shown: &[String], count: usize) -> String {
+    let more = count - shown.len();
     if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
+}
+
+/// So many tensors, in words.
+pub(crate) fn tensors(count: usize) -> String {
+    if count == 1 { "1 tensor".to_string() } else { format!("{count} tensors") }
 }

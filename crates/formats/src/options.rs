@@ -19,6 +19,12 @@ pub struct ReadOptions {
     /// Whether a file with a graph passes over an architecture or a topology; else it refuses them. For several networks that are
     /// read in one go.
     pub passes_over_needless: bool,
+    /// Which of several networks in a file of weights is meant: the name of the module or key that its tensors stand
+    /// under. Otherwise copies of one network are left out.
+    pub state: Option<String>,
+    /// Which tensors of weights without a graph are layers: patterns of their names, with `*` for any text and `?` for
+    /// any character. Where there are none, name and shape decide.
+    pub layers: Vec<String>,
     /// How layers of TFLite files round.
     pub tflite_kernels: TfliteKernels,
 }

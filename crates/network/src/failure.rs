@@ -54,6 +54,10 @@ pub enum Mend {
     NameGrid,
     /// Weights have no graph: an architecture gives them one, a topology their output positions.
     NameArchitectureOrTopology,
+    /// A file of weights holds several networks, and one was taken.
+    NameState,
+    /// Names and shapes of tensors decided which of them are layers.
+    NameLayers,
     /// Something would be lost, and that was not to be.
     AllowLoss,
     /// Real weights seem to lie on a grid already.
@@ -94,6 +98,8 @@ impl fmt::Display for Mend {
             Mend::AskForQuantization => "ask for a width, a step rule or bits shared out",
             Mend::NameGrid => "name the grid if they are half-steps",
             Mend::NameArchitectureOrTopology => "name the architecture that the weights belong to, or give a topology",
+            Mend::NameState => "name the state that is to be taken instead",
+            Mend::NameLayers => "name the tensors that are layers",
             Mend::AllowLoss => "allow the loss",
             Mend::ShiftLabels => "give what is to be added to every label",
             Mend::CountLabelsFromOne => "labels are counted from 1: subtract 1 from every label",

@@ -42,6 +42,10 @@ pub struct ReadRecord {
     pub architecture: Option<String>,
     /// Topology file that weights were given sizes by.
     pub topology: Option<String>,
+    /// Which of several networks in a weight file was taken.
+    pub state: Option<String>,
+    /// Patterns of the names of tensors that were to be layers.
+    pub layers: Vec<String>,
     /// Kernels of TFLite whose rounding is followed.
     pub tflite_kernels: &'static str,
     /// Whether the grid was looked for that real weights lie on.
@@ -56,6 +60,8 @@ impl ReadRecord {
             grid: read.grid.map(|grid| grid.name()),
             architecture: read.architecture.map(|family| family.name()),
             topology: read.topology.as_ref().map(|path| path.display().to_string()),
+            state: read.state.clone(),
+            layers: read.layers.clone(),
             tflite_kernels: match read.tflite_kernels {
                 TfliteKernels::Optimized => "optimized",
                 TfliteKernels::Reference => "reference",

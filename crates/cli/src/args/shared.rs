@@ -31,6 +31,20 @@ pub struct GraphOptions {
     /// makes: `new --help` lists them.
     #[arg(long, value_name = "NAME", value_parser = architecture(), hide_possible_values = true)]
     pub architecture: Option<Family>,
+
+    /// Which of several networks in a weight file is taken
+    ///
+    /// NAME is the key or the module that its tensors stand under, as encoder_k or ema. Left out: copies of one network,
+    /// such as averages and teachers, are left out with a note.
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    pub state: Option<String>,
+
+    /// Tensors of a weight file that are layers, as *.proj.weight
+    ///
+    /// A pattern of names: * stands for any text, ? for any character. The option may be given several times. Left out:
+    /// names and shapes decide.
+    #[arg(long, value_name = "PATTERN", conflicts_with = "architecture", hide_short_help = true)]
+    pub layers: Vec<String>,
 }
 
 impl GraphOptions {
@@ -39,6 +53,8 @@ impl GraphOptions {
         ReadOptions {
             input_shapes: self.input_shape.clone(),
             architecture: self.architecture,
+            state: self.state.clone(),
+            layers: self.layers.clone(),
             ..ReadOptions::default()
         }
     }

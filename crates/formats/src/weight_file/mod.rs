@@ -17,6 +17,8 @@
 //! torch_tensor.rs  one tensor of a PyTorch checkpoint
 //! state_dict.rs    where in a checkpoint the weights are, and what they are called
 //! torch.rs         PyTorch checkpoints, old and new
+//! optimizer.rs     the state of optimizers, which is left out
+//! copies.rs        copies of one network, of which one is taken
 //! mod.rs           which format a file has, and its list of tensors
 //! scales.rs        integers and the scales beside them
 //! graphless.rs     the tensors as a network without a graph
@@ -24,10 +26,12 @@
 //! ```
 
 mod archive;
+mod copies;
 mod fit;
 mod graphless;
 mod index;
 mod numpy;
+mod optimizer;
 mod pickle;
 mod safetensors;
 mod scales;
@@ -143,7 +147,7 @@ impl WeightFile {
     /// handled.
     pub fn read(path: &Path) -> Result<Self, NetworkError> {
         let mapping = Mapping::open(path).map_err(|source| NetworkError::Io { path: path.to_path_buf(), source })?;
-        Self::parse(path, mapping.bytes(), vec![mapping])
+        Self::parse(path, mapping.bytes(), vec![mapping], None)
     }
 
     /// Reads a file in memory; `name` stands for it in messages.
@@ -152,17 +156,28 @@ impl WeightFile {
     ///
     /// As [`WeightFile::read`]. An index of other files is refused: there is no folder to look in.
     pub fn from_bytes(name: &str, bytes: Bytes) -> Result<Self, NetworkError> {
-        Self::parse(Path::new(name), bytes, Vec::new())
+        Self::parse(Path::new(name), bytes, Vec::new(), None)
     }
 
-    pub(crate) fn parse(path: &Path, bytes: Bytes, mut mappings: Vec<Mapping>) -> Result<Self, NetworkError> {
+    /// Reads a file of these bytes. Where it holds several networks, `state` names the one that is meant.
+    pub(crate) fn parse(
+        path: &Path,
+        bytes: Bytes,
+        mut mappings: Vec<Mapping>,
+        state: Option<&str>,
+    ) -> Result<Self, NetworkError> {
         let folder = if mappings.is_empty() { None } else { Some(path.parent().unwrap_or(Path::new("."))) };
-        let Content { tensors, notes, metadata } =
-            content(path, &bytes, folder, &mut mappings).map_err(|fault| fault.at(path, "file".to_string()))?;
+        let read = content(path, &bytes, folder, &mut mappings, state);
+        let Content { tensors, notes, metadata, .. } = read.map_err(|fault| fault.at(path, "file".to_string()))?;
         Ok(Self { path: path.to_path_buf(), tensors, notes, metadata, mappings })
     }
 
-    /// The tensors, in the order of the file.
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The tensors, in the order of the file. State of optimizers and copies of the network are not among them.
     pub fn tensors(&self) -> &[WeightTensor] {
         &self.tensors
     }
@@ -218,6 +233,8 @@ struct Content {
     tensors: Vec<WeightTensor>,
     notes: Vec<Note>,
     metadata: Vec<(String, String)>,
+    /// Whether it holds the state alone that was asked for.
+    is_chosen: bool,
 }
 
 impl From<Vec<WeightTensor>> for Content {
@@ -226,17 +243,20 @@ impl From<Vec<WeightTensor>> for Content {
     }
 }
 
-fn content(path: &Path, bytes: &Bytes, folder: Option<&Path>, mappings: &mut Vec<Mapping>) -> Result<Content, Fault> {
+fn content(
+    path: &Path,
+    bytes: &Bytes,
+    folder: Option<&Path>,
+    mappings: &mut Vec<Mapping>,
+    state: Option<&str>,
+) -> Result<Content, Fault> {
     let found = match format_of(bytes) {
-        Some(Format::Archive) => of_archive(bytes)?,
+        Some(Format::Archive) => of_archive(bytes, state)?,
         Some(Format::Array) => {
             let name = path.file_stem().unwrap_or_default().to_string_lossy();
             vec![numpy::read_array(&name, bytes)?].into()
         }
-        Some(Format::Pickle) => {
-            let checkpoint = torch::read_legacy(bytes)?;
-            Content { notes: checkpoint.notes, ..checkpoint.tensors.into() }
-        }
+        Some(Format::Pickle) => torch::read_legacy(bytes, state)?,
         Some(Format::Safetensors) => safetensors::read(bytes)?,
         Some(Format::Index) => index::read(bytes, folder, mappings)?,
         None => return Err(invalid!("expected a PyTorch checkpoint, safetensors, .npz or .npy")),
@@ -246,16 +266,18 @@ fn content(path: &Path, bytes: &Bytes, folder: Option<&Path>, mappings: &mut Vec
     match names.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => Err(invalid!("two tensors have the name {:?}", pair[0])),
         None if found.tensors.is_empty() => Err(invalid!("it holds no tensor")),
-        None => Ok(found),
+        None => {
+            let state = state.filter(|_| !found.is_chosen);
+            copies::one_network(optimizer::without_state(found)?, state)
+        }
     }
 }
 
-fn of_archive(bytes: &Bytes) -> Result<Content, Fault> {
+fn of_archive(bytes: &Bytes, state: Option<&str>) -> Result<Content, Fault> {
     let archive = Archive::open(bytes.clone())?;
     let names = archive.names();
     if let Some(entry) = torch::pickle_entry(&names).cloned() {
-        let checkpoint = torch::read_archive(archive, &entry)?;
-        return Ok(Content { notes: checkpoint.notes, ..checkpoint.tensors.into() });
+        return torch::read_archive(archive, &entry, state);
     }
     if names.iter().any(|name| name.ends_with(".npy")) {
         return Ok(numpy::read_archive(archive)?.into());

@@ -1,10 +1,12 @@
 //! Where in a checkpoint the weights are, and what they are called.
 
-use network::{Note, NoteKind};
+use network::{Mend, Note, NoteKind};
 use std::borrow::Cow;
 
+use super::optimizer;
 use super::pickle::{Id, Object, Pickle};
 use super::torch_tensor::{called, is_tensor};
+use crate::names::tensors;
 use crate::reading::fault::{Fault, clean, invalid, unsupported};
 
 /// Keys under which training scripts save the weights, the likeliest first.
@@ -35,12 +37,14 @@ pub(super) struct StateDict {
     /// Name and object.
     pub(super) tensors: Vec<(String, Id)>,
     pub(super) notes: Vec<Note>,
+    /// Whether they stand under the key that was asked for.
+    pub(super) is_chosen: bool,
 }
 
-/// Finds the weights: at the top, or under one of the usual keys.
-pub(super) fn find(pickle: &Pickle<'_>) -> Result<StateDict, Fault> {
+/// Finds the weights: under the key that is asked for, where there is one; else at the top, or under a usual key.
+pub(super) fn find(pickle: &Pickle<'_>, state: Option<&str>) -> Result<StateDict, Fault> {
     let mut walk = Walk { pickle, budget: MAX_NAMES };
-    let (mut root, mut notes) = (pickle.root, Vec::new());
+    let (mut root, mut notes, mut is_chosen) = (pickle.root, Vec::new(), false);
     for _ in 0..MAX_DEPTH {
         let Some(entries) = walk.entries(root)? else { break };
         if is_module(pickle, root) || entries.iter().any(|(_, id)| is_tensor(pickle, *id)) {
@@ -48,22 +52,28 @@ pub(super) fn find(pickle: &Pickle<'_>) -> Result<StateDict, Fault> {
         }
         let mut holders = Vec::new();
         for (key, id) in &entries {
-            if !walk.tensors(*id)?.is_empty() {
-                holders.push((key, *id));
+            let count = walk.tensors(*id)?.len();
+            if count > 0 {
+                holders.push((key, *id, count));
             }
         }
-        let usual = USUAL_KEYS.iter().find_map(|usual| holders.iter().find(|(key, _)| key == usual));
-        let Some(&(key, id)) = usual else { break };
+        let usual = USUAL_KEYS.iter().find_map(|usual| holders.iter().find(|(key, ..)| key == usual));
+        let asked = holders.iter().find(|(key, ..)| !is_chosen && Some(key.as_ref()) == state);
+        is_chosen |= asked.is_some();
+        let Some(&(key, id, _)) = asked.or(usual) else { break };
+        let others = holders.iter().filter(|(other, ..)| *other != key);
         let others: Vec<String> =
-            holders.iter().filter(|(other, _)| *other != key).map(|(other, _)| format!("{:?}", clean(other))).collect();
+            others.map(|(other, _, count)| format!("{:?} ({})", clean(other), tensors(*count))).collect();
         if !others.is_empty() {
-            let text = format!("weights are those under {key:?}; tensors under {} are left out", others.join(", "));
-            notes.push(Note::new(NoteKind::LeftOut, text));
+            let text = format!("weights are those under {key:?}; left out are those under {}", others.join(", "));
+            let note = Note::new(NoteKind::LeftOut, text);
+            let is_choice = holders.iter().any(|(other, ..)| *other != key && !optimizer::holds_training(other));
+            notes.push(if is_choice { note.mended_by(Mend::NameState) } else { note });
         }
         root = id;
     }
     let tensors = walk.tensors(root)?;
-    Ok(StateDict { tensors, notes })
+    Ok(StateDict { tensors, notes, is_chosen })
 }
 
 /// A walk through dictionaries with a bound on what it writes.

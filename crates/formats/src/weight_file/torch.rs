@@ -3,12 +3,11 @@
 //!
 //! Source: `torch/serialization.py` and `torch/_utils.py` of PyTorch 2.
 
-use network::Note;
 use std::collections::HashMap;
 
 use bytes::Bytes;
 
-use super::WeightTensor;
+use super::Content;
 use super::archive::Archive;
 use super::pickle::{Object, Pickle};
 use super::state_dict::{self, StateDict};
@@ -22,30 +21,24 @@ const MAGIC: &[u8; 10] = &[0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50,
 /// have one scale for each filter.
 const MAX_SCALES: usize = 1 << 24;
 
-/// What a checkpoint holds.
-pub(super) struct Checkpoint {
-    pub(super) tensors: Vec<WeightTensor>,
-    pub(super) notes: Vec<Note>,
-}
-
 /// Name of the pickle in an archive that is a checkpoint.
 pub(super) fn pickle_entry(names: &[String]) -> Option<&String> {
     names.iter().find(|name| *name == "data.pkl" || name.ends_with("/data.pkl"))
 }
 
 /// Reads an archive; `entry` is its pickle.
-pub(super) fn read_archive(mut archive: Archive, entry: &str) -> Result<Checkpoint, Fault> {
+pub(super) fn read_archive(mut archive: Archive, entry: &str, state: Option<&str>) -> Result<Content, Fault> {
     let prefix = entry.strip_suffix("data.pkl").unwrap_or_default().to_string();
     if archive.entry(&format!("{prefix}byteorder"))?.is_some_and(|order| order.as_ref() == b"big") {
         return Err(unsupported!("a checkpoint in big-endian order"));
     }
     let bytes = archive.entry(entry)?.ok_or_else(|| invalid!("the archive has no {}", clean(entry)))?;
     let pickle = Pickle::read(&bytes, 0)?;
-    checkpoint(&pickle, &mut ArchiveStorages { archive, prefix })
+    checkpoint(&pickle, state, &mut ArchiveStorages { archive, prefix })
 }
 
 /// Reads a file of the old format.
-pub(super) fn read_legacy(bytes: &Bytes) -> Result<Checkpoint, Fault> {
+pub(super) fn read_legacy(bytes: &Bytes, state: Option<&str>) -> Result<Content, Fault> {
     let magic = bytes.windows(MAGIC.len()).take(16).any(|window| window == MAGIC);
     if !magic {
         return Err(unsupported!("a pickle that is no PyTorch checkpoint; save a state_dict with torch.save"));
@@ -61,11 +54,11 @@ pub(super) fn read_legacy(bytes: &Bytes) -> Result<Checkpoint, Fault> {
     let pickle = Pickle::read(bytes, system.end)?;
     let keys = Pickle::read(bytes, pickle.end)?;
     let mut storages = LegacyStorages::read(bytes, &pickle, &keys)?;
-    checkpoint(&pickle, &mut storages)
+    checkpoint(&pickle, state, &mut storages)
 }
 
-fn checkpoint(pickle: &Pickle<'_>, storages: &mut dyn Storages) -> Result<Checkpoint, Fault> {
-    let StateDict { tensors, notes } = state_dict::find(pickle)?;
+fn checkpoint(pickle: &Pickle<'_>, state: Option<&str>, storages: &mut dyn Storages) -> Result<Content, Fault> {
+    let StateDict { tensors, notes, is_chosen } = state_dict::find(pickle, state)?;
     let mut budget = MAX_SCALES;
     let tensor = |(name, id): (String, _)| {
         let tensor = super::torch_tensor::read(pickle, id, &name, storages)?;
@@ -74,7 +67,8 @@ fn checkpoint(pickle: &Pickle<'_>, storages: &mut dyn Storages) -> Result<Checkp
         budget = left.ok_or_else(|| unsupported!("tensors with more than {MAX_SCALES} scales in all"))?;
         Ok(tensor)
     };
-    Ok(Checkpoint { tensors: tensors.into_iter().map(tensor).collect::<Result<_, Fault>>()?, notes })
+    let tensors = tensors.into_iter().map(tensor).collect::<Result<Vec<_>, Fault>>()?;
+    Ok(Content { notes, is_chosen, ..tensors.into() })
 }
 
 fn is_big_endian(system: &Pickle<'_>) -> bool {

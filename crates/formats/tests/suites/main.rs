@@ -16,5 +16,6 @@ mod questions;
 mod shared_models;
 mod topology;
 mod torch;
+mod training_state;
 mod weight_files;
 mod writing;

@@ -17,7 +17,7 @@ fn read(bytes: Vec<u8>) -> Result<WeightFile, NetworkError> {
     WeightFile::from_bytes("weights", bytes.into())
 }
 
-fn network(bytes: Vec<u8>) -> Result<Network, NetworkError> {
+pub(crate) fn network(bytes: Vec<u8>) -> Result<Network, NetworkError> {
     formats::from_bytes("weights", bytes.into(), &ReadOptions::default())
 }
 
@@ -29,26 +29,26 @@ fn weights(network: &Network, layer: usize) -> Vec<f32> {
     }
 }
 
-fn problem<T: std::fmt::Debug>(result: Result<T, NetworkError>) -> String {
+pub(crate) fn problem<T: std::fmt::Debug>(result: Result<T, NetworkError>) -> String {
     let text = network::chain(&result.expect_err("it is refused"));
     assert!(!text.contains('\n') && text.chars().all(|c| !c.is_control()), "one line: {text:?}");
     text
 }
 
-fn safetensors(header: &str, data: &[u8]) -> Vec<u8> {
+pub(crate) fn safetensors(header: &str, data: &[u8]) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), data].concat()
 }
 
-fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+pub(crate) fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
     let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
     [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), data].concat()
 }
 
-fn floats(values: &[f32]) -> Vec<u8> {
+pub(crate) fn floats(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-fn zip(entries: &[(&str, &[u8])], deflate: bool) -> Vec<u8> {
+pub(crate) fn zip(entries: &[(&str, &[u8])], deflate: bool) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let method = if deflate { zip::CompressionMethod::Deflated } else { zip::CompressionMethod::Stored };
     for (name, bytes) in entries {

@@ -1,0 +1,132 @@
+//! Is what training leaves in a file beside the weights told from the weights?
+
+use formats::ReadOptions;
+use network::{Mend, Network};
+use testkit::{check_all, texts};
+
+use crate::torch::{Checkpoint, Element};
+use crate::weight_files::{floats, network, npy, problem, safetensors, zip};
+
+/// Names of tensors of shape [2, 3], as each format has them.
+fn in_every_format(names: &[&str]) -> [Vec<u8>; 3] {
+    let data = floats(&[0.5; 6]);
+    let mut checkpoint = Checkpoint::default();
+    names.iter().for_each(|name| checkpoint.add(name, &[2, 3], Element::F32, &data));
+    let entry = |(i, name): (usize, &&str)| {
+        format!(r#""{name}":{{"dtype":"F32","shape":[2,3],"data_offsets":[{},{}]}}"#, 24 * i, 24 * i + 24)
+    };
+    let header: Vec<String> = names.iter().enumerate().map(entry).collect();
+    let array = npy("<f4", "(2, 3)", &data);
+    let files: Vec<String> = names.iter().map(|name| format!("{name}.npy")).collect();
+    let entries: Vec<(&str, &[u8])> = files.iter().map(|name| (name.as_str(), array.as_slice())).collect();
+    [
+        checkpoint.zip(),
+        safetensors(&format!("{{{}}}", header.join(",")), &data.repeat(names.len())),
+        zip(&entries, false),
+    ]
+}
+
+fn layers(network: &Network) -> Vec<&str> {
+    network.layers().iter().map(|layer| layer.name.as_str()).collect()
+}
+
+#[test]
+fn an_optimizer_beside_a_network_is_left_out() {
+    let names = ["g.conv.weight", "opt_g.state.0.exp_avg", "opt_g.state.0.exp_avg_sq", "scheduler.x"];
+    check_all(in_every_format(&names), |bytes| {
+        let network = network(bytes.clone()).expect("it holds a network");
+        assert_eq!(layers(&network), ["g.conv"]);
+        let note = "left out is the state of an optimizer: 3 tensors under \"opt_g.state\", \"scheduler\"";
+        assert!(texts(network.notes()).iter().any(|text| text == note), "{:?}", network.notes());
+    });
+}
+
+#[test]
+fn an_optimizer_alone_is_no_network() {
+    check_all(in_every_format(&["state.0.exp_avg", "state.0.exp_avg_sq", "state.1.exp_avg"]), |bytes| {
+        let text = problem(network(bytes.clone()));
+        assert!(text.contains("unsupported: it holds the state of an optimizer (3 tensors under \"state\")"), "{text}");
+    });
+    let mut nested = Checkpoint::default();
+    nested.under = Some("state");
+    nested.add("0.momentum_buffer", &[2, 3], Element::F32, &floats(&[0.5; 6]));
+    assert!(problem(network(nested.zip())).contains("(1 tensor under \"state\")"));
+}
+
+/// Each tensor has 2 × 3 = 6 weights.
+#[test]
+fn of_copies_one_is_taken() {
+    let cases: [(&[&str], &[&str], &str); 7] = [
+        (
+            &["module.encoder_q.fc.weight", "module.encoder_k.fc.weight"],
+            &["encoder_q.fc"],
+            "\"module.encoder_k\" (1 tensor, 6 weights) is a copy of \"module.encoder_q\"; it is left out",
+        ),
+        (
+            &["d.a.weight", "g.a.weight", "g_ema.a.weight"],
+            &["d.a", "g.a"],
+            "\"g_ema\" (1 tensor, 6 weights) is a copy of \"g\"",
+        ),
+        (
+            &["teacher.a.weight", "teacher.b.weight", "student.a.weight", "student.b.weight"],
+            &["student.a", "student.b"],
+            "\"teacher\" (2 tensors, 12 weights) is a copy of \"student\"",
+        ),
+        (&["policy_net.a", "target_net.a"], &["policy_net.a"], "is a copy of \"policy_net\""),
+        (&["model.a.b.weight", "model_ema.abweight"], &["model.a.b"], "is a copy of \"model\""),
+        (
+            &["a.weight", "ema.module.a.weight"],
+            &["a"],
+            "\"ema\" (1 tensor, 6 weights) is a copy of the weights beside it",
+        ),
+        (
+            &["a.weight", "module.a.weight"],
+            &["a"],
+            "\"module\" (1 tensor, 6 weights) is a copy of the weights beside it",
+        ),
+    ];
+    check_all(cases, |(names, expected, note)| {
+        for bytes in in_every_format(names) {
+            let network = network(bytes).expect("it holds a network");
+            assert_eq!(layers(&network), *expected);
+            let told = network.notes().iter().find(|told| told.text().contains(note));
+            assert_eq!(told.expect("it is told").mend(), Some(Mend::NameState), "{:?}", network.notes());
+        }
+    });
+}
+
+#[test]
+fn what_only_looks_like_a_copy_stays() {
+    let cases: [&[&str]; 5] = [
+        &["layer1.0.weight", "layer1.1.weight"],
+        &["attention.q.weight", "attention.k.weight"],
+        &["self.query.weight", "self.key.weight"],
+        &["net.a.weight", "ema.b.weight"],
+        &["ema.a.weight", "model_ema.a.weight"],
+    ];
+    check_all(cases, |names| {
+        let network = network(in_every_format(names)[0].clone()).expect("it holds a network");
+        assert_eq!(network.layers().len(), 2, "{:?}", network.notes());
+    });
+}
+
+#[test]
+fn a_state_is_chosen_by_its_name() {
+    let read = |bytes: &[u8], state: &str| {
+        let options = ReadOptions { state: Some(state.to_string()), ..ReadOptions::default() };
+        formats::from_bytes("weights", bytes.to_vec().into(), &options)
+    };
+    check_all(in_every_format(&["module.q.a.weight", "module.ema.a.weight", "module.head.weight"]), |bytes| {
+        let network = read(bytes, "ema").expect("it holds this state");
+        assert_eq!(layers(&network), ["ema.a"]);
+        let note = "weights are those under \"ema\"; left out are those under \"head\" (1 tensor, 6 weights), \"q\" (1 \
+                    tensor, 6 weights)";
+        assert!(texts(network.notes()).iter().any(|text| text == note), "{:?}", network.notes());
+        let text = problem(read(bytes, "best"));
+        assert!(text.contains("no tensor stands under \"best\"; they stand under \"ema\", \"head\", \"q\""), "{text}");
+    });
+    let mut nested = Checkpoint::default();
+    nested.under = Some("averaged");
+    nested.add("a.weight", &[2, 3], Element::F32, &floats(&[0.5; 6]));
+    assert_eq!(layers(&read(&nested.zip(), "averaged").expect("a key of the file")), ["a"]);
+}
