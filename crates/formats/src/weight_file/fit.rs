@@ -7,6 +7,7 @@ use network::{
     Bias, MacLayer, MacOp, Network, NetworkBuilder, NetworkError, Note, Tensor, ValueId, WeightSource, WeightTransform,
 };
 
+use super::roles::is_feature;
 use super::scales::{Quantized, Scales};
 use super::{WeightFile, WeightTensor};
 use crate::names::{common_prefix, few};
@@ -158,10 +159,11 @@ struct Names<'a> {
 
 impl<'a> Names<'a> {
     fn new(file: &'a WeightFile, options: &ReadOptions) -> Result<Self, Fault> {
-        let prefix = common_prefix(file.tensors.iter().map(|tensor| tensor.name.as_str()));
+        let of_network = || file.tensors.iter().filter(|tensor| !is_feature(&tensor.name));
+        let prefix = common_prefix(of_network().map(|tensor| tensor.name.as_str()));
         let pair = |tensor: &'a WeightTensor| (&tensor.name[prefix..], tensor);
-        let tensors: HashMap<_, _> = file.tensors.iter().map(pair).collect();
-        let order = file.tensors.iter().map(|tensor| &tensor.name[prefix..]).collect();
+        let tensors: HashMap<_, _> = of_network().map(pair).collect();
+        let order = of_network().map(|tensor| &tensor.name[prefix..]).collect();
         Ok(Self { tensors, order, taken: HashSet::new(), scales: Scales::new(file, options.grid)?, prefix })
     }
 

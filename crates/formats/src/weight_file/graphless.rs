@@ -8,8 +8,10 @@ use network::{
     Operand, Value, ValueId, WeightQuantization, WeightSource, WeightTransform,
 };
 
+use super::roles::Roles;
 use super::scales::{Quantized, Scales};
 use super::{WeightFile, WeightTensor};
+use crate::names::tensors;
 use crate::options::ReadOptions;
 use crate::reading::fault::{Fault, invalid, unsupported};
 use crate::reading::finish::finished;
@@ -18,9 +20,6 @@ use crate::reading::grid::{looks_mid_rise, looks_mid_rise_note};
 /// What is said of a file that does not say how often a weight is used.
 const NO_GRAPH: &str = "there is no graph in this file: each layer has one output position, so that c = MACs counts every \
                         weight once";
-
-/// Words in the names of tables, such as embeddings: their rows are looked up, not multiplied.
-const TABLES: [&str; 4] = ["embed", "wte", "wpe", "position"];
 
 /// Every tensor that holds weights as a layer.
 pub(super) fn network(file: &WeightFile, options: &ReadOptions) -> Result<Network, NetworkError> {
@@ -31,14 +30,7 @@ pub(super) fn network(file: &WeightFile, options: &ReadOptions) -> Result<Networ
     if options.topology.is_none() {
         notes.push(Note::new(NoteKind::Assumed, NO_GRAPH).mended_by(Mend::NameArchitectureOrTopology));
     }
-    if !parts.tables.is_empty() {
-        let shown: Vec<String> = parts.tables.iter().take(3).map(|name| format!("{name:?}")).collect();
-        let more = parts.tables.len() - shown.len();
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let text =
-            format!("{}{more}: by the name a table that is looked up; it is costed as a layer", shown.join(", "));
-        notes.push(Note::new(NoteKind::Assumed, text));
-    }
+    notes.extend(parts.roles.notes());
     if !parts.scales.is_stated && looks_mid_rise(parts.network.layers()) {
         notes.push(looks_mid_rise_note());
     }
@@ -51,18 +43,17 @@ struct Parts<'a> {
     prefix: String,
     network: NetworkBuilder,
     not_costed: Vec<NotCosted>,
-    /// Layers that look like tables.
-    tables: Vec<String>,
+    roles: Roles<'a>,
 }
 
 impl<'a> Parts<'a> {
-    fn of(file: &'a WeightFile, options: &ReadOptions) -> Result<Self, Fault> {
+    fn of(file: &'a WeightFile, options: &'a ReadOptions) -> Result<Self, Fault> {
         let mut parts = Self {
             scales: Scales::new(file, options.grid)?,
             prefix: file.wrapper(),
             network: NetworkBuilder::new(&file.path),
             not_costed: Vec::new(),
-            tables: Vec::new(),
+            roles: Roles::new(&file.tensors, options)?,
         };
         for tensor in &file.tensors {
             parts.add(tensor)?;
@@ -70,17 +61,20 @@ impl<'a> Parts<'a> {
         if parts.network.layers().is_empty() {
             let count = file.tensors.len();
             return Err(unsupported!(
-                "its {count} tensors hold no weights: none has real numbers, two axes and elements"
+                "its {} hold no weights of a layer: none has real numbers, two axes and elements, unless its name says \
+                 that it is something else",
+                tensors(count)
             ));
         }
         Ok(parts)
     }
 
-    fn add(&mut self, tensor: &WeightTensor) -> Result<(), Fault> {
+    fn add(&mut self, tensor: &'a WeightTensor) -> Result<(), Fault> {
         if self.scales.is_parameter(&tensor.name) {
             return Ok(());
         }
-        if tensor.shape.len() < 2 || tensor.shape.contains(&0) {
+        let may_be_layer = tensor.shape.len() >= 2 && !tensor.shape.contains(&0);
+        if !may_be_layer || !self.roles.is_layer(tensor) {
             self.put_aside(tensor);
             return Ok(());
         }
@@ -95,8 +89,8 @@ impl<'a> Parts<'a> {
         };
         let name = tensor.name.strip_prefix(&self.prefix).unwrap_or(&tensor.name);
         let name = name.strip_suffix(".weight").unwrap_or(name).to_string();
-        if TABLES.iter().any(|word| name.to_lowercase().contains(word)) {
-            self.tables.push(name.clone());
+        if self.roles.is_counted(tensor) {
+            return Ok(());
         }
         self.push(name, tensor, quantization)
     }

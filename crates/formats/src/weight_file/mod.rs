@@ -21,6 +21,7 @@
 //! copies.rs        copies of one network, of which one is taken
 //! mod.rs           which format a file has, and its list of tensors
 //! scales.rs        integers and the scales beside them
+//! roles.rs         which tensors are layers where there is no graph
 //! graphless.rs     the tensors as a network without a graph
 //! fit.rs           the tensors in the graph of an architecture
 //! ```
@@ -33,6 +34,7 @@ mod index;
 mod numpy;
 mod optimizer;
 mod pickle;
+mod roles;
 mod safetensors;
 mod scales;
 mod state_dict;

@@ -1,6 +1,8 @@
-//! Is what training leaves in a file beside the weights told from the weights?
+//! Are the weights of a network told from what else a file holds, and counted once?
 
 use formats::ReadOptions;
+use formats::weight_writer::{WeightFormat, WeightList};
+use network::architectures::Family;
 use network::{Mend, Network};
 use testkit::{check_all, texts};
 
@@ -129,4 +131,64 @@ fn a_state_is_chosen_by_its_name() {
     nested.under = Some("averaged");
     nested.add("a.weight", &[2, 3], Element::F32, &floats(&[0.5; 6]));
     assert_eq!(layers(&read(&nested.zip(), "averaged").expect("a key of the file")), ["a"]);
+}
+
+/// Two names of 2 × 3 weights at one place, and a third tensor of as many elsewhere.
+#[test]
+fn tied_weights_count_once() {
+    let mut tied = Checkpoint::default();
+    let data = floats(&[0.5; 6]);
+    tied.add("enc.weight", &[2, 3], Element::F32, &data);
+    tied.add_tied("dec.weight", 0);
+    tied.add("fc.weight", &[2, 3], Element::F32, &data);
+    check_all([tied.zip(), tied.legacy()], |bytes| {
+        let network = network(bytes.clone()).expect("it is valid");
+        assert_eq!(layers(&network), ["enc", "fc"]);
+        let note = "names of the same elements: \"dec.weight\" is \"enc.weight\"; they count once, and a file that is \
+                    written has them once";
+        assert!(texts(network.notes()).iter().any(|text| text == note), "{:?}", network.notes());
+        let list = WeightList::new(&network, WeightFormat::Safetensors, &[]).expect("it can be written");
+        let written: Vec<&str> = list.tensors().map(|(name, _)| name).collect();
+        assert_eq!(written, ["enc.weight", "fc.weight"]);
+    });
+}
+
+/// A transformer's tensors: by name and shape two of them are layers. What is no layer is written all the same.
+#[test]
+fn what_only_looks_like_a_layer_is_none() {
+    let tensors: [(&str, &[usize]); 6] = [
+        ("cls_token", &[1, 1, 2]),
+        ("pos_embed", &[1, 5, 2]),
+        ("patch_embed.proj.weight", &[2, 3, 2, 2]),
+        ("blocks.0.gamma", &[2, 1, 1]),
+        ("blocks.0.fc.weight", &[2, 2]),
+        ("queue", &[2, 2]),
+    ];
+    let mut checkpoint = Checkpoint::default();
+    for (name, shape) in tensors {
+        checkpoint.add(name, shape, Element::F32, &floats(&vec![0.5; shape.iter().product()]));
+    }
+    let read = |layers: &[&str]| {
+        let layers = layers.iter().map(|pattern| pattern.to_string()).collect();
+        formats::from_bytes("w", checkpoint.zip().into(), &ReadOptions { layers, ..ReadOptions::default() })
+    };
+    let network = read(&[]).expect("it is valid");
+    assert_eq!(layers(&network), ["patch_embed.proj", "blocks.0.fc"]);
+    let told = texts(network.notes());
+    let notes = [
+        "\"queue\": by the name features that training stored, and no layer",
+        "\"cls_token\", \"pos_embed\": by the name a token or positions, which are added, and no layer",
+        "\"blocks.0.gamma\": by name and shape a factor of each channel, and no layer",
+        "\"patch_embed.proj.weight\": by the shape a convolution, whatever the name says; it is costed as a layer",
+    ];
+    check_all(notes, |note| assert!(told.iter().any(|text| text == note), "{told:?}"));
+    let list = WeightList::new(&network, WeightFormat::Npz, &[]).expect("it can be written");
+    assert_eq!(list.tensors().count(), tensors.len());
+    assert_eq!(layers(&read(&["*.gamma", "queu?"]).expect("two names match")), ["blocks.0.gamma", "queue"]);
+    let text = problem(read(&["*.fc.*", "conv*"]));
+    assert!(text.contains("no tensor has a name like \"conv*\"; it has \"cls_token\", \"pos_embed\""), "{text}");
+    let both =
+        ReadOptions { architecture: Family::named("resnet8"), layers: vec!["*".to_string()], ..Default::default() };
+    let text = problem(formats::from_bytes("w", checkpoint.zip().into(), &both));
+    assert!(text.contains("an architecture has its own layers"), "{text}");
 }

@@ -31,6 +31,8 @@ struct Entry {
     strides: Vec<usize>,
     element: Element,
     bytes: Vec<u8>,
+    /// The entry whose storage it is a view of, where that is not its own.
+    tied: Option<usize>,
 }
 
 /// Tensors to be saved, in order.
@@ -54,7 +56,21 @@ impl Checkpoint {
     /// A tensor with these strides.
     pub fn add_strided(&mut self, name: &str, shape: &[usize], strides: &[usize], element: Element, bytes: &[u8]) {
         let (name, bytes) = (name.to_string(), bytes.to_vec());
-        self.entries.push(Entry { name, shape: shape.to_vec(), strides: strides.to_vec(), element, bytes });
+        self.entries.push(Entry { name, shape: shape.to_vec(), strides: strides.to_vec(), element, bytes, tied: None });
+    }
+
+    /// A tensor that is entry `of` under another name.
+    pub fn add_tied(&mut self, name: &str, of: usize) {
+        let Entry { shape, strides, element, bytes, .. } = &self.entries[of];
+        let (name, bytes) = (name.to_string(), bytes.clone());
+        let entry =
+            Entry { name, shape: shape.clone(), strides: strides.clone(), element: *element, bytes, tied: Some(of) };
+        self.entries.push(entry);
+    }
+
+    /// Entries with a storage of their own, by its key.
+    fn storages(&self) -> impl Iterator<Item = (usize, &Entry)> {
+        self.entries.iter().enumerate().filter(|(_, entry)| entry.tied.is_none())
     }
 
     /// The format of PyTorch 1.6 and later.
@@ -67,7 +83,7 @@ impl Checkpoint {
         };
         entry("data.pkl", &self.pickle());
         entry("byteorder", b"little");
-        for (key, tensor) in self.entries.iter().enumerate() {
+        for (key, tensor) in self.storages() {
             entry(&format!("data/{key}"), &tensor.bytes);
         }
         writer.finish().expect("writable").into_inner()
@@ -79,9 +95,9 @@ impl Checkpoint {
         bytes.extend(b"\x80\x02}q\x00X\x0d\x00\x00\x00little_endianq\x01\x88s.");
         bytes.extend(self.pickle());
         bytes.extend(b"\x80\x02](");
-        (0..self.entries.len()).for_each(|key| text(&mut bytes, &key.to_string()));
+        self.storages().for_each(|(key, _)| text(&mut bytes, &key.to_string()));
         bytes.extend(b"e.");
-        for tensor in &self.entries {
+        for (_, tensor) in self.storages() {
             bytes.extend(((tensor.bytes.len() / tensor.element.size()) as u64).to_le_bytes());
             bytes.extend(&tensor.bytes);
         }
@@ -101,7 +117,7 @@ impl Checkpoint {
             out.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((");
             text(&mut out, "storage");
             out.extend(format!("ctorch\n{}\n", tensor.element.storage()).bytes());
-            text(&mut out, &key.to_string());
+            text(&mut out, &tensor.tied.unwrap_or(key).to_string());
             text(&mut out, "cpu");
             integer(&mut out, tensor.bytes.len() / tensor.element.size());
             out.extend(b"tQ");
