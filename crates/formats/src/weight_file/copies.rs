@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use network::{Mend, Note, NoteKind};
 
 use super::{Content, WeightTensor};
-use crate::names::{common_prefix, few, tensors};
+use crate::names::{common_prefix, few, listed, tensors};
 use crate::reading::fault::{Fault, unsupported};
 
 /// Words in names that copies have and nothing else.
@@ -54,7 +54,7 @@ fn under(mut found: Content, state: &str) -> Result<Content, Fault> {
     }
     if !modules.is_empty() {
         let sizes: Vec<String> = modules.iter().map(|(name, tensors)| size(name, tensors.iter())).collect();
-        let text = format!("weights are those under {state:?}; left out are those under {}", sizes.join(", "));
+        let text = format!("weights are those under {state:?}; left out are those under {}", listed(&sizes));
         found.notes.push(Note::new(NoteKind::LeftOut, text));
     }
     Ok(Content { tensors: taken, ..found })

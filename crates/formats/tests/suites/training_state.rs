@@ -153,6 +153,25 @@ fn tied_weights_count_once() {
     });
 }
 
+/// Two uses of 6 weights at 4 and 5 positions, and 6 weights at one.
+#[test]
+fn with_a_topology_each_name_of_tied_weights_has_its_macs() {
+    let mut tied = Checkpoint::default();
+    let data = floats(&[0.5; 6]);
+    tied.add("enc.weight", &[2, 3], Element::F32, &data);
+    tied.add_tied("dec.weight", 0);
+    tied.add("fc.weight", &[2, 3], Element::F32, &data);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let topology = folder.path().join("layers.csv");
+    std::fs::write(&topology, "Layer, M, N, K,\nenc, 4, 2, 3,\ndec, 5, 2, 3,\nfc, 1, 2, 3,\n").expect("writable");
+    let options = ReadOptions { topology: Some(topology), ..ReadOptions::default() };
+    let network = formats::from_bytes("w", tied.zip().into(), &options).expect("rows and tensors agree");
+    let positions: Vec<u64> = network.layers().iter().map(|layer| layer.geometry.positions()).collect();
+    assert_eq!((layers(&network), positions), (vec!["enc", "dec", "fc"], vec![4, 5, 1]));
+    let note = "names of the same elements: \"dec.weight\" is \"enc.weight\"; each name is a layer of its own";
+    assert!(texts(network.notes()).iter().any(|text| text == note), "{:?}", network.notes());
+}
+
 /// A transformer's tensors: by name and shape two of them are layers. What is no layer is written all the same.
 #[test]
 fn what_only_looks_like_a_layer_is_none() {
