@@ -151,7 +151,7 @@ impl WeightSource {
         // Halving an f32 is exact unless it is subnormal, and no weight that small is worth a step.
         let scales = steps.iter().map(|step| if grid == Grid::MidRise { step * 0.5 } else { *step }).collect();
         let data_type = tensor.data_type;
-        let quantization = WeightQuantization { scales, zero_points: vec![0], grid, data_type };
+        let quantization = WeightQuantization { scales, zero_points: vec![0], grid, data_type, clip: None };
         Some(Self { name: name.to_string(), tensor, transforms: Vec::new(), quantization: Some(quantization) })
     }
 
@@ -194,6 +194,8 @@ pub struct WeightQuantization {
     pub grid: Grid,
     /// Type of the integers. Where the stored tensor is real (a QuantizeLinear sits on it), it is rounded to this type.
     pub data_type: DataType,
+    /// Smallest and largest integer, where the file clips the integers to fewer than their type has.
+    pub clip: Option<[i32; 2]>,
 }
 
 /// A rearrangement of stored weights.

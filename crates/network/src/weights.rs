@@ -18,12 +18,17 @@ impl WeightQuantization {
         (scale, zero_point)
     }
 
-    /// QuantizeLinear: the nearest integer (ties to even) of `value / scale`, plus the zero point, saturated.
+    /// QuantizeLinear: the nearest integer (ties to even) of `value / scale`, plus the zero point, saturated and clipped.
     pub fn round(&self, value: f32, (scale, zero_point): (f32, i32)) -> i64 {
         let (min, max) = self.data_type.range().unwrap_or((i64::from(i32::MIN), i64::from(i32::MAX)));
         // A float converts to an integer saturating, so that no quotient overflows here.
         let rounded = (value / scale).round_ties_even() as i64;
-        rounded.saturating_add(i64::from(zero_point)).clamp(min, max)
+        self.clipped(rounded.saturating_add(i64::from(zero_point)).clamp(min, max))
+    }
+
+    /// A stored or rounded integer within the bounds that the file clips it to.
+    fn clipped(&self, integer: i64) -> i64 {
+        self.clip.map_or(integer, |[min, max]| integer.clamp(i64::from(min), i64::from(max)))
     }
 }
 
@@ -66,7 +71,8 @@ fn load_codes(layer: &MacLayer, quantization: &WeightQuantization) -> Result<Lay
         }
     } else {
         let stored = source.tensor.to_i64().map_err(|e| format!("tensor {:?}: {e}", source.name))?;
-        rearrange(stored, &source.tensor.shape, &source.transforms)
+        let arranged = rearrange(stored, &source.tensor.shape, &source.transforms);
+        arranged.into_iter().map(|integer| quantization.clipped(integer)).collect()
     };
     let half_steps = if quantization.grid == Grid::MidRise { 1 } else { 2 };
     let code = |(i, &q): (usize, &i64)| {

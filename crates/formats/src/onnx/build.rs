@@ -180,7 +180,9 @@ impl<'a> Builder<'a> {
             known,
             constant,
             quantized_twice: false,
+            stopped_by: None,
             quantization: None,
+            clip: None,
             unreadable: None,
             sequence: None,
         });
@@ -220,7 +222,7 @@ impl<'a> Builder<'a> {
         // What the branches of a control flow operator read is not among its inputs.
         let constant =
             view.inputs.iter().flatten().all(|slot| slot.constant) && !operators::has_branches(&node.op_type);
-        let quantization = output_quantization(&plan.action, &view)?;
+        let levels = Levels::behind(&plan.action, &view)?;
         if let Action::Unreadable(reason) = plan.action {
             let form = plan.outputs.into_iter().next().unwrap_or_default();
             self.add_unreadable(&node.output[0], form, reason);
@@ -237,7 +239,7 @@ impl<'a> Builder<'a> {
             node.output.iter().zip(known).for_each(|(name, chain)| self.add_known(name, chain));
             return Ok(());
         }
-        self.emit(node, plan, ids, constant, quantization)
+        self.emit(node, plan, ids, constant, levels)
     }
 
     /// Puts a node into the graph.
@@ -247,7 +249,7 @@ impl<'a> Builder<'a> {
         mut plan: Plan,
         ids: Vec<Option<ValueId>>,
         constant: bool,
-        quantization: Option<ActivationQuantization>,
+        Levels { quantization, clip }: Levels,
     ) -> Result<(), Fault> {
         if let Action::Compute(_) = plan.action {
             plan.action = Action::NotRun(Some(String::new()));
@@ -259,6 +261,7 @@ impl<'a> Builder<'a> {
             Kept::Other(id) => vec![Some(*id)],
         };
         let quantized_twice = constant && self.is_quantized_twice(&plan.action, &ids);
+        let stopped_by = constant.then(|| self.stopped_by(node, &plan.action, &ids));
         let run = matches!(plan.action, Action::Run(_) | Action::Integer(_));
         if let (true, Some(reason)) = (run, self.write_constants(&inputs)?) {
             plan.action = Action::NotRun(Some(reason));
@@ -274,6 +277,8 @@ impl<'a> Builder<'a> {
             let unreadable = ids.iter().flatten().find_map(|id| self.slots[id.0].unreadable.clone());
             self.slots[first.0].unreadable = unreadable.filter(|_| constant);
             self.slots[first.0].quantized_twice = quantized_twice;
+            self.slots[first.0].stopped_by = stopped_by;
+            self.slots[first.0].clip = clip;
         }
         self.note(node, &plan, &inputs, &outputs);
         let op = match plan.action {
@@ -301,6 +306,17 @@ impl<'a> Builder<'a> {
         let quantizes = matches!(action, Action::Run(Op::QuantizeLinear { .. } | Op::DequantizeLinear { .. }));
         let is_quantized = |slot: &Slot| slot.known.as_ref().is_some_and(|chain| chain.quantized.is_some());
         slots.any(|slot| slot.quantized_twice || (quantizes && is_quantized(slot)))
+    }
+
+    /// The operator that constants are not computed at: this one, or one before it.
+    fn stopped_by(&self, node: &NodeProto, action: &Action, ids: &[Option<ValueId>]) -> String {
+        if let Some(before) = ids.iter().flatten().find_map(|id| self.slots[id.0].stopped_by.clone()) {
+            return before;
+        }
+        match action {
+            Action::NotRun(Some(reason)) if !reason.is_empty() => format!("{} ({reason})", operator_name(node)),
+            _ => operator_name(node),
+        }
     }
 
     fn add_mac(&mut self, node: &NodeProto, layer: MacLayer, input: ValueId, output: ValueId) {
@@ -471,6 +487,18 @@ fn check_outputs(plan: Plan, view: &View<'_>, scopes: &Scopes<'_>) -> Result<Pla
     }
 }
 
+/// What is known of the levels that the elements of a node's first output lie on.
+struct Levels {
+    quantization: Option<ActivationQuantization>,
+    clip: Option<[i32; 2]>,
+}
+
+impl Levels {
+    fn behind(action: &Action, view: &View<'_>) -> Result<Self, Fault> {
+        Ok(Self { quantization: output_quantization(action, view)?, clip: output_clip(action, view)? })
+    }
+}
+
 /// The quantization that the elements of the first output lie on. It comes from a DequantizeLinear, and operators that
 /// only move values keep it.
 fn output_quantization(action: &Action, view: &View<'_>) -> Result<Option<ActivationQuantization>, Fault> {
@@ -484,12 +512,25 @@ fn output_quantization(action: &Action, view: &View<'_>) -> Result<Option<Activa
     if keeps_levels(op) { Ok(view.input(0)?.quantization) } else { Ok(None) }
 }
 
+/// The bounds of the integers in the first output. They come from a Clip, and operators that only move values keep them.
+fn output_clip(action: &Action, view: &View<'_>) -> Result<Option<[i32; 2]>, Fault> {
+    match action {
+        Action::Run(Op::Unary(Unary::Clip { min, max })) => quantize::clip(view, [*min, *max]),
+        Action::Run(op) if moves_levels(op) => Ok(view.input(0)?.clip),
+        _ => Ok(None),
+    }
+}
+
 /// Whether an operator only makes numbers that it reads, or 0.
 fn keeps_levels(op: &Op) -> bool {
-    let moves = matches!(op, Op::Identity | Op::Reshape | Op::Transpose { .. } | Op::Slice { .. } | Op::MaxPool(_));
     let pads_alike = |mode: &PadMode, value: &f32| *mode != PadMode::Constant || *value == 0.0;
     let pads = matches!(op, Op::Pad { mode, value, .. } if pads_alike(mode, value));
-    moves || pads || *op == Op::Unary(Unary::Relu)
+    moves_levels(op) || pads || *op == Op::Unary(Unary::Relu)
+}
+
+/// Whether an operator only makes numbers that it reads.
+fn moves_levels(op: &Op) -> bool {
+    matches!(op, Op::Identity | Op::Reshape | Op::Transpose { .. } | Op::Slice { .. } | Op::MaxPool(_))
 }
 
 /// The outputs of a node, where all its inputs are known constants and the node is one that is computed while reading.
@@ -551,6 +592,9 @@ fn extended(op: &Op, chain: &Chain, output: &Form, view: &View<'_>) -> Result<Op
     }
     if *op == Op::Reshape {
         return Ok(chain.reshaped(shape));
+    }
+    if let Op::Unary(Unary::Clip { min, max }) = op {
+        return Ok(chain.clipped([*min, *max]));
     }
     if *op == Op::Cast {
         return Ok(output.data_type.and_then(|to| chain.cast(to)));

@@ -25,6 +25,8 @@ pub(super) struct Chain {
     pub(super) shape: Vec<usize>,
     /// How the constant is quantized.
     pub(super) quantized: Option<Quantized>,
+    /// Smallest and largest integer, where a Clip sits on the integers, stored or made by the quantization.
+    pub(super) clip: Option<[i32; 2]>,
 }
 
 /// The quantization in a [`Chain`].
@@ -42,7 +44,7 @@ impl Chain {
     /// A stored tensor as it is.
     pub(super) fn stored(name: &str, tensor: Tensor) -> Self {
         let (data_type, shape) = (tensor.data_type, tensor.shape.clone());
-        Self { name: name.to_string(), tensor, transforms: Vec::new(), data_type, shape, quantized: None }
+        Self { name: name.to_string(), tensor, transforms: Vec::new(), data_type, shape, quantized: None, clip: None }
     }
 
     /// Number of elements.
@@ -52,8 +54,8 @@ impl Chain {
 
     /// The stored tensor, if nothing is done to it.
     pub(super) fn as_stored(&self) -> Option<&Tensor> {
-        let untouched =
-            self.transforms.is_empty() && self.quantized.is_none() && self.data_type == self.tensor.data_type;
+        let whole = self.quantized.is_none() && self.clip.is_none();
+        let untouched = self.transforms.is_empty() && whole && self.data_type == self.tensor.data_type;
         untouched.then_some(&self.tensor)
     }
 
@@ -148,6 +150,27 @@ impl Chain {
         Some(self)
     }
 
+    /// Puts a Clip on integers, stored or made by a quantization. `None` for real numbers, and where no integer of the
+    /// type is left.
+    pub(super) fn clipped(mut self, [min, max]: [f32; 2]) -> Option<Self> {
+        let (lowest, highest) = self.data_type.range()?;
+        // A bound of more than 24 bits may have been another integer, unless it lies beyond the type.
+        let is_exact = |bound: f32| bound.abs() < 16_777_216.0 || !(lowest + 1..highest).contains(&(bound as i64));
+        if !is_exact(min) || !is_exact(max) {
+            return None;
+        }
+        let [before, behind] = self.clip.map_or([lowest, highest], |clip| clip.map(i64::from));
+        let [min, max] = [(min.ceil() as i64).max(before), (max.floor() as i64).min(behind)];
+        self.clip = Some([i32::try_from(min).ok()?, i32::try_from(max).ok()?]);
+        (min <= max).then_some(self)
+    }
+
+    /// How the constant is quantized, and the axis that more than one scale belongs to.
+    pub(super) fn quantization(&self) -> Option<(WeightQuantization, Option<usize>)> {
+        let quantized = self.quantized.as_ref()?;
+        Some((WeightQuantization { clip: self.clip, ..quantized.parameters.clone() }, quantized.axis))
+    }
+
     /// The integers of a quantized constant, in memory; its elements where it is not quantized.
     pub(super) fn codes(&self) -> Result<Array, TensorError> {
         let mut integers = self.clone();
@@ -164,8 +187,14 @@ impl Chain {
         } else {
             Data::Int(rearrange(self.tensor.to_i64()?, &self.tensor.shape, &self.transforms))
         };
+        let data = match (data, self.clip) {
+            (Data::Int(codes), Some([min, max])) => {
+                Data::Int(codes.into_iter().map(|q| q.clamp(i64::from(min), i64::from(max))).collect())
+            }
+            (data, _) => data,
+        };
         let data = match &self.quantized {
-            Some(quantized) => quantized.apply(data, &self.shape),
+            Some(quantized) => quantized.apply(self.clip, data, &self.shape),
             None => data,
         };
         Ok(Array { data_type: self.data_type, shape: self.shape.clone(), data })
@@ -202,11 +231,11 @@ impl Quantized {
         farthest < 1 << (bits - 2) && self.parameters.scales.iter().all(|scale| farthest as f32 * scale <= largest)
     }
 
-    /// The numbers behind the quantization; `data` has shape `shape`.
-    fn apply(&self, data: Data, shape: &[usize]) -> Data {
+    /// The numbers behind the quantization; `data` has shape `shape`. Real numbers become integers within `clip`.
+    fn apply(&self, clip: Option<[i32; 2]>, data: Data, shape: &[usize]) -> Data {
         let channels = self.axis.map_or(1, |axis| shape[axis]);
         let inner = self.axis.map_or(1, |axis| shape[axis + 1..].iter().product::<usize>()).max(1);
-        let parameters = &self.parameters;
+        let parameters = WeightQuantization { clip, ..self.parameters.clone() };
         let of = |i: usize| parameters.of(if self.axis.is_some() { i / inner % channels } else { 0 });
         let codes: Vec<i64> = match data {
             Data::Int(codes) => codes,

@@ -2,6 +2,7 @@
 
 use network::{Binary, BinaryKind, DataType, Op, Unary};
 
+use super::chain::Chain;
 use super::form::{Form, axis};
 use super::plan::{FoldOp, Kept, Plan};
 use super::view::View;
@@ -95,9 +96,6 @@ pub(super) fn clip(view: &View<'_>) -> Result<Plan, Fault> {
         (view.attributes.optional_float("min")?, view.attributes.optional_float("max")?)
     } else {
         view.arity(1, 3)?;
-        if view.data_type(0).is_some_and(|t| !t.is_real() && !is_narrow(t)) {
-            return Ok(Plan::not_run("it clips integers of more than 16 bits", form));
-        }
         match (bound(view, 1, "lower bound"), bound(view, 2, "upper bound")) {
             (Ok(min), Ok(max)) => (min, max),
             (Err(Fault::NotRun(reason)), _) | (_, Err(Fault::NotRun(reason))) => {
@@ -110,6 +108,12 @@ pub(super) fn clip(view: &View<'_>) -> Result<Plan, Fault> {
     if min.is_nan() || max.is_nan() {
         return Err(invalid!("bounds {min} and {max}"));
     }
+    // A graph holds bounds as 32-bit float. On constants it is known whether that is exact.
+    let is_exact = |chain: &Chain| chain.clone().clipped([min, max]).is_some();
+    let is_wide = view.data_type(0).is_some_and(|t| !t.is_real() && !is_narrow(t));
+    if is_wide && !view.input(0)?.known.as_ref().is_some_and(is_exact) {
+        return Ok(Plan::not_run("it clips integers of more than 16 bits", form));
+    }
     Ok(Plan::run_on_first(Op::Unary(Unary::Clip { min, max }), form))
 }
 
@@ -119,7 +123,7 @@ pub(super) fn is_narrow(data_type: DataType) -> bool {
 }
 
 fn bound(view: &View<'_>, index: usize, what: &str) -> Result<Option<f32>, Fault> {
-    if view.data_type(0).is_some_and(is_narrow) {
+    if view.data_type(0).is_some_and(|t| !t.is_real()) {
         return match view.ints(index, what)?.as_deref() {
             None => Ok(None),
             Some([value]) => Ok(Some(*value as f32)),

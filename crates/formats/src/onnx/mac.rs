@@ -115,7 +115,7 @@ pub(super) fn unknown_weights(slot: &Slot) -> Fault {
     match &slot.unreadable {
         Some(what) => not_costed!("its weights have {what}"),
         None if slot.quantized_twice => not_costed!("its weights are quantized in two ways"),
-        None if slot.constant => not_costed!("its weights come from an operator that is not folded"),
+        None if slot.constant => not_costed!("its weights come from {}", slot.not_folded()),
         None => not_costed!("its weights depend on the input of the network"),
     }
 }
@@ -125,14 +125,12 @@ fn source(weights: Chain, spec: &GeometrySpec) -> Result<WeightSource, Fault> {
     let shape = [spec.filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]];
     let torn = || not_costed!("its weights are rearranged in a way that is not handled");
     let chain = weights.reshaped(&shape).ok_or_else(torn)?;
-    let quantization = match chain.quantized {
+    let quantization = match chain.quantization() {
         None => None,
-        Some(quantized) => match quantized.axis {
-            None | Some(0) => Some(quantized.parameters),
-            Some(axis) => {
-                return Err(not_costed!("the scales of its weights belong to axis {axis}, not to filters"));
-            }
-        },
+        Some((quantization, None | Some(0))) => Some(quantization),
+        Some((_, Some(axis))) => {
+            return Err(not_costed!("the scales of its weights belong to axis {axis}, not to filters"));
+        }
     };
     Ok(WeightSource { name: chain.name, tensor: chain.tensor, transforms: chain.transforms, quantization })
 }

@@ -185,7 +185,7 @@ fn rounded(view: &View<'_>, quant: Quant, chain: &Chain) -> Result<Chain, Fault>
     // Levels ±1/2 have a step of twice the scale, and half of that is what a half-step counts.
     let is_sign = matches!(quant, Quant::Sign | Quant::Bipolar) && zero_points.iter().all(|&z| z == 0);
     let grid = if is_sign { Grid::MidRise } else { Grid::MidTread };
-    let parameters = WeightQuantization { scales, zero_points, grid, data_type: tensor.data_type };
+    let parameters = WeightQuantization { scales, zero_points, grid, data_type: tensor.data_type, clip: None };
     let integers = Chain::stored(&chain.name, tensor);
     integers.dequantize(parameters, axis, DataType::F32).ok_or_else(|| not_run!("it rounds integers"))
 }

@@ -232,6 +232,7 @@ impl Integers<'_, '_> {
             zero_points: vec![0],
             grid: Grid::MidTread,
             data_type: DataType::I32,
+            clip: None,
         };
         Ok(Some(Slot { form, known: Some(dequantized(chain.clone(), parameters, axis)?), ..slot.clone() }))
     }

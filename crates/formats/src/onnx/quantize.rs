@@ -3,6 +3,7 @@
 use esn::Grid;
 use network::{ActivationQuantization, DataType, Op, WeightQuantization};
 
+use super::elementwise::is_narrow;
 use super::form::{Form, MAX_FOLDED, axis};
 use super::integer_mac::Parameters;
 use super::plan::{Plan, or_not_run};
@@ -114,16 +115,26 @@ pub(super) fn parameters_at(
         Some(points) => points.into_iter().map(narrow).collect::<Result<Vec<_>, _>>()?,
         None => vec![0],
     };
-    Ok(Some(WeightQuantization { scales, zero_points, grid: Grid::MidTread, data_type }))
+    Ok(Some(WeightQuantization { scales, zero_points, grid: Grid::MidTread, data_type, clip: None }))
 }
 
 /// The quantization of an activation that comes out of a DequantizeLinear.
 pub(super) fn activation(view: &View<'_>) -> Result<Option<ActivationQuantization>, Fault> {
     let stored = view.data_type(0).or(view.data_type(2));
-    let Some(data_type @ (DataType::U8 | DataType::I8 | DataType::U16 | DataType::I16)) = stored else {
-        return Ok(None);
-    };
-    activation_at(view, OWN, data_type)
+    let Some(data_type) = stored.filter(|&t| is_narrow(t)) else { return Ok(None) };
+    let found = activation_at(view, OWN, data_type)?;
+    let [low, high] = view.input(0)?.clip.unwrap_or([i32::MIN, i32::MAX]);
+    Ok(found.map(|q| ActivationQuantization { min: q.min.max(low), max: q.max.min(high), ..q }))
+}
+
+/// The bounds that a Clip leaves of integers of at most 16 bits; `None` for other types, and where it leaves none.
+pub(super) fn clip(view: &View<'_>, [min, max]: [f32; 2]) -> Result<Option<[i32; 2]>, Fault> {
+    let x = view.input(0)?;
+    let Some(data_type) = x.form.data_type.filter(|&t| is_narrow(t)) else { return Ok(None) };
+    let (lowest, highest) = data_type.range().expect("an integer type of at most 16 bits has a range");
+    let [low, high] = x.clip.unwrap_or([lowest as i32, highest as i32]);
+    let (min, max) = ((min.ceil() as i32).max(low), (max.floor() as i32).min(high));
+    Ok((min <= max).then_some([min, max]))
 }
 
 /// The quantization of an activation whose integers have at most 16 bits. `None` where it has several scales or zero

@@ -16,12 +16,23 @@ pub(super) struct Slot {
     pub(super) constant: bool,
     /// Whether it is a constant that is quantized in two ways, which no [`Chain`] holds.
     pub(super) quantized_twice: bool,
+    /// The operator that stops the reader from knowing its elements, where it is constant and they are not known.
+    pub(super) stopped_by: Option<String>,
     /// The quantization that its elements lie on.
     pub(super) quantization: Option<ActivationQuantization>,
+    /// Smallest and largest of its integers, where a Clip leaves fewer than their type has.
+    pub(super) clip: Option<[i32; 2]>,
     /// Why its elements cannot be read, if that is so. The file is still fine as long as nobody needs them.
     pub(super) unreadable: Option<String>,
     /// What it consists of, if it is a sequence of tensors.
     pub(super) sequence: Option<Sequence>,
+}
+
+impl Slot {
+    /// What a constant whose elements are not known comes from, for messages.
+    pub(super) fn not_folded(&self) -> String {
+        format!("{}, which is not folded", self.stopped_by.as_deref().unwrap_or("an operator"))
+    }
 }
 
 /// A tensor cut into parts along an axis.

@@ -64,7 +64,7 @@ fn parity(layer: &MacLayer) -> Parity {
     };
     let zero_point = quantization.zero_points.first().copied().unwrap_or(0);
     let uniform = quantization.zero_points.iter().all(|&other| other == zero_point);
-    if !uniform || tensor.encoding != Encoding::Raw {
+    if !uniform || tensor.encoding != Encoding::Raw || quantization.clip.is_some() {
         return parity_of_codes(layer);
     }
     let size = tensor.data_type.size();

@@ -330,6 +330,7 @@ impl Draft {
                 zero_points: q.zero_points.clone(),
                 grid: b.grid,
                 data_type,
+                clip: None,
             }),
         };
         Ok(WeightSource {

@@ -85,7 +85,7 @@ impl<'a> Scales<'a> {
         }
         let zero_points = zero_point.map_or(Ok(vec![0]), |points| zero_points(name, points))?;
         let data_type = tensor.tensor.data_type;
-        Ok(Some(WeightQuantization { scales, zero_points, grid: self.grid, data_type }))
+        Ok(Some(WeightQuantization { scales, zero_points, grid: self.grid, data_type, clip: None }))
     }
 }
 

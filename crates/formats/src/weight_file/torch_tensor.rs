@@ -267,7 +267,7 @@ fn quantized(
     if scales.iter().any(|scale| !scale.is_finite() || *scale < 0.0) {
         return Err(invalid!("tensor {name:?} has a scale that is negative or not finite"));
     }
-    let quantization = WeightQuantization { scales, zero_points, grid: Grid::MidTread, data_type };
+    let quantization = WeightQuantization { scales, zero_points, grid: Grid::MidTread, data_type, clip: None };
     Ok(WeightTensor { quantization: Some(quantization), ..tensor })
 }
 

@@ -118,7 +118,9 @@ fn scales_of_blocks_leave_the_shape_known() {
         .weights("s", &[2, 4])
         .node_with("DequantizeLinear", &["q", "s"], &["m"], vec![int("block_size", 2), int("axis", 0)])
         .node("MatMul", &["x", "m"], &["z"]);
-    let reason = "its weights come from an operator that is not folded".to_string();
+    let reason =
+        "its weights come from DequantizeLinear (its scales belong to blocks of a channel), which is not folded";
+    let reason = reason.to_string();
     assert_eq!(not_costed(&model), [("MatMul_z".to_string(), reason)]);
 }
 

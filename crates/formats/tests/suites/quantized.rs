@@ -73,6 +73,82 @@ fn quantize_and_dequantize_over_real_weights() {
     assert_eq!(codes(&network, 0), (vec![0, 4, 0, 254, -256, 2], vec![0.5]));
 }
 
+/// QuantizeLinear, Clip to `[-7, 7]` and DequantizeLinear on the activation and on the weights `r` or `q`.
+fn clipped() -> Model {
+    model()
+        .input("x", &[0, 1, 1, 1])
+        .floats("s", &[], &[0.5])
+        .int8s("z", &[], &[0])
+        .int8s("low", &[], &[-7])
+        .int8s("high", &[], &[7])
+        .node("QuantizeLinear", &["x", "s", "z"], &["xq"])
+        .node("Clip", &["xq", "low", "high"], &["xc"])
+        .node("DequantizeLinear", &["xc", "s", "z"], &["xd"])
+}
+
+#[test]
+fn integers_behind_a_clip_have_its_bounds() {
+    let real = clipped()
+        .floats("r", &[4, 1, 1, 1], &[0.5, -100.0, 3.6, 1.2])
+        .node("QuantizeLinear", &["r", "s", "z"], &["q"])
+        .node("Clip", &["q", "low", "high"], &["c"])
+        .node("DequantizeLinear", &["c", "s", "z"], &["w"])
+        .node("Conv", &["xd", "w"], &["y"])
+        .read();
+    assert_eq!(codes(&real, 0), (vec![2, -14, 14, 4], vec![0.5]));
+    let activation = layer(&real).input_quantization.expect("it is quantized");
+    assert_eq!((activation.min, activation.max, activation.bits()), (-7, 7, 4));
+
+    // Integers that are stored, a transpose behind the first of two clips, and a bound that is left out.
+    let stored = clipped()
+        .int8s("q", &[1, 3], &[100, -100, 3])
+        .int8s("four", &[], &[4])
+        .floats("each", &[3], &[0.5, 0.25, 0.125])
+        .node("Clip", &["q", "low", "high"], &["c"])
+        .node("Transpose", &["c"], &["t"])
+        .node("Clip", &["t", "", "four"], &["d"])
+        .node_with("DequantizeLinear", &["d", "each"], &["f"], vec![int("axis", 0)])
+        .ints("shape", &[3, 1, 1, 1])
+        .node("Reshape", &["f", "shape"], &["w"])
+        .node("Conv", &["xd", "w"], &["y"])
+        .read();
+    assert_eq!(codes(&stored, 0), (vec![8, -14, 6], vec![0.5, 0.25, 0.125]));
+}
+
+#[test]
+fn a_clipped_bias_stays_integers() {
+    let network = clipped()
+        .weights("w", &[2, 1, 1, 1])
+        .tensor(int32s("b", &[2], &[1000, -70_000]))
+        .tensor(int32s("least", &[], &[-32_768]))
+        .tensor(int32s("most", &[], &[32_767]))
+        .node("Clip", &["b", "least", "most"], &["c"])
+        .node("DequantizeLinear", &["c", "s"], &["bias"])
+        .node("Conv", &["xd", "w", "bias"], &["y"])
+        .read();
+    let Some(Bias::Integer { values, scales }) = &layer(&network).bias else { panic!("its bias are integers") };
+    assert_eq!((values.as_slice(), scales.as_slice()), (&[1000, -32_768][..], &[0.5][..]));
+}
+
+#[test]
+fn an_operator_that_stops_weights_is_named() {
+    // 7.5 is no bound of a Clip on real numbers that is folded, and no Clip leaves anything between 7 and -7.
+    let bounds = [("r", "one", "half"), ("q", "high", "low")];
+    check_all(bounds, |&(weights, low, high)| {
+        let message = clipped()
+            .floats("r", &[1, 1, 1, 1], &[3.0])
+            .int8s("q", &[1, 1, 1, 1], &[3])
+            .floats("one", &[], &[1.0])
+            .floats("half", &[], &[7.5])
+            .node("Clip", &[weights, low, high], &["c"])
+            .node("Identity", &["c"], &["i"])
+            .node_with("Cast", &["i"], &["w"], vec![int("to", 1)])
+            .node("Conv", &["xd", "w"], &["y"])
+            .error();
+        assert!(message.contains("its weights come from Clip, which is not folded"), "{message}");
+    });
+}
+
 /// Weights that pass DequantizeLinear, QuantizeLinear and DequantizeLinear: first from integers `q` with `s` and `z`, then
 /// with the parameters of this name.
 fn thrice(scale: &str, zero_point: &str) -> Model {

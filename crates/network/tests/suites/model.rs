@@ -264,7 +264,7 @@ const BREAKS: [Break; 25] = [
         what: "a layer without a scale for its weights",
         apply: |network, _| {
             let (grid, data_type) = (Grid::MidTread, DataType::I8);
-            let quantization = WeightQuantization { scales: vec![], zero_points: vec![0], grid, data_type };
+            let quantization = WeightQuantization { scales: vec![], zero_points: vec![0], grid, data_type, clip: None };
             network.layers_mut()[0].weights.quantization = Some(quantization);
         },
         is_found: |error| matches!(error, ModelError::LayerNumbers { what: "scales of weights", found: 0, .. }),
