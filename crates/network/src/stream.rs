@@ -78,6 +78,8 @@ impl WeightStream<'_> {
                 words.reinterpret_cast::<f16>().convert_to_f32_slice(buffer);
             }
             DataType::F64
+            | DataType::I4
+            | DataType::U4
             | DataType::I8
             | DataType::U8
             | DataType::I16

@@ -6,10 +6,12 @@ use thiserror::Error;
 
 use crate::failure::{ErrorKind, Failure};
 
-/// Element type of a tensor.
+/// Element type of a tensor. Integers of 4 bits are held in a byte each; a reader has unpacked them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum DataType {
+    I4,
+    U4,
     F16,
     Bf16,
     F32,
@@ -33,6 +35,8 @@ impl DataType {
             DataType::Bf16 => "bfloat16",
             DataType::F32 => "float32",
             DataType::F64 => "float64",
+            DataType::I4 => "int4",
+            DataType::U4 => "uint4",
             DataType::I8 => "int8",
             DataType::U8 => "uint8",
             DataType::I16 => "int16",
@@ -48,7 +52,7 @@ impl DataType {
     /// Bytes of an element.
     pub fn size(self) -> usize {
         match self {
-            DataType::I8 | DataType::U8 | DataType::Bool => 1,
+            DataType::I4 | DataType::U4 | DataType::I8 | DataType::U8 | DataType::Bool => 1,
             DataType::F16 | DataType::Bf16 | DataType::I16 | DataType::U16 => 2,
             DataType::F32 | DataType::I32 | DataType::U32 => 4,
             DataType::F64 | DataType::I64 | DataType::U64 => 8,
@@ -60,9 +64,16 @@ impl DataType {
         matches!(self, DataType::F16 | DataType::Bf16 | DataType::F32 | DataType::F64)
     }
 
+    /// Whether files hold two elements in a byte.
+    pub fn is_packed(self) -> bool {
+        matches!(self, DataType::I4 | DataType::U4)
+    }
+
     /// Smallest and largest value of an integer type of at most 32 bits.
     pub fn range(self) -> Option<(i64, i64)> {
         match self {
+            DataType::I4 => Some((-8, 7)),
+            DataType::U4 => Some((0, 15)),
             DataType::I8 => Some((-128, 127)),
             DataType::U8 => Some((0, 255)),
             DataType::I16 => Some((-32768, 32767)),
@@ -185,10 +196,12 @@ impl Tensor {
             DataType::F64 => self.raw(|b| f64::from_le_bytes(b) as f32),
             DataType::F16 => self.halves(|bits| f16::from_bits(bits).to_f32()),
             DataType::Bf16 => self.halves(|bits| bf16::from_bits(bits).to_f32()),
-            DataType::I8 | DataType::U8 | DataType::I16 | DataType::U16 | DataType::I32 => {
+            DataType::I4 | DataType::U4 | DataType::I8 | DataType::U8 | DataType::I16 | DataType::U16 => {
                 Err(self.wrong_type("real numbers"))
             }
-            DataType::U32 | DataType::I64 | DataType::U64 | DataType::Bool => Err(self.wrong_type("real numbers")),
+            DataType::I32 | DataType::U32 | DataType::I64 | DataType::U64 | DataType::Bool => {
+                Err(self.wrong_type("real numbers"))
+            }
         }
     }
 
@@ -203,10 +216,12 @@ impl Tensor {
             DataType::F64 => self.raw(f64::from_le_bytes),
             DataType::F16 => self.halves(|bits| f16::from_bits(bits).to_f64()),
             DataType::Bf16 => self.halves(|bits| bf16::from_bits(bits).to_f64()),
-            DataType::I8 | DataType::U8 | DataType::I16 | DataType::U16 | DataType::I32 => {
+            DataType::I4 | DataType::U4 | DataType::I8 | DataType::U8 | DataType::I16 | DataType::U16 => {
                 Err(self.wrong_type("real numbers"))
             }
-            DataType::U32 | DataType::I64 | DataType::U64 | DataType::Bool => Err(self.wrong_type("real numbers")),
+            DataType::I32 | DataType::U32 | DataType::I64 | DataType::U64 | DataType::Bool => {
+                Err(self.wrong_type("real numbers"))
+            }
         }
     }
 
@@ -221,8 +236,8 @@ impl Tensor {
             return self.varints()?.enumerate().map(|(i, v)| self.narrow(i, v)).collect();
         }
         match self.data_type {
-            DataType::I8 => self.raw(|[b]| i64::from(b as i8)),
-            DataType::U8 => self.raw(|[b]| i64::from(b)),
+            DataType::I4 | DataType::I8 => self.raw(|[b]| i64::from(b as i8)),
+            DataType::U4 | DataType::U8 => self.raw(|[b]| i64::from(b)),
             DataType::Bool => self.raw(|[b]| i64::from(b != 0)),
             DataType::I16 => self.raw(|b| i64::from(i16::from_le_bytes(b))),
             DataType::U16 => self.raw(|b| i64::from(u16::from_le_bytes(b))),

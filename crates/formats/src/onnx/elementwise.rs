@@ -119,7 +119,7 @@ pub(super) fn clip(view: &View<'_>) -> Result<Plan, Fault> {
 
 /// Whether a type is one of integers that every runtime of this graph holds exactly.
 pub(super) fn is_narrow(data_type: DataType) -> bool {
-    matches!(data_type, DataType::I8 | DataType::U8 | DataType::I16 | DataType::U16)
+    data_type.is_packed() || matches!(data_type, DataType::I8 | DataType::U8 | DataType::I16 | DataType::U16)
 }
 
 fn bound(view: &View<'_>, index: usize, what: &str) -> Result<Option<f32>, Fault> {

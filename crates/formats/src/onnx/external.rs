@@ -8,18 +8,23 @@ use bytes::Bytes;
 use network::map_file;
 
 use super::proto::TensorProto;
-use crate::reading::fault::{Fault, clean, invalid};
+use crate::reading::fault::{Fault, clean, invalid, unsupported};
 
-/// The folder that external data may come from, and the files already mapped.
+/// Elements of all packed and sparse tensors that are written out in one reading. Many tensors may name the same external
+/// data, so that a small file could ask for much memory.
+const MAX_WRITTEN_OUT: usize = 1 << 28;
+
+/// The folder that external data may come from, the files already mapped, and how much has been written out of them.
 pub(super) struct ExternalFiles {
     folder: Option<PathBuf>,
     mapped: HashMap<String, Bytes>,
+    written_out: usize,
 }
 
 impl ExternalFiles {
     /// `folder` is that of the model; `None` where the model comes from memory.
     pub(super) fn new(folder: Option<PathBuf>) -> Self {
-        Self { folder, mapped: HashMap::new() }
+        Self { folder, mapped: HashMap::new(), written_out: 0 }
     }
 
     /// The bytes of an external tensor of `expected` bytes.
@@ -38,6 +43,15 @@ impl ExternalFiles {
             invalid!("external data at {offset}, {length} bytes, ends outside {shown:?}, which has {file} bytes")
         })?;
         Ok(file.slice(offset..end))
+    }
+
+    /// Counts the elements of a tensor that is to be written out in memory.
+    pub(super) fn count_written_out(&mut self, elements: usize) -> Result<(), Fault> {
+        self.written_out = self.written_out.saturating_add(elements);
+        match self.written_out <= MAX_WRITTEN_OUT {
+            true => Ok(()),
+            false => Err(unsupported!("packed and sparse tensors of more than {MAX_WRITTEN_OUT} elements in all")),
+        }
     }
 
     fn map(&mut self, location: &str) -> Result<Bytes, Fault> {

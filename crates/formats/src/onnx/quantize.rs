@@ -61,8 +61,8 @@ fn channel_axis(view: &View<'_>) -> Result<usize, Fault> {
     view.arity(2, 3)?;
     let (x, scale) = (view.shape(0)?, view.shape(1)?);
     let found = view.attributes.int("axis")?.unwrap_or(1);
-    if view.attributes.int("block_size")?.unwrap_or(0) != 0 {
-        return Err(not_run!("its scales belong to blocks of a channel"));
+    if let Some(size) = view.attributes.int("block_size")?.filter(|&size| size != 0) {
+        return Err(not_run!("its scales belong to blocks of a channel, block_size {size}"));
     }
     if let Some(data_type) = view.data_type(1).filter(|t| !t.is_real()) {
         return Err(invalid!("a scale of type {}", data_type.name()));

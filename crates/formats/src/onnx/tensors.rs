@@ -8,10 +8,26 @@ use super::proto::TensorProto;
 use crate::reading::fault::{Fault, invalid, unsupported};
 use crate::reading::shape;
 
-/// Checks type, shape and stored length of a tensor. Its bytes stay where they are.
+/// Checks type, shape and stored length of a tensor. Its bytes stay where they are; integers of 4 bits are unpacked.
 pub(super) fn tensor(proto: &TensorProto, external: &mut ExternalFiles) -> Result<Tensor, Fault> {
     let data_type = data_type(proto.data_type)?;
     let shape = shape(&proto.dims)?;
+    let count = element_count(&shape)?;
+    if !data_type.is_packed() {
+        return held(proto, data_type, shape, external);
+    }
+    let pairs = held(proto, DataType::U8, vec![count.div_ceil(2)], external)?;
+    external.count_written_out(count)?;
+    unpacked(&pairs, data_type, shape)
+}
+
+/// A tensor as it is stored, in this type and shape.
+fn held(
+    proto: &TensorProto,
+    data_type: DataType,
+    shape: Vec<usize>,
+    external: &mut ExternalFiles,
+) -> Result<Tensor, Fault> {
     let count = element_count(&shape)?;
     let bytes = count.checked_mul(data_type.size()).ok_or_else(|| invalid!("shape {shape:?} is too large"))?;
     if proto.segment.is_some() {
@@ -28,6 +44,17 @@ pub(super) fn tensor(proto: &TensorProto, external: &mut ExternalFiles) -> Resul
     let tensor = Tensor { data_type, shape, encoding, chunks };
     check_length(&tensor, count, bytes)?;
     Ok(tensor)
+}
+
+/// Integers of 4 bits, a byte each, from bytes that hold two of them, the first in the low half.
+fn unpacked(pairs: &Tensor, data_type: DataType, shape: Vec<usize>) -> Result<Tensor, Fault> {
+    let bytes = pairs.to_i64().map_err(|e| invalid!("its packed integers: {e}"))?;
+    let sign = if data_type == DataType::I4 { 8 } else { 0 };
+    // The highest bit of a signed integer counts -8.
+    let integer = |half: i64| ((half ^ sign) - sign) as u8;
+    let halves = bytes.into_iter().flat_map(|pair| [integer(pair & 15), integer(pair >> 4)]);
+    let integers: Vec<u8> = halves.take(element_count(&shape)?).collect();
+    Ok(Tensor { data_type, shape, encoding: Encoding::Raw, chunks: vec![integers.into()] })
 }
 
 /// Why the elements of a tensor cannot be read, where their type is one that is not handled, and the shape of the
@@ -58,7 +85,7 @@ fn stored(proto: &TensorProto, data_type: DataType) -> Result<(Encoding, Vec<Byt
         DataType::I64 => "int64_data",
         DataType::U32 | DataType::U64 => "uint64_data",
         DataType::F16 | DataType::Bf16 | DataType::I8 | DataType::U8 | DataType::I16 | DataType::U16 => "int32_data",
-        DataType::I32 | DataType::Bool => "int32_data",
+        DataType::I4 | DataType::U4 | DataType::I32 | DataType::Bool => "int32_data",
     };
     let filled = |(_, chunks): &&(&str, &Vec<Bytes>)| chunks.iter().any(|chunk| !chunk.is_empty());
     let mut found = fields.iter().filter(filled);
@@ -110,7 +137,7 @@ pub(super) fn element_count(shape: &[usize]) -> Result<usize, Fault> {
 
 /// The element type with this number in `onnx.proto`.
 pub(super) fn data_type(number: i32) -> Result<DataType, Fault> {
-    const UNSUPPORTED: [(i32, &str); 14] = [
+    const UNSUPPORTED: [(i32, &str); 12] = [
         (8, "string"),
         (14, "complex64"),
         (15, "complex128"),
@@ -118,8 +145,6 @@ pub(super) fn data_type(number: i32) -> Result<DataType, Fault> {
         (18, "float8e4m3fnuz"),
         (19, "float8e5m2"),
         (20, "float8e5m2fnuz"),
-        (21, "uint4"),
-        (22, "int4"),
         (23, "float4e2m1"),
         (24, "float8e8m0"),
         (25, "uint2"),
@@ -140,6 +165,8 @@ pub(super) fn data_type(number: i32) -> Result<DataType, Fault> {
         12 => DataType::U32,
         13 => DataType::U64,
         16 => DataType::Bf16,
+        21 => DataType::U4,
+        22 => DataType::I4,
         _ => match UNSUPPORTED.iter().find(|(n, _)| *n == number) {
             Some((_, name)) => return Err(unsupported!("elements of type {name}")),
             None => return Err(invalid!("element type {number} does not exist")),

@@ -146,6 +146,8 @@ impl Builder<'_> {
             DataType::F32 => (DataType::F32, weights),
             DataType::F16
             | DataType::Bf16
+            | DataType::I4
+            | DataType::U4
             | DataType::I8
             | DataType::U8
             | DataType::I16

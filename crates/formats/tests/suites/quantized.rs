@@ -1,5 +1,6 @@
 //! Are quantized weights, biases and activations read as the file means them?
 
+use formats::onnx::proto::TensorProto;
 use network::{Bias, Op};
 
 use testkit::*;
@@ -147,6 +148,56 @@ fn an_operator_that_stops_weights_is_named() {
             .error();
         assert!(message.contains("its weights come from Clip, which is not folded"), "{message}");
     });
+}
+
+#[test]
+fn integers_of_four_bits_are_packed_in_pairs() {
+    // int4: 7, -8, -1 in 0x87 and 0x0f; uint4 of the same bytes: 7, 8, 15. What fills the last byte is nothing.
+    let network = |weights: TensorProto, zero_point: TensorProto| {
+        model()
+            .opset(21)
+            .input("x", &[0, 1, 1, 1])
+            .tensor(weights)
+            .floats("s", &[], &[0.5])
+            .tensor(zero_point)
+            .node("DequantizeLinear", &["q", "s", "z"], &["w"])
+            .node("Conv", &["x", "w"], &["y"])
+            .read()
+    };
+    let packed = |data_type: i32| raw("q", data_type, &[3, 1, 1, 1], vec![0x87, 0xff]);
+    assert_eq!(codes(&network(packed(22), raw("z", 22, &[], vec![1])), 0), (vec![12, -18, -4], vec![0.5]));
+    assert_eq!(codes(&network(packed(21), raw("z", 21, &[], vec![0])), 0), (vec![14, 16, 30], vec![0.5]));
+    // As varints: 0x87 takes two bytes.
+    let int32_data = vec![vec![0x87, 0x01, 0x0f].into()];
+    let varints = TensorProto { raw_data: None, int32_data, ..packed(22) };
+    assert_eq!(codes(&network(varints, raw("z", 22, &[], vec![0])), 0), (vec![14, -16, -2], vec![0.5]));
+}
+
+#[test]
+fn real_numbers_become_integers_of_four_bits() {
+    let network = model()
+        .opset(21)
+        .input("x", &[0, 1, 1, 1])
+        .floats("r", &[3, 1, 1, 1], &[0.9, -100.0, 100.0])
+        .floats("s", &[], &[0.5])
+        .tensor(raw("z", 22, &[], vec![0]))
+        .node("QuantizeLinear", &["x", "s", "z"], &["xq"])
+        .node("DequantizeLinear", &["xq", "s", "z"], &["xd"])
+        .node("QuantizeLinear", &["r", "s", "z"], &["q"])
+        .node("DequantizeLinear", &["q", "s", "z"], &["w"])
+        .node("Conv", &["xd", "w"], &["y"])
+        .read();
+    assert_eq!(codes(&network, 0), (vec![4, -16, 14], vec![0.5]));
+    let activation = layer(&network).input_quantization.expect("it is quantized");
+    assert_eq!((activation.min, activation.max), (-8, 7));
+}
+
+#[test]
+fn packed_integers_of_the_wrong_length_are_refused() {
+    let message = model().input("x", &[0, 1, 1, 1]).tensor(raw("q", 22, &[3], vec![0])).error();
+    assert!(message.contains("tensor \"q\"") && message.contains("1 stored bytes"), "{message}");
+    let message = model().input("x", &[0, 1, 1, 1]).tensor(raw("q", 22, &[1 << 40, 1 << 40], vec![0])).error();
+    assert!(message.contains("tensor \"q\""), "{message}");
 }
 
 /// Weights that pass DequantizeLinear, QuantizeLinear and DequantizeLinear: first from integers `q` with `s` and `z`, then

@@ -10,6 +10,8 @@ use crate::ops::elementwise::map;
 /// Smallest and largest number of an integer type of at most 16 bits, or bool.
 pub(crate) fn integer_range(data_type: DataType) -> Option<[f32; 2]> {
     match data_type {
+        DataType::I4 => Some([-8.0, 7.0]),
+        DataType::U4 => Some([0.0, 15.0]),
         DataType::I8 => Some([i8::MIN.into(), i8::MAX.into()]),
         DataType::U8 => Some([0.0, u8::MAX.into()]),
         DataType::I16 => Some([i16::MIN.into(), i16::MAX.into()]),
@@ -31,7 +33,7 @@ pub(crate) fn quantize(
     buffers: &mut Buffers,
 ) -> Result<Array, Problem> {
     let [min, max] = integer_range(data_type).filter(|_| data_type != DataType::Bool).ok_or_else(|| {
-        Problem::Unsupported(format!("quantizing to {}; 8 and 16 bits are handled", data_type.name()))
+        Problem::Unsupported(format!("quantizing to {}; 4, 8 and 16 bits are handled", data_type.name()))
     })?;
     let mut array = x.into_owned(buffers);
     for_each_scale(&mut array, scale, zero_point, axis, |row, scale, zero_point| {
@@ -125,7 +127,7 @@ pub(crate) fn cast(x: Input, to: DataType, buffers: &mut Buffers) -> Result<Arra
         DataType::U32 => [0.0, 4_294_967_040.0],
         DataType::I64 => [-I64, I64],
         DataType::U64 => [0.0, 2.0 * I64],
-        DataType::I8 | DataType::U8 | DataType::I16 | DataType::U16 => {
+        DataType::I4 | DataType::U4 | DataType::I8 | DataType::U8 | DataType::I16 | DataType::U16 => {
             integer_range(to).expect("a type of at most 16 bits has one")
         }
     };

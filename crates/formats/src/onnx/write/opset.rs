@@ -11,20 +11,21 @@ pub(super) fn opset(network: &Network, axes: &[Option<usize>]) -> i64 {
     if newer_layer || newer_node { 21 } else { 17 }
 }
 
-fn is_wide(data_type: Option<DataType>) -> bool {
-    matches!(data_type, Some(DataType::I16 | DataType::U16))
+/// Integers that QuantizeLinear and DequantizeLinear know from opset 21 on.
+fn is_newer_type(data_type: Option<DataType>) -> bool {
+    matches!(data_type, Some(DataType::I4 | DataType::U4 | DataType::I16 | DataType::U16))
 }
 
 fn is_half(data_type: Option<DataType>) -> bool {
     matches!(data_type, Some(DataType::F16 | DataType::Bf16))
 }
 
-/// 16-bit weights (opset 21), or a dequantization to half precision (opset 19).
+/// Weights of 4 or 16 bits (opset 21), or a dequantization to half precision (opset 19).
 fn is_newer_layer(network: &Network, layer: &MacLayer) -> bool {
     let quantized = layer.weights.quantization.as_ref();
     let dequantizes = quantized.is_some() || matches!(layer.bias, Some(Bias::Integer { .. }));
     let activation = network.graph().value(layer.input).data_type;
-    is_wide(quantized.map(|q| q.data_type)) || (dequantizes && is_half(activation))
+    is_newer_type(quantized.map(|q| q.data_type)) || (dequantizes && is_half(activation))
 }
 
 fn is_newer_node(network: &Network, node: &Node, axes: &[Option<usize>]) -> bool {
@@ -45,14 +46,16 @@ fn is_newer_node(network: &Network, node: &Node, axes: &[Option<usize>]) -> bool
         Op::QuantizeLinear { .. } => {
             // Without a zero point only the output says what the integers are.
             let unsaid = in_type(2).is_none() && out_type != Some(DataType::U8);
-            unsaid || is_wide(out_type) || is_half(in_type(0))
+            unsaid || is_newer_type(out_type) || is_half(in_type(0))
         }
         Op::Quant(quant) => super::lowered::is_wide(*quant),
-        Op::DequantizeLinear { .. } => is_wide(in_type(0)) || is_half(out_type),
+        Op::DequantizeLinear { .. } => is_newer_type(in_type(0)) || is_half(out_type),
         // It is written as the operator on real numbers between a dequantization and a quantization.
         Op::Integer(op) => {
             let on_reals = op.function.on_reals().map(|op| Node { op, ..node.clone() });
-            is_wide(in_type(0)) || is_wide(out_type) || on_reals.is_some_and(|node| is_newer_node(network, &node, axes))
+            is_newer_type(in_type(0))
+                || is_newer_type(out_type)
+                || on_reals.is_some_and(|node| is_newer_node(network, &node, axes))
         }
         Op::Mac(_)
         | Op::Unary(_)

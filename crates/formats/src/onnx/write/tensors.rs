@@ -10,6 +10,7 @@ use crate::reading::fault::{Fault, invalid};
 /// A tensor as the file holds it: raw, little-endian.
 pub(super) fn proto(name: String, tensor: &Tensor) -> Result<TensorProto, Fault> {
     let raw = match (tensor.encoding, tensor.chunks.as_slice()) {
+        _ if tensor.data_type.is_packed() => packed(tensor)?,
         (Encoding::Raw, [chunk]) => chunk.clone(),
         (Encoding::Raw, chunks) => chunks.concat().into(),
         (Encoding::Varint, _) => unpacked(tensor)?,
@@ -33,6 +34,14 @@ fn unpacked(tensor: &Tensor) -> Result<Bytes, Fault> {
     Ok(values.iter().flat_map(|v| v.to_le_bytes().into_iter().take(size)).collect::<Vec<u8>>().into())
 }
 
+/// Integers of 4 bits, two a byte, the first in the low half.
+fn packed(tensor: &Tensor) -> Result<Bytes, Fault> {
+    let values = tensor.to_i64().map_err(|e| invalid!("{e}"))?;
+    let half = |value: &i64| (value & 15) as u8;
+    let byte = |pair: &[i64]| half(&pair[0]) | pair.get(1).map_or(0, half) << 4;
+    Ok(values.chunks(2).map(byte).collect::<Vec<u8>>().into())
+}
+
 /// Real numbers in `data_type`; `None` where one of them is not exactly a number of that type.
 pub(super) fn real(shape: Vec<usize>, values: &[f64], data_type: DataType) -> Option<Tensor> {
     let bytes = match data_type {
@@ -40,8 +49,8 @@ pub(super) fn real(shape: Vec<usize>, values: &[f64], data_type: DataType) -> Op
         DataType::F32 => exact(values, |v| v as f32, f64::from, f32::to_le_bytes)?,
         DataType::F16 => exact(values, f16::from_f64, f16::to_f64, f16::to_le_bytes)?,
         DataType::Bf16 => exact(values, bf16::from_f64, bf16::to_f64, bf16::to_le_bytes)?,
-        DataType::I8 | DataType::U8 | DataType::I16 | DataType::U16 | DataType::I32 => return None,
-        DataType::U32 | DataType::I64 | DataType::U64 | DataType::Bool => return None,
+        DataType::I4 | DataType::U4 | DataType::I8 | DataType::U8 | DataType::I16 | DataType::U16 => return None,
+        DataType::I32 | DataType::U32 | DataType::I64 | DataType::U64 | DataType::Bool => return None,
     };
     Some(Tensor { data_type, shape, encoding: Encoding::Raw, chunks: vec![Bytes::from(bytes)] })
 }
@@ -90,6 +99,8 @@ pub(super) fn number(data_type: DataType) -> i32 {
         DataType::U32 => 12,
         DataType::U64 => 13,
         DataType::Bf16 => 16,
+        DataType::U4 => 21,
+        DataType::I4 => 22,
     }
 }
 
@@ -101,7 +112,7 @@ mod tests {
 
     #[test]
     fn types_have_the_numbers_that_are_read() {
-        check_all((1..=16).filter(|n| ![8, 14, 15].contains(n)), |&n| {
+        check_all((1..=22).filter(|n| ![8, 14, 15, 17, 18, 19, 20].contains(n)), |&n| {
             assert_eq!(number(crate::onnx::tensors::data_type(n).expect("a type that is read")), n);
         });
     }
