@@ -7,8 +7,8 @@ use std::path::Path;
 
 use esn::Grid;
 use network::{
-    ActivationQuantization, MacLayer, Network, NetworkBuilder, NetworkError, Node, Note, Op, PadMode, Unary, Value,
-    ValueId,
+    ActivationQuantization, Binary, MacLayer, Network, NetworkBuilder, NetworkError, Node, Note, NoteKind, Op, PadMode,
+    Unary, Value, ValueId,
 };
 
 use super::array::Array;
@@ -80,6 +80,8 @@ struct Builder<'a> {
     /// Values that no node makes and nobody feeds.
     unmade: Vec<ValueId>,
     findings: Findings,
+    /// What layers are read as, where that is not what the file stores.
+    notes: Vec<Note>,
     /// Elements that may still be computed.
     budget: usize,
     /// Constants that were rounded to integers.
@@ -103,6 +105,7 @@ impl<'a> Builder<'a> {
             scopes: Scopes::new(graph),
             unmade: Vec::new(),
             findings: Findings::default(),
+            notes: Vec::new(),
             budget: MAX_FOLDED_IN_ALL,
             rounded: 0,
             scales: 0,
@@ -218,6 +221,13 @@ impl<'a> Builder<'a> {
             Err(Fault::UnknownShape) => behind_unknown(&view, &self.network, &self.findings)?,
             Err(fault) => return Err(fault),
         };
+        let cast: Vec<_> =
+            view.inputs.iter().flatten().filter(|slot| self.is_small_cast(slot)).map(|s| Some(s.id)).collect();
+        if plan.not_costed.is_some() && !cast.is_empty() {
+            // The integers are no weights of a layer, because their scales do not belong to filters. Real numbers may be.
+            self.write_constants(&cast)?;
+            return self.add_node(node);
+        }
         let plan = check_readable(check_outputs(plan, &view, &self.scopes)?, &view);
         // What the branches of a control flow operator read is not among its inputs.
         let constant =
@@ -285,6 +295,7 @@ impl<'a> Builder<'a> {
             Action::Run(op) => op,
             Action::Mac(layer) => {
                 let input = inputs[0].expect("the planner has looked at the activation of a MAC layer");
+                self.note_lost_integers(&layer, &ids);
                 self.add_mac(node, *layer, input, outputs[0]);
                 return Ok(());
             }
@@ -306,6 +317,17 @@ impl<'a> Builder<'a> {
         let quantizes = matches!(action, Action::Run(Op::QuantizeLinear { .. } | Op::DequantizeLinear { .. }));
         let is_quantized = |slot: &Slot| slot.known.as_ref().is_some_and(|chain| chain.quantized.is_some());
         slots.any(|slot| slot.quantized_twice || (quantizes && is_quantized(slot)))
+    }
+
+    /// Notes a layer whose weights were integers and are real numbers now.
+    fn note_lost_integers(&mut self, layer: &MacLayer, ids: &[Option<ValueId>]) {
+        let chains = ids.iter().flatten().filter_map(|id| self.slots[id.0].known.as_ref());
+        let is_lost = |chain: &Chain| chain.from_integers && chain.name == layer.weights.name;
+        if layer.weights.quantization.is_none() && chains.into_iter().any(is_lost) {
+            let text = "its weights are computed from integers, but not by one scale and zero point for each filter or for \
+                        all; they are taken for real numbers";
+            self.notes.push(Note::of_layer(NoteKind::Assumed, layer.name.clone(), text));
+        }
     }
 
     /// The operator that constants are not computed at: this one, or one before it.
@@ -336,11 +358,19 @@ impl<'a> Builder<'a> {
             }
             self.budget -= count;
             let name = &self.network.value(*id).name;
-            let tensor = chain.to_array().map_err(|e| invalid!("input {name:?}: {e}"))?.into_tensor();
-            slot.known = Some(Chain::stored(name, tensor.clone()));
-            self.network.set_constant(*id, tensor);
+            let written = chain.written_out(name).map_err(|e| invalid!("input {name:?}: {e}"))?;
+            self.network.set_constant(*id, written.tensor.clone());
+            slot.known = Some(written);
         }
         Ok(None)
+    }
+
+    /// Whether a constant is integers behind a Cast, which `write_constants` can make real numbers of.
+    fn is_small_cast(&self, slot: &Slot) -> bool {
+        slot.known.as_ref().is_some_and(|chain| {
+            let by_cast = chain.quantized.as_ref().is_some_and(|quantized| quantized.by_cast);
+            by_cast && chain.element_count() <= MAX_WRITTEN.min(self.budget)
+        })
     }
 
     /// A form in which whatever inference does not know is what the file declares.
@@ -428,6 +458,7 @@ impl<'a> Builder<'a> {
         self.unmade.retain(|id| self.network.value(*id).constant.is_none());
         self.network.set_outside(self.unmade);
         let (mut notes, not_costed) = self.findings.into_parts();
+        notes.extend(self.notes);
         notes.extend(grid_note);
         let network = finished(self.network, self.path)?;
         Ok(network.with_notes(notes).with_not_costed(not_costed).with_open_batch(self.open_batch))
@@ -546,11 +577,12 @@ fn known_outputs(plan: &Plan, view: &View<'_>, budget: &mut usize) -> Result<Opt
     let known: Option<Vec<&Chain>> = kept.iter().map(|input| input.and_then(|slot| slot.known.as_ref())).collect();
     let Some(known) = known.filter(|known| !known.is_empty()) else { return Ok(None) };
     if let Action::Run(op) = &plan.action {
-        if let Some(chain) = extended(op, known[0], &plan.outputs[0], view)? {
+        if let Some(chain) = extended(op, &known, &plan.outputs[0], view)? {
             return Ok(Some(vec![chain]));
         }
         // Scales that lost their axis must not turn into real weights unnoticed.
-        if known[0].quantized.is_some() && matches!(op, Op::Reshape | Op::Transpose { .. }) {
+        let is_quantized = known[0].quantized.as_ref().is_some_and(|quantized| !quantized.by_cast);
+        if is_quantized && matches!(op, Op::Reshape | Op::Transpose { .. }) {
             return Ok(None);
         }
     }
@@ -565,13 +597,20 @@ fn known_outputs(plan: &Plan, view: &View<'_>, budget: &mut usize) -> Result<Opt
     let arrays: Result<Vec<_>, _> = known.iter().map(|chain| chain.to_array()).collect();
     let arrays = arrays.map_err(|e| invalid!("a constant input: {e}"))?;
     let folded = fold::fold(&plan.action, &arrays, &plan.outputs)?;
-    let stored = |(array, name): (Array, &String)| Chain::stored(&clean(name), array.into_tensor());
+    let from_integers = |out: &Array| {
+        let is_behind = |chain: &&Chain| chain.is_from_integers() && chain.element_count() == out.data.len();
+        out.data_type.is_real() && out.shape.len() > 1 && known.iter().any(is_behind)
+    };
+    let stored = |(array, name): (Array, &String)| {
+        let from_integers = from_integers(&array);
+        Chain { from_integers, ..Chain::stored(&clean(name), array.into_tensor()) }
+    };
     Ok(folded.map(|arrays| arrays.into_iter().zip(view.outputs).map(stored).collect()))
 }
 
 /// The constant behind an operator that a chain can take in as one more step.
-fn extended(op: &Op, chain: &Chain, output: &Form, view: &View<'_>) -> Result<Option<Chain>, Fault> {
-    let (chain, shape) = (chain.clone(), output.shape.as_deref().unwrap_or_default());
+fn extended(op: &Op, known: &[&Chain], output: &Form, view: &View<'_>) -> Result<Option<Chain>, Fault> {
+    let (chain, shape) = (known[0].clone(), output.shape.as_deref().unwrap_or_default());
     if let Op::QuantizeLinear { axis } | Op::DequantizeLinear { axis } = op {
         let quantizes = matches!(op, Op::QuantizeLinear { .. });
         let integers = if quantizes { output.data_type } else { Some(chain.data_type) };
@@ -593,6 +632,9 @@ fn extended(op: &Op, chain: &Chain, output: &Form, view: &View<'_>) -> Result<Op
     if *op == Op::Reshape {
         return Ok(chain.reshaped(shape));
     }
+    if let (Op::Binary(function), [a, b]) = (op, known) {
+        return Ok(dequantized(*function, a, b).filter(|chain| chain.shape == shape));
+    }
     if let Op::Unary(Unary::Clip { min, max }) = op {
         return Ok(chain.clipped([*min, *max]));
     }
@@ -600,4 +642,13 @@ fn extended(op: &Op, chain: &Chain, output: &Form, view: &View<'_>) -> Result<Op
         return Ok(output.data_type.and_then(|to| chain.cast(to)));
     }
     Ok((*op == Op::Identity).then_some(chain))
+}
+
+/// Integers behind a Cast, less a zero point or times a scale, either of which is constant.
+fn dequantized(function: Binary, a: &Chain, b: &Chain) -> Option<Chain> {
+    match function == Binary::Sub {
+        true => a.clone().shifted(b),
+        false if function == Binary::Mul => a.clone().scaled(b).or_else(|| b.clone().scaled(a)),
+        false => None,
+    }
 }

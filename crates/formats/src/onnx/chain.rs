@@ -1,11 +1,13 @@
 //! A constant as a stored tensor and the steps from there. Weights are kept this way, so that reading does not touch
 //! them.
 
+use esn::Grid;
 use half::f16;
 use network::rearrange::rearrange;
 use network::{DataType, Tensor, TensorError, WeightQuantization, WeightTransform};
 
 use super::array::{Array, Data};
+use super::form::{MAX_FOLDED, is_narrow};
 
 /// Rearrangements that a chain keeps. No exporter writes more; a constant with more is computed instead.
 const MAX_TRANSFORMS: usize = 16;
@@ -27,6 +29,8 @@ pub(super) struct Chain {
     pub(super) quantized: Option<Quantized>,
     /// Smallest and largest integer, where a Clip sits on the integers, stored or made by the quantization.
     pub(super) clip: Option<[i32; 2]>,
+    /// Whether real numbers were computed from integers, which are lost.
+    pub(super) from_integers: bool,
 }
 
 /// The quantization in a [`Chain`].
@@ -38,13 +42,24 @@ pub(super) struct Quantized {
     pub(super) axis: Option<usize>,
     /// The type of the real numbers that DequantizeLinear made of the integers; `None` where they still are integers.
     pub(super) real: Option<DataType>,
+    /// Whether Cast, Sub and Mul are the dequantization.
+    pub(super) by_cast: bool,
 }
 
 impl Chain {
     /// A stored tensor as it is.
     pub(super) fn stored(name: &str, tensor: Tensor) -> Self {
         let (data_type, shape) = (tensor.data_type, tensor.shape.clone());
-        Self { name: name.to_string(), tensor, transforms: Vec::new(), data_type, shape, quantized: None, clip: None }
+        Self {
+            name: name.to_string(),
+            tensor,
+            transforms: Vec::new(),
+            data_type,
+            shape,
+            quantized: None,
+            clip: None,
+            from_integers: false,
+        }
     }
 
     /// Number of elements.
@@ -102,8 +117,16 @@ impl Chain {
         })
     }
 
-    /// Changes the element type, if that loses nothing.
+    /// Changes the element type, if that loses nothing. Integers of at most 16 bits become 32-bit float as a
+    /// DequantizeLinear of scale 1 makes them.
     pub(super) fn cast(mut self, to: DataType) -> Option<Self> {
+        if to == DataType::F32 && is_narrow(self.data_type) {
+            let (scales, data_type) = (vec![1.0], self.data_type);
+            let one = WeightQuantization { scales, zero_points: vec![0], grid: Grid::MidTread, data_type, clip: None };
+            let mut cast = self.dequantize(one, None, to)?;
+            cast.quantized.as_mut()?.by_cast = true;
+            return Some(cast);
+        }
         let exact = match (self.data_type, to) {
             (from, to) if from == to => true,
             (DataType::F16 | DataType::Bf16, DataType::F32 | DataType::F64) => true,
@@ -120,7 +143,7 @@ impl Chain {
         if !self.data_type.is_real() {
             return None;
         }
-        let quantized = Quantized { parameters, axis, real: None };
+        let quantized = Quantized { parameters, axis, real: None, by_cast: false };
         let same = |before: &Quantized| before.agrees(&quantized, &self.shape) && before.come_back();
         if !self.quantized.as_ref().is_none_or(same) {
             return None;
@@ -137,7 +160,7 @@ impl Chain {
         axis: Option<usize>,
         to: DataType,
     ) -> Option<Self> {
-        let dequantized = Quantized { parameters, axis, real: Some(to) };
+        let dequantized = Quantized { parameters, axis, real: Some(to), by_cast: false };
         if let Some(quantized) = &self.quantized {
             if quantized.real.is_some() || !quantized.agrees(&dequantized, &self.shape) {
                 return None;
@@ -148,6 +171,60 @@ impl Chain {
         self.data_type = to;
         self.quantized = Some(dequantized);
         Some(self)
+    }
+
+    /// Multiplies integers behind a Cast by a scale, or by one for each part of an axis. `None` for anything else.
+    pub(super) fn scaled(mut self, by: &Chain) -> Option<Self> {
+        let (scales, axis) = by.along_one_axis(&self.shape)?;
+        let quantized = self.quantized.as_mut().filter(|quantized| quantized.by_cast)?;
+        let fits = quantized.axis.is_none() || axis.is_none() || quantized.axis == axis;
+        let positive = scales.iter().all(|scale| scale.is_finite() && *scale > 0.0);
+        if quantized.parameters.scales != [1.0] || !fits || !positive {
+            return None;
+        }
+        quantized.parameters.scales = scales;
+        quantized.axis = quantized.axis.or(axis);
+        Some(self)
+    }
+
+    /// Subtracts a zero point from integers behind a Cast, as [`Chain::scaled`] takes a scale.
+    pub(super) fn shifted(mut self, by: &Chain) -> Option<Self> {
+        let (points, axis) = by.along_one_axis(&self.shape)?;
+        let quantized = self.quantized.as_mut().filter(|quantized| quantized.by_cast)?;
+        let untouched = quantized.parameters.scales == [1.0] && quantized.parameters.zero_points == [0];
+        if !untouched || points.iter().any(|point| point.fract() != 0.0 || point.abs() > 65536.0) {
+            return None;
+        }
+        quantized.parameters.zero_points = points.into_iter().map(|point| point as i32).collect();
+        quantized.axis = axis;
+        Some(self)
+    }
+
+    /// The 32-bit floats of a constant that broadcasts to `shape`, and the axis of `shape` along which they differ.
+    fn along_one_axis(&self, shape: &[usize]) -> Option<(Vec<f32>, Option<usize>)> {
+        if self.data_type != DataType::F32 || self.shape.len() > shape.len() || self.element_count() > MAX_FOLDED {
+            return None;
+        }
+        let before = shape.len() - self.shape.len();
+        let mut axes = (0..self.shape.len()).filter(|&axis| self.shape[axis] != 1);
+        let axis = axes.next().map(|axis| axis + before);
+        let broadcasts = axis.is_none_or(|axis| self.shape[axis - before] == shape[axis]);
+        if axes.next().is_some() || !broadcasts {
+            return None;
+        }
+        let reals = self.to_array().ok()?.into_reals()?;
+        Some((reals.into_iter().map(|v| v as f32).collect(), axis))
+    }
+
+    /// The elements as a stored tensor, which says whether integers were behind them.
+    pub(super) fn written_out(&self, name: &str) -> Result<Self, TensorError> {
+        let stored = Self::stored(name, self.to_array()?.into_tensor());
+        Ok(Self { from_integers: self.is_from_integers() && stored.data_type.is_real(), ..stored })
+    }
+
+    /// Whether the elements are integers or were computed from integers.
+    pub(super) fn is_from_integers(&self) -> bool {
+        self.from_integers || self.quantized.is_some() || !self.data_type.is_real()
     }
 
     /// Puts a Clip on integers, stored or made by a quantization. `None` for real numbers, and where no integer of the

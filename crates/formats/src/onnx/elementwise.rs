@@ -3,7 +3,7 @@
 use network::{Binary, BinaryKind, DataType, Op, Unary};
 
 use super::chain::Chain;
-use super::form::{Form, axis};
+use super::form::{Form, axis, is_narrow};
 use super::plan::{FoldOp, Kept, Plan};
 use super::view::View;
 use crate::reading::fault::{Fault, invalid, not_run};
@@ -115,11 +115,6 @@ pub(super) fn clip(view: &View<'_>) -> Result<Plan, Fault> {
         return Ok(Plan::not_run("it clips integers of more than 16 bits", form));
     }
     Ok(Plan::run_on_first(Op::Unary(Unary::Clip { min, max }), form))
-}
-
-/// Whether a type is one of integers that every runtime of this graph holds exactly.
-pub(super) fn is_narrow(data_type: DataType) -> bool {
-    data_type.is_packed() || matches!(data_type, DataType::I8 | DataType::U8 | DataType::I16 | DataType::U16)
 }
 
 fn bound(view: &View<'_>, index: usize, what: &str) -> Result<Option<f32>, Fault> {

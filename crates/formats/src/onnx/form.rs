@@ -32,6 +32,11 @@ pub(super) fn check_size(form: &Form) -> Result<(), Fault> {
     }
 }
 
+/// Whether a type is one of integers that every runtime of this graph holds exactly.
+pub(super) fn is_narrow(data_type: DataType) -> bool {
+    data_type.is_packed() || matches!(data_type, DataType::I8 | DataType::U8 | DataType::I16 | DataType::U16)
+}
+
 /// An axis counted from the front. `rank` axes exist.
 pub(super) fn axis(axis: i64, rank: usize) -> Result<usize, Fault> {
     let wrapped = if axis < 0 { axis.saturating_add(rank as i64) } else { axis };

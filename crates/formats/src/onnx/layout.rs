@@ -3,8 +3,8 @@
 use network::{Op, PadMode};
 
 use super::chain::Chain;
-use super::elementwise::{check_same_type, is_narrow};
-use super::form::{Form, MAX_PARAMETERS, axis, distinct_axes};
+use super::elementwise::check_same_type;
+use super::form::{Form, MAX_PARAMETERS, axis, distinct_axes, is_narrow};
 use super::plan::Plan;
 use super::tensors;
 use super::view::View;

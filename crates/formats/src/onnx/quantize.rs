@@ -3,8 +3,7 @@
 use esn::Grid;
 use network::{ActivationQuantization, DataType, Op, WeightQuantization};
 
-use super::elementwise::is_narrow;
-use super::form::{Form, MAX_FOLDED, axis};
+use super::form::{Form, MAX_FOLDED, axis, is_narrow};
 use super::integer_mac::Parameters;
 use super::plan::{Plan, or_not_run};
 use super::view::View;

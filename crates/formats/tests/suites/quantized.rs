@@ -1,7 +1,7 @@
 //! Are quantized weights, biases and activations read as the file means them?
 
 use formats::onnx::proto::TensorProto;
-use network::{Bias, Op};
+use network::{Bias, LayerId, LayerWeights, Network, Op, WeightValues};
 
 use testkit::*;
 
@@ -198,6 +198,61 @@ fn packed_integers_of_the_wrong_length_are_refused() {
     assert!(message.contains("tensor \"q\"") && message.contains("1 stored bytes"), "{message}");
     let message = model().input("x", &[0, 1, 1, 1]).tensor(raw("q", 22, &[1 << 40, 1 << 40], vec![0])).error();
     assert!(message.contains("tensor \"q\""), "{message}");
+}
+
+/// Integers `q` of shape `[2, 3]` behind a Cast, and scales `s` for both rows.
+fn cast() -> Model {
+    model()
+        .input("x", &[0, 3])
+        .int8s("q", &[2, 3], &[1, -2, 3, -4, 5, -128])
+        .floats("s", &[2, 1], &[0.5, 0.25])
+        .floats("one", &[], &[0.5])
+        .floats("z", &[2, 1], &[1.0, -1.0])
+        .floats("columns", &[3], &[0.5, 0.25, 0.125])
+        .node_with("Cast", &["q"], &["c"], vec![int("to", 1)])
+}
+
+fn gemm(model: Model) -> Network {
+    model.node_with("Gemm", &["x", "w"], &["y"], vec![int("transB", 1)]).read()
+}
+
+#[test]
+fn cast_and_mul_are_a_dequantization() {
+    let scaled = gemm(cast().node("Mul", &["c", "s"], &["w"]));
+    assert_eq!(codes(&scaled, 0), (vec![2, -4, 6, -8, 10, -256], vec![0.5, 0.25]));
+    let first = gemm(cast().node("Mul", &["one", "c"], &["w"]));
+    assert_eq!(codes(&first, 0), (vec![2, -4, 6, -8, 10, -256], vec![0.5]));
+    // Codes are 2 · (q − z).
+    let shifted = gemm(cast().node("Sub", &["c", "z"], &["d"]).node("Mul", &["d", "s"], &["w"]));
+    assert_eq!(codes(&shifted, 0), (vec![0, -6, 4, -6, 12, -254], vec![0.5, 0.25]));
+    let turned = cast().node("Mul", &["c", "s"], &["t"]).node("Transpose", &["t"], &["w"]);
+    let turned = turned.node("MatMul", &["x", "w"], &["y"]).read();
+    assert_eq!(codes(&turned, 0), (vec![2, -4, 6, -8, 10, -256], vec![0.5, 0.25]));
+    for network in [scaled, first, shifted, turned] {
+        assert!(network.notes().is_empty(), "{:?}", network.notes());
+    }
+}
+
+#[test]
+fn integers_that_are_lost_are_noted() {
+    let real = |network: &Network| match network.weights(LayerId(0)).expect("readable") {
+        LayerWeights::Float(WeightValues::F32(values)) => values,
+        other => panic!("expected real weights, found {other:?}"),
+    };
+    let noted = |network: &Network| {
+        let texts: Vec<String> = network.notes().iter().map(ToString::to_string).collect();
+        assert!(matches!(texts.as_slice(), [text] if text.contains("computed from integers")), "{texts:?}");
+    };
+    let added = gemm(cast().node("Add", &["c", "s"], &["w"]));
+    assert_eq!(real(&added), [1.5, -1.5, 3.5, -3.75, 5.25, -127.75]);
+    noted(&added);
+    let fraction = gemm(cast().node("Sub", &["c", "one"], &["d"]).node("Mul", &["d", "s"], &["w"]));
+    assert_eq!(real(&fraction), [0.25, -1.25, 1.25, -1.125, 1.125, -32.125]);
+    noted(&fraction);
+    // These scales belong to the channels of the input.
+    let columns = gemm(cast().node("Mul", &["c", "columns"], &["w"]));
+    assert_eq!(real(&columns), [0.5, -0.5, 0.375, -2.0, 1.25, -16.0]);
+    noted(&columns);
 }
 
 /// Weights that pass DequantizeLinear, QuantizeLinear and DequantizeLinear: first from integers `q` with `s` and `z`, then
