@@ -22,7 +22,7 @@ use super::proto::{GraphProto, NodeProto, ValueInfoProto};
 use super::scope::Scopes;
 use super::slot::Slot;
 use super::view::View;
-use super::{fold, operators, order, qonnx, quantize, tensors};
+use super::{fold, operators, order, qonnx, quantize, sparse, tensors};
 use crate::options::ReadOptions;
 use crate::reading::fault::{Fault, clean, invalid, unsupported};
 use crate::reading::findings::{Finding, Findings};
@@ -121,9 +121,7 @@ impl<'a> Builder<'a> {
     }
 
     fn add_initializers(&mut self, graph: &'a GraphProto) -> Result<(), NetworkError> {
-        if !graph.sparse_initializer.is_empty() {
-            return Err(unsupported!("sparse initializers").at(self.path, "graph".to_string()));
-        }
+        self.add_sparse_initializers(graph)?;
         for proto in &graph.initializer {
             let place = |fault: Fault| fault.at(self.path, format!("tensor {:?}", proto.name));
             if let Some((what, shape)) = tensors::unreadable(proto).map_err(place)? {
@@ -132,6 +130,23 @@ impl<'a> Builder<'a> {
             }
             let tensor = tensors::tensor(proto, &mut self.external).map_err(place)?;
             self.add_known(&proto.name, Chain::stored(&clean(&proto.name), tensor));
+        }
+        Ok(())
+    }
+
+    fn add_sparse_initializers(&mut self, graph: &'a GraphProto) -> Result<(), NetworkError> {
+        for proto in &graph.sparse_initializer {
+            let Some(values) = &proto.values else {
+                return Err(invalid!("a sparse initializer without values").at(self.path, "graph".to_string()));
+            };
+            let place = |fault: Fault| fault.at(self.path, format!("sparse tensor {:?}", values.name));
+            if let Some((what, _)) = tensors::unreadable(values).map_err(place)? {
+                let shape = tensors::shape(&proto.dims).map_err(place)?;
+                self.add_unreadable(&values.name, Form { data_type: None, shape: Some(shape) }, what);
+                continue;
+            }
+            let tensor = sparse::dense(values, proto, &mut self.external).map_err(place)?;
+            self.add_known(&values.name, Chain::stored(&clean(&values.name), tensor));
         }
         Ok(())
     }

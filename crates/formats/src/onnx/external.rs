@@ -12,7 +12,7 @@ use crate::reading::fault::{Fault, clean, invalid, unsupported};
 
 /// Elements of all packed and sparse tensors that are written out in one reading. Many tensors may name the same external
 /// data, so that a small file could ask for much memory.
-const MAX_WRITTEN_OUT: usize = 1 << 28;
+const MAX_WRITTEN_OUT: usize = 1 << 26;
 
 /// The folder that external data may come from, the files already mapped, and how much has been written out of them.
 pub(super) struct ExternalFiles {

@@ -136,7 +136,8 @@ impl<'a> Call<'a> {
     fn branch(&self, branch: &GraphProto) -> GraphProto {
         let mut renamed =
             GraphProto { node: branch.node.iter().map(|node| self.node(node)).collect(), ..branch.clone() };
-        let tensors = renamed.initializer.iter_mut().map(|tensor| &mut tensor.name);
+        let sparse = renamed.sparse_initializer.iter_mut().filter_map(|sparse| sparse.values.as_mut());
+        let tensors = renamed.initializer.iter_mut().chain(sparse).map(|tensor| &mut tensor.name);
         let declared = renamed.input.iter_mut().chain(&mut renamed.output).chain(&mut renamed.value_info);
         tensors.chain(declared.map(|value| &mut value.name)).for_each(|name| *name = self.name_of(name));
         renamed

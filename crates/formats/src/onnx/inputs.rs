@@ -20,7 +20,7 @@ pub(super) struct Inputs<'a> {
 /// Makes every shape of an input a number. Inputs that are initializers too (as files of IR version 3 list them) are
 /// constants.
 pub(super) fn inputs<'a>(graph: &'a GraphProto, options: &ReadOptions) -> Result<Inputs<'a>, (String, Fault)> {
-    let stored: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
+    let stored: HashSet<&str> = graph.stored_names().collect();
     let fed: Vec<&ValueInfoProto> = graph.input.iter().filter(|i| !stored.contains(i.name.as_str())).collect();
     for (name, _) in &options.input_shapes {
         if !fed.iter().any(|input| input.name == *name) {

@@ -15,6 +15,7 @@
 //! attributes.rs       the attributes of one node; none is left over unread
 //! external.rs         tensors in files beside the model
 //! tensors.rs          from a message to a checked tensor
+//! sparse.rs           sparse tensors, written out
 //! functions.rs        calls of functions of the file, replaced by their bodies
 //! fused.rs            FusedConv of onnxruntime, taken apart
 //! order.rs            an order in which every value is made before it is read
@@ -68,6 +69,7 @@ mod resize;
 mod scope;
 mod sequence;
 mod slot;
+mod sparse;
 mod tensors;
 mod view;
 mod windows;

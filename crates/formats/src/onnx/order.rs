@@ -79,14 +79,14 @@ fn captured(graph: &GraphProto) -> HashSet<&str> {
 
 /// The names that a graph makes or is given.
 pub(super) fn names(graph: &GraphProto) -> impl Iterator<Item = &str> {
-    let given = graph.initializer.iter().map(|t| &t.name).chain(graph.input.iter().map(|input| &input.name));
-    given.chain(graph.node.iter().flat_map(|node| &node.output)).map(String::as_str)
+    let made = graph.input.iter().map(|input| &input.name).chain(graph.node.iter().flat_map(|node| &node.output));
+    graph.stored_names().chain(made.map(String::as_str))
 }
 
 /// The maker of every name; an initializer may also be listed as an input.
 fn makers(graph: &GraphProto) -> Result<HashMap<&str, Maker>, NodeFault> {
     let mut makers = HashMap::new();
-    for name in graph.initializer.iter().map(|t| t.name.as_str()) {
+    for name in graph.stored_names() {
         if makers.insert(name, Maker::Given).is_some() {
             return Err((None, invalid!("initializer {name:?} comes twice")));
         }

@@ -52,6 +52,14 @@ pub struct GraphProto {
     pub sparse_initializer: Vec<SparseTensorProto>,
 }
 
+impl GraphProto {
+    /// The names of stored tensors, dense and sparse.
+    pub(super) fn stored_names(&self) -> impl Iterator<Item = &str> {
+        let sparse = self.sparse_initializer.iter().filter_map(|sparse| sparse.values.as_ref());
+        self.initializer.iter().chain(sparse).map(|tensor| tensor.name.as_str())
+    }
+}
+
 #[derive(Clone, PartialEq, Message)]
 pub struct NodeProto {
     #[prost(string, repeated, tag = "1")]
@@ -167,8 +175,13 @@ pub struct Segment {
 
 #[derive(Clone, PartialEq, Message)]
 pub struct SparseTensorProto {
+    /// Its name is that of the sparse tensor.
     #[prost(message, optional, tag = "1")]
     pub values: Option<TensorProto>,
+    #[prost(message, optional, tag = "2")]
+    pub indices: Option<TensorProto>,
+    #[prost(int64, repeated, packed = "false", tag = "3")]
+    pub dims: Vec<i64>,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -1,8 +1,9 @@
 //! From the tensors of an ONNX file to [`Tensor`]. Type, shape and length are checked; the elements are not read.
 
 use bytes::Bytes;
-use network::{DataType, Encoding, Tensor};
+use network::{DataType, Encoding, Tensor, TensorError};
 
+use super::array::{Array, Data};
 use super::external::ExternalFiles;
 use super::proto::TensorProto;
 use crate::reading::fault::{Fault, invalid, unsupported};
@@ -55,6 +56,19 @@ fn unpacked(pairs: &Tensor, data_type: DataType, shape: Vec<usize>) -> Result<Te
     let halves = bytes.into_iter().flat_map(|pair| [integer(pair & 15), integer(pair >> 4)]);
     let integers: Vec<u8> = halves.take(element_count(&shape)?).collect();
     Ok(Tensor { data_type, shape, encoding: Encoding::Raw, chunks: vec![integers.into()] })
+}
+
+/// The elements of a tensor as little-endian bytes.
+pub(super) fn raw_bytes(tensor: &Tensor) -> Result<Vec<u8>, TensorError> {
+    let stored = match tensor.encoding {
+        Encoding::Raw => tensor.clone(),
+        Encoding::Varint => {
+            let data =
+                if tensor.data_type.is_real() { Data::Real(tensor.to_f64()?) } else { Data::Int(tensor.to_i64()?) };
+            Array { data_type: tensor.data_type, shape: tensor.shape.clone(), data }.into_tensor()
+        }
+    };
+    Ok(stored.chunks.concat())
 }
 
 /// Why the elements of a tensor cannot be read, where their type is one that is not handled, and the shape of the

@@ -1,7 +1,8 @@
 //! Does every form of Conv, Gemm and MatMul become the right layer?
 
 use formats::ReadOptions;
-use network::{Bias, MacOp, Op, Operand};
+use formats::onnx::proto::{SparseTensorProto, TensorProto};
+use network::{Bias, LayerId, LayerWeights, MacOp, Op, Operand, WeightValues};
 
 use testkit::*;
 
@@ -332,4 +333,47 @@ fn weights_stay_where_the_file_has_them() {
     let network = formats::from_bytes("f", bytes.clone(), &ReadOptions::default()).expect("valid");
     let chunk = &layer(&network).weights.tensor.chunks[0];
     assert!(bytes.as_ptr_range().contains(&chunk.as_ptr()), "a slice of the file, not a copy");
+}
+
+/// A sparse tensor `w` of shape `[2, 3]` that holds 5 and −7.
+fn sparse(indices: TensorProto) -> Model {
+    let mut model = model().input("x", &[0, 3]).node_with("Gemm", &["x", "w"], &["y"], vec![int("transB", 1)]);
+    let values = Some(floats("w", &[2], &[5.0, -7.0]));
+    model.graph.sparse_initializer.push(SparseTensorProto { values, indices: Some(indices), dims: vec![2, 3] });
+    model
+}
+
+#[test]
+fn sparse_tensors_are_written_out() {
+    let cases = [ints("i", &[2], &[1, 5]), ints("i", &[2, 2], &[0, 1, 1, 2])];
+    check_all(cases, |indices| {
+        let network = sparse(indices.clone()).read();
+        let LayerWeights::Float(WeightValues::F32(weights)) = network.weights(LayerId(0)).expect("readable") else {
+            panic!("expected real weights")
+        };
+        assert_eq!(weights, [0.0, 5.0, 0.0, 0.0, 0.0, -7.0]);
+    });
+}
+
+#[test]
+fn wrong_sparse_tensors_are_refused() {
+    let cases = [
+        (ints("i", &[2], &[1, 6]), "index [6] of an extent of 6"),
+        (ints("i", &[2], &[-1, 2]), "index [-1]"),
+        (ints("i", &[2], &[3, 3]), "index 1 does not come behind"),
+        (ints("i", &[2, 2], &[0, 1, 0, 3]), "index [0, 3] of an extent of 3"),
+        (ints("i", &[3], &[0, 1, 2]), "indices of shape [3]; expected [2] or [2, 2]"),
+        (floats("i", &[2], &[0.0, 1.0]), "indices of type float32"),
+    ];
+    check_all(cases, |(indices, expected)| {
+        let message = sparse(indices.clone()).error();
+        assert!(message.contains("sparse tensor \"w\"") && message.contains(expected), "{message}");
+    });
+
+    let mut huge = sparse(ints("i", &[2], &[0, 1]));
+    huge.graph.sparse_initializer[0].dims = vec![1 << 20, 1 << 20];
+    assert!(huge.error().contains("packed and sparse tensors of more than"), "{}", huge.error());
+    let mut none = sparse(ints("i", &[2], &[0, 1]));
+    none.graph.sparse_initializer[0].values = None;
+    assert!(none.error().contains("a sparse initializer without values"), "{}", none.error());
 }
