@@ -350,10 +350,9 @@ impl<'a> Builder<'a> {
         if let Some(before) = ids.iter().flatten().find_map(|id| self.slots[id.0].stopped_by.clone()) {
             return before;
         }
-        match action {
-            Action::NotRun(Some(reason)) if !reason.is_empty() => format!("{} ({reason})", operator_name(node)),
-            _ => operator_name(node),
-        }
+        let name = operator_name(node);
+        let reason = if let Action::NotRun(Some(reason)) = action { reason } else { "" };
+        if reason.is_empty() { name } else { format!("{name} ({reason})") }
     }
 
     fn add_mac(&mut self, node: &NodeProto, layer: MacLayer, input: ValueId, output: ValueId) {
@@ -560,11 +559,11 @@ fn output_quantization(action: &Action, view: &View<'_>) -> Result<Option<Activa
 
 /// The bounds of the integers in the first output. They come from a Clip, and operators that only move values keep them.
 fn output_clip(action: &Action, view: &View<'_>) -> Result<Option<[i32; 2]>, Fault> {
-    match action {
-        Action::Run(Op::Unary(Unary::Clip { min, max })) => quantize::clip(view, [*min, *max]),
-        Action::Run(op) if moves_levels(op) => Ok(view.input(0)?.clip),
-        _ => Ok(None),
+    let Action::Run(op) = action else { return Ok(None) };
+    if let Op::Unary(Unary::Clip { min, max }) = op {
+        return quantize::clip(view, [*min, *max]);
     }
+    if moves_levels(op) { Ok(view.input(0)?.clip) } else { Ok(None) }
 }
 
 /// Whether an operator only makes numbers that it reads, or 0.
