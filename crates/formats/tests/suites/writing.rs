@@ -519,3 +519,31 @@ fn the_opset_is_that_of_what_an_integer_operator_becomes() {
     assert_eq!(opset.map(|set| set.version), Some(21), "the writer's newer opset, for 17 has no `axes`");
     assert!(read(bytes).has_open_batch());
 }
+
+#[test]
+fn few_bits_are_written_as_they_were_read() {
+    // int4 holds three weights in two bytes; of int8 a Clip leaves 4 bits.
+    let four_bits = model()
+        .opset(21)
+        .tensor(raw("q", 22, &[3, 1, 1, 1], vec![0x87, 0x0f]))
+        .tensor(raw("z", 22, &[], vec![0]))
+        .node("QuantizeLinear", &["x", "s", "z"], &["xq"]);
+    let clipped = model()
+        .int8s("q", &[3, 1, 1, 1], &[7, -7, -1])
+        .int8s("z", &[], &[0])
+        .int8s("low", &[], &[-7])
+        .int8s("high", &[], &[7])
+        .node("QuantizeLinear", &["x", "s", "z"], &["xw"])
+        .node("Clip", &["xw", "low", "high"], &["xq"]);
+    check_all([four_bits, clipped], |model| {
+        let network = model
+            .clone()
+            .input("x", &[0, 1, 2, 2])
+            .floats("s", &[], &[0.5])
+            .node("DequantizeLinear", &["xq", "s", "z"], &["xd"])
+            .node("DequantizeLinear", &["q", "s", "z"], &["w"])
+            .node("Conv", &["xd", "w"], &["y"])
+            .read();
+        round_trip(&network);
+    });
+}
