@@ -1,9 +1,10 @@
 //! What the suites of all crates share, so that each of it is there once: networks put together by hand ([`Net`]), ONNX files
 //! ([`Model`]), numbers that look random and are the same on every machine ([`Random`]), a convolution by the plainest loops
-//! ([`products`]), tables of cases ([`check_all`]), and files and programs that a machine may lack ([`shared`], [`tool`]).
+//! ([`products`]), tables of cases ([`check_all`]), an observer of stepped machines ([`Watch`]), and files and programs that
+//! a machine may lack ([`shared`], [`tool`]).
 //!
-//! Crates take it as a development dependency alone. It knows the model and its files; what needs an engine or the command
-//! stays with the suites that ask about them.
+//! Crates take it as a development dependency alone. It knows the model, its files and the contract of engines; what needs one
+//! of the engines or the command stays with the suites that ask about them.
 
 #![forbid(unsafe_code)]
 
@@ -13,6 +14,7 @@ mod net;
 mod onnx;
 mod random;
 mod table;
+mod watch;
 
 pub use self::absent::{shared, shared_network, tool};
 pub use self::convolution::{geometries, products, small_geometries, sums};
@@ -23,3 +25,4 @@ pub use self::onnx::{
 };
 pub use self::random::{Random, reals, weights};
 pub use self::table::check_all;
+pub use self::watch::{Seen, Watch};

@@ -1,48 +1,13 @@
 //! Does an observer see what the cells multiply, what is in which stage, and why arrays wait?
 
 use analog::{Adc, AnalogArray, Dac, Departures, Resolution, idle};
-use engine::{
-    Activations, Cell, Elements, IdleCause, Joules, Lane, Layer, Observer, Parts, StageWork, SteppedEngine, View,
-};
+use engine::{Activations, Cell, Elements, IdleCause, Joules, Lane, Layer, Parts, StageWork, SteppedEngine};
 use esn::{CodeTensor, Grid};
 use network::{Geometry, GeometrySpec};
 use proptest::prelude::*;
+use testkit::{Seen, Watch};
 
 use crate::common::layers;
-
-/// The lanes of a cycle, with their index, and its stages.
-type Seen = (Vec<(usize, Lane)>, Vec<Option<StageWork>>);
-
-/// Keeps everything that it is shown.
-#[derive(Default)]
-struct Watch {
-    parts: Parts,
-    cycles: Vec<Seen>,
-    /// What is shown of the next cycle.
-    next: Seen,
-}
-
-impl Observer for Watch {
-    fn cycle(&mut self, _: u128, _: u64, _: u128) {
-        self.cycles.push(std::mem::take(&mut self.next));
-    }
-
-    fn begin(&mut self, parts: &Parts) {
-        self.parts = parts.clone();
-    }
-
-    fn view(&self) -> Option<View> {
-        Some(View { lanes: self.parts.lanes.clone(), elements: usize::MAX })
-    }
-
-    fn lane(&mut self, index: usize, lane: Lane) {
-        self.next.0.push((index, lane));
-    }
-
-    fn stages(&mut self, stages: Vec<Option<StageWork>>) {
-        self.next.1 = stages;
-    }
-}
 
 /// A 1×1 convolution over a line of positions.
 fn line(filters: usize, channels: usize, positions: usize, codes: &[i32]) -> (Geometry, CodeTensor) {
@@ -79,7 +44,7 @@ fn a_column_shows_codes_activations_products_and_its_sum() {
     let layer = line(1, 3, 2, &[3, -1, 5]);
     let watch = watch(&array(Some(2), Some(1), 1, Departures::default()), &layer, &[1.0, 2.0, 10.0, 20.0, 4.0, 6.0]);
     assert_eq!(watch.parts, Parts { lanes: vec![0], elements: 2, stages: vec!["array"] });
-    let seen: Vec<_> = watch.cycles.iter().map(|(lanes, _)| cells(&lanes[0].1)).collect();
+    let seen: Vec<_> = watch.cycles.iter().map(|seen| cells(&seen.lanes[0].1)).collect();
     let expected = [
         (vec![(3, 1.0, 1.5), (-1, 10.0, -5.0)], 0.0),
         (vec![(3, 2.0, 3.0), (-1, 20.0, -10.0)], 0.0),
@@ -87,7 +52,7 @@ fn a_column_shows_codes_activations_products_and_its_sum() {
         (vec![(5, 6.0, 15.0)], -7.0),
     ];
     assert_eq!(seen, expected);
-    let places: Vec<_> = watch.cycles.iter().filter_map(|(lanes, _)| lanes[0].1.work()).collect();
+    let places: Vec<_> = watch.cycles.iter().filter_map(|seen| seen.lanes[0].1.work()).collect();
     let places: Vec<_> = places.iter().map(|work| (work.filter, work.position, work.weight)).collect();
     assert_eq!(places, [(0, 0, 0), (0, 1, 0), (0, 0, 2), (0, 1, 2)]);
 }
@@ -99,7 +64,7 @@ fn the_bits_of_an_input_are_its_steps() {
         Dac { bits: 3, bits_per_step: 1, energy: Joules(0.0), cycles: 0, rows_per_converter: 1, full_scale: Some(7.0) };
     let departures = Departures { dac: Some(dac), ..Departures::default() };
     let watch = watch(&array(None, None, 1, departures), &line(1, 2, 1, &[5, -3]), &[5.0, 3.0]);
-    let seen: Vec<_> = watch.cycles.iter().map(|(lanes, stages)| (cells(&lanes[0].1).0, stages.clone())).collect();
+    let seen: Vec<_> = watch.cycles.iter().map(|seen| (cells(&seen.lanes[0].1).0, seen.stages.clone())).collect();
     let step = |step| vec![Some(StageWork { position: 0, step, waits: false })];
     let expected = [
         (vec![(5, 1.0, 2.5), (-3, 1.0, -1.5)], step(0)),
@@ -129,14 +94,14 @@ fn stages_hold_one_vector_each_and_arrays_say_what_they_wait_for() {
         Some(work) => format!("{}{}", work.position, if work.waits { "!" } else { "" }),
     };
     let seen: Vec<String> =
-        watch.cycles.iter().map(|(_, stages)| stages.iter().map(drawn).collect::<Vec<_>>().join(" ")).collect();
+        watch.cycles.iter().map(|seen| seen.stages.iter().map(drawn).collect::<Vec<_>>().join(" ")).collect();
     let expected = ["0 - -", "0 - -", "1 0 -", "1 - 0", "- 1 0", "- 1! 0", "- - 1", "- - 1", "- - 1"];
     assert_eq!(seen, expected);
-    let causes: Vec<Option<IdleCause>> = watch.cycles.iter().map(|(lanes, _)| lanes[0].1.idle_cause()).collect();
+    let causes: Vec<Option<IdleCause>> = watch.cycles.iter().map(|seen| seen.lanes[0].1.idle_cause()).collect();
     let wait = Some(idle::ADC);
     assert_eq!(causes, [wait, wait, None, wait, None, wait, wait, wait, wait]);
     assert!(
-        matches!(watch.cycles[8].0[0].1, Lane::Free(Some(cause)) if cause == idle::ADC),
+        matches!(watch.cycles[8].lanes[0].1, Lane::Free(Some(cause)) if cause == idle::ADC),
         "nothing is left to drive"
     );
 }
@@ -147,8 +112,8 @@ fn only_filters_of_the_first_array_are_there() {
     let layer = line(6, 1, 2, &[1; 6]);
     let watch = watch(&array(None, Some(2), 4, Departures::default()), &layer, &[1.0, 1.0]);
     assert_eq!(watch.parts.lanes, [0, 1, 4, 5]);
-    assert!(watch.cycles[0].0[0].1.is_busy() && watch.cycles[0].0[2].1 == Lane::Free(None));
-    assert!(watch.cycles[1].0[0].1 == Lane::Free(None) && watch.cycles[1].0[2].1.is_busy());
+    assert!(watch.cycles[0].lanes[0].1.is_busy() && watch.cycles[0].lanes[2].1 == Lane::Free(None));
+    assert!(watch.cycles[1].lanes[0].1 == Lane::Free(None) && watch.cycles[1].lanes[2].1.is_busy());
 }
 
 proptest! {
@@ -166,7 +131,7 @@ proptest! {
         let mut sums = vec![0.0f32; geometry.output_len()];
         let departures = Departures { differential, ..Departures::default() };
         let layer = (geometry, weights);
-        for (lanes, _) in watch(&array(Some(rows), None, 1, departures), &layer, &input).cycles {
+        for Seen { lanes, .. } in watch(&array(Some(rows), None, 1, departures), &layer, &input).cycles {
             for work in lanes.iter().filter_map(|(_, lane)| lane.work()) {
                 let Elements::OneSum { cells, .. } = &work.elements else { panic!("columns have one sum") };
                 let (repeat, position) = (work.position / per_repeat, work.position % per_repeat);

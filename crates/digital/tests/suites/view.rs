@@ -1,41 +1,14 @@
 //! Does an observer see what the rows multiply, and why they do not?
 
 use digital::{Barrier, Departures, DigitalArray, Element, Granularity, ZeroActivations, idle};
-use engine::{Activations, Elements, IdleCause, Lane, Layer, Observer, Parts, SteppedEngine, View};
+use engine::{Activations, Elements, IdleCause, Lane, Layer, Parts, SteppedEngine};
 use esn::{CodeTensor, Grid};
 use network::{Geometry, GeometrySpec};
 use proptest::prelude::*;
+use testkit::{Seen, Watch};
 
 use crate::common::departures::departed_arrays;
 use crate::common::{Case, array, cases, seven_loops};
-
-/// Keeps everything that it is shown.
-#[derive(Default)]
-struct Watch {
-    parts: Parts,
-    /// The lanes of every cycle, with their index.
-    cycles: Vec<Vec<(usize, Lane)>>,
-    /// Those of the next cycle.
-    next: Vec<(usize, Lane)>,
-}
-
-impl Observer for Watch {
-    fn cycle(&mut self, _: u128, _: u64, _: u128) {
-        self.cycles.push(std::mem::take(&mut self.next));
-    }
-
-    fn begin(&mut self, parts: &Parts) {
-        self.parts = parts.clone();
-    }
-
-    fn view(&self) -> Option<View> {
-        Some(View { lanes: self.parts.lanes.clone(), elements: usize::MAX })
-    }
-
-    fn lane(&mut self, index: usize, lane: Lane) {
-        self.next.push((index, lane));
-    }
-}
 
 fn layer(case: &Case) -> Layer<'_> {
     Layer::new("test", &case.geometry, &case.codes).expect("the shapes agree")
@@ -61,8 +34,8 @@ fn line(filters: usize, input: &[i32], codes: &[i32]) -> Case {
 type Step = (usize, i32, u32, u32, i64, Vec<(i32, i64, i64)>);
 
 fn steps(watch: &Watch) -> Vec<Step> {
-    let of_lane = |lanes: &Vec<(usize, Lane)>| {
-        let work = lanes[0].1.work().expect("the row has work in every cycle");
+    let of_lane = |seen: &Seen| {
+        let work = seen.lanes[0].1.work().expect("the row has work in every cycle");
         let Elements::OneWeight { code, weights, plane, plane_value, elements } = &work.elements else {
             panic!("the elements of a row share a weight")
         };
@@ -84,7 +57,7 @@ fn a_row_shows_weight_plane_activations_products_and_sums() {
         (1, -3, 1, 1, -2, vec![(3, -6, 2), (4, -8, 6)]),
     ];
     assert_eq!(steps(&watch), expected);
-    assert!(watch.cycles.iter().flatten().all(|(index, lane)| *index == 0 && lane.is_busy()));
+    assert!(watch.cycles.iter().flat_map(|seen| &seen.lanes).all(|(index, lane)| *index == 0 && lane.is_busy()));
 }
 
 #[test]
@@ -101,7 +74,7 @@ fn only_rows_and_elements_that_have_work_are_there() {
     // Eight rows of four elements; the second of three filters is pruned, and there are two positions.
     let watch = watch(&array(8, 4, Granularity::Weight), &line(3, &[7, 9], &[3, 0, 1]));
     assert_eq!(watch.parts, Parts { lanes: vec![0, 2], elements: 2, stages: Vec::new() });
-    let last = &watch.cycles[1];
+    let last = &watch.cycles[1].lanes;
     assert!(last[0].1.is_busy(), "3 has two planes");
     assert_eq!(last[1], (2, Lane::Free(Some(idle::ROW_FINISHED_EARLY))), "1 has one");
 }
@@ -110,7 +83,7 @@ fn only_rows_and_elements_that_have_work_are_there() {
 fn causes(departures: Departures, case: &Case, row: usize) -> Vec<Option<IdleCause>> {
     let rows = case.geometry.spec().filters;
     let array = array(rows, 2, Granularity::Weight).with_departures(departures).expect("they are valid");
-    watch(&array, case).cycles.iter().map(|lanes| lanes[row].1.idle_cause()).collect()
+    watch(&array, case).cycles.iter().map(|seen| seen.lanes[row].1.idle_cause()).collect()
 }
 
 #[test]
@@ -147,7 +120,7 @@ proptest! {
         let per_repeat = case.geometry.positions_per_repeat();
         let mut sums = vec![0i64; case.geometry.output_len()];
         let watch = watch(&array, &case);
-        for (index, lane) in watch.cycles.iter().flatten() {
+        for (index, lane) in watch.cycles.iter().flat_map(|seen| &seen.lanes) {
             prop_assert!(watch.parts.lanes.contains(index));
             let Some(work) = lane.work() else { continue };
             let Elements::OneWeight { code, elements, .. } = &work.elements else { panic!("rows share a weight") };
