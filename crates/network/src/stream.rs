@@ -18,7 +18,25 @@ pub struct WeightStream<'a> {
     network: &'a Network,
     layer: LayerId,
     bytes: &'a [u8],
-    data_type: DataType,
+    elements: Elements,
+}
+
+/// The types that weights are streamed of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Elements {
+    F32,
+    Bf16,
+    F16,
+}
+
+impl Elements {
+    /// Bytes of an element.
+    fn size(self) -> usize {
+        match self {
+            Elements::F32 => 4,
+            Elements::Bf16 | Elements::F16 => 2,
+        }
+    }
 }
 
 impl Network {
@@ -30,22 +48,23 @@ impl Network {
     /// If `layer` comes from another network.
     pub fn weight_stream(&self, layer: LayerId) -> Option<WeightStream<'_>> {
         let source = &self.layers()[layer.0].weights;
-        let data_type = source.tensor.data_type;
+        let handled =
+            [(DataType::F32, Elements::F32), (DataType::Bf16, Elements::Bf16), (DataType::F16, Elements::F16)];
+        let (_, elements) = handled.into_iter().find(|(data_type, _)| *data_type == source.tensor.data_type)?;
         let in_order = source.transforms.iter().all(|transform| matches!(transform, WeightTransform::Reshape(_)));
-        let handled = matches!(data_type, DataType::F32 | DataType::F16 | DataType::Bf16);
-        if source.quantization.is_some() || source.tensor.encoding != Encoding::Raw || !in_order || !handled {
+        if source.quantization.is_some() || source.tensor.encoding != Encoding::Raw || !in_order {
             return None;
         }
         let [bytes] = source.tensor.chunks.as_slice() else { return None };
-        let whole = source.tensor.element_count().checked_mul(data_type.size()) == Some(bytes.len());
-        whole.then_some(WeightStream { network: self, layer, bytes, data_type })
+        let whole = source.tensor.element_count().checked_mul(elements.size()) == Some(bytes.len());
+        whole.then_some(WeightStream { network: self, layer, bytes, elements })
     }
 }
 
 impl WeightStream<'_> {
     /// Number of weights.
     pub fn len(&self) -> usize {
-        self.bytes.len() / self.data_type.size()
+        self.bytes.len() / self.elements.size()
     }
 
     /// Whether there is none.
@@ -61,35 +80,21 @@ impl WeightStream<'_> {
     /// If `range` is not within [`WeightStream::len`].
     pub fn read<'b>(&'b self, range: Range<usize>, buffer: &'b mut Vec<f32>) -> &'b [f32] {
         let bytes = self.part(range);
-        let in_place = cfg!(target_endian = "little") && self.data_type == DataType::F32;
+        let in_place = cfg!(target_endian = "little") && self.elements == Elements::F32;
         if in_place && let Ok(weights) = bytemuck::try_cast_slice(bytes) {
             return weights;
         }
-        buffer.resize(bytes.len() / self.data_type.size(), 0.0);
-        match self.data_type {
-            DataType::F32 => fill(buffer, bytes, f32::from_le_bytes),
+        buffer.resize(bytes.len() / self.elements.size(), 0.0);
+        match self.elements {
+            Elements::F32 => fill(buffer, bytes, f32::from_le_bytes),
             // A bfloat16 is the upper half of a float32.
-            DataType::Bf16 => fill(buffer, bytes, |[low, high]| f32::from_le_bytes([0, 0, low, high])),
-            DataType::F16 => {
+            Elements::Bf16 => fill(buffer, bytes, |[low, high]| f32::from_le_bytes([0, 0, low, high])),
+            Elements::F16 => {
                 let words: Cow<'_, [u16]> = match bytemuck::try_cast_slice(bytes) {
                     Ok(words) if cfg!(target_endian = "little") => words.into(),
                     _ => bytes.as_chunks().0.iter().map(|&bytes| u16::from_le_bytes(bytes)).collect(),
                 };
                 words.reinterpret_cast::<f16>().convert_to_f32_slice(buffer);
-            }
-            DataType::F64
-            | DataType::I4
-            | DataType::U4
-            | DataType::I8
-            | DataType::U8
-            | DataType::I16
-            | DataType::U16
-            | DataType::I32
-            | DataType::U32
-            | DataType::I64
-            | DataType::U64
-            | DataType::Bool => {
-                unreachable!("`weight_stream` makes none of such weights")
             }
         }
         buffer
@@ -115,7 +120,7 @@ impl WeightStream<'_> {
     }
 
     fn part(&self, range: Range<usize>) -> &[u8] {
-        let size = self.data_type.size();
+        let size = self.elements.size();
         &self.bytes[range.start * size..range.end * size]
     }
 }

@@ -138,29 +138,15 @@ impl Builder<'_> {
         }
         let in_order = layer.weights.transforms.iter().all(|step| matches!(step, WeightTransform::Reshape(_)));
         let holds = self.format == WeightFormat::Safetensors || tensor.data_type != DataType::Bf16;
-        match tensor.data_type {
-            DataType::F16 | DataType::Bf16 if in_order && holds && tensor.encoding == Encoding::Raw => {
-                (tensor.data_type, Content::Stored(tensor.clone()))
-            }
-            DataType::F64 => (DataType::F64, weights),
-            DataType::F32 => (DataType::F32, weights),
-            DataType::F16
-            | DataType::Bf16
-            | DataType::I4
-            | DataType::U4
-            | DataType::I8
-            | DataType::U8
-            | DataType::I16
-            | DataType::U16
-            | DataType::I32
-            | DataType::U32
-            | DataType::I64
-            | DataType::U64
-            | DataType::Bool => {
-                self.widened += 1;
-                (DataType::F32, weights)
-            }
+        let is_half = matches!(tensor.data_type, DataType::F16 | DataType::Bf16);
+        if is_half && in_order && holds && tensor.encoding == Encoding::Raw {
+            return (tensor.data_type, Content::Stored(tensor.clone()));
         }
+        if matches!(tensor.data_type, DataType::F32 | DataType::F64) {
+            return (tensor.data_type, weights);
+        }
+        self.widened += 1;
+        (DataType::F32, weights)
     }
 
     fn add_quantization(&mut self, stem: &str, quantization: &WeightQuantization) {
