@@ -72,8 +72,8 @@ pub fn option(mend: Mend) -> String {
         Mend::GiveAsImages => "--images takes it",
         Mend::GiveAsStore => "pareto takes it, if a sweep wrote it",
         Mend::GiveAsHardwareOrPlan => "--hardware takes descriptions, sweep takes plans",
-        Mend::NameOutput => "--output NAME chooses",
-        Mend::GiveThreshold => "--threshold X says where",
+        Mend::NameOutput => "--output NAME chooses, of a plan output in [images]",
+        Mend::GiveThreshold => "--threshold X says where, of a plan threshold in [images]",
         Mend::PlanAnalogAccuracy => "analog-accuracy = true in the plan runs images on analog hardware",
         Mend::FindSteps => "--find-step takes them as they lie",
     };

@@ -135,7 +135,7 @@ pub enum Error {
         wanted: String,
         /// MAC layers of the network.
         layers: usize,
-        /// The name that is nearest to what was asked for; none where there is no layer.
+        /// The name that was probably meant; none where none is near.
         nearest: Option<String>,
     },
     /// Layers whose names all end as the name that is wanted.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use compress::{FindStepOptions, FindStepReport};
 use esn::BitWidth;
 use formats::ReadOptions;
-use network::{LayerId, LayerWeights, Mend, Network, Note, NoteKind, WeightValues};
+use network::{LayerId, LayerWeights, MacLayer, Mend, Network, Note, NoteKind, WeightValues};
 use runner::{Hardware, Metric, Quantization, embedded_network, is_quantized};
 
 use crate::error::{Error, Need};
@@ -191,7 +191,8 @@ pub fn landscape_hardware(paths: &[PathBuf]) -> Result<Vec<Hardware>, Error> {
     }
 }
 
-/// The MAC layer of a name, else of a place, else of the end of a name. The place `"3"` is the third layer, counted from 1
+/// The MAC layer of a name, else of a place, else of the end of a name. A name may lack the operator at its end, as
+/// `/conv1` of `/conv1/Conv`. The place `"3"` is the third layer, counted from 1
 /// in order of execution. The end `"conv1"` is that of `/model/conv1` and of `model.conv1`, where no other name ends so.
 ///
 /// # Errors
@@ -200,7 +201,10 @@ pub fn landscape_hardware(paths: &[PathBuf]) -> Result<Vec<Hardware>, Error> {
 pub fn find_layer(network: &Network, wanted: &str) -> Result<LayerId, Error> {
     let layers = network.layers();
     let place = wanted.parse::<usize>().ok().filter(|place| (1..=layers.len()).contains(place));
-    let exact = layers.iter().position(|layer| layer.name == wanted).or(place.map(|place| place - 1));
+    let named = |layer: &MacLayer| {
+        layer.name == wanted || layer.name.strip_suffix(layer.op.name()) == Some(&format!("{wanted}/"))
+    };
+    let exact = layers.iter().position(named).or(place.map(|place| place - 1));
     if let Some(index) = exact {
         return Ok(LayerId(index));
     }
@@ -224,13 +228,11 @@ fn ends_with(name: &str, wanted: &str) -> bool {
     !wanted.is_empty() && name.strip_suffix(wanted).is_some_and(|rest| rest.is_empty() || rest.ends_with(['/', '.']))
 }
 
-/// The name that is nearest to what is wanted: one with all its components if there is one, else the one that the fewest
-/// changes of a letter make of it.
-fn nearest<'a>(names: impl Iterator<Item = &'a str>, wanted: &str) -> Option<String> {
-    let components = |name: &'a str| name.split(['/', '.']).collect::<Vec<_>>();
-    let has = |name: &'a str| wanted.split(['/', '.']).all(|component| components(name).contains(&component));
-    let distance = |name: &&'a str| (!has(name), strsim::damerau_levenshtein(wanted, name));
-    names.min_by_key(distance).map(str::to_string)
+/// The name that was probably meant: one with all components of what is wanted if there is one, else the nearest by letters.
+fn nearest<'a>(names: impl Iterator<Item = &'a str> + Clone, wanted: &str) -> Option<String> {
+    let has =
+        |name: &&str| wanted.split(['/', '.']).all(|component| name.split(['/', '.']).any(|other| other == component));
+    names.clone().find(has).or_else(|| formats::nearest(wanted, names)).map(str::to_string)
 }
 
 /// Refuses weights without a graph where something needs to know how they are connected.

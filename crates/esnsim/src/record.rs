@@ -4,7 +4,7 @@ use std::path::Path;
 
 use network::Network;
 use runner::identity::{bytes_sha256, file_sha256, images_sha256, weights_sha256};
-use runner::{ImageRecord, NetworkRecord, ReadRecord, RunRecord, embedded};
+use runner::{Decision, ImageRecord, NetworkRecord, ReadRecord, RunRecord, embedded};
 
 use crate::error::Error;
 use crate::images::NetworkImages;
@@ -27,12 +27,11 @@ pub fn run_record(
     options: &OpenOptions,
     images: Option<(&NetworkImages, &EvaluateOptions<'_>)>,
 ) -> Result<RunRecord, Error> {
-    let network = network_record(network, file)?;
+    let scored_images = images.map(|(images, options)| image_record(network, images, options)).transpose()?;
     let reference = images.and_then(|(_, options)| options.reference).map(|reference| reference.network);
     let reference = reference.map(|network| network_record(network, Some(network.path()))).transpose()?;
     let read = ReadRecord::new(&options.read, options.find_steps);
-    let images = images.map(|(images, options)| image_record(images, options)).transpose()?;
-    Ok(RunRecord { command, network, reference, read, images })
+    Ok(RunRecord { command, network: network_record(network, file)?, reference, read, images: scored_images })
 }
 
 /// The record of the network in a file, or of the embedded one.
@@ -47,7 +46,11 @@ fn network_record(network: &Network, file: Option<&Path>) -> Result<NetworkRecor
     Ok(NetworkRecord { file, sha256, weights_sha256: weights_sha256(network) })
 }
 
-fn image_record(images: &NetworkImages, options: &EvaluateOptions<'_>) -> Result<ImageRecord, Error> {
+fn image_record(
+    network: &Network,
+    images: &NetworkImages,
+    options: &EvaluateOptions<'_>,
+) -> Result<ImageRecord, Error> {
     let (path, sha256) = match &images.path {
         Some(path) => (path.display().to_string(), images_sha256(path).map_err(|source| unreadable(path, source))?),
         None => (EMBEDDED_IMAGES.to_string(), bytes_sha256(embedded::IMAGES)),
@@ -59,6 +62,11 @@ fn image_record(images: &NetworkImages, options: &EvaluateOptions<'_>) -> Result
         count: samples.images().len(),
         preprocessing: samples.preprocessing().clone(),
         label_offset: samples.form().label_offset,
+        output: samples.answer().map(|answer| network.graph().value(answer.value(network)).name.clone()),
+        threshold: match samples.answer().map(|answer| answer.decision) {
+            Some(Decision::Above(threshold)) => Some(threshold),
+            Some(Decision::Largest) | None => None,
+        },
         activation_bits: options.activation_bits,
         calibration_images: options.calibration_images,
         float: options.float,

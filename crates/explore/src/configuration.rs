@@ -45,6 +45,12 @@ pub struct ImagesIdentity {
     pub images: usize,
     /// The preprocessing, every default filled in.
     pub preprocessing: serde_json::Value,
+    /// The output that is scored, where the plan names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// Threshold of an output of one number, where the plan gives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f32>,
 }
 
 /// The paper's three ways to a cheaper network.

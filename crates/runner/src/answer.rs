@@ -152,15 +152,16 @@ fn choose(network: &Network, request: &AnswerRequest, labels: Option<usize>) -> 
     }
 }
 
-/// Numbers of one image in an output whose rows are images; none where they are not, or the shape is not known.
+/// Numbers of one image in an output whose rows are images, at least one; none where they are not, or the shape is not known.
 fn width(network: &Network, output: ValueId) -> Option<usize> {
-    match (network.graph().value(output).shape.as_deref()?, network.batch()) {
-        ([], 1) => Some(1),
+    let width = match (network.graph().value(output).shape.as_deref()?, network.batch()) {
+        ([], 1) => 1,
         // An output of one axis has no row for each image; of one image it is the row.
-        ([numbers], 1) => Some(*numbers),
-        ([rows, rest @ ..], batch) if *rows == batch => Some(rest.iter().product()),
-        _ => None,
-    }
+        ([numbers], 1) => *numbers,
+        ([rows, rest @ ..], batch) if *rows == batch => rest.iter().product(),
+        _ => return None,
+    };
+    (width > 0).then_some(width)
 }
 
 /// Whether a value is a sigmoid of something, but for its form and its quantization.

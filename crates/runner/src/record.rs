@@ -84,6 +84,10 @@ pub struct ImageRecord {
     pub preprocessing: Preprocessing,
     /// What was added to every label.
     pub label_offset: i64,
+    /// The output that was scored; none where no labels played a part.
+    pub output: Option<String>,
+    /// Of an output of one number, the threshold above which an image is of class 1.
+    pub threshold: Option<f32>,
     /// Bits of activations on engines on integers, where the file does not quantize them.
     pub activation_bits: u32,
     /// The first images, whose activations set the ranges where the file does not.

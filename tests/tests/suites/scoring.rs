@@ -163,9 +163,55 @@ fn of_several_outputs_the_one_that_is_meant_is_scored() {
     });
     let undecided = several(&[output("a", (2, &[0.0; 4])), output("b", classes)]);
     let run = simulate(&undecided, &labels, &[]);
-    let asks = "which of the outputs is scored is not clear: a [1, 2], b [1, 2]; --output NAME chooses";
+    let asks = "which of the outputs is scored is not clear: a [1, 2], b [1, 2]; --output NAME chooses, of a plan output in [images]";
     assert!(run.status == Some(2) && run.stderr.contains(asks), "{}", run.stderr);
     let run = simulate(&undecided, &labels, &["--output", "c"]);
     let there = "output c: there is no such output; there are: a [1, 2], b [1, 2]";
     assert!(run.status == Some(2) && run.stderr.contains(there), "{}", run.stderr);
+}
+
+#[test]
+fn a_plan_names_the_output_that_is_scored() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path();
+    let classes: Output<'_> = ("b", 2, &[0.0, 1.0, 1.0, 0.0]);
+    fs::write(path.join("net.onnx"), several(&[("a", 2, &[0.0; 4]), classes]).bytes()).expect("writable");
+    archive(&path.join("x.npz"), &[0, 1, 1, 0, 0]);
+    let sweep = |output: &str| {
+        let images = format!("[images]\npath = \"x.npz\"\npreprocess = \"none\"\n{output}\n");
+        let plan = format!("networks = [\"net.onnx\"]\n{images}[[quantize]]\nbits = 8\n");
+        fs::write(path.join("plan.toml"), plan).expect("writable");
+        let run = esnsim().current_dir(path).args(["sweep", "plan.toml", "-o", "s.sqlite"]).output();
+        let run = run.expect("the command runs");
+        (run.status.code(), String::from_utf8(run.stderr).expect("text"))
+    };
+    let (status, stderr) = sweep("");
+    assert!(status == Some(2) && stderr.contains("which of the outputs is scored is not clear"), "{stderr}");
+    let (status, stderr) = sweep("output = \"b\"");
+    assert_eq!(status, Some(0), "{stderr}");
+    let pareto = esnsim().current_dir(path).args(["pareto", "s.sqlite", "--csv", "p.csv"]).output();
+    assert!(pareto.expect("the command runs").status.success());
+    let mut csv = csv::Reader::from_path(path.join("p.csv")).expect("it was written");
+    let row: std::collections::HashMap<String, String> = csv.deserialize().next().expect("a row").expect("valid");
+    assert_eq!((row["top1"].as_str(), row["float_top1"].as_str()), ("1.0", "1.0"));
+}
+
+#[test]
+fn the_threshold_holds_for_the_reference_too_and_is_recorded() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path();
+    let network = logit(0.0).returning("logit");
+    for name in ["net.onnx", "original.onnx"] {
+        fs::write(path.join(name), network.bytes()).expect("writable");
+    }
+    archive(&path.join("x.npz"), &[0, 1, 1, 1, 1]);
+    let arguments = ["simulate", "net.onnx", "--images", "x.npz", "--preprocess", "none", "--threshold=-1"];
+    let more = ["--reference", "original.onnx", "--json", "run.json"];
+    let output = esnsim().current_dir(path).args(arguments).args(more).output().expect("the command runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let json: Value = serde_json::from_slice(&fs::read(path.join("run.json")).expect("written")).expect("valid JSON");
+    let reference = &json["inference"]["reference"];
+    assert_eq!((&reference["score"]["top1"], &reference["agreement"]), (&5.into(), &5.into()));
+    let images = &json["run"]["images"];
+    assert_eq!((&images["output"], &images["threshold"]), (&"logit".into(), &Value::from(-1.0)));
 }

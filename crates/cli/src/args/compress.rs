@@ -6,7 +6,6 @@ use clap::{ArgGroup, Args};
 use compress::{Allocation, Granularity, PruneOptions, Pruning, Scope, StepRule};
 use esn::{BitWidth, Grid};
 use esnsim::{CompressRequest, Error, ImageRequest, QuantizeRequest, pruning};
-use runner::AnswerRequest;
 
 use super::groups::{IMAGES, OUTPUT, PRUNING, QUANTIZATION};
 use super::parse::{at_least_one, bit_width, grid};
@@ -289,7 +288,7 @@ impl StatisticsOptions {
             preprocessing: preprocessing.request()?,
             label_offset: Some(0),
             unlabelled: true,
-            answer: AnswerRequest::default(),
+            ..ImageRequest::default()
         }))
     }
 }

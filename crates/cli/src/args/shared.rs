@@ -9,7 +9,6 @@ use esnsim::{Error, ImageRequest, OpenOptions, preprocessing, preprocessing_by_n
 use formats::images::Preprocessing;
 use formats::{ReadOptions, TfliteKernels};
 use network::architectures::Family;
-use runner::AnswerRequest;
 
 use super::groups::{GENERAL, HARDWARE, IMAGES, NETWORK, OUTPUT, QUANTIZATION};
 use super::parse::{architecture, at_least_one, bit_width, grid, input_shape, threads};
@@ -291,8 +290,7 @@ impl InferenceOptions {
             limit: self.limit,
             preprocessing: self.preprocessing.request()?,
             label_offset: self.label_offset,
-            unlabelled: false,
-            answer: AnswerRequest::default(),
+            ..ImageRequest::default()
         })
     }
 }

@@ -7,7 +7,7 @@ use formats::images::{ImageOptions, Images, Preprocessing};
 use inference::{Sample, SampleError, Samples};
 use network::Network;
 use runner::identity::{bytes_sha256, images_sha256};
-use runner::{Answer, Form, ImageSamples, RunnerError, embedded};
+use runner::{Answer, AnswerRequest, Form, ImageSamples, RunnerError, embedded};
 
 use super::plan::{EMBEDDED, ImagesEntry, Plan, named};
 use crate::configuration::ImagesIdentity;
@@ -80,19 +80,31 @@ impl<'a> ImageOpener<'a> {
         Ok(Self { plan, entry, sha256, room, opened: Vec::new() })
     }
 
-    /// Pairs the images with a network, which the plan calls `name`.
+    /// Pairs the images with a network, which the plan calls `name`. Where the network is not scored on them, labels and outputs
+    /// play no part.
     ///
     /// # Errors
     ///
-    /// Those of reading images and preprocessing, and of a network that takes no images.
-    pub fn pair(&mut self, network: &Network, name: &str) -> Result<PairedImages, ExploreError> {
+    /// Those of reading images and preprocessing, and of a network that takes no images; labels that are no classes, and outputs
+    /// of which none can be scored.
+    pub fn pair(&mut self, network: &Network, name: &str, is_scored: bool) -> Result<PairedImages, ExploreError> {
         let (images, preprocessing) = self.open(network, name)?;
         let resolved = resolved(&preprocessing);
-        let samples = ImageSamples::new(network, images, preprocessing)
+        let mut samples = ImageSamples::new(network, images, preprocessing)
             .map_err(|e| RunnerError::Inference { path: network.path().to_path_buf(), source: Box::new(e) })?;
-        samples.check_labels()?;
+        let request = AnswerRequest { output: self.entry.output.clone(), threshold: self.entry.threshold };
+        if is_scored {
+            samples = samples.with_answer(network, &request)?;
+            samples.check_labels()?;
+        }
         let (form, answer) = (samples.form().clone(), samples.answer());
-        let identity = ImagesIdentity { sha256: self.sha256.clone(), images: samples.len(), preprocessing: resolved };
+        let identity = ImagesIdentity {
+            sha256: self.sha256.clone(),
+            images: samples.len(),
+            preprocessing: resolved,
+            output: request.output,
+            threshold: request.threshold,
+        };
         if let Some((_, same)) = self.opened.iter().find(|(f, paired)| *f == form && paired.identity == identity) {
             return Ok(PairedImages { answer, ..same.clone() });
         }

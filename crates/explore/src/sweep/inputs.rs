@@ -212,8 +212,8 @@ fn open_networks(plan: &Plan, image_bytes: u64) -> Result<Vec<Arc<SharedNetwork>
         networks.push(Arc::new(SharedNetwork {
             name: name.clone(),
             sha256,
-            images: images.as_mut().map(|opener| opener.pair(&network, name)).transpose()?,
-            statistics: statistics.as_mut().map(|opener| opener.pair(&network, name)).transpose()?,
+            images: images.as_mut().map(|opener| opener.pair(&network, name, true)).transpose()?,
+            statistics: statistics.as_mut().map(|opener| opener.pair(&network, name, false)).transpose()?,
             network,
             float: OnceLock::new(),
         }));

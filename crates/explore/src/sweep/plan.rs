@@ -75,6 +75,12 @@ pub struct ImagesEntry {
     pub limit: Option<usize>,
     /// A TOML file, relative to the plan, or `unit`, `imagenet`, `none`.
     pub preprocess: Option<String>,
+    /// The output that is scored, where a network has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// Threshold of an output of one number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f32>,
 }
 
 /// Ways of pruning: the product of its lists. Empty: no pruning.
