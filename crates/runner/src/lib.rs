@@ -78,6 +78,7 @@ pub use embedded::{embedded_images, embedded_network, embedded_preprocessing};
 pub use error::RunnerError;
 pub use evaluate::{
     Clipping, EngineEvaluation, Evaluation, EvaluationPlan, Reference, Score, SeedStatistics, evaluate, evaluate_seeds,
+    standard_error,
 };
 pub use executor::{EngineExecutor, quantize_activations};
 pub use hardware::{Hardware, HardwareFile, Metric, WidthGranularity, ZeroSkippingWord};

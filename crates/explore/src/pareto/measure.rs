@@ -278,10 +278,9 @@ impl Fraction {
         self.count as f64 / self.of as f64
     }
 
-    /// Standard error of a proportion, `sqrt(p · (1 − p) / n)`.
+    /// [`runner::standard_error`] of the proportion.
     pub fn standard_error(self) -> f64 {
-        let p = self.to_f64();
-        (p * (1.0 - p) / self.of as f64).sqrt()
+        runner::standard_error(self.count, self.of)
     }
 
     /// Whether two proportions differ by no more than the standard error of their difference, as if their images had nothing

@@ -3,6 +3,7 @@
 //! The main function is [`sweep`]. A point is known by a hash of everything that its result depends on. So a plan that
 //! grows adds points and never repeats one, and a sweep that was killed goes on where it stopped.
 
+mod alternatives;
 mod images;
 mod inputs;
 mod plan;
@@ -17,8 +18,9 @@ use compress::ReestimateOptions;
 use runner::identity::bytes_sha256;
 
 pub use crate::configuration::{Configuration, ImagesIdentity, Method, PRUNE_ONLY_BITS};
+pub use alternatives::OneOrMany;
 pub use inputs::Inputs;
-pub use plan::{ImagesEntry, OneOrMany, Plan, PlanFile, PointEntry, PruneEntry, QuantizeEntry};
+pub use plan::{ImagesEntry, Plan, PlanFile, PointEntry, PruneEntry, QuantizeEntry};
 
 use crate::error::ExploreError;
 use crate::store::{PointRow, Status, Store, StoreLock, Writers};

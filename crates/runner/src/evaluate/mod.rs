@@ -29,7 +29,7 @@ pub(crate) use calibrate::calibrate;
 pub use evaluation::{Clipping, EngineEvaluation, Evaluation, Reference};
 pub use plan::EvaluationPlan;
 pub(crate) use plan::needs_calibration;
-pub use score::Score;
+pub use score::{Score, standard_error};
 pub use seeds::SeedStatistics;
 
 /// Batches that run before their results are added. The number bounds memory and changes no figure.

@@ -24,10 +24,9 @@ impl Score {
         (self.labelled > 0).then(|| self.top1 as f64 / self.labelled as f64)
     }
 
-    /// Standard error of the top-1 accuracy `p` of `n` images, `sqrt(p · (1 − p) / n)`: how far it would spread over other
-    /// images of the same kind. None without labels.
+    /// [`standard_error`] of the top-1 accuracy; none without labels.
     pub fn top1_standard_error(&self) -> Option<f64> {
-        self.top1_accuracy().map(|p| (p * (1.0 - p) / self.labelled as f64).sqrt())
+        (self.labelled > 0).then(|| standard_error(self.top1, self.labelled))
     }
 
     /// Whether no more images are right than guesses among so many classes may have right, two standard errors above the mean
@@ -55,6 +54,13 @@ impl Score {
             *self.top5.get_or_insert(0) += u64::from(rank_of(numbers, label).is_some_and(|rank| rank < 5));
         }
     }
+}
+
+/// Standard error of an accuracy `p = right / images`, `sqrt(p · (1 − p) / images)`: how far it would spread over other images
+/// of the same kind.
+pub fn standard_error(right: u64, images: u64) -> f64 {
+    let p = right as f64 / images as f64;
+    (p * (1.0 - p) / images as f64).sqrt()
 }
 
 /// How many logits come before that of the label: larger ones, and equal ones of smaller index. None where the network

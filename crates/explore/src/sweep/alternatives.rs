@@ -1,0 +1,121 @@
+//! Values of a plan of which there may be several: lists, and ranges of numbers.
+
+use serde::de::{DeserializeOwned, Deserializer, Error as _};
+use serde::{Deserialize, Serialize};
+use toml::Value;
+
+/// A value, or a list of alternatives.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct OneOrMany<T>(pub Vec<T>);
+
+impl<T: Default> Default for OneOrMany<T> {
+    fn default() -> Self {
+        Self(vec![T::default()])
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOrMany<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        alternatives(deserializer).map(Self)
+    }
+}
+
+/// A value or a list of alternatives. Ranges in them are written out, as `{ from = 2, to = 8 }` or
+/// `{ from = 0.1, to = 0.5, step = 0.1 }`, with both ends.
+pub(super) fn alternatives<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    let written = match Value::deserialize(deserializer)? {
+        Value::Array(values) => values,
+        one => vec![one],
+    };
+    if written.is_empty() {
+        return Err(D::Error::custom("an empty list leaves no point; leave the key out for its default"));
+    }
+    let mut all = Vec::new();
+    for value in written {
+        for value in written_out(value).map_err(D::Error::custom)? {
+            all.push(T::deserialize(value).map_err(|e| D::Error::custom(e.message()))?);
+        }
+        if all.len() > MAX_ALTERNATIVES {
+            return Err(D::Error::custom(format!("over {MAX_ALTERNATIVES} alternatives in one list")));
+        }
+    }
+    Ok(all)
+}
+
+/// Alternatives that a list may have.
+const MAX_ALTERNATIVES: usize = 1_000_000;
+
+/// A value with each range in it replaced by each of its numbers.
+fn written_out(value: Value) -> Result<Vec<Value>, String> {
+    let table = match value {
+        Value::Table(table) if table.contains_key("from") || table.contains_key("to") => return range(&table),
+        Value::Table(table) => table,
+        other => return Ok(vec![other]),
+    };
+    let mut all = vec![toml::Table::new()];
+    for (key, value) in table {
+        let values = written_out(value)?;
+        if all.len().saturating_mul(values.len()) > MAX_ALTERNATIVES {
+            return Err(format!("over {MAX_ALTERNATIVES} alternatives in one table"));
+        }
+        let with = &|table: &toml::Table, value: &Value| {
+            let mut table = table.clone();
+            table.insert(key.clone(), value.clone());
+            table
+        };
+        all = all.iter().flat_map(|table| values.iter().map(move |value| with(table, value))).collect();
+    }
+    Ok(all.into_iter().map(Value::Table).collect())
+}
+
+/// The numbers of a range, both ends included. Whole numbers go by 1 where no step is given. A range that steps over its end
+/// is refused.
+fn range(table: &toml::Table) -> Result<Vec<Value>, String> {
+    const EXPECTED: &str = "expected a range as { from = 2, to = 8 } or { from = 0.1, to = 0.5, step = 0.1 }";
+    if let Some(key) = table.keys().find(|key| !["from", "to", "step"].contains(&key.as_str())) {
+        return Err(format!("a range has no key {key:?}; {EXPECTED}"));
+    }
+    let (Some(from), Some(to)) = (table.get("from"), table.get("to")) else { return Err(EXPECTED.to_string()) };
+    match (from, to, table.get("step")) {
+        (&Value::Integer(from), &Value::Integer(to), step) => {
+            let step = match step {
+                None => 1,
+                Some(&Value::Integer(step)) => step,
+                Some(_) => return Err("a range of whole numbers has a whole step".to_string()),
+            };
+            let steps = steps(to as f64 - from as f64, step as f64)?;
+            Ok((0..=steps)
+                .map(|i| Value::Integer((i128::from(from) + i128::from(step) * i128::from(i)) as i64))
+                .collect())
+        }
+        (&Value::Float(from), &Value::Float(to), Some(&Value::Float(step))) => {
+            // Twelve digits, so that 0.3 is 0.3.
+            let number = |i: u64| ((from + step * i as f64) * 1e12).round() / 1e12;
+            Ok((0..=steps(to - from, step)?).map(|i| Value::Float(number(i))).collect())
+        }
+        (Value::Float(_), Value::Float(_), None) => Err("a range of fractions needs a step".to_string()),
+        _ => Err(EXPECTED.to_string()),
+    }
+}
+
+/// How many steps a range has.
+fn steps(length: f64, step: f64) -> Result<u64, String> {
+    if step.is_nan() || step <= 0.0 {
+        return Err("the step of a range must be above 0".to_string());
+    }
+    if length.is_nan() || length < 0.0 {
+        return Err("from must not exceed to in a range".to_string());
+    }
+    let steps = length / step;
+    if steps >= MAX_ALTERNATIVES as f64 {
+        return Err(format!("a range of over {MAX_ALTERNATIVES} numbers"));
+    }
+    // What rounding makes of a whole number of steps.
+    match (steps - steps.round()).abs() < 1e-6 {
+        true => Ok(steps.round() as u64),
+        false => Err("a range must end on to: its length is no whole number of steps".to_string()),
+    }
+}
