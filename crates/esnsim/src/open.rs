@@ -228,11 +228,17 @@ fn ends_with(name: &str, wanted: &str) -> bool {
     !wanted.is_empty() && name.strip_suffix(wanted).is_some_and(|rest| rest.is_empty() || rest.ends_with(['/', '.']))
 }
 
-/// The name that was probably meant: one with all components of what is wanted if there is one, else the nearest by letters.
+/// The name that was probably meant: one with all components of what is wanted if there is one, else the one of which
+/// some end is the nearest by letters.
 fn nearest<'a>(names: impl Iterator<Item = &'a str> + Clone, wanted: &str) -> Option<String> {
     let has =
         |name: &&str| wanted.split(['/', '.']).all(|component| name.split(['/', '.']).any(|other| other == component));
-    names.clone().find(has).or_else(|| formats::nearest(wanted, names)).map(str::to_string)
+    let by_letters = || {
+        let ends = |name: &'a str| name.match_indices(['/', '.']).map(move |(at, _)| &name[at + 1..]).chain([name]);
+        let end = formats::nearest(wanted, names.clone().flat_map(ends))?;
+        names.clone().find(|name| ends_with(name, end))
+    };
+    names.clone().find(has).or_else(by_letters).map(str::to_string)
 }
 
 /// Refuses weights without a graph where something needs to know how they are connected.
