@@ -255,6 +255,21 @@ impl LayerEsn {
         self
     }
 
+    /// What a further use of weights that are counted already adds: multiply-accumulates, but no weights and no filters.
+    #[must_use]
+    pub fn of_further_use(self) -> Self {
+        Self {
+            macs: self.macs,
+            esn_a_quarters_macs: self.esn_a_quarters_macs,
+            esn_d_macs: self.esn_d_macs,
+            esn_d_filter: self.esn_d_filter,
+            max_bits: self.max_bits,
+            unit_macs: self.unit_macs,
+            unit_filter_macs: self.unit_filter_macs,
+            ..Self::default()
+        }
+    }
+
     /// ESN_a with `c = 1`.
     pub fn esn_a(&self) -> Quarters {
         Quarters(self.esn_a_quarters)

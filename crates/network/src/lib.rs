@@ -73,6 +73,7 @@ pub mod rearrange;
 mod requantization;
 mod stream;
 mod tensor;
+mod ties;
 mod weights;
 
 pub use activation::ActivationQuantization;

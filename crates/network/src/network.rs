@@ -31,6 +31,8 @@ pub struct NotCosted {
 pub struct Network {
     graph: Graph,
     layers: Vec<MacLayer>,
+    /// By layer, the first whose weights are the same tensor.
+    first_uses: Vec<LayerId>,
     about: About,
 }
 
@@ -145,6 +147,25 @@ impl Network {
     /// The MAC layers, in order of execution.
     pub fn layers(&self) -> &[MacLayer] {
         &self.layers
+    }
+
+    /// The earlier layer whose weights are one tensor with those of this one; none where they are its own. Of several it
+    /// is the first. The tensor is stored once, and each of its weights counts once wherever weights are counted; MACs
+    /// count for each layer.
+    ///
+    /// # Panics
+    ///
+    /// If `layer` comes from another network.
+    pub fn shares_weights_with(&self, layer: LayerId) -> Option<LayerId> {
+        Some(self.first_uses[layer.0]).filter(|first| *first != layer)
+    }
+
+    /// Weights of all layers, pruned ones among them; those of one tensor once.
+    pub fn parameter_count(&self) -> u128 {
+        let own = (0..self.layers.len()).filter(|&id| self.shares_weights_with(LayerId(id)).is_none());
+        own.map(|id| &self.layers[id].geometry)
+            .map(|geometry| (geometry.spec().filters * geometry.rows()) as u128)
+            .sum()
     }
 
     /// Images in one run of the graph: 1, or the batch that the file fixes.

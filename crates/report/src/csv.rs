@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use network::Network;
+use network::{LayerId, Network};
 use runner::{
     Evaluation, Hardware, HardwareRun, LayerCost, Merit, NetworkCost, WeightStatistics, energy_by_entry, energy_unit,
 };
@@ -13,7 +13,7 @@ use runner::{
 use crate::values::{mean_bits, metric_value};
 
 /// Columns of the CSV of `simulate`.
-pub const SIMULATE_COLUMNS: [&str; 42] = [
+pub const SIMULATE_COLUMNS: [&str; 43] = [
     "layer",
     "op",
     "hardware",
@@ -56,10 +56,11 @@ pub const SIMULATE_COLUMNS: [&str; 42] = [
     "idle_by_cause_all_images",
     "network",
     "row",
+    "weights_of",
 ];
 
 /// Columns of the CSV of `esn`.
-pub const ESN_COLUMNS: [&str; 22] = [
+pub const ESN_COLUMNS: [&str; 23] = [
     "layer",
     "op",
     "weights",
@@ -82,6 +83,7 @@ pub const ESN_COLUMNS: [&str; 22] = [
     "effective_weights",
     "effective_macs",
     "row",
+    "weights_of",
 ];
 
 /// What one network costs on hardware, and how it did on images.
@@ -139,7 +141,7 @@ fn simulate_row(
     run: &HardwareRun,
     (sqnr_db, clipped): (Option<f64>, Option<f64>),
     network: &str,
-) -> [String; 42] {
+) -> [String; 43] {
     let merit = Merit::new(hardware, layer, run);
     let [compute_j, conversion_j, memory_j] = merit.energy_by_group_j;
     [
@@ -185,6 +187,7 @@ fn simulate_row(
         pairs(run.idle().map(|(cause, count)| (cause.name(), count.sum.to_string()))),
         network.to_string(),
         row(layer).to_string(),
+        layer.weights_of.clone().unwrap_or_default(),
     ]
 }
 
@@ -219,7 +222,7 @@ pub fn write_esn<'a>(
     csv.flush()
 }
 
-fn esn_row(network: &str, layer: &LayerCost, from_snr: Option<f64>, from_snr_macs: Option<f64>) -> [String; 22] {
+fn esn_row(network: &str, layer: &LayerCost, from_snr: Option<f64>, from_snr_macs: Option<f64>) -> [String; 23] {
     let esn = &layer.esn;
     [
         layer.name.clone(),
@@ -244,6 +247,7 @@ fn esn_row(network: &str, layer: &LayerCost, from_snr: Option<f64>, from_snr_mac
         esn.nonzero.to_string(),
         layer.nonzero_macs.to_string(),
         row(layer).to_string(),
+        layer.weights_of.clone().unwrap_or_default(),
     ]
 }
 
@@ -257,7 +261,7 @@ fn optional(value: Option<f64>) -> String {
 }
 
 /// Columns of the CSV of `inspect`.
-pub const INSPECT_COLUMNS: [&str; 28] = [
+pub const INSPECT_COLUMNS: [&str; 29] = [
     "layer",
     "op",
     "weights",
@@ -286,6 +290,7 @@ pub const INSPECT_COLUMNS: [&str; 28] = [
     "std",
     "effective_weights",
     "effective_macs",
+    "weights_of",
 ];
 
 /// Writes one row per MAC layer: geometry and weight statistics.
@@ -296,7 +301,7 @@ pub const INSPECT_COLUMNS: [&str; 28] = [
 pub fn write_inspect_csv(writer: &mut dyn Write, network: &Network, layers: &[WeightStatistics]) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(writer);
     csv.write_record(INSPECT_COLUMNS)?;
-    for (layer, statistics) in network.layers().iter().zip(layers) {
+    for (id, (layer, statistics)) in network.layers().iter().zip(layers).enumerate() {
         let spec = layer.geometry.spec();
         let [out_height, out_width] = layer.geometry.out_size();
         let mut sizes = vec![spec.in_channels, spec.in_size[0], spec.in_size[1], spec.filters, out_height, out_width];
@@ -309,6 +314,8 @@ pub fn write_inspect_csv(writer: &mut dyn Write, network: &Network, layers: &[We
         row.extend([statistics.min, statistics.max, statistics.mean, statistics.std].map(real));
         let effective = u128::from(statistics.weights - statistics.zeros);
         row.extend([effective, effective * u128::from(layer.geometry.positions())].map(|count| count.to_string()));
+        let of = network.shares_weights_with(LayerId(id)).map(|first| network.layers()[first.0].name.clone());
+        row.push(of.unwrap_or_default());
         csv.write_record(row)?;
     }
     csv.flush()

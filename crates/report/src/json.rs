@@ -102,6 +102,9 @@ struct LayerReport<'a> {
     filters: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     positions: Option<u64>,
+    /// The earlier layer that has the same tensor of weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weights_of: Option<&'a str>,
     nonzero: u128,
     #[serde(flatten)]
     figures: EsnFigures,
@@ -227,6 +230,7 @@ impl<'a> LayerReport<'a> {
         report.op = layer.op;
         report.filters = layer.filters;
         report.positions = Some(layer.positions);
+        report.weights_of = layer.weights_of.as_deref();
         report.esn_a_from_snr_macs = layer.esn_a_from_snr_macs();
         report.runs = runs(hardware, layer, &layer.runs);
         report
@@ -237,7 +241,7 @@ impl<'a> LayerReport<'a> {
         let mut report = Self::new("TOTAL", &total, cost.esn_a_from_snr);
         report.row = "total";
         report.esn_a_from_snr_macs = cost.esn_a_from_snr_macs;
-        report.filters = cost.layers.iter().map(|layer| layer.filters).sum();
+        report.filters = total.filters;
         report.runs = runs(hardware, &total, &cost.totals);
         report
     }
@@ -250,6 +254,7 @@ impl<'a> LayerReport<'a> {
             op: "",
             filters: 0,
             positions: None,
+            weights_of: None,
             nonzero: esn.nonzero,
             figures: EsnFigures::of(layer),
             esn_d_filter_weights: esn.esn_d_filter_weights,

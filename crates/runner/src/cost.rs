@@ -29,6 +29,9 @@ pub struct LayerCost {
     pub positions: u64,
     /// Whether the file holds integers for this layer.
     pub quantized_in_file: bool,
+    /// The earlier layer that has the same weights, where they are one tensor. Sums of what counts weights leave this
+    /// layer out; its MACs count.
+    pub weights_of: Option<String>,
     /// The metric.
     pub esn: LayerEsn,
     /// Multiply-accumulates of weights that are not pruned.
@@ -157,6 +160,7 @@ fn layer_cost(plan: &CostPlan<'_>, measured: &[Option<MeasuredRuns>], id: LayerI
         filters: layer.geometry.spec().filters,
         positions,
         quantized_in_file: prepare::is_quantized(layer),
+        weights_of: plan.network.shares_weights_with(id).map(|first| plan.network.layers()[first.0].name.clone()),
         esn,
         nonzero_macs: esn.nonzero * u128::from(positions),
         snr,
@@ -201,6 +205,11 @@ fn run_layer(
 }
 
 impl LayerCost {
+    /// What the layer adds to the sum of its network: weights that an earlier layer has are counted there.
+    fn own_esn(&self) -> LayerEsn {
+        if self.weights_of.is_none() { self.esn } else { self.esn.of_further_use() }
+    }
+
     /// Equation (4) with c = 1; none where there is no noise to measure.
     pub fn esn_a_from_snr(&self) -> Option<f64> {
         self.snr.and_then(|snr| snr.esn_a(1, self.esn.nonzero))
@@ -214,10 +223,10 @@ impl LayerCost {
 
 impl NetworkCost {
     fn sum(layers: Vec<LayerCost>) -> Self {
-        let esn = layers.iter().map(|layer| layer.esn).sum();
-        let snr = layers.iter().filter_map(|layer| layer.snr).reduce(|a, b| a + b);
-        let esn_a_from_snr = sum_all(&layers, LayerCost::esn_a_from_snr);
-        let esn_a_from_snr_macs = sum_all(&layers, LayerCost::esn_a_from_snr_macs);
+        let esn = layers.iter().map(LayerCost::own_esn).sum();
+        let snr = first_uses(&layers).filter_map(|layer| layer.snr).reduce(|a, b| a + b);
+        let esn_a_from_snr = sum_all(first_uses(&layers), LayerCost::esn_a_from_snr);
+        let esn_a_from_snr_macs = sum_all(layers.iter(), LayerCost::esn_a_from_snr_macs);
         let hardware = layers.first().map_or(0, |layer| layer.runs.len());
         let totals = (0..hardware).filter_map(|h| total(&layers, h)).collect();
         Self { layers, esn, snr, esn_a_from_snr, esn_a_from_snr_macs, totals }
@@ -228,9 +237,10 @@ impl NetworkCost {
         LayerCost {
             name: "TOTAL".to_string(),
             op: "",
-            filters: self.layers.iter().map(|layer| layer.filters).sum(),
+            filters: first_uses(&self.layers).map(|layer| layer.filters).sum(),
             positions: 0,
             quantized_in_file: false,
+            weights_of: None,
             esn: self.esn,
             nonzero_macs: self.layers.iter().map(|layer| layer.nonzero_macs).sum(),
             snr: self.snr,
@@ -244,13 +254,26 @@ impl NetworkCost {
     }
 }
 
-/// The sum over all layers; none unless there is a layer and every layer has the number.
-fn sum_all(layers: &[LayerCost], number: impl Fn(&LayerCost) -> Option<f64>) -> Option<f64> {
-    if layers.is_empty() { None } else { layers.iter().map(number).sum() }
+/// The layers whose weights no earlier layer has.
+fn first_uses(layers: &[LayerCost]) -> impl Iterator<Item = &LayerCost> {
+    layers.iter().filter(|layer| layer.weights_of.is_none())
+}
+
+/// The sum over layers; none unless there is a layer and every layer has the number.
+fn sum_all<'a>(layers: impl Iterator<Item = &'a LayerCost>, number: impl Fn(&LayerCost) -> Option<f64>) -> Option<f64> {
+    let mut layers = layers.peekable();
+    layers.peek()?;
+    layers.map(number).sum()
 }
 
 fn total(layers: &[LayerCost], hardware: usize) -> Option<HardwareRun> {
-    layers.iter().map(|layer| layer.runs[hardware].clone()).reduce(|sum, next| HardwareRun {
+    let of_layer = |layer: &LayerCost| {
+        let mut run = layer.runs[hardware].clone();
+        // The memory holds a tensor once.
+        run.run.weight_bits = if layer.weights_of.is_none() { run.run.weight_bits } else { 0 };
+        run
+    };
+    layers.iter().map(of_layer).reduce(|sum, next| HardwareRun {
         run: add_runs(sum.run, &next.run),
         images: sum.images,
         check: sum.check.merge(next.check),

@@ -2,7 +2,6 @@
 //! out.
 
 use std::iter::Sum;
-use std::ops::Add;
 
 use esn::{BitConvention, BitHistogram, filter_esn};
 use network::{LayerId, Network};
@@ -11,7 +10,7 @@ use rayon::prelude::*;
 use crate::error::RunnerError;
 use crate::prepare::{Quantization, prepare};
 
-/// Bit widths of one layer, or, by `+` and `sum()`, of a network.
+/// Bit widths of one layer, or, by `sum()`, of a network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LayerDetail {
     /// How many weights and filters have each width.
@@ -20,6 +19,8 @@ pub struct LayerDetail {
     pub computed_weights: u128,
     /// Multiply-accumulates of those weights.
     pub computed_macs: u128,
+    /// Whether an earlier layer has the same tensor of weights.
+    pub is_further_use: bool,
 }
 
 /// The detail of every layer, in order.
@@ -38,26 +39,22 @@ pub fn details(
         let computed_weights = filters.iter().map(|filter| u128::from(filter.computed)).sum::<u128>();
         let positions = u128::from(network.layers()[id].geometry.positions());
         let bits = BitHistogram::new(&weights.codes, convention);
-        Ok(LayerDetail { bits, computed_weights, computed_macs: computed_weights * positions })
+        let is_further_use = network.shares_weights_with(LayerId(id)).is_some();
+        Ok(LayerDetail { bits, computed_weights, computed_macs: computed_weights * positions, is_further_use })
     };
     let results: Vec<Result<LayerDetail, RunnerError>> =
         (0..network.layers().len()).into_par_iter().map(layer).collect();
     results.into_iter().collect()
 }
 
-impl Add for LayerDetail {
-    type Output = LayerDetail;
-    fn add(self, other: LayerDetail) -> LayerDetail {
-        LayerDetail {
-            bits: self.bits + other.bits,
-            computed_weights: self.computed_weights + other.computed_weights,
-            computed_macs: self.computed_macs + other.computed_macs,
-        }
-    }
-}
-
 impl Sum for LayerDetail {
+    /// The widths and the computed weights of every tensor once, the multiply-accumulates of every layer.
     fn sum<I: Iterator<Item = LayerDetail>>(layers: I) -> LayerDetail {
-        layers.fold(LayerDetail::default(), Add::add)
+        layers.fold(LayerDetail::default(), |sum, layer| LayerDetail {
+            bits: if layer.is_further_use { sum.bits } else { sum.bits + layer.bits },
+            computed_weights: sum.computed_weights + if layer.is_further_use { 0 } else { layer.computed_weights },
+            computed_macs: sum.computed_macs + layer.computed_macs,
+            is_further_use: false,
+        })
     }
 }

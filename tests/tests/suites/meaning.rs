@@ -8,7 +8,7 @@ use esnsim_tests::{analog_toml, digital_toml, esnsim, repository};
 use network::LayerId;
 use runner::{Quantization, embedded_network, prepare};
 use serde_json::Value;
-use testkit::check_all;
+use testkit::{check_all, int, model, reals};
 
 type Row = HashMap<String, String>;
 
@@ -211,4 +211,64 @@ fn accuracy_has_its_standard_error() {
     // 493 right of 500: sqrt(0.986 · 0.014 / 500).
     let line = text.lines().find(|line| line.starts_with("digits-resnet.onnx in float")).expect("it has run");
     assert!(line.ends_with("float32      0.9860  0.0053                  –"), "{line}");
+}
+
+/// Two Gemms on one tensor `[6, 6]`, one behind the other, and a third, `[2, 6]`, on another.
+fn shared_tensor() -> Vec<u8> {
+    let transposed = || vec![int("transB", 1)];
+    model()
+        .input("x", &[1, 6])
+        .floats("w", &[6, 6], &reals(1, 36))
+        .floats("v", &[2, 6], &reals(2, 12))
+        .node_with("Gemm", &["x", "w"], &["a"], transposed())
+        .node("Relu", &["a"], &["b"])
+        .node_with("Gemm", &["b", "w"], &["c"], transposed())
+        .node_with("Gemm", &["c", "v"], &["y"], transposed())
+        .bytes()
+}
+
+#[test]
+fn a_total_counts_a_tensor_of_several_layers_once() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("shared.onnx"), shared_tensor()).expect("writable");
+    let read = |name: &str| -> Vec<Row> {
+        let mut csv = csv::Reader::from_path(folder.path().join(name)).expect("the command wrote it");
+        csv.deserialize().collect::<Result<_, _>>().expect("a table")
+    };
+    let run = |arguments: &[&str]| esnsim().current_dir(folder.path()).args(arguments).assert().success();
+    run(&["esn", "shared.onnx", "--bits", "4", "--csv", "esn.csv"]);
+    let (rows, json) = simulate(folder.path(), &["shared.onnx", "--bits", "4", "--hardware", "ideal-digital"]);
+    run(&["inspect", "shared.onnx", "--csv", "inspect.csv"]);
+    let tables = [(read("esn.csv"), "nonzero esn_a esn_d filters esn_d_filter_weights"), (rows, "filters weight_bits")];
+    for (rows, once) in tables {
+        assert_eq!(rows.iter().map(|row| row["weights_of"].as_str()).collect::<Vec<_>>(), ["", "Gemm_a", "", ""]);
+        let total = &rows[3];
+        let sum = |column: &str, rows: &[&Row]| rows.iter().map(|row| number(&row[column])).sum::<f64>();
+        for column in once.split(' ').chain(["weights", "effective_weights"]) {
+            assert_eq!(number(&total[column]), sum(column, &[&rows[0], &rows[2]]), "{column}");
+        }
+        for column in ["macs", "effective_macs"] {
+            assert_eq!(number(&total[column]), sum(column, &[&rows[0], &rows[1], &rows[2]]), "{column}");
+        }
+        assert_eq!((&*total["weights"], &*total["macs"]), ("48", "84"));
+    }
+    assert_eq!(read("inspect.csv").iter().map(|row| row["weights_of"].clone()).collect::<Vec<_>>(), ["", "Gemm_a", ""]);
+    assert_eq!(json["layers"][1]["weights_of"], "Gemm_a");
+    assert_eq!((&json["total"]["weights"], &json["total"]["macs"]), (&48.into(), &84.into()));
+    // What is written has the tensor once, and is what was read.
+    run(&["convert", "shared.onnx", "again.onnx"]);
+    run(&["convert", "shared.onnx", "weights.safetensors"]);
+    run(&["compress", "shared.onnx", "--bits", "4", "--output", "four.onnx"]);
+    run(&["esn", "again.onnx", "--bits", "4", "--csv", "again.csv"]);
+    let without_file = |rows: Vec<Row>| -> Vec<Row> {
+        rows.into_iter().map(|row| row.into_iter().filter(|(column, _)| column != "network").collect()).collect()
+    };
+    assert_eq!(without_file(read("again.csv")), without_file(read("esn.csv")));
+    run(&["esn", "weights.safetensors", "--bits", "4", "--csv", "weights.csv"]);
+    assert_eq!(read("weights.csv").last().map(|row| row["weights"].clone()).as_deref(), Some("48"));
+    run(&["esn", "four.onnx", "--csv", "four.csv"]);
+    assert_eq!(
+        read("four.csv").last().map(|row| row["esn_d"].clone()),
+        read("esn.csv").last().map(|row| row["esn_d"].clone())
+    );
 }

@@ -24,14 +24,13 @@ pub fn run(options: &ConvertOptions) -> anyhow::Result<()> {
 
 fn summary(options: &ConvertOptions, network: &Network, losses: usize) -> String {
     let layers = network.layers();
-    let weights = layers.iter().map(|layer| (layer.geometry.spec().filters * layer.geometry.rows()) as u128).sum();
     let integers = layers.iter().filter(|layer| runner::is_quantized(layer)).count();
     let size = std::fs::metadata(&options.output).map_or(0, |file| file.len());
     format!(
         "{}\n  {} layers ({integers} of integers), {} weights, {} bytes; {}\n",
         one_line(&options.output.display().to_string()),
         layers.len(),
-        grouped(weights),
+        grouped(network.parameter_count()),
         grouped(u128::from(size)),
         match losses {
             0 => "nothing is lost".to_string(),

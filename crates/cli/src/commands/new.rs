@@ -21,14 +21,13 @@ pub fn run(options: &NewOptions) -> anyhow::Result<()> {
 
 fn summary(options: &NewOptions, network: &Network) -> String {
     let layers = network.layers();
-    let weights = layers.iter().map(|layer| (layer.geometry.spec().filters * layer.geometry.rows()) as u128).sum();
     let macs = layers.iter().map(|layer| layer.geometry.macs()).sum();
     format!(
         "{}\n  {}, {} MAC layers, {} weights, {} MACs an image; random weights\n",
         one_line(&options.output.display().to_string()),
         options.network,
         layers.len(),
-        grouped(weights),
+        grouped(network.parameter_count()),
         grouped(macs)
     )
 }

@@ -474,8 +474,8 @@ impl<'a> Builder<'a> {
         let (mut notes, not_costed) = self.findings.into_parts();
         notes.extend(self.notes);
         notes.extend(grid_note);
-        let network = finished(self.network, self.path)?;
-        Ok(network.with_notes(notes).with_not_costed(not_costed).with_open_batch(self.open_batch))
+        let network = finished(self.network, self.path, notes)?;
+        Ok(network.with_not_costed(not_costed).with_open_batch(self.open_batch))
     }
 }
 

@@ -255,7 +255,7 @@ impl Builder<'_> {
         self.network.set_outputs(outputs);
         let (mut notes, not_costed) = self.findings.into_parts();
         notes.extend(self.notes);
-        let network = finished(self.network, self.path)?;
-        Ok(network.with_notes(notes).with_not_costed(not_costed).with_open_batch(open_batch))
+        let network = finished(self.network, self.path, notes)?;
+        Ok(network.with_not_costed(not_costed).with_open_batch(open_batch))
     }
 }

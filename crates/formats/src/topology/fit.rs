@@ -40,7 +40,7 @@ impl Topology {
             notes.push(Note::new(NoteKind::Assumed, text));
         }
         notes.extend(self.notes);
-        Ok(finished(given, network.path())?.with_notes(notes))
+        finished(given, network.path(), notes)
     }
 
     fn geometry(

@@ -29,7 +29,7 @@ const OTHER_NAMES: [(&str, &str); 6] = [
 /// The architecture with the file's tensors.
 pub(super) fn network(file: &WeightFile, family: Family, options: &ReadOptions) -> Result<Network, NetworkError> {
     let (made, notes) = filled(file, family, options).map_err(|fault| fault.at(&file.path, "file".to_string()))?;
-    Ok(finished(made, &file.path)?.with_notes(notes).with_open_batch(true).with_metadata(file.metadata.clone()))
+    Ok(finished(made, &file.path, notes)?.with_open_batch(true).with_metadata(file.metadata.clone()))
 }
 
 /// The architecture with the file's tensors, and what a user should know.

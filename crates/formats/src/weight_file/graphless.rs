@@ -34,8 +34,8 @@ pub(super) fn network(file: &WeightFile, options: &ReadOptions) -> Result<Networ
     if !parts.scales.is_stated && looks_mid_rise(parts.network.layers()) {
         notes.push(looks_mid_rise_note());
     }
-    let network = finished(parts.network, &file.path)?;
-    Ok(network.with_notes(notes).with_not_costed(parts.not_costed).with_metadata(file.metadata.clone()))
+    let network = finished(parts.network, &file.path, notes)?;
+    Ok(network.with_not_costed(parts.not_costed).with_metadata(file.metadata.clone()))
 }
 
 struct Parts<'a> {

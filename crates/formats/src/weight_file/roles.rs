@@ -138,11 +138,9 @@ impl<'a> Roles<'a> {
             let note = Note::new(NoteKind::Assumed, format!("{}: {}", few(names), decision.text()));
             if *decision == Decision::NotNamed { note } else { note.mended_by(Mend::NameLayers) }
         });
-        let tied = (!self.tied.is_empty()).then(|| {
-            let counted = match self.each_name_counts {
-                true => "each name is a layer of its own",
-                false => "they count once, and a file that is written has them once",
-            };
+        // Where each name is a layer, a note says so of layers.
+        let tied = (!self.each_name_counts && !self.tied.is_empty()).then(|| {
+            let counted = "they count once, and a file that is written has them once";
             Note::new(NoteKind::Assumed, format!("names of the same elements: {}; {counted}", listed(&self.tied)))
         });
         decided.chain(tied).collect()

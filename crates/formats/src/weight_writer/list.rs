@@ -8,7 +8,7 @@ use network::{
 };
 
 use super::{WeightFormat, WeightList};
-use crate::names::{is_harmless, tamed, weight_name};
+use crate::names::{is_harmless, listed, tamed, weight_name};
 use crate::reading::grid::{self, GRID_KEY};
 
 /// One tensor of a file.
@@ -72,6 +72,8 @@ struct Builder<'a> {
     losses: Vec<Note>,
     /// Tensors whose half precision is widened.
     widened: usize,
+    /// Layers whose weights are those of an earlier one, with its name.
+    shared: Vec<(String, String)>,
 }
 
 pub(super) fn list<'a>(
@@ -81,8 +83,15 @@ pub(super) fn list<'a>(
 ) -> Result<WeightList<'a>, NetworkError> {
     let grid =
         grid::of_all(network.layers()).map_err(|fault| fault.at(network.path(), "writing its weights".to_string()))?;
-    let mut builder =
-        Builder { network, format, entries: Vec::new(), names: Names::default(), losses: Vec::new(), widened: 0 };
+    let mut builder = Builder {
+        network,
+        format,
+        entries: Vec::new(),
+        names: Names::default(),
+        losses: Vec::new(),
+        widened: 0,
+        shared: Vec::new(),
+    };
     for (index, layer) in network.layers().iter().enumerate() {
         builder.add_layer(LayerId(index), layer)?;
     }
@@ -91,6 +100,11 @@ pub(super) fn list<'a>(
     let grid = grid.map(|grid| (GRID_KEY.to_string(), grid.name().to_string()));
     let metadata = without_repeats(metadata.iter().filter(|(key, _)| key != GRID_KEY).cloned().chain(grid));
     Ok(WeightList { network, entries: builder.entries, metadata, losses: builder.losses })
+}
+
+/// The name of a layer, of the name of its weights.
+fn stem_of(weight: &str) -> String {
+    weight.strip_suffix(".weight").unwrap_or(weight).to_string()
 }
 
 /// Every key once, at its first place with its last value.
@@ -109,13 +123,22 @@ impl Builder<'_> {
     fn add_layer(&mut self, id: LayerId, layer: &MacLayer) -> Result<(), NetworkError> {
         // Whatever is wrong with the weights is said now, not in the middle of a file.
         self.network.weights(id)?;
-        let shape = self.shape(layer);
-        let (data_type, content) = self.weights(id, layer);
-        let weight = self.add(&weight_name(self.network, layer), data_type, shape, content);
-        let stem = weight.strip_suffix(".weight").unwrap_or(&weight).to_string();
-        if let Some(quantization) = &layer.weights.quantization {
-            self.add_quantization(&stem, quantization);
-        }
+        let stem = match self.network.shares_weights_with(id) {
+            Some(first) => {
+                self.shared.push((layer.name.clone(), self.network.layers()[first.0].name.clone()));
+                stem_of(&self.names.claim_tensor(&weight_name(self.network, layer)))
+            }
+            None => {
+                let shape = self.shape(layer);
+                let (data_type, content) = self.weights(id, layer);
+                let weight = self.add(&weight_name(self.network, layer), data_type, shape, content);
+                let stem = stem_of(&weight);
+                if let Some(quantization) = &layer.weights.quantization {
+                    self.add_quantization(&stem, quantization);
+                }
+                stem
+            }
+        };
         match &layer.bias {
             Some(Bias::Integer { values, scales }) => {
                 self.add_tensor(&format!("{stem}.bias"), Tensor::from_i32(vec![values.len()], values));
@@ -237,6 +260,11 @@ impl Builder<'_> {
         let scaled = count(|layer| layer.alpha != 1.0);
         if scaled > 0 {
             self.lose(format!("the factor alpha of the products of {scaled} layers"));
+        }
+        let shared: Vec<String> =
+            self.shared.iter().map(|(layer, first)| format!("{layer} has those of {first}")).collect();
+        if !shared.is_empty() {
+            self.lose(format!("a second tensor for layers with the same weights: {}", listed(&shared)));
         }
         if self.widened > 0 {
             let count = self.widened;

@@ -168,8 +168,11 @@ fn with_a_topology_each_name_of_tied_weights_has_its_macs() {
     let network = formats::from_bytes("w", tied.zip().into(), &options).expect("rows and tensors agree");
     let positions: Vec<u64> = network.layers().iter().map(|layer| layer.geometry.positions()).collect();
     assert_eq!((layers(&network), positions), (vec!["enc", "dec", "fc"], vec![4, 5, 1]));
-    let note = "names of the same elements: \"dec.weight\" is \"enc.weight\"; each name is a layer of its own";
-    assert!(texts(network.notes()).iter().any(|text| text == note), "{:?}", network.notes());
+    let note =
+        "layers with one tensor of weights: dec has those of enc; each weight counts once, and MACs for each layer";
+    let notes = texts(network.notes());
+    assert_eq!(notes.iter().filter(|text| *text == note).count(), 1, "{notes:?}");
+    assert_eq!(network.parameter_count(), 12);
 }
 
 /// A transformer's tensors: by name and shape two of them are layers. What is no layer is written all the same.

@@ -9,6 +9,7 @@ use crate::layer::MacLayer;
 use crate::names::Names;
 use crate::op::Op;
 use crate::tensor::Tensor;
+use crate::ties::first_uses;
 
 /// A network under construction.
 ///
@@ -218,6 +219,7 @@ impl NetworkBuilder {
     /// input or output has no shape, or that has not one bias and one scale for each filter.
     pub fn finish(self) -> Result<Network, ModelError> {
         let graph = Graph::new(self.parts, &self.layers)?;
-        Ok(Network { graph, layers: self.layers, about: self.about })
+        let first_uses = first_uses(&self.layers);
+        Ok(Network { graph, layers: self.layers, first_uses, about: self.about })
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use network::{Graph, MacLayer, Network, Value};
+use network::{Graph, LayerId, MacLayer, Network, Value};
 use runner::WeightStatistics;
 
 use super::number::{grouped, one_line, tail};
@@ -15,18 +15,19 @@ const NAME_WIDTH: usize = 32;
 /// The network in a few lines: its size, inputs, outputs, and the operators of its file.
 pub fn network_overview(network: &Network, layers: &[WeightStatistics]) -> String {
     let graph = network.graph();
-    let weights: u128 = layers.iter().map(|layer| u128::from(layer.weights)).sum();
     let macs: u128 = network.layers().iter().map(|layer| layer.geometry.macs()).sum();
     let of_layer = |(layer, statistics): (&MacLayer, &WeightStatistics)| {
         (u128::from(statistics.weights - statistics.zeros), u128::from(layer.geometry.positions()))
     };
     let effective: Vec<(u128, u128)> = network.layers().iter().zip(layers).map(of_layer).collect();
+    let is_own = |(id, _): &(usize, &(u128, u128))| network.shares_weights_with(LayerId(*id)).is_none();
+    let own = effective.iter().enumerate().filter(is_own);
     let mut text = format!(
         "{}\n  {} MAC layers, {} weights ({} effective), {} MACs an image ({} effective), batch {}\n",
         one_line(&network.path().display().to_string()),
         network.layers().len(),
-        grouped(weights),
-        grouped(effective.iter().map(|(weights, _)| weights).sum()),
+        grouped(network.parameter_count()),
+        grouped(own.map(|(_, (weights, _))| weights).sum()),
         grouped(macs),
         grouped(effective.iter().map(|(weights, positions)| weights * positions).sum()),
         network.batch()
