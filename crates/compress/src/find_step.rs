@@ -18,6 +18,7 @@ use rayon::prelude::*;
 
 use crate::error::CompressError;
 use crate::rebuild::with_layers;
+use crate::ties::parted;
 use esn::Grid;
 use layer::{Found, find_layer};
 pub use report::{FindStepReport, FoundStep, LayerFinding};
@@ -45,8 +46,10 @@ pub fn find_steps(network: &Network, options: &FindStepOptions) -> Result<(Netwo
     let layers = (0..network.layers().len()).into_par_iter().map(|index| one_layer(network, LayerId(index), options));
     let (layers, findings) = layers.collect::<Result<Vec<_>, CompressError>>()?.into_iter().unzip();
     let report = FindStepReport { layers: findings };
-    let notes = [network.notes(), &notes(&report)].concat();
-    Ok((with_layers(network, layers)?.with_notes(notes), report))
+    let found = with_layers(network, layers)?;
+    let own = notes(&report).into_iter().chain(parted(network, &found));
+    let notes = network.notes().iter().cloned().chain(own).collect();
+    Ok((found.with_notes(notes), report))
 }
 
 /// What a user should know of the network from now on.

@@ -35,6 +35,7 @@
 //! ```text
 //! error.rs        what can go wrong
 //! rebuild.rs      a network with some of its parts replaced
+//! ties.rs         layers whose weights are one tensor
 //! executor.rs     MAC layers in float32, quickly and alike on every machine
 //! prune/          channels through the graph, what is pruned, what dies with it, the network written anew
 //! quantize/       grid, step rule, bits by filter, bias correction
@@ -54,6 +55,7 @@ mod prune;
 mod quantize;
 mod rebuild;
 mod reestimate;
+mod ties;
 
 pub use error::CompressError;
 pub use executor::KernelExecutor;

@@ -21,6 +21,7 @@ use network::Network;
 use rayon::prelude::*;
 
 use crate::error::CompressError;
+use crate::ties::{first_uses, parted};
 use layer::{Coded, Layer};
 use levels::Levels;
 
@@ -41,7 +42,9 @@ pub use report::{LayerQuantization, QuantizeReport};
 /// a layer whose weights are quantized already.
 pub fn quantize(network: &Network, options: &QuantizeOptions) -> Result<(Network, QuantizeReport), CompressError> {
     check::check(options, network)?;
-    let layers = layer::load(network, options)?;
+    let first_uses = first_uses(network);
+    // A tensor that several layers have is quantized once.
+    let layers = layer::load(network, &first_uses, options)?;
     let widths = widths(&layers, options)?;
     let steps = steps(&layers, &widths, &options.step);
     let coded = layers.par_iter().zip(&widths).zip(steps).map(|((layer, widths), steps)| {
@@ -52,9 +55,20 @@ pub fn quantize(network: &Network, options: &QuantizeOptions) -> Result<(Network
         Ok(coded)
     });
     let coded = coded.collect::<Result<Vec<Coded>, CompressError>>()?;
-    let report = report::report(&layers, &widths, &coded, options)?;
-    let quantized = layers.iter().zip(&coded).map(|(layer, coded)| layer::with_codes(layer, coded)).collect();
-    Ok((crate::rebuild::with_layers(network, quantized)?, report))
+    let mut report = report::report(&layers, &widths, &coded, options)?;
+    let tensors: Vec<usize> = first_uses.iter().map(|first| place_of(&layers, *first)).collect();
+    report.layers = tensors.iter().map(|&tensor| report.layers[tensor].clone()).collect();
+    let uses = network.layers().iter().zip(&tensors);
+    uses.clone().zip(&mut report.layers).for_each(|((mac, _), entry)| entry.layer.clone_from(&mac.name));
+    let quantized = uses.map(|(mac, &tensor)| layer::with_codes(mac, &coded[tensor])).collect();
+    let quantized = crate::rebuild::with_layers(network, quantized)?;
+    report.notes.extend(parted(network, &quantized));
+    Ok((quantized, report))
+}
+
+/// Where the first layer with a tensor stands among those that are quantized.
+fn place_of(layers: &[Layer], first: usize) -> usize {
+    layers.iter().position(|layer| layer.index == first).expect("the first layer with a tensor is quantized")
 }
 
 /// The bit width of every unit of every layer.
@@ -87,7 +101,7 @@ fn steps(layers: &[Layer], widths: &[Vec<BitWidth>], rule: &StepRule) -> Vec<Vec
         }
         StepRule::EsnAProfile(targets) => (0..layers.len())
             .into_par_iter()
-            .map(|index| target::esn_a_steps(&units(index).collect::<Vec<_>>(), targets[index]))
+            .map(|index| target::esn_a_steps(&units(index).collect::<Vec<_>>(), targets[layers[index].index]))
             .collect(),
         StepRule::MaxAbs | StepRule::Mse | StepRule::Laplace | StepRule::Gauss | StepRule::Snr(_) => (0..layers.len())
             .into_par_iter()

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::CompressError;
 use crate::executor::KernelExecutor;
 use crate::rebuild::rebuilt;
+use crate::ties::parted;
 use correct::{Change, NO_CHANGE, change, changed};
 use norms::Norm;
 
@@ -98,7 +99,9 @@ pub fn reestimate(
             note_left(&network.layers()[id.0].name, left, &mut report);
         }
     }
-    Ok((rebuilt(run.edited, &network)?, report))
+    let done = rebuilt(run.edited, &network)?;
+    report.notes.extend(parted(&network, &done));
+    Ok((done, report))
 }
 
 /// What is being re-estimated.

@@ -52,7 +52,7 @@ impl Cost {
         };
         Ok(match self {
             Cost::Macs => layers.map(|l| computed(l) * model.positions[l] as f64).sum(),
-            Cost::Parameters => layers.map(computed).sum(),
+            Cost::Parameters => layers.filter(|&l| model.flow.first_uses[l] == l).map(computed).sum(),
             Cost::EsnA(bits) => esn(bits)?.esn_a_macs().to_f64(),
             Cost::EsnD(bits) => esn(bits)?.esn_d_macs as f64,
         })

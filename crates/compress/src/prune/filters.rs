@@ -59,9 +59,9 @@ pub(super) fn prune_filters(
     Ok(Choice { any: !chosen.is_empty(), note })
 }
 
-/// Filters of these units.
+/// Filters of these units; those of one tensor once.
 fn count_filters(units: &[Unit], of: impl IntoIterator<Item = usize>) -> usize {
-    of.into_iter().map(|unit| units[unit].filters.len()).sum()
+    of.into_iter().map(|unit| units[unit].own).sum()
 }
 
 /// That fewer filters were pruned than wanted because the others always stay. Rounding and coupled filters leave a little,
@@ -118,7 +118,7 @@ fn order(units: &[Unit], sets: &[RankedSet], scope: Scope) -> Vec<usize> {
 fn fraction_of_all(units: &[Unit], sets: &[RankedSet], fraction: f64) -> Vec<usize> {
     let mut left = rounded(fraction, count_filters(units, 0..units.len()));
     let fits = |&unit: &usize| {
-        let rest = left.checked_sub(units[unit].filters.len());
+        let rest = left.checked_sub(units[unit].own);
         left = rest.unwrap_or(0);
         rest.is_some()
     };

@@ -71,6 +71,10 @@ pub(super) struct Flow {
     pub layouts: Vec<Option<Layout>>,
     /// By MAC layer.
     pub layers: Vec<LayerFlow>,
+    /// By MAC layer, the first one with the same tensor of weights.
+    pub first_uses: Vec<usize>,
+    /// Input channels of different layers that are read with the same weights.
+    pub tied_inputs: Vec<[Channel; 2]>,
     /// By channel: somebody outside the tracked part reads it, so that it stays.
     pub pinned: Vec<bool>,
     /// By channel: it can be zeroed but not taken out of the tensors.
@@ -104,6 +108,20 @@ impl Flow {
         let (a, b) = (self.class(a), self.class(b));
         let (low, high) = (a.min(b), a.max(b));
         self.parents[high] = low;
+    }
+
+    /// Says that a layer has the weights of an earlier one. Their filters are pruned together. Their input channels are
+    /// not, for a channel that is zero in one of them may be alive in the other; they are taken out together or not at
+    /// all.
+    pub fn tie(&mut self, layer: usize, first: usize) {
+        let (own, other) = (self.layers[layer].clone(), self.layers[first].clone());
+        own.filters.iter().zip(other.filters).for_each(|(&a, b)| self.unite(a, b));
+        if own.inputs.len() == other.inputs.len() {
+            self.tied_inputs.extend(own.inputs.into_iter().zip(other.inputs).map(|(a, b)| [a, b]));
+        } else {
+            // Those of one of them are not tracked.
+            self.fix(&[own.inputs, other.inputs].concat());
+        }
     }
 
     /// The class of a channel: the smallest channel that it is pruned together with.

@@ -14,6 +14,7 @@ use super::trace::trace;
 use super::units::{Units, filter_of, measure, units};
 use super::weights::Weights;
 use crate::error::CompressError;
+use crate::ties::parted;
 
 /// A network while it is pruned.
 pub(super) struct Job<'a> {
@@ -72,7 +73,7 @@ impl<'a> Job<'a> {
 
     pub fn prune(&mut self, pruning: Pruning, options: &PruneOptions) -> Result<(), CompressError> {
         match pruning {
-            Pruning::Weights(fraction) => prune_weights(&mut self.weights, fraction, options.scope),
+            Pruning::Weights(fraction) => self.each_tensor(|all| prune_weights(all, fraction, options.scope)),
             Pruning::Pattern { keep, of } => {
                 self.weights.iter_mut().for_each(|weights| prune_pattern(weights, keep, of));
             }
@@ -88,6 +89,19 @@ impl<'a> Job<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Prunes single weights. A tensor that several layers have counts once, and all of them get it as it comes out.
+    fn each_tensor(&mut self, prune: impl FnOnce(&mut [Weights])) {
+        let first_uses = &self.flow.first_uses;
+        let firsts: Vec<usize> = (0..first_uses.len()).filter(|&layer| first_uses[layer] == layer).collect();
+        if firsts.len() == first_uses.len() {
+            return prune(&mut self.weights);
+        }
+        let mut tensors: Vec<Weights> = firsts.iter().map(|&layer| self.weights[layer].clone()).collect();
+        prune(&mut tensors);
+        let place = |first: &usize| firsts.binary_search(first).expect("every tensor has a first layer");
+        self.weights = first_uses.iter().map(|first| tensors[place(first)].clone()).collect();
     }
 
     /// Finds what dies with what is dead, and sets its weights to 0.
@@ -113,9 +127,11 @@ impl<'a> Job<'a> {
         } else {
             Removal::none(&self.flow)
         };
-        let report = self.report(&removal, compact);
+        let mut report = self.report(&removal, compact);
         let changes = Changes { flow: &self.flow, dead: &self.dead, removal: &removal };
-        Ok((rewrite(self.network, self.weights, changes)?, report))
+        let pruned = rewrite(self.network, self.weights, changes)?;
+        report.notes.extend(parted(self.network, &pruned));
+        Ok((pruned, report))
     }
 
     fn report(&mut self, removal: &Removal, compact: bool) -> PruneReport {

@@ -152,15 +152,31 @@ impl<'a> Model<'a> {
     }
 
     fn kill_channels(&self, dead: &mut Dead, states: &[State]) -> bool {
+        let inputs =
+            |layer: usize| self.flow.layers[layer].inputs.iter().map(|&channel| states[channel] != State::Live);
         let mut changed = false;
-        for (flow, dead) in self.flow.layers.iter().zip(&mut dead.channels) {
-            for (&channel, gone) in flow.inputs.iter().zip(dead) {
-                let dies = !*gone && states[channel] != State::Live;
+        for (layer, dies) in self.in_all_uses(inputs).into_iter().enumerate() {
+            for (gone, dies) in dead.channels[layer].iter_mut().zip(dies) {
+                changed |= dies && !*gone;
                 *gone |= dies;
-                changed |= dies;
             }
         }
         changed
+    }
+
+    /// By layer, what holds of each of its channels, and of those of all layers with the same weights: a weight that one
+    /// of them needs stays in all of them.
+    fn in_all_uses<I: Iterator<Item = bool>>(&self, holds: impl Fn(usize) -> I) -> Vec<Vec<bool>> {
+        let layers = 0..self.flow.layers.len();
+        let mut all: Vec<Vec<bool>> = layers.clone().map(|layer| holds(layer).collect()).collect();
+        for layer in layers.clone() {
+            let first = self.flow.first_uses[layer];
+            // Where channels are not tracked, all live.
+            let own: Vec<bool> = all[layer].clone();
+            let own = |channel: usize| own.get(channel).copied().unwrap_or(false);
+            all[first].iter_mut().enumerate().for_each(|(channel, of_first)| *of_first &= own(channel));
+        }
+        layers.map(|layer| all[self.flow.first_uses[layer]].clone()).collect()
     }
 
     /// Which channels can still change an output, or a value that is not tracked.
@@ -182,14 +198,14 @@ impl<'a> Model<'a> {
     }
 
     fn kill_filters(&self, dead: &mut Dead, needed: &[bool]) -> bool {
+        let filters = |layer: usize| self.flow.layers[layer].filters.iter().map(|&channel| !needed[channel]);
         let mut changed = false;
-        for (flow, dead) in self.flow.layers.iter().zip(&mut dead.filters) {
-            for (&channel, why) in flow.filters.iter().zip(dead) {
-                let dies = why.is_none() && !needed[channel];
-                if dies {
+        for (layer, dies) in self.in_all_uses(filters).into_iter().enumerate() {
+            for (why, dies) in dead.filters[layer].iter_mut().zip(dies) {
+                if dies && why.is_none() {
                     *why = Some(Why::Output);
+                    changed = true;
                 }
-                changed |= dies;
             }
         }
         changed

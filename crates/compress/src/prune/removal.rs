@@ -16,8 +16,9 @@ impl Removal {
         Self { gone: vec![false; flow.sources.len()] }
     }
 
-    /// Removes every class of channels that no filter reads and that nothing holds. Two things hold a class: a reader
-    /// outside the tracked part, and a tensor in which a channel that stays shares every index with it.
+    /// Removes every class of channels that no filter reads and that nothing holds. Three things hold a class: a reader
+    /// outside the tracked part, a tensor in which a channel that stays shares every index with it, and a channel that
+    /// stays and is read with the same weights by another layer.
     pub fn new(flow: &mut Flow, read: &[bool]) -> Self {
         let classes = flow.classes();
         let mut goes = vec![true; classes.len()];
@@ -27,7 +28,10 @@ impl Removal {
         loop {
             let gone = classes.iter().map(|&class| goes[class]).collect();
             let removal = Self { gone };
-            let mut held = flow.layouts.iter().flatten().flat_map(|layout| removal.held(layout)).peekable();
+            let is_uneven = |[a, b]: &&[Channel; 2]| removal.gone[*a] != removal.gone[*b];
+            let uneven = flow.tied_inputs.iter().filter(is_uneven).flatten().copied();
+            let held = flow.layouts.iter().flatten().flat_map(|layout| removal.held(layout));
+            let mut held = held.chain(uneven).peekable();
             if held.peek().is_none() {
                 return removal;
             }

@@ -179,7 +179,7 @@ impl Changes<'_> {
         Ok(MacLayer {
             geometry: Geometry::new(spec).map_err(invalid)?,
             weights: if weights.changed {
-                weights.source(&unique_name(network, index), extents)
+                weights.source(&unique_name(network, self.flow, index), extents)
             } else {
                 layer.weights.clone()
             },
@@ -205,12 +205,14 @@ impl Changes<'_> {
     }
 }
 
-/// The name of a layer's weights; with the layer's own beside it where other layers read the same tensor.
-fn unique_name(network: &Network, index: usize) -> String {
-    let layer = &network.layers()[index];
-    let name = &layer.weights.name;
-    let shared = network.layers().iter().filter(|other| other.weights.name == *name).count() > 1;
-    if shared { format!("{name}.{}", layer.name) } else { name.clone() }
+/// The name of a layer's weights; with a layer's own beside it where others have the same tensor in another arrangement.
+fn unique_name(network: &Network, flow: &Flow, index: usize) -> String {
+    let layers = network.layers();
+    let first = flow.first_uses[index];
+    let name = &layers[index].weights.name;
+    let others = layers.iter().zip(&flow.first_uses).filter(|(_, use_of)| **use_of != first);
+    let shared = others.into_iter().any(|(other, _)| other.weights.name == *name);
+    if shared { format!("{name}.{}", layers[first].name) } else { name.clone() }
 }
 
 fn shape(edited: &NetworkBuilder, id: ValueId) -> &[usize] {

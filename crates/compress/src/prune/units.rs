@@ -13,7 +13,9 @@ pub(super) struct Unit {
     pub filters: Vec<Channel>,
     /// The set that it belongs to: units of the same layers, so many filters of each.
     pub set: usize,
-    /// `Σ ‖W_m‖_F²` over the filters.
+    /// How many filters of tensors these are: layers with one tensor of weights have the same.
+    pub own: usize,
+    /// `Σ ‖W_m‖_F²` over those.
     pub norm: f64,
 }
 
@@ -39,10 +41,12 @@ pub(super) fn units(flow: &mut Flow) -> Units {
             continue;
         }
         let unit = *of_class.entry(class).or_insert_with(|| {
-            units.push(Unit { filters: Vec::new(), set: 0, norm: 0.0 });
+            units.push(Unit { filters: Vec::new(), set: 0, own: 0, norm: 0.0 });
             units.len() - 1
         });
         units[unit].filters.push(channel);
+        let (layer, _) = filter_of(flow, channel);
+        units[unit].own += usize::from(flow.first_uses[layer] == layer);
     }
     number_sets(flow, &mut units);
     let feeds = flow.layers.iter().map(|layer| match layer.inputs.iter().any(|&c| pinned[classes[c]]) {
@@ -75,7 +79,7 @@ pub(super) fn measure(flow: &Flow, weights: &[Weights], units: &mut [Unit]) {
     for unit in units {
         let norm = |&channel: &Channel| {
             let (layer, filter) = filter_of(flow, channel);
-            norms[layer][filter]
+            if flow.first_uses[layer] == layer { norms[layer][filter] } else { 0.0 }
         };
         unit.norm = unit.filters.iter().map(norm).sum();
     }

@@ -234,7 +234,7 @@ fn spendable<'a>(layers: &'a [Layer], rule: &'a StepRule) -> Vec<Filter<'a>> {
         let bits = if layer.own_width { layer.levels.bits.get() } else { least_bits(grid) };
         for (m, (unit, computed)) in layer.units.iter().zip(computed_weights(layer)).enumerate() {
             if !unit.is_empty() {
-                let macs = computed as f64 * layer.mac.geometry.positions() as f64;
+                let macs = computed as f64 * layer.positions as f64;
                 let choices = Choices::new(unit, grid, rule);
                 filters.push(Filter { place: (index, m), choices, macs, layer_signal, bits });
             }

@@ -14,6 +14,10 @@ const MAX_WEIGHT: f64 = 1e37;
 #[derive(Debug)]
 pub(super) struct Layer<'a> {
     pub mac: &'a MacLayer,
+    /// Its place in the network.
+    pub index: usize,
+    /// How often each weight is used for one image, by all layers that have this tensor.
+    pub positions: u64,
     /// Row-major `[filters, channels, kernel_h, kernel_w]`.
     pub weights: Vec<f64>,
     /// One for the layer, or one a filter.
@@ -37,16 +41,24 @@ impl Layer<'_> {
     }
 }
 
-/// Reads all layers.
+/// Reads every tensor of weights, as the first layer that has it. `first_uses` says by layer which one that is.
 ///
 /// # Errors
 ///
 /// [`CompressError::Layer`] if one is quantized already or has weights that no `f32` step fits.
-pub(super) fn load<'a>(network: &'a Network, options: &QuantizeOptions) -> Result<Vec<Layer<'a>>, CompressError> {
-    (0..network.layers().len()).map(|index| load_layer(network, index, options)).collect()
+pub(super) fn load<'a>(
+    network: &'a Network,
+    first_uses: &[usize],
+    options: &QuantizeOptions,
+) -> Result<Vec<Layer<'a>>, CompressError> {
+    let mut uses = vec![Vec::new(); first_uses.len()];
+    first_uses.iter().enumerate().for_each(|(layer, &first)| uses[first].push(layer));
+    uses.iter().filter(|uses| !uses.is_empty()).map(|uses| load_layer(network, uses, options)).collect()
 }
 
-fn load_layer<'a>(network: &'a Network, index: usize, options: &QuantizeOptions) -> Result<Layer<'a>, CompressError> {
+/// `uses` are the layers that have one tensor.
+fn load_layer<'a>(network: &'a Network, uses: &[usize], options: &QuantizeOptions) -> Result<Layer<'a>, CompressError> {
+    let index = uses[0];
     let mac = &network.layers()[index];
     let error = |problem: String| CompressError::Layer { layer: mac.name.clone(), problem };
     let weights: Vec<f64> = match network.weights(LayerId(index))? {
@@ -61,13 +73,15 @@ fn load_layer<'a>(network: &'a Network, index: usize, options: &QuantizeOptions)
         Granularity::Layer => vec![Unit::new(&weights)],
         Granularity::Filter => weights.chunks_exact(mac.geometry.rows()).map(Unit::new).collect(),
     };
-    let place =
-        [options.first_bits.filter(|_| index == 0), options.last_bits.filter(|_| index + 1 == network.layers().len())];
+    let is_last = uses.last().is_some_and(|last| last + 1 == network.layers().len());
+    let place = [options.first_bits.filter(|_| index == 0), options.last_bits.filter(|_| is_last)];
     let own = place.into_iter().flatten().next();
     let bits = BitWidth::new(own.unwrap_or(options.bits))
         .map_err(|e| CompressError::Option { option: "bits", problem: e.to_string() })?;
     let grid = if options.mid_rise { Grid::MidRise } else { Grid::MidTread };
-    Ok(Layer { mac, weights, units, levels: Levels { grid, bits }, own_width: own.is_some() })
+    let positions = uses.iter().map(|&layer| network.layers()[layer].geometry.positions()).sum();
+    let levels = Levels { grid, bits };
+    Ok(Layer { mac, index, positions, weights, units, levels, own_width: own.is_some() })
 }
 
 /// Codes of one layer and what they are multiplied with.
@@ -94,10 +108,10 @@ pub(super) fn encode(layer: &Layer, widths: &[BitWidth], steps: Vec<f32>) -> Res
 }
 
 /// The layer with its codes in place of its real weights.
-pub(super) fn with_codes(layer: &Layer, coded: &Coded) -> MacLayer {
-    let spec = layer.mac.geometry.spec();
+pub(super) fn with_codes(mac: &MacLayer, coded: &Coded) -> MacLayer {
+    let spec = mac.geometry.spec();
     let shape = [spec.filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]];
-    let weights = WeightSource::from_codes(&layer.mac.weights.name, shape, &coded.codes, &coded.steps)
+    let weights = WeightSource::from_codes(&mac.weights.name, shape, &coded.codes, &coded.steps)
         .expect("there is one step a unit, and one unit or one a filter");
-    MacLayer { weights, ..layer.mac.clone() }
+    MacLayer { weights, ..mac.clone() }
 }

@@ -54,10 +54,10 @@ pub(super) fn report(
     options: &QuantizeOptions,
 ) -> Result<QuantizeReport, CompressError> {
     let mut report = QuantizeReport::default();
-    for (index, ((layer, widths), coded)) in layers.iter().zip(widths).zip(coded).enumerate() {
+    for ((layer, widths), coded) in layers.iter().zip(widths).zip(coded) {
         let mut entry = describe(layer, widths, coded, options)?;
         match &options.step {
-            StepRule::EsnAProfile(targets) => check_profile(layer, targets[index], &mut entry, &mut report.notes),
+            StepRule::EsnAProfile(targets) => check_profile(layer, targets[layer.index], &mut entry, &mut report.notes),
             StepRule::Snr(target) => check_snr(*target, &mut entry, &mut report.notes),
             StepRule::MaxAbs | StepRule::Mse | StepRule::Laplace | StepRule::Gauss => {}
             // The target of the whole network is checked below.

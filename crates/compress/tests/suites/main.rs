@@ -7,3 +7,4 @@ mod prune_properties;
 mod prune_support;
 mod quantize;
 mod reestimate;
+mod ties;

@@ -1,8 +1,7 @@
 //! Are coupled channels found, pruned together, and taken out, in networks whose answers are known?
 
 use compress::{DeadFilter, FilterAmount, PruneOptions, PruneReport, Pruning, Why, prune};
-use inference::{FloatExecutor, Session};
-use network::{Binary, DataType, LayerId, Network, NodeId, Op, PadMode, Reduction, Tensor, Unary};
+use network::{Binary, DataType, Network, NodeId, Op, PadMode, Reduction, Tensor, Unary};
 
 use testkit::{Net, real_weights, texts};
 
@@ -21,37 +20,6 @@ fn below(fraction: f64) -> PruneOptions {
 fn dead(report: &PruneReport, layer: usize, why: Why) -> Vec<usize> {
     let filters = report.layers[layer].dead_filters.iter();
     filters.filter(|dead| dead.why == why).map(|dead| dead.filter).collect()
-}
-
-/// Prunes, and checks that zeroed, masked and compact forms agree and that what should be zero is. Returns the report of
-/// the compact form, and that form.
-fn check(network: &Network, options: &PruneOptions) -> (PruneReport, Network) {
-    let (zeroed, report) = prune(network, options).expect("it can be pruned");
-    let options = PruneOptions { compact: true, ..options.clone() };
-    let (compact, small) = prune(network, &options).expect("it can be made compact");
-    let masks: Vec<Vec<usize>> = report.layers.iter().map(|layer| layer.dead_channels.clone()).collect();
-    for seed in 0..3 {
-        let image = image(network, seed);
-        let expected = run_masked(network, &image, &masks);
-        let found = run_watched(&zeroed, &image, &masks);
-        assert!(distance(&expected, &found) < 1e-5, "masked {expected:?}, zeroed {found:?}");
-        let last = run(&compact, &image);
-        assert!(distance(&found, &last) < 1e-5, "zeroed {found:?}, compact {last:?}");
-    }
-    (small, compact)
-}
-
-/// Runs the pruned network; the channels that it says are dead must arrive as exact zeros.
-fn run_watched(network: &Network, image: &[f32], masks: &[Vec<usize>]) -> Vec<f32> {
-    let executor = FloatExecutor::from_file(network).expect("valid weights");
-    let mut watch = |id: LayerId, input: &[f32], _: &[f32]| {
-        let spec = network.layers()[id.0].geometry.spec();
-        let plane = spec.in_size[0] * spec.in_size[1];
-        for &c in &masks[id.0] {
-            assert!(input[c * plane..(c + 1) * plane].iter().all(|&x| x == 0.0), "layer {} channel {c}", id.0);
-        }
-    };
-    Session::new(network).expect("it runs").run(image, &executor, Some(&mut watch)).expect("a run")
 }
 
 /// Filters and input channels of every layer.
