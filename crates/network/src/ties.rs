@@ -30,14 +30,12 @@ pub(crate) fn first_uses(layers: &[MacLayer]) -> Vec<LayerId> {
 }
 
 fn is_one(a: &WeightSource, b: &WeightSource) -> bool {
-    let scale = |source: &WeightSource| source.quantization.as_ref().map_or(1, |found| found.scales.len());
+    let scales = a.quantization.as_ref().map_or(1, |found| found.scales.len());
     let stored = |source: &WeightSource| (source.tensor.data_type, source.tensor.encoding);
-    let arranged = a.transforms == b.transforms && a.tensor.shape == b.tensor.shape;
-    let elements = a.tensor.element_count() == b.tensor.element_count();
     stored(a) == stored(b)
-        && elements
+        && a.tensor.shape == b.tensor.shape
         && a.quantization == b.quantization
-        && (arranged || scale(a) == 1)
+        && (a.transforms == b.transforms || scales == 1)
         && (is_one_place(a, b) || (a.name == b.name && a.tensor.chunks == b.tensor.chunks))
 }
 

@@ -5,6 +5,7 @@
 //! - [`finish`]: the end of every reading;
 //! - [`grid`]: the grid that the integers of a file lie on;
 //! - [`shape`]: counting elements, broadcasting, the share of one image;
+//! - [`tied`]: layers of weight files that have the weights of others;
 //! - [`windows`]: how far a window reaches and at how many positions it stands.
 
 pub(crate) mod fault;
@@ -12,4 +13,5 @@ pub(crate) mod findings;
 pub(crate) mod finish;
 pub(crate) mod grid;
 pub(crate) mod shape;
+pub(crate) mod tied;
 pub(crate) mod windows;

@@ -3,12 +3,15 @@
 //! Source: <https://github.com/huggingface/safetensors>, whose crate reads the header and checks that the tensors lie
 //! one behind the other and fill the file.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use network::DataType;
 use safetensors::{Dtype, SafeTensors};
 
 use super::{Content, WeightTensor};
 use crate::reading::fault::{Fault, clean, invalid, unsupported};
+use crate::reading::tied::{self, TIED_KEY, Tied};
 
 /// Headers have about 100 bytes a tensor.
 const MAX_HEADER: u64 = 1 << 25;
@@ -40,12 +43,33 @@ pub(super) fn read(bytes: &Bytes) -> Result<Content, Fault> {
         let (start, end) = info.data_offsets;
         WeightTensor::new(name, data_type, info.shape.clone(), data.slice(start..end))
     };
-    let tensors = metadata.offset_keys().into_iter().map(tensor).collect::<Result<Vec<_>, _>>()?;
+    let mut tensors = metadata.offset_keys().into_iter().map(tensor).collect::<Result<Vec<_>, _>>()?;
     let mut metadata: Vec<(String, String)> =
         metadata.metadata().iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
     // The header's own order is lost in its reader.
     metadata.sort();
+    add_tied(&mut tensors, &tied::stated(&metadata)?)?;
     Ok(Content { metadata, ..tensors.into() })
+}
+
+/// Adds the weights of layers that have those of others, with their scale and zero point.
+fn add_tied(tensors: &mut Vec<WeightTensor>, tied: &Tied) -> Result<(), Fault> {
+    let places: HashMap<String, usize> =
+        tensors.iter().enumerate().map(|(place, tensor)| (tensor.name.clone(), place)).collect();
+    for (layer, first) in tied {
+        if !places.contains_key(&format!("{first}.weight")) {
+            return Err(invalid!("metadata {TIED_KEY} gives {layer:?} the weights of {first:?}, which has none"));
+        }
+        for part in ["weight", "weight_scale", "weight_zero_point"] {
+            let name = format!("{layer}.{part}");
+            let Some(&place) = places.get(&format!("{first}.{part}")).filter(|_| !places.contains_key(&name)) else {
+                continue;
+            };
+            let same = WeightTensor { name, ..tensors[place].clone() };
+            tensors.push(same);
+        }
+    }
+    Ok(())
 }
 
 /// The types that are taken.

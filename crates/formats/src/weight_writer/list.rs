@@ -10,6 +10,7 @@ use network::{
 use super::{WeightFormat, WeightList};
 use crate::names::{is_harmless, listed, tamed, weight_name};
 use crate::reading::grid::{self, GRID_KEY};
+use crate::reading::tied::{self, TIED_KEY, Tied};
 
 /// One tensor of a file.
 #[derive(Debug)]
@@ -72,8 +73,12 @@ struct Builder<'a> {
     losses: Vec<Note>,
     /// Tensors whose half precision is widened.
     widened: usize,
-    /// Layers whose weights are those of an earlier one, with its name.
-    shared: Vec<(String, String)>,
+    /// The names of the layers so far.
+    stems: Vec<String>,
+    /// Layers whose weights are those of an earlier one.
+    tied: Tied,
+    /// Layers of which the file cannot say whose weights they have.
+    without: Vec<String>,
 }
 
 pub(super) fn list<'a>(
@@ -90,7 +95,9 @@ pub(super) fn list<'a>(
         names: Names::default(),
         losses: Vec::new(),
         widened: 0,
-        shared: Vec::new(),
+        stems: Vec::new(),
+        tied: Tied::new(),
+        without: Vec::new(),
     };
     for (index, layer) in network.layers().iter().enumerate() {
         builder.add_layer(LayerId(index), layer)?;
@@ -98,7 +105,8 @@ pub(super) fn list<'a>(
     builder.add_parameters();
     builder.note_losses(grid);
     let grid = grid.map(|grid| (GRID_KEY.to_string(), grid.name().to_string()));
-    let metadata = without_repeats(metadata.iter().filter(|(key, _)| key != GRID_KEY).cloned().chain(grid));
+    let own = metadata.iter().filter(|(key, _)| key != GRID_KEY && key != TIED_KEY);
+    let metadata = without_repeats(own.cloned().chain(grid).chain(tied::entry(&builder.tied)));
     Ok(WeightList { network, entries: builder.entries, metadata, losses: builder.losses })
 }
 
@@ -123,22 +131,19 @@ impl Builder<'_> {
     fn add_layer(&mut self, id: LayerId, layer: &MacLayer) -> Result<(), NetworkError> {
         // Whatever is wrong with the weights is said now, not in the middle of a file.
         self.network.weights(id)?;
+        let shape = self.shape(layer);
         let stem = match self.network.shares_weights_with(id) {
-            Some(first) => {
-                self.shared.push((layer.name.clone(), self.network.layers()[first.0].name.clone()));
-                stem_of(&self.names.claim_tensor(&weight_name(self.network, layer)))
-            }
+            Some(first) => self.tie(layer, first, &shape),
             None => {
-                let shape = self.shape(layer);
                 let (data_type, content) = self.weights(id, layer);
-                let weight = self.add(&weight_name(self.network, layer), data_type, shape, content);
-                let stem = stem_of(&weight);
+                let stem = stem_of(&self.add(&weight_name(self.network, layer), data_type, shape, content));
                 if let Some(quantization) = &layer.weights.quantization {
                     self.add_quantization(&stem, quantization);
                 }
                 stem
             }
         };
+        self.stems.push(stem.clone());
         match &layer.bias {
             Some(Bias::Integer { values, scales }) => {
                 self.add_tensor(&format!("{stem}.bias"), Tensor::from_i32(vec![values.len()], values));
@@ -150,6 +155,18 @@ impl Builder<'_> {
             None => {}
         }
         Ok(())
+    }
+
+    /// Leaves out weights that an earlier layer has. The metadata says so, where there is some and the shape is the same.
+    /// Returns the name of the layer.
+    fn tie(&mut self, layer: &MacLayer, first: LayerId, shape: &[usize]) -> String {
+        let stem = stem_of(&self.names.claim_tensor(&weight_name(self.network, layer)));
+        let is_alike = self.shape(&self.network.layers()[first.0]) == shape;
+        match self.format {
+            WeightFormat::Safetensors if is_alike => _ = self.tied.insert(stem.clone(), self.stems[first.0].clone()),
+            WeightFormat::Safetensors | WeightFormat::Npz => self.without.push(layer.name.clone()),
+        }
+        stem
     }
 
     /// The type of a layer's weights in the new file, and where they come from: the stored bytes, or the weights as
@@ -261,10 +278,8 @@ impl Builder<'_> {
         if scaled > 0 {
             self.lose(format!("the factor alpha of the products of {scaled} layers"));
         }
-        let shared: Vec<String> =
-            self.shared.iter().map(|(layer, first)| format!("{layer} has those of {first}")).collect();
-        if !shared.is_empty() {
-            self.lose(format!("a second tensor for layers with the same weights: {}", listed(&shared)));
+        if !self.without.is_empty() {
+            self.lose(format!("that layers have the weights of an earlier one: {}", listed(&self.without)));
         }
         if self.widened > 0 {
             let count = self.widened;

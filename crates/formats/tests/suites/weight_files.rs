@@ -446,6 +446,24 @@ fn the_grid_stands_in_the_metadata() {
 }
 
 #[test]
+fn layers_with_the_weights_of_another_stand_in_the_metadata() {
+    let with = |tied: &str| integers("a", &format!(r#""__metadata__":{{"esnsim.tied":"{tied}"}},"#));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let topology = folder.path().join("rows.csv");
+    std::fs::write(&topology, "Layer, M, N, K,\na, 2, 1, 1,\nb, 5, 1, 1,\n").expect("writable");
+    let options = ReadOptions { topology: Some(topology), ..ReadOptions::default() };
+    let tied = with(r#"{\"b\":\"a\"}"#);
+    let fitted = formats::from_bytes("w", tied.clone().into(), &options).expect("both rows have weights");
+    assert_eq!(fitted.shares_weights_with(LayerId(1)), Some(LayerId(0)));
+    assert_eq!((fitted.weights(LayerId(0)).ok(), fitted.parameter_count()), (fitted.weights(LayerId(1)).ok(), 1));
+    // Without rows nothing says that the second one computes anything of its own.
+    assert_eq!(network(tied).expect("it is valid").layers().len(), 1);
+    check_all(["[1]", r#"{\"b\":1}"#, r#"{\"b\":\"c\"}"#, "x"], |wrong| {
+        assert!(problem(network(with(wrong))).contains("metadata esnsim.tied"));
+    });
+}
+
+#[test]
 fn files_of_one_index_lie_on_one_grid() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).expect("writable");
