@@ -145,6 +145,33 @@ def layer(model, x, dtype, scale, zero):
     return y
 
 
+def twice(dtype, two_tensors):
+    """Two convolutions with the same weights, one behind the other: one tensor, or two tensors of one buffer."""
+
+    def build(model, y):
+        if dtype == "float32":
+            weights, levels = rng.normal(size=(4, 1, 1, 4)).astype("float32"), {}
+        else:
+            weights, levels = np.maximum(integers(dtype, (4, 1, 1, 4)), -127), {"scale": [0.011, 0.007, 0.02, 0.013]}
+        for use in range(2):
+            if use == 0 or two_tensors:
+                w = model.const(weights, **levels)
+            if use == 1:
+                model.tensors[w].buffer = first
+            first = model.tensors[w].buffer
+            if dtype == "float32":
+                bias, output = model.const(rng.normal(size=4).astype("float32")), model.tensor(SHAPE, dtype)
+            else:
+                bias_scale = np.array(levels["scale"]) * 0.09
+                bias = model.const(rng.integers(-2000, 2000, 4).astype("int32"), scale=bias_scale)
+                output = model.tensor(SHAPE, dtype, 0.09, -7)
+            model.op("CONV_2D", [y, w, bias], [output], "Conv2DOptions", 3, padding=0, strideH=1, strideW=1)
+            y = output
+        return y
+
+    return build
+
+
 class Cases:
     def __init__(self):
         self.cases = []
@@ -454,6 +481,10 @@ def main():
             return output
 
         cases.add("densify" + " in blocks" * blocked, "float32", densify)
+
+    for dtype in ["float32", "int8"]:
+        for what in ["one tensor", "one buffer"]:
+            cases.add(f"two layers with {what}", dtype, twice(dtype, what == "one buffer"))
 
     json.dump(cases.cases, sys.stdout, separators=(",", ":"))
     print(f"{len(cases.cases)} cases", file=sys.stderr)

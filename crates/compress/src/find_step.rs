@@ -18,7 +18,7 @@ use rayon::prelude::*;
 
 use crate::error::CompressError;
 use crate::rebuild::with_layers;
-use crate::ties::parted;
+use crate::ties::{first_uses, parted};
 use esn::Grid;
 use layer::{Found, find_layer};
 pub use report::{FindStepReport, FoundStep, LayerFinding};
@@ -44,7 +44,13 @@ pub struct FindStepOptions {
 /// [`CompressError::Network`] for weights that are garbled or not finite.
 pub fn find_steps(network: &Network, options: &FindStepOptions) -> Result<(Network, FindStepReport), CompressError> {
     let layers = (0..network.layers().len()).into_par_iter().map(|index| one_layer(network, LayerId(index), options));
-    let (layers, findings) = layers.collect::<Result<Vec<_>, CompressError>>()?.into_iter().unzip();
+    let (mut layers, findings): (Vec<MacLayer>, _) =
+        layers.collect::<Result<Vec<_>, CompressError>>()?.into_iter().unzip();
+    // What was one tensor has the same codes, and stays one under one name.
+    for (layer, first) in first_uses(network).into_iter().enumerate() {
+        let name = layers[first].weights.name.clone();
+        layers[layer].weights.name = name;
+    }
     let report = FindStepReport { layers: findings };
     let found = with_layers(network, layers)?;
     let own = notes(&report).into_iter().chain(parted(network, &found));

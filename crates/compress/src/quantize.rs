@@ -60,7 +60,8 @@ pub fn quantize(network: &Network, options: &QuantizeOptions) -> Result<(Network
     report.layers = tensors.iter().map(|&tensor| report.layers[tensor].clone()).collect();
     let uses = network.layers().iter().zip(&tensors);
     uses.clone().zip(&mut report.layers).for_each(|((mac, _), entry)| entry.layer.clone_from(&mac.name));
-    let quantized = uses.map(|(mac, &tensor)| layer::with_codes(mac, &coded[tensor])).collect();
+    let quantized =
+        uses.map(|(mac, &tensor)| layer::with_codes(mac, &layers[tensor].mac.weights.name, &coded[tensor])).collect();
     let quantized = crate::rebuild::with_layers(network, quantized)?;
     report.notes.extend(parted(network, &quantized));
     Ok((quantized, report))

@@ -91,6 +91,22 @@ fn operators_give_what_the_reference_kernels_give() {
     assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
+#[test]
+fn one_tensor_or_one_buffer_of_two_layers_counts_once() {
+    let cases = cases();
+    let of_two_layers: Vec<&Value> = cases
+        .iter()
+        .filter(|case| case["name"].as_str().is_some_and(|name| name.starts_with("two layers with")))
+        .collect();
+    assert_eq!(of_two_layers.len(), 4);
+    check_all(of_two_layers, |case| {
+        // The layer that every case begins with, and the two.
+        let network = read(bytes(case)).expect("it is read");
+        let shares: Vec<Option<LayerId>> = (0..3).map(|id| network.shares_weights_with(LayerId(id))).collect();
+        assert_eq!((shares, network.parameter_count()), (vec![None, None, Some(LayerId(1))], 16 + 16));
+    });
+}
+
 /// What the ONNX file written of a case gives, and what LiteRT gave.
 fn as_onnx(case: &Value) -> Result<(Vec<f32>, Vec<f32>), String> {
     let network = read(bytes(case)).map_err(|error| error.to_string())?;

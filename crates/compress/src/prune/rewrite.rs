@@ -209,7 +209,7 @@ impl Changes<'_> {
 fn unique_name(network: &Network, flow: &Flow, index: usize) -> String {
     let layers = network.layers();
     let first = flow.first_uses[index];
-    let name = &layers[index].weights.name;
+    let name = &layers[first].weights.name;
     let others = layers.iter().zip(&flow.first_uses).filter(|(_, use_of)| **use_of != first);
     let shared = others.into_iter().any(|(other, _)| other.weights.name == *name);
     if shared { format!("{name}.{}", layers[first].name) } else { name.clone() }

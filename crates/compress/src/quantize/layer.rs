@@ -107,11 +107,11 @@ pub(super) fn encode(layer: &Layer, widths: &[BitWidth], steps: Vec<f32>) -> Res
     Ok(Coded { codes, unit_steps: steps.clone(), steps })
 }
 
-/// The layer with its codes in place of its real weights.
-pub(super) fn with_codes(mac: &MacLayer, coded: &Coded) -> MacLayer {
+/// A layer with codes in place of its real weights, under the name of the tensor that was quantized.
+pub(super) fn with_codes(mac: &MacLayer, name: &str, coded: &Coded) -> MacLayer {
     let spec = mac.geometry.spec();
     let shape = [spec.filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]];
-    let weights = WeightSource::from_codes(&mac.weights.name, shape, &coded.codes, &coded.steps)
+    let weights = WeightSource::from_codes(name, shape, &coded.codes, &coded.steps)
         .expect("there is one step a unit, and one unit or one a filter");
     MacLayer { weights, ..mac.clone() }
 }

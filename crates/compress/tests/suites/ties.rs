@@ -1,10 +1,10 @@
 //! Does a tensor that several layers have stay one, with the same answers, whatever is done to it?
 
 use compress::{
-    Allocation, Budget, FilterAmount, Granularity, PruneOptions, Pruning, QuantizeOptions, Scope, StepRule, prune,
-    quantize,
+    Allocation, Budget, FilterAmount, FindStepOptions, Granularity, PruneOptions, Pruning, QuantizeOptions, Scope,
+    StepRule, find_steps, prune, quantize,
 };
-use network::{LayerId, Network};
+use network::{LayerId, Network, NetworkBuilder, WeightSource};
 use testkit::{Model, check_all, int, int_list, model, real_weights, reals, texts};
 
 use crate::prune_support::{check, distance, image, run};
@@ -190,4 +190,40 @@ fn what_is_parted_is_said() {
     assert_eq!(shares(&parted), [None, None]);
     assert!(notes[0].contains("were one tensor with those of an earlier layer"), "{notes:?}");
     assert_ne!(parted.layers()[0].weights.name, parted.layers()[1].weights.name, "they cannot have one name");
+}
+
+/// The twins with other names for the tensors of the second tower, as files have them that store one buffer for two tensors.
+fn with_two_names() -> Network {
+    let mut edited = twins().edit();
+    edited.layers_mut()[2].weights.name = "other".to_string();
+    edited.layers_mut()[3].weights.name = "another".to_string();
+    edited.finish().expect("names are free")
+}
+
+#[test]
+fn one_buffer_under_two_names_stays_one() {
+    let network = with_two_names();
+    assert_eq!(shares(&network), TWINS);
+    assert_eq!(shares(&pruned(&network, Pruning::Weights(0.5))), TWINS);
+    assert_eq!(shares(&pruned(&network, Pruning::Filters(FilterAmount::Width(0.5)))), TWINS);
+    let (quantized, _) = quantize(&network, &QuantizeOptions::default()).expect("it can be quantized");
+    assert_eq!(shares(&quantized), TWINS);
+    // Values of a grid, so that their step is found again.
+    let mut dequantized = network.edit();
+    for layer in dequantized.layers_mut() {
+        let spec = *layer.geometry.spec();
+        let values: Vec<f32> = (0..spec.filters * layer.geometry.rows()).map(|i| (i * 7 % 23) as f32 - 11.0).collect();
+        let name = layer.weights.name.clone();
+        layer.weights =
+            WeightSource::from_f32(&name, [spec.filters, spec.in_channels, spec.kernel[0], spec.kernel[1]], &values);
+    }
+    let source = |network: &NetworkBuilder, layer: usize| network.layers()[layer].weights.clone();
+    for (layer, first) in [(2, 0), (3, 1)] {
+        let name = source(&dequantized, layer).name;
+        dequantized.layers_mut()[layer].weights = WeightSource { name, ..source(&dequantized, first) };
+    }
+    let dequantized = dequantized.finish().expect("shapes stay");
+    let (found, report) = find_steps(&dequantized, &FindStepOptions::default()).expect("finite");
+    assert!(report.found().count() >= 2, "{report:?}");
+    assert_eq!(shares(&found), TWINS);
 }

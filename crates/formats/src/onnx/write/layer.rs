@@ -34,6 +34,8 @@ impl Arrangement {
 /// A layer with what it needs to be written.
 struct Parts<'a> {
     layer: &'a MacLayer,
+    /// The name of its weights; where an earlier layer has the same tensor, that of the earlier one's.
+    weights: &'a str,
     /// Axes of the input and of the output.
     ranks: [usize; 2],
     /// Element type of the activations.
@@ -93,17 +95,18 @@ impl Writer<'_> {
     pub(super) fn add_layer(&mut self, node: &Node, id: LayerId) -> Result<(), NetworkError> {
         let weights = self.network.weights(id)?;
         let layer = &self.network.layers()[id.0];
-        self.add_parts(node, layer, weights).map_err(|fault| self.at(node, fault))
+        let named = self.network.shares_weights_with(id).map_or(layer, |first| &self.network.layers()[first.0]);
+        self.add_parts(node, layer, &named.weights.name, weights).map_err(|fault| self.at(node, fault))
     }
 
-    fn add_parts(&mut self, node: &Node, layer: &MacLayer, weights: LayerWeights) -> Result<(), Fault> {
+    fn add_parts(&mut self, node: &Node, layer: &MacLayer, name: &str, weights: LayerWeights) -> Result<(), Fault> {
         if layer.alpha != 1.0 && layer.op != MacOp::Gemm {
             return Err(unsupported!("a factor of {} in a {}", layer.alpha, layer.op.name()));
         }
         let graph = self.network.graph();
         let rank = |id: ValueId| graph.value(id).shape.as_ref().map_or(0, Vec::len);
         let real = graph.value(layer.input).data_type.unwrap_or(DataType::F32);
-        let parts = Parts { layer, ranks: [rank(layer.input), rank(layer.output)], real };
+        let parts = Parts { layer, weights: name, ranks: [rank(layer.input), rank(layer.output)], real };
         let weights = self.add_weights(&parts, weights)?;
         let bias = self.add_bias(&parts)?;
         let input = self.value(layer.input)?;
@@ -130,7 +133,7 @@ impl Writer<'_> {
     /// The name of the layer's weights as its node reads them.
     fn add_weights(&mut self, parts: &Parts<'_>, weights: LayerWeights) -> Result<String, Fault> {
         let (layer, to) = (parts.layer, parts.arrangement());
-        let name = layer.weights.name.as_str();
+        let name = parts.weights;
         let too_fine = || unsupported!("weights that {} does not hold exactly", parts.real.name());
         let reals = |values: Vec<f64>| tensors::real(to.shape.clone(), &to.apply(values, layer), parts.real);
         let tensor = match (weights, &layer.weights.quantization) {
