@@ -64,6 +64,7 @@ pub fn option(mend: Mend) -> String {
         Mend::NameArchitectureOrTopology => {
             "--architecture gives it the graph of a known network, --topology output positions"
         }
+        Mend::NoBatchAxis => "--batch-axis none gives the costs of a run of the graph",
         Mend::NameState => "--state NAME takes another",
         Mend::NameLayers => "--layers PATTERN names the tensors that are layers",
         Mend::AllowLoss => "without --strict it is lost",

@@ -83,7 +83,7 @@ use network::{Mapping, Mend, Network, NetworkError};
 
 pub use document::{did_you_mean, did_you_mean_name, nearest, toml_problem};
 pub use kind::FileKind;
-pub use options::{ReadOptions, TfliteKernels};
+pub use options::{BatchAxis, ReadOptions, TfliteKernels};
 pub use reading::grid::GRID_KEY;
 use topology::Topology;
 use weight_file::WeightFile;

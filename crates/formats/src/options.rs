@@ -10,6 +10,8 @@ use network::architectures::Family;
 pub struct ReadOptions {
     /// Shapes of inputs by name, where the file leaves extents other than the batch open.
     pub input_shapes: Vec<(String, Vec<usize>)>,
+    /// What the first axis of the first input is.
+    pub batch_axis: BatchAxis,
     /// What the integers of quantized weights stand for; otherwise the file's metadata says, else they are mid-tread.
     pub grid: Option<Grid>,
     /// The graph that the weights of a file without one belong to.
@@ -38,4 +40,14 @@ pub enum TfliteKernels {
     Optimized,
     /// The reference kernels: fixed-point multipliers.
     Reference,
+}
+
+/// What the first axis of a network's first input is. Costs are those of one image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BatchAxis {
+    /// The batch: an extent of `n` are `n` images.
+    #[default]
+    First,
+    /// No batch, but a part of the one input: tokens, frames, rows. What one run of the graph costs is the cost.
+    None,
 }

@@ -56,6 +56,8 @@ pub enum Mend {
     NameArchitectureOrTopology,
     /// A file of weights holds several networks, and one was taken.
     NameState,
+    /// Say that the first axis of an input is no batch.
+    NoBatchAxis,
     /// Names and shapes of tensors decided which of them are layers.
     NameLayers,
     /// Something would be lost, and that was not to be.
@@ -98,6 +100,7 @@ impl fmt::Display for Mend {
             Mend::AskForQuantization => "ask for a width, a step rule or bits shared out",
             Mend::NameGrid => "name the grid if they are half-steps",
             Mend::NameArchitectureOrTopology => "name the architecture that the weights belong to, or give a topology",
+            Mend::NoBatchAxis => "say that it is no batch, for the costs of a run of the graph",
             Mend::NameState => "name the state that is to be taken instead",
             Mend::NameLayers => "name the tensors that are layers",
             Mend::AllowLoss => "allow the loss",

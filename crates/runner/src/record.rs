@@ -1,7 +1,7 @@
 //! Everything that it takes to run again.
 
 use formats::images::Preprocessing;
-use formats::{ReadOptions, TfliteKernels};
+use formats::{BatchAxis, ReadOptions, TfliteKernels};
 use serde::Serialize;
 
 /// What was run, so that it can be run again: every file by its contents, every choice by its value. Together with the
@@ -36,6 +36,8 @@ pub struct NetworkRecord {
 pub struct ReadRecord {
     /// Shapes that the user gave for inputs, by name.
     pub input_shapes: Vec<(String, Vec<usize>)>,
+    /// What the first axis of the input was taken for: `first`, a batch, or `none`.
+    pub batch_axis: &'static str,
     /// Grid of integer weights that the user named.
     pub grid: Option<&'static str>,
     /// Graph that weights were put into.
@@ -57,6 +59,10 @@ impl ReadRecord {
     pub fn new(read: &ReadOptions, find_step: bool) -> Self {
         Self {
             input_shapes: read.input_shapes.clone(),
+            batch_axis: match read.batch_axis {
+                BatchAxis::First => "first",
+                BatchAxis::None => "none",
+            },
             grid: read.grid.map(|grid| grid.name()),
             architecture: read.architecture.map(|family| family.name()),
             topology: read.topology.as_ref().map(|path| path.display().to_string()),

@@ -45,6 +45,12 @@ impl ImageSamples {
             place: "graph".to_string(),
             problem: format!("{} inputs; a network of one input of known shape is expected", graph.inputs().len()),
         })?;
+        if input_shape.len() > 1 && input_shape[0] != network.batch() {
+            return Err(InferenceError::Unsupported {
+                place: "graph".to_string(),
+                problem: format!("an input {input_shape:?} whose first axis is no batch; images are fed along one"),
+            });
+        }
         let input_type = graph.inputs().first().and_then(|&id| graph.value(id).data_type);
         let integers = input_type.is_some_and(|data_type| !data_type.is_real());
         let answer = Answer::of(network, &AnswerRequest::default(), largest_label(&images)).ok();

@@ -203,7 +203,7 @@ fn a_fixed_batch_costs_what_one_image_costs() {
 }
 
 #[test]
-fn a_weight_that_two_nodes_use_is_two_layers() {
+fn a_weight_that_two_nodes_use_counts_once_and_its_macs_twice() {
     let model = integers(input(&[2, 3, 3]), &[2, 2, 1, 1], &[1, 2, 0, 4])
         .node("Conv", &["x", "w"], &["y"])
         .node_with("MaxPool", &["y"], &["p"], vec![int_list("kernel_shape", &[2, 2])])
@@ -211,8 +211,9 @@ fn a_weight_that_two_nodes_use_is_two_layers() {
         .returning("z");
     let cost = costs(&model, &Hardware::ideal(), None);
     assert_eq!(cost.layers.iter().map(|layer| layer.positions).collect::<Vec<_>>(), [9, 4]);
-    assert_eq!((cost.esn.weights, cost.esn.macs), (8, 4 * 9 + 4 * 4));
-    assert_eq!(cost.esn.esn_d_macs, (9 + 4) * (1 + 2 + 3));
+    // Two layers, and one tensor of weights.
+    assert_eq!((cost.esn.weights, cost.esn.macs), (4, 4 * 9 + 4 * 4));
+    assert_eq!((cost.esn.esn_d, cost.esn.esn_d_macs), (1 + 2 + 3, (9 + 4) * (1 + 2 + 3)));
     assert!(cost.passes());
 }
 

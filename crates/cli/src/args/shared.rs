@@ -7,7 +7,7 @@ use clap::Args;
 use esn::{BitConvention, BitWidth, Grid};
 use esnsim::{Error, ImageRequest, OpenOptions, preprocessing, preprocessing_by_numbers};
 use formats::images::Preprocessing;
-use formats::{ReadOptions, TfliteKernels};
+use formats::{BatchAxis, ReadOptions, TfliteKernels};
 use network::architectures::Family;
 
 use super::groups::{GENERAL, HARDWARE, IMAGES, NETWORK, OUTPUT, QUANTIZATION};
@@ -31,6 +31,13 @@ pub struct GraphOptions {
     #[arg(long, value_name = "NAME", value_parser = architecture(), hide_possible_values = true)]
     pub architecture: Option<Family>,
 
+    /// What the first axis of the network's input is
+    ///
+    /// Costs are those of one image. A first axis of tokens or frames is no batch: with none, costs are those of a run of the
+    /// graph.
+    #[arg(long, value_name = "AXIS", value_parser = batch_axis(), default_value = "first", hide_short_help = true)]
+    pub batch_axis: BatchAxis,
+
     /// Which of several networks in a weight file is taken
     ///
     /// NAME is the key or the module that its tensors stand under, as encoder_k or ema. Left out: copies of one network,
@@ -51,6 +58,7 @@ impl GraphOptions {
     pub fn read_options(&self) -> ReadOptions {
         ReadOptions {
             input_shapes: self.input_shape.clone(),
+            batch_axis: self.batch_axis,
             architecture: self.architecture,
             state: self.state.clone(),
             layers: self.layers.clone(),
@@ -115,6 +123,13 @@ impl ReadingOptions {
         };
         Ok(OpenOptions { read, find_steps: self.find_step })
     }
+}
+
+fn batch_axis() -> Words<BatchAxis> {
+    words([
+        word("first", BatchAxis::First, "A batch: an extent of 8 are 8 images"),
+        word("none", BatchAxis::None, "No batch, but a part of the input"),
+    ])
 }
 
 fn kernels() -> Words<TfliteKernels> {

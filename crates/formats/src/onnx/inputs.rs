@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::form::{Form, check_size};
 use super::proto::{DimensionValue, GraphProto, TensorShapeProto, ValueInfoProto};
 use super::tensors;
-use crate::options::ReadOptions;
+use crate::options::{BatchAxis, ReadOptions};
 use crate::reading::fault::{Fault, invalid, unsupported};
 
 /// The inputs of a graph, and the number of images in one run.
@@ -35,7 +35,10 @@ pub(super) fn inputs<'a>(graph: &'a GraphProto, options: &ReadOptions) -> Result
         let form = input_form(input, given.map(Vec::as_slice), batch);
         let form = form.map_err(|fault| (format!("input {:?}", input.name), fault))?;
         if let (0, Some(shape)) = (i, &form.shape) {
-            batch = shape.first().copied().unwrap_or(1);
+            batch = match options.batch_axis {
+                BatchAxis::First => shape.first().copied().unwrap_or(1),
+                BatchAxis::None => 1,
+            };
             open_batch = given.is_none() && has_open_batch(input);
         }
         forms.push((input.name.as_str(), form));

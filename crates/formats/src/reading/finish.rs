@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use network::{LayerId, Network, NetworkBuilder, NetworkError, Note, NoteKind};
+use network::{LayerId, Mend, Network, NetworkBuilder, NetworkError, Note, NoteKind};
 
 use crate::names::listed;
 
@@ -12,8 +12,25 @@ use crate::names::listed;
 pub(crate) fn finished(network: NetworkBuilder, path: &Path, mut notes: Vec<Note>) -> Result<Network, NetworkError> {
     let network = network.finish().map_err(|source| NetworkError::Model { path: path.to_path_buf(), source })?;
     // A topology finishes a network for the second time.
+    notes.extend(divided(&network).filter(|note| !notes.contains(note)));
     notes.extend(one_tensor(&network).filter(|note| !notes.contains(note)));
     Ok(network.with_notes(notes))
+}
+
+/// That the first axis divides the costs.
+fn divided(network: &Network) -> Option<Note> {
+    let batch = network.batch() as u128;
+    let input = network.graph().value(*network.graph().inputs().first()?);
+    let macs: u128 = network.layers().iter().map(|layer| layer.geometry.macs()).sum();
+    let (name, shape) = (&input.name, input.shape.as_ref()?);
+    let text = || {
+        let whole = macs.saturating_mul(batch);
+        format!(
+            "the first axis of input {name:?} {shape:?} is taken as a batch of {batch}: costs are those of one image, \
+             {macs} MACs; a run of the graph has {whole}"
+        )
+    };
+    (batch > 1).then(|| Note::new(NoteKind::Assumed, text()).mended_by(Mend::NoBatchAxis))
 }
 
 /// That layers have the weights of others.

@@ -11,7 +11,7 @@ use super::layout::{self, element_count};
 use super::operation::Operation;
 use super::operators;
 use super::schema::{Model, Operator, TensorInfo};
-use crate::options::ReadOptions;
+use crate::options::{BatchAxis, ReadOptions};
 use crate::reading::fault::{Fault, invalid, unsupported};
 use crate::reading::findings::{Finding, NOT_HANDLED};
 use crate::reading::finish::{counted, finished};
@@ -95,7 +95,8 @@ impl Builder<'_> {
                 return Err(invalid!("input {name:?}: shape {shape:?} has an extent of 0"));
             }
             if i == 0 {
-                self.network.set_batch(if shape.len() > 1 { shape[0] } else { 1 });
+                let is_batch = shape.len() > 1 && options.batch_axis == BatchAxis::First;
+                self.network.set_batch(if is_batch { shape[0] } else { 1 });
             }
             if !matches!(self.slots[tensor].held, Held::Nothing) {
                 return Err(invalid!("input {name:?} is a constant, or an input twice"));

@@ -1,8 +1,8 @@
 //! Does every form of Conv, Gemm and MatMul become the right layer?
 
-use formats::ReadOptions;
 use formats::onnx::proto::{SparseTensorProto, TensorProto};
-use network::{Bias, LayerId, LayerWeights, MacOp, Op, Operand, WeightValues};
+use formats::{BatchAxis, ReadOptions};
+use network::{Bias, LayerId, LayerWeights, MacOp, Mend, Op, Operand, WeightValues};
 
 use testkit::*;
 
@@ -239,6 +239,18 @@ fn batches() {
 
     let rows = model().input("x", &[8, 3]).weights("w", &[3, 2]).node("Gemm", &["x", "w"], &["y"]).read();
     assert_eq!((rows.batch(), geometry(&rows).positions()), (8, 1));
+    let note = &rows.notes()[0];
+    assert!(
+        note.text().contains("taken as a batch of 8: costs are those of one image, 6 MACs; a run of the graph has 48")
+    );
+    assert_eq!(note.mend(), Some(Mend::NoBatchAxis));
+    let whole = ReadOptions { batch_axis: BatchAxis::None, ..ReadOptions::default() };
+    let tokens = model().input("x", &[8, 3]).weights("w", &[3, 2]).node("Gemm", &["x", "w"], &["y"]);
+    let tokens = tokens.read_with(&whole).expect("its first axis is no batch");
+    assert_eq!((tokens.batch(), geometry(&tokens).macs(), tokens.notes().len()), (1, 48, 0));
+    let frames = conv(&[8, 3, 4, 4], &[2, 3, 1, 1], vec![]).read_with(&whole).expect("its first axis is no batch");
+    assert_eq!((geometry(&frames).spec().repeats, geometry(&frames).macs()), (8, 8 * 96));
+    assert!(texts(fixed.notes())[0].contains("a run of the graph has 768"), "{:?}", fixed.notes());
 
     let torn = model()
         .input("x", &[8, 3])
