@@ -9,3 +9,26 @@ pub mod independent;
 
 pub use command::{binary, esnsim, repository};
 pub use hardware::{analog_toml, digital_toml, hardware};
+
+/// The files of `reference/NAME`, a list of objects with a file in hexadecimal.
+fn hexadecimal_files(name: &str) -> Vec<Vec<u8>> {
+    let text =
+        std::fs::read_to_string(repository(&format!("tests/reference/{name}"))).expect("it is in the repository");
+    let cases: Vec<serde_json::Value> = serde_json::from_str(&text).expect("valid JSON");
+    let digit = |d: u8| (d as char).to_digit(16).expect("hexadecimal") as u8;
+    let file = |case: &serde_json::Value| {
+        let digits = case["file"].as_str().expect("hexadecimal").as_bytes();
+        digits.chunks(2).map(|pair| (digit(pair[0]) << 4) | digit(pair[1])).collect()
+    };
+    cases.iter().map(file).collect()
+}
+
+/// Small files of weights that Keras saved, in every form.
+pub fn keras_files() -> Vec<Vec<u8>> {
+    hexadecimal_files("keras-weights.json")
+}
+
+/// Small TFLite files, one for each operator.
+pub fn tflite_files() -> Vec<Vec<u8>> {
+    hexadecimal_files("tflite-operators.json")
+}

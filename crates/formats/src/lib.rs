@@ -49,7 +49,7 @@
 //! images/         images, and what is done to them before a network sees them
 //! onnx/           the reader of ONNX, and its writer in onnx/write/
 //! tflite/         the reader of TFLite
-//! weight_file/    the reader of weights without a graph: PyTorch, safetensors, numpy
+//! weight_file/    the reader of weights without a graph: PyTorch, safetensors, Keras, numpy
 //! weight_writer/  the writers of such files: safetensors, numpy
 //! topology/       tables of layers, read and written
 //! write.rs        which format is written by what
@@ -168,7 +168,8 @@ fn named_for_what_it_is(error: NetworkError, bytes: &[u8]) -> NetworkError {
         FileKind::Toml => Some(Mend::GiveAsHardwareOrPlan),
         FileKind::Hdf5 | FileKind::Zip | FileKind::Gzip | FileKind::Xml | FileKind::Json | FileKind::Text => None,
     };
-    let problem = format!("it is {kind}; expected a network (ONNX, TFLite) or weights (PyTorch, safetensors, NumPy)");
+    let problem =
+        format!("it is {kind}; expected a network (ONNX, TFLite) or weights (PyTorch, safetensors, Keras, NumPy)");
     NetworkError::Unsupported { path, place, problem, mend }
 }
 

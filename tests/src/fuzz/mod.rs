@@ -23,13 +23,14 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 17] = [
     Target { name: "onnx", run: readers::onnx },
     Target { name: "external", run: readers::external },
     Target { name: "tflite", run: readers::tflite },
     Target { name: "safetensors", run: weights::in_memory },
     Target { name: "index", run: weights::index },
     Target { name: "torch", run: weights::in_memory },
+    Target { name: "keras", run: weights::in_memory },
     Target { name: "arrays", run: weights::in_memory },
     Target { name: "topology", run: weights::topology },
     Target { name: "hardware", run: readers::hardware },

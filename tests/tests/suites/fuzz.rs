@@ -93,6 +93,7 @@ targets!(
     tflite,
     safetensors,
     index,
+    keras,
     torch,
     arrays,
     topology,

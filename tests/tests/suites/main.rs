@@ -11,6 +11,7 @@ mod golden;
 mod hostile;
 mod house;
 mod integer;
+mod keras;
 mod landscape;
 mod large_files;
 mod meaning;

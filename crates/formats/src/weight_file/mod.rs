@@ -11,6 +11,7 @@
 //!
 //! ```text
 //! archive.rs       zip archives, which PyTorch and numpy use
+//! keras.rs         HDF5 of Keras, alone or in an archive
 //! numpy.rs         arrays of numpy, one or an archive of them
 //! safetensors.rs   safetensors; index.rs several of them with an index
 //! pickle.rs        pickles as a table of objects
@@ -31,6 +32,7 @@ mod copies;
 mod fit;
 mod graphless;
 mod index;
+mod keras;
 mod numpy;
 mod optimizer;
 mod pickle;
@@ -119,12 +121,14 @@ enum Format {
     Pickle,
     Safetensors,
     Index,
+    Hdf5,
 }
 
 fn format_of(bytes: &[u8]) -> Option<Format> {
     match bytes {
         [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Format::Archive),
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Some(Format::Array),
+        _ if bytes.starts_with(keras::SIGNATURE) => Some(Format::Hdf5),
         // Before pickles: the length of a header may begin as they do (640 is 0x0280), while no pickle goes on like
         // this.
         _ if safetensors::is_begin(bytes) => Some(Format::Safetensors),
@@ -260,8 +264,9 @@ fn content(
         }
         Some(Format::Pickle) => torch::read_legacy(bytes, state)?,
         Some(Format::Safetensors) => safetensors::read(bytes)?,
+        Some(Format::Hdf5) => keras::read(bytes, None)?,
         Some(Format::Index) => index::read(bytes, folder, mappings)?,
-        None => return Err(invalid!("expected a PyTorch checkpoint, safetensors, .npz or .npy")),
+        None => return Err(invalid!("expected a PyTorch checkpoint, safetensors, Keras weights, .npz or .npy")),
     };
     let mut names: Vec<&str> = found.tensors.iter().map(|tensor| tensor.name.as_str()).collect();
     names.sort_unstable();
@@ -281,12 +286,15 @@ fn of_archive(bytes: &Bytes, state: Option<&str>) -> Result<Content, Fault> {
     if let Some(entry) = torch::pickle_entry(&names).cloned() {
         return torch::read_archive(archive, &entry, state);
     }
+    if keras::is_archive(&names) {
+        return keras::read_archive(archive);
+    }
     if names.iter().any(|name| name.ends_with(".npy")) {
         return Ok(numpy::read_archive(archive)?.into());
     }
     let shown: Vec<String> = names.iter().take(3).map(|name| clean(name)).collect();
     Err(unsupported!(
-        "an archive without data.pkl (PyTorch) and without arrays (.npz); its {} entries begin with {shown:?}",
+        "an archive without data.pkl (PyTorch), model.weights.h5 (Keras) and arrays (.npz); its {} entries begin with {shown:?}",
         names.len()
     ))
 }

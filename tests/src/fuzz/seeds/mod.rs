@@ -11,14 +11,15 @@ use formats::onnx::write::{WriteOptions, to_bytes};
 use network::architectures::{Architecture, Family, Shortcut, build};
 use prost::Message;
 
-use crate::{analog_toml, digital_toml, repository};
+use crate::{analog_toml, digital_toml, keras_files, repository, tflite_files};
 use testkit::{float, int, int_list, model, string};
 
 /// Valid inputs of the target of this name; none where there is no such target.
 pub fn seeds(name: &str) -> Vec<Vec<u8>> {
     match name {
         "onnx" => onnx(),
-        "tflite" => tflite(),
+        "tflite" => tflite_files(),
+        "keras" => keras_files(),
         "safetensors" => weights::safetensors(),
         "index" => weights::indices(),
         "torch" => weights::checkpoints(),
@@ -63,19 +64,6 @@ const PREPROCESSING: &str = "scale = 255.0\nmean = [0.485, 0.456, 0.406]\nstd = 
 fn onnx() -> Vec<Vec<u8>> {
     let files = [convolutions(), quantized(), shapes(), branches(), residual(), integer_operators(), brevitas()];
     files.into_iter().map(|file| file.to_vec()).collect()
-}
-
-/// A file for each operator, those of the suite `tflite`.
-fn tflite() -> Vec<Vec<u8>> {
-    let text =
-        fs::read_to_string(repository("tests/reference/tflite-operators.json")).expect("it is in the repository");
-    let cases: Vec<serde_json::Value> = serde_json::from_str(&text).expect("valid JSON");
-    let digit = |d: u8| (d as char).to_digit(16).expect("hexadecimal") as u8;
-    let file = |case: &serde_json::Value| {
-        let digits = case["file"].as_str().expect("hexadecimal").as_bytes();
-        digits.chunks(2).map(|pair| (digit(pair[0]) << 4) | digit(pair[1])).collect()
-    };
-    cases.iter().map(file).collect()
 }
 
 /// Descriptions without and with departures from the ideal.
