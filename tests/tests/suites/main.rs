@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod beyond;
+mod cases;
 mod closed_form;
 mod convert;
 mod determinism;
