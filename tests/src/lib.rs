@@ -28,6 +28,11 @@ pub fn keras_files() -> Vec<Vec<u8>> {
     hexadecimal_files("keras-weights.json")
 }
 
+/// Small archives of `torch.export`.
+pub fn exported_files() -> Vec<Vec<u8>> {
+    hexadecimal_files("exported-programs.json")
+}
+
 /// Small TFLite files, one for each operator.
 pub fn tflite_files() -> Vec<Vec<u8>> {
     hexadecimal_files("tflite-operators.json")

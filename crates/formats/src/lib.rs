@@ -106,7 +106,7 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Network, NetworkError>
     }
     let mapping = Mapping::open(path).map_err(io)?;
     let bytes = mapping.bytes();
-    if weight_file::is_weight_file(&bytes) {
+    if weight_file::is_weight_file(&bytes) && !onnx::is_archive(&bytes) {
         return from_weights(&WeightFile::parse(path, bytes, vec![mapping], options.state.as_deref())?, options);
     }
     refuse_needless(path, options)?;
@@ -143,7 +143,7 @@ pub fn read_piped(path: &Path, pipe: impl Read, options: &ReadOptions) -> Result
 /// As [`read`]. External data is refused: there is no folder to look in.
 pub fn from_bytes(name: &str, bytes: Bytes, options: &ReadOptions) -> Result<Network, NetworkError> {
     let path = Path::new(name);
-    if weight_file::is_weight_file(&bytes) {
+    if weight_file::is_weight_file(&bytes) && !onnx::is_archive(&bytes) {
         let file = WeightFile::parse(path, bytes, Vec::new(), options.state.as_deref())?;
         return from_weights(&file, options);
     }
@@ -168,8 +168,9 @@ fn named_for_what_it_is(error: NetworkError, bytes: &[u8]) -> NetworkError {
         FileKind::Toml => Some(Mend::GiveAsHardwareOrPlan),
         FileKind::Hdf5 | FileKind::Zip | FileKind::Gzip | FileKind::Xml | FileKind::Json | FileKind::Text => None,
     };
-    let problem =
-        format!("it is {kind}; expected a network (ONNX, TFLite) or weights (PyTorch, safetensors, Keras, NumPy)");
+    let problem = format!(
+        "it is {kind}; expected a network (ONNX, TFLite, torch.export) or weights (PyTorch, safetensors, Keras, NumPy)"
+    );
     NetworkError::Unsupported { path, place, problem, mend }
 }
 

@@ -23,9 +23,10 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 18] = [
     Target { name: "onnx", run: readers::onnx },
     Target { name: "external", run: readers::external },
+    Target { name: "exported", run: readers::onnx },
     Target { name: "tflite", run: readers::tflite },
     Target { name: "safetensors", run: weights::in_memory },
     Target { name: "index", run: weights::index },

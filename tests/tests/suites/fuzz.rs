@@ -90,6 +90,7 @@ macro_rules! targets {
 targets!(
     onnx,
     external,
+    exported,
     tflite,
     safetensors,
     index,

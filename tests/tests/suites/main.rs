@@ -7,6 +7,7 @@ mod closed_form;
 mod convert;
 mod determinism;
 mod docs;
+mod exported;
 mod fuzz;
 mod golden;
 mod hostile;

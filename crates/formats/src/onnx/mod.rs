@@ -33,6 +33,7 @@
 //! parameters.rs       the attributes of operators of one or two elements, for planners and for the writer
 //! operators.rs        which operator is understood by which planner
 //! fold.rs             operators computed on constants; the elementwise ones in fold_elementwise.rs
+//! exported.rs ...     archives of torch.export, whose graph is written in operators of ONNX
 //! build.rs            the pass over the nodes; layers on integers and branches of an If under build/
 //! write/              the writer
 //! ```
@@ -43,6 +44,7 @@ mod build;
 mod chain;
 mod constants;
 mod elementwise;
+mod exported;
 mod external;
 mod fold;
 mod fold_elementwise;
@@ -85,6 +87,7 @@ use crate::options::ReadOptions;
 use crate::reading::fault::{self, Fault, invalid, unsupported};
 use crate::reading::finish::counted;
 use crate::reading::grid;
+pub(crate) use exported::is_archive;
 use external::ExternalFiles;
 use proto::{GraphProto, ModelProto};
 
@@ -123,6 +126,11 @@ struct Decoded {
 
 fn decode(bytes: Bytes) -> Result<Decoded, Fault> {
     let len = bytes.len();
+    if exported::is_archive(&bytes) {
+        let (graph, operators) = exported::read(bytes)?;
+        let operators = counted(operators.into_iter());
+        return Ok(Decoded { graph, opset: exported::OPSET, metadata: Vec::new(), operators });
+    }
     if len == 0 {
         return Err(invalid!("it is empty; expected an ONNX model"));
     }

@@ -1,5 +1,6 @@
 //! What readers share while they build a network. No reader knows another one; what two of them need stands here:
 //!
+//! - [`archive`]: zip archives;
 //! - [`fault`]: what can be wrong with a file, and which of it ends the reading;
 //! - [`findings`]: what a user is told of operators that are not run or not costed;
 //! - [`finish`]: the end of every reading;
@@ -8,6 +9,7 @@
 //! - [`tied`]: layers of weight files that have the weights of others;
 //! - [`windows`]: how far a window reaches and at how many positions it stands.
 
+pub(crate) mod archive;
 pub(crate) mod fault;
 pub(crate) mod findings;
 pub(crate) mod finish;

@@ -14,8 +14,8 @@ use hdf5_reader::{Dataset, Datatype, Hdf5File, OpenOptions};
 use network::{DataType, WeightTransform};
 use serde_json::Value;
 
-use super::archive::Archive;
 use super::{Content, WeightTensor};
+use crate::reading::archive::Archive;
 use crate::reading::fault::{Fault, clean, invalid, unsupported};
 
 /// What every HDF5 file begins with.

@@ -10,7 +10,6 @@
 //! The files, each resting on those above it:
 //!
 //! ```text
-//! archive.rs       zip archives, which PyTorch and numpy use
 //! keras.rs         HDF5 of Keras, alone or in an archive
 //! numpy.rs         arrays of numpy, one or an archive of them
 //! safetensors.rs   safetensors; index.rs several of them with an index
@@ -27,7 +26,6 @@
 //! fit.rs           the tensors in the graph of an architecture
 //! ```
 
-mod archive;
 mod copies;
 mod fit;
 mod graphless;
@@ -51,8 +49,8 @@ use network::rearrange::rearrange;
 use network::{DataType, Encoding, Mapping, Network, NetworkError, Note, Tensor, WeightQuantization, WeightTransform};
 
 use crate::options::ReadOptions;
+use crate::reading::archive::Archive;
 use crate::reading::fault::{Fault, clean, invalid, unsupported};
-use archive::Archive;
 
 /// One tensor of a weight file.
 #[derive(Clone, Debug)]

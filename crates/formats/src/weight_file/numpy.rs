@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use super::WeightTensor;
-use super::archive::Archive;
 use crate::npy::{Header, HeaderError};
+use crate::reading::archive::Archive;
 use crate::reading::fault::{Fault, invalid, unsupported};
 
 /// All arrays of an archive, in its order.

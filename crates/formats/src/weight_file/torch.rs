@@ -8,10 +8,10 @@ use std::collections::HashMap;
 use bytes::Bytes;
 
 use super::Content;
-use super::archive::Archive;
 use super::pickle::{Object, Pickle};
 use super::state_dict::{self, StateDict};
 use super::torch_tensor::{Storages, storage_of};
+use crate::reading::archive::Archive;
 use crate::reading::fault::{Fault, clean, invalid, unsupported};
 
 /// First object of a file of the old format.

@@ -11,7 +11,7 @@ use formats::onnx::write::{WriteOptions, to_bytes};
 use network::architectures::{Architecture, Family, Shortcut, build};
 use prost::Message;
 
-use crate::{analog_toml, digital_toml, keras_files, repository, tflite_files};
+use crate::{analog_toml, digital_toml, exported_files, keras_files, repository, tflite_files};
 use testkit::{float, int, int_list, model, string};
 
 /// Valid inputs of the target of this name; none where there is no such target.
@@ -20,6 +20,7 @@ pub fn seeds(name: &str) -> Vec<Vec<u8>> {
         "onnx" => onnx(),
         "tflite" => tflite_files(),
         "keras" => keras_files(),
+        "exported" => exported_files(),
         "safetensors" => weights::safetensors(),
         "index" => weights::indices(),
         "torch" => weights::checkpoints(),

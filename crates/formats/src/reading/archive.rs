@@ -6,13 +6,13 @@ use std::io::{Cursor, Read};
 use bytes::Bytes;
 use zip::{CompressionMethod, ZipArchive};
 
-use crate::reading::fault::{Fault, clean, invalid, unsupported};
+use super::fault::{Fault, clean, invalid, unsupported};
 
 /// The most bytes that the compressed entries of one file may have together, unpacked.
 const MAX_UNPACKED: u64 = 1 << 29;
 
 /// An archive whose entries are asked for by name.
-pub(super) struct Archive {
+pub(crate) struct Archive {
     bytes: Bytes,
     zip: ZipArchive<Cursor<Bytes>>,
     /// Bytes that may still be unpacked.
@@ -23,18 +23,18 @@ pub(super) struct Archive {
 
 impl Archive {
     /// Reads the directory of an archive.
-    pub(super) fn open(bytes: Bytes) -> Result<Self, Fault> {
+    pub(crate) fn open(bytes: Bytes) -> Result<Self, Fault> {
         let zip = ZipArchive::new(Cursor::new(bytes.clone())).map_err(|e| broken("the archive", &e))?;
         Ok(Self { bytes, zip, budget: MAX_UNPACKED, unpacked: HashMap::new() })
     }
 
     /// Names of all entries, in the order of the directory.
-    pub(super) fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         self.zip.file_names().map(str::to_string).collect()
     }
 
     /// The bytes of an entry; `None` where there is no such one.
-    pub(super) fn entry(&mut self, name: &str) -> Result<Option<Bytes>, Fault> {
+    pub(crate) fn entry(&mut self, name: &str) -> Result<Option<Bytes>, Fault> {
         let Some(index) = self.zip.index_for_name(name) else { return Ok(None) };
         if let Some(bytes) = self.unpacked.get(&index) {
             return Ok(Some(bytes.clone()));

@@ -1,0 +1,168 @@
+//! One call of an ATen operator, and its arguments by name.
+
+use serde_json::Value;
+
+use super::program::{Node, Program, tensor_names};
+use crate::reading::fault::{Fault, clean, unsupported};
+
+/// A node with the program that it belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call<'a> {
+    pub(super) node: &'a Node,
+    pub(super) program: &'a Program,
+}
+
+impl<'a> Call<'a> {
+    /// The operator without its namespace: `conv2d.default`.
+    pub(super) fn operator(&self) -> &'a str {
+        let target = &self.node.target;
+        ["torch.ops.aten.", "torch.ops."].iter().find_map(|space| target.strip_prefix(space)).unwrap_or(target)
+    }
+
+    /// The module of the network that the node belongs to, where it has weights of its own; else the value that it makes.
+    pub(super) fn name(&self) -> String {
+        let first = self.outputs().first().copied().unwrap_or_default();
+        let stack = self.node.metadata.get("nn_module_stack").and_then(Value::as_str).unwrap_or_default();
+        // `KEY,PATH,TYPE;KEY,PATH,TYPE`
+        let module = stack.rsplit(';').next().and_then(|entry| entry.split(',').nth(1)).unwrap_or_default();
+        let layer = matches!(self.layer(), Some(layer) if layer);
+        if layer && !module.is_empty() { module.to_string() } else { first.to_string() }
+    }
+
+    /// Whether the operator is one of a layer with weights.
+    fn layer(&self) -> Option<bool> {
+        let operator = self.operator().split('.').next()?;
+        Some(matches!(
+            operator,
+            "conv1d" | "conv2d" | "conv3d" | "convolution" | "linear" | "addmm" | "mm" | "conv_transpose2d"
+        ))
+    }
+
+    /// The tensors that the node makes.
+    pub(super) fn outputs(&self) -> Vec<&'a str> {
+        self.node.outputs()
+    }
+
+    /// The shape of a tensor; an open extent is none.
+    pub(super) fn shape(&self, tensor: &str) -> Result<Vec<Option<i64>>, Fault> {
+        let meta = self.program.graph().tensor_values.get(tensor);
+        let meta = meta.ok_or_else(|| unsupported!("tensor {:?} has no shape", clean(tensor)))?;
+        Ok(meta.sizes.iter().map(super::program::Size::fixed).collect())
+    }
+
+    /// Axes of a tensor.
+    pub(super) fn rank(&self, tensor: &str) -> Result<usize, Fault> {
+        Ok(self.shape(tensor)?.len())
+    }
+
+    /// An argument and its kind, `as_ints`; none where it is absent or `None`.
+    fn argument(&self, name: &str) -> Option<(&'a str, &'a Value)> {
+        let argument = &self.node.inputs.iter().find(|argument| argument.name == name)?.arg;
+        let (kind, value) = argument.as_object()?.iter().next()?;
+        (kind != "as_none").then_some((kind.as_str(), value))
+    }
+
+    /// Whether an argument is there.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.argument(name).is_some()
+    }
+
+    fn odd(&self, name: &str, expected: &str) -> Fault {
+        let kind = self.argument(name).map_or("nothing", |(kind, _)| kind);
+        unsupported!("{}: argument {name:?} is {}; expected {expected}", clean(self.operator()), clean(kind))
+    }
+
+    /// An argument that is a tensor.
+    pub(super) fn tensor(&self, name: &str) -> Result<&'a str, Fault> {
+        self.optional_tensor(name)?.ok_or_else(|| self.odd(name, "a tensor"))
+    }
+
+    pub(super) fn optional_tensor(&self, name: &str) -> Result<Option<&'a str>, Fault> {
+        match self.argument(name) {
+            None => Ok(None),
+            Some(("as_tensor", tensor)) => {
+                let name = tensor.get("name").and_then(Value::as_str);
+                name.map(Some).ok_or_else(|| unsupported!("a tensor without a name"))
+            }
+            Some(_) => Err(self.odd(name, "a tensor")),
+        }
+    }
+
+    /// An argument that is a list of tensors.
+    pub(super) fn tensors(&self, name: &str) -> Result<Vec<&'a str>, Fault> {
+        let argument = self.node.inputs.iter().find(|argument| argument.name == name);
+        let names = argument.map(|argument| tensor_names(&argument.arg)).unwrap_or_default();
+        if names.is_empty() { Err(self.odd(name, "tensors")) } else { Ok(names) }
+    }
+
+    /// An argument that is a number; none where it is a tensor.
+    pub(super) fn number(&self, name: &str) -> Option<f64> {
+        match self.argument(name)? {
+            ("as_float" | "as_int", number) => number.as_f64(),
+            ("as_bool", flag) => flag.as_bool().map(|flag| f64::from(u8::from(flag))),
+            // How the export writes an infinite number.
+            _ => None,
+        }
+    }
+
+    pub(super) fn float(&self, name: &str, default: f64) -> Result<f64, Fault> {
+        if !self.has(name) {
+            return Ok(default);
+        }
+        self.number(name).ok_or_else(|| self.odd(name, "a number"))
+    }
+
+    pub(super) fn flag(&self, name: &str, default: bool) -> Result<bool, Fault> {
+        match self.argument(name) {
+            None => Ok(default),
+            Some(("as_bool", flag)) => flag.as_bool().ok_or_else(|| self.odd(name, "a flag")),
+            Some(_) => Err(self.odd(name, "a flag")),
+        }
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<&'a str> {
+        match self.argument(name)? {
+            ("as_string", text) => text.as_str(),
+            _ => None,
+        }
+    }
+
+    pub(super) fn int(&self, name: &str, default: i64) -> Result<i64, Fault> {
+        match self.argument(name) {
+            None => Ok(default),
+            Some(("as_int", number)) => number.as_i64().ok_or_else(|| self.odd(name, "an integer")),
+            Some(_) => Err(self.odd(name, "an integer")),
+        }
+    }
+
+    /// A list of integers; −1 for one that is open. None where the argument is absent.
+    pub(super) fn ints(&self, name: &str) -> Result<Option<Vec<i64>>, Fault> {
+        let list = match self.argument(name) {
+            None => return Ok(None),
+            Some(("as_int", number)) => return Ok(number.as_i64().map(|number| vec![number])),
+            Some(("as_ints" | "as_sym_ints", list)) => list.as_array().ok_or_else(|| self.odd(name, "integers"))?,
+            Some(_) => return Err(self.odd(name, "integers")),
+        };
+        let number = |item: &Value| {
+            let named =
+                || item.get("as_name").and_then(Value::as_str).map(|name| self.program.integer(name).unwrap_or(-1));
+            item.as_i64().or_else(|| item.get("as_int").and_then(Value::as_i64)).or_else(named)
+        };
+        list.iter().map(number).collect::<Option<Vec<i64>>>().map(Some).ok_or_else(|| self.odd(name, "integers"))
+    }
+
+    /// A list of integers for each of `len` spatial axes, where one stands for all.
+    pub(super) fn spatial(&self, name: &str, len: usize, default: i64) -> Result<Vec<i64>, Fault> {
+        match self.ints(name)?.as_deref() {
+            None | Some([]) => Ok(vec![default; len]),
+            Some([one]) => Ok(vec![*one; len]),
+            Some(list) if list.len() == len => Ok(list.to_vec()),
+            Some(_) => Err(self.odd(name, &format!("{len} integers"))),
+        }
+    }
+
+    /// Refuses an argument that would change what the operator computes.
+    pub(super) fn refuse(&self, name: &str) -> Result<(), Fault> {
+        if self.has(name) { Err(unsupported!("{}: argument {name:?}", clean(self.operator()))) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,91 @@
+//! Are archives of `torch.export` the networks that PyTorch exported, and do they compute what PyTorch computes?
+//!
+//! `reference/exported-programs.json` has small archives, an input each, and PyTorch's output; `python/exported_programs.py`
+//! made it.
+
+use bytes::Bytes;
+use esnsim_tests::{esnsim, exported_files, repository};
+use formats::ReadOptions;
+use inference::{FloatExecutor, Session};
+use network::{Network, NetworkError};
+use runner::{CostPlan, Quantization, cost};
+use serde_json::Value;
+use testkit::{check_all, texts};
+
+fn cases() -> Vec<(Value, Vec<u8>)> {
+    let text = std::fs::read_to_string(repository("tests/reference/exported-programs.json")).expect("it is there");
+    let cases: Vec<Value> = serde_json::from_str(&text).expect("valid JSON");
+    cases.into_iter().zip(exported_files()).collect()
+}
+
+fn try_read(file: &[u8]) -> Result<Network, NetworkError> {
+    formats::from_bytes("program.pt2", Bytes::copy_from_slice(file), &ReadOptions::default())
+}
+
+fn numbers(case: &Value, key: &str) -> Vec<f32> {
+    case[key].as_array().expect("a list").iter().map(|n| n.as_f64().expect("a number") as f32).collect()
+}
+
+#[test]
+fn programs_compute_what_pytorch_computes() {
+    check_all(cases(), |(case, file)| {
+        let network = try_read(file).expect("it is read");
+        assert_eq!(texts(network.notes()), [""; 0], "{}", case["name"]);
+        let session = Session::new(&network).expect("it runs");
+        let executor = FloatExecutor::from_file(&network).expect("weights are finite");
+        let found = session.run(&numbers(case, "input"), &executor, None).expect("a run");
+        let expected = numbers(case, "output");
+        let far = |(a, b): (&f32, &f32)| (a - b).abs() > 1e-5 * b.abs().max(1.0);
+        assert!(found.len() == expected.len() && !found.iter().zip(&expected).any(far), "{found:?} {expected:?}");
+    });
+}
+
+#[test]
+fn layers_have_the_names_of_their_modules() {
+    let cases = cases();
+    let [layers, open] = [0, 1].map(|case: usize| try_read(&cases[case].1).expect("it is read"));
+    let names: Vec<&str> = layers.layers().iter().map(|layer| layer.name.as_str()).collect();
+    assert_eq!(names, ["stem", "depthwise", "dilated", "fc"]);
+    assert_eq!((layers.has_open_batch(), open.has_open_batch()), (false, true));
+    let macs = |network: &Network| network.layers().iter().map(|layer| layer.geometry.macs()).collect::<Vec<_>>();
+    // 6 × 8 positions behind the stem.
+    assert_eq!(macs(&layers), [216 * 48, 72 * 48, 576 * 48, 40]);
+    assert_eq!(macs(&open), macs(&layers));
+}
+
+#[test]
+fn quantized_weights_are_integers() {
+    let (_, file) = cases().pop().expect("there are some");
+    let network = try_read(&file).expect("it is read");
+    let plan = CostPlan {
+        network: &network,
+        hardware: &[],
+        quantization: Quantization::new(None),
+        convention: esn::BitConvention::default(),
+    };
+    let cost = cost(&plan).expect("weights are finite");
+    let largest: Vec<u32> = cost.layers.iter().map(|layer| layer.esn.max_bits).collect();
+    assert!(cost.layers.iter().all(|layer| layer.quantized_in_file));
+    assert_eq!(largest, [4, 8]);
+}
+
+#[test]
+fn the_command_takes_them() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    check_all(cases().into_iter().enumerate(), |(index, (_, file))| {
+        let path = folder.path().join(format!("{index}.pt2"));
+        std::fs::write(&path, file).expect("writable");
+        esnsim().arg("esn").arg(&path).assert().success();
+        esnsim().arg("convert").arg(&path).arg(folder.path().join(format!("{index}.onnx"))).assert().success();
+    });
+}
+
+#[test]
+fn broken_archives_are_refused_in_one_line() {
+    check_all(exported_files(), |file| {
+        for part in 1..30 {
+            let text = network::chain(&try_read(&file[..file.len() * part / 30]).expect_err("it is cut"));
+            assert!(text.starts_with("program.pt2: ") && !text.contains('\n'), "{text:?}");
+        }
+    });
+}
