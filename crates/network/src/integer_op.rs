@@ -55,6 +55,8 @@ pub enum IntegerFunction {
         first: i32,
         /// 256 entries.
         table: Vec<i32>,
+        /// The function of real numbers that it tabulates; none where it takes integers to another scale.
+        function: Option<Unary>,
     },
     /// LiteRT: real numbers to integers, `y = round(x / s_y) + z_y`, ties away from 0.
     Quantize,

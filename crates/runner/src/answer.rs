@@ -1,8 +1,9 @@
 //! Which output of a network is scored, and how its numbers become a class.
 
-use network::{Graph, Mend, Network, Op, Unary, ValueId};
+use network::{Mend, Network, ValueId};
 
 use crate::error::RunnerError;
+use crate::threshold::threshold;
 
 /// The output that is scored, and how a class is read from it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,7 +30,7 @@ pub enum Decision {
 pub struct AnswerRequest {
     /// Name of the output; left out, it is chosen where only one can be meant.
     pub output: Option<String>,
-    /// Threshold of an output of one number; left out, 0.5 after a sigmoid, else 0.
+    /// Threshold of an output of one number; left out, 0.5 of a probability, else 0.
     pub threshold: Option<f32>,
 }
 
@@ -43,7 +44,7 @@ impl Answer {
     /// # Errors
     ///
     /// [`RunnerError::Answer`] where the choice is the user's, where the rows of the output are no images, or where the output
-    /// is one integer, whose threshold only the user knows.
+    /// is one number whose threshold only the user knows, as an integer is.
     pub fn of(network: &Network, request: &AnswerRequest, labels: Option<usize>) -> Result<Self, RunnerError> {
         let graph = network.graph();
         let place = choose(network, request, labels)?;
@@ -76,7 +77,11 @@ impl Answer {
                     Some(Mend::GiveThreshold),
                 ));
             }
-            (1, None) => Decision::Above(if is_probability(graph, output) { 0.5 } else { 0.0 }),
+            (1, None) => Decision::Above(threshold(graph, output).ok_or_else(|| {
+                let problem = "where class 1 begins is not clear: it is one number that is no sigmoid and never on both \
+                               sides of 0, or is computed from a probability";
+                refuse(problem.to_string(), Some(Mend::GiveThreshold))
+            })?),
             (width, Some(_)) => {
                 return Err(refuse(format!("it has {width} numbers for an image; a threshold is for one"), None));
             }
@@ -162,17 +167,4 @@ fn width(network: &Network, output: ValueId) -> Option<usize> {
         _ => return None,
     };
     (width > 0).then_some(width)
-}
-
-/// Whether a value is a sigmoid of something, but for its form and its quantization.
-fn is_probability(graph: &Graph, value: ValueId) -> bool {
-    let Some(node) = graph.producer(value).map(|id| &graph.nodes()[id.0]) else { return false };
-    if matches!(node.op, Op::Unary(Unary::Sigmoid | Unary::HardSigmoid { .. })) {
-        return true;
-    }
-    let keeps = node.op.moves_integers() || matches!(node.op, Op::QuantizeLinear { .. } | Op::DequantizeLinear { .. });
-    match (keeps, node.inputs.first()) {
-        (true, Some(Some(input))) => is_probability(graph, *input),
-        _ => false,
-    }
 }

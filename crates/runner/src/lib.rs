@@ -31,7 +31,7 @@
 //! ```text
 //! error.rs                    what can go wrong
 //! hardware/                   descriptions in TOML -> engines; those that come with the program
-//! answer.rs                   which output is scored, and how
+//! threshold.rs, answer.rs     where class 1 begins; which output is scored, and how
 //! embedded.rs, samples.rs     the embedded network and its images; images in the form that a network takes
 //! identity.rs, record.rs      hashes of files; everything that it takes to run again
 //! prepare.rs                  one layer's weights out of the file and onto the grid
@@ -68,6 +68,7 @@ mod samples;
 mod statistics;
 mod stepped;
 mod stream;
+mod threshold;
 pub mod trace;
 
 pub use answer::{Answer, AnswerRequest, Decision};

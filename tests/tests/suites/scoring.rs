@@ -5,7 +5,7 @@ use std::path::Path;
 
 use esnsim_tests::esnsim;
 use serde_json::Value;
-use testkit::{Model, check_all, model};
+use testkit::{Model, check_all, int, model};
 
 /// Images of two pixels, `[n, 1, 1, 2]`, and their labels, as two files.
 const PIXELS: [[f32; 2]; 5] = [[0.0, 1.0], [1.0, 0.0], [0.9, 0.2], [0.2, 0.6], [1.0, 1.0]];
@@ -72,12 +72,31 @@ fn one_number_is_two_classes_on_either_side_of_a_threshold() {
     // 2a − 2b of the images: −2, 2, 1.4, −0.8, 0.
     let probability = logit(0.0).node("Sigmoid", &["logit"], &["y"]);
     let behind = logit(0.0).node("Sigmoid", &["logit"], &["p"]).node("Squeeze", &["p"], &["y"]);
+    let integers = logit(0.0)
+        .floats("s", &[], &[0.05])
+        .uint8s("z", &[], &[128])
+        .floats("s2", &[], &[1.0 / 256.0])
+        .uint8s("z2", &[], &[0])
+        .node("QuantizeLinear", &["logit", "s", "z"], &["q"])
+        .node("com.microsoft:QLinearSigmoid", &["q", "s", "z", "s2", "z2"], &["p"])
+        .node("DequantizeLinear", &["p", "s2", "z2"], &["y"]);
+    let column = model()
+        .input("x", &[0, 1, 1, 2])
+        .floats("w", &[2, 2], &[-1.0, 1.0, 1.0, -1.0])
+        .ints("one", &[1])
+        .ints("two", &[2])
+        .node("Flatten", &["x"], &["flat"])
+        .node("Gemm", &["flat", "w"], &["logits"])
+        .node_with("Softmax", &["logits"], &["p"], vec![int("axis", 1)])
+        .node("Slice", &["p", "one", "two", "one"], &["y"]);
     /// What it is, the network, further options, the right labels, and a part of the note.
     type Case<'a> = (&'a str, Model, &'a [&'a str], [u8; 5], &'a str);
-    let cases: [Case<'_>; 6] = [
+    let cases: [Case<'_>; 8] = [
         ("a logit", logit(0.0).returning("logit"), &[], [0, 1, 1, 0, 0], "above 0 is of class 1"),
         ("a logit with a bias", logit(1.0).returning("logit"), &[], [0, 1, 1, 0, 0], "above 0 is of class 1"),
         ("a probability", probability.clone().returning("y"), &[], [0, 1, 1, 0, 0], "above 0.5 is of class 1"),
+        ("a probability of integers", integers, &[], [0, 1, 1, 0, 0], "above 0.5 is of class 1"),
+        ("a column of a softmax", column, &[], [0, 1, 1, 0, 0], "above 0.5 is of class 1"),
         ("behind a squeeze", behind.returning("y"), &[], [0, 1, 1, 0, 0], "above 0.5 is of class 1"),
         ("a threshold", logit(0.0).returning("logit"), &["--threshold=-1"], [0, 1, 1, 1, 1], ""),
         ("a higher one", probability.returning("y"), &["--threshold", "0.85"], [0, 1, 0, 0, 0], ""),
@@ -88,6 +107,10 @@ fn one_number_is_two_classes_on_either_side_of_a_threshold() {
         assert!(run.stderr.contains(note), "{name}: {}", run.stderr);
         assert_eq!(note.is_empty(), !run.stderr.contains("the output is one number"), "{name}: {}", run.stderr);
     });
+    let unclear = simulate(&logit(0.0).node("Softplus", &["logit"], &["y"]), &[0, 1, 1, 0, 0], &[]);
+    let asked = "output y: where class 1 begins is not clear";
+    assert!(unclear.status == Some(2) && unclear.stderr.contains(asked), "{}", unclear.stderr);
+    assert!(unclear.stderr.contains("--threshold X says where"), "{}", unclear.stderr);
     let run = simulate(&logit(0.0).returning("logit"), &[0, 1, 2, 0, 0], &[]);
     let wrong = "image 2 has label 2; the network has 2 classes, 0 to 1";
     assert!(run.status == Some(2) && run.stderr.contains(wrong), "{}", run.stderr);

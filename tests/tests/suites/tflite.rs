@@ -12,7 +12,7 @@ use formats::images::{ImageOptions, Images, Preprocessing};
 use formats::onnx::write::{WriteOptions, to_bytes};
 use formats::{ReadOptions, TfliteKernels};
 use inference::{FloatExecutor, MacExecutor, Session};
-use network::{ActivationQuantization, DataType, LayerId, Network};
+use network::{ActivationQuantization, DataType, IntegerFunction, LayerId, Network, Op, Unary};
 use runner::{
     EngineExecutor, Evaluation, EvaluationPlan, Hardware, ImageSamples, Metric, Quantization, evaluate, prepare,
 };
@@ -81,6 +81,32 @@ fn difference(case: &Value) -> Option<String> {
     let wrong = found.iter().zip(&expected).filter(|(a, b)| !near(**a, **b)).count();
     let first = found.iter().zip(&expected).find(|(a, b)| !near(**a, **b));
     (wrong > 0).then(|| format!("{wrong} of {} differ, first {first:?}", expected.len()))
+}
+
+#[test]
+fn tables_know_the_function_of_real_numbers() {
+    let expected = [
+        ("relu int8", Some(Unary::Relu)),
+        ("relu6 uint8", Some(Unary::Clip { min: 0.0, max: 6.0 })),
+        ("logistic int8", Some(Unary::Sigmoid)),
+        ("logistic uint8", Some(Unary::Sigmoid)),
+        ("tanh int8", Some(Unary::Tanh)),
+        ("hard_swish int8", Some(Unary::HardSwish)),
+        ("quantize to uint8 int8", None),
+    ];
+    let cases = cases();
+    check_all(expected, |(name, expected)| {
+        let case = cases.iter().find(|case| case["name"] == *name).expect("a case of this name");
+        let network = read(bytes(case)).expect("valid");
+        let tabulated = network.graph().nodes().iter().find_map(|node| match &node.op {
+            Op::Integer(op) => match &op.function {
+                IntegerFunction::Lookup { function, .. } => Some(*function),
+                _ => None,
+            },
+            _ => None,
+        });
+        assert_eq!(tabulated, Some(*expected), "{name}");
+    });
 }
 
 #[test]

@@ -85,12 +85,15 @@ impl Activation {
     fn on_integers(self, b: &Builder<'_>, x: usize, output: usize) -> Result<IntegerOp, Fault> {
         let (x, y) = (b.quantization_8(x)?, b.quantization_8(output)?);
         match self {
-            Activation::Relu(fused) => tables::relu(&x, &fused.clamp(y)?),
+            Activation::Relu(fused) => tables::relu(&x, &fused.clamp(y)?, fused.function()),
             Activation::LeakyRelu(alpha) => tables::leaky_relu(&x, &y, alpha),
             Activation::HardSwish => tables::hard_swish(&x, &y),
-            Activation::Logistic => Ok(tables::function(&x, &y, |x| 1.0 / (1.0 + (-x).exp()))),
-            Activation::Tanh => Ok(tables::function(&x, &y, f32::tanh)),
-            Activation::Elu => Ok(tables::function(&x, &y, |x| if x < 0.0 { x.exp_m1() } else { x })),
+            Activation::Logistic => Ok(tables::function(&x, &y, Unary::Sigmoid, |x| 1.0 / (1.0 + (-x).exp()))),
+            Activation::Tanh => Ok(tables::function(&x, &y, Unary::Tanh, f32::tanh)),
+            Activation::Elu => {
+                let elu = |x: f32| if x < 0.0 { x.exp_m1() } else { x };
+                Ok(tables::function(&x, &y, Unary::Elu { alpha: 1.0 }, elu))
+            }
             Activation::Relu0To1
             | Activation::Gelu { .. }
             | Activation::Exp

@@ -30,12 +30,17 @@ impl Fused {
 
     /// The operator that does it on real numbers.
     pub(super) fn op(self) -> Option<Op> {
+        self.function().map(Op::Unary)
+    }
+
+    /// The function of real numbers.
+    pub(super) fn function(self) -> Option<Unary> {
         match self {
             Fused::None => None,
-            Fused::Relu => Some(Op::Unary(Unary::Relu)),
-            Fused::ReluN1To1 => Some(Op::Unary(Unary::Clip { min: -1.0, max: 1.0 })),
-            Fused::Relu6 => Some(Op::Unary(Unary::Clip { min: 0.0, max: 6.0 })),
-            Fused::Tanh => Some(Op::Unary(Unary::Tanh)),
+            Fused::Relu => Some(Unary::Relu),
+            Fused::ReluN1To1 => Some(Unary::Clip { min: -1.0, max: 1.0 }),
+            Fused::Relu6 => Some(Unary::Clip { min: 0.0, max: 6.0 }),
+            Fused::Tanh => Some(Unary::Tanh),
         }
     }
 

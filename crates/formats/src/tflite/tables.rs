@@ -1,36 +1,37 @@
 //! Operators on one 8-bit integer, tabulated while reading by the arithmetic of the reference kernels.
 
-use network::{ActivationQuantization, IntegerFunction, IntegerOp, fixed_point_multiplier};
+use network::{ActivationQuantization, IntegerFunction, IntegerOp, Unary, fixed_point_multiplier};
 
 use super::quantization::Multiplier;
 use crate::reading::fault::{Fault, not_run};
 
 type Quantization = ActivationQuantization;
 
-/// Tabulates `f` over the integers of the input; its results are clamped to the range of the output.
-fn tabulate(input: &Quantization, output: &Quantization, f: impl Fn(i32) -> i32) -> IntegerOp {
+/// Tabulates `f` over the integers of the input; its results are clamped to the range of the output. On real numbers it is
+/// `function`, or a change of scale.
+fn tabulate(input: &Quantization, output: &Quantization, function: Option<Unary>, f: impl Fn(i32) -> i32) -> IntegerOp {
     let table = (input.min..=input.max).map(|q| f(q).clamp(output.min, output.max)).collect();
-    let function = IntegerFunction::Lookup { first: input.min, table };
+    let function = IntegerFunction::Lookup { first: input.min, table, function };
     IntegerOp::lite_rt(function, &[*input], *output)
 }
 
 /// The same real number on another scale: `(q − z) · s_in / s_out`. QUANTIZE on integers.
 pub(super) fn rescale(input: &Quantization, output: &Quantization) -> Result<IntegerOp, Fault> {
     let multiplier = Multiplier::new(f64::from(input.scale) / f64::from(output.scale))?;
-    Ok(tabulate(input, output, |q| multiplier.apply(q - input.zero_point).saturating_add(output.zero_point)))
+    Ok(tabulate(input, output, None, |q| multiplier.apply(q - input.zero_point).saturating_add(output.zero_point)))
 }
 
 /// RELU and its relatives: a rescaling whose ratio is formed in 32-bit float, with the output's range clamped already.
-pub(super) fn relu(input: &Quantization, output: &Quantization) -> Result<IntegerOp, Fault> {
+pub(super) fn relu(input: &Quantization, output: &Quantization, function: Option<Unary>) -> Result<IntegerOp, Fault> {
     let multiplier = Multiplier::new(f64::from(input.scale / output.scale))?;
-    Ok(tabulate(input, output, |q| multiplier.apply(q - input.zero_point).saturating_add(output.zero_point)))
+    Ok(tabulate(input, output, function, |q| multiplier.apply(q - input.zero_point).saturating_add(output.zero_point)))
 }
 
 /// An input of CONCATENATION on another scale than the output, rounded in 32-bit float.
 pub(super) fn rescale_float(input: &Quantization, output: &Quantization) -> IntegerOp {
     let scale = input.scale * (1.0 / output.scale);
     let bias = -(input.zero_point as f32) * scale;
-    tabulate(input, output, |q| ((q as f32 * scale + bias).round() as i32).saturating_add(output.zero_point))
+    tabulate(input, output, None, |q| ((q as f32 * scale + bias).round() as i32).saturating_add(output.zero_point))
 }
 
 /// LEAKY_RELU.
@@ -40,7 +41,7 @@ pub(super) fn leaky_relu(input: &Quantization, output: &Quantization, alpha: f32
     }
     let below = Multiplier::new(f64::from(input.scale * alpha / output.scale))?;
     let above = Multiplier::new(f64::from(input.scale / output.scale))?;
-    Ok(tabulate(input, output, |q| {
+    Ok(tabulate(input, output, Some(Unary::LeakyRelu { alpha }), |q| {
         let x = q - input.zero_point;
         let scaled = if x >= 0 { above.apply(x) } else { below.apply(x) };
         scaled.saturating_add(output.zero_point)
@@ -48,9 +49,14 @@ pub(super) fn leaky_relu(input: &Quantization, output: &Quantization, alpha: f32
 }
 
 /// A function of real numbers: dequantized, computed in 32-bit float, quantized by the reciprocal of the scale.
-pub(super) fn function(input: &Quantization, output: &Quantization, f: impl Fn(f32) -> f32) -> IntegerOp {
+pub(super) fn function(
+    input: &Quantization,
+    output: &Quantization,
+    function: Unary,
+    f: impl Fn(f32) -> f32,
+) -> IntegerOp {
     let inverse = 1.0 / output.scale;
-    tabulate(input, output, |q| {
+    tabulate(input, output, Some(function), |q| {
         let y = f((q - input.zero_point) as f32 * input.scale);
         ((y * inverse).round() as i32).saturating_add(output.zero_point)
     })
@@ -71,7 +77,7 @@ pub(super) fn hard_swish(input: &Quantization, output: &Quantization) -> Result<
     if output_exponent > 0 {
         return Err(not_run!("the scale of its output is below 1/128 of the input's"));
     }
-    Ok(tabulate(input, output, |q| {
+    Ok(tabulate(input, output, Some(Unary::HardSwish), |q| {
         let x = (q - input.zero_point) << 7;
         let mut gate = x;
         if gate_exponent > 0 {

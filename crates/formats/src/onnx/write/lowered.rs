@@ -27,7 +27,7 @@ impl Writer<'_> {
     /// Adds an operator on integers as one on real numbers between DequantizeLinear and QuantizeLinear. A table is one in ONNX
     /// too.
     pub(super) fn add_integer(&mut self, node: &Node, op: &IntegerOp) -> Result<(), Fault> {
-        if let IntegerFunction::Lookup { first, table } = &op.function {
+        if let IntegerFunction::Lookup { first, table, .. } = &op.function {
             return self.add_lookup(node, *first, table);
         }
         let Some(real) = op.function.on_reals() else {

@@ -111,7 +111,7 @@ fn run_onnxruntime(
 fn run_lite_rt(op: &IntegerOp, inputs: Vec<Input>, shape: &[usize], buffers: &mut Buffers) -> Result<Array, Problem> {
     let to = &op.output;
     match &op.function {
-        IntegerFunction::Lookup { first, table } => unary::lookup(alone(inputs)?, *first, table, buffers),
+        IntegerFunction::Lookup { first, table, .. } => unary::lookup(alone(inputs)?, *first, table, buffers),
         IntegerFunction::Quantize => Ok(unary::quantize(alone(inputs)?, to, buffers)),
         IntegerFunction::Add | IntegerFunction::Sub => {
             let ([a, b], from) = operands(op, inputs)?;
