@@ -3,6 +3,7 @@
 mod branch;
 mod integer;
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use esn::Grid;
@@ -76,6 +77,9 @@ struct Builder<'a> {
     network: NetworkBuilder,
     /// One for each value of the network.
     slots: Vec<Slot>,
+    /// Constants that were computed, as plain tensors. What is known of their values stays the way to them, for others may
+    /// read integers where one reads real numbers.
+    written: HashMap<ValueId, Chain>,
     scopes: Scopes<'a>,
     /// Values that no node makes and nobody feeds.
     unmade: Vec<ValueId>,
@@ -102,6 +106,7 @@ impl<'a> Builder<'a> {
             open_batch: false,
             network: NetworkBuilder::new(surroundings.path),
             slots: Vec::new(),
+            written: HashMap::new(),
             scopes: Scopes::new(graph),
             unmade: Vec::new(),
             findings: Findings::default(),
@@ -219,13 +224,24 @@ impl<'a> Builder<'a> {
         }
         let ids: Vec<Option<ValueId>> = node.input.iter().map(|name| self.scopes.find(name)).collect();
         self.says_grid |= qonnx::DOMAINS.contains(&node.domain.as_str());
+        self.add_read(node, ids, None)
+    }
+
+    /// Adds a node that reads the values `ids`, some of them as they are in `real`.
+    fn add_read(
+        &mut self,
+        node: &'a NodeProto,
+        ids: Vec<Option<ValueId>>,
+        real: Option<&HashMap<ValueId, Slot>>,
+    ) -> Result<(), Fault> {
+        let slot = |id: ValueId| real.and_then(|real| real.get(&id)).unwrap_or(&self.slots[id.0]);
         let view = View {
             name: self.scopes.node_name(node),
             op_type: &node.op_type,
             domain: &node.domain,
             opset: self.opset,
             attributes: Attributes::new(node)?,
-            inputs: ids.iter().map(|id| id.map(|id| &self.slots[id.0])).collect(),
+            inputs: ids.iter().map(|id| id.map(slot)).collect(),
             outputs: &node.output,
             batch: self.network.batch(),
         };
@@ -236,12 +252,14 @@ impl<'a> Builder<'a> {
             Err(Fault::UnknownShape) => behind_unknown(&view, &self.network, &self.findings)?,
             Err(fault) => return Err(fault),
         };
-        let cast: Vec<_> =
-            view.inputs.iter().flatten().filter(|slot| self.is_small_cast(slot)).map(|s| Some(s.id)).collect();
-        if plan.not_costed.is_some() && !cast.is_empty() {
-            // The integers are no weights of a layer, because their scales do not belong to filters. Real numbers may be.
-            self.write_constants(&cast)?;
-            return self.add_node(node);
+        if plan.not_costed.is_some() && real.is_none() {
+            // The integers are no weights of this layer, because their scales do not belong to filters. Real numbers may be.
+            let cast: Vec<_> =
+                view.inputs.iter().flatten().filter(|slot| self.is_small_cast(slot)).map(|slot| slot.id).collect();
+            if !cast.is_empty() {
+                let real = self.as_real_numbers(&cast)?;
+                return self.add_read(node, ids, Some(&real));
+            }
         }
         let plan = check_readable(check_outputs(plan, &view, &self.scopes)?, &view);
         // What the branches of a control flow operator read is not among its inputs.
@@ -336,7 +354,8 @@ impl<'a> Builder<'a> {
 
     /// Notes a layer whose weights were integers and are real numbers now.
     fn note_lost_integers(&mut self, layer: &MacLayer, ids: &[Option<ValueId>]) {
-        let chains = ids.iter().flatten().filter_map(|id| self.slots[id.0].known.as_ref());
+        let chains =
+            ids.iter().flatten().flat_map(|id| [self.slots[id.0].known.as_ref(), self.written.get(id)]).flatten();
         let is_lost = |chain: &Chain| chain.from_integers && chain.name == layer.weights.name;
         if layer.weights.quantization.is_none() && chains.into_iter().any(is_lost) {
             let text = "its weights are computed from integers, but not by one scale and zero point for each filter or for \
@@ -363,28 +382,54 @@ impl<'a> Builder<'a> {
     /// Computes inputs that are rearranged or dequantized constants, so that they are plain tensors. Where one is too
     /// large, the result is the reason for the note.
     fn write_constants(&mut self, inputs: &[Option<ValueId>]) -> Result<Option<String>, Fault> {
-        for id in inputs.iter().flatten() {
-            let slot = &mut self.slots[id.0];
-            let Some(chain) = slot.known.as_ref().filter(|chain| chain.as_stored().is_none()) else { continue };
-            let count = chain.element_count();
-            if count > MAX_WRITTEN || count > self.budget {
-                return Ok(Some("a constant input is computed and too large".to_string()));
+        for &id in inputs.iter().flatten() {
+            if self.slots[id.0].known.is_none() || self.network.value(id).constant.is_some() {
+                continue;
             }
-            self.budget -= count;
-            let name = &self.network.value(*id).name;
-            let written = chain.written_out(name).map_err(|e| invalid!("input {name:?}: {e}"))?;
-            self.network.set_constant(*id, written.tensor.clone());
-            slot.known = Some(written);
+            let Some(written) = self.written(id)? else {
+                return Ok(Some("a constant input is computed and too large".to_string()));
+            };
+            self.network.set_constant(id, written.tensor);
         }
         Ok(None)
     }
 
-    /// Whether a constant is integers behind a Cast, which `write_constants` can make real numbers of.
+    /// The elements of a known value as a plain tensor; `None` where there are too many.
+    fn written(&mut self, id: ValueId) -> Result<Option<Chain>, Fault> {
+        if let Some(written) = self.written.get(&id) {
+            return Ok(Some(written.clone()));
+        }
+        let Some(chain) = self.slots[id.0].known.as_ref().filter(|chain| self.can_write(chain)) else {
+            return Ok(None);
+        };
+        self.budget -= chain.element_count();
+        let name = &self.network.value(id).name;
+        let written = chain.written_out(name).map_err(|e| invalid!("input {name:?}: {e}"))?;
+        self.written.insert(id, written.clone());
+        Ok(Some(written))
+    }
+
+    fn can_write(&self, chain: &Chain) -> bool {
+        chain.element_count() <= MAX_WRITTEN.min(self.budget)
+    }
+
+    /// Whether a constant is integers behind a Cast, which [`Builder::written`] can make real numbers of.
     fn is_small_cast(&self, slot: &Slot) -> bool {
         slot.known.as_ref().is_some_and(|chain| {
             let by_cast = chain.quantized.as_ref().is_some_and(|quantized| quantized.by_cast);
-            by_cast && chain.element_count() <= MAX_WRITTEN.min(self.budget)
+            by_cast && (self.written.contains_key(&slot.id) || self.can_write(chain))
         })
+    }
+
+    /// These values as if the file stored their elements.
+    fn as_real_numbers(&mut self, ids: &[ValueId]) -> Result<HashMap<ValueId, Slot>, Fault> {
+        let mut slots = HashMap::new();
+        for &id in ids {
+            if let Some(written) = self.written(id)? {
+                slots.insert(id, Slot { known: Some(written), ..self.slots[id.0].clone() });
+            }
+        }
+        Ok(slots)
     }
 
     /// A form in which whatever inference does not know is what the file declares.

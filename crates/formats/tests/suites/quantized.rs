@@ -255,6 +255,57 @@ fn integers_that_are_lost_are_noted() {
     noted(&columns);
 }
 
+/// A constant is for each reader what it can use, whatever the others make of it and in whichever order they come.
+#[test]
+fn integers_stay_for_a_layer_where_others_read_real_numbers() {
+    // Tied embedding: rows are looked up, and the classifier multiplies by the same table.
+    let mut embedding = model()
+        .input("x", &[0, 3])
+        .int8s("q", &[2, 3], &[1, -2, 3, -4, 5, -128])
+        .floats("s", &[2], &[0.5, 0.25])
+        .node_with("DequantizeLinear", &["q", "s"], &["w"], vec![int("axis", 0)])
+        .node("Gather", &["w", "ids"], &["rows"])
+        .node("Add", &["x", "rows"], &["h"])
+        .node_with("Gemm", &["h", "w"], &["y"], vec![int("transB", 1)]);
+    embedding.graph.input.push(value_info("ids", 7, &[1]));
+    let network = embedding.read();
+    assert_eq!(codes(&network, 0), (vec![2, -4, 6, -8, 10, -256], vec![0.5, 0.25]));
+    let values = network.graph().values();
+    let table = values.iter().find(|value| value.name == "w").and_then(|value| value.constant.as_ref());
+    let rows = table.expect("the lookup reads a tensor").to_f32().expect("real numbers");
+    assert_eq!(rows, [0.5, -1.0, 1.5, -1.0, 1.25, -32.0]);
+    assert!(network.notes().is_empty(), "{:?}", network.notes());
+}
+
+#[test]
+fn scales_of_one_layer_may_be_none_of_another() {
+    let matmul = |model: Model, y: &str| model.node("MatMul", &["x", "w"], &[y]);
+    let gemm = |model: Model| model.node_with("Gemm", &["x", "w"], &["g"], vec![int("transB", 1)]);
+    let square = model()
+        .input("x", &[0, 2])
+        .int8s("q", &[2, 2], &[1, -2, 3, -4])
+        .floats("s", &[2, 1], &[0.5, 0.25])
+        .node_with("Cast", &["q"], &["c"], vec![int("to", 1)])
+        .node("Mul", &["c", "s"], &["w"])
+        .returning_all(&["g", "m"]);
+    let orders = [gemm(matmul(square.clone(), "m")), matmul(gemm(square.clone()), "m")];
+    check_all(orders, |model| {
+        let network = model.read();
+        let index = |name: &str| network.layers().iter().position(|layer| layer.name == name).expect("a layer");
+        assert_eq!(codes(&network, index("Gemm_g")), (vec![2, -4, 6, -8], vec![0.5, 0.25]));
+        // Filters of a MatMul are columns.
+        assert_eq!(real_weights(&network, index("MatMul_m")), [0.5, 0.75, -1.0, -1.0]);
+        let told = texts(network.notes());
+        assert!(
+            matches!(told.as_slice(), [text] if text.starts_with("layer MatMul_m: its weights are computed")),
+            "{told:?}"
+        );
+    });
+    let twice = matmul(matmul(square.returning_all(&["m", "n"]), "m"), "n").read();
+    let told = texts(twice.notes());
+    assert!(told.iter().any(|text| text.contains("MatMul_n has those of MatMul_m")), "{told:?}");
+}
+
 /// Weights that pass DequantizeLinear, QuantizeLinear and DequantizeLinear: first from integers `q` with `s` and `z`, then
 /// with the parameters of this name.
 fn thrice(scale: &str, zero_point: &str) -> Model {
