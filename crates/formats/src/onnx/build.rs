@@ -599,7 +599,17 @@ fn output_quantization(action: &Action, view: &View<'_>) -> Result<Option<Activa
     if let Op::Quant(quant) = op {
         return qonnx::activation(*quant, view);
     }
-    if keeps_levels(op) { Ok(view.input(0)?.quantization) } else { Ok(None) }
+    let before = view.input(0)?.quantization;
+    // A 0 that comes in may lie outside the bounds that a Clip left.
+    let with_zero = |q: ActivationQuantization| ActivationQuantization {
+        min: q.min.min(q.zero_point),
+        max: q.max.max(q.zero_point),
+        ..q
+    };
+    if moves_levels(op) {
+        return Ok(before);
+    }
+    Ok(before.filter(|_| adds_zero(op)).map(with_zero))
 }
 
 /// The bounds of the integers in the first output. They come from a Clip, and operators that only move values keep them.
@@ -611,16 +621,16 @@ fn output_clip(action: &Action, view: &View<'_>) -> Result<Option<[i32; 2]>, Fau
     if moves_levels(op) { Ok(view.input(0)?.clip) } else { Ok(None) }
 }
 
-/// Whether an operator only makes numbers that it reads, or 0.
-fn keeps_levels(op: &Op) -> bool {
-    let pads_alike = |mode: &PadMode, value: &f32| *mode != PadMode::Constant || *value == 0.0;
-    let pads = matches!(op, Op::Pad { mode, value, .. } if pads_alike(mode, value));
-    moves_levels(op) || pads || *op == Op::Unary(Unary::Relu)
+/// Whether an operator only makes numbers that it reads, and 0.
+fn adds_zero(op: &Op) -> bool {
+    let pads = matches!(op, Op::Pad { mode: PadMode::Constant, value, .. } if *value == 0.0);
+    pads || *op == Op::Unary(Unary::Relu)
 }
 
 /// Whether an operator only makes numbers that it reads.
 fn moves_levels(op: &Op) -> bool {
-    matches!(op, Op::Identity | Op::Reshape | Op::Transpose { .. } | Op::Slice { .. } | Op::MaxPool(_))
+    let pads = matches!(op, Op::Pad { mode, .. } if *mode != PadMode::Constant);
+    pads || matches!(op, Op::Identity | Op::Reshape | Op::Transpose { .. } | Op::Slice { .. } | Op::MaxPool(_))
 }
 
 /// The outputs of a node, where all its inputs are known constants and the node is one that is computed while reading.

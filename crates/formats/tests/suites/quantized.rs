@@ -116,6 +116,34 @@ fn integers_behind_a_clip_have_its_bounds() {
     assert_eq!(codes(&stored, 0), (vec![8, -14, 6], vec![0.5, 0.25, 0.125]));
 }
 
+/// A 0 that an operator brings in is a level as well, be it outside the bounds.
+#[test]
+fn a_zero_behind_a_clip_is_within_the_bounds() {
+    let pads = |mode: &str| vec![string("mode", mode)];
+    let behind = |[low, high]: [i8; 2], op: &str, inputs: &[&str], attributes| {
+        let network = model()
+            .input("x", &[0, 1, 4, 4])
+            .floats("s", &[], &[0.5])
+            .int8s("z", &[], &[2])
+            .int8s("low", &[], &[low])
+            .int8s("high", &[], &[high])
+            .ints("pads", &[0, 0, 1, 1, 0, 0, 1, 1])
+            .weights("w", &[2, 1, 1, 1])
+            .node("QuantizeLinear", &["x", "s", "z"], &["xq"])
+            .node("Clip", &["xq", "low", "high"], &["xc"])
+            .node("DequantizeLinear", &["xc", "s", "z"], &["xd"])
+            .node_with(op, &[&["xd"], inputs].concat(), &["p"], attributes)
+            .node("Conv", &["p", "w"], &["y"])
+            .read();
+        layer(&network).input_quantization.map(|q| (q.min, q.max)).expect("it is quantized")
+    };
+    assert_eq!(behind([5, 20], "Identity", &[], vec![]), (5, 20));
+    assert_eq!(behind([5, 20], "Pad", &["pads"], vec![]), (2, 20));
+    assert_eq!(behind([5, 20], "Pad", &["pads"], pads("edge")), (5, 20));
+    assert_eq!(behind([5, 20], "Relu", &[], vec![]), (2, 20));
+    assert_eq!(behind([-20, -5], "Relu", &[], vec![]), (-20, 2));
+}
+
 #[test]
 fn a_clipped_bias_stays_integers() {
     let network = clipped()
