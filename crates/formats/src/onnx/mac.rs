@@ -162,10 +162,14 @@ pub(super) fn bias(view: &View<'_>, index: usize, filters: usize, beta: f32) -> 
     Ok(Some(Bias::Float(one_a_filter(values, filters))))
 }
 
-/// A bias behind a DequantizeLinear. `None` for real numbers, and where an integer does not fit 32 bits.
+/// A bias behind a DequantizeLinear. `None` for real numbers, where scales or zero points belong to several integers each, and
+/// where an integer does not fit 32 bits.
 fn integer_bias(chain: &Chain, filters: usize) -> Option<Bias> {
     let parameters = &chain.quantized.as_ref()?.parameters;
     let Data::Int(codes) = chain.codes().ok()?.data else { return None };
+    if [parameters.scales.len(), parameters.zero_points.len()].iter().any(|&n| n > 1 && n != codes.len()) {
+        return None;
+    }
     let value = |(i, q): (usize, i64)| i32::try_from(q - i64::from(parameters.of(i).1)).ok();
     let values: Vec<i32> = codes.into_iter().enumerate().map(value).collect::<Option<_>>()?;
     Some(Bias::Integer { values: one_a_filter(values, filters), scales: parameters.scales.clone() })

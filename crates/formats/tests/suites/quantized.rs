@@ -453,6 +453,36 @@ fn integer_bias_and_quantized_activation() {
     });
 }
 
+/// A bias of two axes whose scales or zero points belong to rows: each real number has its own.
+#[test]
+fn a_bias_of_rows_is_real() {
+    let convolved = |model: Model| {
+        let network = model
+            .input("x", &[0, 3, 2, 2])
+            .weights("w", &[6, 3, 1, 1])
+            .floats("s", &[2], &[0.5, 0.25])
+            .floats("z", &[2, 1], &[1.0, 2.0])
+            .node("Conv", &["x", "w", "bias"], &["y"])
+            .read();
+        match &layer(&network).bias {
+            Some(Bias::Float(values)) => values.clone(),
+            other => panic!("expected real numbers, found {other:?}"),
+        }
+    };
+    let scaled = model().tensor(int32s("b", &[2, 3], &[0, 1, 2, 3, 4, 5])).node_with(
+        "DequantizeLinear",
+        &["b", "s"],
+        &["bias"],
+        vec![int("axis", 0)],
+    );
+    assert_eq!(convolved(scaled), [0.0, 0.5, 1.0, 0.75, 1.0, 1.25]);
+    let shifted = model()
+        .int8s("b", &[2, 3], &[0, 1, 2, 3, 4, 5])
+        .node_with("Cast", &["b"], &["c"], vec![int("to", 1)])
+        .node("Sub", &["c", "z"], &["bias"]);
+    assert_eq!(convolved(shifted), [-1.0, 0.0, 1.0, 1.0, 2.0, 3.0]);
+}
+
 #[test]
 fn wrong_quantization_is_refused() {
     let cases = [
