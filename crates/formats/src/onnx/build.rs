@@ -666,9 +666,11 @@ fn known_outputs(plan: &Plan, view: &View<'_>, budget: &mut usize) -> Result<Opt
     let arrays: Result<Vec<_>, _> = known.iter().map(|chain| chain.to_array()).collect();
     let arrays = arrays.map_err(|e| invalid!("a constant input: {e}"))?;
     let folded = fold::fold(&plan.action, &arrays, &plan.outputs)?;
+    // The condition of a Where chooses, and is no part of what comes out.
+    let conditions = usize::from(matches!(plan.action, Action::Run(Op::Where)));
     let from_integers = |out: &Array| {
         let is_behind = |chain: &&Chain| chain.is_from_integers() && chain.element_count() == out.data.len();
-        out.data_type.is_real() && out.shape.len() > 1 && known.iter().any(is_behind)
+        out.data_type.is_real() && out.shape.len() > 1 && known.iter().skip(conditions).any(is_behind)
     };
     let stored = |(array, name): (Array, &String)| {
         let from_integers = from_integers(&array);

@@ -222,9 +222,10 @@ impl Chain {
         Ok(Self { from_integers: self.is_from_integers() && stored.data_type.is_real(), ..stored })
     }
 
-    /// Whether the elements are integers or were computed from integers.
+    /// Whether the elements are integers or were computed from integers. A mask is no integer.
     pub(super) fn is_from_integers(&self) -> bool {
-        self.from_integers || self.quantized.is_some() || !self.data_type.is_real()
+        let is_integer = !self.data_type.is_real() && self.data_type != DataType::Bool;
+        self.from_integers || self.quantized.is_some() || is_integer
     }
 
     /// Puts a Clip on integers, stored or made by a quantization. `None` for real numbers, and where no integer of the

@@ -334,6 +334,35 @@ fn scales_of_one_layer_may_be_none_of_another() {
     assert!(told.iter().any(|text| text.contains("MatMul_n has those of MatMul_m")), "{told:?}");
 }
 
+#[test]
+fn masks_are_no_integers() {
+    let masked = |model: Model| {
+        let model = model
+            .input("x", &[0, 2])
+            .floats("r", &[2, 2], &[0.5, 0.25, -0.5, 1.0])
+            .floats("zero", &[], &[0.0])
+            .tensor(bools("mask", &[2, 2], &[true, false, true, true]));
+        model.node_with("Gemm", &["x", "w"], &["y"], vec![int("transB", 1)]).read()
+    };
+    let cases = [
+        model().node("Where", &["mask", "r", "zero"], &["w"]),
+        model().node_with("Cast", &["mask"], &["m"], vec![int("to", 1)]).node("Mul", &["r", "m"], &["w"]),
+    ];
+    check_all(cases, |model| {
+        let network = masked(model.clone());
+        assert_eq!(real_weights(&network, 0), [0.5, 0.0, -0.5, 1.0]);
+        assert!(network.notes().is_empty(), "{:?}", network.notes());
+    });
+    // Integers that a mask chooses from are lost all the same.
+    let chosen = model().int8s("q", &[2, 2], &[1, 2, 3, 4]).node_with("Cast", &["q"], &["c"], vec![int("to", 1)]).node(
+        "Where",
+        &["mask", "c", "zero"],
+        &["w"],
+    );
+    let told = texts(masked(chosen).notes());
+    assert!(matches!(told.as_slice(), [text] if text.contains("computed from integers")), "{told:?}");
+}
+
 /// Weights that pass DequantizeLinear, QuantizeLinear and DequantizeLinear: first from integers `q` with `s` and `z`, then
 /// with the parameters of this name.
 fn thrice(scale: &str, zero_point: &str) -> Model {
