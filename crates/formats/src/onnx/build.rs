@@ -30,8 +30,8 @@ use crate::reading::findings::{Finding, Findings};
 use crate::reading::finish::finished;
 use crate::reading::grid;
 
-/// Scales of all layers together. Many layers may share one tensor of scales, and each layer has a copy. Real networks
-/// have one scale for each filter.
+/// Scales of all layers and of all constants on the way to them together. Many may share one tensor of scales, and each has a
+/// copy. Real networks have one scale for each filter.
 const MAX_SCALES: usize = 1 << 24;
 
 /// The most elements of a rearranged constant that is computed because an operator other than a MAC layer reads it.
@@ -90,7 +90,7 @@ struct Builder<'a> {
     budget: usize,
     /// Constants that were rounded to integers.
     rounded: usize,
-    /// Scales of all layers.
+    /// Scales of all layers and constants.
     scales: usize,
     /// Whether operators of the file say on which grid weights are.
     says_grid: bool,
@@ -189,6 +189,7 @@ impl<'a> Builder<'a> {
     /// Adds a constant that is known.
     fn add_known(&mut self, name: &'a str, chain: Chain) {
         let form = Form::new(Some(chain.data_type), chain.shape.clone());
+        self.scales += chain.quantized.as_ref().map_or(0, |quantized| quantized.parameters.scales.len());
         let id = self.add_named(name, form, Some(chain), true);
         self.unmade.push(id);
     }
@@ -220,7 +221,7 @@ impl<'a> Builder<'a> {
 
     fn add_node(&mut self, node: &'a NodeProto) -> Result<(), Fault> {
         if self.scales > MAX_SCALES {
-            return Err(unsupported!("layers with more than {MAX_SCALES} scales in all"));
+            return Err(unsupported!("layers and constants with more than {MAX_SCALES} scales in all"));
         }
         let ids: Vec<Option<ValueId>> = node.input.iter().map(|name| self.scopes.find(name)).collect();
         self.says_grid |= qonnx::DOMAINS.contains(&node.domain.as_str());

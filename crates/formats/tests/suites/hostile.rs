@@ -216,7 +216,22 @@ fn shared_scales_take_bounded_memory() {
         model = model.node("MatMul", &["x", "w"], &[&format!("y{i}")]);
     }
     let message = model.node("Relu", &["y0"], &["y"]).error();
-    assert!(message.contains("unsupported: layers with more than 16777216 scales"), "{message}");
+    assert!(message.contains("unsupported: layers and constants with more than 16777216 scales"), "{message}");
+}
+
+/// Every constant on the way would have a copy as well.
+#[test]
+fn shared_scales_of_constants_take_bounded_memory() {
+    const FILTERS: i64 = 1 << 16;
+    let mut model = valid()
+        .tensor(int8s("k", &[1, FILTERS], &[1; FILTERS as usize]))
+        .tensor(floats("ks", &[FILTERS], &[0.5; FILTERS as usize]))
+        .node_with("DequantizeLinear", &["k", "ks"], &["i0"], vec![int("axis", 1)]);
+    for i in 0..300 {
+        model = model.node("Identity", &[&format!("i{i}")], &[&format!("i{}", i + 1)]);
+    }
+    let message = model.error();
+    assert!(message.contains("unsupported: layers and constants with more than 16777216 scales"), "{message}");
 }
 
 #[test]
