@@ -6,7 +6,10 @@ use network::{Names, ValueId};
 
 use super::order;
 use super::proto::{GraphProto, NodeProto, ValueInfoProto};
-use crate::reading::fault::clean;
+use crate::reading::fault::{Fault, clean, unsupported};
+
+/// Bytes that names in branches have before their own, those of the Ifs around them. Real networks have some thousand.
+const MAX_PREFIXES: usize = 1 << 26;
 
 /// The graphs that are being read, the innermost last. A branch sees the names of the graphs around it, and hides those
 /// that it has itself.
@@ -14,6 +17,8 @@ pub(super) struct Scopes<'a> {
     open: Vec<Scope<'a>>,
     /// What values of the network are called.
     names: Names,
+    /// Bytes before names in branches so far.
+    prefixes: usize,
 }
 
 /// The names of one graph.
@@ -36,18 +41,26 @@ struct Inside<'a> {
 impl<'a> Scopes<'a> {
     /// The names of the graph of a file.
     pub(super) fn new(graph: &'a GraphProto) -> Self {
-        Self { open: vec![Scope::new(graph, None)], names: order::names(graph).map(clean).collect() }
+        Self { open: vec![Scope::new(graph, None)], names: order::names(graph).map(clean).collect(), prefixes: 0 }
     }
 
     /// Begins a branch of an If.
-    pub(super) fn enter(&mut self, node: &'a NodeProto, branch: &'a GraphProto) {
+    pub(super) fn enter(&mut self, node: &'a NodeProto, branch: &'a GraphProto) -> Result<(), Fault> {
+        let name = self.node_name(node);
+        let named = order::names(branch).count() + branch.node.len();
+        self.prefixes = self.prefixes.saturating_add(name.len().saturating_mul(named));
+        if self.prefixes > MAX_PREFIXES {
+            return Err(unsupported!(
+                "names of Ifs before those in their branches that have over {MAX_PREFIXES} bytes in all"
+            ));
+        }
         let mut outputs = HashMap::new();
         for (inner, outer) in branch.output.iter().zip(&node.output).filter(|(_, outer)| !outer.is_empty()) {
             let called = self.value_name(outer);
             outputs.entry(inner.name.as_str()).or_insert(called);
         }
-        let inside = Inside { node: self.node_name(node), outputs };
-        self.open.push(Scope::new(branch, Some(inside)));
+        self.open.push(Scope::new(branch, Some(Inside { node: name, outputs })));
+        Ok(())
     }
 
     /// Ends the branch that was begun last.

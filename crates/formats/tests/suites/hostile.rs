@@ -234,6 +234,30 @@ fn shared_scales_of_constants_take_bounded_memory() {
     assert!(message.contains("unsupported: layers and constants with more than 16777216 scales"), "{message}");
 }
 
+/// A layer from `x` to `y`, and a condition `c` that holds.
+fn with_condition() -> Model {
+    model().input("x", &[0, 2, 6, 6]).weights("w", &[3, 2, 3, 3]).tensor(bools("c", &[], &[true])).node(
+        "Conv",
+        &["x", "w"],
+        &["y"],
+    )
+}
+
+/// The name of an If stands before each name in its branch.
+#[test]
+fn names_in_branches_take_bounded_memory() {
+    let mut taken = model().returning("i").node("Relu", &["y"], &["i"]);
+    for i in 0..2000 {
+        taken = taken.floats(&format!("t{i}"), &[], &[1.0]);
+    }
+    let other = model().returning("i").node("Relu", &["y"], &["i"]);
+    let mut model = with_condition().branches("z", [taken, other]);
+    model.try_read().expect("it is small");
+    model.graph.node.last_mut().expect("the If").name = "n".repeat(1 << 16);
+    let message = model.error();
+    assert!(message.contains("unsupported: names of Ifs before those in their branches that have over 67108864 bytes"));
+}
+
 #[test]
 fn stored_tensors_are_checked() {
     let read = |t: TensorProto| model().input("x", &[0, 2]).tensor(t).node("MatMul", &["x", "w"], &["y"]).error();

@@ -33,7 +33,7 @@ impl<'a> Builder<'a> {
     /// Reads a branch in the place of its If.
     pub(super) fn add_branch(&mut self, node: &'a NodeProto, branch: &'a GraphProto) -> Result<(), NetworkError> {
         let place = self.place(node);
-        self.scopes.enter(node, branch);
+        self.scopes.enter(node, branch).map_err(|fault| fault.at(self.path, place.clone()))?;
         self.add_initializers(branch)?;
         self.add_nodes(branch)?;
         let outputs = self.outputs_of(branch).map_err(|fault| fault.at(self.path, place))?;
