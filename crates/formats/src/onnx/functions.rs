@@ -6,13 +6,18 @@
 
 use std::collections::HashMap;
 
-use super::proto::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto};
+use super::proto::{
+    AttributeProto, Dimension, DimensionValue, FunctionProto, GraphProto, ModelProto, NodeProto,
+    StringStringEntryProto, TensorProto, ValueInfoProto,
+};
 use crate::reading::fault::{Fault, clean, invalid, unsupported};
 
 /// How deep calls may lie within calls. A function must not call itself.
 const MAX_DEPTH: usize = 32;
 /// Nodes after all calls are replaced.
 const MAX_NODES: usize = 1 << 18;
+/// Bytes of all bodies that take the place of calls, but for tensors, which all copies share.
+const MAX_BYTES: usize = 1 << 29;
 
 /// Domain, name and overload of a function.
 type Key<'a> = (&'a str, &'a str, &'a str);
@@ -29,7 +34,7 @@ pub(super) fn inline(model: &ModelProto, graph: &mut GraphProto, opset: i64) -> 
             return Err(invalid!("function {:?} is defined twice", clean(&function.name)));
         }
     }
-    Inliner { functions, opset, calls: 0, nodes: 0 }.graph(graph, 0)
+    Inliner { functions, opset, calls: 0, nodes: 0, bytes: 0 }.graph(graph, 0)
 }
 
 struct Inliner<'a> {
@@ -38,6 +43,8 @@ struct Inliner<'a> {
     calls: usize,
     /// Nodes so far.
     nodes: usize,
+    /// Bytes of bodies so far.
+    bytes: usize,
 }
 
 impl Inliner<'_> {
@@ -69,6 +76,10 @@ impl Inliner<'_> {
         }
         let call = Call::new(&node, function, self.calls)?;
         for inner in &function.node {
+            self.bytes = self.bytes.saturating_add(call.size(inner));
+            if self.bytes > MAX_BYTES {
+                return Err(unsupported!("functions that unfold to more than {MAX_BYTES} bytes"));
+            }
             self.add(call.node(inner), depth + 1, nodes)?;
         }
         Ok(())
@@ -132,6 +143,11 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// About how many bytes [`Call::node`] makes.
+    fn size(&self, inner: &NodeProto) -> usize {
+        Sizes { prefix: self.name.len() + MAX_NODES.ilog10() as usize + 3, attributes: &self.attributes }.node(inner)
+    }
+
     /// A branch within the body: it shares the names of the body.
     fn branch(&self, branch: &GraphProto) -> GraphProto {
         let mut renamed =
@@ -152,4 +168,64 @@ impl<'a> Call<'a> {
         let actual = self.attributes.get(attribute.ref_attr_name.as_str())?;
         Some(AttributeProto { name: attribute.name.clone(), ..(*actual).clone() })
     }
+}
+
+/// How many bytes copies of parts of a body take.
+struct Sizes<'a> {
+    /// What comes before a name.
+    prefix: usize,
+    /// What attributes refer to.
+    attributes: &'a HashMap<&'a str, &'a AttributeProto>,
+}
+
+impl Sizes<'_> {
+    fn node(&self, node: &NodeProto) -> usize {
+        let names = node.input.iter().chain(&node.output).chain([&node.name]).map(|name| self.name(name));
+        let attributes = node.attribute.iter().map(|attribute| match attribute.ref_attr_name.as_str() {
+            "" => self.attribute(attribute),
+            of_call => self.attributes.get(of_call).map_or(0, |actual| self.attribute(actual)),
+        });
+        total(size_of::<NodeProto>(), names.chain(attributes))
+    }
+
+    fn attribute(&self, attribute: &AttributeProto) -> usize {
+        let numbers = size_of_val(attribute.ints.as_slice()) + size_of_val(attribute.floats.as_slice());
+        let own = size_of::<AttributeProto>() + numbers + size_of_val(attribute.strings.as_slice());
+        let tensor = attribute.t.iter().map(|tensor| self.tensor(tensor));
+        total(own, tensor.chain(attribute.g.iter().map(|graph| self.graph(graph))))
+    }
+
+    fn graph(&self, graph: &GraphProto) -> usize {
+        let values = graph.input.iter().chain(&graph.output).chain(&graph.value_info).map(|value| self.value(value));
+        let sparse = graph.sparse_initializer.iter().flat_map(|sparse| sparse.values.iter().chain(&sparse.indices));
+        let tensors = graph.initializer.iter().chain(sparse).map(|tensor| self.tensor(tensor));
+        total(0, graph.node.iter().map(|node| self.node(node)).chain(values).chain(tensors))
+    }
+
+    fn value(&self, value: &ValueInfoProto) -> usize {
+        let shape = value.r#type.as_ref().and_then(|of| of.tensor_type.as_ref()?.shape.as_ref());
+        let extents = shape.into_iter().flat_map(|shape| &shape.dim).map(|extent| match &extent.value {
+            Some(DimensionValue::DimParam(name)) => size_of::<Dimension>() + name.len(),
+            Some(DimensionValue::DimValue(_)) | None => size_of::<Dimension>(),
+        });
+        total(size_of::<ValueInfoProto>() + self.name(&value.name), extents)
+    }
+
+    /// The elements are chunks of the file, which copies share.
+    fn tensor(&self, tensor: &TensorProto) -> usize {
+        let data =
+            [&tensor.float_data, &tensor.int32_data, &tensor.int64_data, &tensor.double_data, &tensor.uint64_data];
+        let chunks = data.into_iter().map(|chunks| size_of_val(chunks.as_slice()));
+        let text = |entry: &StringStringEntryProto| size_of_val(entry) + entry.key.len() + entry.value.len();
+        let own = size_of::<TensorProto>() + self.name(&tensor.name) + size_of_val(tensor.dims.as_slice());
+        total(own, chunks.chain(tensor.external_data.iter().map(text)))
+    }
+
+    fn name(&self, name: &str) -> usize {
+        size_of::<String>() + self.prefix + name.len()
+    }
+}
+
+fn total(own: usize, parts: impl Iterator<Item = usize>) -> usize {
+    parts.fold(own, usize::saturating_add)
 }

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use formats::ReadOptions;
-use formats::onnx::proto::{StringStringEntryProto, TensorProto};
+use formats::onnx::proto::{FunctionProto, ModelProto, StringStringEntryProto, TensorProto};
 use network::LayerId;
+use prost::Message;
 
 use testkit::*;
 
@@ -256,6 +257,36 @@ fn names_in_branches_take_bounded_memory() {
     model.graph.node.last_mut().expect("the If").name = "n".repeat(1 << 16);
     let message = model.error();
     assert!(message.contains("unsupported: names of Ifs before those in their branches that have over 67108864 bytes"));
+}
+
+/// Each call copies the body of the function, of which one node may hold a whole graph.
+#[test]
+fn bodies_of_functions_take_bounded_memory() {
+    let mut branch = model().returning("b").node("Relu", &["in"], &["b"]);
+    for i in 0..5000 {
+        branch = branch.value_info(&format!("v{i}"), &[1]);
+    }
+    let other = model().returning("b").node("Tanh", &["in"], &["b"]);
+    let body = model().branches("out", [branch, other]);
+    let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let function = FunctionProto {
+        name: "f".to_string(),
+        domain: "local".to_string(),
+        input: owned(&["in", "c"]),
+        output: owned(&["out"]),
+        node: body.graph.node,
+        ..Default::default()
+    };
+    let calls = |count: usize| {
+        let called = (0..count).map(|i| format!("z{i}"));
+        let model = called.fold(with_condition(), |model, z| model.node("local:f", &["y", "c"], &[&z]));
+        let mut file = ModelProto::decode(model.bytes().as_slice()).expect("just encoded");
+        file.functions = vec![function.clone()];
+        formats::from_bytes("test.onnx", file.encode_to_vec().into(), &ReadOptions::default())
+    };
+    calls(3).expect("it is small");
+    let message = calls(2000).expect_err("it is too large").to_string();
+    assert!(message.contains("unsupported: functions that unfold to more than 536870912 bytes"), "{message}");
 }
 
 #[test]
