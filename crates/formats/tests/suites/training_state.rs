@@ -58,11 +58,16 @@ fn an_optimizer_alone_is_no_network() {
 /// Each tensor has 2 × 3 = 6 weights.
 #[test]
 fn of_copies_one_is_taken() {
-    let cases: [(&[&str], &[&str], &str); 7] = [
+    let cases: [(&[&str], &[&str], &str); 8] = [
         (
-            &["module.encoder_q.fc.weight", "module.encoder_k.fc.weight"],
-            &["encoder_q.fc"],
-            "\"module.encoder_k\" (1 tensor, 6 weights) is a copy of \"module.encoder_q\"; it is left out",
+            &[
+                "module.encoder_q.a.weight",
+                "module.encoder_q.fc.weight",
+                "module.encoder_k.a.weight",
+                "module.encoder_k.fc.weight",
+            ],
+            &["encoder_q.a", "encoder_q.fc"],
+            "\"module.encoder_k\" (2 tensors, 12 weights) is a copy of \"module.encoder_q\"; it is left out",
         ),
         (
             &["d.a.weight", "g.a.weight", "g_ema.a.weight"],
@@ -74,7 +79,16 @@ fn of_copies_one_is_taken() {
             &["student.a", "student.b"],
             "\"teacher\" (2 tensors, 12 weights) is a copy of \"student\"",
         ),
-        (&["policy_net.a", "target_net.a"], &["policy_net.a"], "is a copy of \"policy_net\""),
+        (
+            &["policy_net.a", "policy_net.b", "target_net.a", "target_net.b"],
+            &["policy_net.a", "policy_net.b"],
+            "is a copy of \"policy_net\"",
+        ),
+        (
+            &["critic.a", "critic.b", "critic_target.a", "critic_target.b"],
+            &["critic.a", "critic.b"],
+            "is a copy of \"critic\"",
+        ),
         (&["model.a.b.weight", "model_ema.abweight"], &["model.a.b"], "is a copy of \"model\""),
         (
             &["a.weight", "ema.module.a.weight"],
@@ -99,7 +113,12 @@ fn of_copies_one_is_taken() {
 
 #[test]
 fn what_only_looks_like_a_copy_stays() {
-    let cases: [&[&str]; 5] = [
+    let cases: [&[&str]; 10] = [
+        &["attn.query_net.weight", "attn.key_net.weight"],
+        &["attn.query_net.a", "attn.query_net.b", "attn.key_net.a", "attn.key_net.b"],
+        &["attn.query_encoder.weight", "attn.key_encoder.weight"],
+        &["source_encoder.a", "source_encoder.b", "target_encoder.a", "target_encoder.b"],
+        &["policy_net.head", "target_net.head"],
         &["layer1.0.weight", "layer1.1.weight"],
         &["attention.q.weight", "attention.k.weight"],
         &["self.query.weight", "self.key.weight"],
@@ -108,8 +127,22 @@ fn what_only_looks_like_a_copy_stays() {
     ];
     check_all(cases, |names| {
         let network = network(in_every_format(names)[0].clone()).expect("it holds a network");
-        assert_eq!(network.layers().len(), 2, "{:?}", network.notes());
+        assert_eq!(network.layers().len(), names.len(), "{:?}", network.notes());
     });
+}
+
+/// A wrapper around each layer comes before the average of all.
+#[test]
+fn copies_are_found_behind_many_names() {
+    let wrapped = |within: &str| (0..70).map(|i| format!("{within}.layer{i}.module.weight")).collect::<Vec<_>>();
+    let names = [wrapped("net"), wrapped("ema")].concat();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let network = network(in_every_format(&names)[1].clone()).expect("it holds a network");
+    assert_eq!(network.layers().len(), 70, "{:?}", network.notes());
+    let notes = texts(network.notes());
+    let told = |text: &str| assert!(notes.iter().any(|note| note.contains(text)), "{notes:?}");
+    told("\"ema\" (70 tensors, 420 weights) is a copy of \"net\"");
+    told("141 modules have names that copies of a network have; only the first 64 of them");
 }
 
 #[test]
@@ -126,6 +159,14 @@ fn a_state_is_chosen_by_its_name() {
         assert!(texts(network.notes()).iter().any(|text| text == note), "{:?}", network.notes());
         let text = problem(read(bytes, "best"));
         assert!(text.contains("no tensor stands under \"best\"; they stand under \"ema\", \"head\", \"q\""), "{text}");
+    });
+    let names = ["student.module.backbone.a.weight", "teacher.backbone.a.weight"];
+    check_all(in_every_format(&names), |bytes| {
+        let text = problem(read(bytes, "backbone"));
+        let expected = "2 modules are called \"backbone\": \"student.module.backbone\", \"teacher.backbone\"; expected the \
+                        path of one";
+        assert!(text.contains(expected), "{text}");
+        assert_eq!(layers(&read(bytes, "teacher.backbone").expect("one module")), ["teacher.backbone.a"]);
     });
     let mut nested = Checkpoint::default();
     nested.under = Some("averaged");
