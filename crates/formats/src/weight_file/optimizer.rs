@@ -1,7 +1,7 @@
 //! The state of optimizers and schedulers. Training scripts save it beside the weights, or alone; it has the shapes of
 //! weights and is no network.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use network::{Note, NoteKind};
 
@@ -26,11 +26,19 @@ const SLOTS: [&str; 10] = [
     "acc_delta",
 ];
 
+/// The dictionary of an optimizer that has a number for each parameter, and in it these tensors.
+const STATE: &str = "state";
+
+/// What names of parameters and statistics begin with in modules of PyTorch.
+const PARAMETERS: [&str; 4] = ["weight", "bias", "running_", "num_batches_tracked"];
+
 /// Leaves the state of optimizers out, with a note. A file that holds nothing else is refused.
 pub(super) fn without_state(mut found: Content) -> Result<Content, Fault> {
     let before = found.tensors.len();
+    let modules: HashSet<String> =
+        found.tensors.iter().filter_map(|tensor| module_called_state(&tensor.name)).map(str::to_string).collect();
     let mut holders = BTreeSet::new();
-    found.tensors.retain(|tensor| match holder(&tensor.name) {
+    found.tensors.retain(|tensor| match holder(&tensor.name, &modules) {
         Some(holder) => {
             holders.insert(holder);
             false
@@ -53,25 +61,41 @@ pub(super) fn without_state(mut found: Content) -> Result<Content, Fault> {
     Ok(found)
 }
 
-/// What a tensor of an optimizer stands under, as messages show it; `None` of any other tensor.
+/// The module `state` of numbered modules that a parameter or a statistic lies in, which is no state of an optimizer:
+/// `actor.state` of `actor.state.0.weight_ih_l0`.
+fn module_called_state(name: &str) -> Option<&str> {
+    let (path, last) = name.rsplit_once(['.', '/'])?;
+    if !PARAMETERS.iter().any(|word| last.starts_with(word)) {
+        return None;
+    }
+    let (module, number) = path.rsplit_once(['.', '/'])?;
+    let is_state = module.rsplit(['.', '/']).next() == Some(STATE);
+    (is_state && is_number(number)).then_some(module)
+}
+
+/// What a tensor of an optimizer stands under, as messages show it; `None` of any other tensor, and within `modules`.
 ///
 /// `state.0.exp_avg` stands under `state`, `conv.weight.exp_avg` under `*.exp_avg`, and `opt.optimizer.x` under
 /// `opt.optimizer`.
-fn holder(name: &str) -> Option<String> {
+fn holder(name: &str, modules: &HashSet<String>) -> Option<String> {
     let parts: Vec<&str> = name.split(['.', '/']).collect();
     let last = parts.len() - 1;
     let up_to = |at: usize| name[..parts[..=at].iter().map(|part| part.len() + 1).sum::<usize>() - 1].to_string();
     if let Some(at) = parts[..last].iter().position(|part| holds_training(part)) {
         return Some(up_to(at));
     }
-    if let [.., "state", parameter, slot] = parts.as_slice() {
-        let is_number = !parameter.is_empty() && parameter.bytes().all(|byte| byte.is_ascii_digit());
-        if is_number && !matches!(*slot, "weight" | "bias") {
-            return Some(up_to(last - 2));
-        }
+    if let [.., STATE, parameter, _] = parts.as_slice()
+        && is_number(parameter)
+        && !modules.contains(&up_to(last - 2))
+    {
+        return Some(up_to(last - 2));
     }
     let at = parts.iter().position(|part| SLOTS.contains(part))?;
     Some(if at == last && last > 0 { format!("*.{}", parts[at]) } else { up_to(at) })
+}
+
+fn is_number(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether a dictionary of this name holds the state of training.
@@ -81,7 +105,9 @@ pub(super) fn holds_training(part: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::holder;
+    use std::collections::HashSet;
+
+    use super::{holder, module_called_state};
 
     #[test]
     fn state_is_known_by_its_names() {
@@ -103,6 +129,25 @@ mod tests {
             ("opt_flow.conv.weight", None),
             ("", None),
         ];
-        testkit::check_all(cases, |(name, expected)| assert_eq!(holder(name).as_deref(), *expected, "{name}"));
+        let modules = HashSet::from(["state".to_string()]);
+        testkit::check_all(cases, |(name, expected)| {
+            let modules = if name.ends_with("weight") { &modules } else { &HashSet::new() };
+            assert_eq!(holder(name, modules).as_deref(), *expected, "{name}");
+        });
+    }
+
+    #[test]
+    fn modules_may_be_called_state() {
+        let cases = [
+            ("actor.state.0.weight_ih_l0", Some("actor.state")),
+            ("actor.state.1.running_mean", Some("actor.state")),
+            ("state.0.bias", Some("state")),
+            ("state.0.exp_avg", None),
+            ("state.0.step", None),
+            ("state.conv.weight", None),
+            ("status.0.weight", None),
+            ("0.weight", None),
+        ];
+        testkit::check_all(cases, |(name, expected)| assert_eq!(module_called_state(name), *expected, "{name}"));
     }
 }

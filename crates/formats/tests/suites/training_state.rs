@@ -146,6 +146,15 @@ fn copies_are_found_behind_many_names() {
 }
 
 #[test]
+fn a_module_called_state_is_no_optimizer() {
+    let names = ["actor.state.0.weight_ih_l0", "actor.state.0.bias_hh_l0", "actor.state.1.running_mean"];
+    check_all(in_every_format(&names), |bytes| {
+        let network = network(bytes.clone()).expect("it holds a network");
+        assert_eq!(layers(&network), names, "{:?}", network.notes());
+    });
+}
+
+#[test]
 fn a_state_is_chosen_by_its_name() {
     let read = |bytes: &[u8], state: &str| {
         let options = ReadOptions { state: Some(state.to_string()), ..ReadOptions::default() };
