@@ -74,7 +74,9 @@ impl<'a> Parts<'a> {
             return Ok(());
         }
         let may_be_layer = tensor.shape.len() >= 2 && !tensor.shape.contains(&0);
-        if !may_be_layer || !self.roles.is_layer(tensor) {
+        let decision = if may_be_layer { self.roles.decide(tensor) } else { None };
+        if !may_be_layer || decision.is_some_and(|decision| !decision.is_layer()) {
+            decision.into_iter().for_each(|decision| self.roles.tell(decision, tensor));
             self.put_aside(tensor);
             return Ok(());
         }
@@ -92,6 +94,7 @@ impl<'a> Parts<'a> {
         if self.roles.is_counted(tensor) {
             return Ok(());
         }
+        decision.into_iter().for_each(|decision| self.roles.tell(decision, tensor));
         self.push(name, tensor, quantization)
     }
 

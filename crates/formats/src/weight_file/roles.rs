@@ -36,7 +36,7 @@ const TABLES: [&str; 4] = ["embed", "wte", "wpe", "position"];
 
 /// What is decided of a tensor and told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Decision {
+pub(super) enum Decision {
     NotNamed,
     Feature,
     Added,
@@ -46,7 +46,8 @@ enum Decision {
 }
 
 impl Decision {
-    fn is_layer(self) -> bool {
+    /// Whether the tensor is a layer all the same.
+    pub(super) fn is_layer(self) -> bool {
         match self {
             Self::Table | Self::Convolution => true,
             Self::NotNamed | Self::Feature | Self::Added | Self::Factor => false,
@@ -100,14 +101,8 @@ impl<'a> Roles<'a> {
         })
     }
 
-    /// Whether a tensor of two axes or more is a layer.
-    pub(super) fn is_layer(&mut self, tensor: &WeightTensor) -> bool {
-        let Some(decision) = self.decide(tensor) else { return true };
-        self.decided.entry(decision).or_default().push(tensor.name.clone());
-        decision.is_layer()
-    }
-
-    fn decide(&self, tensor: &WeightTensor) -> Option<Decision> {
+    /// What is decided of a tensor of two axes or more; `None` of a layer that nothing is told of.
+    pub(super) fn decide(&self, tensor: &WeightTensor) -> Option<Decision> {
         match self.patterns {
             [] => by_name_and_shape(&tensor.name, &tensor.shape),
             patterns => {
@@ -115,6 +110,11 @@ impl<'a> Roles<'a> {
                 (!is_named).then_some(Decision::NotNamed)
             }
         }
+    }
+
+    /// Tells a decision, once the tensor has become what it says.
+    pub(super) fn tell(&mut self, decision: Decision, tensor: &WeightTensor) {
+        self.decided.entry(decision).or_default().push(tensor.name.clone());
     }
 
     /// Whether a layer is one already under another name: PyTorch saves tied weights once, and names them twice.

@@ -264,3 +264,17 @@ fn what_only_looks_like_a_layer_is_none() {
     let text = problem(formats::from_bytes("w", checkpoint.zip().into(), &both));
     assert!(text.contains("an architecture has its own layers"), "{text}");
 }
+
+/// What a decision says holds of what became a layer alone.
+#[test]
+fn tables_of_integers_are_not_told_as_layers() {
+    let data = floats(&[0.5; 6]);
+    let header = r#"{"embeddings.position_ids":{"dtype":"I64","shape":[1,3],"data_offsets":[0,24]},
+        "embeddings.word_embeddings.weight":{"dtype":"F32","shape":[2,3],"data_offsets":[24,48]}}"#;
+    let network = network(safetensors(header, &data.repeat(2))).expect("it holds a network");
+    assert_eq!(layers(&network), ["embeddings.word_embeddings"]);
+    assert_eq!(network.not_costed()[0].node, "embeddings.position_ids");
+    let told = texts(network.notes());
+    let note = "\"embeddings.word_embeddings.weight\": by the name a table that is looked up; it is costed as a layer";
+    assert!(told.iter().any(|text| text == note), "{told:?}");
+}
