@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use network::architectures::{Architecture, Family, Shortcut, outline};
 use network::{
-    Bias, MacLayer, MacOp, Network, NetworkBuilder, NetworkError, Note, Tensor, ValueId, WeightSource, WeightTransform,
+    Bias, MacLayer, MacOp, Network, NetworkBuilder, NetworkError, Note, NoteKind, Tensor, ValueId, WeightSource,
+    WeightTransform,
 };
 
 use super::roles::is_feature;
@@ -60,6 +61,12 @@ fn filled(file: &WeightFile, family: Family, options: &ReadOptions) -> Result<(N
         return Err(invalid!("it is no {}: it {}", describe(&architecture), problems.join(", and it ")));
     }
     let mut notes = file.notes.clone();
+    let features = file.tensors.iter().map(|tensor| tensor.name.clone()).filter(|name| is_feature(name));
+    let features: Vec<String> = features.collect();
+    if !features.is_empty() {
+        let text = format!("left out are features that training stored: {}", few(&features));
+        notes.push(Note::new(NoteKind::LeftOut, text));
+    }
     if !names.scales.is_stated && looks_mid_rise(made.layers()) {
         notes.push(looks_mid_rise_note());
     }

@@ -227,6 +227,18 @@ fn other_names_of_the_same_modules_are_known() {
 }
 
 #[test]
+fn features_beside_an_architecture_are_told() {
+    let architecture = Architecture::new(Family::named("resnet8").expect("known"));
+    let (_, mut checkpoint) = trained(&architecture, |name| format!("module.{name}"));
+    checkpoint.add("module.queue", &[2, 3], Element::F32, &floats(&[0.5; 6]));
+    let file = read(checkpoint.zip()).expect("it is valid");
+    let fitted = file.in_architecture(architecture.family, &ReadOptions::default()).expect("all but the queue fits");
+    let note = "left out are features that training stored: \"module.queue\"";
+    let told = testkit::texts(fitted.notes());
+    assert!(told.iter().any(|text| text == note), "{told:?}");
+}
+
+#[test]
 fn what_does_not_fit_an_architecture_is_named() {
     let family = Family::named("resnet8").expect("known");
     let architecture = Architecture::new(family);
