@@ -1,6 +1,9 @@
 //! What a file is that is not what was asked for.
 
 use std::fmt;
+use std::path::Path;
+
+use network::{Mend, NetworkError};
 
 /// A kind of file, as its first bytes tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +58,22 @@ impl FileKind {
         let known = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, kind)| *kind);
         known.or_else(|| text_kind(bytes)).or_else(|| is_cifar10(bytes).then_some(FileKind::Cifar10))
     }
+}
+
+/// The error of a file that was to be a network and is something else; none where its bytes tell nothing.
+pub(crate) fn no_network(path: &Path, bytes: &[u8]) -> Option<NetworkError> {
+    let kind = FileKind::of(bytes)?;
+    let mend = match kind {
+        FileKind::Cifar10 | FileKind::Picture | FileKind::NumpyArray => Some(Mend::GiveAsImages),
+        FileKind::Sqlite => Some(Mend::GiveAsStore),
+        FileKind::Toml => Some(Mend::GiveAsHardwareOrPlan),
+        FileKind::Hdf5 | FileKind::Zip | FileKind::Gzip | FileKind::Xml | FileKind::Json | FileKind::Text => None,
+    };
+    let problem =
+        format!(
+            "it is {kind}; expected a network (ONNX, TFLite, torch.export) or weights (PyTorch, safetensors, Keras, NumPy)"
+        );
+    Some(NetworkError::Unsupported { path: path.to_path_buf(), place: "file".to_string(), problem, mend })
 }
 
 /// The kind of a text; none for what is no text.

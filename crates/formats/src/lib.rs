@@ -79,7 +79,7 @@ use std::io::Read;
 use std::path::Path;
 
 use bytes::Bytes;
-use network::{Mapping, Mend, Network, NetworkError};
+use network::{Mapping, Network, NetworkError};
 
 pub use document::{did_you_mean, did_you_mean_name, nearest, toml_problem};
 pub use kind::FileKind;
@@ -112,9 +112,7 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Network, NetworkError>
     refuse_needless(path, options)?;
     let network = match tflite::is_tflite(&bytes) {
         true => tflite::read(path, bytes, options)?,
-        false => {
-            onnx::read_mapped(path, bytes.clone(), options).map_err(|error| named_for_what_it_is(error, &bytes))?
-        }
+        false => onnx::read_mapped(path, bytes, options)?,
     };
     Ok(network.with_mappings(vec![mapping]))
 }
@@ -150,28 +148,8 @@ pub fn from_bytes(name: &str, bytes: Bytes, options: &ReadOptions) -> Result<Net
     refuse_needless(path, options)?;
     match tflite::is_tflite(&bytes) {
         true => tflite::read(path, bytes, options),
-        false => onnx::read_bytes(path, bytes.clone(), options).map_err(|error| named_for_what_it_is(error, &bytes)),
+        false => onnx::read_bytes(path, bytes, options),
     }
-}
-
-/// The error of a file that is no ONNX model and something else instead.
-fn named_for_what_it_is(error: NetworkError, bytes: &[u8]) -> NetworkError {
-    let NetworkError::Invalid { path, place, .. } = &error else { return error };
-    if place != "file" {
-        return error;
-    }
-    let (path, place) = (path.clone(), place.clone());
-    let Some(kind) = FileKind::of(bytes) else { return error };
-    let mend = match kind {
-        FileKind::Cifar10 | FileKind::Picture | FileKind::NumpyArray => Some(Mend::GiveAsImages),
-        FileKind::Sqlite => Some(Mend::GiveAsStore),
-        FileKind::Toml => Some(Mend::GiveAsHardwareOrPlan),
-        FileKind::Hdf5 | FileKind::Zip | FileKind::Gzip | FileKind::Xml | FileKind::Json | FileKind::Text => None,
-    };
-    let problem = format!(
-        "it is {kind}; expected a network (ONNX, TFLite, torch.export) or weights (PyTorch, safetensors, Keras, NumPy)"
-    );
-    NetworkError::Unsupported { path, place, problem, mend }
 }
 
 fn from_weights(file: &WeightFile, options: &ReadOptions) -> Result<Network, NetworkError> {

@@ -83,6 +83,7 @@ use bytes::Bytes;
 use network::{Network, NetworkError};
 use prost::Message;
 
+use crate::kind::no_network;
 use crate::options::ReadOptions;
 use crate::reading::fault::{self, Fault, invalid, unsupported};
 use crate::reading::finish::counted;
@@ -106,8 +107,10 @@ pub(crate) fn read_bytes(path: &Path, bytes: Bytes, options: &ReadOptions) -> Re
 }
 
 fn read(path: &Path, bytes: Bytes, external: ExternalFiles, options: &ReadOptions) -> Result<Network, NetworkError> {
-    let Decoded { graph, opset, metadata, operators } =
-        decode(bytes).map_err(|fault| fault.at(path, "file".to_string()))?;
+    let Decoded { graph, opset, metadata, operators } = decode(bytes.clone()).map_err(|fault| {
+        let is_another = if let Fault::Invalid(_) = fault { no_network(path, &bytes) } else { None };
+        is_another.unwrap_or_else(|| fault.at(path, "file".to_string()))
+    })?;
     let stated = grid::stated(&metadata).map_err(|fault| fault.at(path, "file".to_string()))?;
     let surroundings = build::Surroundings { path, opset, external, options, grid: options.grid.or(stated) };
     let network = build::build(&graph, surroundings)?;
