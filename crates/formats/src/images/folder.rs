@@ -1,5 +1,6 @@
 //! Picture files: single ones, folders of them, and folders of classes.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -78,8 +79,8 @@ fn labels_of(path: &Path, names: &[String]) -> Result<Vec<usize>, ImageError> {
         name.parse::<u32>().map(|number| number as usize).map_err(|_| wrong())
     };
     let labels = names.iter().map(number).collect::<Result<Vec<_>, _>>()?;
-    let twice = (1..names.len()).find(|&i| labels[..i].contains(&labels[i]));
-    match twice {
+    let mut seen = HashSet::new();
+    match labels.iter().position(|label| !seen.insert(label)) {
         Some(i) => Err(ImageError::invalid(&path.join(&names[i]), "another folder has the same number")),
         None => Ok(labels),
     }

@@ -302,7 +302,12 @@ impl Quantized {
         let (bits, largest) = match self.real {
             Some(DataType::F32 | DataType::F64) => (24, f32::MAX),
             Some(DataType::F16) => (11, f16::MAX.to_f32()),
-            _ => return false,
+            Some(DataType::Bf16) | None => return false,
+            // No DequantizeLinear makes integers.
+            Some(DataType::I4 | DataType::U4 | DataType::I8 | DataType::U8 | DataType::I16 | DataType::U16) => {
+                return false;
+            }
+            Some(DataType::I32 | DataType::U32 | DataType::I64 | DataType::U64 | DataType::Bool) => return false,
         };
         let Some((min, max)) = self.parameters.data_type.range() else { return false };
         let farthest = max.abs_diff(min);

@@ -164,7 +164,7 @@ impl Step<'_> {
     }
 }
 
-/// Operators of one input that treat each element by itself. One that comes later is not among them until it is put there.
+/// Where axis `x` is behind a reduction over `axes`; `None` where it is one of them.
 fn reduced(axes: &[usize], keep_dims: bool, x: usize) -> Option<usize> {
     let gone = if keep_dims { 0 } else { axes.iter().filter(|&&axis| axis < x).count() };
     (!axes.contains(&x)).then(|| x - gone)
