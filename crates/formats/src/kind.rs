@@ -69,10 +69,9 @@ pub(crate) fn no_network(path: &Path, bytes: &[u8]) -> Option<NetworkError> {
         FileKind::Toml => Some(Mend::GiveAsHardwareOrPlan),
         FileKind::Hdf5 | FileKind::Zip | FileKind::Gzip | FileKind::Xml | FileKind::Json | FileKind::Text => None,
     };
-    let problem =
-        format!(
-            "it is {kind}; expected a network (ONNX, TFLite, torch.export) or weights (PyTorch, safetensors, Keras, NumPy)"
-        );
+    let problem = format!(
+        "it is {kind}; expected a network (ONNX, TFLite, torch.export) or weights (PyTorch, safetensors, Keras, NumPy)"
+    );
     Some(NetworkError::Unsupported { path: path.to_path_buf(), place: "file".to_string(), problem, mend })
 }
 

@@ -108,7 +108,8 @@ pub(crate) fn read_bytes(path: &Path, bytes: Bytes, options: &ReadOptions) -> Re
 
 fn read(path: &Path, bytes: Bytes, external: ExternalFiles, options: &ReadOptions) -> Result<Network, NetworkError> {
     let Decoded { graph, opset, metadata, operators } = decode(bytes.clone()).map_err(|fault| {
-        let is_another = if let Fault::Invalid(_) = fault { no_network(path, &bytes) } else { None };
+        let is_invalid = matches!(fault, Fault::Invalid(_)) && !is_archive(&bytes);
+        let is_another = if is_invalid { no_network(path, &bytes) } else { None };
         is_another.unwrap_or_else(|| fault.at(path, "file".to_string()))
     })?;
     let stated = grid::stated(&metadata).map_err(|fault| fault.at(path, "file".to_string()))?;
