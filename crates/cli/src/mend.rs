@@ -75,6 +75,11 @@ pub fn option(mend: Mend) -> String {
         Mend::GiveAsHardwareOrPlan => "--hardware takes descriptions, sweep takes plans",
         Mend::NameOutput => "--output NAME chooses, of a plan output in [images]",
         Mend::GiveThreshold => "--threshold X says where, of a plan threshold in [images]",
+        Mend::SayLayout => {
+            "--layout channels-first, channels-last or as-is (as the network takes it) decides, of a plan layout in [images]"
+        }
+        Mend::TakeNumbers => "--preprocess none takes the numbers of the file as they are",
+        Mend::SayInputLayout => "layout = \"nchw\" or \"nhwc\" in the file of --preprocess says it",
         Mend::PlanAnalogAccuracy => "analog-accuracy = true in the plan runs images on analog hardware",
         Mend::FindSteps => "--find-step takes them as they lie",
     };

@@ -48,7 +48,9 @@ pub fn notes<'a>(notes: impl IntoIterator<Item = &'a Note>) {
 pub fn image_notes<'a>(notes: impl Iterator<Item = &'a ImageNote>) {
     for decided in notes {
         say(&match decided {
-            ImageNote::DividedBy255 => format!("{decided}; --preprocess, --scale, --mean and --std change that"),
+            ImageNote::DividedBy255 | ImageNote::AsTheyAre(..) => {
+                format!("{decided}; --preprocess, --scale, --mean and --std change that")
+            }
             ImageNote::Bytes
             | ImageNote::SignedBytes
             | ImageNote::Resized(..)

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use formats::images::{ImageOptions, Images, Preprocessing};
-use network::{Network, Note, NoteKind, ValueId};
+use formats::images::{ArrayLayout, ImageError, ImageOptions, Images, NetworkInput, Preprocessing};
+use network::{DataType, Network, Note, NoteKind, ValueId};
 use report::write_file;
 use runner::{AnswerRequest, Decision, ImageSamples, embedded_images, embedded_preprocessing};
 
@@ -17,6 +17,8 @@ pub struct ImageRequest {
     pub path: Option<PathBuf>,
     /// At most this many.
     pub limit: Option<usize>,
+    /// How the axes of an array lie; none where the network's input decides.
+    pub layout: Option<ArrayLayout>,
     /// What is done to them; none for `NET.preprocess.toml` beside the network, else what fits the network's input.
     pub preprocessing: Option<Preprocessing>,
     /// Added to every label; none where the network's outputs decide.
@@ -32,6 +34,8 @@ pub struct ImageRequest {
 pub struct NetworkImages {
     /// Where they come from; none for those of the embedded network.
     pub path: Option<PathBuf>,
+    /// How the axes of an array lie, where it was said.
+    pub layout: Option<ArrayLayout>,
     /// The images as the network's input.
     pub samples: ImageSamples,
     /// What was decided for the user.
@@ -43,6 +47,8 @@ pub struct NetworkImages {
 pub enum ImageNote {
     /// Pixels are divided by 255 and nothing else is done to them.
     DividedBy255,
+    /// Numbers are taken as they are: their type, and that of the network's input.
+    AsTheyAre(DataType, DataType),
     /// The network takes unsigned 8-bit integers: pixels are fed as they are, 0 to 255.
     Bytes,
     /// The network takes signed 8-bit integers: pixels are fed as they are, minus 128.
@@ -79,6 +85,10 @@ impl std::fmt::Display for ImageNote {
                 let more = if folders > &first.len() { ", …" } else { "" };
                 let labels = labels.join(", ");
                 return write!(f, "{folders} folders of classes and {outputs} outputs: class {labels}{more}");
+            }
+            ImageNote::AsTheyAre(numbers, input) => {
+                let (numbers, input) = (numbers.name(), input.name());
+                return write!(f, "the numbers, {numbers}, are taken as they are: the network takes {input}");
             }
             ImageNote::Arrays(images, Some(labels)) => {
                 return write!(f, "images are those of the array {images}, labels those of {labels}");
@@ -119,28 +129,38 @@ impl std::fmt::Display for ImageNote {
 ///
 /// Those of the images and their preprocessing; [`Error::NeedsGraph`] for weights alone.
 pub fn images(network: &Network, embedded: bool, request: &ImageRequest) -> Result<Option<NetworkImages>, Error> {
-    let images = match (&request.path, embedded) {
+    let preprocessing = |own| request.preprocessing.clone().or(own);
+    match (&request.path, embedded) {
         (Some(path), _) => {
             check_graph(network, Need::Images)?;
-            Images::open(path, &image_options(network, request.limit))?
+            let preprocessing = preprocessing(own_preprocessing(network, embedded)?);
+            let input = NetworkInput::of(network, preprocessing.as_ref().and_then(|said| said.layout));
+            let (limit, layout) = (request.limit, request.layout);
+            let options = ImageOptions { limit, layout, input, ..ImageOptions::default() };
+            pair(network, Images::open(path, &options)?, preprocessing, request).map(Some)
         }
-        (None, true) => embedded_images(request.limit)?.0,
-        (None, false) => return Ok(None),
-    };
-    pair(network, images, own_preprocessing(network, embedded)?, request).map(Some)
+        (None, true) => {
+            if request.layout.is_some() {
+                return Err(ImageError::NoArray { path: network.path().to_path_buf() }.into());
+            }
+            let (images, own) = embedded_images(request.limit)?;
+            pair(network, images, preprocessing(Some(own)), request).map(Some)
+        }
+        (None, false) => Ok(None),
+    }
 }
 
-/// Brings images and network together. `own` is the preprocessing that comes with the network.
+/// Brings images and network together. `said` is the preprocessing that a person says, or that comes with the network.
 fn pair(
     network: &Network,
     images: Images,
-    own: Option<Preprocessing>,
+    said: Option<Preprocessing>,
     request: &ImageRequest,
 ) -> Result<NetworkImages, Error> {
     let mut notes = Vec::new();
-    let preprocessing = match request.preprocessing.clone().or(own) {
-        Some(given) => given,
-        None => default_preprocessing(network, &mut notes),
+    let preprocessing = match said {
+        Some(said) => said,
+        None => default_preprocessing(network, &images, &mut notes),
     };
     let samples = ImageSamples::new(network, images, preprocessing)
         .map_err(|e| Error::Inference { path: network.path().to_path_buf(), source: Box::new(e) })?;
@@ -160,7 +180,7 @@ fn pair(
         notes.extend(answer_notes(network, &samples, &request.answer));
     }
     notes.extend(form_notes(&samples)?);
-    Ok(NetworkImages { path: request.path.clone(), samples, notes })
+    Ok(NetworkImages { path: request.path.clone(), layout: request.layout, samples, notes })
 }
 
 /// What was decided about the output that is scored.
@@ -197,7 +217,7 @@ fn form_notes(samples: &ImageSamples) -> Result<Vec<ImageNote>, Error> {
         notes.push(ImageNote::NoLabels(found.other_columns));
     }
     let first = images.get(0)?;
-    let [channels, height, width] = samples.preprocessing().input_size(&first, &samples.form().input_shape)?;
+    let [channels, height, width] = samples.preprocessing().input_size(&first, &samples.form().input)?;
     if [first.height, first.width] != [height, width] {
         notes.push(ImageNote::Resized([first.height, first.width], [height, width]));
     }
@@ -210,15 +230,6 @@ fn form_notes(samples: &ImageSamples) -> Result<Vec<ImageNote>, Error> {
         notes.push(ImageNote::Folders(classes.iter().take(NAMED).cloned().collect(), classes.len(), outputs));
     }
     Ok(notes)
-}
-
-fn image_options(network: &Network, limit: Option<usize>) -> ImageOptions {
-    let input = network.graph().inputs().first().and_then(|&id| network.graph().value(id).shape.as_deref());
-    let channels = match input {
-        Some(&[_, first, _, third]) => [first, third].into_iter().find(|n| matches!(n, 1 | 3)),
-        _ => None,
-    };
-    ImageOptions { limit, channels, ..ImageOptions::default() }
 }
 
 /// The preprocessing that comes with a network: that of the embedded one, or of the file `NET.preprocess.toml` beside
@@ -256,12 +267,16 @@ pub fn write_preprocessing(preprocessing: &Preprocessing, output: &Path) -> Resu
 }
 
 /// What the input of a network needs of which nothing is said.
-fn default_preprocessing(network: &Network, notes: &mut Vec<ImageNote>) -> Preprocessing {
-    let default = Preprocessing::default_for(network);
-    notes.push(match (default == Preprocessing::default(), default.mean.is_empty()) {
-        (true, _) => ImageNote::DividedBy255,
-        (false, true) => ImageNote::Bytes,
-        (false, false) => ImageNote::SignedBytes,
+fn default_preprocessing(network: &Network, images: &Images, notes: &mut Vec<ImageNote>) -> Preprocessing {
+    let default = Preprocessing::default_for(network, images.element());
+    let input = network.graph().inputs().first().and_then(|&id| network.graph().value(id).data_type);
+    let as_they_are = default.scale == 1.0 && default.mean.is_empty();
+    let numbers = images.element().unwrap_or(DataType::U8);
+    notes.push(match as_they_are {
+        true if input == Some(DataType::U8) => ImageNote::Bytes,
+        true => ImageNote::AsTheyAre(numbers, input.unwrap_or(numbers)),
+        false if default.mean.is_empty() => ImageNote::DividedBy255,
+        false => ImageNote::SignedBytes,
     });
     default
 }

@@ -60,6 +60,7 @@ fn image_record(
         path,
         sha256,
         count: samples.images().len(),
+        layout: images.layout,
         preprocessing: samples.preprocessing().clone(),
         label_offset: samples.form().label_offset,
         output: samples.answer().map(|answer| network.graph().value(answer.value(network)).name.clone()),

@@ -1,6 +1,7 @@
 //! What the result of a point depends on, and the key made of it.
 
 use compress::{PruneOptions, QuantizeOptions};
+use formats::images::ArrayLayout;
 use runner::identity::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -45,6 +46,9 @@ pub struct ImagesIdentity {
     pub images: usize,
     /// The preprocessing, every default filled in.
     pub preprocessing: serde_json::Value,
+    /// How the axes of an array lie, where the plan says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<ArrayLayout>,
     /// The output that is scored, where the plan names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,

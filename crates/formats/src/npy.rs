@@ -140,7 +140,12 @@ impl Element {
 
     /// The type of a tensor of such elements. `None` where their bytes are in big-endian order.
     pub fn data_type(self) -> Option<DataType> {
-        let data_type = match (self.kind, self.size) {
+        (!self.big_endian || self.size == 1).then_some(self.number_type())
+    }
+
+    /// The type of the numbers, in whichever order their bytes are. A truth value counts as an unsigned byte.
+    pub fn number_type(self) -> DataType {
+        match (self.kind, self.size) {
             (Kind::Float, 2) => DataType::F16,
             (Kind::Float, 4) => DataType::F32,
             (Kind::Float, _) => DataType::F64,
@@ -152,8 +157,7 @@ impl Element {
             (Kind::Unsigned, 2) => DataType::U16,
             (Kind::Unsigned, 4) => DataType::U32,
             (Kind::Unsigned, _) => DataType::U64,
-        };
-        (!self.big_endian || self.size == 1).then_some(data_type)
+        }
     }
 
     /// Bytes of an element.

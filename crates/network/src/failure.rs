@@ -80,6 +80,12 @@ pub enum Mend {
     GiveThreshold,
     /// A plan did not ask analog engines to run images.
     PlanAnalogAccuracy,
+    /// The axes of an array can be read in two ways.
+    SayLayout,
+    /// Preprocessing makes numbers of an array that the network does not take.
+    TakeNumbers,
+    /// Where the channels lie in the network's input is not known.
+    SayInputLayout,
 }
 
 impl fmt::Display for Mend {
@@ -111,6 +117,9 @@ impl fmt::Display for Mend {
             Mend::GiveAsHardwareOrPlan => "give it as hardware, or as the plan of a sweep",
             Mend::NameOutput => "name the output that holds the classes",
             Mend::GiveThreshold => "give the threshold above which it is class 1",
+            Mend::SayLayout => "say how the axes of the array lie",
+            Mend::TakeNumbers => "ask for no preprocessing to take the numbers of the file as they are",
+            Mend::SayInputLayout => "say in the preprocessing where the channels lie in the network's input",
             Mend::PlanAnalogAccuracy => "let the plan ask for the accuracy of analog engines",
             Mend::FindSteps => "look for their steps to take them as they lie",
         })

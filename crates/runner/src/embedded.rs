@@ -32,7 +32,7 @@ pub fn embedded_network() -> Result<Network, NetworkError> {
 ///
 /// None on the files that come along; the type is that of reading any images.
 pub fn embedded_images(limit: Option<usize>) -> Result<(Images, Preprocessing), ImageError> {
-    let options = ImageOptions { limit, channels: Some(1), ..ImageOptions::default() };
+    let options = ImageOptions { limit, ..ImageOptions::default() };
     Ok((Images::from_npz(Path::new("traces/digits-test.npz"), IMAGES, &options)?, embedded_preprocessing()?))
 }
 

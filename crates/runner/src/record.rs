@@ -1,6 +1,6 @@
 //! Everything that it takes to run again.
 
-use formats::images::Preprocessing;
+use formats::images::{ArrayLayout, Preprocessing};
 use formats::{BatchAxis, ReadOptions, TfliteKernels};
 use serde::Serialize;
 
@@ -86,6 +86,8 @@ pub struct ImageRecord {
     pub sha256: String,
     /// How many of them were run.
     pub count: usize,
+    /// How the axes of an array lie, where it was said.
+    pub layout: Option<ArrayLayout>,
     /// What was done to them, every default filled in.
     pub preprocessing: Preprocessing,
     /// What was added to every label.

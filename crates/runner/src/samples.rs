@@ -1,6 +1,6 @@
 //! Images of a file in the form that a network takes.
 
-use formats::images::{Images, Preprocessing};
+use formats::images::{Images, NetworkInput, Preprocessing};
 use inference::{InferenceError, Sample, SampleError, Samples};
 use network::Network;
 
@@ -21,10 +21,8 @@ pub struct ImageSamples {
 /// The form of the images that a network takes. Two networks of equal form can share preprocessed images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Form {
-    /// Shape of the input, batch first.
-    pub input_shape: Vec<usize>,
-    /// Whether the input is of an integer type.
-    pub integers: bool,
+    /// The input, and where its channels lie: as the preprocessing says, else as an array of its shape has them.
+    pub input: NetworkInput,
     /// What is added to every label: 1 where the network's first class is a background that the images do not have.
     pub label_offset: i64,
 }
@@ -36,26 +34,25 @@ impl ImageSamples {
     ///
     /// [`InferenceError::Unsupported`] unless the network has exactly one input, of known shape.
     pub fn new(network: &Network, images: Images, preprocessing: Preprocessing) -> Result<Self, InferenceError> {
-        let graph = network.graph();
-        let shape = match graph.inputs() {
-            [input] => graph.value(*input).shape.clone(),
-            [] | [_, _, ..] => None,
-        };
-        let input_shape = shape.ok_or_else(|| InferenceError::Unsupported {
+        let said = preprocessing.layout;
+        let mut input = NetworkInput::of(network, said).ok_or_else(|| InferenceError::Unsupported {
             place: "graph".to_string(),
-            problem: format!("{} inputs; a network of one input of known shape is expected", graph.inputs().len()),
+            problem: format!(
+                "{} inputs; a network of one input of known shape is expected",
+                network.graph().inputs().len()
+            ),
         })?;
-        if input_shape.len() > 1 && input_shape[0] != network.batch() {
+        let shape = &input.shape;
+        if shape.len() > 1 && shape[0] != network.batch() {
             return Err(InferenceError::Unsupported {
                 place: "graph".to_string(),
-                problem: format!("an input {input_shape:?} whose first axis is no batch; images are fed along one"),
+                problem: format!("an input {shape:?} whose first axis is no batch; images are fed along one"),
             });
         }
-        let input_type = graph.inputs().first().and_then(|&id| graph.value(id).data_type);
-        let integers = input_type.is_some_and(|data_type| !data_type.is_real());
+        input.layout = said.or(images.fitted()).or(input.layout);
         let answer = Answer::of(network, &AnswerRequest::default(), largest_label(&images)).ok();
         let label_offset = background(answer, &images);
-        Ok(Self { images, preprocessing, form: Form { input_shape, integers, label_offset }, answer })
+        Ok(Self { images, preprocessing, form: Form { input, label_offset }, answer })
     }
 
     /// The same with the answer that a user asks for. It stays open where the shape of an output is not known: such a network
@@ -135,10 +132,7 @@ impl Samples for ImageSamples {
 
     fn sample(&self, index: usize) -> Result<Sample, SampleError> {
         let image = self.images.get(index)?;
-        let values = match self.form.integers {
-            true => self.preprocessing.apply_to_integers(&image, &self.form.input_shape)?,
-            false => self.preprocessing.apply(&image, &self.form.input_shape)?,
-        };
+        let values = self.preprocessing.apply_for(&image, &self.form.input)?;
         let label = self.images.label(index).and_then(|label| usize::try_from(self.shifted(label)).ok());
         Ok(Sample { values, label })
     }

@@ -30,6 +30,7 @@ mod smoke;
 mod spice;
 mod stepped;
 mod sweep;
+mod tensors;
 mod tflite;
 mod told;
 mod topology;

@@ -270,6 +270,25 @@ fn work(page: &mut Page) {
                 Io: image_error(),
                 Invalid: ImageError::Invalid { path: path(), problem: text("it does not begin as a numpy array does") },
                 Unsupported: ImageError::Unsupported { path: path(), problem: text("an array of 5 axes") },
+                TwoWays: ImageError::TwoWays {
+                    path: path(),
+                    shape: vec![24, 3, 3, 3],
+                    ways: text("[N, C, H, W], channels first; or [N, H, W, C], channels last"),
+                },
+                Shape: ImageError::Shape {
+                    path: path(),
+                    shape: [24, 128, 8].into(),
+                    input: [1, 9, 128].into(),
+                    expected: text("[N, 9, 128]; or [N, 128, 9], channels last"),
+                },
+                InputLayout: ImageError::InputLayout { images: text("images.npy"), input: vec![1, 4, 4, 4] },
+                Number: ImageError::Number {
+                    image: text("codes.npy[3]"),
+                    number: -170.0,
+                    data_type: network::DataType::I8,
+                    changed: true,
+                },
+                NoArray: ImageError::NoArray { path: "photos".into() },
                 UnknownPreprocessing: ImageError::UnknownPreprocessing { word: "imagnet".into() },
                 Misfit: ImageError::Misfit {
                     image: text("images.npy[3]"),

@@ -195,9 +195,9 @@ fn run(
 ) -> Option<Evaluation> {
     let (model, images) = (shared(model)?, shared(images)?);
     let network = formats::read(&model, &with_kernels(kernels)).unwrap_or_else(|error| panic!("{error}"));
-    let options = ImageOptions { limit: Some(limit), channels: Some(3), ..ImageOptions::default() };
+    let options = ImageOptions { limit: Some(limit), ..ImageOptions::default() };
     let images = Images::open(&images, &options).unwrap_or_else(|error| panic!("{error}"));
-    let preprocessing = preprocessing.unwrap_or_else(|| Preprocessing::default_for(&network));
+    let preprocessing = preprocessing.unwrap_or_else(|| Preprocessing::default_for(&network, None));
     let samples = ImageSamples::new(&network, images, preprocessing).expect("they belong together");
     let hardware: Vec<Hardware> = Hardware::ideal().into_iter().filter(|h| h.metric == Metric::EsnD).collect();
     let plan = EvaluationPlan {

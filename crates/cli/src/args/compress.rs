@@ -285,6 +285,7 @@ impl StatisticsOptions {
         Ok(Some(ImageRequest {
             path: self.calibrate.clone(),
             limit: Some(self.calibrate_limit),
+            layout: preprocessing.layout,
             preprocessing: preprocessing.request()?,
             label_offset: Some(0),
             unlabelled: true,

@@ -6,7 +6,7 @@ use anyhow::bail;
 use clap::Args;
 use esn::{BitConvention, BitWidth, Grid};
 use esnsim::{Error, ImageRequest, OpenOptions, preprocessing, preprocessing_by_numbers};
-use formats::images::Preprocessing;
+use formats::images::{ArrayLayout, Preprocessing};
 use formats::{BatchAxis, ReadOptions, TfliteKernels};
 use network::architectures::Family;
 
@@ -276,6 +276,13 @@ pub struct PreprocessingOptions {
     #[arg(long, value_name = "TOML|NAME", conflicts_with_all = ["scale", "mean", "std"])]
     pub preprocess: Option<PathBuf>,
 
+    /// How the axes of an array lie: channels-first, channels-last or as-is
+    ///
+    /// The first axis of a .npy or .npz counts its examples. Left out: as the network's input, or with the channels at the
+    /// other end where only that fits; what fits in two ways is refused.
+    #[arg(long, value_name = "WORD", value_parser = layouts(), hide_short_help = true)]
+    pub layout: Option<ArrayLayout>,
+
     /// Divide pixels by this before mean and std
     #[arg(long, value_name = "X", hide_short_help = true)]
     pub scale: Option<f32>,
@@ -300,14 +307,29 @@ impl InferenceOptions {
         if self.images.is_none() && !embedded && self.limit.is_some() {
             bail!("--limit needs --images");
         }
+        if self.images.is_none() && self.preprocessing.layout.is_some() {
+            bail!("--layout needs --images");
+        }
         Ok(ImageRequest {
             path: self.images.clone(),
             limit: self.limit,
+            layout: self.preprocessing.layout,
             preprocessing: self.preprocessing.request()?,
             label_offset: self.label_offset,
             ..ImageRequest::default()
         })
     }
+}
+
+/// The words of `--layout`, and what they are called of pictures and of signals.
+fn layouts() -> Words<ArrayLayout> {
+    let first = word("channels-first", ArrayLayout::ChannelsFirst, "[examples, channels, …]; also nchw, ncw");
+    let last = word("channels-last", ArrayLayout::ChannelsLast, "[examples, …, channels]; also nhwc, nwc");
+    words([
+        first.alias("nchw").alias("ncw"),
+        last.alias("nhwc").alias("nwc"),
+        word("as-is", ArrayLayout::AsIs, "The axes of the network's input, whichever they are"),
+    ])
 }
 
 impl PreprocessingOptions {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use formats::images::{ImageOptions, Images, Preprocessing};
+use formats::images::{ImageError, ImageOptions, Images, NetworkInput, Preprocessing};
 use inference::{Sample, SampleError, Samples};
 use network::Network;
 use runner::identity::{bytes_sha256, images_sha256};
@@ -102,13 +102,14 @@ impl<'a> ImageOpener<'a> {
             sha256: self.sha256.clone(),
             images: samples.len(),
             preprocessing: resolved,
+            layout: self.entry.layout,
             output: request.output,
             threshold: request.threshold,
         };
         if let Some((_, same)) = self.opened.iter().find(|(f, paired)| *f == form && paired.identity == identity) {
             return Ok(PairedImages { answer, ..same.clone() });
         }
-        let bytes_each = 4 * form.input_shape.iter().skip(1).map(|&n| n as u64).product::<u64>();
+        let bytes_each = 4 * form.input.example().iter().map(|&n| n as u64).product::<u64>();
         let kept = KeptSamples::new(samples, bytes_each, self.room);
         self.room -= kept.kept.len() as u64 * bytes_each;
         let paired = PairedImages { samples: Arc::new(kept), answer, identity };
@@ -125,12 +126,18 @@ impl<'a> ImageOpener<'a> {
         };
         let preprocessing = explicit.or(own);
         if self.entry.path == EMBEDDED {
+            if self.entry.layout.is_some() {
+                return Err(ImageError::NoArray { path: EMBEDDED.into() }.into());
+            }
             let (images, theirs) = embedded::embedded_images(self.entry.limit)?;
             return Ok((images, preprocessing.unwrap_or(theirs)));
         }
-        let preprocessing = preprocessing.unwrap_or_else(|| Preprocessing::default_for(network));
-        let options = ImageOptions { limit: self.entry.limit, channels: channels(network), ..ImageOptions::default() };
-        Ok((Images::open(&self.plan.locate(&self.entry.path), &options)?, preprocessing))
+        let input = NetworkInput::of(network, preprocessing.as_ref().and_then(|said| said.layout));
+        let (limit, layout) = (self.entry.limit, self.entry.layout);
+        let options = ImageOptions { limit, layout, input, ..ImageOptions::default() };
+        let images = Images::open(&self.plan.locate(&self.entry.path), &options)?;
+        let preprocessing = preprocessing.unwrap_or_else(|| Preprocessing::default_for(network, images.element()));
+        Ok((images, preprocessing))
     }
 }
 
@@ -138,18 +145,4 @@ impl<'a> ImageOpener<'a> {
 fn resolved(preprocessing: &Preprocessing) -> serde_json::Value {
     let json = "numbers and words have a JSON form";
     serde_json::from_str(&serde_json::to_string(preprocessing).expect(json)).expect(json)
-}
-
-/// Shape of the network's input, batch first.
-fn input_shape(network: &Network) -> Option<Vec<usize>> {
-    let &input = network.graph().inputs().first()?;
-    network.graph().value(input).shape.clone()
-}
-
-/// Channels of the images that a network takes, where its input tells.
-fn channels(network: &Network) -> Option<usize> {
-    match input_shape(network).as_deref() {
-        Some(&[_, first, _, third]) => [first, third].into_iter().find(|n| matches!(n, 1 | 3)),
-        _ => None,
-    }
 }

@@ -5,6 +5,7 @@ use std::{fs, io};
 
 use compress::{Allocation, FilterAmount, Granularity, PruneOptions, Pruning, QuantizeOptions, Scope, StepRule};
 use esn::BitWidth;
+use formats::images::ArrayLayout;
 use formats::toml_problem;
 use network::architectures::Family;
 use runner::Hardware;
@@ -74,6 +75,9 @@ pub struct ImagesEntry {
     pub limit: Option<usize>,
     /// A TOML file, relative to the plan, or `unit`, `imagenet`, `none`.
     pub preprocess: Option<String>,
+    /// How the axes of an array lie; decided by the network's input where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<ArrayLayout>,
     /// The output that is scored, where a network has several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,

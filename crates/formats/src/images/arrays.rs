@@ -8,18 +8,13 @@ use std::sync::{Mutex, PoisonError};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
+use network::DataType;
+
 use super::error::ImageError;
+use super::input::{Layout, NetworkInput};
+use super::placement::{Misplaced, Placement, place};
 use super::{Findings, Image, ImageOptions, Source};
 use crate::npy::{Header, HeaderError};
-
-/// How the axes of an array of images lie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ArrayLayout {
-    /// `[images, channels, height, width]`.
-    ChannelsFirst,
-    /// `[images, height, width, channels]`.
-    ChannelsLast,
-}
 
 /// The array of an archive is unpacked in memory. Up to this many bytes are unpacked, however small the file is.
 const SMALL: u64 = 64 << 20;
@@ -36,9 +31,7 @@ pub(super) struct ArrayImages {
     header: Header,
     bytes: Bytes,
     labels: Option<Vec<usize>>,
-    layout: ArrayLayout,
-    /// Channels, height, width.
-    size: [usize; 3],
+    placement: Placement,
     /// Which arrays of an archive of several these are: images and labels.
     arrays: Option<(String, Option<String>)>,
 }
@@ -91,11 +84,14 @@ pub(super) fn read_npz(
 
 /// Names of arrays of images, and of the labels that go with them, in the order in which they are looked for. Of a data set
 /// in parts that is to be tested on, the part for tests comes first.
-const ARRAYS: [(&str, &[&str]); 12] = [
+const ARRAYS: [(&str, &[&str]); 15] = [
     ("images", &["labels", "y"]),
     ("x", &["y", "labels"]),
     ("X", &["y", "Y", "labels"]),
     ("data", &["labels", "y", "target", "targets"]),
+    ("inputs", &["labels", "y", "target", "targets"]),
+    ("signals", &["labels", "y", "target", "targets"]),
+    ("features", &["labels", "y", "target", "targets"]),
     ("x_test", &["y_test"]),
     ("X_test", &["y_test", "Y_test"]),
     ("test_images", &["test_labels"]),
@@ -186,33 +182,20 @@ impl ArrayImages {
         options: &ImageOptions,
     ) -> Result<Self, ImageError> {
         let shape = &header.shape;
-        let layout = match (options.array_layout, shape.as_slice()) {
-            (Some(layout), _) => layout,
-            (None, &[_, first, _, last]) => guess_layout(first, last, options.channels).ok_or_else(|| {
-                ImageError::invalid(path, format!("where the channels lie in {shape:?} is not clear; say it"))
-            })?,
-            _ => ArrayLayout::ChannelsFirst,
-        };
-        let size = match (shape.as_slice(), layout) {
-            (&[_, c, h, w], ArrayLayout::ChannelsFirst) | (&[_, h, w, c], ArrayLayout::ChannelsLast) => [c, h, w],
-            (&[_, h, w], _) => [1, h, w],
-            (&[_, n], _) => [1, 1, n],
-            _ => {
-                let problem = format!("an array of shape {shape:?}; images have 2 to 4 axes, the first counting them");
-                return Err(ImageError::invalid(path, problem));
-            }
-        };
-        if size.contains(&0) {
+        if shape.get(1..).is_some_and(|example| example.contains(&0)) {
             return Err(ImageError::invalid(path, format!("images without elements: shape {shape:?}")));
         }
-        if let Some(found) = labels.as_ref().map(Vec::len).filter(|&found| found != shape[0]) {
-            return Err(ImageError::invalid(path, format!("{found} labels for {} images", shape[0])));
+        let input = options.input.as_ref();
+        let placement = place(shape, input, options.layout).map_err(|why| misplaced(path, shape, input, why))?;
+        let examples = placement.examples;
+        if let Some(found) = labels.as_ref().map(Vec::len).filter(|&found| found != examples) {
+            return Err(ImageError::invalid(path, format!("{found} labels for {examples} images")));
         }
-        Ok(Self { path: path.to_path_buf(), header, bytes, labels, layout, size, arrays: None })
+        Ok(Self { path: path.to_path_buf(), header, bytes, labels, placement, arrays: None })
     }
 
     fn bytes_of(&self, index: usize) -> Result<Vec<u8>, ImageError> {
-        let len = self.size.iter().product::<usize>() * self.header.element.size();
+        let len = self.placement.size.iter().product::<usize>() * self.header.element.size();
         match &self.bytes {
             Bytes::Memory(bytes) => Ok(bytes[index * len..][..len].to_vec()),
             Bytes::File(file) => {
@@ -228,20 +211,34 @@ impl ArrayImages {
     }
 }
 
-/// Which axis counts channels: the one with as many as the network takes. Where that is not known or no axis has so many,
-/// the one with 1 or 3, as grey and coloured images are converted into each other.
-fn guess_layout(first: usize, last: usize, channels: Option<usize>) -> Option<ArrayLayout> {
-    let only = |fits: &dyn Fn(usize) -> bool| match (fits(first), fits(last)) {
-        (true, false) => Some(ArrayLayout::ChannelsFirst),
-        (false, true) => Some(ArrayLayout::ChannelsLast),
-        (true, true) | (false, false) => None,
-    };
-    only(&|count| Some(count) == channels).or_else(|| only(&|count| count == 1 || count == 3))
+/// What is wrong with the shape of an array.
+fn misplaced(path: &Path, shape: &[usize], input: Option<&NetworkInput>, why: Misplaced) -> ImageError {
+    let (path, shape) = (path.to_path_buf(), shape.to_vec());
+    let input = input.map(|input| input.shape.clone()).unwrap_or_default();
+    match why {
+        Misplaced::TwoWays(ways) => ImageError::TwoWays { path, shape, ways: ways.join("; or ") },
+        Misplaced::InputLayout => ImageError::InputLayout { images: path.display().to_string(), input },
+        Misplaced::Shape(expected) => {
+            ImageError::Shape { path, shape: shape.into(), input: input.into(), expected: expected.join("; or ") }
+        }
+        Misplaced::NoImages => {
+            let problem = format!("an array of shape {shape:?}; images have 2 to 4 axes, the first counting them");
+            ImageError::Invalid { path, problem }
+        }
+    }
 }
 
 impl Source for ArrayImages {
     fn len(&self) -> usize {
-        self.header.shape[0]
+        self.placement.examples
+    }
+
+    fn element(&self) -> Option<DataType> {
+        Some(self.header.element.number_type())
+    }
+
+    fn fitted(&self) -> Option<Layout> {
+        self.placement.fitted
     }
 
     fn label(&self, index: usize) -> Option<usize> {
@@ -256,10 +253,10 @@ impl Source for ArrayImages {
         let bytes = self.bytes_of(index)?;
         let element = self.header.element;
         let stored: Vec<f32> = bytes.chunks_exact(element.size()).map(|bytes| element.decode(bytes) as f32).collect();
-        let [channels, height, width] = self.size;
-        let data = match self.layout {
-            ArrayLayout::ChannelsFirst => stored,
-            ArrayLayout::ChannelsLast => {
+        let [channels, height, width] = self.placement.size;
+        let data = match self.placement.stored {
+            Layout::Nchw => stored,
+            Layout::Nhwc => {
                 (0..channels).flat_map(|channel| stored.iter().skip(channel).step_by(channels).copied()).collect()
             }
         };

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use network::{ErrorKind, Failure};
+use network::{DataType, ErrorKind, Failure, Mend};
 use thiserror::Error;
 
 use super::preprocessing::Preprocessing;
@@ -44,6 +44,57 @@ pub enum ImageError {
         /// What was asked for.
         word: PathBuf,
     },
+    /// The axes of an array can be read in two ways, and the network would get other numbers.
+    #[error("{}: an array of shape {shape:?} fits in two ways that differ: {ways}", path.display())]
+    TwoWays {
+        /// The file.
+        path: PathBuf,
+        /// Shape of the array.
+        shape: Vec<usize>,
+        /// The ways, in words.
+        ways: String,
+    },
+    /// An array has another shape than the network takes.
+    #[error(
+        "{}: an array of shape {shape:?} for a network input of {input:?}; expected {expected}",
+        path.display()
+    )]
+    Shape {
+        /// The file.
+        path: PathBuf,
+        /// Shape of the array.
+        shape: Box<[usize]>,
+        /// Shape of the network's input, batch first.
+        input: Box<[usize]>,
+        /// Shapes that would fit, `N` examples each.
+        expected: String,
+    },
+    /// Where the channels lie in the network's input decides, and nothing says it.
+    #[error("image {images}: where the channels lie in input {input:?} is not clear")]
+    InputLayout {
+        /// Name of the image, or of the file of an array.
+        images: String,
+        /// Shape of the network's input, batch first.
+        input: Vec<usize>,
+    },
+    /// A layout is said of what is no array.
+    #[error("{}: a layout is said of arrays (.npy, .npz) alone; pictures and CIFAR files have their own", path.display())]
+    NoArray {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// A number is none of the integers that the network takes.
+    #[error("image {image}: {number} is no {}, which the network takes", data_type.name())]
+    Number {
+        /// Name of the image.
+        image: String,
+        /// The number.
+        number: f32,
+        /// Type of the network's input.
+        data_type: DataType,
+        /// Whether preprocessing made the number of another.
+        changed: bool,
+    },
     /// An image and the network, or its preprocessing, do not fit each other.
     #[error("image {image}: {problem}")]
     Misfit {
@@ -61,6 +112,25 @@ impl Failure for ImageError {
             ImageError::Invalid { .. } => ErrorKind::InvalidFile,
             ImageError::Unsupported { .. } => ErrorKind::Unsupported,
             ImageError::Misfit { .. } | ImageError::UnknownPreprocessing { .. } => ErrorKind::BadArgument,
+            ImageError::TwoWays { .. } | ImageError::Shape { .. } => ErrorKind::BadArgument,
+            ImageError::InputLayout { .. } | ImageError::NoArray { .. } | ImageError::Number { .. } => {
+                ErrorKind::BadArgument
+            }
+        }
+    }
+
+    fn mend(&self) -> Option<Mend> {
+        match self {
+            ImageError::TwoWays { .. } => Some(Mend::SayLayout),
+            ImageError::InputLayout { .. } => Some(Mend::SayInputLayout),
+            ImageError::Number { changed, .. } => changed.then_some(Mend::TakeNumbers),
+            ImageError::Io { .. }
+            | ImageError::Invalid { .. }
+            | ImageError::Unsupported { .. }
+            | ImageError::UnknownPreprocessing { .. }
+            | ImageError::Shape { .. }
+            | ImageError::NoArray { .. }
+            | ImageError::Misfit { .. } => None,
         }
     }
 }

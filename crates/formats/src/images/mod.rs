@@ -7,25 +7,30 @@ mod arrays;
 mod cifar;
 mod error;
 mod folder;
+mod input;
 mod manifest;
+mod placement;
 mod preprocessing;
 mod resample;
 
 use std::fmt::Debug;
 use std::path::Path;
 
-pub use arrays::ArrayLayout;
 pub use error::ImageError;
-pub use preprocessing::{ChannelOrder, Fit, Layout, Preprocessing};
+pub use input::{Layout, NetworkInput};
+pub use placement::ArrayLayout;
+pub use preprocessing::{ChannelOrder, Fit, Preprocessing};
 
 use cifar::CifarVariant;
+use network::DataType;
 
-/// One image, planes row-major: `[channels, height, width]`. Numbers are as stored: 0…255 in picture files.
+/// One image, planes row-major: `[channels, height, width]`. Numbers are as stored: 0…255 in picture files. An example that is
+/// no picture is one, too: a signal `[channels, length]` has height 1, and further axes count as rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Image {
     /// File, or file and index: what messages call it.
     pub name: String,
-    /// 1 for grey, 3 for red, green, blue.
+    /// 1 for grey, 3 for red, green, blue; any number in an array.
     pub channels: usize,
     /// Rows.
     pub height: usize,
@@ -65,10 +70,10 @@ pub struct ImageOptions {
     pub format: Option<ImageFormat>,
     /// At most this many. Folders and manifests give the first of every class in turn; others the first of all.
     pub limit: Option<usize>,
-    /// How arrays lie; guessed from `channels` if not given.
-    pub array_layout: Option<ArrayLayout>,
-    /// Channels that the network takes.
-    pub channels: Option<usize>,
+    /// How the axes of an array lie; decided by `input` if not given.
+    pub layout: Option<ArrayLayout>,
+    /// What the network takes.
+    pub input: Option<NetworkInput>,
 }
 
 /// Images in a fixed order, decoded when asked for. Many threads may ask at a time.
@@ -85,6 +90,12 @@ trait Source: Debug + Send + Sync {
     fn label(&self, index: usize) -> Option<usize>;
     fn get(&self, index: usize) -> Result<Image, ImageError>;
     fn classes(&self) -> Option<&[(usize, String)]> {
+        None
+    }
+    fn element(&self) -> Option<DataType> {
+        None
+    }
+    fn fitted(&self) -> Option<Layout> {
         None
     }
     fn findings(&self) -> Findings {
@@ -112,6 +123,9 @@ impl Images {
             Some(format) => format,
             None => guess_format(path)?,
         };
+        if options.layout.is_some() && !matches!(format, ImageFormat::Npy | ImageFormat::Npz) {
+            return Err(ImageError::NoArray { path: path.to_path_buf() });
+        }
         let source: Box<dyn Source> = match format {
             ImageFormat::Cifar10 => Box::new(cifar::Cifar::open(path, CifarVariant::Ten, options.limit)?),
             ImageFormat::Cifar100 => Box::new(cifar::Cifar::open(path, CifarVariant::Hundred, options.limit)?),
@@ -186,6 +200,17 @@ impl Images {
     /// Labels and names of the classes, in the order of the labels, where folders name them.
     pub fn classes(&self) -> Option<&[(usize, String)]> {
         self.source.classes()
+    }
+
+    /// Type of the numbers of an array; none of pictures, whose numbers are bytes.
+    pub fn element(&self) -> Option<DataType> {
+        self.source.element()
+    }
+
+    /// Where the channels lie in the input of the network that they were opened for, if the examples of an array have exactly
+    /// its numbers.
+    pub fn fitted(&self) -> Option<Layout> {
+        self.source.fitted()
     }
 
     /// What was chosen or not read.

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Image;
 use super::error::ImageError;
+use super::input::{Layout, NetworkInput};
+use super::placement::canonical;
 use super::resample::{Window, resample};
 use crate::document::toml_problem;
 
@@ -22,7 +24,7 @@ use crate::document::toml_problem;
 /// crop_fraction = 0.875             # side of the network's input / short side of the resized image; default 1
 /// fit = "crop"                      # or "stretch", which resizes both sides and cuts nothing
 /// channel_order = "rgb"             # or "bgr"
-/// layout = "nchw"                   # or "nhwc"; default: where the network's input has 1 or 3 channels
+/// layout = "nchw"                   # or "nhwc"; default: where the network reads channels, else where it has 1 or 3
 /// ```
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -39,7 +41,7 @@ pub struct Preprocessing {
     pub fit: Fit,
     /// Order of the channels that the network takes.
     pub channel_order: ChannelOrder,
-    /// Where the channels lie in the network's input; `None`: where there are 1 or 3.
+    /// Where the channels lie in the network's input; `None`: where its graph reads them, else where there are 1 or 3.
     pub layout: Option<Layout>,
 }
 
@@ -62,16 +64,6 @@ pub enum ChannelOrder {
     #[default]
     Rgb,
     Bgr,
-}
-
-/// Where the channels lie in the input of a network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Layout {
-    /// `[N, C, H, W]`
-    Nchw,
-    /// `[N, H, W, C]`
-    Nhwc,
 }
 
 impl Default for Preprocessing {
@@ -147,15 +139,21 @@ impl Preprocessing {
         }
     }
 
-    /// What a network takes of which nothing is said: numbers from 0 to 1, or, if its input is of an 8-bit integer
-    /// type, the bytes of the image (unsigned) or those minus 128 (signed).
-    pub fn default_for(network: &Network) -> Self {
+    /// What a network takes of which nothing is said. `numbers` is the type of those of an array; none of pictures, which are
+    /// bytes.
+    ///
+    /// Numbers of the input's own type are taken as they are, and real numbers by a network that takes real numbers. Else they
+    /// are those of pixels: a network of real numbers takes them from 0 to 1, one of 8-bit integers takes bytes (unsigned) or
+    /// those minus 128 (signed), and one of wider integers takes them as they are.
+    pub fn default_for(network: &Network, numbers: Option<DataType>) -> Self {
         let input = network.graph().inputs().first().map(|&id| network.graph().value(id));
         let raw = Self { scale: 1.0, ..Self::default() };
         match input.and_then(|input| input.data_type) {
-            Some(DataType::U8) => raw,
+            own if own.is_some() && own == numbers => raw,
             Some(DataType::I8) => Self { mean: vec![128.0], ..raw },
-            _ => Self::default(),
+            Some(integer) if !integer.is_real() => raw,
+            Some(_) | None if numbers.is_some_and(DataType::is_real) => raw,
+            Some(_) | None => Self::default(),
         }
     }
 
@@ -219,50 +217,64 @@ impl Preprocessing {
         }
     }
 
-    /// Makes an image the input of a network: `input_shape` is the network's, batch first, and the result one image of
-    /// it in its layout. A network that takes `[N, K]` gets the `K` numbers of an image, planes one after another.
+    /// Makes an image the input of a network of real numbers: `input_shape` is the network's, batch first, and the result one
+    /// image of it in its layout. A network that takes `[N, K]` gets the `K` numbers of an image, planes one after another.
     ///
     /// A grey image becomes three equal channels if the network takes three. A coloured one becomes its luma,
-    /// `0.299 R + 0.587 G + 0.114 B`, if the network takes one.
+    /// `0.299 R + 0.587 G + 0.114 B`, if the network takes one. Pictures are resized; an example of other channels, or of an
+    /// input that has not two axes beside the channels, must have the numbers of the input.
     ///
     /// # Errors
     ///
-    /// [`ImageError::Misfit`] names the image if it cannot become such an input.
+    /// [`ImageError::Misfit`] names the image if it cannot become such an input; [`ImageError::InputLayout`] if it could in two
+    /// ways.
     pub fn apply(&self, image: &Image, input_shape: &[usize]) -> Result<Vec<f32>, ImageError> {
+        self.apply_for(image, &input_shape.into())
+    }
+
+    /// As [`Preprocessing::apply`], for an input of which more is known. Where it takes integers, resized pixels and luma are
+    /// rounded.
+    ///
+    /// # Errors
+    ///
+    /// As [`Preprocessing::apply`]; [`ImageError::Number`] for what is no integer of the input's type.
+    pub fn apply_for(&self, image: &Image, input: &NetworkInput) -> Result<Vec<f32>, ImageError> {
         let misfit = |problem| ImageError::Misfit { image: image.name.clone(), problem };
-        self.try_apply(image, input_shape, false).map_err(misfit)
+        self.check().map_err(misfit)?;
+        if image.data.is_empty() || image.data.len() != image.channels * image.height * image.width {
+            return Err(misfit(format!("{} numbers cannot be an image", image.data.len())));
+        }
+        let (layout, size) = self.target(image, input)?;
+        let values = self.to_values(image, layout, size, input.takes_integers()).map_err(misfit)?;
+        let Some(data_type) = input.data_type.filter(|data_type| !data_type.is_real()) else { return Ok(values) };
+        let bounds = data_type.range().map(|(least, most)| least as f64..=most as f64);
+        let is_one = |value: f64| value.fract() == 0.0 && bounds.as_ref().is_none_or(|bounds| bounds.contains(&value));
+        let changed = self.scale != 1.0 || !self.mean.is_empty() || !self.std.is_empty();
+        match values.iter().find(|&&value| !is_one(value.into())) {
+            Some(&number) => Err(ImageError::Number { image: image.name.clone(), number, data_type, changed }),
+            None => Ok(values),
+        }
     }
 
     /// Channels, height and width of an image as the network takes it.
     ///
     /// # Errors
     ///
-    /// [`ImageError::Misfit`] if the input of the network tells no such form.
-    pub fn input_size(&self, image: &Image, input_shape: &[usize]) -> Result<[usize; 3], ImageError> {
-        let misfit = |problem| ImageError::Misfit { image: image.name.clone(), problem };
-        self.target(image, input_shape).map(|(_, form)| form).map_err(misfit)
+    /// As [`Preprocessing::apply`], if the input of the network tells no such form.
+    pub fn input_size(&self, image: &Image, input: &NetworkInput) -> Result<[usize; 3], ImageError> {
+        self.target(image, input).map(|(_, size)| size)
     }
 
-    /// As [`Preprocessing::apply`], with resized pixels and luma rounded to integers: what a network takes whose input
-    /// is of an integer type.
-    ///
-    /// # Errors
-    ///
-    /// As [`Preprocessing::apply`].
-    pub fn apply_to_integers(&self, image: &Image, input_shape: &[usize]) -> Result<Vec<f32>, ImageError> {
-        let misfit = |problem| ImageError::Misfit { image: image.name.clone(), problem };
-        self.try_apply(image, input_shape, true).map_err(misfit)
-    }
-
-    fn try_apply(&self, image: &Image, input_shape: &[usize], round: bool) -> Result<Vec<f32>, String> {
-        self.check()?;
-        if image.data.is_empty() || image.data.len() != image.channels * image.height * image.width {
-            return Err(format!("{} numbers cannot be an image", image.data.len()));
-        }
-        let (layout, [channels, height, width]) = self.target(image, input_shape)?;
+    fn to_values(
+        &self,
+        image: &Image,
+        layout: Layout,
+        [channels, height, width]: [usize; 3],
+        round: bool,
+    ) -> Result<Vec<f32>, String> {
         let resized = self.resize(image, height, width);
         let mut colored = match_channels(resized, channels)?;
-        if round {
+        if round && (colored.channels < image.channels || !self.is_exact(image, height, width)) {
             colored.data.iter_mut().for_each(|x| *x = x.round());
         }
         if self.channel_order == ChannelOrder::Bgr {
@@ -276,31 +288,45 @@ impl Preprocessing {
     }
 
     /// Layout, channels, height and width of one image of the network's input.
-    fn target(&self, image: &Image, input_shape: &[usize]) -> Result<(Layout, [usize; 3]), String> {
-        match *input_shape {
-            [_, first, second, third] => {
-                let known = |channels: usize| channels == 1 || channels == 3;
-                let layout = match (self.layout, known(first), known(third)) {
-                    (Some(layout), ..) => layout,
-                    (None, true, _) => Layout::Nchw,
-                    (None, false, true) => Layout::Nhwc,
-                    _ => {
-                        return Err(format!(
-                            "where the channels lie in input {input_shape:?} is not clear; set layout"
-                        ));
-                    }
-                };
-                let size = if layout == Layout::Nchw { [first, second, third] } else { [third, first, second] };
-                if size.contains(&0) { Err(format!("a network input of {input_shape:?}")) } else { Ok((layout, size)) }
+    fn target(&self, image: &Image, input: &NetworkInput) -> Result<(Layout, [usize; 3]), ImageError> {
+        let shape = &input.shape;
+        let misfit = |problem| ImageError::Misfit { image: image.name.clone(), problem };
+        let size = [image.channels, image.height, image.width];
+        if shape.contains(&0) {
+            return Err(misfit(format!("a network input of {shape:?}")));
+        }
+        let is_picture = input.example().len() == 3;
+        if !is_picture && input.example().iter().product::<usize>() != image.data.len() {
+            return Err(misfit(format!("{} numbers for a network input of {shape:?}", image.data.len())));
+        }
+        if input.example().len() < 2 {
+            return Ok((Layout::Nchw, size));
+        }
+        let found = match self.layout.or(input.channels_lie()) {
+            Some(layout) => Some((layout, canonical(input.example(), layout))),
+            // Rows and columns of a grey picture, of a network that knows no channels.
+            None if input.example() == [image.height, image.width] && image.channels == 1 => Some((Layout::Nchw, size)),
+            None => None,
+        };
+        let Some((layout, target)) = found else {
+            return Err(ImageError::InputLayout { images: image.name.clone(), input: shape.clone() });
+        };
+        match (is_picture, target == size) {
+            (true, _) => Ok((layout, target)),
+            (false, false) => Err(misfit(format!("{size:?} numbers for a network input of {shape:?}"))),
+            (false, true) if self.crop_fraction != 1.0 => {
+                Err(misfit(format!("a network input of {shape:?} is no picture that could be cut")))
             }
-            [_, count] if count == image.data.len() => Ok((Layout::Nchw, [image.channels, image.height, image.width])),
-            _ => Err(format!("{} numbers for a network input of {input_shape:?}", image.data.len())),
+            (false, true) => Ok((layout, target)),
         }
     }
 
+    fn is_exact(&self, image: &Image, height: usize, width: usize) -> bool {
+        image.height == height && image.width == width && self.crop_fraction == 1.0
+    }
+
     fn resize(&self, image: &Image, height: usize, width: usize) -> Image {
-        let exact = image.height == height && image.width == width && self.crop_fraction == 1.0;
-        if exact {
+        if self.is_exact(image, height, width) {
             return image.clone();
         }
         // How much larger than the network's input the resized image is, along height and width.

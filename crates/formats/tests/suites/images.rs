@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use formats::images::{ArrayLayout, ImageError, ImageOptions, Images};
+use formats::images::{ArrayLayout, ImageError, ImageOptions, Images, NetworkInput};
 use image::{ImageFormat as PictureFormat, Rgb, RgbImage};
 use tempfile::TempDir;
 use testkit::check_all;
@@ -164,16 +164,20 @@ fn arrays_of_every_type_are_read() {
 fn channels_of_arrays_lie_where_they_fit_the_network() {
     let folder = TempDir::new().unwrap();
     let data: Vec<u8> = (0..12).collect();
-    let options = |channels, array_layout| ImageOptions { channels, array_layout, ..Default::default() };
+    let options = |input: Option<&[usize]>, layout| ImageOptions {
+        input: input.map(NetworkInput::from),
+        layout,
+        ..Default::default()
+    };
     let planes: Vec<f32> = (0..12).map(|x| x as f32).collect();
     let split = [0., 3., 6., 9., 1., 4., 7., 10., 2., 5., 8., 11.].to_vec();
     let last = Some(ArrayLayout::ChannelsLast);
     let cases = [
         ("(1, 3, 2, 2)", options(None, None), (3, 2, 2), &planes),
         ("(1, 2, 2, 3)", options(None, None), (3, 2, 2), &split),
-        ("(1, 2, 2, 3)", options(Some(2), None), (2, 2, 3), &planes),
+        ("(1, 2, 2, 3)", options(Some(&[1, 2, 2, 3]), None), (3, 2, 2), &split),
         ("(1, 2, 2, 3)", options(None, last), (3, 2, 2), &split),
-        ("(1, 1, 3, 4)", options(Some(3), None), (1, 3, 4), &planes),
+        ("(1, 1, 3, 4)", options(Some(&[1, 3, 8, 8]), None), (1, 3, 4), &planes),
         ("(1, 3, 4)", options(None, None), (1, 3, 4), &planes),
         ("(1, 12)", options(None, None), (1, 1, 12), &planes),
     ];
@@ -183,7 +187,7 @@ fn channels_of_arrays_lie_where_they_fit_the_network() {
         assert_eq!(((image.channels, image.height, image.width), &image.data), (size, expected), "{shape}");
     });
     let path = write(&folder, "x.npy", &npy("|u1", "(1, 2, 3, 2)", &data));
-    assert!(message(open(&path)).contains("where the channels lie in [1, 2, 3, 2] is not clear"));
+    assert!(message(open(&path)).contains("an array of shape [1, 2, 3, 2] fits in two ways"));
 }
 
 #[test]
@@ -232,7 +236,13 @@ fn archives_hold_images_and_labels() {
     let pixels = || npy("|u1", "(2, 1, 1, 2)", &[1, 2, 3, 4]);
     let labels =
         |shape: &str, data: &[i64]| npy("<i8", shape, &data.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>());
-    let cases = [("images", "labels", "(2,)"), ("x", "y", "(2, 1)"), ("data", "labels", "(2,)")];
+    let cases = [
+        ("images", "labels", "(2,)"),
+        ("x", "y", "(2, 1)"),
+        ("data", "labels", "(2,)"),
+        ("signals", "labels", "(2,)"),
+        ("inputs", "targets", "(2,)"),
+    ];
     check_all(cases, |&(images, classes, shape)| {
         let images = open(&npz(&folder, &[(images, pixels()), (classes, labels(shape, &[4, 9]))])).unwrap();
         assert_eq!((images.len(), images.label(0), images.label(1)), (2, Some(4), Some(9)));

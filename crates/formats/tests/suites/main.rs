@@ -1,6 +1,7 @@
 //! The suites of this crate, one question each, in one binary.
 
 mod architectures;
+mod arrays;
 mod branches;
 mod findings;
 mod graph;

@@ -110,7 +110,7 @@ fn the_file_beside_the_network_is_read() {
     assert_eq!(Preprocessing::for_network(&network).unwrap(), Some(expected));
     let cases = [
         ("scale = 255\nmeen = [1]\n", "line 2: there is no key \"meen\"; did you mean mean?"),
-        ("layout = \"chw\"\n", "line 1: layout is \"chw\"; expected nchw, nhwc"),
+        ("layout = \"chw\"\n", "line 1: layout is \"chw\"; expected channels-first, nchw, channels-last, nhwc"),
         ("std = [0.0]\n", "std has 0; all must be above 0"),
         ("scale = nan\n", "scale is NaN"),
         ("crop_fraction = 1.5\n", "crop_fraction is 1.5"),
