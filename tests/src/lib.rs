@@ -37,3 +37,8 @@ pub fn exported_files() -> Vec<Vec<u8>> {
 pub fn tflite_files() -> Vec<Vec<u8>> {
     hexadecimal_files("tflite-operators.json")
 }
+
+/// Pictures of every kind.
+pub fn picture_files() -> Vec<Vec<u8>> {
+    hexadecimal_files("pictures.json")
+}

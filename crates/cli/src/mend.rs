@@ -68,6 +68,7 @@ pub fn option(mend: Mend) -> String {
         Mend::NameState => "--state NAME takes another",
         Mend::NameLayers => "--layers PATTERN names the tensors that are layers",
         Mend::AllowLoss => "without --strict it is lost",
+        Mend::PassOver => "without --strict, of a plan strict in [images], it is passed over",
         Mend::ShiftLabels => "--label-offset N is added to every label",
         Mend::CountLabelsFromOne => "labels are counted from 1: --label-offset=-1",
         Mend::GiveAsImages => "--images takes it",

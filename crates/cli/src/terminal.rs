@@ -57,7 +57,11 @@ pub fn image_notes<'a>(notes: impl Iterator<Item = &'a ImageNote>) {
             | ImageNote::Converted(..)
             | ImageNote::Folders(..)
             | ImageNote::Arrays(..)
+            | ImageNote::EmptyClasses(_)
+            | ImageNote::Clipped(..)
             | ImageNote::NoLabels(..) => decided.to_string(),
+            ImageNote::PassedOver(_) => format!("{decided} (--strict: an error)"),
+            ImageNote::Turned(..) => format!("{decided} (--no-exif: as they are stored)"),
             ImageNote::Output(..) => format!("{decided}; --output NAME chooses another"),
             ImageNote::Threshold(_) => format!("{decided} (--threshold X: another threshold)"),
             ImageNote::LabelsFromOne => format!("{decided} (--label-offset 0: from 0)"),

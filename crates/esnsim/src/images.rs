@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use formats::images::{ArrayLayout, ImageError, ImageOptions, Images, NetworkInput, Preprocessing};
+use formats::images::{
+    ArrayLayout, ImageChoices, ImageError, ImageOptions, Images, NetworkInput, PassedOver, Preprocessing,
+};
 use network::{DataType, Network, Note, NoteKind, ValueId};
 use report::write_file;
 use runner::{AnswerRequest, Decision, ImageSamples, embedded_images, embedded_preprocessing};
@@ -19,6 +21,8 @@ pub struct ImageRequest {
     pub limit: Option<usize>,
     /// How the axes of an array lie; none where the network's input decides.
     pub layout: Option<ArrayLayout>,
+    /// How they are read.
+    pub choices: ImageChoices,
     /// What is done to them; none for `NET.preprocess.toml` beside the network, else what fits the network's input.
     pub preprocessing: Option<Preprocessing>,
     /// Added to every label; none where the network's outputs decide.
@@ -68,6 +72,14 @@ pub enum ImageNote {
     Threshold(f32),
     /// Of an archive of several arrays, this one holds the images, and this one the labels.
     Arrays(String, Option<String>),
+    /// Files that are not read, by what they are.
+    PassedOver(Vec<PassedOver>),
+    /// Classes without a picture.
+    EmptyClasses(Vec<String>),
+    /// So many of so many pictures are turned as their EXIF orientation says.
+    Turned(usize, usize),
+    /// So many of so many pictures are grey with 16 bits, of which what is above 255 is lost.
+    Clipped(usize, usize),
     /// A manifest has these columns beside that of the files, and none is named as labels are.
     NoLabels(Vec<String>),
 }
@@ -96,6 +108,25 @@ impl std::fmt::Display for ImageNote {
             ImageNote::Arrays(images, None) => {
                 return write!(f, "images are those of the array {images}, without labels");
             }
+            ImageNote::PassedOver(kinds) => {
+                let count: usize = kinds.iter().map(|kind| kind.count).sum();
+                let kinds: Vec<String> = kinds.iter().map(ToString::to_string).collect();
+                let (files, are) = if count == 1 { ("file", "is") } else { ("files", "are") };
+                return write!(f, "{count} {files} in the place of the images {are} not read: {}", kinds.join(", "));
+            }
+            ImageNote::EmptyClasses(classes) => {
+                let (count, word) = (classes.len(), if classes.len() == 1 { "class has" } else { "classes have" });
+                return write!(f, "{count} {word} no picture: {}", shortened(classes));
+            }
+            ImageNote::Turned(turned, all) => {
+                return write!(f, "{turned} of {all} pictures are turned as their EXIF orientation says, which torchvision does not do");
+            }
+            ImageNote::Clipped(clipped, all) => {
+                return write!(
+                    f,
+                    "{clipped} of {all} pictures are grey with 16 bits, of which numbers above 255 become 255, as in Pillow"
+                );
+            }
             ImageNote::NoLabels(columns) => {
                 let columns = columns.join(", ");
                 return write!(
@@ -122,6 +153,14 @@ impl std::fmt::Display for ImageNote {
     }
 }
 
+/// The first names of a list, and whether there are more.
+fn shortened(names: &[String]) -> String {
+    /// So many are named.
+    const NAMED: usize = 4;
+    let more = if names.len() > NAMED { ", …" } else { "" };
+    format!("{}{more}", names[..names.len().min(NAMED)].join(", "))
+}
+
 /// Opens the images of a request for a network; none where the request names none and the network is not the embedded
 /// one.
 ///
@@ -135,8 +174,8 @@ pub fn images(network: &Network, embedded: bool, request: &ImageRequest) -> Resu
             check_graph(network, Need::Images)?;
             let preprocessing = preprocessing(own_preprocessing(network, embedded)?);
             let input = NetworkInput::of(network, preprocessing.as_ref().and_then(|said| said.layout));
-            let (limit, layout) = (request.limit, request.layout);
-            let options = ImageOptions { limit, layout, input, ..ImageOptions::default() };
+            let (limit, layout, choices) = (request.limit, request.layout, request.choices);
+            let options = ImageOptions { limit, layout, input, choices, ..ImageOptions::default() };
             pair(network, Images::open(path, &options)?, preprocessing, request).map(Some)
         }
         (None, true) => {
@@ -215,6 +254,19 @@ fn form_notes(samples: &ImageSamples) -> Result<Vec<ImageNote>, Error> {
     }
     if !found.other_columns.is_empty() {
         notes.push(ImageNote::NoLabels(found.other_columns));
+    }
+    if !found.passed_over.is_empty() {
+        notes.push(ImageNote::PassedOver(found.passed_over));
+    }
+    if !found.empty_classes.is_empty() {
+        notes.push(ImageNote::EmptyClasses(found.empty_classes));
+    }
+    let looks = images.looks();
+    if looks.turned > 0 {
+        notes.push(ImageNote::Turned(looks.turned, images.len()));
+    }
+    if looks.clipped > 0 {
+        notes.push(ImageNote::Clipped(looks.clipped, images.len()));
     }
     let first = images.get(0)?;
     let [channels, height, width] = samples.preprocessing().input_size(&first, &samples.form().input)?;

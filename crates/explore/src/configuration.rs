@@ -49,6 +49,9 @@ pub struct ImagesIdentity {
     /// How the axes of an array lie, where the plan says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<ArrayLayout>,
+    /// Whether pictures stay as they are stored, whatever their EXIF orientation says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_orientation: bool,
     /// The output that is scored, where the plan names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,

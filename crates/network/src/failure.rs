@@ -62,6 +62,8 @@ pub enum Mend {
     NameLayers,
     /// Something would be lost, and that was not to be.
     AllowLoss,
+    /// All of a store of images was to be read.
+    PassOver,
     /// Real weights seem to lie on a grid already.
     FindSteps,
     /// Labels of images may be counted from elsewhere.
@@ -110,6 +112,7 @@ impl fmt::Display for Mend {
             Mend::NameState => "name the state that is to be taken instead",
             Mend::NameLayers => "name the tensors that are layers",
             Mend::AllowLoss => "allow the loss",
+            Mend::PassOver => "allow that it is passed over",
             Mend::ShiftLabels => "give what is to be added to every label",
             Mend::CountLabelsFromOne => "labels are counted from 1: subtract 1 from every label",
             Mend::GiveAsImages => "give it as images",

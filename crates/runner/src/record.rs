@@ -88,6 +88,8 @@ pub struct ImageRecord {
     pub count: usize,
     /// How the axes of an array lie, where it was said.
     pub layout: Option<ArrayLayout>,
+    /// Whether pictures were turned as their EXIF orientation says.
+    pub exif: bool,
     /// What was done to them, every default filled in.
     pub preprocessing: Preprocessing,
     /// What was added to every label.

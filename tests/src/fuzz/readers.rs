@@ -200,14 +200,9 @@ pub(super) fn manifest(bytes: &[u8]) {
     with_file("csv", bytes, |path| images(Images::open(path, &ImageOptions::default())));
 }
 
-/// A JPEG, PNG or BMP file, told by its first byte as a folder would by the end of its name.
+/// A picture, whose content says of which kind it is.
 pub(super) fn picture(bytes: &[u8]) {
-    let extension = match bytes.first() {
-        Some(0xff) => "jpg",
-        Some(b'B') => "bmp",
-        _ => "png",
-    };
-    with_file(extension, bytes, |path| images(Images::open(path, &ImageOptions::default())));
+    with_file("png", bytes, |path| images(Images::open(path, &ImageOptions::default())));
 }
 
 fn with_file(extension: &str, bytes: &[u8], read: impl FnOnce(&Path)) {
@@ -222,6 +217,7 @@ fn images(images: Result<Images, ImageError>) {
         Ok(images) => images,
         Err(error) => return check_message(&error),
     };
+    images.looks();
     for index in 0..images.len().min(MAX_IMAGES) {
         images.label(index);
         match images.get(index) {

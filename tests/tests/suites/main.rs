@@ -20,6 +20,7 @@ mod meaning;
 mod messages;
 mod mutations;
 mod outputs;
+mod pictures;
 mod reference;
 mod repeat;
 mod robustness;

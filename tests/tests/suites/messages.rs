@@ -289,6 +289,10 @@ fn work(page: &mut Page) {
                     changed: true,
                 },
                 NoArray: ImageError::NoArray { path: "photos".into() },
+                Incomplete: ImageError::Incomplete {
+                    path: "photos".into(),
+                    problem: text("files that are not read: 2 .heic (cat/a.heic, …)"),
+                },
                 UnknownPreprocessing: ImageError::UnknownPreprocessing { word: "imagnet".into() },
                 Misfit: ImageError::Misfit {
                     image: text("images.npy[3]"),

@@ -164,6 +164,60 @@ fn traps_of_images_are_told_or_refused() {
     });
 }
 
+/// The file of a case of `reference/pictures.json`.
+fn reference_picture(name: &str) -> Vec<u8> {
+    let text = std::fs::read_to_string(repository("tests/reference/pictures.json")).expect("it is there");
+    let cases: Vec<Value> = serde_json::from_str(&text).expect("valid JSON");
+    let case = cases.iter().find(|case| case["name"] == name).expect("there is such a case");
+    let digit = |d: u8| (d as char).to_digit(16).expect("hexadecimal") as u8;
+    let digits = case["file"].as_str().expect("text").as_bytes();
+    digits.chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
+}
+
+#[test]
+fn pictures_that_are_passed_over_turned_or_clipped_are_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // Ten images, among them one WebP, one TIFF, one GIF and one in a deeper folder; and one that is not read.
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join("images").join(name);
+        std::fs::create_dir_all(path.parent().expect("it has a folder")).expect("writable");
+        std::fs::write(path, bytes).expect("writable");
+    };
+    let plain = reference_picture("PNG of colours");
+    for name in ["0/a.png", "0/b.PNG", "1/a.png", "1/deeper/b.png"] {
+        write(name, &plain);
+    }
+    write("1/c.webp", &reference_picture("lossless WebP"));
+    write("2/a.tiff", &reference_picture("TIFF of colours"));
+    write("2/b.gif", &reference_picture("GIF"));
+    write("2/c.jpg", &reference_picture("JPEG, orientation 6"));
+    write("3/a.png", &reference_picture("PNG, orientation 3"));
+    write("3/b.png", &reference_picture("grey PNG of 16 bits"));
+    write("3/c.heic", b"");
+    let network = repository("traces/digits-resnet.onnx");
+    let network = network.to_str().expect("paths of the repository are text");
+    let run = |more: &[&str]| {
+        let arguments = ["simulate", network, "--images", "images", "--hardware", "ideal-digital"];
+        let arguments = [&arguments[..], more].concat();
+        let output = esnsim().current_dir(folder.path()).args(arguments).output().expect("it runs");
+        let text = String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned();
+        (output.status.code(), text)
+    };
+    let (status, text) = run(&[]);
+    let expected = [
+        "note: 1 file in the place of the images is not read: 1 .heic (3/c.heic) (--strict: an error)",
+        "2 of 10 pictures are turned as their EXIF orientation says, which torchvision does not do (--no-exif: as they are",
+        "1 of 10 pictures are grey with 16 bits, of which numbers above 255 become 255, as in Pillow",
+        "10 images, 10 classes",
+    ];
+    assert_eq!(status, Some(0), "{text}");
+    check_all(expected, |note| assert!(text.contains(*note), "{note}: {text}"));
+    assert!(!run(&["--no-exif"]).1.contains("pictures are turned"));
+    let (status, error) = run(&["--strict"]);
+    let expected = "images: files that are not read: 1 .heic (3/c.heic); without --strict";
+    assert!(status == Some(2) && error.contains(expected), "{error}");
+}
+
 #[test]
 fn folders_that_are_numbers_are_told_where_they_do_not_fit() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -9,7 +9,7 @@ use esnsim::{CompressRequest, Error, ImageRequest, QuantizeRequest, pruning};
 
 use super::groups::{IMAGES, OUTPUT, PRUNING, QUANTIZATION};
 use super::parse::{at_least_one, bit_width, grid};
-use super::shared::{GraphOptions, PreprocessingOptions, ThreadOptions};
+use super::shared::{GraphOptions, ImageReadingOptions, PreprocessingOptions, ThreadOptions};
 use super::words::{Words, word, words};
 
 /// Options of `compress`: what they ask for is done in the order prune, quantize, re-estimate.
@@ -274,6 +274,9 @@ pub struct StatisticsOptions {
     /// Use so many of them at most
     #[arg(long, value_name = "N", default_value_t = 5000, value_parser = at_least_one)]
     pub calibrate_limit: usize,
+
+    #[command(flatten)]
+    pub reading: ImageReadingOptions,
 }
 
 impl StatisticsOptions {
@@ -286,6 +289,7 @@ impl StatisticsOptions {
             path: self.calibrate.clone(),
             limit: Some(self.calibrate_limit),
             layout: preprocessing.layout,
+            choices: self.reading.choices(),
             preprocessing: preprocessing.request()?,
             label_offset: Some(0),
             unlabelled: true,

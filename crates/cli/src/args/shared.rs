@@ -6,7 +6,7 @@ use anyhow::bail;
 use clap::Args;
 use esn::{BitConvention, BitWidth, Grid};
 use esnsim::{Error, ImageRequest, OpenOptions, preprocessing, preprocessing_by_numbers};
-use formats::images::{ArrayLayout, Preprocessing};
+use formats::images::{ArrayLayout, ImageChoices, Preprocessing};
 use formats::{BatchAxis, ReadOptions, TfliteKernels};
 use network::architectures::Family;
 
@@ -224,9 +224,9 @@ pub struct ThreadOptions {
 #[derive(Args)]
 #[command(next_help_heading = IMAGES)]
 pub struct InferenceOptions {
-    /// Images: CIFAR-10 binary, folder, CSV manifest, .npy or .npz
+    /// Images: folder, CIFAR-10 binary, CSV manifest, .npy or .npz
     ///
-    /// A folder holds one folder for each class. A manifest has the columns file and label. The embedded network runs on
+    /// A folder holds one folder for each class, with pictures at any depth. A manifest has the columns file and label. The embedded network runs on
     /// its own images where the option is left out.
     #[arg(long, value_name = "PATH")]
     pub images: Option<PathBuf>,
@@ -236,6 +236,9 @@ pub struct InferenceOptions {
     /// They are the first ones, or those of a folder evenly over its classes.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub limit: Option<usize>,
+
+    #[command(flatten)]
+    pub reading: ImageReadingOptions,
 
     #[command(flatten)]
     pub preprocessing: PreprocessingOptions,
@@ -263,6 +266,32 @@ pub struct InferenceOptions {
     /// The run is faster, but has neither agreement nor noise.
     #[arg(long)]
     pub no_float: bool,
+}
+
+/// How images are read.
+#[derive(Args)]
+#[command(next_help_heading = IMAGES)]
+pub struct ImageReadingOptions {
+    /// Refuse images of which some would be passed over
+    ///
+    /// A folder may hold files that are no pictures, or of a format that is not read, and classes without a picture. A note
+    /// counts them; with this option they are an error.
+    #[arg(long, hide_short_help = true)]
+    pub strict: bool,
+
+    /// Leave pictures as they are stored, whatever their EXIF orientation says
+    ///
+    /// Pictures of cameras may have to be turned. They are, as Pillow's exif_transpose turns them; torchvision leaves them
+    /// as they are stored.
+    #[arg(long, hide_short_help = true)]
+    pub no_exif: bool,
+}
+
+impl ImageReadingOptions {
+    /// What is chosen.
+    pub fn choices(&self) -> ImageChoices {
+        ImageChoices { strict: self.strict, keeps_orientation: self.no_exif }
+    }
 }
 
 /// What is done to images before a network sees them.
@@ -314,6 +343,7 @@ impl InferenceOptions {
             path: self.images.clone(),
             limit: self.limit,
             layout: self.preprocessing.layout,
+            choices: self.reading.choices(),
             preprocessing: self.preprocessing.request()?,
             label_offset: self.label_offset,
             ..ImageRequest::default()

@@ -103,6 +103,7 @@ impl<'a> ImageOpener<'a> {
             images: samples.len(),
             preprocessing: resolved,
             layout: self.entry.layout,
+            keeps_orientation: !self.entry.exif,
             output: request.output,
             threshold: request.threshold,
         };
@@ -133,8 +134,8 @@ impl<'a> ImageOpener<'a> {
             return Ok((images, preprocessing.unwrap_or(theirs)));
         }
         let input = NetworkInput::of(network, preprocessing.as_ref().and_then(|said| said.layout));
-        let (limit, layout) = (self.entry.limit, self.entry.layout);
-        let options = ImageOptions { limit, layout, input, ..ImageOptions::default() };
+        let (limit, layout, choices) = (self.entry.limit, self.entry.layout, self.entry.choices());
+        let options = ImageOptions { limit, layout, input, choices, ..ImageOptions::default() };
         let images = Images::open(&self.plan.locate(&self.entry.path), &options)?;
         let preprocessing = preprocessing.unwrap_or_else(|| Preprocessing::default_for(network, images.element()));
         Ok((images, preprocessing))

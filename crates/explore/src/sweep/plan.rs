@@ -5,7 +5,7 @@ use std::{fs, io};
 
 use compress::{Allocation, FilterAmount, Granularity, PruneOptions, Pruning, QuantizeOptions, Scope, StepRule};
 use esn::BitWidth;
-use formats::images::ArrayLayout;
+use formats::images::{ArrayLayout, ImageChoices};
 use formats::toml_problem;
 use network::architectures::Family;
 use runner::Hardware;
@@ -78,12 +78,25 @@ pub struct ImagesEntry {
     /// How the axes of an array lie; decided by the network's input where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<ArrayLayout>,
+    /// Whether a file that is not read, or a class without a picture, is an error.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub strict: bool,
+    /// Whether pictures are turned as their EXIF orientation says.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub exif: bool,
     /// The output that is scored, where a network has several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
     /// Threshold of an output of one number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f32>,
+}
+
+impl ImagesEntry {
+    /// What the plan chooses about how they are read.
+    pub(super) fn choices(&self) -> ImageChoices {
+        ImageChoices { strict: self.strict, keeps_orientation: !self.exif }
+    }
 }
 
 /// Ways of pruning: the product of its lists. Empty: no pruning.
@@ -154,6 +167,14 @@ fn not_reestimated() -> Vec<bool> {
 
 fn eight_bits() -> u32 {
     8
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 fn calibration_images() -> usize {

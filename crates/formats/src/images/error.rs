@@ -35,6 +35,14 @@ pub enum ImageError {
         /// What is not handled, and what would be.
         problem: String,
     },
+    /// Part of a store of images is not read, where all of it is to be.
+    #[error("{}: {problem}", path.display())]
+    Incomplete {
+        /// The folder or file.
+        path: PathBuf,
+        /// What is not read.
+        problem: String,
+    },
     /// A preprocessing that is neither a file nor known by name.
     #[error(
         "preprocessing {}: neither a file nor one of {}{}",
@@ -110,7 +118,7 @@ impl Failure for ImageError {
         match self {
             ImageError::Io { .. } => ErrorKind::Io,
             ImageError::Invalid { .. } => ErrorKind::InvalidFile,
-            ImageError::Unsupported { .. } => ErrorKind::Unsupported,
+            ImageError::Unsupported { .. } | ImageError::Incomplete { .. } => ErrorKind::Unsupported,
             ImageError::Misfit { .. } | ImageError::UnknownPreprocessing { .. } => ErrorKind::BadArgument,
             ImageError::TwoWays { .. } | ImageError::Shape { .. } => ErrorKind::BadArgument,
             ImageError::InputLayout { .. } | ImageError::NoArray { .. } | ImageError::Number { .. } => {
@@ -122,6 +130,7 @@ impl Failure for ImageError {
     fn mend(&self) -> Option<Mend> {
         match self {
             ImageError::TwoWays { .. } => Some(Mend::SayLayout),
+            ImageError::Incomplete { .. } => Some(Mend::PassOver),
             ImageError::InputLayout { .. } => Some(Mend::SayInputLayout),
             ImageError::Number { changed, .. } => changed.then_some(Mend::TakeNumbers),
             ImageError::Io { .. }
@@ -143,6 +152,10 @@ impl ImageError {
 
     pub(super) fn invalid(path: &Path, problem: impl Into<String>) -> Self {
         Self::Invalid { path: path.to_path_buf(), problem: one_line(&problem.into()) }
+    }
+
+    pub(super) fn incomplete(path: &Path, problem: impl Into<String>) -> Self {
+        Self::Incomplete { path: path.to_path_buf(), problem: one_line(&problem.into()) }
     }
 
     pub(super) fn unsupported(path: &Path, problem: impl Into<String>) -> Self {

@@ -1,18 +1,13 @@
 //! Picture files: single ones, folders of them, and folders of classes.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, ImageReader, Limits};
-
 use super::error::ImageError;
-use super::{Findings, Image, Source};
-
-/// The longest side that a picture may have, in pixels.
-const MAX_SIDE: u32 = 1 << 15;
-/// The most bytes that a decoder may allocate.
-const MAX_DECODED_BYTES: u64 = 512 << 20;
+use super::findings::{Findings, PassedOver, PassedOverKind};
+use super::picture;
+use super::{Image, ImageOptions, Source};
 
 /// Picture files and their labels.
 #[derive(Debug, Default)]
@@ -20,52 +15,65 @@ pub(super) struct PictureFiles {
     files: Vec<(PathBuf, Option<usize>)>,
     /// Labels and names of the classes, where folders name them, in the order of the labels.
     classes: Option<Vec<(usize, String)>>,
-    /// Columns of a manifest beside that of the files, where none has the labels.
-    other_columns: Vec<String>,
+    /// Whether a picture is turned as its EXIF orientation says.
+    turn: bool,
+    /// What is known of them before one is decoded.
+    findings: Findings,
 }
 
 impl PictureFiles {
     /// A list of files with their labels, without names of classes.
-    pub fn new(files: Vec<(PathBuf, Option<usize>)>) -> Self {
-        Self { files, ..Self::default() }
+    pub fn new(files: Vec<(PathBuf, Option<usize>)>, options: &ImageOptions) -> Self {
+        Self { files, turn: !options.choices.keeps_orientation, ..Self::default() }
     }
 
-    /// The same with the columns that were passed over.
+    /// The same with the columns of a manifest that were passed over.
     pub fn with_other_columns(self, other_columns: Vec<String>) -> Self {
-        Self { other_columns, ..self }
+        Self { findings: Findings { other_columns, ..self.findings }, ..self }
     }
 
     /// One file without a label.
-    pub fn single(path: &Path) -> Result<Self, ImageError> {
+    pub fn single(path: &Path, options: &ImageOptions) -> Result<Self, ImageError> {
         fs::metadata(path).map_err(ImageError::io(path))?;
-        Ok(Self::new(vec![(path.to_path_buf(), None)]))
+        Ok(Self::new(vec![(path.to_path_buf(), None)], options))
     }
 }
 
-/// Lists a folder: its sub-folders are the classes, or it holds pictures itself. Hidden files and files that are no pictures
-/// are passed over. Folders whose names are all numbers are the classes of these numbers; others are numbered in the order
-/// of their names, as torchvision does it. The pictures of a class may lie in its only folder, as those of Tiny ImageNet.
-pub(super) fn open(path: &Path) -> Result<PictureFiles, ImageError> {
-    let (folders, pictures) = list(path)?;
+/// Lists a folder as torchvision's `ImageFolder` does. Its sub-folders are the classes, numbered in the order of their names;
+/// the pictures of a class lie in its folder at any depth, links followed. Where the names of all folders are numbers, they
+/// are the classes of these numbers. A folder without sub-folders holds pictures without labels.
+///
+/// What is no picture is passed over and counted. Hidden files and folders are, too, unlike those of torchvision: programs
+/// leave them behind, and a folder of theirs is no class. A hidden file that is no picture is not counted.
+pub(super) fn open(path: &Path, options: &ImageOptions) -> Result<PictureFiles, ImageError> {
+    let mut listing = Listing { root: path.to_path_buf(), ..Listing::default() };
+    let (folders, pictures) = listing.list(path)?;
     if folders.is_empty() {
-        return Ok(PictureFiles::new(pictures.into_iter().map(|file| (file, None)).collect()));
+        let files = pictures.into_iter().map(|file| (file, None)).collect();
+        let mut found = PictureFiles::new(files, options);
+        found.findings.passed_over = listing.into_passed_over();
+        return Ok(found);
     }
-    if let Some(stray) = pictures.first() {
-        let problem = "a picture beside folders of classes; the folder must hold either";
-        return Err(ImageError::invalid(stray, problem));
-    }
+    pictures.iter().for_each(|stray| listing.pass_over(PassedOverKind::BesideClasses, stray));
     let name = |folder: &PathBuf| folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let names: Vec<String> = folders.iter().map(name).collect();
     let labels = labels_of(path, &names)?;
-    let mut files = Vec::new();
-    for (label, folder) in labels.iter().zip(&folders) {
-        files.extend(pictures_of(folder)?.into_iter().map(|file| (file, Some(*label))));
+    let (mut files, mut empty_classes) = (Vec::new(), Vec::new());
+    for ((label, folder), name) in labels.iter().zip(&folders).zip(&names) {
+        let pictures = listing.pictures_below(folder)?;
+        if pictures.is_empty() {
+            empty_classes.push(name.clone());
+        }
+        files.extend(pictures.into_iter().map(|file| (file, Some(*label))));
     }
     let mut classes: Vec<(usize, String)> = labels.into_iter().zip(names).collect();
     classes.sort();
     // The order of the labels, so that a limit takes the first of every class in turn.
     files.sort_by_key(|(_, label)| *label);
-    Ok(PictureFiles { files, classes: Some(classes), ..PictureFiles::default() })
+    let mut found = PictureFiles { classes: Some(classes), ..PictureFiles::new(files, options) };
+    found.findings.passed_over = listing.into_passed_over();
+    found.findings.empty_classes = empty_classes;
+    Ok(found)
 }
 
 /// The class of each folder.
@@ -86,39 +94,88 @@ fn labels_of(path: &Path, names: &[String]) -> Result<Vec<usize>, ImageError> {
     }
 }
 
-/// The pictures of a class: those in its folder, else those in the only folder within.
-fn pictures_of(folder: &Path) -> Result<Vec<PathBuf>, ImageError> {
-    let (within, pictures) = list(folder)?;
-    match within.as_slice() {
-        [only] if pictures.is_empty() => Ok(list(only)?.1),
-        _ => Ok(pictures),
-    }
+/// What is listed of a folder, and what is passed over in it.
+#[derive(Debug, Default)]
+struct Listing {
+    root: PathBuf,
+    passed_over: BTreeMap<PassedOverKind, (usize, String)>,
 }
 
-/// Folders and pictures in a folder, each sorted by name.
-fn list(path: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), ImageError> {
-    let (mut folders, mut pictures) = (Vec::new(), Vec::new());
-    for entry in fs::read_dir(path).map_err(ImageError::io(path))? {
-        let entry = entry.map_err(ImageError::io(path))?.path();
-        let hidden = entry.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if hidden {
-            continue;
+impl Listing {
+    /// The pictures in a folder and below it, by the names of their folders, then by their own.
+    fn pictures_below(&mut self, folder: &Path) -> Result<Vec<PathBuf>, ImageError> {
+        let mut pictures = Vec::new();
+        self.collect(folder, &mut Vec::new(), &mut pictures)?;
+        // Of text, not of parts of paths: that is the order of Python.
+        pictures.sort_by(|a, b| {
+            let key = |path: &PathBuf| {
+                (path.parent().map(|folder| folder.as_os_str().to_owned()), path.file_name().map(ToOwned::to_owned))
+            };
+            key(a).cmp(&key(b))
+        });
+        Ok(pictures)
+    }
+
+    /// Adds the pictures below a folder; `above` are the folders on the way to it, links resolved.
+    fn collect(
+        &mut self,
+        folder: &Path,
+        above: &mut Vec<PathBuf>,
+        pictures: &mut Vec<PathBuf>,
+    ) -> Result<(), ImageError> {
+        /// Nobody nests folders deeper.
+        const DEEPEST: usize = 64;
+        let resolved = fs::canonicalize(folder).map_err(ImageError::io(folder))?;
+        if above.contains(&resolved) {
+            return Err(ImageError::invalid(folder, "the folder is a link to one that it lies in"));
         }
-        if entry.is_dir() {
-            folders.push(entry);
-        } else if is_picture(&entry) {
-            pictures.push(entry);
+        if above.len() == DEEPEST {
+            return Err(ImageError::unsupported(folder, format!("over {DEEPEST} folders in one another")));
+        }
+        let (folders, within) = self.list(folder)?;
+        pictures.extend(within);
+        above.push(resolved);
+        for folder in folders {
+            self.collect(&folder, above, pictures)?;
+        }
+        above.pop();
+        Ok(())
+    }
+
+    /// Folders and pictures in a folder, each sorted by name.
+    fn list(&mut self, path: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), ImageError> {
+        let (mut folders, mut pictures) = (Vec::new(), Vec::new());
+        for entry in fs::read_dir(path).map_err(ImageError::io(path))? {
+            let entry = entry.map_err(ImageError::io(path))?.path();
+            let is_hidden = entry.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+            match (entry.is_dir(), is_hidden, picture::is_picture(&entry)) {
+                (true, false, _) => folders.push(entry),
+                (true, true, _) => self.pass_over(PassedOverKind::HiddenFolder, &entry),
+                (false, false, true) => pictures.push(entry),
+                (false, true, true) => self.pass_over(PassedOverKind::Hidden, &entry),
+                (false, true, false) => {}
+                (false, false, false) => self.pass_over(PassedOverKind::of_ending(&entry), &entry),
+            }
+        }
+        folders.sort();
+        pictures.sort();
+        Ok((folders, pictures))
+    }
+
+    fn pass_over(&mut self, kind: PassedOverKind, path: &Path) {
+        let name = path.strip_prefix(&self.root).unwrap_or(path).display().to_string();
+        let (count, first) = self.passed_over.entry(kind).or_insert_with(|| (0, name.clone()));
+        *count += 1;
+        // The order in which a system lists a folder is its own.
+        if name < *first {
+            *first = name;
         }
     }
-    folders.sort();
-    pictures.sort();
-    Ok((folders, pictures))
-}
 
-/// Whether the end of the name says that the file is a picture we can read.
-pub(super) fn is_picture(path: &Path) -> bool {
-    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    ["jpg", "jpeg", "png", "bmp"].contains(&extension.as_str())
+    fn into_passed_over(self) -> Vec<PassedOver> {
+        let entry = |(kind, (count, first))| PassedOver { kind, count, first };
+        self.passed_over.into_iter().map(entry).collect()
+    }
 }
 
 impl Source for PictureFiles {
@@ -131,7 +188,7 @@ impl Source for PictureFiles {
     }
 
     fn get(&self, index: usize) -> Result<Image, ImageError> {
-        decode(&self.files[index].0)
+        picture::decode(&self.files[index].0, self.turn)
     }
 
     fn classes(&self) -> Option<&[(usize, String)]> {
@@ -139,40 +196,11 @@ impl Source for PictureFiles {
     }
 
     fn findings(&self) -> Findings {
-        Findings { other_columns: self.other_columns.clone(), ..Findings::default() }
+        self.findings.clone()
     }
-}
 
-/// Decodes a picture to grey or to red, green, blue, 8 bits each. Transparency and orientation tags are left out.
-fn decode(path: &Path) -> Result<Image, ImageError> {
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(MAX_SIDE);
-    limits.max_image_height = Some(MAX_SIDE);
-    limits.max_alloc = Some(MAX_DECODED_BYTES);
-    let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(ImageError::io(path))?;
-    let mut reader = reader;
-    reader.limits(limits);
-    let decoded = reader.decode().map_err(|error| match error {
-        image::ImageError::IoError(source) => ImageError::Io { path: path.to_path_buf(), source },
-        image::ImageError::Unsupported(error) => ImageError::unsupported(path, error.to_string()),
-        image::ImageError::Limits(_) => ImageError::unsupported(
-            path,
-            format!("a picture with a side over {MAX_SIDE} or over {MAX_DECODED_BYTES} bytes decoded"),
-        ),
-        error @ (image::ImageError::Decoding(_) | image::ImageError::Encoding(_) | image::ImageError::Parameter(_)) => {
-            ImageError::invalid(path, error.to_string())
-        }
-    })?;
-    Ok(planes(path, decoded))
-}
-
-fn planes(path: &Path, decoded: DynamicImage) -> Image {
-    let (height, width) = (decoded.height() as usize, decoded.width() as usize);
-    let grey = !decoded.color().has_color();
-    let (channels, interleaved) =
-        if grey { (1, decoded.into_luma8().into_raw()) } else { (3, decoded.into_rgb8().into_raw()) };
-    let data = (0..channels)
-        .flat_map(|channel| interleaved.iter().skip(channel).step_by(channels).map(|&byte| f32::from(byte)))
-        .collect();
-    Image { name: path.display().to_string(), channels, height, width, data }
+    fn looks(&self, index: usize) -> picture::Looks {
+        let looks = picture::looks(&self.files[index].0);
+        picture::Looks { is_turned: looks.is_turned && self.turn, ..looks }
+    }
 }

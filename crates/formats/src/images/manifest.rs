@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::ImageOptions;
 use super::error::ImageError;
 use super::folder::PictureFiles;
 
@@ -11,7 +12,7 @@ const FILE_COLUMNS: [&str; 4] = ["file", "filename", "path", "image"];
 const LABEL_COLUMNS: [&str; 2] = ["label", "class"];
 
 /// Reads a table with the columns `file` and perhaps `label`; others are passed over. An empty label is none.
-pub(super) fn open(path: &Path) -> Result<PictureFiles, ImageError> {
+pub(super) fn open(path: &Path, options: &ImageOptions) -> Result<PictureFiles, ImageError> {
     let csv_error = |error: csv::Error| {
         let message = error.to_string();
         if let csv::ErrorKind::Io(source) = error.into_kind() {
@@ -59,7 +60,7 @@ pub(super) fn open(path: &Path) -> Result<PictureFiles, ImageError> {
         })?;
         files.push((locate(folder, name), label));
     }
-    Ok(PictureFiles::new(files).with_other_columns(other_columns))
+    Ok(PictureFiles::new(files, options).with_other_columns(other_columns))
 }
 
 /// What separates the columns: of comma, semicolon and tab the one that the first line has most of.

@@ -6,9 +6,11 @@
 mod arrays;
 mod cifar;
 mod error;
+mod findings;
 mod folder;
 mod input;
 mod manifest;
+mod picture;
 mod placement;
 mod preprocessing;
 mod resample;
@@ -17,12 +19,14 @@ use std::fmt::Debug;
 use std::path::Path;
 
 pub use error::ImageError;
+pub use findings::{Findings, PassedOver, PassedOverKind};
 pub use input::{Layout, NetworkInput};
 pub use placement::ArrayLayout;
 pub use preprocessing::{ChannelOrder, Fit, Preprocessing};
 
 use cifar::CifarVariant;
 use network::DataType;
+use picture::Looks;
 
 /// One image, planes row-major: `[channels, height, width]`. Numbers are as stored: 0…255 in picture files. An example that is
 /// no picture is one, too: a signal `[channels, length]` has height 1, and further axes count as rows.
@@ -47,8 +51,8 @@ pub enum ImageFormat {
     Cifar10,
     /// CIFAR-100 binary: as CIFAR-10 with a coarse label before the label.
     Cifar100,
-    /// A folder of JPEG, PNG and BMP files. Sub-folders are classes, by their numbers or in the order of their names; without
-    /// any there are no labels.
+    /// A folder of picture files. Sub-folders are classes, by their numbers or in the order of their names; without any there
+    /// are no labels.
     Folder,
     /// A table with a header, separated by commas, semicolons or tabs: column `file`, relative to the table or to the folder
     /// `images` beside it, and perhaps `label`.
@@ -58,7 +62,7 @@ pub enum ImageFormat {
     /// A numpy archive: an array of images, as `images`, `x` or `x_test`, and perhaps one of labels, as `labels`, `y` or
     /// `y_test`.
     Npz,
-    /// One JPEG, PNG or BMP file.
+    /// One picture: JPEG, PNG, WebP, TIFF, GIF, BMP, PGM or PPM.
     File,
 }
 
@@ -74,6 +78,18 @@ pub struct ImageOptions {
     pub layout: Option<ArrayLayout>,
     /// What the network takes.
     pub input: Option<NetworkInput>,
+    /// What else a user may choose.
+    pub choices: ImageChoices,
+}
+
+/// What a user may choose about how images are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImageChoices {
+    /// Whether a file that is not read, or a class without a picture, is an error.
+    pub strict: bool,
+    /// Whether pictures stay as they are stored, instead of being turned as their EXIF orientation says. Pictures in TIFF are
+    /// turned all the same, as Pillow does while it reads them.
+    pub keeps_orientation: bool,
 }
 
 /// Images in a fixed order, decoded when asked for. Many threads may ask at a time.
@@ -82,6 +98,7 @@ pub struct Images {
     source: Box<dyn Source>,
     /// Indices into the source, where it is not used whole.
     chosen: Option<Vec<usize>>,
+    choices: ImageChoices,
 }
 
 /// A store of images.
@@ -101,15 +118,19 @@ trait Source: Debug + Send + Sync {
     fn findings(&self) -> Findings {
         Findings::default()
     }
+    /// What of a picture a user should know before it is decoded.
+    fn looks(&self, _index: usize) -> Looks {
+        Looks::default()
+    }
 }
 
-/// What a store of images had to choose, or did not read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Findings {
-    /// Of an archive of several arrays: the one of the images, and that of the labels.
-    pub arrays: Option<(String, Option<String>)>,
-    /// Columns of a manifest without labels, none of which is named as labels are.
-    pub other_columns: Vec<String>,
+/// What is done to pictures while they are decoded, which their user may not expect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImageLooks {
+    /// Pictures that are turned or mirrored as their EXIF orientation says.
+    pub turned: usize,
+    /// Grey pictures of 16 bits, whose numbers above 255 become 255, as Pillow has it.
+    pub clipped: usize,
 }
 
 impl Images {
@@ -129,9 +150,9 @@ impl Images {
         let source: Box<dyn Source> = match format {
             ImageFormat::Cifar10 => Box::new(cifar::Cifar::open(path, CifarVariant::Ten, options.limit)?),
             ImageFormat::Cifar100 => Box::new(cifar::Cifar::open(path, CifarVariant::Hundred, options.limit)?),
-            ImageFormat::Folder => Box::new(folder::open(path)?),
-            ImageFormat::Manifest => Box::new(manifest::open(path)?),
-            ImageFormat::File => Box::new(folder::PictureFiles::single(path)?),
+            ImageFormat::Folder => Box::new(folder::open(path, options)?),
+            ImageFormat::Manifest => Box::new(manifest::open(path, options)?),
+            ImageFormat::File => Box::new(folder::PictureFiles::single(path, options)?),
             ImageFormat::Npy => Box::new(arrays::open_npy(path, options)?),
             ImageFormat::Npz => Box::new(arrays::open_npz(path, options)?),
         };
@@ -156,13 +177,16 @@ impl Images {
         options: &ImageOptions,
     ) -> Result<Self, ImageError> {
         if source.len() == 0 {
-            return Err(ImageError::invalid(path, "there is no image in it"));
+            return Err(ImageError::invalid(path, no_image(&source.findings())));
+        }
+        if options.choices.strict {
+            source.findings().check_complete(path)?;
         }
         let chosen = options.limit.filter(|&limit| limit < source.len()).map(|limit| match by_class {
             true => choose_evenly(&(0..source.len()).map(|i| source.label(i)).collect::<Vec<_>>(), limit),
             false => (0..limit).collect(),
         });
-        Ok(Self { source, chosen })
+        Ok(Self { source, chosen, choices: options.choices })
     }
 
     /// Number of images.
@@ -213,9 +237,23 @@ impl Images {
         self.source.fitted()
     }
 
+    /// What the user chose about how they are read.
+    pub fn choices(&self) -> ImageChoices {
+        self.choices
+    }
+
     /// What was chosen or not read.
     pub fn findings(&self) -> Findings {
         self.source.findings()
+    }
+
+    /// How many of the images are turned, and of how many what is above 255 is lost. The head of every file is read.
+    pub fn looks(&self) -> ImageLooks {
+        let looks = (0..self.len()).map(|index| self.source.looks(self.index(index)));
+        looks.fold(ImageLooks::default(), |sum, looks| ImageLooks {
+            turned: sum.turned + usize::from(looks.is_turned),
+            clipped: sum.clipped + usize::from(looks.is_clipped),
+        })
     }
 
     fn index(&self, index: usize) -> usize {
@@ -234,7 +272,7 @@ fn guess_format(path: &Path) -> Result<ImageFormat, ImageError> {
         "csv" | "tsv" => Ok(ImageFormat::Manifest),
         "npy" => Ok(ImageFormat::Npy),
         "npz" => Ok(ImageFormat::Npz),
-        _ if folder::is_picture(path) => Ok(ImageFormat::File),
+        _ if picture::is_picture(path) => Ok(ImageFormat::File),
         "onnx" | "tflite" | "pt" | "pth" | "safetensors" | "h5" | "keras" => {
             Err(ImageError::unsupported(path, "by the end of its name it is a network or its weights; expected images"))
         }
@@ -242,6 +280,14 @@ fn guess_format(path: &Path) -> Result<ImageFormat, ImageError> {
             path,
             "the end of its name tells no format of images; there are .bin (CIFAR), .csv, .npy, .npz, .jpg, .png, .bmp",
         )),
+    }
+}
+
+/// What is said of a store without images.
+fn no_image(findings: &Findings) -> String {
+    match findings.passed_over.is_empty() {
+        true => "there is no image in it".to_string(),
+        false => format!("there is no image in it that is read, only {}", findings.passed_over_text()),
     }
 }
 
@@ -279,7 +325,7 @@ mod tests {
     #[test]
     fn a_format_that_the_name_does_not_tell_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("images.tiff");
+        let path = folder.path().join("images.heic");
         std::fs::write(&path, "x").unwrap();
         let error = Images::open(&path, &ImageOptions::default()).unwrap_err();
         assert!(matches!(error, ImageError::Unsupported { .. }), "{error}");

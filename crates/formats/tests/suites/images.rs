@@ -3,8 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 
-use formats::images::{ArrayLayout, ImageError, ImageOptions, Images, NetworkInput};
+use formats::images::{ArrayLayout, ImageChoices, ImageError, ImageOptions, Images, NetworkInput};
 use image::{ImageFormat as PictureFormat, Rgb, RgbImage};
+use network::{ErrorKind, Failure, Mend};
 use tempfile::TempDir;
 use testkit::check_all;
 
@@ -40,9 +41,6 @@ fn sub_folders_are_classes_in_sorted_order() {
 
     let two = Images::open(folder.path(), &ImageOptions { limit: Some(2), ..Default::default() }).unwrap();
     assert_eq!([two.label(0), two.label(1)], [Some(0), Some(1)]);
-
-    picture(&folder.path().join("stray.png"), [0; 3]);
-    assert!(message(open(folder.path())).contains("stray.png: a picture beside folders of classes"));
 }
 
 #[test]
@@ -72,15 +70,76 @@ fn folders_that_are_numbers_are_the_classes_of_these_numbers() {
     assert!(labels(&["0", "99999999999"]).is_err_and(|message| message.contains("too large for a class")));
 }
 
+/// An empty file at a place below a folder.
+fn touch(folder: &Path, name: &str) {
+    let path = folder.join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, "").unwrap();
+}
+
 #[test]
-fn pictures_of_a_class_may_lie_one_folder_deeper() {
+fn pictures_of_a_class_lie_at_any_depth_in_the_order_of_torchvision() {
     let folder = TempDir::new().unwrap();
-    picture(&folder.path().join("cat/images/a.png"), [1, 0, 0]);
-    picture(&folder.path().join("dog/images/b.png"), [2, 0, 0]);
-    std::fs::write(folder.path().join("dog/boxes.txt"), "no picture").unwrap();
+    // The order of `sorted(os.walk(…))` of Python, each with its files sorted.
+    let names = ["a/Z.PNG", "a/z.png", "a/x y/b/q.Jpeg", "a/x y/q.png", "a/x/1.webp", "a/x/b/0.tiff", "b/images/1.gif"];
+    names.iter().for_each(|name| touch(folder.path(), name));
     let images = open(folder.path()).unwrap();
-    let found: Vec<_> = (0..images.len()).map(|i| (images.label(i), images.get(i).unwrap().data[0])).collect();
-    assert_eq!(found, [(Some(0), 1.0), (Some(1), 2.0)]);
+    let found: Vec<(String, Option<usize>)> = (0..images.len())
+        .map(|index| (message(images.get(index)), images.label(index)))
+        .map(|(message, label)| (message.split(": ").next().unwrap().to_string(), label))
+        .collect();
+    let order = ["a/Z.PNG", "a/z.png", "a/x/1.webp", "a/x y/q.png", "a/x y/b/q.Jpeg", "a/x/b/0.tiff", "b/images/1.gif"];
+    let expected: Vec<(String, Option<usize>)> = order
+        .iter()
+        .map(|name| (folder.path().join(name).display().to_string(), Some(usize::from(name.starts_with('b')))))
+        .collect();
+    assert_eq!(found, expected);
+    assert!(images.findings().passed_over.is_empty());
+}
+
+#[test]
+fn what_is_not_read_is_counted_and_may_be_refused() {
+    let folder = TempDir::new().unwrap();
+    let strict = |strict: bool| {
+        let choices = ImageChoices { strict, ..ImageChoices::default() };
+        Images::open(folder.path(), &ImageOptions { choices, ..ImageOptions::default() })
+    };
+    picture(&folder.path().join("cat/a.png"), [1, 0, 0]);
+    touch(folder.path(), "cat/.DS_Store");
+    assert_eq!(strict(true).unwrap().len(), 1);
+
+    std::fs::create_dir(folder.path().join("dog")).unwrap();
+    assert_eq!(strict(false).unwrap().findings().empty_classes, ["dog"]);
+    assert!(message(strict(true)).contains("1 of its classes without a picture: dog"));
+
+    for name in ["cat/c.HEIC", "cat/b.heic", "dog/deep/0001", "cat/.a.png", ".git/x.png", "stray.png", "list.txt"] {
+        touch(folder.path(), name);
+    }
+    let images = strict(false).unwrap();
+    assert_eq!((images.len(), images.classes().unwrap().len()), (1, 2));
+    let passed_over = "1 beside the folders of classes (stray.png), 2 .heic (cat/b.heic, …), 1 .txt (list.txt), \
+                       1 without an ending (dog/deep/0001), 1 hidden (cat/.a.png), 1 hidden folder (.git)";
+    assert_eq!(images.findings().passed_over_text(), passed_over);
+    let error = strict(true).unwrap_err();
+    assert_eq!((error.kind(), error.mend()), (ErrorKind::Unsupported, Some(Mend::PassOver)));
+    assert!(message::<()>(Err(error)).ends_with(&format!("files that are not read: {passed_over}")));
+
+    let only_others = TempDir::new().unwrap();
+    touch(only_others.path(), "a.heic");
+    assert!(message(open(only_others.path())).ends_with("there is no image in it that is read, only 1 .heic (a.heic)"));
+}
+
+#[cfg(unix)]
+#[test]
+fn links_to_folders_are_followed_but_not_in_circles() {
+    let folder = TempDir::new().unwrap();
+    picture(&folder.path().join("elsewhere/a.png"), [1, 0, 0]);
+    let set = folder.path().join("set");
+    std::fs::create_dir_all(set.join("cat")).unwrap();
+    std::os::unix::fs::symlink(folder.path().join("elsewhere"), set.join("cat/linked")).unwrap();
+    assert_eq!(open(&set).unwrap().len(), 1);
+    std::os::unix::fs::symlink(&set, set.join("cat/circle")).unwrap();
+    assert!(message(open(&set)).contains("the folder is a link to one that it lies in"));
 }
 
 #[test]

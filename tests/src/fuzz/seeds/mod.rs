@@ -3,7 +3,6 @@
 pub(super) mod weights;
 
 use std::fs;
-use std::io::Cursor;
 
 use bytes::Bytes;
 use formats::onnx::proto::{ModelProto, StringStringEntryProto};
@@ -11,7 +10,7 @@ use formats::onnx::write::{WriteOptions, to_bytes};
 use network::architectures::{Architecture, Family, Shortcut, build};
 use prost::Message;
 
-use crate::{analog_toml, digital_toml, exported_files, keras_files, repository, tflite_files};
+use crate::{analog_toml, digital_toml, exported_files, keras_files, picture_files, repository, tflite_files};
 use testkit::{float, int, int_list, model, string};
 
 /// Valid inputs of the target of this name; none where there is no such target.
@@ -34,7 +33,7 @@ pub fn seeds(name: &str) -> Vec<Vec<u8>> {
         "npy" => vec![npy("<f4", "(1, 3, 2, 2)", 48), npy("|u1", "(2, 4, 4, 1)", 32), npy("<i8", "(1, 1, 2, 3)", 48)],
         "npz" => vec![fs::read(repository("traces/digits-test.npz")).expect("it is in the repository")],
         "manifest" => vec![b"file,label\na.png,0\nb/c.jpg,1\n".to_vec(), b"file\n\"a b.png\"\n".to_vec()],
-        "picture" => pictures(),
+        "picture" => picture_files(),
         _ => Vec::new(),
     }
 }
@@ -254,15 +253,4 @@ fn npy(element: &str, shape: &str, data: usize) -> Vec<u8> {
     bytes.extend(header.bytes());
     bytes.extend((0..data).map(|i| (i % 4) as u8));
     bytes
-}
-
-fn pictures() -> Vec<Vec<u8>> {
-    let picture = image::RgbImage::from_fn(8, 6, |x, y| image::Rgb([(x * 30) as u8, (y * 40) as u8, 99]));
-    let formats = [image::ImageFormat::Png, image::ImageFormat::Jpeg, image::ImageFormat::Bmp];
-    let encode = |format| {
-        let mut bytes = Cursor::new(Vec::new());
-        picture.write_to(&mut bytes, format).expect("it can be encoded");
-        bytes.into_inner()
-    };
-    formats.into_iter().map(encode).collect()
 }
