@@ -58,6 +58,9 @@ pub fn image_notes<'a>(notes: impl Iterator<Item = &'a ImageNote>) {
             | ImageNote::Folders(..)
             | ImageNote::Arrays(..)
             | ImageNote::EmptyClasses(_)
+            | ImageNote::Part(_)
+            | ImageNote::LabelFile(_)
+            | ImageNote::NoLabelFile(_)
             | ImageNote::Clipped(..)
             | ImageNote::NoLabels(..) => decided.to_string(),
             ImageNote::PassedOver(_) => format!("{decided} (--strict: an error)"),

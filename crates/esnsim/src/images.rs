@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use formats::images::{
-    ArrayLayout, ImageChoices, ImageError, ImageOptions, Images, NetworkInput, PassedOver, Preprocessing,
+    ArrayLayout, ImageChoices, ImageError, ImageOptions, Images, Labels, NetworkInput, PassedOver, Preprocessing,
 };
 use network::{DataType, Network, Note, NoteKind, ValueId};
 use report::write_file;
@@ -72,6 +72,12 @@ pub enum ImageNote {
     Threshold(f32),
     /// Of an archive of several arrays, this one holds the images, and this one the labels.
     Arrays(String, Option<String>),
+    /// Of an archive in parts, this one is read.
+    Part(String),
+    /// Labels are those of this file.
+    LabelFile(String),
+    /// There is no such file, so that there are no labels.
+    NoLabelFile(String),
     /// Files that are not read, by what they are.
     PassedOver(Vec<PassedOver>),
     /// Classes without a picture.
@@ -108,6 +114,9 @@ impl std::fmt::Display for ImageNote {
             ImageNote::Arrays(images, None) => {
                 return write!(f, "images are those of the array {images}, without labels");
             }
+            ImageNote::Part(part) => return write!(f, "images are those of {part} in the archive"),
+            ImageNote::LabelFile(file) => return write!(f, "labels are those of {file}"),
+            ImageNote::NoLabelFile(file) => return write!(f, "there is no {file}, so that images have no labels"),
             ImageNote::PassedOver(kinds) => {
                 let count: usize = kinds.iter().map(|kind| kind.count).sum();
                 let kinds: Vec<String> = kinds.iter().map(ToString::to_string).collect();
@@ -255,6 +264,11 @@ fn form_notes(samples: &ImageSamples) -> Result<Vec<ImageNote>, Error> {
     if !found.other_columns.is_empty() {
         notes.push(ImageNote::NoLabels(found.other_columns));
     }
+    notes.extend(found.part.map(ImageNote::Part));
+    notes.extend(found.labels.map(|labels| match labels {
+        Labels::File(name) => ImageNote::LabelFile(name),
+        Labels::Missing(name) => ImageNote::NoLabelFile(name),
+    }));
     if !found.passed_over.is_empty() {
         notes.push(ImageNote::PassedOver(found.passed_over));
     }

@@ -61,6 +61,7 @@ fn image_record(
         sha256,
         count: samples.images().len(),
         layout: images.layout,
+        coarse_labels: samples.images().choices().coarse_labels,
         exif: !samples.images().choices().keeps_orientation,
         preprocessing: samples.preprocessing().clone(),
         label_offset: samples.form().label_offset,

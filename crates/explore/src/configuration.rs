@@ -52,6 +52,9 @@ pub struct ImagesIdentity {
     /// Whether pictures stay as they are stored, whatever their EXIF orientation says.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub keeps_orientation: bool,
+    /// Whether labels are the coarse ones of CIFAR-100.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub coarse_labels: bool,
     /// The output that is scored, where the plan names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,

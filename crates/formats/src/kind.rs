@@ -10,7 +10,13 @@ use network::{Mend, NetworkError};
 pub enum FileKind {
     /// Records of 3,073 bytes, each of which begins with a class of CIFAR-10.
     Cifar10,
-    /// A JPEG, PNG, BMP or GIF picture.
+    /// Records of 3,074 bytes, each of which begins with a coarse and a fine class of CIFAR-100.
+    Cifar100,
+    /// An array of MNIST's kind.
+    Idx,
+    /// A tar archive.
+    Tar,
+    /// A JPEG, PNG, WebP, TIFF, BMP or GIF picture.
     Picture,
     /// A numpy array.
     NumpyArray,
@@ -22,6 +28,12 @@ pub enum FileKind {
     Zip,
     /// A gzip file.
     Gzip,
+    /// A file of xz, bzip2, zstd, 7-Zip or RAR.
+    Packed,
+    /// A Parquet table.
+    Parquet,
+    /// A file of MATLAB.
+    Matlab,
     /// HTML, SVG or other XML.
     Xml,
     /// JSON text.
@@ -43,7 +55,7 @@ impl FileKind {
     /// assert_eq!(FileKind::of(&[8, 7, 18, 4]), None);
     /// ```
     pub fn of(bytes: &[u8]) -> Option<Self> {
-        const MAGIC: [(&[u8], FileKind); 10] = [
+        const MAGIC: [(&[u8], FileKind); 19] = [
             (b"SQLite format 3\0", FileKind::Sqlite),
             (b"\x89HDF\r\n\x1a\n", FileKind::Hdf5),
             (b"\x89PNG\r\n\x1a\n", FileKind::Picture),
@@ -54,9 +66,29 @@ impl FileKind {
             (b"PK\x03\x04", FileKind::Zip),
             (b"PK\x05\x06", FileKind::Zip),
             (b"\x1f\x8b", FileKind::Gzip),
+            (b"II*\0", FileKind::Picture),
+            (b"MM\0*", FileKind::Picture),
+            (b"PAR1", FileKind::Parquet),
+            (b"MATLAB 5.0 MAT-file", FileKind::Matlab),
+            (b"\xfd7zXZ\0", FileKind::Packed),
+            (b"BZh", FileKind::Packed),
+            (b"\x28\xb5\x2f\xfd", FileKind::Packed),
+            (b"7z\xbc\xaf\x27\x1c", FileKind::Packed),
+            (b"Rar!\x1a\x07", FileKind::Packed),
         ];
         let known = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, kind)| *kind);
-        known.or_else(|| text_kind(bytes)).or_else(|| is_cifar10(bytes).then_some(FileKind::Cifar10))
+        let is_webp = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
+        let by_form = || {
+            let forms = [
+                (is_webp, FileKind::Picture),
+                (bytes.get(257..262) == Some(b"ustar"), FileKind::Tar),
+                (bytes.starts_with(b"\0\0\x08\x01") || bytes.starts_with(b"\0\0\x08\x03"), FileKind::Idx),
+                (is_records(bytes, &[10]), FileKind::Cifar10),
+                (is_records(bytes, &[20, 100]), FileKind::Cifar100),
+            ];
+            forms.into_iter().find(|(is_so, _)| *is_so).map(|(_, kind)| kind)
+        };
+        known.or_else(|| text_kind(bytes)).or_else(by_form)
     }
 }
 
@@ -64,10 +96,23 @@ impl FileKind {
 pub(crate) fn no_network(path: &Path, bytes: &[u8]) -> Option<NetworkError> {
     let kind = FileKind::of(bytes)?;
     let mend = match kind {
-        FileKind::Cifar10 | FileKind::Picture | FileKind::NumpyArray => Some(Mend::GiveAsImages),
+        FileKind::Cifar10
+        | FileKind::Cifar100
+        | FileKind::Idx
+        | FileKind::Tar
+        | FileKind::Picture
+        | FileKind::NumpyArray => Some(Mend::GiveAsImages),
         FileKind::Sqlite => Some(Mend::GiveAsStore),
         FileKind::Toml => Some(Mend::GiveAsHardwareOrPlan),
-        FileKind::Hdf5 | FileKind::Zip | FileKind::Gzip | FileKind::Xml | FileKind::Json | FileKind::Text => None,
+        FileKind::Hdf5
+        | FileKind::Zip
+        | FileKind::Gzip
+        | FileKind::Packed
+        | FileKind::Parquet
+        | FileKind::Matlab
+        | FileKind::Xml
+        | FileKind::Json
+        | FileKind::Text => None,
     };
     let problem = format!(
         "it is {kind}; expected a network (ONNX, TFLite, torch.export) or weights (PyTorch, safetensors, Keras, NumPy)"
@@ -103,21 +148,30 @@ fn text_kind(bytes: &[u8]) -> Option<FileKind> {
     })
 }
 
-fn is_cifar10(bytes: &[u8]) -> bool {
-    const RECORD: usize = 3073;
-    bytes.len() >= RECORD && bytes.len().is_multiple_of(RECORD) && bytes.iter().step_by(RECORD).all(|&label| label < 10)
+/// Whether the bytes are records of an image of CIFAR each, behind labels that are below these numbers.
+fn is_records(bytes: &[u8], classes: &[u8]) -> bool {
+    const PIXELS: usize = 3072;
+    let record = classes.len() + PIXELS;
+    let fits = |record: &[u8]| record.iter().zip(classes).all(|(label, end)| label < end);
+    bytes.len() >= record && bytes.len().is_multiple_of(record) && bytes.chunks_exact(record).all(fits)
 }
 
 impl fmt::Display for FileKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             FileKind::Cifar10 => "images in the binary format of CIFAR-10",
+            FileKind::Cifar100 => "images in the binary format of CIFAR-100",
+            FileKind::Idx => "an IDX file, as MNIST's are",
+            FileKind::Tar => "a tar archive",
             FileKind::Picture => "a picture",
             FileKind::NumpyArray => "a numpy array",
             FileKind::Sqlite => "an SQLite database",
             FileKind::Hdf5 => "an HDF5 file",
             FileKind::Zip => "a zip archive",
             FileKind::Gzip => "a gzip file, to be unpacked first",
+            FileKind::Packed => "a packed file (xz, bzip2, zstd, 7-Zip or RAR)",
+            FileKind::Parquet => "a Parquet file",
+            FileKind::Matlab => "a file of MATLAB",
             FileKind::Xml => "HTML, SVG or other XML",
             FileKind::Json => "JSON",
             FileKind::Toml => "TOML, as descriptions of hardware and plans are",

@@ -45,6 +45,7 @@
 //! kind.rs         what a file is that is not what was asked for
 //! names.rs        the names of layers in weight files and topologies
 //! npy.rs          the header of numpy arrays
+//! pickle.rs       pickles as a table of objects
 //! reading/        what readers share: faults, findings, the grid that a file states, shapes, windows, the end
 //! images/         images, and what is done to them before a network sees them
 //! onnx/           the reader of ONNX, and its writer in onnx/write/
@@ -67,6 +68,7 @@ mod names;
 pub mod npy;
 pub mod onnx;
 mod options;
+mod pickle;
 mod reading;
 mod tflite;
 pub mod topology;

@@ -90,6 +90,8 @@ pub struct ImageRecord {
     pub layout: Option<ArrayLayout>,
     /// Whether pictures were turned as their EXIF orientation says.
     pub exif: bool,
+    /// Whether labels were the coarse ones of CIFAR-100.
+    pub coarse_labels: bool,
     /// What was done to them, every default filled in.
     pub preprocessing: Preprocessing,
     /// What was added to every label.

@@ -1,5 +1,5 @@
 //! What the suites of all crates share, so that each of it is there once: networks put together by hand ([`Net`]), ONNX files
-//! ([`Model`]), numbers that look random and are the same on every machine ([`Random`]), a convolution by the plainest loops
+//! ([`Model`]), files of image data sets ([`tar`], [`idx`], [`cifar_batch`]), numbers that look random and are the same on every machine ([`Random`]), a convolution by the plainest loops
 //! ([`products`]), tables of cases ([`check_all`]), an observer of stepped machines ([`Watch`]), and files and programs that
 //! a machine may lack ([`shared`], [`tool`]).
 //!
@@ -10,6 +10,7 @@
 
 mod absent;
 mod convolution;
+mod data_sets;
 mod net;
 mod onnx;
 mod random;
@@ -18,6 +19,7 @@ mod watch;
 
 pub use self::absent::{shared, shared_network, tool};
 pub use self::convolution::{geometries, products, small_geometries, sums};
+pub use self::data_sets::{cifar_batch, cifar_records, gzip, idx, tar, tar_block, tar_entry, tar_header};
 pub use self::net::{Net, chain, layer_of, quantized_weights, real_weights, texts};
 pub use self::onnx::{
     Model, bools, float, floats, graph, int, int_list, int8s, int32s, ints, model, raw, string, tensor, uint8s,

@@ -42,6 +42,7 @@ pub const TARGETS: [Target; 18] = [
     Target { name: "npz", run: readers::npz },
     Target { name: "manifest", run: readers::manifest },
     Target { name: "picture", run: readers::picture },
+    Target { name: "dataset", run: readers::dataset },
 ];
 
 /// The target of this name.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use esn::BitConvention;
 use explore::sweep::Plan;
 use formats::ReadOptions;
-use formats::images::{ImageError, ImageFormat, ImageOptions, Images, Preprocessing};
+use formats::images::{ImageChoices, ImageError, ImageFormat, ImageOptions, Images, Preprocessing};
 use formats::onnx::write::{WriteOptions, to_bytes};
 use inference::{FloatExecutor, Session};
 use network::{LayerId, ModelError, Network, NetworkError};
@@ -203,6 +203,16 @@ pub(super) fn manifest(bytes: &[u8]) {
 /// A picture, whose content says of which kind it is.
 pub(super) fn picture(bytes: &[u8]) {
     with_file("png", bytes, |path| images(Images::open(path, &ImageOptions::default())));
+}
+
+/// A file of a data set or an archive of one, whose content says of which kind it is.
+pub(super) fn dataset(bytes: &[u8]) {
+    with_file("data", bytes, |path| {
+        for coarse_labels in [false, true] {
+            let choices = ImageChoices { coarse_labels, ..ImageChoices::default() };
+            images(Images::open(path, &ImageOptions { choices, ..ImageOptions::default() }));
+        }
+    });
 }
 
 fn with_file(extension: &str, bytes: &[u8], read: impl FnOnce(&Path)) {

@@ -105,5 +105,6 @@ targets!(
     npy,
     npz,
     manifest,
-    picture
+    picture,
+    dataset
 );

@@ -219,6 +219,35 @@ fn pictures_that_are_passed_over_turned_or_clipped_are_told() {
 }
 
 #[test]
+fn parts_and_labels_of_data_sets_are_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).expect("writable");
+    let records = testkit::cifar_records(&[(&[1, 7], 5), (&[2, 99], 6)]);
+    write("cifar.tar.gz", &testkit::gzip(&testkit::tar(&[("cifar-100-binary/test.bin", &records)])));
+    write("digits-images-idx3-ubyte", &testkit::idx(&[2, 8, 8], &[3; 128]));
+    let network = repository("traces/digits-resnet.onnx");
+    let network = network.to_str().expect("paths of the repository are text");
+    let run = |more: &[&str]| {
+        let arguments = [&["simulate", network, "--hardware", "ideal-digital", "--images"][..], more].concat();
+        let output = esnsim().current_dir(folder.path()).args(arguments).output().expect("it runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (status, said) = run(&["cifar.tar.gz"]);
+    assert!(status == Some(2) && said.contains("image 1 has label 99; the network has 10 classes"), "{said}");
+    let (status, said) = run(&["cifar.tar.gz", "--coarse-labels"]);
+    let part = "note: images are those of cifar-100-binary/test.bin in the archive";
+    assert!(status == Some(0) && said.contains(part), "{said}");
+    let (status, said) = run(&["digits-images-idx3-ubyte"]);
+    let missing = "note: there is no digits-labels-idx1-ubyte, so that images have no labels";
+    assert!(status == Some(0) && said.contains(missing), "{said}");
+    write("digits-labels-idx1-ubyte", &testkit::idx(&[2], &[3, 4]));
+    let (status, said) = run(&["digits-images-idx3-ubyte"]);
+    assert!(status == Some(0) && said.contains("note: labels are those of digits-labels-idx1-ubyte"), "{said}");
+    let (status, said) = run(&["digits-images-idx3-ubyte", "--coarse-labels"]);
+    assert!(status == Some(2) && said.contains("coarse ones beside fine ones are those of CIFAR-100"), "{said}");
+}
+
+#[test]
 fn folders_that_are_numbers_are_told_where_they_do_not_fit() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let network = repository("traces/digits-resnet.onnx");

@@ -224,9 +224,9 @@ pub struct ThreadOptions {
 #[derive(Args)]
 #[command(next_help_heading = IMAGES)]
 pub struct InferenceOptions {
-    /// Images: folder, CIFAR-10 binary, CSV manifest, .npy or .npz
+    /// Images: folder, CIFAR or MNIST file, tar, CSV, .npy or .npz
     ///
-    /// A folder holds one folder for each class, with pictures at any depth. A manifest has the columns file and label. The embedded network runs on
+    /// The content of a file says which it is. A folder holds one folder for each class, with pictures at any depth. A manifest has the columns file and label. The embedded network runs on
     /// its own images where the option is left out.
     #[arg(long, value_name = "PATH")]
     pub images: Option<PathBuf>,
@@ -248,6 +248,12 @@ pub struct InferenceOptions {
     /// The default is 1 for a network of 1,001 outputs and labels below 1,000, else 0.
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub label_offset: Option<i64>,
+
+    /// Take the coarse labels of CIFAR-100, of 20 classes
+    ///
+    /// CIFAR-100 has two labels for each image. Left out: the fine ones, of 100 classes.
+    #[arg(long, hide_short_help = true)]
+    pub coarse_labels: bool,
 
     /// Bits of activations on integer engines
     ///
@@ -290,7 +296,7 @@ pub struct ImageReadingOptions {
 impl ImageReadingOptions {
     /// What is chosen.
     pub fn choices(&self) -> ImageChoices {
-        ImageChoices { strict: self.strict, keeps_orientation: self.no_exif }
+        ImageChoices { strict: self.strict, keeps_orientation: self.no_exif, ..ImageChoices::default() }
     }
 }
 
@@ -343,7 +349,7 @@ impl InferenceOptions {
             path: self.images.clone(),
             limit: self.limit,
             layout: self.preprocessing.layout,
-            choices: self.reading.choices(),
+            choices: ImageChoices { coarse_labels: self.coarse_labels, ..self.reading.choices() },
             preprocessing: self.preprocessing.request()?,
             label_offset: self.label_offset,
             ..ImageRequest::default()

@@ -104,6 +104,7 @@ impl<'a> ImageOpener<'a> {
             preprocessing: resolved,
             layout: self.entry.layout,
             keeps_orientation: !self.entry.exif,
+            coarse_labels: self.entry.coarse_labels,
             output: request.output,
             threshold: request.threshold,
         };

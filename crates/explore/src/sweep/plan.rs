@@ -84,6 +84,9 @@ pub struct ImagesEntry {
     /// Whether pictures are turned as their EXIF orientation says.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub exif: bool,
+    /// Whether labels are the coarse ones of CIFAR-100.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub coarse_labels: bool,
     /// The output that is scored, where a network has several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
@@ -95,7 +98,7 @@ pub struct ImagesEntry {
 impl ImagesEntry {
     /// What the plan chooses about how they are read.
     pub(super) fn choices(&self) -> ImageChoices {
-        ImageChoices { strict: self.strict, keeps_orientation: !self.exif }
+        ImageChoices { strict: self.strict, keeps_orientation: !self.exif, coarse_labels: self.coarse_labels }
     }
 }
 

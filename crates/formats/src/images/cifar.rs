@@ -1,11 +1,12 @@
 //! The binary files of CIFAR-10 and CIFAR-100.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use bytes::Bytes;
 
 use super::error::ImageError;
-use super::{Image, Source};
+use super::findings::Findings;
+use super::records::Records;
 
 const SIDE: usize = 32;
 const PIXELS: usize = 3 * SIDE * SIDE;
@@ -20,116 +21,111 @@ pub(super) enum CifarVariant {
 }
 
 impl CifarVariant {
-    fn label_bytes(self) -> usize {
-        if self == CifarVariant::Ten { 1 } else { 2 }
-    }
-
-    fn classes(self) -> u8 {
-        if self == CifarVariant::Ten { 10 } else { 100 }
-    }
-}
-
-/// The records of one file, in memory.
-#[derive(Debug)]
-pub(super) struct Cifar {
-    path: PathBuf,
-    variant: CifarVariant,
-    bytes: Vec<u8>,
-}
-
-impl Cifar {
-    /// Reads at most `limit` records.
-    pub fn open(path: &Path, variant: CifarVariant, limit: Option<usize>) -> Result<Self, ImageError> {
-        let record = variant.label_bytes() + PIXELS;
-        let file = File::open(path).map_err(ImageError::io(path))?;
-        let size = file.metadata().map_err(ImageError::io(path))?.len();
-        if size == 0 || size % record as u64 != 0 {
-            return Err(ImageError::invalid(
-                path,
-                format!("{size} bytes are no whole number of {record}-byte records"),
-            ));
-        }
-        let wanted = limit.map_or(size, |limit| size.min(limit.max(1) as u64 * record as u64));
-        let mut bytes = Vec::new();
-        file.take(wanted).read_to_end(&mut bytes).map_err(ImageError::io(path))?;
-        let cifar = Self { path: path.to_path_buf(), variant, bytes };
-        let bad = (0..cifar.len()).find(|&index| cifar.label_byte(index) >= variant.classes());
-        match bad {
-            Some(index) => {
-                let (label, classes) = (cifar.label_byte(index), variant.classes());
-                Err(ImageError::invalid(path, format!("record {index} has label {label}; there are {classes} classes")))
-            }
-            None => Ok(cifar),
+    /// What each byte before the planes is below.
+    fn classes(self) -> &'static [u8] {
+        match self {
+            CifarVariant::Ten => &[10],
+            CifarVariant::Hundred => &[20, 100],
         }
     }
 
-    fn record(&self, index: usize) -> &[u8] {
-        let record = self.variant.label_bytes() + PIXELS;
-        &self.bytes[index * record..][..record]
+    fn record_len(self) -> usize {
+        self.classes().len() + PIXELS
     }
 
-    fn label_byte(&self, index: usize) -> u8 {
-        self.record(index)[self.variant.label_bytes() - 1]
+    /// The first record with a label that is no class: which it is, the label, and how many classes there are.
+    fn misfit(self, bytes: &[u8]) -> Option<(usize, u8, u8)> {
+        let labels =
+            |record: &[u8]| self.classes().iter().copied().zip(record.to_vec()).find(|(end, label)| label >= end);
+        let wrong = |(index, record): (usize, &[u8])| labels(record).map(|(end, label)| (index, label, end));
+        bytes.chunks_exact(self.record_len()).enumerate().find_map(wrong)
     }
 }
 
-impl Source for Cifar {
-    fn len(&self) -> usize {
-        self.bytes.len() / (self.variant.label_bytes() + PIXELS)
-    }
+/// Which of the two layouts a file has, by its size and the labels of all records.
+pub(super) fn variant_of(bytes: &[u8]) -> Option<CifarVariant> {
+    let fits = |variant: &CifarVariant| {
+        !bytes.is_empty() && bytes.len().is_multiple_of(variant.record_len()) && variant.misfit(bytes).is_none()
+    };
+    [CifarVariant::Ten, CifarVariant::Hundred].into_iter().find(fits)
+}
 
-    fn label(&self, index: usize) -> Option<usize> {
-        Some(self.label_byte(index).into())
+/// The images of a file; `coarse` asks for the coarse labels of CIFAR-100.
+pub(super) fn read(path: &Path, bytes: Bytes, variant: CifarVariant, coarse: bool) -> Result<Records, ImageError> {
+    let (record, size) = (variant.record_len(), bytes.len());
+    if size == 0 || size % record != 0 {
+        let (ten, hundred) = (CifarVariant::Ten.record_len(), CifarVariant::Hundred.record_len());
+        let problem = format!(
+            "{size} bytes are no whole number of {record}-byte records; CIFAR-10 has records of {ten} bytes, CIFAR-100 of {hundred}"
+        );
+        return Err(ImageError::invalid(path, problem));
     }
-
-    fn get(&self, index: usize) -> Result<Image, ImageError> {
-        let pixels = &self.record(index)[self.variant.label_bytes()..];
-        Ok(Image {
-            name: format!("{}[{index}]", self.path.display()),
-            channels: 3,
-            height: SIDE,
-            width: SIDE,
-            data: pixels.iter().map(|&byte| byte.into()).collect(),
-        })
+    if let Some((index, label, classes)) = variant.misfit(&bytes) {
+        return Err(ImageError::invalid(
+            path,
+            format!("record {index} has label {label}; there are {classes} classes"),
+        ));
     }
+    let label_bytes = variant.classes().len();
+    let is_coarse = coarse && variant == CifarVariant::Hundred;
+    let place = if is_coarse { 0 } else { label_bytes - 1 };
+    Ok(Records {
+        name: path.display().to_string(),
+        labels: Some(bytes.chunks_exact(record).map(|record| record[place].into()).collect()),
+        bytes,
+        start: label_bytes,
+        stride: record,
+        size: [3, SIDE, SIDE],
+        count: size / record,
+        is_coarse,
+        findings: Findings::default(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use testkit::check_all;
 
+    use super::super::Source;
     use super::*;
 
-    fn write(records: &[(&[u8], u8)]) -> tempfile::NamedTempFile {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let bytes: Vec<u8> = records.iter().flat_map(|(labels, fill)| [*labels, &[*fill; PIXELS]].concat()).collect();
-        std::fs::write(file.path(), bytes).unwrap();
-        file
+    fn bytes(records: &[(&[u8], u8)]) -> Bytes {
+        let records = records.iter().flat_map(|(labels, fill)| [*labels, &[*fill; PIXELS]].concat());
+        records.collect::<Vec<u8>>().into()
     }
 
     #[test]
     fn records_are_read_with_their_labels() {
-        let file = write(&[(&[7], 1), (&[0], 255)]);
-        let cifar = Cifar::open(file.path(), CifarVariant::Ten, None).unwrap();
+        let file = bytes(&[(&[7], 1), (&[0], 255)]);
+        assert_eq!(variant_of(&file), Some(CifarVariant::Ten));
+        let cifar = read(Path::new("x"), file, CifarVariant::Ten, false).unwrap();
         assert_eq!((cifar.len(), cifar.label(0), cifar.label(1)), (2, Some(7), Some(0)));
         assert_eq!(cifar.get(1).unwrap().data, vec![255.0; PIXELS]);
-        assert_eq!(Cifar::open(file.path(), CifarVariant::Ten, Some(1)).unwrap().len(), 1);
     }
 
     #[test]
-    fn the_fine_label_of_cifar_100_counts() {
-        let file = write(&[(&[3, 77], 9)]);
-        let cifar = Cifar::open(file.path(), CifarVariant::Hundred, None).unwrap();
-        assert_eq!((cifar.label(0), cifar.get(0).unwrap().data[0]), (Some(77), 9.0));
+    fn the_fine_label_of_cifar_100_counts_unless_the_coarse_one_is_asked_for() {
+        let file = bytes(&[(&[3, 77], 9)]);
+        assert_eq!(variant_of(&file), Some(CifarVariant::Hundred));
+        let label = |coarse| {
+            let cifar = read(Path::new("x"), file.clone(), CifarVariant::Hundred, coarse).unwrap();
+            (cifar.label(0), cifar.get(0).unwrap().data[0])
+        };
+        assert_eq!((label(false), label(true)), ((Some(77), 9.0), (Some(3), 9.0)));
     }
 
     #[test]
     fn a_file_of_another_size_or_label_is_refused() {
-        let wrong_label = write(&[(&[0], 0), (&[10], 0)]);
-        let cases =
-            [(wrong_label, "record 1 has label 10"), (write(&[(&[1, 1], 0)]), "3074 bytes are no whole number")];
-        check_all(cases, |(file, expected)| {
-            let message = Cifar::open(file.path(), CifarVariant::Ten, None).unwrap_err().to_string();
+        let cases = [
+            (bytes(&[(&[0], 0), (&[10], 0)]), CifarVariant::Ten, "record 1 has label 10; there are 10 classes"),
+            (bytes(&[(&[1, 1], 0)]), CifarVariant::Ten, "3074 bytes are no whole number"),
+            (bytes(&[(&[20, 1], 0)]), CifarVariant::Hundred, "record 0 has label 20; there are 20 classes"),
+            (bytes(&[(&[19, 100], 0)]), CifarVariant::Hundred, "record 0 has label 100; there are 100 classes"),
+            (Bytes::new(), CifarVariant::Ten, "0 bytes are no whole number"),
+        ];
+        check_all(cases, |(file, variant, expected)| {
+            assert_eq!(variant_of(file).filter(|found| found == variant), None);
+            let message = read(Path::new("x"), file.clone(), *variant, false).unwrap_err().to_string();
             assert!(message.contains(expected), "{message}");
         });
     }

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::preprocessing::Preprocessing;
 use crate::document::did_you_mean_name;
+use crate::reading::fault::Fault;
 
 /// Why images cannot be read or used. Every message is one line that names the file, and the image in it.
 #[derive(Debug, Error)]
@@ -152,6 +153,18 @@ impl ImageError {
 
     pub(super) fn invalid(path: &Path, problem: impl Into<String>) -> Self {
         Self::Invalid { path: path.to_path_buf(), problem: one_line(&problem.into()) }
+    }
+
+    /// What is wrong with a pickle, as an error of this file.
+    pub(super) fn of_fault(path: &Path, fault: Fault) -> Self {
+        match fault {
+            Fault::Invalid(problem) => Self::invalid(path, problem),
+            Fault::Unsupported(problem)
+            | Fault::OpenShape(problem)
+            | Fault::NotRun(problem)
+            | Fault::NotCosted(problem) => Self::unsupported(path, problem),
+            Fault::UnknownShape => Self::unsupported(path, "something whose shape is not known"),
+        }
     }
 
     pub(super) fn incomplete(path: &Path, problem: impl Into<String>) -> Self {

@@ -16,6 +16,19 @@ pub struct Findings {
     pub passed_over: Vec<PassedOver>,
     /// Classes without a picture.
     pub empty_classes: Vec<String>,
+    /// Of an archive in parts: the name of the one that is read.
+    pub part: Option<String>,
+    /// Where labels lie that are not in the file of the images.
+    pub labels: Option<Labels>,
+}
+
+/// Where labels lie that are not in the file of the images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Labels {
+    /// In this file.
+    File(String),
+    /// Nowhere: this is not there.
+    Missing(String),
 }
 
 impl Findings {
@@ -62,12 +75,14 @@ pub enum PassedOverKind {
 }
 
 impl PassedOverKind {
-    /// By the end of the name.
-    pub(super) fn of_ending(path: &Path) -> Self {
-        match path.extension() {
-            Some(ending) => PassedOverKind::Ending(format!(".{}", ending.to_string_lossy().to_lowercase())),
-            None => PassedOverKind::NoEnding,
-        }
+    /// By the end of the name of a file.
+    pub(super) fn of_file(path: &Path) -> Self {
+        Self::of_ending(&path.extension().unwrap_or_default().to_string_lossy().to_lowercase())
+    }
+
+    /// By the end of a name, without the point; empty where there is none.
+    pub(super) fn of_ending(ending: &str) -> Self {
+        if ending.is_empty() { PassedOverKind::NoEnding } else { PassedOverKind::Ending(format!(".{ending}")) }
     }
 }
 

@@ -154,7 +154,7 @@ impl Listing {
                 (false, false, true) => pictures.push(entry),
                 (false, true, true) => self.pass_over(PassedOverKind::Hidden, &entry),
                 (false, true, false) => {}
-                (false, false, false) => self.pass_over(PassedOverKind::of_ending(&entry), &entry),
+                (false, false, false) => self.pass_over(PassedOverKind::of_file(&entry), &entry),
             }
         }
         folders.sort();

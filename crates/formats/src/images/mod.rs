@@ -3,30 +3,42 @@
 //! The main type is [`Images`], a list that decodes an image when it is asked for. [`Preprocessing`] turns an [`Image`]
 //! into the input of a network.
 
+mod archive;
 mod arrays;
+mod batch;
 mod cifar;
+mod content;
 mod error;
 mod findings;
 mod folder;
+mod gzip;
+mod idx;
 mod input;
 mod manifest;
 mod picture;
 mod placement;
 mod preprocessing;
+mod records;
 mod resample;
+mod tar;
 
 use std::fmt::Debug;
 use std::path::Path;
 
 pub use error::ImageError;
-pub use findings::{Findings, PassedOver, PassedOverKind};
+pub use findings::{Findings, Labels, PassedOver, PassedOverKind};
 pub use input::{Layout, NetworkInput};
 pub use placement::ArrayLayout;
 pub use preprocessing::{ChannelOrder, Fit, Preprocessing};
 
 use cifar::CifarVariant;
+use gzip::Unpacker;
 use network::DataType;
 use picture::Looks;
+use tar::Stream;
+
+/// So many bytes tell a tar archive.
+const TAR_HEAD: usize = 512;
 
 /// One image, planes row-major: `[channels, height, width]`. Numbers are as stored: 0…255 in picture files. An example that is
 /// no picture is one, too: a signal `[channels, length]` has height 1, and further axes count as rows.
@@ -51,6 +63,12 @@ pub enum ImageFormat {
     Cifar10,
     /// CIFAR-100 binary: as CIFAR-10 with a coarse label before the label.
     Cifar100,
+    /// A batch of CIFAR-10 or CIFAR-100 as a Python pickle: a dictionary with `data` and `labels` or `fine_labels`.
+    CifarBatch,
+    /// An array of MNIST's kind, with a file of labels beside it.
+    Idx,
+    /// A tar archive: one of CIFAR, of which the part for tests is taken, or one of WebDataset.
+    Tar,
     /// A folder of picture files. Sub-folders are classes, by their numbers or in the order of their names; without any there
     /// are no labels.
     Folder,
@@ -69,8 +87,7 @@ pub enum ImageFormat {
 /// How to open images.
 #[derive(Clone, Debug, Default)]
 pub struct ImageOptions {
-    /// How they are stored; guessed from the path if not given: a folder, or by the end of the name (`.bin` is
-    /// CIFAR-10).
+    /// How they are stored; told by the content of the file if not given.
     pub format: Option<ImageFormat>,
     /// At most this many. Folders and manifests give the first of every class in turn; others the first of all.
     pub limit: Option<usize>,
@@ -90,6 +107,8 @@ pub struct ImageChoices {
     /// Whether pictures stay as they are stored, instead of being turned as their EXIF orientation says. Pictures in TIFF are
     /// turned all the same, as Pillow does while it reads them.
     pub keeps_orientation: bool,
+    /// Whether labels are the coarse ones, which CIFAR-100 has beside the fine ones.
+    pub coarse_labels: bool,
 }
 
 /// Images in a fixed order, decoded when asked for. Many threads may ask at a time.
@@ -114,6 +133,10 @@ trait Source: Debug + Send + Sync {
     }
     fn fitted(&self) -> Option<Layout> {
         None
+    }
+    /// Whether the labels are coarse ones, because the user chose them.
+    fn is_coarse(&self) -> bool {
+        false
     }
     fn findings(&self) -> Findings {
         Findings::default()
@@ -140,24 +163,43 @@ impl Images {
     ///
     /// [`ImageError`] if the file or folder cannot be read, breaks its format, or holds no image.
     pub fn open(path: &Path, options: &ImageOptions) -> Result<Self, ImageError> {
+        if std::fs::metadata(path).map_err(ImageError::io(path))?.is_dir() {
+            check_layout(path, ImageFormat::Folder, options)?;
+            return Self::choose(path, Box::new(folder::open(path, options)?), true, options);
+        }
+        let mapped = network::map_file(path).map_err(ImageError::io(path))?;
+        let (bytes, is_packed) = match gzip::is_gzip(&mapped) {
+            // The archive is unpacked while it is read, so that what is not needed of it takes no memory.
+            true if tar::is_tar(&gzip::head(path, &mapped, TAR_HEAD)?) => {
+                check_layout(path, ImageFormat::Tar, options)?;
+                let stream = Stream::Gzip(Box::new(Unpacker::new(path, mapped)));
+                return Self::choose(path, archive::open(path, stream, &options.choices)?, false, options);
+            }
+            true => (gzip::unpack(path, &mapped)?, true),
+            false => (mapped, false),
+        };
         let format = match options.format {
             Some(format) => format,
-            None => guess_format(path)?,
+            None => content::format_of(path, &bytes)?,
         };
-        if options.layout.is_some() && !matches!(format, ImageFormat::Npy | ImageFormat::Npz) {
-            return Err(ImageError::NoArray { path: path.to_path_buf() });
-        }
+        check_layout(path, format, options)?;
+        let coarse = options.choices.coarse_labels;
         let source: Box<dyn Source> = match format {
-            ImageFormat::Cifar10 => Box::new(cifar::Cifar::open(path, CifarVariant::Ten, options.limit)?),
-            ImageFormat::Cifar100 => Box::new(cifar::Cifar::open(path, CifarVariant::Hundred, options.limit)?),
+            ImageFormat::Cifar10 => Box::new(cifar::read(path, bytes, CifarVariant::Ten, coarse)?),
+            ImageFormat::Cifar100 => Box::new(cifar::read(path, bytes, CifarVariant::Hundred, coarse)?),
+            ImageFormat::CifarBatch => Box::new(batch::read(path, &bytes, coarse)?),
+            ImageFormat::Idx => Box::new(idx::read(path, bytes)?),
+            ImageFormat::Tar => archive::open(path, Stream::Plain(bytes), &options.choices)?,
+            _ if is_packed => {
+                return Err(ImageError::unsupported(path, "a gzip file of this format; unpack it first"));
+            }
             ImageFormat::Folder => Box::new(folder::open(path, options)?),
             ImageFormat::Manifest => Box::new(manifest::open(path, options)?),
             ImageFormat::File => Box::new(folder::PictureFiles::single(path, options)?),
             ImageFormat::Npy => Box::new(arrays::open_npy(path, options)?),
             ImageFormat::Npz => Box::new(arrays::open_npz(path, options)?),
         };
-        let by_class = matches!(format, ImageFormat::Folder | ImageFormat::Manifest);
-        Self::choose(path, source, by_class, options)
+        Self::choose(path, source, format == ImageFormat::Manifest, options)
     }
 
     /// Reads a numpy archive from memory; `path` stands for it in messages.
@@ -178,6 +220,10 @@ impl Images {
     ) -> Result<Self, ImageError> {
         if source.len() == 0 {
             return Err(ImageError::invalid(path, no_image(&source.findings())));
+        }
+        if options.choices.coarse_labels && !source.is_coarse() {
+            let problem = "it has one kind of labels at most; coarse ones beside fine ones are those of CIFAR-100";
+            return Err(ImageError::unsupported(path, problem));
         }
         if options.choices.strict {
             source.findings().check_complete(path)?;
@@ -262,24 +308,11 @@ impl Images {
     }
 }
 
-fn guess_format(path: &Path) -> Result<ImageFormat, ImageError> {
-    if std::fs::metadata(path).map_err(ImageError::io(path))?.is_dir() {
-        return Ok(ImageFormat::Folder);
-    }
-    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    match extension.as_str() {
-        "bin" => Ok(ImageFormat::Cifar10),
-        "csv" | "tsv" => Ok(ImageFormat::Manifest),
-        "npy" => Ok(ImageFormat::Npy),
-        "npz" => Ok(ImageFormat::Npz),
-        _ if picture::is_picture(path) => Ok(ImageFormat::File),
-        "onnx" | "tflite" | "pt" | "pth" | "safetensors" | "h5" | "keras" => {
-            Err(ImageError::unsupported(path, "by the end of its name it is a network or its weights; expected images"))
-        }
-        _ => Err(ImageError::unsupported(
-            path,
-            "the end of its name tells no format of images; there are .bin (CIFAR), .csv, .npy, .npz, .jpg, .png, .bmp",
-        )),
+/// Refuses a layout of what is no array.
+fn check_layout(path: &Path, format: ImageFormat, options: &ImageOptions) -> Result<(), ImageError> {
+    match options.layout.is_some() && !matches!(format, ImageFormat::Npy | ImageFormat::Npz) {
+        true => Err(ImageError::NoArray { path: path.to_path_buf() }),
+        false => Ok(()),
     }
 }
 
@@ -323,10 +356,10 @@ mod tests {
     }
 
     #[test]
-    fn a_format_that_the_name_does_not_tell_is_refused() {
+    fn a_format_that_nothing_tells_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("images.heic");
-        std::fs::write(&path, "x").unwrap();
+        std::fs::write(&path, b"\x01\x02").unwrap();
         let error = Images::open(&path, &ImageOptions::default()).unwrap_err();
         assert!(matches!(error, ImageError::Unsupported { .. }), "{error}");
         assert!(matches!(

@@ -13,7 +13,6 @@
 //! keras.rs         HDF5 of Keras, alone or in an archive
 //! numpy.rs         arrays of numpy, one or an archive of them
 //! safetensors.rs   safetensors; index.rs several of them with an index
-//! pickle.rs        pickles as a table of objects
 //! torch_tensor.rs  one tensor of a PyTorch checkpoint
 //! state_dict.rs    where in a checkpoint the weights are, and what they are called
 //! torch.rs         PyTorch checkpoints, old and new
@@ -33,7 +32,6 @@ mod index;
 mod keras;
 mod numpy;
 mod optimizer;
-mod pickle;
 mod roles;
 mod safetensors;
 mod scales;

@@ -4,9 +4,9 @@ use network::{Mend, Note, NoteKind};
 use std::borrow::Cow;
 
 use super::optimizer;
-use super::pickle::{Id, Object, Pickle};
 use super::torch_tensor::{called, is_tensor};
 use crate::names::tensors;
+use crate::pickle::{Id, Object, Pickle};
 use crate::reading::fault::{Fault, clean, invalid, unsupported};
 
 /// Keys under which training scripts save the weights, the likeliest first.

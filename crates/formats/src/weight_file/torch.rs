@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use bytes::Bytes;
 
 use super::Content;
-use super::pickle::{Object, Pickle};
 use super::state_dict::{self, StateDict};
 use super::torch_tensor::{Storages, storage_of};
+use crate::pickle::{Object, Pickle};
 use crate::reading::archive::Archive;
 use crate::reading::fault::{Fault, clean, invalid, unsupported};
 

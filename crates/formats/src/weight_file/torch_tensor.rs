@@ -5,7 +5,7 @@ use esn::Grid;
 use network::{DataType, WeightQuantization, WeightTransform};
 
 use super::WeightTensor;
-use super::pickle::{Id, Object, Pickle};
+use crate::pickle::{Id, Object, Pickle};
 use crate::reading::fault::{Fault, invalid, unsupported};
 
 /// How many calls may wrap a tensor, one around the other.

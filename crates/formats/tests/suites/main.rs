@@ -3,6 +3,7 @@
 mod architectures;
 mod arrays;
 mod branches;
+mod data_sets;
 mod findings;
 mod graph;
 mod hostile;

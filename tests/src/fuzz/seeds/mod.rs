@@ -11,7 +11,7 @@ use network::architectures::{Architecture, Family, Shortcut, build};
 use prost::Message;
 
 use crate::{analog_toml, digital_toml, exported_files, keras_files, picture_files, repository, tflite_files};
-use testkit::{float, int, int_list, model, string};
+use testkit::{cifar_batch, cifar_records, float, gzip, idx, int, int_list, model, string, tar};
 
 /// Valid inputs of the target of this name; none where there is no such target.
 pub fn seeds(name: &str) -> Vec<Vec<u8>> {
@@ -34,6 +34,7 @@ pub fn seeds(name: &str) -> Vec<Vec<u8>> {
         "npz" => vec![fs::read(repository("traces/digits-test.npz")).expect("it is in the repository")],
         "manifest" => vec![b"file,label\na.png,0\nb/c.jpg,1\n".to_vec(), b"file\n\"a b.png\"\n".to_vec()],
         "picture" => picture_files(),
+        "dataset" => data_sets(),
         _ => Vec::new(),
     }
 }
@@ -253,4 +254,16 @@ fn npy(element: &str, shape: &str, data: usize) -> Vec<u8> {
     bytes.extend(header.bytes());
     bytes.extend((0..data).map(|i| (i % 4) as u8));
     bytes
+}
+
+/// Archives plain and packed, and what lies in them.
+fn data_sets() -> Vec<Vec<u8>> {
+    let picture = picture_files().swap_remove(0);
+    let shard = tar(&[("a.png", &picture), ("a.cls", b"12"), ("a.json", b"{}"), ("b/c.png", &picture)]);
+    let batch = cifar_batch(&[("labels", &[7])], &[5; 3072]);
+    let coarse = cifar_batch(&[("fine_labels", &[7]), ("coarse_labels", &[1])], &[5; 3072]);
+    let binary = tar(&[("cifar-10-batches-bin/test_batch.bin", &cifar_records(&[(&[3], 1)]))]);
+    let numbers = idx(&[2, 2, 3], &[0; 12]);
+    let packed = [gzip(&shard), gzip(&numbers), gzip(&tar(&[("cifar-100-python/test", &coarse)]))];
+    [shard, batch, coarse, binary, numbers, cifar_records(&[(&[3, 77], 1)])].into_iter().chain(packed).collect()
 }

@@ -39,6 +39,11 @@ pub(super) fn is_ending(ending: &str) -> bool {
     ENDINGS.contains(&ending.to_lowercase().as_str())
 }
 
+/// Whether the bytes begin as a picture that is read.
+pub(super) fn begins_as_picture(bytes: &[u8]) -> bool {
+    is_tiff(bytes) || is_gif(bytes) || other_format(bytes).is_some()
+}
+
 /// What of a picture a user should know before it is decoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Looks {

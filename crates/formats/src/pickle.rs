@@ -14,16 +14,18 @@ use crate::reading::fault::{Fault, invalid, unsupported};
 const MAX_OBJECTS: usize = 1 << 21;
 
 /// Index of an object in [`Pickle::objects`].
-pub(super) type Id = usize;
+pub(crate) type Id = usize;
 
 /// What a pickle builds. Strings are slices of the file.
 #[derive(Debug)]
-pub(super) enum Object<'a> {
+pub(crate) enum Object<'a> {
     None,
     Bool(bool),
     Integer(i64),
     Real(f64),
     Text(&'a str),
+    /// Bytes, or a text of Python 2 that is none.
+    Bytes(&'a [u8]),
     List(Vec<Id>),
     Tuple(Vec<Id>),
     Dict(Vec<(Id, Id)>),
@@ -45,31 +47,50 @@ pub(super) enum Object<'a> {
     Opaque,
 }
 
-impl Object<'_> {
+impl<'a> Object<'a> {
     /// Items of a dictionary, or what a call puts into what it makes.
-    pub(super) fn items(&self) -> Option<&[(Id, Id)]> {
+    pub(crate) fn items(&self) -> Option<&[(Id, Id)]> {
         if let Object::Dict(items) | Object::Call { items, .. } = self { Some(items) } else { None }
     }
 
+    /// The bytes of a text, or bytes: a text of Python 2 is either.
+    pub(crate) fn bytes(&self) -> Option<&'a [u8]> {
+        match self {
+            Object::Text(text) => Some(text.as_bytes()),
+            Object::Bytes(bytes) => Some(bytes),
+            Object::None
+            | Object::Bool(_)
+            | Object::Integer(_)
+            | Object::Real(_)
+            | Object::List(_)
+            | Object::Tuple(_)
+            | Object::Dict(_)
+            | Object::Global { .. }
+            | Object::Persistent(_)
+            | Object::Call { .. }
+            | Object::Opaque => None,
+        }
+    }
+
     /// Elements of a list or a tuple.
-    pub(super) fn elements(&self) -> Option<&[Id]> {
+    pub(crate) fn elements(&self) -> Option<&[Id]> {
         if let Object::List(ids) | Object::Tuple(ids) = self { Some(ids) } else { None }
     }
 }
 
 /// The objects of one pickle.
 #[derive(Debug)]
-pub(super) struct Pickle<'a> {
-    pub(super) objects: Vec<Object<'a>>,
+pub(crate) struct Pickle<'a> {
+    pub(crate) objects: Vec<Object<'a>>,
     /// What the pickle is of.
-    pub(super) root: Id,
+    pub(crate) root: Id,
     /// Where it ends in the bytes that were read.
-    pub(super) end: usize,
+    pub(crate) end: usize,
 }
 
 impl<'a> Pickle<'a> {
     /// Reads the pickle at `start`.
-    pub(super) fn read(bytes: &'a [u8], start: usize) -> Result<Self, Fault> {
+    pub(crate) fn read(bytes: &'a [u8], start: usize) -> Result<Self, Fault> {
         let mut machine = Machine {
             bytes,
             at: start,
@@ -95,7 +116,7 @@ impl<'a> Pickle<'a> {
     }
 
     /// The object with this id.
-    pub(super) fn get(&self, id: Id) -> &Object<'a> {
+    pub(crate) fn get(&self, id: Id) -> &Object<'a> {
         &self.objects[id]
     }
 }
@@ -146,9 +167,9 @@ impl<'a> Machine<'a> {
             b'U' | 0x8c => text(self.counted(1)?),
             b'T' | b'X' => text(self.counted(4)?),
             0x8d => text(self.counted(8)?),
-            b'C' => self.counted(1).map(|_| Object::Opaque)?,
-            b'B' => self.counted(4).map(|_| Object::Opaque)?,
-            0x8e | 0x96 => self.counted(8).map(|_| Object::Opaque)?,
+            b'C' => Object::Bytes(self.counted(1)?),
+            b'B' => Object::Bytes(self.counted(4)?),
+            0x8e | 0x96 => Object::Bytes(self.counted(8)?),
             0x97 => Object::Opaque,
             _ => return Ok(false),
         };
@@ -413,7 +434,7 @@ fn pairs(items: Vec<Id>) -> Result<Vec<(Id, Id)>, Fault> {
 }
 
 fn text(bytes: &[u8]) -> Object<'_> {
-    std::str::from_utf8(bytes).map_or(Object::Opaque, Object::Text)
+    std::str::from_utf8(bytes).map_or(Object::Bytes(bytes), Object::Text)
 }
 
 /// A Python string literal; one with escapes is no name of a tensor.
