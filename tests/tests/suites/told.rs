@@ -248,6 +248,42 @@ fn parts_and_labels_of_data_sets_are_told() {
 }
 
 #[test]
+fn a_plan_chooses_how_images_are_read_as_the_options_do() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("it has a folder")).expect("writable");
+        std::fs::write(path, bytes).expect("writable");
+    };
+    write("photos/0/a.png", &reference_picture("PNG, orientation 3"));
+    write("photos/1/a.heic", b"");
+    write("fine.bin", &testkit::cifar_records(&[(&[1, 7], 5), (&[2, 99], 6)]));
+    let run = |images: &str| {
+        let plan = format!(
+            "networks = [\"embedded\"]\nhardware = [\"ideal-digital\"]\n[images]\n{images}\n[[quantize]]\nbits = 4\n"
+        );
+        write("plan.toml", plan.as_bytes());
+        let output = esnsim().current_dir(folder.path()).args(["sweep", "plan.toml", "-o", "store.db"]).output();
+        let output = output.expect("it runs");
+        (output.status.code(), String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned())
+    };
+    let cases = [
+        ("path = \"photos\"", Some(0), "1 run in"),
+        // What is read in another way is another point; what only refuses is not.
+        ("path = \"photos\"\nexif = false", Some(0), "1 run in"),
+        ("path = \"photos\"\nexif = true\nstrict = false", Some(0), "0 run in"),
+        ("path = \"photos\"\nstrict = true", Some(2), "files that are not read: 1 .heic (1/a.heic)"),
+        ("path = \"fine.bin\"", Some(2), "image 1 has label 99; the network has 10 classes"),
+        ("path = \"fine.bin\"\ncoarse-labels = true", Some(0), "1 run in"),
+        ("path = \"photos\"\ncoarse-labels = true", Some(2), "coarse ones beside fine ones are those of CIFAR-100"),
+    ];
+    for (images, status, expected) in cases {
+        let (found, said) = run(images);
+        assert!(found == status && said.contains(expected), "{images}: {found:?} {said}");
+    }
+}
+
+#[test]
 fn folders_that_are_numbers_are_told_where_they_do_not_fit() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let network = repository("traces/digits-resnet.onnx");
