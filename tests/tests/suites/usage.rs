@@ -230,7 +230,7 @@ fn wrong_images_are_refused() {
         ("simulate net.onnx --images images.xyz", &["images.xyz", "unsupported"]),
         ("simulate net.onnx --images pair.npy", &["pair.npy", "channels"]),
         ("simulate pair.onnx --images images.npy", &["images.npy", "[3, 1, 4, 4]", "[N, 2, 4, 4]"]),
-        ("simulate pair.onnx --images pair.npy --layout nope", &["--layout", "channels-first"]),
+        ("simulate pair.onnx --images pair.npy --layout nope", &["--layout"]),
         ("simulate net.onnx --images colour.bin --layout nhwc", &["colour.bin", "arrays"]),
         ("simulate pair.onnx --images colour.bin", &["colour.bin[0]", "3 channels", "2"]),
         ("simulate pair.onnx --images colour.bin --preprocess nchw.toml", &["colour.bin[0]", "3 channels", "2"]),
