@@ -1,7 +1,7 @@
 //! MAC layers in 32-bit float: quick, and with the same sums on every machine.
 
 use engine::kernel::RealConv;
-use inference::{ExecutorError, FloatExecutor, MacExecutor, dequantize};
+use inference::{ExecutorError, FloatExecutor, MacExecutor, dequantize, scale_and_add};
 use network::{LayerId, MacLayer, Network};
 
 use crate::error::CompressError;
@@ -67,20 +67,17 @@ impl MacExecutor for KernelExecutor {
             return self.float.run(id, layer, input);
         };
         let image = layer.geometry.input_len();
-        let mut output = match input.len() == image {
+        let sums = match input.len() == image {
             true => convolution.forward(input)?,
             false => {
                 let images = input.chunks(image).map(|image| convolution.forward(image));
                 images.collect::<Result<Vec<_>, _>>()?.concat()
             }
         };
+        let mut output = layer.outputs(sums);
         let bias = layer.bias.as_ref().map(network::Bias::to_float);
         if bias.is_some() || layer.alpha != 1.0 {
-            let filters = layer.geometry.spec().filters;
-            for (plane, sums) in output.chunks_mut(layer.geometry.positions_per_repeat()).enumerate() {
-                let bias = bias.as_ref().map_or(0.0, |bias| bias[plane % filters]);
-                sums.iter_mut().for_each(|y| *y = layer.alpha * *y + bias);
-            }
+            scale_and_add(&mut output, bias.as_deref(), layer);
         }
         Ok(output)
     }

@@ -13,7 +13,7 @@ mod layer;
 mod precision;
 mod report;
 
-use network::{LayerId, LayerWeights, MacLayer, Network, Note, NoteKind, WeightSource, WeightValues};
+use network::{LayerId, LayerWeights, MacLayer, Network, Note, NoteKind, WeightValues};
 use rayon::prelude::*;
 
 use crate::error::CompressError;
@@ -78,7 +78,7 @@ fn one_layer(
     if mac.weights.quantization.is_some() {
         return Ok((mac.clone(), finding(None, None)));
     }
-    let shape = mac.geometry.weight_shape();
+    let shape = mac.channel_shape();
     let outcome = match network.weights(id)? {
         LayerWeights::Float(WeightValues::F32(weights)) => find_layer(&weights, shape, options),
         LayerWeights::Float(WeightValues::F64(weights)) => find_layer(&weights, shape, options),
@@ -92,9 +92,5 @@ fn one_layer(
 
 /// The layer with its codes in place of its real weights.
 fn with_codes(mac: &MacLayer, found: &Found) -> MacLayer {
-    let spec = mac.geometry.spec();
-    let shape = [spec.filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]];
-    let weights = WeightSource::from_codes(&mac.weights.name, shape, &found.codes, &found.steps)
-        .expect("there is one step, or one a filter");
-    MacLayer { weights, ..mac.clone() }
+    mac.with_codes(&mac.weights.name, &found.codes, &found.steps).expect("there is one step, or one a filter")
 }

@@ -163,9 +163,9 @@ fn layers_to_correct(
             continue;
         }
         let layer = &network.layers()[index];
-        let filters = layer.geometry.spec().filters;
+        let filters = layer.out_channels();
         let model = original.layers().iter().position(|model| model.name == layer.name);
-        match model.filter(|&model| original.layers()[model].geometry.spec().filters == filters) {
+        match model.filter(|&model| original.layers()[model].out_channels() == filters) {
             Some(model) => corrected.push((LayerId(index), LayerId(model))),
             None => {
                 let problem = format!("the original has no layer of this name with {filters} filters; left as it is");

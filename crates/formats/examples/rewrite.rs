@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use esn::{BitWidth, quantize_max_abs};
 use formats::ReadOptions;
 use formats::onnx::write::{WriteOptions, write};
-use network::{LayerId, LayerWeights, Network, Note, WeightSource, WeightValues};
+use network::{LayerId, LayerWeights, Network, Note, WeightValues};
 
 fn main() -> ExitCode {
     let mut arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
@@ -56,10 +56,8 @@ fn quantized(network: Network, bits: BitWidth) -> Result<Network, Box<dyn std::e
     for (i, layer) in rounded.layers_mut().iter_mut().enumerate() {
         let LayerWeights::Float(WeightValues::F32(values)) = network.weights(LayerId(i))? else { continue };
         let found = quantize_max_abs(&values, layer.geometry.weight_shape(), bits)?;
-        let spec = layer.geometry.spec();
-        let shape = [spec.filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]];
-        let source = WeightSource::from_codes(&layer.weights.name, shape, &found.codes, &[found.step as f32]);
-        layer.weights = source.ok_or("codes of more than 16 bits")?;
+        let rounded = layer.with_codes(&layer.weights.name, &found.codes, &[found.step as f32]);
+        *layer = rounded.ok_or("codes of more than 16 bits")?;
     }
     Ok(rounded.finish()?.with_notes(Vec::new()).with_metadata(Vec::new()))
 }

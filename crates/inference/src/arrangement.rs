@@ -29,7 +29,7 @@ pub(crate) fn arrange<'a>(
     })
 }
 
-/// Brings the executor's output, `[n, filters, out_height, out_width]`, into the node's arrangement, of shape `shape`.
+/// Brings the executor's output, `[n, out_channels, out_height, out_width]`, into the node's arrangement, of shape `shape`.
 pub(crate) fn restore(
     layer: &MacLayer,
     batch: usize,
@@ -38,13 +38,13 @@ pub(crate) fn restore(
     buffers: &mut Buffers,
 ) -> Result<Array, Problem> {
     let spec = layer.geometry.spec();
-    let sizes = [spec.repeats * batch, spec.filters, layer.geometry.positions_per_repeat()];
+    let sizes = [spec.repeats * batch, layer.out_channels(), layer.out_positions()];
     let expected = sizes.iter().product::<usize>();
     let declared = shape.iter().product::<usize>();
     if output.len() != expected || declared != expected {
         let found = output.len();
         return Err(Problem::Invalid(format!(
-            "the executor made {found} elements, the geometry {expected}, and the node's shape is {shape:?}"
+            "the executor made {found} elements, the layer {expected}, and the node's shape is {shape:?}"
         )));
     }
     // Positions trail in the result of the executor; where they lead in the node, the axes lie as [n, positions, M].

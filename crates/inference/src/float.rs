@@ -65,21 +65,23 @@ impl MacExecutor for FloatExecutor {
             return Err(misfit(format!("{} weights; the layer has {expected}", weights.len())));
         }
         let bias = layer.bias.as_ref().map(network::Bias::to_float);
-        // alpha multiplies the product alone, so the bias waits for it.
-        let early_bias = bias.as_deref().filter(|_| layer.alpha == 1.0);
-        let mut output = product(geometry, weights, early_bias, input)?;
-        if layer.alpha != 1.0 {
-            scale_and_add(&mut output, layer.alpha, bias.as_deref(), geometry);
+        // alpha multiplies the product alone, and sums of a transposed convolution are added first: the bias waits.
+        let waits = layer.alpha != 1.0 || layer.scatter().is_some();
+        let sums = product(geometry, weights, bias.as_deref().filter(|_| !waits), input)?;
+        if !waits {
+            return Ok(sums);
         }
+        let mut output = layer.outputs(sums);
+        scale_and_add(&mut output, bias.as_deref(), layer);
         Ok(output)
     }
 }
 
-fn scale_and_add(output: &mut [f32], alpha: f32, bias: Option<&[f32]>, geometry: &Geometry) {
-    let filters = geometry.spec().filters;
-    for (i, plane) in output.chunks_mut(geometry.positions_per_repeat()).enumerate() {
-        let bias = bias.map_or(0.0, |bias| bias[i % filters]);
-        plane.iter_mut().for_each(|y| *y = alpha * *y + bias);
+/// `alpha · y + bias` of outputs, `[n, out_channels, out_height, out_width]`.
+pub fn scale_and_add(output: &mut [f32], bias: Option<&[f32]>, layer: &MacLayer) {
+    for (i, plane) in output.chunks_mut(layer.out_positions()).enumerate() {
+        let bias = bias.map_or(0.0, |bias| bias[i % layer.out_channels()]);
+        plane.iter_mut().for_each(|y| *y = layer.alpha * *y + bias);
     }
 }
 

@@ -60,7 +60,7 @@ mod session;
 
 pub use error::InferenceError;
 pub use executor::{ExecutorError, MacExecutor};
-pub use float::{FloatExecutor, dequantize};
+pub use float::{FloatExecutor, dequantize, scale_and_add};
 pub use lockstep::{Lockstep, mac_output_moments};
 pub use moments::Moments;
 pub use samples::{Sample, SampleError, Samples, gather};

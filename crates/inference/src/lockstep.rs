@@ -229,8 +229,8 @@ pub fn mac_output_moments(
     Ok(layers)
 }
 
-/// Moments of an executor's output, `[repeats · batch, filters, positions]`, for the first `images` of the batch.
+/// Moments of an executor's output, `[repeats · batch, out_channels, positions]`, for the first `images` of the batch.
 fn filter_moments(layer: &MacLayer, output: &[f32], batch: usize, images: usize) -> Vec<Moments> {
     let own = output.len() / batch * images;
-    channel_moments(&output[..own], layer.geometry.spec().filters, layer.geometry.positions_per_repeat())
+    channel_moments(&output[..own], layer.out_channels(), layer.out_positions())
 }

@@ -1,6 +1,6 @@
 //! Checks that a graph can run, and decides which values live how long.
 
-use network::{Graph, Network, Node, Op, Value, ValueId};
+use network::{Graph, LayerId, Network, Node, Op, Value, ValueId};
 
 use crate::array::Array;
 use crate::error::{InferenceError, Problem};
@@ -32,6 +32,8 @@ pub(crate) struct Step {
     pub specs: Vec<ValueSpec>,
     /// Values that nobody reads after this step and that the operator was not given for good.
     pub release: Vec<usize>,
+    /// Sums of a layer that it does not return, for they are added up to outputs.
+    pub sums: u128,
 }
 
 /// A value that a step reads.
@@ -60,7 +62,7 @@ impl Plan {
         check_order(graph, input, output)?;
         let input_value = graph.value(input);
         let mut plan = Self {
-            steps: graph.nodes().iter().map(|node| step(graph, node)).collect::<Result<_, _>>()?,
+            steps: graph.nodes().iter().map(|node| step(network, node)).collect::<Result<_, _>>()?,
             constants: constants(graph)?,
             input: input.0,
             input_spec: spec(input_value)?,
@@ -119,8 +121,8 @@ impl Plan {
                 sizes[output] = bytes(&spec.shape);
                 live += sizes[output];
             }
-            if live > most.0 {
-                most = (live, Some(step));
+            if live + 4 * step.sums > most.0 {
+                most = (live + 4 * step.sums, Some(step));
             }
             let taken = step.inputs.iter().filter(|source| source.take).map(|source| source.value);
             live -= taken.chain(step.release.iter().copied()).map(|value| sizes[value]).sum::<u128>();
@@ -193,7 +195,8 @@ fn check_order(graph: &Graph, input: ValueId, output: ValueId) -> Result<(), Inf
     Ok(())
 }
 
-fn step(graph: &Graph, node: &Node) -> Result<Step, InferenceError> {
+fn step(network: &Network, node: &Node) -> Result<Step, InferenceError> {
+    let graph = network.graph();
     let source = |id: &ValueId| Source { value: id.0, take: false };
     Ok(Step {
         name: place(node),
@@ -202,7 +205,15 @@ fn step(graph: &Graph, node: &Node) -> Result<Step, InferenceError> {
         outputs: node.outputs.iter().map(|id| id.0).collect(),
         specs: node.outputs.iter().map(|&id| spec(graph.value(id))).collect::<Result<_, _>>()?,
         release: Vec::new(),
+        sums: if let Op::Mac(id) = node.op { hidden_sums(network, id) } else { 0 },
     })
+}
+
+/// How many sums a layer makes for a batch where these are no outputs.
+fn hidden_sums(network: &Network, id: LayerId) -> u128 {
+    let layer = &network.layers()[id.0];
+    let sums = layer.geometry.output_len() as u128 * network.batch() as u128;
+    if layer.scatter().is_some() { sums } else { 0 }
 }
 
 fn spec(value: &Value) -> Result<ValueSpec, InferenceError> {

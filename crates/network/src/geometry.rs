@@ -189,6 +189,12 @@ impl Geometry {
         self.spec.filters as u128 * self.rows() as u128 * u128::from(self.positions())
     }
 
+    /// The extents of the weights: `[filters, in_channels / groups, kernel_h, kernel_w]`.
+    pub fn weight_extents(&self) -> [usize; 4] {
+        let s = &self.spec;
+        [s.filters, s.in_channels / s.groups, s.kernel[0], s.kernel[1]]
+    }
+
     /// How the weights of the layer are laid out.
     pub fn weight_shape(&self) -> WeightShape {
         WeightShape {

@@ -1,11 +1,15 @@
 //! MAC layers: what an engine is given to run.
 
-use esn::{CodeTensor, Grid};
+use std::iter;
+use std::ops::AddAssign;
+
+use esn::{CodeTensor, Grid, WeightShape};
 
 use crate::activation::ActivationQuantization;
 use crate::geometry::Geometry;
 use crate::ids::ValueId;
 use crate::requantization::Requantization;
+use crate::scatter::Scatter;
 use crate::tensor::{DataType, Tensor};
 
 /// The operator that a layer comes from.
@@ -13,15 +17,18 @@ use crate::tensor::{DataType, Tensor};
 #[allow(missing_docs)]
 pub enum MacOp {
     Conv,
+    /// Its geometry has a filter for each output channel and tap, and its sums are added up to outputs.
+    ConvTranspose(Scatter),
     Gemm,
     MatMul,
 }
 
 impl MacOp {
-    /// The name in reports: `Conv`, `Gemm`, `MatMul`.
+    /// The name in reports: `Conv`, `ConvTranspose`, `Gemm`, `MatMul`.
     pub fn name(self) -> &'static str {
         match self {
             MacOp::Conv => "Conv",
+            MacOp::ConvTranspose(_) => "ConvTranspose",
             MacOp::Gemm => "Gemm",
             MacOp::MatMul => "MatMul",
         }
@@ -56,7 +63,7 @@ pub struct MacLayer {
     pub operand: Operand,
     /// Where the weights lie.
     pub weights: WeightSource,
-    /// What is added to each filter's sum, `[filters]`.
+    /// What is added to the outputs of each channel, `[out_channels]`.
     pub bias: Option<Bias>,
     /// Factor of the product (Gemm's `alpha`); 1 elsewhere.
     pub alpha: f32,
@@ -71,14 +78,102 @@ pub struct MacLayer {
     pub output: ValueId,
 }
 
-/// What is added to the sums of a layer.
+/// The window of a layer's operator, along height and width. The planes of a depth stand below one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Taps.
+    pub kernel: [usize; 2],
+    /// Stride.
+    pub stride: [usize; 2],
+    /// Dilation.
+    pub dilation: [usize; 2],
+    /// Padding, of a transposed convolution what is cut off: top, left, bottom, right.
+    pub pads: [usize; 4],
+}
+
+impl MacLayer {
+    /// Where sums are added up to outputs; none where each sum is an output.
+    pub fn scatter(&self) -> Option<&Scatter> {
+        if let MacOp::ConvTranspose(scatter) = &self.op { Some(scatter) } else { None }
+    }
+
+    /// Filters of the geometry for each output channel, which stand side by side: the taps of a transposed convolution,
+    /// else 1.
+    pub fn filters_per_channel(&self) -> usize {
+        self.scatter().map_or(1, Scatter::taps)
+    }
+
+    /// Channels of the output. Bias and requantization are one each.
+    pub fn out_channels(&self) -> usize {
+        self.geometry.spec().filters / self.filters_per_channel()
+    }
+
+    /// Output height and width.
+    pub fn out_size(&self) -> [usize; 2] {
+        self.scatter().map_or(self.geometry.out_size(), Scatter::out_size)
+    }
+
+    /// The window of the operator, as the file has it.
+    pub fn window(&self) -> Window {
+        let spec = self.geometry.spec();
+        let of_file = |scatter: &Scatter| {
+            let [depth, height, width] = scatter.axes;
+            Window {
+                kernel: [depth.kernel * height.kernel, width.kernel],
+                stride: [height.stride, width.stride],
+                dilation: [height.dilation, width.dilation],
+                pads: [height.pads[0], width.pads[0], height.pads[1], width.pads[1]],
+            }
+        };
+        let own = Window { kernel: spec.kernel, stride: spec.stride, dilation: spec.dilation, pads: spec.pads };
+        self.scatter().map_or(own, of_file)
+    }
+
+    /// Outputs of one channel and repeat.
+    pub fn out_positions(&self) -> usize {
+        let [height, width] = self.out_size();
+        height * width
+    }
+
+    /// Outputs out of sums: from `[n, filters, height, width]` of the geometry to `[n, out_channels, out_height,
+    /// out_width]`.
+    pub fn outputs<T: Copy + Default + AddAssign>(&self, sums: Vec<T>) -> Vec<T> {
+        match self.scatter() {
+            Some(scatter) => scatter.add_up(&sums),
+            None => sums,
+        }
+    }
+
+    /// The shape of the weights with a filter for each output channel, `[out_channels, channels, taps]`. Those of a
+    /// transposed convolution lie as `[out_channels, taps, channels]`.
+    pub fn channel_shape(&self) -> WeightShape {
+        let shape = self.geometry.weight_shape();
+        let each = self.filters_per_channel();
+        WeightShape { filters: shape.filters / each, taps: shape.taps * each, ..shape }
+    }
+
+    /// The layer with these codes for weights, `[out_channels, …]` or `[filters, …]`, under the name `name`. `steps` is
+    /// `Δ`: one number, or one an output channel. `None` if there are as many as neither.
+    pub fn with_codes(&self, name: &str, codes: &CodeTensor, steps: &[f32]) -> Option<Self> {
+        if steps.len() != 1 && steps.len() != self.out_channels() {
+            return None;
+        }
+        let each = if steps.len() == 1 { 1 } else { self.filters_per_channel() };
+        let steps: Vec<f32> = steps.iter().flat_map(|&step| iter::repeat_n(step, each)).collect();
+        let codes = CodeTensor::new(codes.grid(), self.geometry.weight_shape(), codes.codes().to_vec()).ok()?;
+        let weights = WeightSource::from_codes(name, self.geometry.weight_extents(), &codes, &steps)?;
+        Some(Self { weights, ..self.clone() })
+    }
+}
+
+/// What is added to the outputs of a layer.
 #[derive(Clone, Debug)]
 pub enum Bias {
-    /// Real numbers, one a filter, with Gemm's `beta` already applied.
+    /// Real numbers, one an output channel, with Gemm's `beta` already applied.
     Float(Vec<f32>),
-    /// Integers and their scale (one number, or one a filter): `bias = value · scale`.
+    /// Integers and their scale (one number, or one an output channel): `bias = value · scale`.
     Integer {
-        /// The integers, one a filter.
+        /// The integers, one an output channel.
         values: Vec<i32>,
         /// Their scale.
         scales: Vec<f32>,
@@ -86,28 +181,28 @@ pub enum Bias {
 }
 
 impl Bias {
-    /// The bias of one filter as a real number; exact, for both factors of an integer bias fit an `f64` product.
+    /// The bias of one output channel as a real number; exact, for both factors of an integer bias fit an `f64` product.
     ///
     /// # Panics
     ///
-    /// If there is no such filter.
-    pub fn value(&self, filter: usize) -> f64 {
+    /// If there is no such channel.
+    pub fn value(&self, channel: usize) -> f64 {
         match self {
-            Bias::Float(values) => f64::from(values[filter]),
+            Bias::Float(values) => f64::from(values[channel]),
             Bias::Integer { values, scales } => {
-                let scale = if scales.len() == 1 { scales[0] } else { scales[filter] };
-                f64::from(values[filter]) * f64::from(scale)
+                let scale = if scales.len() == 1 { scales[0] } else { scales[channel] };
+                f64::from(values[channel]) * f64::from(scale)
             }
         }
     }
 
-    /// The bias of every filter as real numbers.
+    /// The bias of every output channel as real numbers.
     pub fn to_float(&self) -> Vec<f32> {
-        let filters = match self {
+        let channels = match self {
             Bias::Float(values) => values.len(),
             Bias::Integer { values, .. } => values.len(),
         };
-        (0..filters).map(|m| self.value(m) as f32).collect()
+        (0..channels).map(|m| self.value(m) as f32).collect()
     }
 }
 

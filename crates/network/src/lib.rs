@@ -21,7 +21,7 @@
 //! network afterwards; [`Network::edit`] takes a copy of its parts, which are proved again.
 //!
 //! The decision behind the crate: every MAC layer is a grouped two-dimensional convolution ([`Geometry`]). A matrix
-//! product is one of size 1 × 1. Engines, the metric and compression know that one form. Weights stay where they are
+//! product is one of size 1 × 1, and so is a transposed convolution, whose sums are added up afterwards ([`Scatter`]). Engines, the metric and compression know that one form. Weights stay where they are
 //! stored, usually in a mapped file, until [`Network::weights`] is asked for those of one layer.
 //!
 //! Two things about shapes. A batch that a file leaves open is 1; a batch that the file fixes stays
@@ -39,6 +39,7 @@
 //! quant.rs                     operators of QONNX
 //! op.rs, integer_op.rs         every operator; those on integers name the ones on real numbers that they stand for
 //! geometry.rs                  a layer as a convolution
+//! scatter.rs                   where a transposed convolution adds its sums
 //! requantization.rs            how integer sums become integers of the output
 //! layer.rs, rearrange.rs       a MAC layer, and the steps from its stored tensor to its weights
 //! graph.rs                     nodes and values; graph/check.rs proves that they and the layers are a model
@@ -71,6 +72,7 @@ mod pool;
 mod quant;
 pub mod rearrange;
 mod requantization;
+mod scatter;
 mod stream;
 mod tensor;
 mod ties;
@@ -85,6 +87,7 @@ pub use ids::{LayerId, NodeId, ValueId};
 pub use integer_op::{IntegerArithmetic, IntegerFunction, IntegerOp};
 pub use layer::{
     Bias, LayerWeights, MacLayer, MacOp, Operand, WeightQuantization, WeightSource, WeightTransform, WeightValues,
+    Window,
 };
 pub use mapping::{Mapping, map_file};
 pub use names::Names;
@@ -94,6 +97,7 @@ pub use op::{Binary, BinaryKind, Coordinates, Nearest, Op, Reduction, Unary};
 pub use pool::{PadMode, Pool};
 pub use quant::{Quant, Rounding};
 pub use requantization::{Requantization, RequantizationRule, fixed_point_multiplier, multiply_fixed_point};
+pub use scatter::{Scatter, ScatterAxis};
 pub use stream::WeightStream;
 pub use tensor::{DataType, Encoding, Tensor, TensorError};
 pub use weights::load as load_weights;

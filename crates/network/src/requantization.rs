@@ -16,7 +16,8 @@ pub struct Requantization {
     pub output: ActivationQuantization,
 }
 
-/// The arithmetic of a requantization; parameters are one, or one a filter.
+/// The arithmetic of a requantization; parameters are one, or one an output channel, which a filter is but in a
+/// transposed convolution.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RequantizationRule {
     /// `round(sum · multiplier)` in 32-bit float, ties to even; `multiplier = s_x · s_w / s_y`. QLinearConv and

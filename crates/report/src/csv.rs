@@ -302,10 +302,10 @@ pub fn write_inspect_csv(writer: &mut dyn Write, network: &Network, layers: &[We
     let mut csv = csv::Writer::from_writer(writer);
     csv.write_record(INSPECT_COLUMNS)?;
     for (id, (layer, statistics)) in network.layers().iter().zip(layers).enumerate() {
-        let spec = layer.geometry.spec();
-        let [out_height, out_width] = layer.geometry.out_size();
-        let mut sizes = vec![spec.in_channels, spec.in_size[0], spec.in_size[1], spec.filters, out_height, out_width];
-        sizes.extend(spec.kernel.iter().chain(&spec.stride).chain(&spec.pads).chain([&spec.groups]));
+        let (spec, window) = (layer.geometry.spec(), layer.window());
+        let ([in_height, in_width], [out_height, out_width]) = (spec.in_size, layer.out_size());
+        let mut sizes = vec![spec.in_channels, in_height, in_width, layer.out_channels(), out_height, out_width];
+        sizes.extend(window.kernel.iter().chain(&window.stride).chain(&window.pads).chain([&spec.groups]));
         let mut row = vec![layer.name.clone(), layer.op.name().to_string(), statistics.weights.to_string()];
         row.push(layer.geometry.macs().to_string());
         row.push(layer.geometry.positions().to_string());

@@ -21,11 +21,11 @@ use crate::stream;
 pub struct LayerCost {
     /// Name of the layer.
     pub name: String,
-    /// Its operator: `Conv`, `Gemm` or `MatMul`.
+    /// Its operator: `Conv`, `ConvTranspose`, `Gemm` or `MatMul`.
     pub op: &'static str,
-    /// Output channels.
+    /// Output channels; of a transposed convolution, output channels × taps.
     pub filters: usize,
-    /// Output positions of one image: how often each weight is used.
+    /// Output positions of one image, of a transposed convolution input positions: how often each weight is used.
     pub positions: u64,
     /// Whether the file holds integers for this layer.
     pub quantized_in_file: bool,

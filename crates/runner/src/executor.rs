@@ -22,9 +22,9 @@ struct HeldLayer {
     prepared: Box<dyn PreparedLayer>,
     /// How the input is rounded to integers; none for an engine that takes real numbers.
     input: Option<ActivationQuantization>,
-    /// Size of one unit of the engine's sums, for each filter.
+    /// Size of one unit of the engine's sums, for each output channel.
     scales: Vec<f64>,
-    /// What is added to the scaled sums of each filter.
+    /// What is added to the scaled sums of each output channel.
     bias: Vec<f64>,
     /// How the file makes integers of the sums; none where the engine takes real numbers, too.
     requantization: Option<IntegerOutput>,
@@ -33,7 +33,7 @@ struct HeldLayer {
 /// The rounding of a file whose operators compute on integers.
 struct IntegerOutput {
     rule: Requantization,
-    /// What is added to each filter's sum.
+    /// What is added to each output channel's sum.
     bias: Vec<i64>,
 }
 
@@ -79,11 +79,11 @@ impl HeldLayer {
         // Integer sums are in half-steps of the weights times steps of the activations, real sums in steps of the
         // weights.
         let unit = input.map_or(1.0, |q| 0.5 * f64::from(q.scale)) * f64::from(layer.alpha);
-        let filters = layer.geometry.spec().filters;
-        let scales = (0..filters).map(|m| weights.step(m) * unit).collect();
+        let channels = layer.out_channels();
+        let scales = (0..channels).map(|m| weights.step(m * layer.filters_per_channel()) * unit).collect();
         let bias = match &layer.bias {
-            Some(bias) => (0..filters).map(|m| bias.value(m)).collect(),
-            None => vec![0.0; filters],
+            Some(bias) => (0..channels).map(|m| bias.value(m)).collect(),
+            None => vec![0.0; channels],
         };
         let requantization = match &layer.requantization {
             Some(rule) if input.is_some() => Some(IntegerOutput::new(rule, layer, weights).ok_or_else(|| {
@@ -109,20 +109,20 @@ impl HeldLayer {
             }
             None => self.prepared.forward_counting(Activations::Real(input), conversions)?,
         };
-        let positions = layer.geometry.positions_per_repeat();
+        let positions = layer.out_positions();
         match (sums, &self.requantization) {
-            (Outputs::Integer(sums), Some(integer)) => integer.real(&sums, positions, output),
-            (Outputs::Integer(sums), None) => self.scale(&sums, positions, |sum| sum as f64, output),
-            (Outputs::Real(sums), _) => self.scale(&sums, positions, f64::from, output),
+            (Outputs::Integer(sums), Some(integer)) => integer.real(&layer.outputs(sums), positions, output),
+            (Outputs::Integer(sums), None) => self.scale(&layer.outputs(sums), positions, |sum| sum as f64, output),
+            (Outputs::Real(sums), _) => self.scale(&layer.outputs(sums), positions, f64::from, output),
         }
         Ok(())
     }
 
-    /// `sum · scale + bias` of every filter, over `[repeats, filters, positions]`.
+    /// `sum · scale + bias` of every output channel, over `[repeats, out_channels, positions]`.
     fn scale<T: Copy>(&self, sums: &[T], positions: usize, to_f64: impl Fn(T) -> f64, output: &mut Vec<f32>) {
         for (row, sums) in sums.chunks_exact(positions).enumerate() {
-            let filter = row % self.scales.len();
-            let (scale, bias) = (self.scales[filter], self.bias[filter]);
+            let channel = row % self.scales.len();
+            let (scale, bias) = (self.scales[channel], self.bias[channel]);
             output.extend(sums.iter().map(|&sum| (to_f64(sum) * scale + bias) as f32));
         }
     }
@@ -132,18 +132,18 @@ impl IntegerOutput {
     /// `None` where weights are half-steps or the bias is real: no file of integer operators has that.
     fn new(rule: &Requantization, layer: &MacLayer, weights: &PreparedWeights) -> Option<Self> {
         let bias = match &layer.bias {
-            None => vec![0; layer.geometry.spec().filters],
+            None => vec![0; layer.out_channels()],
             Some(Bias::Integer { values, .. }) => values.iter().map(|&b| i64::from(b)).collect(),
             Some(Bias::Float(_)) => return None,
         };
         (weights.codes.grid() == Grid::MidTread).then(|| Self { rule: rule.clone(), bias })
     }
 
-    /// What the integers of the output stand for, over `[repeats, filters, positions]`. The engine counts half-steps.
+    /// What the integers of the output stand for, over `[repeats, out_channels, positions]`. The engine counts half-steps.
     fn real(&self, sums: &[i64], positions: usize, output: &mut Vec<f32>) {
         for (row, sums) in sums.chunks_exact(positions).enumerate() {
-            let filter = row % self.bias.len();
-            output.extend(sums.iter().map(|&sum| self.rule.real(sum / 2 + self.bias[filter], filter)));
+            let channel = row % self.bias.len();
+            output.extend(sums.iter().map(|&sum| self.rule.real(sum / 2 + self.bias[channel], channel)));
         }
     }
 }
@@ -159,7 +159,8 @@ impl EngineExecutor {
     ) -> Result<(Vec<f32>, Conversions), ExecutorError> {
         let held = &self.layers[id.0];
         let images = input.len() / layer.geometry.input_len();
-        let mut output = Vec::with_capacity(images * layer.geometry.output_len());
+        let mut output =
+            Vec::with_capacity(images * layer.geometry.spec().repeats * layer.out_channels() * layer.out_positions());
         let (mut conversions, mut beyond) = (Conversions::default(), Conversions::default());
         for (i, image) in input.chunks_exact(layer.geometry.input_len()).enumerate() {
             held.image(layer, image, &mut output, if i < counted { &mut conversions } else { &mut beyond })?;

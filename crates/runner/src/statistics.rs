@@ -19,7 +19,7 @@ pub struct WeightStatistics {
     pub mean: f64,
     /// Standard deviation, of the population.
     pub std: f64,
-    /// Filters whose weights are all zero.
+    /// Output channels whose weights are all zero.
     pub dead_filters: u64,
 }
 
@@ -29,12 +29,15 @@ pub struct WeightStatistics {
 ///
 /// [`RunnerError::Network`] for weights that are garbled or not finite.
 pub fn weight_statistics(network: &Network, id: LayerId) -> Result<WeightStatistics, RunnerError> {
-    let filter_len = network.layers()[id.0].geometry.rows();
+    let (rows, filter_len) = {
+        let layer = &network.layers()[id.0];
+        (layer.geometry.rows(), layer.geometry.rows() * layer.filters_per_channel())
+    };
     Ok(match network.weights(id)? {
         LayerWeights::Float(WeightValues::F32(weights)) => describe(&weights, filter_len),
         LayerWeights::Float(WeightValues::F64(weights)) => describe(&weights, filter_len),
         LayerWeights::Quantized { codes, scales } => {
-            let scale = |i: usize| f64::from(scales[if scales.len() == 1 { 0 } else { i / filter_len }]);
+            let scale = |i: usize| f64::from(scales[if scales.len() == 1 { 0 } else { i / rows }]);
             let codes = codes.codes().iter().enumerate();
             let real: Vec<f64> = codes.map(|(i, &code)| f64::from(code) * 0.5 * scale(i)).collect();
             describe(&real, filter_len)

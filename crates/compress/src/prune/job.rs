@@ -38,8 +38,7 @@ impl<'a> Job<'a> {
         let mut flow = trace(network);
         let weights: Vec<Weights> = (0..network.layers().len()).map(|i| read(network, i)).collect::<Result<_, _>>()?;
         let unbiased = network.layers().iter().map(|layer| {
-            let filters = layer.geometry.spec().filters;
-            (0..filters).map(|m| layer.bias.as_ref().is_none_or(|bias| bias.value(m) == 0.0)).collect()
+            (0..layer.out_channels()).map(|m| layer.bias.as_ref().is_none_or(|bias| bias.value(m) == 0.0)).collect()
         });
         let before: Vec<Vec<bool>> = weights.iter().map(zero_filters).collect();
         Ok(Self {

@@ -164,20 +164,21 @@ impl Changes<'_> {
         let filters = staying(&flow.filters);
         let channels = if flow.inputs.is_empty() { (0..spec.in_channels).collect() } else { staying(&flow.inputs) };
         let shape = weights.shape;
-        if filters.len() < spec.filters || channels.len() < spec.in_channels {
+        if filters.len() < shape.filters || channels.len() < spec.in_channels {
             let group = |filter: usize| filter / (shape.filters / shape.groups) * shape.channels;
             weights.select(&filters, |filter| {
                 let own = group(filter)..group(filter) + shape.channels;
                 channels.iter().filter(|c| own.contains(c)).map(|c| c - own.start).collect()
             });
             spec.groups = if spec.groups == 1 { 1 } else { filters.len() / (shape.filters / shape.groups) };
-            (spec.filters, spec.in_channels) = (filters.len(), channels.len());
+            (spec.filters, spec.in_channels) = (filters.len() * layer.filters_per_channel(), channels.len());
         }
         let invalid =
             |e: network::GeometryError| CompressError::Layer { layer: layer.name.clone(), problem: e.to_string() };
-        let extents = [spec.filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]];
+        let geometry = Geometry::new(spec).map_err(invalid)?;
+        let extents = geometry.weight_extents();
         Ok(MacLayer {
-            geometry: Geometry::new(spec).map_err(invalid)?,
+            geometry,
             weights: if weights.changed {
                 weights.source(&unique_name(network, self.flow, index), extents)
             } else {

@@ -239,7 +239,7 @@ impl Tracer<'_> {
             self.lose(node);
         }
         let filters: Vec<Channel> =
-            (0..spec.filters).map(|filter| self.flow.add(Source::Filter { layer: id.0, filter })).collect();
+            (0..layer.out_channels()).map(|filter| self.flow.add(Source::Filter { layer: id.0, filter })).collect();
         let inputs = inputs.unwrap_or_default();
         if spec.groups > 1 {
             self.unite_groups(&filters, &inputs, spec.groups);

@@ -1,13 +1,17 @@
 //! The weights of a layer while it is pruned.
 
 use esn::WeightShape;
+use network::rearrange::transpose;
 use network::{DataType, Encoding, MacLayer, Tensor, WeightSource, WeightValues};
 
-/// Real weights of one layer, row-major `[filters, channels, taps]`.
+/// Real weights of one layer, row-major `[filters, channels, taps]`. The filters of an output channel of a transposed
+/// convolution, one a tap, are one filter here: they go together.
 #[derive(Clone, Debug)]
 pub(super) struct Weights {
     pub shape: WeightShape,
     pub values: WeightValues,
+    /// Whether the layer has them as `[filters, taps, channels]`.
+    by_tap: bool,
     /// Whether any weight differs from that of the file.
     pub changed: bool,
 }
@@ -25,7 +29,9 @@ macro_rules! either {
 #[allow(clippy::useless_conversion, reason = "one text for both precisions")]
 impl Weights {
     pub fn new(layer: &MacLayer, values: WeightValues) -> Self {
-        Self { shape: layer.geometry.weight_shape(), values, changed: false }
+        let (shape, by_tap) = (layer.channel_shape(), layer.scatter().is_some());
+        let turned = [shape.filters, shape.taps, shape.channels];
+        Self { shape, values: if by_tap { swapped(&values, turned) } else { values }, by_tap, changed: false }
     }
 
     /// Number of weights.
@@ -96,9 +102,11 @@ impl Weights {
         });
     }
 
-    /// The weights in memory, in `shape` = `[filters, channels, kernel_h, kernel_w]`.
+    /// The weights in memory, in `shape` = `[filters, channels, kernel_h, kernel_w]` of the layer's geometry.
     pub fn source(&self, name: &str, shape: [usize; 4]) -> WeightSource {
-        match &self.values {
+        let taps = self.shape.taps;
+        let values = if self.by_tap { &swapped(&self.values, [shape[0] / taps, shape[1], taps]) } else { &self.values };
+        match values {
             WeightValues::F32(values) => WeightSource::from_f32(name, shape, values),
             WeightValues::F64(values) => {
                 let bytes: Vec<u8> = values.iter().flat_map(|w| w.to_le_bytes()).collect();
@@ -107,5 +115,13 @@ impl Weights {
                 WeightSource { name: name.to_string(), tensor, transforms: Vec::new(), quantization: None }
             }
         }
+    }
+}
+
+/// Values of shape `[n, a, b]` as `[n, b, a]`.
+fn swapped(values: &WeightValues, shape: [usize; 3]) -> WeightValues {
+    match values {
+        WeightValues::F32(values) => WeightValues::F32(transpose(values, &shape, &[0, 2, 1])),
+        WeightValues::F64(values) => WeightValues::F64(transpose(values, &shape, &[0, 2, 1])),
     }
 }

@@ -246,7 +246,7 @@ fn spendable<'a>(layers: &'a [Layer], rule: &'a StepRule) -> Vec<Filter<'a>> {
 /// Weights of each filter that equation (7) counts: those of channels that are not pruned.
 fn computed_weights(layer: &Layer) -> Vec<u64> {
     let occupied = layer.weights.iter().map(|&weight| i32::from(weight != 0.0)).collect();
-    let codes = CodeTensor::new(Grid::MidRise, layer.mac.geometry.weight_shape(), occupied)
+    let codes = CodeTensor::new(Grid::MidRise, layer.mac.channel_shape(), occupied)
         .expect("the network is checked to have as many weights as its geometry, and 0 and 1 are levels");
     filter_esn(&codes, BitConvention::default()).iter().map(|filter| filter.computed).collect()
 }

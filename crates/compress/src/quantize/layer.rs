@@ -1,7 +1,7 @@
 //! A layer of real weights, and the codes that it becomes.
 
 use esn::{BitWidth, CodeTensor, Grid};
-use network::{LayerId, LayerWeights, MacLayer, Network, WeightSource, WeightValues};
+use network::{LayerId, LayerWeights, MacLayer, Network, WeightValues};
 
 use crate::error::CompressError;
 use crate::quantize::levels::{Levels, Unit};
@@ -18,7 +18,7 @@ pub(super) struct Layer<'a> {
     pub index: usize,
     /// How often each weight is used for one image, by all layers that have this tensor.
     pub positions: u64,
-    /// Row-major `[filters, channels, kernel_h, kernel_w]`.
+    /// Row-major, the filters of an output channel side by side: here they are one filter, [`MacLayer::channel_shape`].
     pub weights: Vec<f64>,
     /// One for the layer, or one a filter.
     pub units: Vec<Unit>,
@@ -71,7 +71,7 @@ fn load_layer<'a>(network: &'a Network, uses: &[usize], options: &QuantizeOption
     }
     let units = match options.granularity {
         Granularity::Layer => vec![Unit::new(&weights)],
-        Granularity::Filter => weights.chunks_exact(mac.geometry.rows()).map(Unit::new).collect(),
+        Granularity::Filter => weights.chunks_exact(mac.channel_shape().filter_len()).map(Unit::new).collect(),
     };
     let is_last = uses.last().is_some_and(|last| last + 1 == network.layers().len());
     let place = [options.first_bits.filter(|_| index == 0), options.last_bits.filter(|_| is_last)];
@@ -102,16 +102,12 @@ pub(super) fn encode(layer: &Layer, widths: &[BitWidth], steps: Vec<f32>) -> Res
         let unit = levels.encode(layer.unit_weights(index), step).map_err(|e| layer.error(e))?;
         codes.extend_from_slice(unit.codes());
     }
-    let shape = layer.mac.geometry.weight_shape();
+    let shape = layer.mac.channel_shape();
     let codes = CodeTensor::new(layer.levels.grid, shape, codes).map_err(|e| layer.error(e))?;
     Ok(Coded { codes, unit_steps: steps.clone(), steps })
 }
 
 /// A layer with codes in place of its real weights, under the name of the tensor that was quantized.
 pub(super) fn with_codes(mac: &MacLayer, name: &str, coded: &Coded) -> MacLayer {
-    let spec = mac.geometry.spec();
-    let shape = [spec.filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]];
-    let weights = WeightSource::from_codes(name, shape, &coded.codes, &coded.steps)
-        .expect("there is one step a unit, and one unit or one a filter");
-    MacLayer { weights, ..mac.clone() }
+    mac.with_codes(name, &coded.codes, &coded.steps).expect("there is one step a unit, and one unit or one a filter")
 }

@@ -33,9 +33,7 @@ fn is_spread(deviation: f64, mean: f64) -> bool {
 /// The layer with its filters changed: factors go into its scales, or weights where they are real, and shifts into its
 /// bias.
 pub(super) fn changed(layer: &MacLayer, weights: LayerWeights, changes: &[Change]) -> (MacLayer, LayerWeights) {
-    let spec = layer.geometry.spec();
-    let shape = [spec.filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]];
-    let rows = layer.geometry.rows();
+    let (shape, rows) = (layer.geometry.weight_extents(), layer.channel_shape().filter_len());
     let scaled = |(index, weight): (usize, f64)| (weight * changes[index / rows].factor) as f32;
     let real = |weights: Vec<f32>| {
         let source = WeightSource::from_f32(&layer.weights.name, shape, &weights);
@@ -47,12 +45,14 @@ pub(super) fn changed(layer: &MacLayer, weights: LayerWeights, changes: &[Change
         }
         LayerWeights::Float(WeightValues::F64(w)) => real(w.into_iter().enumerate().map(scaled).collect()),
         LayerWeights::Quantized { codes, scales } => {
-            let step = |m: usize| f64::from(if scales.len() == 1 { scales[0] } else { scales[m] });
+            let each = layer.filters_per_channel();
+            let step = |m: usize| f64::from(if scales.len() == 1 { scales[0] } else { scales[m * each] });
             // Half of a step, the scale of a mid-rise grid, is to be a normal number too.
             let limit = |step: f64| (step as f32).clamp(2.0 * f32::MIN_POSITIVE, f32::MAX);
             let scales: Vec<f32> = changes.iter().enumerate().map(|(m, c)| limit(step(m) * c.factor)).collect();
-            let source = WeightSource::from_codes(&layer.weights.name, shape, &codes, &scales)
-                .expect("there is one scale a filter");
+            let source =
+                layer.with_codes(&layer.weights.name, &codes, &scales).expect("there is one scale a filter").weights;
+            let scales = scales.into_iter().flat_map(|scale| std::iter::repeat_n(scale, each)).collect();
             (source, LayerWeights::Quantized { codes, scales })
         }
     };

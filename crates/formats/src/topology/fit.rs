@@ -71,6 +71,10 @@ fn set_shapes(network: &mut NetworkBuilder, layer: usize) {
             vec![spec.repeats, spec.in_channels, spec.in_size[0], spec.in_size[1]],
             vec![spec.repeats, spec.filters, out_height, out_width],
         ],
+        MacOp::ConvTranspose(scatter) => [
+            vec![spec.repeats, spec.in_channels, spec.in_size[0], spec.in_size[1]],
+            vec![spec.repeats, layer.out_channels(), scatter.out_size()[0], scatter.out_size()[1]],
+        ],
         MacOp::Gemm | MacOp::MatMul => {
             let positions = spec.repeats * geometry.positions_per_repeat();
             [vec![positions, spec.in_channels], vec![positions, spec.filters]]

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use esn::Grid;
+use network::rearrange::transpose;
 use network::{
     Bias, DataType, Encoding, LayerId, LayerWeights, MacLayer, MacOp, Mend, Names, Network, NetworkError, Note,
     NoteKind, Op, Tensor, WeightQuantization, WeightTransform, WeightValues,
@@ -9,6 +10,7 @@ use network::{
 
 use super::{WeightFormat, WeightList};
 use crate::names::{is_harmless, listed, tamed, weight_name};
+use crate::reading::fault::unsupported;
 use crate::reading::grid::{self, GRID_KEY};
 use crate::reading::tied::{self, TIED_KEY, Tied};
 
@@ -47,21 +49,29 @@ impl Entry {
 
 /// The weights of a layer as elements of this type.
 fn weights(network: &Network, id: LayerId, data_type: DataType) -> Result<Vec<u8>, NetworkError> {
+    let layer = &network.layers()[id.0];
     Ok(match network.weights(id)? {
-        LayerWeights::Float(WeightValues::F32(values)) => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        LayerWeights::Float(WeightValues::F64(values)) => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        LayerWeights::Float(WeightValues::F32(values)) => in_order(layer, values).flat_map(f32::to_le_bytes).collect(),
+        LayerWeights::Float(WeightValues::F64(values)) => in_order(layer, values).flat_map(f64::to_le_bytes).collect(),
         LayerWeights::Quantized { codes, .. } => {
-            let layer = &network.layers()[id.0];
             let quantization = layer.weights.quantization.as_ref().expect("codes come with a quantization");
             let per_integer = if codes.grid() == Grid::MidRise { 1 } else { 2 };
             let rows = layer.geometry.rows();
-            let integer = |(i, &code): (usize, &i32)| {
-                let q = code / per_integer + quantization.of(i / rows).1;
-                q.to_le_bytes().into_iter().take(data_type.size())
-            };
-            codes.codes().iter().enumerate().flat_map(integer).collect()
+            let integer = |(i, &code): (usize, &i32)| code / per_integer + quantization.of(i / rows).1;
+            let integers = codes.codes().iter().enumerate().map(integer).collect();
+            in_order(layer, integers).flat_map(|q: i32| q.to_le_bytes().into_iter().take(data_type.size())).collect()
         }
     })
+}
+
+/// Weights in the order of the file: those of a transposed convolution by input channel.
+fn in_order<T: Copy>(layer: &MacLayer, values: Vec<T>) -> impl Iterator<Item = T> {
+    let geometry = &layer.geometry;
+    let ordered = match layer.scatter() {
+        Some(_) => transpose(&values, &[geometry.spec().groups, geometry.columns(), geometry.rows()], &[0, 2, 1]),
+        None => values,
+    };
+    ordered.into_iter()
 }
 
 /// A list under construction.
@@ -138,6 +148,7 @@ impl Builder<'_> {
                 let (data_type, content) = self.weights(id, layer);
                 let stem = stem_of(&self.add(&weight_name(self.network, layer), data_type, shape, content));
                 if let Some(quantization) = &layer.weights.quantization {
+                    self.check_scales(layer, quantization)?;
                     self.add_quantization(&stem, quantization);
                 }
                 stem
@@ -176,10 +187,11 @@ impl Builder<'_> {
         if let Some(quantization) = &layer.weights.quantization {
             return (quantization.data_type, weights);
         }
-        let in_order = layer.weights.transforms.iter().all(|step| matches!(step, WeightTransform::Reshape(_)));
+        let is_in_order = layer.scatter().is_none()
+            && layer.weights.transforms.iter().all(|step| matches!(step, WeightTransform::Reshape(_)));
         let holds = self.format == WeightFormat::Safetensors || tensor.data_type != DataType::Bf16;
         let is_half = matches!(tensor.data_type, DataType::F16 | DataType::Bf16);
-        if is_half && in_order && holds && tensor.encoding == Encoding::Raw {
+        if is_half && is_in_order && holds && tensor.encoding == Encoding::Raw {
             return (tensor.data_type, Content::Stored(tensor.clone()));
         }
         if matches!(tensor.data_type, DataType::F32 | DataType::F64) {
@@ -187,6 +199,16 @@ impl Builder<'_> {
         }
         self.widened += 1;
         (DataType::F32, weights)
+    }
+
+    /// A scale for each of a file's tensor is one for each of its first axis, which are the input channels of a transposed
+    /// convolution.
+    fn check_scales(&self, layer: &MacLayer, quantization: &WeightQuantization) -> Result<(), NetworkError> {
+        if layer.scatter().is_none() || quantization.scales.len().max(quantization.zero_points.len()) == 1 {
+            return Ok(());
+        }
+        let fault = unsupported!("a scale for each output channel of a transposed convolution");
+        Err(fault.at(self.network.path(), format!("layer {:?}", layer.name)))
     }
 
     fn add_quantization(&mut self, stem: &str, quantization: &WeightQuantization) {
@@ -239,6 +261,12 @@ impl Builder<'_> {
         match layer.op {
             _ if !self.network.has_graph() => layer.weights.file_shape(),
             MacOp::Conv => vec![spec.filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]],
+            // As PyTorch has them.
+            MacOp::ConvTranspose(scatter) => {
+                let rank = self.network.graph().value(layer.input).shape.as_ref().map_or(4, Vec::len);
+                let kernel = scatter.axes[5 - rank..].iter().map(|axis| axis.kernel);
+                [spec.in_channels, layer.out_channels() / spec.groups].into_iter().chain(kernel).collect()
+            }
             MacOp::Gemm | MacOp::MatMul => vec![spec.filters, layer.geometry.rows()],
         }
     }

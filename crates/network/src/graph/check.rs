@@ -111,6 +111,14 @@ pub enum ModelError {
         /// Filters of the layer.
         filters: usize,
     },
+    /// The taps of one output channel of a transposed convolution have different scales or zero points.
+    #[error("layer {layer:?}: the taps of output channel {channel} have different scales or zero points")]
+    MixedScales {
+        /// Name of the layer.
+        layer: String,
+        /// The output channel.
+        channel: usize,
+    },
     /// A constant is said to have another type or shape than its tensor.
     #[error("value {value:?}: {said}, but its tensor is {tensor}")]
     ConstantMismatch {
@@ -300,27 +308,37 @@ impl Check<'_> {
     }
 }
 
-/// A layer has a bias for each filter, and scales and zero points for each filter or for all.
+/// A layer has a bias for each output channel, and scales and zero points for each filter or for all. Those of a
+/// transposed convolution's channel are alike, for its sums are added as integers.
 fn numbers(layer: &MacLayer) -> Result<(), ModelError> {
-    let filters = layer.geometry.spec().filters;
-    let mut of_each = Vec::new();
-    let mut of_each_or_all = Vec::new();
+    let (filters, channels) = (layer.geometry.spec().filters, layer.out_channels());
+    // What there is, how many, and of how many things each or all have one.
+    let mut all = Vec::new();
     match &layer.bias {
-        Some(Bias::Float(values)) => of_each.push(("biases", values.len())),
+        Some(Bias::Float(values)) => all.push(("biases", values.len(), channels, false)),
         Some(Bias::Integer { values, scales }) => {
-            of_each.push(("biases", values.len()));
-            of_each_or_all.push(("scales of biases", scales.len()));
+            all.push(("biases", values.len(), channels, false));
+            all.push(("scales of biases", scales.len(), channels, true));
         }
         None => {}
     }
     if let Some(quantization) = &layer.weights.quantization {
-        of_each_or_all.push(("scales of weights", quantization.scales.len()));
-        of_each_or_all.push(("zero points of weights", quantization.zero_points.len()));
+        all.push(("scales of weights", quantization.scales.len(), filters, true));
+        all.push(("zero points of weights", quantization.zero_points.len(), filters, true));
     }
-    let wrong_each = of_each.iter().find(|(_, found)| *found != filters);
-    let wrong = wrong_each.or_else(|| of_each_or_all.iter().find(|(_, found)| *found != filters && *found != 1));
-    match wrong {
-        Some(&(what, found)) => Err(ModelError::LayerNumbers { layer: layer.name.clone(), what, found, filters }),
+    let wrong = all.iter().find(|(_, found, each, or_one)| found != each && !(*or_one && *found == 1));
+    if let Some(&(what, found, filters, _)) = wrong {
+        return Err(ModelError::LayerNumbers { layer: layer.name.clone(), what, found, filters });
+    }
+    let each = layer.filters_per_channel();
+    if !filters.is_multiple_of(each) {
+        return Err(ModelError::LayerNumbers { layer: layer.name.clone(), what: "taps", found: each, filters });
+    }
+    let mixed = layer.weights.quantization.as_ref().filter(|_| each > 1).and_then(|quantization| {
+        (0..filters).find(|&filter| quantization.of(filter) != quantization.of(filter - filter % each))
+    });
+    match mixed {
+        Some(filter) => Err(ModelError::MixedScales { layer: layer.name.clone(), channel: filter / each }),
         None => Ok(()),
     }
 }

@@ -79,19 +79,19 @@ pub fn layer_table(network: &Network, layers: &[WeightStatistics]) -> String {
 }
 
 fn row(layer: &MacLayer, statistics: &WeightStatistics) -> [String; 16] {
-    let spec = layer.geometry.spec();
-    let [out_h, out_w] = layer.geometry.out_size();
+    let (spec, window) = (layer.geometry.spec(), layer.window());
+    let [out_h, out_w] = layer.out_size();
     let quantized = if layer.weights.quantization.is_some() { " (int)" } else { "" };
     [
         tail(&layer.name, NAME_WIDTH),
         format!("{}{quantized}", layer.op.name()),
         format!("{}×{}×{}", spec.in_channels, spec.in_size[0], spec.in_size[1]),
-        pair(spec.kernel),
-        pair(spec.stride),
-        spec.pads.map(|n| n.to_string()).join(","),
-        pair(spec.dilation),
+        pair(window.kernel),
+        pair(window.stride),
+        window.pads.map(|n| n.to_string()).join(","),
+        pair(window.dilation),
         spec.groups.to_string(),
-        format!("{}×{out_h}×{out_w}", spec.filters),
+        format!("{}×{out_h}×{out_w}", layer.out_channels()),
         grouped(u128::from(statistics.weights)),
         grouped(layer.geometry.macs()),
         grouped(u128::from(statistics.zeros)),

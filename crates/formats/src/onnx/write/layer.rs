@@ -1,10 +1,10 @@
-//! MAC layers: Conv, Gemm and MatMul with their weights.
+//! MAC layers: Conv, ConvTranspose, Gemm and MatMul with their weights.
 
 use esn::Grid;
 use network::rearrange::transpose;
 use network::{
-    Bias, DataType, LayerId, LayerWeights, MacLayer, MacOp, NetworkError, Node, Operand, Tensor, ValueId,
-    WeightQuantization, WeightValues,
+    Bias, DataType, LayerId, LayerWeights, MacLayer, MacOp, NetworkError, Node, Operand, Scatter, ScatterAxis, Tensor,
+    ValueId, WeightQuantization, WeightValues,
 };
 
 use super::attributes::{count, counts, flag, float};
@@ -16,16 +16,19 @@ use crate::reading::fault::{Fault, unsupported};
 /// How the weights of a layer, `[filters, channels, kernel_h, kernel_w]`, lie in the tensor of its node.
 struct Arrangement {
     shape: Vec<usize>,
-    /// Whether `[filters, rows]` is turned to `[rows, filters]`.
+    /// Whether, in every group, `[filters, rows]` is turned to `[rows, filters]`.
     turned: bool,
-    /// The axis of the filters.
+    /// The axis of the output channels, or of those of a group.
     axis: usize,
 }
 
 impl Arrangement {
     fn apply<T: Copy>(&self, values: Vec<T>, layer: &MacLayer) -> Vec<T> {
         match self.turned {
-            true => transpose(&values, &[layer.geometry.spec().filters, layer.geometry.rows()], &[1, 0]),
+            true => {
+                let (groups, geometry) = (layer.geometry.spec().groups, &layer.geometry);
+                transpose(&values, &[groups, geometry.columns(), geometry.rows()], &[0, 2, 1])
+            }
             false => values,
         }
     }
@@ -57,6 +60,11 @@ impl Parts<'_> {
             (MacOp::Conv, _) => {
                 (vec![filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]], false, 0)
             }
+            (MacOp::ConvTranspose(scatter), _) => {
+                let kernel = scatter.axes[5 - rank_in..].iter().map(|axis| axis.kernel);
+                let ends = [spec.in_channels, self.layer.out_channels() / spec.groups];
+                (ends.into_iter().chain(kernel).collect(), true, 1)
+            }
             (MacOp::Gemm, _) => (vec![filters, rows], false, 0),
             (MacOp::MatMul, _) if is_vector => (vec![rows], false, 0),
             (MacOp::MatMul, Operand::WeightsLeft) => {
@@ -67,12 +75,12 @@ impl Parts<'_> {
         Arrangement { shape, turned, axis }
     }
 
-    fn attributes(&self) -> Vec<AttributeProto> {
+    fn attributes(&self) -> Result<Vec<AttributeProto>, Fault> {
         let (spec, layer) = (self.layer.geometry.spec(), self.layer);
         let planar = if self.ranks[0] == 3 { &[1][..] } else { &[0, 1] };
         let pick = |pair: [usize; 2]| planar.iter().map(|&axis| pair[axis]).collect::<Vec<_>>();
         let [top, left, bottom, right] = spec.pads;
-        match layer.op {
+        Ok(match &layer.op {
             MacOp::Conv => vec![
                 counts("dilations", &pick(spec.dilation)),
                 count("group", spec.groups),
@@ -80,13 +88,34 @@ impl Parts<'_> {
                 counts("pads", &[pick([top, left]), pick([bottom, right])].concat()),
                 counts("strides", &pick(spec.stride)),
             ],
+            MacOp::ConvTranspose(scatter) => self.transposed_attributes(scatter)?,
             MacOp::Gemm => vec![
                 float("alpha", layer.alpha),
                 flag("transA", layer.operand == Operand::Transposed),
                 flag("transB", layer.operand != Operand::WeightsLeft),
             ],
             MacOp::MatMul => Vec::new(),
-        }
+        })
+    }
+
+    fn transposed_attributes(&self, scatter: &Scatter) -> Result<Vec<AttributeProto>, Fault> {
+        let axes = &scatter.axes[5 - self.ranks[0]..];
+        let all = |of: fn(&ScatterAxis) -> usize| axes.iter().map(of).collect::<Vec<_>>();
+        let padding = axes.iter().map(ScatterAxis::output_padding).collect::<Option<Vec<_>>>();
+        // Runtimes refuse more of it.
+        let padding = padding
+            .filter(|padding| padding.iter().zip(axes).all(|(&n, axis)| n == 0 || n < axis.stride.max(axis.dilation)));
+        let sizes = || axes.iter().map(|axis| axis.out).collect::<Vec<_>>();
+        let padding = padding
+            .ok_or_else(|| unsupported!("a transposed convolution to {:?} that no output padding makes", sizes()))?;
+        Ok(vec![
+            counts("dilations", &all(|axis| axis.dilation)),
+            count("group", self.layer.geometry.spec().groups),
+            counts("kernel_shape", &all(|axis| axis.kernel)),
+            counts("output_padding", &padding),
+            counts("pads", &[all(|axis| axis.pads[0]), all(|axis| axis.pads[1])].concat()),
+            counts("strides", &all(|axis| axis.stride)),
+        ])
     }
 }
 
@@ -114,7 +143,7 @@ impl Writer<'_> {
             Operand::WeightsLeft => vec![weights, input],
             Operand::ChannelsFirst | Operand::ChannelsLast | Operand::Transposed => vec![input, weights],
         };
-        let (output, op_type, attributes) = (self.name(layer.output), layer.op.name(), parts.attributes());
+        let (output, op_type, attributes) = (self.name(layer.output), layer.op.name(), parts.attributes()?);
         match bias {
             // MatMul takes no bias.
             Some(bias) if layer.op == MacOp::MatMul => {
@@ -142,7 +171,7 @@ impl Writer<'_> {
                 let shape = to.shape.clone();
                 let tensor = tensors::integer(shape, &to.apply(integers, layer), quantization.data_type);
                 let tensor = tensor.ok_or_else(|| unsupported!("weights beyond {}", quantization.data_type.name()))?;
-                let scales = Scales::of(quantization, codes.codes(), to.axis)?;
+                let scales = Scales::of(quantization, codes.codes(), layer, to.axis)?;
                 return self.dequantized(name, &tensor, &scales, parts.real);
             }
             (LayerWeights::Quantized { .. }, None) => {
@@ -163,10 +192,10 @@ impl Writer<'_> {
     fn add_bias(&mut self, parts: &Parts<'_>) -> Result<Option<String>, Fault> {
         let layer = parts.layer;
         let Some(bias) = &layer.bias else { return Ok(None) };
-        let filters = layer.geometry.spec().filters;
+        let channels = layer.out_channels();
         // What is added to the rows of a product with its weights on the left is a column.
         let is_column = layer.operand == Operand::WeightsLeft && parts.ranks[1] > 1;
-        let shape = if is_column { vec![filters, 1] } else { vec![filters] };
+        let shape = if is_column { vec![channels, 1] } else { vec![channels] };
         let name = bias_name(&layer.weights.name);
         if let Bias::Integer { values, scales } = bias
             && !is_misread(layer, scales)
@@ -213,11 +242,13 @@ struct Scales {
 }
 
 impl Scales {
-    fn of(quantization: &WeightQuantization, codes: &[i32], axis: usize) -> Result<Self, Fault> {
-        let count = quantization.scales.len().max(quantization.zero_points.len());
+    /// One for all, or one an output channel along `axis`.
+    fn of(quantization: &WeightQuantization, codes: &[i32], layer: &MacLayer, axis: usize) -> Result<Self, Fault> {
+        let by_filter = quantization.scales.len().max(quantization.zero_points.len()) > 1;
+        let count = if by_filter { layer.out_channels() } else { 1 };
         let (mut scales, mut zero_points) = (Vec::with_capacity(count), Vec::with_capacity(count));
         for (i, part) in codes.chunks(codes.len() / count).enumerate() {
-            let (scale, zero_point) = quantization.of(i);
+            let (scale, zero_point) = quantization.of(i * layer.filters_per_channel());
             scales.push(match scale > 0.0 && scale.is_finite() {
                 true => scale,
                 // Pruned weights have no step. Any scale leaves them 0, but the format wants one above 0.
@@ -228,7 +259,30 @@ impl Scales {
         }
         // 32-bit integers have no zero point but 0, and runtimes refuse even that.
         let unsaid = quantization.data_type == DataType::I32 && zero_points.iter().all(|&q| q == 0);
-        Ok(Self { scales, zero_points: (!unsaid).then_some(zero_points), axis })
+        let all = Self { scales, zero_points: (!unsaid).then_some(zero_points), axis };
+        if layer.scatter().is_some() && by_filter { all.in_groups(layer) } else { Ok(all) }
+    }
+
+    /// Those of a transposed convolution in groups, whose weights are `[channels, out_channels / groups, …]`: one axis has
+    /// them where all groups have the same, or where each group has one input channel and the same for all that it makes.
+    fn in_groups(mut self, layer: &MacLayer) -> Result<Self, Fault> {
+        let (groups, inputs) = (layer.geometry.spec().groups, layer.geometry.rows());
+        let each = self.scales.len() / groups;
+        let of = |i: usize| (self.scales[i], self.zero_points.as_ref().map(|points| points[i]));
+        let kept: Vec<usize> = if (0..self.scales.len()).all(|i| of(i) == of(i % each)) {
+            (0..each).collect()
+        } else if inputs == 1 && (0..self.scales.len()).all(|i| of(i) == of(i - i % each)) {
+            self.axis = 0;
+            (0..groups).map(|group| group * each).collect()
+        } else {
+            return Err(unsupported!(
+                "scales of {} output channels in {groups} groups, which no axis has",
+                self.scales.len()
+            ));
+        };
+        self.scales = kept.iter().map(|&i| self.scales[i]).collect();
+        self.zero_points = self.zero_points.map(|points| kept.iter().map(|&i| points[i]).collect());
+        Ok(self)
     }
 }
 
@@ -244,11 +298,11 @@ fn stored_integers(layer: &MacLayer, quantization: &WeightQuantization, codes: &
 fn is_misread(layer: &MacLayer, scales: &[f32]) -> bool {
     let (Some(input), Some(weights)) = (&layer.input_quantization, &layer.weights.quantization) else { return false };
     let off = |m: usize| {
-        let implied = f64::from(input.scale) * f64::from(weights.of(m).0);
+        let implied = f64::from(input.scale) * f64::from(weights.of(m * layer.filters_per_channel()).0);
         let scale = f64::from(if scales.len() == 1 { scales[0] } else { scales[m] });
         (scale - implied).abs() > 1e-5 * implied
     };
-    (0..layer.geometry.spec().filters).any(off)
+    (0..layer.out_channels()).any(off)
 }
 
 /// A bias has no name of its own.
