@@ -1,26 +1,23 @@
-//! What the suites of the whole share: damaged copies of files and a second reading of them, hardware descriptions, and a way
-//! to run the `esnsim` command. What the crates' own suites need too is in `testkit`.
+//! What the suites of the whole share: damaged copies of files and a second reading of them, hardware descriptions, recorded
+//! outputs of other programs, and a way to run the `esnsim` command. What the crates' own suites need too is in `testkit`.
 
 mod command;
 pub mod fuzz;
 pub mod garble;
 mod hardware;
 pub mod independent;
+mod recorded;
 
 pub use command::{binary, esnsim, repository};
 pub use hardware::{analog_toml, digital_toml, hardware};
+pub use recorded::Recorded;
 
 /// The files of `reference/NAME`, a list of objects with a file in hexadecimal.
 fn hexadecimal_files(name: &str) -> Vec<Vec<u8>> {
     let text =
         std::fs::read_to_string(repository(&format!("tests/reference/{name}"))).expect("it is in the repository");
     let cases: Vec<serde_json::Value> = serde_json::from_str(&text).expect("valid JSON");
-    let digit = |d: u8| (d as char).to_digit(16).expect("hexadecimal") as u8;
-    let file = |case: &serde_json::Value| {
-        let digits = case["file"].as_str().expect("hexadecimal").as_bytes();
-        digits.chunks(2).map(|pair| (digit(pair[0]) << 4) | digit(pair[1])).collect()
-    };
-    cases.iter().map(file).collect()
+    cases.iter().map(recorded::file).collect()
 }
 
 /// Small files of weights that Keras saved, in every form.

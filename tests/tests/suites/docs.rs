@@ -21,7 +21,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use esnsim_tests::{digital_toml, esnsim, repository};
+use esnsim_tests::{Recorded, digital_toml, esnsim, repository};
 use tempfile::TempDir;
 use testkit::check_all;
 
@@ -287,12 +287,8 @@ fn grey_pictures() -> Vec<u8> {
 
 /// A convolution of int8, one of the networks that the suite `tflite` runs.
 fn tflite_network() -> Vec<u8> {
-    let cases: Vec<serde_json::Value> =
-        serde_json::from_str(&text("tests/reference/tflite-operators.json")).expect("valid JSON");
-    let case = cases.iter().find(|case| case["name"] == "conv_2d [0, 1, 1, 1] int8").expect("it is one of them");
-    let digits = case["file"].as_str().expect("hexadecimal").as_bytes();
-    let digit = |d: u8| (d as char).to_digit(16).expect("hexadecimal") as u8;
-    digits.chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
+    let mut cases = Recorded::all("tflite-operators.json").into_iter();
+    cases.find(|case| case.name == "conv_2d [0, 1, 1, 1] int8").expect("it is one of them").file
 }
 
 /// The targets of the links of a page, without their anchors. Code holds none.

@@ -36,4 +36,5 @@ mod tflite;
 mod told;
 mod topology;
 mod trace;
+mod transposed;
 mod usage;

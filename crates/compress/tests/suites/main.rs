@@ -8,3 +8,4 @@ mod prune_support;
 mod quantize;
 mod reestimate;
 mod ties;
+mod transposed;

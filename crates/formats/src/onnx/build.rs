@@ -509,7 +509,7 @@ impl<'a> Builder<'a> {
         let outputs = self.outputs(graph).map_err(|fault| fault.at(self.path, "graph".to_string()))?;
         if self.network.layers().is_empty() {
             let instead = self.findings.instead_of_layers();
-            let fault = unsupported!("expected Conv, Gemm or MatMul with constant weights; {instead}");
+            let fault = unsupported!("expected Conv, ConvTranspose, Gemm or MatMul with constant weights; {instead}");
             return Err(fault.at(self.path, "graph".to_string()));
         }
         let grid_note = self.set_grid();
@@ -528,7 +528,8 @@ impl<'a> Builder<'a> {
 /// Plans a node one of whose inputs has no known shape. A MAC layer there could not be costed and would be missing in
 /// every sum: that ends the reading. Any other node is kept and not run.
 fn behind_unknown(view: &View<'_>, network: &NetworkBuilder, findings: &Findings) -> Result<Plan, Fault> {
-    let plain = matches!(view.domain, "" | "ai.onnx") && matches!(view.op_type, "Conv" | "Gemm" | "MatMul");
+    let plain =
+        matches!(view.domain, "" | "ai.onnx") && matches!(view.op_type, "Conv" | "ConvTranspose" | "Gemm" | "MatMul");
     let integer = matches!(view.op_type, "QLinearConv" | "QLinearMatMul" | "QGemm" | "ConvInteger" | "MatMulInteger");
     let is_mac = plain || integer;
     let unknown = view.inputs.iter().flatten().find(|slot| slot.form.shape.is_none());

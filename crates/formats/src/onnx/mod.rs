@@ -29,7 +29,8 @@
 //! integer_mac.rs      a MAC layer on integers, as it is planned
 //! plan.rs             what is to be done with a node
 //! elementwise.rs ...  the planners, one file for each family of operators: constants, elementwise, layout, mac,
-//!                     normalize, product, qlinear, qonnx, qoperator, quantize, reduce, resize, sequence, windows
+//!                     normalize, product, qlinear, qonnx, qoperator, quantize, reduce, resize, sequence, transposed,
+//!                     windows
 //! parameters.rs       the attributes of operators of one or two elements, for planners and for the writer
 //! operators.rs        which operator is understood by which planner
 //! fold.rs             operators computed on constants; the elementwise ones in fold_elementwise.rs
@@ -73,6 +74,7 @@ mod sequence;
 mod slot;
 mod sparse;
 mod tensors;
+mod transposed;
 mod view;
 mod windows;
 pub mod write;

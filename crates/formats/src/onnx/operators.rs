@@ -9,16 +9,15 @@ use super::slot::Slot;
 use super::view::View;
 use super::{
     constants, elementwise, layout, mac, normalize, parameters, product, qlinear, qonnx, qoperator, quantize, reduce,
-    resize, sequence, windows,
+    resize, sequence, transposed, windows,
 };
 use crate::reading::fault::{Fault, not_costed, not_run};
 use crate::reading::findings::NOT_HANDLED;
 
 /// Operators with weights or products that nothing here costs.
-const UNCOSTED: [&str; 20] = [
+const UNCOSTED: [&str; 19] = [
     "Attention",
     "ConvInteger",
-    "ConvTranspose",
     "DeformConv",
     "Einsum",
     "FusedConv",
@@ -89,6 +88,7 @@ pub(super) fn plan(view: &View<'_>, external: &mut ExternalFiles) -> Result<Plan
 fn network(view: &View<'_>) -> Option<Result<Plan, Fault>> {
     Some(match view.op_type {
         "Conv" => mac::conv(view),
+        "ConvTranspose" => transposed::conv_transpose(view),
         "Gemm" => product::gemm(view),
         "MatMul" => product::matmul(view),
         "BatchNormalization" => normalize::batch_norm(view),
@@ -214,7 +214,6 @@ fn outside(view: &View<'_>) -> Result<Plan, Fault> {
         | "Swish"
         | "Tan"
         | "Trilu" => elementwise::same_shape(view),
-        "ConvTranspose" => windows::conv_transpose(view),
         "If" => Err(not_taken(view)),
         _ => Err(not_run!("")),
     }

@@ -115,11 +115,11 @@ pub(super) struct Planar {
     pub(super) pads: [usize; 4],
 }
 
-fn too_large() -> Fault {
+pub(super) fn too_large() -> Fault {
     invalid!("the number of padded input elements is too large to count")
 }
 
-fn positive(view: &View<'_>, name: &str, len: usize) -> Result<Vec<usize>, Fault> {
+pub(super) fn positive(view: &View<'_>, name: &str, len: usize) -> Result<Vec<usize>, Fault> {
     let Some(found) = view.attributes.ints(name)? else { return Ok(vec![1; len]) };
     let numbers: Option<Vec<usize>> = found.iter().map(|&n| usize::try_from(n).ok().filter(|&n| n > 0)).collect();
     match numbers {
@@ -156,50 +156,6 @@ pub(super) fn pool(view: &View<'_>) -> Result<Plan, Fault> {
     };
     let pool = Pool { kernel, stride, dilation, pads, ceil_mode, count_include_pad };
     Ok(Plan::run(if is_max { Op::MaxPool(pool) } else { Op::AveragePool(pool) }, form))
-}
-
-/// ConvTranspose. It is not costed, but the shape of its output is known, so that the layers behind it are costed.
-pub(super) fn conv_transpose(view: &View<'_>) -> Result<Plan, Fault> {
-    view.arity(2, 3)?;
-    let (x, w) = (view.shape(0)?, view.shape(1)?);
-    let size = spatial(x)?;
-    if w.len() != x.len() || w[0] != x[1] || w.contains(&0) {
-        return Err(invalid!("weights of shape {w:?} for an input of {x:?}"));
-    }
-    let groups = usize::try_from(view.attributes.int("group")?.unwrap_or(1)).unwrap_or(0);
-    let channels = w[1].checked_mul(groups).filter(|&n| n > 0).ok_or_else(|| invalid!("{groups} groups"))?;
-    let out = match counts(view, "output_shape", size.len())? {
-        Some(out) => out,
-        None => transposed_extents(view, size, &w[2..])?,
-    };
-    Ok(Plan::not_costed(
-        "transposed convolution is not handled",
-        view.like_first([&[x[0], channels], out.as_slice()].concat()),
-    ))
-}
-
-fn transposed_extents(view: &View<'_>, size: &[usize], kernel: &[usize]) -> Result<Vec<usize>, Fault> {
-    let automatic = view.attributes.choice("auto_pad", &["NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"])?;
-    let (stride, dilation) = (positive(view, "strides", size.len())?, positive(view, "dilations", size.len())?);
-    let pads = counts(view, "pads", 2 * size.len())?.unwrap_or_else(|| vec![0; 2 * size.len()]);
-    let extra = counts(view, "output_padding", size.len())?.unwrap_or_else(|| vec![0; size.len()]);
-    let extent = |axis: usize| {
-        if automatic.starts_with("SAME") {
-            return size[axis].checked_mul(stride[axis]);
-        }
-        let steps = size[axis].checked_sub(1)?.checked_mul(stride[axis])?;
-        let full = steps.checked_add(span(kernel[axis], dilation[axis])?)?.checked_add(extra[axis])?;
-        full.checked_sub(pads[axis])?.checked_sub(pads[axis + size.len()])
-    };
-    (0..size.len()).map(extent).collect::<Option<_>>().ok_or_else(too_large)
-}
-
-fn counts(view: &View<'_>, name: &str, len: usize) -> Result<Option<Vec<usize>>, Fault> {
-    match view.attributes.ints(name)? {
-        None => Ok(None),
-        Some(list) if list.len() == len => super::tensors::shape(list).map(Some),
-        Some(list) => Err(invalid!("{name} {list:?}; expected {len} numbers")),
-    }
 }
 
 /// GlobalAveragePool and GlobalMaxPool.

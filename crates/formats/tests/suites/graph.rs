@@ -391,7 +391,10 @@ fn a_network_without_layers_is_refused() {
     let message = model().input("x", &[0, 6]).node("LSTM", &["x"], &["y"]).error();
     assert!(message.contains("unsupported") && message.contains("LSTM"), "{message}");
     let message = model().input("x", &[0, 6]).node("Relu", &["x"], &["y"]).error();
-    assert!(message.contains("expected Conv, Gemm or MatMul with constant weights; found none"), "{message}");
+    assert!(
+        message.contains("expected Conv, ConvTranspose, Gemm or MatMul with constant weights; found none"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -469,23 +472,4 @@ fn functions_of_the_file_are_unfolded() {
     endless.node[0].domain = "local".to_string();
     assert!(read(vec![endless]).expect_err("it calls itself").to_string().contains("calls itself"));
     assert!(read(vec![function.clone(), function]).expect_err("twice").to_string().contains("defined twice"));
-}
-
-#[test]
-fn layers_behind_a_transposed_convolution_are_costed() {
-    let network = model()
-        .input("x", &[0, 4, 5, 5])
-        .weights("u", &[4, 2, 2, 2])
-        .weights("w", &[3, 2, 1, 1])
-        .node_with("ConvTranspose", &["x", "u"], &["a"], vec![int_list("strides", &[2, 2])])
-        .node("Conv", &["a", "w"], &["y"])
-        .read();
-    assert_eq!(output_shape(&network), [1, 3, 10, 10]);
-    assert_eq!(
-        texts(network.notes()),
-        [concat!(
-            "operator ConvTranspose (node \"ConvTranspose_a\") is not run and not costed: ",
-            "transposed convolution is not handled"
-        )]
-    );
 }

@@ -1,8 +1,8 @@
-//! Does every form of Conv, Gemm and MatMul become the right layer?
+//! Does every form of Conv, ConvTranspose, Gemm and MatMul become the right layer?
 
 use formats::onnx::proto::{SparseTensorProto, TensorProto};
 use formats::{BatchAxis, ReadOptions};
-use network::{Bias, LayerId, LayerWeights, MacOp, Mend, Op, Operand, WeightValues};
+use network::{Bias, LayerId, LayerWeights, MacOp, Mend, Network, Op, Operand, WeightValues};
 
 use testkit::*;
 
@@ -11,6 +11,96 @@ use crate::questions::*;
 /// One Conv of weights `w` over an input `x`.
 fn conv(x: &[i64], w: &[i64], attributes: Vec<formats::onnx::proto::AttributeProto>) -> Model {
     model().input("x", x).weights("w", w).node_with("Conv", &["x", "w"], &["y"], attributes)
+}
+
+/// One ConvTranspose of weights `w` over an input `x`.
+fn transposed(x: &[i64], w: &[i64], attributes: Vec<formats::onnx::proto::AttributeProto>) -> Model {
+    model().input("x", x).weights("w", w).node_with("ConvTranspose", &["x", "w"], &["y"], attributes)
+}
+
+#[test]
+fn transposed_convolutions() {
+    // Attributes -> pads that cut off, output; weights [2, 3, 3, 2] over [2, 4, 5].
+    let cases = [
+        (vec![], [0; 4], [1, 3, 6, 6]),
+        (vec![int_list("strides", &[2, 3]), int_list("dilations", &[2, 1])], [0; 4], [1, 3, 11, 14]),
+        (vec![int_list("pads", &[1, 0, 0, 2]), int_list("strides", &[2, 1])], [1, 0, 0, 2], [1, 3, 8, 4]),
+        (vec![int_list("output_padding", &[1, 2]), int_list("strides", &[2, 3])], [0; 4], [1, 3, 10, 16]),
+        (vec![int_list("output_shape", &[8, 12]), int_list("strides", &[2, 3])], [1, 1, 0, 1], [1, 3, 8, 12]),
+        (vec![int_list("output_shape", &[20, 5])], [0, 1, 0, 0], [1, 3, 20, 5]),
+        (vec![string("auto_pad", "SAME_UPPER")], [1, 0, 1, 1], [1, 3, 4, 5]),
+        (vec![string("auto_pad", "SAME_LOWER")], [1, 1, 1, 0], [1, 3, 4, 5]),
+        (vec![string("auto_pad", "VALID"), int("group", 2)], [0; 4], [1, 6, 6, 6]),
+    ];
+    check_all(cases, |(attributes, pads, out)| {
+        let network = transposed(&[0, 2, 4, 5], &[2, 3, 3, 2], attributes.clone()).read();
+        let layer = layer(&network);
+        assert_eq!((layer.op.name(), layer.window().kernel, layer.window().pads), ("ConvTranspose", [3, 2], *pads));
+        assert_eq!((output_shape(&network), layer.out_channels()), (out.to_vec(), out[1]));
+        let spec = layer.geometry.spec();
+        assert_eq!((spec.filters, spec.kernel, spec.in_size), (out[1] * 6, [1, 1], [4, 5]));
+        assert_eq!((layer.geometry.macs(), network.batch()), (36 * 20, 1));
+    });
+    let line = transposed(&[1, 2, 5], &[2, 3, 4], vec![int_list("strides", &[2])]).read();
+    assert_eq!((output_shape(&line), layer(&line).geometry.macs()), (vec![1, 3, 12], 24 * 5));
+    let volume = transposed(&[1, 2, 3, 4, 5], &[2, 1, 2, 2, 2], vec![]).read();
+    assert_eq!((output_shape(&volume), layer(&volume).geometry.macs()), (vec![1, 1, 4, 5, 6], 16 * 60));
+}
+
+#[test]
+fn a_transposed_convolution_has_a_filter_for_each_output_channel_and_tap() {
+    let weights = |network: &Network| match network.weights(LayerId(0)).expect("valid weights") {
+        LayerWeights::Float(WeightValues::F32(values)) => values,
+        other => panic!("expected float32 weights, found {other:?}"),
+    };
+    // Stored by input channel, output channel and tap.
+    let one = transposed(&[1, 2, 3, 3], &[2, 2, 1, 2], vec![]).read();
+    assert_eq!(weights(&one), [1.0, 5.0, 2.0, 6.0, 3.0, 7.0, 4.0, 8.0]);
+    let two = transposed(&[1, 2, 3, 3], &[2, 2, 1, 2], vec![int("group", 2)]).read();
+    assert_eq!(weights(&two), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
+    let quantized = |axis: i64, scales: &[f32], groups: i64| {
+        let model = model().input("x", &[1, 2, 3, 3]).int8s("q", &[2, 2, 1, 2], &[1, 2, 3, 4, 5, 6, 7, 8]);
+        let model = model.floats("s", &[2], scales);
+        let model = model.node_with("DequantizeLinear", &["q", "s"], &["w"], vec![int("axis", axis)]);
+        model.node_with("ConvTranspose", &["x", "w"], &["y"], vec![int("group", groups)])
+    };
+    let of_channels = codes(&quantized(1, &[0.5, 0.25], 1).read(), 0);
+    assert_eq!(of_channels, (vec![2, 10, 4, 12, 6, 14, 8, 16], vec![0.5, 0.5, 0.25, 0.25]));
+    let of_groups = codes(&quantized(0, &[0.5, 0.25], 2).read(), 0).1;
+    assert_eq!(of_groups, [[0.5; 4], [0.25; 4]].concat());
+    let within_groups = codes(&quantized(1, &[0.5, 0.25], 2).read(), 0).1;
+    assert_eq!(within_groups, [0.5, 0.5, 0.25, 0.25, 0.5, 0.5, 0.25, 0.25]);
+    let message = quantized(0, &[0.5, 0.25], 1).error();
+    assert!(message.contains("the scales of its weights belong to axis 0, not to output channels"), "{message}");
+}
+
+#[test]
+fn transposed_convolutions_that_contradict_themselves_are_refused() {
+    let of = |attributes| transposed(&[1, 4, 5, 5], &[4, 2, 3, 3], attributes);
+    let cases = [
+        (
+            transposed(&[1, 3, 5, 5], &[4, 2, 3, 3], vec![]),
+            "weights of shape [4, 2, 3, 3] for an input of [1, 3, 5, 5]",
+        ),
+        (of(vec![int("group", 3)]), "4 input channels do not divide into 3 groups"),
+        (of(vec![int("group", 0)]), "4 input channels do not divide into 0 groups"),
+        (of(vec![int_list("kernel_shape", &[3, 2])]), "kernel_shape [3, 2], but weights of shape [4, 2, 3, 3]"),
+        (of(vec![int_list("strides", &[0, 1])]), "strides [0, 1]; expected 2 numbers of at least 1"),
+        (of(vec![int_list("pads", &[4, 0, 3, 0])]), "pads [4, 3] cut off the whole output"),
+        (of(vec![int_list("pads", &[1, 1])]), "pads [1, 1]; expected 4 numbers"),
+        (of(vec![int_list("output_shape", &[1, 1, 7, 7])]), "output_shape [1, 1, 7, 7]; expected 2 numbers"),
+        (of(vec![int_list("output_shape", &[0, 7])]), "cut off the whole output"),
+        (
+            of(vec![string("auto_pad", "SAME_UPPER"), int_list("pads", &[1, 1, 1, 1])]),
+            "auto_pad SAME_UPPER beside pads [1, 1, 1, 1]",
+        ),
+        (of(vec![int_list("strides", &[1 << 62, 4])]), "too large to count"),
+        (of(vec![int("groups", 2)]), "attribute \"groups\""),
+    ];
+    check_all(cases, |(model, problem)| {
+        let message = model.error();
+        assert!(message.contains(problem), "{message}");
+    });
 }
 
 #[test]

@@ -10,7 +10,7 @@ use formats::onnx::write::{WriteOptions, to_bytes};
 use network::architectures::{Architecture, Family, Shortcut, build};
 use prost::Message;
 
-use crate::{analog_toml, digital_toml, exported_files, keras_files, picture_files, repository, tflite_files};
+use crate::{Recorded, analog_toml, digital_toml, exported_files, keras_files, picture_files, repository, tflite_files};
 use testkit::{cifar_batch, cifar_records, float, gzip, idx, int, int_list, model, string, tar};
 
 /// Valid inputs of the target of this name; none where there is no such target.
@@ -64,7 +64,8 @@ const PREPROCESSING: &str = "scale = 255.0\nmean = [0.485, 0.456, 0.406]\nstd = 
 
 fn onnx() -> Vec<Vec<u8>> {
     let files = [convolutions(), quantized(), shapes(), branches(), residual(), integer_operators(), brevitas()];
-    files.into_iter().map(|file| file.to_vec()).collect()
+    let transposed = Recorded::all("conv-transpose.json").into_iter().map(|case| case.file);
+    files.into_iter().map(|file| file.to_vec()).chain(transposed).collect()
 }
 
 /// Descriptions without and with departures from the ideal.
