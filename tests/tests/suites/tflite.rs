@@ -7,7 +7,7 @@
 use std::cell::Cell;
 
 use bytes::Bytes;
-use esnsim_tests::repository;
+use esnsim_tests::{Recorded, repository};
 use formats::images::{ImageOptions, Images, Preprocessing};
 use formats::onnx::write::{WriteOptions, to_bytes};
 use formats::{ReadOptions, TfliteKernels};
@@ -16,22 +16,10 @@ use network::{ActivationQuantization, DataType, IntegerFunction, LayerId, Networ
 use runner::{
     EngineExecutor, Evaluation, EvaluationPlan, Hardware, ImageSamples, Metric, Quantization, evaluate, prepare,
 };
-use serde_json::Value;
 use testkit::{check_all, shared};
 
-fn cases() -> Vec<Value> {
-    let text = std::fs::read_to_string(repository("tests/reference/tflite-operators.json")).expect("it is there");
-    serde_json::from_str(&text).expect("valid JSON")
-}
-
-fn bytes(case: &Value) -> Vec<u8> {
-    let digits = case["file"].as_str().expect("hexadecimal").as_bytes();
-    let digit = |d: u8| (d as char).to_digit(16).expect("hexadecimal") as u8;
-    digits.chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
-}
-
-fn numbers(value: &Value) -> Vec<f32> {
-    value.as_array().expect("numbers").iter().map(|n| n.as_f64().expect("a number") as f32).collect()
+fn cases() -> Vec<Recorded> {
+    Recorded::all("tflite-operators.json")
 }
 
 fn with_kernels(tflite_kernels: TfliteKernels) -> ReadOptions {
@@ -39,7 +27,11 @@ fn with_kernels(tflite_kernels: TfliteKernels) -> ReadOptions {
 }
 
 fn read(bytes: Vec<u8>) -> Result<Network, network::NetworkError> {
-    formats::from_bytes("case.tflite", Bytes::from(bytes), &with_kernels(TfliteKernels::Reference))
+    read_for(bytes, TfliteKernels::Reference)
+}
+
+fn read_for(bytes: Vec<u8>, kernels: TfliteKernels) -> Result<Network, network::NetworkError> {
+    formats::from_bytes("case.tflite", Bytes::from(bytes), &with_kernels(kernels))
 }
 
 /// The layers on the digital engine where the file quantizes what they read, else in float.
@@ -54,9 +46,9 @@ fn executor(network: &Network) -> Box<dyn MacExecutor> {
     }
 }
 
-/// What is wrong with a case.
-fn difference(case: &Value) -> Option<String> {
-    let network = match read(bytes(case)) {
+/// What is wrong with a case, of which these kernels of LiteRT gave `expected`.
+fn difference(case: &Recorded, kernels: TfliteKernels, expected: &[f32]) -> Option<String> {
+    let network = match read_for(case.file.clone(), kernels) {
         Ok(network) => network,
         Err(error) => return Some(error.to_string()),
     };
@@ -64,22 +56,20 @@ fn difference(case: &Value) -> Option<String> {
         Ok(session) => session,
         Err(error) => return Some(format!("{error} {:?}", network.notes())),
     };
-    let found = match session.run(&numbers(&case["input"]), executor(&network).as_ref(), None) {
+    let found = match session.run(&case.input, executor(&network).as_ref(), None) {
         Ok(found) => found,
         Err(error) => return Some(error.to_string()),
     };
-    let expected = numbers(&case["output"]);
     let output = network.graph().value(network.graph().outputs()[0]);
-    let shape: Vec<usize> = numbers(&case["shape"]).iter().map(|&n| n as usize).collect();
-    if output.shape.as_ref() != Some(&shape) {
-        return Some(format!("shape {:?}, not {shape:?}", output.shape));
+    if output.shape.as_ref() != Some(&case.shape) {
+        return Some(format!("shape {:?}, not {:?}", output.shape, case.shape));
     }
     let near = |a: f32, b: f32| match network.graph().value(network.graph().inputs()[0]).data_type {
         Some(DataType::F32) if output.data_type == Some(DataType::F32) => (a - b).abs() <= 1e-4 * b.abs().max(1.0),
         _ => a == b,
     };
-    let wrong = found.iter().zip(&expected).filter(|(a, b)| !near(**a, **b)).count();
-    let first = found.iter().zip(&expected).find(|(a, b)| !near(**a, **b));
+    let wrong = found.iter().zip(expected).filter(|(a, b)| !near(**a, **b)).count();
+    let first = found.iter().zip(expected).find(|(a, b)| !near(**a, **b));
     (wrong > 0).then(|| format!("{wrong} of {} differ, first {first:?}", expected.len()))
 }
 
@@ -111,38 +101,46 @@ fn tables_know_the_function_of_real_numbers() {
 
 #[test]
 fn operators_give_what_the_reference_kernels_give() {
+    all_give(TfliteKernels::Reference, |case| Some(&case.output));
+}
+
+#[test]
+fn transposed_convolutions_give_what_the_default_kernels_give() {
+    assert_eq!(cases().iter().filter(|case| case.default.is_some()).count(), 28);
+    all_give(TfliteKernels::Optimized, |case| case.default.as_deref());
+}
+
+/// Checks all cases of which an output of these kernels was recorded.
+fn all_give(kernels: TfliteKernels, expected: impl Fn(&Recorded) -> Option<&[f32]>) {
     let cases = cases();
-    let wrong: Vec<String> =
-        cases.iter().filter_map(|case| difference(case).map(|d| format!("{}: {d}", case["name"]))).collect();
+    let wrong = |case: &Recorded| Some(format!("{}: {}", case.name, difference(case, kernels, expected(case)?)?));
+    let wrong: Vec<String> = cases.iter().filter_map(wrong).collect();
     assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
 #[test]
 fn one_tensor_or_one_buffer_of_two_layers_counts_once() {
     let cases = cases();
-    let of_two_layers: Vec<&Value> = cases
-        .iter()
-        .filter(|case| case["name"].as_str().is_some_and(|name| name.starts_with("two layers with")))
-        .collect();
+    let of_two_layers: Vec<&Recorded> = cases.iter().filter(|case| case.name.starts_with("two layers with")).collect();
     assert_eq!(of_two_layers.len(), 4);
     check_all(of_two_layers, |case| {
         // The layer that every case begins with, and the two.
-        let network = read(bytes(case)).expect("it is read");
+        let network = read(case.file.clone()).expect("it is read");
         let shares: Vec<Option<LayerId>> = (0..3).map(|id| network.shares_weights_with(LayerId(id))).collect();
         assert_eq!((shares, network.parameter_count()), (vec![None, None, Some(LayerId(1))], 16 + 16));
     });
 }
 
 /// What the ONNX file written of a case gives, and what LiteRT gave.
-fn as_onnx(case: &Value) -> Result<(Vec<f32>, Vec<f32>), String> {
-    let network = read(bytes(case)).map_err(|error| error.to_string())?;
+fn as_onnx(case: &Recorded) -> Result<(Vec<f32>, Vec<f32>), String> {
+    let network = read(case.file.clone()).map_err(|error| error.to_string())?;
     let written = to_bytes(&network, &WriteOptions::default()).map_err(|error| error.to_string())?;
     let again = formats::from_bytes("case.onnx", written.bytes.into(), &ReadOptions::default());
     let again = again.map_err(|error| error.to_string())?;
     let session = Session::new(&again).map_err(|error| error.to_string())?;
     let executor = FloatExecutor::from_file(&again).map_err(|error| error.to_string())?;
-    let found = session.run(&numbers(&case["input"]), &executor, None).map_err(|error| error.to_string())?;
-    Ok((found, numbers(&case["output"])))
+    let found = session.run(&case.input, &executor, None).map_err(|error| error.to_string())?;
+    Ok((found, case.output.clone()))
 }
 
 /// Integers go through real numbers there, so that each operator may round the other way. A step of what enters a softmax, or
@@ -152,7 +150,7 @@ fn networks_are_written_as_standard_onnx_within_few_steps() {
     let (cases, exact) = (cases(), Cell::new(0));
     check_all(0..cases.len(), |&row| {
         let case = &cases[row];
-        let name = case["name"].as_str().expect("a name");
+        let name = &case.name;
         let (found, expected) = as_onnx(case).unwrap_or_else(|problem| panic!("{name}: {problem}"));
         assert_eq!(found.len(), expected.len(), "{name}");
         let largest = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -171,10 +169,10 @@ fn networks_are_written_as_standard_onnx_within_few_steps() {
 fn cut_and_garbled_files_are_errors_in_one_line() {
     let cases = cases();
     check_all((0..cases.len()).step_by(9), |&row| {
-        let file = bytes(&cases[row]);
+        let file = cases[row].file.clone();
         let survive = |bytes: Vec<u8>| {
             if let Err(error) = read(bytes).map(|network| Session::new(&network).map(|_| ())) {
-                assert!(!error.to_string().contains('\n'), "{}: {error}", cases[row]["name"]);
+                assert!(!error.to_string().contains('\n'), "{}: {error}", cases[row].name);
             }
         };
         (0..50).for_each(|i| survive(file[..file.len() * i / 50].to_vec()));

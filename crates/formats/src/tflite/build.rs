@@ -53,7 +53,8 @@ impl Builder<'_> {
                 None => return Err(wrong(format!("buffer {} of {}", info.buffer, model.buffers.len()))),
             };
             let held = self.held(info, stored, file).map_err(wrong)?;
-            self.slots.push(Slot { info: info.clone(), held });
+            let stored = matches!(held, Held::Constant(_));
+            self.slots.push(Slot { info: info.clone(), held, stored });
         }
         Ok(())
     }

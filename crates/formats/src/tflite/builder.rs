@@ -23,6 +23,8 @@ pub(super) struct Slot {
     /// What the file says. The shape is in the order of the file.
     pub(super) info: TensorInfo,
     pub(super) held: Held,
+    /// Whether the file has its elements.
+    pub(super) stored: bool,
 }
 
 /// What is known of a tensor.

@@ -1,8 +1,11 @@
-//! The operators with weights: CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED.
+//! The operators with weights: CONV_2D, DEPTHWISE_CONV_2D, TRANSPOSE_CONV, FULLY_CONNECTED.
+
+use std::iter;
 
 use network::{
     ActivationQuantization, Bias, DataType, Geometry, GeometrySpec, MacLayer, MacOp, NoteKind, Op, Operand,
-    Requantization, RequantizationRule, Unary, ValueId, WeightQuantization, WeightSource, WeightTransform,
+    Requantization, RequantizationRule, Scatter, ScatterAxis, Unary, ValueId, WeightQuantization, WeightSource,
+    WeightTransform,
 };
 
 use super::builder::{Builder, Held};
@@ -40,6 +43,8 @@ struct Draft {
     float_product: bool,
     /// Whether a sum is rounded once on its way to an integer, as in fully connected layers. Convolutions round twice.
     rounds_once: bool,
+    /// Whether XNNPACK leaves the layer to a kernel of LiteRT's own, which rounds in fixed point.
+    own_kernel: bool,
 }
 
 /// CONV_2D: weights `[filters, kernel_h, kernel_w, channels / groups]`.
@@ -136,8 +141,92 @@ impl Window {
             shape: vec![shape[0], height, width, filters],
             float_product: b.data_type(x)? == DataType::U8,
             rounds_once: false,
+            own_kernel: false,
         };
         draft.lower(b, operation)
+    }
+}
+
+/// TRANSPOSE_CONV: the shape of the output, weights `[out_channels, kernel_h, kernel_w, channels]`, the activation.
+pub(super) fn transposed(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(), Fault> {
+    operation.arity(3, 4)?;
+    let (x, weights) = (operation.input(2)?, operation.input(1)?);
+    let (&[batch, height, width, channels], &[outs, kernel_h, kernel_w, depth]) = (b.shape(x), b.shape(weights)) else {
+        return Err(wrong_shapes(b, x, weights));
+    };
+    if depth != channels || [height, width, outs, kernel_h, kernel_w].contains(&0) {
+        return Err(wrong_shapes(b, x, weights));
+    }
+    let shape = transposed_shape(b, operation, [batch, outs])?;
+    let options = &operation.options;
+    let padding = Padding::from_number(options.scalar(0, 0i8)?)?;
+    let stride = [options.positive(2, 0, "stride_h")?, options.positive(1, 0, "stride_w")?];
+    let axis = |size: usize, kernel: usize, stride: usize, out: usize| {
+        let (before, _) = same_or_valid(padding, out, kernel, stride);
+        let reached = (size - 1).checked_mul(stride)?.checked_add(kernel)?;
+        let after = reached.saturating_sub(before.checked_add(out)?);
+        Some(ScatterAxis { size, kernel, stride, dilation: 1, pads: [before, after], out })
+    };
+    let axes = axis(height, kernel_h, stride[0], shape[1]).zip(axis(width, kernel_w, stride[1], shape[2]));
+    let (y_axis, x_axis) = axes.ok_or_else(|| invalid!("its output has too many elements to count"))?;
+    let filters = [outs, kernel_h, kernel_w].into_iter().try_fold(1usize, usize::checked_mul);
+    let filters = filters.ok_or_else(|| wrong_shapes(b, x, weights))?;
+    let repeats = per_image(batch, b.network.batch())?;
+    let draft = Draft {
+        op: MacOp::ConvTranspose(Scatter { axes: [ScatterAxis::ONE, y_axis, x_axis] }),
+        spec: GeometrySpec { repeats, ..GeometrySpec::convolution(channels, filters, [1; 2], [height, width]) },
+        operand: Operand::ChannelsFirst,
+        input: b.value(x)?,
+        x,
+        weights,
+        bias: operation.optional(3),
+        transforms: vec![WeightTransform::Reshape(vec![filters, channels, 1, 1])],
+        filter_axis: 0,
+        fused: operation.fused(3)?,
+        input_shape: super::layout::ours(&[batch, height, width, channels]),
+        layer_shape: vec![batch, outs, shape[1], shape[2]],
+        shape: shape.to_vec(),
+        float_product: b.data_type(x)? == DataType::U8,
+        rounds_once: false,
+        own_kernel: xnnpack_leaves(b, operation, padding, [kernel_h, kernel_w], stride)?,
+    };
+    draft.lower(b, operation)
+}
+
+/// Whether XNNPACK leaves a TRANSPOSE_CONV to LiteRT's own kernel, as tried with LiteRT 2.3.0: where the shape of the output
+/// is computed, and where SAME has a stride that is larger than the kernel.
+fn xnnpack_leaves(
+    b: &mut Builder<'_>,
+    operation: &Operation<'_>,
+    padding: Padding,
+    kernel: [usize; 2],
+    stride: [usize; 2],
+) -> Result<bool, Fault> {
+    let has_gaps = padding == Padding::Same && (kernel[0] < stride[0] || kernel[1] < stride[1]);
+    let leaves = has_gaps || !b.slots[operation.input(0)?].stored;
+    if leaves && b.kernels == TfliteKernels::Optimized && b.data_type(operation.input(2)?)? == DataType::U8 {
+        let text =
+            "a TRANSPOSE_CONV of uint8 that XNNPACK leaves to another kernel rounds ties as the reference kernels do";
+        b.note(NoteKind::Rounding, text);
+    }
+    Ok(leaves)
+}
+
+/// The shape of the output of TRANSPOSE_CONV, which is an input, or what the file declares where that is computed.
+fn transposed_shape(
+    b: &Builder<'_>,
+    operation: &Operation<'_>,
+    [batch, outs]: [usize; 2],
+) -> Result<[usize; 4], Fault> {
+    let declared = b.shape(operation.output()?).to_vec();
+    let given = match b.ints(operation.input(0)?, 4)? {
+        Some(given) => given.iter().map(|&n| usize::try_from(n).unwrap_or(0)).collect(),
+        None if !b.reshaped => declared,
+        None => return Err(not_costed!("the shape of its output is not constant")),
+    };
+    match *given.as_slice() {
+        [n, height, width, m] if (n, m) == (batch, outs) && height > 0 && width > 0 => Ok([n, height, width, m]),
+        _ => Err(invalid!("an output of shape {given:?}; expected {outs} channels of {batch} images")),
     }
 }
 
@@ -191,6 +280,7 @@ pub(super) fn fully_connected(b: &mut Builder<'_>, operation: &Operation<'_>) ->
         shape,
         float_product: !per_channel,
         rounds_once: true,
+        own_kernel: false,
     };
     draft.lower(b, operation)
 }
@@ -274,6 +364,7 @@ impl Draft {
     ) -> Result<ValueId, Fault> {
         let (input_quantization, requantization) = integer.map_or((None, None), |(q, rule)| (Some(q), rule));
         let name = format!("{}/sum", operation.name);
+        let weights = WeightSource { quantization: weights.quantization.map(|q| self.by_filter(q)), ..weights };
         let output = b.new_value(&name, Some(DataType::F32), Some(self.layer_shape.clone()), None);
         let layer = MacLayer {
             name: operation.name.clone(),
@@ -303,7 +394,21 @@ impl Draft {
         b.assign(output, value, &self.shape)
     }
 
-    /// The weights: where they lie, and their scales one a filter.
+    /// The filters of the geometry that are one output channel.
+    fn taps(&self) -> usize {
+        if let MacOp::ConvTranspose(scatter) = &self.op { scatter.taps() } else { 1 }
+    }
+
+    /// Scales and zero points by filter, of those by output channel.
+    fn by_filter(&self, q: WeightQuantization) -> WeightQuantization {
+        fn repeated<T: Copy>(list: Vec<T>, taps: usize) -> Vec<T> {
+            if list.len() == 1 { list } else { list.into_iter().flat_map(|one| iter::repeat_n(one, taps)).collect() }
+        }
+        let taps = self.taps();
+        WeightQuantization { scales: repeated(q.scales, taps), zero_points: repeated(q.zero_points, taps), ..q }
+    }
+
+    /// The weights: where they lie, and their scales one an output channel.
     fn source(&self, b: &Builder<'_>) -> Result<WeightSource, Fault> {
         let slot = &b.slots[self.weights];
         let constant = match &slot.held {
@@ -365,7 +470,7 @@ impl Draft {
     ) -> Result<Option<Bias>, Fault> {
         let Some(tensor) = self.bias else { return Ok(None) };
         self.check_bias(b, tensor)?;
-        let values = b.known_ints(tensor, self.spec.filters)?;
+        let values = b.known_ints(tensor, self.spec.filters / self.taps())?;
         let narrow = |q: i64| i32::try_from(q).map_err(|_| not_costed!("a bias of {q} does not fit 32 bits"));
         let values = values.into_iter().map(narrow).collect::<Result<_, _>>()?;
         let scales = weights.scales.iter().map(|scale| scale * x.scale).collect();
@@ -373,11 +478,11 @@ impl Draft {
     }
 
     fn check_bias(&self, b: &mut Builder<'_>, tensor: usize) -> Result<(), Fault> {
-        let shape = b.shape(tensor).to_vec();
-        if shape.iter().product::<usize>() != self.spec.filters {
-            return Err(invalid!("a bias of shape {shape:?} for {} filters", self.spec.filters));
+        let (shape, channels) = (b.shape(tensor).to_vec(), self.spec.filters / self.taps());
+        if shape.iter().product::<usize>() != channels {
+            return Err(invalid!("a bias of shape {shape:?} for {channels} filters"));
         }
-        b.spend(self.spec.filters)
+        b.spend(channels)
     }
 
     /// The rule by which the sums of the layer become integers.
@@ -390,8 +495,8 @@ impl Draft {
     ) -> Result<RequantizationRule, Fault> {
         b.spend(weights.scales.len())?;
         match b.kernels {
-            TfliteKernels::Optimized => float_rule(x, y, weights),
-            TfliteKernels::Reference => self.fixed_point_rule(x, y, weights),
+            TfliteKernels::Optimized if !self.own_kernel => float_rule(x, y, weights),
+            TfliteKernels::Optimized | TfliteKernels::Reference => self.fixed_point_rule(x, y, weights),
         }
     }
 

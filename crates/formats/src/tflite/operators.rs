@@ -27,6 +27,7 @@ fn options_kind(kind: &str) -> Option<u8> {
         "SQUEEZE" => 30,
         "STRIDED_SLICE" => 32,
         "SPLIT" => 35,
+        "TRANSPOSE_CONV" => 49,
         "DEPTH_TO_SPACE" => 94,
         "PACK" => 59,
         "RESIZE_NEAREST_NEIGHBOR" => 74,
@@ -49,6 +50,7 @@ pub(super) fn lower(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<()
     match operation.kind {
         "CONV_2D" => mac::conv(b, operation),
         "DEPTHWISE_CONV_2D" => mac::depthwise(b, operation),
+        "TRANSPOSE_CONV" => mac::transposed(b, operation),
         "FULLY_CONNECTED" => mac::fully_connected(b, operation),
         "AVERAGE_POOL_2D" | "MAX_POOL_2D" => windows::pool(b, operation),
         "RESIZE_BILINEAR" | "RESIZE_NEAREST_NEIGHBOR" => windows::resize(b, operation),
