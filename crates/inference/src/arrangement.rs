@@ -44,7 +44,7 @@ pub(crate) fn restore(
     if output.len() != expected || declared != expected {
         let found = output.len();
         return Err(Problem::Invalid(format!(
-            "the executor made {found} elements, the layer {expected}, and the node's shape is {shape:?}"
+            "the executor made {found} elements, the geometry {expected}, and the node's shape is {shape:?}"
         )));
     }
     // Positions trail in the result of the executor; where they lead in the node, the axes lie as [n, positions, M].

@@ -61,6 +61,11 @@ impl Scatter {
         self.product(|axis| axis.kernel)
     }
 
+    /// Input positions.
+    pub fn in_positions(&self) -> usize {
+        self.product(|axis| axis.size)
+    }
+
     /// Output height and width; the planes of a depth stand below one another.
     pub fn out_size(&self) -> [usize; 2] {
         let [depth, height, width] = self.axes;
@@ -70,7 +75,7 @@ impl Scatter {
     /// Adds up sums, `[n, filters, in_depth, in_height, in_width]` with `filters` of all channels and taps, to outputs,
     /// `[n, channels, out_depth, out_height, out_width]`. The taps of a channel are added in order.
     pub fn add_up<T: Copy + Default + AddAssign>(&self, sums: &[T]) -> Vec<T> {
-        let (positions, taps, outs) = (self.product(|axis| axis.size), self.taps(), self.product(|axis| axis.out));
+        let (positions, taps, outs) = (self.in_positions(), self.taps(), self.product(|axis| axis.out));
         let mut outputs = vec![T::default(); sums.len() / (positions * taps) * outs];
         for (of_channel, output) in sums.chunks_exact(positions * taps).zip(outputs.chunks_exact_mut(outs)) {
             for (tap, of_tap) in of_channel.chunks_exact(positions).enumerate() {

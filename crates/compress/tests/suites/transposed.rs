@@ -128,6 +128,25 @@ fn steps_of_its_channels_are_found() {
     assert_eq!(found.layers()[1].weights.quantization.as_ref().map(|q| q.scales.len()), Some(36));
 }
 
+#[test]
+fn an_encoder_and_its_decoder_have_one_tensor() {
+    let network = model()
+        .input("x", &[1, 2, 5, 5])
+        .floats("w", &[4, 2, 3, 3], &reals(8, 72))
+        .node("Conv", &["x", "w"], &["a"])
+        .node("Relu", &["a"], &["b"])
+        .node("ConvTranspose", &["b", "w"], &["y"])
+        .read();
+    let share = |network: &Network| network.shares_weights_with(LayerId(1));
+    assert_eq!((share(&network), network.parameter_count()), (Some(LayerId(0)), 72));
+    let again = written_and_read(&network);
+    assert_eq!(share(&again), Some(LayerId(0)));
+    assert!(distance(&run(&network, &image(&network, 1)), &run(&again, &image(&network, 1))) < 1e-6);
+    let (quantized, report) = quantize(&network, &QuantizeOptions::default()).expect("it can be quantized");
+    assert_eq!(share(&quantized), None);
+    assert!(report.notes.iter().any(|note| note.text().contains("were one tensor")), "{:?}", report.notes);
+}
+
 /// Made-up images.
 struct Few;
 

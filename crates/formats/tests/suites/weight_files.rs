@@ -533,3 +533,30 @@ fn an_architecture_takes_integers() {
         assert_eq!(a.bias.as_ref().map(Bias::to_float), b.bias.as_ref().map(Bias::to_float));
     }
 }
+
+#[test]
+fn weights_of_a_transposed_convolution_are_written_by_input_channel() {
+    let model = |quantized: bool| {
+        let file = testkit::model().input("x", &[1, 4, 3, 3]);
+        let file = match quantized {
+            true => file.int8s("q", &[4, 3, 2, 1], &[5; 24]).floats("s", &[3], &[0.5, 1.0, 2.0]).node_with(
+                "DequantizeLinear",
+                &["q", "s"],
+                &["w"],
+                vec![testkit::int("axis", 1)],
+            ),
+            false => file.weights("w", &[4, 3, 2, 1]),
+        };
+        file.node_with("ConvTranspose", &["x", "w"], &["y"], vec![testkit::int("group", 2)]).read()
+    };
+    let list = WeightList::new(&model(false), WeightFormat::Safetensors, &[]).map(|list| {
+        let mut bytes = Vec::new();
+        list.write(WeightFormat::Safetensors, &mut bytes).expect("writable");
+        bytes
+    });
+    let back = network(list.expect("it can be written")).expect("it is valid");
+    assert_eq!(back.layers()[0].weights.file_shape(), [4, 3, 2, 1]);
+    assert_eq!(weights(&back, 0), (1..=24).map(|i| i as f32).collect::<Vec<_>>());
+    let text = problem(WeightList::new(&model(true), WeightFormat::Npz, &[]));
+    assert!(text.contains("unsupported: a scale for each output channel of a transposed convolution"), "{text}");
+}

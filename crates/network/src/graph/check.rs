@@ -6,6 +6,7 @@ use super::{Node, Parts};
 use crate::ids::{LayerId, NodeId, ValueId};
 use crate::layer::{Bias, MacLayer};
 use crate::op::Op;
+use crate::scatter::Scatter;
 
 /// Why values, nodes and layers are no network: whoever put them together has made a mistake.
 ///
@@ -110,6 +111,22 @@ pub enum ModelError {
         found: usize,
         /// Filters of the layer.
         filters: usize,
+    },
+    /// A transposed convolution has other taps or input positions than its geometry, which is one of size 1 × 1.
+    #[error(
+        "layer {layer:?}: {filters} filters at {positions} positions are no transposed convolution of {taps} taps at {inputs}"
+    )]
+    LayerScatter {
+        /// Name of the layer.
+        layer: String,
+        /// Filters of the geometry.
+        filters: usize,
+        /// Positions of the geometry.
+        positions: usize,
+        /// Taps of the transposed convolution.
+        taps: usize,
+        /// Its input positions.
+        inputs: usize,
     },
     /// The taps of one output channel of a transposed convolution have different scales or zero points.
     #[error("layer {layer:?}: the taps of output channel {channel} have different scales or zero points")]
@@ -330,15 +347,25 @@ fn numbers(layer: &MacLayer) -> Result<(), ModelError> {
     if let Some(&(what, found, filters, _)) = wrong {
         return Err(ModelError::LayerNumbers { layer: layer.name.clone(), what, found, filters });
     }
-    let each = layer.filters_per_channel();
-    if !filters.is_multiple_of(each) {
-        return Err(ModelError::LayerNumbers { layer: layer.name.clone(), what: "taps", found: each, filters });
+    match layer.scatter() {
+        Some(scatter) => transposed(layer, scatter),
+        None => Ok(()),
     }
-    let mixed = layer.weights.quantization.as_ref().filter(|_| each > 1).and_then(|quantization| {
-        (0..filters).find(|&filter| quantization.of(filter) != quantization.of(filter - filter % each))
+}
+
+/// A transposed convolution is one of size 1 × 1 of all its taps, and those of a channel have one scale and zero point.
+fn transposed(layer: &MacLayer, scatter: &Scatter) -> Result<(), ModelError> {
+    let (taps, inputs) = (scatter.taps(), scatter.in_positions());
+    let (spec, positions) = (layer.geometry.spec(), layer.geometry.positions_per_repeat());
+    let filters = spec.filters;
+    if spec.kernel != [1; 2] || !filters.is_multiple_of(taps) || positions != inputs {
+        return Err(ModelError::LayerScatter { layer: layer.name.clone(), filters, positions, taps, inputs });
+    }
+    let mixed = layer.weights.quantization.as_ref().and_then(|quantization| {
+        (0..filters).find(|&filter| quantization.of(filter) != quantization.of(filter - filter % taps))
     });
     match mixed {
-        Some(filter) => Err(ModelError::MixedScales { layer: layer.name.clone(), channel: filter / each }),
+        Some(filter) => Err(ModelError::MixedScales { layer: layer.name.clone(), channel: filter / taps }),
         None => Ok(()),
     }
 }

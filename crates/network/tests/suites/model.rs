@@ -4,7 +4,7 @@
 use esn::Grid;
 use network::{
     Bias, Binary, DataType, Geometry, GeometrySpec, LayerId, MacLayer, MacOp, ModelError, NetworkBuilder, Node, NodeId,
-    Op, Operand, Tensor, Unary, Value, ValueId, WeightQuantization, WeightSource,
+    Op, Operand, Scatter, ScatterAxis, Tensor, Unary, Value, ValueId, WeightQuantization, WeightSource,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -89,7 +89,7 @@ fn any_node(network: &NetworkBuilder, pick: Index) -> NodeId {
     NodeId(pick.index(network.nodes().len()))
 }
 
-const BREAKS: [Break; 25] = [
+const BREAKS: [Break; 27] = [
     Break {
         what: "a node reads what it makes itself",
         apply: |network, pick| {
@@ -269,7 +269,29 @@ const BREAKS: [Break; 25] = [
         },
         is_found: |error| matches!(error, ModelError::LayerNumbers { what: "scales of weights", found: 0, .. }),
     },
+    Break {
+        what: "a transposed convolution of more taps than filters",
+        apply: |network, _| network.layers_mut()[0].op = transposed(3),
+        is_found: |error| matches!(error, ModelError::LayerScatter { filters: 2, taps: 3, .. }),
+    },
+    Break {
+        what: "a transposed convolution whose taps have different scales",
+        apply: |network, _| {
+            let (grid, data_type, scales) = (Grid::MidTread, DataType::I8, vec![0.5, 0.25]);
+            let quantization = WeightQuantization { scales, zero_points: vec![0], grid, data_type, clip: None };
+            let layer = &mut network.layers_mut()[0];
+            (layer.op, layer.bias) = (transposed(2), None);
+            layer.weights.quantization = Some(quantization);
+        },
+        is_found: |error| matches!(error, ModelError::MixedScales { channel: 0, .. }),
+    },
 ];
+
+/// A transposed convolution of so many taps in a row, over 3 × 3 positions.
+fn transposed(taps: usize) -> MacOp {
+    let axis = |kernel: usize| ScatterAxis { size: 3, kernel, out: 3, ..ScatterAxis::ONE };
+    MacOp::ConvTranspose(Scatter { axes: [ScatterAxis::ONE, axis(1), axis(taps)] })
+}
 
 proptest! {
     #[test]
