@@ -23,7 +23,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 18] = [
+pub const TARGETS: [Target; 19] = [
     Target { name: "onnx", run: readers::onnx },
     Target { name: "external", run: readers::external },
     Target { name: "exported", run: readers::onnx },

@@ -86,8 +86,8 @@ fn tables_know_the_function_of_real_numbers() {
     ];
     let cases = cases();
     check_all(expected, |(name, expected)| {
-        let case = cases.iter().find(|case| case["name"] == *name).expect("a case of this name");
-        let network = read(bytes(case)).expect("valid");
+        let case = cases.iter().find(|case| case.name == *name).expect("a case of this name");
+        let network = read(case.file.clone()).expect("valid");
         let tabulated = network.graph().nodes().iter().find_map(|node| match &node.op {
             Op::Integer(op) => match &op.function {
                 IntegerFunction::Lookup { function, .. } => Some(*function),

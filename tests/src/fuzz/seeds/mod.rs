@@ -10,7 +10,9 @@ use formats::onnx::write::{WriteOptions, to_bytes};
 use network::architectures::{Architecture, Family, Shortcut, build};
 use prost::Message;
 
-use crate::{Recorded, analog_toml, digital_toml, exported_files, keras_files, picture_files, repository, tflite_files};
+use crate::{
+    Recorded, analog_toml, digital_toml, exported_files, keras_files, picture_files, repository, tflite_files,
+};
 use testkit::{cifar_batch, cifar_records, float, gzip, idx, int, int_list, model, string, tar};
 
 /// Valid inputs of the target of this name; none where there is no such target.
