@@ -82,6 +82,7 @@ pub fn option(mend: Mend) -> String {
         Mend::TakeNumbers => "--preprocess none takes the numbers of the file as they are",
         Mend::SayInputLayout => "layout = \"nchw\" or \"nhwc\" in the file of --preprocess says it",
         Mend::PlanAnalogAccuracy => "analog-accuracy = true in the plan runs images on analog hardware",
+        Mend::DrawWeights => "esn and simulate draw synthetic ones by --synthetic-weights SEED",
         Mend::FindSteps => "--find-step takes them as they lie",
     };
     words.to_string()

@@ -119,6 +119,16 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Network, NetworkError>
     Ok(network.with_mappings(vec![mapping]))
 }
 
+/// Reads a topology file as a network of its own: the sizes of layers, which nothing connects, and no weights.
+///
+/// # Errors
+///
+/// [`NetworkError`] names the line: a column that is missing, a size that is no whole number of at least 1, a filter
+/// larger than its input.
+pub fn read_topology(path: &Path) -> Result<Network, NetworkError> {
+    Topology::read(path)?.into_network()
+}
+
 /// Reads a network out of a pipe, to its end; `path` stands for it in messages.
 ///
 /// # Errors

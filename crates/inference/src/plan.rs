@@ -49,8 +49,9 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// [`InferenceError`] names the first node or value that cannot be run.
+    /// [`InferenceError`] names the first node or value that cannot be run, or says that values of the network are absent.
     pub fn new(network: &Network, output: Option<ValueId>) -> Result<Self, InferenceError> {
+        network.check_complete()?;
         let graph = network.graph();
         let &[input] = graph.inputs() else {
             let names: Vec<&str> = graph.inputs().iter().map(|&id| graph.value(id).name.as_str()).collect();

@@ -88,6 +88,8 @@ pub enum Mend {
     TakeNumbers,
     /// Where the channels lie in the network's input is not known.
     SayInputLayout,
+    /// A file has the sizes of weights and no values.
+    DrawWeights,
 }
 
 impl fmt::Display for Mend {
@@ -124,6 +126,7 @@ impl fmt::Display for Mend {
             Mend::TakeNumbers => "ask for no preprocessing to take the numbers of the file as they are",
             Mend::SayInputLayout => "say in the preprocessing where the channels lie in the network's input",
             Mend::PlanAnalogAccuracy => "let the plan ask for the accuracy of analog engines",
+            Mend::DrawWeights => "ask for synthetic weights",
             Mend::FindSteps => "look for their steps to take them as they lie",
         })
     }

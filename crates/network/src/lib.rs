@@ -34,6 +34,7 @@
 //!
 //! ```text
 //! names.rs                     names of which each stands for one thing
+//! random.rs, draw.rs           numbers from a seed; the elements of a tensor that no file has
 //! ids.rs, pool.rs, tensor.rs   indexes of values, nodes and layers; windows; constant tensors that stay in their file
 //! activation.rs                what the integers of an activation stand for
 //! quant.rs                     operators of QONNX
@@ -44,7 +45,7 @@
 //! layer.rs, rearrange.rs       a MAC layer, and the steps from its stored tensor to its weights
 //! graph.rs                     nodes and values; graph/check.rs proves that they and the layers are a model
 //! failure.rs, error.rs         kinds of errors and what mends them; what can be wrong with a network file
-//! weights.rs                   weights of a layer, whole
+//! weights.rs, synthetic.rs     weights of a layer, whole; weights for a network whose file has none
 //! mapping.rs                   files mapped into memory: the only unsafe code of this crate
 //! network.rs                   all of it together; network/builder.rs is the only way to a network
 //! stream.rs                    weights of a layer, in chunks
@@ -56,6 +57,7 @@
 
 mod activation;
 pub mod architectures;
+mod draw;
 mod error;
 mod failure;
 mod geometry;
@@ -70,15 +72,18 @@ mod note;
 mod op;
 mod pool;
 mod quant;
+mod random;
 pub mod rearrange;
 mod requantization;
 mod scatter;
 mod stream;
+mod synthetic;
 mod tensor;
 mod ties;
 mod weights;
 
 pub use activation::ActivationQuantization;
+pub use draw::Draw;
 pub use error::{NetworkError, chain};
 pub use failure::{Cause, ErrorKind, Failure, Mend};
 pub use geometry::{Geometry, GeometryError, GeometrySpec};
@@ -91,7 +96,7 @@ pub use layer::{
 };
 pub use mapping::{Mapping, map_file};
 pub use names::Names;
-pub use network::{Mark, Network, NetworkBuilder, NotCosted};
+pub use network::{Absent, Mark, Network, NetworkBuilder, NotCosted};
 pub use note::{Note, NoteKind};
 pub use op::{Binary, BinaryKind, Coordinates, Nearest, Op, Reduction, Unary};
 pub use pool::{PadMode, Pool};
@@ -99,5 +104,6 @@ pub use quant::{Quant, Rounding};
 pub use requantization::{Requantization, RequantizationRule, fixed_point_multiplier, multiply_fixed_point};
 pub use scatter::{Scatter, ScatterAxis};
 pub use stream::WeightStream;
+pub use synthetic::Synthetic;
 pub use tensor::{DataType, Encoding, Tensor, TensorError};
 pub use weights::load as load_weights;

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 pub use self::builder::{Mark, NetworkBuilder};
 
 use crate::error::NetworkError;
+use crate::failure::Mend;
 use crate::graph::Graph;
 use crate::ids::{LayerId, ValueId};
 use crate::layer::{LayerWeights, MacLayer};
 use crate::mapping::Mapping;
-use crate::note::Note;
+use crate::note::{Note, NoteKind};
+use crate::synthetic::Synthetic;
 use crate::tensor::{Tensor, TensorError};
 use crate::weights;
 
@@ -23,6 +25,15 @@ pub struct NotCosted {
     /// The operator as the file calls it: `Conv`, `com.microsoft:QGemm`.
     pub operator: String,
     /// Why it is no layer.
+    pub reason: String,
+}
+
+/// A tensor of a file that has its type and shape and no values: files are exchanged so, for the sizes of a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Absent {
+    /// Name of the tensor.
+    pub tensor: String,
+    /// Why there are none.
     pub reason: String,
 }
 
@@ -47,6 +58,8 @@ struct About {
     metadata: Vec<(String, String)>,
     operators: Vec<(String, usize)>,
     mappings: Vec<Mapping>,
+    absent: Vec<Absent>,
+    synthetic: Option<Synthetic>,
 }
 
 impl About {
@@ -61,6 +74,8 @@ impl About {
             metadata: Vec::new(),
             operators: Vec::new(),
             mappings: Vec::new(),
+            absent: Vec::new(),
+            synthetic: None,
         }
     }
 }
@@ -96,6 +111,13 @@ impl Network {
     /// The same network, with its batch left open by the file (which is then read as 1) or not.
     pub fn with_open_batch(mut self, open: bool) -> Self {
         self.about.open_batch = open;
+        self
+    }
+
+    /// The same network, with these tensors of its file without values. A note says so.
+    pub fn with_absent(mut self, absent: Vec<Absent>) -> Self {
+        self.about.notes.extend(absent_note(&absent));
+        self.about.absent = absent;
         self
     }
 
@@ -184,17 +206,83 @@ impl Network {
         &self.about.notes
     }
 
+    /// Tensors of the file that have no values: weights, biases, whatever was left out. Sizes are known, and so are
+    /// costs, once the weights have values ([`Network::with_synthetic_weights`]). Answers are not: a bias that is absent
+    /// stands in its layer as 0.
+    pub fn absent(&self) -> &[Absent] {
+        &self.about.absent
+    }
+
+    /// Layers whose weights have no values.
+    pub fn layers_without_weights(&self) -> impl Iterator<Item = LayerId> + '_ {
+        let absent = |id: &LayerId| self.layers[id.0].weights.tensor.is_absent();
+        (0..self.layers.len()).map(LayerId).filter(absent)
+    }
+
+    /// How the weights were drawn that the file has no values of; none where nothing was drawn.
+    pub fn synthetic(&self) -> Option<Synthetic> {
+        self.about.synthetic
+    }
+
+    /// The same network with weights where the file has no values of them. They are drawn where they are read, so that
+    /// they take no memory before. A note says that they are synthetic, and takes the place of the one that they are
+    /// absent. A network that has all its weights stays as it is.
+    pub fn with_synthetic_weights(&self, synthetic: Synthetic) -> Self {
+        let mut drawn = self.clone();
+        let absent: Vec<LayerId> = self.layers_without_weights().collect();
+        for &id in &absent {
+            // One tensor has one content, whatever layers it is in.
+            let first = self.first_uses[id.0];
+            let of_first = synthetic.weights_of(&self.layers[first.0]);
+            drawn.layers[id.0].weights.tensor = of_first.tensor;
+            drawn.layers[id.0].weights.quantization = of_first.quantization;
+        }
+        if !absent.is_empty() {
+            drawn.about.synthetic = Some(synthetic);
+            drawn.about.notes.retain(|note| note.mend() != Some(Mend::DrawWeights));
+            drawn.about.notes.insert(0, synthetic_note(synthetic, absent.len(), self.layers.len()));
+        }
+        drawn
+    }
+
+    /// Refuses a network whose answers would mean nothing: values of it are absent, or its weights are synthetic.
+    ///
+    /// # Errors
+    ///
+    /// [`NetworkError::Unsupported`] names what is absent, or the seed.
+    pub fn check_complete(&self) -> Result<(), NetworkError> {
+        let problem = match (self.about.synthetic, self.about.absent.first()) {
+            (Some(synthetic), _) => {
+                format!("they are synthetic (seed {}), which have costs and no answers worth having", synthetic.seed())
+            }
+            (None, Some(first)) => {
+                let more = match self.about.absent.len() - 1 {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                format!("the file has no values of tensor {:?}{more}: {}", first.tensor, first.reason)
+            }
+            (None, None) => return Ok(()),
+        };
+        let (path, place) = (self.about.path.clone(), "weights".to_string());
+        Err(NetworkError::Unsupported { path, place, problem, mend: None })
+    }
+
     /// Reads the weights of one layer out of the file.
     ///
     /// # Errors
     ///
-    /// [`NetworkError`] if a weight is NaN or infinite, or the stored integers are garbled; names file and layer.
+    /// [`NetworkError`] if a weight is NaN or infinite, if the stored integers are garbled, or if the file has no values;
+    /// names file and layer.
     ///
     /// # Panics
     ///
     /// If `layer` comes from another network.
     pub fn weights(&self, layer: LayerId) -> Result<LayerWeights, NetworkError> {
         let layer = &self.layers[layer.0];
+        if layer.weights.tensor.is_absent() {
+            return Err(self.no_values(layer));
+        }
         weights::load(layer).map_err(|problem| self.invalid(format!("layer {:?}", layer.name), problem))
     }
 
@@ -234,7 +322,44 @@ impl Network {
         elements.map_err(|e| self.invalid(format!("tensor {:?}", value.name), e.to_string()))
     }
 
+    fn no_values(&self, layer: &MacLayer) -> NetworkError {
+        let name = &layer.weights.name;
+        let reason = self.about.absent.iter().find(|absent| absent.tensor == *name).map(|absent| &absent.reason);
+        let reason = reason.map_or(String::new(), |reason| format!(": {reason}"));
+        let problem = format!("the file has no values of tensor {name:?}{reason}");
+        let (path, place) = (self.about.path.clone(), format!("layer {:?}", layer.name));
+        NetworkError::Unsupported { path, place, problem, mend: Some(Mend::DrawWeights) }
+    }
+
     fn invalid(&self, place: String, problem: String) -> NetworkError {
         NetworkError::Invalid { path: self.about.path.clone(), place, problem }
     }
+}
+
+/// Says that a file has no values of some tensors; none where it has those of all.
+fn absent_note(absent: &[Absent]) -> Option<Note> {
+    let first = absent.first()?;
+    let more = match absent.len() - 1 {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let text = format!(
+        "the file has no values of tensor {:?}{more} ({}): sizes and MACs are those of the network, and neither statistics of \
+         weights nor images are to be had",
+        first.tensor, first.reason
+    );
+    Some(Note::new(NoteKind::LeftOut, text).mended_by(Mend::DrawWeights))
+}
+
+fn synthetic_note(synthetic: Synthetic, drawn: usize, layers: usize) -> Note {
+    let zeros = match synthetic.sparsity() {
+        0.0 => String::new(),
+        sparsity => format!(", each 0 with probability {sparsity}"),
+    };
+    let text = format!(
+        "SYNTHETIC WEIGHTS: those of {drawn} of {layers} layers are drawn at random from seed {}{zeros}, for the file has no \
+         values of them; figures that depend on weights are those of no trained network",
+        synthetic.seed()
+    );
+    Note::new(NoteKind::Assumed, text)
 }

@@ -6,19 +6,27 @@ use std::ops::Range;
 use half::f16;
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 
+use crate::draw::Draw;
 use crate::error::NetworkError;
 use crate::ids::LayerId;
 use crate::layer::WeightTransform;
 use crate::network::Network;
-use crate::tensor::{DataType, Encoding};
+use crate::tensor::{DataType, Encoding, Tensor};
 
 /// Reads the real weights of one layer piece by piece. What is read anew comes from the file again.
 #[derive(Clone, Copy, Debug)]
 pub struct WeightStream<'a> {
     network: &'a Network,
     layer: LayerId,
-    bytes: &'a [u8],
-    elements: Elements,
+    content: Content<'a>,
+}
+
+/// Where weights come from.
+#[derive(Clone, Copy, Debug)]
+enum Content<'a> {
+    Stored(&'a [u8], Elements),
+    /// Nowhere: so many are drawn.
+    Drawn(Draw, usize),
 }
 
 /// The types that weights are streamed of.
@@ -48,28 +56,40 @@ impl Network {
     /// If `layer` comes from another network.
     pub fn weight_stream(&self, layer: LayerId) -> Option<WeightStream<'_>> {
         let source = &self.layers()[layer.0].weights;
-        let handled =
-            [(DataType::F32, Elements::F32), (DataType::Bf16, Elements::Bf16), (DataType::F16, Elements::F16)];
-        let (_, elements) = handled.into_iter().find(|(data_type, _)| *data_type == source.tensor.data_type)?;
         let in_order = source.transforms.iter().all(|transform| matches!(transform, WeightTransform::Reshape(_)));
-        if source.quantization.is_some() || source.tensor.encoding != Encoding::Raw || !in_order {
+        if source.quantization.is_some() || !in_order {
             return None;
         }
-        let [bytes] = source.tensor.chunks.as_slice() else { return None };
-        let whole = source.tensor.element_count().checked_mul(elements.size()) == Some(bytes.len());
-        whole.then_some(WeightStream { network: self, layer, bytes, elements })
+        let content = match source.tensor.encoding {
+            Encoding::Raw => stored(&source.tensor)?,
+            Encoding::Drawn(draw) => Content::Drawn(draw, source.tensor.element_count()),
+            Encoding::Varint | Encoding::Absent => return None,
+        };
+        Some(WeightStream { network: self, layer, content })
     }
+}
+
+/// The bytes of a tensor, where they are elements of a type that is streamed, in one piece.
+fn stored(tensor: &Tensor) -> Option<Content<'_>> {
+    let handled = [(DataType::F32, Elements::F32), (DataType::Bf16, Elements::Bf16), (DataType::F16, Elements::F16)];
+    let (_, elements) = handled.into_iter().find(|(data_type, _)| *data_type == tensor.data_type)?;
+    let [bytes] = tensor.chunks.as_slice() else { return None };
+    let whole = tensor.element_count().checked_mul(elements.size()) == Some(bytes.len());
+    whole.then_some(Content::Stored(bytes, elements))
 }
 
 impl WeightStream<'_> {
     /// Number of weights.
     pub fn len(&self) -> usize {
-        self.bytes.len() / self.elements.size()
+        match self.content {
+            Content::Stored(bytes, elements) => bytes.len() / elements.size(),
+            Content::Drawn(_, count) => count,
+        }
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.len() == 0
     }
 
     /// Weights by their row-major index: those of the file themselves where they are float32 and aligned, or else copied
@@ -79,13 +99,21 @@ impl WeightStream<'_> {
     ///
     /// If `range` is not within [`WeightStream::len`].
     pub fn read<'b>(&'b self, range: Range<usize>, buffer: &'b mut Vec<f32>) -> &'b [f32] {
-        let bytes = self.part(range);
-        let in_place = cfg!(target_endian = "little") && self.elements == Elements::F32;
+        let (bytes, elements) = match self.content {
+            Content::Stored(bytes, elements) => (part(bytes, elements, range), elements),
+            Content::Drawn(draw, count) => {
+                assert!(range.end <= count, "{range:?} of {count} weights");
+                buffer.resize(range.len(), 0.0);
+                draw.fill(range.start, buffer);
+                return buffer;
+            }
+        };
+        let in_place = cfg!(target_endian = "little") && elements == Elements::F32;
         if in_place && let Ok(weights) = bytemuck::try_cast_slice(bytes) {
             return weights;
         }
-        buffer.resize(bytes.len() / self.elements.size(), 0.0);
-        match self.elements {
+        buffer.resize(bytes.len() / elements.size(), 0.0);
+        match elements {
             Elements::F32 => fill(buffer, bytes, f32::from_le_bytes),
             // A bfloat16 is the upper half of a float32.
             Elements::Bf16 => fill(buffer, bytes, |[low, high]| f32::from_le_bytes([0, 0, low, high])),
@@ -106,7 +134,9 @@ impl WeightStream<'_> {
     ///
     /// As [`WeightStream::read`].
     pub fn release(&self, range: Range<usize>) {
-        self.network.release(self.part(range));
+        if let Content::Stored(bytes, elements) = self.content {
+            self.network.release(part(bytes, elements, range));
+        }
     }
 
     /// The error that a weight which is not finite makes.
@@ -118,11 +148,12 @@ impl WeightStream<'_> {
             problem: format!("weight {index} of tensor {:?} is {value}; expected a finite number", layer.weights.name),
         }
     }
+}
 
-    fn part(&self, range: Range<usize>) -> &[u8] {
-        let size = self.elements.size();
-        &self.bytes[range.start * size..range.end * size]
-    }
+/// The bytes of a range of elements.
+fn part(bytes: &[u8], elements: Elements, range: Range<usize>) -> &[u8] {
+    let size = elements.size();
+    &bytes[range.start * size..range.end * size]
 }
 
 /// Decodes elements into memory that is there already: that loop becomes vector instructions.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use half::{bf16, f16};
 use thiserror::Error;
 
+use crate::draw::Draw;
 use crate::failure::{ErrorKind, Failure};
 
 /// Element type of a tensor. Integers of 4 bits are held in a byte each; a reader has unpacked them.
@@ -87,12 +88,16 @@ impl DataType {
 }
 
 /// How the elements of a [`Tensor`] are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Encoding {
     /// Little-endian elements one after another.
     Raw,
     /// Base-128 varints one after another, as protobuf packs integers. Half precision is stored as its bit pattern.
     Varint,
+    /// Not at all: the file gives type and shape alone.
+    Absent,
+    /// Not at all: they are made where they are read. Integers where the type is one.
+    Drawn(Draw),
 }
 
 /// Why the elements of a tensor cannot be read.
@@ -111,7 +116,7 @@ pub enum TensorError {
     /// The tensor holds integers and real numbers are asked for, or the other way round.
     #[error("expected {expected}, found {}", found.name())]
     Type {
-        /// `"real numbers"` or `"integers"`.
+        /// `"real numbers"`, `"integers"` or `"stored elements"`.
         expected: &'static str,
         /// What the tensor holds.
         found: DataType,
@@ -124,6 +129,14 @@ pub enum TensorError {
         /// Element type.
         data_type: DataType,
     },
+    /// The file gives type and shape of the tensor and no elements.
+    #[error("the file has type and shape of it, {} {shape:?}, and no values", data_type.name())]
+    Absent {
+        /// Element type.
+        data_type: DataType,
+        /// Extents.
+        shape: Vec<usize>,
+    },
 }
 
 impl Failure for TensorError {
@@ -131,6 +144,7 @@ impl Failure for TensorError {
         match self {
             TensorError::Count { .. } | TensorError::Garbled { .. } => ErrorKind::InvalidFile,
             TensorError::Type { .. } => ErrorKind::BadArgument,
+            TensorError::Absent { .. } => ErrorKind::Unsupported,
         }
     }
 }
@@ -180,6 +194,16 @@ impl Tensor {
         Self { data_type: DataType::I64, shape, encoding: Encoding::Raw, chunks: vec![bytes.into()] }
     }
 
+    /// A tensor whose file gives type and shape and no elements.
+    pub fn absent(data_type: DataType, shape: Vec<usize>) -> Self {
+        Self { data_type, shape, encoding: Encoding::Absent, chunks: Vec::new() }
+    }
+
+    /// Whether the file has no elements of it.
+    pub fn is_absent(&self) -> bool {
+        self.encoding == Encoding::Absent
+    }
+
     /// Number of elements. A reader has checked that it fits and that the stored bytes hold as many.
     pub fn element_count(&self) -> usize {
         self.shape.iter().fold(1, |product, &n| product.saturating_mul(n))
@@ -191,6 +215,9 @@ impl Tensor {
     ///
     /// [`TensorError`] if the tensor holds integers or does not hold as many elements as its shape.
     pub fn to_f32(&self) -> Result<Vec<f32>, TensorError> {
+        if let Some(drawn) = self.drawn(true, |x| x as f32)? {
+            return Ok(drawn);
+        }
         match self.data_type {
             DataType::F32 => self.raw(f32::from_le_bytes),
             DataType::F64 => self.raw(|b| f64::from_le_bytes(b) as f32),
@@ -211,6 +238,10 @@ impl Tensor {
     ///
     /// As [`Tensor::to_f32`].
     pub fn to_f64(&self) -> Result<Vec<f64>, TensorError> {
+        // A drawn number is one of 32 bits.
+        if let Some(drawn) = self.drawn(true, |x| f64::from(x as f32))? {
+            return Ok(drawn);
+        }
         match self.data_type {
             DataType::F32 => self.raw(|b| f64::from(f32::from_le_bytes(b))),
             DataType::F64 => self.raw(f64::from_le_bytes),
@@ -232,6 +263,9 @@ impl Tensor {
     /// [`TensorError`] if the tensor holds real numbers, does not hold as many elements as its shape, or an element is
     /// garbled or beyond `i64`.
     pub fn to_i64(&self) -> Result<Vec<i64>, TensorError> {
+        if let Some(drawn) = self.drawn(false, |x| x as i64)? {
+            return Ok(drawn);
+        }
         if self.encoding == Encoding::Varint && !self.data_type.is_real() {
             return self.varints()?.enumerate().map(|(i, v)| self.narrow(i, v)).collect();
         }
@@ -252,6 +286,18 @@ impl Tensor {
         }
     }
 
+    /// The elements where they are drawn; refuses those that are absent.
+    fn drawn<T>(&self, real: bool, convert: impl Fn(f64) -> T) -> Result<Option<Vec<T>>, TensorError> {
+        match self.encoding {
+            Encoding::Raw | Encoding::Varint => Ok(None),
+            Encoding::Absent => Err(TensorError::Absent { data_type: self.data_type, shape: self.shape.clone() }),
+            Encoding::Drawn(draw) if draw.is_of_integers() == real => {
+                Err(self.wrong_type(if real { "real numbers" } else { "integers" }))
+            }
+            Encoding::Drawn(draw) => Ok(Some(draw.all(self.element_count(), convert))),
+        }
+    }
+
     /// Decodes numbers of half precision by their bits.
     fn halves<T>(&self, convert: fn(u16) -> T) -> Result<Vec<T>, TensorError> {
         match self.encoding {
@@ -261,6 +307,8 @@ impl Tensor {
                 .enumerate()
                 .map(|(i, v)| v.and_then(|v| u16::try_from(v).ok()).map(convert).ok_or_else(|| self.garbled(i)))
                 .collect(),
+            // Who asks for elements has dealt with these.
+            Encoding::Absent | Encoding::Drawn(_) => Err(self.wrong_type("stored elements")),
         }
     }
 

@@ -8,7 +8,8 @@ use crate::layer::{MacLayer, WeightSource};
 
 /// By layer, the first one whose weights are the same tensor; the layer itself where it is the first.
 ///
-/// Weights are one tensor where they are the same bytes of a file, or have the same name, type and content; and where
+/// Weights are one tensor where they are the same bytes of a file, or have the same name, type and content, which may be
+/// none where the file has no values; and where
 /// their integers stand for the same numbers. Each layer may arrange them in its own way, unless the scales say which
 /// axis is the filters'.
 pub(crate) fn first_uses(layers: &[MacLayer]) -> Vec<LayerId> {
@@ -44,5 +45,6 @@ fn is_one_place(a: &WeightSource, b: &WeightSource) -> bool {
     let places = |source: &WeightSource| {
         source.tensor.chunks.iter().map(|chunk| (chunk.as_ptr(), chunk.len())).collect::<Vec<_>>()
     };
-    places(a) == places(b)
+    // What has no bytes, because the file has none of it, is nowhere.
+    !a.tensor.chunks.is_empty() && places(a) == places(b)
 }

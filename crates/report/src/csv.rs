@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use network::{LayerId, Network};
+use network::{LayerId, MacLayer, Network};
 use runner::{
     Evaluation, Hardware, HardwareRun, LayerCost, Merit, NetworkCost, WeightStatistics, energy_by_entry, energy_unit,
 };
@@ -293,12 +293,16 @@ pub const INSPECT_COLUMNS: [&str; 29] = [
     "weights_of",
 ];
 
-/// Writes one row per MAC layer: geometry and weight statistics.
+/// Writes one row per MAC layer: geometry and weight statistics, which are empty where the file has no values.
 ///
 /// # Errors
 ///
 /// Those of the writer.
-pub fn write_inspect_csv(writer: &mut dyn Write, network: &Network, layers: &[WeightStatistics]) -> io::Result<()> {
+pub fn write_inspect_csv(
+    writer: &mut dyn Write,
+    network: &Network,
+    layers: &[Option<WeightStatistics>],
+) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(writer);
     csv.write_record(INSPECT_COLUMNS)?;
     for (id, (layer, statistics)) in network.layers().iter().zip(layers).enumerate() {
@@ -306,19 +310,29 @@ pub fn write_inspect_csv(writer: &mut dyn Write, network: &Network, layers: &[We
         let ([in_height, in_width], [out_height, out_width]) = (spec.in_size, layer.out_size());
         let mut sizes = vec![spec.in_channels, in_height, in_width, layer.out_channels(), out_height, out_width];
         sizes.extend(window.kernel.iter().chain(&window.stride).chain(&window.pads).chain([&spec.groups]));
-        let mut row = vec![layer.name.clone(), layer.op.name().to_string(), statistics.weights.to_string()];
+        let weights = spec.filters as u128 * layer.geometry.rows() as u128;
+        let mut row = vec![layer.name.clone(), layer.op.name().to_string(), weights.to_string()];
         row.push(layer.geometry.macs().to_string());
         row.push(layer.geometry.positions().to_string());
         row.extend(sizes.iter().map(usize::to_string));
-        row.extend([statistics.zeros.to_string(), statistics.dead_filters.to_string()]);
-        row.extend([statistics.min, statistics.max, statistics.mean, statistics.std].map(real));
-        let effective = u128::from(statistics.weights - statistics.zeros);
-        row.extend([effective, effective * u128::from(layer.geometry.positions())].map(|count| count.to_string()));
+        match statistics {
+            Some(statistics) => row.extend(statistics_cells(layer, statistics)),
+            None => row.extend(std::iter::repeat_n(String::new(), 8)),
+        }
         let of = network.shares_weights_with(LayerId(id)).map(|first| network.layers()[first.0].name.clone());
         row.push(of.unwrap_or_default());
         csv.write_record(row)?;
     }
     csv.flush()
+}
+
+/// The cells from `zeros` to `effective_macs`.
+fn statistics_cells(layer: &MacLayer, statistics: &WeightStatistics) -> Vec<String> {
+    let effective = u128::from(statistics.weights - statistics.zeros);
+    let mut cells = vec![statistics.zeros.to_string(), statistics.dead_filters.to_string()];
+    cells.extend([statistics.min, statistics.max, statistics.mean, statistics.std].map(real));
+    cells.extend([effective, effective * u128::from(layer.geometry.positions())].map(|count| count.to_string()));
+    cells
 }
 
 #[cfg(test)]

@@ -23,17 +23,19 @@ pub struct WeightStatistics {
     pub dead_filters: u64,
 }
 
-/// Reads one layer and describes its weights.
+/// Reads one layer and describes its weights; `None` where the file has no values of them.
 ///
 /// # Errors
 ///
 /// [`RunnerError::Network`] for weights that are garbled or not finite.
-pub fn weight_statistics(network: &Network, id: LayerId) -> Result<WeightStatistics, RunnerError> {
-    let (rows, filter_len) = {
-        let layer = &network.layers()[id.0];
-        (layer.geometry.rows(), layer.geometry.rows() * layer.filters_per_channel())
-    };
-    Ok(match network.weights(id)? {
+pub fn weight_statistics(network: &Network, id: LayerId) -> Result<Option<WeightStatistics>, RunnerError> {
+    let layer = &network.layers()[id.0];
+    if layer.weights.tensor.is_absent() {
+        return Ok(None);
+    }
+    let rows = layer.geometry.rows();
+    let filter_len = rows * layer.filters_per_channel();
+    Ok(Some(match network.weights(id)? {
         LayerWeights::Float(WeightValues::F32(weights)) => describe(&weights, filter_len),
         LayerWeights::Float(WeightValues::F64(weights)) => describe(&weights, filter_len),
         LayerWeights::Quantized { codes, scales } => {
@@ -42,7 +44,7 @@ pub fn weight_statistics(network: &Network, id: LayerId) -> Result<WeightStatist
             let real: Vec<f64> = codes.map(|(i, &code)| f64::from(code) * 0.5 * scale(i)).collect();
             describe(&real, filter_len)
         }
-    })
+    }))
 }
 
 fn describe<T: Copy + Into<f64>>(weights: &[T], filter_len: usize) -> WeightStatistics {

@@ -197,6 +197,7 @@ fn networks(page: &mut Page) {
                 Count: TensorError::Count { data_type: DataType::F32, expected: 72, found: 71 },
                 Type: TensorError::Type { expected: "integers", found: DataType::F32 },
                 Garbled: TensorError::Garbled { index: 3, data_type: DataType::I8 },
+                Absent: TensorError::Absent { data_type: DataType::F32, shape: vec![64, 3, 7, 7] },
             }
         );
     }

@@ -10,6 +10,10 @@ use crate::reading::fault::{Fault, clean, invalid};
 /// Attributes that exporters still write, although they mean nothing at inference or in any opset that is read.
 const IGNORED: [&str; 2] = ["consumed_inputs", "is_test"];
 
+/// Attributes that ZigZag and Stream add to operators of ONNX: bits of weights, activations and outputs. The standard
+/// has none of these names, so that none is a garbled one.
+pub(super) const BITS_OF_TOOLS: [&str; 3] = ["act_size", "output_size", "weight_size"];
+
 /// The attributes of one node. An attribute that nobody asks for is an error ([`Attributes::finish`]): if the name
 /// `pads` is garbled, the node must not be taken for one without padding.
 #[derive(Clone)]
@@ -32,7 +36,7 @@ impl<'a> Attributes<'a> {
                 return Err(invalid!("attribute {name:?} refers to an attribute of a function"));
             }
         }
-        let used = |name: &str| IGNORED.contains(&name);
+        let used = |name: &str| IGNORED.contains(&name) || BITS_OF_TOOLS.contains(&name);
         let entries = node.attribute.iter().map(|a| (a, Cell::new(used(&a.name)))).collect();
         Ok(Self { entries: Rc::new(entries) })
     }

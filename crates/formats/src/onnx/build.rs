@@ -3,17 +3,17 @@
 mod branch;
 mod integer;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use esn::Grid;
 use network::{
-    ActivationQuantization, Binary, MacLayer, Network, NetworkBuilder, NetworkError, Node, Note, NoteKind, Op, PadMode,
-    Unary, Value, ValueId,
+    ActivationQuantization, Binary, DataType, MacLayer, Network, NetworkBuilder, NetworkError, Node, Note, NoteKind,
+    Op, PadMode, Tensor, Unary, Value, ValueId,
 };
 
 use super::array::Array;
-use super::attributes::Attributes;
+use super::attributes::{Attributes, BITS_OF_TOOLS};
 use super::chain::Chain;
 use super::external::ExternalFiles;
 use super::form::{Form, MAX_FOLDED, check_size};
@@ -123,6 +123,10 @@ impl<'a> Builder<'a> {
         self.open_batch = inputs.open_batch;
         let fed = inputs.fed.into_iter().map(|(name, form)| self.add_named(name, form, None, false)).collect();
         self.network.set_inputs(fed);
+        for (name, data_type, shape) in inputs.parameters {
+            self.external.add_absent(name, "it is an input of the graph, and read as a parameter alone");
+            self.add_known(name, Chain::stored(&clean(name), Tensor::absent(data_type, shape)));
+        }
     }
 
     fn add_initializers(&mut self, graph: &'a GraphProto) -> Result<(), NetworkError> {
@@ -387,6 +391,9 @@ impl<'a> Builder<'a> {
             if self.slots[id.0].known.is_none() || self.network.value(id).constant.is_some() {
                 continue;
             }
+            if self.slots[id.0].known.as_ref().is_some_and(|chain| chain.tensor.is_absent()) {
+                return Ok(Some("the file has no values of a constant input".to_string()));
+            }
             let Some(written) = self.written(id)? else {
                 return Ok(Some("a constant input is computed and too large".to_string()));
             };
@@ -418,7 +425,7 @@ impl<'a> Builder<'a> {
     fn is_small_cast(&self, slot: &Slot) -> bool {
         slot.known.as_ref().is_some_and(|chain| {
             let by_cast = chain.quantized.as_ref().is_some_and(|quantized| quantized.by_cast);
-            by_cast && (self.written.contains_key(&slot.id) || self.can_write(chain))
+            by_cast && !chain.tensor.is_absent() && (self.written.contains_key(&slot.id) || self.can_write(chain))
         })
     }
 
@@ -520,9 +527,43 @@ impl<'a> Builder<'a> {
         let (mut notes, not_costed) = self.findings.into_parts();
         notes.extend(self.notes);
         notes.extend(grid_note);
-        let network = finished(self.network, self.path, notes)?;
+        notes.extend(integers_note(&self.network));
+        notes.extend(bits_of_tools_note(graph));
+        let network = finished(self.network, self.path, notes)?.with_absent(self.external.take_absent());
         Ok(network.with_not_costed(not_costed).with_open_batch(self.open_batch))
     }
+}
+
+/// That operators on real numbers have integers, as design tools write them.
+fn integers_note(network: &NetworkBuilder) -> Option<Note> {
+    let data_type = |layer: &MacLayer| network.value(layer.input).data_type.filter(|t: &DataType| !t.is_real());
+    let of_tools = |layer: &&MacLayer| layer.requantization.is_none() && data_type(layer).is_some();
+    let mut layers = network.layers().iter().filter(of_tools);
+    let first = layers.next()?;
+    let more = match layers.count() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let text = format!(
+        "layer {}{more}: ONNX has {} on real numbers, and here it reads {}; integers of weights are costed as steps of 1, and \
+         the network is not run",
+        first.name,
+        first.op.name(),
+        data_type(first).map_or("", DataType::name)
+    );
+    Some(Note::new(NoteKind::NotRun, text))
+}
+
+/// That bit widths which design tools write at operators are not what weights are costed at.
+fn bits_of_tools_note(graph: &GraphProto) -> Option<Note> {
+    let attributes = graph.node.iter().flat_map(|node| &node.attribute);
+    let names: BTreeSet<&str> =
+        attributes.map(|attribute| attribute.name.as_str()).filter(|name| BITS_OF_TOOLS.contains(name)).collect();
+    let text = || {
+        let names: Vec<&str> = names.iter().copied().collect();
+        format!("attributes of design tools at operators of ONNX are passed over: {}", names.join(", "))
+    };
+    (!names.is_empty()).then(|| Note::new(NoteKind::LeftOut, text()))
 }
 
 /// Plans a node one of whose inputs has no known shape. A MAC layer there could not be costed and would be missing in
@@ -656,6 +697,10 @@ fn known_outputs(plan: &Plan, view: &View<'_>, budget: &mut usize) -> Result<Opt
         if is_quantized && matches!(op, Op::Reshape | Op::Transpose { .. }) {
             return Ok(None);
         }
+    }
+    // Values that the file does not have lead to values that nobody has.
+    if known.iter().any(|chain| chain.tensor.is_absent()) {
+        return Ok(None);
     }
     let sizes = known.iter().map(|chain| chain.element_count());
     let out = plan.outputs.iter().filter_map(|form| form.shape.as_ref()).map(|s| s.iter().product::<usize>());

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
-use network::map_file;
+use network::{Absent, map_file};
 
 use super::proto::TensorProto;
 use crate::reading::fault::{Fault, clean, invalid, unsupported};
@@ -19,16 +19,35 @@ pub(super) struct ExternalFiles {
     folder: Option<PathBuf>,
     mapped: HashMap<String, Bytes>,
     written_out: usize,
+    absent: Vec<Absent>,
+}
+
+/// What is found of an external tensor.
+pub(super) enum Found {
+    Bytes(Bytes),
+    /// Nothing, for this reason: networks are exchanged without the file of their weights.
+    Absent(String),
 }
 
 impl ExternalFiles {
     /// `folder` is that of the model; `None` where the model comes from memory.
     pub(super) fn new(folder: Option<PathBuf>) -> Self {
-        Self { folder, mapped: HashMap::new(), written_out: 0 }
+        Self { folder, mapped: HashMap::new(), written_out: 0, absent: Vec::new() }
     }
 
-    /// The bytes of an external tensor of `expected` bytes.
-    pub(super) fn slice(&mut self, tensor: &TensorProto, expected: usize) -> Result<Bytes, Fault> {
+    /// Notes a tensor that has a type and a shape and no values.
+    pub(super) fn add_absent(&mut self, tensor: &str, reason: impl Into<String>) {
+        self.absent.push(Absent { tensor: clean(tensor), reason: reason.into() });
+    }
+
+    /// The tensors without values that were noted.
+    pub(super) fn take_absent(&mut self) -> Vec<Absent> {
+        std::mem::take(&mut self.absent)
+    }
+
+    /// The bytes of an external tensor of `expected` bytes. A file that is not there, or that ends before the tensor
+    /// does, is a network without its weights; a place outside of the model's folder is a fault.
+    pub(super) fn slice(&mut self, tensor: &TensorProto, expected: usize) -> Result<Found, Fault> {
         let entry = |key: &str| tensor.external_data.iter().find(|e| e.key == key).map(|e| e.value.as_str());
         let location = entry("location").ok_or_else(|| invalid!("external data without a location"))?;
         let offset = number("offset", entry("offset"))?.unwrap_or(0);
@@ -36,13 +55,18 @@ impl ExternalFiles {
         if length != expected {
             return Err(invalid!("external data of {length} bytes; its shape and type need {expected}"));
         }
-        let file = self.map(location)?;
-        let end = offset.checked_add(length).filter(|&end| end <= file.len());
-        let end = end.ok_or_else(|| {
-            let (file, shown) = (file.len(), clean(location));
-            invalid!("external data at {offset}, {length} bytes, ends outside {shown:?}, which has {file} bytes")
-        })?;
-        Ok(file.slice(offset..end))
+        let file = match self.map(location)? {
+            Found::Bytes(file) => file,
+            absent @ Found::Absent(_) => return Ok(absent),
+        };
+        Ok(match offset.checked_add(length).filter(|&end| end <= file.len()) {
+            Some(end) => Found::Bytes(file.slice(offset..end)),
+            None => {
+                let (file, shown) = (file.len(), clean(location));
+                let data = format!("external data at {offset}, {length} bytes");
+                Found::Absent(format!("{data}, ends outside {shown:?}, which has {file} bytes"))
+            }
+        })
     }
 
     /// Counts the elements of a tensor that is to be written out in memory.
@@ -54,18 +78,22 @@ impl ExternalFiles {
         }
     }
 
-    fn map(&mut self, location: &str) -> Result<Bytes, Fault> {
+    fn map(&mut self, location: &str) -> Result<Found, Fault> {
         if let Some(bytes) = self.mapped.get(location) {
-            return Ok(bytes.clone());
+            return Ok(Found::Bytes(bytes.clone()));
         }
-        let path = self.resolve(location)?;
+        let path = match self.resolve(location)? {
+            Ok(path) => path,
+            Err(missing) => return Ok(Found::Absent(format!("external data {location:?} cannot be read: {missing}"))),
+        };
         let bytes = map_file(&path).map_err(|e| invalid!("external data {location:?} cannot be read: {e}"))?;
         self.mapped.insert(location.to_string(), bytes.clone());
-        Ok(bytes)
+        Ok(Found::Bytes(bytes))
     }
 
-    /// The file at `location`, which has to lie inside the model's folder even after symbolic links are followed.
-    fn resolve(&self, location: &str) -> Result<PathBuf, Fault> {
+    /// The file at `location`, which has to lie inside the model's folder even after symbolic links are followed. The
+    /// inner error is that it does not exist.
+    fn resolve(&self, location: &str) -> Result<Result<PathBuf, io::Error>, Fault> {
         let Some(folder) = &self.folder else {
             return Err(Fault::Unsupported(format!("external data {location:?}; a model in memory has no folder")));
         };
@@ -76,11 +104,14 @@ impl ExternalFiles {
         }
         let unreadable = |e: io::Error| invalid!("external data {location:?} cannot be read: {e}");
         let folder = folder.canonicalize().map_err(unreadable)?;
-        let target = folder.join(relative).canonicalize().map_err(unreadable)?;
+        let target = match folder.join(relative).canonicalize() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Err(error)),
+            target => target.map_err(unreadable)?,
+        };
         if !target.starts_with(&folder) {
             return Err(invalid!("external data {location:?} leads out of the model's folder"));
         }
-        Ok(target)
+        Ok(Ok(target))
     }
 }
 

@@ -3,7 +3,10 @@
 
 use std::collections::HashSet;
 
+use network::DataType;
+
 use super::form::{Form, check_size};
+use super::order;
 use super::proto::{DimensionValue, GraphProto, TensorShapeProto, ValueInfoProto};
 use super::tensors;
 use crate::options::{BatchAxis, ReadOptions};
@@ -12,6 +15,8 @@ use crate::reading::fault::{Fault, invalid, unsupported};
 /// The inputs of a graph, and the number of images in one run.
 pub(super) struct Inputs<'a> {
     pub(super) fed: Vec<(&'a str, Form)>,
+    /// Weights and the like that the file has no values of.
+    pub(super) parameters: Vec<(&'a str, DataType, Vec<usize>)>,
     pub(super) batch: usize,
     /// Whether the file leaves the batch open, and no shape was given for it.
     pub(super) open_batch: bool,
@@ -21,7 +26,11 @@ pub(super) struct Inputs<'a> {
 /// constants.
 pub(super) fn inputs<'a>(graph: &'a GraphProto, options: &ReadOptions) -> Result<Inputs<'a>, (String, Fault)> {
     let stored: HashSet<&str> = graph.stored_names().collect();
-    let fed: Vec<&ValueInfoProto> = graph.input.iter().filter(|i| !stored.contains(i.name.as_str())).collect();
+    let given = |input: &ValueInfoProto| options.input_shapes.iter().any(|(name, _)| *name == input.name);
+    let unstored = graph.input.iter().filter(|i| !stored.contains(i.name.as_str()));
+    let parameters = parameters(graph, unstored.clone().filter(|input| !given(input)).collect());
+    let is_fed = |input: &&ValueInfoProto| !parameters.iter().any(|(name, ..)| *name == input.name);
+    let fed: Vec<&ValueInfoProto> = unstored.filter(is_fed).collect();
     for (name, _) in &options.input_shapes {
         if !fed.iter().any(|input| input.name == *name) {
             let names: Vec<&str> = fed.iter().map(|input| input.name.as_str()).collect();
@@ -43,7 +52,52 @@ pub(super) fn inputs<'a>(graph: &'a GraphProto, options: &ReadOptions) -> Result
         }
         forms.push((input.name.as_str(), form));
     }
-    Ok(Inputs { fed: forms, batch, open_batch })
+    Ok(Inputs { fed: forms, parameters, batch, open_batch })
+}
+
+/// Inputs that are weights and the like: where a file lost the values of its initializers, their types and shapes may be
+/// left among its inputs. Such an input is read as a parameter of an operator and as nothing else, all its extents are
+/// numbers, and the first of them is not the batch that every fed input begins with.
+fn parameters<'a>(graph: &'a GraphProto, inputs: Vec<&'a ValueInfoProto>) -> Vec<(&'a str, DataType, Vec<usize>)> {
+    let (as_parameter, otherwise) = uses(graph);
+    let is_candidate =
+        |input: &ValueInfoProto| as_parameter.contains(input.name.as_str()) && !otherwise.contains(input.name.as_str());
+    let Some(first) = inputs.iter().find(|input| !is_candidate(input)) else { return Vec::new() };
+    let batch = declared_extents(first).and_then(|extents| extents.first().copied().flatten()).unwrap_or(1);
+    let parameter = |input: &&'a ValueInfoProto| {
+        let shape = declared_extents(input)?.into_iter().collect::<Option<Vec<usize>>>()?;
+        let tensor = input.r#type.as_ref()?.tensor_type.as_ref()?;
+        let data_type = tensors::data_type(tensor.elem_type).ok()?;
+        let is_one = shape.first().is_some_and(|&extent| extent != batch) && tensors::element_count(&shape).is_ok();
+        (is_one && !shape.contains(&0)).then_some((input.name.as_str(), data_type, shape))
+    };
+    inputs.iter().filter(|input| is_candidate(input)).filter_map(parameter).collect()
+}
+
+/// Names that nodes read as parameters, and names that are read otherwise.
+fn uses(graph: &GraphProto) -> (HashSet<&str>, HashSet<&str>) {
+    let (mut as_parameter, mut otherwise) = (HashSet::new(), HashSet::new());
+    otherwise.extend(graph.output.iter().map(|output| output.name.as_str()));
+    for node in &graph.node {
+        let parameters = match (node.domain.as_str(), node.op_type.as_str()) {
+            ("" | "ai.onnx", "Conv" | "ConvTranspose" | "Gemm") => 1..3,
+            ("" | "ai.onnx", "MatMul") => 1..2,
+            ("" | "ai.onnx", "BatchNormalization") => 1..5,
+            _ => 0..0,
+        };
+        for (index, name) in node.input.iter().enumerate() {
+            let names = if parameters.contains(&index) { &mut as_parameter } else { &mut otherwise };
+            names.insert(name.as_str());
+        }
+        // What a branch takes from around it is among what it reads.
+        otherwise.extend(node.graphs().flat_map(order::used));
+    }
+    (as_parameter, otherwise)
+}
+
+fn declared_extents(input: &ValueInfoProto) -> Option<Vec<Option<usize>>> {
+    let tensor = input.r#type.as_ref()?.tensor_type.as_ref()?;
+    extents(tensor.shape.as_ref()?).ok()
 }
 
 /// Whether the first extent that the file declares for an input is a name or nothing.

@@ -1,10 +1,13 @@
 //! Convolutions, and what every MAC layer needs: its weights, its bias, its share of the batch.
 
-use network::{Bias, Geometry, GeometrySpec, MacLayer, MacOp, Operand, ValueId, WeightSource};
+use esn::Grid;
+use network::{
+    Bias, DataType, Geometry, GeometrySpec, MacLayer, MacOp, Operand, ValueId, WeightQuantization, WeightSource,
+};
 
 use super::array::Data;
 use super::chain::Chain;
-use super::form::Form;
+use super::form::{Form, is_narrow};
 use super::plan::{Action, Kept, Plan, or_not_run};
 use super::slot::Slot;
 use super::tensors;
@@ -21,9 +24,7 @@ pub(super) fn conv(view: &View<'_>) -> Result<Plan, Fault> {
     if w.len() != x.len() || size.is_empty() {
         return Err(invalid!("weights of shape {w:?} for an input of {x:?}"));
     }
-    if let Some(found) = view.data_type(0).filter(|t| !t.is_real()) {
-        return Err(invalid!("input of type {}; expected real numbers", found.name()));
-    }
+    check_types(view)?;
     let (filters, kernel) = (w[0], &w[2..]);
     let groups = groups(view, x[1], w)?;
     if let Some(found) = view.attributes.ints("kernel_shape")?
@@ -49,8 +50,20 @@ pub(super) fn conv(view: &View<'_>) -> Result<Plan, Fault> {
     };
     or_not_run(form.clone(), || {
         let draft = Draft { op: MacOp::Conv, spec, operand: Operand::ChannelsFirst, alpha: 1.0, activation: 0 };
-        draft.plan(view, weights(view, 1)?.clone(), bias(view, 2, filters, 1.0)?, form)
+        draft.plan(view, weights(view, 1)?, bias(view, 2, filters, 1.0)?, form)
     })
+}
+
+/// Refuses integers beside real numbers, and integers too wide for the weights of a layer.
+fn check_types(view: &View<'_>) -> Result<(), Fault> {
+    let integer = |index: usize| view.data_type(index).filter(|t| !t.is_real());
+    match (integer(0), integer(1)) {
+        (Some(found), _) if !is_narrow(found) => Err(invalid!("input of type {}; expected real numbers", found.name())),
+        (None, Some(found)) if view.data_type(0).is_some() => {
+            Err(invalid!("weights of type {}; expected real numbers", found.name()))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn groups(view: &View<'_>, channels: usize, w: &[usize]) -> Result<usize, Fault> {
@@ -100,11 +113,18 @@ impl Draft {
     }
 }
 
-/// The constant weights at an input.
-pub(super) fn weights<'a>(view: &View<'a>, index: usize) -> Result<&'a Chain, Fault> {
+/// The constant weights at an input. Integers at an operator on real numbers, as design tools write them, count steps of
+/// size 1: such a network has costs, and nothing runs it.
+pub(super) fn weights(view: &View<'_>, index: usize) -> Result<Chain, Fault> {
     let slot = view.input(index)?;
     match &slot.known {
-        Some(chain) if chain.data_type.is_real() => Ok(chain),
+        Some(chain) if chain.data_type.is_real() => Ok(chain.clone()),
+        Some(chain) if is_narrow(chain.data_type) => {
+            let (scales, data_type) = (vec![1.0], chain.data_type);
+            let one = WeightQuantization { scales, zero_points: vec![0], grid: Grid::MidTread, data_type, clip: None };
+            let two_ways = || not_costed!("its weights are quantized in two ways");
+            chain.clone().dequantize(one, None, DataType::F32).ok_or_else(two_ways)
+        }
         Some(chain) => Err(invalid!("weights of type {}; expected real numbers", chain.data_type.name())),
         None => Err(unknown_weights(slot)),
     }
@@ -145,17 +165,24 @@ pub(super) fn bias(view: &View<'_>, index: usize, filters: usize, beta: f32) -> 
     if count != filters && count != 1 {
         return Err(invalid!("bias of shape {:?} for {filters} filters", chain.shape));
     }
-    if !chain.data_type.is_real() {
+    if !chain.data_type.is_real() && view.data_type(0).is_none_or(DataType::is_real) {
         return Err(invalid!("bias of type {}; expected real numbers", chain.data_type.name()));
     }
     if beta == 0.0 {
         return Ok(None);
     }
+    // No cost depends on a bias, and nothing runs a network whose values are absent.
+    if chain.tensor.is_absent() {
+        return Ok(Some(Bias::Float(vec![0.0; filters])));
+    }
     if let Some(bias) = integer_bias(chain, filters).filter(|_| beta == 1.0) {
         return Ok(Some(bias));
     }
     let array = chain.to_array().map_err(|e| invalid!("bias: {e}"))?;
-    let values: Vec<f32> = array.into_reals().unwrap_or_default().into_iter().map(|v| v as f32 * beta).collect();
+    let values: Vec<f32> = match array.data {
+        Data::Real(values) => values.into_iter().map(|v| v as f32 * beta).collect(),
+        Data::Int(values) => values.into_iter().map(|v| v as f32 * beta).collect(),
+    };
     if let Some(i) = values.iter().position(|v| !v.is_finite()) {
         return Err(invalid!("bias {i} is {}; expected a finite number", values[i]));
     }

@@ -209,6 +209,7 @@ fn outside(view: &View<'_>) -> Result<Plan, Fault> {
         | "MeanVarianceNormalization"
         | "RMSNormalization"
         | "Shrink"
+        | "Silu"
         | "Sin"
         | "Sinh"
         | "Swish"

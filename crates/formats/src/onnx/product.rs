@@ -1,10 +1,10 @@
 //! Products of matrices: Gemm and MatMul.
 
-use network::{GeometrySpec, MacOp, Op, Operand};
+use network::{DataType, GeometrySpec, MacOp, Op, Operand};
 
 use super::chain::Chain;
 use super::elementwise::check_same_type;
-use super::form::Form;
+use super::form::{Form, is_narrow};
 use super::mac::{Draft, bias, weights};
 use super::plan::{Plan, or_not_run};
 use super::view::View;
@@ -30,7 +30,7 @@ pub(super) fn gemm(view: &View<'_>) -> Result<Plan, Fault> {
     check_same_type(view, 0..2)?;
     let left = view.input(0)?.constant && !view.input(1)?.constant;
     or_not_run(form.clone(), || {
-        if view.data_type(0).is_some_and(|t| !t.is_real()) {
+        if view.data_type(0).is_some_and(is_wide) {
             return Err(not_costed!("a product of integers is not handled"));
         }
         let (filters, positions) = if left { (rows, columns) } else { (columns, rows) };
@@ -42,7 +42,7 @@ pub(super) fn gemm(view: &View<'_>) -> Result<Plan, Fault> {
         if !along_filters {
             return Err(not_costed!("C of shape {c:?} is not one number a filter"));
         }
-        let chain = weights(view, usize::from(!left))?.clone();
+        let chain = weights(view, usize::from(!left))?;
         // Filters first: A' as it is, B' transposed.
         let flip = if left { trans_a } else { !trans_b };
         let chain = if flip { flipped(chain)? } else { chain };
@@ -55,6 +55,12 @@ pub(super) fn gemm(view: &View<'_>) -> Result<Plan, Fault> {
         let draft = Draft { op: MacOp::Gemm, spec, operand, alpha, activation: usize::from(left) };
         draft.plan(view, chain, bias(view, 2, filters, beta)?, form)
     })
+}
+
+/// Whether a type is one of integers whose products ONNX defines. Those of at most 16 bits are written by design tools,
+/// and are costed as if they were real.
+fn is_wide(data_type: DataType) -> bool {
+    !data_type.is_real() && !is_narrow(data_type)
 }
 
 /// The shape of C as two axes; it must broadcast to the output.
@@ -81,7 +87,7 @@ pub(super) fn matmul(view: &View<'_>) -> Result<Plan, Fault> {
     let (a, b) = (view.shape(0)?, view.shape(1)?);
     let form = view.like_first(product_shape(a, b)?);
     check_same_type(view, 0..2)?;
-    if view.data_type(0).is_some_and(|t| !t.is_real()) {
+    if view.data_type(0).is_some_and(is_wide) {
         return Ok(Plan::not_costed("a product of integers is not handled", form));
     }
     let constant = [view.input(0)?.constant, view.input(1)?.constant];
@@ -97,7 +103,7 @@ pub(super) fn matmul(view: &View<'_>) -> Result<Plan, Fault> {
 }
 
 fn weights_right(view: &View<'_>, a: &[usize], b: &[usize], form: Form) -> Result<Plan, Fault> {
-    let chain = weights(view, 1)?.clone();
+    let chain = weights(view, 1)?;
     let chain = match *b {
         [depth] => reshaped(chain, &[1, depth])?,
         _ => {
@@ -113,7 +119,7 @@ fn weights_right(view: &View<'_>, a: &[usize], b: &[usize], form: Form) -> Resul
 }
 
 fn weights_left(view: &View<'_>, a: &[usize], b: &[usize], form: Form) -> Result<Plan, Fault> {
-    let chain = weights(view, 0)?.clone();
+    let chain = weights(view, 0)?;
     let chain = match *a {
         [depth] => reshaped(chain, &[1, depth])?,
         _ => reshaped(chain, &matrix(a)?)?,

@@ -6,6 +6,7 @@ use network::{ActivationQuantization, DataType, Op, WeightQuantization};
 use super::form::{Form, MAX_FOLDED, axis, is_narrow};
 use super::integer_mac::Parameters;
 use super::plan::{Plan, or_not_run};
+use super::tensors;
 use super::view::View;
 use crate::reading::fault::{Fault, invalid, not_run};
 
@@ -48,7 +49,7 @@ pub(super) fn dequantize(view: &View<'_>) -> Result<Plan, Fault> {
 fn output_type(view: &View<'_>) -> Result<Option<DataType>, Fault> {
     match view.attributes.int("output_dtype")? {
         None | Some(0) => Ok(None),
-        Some(number) => match super::tensors::data_type(i32::try_from(number).unwrap_or(-1)) {
+        Some(number) => match tensors::data_type(i32::try_from(number).unwrap_or(-1)) {
             Err(Fault::Unsupported(what)) => Err(not_run!("it makes {what}")),
             other => other.map(Some),
         },
@@ -102,6 +103,8 @@ pub(super) fn parameters_at(
         return Ok(None);
     }
     let scales = match at.scale {
+        // Of a file without values the scales are absent too: no code depends on them.
+        Some(index) if is_absent(view, index) => Some(vec![1.0; tensors::element_count(view.shape(index)?)?.max(1)]),
         Some(index) => view.floats(index, "scales")?,
         None => Some(vec![1.0]),
     };
@@ -110,11 +113,20 @@ pub(super) fn parameters_at(
         return Err(invalid!("scale {i} is {scale}; expected a finite number above 0"));
     }
     let narrow = |q: i64| i32::try_from(q).map_err(|_| invalid!("zero point {q} does not fit 32 bits"));
-    let zero_points = match view.long_ints(at.zero_point, "zero points", MAX_FOLDED)? {
-        Some(points) => points.into_iter().map(narrow).collect::<Result<Vec<_>, _>>()?,
-        None => vec![0],
+    let zero_points = match is_absent(view, at.zero_point) {
+        true => vec![0],
+        false => match view.long_ints(at.zero_point, "zero points", MAX_FOLDED)? {
+            Some(points) => points.into_iter().map(narrow).collect::<Result<Vec<_>, _>>()?,
+            None => vec![0],
+        },
     };
     Ok(Some(WeightQuantization { scales, zero_points, grid: Grid::MidTread, data_type, clip: None }))
+}
+
+/// Whether an input is a tensor that the file has no values of, small enough to count as scales.
+fn is_absent(view: &View<'_>, index: usize) -> bool {
+    let chain = view.optional(index).and_then(|slot| slot.known.as_ref());
+    chain.is_some_and(|chain| chain.tensor.is_absent() && chain.element_count() <= MAX_FOLDED)
 }
 
 /// The quantization of an activation that comes out of a DequantizeLinear.

@@ -4,12 +4,13 @@ use bytes::Bytes;
 use network::{DataType, Encoding, Tensor, TensorError};
 
 use super::array::{Array, Data};
-use super::external::ExternalFiles;
+use super::external::{ExternalFiles, Found};
 use super::proto::TensorProto;
 use crate::reading::fault::{Fault, invalid, unsupported};
 use crate::reading::shape;
 
-/// Checks type, shape and stored length of a tensor. Its bytes stay where they are; integers of 4 bits are unpacked.
+/// Checks type, shape and stored length of a tensor. Its bytes stay where they are; integers of 4 bits are unpacked. A
+/// tensor of which nothing is stored, although its shape has elements, is one without values, which `external` notes.
 pub(super) fn tensor(proto: &TensorProto, external: &mut ExternalFiles) -> Result<Tensor, Fault> {
     let data_type = data_type(proto.data_type)?;
     let shape = shape(&proto.dims)?;
@@ -18,6 +19,9 @@ pub(super) fn tensor(proto: &TensorProto, external: &mut ExternalFiles) -> Resul
         return held(proto, data_type, shape, external);
     }
     let pairs = held(proto, DataType::U8, vec![count.div_ceil(2)], external)?;
+    if pairs.is_absent() {
+        return Ok(Tensor::absent(data_type, shape));
+    }
     external.count_written_out(count)?;
     unpacked(&pairs, data_type, shape)
 }
@@ -35,13 +39,22 @@ fn held(
         return Err(unsupported!("a tensor in segments"));
     }
     if proto.data_location == 1 {
-        let chunks = vec![external.slice(proto, bytes)?];
-        return Ok(Tensor { data_type, shape, encoding: Encoding::Raw, chunks });
+        return Ok(match external.slice(proto, bytes)? {
+            Found::Bytes(stored) => Tensor { data_type, shape, encoding: Encoding::Raw, chunks: vec![stored] },
+            Found::Absent(reason) => {
+                external.add_absent(&proto.name, reason);
+                Tensor::absent(data_type, shape)
+            }
+        });
     }
     if proto.data_location != 0 {
         return Err(invalid!("data location {}; expected 0 or 1", proto.data_location));
     }
     let (encoding, chunks) = stored(proto, data_type)?;
+    if count > 0 && chunks.iter().all(Bytes::is_empty) {
+        external.add_absent(&proto.name, "0 bytes are stored of it");
+        return Ok(Tensor::absent(data_type, shape));
+    }
     let tensor = Tensor { data_type, shape, encoding, chunks };
     check_length(&tensor, count, bytes)?;
     Ok(tensor)
@@ -62,7 +75,7 @@ fn unpacked(pairs: &Tensor, data_type: DataType, shape: Vec<usize>) -> Result<Te
 pub(super) fn raw_bytes(tensor: &Tensor) -> Result<Vec<u8>, TensorError> {
     let stored = match tensor.encoding {
         Encoding::Raw => tensor.clone(),
-        Encoding::Varint => {
+        Encoding::Varint | Encoding::Absent | Encoding::Drawn(_) => {
             let data =
                 if tensor.data_type.is_real() { Data::Real(tensor.to_f64()?) } else { Data::Int(tensor.to_i64()?) };
             Array { data_type: tensor.data_type, shape: tensor.shape.clone(), data }.into_tensor()

@@ -1,4 +1,5 @@
-//! Reading the table. Cells are separated by commas and never quoted; a line may end with a comma.
+//! Reading the table. Cells are separated by commas, or by tabs where the header has no comma, and never quoted; a line may
+//! end with a separator.
 
 use std::fs::File;
 use std::io::Read;
@@ -14,7 +15,7 @@ const MAX_BYTES: u64 = 1 << 24;
 const SHOWN: usize = 40;
 
 /// Headings of each column, in letters and digits of lower case.
-const NAME: &[&str] = &["layername", "layer", "name"];
+const NAME: &[&str] = &["layername", "layer", "name", "l"];
 const CONV: [(&str, &[&str]); 6] = [
     ("IFMAP Height", &["ifmapheight", "ifmaph"]),
     ("IFMAP Width", &["ifmapwidth", "ifmapw"]),
@@ -44,7 +45,8 @@ pub(super) fn read(path: &Path) -> Result<Topology, NetworkError> {
 
 pub(super) fn parse(path: &Path, text: &str) -> Result<Topology, NetworkError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut lines = text.lines().enumerate().map(|(index, line)| (index + 1, cells(line)));
+    let separator = separator(text);
+    let mut lines = text.lines().enumerate().map(|(index, line)| (index + 1, cells(line, separator)));
     let mut lines = lines.by_ref().filter(|(_, cells)| !cells.is_empty());
     let (line, header) =
         lines.next().ok_or_else(|| invalid(path, "file".to_string(), "it is empty; expected a header".to_string()))?;
@@ -52,20 +54,28 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Topology, NetworkError> {
     let row = |(line, cells): (usize, Vec<&str>)| {
         columns.row(line, &cells).map_err(|problem| invalid(path, format!("line {line}"), problem))
     };
-    let rows = lines.map(row).collect::<Result<Vec<Row>, _>>()?;
+    let (titles, lines): (Vec<_>, Vec<_>) = lines.partition(|(_, cells)| cells.len() == 1);
+    let rows = lines.into_iter().map(row).collect::<Result<Vec<Row>, _>>()?;
     if rows.is_empty() {
         return Err(invalid(path, "file".to_string(), "it has a header and no rows".to_string()));
     }
     let mut topology = Topology { path: path.to_path_buf(), rows, notes: Vec::new() };
     topology.notes.extend(columns.unused);
+    topology.notes.extend(titles_note(&titles));
     topology.notes.extend(uneven(&topology.rows));
     Ok(topology)
 }
 
+/// What stands between the cells of a table: what its first line has.
+fn separator(text: &str) -> char {
+    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    if first.contains('\t') && !first.contains(',') { '\t' } else { ',' }
+}
+
 /// The trimmed cells of a line, without empty ones at its end.
-fn cells(line: &str) -> Vec<&str> {
-    let line = line.trim().trim_end_matches(|c: char| c == ',' || c.is_whitespace());
-    if line.is_empty() { Vec::new() } else { line.split(',').map(str::trim).collect() }
+fn cells(line: &str, separator: char) -> Vec<&str> {
+    let line = line.trim().trim_end_matches(|c: char| c == separator || c.is_whitespace());
+    if line.is_empty() { Vec::new() } else { line.split(separator).map(str::trim).collect() }
 }
 
 /// Where the columns are.
@@ -86,7 +96,8 @@ enum Layout {
 impl Columns {
     fn find(header: &[&str]) -> Result<Self, String> {
         let plain = |cell: &&str| cell.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
-        let headings: Vec<String> = header.iter().map(plain).collect();
+        let mut headings: Vec<String> = header.iter().map(plain).collect();
+        name_height(&mut headings);
         let at = |aliases: &[&str]| headings.iter().position(|heading| aliases.contains(&heading.as_str()));
         let column = |&(name, aliases): &(&str, &[&str])| at(aliases).ok_or_else(|| missing(name, header));
         let name = at(NAME).ok_or_else(|| missing("Layer name", header))?;
@@ -107,7 +118,7 @@ impl Columns {
             (0..header.len()).filter(|i| !read.contains(i)).map(|i| format!("{:?}", shown(header[i]))).collect();
         let unused = (!left.is_empty()).then(|| {
             let left = left.join(", ");
-            let text = format!("topology: columns that are not read (the weights say what is zero): {left}");
+            let text = format!("topology: columns that are not read (weights say what is zero, and costs are those of one image): {left}");
             Note::new(NoteKind::LeftOut, text)
         });
         Ok(Self { name, layout, unused })
@@ -134,6 +145,16 @@ impl Columns {
             }
         };
         Ok(Row { name: name.to_string(), line, form })
+    }
+}
+
+/// Tables of SCALE-Sim's own say "IFMAP Width" twice: the height comes first, as in all others.
+fn name_height(headings: &mut [String]) {
+    let [(_, heights), (_, widths), ..] = CONV;
+    let has = |names: &[&str], heading: &String| names.contains(&heading.as_str());
+    let twice: Vec<usize> = (0..headings.len()).filter(|&index| has(widths, &headings[index])).collect();
+    if let ([first, _], false) = (twice.as_slice(), headings.iter().any(|heading| has(heights, heading))) {
+        headings[*first] = heights[0].to_string();
     }
 }
 
@@ -170,6 +191,15 @@ fn shown(text: &str) -> String {
         shown.push('…');
     }
     shown
+}
+
+/// A note on lines of one cell: tables of several networks have their titles so.
+fn titles_note(titles: &[(usize, Vec<&str>)]) -> Option<Note> {
+    let (line, cells) = titles.first()?;
+    let more = if titles.len() > 1 { format!(" and {} more", titles.len() - 1) } else { String::new() };
+    let title = shown(cells[0]);
+    let text = format!("topology: line {line}, {title:?}{more}: a name without sizes is a title and no layer");
+    Some(Note::new(NoteKind::LeftOut, text))
 }
 
 /// A note on inputs that strides do not divide: SCALE-Sim adds a position at their end, a convolution does not.

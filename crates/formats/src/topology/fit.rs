@@ -62,7 +62,7 @@ impl Topology {
 }
 
 /// Gives input and output of a layer the shapes of its geometry.
-fn set_shapes(network: &mut NetworkBuilder, layer: usize) {
+pub(super) fn set_shapes(network: &mut NetworkBuilder, layer: usize) {
     let layer = &network.layers()[layer];
     let (geometry, input, output) = (&layer.geometry, layer.input, layer.output);
     let (spec, [out_height, out_width]) = (geometry.spec(), geometry.out_size());

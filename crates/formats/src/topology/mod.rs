@@ -13,6 +13,7 @@
 //! weights at `M` output positions. The layouts know neither dilation nor groups; [`write()`] documents how such layers
 //! stand there.
 
+mod alone;
 mod csv;
 mod fit;
 mod pair;

@@ -1,5 +1,6 @@
 //! The suites of this crate, one question each, in one binary.
 
+mod absent;
 mod architectures;
 mod arrays;
 mod branches;

@@ -152,7 +152,10 @@ fn columns_are_found_by_their_headings() {
         read(safetensors(&[("a", &[8, 3, 3, 1])]), &format!("{extra}a,2,8,3,1,3,5,7,2:4,\n")).expect("it fits");
     assert_eq!(geometry(&network), [(1, 3, 9)]);
     let notes = texts(network.notes()).join("\n");
-    assert!(notes.contains("not read (the weights say what is zero): \"Sparsity\""), "{notes}");
+    assert!(
+        notes.contains("not read (weights say what is zero, and costs are those of one image): \"Sparsity\""),
+        "{notes}"
+    );
     let two = CONV.replace("Strides", "Stride Height, Stride Width");
     let network = read(safetensors(&[("a", &[8, 3, 1, 1])]), &format!("{two}a, 8, 8, 1, 1, 3, 8, 2, 4,\n"));
     assert_eq!(geometry(&network.expect("it fits")), [(1, 3, 8)]);

@@ -1,6 +1,5 @@
 //! Puts a network together, layer by layer.
 
-use super::random::Random;
 use super::{Architecture, ArchitectureError, Fan, MAX_WEIGHTS};
 use crate::geometry::{Geometry, GeometrySpec};
 use crate::graph::{Node, Value};
@@ -9,6 +8,7 @@ use crate::layer::{Bias, MacLayer, MacOp, Operand, WeightSource};
 use crate::network::{Network, NetworkBuilder};
 use crate::op::{Binary, Op, Unary};
 use crate::pool::{PadMode, Pool};
+use crate::random::Random;
 use crate::tensor::{DataType, Tensor};
 
 /// An activation, `[1, channels, size, size]`.

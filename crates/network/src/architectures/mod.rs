@@ -9,7 +9,6 @@
 
 mod builder;
 mod densenet;
-mod random;
 mod resnet;
 mod vgg;
 

@@ -13,23 +13,21 @@ use super::table::{render, table};
 const NAME_WIDTH: usize = 32;
 
 /// The network in a few lines: its size, inputs, outputs, and the operators of its file.
-pub fn network_overview(network: &Network, layers: &[WeightStatistics]) -> String {
+pub fn network_overview(network: &Network, layers: &[Option<WeightStatistics>]) -> String {
     let graph = network.graph();
     let macs: u128 = network.layers().iter().map(|layer| layer.geometry.macs()).sum();
-    let of_layer = |(layer, statistics): (&MacLayer, &WeightStatistics)| {
-        (u128::from(statistics.weights - statistics.zeros), u128::from(layer.geometry.positions()))
+    let (weights, of_macs) = match effective(network, layers) {
+        Some([weights, macs]) => {
+            (format!(" ({} effective)", grouped(weights)), format!(" ({} effective)", grouped(macs)))
+        }
+        None => (" (without values)".to_string(), String::new()),
     };
-    let effective: Vec<(u128, u128)> = network.layers().iter().zip(layers).map(of_layer).collect();
-    let is_own = |(id, _): &(usize, &(u128, u128))| network.shares_weights_with(LayerId(*id)).is_none();
-    let own = effective.iter().enumerate().filter(is_own);
     let mut text = format!(
-        "{}\n  {} MAC layers, {} weights ({} effective), {} MACs an image ({} effective), batch {}\n",
+        "{}\n  {} MAC layers, {} weights{weights}, {} MACs an image{of_macs}, batch {}\n",
         one_line(&network.path().display().to_string()),
         network.layers().len(),
         grouped(network.parameter_count()),
-        grouped(own.map(|(_, (weights, _))| weights).sum()),
         grouped(macs),
-        grouped(effective.iter().map(|(weights, positions)| weights * positions).sum()),
         network.batch()
     );
     for (what, ids) in [("input", graph.inputs()), ("output", graph.outputs())] {
@@ -52,6 +50,20 @@ pub fn network_overview(network: &Network, layers: &[WeightStatistics]) -> Strin
     text
 }
 
+/// Weights that are not 0, and their MACs; none where the file lacks values of some.
+fn effective(network: &Network, layers: &[Option<WeightStatistics>]) -> Option<[u128; 2]> {
+    let mut sums = [0; 2];
+    for (id, (layer, statistics)) in network.layers().iter().zip(layers).enumerate() {
+        let statistics = statistics.as_ref()?;
+        let weights = u128::from(statistics.weights - statistics.zeros);
+        if network.shares_weights_with(LayerId(id)).is_none() {
+            sums[0] += weights;
+        }
+        sums[1] += weights * u128::from(layer.geometry.positions());
+    }
+    Some(sums)
+}
+
 /// How many nodes there are of each operator.
 fn nodes(graph: &Graph) -> String {
     let mut operators: BTreeMap<&str, usize> = BTreeMap::new();
@@ -66,21 +78,22 @@ fn value_line(value: &Value) -> String {
 }
 
 /// Every MAC layer: its geometry and what its weights look like.
-pub fn layer_table(network: &Network, layers: &[WeightStatistics]) -> String {
+pub fn layer_table(network: &Network, layers: &[Option<WeightStatistics>]) -> String {
     let header = [
         "layer", "op", "input", "kernel", "stride", "pads", "dil", "groups", "output", "weights", "MACs", "zeros",
         "min", "max", "mean", "std",
     ];
     let mut table = table(&header, 2);
     for (layer, statistics) in network.layers().iter().zip(layers) {
-        table.add_row(row(layer, statistics));
+        table.add_row(row(layer, statistics.as_ref()));
     }
     render(&table)
 }
 
-fn row(layer: &MacLayer, statistics: &WeightStatistics) -> [String; 16] {
+fn row(layer: &MacLayer, statistics: Option<&WeightStatistics>) -> [String; 16] {
     let (spec, window) = (layer.geometry.spec(), layer.window());
     let [out_h, out_w] = layer.out_size();
+    let number = |of: fn(&WeightStatistics) -> f64| statistics.map_or("–".to_string(), |s| format!("{:.4}", of(s)));
     let quantized = if layer.weights.quantization.is_some() { " (int)" } else { "" };
     [
         tail(&layer.name, NAME_WIDTH),
@@ -92,13 +105,13 @@ fn row(layer: &MacLayer, statistics: &WeightStatistics) -> [String; 16] {
         pair(window.dilation),
         spec.groups.to_string(),
         format!("{}×{out_h}×{out_w}", layer.out_channels()),
-        grouped(u128::from(statistics.weights)),
+        grouped(spec.filters as u128 * layer.geometry.rows() as u128),
         grouped(layer.geometry.macs()),
-        grouped(u128::from(statistics.zeros)),
-        format!("{:.4}", statistics.min),
-        format!("{:.4}", statistics.max),
-        format!("{:.4}", statistics.mean),
-        format!("{:.4}", statistics.std),
+        statistics.map_or("–".to_string(), |statistics| grouped(u128::from(statistics.zeros))),
+        number(|statistics| statistics.min),
+        number(|statistics| statistics.max),
+        number(|statistics| statistics.mean),
+        number(|statistics| statistics.std),
     ]
 }
 

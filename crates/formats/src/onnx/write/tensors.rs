@@ -13,7 +13,7 @@ pub(super) fn proto(name: String, tensor: &Tensor) -> Result<TensorProto, Fault>
         _ if tensor.data_type.is_packed() => packed(tensor)?,
         (Encoding::Raw, [chunk]) => chunk.clone(),
         (Encoding::Raw, chunks) => chunks.concat().into(),
-        (Encoding::Varint, _) => unpacked(tensor)?,
+        (Encoding::Varint | Encoding::Absent | Encoding::Drawn(_), _) => unpacked(tensor)?,
     };
     let dims = tensor.shape.iter().map(|&n| n as i64).collect();
     let data_type = number(tensor.data_type);

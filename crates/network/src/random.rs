@@ -1,24 +1,29 @@
 //! Numbers from a seed.
 
+const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// The SplitMix64 generator (Steele, Lea and Flood 2014), and normal numbers from it by Box and Muller's method (1958).
 #[derive(Clone, Debug)]
-pub(super) struct Random {
+pub(crate) struct Random {
     state: u64,
     /// The second of a pair of normal numbers.
     spare: Option<f64>,
 }
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self { state: seed, spare: None }
     }
 
-    fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+    /// The generator behind its first `count` draws of 64 bits, which are not made.
+    pub(crate) fn skipping(seed: u64, count: u64) -> Self {
+        Self::new(seed.wrapping_add(GAMMA.wrapping_mul(count)))
+    }
+
+    /// The next 64 bits.
+    pub(crate) fn next(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(GAMMA);
+        mixed(self.state)
     }
 
     /// Above 0, at most 1: the logarithm of it is finite.
@@ -27,15 +32,28 @@ impl Random {
     }
 
     /// A number of mean 0 and variance 1.
-    pub(super) fn normal(&mut self) -> f64 {
+    pub(crate) fn normal(&mut self) -> f64 {
         if let Some(spare) = self.spare.take() {
             return spare;
         }
+        let [first, second] = self.normal_pair();
+        self.spare = Some(second);
+        first
+    }
+
+    /// Two numbers of mean 0 and variance 1, from two draws.
+    pub(crate) fn normal_pair(&mut self) -> [f64; 2] {
         let radius = (-2.0 * self.uniform().ln()).sqrt();
         let angle = std::f64::consts::TAU * self.uniform();
-        self.spare = Some(radius * angle.sin());
-        radius * angle.cos()
+        [radius * angle.cos(), radius * angle.sin()]
     }
+}
+
+/// The output function of SplitMix64: every bit of the result depends on every bit of `z`.
+pub(crate) fn mixed(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 #[cfg(test)]
@@ -48,6 +66,7 @@ mod tests {
         let mut random = Random::new(1_234_567);
         let first: Vec<u64> = (0..3).map(|_| random.next()).collect();
         assert_eq!(first, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
+        assert_eq!(Random::skipping(1_234_567, 2).next(), first[2]);
     }
 
     #[test]
