@@ -104,6 +104,6 @@ pub use threads::on_threads;
 pub use ::compress::PruneOptions;
 pub use ::esn::{BitConvention, BitWidth, Grid};
 pub use formats::{ReadOptions, TfliteKernels, WriteFormat};
-pub use network::{Cause, ErrorKind, Failure, Mend, Network};
+pub use network::{Cause, ErrorKind, Failure, Mend, Network, Synthetic};
 pub use report::text::Layout;
 pub use runner::{Evaluation, Hardware, LayerCost, NetworkCost, Quantization, RunRecord};

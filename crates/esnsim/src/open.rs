@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use compress::{FindStepOptions, FindStepReport};
 use esn::BitWidth;
 use formats::ReadOptions;
-use network::{LayerId, LayerWeights, MacLayer, Mend, Network, Note, NoteKind, WeightValues};
+use network::{Encoding, LayerId, LayerWeights, MacLayer, Mend, Network, Note, NoteKind, Synthetic, WeightValues};
 use runner::{Hardware, Metric, Quantization, embedded_network, is_quantized};
 
 use crate::error::{Error, Need};
@@ -19,6 +19,8 @@ pub struct OpenOptions {
     pub read: ReadOptions,
     /// Looks for the grid that real weights already lie on ([`find_steps()`]) and puts them on it.
     pub find_steps: bool,
+    /// Draws the weights that the file has no values of; left out, what needs their values is refused.
+    pub synthetic: Option<Synthetic>,
 }
 
 /// A network that was opened.
@@ -52,15 +54,17 @@ impl Opened {
     }
 }
 
-/// Opens a network file, or the embedded network where there is no path.
+/// Opens a network file. Without a path it is the layers of the topology, where the options name one, else the embedded
+/// network.
 ///
 /// # Errors
 ///
 /// Those of the file's reader, and of the search for steps.
 pub fn open(path: Option<&Path>, options: &OpenOptions) -> Result<Opened, Error> {
-    let network = match path {
-        Some(path) => formats::read(path, &options.read)?,
-        None => embedded_network()?,
+    let network = match (path, &options.read.topology) {
+        (Some(path), _) => formats::read(path, &options.read)?,
+        (None, Some(topology)) => formats::read_topology(topology)?,
+        (None, None) => embedded_network()?,
     };
     opened(network, options)
 }
@@ -74,8 +78,12 @@ pub fn open_piped(name: &str, pipe: impl Read, options: &OpenOptions) -> Result<
     opened(formats::read_piped(Path::new(name), pipe, &options.read)?, options)
 }
 
-/// What opening adds to reading: steps, or a note that there seem to be some.
+/// What opening adds to reading: weights where there are none, steps, or a note that there seem to be some.
 fn opened(network: Network, options: &OpenOptions) -> Result<Opened, Error> {
+    let network = match options.synthetic {
+        Some(synthetic) => drawn(&network, synthetic),
+        None => network,
+    };
     match options.find_steps {
         true => find_steps(&network, options.read.grid),
         false => {
@@ -83,6 +91,16 @@ fn opened(network: Network, options: &OpenOptions) -> Result<Opened, Error> {
             Ok(Opened { network: network.with_notes(notes), steps: None })
         }
     }
+}
+
+/// The network with weights where its file has none; a note where nothing is drawn.
+fn drawn(network: &Network, synthetic: Synthetic) -> Network {
+    if network.layers_without_weights().next().is_some() {
+        return network.with_synthetic_weights(synthetic);
+    }
+    let mut notes = network.notes().to_vec();
+    notes.push(Note::new(NoteKind::Unchanged, "no weights are drawn: the file has those of every layer"));
+    network.clone().with_notes(notes)
 }
 
 /// Says so where real weights take so few values that they seem to lie on a grid already, as those of a network that was
@@ -96,7 +114,9 @@ fn grid_note(network: &Network) -> Result<Option<Note>, Error> {
     let weights = |layer: usize| network.layers()[layer].geometry.weight_shape().len().unwrap_or(usize::MAX) as u64;
     let is_looked_at = |&layer: &usize| {
         let few = (4 * FEW_VALUES as u64..=MOST_WEIGHTS).contains(&weights(layer));
-        few && !is_quantized(&network.layers()[layer])
+        let tensor = &network.layers()[layer].weights.tensor;
+        let is_stored = !matches!(tensor.encoding, Encoding::Absent | Encoding::Drawn(_));
+        few && is_stored && !is_quantized(&network.layers()[layer])
     };
     let Some(layer) = (0..network.layers().len()).filter(is_looked_at).max_by_key(|&layer| weights(layer)) else {
         return Ok(None);

@@ -14,7 +14,8 @@ use crate::simulation::EvaluateOptions;
 /// The name that reports give to the images of the embedded network.
 const EMBEDDED_IMAGES: &str = "traces/digits-test.npz";
 
-/// The record of a run: of the network that `file` names and `network` holds (the embedded one without a file), read with
+/// The record of a run: of the network that `file` names and `network` holds (without a file, that of a topology or the
+/// embedded one), read with
 /// these options, and of the images that it runs on. `command` is what a user wrote, where a command runs.
 ///
 /// # Errors
@@ -30,7 +31,8 @@ pub fn run_record(
     let scored_images = images.map(|(images, options)| image_record(network, images, options)).transpose()?;
     let reference = images.and_then(|(_, options)| options.reference).map(|reference| reference.network);
     let reference = reference.map(|network| network_record(network, Some(network.path()))).transpose()?;
-    let read = ReadRecord::new(&options.read, options.find_steps);
+    let read = ReadRecord::new(&options.read, options.find_steps, options.synthetic);
+    let file = file.or(options.read.topology.as_deref());
     Ok(RunRecord { command, network: network_record(network, file)?, reference, read, images: scored_images })
 }
 

@@ -254,7 +254,7 @@ impl<'a> Simulation<'a> {
 ///
 /// [`Error::Output`] names the file; it is then as it was before.
 pub fn write_csv(path: &Path, hardware: &[Hardware], runs: &[Simulation<'_>]) -> Result<(), Error> {
-    let names: Vec<String> = runs.iter().map(|run| run.network.path().display().to_string()).collect();
+    let names: Vec<String> = runs.iter().map(|run| text::network_name(run.network)).collect();
     let networks = || runs.iter().zip(&names).map(|(run, name)| run.costed(name));
     Ok(write_file(path, |writer| write_simulate_csv(writer, hardware, networks()))?)
 }

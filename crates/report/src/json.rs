@@ -7,7 +7,7 @@ use esn::BitConvention;
 use network::{Network, NotCosted};
 use runner::{
     Check, Evaluation, Hardware, HardwareFile, HardwareRun, LayerCost, Merit, NetworkCost, PerImage, Quantization,
-    RunRecord, energy_by_entry, energy_unit,
+    RunRecord, SyntheticRecord, energy_by_entry, energy_unit,
 };
 use serde::Serialize;
 
@@ -35,6 +35,8 @@ pub struct Report<'a> {
 #[derive(Debug, Serialize)]
 struct NetworkReport<'a> {
     file: String,
+    /// How the weights were drawn that the file has no values of; none where they are those of the file.
+    synthetic_weights: Option<SyntheticRecord>,
     layers: usize,
     notes: Vec<String>,
     not_costed: Vec<NotCostedReport<'a>>,
@@ -192,6 +194,7 @@ impl<'a> Report<'a> {
             run,
             network: NetworkReport {
                 file: network.path().display().to_string(),
+                synthetic_weights: network.synthetic().map(SyntheticRecord::from),
                 layers: cost.layers.len(),
                 notes: network.notes().iter().map(ToString::to_string).collect(),
                 not_costed: network.not_costed().iter().map(not_costed).collect(),

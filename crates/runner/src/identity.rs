@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use network::Network;
+use network::{Encoding, Network};
 use sha2::{Digest, Sha256};
 
 /// SHA-256 of a network: of the file, if it is one, and of weights and constants where they do not fit into it and so
@@ -37,6 +37,12 @@ fn chunks(network: &Network) -> impl Iterator<Item = &[u8]> {
 pub fn weights_sha256(network: &Network) -> String {
     let mut hash = Sha256::new();
     chunks(network).for_each(|chunk| hash.update(chunk));
+    // What is drawn has no bytes: how it is drawn tells it from others.
+    for layer in network.layers() {
+        if let Encoding::Drawn(draw) = layer.weights.tensor.encoding {
+            hash.update(format!("{draw:?}"));
+        }
+    }
     hex(&hash.finalize())
 }
 

@@ -85,7 +85,7 @@ pub use executor::{EngineExecutor, quantize_activations};
 pub use hardware::{Hardware, HardwareFile, Metric, WidthGranularity, ZeroSkippingWord};
 pub use merit::{Merit, energy_by_entry, energy_unit};
 pub use prepare::{DEFAULT_BITS, PreparedWeights, Quantization, is_quantized, prepare};
-pub use record::{ImageRecord, NetworkRecord, ReadRecord, RunRecord};
+pub use record::{ImageRecord, NetworkRecord, ReadRecord, RunRecord, SyntheticRecord};
 pub use runs::{MeasuredRuns, PerImage};
 pub use samples::{Form, ImageSamples};
 pub use statistics::{WeightStatistics, weight_statistics};

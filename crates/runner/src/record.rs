@@ -2,6 +2,7 @@
 
 use formats::images::{ArrayLayout, Preprocessing};
 use formats::{BatchAxis, ReadOptions, TfliteKernels};
+use network::Synthetic;
 use serde::Serialize;
 
 /// What was run, so that it can be run again: every file by its contents, every choice by its value. Together with the
@@ -52,11 +53,28 @@ pub struct ReadRecord {
     pub tflite_kernels: &'static str,
     /// Whether the grid was looked for that real weights lie on.
     pub find_step: bool,
+    /// How weights were to be drawn that the file lacks; none where they were not to be.
+    pub synthetic_weights: Option<SyntheticRecord>,
+}
+
+/// How weights are drawn that a file lacks.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct SyntheticRecord {
+    /// What they are drawn from.
+    pub seed: u64,
+    /// The probability of a weight to be 0.
+    pub sparsity: f64,
+}
+
+impl From<Synthetic> for SyntheticRecord {
+    fn from(synthetic: Synthetic) -> Self {
+        Self { seed: synthetic.seed(), sparsity: synthetic.sparsity() }
+    }
 }
 
 impl ReadRecord {
     /// That of these options.
-    pub fn new(read: &ReadOptions, find_step: bool) -> Self {
+    pub fn new(read: &ReadOptions, find_step: bool, synthetic: Option<Synthetic>) -> Self {
         Self {
             input_shapes: read.input_shapes.clone(),
             batch_axis: match read.batch_axis {
@@ -73,6 +91,7 @@ impl ReadRecord {
                 TfliteKernels::Reference => "reference",
             },
             find_step,
+            synthetic_weights: synthetic.map(SyntheticRecord::from),
         }
     }
 }

@@ -38,3 +38,4 @@ mod topology;
 mod trace;
 mod transposed;
 mod usage;
+mod workloads;

@@ -128,7 +128,7 @@ fn a_topology_that_does_not_belong_is_refused() {
     let cases = [
         ("esn digits.safetensors --topology resnet20.csv", "rows for 10 tensors of weights"),
         ("esn digits.onnx --topology digits.csv", "it is no weight file"),
-        ("esn --topology digits.csv", "--topology needs a weight file"),
+        ("esn --topology digits.csv", "esn and simulate draw synthetic ones by --synthetic-weights SEED"),
         ("esn digits.safetensors --topology digits.csv --architecture resnet8", "cannot be used with"),
         ("esn digits.safetensors --topology missing.csv", "missing.csv"),
         ("esn digits.safetensors --topology digits.safetensors", "no text in UTF-8"),

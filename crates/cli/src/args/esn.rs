@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use esnsim::OpenOptions;
 
-use super::shared::{LayerTableOptions, MetricOptions, ReadingOptions, ThreadOptions};
+use super::shared::{LayerTableOptions, MetricOptions, ReadingOptions, SyntheticOptions, ThreadOptions};
 
 /// Options of `esn`.
 #[derive(Args)]
@@ -16,6 +17,9 @@ pub struct EsnOptions {
     pub reading: ReadingOptions,
 
     #[command(flatten)]
+    pub synthetic: SyntheticOptions,
+
+    #[command(flatten)]
     pub metric: MetricOptions,
 
     #[command(flatten)]
@@ -23,4 +27,11 @@ pub struct EsnOptions {
 
     #[command(flatten)]
     pub threads: ThreadOptions,
+}
+
+impl EsnOptions {
+    /// How the networks are opened.
+    pub fn open_options(&self) -> OpenOptions {
+        OpenOptions { synthetic: self.synthetic.request(), ..self.reading.request(self.networks.len() > 1) }
+    }
 }

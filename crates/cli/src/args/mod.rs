@@ -33,7 +33,7 @@ pub use self::landscape::LandscapeOptions;
 pub use self::man::ManOptions;
 pub use self::new::NewOptions;
 pub use self::pareto::ParetoOptions;
-pub use self::shared::{InferenceOptions, ReadingOptions};
+pub use self::shared::InferenceOptions;
 pub use self::simulate::SimulateOptions;
 pub use self::spoken::command_words;
 pub use self::sweep::SweepOptions;

@@ -42,6 +42,14 @@ pub fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
+/// A share of weights that are 0.
+pub fn sparsity(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(x) if (0.0..1.0).contains(&x) => Ok(x),
+        _ => Err("expected a number from 0 to below 1, as 0.5".to_string()),
+    }
+}
+
 /// `NAME=1,3,224,224`.
 pub fn input_shape(text: &str) -> Result<(String, Vec<usize>), String> {
     let expected = || format!("expected NAME=1,3,224,224, not {text:?}");

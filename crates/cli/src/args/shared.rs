@@ -8,10 +8,11 @@ use esn::{BitConvention, BitWidth, Grid};
 use esnsim::{Error, ImageRequest, OpenOptions, preprocessing, preprocessing_by_numbers};
 use formats::images::{ArrayLayout, ImageChoices, Preprocessing};
 use formats::{BatchAxis, ReadOptions, TfliteKernels};
+use network::Synthetic;
 use network::architectures::Family;
 
 use super::groups::{GENERAL, HARDWARE, IMAGES, NETWORK, OUTPUT, QUANTIZATION};
-use super::parse::{architecture, at_least_one, bit_width, grid, input_shape, threads};
+use super::parse::{architecture, at_least_one, bit_width, grid, input_shape, sparsity, threads};
 use super::words::{Words, word, words};
 
 /// What the file of a network does not say about its graph.
@@ -77,7 +78,7 @@ pub struct ReadingOptions {
     /// Sizes of the layers of a weight file, as CSV of SCALE-Sim
     ///
     /// A topology file gives the size and the output positions of every layer. It takes the place of a graph where costs
-    /// alone are asked for.
+    /// alone are asked for. Without a network it is one by itself, of layers whose weights have no values.
     #[arg(long, value_name = "FILE", conflicts_with = "architecture")]
     pub topology: Option<PathBuf>,
 
@@ -108,12 +109,14 @@ impl ReadingOptions {
         self.topology.iter()
     }
 
-    /// How `network` is opened, or the embedded network where there is none. Of several networks, some may be weights alone and
+    /// Whether the embedded network is meant where this file is.
+    pub fn is_embedded(&self, network: Option<&Path>) -> bool {
+        network.is_none() && self.topology.is_none()
+    }
+
+    /// How `network` is opened, or without one the topology or the embedded network. Of several networks, some may be weights alone and
     /// others not, so that an architecture is for the former.
-    pub fn request(&self, network: Option<&Path>, of_several: bool) -> anyhow::Result<OpenOptions> {
-        if network.is_none() && self.topology.is_some() {
-            bail!("--topology needs a weight file; the embedded network has a graph");
-        }
+    pub fn request(&self, of_several: bool) -> OpenOptions {
         let read = ReadOptions {
             grid: self.grid,
             topology: self.topology.clone(),
@@ -121,7 +124,39 @@ impl ReadingOptions {
             passes_over_needless: of_several,
             ..self.graph.read_options()
         };
-        Ok(OpenOptions { read, find_steps: self.find_step })
+        OpenOptions { read, find_steps: self.find_step, synthetic: None }
+    }
+}
+
+/// Weights for networks whose file has none.
+#[derive(Args)]
+#[command(next_help_heading = NETWORK)]
+pub struct SyntheticOptions {
+    /// Draw weights that the file has no values of, from this seed
+    ///
+    /// They are normal numbers of the deviation of He et al., or integers where the file quantizes them. A weight depends
+    /// on the seed, the name of its tensor and its place. Every output says that weights are synthetic. No images run on
+    /// them.
+    #[arg(long, value_name = "SEED", conflicts_with = "find_step", hide_short_help = true)]
+    pub synthetic_weights: Option<u64>,
+
+    /// Make such weights 0 with this probability
+    #[arg(
+        long,
+        value_name = "FRACTION",
+        requires = "synthetic_weights",
+        value_parser = sparsity,
+        default_value = "0",
+        hide_short_help = true
+    )]
+    pub synthetic_sparsity: f64,
+}
+
+impl SyntheticOptions {
+    /// How weights are drawn, if they are.
+    pub fn request(&self) -> Option<Synthetic> {
+        let seed = self.synthetic_weights?;
+        Some(Synthetic::new(seed, self.synthetic_sparsity).expect("its parser has checked the sparsity"))
     }
 }
 

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use esnsim::{EvaluateOptions, Reference};
+use esnsim::{EvaluateOptions, OpenOptions, Reference};
 use runner::{AnswerRequest, ImageSamples};
 
 use super::groups::{HARDWARE, IMAGES, OUTPUT};
 use super::shared::{
-    HardwareOptions, InferenceOptions, LayerTableOptions, MetricOptions, ReadingOptions, ThreadOptions,
+    HardwareOptions, InferenceOptions, LayerTableOptions, MetricOptions, ReadingOptions, SyntheticOptions,
+    ThreadOptions,
 };
 
 /// Options of `simulate`.
@@ -21,6 +22,9 @@ pub struct SimulateOptions {
 
     #[command(flatten)]
     pub reading: ReadingOptions,
+
+    #[command(flatten)]
+    pub synthetic: SyntheticOptions,
 
     #[command(flatten)]
     pub metric: MetricOptions,
@@ -88,6 +92,12 @@ pub struct SimulateOptions {
 }
 
 impl SimulateOptions {
+    /// How the networks are opened.
+    pub fn open_options(&self) -> OpenOptions {
+        let of_several = self.networks.len() > 1 || self.reference.is_some();
+        OpenOptions { synthetic: self.synthetic.request(), ..self.reading.request(of_several) }
+    }
+
     /// What the user says about the output that is scored.
     pub fn answer(&self) -> AnswerRequest {
         AnswerRequest { output: self.output.clone(), threshold: self.threshold }

@@ -23,7 +23,7 @@ pub fn run(options: &CompressOptions) -> anyhow::Result<()> {
             .chain(options.preprocessing.files()),
     )?;
     let request = options.request()?;
-    let open = OpenOptions { read: request.read.clone(), find_steps: false };
+    let open = OpenOptions { read: request.read.clone(), ..OpenOptions::default() };
     let original = commands::open_network(options.network.as_deref(), &open)?.network;
     // What a search for steps would find is about to be looked for.
     notes(original.notes().iter().filter(|note| !request.find_steps || note.mend() != Some(Mend::FindSteps)));

@@ -12,7 +12,7 @@ pub fn run(options: &ConvertOptions) -> anyhow::Result<()> {
     let inputs = std::iter::once(&options.input).chain(options.reading.files());
     esnsim::check_outputs(&[Some(options.output.as_path())], inputs)?;
     let format = options.format()?;
-    let network = commands::open(Some(&options.input), &options.reading, false)?.network;
+    let network = commands::open(Some(&options.input), &options.reading.request(false))?.network;
     notes(network.notes());
     let losses = esnsim::write(&network, &options.output, format, &esnsim::provenance(), options.strict)?;
     notes(&losses);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use report::text::{esn_by_layer, esn_side_by_side, heading, left_out, quantization_line};
+use report::text::{esn_by_layer, esn_side_by_side, heading, left_out, marked_name, network_name, quantization_line};
 use report::{write_esn_csv, write_file};
 use runner::NetworkCost;
 
@@ -23,7 +23,7 @@ pub fn run(options: &EsnOptions) -> anyhow::Result<()> {
     match costs.as_slice() {
         [one] => print(&format!("{}\n{}", one.heading, esn_by_layer(&one.cost, &one.left_out)))?,
         several => {
-            let rows = several.iter().map(|one| (one.name.as_str(), &one.cost, one.left_out.as_str()));
+            let rows = several.iter().map(|one| (one.marked_name.as_str(), &one.cost, one.left_out.as_str()));
             print(&esn_side_by_side(&rows.collect::<Vec<_>>()))?;
         }
     }
@@ -36,7 +36,10 @@ pub fn run(options: &EsnOptions) -> anyhow::Result<()> {
 
 /// One network and what is said of it.
 struct Costed {
+    /// In files.
     name: String,
+    /// In tables.
+    marked_name: String,
     heading: String,
     /// What its totals leave out.
     left_out: String,
@@ -44,14 +47,15 @@ struct Costed {
 }
 
 fn cost(options: &EsnOptions, file: Option<&Path>) -> anyhow::Result<Costed> {
-    let opened = commands::open(file, &options.reading, options.networks.len() > 1)?;
+    let opened = commands::open(file, &options.open_options())?;
     opened.check_steps(options.metric.width.bits)?;
     let (network, quantization) = (&opened.network, opened.quantization(options.metric.width.bits));
     let cost = esnsim::esn(network, quantization, options.metric.bit_convention)?;
     notes(network.notes());
     let quantized = quantization_line(&cost, quantization, DEFAULT_BITS_HINT);
     Ok(Costed {
-        name: network.path().display().to_string(),
+        name: network_name(network),
+        marked_name: marked_name(network),
         heading: heading(network, &cost, &quantized),
         left_out: left_out(network.not_costed()),
         cost,

@@ -18,7 +18,7 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<()> {
         &[options.table.csv.as_deref(), options.topology_csv.as_deref()],
         options.network.iter().chain(options.reading.files()),
     )?;
-    let network = commands::open(options.network.as_deref(), &options.reading, false)?.network;
+    let network = commands::open(options.network.as_deref(), &options.reading.request(false))?.network;
     let layers =
         (0..network.layers().len()).map(|i| weight_statistics(&network, LayerId(i))).collect::<Result<Vec<_>, _>>()?;
     let mut text = network_overview(&network, &layers);

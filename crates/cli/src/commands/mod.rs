@@ -22,7 +22,7 @@ use network::Network;
 use report::text::found_steps;
 use runner::{AnswerRequest, Hardware};
 
-use crate::args::{InferenceOptions, ReadingOptions};
+use crate::args::InferenceOptions;
 use crate::terminal::{image_notes, notes, print};
 
 /// Stands behind a width that nobody chose.
@@ -40,8 +40,8 @@ fn open_network(path: Option<&Path>, options: &OpenOptions) -> Result<Opened, Er
 }
 
 /// Opens the network that a command names, or the embedded one, and shows the steps that were found in it.
-fn open(path: Option<&Path>, reading: &ReadingOptions, of_several: bool) -> anyhow::Result<Opened> {
-    let opened = open_network(path, &reading.request(path, of_several)?)?;
+fn open(path: Option<&Path>, options: &OpenOptions) -> anyhow::Result<Opened> {
+    let opened = open_network(path, options)?;
     if let Some(steps) = opened.steps.as_ref().filter(|steps| steps.found().next().is_some()) {
         print(&found_steps(steps))?;
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use esnsim::{NetworkImages, Opened, SimulateOptions as Plan, Simulation};
-use report::text::{heading, left_out, quantization_line, side_by_side};
+use report::text::{heading, left_out, marked_name, quantization_line, side_by_side};
 use runner::Hardware;
 
 use crate::args::SimulateOptions;
@@ -37,7 +37,7 @@ pub fn run(options: &SimulateOptions, networks: &[PathBuf], hardware: &[Hardware
         print(&left_out(opened.network.not_costed()))?;
         runs.push(run);
     }
-    let names: Vec<String> = networks.iter().map(|file| file.display().to_string()).collect();
+    let names: Vec<String> = entries.iter().map(|entry| marked_name(&entry.opened.network)).collect();
     let costed: Vec<_> = runs.iter().zip(&names).map(|(run, name)| run.costed(name)).collect();
     print(&format!("\n{}", side_by_side(hardware, &costed, width())))?;
     if let Some(path) = &options.table.csv {
@@ -47,7 +47,7 @@ pub fn run(options: &SimulateOptions, networks: &[PathBuf], hardware: &[Hardware
 }
 
 fn open(options: &SimulateOptions, file: &Path) -> anyhow::Result<Entry> {
-    let opened = commands::open(Some(file), &options.reading, true)?;
+    let opened = commands::open(Some(file), &options.open_options())?;
     opened.check_steps(options.metric.width.bits)?;
     let images = commands::images(&opened.network, false, &options.inference, Some(options.answer()))?;
     notes(opened.network.notes());

@@ -36,9 +36,10 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
         [file] => Some(file.as_path()),
         several => return several::run(options, several, &hardware),
     };
-    let opened = commands::open(file, &options.reading, options.reference.is_some())?;
+    let opened = commands::open(file, &options.open_options())?;
     opened.check_steps(options.metric.width.bits)?;
-    let images = commands::images(&opened.network, file.is_none(), &options.inference, Some(options.answer()))?;
+    let embedded = options.reading.is_embedded(file);
+    let images = commands::images(&opened.network, embedded, &options.inference, Some(options.answer()))?;
     notes(opened.network.notes());
     let reference = reference(options, images.as_ref())?;
     let held_against = reference.as_ref().map(|(network, images)| {
@@ -64,8 +65,7 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
     // What is known is written even where inference fails.
     let run_on = images.as_ref().zip(plan.images.as_ref());
     write(options, &run, || {
-        let open = options.reading.request(file, options.reference.is_some())?;
-        Ok(esnsim::run_record(Some(command_words()), file, &opened.network, &open, run_on)?)
+        Ok(esnsim::run_record(Some(command_words()), file, &opened.network, &options.open_options(), run_on)?)
     })?;
     evaluated?;
     if let Some(evaluation) = run.evaluation() {
@@ -105,7 +105,7 @@ fn reference(
     let Some(file) = &options.reference else { return Ok(None) };
     let Some(images) = images else { bail!("--reference needs --images") };
     let read = ReadOptions { passes_over_needless: true, ..options.reading.graph.read_options() };
-    let open = OpenOptions { read, find_steps: false };
+    let open = OpenOptions { read, ..OpenOptions::default() };
     let network = commands::open_network(Some(file), &open)?.network;
     // The threshold holds for both; an output of one name does where both have it.
     let has_output =

@@ -17,12 +17,13 @@ pub fn run(options: &TraceOptions) -> anyhow::Result<()> {
         options.network.iter().chain(&options.hardware).chain(options.inference.files()).chain(options.reading.files()),
     )?;
     let hardware = esnsim::traced_hardware(options.hardware.as_deref())?;
-    let opened = commands::open(options.network.as_deref(), &options.reading, false)?;
+    let opened = commands::open(options.network.as_deref(), &options.reading.request(false))?;
     opened.check_steps(options.width.bits)?;
     let network = &opened.network;
     notes(network.notes());
     let layer = esnsim::find_layer(network, &options.layer)?;
-    let images = commands::images(network, options.network.is_none(), &options.inference, None)?;
+    let embedded = options.reading.is_embedded(options.network.as_deref());
+    let images = commands::images(network, embedded, &options.inference, None)?;
     let image = match &images {
         Some(images) => Some((&images.samples as &dyn Samples, options.image_of(&images.samples)?)),
         None => None,

@@ -77,7 +77,7 @@ fn the_embedded_network_has_images_and_others_only_those_they_are_given() {
 
 #[test]
 fn real_weights_without_a_step_need_a_width() {
-    let options = OpenOptions { read: ReadOptions::default(), find_steps: true };
+    let options = OpenOptions { find_steps: true, ..OpenOptions::default() };
     let opened = open(None, &options).expect("it is part of the library");
     let error = opened.check_steps(None).expect_err("its weights lie on no grid");
     assert!(matches!(&error, Error::NoStep { reason: Some(_), .. }), "{error}");

@@ -12,7 +12,7 @@ use runner::{
 use serde::Serialize;
 
 use super::page::{self, grouped};
-use crate::text::{activations, energy, grouped_quarters, seconds};
+use crate::text::{activations, energy, grouped_quarters, seconds, synthetic_line};
 
 const SCRIPT: &str = include_str!("page_files/run.js");
 
@@ -122,8 +122,11 @@ fn data(figures: &RunFigures<'_>) -> Data {
         grouped(esn.macs)
     );
     Data {
-        title: format!("{}: costs, layer by layer", file.to_string_lossy()),
-        lines: vec![counts, figures.quantization.to_string()],
+        title: format!("{}{}: costs, layer by layer", file.to_string_lossy(), synthetic_mark(network)),
+        lines: [synthetic_line(network).map(str::to_string), Some(counts), Some(figures.quantization.to_string())]
+            .into_iter()
+            .flatten()
+            .collect(),
         hardware: hardware.iter().map(|h| HardwareData { name: h.engine.name().to_string(), unit: unit(h) }).collect(),
         layers: cost.layers.iter().zip(details).map(|(layer, detail)| layer_data(hardware, layer, detail)).collect(),
         checks: hardware.iter().zip(&cost.totals).map(|(h, total)| check_data(h, total)).collect(),
@@ -131,6 +134,11 @@ fn data(figures: &RunFigures<'_>) -> Data {
         accuracy: figures.evaluation.map(|evaluation| accuracy_data(network, evaluation)),
         record: figures.record.lines(),
     }
+}
+
+/// What stands behind the name of a file whose weights are synthetic.
+fn synthetic_mark(network: &Network) -> String {
+    network.synthetic().map_or(String::new(), |synthetic| format!(" (synthetic weights, seed {})", synthetic.seed()))
 }
 
 fn layer_data(hardware: &[Hardware], layer: &LayerCost, detail: &LayerDetail) -> LayerData {

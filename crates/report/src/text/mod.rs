@@ -25,5 +25,8 @@ pub use landscape::landscape_table;
 pub use network::{layer_table, network_overview, node_list};
 pub use number::{counted, fraction, grouped, grouped_quarters, joules, one_line, seconds, short, tail, with_unit};
 pub(crate) use run::energy;
-pub use run::{Layout, costs, hardware_that_comes_along, heading, left_out, quantization_line, stepped};
+pub use run::{
+    Layout, costs, hardware_that_comes_along, heading, left_out, marked_name, network_name, quantization_line, stepped,
+    synthetic_line,
+};
 pub use summary::side_by_side;

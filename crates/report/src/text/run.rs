@@ -75,12 +75,40 @@ fn by_hardware(network: &Network, hardware: &[Hardware], cost: &NetworkCost) -> 
     text
 }
 
+/// The network as tables and files name it: its file, and that its weights are synthetic where they are.
+pub fn network_name(network: &Network) -> String {
+    let file = network.path().display();
+    match network.synthetic() {
+        None => file.to_string(),
+        Some(synthetic) if synthetic.sparsity() == 0.0 => {
+            format!("{file} (synthetic weights, seed {})", synthetic.seed())
+        }
+        Some(synthetic) => {
+            format!("{file} (synthetic weights, seed {}, sparsity {})", synthetic.seed(), synthetic.sparsity())
+        }
+    }
+}
+
+/// The name in tables side by side, where there is no room for more than a mark.
+pub fn marked_name(network: &Network) -> String {
+    let mark = if network.synthetic().is_some() { " (synthetic)" } else { "" };
+    format!("{}{mark}", network.path().display())
+}
+
+/// The line that stands where figures are shown whose weights are synthetic.
+pub fn synthetic_line(network: &Network) -> Option<&'static str> {
+    const LINE: &str = "SYNTHETIC WEIGHTS: drawn at random, for the file has no values of them; figures that depend on weights \
+                        are those of no trained network";
+    network.synthetic().map(|_| LINE)
+}
+
 /// The network and how its weights were put on the grid, in the words of [`quantization_line`].
 pub fn heading(network: &Network, cost: &NetworkCost, quantization: &str) -> String {
     let esn = &cost.esn;
+    let synthetic = synthetic_line(network).map_or(String::new(), |line| format!("{line}\n"));
     format!(
-        "{}: {} MAC layers, {} weights ({} nonzero), {} MACs an image\n{quantization}\n",
-        one_line(&network.path().display().to_string()),
+        "{}: {} MAC layers, {} weights ({} nonzero), {} MACs an image\n{synthetic}{quantization}\n",
+        one_line(&network_name(network)),
         cost.layers.len(),
         grouped(esn.weights),
         grouped(esn.nonzero),
