@@ -14,8 +14,11 @@ use crate::layer::{LayerWeights, MacLayer};
 use crate::mapping::Mapping;
 use crate::note::{Note, NoteKind};
 use crate::synthetic::Synthetic;
-use crate::tensor::{Tensor, TensorError};
+use crate::tensor::{Encoding, Tensor, TensorError};
 use crate::weights;
+
+/// Weights of a layer that are drawn at once: 4 GiB of 32-bit numbers.
+const MAX_DRAWN: usize = 1 << 30;
 
 /// A node with multiply-accumulates that no layer stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -280,8 +283,10 @@ impl Network {
     /// If `layer` comes from another network.
     pub fn weights(&self, layer: LayerId) -> Result<LayerWeights, NetworkError> {
         let layer = &self.layers[layer.0];
-        if layer.weights.tensor.is_absent() {
-            return Err(self.no_values(layer));
+        match layer.weights.tensor.encoding {
+            Encoding::Absent => return Err(self.no_values(layer)),
+            Encoding::Drawn(_) => self.check_drawn_size(layer)?,
+            Encoding::Raw | Encoding::Varint => {}
         }
         weights::load(layer).map_err(|problem| self.invalid(format!("layer {:?}", layer.name), problem))
     }
@@ -320,6 +325,17 @@ impl Network {
         let value = self.graph.value(id);
         let elements = value.constant.as_ref().map(read).transpose();
         elements.map_err(|e| self.invalid(format!("tensor {:?}", value.name), e.to_string()))
+    }
+
+    /// Refuses weights that a small file could fill memory with. [`Network::weight_stream`] needs no memory for them.
+    fn check_drawn_size(&self, layer: &MacLayer) -> Result<(), NetworkError> {
+        let count = layer.weights.tensor.element_count();
+        if count <= MAX_DRAWN {
+            return Ok(());
+        }
+        let problem = format!("{count} synthetic weights at once; {MAX_DRAWN} of a layer at most are drawn");
+        let (path, place) = (self.about.path.clone(), format!("layer {:?}", layer.name));
+        Err(NetworkError::Unsupported { path, place, problem, mend: None })
     }
 
     fn no_values(&self, layer: &MacLayer) -> NetworkError {

@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use esnsim::{
-    BitWidth, Error, ImageRequest, Network, OpenOptions, ReadOptions, check_outputs, find_layer, hardware, images, open,
-};
+use esnsim::{BitWidth, Error, ImageRequest, Network, OpenOptions, check_outputs, find_layer, hardware, images, open};
 use inference::Samples;
 use network::LayerId;
 use testkit::check_all;

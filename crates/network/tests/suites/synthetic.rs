@@ -101,6 +101,15 @@ fn integers_fill_the_levels_that_the_file_quantizes_to() {
 }
 
 #[test]
+fn no_small_file_fills_memory_with_drawn_weights() {
+    let network = network(&[("w", 1 << 31)]).with_synthetic_weights(Synthetic::new(1, 0.0).expect("a share"));
+    let refused = network.weights(LayerId(0)).expect_err("it is too large").to_string();
+    assert!(refused.contains("4294967296 synthetic weights at once; 1073741824 of a layer at most"), "{refused}");
+    let stream = network.weight_stream(LayerId(0)).expect("parts of it are small");
+    assert_eq!(stream.read(4_294_967_290..4_294_967_296, &mut Vec::new()).len(), 6);
+}
+
+#[test]
 fn a_stream_of_drawn_weights_is_the_whole_in_parts() {
     let network = network(&[("w", 501)]).with_synthetic_weights(Synthetic::new(3, 0.25).expect("a share"));
     let LayerWeights::Float(WeightValues::F32(whole)) = network.weights(LayerId(0)).expect("drawn") else {
