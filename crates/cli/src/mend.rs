@@ -67,6 +67,7 @@ pub fn option(mend: Mend) -> String {
         Mend::NoBatchAxis => "--batch-axis none gives the costs of a run of the graph",
         Mend::NameState => "--state NAME takes another",
         Mend::NameLayers => "--layers PATTERN names the tensors that are layers",
+        Mend::AllowLess => "without --strict it is a note",
         Mend::AllowLoss => "without --strict it is lost",
         Mend::PassOver => "without --strict, of a plan strict in [images], it is passed over",
         Mend::ShiftLabels => "--label-offset N is added to every label",

@@ -61,7 +61,8 @@ pub use error::CompressError;
 pub use executor::KernelExecutor;
 pub use find_step::{FindStepOptions, FindStepReport, FoundStep, LayerFinding, find_steps};
 pub use prune::{
-    Budget, DeadFilter, FilterAmount, LayerPruning, PruneOptions, PruneReport, Pruning, Scope, Why, prune,
+    Budget, DeadFilter, FilterAmount, LayerPruning, PruneOptions, PruneReport, PrunedUnit, Pruning, PruningOutcome,
+    Scope, Why, prune,
 };
 pub use quantize::{
     Allocation, Granularity, LayerQuantization, QuantizeOptions, QuantizeReport, StepRule, esn_a_profile, esn_a_trace,

@@ -31,7 +31,7 @@ use job::Job;
 
 pub use options::{Budget, FilterAmount, PruneOptions, Pruning, Scope};
 pub use propagate::Why;
-pub use report::{DeadFilter, LayerPruning, PruneReport};
+pub use report::{DeadFilter, LayerPruning, PruneReport, PrunedUnit, PruningOutcome};
 
 /// Prunes a network of real weights. Where a file holds weights without a graph, single weights can be pruned, but no
 /// filters.
@@ -45,6 +45,9 @@ pub use report::{DeadFilter, LayerPruning, PruneReport};
 /// - with a channel that nothing alive reads any more, its filter.
 ///
 /// A filter that thereby loses all its input, but not what its BatchNorm adds, makes a constant and stays.
+/// Groups are never split, and the strongest of each layer stays, so that fewer filters may be pruned than were asked for;
+/// the report says how many, and why.
+///
 /// The classes that the network returns are never pruned, and neither are channels that an operator mixes in a way that
 /// is not tracked; the report names it.
 ///

@@ -9,7 +9,7 @@ use compress::{
 use esn::{BitConvention, BitWidth, Grid};
 use formats::ReadOptions;
 use inference::Samples;
-use network::{Network, Note};
+use network::{Network, Note, NoteKind};
 use report::{EsnFigures, write_file};
 use runner::{DEFAULT_BITS, NetworkCost, Quantization, is_quantized};
 use serde::Serialize;
@@ -29,6 +29,8 @@ pub struct CompressOptions<'a> {
     pub quantize: Option<QuantizeOptions>,
     /// Re-estimates BatchNorm statistics on these images.
     pub reestimate: Option<&'a dyn Samples>,
+    /// Whether it is an error that a pruning comes to less than was asked for, or a target is missed.
+    pub strict: bool,
 }
 
 impl CompressOptions<'_> {
@@ -59,7 +61,7 @@ pub struct Compressed {
 /// # Errors
 ///
 /// [`Error::NothingToDo`] if nothing is asked for, [`Error::NeedsGraph`] for statistics of weights alone, and those of
-/// each step.
+/// each step; with [`CompressOptions::strict`] [`Error::Short`].
 pub fn compress(original: &Network, options: CompressOptions<'_>) -> Result<Compressed, Error> {
     if options.is_empty() {
         return Err(Error::NothingToDo);
@@ -74,6 +76,7 @@ pub fn compress(original: &Network, options: CompressOptions<'_>) -> Result<Comp
         let (network, report) = compress::prune(&done.network, &prune).map_err(&in_file)?;
         done.network = network;
         done.prune = Some((prune, report));
+        done.check_complete(options.strict)?;
     }
     if options.find_steps {
         let opened = find_steps(&done.network, None)?;
@@ -84,6 +87,7 @@ pub fn compress(original: &Network, options: CompressOptions<'_>) -> Result<Comp
         let (network, report) = compress::quantize(&done.network, &quantize).map_err(&in_file)?;
         done.network = network;
         done.quantize = Some((quantize, report));
+        done.check_complete(options.strict)?;
     }
     if let Some(samples) = options.reestimate {
         let reestimate = ReestimateOptions::default();
@@ -96,6 +100,13 @@ pub fn compress(original: &Network, options: CompressOptions<'_>) -> Result<Comp
 }
 
 impl Compressed {
+    /// Refuses a result that is less than what was asked for.
+    fn check_complete(&self, strict: bool) -> Result<(), Error> {
+        let mut short = self.notes().filter(|note| strict && note.kind() == NoteKind::OffTarget);
+        let Some(first) = short.next() else { return Ok(()) };
+        Err(Error::Short { path: self.network.path().to_path_buf(), first: first.to_string(), more: short.count() })
+    }
+
     /// What a file of the network says about its making: the program's version and what was asked for, by key.
     pub fn provenance(&self) -> Vec<(String, String)> {
         let asked = serde_json::json!({
@@ -239,6 +250,8 @@ pub struct CompressRequest {
     pub reestimate: Option<ImageRequest>,
     /// Bits that real weights are costed at, before and after; left out: 8.
     pub baseline: Option<BitWidth>,
+    /// Whether it is an error that a pruning comes to less than was asked for, or a target is missed.
+    pub strict: bool,
 }
 
 /// What a network costs before and after compression.
@@ -306,6 +319,7 @@ impl CompressRequest {
             find_steps: self.find_steps,
             quantize: quantize.options()?,
             reestimate: images.map(|images| &images.samples as &dyn Samples),
+            strict: self.strict,
         })
     }
 
@@ -377,6 +391,11 @@ pub fn pruning(text: &str) -> Result<Pruning, String> {
         return Ok(Pruning::Pattern { keep: count(keep)?, of: count(of)? });
     }
     let (word, number) = text.split_once('=').ok_or_else(expected)?;
+    let is_fraction = matches!(word, "filters" | "width" | "weights");
+    if let Some(percent) = number.strip_suffix('%').filter(|_| is_fraction) {
+        let example = percent.trim().parse().map_or(0.2, |percent: f64| percent / 100.0);
+        return Err(format!("{word} takes a fraction from 0 to 1, as {word}={example}, not {number:?}"));
+    }
     let number: f64 = number.parse().ok().filter(|n: &f64| n.is_finite()).ok_or_else(expected)?;
     Ok(match word {
         "filters" => Pruning::Filters(FilterAmount::Fraction(number)),
@@ -404,6 +423,8 @@ mod tests {
         check_all(["filters", "filters=x", "filters=nan", "depth=1", "2:x"], |wrong| {
             assert!(pruning(wrong).is_err(), "{wrong}");
         });
+        let percent = pruning("filters=20%").expect_err("no fraction");
+        assert_eq!(percent, "filters takes a fraction from 0 to 1, as filters=0.2, not \"20%\"");
     }
 
     #[test]

@@ -183,6 +183,16 @@ pub enum Error {
         /// How many there are besides.
         more: usize,
     },
+    /// Less was done than was asked for, and that was not to be.
+    #[error("{}: {first}{}", path.display(), and_more(*more))]
+    Short {
+        /// The network file.
+        path: PathBuf,
+        /// The first thing that came to less.
+        first: String,
+        /// How many there are besides.
+        more: usize,
+    },
     /// No point of a store can be judged.
     #[error("{}: {reason}", path.display())]
     NoPoints {
@@ -231,7 +241,9 @@ impl Failure for Error {
             | Error::NoQuantization { .. }
             | Error::NoPoints { .. }
             | Error::SameStore { .. } => ErrorKind::BadArgument,
-            Error::NoStep { .. } | Error::ReadOnly { .. } | Error::Lossy { .. } => ErrorKind::Unsupported,
+            Error::NoStep { .. } | Error::ReadOnly { .. } | Error::Lossy { .. } | Error::Short { .. } => {
+                ErrorKind::Unsupported
+            }
             Error::Threads(_) => ErrorKind::OutOfLimits,
         }
     }
@@ -247,6 +259,7 @@ impl Failure for Error {
             Error::NothingToDo => Some(Mend::AskForCompression),
             Error::NoQuantization { .. } => Some(Mend::AskForQuantization),
             Error::Lossy { .. } => Some(Mend::AllowLoss),
+            Error::Short { .. } => Some(Mend::AllowLess),
             Error::NoPoints { mend, .. } => *mend,
             Error::Network(error) => error.mend(),
             Error::Run(error) => error.mend(),

@@ -64,6 +64,8 @@ pub enum Mend {
     AllowLoss,
     /// All of a store of images was to be read.
     PassOver,
+    /// Less was done than was asked for, and that was not to be.
+    AllowLess,
     /// Real weights seem to lie on a grid already.
     FindSteps,
     /// Labels of images may be counted from elsewhere.
@@ -115,6 +117,7 @@ impl fmt::Display for Mend {
             Mend::NameLayers => "name the tensors that are layers",
             Mend::AllowLoss => "allow the loss",
             Mend::PassOver => "allow that it is passed over",
+            Mend::AllowLess => "allow less",
             Mend::ShiftLabels => "give what is to be added to every label",
             Mend::CountLabelsFromOne => "labels are counted from 1: subtract 1 from every label",
             Mend::GiveAsImages => "give it as images",

@@ -35,7 +35,7 @@ const COLUMNS: [&str; 24] = [
 ];
 
 /// Columns of what was judged: whether a point is on the frontier; how exact its accuracy is; and what came later.
-const JUDGEMENT: [&str; 4] = ["frontier", "standard_error", "within_noise", "effective_macs"];
+const JUDGEMENT: [&str; 5] = ["frontier", "standard_error", "within_noise", "effective_macs", "notes"];
 
 /// Writes one row a point, accuracies as numbers from 0 to 1. `frontier` is `true` for the points on the frontier of
 /// this cost and accuracy.
@@ -61,13 +61,14 @@ pub fn write_csv(writer: &mut dyn Write, rows: &[PointRow], cost: &Cost, accurac
     csv.flush()
 }
 
-fn judgement(row: &PointRow, judged: Option<&Judged<'_>>) -> [String; 4] {
+fn judgement(row: &PointRow, judged: Option<&Judged<'_>>) -> [String; 5] {
     let effective_macs = row.costs.as_ref().and_then(|costs| costs.effective_macs);
     [
         judged.is_some_and(|point| point.frontier).to_string(),
         judged.map(|point| format!("{:?}", point.accuracy.standard_error())).unwrap_or_default(),
         judged.map(|point| point.within_noise.to_string()).unwrap_or_default(),
         effective_macs.map(|macs| macs.to_string()).unwrap_or_default(),
+        row.notes.join("; "),
     ]
 }
 

@@ -443,6 +443,11 @@ fn face(page: &mut Page) {
             NoQuantization: Error::NoQuantization { option: "a width of the first layer" },
             ReadOnly: Error::ReadOnly { path: "out.pt".into(), extension: text("pt") },
             Lossy: Error::Lossy { path: path(), first: text("not in the new file: the graph of 9 nodes"), more: 1 },
+            Short: Error::Short {
+                path: path(),
+                first: text("0 of 20 filters were pruned, not the 4 that were asked for: coupled filters go together"),
+                more: 0,
+            },
             NoPoints: Error::NoPoints {
                 path: "points.sqlite".into(),
                 reason: text("none of 9 points has accuracy top1:mine; no images ran on mine"),

@@ -55,7 +55,45 @@ fn a_pruning_that_cannot_be_is_told() {
         assert!(text.contains(expected), "{how}: {text}");
     });
     let text = said(folder.path(), &["compress", "-o", "out.onnx", "--prune", "filters=0.5"]);
-    assert!(!text.contains("asked for"), "{text}");
+    assert!(!text.contains("not the"), "{text}");
+}
+
+#[test]
+fn a_pruning_that_comes_to_less_is_told_everywhere_and_refused_where_that_is_not_to_be() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let model = testkit::model()
+        .input("x", &[1, 3, 6, 6])
+        .floats("w", &[8, 3, 1, 1], &testkit::reals(1, 24))
+        .node("Conv", &["x", "w"], &["a"])
+        .floats("v", &[12, 2, 1, 1], &testkit::reals(2, 24))
+        .node_with("Conv", &["a", "v"], &["b"], vec![testkit::int("group", 4)])
+        .floats("u", &[5, 12, 1, 1], &testkit::reals(3, 60))
+        .node("Conv", &["b", "u"], &["y"])
+        .returning("y");
+    std::fs::write(folder.path().join("grouped.onnx"), model.bytes()).expect("writable");
+    let arguments = ["compress", "grouped.onnx", "--prune", "filters=0.2", "-o", "out.onnx", "--json", "out.json"];
+    let text = said(folder.path(), &arguments);
+    let short = "0 of 20 filters were pruned, not the 4 that were asked for: coupled filters go together";
+    assert!(text.contains(&format!("note: {short}")), "{text}");
+    let row = text.lines().find(|line| line.starts_with("filters −20 %")).expect("a row of the table");
+    assert!(row.contains("20 filters      4     0  coupled filters go together"), "{row}");
+    let json: Value =
+        serde_json::from_slice(&std::fs::read(folder.path().join("out.json")).expect("written")).expect("valid JSON");
+    let outcome = &json["prune"][1]["prunings"][0];
+    assert_eq!((&outcome["of"], &outcome["asked"], &outcome["done"]), (&20.into(), &4.into(), &0.into()));
+
+    std::fs::remove_file(folder.path().join("out.onnx")).expect("it was written");
+    let failed = esnsim().current_dir(folder.path()).args(arguments).arg("--strict").assert().code(2);
+    let error = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+    assert!(error.contains(short) && error.contains("without --strict"), "{error}");
+    assert!(!folder.path().join("out.onnx").exists(), "nothing is written");
+    let missed = ["compress", "grouped.onnx", "--target-esn-a", "1", "-o", "out.onnx", "--strict"];
+    esnsim().current_dir(folder.path()).args(missed).assert().code(2);
+
+    let plan = "networks = [\"grouped.onnx\"]\n[[prune]]\neach = [{ filters = { fraction = 0.2 } }, { filters = { fraction = 0.25 } }]\n";
+    std::fs::write(folder.path().join("plan.toml"), plan).expect("writable");
+    let text = said(folder.path(), &["sweep", "plan.toml", "--store", "s.sqlite"]);
+    assert!(text.contains("1 point came to less than was asked for"), "{text}");
 }
 
 #[test]

@@ -50,6 +50,13 @@ pub struct CompressOptions {
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub json: Option<PathBuf>,
 
+    /// Fail where less comes out than was asked for
+    ///
+    /// It is an error that a pruning takes fewer filters than it was asked for, or that steps miss their target. Nothing is
+    /// written then.
+    #[arg(long, help_heading = OUTPUT)]
+    pub strict: bool,
+
     #[command(flatten)]
     pub threads: ThreadOptions,
 }
@@ -66,6 +73,7 @@ impl CompressOptions {
             target_profile: self.quantization.target_profile.clone(),
             reestimate: self.statistics.request(&self.preprocessing)?,
             baseline: self.baseline,
+            strict: self.strict,
         })
     }
 }
@@ -76,7 +84,7 @@ impl CompressOptions {
 pub struct PruningOptions {
     /// filters=F, width=F, weights=F, N:M, or esn-d=X and other budgets
     ///
-    /// filters=F prunes that fraction of all filters by signal norm; width=F leaves that fraction of the channels of
+    /// F is a fraction from 0 to 1. filters=F prunes that fraction of all filters by signal norm; width=F leaves that fraction of the channels of
     /// every layer; weights=F prunes that fraction of all weights by magnitude; N:M leaves the N largest of every M
     /// neighbours. esn-a=X, esn-d=X, macs=X and parameters=X prune filters until the network costs no more. The option
     /// may be given several times: each pruning is applied to what the one before left.

@@ -26,9 +26,10 @@ pub struct ParetoOptions {
     #[arg(long, value_name = "ACCURACY", default_value = "top1", help_heading = FRONTIER)]
     pub accuracy: Accuracy,
 
-    /// Compare the filters' bit widths at this cost
+    /// Compare bit widths at this cost [default: the largest of all methods]
     ///
-    /// Those of the points nearest at or below it. Left out: the largest cost that every method reaches.
+    /// The histogram compares the filters' bit widths of each method's point nearest at or below this cost. Left out: the
+    /// largest cost that every method's frontier reaches.
     #[arg(long, value_name = "COST", help_heading = FRONTIER)]
     pub histogram_at: Option<f64>,
 

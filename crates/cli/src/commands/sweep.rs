@@ -60,12 +60,16 @@ impl Shown {
 }
 
 fn summary(options: &SweepOptions, report: &SweepReport, seconds: f64) -> String {
-    let SweepReport { points, found, run, failed, differing } = *report;
+    let SweepReport { points, found, run, failed, short, differing } = *report;
     let store = one_line(&options.store.display().to_string());
     let points = counted(points as u128, "point");
     let mut text = format!("{store}: {points}, {found} there before, {run} run in {seconds:.1} s\n");
     if failed > 0 {
         text += &format!("{failed} failed: the store says why; --retry-failed runs them again\n");
+    }
+    if short > 0 {
+        let points = counted(short as u128, "point");
+        text += &format!("{points} came to less than was asked for: pareto --csv has the notes\n");
     }
     if differing > 0 {
         text += &format!("FAIL: an ideal engine and its metric differ on {differing} points\n");

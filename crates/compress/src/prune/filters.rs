@@ -9,9 +9,15 @@ use crate::error::CompressError;
 
 /// What pruning filters chose.
 pub(super) struct Choice {
-    /// Whether there was anything to prune.
-    pub any: bool,
-    /// Why it is not what was asked for.
+    /// Prunable filters.
+    pub of: usize,
+    /// How many filters were to be pruned; none where a budget decides.
+    pub asked: Option<usize>,
+    /// Filters of the chosen units.
+    pub done: usize,
+    /// Why they are fewer than was asked for.
+    pub short_because: Option<String>,
+    /// What else there is to say.
     pub note: Option<String>,
 }
 
@@ -26,20 +32,18 @@ pub(super) fn prune_filters(
 ) -> Result<Choice, CompressError> {
     let sets = ranked_sets(units);
     let units = &units.all;
-    let all = count_filters(units, 0..units.len());
-    let (chosen, note) = match amount {
+    let of = count_filters(units, 0..units.len());
+    let (chosen, asked, note) = match amount {
         FilterAmount::Fraction(fraction) => {
             let chosen = match scope {
                 Scope::Global => fraction_of_all(units, &sets, fraction),
                 Scope::Layer => of_each_set(&sets, |n| rounded(fraction, n)),
             };
-            let note = shortfall(units, &sets, &chosen, rounded(fraction, all));
-            (chosen, note)
+            (chosen, Some(rounded(fraction, of)), None)
         }
         FilterAmount::Width(width) => {
             let chosen = of_each_set(&sets, |n| n - rounded(width, n));
-            let note = shortfall(units, &sets, &chosen, all - rounded(width, all));
-            (chosen, note)
+            (chosen, Some(of - rounded(width, of)), None)
         }
         FilterAmount::Budget(budget) => {
             let mut order = order(units, &sets, scope);
@@ -52,11 +56,21 @@ pub(super) fn prune_filters(
             })?;
             order.truncate(count);
             let note = if count == 0 { Some(nothing_to_do(budget, measured.of(model, weights, dead)?)) } else { None };
-            (order, note)
+            (order, None, note)
         }
     };
     kill(model, units, &chosen, dead);
-    Ok(Choice { any: !chosen.is_empty(), note })
+    let done = count_filters(units, chosen.iter().copied());
+    let short_because = match asked {
+        Some(_) if of == 0 && amount.asks_for_any() => Some(
+            "no filter can be pruned: the network's classes stay, \
+            and channels that are not tracked"
+                .to_string(),
+        ),
+        Some(asked) if done < asked => Some(why_short(units, &sets, (amount, scope), asked - done)),
+        Some(_) | None => None,
+    };
+    Ok(Choice { of, asked, done, short_because, note })
 }
 
 /// Filters of these units; those of one tensor once.
@@ -64,15 +78,33 @@ fn count_filters(units: &[Unit], of: impl IntoIterator<Item = usize>) -> usize {
     of.into_iter().map(|unit| units[unit].own).sum()
 }
 
-/// That fewer filters were pruned than wanted because the others always stay. Rounding and coupled filters leave a little,
-/// too, and that is no note.
-fn shortfall(units: &[Unit], sets: &[RankedSet], chosen: &[usize], wanted: usize) -> Option<String> {
-    let all = count_filters(units, 0..units.len());
-    let pruned = count_filters(units, chosen.iter().copied());
-    let candidates = count_filters(units, sets.iter().flat_map(|set| set.candidates().iter().copied()));
-    let stay = "the strongest channel of every layer stays, and the network's classes do";
-    (pruned < wanted && wanted > candidates)
-        .then(|| format!("{pruned} of {all} filters were pruned, not the {wanted} that were asked for: {stay}"))
+/// Why this many filters too few were pruned.
+fn why_short(units: &[Unit], sets: &[RankedSet], (amount, scope): (FilterAmount, Scope), missing: usize) -> String {
+    let each_set =
+        |goes: &dyn Fn(usize) -> usize| sets.iter().any(|set| goes(set.units.len()) > set.candidates().len());
+    let all_that_may = || {
+        let candidates = sets.iter().flat_map(|set| set.candidates().iter().copied());
+        count_filters(units, candidates)
+    };
+    let those_that_stay = match (amount, scope) {
+        (FilterAmount::Fraction(fraction), Scope::Global) => {
+            rounded(fraction, count_filters(units, 0..units.len())) > all_that_may()
+        }
+        (FilterAmount::Fraction(fraction), Scope::Layer) => each_set(&|n| rounded(fraction, n)),
+        (FilterAmount::Width(width), _) => each_set(&|n| n - rounded(width, n)),
+        (FilterAmount::Budget(_), _) => false,
+    };
+    if those_that_stay {
+        return "the strongest channel of every layer stays, and the network's classes do".to_string();
+    }
+    match (amount, scope) {
+        (FilterAmount::Fraction(_), Scope::Global) => {
+            format!("coupled filters go together, and the next group has more than the {missing} that are left")
+        }
+        (FilterAmount::Fraction(_), Scope::Layer) | (FilterAmount::Width(_) | FilterAmount::Budget(_), _) => {
+            "the share of each layer is rounded to whole groups of coupled filters".to_string()
+        }
+    }
 }
 
 /// That the network was within its budget before anything was pruned.

@@ -2,12 +2,12 @@
 
 use network::{LayerId, LayerWeights, Network, Note, NoteKind};
 
-use super::filters::prune_filters;
+use super::filters::{prune_filters, rounded};
 use super::flow::Flow;
-use super::options::{PruneOptions, Pruning};
+use super::options::{FilterAmount, PruneOptions, Pruning, Scope};
 use super::propagate::{Dead, Model, Why};
 use super::removal::Removal;
-use super::report::{LayerPruning, PruneReport};
+use super::report::{LayerPruning, PruneReport, PrunedUnit, PruningOutcome};
 use super::rewrite::{Changes, rewrite};
 use super::sparse::{prune_pattern, prune_weights};
 use super::trace::trace;
@@ -29,6 +29,8 @@ pub(super) struct Job<'a> {
     before: Vec<Vec<bool>>,
     /// By layer and filter: left without a weight when channels died.
     starved: Vec<Vec<bool>>,
+    /// What each pruning did.
+    outcomes: Vec<PruningOutcome>,
     /// What came out otherwise than it was asked for.
     notes: Vec<Note>,
 }
@@ -50,6 +52,7 @@ impl<'a> Job<'a> {
             before,
             weights,
             flow,
+            outcomes: Vec::new(),
             notes: Vec::new(),
         })
     }
@@ -76,16 +79,36 @@ impl<'a> Job<'a> {
             Pruning::Pattern { keep, of } => {
                 self.weights.iter_mut().for_each(|weights| prune_pattern(weights, keep, of));
             }
-            Pruning::Filters(amount) => {
-                measure(&self.flow, &self.weights, &mut self.units.all);
-                let model = Model::new(&self.flow, &self.unbiased, self.network.layers(), &self.weights);
-                let how = (amount, options.scope);
-                let choice = prune_filters(&model, &self.weights, &self.units, how, options.bits, &mut self.dead)?;
-                self.notes.extend(choice.note.map(|text| Note::new(NoteKind::OffTarget, text)));
-                if choice.any {
-                    self.spread();
-                }
-            }
+            Pruning::Filters(amount) => return self.prune_filters(pruning, amount, options),
+        }
+        self.outcomes.push(self.of_weights(pruning, options.scope));
+        Ok(())
+    }
+
+    /// Prunes whole filters.
+    fn prune_filters(
+        &mut self,
+        pruning: Pruning,
+        amount: FilterAmount,
+        options: &PruneOptions,
+    ) -> Result<(), CompressError> {
+        measure(&self.flow, &self.weights, &mut self.units.all);
+        let model = Model::new(&self.flow, &self.unbiased, self.network.layers(), &self.weights);
+        let how = (amount, options.scope);
+        let choice = prune_filters(&model, &self.weights, &self.units, how, options.bits, &mut self.dead)?;
+        let outcome = PruningOutcome {
+            pruning,
+            unit: PrunedUnit::Filters,
+            of: choice.of as u64,
+            asked: choice.asked.map(|asked| asked as u64),
+            done: choice.done as u64,
+            short_because: choice.short_because,
+        };
+        self.notes.extend(outcome.shortfall().map(|text| Note::new(NoteKind::OffTarget, text)));
+        self.notes.extend(choice.note.map(|text| Note::new(NoteKind::Unchanged, text)));
+        self.outcomes.push(outcome);
+        if choice.done > 0 {
+            self.spread();
         }
         Ok(())
     }
@@ -101,6 +124,19 @@ impl<'a> Job<'a> {
         prune(&mut tensors);
         let place = |first: &usize| firsts.binary_search(first).expect("every tensor has a first layer");
         self.weights = first_uses.iter().map(|first| tensors[place(first)].clone()).collect();
+    }
+
+    /// What a pruning of single weights did, just behind it. A tensor that several layers have counts once.
+    fn of_weights(&self, pruning: Pruning, scope: Scope) -> PruningOutcome {
+        let firsts = self.flow.first_uses.iter().enumerate().filter(|(layer, first)| layer == *first);
+        let tensors: Vec<&Weights> = firsts.map(|(layer, _)| &self.weights[layer]).collect();
+        let of: usize = tensors.iter().map(|tensor| tensor.len()).sum();
+        let asked = pruning.fraction_of_weights().map(|fraction| match scope {
+            Scope::Global => rounded(fraction, of) as u64,
+            Scope::Layer => tensors.iter().map(|tensor| rounded(fraction, tensor.len()) as u64).sum(),
+        });
+        let done = of as u64 - tensors.iter().map(|tensor| tensor.nonzero()).sum::<u64>();
+        PruningOutcome { pruning, unit: PrunedUnit::Weights, of: of as u64, asked, done, short_because: None }
     }
 
     /// Finds what dies with what is dead, and sets its weights to 0.
@@ -148,7 +184,7 @@ impl<'a> Job<'a> {
             let text = "dead filters stay in the tensors as zeros: a live channel shares their index, or adds a constant to it";
             notes.push(Note::new(NoteKind::Unchanged, format!("{} {text}", dead - removed)));
         }
-        PruneReport { layers, notes }
+        PruneReport { prunings: std::mem::take(&mut self.outcomes), layers, notes }
     }
 
     fn layer_report(&self, index: usize, removal: &Removal) -> LayerPruning {

@@ -47,6 +47,17 @@ pub enum FilterAmount {
     Budget(Budget),
 }
 
+impl FilterAmount {
+    /// Whether it is more than nothing; a budget may be.
+    pub(super) fn asks_for_any(self) -> bool {
+        match self {
+            FilterAmount::Fraction(fraction) => fraction > 0.0,
+            FilterAmount::Width(width) => width < 1.0,
+            FilterAmount::Budget(_) => true,
+        }
+    }
+}
+
 /// One way of pruning.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -121,8 +132,16 @@ impl PruneOptions {
 }
 
 impl Pruning {
+    /// The fraction of single weights that is to be pruned; none where filters are, or a pattern decides.
+    pub(super) fn fraction_of_weights(self) -> Option<f64> {
+        match self {
+            Pruning::Weights(fraction) => Some(fraction),
+            Pruning::Filters(_) | Pruning::Pattern { .. } => None,
+        }
+    }
+
     /// The way of pruning in a few words: `weights −50 %`.
-    fn label(&self) -> String {
+    pub fn label(&self) -> String {
         match self {
             Pruning::Filters(FilterAmount::Fraction(fraction)) => format!("filters −{}", percent(*fraction)),
             Pruning::Filters(FilterAmount::Width(width)) => format!("width {width}×"),

@@ -3,16 +3,70 @@
 use network::Note;
 use serde::Serialize;
 
+use super::options::Pruning;
 use super::propagate::Why;
 
 /// What was pruned, and why.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct PruneReport {
+    /// One entry a way of pruning, in the order in which they were applied.
+    pub prunings: Vec<PruningOutcome>,
     /// One entry a layer.
     pub layers: Vec<LayerPruning>,
     /// What a user should know, one line each.
     #[serde(serialize_with = "crate::notes::as_texts")]
     pub notes: Vec<Note>,
+}
+
+/// What one way of pruning was asked for, and what it did.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PruningOutcome {
+    /// The way of pruning.
+    pub pruning: Pruning,
+    /// What is counted.
+    pub unit: PrunedUnit,
+    /// How many there are that compete: filters that may be pruned, or weights.
+    pub of: u64,
+    /// How many were to be pruned; none where a budget or a pattern decides.
+    pub asked: Option<u64>,
+    /// How many are pruned. Those that were dead or zero before and would have gone first are among them.
+    pub done: u64,
+    /// Why fewer are pruned than were asked for; none where they are not.
+    pub short_because: Option<String>,
+}
+
+/// What a way of pruning counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PrunedUnit {
+    /// Whole filters.
+    Filters,
+    /// Single weights.
+    Weights,
+}
+
+impl PrunedUnit {
+    /// The word for several.
+    pub fn name(self) -> &'static str {
+        match self {
+            PrunedUnit::Filters => "filters",
+            PrunedUnit::Weights => "weights",
+        }
+    }
+}
+
+impl PruningOutcome {
+    /// That less was done than was asked for, in one line; none where it was not.
+    pub fn shortfall(&self) -> Option<String> {
+        let why = self.short_because.as_ref()?;
+        let Self { unit, of, asked, done, .. } = self;
+        Some(match asked {
+            Some(asked) if asked > done => {
+                format!("{done} of {of} {} were pruned, not the {asked} that were asked for: {why}", unit.name())
+            }
+            Some(_) | None => why.clone(),
+        })
+    }
 }
 
 /// What became of one layer. Filters and channels are numbered as they were before.

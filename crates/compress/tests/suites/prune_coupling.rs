@@ -1,9 +1,9 @@
 //! Are coupled channels found, pruned together, and taken out, in networks whose answers are known?
 
-use compress::{DeadFilter, FilterAmount, PruneOptions, PruneReport, Pruning, Why, prune};
-use network::{Binary, DataType, Network, NodeId, Op, PadMode, Reduction, Tensor, Unary};
+use compress::{Budget, DeadFilter, FilterAmount, PruneOptions, PruneReport, Pruning, Scope, Why, prune};
+use network::{Binary, DataType, Network, NodeId, NoteKind, Op, PadMode, Reduction, Tensor, Unary};
 
-use testkit::{Net, real_weights, texts};
+use testkit::{Net, check_all, real_weights, texts};
 
 use crate::prune_support::*;
 
@@ -96,6 +96,50 @@ fn groups_go_whole() {
     assert_eq!(dead(&report, 1, Why::Norm), filters);
     assert_eq!(sizes(&compact), [[4, 2], [6, 4], [2, 6], [3, 2]]);
     assert_eq!(compact.layers()[1].geometry.spec().groups, 2);
+}
+
+#[test]
+fn what_is_asked_for_and_what_is_done_are_both_told() {
+    let (mut net, x) = Net::new(&[1, 3, 5, 5]);
+    // Four groups of two filters here and three there, of which one stays.
+    let a = net.conv(x, 8, 1);
+    let b = net.conv(a, 12, 4);
+    let network = net.classify(b);
+    let together = "coupled filters go together";
+    let rounded = "the share of each layer is rounded";
+    let cases = [
+        (FilterAmount::Fraction(0.2), Scope::Global, (Some(4), 0), Some(together)),
+        (FilterAmount::Fraction(0.25), Scope::Global, (Some(5), 5), None),
+        (FilterAmount::Fraction(0.4), Scope::Global, (Some(8), 5), Some(together)),
+        (
+            FilterAmount::Fraction(0.9),
+            Scope::Global,
+            (Some(18), 15),
+            Some("the strongest channel of every layer stays"),
+        ),
+        (FilterAmount::Fraction(0.1), Scope::Layer, (Some(2), 0), Some(rounded)),
+        (FilterAmount::Fraction(0.2), Scope::Layer, (Some(4), 5), None),
+        (FilterAmount::Width(0.9), Scope::Global, (Some(2), 0), Some(rounded)),
+        (FilterAmount::Budget(Budget::Parameters(300.0)), Scope::Global, (None, 10), None),
+    ];
+    check_all(cases, |&(amount, scope, (asked, done), why)| {
+        let options = PruneOptions { prunings: vec![Pruning::Filters(amount)], scope, ..PruneOptions::default() };
+        let report = prune(&network, &options).expect("it can be pruned").1;
+        let [outcome] = &report.prunings[..] else { panic!("one pruning was asked for") };
+        assert_eq!((outcome.of, outcome.asked, outcome.done), (20, asked, done));
+        assert_eq!(outcome.done as usize, report.layers.iter().map(|layer| layer.filters_by_norm).sum::<usize>());
+        let because = outcome.short_because.as_deref();
+        assert!(because.is_some() == why.is_some() && because.unwrap_or_default().starts_with(why.unwrap_or_default()));
+        assert_eq!(report.notes.iter().any(|note| note.kind() == NoteKind::OffTarget), why.is_some());
+    });
+}
+
+#[test]
+fn a_network_without_a_filter_to_prune_says_so() {
+    let (net, x) = Net::new(&[1, 3, 5, 5]);
+    let report = prune(&net.classify(x), &half()).expect("nothing happens").1;
+    assert_eq!((report.prunings[0].of, report.prunings[0].asked), (0, Some(0)));
+    assert!(texts(&report.notes)[0].starts_with("no filter can be pruned"), "{:?}", texts(&report.notes));
 }
 
 #[test]

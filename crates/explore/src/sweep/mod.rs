@@ -25,7 +25,7 @@ pub use plan::{ImagesEntry, Plan, PlanFile, PointEntry, PruneEntry, QuantizeEntr
 use crate::error::ExploreError;
 use crate::store::{PointRow, Status, Store, StoreLock, Writers};
 use inputs::Point;
-use point::Workshop;
+use point::{Ran, Workshop};
 
 /// The part of a plan that one process works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +72,8 @@ pub struct SweepReport {
     pub run: usize,
     /// Points of the plan, or of its shard, that failed, now or before.
     pub failed: usize,
+    /// Points run of which less came out than they asked for: fewer filters pruned, or a target missed. Their notes say so.
+    pub short: usize,
     /// Points run on which an ideal engine and its metric differ.
     pub differing: usize,
 }
@@ -149,16 +151,17 @@ fn next(queue: &Mutex<std::vec::IntoIter<Point>>) -> Option<Point> {
 
 /// Writes rows as they come; the first error ends the sweep.
 fn write_results(
-    results: Receiver<Result<PointRow, ExploreError>>,
+    results: Receiver<Result<Ran, ExploreError>>,
     store: &Store,
     count: usize,
     options: &SweepOptions<'_>,
     report: &mut SweepReport,
 ) -> Result<(), ExploreError> {
-    for row in results {
-        let row = row?;
+    for ran in results {
+        let Ran { row, short } = ran?;
         store.insert(&row)?;
         report.run += 1;
+        report.short += usize::from(short);
         report.failed += usize::from(row.error.is_some());
         report.differing += usize::from(row.costs.iter().flat_map(|c| &c.hardware).any(|h| h.verdict == "fail"));
         (options.progress)(&Progress { done: report.run, to_do: count, row: Some(&row) });

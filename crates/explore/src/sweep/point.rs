@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use compress::{QuantizeOptions, ReestimateOptions};
 use esn::BitConvention;
-use network::{ErrorKind, Failure, Network, Note};
+use network::{ErrorKind, Failure, Network, Note, NoteKind};
 use rayon::ThreadPool;
 use runner::{
     CostPlan, EngineEvaluation, Evaluation, EvaluationPlan, Hardware, HardwareRun, LayerDetail, NetworkCost,
@@ -25,10 +25,18 @@ pub(super) struct Workshop<'a> {
     pub reestimate: ReestimateOptions,
 }
 
+/// A point that ran.
+pub(super) struct Ran {
+    /// Its result.
+    pub row: PointRow,
+    /// Whether less came out than the point asked for: fewer filters pruned, or a target missed. Its notes say so.
+    pub short: bool,
+}
+
 /// A point's figures so far.
 #[derive(Default)]
 struct Figures {
-    notes: Vec<String>,
+    notes: Vec<Note>,
     costs: Option<PointCosts>,
     accuracy: Option<PointAccuracy>,
 }
@@ -42,29 +50,31 @@ impl Workshop<'_> {
     /// # Errors
     ///
     /// What has nothing to do with the point: a file that has gone, images that cannot be read.
-    pub fn run(&self, point: &Point) -> Result<PointRow, ExploreError> {
+    pub fn run(&self, point: &Point) -> Result<Ran, ExploreError> {
         let mut figures = Figures::default();
         let error = match self.try_run(point, &mut figures) {
             Ok(()) => None,
             Err(error) if is_of_the_point(&error) => Some(network::chain(&error)),
             Err(error) => return Err(error),
         };
-        Ok(PointRow {
+        let short = figures.notes.iter().any(|note| note.kind() == NoteKind::OffTarget);
+        let row = PointRow {
             key: point.key.clone(),
             network: point.network.name.clone(),
             configuration: point.configuration.clone(),
             version: env!("CARGO_PKG_VERSION").to_string(),
-            notes: figures.notes,
+            notes: figures.notes.iter().map(ToString::to_string).collect(),
             error,
             costs: figures.costs,
             accuracy: figures.accuracy,
-        })
+        };
+        Ok(Ran { row, short })
     }
 
     fn try_run(&self, point: &Point, figures: &mut Figures) -> Result<(), ExploreError> {
         let shared = &*point.network;
         let (pruned, notes) = self.pruned(shared, &point.pruned)?;
-        figures.notes.extend(texts(notes));
+        figures.notes.extend_from_slice(notes);
         let network = self.pool.install(|| self.compress(point, pruned, &mut figures.notes))?;
         let (cost, details) = self.pool.install(|| self.cost(&network))?;
         let costs = figures.costs.insert(summarize(&self.inputs.hardware, &cost, &details));
@@ -113,18 +123,18 @@ impl Workshop<'_> {
     }
 
     /// Quantizes and re-estimates.
-    fn compress(&self, point: &Point, pruned: &Network, notes: &mut Vec<String>) -> Result<Network, ExploreError> {
+    fn compress(&self, point: &Point, pruned: &Network, notes: &mut Vec<Note>) -> Result<Network, ExploreError> {
         let configuration = &point.configuration;
         let mut network = pruned.clone();
         if let Some(options) = quantization(pruned, configuration.quantize.as_ref()) {
             let (quantized, report) = compress::quantize(pruned, &options)?;
-            notes.extend(texts(&report.notes));
+            notes.extend(report.notes);
             network = quantized;
         }
         if let (Some(_), Some(images)) = (&configuration.reestimate, &point.network.statistics) {
             let (original, samples) = (&point.network.network, &*images.samples);
             let (reestimated, report) = compress::reestimate(&network, original, samples, &self.reestimate)?;
-            notes.extend(texts(&report.notes));
+            notes.extend(report.notes);
             network = reestimated;
         }
         Ok(network)
@@ -188,11 +198,6 @@ fn summarize(hardware: &[Hardware], cost: &NetworkCost, details: &[LayerDetail])
         weight_bits: detail.bits.weights.to_vec(),
         hardware: hardware.iter().zip(&cost.totals).map(|(hardware, total)| hardware_row(hardware, total)).collect(),
     }
-}
-
-/// Notes as the store has them.
-fn texts(notes: &[Note]) -> impl Iterator<Item = String> {
-    notes.iter().map(ToString::to_string)
 }
 
 fn hardware_row(hardware: &Hardware, total: &HardwareRun) -> HardwareRow {

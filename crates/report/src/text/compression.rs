@@ -1,6 +1,6 @@
 //! A compression as text: what was pruned, how weights were quantized, and the costs before and after.
 
-use compress::{LayerQuantization, PruneReport, QuantizeReport};
+use compress::{LayerQuantization, PruneReport, PruningOutcome, QuantizeReport};
 use runner::NetworkCost;
 
 use super::number::{fraction, grouped, grouped_quarters, short, tail};
@@ -9,7 +9,7 @@ use super::table::{render, table};
 /// Layer names are cut to this many characters.
 const NAME_WIDTH: usize = 32;
 
-/// What was pruned, one row a layer.
+/// What was pruned, one row a layer, and what was asked for, one row a pruning.
 pub fn pruning_table(report: &PruneReport) -> String {
     let header =
         ["pruned", "filters", "by norm", "below", "dead before", "channels", "weights", "zero or gone", "fraction"];
@@ -26,6 +26,24 @@ pub fn pruning_table(report: &PruneReport) -> String {
             grouped(u128::from(layer.weights)),
             grouped(u128::from(layer.weights_pruned)),
             format!("{share:.3}"),
+        ]);
+    }
+    format!("{}\n{}", render(&table), outcome_table(&report.prunings))
+}
+
+/// What was asked for and what was done, one row a pruning; empty where nothing was asked for.
+fn outcome_table(prunings: &[PruningOutcome]) -> String {
+    if prunings.is_empty() {
+        return String::new();
+    }
+    let mut table = table(&["asked for", "of", "asked", "done", "short because"], 1);
+    for outcome in prunings {
+        table.add_row([
+            outcome.pruning.label(),
+            format!("{} {}", grouped(u128::from(outcome.of)), outcome.unit.name()),
+            outcome.asked.map_or("–".to_string(), |asked| grouped(u128::from(asked))),
+            grouped(u128::from(outcome.done)),
+            outcome.short_because.clone().unwrap_or("–".to_string()),
         ]);
     }
     format!("{}\n", render(&table))
