@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use formats::{PreparedFile, WriteFormat};
-use network::{Network, Note};
+use network::{Network, Note, NoteKind};
 use report::write_file;
 
 use crate::error::{Error, Need};
@@ -43,12 +43,17 @@ pub fn provenance() -> Vec<(String, String)> {
     vec![("esnsim.version".to_string(), env!("CARGO_PKG_VERSION").to_string())]
 }
 
+/// What the network lost when its file was read, or what the new file does not hold of it.
+fn losses<'a>(network: &'a Network, file: &'a PreparedFile<'_>) -> impl Iterator<Item = &'a Note> {
+    network.notes().iter().filter(|note| note.kind() == NoteKind::LeftOut).chain(file.notes())
+}
+
 /// Writes a network; the result is what the new file does not hold, one line each.
 ///
 /// # Errors
 ///
-/// Those of [`check_format`] and of the writer; [`Error::Lossy`] if `strict` and something would be lost. Nothing is
-/// written then.
+/// Those of [`check_format`] and of the writer; [`Error::Lossy`] if `strict` and something would be lost, or was left out
+/// when the network was read ([`NoteKind::LeftOut`]). Nothing is written then.
 pub fn write(
     network: &Network,
     path: &Path,
@@ -58,8 +63,9 @@ pub fn write(
 ) -> Result<Vec<Note>, Error> {
     check_format(network, format)?;
     let file: PreparedFile<'_> = formats::prepare(network, format, provenance)?;
-    if let (true, Some(first)) = (strict, file.notes().first()) {
-        let more = file.notes().len() - 1;
+    let mut lost = losses(network, &file);
+    if let (true, Some(first)) = (strict, lost.next()) {
+        let more = lost.count();
         return Err(Error::Lossy { path: network.path().to_path_buf(), first: first.to_string(), more });
     }
     write_file(path, |writer| file.write(writer))?;

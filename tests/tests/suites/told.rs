@@ -355,3 +355,38 @@ fn folders_that_are_numbers_are_told_where_they_do_not_fit() {
         assert_eq!(expected.is_empty(), !stderr.contains("folders of classes") && *status == Some(0), "{stderr}");
     });
 }
+
+#[test]
+fn a_layer_that_nobody_reads_is_named_by_every_command_and_counted_by_none() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let model = testkit::model()
+        .input("x", &[1, 3, 8, 8])
+        .weights("w", &[4, 3, 3, 3])
+        .node("Conv", &["x", "w"], &["y"])
+        .weights("v", &[4, 3, 3, 3])
+        .node("Conv", &["x", "v"], &["dead"])
+        .node("Relu", &["dead"], &["deader"]);
+    std::fs::write(folder.path().join("net.onnx"), model.bytes()).expect("writable");
+    let note = "note: layer \"Conv_dead\" is left out, for no output of the network depends on it; 3888 MACs an image";
+    let commands: [&[&str]; 6] = [
+        &["esn", "net.onnx"],
+        &["inspect", "net.onnx"],
+        &["simulate", "net.onnx"],
+        &["simulate", "net.onnx", "net.onnx"],
+        &["compress", "net.onnx", "--bits", "3", "-o", "q.onnx"],
+        &["convert", "net.onnx", "copy.onnx"],
+    ];
+    check_all(commands, |&arguments| {
+        let text = said(folder.path(), arguments);
+        assert!(text.contains(note), "{text}");
+        assert!(!text.contains("7,776") && !text.contains("7.78k"), "{text}");
+        assert!(text.contains("3,888") || arguments[0] == "convert", "{text}");
+    });
+    assert!(said(folder.path(), &["convert", "net.onnx", "copy.onnx"]).contains("1 thing is lost"));
+    assert!(!said(folder.path(), &["esn", "copy.onnx"]).contains("note:"), "the copy has no such layer");
+    let strict = ["convert", "net.onnx", "strict.onnx", "--strict"];
+    let failed = esnsim().current_dir(folder.path()).args(strict).assert().code(2);
+    let error = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+    assert!(error.contains("error: net.onnx: layer \"Conv_dead\" is left out"), "{error}");
+    assert!(!folder.path().join("strict.onnx").exists());
+}

@@ -1,6 +1,6 @@
 //! `esnsim convert`: a network, or its weights, in another format.
 
-use network::Network;
+use network::{Network, NoteKind};
 use report::text::{grouped, one_line};
 
 use crate::args::ConvertOptions;
@@ -19,7 +19,8 @@ pub fn run(options: &ConvertOptions) -> anyhow::Result<()> {
     if let Some(own) = esnsim::own_preprocessing(&network, false)? {
         notes(&esnsim::write_preprocessing(&own, &options.output)?);
     }
-    print(&summary(options, &network, losses.len()))
+    let left_out = network.notes().iter().filter(|note| note.kind() == NoteKind::LeftOut).count();
+    print(&summary(options, &network, left_out + losses.len()))
 }
 
 fn summary(options: &ConvertOptions, network: &Network, losses: usize) -> String {

@@ -3,7 +3,7 @@
 mod branch;
 mod integer;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use esn::Grid;
@@ -28,7 +28,7 @@ use crate::options::ReadOptions;
 use crate::reading::fault::{Fault, clean, invalid, unsupported};
 use crate::reading::findings::{Finding, Findings};
 use crate::reading::finish::finished;
-use crate::reading::grid;
+use crate::reading::{grid, unread};
 
 /// Scales of all layers and of all constants on the way to them together. Many may share one tensor of scales, and each has a
 /// copy. Real networks have one scale for each filter.
@@ -94,6 +94,8 @@ struct Builder<'a> {
     scales: usize,
     /// Whether operators of the file say on which grid weights are.
     says_grid: bool,
+    /// What graphs inside of nodes read.
+    captured: HashSet<ValueId>,
 }
 
 impl<'a> Builder<'a> {
@@ -115,6 +117,7 @@ impl<'a> Builder<'a> {
             rounded: 0,
             scales: 0,
             says_grid: false,
+            captured: HashSet::new(),
         }
     }
 
@@ -266,6 +269,8 @@ impl<'a> Builder<'a> {
                 return self.add_read(node, ids, Some(&real));
             }
         }
+        let captured = order::captured_by(node).into_iter().filter_map(|name| self.scopes.find(name));
+        self.captured.extend(captured);
         let plan = check_readable(check_outputs(plan, &view, &self.scopes)?, &view);
         // What the branches of a control flow operator read is not among its inputs.
         let constant =
@@ -521,10 +526,14 @@ impl<'a> Builder<'a> {
         }
         let grid_note = self.set_grid();
         self.network.set_outputs(outputs);
+        let unread = unread::take_out(&mut self.network, &self.captured);
+        let unread = unread.map_err(|fault| fault.at(self.path, "graph".to_string()))?;
         // What the file holds and the graph does not: text, sequences, and constants that nobody computes.
         self.unmade.retain(|id| self.network.value(*id).constant.is_none());
         self.network.set_outside(self.unmade);
-        let (mut notes, not_costed) = self.findings.into_parts();
+        let (mut notes, mut not_costed) = self.findings.into_parts();
+        not_costed.retain(|found| !unread.has(&found.node));
+        notes.extend(unread.note());
         notes.extend(self.notes);
         notes.extend(grid_note);
         notes.extend(integers_note(&self.network));

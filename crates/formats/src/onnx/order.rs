@@ -71,6 +71,11 @@ fn inputs(node: &NodeProto) -> impl Iterator<Item = &str> {
     node.input.iter().map(String::as_str).filter(|name| !name.is_empty())
 }
 
+/// What the graphs inside of a node take from those around them.
+pub(super) fn captured_by(node: &NodeProto) -> HashSet<&str> {
+    node.graphs().flat_map(captured).collect()
+}
+
 /// What a branch takes from the graphs around it.
 fn captured(graph: &GraphProto) -> HashSet<&str> {
     let own: HashSet<&str> = names(graph).collect();

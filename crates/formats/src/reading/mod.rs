@@ -7,6 +7,7 @@
 //! - [`grid`]: the grid that the integers of a file lie on;
 //! - [`shape`]: counting elements, broadcasting, the share of one image;
 //! - [`tied`]: layers of weight files that have the weights of others;
+//! - [`unread`]: what no output of the network depends on is left out;
 //! - [`windows`]: how far a window reaches and at how many positions it stands.
 
 pub(crate) mod archive;
@@ -16,4 +17,5 @@ pub(crate) mod finish;
 pub(crate) mod grid;
 pub(crate) mod shape;
 pub(crate) mod tied;
+pub(crate) mod unread;
 pub(crate) mod windows;

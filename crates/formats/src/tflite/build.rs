@@ -1,5 +1,6 @@
 //! Builds the graph: one pass over the operators, in which every shape is inferred and compared with the file's.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use crate::options::{BatchAxis, ReadOptions};
 use crate::reading::fault::{Fault, invalid, unsupported};
 use crate::reading::findings::{Finding, NOT_HANDLED};
 use crate::reading::finish::{counted, finished};
+use crate::reading::unread;
 
 /// Builds a network from a decoded model.
 pub(super) fn build(
@@ -255,7 +257,11 @@ impl Builder<'_> {
         }
         self.network.set_inputs(inputs);
         self.network.set_outputs(outputs);
-        let (mut notes, not_costed) = self.findings.into_parts();
+        let unread = unread::take_out(&mut self.network, &HashSet::new());
+        let unread = unread.map_err(|fault| fault.at(self.path, "graph".to_string()))?;
+        let (mut notes, mut not_costed) = self.findings.into_parts();
+        not_costed.retain(|found| !unread.has(&found.node));
+        notes.extend(unread.note());
         notes.extend(self.notes);
         let network = finished(self.network, self.path, notes)?;
         Ok(network.with_not_costed(not_costed).with_open_batch(open_batch))

@@ -141,7 +141,7 @@ impl<'a> Roles<'a> {
         // Where each name is a layer, a note says so of layers.
         let tied = (!self.each_name_counts && !self.tied.is_empty()).then(|| {
             let counted = "they count once, and a file that is written has them once";
-            Note::new(NoteKind::Assumed, format!("names of the same elements: {}; {counted}", listed(&self.tied)))
+            Note::new(NoteKind::LeftOut, format!("names of the same elements: {}; {counted}", listed(&self.tied)))
         });
         decided.chain(tied).collect()
     }

@@ -473,3 +473,32 @@ fn functions_of_the_file_are_unfolded() {
     assert!(read(vec![endless]).expect_err("it calls itself").to_string().contains("calls itself"));
     assert!(read(vec![function.clone(), function]).expect_err("twice").to_string().contains("defined twice"));
 }
+
+#[test]
+fn layers_that_no_output_depends_on_are_named_and_are_none() {
+    let network = model()
+        .input("x", &[1, 3, 6, 6])
+        .weights("w", &[4, 3, 3, 3])
+        .node("Conv", &["x", "w"], &["y"])
+        .weights("v", &[4, 3, 3, 3])
+        .node("Conv", &["x", "v"], &["dead"])
+        .node("Relu", &["dead"], &["deader"])
+        .read();
+    assert_eq!((network.layers().len(), network.graph().nodes().len()), (1, 1));
+    let expected = "layer \"Conv_dead\" is left out, for no output of the network depends on it; 1728 MACs an image that \
+                    are not counted, nor written to files";
+    assert_eq!(texts(network.notes()), [expected]);
+    // What only the body of a loop reads is read.
+    let body = model().input("i", &[1]).node("Add", &["dead", "dead"], &["y"]);
+    let looped = model()
+        .input("x", &[1, 3, 6, 6])
+        .weights("w", &[4, 3, 3, 3])
+        .node("Conv", &["x", "w"], &["dead"])
+        .ints("n", &[3])
+        .node_with("Loop", &["n"], &["y"], vec![graph("body", body.graph)])
+        .read();
+    assert_eq!(looped.layers().len(), 1);
+    let nothing = model().input("x", &[1, 3, 6, 6]).weights("w", &[4, 3, 3, 3]).node("Conv", &["x", "w"], &["dead"]);
+    let error = nothing.node("Relu", &["x"], &["y"]).error();
+    assert!(error.contains("no output of the network depends on any of its 1 layers"), "{error}");
+}

@@ -147,6 +147,11 @@ impl NetworkBuilder {
         &self.layers
     }
 
+    /// What the network returns.
+    pub fn outputs(&self) -> &[ValueId] {
+        &self.parts.outputs
+    }
+
     /// What the user feeds.
     pub fn inputs(&self) -> &[ValueId] {
         &self.parts.inputs
@@ -201,6 +206,41 @@ impl NetworkBuilder {
     /// Where the network has come to.
     pub fn mark(&self) -> Mark {
         Mark { values: self.parts.values.len(), nodes: self.parts.nodes.len(), layers: self.layers.len() }
+    }
+
+    /// Takes out the nodes that are not `kept`, one mark a node, and the MAC layers that they are, which are returned in
+    /// order.
+    ///
+    /// # Panics
+    ///
+    /// If there is not one mark for each node.
+    pub fn retain_nodes(&mut self, kept: &[bool]) -> Vec<MacLayer> {
+        assert_eq!(kept.len(), self.parts.nodes.len(), "one mark a node");
+        let mut goes = vec![false; self.layers.len()];
+        for (node, _) in self.parts.nodes.iter().zip(kept).filter(|(_, kept)| !**kept) {
+            if let Op::Mac(id) = node.op {
+                goes[id.0] = true;
+            }
+        }
+        let mut marks = kept.iter();
+        self.parts.nodes.retain(|_| *marks.next().expect("one mark a node"));
+        let places: Vec<usize> = goes
+            .iter()
+            .scan(0, |next, goes| {
+                let place = *next;
+                *next += usize::from(!goes);
+                Some(place)
+            })
+            .collect();
+        for node in &mut self.parts.nodes {
+            if let Op::Mac(id) = &mut node.op {
+                id.0 = places[id.0];
+            }
+        }
+        let layers = std::mem::take(&mut self.layers).into_iter().zip(goes);
+        let (gone, stay): (Vec<_>, Vec<_>) = layers.partition(|(_, goes)| *goes);
+        self.layers = stay.into_iter().map(|(layer, _)| layer).collect();
+        gone.into_iter().map(|(layer, _)| layer).collect()
     }
 
     /// Takes back all values, nodes and layers that came after a mark.
