@@ -221,10 +221,11 @@ pub fn landscape_hardware(paths: &[PathBuf]) -> Result<Vec<Hardware>, Error> {
 pub fn find_layer(network: &Network, wanted: &str) -> Result<LayerId, Error> {
     let layers = network.layers();
     let place = wanted.parse::<usize>().ok().filter(|place| (1..=layers.len()).contains(place));
-    let named = |layer: &MacLayer| {
-        layer.name == wanted || layer.name.strip_suffix(layer.op.name()) == Some(&format!("{wanted}/"))
-    };
-    let exact = layers.iter().position(named).or(place.map(|place| place - 1));
+    let position = |is_meant: &dyn Fn(&MacLayer) -> bool| layers.iter().position(is_meant);
+    let without_operator = format!("{wanted}/");
+    let exact = position(&|layer| layer.name == wanted)
+        .or_else(|| position(&|layer| layer.name.strip_suffix(layer.op.name()) == Some(&without_operator)))
+        .or(place.map(|place| place - 1));
     if let Some(index) = exact {
         return Ok(LayerId(index));
     }

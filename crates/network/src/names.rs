@@ -17,7 +17,7 @@ use std::collections::HashMap;
 pub struct Names(HashMap<String, usize>);
 
 impl Names {
-    /// Takes a name of a graph that is read: the second `conv` becomes `conv:2`. However many ask for the same name,
+    /// Takes a name of a graph that is read: the second `conv` becomes `conv#2`. However many ask for the same name,
     /// each gets its own at once, so that a small file cannot ask for much work.
     pub fn counted(&mut self, wanted: String) -> String {
         let mut name = wanted;
@@ -26,7 +26,7 @@ impl Names {
             *count += 1;
             match *count {
                 1 => return name,
-                n => name = format!("{name}:{n}"),
+                n => name = format!("{name}#{n}"),
             }
         }
     }
@@ -85,8 +85,8 @@ mod tests {
     #[test]
     fn each_kind_of_file_numbers_in_its_own_way() {
         let mut names = Names::default();
-        let counted = ["a", "a:2", "a", "a"].map(|wanted| names.counted(wanted.to_string()));
-        assert_eq!(counted, ["a", "a:2", "a:2:2", "a:3"]);
+        let counted = ["a", "a#2", "a", "a"].map(|wanted| names.counted(wanted.to_string()));
+        assert_eq!(counted, ["a", "a#2", "a#2#2", "a#3"]);
         let mut names = Names::default();
         let claimed = ["a.weight", "a.weight", "b", "b", "c.", "c."].map(|wanted| names.claim_tensor(wanted));
         assert_eq!(claimed, ["a.weight", "a_1.weight", "b", "b_1", "c.", "c_1"]);

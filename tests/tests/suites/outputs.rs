@@ -301,6 +301,38 @@ fn a_layer_named_total_is_none() {
 }
 
 #[test]
+fn layers_of_one_name_have_rows_that_can_be_told_apart() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut model = testkit::model()
+        .input("x", &[1, 3])
+        .weights("w", &[3, 3])
+        .node("MatMul", &["x", "w"], &["a"])
+        .node("MatMul", &["a", "w"], &["b"])
+        .node("MatMul", &["b", "w"], &["y"]);
+    for (node, name) in model.graph.node.iter_mut().zip(["dup", "dup", "=SUM(A1)"]) {
+        node.name = name.to_string();
+    }
+    std::fs::write(folder.path().join("net.onnx"), model.bytes()).expect("writable");
+    let names = ["dup", "dup#2", "=SUM(A1)"];
+    check_all(["esn", "inspect", "simulate"], |&command| {
+        run(folder.path(), &[command, "net.onnx", "--csv", "out.csv"]);
+        let table = Table::read(&folder.path().join("out.csv"));
+        let of_layers = table.rows.iter().filter(|row| row["layer"] != "TOTAL").map(|row| row["layer"].as_str());
+        assert_eq!(of_layers.take(3).collect::<Vec<_>>(), names);
+    });
+    run(folder.path(), &["compress", "net.onnx", "--prune", "weights=0.5", "-o", "out.onnx", "--json", "out.json"]);
+    let json: Value =
+        serde_json::from_slice(&std::fs::read(folder.path().join("out.json")).expect("written")).expect("valid JSON");
+    let layers = json["prune"][1]["layers"].as_array().expect("a list");
+    assert_eq!(layers.iter().map(|layer| layer["layer"].as_str().expect("a name")).collect::<Vec<_>>(), names);
+    // The second is found by its own name, also in a file that is written.
+    let (text, _) = run(folder.path(), &["trace", "net.onnx", "--layer", "dup#2", "--cycles", "0..2"]);
+    assert!(text.starts_with("dup#2 on ideal-digital"), "{text}");
+    let (text, _) = run(folder.path(), &["inspect", "out.onnx"]);
+    assert!(text.lines().any(|line| line.starts_with("dup#2 ")), "{text}");
+}
+
+#[test]
 fn a_pipe_gets_plain_text_and_no_progress() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let commands: [&[&str]; 5] = [

@@ -172,6 +172,7 @@ impl<'a> Builder<'a> {
         })?;
         for index in order {
             let node = &graph.node[index];
+            self.scopes.name_node(node);
             match self.taken_branch(node).map_err(|fault| fault.at(self.path, self.place(node)))? {
                 Some(branch) => self.add_branch(node, branch)?,
                 None => self.add_node(node).map_err(|fault| fault.at(self.path, self.place(node)))?,

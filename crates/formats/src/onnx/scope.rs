@@ -19,6 +19,10 @@ pub(super) struct Scopes<'a> {
     names: Names,
     /// Bytes before names in branches so far.
     prefixes: usize,
+    /// What nodes of the network are called.
+    node_names: Names,
+    /// The names of nodes that have been named, by their place in memory, where they stay.
+    named: HashMap<*const NodeProto, String>,
 }
 
 /// The names of one graph.
@@ -41,7 +45,13 @@ struct Inside<'a> {
 impl<'a> Scopes<'a> {
     /// The names of the graph of a file.
     pub(super) fn new(graph: &'a GraphProto) -> Self {
-        Self { open: vec![Scope::new(graph, None)], names: order::names(graph).map(clean).collect(), prefixes: 0 }
+        Self {
+            open: vec![Scope::new(graph, None)],
+            names: order::names(graph).map(clean).collect(),
+            prefixes: 0,
+            node_names: Names::default(),
+            named: HashMap::new(),
+        }
     }
 
     /// Begins a branch of an If.
@@ -102,8 +112,20 @@ impl<'a> Scopes<'a> {
         }
     }
 
-    /// The name of a node of the innermost graph, made from its operator and first output where it has none.
+    /// Names a node of the innermost graph, so that no two have one name: the second `conv` is `conv#2`.
+    pub(super) fn name_node(&mut self, node: &'a NodeProto) {
+        let name = self.own_name(node);
+        let name = self.node_names.counted(name);
+        self.named.insert(std::ptr::from_ref(node), name);
+    }
+
+    /// The name of a node of the innermost graph.
     pub(super) fn node_name(&self, node: &NodeProto) -> String {
+        self.named.get(&std::ptr::from_ref(node)).cloned().unwrap_or_else(|| self.own_name(node))
+    }
+
+    /// The name that the file gives a node, made from its operator and first output where it has none.
+    fn own_name(&self, node: &NodeProto) -> String {
         let own = match (node.name.as_str(), node.output.first()) {
             ("", Some(output)) => clean(&format!("{}:{output}", node.op_type)),
             ("", None) => clean(&node.op_type),

@@ -106,8 +106,8 @@ fn names_of_a_branch_do_not_clash() {
         "If_b/Relu_b: Relu(a) -> If_b/b",
         "If_b/Neg_y: Neg(If_b/b) -> b",
         "Abs_If_z/b: Abs(b) -> If_z/b",
-        "If_z/Exp_b: Exp(a) -> If_z/b:2",
-        "If_z/Neg_y: Neg(If_z/b:2) -> z",
+        "If_z/Exp_b: Exp(a) -> If_z/b#2",
+        "If_z/Neg_y: Neg(If_z/b#2) -> z",
         "Add_y: Add(If_z/b, z) -> y",
     ];
     assert_eq!(nodes(&network), expected);

@@ -502,3 +502,21 @@ fn layers_that_no_output_depends_on_are_named_and_are_none() {
     let error = nothing.node("Relu", &["x"], &["y"]).error();
     assert!(error.contains("no output of the network depends on any of its 1 layers"), "{error}");
 }
+
+#[test]
+fn nodes_of_one_name_are_told_apart() {
+    let mut model = model()
+        .input("x", &[1, 3])
+        .weights("w", &[3, 3])
+        .node("MatMul", &["x", "w"], &["a"])
+        .node("MatMul", &["a", "w"], &["b"])
+        .node("Relu", &["b"], &["c"])
+        .node("MatMul", &["c", "w"], &["y"]);
+    for (node, name) in model.graph.node.iter_mut().zip(["dup", "dup", "dup", "dup#2"]) {
+        node.name = name.to_string();
+    }
+    let network = model.read();
+    let names: Vec<&str> = network.layers().iter().map(|layer| layer.name.as_str()).collect();
+    assert_eq!(names, ["dup", "dup#2", "dup#2#2"]);
+    assert_eq!(network.graph().nodes()[2].name, "dup#3");
+}

@@ -450,7 +450,7 @@ fn names_that_come_twice_are_told_apart() {
     let bytes = written(&twice.read());
     let graph = ModelProto::decode(bytes.as_slice()).expect("a model").graph.expect("a graph");
     let names: Vec<&str> = graph.node.iter().map(|node| node.name.as_str()).collect();
-    assert_eq!(names, ["same", "same_2", "same_3"]);
+    assert_eq!(names, ["same", "same#2", "same#3"]);
     assert_eq!(graph.initializer.len(), 1, "weights that two layers share are stored once");
     assert_eq!(graph.node[0].output, ["h"]);
     assert!(read(bytes).graph().nodes().iter().any(|node| node.op == Op::Unary(Unary::Relu)));

@@ -4,7 +4,7 @@ use engine::Arithmetic;
 use network::Network;
 use runner::{EngineEvaluation, Evaluation, Score};
 
-use super::number::{counted, fraction, tail};
+use super::number::{counted, fraction, tail, telling_width};
 use super::table::{render, table};
 
 /// Layer names are cut to this many characters.
@@ -113,8 +113,9 @@ fn noise(network: &Network, evaluation: &Evaluation) -> String {
     let mut header = vec!["SQNR of outputs, dB"];
     header.extend(names.iter().map(String::as_str));
     let mut table = table(&header, 1);
+    let width = telling_width(network.layers().iter().map(|layer| layer.name.as_str()), NAME_WIDTH);
     for (l, layer) in network.layers().iter().enumerate() {
-        let mut row = vec![tail(&layer.name, NAME_WIDTH)];
+        let mut row = vec![tail(&layer.name, width)];
         let ratios = evaluation.engines.iter().map(|engine| engine.sqnr_db[l]);
         row.extend(ratios.map(|ratio| ratio.map_or("–".to_string(), |db| format!("{db:.1}"))));
         table.add_row(row);

@@ -3,7 +3,7 @@
 use compress::{LayerQuantization, PruneReport, PruningOutcome, QuantizeReport};
 use runner::NetworkCost;
 
-use super::number::{fraction, grouped, grouped_quarters, short, tail};
+use super::number::{fraction, grouped, grouped_quarters, short, tail, telling_width};
 use super::table::{render, table};
 
 /// Layer names are cut to this many characters.
@@ -14,10 +14,11 @@ pub fn pruning_table(report: &PruneReport) -> String {
     let header =
         ["pruned", "filters", "by norm", "below", "dead before", "channels", "weights", "zero or gone", "fraction"];
     let mut table = table(&header, 1);
+    let width = telling_width(report.layers.iter().map(|layer| layer.layer.as_str()), NAME_WIDTH);
     for layer in &report.layers {
         let share = layer.weights_pruned as f64 / layer.weights as f64;
         table.add_row([
-            tail(&layer.layer, NAME_WIDTH),
+            tail(&layer.layer, width),
             layer.filters.to_string(),
             layer.filters_by_norm.to_string(),
             layer.filters_below.to_string(),
@@ -58,10 +59,11 @@ fn target(layer: &LayerQuantization) -> Option<String> {
 /// How the weights were quantized, one row a layer.
 pub fn quantization_table(report: &QuantizeReport) -> String {
     let mut table = table(&["quantized", "bits", "step", "S/N", "ESN_a", "target", "met"], 1);
+    let width = telling_width(report.layers.iter().map(|layer| layer.layer.as_str()), NAME_WIDTH);
     for layer in &report.layers {
         let (low, high) = layer.steps;
         table.add_row([
-            tail(&layer.layer, NAME_WIDTH),
+            tail(&layer.layer, width),
             format!("{:.2}", layer.bits),
             if low == high { format!("{low:.3e}") } else { format!("{low:.3e}…{high:.3e}") },
             layer.snr.map_or("–".to_string(), short),

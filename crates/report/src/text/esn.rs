@@ -2,7 +2,7 @@
 
 use runner::{LayerCost, NetworkCost};
 
-use super::number::{fraction, grouped, grouped_quarters, short, tail};
+use super::number::{fraction, grouped, grouped_quarters, short, tail, telling_width};
 use super::table::{render, table};
 use crate::mean_bits;
 
@@ -30,19 +30,20 @@ pub fn esn_by_layer(cost: &NetworkCost, left_out: &str) -> String {
         "(4)/(2)",
     ];
     let mut table = table(&header, 2);
+    let width = telling_width(cost.layers.iter().map(|layer| layer.name.as_str()), NAME_WIDTH);
     for layer in &cost.layers {
-        table.add_row(row(layer, layer.esn_a_from_snr()));
+        table.add_row(row(layer, layer.esn_a_from_snr(), width));
     }
-    table.add_row(row(&cost.total_row(), cost.esn_a_from_snr));
+    table.add_row(row(&cost.total_row(), cost.esn_a_from_snr, width));
     format!("{}{left_out}\n{}", render(&table), legend(cost))
 }
 
-fn row(layer: &LayerCost, from_snr: Option<f64>) -> [String; 14] {
+fn row(layer: &LayerCost, from_snr: Option<f64>, name_width: usize) -> [String; 14] {
     let esn = &layer.esn;
     let esn_a = esn.esn_a().to_f64();
     let from_snr_ratio = from_snr.filter(|_| esn_a > 0.0).map(|x| x / esn_a);
     [
-        tail(&layer.name, NAME_WIDTH),
+        tail(&layer.name, name_width),
         layer.op.to_string(),
         grouped(esn.weights),
         format!("{:.3}", esn.nonzero as f64 / esn.weights as f64),

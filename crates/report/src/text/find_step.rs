@@ -2,7 +2,7 @@
 
 use compress::{FindStepReport, FoundStep, Granularity};
 
-use super::number::{grouped, one_line, tail};
+use super::number::{grouped, one_line, tail, telling_width};
 use super::table::{render, table};
 
 /// Layer names are cut to this many characters.
@@ -12,13 +12,14 @@ const NAME_WIDTH: usize = 32;
 pub fn found_steps(report: &FindStepReport) -> String {
     let header = ["step found", "grid", "bits", "step", "W_int", "levels", "deviation", "log10 chance"];
     let mut table = table(&header, 2);
+    let width = telling_width(report.found().map(|(layer, _)| layer), NAME_WIDTH);
     for (layer, found) in report.found() {
-        table.add_row(row(layer, found));
+        table.add_row(row(layer, found, width));
     }
     format!("{}\n", render(&table))
 }
 
-fn row(layer: &str, found: &FoundStep) -> [String; 8] {
+fn row(layer: &str, found: &FoundStep, name_width: usize) -> [String; 8] {
     let [low, high] = found.steps;
     let [lowest, highest] = found.levels;
     let steps = match found.granularity {
@@ -27,7 +28,7 @@ fn row(layer: &str, found: &FoundStep) -> [String; 8] {
     };
     let point = found.zero_point.map_or(String::new(), |point| format!(", zero point {point}"));
     [
-        tail(layer, NAME_WIDTH),
+        tail(layer, name_width),
         format!("{}{point}", one_line(found.grid)),
         found.bits.to_string(),
         steps,

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use network::{Graph, LayerId, MacLayer, Network, Value};
 use runner::WeightStatistics;
 
-use super::number::{grouped, one_line, tail};
+use super::number::{grouped, one_line, tail, telling_width};
 use super::table::{render, table};
 
 /// Layer names are cut to this many characters.
@@ -84,19 +84,20 @@ pub fn layer_table(network: &Network, layers: &[Option<WeightStatistics>]) -> St
         "min", "max", "mean", "std",
     ];
     let mut table = table(&header, 2);
+    let width = telling_width(network.layers().iter().map(|layer| layer.name.as_str()), NAME_WIDTH);
     for (layer, statistics) in network.layers().iter().zip(layers) {
-        table.add_row(row(layer, statistics.as_ref()));
+        table.add_row(row(layer, statistics.as_ref(), width));
     }
     render(&table)
 }
 
-fn row(layer: &MacLayer, statistics: Option<&WeightStatistics>) -> [String; 16] {
+fn row(layer: &MacLayer, statistics: Option<&WeightStatistics>, name_width: usize) -> [String; 16] {
     let (spec, window) = (layer.geometry.spec(), layer.window());
     let [out_h, out_w] = layer.out_size();
     let number = |of: fn(&WeightStatistics) -> f64| statistics.map_or("–".to_string(), |s| format!("{:.4}", of(s)));
     let quantized = if layer.weights.quantization.is_some() { " (int)" } else { "" };
     [
-        tail(&layer.name, NAME_WIDTH),
+        tail(&layer.name, name_width),
         format!("{}{quantized}", layer.op.name()),
         format!("{}×{}×{}", spec.in_channels, spec.in_size[0], spec.in_size[1]),
         pair(window.kernel),

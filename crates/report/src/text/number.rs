@@ -1,5 +1,7 @@
 //! Numbers and names as people like to read them.
 
+use std::collections::HashSet;
+
 use esn::Quarters;
 
 /// A count with thousands separators: `40,551,040`.
@@ -77,6 +79,17 @@ pub fn tail(name: &str, width: usize) -> String {
     std::iter::once('…').chain(printable.chars().skip(len + 1 - width)).collect()
 }
 
+/// The width, `least` or more, to which [`tail`] cuts different names to different texts.
+pub fn telling_width<'a>(names: impl Iterator<Item = &'a str>, least: usize) -> usize {
+    let names: HashSet<String> = names.map(one_line).collect();
+    let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let tells = |width: &usize| {
+        let cut: HashSet<String> = names.iter().map(|name| tail(name, *width)).collect();
+        cut.len() == names.len()
+    };
+    (least..longest).step_by(8).find(tells).unwrap_or(longest.max(least))
+}
+
 /// Text with control characters made visible, so that nothing in a file can disturb the terminal.
 pub fn one_line(text: &str) -> String {
     text.chars().flat_map(|c| if is_disturbing(c) { c.escape_default().collect() } else { vec![c] }).collect()
@@ -108,5 +121,10 @@ mod tests {
         assert_eq!(tail("/layer3/layer3.2/conv2/Conv", 12), "…conv2/Conv".to_string().replace("…", "…/"));
         assert_eq!(tail("a\nb\u{1b}[2J", 20), "a\\nb\\u{1b}[2J");
         assert_eq!(one_line("a\u{202e}b"), "a\\u{202e}b");
+        let (a, b) = ("/encoder/layers.0/conv2/Conv", "/decoder/layers.0/conv2/Conv");
+        assert_eq!((telling_width([a].into_iter(), 12), telling_width([a, "/fc"].into_iter(), 12)), (12, 12));
+        let width = telling_width([a, b].into_iter(), 12);
+        assert!(width > 12 && tail(a, width) != tail(b, width), "{width}");
+        assert_eq!(telling_width([a, a].into_iter(), 12), 12, "equal names stay equal");
     }
 }

@@ -7,7 +7,9 @@ use runner::{
     Hardware, HardwareRun, LayerCost, Merit, Metric, NetworkCost, Quantization, SteppedLayer, Verdict, energy_by_entry,
 };
 
-use super::number::{fraction, grouped, grouped_quarters, joules, one_line, seconds, short, tail, with_unit};
+use super::number::{
+    fraction, grouped, grouped_quarters, joules, one_line, seconds, short, tail, telling_width, with_unit,
+};
 use super::summary::{energies, totals};
 use super::table::{render, table};
 use crate::{mean_bits, metric_value};
@@ -52,10 +54,15 @@ pub fn costs(
     text + &tables + &check_lines(hardware, cost)
 }
 
+/// Characters that it takes to tell the names of all layers apart.
+pub(super) fn name_width(cost: &NetworkCost) -> usize {
+    telling_width(cost.layers.iter().map(|layer| layer.name.as_str()), NAME_WIDTH)
+}
+
 /// What a layer is: its name, operator, MACs, density and mean bits.
-pub(super) fn what(layer: &LayerCost) -> [String; 5] {
+pub(super) fn what(layer: &LayerCost, name_width: usize) -> [String; 5] {
     [
-        tail(&layer.name, NAME_WIDTH),
+        tail(&layer.name, name_width),
         layer.op.to_string(),
         short(layer.esn.macs as f64),
         format!("{:.3}", layer.esn.nonzero as f64 / layer.esn.weights as f64),
@@ -165,17 +172,18 @@ fn layer_table(hardware: &Hardware, cost: &NetworkCost, h: usize) -> String {
     let metric = hardware.metric.name();
     let header = ["layer", "op", "MACs", "density", "mean bits", "cycles", "util", "energy", metric, "ratio", "check"];
     let mut table = table(&header, 2);
+    let width = name_width(cost);
     for layer in &cost.layers {
-        table.add_row(row(hardware, layer, &layer.runs[h]));
+        table.add_row(row(hardware, layer, &layer.runs[h], width));
     }
-    table.add_row(row(hardware, &cost.total_row(), &cost.totals[h]));
+    table.add_row(row(hardware, &cost.total_row(), &cost.totals[h], width));
     render(&table)
 }
 
-fn row(hardware: &Hardware, layer: &LayerCost, run: &HardwareRun) -> [String; 11] {
+fn row(hardware: &Hardware, layer: &LayerCost, run: &HardwareRun, name_width: usize) -> [String; 11] {
     let merit = Merit::new(hardware, layer, run);
     let esn = metric_value(hardware.metric, run.check.expected).parse().unwrap_or(f64::NAN);
-    let [name, op, macs, density, bits] = what(layer);
+    let [name, op, macs, density, bits] = what(layer, name_width);
     [
         name,
         op,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use runner::{Hardware, HardwareRun, LayerCost, Merit, NetworkCost};
 
 use super::number::{fraction, grouped, short, tail};
-use super::run::{energy, verdict, what};
+use super::run::{energy, name_width, verdict, what};
 use super::table::{render, table};
 use crate::{CostedNetwork, metric_value};
 
@@ -160,9 +160,10 @@ fn energy_table(hardware: &[Hardware], cost: &NetworkCost, shown: Range<usize>) 
     let of_layers = if shown.start == 0 { header.len() } else { 1 };
     let names = shown.clone().map(|h| hardware[h].engine.name());
     let mut table = table(&header[..of_layers].iter().copied().chain(names).collect::<Vec<_>>(), of_layers.min(2));
+    let width = name_width(cost);
     for layer in cost.layers.iter().chain([&cost.total_row()]) {
         let energies = shown.clone().map(|h| energy(&hardware[h], layer.runs[h].energy_j()));
-        table.add_row(what(layer).into_iter().take(of_layers).chain(energies));
+        table.add_row(what(layer, width).into_iter().take(of_layers).chain(energies));
     }
     render(&table)
 }
