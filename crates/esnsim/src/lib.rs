@@ -92,13 +92,13 @@ pub use images::{
 };
 pub use many::{frontier, merge, sweep};
 pub use open::{
-    OpenOptions, Opened, check_graph, find_layer, find_steps, hardware, landscape_hardware, open, open_piped,
-    traced_hardware,
+    OpenOptions, Opened, check_graph, check_widths, find_layer, find_steps, hardware, landscape_hardware, open,
+    open_piped, traced_hardware,
 };
 pub use outputs::check_outputs;
 pub use progress::{Progress, Quiet, Stage};
 pub use record::run_record;
-pub use simulation::{EvaluateOptions, Reference, SimulateOptions, Simulation, esn, simulate, write_csv};
+pub use simulation::{EvaluateOptions, Reference, SimulateOptions, Simulation, esn, simulate, write_csv, write_json};
 pub use threads::on_threads;
 
 pub use ::compress::PruneOptions;

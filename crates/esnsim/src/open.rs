@@ -40,6 +40,24 @@ impl Opened {
         Quantization::new(bits.filter(|_| !unused))
     }
 
+    /// How real weights are quantized at each of these widths; at the default where there is none. Integers of a file are
+    /// taken as they are. A network that holds nothing else has one quantization, `beside` others that the widths are for;
+    /// alone it is refused when it is costed.
+    pub fn quantizations(&self, widths: &[BitWidth], beside: bool) -> Vec<Quantization> {
+        let has_real = self.network.layers().iter().any(|layer| !is_quantized(layer));
+        if widths.is_empty() || (beside && !has_real) {
+            return vec![Quantization::new(None)];
+        }
+        let mut all: Vec<Quantization> = Vec::new();
+        for &bits in widths {
+            let quantization = self.quantization(Some(bits));
+            if !all.contains(&quantization) {
+                all.push(quantization);
+            }
+        }
+        all
+    }
+
     /// Refuses a network some of whose weights are real although their steps were asked for and no width was: which
     /// layers a figure counts as found and which as quantized here must be the user's choice.
     ///
@@ -51,6 +69,19 @@ impl Opened {
         let Some(real) = self.network.layers().iter().find(|layer| !is_quantized(layer)) else { return Ok(()) };
         let reason = report.refused().find(|(layer, _)| *layer == real.name).map(|(_, reason)| reason.to_string());
         Err(Error::NoStep { path: self.network.path().to_path_buf(), layer: real.name.clone(), reason })
+    }
+}
+
+/// Refuses widths that none of several networks has real weights for.
+///
+/// # Errors
+///
+/// [`Error::Run`] names the first network.
+pub fn check_widths(networks: &[&Opened], widths: &[BitWidth]) -> Result<(), Error> {
+    let (Some(first), Some(&bits)) = (networks.first(), widths.first()) else { return Ok(()) };
+    match networks.iter().any(|opened| opened.network.layers().iter().any(|layer| !is_quantized(layer))) {
+        true => Ok(()),
+        false => Ok(first.quantization(Some(bits)).check(&first.network)?),
     }
 }
 

@@ -7,7 +7,7 @@ use inference::Samples;
 use network::Network;
 use report::figures::{RunFigures, write_run_page};
 use report::text::Layout;
-use report::{CostedNetwork, Report, text, write_file, write_simulate_csv};
+use report::{CostedNetwork, Report, text, write_file, write_reports, write_simulate_csv};
 use runner::{
     Answer, CostPlan, Evaluation, EvaluationPlan, Hardware, NetworkCost, Quantization, RunRecord, SteppedLayer, cost,
     cost_measured, details, evaluate, evaluate_seeds, step_all,
@@ -204,7 +204,7 @@ impl<'a> Simulation<'a> {
     ///
     /// [`Error::Output`] names the file; it is then as it was before.
     pub fn write_csv(&self, path: &Path) -> Result<(), Error> {
-        write_csv(path, self.hardware, std::slice::from_ref(self))
+        write_csv(path, self.hardware, &[self])
     }
 
     /// The run as tables of several networks take it. The name is that of its file.
@@ -218,10 +218,14 @@ impl<'a> Simulation<'a> {
     ///
     /// As [`Simulation::write_csv`].
     pub fn write_json(&self, path: &Path, record: &RunRecord) -> Result<(), Error> {
+        let report = self.report(record);
+        Ok(write_file(path, |writer| report.write_json(writer))?)
+    }
+
+    fn report<'b>(&'b self, record: &'b RunRecord) -> Report<'b> {
         let SimulateOptions { quantization, convention, .. } = self.options;
         let evaluation = self.evaluation.as_ref();
-        let report = Report::new(self.network, quantization, convention, self.hardware, &self.cost, evaluation, record);
-        Ok(write_file(path, |writer| report.write_json(writer))?)
+        Report::new(self.network, quantization, convention, self.hardware, &self.cost, evaluation, record)
     }
 
     /// Writes the run as one self-contained page. `default_bits` as for [`Simulation::text`], the record as for
@@ -253,10 +257,20 @@ impl<'a> Simulation<'a> {
 /// # Errors
 ///
 /// [`Error::Output`] names the file; it is then as it was before.
-pub fn write_csv(path: &Path, hardware: &[Hardware], runs: &[Simulation<'_>]) -> Result<(), Error> {
+pub fn write_csv(path: &Path, hardware: &[Hardware], runs: &[&Simulation<'_>]) -> Result<(), Error> {
     let names: Vec<String> = runs.iter().map(|run| text::network_name(run.network)).collect();
     let networks = || runs.iter().zip(&names).map(|(run, name)| run.costed(name));
     Ok(write_file(path, |writer| write_simulate_csv(writer, hardware, networks()))?)
+}
+
+/// Writes several runs as JSON, each with its record: a list of what [`Simulation::write_json`] writes of one.
+///
+/// # Errors
+///
+/// As [`Simulation::write_json`].
+pub fn write_json(path: &Path, runs: &[(&Simulation<'_>, RunRecord)]) -> Result<(), Error> {
+    let reports: Vec<Report<'_>> = runs.iter().map(|(run, record)| run.report(record)).collect();
+    Ok(write_file(path, |writer| write_reports(writer, &reports))?)
 }
 
 /// Runs images on a network and its engines, and on random hardware with other seeds where that is asked for.

@@ -13,7 +13,7 @@ use runner::{
 use crate::values::{mean_bits, metric_value};
 
 /// Columns of the CSV of `simulate`.
-pub const SIMULATE_COLUMNS: [&str; 43] = [
+pub const SIMULATE_COLUMNS: [&str; 44] = [
     "layer",
     "op",
     "hardware",
@@ -57,10 +57,11 @@ pub const SIMULATE_COLUMNS: [&str; 43] = [
     "network",
     "row",
     "weights_of",
+    "bits",
 ];
 
 /// Columns of the CSV of `esn`.
-pub const ESN_COLUMNS: [&str; 23] = [
+pub const ESN_COLUMNS: [&str; 24] = [
     "layer",
     "op",
     "weights",
@@ -84,6 +85,7 @@ pub const ESN_COLUMNS: [&str; 23] = [
     "effective_macs",
     "row",
     "weights_of",
+    "bits",
 ];
 
 /// What one network costs on hardware, and how it did on images.
@@ -141,7 +143,7 @@ fn simulate_row(
     run: &HardwareRun,
     (sqnr_db, clipped): (Option<f64>, Option<f64>),
     network: &str,
-) -> [String; 43] {
+) -> [String; 44] {
     let merit = Merit::new(hardware, layer, run);
     let [compute_j, conversion_j, memory_j] = merit.energy_by_group_j;
     [
@@ -188,6 +190,7 @@ fn simulate_row(
         network.to_string(),
         row(layer).to_string(),
         layer.weights_of.clone().unwrap_or_default(),
+        layer.quantized_to.map(|bits| bits.to_string()).unwrap_or_default(),
     ]
 }
 
@@ -222,7 +225,7 @@ pub fn write_esn<'a>(
     csv.flush()
 }
 
-fn esn_row(network: &str, layer: &LayerCost, from_snr: Option<f64>, from_snr_macs: Option<f64>) -> [String; 23] {
+fn esn_row(network: &str, layer: &LayerCost, from_snr: Option<f64>, from_snr_macs: Option<f64>) -> [String; 24] {
     let esn = &layer.esn;
     [
         layer.name.clone(),
@@ -248,6 +251,7 @@ fn esn_row(network: &str, layer: &LayerCost, from_snr: Option<f64>, from_snr_mac
         layer.nonzero_macs.to_string(),
         row(layer).to_string(),
         layer.weights_of.clone().unwrap_or_default(),
+        layer.quantized_to.map(|bits| bits.to_string()).unwrap_or_default(),
     ]
 }
 

@@ -100,6 +100,8 @@ struct LayerReport<'a> {
     layer: &'a str,
     /// `layer` or `total`, as in the CSV.
     row: &'static str,
+    /// Width of weights quantized here; none where the file quantizes them.
+    bits: Option<u32>,
     op: &'a str,
     filters: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -186,7 +188,7 @@ impl<'a> Report<'a> {
         inference: Option<&'a Evaluation>,
         run: &'a RunRecord,
     ) -> Self {
-        let in_file = cost.layers.iter().filter(|layer| layer.quantized_in_file).count();
+        let in_file = cost.layers.iter().filter(|layer| layer.quantized_to.is_none()).count();
         Self {
             schema: SCHEMA,
             program: "esnsim",
@@ -223,6 +225,16 @@ impl<'a> Report<'a> {
     }
 }
 
+/// Writes several runs as a list of reports.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn write_reports(writer: &mut dyn Write, reports: &[Report<'_>]) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *writer, reports)?;
+    writer.write_all(b"\n")
+}
+
 fn not_costed(NotCosted { node, operator, reason }: &NotCosted) -> NotCostedReport<'_> {
     NotCostedReport { node, operator, reason }
 }
@@ -254,6 +266,7 @@ impl<'a> LayerReport<'a> {
         Self {
             layer: name,
             row: "layer",
+            bits: layer.quantized_to,
             op: "",
             filters: 0,
             positions: None,

@@ -56,6 +56,6 @@ pub use csv::{
 };
 pub use file::{OutputError, write_file};
 pub use frontier::write_csv as write_frontier_csv;
-pub use json::{EsnFigures, Report};
+pub use json::{EsnFigures, Report, write_reports};
 pub use landscape::{LANDSCAPE_COLUMNS, write_landscape_csv};
 pub use values::{convention_name, mean_bits, metric_value};

@@ -27,8 +27,9 @@ pub struct LayerCost {
     pub filters: usize,
     /// Output positions of one image, of a transposed convolution input positions: how often each weight is used.
     pub positions: u64,
-    /// Whether the file holds integers for this layer.
-    pub quantized_in_file: bool,
+    /// Bits that its real weights were quantized to; none where the file holds integers for this layer. Of a sum, those of
+    /// the layers that have any.
+    pub quantized_to: Option<u32>,
     /// The earlier layer that has the same weights, where they are one tensor. Sums of what counts weights leave this
     /// layer out; its MACs count.
     pub weights_of: Option<String>,
@@ -159,7 +160,7 @@ fn layer_cost(plan: &CostPlan<'_>, measured: &[Option<MeasuredRuns>], id: LayerI
         op: layer.op.name(),
         filters: layer.geometry.spec().filters,
         positions,
-        quantized_in_file: prepare::is_quantized(layer),
+        quantized_to: (!prepare::is_quantized(layer)).then(|| plan.quantization.bits().get()),
         weights_of: plan.network.shares_weights_with(id).map(|first| plan.network.layers()[first.0].name.clone()),
         esn,
         nonzero_macs: esn.nonzero * u128::from(positions),
@@ -239,7 +240,7 @@ impl NetworkCost {
             op: "",
             filters: first_uses(&self.layers).map(|layer| layer.filters).sum(),
             positions: 0,
-            quantized_in_file: false,
+            quantized_to: self.layers.iter().find_map(|layer| layer.quantized_to),
             weights_of: None,
             esn: self.esn,
             nonzero_macs: self.layers.iter().map(|layer| layer.nonzero_macs).sum(),

@@ -285,6 +285,49 @@ fn networks_stand_side_by_side_with_the_figures_that_each_has_alone() {
 }
 
 #[test]
+fn widths_go_to_real_weights_and_have_a_row_each() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path();
+    run(path, &["compress", "--bits", "3", "-o", "int.onnx"]);
+    std::fs::copy(repository("traces/digits-resnet.onnx"), path.join("real.onnx")).expect("it can be copied");
+    for (command, more) in [("esn", &[][..]), ("simulate", &["--hardware", "ideal-digital"])] {
+        let csv = |arguments: &[&str]| {
+            let (text, _) = run(path, &[&[command], arguments, &["--csv", "out.csv"], more].concat());
+            (text, std::fs::read_to_string(path.join("out.csv")).expect("the run wrote it"))
+        };
+        let alone = [&["int.onnx"][..], &["real.onnx", "--bits", "2"], &["real.onnx", "--bits", "8"]];
+        let [(_, int), (_, two), (_, eight)] = alone.map(csv);
+        let (text, together) = csv(&["int.onnx", "real.onnx", "--bits", "2,8,2"]);
+        let rows = |csv: &str| csv.split_once('\n').expect("a header").1.to_string();
+        assert!(together == format!("{int}{}{}", rows(&two), rows(&eight)), "{command}: other rows than each alone");
+        let (_, widths_alone) = csv(&["real.onnx", "--bits", "2,8"]);
+        assert_eq!(rows(&widths_alone), rows(&two) + &rows(&eight), "{command}");
+        let table = Table::read(&path.join("out.csv"));
+        assert!(table.rows.iter().all(|row| ["2", "8"].contains(&row["bits"].as_str())), "{command}");
+        let width = |file: &str, bits: &str| {
+            let words = |line: &str| line.split_whitespace().map(str::to_string).collect::<Vec<_>>();
+            text.lines().any(|line| words(line).windows(2).any(|pair| pair == [file, bits]))
+        };
+        for (file, bits) in [("int.onnx", "file"), ("real.onnx", "2"), ("real.onnx", "8")] {
+            assert!(width(file, bits), "{command}: {file} {bits}: {text}");
+        }
+        let refused =
+            esnsim().current_dir(path).args([command, "int.onnx", "int.onnx", "--bits", "2"]).assert().code(2);
+        let error = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+        assert!(error.contains("int.onnx: 2 bits are asked for"), "{error}");
+    }
+    let json = ["simulate", "int.onnx", "real.onnx", "--bits", "2,8", "--json", "out.json"];
+    run(path, &json);
+    let json: Value = serde_json::from_slice(&std::fs::read(path.join("out.json")).expect("written")).expect("JSON");
+    let widths: Vec<&Value> = json.as_array().expect("a list").iter().map(|run| &run["quantization"]["bits"]).collect();
+    assert_eq!(widths, [&Value::Null, &2.into(), &8.into()]);
+    assert_eq!((&json[0]["layers"][0]["bits"], &json[2]["total"]["bits"]), (&Value::Null, &8.into()));
+    let refused = esnsim().current_dir(path).args(["simulate", "--bits", "2,8", "--stepped"]).assert().code(2);
+    let error = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    assert!(error.contains("--stepped takes one network at one width, not 1 network at 2 widths"), "{error}");
+}
+
+#[test]
 fn a_layer_named_total_is_none() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let network = testkit::model().input("x", &[1, 1, 2, 2]).weights("w", &[2, 1, 1, 1]);

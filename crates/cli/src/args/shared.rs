@@ -190,8 +190,12 @@ pub struct WidthOptions {
 #[derive(Args)]
 #[command(next_help_heading = QUANTIZATION)]
 pub struct MetricOptions {
-    #[command(flatten)]
-    pub width: WidthOptions,
+    /// Bits of weights that the file holds as real numbers [default: 4]
+    ///
+    /// Such weights are quantized per layer, mid-rise, with the step from the largest magnitude. A file of integers
+    /// refuses the option; beside others it stays as it is. Several widths, as 2,3,4,8, give a row each.
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = bit_width)]
+    pub bits: Vec<BitWidth>,
 
     /// Bits of a weight of amplitude 0.5
     ///

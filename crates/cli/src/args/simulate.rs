@@ -17,7 +17,7 @@ use super::shared::{
 pub struct SimulateOptions {
     /// Network files; left out: the embedded digits network and its images
     ///
-    /// Several are shown side by side, by their totals.
+    /// Several are shown side by side, by their totals, and so is one at several widths (--bits).
     pub networks: Vec<PathBuf>,
 
     #[command(flatten)]
@@ -103,10 +103,9 @@ impl SimulateOptions {
         AnswerRequest { output: self.output.clone(), threshold: self.threshold }
     }
 
-    /// An option that was given and shows one network alone.
+    /// An option that was given and shows one network at one width alone.
     pub fn of_one_network(&self) -> Option<&'static str> {
         let given = [
-            (self.json.is_some(), "--json"),
             (self.html.is_some(), "--html"),
             (self.by_hardware, "--by-hardware"),
             (self.stepped, "--stepped"),

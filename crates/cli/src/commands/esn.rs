@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use esnsim::Opened;
+use network::Network;
 use report::text::{esn_by_layer, esn_side_by_side, heading, left_out, marked_name, network_name, quantization_line};
 use report::{write_esn_csv, write_file};
-use runner::NetworkCost;
+use runner::{NetworkCost, Quantization};
 
 use crate::args::EsnOptions;
 use crate::commands;
@@ -19,7 +21,15 @@ pub fn run(options: &EsnOptions) -> anyhow::Result<()> {
         [] => vec![None],
         paths => paths.iter().map(|path| Some(path.as_path())).collect(),
     };
-    let costs = files.into_iter().map(|file| cost(options, file)).collect::<anyhow::Result<Vec<_>>>()?;
+    let opened = files.into_iter().map(|file| open(options, file)).collect::<anyhow::Result<Vec<_>>>()?;
+    let (widths, beside) = (options.metric.bits.as_slice(), opened.len() > 1);
+    esnsim::check_widths(&opened.iter().collect::<Vec<_>>(), widths)?;
+    let mut costs = Vec::new();
+    for opened in &opened {
+        for quantization in opened.quantizations(widths, beside) {
+            costs.push(Costed::new(options, &opened.network, quantization)?);
+        }
+    }
     match costs.as_slice() {
         [one] => print(&format!("{}\n{}", one.heading, esn_by_layer(&one.cost, &one.left_out)))?,
         several => {
@@ -34,7 +44,14 @@ pub fn run(options: &EsnOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One network and what is said of it.
+fn open(options: &EsnOptions, file: Option<&Path>) -> anyhow::Result<Opened> {
+    let opened = commands::open(file, &options.open_options())?;
+    opened.check_steps(options.metric.bits.first().copied())?;
+    notes(opened.network.notes());
+    Ok(opened)
+}
+
+/// One network at one width, and what is said of it.
 struct Costed {
     /// In files.
     name: String,
@@ -46,18 +63,16 @@ struct Costed {
     cost: NetworkCost,
 }
 
-fn cost(options: &EsnOptions, file: Option<&Path>) -> anyhow::Result<Costed> {
-    let opened = commands::open(file, &options.open_options())?;
-    opened.check_steps(options.metric.width.bits)?;
-    let (network, quantization) = (&opened.network, opened.quantization(options.metric.width.bits));
-    let cost = esnsim::esn(network, quantization, options.metric.bit_convention)?;
-    notes(network.notes());
-    let quantized = quantization_line(&cost, quantization, DEFAULT_BITS_HINT);
-    Ok(Costed {
-        name: network_name(network),
-        marked_name: marked_name(network),
-        heading: heading(network, &cost, &quantized),
-        left_out: left_out(network.not_costed()),
-        cost,
-    })
+impl Costed {
+    fn new(options: &EsnOptions, network: &Network, quantization: Quantization) -> anyhow::Result<Self> {
+        let cost = esnsim::esn(network, quantization, options.metric.bit_convention)?;
+        let quantized = quantization_line(&cost, quantization, DEFAULT_BITS_HINT);
+        Ok(Self {
+            name: network_name(network),
+            marked_name: marked_name(network),
+            heading: heading(network, &cost, &quantized),
+            left_out: left_out(network.not_costed()),
+            cost,
+        })
+    }
 }

@@ -1,55 +1,102 @@
-//! `esnsim simulate A B`: several networks on the same hardware, side by side.
+//! `esnsim simulate A B` or `--bits 2,3,4`: several networks, or one at several widths, on the same hardware, side by side.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::bail;
-use esnsim::{NetworkImages, Opened, SimulateOptions as Plan, Simulation};
-use report::text::{heading, left_out, marked_name, quantization_line, side_by_side};
-use runner::Hardware;
+use esnsim::{EvaluateOptions, NetworkImages, Opened, SimulateOptions as Plan, Simulation};
+use report::text::{counted, heading, left_out, marked_name, quantization_line, side_by_side};
+use runner::{Hardware, RunRecord};
 
-use crate::args::SimulateOptions;
+use crate::args::{SimulateOptions, command_words};
 use crate::commands::DEFAULT_BITS_HINT;
 use crate::terminal::{Bars, notes, print, width};
 use crate::{Status, commands};
 
 /// A network, and the images as its input.
-struct Entry {
+struct Entry<'a> {
+    /// Its file; none for the embedded network.
+    file: Option<&'a Path>,
     opened: Opened,
     images: Option<NetworkImages>,
 }
 
-/// Runs the networks, one after another, and compares them.
-pub fn run(options: &SimulateOptions, networks: &[PathBuf], hardware: &[Hardware]) -> anyhow::Result<Status> {
+/// Runs the networks, one after another, at each width, and compares them.
+pub fn run(options: &SimulateOptions, hardware: &[Hardware]) -> anyhow::Result<Status> {
+    let files: Vec<Option<&Path>> = match options.networks.as_slice() {
+        [] => vec![None],
+        files => files.iter().map(|file| Some(file.as_path())).collect(),
+    };
+    let widths = options.metric.bits.as_slice();
     if let Some(option) = options.of_one_network() {
-        bail!("{option} takes one network, and there are {}; run each by itself", networks.len());
+        let networks = counted(files.len() as u128, "network");
+        let widths = counted(widths.len().max(1) as u128, "width");
+        bail!("{option} takes one network at one width, not {networks} at {widths}; run each by itself");
     }
-    let entries = networks.iter().map(|file| open(options, file)).collect::<anyhow::Result<Vec<_>>>()?;
+    let entries = files.iter().map(|file| open(options, *file)).collect::<anyhow::Result<Vec<_>>>()?;
+    esnsim::check_widths(&entries.iter().map(|entry| &entry.opened).collect::<Vec<_>>(), widths)?;
     let bars = Bars::default();
     let mut runs = Vec::new();
-    for Entry { opened, images } in &entries {
-        let quantization = opened.quantization(options.metric.width.bits);
-        let images = images.as_ref().map(|images| options.evaluation(&images.samples, None));
-        let plan = Plan { quantization, convention: options.metric.bit_convention, images };
-        let mut run = Simulation::start(&opened.network, hardware, plan, &bars)?;
-        run.evaluate()?;
-        let quantized = quantization_line(run.cost(), quantization, DEFAULT_BITS_HINT);
-        print(&heading(&opened.network, run.cost(), &quantized))?;
-        print(&left_out(opened.network.not_costed()))?;
-        runs.push(run);
+    for entry in &entries {
+        for quantization in entry.opened.quantizations(widths, entries.len() > 1) {
+            let images = entry.evaluation(options);
+            let plan = Plan { quantization, convention: options.metric.bit_convention, images };
+            let network = &entry.opened.network;
+            let mut run = Simulation::start(network, hardware, plan, &bars)?;
+            run.evaluate()?;
+            let quantized = quantization_line(run.cost(), quantization, DEFAULT_BITS_HINT);
+            print(&heading(network, run.cost(), &quantized))?;
+            print(&left_out(network.not_costed()))?;
+            runs.push((entry, run));
+        }
     }
-    let names: Vec<String> = entries.iter().map(|entry| marked_name(&entry.opened.network)).collect();
-    let costed: Vec<_> = runs.iter().zip(&names).map(|(run, name)| run.costed(name)).collect();
+    let names: Vec<String> = runs.iter().map(|(entry, _)| entry.name()).collect();
+    let costed: Vec<_> = runs.iter().zip(&names).map(|((_, run), name)| run.costed(name)).collect();
     print(&format!("\n{}", side_by_side(hardware, &costed, width())))?;
-    if let Some(path) = &options.table.csv {
-        esnsim::write_csv(path, hardware, &runs)?;
-    }
-    Ok(Status::of(runs.iter().all(Simulation::passes)))
+    write(options, hardware, &runs)?;
+    Ok(Status::of(runs.iter().all(|(_, run)| run.passes())))
 }
 
-fn open(options: &SimulateOptions, file: &Path) -> anyhow::Result<Entry> {
-    let opened = commands::open(Some(file), &options.open_options())?;
-    opened.check_steps(options.metric.width.bits)?;
-    let images = commands::images(&opened.network, false, &options.inference, Some(options.answer()))?;
+fn open<'a>(options: &SimulateOptions, file: Option<&'a Path>) -> anyhow::Result<Entry<'a>> {
+    let opened = commands::open(file, &options.open_options())?;
+    opened.check_steps(options.metric.bits.first().copied())?;
+    let embedded = options.reading.is_embedded(file);
+    let images = commands::images(&opened.network, embedded, &options.inference, Some(options.answer()))?;
     notes(opened.network.notes());
-    Ok(Entry { opened, images })
+    Ok(Entry { file, opened, images })
+}
+
+/// Writes the files that are asked for.
+fn write(
+    options: &SimulateOptions,
+    hardware: &[Hardware],
+    runs: &[(&Entry<'_>, Simulation<'_>)],
+) -> anyhow::Result<()> {
+    let all = || runs.iter().map(|(_, run)| run);
+    if let Some(path) = &options.table.csv {
+        esnsim::write_csv(path, hardware, &all().collect::<Vec<_>>())?;
+    }
+    if let Some(path) = &options.json {
+        let records = runs.iter().map(|(entry, _)| entry.record(options)).collect::<anyhow::Result<Vec<_>>>()?;
+        esnsim::write_json(path, &all().zip(records).collect::<Vec<_>>())?;
+    }
+    Ok(())
+}
+
+impl Entry<'_> {
+    /// What the network is called in tables.
+    fn name(&self) -> String {
+        marked_name(&self.opened.network)
+    }
+
+    fn evaluation(&self, options: &SimulateOptions) -> Option<EvaluateOptions<'_>> {
+        self.images.as_ref().map(|images| options.evaluation(&images.samples, None))
+    }
+
+    /// What it takes to run again.
+    fn record(&self, options: &SimulateOptions) -> anyhow::Result<RunRecord> {
+        let open = options.open_options();
+        let evaluation = self.evaluation(options);
+        let run_on = self.images.as_ref().zip(evaluation.as_ref());
+        Ok(esnsim::run_record(Some(command_words()), self.file, &self.opened.network, &open, run_on)?)
+    }
 }

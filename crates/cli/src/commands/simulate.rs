@@ -31,13 +31,14 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
             .chain(options.reading.files()),
     )?;
     let hardware = commands::hardware(esnsim::hardware, &options.hardware.descriptions)?;
-    let file = match options.networks.as_slice() {
-        [] => None,
-        [file] => Some(file.as_path()),
-        several => return several::run(options, several, &hardware),
+    let file = match (options.networks.as_slice(), options.metric.bits.as_slice()) {
+        ([], [] | [_]) => None,
+        ([file], [] | [_]) => Some(file.as_path()),
+        _ => return several::run(options, &hardware),
     };
+    let bits = options.metric.bits.first().copied();
     let opened = commands::open(file, &options.open_options())?;
-    opened.check_steps(options.metric.width.bits)?;
+    opened.check_steps(bits)?;
     let embedded = options.reading.is_embedded(file);
     let images = commands::images(&opened.network, embedded, &options.inference, Some(options.answer()))?;
     notes(opened.network.notes());
@@ -50,7 +51,7 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
         say("--seeds changes nothing: no hardware of this run is random");
     }
     let plan = Plan {
-        quantization: opened.quantization(options.metric.width.bits),
+        quantization: opened.quantization(bits),
         convention: options.metric.bit_convention,
         images: images.as_ref().map(|images| options.evaluation(&images.samples, held_against)),
     };

@@ -3,6 +3,7 @@
 use runner::{LayerCost, NetworkCost};
 
 use super::number::{fraction, grouped, grouped_quarters, short, tail, telling_width};
+use super::run::width_word;
 use super::table::{render, table};
 use crate::mean_bits;
 
@@ -74,10 +75,11 @@ fn legend(cost: &NetworkCost) -> String {
     )
 }
 
-/// Several networks side by side, one row each: its name, its costs, and what its totals leave out.
+/// Several networks side by side, or one at several widths, one row each: its name, its width, its costs, and what its totals leave out.
 pub fn esn_side_by_side(networks: &[(&str, &NetworkCost, &str)]) -> String {
     let header = [
         "network",
+        "bits",
         "parameters",
         "nonzero",
         "MACs",
@@ -89,10 +91,12 @@ pub fn esn_side_by_side(networks: &[(&str, &NetworkCost, &str)]) -> String {
         "mean bits",
     ];
     let mut table = table(&header, 1);
+    let width = telling_width(networks.iter().map(|(name, ..)| *name), FILE_WIDTH);
     for (name, cost, _) in networks {
         let esn = &cost.esn;
         table.add_row([
-            tail(name, FILE_WIDTH),
+            tail(name, width),
+            width_word(cost),
             grouped(esn.weights),
             grouped(esn.nonzero),
             grouped(esn.macs),
@@ -104,10 +108,12 @@ pub fn esn_side_by_side(networks: &[(&str, &NetworkCost, &str)]) -> String {
             mean_bits(esn).map_or("–".to_string(), |bits| format!("{bits:.3}")),
         ]);
     }
-    let left_out: Vec<String> = networks
+    let mut left_out: Vec<String> = networks
         .iter()
         .filter(|(_, _, left_out)| !left_out.is_empty())
-        .map(|(name, _, left_out)| format!("{}: {}", tail(name, FILE_WIDTH), left_out.trim_start_matches("TOTAL ")))
+        .map(|(name, _, left_out)| format!("{}: {}", tail(name, width), left_out.trim_start_matches("TOTAL ")))
         .collect();
+    // A network has a row for each width.
+    left_out.dedup();
     render(&table) + &left_out.concat()
 }

@@ -123,10 +123,20 @@ pub fn heading(network: &Network, cost: &NetworkCost, quantization: &str) -> Str
     )
 }
 
+/// The width of the weights in a word: what real ones were quantized to, and `file` for integers of the file.
+pub(super) fn width_word(cost: &NetworkCost) -> String {
+    let of_file = cost.layers.iter().any(|layer| layer.quantized_to.is_none());
+    match (cost.layers.iter().find_map(|layer| layer.quantized_to), of_file) {
+        (None, _) => "file".to_string(),
+        (Some(bits), false) => bits.to_string(),
+        (Some(bits), true) => format!("{bits}, file"),
+    }
+}
+
 /// How the weights came to be integers, in one line. Where the user chose no width, `hint` says behind it that this is
 /// the default, and how to choose another.
 pub fn quantization_line(cost: &NetworkCost, quantization: Quantization, hint: &str) -> String {
-    let in_file = cost.layers.iter().filter(|layer| layer.quantized_in_file).count();
+    let in_file = cost.layers.iter().filter(|layer| layer.quantized_to.is_none()).count();
     let bits = quantization.bits().get();
     let chosen = if quantization.is_requested() { String::new() } else { format!(" ({hint})") };
     let grid = format!("{bits} bits{chosen}, per layer, mid-rise, step = max|W| / {}", 1u32 << (bits - 1));

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use runner::{Hardware, HardwareRun, LayerCost, Merit, NetworkCost};
 
-use super::number::{fraction, grouped, short, tail};
-use super::run::{energy, name_width, verdict, what};
+use super::number::{fraction, grouped, short, tail, telling_width};
+use super::run::{energy, name_width, verdict, what, width_word};
 use super::table::{render, table};
 use crate::{CostedNetwork, metric_value};
 
@@ -60,9 +60,10 @@ fn fitted(columns: &[&str], text_columns: usize, rows: &[Vec<String>], dispensab
 }
 
 /// Columns of networks side by side; those behind `check` need images.
-const SIDE_BY_SIDE: [&str; 14] = [
+const SIDE_BY_SIDE: [&str; 15] = [
     "hardware",
     "network",
+    "bits",
     "eff. weights",
     "eff. MACs",
     "cycles",
@@ -80,11 +81,12 @@ const SIDE_BY_SIDE: [&str; 14] = [
 /// Those that a narrow terminal goes without, in the order in which they go.
 const DISPENSABLE_SIDE_BY_SIDE: [&str; 6] = ["memory", "± s.e.", "eff. weights", "eff. MACs", "cycles", "energy"];
 
-/// Several networks side by side: for each hardware a row for each network. Cycles and energy are also shown over those of
+/// Several networks side by side, or one at several widths: for each hardware a row for each network. Cycles and energy are also shown over those of
 /// the first network. Columns that do not fit `width` are left out.
 pub fn side_by_side(hardware: &[Hardware], networks: &[CostedNetwork<'_>], width: Option<usize>) -> String {
-    let of_hardware = |(h, hardware): (usize, &Hardware)| {
-        networks.iter().map(|network| network_row(hardware, h, network, &networks[0])).collect::<Vec<_>>()
+    let name_width = telling_width(networks.iter().map(|network| network.name), NETWORK_WIDTH);
+    let of_hardware = |hardware: (usize, &Hardware)| {
+        networks.iter().map(|network| network_row(hardware, network, &networks[0], name_width)).collect::<Vec<_>>()
     };
     let mut rows: Vec<Vec<String>> = hardware.iter().enumerate().flat_map(of_hardware).collect();
     let with_images = networks.iter().any(|network| network.evaluation.is_some());
@@ -93,7 +95,12 @@ pub fn side_by_side(hardware: &[Hardware], networks: &[CostedNetwork<'_>], width
     fitted(&SIDE_BY_SIDE[..shown], 2, &rows, &DISPENSABLE_SIDE_BY_SIDE, width.unwrap_or(usize::MAX))
 }
 
-fn network_row(hardware: &Hardware, h: usize, network: &CostedNetwork<'_>, first: &CostedNetwork<'_>) -> Vec<String> {
+fn network_row(
+    (h, hardware): (usize, &Hardware),
+    network: &CostedNetwork<'_>,
+    first: &CostedNetwork<'_>,
+    name_width: usize,
+) -> Vec<String> {
     let (run, row) = (&network.cost.totals[h], network.cost.total_row());
     let memory = Merit::new(hardware, &row, run).energy_by_group_j[2];
     let over = |this: f64, first: f64| fraction((first > 0.0).then(|| this / first));
@@ -101,7 +108,8 @@ fn network_row(hardware: &Hardware, h: usize, network: &CostedNetwork<'_>, first
     let of_first = &first.cost.totals[h];
     vec![
         hardware.engine.name().to_string(),
-        tail(network.name, NETWORK_WIDTH),
+        tail(network.name, name_width),
+        width_word(network.cost),
         grouped(row.esn.nonzero),
         short(row.nonzero_macs as f64),
         short(run.cycles().to_f64()),
