@@ -9,8 +9,8 @@ use report::figures::{RunFigures, write_run_page};
 use report::text::Layout;
 use report::{CostedNetwork, Report, text, write_file, write_reports, write_simulate_csv};
 use runner::{
-    Answer, CostPlan, Evaluation, EvaluationPlan, Hardware, NetworkCost, Quantization, RunRecord, SteppedLayer, cost,
-    cost_measured, details, evaluate, evaluate_seeds, step_all,
+    Answer, CostPlan, Evaluation, EvaluationPlan, Hardware, NetworkCost, OutputSink, Quantization, RunRecord,
+    SteppedLayer, cost, cost_measured, details, evaluate, evaluate_into, evaluate_seeds, step_all,
 };
 
 use crate::error::Error;
@@ -52,6 +52,8 @@ pub struct EvaluateOptions<'a> {
     pub seeds: Option<u64>,
     /// Another network, usually the one that this network was made of, whose answers are to be compared.
     pub reference: Option<Reference<'a>>,
+    /// Takes what the network computes, in float and on each group of hardware.
+    pub outputs: Option<&'a dyn OutputSink>,
 }
 
 /// A network that another one is held against, in float arithmetic, and the same images as its own input.
@@ -76,6 +78,7 @@ impl<'a> EvaluateOptions<'a> {
             float: true,
             seeds: None,
             reference: None,
+            outputs: None,
         }
     }
 }
@@ -298,7 +301,10 @@ fn run_images(
         reference: images.float,
         progress: &advance,
     };
-    let mut evaluation = evaluate(&plan)?;
+    let mut evaluation = match images.outputs {
+        Some(sink) => evaluate_into(&plan, sink)?,
+        None => evaluate(&plan)?,
+    };
     progress.end(Stage::Images, evaluation.images as u64);
     if let Some(reference) = images.reference {
         hold_against(&mut evaluation, &plan, reference, progress)?;

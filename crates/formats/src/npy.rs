@@ -50,6 +50,28 @@ pub enum HeaderError {
 /// Headers are a few hundred bytes; a longer one is garbage.
 const MAX_HEADER: usize = 1 << 16;
 
+/// The header of an array that is written ends at a multiple of this.
+const ALIGNMENT: usize = 64;
+
+/// What stands before the elements of an array in row-major order, version 1 of the format. `descr` is numpy's name of their
+/// type, as `<f4`.
+pub fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
+    let extents: String = shape.iter().map(|extent| format!("{extent}, ")).collect();
+    let shape = match shape {
+        [_] => extents.trim_end().to_string(),
+        _ => extents.trim_end_matches(", ").to_string(),
+    };
+    let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}");
+    let before = 10;
+    let len = (before + text.len() + 1).next_multiple_of(ALIGNMENT) - before;
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((len as u16).to_le_bytes());
+    bytes.extend(text.bytes());
+    bytes.resize(before + len - 1, b' ');
+    bytes.push(b'\n');
+    bytes
+}
+
 impl Header {
     /// Reads the header at the start of an array.
     ///

@@ -60,6 +60,20 @@ pub(crate) fn restore(
     Ok(Array::new(shape.to_vec(), data))
 }
 
+/// What an executor made of a layer, `[n, filters, out_height, out_width]`, in the arrangement of its node's output.
+///
+/// `n` is the geometry's repeats times `batch`. An observer of a session sees outputs as executors make them
+/// ([`crate::Observe`]); the graph has them as they come out here.
+///
+/// # Panics
+///
+/// If there are not as many numbers as the geometry says.
+pub fn node_output(layer: &MacLayer, batch: usize, output: &[f32]) -> Vec<f32> {
+    let shape = [output.len()];
+    let restored = restore(layer, batch, output.to_vec(), &shape, &mut Buffers::default());
+    restored.unwrap_or_else(|_| panic!("{} numbers are not the output of {}", output.len(), layer.name)).data
+}
+
 /// The order of the axes n, channels and positions in the input of a node, if it is another than that.
 fn permutation(operand: Operand, [n, channels, positions]: [usize; 3]) -> Option<[usize; 3]> {
     let moved = match operand {

@@ -58,6 +58,7 @@ mod plan;
 mod samples;
 mod session;
 
+pub use arrangement::node_output;
 pub use error::InferenceError;
 pub use executor::{ExecutorError, MacExecutor};
 pub use float::{FloatExecutor, dequantize, scale_and_add};

@@ -1,5 +1,6 @@
 //! Files that appear whole or not at all.
 
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -23,30 +24,97 @@ impl Failure for OutputError {
     }
 }
 
-/// Writes a file through a temporary neighbour that takes its name only when complete. An existing file is replaced;
-/// something that is not a regular file (`/dev/stdout`, a pipe) is written to directly.
+/// A file under way: it is written under a temporary name beside its place, and takes its name when it is complete. If that
+/// never comes, nothing is left of it.
+#[derive(Debug)]
+pub struct WholeFile {
+    path: PathBuf,
+    written: Written,
+}
+
+/// Where the bytes go.
+#[derive(Debug)]
+enum Written {
+    /// To a temporary neighbour.
+    Beside(BufWriter<NamedTempFile>),
+    /// To something that is no regular file (`/dev/stdout`, a pipe).
+    Through(BufWriter<File>),
+}
+
+impl WholeFile {
+    /// Begins a file. An existing one is replaced when this one is complete; something that is not a regular file is written
+    /// to directly.
+    ///
+    /// # Errors
+    ///
+    /// [`OutputError`] names the file.
+    pub fn create(path: &Path) -> Result<Self, OutputError> {
+        let begun = || -> io::Result<Written> {
+            if path.exists() && !path.is_file() {
+                return Ok(Written::Through(BufWriter::new(File::options().write(true).open(path)?)));
+            }
+            let folder = match path.parent() {
+                Some(parent) if !parent.as_os_str().is_empty() => parent,
+                _ => Path::new("."),
+            };
+            Ok(Written::Beside(BufWriter::new(NamedTempFile::new_in(folder)?)))
+        };
+        let written = begun().map_err(|e| OutputError { path: path.to_path_buf(), problem: e.to_string() })?;
+        Ok(Self { path: path.to_path_buf(), written })
+    }
+
+    /// Its place.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Says that it is complete.
+    ///
+    /// # Errors
+    ///
+    /// [`OutputError`] names the file; it is then as it was before.
+    pub fn complete(self) -> Result<(), OutputError> {
+        let Self { path, written } = self;
+        let completed = || -> io::Result<()> {
+            match written {
+                Written::Through(mut writer) => writer.flush(),
+                Written::Beside(writer) => {
+                    let file = writer.into_inner()?;
+                    make_readable(file.as_file())?;
+                    file.persist(&path)?;
+                    Ok(())
+                }
+            }
+        };
+        completed().map_err(|e| OutputError { path: path.clone(), problem: e.to_string() })
+    }
+}
+
+impl Write for WholeFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.written {
+            Written::Beside(writer) => writer.write(bytes),
+            Written::Through(writer) => writer.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.written {
+            Written::Beside(writer) => writer.flush(),
+            Written::Through(writer) => writer.flush(),
+        }
+    }
+}
+
+/// Writes a [`WholeFile`] in one go.
 ///
 /// # Errors
 ///
 /// [`OutputError`] names the file; it is then as it was before.
 pub fn write_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), OutputError> {
-    let failed = |e: io::Error| OutputError { path: path.to_path_buf(), problem: e.to_string() };
-    if path.exists() && !path.is_file() {
-        let file = std::fs::OpenOptions::new().write(true).open(path).map_err(failed)?;
-        let mut writer = BufWriter::new(file);
-        return write(&mut writer).and_then(|()| writer.flush()).map_err(failed);
-    }
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut file = NamedTempFile::new_in(folder).map_err(failed)?;
-    let mut writer = BufWriter::new(file.as_file_mut());
-    write(&mut writer).and_then(|()| writer.flush()).map_err(failed)?;
-    drop(writer);
-    make_readable(file.as_file()).map_err(failed)?;
-    file.persist(path).map_err(|e| failed(e.error))?;
-    Ok(())
+    let mut file = WholeFile::create(path)?;
+    write(&mut file).map_err(|e| OutputError { path: path.to_path_buf(), problem: e.to_string() })?;
+    file.complete()
 }
 
 /// A temporary file is private; a result is not.

@@ -46,6 +46,7 @@ mod file;
 mod frontier;
 mod json;
 mod landscape;
+mod outputs;
 pub mod text;
 pub mod trace;
 mod values;
@@ -54,8 +55,9 @@ pub use csv::{
     CostedNetwork, ESN_COLUMNS, INSPECT_COLUMNS, SIMULATE_COLUMNS, write_esn as write_esn_csv, write_inspect_csv,
     write_simulate as write_simulate_csv,
 };
-pub use file::{OutputError, write_file};
+pub use file::{OutputError, WholeFile, write_file};
 pub use frontier::write_csv as write_frontier_csv;
 pub use json::{EsnFigures, Report, write_reports};
 pub use landscape::{LANDSCAPE_COLUMNS, write_landscape_csv};
+pub use outputs::{ImageFile, OutputFiles, OutputRequest};
 pub use values::{convention_name, mean_bits, metric_value};

@@ -123,6 +123,14 @@ pub enum RunnerError {
         /// Whether all labels are classes if they are counted from 1.
         from_one: bool,
     },
+    /// What runs compute cannot be written.
+    #[error("{}: {problem}", path.display())]
+    Output {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        problem: String,
+    },
     /// Inference failed, or the network cannot be run.
     #[error("{}", path.display())]
     Inference {
@@ -144,7 +152,7 @@ impl Failure for RunnerError {
             | RunnerError::Label { .. }
             | RunnerError::Answer { .. }
             | RunnerError::Trace { .. } => ErrorKind::BadArgument,
-            RunnerError::Read { .. } => ErrorKind::Io,
+            RunnerError::Read { .. } | RunnerError::Output { .. } => ErrorKind::Io,
             RunnerError::Layer { .. } => ErrorKind::Unsupported,
             RunnerError::Network(error) => error.kind(),
             RunnerError::Engine { source, .. } => source.kind(),
@@ -170,6 +178,7 @@ impl Failure for RunnerError {
             | RunnerError::UnknownHardware { .. }
             | RunnerError::NoSuchPreset { .. }
             | RunnerError::Read { .. }
+            | RunnerError::Output { .. }
             | RunnerError::Layer { .. }
             | RunnerError::Trace { .. } => None,
         }

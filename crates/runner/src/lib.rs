@@ -78,8 +78,8 @@ pub use detail::{LayerDetail, details};
 pub use embedded::{embedded_images, embedded_network, embedded_preprocessing};
 pub use error::RunnerError;
 pub use evaluate::{
-    Clipping, EngineEvaluation, Evaluation, EvaluationPlan, Reference, Score, SeedStatistics, evaluate, evaluate_seeds,
-    standard_error,
+    Clipping, EngineEvaluation, Evaluation, EvaluationPlan, ImageOutputs, OutputForm, OutputSink, Reference,
+    RunOutputs, Score, SeedStatistics, evaluate, evaluate_into, evaluate_seeds, standard_error,
 };
 pub use executor::{EngineExecutor, quantize_activations};
 pub use hardware::{Hardware, HardwareFile, Metric, WidthGranularity, ZeroSkippingWord};

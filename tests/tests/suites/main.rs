@@ -4,6 +4,7 @@ mod accuracy;
 mod beyond;
 mod cases;
 mod closed_form;
+mod computed;
 mod convert;
 mod determinism;
 mod docs;

@@ -366,6 +366,7 @@ fn runs(page: &mut Page) {
                     problem: text("it is one integer; class 1 begins somewhere"),
                     mend: Some(Mend::GiveThreshold),
                 },
+                Output: RunnerError::Output { path: "logits.npy".into(), problem: text("No space left on device") },
                 Label: RunnerError::Label { image: 17, label: 12, classes: 10, from_one: false },
                 Trace: RunnerError::Trace {
                     path: network(),

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use clap::Args;
 use esnsim::{EvaluateOptions, OpenOptions, Reference};
+use report::OutputRequest;
 use runner::{AnswerRequest, ImageSamples};
 
 use super::groups::{HARDWARE, IMAGES, OUTPUT};
@@ -87,6 +89,24 @@ pub struct SimulateOptions {
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub html: Option<PathBuf>,
 
+    /// Write what each run computes: .npy or .csv
+    ///
+    /// The runs are the network in float and each hardware, those that compute the same once. The output is the one that is
+    /// scored. An array has the axes images, runs and numbers; a CSV has a row for each image and run.
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT, hide_short_help = true)]
+    pub logits: Option<PathBuf>,
+
+    /// Write the class that each run names, and the label, as CSV
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT, hide_short_help = true)]
+    pub predictions: Option<PathBuf>,
+
+    /// Write what each run computes at every layer into this folder
+    ///
+    /// An array for each layer, with the axes images, runs and those of the layer's output; index.json names files and runs.
+    /// The folder is made where it is not there.
+    #[arg(long, value_name = "DIR", help_heading = OUTPUT, hide_short_help = true)]
+    pub layer_outputs: Option<PathBuf>,
+
     #[command(flatten)]
     pub threads: ThreadOptions,
 }
@@ -110,8 +130,23 @@ impl SimulateOptions {
             (self.by_hardware, "--by-hardware"),
             (self.stepped, "--stepped"),
             (self.reference.is_some(), "--reference"),
+            (self.logits.is_some(), "--logits"),
+            (self.predictions.is_some(), "--predictions"),
+            (self.layer_outputs.is_some(), "--layer-outputs"),
         ];
         given.into_iter().find_map(|(is_given, option)| is_given.then_some(option))
+    }
+
+    /// Which files of what is computed are asked for.
+    pub fn outputs(&self) -> anyhow::Result<OutputRequest> {
+        if let Some(path) = &self.logits {
+            let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+            if !["npy", "csv"].contains(&extension.as_str()) {
+                bail!("{}: --logits takes a name that ends in .npy or .csv", path.display());
+            }
+        }
+        let (logits, predictions, layers) = (self.logits.clone(), self.predictions.clone(), self.layer_outputs.clone());
+        Ok(OutputRequest { logits, predictions, layers })
     }
 
     /// How the network is run on these images.
@@ -124,6 +159,7 @@ impl SimulateOptions {
             float: !self.inference.no_float,
             seeds: self.seeds,
             reference,
+            outputs: None,
         }
     }
 }

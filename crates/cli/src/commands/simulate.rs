@@ -1,13 +1,17 @@
 //! `esnsim simulate`: costs, the check, inference, and the stepped machines.
 
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::bail;
-use esnsim::{ImageRequest, Layout, NetworkImages, OpenOptions, Reference, SimulateOptions as Plan, Simulation};
+use anyhow::{Context, bail};
+use esnsim::{
+    EvaluateOptions, ImageRequest, Layout, NetworkImages, OpenOptions, Reference, SimulateOptions as Plan, Simulation,
+};
 use formats::ReadOptions;
 use network::Network;
 use report::text::{accuracy, grouped, hardware_that_comes_along, one_line, stepped};
-use runner::{AnswerRequest, Clipping, Evaluation, Hardware, RunRecord, SteppedLayer};
+use report::{OutputFiles, OutputRequest};
+use runner::{AnswerRequest, Clipping, Evaluation, Hardware, OutputSink, RunRecord, SteppedLayer};
 
 use crate::args::{SimulateOptions, command_words};
 use crate::commands::{DEFAULT_BITS_HINT, several};
@@ -20,16 +24,8 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
         print(&hardware_that_comes_along())?;
         return Ok(Status::Done);
     }
-    esnsim::check_outputs(
-        &[options.table.csv.as_deref(), options.json.as_deref(), options.html.as_deref()],
-        options
-            .networks
-            .iter()
-            .chain(&options.hardware.descriptions)
-            .chain(options.inference.files())
-            .chain(&options.reference)
-            .chain(options.reading.files()),
-    )?;
+    let outputs = options.outputs()?;
+    check_places(options, &[outputs.logits.clone(), outputs.predictions.clone()])?;
     let hardware = commands::hardware(esnsim::hardware, &options.hardware.descriptions)?;
     let file = match (options.networks.as_slice(), options.metric.bits.as_slice()) {
         ([], [] | [_]) => None,
@@ -42,6 +38,7 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
     let embedded = options.reading.is_embedded(file);
     let images = commands::images(&opened.network, embedded, &options.inference, Some(options.answer()))?;
     notes(opened.network.notes());
+    begin_outputs(options, &outputs, &opened.network, images.as_ref())?;
     let reference = reference(options, images.as_ref())?;
     let held_against = reference.as_ref().map(|(network, images)| {
         let samples = &images.samples;
@@ -50,10 +47,18 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
     if options.seeds.is_some() && images.is_some() && hardware.iter().all(|hardware| hardware.seed().is_none()) {
         say("--seeds changes nothing: no hardware of this run is random");
     }
+    let image_file = |image: usize| {
+        let images = images.as_ref().map(|images| images.samples.images());
+        images.and_then(|images| images.file(image)).map(Path::to_path_buf)
+    };
+    let files = OutputFiles::new(&outputs, &opened.network, &image_file);
+    let sink = Some(&files as &dyn OutputSink).filter(|_| !outputs.is_empty());
     let plan = Plan {
         quantization: opened.quantization(bits),
         convention: options.metric.bit_convention,
-        images: images.as_ref().map(|images| options.evaluation(&images.samples, held_against)),
+        images: images
+            .as_ref()
+            .map(|images| EvaluateOptions { outputs: sink, ..options.evaluation(&images.samples, held_against) }),
     };
     let bars = Bars::default();
     let mut run = Simulation::start(&opened.network, &hardware, plan, &bars)?;
@@ -73,7 +78,42 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
         print(&accuracy(&opened.network, evaluation))?;
         doubts(&opened.network, evaluation);
     }
-    Ok(Status::of(run.passes()))
+    let status = Status::of(run.passes());
+    drop(run);
+    files.complete()?.iter().for_each(|line| eprintln!("{}", one_line(line)));
+    Ok(status)
+}
+
+/// Refuses outputs that would overwrite an input or each other: these, and those that stand in options of their own.
+fn check_places(options: &SimulateOptions, files: &[Option<PathBuf>]) -> anyhow::Result<()> {
+    let own = [options.table.csv.as_deref(), options.json.as_deref(), options.html.as_deref()];
+    let all: Vec<Option<&Path>> = own.into_iter().chain(files.iter().map(Option::as_deref)).collect();
+    let inputs = options.networks.iter().chain(&options.hardware.descriptions).chain(options.inference.files());
+    esnsim::check_outputs(&all, inputs.chain(&options.reference).chain(options.reading.files()))?;
+    Ok(())
+}
+
+/// Makes the folder of the outputs of layers, and refuses files that are inputs of the run.
+fn begin_outputs(
+    options: &SimulateOptions,
+    outputs: &OutputRequest,
+    network: &Network,
+    images: Option<&NetworkImages>,
+) -> anyhow::Result<()> {
+    let given = [
+        (outputs.logits.is_some(), "--logits"),
+        (outputs.predictions.is_some(), "--predictions"),
+        (outputs.layers.is_some(), "--layer-outputs"),
+    ];
+    if let (Some((_, option)), None) = (given.into_iter().find(|(is_given, _)| *is_given), images) {
+        bail!("{option} needs --images");
+    }
+    if let Some(folder) = &outputs.layers {
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        let files: Vec<Option<PathBuf>> = outputs.files(network).into_iter().map(Some).collect();
+        check_places(options, &files)?;
+    }
+    Ok(())
 }
 
 /// Layers that clip more of their conversions are named.

@@ -191,6 +191,10 @@ impl Source for PictureFiles {
         picture::decode(&self.files[index].0, self.turn)
     }
 
+    fn file(&self, index: usize) -> Option<&Path> {
+        Some(&self.files[index].0)
+    }
+
     fn classes(&self) -> Option<&[(usize, String)]> {
         self.classes.as_deref()
     }

@@ -125,6 +125,10 @@ trait Source: Debug + Send + Sync {
     fn len(&self) -> usize;
     fn label(&self, index: usize) -> Option<usize>;
     fn get(&self, index: usize) -> Result<Image, ImageError>;
+    /// The file of an image that has one of its own.
+    fn file(&self, _index: usize) -> Option<&Path> {
+        None
+    }
     fn classes(&self) -> Option<&[(usize, String)]> {
         None
     }
@@ -252,6 +256,15 @@ impl Images {
     /// If `index` is not below [`Images::len`].
     pub fn label(&self, index: usize) -> Option<usize> {
         self.source.label(self.index(index))
+    }
+
+    /// The file of image `index`, if it has one of its own.
+    ///
+    /// # Panics
+    ///
+    /// If `index` is not below [`Images::len`].
+    pub fn file(&self, index: usize) -> Option<&Path> {
+        self.source.file(self.index(index))
     }
 
     /// Decodes image `index`.

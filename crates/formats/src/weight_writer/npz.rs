@@ -7,10 +7,8 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::WeightList;
-use super::list::Entry;
+use crate::npy;
 
-/// The header of an array ends at a multiple of this.
-const ALIGNMENT: usize = 64;
 /// A member of an archive with more bytes than this is given 64-bit lengths.
 const LARGE: u64 = u32::MAX as u64 - (1 << 16);
 
@@ -22,31 +20,13 @@ pub(super) fn write(list: &WeightList<'_>, writer: &mut dyn Write) -> io::Result
             .last_modified_time(DateTime::default())
             .large_file(entry.len() > LARGE);
         archive.start_file(format!("{}.npy", entry.name), options)?;
-        archive.write_all(&header(entry))?;
+        archive.write_all(&npy::header(name(entry.data_type), &entry.shape))?;
         for chunk in entry.elements(list.network).map_err(io::Error::other)? {
             archive.write_all(&chunk)?;
         }
     }
     archive.finish()?;
     Ok(())
-}
-
-/// What stands before the elements of an array, version 1 of the format.
-fn header(entry: &Entry) -> Vec<u8> {
-    let extents: String = entry.shape.iter().map(|extent| format!("{extent}, ")).collect();
-    let shape = match entry.shape.as_slice() {
-        [_] => extents.trim_end().to_string(),
-        _ => extents.trim_end_matches(", ").to_string(),
-    };
-    let text = format!("{{'descr': '{}', 'fortran_order': False, 'shape': ({shape}), }}", name(entry.data_type));
-    let before = 10;
-    let len = (before + text.len() + 1).next_multiple_of(ALIGNMENT) - before;
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend((len as u16).to_le_bytes());
-    bytes.extend(text.bytes());
-    bytes.resize(before + len - 1, b' ');
-    bytes.push(b'\n');
-    bytes
 }
 
 /// numpy's name of a type; bfloat16, which has none, is widened before.

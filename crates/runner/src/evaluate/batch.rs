@@ -1,11 +1,13 @@
 //! One batch of images through everything that is compared.
 
 use engine::Conversions;
-use inference::{FloatExecutor, InferenceError, MacExecutor, Observe, Session, gather};
+use inference::{FloatExecutor, InferenceError, MacExecutor, Observe, Session, gather, node_output};
 use network::LayerId;
 
 use super::meters::{Counts, Meters};
+use super::outputs::{ImageOutputs, RunOutputs};
 use super::plan::EvaluationPlan;
+use crate::answer::Answer;
 use crate::error::RunnerError;
 use crate::executor::{CountingExecutor, EngineExecutor};
 
@@ -18,24 +20,44 @@ pub(super) struct BatchRunner<'a> {
     pub executors: &'a [EngineExecutor],
     /// One beside each executor.
     pub meters: &'a [Meters<'a>],
+    /// Whether results have the outputs of layers.
+    pub keeps_layers: bool,
 }
 
 /// What one batch gave.
 pub(super) struct BatchResult {
     pub labels: Vec<Option<usize>>,
     pub float_logits: Option<Vec<f32>>,
+    /// Outputs of layers in float, of the images that count, as the graph has them; empty where they are not kept.
+    pub float_layers: Vec<Vec<f32>>,
     pub engines: Vec<EngineBatch>,
 }
 
 /// What one batch gave on one engine.
 pub(super) struct EngineBatch {
     pub logits: Vec<f32>,
+    /// As [`BatchResult::float_layers`].
+    pub layers: Vec<Vec<f32>>,
     /// Signal and noise power of every layer's output, summed over the batch.
     pub powers: Vec<(f64, f64)>,
     /// Conversions of every layer, summed over the batch.
     pub conversions: Vec<Conversions>,
     /// Hardware whose cost depends on the activations, and its counts by layer.
     pub counts: Vec<(usize, Counts)>,
+}
+
+impl BatchResult {
+    /// What a sink takes of it. A batch that was filled up has more rows than labels; its first images are the real ones.
+    pub fn outputs(&self, answer: &Answer) -> ImageOutputs<'_> {
+        let float = self.float_logits.iter().map(|logits| (logits.as_slice(), self.float_layers.as_slice()));
+        let engines = self.engines.iter().map(|engine| (engine.logits.as_slice(), engine.layers.as_slice()));
+        let runs = float.chain(engines).map(|(numbers, layers)| {
+            let numbers = &numbers[..self.labels.len() * answer.width];
+            let classes = numbers.chunks_exact(answer.width).map(|row| answer.class(row)).collect();
+            RunOutputs { numbers, classes, layers }
+        });
+        ImageOutputs { labels: &self.labels, runs: runs.collect() }
+    }
 }
 
 impl BatchRunner<'_> {
@@ -56,7 +78,19 @@ impl BatchRunner<'_> {
                 self.run_engine(executor, meters, (&input, count), float_logits.is_some().then_some(&reference))
             })
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(BatchResult { labels, float_logits, engines })
+        let float_layers = match float_logits.is_some() && self.keeps_layers {
+            true => reference.iter().enumerate().map(|(l, output)| self.kept(LayerId(l), output, count)).collect(),
+            false => Vec::new(),
+        };
+        Ok(BatchResult { labels, float_logits, float_layers, engines })
+    }
+
+    /// The output of a layer as the graph has it, of the first `count` images of a batch.
+    fn kept(&self, id: LayerId, output: &[f32], count: usize) -> Vec<f32> {
+        let batch = self.plan.network.batch();
+        let mut kept = node_output(&self.plan.network.layers()[id.0], batch, output);
+        kept.truncate(kept.len() / batch * count);
+        kept
     }
 
     fn run_float(
@@ -78,17 +112,21 @@ impl BatchRunner<'_> {
         reference: Option<&Vec<Vec<f32>>>,
     ) -> Result<EngineBatch, RunnerError> {
         let mut powers = vec![(0.0, 0.0); self.plan.network.layers().len()];
+        let mut layers = vec![Vec::new(); if self.keeps_layers { powers.len() } else { 0 }];
         let mut reading = meters.start(count);
         let mut observe = |id: LayerId, input: &[f32], output: &[f32]| {
             if let Some(reference) = reference {
                 powers[id.0] = self.layer_powers(id, &reference[id.0], output);
+            }
+            if let Some(kept) = layers.get_mut(id.0) {
+                *kept = self.kept(id, output, count);
             }
             reading.see(id, input);
         };
         let counting = CountingExecutor::new(executor, count);
         let logits = self.run_session(input, &counting, Some(&mut observe))?;
         let counts = meters.members().zip(reading.finish()?).collect();
-        Ok(EngineBatch { logits, powers, conversions: counting.finish(), counts })
+        Ok(EngineBatch { logits, layers, powers, conversions: counting.finish(), counts })
     }
 
     /// Signal and noise power of a layer's output. Where the file rounds the output to integers, both sides are clamped

@@ -8,6 +8,7 @@ mod batch;
 mod calibrate;
 mod evaluation;
 mod meters;
+mod outputs;
 mod plan;
 mod score;
 mod seeds;
@@ -27,6 +28,7 @@ use sums::Sums;
 
 pub(crate) use calibrate::calibrate;
 pub use evaluation::{Clipping, EngineEvaluation, Evaluation, Reference};
+pub use outputs::{ImageOutputs, OutputForm, OutputSink, RunOutputs};
 pub use plan::EvaluationPlan;
 pub(crate) use plan::needs_calibration;
 pub use score::{Score, standard_error};
@@ -42,6 +44,19 @@ const BATCHES_AT_ONCE: usize = 64;
 /// [`RunnerError::Inference`] if an operator cannot be run, [`RunnerError::Image`] if an image cannot be read, and
 /// those of [`crate::cost::cost`].
 pub fn evaluate(plan: &EvaluationPlan<'_>) -> Result<Evaluation, RunnerError> {
+    evaluate_with(plan, None)
+}
+
+/// As [`evaluate`], and hands what each run computes to a sink.
+///
+/// # Errors
+///
+/// As [`evaluate`], and those of the sink.
+pub fn evaluate_into(plan: &EvaluationPlan<'_>, sink: &dyn OutputSink) -> Result<Evaluation, RunnerError> {
+    evaluate_with(plan, Some(sink))
+}
+
+fn evaluate_with(plan: &EvaluationPlan<'_>, sink: Option<&dyn OutputSink>) -> Result<Evaluation, RunnerError> {
     let network = plan.network;
     let inference =
         |source: InferenceError| RunnerError::Inference { path: network.path().to_path_buf(), source: source.into() };
@@ -68,19 +83,36 @@ pub fn evaluate(plan: &EvaluationPlan<'_>) -> Result<Evaluation, RunnerError> {
         .map(|members| Meters::new(network, plan.hardware, members, plan.quantization, &activations))
         .collect::<Result<Vec<_>, _>>()?;
     let float = float.filter(|_| plan.reference);
-    let runner = BatchRunner { plan, session: &session, float: float.as_ref(), executors: &executors, meters: &meters };
+    let keeps_layers = sink.is_some_and(OutputSink::takes_layers);
+    let form = OutputForm::new(plan, answer, &groups, keeps_layers)?;
+    let at_once = form.batches_at_once(network.batch(), BATCHES_AT_ONCE);
+    if let Some(sink) = sink {
+        sink.begin(form)?;
+    }
+    let (float, executors, meters) = (float.as_ref(), executors.as_slice(), meters.as_slice());
+    let runner = BatchRunner { plan, session: &session, float, executors, meters, keeps_layers };
     let mut sums = Sums::new(answer, network.layers().len(), plan.hardware.len(), executors.len());
-    run_all(&runner, &mut sums)?;
+    run_all(&runner, at_once, |result| {
+        if let Some(sink) = sink {
+            sink.take(&result.outputs(&answer))?;
+        }
+        sums.add(result);
+        Ok(())
+    })?;
     Ok(sums.finish(plan, groups, float.is_some(), activations))
 }
 
-/// Runs every batch; results are added in the order of the images.
-fn run_all(runner: &BatchRunner<'_>, sums: &mut Sums) -> Result<(), RunnerError> {
+/// Runs every batch, `at_once` of them at a time; results are taken in the order of the images.
+fn run_all(
+    runner: &BatchRunner<'_>,
+    at_once: usize,
+    mut take: impl FnMut(&BatchResult) -> Result<(), RunnerError>,
+) -> Result<(), RunnerError> {
     let plan = runner.plan;
     let images = plan.samples.len();
     let batch = plan.network.batch();
     let starts: Vec<usize> = (0..images).step_by(batch).collect();
-    for chunk in starts.chunks(BATCHES_AT_ONCE) {
+    for chunk in starts.chunks(at_once) {
         let results: Vec<Result<BatchResult, RunnerError>> = chunk
             .par_iter()
             .map(|&start| {
@@ -90,7 +122,7 @@ fn run_all(runner: &BatchRunner<'_>, sums: &mut Sums) -> Result<(), RunnerError>
             })
             .collect();
         for result in results {
-            sums.add(&result?);
+            take(&result?)?;
         }
     }
     Ok(())
