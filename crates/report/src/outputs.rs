@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn names_of_layers_become_names_of_files() {
         assert_eq!(layer_file(0, "/conv1/Conv"), "001-conv1_Conv.npy");
-        assert_eq!(layer_file(11, "../../é:\n#2"), "012-_.._____#2.npy".replace("_.._____", "_..____"));
+        assert_eq!(layer_file(11, "../../é:\n#2"), "012-___#2.npy");
         assert_eq!(layer_file(1000, &"x".repeat(300)), format!("1001-{}.npy", "x".repeat(80)));
     }
 }

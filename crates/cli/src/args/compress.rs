@@ -54,7 +54,7 @@ pub struct CompressOptions {
     ///
     /// It is an error that a pruning takes fewer filters than it was asked for, or that steps miss their target. Nothing is
     /// written then.
-    #[arg(long, help_heading = OUTPUT)]
+    #[arg(long, help_heading = OUTPUT, hide_short_help = true)]
     pub strict: bool,
 
     #[command(flatten)]
