@@ -65,7 +65,7 @@ fn quantized_weights_are_integers() {
     };
     let cost = cost(&plan).expect("weights are finite");
     let largest: Vec<u32> = cost.layers.iter().map(|layer| layer.esn.max_bits).collect();
-    assert!(cost.layers.iter().all(|layer| layer.quantized_in_file));
+    assert!(cost.layers.iter().all(|layer| layer.quantized_to.is_none()));
     assert_eq!(largest, [4, 8]);
 }
 
