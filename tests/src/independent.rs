@@ -6,7 +6,7 @@ use bytes::Bytes;
 use formats::onnx::proto::{ModelProto, NodeProto, TensorProto};
 use prost::Message;
 
-/// What the Conv and Gemm nodes of a file hold in all, their weights quantized mid-rise, one step a layer.
+/// What the Conv, ConvTranspose and Gemm nodes of a file hold in all, their weights quantized mid-rise, one step a layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Layers.
@@ -19,7 +19,7 @@ pub struct Totals {
     pub quarters: u128,
 }
 
-/// Reads a file whose Conv and Gemm nodes all take a plain, finite float32 initializer as their weights; none for any
+/// Reads a file whose nodes of these kinds all take a plain, finite float32 initializer as their weights; none for any
 /// other file.
 pub fn totals(file: &[u8], bits: u32) -> Option<Totals> {
     let graph = ModelProto::decode(Bytes::copy_from_slice(file)).ok()?.graph?;
@@ -40,7 +40,7 @@ pub fn totals(file: &[u8], bits: u32) -> Option<Totals> {
 }
 
 fn is_mac(node: &NodeProto) -> bool {
-    matches!(node.domain.as_str(), "" | "ai.onnx") && matches!(node.op_type.as_str(), "Conv" | "Gemm")
+    matches!(node.domain.as_str(), "" | "ai.onnx") && matches!(node.op_type.as_str(), "Conv" | "ConvTranspose" | "Gemm")
 }
 
 fn floats(tensor: &TensorProto) -> Option<Vec<f32>> {

@@ -94,6 +94,8 @@ fn write_and_read(network: &Network, before: &NetworkCost) {
     let written = match to_bytes(network, &WriteOptions::default()) {
         Ok(written) => written,
         Err(error @ NetworkError::Unsupported { .. }) => return check_message(&error),
+        // Values that a file does not have can be written by nobody.
+        Err(error) if !network.absent().is_empty() => return check_message(&error),
         Err(error) => panic!("a network that was read is invalid when it is written: {error}"),
     };
     let again = formats::from_bytes("again.onnx", written.bytes.into(), &ReadOptions::default());

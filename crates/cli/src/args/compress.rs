@@ -50,13 +50,6 @@ pub struct CompressOptions {
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub json: Option<PathBuf>,
 
-    /// Fail where less comes out than was asked for
-    ///
-    /// It is an error that a pruning takes fewer filters than it was asked for, or that steps miss their target. Nothing is
-    /// written then.
-    #[arg(long, help_heading = OUTPUT, hide_short_help = true)]
-    pub strict: bool,
-
     #[command(flatten)]
     pub threads: ThreadOptions,
 }
@@ -73,7 +66,7 @@ impl CompressOptions {
             target_profile: self.quantization.target_profile.clone(),
             reestimate: self.statistics.request(&self.preprocessing)?,
             baseline: self.baseline,
-            strict: self.strict,
+            strict: self.statistics.reading.strict,
         })
     }
 }

@@ -317,10 +317,11 @@ pub struct InferenceOptions {
 #[derive(Args)]
 #[command(next_help_heading = IMAGES)]
 pub struct ImageReadingOptions {
-    /// Refuse images of which some would be passed over
+    /// Fail where something is passed over, or less comes out than was asked for
     ///
     /// A folder may hold files that are no pictures, or of a format that is not read, and classes without a picture. A note
-    /// counts them; with this option they are an error.
+    /// counts them; with this option they are an error. So are a pruning of compress that takes fewer filters than it was
+    /// asked for, and steps that miss their target. Nothing is written then.
     #[arg(long, hide_short_help = true)]
     pub strict: bool,
 
