@@ -33,6 +33,7 @@ fn the_answer_that_is_meant_is_scored() {
         ("@single_logit.onnx --images @single_logit.npz --preprocess none --bits 2", 60, 2),
         ("@feat_logits.onnx --images @feat_logits.npz --preprocess none --bits 8", 48, 5),
         ("@grey12.onnx --images @folders_0_to_11 --bits 12", 12, 12),
+        ("@signal_1d.onnx --images @signal_1d.npz --preprocess none --bits 8", 20, 5),
     ];
     check_all(cases, |(arguments, right, classes)| {
         let (code, text) = run(folder.path(), &format!("simulate {arguments} --json run.json"));
@@ -85,4 +86,16 @@ fn both_uses_of_a_tensor_lose_the_same_filters() {
         csv.deserialize().collect::<Result<_, _>>().expect("a table");
     assert_eq!(rows[1]["weights_of"], rows[0]["layer"], "the tensor is written once");
     assert_eq!((&rows[0]["dead_filters"], &rows[1]["dead_filters"]), (&"2".to_string(), &"2".to_string()));
+}
+
+#[test]
+fn what_coupled_filters_keep_a_pruning_from_is_told() {
+    let Some(_) = shared("cases") else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (code, text) = run(folder.path(), "compress @grouped4.onnx --prune filters=0.2 -o out.onnx --json c.json");
+    assert!(code == 0 && text.contains("note: 0 of 20 filters were pruned, not the 4 that were asked for"), "{text}");
+    let pruning = &json(folder.path(), "c.json")["prune"][1]["prunings"][0];
+    assert_eq!((&pruning["asked"], &pruning["done"]), (&4.into(), &0.into()), "{pruning}");
+    let (code, text) = run(folder.path(), "compress @grouped4.onnx --prune filters=0.2 -o strict.onnx --strict");
+    assert!(code == 2 && !folder.path().join("strict.onnx").exists(), "{text}");
 }
