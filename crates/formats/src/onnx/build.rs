@@ -16,7 +16,7 @@ use network::{
 use super::attributes::{Attributes, BITS_OF_TOOLS};
 use super::chain::Chain;
 use super::external::ExternalFiles;
-use super::form::{Form, check_size};
+use super::form::{Form, MAX_FOLDED_WEIGHTS, check_size};
 use super::inputs::{self, Inputs};
 use super::plan::{Action, Kept, Plan};
 use super::proto::{GraphProto, NodeProto, ValueInfoProto};
@@ -36,8 +36,10 @@ const MAX_SCALES: usize = 1 << 24;
 
 /// The most elements of a rearranged constant that is computed because an operator other than a MAC layer reads it.
 const MAX_WRITTEN: usize = 1 << 22;
-/// Elements that are computed in one reading, so that a small file cannot ask for much work.
+/// Elements that are computed in one reading, so that a small file cannot ask for much work, and how many more are for
+/// each byte that the file stores of initializers.
 const MAX_FOLDED_IN_ALL: usize = 1 << 26;
+const FOLDED_PER_BYTE: usize = 16;
 
 /// What a graph needs from around it.
 pub(super) struct Surroundings<'a> {
@@ -88,6 +90,9 @@ struct Builder<'a> {
     notes: Vec<Note>,
     /// Elements that may still be computed.
     budget: usize,
+    /// Where initializers are stored, and how much they add to the budget.
+    stored: Vec<std::ops::Range<usize>>,
+    allowed: usize,
     /// Constants that were rounded to integers.
     rounded: usize,
     /// Scales of all layers and constants.
@@ -114,6 +119,8 @@ impl<'a> Builder<'a> {
             findings: Findings::default(),
             notes: Vec::new(),
             budget: MAX_FOLDED_IN_ALL,
+            stored: Vec::new(),
+            allowed: 0,
             rounded: 0,
             scales: 0,
             says_grid: false,
@@ -141,8 +148,13 @@ impl<'a> Builder<'a> {
                 continue;
             }
             let tensor = tensors::tensor(proto, &mut self.external).map_err(place)?;
+            self.stored.extend(tensor.chunks.iter().map(|chunk| {
+                let start = chunk.as_ptr().addr();
+                start..start.saturating_add(chunk.len())
+            }));
             self.add_known(&proto.name, Chain::stored(&clean(&proto.name), tensor));
         }
+        self.add_budget();
         Ok(())
     }
 
@@ -200,6 +212,19 @@ impl<'a> Builder<'a> {
         self.scales += chain.quantized.as_ref().map_or(0, |quantized| quantized.parameters.scales.len());
         let id = self.add_named(name, form, Some(chain), true);
         self.unmade.push(id);
+    }
+
+    /// Allows more work for what initializers hold. Where several lie at one place of a file, it counts once.
+    fn add_budget(&mut self) {
+        self.stored.sort_unstable_by_key(|place| (place.start, place.end));
+        let (mut bytes, mut end) = (0usize, 0);
+        for place in &self.stored {
+            bytes = bytes.saturating_add(place.end.saturating_sub(place.start.max(end)));
+            end = end.max(place.end);
+        }
+        let allowed = bytes.saturating_mul(FOLDED_PER_BYTE);
+        self.budget = self.budget.saturating_add(allowed.saturating_sub(self.allowed));
+        self.allowed = self.allowed.max(allowed);
     }
 
     fn add_value(&mut self, name: String, form: Form, known: Option<Chain>, constant: bool) -> ValueId {
@@ -340,6 +365,7 @@ impl<'a> Builder<'a> {
             Action::Mac(layer) => {
                 let input = inputs[0].expect("the planner has looked at the activation of a MAC layer");
                 self.note_lost_integers(&layer, &ids);
+                self.says_grid |= self.is_rounded_by_operators(&layer, &ids);
                 self.add_mac(node, *layer, input, outputs[0]);
                 return Ok(());
             }
@@ -375,14 +401,30 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// Whether operators of the file made the integers of a layer's weights, so that they say which levels there are.
+    fn is_rounded_by_operators(&self, layer: &MacLayer, ids: &[Option<ValueId>]) -> bool {
+        let mut chains = ids.iter().flatten().filter_map(|id| self.slots[id.0].known.as_ref());
+        layer.weights.quantization.is_some() && chains.any(|chain| !chain.lattices.is_empty())
+    }
+
     /// The operator that constants are not computed at: this one, or one before it.
     fn stopped_by(&self, node: &NodeProto, action: &Action, ids: &[Option<ValueId>]) -> String {
         if let Some(before) = ids.iter().flatten().find_map(|id| self.slots[id.0].stopped_by.clone()) {
             return before;
         }
         let name = operator_name(node);
-        let reason = if let Action::NotRun(Some(reason)) = action { reason } else { "" };
-        if reason.is_empty() { name } else { format!("{name} ({reason})") }
+        if let Action::NotRun(Some(reason)) = action
+            && !reason.is_empty()
+        {
+            return format!("{name} ({reason})");
+        }
+        let counts = ids.iter().flatten().filter_map(|id| self.slots[id.0].known.as_ref()).map(Chain::element_count);
+        match counts.max() {
+            Some(count) if count > MAX_FOLDED_WEIGHTS => {
+                format!("{name} ({count} elements; at most {MAX_FOLDED_WEIGHTS} are computed)")
+            }
+            Some(_) | None => name,
+        }
     }
 
     fn add_mac(&mut self, node: &NodeProto, layer: MacLayer, input: ValueId, output: ValueId) {

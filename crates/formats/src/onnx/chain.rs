@@ -8,6 +8,7 @@ use network::{DataType, Tensor, TensorError, WeightQuantization, WeightTransform
 
 use super::array::{Array, Data};
 use super::form::{MAX_FOLDED, is_narrow};
+use super::lattice::Lattice;
 
 /// Rearrangements that a chain keeps. No exporter writes more; a constant with more is computed instead.
 const MAX_TRANSFORMS: usize = 16;
@@ -31,6 +32,8 @@ pub(super) struct Chain {
     pub(super) clip: Option<[i32; 2]>,
     /// Whether real numbers were computed from integers, which are lost.
     pub(super) from_integers: bool,
+    /// Levels that real numbers may lie on, the likeliest first.
+    pub(super) lattices: Vec<Lattice>,
 }
 
 /// The quantization in a [`Chain`].
@@ -59,6 +62,7 @@ impl Chain {
             quantized: None,
             clip: None,
             from_integers: false,
+            lattices: Vec::new(),
         }
     }
 
@@ -88,6 +92,7 @@ impl Chain {
             self.transforms.push(WeightTransform::Transpose(composed));
         }
         self.shape = perm.iter().map(|&p| self.shape[p]).collect();
+        self.move_lattices(|axis| perm.iter().position(|&p| p == axis));
         if let Some(quantized) = &mut self.quantized {
             quantized.axis = quantized.axis.and_then(|axis| perm.iter().position(|&p| p == axis));
         }
@@ -106,8 +111,14 @@ impl Chain {
         if self.shape_after_transforms() != shape {
             self.transforms.push(WeightTransform::Reshape(shape.to_vec()));
         }
-        self.shape = shape.to_vec();
+        let from = std::mem::replace(&mut self.shape, shape.to_vec());
+        self.move_lattices(|axis| moved_axis(&from, axis, shape));
         (self.transforms.len() <= MAX_TRANSFORMS).then_some(self)
+    }
+
+    fn move_lattices(&mut self, to: impl Fn(usize) -> Option<usize>) {
+        let lattices = std::mem::take(&mut self.lattices);
+        self.lattices = lattices.into_iter().filter_map(|lattice| lattice.moved(&to)).collect();
     }
 
     fn shape_after_transforms(&self) -> Vec<usize> {
@@ -216,10 +227,31 @@ impl Chain {
         Some((reals.into_iter().map(|v| v as f32).collect(), axis))
     }
 
+    /// Levels that its elements may lie on.
+    pub(super) fn levels(&self) -> Vec<Lattice> {
+        match &self.quantized {
+            Some(Quantized { parameters, axis, real: Some(_), .. }) => vec![Lattice::dequantized(parameters, *axis)],
+            Some(_) | None => self.lattices.clone(),
+        }
+    }
+
+    /// Real weights, first axis filters, as integers behind a DequantizeLinear, where they lie on known levels.
+    pub(super) fn on_levels(&self) -> Option<Self> {
+        if self.lattices.is_empty() || self.quantized.is_some() || !self.data_type.is_real() {
+            return None;
+        }
+        let values = self.to_array().ok()?.into_reals()?;
+        let mut placed = self.lattices.iter().filter_map(|lattice| lattice.place(&values, &self.shape, self.data_type));
+        let (tensor, parameters) = placed.next()?;
+        let axis = (parameters.scales.len() > 1).then_some(0);
+        Self::stored(&self.name, tensor).dequantize(parameters, axis, self.data_type)
+    }
+
     /// The elements as a stored tensor, which says whether integers were behind them.
     pub(super) fn written_out(&self, name: &str) -> Result<Self, TensorError> {
         let stored = Self::stored(name, self.to_array()?.into_tensor());
-        Ok(Self { from_integers: self.is_from_integers() && stored.data_type.is_real(), ..stored })
+        let from_integers = self.is_from_integers() && stored.data_type.is_real();
+        Ok(Self { from_integers, lattices: self.levels(), ..stored })
     }
 
     /// Whether the elements are integers or were computed from integers. A mask is no integer.

@@ -4,15 +4,34 @@ use network::rearrange::{for_each_offset, strides, transpose};
 use network::{DataType, Op};
 
 use super::array::{Array, Data, settle};
-use super::fold_elementwise as elementwise;
-use super::form::{Form, MAX_FOLDED, axis};
+use super::fold_elementwise::{self as elementwise, Total};
+use super::form::{Form, MAX_FOLDED, MAX_FOLDED_WEIGHTS, axis};
 use super::plan::{Action, FoldOp};
 use crate::reading::fault::{Fault, invalid};
 
-/// Whether `action` is computed here, on an output of this size.
-pub(super) fn can_fold(action: &Action, outputs: &[Form]) -> bool {
-    let small = |form: &Form| form.shape.as_ref().is_some_and(|s| s.iter().product::<usize>() <= MAX_FOLDED);
-    let foldable = match action {
+/// Whether outputs of these sizes are computed here. A small file must not make large constants of little.
+pub(super) fn is_small(inputs: &[usize], outputs: &[Form]) -> bool {
+    let largest = inputs.iter().copied().max().unwrap_or(0);
+    let count = |form: &Form| form.shape.as_ref().map(|shape| shape.iter().product::<usize>());
+    let limit = largest.clamp(MAX_FOLDED, MAX_FOLDED_WEIGHTS);
+    largest <= limit && outputs.iter().all(|form| count(form).is_some_and(|count| count <= limit))
+}
+
+/// How many elements are touched.
+pub(super) fn work(action: &Action, inputs: &[usize], outputs: &[Form]) -> usize {
+    let out = outputs.iter().filter_map(|form| form.shape.as_ref()).map(|s| s.iter().product::<usize>());
+    let sizes = inputs.iter().copied().chain(out);
+    if let Action::Compute(FoldOp::MatMul) = action {
+        // rows · depth, depth · columns and rows · columns together are the square of the work.
+        let square = sizes.fold(1u128, |product, count| product.saturating_mul(count as u128));
+        return usize::try_from(square.isqrt()).unwrap_or(usize::MAX);
+    }
+    sizes.fold(0, usize::saturating_add)
+}
+
+/// Whether `action` is computed here.
+pub(super) fn can_fold(action: &Action) -> bool {
+    match action {
         Action::Compute(_) => true,
         Action::Run(op) => {
             elementwise::is_folded(op)
@@ -32,8 +51,7 @@ pub(super) fn can_fold(action: &Action, outputs: &[Form]) -> bool {
         }
         Action::Known(_) | Action::Mac(_) | Action::Integer(_) => false,
         Action::Sequence(_) | Action::Unreadable(_) | Action::NotRun(_) => false,
-    };
-    foldable && outputs.iter().all(small)
+    }
 }
 
 /// Computes `action`; `None` where the values cannot be held (an integer overflows, a type is not handled).
@@ -68,7 +86,7 @@ fn run(op: &Op, inputs: &[Array], shape: &[usize], data_type: DataType) -> Resul
         Op::Tile => Some(tile(x, shape)),
         Op::Unary(function) => elementwise::one(*function, &inputs[0]),
         Op::Binary(function) => elementwise::pairs(*function, inputs, shape)?,
-        Op::Reduce { reduction, axes, .. } => elementwise::reduce(x, axes, *reduction),
+        Op::Reduce { reduction, axes, .. } => elementwise::reduce(x, axes, Total::Of(*reduction)),
         Op::Where => elementwise::choose(inputs, shape),
         // `fold` computes a Split, which has several outputs.
         Op::Split { .. } => None,
@@ -93,6 +111,8 @@ fn compute(op: &FoldOp, inputs: &[Array], shape: &[usize]) -> Result<Option<Data
             }
         }
         FoldOp::Mod { float } => elementwise::modulo(&inputs[0], &inputs[1], *float, shape),
+        FoldOp::Reduce { total, axes } => elementwise::reduce(&inputs[0], axes, *total),
+        FoldOp::MatMul => product(&inputs[0], &inputs[1]),
     })
 }
 
@@ -197,4 +217,24 @@ fn range(inputs: &[Array], count: usize) -> Option<Data> {
         }
         _ => None,
     }
+}
+
+/// The product of two matrices, or of a matrix and a vector. Sums are formed in 64 bits. `None` of stacks of matrices.
+fn product(a: &Array, b: &Array) -> Option<Data> {
+    let (Data::Real(x), Data::Real(y)) = (&a.data, &b.data) else { return None };
+    let (rows, depth) = match *a.shape {
+        [depth] => (1, depth),
+        [rows, depth] => (rows, depth),
+        _ => return None,
+    };
+    let columns = match *b.shape {
+        [_] => 1,
+        [_, columns] => columns,
+        _ => return None,
+    };
+    let sum = |i: usize| {
+        let (row, column) = (i / columns, i % columns);
+        (0..depth).map(|k| x[row * depth + k] * y[k * columns + column]).sum()
+    };
+    Some(Data::Real((0..rows * columns).map(sum).collect()))
 }

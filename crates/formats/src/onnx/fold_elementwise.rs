@@ -16,7 +16,7 @@ type OnTwo = (fn(i64, i64) -> Option<i64>, fn(f64, f64) -> f64);
 type Holds = fn(Option<Ordering>) -> bool;
 
 /// Functions of one element that are computed here.
-const UNARY: [(Unary, OnOne); 12] = [
+const UNARY: [(Unary, OnOne); 16] = [
     (Unary::Neg, (i64::checked_neg, |v| -v)),
     (Unary::Abs, (i64::checked_abs, f64::abs)),
     (Unary::Relu, (|v| Some(v.max(0)), |v| if v < 0.0 { 0.0 } else { v })),
@@ -29,6 +29,10 @@ const UNARY: [(Unary, OnOne); 12] = [
     (Unary::Reciprocal, (|_| None, f64::recip)),
     (Unary::Sign, (|v| Some(v.signum()), |v| if v == 0.0 { 0.0 } else { v.signum() })),
     (Unary::Not, (|v| Some(i64::from(v == 0)), |v| v)),
+    (Unary::Tanh, (|_| None, f64::tanh)),
+    (Unary::Sigmoid, (|_| None, |v| 1.0 / (1.0 + (-v).exp()))),
+    (Unary::Softplus, (|_| None, |v| v.max(0.0) + (-v.abs()).exp().ln_1p())),
+    (Unary::Softsign, (|_| None, |v| v / (1.0 + v.abs()))),
 ];
 
 /// Functions of two elements that are computed here. Integers divide towards zero, as in C.
@@ -63,14 +67,28 @@ fn found<F: PartialEq, C: Copy>(table: &[(F, C)], function: F) -> Option<C> {
 pub(super) fn is_folded(op: &Op) -> bool {
     let is_one = |function: Unary| found(&UNARY, function).is_some();
     let is_two = |function: Binary| found(&BINARY, function).is_some() || found(&COMPARISONS, function).is_some();
-    matches!(op, Op::Where)
+    matches!(op, Op::Where | Op::Unary(Unary::Clip { .. }))
         || matches!(op, Op::Unary(function) if is_one(*function))
         || matches!(op, Op::Binary(function) if is_two(*function))
-        || matches!(op, Op::Reduce { reduction, .. } if joins(*reduction).is_some())
+        || matches!(op, Op::Reduce { .. })
 }
 
 /// Computes a function of one element. `None` where it is not computed here, or where the result cannot be held.
 pub(super) fn one(function: Unary, x: &Array) -> Option<Data> {
+    if let (Unary::Clip { min, max }, Data::Real(values)) = (function, &x.data) {
+        let (min, max) = (f64::from(min), f64::from(max));
+        // As in ONNX, the upper bound holds where it is below the lower one. NaN stays NaN.
+        let clip = |&v: &f64| {
+            if v < min {
+                min.min(max)
+            } else if v > max {
+                max
+            } else {
+                v
+            }
+        };
+        return Some(Data::Real(values.iter().map(clip).collect()));
+    }
     map(&x.data, found(&UNARY, function)?)
 }
 
@@ -110,20 +128,53 @@ pub(super) fn modulo(a: &Array, b: &Array, float: bool, shape: &[usize]) -> Opti
     join(&spread(a, shape), &spread(b, shape), function)
 }
 
-/// The function that joins two elements of a reduction; `None` where more than that is needed.
-fn joins(reduction: Reduction) -> Option<Binary> {
-    match reduction {
-        Reduction::Sum => Some(Binary::Add),
-        Reduction::Product => Some(Binary::Mul),
-        Reduction::Min => Some(Binary::Min),
-        Reduction::Max => Some(Binary::Max),
-        Reduction::Mean | Reduction::L2 => None,
+/// A reduction of constants; two of them are no operators of the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Total {
+    Of(Reduction),
+    /// The sum of magnitudes.
+    L1,
+    /// The sum of squares.
+    SumSquare,
+}
+
+impl Total {
+    /// What becomes of each element first; `None` where that is the element.
+    fn prepare(self) -> Option<OnOne> {
+        match self {
+            Self::L1 => found(&UNARY, Unary::Abs),
+            Self::SumSquare | Self::Of(Reduction::L2) => Some((|v| v.checked_mul(v), |v| v * v)),
+            Self::Of(Reduction::Mean | Reduction::Sum | Reduction::Product | Reduction::Min | Reduction::Max) => None,
+        }
+    }
+
+    /// The function that joins two elements.
+    fn joins(self) -> Binary {
+        match self {
+            Self::L1 | Self::SumSquare | Self::Of(Reduction::Sum | Reduction::Mean | Reduction::L2) => Binary::Add,
+            Self::Of(Reduction::Product) => Binary::Mul,
+            Self::Of(Reduction::Min) => Binary::Min,
+            Self::Of(Reduction::Max) => Binary::Max,
+        }
+    }
+
+    /// What becomes of the whole of `count` elements. Means and roots of integers are not computed.
+    fn finish(self, whole: Data, count: usize) -> Option<Data> {
+        match (self, whole) {
+            (Self::Of(Reduction::Mean), Data::Real(sums)) => {
+                Some(Data::Real(sums.into_iter().map(|sum| sum / count as f64).collect()))
+            }
+            (Self::Of(Reduction::L2), Data::Real(sums)) => Some(Data::Real(sums.into_iter().map(f64::sqrt).collect())),
+            (Self::Of(Reduction::Mean | Reduction::L2), Data::Int(_)) => None,
+            (_, whole) => Some(whole),
+        }
     }
 }
 
-/// Reduces `axes`; the result is row-major over the axes that stay. `None` over no elements or on overflow.
-pub(super) fn reduce(x: &Array, axes: &[usize], reduction: Reduction) -> Option<Data> {
-    let (on_ints, on_reals) = found(&BINARY, joins(reduction)?)?;
+/// Reduces `axes`; the result is row-major over the axes that stay. Real numbers are summed in 64 bits and rounded once.
+/// `None` over no elements or on overflow.
+pub(super) fn reduce(x: &Array, axes: &[usize], total: Total) -> Option<Data> {
+    let (on_ints, on_reals) = found(&BINARY, total.joins())?;
     let own = strides(&x.shape);
     let kept: Vec<usize> = (0..x.shape.len()).filter(|axis| !axes.contains(axis)).collect();
     let part = |axes: &[usize], of: &[usize]| axes.iter().map(|&axis| of[axis]).collect::<Vec<_>>();
@@ -131,20 +182,26 @@ pub(super) fn reduce(x: &Array, axes: &[usize], reduction: Reduction) -> Option<
     for_each_offset(&part(axes, &x.shape), &part(axes, &own), |offset| inside.push(offset));
     let mut starts = Vec::new();
     for_each_offset(&part(&kept, &x.shape), &part(&kept, &own), |offset| starts.push(offset));
-    match &x.data {
+    let prepared = total.prepare().map(|prepare| map(&x.data, prepare));
+    let data = match &prepared {
+        Some(prepared) => prepared.as_ref()?,
+        None => &x.data,
+    };
+    let whole = match data {
         Data::Int(values) => {
             let total = |&start: &usize| {
                 let mut group = inside.iter().map(|&i| values[start + i]);
                 let first = group.next()?;
                 group.try_fold(first, on_ints)
             };
-            starts.iter().map(total).collect::<Option<_>>().map(Data::Int)
+            Data::Int(starts.iter().map(total).collect::<Option<_>>()?)
         }
         Data::Real(values) => {
             let total = |&start: &usize| inside.iter().map(|&i| values[start + i]).reduce(on_reals);
-            starts.iter().map(total).collect::<Option<_>>().map(Data::Real)
+            Data::Real(starts.iter().map(total).collect::<Option<_>>()?)
         }
-    }
+    };
+    total.finish(whole, inside.len())
 }
 
 /// Offsets into a tensor of shape `from` for every element of shape `to`, which it broadcasts to.

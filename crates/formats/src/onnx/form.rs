@@ -5,8 +5,11 @@ use network::DataType;
 use super::tensors;
 use crate::reading::fault::{Fault, invalid};
 
-/// The most elements of a constant that is computed while reading; a larger one is left to inference.
+/// The most elements of a constant that is computed from smaller ones while reading; a larger one is left to inference.
 pub(super) const MAX_FOLDED: usize = 1 << 20;
+
+/// The most elements of a constant that is computed from one of as many elements, such as weights.
+pub(super) const MAX_FOLDED_WEIGHTS: usize = 1 << 25;
 
 /// The most integers of a parameter: axes, extents or pads.
 pub(super) const MAX_PARAMETERS: usize = 1 << 12;

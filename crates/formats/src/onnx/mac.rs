@@ -145,6 +145,7 @@ fn source(weights: Chain, spec: &GeometrySpec) -> Result<WeightSource, Fault> {
     let shape = [spec.filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]];
     let torn = || not_costed!("its weights are rearranged in a way that is not handled");
     let chain = weights.reshaped(&shape).ok_or_else(torn)?;
+    let chain = chain.on_levels().unwrap_or(chain);
     let quantization = match chain.quantization() {
         None => None,
         Some((quantization, None | Some(0))) => Some(quantization),

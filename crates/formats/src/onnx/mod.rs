@@ -22,7 +22,9 @@
 //! array.rs            a constant in memory
 //! form.rs             type and shape of a value; axes, sizes
 //! inputs.rs           the shapes that a file or a user gives
+//! lattice.rs          the levels of a quantizer
 //! chain.rs            a constant as a stored tensor and the steps from there
+//! lineage.rs          the levels behind operators on constants, by those of their inputs
 //! scope.rs            which name is which value
 //! slot.rs             what is known of a value while the graph is built
 //! view.rs             a node as its planner sees it
@@ -35,7 +37,7 @@
 //! operators.rs        which operator is understood by which planner
 //! fold.rs             operators computed on constants; the elementwise ones in fold_elementwise.rs
 //! exported.rs ...     archives of torch.export, whose graph is written in operators of ONNX
-//! build.rs            the pass over the nodes; layers on integers and branches of an If under build/
+//! build.rs            the pass over the nodes; constants, layers on integers and branches of an If under build/
 //! write/              the writer
 //! ```
 
@@ -54,7 +56,9 @@ mod functions;
 mod fused;
 mod inputs;
 mod integer_mac;
+mod lattice;
 mod layout;
+mod lineage;
 mod mac;
 mod normalize;
 mod operators;

@@ -1,6 +1,6 @@
 //! Which operator is understood by what.
 
-use network::{Binary, Reduction};
+use network::Binary;
 
 use super::external::ExternalFiles;
 use super::plan::Plan;
@@ -169,8 +169,8 @@ fn arithmetic(view: &View<'_>) -> Option<Result<Plan, Fault>> {
     if let Some(function) = Binary::named(view.op_type) {
         return Some(elementwise::binary(view, function));
     }
-    if let Some(reduction) = Reduction::named(view.op_type) {
-        return Some(reduce::reduce(view, reduction));
+    if let Some(total) = reduce::named(view.op_type) {
+        return Some(reduce::reduce(view, total));
     }
     Some(match view.op_type {
         "Clip" => elementwise::clip(view),

@@ -6,7 +6,7 @@ use super::chain::Chain;
 use super::elementwise::check_same_type;
 use super::form::{Form, is_narrow};
 use super::mac::{Draft, bias, weights};
-use super::plan::{Plan, or_not_run};
+use super::plan::{FoldOp, Plan, or_not_run};
 use super::view::View;
 use crate::reading::fault::{Fault, invalid, not_costed};
 use crate::reading::shape::{broadcast, per_image};
@@ -94,7 +94,7 @@ pub(super) fn matmul(view: &View<'_>) -> Result<Plan, Fault> {
     match constant {
         [false, true] => or_not_run(form.clone(), || weights_right(view, a, b, form)),
         [true, false] => or_not_run(form.clone(), || weights_left(view, a, b, form)),
-        [true, true] => Ok(Plan::not_run("a product of constants is not folded", form)),
+        [true, true] => Ok(Plan::compute(FoldOp::MatMul, form)),
         [false, false] => {
             let plan = Plan::run(Op::MatMul, form);
             Ok(Plan { not_costed: Some("both sides depend on the input of the network".to_string()), ..plan })

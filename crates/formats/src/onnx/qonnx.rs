@@ -4,12 +4,13 @@
 //! On activations they are run with the network.
 
 use esn::Grid;
-use network::{ActivationQuantization, DataType, Op, Quant, Rounding, Tensor, WeightQuantization};
+use network::{ActivationQuantization, DataType, Op, Quant, Rounding, WeightQuantization};
 
 use super::array::Data;
 use super::chain::Chain;
 use super::form::{Form, MAX_FOLDED};
 use super::plan::{Action, Kept, Plan};
+use super::tensors::smallest;
 use super::view::View;
 use crate::reading::fault::{Fault, invalid, not_run, unsupported};
 use crate::reading::shape::broadcast;
@@ -188,18 +189,6 @@ fn rounded(view: &View<'_>, quant: Quant, chain: &Chain) -> Result<Chain, Fault>
     let parameters = WeightQuantization { scales, zero_points, grid, data_type: tensor.data_type, clip: None };
     let integers = Chain::stored(&chain.name, tensor);
     integers.dequantize(parameters, axis, DataType::F32).ok_or_else(|| not_run!("it rounds integers"))
-}
-
-/// The integers in the smallest type that takes them and their zero points.
-fn smallest(shape: Vec<usize>, integers: &[i32], zero_points: &[i32]) -> Tensor {
-    let fits = |min: i32, max: i32| integers.iter().chain(zero_points).all(|q| (min..=max).contains(q));
-    if fits(-128, 127) {
-        Tensor::from_i8(shape, integers)
-    } else if fits(-32768, 32767) {
-        Tensor::from_i16(shape, integers)
-    } else {
-        Tensor::from_i32(shape, integers)
-    }
 }
 
 /// The axis of a constant that more than one scale or zero point belongs to.

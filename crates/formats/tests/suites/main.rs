@@ -6,6 +6,7 @@ mod arrays;
 mod branches;
 mod data_sets;
 mod findings;
+mod folded;
 mod graph;
 mod hostile;
 mod images;

@@ -161,20 +161,19 @@ fn a_clipped_bias_stays_integers() {
 
 #[test]
 fn an_operator_that_stops_weights_is_named() {
-    // 7.5 is no bound of a Clip on real numbers that is folded, and no Clip leaves anything between 7 and -7.
-    let bounds = [("r", "one", "half"), ("q", "high", "low")];
-    check_all(bounds, |&(weights, low, high)| {
+    // No Clip leaves anything between 7 and -7.
+    let stops: [(&str, &[&str]); 3] = [("Erf", &["r"]), ("Softmax", &["r"]), ("Clip", &["q", "high", "low"])];
+    check_all(stops, |&(operator, inputs)| {
         let message = clipped()
             .floats("r", &[1, 1, 1, 1], &[3.0])
             .int8s("q", &[1, 1, 1, 1], &[3])
-            .floats("one", &[], &[1.0])
-            .floats("half", &[], &[7.5])
-            .node("Clip", &[weights, low, high], &["c"])
+            .node(operator, inputs, &["c"])
             .node("Identity", &["c"], &["i"])
             .node_with("Cast", &["i"], &["w"], vec![int("to", 1)])
             .node("Conv", &["xd", "w"], &["y"])
             .error();
-        assert!(message.contains("its weights come from Clip, which is not folded"), "{message}");
+        let named = format!("its weights come from {operator}, which is not folded");
+        assert!(message.contains(&named), "{message}");
     });
 }
 
@@ -235,6 +234,7 @@ fn cast() -> Model {
         .int8s("q", &[2, 3], &[1, -2, 3, -4, 5, -128])
         .floats("s", &[2, 1], &[0.5, 0.25])
         .floats("one", &[], &[0.5])
+        .floats("part", &[], &[0.375])
         .floats("z", &[2, 1], &[1.0, -1.0])
         .floats("columns", &[3], &[0.5, 0.25, 0.125])
         .node_with("Cast", &["q"], &["c"], vec![int("to", 1)])
@@ -274,8 +274,8 @@ fn integers_that_are_lost_are_noted() {
     let added = gemm(cast().node("Add", &["c", "s"], &["w"]));
     assert_eq!(real(&added), [1.5, -1.5, 3.5, -3.75, 5.25, -127.75]);
     noted(&added);
-    let fraction = gemm(cast().node("Sub", &["c", "one"], &["d"]).node("Mul", &["d", "s"], &["w"]));
-    assert_eq!(real(&fraction), [0.25, -1.25, 1.25, -1.125, 1.125, -32.125]);
+    let fraction = gemm(cast().node("Sub", &["c", "part"], &["d"]).node("Mul", &["d", "s"], &["w"]));
+    assert_eq!(real(&fraction), [0.3125, -1.1875, 1.3125, -1.09375, 1.15625, -32.09375]);
     noted(&fraction);
     // These scales belong to the channels of the input.
     let columns = gemm(cast().node("Mul", &["c", "columns"], &["w"]));
@@ -353,13 +353,11 @@ fn masks_are_no_integers() {
         assert_eq!(real_weights(&network, 0), [0.5, 0.0, -0.5, 1.0]);
         assert!(network.notes().is_empty(), "{:?}", network.notes());
     });
-    // Integers that a mask chooses from are lost all the same.
-    let chosen = model().int8s("q", &[2, 2], &[1, 2, 3, 4]).node_with("Cast", &["q"], &["c"], vec![int("to", 1)]).node(
-        "Where",
-        &["mask", "c", "zero"],
-        &["w"],
-    );
-    let told = texts(masked(chosen).notes());
+    // Integers that a mask chooses from stay integers; those that scale real numbers are lost.
+    let cast = || model().int8s("q", &[2, 2], &[1, 2, 3, 4]).node_with("Cast", &["q"], &["c"], vec![int("to", 1)]);
+    let chosen = masked(cast().node("Where", &["mask", "c", "zero"], &["w"]));
+    assert_eq!(codes(&chosen, 0), (vec![2, 0, 6, 8], vec![1.0]));
+    let told = texts(masked(cast().node("Mul", &["r", "c"], &["w"])).notes());
     assert!(matches!(told.as_slice(), [text] if text.contains("computed from integers")), "{told:?}");
 }
 

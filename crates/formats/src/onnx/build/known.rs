@@ -4,8 +4,7 @@ use network::{Binary, Op, Unary};
 
 use super::{Action, Chain, Fault, Form, Kept, Plan, View, clean, invalid, quantize};
 use crate::onnx::array::Array;
-use crate::onnx::fold;
-use crate::onnx::form::MAX_FOLDED;
+use crate::onnx::{fold, lineage};
 
 /// The outputs of a node, where all its inputs are known constants and the node is one that is computed while reading.
 pub(super) fn known_outputs(plan: &Plan, view: &View<'_>, budget: &mut usize) -> Result<Option<Vec<Chain>>, Fault> {
@@ -33,24 +32,25 @@ pub(super) fn known_outputs(plan: &Plan, view: &View<'_>, budget: &mut usize) ->
     if known.iter().any(|chain| chain.tensor.is_absent()) {
         return Ok(None);
     }
-    let sizes = known.iter().map(|chain| chain.element_count());
-    let out = plan.outputs.iter().filter_map(|form| form.shape.as_ref()).map(|s| s.iter().product::<usize>());
-    if !fold::can_fold(&plan.action, &plan.outputs) || sizes.clone().any(|n| n > MAX_FOLDED) {
+    let sizes: Vec<usize> = known.iter().map(|chain| chain.element_count()).collect();
+    if !fold::can_fold(&plan.action) || !fold::is_small(&sizes, &plan.outputs) {
         return Ok(None);
     }
-    let work = sizes.chain(out).sum::<usize>();
+    let work = fold::work(&plan.action, &sizes, &plan.outputs);
     let Some(left) = budget.checked_sub(work) else { return Ok(None) };
     *budget = left;
     let arrays: Result<Vec<_>, _> = known.iter().map(|chain| chain.to_array()).collect();
     let arrays = arrays.map_err(|e| invalid!("a constant input: {e}"))?;
     let folded = fold::fold(&plan.action, &arrays, &plan.outputs)?;
-    let from_integers = |out: &Array| {
-        let is_behind = |chain: &&Chain| chain.is_from_integers() && chain.element_count() == out.data.len();
-        out.data_type.is_real() && out.shape.len() > 1 && known.iter().any(is_behind)
-    };
+    let inputs = known.iter().zip(&arrays).map(|(chain, array)| lineage::Input { chain, array });
+    let inputs: Vec<lineage::Input<'_>> = inputs.collect();
     let stored = |(array, name): (Array, &String)| {
-        let from_integers = from_integers(&array);
-        Chain { from_integers, ..Chain::stored(&clean(name), array.into_tensor()) }
+        let (mut lattices, mut from_integers) = (Vec::new(), false);
+        if let Action::Run(op) = &plan.action {
+            lattices = lineage::lattices(op, &inputs, &array);
+            from_integers = lineage::is_from_integers(op, &inputs, &array);
+        }
+        Chain { from_integers, lattices, ..Chain::stored(&clean(name), array.into_tensor()) }
     };
     Ok(folded.map(|arrays| arrays.into_iter().zip(view.outputs).map(stored).collect()))
 }
