@@ -65,6 +65,17 @@ impl DataType {
         matches!(self, DataType::F16 | DataType::Bf16 | DataType::F32 | DataType::F64)
     }
 
+    /// A real number rounded to this type, where it is one of real numbers.
+    pub fn rounded(self, value: f64) -> f64 {
+        match self {
+            DataType::F32 => f64::from(value as f32),
+            DataType::F16 => f16::from_f64(value).to_f64(),
+            DataType::Bf16 => bf16::from_f64(value).to_f64(),
+            DataType::F64 | DataType::I4 | DataType::U4 | DataType::I8 | DataType::U8 | DataType::I16 => value,
+            DataType::U16 | DataType::I32 | DataType::U32 | DataType::I64 | DataType::U64 | DataType::Bool => value,
+        }
+    }
+
     /// Whether files hold two elements in a byte.
     pub fn is_packed(self) -> bool {
         matches!(self, DataType::I4 | DataType::U4)
@@ -168,6 +179,30 @@ impl Tensor {
     pub fn from_f32(shape: Vec<usize>, values: &[f32]) -> Self {
         let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         Self { data_type: DataType::F32, shape, encoding: Encoding::Raw, chunks: vec![bytes.into()] }
+    }
+
+    /// A tensor of real numbers of this type in memory, to which `values` are rounded; they fill `shape` row-major. Of a
+    /// type that is not real, the numbers are 32-bit float.
+    pub fn from_reals(data_type: DataType, shape: Vec<usize>, values: &[f64]) -> Self {
+        let bytes: Vec<u8> = match data_type {
+            DataType::F64 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            DataType::F16 => values.iter().flat_map(|&v| f16::from_f64(v).to_le_bytes()).collect(),
+            DataType::Bf16 => values.iter().flat_map(|&v| bf16::from_f64(v).to_le_bytes()).collect(),
+            DataType::F32
+            | DataType::I4
+            | DataType::U4
+            | DataType::I8
+            | DataType::U8
+            | DataType::I16
+            | DataType::U16
+            | DataType::I32
+            | DataType::U32
+            | DataType::I64
+            | DataType::U64
+            | DataType::Bool => values.iter().flat_map(|&v| (v as f32).to_le_bytes()).collect(),
+        };
+        let data_type = if data_type.is_real() { data_type } else { DataType::F32 };
+        Self { data_type, shape, encoding: Encoding::Raw, chunks: vec![bytes.into()] }
     }
 
     /// A tensor of signed bytes in memory; `values`, all within −128…127, fill `shape` row-major.

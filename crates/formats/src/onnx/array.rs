@@ -4,7 +4,6 @@
 //! `+ − × ÷ √` gives what arithmetic in that type gives. Integers are held as `i64`; one that leaves its type ends the
 //! folding.
 
-use half::{bf16, f16};
 use network::{DataType, Encoding, Tensor};
 
 /// A constant in memory, row-major.
@@ -70,33 +69,24 @@ impl Array {
 
     /// Stores the elements in their own type.
     pub(super) fn into_tensor(self) -> Tensor {
-        let mut bytes = Vec::with_capacity(self.data.len() * self.data_type.size());
-        match (&self.data, self.data_type) {
-            (Data::Real(values), DataType::F64) => bytes.extend(values.iter().flat_map(|v| v.to_le_bytes())),
-            (Data::Real(values), DataType::F16) => {
-                bytes.extend(values.iter().flat_map(|&v| f16::from_f64(v).to_le_bytes()));
-            }
-            (Data::Real(values), DataType::Bf16) => {
-                bytes.extend(values.iter().flat_map(|&v| bf16::from_f64(v).to_le_bytes()));
-            }
-            (Data::Real(values), _) => bytes.extend(values.iter().flat_map(|&v| (v as f32).to_le_bytes())),
-            (Data::Int(values), data_type) => {
+        let Self { data_type, shape, data } = self;
+        match data {
+            Data::Real(values) => Tensor::from_reals(data_type, shape, &values),
+            Data::Int(values) => {
                 let size = data_type.size();
-                values.iter().for_each(|v| bytes.extend_from_slice(&v.to_le_bytes()[..size]));
+                let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes().into_iter().take(size)).collect();
+                Tensor { data_type, shape, encoding: Encoding::Raw, chunks: vec![bytes.into()] }
             }
         }
-        Tensor { data_type: self.data_type, shape: self.shape, encoding: Encoding::Raw, chunks: vec![bytes.into()] }
     }
 }
 
 /// Rounds real numbers to `data_type`, and checks that integers lie in it; `None` where one does not.
 pub(super) fn settle(data: Data, data_type: DataType) -> Option<Data> {
-    let round = |values: Vec<f64>, to: fn(f64) -> f64| Data::Real(values.into_iter().map(to).collect());
     match (data, data_type) {
-        (Data::Real(values), DataType::F64) => Some(Data::Real(values)),
-        (Data::Real(values), DataType::F32) => Some(round(values, |v| f64::from(v as f32))),
-        (Data::Real(values), DataType::F16) => Some(round(values, |v| f16::from_f64(v).to_f64())),
-        (Data::Real(values), DataType::Bf16) => Some(round(values, |v| bf16::from_f64(v).to_f64())),
+        (Data::Real(values), to) if to.is_real() => {
+            Some(Data::Real(values.into_iter().map(|value| to.rounded(value)).collect()))
+        }
         (Data::Real(_), _) => None,
         (Data::Int(values), data_type) => {
             let (min, max) = match data_type.range() {
