@@ -12,7 +12,7 @@ use half::{bf16, f16};
 use network::{DataType, Tensor, WeightQuantization};
 
 use super::array::{Array, Data};
-use super::tensors::smallest;
+use crate::reading::integers::smallest;
 
 /// Largest integer on a lattice, as large as a code may be.
 const MAX_INTEGER: f64 = 65_535.0;

@@ -10,9 +10,9 @@ use super::array::Data;
 use super::chain::Chain;
 use super::form::{Form, MAX_FOLDED};
 use super::plan::{Action, Kept, Plan};
-use super::tensors::smallest;
 use super::view::View;
 use crate::reading::fault::{Fault, invalid, not_run, unsupported};
+use crate::reading::integers::smallest;
 use crate::reading::shape::broadcast;
 
 /// Domains in which exporters put these operators.

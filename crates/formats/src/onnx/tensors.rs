@@ -200,15 +200,3 @@ pub(super) fn data_type(number: i32) -> Result<DataType, Fault> {
         },
     })
 }
-
-/// The integers in the smallest type that takes them and their zero points.
-pub(super) fn smallest(shape: Vec<usize>, integers: &[i32], zero_points: &[i32]) -> Tensor {
-    let fits = |min: i32, max: i32| integers.iter().chain(zero_points).all(|q| (min..=max).contains(q));
-    if fits(-128, 127) {
-        Tensor::from_i8(shape, integers)
-    } else if fits(-32768, 32767) {
-        Tensor::from_i16(shape, integers)
-    } else {
-        Tensor::from_i32(shape, integers)
-    }
-}

@@ -5,6 +5,7 @@
 //! - [`findings`]: what a user is told of operators that are not run or not costed;
 //! - [`finish`]: the end of every reading;
 //! - [`grid`]: the grid that the integers of a file lie on;
+//! - [`integers`]: integers in the smallest type that takes them;
 //! - [`shape`]: counting elements, broadcasting, the share of one image;
 //! - [`tied`]: layers of weight files that have the weights of others;
 //! - [`unread`]: what no output of the network depends on is left out;
@@ -15,6 +16,7 @@ pub(crate) mod fault;
 pub(crate) mod findings;
 pub(crate) mod finish;
 pub(crate) mod grid;
+pub(crate) mod integers;
 pub(crate) mod shape;
 pub(crate) mod tied;
 pub(crate) mod unread;

@@ -8,6 +8,7 @@ use network::{
     WeightTransform,
 };
 
+use super::quantizer::is_state;
 use super::roles::is_feature;
 use super::scales::{Quantized, Scales};
 use super::{WeightFile, WeightTensor};
@@ -192,12 +193,13 @@ impl<'a> Names<'a> {
         Some(self.tensors[found])
     }
 
-    /// Names that nothing took. Counters of training are not among them, for nobody misses them, and neither are
-    /// scales, which go with their weights.
+    /// Names that nothing took. Counters of training and what observers of activations saw are not among them, for nobody
+    /// misses them, and neither are scales, which go with their weights.
     fn left(&self) -> Vec<String> {
         let is_left = |name: &&&str| {
-            let goes_along =
-                name.ends_with("num_batches_tracked") || self.scales.is_parameter(&self.tensors[*name].name);
+            let goes_along = name.ends_with("num_batches_tracked")
+                || self.scales.is_parameter(&self.tensors[*name].name)
+                || is_state(name);
             !goes_along && !self.taken.contains(*name)
         };
         let left = self.order.iter().filter(is_left);

@@ -18,6 +18,9 @@
 //! torch.rs         PyTorch checkpoints, old and new
 //! optimizer.rs     the state of optimizers, which is left out
 //! copies.rs        copies of one network, of which one is taken
+//! formula.rs       how one weight is computed of several tensors
+//! whole.rs         which tensors make one weight
+//! quantizer.rs     state of quantizers, and weights that it rounds
 //! mod.rs           which format a file has, and its list of tensors
 //! scales.rs        integers and the scales beside them
 //! roles.rs         which tensors are layers where there is no graph
@@ -27,24 +30,30 @@
 
 mod copies;
 mod fit;
+mod formula;
 mod graphless;
 mod index;
 mod keras;
 mod numpy;
 mod optimizer;
+mod quantizer;
 mod roles;
 mod safetensors;
 mod scales;
 mod state_dict;
 mod torch;
 mod torch_tensor;
+mod whole;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use network::architectures::Family;
 use network::rearrange::rearrange;
-use network::{DataType, Encoding, Mapping, Network, NetworkError, Note, Tensor, WeightQuantization, WeightTransform};
+use network::{
+    DataType, Encoding, Mapping, Mend, Network, NetworkError, Note, Tensor, WeightQuantization, WeightTransform,
+};
 
 use crate::options::ReadOptions;
 use crate::reading::archive::Archive;
@@ -107,7 +116,16 @@ pub struct WeightFile {
     notes: Vec<Note>,
     /// What the file says about itself by key.
     metadata: Vec<(String, String)>,
+    /// Tensors that make weights in a way that the file does not tell.
+    doubts: Vec<Doubt>,
     mappings: Vec<Mapping>,
+}
+
+/// A tensor that weights depend on, nobody knows how.
+#[derive(Clone, Debug)]
+struct Doubt {
+    name: String,
+    reason: String,
 }
 
 /// What a file looks like from its first bytes.
@@ -170,8 +188,11 @@ impl WeightFile {
     ) -> Result<Self, NetworkError> {
         let folder = if mappings.is_empty() { None } else { Some(path.parent().unwrap_or(Path::new("."))) };
         let read = content(path, &bytes, folder, &mut mappings, state);
-        let Content { tensors, notes, metadata, .. } = read.map_err(|fault| fault.at(path, "file".to_string()))?;
-        Ok(Self { path: path.to_path_buf(), tensors, notes, metadata, mappings })
+        let Content { tensors, notes, metadata, mut doubts, .. } =
+            read.map_err(|fault| fault.at(path, "file".to_string()))?;
+        let names: HashSet<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+        doubts.retain(|doubt| names.contains(doubt.name.as_str()));
+        Ok(Self { path: path.to_path_buf(), tensors, notes, metadata, doubts, mappings })
     }
 
     /// The file.
@@ -201,6 +222,10 @@ impl WeightFile {
     ///
     /// [`NetworkError`] if no tensor is a layer, or one is too large to count.
     pub fn to_network(&self, options: &ReadOptions) -> Result<Network, NetworkError> {
+        // Who names the layers says that their tensors are the weights.
+        if options.layers.is_empty() {
+            self.refuse_doubts(Some(Mend::NameLayers))?;
+        }
         let network = graphless::network(self, options)?;
         Ok(network.with_mappings(self.mappings.clone()))
     }
@@ -212,8 +237,21 @@ impl WeightFile {
     ///
     /// [`NetworkError`] names tensors that are missing, left over or of another shape than the architecture's.
     pub fn in_architecture(&self, family: Family, options: &ReadOptions) -> Result<Network, NetworkError> {
+        self.refuse_doubts(None)?;
         let network = fit::network(self, family, options)?;
         Ok(network.with_mappings(self.mappings.clone()))
+    }
+
+    /// Refuses weights that are not those that the network computes with.
+    fn refuse_doubts(&self, mend: Option<Mend>) -> Result<(), NetworkError> {
+        let Some(Doubt { name, reason }) = self.doubts.first() else { return Ok(()) };
+        let count = match self.doubts.len() {
+            1 => String::new(),
+            count => format!(" (and {} more tensors are like it)", count - 1),
+        };
+        let problem = format!("{reason}{count}; expected the weights that the network computes with");
+        let (path, place) = (self.path.clone(), format!("tensor {:?}", clean(name)));
+        Err(NetworkError::Unsupported { path, place, problem, mend })
     }
 
     /// The prefix that every name begins with because the model was wrapped: `module.` of DataParallel, `_orig_mod.` of
@@ -237,6 +275,7 @@ struct Content {
     metadata: Vec<(String, String)>,
     /// Whether it holds the state alone that was asked for.
     is_chosen: bool,
+    doubts: Vec<Doubt>,
 }
 
 impl From<Vec<WeightTensor>> for Content {
@@ -271,7 +310,8 @@ fn content(
         None if found.tensors.is_empty() => Err(invalid!("it holds no tensor")),
         None => {
             let state = state.filter(|_| !found.is_chosen);
-            copies::one_network(optimizer::without_state(found)?, state)
+            let whole = quantizer::rounded(whole::joined(optimizer::without_state(found)?)?)?;
+            copies::one_network(whole, state)
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use network::{Mend, Note, NoteKind};
 
 use super::WeightTensor;
+use super::quantizer::{is_named_as_state, is_state};
 use crate::names::{few, listed};
 use crate::options::ReadOptions;
 use crate::reading::fault::{Fault, unsupported};
@@ -29,7 +30,7 @@ const ADDED: [&str; 12] = [
 ];
 
 /// What the names of factors of each channel begin with.
-const FACTORS: [&str; 4] = ["gamma", "layer_scale", "layerscale", "lambda"];
+const FACTORS: [&str; 5] = ["gamma", "gain", "layer_scale", "layerscale", "lambda"];
 
 /// Words in the names of tables, such as embeddings: their rows are looked up, not multiplied.
 const TABLES: [&str; 4] = ["embed", "wte", "wpe", "position"];
@@ -41,6 +42,8 @@ pub(super) enum Decision {
     Feature,
     Added,
     Factor,
+    Mask,
+    State,
     Table,
     Convolution,
 }
@@ -50,7 +53,7 @@ impl Decision {
     pub(super) fn is_layer(self) -> bool {
         match self {
             Self::Table | Self::Convolution => true,
-            Self::NotNamed | Self::Feature | Self::Added | Self::Factor => false,
+            Self::NotNamed | Self::Feature | Self::Added | Self::Factor | Self::Mask | Self::State => false,
         }
     }
 
@@ -60,6 +63,8 @@ impl Decision {
             Self::Feature => "by the name features that training stored, and no layer",
             Self::Added => "by the name a token or positions, which are added, and no layer",
             Self::Factor => "by name and shape a factor of each channel, and no layer",
+            Self::Mask => "by the name a mask, and no layer",
+            Self::State => "by name and shape state of a quantizer, and no layer",
             Self::Table => "by the name a table that is looked up; it is costed as a layer",
             Self::Convolution => "by the shape a convolution, whatever the name says; it is costed as a layer",
         }
@@ -156,8 +161,15 @@ fn by_name_and_shape(name: &str, shape: &[usize]) -> Option<Decision> {
     }
     // A matrix `x.weight` of one row is a product with one output.
     let module = name.strip_suffix(".weight").filter(|_| shape.len() > 2).unwrap_or(name);
+    let is_vector = shape.iter().filter(|&&extent| extent > 1).count() <= 1;
+    if is_state(name) || (is_vector && is_named_as_state(name)) {
+        return Some(Decision::State);
+    }
+    if last(name) == "mask" || last(name).ends_with("_mask") {
+        return Some(Decision::Mask);
+    }
     let is_factor = FACTORS.iter().any(|word| last(module).starts_with(word));
-    if is_factor && shape.iter().filter(|&&extent| extent > 1).count() <= 1 {
+    if is_factor && is_vector {
         return Some(Decision::Factor);
     }
     let lower = name.to_lowercase();

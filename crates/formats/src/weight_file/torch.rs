@@ -61,7 +61,7 @@ fn checkpoint(pickle: &Pickle<'_>, state: Option<&str>, storages: &mut dyn Stora
     let StateDict { tensors, notes, is_chosen } = state_dict::find(pickle, state)?;
     let mut budget = MAX_SCALES;
     let tensor = |(name, id): (String, _)| {
-        let tensor = super::torch_tensor::read(pickle, id, &name, storages)?;
+        let tensor = super::torch_tensor::read(pickle, id, &unpacked(name), storages)?;
         let scales = tensor.quantization.as_ref().map_or(0, |quantization| quantization.scales.len());
         let left = budget.checked_sub(scales);
         budget = left.ok_or_else(|| unsupported!("tensors with more than {MAX_SCALES} scales in all"))?;
@@ -69,6 +69,16 @@ fn checkpoint(pickle: &Pickle<'_>, state: Option<&str>, storages: &mut dyn Stora
     };
     let tensors = tensors.into_iter().map(tensor).collect::<Result<Vec<_>, Fault>>()?;
     Ok(Content { notes, is_chosen, ..tensors.into() })
+}
+
+/// The name of a tensor in a layer on integers, which PyTorch saves as a pair of weight and bias.
+fn unpacked(name: String) -> String {
+    let pair = ["weight", "bias"].into_iter().zip(["0", "1"]);
+    let of_layer = |(own, place): (&str, &str)| {
+        let stem = name.strip_suffix(place)?.strip_suffix("_packed_params._packed_params.")?;
+        (stem.is_empty() || stem.ends_with('.')).then(|| format!("{stem}{own}"))
+    };
+    pair.filter_map(of_layer).next().unwrap_or(name)
 }
 
 fn is_big_endian(system: &Pickle<'_>) -> bool {

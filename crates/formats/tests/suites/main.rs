@@ -17,6 +17,7 @@ mod preprocessing;
 mod qonnx;
 mod quantized;
 mod questions;
+mod several;
 mod shared_models;
 mod topology;
 mod torch;

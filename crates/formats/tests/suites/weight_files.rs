@@ -22,7 +22,7 @@ pub(crate) fn network(bytes: Vec<u8>) -> Result<Network, NetworkError> {
 }
 
 /// The real weights of a layer.
-fn weights(network: &Network, layer: usize) -> Vec<f32> {
+pub(crate) fn weights(network: &Network, layer: usize) -> Vec<f32> {
     match network.weights(LayerId(layer)).expect("finite") {
         LayerWeights::Float(WeightValues::F32(values)) => values,
         other => panic!("float32 is expected: {other:?}"),
@@ -173,7 +173,7 @@ fn the_axes_of_a_tensor_are_those_of_a_convolution() {
 }
 
 /// Every layer and constant of a network that is made, as a checkpoint.
-fn trained(architecture: &Architecture, rename: impl Fn(&str) -> String) -> (Network, Checkpoint) {
+pub(crate) fn trained(architecture: &Architecture, rename: impl Fn(&str) -> String) -> (Network, Checkpoint) {
     let made = build(architecture).expect("it can be made");
     let mut checkpoint = Checkpoint::default();
     for (id, layer) in made.layers().iter().enumerate() {
