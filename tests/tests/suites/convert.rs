@@ -286,3 +286,87 @@ fn what_would_be_lost_is_an_error_if_asked() {
         assert!(!folder.path().join("w.npz").exists() && !folder.path().join("w.pt").exists());
     });
 }
+
+/// Little-endian bytes.
+fn bytes_of(values: impl IntoIterator<Item = f32>) -> Vec<u8> {
+    values.into_iter().flat_map(f32::to_le_bytes).collect()
+}
+
+/// Half of the filters of a convolution 3 → 8 pruned as `torch.nn.utils.prune` does it, and a linear layer 8 → 10.
+fn pruned(path: &Path) {
+    let weights = |count: usize| bytes_of((0..count).map(|i| ((i * 37 + 11) % 101) as f32 / 50.0 - 1.01));
+    let mask = (0..216).map(|i| if i / 27 % 2 == 0 { 1.0 } else { 0.0 });
+    let tensors: [(&str, &str, &[usize], Vec<u8>); 5] = [
+        ("conv.bias", "F32", &[8], weights(8)),
+        ("conv.weight_orig", "F32", &[8, 3, 3, 3], weights(216)),
+        ("conv.weight_mask", "F32", &[8, 3, 3, 3], bytes_of(mask)),
+        ("fc.weight", "F32", &[10, 8], weights(80)),
+        ("fc.bias", "F32", &[10], weights(10)),
+    ];
+    write_safetensors(path, &tensors);
+}
+
+#[test]
+fn a_mask_is_multiplied_out_by_every_command() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    pruned(&folder.path().join("pruned.safetensors"));
+    let made = "note: weights that are made of several tensors: \"conv.weight\" = weight_orig · weight_mask";
+    let (stdout, stderr) = succeed(folder.path(), &["esn", "pruned.safetensors", "--bits", "4"]);
+    assert!(stdout.contains("2 MAC layers, 296 weights (188 nonzero)") && stderr.contains(made), "{stdout}{stderr}");
+    let (stdout, stderr) = succeed(folder.path(), &["convert", "pruned.safetensors", "whole.safetensors"]);
+    assert!(stdout.contains("2 layers (0 of integers), 296 weights") && stderr.contains(made), "{stdout}{stderr}");
+    let compress = ["compress", "pruned.safetensors", "--bits", "4", "-o", "q.safetensors"];
+    let (stdout, stderr) = succeed(folder.path(), &compress);
+    assert!(stdout.contains("188") && stderr.contains(made), "{stdout}{stderr}");
+    check_all(["whole.safetensors", "q.safetensors"], |&name| {
+        let network = read(&folder.path().join(name));
+        let nonzero: usize = (0..2)
+            .map(|id| match network.weights(LayerId(id)).expect("readable") {
+                LayerWeights::Float(WeightValues::F32(values)) => values.iter().filter(|&&value| value != 0.0).count(),
+                LayerWeights::Quantized { codes, .. } => codes.codes().iter().filter(|&&code| code != 0).count(),
+                other => panic!("float32 or codes are expected: {other:?}"),
+            })
+            .sum();
+        assert_eq!((network.layers().len(), nonzero), (2, 188), "{name}");
+        assert!(!safetensors(&folder.path().join(name)).contains_key("conv.weight_mask"));
+    });
+}
+
+/// A network of the literature all of whose weights have a mask costs what the same network costs with its weights.
+#[test]
+fn masks_fit_an_architecture() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    succeed(folder.path(), &["new", "resnet8", "-o", "net.onnx"]);
+    succeed(folder.path(), &["convert", "net.onnx", "plain.safetensors"]);
+    let plain = safetensors(&folder.path().join("plain.safetensors"));
+    let (mut masked, mut whole) = (Vec::new(), Vec::new());
+    for (name, (data_type, shape, bytes)) in &plain {
+        if shape.len() < 2 {
+            masked.push((name.clone(), data_type, shape, bytes.clone()));
+            whole.push((name.clone(), data_type, shape, bytes.clone()));
+            continue;
+        }
+        let kept = |i: usize| i * 7 % 10 < 5;
+        let values = bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).enumerate();
+        let mask = (0..bytes.len() / 4).map(|i| if kept(i) { 1.0 } else { 0.0 });
+        masked.push((format!("{name}_orig"), data_type, shape, bytes.clone()));
+        masked.push((format!("{name}_mask"), data_type, shape, bytes_of(mask)));
+        let product = values.map(|(i, value)| if kept(i) { value } else { 0.0 });
+        whole.push((name.clone(), data_type, shape, bytes_of(product)));
+    }
+    for (file, tensors) in [("masked.safetensors", masked), ("whole.safetensors", whole)] {
+        let tensors: Vec<(&str, &str, &[usize], Vec<u8>)> = tensors
+            .iter()
+            .map(|(name, data_type, shape, bytes)| (name.as_str(), data_type.as_str(), shape.as_slice(), bytes.clone()))
+            .collect();
+        write_safetensors(&folder.path().join(file), &tensors);
+    }
+    let cost = |file: &str| {
+        let options = ["--architecture", "resnet8", "--bits", "4", "--hardware", "ideal-digital"];
+        let (stdout, stderr) = succeed(folder.path(), &[&["simulate", file][..], &options].concat());
+        (stdout.replace(file, "file"), stderr)
+    };
+    let (found, told) = cost("masked.safetensors");
+    assert_eq!(found, cost("whole.safetensors").0);
+    assert!(told.contains("= weight_orig · weight_mask"), "{told}");
+}

@@ -7,6 +7,9 @@ use testkit::*;
 
 use crate::questions::*;
 
+/// The nodes that make weights `w` of real ones.
+type Nodes = fn(Model) -> Model;
+
 const FILTERS: usize = 2;
 const LENGTH: usize = 6;
 
@@ -78,7 +81,7 @@ fn check(model: &Model, expected: (&[i32], &[f32])) {
 #[test]
 fn division_clip_rounding_and_product_are_a_quantizer() {
     let one = each(|w, _| 2 * rounded(w, 0.03));
-    let cases: [(&str, fn(Model) -> Model); 7] = [
+    let cases: [(&str, Nodes); 7] = [
         ("LSQ", |m| {
             let m = m.node("Div", &["r", "s"], &["d"]).node("Clip", &["d", "low", "high"], &["c"]);
             m.node("Round", &["c"], &["q"]).node("Mul", &["q", "s"], &["w"])
@@ -167,7 +170,7 @@ fn zeros_of_a_mask_are_levels_or_pruned() {
 fn signs_are_half_steps() {
     let signs = each(|w, _| w.signum() as i32);
     let steps = [0, 1].map(|filter| 2.0 * mean_of(filter));
-    let cases: [fn(Model) -> Model; 5] = [
+    let cases: [Nodes; 5] = [
         |m| mean_magnitude(m).node("Sign", &["r"], &["q"]).node("Mul", &["q", "m"], &["w"]),
         |m| {
             // ReduceL1 / n, and the two levels of a comparison.
@@ -205,7 +208,7 @@ fn three_levels_are_whole_steps() {
             0
         }
     });
-    let cases: [fn(Model) -> Model; 2] = [
+    let cases: [Nodes; 2] = [
         |m| {
             let m = m.floats("up", &[], &[0.1]).floats("down", &[], &[-0.1]).floats("minus", &[], &[-0.03]);
             let m = m.node("Less", &["r", "down"], &["a"]).node("Where", &["a", "minus", "none"], &["n"]);
@@ -300,7 +303,7 @@ fn norm(part: &[f32]) -> f32 {
 
 #[test]
 fn real_weights_are_computed_in_float32() {
-    type Case = (&'static str, fn(Model) -> Model, Vec<f32>);
+    type Case = (&'static str, Nodes, Vec<f32>);
     let standard = |part: &[f32]| {
         let mean = (part.iter().map(|&w| f64::from(w)).sum::<f64>() / LENGTH as f64) as f32;
         let off: Vec<f32> = part.iter().map(|w| w - mean).collect();
