@@ -1,6 +1,9 @@
 //! A constant as a stored tensor and the steps from there. Weights are kept this way, so that reading does not touch
 //! them.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use esn::Grid;
 use half::f16;
 use network::rearrange::rearrange;
@@ -34,7 +37,12 @@ pub(super) struct Chain {
     pub(super) from_integers: bool,
     /// Levels that real numbers may lie on, the likeliest first.
     pub(super) lattices: Vec<Lattice>,
+    /// What it is on its levels, by the steps to the weights. Layers that share a constant share its integers.
+    pub(super) placed: Placed,
 }
+
+/// Integers of weights and their quantization, by what leads from a stored tensor to the weights.
+pub(super) type Placed = Rc<RefCell<Vec<(Vec<WeightTransform>, Option<(Tensor, WeightQuantization)>)>>>;
 
 /// The quantization in a [`Chain`].
 #[derive(Clone, Debug, PartialEq)]
@@ -63,6 +71,7 @@ impl Chain {
             clip: None,
             from_integers: false,
             lattices: Vec::new(),
+            placed: Placed::default(),
         }
     }
 
@@ -240,11 +249,21 @@ impl Chain {
         if self.lattices.is_empty() || self.quantized.is_some() || !self.data_type.is_real() {
             return None;
         }
-        let values = self.to_array().ok()?.into_reals()?;
-        let mut placed = self.lattices.iter().filter_map(|lattice| lattice.place(&values, &self.shape, self.data_type));
-        let (tensor, parameters) = placed.next()?;
+        let known =
+            self.placed.borrow().iter().find(|(steps, _)| *steps == self.transforms).map(|(_, found)| found.clone());
+        let found = known.unwrap_or_else(|| {
+            let found = self.place();
+            self.placed.borrow_mut().push((self.transforms.clone(), found.clone()));
+            found
+        });
+        let (tensor, parameters) = found?;
         let axis = (parameters.scales.len() > 1).then_some(0);
         Self::stored(&self.name, tensor).dequantize(parameters, axis, self.data_type)
+    }
+
+    fn place(&self) -> Option<(Tensor, WeightQuantization)> {
+        let values = self.to_array().ok()?.into_reals()?;
+        self.lattices.iter().find_map(|lattice| lattice.place(&values, &self.shape, self.data_type))
     }
 
     /// The elements as a stored tensor, which says whether integers were behind them.

@@ -291,6 +291,16 @@ fn a_step_for_each_channel_makes_real_numbers() {
     assert!(network.notes()[0].to_string().contains("computed from integers"), "{:?}", network.notes());
 }
 
+#[test]
+fn layers_that_share_a_constant_share_its_integers() {
+    let network = conv(|m| {
+        let m = m.node("Div", &["r", "s"], &["d"]).node("Round", &["d"], &["q"]).node("Mul", &["q", "s"], &["w"]);
+        m.node("Conv", &["x", "w"], &["other"]).returning_all(&["y", "other"])
+    });
+    let network = network.read();
+    assert_eq!(network.shares_weights_with(LayerId(1)), Some(LayerId(0)));
+}
+
 /// What a plain loop makes of the weights of each filter.
 fn per_filter(of: impl Fn(&[f32]) -> Vec<f32>) -> Vec<f32> {
     (0..FILTERS).flat_map(|filter| of(&REAL[filter * LENGTH..][..LENGTH])).collect()
