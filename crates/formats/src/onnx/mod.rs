@@ -16,6 +16,7 @@
 //! external.rs         tensors in files beside the model
 //! tensors.rs          from a message to a checked tensor
 //! sparse.rs           sparse tensors, written out
+//! versions.rs         which version of ONNX's operators the nodes mean
 //! functions.rs        calls of functions of the file, replaced by their bodies
 //! fused.rs            FusedConv of onnxruntime, taken apart
 //! order.rs            an order in which every value is made before it is read
@@ -79,6 +80,7 @@ mod slot;
 mod sparse;
 mod tensors;
 mod transposed;
+mod versions;
 mod view;
 mod windows;
 pub mod write;
@@ -149,12 +151,7 @@ fn decode(bytes: Bytes) -> Result<Decoded, Fault> {
     })?;
     let graph = model.graph.take();
     let mut graph = graph.ok_or_else(|| invalid!("its {len} bytes hold no graph; expected an ONNX model"))?;
-    let mut versions =
-        model.opset_import.iter().filter(|o| matches!(o.domain.as_str(), "" | "ai.onnx")).map(|o| o.version);
-    let opset = versions.next().ok_or_else(|| invalid!("it imports no opset of the default domain"))?;
-    if opset < 1 || versions.any(|other| other != opset) {
-        return Err(invalid!("its opset is {opset}, or it imports more than one"));
-    }
+    let opset = versions::opset(&model, &graph)?;
     if opset < OLDEST_OPSET {
         return Err(unsupported!("opset {opset}; {OLDEST_OPSET} and later are read"));
     }

@@ -13,6 +13,7 @@ mod images;
 mod integer;
 mod layers;
 mod lowering;
+mod opsets;
 mod preprocessing;
 mod qonnx;
 mod quantized;
