@@ -346,7 +346,10 @@ impl<'a> Builder<'a> {
             plan.action = Action::NotRun(Some(reason));
         }
         let mut outputs = Vec::new();
-        for (i, name) in node.output.iter().enumerate() {
+        // Outputs that are neither made nor read are left out: nobody needs their shape.
+        let is_kept = |(i, name): &(usize, &String)| *i < plan.outputs.len() || self.scopes.is_used(name);
+        let kept: Vec<(usize, &String)> = node.output.iter().enumerate().filter(is_kept).collect();
+        for (i, name) in kept {
             let form = plan.outputs.get(i).cloned().unwrap_or_default();
             let form = self.or_declared(name, form);
             outputs.push(self.add_named(name, form, None, constant));
