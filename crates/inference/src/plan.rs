@@ -162,7 +162,10 @@ fn check_node(graph: &Graph, node: &Node) -> Result<(), Problem> {
         check_integer(op)?;
     }
     // Scales, zero points and indices have types of their own.
-    let first_alone = matches!(node.op, Op::QuantizeLinear { .. } | Op::DequantizeLinear { .. } | Op::Gather { .. });
+    let first_alone = matches!(
+        node.op,
+        Op::QuantizeLinear { .. } | Op::DequantizeLinear { .. } | Op::Gather { .. } | Op::GatherElements { .. }
+    );
     let operands = node.inputs.iter().take(if first_alone { 1 } else { usize::MAX });
     let integer = operands.flatten().map(|&id| graph.value(id)).find(|value| is_integer(value));
     match integer {

@@ -6,7 +6,7 @@
 //! [`MacLayer`](crate::MacLayer) with a [`Requantization`](crate::Requantization).
 
 use crate::activation::ActivationQuantization;
-use crate::op::{Binary, Coordinates, Nearest, Op, Reduction, Unary};
+use crate::op::{Binary, Coordinates, Interpolation, Op, Reduction, Unary};
 use crate::pool::Pool;
 
 /// An operator that reads the integers of quantized activations and makes integers again.
@@ -156,7 +156,7 @@ impl IntegerFunction {
             IntegerFunction::Softmax { axis, .. } => Op::Softmax { axis: *axis },
             IntegerFunction::ResizeBilinear { align_corners, half_pixel, .. } => {
                 let coordinates = Coordinates::of_tflite(*align_corners, *half_pixel);
-                Op::Resize { linear: true, coordinates, nearest: Nearest::Floor }
+                Op::Resize { interpolation: Interpolation::Linear, coordinates, scales: None }
             }
         })
     }

@@ -98,7 +98,7 @@ pub use mapping::{Mapping, map_file};
 pub use names::Names;
 pub use network::{Absent, Mark, Network, NetworkBuilder, NotCosted};
 pub use note::{Note, NoteKind};
-pub use op::{Binary, BinaryKind, Coordinates, Nearest, Op, Reduction, Unary};
+pub use op::{Binary, BinaryKind, Coordinates, Interpolation, Nearest, Op, Reduction, Unary};
 pub use pool::{PadMode, Pool};
 pub use quant::{Quant, Rounding};
 pub use requantization::{Requantization, RequantizationRule, fixed_point_multiplier, multiply_fixed_point};

@@ -134,14 +134,19 @@ pub enum Op {
         /// The axis.
         axis: usize,
     },
-    /// Nearest-neighbour or linear resizing to the shape of the output value. `inputs` is x alone.
+    /// Takes one entry of an axis for each element of the output. Inputs: data, indices of the output's shape.
+    GatherElements {
+        /// The axis.
+        axis: usize,
+    },
+    /// Resizing to the shape of the output value. `inputs` is x alone.
     Resize {
-        /// Linear interpolation rather than the nearest neighbour.
-        linear: bool,
+        /// What stands between the elements of x.
+        interpolation: Interpolation,
         /// Where the elements of the output lie on the input.
         coordinates: Coordinates,
-        /// Which neighbour is the nearest.
-        nearest: Nearest,
+        /// The scale of each axis, where extents are not exactly scale times extent: extents are then rounded down.
+        scales: Option<Vec<f32>>,
     },
     /// Moves blocks of channels into space.
     DepthToSpace {
@@ -191,7 +196,8 @@ impl Op {
                 BinaryKind::Comparison | BinaryKind::Logic => true,
             },
             Op::Reduce { reduction, .. } => matches!(reduction, Reduction::Max | Reduction::Min),
-            Op::Resize { linear, .. } => !linear,
+            Op::Resize { interpolation, .. } => matches!(interpolation, Interpolation::Nearest(_)),
+            Op::GatherElements { .. } => true,
             Op::MaxPool(_) | Op::GlobalMaxPool | Op::Where | Op::Tile | Op::SpaceToDepth { .. } => true,
             Op::Concat { .. } | Op::Split { .. } | Op::Pad { .. } | Op::Slice { .. } | Op::Reshape => true,
             Op::Transpose { .. } | Op::Expand | Op::Gather { .. } | Op::DepthToSpace { .. } | Op::Identity => true,
@@ -242,6 +248,13 @@ pub enum Unary {
     ThresholdedRelu {
         /// The threshold.
         alpha: f32,
+    },
+    /// `x + bias` below `−lambda`, `x − bias` above `lambda`, else 0.
+    Shrink {
+        /// The threshold.
+        lambda: f32,
+        /// What magnitudes lose.
+        bias: f32,
     },
     /// `max(0, min(1, alpha · x + beta))`.
     HardSigmoid {
@@ -327,6 +340,7 @@ impl Unary {
             Unary::Selu { .. } => "Selu",
             Unary::Celu { .. } => "Celu",
             Unary::ThresholdedRelu { .. } => "ThresholdedRelu",
+            Unary::Shrink { .. } => "Shrink",
             Unary::HardSigmoid { .. } => "HardSigmoid",
             Unary::HardSwish => "HardSwish",
             Unary::Sigmoid => "Sigmoid",
@@ -363,6 +377,7 @@ impl Unary {
             Unary::Softsign | Unary::Tanh | Unary::Erf | Unary::Sqrt | Unary::Abs | Unary::Neg => true,
             Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round => true,
             Unary::Clip { min, max } => min <= 0.0 && max >= 0.0,
+            Unary::Shrink { lambda, bias } => lambda >= 0.0 || bias == 0.0,
             Unary::HardSigmoid { beta, .. } => beta <= 0.0,
             Unary::Sigmoid | Unary::Exp | Unary::Log | Unary::Softplus | Unary::Reciprocal | Unary::Not => false,
         }
@@ -528,7 +543,7 @@ pub enum Coordinates {
     /// `(i + 1/2) · from / to − 1/2`.
     HalfPixel,
     /// As [`Coordinates::HalfPixel`], moved so that the middles of both axes meet. The two differ only where the scale is not
-    /// the ratio of the extents, and here it always is.
+    /// the ratio of the extents.
     HalfPixelSymmetric,
     /// As [`Coordinates::HalfPixel`]; 0 where the new axis has one element.
     PytorchHalfPixel,
@@ -574,6 +589,33 @@ impl Coordinates {
             (true, _) => Coordinates::AlignCorners,
             (false, true) => Coordinates::HalfPixel,
             (false, false) => Coordinates::Asymmetric,
+        }
+    }
+}
+
+/// What [`Op::Resize`] puts between elements.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Interpolation {
+    /// The nearest of them.
+    Nearest(Nearest),
+    /// The mean of two, weighted by their distances.
+    Linear,
+    /// The mean of four, weighted by cubic splines (Keys 1981); at the edges the last element repeats.
+    Cubic {
+        /// The slope at distance 1, often −0.75.
+        coefficient: f32,
+        /// Whether elements beyond the edges have no weight instead.
+        exclude_outside: bool,
+    },
+}
+
+impl Interpolation {
+    /// The word in ONNX.
+    pub fn name(self) -> &'static str {
+        match self {
+            Interpolation::Nearest(_) => "nearest",
+            Interpolation::Linear => "linear",
+            Interpolation::Cubic { .. } => "cubic",
         }
     }
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::proto::{AttributeProto, AttributeType, GraphProto, NodeProto, TensorProto};
 use crate::reading::fault::{Fault, clean, invalid};
 
-/// Attributes that exporters still write, although they mean nothing at inference or in any opset that is read.
+/// Attributes that exporters still write, although they mean nothing any more. Planners ask for `is_test` where it did.
 const IGNORED: [&str; 2] = ["consumed_inputs", "is_test"];
 
 /// Attributes that ZigZag and Stream add to operators of ONNX: bits of weights, activations and outputs. The standard

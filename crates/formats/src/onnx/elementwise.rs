@@ -5,6 +5,7 @@ use network::{Binary, BinaryKind, DataType, Op, Unary};
 use super::chain::Chain;
 use super::form::{Form, axis, is_narrow};
 use super::plan::{FoldOp, Kept, Plan};
+use super::versions::BROADCASTS;
 use super::view::View;
 use crate::reading::fault::{Fault, invalid, not_run};
 use crate::reading::shape::broadcast;
@@ -32,7 +33,11 @@ fn pairs(view: &View<'_>, function: Binary) -> Result<Plan, Fault> {
     if function != Binary::Pow {
         check_same_type(view, 0..2)?;
     }
-    Ok(Plan::run(Op::Binary(function), view.like_first(broadcast(view.shape(0)?, view.shape(1)?)?)))
+    let (a, b) = (view.shape(0)?, view.shape(1)?);
+    if view.opset < BROADCASTS && !view.attributes.flag("broadcast", false)? && a != b {
+        return Err(invalid!("inputs of shapes {a:?} and {b:?}; expected equal ones, for its broadcast is 0"));
+    }
+    Ok(Plan::run(Op::Binary(function), view.like_first(broadcast(a, b)?)))
 }
 
 /// As [`pairs`], for comparisons and logic, which make bool.
@@ -150,6 +155,9 @@ pub(super) fn dropout(view: &View<'_>) -> Result<Plan, Fault> {
     view.attributes.ignore("ratio");
     view.attributes.ignore("seed");
     let form = view.like_first(view.shape(0)?.to_vec());
+    if view.is_training()? {
+        return Ok(Plan::not_run("it is in training mode, is_test 0", form));
+    }
     match view.ints(2, "training mode") {
         Ok(None) => {}
         Ok(Some(training)) if training == [0] => {}
@@ -191,7 +199,8 @@ pub(super) fn cast_like(view: &View<'_>) -> Result<Plan, Fault> {
 /// Cast to another element type.
 pub(super) fn cast(view: &View<'_>) -> Result<Plan, Fault> {
     view.arity(1, 1)?;
-    let to = view.attributes.int("to")?.ok_or_else(|| invalid!("attribute \"to\" is missing"))?;
+    let to = if view.opset < 6 { named_type(view)? } else { view.attributes.int("to")? };
+    let to = to.ok_or_else(|| invalid!("attribute \"to\" is missing"))?;
     view.attributes.ignore("saturate");
     view.attributes.ignore("round_mode");
     let shape = view.shape(0)?.to_vec();
@@ -200,6 +209,34 @@ pub(super) fn cast(view: &View<'_>) -> Result<Plan, Fault> {
         Ok(to) => Ok(Plan::run(Op::Cast, Form::new(Some(to), shape))),
         Err(Fault::Unsupported(what)) => Ok(Plan::not_run(format!("it casts to {what}"), Form::new(None, shape))),
         Err(fault) => Err(fault),
+    }
+}
+
+/// The number of the element type that a cast names before opset 6.
+fn named_type(view: &View<'_>) -> Result<Option<i64>, Fault> {
+    let names = [
+        "UNDEFINED",
+        "FLOAT",
+        "UINT8",
+        "INT8",
+        "UINT16",
+        "INT16",
+        "INT32",
+        "INT64",
+        "STRING",
+        "BOOL",
+        "FLOAT16",
+        "DOUBLE",
+        "UINT32",
+        "UINT64",
+        "COMPLEX64",
+        "COMPLEX128",
+    ];
+    let found = view.attributes.string("to", "")?;
+    match names.iter().position(|name| name.eq_ignore_ascii_case(found)) {
+        Some(number) => Ok(Some(number as i64)),
+        None if found.is_empty() => Ok(None),
+        None => Err(invalid!("attribute \"to\" is {found:?}; expected one of {names:?}")),
     }
 }
 

@@ -42,6 +42,7 @@ pub(super) fn can_fold(action: &Action) -> bool {
                         | Op::Transpose { .. }
                         | Op::Cast
                         | Op::Gather { .. }
+                        | Op::GatherElements { .. }
                         | Op::Concat { .. }
                         | Op::Slice { .. }
                         | Op::Split { .. }
@@ -80,6 +81,7 @@ fn run(op: &Op, inputs: &[Array], shape: &[usize], data_type: DataType) -> Resul
         }),
         Op::Cast => cast(&x.data, data_type),
         Op::Gather { axis } => Some(gather(x, &inputs[1], *axis)?),
+        Op::GatherElements { axis } => Some(gather_elements(x, &inputs[1], *axis)?),
         Op::Concat { axis } => Some(concat(inputs, *axis)),
         Op::Slice { starts, axes, steps, .. } => Some(slice(x, starts, axes, steps, shape)),
         Op::Expand => Some(x.data.pick(&elementwise::broadcast_offsets(&x.shape, shape))),
@@ -143,6 +145,19 @@ fn gather(x: &Array, indices: &Array, axis: usize) -> Result<Data, Fault> {
             offsets.extend(start..start + inner);
         }
     }
+    Ok(x.data.pick(&offsets))
+}
+
+fn gather_elements(x: &Array, indices: &Array, axis: usize) -> Result<Data, Fault> {
+    let extent = x.shape[axis];
+    let Data::Int(entries) = &indices.data else { return Err(invalid!("indices that are real numbers")) };
+    let (own, from) = (strides(&indices.shape), strides(&x.shape));
+    let offset = |(i, &entry): (usize, &i64)| {
+        let index = self::axis(entry, extent).map_err(|_| invalid!("index {entry} of an axis of {extent}"))?;
+        let place = |a: usize| if a == axis { index } else { i / own[a] % indices.shape[a] };
+        Ok((0..x.shape.len()).map(|a| place(a) * from[a]).sum())
+    };
+    let offsets = entries.iter().enumerate().map(offset).collect::<Result<Vec<usize>, Fault>>()?;
     Ok(x.data.pick(&offsets))
 }
 

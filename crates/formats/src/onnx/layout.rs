@@ -17,12 +17,16 @@ pub(super) fn identity(view: &View<'_>) -> Result<Plan, Fault> {
     Ok(Plan::run(Op::Identity, view.like_first(view.shape(0)?.to_vec())))
 }
 
-/// Reshape: 0 copies an extent, −1 takes what is left.
+/// Reshape: 0 copies an extent, −1 takes what is left. The shape is an attribute before opset 5, an input from then on.
 pub(super) fn reshape(view: &View<'_>) -> Result<Plan, Fault> {
-    view.arity(2, 2)?;
+    view.arity(1, 2)?;
     let x = view.shape(0)?;
     let allow_zero = view.attributes.flag("allowzero", false)?;
-    let wanted = view.ints(1, "new shape")?.ok_or_else(|| invalid!("input 1 is left out"))?;
+    let wanted = match view.opset < 5 && view.inputs.len() == 1 {
+        true => view.attributes.ints("shape")?.map(<[i64]>::to_vec),
+        false => view.ints(1, "new shape")?,
+    };
+    let wanted = wanted.ok_or_else(|| invalid!("its new shape is missing"))?;
     Ok(Plan::run_on_first(Op::Reshape, view.like_first(resolve_shape(x, &wanted, allow_zero)?)))
 }
 
@@ -102,7 +106,7 @@ pub(super) fn transpose(view: &View<'_>) -> Result<Plan, Fault> {
     Ok(Plan::run(Op::Transpose { perm }, view.like_first(shape)))
 }
 
-/// Concat.
+/// Concat. Before opset 4 the axis is 1 where none is named.
 pub(super) fn concat(view: &View<'_>) -> Result<Plan, Fault> {
     view.arity(1, usize::MAX)?;
     if view.inputs.iter().any(Option::is_none) {
@@ -110,7 +114,9 @@ pub(super) fn concat(view: &View<'_>) -> Result<Plan, Fault> {
     }
     check_same_type(view, 0..view.inputs.len())?;
     let mut shape = view.shape(0)?.to_vec();
-    let found = view.attributes.int("axis")?.ok_or_else(|| invalid!("attribute \"axis\" is missing"))?;
+    let default = (view.opset < 4).then_some(1);
+    let found = view.attributes.int("axis")?.or(default);
+    let found = found.ok_or_else(|| invalid!("attribute \"axis\" is missing"))?;
     let axis = axis(found, shape.len())?;
     for i in 1..view.inputs.len() {
         let other = view.shape(i)?;
@@ -123,7 +129,8 @@ pub(super) fn concat(view: &View<'_>) -> Result<Plan, Fault> {
     Ok(Plan::run(Op::Concat { axis }, view.like_first(shape)))
 }
 
-/// Split: extents are an attribute before opset 13, an input from then on; without them parts are equal.
+/// Split: extents are an attribute before opset 13, an input from then on; in opset 1 either. Without them parts are
+/// equal.
 pub(super) fn split(view: &View<'_>) -> Result<Plan, Fault> {
     view.arity(1, 2)?;
     let x = view.shape(0)?;
@@ -133,7 +140,9 @@ pub(super) fn split(view: &View<'_>) -> Result<Plan, Fault> {
     if parts == 0 || wanted.is_some_and(|n| n != parts as i64) {
         return Err(invalid!("num_outputs {wanted:?}, but the node has {parts} outputs"));
     }
-    let extents: Vec<usize> = match view.ints_by_opset("split", 1, 13)? {
+    let by_input = view.opset < 2 && view.inputs.len() == 2;
+    let found = if by_input { view.ints(1, "split")? } else { view.ints_by_opset("split", 1, 13)? };
+    let extents: Vec<usize> = match found {
         Some(extents) => tensors::shape(&extents)?,
         None => {
             let part = x[axis].div_ceil(parts);
@@ -216,7 +225,10 @@ pub(super) fn pad(view: &View<'_>) -> Result<Plan, Fault> {
         _ => PadMode::Constant,
     };
     let (found, value) = if view.opset < 11 {
-        (view.attributes.ints("pads")?.map(<[i64]>::to_vec), view.attributes.float("value", 0.0)?)
+        (
+            view.attributes.ints(if view.opset < 2 { "paddings" } else { "pads" })?.map(<[i64]>::to_vec),
+            view.attributes.float("value", 0.0)?,
+        )
     } else {
         (view.ints(1, "pads")?, pad_value(view)?)
     };
@@ -271,11 +283,19 @@ pub(super) fn expand(view: &View<'_>) -> Result<Plan, Fault> {
     Ok(Plan::run_on_first(Op::Expand, view.like_first(shape)))
 }
 
-/// Tile: repeats a tensor along its axes.
+/// Tile: repeats a tensor along its axes. Before opset 6 its inputs are how often, and along which axis.
 pub(super) fn tile(view: &View<'_>) -> Result<Plan, Fault> {
-    view.arity(2, 2)?;
     let x = view.shape(0)?;
-    let repeats = tensors::shape(&view.ints(1, "repeats")?.ok_or_else(|| invalid!("input 1 is left out"))?)?;
+    let older = view.opset < 6 && view.inputs.len() == 3;
+    view.arity(if older { 3 } else { 2 }, 3)?;
+    let mut repeats = tensors::shape(&view.ints(1, "repeats")?.ok_or_else(|| invalid!("input 1 is left out"))?)?;
+    if older {
+        let (&[times], Some(&[found])) = (repeats.as_slice(), view.ints(2, "axis")?.as_deref()) else {
+            return Err(invalid!("repeats {repeats:?} and several axes; expected one of each"));
+        };
+        let along = axis(found, x.len())?;
+        repeats = (0..x.len()).map(|axis| if axis == along { times } else { 1 }).collect();
+    }
     if repeats.len() != x.len() {
         return Err(invalid!("repeats {repeats:?} of a tensor with {} axes", x.len()));
     }
@@ -302,6 +322,21 @@ pub(super) fn gather(view: &View<'_>) -> Result<Plan, Fault> {
     }
     let shape = [&x[..axis], indices, &x[axis + 1..]].concat();
     Ok(Plan::run(Op::Gather { axis }, view.like_first(shape)))
+}
+
+/// GatherElements: one entry of an axis for each element of the output, which has the shape of the indices.
+pub(super) fn gather_elements(view: &View<'_>) -> Result<Plan, Fault> {
+    view.arity(2, 2)?;
+    let (x, indices) = (view.shape(0)?, view.shape(1)?);
+    if view.data_type(1).is_some_and(|t| t.is_real()) {
+        return Err(invalid!("indices that are real numbers"));
+    }
+    let axis = axis(view.attributes.int("axis")?.unwrap_or(0), x.len())?;
+    let fits = |(other, (of, from)): (usize, (&usize, &usize))| other == axis || of <= from;
+    if indices.len() != x.len() || !indices.iter().zip(x).enumerate().all(fits) {
+        return Err(invalid!("indices of shape {indices:?} along axis {axis} of {x:?}"));
+    }
+    Ok(Plan::run(Op::GatherElements { axis }, view.like_first(indices.to_vec())))
 }
 
 /// SpaceToDepth.

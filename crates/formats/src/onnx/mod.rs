@@ -19,6 +19,9 @@
 //! versions.rs         which version of ONNX's operators the nodes mean
 //! functions.rs        calls of functions of the file, replaced by their bodies
 //! fused.rs            FusedConv of onnxruntime, taken apart
+//! steps.rs            one node replaced by several
+//! older.rs            forms that operators had before opset 7, as nodes of today
+//! compound.rs         operators that others make up, taken apart; Einsum in einsum.rs
 //! order.rs            an order in which every value is made before it is read
 //! array.rs            a constant in memory
 //! form.rs             type and shape of a value; axes, sizes
@@ -46,7 +49,9 @@ mod array;
 mod attributes;
 mod build;
 mod chain;
+mod compound;
 mod constants;
+mod einsum;
 mod elementwise;
 mod exported;
 mod external;
@@ -62,6 +67,7 @@ mod layout;
 mod lineage;
 mod mac;
 mod normalize;
+mod older;
 mod operators;
 mod order;
 mod parameters;
@@ -78,6 +84,7 @@ mod scope;
 mod sequence;
 mod slot;
 mod sparse;
+mod steps;
 mod tensors;
 mod transposed;
 mod versions;
@@ -93,15 +100,12 @@ use prost::Message;
 
 use crate::kind::no_network;
 use crate::options::ReadOptions;
-use crate::reading::fault::{self, Fault, invalid, unsupported};
+use crate::reading::fault::{self, Fault, invalid};
 use crate::reading::finish::counted;
 use crate::reading::grid;
 pub(crate) use exported::is_archive;
 use external::ExternalFiles;
 use proto::{GraphProto, ModelProto};
-
-/// Oldest opset that is read: before it, broadcasting was an attribute.
-const OLDEST_OPSET: i64 = 7;
 
 /// Reads a mapped file; external data are looked for beside it.
 pub(crate) fn read_mapped(path: &Path, bytes: Bytes, options: &ReadOptions) -> Result<Network, NetworkError> {
@@ -152,15 +156,14 @@ fn decode(bytes: Bytes) -> Result<Decoded, Fault> {
     let graph = model.graph.take();
     let mut graph = graph.ok_or_else(|| invalid!("its {len} bytes hold no graph; expected an ONNX model"))?;
     let opset = versions::opset(&model, &graph)?;
-    if opset < OLDEST_OPSET {
-        return Err(unsupported!("opset {opset}; {OLDEST_OPSET} and later are read"));
-    }
     let operators = counted(graph.node.iter().map(|node| match node.domain.as_str() {
         "" | "ai.onnx" => node.op_type.clone(),
         domain => format!("{domain}:{}", node.op_type),
     }));
     functions::inline(&model, &mut graph, opset)?;
     fused::split(&mut graph);
+    older::renew(&mut graph, opset)?;
+    compound::take_apart(&mut graph, opset)?;
     let metadata = model.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect();
     Ok(Decoded { graph, opset, metadata, operators })
 }

@@ -13,7 +13,7 @@ pub(super) fn batch_norm(view: &View<'_>) -> Result<Plan, Fault> {
     view.arity(5, 5)?;
     let epsilon = view.attributes.float("epsilon", 1e-5)?;
     view.attributes.ignore("momentum");
-    let training = view.attributes.flag("training_mode", false)?;
+    let training = view.attributes.flag("training_mode", false)? || view.is_training()?;
     let spatial = view.attributes.flag("spatial", true)?;
     let x = view.shape(0)?;
     let form = view.like_first(x.to_vec());

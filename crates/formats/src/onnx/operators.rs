@@ -96,6 +96,7 @@ fn network(view: &View<'_>) -> Option<Result<Plan, Fault>> {
         "InstanceNormalization" => normalize::instance_norm(view),
         "LRN" => normalize::lrn(view),
         "MaxPool" | "AveragePool" => windows::pool(view),
+        "LpPool" => windows::lp_pool(view),
         "GlobalAveragePool" | "GlobalMaxPool" => windows::global_pool(view),
         "QuantizeLinear" => quantize::quantize(view),
         "DequantizeLinear" => quantize::dequantize(view),
@@ -149,6 +150,7 @@ fn movement(view: &View<'_>) -> Option<Result<Plan, Fault>> {
         "Expand" => layout::expand(view),
         "Tile" => layout::tile(view),
         "Gather" => layout::gather(view),
+        "GatherElements" => layout::gather_elements(view),
         "SpaceToDepth" => layout::space_to_depth(view),
         "DepthToSpace" => layout::depth_to_space(view),
         "Cast" => elementwise::cast(view),
@@ -203,16 +205,10 @@ fn outside(view: &View<'_>) -> Result<Plan, Fault> {
         | "Cos"
         | "Cosh"
         | "CumSum"
-        | "GroupNormalization"
-        | "Hardmax"
-        | "LpNormalization"
         | "MeanVarianceNormalization"
-        | "RMSNormalization"
-        | "Shrink"
         | "Silu"
         | "Sin"
         | "Sinh"
-        | "Swish"
         | "Tan"
         | "Trilu" => elementwise::same_shape(view),
         "If" => Err(not_taken(view)),

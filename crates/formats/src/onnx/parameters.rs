@@ -18,6 +18,7 @@ pub(super) fn read(op_type: &str, attributes: &Attributes<'_>) -> Result<Option<
         "ThresholdedRelu" => Unary::ThresholdedRelu { alpha: number("alpha", 1.0)? },
         "Selu" => Unary::Selu { alpha: number("alpha", 1.673_263_2)?, gamma: number("gamma", 1.050_701)? },
         "HardSigmoid" => Unary::HardSigmoid { alpha: number("alpha", 0.2)?, beta: number("beta", 0.5)? },
+        "Shrink" => Unary::Shrink { lambda: number("lambd", 0.5)?, bias: number("bias", 0.0)? },
         "Gelu" => Unary::Gelu { approximate: attributes.choice("approximate", &["none", "tanh"])? == "tanh" },
         name => return Ok(Unary::named(name)),
     }))
@@ -30,6 +31,7 @@ pub(super) fn written(function: &Unary) -> Vec<AttributeProto> {
         Unary::ThresholdedRelu { alpha } => vec![float("alpha", alpha)],
         Unary::Selu { alpha, gamma } => vec![float("alpha", alpha), float("gamma", gamma)],
         Unary::HardSigmoid { alpha, beta } => vec![float("alpha", alpha), float("beta", beta)],
+        Unary::Shrink { lambda, bias } => vec![float("lambd", lambda), float("bias", bias)],
         Unary::Gelu { approximate } => vec![text("approximate", if approximate { "tanh" } else { "none" })],
         Unary::Relu | Unary::HardSwish | Unary::Sigmoid | Unary::Tanh | Unary::Softplus | Unary::Softsign => vec![],
         Unary::Mish | Unary::Erf | Unary::Exp | Unary::Sqrt | Unary::Log | Unary::Abs | Unary::Neg => vec![],

@@ -7,6 +7,7 @@ use super::elementwise::check_same_type;
 use super::form::{Form, is_narrow};
 use super::mac::{Draft, bias, weights};
 use super::plan::{FoldOp, Plan, or_not_run};
+use super::versions::BROADCASTS;
 use super::view::View;
 use crate::reading::fault::{Fault, invalid, not_costed};
 use crate::reading::shape::{broadcast, per_image};
@@ -26,6 +27,17 @@ pub(super) fn gemm(view: &View<'_>) -> Result<Plan, Fault> {
         return Err(invalid!("a product of {rows}x{a_depth} and {b_depth}x{columns}"));
     }
     let c = addend_shape(view, [rows, columns])?;
+    if view.opset < BROADCASTS
+        && !attributes.flag("broadcast", false)?
+        && view.optional(2).is_some()
+        && c != [rows, columns]
+    {
+        return Err(invalid!(
+            "C of shape {:?}; expected {:?}, for its broadcast is 0",
+            view.shape(2)?,
+            [rows, columns]
+        ));
+    }
     let form = view.like_first(vec![rows, columns]);
     check_same_type(view, 0..2)?;
     let left = view.input(0)?.constant && !view.input(1)?.constant;

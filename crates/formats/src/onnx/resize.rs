@@ -1,6 +1,6 @@
 //! Resize and its predecessor Upsample.
 
-use network::{Coordinates, Nearest, Op};
+use network::{Coordinates, Interpolation, Nearest, Op};
 
 use super::form::distinct_axes;
 use super::plan::Plan;
@@ -11,10 +11,13 @@ use crate::reading::fault::{Fault, invalid};
 /// What `coordinate_transformation_mode` may be that no resizing of the graph is.
 const CROP_AND_RESIZE: &str = "tf_crop_and_resize";
 
-/// Upsample (opset 7 to 9): scales as an attribute, then as an input.
+/// Upsample, up to opset 9: scales of height and width as two attributes, then of all axes as one, then as an input.
 pub(super) fn upsample(view: &View<'_>) -> Result<Plan, Fault> {
     let x = view.shape(0)?;
-    let scales = if view.opset < 9 {
+    let scales = if view.opset < 7 {
+        view.arity(1, 1)?;
+        planar_scales(view, x)?
+    } else if view.opset < 9 {
         view.arity(1, 1)?;
         view.attributes.floats("scales")?.map(<[f32]>::to_vec)
     } else {
@@ -22,10 +25,21 @@ pub(super) fn upsample(view: &View<'_>) -> Result<Plan, Fault> {
         view.floats(1, "scales")?
     };
     let scales = scales.ok_or_else(|| invalid!("its scales are missing"))?;
-    let linear = view.attributes.choice("mode", &["nearest", "linear"])? == "linear";
-    let (shape, exact) = scaled(x, &scales)?;
-    let op = Op::Resize { linear, coordinates: Coordinates::Asymmetric, nearest: Nearest::Floor };
-    Ok(finish(view, op, shape, exact))
+    let linear = if view.opset < 7 { "bilinear" } else { "linear" };
+    let linear = view.attributes.choice("mode", &["nearest", linear])? == linear;
+    let target = scaled(x, &scales)?;
+    let interpolation = if linear { Interpolation::Linear } else { Interpolation::Nearest(Nearest::Floor) };
+    Ok(planned(view, interpolation, Coordinates::Asymmetric, target))
+}
+
+/// The scales of Upsample before opset 7, which resizes height and width.
+fn planar_scales(view: &View<'_>, x: &[usize]) -> Result<Option<Vec<f32>>, Fault> {
+    if x.len() != 4 {
+        return Err(invalid!("an input of shape {x:?}; expected four axes"));
+    }
+    let scales = ["height_scale", "width_scale"].map(|name| view.attributes.optional_float(name));
+    let [height, width] = scales;
+    Ok(height?.zip(width?).map(|(height, width)| vec![1.0, 1.0, height, width]))
 }
 
 /// Resize: scales or sizes.
@@ -36,31 +50,48 @@ pub(super) fn resize(view: &View<'_>) -> Result<Plan, Fault> {
     if view.opset < 11 {
         view.arity(2, 2)?;
         let scales = view.floats(1, "scales")?.unwrap_or_default();
-        let (shape, exact) = scaled(x, &scales)?;
-        let op = Op::Resize { linear: mode == "linear", coordinates: Coordinates::Asymmetric, nearest: Nearest::Floor };
-        return Ok(finish(view, op, shape, exact));
+        let target = scaled(x, &scales)?;
+        // Runtimes do not agree on the neighbour of a position between two.
+        let smaller = target.scales.is_some() && scales.iter().any(|&scale| scale < 1.0);
+        if mode == "cubic" || (mode == "nearest" && smaller) {
+            return Ok(Plan::not_run("this kind of resizing is not run", view.like_first(target.shape)));
+        }
+        let interpolation =
+            if mode == "linear" { Interpolation::Linear } else { Interpolation::Nearest(Nearest::Floor) };
+        return Ok(planned(view, interpolation, Coordinates::Asymmetric, target));
     }
     view.arity(1, 4)?;
     let words = [Coordinates::ALL.map(Coordinates::name).as_slice(), &[CROP_AND_RESIZE]].concat();
     let coordinates = Coordinates::named(attributes.choice("coordinate_transformation_mode", &words)?);
     let nearest = Nearest::named(attributes.choice("nearest_mode", &Nearest::ALL.map(Nearest::name))?);
-    let (shape, exact) = target(view, x)?;
-    for name in ["cubic_coeff_a", "exclude_outside", "extrapolation_value"] {
-        attributes.ignore(name);
-    }
+    let target = target(view, x)?;
+    attributes.ignore("extrapolation_value");
+    let coefficient = attributes.float("cubic_coeff_a", -0.75)?;
+    let exclude_outside = attributes.flag("exclude_outside", false)?;
     let antialias = attributes.flag("antialias", false)?;
     let stretched = attributes.string("keep_aspect_ratio_policy", "stretch")? == "stretch";
     match (coordinates, nearest) {
-        (Some(coordinates), Some(nearest)) if mode != "cubic" && !antialias && stretched => {
-            let op = Op::Resize { linear: mode == "linear", coordinates, nearest };
-            Ok(finish(view, op, shape, exact))
+        (Some(coordinates), Some(nearest)) if !antialias && stretched => {
+            let interpolation = match mode {
+                "nearest" => Interpolation::Nearest(nearest),
+                "linear" => Interpolation::Linear,
+                _ => Interpolation::Cubic { coefficient, exclude_outside },
+            };
+            Ok(planned(view, interpolation, coordinates, target))
         }
-        _ => Ok(Plan::not_run("this kind of resizing is not run", view.like_first(shape))),
+        _ => Ok(Plan::not_run("this kind of resizing is not run", view.like_first(target.shape))),
     }
 }
 
-/// The output shape, and whether sizes and scales agree exactly.
-fn target(view: &View<'_>, x: &[usize]) -> Result<(Vec<usize>, bool), Fault> {
+/// What a resizing makes.
+struct Target {
+    shape: Vec<usize>,
+    /// The scales, where they do not give exactly these extents.
+    scales: Option<Vec<f32>>,
+}
+
+/// The output shape, from scales or sizes.
+fn target(view: &View<'_>, x: &[usize]) -> Result<Target, Fault> {
     let axes = match view.attributes.ints("axes")? {
         Some(axes) => distinct_axes(axes, x.len())?,
         None => (0..x.len()).collect(),
@@ -77,7 +108,7 @@ fn target(view: &View<'_>, x: &[usize]) -> Result<(Vec<usize>, bool), Fault> {
         (None, Some(sizes)) if sizes.len() == axes.len() => {
             let sizes = tensors::shape(&sizes)?;
             axes.iter().zip(&sizes).for_each(|(&axis, &size)| shape[axis] = size);
-            Ok((shape, true))
+            Ok(Target { shape, scales: None })
         }
         (scales, sizes) => {
             Err(invalid!("scales {scales:?} and sizes {sizes:?}; expected one of them, with {} numbers", axes.len()))
@@ -85,25 +116,28 @@ fn target(view: &View<'_>, x: &[usize]) -> Result<(Vec<usize>, bool), Fault> {
     }
 }
 
-fn scaled(x: &[usize], scales: &[f32]) -> Result<(Vec<usize>, bool), Fault> {
+/// Extents are rounded down, after a multiplication in 32-bit float as runtimes have it.
+fn scaled(x: &[usize], scales: &[f32]) -> Result<Target, Fault> {
     let usable = |scale: &f32| scale.is_finite() && *scale > 0.0;
     if scales.len() != x.len() || !scales.iter().all(usable) {
         return Err(invalid!("scales {scales:?}; expected {} numbers above 0", x.len()));
     }
-    let target = |(&extent, &scale): (&usize, &f32)| extent as f64 * f64::from(scale);
-    let exact: Vec<f64> = x.iter().zip(scales).map(target).collect();
-    if let Some(large) = exact.iter().find(|&&extent| extent > 1e15) {
+    let rounded: Vec<f32> = x.iter().zip(scales).map(|(&extent, &scale)| extent as f32 * scale).collect();
+    if let Some(large) = rounded.iter().find(|&&extent| extent > 1e15) {
         return Err(invalid!("an output extent of {large} is too large"));
     }
-    let shape = exact.iter().map(|extent| extent.floor() as usize).collect();
-    Ok((shape, exact.iter().all(|extent| extent.fract() == 0.0)))
+    let shape: Vec<usize> = rounded.iter().map(|extent| extent.floor() as usize).collect();
+    let is_exact = |((&from, &scale), &to): ((&usize, &f32), &usize)| from as f64 * f64::from(scale) == to as f64;
+    let exact = x.iter().zip(scales).zip(&shape).all(is_exact);
+    Ok(Target { shape, scales: (!exact).then(|| scales.to_vec()) })
 }
 
-fn finish(view: &View<'_>, op: Op, shape: Vec<usize>, exact: bool) -> Plan {
+fn planned(view: &View<'_>, interpolation: Interpolation, coordinates: Coordinates, target: Target) -> Plan {
+    let Target { shape, scales } = target;
     let form = view.like_first(shape);
-    match exact {
-        true => Plan::run_on_first(op, form),
-        // The operator of the graph takes its scale from the extents, which then differs from the scale of the file.
-        false => Plan::not_run("its scales do not give whole extents", form),
+    if scales.is_some() && coordinates == Coordinates::AlignCorners {
+        // ONNX puts the last element on scale times extent, runtimes on the extent rounded down.
+        return Plan::not_run("its corners are aligned, and its scales do not give whole extents", form);
     }
+    Plan::run_on_first(Op::Resize { interpolation, coordinates, scales }, form)
 }

@@ -3,6 +3,10 @@
 use super::proto::{GraphProto, ModelProto, NodeProto};
 use crate::reading::fault::{Fault, clean, invalid};
 
+/// Since this version operands broadcast as in NumPy. Before, they did so where `broadcast` was 1, and `axis` said where
+/// the axes of the second one belong.
+pub(super) const BROADCASTS: i64 = 7;
+
 /// Operators that mean something else, or have their parameters elsewhere, from these versions on. Versions that only
 /// add element types, or attributes that a node names, are left out.
 const CHANGES: [(&str, &[i64]); 38] = [

@@ -110,6 +110,11 @@ impl<'a> View<'a> {
         Ok(Some(reals.into_iter().map(|v| v as f32).collect()))
     }
 
+    /// Whether a node of an opset before 7 says that it trains. One that says nothing is one at inference.
+    pub(super) fn is_training(&self) -> Result<bool, Fault> {
+        Ok(self.opset < 7 && !self.attributes.flag("is_test", true)?)
+    }
+
     /// Integers that older opsets have as an attribute and newer ones (from `since`) as a constant input.
     pub(super) fn ints_by_opset(&self, name: &str, index: usize, since: i64) -> Result<Option<Vec<i64>>, Fault> {
         if self.opset < since {

@@ -158,6 +158,14 @@ pub(super) fn pool(view: &View<'_>) -> Result<Plan, Fault> {
     Ok(Plan::run(if is_max { Op::MaxPool(pool) } else { Op::AveragePool(pool) }, form))
 }
 
+/// LpPool whose windows may end behind the padding; any other one is taken apart before.
+pub(super) fn lp_pool(view: &View<'_>) -> Result<Plan, Fault> {
+    view.attributes.ignore("p");
+    let plan = pool(view)?;
+    let form = plan.outputs.into_iter().next().unwrap_or_default();
+    Ok(Plan::not_run("its ceil_mode is 1", form))
+}
+
 /// GlobalAveragePool and GlobalMaxPool.
 pub(super) fn global_pool(view: &View<'_>) -> Result<Plan, Fault> {
     view.arity(1, 1)?;

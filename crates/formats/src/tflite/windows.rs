@@ -1,6 +1,8 @@
 //! Windows over height and width: padding, pooling, resizing.
 
-use network::{ActivationQuantization, Coordinates, DataType, IntegerFunction, IntegerOp, Nearest, Op, Pool, Unary};
+use network::{
+    ActivationQuantization, Coordinates, DataType, IntegerFunction, IntegerOp, Interpolation, Nearest, Op, Pool, Unary,
+};
 
 use super::builder::Builder;
 use super::operation::Operation;
@@ -128,7 +130,8 @@ pub(super) fn resize(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(
         }
         Coordinates::PytorchHalfPixel | Coordinates::TfHalfPixelForNn => Nearest::RoundPreferCeil,
     };
-    let op = Op::Resize { linear, coordinates, nearest };
+    let interpolation = if linear { Interpolation::Linear } else { Interpolation::Nearest(nearest) };
+    let op = Op::Resize { interpolation, coordinates, scales: None };
     b.define(operation, output, op, vec![value], &shape)
 }
 

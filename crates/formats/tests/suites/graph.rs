@@ -1,7 +1,7 @@
 //! Are shapes inferred, constants folded and operators of all opsets understood?
 
 use formats::onnx::proto::{AttributeProto, TensorProto};
-use network::{Binary, Op, PadMode, Reduction, Unary};
+use network::{Binary, Interpolation, Op, PadMode, Reduction, Unary};
 
 use testkit::*;
 
@@ -234,7 +234,7 @@ fn resize_by_scales_and_by_sizes() {
     let sizes = model().input("x", &[0, 2, 4, 6]).ints("s", &[1, 2, 8, 9]).node("Resize", &["x", "", "", "s"], &["a"]);
     check_all([scales, sizes], |model| {
         let (op, shape) = first(model.clone(), 9);
-        assert!(matches!(op, Op::Resize { linear: false, .. }));
+        assert!(matches!(op, Op::Resize { interpolation: Interpolation::Nearest(_), .. }));
         assert_eq!(shape, [1, 2, 8, 9]);
     });
 }

@@ -104,6 +104,19 @@ pub(crate) fn relu(x: f32) -> f32 {
     if x < 0.0 { 0.0 } else { x }
 }
 
+/// `x + bias` below `−lambda`, `x − bias` above `lambda`, else 0.
+pub(crate) fn shrink(x: f32, lambda: f32, bias: f32) -> f32 {
+    if x < -lambda {
+        x + bias
+    } else if x > lambda {
+        x - bias
+    } else if x.is_nan() {
+        x
+    } else {
+        0.0
+    }
+}
+
 /// Not `f32::clamp`: the bounds may be crossed, where ONNX says the upper one wins, and NaN stays.
 pub(crate) fn clip(x: f32, min: f32, max: f32) -> f32 {
     let x = if x < min { min } else { x };

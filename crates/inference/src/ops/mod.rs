@@ -82,6 +82,7 @@ fn unary(function: Unary) -> Loop {
         Unary::Selu { alpha, gamma } => each(move |x| gamma * if x < 0.0 { alpha * x.exp_m1() } else { x }),
         Unary::Celu { alpha } => each(move |x| if x < 0.0 { alpha * (x / alpha).exp_m1() } else { x }),
         Unary::ThresholdedRelu { alpha } => each(move |x| if x > alpha || x.is_nan() { x } else { 0.0 }),
+        Unary::Shrink { lambda, bias } => each(move |x| elementwise::shrink(x, lambda, bias)),
         Unary::HardSigmoid { alpha, beta } => each(move |x| elementwise::clip(alpha * x + beta, 0.0, 1.0)),
         Unary::HardSwish => each(|x| x * elementwise::clip(x / 6.0 + 0.5, 0.0, 1.0)),
         Unary::Sigmoid => each(elementwise::sigmoid),
@@ -227,9 +228,12 @@ fn sharing(op: &Op, x: &Array, rest: &[&Array], shape: &[usize], buffers: &mut B
             let [indices] = exactly(rest)?;
             movement::gather(x, indices, *axis, shape, buffers)
         }
-        Op::Resize { linear: true, coordinates, .. } => resize::linear(x, shape, *coordinates, buffers),
-        Op::Resize { linear: false, coordinates, nearest } => {
-            resize::nearest(x, shape, *coordinates, *nearest, buffers)
+        Op::GatherElements { axis } => {
+            let [indices] = exactly(rest)?;
+            movement::gather_elements(x, indices, *axis, buffers)
+        }
+        Op::Resize { interpolation, coordinates, scales } => {
+            resize::resize(x, shape, *interpolation, *coordinates, scales.as_deref(), buffers)
         }
         Op::SpaceToDepth { block } => movement::space_to_depth(x, *block, buffers),
         Op::DepthToSpace { block, column_row_depth } => movement::depth_to_space(x, *block, *column_row_depth, buffers),

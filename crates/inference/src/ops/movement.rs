@@ -181,6 +181,29 @@ fn pad_map(extent: usize, before: i64, after: i64, mode: PadMode) -> Option<Axis
     enough.then(|| (-before..length + after).map(|i| source(i).map(|i| i as usize + crop[0])).collect())
 }
 
+/// Takes an entry of an axis for each element of the output, which has the shape of the indices.
+pub(crate) fn gather_elements(
+    x: &Array,
+    indices: &Array,
+    axis: usize,
+    buffers: &mut Buffers,
+) -> Result<Array, Problem> {
+    let Some(&extent) = x.shape.get(axis).filter(|_| indices.shape.len() == x.shape.len()) else {
+        return Err(Problem::Invalid(format!("indices {:?} along axis {axis} of {:?}", indices.shape, x.shape)));
+    };
+    let (own, from) = (strides(&indices.shape), strides(&x.shape));
+    let mut data = buffers.take(indices.data.len());
+    for (i, &index) in indices.data.iter().enumerate() {
+        let resolved = if index < 0.0 { index + extent as f32 } else { index };
+        if !(resolved >= 0.0 && (resolved as usize) < extent) {
+            return Err(Problem::Invalid(format!("index {index} is outside axis {axis} of {:?}", x.shape)));
+        }
+        let place = |a: usize| if a == axis { resolved as usize } else { i / own[a] as usize % indices.shape[a] };
+        data.push(x.data[(0..x.shape.len()).map(|a| place(a) * from[a] as usize).sum::<usize>()]);
+    }
+    Ok(Array::new(indices.shape.clone(), data))
+}
+
 /// Takes entries of `axis` by `indices`; negative ones count from the end. The result has `shape`.
 pub(crate) fn gather(
     x: &Array,

@@ -1,6 +1,6 @@
 //! Does each operator give what ONNX says? Expected values are worked out by hand or by the plainest loop.
 
-use network::{Binary, Coordinates, DataType, Nearest, Op, PadMode, Pool, Reduction, Unary};
+use network::{Binary, Coordinates, DataType, Interpolation, Nearest, Op, PadMode, Pool, Reduction, Unary};
 use testkit::check_all;
 
 use super::{ValueSpec, run};
@@ -71,6 +71,8 @@ fn functions_of_one_element() {
     ];
     check_all(cases, |(op, expected)| check(op.clone(), &[&array(&[5], &x)], &[5], expected));
     check(Op::Unary(Unary::Abs), &[&array(&[2], &[-4.0, 9.0])], &[2], &[4.0, 9.0]);
+    let shrink = Op::Unary(Unary::Shrink { lambda: 0.5, bias: 0.25 });
+    check(shrink, &[&array(&[5], &x)], &[5], &[-1.75, 0.0, 0.0, 0.0, 2.75]);
     check(Op::Unary(Unary::Sqrt), &[&array(&[2], &[4.0, 9.0])], &[2], &[2.0, 3.0]);
     check(Op::Unary(Unary::Log), &[&array(&[2], &[1.0, 2.0])], &[2], &[0.0, std::f32::consts::LN_2]);
     check(Op::Unary(Unary::Relu), &[&array(&[1], &[f32::NAN])], &[1], &[f32::NAN]);
@@ -393,9 +395,12 @@ fn normalizations_by_their_own_statistics() {
 #[test]
 fn resizing() {
     let op = |linear: bool, coordinates: &str, nearest: &str| Op::Resize {
-        linear,
+        interpolation: match linear {
+            true => Interpolation::Linear,
+            false => Interpolation::Nearest(Nearest::named(nearest).expect("a word of ONNX")),
+        },
         coordinates: Coordinates::named(coordinates).expect("a word of ONNX"),
-        nearest: Nearest::named(nearest).unwrap_or(Nearest::RoundPreferFloor),
+        scales: None,
     };
     let line = array(&[1, 1, 1, 2], &[0.0, 4.0]);
     let long = counting(&[1, 1, 1, 8]);

@@ -2,5 +2,6 @@
 
 mod common;
 mod float_executor;
+mod operators;
 mod session;
 mod shared_models;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::onnx::proto::{AttributeProto, AttributeType};
+use crate::onnx::proto::{AttributeProto, AttributeType, TensorProto};
 
 /// An integer.
 pub(in crate::onnx) fn int(name: &str, i: i64) -> AttributeProto {
@@ -23,6 +23,16 @@ pub(in crate::onnx) fn flag(name: &str, yes: bool) -> AttributeProto {
 pub(in crate::onnx) fn counts(name: &str, list: &[usize]) -> AttributeProto {
     let ints = list.iter().map(|&n| n as i64).collect();
     AttributeProto { ints, ..attribute(name, AttributeType::Ints) }
+}
+
+/// Integers.
+pub(in crate::onnx) fn int_list(name: &str, ints: &[i64]) -> AttributeProto {
+    AttributeProto { ints: ints.to_vec(), ..attribute(name, AttributeType::Ints) }
+}
+
+/// A tensor.
+pub(in crate::onnx) fn tensor(name: &str, t: TensorProto) -> AttributeProto {
+    AttributeProto { t: Some(t), ..attribute(name, AttributeType::Tensor) }
 }
 
 /// A real number.

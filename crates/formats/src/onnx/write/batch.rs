@@ -51,6 +51,7 @@ impl Step<'_> {
             Op::Integer(op) => op.function.on_reals().map_or_else(|| self.alone(), |real| self.axis(&real)),
             Op::MatMul => self.broadcast().filter(|axis| axis + 2 < self.rank_out()),
             Op::Concat { axis } => self.concat(*axis),
+            Op::GatherElements { axis } => self.concat(*axis),
             Op::Gather { axis } => self.gather(*axis),
             op => self.alone().and_then(|x| self.single(op, x)),
         }
@@ -94,7 +95,7 @@ impl Step<'_> {
             // Its scale is that of all images.
             Op::DynamicQuantizeLinear | Op::Unsupported => None,
             Op::Mac(_) | Op::Binary(_) | Op::Where | Op::Integer(_) | Op::MatMul => None,
-            Op::Concat { .. } | Op::Gather { .. } => None,
+            Op::Concat { .. } | Op::Gather { .. } | Op::GatherElements { .. } => None,
         }
     }
 

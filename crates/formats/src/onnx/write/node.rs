@@ -1,6 +1,6 @@
 //! Nodes that are no MAC layers.
 
-use network::{Binary, Coordinates, DataType, Nearest, Node, Op, PadMode, Pool, Reduction, Tensor, Unary};
+use network::{Binary, Coordinates, DataType, Interpolation, Node, Op, PadMode, Pool, Reduction, Tensor, Unary};
 
 use super::attributes::{count, counts, flag, float, int, text};
 use super::{Writer, tensors};
@@ -115,6 +115,7 @@ impl Writer<'_> {
             Op::Concat { axis } => draft("Concat", vec![count("axis", *axis)]),
             Op::Transpose { perm } => draft("Transpose", vec![counts("perm", perm)]),
             Op::Gather { axis } => draft("Gather", vec![count("axis", *axis)]),
+            Op::GatherElements { axis } => draft("GatherElements", vec![count("axis", *axis)]),
             Op::DepthToSpace { block, column_row_depth } => {
                 let mode = if *column_row_depth { "CRD" } else { "DCR" };
                 draft("DepthToSpace", vec![count("blocksize", *block), text("mode", mode)])
@@ -169,7 +170,9 @@ impl Writer<'_> {
             Op::Reshape => self.target(node, "Reshape", -1),
             // An extent of 1 leaves that of the input.
             Op::Expand => self.target(node, "Expand", 1),
-            Op::Resize { linear, coordinates, nearest } => self.resize(node, *linear, *coordinates, *nearest),
+            Op::Resize { interpolation, coordinates, scales } => {
+                self.resize(node, *interpolation, *coordinates, scales.as_deref())
+            }
             Op::Unsupported => Err(unsupported!("writing the operator {}", node.op_type)),
             Op::Mac(_)
             | Op::Integer(_)
@@ -196,6 +199,7 @@ impl Writer<'_> {
             | Op::Concat { .. }
             | Op::Transpose { .. }
             | Op::Gather { .. }
+            | Op::GatherElements { .. }
             | Op::Cast
             | Op::QuantizeLinear { .. }
             | Op::DequantizeLinear { .. } => unreachable!("`add_node`, `plain` and `parametric` have taken these"),
@@ -271,18 +275,23 @@ impl Writer<'_> {
     fn resize(
         &mut self,
         node: &Node,
-        linear: bool,
+        interpolation: Interpolation,
         coordinates: Coordinates,
-        nearest: Nearest,
+        own: Option<&[f32]>,
     ) -> Result<Draft, Fault> {
         let (x, y) = (self.shape(node.inputs[0]).to_vec(), self.shape(Some(node.outputs[0])).to_vec());
         let batch = node.inputs[0].and_then(|id| self.axes[id.0]);
-        let mut attributes = vec![
-            text("coordinate_transformation_mode", coordinates.name()),
-            text("mode", if linear { "linear" } else { "nearest" }),
-            text("nearest_mode", nearest.name()),
-        ];
-        let scales = batch.and_then(|_| exact_scales(&x, &y));
+        let mut attributes =
+            vec![text("coordinate_transformation_mode", coordinates.name()), text("mode", interpolation.name())];
+        match interpolation {
+            Interpolation::Nearest(nearest) => attributes.push(text("nearest_mode", nearest.name())),
+            Interpolation::Linear => {}
+            Interpolation::Cubic { coefficient, exclude_outside } => {
+                attributes.push(float("cubic_coeff_a", coefficient));
+                attributes.push(flag("exclude_outside", exclude_outside));
+            }
+        }
+        let scales = own.map(<[f32]>::to_vec).or_else(|| batch.and_then(|_| exact_scales(&x, &y)));
         let inputs = match scales {
             Some(scales) => {
                 let scales = Tensor::from_f32(vec![scales.len()], &scales);

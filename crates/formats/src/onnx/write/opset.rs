@@ -36,12 +36,12 @@ fn is_newer_node(network: &Network, node: &Node, axes: &[Option<usize>]) -> bool
         Op::Unary(Unary::Gelu { .. }) | Op::Unary(Unary::Mish) => true,
         Op::AveragePool(pool) => pool.dilation != [1, 1],
         Op::Pad { mode, .. } => *mode == PadMode::Wrap,
-        Op::Resize { coordinates, .. } => {
+        Op::Resize { coordinates, scales, .. } => {
             let (x, y) = (node.inputs[0].map(|id| graph.value(id)), graph.value(node.outputs[0]));
             let is_open = node.inputs[0].is_some_and(|id| axes[id.0].is_some());
             let shapes = x.and_then(|x| x.shape.as_deref()).zip(y.shape.as_deref());
             let inexact = shapes.is_some_and(|(x, y)| exact_scales(x, y).is_none());
-            *coordinates == Coordinates::HalfPixelSymmetric || (is_open && inexact)
+            *coordinates == Coordinates::HalfPixelSymmetric || (is_open && inexact && scales.is_none())
         }
         Op::QuantizeLinear { .. } => {
             // Without a zero point only the output says what the integers are.
@@ -81,6 +81,7 @@ fn is_newer_node(network: &Network, node: &Node, axes: &[Option<usize>]) -> bool
         | Op::Expand
         | Op::Tile
         | Op::Gather { .. }
+        | Op::GatherElements { .. }
         | Op::DepthToSpace { .. }
         | Op::SpaceToDepth { .. }
         | Op::DynamicQuantizeLinear
