@@ -113,7 +113,10 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Network, NetworkError>
     }
     refuse_needless(path, options)?;
     let network = match tflite::is_tflite(&bytes) {
-        true => tflite::read(path, bytes, options)?,
+        true => {
+            refuse_table(path, options)?;
+            tflite::read(path, bytes, options)?
+        }
         false => onnx::read_mapped(path, bytes, options)?,
     };
     Ok(network.with_mappings(vec![mapping]))
@@ -159,12 +162,25 @@ pub fn from_bytes(name: &str, bytes: Bytes, options: &ReadOptions) -> Result<Net
     }
     refuse_needless(path, options)?;
     match tflite::is_tflite(&bytes) {
-        true => tflite::read(path, bytes, options),
+        true => {
+            refuse_table(path, options)?;
+            tflite::read(path, bytes, options)
+        }
         false => onnx::read_bytes(path, bytes, options),
     }
 }
 
+/// Refuses a table of operators, which only ONNX files can use.
+fn refuse_table(path: &Path, options: &ReadOptions) -> Result<(), NetworkError> {
+    if options.operators.is_none() || options.passes_over_needless {
+        return Ok(());
+    }
+    let problem = "it is no ONNX file; a table of operators is for those".to_string();
+    Err(NetworkError::Unsupported { path: path.to_path_buf(), place: "file".to_string(), problem, mend: None })
+}
+
 fn from_weights(file: &WeightFile, options: &ReadOptions) -> Result<Network, NetworkError> {
+    refuse_table(file.path(), options)?;
     if options.architecture.is_some() && !options.layers.is_empty() {
         let problem = "an architecture has its own layers; a choice of layers is for weights without one".to_string();
         let (path, place) = (file.path().to_path_buf(), "file".to_string());

@@ -18,6 +18,8 @@ pub struct ReadOptions {
     pub architecture: Option<Family>,
     /// A table of the geometry of layers, for weights without a graph: see [`Topology`](crate::topology::Topology).
     pub topology: Option<PathBuf>,
+    /// A table of operators that no reader knows, for ONNX files: which layer is in each. `docs/networks.md` describes it.
+    pub operators: Option<PathBuf>,
     /// Whether a file with a graph passes over an architecture or a topology; else it refuses them. For several networks that are
     /// read in one go.
     pub passes_over_needless: bool,

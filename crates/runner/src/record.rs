@@ -45,6 +45,8 @@ pub struct ReadRecord {
     pub architecture: Option<String>,
     /// Topology file that weights were given sizes by.
     pub topology: Option<String>,
+    /// Table of operators that are not known.
+    pub operators: Option<String>,
     /// Which of several networks in a weight file was taken.
     pub state: Option<String>,
     /// Patterns of the names of tensors that were to be layers.
@@ -84,6 +86,7 @@ impl ReadRecord {
             grid: read.grid.map(|grid| grid.name()),
             architecture: read.architecture.map(|family| family.name()),
             topology: read.topology.as_ref().map(|path| path.display().to_string()),
+            operators: read.operators.as_ref().map(|path| path.display().to_string()),
             state: read.state.clone(),
             layers: read.layers.clone(),
             tflite_kernels: match read.tflite_kernels {

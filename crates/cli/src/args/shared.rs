@@ -39,6 +39,13 @@ pub struct GraphOptions {
     #[arg(long, value_name = "AXIS", value_parser = batch_axis(), default_value = "first", hide_short_help = true)]
     pub batch_axis: BatchAxis,
 
+    /// Table of operators that are not known (TOML)
+    ///
+    /// It says which layer is in an operator of an ONNX file, so that the costs have it: docs/networks.md describes the
+    /// table.
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub operators: Option<PathBuf>,
+
     /// Which of several networks in a weight file is taken
     ///
     /// NAME is the key or the module that its tensors stand under, as encoder_k or ema. Left out: copies of one network,
@@ -61,6 +68,7 @@ impl GraphOptions {
             input_shapes: self.input_shape.clone(),
             batch_axis: self.batch_axis,
             architecture: self.architecture,
+            operators: self.operators.clone(),
             state: self.state.clone(),
             layers: self.layers.clone(),
             ..ReadOptions::default()
@@ -106,7 +114,7 @@ pub struct ReadingOptions {
 impl ReadingOptions {
     /// The files that are read beside the network's.
     pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
-        self.topology.iter()
+        self.topology.iter().chain(&self.graph.operators)
     }
 
     /// Whether the embedded network is meant where this file is.

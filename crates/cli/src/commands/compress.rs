@@ -20,6 +20,7 @@ pub fn run(options: &CompressOptions) -> anyhow::Result<()> {
             .iter()
             .chain(&options.quantization.target_profile)
             .chain(&options.statistics.calibrate)
+            .chain(&options.graph.operators)
             .chain(options.preprocessing.files()),
     )?;
     let request = options.request()?;

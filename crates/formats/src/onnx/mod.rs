@@ -21,6 +21,7 @@
 //! fused.rs            FusedConv of onnxruntime, taken apart
 //! steps.rs            one node replaced by several
 //! older.rs            forms that operators had before opset 7, as nodes of today
+//! custom.rs           operators of a user's table, as layers
 //! compound.rs         operators that others make up, taken apart; Einsum in einsum.rs
 //! order.rs            an order in which every value is made before it is read
 //! array.rs            a constant in memory
@@ -51,6 +52,7 @@ mod build;
 mod chain;
 mod compound;
 mod constants;
+mod custom;
 mod einsum;
 mod elementwise;
 mod exported;
@@ -103,6 +105,7 @@ use crate::options::ReadOptions;
 use crate::reading::fault::{self, Fault, invalid};
 use crate::reading::finish::counted;
 use crate::reading::grid;
+use custom::Table;
 pub(crate) use exported::is_archive;
 use external::ExternalFiles;
 use proto::{GraphProto, ModelProto};
@@ -119,7 +122,8 @@ pub(crate) fn read_bytes(path: &Path, bytes: Bytes, options: &ReadOptions) -> Re
 }
 
 fn read(path: &Path, bytes: Bytes, external: ExternalFiles, options: &ReadOptions) -> Result<Network, NetworkError> {
-    let Decoded { graph, opset, metadata, operators } = decode(bytes.clone()).map_err(|fault| {
+    let table = options.operators.as_deref().map(Table::read).transpose()?;
+    let Decoded { graph, opset, metadata, operators } = decode(bytes.clone(), table.as_ref()).map_err(|fault| {
         let is_invalid = matches!(fault, Fault::Invalid(_)) && !is_archive(&bytes);
         let is_another = if is_invalid { no_network(path, &bytes) } else { None };
         is_another.unwrap_or_else(|| fault.at(path, "file".to_string()))
@@ -140,7 +144,7 @@ struct Decoded {
     operators: Vec<(String, usize)>,
 }
 
-fn decode(bytes: Bytes) -> Result<Decoded, Fault> {
+fn decode(bytes: Bytes, table: Option<&Table>) -> Result<Decoded, Fault> {
     let len = bytes.len();
     if exported::is_archive(&bytes) {
         let (graph, operators) = exported::read(bytes)?;
@@ -162,6 +166,9 @@ fn decode(bytes: Bytes) -> Result<Decoded, Fault> {
     }));
     functions::inline(&model, &mut graph, opset)?;
     fused::split(&mut graph);
+    if let Some(table) = table {
+        table.apply(&mut graph, opset)?;
+    }
     older::renew(&mut graph, opset)?;
     compound::take_apart(&mut graph, opset)?;
     let metadata = model.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect();

@@ -8,8 +8,8 @@ use super::proto::NodeProto;
 use super::slot::Slot;
 use super::view::View;
 use super::{
-    constants, elementwise, layout, mac, normalize, parameters, product, qlinear, qonnx, qoperator, quantize, reduce,
-    resize, sequence, transposed, windows,
+    constants, custom, elementwise, layout, mac, normalize, parameters, product, qlinear, qonnx, qoperator, quantize,
+    reduce, resize, sequence, transposed, windows,
 };
 use crate::reading::fault::{Fault, not_costed, not_run};
 use crate::reading::findings::NOT_HANDLED;
@@ -55,6 +55,10 @@ pub(super) fn not_costed(node: &NodeProto, inputs: &[&Slot]) -> Option<String> {
 
 /// Understands a node. Attributes that the operator does not have are refused.
 pub(super) fn plan(view: &View<'_>, external: &mut ExternalFiles) -> Result<Plan, Fault> {
+    if view.attributes.has(custom::BEHIND) {
+        let form = view.like_first(view.shape(0)?.to_vec());
+        return Ok(Plan::not_run("the table of operators says what it costs, not what it computes", form));
+    }
     let quantizes = matches!(view.op_type, "QuantizeLinear" | "DequantizeLinear");
     // onnxruntime writes 16-bit quantization as operators of its own domain, which mean the same.
     let known_domain = matches!(view.domain, "" | "ai.onnx") || (view.domain == "com.microsoft" && quantizes);

@@ -53,17 +53,38 @@ impl<'a> Steps<'a> {
 
     /// Adds the step whose outputs are those of the node, and ends.
     pub(super) fn end(mut self, op_type: &str, inputs: &[&str], attribute: Vec<AttributeProto>) -> Vec<NodeProto> {
+        let is_taken = self.nodes.iter().any(|node| node.name == self.node.name);
         self.push(op_type, inputs, self.node.output.clone(), attribute);
-        self.nodes.last_mut().expect("just pushed").name = self.node.name.clone();
+        if !is_taken {
+            self.nodes.last_mut().expect("just pushed").name = self.node.name.clone();
+        }
         self.nodes
     }
 
+    /// Adds the step that is the layer of the node, and bears its name; returns the output's name.
+    pub(super) fn layer(&mut self, op_type: &str, inputs: &[&str], attribute: Vec<AttributeProto>) -> String {
+        let output = self.op(op_type, inputs, attribute);
+        self.nodes.last_mut().expect("just pushed").name = self.own_name().to_string();
+        output
+    }
+
+    /// Adds a node of the same operator that reads this value alone, in the place of the node, and ends.
+    pub(super) fn behind(mut self, value: &str, attribute: Vec<AttributeProto>) -> Vec<NodeProto> {
+        self.push(&self.node.op_type, &[value], self.node.output.clone(), attribute);
+        self.nodes.last_mut().expect("just pushed").domain = self.node.domain.clone();
+        self.nodes
+    }
+
+    fn own_name(&self) -> &'a str {
+        let output = self.node.output.first().map_or("", String::as_str);
+        if self.node.name.is_empty() { output } else { &self.node.name }
+    }
+
     fn push(&mut self, op_type: &str, inputs: &[&str], output: Vec<String>, attribute: Vec<AttributeProto>) {
-        let name = if self.node.name.is_empty() { self.node.output.first() } else { Some(&self.node.name) };
         self.nodes.push(NodeProto {
             input: inputs.iter().map(ToString::to_string).collect(),
             output,
-            name: format!("{}/{}_{op_type}", name.map_or("", String::as_str), self.nodes.len()),
+            name: format!("{}/{}_{op_type}", self.own_name(), self.nodes.len()),
             op_type: op_type.to_string(),
             attribute,
             ..NodeProto::default()

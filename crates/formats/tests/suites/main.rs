@@ -4,6 +4,7 @@ mod absent;
 mod architectures;
 mod arrays;
 mod branches;
+mod custom;
 mod data_sets;
 mod findings;
 mod folded;
