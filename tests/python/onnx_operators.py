@@ -3,9 +3,9 @@ what comes out of them.
 
     python onnx_operators.py > ../reference/onnx-operators.json
 
-Three kinds of cases: ONNX's own tests of nodes (`onnx.backend.test`), whose outputs are those that ONNX records; nodes
-that onnxruntime runs; and forms of opsets before 7, which nothing runs any more, by NumPy. Made with onnx 1.23.2,
-onnxruntime 1.32.0 and numpy 2.4.6. Files are hexadecimal.
+Kinds of cases: ONNX's own tests of nodes (`onnx.backend.test`), whose outputs are those that ONNX records; nodes that
+onnxruntime runs; operators of QONNX; and forms of opsets before 7, which nothing runs any more, by NumPy. Made with onnx
+1.23.2, onnxruntime 1.32.0, qonnx 1.0.0 and numpy 2.4.6. Files are hexadecimal.
 """
 
 import json
@@ -17,6 +17,8 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 from onnx.backend.test.case.node import collect_testcases
+from qonnx.custom_op.general.floatquant import float_quant
+from qonnx.custom_op.general.multithreshold import multithreshold
 
 warnings.filterwarnings("ignore")
 
@@ -94,9 +96,10 @@ def node_tests():
         record(test.name.removeprefix("test_"), [node], x, constants, outputs[0], opset)
 
 
-def runtime(name, node, x, opset=17, **constants):
-    """A node that onnxruntime runs."""
-    model = record(name, [node], x, constants, np.zeros(0), opset)
+def runtime(name, nodes, x, opset=17, domains=(), **constants):
+    """Nodes that onnxruntime runs."""
+    nodes = nodes if isinstance(nodes, list) else [nodes]
+    model = record(name, nodes, x, constants, np.zeros(0), opset, domains)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     (found,) = session.run(None, {"given": x if x.ndim > 1 else x[None]})
     cases[-1]["shape"], cases[-1]["output"] = list(found.shape), flat(found)
@@ -214,8 +217,103 @@ def older_cases():
     cases[-1]["shape"], cases[-1]["output"] = [3, 4], [float(int(value)) for value in cases[-1]["input"]]
 
 
+def tensor(name, data_type, shape, values):
+    return helper.make_tensor(name, data_type, shape, values)
+
+
+def few_bits():
+    """Weights of few bits, with a scale for each block or channel, or as floating-point numbers."""
+    node, x = helper.make_node, normal(3, 10)
+    product = node("MatMul", ["x", "w"], ["y"])
+    numbers = {TensorProto.INT4: (-8, 8), TensorProto.UINT4: (0, 16), TensorProto.INT8: (-128, 128)}
+    for data_type, (low, high) in numbers.items():
+        kind = TensorProto.DataType.Name(data_type)
+        q = tensor("q", data_type, (10, 5), rng.integers(low, high, 50).tolist())
+        for axis, scales in ((0, (3, 5)), (1, (10, 2))):
+            block = 4 if axis == 0 else 3
+            s = abs(normal(*scales)) + 0.1
+            points = tensor("z", data_type, scales, rng.integers(low // 2, high // 2, s.size).tolist())
+            real = node("DequantizeLinear", ["q", "s"], ["w"], axis=axis, block_size=block)
+            runtime(f"{kind} in blocks of axis {axis}", [real, product], x, 21, q=q, s=s)
+            real = node("DequantizeLinear", ["q", "s", "z"], ["w"], axis=axis, block_size=block)
+            runtime(f"{kind} in blocks of axis {axis}, zero points", [real, product], x, 21, q=q, s=s, z=points)
+    for data_type, (low, high) in ((TensorProto.INT2, (-2, 2)), (TensorProto.UINT2, (0, 4))):
+        values = rng.integers(low, high, 50)
+        q, s = tensor("q", data_type, (10, 5), values.tolist()), np.float32(0.3) + abs(normal(5))
+        kind = TensorProto.DataType.Name(data_type)
+        real = node("DequantizeLinear", ["q", "s"], ["w"], axis=1)
+        record(f"{kind} by channel", [real, product], x, {"q": q, "s": s}, x @ (values.reshape(10, 5) * s), 25)
+    for name in ("FLOAT8E4M3FN", "FLOAT8E4M3FNUZ", "FLOAT8E5M2", "FLOAT8E5M2FNUZ", "FLOAT4E2M1"):
+        data_type = getattr(TensorProto, name)
+        q, s = tensor("q", data_type, (10, 5), normal(50).tolist()), abs(normal(5)) + 0.1
+        values = numpy_helper.to_array(q).astype(np.float32)
+        real = node("DequantizeLinear", ["q", "s"], ["w"], axis=1)
+        record(f"{name} by channel", [real, product], x, {"q": q, "s": s}, x @ (values * s), 23)
+    for bits in (2, 4, 8):
+        for block, depth in ((16, 32), (16, 40)):
+            blocks, filters = -(-depth // block), 6
+            packed = rng.integers(0, 256, (filters, blocks, block * bits // 8)).astype(np.uint8)
+            s = abs(normal(filters * blocks)) + 0.1
+            zeros = rng.integers(0, 256, filters * -(-blocks * bits // 8)).astype(np.uint8)
+            shape = {"K": depth, "N": filters, "bits": bits, "block_size": block}
+            for points in ((), ("z",)):
+                matmul = node("MatMulNBits", ["x", "q", "s", *points], ["y"], domain="com.microsoft", **shape)
+                constants = {"q": packed, "s": s, **({"z": zeros} if points else {})}
+                name = f"MatMulNBits, {bits} bits, K {depth}, {len(points)} zero points"
+                runtime(name, matmul, normal(2, depth), 17, ["com.microsoft"], **constants)
+
+
+def qonnx_cases():
+    """By functions of qonnx; operators with channels on the last axis by those of ONNX between transpositions."""
+    node, general, last = helper.make_node, "qonnx.custom_op.general", "qonnx.custom_op.channels_last"
+    x = normal(2, 3, 4, 5)
+    for count, rows in ((7, 3), (3, 1)):
+        t = np.sort(normal(rows, count))
+        for layout, data in (("NCHW", x), ("NHWC", x.transpose(0, 2, 3, 1)), ("NCHW", x[:, :, 0, 0])):
+            attributes = {"out_dtype": "UINT4", "out_scale": 0.5, "out_bias": -1.0, "data_layout": layout}
+            threshold = node("MultiThreshold", ["x", "t"], ["y"], domain=general, **attributes)
+            expected = multithreshold(x if data.ndim == 4 else data, t, 0.5, -1.0)
+            expected = expected.transpose(0, 2, 3, 1) if layout == "NHWC" else expected
+            name = f"MultiThreshold {layout}, {data.ndim} axes, {rows} rows"
+            record(name, [threshold], np.ascontiguousarray(data), {"t": t}, expected, 17, [general])
+    numbers = {"e": 4.0, "m": 3.0, "b": 7.0, "largest": 448.0}
+    for name, changed in (("E4M3", {}), ("E2M1", {"e": 2.0, "m": 1.0, "b": 1.0, "largest": 6.0})):
+        values = {key: np.float32(value) for key, value in {**numbers, **changed}.items()}
+        for rounding in ("ROUND", "FLOOR"):
+            for size in (0.01, 1.0, 300.0):
+                wide, s = size * normal(4, 6), np.float32(0.5)
+                quant = node("FloatQuant", ["x", "s", "e", "m", "b", "largest"], ["y"], domain=general, has_inf=0,
+                             has_nan=0, has_subnormal=1, saturation=1, rounding_mode=rounding)
+                e, m, b, largest = values.values()
+                expected = float_quant(wide.copy(), s, e, m, b, max_val=largest, rounding_mode=rounding)
+                record(f"FloatQuant {name} {rounding} {size}", [quant], wide, {"s": s, **values}, expected, 17, [general])
+    channels_last = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+    weights = normal(6, 3, 3, 2)
+    windows = {"kernel_shape": [3, 2], "strides": [1, 2], "pads": [1, 0, 1, 1]}
+    several = {"w": weights, "b": normal(6)}
+    session = lambda node, feeds: onnx.reference.ReferenceEvaluator(helper.make_model(helper.make_graph(
+        [node], "g", [helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in feeds],
+        [onnx.ValueInfoProto(name="y")]), opset_imports=[helper.make_opsetid("", 17)])).run(None, feeds)[0]
+    expected = session(node("Conv", ["x", "w", "b"], ["y"], **windows), {"x": x, **several}).transpose(0, 2, 3, 1)
+    moved = {**several, "w": np.ascontiguousarray(weights.transpose(0, 2, 3, 1))}
+    conv = node("Conv", ["x", "w", "b"], ["y"], domain=last, **windows)
+    record("Conv, channels last", [conv], channels_last, moved, expected, 17, [last])
+    expected = session(node("MaxPool", ["x"], ["y"], **windows), {"x": x}).transpose(0, 2, 3, 1)
+    pool = node("MaxPool", ["x"], ["y"], domain=last, **windows)
+    record("MaxPool, channels last", [pool], channels_last, {}, expected, 17, [last])
+    pool = node("MaxPoolNHWC", ["x"], ["y"], domain=general, **windows)
+    record("MaxPoolNHWC", [pool], channels_last, {}, expected, 17, [general])
+    statistics = {"s": normal(3), "b": normal(3), "m": normal(3), "v": abs(normal(3)) + 0.5}
+    s, b, m, v = statistics.values()
+    batch_norm = node("BatchNormalization", ["x", *"sbmv"], ["y"], domain=last, epsilon=0.01)
+    expected = (channels_last - m) / np.sqrt(v + 0.01) * s + b
+    record("BatchNormalization, channels last", [batch_norm], channels_last, statistics, expected, 17, [last])
+
+
 node_tests()
 runtime_cases()
+few_bits()
+qonnx_cases()
 older_cases()
 # One case a line.
 print("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]")

@@ -177,6 +177,16 @@ pub enum Op {
     Integer(IntegerOp),
     /// Rounds to few levels. See there for the inputs.
     Quant(Quant),
+    /// `scale · n + bias`, where `n` is how many thresholds of its channel an element reaches: MultiThreshold of QONNX.
+    /// Inputs: x, thresholds `[C, count]` or `[1, count]`.
+    MultiThreshold {
+        /// The axis of the channels.
+        axis: usize,
+        /// Size of a step.
+        scale: f32,
+        /// What no threshold gives.
+        bias: f32,
+    },
     /// Changes the element type to that of the output value.
     Cast,
     /// Passes its first input on; Dropout at inference.
@@ -206,6 +216,7 @@ impl Op {
             Op::BatchNormalization { .. } | Op::LayerNormalization { .. } | Op::InstanceNormalization { .. } => false,
             Op::Lrn { .. } | Op::AveragePool(_) | Op::GlobalAveragePool => false,
             Op::QuantizeLinear { .. } | Op::DynamicQuantizeLinear | Op::Quant(_) | Op::Unsupported => false,
+            Op::MultiThreshold { .. } => false,
         }
     }
 }

@@ -109,7 +109,7 @@ impl Tracer<'_> {
             Op::MaxPool(_) | Op::AveragePool(_) | Op::GlobalAveragePool | Op::GlobalMaxPool | Op::Resize { .. } => None,
             // `operator` has taken those that can be followed.
             Op::Mac(_) | Op::Binary(_) | Op::Concat { .. } | Op::Split { .. } | Op::Gather { .. } => None,
-            Op::GatherElements { .. } => None,
+            Op::GatherElements { .. } | Op::MultiThreshold { .. } => None,
             Op::BatchNormalization { .. } | Op::InstanceNormalization { .. } => None,
             // Nobody follows channels through these.
             Op::Where | Op::MatMul | Op::LayerNormalization { .. } | Op::Lrn { .. } => None,

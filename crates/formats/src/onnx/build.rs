@@ -152,7 +152,8 @@ impl<'a> Builder<'a> {
                 let start = chunk.as_ptr().addr();
                 start..start.saturating_add(chunk.len())
             }));
-            self.add_known(&proto.name, Chain::stored(&clean(&proto.name), tensor));
+            let clip = tensors::bounds(proto);
+            self.add_known(&proto.name, Chain { clip, ..Chain::stored(&clean(&proto.name), tensor) });
         }
         self.add_budget();
         Ok(())
@@ -696,6 +697,9 @@ fn output_quantization(action: &Action, view: &View<'_>) -> Result<Option<Activa
     }
     if let Op::Quant(quant) = op {
         return qonnx::activation(*quant, view);
+    }
+    if let Op::MultiThreshold { scale, bias, .. } = *op {
+        return qonnx::levels(view, scale, bias);
     }
     let before = view.input(0)?.quantization;
     // A 0 that comes in may lie outside the bounds that a Clip left.

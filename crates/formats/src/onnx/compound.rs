@@ -1,11 +1,11 @@
 //! Operators that others make up, taken apart: normalizations of newer opsets, pooling by norms, and others that are rare
 //! in networks of images. The parts are run, folded, written and pruned as any node is.
 
-use super::einsum;
 use super::proto::{AttributeProto, GraphProto, NodeProto};
 use super::steps::{Steps, replaced};
 use super::versions::is_own;
 use super::write::attributes::{float, int};
+use super::{blocks, einsum, qonnx_parts};
 use crate::reading::fault::{Fault, clean, invalid};
 
 /// The most groups of channels.
@@ -14,12 +14,18 @@ const MAX_GROUPS: usize = 1 << 16;
 /// Replaces such operators by their parts, in branches too.
 pub(super) fn take_apart(graph: &mut GraphProto, opset: i64) -> Result<(), Fault> {
     let constants = einsum::constants(graph);
+    let stored = blocks::Stored::of(graph);
     replaced(graph, &|node| {
-        if !is_own(&node.domain) || node.output.len() != 1 {
+        if node.output.len() != 1 {
             return Ok(None);
+        }
+        if !is_own(&node.domain) {
+            let is_packed = node.domain == "com.microsoft" && node.op_type == "MatMulNBits";
+            return if is_packed { blocks::matmul(node, opset, &stored) } else { qonnx_parts::parts(node, opset) };
         }
         let found = Found { node, opset };
         match node.op_type.as_str() {
+            "DequantizeLinear" => return Ok(blocks::dequantize(node, opset, &stored)),
             "Einsum" => return einsum::parts(node, opset, &constants),
             "GroupNormalization" if opset < 21 => found.group_normalization_of_groups(),
             "GroupNormalization" => found.group_normalization(),

@@ -3,9 +3,10 @@
 use network::Tensor;
 
 use super::attributes::Attributes;
+use super::chain::Chain;
 use super::external::ExternalFiles;
 use super::form::Form;
-use super::plan::{FoldOp, Plan};
+use super::plan::{Action, FoldOp, Plan};
 use super::tensors;
 use super::view::View;
 use crate::reading::fault::{Fault, invalid};
@@ -21,7 +22,15 @@ pub(super) fn constant(view: &View<'_>, external: &mut ExternalFiles) -> Result<
     let list = [value_tensor(attributes, external)?, value_numbers(attributes)?];
     let mut found = list.into_iter().flatten();
     match (found.next(), found.next()) {
-        (Some(tensor), None) => Ok(Plan::known(name, tensor)),
+        (Some(tensor), None) => {
+            let plan = Plan::known(name, tensor);
+            match (attributes.tensor("value")?.and_then(tensors::bounds), plan.action) {
+                (clip @ Some(_), Action::Known(chain)) => {
+                    Ok(Plan { action: Action::Known(Chain { clip, ..chain }), outputs: plan.outputs, ..plan })
+                }
+                (_, action) => Ok(Plan { action, ..plan }),
+            }
+        }
         (Some(_), Some(_)) => Err(invalid!("more than one value")),
         (None, _) => Err(invalid!("it has no value")),
     }

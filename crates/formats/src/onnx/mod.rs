@@ -15,6 +15,7 @@
 //! attributes.rs       the attributes of one node; none is left over unread
 //! external.rs         tensors in files beside the model
 //! tensors.rs          from a message to a checked tensor
+//! few.rs              floating-point numbers of 4 and 8 bits
 //! sparse.rs           sparse tensors, written out
 //! versions.rs         which version of ONNX's operators the nodes mean
 //! functions.rs        calls of functions of the file, replaced by their bodies
@@ -22,7 +23,8 @@
 //! steps.rs            one node replaced by several
 //! older.rs            forms that operators had before opset 7, as nodes of today
 //! custom.rs           operators of a user's table, as layers
-//! compound.rs         operators that others make up, taken apart; Einsum in einsum.rs
+//! compound.rs         operators that others make up, taken apart; Einsum in einsum.rs, those of QONNX in qonnx_parts.rs,
+//!                     weights with scales of blocks in blocks.rs
 //! order.rs            an order in which every value is made before it is read
 //! array.rs            a constant in memory
 //! form.rs             type and shape of a value; axes, sizes
@@ -48,6 +50,7 @@
 
 mod array;
 mod attributes;
+mod blocks;
 mod build;
 mod chain;
 mod compound;
@@ -57,6 +60,7 @@ mod einsum;
 mod elementwise;
 mod exported;
 mod external;
+mod few;
 mod fold;
 mod fold_elementwise;
 mod form;
@@ -78,6 +82,7 @@ mod product;
 pub mod proto;
 mod qlinear;
 mod qonnx;
+mod qonnx_parts;
 mod qoperator;
 mod quantize;
 mod reduce;

@@ -133,6 +133,7 @@ fn few_levels(view: &View<'_>) -> Option<Result<Plan, Fault>> {
         "Quant" | "IntQuant" => qonnx::quant(view),
         "BipolarQuant" => qonnx::bipolar(view),
         "Trunc" => qonnx::trunc(view),
+        "MultiThreshold" => qonnx::multi_threshold(view),
         _ => return None,
     })
 }

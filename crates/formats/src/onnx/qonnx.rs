@@ -81,6 +81,37 @@ pub(super) fn trunc(view: &View<'_>) -> Result<Plan, Fault> {
     })
 }
 
+/// MultiThreshold: x, thresholds. Channels are on the second axis or, as `data_layout` says, on the last; of an input with
+/// other than two or four axes on the last one.
+pub(super) fn multi_threshold(view: &View<'_>) -> Result<Plan, Fault> {
+    view.arity(2, 2)?;
+    let last = view.attributes.choice("data_layout", &["NCHW", "NHWC"])? == "NHWC";
+    let (scale, bias) = (view.attributes.float("out_scale", 1.0)?, view.attributes.float("out_bias", 0.0)?);
+    // The type of integers that hold the levels.
+    view.attributes.ignore("out_dtype");
+    let (x, thresholds) = (view.shape(0)?, view.shape(1)?);
+    let form = view.like_first(x.to_vec());
+    let axis = match x.len() {
+        0 | 1 => return Err(invalid!("an input of shape {x:?}; expected batch and channels")),
+        2 | 4 if !last => 1,
+        rank if last && rank != 2 && rank != 4 => return Ok(Plan::not_run("data_layout of such an input", form)),
+        rank => rank - 1,
+    };
+    match *thresholds {
+        [channels, _] if channels == 1 || channels == x[axis] => {
+            Ok(Plan::run(Op::MultiThreshold { axis, scale, bias }, form))
+        }
+        _ => Err(invalid!("thresholds of shape {thresholds:?}; expected [{}, …] or [1, …]", x[axis])),
+    }
+}
+
+/// The quantization of an activation behind a MultiThreshold, where its levels are a scale times integers.
+pub(super) fn levels(view: &View<'_>, scale: f32, bias: f32) -> Result<Option<ActivationQuantization>, Fault> {
+    let count = view.shape(1)?.last().copied().unwrap_or(0);
+    let zero_point = -bias / scale;
+    Ok(linear(scale, zero_point, [0.0, count as f32]))
+}
+
 /// The quantization of an activation behind a [`Quant`], where it has one.
 pub(super) fn activation(quant: Quant, view: &View<'_>) -> Result<Option<ActivationQuantization>, Fault> {
     let known = |i: usize| view.optional(i).is_some_and(|slot| slot.known.is_some());

@@ -5,25 +5,56 @@ use network::{DataType, Encoding, Tensor, TensorError};
 
 use super::array::{Array, Data};
 use super::external::{ExternalFiles, Found};
+use super::few;
 use super::proto::TensorProto;
 use crate::reading::fault::{Fault, invalid, unsupported};
 use crate::reading::shape;
 
-/// Checks type, shape and stored length of a tensor. Its bytes stay where they are; integers of 4 bits are unpacked. A
-/// tensor of which nothing is stored, although its shape has elements, is one without values, which `external` notes.
+/// Checks type, shape and stored length of a tensor. Its bytes stay where they are. Integers of 2 and 4 bits are unpacked,
+/// and floating-point numbers of 4 and 8 bits become those of 32. A tensor of which nothing is stored, although its shape
+/// has elements, is one without values, which `external` notes.
 pub(super) fn tensor(proto: &TensorProto, external: &mut ExternalFiles) -> Result<Tensor, Fault> {
-    let data_type = data_type(proto.data_type)?;
     let shape = shape(&proto.dims)?;
     let count = element_count(&shape)?;
-    if !data_type.is_packed() {
-        return held(proto, data_type, shape, external);
-    }
-    let pairs = held(proto, DataType::U8, vec![count.div_ceil(2)], external)?;
-    if pairs.is_absent() {
+    let bits = match proto.data_type {
+        UINT2 | INT2 => 2,
+        21 | 22 | FLOAT4E2M1 => 4,
+        number if few::is_float(number) => 8,
+        number => return held(proto, data_type(number)?, shape, external),
+    };
+    let signed = matches!(proto.data_type, 22 | INT2);
+    let integer = if signed { DataType::I4 } else { DataType::U4 };
+    let packed = held(proto, DataType::U8, vec![count.div_ceil(8 / bits)], external)?;
+    if packed.is_absent() {
+        let data_type = if few::is_float(proto.data_type) { DataType::F32 } else { integer };
         return Ok(Tensor::absent(data_type, shape));
     }
     external.count_written_out(count)?;
-    unpacked(&pairs, data_type, shape)
+    let bytes = packed.to_i64().map_err(|e| invalid!("its packed elements: {e}"))?;
+    let parts = bytes.into_iter().flat_map(|byte| (0..8 / bits).map(move |i| (byte >> (i * bits)) & ((1 << bits) - 1)));
+    let patterns = parts.take(count);
+    if few::is_float(proto.data_type) {
+        let values: Vec<f32> = patterns.map(|pattern| few::float(proto.data_type, pattern as u8)).collect();
+        return Ok(Tensor::from_f32(shape, &values));
+    }
+    // The highest bit of a signed integer counts negative.
+    let sign = if signed { 1 << (bits - 1) } else { 0 };
+    let integers: Vec<u8> = patterns.map(|pattern| ((pattern ^ sign) - sign) as u8).collect();
+    Ok(Tensor { data_type: integer, shape, encoding: Encoding::Raw, chunks: vec![integers.into()] })
+}
+
+/// Unsigned and signed integers of 2 bits, and floating-point numbers of 4, in `onnx.proto`.
+const UINT2: i32 = 25;
+const INT2: i32 = 26;
+const FLOAT4E2M1: i32 = 23;
+
+/// The bounds of the integers of a stored type of 2 bits, which are held as those of 4.
+pub(super) fn bounds(proto: &TensorProto) -> Option<[i32; 2]> {
+    match proto.data_type {
+        UINT2 => Some([0, 3]),
+        INT2 => Some([-2, 1]),
+        _ => None,
+    }
 }
 
 /// A tensor as it is stored, in this type and shape.
@@ -60,17 +91,6 @@ fn held(
     Ok(tensor)
 }
 
-/// Integers of 4 bits, a byte each, from bytes that hold two of them, the first in the low half.
-fn unpacked(pairs: &Tensor, data_type: DataType, shape: Vec<usize>) -> Result<Tensor, Fault> {
-    let bytes = pairs.to_i64().map_err(|e| invalid!("its packed integers: {e}"))?;
-    let sign = if data_type == DataType::I4 { 8 } else { 0 };
-    // The highest bit of a signed integer counts -8.
-    let integer = |half: i64| ((half ^ sign) - sign) as u8;
-    let halves = bytes.into_iter().flat_map(|pair| [integer(pair & 15), integer(pair >> 4)]);
-    let integers: Vec<u8> = halves.take(element_count(&shape)?).collect();
-    Ok(Tensor { data_type, shape, encoding: Encoding::Raw, chunks: vec![integers.into()] })
-}
-
 /// The elements of a tensor as little-endian bytes.
 pub(super) fn raw_bytes(tensor: &Tensor) -> Result<Vec<u8>, TensorError> {
     let stored = match tensor.encoding {
@@ -87,8 +107,9 @@ pub(super) fn raw_bytes(tensor: &Tensor) -> Result<Vec<u8>, TensorError> {
 /// Why the elements of a tensor cannot be read, where their type is one that is not handled, and the shape of the
 /// tensor.
 pub(super) fn unreadable(proto: &TensorProto) -> Result<Option<(String, Vec<usize>)>, Fault> {
+    let is_few = bounds(proto).is_some() || few::is_float(proto.data_type);
     match data_type(proto.data_type) {
-        Err(Fault::Unsupported(what)) => {
+        Err(Fault::Unsupported(what)) if !is_few => {
             let shape = shape(&proto.dims)?;
             element_count(&shape)?;
             Ok(Some((what, shape)))

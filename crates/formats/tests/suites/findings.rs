@@ -100,9 +100,9 @@ fn tensors_that_cannot_be_read_harm_only_their_readers() {
     let network = with_layer().node_with("Constant", &[], &["c"], vec![tensor("value", strings)]).read();
     assert!(network.notes().is_empty());
 
-    let float8 = || with_layer().tensor(raw("q", 17, &[2, 2, 1, 1], vec![0; 4])).tensor(floats("s", &[], &[0.5]));
-    let model = float8().node("DequantizeLinear", &["q", "s"], &["v"]).node("Conv", &["x", "v"], &["z"]);
-    let reason = "its weights have elements of type float8e4m3fn".to_string();
+    let complex = || with_layer().tensor(raw("q", 14, &[2, 2, 1, 1], vec![0; 32])).tensor(floats("s", &[], &[0.5]));
+    let model = complex().node("DequantizeLinear", &["q", "s"], &["v"]).node("Conv", &["x", "v"], &["z"]);
+    let reason = "its weights have elements of type complex64".to_string();
     assert_eq!(not_costed(&model), [("Conv_z".to_string(), reason)]);
     let network = model.read();
     assert_eq!(network.graph().nodes().iter().filter(|node| node.op == Op::Unsupported).count(), 2);
@@ -112,22 +112,24 @@ fn tensors_that_cannot_be_read_harm_only_their_readers() {
     assert!(strings.contains("not handled: MatMul (its weights have elements of type string)"), "{strings}");
 
     // Its shape is as good as that of any other.
-    let model = float8().node("Shape", &["q"], &["shape"]).node("Expand", &["s", "shape"], &["z"]);
+    let model = complex().node("Shape", &["q"], &["shape"]).node("Expand", &["s", "shape"], &["z"]);
     assert!(model.read().notes().is_empty());
-    let wrong = with_layer().tensor(raw("q", 17, &[-2], vec![])).error();
+    let wrong = with_layer().tensor(raw("q", 14, &[-2], vec![])).error();
     assert!(wrong.contains("tensor \"q\"") && wrong.contains("negative extent"), "{wrong}");
 }
 
 #[test]
-fn scales_of_blocks_leave_the_shape_known() {
-    let model = with_layer()
-        .tensor(int8s("q", &[4, 4], &[1; 16]))
-        .weights("s", &[2, 4])
+fn weights_with_scales_of_blocks_are_real_numbers_in_the_end() {
+    let model = model()
+        .input("x", &[0, 4])
+        .tensor(int8s("q", &[4, 2], &[1, 2, 3, 4, 5, 6, 7, 8]))
+        .tensor(floats("s", &[2, 2], &[1.0, 10.0, 0.5, 0.25]))
         .node_with("DequantizeLinear", &["q", "s"], &["m"], vec![int("block_size", 2), int("axis", 0)])
-        .node("MatMul", &["x", "m"], &["z"]);
-    let [(node, reason)] = <[_; 1]>::try_from(not_costed(&model)).expect("one node");
-    let expected = "DequantizeLinear (its scales belong to blocks of a channel, block_size 2), which is not folded";
-    assert_eq!((node, reason), ("MatMul_z".to_string(), format!("its weights come from {expected}")));
+        .node("MatMul", &["x", "m"], &["y"]);
+    let network = model.read();
+    assert_eq!(real_weights(&network, 0), [1.0, 3.0, 2.5, 3.5, 20.0, 40.0, 1.5, 2.0]);
+    let notes = texts(network.notes());
+    assert!(notes.len() == 1 && notes[0].contains("computed from integers"), "{notes:?}");
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn what_older_opsets_leave_open_is_refused() {
     let wrong = [
         (by_channel(6, vec![]), "inputs of shapes [1, 2, 3, 4] and [2]; expected equal ones, for its broadcast is 0"),
         (by_channel(6, axis(-1)), "broadcasts at axis -1 of 2 inputs; expected two, and an axis of 0 or above"),
-        (by_channel(6, axis(4)), "is negative"),
+        (by_channel(6, axis(4)), "has a negative extent"),
         (x(5).node_with("Cast", &["x"], &["a"], vec![string("to", "REAL")]), "attribute \"to\" is \"REAL\""),
         (x(4).node("Reshape", &["x"], &["a"]), "its new shape is missing"),
         (x(1).node("Upsample", &["x"], &["a"]), "its scales are missing"),

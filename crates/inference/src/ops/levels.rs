@@ -28,3 +28,29 @@ pub(crate) fn run(quant: Quant, inputs: Vec<Input>, buffers: &mut Buffers) -> Re
         _ => Err(Problem::Invalid("not the number of inputs that is expected".to_string())),
     }
 }
+
+/// `scale · n + bias`, where `n` counts the thresholds of the channel that an element reaches. Thresholds are `[C, count]`, or
+/// `[1, count]` for all channels.
+pub(crate) fn thresholds(
+    x: &Array,
+    thresholds: &Array,
+    axis: usize,
+    [scale, bias]: [f32; 2],
+    buffers: &mut Buffers,
+) -> Result<Array, Problem> {
+    let channels = x.shape.get(axis).copied();
+    let (&[rows, count], Some(channels)) = (thresholds.shape.as_slice(), channels) else {
+        return Err(Problem::Invalid(format!("thresholds {:?} on axis {axis} of {:?}", thresholds.shape, x.shape)));
+    };
+    if rows != 1 && rows != channels {
+        return Err(Problem::Invalid(format!("thresholds of {rows} channels; {channels} are expected")));
+    }
+    let [_, _, inner] = x.around(axis);
+    let mut data = buffers.take(x.data.len());
+    for (i, plane) in x.data.chunks(inner.max(1)).enumerate() {
+        let own = &thresholds.data[if rows == 1 { 0 } else { i % channels * count }..][..count];
+        let reached = |x: &f32| own.iter().filter(|&threshold| x >= threshold).count();
+        data.extend(plane.iter().map(|x| scale * reached(x) as f32 + bias));
+    }
+    Ok(Array::new(x.shape.clone(), data))
+}

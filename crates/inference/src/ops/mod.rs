@@ -232,6 +232,10 @@ fn sharing(op: &Op, x: &Array, rest: &[&Array], shape: &[usize], buffers: &mut B
             let [indices] = exactly(rest)?;
             movement::gather_elements(x, indices, *axis, buffers)
         }
+        Op::MultiThreshold { axis, scale, bias } => {
+            let [thresholds] = exactly(rest)?;
+            levels::thresholds(x, thresholds, *axis, [*scale, *bias], buffers)
+        }
         Op::Resize { interpolation, coordinates, scales } => {
             resize::resize(x, shape, *interpolation, *coordinates, scales.as_deref(), buffers)
         }

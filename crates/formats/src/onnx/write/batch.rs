@@ -93,6 +93,7 @@ impl Step<'_> {
             Op::Resize { .. } | Op::Tile => unless(self.extent(0, x) != self.out_shape()[x]),
             Op::Unary(_) | Op::Cast | Op::Identity | Op::Quant(_) => Some(x),
             // Its scale is that of all images.
+            Op::MultiThreshold { axis, .. } => unless(*axis == x),
             Op::DynamicQuantizeLinear | Op::Unsupported => None,
             Op::Mac(_) | Op::Binary(_) | Op::Where | Op::Integer(_) | Op::MatMul => None,
             Op::Concat { .. } | Op::Gather { .. } | Op::GatherElements { .. } => None,

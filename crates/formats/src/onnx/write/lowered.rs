@@ -107,6 +107,41 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Adds a MultiThreshold as what it counts: comparisons with all thresholds on a last axis, and their sum.
+    pub(super) fn add_thresholds(&mut self, node: &Node, axis: usize, [scale, bias]: [f32; 2]) -> Result<(), Fault> {
+        let (name, x) = (node.name.as_str(), first_input(node)?);
+        let rank = self.shape(Some(x)).len();
+        let constant = node.inputs.get(1).copied().flatten();
+        let constant = constant.and_then(|id| self.network.graph().value(id).constant.clone());
+        let thresholds = constant.ok_or_else(|| unsupported!("thresholds that are not constant"))?;
+        let (&[rows, count], Some(behind)) = (thresholds.shape.as_slice(), rank.checked_sub(axis + 1)) else {
+            return Err(unsupported!("thresholds of shape {:?}", thresholds.shape));
+        };
+        let shape = [vec![rows], vec![1; behind], vec![count]].concat();
+        let thresholds = self.add_tensor(&format!("{name}_thresholds"), &Tensor { shape, ..thresholds })?;
+        let last = self.ints(name, "axis", &[rank as i64])?;
+        let (factor, offset) = (self.scalar(node, "scale", scale)?, self.scalar(node, "bias", bias)?);
+        let data_type = tensors::number(self.data_type(x)?);
+        let steps = [
+            ("Unsqueeze", vec![last.clone()], vec![]),
+            ("GreaterOrEqual", vec![thresholds], vec![]),
+            ("Cast", vec![], vec![int("to", i64::from(data_type))]),
+            ("ReduceSum", vec![last], vec![int("keepdims", 0)]),
+            ("Mul", vec![factor], vec![]),
+        ];
+        let mut current = self.value(x)?;
+        for (op_type, more, attributes) in steps {
+            let next = self.values.claim(&format!("{name}_{op_type}_Output"));
+            let inputs = [vec![current], more].concat();
+            let draft = Draft { attributes, ..Draft::new(op_type, inputs) };
+            self.push(&format!("{name}_{op_type}"), draft, vec![next.clone()]);
+            current = next;
+        }
+        let output = self.name(node.outputs[0]);
+        self.push(name, Draft::new("Add", vec![current, offset]), vec![output]);
+        Ok(())
+    }
+
     fn data_type(&self, id: ValueId) -> Result<DataType, Fault> {
         self.network.graph().value(id).data_type.ok_or_else(|| unsupported!("a value whose type is not known"))
     }

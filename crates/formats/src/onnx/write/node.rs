@@ -46,6 +46,9 @@ impl Writer<'_> {
         if let Op::Quant(quant) = node.op {
             return self.add_quant(node, quant);
         }
+        if let Op::MultiThreshold { axis, scale, bias } = node.op {
+            return self.add_thresholds(node, axis, [scale, bias]);
+        }
         let mut draft = self.draft(node)?;
         let mut inputs = Vec::with_capacity(node.inputs.len() + draft.inputs.len());
         for id in &node.inputs {
@@ -177,6 +180,7 @@ impl Writer<'_> {
             Op::Mac(_)
             | Op::Integer(_)
             | Op::Quant(_)
+            | Op::MultiThreshold { .. }
             | Op::SoftmaxFrom { .. }
             | Op::Unary(_)
             | Op::Binary(_)
@@ -206,12 +210,12 @@ impl Writer<'_> {
         }
     }
 
-    fn shape(&self, id: Option<network::ValueId>) -> &[usize] {
+    pub(super) fn shape(&self, id: Option<network::ValueId>) -> &[usize] {
         id.and_then(|id| self.network.graph().value(id).shape.as_deref()).unwrap_or_default()
     }
 
     /// A list of integers as a constant.
-    fn ints(&mut self, node: &str, what: &str, list: &[i64]) -> Result<String, Fault> {
+    pub(super) fn ints(&mut self, node: &str, what: &str, list: &[i64]) -> Result<String, Fault> {
         self.add_tensor(&format!("{node}_{what}"), &Tensor::from_i64(vec![list.len()], list))
     }
 

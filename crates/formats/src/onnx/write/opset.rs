@@ -85,6 +85,7 @@ fn is_newer_node(network: &Network, node: &Node, axes: &[Option<usize>]) -> bool
         | Op::DepthToSpace { .. }
         | Op::SpaceToDepth { .. }
         | Op::DynamicQuantizeLinear
+        | Op::MultiThreshold { .. }
         | Op::Cast
         | Op::Identity
         | Op::Unsupported => false,
