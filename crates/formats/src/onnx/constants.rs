@@ -1,11 +1,13 @@
 //! Operators that make constants.
 
 use network::Tensor;
+use network::rearrange::strides;
 
+use super::array::{Array, Data, settle};
 use super::attributes::Attributes;
 use super::chain::Chain;
 use super::external::ExternalFiles;
-use super::form::Form;
+use super::form::{Form, MAX_FOLDED, axis};
 use super::plan::{Action, FoldOp, Plan};
 use super::tensors;
 use super::view::View;
@@ -79,6 +81,54 @@ pub(super) fn size(view: &View<'_>) -> Result<Plan, Fault> {
     view.arity(1, 1)?;
     let count = tensors::element_count(view.shape(0)?)? as i64;
     Ok(Plan::known(&view.name, Tensor::from_i64(vec![], &[count])))
+}
+
+/// NonZero, of constants: the places of what is not 0, an axis a row, in row-major order.
+pub(super) fn non_zero(view: &View<'_>) -> Result<Plan, Fault> {
+    view.arity(1, 1)?;
+    let Some(chain) = view.constant(0, "elements", MAX_FOLDED)? else { return Err(invalid!("input 0 is left out")) };
+    let array = chain.to_array().map_err(|e| invalid!("its elements: {e}"))?;
+    let is_set: Vec<bool> = match &array.data {
+        Data::Int(values) => values.iter().map(|&value| value != 0).collect(),
+        Data::Real(values) => values.iter().map(|&value| value != 0.0).collect(),
+    };
+    let set: Vec<usize> = (0..is_set.len()).filter(|&i| is_set[i]).collect();
+    let (own, rank) = (strides(&array.shape), array.shape.len());
+    let place = |axis: usize, i: usize| (i / own[axis] % array.shape[axis]) as i64;
+    let places: Vec<i64> = (0..rank).flat_map(|axis| set.iter().map(move |&i| place(axis, i))).collect();
+    Ok(Plan::known(&view.name, Tensor::from_i64(vec![rank, set.len()], &places)))
+}
+
+/// CumSum, of constants.
+pub(super) fn cum_sum(view: &View<'_>) -> Result<Plan, Fault> {
+    view.arity(2, 2)?;
+    let (exclusive, reverse) = (view.attributes.flag("exclusive", false)?, view.attributes.flag("reverse", false)?);
+    let form = view.like_first(view.shape(0)?.to_vec());
+    let Some(chain) = view.input(0)?.known.as_ref().filter(|chain| chain.element_count() <= MAX_FOLDED) else {
+        return Ok(Plan::not_run("", form));
+    };
+    let &[found] = view.ints(1, "axis")?.unwrap_or_default().as_slice() else {
+        return Err(invalid!("several axes; expected one"));
+    };
+    let array = chain.to_array().map_err(|e| invalid!("its elements: {e}"))?;
+    let axis = axis(found, array.shape.len())?;
+    let inner: usize = array.shape[axis + 1..].iter().product();
+    let extent = array.shape[axis];
+    let Data::Int(mut values) = array.data else { return Ok(Plan::not_run("a sum of real numbers", form)) };
+    for start in (0..values.len()).filter(|i| (i / inner.max(1)).is_multiple_of(extent)) {
+        let mut sum = 0i64;
+        for step in 0..extent {
+            let place = start + inner * if reverse { extent - 1 - step } else { step };
+            let before = sum;
+            sum = sum.checked_add(values[place]).ok_or_else(|| invalid!("a sum of constants is too large"))?;
+            values[place] = if exclusive { before } else { sum };
+        }
+    }
+    let (data_type, data) = (chain.data_type, Data::Int(values));
+    match settle(data, data_type) {
+        Some(data) => Ok(Plan::known(&view.name, Array { data_type, shape: array.shape, data }.into_tensor())),
+        None => Ok(Plan::not_run("a sum of constants does not fit its type", form)),
+    }
 }
 
 /// ConstantOfShape.

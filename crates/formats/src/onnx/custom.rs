@@ -152,7 +152,8 @@ impl Rule {
         };
         let is_order_of = |axes: &&&str| {
             let (mut found, mut expected): (Vec<char>, Vec<char>) = (order.chars().collect(), axes.chars().collect());
-            (found.sort_unstable(), expected.sort_unstable());
+            found.sort_unstable();
+            expected.sort_unstable();
             found == expected
         };
         match known.iter().any(|axes| is_order_of(&axes)) {

@@ -152,7 +152,8 @@ struct Decoded {
 fn decode(bytes: Bytes, table: Option<&Table>) -> Result<Decoded, Fault> {
     let len = bytes.len();
     if exported::is_archive(&bytes) {
-        let (graph, operators) = exported::read(bytes)?;
+        let (mut graph, operators) = exported::read(bytes)?;
+        compound::take_apart(&mut graph, exported::OPSET)?;
         let operators = counted(operators.into_iter());
         return Ok(Decoded { graph, opset: exported::OPSET, metadata: Vec::new(), operators });
     }

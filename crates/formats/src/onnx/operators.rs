@@ -163,6 +163,8 @@ fn movement(view: &View<'_>) -> Option<Result<Plan, Fault>> {
         "Shape" => constants::shape(view),
         "Size" => constants::size(view),
         "Range" => constants::range(view),
+        "NonZero" => constants::non_zero(view),
+        "CumSum" => constants::cum_sum(view),
         _ => return None,
     })
 }
@@ -209,7 +211,6 @@ fn outside(view: &View<'_>) -> Result<Plan, Fault> {
         | "BitwiseNot"
         | "Cos"
         | "Cosh"
-        | "CumSum"
         | "MeanVarianceNormalization"
         | "Silu"
         | "Sin"

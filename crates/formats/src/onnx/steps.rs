@@ -6,7 +6,10 @@
 use super::proto::{AttributeProto, GraphProto, NodeProto, TensorProto};
 use super::versions::BROADCASTS;
 use super::write::attributes::{int, int_list, tensor};
-use crate::reading::fault::Fault;
+use crate::reading::fault::{Fault, unsupported};
+
+/// Nodes of a graph when some are replaced. One node becomes some twenty at most.
+const MAX_NODES: usize = 1 << 20;
 
 /// Since this version the axes of reductions are an input.
 const AXES_ARE_INPUTS: i64 = 18;
@@ -25,6 +28,9 @@ pub(super) fn replaced(
         match parts(&node)? {
             Some(parts) => graph.node.extend(parts),
             None => graph.node.push(node),
+        }
+        if graph.node.len() > MAX_NODES {
+            return Err(unsupported!("a graph of more than {MAX_NODES} nodes, when operators are taken apart"));
         }
     }
     Ok(())

@@ -107,6 +107,29 @@ fn arithmetic_on_constants_is_folded() {
 }
 
 #[test]
+fn places_and_running_sums_of_constants_are_folded() {
+    // The places of what is not 0 in [0, 5, 5] are [[1, 2]]; the running sum of [2, 4] is [2, 6].
+    let places = model()
+        .input("x", &[1, 2])
+        .ints("given", &[0, 5, 5])
+        .node("NonZero", &["given"], &["places"])
+        .ints("flat", &[-1])
+        .node("Reshape", &["places", "flat"], &["s"])
+        .node("Reshape", &["x", "s"], &["a"]);
+    assert_eq!(first(places, 2).1, [1, 2]);
+    let sums = |attributes: Vec<AttributeProto>, given: &[i64]| {
+        model()
+            .input("x", &[2, 6])
+            .ints("given", given)
+            .tensor(ints("axis", &[], &[0]))
+            .node_with("CumSum", &["given", "axis"], &["s"], attributes)
+            .node("Reshape", &["x", "s"], &["a"])
+    };
+    assert_eq!(first(sums(vec![], &[2, 4]), 6).1, [2, 6]);
+    assert_eq!(first(sums(vec![int("reverse", 1)], &[-4, 6]), 6).1, [2, 6]);
+}
+
+#[test]
 fn choices_on_constants_are_folded() {
     // Expand's shape as PyTorch writes it: where(shape == -1, ones, shape).
     let model = model()
