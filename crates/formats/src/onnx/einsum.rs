@@ -142,7 +142,7 @@ impl Roles {
                 (steps.reshape(&a, &left), steps.reshape(&b, &right))
             }
         };
-        let product = steps.op("MatMul", &[&x, &y], vec![]);
+        let product = steps.layer("MatMul", &[&x, &y], vec![]);
         if one_row && columns == 1 {
             return product;
         }

@@ -543,3 +543,54 @@ fn nodes_of_one_name_are_told_apart() {
     assert_eq!(names, ["dup", "dup#2", "dup#2#2"]);
     assert_eq!(network.graph().nodes()[2].name, "dup#3");
 }
+
+#[test]
+fn an_einsum_with_constant_weights_is_a_layer() {
+    let of = |equation: &str, inputs: [&str; 2]| {
+        let x = model().input("x", &[0, 3, 4, 2]).weights("w", &[5, 3]);
+        x.node_with("Einsum", &inputs, &["y"], vec![string("equation", equation)])
+    };
+    let cases = [("bchw,oc->bohw", ["x", "w"], vec![1, 5, 4, 2]), ("oc,bchw->bhwo", ["w", "x"], vec![1, 4, 2, 5])];
+    check_all(cases, |&(equation, inputs, ref shape)| {
+        let network = of(equation, inputs).read();
+        assert_eq!((layer(&network).name.as_str(), geometry(&network).macs()), ("Einsum_y", 120));
+        assert_eq!((output_shape(&network), texts(network.notes()).len()), (shape.clone(), 0));
+    });
+    let wrong = [("bchw,oc->bohz", "makes 'z' of nothing"), ("bchw,o1->bohw", "has '1'"), ("bchw,oc->boow", "twice")];
+    check_all(wrong, |&(equation, expected)| {
+        let message = of(equation, ["x", "w"]).error();
+        assert!(message.contains("Einsum_y") && message.contains(expected), "{message}");
+    });
+}
+
+#[test]
+fn parts_of_operators_are_refused_where_the_operator_is_wrong() {
+    let x = || model().input("x", &[0, 6, 4, 2]).weights("s", &[6]);
+    let groups = |opset, groups: i64| {
+        let attributes = vec![int("num_groups", groups)];
+        x().opset(opset).weights("p", &[4]).node_with(
+            "GroupNormalization",
+            if opset < 21 { &["x", "p", "p"] } else { &["x", "s", "s"] },
+            &["a"],
+            attributes,
+        )
+    };
+    let cases = [
+        (groups(21, 4), "[6] cannot be reshaped to [4, -1]"),
+        (groups(18, 4), "do not broadcast"),
+        (groups(21, 0), "num_groups is 0"),
+        (
+            x().node_with("LpPool", &["x"], &["a"], vec![int("q", 2), int_list("kernel_shape", &[1, 1])]),
+            "unexpected attribute \"q\"",
+        ),
+        (x().node_with("LpNormalization", &["x"], &["a"], vec![int("p", 0)]), "a norm of order 0"),
+        (x().node("RMSNormalization", &["x"], &["a"]), "1 inputs; expected 2"),
+    ];
+    check_all(cases, |(model, expected)| {
+        let message = with_layer(model.clone(), 2).error();
+        assert!(message.contains(expected), "{message}");
+    });
+    let rounded = x().node_with("LpPool", &["x"], &["a"], vec![int_list("kernel_shape", &[2, 2]), int("ceil_mode", 1)]);
+    let network = with_layer(rounded, 1).read();
+    assert!(network.notes()[0].text().contains("its ceil_mode is 1"), "{:?}", network.notes());
+}
