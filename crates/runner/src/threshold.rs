@@ -63,7 +63,9 @@ fn origin(graph: &Graph, node: &Node) -> Origin {
         Op::MaxPool(_) | Op::AveragePool(_) | Op::GlobalMaxPool | Op::GlobalAveragePool => Origin::Input(0),
         Op::Split { .. } | Op::Pad { .. } | Op::Slice { .. } | Op::Reshape | Op::Transpose { .. } => Origin::Input(0),
         Op::Expand | Op::Tile | Op::Gather { .. } | Op::Resize { .. } | Op::Identity => Origin::Input(0),
-        Op::DepthToSpace { .. } | Op::SpaceToDepth { .. } => Origin::Input(0),
+        Op::DepthToSpace { .. } | Op::SpaceToDepth { .. } | Op::GatherElements { .. } => Origin::Input(0),
+        // Its thresholds decide where the levels begin.
+        Op::MultiThreshold { .. } => Origin::Unclear,
         Op::QuantizeLinear { .. } | Op::DequantizeLinear { .. } | Op::Quant(_) => Origin::Input(0),
         Op::DynamicQuantizeLinear => Origin::Input(0),
         Op::Mac(_) | Op::MatMul | Op::Lrn { .. } => Origin::Signed,
@@ -83,6 +85,8 @@ fn of_function(function: Unary) -> Origin {
             Origin::Input(0)
         }
         Unary::ThresholdedRelu { .. } | Unary::Round => Origin::Input(0),
+        // What lies near 0 becomes 0, and keeps its sign elsewhere.
+        Unary::Shrink { .. } => Origin::Scaled(0),
         Unary::Neg | Unary::Reciprocal | Unary::Selu { .. } | Unary::HardSwish | Unary::Tanh | Unary::Gelu { .. } => {
             Origin::Scaled(0)
         }
