@@ -45,6 +45,9 @@ pub(super) fn has_branches(op_type: &str) -> bool {
 /// Why a node that is not run has multiply-accumulates that are not costed; `None` where it has none.
 pub(super) fn not_costed(node: &NodeProto, inputs: &[&Slot]) -> Option<String> {
     let is_matrix = |slot: &&Slot| slot.constant && slot.form.shape.as_ref().is_some_and(|shape| shape.len() >= 2);
+    if node.attribute.iter().any(|attribute| attribute.name == custom::BEHIND) {
+        return None;
+    }
     if UNCOSTED.contains(&node.op_type.as_str()) {
         return Some(NOT_HANDLED.to_string());
     }

@@ -46,6 +46,13 @@ fn a_convolution_of_the_table_is_a_layer() {
     assert!(network.not_costed().is_empty());
     assert_eq!(network.file_operators(), [("Conv".to_string(), 1), ("acme:QConv".to_string(), 1)]);
 
+    // One of onnxruntime that is not costed otherwise.
+    let table =
+        QCONV.replace("acme:QConv", "LSTM").replace("convolution", "product").replace("strides = \"step\"\n", "");
+    let recurrent = model().input("x", &[0, 6]).weights("w", &[6, 4]).node("LSTM", &["x", "", "w"], &["y"]);
+    let network = read(&recurrent, &table).expect("a table");
+    assert_eq!((network.layers()[0].geometry.macs(), network.not_costed().len()), (24, 0));
+
     let without = strange().error();
     assert!(without.contains("these operators before it are not handled: acme:QConv"), "{without}");
 }
