@@ -325,7 +325,7 @@ pub struct InferenceOptions {
 #[derive(Args)]
 #[command(next_help_heading = IMAGES)]
 pub struct ImageReadingOptions {
-    /// Fail where something is passed over, or less comes out than was asked for
+    /// Fail where something is passed over or falls short
     ///
     /// A folder may hold files that are no pictures, or of a format that is not read, and classes without a picture. A note
     /// counts them; with this option they are an error. So are a pruning of compress that takes fewer filters than it was
