@@ -8,7 +8,9 @@ use bytes::Bytes;
 use esn::BitConvention;
 use explore::sweep::Plan;
 use formats::ReadOptions;
-use formats::images::{ImageChoices, ImageError, ImageFormat, ImageOptions, Images, Preprocessing};
+use formats::images::{
+    ArrayLayout, ImageChoices, ImageError, ImageFormat, ImageOptions, Images, NetworkInput, Preprocessing,
+};
 use formats::onnx::write::{WriteOptions, to_bytes};
 use inference::{FloatExecutor, Session};
 use network::{LayerId, ModelError, Network, NetworkError};
@@ -187,9 +189,32 @@ pub(super) fn cifar(bytes: &[u8]) {
     });
 }
 
-/// A numpy array.
+/// A numpy array, alone and for networks of several inputs. Whose examples have the numbers of an input become that input.
 pub(super) fn npy(bytes: &[u8]) {
-    with_file("npy", bytes, |path| images(Images::open(path, &ImageOptions::default())));
+    const INPUTS: [&[usize]; 7] =
+        [&[1], &[1, 12], &[1, 3, 4], &[1, 3, 2, 2], &[1, 2, 2, 3], &[1, 4, 4, 4], &[1, 2, 3, 1, 2]];
+    with_file("npy", bytes, |path| {
+        images(Images::open(path, &ImageOptions::default()));
+        let layouts =
+            [None, Some(ArrayLayout::ChannelsFirst), Some(ArrayLayout::ChannelsLast), Some(ArrayLayout::AsIs)];
+        for (shape, layout) in INPUTS.into_iter().flat_map(|shape| layouts.map(|layout| (shape, layout))) {
+            let input = Some(NetworkInput::from(shape));
+            let opened = Images::open(path, &ImageOptions { layout, input, ..ImageOptions::default() });
+            match opened {
+                Ok(opened) if opened.fitted().is_some() && !opened.is_empty() => becomes(&opened, shape),
+                opened => images(opened),
+            }
+        }
+    });
+}
+
+/// Proves that the first example becomes an input of this shape.
+fn becomes(images: &Images, shape: &[usize]) {
+    let input = NetworkInput { layout: images.fitted(), ..shape.into() };
+    let image = images.get(0).unwrap_or_else(|error| panic!("{error}"));
+    let values =
+        Preprocessing::default().apply_for(&image, &input).unwrap_or_else(|error| panic!("{shape:?}: {error}"));
+    assert_eq!(values.len(), shape[1..].iter().product::<usize>());
 }
 
 /// A numpy archive.

@@ -32,7 +32,12 @@ pub fn seeds(name: &str) -> Vec<Vec<u8>> {
         "preprocessing" => vec![PREPROCESSING.as_bytes().to_vec()],
         "plan" => plans(),
         "cifar" => vec![vec![7; 3073], vec![3; 2 * 3074]],
-        "npy" => vec![npy("<f4", "(1, 3, 2, 2)", 48), npy("|u1", "(2, 4, 4, 1)", 32), npy("<i8", "(1, 1, 2, 3)", 48)],
+        "npy" => vec![
+            npy("<f4", "(1, 3, 2, 2)", 48),
+            npy("<i2", "(2, 4, 3)", 48),
+            npy("|u1", "(2, 4, 4, 1)", 32),
+            npy("<i8", "(1, 1, 2, 3)", 48),
+        ],
         "npz" => vec![fs::read(repository("traces/digits-test.npz")).expect("it is in the repository")],
         "manifest" => vec![b"file,label\na.png,0\nb/c.jpg,1\n".to_vec(), b"file\n\"a b.png\"\n".to_vec()],
         "picture" => picture_files(),
