@@ -72,7 +72,7 @@ fn by_name(path: &Path) -> Option<Named> {
         "npy" => Named::Images(ImageFormat::Npy),
         "npz" => Named::Images(ImageFormat::Npz),
         "tar" => Named::Images(ImageFormat::Tar),
-        "onnx" | "tflite" | "pt" | "pth" | "safetensors" | "h5" | "keras" => Named::Network,
+        "onnx" | "tflite" | "pt" | "pt2" | "pth" | "safetensors" | "h5" | "keras" => Named::Network,
         ending => return picture::is_ending(ending).then_some(Named::Images(ImageFormat::File)),
     })
 }
