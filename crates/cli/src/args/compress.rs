@@ -50,6 +50,13 @@ pub struct CompressOptions {
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub json: Option<PathBuf>,
 
+    /// Fail where less comes out than was asked for
+    ///
+    /// It is an error that a pruning takes fewer filters than it was asked for, that steps miss their target, or that images
+    /// of --calibrate are passed over. Nothing is written then.
+    #[arg(long, help_heading = OUTPUT, hide_short_help = true)]
+    pub strict: bool,
+
     #[command(flatten)]
     pub threads: ThreadOptions,
 }
@@ -64,9 +71,9 @@ impl CompressOptions {
             find_steps: self.quantization.find_step,
             quantize: self.quantization.request(),
             target_profile: self.quantization.target_profile.clone(),
-            reestimate: self.statistics.request(&self.preprocessing)?,
+            reestimate: self.statistics.request(&self.preprocessing, self.strict)?,
             baseline: self.baseline,
-            strict: self.statistics.reading.strict,
+            strict: self.strict,
         })
     }
 }
@@ -282,7 +289,7 @@ pub struct StatisticsOptions {
 
 impl StatisticsOptions {
     /// The images whose statistics the compressed network is to have, if it is to have any.
-    fn request(&self, preprocessing: &PreprocessingOptions) -> Result<Option<ImageRequest>, Error> {
+    fn request(&self, preprocessing: &PreprocessingOptions, strict: bool) -> Result<Option<ImageRequest>, Error> {
         if !self.reestimate_bn {
             return Ok(None);
         }
@@ -290,7 +297,7 @@ impl StatisticsOptions {
             path: self.calibrate.clone(),
             limit: Some(self.calibrate_limit),
             layout: preprocessing.layout,
-            choices: self.reading.choices(),
+            choices: self.reading.choices(strict),
             preprocessing: preprocessing.request()?,
             label_offset: Some(0),
             unlabelled: true,

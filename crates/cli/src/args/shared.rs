@@ -284,6 +284,13 @@ pub struct InferenceOptions {
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub limit: Option<usize>,
 
+    /// Refuse images of which some would be passed over
+    ///
+    /// A folder may hold files that are no pictures, or of a format that is not read, and classes without a picture. A note
+    /// counts them; with this option they are an error.
+    #[arg(long, hide_short_help = true)]
+    pub strict: bool,
+
     #[command(flatten)]
     pub reading: ImageReadingOptions,
 
@@ -325,14 +332,6 @@ pub struct InferenceOptions {
 #[derive(Args)]
 #[command(next_help_heading = IMAGES)]
 pub struct ImageReadingOptions {
-    /// Fail where something is passed over or falls short
-    ///
-    /// A folder may hold files that are no pictures, or of a format that is not read, and classes without a picture. A note
-    /// counts them; with this option they are an error. So are a pruning of compress that takes fewer filters than it was
-    /// asked for, and steps that miss their target. Nothing is written then.
-    #[arg(long, hide_short_help = true)]
-    pub strict: bool,
-
     /// Leave pictures as they are stored, whatever their EXIF orientation says
     ///
     /// Pictures of cameras may have to be turned. They are, as Pillow's exif_transpose turns them; torchvision leaves them
@@ -342,9 +341,9 @@ pub struct ImageReadingOptions {
 }
 
 impl ImageReadingOptions {
-    /// What is chosen.
-    pub fn choices(&self) -> ImageChoices {
-        ImageChoices { strict: self.strict, keeps_orientation: self.no_exif, ..ImageChoices::default() }
+    /// What is chosen; `strict` where a file that is not read is an error.
+    pub fn choices(&self, strict: bool) -> ImageChoices {
+        ImageChoices { strict, keeps_orientation: self.no_exif, ..ImageChoices::default() }
     }
 }
 
@@ -397,7 +396,7 @@ impl InferenceOptions {
             path: self.images.clone(),
             limit: self.limit,
             layout: self.preprocessing.layout,
-            choices: ImageChoices { coarse_labels: self.coarse_labels, ..self.reading.choices() },
+            choices: ImageChoices { coarse_labels: self.coarse_labels, ..self.reading.choices(self.strict) },
             preprocessing: self.preprocessing.request()?,
             label_offset: self.label_offset,
             ..ImageRequest::default()
