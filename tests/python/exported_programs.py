@@ -93,6 +93,20 @@ class Quantized(nn.Module):
         return F.linear(x, Q.dequantize_per_tensor(self.stored, 0.05, 0, -127, 127, torch.int8))
 
 
+class Upsampling(nn.Module):
+    """Transposed convolutions along one and two axes, in groups, dilated."""
+
+    def __init__(self):
+        super().__init__()
+        self.up = nn.ConvTranspose2d(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2)
+        self.mix = nn.ConvTranspose2d(6, 3, (2, 3), dilation=(2, 1), bias=False)
+        self.line = nn.ConvTranspose1d(3, 2, 4, stride=3, padding=2)
+
+    def forward(self, x):
+        x = self.mix(torch.relu(self.up(x)))
+        return self.line(torch.relu(x).mean(2)).mean(2)
+
+
 def saved(program):
     """The file, without traces of the stack."""
     file, small = io.BytesIO(), io.BytesIO()
@@ -132,6 +146,8 @@ def main():
         case("tokens", Tokens(), (1, 2, 15)),
         case("tokens, decomposed", Tokens(), (1, 2, 15), decomposed=True),
         case("quantized", Quantized(), (1, 3, 6, 6)),
+        case("upsampling", Upsampling(), (1, 4, 5, 6)),
+        case("upsampling, decomposed", Upsampling(), (1, 4, 5, 6), decomposed=True),
     ]
     json.dump(cases, sys.stdout, separators=(",", ":"))
 

@@ -41,6 +41,21 @@ fn programs_compute_what_pytorch_computes() {
 }
 
 #[test]
+fn transposed_convolutions_are_layers() {
+    let upsampling =
+        cases().into_iter().filter(|(case, _)| case["name"].as_str().is_some_and(|name| name.contains("up")));
+    let files: Vec<Vec<u8>> = upsampling.map(|(_, file)| file).collect();
+    assert_eq!(files.len(), 2);
+    check_all(files, |file| {
+        let network = try_read(file).expect("it is read");
+        let macs: Vec<u128> = network.layers().iter().map(|layer| layer.geometry.macs()).collect();
+        // Weights times positions of the input: 5 × 6, then 10 × 12, then 14.
+        assert_eq!(macs, [4 * 3 * 9 * 30, 6 * 3 * 6 * 120, 3 * 2 * 4 * 14]);
+        assert!(network.layers().iter().all(|layer| layer.op.name() == "ConvTranspose"));
+    });
+}
+
+#[test]
 fn layers_have_the_names_of_their_modules() {
     let cases = cases();
     let [layers, open] = [0, 1].map(|case: usize| try_read(&cases[case].1).expect("it is read"));
@@ -55,7 +70,7 @@ fn layers_have_the_names_of_their_modules() {
 
 #[test]
 fn quantized_weights_are_integers() {
-    let (_, file) = cases().pop().expect("there are some");
+    let (_, file) = cases().into_iter().find(|(case, _)| case["name"] == "quantized").expect("it is one of them");
     let network = try_read(&file).expect("it is read");
     let plan = CostPlan {
         network: &network,

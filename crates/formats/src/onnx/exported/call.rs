@@ -34,7 +34,16 @@ impl<'a> Call<'a> {
         let operator = self.operator().split('.').next()?;
         Some(matches!(
             operator,
-            "conv1d" | "conv2d" | "conv3d" | "convolution" | "linear" | "addmm" | "mm" | "conv_transpose2d"
+            "conv1d"
+                | "conv2d"
+                | "conv3d"
+                | "convolution"
+                | "linear"
+                | "addmm"
+                | "mm"
+                | "conv_transpose1d"
+                | "conv_transpose2d"
+                | "conv_transpose3d"
         ))
     }
 
