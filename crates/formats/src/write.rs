@@ -73,14 +73,13 @@ enum Content<'a> {
 ///
 /// # Errors
 ///
-/// Those of [`Network::check_complete`]; those of [`crate::onnx::write::to_bytes`] for ONNX, which among others refuses weights without a graph, and those of
+/// Those of [`crate::onnx::write::to_bytes`] for ONNX, which among others refuses weights without a graph, and those of
 /// [`WeightList::new`] for weights.
 pub fn prepare<'a>(
     network: &'a Network,
     format: WriteFormat,
     provenance: &[(String, String)],
 ) -> Result<PreparedFile<'a>, NetworkError> {
-    network.check_complete()?;
     match format {
         WriteFormat::Onnx => {
             let written = to_bytes(network, &WriteOptions { provenance: provenance.to_vec() })?;

@@ -44,12 +44,13 @@ impl<'a> WeightList<'a> {
     ///
     /// # Errors
     ///
-    /// [`NetworkError`] as [`Network::weights`], and unsupported for integers that lie on different grids.
+    /// [`NetworkError`] as [`Network::weights`] and [`Network::check_complete`], and unsupported for integers that lie on different grids.
     pub fn new(
         network: &'a Network,
         format: WeightFormat,
         metadata: &[(String, String)],
     ) -> Result<Self, NetworkError> {
+        network.check_complete()?;
         list::list(network, format, metadata)
     }
 

@@ -58,9 +58,10 @@ pub struct Written {
 /// # Errors
 ///
 /// [`NetworkError::Unsupported`] names a node that nothing here understands, or weights that their type cannot hold
-/// exactly; [`NetworkError::Invalid`] is that of [`Network::weights`]. Weights without a graph and a file of more than
+/// exactly, or is that of [`Network::check_complete`]; [`NetworkError::Invalid`] is that of [`Network::weights`]. Weights without a graph and a file of more than
 /// 2 GiB are unsupported.
 pub fn to_bytes(network: &Network, options: &WriteOptions) -> Result<Written, NetworkError> {
+    network.check_complete()?;
     refuse_unsupported(network)?;
     let file = |fault: Fault| fault.at(network.path(), "writing it as ONNX".to_string());
     if !network.has_graph() {
