@@ -66,9 +66,22 @@ impl Store {
     pub fn open_existing(path: &Path) -> Result<Self, ExploreError> {
         // SQLite would call a missing file one that cannot be opened.
         std::fs::metadata(path).map_err(|source| ExploreError::Io { path: path.to_path_buf(), source })?;
-        let store = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        let reading = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut store = Self::connect(path, reading)?;
+        let unfinished = store.tables().is_err_and(|e| e.sqlite_error_code() == Some(ErrorCode::ReadOnly));
+        if unfinished {
+            Self::recover(path)?;
+            store = Self::connect(path, reading)?;
+        }
         store.check()?;
         Ok(store)
+    }
+
+    /// Takes back what a killed process left half written. SQLite does so when it first reads, if it may write.
+    fn recover(path: &Path) -> Result<(), ExploreError> {
+        let store = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        store.tables().map_err(|e| store.failed(&e))?;
+        Ok(())
     }
 
     /// The file.

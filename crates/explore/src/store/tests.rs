@@ -77,6 +77,31 @@ fn rows_come_back_as_they_went_in() {
     assert_eq!(store.statuses().expect("readable")[&row(3).key], Status::Failed);
 }
 
+/// A process that is killed may leave a journal whose changes are to be taken back before anybody reads.
+#[test]
+fn what_a_killed_process_left_half_written_is_taken_back() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("s.sqlite");
+    let store = Store::open(&path).expect("new");
+    store.insert(&row(3)).expect("it is new");
+    drop(store);
+    let connection = Connection::open(&path).expect("it is a database");
+    let _: String = connection
+        .pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get(0))
+        .expect("nobody else has it open");
+    connection.pragma_update(None, "cache_size", 1).expect("a small cache");
+    connection.execute_batch("BEGIN; CREATE TABLE more (text TEXT)").expect("a transaction");
+    // More than the cache holds, so that changed pages reach the file before the end of the transaction.
+    for _ in 0..200 {
+        connection.execute("INSERT INTO more VALUES (?1)", ["half written".repeat(400)]).expect("writable");
+    }
+    let copy = folder.path().join("copy.sqlite");
+    fs::copy(&path, &copy).expect("readable");
+    fs::copy(folder.path().join("s.sqlite-journal"), folder.path().join("copy.sqlite-journal")).expect("it is there");
+    let store = Store::open_existing(&copy).expect("what is half written is taken back");
+    assert_eq!(store.rows().expect("a store"), [row(3)]);
+}
+
 #[test]
 fn failed_points_and_no_others_are_removed() {
     let folder = tempfile::tempdir().expect("a temporary folder");
