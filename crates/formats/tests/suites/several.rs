@@ -344,6 +344,10 @@ fn fake_quantization_rounds_to_its_integers() {
     let moving = 1.5 / 128.0;
     let bytes = fake_quantized(&w, &[moving], 0.0, [&[-1.5], &[0.75]], 1.0);
     assert_eq!(codes(bytes), twice(round(moving, -128.0, 127.0)));
+    // The same without the lowest integer: scale = max(1.5 / 128, 0.75 / 127) · 255 / 254.
+    let narrow = moving * 255.0 / 254.0;
+    let bytes = fake_quantized(&w, &[narrow], 0.0, [&[-1.5], &[0.75]], 1.0);
+    assert_eq!(codes(bytes), twice(round(narrow, -127.0, 127.0)));
     // Not symmetric, 4 bits without a sign: scale = 2.25 / 15 = 0.15 and zero point 10.
     let bytes = fake_quantized(&w, &[0.15], 10.0, [&[-1.5], &[0.75]], 1.0);
     assert_eq!(codes(bytes), twice(round(0.15, -10.0, 5.0)));
