@@ -44,8 +44,9 @@ pub struct FindStepOptions {
 /// [`CompressError::Network`] for weights that are garbled or not finite.
 pub fn find_steps(network: &Network, options: &FindStepOptions) -> Result<(Network, FindStepReport), CompressError> {
     let layers = (0..network.layers().len()).into_par_iter().map(|index| one_layer(network, LayerId(index), options));
-    let (mut layers, findings): (Vec<MacLayer>, _) =
-        layers.collect::<Result<Vec<_>, CompressError>>()?.into_iter().unzip();
+    // Of several errors that of the first layer, whichever is found first.
+    let layers = layers.collect::<Vec<_>>().into_iter().collect::<Result<Vec<_>, CompressError>>()?;
+    let (mut layers, findings): (Vec<MacLayer>, _) = layers.into_iter().unzip();
     // What was one tensor has the same codes, and stays one under one name.
     for (layer, first) in first_uses(network).into_iter().enumerate() {
         let name = layers[first].weights.name.clone();

@@ -54,7 +54,8 @@ pub fn quantize(network: &Network, options: &QuantizeOptions) -> Result<(Network
         }
         Ok(coded)
     });
-    let coded = coded.collect::<Result<Vec<Coded>, CompressError>>()?;
+    // Of several errors that of the first layer, whichever is found first.
+    let coded = coded.collect::<Vec<_>>().into_iter().collect::<Result<Vec<Coded>, CompressError>>()?;
     let mut report = report::report(&layers, &widths, &coded, options)?;
     let tensors: Vec<usize> = first_uses.iter().map(|first| place_of(&layers, *first)).collect();
     report.layers = tensors.iter().map(|&tensor| report.layers[tensor].clone()).collect();

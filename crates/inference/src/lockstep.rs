@@ -219,7 +219,10 @@ pub fn mac_output_moments(
     let batches = samples.len().div_ceil(batch);
     for start in (0..batches).step_by(CHUNK) {
         let found = (start..batches.min(start + CHUNK)).into_par_iter().map(of_batch);
-        for of_layers in found.collect::<Result<Vec<_>, InferenceError>>()? {
+        // Of several errors that of the first batch, whichever is found first.
+        let found: Vec<Result<_, InferenceError>> = found.collect();
+        for of_layers in found {
+            let of_layers: Vec<_> = of_layers?;
             layers
                 .iter_mut()
                 .zip(of_layers)

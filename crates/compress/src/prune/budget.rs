@@ -48,7 +48,9 @@ impl Cost {
                 dead.apply_to(l, &mut pruned);
                 layer_esn(model, &pruned, bits, l)
             });
-            Ok::<LayerEsn, CompressError>(layers.collect::<Result<Vec<_>, _>>()?.into_iter().sum())
+            // Of several errors that of the first layer, whichever is found first.
+            let layers = layers.collect::<Vec<_>>().into_iter().collect::<Result<Vec<_>, _>>()?;
+            Ok::<LayerEsn, CompressError>(layers.into_iter().sum())
         };
         Ok(match self {
             Cost::Macs => layers.map(|l| computed(l) * model.positions[l] as f64).sum(),
