@@ -101,6 +101,7 @@ pub use note::{Note, NoteKind};
 pub use op::{Binary, BinaryKind, Coordinates, Interpolation, Nearest, Op, Reduction, Unary};
 pub use pool::{PadMode, Pool};
 pub use quant::{Quant, Rounding};
+pub use random::Random;
 pub use requantization::{Requantization, RequantizationRule, fixed_point_multiplier, multiply_fixed_point};
 pub use scatter::{Scatter, ScatterAxis};
 pub use stream::WeightStream;

@@ -4,14 +4,15 @@ const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The SplitMix64 generator (Steele, Lea and Flood 2014), and normal numbers from it by Box and Muller's method (1958).
 #[derive(Clone, Debug)]
-pub(crate) struct Random {
+pub struct Random {
     state: u64,
     /// The second of a pair of normal numbers.
     spare: Option<f64>,
 }
 
 impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// The generator of a seed.
+    pub fn new(seed: u64) -> Self {
         Self { state: seed, spare: None }
     }
 
@@ -21,7 +22,8 @@ impl Random {
     }
 
     /// The next 64 bits.
-    pub(crate) fn next(&mut self) -> u64 {
+    #[allow(clippy::should_implement_trait, reason = "an iterator would end")]
+    pub fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(GAMMA);
         mixed(self.state)
     }

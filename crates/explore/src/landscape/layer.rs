@@ -2,7 +2,7 @@
 
 use engine::{EngineError, Layer};
 use esn::{CodeTensor, Grid};
-use network::{Geometry, GeometrySpec};
+use network::{Geometry, GeometrySpec, Random};
 
 use super::Sweep;
 
@@ -25,15 +25,15 @@ impl SyntheticLayer {
         let geometry = Geometry::new(LAYER).expect("the layer is a valid one");
         let shape = geometry.weight_shape();
         let len = geometry.rows() * LAYER.filters;
-        let mut random = SplitMix(seed);
+        let mut random = Random::new(seed);
         let mut codes: Vec<i32> = (0..len).map(|_| code(bits, random.next())).collect();
         let units = if sweep == Sweep::PrunedFilters { LAYER.filters } else { len };
-        let order = permutation(units, &mut SplitMix(seed ^ 0x9e37));
+        let order = permutation(units, &mut Random::new(seed ^ 0x9e37));
         let pruned = (units * pruned_percent as usize + 50) / 100;
         for &unit in &order[..pruned] {
             codes[unit * (len / units)..(unit + 1) * (len / units)].fill(0);
         }
-        let mut random = SplitMix(seed ^ 0xac71);
+        let mut random = Random::new(seed ^ 0xac71);
         let activation = |bits: u64| if bits >> 63 == 0 { 0 } else { (bits & 255) as i32 };
         let integers: Vec<i32> = (0..geometry.input_len()).map(|_| activation(random.next())).collect();
         Self {
@@ -65,25 +65,12 @@ fn code(bits: u32, random: u64) -> i32 {
 }
 
 /// 0 to `len − 1` in random order (Fisher and Yates).
-fn permutation(len: usize, random: &mut SplitMix) -> Vec<usize> {
+fn permutation(len: usize, random: &mut Random) -> Vec<usize> {
     let mut order: Vec<usize> = (0..len).collect();
     for last in (1..len).rev() {
         order.swap(last, (random.next() % (last as u64 + 1)) as usize);
     }
     order
-}
-
-/// Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
 }
 
 #[cfg(test)]
