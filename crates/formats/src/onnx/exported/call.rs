@@ -25,26 +25,16 @@ impl<'a> Call<'a> {
         let stack = self.node.metadata.get("nn_module_stack").and_then(Value::as_str).unwrap_or_default();
         // `KEY,PATH,TYPE;KEY,PATH,TYPE`
         let module = stack.rsplit(';').next().and_then(|entry| entry.split(',').nth(1)).unwrap_or_default();
-        let layer = matches!(self.layer(), Some(layer) if layer);
-        if layer && !module.is_empty() { module.to_string() } else { first.to_string() }
+        if self.is_layer() && !module.is_empty() { module.to_string() } else { first.to_string() }
     }
 
     /// Whether the operator is one of a layer with weights.
-    fn layer(&self) -> Option<bool> {
-        let operator = self.operator().split('.').next()?;
-        Some(matches!(
-            operator,
-            "conv1d"
-                | "conv2d"
-                | "conv3d"
-                | "convolution"
-                | "linear"
-                | "addmm"
-                | "mm"
-                | "conv_transpose1d"
-                | "conv_transpose2d"
-                | "conv_transpose3d"
-        ))
+    fn is_layer(&self) -> bool {
+        const LAYERS: [&str; 4] = ["convolution", "linear", "addmm", "mm"];
+        let family = self.operator().split('.').next().unwrap_or_default();
+        let dimensions = |family: &str| matches!(family.strip_prefix("conv"), Some("1d" | "2d" | "3d"));
+        let transposed = |family: &str| matches!(family.strip_prefix("conv_transpose"), Some("1d" | "2d" | "3d"));
+        LAYERS.contains(&family) || dimensions(family) || transposed(family)
     }
 
     /// The tensors that the node makes.
@@ -109,7 +99,7 @@ impl<'a> Call<'a> {
         match self.argument(name)? {
             ("as_float" | "as_int", number) => number.as_f64(),
             ("as_bool", flag) => flag.as_bool().map(|flag| f64::from(u8::from(flag))),
-            // How the export writes an infinite number.
+            // An infinite number is a text.
             _ => None,
         }
     }

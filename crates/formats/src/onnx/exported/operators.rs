@@ -24,40 +24,29 @@ pub(super) fn is_silent(operator: &str) -> bool {
 pub(super) fn translate(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
     let (family, overload) = call.operator().split_once('.').unwrap_or((call.operator(), ""));
     let family = family.strip_suffix('_').unwrap_or(family);
-    match family {
+    if family == "quantized_decomposed" {
+        return quantizers::translate(t, call, overload);
+    }
+    let known = layers(t, call, family).or_else(|| functions(t, call, family)).or_else(|| movement(t, call, family));
+    known.unwrap_or_else(|| unknown(t, call))
+}
+
+/// Layers, normalization, pooling and reductions; none for another operator.
+fn layers(t: &mut Translation<'_>, call: &Call<'_>, family: &str) -> Option<Result<(), Fault>> {
+    Some(match family {
         "conv1d" | "conv2d" | "conv3d" => convolution(t, call),
-        "convolution" => match call.flag("transposed", false)? {
-            true => transposed(t, call, "padding"),
-            false => convolution(t, call),
+        "convolution" => match call.flag("transposed", false) {
+            Ok(true) => transposed(t, call),
+            Ok(false) => convolution(t, call),
+            Err(fault) => Err(fault),
         },
-        "conv_transpose1d" | "conv_transpose2d" | "conv_transpose3d" => transposed(t, call, "padding"),
+        "conv_transpose1d" | "conv_transpose2d" | "conv_transpose3d" => transposed(t, call),
         "linear" => linear(t, call),
         "addmm" => addmm(t, call),
         "mm" | "bmm" => plain(t, call, "MatMul", &["self", "mat2"], vec![]),
         "matmul" => plain(t, call, "MatMul", &["self", "other"], vec![]),
         "batch_norm" | "_native_batch_norm_legit_no_training" => batch_norm(t, call),
         "layer_norm" | "native_layer_norm" => layer_norm(t, call),
-        "add" | "sub" | "mul" | "div" | "pow" => binary(t, call, family),
-        "relu6" => clip(t, call, Some(0.0), Some(6.0)),
-        "hardtanh" => clip(t, call, Some(call.float("min_val", -1.0)?), Some(call.float("max_val", 1.0)?)),
-        "clamp" | "clip" => clip(t, call, call.number("min"), call.number("max")),
-        "clamp_min" => clip(t, call, call.number("min"), None),
-        "silu" => times_own(t, call, "Sigmoid"),
-        "mish" | "hardswish" | "relu" | "sigmoid" | "tanh" | "exp" | "neg" | "abs" | "sqrt" | "log" | "erf"
-        | "floor" | "ceil" | "round" | "sign" | "reciprocal" => plain(t, call, unary(family), &["self"], vec![]),
-        "hardsigmoid" => {
-            let more = vec![float("alpha", 1.0 / 6.0), float("beta", 0.5)];
-            plain(t, call, "HardSigmoid", &["self"], more)
-        }
-        "leaky_relu" => {
-            let more = vec![float("alpha", call.float("negative_slope", 0.01)?)];
-            plain(t, call, "LeakyRelu", &["self"], more)
-        }
-        "elu" => elu(t, call),
-        "prelu" | "_prelu_kernel" => prelu(t, call),
-        "gelu" => gelu(t, call),
-        "softmax" | "_softmax" => softmax(t, call, "Softmax"),
-        "log_softmax" | "_log_softmax" => softmax(t, call, "LogSoftmax"),
         "max_pool1d" | "max_pool2d" | "max_pool3d" | "max_pool2d_with_indices" => pool(t, call, "MaxPool"),
         "avg_pool1d" | "avg_pool2d" | "avg_pool3d" => pool(t, call, "AveragePool"),
         "adaptive_avg_pool1d" | "adaptive_avg_pool2d" | "_adaptive_avg_pool2d" => adaptive(t, call, "AveragePool"),
@@ -65,53 +54,101 @@ pub(super) fn translate(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), 
         "mean" => reduce(t, call, "ReduceMean"),
         "sum" => reduce(t, call, "ReduceSum"),
         "amax" => reduce(t, call, "ReduceMax"),
+        "dropout" | "feature_dropout" => dropout(t, call),
+        _ => return None,
+    })
+}
+
+/// Functions of one element or two; none for another operator.
+fn functions(t: &mut Translation<'_>, call: &Call<'_>, family: &str) -> Option<Result<(), Fault>> {
+    if let Some(op_type) = unary(family) {
+        return Some(plain(t, call, op_type, &["self"], vec![]));
+    }
+    Some(match family {
+        "add" | "sub" | "mul" | "div" | "pow" => binary(t, call, family),
+        "gt" | "ge" | "lt" | "le" | "eq" => compare(t, call, family),
+        "where" => plain(t, call, "Where", &["condition", "self", "other"], vec![]),
+        "relu6" => clip(t, call, Some(0.0), Some(6.0)),
+        "hardtanh" => hardtanh(t, call),
+        "clamp" | "clip" => clip(t, call, call.number("min"), call.number("max")),
+        "clamp_min" => clip(t, call, call.number("min"), None),
+        "silu" => times_own(t, call, "Sigmoid"),
+        "hardsigmoid" => plain(t, call, "HardSigmoid", &["self"], vec![float("alpha", 1.0 / 6.0), float("beta", 0.5)]),
+        "leaky_relu" => leaky_relu(t, call),
+        "elu" => elu(t, call),
+        "prelu" | "_prelu_kernel" => prelu(t, call),
+        "gelu" => gelu(t, call),
+        "softmax" | "_softmax" => softmax(t, call, "Softmax"),
+        "log_softmax" | "_log_softmax" => softmax(t, call, "LogSoftmax"),
+        "to" | "_to_copy" => cast(t, call),
+        _ => return None,
+    })
+}
+
+/// What moves elements and makes none; none for another operator.
+fn movement(t: &mut Translation<'_>, call: &Call<'_>, family: &str) -> Option<Result<(), Fault>> {
+    Some(match family {
         "flatten" => flatten(t, call),
         "view" | "reshape" | "_unsafe_view" | "unflatten" => reshape(t, call),
         "squeeze" | "unsqueeze" => squeeze(t, call, family),
-        "permute" => {
-            let perm = axes(call, "dims", "self")?;
-            plain(t, call, "Transpose", &["self"], vec![ints("perm", perm)])
-        }
+        "permute" => permute(t, call),
         "transpose" | "t" | "numpy_T" => swap(t, call),
-        "cat" | "concat" => {
-            let inputs = call.tensors("tensors")?.into_iter().map(str::to_string).collect::<Vec<_>>();
-            let axis = call.int("dim", 0)?;
-            t.add(call, "Concat", inputs, output(call)?, vec![int("axis", axis)]);
-            Ok(())
-        }
+        "cat" | "concat" => concat(t, call),
         "slice" => slice(t, call),
-        "select" => {
-            let index = t.constant(scalar(call.int("index", 0)?), call, "index");
-            let inputs = vec![call.tensor("self")?.to_string(), index];
-            t.add(call, "Gather", inputs, output(call)?, vec![int("axis", call.int("dim", 0)?)]);
-            Ok(())
-        }
+        "select" => select(t, call),
         "split" | "split_with_sizes" | "chunk" => split(t, call),
         "expand" => expand(t, call),
         "pad" | "constant_pad_nd" => pad(t, call),
         "upsample_nearest2d" => upsample(t, call, "nearest"),
         "upsample_bilinear2d" => upsample(t, call, "linear"),
-        "pixel_shuffle" => {
-            let more = vec![int("blocksize", call.int("upscale_factor", 1)?), string("mode", "CRD")];
-            plain(t, call, "DepthToSpace", &["self"], more)
-        }
-        "dropout" | "feature_dropout" if call.flag("train", false)? => {
-            Err(unsupported!("dropout in training; export the model after model.eval()"))
-        }
-        "dropout" | "feature_dropout" => {
-            let input = if call.has("input") { "input" } else { "self" };
-            plain(t, call, "Identity", &[input], vec![])
-        }
+        "pixel_shuffle" => pixel_shuffle(t, call),
         "contiguous" | "clone" | "alias" | "detach" | "lift_fresh_copy" | "alias_copy" | "view_copy" => {
             plain(t, call, "Identity", &["self"], vec![])
         }
         "as_strided" => as_strided(t, call),
-        "gt" | "ge" | "lt" | "le" | "eq" => compare(t, call, family),
-        "where" => plain(t, call, "Where", &["condition", "self", "other"], vec![]),
-        "to" | "_to_copy" => cast(t, call),
-        "quantized_decomposed" => quantizers::translate(t, call, overload),
-        _ => unknown(t, call),
+        _ => return None,
+    })
+}
+
+fn dropout(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    if call.flag("train", false)? {
+        return Err(unsupported!("dropout in training; export the model after model.eval()"));
     }
+    let input = if call.has("input") { "input" } else { "self" };
+    plain(t, call, "Identity", &[input], vec![])
+}
+
+fn hardtanh(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    let (min, max) = (call.float("min_val", -1.0)?, call.float("max_val", 1.0)?);
+    clip(t, call, Some(min), Some(max))
+}
+
+fn leaky_relu(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    let slope = float("alpha", call.float("negative_slope", 0.01)?);
+    plain(t, call, "LeakyRelu", &["self"], vec![slope])
+}
+
+fn permute(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    let perm = axes(call, "dims", "self")?;
+    plain(t, call, "Transpose", &["self"], vec![ints("perm", perm)])
+}
+
+fn concat(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    let inputs = call.tensors("tensors")?.into_iter().map(str::to_string).collect();
+    t.add(call, "Concat", inputs, output(call)?, vec![int("axis", call.int("dim", 0)?)]);
+    Ok(())
+}
+
+fn select(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    let index = t.constant(scalar(call.int("index", 0)?), call, "index");
+    let inputs = vec![call.tensor("self")?.to_string(), index];
+    t.add(call, "Gather", inputs, output(call)?, vec![int("axis", call.int("dim", 0)?)]);
+    Ok(())
+}
+
+fn pixel_shuffle(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    let more = vec![int("blocksize", call.int("upscale_factor", 1)?), string("mode", "CRD")];
+    plain(t, call, "DepthToSpace", &["self"], more)
 }
 
 /// An operator without a translation, under its own name: what is made of it is told of unknown operators.
@@ -150,7 +187,8 @@ fn plain(
     Ok(())
 }
 
-fn unary(family: &str) -> &'static str {
+/// The operator of ONNX that computes the same of each element.
+fn unary(family: &str) -> Option<&'static str> {
     const NAMES: [(&str, &str); 16] = [
         ("mish", "Mish"),
         ("hardswish", "HardSwish"),
@@ -169,7 +207,7 @@ fn unary(family: &str) -> &'static str {
         ("sign", "Sign"),
         ("reciprocal", "Reciprocal"),
     ];
-    NAMES.iter().find(|(aten, _)| *aten == family).expect("only these are asked for").1
+    NAMES.iter().find(|(aten, _)| *aten == family).map(|(_, op_type)| *op_type)
 }
 
 /// A 64-bit integer without axes.
@@ -209,10 +247,10 @@ fn convolution(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
     with_bias(t, call, "Conv", weight, more)
 }
 
-fn transposed(t: &mut Translation<'_>, call: &Call<'_>, padding: &str) -> Result<(), Fault> {
+fn transposed(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
     let weight = call.tensor("weight")?;
     let spatial = call.rank(weight)?.saturating_sub(2);
-    let padding = call.spatial(padding, spatial, 0)?;
+    let padding = call.spatial("padding", spatial, 0)?;
     let more = vec![
         ints("strides", call.spatial("stride", spatial, 1)?),
         ints("dilations", call.spatial("dilation", spatial, 1)?),
@@ -305,7 +343,9 @@ fn layer_norm(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
 }
 
 fn binary(t: &mut Translation<'_>, call: &Call<'_>, family: &str) -> Result<(), Fault> {
-    call.refuse("rounding_mode")?;
+    if call.has("rounding_mode") {
+        return unknown(t, call);
+    }
     let op_type = match family {
         "add" => "Add",
         "sub" => "Sub",
