@@ -8,7 +8,7 @@ mod hardware;
 pub mod independent;
 mod recorded;
 
-pub use command::{binary, esnsim, repository};
+pub use command::{assert_refused, binary, esnsim, refused_in, repository, run_in};
 pub use hardware::{analog_toml, digital_toml, hardware};
 pub use recorded::Recorded;
 

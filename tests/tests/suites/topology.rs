@@ -1,29 +1,15 @@
 //! Do weights and a topology file cost what the network costs that both come from?
 
 use std::path::Path;
-use std::process::Output;
 
-use esnsim_tests::{esnsim, repository};
+use esnsim_tests::{assert_refused, refused_in, repository, run_in};
 use testkit::check_all;
 
-fn run(folder: &Path, arguments: &str) -> Output {
-    esnsim().current_dir(folder).args(arguments.split_whitespace()).output().expect("the command runs")
-}
-
 fn succeed(folder: &Path, arguments: &str) -> String {
-    let output = run(folder, arguments);
+    let output = run_in(folder, arguments);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments}: {stderr}");
     String::from_utf8(output.stdout).expect("output is text")
-}
-
-fn refused(folder: &Path, arguments: &str) -> String {
-    let output = run(folder, arguments);
-    let stderr = String::from_utf8(output.stderr).expect("messages are text");
-    assert_eq!(output.status.code(), Some(2), "{arguments}: {stderr}");
-    let errors: Vec<&str> = stderr.lines().filter(|line| line.starts_with("error:")).collect();
-    assert!(errors.len() == 1 && !stderr.contains("panicked"), "{arguments}: {stderr}");
-    errors[0].to_string()
 }
 
 /// The exact totals of `esn`.
@@ -102,7 +88,7 @@ fn half_steps_that_nobody_names_get_a_note() {
     let folder = folder();
     succeed(folder.path(), "compress digits.onnx --bits 3 -o q.onnx");
     succeed(folder.path(), "convert q.onnx q.npz");
-    let stderr = |arguments: &str| String::from_utf8(run(folder.path(), arguments).stderr).expect("text");
+    let stderr = |arguments: &str| String::from_utf8(run_in(folder.path(), arguments).stderr).expect("text");
     assert!(stderr("esn q.npz").contains("--grid mid-rise"));
     assert!(!stderr("esn q.npz --grid mid-rise").contains("--grid"));
     succeed(folder.path(), "convert q.onnx q.safetensors");
@@ -118,7 +104,7 @@ fn a_grid_that_is_none_is_refused() {
         r#"{"__metadata__":{"esnsim.grid":"hex"},"a.weight":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]}}"#;
     let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &[0; 4]].concat();
     std::fs::write(folder.path().join("a.safetensors"), file).expect("writable");
-    assert!(refused(folder.path(), "esn a.safetensors").contains("metadata esnsim.grid is \"hex\""));
+    assert!(refused_in(folder.path(), "esn a.safetensors").contains("metadata esnsim.grid is \"hex\""));
 }
 
 #[test]
@@ -136,11 +122,7 @@ fn a_topology_that_does_not_belong_is_refused() {
         ("inspect digits.onnx --topology-csv digits.onnx", "is also an input"),
         ("simulate digits.safetensors --topology digits.csv --images digits.csv", "holds weights without a graph"),
     ];
-    check_all(cases, |(arguments, expected)| {
-        let output = run(folder.path(), arguments);
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.code() == Some(2) && stderr.contains(*expected), "{arguments}: {stderr}");
-    });
+    assert_refused(folder.path(), &cases);
 }
 
 /// Counts that do not fit are an error, and nothing grows with them.
@@ -157,7 +139,7 @@ fn hostile_sizes_end_in_a_line() {
         );
         std::fs::write(folder.path().join("t.csv"), row).expect("writable");
         check_all(["esn", "inspect", "simulate"], |command| {
-            let output = run(folder.path(), &format!("{command} a.safetensors --topology t.csv"));
+            let output = run_in(folder.path(), &format!("{command} a.safetensors --topology t.csv"));
             let stderr = String::from_utf8_lossy(&output.stderr);
             assert!(matches!(output.status.code(), Some(0 | 2)), "{command} {height}: {:?} {stderr}", output.status);
             assert!(!stderr.contains("panicked"), "{command} {height}: {stderr}");

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use esnsim_tests::esnsim;
+use esnsim_tests::{assert_refused, refused_in, run_in};
 use formats::onnx::proto::{StringStringEntryProto, TensorProto};
 use serde_json::Value;
 use testkit::{Model, check_all, floats, int_list, int8s, model, raw, value_info};
@@ -17,25 +17,12 @@ const TOPOLOGY: &str = "\
 
 const MEND: &str = "; esn and simulate draw synthetic ones by --synthetic-weights SEED";
 
-fn run(folder: &Path, arguments: &str) -> Output {
-    esnsim().current_dir(folder).args(arguments.split_whitespace()).output().expect("the command runs")
-}
-
 /// What a command that succeeds prints, and what it notes.
 fn succeed(folder: &Path, arguments: &str) -> [String; 2] {
-    let Output { status, stdout, stderr } = run(folder, arguments);
+    let Output { status, stdout, stderr } = run_in(folder, arguments);
     let [stdout, stderr] = [stdout, stderr].map(|bytes| String::from_utf8(bytes).expect("text"));
     assert!(status.success(), "{arguments}: {stderr}");
     [stdout, stderr]
-}
-
-fn refused(folder: &Path, arguments: &str) -> String {
-    let output = run(folder, arguments);
-    let stderr = String::from_utf8(output.stderr).expect("messages are text");
-    assert_eq!(output.status.code(), Some(2), "{arguments}: {stderr}");
-    let errors: Vec<&str> = stderr.lines().filter(|line| line.starts_with("error:")).collect();
-    assert!(errors.len() == 1 && !stderr.contains("panicked"), "{arguments}: {stderr}");
-    errors[0].to_string()
 }
 
 /// A convolution of weights and bias in a file that is not there, and a product whose bias is stored.
@@ -98,10 +85,10 @@ fn what_needs_values_names_the_option() {
         ("inspect net.onnx --find-step", "tensor \"a\""),
     ];
     check_all(commands, |(arguments, expected)| {
-        let line = refused(folder.path(), arguments);
+        let line = refused_in(folder.path(), arguments);
         assert!(line.contains(*expected) && line.ends_with(MEND), "{arguments}: {line}");
     });
-    let line = refused(folder.path(), "convert net.onnx out.safetensors");
+    let line = refused_in(folder.path(), "convert net.onnx out.safetensors");
     assert!(line.contains("no values of tensor \"a\" and 2 more"), "{line}");
     assert!(!folder.path().join("out.safetensors").exists() && !folder.path().join("out.onnx").exists());
 }
@@ -175,7 +162,7 @@ fn no_image_runs_on_synthetic_or_absent_weights() {
     };
     let stripped = with(raw("a", 1, &[4, 3, 3, 3], vec![]), floats("b", &[4], &[1.0; 4]));
     fs::write(folder.path().join("weights.onnx"), stripped).expect("writable");
-    let line = refused(folder.path(), "simulate weights.onnx --synthetic-weights 1 --images images.npy");
+    let line = refused_in(folder.path(), "simulate weights.onnx --synthetic-weights 1 --images images.npy");
     assert!(line.contains("weights: unsupported: they are synthetic (seed 1)"), "{line}");
     // Weights are there, and a bias is not.
     let weights: Vec<f32> = (0..108).map(|i| i as f32 - 50.0).collect();
@@ -183,9 +170,9 @@ fn no_image_runs_on_synthetic_or_absent_weights() {
     fs::write(folder.path().join("bias.onnx"), stripped).expect("writable");
     let [text, _] = succeed(folder.path(), "simulate bias.onnx");
     assert_eq!(text.matches("PASS: ").count(), 3, "{text}");
-    let line = refused(folder.path(), "simulate bias.onnx --images images.npy");
+    let line = refused_in(folder.path(), "simulate bias.onnx --images images.npy");
     assert!(line.contains("the file has no values of tensor \"b\""), "{line}");
-    let line = refused(folder.path(), "compress bias.onnx --bits 4 -o out.onnx");
+    let line = refused_in(folder.path(), "compress bias.onnx --bits 4 -o out.onnx");
     assert!(line.contains("the file has no values of tensor \"b\""), "{line}");
     let [_, notes] = succeed(folder.path(), "esn bias.onnx --synthetic-weights 1");
     assert!(notes.contains("no weights are drawn"), "{notes}");
@@ -201,11 +188,7 @@ fn options_of_synthetic_weights_are_checked() {
         ("esn net.onnx --synthetic-weights 1 --find-step", "cannot be used with"),
         ("inspect net.onnx --synthetic-weights 1", "unexpected argument"),
     ];
-    check_all(cases, |(arguments, expected)| {
-        let output = run(folder.path(), arguments);
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.code() == Some(2) && stderr.contains(*expected), "{arguments}: {stderr}");
-    });
+    assert_refused(folder.path(), &cases);
 }
 
 /// A network of integers at operators on real numbers, as Stream has FSRCNN.
@@ -222,6 +205,6 @@ fn integers_at_a_float_convolution_have_costs_and_run_on_no_image() {
     let squares: i64 = values.iter().map(|&q| i64::from(q) * i64::from(q)).sum();
     assert!(text.contains(&format!("TOTAL  ESN_a {},{:03} (c = 1)", squares / 1000, squares % 1000)), "{text}");
     assert!(notes.contains("ONNX has Conv on real numbers, and here it reads int8"), "{notes}");
-    let line = refused(folder.path(), "simulate int.onnx --images images.npy");
+    let line = refused_in(folder.path(), "simulate int.onnx --images images.npy");
     assert!(line.contains("arithmetic on int8"), "{line}");
 }
