@@ -8,6 +8,10 @@
 //! names of fields.
 
 mod call;
+mod functions;
+mod layers;
+mod movement;
+mod nodes;
 mod operators;
 mod program;
 mod quantizers;

@@ -1,7 +1,7 @@
 //! Quantizers that PyTorch 2's quantization leaves in a graph: integers of a range within their type.
 
 use super::call::Call;
-use super::operators::{output, unknown};
+use super::nodes::{output, unknown};
 use super::{Translation, int};
 use crate::onnx::proto::TensorProto;
 use crate::reading::fault::Fault;

@@ -1,0 +1,225 @@
+//! What moves elements and makes none, of ATen in operators of ONNX.
+
+use super::call::Call;
+use super::nodes::{axes, axis, output, plain, unknown};
+use super::{Translation, int, ints, string};
+use crate::onnx::proto::TensorProto;
+use crate::reading::fault::{Fault, unsupported};
+
+/// What moves elements and makes none; none for another operator.
+pub(super) fn movement(t: &mut Translation<'_>, call: &Call<'_>, family: &str) -> Option<Result<(), Fault>> {
+    Some(match family {
+        "flatten" => flatten(t, call),
+        "view" | "reshape" | "_unsafe_view" | "unflatten" => reshape(t, call),
+        "squeeze" | "unsqueeze" => squeeze(t, call, family),
+        "permute" => permute(t, call),
+        "transpose" | "t" | "numpy_T" => swap(t, call),
+        "cat" | "concat" => concat(t, call),
+        "slice" => slice(t, call),
+        "select" => select(t, call),
+        "split" | "split_with_sizes" | "chunk" => split(t, call),
+        "expand" => expand(t, call),
+        "pad" | "constant_pad_nd" => pad(t, call),
+        "upsample_nearest2d" => upsample(t, call, "nearest"),
+        "upsample_bilinear2d" => upsample(t, call, "linear"),
+        "pixel_shuffle" => pixel_shuffle(t, call),
+        "contiguous" | "clone" | "alias" | "detach" | "lift_fresh_copy" | "alias_copy" | "view_copy" => {
+            plain(t, call, "Identity", &["self"], vec![])
+        }
+        "as_strided" => as_strided(t, call),
+        _ => return None,
+    })
+}
+
+/// Reshapes to the shape that the archive gives, the one open extent as −1.
+fn to_shape(t: &mut Translation<'_>, call: &Call<'_>, input: &str) -> Result<(), Fault> {
+    let made = output(call)?;
+    let shape: Vec<i64> = call.shape(made)?.into_iter().map(|extent| extent.unwrap_or(-1)).collect();
+    if shape.iter().filter(|&&extent| extent == -1).count() > 1 {
+        return Err(unsupported!("{}: several open extents in {shape:?}", call.operator()));
+    }
+    let shape = t.integers(&shape, call, "shape");
+    t.add(call, "Reshape", vec![input.to_string(), shape], made, vec![]);
+    Ok(())
+}
+
+fn flatten(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    let input = call.tensor("self")?;
+    let rank = call.rank(input)?;
+    let (start, end) = (axis(call.int("start_dim", 0)?, rank)?, axis(call.int("end_dim", -1)?, rank)?);
+    if start == 1 && end + 1 == rank {
+        return plain(t, call, "Flatten", &["self"], vec![int("axis", 1)]);
+    }
+    to_shape(t, call, input)
+}
+
+fn reshape(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    to_shape(t, call, call.tensor("self")?)
+}
+
+fn squeeze(t: &mut Translation<'_>, call: &Call<'_>, family: &str) -> Result<(), Fault> {
+    let input = call.tensor("self")?.to_string();
+    let mut inputs = vec![input.clone()];
+    if call.has("dim") {
+        // An axis of Unsqueeze counts those of its output.
+        let of = if family == "unsqueeze" { output(call)? } else { call.tensor("self")? };
+        let (rank, shape) = (call.rank(of)?, call.shape(of)?);
+        let found = call.ints("dim")?.unwrap_or_default();
+        let counted = found.into_iter().map(|one| axis(one, rank)).collect::<Result<Vec<_>, _>>()?;
+        // Squeeze of PyTorch leaves an axis that is longer than 1.
+        let kept =
+            counted.into_iter().filter(|&axis| shape[axis] == Some(1)).map(|axis| axis as i64).collect::<Vec<_>>();
+        if kept.is_empty() {
+            t.add(call, "Identity", inputs, output(call)?, vec![]);
+            return Ok(());
+        }
+        inputs.push(t.integers(&kept, call, "axes"));
+    }
+    let op_type = if family == "squeeze" { "Squeeze" } else { "Unsqueeze" };
+    t.add(call, op_type, inputs, output(call)?, vec![]);
+    Ok(())
+}
+
+fn permute(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    let perm = axes(call, "dims", "self")?;
+    plain(t, call, "Transpose", &["self"], vec![ints("perm", perm)])
+}
+
+fn swap(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    let rank = call.rank(call.tensor("self")?)?;
+    let mut perm: Vec<i64> = (0..rank as i64).collect();
+    match call.has("dim0") {
+        true => perm.swap(axis(call.int("dim0", 0)?, rank)?, axis(call.int("dim1", 1)?, rank)?),
+        false => perm.reverse(),
+    }
+    plain(t, call, "Transpose", &["self"], vec![ints("perm", perm)])
+}
+
+fn concat(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    let inputs = call.tensors("tensors")?.into_iter().map(str::to_string).collect();
+    t.add(call, "Concat", inputs, output(call)?, vec![int("axis", call.int("dim", 0)?)]);
+    Ok(())
+}
+
+fn slice(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    let (start, end) = (call.int("start", 0)?, call.int("end", i64::MAX)?);
+    let parts = [("starts", start), ("ends", end), ("axes", call.int("dim", 0)?), ("steps", call.int("step", 1)?)];
+    let mut inputs = vec![call.tensor("self")?.to_string()];
+    if start == 0 && end == i64::MAX && parts[3].1 == 1 {
+        t.add(call, "Identity", inputs, output(call)?, vec![]);
+        return Ok(());
+    }
+    inputs.extend(parts.map(|(what, value)| t.integers(&[value], call, what)));
+    t.add(call, "Slice", inputs, output(call)?, vec![]);
+    Ok(())
+}
+
+fn select(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    let index = t.constant(scalar(call.int("index", 0)?), call, "index");
+    let inputs = vec![call.tensor("self")?.to_string(), index];
+    t.add(call, "Gather", inputs, output(call)?, vec![int("axis", call.int("dim", 0)?)]);
+    Ok(())
+}
+
+/// A 64-bit integer without axes.
+fn scalar(value: i64) -> TensorProto {
+    TensorProto { data_type: 7, raw_data: Some(value.to_le_bytes().to_vec().into()), ..TensorProto::default() }
+}
+
+fn split(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    let input = call.tensor("self")?;
+    let along = axis(call.int("dim", 0)?, call.rank(input)?)?;
+    let made = call.outputs();
+    let extent = |name: &&str| {
+        let shape = call.shape(name)?;
+        shape.get(along).copied().flatten().ok_or_else(|| unsupported!("a part of open extent"))
+    };
+    let sizes = made.iter().map(extent).collect::<Result<Vec<i64>, Fault>>()?;
+    let sizes = t.integers(&sizes, call, "sizes");
+    t.add(call, "Split", vec![input.to_string(), sizes], output(call)?, vec![int("axis", along as i64)]);
+    t.graph.node.last_mut().expect("it has just been added").output = made.into_iter().map(str::to_string).collect();
+    Ok(())
+}
+
+fn expand(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    let shape: Vec<i64> = call.shape(output(call)?)?.into_iter().map(|extent| extent.unwrap_or(1)).collect();
+    let shape = t.integers(&shape, call, "shape");
+    t.add(call, "Expand", vec![call.tensor("self")?.to_string(), shape], output(call)?, vec![]);
+    Ok(())
+}
+
+/// Pads are listed from the last axis on, before and after.
+fn pad(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    let input = call.tensor("self")?;
+    let rank = call.rank(input)?;
+    let found = call.ints("pad")?.unwrap_or_default();
+    let mode = match call.text("mode").unwrap_or("constant") {
+        "constant" => "constant",
+        "reflect" => "reflect",
+        "replicate" => "edge",
+        other => return Err(unsupported!("padding of the mode {other:?}")),
+    };
+    let mut pads = vec![0; 2 * rank];
+    for (place, pair) in found.chunks(2).enumerate() {
+        let axis = rank.checked_sub(place + 1).ok_or_else(|| unsupported!("pads {found:?} of {rank} axes"))?;
+        pads[axis] = pair[0];
+        pads[axis + rank] = pair.get(1).copied().unwrap_or(0);
+    }
+    let pads = t.integers(&pads, call, "pads");
+    let mut inputs = vec![input.to_string(), pads];
+    if mode == "constant" {
+        let data_type = t.element_type(output(call)?);
+        inputs.push(t.number_of(data_type, call.float("value", 0.0)?, call, "value")?);
+    }
+    t.add(call, "Pad", inputs, output(call)?, vec![string("mode", mode)]);
+    Ok(())
+}
+
+fn upsample(t: &mut Translation<'_>, call: &Call<'_>, mode: &str) -> Result<(), Fault> {
+    let name = if call.has("input") { "input" } else { "self" };
+    let input = call.tensor(name)?;
+    let made = output(call)?;
+    let extents = [call.shape(input)?, call.shape(made)?];
+    let fixed =
+        |shape: &[Option<i64>]| shape.get(2..).and_then(|size| size.iter().copied().collect::<Option<Vec<i64>>>());
+    let (Some(from), Some(to)) = (fixed(&extents[0]), fixed(&extents[1])) else { return unknown(t, call) };
+    let scales: Vec<f32> =
+        [1.0, 1.0].into_iter().chain(to.iter().zip(&from).map(|(to, from)| *to as f32 / *from as f32)).collect();
+    let raw_data = Some(scales.iter().flat_map(|scale| scale.to_le_bytes()).collect::<Vec<u8>>().into());
+    let dims = vec![scales.len() as i64];
+    let scales = t.constant(TensorProto { dims, data_type: 1, raw_data, ..TensorProto::default() }, call, "scales");
+    let corners = call.flag("align_corners", false)?;
+    let place = match (mode, corners) {
+        ("nearest", _) => "asymmetric",
+        (_, true) => "align_corners",
+        (_, false) => "half_pixel",
+    };
+    let mut more = vec![string("mode", mode), string("coordinate_transformation_mode", place)];
+    if mode == "nearest" {
+        more.push(string("nearest_mode", "floor"));
+    }
+    t.add(call, "Resize", vec![input.to_string(), String::new(), scales], made, more);
+    Ok(())
+}
+
+fn pixel_shuffle(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    let more = vec![int("blocksize", call.int("upscale_factor", 1)?), string("mode", "CRD")];
+    plain(t, call, "DepthToSpace", &["self"], more)
+}
+
+/// A view that has the shape of its input and its elements in their places is the input.
+fn as_strided(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    let meta = call.program.graph().tensor_values.get(call.tensor("self")?);
+    let same = meta.is_some_and(|meta| {
+        let numbers =
+            |sizes: &[super::program::Size]| sizes.iter().map(super::program::Size::fixed).collect::<Vec<_>>();
+        let (shape, strides) = (numbers(&meta.sizes), numbers(&meta.strides));
+        let asked = |name: &str| call.ints(name).ok().flatten().unwrap_or_default();
+        let (size, stride) = (asked("size"), asked("stride"));
+        let moves = |axis: usize| shape[axis] != Some(1) && strides.get(axis) != Some(&stride.get(axis).copied());
+        shape.iter().copied().eq(size.iter().map(|&extent| Some(extent)))
+            && !(0..shape.len()).any(moves)
+            && meta.storage_offset.fixed() == call.int("storage_offset", 0).ok()
+    });
+    if same { plain(t, call, "Identity", &["self"], vec![]) } else { unknown(t, call) }
+}
