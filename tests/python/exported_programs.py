@@ -107,6 +107,23 @@ class Upsampling(nn.Module):
         return self.line(torch.relu(x).mean(2)).mean(2)
 
 
+class Resizing(nn.Module):
+    """Resizing by factors that do not give whole extents, and to extents."""
+
+    def __init__(self):
+        super().__init__()
+        self.mixes = nn.ModuleList(nn.Conv2d(3, 2, 3, padding=1) for _ in range(3))
+
+    def forward(self, x):
+        near = F.interpolate(x, scale_factor=1.5, mode="nearest")
+        smooth = F.interpolate(x, scale_factor=(1.5, 1.4), mode="bilinear")
+        corners = F.interpolate(x, size=(7, 8), mode="bilinear", align_corners=True)
+        small = F.interpolate(x, size=(3, 4), mode="nearest")
+        again = F.interpolate(small, size=(7, 9), mode="bilinear")
+        made = [near, torch.cat([smooth, corners], 3), again]
+        return torch.cat([mix(x).flatten(1) for mix, x in zip(self.mixes, made)], 1)
+
+
 def saved(program):
     """The file, without traces of the stack."""
     file, small = io.BytesIO(), io.BytesIO()
@@ -148,6 +165,8 @@ def main():
         case("quantized", Quantized(), (1, 3, 6, 6)),
         case("upsampling", Upsampling(), (1, 4, 5, 6)),
         case("upsampling, decomposed", Upsampling(), (1, 4, 5, 6), decomposed=True),
+        case("resizing", Resizing(), (1, 3, 5, 6)),
+        case("resizing, open batch, decomposed", Resizing(), (1, 3, 5, 6), open_batch=True, decomposed=True),
     ]
     json.dump(cases, sys.stdout, separators=(",", ":"))
 

@@ -111,6 +111,18 @@ impl<'a> Call<'a> {
         self.number(name).ok_or_else(|| self.odd(name, "a number"))
     }
 
+    /// A list of numbers; none where the argument is absent.
+    pub(super) fn floats(&self, name: &str) -> Result<Option<Vec<f64>>, Fault> {
+        match self.argument(name) {
+            None => Ok(None),
+            Some(("as_floats", list)) => {
+                let numbers = list.as_array().and_then(|list| list.iter().map(Value::as_f64).collect());
+                numbers.map(Some).ok_or_else(|| self.odd(name, "numbers"))
+            }
+            Some(_) => Err(self.odd(name, "numbers")),
+        }
+    }
+
     pub(super) fn flag(&self, name: &str, default: bool) -> Result<bool, Fault> {
         match self.argument(name) {
             None => Ok(default),

@@ -175,31 +175,47 @@ fn pad(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Resizing of height and width. PyTorch steps by the scale factors that a program gives, not by the ratio of the extents.
 fn upsample(t: &mut Translation<'_>, call: &Call<'_>, mode: &str) -> Result<(), Fault> {
     let name = if call.has("input") { "input" } else { "self" };
-    let input = call.tensor(name)?;
-    let made = output(call)?;
-    let extents = [call.shape(input)?, call.shape(made)?];
-    let fixed =
-        |shape: &[Option<i64>]| shape.get(2..).and_then(|size| size.iter().copied().collect::<Option<Vec<i64>>>());
-    let (Some(from), Some(to)) = (fixed(&extents[0]), fixed(&extents[1])) else { return unknown(t, call) };
-    let scales: Vec<f32> =
-        [1.0, 1.0].into_iter().chain(to.iter().zip(&from).map(|(to, from)| *to as f32 / *from as f32)).collect();
-    let raw_data = Some(scales.iter().flat_map(|scale| scale.to_le_bytes()).collect::<Vec<u8>>().into());
-    let dims = vec![scales.len() as i64];
-    let scales = t.constant(TensorProto { dims, data_type: 1, raw_data, ..TensorProto::default() }, call, "scales");
+    let (input, made) = (call.tensor(name)?, output(call)?);
     let corners = call.flag("align_corners", false)?;
+    let mut inputs = vec![input.to_string(), String::new()];
+    match scale_factors(call)? {
+        // Aligned corners take their steps from the extents alone.
+        Some(factors) if !corners => {
+            let raw_data = Some(factors.iter().flat_map(|factor| factor.to_le_bytes()).collect::<Vec<u8>>().into());
+            let tensor = TensorProto { dims: vec![2], data_type: 1, raw_data, ..TensorProto::default() };
+            inputs.push(t.constant(tensor, call, "scales"));
+        }
+        _ => {
+            let extents =
+                call.shape(made)?.get(2..).and_then(|size| size.iter().copied().collect::<Option<Vec<i64>>>());
+            let Some(extents) = extents else { return unknown(t, call) };
+            inputs.extend([String::new(), t.integers(&extents, call, "sizes")]);
+        }
+    }
     let place = match (mode, corners) {
         ("nearest", _) => "asymmetric",
         (_, true) => "align_corners",
         (_, false) => "half_pixel",
     };
-    let mut more = vec![string("mode", mode), string("coordinate_transformation_mode", place)];
+    let mut more =
+        vec![ints("axes", vec![2, 3]), string("mode", mode), string("coordinate_transformation_mode", place)];
     if mode == "nearest" {
         more.push(string("nearest_mode", "floor"));
     }
-    t.add(call, "Resize", vec![input.to_string(), String::new(), scales], made, more);
+    t.add(call, "Resize", inputs, made, more);
     Ok(())
+}
+
+/// The factors of height and width, where the call gives both.
+fn scale_factors(call: &Call<'_>) -> Result<Option<[f32; 2]>, Fault> {
+    let factors = match call.floats("scale_factors")? {
+        Some(factors) => factors.as_slice().try_into().ok(),
+        None => call.number("scales_h").zip(call.number("scales_w")).map(|(height, width)| [height, width]),
+    };
+    Ok(factors.map(|factors: [f64; 2]| factors.map(|factor| factor as f32)))
 }
 
 fn pixel_shuffle(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
