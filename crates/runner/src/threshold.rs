@@ -2,139 +2,165 @@
 
 use network::{Binary, DataType, Graph, IntegerFunction, IntegerOp, Node, Op, Reduction, Unary, ValueId};
 
-/// What the operator behind a number says about it.
+/// What is known of a number.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Origin {
+enum Meaning {
     /// It is a probability, or 0 and 1.
     Probability,
     /// It lies on both sides of 0.
     Signed,
-    /// Nothing: it lies on one side of 0, or its zero is not known.
+    /// Nothing: it lies on one side of 0, its zero is not known, or it is computed from probabilities.
     Unclear,
-    /// The same as of this input of the node.
-    Input(usize),
-    /// It is computed from this input of the node, no longer on its scale.
-    Scaled(usize),
+}
+
+impl Meaning {
+    /// Of a number that is computed from one of this meaning, no longer on its scale.
+    fn scaled(self) -> Self {
+        if self == Self::Signed { Self::Signed } else { Self::Unclear }
+    }
 }
 
 /// The number above which an image is of class 1: 0.5 of a probability, else 0. `None` where only the user knows: of numbers
 /// that can never lie below 0, of constants, and of arithmetic on probabilities.
 pub(crate) fn threshold(graph: &Graph, output: ValueId) -> Option<f32> {
-    let (mut value, mut is_scaled) = (output, false);
-    // Nodes stand in an order in which each reads what is made before it, so that the way back has an end.
-    loop {
-        let Some(node) = graph.producer(value).map(|id| &graph.nodes()[id.0]) else {
-            return graph.value(value).constant.is_none().then_some(0.0);
-        };
-        let index = match origin(graph, node) {
-            Origin::Probability => return (!is_scaled).then_some(0.5),
-            Origin::Signed => return Some(0.0),
-            Origin::Unclear => return None,
-            Origin::Input(index) => index,
-            Origin::Scaled(index) => {
-                is_scaled = true;
-                index
+    if graph.value(output).constant.is_some() {
+        return None;
+    }
+    let mut known = Known { graph, meanings: vec![Meaning::Signed; graph.values().len()] };
+    for node in graph.nodes() {
+        let meaning = known.of_node(node);
+        node.outputs.iter().for_each(|output| known.meanings[output.0] = meaning);
+    }
+    match known.meanings[output.0] {
+        Meaning::Probability => Some(0.5),
+        Meaning::Signed => Some(0.0),
+        Meaning::Unclear => None,
+    }
+}
+
+/// What is known of every value behind the nodes that are looked at. Nodes stand in an order in which each reads what is
+/// made before it.
+struct Known<'a> {
+    graph: &'a Graph,
+    meanings: Vec<Meaning>,
+}
+
+impl Known<'_> {
+    fn of_node(&self, node: &Node) -> Meaning {
+        match &node.op {
+            Op::Unary(function) => of_function(*function, self.of_input(node, 0)),
+            Op::Binary(function) => self.of_pair(*function, node),
+            Op::Integer(op) => self.of_integers(op, node),
+            Op::Softmax { .. } | Op::SoftmaxFrom { logarithm: false, .. } => Meaning::Probability,
+            Op::LogSoftmax { .. } | Op::SoftmaxFrom { logarithm: true, .. } => Meaning::Unclear,
+            Op::Reduce { reduction, .. } => match reduction {
+                Reduction::Mean | Reduction::Max | Reduction::Min => self.of_input(node, 0),
+                Reduction::Sum | Reduction::Product => self.of_input(node, 0).scaled(),
+                Reduction::L2 => Meaning::Unclear,
+            },
+            Op::Cast => match input_type(self.graph, node) {
+                // The zero of integers is that of their codes.
+                Some(from) if !from.is_real() && from != DataType::Bool => Meaning::Unclear,
+                Some(_) | None => self.of_input(node, 0),
+            },
+            // The first input is the condition.
+            Op::Where => self.of_all(node, 1),
+            Op::Concat { .. } => self.of_all(node, 0),
+            Op::MaxPool(_) | Op::AveragePool(_) | Op::GlobalMaxPool | Op::GlobalAveragePool => self.of_input(node, 0),
+            Op::Split { .. } | Op::Pad { .. } | Op::Slice { .. } | Op::Reshape | Op::Transpose { .. } => {
+                self.of_input(node, 0)
             }
+            Op::Expand | Op::Tile | Op::Gather { .. } | Op::Resize { .. } | Op::Identity => self.of_input(node, 0),
+            Op::DepthToSpace { .. } | Op::SpaceToDepth { .. } | Op::GatherElements { .. } => self.of_input(node, 0),
+            // Its thresholds decide where the levels begin.
+            Op::MultiThreshold { .. } => Meaning::Unclear,
+            Op::QuantizeLinear { .. } | Op::DequantizeLinear { .. } | Op::Quant(_) => self.of_input(node, 0),
+            Op::DynamicQuantizeLinear => self.of_input(node, 0),
+            Op::Mac(_) | Op::MatMul | Op::Lrn { .. } => Meaning::Signed,
+            Op::BatchNormalization { .. } | Op::LayerNormalization { .. } | Op::InstanceNormalization { .. } => {
+                Meaning::Signed
+            }
+            // The run ends there.
+            Op::Unsupported => Meaning::Signed,
+        }
+    }
+
+    fn of_pair(&self, function: Binary, node: &Node) -> Meaning {
+        match function {
+            Binary::Min | Binary::Max => self.of_all(node, 0),
+            Binary::PRelu => self.of_input(node, 0),
+            // Of two probabilities, either may be the larger one.
+            Binary::Sub if self.computed(node, 0).count() == 2 => Meaning::Signed,
+            Binary::Add | Binary::Sub | Binary::Mul | Binary::Div => {
+                let signed = self.computed(node, 0).any(|meaning| meaning == Meaning::Signed);
+                if signed { Meaning::Signed } else { Meaning::Unclear }
+            }
+            Binary::Pow => Meaning::Unclear,
+            Binary::And | Binary::Or | Binary::Xor | Binary::Equal => Meaning::Probability,
+            Binary::Greater | Binary::GreaterOrEqual | Binary::Less | Binary::LessOrEqual => Meaning::Probability,
+        }
+    }
+
+    fn of_integers(&self, op: &IntegerOp, node: &Node) -> Meaning {
+        let of_real = |function| match self.of_pair(function, node) {
+            // Integers that begin at the zero point never lie below 0.
+            Meaning::Signed if op.output.min >= op.output.zero_point => Meaning::Unclear,
+            meaning @ (Meaning::Signed | Meaning::Probability | Meaning::Unclear) => meaning,
         };
-        value = (*node.inputs.get(index)?)?;
-    }
-}
-
-fn origin(graph: &Graph, node: &Node) -> Origin {
-    match &node.op {
-        Op::Unary(function) => of_function(*function),
-        Op::Binary(function) => of_pairs(*function, graph, node),
-        Op::Integer(op) => of_integers(op, graph, node),
-        Op::Softmax { .. } | Op::SoftmaxFrom { logarithm: false, .. } => Origin::Probability,
-        Op::LogSoftmax { .. } | Op::SoftmaxFrom { logarithm: true, .. } => Origin::Unclear,
-        Op::Reduce { reduction, .. } => match reduction {
-            Reduction::Mean | Reduction::Max | Reduction::Min => Origin::Input(0),
-            Reduction::Sum | Reduction::Product => Origin::Scaled(0),
-            Reduction::L2 => Origin::Unclear,
-        },
-        Op::Cast => match input_type(graph, node) {
-            // The zero of integers is that of their codes.
-            Some(from) if !from.is_real() && from != DataType::Bool => Origin::Unclear,
-            Some(_) | None => Origin::Input(0),
-        },
-        // The first input is the condition.
-        Op::Where => Origin::Input(computed(graph, node, 1).unwrap_or(1)),
-        Op::Concat { .. } => Origin::Input(computed(graph, node, 0).unwrap_or(0)),
-        Op::MaxPool(_) | Op::AveragePool(_) | Op::GlobalMaxPool | Op::GlobalAveragePool => Origin::Input(0),
-        Op::Split { .. } | Op::Pad { .. } | Op::Slice { .. } | Op::Reshape | Op::Transpose { .. } => Origin::Input(0),
-        Op::Expand | Op::Tile | Op::Gather { .. } | Op::Resize { .. } | Op::Identity => Origin::Input(0),
-        Op::DepthToSpace { .. } | Op::SpaceToDepth { .. } | Op::GatherElements { .. } => Origin::Input(0),
-        // Its thresholds decide where the levels begin.
-        Op::MultiThreshold { .. } => Origin::Unclear,
-        Op::QuantizeLinear { .. } | Op::DequantizeLinear { .. } | Op::Quant(_) => Origin::Input(0),
-        Op::DynamicQuantizeLinear => Origin::Input(0),
-        Op::Mac(_) | Op::MatMul | Op::Lrn { .. } => Origin::Signed,
-        Op::BatchNormalization { .. } | Op::LayerNormalization { .. } | Op::InstanceNormalization { .. } => {
-            Origin::Signed
+        match &op.function {
+            IntegerFunction::Sigmoid | IntegerFunction::Softmax { .. } => Meaning::Probability,
+            IntegerFunction::Lookup { function, .. } => {
+                let input = self.of_input(node, 0);
+                function.map_or(input, |function| of_function(function, input))
+            }
+            IntegerFunction::Add => of_real(Binary::Add),
+            IntegerFunction::Sub => of_real(Binary::Sub),
+            IntegerFunction::Mul => of_real(Binary::Mul),
+            IntegerFunction::Concat { .. } => self.of_all(node, 0),
+            IntegerFunction::Quantize | IntegerFunction::PRelu | IntegerFunction::LeakyRelu { .. } => {
+                self.of_input(node, 0)
+            }
+            IntegerFunction::AveragePool(_) | IntegerFunction::GlobalAveragePool => self.of_input(node, 0),
+            IntegerFunction::Mean { .. } | IntegerFunction::ResizeBilinear { .. } => self.of_input(node, 0),
         }
-        // The run ends there.
-        Op::Unsupported => Origin::Signed,
+    }
+
+    /// Of one input of a node.
+    fn of_input(&self, node: &Node, index: usize) -> Meaning {
+        let value = node.inputs.get(index).copied().flatten();
+        let is_computed = value.is_some_and(|id| self.graph.value(id).constant.is_none());
+        value.filter(|_| is_computed).map_or(Meaning::Unclear, |id| self.meanings[id.0])
+    }
+
+    /// Of a number that is one of these inputs, from `from` on: what all of them are that are computed from the image.
+    fn of_all(&self, node: &Node, from: usize) -> Meaning {
+        let mut computed = self.computed(node, from);
+        let first = computed.next().unwrap_or(Meaning::Unclear);
+        if computed.all(|meaning| meaning == first) { first } else { Meaning::Unclear }
+    }
+
+    /// Of the inputs from `from` on that are computed from the image.
+    fn computed(&self, node: &Node, from: usize) -> impl Iterator<Item = Meaning> {
+        let values = node.inputs.iter().skip(from).flatten();
+        values.filter(|&&id| self.graph.value(id).constant.is_none()).map(|id| self.meanings[id.0])
     }
 }
 
-fn of_function(function: Unary) -> Origin {
+/// Of a function of a number of this meaning.
+fn of_function(function: Unary, input: Meaning) -> Meaning {
     match function {
-        Unary::Sigmoid | Unary::HardSigmoid { .. } | Unary::Not => Origin::Probability,
+        Unary::Sigmoid | Unary::HardSigmoid { .. } | Unary::Not => Meaning::Probability,
         // Above 0 as the number before it, and the same as it between 0 and 1.
-        Unary::Relu | Unary::Clip { .. } | Unary::LeakyRelu { .. } | Unary::Elu { .. } | Unary::Celu { .. } => {
-            Origin::Input(0)
-        }
-        Unary::ThresholdedRelu { .. } | Unary::Round => Origin::Input(0),
+        Unary::Relu | Unary::Clip { .. } | Unary::LeakyRelu { .. } | Unary::Elu { .. } | Unary::Celu { .. } => input,
+        Unary::ThresholdedRelu { .. } | Unary::Round => input,
         // What lies near 0 becomes 0, and keeps its sign elsewhere.
-        Unary::Shrink { .. } => Origin::Scaled(0),
+        Unary::Shrink { .. } => input.scaled(),
         Unary::Neg | Unary::Reciprocal | Unary::Selu { .. } | Unary::HardSwish | Unary::Tanh | Unary::Gelu { .. } => {
-            Origin::Scaled(0)
+            input.scaled()
         }
-        Unary::Softsign | Unary::Mish | Unary::Erf | Unary::Floor | Unary::Ceil | Unary::Sign => Origin::Scaled(0),
-        Unary::Exp | Unary::Softplus | Unary::Sqrt | Unary::Abs | Unary::Log => Origin::Unclear,
+        Unary::Softsign | Unary::Mish | Unary::Erf | Unary::Floor | Unary::Ceil | Unary::Sign => input.scaled(),
+        Unary::Exp | Unary::Softplus | Unary::Sqrt | Unary::Abs | Unary::Log => Meaning::Unclear,
     }
-}
-
-fn of_pairs(function: Binary, graph: &Graph, node: &Node) -> Origin {
-    let first = computed(graph, node, 0).unwrap_or(0);
-    match function {
-        Binary::Min | Binary::Max => Origin::Input(first),
-        Binary::PRelu => Origin::Input(0),
-        // A mean of probabilities, and a softmax that is written as a quotient, begin as these.
-        Binary::Add | Binary::Div => Origin::Scaled(first),
-        Binary::Sub | Binary::Mul if computed(graph, node, first + 1).is_none() => Origin::Scaled(first),
-        Binary::Sub | Binary::Mul => Origin::Signed,
-        Binary::Pow => Origin::Unclear,
-        Binary::And | Binary::Or | Binary::Xor | Binary::Equal => Origin::Probability,
-        Binary::Greater | Binary::GreaterOrEqual | Binary::Less | Binary::LessOrEqual => Origin::Probability,
-    }
-}
-
-fn of_integers(op: &IntegerOp, graph: &Graph, node: &Node) -> Origin {
-    let of_real = |function| match of_pairs(function, graph, node) {
-        // Integers that begin at the zero point never lie below 0.
-        Origin::Signed | Origin::Scaled(_) if op.output.min >= op.output.zero_point => Origin::Unclear,
-        origin @ (Origin::Signed | Origin::Scaled(_) | Origin::Probability | Origin::Unclear | Origin::Input(_)) => {
-            origin
-        }
-    };
-    match &op.function {
-        IntegerFunction::Sigmoid | IntegerFunction::Softmax { .. } => Origin::Probability,
-        IntegerFunction::Lookup { function, .. } => function.map_or(Origin::Input(0), of_function),
-        IntegerFunction::Add => of_real(Binary::Add),
-        IntegerFunction::Sub => of_real(Binary::Sub),
-        IntegerFunction::Mul => of_real(Binary::Mul),
-        IntegerFunction::Concat { .. } => Origin::Input(computed(graph, node, 0).unwrap_or(0)),
-        IntegerFunction::Quantize | IntegerFunction::PRelu | IntegerFunction::LeakyRelu { .. } => Origin::Input(0),
-        IntegerFunction::AveragePool(_) | IntegerFunction::GlobalAveragePool => Origin::Input(0),
-        IntegerFunction::Mean { .. } | IntegerFunction::ResizeBilinear { .. } => Origin::Input(0),
-    }
-}
-
-/// The first input from `from` on that is computed from the image.
-fn computed(graph: &Graph, node: &Node, from: usize) -> Option<usize> {
-    let is_computed = |input: &Option<ValueId>| input.is_some_and(|id| graph.value(id).constant.is_none());
-    node.inputs.iter().skip(from).position(is_computed).map(|index| from + index)
 }
 
 fn input_type(graph: &Graph, node: &Node) -> Option<DataType> {
@@ -182,6 +208,12 @@ mod tests {
         net.same(Op::Binary(function), &[one, x])
     }
 
+    /// A function of a number and its sigmoid, in one.
+    fn with_sigmoid(net: &mut Net, x: ValueId, function: Binary, of: Unary) -> ValueId {
+        let (first, second) = (unary(net, x, of), unary(net, x, Unary::Sigmoid));
+        net.same(Op::Binary(function), &[first, second])
+    }
+
     fn column(net: &mut Net, x: ValueId) -> ValueId {
         net.node(Op::Slice { starts: vec![1], ends: vec![2], axes: vec![1], steps: vec![1] }, &[x], &[1, 1])
     }
@@ -190,7 +222,7 @@ mod tests {
     fn class_1_begins_where_the_operators_say() {
         /// What it is, the numbers of the last layer, what is behind it, and the threshold.
         type Case = (&'static str, usize, Behind, Option<f32>);
-        let cases: [Case; 17] = [
+        let cases: [Case; 23] = [
             ("a logit", 1, |_, x| x, Some(0.0)),
             ("a logit less a constant", 1, |net, x| with_one(net, x, Binary::Sub), Some(0.0)),
             ("a sigmoid", 1, |net, x| unary(net, x, Unary::Sigmoid), Some(0.5)),
@@ -250,6 +282,26 @@ mod tests {
             ("what is never below 0", 1, |net, x| unary(net, x, Unary::Softplus), None),
             ("0 or 1", 1, |net, x| with_one(net, x, Binary::Greater), Some(0.5)),
             ("a rectifier", 1, |net, x| unary(net, x, Unary::Relu), Some(0.0)),
+            ("a product of probabilities", 1, |net, x| with_sigmoid(net, x, Binary::Mul, Unary::Sigmoid), None),
+            ("a number times a probability", 1, |net, x| with_sigmoid(net, x, Binary::Mul, Unary::Tanh), Some(0.0)),
+            ("a difference of probabilities", 1, |net, x| with_sigmoid(net, x, Binary::Sub, Unary::Sigmoid), Some(0.0)),
+            (
+                "the larger of two probabilities",
+                1,
+                |net, x| with_sigmoid(net, x, Binary::Max, Unary::Sigmoid),
+                Some(0.5),
+            ),
+            ("the larger of unlike numbers", 1, |net, x| with_sigmoid(net, x, Binary::Max, Unary::Tanh), None),
+            (
+                "one of unlike numbers",
+                1,
+                |net, x| {
+                    let probability = unary(net, x, Unary::Sigmoid);
+                    let both = net.node(Op::Concat { axis: 1 }, &[x, probability], &[1, 2]);
+                    column(net, both)
+                },
+                None,
+            ),
         ];
         check_all(cases, |(name, filters, behind, expected)| {
             let network = network(*filters, *behind);
