@@ -164,8 +164,18 @@ impl Lattice {
         let steps = self.steps(values, length, grid)?;
         let roundoff = ROUNDINGS * roundoff(data_type);
         let mut integers = Vec::with_capacity(values.len());
-        for (values, &step) in values.chunks_exact(length).zip(&steps) {
-            integers.extend(integers_of(values, f64::from(step), roundoff)?);
+        let mut is_seen = values.iter().all(|&value| value == 0.0);
+        for ((values, &step), &offset) in values.chunks_exact(length).zip(&steps).zip(&*self.offsets) {
+            let step = f64::from(step);
+            for &value in values {
+                let near = ((value.abs() + offset.abs()) * roundoff).max(step * MAX_DEVIATION);
+                integers.push(integer_of(value, step, near)?);
+                is_seen |= value != 0.0 && near < step / 4.0;
+            }
+        }
+        // Numbers of a type as coarse as the levels lie near a level wherever they lie.
+        if !is_seen {
+            return None;
         }
         let is_level = |q: &i32| match grid {
             Grid::MidTread => f64::from(q.abs()) <= MAX_INTEGER,
@@ -220,16 +230,11 @@ fn is_ternary(integers: &[i32], length: usize) -> bool {
     integers.iter().all(|q| q.abs() <= 1) && used.any(|part| part.contains(&0))
 }
 
-/// The integers that numbers are, where `step` is 1; `None` where one lies on no integer.
-fn integers_of(values: &[f64], step: f64, roundoff: f64) -> Option<Vec<i32>> {
-    let largest = values.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
-    let near = (largest * roundoff).max(step * MAX_DEVIATION);
-    let integer = |&value: &f64| {
-        let whole = (value / step).round();
-        let is_near = (value - whole * step).abs() <= near && whole.abs() <= 2.0 * MAX_INTEGER;
-        is_near.then_some(whole as i32)
-    };
-    values.iter().map(integer).collect()
+/// The integer that a number is, where `step` is 1; `None` where it is farther than `near` from it.
+fn integer_of(value: f64, step: f64, near: f64) -> Option<i32> {
+    let whole = (value / step).round();
+    let is_near = (value - whole * step).abs() <= near && whole.abs() <= 2.0 * MAX_INTEGER;
+    is_near.then_some(whole as i32)
 }
 
 /// How far a number of this type is from the real number that it stands for, relative to it.
@@ -242,4 +247,34 @@ fn roundoff(data_type: DataType) -> f64 {
         f32::EPSILON
     };
     f64::from(epsilon) / 2.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STEP: f64 = 0.25;
+
+    /// As the type has it.
+    fn in_bf16(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
+        values.into_iter().map(|value| bf16::from_f64(value).to_f64()).collect()
+    }
+
+    fn placed(values: &[f64]) -> Option<Vec<i64>> {
+        let lattice = Lattice::integers().times(&Factor { values: vec![STEP], axis: None })?;
+        let (tensor, _) = lattice.place(values, &[1, values.len()], DataType::Bf16)?;
+        Some(tensor.to_i64().expect("it has values"))
+    }
+
+    #[test]
+    fn coarse_numbers_are_integers_where_small_ones_show_it() {
+        let integers: Vec<i64> = (-127..=127).collect();
+        let values = in_bf16(integers.iter().map(|&q| q as f64 * STEP));
+        assert_eq!(placed(&values), Some(integers));
+        // Something is added that is less than a step.
+        let moved = in_bf16(values.iter().enumerate().map(|(i, value)| value + STEP * 0.4 * (i as f64).sin()));
+        assert_eq!(placed(&moved), None);
+        let large = in_bf16((64..=127).map(|q| f64::from(q) * STEP));
+        assert_eq!(placed(&large), None, "each number of the type is near a level there");
+    }
 }
