@@ -22,6 +22,19 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
+    /// The same with its place in front.
+    pub(crate) fn within(self, place: &str) -> Self {
+        let placed = |problem: String| format!("{place}: {problem}");
+        match self {
+            Fault::Invalid(problem) => Fault::Invalid(placed(problem)),
+            Fault::Unsupported(problem) => Fault::Unsupported(placed(problem)),
+            Fault::OpenShape(problem) => Fault::OpenShape(placed(problem)),
+            Fault::NotRun(problem) => Fault::NotRun(placed(problem)),
+            Fault::NotCosted(problem) => Fault::NotCosted(placed(problem)),
+            Fault::UnknownShape => Fault::UnknownShape,
+        }
+    }
+
     /// The error that ends the reading.
     pub(crate) fn at(self, path: &Path, place: String) -> NetworkError {
         let path = path.to_path_buf();

@@ -7,6 +7,7 @@
 //! - [`grid`]: the grid that the integers of a file lie on;
 //! - [`integers`]: integers in the smallest type that takes them;
 //! - [`shape`]: counting elements, broadcasting, the share of one image;
+//! - [`strides`]: tensors that are views of a storage;
 //! - [`tied`]: layers of weight files that have the weights of others;
 //! - [`unread`]: what no output of the network depends on is left out;
 //! - [`windows`]: how far a window reaches and at how many positions it stands.
@@ -18,6 +19,7 @@ pub(crate) mod finish;
 pub(crate) mod grid;
 pub(crate) mod integers;
 pub(crate) mod shape;
+pub(crate) mod strides;
 pub(crate) mod tied;
 pub(crate) mod unread;
 pub(crate) mod windows;

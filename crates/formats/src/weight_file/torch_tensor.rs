@@ -7,6 +7,7 @@ use network::{DataType, WeightQuantization, WeightTransform};
 use super::WeightTensor;
 use crate::pickle::{Id, Object, Pickle};
 use crate::reading::fault::{Fault, invalid, unsupported};
+use crate::reading::strides;
 
 /// How many calls may wrap a tensor, one around the other.
 const MAX_WRAPPERS: usize = 8;
@@ -155,27 +156,12 @@ impl View<'_, '_> {
         };
         let offset = self.number(offset)?;
         let (shape, strides) = (self.numbers(size)?, self.numbers(stride)?);
-        if shape.len() != strides.len() {
-            return Err(invalid!("tensor {name:?} of shape {shape:?} has strides {strides:?}"));
-        }
-        let count = shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
-        let end = count.and_then(|n| offset.checked_add(n)?.checked_mul(data_type.size()));
         let elements = storages.get(storage.key)?;
-        let (from, stored) = (offset.saturating_mul(data_type.size()), elements.len());
-        let end = end.filter(|&end| end <= stored).ok_or_else(|| {
-            invalid!(
-                "tensor {name:?} of shape {shape:?} at element {offset} ends outside its storage of {stored} bytes"
-            )
-        })?;
-        let order = order(&shape, &strides).ok_or_else(|| {
-            unsupported!("tensor {name:?} of shape {shape:?} has strides {strides:?}; save it contiguous")
-        })?;
-        let mut tensor = WeightTensor::new(name.to_string(), data_type, shape.clone(), elements.slice(from..end))?;
-        if let Some(order) = order {
-            tensor.tensor.shape = order.iter().map(|&axis| shape[axis]).collect();
-            let place = |axis: usize| order.iter().position(|&a| a == axis).expect("the order names every axis");
-            tensor.transforms.push(WeightTransform::Transpose((0..shape.len()).map(place).collect()));
-        }
+        let stored = strides::view(&shape, &strides, offset, data_type.size(), &elements)
+            .map_err(|fault| fault.within(&format!("tensor {name:?}")))?;
+        let mut tensor = WeightTensor::new(name.to_string(), data_type, shape, stored.bytes)?;
+        tensor.tensor.shape = stored.shape;
+        tensor.transforms.extend(stored.transpose.map(WeightTransform::Transpose));
         Ok(tensor)
     }
 
@@ -196,29 +182,6 @@ impl View<'_, '_> {
         let wrong = || invalid!("tensor {:?} has a size or stride that is no tuple of counts", self.name);
         counts.ok_or_else(wrong)?.iter().map(|&id| self.number(id)).collect()
     }
-}
-
-/// The order of axes in which the elements lie one after another. `None` where there is no such order, `Some(None)`
-/// where it is row-major.
-#[allow(clippy::option_option, reason = "two different answers, said above")]
-fn order(shape: &[usize], strides: &[usize]) -> Option<Option<Vec<usize>>> {
-    if shape.contains(&0) {
-        return Some(None);
-    }
-    let mut axes: Vec<usize> = (0..shape.len()).filter(|&axis| shape[axis] > 1).collect();
-    axes.sort_by_key(|&axis| std::cmp::Reverse(strides[axis]));
-    let mut expected = 1usize;
-    for &axis in axes.iter().rev() {
-        if strides[axis] != expected {
-            return None;
-        }
-        expected = expected.checked_mul(shape[axis])?;
-    }
-    if axes.is_sorted() {
-        return Some(None);
-    }
-    axes.extend((0..shape.len()).filter(|&axis| shape[axis] <= 1));
-    Some(Some(axes))
 }
 
 /// Integers with scales: `(torch.per_tensor_affine, scale, zero_point)` or
@@ -269,19 +232,4 @@ fn quantized(
     }
     let quantization = WeightQuantization { scales, zero_points, grid: Grid::MidTread, data_type, clip: None };
     Ok(WeightTensor { quantization: Some(quantization), ..tensor })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::order;
-
-    #[test]
-    fn orders_of_axes_are_found() {
-        assert_eq!(order(&[2, 3, 4], &[12, 4, 1]), Some(None));
-        assert_eq!(order(&[2, 1, 4], &[4, 99, 1]), Some(None));
-        assert_eq!(order(&[3, 2], &[1, 3]), Some(Some(vec![1, 0])));
-        assert_eq!(order(&[4, 3, 2, 2], &[12, 1, 6, 3]), Some(Some(vec![0, 2, 3, 1])));
-        assert_eq!(order(&[2, 3], &[0, 1]), None, "expanded");
-        assert_eq!(order(&[2, 3], &[6, 2]), None, "every second element");
-    }
 }
