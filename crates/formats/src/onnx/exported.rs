@@ -20,13 +20,18 @@ mod weights;
 use std::collections::HashMap;
 
 use bytes::Bytes;
+use network::{DataType, Tensor};
 
 use self::call::Call;
 use self::program::{Kind, Program, TensorMeta};
+use self::weights::Stored;
+use super::array::{Array, Data, settle};
 use super::proto::{
-    AttributeProto, AttributeType, Dimension, DimensionValue, GraphProto, NodeProto, TensorProto, TensorShapeProto,
-    TensorTypeProto, TypeProto, ValueInfoProto,
+    AttributeProto, Dimension, DimensionValue, GraphProto, NodeProto, TensorShapeProto, TensorTypeProto, TypeProto,
+    ValueInfoProto,
 };
+use super::write::attributes::{counts, int};
+use super::write::tensors::{number, proto};
 use crate::reading::archive::Archive;
 use crate::reading::fault::{Fault, clean, invalid, unsupported};
 
@@ -75,28 +80,30 @@ struct Translation<'a> {
     program: &'a Program,
     graph: GraphProto,
     /// Weights and constants by the name that the module gives them.
-    stored: HashMap<String, TensorProto>,
-    /// The name in the graph by the name in the module, of tensors that are there.
+    stored: HashMap<String, Stored>,
+    /// Where the graph has its initializers, by their names.
+    places: HashMap<String, usize>,
+    /// The operators of the archive, in order.
     operators: Vec<String>,
 }
 
 impl<'a> Translation<'a> {
-    fn new(program: &'a Program, stored: HashMap<String, TensorProto>) -> Self {
+    fn new(program: &'a Program, stored: HashMap<String, Stored>) -> Self {
         let graph = GraphProto { name: "torch.export".to_string(), ..GraphProto::default() };
-        Self { program, graph, stored, operators: Vec::new() }
+        Self { program, graph, stored, places: HashMap::new(), operators: Vec::new() }
     }
 
     fn run(mut self) -> Result<(GraphProto, Vec<String>), Fault> {
         self.add_inputs()?;
         for node in &self.program.graph().nodes {
-            let call = Call { node, program: self.program };
+            let call = Call::new(node, self.program);
             let name = call.operator();
             if operators::is_silent(name) {
                 continue;
             }
             self.operators.push(format!("aten:{}", name.strip_suffix(".default").unwrap_or(name)));
-            operators::translate(&mut self, &call)
-                .map_err(|fault| within(fault, &format!("node {:?}", node.name())))?;
+            let place = format!("node {:?}", clean(node.name()));
+            operators::translate(&mut self, &call).map_err(|fault| fault.within(&place))?;
         }
         let program = self.program;
         for (name, meta) in &program.graph().tensor_values {
@@ -123,14 +130,41 @@ impl<'a> Translation<'a> {
                     let info = info.ok_or_else(|| unsupported!("input {:?}: its type", clean(input.name)))?;
                     self.graph.input.push(info);
                 }
-                Kind::Stored(name) => {
-                    let tensor = self.stored.get(name).cloned();
-                    let tensor = tensor.ok_or_else(|| invalid!("no weights for {:?}", clean(name)))?;
-                    self.graph.initializer.push(TensorProto { name: input.name.to_string(), ..tensor });
-                }
+                Kind::Stored(name) => self.add_stored(input.name, name)?,
             }
         }
         Ok(())
+    }
+
+    /// A tensor of the archive under the name that the graph has for it.
+    fn add_stored(&mut self, name: &str, module: &str) -> Result<(), Fault> {
+        let stored = self.stored.get(module).ok_or_else(|| invalid!("no weights for {:?}", clean(module)))?;
+        let Stored { tensor, transpose } = stored.clone();
+        let Some(transpose) = transpose else { return self.add_initializer(name.to_string(), &tensor) };
+        let in_memory = format!("{name}.stored");
+        self.graph.node.push(NodeProto {
+            name: name.to_string(),
+            op_type: "Transpose".to_string(),
+            input: vec![in_memory.clone()],
+            output: vec![name.to_string()],
+            attribute: vec![counts("perm", &transpose)],
+            ..NodeProto::default()
+        });
+        self.add_initializer(in_memory, &tensor)
+    }
+
+    fn add_initializer(&mut self, name: String, tensor: &Tensor) -> Result<(), Fault> {
+        self.places.insert(name.clone(), self.graph.initializer.len());
+        self.graph.initializer.push(proto(name, tensor)?);
+        Ok(())
+    }
+
+    /// Takes out the nodes and initializers that came after so many of each.
+    fn cut_back(&mut self, nodes: usize, initializers: usize) {
+        self.graph.node.truncate(nodes);
+        for tensor in self.graph.initializer.drain(initializers..) {
+            self.places.remove(&tensor.name);
+        }
     }
 
     /// Adds a node of ONNX that makes `output`.
@@ -147,51 +181,44 @@ impl<'a> Translation<'a> {
     }
 
     /// Adds a constant and returns its name.
-    fn constant(&mut self, tensor: TensorProto, call: &Call<'_>, what: &str) -> String {
+    fn constant(&mut self, tensor: &Tensor, call: &Call<'_>, what: &str) -> Result<String, Fault> {
         let name = format!("{}.{what}", call.outputs().first().copied().unwrap_or_default());
-        self.graph.initializer.push(TensorProto { name: name.clone(), ..tensor });
-        name
+        self.add_initializer(name.clone(), tensor)?;
+        Ok(name)
     }
 
     /// A constant of 64-bit integers, of one axis.
-    fn integers(&mut self, values: &[i64], call: &Call<'_>, what: &str) -> String {
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let (dims, raw_data) = (vec![values.len() as i64], Some(bytes.into()));
-        self.constant(TensorProto { dims, data_type: 7, raw_data, ..TensorProto::default() }, call, what)
+    fn integers(&mut self, values: &[i64], call: &Call<'_>, what: &str) -> Result<String, Fault> {
+        let (data_type, shape, data) = (DataType::I64, vec![values.len()], Data::Int(values.to_vec()));
+        self.constant(&Array { data_type, shape, data }.into_tensor(), call, what)
     }
 
-    /// The element type of a value, by its number in ONNX.
-    fn element_type(&self, name: &str) -> Option<i32> {
-        weights::element_type(self.program.graph().tensor_values.get(name)?.dtype)
-    }
-
-    /// A constant without axes, of this element type.
-    fn number_of(&mut self, data_type: Option<i32>, value: f64, call: &Call<'_>, what: &str) -> Result<String, Fault> {
-        let bytes = match data_type {
-            Some(1) => (value as f32).to_le_bytes().to_vec(),
-            Some(6) => (value as i32).to_le_bytes().to_vec(),
-            Some(7) => (value as i64).to_le_bytes().to_vec(),
-            Some(10) => half::f16::from_f64(value).to_le_bytes().to_vec(),
-            Some(11) => value.to_le_bytes().to_vec(),
-            Some(16) => half::bf16::from_f64(value).to_le_bytes().to_vec(),
-            Some(_) | None => return Err(unsupported!("{}: a number beside values of this type", call.operator())),
+    /// A constant without axes, rounded to this element type.
+    fn number_of(&mut self, data_type: DataType, value: f64, call: &Call<'_>, what: &str) -> Result<String, Fault> {
+        let is_whole = value.fract() == 0.0 && value.abs() < (1u64 << 53) as f64;
+        let data = match data_type.is_real() {
+            true => Some(Data::Real(vec![value])),
+            false => is_whole.then(|| Data::Int(vec![value as i64])),
         };
-        let data_type = data_type.expect("its bytes are known");
-        let tensor = TensorProto { data_type, raw_data: Some(bytes.into()), ..TensorProto::default() };
-        Ok(self.constant(tensor, call, what))
+        let data = data.and_then(|data| settle(data, data_type)).ok_or_else(|| {
+            unsupported!("argument {what:?} is {value}, beside elements of the type {}", data_type.name())
+        })?;
+        self.constant(&Array { data_type, shape: Vec::new(), data }.into_tensor(), call, what)
     }
-}
 
-/// A fault with its place in front.
-fn within(fault: Fault, place: &str) -> Fault {
-    let placed = |problem: String| format!("{place}: {problem}");
-    match fault {
-        Fault::Invalid(problem) => Fault::Invalid(placed(problem)),
-        Fault::Unsupported(problem) => Fault::Unsupported(placed(problem)),
-        Fault::NotRun(problem) => Fault::NotRun(placed(problem)),
-        Fault::NotCosted(problem) => Fault::NotCosted(placed(problem)),
-        Fault::OpenShape(problem) => Fault::OpenShape(placed(problem)),
-        Fault::UnknownShape => Fault::UnknownShape,
+    /// The element type of a value.
+    fn data_type(&self, name: &str) -> Option<DataType> {
+        self.program.graph().tensor_values.get(name)?.data_type()
+    }
+
+    /// A value in this element type; `what` is it in the names of what is made.
+    fn cast(&mut self, name: &str, to: DataType, call: &Call<'_>, what: &str) -> String {
+        if self.data_type(name) == Some(to) {
+            return name.to_string();
+        }
+        let made = format!("{}.{what}", call.outputs().first().copied().unwrap_or_default());
+        self.add(call, "Cast", vec![name.to_string()], &made, vec![int("to", i64::from(number(to)))]);
+        made
     }
 }
 
@@ -204,24 +231,6 @@ fn value_info(name: &str, meta: &TensorMeta) -> Option<ValueInfoProto> {
         },
     };
     let shape = Some(TensorShapeProto { dim: meta.sizes.iter().map(dimension).collect() });
-    let tensor_type = Some(TensorTypeProto { elem_type: weights::element_type(meta.dtype)?, shape });
+    let tensor_type = Some(TensorTypeProto { elem_type: number(meta.data_type()?), shape });
     Some(ValueInfoProto { name: name.to_string(), r#type: Some(TypeProto { tensor_type }) })
-}
-
-fn int(name: &str, i: i64) -> AttributeProto {
-    AttributeProto { name: name.to_string(), i, r#type: AttributeType::Int as i32, ..AttributeProto::default() }
-}
-
-fn float(name: &str, value: f64) -> AttributeProto {
-    let f = value as f32;
-    AttributeProto { name: name.to_string(), f, r#type: AttributeType::Float as i32, ..AttributeProto::default() }
-}
-
-fn ints(name: &str, ints: Vec<i64>) -> AttributeProto {
-    AttributeProto { name: name.to_string(), ints, r#type: AttributeType::Ints as i32, ..AttributeProto::default() }
-}
-
-fn string(name: &str, text: &str) -> AttributeProto {
-    let s = Bytes::copy_from_slice(text.as_bytes());
-    AttributeProto { name: name.to_string(), s, r#type: AttributeType::String as i32, ..AttributeProto::default() }
 }

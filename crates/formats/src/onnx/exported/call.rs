@@ -1,18 +1,53 @@
 //! One call of an ATen operator, and its arguments by name.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::program::{Node, Program, tensor_names};
 use crate::reading::fault::{Fault, clean, unsupported};
 
+/// Arguments that change no value: where and how PyTorch keeps a tensor, and which of its libraries computes.
+const OF_NO_VALUE: [&str; 9] = [
+    "memory_format",
+    "layout",
+    "device",
+    "pin_memory",
+    "non_blocking",
+    "copy",
+    "implicit",
+    "cudnn_enabled",
+    "cudnn_enable",
+];
+
 /// A node with the program that it belongs to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Call<'a> {
     pub(super) node: &'a Node,
     pub(super) program: &'a Program,
+    /// The arguments that have been asked for.
+    asked: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Call<'a> {
+    pub(super) fn new(node: &'a Node, program: &'a Program) -> Self {
+        Self { node, program, asked: RefCell::default() }
+    }
+
+    /// Arguments that say nothing beyond what is read of the call.
+    pub(super) fn ignore(&self, names: &[&str]) {
+        self.asked.borrow_mut().extend(names.iter().map(|name| (*name).to_string()));
+    }
+
+    /// The arguments that nobody has asked for.
+    pub(super) fn unread(&self) -> Vec<&'a str> {
+        let asked = self.asked.borrow();
+        let names = self.node.inputs.iter().filter(|argument| argument.value().is_some());
+        let names = names.map(|argument| argument.name.as_str());
+        names.filter(|name| !asked.contains(*name) && !OF_NO_VALUE.contains(name)).collect()
+    }
+
     /// The operator without its namespace: `conv2d.default`.
     pub(super) fn operator(&self) -> &'a str {
         let target = &self.node.target;
@@ -56,9 +91,8 @@ impl<'a> Call<'a> {
 
     /// An argument and its kind, `as_ints`; none where it is absent or `None`.
     fn argument(&self, name: &str) -> Option<(&'a str, &'a Value)> {
-        let argument = &self.node.inputs.iter().find(|argument| argument.name == name)?.arg;
-        let (kind, value) = argument.as_object()?.iter().next()?;
-        (kind != "as_none").then_some((kind.as_str(), value))
+        self.ignore(&[name]);
+        self.node.inputs.iter().find(|argument| argument.name == name)?.value()
     }
 
     /// Whether an argument is there.
@@ -89,6 +123,7 @@ impl<'a> Call<'a> {
 
     /// An argument that is a list of tensors.
     pub(super) fn tensors(&self, name: &str) -> Result<Vec<&'a str>, Fault> {
+        self.ignore(&[name]);
         let argument = self.node.inputs.iter().find(|argument| argument.name == name);
         let names = argument.map(|argument| tensor_names(&argument.arg)).unwrap_or_default();
         if names.is_empty() { Err(self.odd(name, "tensors")) } else { Ok(names) }
@@ -97,9 +132,10 @@ impl<'a> Call<'a> {
     /// An argument that is a number; none where it is a tensor.
     pub(super) fn number(&self, name: &str) -> Option<f64> {
         match self.argument(name)? {
+            // An infinite number is a text.
+            ("as_float", Value::String(text)) => text.parse().ok(),
             ("as_float" | "as_int", number) => number.as_f64(),
             ("as_bool", flag) => flag.as_bool().map(|flag| f64::from(u8::from(flag))),
-            // An infinite number is a text.
             _ => None,
         }
     }
@@ -146,7 +182,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// A list of integers; −1 for one that is open. None where the argument is absent.
+    /// A list of integers; none where the argument is absent.
     pub(super) fn ints(&self, name: &str) -> Result<Option<Vec<i64>>, Fault> {
         let list = match self.argument(name) {
             None => return Ok(None),
@@ -155,11 +191,11 @@ impl<'a> Call<'a> {
             Some(_) => return Err(self.odd(name, "integers")),
         };
         let number = |item: &Value| {
-            let named =
-                || item.get("as_name").and_then(Value::as_str).map(|name| self.program.integer(name).unwrap_or(-1));
+            let named = || self.program.integer(item.get("as_name").and_then(Value::as_str)?);
             item.as_i64().or_else(|| item.get("as_int").and_then(Value::as_i64)).or_else(named)
         };
-        list.iter().map(number).collect::<Option<Vec<i64>>>().map(Some).ok_or_else(|| self.odd(name, "integers"))
+        let numbers = list.iter().map(number).collect::<Option<Vec<i64>>>();
+        numbers.map(Some).ok_or_else(|| self.odd(name, "integers that the archive knows"))
     }
 
     /// A list of integers for each of `len` spatial axes, where one stands for all.
@@ -170,10 +206,5 @@ impl<'a> Call<'a> {
             Some(list) if list.len() == len => Ok(list.to_vec()),
             Some(_) => Err(self.odd(name, &format!("{len} integers"))),
         }
-    }
-
-    /// Refuses an argument that would change what the operator computes.
-    pub(super) fn refuse(&self, name: &str) -> Result<(), Fault> {
-        if self.has(name) { Err(unsupported!("{}: argument {name:?}", clean(self.operator()))) } else { Ok(()) }
     }
 }

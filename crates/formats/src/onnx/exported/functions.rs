@@ -1,19 +1,30 @@
 //! Functions of one element or two of ATen in operators of ONNX.
 
+use network::DataType;
+
+use super::Translation;
 use super::call::Call;
-use super::nodes::{output, plain, unknown};
-use super::{Translation, float, int, string};
+use super::nodes::{computed, operand, output, plain, unknown};
+use crate::onnx::write::attributes::{float, int, text};
 use crate::reading::fault::Fault;
 
 /// Functions of one element or two; none for another operator.
 pub(super) fn functions(t: &mut Translation<'_>, call: &Call<'_>, family: &str) -> Option<Result<(), Fault>> {
     if let Some(op_type) = unary(family) {
-        return Some(plain(t, call, op_type, &["self"], vec![]));
+        return Some(computed(t, call, op_type, &["self"], vec![]));
     }
     Some(match family {
-        "add" | "sub" | "mul" | "div" | "pow" => binary(t, call, family),
-        "gt" | "ge" | "lt" | "le" | "eq" => compare(t, call, family),
-        "where" => plain(t, call, "Where", &["condition", "self", "other"], vec![]),
+        "add" => binary(t, call, "Add"),
+        "sub" => binary(t, call, "Sub"),
+        "mul" => binary(t, call, "Mul"),
+        "div" => binary(t, call, "Div"),
+        "pow" => computed(t, call, "Pow", &["self", "exponent"], vec![]),
+        "gt" => compare(t, call, "Greater"),
+        "ge" => compare(t, call, "GreaterOrEqual"),
+        "lt" => compare(t, call, "Less"),
+        "le" => compare(t, call, "LessOrEqual"),
+        "eq" => compare(t, call, "Equal"),
+        "where" => choose(t, call),
         "relu6" => clip(t, call, Some(0.0), Some(6.0)),
         "hardtanh" => hardtanh(t, call),
         "clamp" | "clip" => clip(t, call, call.number("min"), call.number("max")),
@@ -54,28 +65,12 @@ fn unary(family: &str) -> Option<&'static str> {
     NAMES.iter().find(|(aten, _)| *aten == family).map(|(_, op_type)| *op_type)
 }
 
-fn binary(t: &mut Translation<'_>, call: &Call<'_>, family: &str) -> Result<(), Fault> {
-    if call.has("rounding_mode") {
-        return unknown(t, call);
-    }
-    let op_type = match family {
-        "add" => "Add",
-        "sub" => "Sub",
-        "mul" => "Mul",
-        "div" => "Div",
-        _ => "Pow",
-    };
-    let second = if family == "pow" { "exponent" } else { "other" };
-    // A number takes the type of what is computed.
-    let data_type = t.element_type(output(call)?);
-    let operand = |name: &str, t: &mut Translation<'_>| match call.number(name) {
-        Some(number) => t.number_of(data_type, number, call, name),
-        None => Ok(call.tensor(name)?.to_string()),
-    };
-    let (left, mut right) = (operand("self", t)?, operand(second, t)?);
-    let alpha = call.float("alpha", 1.0)?;
-    if alpha != 1.0 {
-        let (factor, scaled) = (t.number_of(data_type, alpha, call, "alpha")?, format!("{}.scaled", output(call)?));
+fn binary(t: &mut Translation<'_>, call: &Call<'_>, op_type: &str) -> Result<(), Fault> {
+    let data_type = t.data_type(output(call)?).filter(|&data_type| data_type != DataType::Bool);
+    let (Some(data_type), false) = (data_type, call.has("rounding_mode")) else { return unknown(t, call) };
+    let (left, mut right) = (operand(t, call, "self", data_type)?, operand(t, call, "other", data_type)?);
+    if call.float("alpha", 1.0)? != 1.0 {
+        let (factor, scaled) = (operand(t, call, "alpha", data_type)?, format!("{}.scaled", output(call)?));
         t.add(call, "Mul", vec![right, factor], &scaled, vec![]);
         right = scaled;
     }
@@ -83,20 +78,27 @@ fn binary(t: &mut Translation<'_>, call: &Call<'_>, family: &str) -> Result<(), 
     Ok(())
 }
 
-fn compare(t: &mut Translation<'_>, call: &Call<'_>, family: &str) -> Result<(), Fault> {
-    let op_type = match family {
-        "gt" => "Greater",
-        "ge" => "GreaterOrEqual",
-        "lt" => "Less",
-        "le" => "LessOrEqual",
-        _ => "Equal",
+/// Operands of one type are compared in it, integers with a fraction as real numbers.
+fn compare(t: &mut Translation<'_>, call: &Call<'_>, op_type: &str) -> Result<(), Fault> {
+    let Some(own) = t.data_type(call.tensor("self")?) else { return unknown(t, call) };
+    let common = match call.number("other") {
+        Some(number) if number.fract() != 0.0 && !own.is_real() => DataType::F32,
+        Some(_) => own,
+        None if t.data_type(call.tensor("other")?) == Some(own) => own,
+        None => return unknown(t, call),
     };
-    let left = call.tensor("self")?;
-    let right = match call.number("other") {
-        Some(number) => t.number_of(t.element_type(left), number, call, "other")?,
-        None => call.tensor("other")?.to_string(),
+    let inputs = vec![operand(t, call, "self", common)?, operand(t, call, "other", common)?];
+    t.add(call, op_type, inputs, output(call)?, vec![]);
+    Ok(())
+}
+
+fn choose(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    let (condition, made) = (call.tensor("condition")?, output(call)?);
+    let (Some(DataType::Bool), Some(to)) = (t.data_type(condition), t.data_type(made)) else {
+        return unknown(t, call);
     };
-    t.add(call, op_type, vec![left.to_string(), right], output(call)?, vec![]);
+    let inputs = vec![condition.to_string(), operand(t, call, "self", to)?, operand(t, call, "other", to)?];
+    t.add(call, "Where", inputs, made, vec![]);
     Ok(())
 }
 
@@ -109,18 +111,20 @@ fn clip(t: &mut Translation<'_>, call: &Call<'_>, min: Option<f64>, max: Option<
     if (call.has("min") && min.is_none()) || (call.has("max") && max.is_none()) {
         return unknown(t, call);
     }
-    let data_type = t.element_type(output(call)?);
-    let mut bound = |bound: Option<f64>, what| match bound {
-        Some(bound) => t.number_of(data_type, bound, call, what),
-        None => Ok(String::new()),
-    };
-    let inputs = vec![call.tensor("self")?.to_string(), bound(min, "min")?, bound(max, "max")?];
+    let Some(data_type) = t.data_type(output(call)?) else { return unknown(t, call) };
+    let mut inputs = vec![operand(t, call, "self", data_type)?];
+    for (bound, what) in [(min, "min"), (max, "max")] {
+        inputs.push(match bound {
+            Some(bound) => t.number_of(data_type, bound, call, what)?,
+            None => String::new(),
+        });
+    }
     t.add(call, "Clip", inputs, output(call)?, vec![]);
     Ok(())
 }
 
 fn leaky_relu(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
-    let slope = float("alpha", call.float("negative_slope", 0.01)?);
+    let slope = float("alpha", call.float("negative_slope", 0.01)? as f32);
     plain(t, call, "LeakyRelu", &["self"], vec![slope])
 }
 
@@ -137,7 +141,7 @@ fn elu(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
     if call.float("scale", 1.0)? != 1.0 || call.float("input_scale", 1.0)? != 1.0 {
         return unknown(t, call);
     }
-    plain(t, call, "Elu", &["self"], vec![float("alpha", call.float("alpha", 1.0)?)])
+    plain(t, call, "Elu", &["self"], vec![float("alpha", call.float("alpha", 1.0)? as f32)])
 }
 
 /// One slope for all channels, or one for each of them: `[C]` beside `[N, C, …]`.
@@ -149,7 +153,7 @@ fn prelu(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
     }
     let spread: Vec<i64> = std::iter::once(-1).chain(std::iter::repeat_n(1, rank - 2)).collect();
     let by_channel = format!("{}.slope", output(call)?);
-    let spread = t.integers(&spread, call, "shape");
+    let spread = t.integers(&spread, call, "shape")?;
     t.add(call, "Reshape", vec![slope.to_string(), spread], &by_channel, vec![]);
     t.add(call, "PRelu", vec![input.to_string(), by_channel], output(call)?, vec![]);
     Ok(())
@@ -157,21 +161,16 @@ fn prelu(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
 
 fn gelu(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
     let form = call.text("approximate").unwrap_or("none").to_string();
-    plain(t, call, "Gelu", &["self"], vec![string("approximate", &form)])
+    plain(t, call, "Gelu", &["self"], vec![text("approximate", &form)])
 }
 
 fn softmax(t: &mut Translation<'_>, call: &Call<'_>, op_type: &str) -> Result<(), Fault> {
-    plain(t, call, op_type, &["self"], vec![int("axis", call.int("dim", -1)?)])
+    call.ignore(&["dtype", "half_to_float"]);
+    computed(t, call, op_type, &["self"], vec![int("axis", call.int("dim", -1)?)])
 }
 
+/// The type is that of what is made, whatever the call takes it from.
 fn cast(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
-    let input = call.tensor("self")?;
-    let program = call.program;
-    let of =
-        |name: &str| program.graph().tensor_values.get(name).and_then(|meta| super::weights::element_type(meta.dtype));
-    match (of(input), of(output(call)?)) {
-        (Some(from), Some(to)) if from == to => plain(t, call, "Identity", &["self"], vec![]),
-        (_, Some(to)) => plain(t, call, "Cast", &["self"], vec![int("to", i64::from(to))]),
-        (_, None) => unknown(t, call),
-    }
+    call.ignore(&["dtype", "other"]);
+    computed(t, call, "Identity", &["self"], vec![])
 }

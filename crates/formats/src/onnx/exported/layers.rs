@@ -1,9 +1,12 @@
 //! Layers, normalization, pooling and reductions of ATen in operators of ONNX.
 
+use network::Tensor;
+
+use super::Translation;
 use super::call::Call;
-use super::nodes::{axes, output, plain, unknown};
-use super::{Translation, float, int, ints, string};
-use crate::onnx::proto::{AttributeProto, TensorProto};
+use super::nodes::{axes, operand, output, plain, unknown};
+use crate::onnx::proto::AttributeProto;
+use crate::onnx::write::attributes::{counts, float, int, int_list, text};
 use crate::reading::fault::{Fault, unsupported};
 
 /// Layers, normalization, pooling and reductions; none for another operator.
@@ -35,20 +38,21 @@ pub(super) fn layers(t: &mut Translation<'_>, call: &Call<'_>, family: &str) -> 
 }
 
 fn convolution(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    call.ignore(&["transposed", "output_padding"]);
     let weight = call.tensor("weight")?;
     let spatial = call.rank(weight)?.saturating_sub(2);
     let mut more = vec![
-        ints("strides", call.spatial("stride", spatial, 1)?),
-        ints("dilations", call.spatial("dilation", spatial, 1)?),
+        int_list("strides", &call.spatial("stride", spatial, 1)?),
+        int_list("dilations", &call.spatial("dilation", spatial, 1)?),
         int("group", call.int("groups", 1)?),
     ];
     match call.text("padding") {
-        Some("same") => more.push(string("auto_pad", "SAME_UPPER")),
+        Some("same") => more.push(text("auto_pad", "SAME_UPPER")),
         Some("valid") => {}
         Some(other) => return Err(unsupported!("padding {other:?}")),
         None => {
             let padding = call.spatial("padding", spatial, 0)?;
-            more.push(ints("pads", [padding.clone(), padding].concat()));
+            more.push(int_list("pads", &padding.repeat(2)));
         }
     }
     with_bias(t, call, "Conv", weight, more)
@@ -59,10 +63,10 @@ fn transposed(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
     let spatial = call.rank(weight)?.saturating_sub(2);
     let padding = call.spatial("padding", spatial, 0)?;
     let more = vec![
-        ints("strides", call.spatial("stride", spatial, 1)?),
-        ints("dilations", call.spatial("dilation", spatial, 1)?),
-        ints("output_padding", call.spatial("output_padding", spatial, 0)?),
-        ints("pads", [padding.clone(), padding].concat()),
+        int_list("strides", &call.spatial("stride", spatial, 1)?),
+        int_list("dilations", &call.spatial("dilation", spatial, 1)?),
+        int_list("output_padding", &call.spatial("output_padding", spatial, 0)?),
+        int_list("pads", &padding.repeat(2)),
         int("group", call.int("groups", 1)?),
     ];
     with_bias(t, call, "ConvTranspose", weight, more)
@@ -89,7 +93,7 @@ fn linear(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
     }
     let made = output(call)?;
     let turned = format!("{made}.weight");
-    t.add(call, "Transpose", vec![weight.to_string()], &turned, vec![ints("perm", vec![1, 0])]);
+    t.add(call, "Transpose", vec![weight.to_string()], &turned, vec![counts("perm", &[1, 0])]);
     let Some(bias) = call.optional_tensor("bias")? else {
         t.add(call, "MatMul", vec![input.to_string(), turned], made, vec![]);
         return Ok(());
@@ -104,7 +108,7 @@ fn linear(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
 }
 
 fn addmm(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
-    let more = vec![float("alpha", call.float("alpha", 1.0)?), float("beta", call.float("beta", 1.0)?)];
+    let more = vec![float("alpha", call.float("alpha", 1.0)? as f32), float("beta", call.float("beta", 1.0)? as f32)];
     plain(t, call, "Gemm", &["mat1", "mat2", "self"], more)
 }
 
@@ -112,28 +116,31 @@ fn batch_norm(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
     if call.flag("training", false)? {
         return Err(unsupported!("batch normalization in training; export the model after model.eval()"));
     }
+    call.ignore(&["momentum"]);
     let mean = call.tensor("running_mean")?;
-    let channels = call.shape(mean)?;
-    let [Some(channels)] = channels[..] else { return Err(unsupported!("statistics of shape {channels:?}")) };
-    let parameter = |name: &str, value: f32, t: &mut Translation<'_>| match call.optional_tensor(name)? {
-        Some(tensor) => Ok::<String, Fault>(tensor.to_string()),
-        None => {
-            let count = usize::try_from(channels).map_err(|_| unsupported!("{channels} channels"))?;
-            let raw_data = Some(value.to_le_bytes().repeat(count).into());
-            let tensor = TensorProto { dims: vec![channels], data_type: 1, raw_data, ..TensorProto::default() };
-            Ok(t.constant(tensor, call, name))
-        }
-    };
-    let (scale, shift) = (parameter("weight", 1.0, t)?, parameter("bias", 0.0, t)?);
-    let inputs = vec![
-        call.tensor("input")?.to_string(),
-        scale,
-        shift,
-        mean.to_string(),
-        call.tensor("running_var")?.to_string(),
-    ];
-    t.add(call, "BatchNormalization", inputs, output(call)?, vec![float("epsilon", call.float("eps", 1e-5)?)]);
+    let (scale, shift) = (or_filled(t, call, "weight", 1.0)?, or_filled(t, call, "bias", 0.0)?);
+    let (Some(scale), Some(shift)) = (scale, shift) else { return unknown(t, call) };
+    let [input, variance] = [call.tensor("input")?, call.tensor("running_var")?].map(str::to_string);
+    let inputs = vec![input, scale, shift, mean.to_string(), variance];
+    t.add(call, "BatchNormalization", inputs, output(call)?, vec![float("epsilon", call.float("eps", 1e-5)? as f32)]);
     Ok(())
+}
+
+/// A parameter of each channel; where the call has none, one number for as many channels as there are means. None where the
+/// archive stores no means.
+fn or_filled(t: &mut Translation<'_>, call: &Call<'_>, name: &str, number: f32) -> Result<Option<String>, Fault> {
+    if let Some(parameter) = call.optional_tensor(name)? {
+        return Ok(Some(parameter.to_string()));
+    }
+    let mean = call.tensor("running_mean")?;
+    let filled = format!("{mean}.{name}");
+    if !t.places.contains_key(&filled) {
+        let Some(&place) = t.places.get(mean) else { return Ok(None) };
+        let &[channels] = t.graph.initializer[place].dims.as_slice() else { return Ok(None) };
+        let numbers = vec![number; channels as usize];
+        t.add_initializer(filled.clone(), &Tensor::from_f32(vec![numbers.len()], &numbers))?;
+    }
+    Ok(Some(filled))
 }
 
 fn layer_norm(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
@@ -144,7 +151,7 @@ fn layer_norm(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
     };
     let inputs = [Some(input), Some(scale), call.optional_tensor("bias")?].into_iter().flatten().map(str::to_string);
     let first = rank.checked_sub(normalized.len()).ok_or_else(|| unsupported!("{normalized:?} of {rank} axes"))?;
-    let more = vec![int("axis", first as i64), float("epsilon", call.float("eps", 1e-5)?)];
+    let more = vec![int("axis", first as i64), float("epsilon", call.float("eps", 1e-5)? as f32)];
     t.add(call, "LayerNormalization", inputs.collect(), output(call)?, more);
     Ok(())
 }
@@ -160,15 +167,14 @@ fn pool(t: &mut Translation<'_>, call: &Call<'_>, op_type: &str) -> Result<(), F
     };
     let padding = call.spatial("padding", spatial, 0)?;
     let mut more = vec![
-        ints("kernel_shape", kernel),
-        ints("strides", stride),
-        ints("pads", [padding.clone(), padding].concat()),
+        int_list("kernel_shape", &kernel),
+        int_list("strides", &stride),
+        int_list("pads", &padding.repeat(2)),
         int("ceil_mode", i64::from(call.flag("ceil_mode", false)?)),
     ];
     if op_type == "MaxPool" {
-        more.push(ints("dilations", call.spatial("dilation", spatial, 1)?));
+        more.push(int_list("dilations", &call.spatial("dilation", spatial, 1)?));
     } else {
-        call.refuse("divisor_override")?;
         more.push(int("count_include_pad", i64::from(call.flag("count_include_pad", true)?)));
     }
     t.add(call, op_type, vec![input.to_string()], output(call)?, more);
@@ -187,24 +193,27 @@ fn adaptive(t: &mut Translation<'_>, call: &Call<'_>, op_type: &str) -> Result<(
     let window = |(from, &to): (&Option<i64>, &i64)| from.filter(|from| to > 0 && from % to == 0).map(|from| from / to);
     let windows = size.iter().zip(&wanted).map(window).collect::<Option<Vec<i64>>>();
     let Some(windows) = windows else { return unknown(t, call) };
-    let more = vec![ints("kernel_shape", windows.clone()), ints("strides", windows)];
+    let more = vec![int_list("kernel_shape", &windows), int_list("strides", &windows)];
     t.add(call, op_type, vec![input.to_string()], output(call)?, more);
     Ok(())
 }
 
 fn reduce(t: &mut Translation<'_>, call: &Call<'_>, op_type: &str) -> Result<(), Fault> {
+    call.ignore(&["dtype"]);
+    let Some(to) = t.data_type(output(call)?) else { return unknown(t, call) };
     let found = call.ints("dim")?.unwrap_or_default();
     let keep = int("keepdims", i64::from(call.flag("keepdim", false)?));
-    let mut inputs = vec![call.tensor("self")?.to_string()];
+    let mut inputs = vec![operand(t, call, "self", to)?];
     // No axes are all axes.
     if !found.is_empty() {
-        inputs.push(t.integers(&axes(call, "dim", "self")?, call, "axes"));
+        inputs.push(t.integers(&axes(call, "dim", "self")?, call, "axes")?);
     }
     t.add(call, op_type, inputs, output(call)?, vec![keep]);
     Ok(())
 }
 
 fn dropout(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    call.ignore(&["p"]);
     if call.flag("train", false)? {
         return Err(unsupported!("dropout in training; export the model after model.eval()"));
     }

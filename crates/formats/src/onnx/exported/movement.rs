@@ -1,9 +1,11 @@
 //! What moves elements and makes none, of ATen in operators of ONNX.
 
+use network::{DataType, Tensor};
+
+use super::Translation;
 use super::call::Call;
 use super::nodes::{axes, axis, output, plain, unknown};
-use super::{Translation, int, ints, string};
-use crate::onnx::proto::TensorProto;
+use crate::onnx::write::attributes::{counts, int, int_list, text};
 use crate::reading::fault::{Fault, unsupported};
 
 /// What moves elements and makes none; none for another operator.
@@ -11,7 +13,8 @@ pub(super) fn movement(t: &mut Translation<'_>, call: &Call<'_>, family: &str) -
     Some(match family {
         "flatten" => flatten(t, call),
         "view" | "reshape" | "_unsafe_view" | "unflatten" => reshape(t, call),
-        "squeeze" | "unsqueeze" => squeeze(t, call, family),
+        "squeeze" => squeeze(t, call),
+        "unsqueeze" => unsqueeze(t, call),
         "permute" => permute(t, call),
         "transpose" | "t" | "numpy_T" => swap(t, call),
         "cat" | "concat" => concat(t, call),
@@ -38,7 +41,7 @@ fn to_shape(t: &mut Translation<'_>, call: &Call<'_>, input: &str) -> Result<(),
     if shape.iter().filter(|&&extent| extent == -1).count() > 1 {
         return Err(unsupported!("{}: several open extents in {shape:?}", call.operator()));
     }
-    let shape = t.integers(&shape, call, "shape");
+    let shape = t.integers(&shape, call, "shape")?;
     t.add(call, "Reshape", vec![input.to_string(), shape], made, vec![]);
     Ok(())
 }
@@ -54,35 +57,36 @@ fn flatten(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
 }
 
 fn reshape(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    call.ignore(&["size", "shape", "dim", "sizes"]);
     to_shape(t, call, call.tensor("self")?)
 }
 
-fn squeeze(t: &mut Translation<'_>, call: &Call<'_>, family: &str) -> Result<(), Fault> {
-    let input = call.tensor("self")?.to_string();
-    let mut inputs = vec![input.clone()];
-    if call.has("dim") {
-        // An axis of Unsqueeze counts those of its output.
-        let of = if family == "unsqueeze" { output(call)? } else { call.tensor("self")? };
-        let (rank, shape) = (call.rank(of)?, call.shape(of)?);
-        let found = call.ints("dim")?.unwrap_or_default();
-        let counted = found.into_iter().map(|one| axis(one, rank)).collect::<Result<Vec<_>, _>>()?;
-        // Squeeze of PyTorch leaves an axis that is longer than 1.
-        let kept =
-            counted.into_iter().filter(|&axis| shape[axis] == Some(1)).map(|axis| axis as i64).collect::<Vec<_>>();
-        if kept.is_empty() {
-            t.add(call, "Identity", inputs, output(call)?, vec![]);
-            return Ok(());
-        }
-        inputs.push(t.integers(&kept, call, "axes"));
+/// Axes of 1 are taken out, all of them or those that are named; a longer one stays.
+fn squeeze(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    let shape = call.shape(call.tensor("self")?)?;
+    let named = if call.has("dim") { axes(call, "dim", "self")? } else { (0..shape.len() as i64).collect() };
+    let of_one: Vec<i64> = named.into_iter().filter(|&axis| shape[axis as usize] == Some(1)).collect();
+    let mut inputs = vec![call.tensor("self")?.to_string()];
+    if of_one.is_empty() {
+        t.add(call, "Identity", inputs, output(call)?, vec![]);
+        return Ok(());
     }
-    let op_type = if family == "squeeze" { "Squeeze" } else { "Unsqueeze" };
-    t.add(call, op_type, inputs, output(call)?, vec![]);
+    inputs.push(t.integers(&of_one, call, "axes")?);
+    t.add(call, "Squeeze", inputs, output(call)?, vec![]);
+    Ok(())
+}
+
+/// The axis counts those of the output.
+fn unsqueeze(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    let at = axis(call.int("dim", 0)?, call.rank(output(call)?)?)?;
+    let inputs = vec![call.tensor("self")?.to_string(), t.integers(&[at as i64], call, "axes")?];
+    t.add(call, "Unsqueeze", inputs, output(call)?, vec![]);
     Ok(())
 }
 
 fn permute(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
     let perm = axes(call, "dims", "self")?;
-    plain(t, call, "Transpose", &["self"], vec![ints("perm", perm)])
+    plain(t, call, "Transpose", &["self"], vec![int_list("perm", &perm)])
 }
 
 fn swap(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
@@ -92,11 +96,13 @@ fn swap(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
         true => perm.swap(axis(call.int("dim0", 0)?, rank)?, axis(call.int("dim1", 1)?, rank)?),
         false => perm.reverse(),
     }
-    plain(t, call, "Transpose", &["self"], vec![ints("perm", perm)])
+    plain(t, call, "Transpose", &["self"], vec![int_list("perm", &perm)])
 }
 
 fn concat(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
-    let inputs = call.tensors("tensors")?.into_iter().map(str::to_string).collect();
+    let Some(to) = t.data_type(output(call)?) else { return unknown(t, call) };
+    let inputs = call.tensors("tensors")?.into_iter().enumerate();
+    let inputs = inputs.map(|(place, name)| t.cast(name, to, call, &format!("part{place}"))).collect();
     t.add(call, "Concat", inputs, output(call)?, vec![int("axis", call.int("dim", 0)?)]);
     Ok(())
 }
@@ -109,24 +115,22 @@ fn slice(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
         t.add(call, "Identity", inputs, output(call)?, vec![]);
         return Ok(());
     }
-    inputs.extend(parts.map(|(what, value)| t.integers(&[value], call, what)));
+    for (what, value) in parts {
+        inputs.push(t.integers(&[value], call, what)?);
+    }
     t.add(call, "Slice", inputs, output(call)?, vec![]);
     Ok(())
 }
 
 fn select(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
-    let index = t.constant(scalar(call.int("index", 0)?), call, "index");
+    let index = t.number_of(DataType::I64, call.int("index", 0)? as f64, call, "index")?;
     let inputs = vec![call.tensor("self")?.to_string(), index];
     t.add(call, "Gather", inputs, output(call)?, vec![int("axis", call.int("dim", 0)?)]);
     Ok(())
 }
 
-/// A 64-bit integer without axes.
-fn scalar(value: i64) -> TensorProto {
-    TensorProto { data_type: 7, raw_data: Some(value.to_le_bytes().to_vec().into()), ..TensorProto::default() }
-}
-
 fn split(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    call.ignore(&["split_size", "split_sizes", "chunks"]);
     let input = call.tensor("self")?;
     let along = axis(call.int("dim", 0)?, call.rank(input)?)?;
     let made = call.outputs();
@@ -135,15 +139,16 @@ fn split(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
         shape.get(along).copied().flatten().ok_or_else(|| unsupported!("a part of open extent"))
     };
     let sizes = made.iter().map(extent).collect::<Result<Vec<i64>, Fault>>()?;
-    let sizes = t.integers(&sizes, call, "sizes");
+    let sizes = t.integers(&sizes, call, "sizes")?;
     t.add(call, "Split", vec![input.to_string(), sizes], output(call)?, vec![int("axis", along as i64)]);
     t.graph.node.last_mut().expect("it has just been added").output = made.into_iter().map(str::to_string).collect();
     Ok(())
 }
 
 fn expand(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    call.ignore(&["size"]);
     let shape: Vec<i64> = call.shape(output(call)?)?.into_iter().map(|extent| extent.unwrap_or(1)).collect();
-    let shape = t.integers(&shape, call, "shape");
+    let shape = t.integers(&shape, call, "shape")?;
     t.add(call, "Expand", vec![call.tensor("self")?.to_string(), shape], output(call)?, vec![]);
     Ok(())
 }
@@ -165,13 +170,14 @@ fn pad(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
         pads[axis] = pair[0];
         pads[axis + rank] = pair.get(1).copied().unwrap_or(0);
     }
-    let pads = t.integers(&pads, call, "pads");
+    let pads = t.integers(&pads, call, "pads")?;
     let mut inputs = vec![input.to_string(), pads];
     if mode == "constant" {
-        let data_type = t.element_type(output(call)?);
+        let Some(data_type) = t.data_type(output(call)?) else { return unknown(t, call) };
         inputs.push(t.number_of(data_type, call.float("value", 0.0)?, call, "value")?);
     }
-    t.add(call, "Pad", inputs, output(call)?, vec![string("mode", mode)]);
+    call.ignore(&["value"]);
+    t.add(call, "Pad", inputs, output(call)?, vec![text("mode", mode)]);
     Ok(())
 }
 
@@ -180,19 +186,20 @@ fn upsample(t: &mut Translation<'_>, call: &Call<'_>, mode: &str) -> Result<(), 
     let name = if call.has("input") { "input" } else { "self" };
     let (input, made) = (call.tensor(name)?, output(call)?);
     let corners = call.flag("align_corners", false)?;
+    let shapes = (call.shape(input)?, call.shape(made)?);
+    let (Some(from), Some(to)) = (shapes.0.get(2..), shapes.1.get(2..)) else { return unknown(t, call) };
+    call.ignore(&["output_size"]);
     let mut inputs = vec![input.to_string(), String::new()];
     match scale_factors(call)? {
         // Aligned corners take their steps from the extents alone.
         Some(factors) if !corners => {
-            let raw_data = Some(factors.iter().flat_map(|factor| factor.to_le_bytes()).collect::<Vec<u8>>().into());
-            let tensor = TensorProto { dims: vec![2], data_type: 1, raw_data, ..TensorProto::default() };
-            inputs.push(t.constant(tensor, call, "scales"));
+            let sides = factors.iter().zip(from.iter().zip(to));
+            let factors: Vec<f32> = sides.map(|(&by, (&from, &to))| factor_of(mode, by, from, to)).collect();
+            inputs.push(t.constant(&Tensor::from_f32(vec![factors.len()], &factors), call, "scales")?);
         }
         _ => {
-            let extents =
-                call.shape(made)?.get(2..).and_then(|size| size.iter().copied().collect::<Option<Vec<i64>>>());
-            let Some(extents) = extents else { return unknown(t, call) };
-            inputs.extend([String::new(), t.integers(&extents, call, "sizes")]);
+            let Some(extents) = to.iter().copied().collect::<Option<Vec<i64>>>() else { return unknown(t, call) };
+            inputs.extend([String::new(), t.integers(&extents, call, "sizes")?]);
         }
     }
     let place = match (mode, corners) {
@@ -200,26 +207,40 @@ fn upsample(t: &mut Translation<'_>, call: &Call<'_>, mode: &str) -> Result<(), 
         (_, true) => "align_corners",
         (_, false) => "half_pixel",
     };
-    let mut more =
-        vec![ints("axes", vec![2, 3]), string("mode", mode), string("coordinate_transformation_mode", place)];
+    let mut more = vec![counts("axes", &[2, 3]), text("mode", mode), text("coordinate_transformation_mode", place)];
     if mode == "nearest" {
-        more.push(string("nearest_mode", "floor"));
+        more.push(text("nearest_mode", "floor"));
     }
     t.add(call, "Resize", inputs, made, more);
     Ok(())
 }
 
 /// The factors of height and width, where the call gives both.
-fn scale_factors(call: &Call<'_>) -> Result<Option<[f32; 2]>, Fault> {
-    let factors = match call.floats("scale_factors")? {
+fn scale_factors(call: &Call<'_>) -> Result<Option<[f64; 2]>, Fault> {
+    let sides = call.number("scales_h").zip(call.number("scales_w"));
+    Ok(match call.floats("scale_factors")? {
         Some(factors) => factors.as_slice().try_into().ok(),
-        None => call.number("scales_h").zip(call.number("scales_w")).map(|(height, width)| [height, width]),
-    };
-    Ok(factors.map(|factors: [f64; 2]| factors.map(|factor| factor as f32)))
+        None => sides.map(|(height, width)| [height, width]),
+    })
+}
+
+/// The factor in 32 bits. PyTorch computes extents in 64: where that gives another extent, the factor is a neighbour. An
+/// axis that keeps its extent is copied, whatever the factor, and doubled for its nearest elements.
+fn factor_of(mode: &str, factor: f64, from: Option<i64>, to: Option<i64>) -> f32 {
+    let near = factor as f32;
+    let (Some(from), Some(to)) = (from, to) else { return near };
+    if from == to {
+        return 1.0;
+    }
+    if mode == "nearest" && Some(to) == from.checked_mul(2) {
+        return 2.0;
+    }
+    let reaches = |factor: &f32| (from as f32 * factor).floor() as i64 == to;
+    [near, near.next_up(), near.next_down()].into_iter().find(reaches).unwrap_or(near)
 }
 
 fn pixel_shuffle(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
-    let more = vec![int("blocksize", call.int("upscale_factor", 1)?), string("mode", "CRD")];
+    let more = vec![int("blocksize", call.int("upscale_factor", 1)?), text("mode", "CRD")];
     plain(t, call, "DepthToSpace", &["self"], more)
 }
 

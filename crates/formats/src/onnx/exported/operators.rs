@@ -6,7 +6,7 @@ use super::call::Call;
 use super::functions::functions;
 use super::layers::layers;
 use super::movement::movement;
-use super::nodes::unknown;
+use super::nodes::{is_unknown, unknown, unknown_for};
 use super::{Translation, quantizers};
 use crate::reading::fault::Fault;
 
@@ -23,8 +23,19 @@ pub(super) fn is_silent(operator: &str) -> bool {
     SILENT.contains(&operator) || operator.starts_with("_operator.") && operator != "_operator.getitem"
 }
 
-/// Writes one call.
+/// Writes one call. Where it has an argument that its family does not look at, it is an operator without a translation.
 pub(super) fn translate(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    let before = (t.graph.node.len(), t.graph.initializer.len());
+    write(t, call)?;
+    let unread = call.unread();
+    if !unread.is_empty() && !t.graph.node.last().is_some_and(is_unknown) {
+        t.cut_back(before.0, before.1);
+        return unknown_for(t, call, &unread);
+    }
+    Ok(())
+}
+
+fn write(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
     let (family, overload) = call.operator().split_once('.').unwrap_or((call.operator(), ""));
     let family = family.strip_suffix('_').unwrap_or(family);
     if family == "quantized_decomposed" {

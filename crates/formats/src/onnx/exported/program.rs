@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use network::DataType;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -44,13 +45,42 @@ pub(super) struct NamedArgument {
     pub(super) arg: Value,
 }
 
+impl NamedArgument {
+    /// The kind of the argument and its value; none for `None`.
+    pub(super) fn value(&self) -> Option<(&str, &Value)> {
+        let (kind, value) = self.arg.as_object()?.iter().next()?;
+        (kind != "as_none").then_some((kind.as_str(), value))
+    }
+}
+
 /// Shape, type and layout of a tensor.
 #[derive(Debug, Deserialize)]
 pub(super) struct TensorMeta {
-    pub(super) dtype: i64,
+    /// A number of its own; see [`TensorMeta::data_type`].
+    dtype: i64,
     pub(super) sizes: Vec<Size>,
     pub(super) strides: Vec<Size>,
     pub(super) storage_offset: Size,
+}
+
+impl TensorMeta {
+    /// The element type; none where it has no like here.
+    pub(super) fn data_type(&self) -> Option<DataType> {
+        Some(match self.dtype {
+            1 => DataType::U8,
+            2 => DataType::I8,
+            3 => DataType::I16,
+            4 => DataType::I32,
+            5 => DataType::I64,
+            6 => DataType::F16,
+            7 => DataType::F32,
+            8 => DataType::F64,
+            12 => DataType::Bool,
+            13 => DataType::Bf16,
+            28 => DataType::U16,
+            _ => return None,
+        })
+    }
 }
 
 /// An extent: `{"as_int": 8}`, or an expression in names where it is open.

@@ -1,60 +1,16 @@
 //! Quantizers that PyTorch 2's quantization leaves in a graph: integers of a range within their type.
 
+use network::DataType;
+
+use super::Translation;
 use super::call::Call;
-use super::nodes::{output, unknown};
-use super::{Translation, int};
-use crate::onnx::proto::TensorProto;
+use super::nodes::{operand, output, unknown};
+use crate::onnx::write::attributes::int;
 use crate::reading::fault::Fault;
 
-/// The types of integers that quantizers of ONNX have too.
-#[derive(Clone, Copy, Debug)]
-enum Integers {
-    U8,
-    I8,
-    I16,
-    U16,
-}
-
-impl Integers {
-    /// That of a number of PyTorch's export.
-    fn of(dtype: i64) -> Option<Self> {
-        match dtype {
-            1 => Some(Integers::U8),
-            2 => Some(Integers::I8),
-            3 => Some(Integers::I16),
-            28 => Some(Integers::U16),
-            _ => None,
-        }
-    }
-
-    /// Its number in ONNX.
-    fn number(self) -> i32 {
-        match self {
-            Integers::U8 => 2,
-            Integers::I8 => 3,
-            Integers::U16 => 4,
-            Integers::I16 => 5,
-        }
-    }
-
-    fn range(self) -> [i64; 2] {
-        match self {
-            Integers::U8 => [0, 255],
-            Integers::I8 => [-128, 127],
-            Integers::U16 => [0, 65535],
-            Integers::I16 => [-32768, 32767],
-        }
-    }
-
-    /// A constant of this type without axes.
-    fn constant(self, value: i64) -> TensorProto {
-        let size = match self {
-            Integers::U8 | Integers::I8 => 1,
-            Integers::U16 | Integers::I16 => 2,
-        };
-        let raw_data = Some(value.to_le_bytes()[..size].to_vec().into());
-        TensorProto { data_type: self.number(), raw_data, ..TensorProto::default() }
-    }
+/// Whether quantizers of ONNX have this type too.
+fn is_narrow(data_type: DataType) -> bool {
+    matches!(data_type, DataType::U8 | DataType::I8 | DataType::I16 | DataType::U16)
 }
 
 /// Writes a call of `quantized_decomposed`.
@@ -64,26 +20,37 @@ pub(super) fn translate(t: &mut Translation<'_>, call: &Call<'_>, overload: &str
     if !(what.ends_with("per_tensor") || by_channel) || !matches!(form, "default" | "tensor" | "") {
         return unknown(t, call);
     }
+    // What is computed has the types that the archive gives.
+    call.ignore(&["dtype", "out_dtype", "eps"]);
     let back = what.starts_with("dequantize");
-    let of = if back { call.tensor("input")? } else { output(call)? };
-    let dtype = t.program.graph().tensor_values.get(of).map(|meta| meta.dtype);
-    let Some(integers) = dtype.and_then(Integers::of) else { return unknown(t, call) };
+    let (integers, real) = match back {
+        true => (call.tensor("input")?, output(call)?),
+        false => (output(call)?, call.tensor("input")?),
+    };
+    let Some(integers) = t.data_type(integers).filter(|&data_type| is_narrow(data_type)) else {
+        return unknown(t, call);
+    };
+    if t.data_type(real) != Some(DataType::F32) {
+        return unknown(t, call);
+    }
+    let (least, most) = integers.range().expect("it is a narrow type");
+    let bounds = [("min", call.int("quant_min", least)?), ("max", call.int("quant_max", most)?)];
     let [scale, zero_point] = levels(t, call, by_channel, integers)?;
     let more = if by_channel { vec![int("axis", call.int("axis", 0)?)] } else { vec![] };
     let inputs = vec![call.tensor("input")?.to_string(), scale, zero_point];
     let made = output(call)?;
-    let [least, most] = integers.range();
-    let bounds = [call.int("quant_min", least)?, call.int("quant_max", most)?];
     if back {
         t.add(call, "DequantizeLinear", inputs, made, more);
-    } else if bounds == [least, most] {
+    } else if bounds.map(|(_, bound)| bound) == [least, most] {
         t.add(call, "QuantizeLinear", inputs, made, more);
     } else {
         let whole = format!("{made}.unclipped");
         t.add(call, "QuantizeLinear", inputs, &whole, more);
-        let [low, high] = [("min", bounds[0]), ("max", bounds[1])]
-            .map(|(what, bound)| t.constant(integers.constant(bound), call, what));
-        t.add(call, "Clip", vec![whole, low, high], made, vec![]);
+        let mut clip = vec![whole];
+        for (what, bound) in bounds {
+            clip.push(t.number_of(integers, bound as f64, call, what)?);
+        }
+        t.add(call, "Clip", clip, made, vec![]);
     }
     Ok(())
 }
@@ -93,22 +60,11 @@ fn levels(
     t: &mut Translation<'_>,
     call: &Call<'_>,
     by_channel: bool,
-    integers: Integers,
+    integers: DataType,
 ) -> Result<[String; 2], Fault> {
-    const FLOAT32: Option<i32> = Some(1);
     let [scale, zero] = if by_channel { ["scales", "zero_points"] } else { ["scale", "zero_point"] };
-    let scale = match call.number(scale) {
-        Some(number) => t.number_of(FLOAT32, number, call, "scale")?,
-        None => call.tensor(scale)?.to_string(),
-    };
-    if call.number(zero).is_some() {
-        let zero_point = integers.constant(call.int(zero, 0)?);
-        return Ok([scale, t.constant(zero_point, call, "zero_point")]);
-    }
+    let scale = operand(t, call, scale, DataType::F32)?;
     // Zero points are stored as wider integers, and have the type of what they belong to in ONNX.
-    let Some(stored) = call.optional_tensor(zero)? else { return Ok([scale, String::new()]) };
-    let narrow = format!("{}.zero_point", output(call)?);
-    let to = int("to", i64::from(integers.number()));
-    t.add(call, "Cast", vec![stored.to_string()], &narrow, vec![to]);
-    Ok([scale, narrow])
+    let zero = if call.has(zero) { operand(t, call, zero, integers)? } else { String::new() };
+    Ok([scale, zero])
 }

@@ -14,7 +14,7 @@ mod layer;
 mod lowered;
 mod node;
 mod opset;
-mod tensors;
+pub(super) mod tensors;
 
 use std::collections::HashMap;
 use std::io::{self, Write};

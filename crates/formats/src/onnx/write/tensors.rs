@@ -5,33 +5,22 @@ use half::{bf16, f16};
 use network::{DataType, Encoding, Tensor};
 
 use crate::onnx::proto::TensorProto;
+use crate::onnx::tensors::raw_bytes;
 use crate::reading::fault::{Fault, invalid};
 
 /// A tensor as the file holds it: raw, little-endian.
-pub(super) fn proto(name: String, tensor: &Tensor) -> Result<TensorProto, Fault> {
+pub(in crate::onnx) fn proto(name: String, tensor: &Tensor) -> Result<TensorProto, Fault> {
     let raw = match (tensor.encoding, tensor.chunks.as_slice()) {
         _ if tensor.data_type.is_packed() => packed(tensor)?,
         (Encoding::Raw, [chunk]) => chunk.clone(),
         (Encoding::Raw, chunks) => chunks.concat().into(),
-        (Encoding::Varint | Encoding::Absent | Encoding::Drawn(_), _) => unpacked(tensor)?,
+        (Encoding::Varint | Encoding::Absent | Encoding::Drawn(_), _) => {
+            raw_bytes(tensor).map_err(|e| invalid!("{e}"))?.into()
+        }
     };
     let dims = tensor.shape.iter().map(|&n| n as i64).collect();
     let data_type = number(tensor.data_type);
     Ok(TensorProto { name, dims, data_type, raw_data: Some(raw), ..TensorProto::default() })
-}
-
-fn unpacked(tensor: &Tensor) -> Result<Bytes, Fault> {
-    let wrong = |e| invalid!("{e}");
-    if tensor.data_type.is_real() {
-        let values = tensor.to_f64().map_err(wrong)?;
-        let narrowed = real(tensor.shape.clone(), &values, tensor.data_type);
-        let narrowed = narrowed.expect("half precision that was widened narrows to itself");
-        return Ok(narrowed.chunks.concat().into());
-    }
-    let size = tensor.data_type.size();
-    let values = tensor.to_i64().map_err(wrong)?;
-    // The low bytes of a number in two's complement are that number in a narrower type.
-    Ok(values.iter().flat_map(|v| v.to_le_bytes().into_iter().take(size)).collect::<Vec<u8>>().into())
 }
 
 /// Integers of 4 bits, two a byte, the first in the low half.
@@ -84,7 +73,7 @@ pub(super) fn integer(shape: Vec<usize>, values: &[i64], data_type: DataType) ->
 }
 
 /// The number of an element type in `onnx.proto`.
-pub(super) fn number(data_type: DataType) -> i32 {
+pub(in crate::onnx) fn number(data_type: DataType) -> i32 {
     match data_type {
         DataType::F32 => 1,
         DataType::U8 => 2,
