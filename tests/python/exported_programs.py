@@ -124,6 +124,39 @@ class Resizing(nn.Module):
         return torch.cat([mix(x).flatten(1) for mix, x in zip(self.mixes, made)], 1)
 
 
+class Types(nn.Module):
+    """Operands of several types, statistics without parameters, axes that nobody names."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(4, affine=False)
+        self.mix = nn.Conv2d(4, 6, (3, 2), bias=False)
+        self.register_buffer("levels", torch.tensor([3, -1, 2, 0, 1, 5]))
+        self.register_buffer("shares", torch.tensor([0, 1, 2, 3, 4, 5], dtype=torch.int8))
+        for statistics in [self.norm.running_mean, self.norm.running_var]:
+            statistics.data = torch.rand(4) + 0.5
+
+    def forward(self, x):
+        x = self.mix(self.norm(x)).squeeze()
+        x = x * self.levels + self.shares / 4 - torch.clamp(self.levels, max=2.5)
+        x = torch.where(self.levels > 1.5, x, 0.5 * self.shares.mean(0, dtype=torch.float32))
+        x = torch.where(x >= self.shares.to(torch.float32), x, -torch.sqrt(self.shares))
+        x = torch.cat([x, self.levels]) + self.levels.sum(0, dtype=torch.float32)
+        return torch.clamp(x, max=float("inf"), min=-20).softmax(0, dtype=torch.float32).unsqueeze(0)
+
+
+class Reaching(nn.Module):
+    """A factor that gives a longer extent in 32 bits than in 64, and factors beside the ratio of the extents."""
+
+    def __init__(self):
+        super().__init__()
+        self.mix = nn.Conv2d(1, 2, 3)
+
+    def forward(self, x):
+        near = F.interpolate(x, scale_factor=(1.4, 2.3), mode="nearest")
+        return self.mix(F.interpolate(near, scale_factor=(1.2, 1.1), mode="bilinear")).mean(2)
+
+
 def saved(program):
     """The file, without traces of the stack."""
     file, small = io.BytesIO(), io.BytesIO()
@@ -167,6 +200,10 @@ def main():
         case("upsampling, decomposed", Upsampling(), (1, 4, 5, 6), decomposed=True),
         case("resizing", Resizing(), (1, 3, 5, 6)),
         case("resizing, open batch, decomposed", Resizing(), (1, 3, 5, 6), open_batch=True, decomposed=True),
+        case("types", Types(), (1, 4, 3, 2)),
+        case("types, decomposed", Types(), (1, 4, 3, 2), decomposed=True),
+        case("reaching", Reaching(), (1, 1, 45, 2)),
+        case("reaching, decomposed", Reaching(), (1, 1, 45, 2), decomposed=True),
     ]
     json.dump(cases, sys.stdout, separators=(",", ":"))
 

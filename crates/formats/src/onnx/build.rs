@@ -49,6 +49,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) options: &'a ReadOptions,
     /// The grid of stored weights, where it is known.
     pub(super) grid: Option<Grid>,
+    /// Whether each shape that comes out of a node is the one that the graph declares, or an error.
+    pub(super) declared_holds: bool,
 }
 
 /// Builds a network from the graph of a file.
@@ -75,6 +77,7 @@ struct Builder<'a> {
     opset: i64,
     external: ExternalFiles,
     grid: Option<Grid>,
+    declared_holds: bool,
     open_batch: bool,
     network: NetworkBuilder,
     /// One for each value of the network.
@@ -110,6 +113,7 @@ impl<'a> Builder<'a> {
             opset: surroundings.opset,
             external: surroundings.external,
             grid: surroundings.grid,
+            declared_holds: surroundings.declared_holds,
             open_batch: false,
             network: NetworkBuilder::new(surroundings.path),
             slots: Vec::new(),
@@ -352,7 +356,7 @@ impl<'a> Builder<'a> {
         let kept: Vec<(usize, &String)> = node.output.iter().enumerate().filter(is_kept).collect();
         for (i, name) in kept {
             let form = plan.outputs.get(i).cloned().unwrap_or_default();
-            let form = self.or_declared(name, form);
+            let form = self.or_declared(name, form)?;
             outputs.push(self.add_named(name, form, None, constant));
         }
         if let Some(&first) = outputs.first() {
@@ -493,16 +497,19 @@ impl<'a> Builder<'a> {
     }
 
     /// A form in which whatever inference does not know is what the file declares.
-    fn or_declared(&self, name: &str, form: Form) -> Form {
+    fn or_declared(&self, name: &str, form: Form) -> Result<Form, Fault> {
+        if let (true, Some(shape), Some(info)) = (self.declared_holds, &form.shape, self.scopes.declared(name)) {
+            inputs::check_declared(info, shape)?;
+        }
         if form.shape.is_some() && form.data_type.is_some() {
-            return form;
+            return Ok(form);
         }
         let declared = self
             .scopes
             .declared(name)
             .map(|info| inputs::declared_form(info, self.network.batch()))
             .unwrap_or_default();
-        Form { data_type: form.data_type.or(declared.data_type), shape: form.shape.or(declared.shape) }
+        Ok(Form { data_type: form.data_type.or(declared.data_type), shape: form.shape.or(declared.shape) })
     }
 
     /// Notes what is not run or not costed.

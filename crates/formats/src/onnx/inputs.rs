@@ -157,6 +157,17 @@ fn show(declared: Option<&[Option<usize>]>) -> String {
     format!("[{}]", list.join(", "))
 }
 
+/// Checks a shape that comes out of a node against the extents that the file declares for it.
+pub(super) fn check_declared(info: &ValueInfoProto, shape: &[usize]) -> Result<(), Fault> {
+    match declared_extents(info) {
+        Some(declared) if !matches(&declared, shape) => {
+            let declared = show(Some(&declared));
+            Err(unsupported!("shape {shape:?} comes out of it, but the file declares {declared}"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What a file declares of a value that is no input, as far as it makes sense.
 pub(super) fn declared_form(info: &ValueInfoProto, batch: usize) -> Form {
     let Some(tensor) = info.r#type.as_ref().and_then(|t| t.tensor_type.as_ref()) else { return Form::default() };

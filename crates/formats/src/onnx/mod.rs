@@ -127,14 +127,19 @@ pub(crate) fn read_bytes(path: &Path, bytes: Bytes, options: &ReadOptions) -> Re
 }
 
 fn read(path: &Path, bytes: Bytes, external: ExternalFiles, options: &ReadOptions) -> Result<Network, NetworkError> {
+    let is_archive = is_archive(&bytes);
+    if is_archive {
+        crate::refuse_table(path, options)?;
+    }
     let table = options.operators.as_deref().map(Table::read).transpose()?;
     let Decoded { graph, opset, metadata, operators } = decode(bytes.clone(), table.as_ref()).map_err(|fault| {
-        let is_invalid = matches!(fault, Fault::Invalid(_)) && !is_archive(&bytes);
+        let is_invalid = matches!(fault, Fault::Invalid(_)) && !is_archive;
         let is_another = if is_invalid { no_network(path, &bytes) } else { None };
         is_another.unwrap_or_else(|| fault.at(path, "file".to_string()))
     })?;
     let stated = grid::stated(&metadata).map_err(|fault| fault.at(path, "file".to_string()))?;
-    let surroundings = build::Surroundings { path, opset, external, options, grid: options.grid.or(stated) };
+    let grid = options.grid.or(stated);
+    let surroundings = build::Surroundings { path, opset, external, options, grid, declared_holds: is_archive };
     let network = build::build(&graph, surroundings)?;
     Ok(network.with_metadata(metadata).with_file_operators(operators))
 }
@@ -151,7 +156,7 @@ struct Decoded {
 
 fn decode(bytes: Bytes, table: Option<&Table>) -> Result<Decoded, Fault> {
     let len = bytes.len();
-    if exported::is_archive(&bytes) {
+    if is_archive(&bytes) {
         let (mut graph, operators) = exported::read(bytes)?;
         compound::take_apart(&mut graph, exported::OPSET)?;
         let operators = counted(operators.into_iter());
