@@ -157,6 +157,19 @@ class Reaching(nn.Module):
         return self.mix(F.interpolate(near, scale_factor=(1.2, 1.1), mode="bilinear")).mean(2)
 
 
+class Volume(nn.Module):
+    """Convolution, its transpose and pools over depth, height and width."""
+
+    def __init__(self):
+        super().__init__()
+        self.mix = nn.Conv3d(2, 4, (2, 3, 1), stride=(1, 2, 1), padding=(1, 0, 0), groups=2)
+        self.up = nn.ConvTranspose3d(4, 3, 2, stride=2, bias=False)
+
+    def forward(self, x):
+        x = self.up(F.max_pool3d(torch.relu(self.mix(x)), 2))
+        return F.avg_pool3d(x, (1, 2, 2)).mean([2, 3, 4])
+
+
 def saved(program):
     """The file, without traces of the stack."""
     file, small = io.BytesIO(), io.BytesIO()
@@ -204,6 +217,8 @@ def main():
         case("types, decomposed", Types(), (1, 4, 3, 2), decomposed=True),
         case("reaching", Reaching(), (1, 1, 45, 2)),
         case("reaching, decomposed", Reaching(), (1, 1, 45, 2), decomposed=True),
+        case("volume", Volume(), (1, 2, 4, 9, 4)),
+        case("volume, decomposed", Volume(), (1, 2, 4, 9, 4), decomposed=True),
     ]
     json.dump(cases, sys.stdout, separators=(",", ":"))
 

@@ -2,6 +2,7 @@
 //! outputs of other programs, and a way to run the `esnsim` command. What the crates' own suites need too is in `testkit`.
 
 mod command;
+pub mod executors;
 pub mod fuzz;
 pub mod garble;
 mod hardware;

@@ -13,7 +13,7 @@ pub(crate) fn first_uses(network: &Network) -> Vec<usize> {
 }
 
 fn is_arranged_alike(a: &MacLayer, b: &MacLayer) -> bool {
-    let shape = |layer: &MacLayer| (layer.channel_shape(), layer.window().kernel);
+    let shape = |layer: &MacLayer| (layer.channel_shape(), layer.window().map(|axis| axis.kernel));
     let arranged = a.weights.transforms == b.weights.transforms && a.weights.tensor.shape == b.weights.tensor.shape;
     arranged && shape(a) == shape(b)
 }

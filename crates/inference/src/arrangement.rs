@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use network::{MacLayer, Operand};
+use network::{MacLayer, Operand, WindowAxis};
 
 use crate::array::{Array, Buffers};
 use crate::error::Problem;
@@ -16,11 +16,16 @@ pub(crate) fn arrange<'a>(
     buffers: &mut Buffers,
 ) -> Result<Cow<'a, [f32]>, Problem> {
     let spec = layer.geometry.spec();
-    let sizes = [spec.repeats * batch, spec.in_channels, spec.in_size[0] * spec.in_size[1]];
+    let depth = if let Operand::Planes(depth) = layer.operand { depth.size } else { 1 };
+    let positions = depth * spec.in_size[0] * spec.in_size[1];
+    let sizes = [layer.repeats() * batch, layer.in_channels(), positions];
     let expected = sizes.iter().product::<usize>();
     if x.data.len() != expected {
         let shape = &x.shape;
         return Err(Problem::Invalid(format!("an input of shape {shape:?}; the layer takes {expected} elements")));
+    }
+    if let Operand::Planes(depth) = layer.operand {
+        return Ok(Cow::Owned(planes(&x.data, sizes, depth, buffers)));
     }
     Ok(match permutation(layer.operand, sizes) {
         None => Cow::Borrowed(&x.data),
@@ -49,6 +54,14 @@ pub(crate) fn restore(
     }
     // Positions trail in the result of the executor; where they lead in the node, the axes lie as [n, positions, M].
     let data = match (layer.operand, sizes) {
+        // [n, depth, M, positions] becomes [n, M, depth, positions].
+        (Operand::Planes(WindowAxis { out, .. }), [n, filters, positions]) if out > 1 => {
+            let from = strides(&[n / out, out, filters, positions]);
+            let sizes = [n / out, filters, out, positions];
+            let data = gather_strided(&output, 0, &sizes, &[from[0], from[2], from[1], from[3]], buffers);
+            buffers.give(output);
+            data
+        }
         (Operand::ChannelsLast | Operand::Transposed, [n, filters, positions]) if positions > 1 => {
             let from = strides(&[n, filters, positions]);
             let data = gather_strided(&output, 0, &[n, positions, filters], &[from[0], from[2], from[1]], buffers);
@@ -74,10 +87,30 @@ pub fn node_output(layer: &MacLayer, batch: usize, output: &[f32]) -> Vec<f32> {
     restored.unwrap_or_else(|_| panic!("{} numbers are not the output of {}", output.len(), layer.name)).data
 }
 
+/// The planes under the kernel of each output plane: from `[n, channels, depth, positions]`, `sizes` with depth and
+/// positions multiplied, to `[n, outputs, channels, taps, positions]`. Padding is 0.
+fn planes(data: &[f32], [n, channels, len]: [usize; 3], depth: WindowAxis, buffers: &mut Buffers) -> Vec<f32> {
+    let positions = len / depth.size;
+    let mut all = buffers.take(n * depth.out * channels * depth.kernel * positions);
+    for image in data.chunks_exact(channels * len) {
+        for output in 0..depth.out {
+            for channel in image.chunks_exact(len) {
+                for tap in 0..depth.kernel {
+                    match depth.source(output, tap) {
+                        Some(plane) => all.extend_from_slice(&channel[plane * positions..][..positions]),
+                        None => all.resize(all.len() + positions, 0.0),
+                    }
+                }
+            }
+        }
+    }
+    all
+}
+
 /// The order of the axes n, channels and positions in the input of a node, if it is another than that.
 fn permutation(operand: Operand, [n, channels, positions]: [usize; 3]) -> Option<[usize; 3]> {
     let moved = match operand {
-        Operand::ChannelsFirst | Operand::WeightsLeft => false,
+        Operand::ChannelsFirst | Operand::Planes(_) | Operand::WeightsLeft => false,
         Operand::ChannelsLast => positions > 1,
         Operand::Transposed => n > 1,
     };

@@ -11,6 +11,7 @@ use crate::ids::ValueId;
 use crate::requantization::Requantization;
 use crate::scatter::Scatter;
 use crate::tensor::{DataType, Tensor};
+use crate::window::WindowAxis;
 
 /// The operator that a layer comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,6 +41,10 @@ impl MacOp {
 pub enum Operand {
     /// Convolution: the input is `[N, C, H, W]` (or `[N, C, W]`), the output likewise.
     ChannelsFirst,
+    /// Convolution of three dimensions: the input is `[N, C, D, H, W]`, the output likewise. Each output plane is an input
+    /// of its own of the geometry, whose channels are, for each channel of the node, the planes under the taps of this
+    /// axis, those of padding being 0. Such a geometry has `repeats` · outputs and channels · taps.
+    Planes(WindowAxis),
     /// Weights on the right: the input is `[…, K]`, the output `[…, M]`; positions are the leading axes.
     ChannelsLast,
     /// Weights on the left (`weights · x`): the input is `[…, K, positions]`, the output `[…, M, positions]`. A vector
@@ -78,19 +83,6 @@ pub struct MacLayer {
     pub output: ValueId,
 }
 
-/// The window of a layer's operator, along height and width. The planes of a depth stand below one another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// Taps.
-    pub kernel: [usize; 2],
-    /// Stride.
-    pub stride: [usize; 2],
-    /// Dilation.
-    pub dilation: [usize; 2],
-    /// Padding, of a transposed convolution what is cut off: top, left, bottom, right.
-    pub pads: [usize; 4],
-}
-
 impl MacLayer {
     /// Where sums are added up to outputs; none where each sum is an output.
     pub fn scatter(&self) -> Option<&Scatter> {
@@ -108,31 +100,43 @@ impl MacLayer {
         self.geometry.spec().filters / self.filters_per_channel()
     }
 
-    /// Output height and width.
-    pub fn out_size(&self) -> [usize; 2] {
-        self.scatter().map_or(self.geometry.out_size(), Scatter::out_size)
+    /// Channels of the input.
+    pub fn in_channels(&self) -> usize {
+        self.geometry.spec().in_channels / self.planes()
     }
 
-    /// The window of the operator, as the file has it.
-    pub fn window(&self) -> Window {
-        let spec = self.geometry.spec();
-        let of_file = |scatter: &Scatter| {
-            let [depth, height, width] = scatter.axes;
-            Window {
-                kernel: [depth.kernel * height.kernel, width.kernel],
-                stride: [height.stride, width.stride],
-                dilation: [height.dilation, width.dilation],
-                pads: [height.pads[0], width.pads[0], height.pads[1], width.pads[1]],
-            }
+    /// Channels of the geometry for each of the input: the taps along the depth.
+    pub fn planes(&self) -> usize {
+        if let Operand::Planes(depth) = self.operand { depth.kernel } else { 1 }
+    }
+
+    /// Independent inputs of the node in one image.
+    pub fn repeats(&self) -> usize {
+        let outputs = if let Operand::Planes(depth) = self.operand { depth.out } else { 1 };
+        self.geometry.spec().repeats / outputs
+    }
+
+    /// The window of the operator as the file has it: along depth, height and width.
+    pub fn window(&self) -> [WindowAxis; 3] {
+        let (spec, out) = (self.geometry.spec(), self.geometry.out_size());
+        let planar = |axis: usize| WindowAxis {
+            size: spec.in_size[axis],
+            kernel: spec.kernel[axis],
+            stride: spec.stride[axis],
+            dilation: spec.dilation[axis],
+            pads: [spec.pads[axis], spec.pads[axis + 2]],
+            out: out[axis],
         };
-        let own = Window { kernel: spec.kernel, stride: spec.stride, dilation: spec.dilation, pads: spec.pads };
-        self.scatter().map_or(own, of_file)
+        match (&self.op, self.operand) {
+            (MacOp::ConvTranspose(scatter), _) => scatter.axes,
+            (_, Operand::Planes(depth)) => [depth, planar(0), planar(1)],
+            _ => [WindowAxis::ONE, planar(0), planar(1)],
+        }
     }
 
-    /// Outputs of one channel and repeat.
+    /// Outputs of one channel of one input of the geometry.
     pub fn out_positions(&self) -> usize {
-        let [height, width] = self.out_size();
-        height * width
+        self.scatter().map_or(self.geometry.positions_per_repeat(), Scatter::out_positions)
     }
 
     /// Outputs out of sums: from `[n, filters, height, width]` of the geometry to `[n, out_channels, out_height,
@@ -148,8 +152,9 @@ impl MacLayer {
     /// transposed convolution lie as `[out_channels, taps, channels]`.
     pub fn channel_shape(&self) -> WeightShape {
         let shape = self.geometry.weight_shape();
-        let each = self.filters_per_channel();
-        WeightShape { filters: shape.filters / each, taps: shape.taps * each, ..shape }
+        let (each, planes) = (self.filters_per_channel(), self.planes());
+        let taps = shape.taps * each * planes;
+        WeightShape { filters: shape.filters / each, channels: shape.channels / planes, taps, ..shape }
     }
 
     /// The layer with these codes for weights, `[out_channels, …]` or `[filters, …]`, under the name `name`. `steps` is

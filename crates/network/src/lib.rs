@@ -21,7 +21,9 @@
 //! network afterwards; [`Network::edit`] takes a copy of its parts, which are proved again.
 //!
 //! The decision behind the crate: every MAC layer is a grouped two-dimensional convolution ([`Geometry`]). A matrix
-//! product is one of size 1 × 1, and so is a transposed convolution, whose sums are added up afterwards ([`Scatter`]). Engines, the metric and compression know that one form. Weights stay where they are
+//! product is one of size 1 × 1, and so is a transposed convolution, whose sums are added up afterwards ([`Scatter`]). One
+//! of three dimensions takes the planes under its kernel for channels ([`Operand::Planes`]). Engines, the metric and
+//! compression know that one form. Weights stay where they are
 //! stored, usually in a mapped file, until [`Network::weights`] is asked for those of one layer.
 //!
 //! Two things about shapes. A batch that a file leaves open is 1; a batch that the file fixes stays
@@ -40,6 +42,7 @@
 //! quant.rs                     operators of QONNX
 //! op.rs, integer_op.rs         every operator; those on integers name the ones on real numbers that they stand for
 //! geometry.rs                  a layer as a convolution
+//! window.rs                    a window along one axis
 //! scatter.rs                   where a transposed convolution adds its sums
 //! requantization.rs            how integer sums become integers of the output
 //! layer.rs, rearrange.rs       a MAC layer, and the steps from its stored tensor to its weights
@@ -81,6 +84,7 @@ mod synthetic;
 mod tensor;
 mod ties;
 mod weights;
+mod window;
 
 pub use activation::ActivationQuantization;
 pub use draw::Draw;
@@ -92,19 +96,19 @@ pub use ids::{LayerId, NodeId, ValueId};
 pub use integer_op::{IntegerArithmetic, IntegerFunction, IntegerOp};
 pub use layer::{
     Bias, LayerWeights, MacLayer, MacOp, Operand, WeightQuantization, WeightSource, WeightTransform, WeightValues,
-    Window,
 };
 pub use mapping::{Mapping, map_file};
 pub use names::Names;
 pub use network::{Absent, Mark, Network, NetworkBuilder, NotCosted};
 pub use note::{Note, NoteKind};
 pub use op::{Binary, BinaryKind, Coordinates, Interpolation, Nearest, Op, Reduction, Unary};
-pub use pool::{PadMode, Pool};
+pub use pool::{PadMode, Pool, PoolAxis};
 pub use quant::{Quant, Rounding};
 pub use random::Random;
 pub use requantization::{Requantization, RequantizationRule, fixed_point_multiplier, multiply_fixed_point};
-pub use scatter::{Scatter, ScatterAxis};
+pub use scatter::Scatter;
 pub use stream::WeightStream;
 pub use synthetic::Synthetic;
 pub use tensor::{DataType, Encoding, Tensor, TensorError};
 pub use weights::load as load_weights;
+pub use window::WindowAxis;

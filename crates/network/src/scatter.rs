@@ -2,6 +2,8 @@
 
 use std::ops::AddAssign;
 
+use crate::window::WindowAxis;
+
 /// Where the sums of a transposed convolution go.
 ///
 /// The layer is a convolution of size 1 × 1 with one filter for each output channel and tap, in the order `[channels,
@@ -16,43 +18,8 @@ use std::ops::AddAssign;
 /// the output channels: they follow the addition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Scatter {
-    /// Depth, height and width; those that the operator does not have are [`ScatterAxis::ONE`].
-    pub axes: [ScatterAxis; 3],
-}
-
-/// A transposed convolution along one axis.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ScatterAxis {
-    /// Input positions.
-    pub size: usize,
-    /// Taps.
-    pub kernel: usize,
-    /// Outputs from one input position to the next.
-    pub stride: usize,
-    /// Outputs from one tap to the next.
-    pub dilation: usize,
-    /// Outputs that are cut off before and after. The first shifts the output, and `out` bounds it.
-    pub pads: [usize; 2],
-    /// Outputs.
-    pub out: usize,
-}
-
-impl ScatterAxis {
-    /// An axis of extent 1, on which nothing happens.
-    pub const ONE: Self = Self { size: 1, kernel: 1, stride: 1, dilation: 1, pads: [0; 2], out: 1 };
-
-    /// Outputs behind all that the kernel reaches and the pads leave: what the file calls output padding. `None` where
-    /// there are fewer outputs than the pads leave.
-    pub fn output_padding(&self) -> Option<usize> {
-        let reached = (self.size - 1) * self.stride + (self.kernel - 1) * self.dilation + 1;
-        (self.out + self.pads[0] + self.pads[1]).checked_sub(reached)
-    }
-
-    /// The output that the sum at a position is added to for a tap.
-    fn place(&self, position: usize, tap: usize) -> Option<usize> {
-        let place = (position * self.stride + tap * self.dilation).checked_sub(self.pads[0])?;
-        (place < self.out).then_some(place)
-    }
+    /// Depth, height and width; those that the operator does not have are [`WindowAxis::ONE`].
+    pub axes: [WindowAxis; 3],
 }
 
 impl Scatter {
@@ -66,16 +33,15 @@ impl Scatter {
         self.product(|axis| axis.size)
     }
 
-    /// Output height and width; the planes of a depth stand below one another.
-    pub fn out_size(&self) -> [usize; 2] {
-        let [depth, height, width] = self.axes;
-        [depth.out * height.out, width.out]
+    /// Outputs of a channel.
+    pub fn out_positions(&self) -> usize {
+        self.product(|axis| axis.out)
     }
 
     /// Adds up sums, `[n, filters, in_depth, in_height, in_width]` with `filters` of all channels and taps, to outputs,
     /// `[n, channels, out_depth, out_height, out_width]`. The taps of a channel are added in order.
     pub fn add_up<T: Copy + Default + AddAssign>(&self, sums: &[T]) -> Vec<T> {
-        let (positions, taps, outs) = (self.in_positions(), self.taps(), self.product(|axis| axis.out));
+        let (positions, taps, outs) = (self.in_positions(), self.taps(), self.out_positions());
         let mut outputs = vec![T::default(); sums.len() / (positions * taps) * outs];
         for (of_channel, output) in sums.chunks_exact(positions * taps).zip(outputs.chunks_exact_mut(outs)) {
             for (tap, of_tap) in of_channel.chunks_exact(positions).enumerate() {
@@ -90,11 +56,11 @@ impl Scatter {
         let [depth, height, width] = &self.axes;
         let (across, down) = (tap % width.kernel, tap / width.kernel);
         // Columns that have an output follow one another.
-        let Some(first) = (0..width.size).find(|&x| width.place(x, across).is_some()) else { return };
-        let left = width.place(first, across).unwrap_or_default();
+        let Some(first) = (0..width.size).find(|&x| width.target(x, across).is_some()) else { return };
+        let left = width.target(first, across).unwrap_or_default();
         for (row, sums) in sums.chunks_exact(width.size).enumerate() {
-            let plane = depth.place(row / height.size, down / height.kernel);
-            let line = height.place(row % height.size, down % height.kernel);
+            let plane = depth.target(row / height.size, down / height.kernel);
+            let line = height.target(row % height.size, down % height.kernel);
             let (Some(plane), Some(line)) = (plane, line) else { continue };
             let start = (plane * height.out + line) * width.out;
             let targets = output[start + left..start + width.out].iter_mut().step_by(width.stride);
@@ -102,7 +68,7 @@ impl Scatter {
         }
     }
 
-    fn product(&self, of: impl Fn(&ScatterAxis) -> usize) -> usize {
+    fn product(&self, of: impl Fn(&WindowAxis) -> usize) -> usize {
         self.axes.iter().map(of).product()
     }
 }
@@ -111,24 +77,24 @@ impl Scatter {
 mod tests {
     use super::*;
 
-    fn along_height_and_width(height: ScatterAxis, width: ScatterAxis) -> Scatter {
-        Scatter { axes: [ScatterAxis::ONE, height, width] }
+    fn along_height_and_width(height: WindowAxis, width: WindowAxis) -> Scatter {
+        Scatter { axes: [WindowAxis::ONE, height, width] }
     }
 
     #[test]
     fn sums_are_added_where_kernels_overlap_and_dropped_outside() {
-        let width = ScatterAxis { size: 2, kernel: 3, stride: 2, dilation: 1, pads: [1, 0], out: 5 };
+        let width = WindowAxis { size: 2, kernel: 3, stride: 2, dilation: 1, pads: [1, 0], out: 5 };
         // By tap, the sums of both inputs. The first input alone reaches the output that is cut off.
         let sums = [1, 10, 2, 20, 3, 30];
-        assert_eq!(along_height_and_width(ScatterAxis::ONE, width).add_up(&sums), [2, 3 + 10, 20, 30, 0]);
+        assert_eq!(along_height_and_width(WindowAxis::ONE, width).add_up(&sums), [2, 3 + 10, 20, 30, 0]);
         assert_eq!(width.output_padding(), Some(1));
-        assert_eq!(ScatterAxis { out: 3, ..width }.output_padding(), None);
+        assert_eq!(WindowAxis { out: 3, ..width }.output_padding(), None);
     }
 
     #[test]
     fn a_tap_may_have_no_output() {
-        let far = ScatterAxis { size: 2, kernel: 2, stride: 1, dilation: 9, pads: [0; 2], out: 2 };
-        assert_eq!(along_height_and_width(far, ScatterAxis::ONE).add_up(&[1, 2, 3, 4]), [1, 2]);
-        assert_eq!(along_height_and_width(ScatterAxis::ONE, far).add_up(&[1, 2, 3, 4]), [1, 2]);
+        let far = WindowAxis { size: 2, kernel: 2, stride: 1, dilation: 9, pads: [0; 2], out: 2 };
+        assert_eq!(along_height_and_width(far, WindowAxis::ONE).add_up(&[1, 2, 3, 4]), [1, 2]);
+        assert_eq!(along_height_and_width(WindowAxis::ONE, far).add_up(&[1, 2, 3, 4]), [1, 2]);
     }
 }

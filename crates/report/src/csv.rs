@@ -265,7 +265,7 @@ fn optional(value: Option<f64>) -> String {
 }
 
 /// Columns of the CSV of `inspect`.
-pub const INSPECT_COLUMNS: [&str; 29] = [
+pub const INSPECT_COLUMNS: [&str; 35] = [
     "layer",
     "op",
     "weights",
@@ -295,6 +295,12 @@ pub const INSPECT_COLUMNS: [&str; 29] = [
     "effective_weights",
     "effective_macs",
     "weights_of",
+    "in_depth",
+    "out_depth",
+    "kernel_depth",
+    "stride_depth",
+    "pad_front",
+    "pad_back",
 ];
 
 /// Writes one row per MAC layer: geometry and weight statistics, which are empty where the file has no values.
@@ -310,10 +316,11 @@ pub fn write_inspect_csv(
     let mut csv = csv::Writer::from_writer(writer);
     csv.write_record(INSPECT_COLUMNS)?;
     for (id, (layer, statistics)) in network.layers().iter().zip(layers).enumerate() {
-        let (spec, window) = (layer.geometry.spec(), layer.window());
-        let ([in_height, in_width], [out_height, out_width]) = (spec.in_size, layer.out_size());
-        let mut sizes = vec![spec.in_channels, in_height, in_width, layer.out_channels(), out_height, out_width];
-        sizes.extend(window.kernel.iter().chain(&window.stride).chain(&window.pads).chain([&spec.groups]));
+        let spec = layer.geometry.spec();
+        let [depth, height, width] = layer.window();
+        let mut sizes = vec![layer.in_channels(), height.size, width.size, layer.out_channels(), height.out, width.out];
+        sizes.extend([height.kernel, width.kernel, height.stride, width.stride]);
+        sizes.extend([height.pads[0], width.pads[0], height.pads[1], width.pads[1], spec.groups]);
         let weights = spec.filters as u128 * layer.geometry.rows() as u128;
         let mut row = vec![layer.name.clone(), layer.op.name().to_string(), weights.to_string()];
         row.push(layer.geometry.macs().to_string());
@@ -325,6 +332,8 @@ pub fn write_inspect_csv(
         }
         let of = network.shares_weights_with(LayerId(id)).map(|first| network.layers()[first.0].name.clone());
         row.push(of.unwrap_or_default());
+        let along_depth = [depth.size, depth.out, depth.kernel, depth.stride, depth.pads[0], depth.pads[1]];
+        row.extend(along_depth.map(|number| number.to_string()));
         csv.write_record(row)?;
     }
     csv.flush()

@@ -39,4 +39,5 @@ mod topology;
 mod trace;
 mod transposed;
 mod usage;
+mod volumes;
 mod workloads;

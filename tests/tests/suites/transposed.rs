@@ -3,45 +3,13 @@
 //! `reference/conv-transpose.json` has the node tests of ONNX, and networks with the outputs that onnxruntime and PyTorch
 //! give. `python/conv_transpose.py` made it.
 
-use bytes::Bytes;
 use compress::KernelExecutor;
-use esn::BitConvention;
-use esnsim_tests::{Recorded, analog_toml, digital_toml, hardware};
-use formats::ReadOptions;
-use formats::onnx::write::{WriteOptions, to_bytes};
-use inference::{FloatExecutor, MacExecutor, Session};
+use esnsim_tests::Recorded;
+use esnsim_tests::executors::{assert_steps, digital, ideal, rewritten, run};
+use inference::FloatExecutor;
 use network::{ActivationQuantization, Network};
 use proptest::prelude::*;
-use runner::{
-    CostPlan, EngineExecutor, Hardware, Metric, NetworkCost, Quantization, SteppedLayer, Verdict, cost, step_all,
-};
 use testkit::{Model, check_all, int, int_list, model};
-
-fn read(file: Vec<u8>) -> Network {
-    formats::from_bytes("case.onnx", Bytes::from(file), &ReadOptions::default()).expect("it is read")
-}
-
-fn run(network: &Network, input: &[f32], executor: &dyn MacExecutor) -> Vec<f32> {
-    let session = Session::new(network).unwrap_or_else(|error| panic!("{error}: {:?}", network.notes()));
-    session.run(input, executor, None).expect("it runs")
-}
-
-fn digital(network: &Network, inputs: &[ActivationQuantization]) -> EngineExecutor {
-    let digital = Hardware::ideal().into_iter().find(|h| h.metric == Metric::EsnD).expect("it is one of three");
-    EngineExecutor::new(network, &digital, Quantization::new(None), inputs).expect("it fits")
-}
-
-fn assert_near(found: &[f32], case: &Recorded) {
-    let name = &case.name;
-    assert_eq!(found.len(), case.output.len(), "{name}");
-    let far = |(a, b): &(&f32, &f32)| (**a - **b).abs() > 1e-4 * b.abs().max(1.0);
-    let wrong = found.iter().zip(&case.output).find(far);
-    assert!(wrong.is_none(), "{name}: {wrong:?}");
-    if name.starts_with("torch: ") {
-        let class = |logits: &[f32]| (0..10).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
-        assert!(found.chunks(10).zip(case.output.chunks(10)).all(|(a, b)| class(a) == class(b)), "{name}");
-    }
-}
 
 #[test]
 fn recorded_networks_give_what_others_make_of_them() {
@@ -49,30 +17,8 @@ fn recorded_networks_give_what_others_make_of_them() {
     let count = |kind: &str| cases.iter().filter(|case| case.name.starts_with(kind)).count();
     assert_eq!(["node: ", "random: ", "qdq: ", "torch: "].map(count), [11, 40, 3, 2]);
     check_all(0..cases.len(), |&row| {
-        let case = &cases[row];
-        let network = read(case.file.clone());
-        let output = network.graph().value(network.graph().outputs()[0]).shape.clone();
-        assert_eq!(output.as_ref(), Some(&case.shape));
-        assert_near(&run(&network, &case.input, &FloatExecutor::from_file(&network).expect("finite")), case);
-        assert_near(&run(&network, &case.input, &KernelExecutor::from_network(&network).expect("finite")), case);
-        if let Some(quantization) = network.layers()[0].input_quantization {
-            assert_near(&run(&network, &case.input, &digital(&network, &[quantization])), case);
-        }
-        // The file that is written of it.
-        let written = to_bytes(&network, &WriteOptions::default()).expect("it is written").bytes;
-        let again = read(written);
-        assert!(again.layers().iter().zip(network.layers()).all(|(a, b)| a.op == b.op));
-        assert_near(&run(&again, &case.input, &FloatExecutor::from_file(&again).expect("finite")), case);
+        cases[row].assert_everywhere();
     });
-}
-
-/// The costs of a network on ideal hardware, which all equal the metric.
-fn ideal(network: &Network) -> NetworkCost {
-    let (quantization, convention) = (Quantization::new(None), BitConvention::NonzeroAtLeastOne);
-    let found = cost(&CostPlan { network, hardware: &Hardware::ideal(), quantization, convention });
-    let found = found.unwrap_or_else(|error| panic!("{error}"));
-    assert!(found.layers.iter().flat_map(|layer| &layer.runs).all(|run| run.check.verdict == Verdict::Pass));
-    found
 }
 
 /// Two groups of weights `[4, 3, 3, 3]` over an input of 5 × 7.
@@ -86,7 +32,8 @@ fn two_groups() -> Network {
 fn a_weight_counts_once_for_each_input_position() {
     let network = two_groups();
     let layer = &network.layers()[0];
-    assert_eq!((layer.op.name(), layer.out_channels(), layer.out_size()), ("ConvTranspose", 6, [9, 7]));
+    let out = layer.window().map(|axis| axis.out);
+    assert_eq!((layer.op.name(), layer.out_channels(), out), ("ConvTranspose", 6, [1, 9, 7]));
     assert_eq!((network.parameter_count(), layer.geometry.macs()), (108, 3780));
     let found = ideal(&network);
     assert_eq!((found.layers[0].esn.weights, found.layers[0].esn.macs, found.layers[0].positions), (108, 3780, 35));
@@ -94,18 +41,7 @@ fn a_weight_counts_once_for_each_input_position() {
 
 #[test]
 fn finite_and_departed_machines_step_through_it() {
-    let departures = "[dac]\nbits = 8\nbits_per_step = 4\nconversion_j = 1e-13\nconversion_cycles = 1\n\
-        [adc]\nbits = 8\nfull_scale = \"max-sum\"\nconversion_cycles = 1\ncolumns_per_converter = 4\n\
-        [noise]\nprogramming_sigma = 0.02\nread_sigma = 0.01\nir_drop_along_rows = 0.05\n";
-    let all = [
-        hardware(&analog_toml("cells", "2", "8", 3)),
-        hardware(&(analog_toml("departed", "64", "32", 2) + departures)),
-        hardware(&digital_toml("by weight", 4, 8, "weight")),
-        hardware(&digital_toml("by filter", 4, 8, "filter")),
-    ];
-    let stepped = step_all(&two_groups(), &all, Quantization::new(None), &|| ()).expect("they step");
-    assert_eq!(stepped.len(), all.len());
-    assert!(stepped.iter().all(SteppedLayer::passes), "{stepped:?}");
+    assert_steps(&two_groups());
 }
 
 /// A transposed convolution along height or width.
@@ -217,7 +153,7 @@ proptest! {
         prop_assert_eq!(run(&real, &input, &FloatExecutor::from_file(&real).expect("finite")), expected.clone());
         prop_assert_eq!(run(&real, &input, &KernelExecutor::from_network(&real).expect("finite")), expected.clone());
         let bytes = ActivationQuantization { scale: 1.0, zero_point: 0, min: 0, max: 255 };
-        for network in [&integer, &read(to_bytes(&integer, &WriteOptions::default()).expect("it is written").bytes)] {
+        for network in [&integer, &rewritten(&integer)] {
             prop_assert_eq!(run(network, &input, &digital(network, &[bytes])), expected.clone());
         }
         let positions = case.axes[0].size * case.axes[1].size;

@@ -195,7 +195,7 @@ impl<'a> Job<'a> {
         let mut report = LayerPruning {
             layer: layer.name.clone(),
             filters: weights.shape.filters,
-            channels: layer.geometry.spec().in_channels,
+            channels: layer.in_channels(),
             channels_by_input: dead_channels.len(),
             filters_removed: removed(&flow.filters),
             channels_removed: removed(&flow.inputs),

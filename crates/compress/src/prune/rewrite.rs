@@ -163,16 +163,17 @@ impl Changes<'_> {
         let mut spec = *layer.geometry.spec();
         let staying = |cells: &[usize]| (0..cells.len()).filter(|&i| !self.removal.gone[cells[i]]).collect::<Vec<_>>();
         let filters = staying(&flow.filters);
-        let channels = if flow.inputs.is_empty() { (0..spec.in_channels).collect() } else { staying(&flow.inputs) };
+        let channels = if flow.inputs.is_empty() { (0..layer.in_channels()).collect() } else { staying(&flow.inputs) };
         let shape = weights.shape;
-        if filters.len() < shape.filters || channels.len() < spec.in_channels {
+        if filters.len() < shape.filters || channels.len() < layer.in_channels() {
             let group = |filter: usize| filter / (shape.filters / shape.groups) * shape.channels;
             weights.select(&filters, |filter| {
                 let own = group(filter)..group(filter) + shape.channels;
                 channels.iter().filter(|c| own.contains(c)).map(|c| c - own.start).collect()
             });
             spec.groups = if spec.groups == 1 { 1 } else { filters.len() / (shape.filters / shape.groups) };
-            (spec.filters, spec.in_channels) = (filters.len() * layer.filters_per_channel(), channels.len());
+            spec.filters = filters.len() * layer.filters_per_channel();
+            spec.in_channels = channels.len() * layer.planes();
         }
         let invalid =
             |e: network::GeometryError| CompressError::Layer { layer: layer.name.clone(), problem: e.to_string() };

@@ -268,19 +268,19 @@ impl Tracer<'_> {
     fn mac_inputs(&self, layer: &MacLayer, x: ValueId) -> Option<Vec<Channel>> {
         let rank = self.shape(x)?.len();
         let axis = match layer.operand {
-            Operand::ChannelsFirst => 1,
+            Operand::ChannelsFirst | Operand::Planes(_) => 1,
             Operand::ChannelsLast => rank.checked_sub(1)?,
             Operand::WeightsLeft => rank.saturating_sub(2),
             Operand::Transposed => 0,
         };
         let cells = self.layout(x)?.only_along(axis)?;
-        (cells.len() == layer.geometry.spec().in_channels).then(|| cells.to_vec())
+        (cells.len() == layer.in_channels()).then(|| cells.to_vec())
     }
 
     fn mac_output(&self, layer: &MacLayer, y: ValueId, filters: &[Channel]) -> Option<Layout> {
         let shape = self.shape(y)?;
         let axis = match layer.operand {
-            Operand::ChannelsFirst => 1,
+            Operand::ChannelsFirst | Operand::Planes(_) => 1,
             Operand::ChannelsLast | Operand::Transposed => shape.len().checked_sub(1)?,
             // `weights · vector` has no axis of positions.
             Operand::WeightsLeft if self.shape(layer.input)?.len() == 1 => 0,

@@ -118,7 +118,7 @@ fn layout_of_axis(axis: Option<usize>, rank: usize) -> Option<Layout> {
 /// Whether an operator takes the second axis of its input for channels.
 fn reads_channels(network: &Network, op: &Op) -> bool {
     if let Op::Mac(layer) = op {
-        return network.layers()[layer.0].operand == Operand::ChannelsFirst;
+        return matches!(network.layers()[layer.0].operand, Operand::ChannelsFirst | Operand::Planes(_));
     }
     matches!(
         op,

@@ -3,6 +3,7 @@
 use esn::Grid;
 use network::{
     Bias, DataType, Geometry, GeometrySpec, MacLayer, MacOp, Operand, ValueId, WeightQuantization, WeightSource,
+    WindowAxis,
 };
 
 use super::array::Data;
@@ -12,7 +13,7 @@ use super::plan::{Action, Kept, Plan, or_not_run};
 use super::slot::Slot;
 use super::tensors;
 use super::view::View;
-use super::windows::{Windows, spatial};
+use super::windows::{Windows, spatial, too_large};
 use crate::reading::fault::{Fault, invalid, not_costed};
 use crate::reading::shape::per_image;
 
@@ -34,24 +35,39 @@ pub(super) fn conv(view: &View<'_>) -> Result<Plan, Fault> {
     }
     let windows = Windows::read(view, kernel, size, false)?;
     let form = view.like_first([&[x[0], filters], windows.out.as_slice()].concat());
-    let Some(planar) = windows.planar() else {
-        return Ok(Plan::not_costed("convolution over more than two axes is not handled", form));
+    let Some(axes) = windows.spatial(size) else {
+        return Ok(Plan::not_costed("convolution over more than three axes is not handled", form));
     };
-    let spec = GeometrySpec {
-        in_channels: x[1],
-        filters,
-        groups,
-        kernel: planar.kernel,
-        stride: planar.stride,
-        dilation: planar.dilation,
-        pads: planar.pads,
-        in_size: if size.len() == 1 { [1, size[0]] } else { [size[0], size[1]] },
-        repeats: per_image(x[0], view.batch)?,
-    };
+    let repeats = per_image(x[0], view.batch)?;
+    let (spec, operand) = convolution(axes, x[1], filters, repeats).ok_or_else(too_large)?;
     or_not_run(form.clone(), || {
-        let draft = Draft { op: MacOp::Conv, spec, operand: Operand::ChannelsFirst, alpha: 1.0, activation: 0 };
+        let draft =
+            Draft { op: MacOp::Conv, spec: GeometrySpec { groups, ..spec }, operand, alpha: 1.0, activation: 0 };
         draft.plan(view, weights(view, 1)?, bias(view, 2, filters, 1.0)?, form)
     })
+}
+
+/// A convolution along depth, height and width. Where the depth has an extent, its planes are channels.
+fn convolution(
+    [depth, height, width]: [WindowAxis; 3],
+    channels: usize,
+    filters: usize,
+    repeats: usize,
+) -> Option<(GeometrySpec, Operand)> {
+    let kernel = [height.kernel, width.kernel];
+    let planar = GeometrySpec {
+        stride: [height.stride, width.stride],
+        dilation: [height.dilation, width.dilation],
+        pads: [height.pads[0], width.pads[0], height.pads[1], width.pads[1]],
+        repeats,
+        ..GeometrySpec::convolution(channels, filters, kernel, [height.size, width.size])
+    };
+    if depth == WindowAxis::ONE {
+        return Some((planar, Operand::ChannelsFirst));
+    }
+    let in_channels = channels.checked_mul(depth.kernel)?;
+    let spec = GeometrySpec { in_channels, repeats: repeats.checked_mul(depth.out)?, ..planar };
+    Some((spec, Operand::Planes(depth)))
 }
 
 /// Refuses integers beside real numbers, and integers too wide for the weights of a layer.

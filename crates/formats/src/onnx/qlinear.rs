@@ -68,6 +68,9 @@ fn pool(view: &View<'_>) -> Result<Plan, Fault> {
     };
     let form = Form { data_type: integer_type(view, 0)?, ..understood.outputs[0].clone() };
     let function = match understood.action {
+        Action::Run(Op::AveragePool(pool)) if pool.depth.is_some() => {
+            return Err(not_run!("it pools integers along more than two axes"));
+        }
         Action::Run(Op::AveragePool(pool)) => IntegerFunction::AveragePool(pool),
         Action::Run(_) => IntegerFunction::GlobalAveragePool,
         action @ (Action::Compute(_)

@@ -1,6 +1,6 @@
 //! Transposed convolution.
 
-use network::{GeometrySpec, MacOp, Operand, Scatter, ScatterAxis, WeightQuantization};
+use network::{GeometrySpec, MacOp, Operand, Scatter, WeightQuantization, WindowAxis};
 
 use super::chain::{Chain, Quantized};
 use super::mac::{Draft, bias, weights};
@@ -48,7 +48,7 @@ pub(super) fn conv_transpose(view: &View<'_>) -> Result<Plan, Fault> {
 }
 
 /// Every axis, with `output_shape` and `auto_pad` made explicit.
-fn axes(view: &View<'_>, size: &[usize], kernel: &[usize]) -> Result<Vec<ScatterAxis>, Fault> {
+fn axes(view: &View<'_>, size: &[usize], kernel: &[usize]) -> Result<Vec<WindowAxis>, Fault> {
     let rank = size.len();
     let mode = view.attributes.choice("auto_pad", &["NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"])?;
     let (stride, dilation) = (positive(view, "strides", rank)?, positive(view, "dilations", rank)?);
@@ -75,9 +75,9 @@ fn axes(view: &View<'_>, size: &[usize], kernel: &[usize]) -> Result<Vec<Scatter
         };
         // Places are computed before they are cut off.
         full.checked_add(pads[0])?.checked_add(pads[1])?;
-        Some(ScatterAxis { size, kernel, stride, dilation, pads, out })
+        Some(WindowAxis { size, kernel, stride, dilation, pads, out })
     };
-    let axes = (0..rank).map(axis).collect::<Option<Vec<ScatterAxis>>>().ok_or_else(too_large)?;
+    let axes = (0..rank).map(axis).collect::<Option<Vec<WindowAxis>>>().ok_or_else(too_large)?;
     match axes.iter().find(|axis| axis.out == 0) {
         Some(axis) => Err(invalid!("pads {:?} cut off the whole output", axis.pads)),
         None => Ok(axes),
@@ -99,8 +99,8 @@ fn counts(view: &View<'_>, name: &str, len: usize) -> Result<Option<Vec<usize>>,
 }
 
 /// Depth, height and width, and the positions as height and width; `None` for more axes.
-fn spatial_axes(axes: &[ScatterAxis]) -> Option<(Scatter, [usize; 2])> {
-    let mut all = [ScatterAxis::ONE; 3];
+fn spatial_axes(axes: &[WindowAxis]) -> Option<(Scatter, [usize; 2])> {
+    let mut all = [WindowAxis::ONE; 3];
     let missing = all.len().checked_sub(axes.len())?;
     all[missing..].copy_from_slice(axes);
     let [depth, height, width] = all.map(|axis| axis.size);

@@ -1,6 +1,6 @@
 //! Windows that slide over an input: convolution and pooling.
 
-use network::{Op, Pool};
+use network::{Op, Pool, PoolAxis, WindowAxis};
 
 use super::plan::Plan;
 use super::view::View;
@@ -86,33 +86,24 @@ impl Windows {
         Ok(if (out - 1) * stride >= extent + before { out - 1 } else { out })
     }
 
-    /// The parts for height and width; one axis is a width.
-    pub(super) fn planar(&self) -> Option<Planar> {
-        let pair = |list: &[usize], fill: usize| match *list {
-            [width] => Some([fill, width]),
-            [height, width] => Some([height, width]),
-            _ => None,
-        };
-        let pads = match *self.pads.as_slice() {
-            [left, right] => [0, left, 0, right],
-            [top, left, bottom, right] => [top, left, bottom, right],
-            _ => return None,
-        };
-        Some(Planar {
-            kernel: pair(&self.kernel, 1)?,
-            stride: pair(&self.stride, 1)?,
-            dilation: pair(&self.dilation, 1)?,
-            pads,
-        })
+    /// The window along depth, height and width, over an input of extents `size`; the last axis is the width. `None` for
+    /// more axes.
+    pub(super) fn spatial(&self, size: &[usize]) -> Option<[WindowAxis; 3]> {
+        let mut axes = [WindowAxis::ONE; 3];
+        let rank = size.len();
+        let missing = axes.len().checked_sub(rank)?;
+        for (i, axis) in axes[missing..].iter_mut().enumerate() {
+            *axis = WindowAxis {
+                size: size[i],
+                kernel: self.kernel[i],
+                stride: self.stride[i],
+                dilation: self.dilation[i],
+                pads: [self.pads[i], self.pads[i + rank]],
+                out: self.out[i],
+            };
+        }
+        Some(axes)
     }
-}
-
-/// [`Windows`] over height and width.
-pub(super) struct Planar {
-    pub(super) kernel: [usize; 2],
-    pub(super) stride: [usize; 2],
-    pub(super) dilation: [usize; 2],
-    pub(super) pads: [usize; 4],
 }
 
 pub(super) fn too_large() -> Fault {
@@ -151,10 +142,19 @@ pub(super) fn pool(view: &View<'_>) -> Result<Plan, Fault> {
         attributes.ignore("storage_order");
     }
     let form = view.like_first([&x[..2], windows.out.as_slice()].concat());
-    let Some(Planar { kernel, stride, dilation, pads }) = windows.planar() else {
-        return Ok(Plan::not_run("pooling is run over one or two axes", form));
+    let Some([depth, height, width]) = windows.spatial(size) else {
+        return Ok(Plan::not_run("pooling is run over one to three axes", form));
     };
-    let pool = Pool { kernel, stride, dilation, pads, ceil_mode, count_include_pad };
+    let WindowAxis { kernel, stride, dilation, pads, .. } = depth;
+    let pool = Pool {
+        kernel: [height.kernel, width.kernel],
+        stride: [height.stride, width.stride],
+        dilation: [height.dilation, width.dilation],
+        pads: [height.pads[0], width.pads[0], height.pads[1], width.pads[1]],
+        depth: (size.len() == 3).then_some(PoolAxis { kernel, stride, dilation, pads }),
+        ceil_mode,
+        count_include_pad,
+    };
     Ok(Plan::run(if is_max { Op::MaxPool(pool) } else { Op::AveragePool(pool) }, form))
 }
 

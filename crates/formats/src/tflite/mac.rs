@@ -4,8 +4,8 @@ use std::iter;
 
 use network::{
     ActivationQuantization, Bias, DataType, Geometry, GeometrySpec, MacLayer, MacOp, NoteKind, Op, Operand,
-    Requantization, RequantizationRule, Scatter, ScatterAxis, Unary, ValueId, WeightQuantization, WeightSource,
-    WeightTransform,
+    Requantization, RequantizationRule, Scatter, Unary, ValueId, WeightQuantization, WeightSource, WeightTransform,
+    WindowAxis,
 };
 
 use super::builder::{Builder, Held};
@@ -165,7 +165,7 @@ pub(super) fn transposed(b: &mut Builder<'_>, operation: &Operation<'_>) -> Resu
         let (before, _) = same_or_valid(padding, out, kernel, stride);
         let reached = (size - 1).checked_mul(stride)?.checked_add(kernel)?;
         let after = reached.saturating_sub(before.checked_add(out)?);
-        Some(ScatterAxis { size, kernel, stride, dilation: 1, pads: [before, after], out })
+        Some(WindowAxis { size, kernel, stride, dilation: 1, pads: [before, after], out })
     };
     let axes = axis(height, kernel_h, stride[0], shape[1]).zip(axis(width, kernel_w, stride[1], shape[2]));
     let (y_axis, x_axis) = axes.ok_or_else(|| invalid!("its output has too many elements to count"))?;
@@ -173,7 +173,7 @@ pub(super) fn transposed(b: &mut Builder<'_>, operation: &Operation<'_>) -> Resu
     let filters = filters.ok_or_else(|| wrong_shapes(b, x, weights))?;
     let repeats = per_image(batch, b.network.batch())?;
     let draft = Draft {
-        op: MacOp::ConvTranspose(Scatter { axes: [ScatterAxis::ONE, y_axis, x_axis] }),
+        op: MacOp::ConvTranspose(Scatter { axes: [WindowAxis::ONE, y_axis, x_axis] }),
         spec: GeometrySpec { repeats, ..GeometrySpec::convolution(channels, filters, [1; 2], [height, width]) },
         operand: Operand::ChannelsFirst,
         input: b.value(x)?,

@@ -57,7 +57,7 @@ pub(super) fn pool(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(),
         let fits = positions(padded, kernel[axis], stride[axis]);
         out[axis] = fits.ok_or_else(|| invalid!("a window of {} does not fit an input of {extent}", kernel[axis]))?;
     }
-    let pool = Pool { kernel, stride, dilation: [1; 2], pads, ceil_mode: false, count_include_pad: false };
+    let pool = Pool { kernel, stride, dilation: [1; 2], pads, depth: None, ceil_mode: false, count_include_pad: false };
     let fused = operation.fused(5)?;
     let shape = [batch, out[0], out[1], channels];
     let average = operation.kind == "AVERAGE_POOL_2D";

@@ -65,16 +65,15 @@ impl Topology {
 pub(super) fn set_shapes(network: &mut NetworkBuilder, layer: usize) {
     let layer = &network.layers()[layer];
     let (geometry, input, output) = (&layer.geometry, layer.input, layer.output);
-    let (spec, [out_height, out_width]) = (geometry.spec(), geometry.out_size());
+    let spec = geometry.spec();
     let [input_shape, output_shape] = match layer.op {
-        MacOp::Conv => [
-            vec![spec.repeats, spec.in_channels, spec.in_size[0], spec.in_size[1]],
-            vec![spec.repeats, spec.filters, out_height, out_width],
-        ],
-        MacOp::ConvTranspose(scatter) => [
-            vec![spec.repeats, spec.in_channels, spec.in_size[0], spec.in_size[1]],
-            vec![spec.repeats, layer.out_channels(), scatter.out_size()[0], scatter.out_size()[1]],
-        ],
+        MacOp::Conv | MacOp::ConvTranspose(_) => {
+            let [_, height, width] = layer.window().map(|axis| axis.out);
+            [
+                vec![spec.repeats, spec.in_channels, spec.in_size[0], spec.in_size[1]],
+                vec![spec.repeats, layer.out_channels(), height, width],
+            ]
+        }
         MacOp::Gemm | MacOp::MatMul => {
             let positions = spec.repeats * geometry.positions_per_repeat();
             [vec![positions, spec.in_channels], vec![positions, spec.filters]]

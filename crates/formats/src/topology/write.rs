@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use network::{Geometry, Network, Note, NoteKind};
+use network::{Geometry, MacLayer, Network, Note, NoteKind, Operand};
 
 use super::cell_name;
 use crate::names::layer_names;
@@ -61,15 +61,22 @@ fn row(geometry: &Geometry) -> [u128; 7] {
 }
 
 fn notes(network: &Network) -> Vec<Note> {
-    type Lost = fn(&Geometry) -> bool;
-    let cases: [(Lost, &str); 4] = [
-        (|g| g.spec().dilation != [1; 2], "dilation: the input is that of a filter without"),
-        (|g| g.spec().stride[0] != g.spec().stride[1], "unequal strides: the one along the height stands for both"),
-        (|g| g.spec().groups > 1, "groups: all input channels, and filters / groups filters"),
-        (|g| g.spec().repeats > 1, "several inputs in one image: they are stacked along the height"),
+    type Lost = fn(&MacLayer) -> bool;
+    let cases: [(Lost, &str); 5] = [
+        (|l| l.geometry.spec().dilation != [1; 2], "dilation: the input is that of a filter without"),
+        (
+            |l| l.geometry.spec().stride[0] != l.geometry.spec().stride[1],
+            "unequal strides: the one along the height stands for both",
+        ),
+        (|l| l.geometry.spec().groups > 1, "groups: all input channels, and filters / groups filters"),
+        (|l| l.repeats() > 1, "several inputs in one image: they are stacked along the height"),
+        (
+            |l| matches!(l.operand, Operand::Planes(_)),
+            "a depth: its taps are channels, and its outputs are stacked along the height",
+        ),
     ];
     let note = |(lost, what): &(Lost, &str)| {
-        let mut names = network.layers().iter().filter(|layer| lost(&layer.geometry)).map(|layer| &layer.name);
+        let mut names = network.layers().iter().filter(|layer| lost(layer)).map(|layer| &layer.name);
         let first = names.next()?;
         let more = names.count();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };

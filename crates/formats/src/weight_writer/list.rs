@@ -260,12 +260,15 @@ impl Builder<'_> {
         let spec = layer.geometry.spec();
         match layer.op {
             _ if !self.network.has_graph() => layer.weights.file_shape(),
-            MacOp::Conv => vec![spec.filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]],
             // As PyTorch has them.
-            MacOp::ConvTranspose(scatter) => {
+            MacOp::Conv | MacOp::ConvTranspose(_) => {
                 let rank = self.network.graph().value(layer.input).shape.as_ref().map_or(4, Vec::len);
-                let kernel = scatter.axes[5 - rank..].iter().map(|axis| axis.kernel);
-                [spec.in_channels, layer.out_channels() / spec.groups].into_iter().chain(kernel).collect()
+                let is_conv = layer.op == MacOp::Conv;
+                // A convolution along the width alone has a height of 1.
+                let first = if is_conv { (5 - rank).min(1) } else { 5 - rank };
+                let [ins, outs] = [layer.in_channels(), layer.out_channels()];
+                let ends = if is_conv { [outs, ins / spec.groups] } else { [ins, outs / spec.groups] };
+                ends.into_iter().chain(layer.window()[first..].iter().map(|axis| axis.kernel)).collect()
             }
             MacOp::Gemm | MacOp::MatMul => vec![spec.filters, layer.geometry.rows()],
         }

@@ -35,7 +35,9 @@ fn transposed_convolutions() {
     check_all(cases, |(attributes, pads, out)| {
         let network = transposed(&[0, 2, 4, 5], &[2, 3, 3, 2], attributes.clone()).read();
         let layer = layer(&network);
-        assert_eq!((layer.op.name(), layer.window().kernel, layer.window().pads), ("ConvTranspose", [3, 2], *pads));
+        let [_, height, width] = layer.window();
+        let found = [height.pads[0], width.pads[0], height.pads[1], width.pads[1]];
+        assert_eq!((layer.op.name(), [height.kernel, width.kernel], found), ("ConvTranspose", [3, 2], *pads));
         assert_eq!((output_shape(&network), layer.out_channels()), (out.to_vec(), out[1]));
         let spec = layer.geometry.spec();
         assert_eq!((spec.filters, spec.kernel, spec.in_size), (out[1] * 6, [1, 1], [4, 5]));

@@ -1,6 +1,6 @@
 //! Maximum and mean over windows.
 
-use network::Pool;
+use network::{Pool, PoolAxis};
 
 use crate::array::{Array, Buffers};
 use crate::error::Problem;
@@ -12,7 +12,7 @@ pub(crate) enum Statistic {
     Mean,
 }
 
-/// Pools `[N, C, H, W]` or `[N, C, W]` to `out_shape`.
+/// Pools `[N, C, D, H, W]`, `[N, C, H, W]` or `[N, C, W]` to `out_shape`.
 pub(crate) fn pool(
     x: &Array,
     pool: &Pool,
@@ -20,35 +20,40 @@ pub(crate) fn pool(
     out_shape: &[usize],
     buffers: &mut Buffers,
 ) -> Result<Array, Problem> {
-    let (in_size, out_size) = (plane_size(&x.shape)?, plane_size(out_shape)?);
+    let (in_size, out_size) = (space(&x.shape)?, space(out_shape)?);
     if x.shape[..2] != out_shape[..2] {
         return Err(Problem::Invalid(format!("pooling of shape {:?} cannot make {out_shape:?}", x.shape)));
     }
-    let windows = [0, 1].map(|axis| Windows::new(pool, axis, in_size[axis], out_size[axis]));
+    let axes = pool.axes();
+    let windows = [0, 1, 2].map(|axis| Windows::new(&axes[axis], in_size[axis], out_size[axis]));
     if let Some(axis) = windows.iter().position(|windows| windows.taps.iter().any(Vec::is_empty)) {
-        let size = [pool.kernel[axis], pool.dilation[axis]];
+        let size = [axes[axis].kernel, axes[axis].dilation];
         return Err(Problem::Invalid(format!("a window (kernel, dilation {size:?}) lies on padding alone")));
     }
     let mut data = buffers.take(out_shape.iter().product());
-    for plane in x.data.chunks_exact((in_size[0] * in_size[1]).max(1)) {
+    let [_, height, width] = in_size;
+    for channel in x.data.chunks_exact(in_size.iter().product::<usize>().max(1)) {
+        let channel = Channel { data: channel, height, width };
         match statistic {
-            Statistic::Max => pool_plane(plane, in_size[1], &windows, &mut data, f32::NEG_INFINITY, larger, |x, _| x),
+            Statistic::Max => pool_channel(&channel, &windows, &mut data, f32::NEG_INFINITY, larger, |x, _| x),
             Statistic::Mean => {
                 let divide = |sum: f32, [inside, whole]: [u128; 2]| {
                     sum / (if pool.count_include_pad { whole } else { inside }) as f32
                 };
-                pool_plane(plane, in_size[1], &windows, &mut data, 0.0, |sum, x| sum + x, divide);
+                pool_channel(&channel, &windows, &mut data, 0.0, |sum, x| sum + x, divide);
             }
         }
     }
     Ok(Array::new(out_shape.to_vec(), data))
 }
 
-fn plane_size(shape: &[usize]) -> Result<[usize; 2], Problem> {
+/// Depth, height and width.
+fn space(shape: &[usize]) -> Result<[usize; 3], Problem> {
     match *shape {
-        [_, _, height, width] => Ok([height, width]),
-        [_, _, width] => Ok([1, width]),
-        _ => Err(Problem::Unsupported(format!("pooling of shape {shape:?}; one or two axes of space are handled"))),
+        [_, _, depth, height, width] => Ok([depth, height, width]),
+        [_, _, height, width] => Ok([1, height, width]),
+        [_, _, width] => Ok([1, 1, width]),
+        _ => Err(Problem::Unsupported(format!("pooling of shape {shape:?}; one to three axes of space are handled"))),
     }
 }
 
@@ -62,10 +67,10 @@ struct Windows {
 
 impl Windows {
     /// In time and memory of what is read: a window may be far larger than the input.
-    fn new(pool: &Pool, axis: usize, in_extent: usize, out_extent: usize) -> Self {
-        let (before, after) = (pool.pads[axis], pool.pads[axis + 2]);
-        let (kernel, dilation) = (pool.kernel[axis], pool.dilation[axis].max(1));
-        let start = |out: usize| out.saturating_mul(pool.stride[axis]);
+    fn new(axis: &PoolAxis, in_extent: usize, out_extent: usize) -> Self {
+        let [before, after] = axis.pads;
+        let (kernel, dilation) = (axis.kernel, axis.dilation.max(1));
+        let start = |out: usize| out.saturating_mul(axis.stride);
         // How many elements of the window lie before this place of the padded input.
         let before_place = |out, place: usize| place.saturating_sub(start(out)).div_ceil(dilation).min(kernel);
         let end = before.saturating_add(in_extent);
@@ -80,24 +85,33 @@ impl Windows {
     }
 }
 
-fn pool_plane(
-    plane: &[f32],
+/// One channel of one image, `[depth, height, width]`.
+struct Channel<'a> {
+    data: &'a [f32],
+    height: usize,
     width: usize,
-    [rows, columns]: &[Windows; 2],
+}
+
+fn pool_channel(
+    channel: &Channel<'_>,
+    [planes, rows, columns]: &[Windows; 3],
     output: &mut Vec<f32>,
     start: f32,
     fold: impl Fn(f32, f32) -> f32,
     finish: impl Fn(f32, [u128; 2]) -> f32,
 ) {
-    for (ys, covered_y) in rows.taps.iter().zip(&rows.covered) {
-        for (xs, covered_x) in columns.taps.iter().zip(&columns.covered) {
-            let mut result = start;
-            for y in ys {
-                let row = &plane[y * width..(y + 1) * width];
-                result = xs.iter().fold(result, |result, &x| fold(result, row[x]));
+    for (zs, covered_z) in planes.taps.iter().zip(&planes.covered) {
+        for (ys, covered_y) in rows.taps.iter().zip(&rows.covered) {
+            for (xs, covered_x) in columns.taps.iter().zip(&columns.covered) {
+                let mut result = start;
+                for (z, y) in zs.iter().flat_map(|z| ys.iter().map(move |y| (z, y))) {
+                    let row = &channel.data[(z * channel.height + y) * channel.width..][..channel.width];
+                    result = xs.iter().fold(result, |result, &x| fold(result, row[x]));
+                }
+                let product = |extents: [usize; 3]| extents.iter().map(|&n| n as u128).product();
+                let inside = product([zs.len(), ys.len(), xs.len()]);
+                output.push(finish(result, [inside, product([*covered_z, *covered_y, *covered_x])]));
             }
-            let product = |y: usize, x: usize| y as u128 * x as u128;
-            output.push(finish(result, [product(ys.len(), xs.len()), product(*covered_y, *covered_x)]));
         }
     }
 }

@@ -268,6 +268,7 @@ fn window(kernel: usize, stride: usize, pad: [usize; 2]) -> Pool {
         stride: [1, stride],
         dilation: [1, 1],
         pads: [0, pad[0], 0, pad[1]],
+        depth: None,
         ceil_mode: false,
         count_include_pad: false,
     }

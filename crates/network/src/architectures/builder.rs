@@ -227,6 +227,7 @@ fn pool(kernel: usize, pads: usize) -> Pool {
         stride: [2; 2],
         dilation: [1; 2],
         pads: [pads; 4],
+        depth: None,
         ceil_mode: false,
         count_include_pad: false,
     }

@@ -4,9 +4,10 @@ use thiserror::Error;
 
 use super::{Node, Parts};
 use crate::ids::{LayerId, NodeId, ValueId};
-use crate::layer::{Bias, MacLayer};
+use crate::layer::{Bias, MacLayer, Operand};
 use crate::op::Op;
 use crate::scatter::Scatter;
+use crate::window::WindowAxis;
 
 /// Why values, nodes and layers are no network: whoever put them together has made a mistake.
 ///
@@ -127,6 +128,22 @@ pub enum ModelError {
         taps: usize,
         /// Its input positions.
         inputs: usize,
+    },
+    /// A convolution of three dimensions has other planes than its geometry has channels and inputs.
+    #[error(
+        "layer {layer:?}: {channels} channels in {repeats} inputs are no planes under {taps} taps at {outputs} outputs"
+    )]
+    LayerPlanes {
+        /// Name of the layer.
+        layer: String,
+        /// Channels of the geometry.
+        channels: usize,
+        /// Inputs of the geometry.
+        repeats: usize,
+        /// Taps along the depth.
+        taps: usize,
+        /// Outputs along the depth.
+        outputs: usize,
     },
     /// The taps of one output channel of a transposed convolution have different scales or zero points.
     #[error("layer {layer:?}: the taps of output channel {channel} have different scales or zero points")]
@@ -347,10 +364,24 @@ fn numbers(layer: &MacLayer) -> Result<(), ModelError> {
     if let Some(&(what, found, filters, _)) = wrong {
         return Err(ModelError::LayerNumbers { layer: layer.name.clone(), what, found, filters });
     }
-    match layer.scatter() {
-        Some(scatter) => transposed(layer, scatter),
-        None => Ok(()),
+    match (layer.scatter(), layer.operand) {
+        (Some(scatter), _) => transposed(layer, scatter),
+        (None, Operand::Planes(depth)) => planes(layer, depth),
+        (None, _) => Ok(()),
     }
+}
+
+/// Channels and inputs of the geometry are those of a convolution of three dimensions, whose groups share no planes.
+fn planes(layer: &MacLayer, depth: WindowAxis) -> Result<(), ModelError> {
+    let spec = layer.geometry.spec();
+    let (channels, repeats) = (spec.in_channels / spec.groups, spec.repeats);
+    let (taps, outputs) = (depth.kernel, depth.out);
+    let fits = |count: usize, by: usize| by > 0 && count.is_multiple_of(by);
+    if fits(channels, taps) && fits(repeats, outputs) && depth.outputs() == Some(outputs) {
+        return Ok(());
+    }
+    let channels = spec.in_channels;
+    Err(ModelError::LayerPlanes { layer: layer.name.clone(), channels, repeats, taps, outputs })
 }
 
 /// A transposed convolution is one of size 1 × 1 of all its taps, and those of a channel have one scale and zero point.

@@ -4,7 +4,7 @@
 use esn::Grid;
 use network::{
     Bias, Binary, DataType, Geometry, GeometrySpec, LayerId, MacLayer, MacOp, ModelError, NetworkBuilder, Node, NodeId,
-    Op, Operand, Scatter, ScatterAxis, Tensor, Unary, Value, ValueId, WeightQuantization, WeightSource,
+    Op, Operand, Scatter, Tensor, Unary, Value, ValueId, WeightQuantization, WeightSource, WindowAxis,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -289,8 +289,8 @@ const BREAKS: [Break; 27] = [
 
 /// A transposed convolution of so many taps in a row, over 3 × 3 positions.
 fn transposed(taps: usize) -> MacOp {
-    let axis = |kernel: usize| ScatterAxis { size: 3, kernel, out: 3, ..ScatterAxis::ONE };
-    MacOp::ConvTranspose(Scatter { axes: [ScatterAxis::ONE, axis(1), axis(taps)] })
+    let axis = |kernel: usize| WindowAxis { size: 3, kernel, out: 3, ..WindowAxis::ONE };
+    MacOp::ConvTranspose(Scatter { axes: [WindowAxis::ONE, axis(1), axis(taps)] })
 }
 
 proptest! {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use network::{Graph, LayerId, MacLayer, Network, Value};
+use network::{Graph, LayerId, MacLayer, Network, Value, WindowAxis};
 use runner::WeightStatistics;
 
 use super::number::{grouped, one_line, tail, telling_width};
@@ -92,20 +92,26 @@ pub fn layer_table(network: &Network, layers: &[Option<WeightStatistics>]) -> St
 }
 
 fn row(layer: &MacLayer, statistics: Option<&WeightStatistics>, name_width: usize) -> [String; 16] {
-    let (spec, window) = (layer.geometry.spec(), layer.window());
-    let [out_h, out_w] = layer.out_size();
+    let spec = layer.geometry.spec();
+    let window = layer.window();
+    // A depth is shown where there is one.
+    let axes = if window[0] == WindowAxis::ONE { &window[1..] } else { &window };
+    let all = |of: fn(&WindowAxis) -> usize, between: &str| {
+        axes.iter().map(|axis| of(axis).to_string()).collect::<Vec<_>>().join(between)
+    };
+    let pads = [all(|axis| axis.pads[0], ","), all(|axis| axis.pads[1], ",")].join(",");
     let number = |of: fn(&WeightStatistics) -> f64| statistics.map_or("–".to_string(), |s| format!("{:.4}", of(s)));
     let quantized = if layer.weights.quantization.is_some() { " (int)" } else { "" };
     [
         tail(&layer.name, name_width),
         format!("{}{quantized}", layer.op.name()),
-        format!("{}×{}×{}", spec.in_channels, spec.in_size[0], spec.in_size[1]),
-        pair(window.kernel),
-        pair(window.stride),
-        window.pads.map(|n| n.to_string()).join(","),
-        pair(window.dilation),
+        format!("{}×{}", layer.in_channels(), all(|axis| axis.size, "×")),
+        all(|axis| axis.kernel, "×"),
+        all(|axis| axis.stride, "×"),
+        pads,
+        all(|axis| axis.dilation, "×"),
         spec.groups.to_string(),
-        format!("{}×{out_h}×{out_w}", layer.out_channels()),
+        format!("{}×{}", layer.out_channels(), all(|axis| axis.out, "×")),
         grouped(spec.filters as u128 * layer.geometry.rows() as u128),
         grouped(layer.geometry.macs()),
         statistics.map_or("–".to_string(), |statistics| grouped(u128::from(statistics.zeros))),
@@ -114,10 +120,6 @@ fn row(layer: &MacLayer, statistics: Option<&WeightStatistics>, name_width: usiz
         number(|statistics| statistics.mean),
         number(|statistics| statistics.std),
     ]
-}
-
-fn pair([a, b]: [usize; 2]) -> String {
-    format!("{a}×{b}")
 }
 
 /// Every node of the graph, in order of execution.

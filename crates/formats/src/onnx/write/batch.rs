@@ -103,7 +103,7 @@ impl Step<'_> {
     fn mac(&self, layer: &MacLayer) -> Option<usize> {
         let (x, rank, out) = (self.inputs[0]?, self.rank(0), self.rank_out());
         match layer.operand {
-            Operand::ChannelsFirst => (x == 0).then_some(0),
+            Operand::ChannelsFirst | Operand::Planes(_) => (x == 0).then_some(0),
             // Weights with leading axes of 1 put axes in front.
             Operand::ChannelsLast => (x + 1 < rank).then(|| x + out.saturating_sub(rank)),
             Operand::Transposed => (x == 1).then_some(0),

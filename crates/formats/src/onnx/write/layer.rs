@@ -3,8 +3,8 @@
 use esn::Grid;
 use network::rearrange::transpose;
 use network::{
-    Bias, DataType, LayerId, LayerWeights, MacLayer, MacOp, NetworkError, Node, Operand, Scatter, ScatterAxis, Tensor,
-    ValueId, WeightQuantization, WeightValues,
+    Bias, DataType, LayerId, LayerWeights, MacLayer, MacOp, NetworkError, Node, Operand, Tensor, ValueId,
+    WeightQuantization, WeightValues, WindowAxis,
 };
 
 use super::attributes::{count, counts, flag, float};
@@ -54,14 +54,12 @@ impl Parts<'_> {
         let is_vector = self.layer.op == MacOp::MatMul && rank_out < rank_in;
         let front = vec![1; rank_out.saturating_sub(rank_in)];
         let (shape, turned, axis) = match (self.layer.op, self.layer.operand) {
-            (MacOp::Conv, _) if rank_in == 3 => {
-                (vec![filters, spec.in_channels / spec.groups, spec.kernel[1]], false, 0)
-            }
             (MacOp::Conv, _) => {
-                (vec![filters, spec.in_channels / spec.groups, spec.kernel[0], spec.kernel[1]], false, 0)
+                let ends = [filters, self.layer.in_channels() / spec.groups];
+                (ends.into_iter().chain(self.of_axes(|axis| axis.kernel)).collect(), false, 0)
             }
-            (MacOp::ConvTranspose(scatter), _) => {
-                let kernel = scatter.axes[5 - rank_in..].iter().map(|axis| axis.kernel);
+            (MacOp::ConvTranspose(_), _) => {
+                let kernel = self.of_axes(|axis| axis.kernel);
                 let ends = [spec.in_channels, self.layer.out_channels() / spec.groups];
                 (ends.into_iter().chain(kernel).collect(), true, 1)
             }
@@ -75,20 +73,18 @@ impl Parts<'_> {
         Arrangement { shape, turned, axis }
     }
 
+    /// What the window has along each axis of space.
+    fn of_axes(&self, of: impl Fn(&WindowAxis) -> usize) -> Vec<usize> {
+        self.layer.window()[5 - self.ranks[0]..].iter().map(of).collect()
+    }
+
     fn attributes(&self) -> Result<Vec<AttributeProto>, Fault> {
-        let (spec, layer) = (self.layer.geometry.spec(), self.layer);
-        let planar = if self.ranks[0] == 3 { &[1][..] } else { &[0, 1] };
-        let pick = |pair: [usize; 2]| planar.iter().map(|&axis| pair[axis]).collect::<Vec<_>>();
-        let [top, left, bottom, right] = spec.pads;
+        let layer = self.layer;
         Ok(match &layer.op {
-            MacOp::Conv => vec![
-                counts("dilations", &pick(spec.dilation)),
-                count("group", spec.groups),
-                counts("kernel_shape", &pick(spec.kernel)),
-                counts("pads", &[pick([top, left]), pick([bottom, right])].concat()),
-                counts("strides", &pick(spec.stride)),
-            ],
-            MacOp::ConvTranspose(scatter) => self.transposed_attributes(scatter)?,
+            MacOp::Conv => self.window_attributes(),
+            MacOp::ConvTranspose(_) => {
+                [self.window_attributes(), vec![counts("output_padding", &self.output_padding()?)]].concat()
+            }
             MacOp::Gemm => vec![
                 float("alpha", layer.alpha),
                 flag("transA", layer.operand == Operand::Transposed),
@@ -98,24 +94,25 @@ impl Parts<'_> {
         })
     }
 
-    fn transposed_attributes(&self, scatter: &Scatter) -> Result<Vec<AttributeProto>, Fault> {
-        let axes = &scatter.axes[5 - self.ranks[0]..];
-        let all = |of: fn(&ScatterAxis) -> usize| axes.iter().map(of).collect::<Vec<_>>();
-        let padding = axes.iter().map(ScatterAxis::output_padding).collect::<Option<Vec<_>>>();
+    fn window_attributes(&self) -> Vec<AttributeProto> {
+        vec![
+            counts("dilations", &self.of_axes(|axis| axis.dilation)),
+            count("group", self.layer.geometry.spec().groups),
+            counts("kernel_shape", &self.of_axes(|axis| axis.kernel)),
+            counts("pads", &[self.of_axes(|axis| axis.pads[0]), self.of_axes(|axis| axis.pads[1])].concat()),
+            counts("strides", &self.of_axes(|axis| axis.stride)),
+        ]
+    }
+
+    fn output_padding(&self) -> Result<Vec<usize>, Fault> {
+        let (window, first) = (self.layer.window(), 5 - self.ranks[0]);
+        let axes = &window[first..];
+        let padding = axes.iter().map(WindowAxis::output_padding).collect::<Option<Vec<_>>>();
         // Runtimes refuse more of it.
         let padding = padding
             .filter(|padding| padding.iter().zip(axes).all(|(&n, axis)| n == 0 || n < axis.stride.max(axis.dilation)));
-        let sizes = || axes.iter().map(|axis| axis.out).collect::<Vec<_>>();
-        let padding = padding
-            .ok_or_else(|| unsupported!("a transposed convolution to {:?} that no output padding makes", sizes()))?;
-        Ok(vec![
-            counts("dilations", &all(|axis| axis.dilation)),
-            count("group", self.layer.geometry.spec().groups),
-            counts("kernel_shape", &all(|axis| axis.kernel)),
-            counts("output_padding", &padding),
-            counts("pads", &[all(|axis| axis.pads[0]), all(|axis| axis.pads[1])].concat()),
-            counts("strides", &all(|axis| axis.stride)),
-        ])
+        let sizes = || self.of_axes(|axis| axis.out);
+        padding.ok_or_else(|| unsupported!("a transposed convolution to {:?} that no output padding makes", sizes()))
     }
 }
 
@@ -141,7 +138,9 @@ impl Writer<'_> {
         let input = self.value(layer.input)?;
         let mut inputs = match layer.operand {
             Operand::WeightsLeft => vec![weights, input],
-            Operand::ChannelsFirst | Operand::ChannelsLast | Operand::Transposed => vec![input, weights],
+            Operand::ChannelsFirst | Operand::Planes(_) | Operand::ChannelsLast | Operand::Transposed => {
+                vec![input, weights]
+            }
         };
         let (output, op_type, attributes) = (self.name(layer.output), layer.op.name(), parts.attributes()?);
         match bias {

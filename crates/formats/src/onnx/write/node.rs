@@ -1,6 +1,8 @@
 //! Nodes that are no MAC layers.
 
-use network::{Binary, Coordinates, DataType, Interpolation, Node, Op, PadMode, Pool, Reduction, Tensor, Unary};
+use network::{
+    Binary, Coordinates, DataType, Interpolation, Node, Op, PadMode, Pool, PoolAxis, Reduction, Tensor, Unary,
+};
 
 use super::attributes::{count, counts, flag, float, int, text};
 use super::{Writer, tensors};
@@ -314,17 +316,17 @@ impl Writer<'_> {
     }
 
     pub(super) fn pool(&self, node: &Node, pool: &Pool, is_max: bool) -> Vec<AttributeProto> {
-        let planar = if self.shape(node.inputs[0]).len() == 3 { &[1][..] } else { &[0, 1] };
-        let pick = |pair: [usize; 2]| planar.iter().map(|&axis| pair[axis]).collect::<Vec<_>>();
-        let [top, left, bottom, right] = pool.pads;
+        let axes = pool.axes();
+        let axes = &axes[5 - self.shape(node.inputs[0]).len()..];
+        let all = |of: fn(&PoolAxis) -> usize| axes.iter().map(of).collect::<Vec<_>>();
         let mut attributes = vec![
             flag("ceil_mode", pool.ceil_mode),
-            counts("kernel_shape", &pick(pool.kernel)),
-            counts("pads", &[pick([top, left]), pick([bottom, right])].concat()),
-            counts("strides", &pick(pool.stride)),
+            counts("kernel_shape", &all(|axis| axis.kernel)),
+            counts("pads", &[all(|axis| axis.pads[0]), all(|axis| axis.pads[1])].concat()),
+            counts("strides", &all(|axis| axis.stride)),
         ];
-        if is_max || pool.dilation != [1, 1] {
-            attributes.push(counts("dilations", &pick(pool.dilation)));
+        if is_max || axes.iter().any(|axis| axis.dilation != 1) {
+            attributes.push(counts("dilations", &all(|axis| axis.dilation)));
         }
         if !is_max {
             attributes.push(flag("count_include_pad", pool.count_include_pad));
