@@ -14,36 +14,13 @@ import sys
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 from onnx.backend.test.case.node import collect_testcases
 
+from recorded import case, network, run
+
 rng = np.random.default_rng(11)
-
-
-def case(name, model, x, y):
-    numbers = lambda a: [float(v) for v in a.ravel()]
-    file = model.SerializeToString().hex()
-    return {"name": name, "file": file, "input": numbers(x), "shape": list(y.shape), "output": numbers(y)}
-
-
-def network(nodes, x, constants, opset=13):
-    """A network from `x` to `y`, of unknown shape until it is inferred."""
-    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, x.shape)]
-    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]
-    constants = [numpy_helper.from_array(np.asarray(a), n) for n, a in constants.items()]
-    graph = helper.make_graph(nodes, "g", inputs, outputs, constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
-    return onnx.shape_inference.infer_shapes(model)
-
-
-def run(model, x):
-    options = onnxruntime.SessionOptions()
-    # Without optimizations, so that integers do not take another way.
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return session.run(None, {"x": x})[0]
 
 
 def node_tests():
@@ -91,7 +68,7 @@ def random_networks(count):
             constants["b"] = rng.normal(size=channels).astype("float32")
         x = rng.normal(size=of_input).astype("float32")
         node = helper.make_node("ConvTranspose", ["x", *constants], ["y"], **attributes)
-        model = network([node], x, constants)
+        model = network([node], x, constants, opset=13)
         yield case(f"random: {number} {attributes}", model, x, run(model, x))
 
 
@@ -116,7 +93,7 @@ def integer_networks():
             helper.make_node("QuantizeLinear", ["t", "ys", "yz"], ["tq"]),
             helper.make_node("DequantizeLinear", ["tq", "ys", "yz"], ["y"]),
         ]
-        model = network(nodes, x, constants)
+        model = network(nodes, x, constants, opset=13)
         yield case(f"qdq: axis {axis}", model, x, run(model, x))
 
 

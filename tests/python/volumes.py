@@ -15,35 +15,14 @@ import warnings
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 from onnx.backend.test.case.node import collect_testcases
+
+from recorded import case, network, run
 
 warnings.filterwarnings("ignore")
 rng = np.random.default_rng(5)
-
-
-def case(name, model, x, y):
-    numbers = lambda a: [float(v) for v in a.ravel()]
-    file = model.SerializeToString().hex()
-    return {"name": name, "file": file, "input": numbers(x), "shape": list(y.shape), "output": numbers(y)}
-
-
-def network(nodes, x, constants, opset=19):
-    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, x.shape)]
-    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]
-    constants = [numpy_helper.from_array(np.asarray(a), n) for n, a in constants.items()]
-    graph = helper.make_graph(nodes, "g", inputs, outputs, constants)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
-
-
-def run(model, x):
-    options = onnxruntime.SessionOptions()
-    # Without optimizations, so that integers do not take another way.
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return session.run(None, {"x": x})[0]
 
 
 def node_tests():

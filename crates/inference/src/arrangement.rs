@@ -18,7 +18,9 @@ pub(crate) fn arrange<'a>(
     let spec = layer.geometry.spec();
     let depth = if let Operand::Planes(depth) = layer.operand { depth.size } else { 1 };
     let positions = depth * spec.in_size[0] * spec.in_size[1];
-    let sizes = [layer.repeats() * batch, layer.in_channels(), positions];
+    // Each matrix of a stack reads a part of its own.
+    let parts = if let Operand::Stack(_) = layer.operand { spec.groups } else { 1 };
+    let sizes = [layer.repeats() * batch * parts, layer.in_channels() / parts, positions];
     let expected = sizes.iter().product::<usize>();
     if x.data.len() != expected {
         let shape = &x.shape;
@@ -43,7 +45,8 @@ pub(crate) fn restore(
     buffers: &mut Buffers,
 ) -> Result<Array, Problem> {
     let spec = layer.geometry.spec();
-    let sizes = [spec.repeats * batch, layer.out_channels(), layer.out_positions()];
+    let parts = if let Operand::Stack(matrices) = layer.operand { matrices } else { 1 };
+    let sizes = [spec.repeats * batch * parts, layer.out_channels() / parts, layer.out_positions()];
     let expected = sizes.iter().product::<usize>();
     let declared = shape.iter().product::<usize>();
     if output.len() != expected || declared != expected {
@@ -62,7 +65,7 @@ pub(crate) fn restore(
             buffers.give(output);
             data
         }
-        (Operand::ChannelsLast | Operand::Transposed, [n, filters, positions]) if positions > 1 => {
+        (Operand::ChannelsLast | Operand::Stack(_) | Operand::Transposed, [n, filters, positions]) if positions > 1 => {
             let from = strides(&[n, filters, positions]);
             let data = gather_strided(&output, 0, &[n, positions, filters], &[from[0], from[2], from[1]], buffers);
             buffers.give(output);
@@ -111,7 +114,7 @@ fn planes(data: &[f32], [n, channels, len]: [usize; 3], depth: WindowAxis, buffe
 fn permutation(operand: Operand, [n, channels, positions]: [usize; 3]) -> Option<[usize; 3]> {
     let moved = match operand {
         Operand::ChannelsFirst | Operand::Planes(_) | Operand::WeightsLeft => false,
-        Operand::ChannelsLast => positions > 1,
+        Operand::ChannelsLast | Operand::Stack(_) => positions > 1,
         Operand::Transposed => n > 1,
     };
     let order = if operand == Operand::Transposed { [1, 0, 2] } else { [0, 2, 1] };

@@ -47,9 +47,13 @@ pub enum Operand {
     Planes(WindowAxis),
     /// Weights on the right: the input is `[…, K]`, the output `[…, M]`; positions are the leading axes.
     ChannelsLast,
+    /// A stack of so many matrices on the right: the output is `[…, matrices, positions, M]`. With a group for each matrix
+    /// the input is `[…, matrices, positions, K]`, in one group `[…, positions, K]`, which all of them read.
+    Stack(usize),
     /// Weights on the left (`weights · x`): the input is `[…, K, positions]`, the output `[…, M, positions]`. A vector
     /// `[K]` counts as one position. Where the input is one matrix, its columns are those of the first image, then of the
-    /// second, …; of a stack of matrices, every image has its own.
+    /// second, …; of a stack of matrices, every image has its own. Of a stack of weights, `K` and `M` count those of all
+    /// matrices, or in one group all filters of the same input.
     WeightsLeft,
     /// Gemm with `transA`: the input is `[K, positions]`, the output `[positions, M]`.
     Transposed,

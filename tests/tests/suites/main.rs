@@ -22,6 +22,7 @@ mod messages;
 mod mutations;
 mod outputs;
 mod pictures;
+mod products;
 mod reference;
 mod repeat;
 mod robustness;

@@ -66,7 +66,10 @@ fn sizes_are_shown_without_values() {
     assert!(notes.contains(note) && notes.contains(MEND), "{notes}");
     let csv = fs::read_to_string(folder.path().join("net.csv")).expect("written");
     let row = csv.lines().find(|line| line.starts_with("Conv_conv,")).expect("a row");
-    assert!(row.starts_with("Conv_conv,Conv,72,1080,15,2,5,7,4,3,5,") && row.ends_with(",1,,,,,,,,,"), "{row}");
+    assert!(
+        row.starts_with("Conv_conv,Conv,72,1080,15,2,5,7,4,3,5,") && row.ends_with(",1,,,,,,,,,,1,1,1,1,0,0"),
+        "{row}"
+    );
     let topology = fs::read_to_string(folder.path().join("again.csv")).expect("written");
     assert!(topology.contains("Conv_conv, 5, 7, 3, 3, 2, 4, 1,"), "{topology}");
     let [table, _] = succeed(folder.path(), "inspect --topology t.csv");

@@ -1,8 +1,10 @@
 //! Builds the graph: one pass over the nodes, in which every shape is inferred and every constant folded.
 
 mod branch;
+mod inner;
 mod integer;
 mod known;
+mod sum;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
@@ -371,11 +373,13 @@ impl<'a> Builder<'a> {
         let op = match plan.action {
             Action::Run(op) => op,
             Action::Mac(layer) => {
-                let input = inputs[0].expect("the planner has looked at the activation of a MAC layer");
-                self.note_lost_integers(&layer, &ids);
-                self.says_grid |= self.is_rounded_by_operators(&layer, &ids);
-                self.add_mac(node, *layer, input, outputs[0]);
+                self.add_layer(node, *layer, &inputs, &ids, outputs[0]);
                 return Ok(());
+            }
+            Action::Sum(layer, addend) => {
+                let product = self.add_inner(outputs[0], "product", self.slots[outputs[0].0].form.shape.clone());
+                self.add_layer(node, *layer, &inputs, &ids, product);
+                return self.add_sum(node, addend, &ids, product, outputs[0]);
             }
             Action::Integer(mac) => {
                 self.add_integer(node, *mac, &ids, outputs[0]);
@@ -433,6 +437,21 @@ impl<'a> Builder<'a> {
             }
             Some(_) | None => name,
         }
+    }
+
+    /// Puts a layer of real numbers into the graph; `kept` is its activation, `ids` are all inputs of its node.
+    fn add_layer(
+        &mut self,
+        node: &NodeProto,
+        layer: MacLayer,
+        kept: &[Option<ValueId>],
+        ids: &[Option<ValueId>],
+        output: ValueId,
+    ) {
+        let input = kept[0].expect("the planner has looked at the activation of a MAC layer");
+        self.note_lost_integers(&layer, ids);
+        self.says_grid |= self.is_rounded_by_operators(&layer, ids);
+        self.add_mac(node, layer, input, output);
     }
 
     fn add_mac(&mut self, node: &NodeProto, layer: MacLayer, input: ValueId, output: ValueId) {

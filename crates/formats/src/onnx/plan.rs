@@ -25,6 +25,8 @@ pub(super) enum Action {
     Compute(FoldOp),
     Known(Chain),
     Mac(Box<MacLayer>),
+    /// A MAC layer, and what is added to its outputs that is no bias.
+    Sum(Box<MacLayer>, Addend),
     /// A MAC layer between the integers of an operator that computes on them.
     Integer(Box<IntegerMac>),
     /// Its output is a sequence, which is not in the graph.
@@ -33,6 +35,13 @@ pub(super) enum Action {
     Unreadable(String),
     /// Not run, with the reason for the note; `None` where an earlier note says it.
     NotRun(Option<String>),
+}
+
+/// An input of a node that is added to the outputs of its layer, times a factor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Addend {
+    pub(super) input: usize,
+    pub(super) factor: f32,
 }
 
 /// A node understood: what to do, what comes out, and how many of its inputs stay inputs.
@@ -77,6 +86,12 @@ impl Plan {
     pub(super) fn known(name: &str, tensor: Tensor) -> Self {
         let output = Form::new(Some(tensor.data_type), tensor.shape.clone());
         Self::new(Action::Known(Chain::stored(name, tensor)), output)
+    }
+
+    /// The same layer, to whose outputs an input is added.
+    pub(super) fn with_addend(self, addend: Addend) -> Self {
+        let Action::Mac(layer) = self.action else { return self };
+        Self { action: Action::Sum(layer, addend), ..self }
     }
 
     /// Not run, but the shape behind it is known.

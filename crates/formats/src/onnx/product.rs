@@ -6,7 +6,7 @@ use super::chain::Chain;
 use super::elementwise::check_same_type;
 use super::form::{Form, is_narrow};
 use super::mac::{Draft, bias, weights};
-use super::plan::{FoldOp, Plan, or_not_run};
+use super::plan::{Addend, FoldOp, Plan, or_not_run};
 use super::versions::BROADCASTS;
 use super::view::View;
 use crate::reading::fault::{Fault, invalid, not_costed};
@@ -49,11 +49,9 @@ pub(super) fn gemm(view: &View<'_>) -> Result<Plan, Fault> {
         if left && trans_b {
             return Err(not_costed!("constant A with transB is not handled"));
         }
-        // C is added along filters: the columns, or the rows where the weights are on the left.
+        // A bias is along filters: the columns, or the rows where the weights are on the left.
         let along_filters = if left { c[1] == 1 } else { c[0] == 1 };
-        if !along_filters {
-            return Err(not_costed!("C of shape {c:?} is not one number a filter"));
-        }
+        let is_bias = along_filters && view.optional(2).is_none_or(|c| c.known.is_some());
         let chain = weights(view, usize::from(!left))?;
         // Filters first: A' as it is, B' transposed.
         let flip = if left { trans_a } else { !trans_b };
@@ -65,7 +63,17 @@ pub(super) fn gemm(view: &View<'_>) -> Result<Plan, Fault> {
         };
         let spec = GeometrySpec::convolution(a_depth, filters, [1; 2], [per_image(positions, view.batch)?, 1]);
         let draft = Draft { op: MacOp::Gemm, spec, operand, alpha, activation: usize::from(left) };
-        draft.plan(view, chain, bias(view, 2, filters, beta)?, form)
+        if is_bias {
+            return draft.plan(view, chain, bias(view, 2, filters, beta)?, form);
+        }
+        if beta == 0.0 {
+            return draft.plan(view, chain, None, form);
+        }
+        if view.data_type(2).is_some_and(|c| !c.is_real()) {
+            return Err(invalid!("C of type {}; expected real numbers", view.data_type(2).map_or("?", DataType::name)));
+        }
+        let plan = draft.plan(view, chain, None, form)?;
+        Ok(plan.with_addend(Addend { input: 2, factor: beta }))
     })
 }
 
@@ -77,7 +85,8 @@ fn is_wide(data_type: DataType) -> bool {
 
 /// The shape of C as two axes; it must broadcast to the output.
 fn addend_shape(view: &View<'_>, out: [usize; 2]) -> Result<[usize; 2], Fault> {
-    if view.optional(2).is_none() {
+    // No shape depends on C, so that nobody needs to know its own.
+    if view.optional(2).is_none_or(|c| c.form.shape.is_none()) {
         return Ok([1, 1]);
     }
     let c = view.shape(2)?;
@@ -116,44 +125,90 @@ pub(super) fn matmul(view: &View<'_>) -> Result<Plan, Fault> {
 
 fn weights_right(view: &View<'_>, a: &[usize], b: &[usize], form: Form) -> Result<Plan, Fault> {
     let chain = weights(view, 1)?;
-    let chain = match *b {
-        [depth] => reshaped(chain, &[1, depth])?,
-        _ => {
-            let matrix = matrix(b)?;
-            flipped(reshaped(chain, &matrix)?)?
+    let (stack, matrix) = match *b {
+        [depth] => (Stack::ONE, [depth, 1]),
+        _ => Stack::of(b, &a[..a.len().saturating_sub(2)])?,
+    };
+    let [depth, columns] = matrix;
+    // Filters first: of every matrix, its columns.
+    let chain = match (b.len(), stack.matrices) {
+        (1, _) => reshaped(chain, &[1, depth])?,
+        (_, 1) => flipped(reshaped(chain, &[depth, columns])?)?,
+        (_, matrices) => {
+            let turned = reshaped(chain, &[matrices, depth, columns])?.transposed(&[0, 2, 1]).ok_or_else(torn)?;
+            reshaped(turned, &[matrices * columns, depth])?
         }
     };
-    let [filters, depth] = [chain.shape[0], chain.shape[1]];
-    let positions = count(&a[..a.len() - 1])?;
-    let spec = GeometrySpec::convolution(depth, filters, [1; 2], [per_image(positions, view.batch)?, 1]);
-    let draft = Draft { op: MacOp::MatMul, spec, operand: Operand::ChannelsLast, alpha: 1.0, activation: 0 };
+    let positions = count(&a[..a.len() - 1])? / stack.groups();
+    let (repeats, positions, operand) = match stack.matrices {
+        1 => (1, per_image(positions, view.batch)?, Operand::ChannelsLast),
+        // Each image has the matrices of its own.
+        matrices => {
+            let rows = if a.len() == 1 { 1 } else { a[a.len() - 2] };
+            (per_image(positions / rows, view.batch)?, rows, Operand::Stack(matrices))
+        }
+    };
+    let spec = GeometrySpec { repeats, ..stack.product([columns, depth], positions) };
+    let draft = Draft { op: MacOp::MatMul, spec, operand, alpha: 1.0, activation: 0 };
     draft.plan(view, chain, None, form)
 }
 
 fn weights_left(view: &View<'_>, a: &[usize], b: &[usize], form: Form) -> Result<Plan, Fault> {
     let chain = weights(view, 0)?;
-    let chain = match *a {
-        [depth] => reshaped(chain, &[1, depth])?,
-        _ => reshaped(chain, &matrix(a)?)?,
+    let (stack, [rows, depth]) = match *a {
+        [depth] => (Stack::ONE, [1, depth]),
+        _ => Stack::of(a, &b[..b.len().saturating_sub(2)])?,
     };
-    let [filters, depth] = [chain.shape[0], chain.shape[1]];
+    let chain = reshaped(chain, &[stack.matrices * rows, depth])?;
     let columns = if b.len() == 1 { 1 } else { b[b.len() - 1] };
-    let stacked = count(&b[..b.len().saturating_sub(2)])?;
+    let stacked = count(&b[..b.len().saturating_sub(2)])? / stack.groups();
     // One matrix holds the whole batch in its columns; of a stack, every image has its own matrices.
-    let (repeats, positions) = match stacked {
+    let (repeats, positions) = match stacked * stack.matrices {
         1 => (1, per_image(columns, view.batch)?),
-        stacked => (per_image(stacked, view.batch)?, columns),
+        _ => (per_image(stacked, view.batch)?, columns),
     };
-    let spec = GeometrySpec { repeats, ..GeometrySpec::convolution(depth, filters, [1; 2], [positions, 1]) };
+    let spec = GeometrySpec { repeats, ..stack.product([rows, depth], positions) };
     let draft = Draft { op: MacOp::MatMul, spec, operand: Operand::WeightsLeft, alpha: 1.0, activation: 1 };
     draft.plan(view, chain, None, form)
 }
 
-/// Rows and columns of weights whose axes before the last two are 1.
-fn matrix(shape: &[usize]) -> Result<[usize; 2], Fault> {
-    match shape {
-        [stack @ .., rows, columns] if stack.iter().all(|&n| n == 1) => Ok([*rows, *columns]),
-        _ => Err(not_costed!("its weights of shape {shape:?} are a stack of matrices")),
+/// Weights that are one matrix or a stack of them.
+struct Stack {
+    matrices: usize,
+    /// Whether each matrix has inputs of its own; else all have the same.
+    is_own: bool,
+}
+
+impl Stack {
+    const ONE: Self = Self { matrices: 1, is_own: false };
+
+    /// The stack of weights, and rows and columns of a matrix. `inputs` are the axes of the other side before its matrices.
+    fn of(weights: &[usize], inputs: &[usize]) -> Result<(Self, [usize; 2]), Fault> {
+        let [stack @ .., rows, columns] = weights else { return Err(torn()) };
+        let first = stack.iter().position(|&n| n != 1).unwrap_or(stack.len());
+        let stack = &stack[first..];
+        let own = &inputs[inputs.len().saturating_sub(stack.len())..];
+        let is_own = own == stack;
+        if !is_own && own.iter().any(|&n| n != 1) {
+            return Err(not_costed!("its weights are a stack of matrices {stack:?} over a stack of inputs {inputs:?}"));
+        }
+        let matrices = count(stack)?;
+        Ok((Self { matrices, is_own: is_own && matrices > 1 }, [*rows, *columns]))
+    }
+
+    /// Matrices with inputs of their own.
+    fn groups(&self) -> usize {
+        if self.is_own { self.matrices } else { 1 }
+    }
+
+    /// All its products as one layer, a matrix having so many filters of so many channels.
+    fn product(&self, [filters, channels]: [usize; 2], positions: usize) -> GeometrySpec {
+        let groups = self.groups();
+        let in_channels = channels * groups;
+        GeometrySpec {
+            groups,
+            ..GeometrySpec::convolution(in_channels, filters * self.matrices, [1; 2], [positions, 1])
+        }
     }
 }
 

@@ -76,6 +76,7 @@ fn pool(view: &View<'_>) -> Result<Plan, Fault> {
         action @ (Action::Compute(_)
         | Action::Known(_)
         | Action::Mac(_)
+        | Action::Sum(..)
         | Action::Integer(_)
         | Action::Sequence(_)
         | Action::Unreadable(_)

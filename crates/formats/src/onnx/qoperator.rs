@@ -123,6 +123,9 @@ impl Integers<'_, '_> {
         let output = Form { data_type: Some(data_type), ..form };
         let action = match plan.action {
             Action::Mac(layer) => Action::Integer(Box::new(self.finish(*layer, activation, &scales)?)),
+            Action::Sum(..) => {
+                return Ok(Plan::not_costed("C is not one integer a filter", output));
+            }
             other @ (Action::Run(_)
             | Action::Compute(_)
             | Action::Known(_)

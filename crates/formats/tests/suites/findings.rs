@@ -47,7 +47,7 @@ fn layers_that_are_not_costed_are_listed() {
         (x().weights("l", &[1, 4, 4]).node("LSTM", &["x", "l", "l"], &["z"]), "this operator is not handled"),
         (x().weights("q", &[4, 4]).node("acme:Product", &["x", "q"], &["z"]), "reads a constant matrix"),
         (x().node("MatMul", &["x", "x"], &["z"]), "both sides depend on the input"),
-        (x().weights("m", &[2, 4, 4]).node("MatMul", &["x", "m"], &["z"]), "a stack of matrices"),
+        (x().weights("m", &[5, 2, 4, 4]).node("MatMul", &["x", "m"], &["z"]), "a stack of matrices"),
     ];
     check_all(cases, |(model, reason)| {
         let found = not_costed(model);

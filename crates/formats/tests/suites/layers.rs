@@ -294,9 +294,9 @@ fn matmul_on_either_side() {
 #[test]
 fn products_that_are_not_costed_are_noted() {
     let model = model()
-        .input("x", &[0, 3, 3])
+        .input("x", &[0, 1, 2, 3, 3])
         .weights("w", &[3, 3])
-        .weights("stack", &[2, 3, 3])
+        .weights("stack", &[4, 2, 3, 3])
         .node("MatMul", &["x", "w"], &["a"])
         .node("MatMul", &["a", "x"], &["b"])
         .node("MatMul", &["b", "stack"], &["y"]);
@@ -304,7 +304,7 @@ fn products_that_are_not_costed_are_noted() {
     assert_eq!(network.layers().len(), 1);
     assert_eq!(network.graph().nodes()[1].op, Op::MatMul);
     assert_eq!(network.graph().nodes()[2].op, Op::Unsupported);
-    assert_eq!(output_shape(&network), [2, 3, 3]);
+    assert_eq!(output_shape(&network), [1, 4, 2, 3, 3]);
     let notes = network.notes();
     assert!(notes.len() == 2 && notes.iter().all(|note| note.text().contains("not costed")), "{notes:?}");
 }

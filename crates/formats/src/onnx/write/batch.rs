@@ -105,7 +105,7 @@ impl Step<'_> {
         match layer.operand {
             Operand::ChannelsFirst | Operand::Planes(_) => (x == 0).then_some(0),
             // Weights with leading axes of 1 put axes in front.
-            Operand::ChannelsLast => (x + 1 < rank).then(|| x + out.saturating_sub(rank)),
+            Operand::ChannelsLast | Operand::Stack(_) => (x + 1 < rank).then(|| x + out.saturating_sub(rank)),
             Operand::Transposed => (x == 1).then_some(0),
             // The axis before the last is summed over.
             Operand::WeightsLeft if rank < 2 || x + 2 == rank => None,

@@ -16,21 +16,17 @@ use crate::reading::fault::{Fault, unsupported};
 /// How the weights of a layer, `[filters, channels, kernel_h, kernel_w]`, lie in the tensor of its node.
 struct Arrangement {
     shape: Vec<usize>,
-    /// Whether, in every group, `[filters, rows]` is turned to `[rows, filters]`.
-    turned: bool,
+    /// In how many parts, each of them `[filters, rows]`, the weights are turned to `[rows, filters]`; none where they are not.
+    turned: Option<usize>,
     /// The axis of the output channels, or of those of a group.
     axis: usize,
 }
 
 impl Arrangement {
     fn apply<T: Copy>(&self, values: Vec<T>, layer: &MacLayer) -> Vec<T> {
-        match self.turned {
-            true => {
-                let (groups, geometry) = (layer.geometry.spec().groups, &layer.geometry);
-                transpose(&values, &[groups, geometry.columns(), geometry.rows()], &[0, 2, 1])
-            }
-            false => values,
-        }
+        let Some(parts) = self.turned else { return values };
+        let rows = layer.geometry.rows();
+        transpose(&values, &[parts, layer.geometry.spec().filters / parts, rows], &[0, 2, 1])
     }
 }
 
@@ -41,6 +37,8 @@ struct Parts<'a> {
     weights: &'a str,
     /// Axes of the input and of the output.
     ranks: [usize; 2],
+    /// The shape of the output.
+    out: &'a [usize],
     /// Element type of the activations.
     real: DataType,
 }
@@ -52,25 +50,49 @@ impl Parts<'_> {
         let spec = self.layer.geometry.spec();
         let (filters, rows, [rank_in, rank_out]) = (spec.filters, self.layer.geometry.rows(), self.ranks);
         let is_vector = self.layer.op == MacOp::MatMul && rank_out < rank_in;
-        let front = vec![1; rank_out.saturating_sub(rank_in)];
+        let matrices = self.matrices();
+        let front = self.stack(matrices);
+        let product = |matrix: [usize; 2]| [front.as_slice(), &matrix].concat();
         let (shape, turned, axis) = match (self.layer.op, self.layer.operand) {
             (MacOp::Conv, _) => {
                 let ends = [filters, self.layer.in_channels() / spec.groups];
-                (ends.into_iter().chain(self.of_axes(|axis| axis.kernel)).collect(), false, 0)
+                (ends.into_iter().chain(self.of_axes(|axis| axis.kernel)).collect(), None, 0)
             }
             (MacOp::ConvTranspose(_), _) => {
                 let kernel = self.of_axes(|axis| axis.kernel);
                 let ends = [spec.in_channels, self.layer.out_channels() / spec.groups];
-                (ends.into_iter().chain(kernel).collect(), true, 1)
+                (ends.into_iter().chain(kernel).collect(), Some(spec.groups), 1)
             }
-            (MacOp::Gemm, _) => (vec![filters, rows], false, 0),
-            (MacOp::MatMul, _) if is_vector => (vec![rows], false, 0),
-            (MacOp::MatMul, Operand::WeightsLeft) => {
-                ([front.as_slice(), &[filters, rows]].concat(), false, front.len())
-            }
-            (MacOp::MatMul, _) => ([front.as_slice(), &[rows, filters]].concat(), true, front.len() + 1),
+            (MacOp::Gemm, _) => (vec![filters, rows], None, 0),
+            (MacOp::MatMul, _) if is_vector => (vec![rows], None, 0),
+            (MacOp::MatMul, Operand::WeightsLeft) => (product([filters / matrices, rows]), None, front.len()),
+            (MacOp::MatMul, _) => (product([rows, filters / matrices]), Some(matrices), front.len() + 1),
         };
         Arrangement { shape, turned, axis }
+    }
+
+    /// Matrices of a product's weights.
+    fn matrices(&self) -> usize {
+        match (self.layer.operand, self.out) {
+            (Operand::Stack(matrices), _) => matrices,
+            (Operand::WeightsLeft, [.., rows, _])
+                if self.layer.op == MacOp::MatMul && self.ranks[1] >= self.ranks[0] =>
+            {
+                self.layer.out_channels() / rows
+            }
+            _ => 1,
+        }
+    }
+
+    /// The axes of a product's weights in front of their matrices: those of the output that count the matrices, behind as
+    /// many of 1 as make the axes that the input does not have.
+    fn stack(&self, matrices: usize) -> Vec<usize> {
+        let [rank_in, rank_out] = self.ranks;
+        let before = &self.out[..rank_out.saturating_sub(2)];
+        let counts = |first: &usize| before[*first..].iter().product::<usize>() == matrices;
+        let first = (0..=before.len()).rev().find(counts).unwrap_or(before.len());
+        let missing = rank_out.saturating_sub(rank_in).saturating_sub(before.len() - first);
+        [vec![1; missing].as_slice(), &before[first..]].concat()
     }
 
     /// What the window has along each axis of space.
@@ -132,15 +154,16 @@ impl Writer<'_> {
         let graph = self.network.graph();
         let rank = |id: ValueId| graph.value(id).shape.as_ref().map_or(0, Vec::len);
         let real = graph.value(layer.input).data_type.unwrap_or(DataType::F32);
-        let parts = Parts { layer, weights: name, ranks: [rank(layer.input), rank(layer.output)], real };
+        let ranks = [rank(layer.input), rank(layer.output)];
+        let out = graph.value(layer.output).shape.as_deref().unwrap_or_default();
+        let parts = Parts { layer, weights: name, ranks, out, real };
         let weights = self.add_weights(&parts, weights)?;
         let bias = self.add_bias(&parts)?;
         let input = self.value(layer.input)?;
         let mut inputs = match layer.operand {
             Operand::WeightsLeft => vec![weights, input],
-            Operand::ChannelsFirst | Operand::Planes(_) | Operand::ChannelsLast | Operand::Transposed => {
-                vec![input, weights]
-            }
+            Operand::ChannelsFirst | Operand::Planes(_) | Operand::ChannelsLast => vec![input, weights],
+            Operand::Stack(_) | Operand::Transposed => vec![input, weights],
         };
         let (output, op_type, attributes) = (self.name(layer.output), layer.op.name(), parts.attributes()?);
         match bias {
@@ -171,6 +194,11 @@ impl Writer<'_> {
                 let tensor = tensors::integer(shape, &to.apply(integers, layer), quantization.data_type);
                 let tensor = tensor.ok_or_else(|| unsupported!("weights beyond {}", quantization.data_type.name()))?;
                 let scales = Scales::of(quantization, codes.codes(), layer, to.axis)?;
+                if scales.scales.len() > 1 && parts.matrices() > 1 {
+                    return Err(unsupported!(
+                        "steps by filter of a stack of matrices; one step for the layer is written"
+                    ));
+                }
                 return self.dequantized(name, &tensor, &scales, parts.real);
             }
             (LayerWeights::Quantized { .. }, None) => {
