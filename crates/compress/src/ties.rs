@@ -2,11 +2,16 @@
 
 use network::{LayerId, MacLayer, Network, Note, NoteKind};
 
+/// By layer, the first one that has the same tensor, in whatever arrangement; the layer itself where it is the first.
+pub(crate) fn tensors(network: &Network) -> Vec<usize> {
+    let first_of = |layer: usize| network.shares_weights_with(LayerId(layer)).map_or(layer, |first| first.0);
+    (0..network.layers().len()).map(first_of).collect()
+}
+
 /// By layer, the first one that has the same tensor in the same arrangement; the layer itself where it is the first.
 pub(crate) fn first_uses(network: &Network) -> Vec<usize> {
     let layers = network.layers();
-    let first_of = |layer: usize| network.shares_weights_with(LayerId(layer)).map_or(layer, |first| first.0);
-    let firsts: Vec<usize> = (0..layers.len()).map(first_of).collect();
+    let firsts = tensors(network);
     let is_same = |a: usize, b: usize| firsts[a] == firsts[b] && is_arranged_alike(&layers[a], &layers[b]);
     let first_alike = |layer: usize| (firsts[layer]..layer).find(|&other| is_same(other, layer)).unwrap_or(layer);
     (0..layers.len()).map(first_alike).collect()

@@ -1,5 +1,7 @@
 //! What a network costs while it is pruned, for budgets.
 
+use std::collections::HashSet;
+
 use esn::{BitConvention, BitWidth, LayerEsn, quantize_max_abs};
 use network::WeightValues;
 use rayon::prelude::*;
@@ -54,11 +56,29 @@ impl Cost {
         };
         Ok(match self {
             Cost::Macs => layers.map(|l| computed(l) * model.positions[l] as f64).sum(),
-            Cost::Parameters => layers.filter(|&l| model.flow.first_uses[l] == l).map(computed).sum(),
+            Cost::Parameters => tensors(model, weights, dead).into_iter().map(computed).sum(),
             Cost::EsnA(bits) => esn(bits)?.esn_a_macs().to_f64(),
             Cost::EsnD(bits) => esn(bits)?.esn_d_macs as f64,
         })
     }
+}
+
+/// The layers whose weights are counted, one for each tensor that is written. Layers that arrange one tensor in different
+/// ways have one each as soon as pruning changes it.
+fn tensors(model: &Model<'_>, weights: &[Weights], dead: &Dead) -> Vec<usize> {
+    let mut whole = HashSet::new();
+    let is_whole = |layer: usize| !weights[layer].changed && !loses_weights(model, dead, layer);
+    let is_first = |&layer: &usize| match is_whole(layer) {
+        true => whole.insert(model.flow.tensors[layer]),
+        false => model.flow.first_uses[layer] == layer,
+    };
+    (0..weights.len()).filter(is_first).collect()
+}
+
+/// Whether a weight of the layer that is not 0 belongs to what is dead.
+fn loses_weights(model: &Model<'_>, dead: &Dead, layer: usize) -> bool {
+    let left: usize = (0..dead.filters[layer].len()).map(|filter| model.reads(dead, layer, filter).count()).sum();
+    left < model.occupied[layer].iter().filter(|&&occupied| occupied).count()
 }
 
 fn layer_esn(model: &Model<'_>, weights: &Weights, bits: BitWidth, layer: usize) -> Result<LayerEsn, CompressError> {

@@ -71,7 +71,9 @@ pub(super) struct Flow {
     pub layouts: Vec<Option<Layout>>,
     /// By MAC layer.
     pub layers: Vec<LayerFlow>,
-    /// By MAC layer, the first one with the same tensor of weights.
+    /// By MAC layer, the first one with the same tensor of weights, in whatever arrangement.
+    pub tensors: Vec<usize>,
+    /// By MAC layer, the first one with the same tensor of weights in the same arrangement.
     pub first_uses: Vec<usize>,
     /// Input channels of different layers that are read with the same weights.
     pub tied_inputs: Vec<[Channel; 2]>,

@@ -5,7 +5,7 @@ use network::{BinaryKind, Graph, LayerId, MacLayer, Network, Node, Op, Operand, 
 use super::constants::numbers;
 use super::flow::{Flow, LayerFlow, Source, ZeroRule};
 use super::layout::{Channel, Layout};
-use crate::ties::first_uses;
+use crate::ties::{first_uses, tensors};
 
 /// Follows the channels of a network from its input through all operators.
 pub(super) fn trace(network: &Network) -> Flow {
@@ -20,6 +20,7 @@ pub(super) fn trace(network: &Network) -> Flow {
     for cell in outputs.iter().flat_map(|layout| &layout.cells) {
         tracer.flow.pinned[*cell] = true;
     }
+    tracer.flow.tensors = tensors(network);
     tracer.flow.first_uses = first_uses(network);
     for (layer, first) in tracer.flow.first_uses.clone().into_iter().enumerate().filter(|(layer, first)| layer != first)
     {

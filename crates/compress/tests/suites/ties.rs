@@ -101,6 +101,18 @@ fn a_budget_of_parameters_counts_a_tensor_once() {
 }
 
 #[test]
+fn a_budget_of_parameters_counts_a_tensor_of_two_arrangements_once_until_it_is_parted() {
+    // Two hidden units are 12 + 12 weights, as the tensors are parted then.
+    for (limit, left) in [(30.0, 24), (24.0, 24), (20.0, 12)] {
+        let options = PruneOptions { compact: true, ..filters(FilterAmount::Budget(Budget::Parameters(limit))) };
+        let (pruned, report) = prune(&autoencoder(), &options).expect("it can be pruned");
+        assert_eq!(pruned.parameter_count(), left, "{limit}");
+        let is_unchanged = texts(&report.notes).iter().any(|note| note.contains("within the budget"));
+        assert_eq!(is_unchanged, left == 24, "{limit}: {:?}", report.notes);
+    }
+}
+
+#[test]
 fn a_layer_behind_itself_loses_filters_and_keeps_its_input() {
     let (zeroed, report) = prune(&repeated(), &filters(FilterAmount::Fraction(0.5))).expect("it can be pruned");
     assert_eq!(report.layers.iter().map(|layer| layer.dead_filters.len()).collect::<Vec<_>>(), [2, 2, 0]);
