@@ -1,9 +1,10 @@
 //! Which filters are pruned, and how many.
 
 use super::budget::Cost;
+use super::flow::Flow;
 use super::options::{Budget, FilterAmount, Scope};
 use super::propagate::{Dead, Model, Why};
-use super::units::{RankedSet, Unit, Units, ranked_sets};
+use super::units::{RankedSet, Unit, Units, filter_of, ranked_sets};
 use super::weights::Weights;
 use crate::error::CompressError;
 
@@ -33,18 +34,13 @@ pub(super) fn prune_filters(
     let sets = ranked_sets(units);
     let units = &units.all;
     let of = count_filters(units, 0..units.len());
-    let (chosen, asked, note) = match amount {
-        FilterAmount::Fraction(fraction) => {
-            let chosen = match scope {
-                Scope::Global => fraction_of_all(units, &sets, fraction),
-                Scope::Layer => of_each_set(&sets, |n| rounded(fraction, n)),
-            };
-            (chosen, Some(rounded(fraction, of)), None)
-        }
-        FilterAmount::Width(width) => {
-            let chosen = of_each_set(&sets, |n| n - rounded(width, n));
-            (chosen, Some(of - rounded(width, of)), None)
-        }
+    let asked = asked(model.flow, units, &sets, (amount, scope));
+    let (chosen, note) = match amount {
+        FilterAmount::Fraction(fraction) => match scope {
+            Scope::Global => (fraction_of_all(units, &sets, fraction), None),
+            Scope::Layer => (of_each_set(&sets, |n| rounded(fraction, n)), None),
+        },
+        FilterAmount::Width(width) => (of_each_set(&sets, |n| n - rounded(width, n)), None),
         FilterAmount::Budget(budget) => {
             let mut order = order(units, &sets, scope);
             let measured = Cost::new(budget, bits)?;
@@ -56,7 +52,7 @@ pub(super) fn prune_filters(
             })?;
             order.truncate(count);
             let note = if count == 0 { Some(nothing_to_do(budget, measured.of(model, weights, dead)?)) } else { None };
-            (order, None, note)
+            (order, note)
         }
     };
     kill(model, units, &chosen, dead);
@@ -71,6 +67,29 @@ pub(super) fn prune_filters(
         Some(_) | None => None,
     };
     Ok(Choice { of, asked, done, short_because, note })
+}
+
+/// How many filters are to be pruned: of all, or of each layer of each set; none where a budget decides.
+fn asked(flow: &Flow, units: &[Unit], sets: &[RankedSet], (amount, scope): (FilterAmount, Scope)) -> Option<usize> {
+    let of_each_layer =
+        |count: &dyn Fn(usize) -> usize| sets.iter().flat_map(|set| layers_of(flow, units, set)).map(count).sum();
+    match (amount, scope) {
+        (FilterAmount::Fraction(fraction), Scope::Global) => {
+            Some(rounded(fraction, count_filters(units, 0..units.len())))
+        }
+        (FilterAmount::Fraction(fraction), Scope::Layer) => Some(of_each_layer(&|n| rounded(fraction, n))),
+        (FilterAmount::Width(width), _) => Some(of_each_layer(&|n| n - rounded(width, n))),
+        (FilterAmount::Budget(_), _) => None,
+    }
+}
+
+/// How many filters a set has in each of its layers; those of one tensor once.
+fn layers_of(flow: &Flow, units: &[Unit], set: &RankedSet) -> Vec<usize> {
+    let unit = &units[set.units[0]];
+    let layers = unit.filters.iter().map(|&channel| filter_of(flow, channel).0);
+    let layers: Vec<usize> = layers.filter(|&layer| flow.first_uses[layer] == layer).collect();
+    // All units of a set have as many filters of a layer.
+    layers.chunk_by(|a, b| a == b).map(|of_layer| of_layer.len() * set.units.len()).collect()
 }
 
 /// Filters of these units; those of one tensor once.

@@ -135,6 +135,28 @@ fn what_is_asked_for_and_what_is_done_are_both_told() {
 }
 
 #[test]
+fn each_layer_is_asked_for_its_own_share() {
+    // Three layers of three filters, apart or added up: each loses 3 − 2 filters.
+    check_all([false, true], |&coupled| {
+        let (mut net, x) = Net::new(&[1, 2, 5, 5]);
+        let a = net.conv(x, 3, 1);
+        let b = net.conv(a, 3, 1);
+        let c = net.conv(b, 3, 1);
+        let mut add = |a, b| if coupled { net.same(Op::Binary(Binary::Add), &[a, b]) } else { b };
+        let ab = add(a, b);
+        let y = add(ab, c);
+        for (amount, scope) in [(FilterAmount::Width(0.5), Scope::Global), (FilterAmount::Fraction(0.4), Scope::Layer)]
+        {
+            let options = PruneOptions { prunings: vec![Pruning::Filters(amount)], scope, ..PruneOptions::default() };
+            let report = prune(&net.clone().classify(y), &options).expect("it can be pruned").1;
+            let outcome = &report.prunings[0];
+            assert_eq!((outcome.of, outcome.asked, outcome.done), (9, Some(3), 3), "{amount:?}");
+            assert_eq!(outcome.short_because, None);
+        }
+    });
+}
+
+#[test]
 fn a_network_without_a_filter_to_prune_says_so() {
     let (net, x) = Net::new(&[1, 3, 5, 5]);
     let report = prune(&net.classify(x), &half()).expect("nothing happens").1;
