@@ -38,11 +38,11 @@ pub use report::{LayerQuantization, QuantizeReport};
 ///
 /// # Errors
 ///
-/// [`CompressError::Option`] for a width outside 1…16 and combinations that mean nothing; [`CompressError::Layer`] for
-/// a layer whose weights are quantized already.
+/// [`CompressError::Option`] for a width outside 1…16, combinations that mean nothing, and two widths or targets for
+/// layers that have one tensor; [`CompressError::Layer`] for a layer whose weights are quantized already.
 pub fn quantize(network: &Network, options: &QuantizeOptions) -> Result<(Network, QuantizeReport), CompressError> {
-    check::check(options, network)?;
     let first_uses = first_uses(network);
+    check::check(options, network, &first_uses)?;
     // A tensor that several layers have is quantized once.
     let layers = layer::load(network, &first_uses, options)?;
     let widths = widths(&layers, options)?;

@@ -7,13 +7,21 @@ use crate::error::CompressError;
 use crate::quantize::allocate::least_bits;
 use crate::quantize::options::{Allocation, Granularity, QuantizeOptions, StepRule};
 
-pub(super) fn check(options: &QuantizeOptions, network: &Network) -> Result<(), CompressError> {
+/// Why two layers cannot be quantized in two ways.
+const ONE_TENSOR: &str = "they have one tensor of weights; expected";
+
+/// `first_uses` says by layer which one is the first with its tensor.
+pub(super) fn check(options: &QuantizeOptions, network: &Network, first_uses: &[usize]) -> Result<(), CompressError> {
     let grid = if options.mid_rise { Grid::MidRise } else { Grid::MidTread };
     let widths = [("bits", Some(options.bits)), ("first_bits", options.first_bits), ("last_bits", options.last_bits)];
     for (option, bits) in widths {
         bits.map_or(Ok(()), |bits| check_width(option, grid, bits))?;
     }
+    check_places(options, network, first_uses)?;
     check_rule(&options.step, grid, network)?;
+    if let StepRule::EsnAProfile(targets) = &options.step {
+        check_shared(targets, network, first_uses)?;
+    }
     match options.allocation {
         Some(allocation) => check_allocation(allocation, options, grid),
         None => Ok(()),
@@ -32,6 +40,25 @@ fn check_width(option: &'static str, grid: Grid, bits: u32) -> Result<(), Compre
         return refuse(option, "at 1 bit the mid-tread grid has no level but 0; it starts at 2 bits".to_string());
     }
     Ok(())
+}
+
+/// The first layer and the last one have one width where they have one tensor.
+fn check_places(options: &QuantizeOptions, network: &Network, first_uses: &[usize]) -> Result<(), CompressError> {
+    let [Some(first), Some(last)] = [options.first_bits, options.last_bits] else { return Ok(()) };
+    let (layers, end) = (network.layers(), first_uses.len().saturating_sub(1));
+    if end == 0 || first_uses[end] != 0 || first == last {
+        return Ok(());
+    }
+    let (a, b) = (&layers[0].name, &layers[end].name);
+    refuse("last_bits", format!("{last} bits for layer {b} and {first} for layer {a}: {ONE_TENSOR} one width for both"))
+}
+
+/// Layers that have one tensor have one target.
+fn check_shared(targets: &[f64], network: &Network, first_uses: &[usize]) -> Result<(), CompressError> {
+    let differs = |&(layer, &first): &(usize, &usize)| targets[layer] != targets[first];
+    let Some((layer, &first)) = first_uses.iter().enumerate().find(differs) else { return Ok(()) };
+    let place = |layer: usize| format!("{} for layer {}", targets[layer], network.layers()[layer].name);
+    refuse("step", format!("a target ESN_a of {} and {}: {ONE_TENSOR} one target for both", place(layer), place(first)))
 }
 
 fn check_rule(rule: &StepRule, grid: Grid, network: &Network) -> Result<(), CompressError> {

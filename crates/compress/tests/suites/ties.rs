@@ -181,14 +181,53 @@ fn a_target_of_the_network_counts_a_tensor_once() {
     assert!((once - 900.0).abs() < 0.005 * 900.0, "{once}");
 }
 
-#[test]
-fn a_width_of_the_last_layer_reaches_its_tensor() {
-    let network = model()
+/// Two layers with one tensor, the first and the last one.
+fn first_and_last() -> Network {
+    model()
         .input("x", &[1, 4])
         .floats("w", &[4, 4], &reals(7, 16))
         .node("MatMul", &["x", "w"], &["a"])
         .node("MatMul", &["a", "w"], &["y"])
-        .read();
+        .read()
+}
+
+#[test]
+fn a_tensor_has_one_target_and_one_width() {
+    let profile = |targets: &[f64]| QuantizeOptions {
+        bits: 8,
+        step: StepRule::EsnAProfile(targets.to_vec()),
+        ..QuantizeOptions::default()
+    };
+    let widths = |first, last| QuantizeOptions {
+        bits: 4,
+        first_bits: Some(first),
+        last_bits: Some(last),
+        ..QuantizeOptions::default()
+    };
+    let network = first_and_last();
+    for same in [profile(&[90.0, 90.0]), widths(6, 6)] {
+        quantize(&network, &same).expect("it can be quantized");
+    }
+    let refused = [
+        (
+            profile(&[90.0, 95.5]),
+            "step: a target ESN_a of 95.5 for layer MatMul_y and 90 for layer MatMul_a: they have one tensor of weights; \
+             expected one target for both",
+        ),
+        (
+            widths(6, 7),
+            "last_bits: 7 bits for layer MatMul_y and 6 for layer MatMul_a: they have one tensor of weights; \
+             expected one width for both",
+        ),
+    ];
+    check_all(refused, |(options, expected)| {
+        assert_eq!(quantize(&network, options).expect_err("it is refused").to_string(), *expected);
+    });
+}
+
+#[test]
+fn a_width_of_the_last_layer_reaches_its_tensor() {
+    let network = first_and_last();
     let options = QuantizeOptions { bits: 4, last_bits: Some(7), ..QuantizeOptions::default() };
     let (quantized, report) = quantize(&network, &options).expect("it can be quantized");
     assert_eq!(report.layers.iter().map(|layer| layer.bits).collect::<Vec<_>>(), [7.0, 7.0]);
