@@ -604,8 +604,7 @@ impl<'a> Builder<'a> {
         // What the file holds and the graph does not: text, sequences, and constants that nobody computes.
         self.unmade.retain(|id| self.network.value(*id).constant.is_none());
         self.network.set_outside(self.unmade);
-        let (mut notes, mut not_costed) = self.findings.into_parts();
-        not_costed.retain(|found| !unread.has(&found.node));
+        let (mut notes, not_costed) = self.findings.into_parts(&unread);
         notes.extend(unread.note());
         notes.extend(self.notes);
         notes.extend(grid_note);

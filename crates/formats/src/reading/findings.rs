@@ -5,6 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use network::{NotCosted, Note, NoteKind};
 
+use super::unread::Unread;
+
 /// Nodes that a note names; further ones are counted.
 const NAMED: usize = 5;
 /// Operators that the error of a network without layers names.
@@ -37,9 +39,8 @@ pub(crate) struct Findings {
 #[derive(Debug)]
 struct Group {
     finding: Finding,
-    /// The names of the first few.
-    named: Vec<String>,
-    count: usize,
+    /// Their names.
+    nodes: Vec<String>,
 }
 
 impl Findings {
@@ -55,18 +56,18 @@ impl Findings {
         let next = self.groups.len();
         let index = *self.by_finding.entry(finding.clone()).or_insert(next);
         if index == next {
-            self.groups.push(Group { finding, named: Vec::new(), count: 0 });
+            self.groups.push(Group { finding, nodes: Vec::new() });
         }
-        let group = &mut self.groups[index];
-        group.count += 1;
-        if group.named.len() < NAMED {
-            group.named.push(format!("{node:?}"));
-        }
+        self.groups[index].nodes.push(node.to_string());
     }
 
-    /// One line for each operator and reason, and the nodes that are not costed.
-    pub(crate) fn into_parts(self) -> (Vec<Note>, Vec<NotCosted>) {
-        (self.groups.iter().map(Group::note).collect(), self.not_costed)
+    /// One line for each operator and reason, and the nodes that are not costed. Nothing is said of nodes that were taken
+    /// out.
+    pub(crate) fn into_parts(mut self, unread: &Unread) -> (Vec<Note>, Vec<NotCosted>) {
+        self.groups.iter_mut().for_each(|group| group.nodes.retain(|node| !unread.has(node)));
+        self.not_costed.retain(|found| !unread.has(&found.node));
+        let groups = self.groups.iter().filter(|group| !group.nodes.is_empty());
+        (groups.map(Group::note).collect(), self.not_costed)
     }
 
     /// The operators that are not run, for messages.
@@ -93,10 +94,10 @@ impl Findings {
 impl Group {
     fn note(&self) -> Note {
         let Finding { operator, not_run, not_costed, unknown_shape } = &self.finding;
-        let named = self.named.join(", ");
-        let more = if self.count > self.named.len() { ", …" } else { "" };
-        let nodes =
-            if self.count == 1 { format!("node {named}") } else { format!("{} nodes: {named}{more}", self.count) };
+        let named: Vec<String> = self.nodes.iter().take(NAMED).map(|node| format!("{node:?}")).collect();
+        let (named, count) = (named.join(", "), self.nodes.len());
+        let more = if count > NAMED { ", …" } else { "" };
+        let nodes = if count == 1 { format!("node {named}") } else { format!("{count} nodes: {named}{more}") };
         let mut verdict = match (not_run, not_costed) {
             (Some(_), Some(cost)) => format!("not run and not costed: {cost}"),
             (Some(reason), None) if reason.is_empty() => "not run".to_string(),

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use network::{MacLayer, NetworkBuilder, Note, NoteKind, Op, ValueId};
+use network::{MacLayer, NetworkBuilder, Note, NoteKind, ValueId};
 
 use super::fault::{Fault, unsupported};
 
@@ -13,12 +13,12 @@ const NAMED: usize = 5;
 /// What was taken out of a network.
 #[derive(Debug, Default)]
 pub(crate) struct Unread {
-    /// Names of all nodes.
+    /// Names of all nodes that were taken out.
     nodes: HashSet<String>,
     layers: Vec<MacLayer>,
 }
 
-/// Takes out the nodes whose results reach no output of the network, where a layer is among them. Nodes come in an order in which every value is made
+/// Takes out the nodes whose results reach no output of the network. Nodes come in an order in which every value is made
 /// before it is read. `captured` are values that something reads which is no input of a node, as the body of a loop does.
 ///
 /// A node without outputs stays, for it may act by other ways; and so does everything in a network that returns nothing.
@@ -40,9 +40,6 @@ pub(crate) fn take_out(network: &mut NetworkBuilder, captured: &HashSet<ValueId>
         }
     }
     let gone = network.nodes().iter().zip(&kept).filter(|(_, kept)| !**kept);
-    if !gone.clone().any(|(node, _)| matches!(node.op, Op::Mac(_))) {
-        return Ok(Unread::default());
-    }
     let nodes = gone.map(|(node, _)| node.name.clone()).collect();
     let before = network.layers().len();
     let layers = network.retain_nodes(&kept);
@@ -54,7 +51,7 @@ pub(crate) fn take_out(network: &mut NetworkBuilder, captured: &HashSet<ValueId>
 
 impl Unread {
     /// Whether a node was taken out.
-    pub(crate) fn has(&self, node: &str) -> bool {
+    pub(super) fn has(&self, node: &str) -> bool {
         self.nodes.contains(node)
     }
 

@@ -259,8 +259,7 @@ impl Builder<'_> {
         self.network.set_outputs(outputs);
         let unread = unread::take_out(&mut self.network, &HashSet::new());
         let unread = unread.map_err(|fault| fault.at(self.path, "graph".to_string()))?;
-        let (mut notes, mut not_costed) = self.findings.into_parts();
-        not_costed.retain(|found| !unread.has(&found.node));
+        let (mut notes, not_costed) = self.findings.into_parts(&unread);
         notes.extend(unread.note());
         notes.extend(self.notes);
         let network = finished(self.network, self.path, notes)?;

@@ -167,13 +167,14 @@ fn a_condition_that_is_not_known_takes_no_branch() {
         .node("Greater", &["sum", "zero"], &["c"]);
     let depends = "its condition depends on the input of the network";
     let expected = ("If_z".to_string(), depends.to_string());
-    assert_eq!(not_costed(&summed.clone().branches("z", branches()).returning("a")), [expected]);
-    let note = format!("operator If (node \"If_z\") is not run and not costed: {depends}");
-    assert_eq!(texts(summed.branches("z", branches()).returning("a").read().notes()), [note]);
+    assert_eq!(not_costed(&summed.clone().branches("z", branches()).returning_all(&["a", "z"])), [expected]);
+    let verdict = format!("not run and not costed: {depends}; the shape of its output is not known");
+    let note = format!("operator If (node \"If_z\") is {verdict}");
+    assert_eq!(texts(summed.branches("z", branches()).returning_all(&["a", "z"]).read().notes()), [note]);
 
     let unfolded = with_layer().tensor(condition(true)).tensor(raw("text", 8, &[], vec![]));
     let unfolded = unfolded.node("Equal", &["text", "text"], &["d"]);
-    let mut unfolded = unfolded.branches("z", branches()).returning("a");
+    let mut unfolded = unfolded.branches("z", branches()).returning_all(&["a", "z"]);
     unfolded.graph.node.last_mut().expect("the If").input[0] = "d".to_string();
     let reason = "its condition comes from an operator that is not folded".to_string();
     assert_eq!(not_costed(&unfolded), [("If_z".to_string(), reason)]);

@@ -110,6 +110,7 @@ fn elementwise_operators_keep_their_activations_alone() {
         let network = quantized(&[0, 1, 4, 4])
             .node_with(&format!("com.microsoft:{op}"), inputs, &["a"], attributes.clone())
             .node("QLinearConv", &CONV, &["y"])
+            .returning_all(&["y", "a"])
             .read();
         let node = network.graph().nodes().iter().find(|node| node.op_type.ends_with(op)).expect("it is in the graph");
         let Op::Integer(integer) = &node.op else { panic!("{op} runs") };
