@@ -95,23 +95,25 @@ pub(super) fn rounded(mut found: Content) -> Result<Content, Fault> {
     let named: HashMap<&str, &WeightTensor> = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
     let mut doubts: BTreeMap<String, Doubt> = BTreeMap::new();
     let (mut integers, mut done, mut told) = (HashMap::new(), HashSet::new(), Vec::new());
+    let mut asked = HashSet::new();
     for tensor in &tensors {
-        let Some(weight) = rounds(&tensor.name, &named) else { continue };
-        let fake = fake_quant(weight, &named)?;
-        match fake {
+        // A weight is rounded once, however many tensors say how.
+        let Some(weight) = rounds(&tensor.name, &named).filter(|weight| asked.insert(weight.name.as_str())) else {
+            continue;
+        };
+        match fake_quant(weight, &named)? {
             Fake::Off => drop(done.insert(weight.name.as_str())),
-            Fake::Integers(made, bits) if !done.contains(weight.name.as_str()) => {
+            Fake::Integers(made, bits) => {
                 told.push(format!("{:?} ({bits} bits)", weight.name));
                 integers.insert(weight.name.as_str(), *made);
                 done.insert(weight.name.as_str());
             }
-            Fake::Integers(..) => {}
             Fake::Unknown => {
                 let reason = format!(
                     "it is state of a quantizer, which rounds {:?} to integers that the file does not tell",
                     weight.name
                 );
-                doubts.entry(weight.name.clone()).or_insert(Doubt { name: tensor.name.clone(), reason });
+                doubts.insert(weight.name.clone(), Doubt { name: tensor.name.clone(), reason });
             }
         }
     }
@@ -281,13 +283,15 @@ fn integers(
 ) -> Result<WeightTensor, Fault> {
     let values = numbers(weight)?;
     let inner = (values.len() / observed.len()).max(1);
-    let integer = |(i, &value): (usize, &f64)| {
-        let channel = observed[i / inner];
-        let inverse = 1.0 / channel.scale as f32;
-        let nearest = (value as f32 * inverse).round_ties_even();
-        (channel.zero_point + f64::from(nearest)).clamp(low, high) as i32
+    let of_channel = |(channel, values): (&Observed, &[f64])| {
+        let (zero_point, inverse) = (channel.zero_point, 1.0 / channel.scale as f32);
+        let integer = move |&value: &f64| {
+            let nearest = (value as f32 * inverse).round_ties_even();
+            (zero_point + f64::from(nearest)).clamp(low, high) as i32
+        };
+        values.iter().map(integer).collect::<Vec<i32>>()
     };
-    let integers: Vec<i32> = values.iter().enumerate().map(integer).collect();
+    let integers: Vec<i32> = observed.iter().zip(values.chunks(inner)).flat_map(of_channel).collect();
     let zero_points: Vec<i32> = observed.iter().map(|channel| channel.zero_point as i32).collect();
     let tensor = smallest(weight.shape.clone(), &integers, &zero_points);
     let scales = observed.iter().map(|channel| channel.scale as f32).collect();

@@ -1,5 +1,7 @@
 //! Are several tensors of a weight file that make one weight one layer, and is the weight what PyTorch makes of them?
 
+use std::time::{Duration, Instant};
+
 use formats::ReadOptions;
 use formats::weight_file::WeightFile;
 use formats::weight_writer::{WeightFormat, WeightList};
@@ -319,6 +321,27 @@ fn fake_quantized(w: &[f32], scales: &[f32], zero_point: f32, bounds: [&[f32]; 2
     add("activation_post_process.min_val", bounds[0]);
     add("activation_post_process.max_val", bounds[1]);
     checkpoint.zip()
+}
+
+/// A file may hold any number of tensors that say how one weight is rounded.
+#[test]
+fn a_weight_is_rounded_once() {
+    const WEIGHTS: usize = 1 << 18;
+    let mut checkpoint = Checkpoint::default();
+    let w: Vec<f32> = (0..WEIGHTS).map(|i| (i % 4) as f32 - 2.0).collect();
+    checkpoint.add("fc.weight", &[4, WEIGHTS / 4], Element::F32, &floats(&w));
+    let mut add = |name: &str, value: f32| {
+        checkpoint.add(&format!("fc.weight_fake_quant.{name}"), &[1], Element::F32, &floats(&[value]));
+    };
+    add("scale", 4.0 / 15.0);
+    add("zero_point", 0.0);
+    add("activation_post_process.min_val", -2.0);
+    add("activation_post_process.max_val", 1.0);
+    (0..2000).for_each(|i| add(&format!("further{i}.scale"), 1.0));
+    let bytes = checkpoint.zip();
+    let started = Instant::now();
+    assert_eq!(layers(&network(bytes).expect("it is valid")), ["fc"]);
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }
 
 #[test]
