@@ -49,19 +49,22 @@ impl<'a> Step<'a> {
         match self {
             Self::Mask(mask) => mask.shape == shape || (shape.len() > 1 && mask.shape == shape[..1]),
             Self::Length(length) => length_axis(&length.shape, shape).is_some(),
-            Self::Spectral { left, right } => rows_axis(left, right, shape).is_some(),
+            Self::Spectral { left, right } => !rows_axes(left, right, shape).is_empty(),
         }
     }
 }
 
-/// The weight that `base` becomes, row-major, in the type of `base`.
-pub(super) fn compute(base: &WeightTensor, steps: &[Step<'_>]) -> Result<Tensor, Fault> {
+/// The weight that `base` becomes, row-major, in the type of `base`; none where the numbers do not tell which of two ways
+/// a step takes.
+pub(super) fn compute(base: &WeightTensor, steps: &[Step<'_>]) -> Result<Option<Tensor>, Fault> {
     let data_type = base.tensor.data_type;
     let mut values = numbers(base)?;
     for &step in steps {
-        apply(step, &mut values, &base.shape, data_type)?;
+        if apply(step, &mut values, &base.shape, data_type)?.is_none() {
+            return Ok(None);
+        }
     }
-    Ok(Tensor::from_reals(data_type, base.shape.clone(), &values))
+    Ok(Some(Tensor::from_reals(data_type, base.shape.clone(), &values)))
 }
 
 /// The numbers of a tensor, row-major; integers and bool become real.
@@ -74,7 +77,8 @@ pub(super) fn numbers(tensor: &WeightTensor) -> Result<Vec<f64>, Fault> {
     numbers.map_err(|e| invalid!("tensor {:?}: {e}", tensor.name))
 }
 
-fn apply(step: Step<'_>, values: &mut [f64], shape: &[usize], data_type: DataType) -> Result<(), Fault> {
+/// Does one step; none where the numbers do not tell which of two ways it takes.
+fn apply(step: Step<'_>, values: &mut [f64], shape: &[usize], data_type: DataType) -> Result<Option<()>, Fault> {
     match step {
         Step::Mask(mask) => {
             let inner = values.len() / mask.tensor.element_count().max(1);
@@ -93,12 +97,14 @@ fn apply(step: Step<'_>, values: &mut [f64], shape: &[usize], data_type: DataTyp
             values.iter_mut().enumerate().for_each(|(i, value)| *value = data_type.rounded(*value * factors[part(i)]));
         }
         Step::Spectral { left, right } => {
-            let axis = rows_axis(left, right, shape).expect("the caller has asked whether the step fits");
-            let sigma = sigma(values, shape, axis, [&numbers(left)?, &numbers(right)?], data_type);
+            let axes = rows_axes(left, right, shape);
+            let Some(sigma) = sigma(values, shape, &axes, [&numbers(left)?, &numbers(right)?], data_type) else {
+                return Ok(None);
+            };
             values.iter_mut().for_each(|value| *value = data_type.rounded(*value / sigma));
         }
     }
-    Ok(())
+    Ok(Some(()))
 }
 
 /// The axis of a weight that has a length for each of its parts: `Some(None)` where there is one length for all.
@@ -121,18 +127,38 @@ fn parts_along(axis: Option<usize>, shape: &[usize]) -> impl Fn(usize) -> usize 
     move |i| i / inner % extent
 }
 
-/// The axis of a weight that its matrix has as rows: 0, or 1 of a transposed convolution. `u` and `v` tell it.
-fn rows_axis(left: &WeightTensor, right: &WeightTensor, shape: &[usize]) -> Option<usize> {
+/// The axes of a weight that its matrix may have as rows: 0, or 1 of a transposed convolution. `u` and `v` tell it by
+/// their lengths, unless both axes have one extent.
+fn rows_axes(left: &WeightTensor, right: &WeightTensor, shape: &[usize]) -> Vec<usize> {
     let count: usize = shape.iter().product();
     let fits = |&axis: &usize| {
         let rows = shape[axis];
         rows > 0 && left.shape == [rows] && right.shape == [count / rows]
     };
-    (0..shape.len().min(2)).find(fits)
+    (0..shape.len().min(2)).filter(fits).collect()
 }
 
-/// `uᵀ W v`, where the rows of `W` are the parts of `axis`.
-fn sigma(values: &[f64], shape: &[usize], axis: usize, [u, v]: [&[f64]; 2], data_type: DataType) -> f64 {
+/// The least cosine of the angle between `u` and `W v` by which the rows are known.
+const NEAR: f64 = 0.9;
+
+/// `uᵀ W v`, where the rows of `W` are the parts of one of `axes`.
+///
+/// Of two axes it is the one that `u` was computed along, in the last step of the power iteration: `u = W v / |W v|`.
+/// Only the last step of training lies between the two. None where that does not tell the axes apart.
+fn sigma(values: &[f64], shape: &[usize], axes: &[usize], [u, v]: [&[f64]; 2], data_type: DataType) -> Option<f64> {
+    let products = axes.iter().map(|&axis| products(values, shape, axis, v));
+    let is_rows = |products: &Vec<f64>| axes.len() == 1 || cosine(u, products) >= NEAR;
+    let of_rows = |products: Vec<f64>| {
+        let sum: f64 = products.iter().zip(u).map(|(&product, u)| u * data_type.rounded(product)).sum();
+        data_type.rounded(sum)
+    };
+    let mut possible: Vec<f64> = products.filter(is_rows).map(of_rows).collect();
+    possible.dedup();
+    if let [sigma] = possible[..] { Some(sigma) } else { None }
+}
+
+/// `W v`, where the rows of `W` are the parts of `axis`.
+fn products(values: &[f64], shape: &[usize], axis: usize, v: &[f64]) -> Vec<f64> {
     let inner: usize = shape[axis + 1..].iter().product();
     let extent = shape[axis];
     let mut products = vec![0.0; extent];
@@ -141,6 +167,10 @@ fn sigma(values: &[f64], shape: &[usize], axis: usize, [u, v]: [&[f64]; 2], data
         let column = i / (inner * extent) * inner + i % inner;
         products[i / inner % extent] += value * v[column];
     }
-    let sum: f64 = products.iter().zip(u).map(|(&product, u)| u * data_type.rounded(product)).sum();
-    data_type.rounded(sum)
+    products
+}
+
+fn cosine(a: &[f64], b: &[f64]) -> f64 {
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }

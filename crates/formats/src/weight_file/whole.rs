@@ -52,27 +52,54 @@ pub(super) fn joined(mut found: Content) -> Result<Content, Fault> {
         };
         found.doubts.push(Doubt { name: tensor.name.clone(), reason });
     }
-    let mut told = Vec::new();
-    let mut shared = Shared::default();
-    for tensor in &tensors {
-        if let Some(recipe) = recipes.get(tensor.name.as_str()) {
-            told.push(text(recipe));
-            found.tensors.push(WeightTensor {
-                name: recipe.name.clone(),
-                shape: tensor.shape.clone(),
-                tensor: shared.made(recipe)?,
-                transforms: Vec::new(),
-                quantization: None,
-            });
-        } else if !parts.contains(tensor.name.as_str()) {
-            found.tensors.push(tensor.clone());
-        }
-    }
+    let told = put_in_place(&recipes, &parts, &tensors, &mut found)?;
     if !told.is_empty() {
         let text = format!("weights that are made of several tensors: {}", listed(&told));
         found.notes.push(Note::new(NoteKind::Assumed, text));
     }
     Ok(found)
+}
+
+/// Lists the tensors, with weights in the place of what they are made of. Returns how each is made.
+fn put_in_place(
+    recipes: &HashMap<&str, Recipe<'_>>,
+    parts: &BTreeSet<&str>,
+    tensors: &[WeightTensor],
+    found: &mut Content,
+) -> Result<Vec<String>, Fault> {
+    let mut told = Vec::new();
+    let mut shared = Shared::default();
+    for tensor in tensors {
+        let Some(recipe) = recipes.get(tensor.name.as_str()) else {
+            found.tensors.extend((!parts.contains(tensor.name.as_str())).then(|| tensor.clone()));
+            continue;
+        };
+        match shared.made(recipe)? {
+            Some(made) => {
+                told.push(text(recipe));
+                found.tensors.push(weight(recipe, made));
+            }
+            None => {
+                found.doubts.push(Doubt { name: tensor.name.clone(), reason: undecided(recipe) });
+                found.tensors.push(tensor.clone());
+            }
+        }
+    }
+    Ok(told)
+}
+
+/// The weight of a recipe in the place of what it is made of.
+fn weight(recipe: &Recipe<'_>, tensor: Tensor) -> WeightTensor {
+    let (name, shape) = (recipe.name.clone(), tensor.shape.clone());
+    WeightTensor { name, shape, tensor, transforms: Vec::new(), quantization: None }
+}
+
+/// That a spectral norm of a weight with two equal axes may be along either.
+fn undecided(recipe: &Recipe<'_>) -> String {
+    let (name, shape) = (&recipe.name, &recipe.base.shape);
+    format!(
+        "it makes {name:?} {shape:?} by a spectral norm along the first axis or the second, and u and v fit neither alone"
+    )
 }
 
 /// The tensors of a file by name. Those of one module follow each other.
@@ -202,15 +229,16 @@ struct Shared {
 }
 
 impl Shared {
-    fn made(&mut self, recipe: &Recipe<'_>) -> Result<Tensor, Fault> {
+    /// What a recipe makes; none where its numbers do not tell.
+    fn made(&mut self, recipe: &Recipe<'_>) -> Result<Option<Tensor>, Fault> {
         let parts = recipe.steps.iter().flat_map(|step| step.parts());
         let chunks = std::iter::once(recipe.base).chain(parts).flat_map(|tensor| &tensor.tensor.chunks);
         let places: Vec<_> = chunks.map(|chunk| (chunk.as_ptr(), chunk.len())).collect();
         if let Some(tensor) = self.made.get(&places).filter(|tensor| tensor.shape == recipe.base.shape) {
-            return Ok(tensor.clone());
+            return Ok(Some(tensor.clone()));
         }
-        let tensor = compute(recipe.base, &recipe.steps)?;
-        self.made.insert(places, tensor.clone());
-        Ok(tensor)
+        let made = compute(recipe.base, &recipe.steps)?;
+        made.iter().for_each(|tensor| drop(self.made.insert(places.clone(), tensor.clone())));
+        Ok(made)
     }
 }

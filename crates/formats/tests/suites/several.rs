@@ -181,6 +181,46 @@ fn the_rows_of_a_spectral_norm_may_be_the_second_axis() {
     assert!(found.iter().zip(&w).all(near), "{found:?}");
 }
 
+/// `u` and `v` of PyTorch's power iteration on rows of a weight.
+fn power_iteration(w: &[f32], rows: usize) -> [Vec<f32>; 2] {
+    let columns = w.len() / rows;
+    let unit = |vector: Vec<f32>| {
+        let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+        vector.into_iter().map(|x| x / norm).collect::<Vec<f32>>()
+    };
+    let (mut u, mut v) = (unit(numbers(rows)), Vec::new());
+    for _ in 0..3 {
+        v = unit((0..columns).map(|c| (0..rows).map(|r| w[r * columns + c] * u[r]).sum()).collect());
+        u = unit(w.chunks(columns).map(|row| row.iter().zip(&v).map(|(w, v)| w * v).sum()).collect());
+    }
+    [u, v]
+}
+
+/// Where both axes have one extent, `u` and `v` tell which of them has the rows, or the weight is refused.
+#[test]
+fn a_spectral_norm_of_equal_axes_is_along_that_of_the_power_iteration() {
+    check_all([(3, 1), (3, 2), (5, 4)], |&(n, taps)| {
+        let w = numbers(n * n * taps);
+        let turned: Vec<f32> = (0..w.len()).map(|i| w[(i / taps % n * n + i / (n * taps)) * taps + i % taps]).collect();
+        let shape = [n, n, 1, taps];
+        let file = |u: &[f32], v: &[f32]| {
+            let mut checkpoint = Checkpoint::default();
+            checkpoint.add("c.weight_orig", &shape, Element::F32, &floats(&w));
+            checkpoint.add("c.weight_u", &[u.len()], Element::F32, &floats(u));
+            checkpoint.add("c.weight_v", &[v.len()], Element::F32, &floats(v));
+            checkpoint.zip()
+        };
+        for rows in [&w, &turned] {
+            let [u, v] = power_iteration(rows, n);
+            let scale = spectral(rows, &u, &v)[0] / rows[0];
+            let found = weights(&network(file(&u, &v)).expect("it is valid"), 0);
+            assert!(found.iter().zip(&w).all(|(found, w)| (found - w * scale).abs() <= 1e-6 * scale.abs()));
+        }
+        let text = problem(network(file(&numbers(n), &numbers(n * taps))));
+        assert!(text.contains("\"c.weight_orig\"") && text.contains("u and v fit neither alone"), "{text}");
+    });
+}
+
 #[test]
 fn tied_weights_of_several_tensors_count_once() {
     let mut tied = Checkpoint::default();
