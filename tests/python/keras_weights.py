@@ -20,7 +20,7 @@ import keras
 import numpy as np
 from keras import layers
 
-IN_KERAS_2 = ["depthwise", "head", "stem", "tower"]
+IN_KERAS_2 = ["depthwise", "head", "stem", "tower", "up"]
 rng = np.random.default_rng(11)
 
 
@@ -34,14 +34,47 @@ def network():
             layers.DepthwiseConv2D(2, depth_multiplier=2, name="depthwise"),
             layers.SeparableConv2D(3, 2, name="separable"),
             inner,
-            layers.Conv2DTranspose(2, 2, name="up"),
+            layers.Conv2DTranspose(5, 2, name="up"),
             layers.Flatten(),
             layers.Dense(3, name="head"),
         ]
     )
+    return filled(model)
+
+
+def composed(with_equation):
+    """A network of layers that have parts, and of tensors of two axes that are no kernels."""
+    x = layers.Input((5, 6))
+    y = layers.LSTM(4, return_sequences=True, name="memory")(x)
+    y = layers.GRU(3, return_sequences=True, name="gates")(y)
+    y = layers.Bidirectional(layers.SimpleRNN(2, return_sequences=True), name="both")(y)
+    y = layers.MultiHeadAttention(2, 3, name="att")(y, y)
+    y = layers.PReLU(name="slope")(y)
+    y = layers.LayerNormalization(axis=[1, 2], name="norm")(y)
+    if with_equation:
+        y = layers.EinsumDense("abc,cde->abde", (5, 2, 3), bias_axes="de", name="proj")(y)
+    return filled(keras.Model(x, y))
+
+
+def filled(model):
     for weight in model.weights:
         weight.assign(rng.normal(size=weight.shape))
     return model
+
+
+def expected_of_composed(model):
+    """Kernels as `[filters, channels]`: the last axis of a recurrent one, those behind the first of a product for heads, the
+    last of a product behind heads."""
+    found = []
+    for weight in model.weights:
+        name = weight.path.replace("/", ".")
+        value = np.asarray(weight.value, "float32")
+        if not name.endswith("kernel"):
+            continue
+        channels = value.ndim - 1 if "attention_output" in name or value.ndim == 2 else 1
+        value = value.reshape(int(np.prod(value.shape[:channels])), -1).T
+        found.append({"layer": name, "shape": list(value.shape), "weights": value.ravel().tolist()})
+    return found
 
 
 def arranged(path, value):
@@ -115,6 +148,15 @@ def main():
         {"name": "weights alone", "file": saved(model, "m.weights.h5", model.save_weights), "layers": layers_of_model},
         {"name": "Keras 2", "file": of_keras_2(model), "layers": expected_of_keras_2(model)},
     ]
+    model = composed(True)
+    layers_of_model = expected_of_composed(model)
+    cases += [
+        {"name": "parts", "file": saved(model, "m.keras", model.save), "layers": layers_of_model},
+        {"name": "parts in HDF5", "file": saved(model, "m.h5", model.save), "layers": layers_of_model},
+    ]
+    model = composed(False)
+    layers_of_model = expected_of_composed(model)
+    cases.append({"name": "parts alone", "file": saved(model, "m.weights.h5", model.save_weights), "layers": layers_of_model})
     json.dump(cases, sys.stdout, separators=(",", ":"))
 
 

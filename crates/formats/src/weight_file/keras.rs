@@ -1,8 +1,8 @@
 //! Weights that Keras saved: HDF5, alone (`.weights.h5`, `.h5`) or in an archive beside the configuration (`.keras`).
 //!
-//! Keras stores a kernel as `[height, width, channels, filters]`. What a tensor is, and so which of its axes are the
-//! filters, is told by the class of its layer: from the configuration where the file has one, else from the name of its
-//! group, which Keras makes of the class (`layers/depthwise_conv2d_1`).
+//! What a tensor is, and so which of its axes are the filters, is told by the class of its layer: from the configuration
+//! where the file has one, else from the name of its group, which Keras makes of the class
+//! (`layers/depthwise_conv2d_1`).
 //!
 //! HDF5 itself is read by `hdf5-reader`, which follows no link to another file.
 
@@ -11,10 +11,12 @@ use std::collections::{HashMap, HashSet};
 use bytes::Bytes;
 use hdf5_reader::group::Group;
 use hdf5_reader::{Dataset, Datatype, Hdf5File, OpenOptions};
-use network::{DataType, WeightTransform};
+use network::{DataType, Note, NoteKind};
 use serde_json::Value;
 
-use super::{Content, WeightTensor};
+use super::keras_layer::{Found, Kind, Role, Stored, part_of_attention};
+use super::{Content, Doubt, WeightTensor};
+use crate::names::few;
 use crate::reading::archive::Archive;
 use crate::reading::fault::{Fault, clean, invalid, unsupported};
 
@@ -30,6 +32,11 @@ const MAX_UNPACKED: usize = 1 << 29;
 /// Groups lie so deep at most, and there are so many objects at most. A hostile file could go round in a circle.
 const MAX_DEPTH: usize = 32;
 const MAX_OBJECTS: usize = 1 << 20;
+
+/// Layers of which a group `cell` is a part, and those that have products for their heads.
+const RECURRENT: [&str; 7] =
+    ["lstm", "gru", "simple_rnn", "conv_lstm1d", "conv_lstm2d", "conv_lstm3d", "bidirectional"];
+const ATTENTION: [&str; 3] = ["multi_head_attention", "group_query_attention", "grouped_query_attention"];
 
 /// Whether an archive is one of Keras.
 pub(super) fn is_archive(names: &[String]) -> bool {
@@ -58,13 +65,32 @@ pub(super) fn read(bytes: &Bytes, config: Option<&Value>) -> Result<Content, Fau
         budget: bytes.len() + MAX_UNPACKED,
         objects: MAX_OBJECTS,
         above: HashSet::new(),
-        tensors: Vec::new(),
+        found: Vec::new(),
     };
     walk.group(&root, &[])?;
-    let mut found = walk.tensors;
+    let mut found = walk.found;
     // Groups are in the order of their names; the configuration has the order of execution.
     found.sort_by_key(|(place, _)| *place);
-    Ok(found.into_iter().map(|(_, tensor)| tensor).collect::<Vec<_>>().into())
+    Ok(listed(found.into_iter().map(|(_, found)| found)))
+}
+
+/// The tensors, and what is said of them.
+fn listed(all: impl Iterator<Item = Found>) -> Content {
+    let (mut content, mut assumed) = (Content::default(), Vec::new());
+    for Found { tensor, role } in all {
+        let name = tensor.name.clone();
+        match role {
+            Role::Plain => {}
+            Role::Assumed => assumed.push(name),
+            Role::Doubt(reason) => content.doubts.push(Doubt { name, reason }),
+        }
+        content.tensors.push(tensor);
+    }
+    if !assumed.is_empty() {
+        let text = "the file does not tell whether the convolution is a transposed one, and it is taken as a plain one";
+        content.notes.push(Note::new(NoteKind::Assumed, format!("{}: {text}", few(&assumed))));
+    }
+    content
 }
 
 fn configuration(text: &[u8]) -> Result<Value, Fault> {
@@ -78,8 +104,16 @@ fn broken(what: &str, error: &hdf5_reader::error::Error) -> Fault {
 /// Layers of a configuration by name.
 #[derive(Debug, Default)]
 struct Layers {
-    /// The class, and the place in the order of the configuration.
-    by_name: HashMap<String, (String, usize)>,
+    by_name: HashMap<String, Configured>,
+}
+
+/// A layer in the configuration.
+#[derive(Debug)]
+struct Configured {
+    class: String,
+    kind: Kind,
+    /// The place in the order of the configuration.
+    place: usize,
 }
 
 impl Layers {
@@ -98,12 +132,38 @@ impl Layers {
                 let name = fields.get("config").and_then(|config| config.get("name")).and_then(Value::as_str);
                 if let (Some(class), Some(name)) = (fields.get("class_name").and_then(Value::as_str), name) {
                     let place = self.by_name.len();
-                    self.by_name.entry(name.to_string()).or_insert_with(|| (snake_case(class), place));
+                    let equation = || fields["config"].get("equation").and_then(Value::as_str).map(str::to_string);
+                    let class = snake_case(class);
+                    let kind = Kind::of_class(&class);
+                    let kind = if kind == Kind::Einsum(None) { Kind::Einsum(equation()) } else { kind };
+                    self.by_name.entry(name.to_string()).or_insert(Configured { class, kind, place });
                 }
                 fields.values().for_each(|inner| self.add(inner));
             }
             Value::Array(parts) => parts.iter().for_each(|inner| self.add(inner)),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+}
+
+impl Layers {
+    /// What the layer at the end of a path is: by the layer that it is a part of, by the configuration, or by its names.
+    fn kind(&self, way: &[&Part]) -> Kind {
+        let Some((own, around)) = way.split_last() else { return Kind::Unknown };
+        let is_in = |classes: &[&str]| around.iter().any(|part| classes.iter().any(|class| self.is_of(part, class)));
+        let is_cell = own.group == "cell" && is_in(&RECURRENT);
+        let of_attention = is_in(&ATTENTION) || own.group.ends_with("_dense");
+        let part = part_of_attention(&own.group).filter(|_| of_attention);
+        let composed = if is_cell { Some(Kind::Recurrent) } else { part };
+        let configured = || self.by_name.get(own.name()).map(|layer| layer.kind.clone());
+        let named = || own.classes().map(Kind::of_class).find(|kind| *kind != Kind::Unknown);
+        composed.or_else(configured).or_else(named).unwrap_or(Kind::Unknown)
+    }
+
+    fn is_of(&self, part: &Part, class: &str) -> bool {
+        match self.by_name.get(part.name()) {
+            Some(layer) => layer.class == class,
+            None => part.classes().any(|found| found == class),
         }
     }
 }
@@ -132,7 +192,7 @@ struct Walk {
     /// Addresses of the groups on the way to this one.
     above: HashSet<u64>,
     /// Tensors, with the place of their layer in the configuration.
-    tensors: Vec<(usize, WeightTensor)>,
+    found: Vec<(usize, Found)>,
 }
 
 impl Walk {
@@ -146,8 +206,9 @@ impl Walk {
             .objects
             .checked_sub(groups.len() + datasets.len())
             .ok_or_else(|| unsupported!("it has more than {MAX_OBJECTS} groups and tensors"))?;
+        let bias = bias(&datasets);
         for dataset in datasets {
-            self.dataset(&dataset, path)?;
+            self.dataset(&dataset, path, bias.as_deref())?;
         }
         for inner in groups {
             self.group(&inner, &[path, &[Part::of(&inner)]].concat())?;
@@ -156,7 +217,8 @@ impl Walk {
         Ok(())
     }
 
-    fn dataset(&mut self, dataset: &Dataset, path: &[Part]) -> Result<(), Fault> {
+    /// Adds one tensor. `bias` is the shape of the one beside it that may be a bias.
+    fn dataset(&mut self, dataset: &Dataset, path: &[Part], bias: Option<&[usize]>) -> Result<(), Fault> {
         let place = format!("{}/{}", shown(path), dataset.name());
         let Some(data_type) = data_type(dataset) else {
             return Err(unsupported!("tensor {:?}: elements of {:?}", clean(&place), dataset.dtype()));
@@ -173,16 +235,23 @@ impl Walk {
         let is_opaque = data_type == DataType::Bf16;
         let bytes = if is_opaque { dataset.read_raw_bytes() } else { dataset.read_native_bytes() };
         let bytes = bytes.map_err(unreadable)?;
-        let named = Named::of(path, dataset.name());
-        let layer = self.layers.by_name.get(&named.layer);
-        let class = layer.map_or(named.class.as_str(), |(class, _)| class.as_str());
-        let variable = variable(class, &named.variable, shape.len());
-        let name = [named.within.as_slice(), &[named.layer.clone(), variable.clone()]].concat().join(".");
-        let order = layer.map_or(usize::MAX, |(_, place)| *place);
-        let stored = WeightTensor::new(name, data_type, shape, little_endian(bytes, data_type).into())?;
-        self.tensors.push((order, arranged(stored, class, &variable)));
+        let way = way(path);
+        let Named { within, layer, variable } = Named::of(path, &way, dataset.name());
+        let stored = Stored { kind: &self.layers.kind(&way), variable: &variable, bias };
+        let name = [within.as_slice(), &[layer, stored.name(shape.len())]].concat().join(".");
+        let configured = way.iter().rev().find_map(|part| self.layers.by_name.get(part.name()));
+        let order = configured.map_or(usize::MAX, |layer| layer.place);
+        let tensor = WeightTensor::new(name, data_type, shape, little_endian(bytes, data_type).into())?;
+        self.found.push((order, stored.found(tensor)));
         Ok(())
     }
+}
+
+/// The shape of the tensor among those of a group that has the name of a bias, or else the place of one.
+fn bias(datasets: &[Dataset]) -> Option<Vec<usize>> {
+    let called = |name: &str| datasets.iter().find(|dataset| plain(dataset.name()) == name);
+    let bias = called("bias").or_else(|| called("1"))?;
+    bias.shape().iter().map(|&extent| usize::try_from(extent).ok()).collect()
 }
 
 /// The bytes as they are stored here, of those in the order of this machine.
@@ -239,11 +308,28 @@ impl Part {
     fn name(&self) -> &str {
         self.given.as_ref().unwrap_or(&self.group)
     }
+
+    /// Classes that it may be named after, without a number behind them.
+    fn classes(&self) -> impl Iterator<Item = &str> {
+        let class = |name: &'_ str| name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+        let names = [Some(&self.group), self.given.as_ref()].into_iter().flatten();
+        names.map(move |name| name[..class(name)].strip_suffix('_').unwrap_or(name))
+    }
 }
 
 /// A path as messages show it.
 fn shown(path: &[Part]) -> String {
     path.iter().map(|part| part.group.as_str()).collect::<Vec<_>>().join("/")
+}
+
+/// The networks and layers on a path, the layer of its tensors last.
+fn way(path: &[Part]) -> Vec<&Part> {
+    const WRAPPERS: [&str; 4] = ["layers", "vars", "model_weights", "_layer_checkpoint_dependencies"];
+    let mut way: Vec<&Part> = path.iter().filter(|part| !WRAPPERS.contains(&part.group.as_str())).collect();
+    // An older file repeats the name of a layer behind that of the network: "stem/sequential/stem".
+    let again = way.first().and_then(|first| way.iter().rposition(|part| part.group == first.group));
+    way.drain(..again.unwrap_or(0));
+    way
 }
 
 /// Where a tensor belongs, by the path to it.
@@ -252,68 +338,22 @@ struct Named {
     /// Networks and layers that the layer lies in.
     within: Vec<String>,
     layer: String,
-    /// What the group of the layer is called, without a number behind it.
-    class: String,
     /// The name of the tensor in its layer, or a number.
     variable: String,
 }
 
 impl Named {
-    fn of(path: &[Part], dataset: &str) -> Self {
-        const WRAPPERS: [&str; 4] = ["layers", "vars", "model_weights", "_layer_checkpoint_dependencies"];
-        let mut way: Vec<&Part> = path.iter().filter(|part| !WRAPPERS.contains(&part.group.as_str())).collect();
-        // An older file repeats the name of a layer behind that of the network: "stem/sequential/stem".
-        let again = way.first().and_then(|first| way.iter().rposition(|part| part.group == first.group));
-        way.drain(..again.unwrap_or(0));
+    fn of(path: &[Part], way: &[&Part], dataset: &str) -> Self {
         // The state of an optimizer is told by the name of its group.
         let is_state = path.first().is_some_and(|part| part.group.starts_with("optimizer"));
         let name = |part: &&Part| if is_state { part.group.clone() } else { part.name().to_string() };
-        let (layer, group) = way.pop().map_or_else(Default::default, |part| (name(&part), part.group.clone()));
-        let class =
-            group.trim_end_matches(|c: char| c.is_ascii_digit()).strip_suffix('_').unwrap_or(&group).to_string();
-        let variable = dataset.split(':').next().unwrap_or(dataset).to_string();
-        Self { within: way.iter().map(name).collect(), layer, class, variable }
+        let mut within: Vec<String> = way.iter().map(name).collect();
+        let layer = within.pop().unwrap_or_default();
+        Self { within, layer, variable: plain(dataset).to_string() }
     }
 }
 
-/// The name of a tensor that has a number for a name, in the order in which layers of the class make their tensors.
-fn variable(class: &str, name: &str, rank: usize) -> String {
-    let Ok(place) = name.parse::<usize>() else { return name.to_string() };
-    let names: &[&str] = match class {
-        _ if class.starts_with("separable_") => &["depthwise_kernel", "pointwise_kernel", "bias"],
-        "batch_normalization" => &["gamma", "beta", "moving_mean", "moving_variance"],
-        "embedding" => &["embeddings"],
-        "dense" | "einsum_dense" => &["kernel", "bias"],
-        _ if class.contains("conv") => &["kernel", "bias"],
-        _ if rank >= 2 && place == 0 => &["kernel"],
-        _ => &[],
-    };
-    names.get(place).map_or(name.to_string(), ToString::to_string)
-}
-
-/// The tensor with its filters in front, as everywhere here: `[filters, channels, …]`.
-fn arranged(mut tensor: WeightTensor, class: &str, variable: &str) -> WeightTensor {
-    let is_kernel = variable.ends_with("kernel");
-    let rank = tensor.shape.len();
-    if !is_kernel || rank < 2 || class == "einsum_dense" {
-        return tensor;
-    }
-    let depthwise = variable == "depthwise_kernel" || class.starts_with("depthwise_");
-    let kernel = 0..rank - 2;
-    let [before_last, last] = [rank - 2, rank - 1];
-    let perm: Vec<usize> = if depthwise || class.contains("transpose") {
-        [before_last, last].into_iter().chain(kernel).collect()
-    } else {
-        [last, before_last].into_iter().chain(kernel).collect()
-    };
-    tensor.shape = perm.iter().map(|&axis| tensor.shape[axis]).collect();
-    tensor.transforms.push(WeightTransform::Transpose(perm));
-    if depthwise {
-        // Every filter sees one channel.
-        let mut stored = tensor.in_order();
-        let filters = stored.shape[0].saturating_mul(stored.shape[1]);
-        stored.shape.splice(0..2, [filters, 1]);
-        return WeightTensor { shape: stored.shape.clone(), tensor: stored, transforms: Vec::new(), ..tensor };
-    }
-    tensor
+/// The name of a tensor without the number that Keras 2 writes behind it.
+fn plain(dataset: &str) -> &str {
+    dataset.split(':').next().unwrap_or(dataset)
 }

@@ -10,6 +10,7 @@
 //! The files, each resting on those above it:
 //!
 //! ```text
+//! keras_layer.rs   what the tensors of a layer of Keras are
 //! keras.rs         HDF5 of Keras, alone or in an archive
 //! numpy.rs         arrays of numpy, one or an archive of them
 //! safetensors.rs   safetensors; index.rs several of them with an index
@@ -34,6 +35,7 @@ mod formula;
 mod graphless;
 mod index;
 mod keras;
+mod keras_layer;
 mod numpy;
 mod optimizer;
 mod quantizer;

@@ -32,6 +32,10 @@ const ADDED: [&str; 12] = [
 /// What the names of factors of each channel begin with.
 const FACTORS: [&str; 5] = ["gamma", "gain", "layer_scale", "layerscale", "lambda"];
 
+/// Names of biases, of what normalization multiplies with and adds, and of copies that Keras keeps, whatever their shape.
+const BESIDE: [&str; 8] =
+    ["bias", "gamma", "beta", "alpha", "moving_mean", "moving_variance", "vector_u", "kernel_of_layer"];
+
 /// Words in the names of tables, such as embeddings: their rows are looked up, not multiplied.
 const TABLES: [&str; 4] = ["embed", "wte", "wpe", "position"];
 
@@ -42,6 +46,7 @@ pub(super) enum Decision {
     Feature,
     Added,
     Factor,
+    Beside,
     Mask,
     State,
     Table,
@@ -53,7 +58,8 @@ impl Decision {
     pub(super) fn is_layer(self) -> bool {
         match self {
             Self::Table | Self::Convolution => true,
-            Self::NotNamed | Self::Feature | Self::Added | Self::Factor | Self::Mask | Self::State => false,
+            Self::NotNamed | Self::Feature | Self::Added | Self::Factor | Self::Beside => false,
+            Self::Mask | Self::State => false,
         }
     }
 
@@ -63,6 +69,7 @@ impl Decision {
             Self::Feature => "by the name features that training stored, and no layer",
             Self::Added => "by the name a token or positions, which are added, and no layer",
             Self::Factor => "by name and shape a factor of each channel, and no layer",
+            Self::Beside => "by the name a bias, a factor or a statistic, and no layer",
             Self::Mask => "by the name a mask, and no layer",
             Self::State => "by name and shape state of a quantizer, and no layer",
             Self::Table => "by the name a table that is looked up; it is costed as a layer",
@@ -152,6 +159,11 @@ impl<'a> Roles<'a> {
     }
 }
 
+/// Whether a tensor is no layer by its name and shape.
+pub(super) fn is_no_layer(name: &str, shape: &[usize]) -> bool {
+    by_name_and_shape(name, shape).is_some_and(|decision| !decision.is_layer())
+}
+
 fn by_name_and_shape(name: &str, shape: &[usize]) -> Option<Decision> {
     if is_feature(name) {
         return Some(Decision::Feature);
@@ -171,6 +183,9 @@ fn by_name_and_shape(name: &str, shape: &[usize]) -> Option<Decision> {
     let is_factor = FACTORS.iter().any(|word| last(module).starts_with(word));
     if is_factor && is_vector {
         return Some(Decision::Factor);
+    }
+    if BESIDE.contains(&last(name).as_str()) {
+        return Some(Decision::Beside);
     }
     let lower = name.to_lowercase();
     let is_table = TABLES.iter().any(|word| lower.contains(word));
@@ -225,7 +240,7 @@ mod tests {
 
     #[test]
     fn names_and_shapes_decide() {
-        let cases: [(&str, &[usize], Option<Decision>); 16] = [
+        let cases: [(&str, &[usize], Option<Decision>); 19] = [
             ("module.queue", &[16, 64], Some(Decision::Feature)),
             ("text_queue", &[16, 64], Some(Decision::Feature)),
             ("prototypes.weight", &[30, 16], None),
@@ -236,7 +251,10 @@ mod tests {
             ("blocks.0.layer_scale", &[8, 1, 1], Some(Decision::Factor)),
             ("layer_scale_1.weight", &[8, 1, 1], Some(Decision::Factor)),
             ("lambda.weight", &[1, 8], None),
-            ("gamma", &[8, 4], None),
+            ("gamma", &[8, 4], Some(Decision::Beside)),
+            ("gamma_net.weight", &[8, 4], None),
+            ("gru.bias", &[2, 12], Some(Decision::Beside)),
+            ("attn.bias", &[1, 1, 8, 8], Some(Decision::Beside)),
             ("patch_embed.proj.weight", &[8, 3, 4, 4], Some(Decision::Convolution)),
             ("embed.weight", &[100, 8], Some(Decision::Table)),
             ("fc.weight", &[1, 8], None),
