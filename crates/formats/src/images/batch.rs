@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::error::ImageError;
 use super::findings::Findings;
+use super::placement::numbers_of;
 use super::records::Records;
 use crate::pickle::{Id, Object, Pickle};
 use crate::reading::fault::{Fault, clean, invalid, unsupported};
@@ -49,7 +50,7 @@ fn parse(path: &Path, bytes: &Bytes, coarse: bool) -> Result<Records, Fault> {
         name: path.display().to_string(),
         bytes: bytes.slice_ref(pixels.bytes),
         start: 0,
-        stride: size.iter().product(),
+        stride: numbers_of(&size),
         size,
         count,
         is_coarse: coarse && labels.is_some(),

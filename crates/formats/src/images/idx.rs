@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::error::ImageError;
 use super::findings::{Findings, Labels};
 use super::gzip;
+use super::placement::numbers_of;
 use super::records::Records;
 
 /// Types of elements by their number in the file: unsigned byte, signed byte, short, int, float, double.
@@ -72,7 +73,7 @@ pub(super) fn read(path: &Path, bytes: Bytes) -> Result<Records, ImageError> {
         name: path.display().to_string(),
         bytes,
         start: header.start,
-        stride: size.iter().product(),
+        stride: numbers_of(&size),
         size,
         count,
         labels,

@@ -148,6 +148,11 @@ fn wide(shape: &[usize]) -> Vec<usize> {
     shape.iter().copied().filter(|&extent| extent != 1).collect()
 }
 
+/// How many numbers these extents have. Where that is too large to count, they are those of a file without an image.
+pub(super) fn numbers_of(extents: &[usize]) -> usize {
+    extents.iter().copied().fold(1, usize::saturating_mul)
+}
+
 /// Channels, height and width of an example whose channels lie so: of more than two further axes, all but the last are the
 /// height.
 pub(super) fn canonical(example: &[usize], layout: Layout) -> [usize; 3] {
@@ -158,7 +163,7 @@ pub(super) fn canonical(example: &[usize], layout: Layout) -> [usize; 3] {
     };
     match rest {
         [] => [channels, 1, 1],
-        [rows @ .., width] => [channels, rows.iter().product(), *width],
+        [rows @ .., width] => [channels, numbers_of(rows), *width],
     }
 }
 

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::error::ImageError;
 use super::findings::Findings;
+use super::placement::numbers_of;
 use super::{Image, Source};
 
 /// Records of equal length, each of which holds the planes of an image: `[channels, height, width]`, row-major.
@@ -37,7 +38,7 @@ impl Source for Records {
 
     fn get(&self, index: usize) -> Result<Image, ImageError> {
         let [channels, height, width] = self.size;
-        let planes = &self.bytes[self.start + index * self.stride..][..channels * height * width];
+        let planes = &self.bytes[self.start + index * self.stride..][..numbers_of(&self.size)];
         Ok(Image {
             name: format!("{}[{index}]", self.name),
             channels,

@@ -318,3 +318,12 @@ fn integers_are_never_made_of_parts() {
     let beyond = Preprocessing::named("none").unwrap().apply_for(&far, &input).unwrap_err();
     assert!(beyond.to_string().contains("-129 is no int8") && beyond.mend().is_none(), "{beyond}");
 }
+
+#[test]
+fn an_array_of_no_image_is_refused_whatever_its_extents() {
+    check_all([[0, 3, 4, 4], [0, 3, 1 << 40, 1 << 40], [0, 1 << 40, 1 << 40, 3]], |shape| {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Images::open(&counting(folder.path(), shape), &ImageOptions::default()).expect_err("no image");
+        assert!(error.to_string().contains("there is no image in it"), "{error}");
+    });
+}

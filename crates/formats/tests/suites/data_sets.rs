@@ -129,7 +129,12 @@ fn pickles_that_are_no_batch_are_refused_and_nothing_of_them_runs() {
         let at = batch.windows(from.len()).position(|window| window == from).unwrap();
         [&batch[..at], to, &batch[at + from.len()..]].concat()
     };
-    let cases: [(Vec<u8>, &str); 10] = [
+    let none = cifar_batch(&[("data_of", &[])], &[]);
+    let huge = b"K\x00K\x03\x8a\x06\x00\x00\x00\x00\x00\x01\x8a\x06\x00\x00\x00\x00\x00\x01t";
+    let at = none.windows(7).position(|window| window == b"M\x00\x00M\x00\x0c\x86").unwrap();
+    let none = [&none[..at], b"(", huge, &none[at + 7..]].concat();
+    let cases: [(Vec<u8>, &str); 11] = [
+        (none, "there is no image in it"),
         (call, "a pickle without an entry \"data\""),
         (b"\x80\x02}(U\x0blabel_namesNu.".to_vec(), "it has the names of classes and no images"),
         (b"\x80\x02}(U\x04dataNu.".to_vec(), "images: no array of numpy"),
@@ -176,11 +181,12 @@ fn files_of_mnist_have_their_labels_beside_them() {
     let path = write(&folder, "d/t10k-images-idx3-ubyte", &images);
     write(&folder, "d/t10k-labels-idx1-ubyte", &idx(&[3], &[1, 2, 3]));
     assert!(message(open(&path, false)).contains("t10k-labels-idx1-ubyte: 3 labels for the 2 images beside it"));
-    let cases: [(Vec<u8>, &str); 5] = [
+    let cases: [(Vec<u8>, &str); 6] = [
         (labels, "it has one number for each image, as labels have"),
         (images[..20].to_vec(), "20 bytes cannot be an IDX file of shape [2, 2, 3] of u8"),
         (idx(&[u32::MAX, u32::MAX, u32::MAX], &[]), "16 bytes cannot be an IDX file of shape"),
         (idx(&[0, 2, 3], &[]), "there is no image in it"),
+        (idx(&[0, u32::MAX, u32::MAX], &[]), "there is no image in it"),
         (idx(&[2, 0, 3], &[]), "an array of shape [2, 0, 3]; expected [images, height, width]"),
     ];
     check_all(cases, |(bytes, expected)| {
