@@ -5,6 +5,9 @@ use std::path::Path;
 
 use network::{Mend, NetworkError};
 
+/// What every HDF5 file begins with.
+pub(crate) const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
+
 /// A kind of file, as its first bytes tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
@@ -57,7 +60,7 @@ impl FileKind {
     pub fn of(bytes: &[u8]) -> Option<Self> {
         const MAGIC: [(&[u8], FileKind); 19] = [
             (b"SQLite format 3\0", FileKind::Sqlite),
-            (b"\x89HDF\r\n\x1a\n", FileKind::Hdf5),
+            (HDF5, FileKind::Hdf5),
             (b"\x89PNG\r\n\x1a\n", FileKind::Picture),
             (b"\xff\xd8\xff", FileKind::Picture),
             (b"BM", FileKind::Picture),
@@ -83,8 +86,8 @@ impl FileKind {
                 (is_webp, FileKind::Picture),
                 (bytes.get(257..262) == Some(b"ustar"), FileKind::Tar),
                 (bytes.starts_with(b"\0\0\x08\x01") || bytes.starts_with(b"\0\0\x08\x03"), FileKind::Idx),
-                (is_records(bytes, &[10]), FileKind::Cifar10),
-                (is_records(bytes, &[20, 100]), FileKind::Cifar100),
+                (CIFAR_10.fits(bytes), FileKind::Cifar10),
+                (CIFAR_100.fits(bytes), FileKind::Cifar100),
             ];
             forms.into_iter().find(|(is_so, _)| *is_so).map(|(_, kind)| kind)
         };
@@ -148,12 +151,37 @@ fn text_kind(bytes: &[u8]) -> Option<FileKind> {
     })
 }
 
-/// Whether the bytes are records of an image of CIFAR each, behind labels that are below these numbers.
-fn is_records(bytes: &[u8], classes: &[u8]) -> bool {
-    const PIXELS: usize = 3072;
-    let record = classes.len() + PIXELS;
-    let fits = |record: &[u8]| record.iter().zip(classes).all(|(label, end)| label < end);
-    bytes.len() >= record && bytes.len().is_multiple_of(record) && bytes.chunks_exact(record).all(fits)
+/// Records of an image of CIFAR each, behind bytes that are labels.
+pub(crate) struct CifarRecords {
+    /// What each byte before the planes is below.
+    pub classes: &'static [u8],
+}
+
+pub(crate) const CIFAR_10: CifarRecords = CifarRecords { classes: &[10] };
+/// The coarse label comes first.
+pub(crate) const CIFAR_100: CifarRecords = CifarRecords { classes: &[20, 100] };
+
+impl CifarRecords {
+    /// Height and width of an image.
+    pub(crate) const SIDE: usize = 32;
+
+    /// Bytes of a record: its labels, and three planes.
+    pub(crate) fn len(&self) -> usize {
+        self.classes.len() + 3 * Self::SIDE * Self::SIDE
+    }
+
+    /// The first record with a label that is no class: which it is, the label, and how many classes there are.
+    pub(crate) fn misfit(&self, bytes: &[u8]) -> Option<(usize, u8, u8)> {
+        let wrong =
+            |record: &[u8]| self.classes.iter().copied().zip(record.iter().copied()).find(|(end, label)| label >= end);
+        let mut records = bytes.chunks_exact(self.len()).enumerate();
+        records.find_map(|(index, record)| wrong(record).map(|(end, label)| (index, label, end)))
+    }
+
+    /// Whether the bytes are such records and nothing else.
+    pub(crate) fn fits(&self, bytes: &[u8]) -> bool {
+        !bytes.is_empty() && bytes.len().is_multiple_of(self.len()) && self.misfit(bytes).is_none()
+    }
 }
 
 impl fmt::Display for FileKind {

@@ -11,18 +11,11 @@ use zip::result::ZipError;
 use network::DataType;
 
 use super::error::ImageError;
+use super::gzip::most_unpacked;
 use super::input::{Layout, NetworkInput};
 use super::placement::{Misplaced, Placement, place};
 use super::{Findings, Image, ImageOptions, Source};
 use crate::npy::{Header, HeaderError};
-
-/// The array of an archive is unpacked in memory. Up to this many bytes are unpacked, however small the file is.
-const SMALL: u64 = 64 << 20;
-/// A larger array is unpacked if it has at most this many times the bytes that it takes in the file. Compression makes
-/// images a tenth of their size at best, and zeros a thousandth.
-const MAX_RATIO: u64 = 100;
-/// No array of an archive may have more bytes than this.
-const MAX_UNPACKED: u64 = 4 << 30;
 
 /// An array of images, of which one at a time is decoded.
 #[derive(Debug)]
@@ -122,7 +115,7 @@ fn unpack(
     let header = Header::read(&mut entry).map_err(|error| header_error(path, error))?;
     // The directory may claim more than the whole file has.
     let stored = entry.compressed_size().min(size);
-    let limit = stored.saturating_mul(MAX_RATIO).clamp(SMALL, MAX_UNPACKED);
+    let limit = most_unpacked(stored);
     let expected = header.data_len().filter(|&len| len <= limit).ok_or_else(|| {
         let shape = &header.shape;
         ImageError::unsupported(

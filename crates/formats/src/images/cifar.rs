@@ -7,9 +7,7 @@ use bytes::Bytes;
 use super::error::ImageError;
 use super::findings::Findings;
 use super::records::Records;
-
-const SIDE: usize = 32;
-const PIXELS: usize = 3 * SIDE * SIDE;
+use crate::kind::{CIFAR_10, CIFAR_100, CifarRecords};
 
 /// Which of the two layouts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,52 +19,36 @@ pub(super) enum CifarVariant {
 }
 
 impl CifarVariant {
-    /// What each byte before the planes is below.
-    fn classes(self) -> &'static [u8] {
+    fn records(self) -> CifarRecords {
         match self {
-            CifarVariant::Ten => &[10],
-            CifarVariant::Hundred => &[20, 100],
+            CifarVariant::Ten => CIFAR_10,
+            CifarVariant::Hundred => CIFAR_100,
         }
-    }
-
-    fn record_len(self) -> usize {
-        self.classes().len() + PIXELS
-    }
-
-    /// The first record with a label that is no class: which it is, the label, and how many classes there are.
-    fn misfit(self, bytes: &[u8]) -> Option<(usize, u8, u8)> {
-        let labels =
-            |record: &[u8]| self.classes().iter().copied().zip(record.to_vec()).find(|(end, label)| label >= end);
-        let wrong = |(index, record): (usize, &[u8])| labels(record).map(|(end, label)| (index, label, end));
-        bytes.chunks_exact(self.record_len()).enumerate().find_map(wrong)
     }
 }
 
 /// Which of the two layouts a file has, by its size and the labels of all records.
 pub(super) fn variant_of(bytes: &[u8]) -> Option<CifarVariant> {
-    let fits = |variant: &CifarVariant| {
-        !bytes.is_empty() && bytes.len().is_multiple_of(variant.record_len()) && variant.misfit(bytes).is_none()
-    };
-    [CifarVariant::Ten, CifarVariant::Hundred].into_iter().find(fits)
+    [CifarVariant::Ten, CifarVariant::Hundred].into_iter().find(|variant| variant.records().fits(bytes))
 }
 
 /// The images of a file; `coarse` asks for the coarse labels of CIFAR-100.
 pub(super) fn read(path: &Path, bytes: Bytes, variant: CifarVariant, coarse: bool) -> Result<Records, ImageError> {
-    let (record, size) = (variant.record_len(), bytes.len());
+    let (record, size) = (variant.records().len(), bytes.len());
     if size == 0 || size % record != 0 {
-        let (ten, hundred) = (CifarVariant::Ten.record_len(), CifarVariant::Hundred.record_len());
+        let (ten, hundred) = (CIFAR_10.len(), CIFAR_100.len());
         let problem = format!(
             "{size} bytes are no whole number of {record}-byte records; CIFAR-10 has records of {ten} bytes, CIFAR-100 of {hundred}"
         );
         return Err(ImageError::invalid(path, problem));
     }
-    if let Some((index, label, classes)) = variant.misfit(&bytes) {
+    if let Some((index, label, classes)) = variant.records().misfit(&bytes) {
         return Err(ImageError::invalid(
             path,
             format!("record {index} has label {label}; there are {classes} classes"),
         ));
     }
-    let label_bytes = variant.classes().len();
+    let label_bytes = variant.records().classes.len();
     let is_coarse = coarse && variant == CifarVariant::Hundred;
     let place = if is_coarse { 0 } else { label_bytes - 1 };
     Ok(Records {
@@ -75,7 +57,7 @@ pub(super) fn read(path: &Path, bytes: Bytes, variant: CifarVariant, coarse: boo
         bytes,
         start: label_bytes,
         stride: record,
-        size: [3, SIDE, SIDE],
+        size: [3, CifarRecords::SIDE, CifarRecords::SIDE],
         count: size / record,
         is_coarse,
         findings: Findings::default(),
@@ -88,6 +70,8 @@ mod tests {
 
     use super::super::Source;
     use super::*;
+
+    const PIXELS: usize = 3 * 32 * 32;
 
     fn bytes(records: &[(&[u8], u8)]) -> Bytes {
         let records = records.iter().flat_map(|(labels, fill)| [*labels, &[*fill; PIXELS]].concat());

@@ -8,12 +8,16 @@ use flate2::read::MultiGzDecoder;
 
 use super::error::ImageError;
 
-/// Up to this many bytes are unpacked, however small the file is.
-const SMALL: u64 = 64 << 20;
-/// Beyond that a file is unpacked to at most this many times its own size. Images take a tenth at best.
-const MAX_RATIO: u64 = 100;
-/// No file is unpacked to more bytes than this.
-const MAX_UNPACKED: u64 = 4 << 30;
+/// How many bytes are unpacked at most of so many packed ones: images take a tenth at best, and zeros a thousandth.
+pub(super) fn most_unpacked(packed: u64) -> u64 {
+    /// However few are packed.
+    const SMALL: u64 = 64 << 20;
+    /// Times the packed ones.
+    const MAX_RATIO: u64 = 100;
+    /// However many are packed.
+    const MAX_UNPACKED: u64 = 4 << 30;
+    packed.saturating_mul(MAX_RATIO).clamp(SMALL, MAX_UNPACKED)
+}
 
 /// Whether the bytes begin as a gzip file.
 pub(super) fn is_gzip(bytes: &[u8]) -> bool {
@@ -45,7 +49,7 @@ pub(super) struct Unpacker {
 impl Unpacker {
     pub fn new(path: &Path, packed: Bytes) -> Self {
         let size = packed.len() as u64;
-        let limit = size.saturating_mul(MAX_RATIO).clamp(SMALL, MAX_UNPACKED);
+        let limit = most_unpacked(size);
         let reader = MultiGzDecoder::new(Cursor::new(packed));
         Self { path: path.to_path_buf(), reader, packed: size, limit, left: limit }
     }

@@ -20,9 +20,6 @@ use crate::names::few;
 use crate::reading::archive::Archive;
 use crate::reading::fault::{Fault, clean, invalid, unsupported};
 
-/// What every HDF5 file begins with.
-pub(super) const SIGNATURE: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
-
 /// The weights in an archive of Keras.
 const WEIGHTS_ENTRY: &str = "model.weights.h5";
 

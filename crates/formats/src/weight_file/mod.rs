@@ -57,6 +57,7 @@ use network::{
     DataType, Encoding, Mapping, Mend, Network, NetworkError, Note, Tensor, WeightQuantization, WeightTransform,
 };
 
+use crate::kind::HDF5;
 use crate::options::ReadOptions;
 use crate::reading::archive::Archive;
 use crate::reading::fault::{Fault, clean, invalid, unsupported};
@@ -144,7 +145,7 @@ fn format_of(bytes: &[u8]) -> Option<Format> {
     match bytes {
         [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Format::Archive),
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Some(Format::Array),
-        _ if bytes.starts_with(keras::SIGNATURE) => Some(Format::Hdf5),
+        _ if bytes.starts_with(HDF5) => Some(Format::Hdf5),
         // Before pickles: the length of a header may begin as they do (640 is 0x0280), while no pickle goes on like
         // this.
         _ if safetensors::is_begin(bytes) => Some(Format::Safetensors),
