@@ -10,6 +10,7 @@ use formats::onnx::write::{WriteOptions, to_bytes};
 use inference::{FloatExecutor, Session};
 use network::Network;
 use serde_json::Value;
+use testkit::check_all;
 
 fn cases() -> Vec<Value> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/onnx-operators.json");
@@ -40,10 +41,29 @@ fn compare(network: &Network, case: &Value) -> Result<(), String> {
     if output.shape.as_ref() != Some(&shape) {
         return Err(format!("shape {:?}, not {shape:?}", output.shape));
     }
-    let far = |(a, b): &(&f32, &f32)| (*a - *b).abs() > 2e-5 * b.abs().max(1.0);
-    let wrong = found.iter().zip(&expected).filter(far).count();
-    let first = found.iter().zip(&expected).enumerate().find(|(_, pair)| far(pair));
-    if wrong > 0 { Err(format!("{wrong} of {} differ, first {first:?}", expected.len())) } else { Ok(()) }
+    alike(&found, &expected)
+}
+
+/// Whether all numbers are there and near; none is near a number that is none.
+fn alike(found: &[f32], expected: &[f32]) -> Result<(), String> {
+    if found.len() != expected.len() {
+        return Err(format!("{} numbers, not {}", found.len(), expected.len()));
+    }
+    let is_near = |a: f32, b: f32| (a - b).abs() <= 2e-5 * b.abs().max(1.0);
+    let pairs = found.iter().zip(expected).enumerate();
+    let wrong: Vec<_> = pairs.filter(|(_, (a, b))| !is_near(**a, **b)).collect();
+    match wrong.first() {
+        None => Ok(()),
+        Some(first) => Err(format!("{} of {} differ, first {first:?}", wrong.len(), expected.len())),
+    }
+}
+
+#[test]
+fn what_is_missing_or_no_number_is_not_alike() {
+    assert_eq!(alike(&[1.0, 2.0], &[1.0, 2.0]), Ok(()));
+    let cases: [(&[f32], &[f32]); 4] =
+        [(&[1.0], &[1.0, 2.0]), (&[1.0, 2.0], &[1.0]), (&[1.0, f32::NAN], &[1.0, 2.0]), (&[1.0, 2.1], &[1.0, 2.0])];
+    check_all(cases, |(found, expected)| assert!(alike(found, expected).is_err()));
 }
 
 fn check(name: &str, run: impl Fn(&Value) -> Result<(), String>) {
