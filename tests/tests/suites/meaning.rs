@@ -228,6 +228,22 @@ fn shared_tensor() -> Vec<u8> {
 }
 
 #[test]
+fn the_page_of_a_run_counts_a_tensor_of_several_layers_once() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("shared.onnx"), shared_tensor()).expect("writable");
+    simulate(folder.path(), &["shared.onnx", "--bits", "4", "--html", "run.html"]);
+    let page = std::fs::read_to_string(folder.path().join("run.html")).expect("written");
+    let data = page.split_once("id=\"data\">").expect("there is data").1.split_once("</script>").expect("it ends").0;
+    let data: serde_json::Value = serde_json::from_str(data).expect("JSON");
+    let count = |bits: &serde_json::Value, of: &str| -> u64 {
+        bits[of].as_array().expect("a list").iter().filter_map(serde_json::Value::as_u64).sum()
+    };
+    let layers = data["layers"].as_array().expect("a list");
+    assert_eq!(layers.iter().map(|layer| count(&layer["bits"], "weights")).collect::<Vec<_>>(), [36, 36, 12]);
+    assert_eq!((count(&data["bits"], "weights"), count(&data["bits"], "filters")), (48, 8));
+}
+
+#[test]
 fn a_total_counts_a_tensor_of_several_layers_once() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(folder.path().join("shared.onnx"), shared_tensor()).expect("writable");

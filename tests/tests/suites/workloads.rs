@@ -149,7 +149,7 @@ fn every_output_says_that_weights_are_synthetic() {
     assert_eq!([&json["network"]["synthetic_weights"], &json["run"]["read"]["synthetic_weights"]], [&drawn; 2]);
     assert!(json["network"]["notes"][0].as_str().expect("a note").starts_with("SYNTHETIC WEIGHTS"));
     let page = read("out.html");
-    assert!(page.contains("<title>net.onnx (synthetic weights, seed 1)") && page.contains("SYNTHETIC WEIGHTS: drawn"));
+    assert!(page.contains(&format!("<title>net.onnx {name}")) && page.contains("SYNTHETIC WEIGHTS: drawn"));
     let [text, _] = succeed(folder.path(), "esn net.onnx net.onnx --synthetic-weights 1");
     assert_eq!(text.matches("net.onnx (synthetic)").count(), 2, "{text}");
     let [text, _] = succeed(folder.path(), "simulate net.onnx net.onnx --synthetic-weights 1");

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use engine::Event;
-use esn::Quarters;
+use esn::{BitHistogram, Quarters};
 use network::Network;
 use runner::{
     Evaluation, Hardware, LayerCost, LayerDetail, Merit, Metric, NetworkCost, RunRecord, Score, Verdict,
@@ -12,7 +12,7 @@ use runner::{
 use serde::Serialize;
 
 use super::page::{self, grouped};
-use crate::text::{activations, energy, grouped_quarters, seconds, synthetic_line};
+use crate::text::{activations, energy, grouped_quarters, seconds, synthetic_line, synthetic_mark};
 
 const SCRIPT: &str = include_str!("page_files/run.js");
 
@@ -41,6 +41,8 @@ struct Data {
     lines: Vec<String>,
     hardware: Vec<HardwareData>,
     layers: Vec<LayerData>,
+    /// Those of all tensors.
+    bits: BitsData,
     checks: Vec<CheckData>,
     /// One row a hardware.
     merits: Vec<MeritData>,
@@ -73,8 +75,20 @@ struct LayerData {
     energy: Vec<f64>,
     cycles: Vec<f64>,
     checks: Vec<&'static str>,
-    weight_bits: Vec<u64>,
-    filter_bits: Vec<u64>,
+    bits: BitsData,
+}
+
+/// How many weights and filters have each width.
+#[derive(Serialize)]
+struct BitsData {
+    weights: Vec<u64>,
+    filters: Vec<u64>,
+}
+
+impl From<BitHistogram> for BitsData {
+    fn from(bits: BitHistogram) -> Self {
+        Self { weights: bits.weights.to_vec(), filters: bits.filters.to_vec() }
+    }
 }
 
 #[derive(Serialize)]
@@ -129,16 +143,12 @@ fn data(figures: &RunFigures<'_>) -> Data {
             .collect(),
         hardware: hardware.iter().map(|h| HardwareData { name: h.engine.name().to_string(), unit: unit(h) }).collect(),
         layers: cost.layers.iter().zip(details).map(|(layer, detail)| layer_data(hardware, layer, detail)).collect(),
+        bits: details.iter().copied().sum::<LayerDetail>().bits.into(),
         checks: hardware.iter().zip(&cost.totals).map(|(h, total)| check_data(h, total)).collect(),
         merits: hardware.iter().zip(&cost.totals).map(|(h, total)| merit_data(h, &cost.total_row(), total)).collect(),
         accuracy: figures.evaluation.map(|evaluation| accuracy_data(network, evaluation)),
         record: figures.record.lines(),
     }
-}
-
-/// What stands behind the name of a file whose weights are synthetic.
-fn synthetic_mark(network: &Network) -> String {
-    network.synthetic().map_or(String::new(), |synthetic| format!(" (synthetic weights, seed {})", synthetic.seed()))
 }
 
 fn layer_data(hardware: &[Hardware], layer: &LayerCost, detail: &LayerDetail) -> LayerData {
@@ -152,8 +162,7 @@ fn layer_data(hardware: &[Hardware], layer: &LayerCost, detail: &LayerDetail) ->
         energy: layer.runs.iter().zip(hardware).map(|(run, h)| in_unit(h, run.energy_j())).collect(),
         cycles: layer.runs.iter().map(|run| run.cycles().to_f64()).collect(),
         checks: layer.runs.iter().map(|run| verdict(run.check.verdict).0).collect(),
-        weight_bits: detail.bits.weights.to_vec(),
-        filter_bits: detail.bits.filters.to_vec(),
+        bits: detail.bits.into(),
     }
 }
 

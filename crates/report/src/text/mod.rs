@@ -24,9 +24,9 @@ pub use frontier::frontier_table;
 pub use landscape::landscape_table;
 pub use network::{layer_table, network_overview, node_list};
 pub use number::{counted, fraction, grouped, grouped_quarters, joules, one_line, seconds, short, tail, with_unit};
-pub(crate) use run::energy;
 pub use run::{
     Layout, costs, hardware_that_comes_along, heading, left_out, marked_name, network_name, quantization_line, stepped,
     synthetic_line,
 };
+pub(crate) use run::{energy, synthetic_mark};
 pub use summary::side_by_side;

@@ -84,16 +84,17 @@ fn by_hardware(network: &Network, hardware: &[Hardware], cost: &NetworkCost) -> 
 
 /// The network as tables and files name it: its file, and that its weights are synthetic where they are.
 pub fn network_name(network: &Network) -> String {
-    let file = network.path().display();
-    match network.synthetic() {
-        None => file.to_string(),
-        Some(synthetic) if synthetic.sparsity() == 0.0 => {
-            format!("{file} (synthetic weights, seed {})", synthetic.seed())
-        }
-        Some(synthetic) => {
-            format!("{file} (synthetic weights, seed {}, sparsity {})", synthetic.seed(), synthetic.sparsity())
-        }
-    }
+    format!("{}{}", network.path().display(), synthetic_mark(network))
+}
+
+/// What stands behind the name of a file whose weights are synthetic.
+pub(crate) fn synthetic_mark(network: &Network) -> String {
+    let Some(synthetic) = network.synthetic() else { return String::new() };
+    let sparsity = match synthetic.sparsity() {
+        0.0 => String::new(),
+        sparsity => format!(", sparsity {sparsity}"),
+    };
+    format!(" (synthetic weights, seed {}{sparsity})", synthetic.seed())
 }
 
 /// The name in tables side by side, where there is no room for more than a mark.

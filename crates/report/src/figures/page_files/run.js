@@ -41,7 +41,7 @@ function drawLayers() {
   if (shown.length === 0) layers.replaceChildren(el("p", { class: "hint" }, "no hardware is shown"));
 }
 function drawBits() {
-  const of = (layer) => (view.of === 0 ? layer.weightBits : layer.filterBits);
+  const of = ({ bits }) => (view.of === 0 ? bits.weights : bits.filters);
   const widest = Math.max(1, ...data.layers.map((layer) => of(layer).findLastIndex((n) => n > 0)));
   const row = (name, counts) => {
     const total = counts.reduce((a, b) => a + b, 0) || 1;
@@ -51,8 +51,8 @@ function drawBits() {
     return [el("div", { class: "name", title: name }, el("bdi", {}, brief(name))), el("div", { class: "stackbar" }, parts),
       el("div", { class: "value" }, mean.toFixed(2) + " bits")];
   };
-  const sum = data.layers.reduce((all, layer) => all.map((n, i) => n + of(layer)[i]), new Array(18).fill(0));
-  bits.replaceChildren(...row("all layers", sum), ...data.layers.flatMap((layer) => row(layer.name, of(layer))));
+  // Layers that share a tensor have it once in the sum.
+  bits.replaceChildren(...row("all layers", of(data)), ...data.layers.flatMap((layer) => row(layer.name, of(layer))));
   const key = [];
   for (let b = 0; b <= widest; b++) {
     key.push(el("label", {}, el("span", { class: "swatch", style: `background:${bitColor(b, widest)}` }), b === 0 ? "0 (pruned)" : String(b)));
