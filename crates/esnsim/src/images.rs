@@ -68,6 +68,9 @@ pub enum ImageNote {
     Folders(Vec<(usize, String)>, usize, usize),
     /// Of several outputs this one is scored, and not these.
     Output(String, Vec<String>),
+    /// The network that answers are compared with has no output of the name that was asked for: the name, and its output that
+    /// is compared.
+    OutputOfReference(String, String),
     /// The output is one number for an image: class 1 above this threshold, else class 0.
     Threshold(f32),
     /// Of an archive of several arrays, this one holds the images, and this one the labels.
@@ -146,6 +149,9 @@ impl std::fmt::Display for ImageNote {
             ImageNote::Output(name, others) => {
                 return write!(f, "of the outputs {name} is scored, and not {}", others.join(", "));
             }
+            ImageNote::OutputOfReference(asked, compared) => {
+                return write!(f, "the reference has no output {asked}: its output {compared} is compared");
+            }
             ImageNote::Threshold(threshold) => {
                 return write!(
                     f,
@@ -196,6 +202,31 @@ pub fn images(network: &Network, embedded: bool, request: &ImageRequest) -> Resu
         }
         (None, false) => Ok(None),
     }
+}
+
+/// The images of a request as the input of a network that answers are compared with. An output of the name that is asked
+/// for is compared where the network has one. Else it is found as where none is asked for, and a note says which it is.
+///
+/// # Errors
+///
+/// As [`images`].
+pub fn images_of_reference(
+    reference: &Network,
+    embedded: bool,
+    request: ImageRequest,
+) -> Result<Option<NetworkImages>, Error> {
+    let graph = reference.graph();
+    let has = |name: &String| graph.outputs().iter().any(|&id| graph.value(id).name == *name);
+    let Some(asked) = request.answer.output.clone().filter(|name| !has(name)) else {
+        return images(reference, embedded, &request);
+    };
+    let answer = AnswerRequest { output: None, ..request.answer };
+    let mut found = images(reference, embedded, &ImageRequest { answer, ..request })?;
+    if let Some(found) = &mut found {
+        let compared = found.samples.answer().map(|answer| graph.value(answer.value(reference)).name.clone());
+        found.notes.extend(compared.map(|compared| ImageNote::OutputOfReference(asked.clone(), compared)));
+    }
+    Ok(found)
 }
 
 /// Brings images and network together. `said` is the preprocessing that a person says, or that comes with the network.

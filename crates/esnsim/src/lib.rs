@@ -87,8 +87,8 @@ pub use compression::{
 pub use convert::{check_format, provenance, write, write_format};
 pub use error::{Error, Need};
 pub use images::{
-    ImageNote, ImageRequest, NetworkImages, images, own_preprocessing, preprocessing, preprocessing_by_numbers,
-    write_preprocessing,
+    ImageNote, ImageRequest, NetworkImages, images, images_of_reference, own_preprocessing, preprocessing,
+    preprocessing_by_numbers, write_preprocessing,
 };
 pub use many::{frontier, merge, sweep};
 pub use open::{

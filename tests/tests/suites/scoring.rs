@@ -220,6 +220,26 @@ fn a_plan_names_the_output_that_is_scored() {
 }
 
 #[test]
+fn the_output_that_is_compared_of_a_reference_without_that_name_is_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path();
+    fs::write(path.join("net.onnx"), logit(0.0).returning("logit").bytes()).expect("writable");
+    archive(&path.join("x.npz"), &[0, 1, 1, 1, 1]);
+    let note = "the reference has no output logit: its output probability is compared";
+    check_all([("logit", false), ("probability", true)], |&(output, is_told)| {
+        let original = logit(0.0).returning("logit");
+        let original =
+            if is_told { original.node("Identity", &["logit"], &[output]).returning(output) } else { original };
+        fs::write(path.join("original.onnx"), original.bytes()).expect("writable");
+        let images = ["--images", "x.npz", "--preprocess", "none", "--output", "logit"];
+        let arguments = ["simulate", "net.onnx", "--reference", "original.onnx"];
+        let output = esnsim().current_dir(path).args(arguments).args(images).output().expect("the command runs");
+        let told = String::from_utf8(output.stderr).expect("text");
+        assert!(output.status.success() && told.contains(note) == is_told, "{told}");
+    });
+}
+
+#[test]
 fn the_threshold_holds_for_the_reference_too_and_is_recorded() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path();

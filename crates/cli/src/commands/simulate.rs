@@ -11,7 +11,7 @@ use formats::ReadOptions;
 use network::Network;
 use report::text::{accuracy, grouped, hardware_that_comes_along, one_line, stepped};
 use report::{OutputFiles, OutputRequest};
-use runner::{AnswerRequest, Clipping, Evaluation, Hardware, OutputSink, RunRecord, SteppedLayer};
+use runner::{Clipping, Evaluation, Hardware, OutputSink, RunRecord, SteppedLayer};
 
 use crate::args::{SimulateOptions, command_words};
 use crate::commands::{DEFAULT_BITS_HINT, several};
@@ -148,14 +148,11 @@ fn reference(
     let read = ReadOptions { passes_over_needless: true, ..options.reading.graph.read_options() };
     let open = OpenOptions { read, ..OpenOptions::default() };
     let network = commands::open_network(Some(file), &open)?.network;
-    // The threshold holds for both; an output of one name does where both have it.
-    let has_output =
-        |name: &String| network.graph().outputs().iter().any(|&id| network.graph().value(id).name == *name);
-    let asked = options.answer();
-    let answer = AnswerRequest { output: asked.output.filter(has_output), ..asked };
-    let request = options.inference.request(images.path.is_none())?;
-    let request = ImageRequest { path: images.path.clone(), answer, ..request };
-    let own = esnsim::images(&network, images.path.is_none(), &request)?.expect("the images of the network were found");
+    let embedded = images.path.is_none();
+    let request = options.inference.request(embedded)?;
+    let request = ImageRequest { path: images.path.clone(), answer: options.answer(), ..request };
+    let own = esnsim::images_of_reference(&network, embedded, request)?;
+    let own = own.expect("the images of the network were found");
     image_notes(own.notes.iter().filter(|note| !images.notes.contains(note)));
     Ok(Some((network, own)))
 }
