@@ -1,6 +1,6 @@
 //! Names under which layers stand in weight files and topologies.
 
-use network::{MacLayer, Names, Network};
+use network::{MacLayer, Names, Network, and_more};
 
 /// Names that a message shows of many.
 const SHOWN: usize = 3;
@@ -54,17 +54,13 @@ pub(crate) fn common_prefix<'a>(mut names: impl Iterator<Item = &'a str>) -> usi
 /// The first names of many, as a message shows them: `"a", "b", "c" and 2 more`.
 pub(crate) fn few(names: &[String]) -> String {
     let quoted: Vec<String> = names.iter().take(SHOWN).map(|name| format!("{name:?}")).collect();
-    and_more(&quoted, names.len())
+    format!("{}{}", quoted.join(", "), and_more(names.len() - quoted.len()))
 }
 
 /// As [`few`], of what is quoted already.
 pub(crate) fn listed(words: &[String]) -> String {
-    and_more(&words[..words.len().min(SHOWN)], words.len())
-}
-
-fn and_more(shown: &[String], count: usize) -> String {
-    let more = count - shown.len();
-    if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
+    let shown = &words[..words.len().min(SHOWN)];
+    format!("{}{}", shown.join(", "), and_more(words.len() - shown.len()))
 }
 
 /// So many tensors, in words.

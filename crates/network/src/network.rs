@@ -12,7 +12,7 @@ use crate::graph::Graph;
 use crate::ids::{LayerId, ValueId};
 use crate::layer::{LayerWeights, MacLayer};
 use crate::mapping::Mapping;
-use crate::note::{Note, NoteKind};
+use crate::note::{Note, NoteKind, and_more};
 use crate::synthetic::Synthetic;
 use crate::tensor::{Encoding, Tensor, TensorError};
 use crate::weights;
@@ -259,10 +259,7 @@ impl Network {
                 format!("they are synthetic (seed {}), which have costs and no answers worth having", synthetic.seed())
             }
             (None, Some(first)) => {
-                let more = match self.about.absent.len() - 1 {
-                    0 => String::new(),
-                    more => format!(" and {more} more"),
-                };
+                let more = and_more(self.about.absent.len() - 1);
                 format!("the file has no values of tensor {:?}{more}: {}", first.tensor, first.reason)
             }
             (None, None) => return Ok(()),
@@ -355,10 +352,7 @@ impl Network {
 /// Says that a file has no values of some tensors; none where it has those of all.
 fn absent_note(absent: &[Absent]) -> Option<Note> {
     let first = absent.first()?;
-    let more = match absent.len() - 1 {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
+    let more = and_more(absent.len() - 1);
     let text = format!(
         "the file has no values of tensor {:?}{more} ({}): sizes and MACs are those of the network, and neither statistics of \
          weights nor images are to be had",

@@ -88,3 +88,14 @@ impl fmt::Display for Note {
         }
     }
 }
+
+/// What stands behind the first of many names; nothing where there are no more.
+///
+/// ```
+/// use network::and_more;
+///
+/// assert_eq!([0, 3].map(|more| format!("conv1{}", and_more(more))), ["conv1", "conv1 and 3 more"]);
+/// ```
+pub fn and_more(more: usize) -> String {
+    if more > 0 { format!(" and {more} more") } else { String::new() }
+}

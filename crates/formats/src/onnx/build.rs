@@ -12,7 +12,7 @@ use std::path::Path;
 use esn::Grid;
 use network::{
     ActivationQuantization, DataType, MacLayer, Network, NetworkBuilder, NetworkError, Node, Note, NoteKind, Op,
-    PadMode, Tensor, Unary, Value, ValueId,
+    PadMode, Tensor, Unary, Value, ValueId, and_more,
 };
 
 use super::attributes::{Attributes, BITS_OF_TOOLS};
@@ -621,10 +621,7 @@ fn integers_note(network: &NetworkBuilder) -> Option<Note> {
     let of_tools = |layer: &&MacLayer| layer.requantization.is_none() && data_type(layer).is_some();
     let mut layers = network.layers().iter().filter(of_tools);
     let first = layers.next()?;
-    let more = match layers.count() {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
+    let more = and_more(layers.count());
     let text = format!(
         "layer {}{more}: ONNX has {} on real numbers, and here it reads {}; integers of weights are costed as steps of 1, and \
          the network is not run",

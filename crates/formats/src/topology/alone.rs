@@ -3,7 +3,7 @@
 use network::DataType;
 use network::{
     Absent, Geometry, GeometrySpec, MacLayer, MacOp, Names, Network, NetworkBuilder, NetworkError, Note, NoteKind,
-    Operand, Tensor, Value, ValueId, WeightSource,
+    Operand, Tensor, Value, ValueId, WeightSource, and_more,
 };
 
 use super::fit::set_shapes;
@@ -72,10 +72,7 @@ impl Topology {
         let is_one = |row: &&Row| matches!(row.form, Form::Conv { filters: 1, channels: 2.., .. });
         let mut rows = self.rows.iter().filter(is_one);
         let first = rows.next()?;
-        let more = match rows.count() {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
+        let more = and_more(rows.count());
         let text = format!(
             "topology: layer {:?}{more}: one filter over all channels, as the row says; a depthwise layer stands in such \
              tables so, and has the same weights and MACs",

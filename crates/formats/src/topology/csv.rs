@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use network::{NetworkError, Note, NoteKind};
+use network::{NetworkError, Note, NoteKind, and_more};
 
 use super::{Form, Row, Topology};
 
@@ -196,7 +196,7 @@ fn shown(text: &str) -> String {
 /// A note on lines of one cell: tables of several networks have their titles so.
 fn titles_note(titles: &[(usize, Vec<&str>)]) -> Option<Note> {
     let (line, cells) = titles.first()?;
-    let more = if titles.len() > 1 { format!(" and {} more", titles.len() - 1) } else { String::new() };
+    let more = and_more(titles.len() - 1);
     let title = shown(cells[0]);
     let text = format!("topology: line {line}, {title:?}{more}: a name without sizes is a title and no layer");
     Some(Note::new(NoteKind::LeftOut, text))
@@ -212,8 +212,7 @@ fn uneven(rows: &[Row]) -> Option<Note> {
     };
     let mut uneven = rows.iter().filter(is_uneven);
     let first = uneven.next()?;
-    let more = uneven.count();
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let more = and_more(uneven.count());
     let text = format!(
         "topology: layer {:?}{more}: the stride does not divide IFMAP less filter; positions are rounded down as a \
          convolution does, SCALE-Sim rounds them up",

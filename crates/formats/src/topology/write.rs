@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use network::{Geometry, MacLayer, Network, Note, NoteKind, Operand};
+use network::{Geometry, MacLayer, Network, Note, NoteKind, Operand, and_more};
 
 use super::cell_name;
 use crate::names::layer_names;
@@ -78,8 +78,7 @@ fn notes(network: &Network) -> Vec<Note> {
     let note = |(lost, what): &(Lost, &str)| {
         let mut names = network.layers().iter().filter(|layer| lost(layer)).map(|layer| &layer.name);
         let first = names.next()?;
-        let more = names.count();
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let more = and_more(names.count());
         let text = format!("topology: {first:?}{more}: no column for {what}; weights and MACs are right");
         Some(Note::new(NoteKind::LeftOut, text))
     };

@@ -1,7 +1,7 @@
 //! How a network did on images, as text.
 
 use engine::Arithmetic;
-use network::Network;
+use network::{Network, and_more};
 use runner::{EngineEvaluation, Evaluation, Score};
 
 use super::number::{counted, fraction, tail, telling_width};
@@ -87,7 +87,7 @@ pub(crate) fn activations(evaluation: &Evaluation, engine: &EngineEvaluation) ->
 /// Names of hardware that computes the same: all of them, or the first and how many more there are.
 fn first_names(names: &[String]) -> String {
     match names {
-        [first, second, rest @ ..] if rest.len() > 1 => format!("{first}, {second} and {} more", rest.len()),
+        [first, second, rest @ ..] if rest.len() > 1 => format!("{first}, {second}{}", and_more(rest.len())),
         names => names.join(", "),
     }
 }
