@@ -113,6 +113,15 @@ struct Configured {
     place: usize,
 }
 
+impl Configured {
+    fn new(class: String, config: &Value, place: usize) -> Self {
+        let equation = || config.get("equation").and_then(Value::as_str).map(str::to_string);
+        let kind = Kind::of_class(&class);
+        let kind = if kind == Kind::Einsum(None) { Kind::Einsum(equation()) } else { kind };
+        Self { class, kind, place }
+    }
+}
+
 impl Layers {
     fn of(config: Option<&Value>) -> Self {
         let mut layers = Self::default();
@@ -128,12 +137,8 @@ impl Layers {
             Value::Object(fields) => {
                 let name = fields.get("config").and_then(|config| config.get("name")).and_then(Value::as_str);
                 if let (Some(class), Some(name)) = (fields.get("class_name").and_then(Value::as_str), name) {
-                    let place = self.by_name.len();
-                    let equation = || fields["config"].get("equation").and_then(Value::as_str).map(str::to_string);
-                    let class = snake_case(class);
-                    let kind = Kind::of_class(&class);
-                    let kind = if kind == Kind::Einsum(None) { Kind::Einsum(equation()) } else { kind };
-                    self.by_name.entry(name.to_string()).or_insert(Configured { class, kind, place });
+                    let layer = Configured::new(snake_case(class), &fields["config"], self.by_name.len());
+                    self.by_name.entry(name.to_string()).or_insert(layer);
                 }
                 fields.values().for_each(|inner| self.add(inner));
             }
@@ -141,9 +146,7 @@ impl Layers {
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
-}
 
-impl Layers {
     /// What the layer at the end of a path is: by the layer that it is a part of, by the configuration, or by its names.
     fn kind(&self, way: &[&Part]) -> Kind {
         let Some((own, around)) = way.split_last() else { return Kind::Unknown };
