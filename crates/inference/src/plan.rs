@@ -1,10 +1,10 @@
 //! Checks that a graph can run, and decides which values live how long.
 
-use network::{Graph, LayerId, Network, Node, Op, Value, ValueId};
+use network::{Binary, Graph, LayerId, Network, Node, Op, Value, ValueId};
 
 use crate::array::Array;
 use crate::error::{InferenceError, Problem};
-use crate::ops::{ValueSpec, check_coordinates, check_integer};
+use crate::ops::{ValueSpec, check_coordinates, check_integer, is_computed_on_integers};
 
 /// The most bytes of activations that one run may hold at a time.
 const MAX_LIVE_BYTES: u128 = 4 << 30;
@@ -169,13 +169,27 @@ fn check_node(graph: &Graph, node: &Node) -> Result<(), Problem> {
     let operands = node.inputs.iter().take(if first_alone { 1 } else { usize::MAX });
     let integer = operands.flatten().map(|&id| graph.value(id)).find(|value| is_integer(value));
     match integer {
-        Some(value) if !node.op.moves_integers() => Err(Problem::Unsupported(format!(
+        Some(value) if !node.op.moves_integers() && !is_whole(graph, node) => Err(Problem::Unsupported(format!(
             "arithmetic on {} ({}); this operator is handled on real numbers",
             value.data_type.expect("an integer has a type").name(),
             value.name
         ))),
         _ => Ok(()),
     }
+}
+
+/// Whether a node computes on integers of one type, to integers of the same.
+fn is_whole(graph: &Graph, node: &Node) -> bool {
+    let Op::Binary(function) = node.op else { return false };
+    let mut types = node.inputs.iter().flatten().chain(&node.outputs).map(|&id| graph.value(id).data_type);
+    let Some(first) = types.next().flatten() else { return false };
+    // An exponent has a type of its own.
+    let is_one = function == Binary::Pow || types.clone().all(|other| other == Some(first));
+    // A real number takes an integer for its exponent.
+    if function == Binary::Pow && first.is_real() {
+        return true;
+    }
+    is_one && types.all(|other| other.is_some_and(|other| !other.is_real())) && is_computed_on_integers(function, first)
 }
 
 fn is_integer(value: &Value) -> bool {

@@ -289,6 +289,26 @@ pub enum Unary {
     Softplus,
     /// `x / (1 + |x|)`.
     Softsign,
+    /// The sine.
+    Sin,
+    /// The cosine.
+    Cos,
+    /// The tangent.
+    Tan,
+    /// The inverse of the sine.
+    Asin,
+    /// The inverse of the cosine.
+    Acos,
+    /// The inverse of the tangent.
+    Atan,
+    /// The hyperbolic sine.
+    Sinh,
+    /// The hyperbolic cosine.
+    Cosh,
+    /// The inverse of the hyperbolic cosine.
+    Acosh,
+    /// The inverse of the hyperbolic tangent.
+    Atanh,
     /// `x · tanh(ln(1 + e^x))`.
     Mish,
     /// The error function.
@@ -319,13 +339,23 @@ pub enum Unary {
 
 impl Unary {
     /// Those without parameters: a file names them and says no more.
-    pub const PLAIN: [Unary; 19] = [
+    pub const PLAIN: [Unary; 29] = [
         Unary::Relu,
         Unary::HardSwish,
         Unary::Sigmoid,
         Unary::Tanh,
         Unary::Softplus,
         Unary::Softsign,
+        Unary::Sin,
+        Unary::Cos,
+        Unary::Tan,
+        Unary::Asin,
+        Unary::Acos,
+        Unary::Atan,
+        Unary::Sinh,
+        Unary::Cosh,
+        Unary::Acosh,
+        Unary::Atanh,
         Unary::Mish,
         Unary::Erf,
         Unary::Exp,
@@ -359,6 +389,16 @@ impl Unary {
             Unary::Gelu { .. } => "Gelu",
             Unary::Softplus => "Softplus",
             Unary::Softsign => "Softsign",
+            Unary::Sin => "Sin",
+            Unary::Cos => "Cos",
+            Unary::Tan => "Tan",
+            Unary::Asin => "Asin",
+            Unary::Acos => "Acos",
+            Unary::Atan => "Atan",
+            Unary::Sinh => "Sinh",
+            Unary::Cosh => "Cosh",
+            Unary::Acosh => "Acosh",
+            Unary::Atanh => "Atanh",
             Unary::Mish => "Mish",
             Unary::Erf => "Erf",
             Unary::Exp => "Exp",
@@ -386,7 +426,9 @@ impl Unary {
             Unary::Relu | Unary::LeakyRelu { .. } | Unary::Elu { .. } | Unary::Selu { .. } | Unary::Celu { .. } => true,
             Unary::ThresholdedRelu { .. } | Unary::HardSwish | Unary::Mish | Unary::Gelu { .. } => true,
             Unary::Softsign | Unary::Tanh | Unary::Erf | Unary::Sqrt | Unary::Abs | Unary::Neg => true,
-            Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round => true,
+            Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round | Unary::Sin | Unary::Tan | Unary::Asin => true,
+            Unary::Atan | Unary::Sinh | Unary::Atanh => true,
+            Unary::Cos | Unary::Acos | Unary::Cosh | Unary::Acosh => false,
             Unary::Clip { min, max } => min <= 0.0 && max >= 0.0,
             Unary::Shrink { lambda, bias } => lambda >= 0.0 || bias == 0.0,
             Unary::HardSigmoid { beta, .. } => beta <= 0.0,
@@ -521,14 +563,32 @@ pub enum Reduction {
     Min,
     /// Their product.
     Product,
+    /// The sum of their magnitudes.
+    L1,
     /// The root of the sum of their squares.
     L2,
+    /// The sum of their squares.
+    SumSquare,
+    /// The natural logarithm of their sum.
+    LogSum,
+    /// The natural logarithm of the sum of `e^x`.
+    LogSumExp,
 }
 
 impl Reduction {
     /// All of them.
-    pub const ALL: [Reduction; 6] =
-        [Reduction::Mean, Reduction::Sum, Reduction::Max, Reduction::Min, Reduction::Product, Reduction::L2];
+    pub const ALL: [Reduction; 10] = [
+        Reduction::Mean,
+        Reduction::Sum,
+        Reduction::Max,
+        Reduction::Min,
+        Reduction::Product,
+        Reduction::L1,
+        Reduction::L2,
+        Reduction::SumSquare,
+        Reduction::LogSum,
+        Reduction::LogSumExp,
+    ];
 
     /// The name of the operator in ONNX.
     pub fn name(self) -> &'static str {
@@ -538,7 +598,11 @@ impl Reduction {
             Reduction::Max => "ReduceMax",
             Reduction::Min => "ReduceMin",
             Reduction::Product => "ReduceProd",
+            Reduction::L1 => "ReduceL1",
             Reduction::L2 => "ReduceL2",
+            Reduction::SumSquare => "ReduceSumSquare",
+            Reduction::LogSum => "ReduceLogSum",
+            Reduction::LogSumExp => "ReduceLogSumExp",
         }
     }
 

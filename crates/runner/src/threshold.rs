@@ -56,7 +56,8 @@ impl Known<'_> {
             Op::Reduce { reduction, .. } => match reduction {
                 Reduction::Mean | Reduction::Max | Reduction::Min => self.of_input(node, 0),
                 Reduction::Sum | Reduction::Product => self.of_input(node, 0).scaled(),
-                Reduction::L2 => Meaning::Unclear,
+                Reduction::L1 | Reduction::L2 | Reduction::SumSquare => Meaning::Unclear,
+                Reduction::LogSum | Reduction::LogSumExp => Meaning::Unclear,
             },
             Op::Cast => match input_type(self.graph, node) {
                 // The zero of integers is that of their codes.
@@ -160,6 +161,9 @@ fn of_function(function: Unary, input: Meaning) -> Meaning {
         }
         Unary::Softsign | Unary::Mish | Unary::Erf | Unary::Floor | Unary::Ceil | Unary::Sign => input.scaled(),
         Unary::Exp | Unary::Softplus | Unary::Sqrt | Unary::Abs | Unary::Log => Meaning::Unclear,
+        // They keep the sign of a number.
+        Unary::Atan | Unary::Sinh | Unary::Asin | Unary::Atanh => input.scaled(),
+        Unary::Sin | Unary::Cos | Unary::Tan | Unary::Acos | Unary::Cosh | Unary::Acosh => Meaning::Unclear,
     }
 }
 

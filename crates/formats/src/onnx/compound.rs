@@ -36,6 +36,7 @@ pub(super) fn take_apart(graph: &mut GraphProto, opset: i64) -> Result<(), Fault
             "Hardmax" => found.hardmax(),
             "Mean" => found.mean(),
             "Swish" => found.swish(),
+            "MeanVarianceNormalization" => found.mean_variance_normalization(),
             _ => return Ok(None),
         }
         .map(Some)
@@ -112,6 +113,24 @@ impl<'a> Found<'a> {
         let rest = steps.ints(&[-1]);
         let by_channel = steps.op("Concat", &[&channels, &rest], vec![int("axis", 0)]);
         steps.reshape(&even, &by_channel)
+    }
+
+    /// MeanVarianceNormalization: `(x − mean) / (√(mean(x²) − mean²) + 1e-9)`.
+    fn mean_variance_normalization(&self) -> Result<Vec<NodeProto>, Fault> {
+        self.only(&["axes"])?;
+        let [x] = self.inputs()?;
+        let axes = self.attribute("axes").map_or(vec![0, 2, 3], |attribute| attribute.ints.clone());
+        let mut steps = self.steps();
+        let mean = steps.reduce("ReduceMean", x, &axes);
+        let (square, square_of_mean) = (steps.pair("Mul", x, x), steps.pair("Mul", &mean, &mean));
+        let mean_of_squares = steps.reduce("ReduceMean", &square, &axes);
+        let variance = steps.pair("Sub", &mean_of_squares, &square_of_mean);
+        let deviation = steps.op("Sqrt", &[&variance], vec![]);
+        let least = steps.float_like(1e-9, x);
+        let divisor = steps.pair("Add", &deviation, &least);
+        let centred = steps.pair("Sub", x, &mean);
+        let attributes = steps.broadcasting();
+        Ok(steps.end("Div", &[&centred, &divisor], attributes))
     }
 
     /// GroupNormalization with a scale and a bias for each channel.

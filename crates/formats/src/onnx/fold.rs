@@ -4,7 +4,7 @@ use network::rearrange::{for_each_offset, strides, transpose};
 use network::{DataType, Op};
 
 use super::array::{Array, Data, settle};
-use super::fold_elementwise::{self as elementwise, Total};
+use super::fold_elementwise as elementwise;
 use super::form::{Form, MAX_FOLDED, MAX_FOLDED_WEIGHTS, axis};
 use super::plan::{Action, FoldOp};
 use crate::reading::fault::{Fault, invalid};
@@ -88,7 +88,7 @@ fn run(op: &Op, inputs: &[Array], shape: &[usize], data_type: DataType) -> Resul
         Op::Tile => Some(tile(x, shape)),
         Op::Unary(function) => elementwise::one(*function, &inputs[0]),
         Op::Binary(function) => elementwise::pairs(*function, inputs, shape)?,
-        Op::Reduce { reduction, axes, .. } => elementwise::reduce(x, axes, Total::Of(*reduction)),
+        Op::Reduce { reduction, axes, .. } => elementwise::reduce(x, axes, *reduction),
         Op::Where => elementwise::choose(inputs, shape),
         // `fold` computes a Split, which has several outputs.
         Op::Split { .. } => None,
@@ -113,7 +113,6 @@ fn compute(op: &FoldOp, inputs: &[Array], shape: &[usize]) -> Result<Option<Data
             }
         }
         FoldOp::Mod { float } => elementwise::modulo(&inputs[0], &inputs[1], *float, shape),
-        FoldOp::Reduce { total, axes } => elementwise::reduce(&inputs[0], axes, *total),
         FoldOp::MatMul => product(&inputs[0], &inputs[1]),
     })
 }

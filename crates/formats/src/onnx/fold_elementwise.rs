@@ -122,59 +122,57 @@ pub(super) fn pairs(function: Binary, inputs: &[Array], shape: &[usize]) -> Resu
 pub(super) fn modulo(a: &Array, b: &Array, float: bool, shape: &[usize]) -> Option<Data> {
     let function: OnTwo = match float {
         true => (i64::checked_rem, |a, b| a % b),
-        // The sign of an integer remainder is that of the divisor, as in Python.
-        false => (|a, b| a.checked_rem(b)?.checked_add(b)?.checked_rem(b), |_, _| f64::NAN),
+        // The sign of the remainder is that of the divisor, as in Python.
+        false => (|a, b| a.checked_rem(b)?.checked_add(b)?.checked_rem(b), floored),
     };
     join(&spread(a, shape), &spread(b, shape), function)
 }
 
-/// A reduction of constants; two of them are no operators of the graph.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Total {
-    Of(Reduction),
-    /// The sum of magnitudes.
-    L1,
-    /// The sum of squares.
-    SumSquare,
+fn floored(a: f64, b: f64) -> f64 {
+    let remainder = a % b;
+    if remainder != 0.0 && (remainder < 0.0) != (b < 0.0) { remainder + b } else { remainder }
 }
 
-impl Total {
-    /// What becomes of each element first; `None` where that is the element.
-    fn prepare(self) -> Option<OnOne> {
-        match self {
-            Self::L1 => found(&UNARY, Unary::Abs),
-            Self::SumSquare | Self::Of(Reduction::L2) => Some((|v| v.checked_mul(v), |v| v * v)),
-            Self::Of(Reduction::Mean | Reduction::Sum | Reduction::Product | Reduction::Min | Reduction::Max) => None,
-        }
+/// What becomes of each element before a reduction; `None` where that is the element.
+fn prepare(reduction: Reduction) -> Option<OnOne> {
+    match reduction {
+        Reduction::L1 => found(&UNARY, Unary::Abs),
+        Reduction::LogSumExp => found(&UNARY, Unary::Exp),
+        Reduction::SumSquare | Reduction::L2 => Some((|v| v.checked_mul(v), |v| v * v)),
+        Reduction::Mean | Reduction::Sum | Reduction::LogSum => None,
+        Reduction::Product | Reduction::Min | Reduction::Max => None,
     }
+}
 
-    /// The function that joins two elements.
-    fn joins(self) -> Binary {
-        match self {
-            Self::L1 | Self::SumSquare | Self::Of(Reduction::Sum | Reduction::Mean | Reduction::L2) => Binary::Add,
-            Self::Of(Reduction::Product) => Binary::Mul,
-            Self::Of(Reduction::Min) => Binary::Min,
-            Self::Of(Reduction::Max) => Binary::Max,
-        }
+/// The function that joins two elements.
+fn joins(reduction: Reduction) -> Binary {
+    match reduction {
+        Reduction::L1 | Reduction::SumSquare | Reduction::Sum | Reduction::Mean | Reduction::L2 => Binary::Add,
+        Reduction::LogSum | Reduction::LogSumExp => Binary::Add,
+        Reduction::Product => Binary::Mul,
+        Reduction::Min => Binary::Min,
+        Reduction::Max => Binary::Max,
     }
+}
 
-    /// What becomes of the whole of `count` elements. Means and roots of integers are not computed.
-    fn finish(self, whole: Data, count: usize) -> Option<Data> {
-        match (self, whole) {
-            (Self::Of(Reduction::Mean), Data::Real(sums)) => {
-                Some(Data::Real(sums.into_iter().map(|sum| sum / count as f64).collect()))
-            }
-            (Self::Of(Reduction::L2), Data::Real(sums)) => Some(Data::Real(sums.into_iter().map(f64::sqrt).collect())),
-            (Self::Of(Reduction::Mean | Reduction::L2), Data::Int(_)) => None,
-            (_, whole) => Some(whole),
+/// What becomes of the whole of `count` elements. Means, roots and logarithms of integers are not computed.
+fn finish(reduction: Reduction, whole: Data, count: usize) -> Option<Data> {
+    let each = |sums: Vec<f64>, of: fn(f64) -> f64| Some(Data::Real(sums.into_iter().map(of).collect()));
+    match (reduction, whole) {
+        (Reduction::Mean, Data::Real(sums)) => {
+            Some(Data::Real(sums.into_iter().map(|sum| sum / count as f64).collect()))
         }
+        (Reduction::L2, Data::Real(sums)) => each(sums, f64::sqrt),
+        (Reduction::LogSum | Reduction::LogSumExp, Data::Real(sums)) => each(sums, f64::ln),
+        (Reduction::Mean | Reduction::L2 | Reduction::LogSum | Reduction::LogSumExp, Data::Int(_)) => None,
+        (_, whole) => Some(whole),
     }
 }
 
 /// Reduces `axes`; the result is row-major over the axes that stay. Real numbers are summed in 64 bits and rounded once.
 /// `None` over no elements or on overflow.
-pub(super) fn reduce(x: &Array, axes: &[usize], total: Total) -> Option<Data> {
-    let (on_ints, on_reals) = found(&BINARY, total.joins())?;
+pub(super) fn reduce(x: &Array, axes: &[usize], reduction: Reduction) -> Option<Data> {
+    let (on_ints, on_reals) = found(&BINARY, joins(reduction))?;
     let own = strides(&x.shape);
     let kept: Vec<usize> = (0..x.shape.len()).filter(|axis| !axes.contains(axis)).collect();
     let part = |axes: &[usize], of: &[usize]| axes.iter().map(|&axis| of[axis]).collect::<Vec<_>>();
@@ -182,7 +180,7 @@ pub(super) fn reduce(x: &Array, axes: &[usize], total: Total) -> Option<Data> {
     for_each_offset(&part(axes, &x.shape), &part(axes, &own), |offset| inside.push(offset));
     let mut starts = Vec::new();
     for_each_offset(&part(&kept, &x.shape), &part(&kept, &own), |offset| starts.push(offset));
-    let prepared = total.prepare().map(|prepare| map(&x.data, prepare));
+    let prepared = prepare(reduction).map(|prepare| map(&x.data, prepare));
     let data = match &prepared {
         Some(prepared) => prepared.as_ref()?,
         None => &x.data,
@@ -201,7 +199,7 @@ pub(super) fn reduce(x: &Array, axes: &[usize], total: Total) -> Option<Data> {
             Data::Real(starts.iter().map(total).collect::<Option<_>>()?)
         }
     };
-    total.finish(whole, inside.len())
+    finish(reduction, whole, inside.len())
 }
 
 /// Offsets into a tensor of shape `from` for every element of shape `to`, which it broadcasts to.

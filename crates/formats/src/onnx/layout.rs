@@ -343,6 +343,7 @@ pub(super) fn gather_elements(view: &View<'_>) -> Result<Plan, Fault> {
 pub(super) fn space_to_depth(view: &View<'_>) -> Result<Plan, Fault> {
     view.arity(1, 1)?;
     let found = view.attributes.int("blocksize")?.ok_or_else(|| invalid!("attribute \"blocksize\" is missing"))?;
+    let by_depth = view.attributes.choice("mode", &["DCR", "CRD"])? == "DCR";
     let &[n, c, h, w] = view.shape(0)? else {
         return Err(invalid!("an input of shape {:?}; expected four axes", view.shape(0)?));
     };
@@ -352,7 +353,8 @@ pub(super) fn space_to_depth(view: &View<'_>) -> Result<Plan, Fault> {
     };
     let channels = block.checked_mul(block).and_then(|area| c.checked_mul(area));
     let channels = channels.ok_or_else(|| invalid!("the output is too large"))?;
-    Ok(Plan::run(Op::SpaceToDepth { block }, view.like_first(vec![n, channels, h / block, w / block])))
+    let form = view.like_first(vec![n, channels, h / block, w / block]);
+    Ok(if by_depth { Plan::run(Op::SpaceToDepth { block }, form) } else { Plan::not_run("its mode is CRD", form) })
 }
 
 /// DepthToSpace.

@@ -1,6 +1,6 @@
 //! Which operator is understood by what.
 
-use network::Binary;
+use network::{Binary, Reduction};
 
 use super::external::ExternalFiles;
 use super::plan::Plan;
@@ -15,8 +15,9 @@ use crate::reading::fault::{Fault, not_costed, not_run};
 use crate::reading::findings::NOT_HANDLED;
 
 /// Operators with weights or products that nothing here costs.
-const UNCOSTED: [&str; 19] = [
+const UNCOSTED: [&str; 21] = [
     "Attention",
+    "CausalConvWithState",
     "ConvInteger",
     "DeformConv",
     "Einsum",
@@ -26,6 +27,7 @@ const UNCOSTED: [&str; 19] = [
     "GRU",
     "If",
     "LSTM",
+    "LinearAttention",
     "Loop",
     "MatMulInteger",
     "MatMulNBits",
@@ -181,7 +183,7 @@ fn arithmetic(view: &View<'_>) -> Option<Result<Plan, Fault>> {
     if let Some(function) = Binary::named(view.op_type) {
         return Some(elementwise::binary(view, function));
     }
-    if let Some(total) = reduce::named(view.op_type) {
+    if let Some(total) = Reduction::named(view.op_type) {
         return Some(reduce::reduce(view, total));
     }
     Some(match view.op_type {
@@ -205,21 +207,7 @@ fn not_taken(view: &View<'_>) -> Fault {
 /// Operators that are not run; of some, at least the shape is known.
 fn outside(view: &View<'_>) -> Result<Plan, Fault> {
     match view.op_type {
-        "Acos"
-        | "Acosh"
-        | "Asin"
-        | "Asinh"
-        | "Atan"
-        | "Atanh"
-        | "BitwiseNot"
-        | "Cos"
-        | "Cosh"
-        | "MeanVarianceNormalization"
-        | "Silu"
-        | "Sin"
-        | "Sinh"
-        | "Tan"
-        | "Trilu" => elementwise::same_shape(view),
+        "Asinh" | "BitwiseNot" | "Silu" | "Trilu" => elementwise::same_shape(view),
         "If" => Err(not_taken(view)),
         _ => Err(not_run!("")),
     }

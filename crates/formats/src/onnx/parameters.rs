@@ -36,6 +36,8 @@ pub(super) fn written(function: &Unary) -> Vec<AttributeProto> {
         Unary::Relu | Unary::HardSwish | Unary::Sigmoid | Unary::Tanh | Unary::Softplus | Unary::Softsign => vec![],
         Unary::Mish | Unary::Erf | Unary::Exp | Unary::Sqrt | Unary::Log | Unary::Abs | Unary::Neg => vec![],
         Unary::Floor | Unary::Ceil | Unary::Round | Unary::Sign | Unary::Reciprocal | Unary::Not => vec![],
+        Unary::Sin | Unary::Cos | Unary::Tan | Unary::Asin | Unary::Acos | Unary::Atan => vec![],
+        Unary::Sinh | Unary::Cosh | Unary::Acosh | Unary::Atanh => vec![],
         Unary::Clip { .. } => vec![],
     }
 }

@@ -3,7 +3,6 @@
 use network::{MacLayer, Op, Tensor, ValueId};
 
 use super::chain::Chain;
-use super::fold_elementwise::Total;
 use super::form::Form;
 use super::integer_mac::IntegerMac;
 use super::slot::Sequence;
@@ -15,7 +14,6 @@ pub(super) enum FoldOp {
     Mod { float: bool },
     Range,
     Fill { value: Tensor },
-    Reduce { total: Total, axes: Vec<usize> },
     MatMul,
 }
 

@@ -2,40 +2,25 @@
 
 use network::{Op, Reduction};
 
-use super::fold_elementwise::Total;
 use super::form::{Form, distinct_axes};
-use super::plan::{FoldOp, Kept, Plan};
+use super::plan::Plan;
 use super::view::View;
 use crate::reading::fault::Fault;
 
 /// Reductions. Axes are an attribute in older opsets, an input in newer.
-pub(super) fn reduce(view: &View<'_>, total: Total) -> Result<Plan, Fault> {
+pub(super) fn reduce(view: &View<'_>, reduction: Reduction) -> Result<Plan, Fault> {
     view.arity(1, 2)?;
     let x = view.shape(0)?;
     let keep_dims = view.attributes.flag("keepdims", true)?;
     let noop = view.attributes.flag("noop_with_empty_axes", false)?;
-    let since = if total == Total::Of(Reduction::Sum) { 13 } else { 18 };
+    let since = if reduction == Reduction::Sum { 13 } else { 18 };
     let found = view.ints_by_opset("axes", 1, since)?.unwrap_or_default();
     if found.is_empty() && noop {
         return Ok(Plan::run_on_first(Op::Identity, view.like_first(x.to_vec())));
     }
     let axes = if found.is_empty() { (0..x.len()).collect() } else { distinct_axes(&found, x.len())? };
     let form = view.like_first(reduced_shape(x, &axes, keep_dims));
-    Ok(match total {
-        Total::Of(reduction) => Plan::run_on_first(Op::Reduce { reduction, axes, keep_dims }, form),
-        Total::L1 | Total::SumSquare => {
-            Plan { kept: Kept::Only(0), ..Plan::compute(FoldOp::Reduce { total, axes }, form) }
-        }
-    })
-}
-
-/// The reduction that ONNX calls so.
-pub(super) fn named(name: &str) -> Option<Total> {
-    match name {
-        "ReduceL1" => Some(Total::L1),
-        "ReduceSumSquare" => Some(Total::SumSquare),
-        name => Reduction::named(name).map(Total::Of),
-    }
+    Ok(Plan::run_on_first(Op::Reduce { reduction, axes, keep_dims }, form))
 }
 
 fn reduced_shape(x: &[usize], axes: &[usize], keep_dims: bool) -> Vec<usize> {

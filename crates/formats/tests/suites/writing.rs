@@ -395,7 +395,7 @@ fn an_even_integer_says_that_a_file_is_not_mid_rise() {
 fn what_is_not_understood_is_not_written() {
     let network = model()
         .input("x", &[0, 3, 4])
-        .node("Sin", &["x"], &["a"])
+        .node("Trilu", &["x"], &["a"])
         .weights("w", &[4, 2])
         .node("MatMul", &["a", "w"], &["y"])
         .read();
@@ -403,7 +403,7 @@ fn what_is_not_understood_is_not_written() {
     assert!(matches!(error, NetworkError::Unsupported { .. }));
     assert_eq!(
         error.to_string(),
-        "test.onnx: node \"Sin_a\": unsupported: writing the operator Sin, for it is not understood"
+        "test.onnx: node \"Trilu_a\": unsupported: writing the operator Trilu, for it is not understood"
     );
 }
 

@@ -10,6 +10,7 @@ mod quantize;
 mod reduce;
 mod resize;
 mod strided;
+mod whole;
 
 use network::{Binary, DataType, Op, Reduction, Unary};
 
@@ -23,6 +24,7 @@ pub(crate) use integer::check as check_integer;
 pub(crate) use quantize::integer_range;
 pub(crate) use resize::check_coordinates;
 pub(crate) use strided::{gather_strided, strides};
+pub(crate) use whole::is_computed as is_computed_on_integers;
 
 /// What is known of a value before the network runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,7 +58,10 @@ pub(crate) fn run(
             inputs.into_iter().for_each(|input| input.recycle(buffers));
             Ok(vec![unary(*function)(x, buffers)])
         }
-        Op::Binary(function) => Ok(vec![binary(*function, inputs, buffers)?]),
+        Op::Binary(function) => match output.data_type.filter(|&data_type| whole::is_computed(*function, data_type)) {
+            Some(data_type) => Ok(vec![on_integers(*function, inputs, data_type, buffers)?]),
+            None => Ok(vec![binary(*function, inputs, buffers)?]),
+        },
         op => {
             let x = inputs.remove(0);
             let rest: Vec<&Array> = inputs.iter().map(Input::array).collect();
@@ -90,6 +95,16 @@ fn unary(function: Unary) -> Loop {
         Unary::Gelu { approximate } => each(move |x| elementwise::gelu(x, approximate)),
         Unary::Softplus => each(elementwise::softplus),
         Unary::Softsign => each(|x| x / (1.0 + x.abs())),
+        Unary::Sin => each(f32::sin),
+        Unary::Cos => each(f32::cos),
+        Unary::Tan => each(f32::tan),
+        Unary::Asin => each(f32::asin),
+        Unary::Acos => each(f32::acos),
+        Unary::Atan => each(f32::atan),
+        Unary::Sinh => each(f32::sinh),
+        Unary::Cosh => each(f32::cosh),
+        Unary::Acosh => each(f32::acosh),
+        Unary::Atanh => each(f32::atanh),
         Unary::Mish => each(|x| x * elementwise::softplus(x).tanh()),
         Unary::Erf => each(elementwise::erf),
         Unary::Exp => each(f32::exp),
@@ -137,6 +152,21 @@ fn binary(function: Binary, inputs: Vec<Input>, buffers: &mut Buffers) -> Result
             Binary::LessOrEqual => zip(result, next, buffers, |x, y| truth(x <= y)),
             Binary::Max => zip(result, next, buffers, elementwise::maximum),
         }?);
+    }
+    Ok(result.into_owned(buffers))
+}
+
+/// Functions of integers, one input after another.
+fn on_integers(
+    function: Binary,
+    inputs: Vec<Input>,
+    data_type: DataType,
+    buffers: &mut Buffers,
+) -> Result<Array, Problem> {
+    let mut inputs = inputs.into_iter();
+    let mut result = inputs.next().expect("the caller checks that there is one");
+    for next in inputs {
+        result = Input::Owned(whole::binary(function, [result, next], data_type, buffers)?);
     }
     Ok(result.into_owned(buffers))
 }

@@ -13,6 +13,14 @@ fn join(reduction: Reduction, row: &[f32]) -> f32 {
         Reduction::Mean => (sum() / row.len() as f64) as f32,
         Reduction::Sum => sum() as f32,
         Reduction::Product => row.iter().map(|&x| f64::from(x)).product::<f64>() as f32,
+        Reduction::L1 => row.iter().map(|&x| f64::from(x).abs()).sum::<f64>() as f32,
+        Reduction::SumSquare => row.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>() as f32,
+        Reduction::LogSum => sum().ln() as f32,
+        Reduction::LogSumExp => {
+            let largest = row.iter().fold(f64::NEG_INFINITY, |max, &x| max.max(f64::from(x)));
+            let shift = if largest.is_finite() { largest } else { 0.0 };
+            (row.iter().map(|&x| (f64::from(x) - shift).exp()).sum::<f64>().ln() + shift) as f32
+        }
         Reduction::L2 => row.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt() as f32,
         Reduction::Min => row.iter().fold(f32::INFINITY, |min, &x| if x < min || x.is_nan() { x } else { min }),
         Reduction::Max => row.iter().fold(f32::NEG_INFINITY, |max, &x| if x > max || x.is_nan() { x } else { max }),
