@@ -35,6 +35,18 @@ impl Recorded {
         cases.iter().map(Self::of).collect()
     }
 
+    /// All networks of a file in which each is a case of an operator, with the operator's name.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such file, or it is none of these.
+    pub fn with_operators(file: &str) -> Vec<(String, Self)> {
+        let text = fs::read_to_string(repository(&format!("tests/reference/{file}"))).expect("it is in the repository");
+        let cases: Vec<Value> = serde_json::from_str(&text).expect("valid JSON");
+        let operator = |case: &Value| case["operator"].as_str().expect("an operator").to_string();
+        cases.iter().map(|case| (operator(case), Self::of(case))).collect()
+    }
+
     fn of(case: &Value) -> Self {
         Self {
             name: case["name"].as_str().expect("a name").to_string(),

@@ -20,6 +20,7 @@ mod large_files;
 mod meaning;
 mod messages;
 mod mutations;
+mod operators;
 mod outputs;
 mod pictures;
 mod products;
