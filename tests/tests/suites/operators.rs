@@ -22,6 +22,8 @@ struct Operator {
     not_costed: bool,
     /// Whether it gives on integers what it gives on real numbers.
     moves: bool,
+    /// Whether a network may end with it: its input is returned in its place.
+    at_end: bool,
 }
 
 fn read(case: &Recorded) -> Option<Network> {
@@ -54,7 +56,9 @@ fn operators() -> BTreeMap<String, Operator> {
         of.not_costed |= network.not_costed().iter().any(|left_out| left_out.operator == name);
         let nodes = || network.graph().nodes().iter().filter(|node| node.op_type == name);
         of.layer |= nodes().any(|node| matches!(node.op, Op::Mac(_)) && node.name != "layer");
-        if let Some(found) = tried(&case, &network) {
+        if network.notes().iter().any(|note| note.text().contains(" says by ")) {
+            of.at_end = true;
+        } else if let Some(found) = tried(&case, &network) {
             of.runs += 1;
             of.moves |= nodes().any(|node| node.op.moves_integers());
             mistakes.extend(wrong(&case, &found));
@@ -104,6 +108,7 @@ fn row(name: &str, of: &Operator) -> String {
         (false, false) => "none",
     };
     let images = match of.runs {
+        0 if of.at_end => "at the end alone".to_string(),
         0 => "no".to_string(),
         runs => format!("{runs} of {}", of.cases),
     };

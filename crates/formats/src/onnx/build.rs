@@ -1,6 +1,7 @@
 //! Builds the graph: one pass over the nodes, in which every shape is inferred and every constant folded.
 
 mod branch;
+mod classes;
 mod inner;
 mod integer;
 mod known;
@@ -592,6 +593,7 @@ impl<'a> Builder<'a> {
 
     fn finish(mut self, graph: &GraphProto) -> Result<Network, NetworkError> {
         let outputs = self.outputs(graph).map_err(|fault| fault.at(self.path, "graph".to_string()))?;
+        let outputs = self.before_classes(graph, outputs);
         if self.network.layers().is_empty() {
             let instead = self.findings.instead_of_layers();
             let fault = unsupported!("expected Conv, ConvTranspose, Gemm or MatMul with constant weights; {instead}");

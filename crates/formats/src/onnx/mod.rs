@@ -44,7 +44,8 @@
 //! operators.rs        which operator is understood by which planner
 //! fold.rs             operators computed on constants; the elementwise ones in fold_elementwise.rs
 //! exported.rs ...     archives of torch.export, whose graph is written in operators of ONNX
-//! build.rs            the pass over the nodes; constants, layers on integers and branches of an If under build/
+//! build.rs            the pass over the nodes; constants, layers on integers or with a sum behind them, branches of an If,
+//!                     and classes at the end under build/
 //! write/              the writer
 //! ```
 

@@ -594,3 +594,31 @@ fn parts_of_operators_are_refused_where_the_operator_is_wrong() {
     let network = with_layer(rounded, 1).read();
     assert!(network.notes()[0].text().contains("its ceil_mode is 1"), "{:?}", network.notes());
 }
+
+#[test]
+fn classes_at_the_end_are_left_out() {
+    let numbers = || model().input("x", &[0, 3]).weights("w", &[3, 4]).node("MatMul", &["x", "w"], &["n"]);
+    let arg_max = |axis| numbers().node_with("ArgMax", &["n"], &["c"], vec![int("axis", axis), int("keepdims", 0)]);
+    let top = |largest| {
+        let file = numbers().ints("k", &[2]);
+        file.node_with("TopK", &["n", "k"], &["v", "i"], vec![int("largest", largest)]).returning_all(&["v", "i"])
+    };
+    let cases = [
+        (arg_max(1).returning_all(&["c"]), &["n"][..], 1),
+        (arg_max(-1).node_with("Cast", &["c"], &["y"], vec![int("to", 6)]), &["n"], 1),
+        (arg_max(1).returning_all(&["n", "c"]), &["n"], 1),
+        (top(1), &["n"], 2),
+        (arg_max(0).returning_all(&["c"]), &["c"], 0),
+        (top(0), &["v", "i"], 0),
+    ];
+    check_all(cases, |(file, expected, notes)| {
+        let network = file.read();
+        let names: Vec<&str> =
+            network.graph().outputs().iter().map(|&id| network.graph().value(id).name.as_str()).collect();
+        assert_eq!(names, *expected);
+        let told = network.notes().iter().filter(|note| note.text().contains(" says by "));
+        assert_eq!(told.count(), *notes, "{:?}", network.notes());
+        let is_run = network.graph().nodes().iter().all(|node| node.op != Op::Unsupported);
+        assert_eq!(is_run, *notes > 0);
+    });
+}
