@@ -546,4 +546,5 @@ def main():
     print(f"{len(cases.cases)} cases", file=sys.stderr)
 
 
-main()
+if __name__ == "__main__":
+    main()

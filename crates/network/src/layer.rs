@@ -182,15 +182,15 @@ pub enum Bias {
     Float(Vec<f32>),
     /// Integers and their scale (one number, or one an output channel): `bias = value · scale`.
     Integer {
-        /// The integers, one an output channel.
-        values: Vec<i32>,
+        /// The integers, one an output channel; of at most 32 bits, but with activations of 16 bits.
+        values: Vec<i64>,
         /// Their scale.
         scales: Vec<f32>,
     },
 }
 
 impl Bias {
-    /// The bias of one output channel as a real number; exact, for both factors of an integer bias fit an `f64` product.
+    /// The bias of one output channel as a real number; exact up to 29 bits of an integer, and rounded once beyond.
     ///
     /// # Panics
     ///
@@ -200,7 +200,7 @@ impl Bias {
             Bias::Float(values) => f64::from(values[channel]),
             Bias::Integer { values, scales } => {
                 let scale = if scales.len() == 1 { scales[0] } else { scales[channel] };
-                f64::from(values[channel]) * f64::from(scale)
+                values[channel] as f64 * f64::from(scale)
             }
         }
     }

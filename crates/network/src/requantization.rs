@@ -34,11 +34,19 @@ pub enum RequantizationRule {
         /// −31…30; positive shifts left.
         shifts: Vec<i32>,
     },
-    /// The same product rounded once, ties up. Fully connected layers of TFLite.
+    /// The same product of a sum of up to 64 bits, rounded once, ties up. Fully connected layers of TFLite.
     FixedPointOnce {
         /// 2^30…2^31 − 1, or 0.
         multipliers: Vec<i32>,
         /// −31…30; positive shifts left.
+        shifts: Vec<i32>,
+    },
+    /// `sum · m · 2^(shift − 15)` in 64-bit integers, rounded once, ties up; `m` is the multiplier rounded to its upper 16
+    /// bits. Convolutions of TFLite whose activations have 16 bits and whose sums have 64.
+    Wide {
+        /// 2^30…2^31 − 1, or 0.
+        multipliers: Vec<i32>,
+        /// −31…7; positive shifts left.
         shifts: Vec<i32>,
     },
 }
@@ -62,7 +70,10 @@ impl Requantization {
                 i64::from(multiply_fixed_point(saturated(sum), of(multipliers, filter), of(shifts, filter)))
             }
             RequantizationRule::FixedPointOnce { multipliers, shifts } => {
-                multiply_rounding_once(saturated(sum), of(multipliers, filter), of(shifts, filter))
+                multiply_rounding_once(sum, of(multipliers, filter), of(shifts, filter))
+            }
+            RequantizationRule::Wide { multipliers, shifts } => {
+                multiply_wide(sum, of(multipliers, filter), of(shifts, filter))
             }
         };
         rounded.saturating_add(zero).clamp(min, max) as i32
@@ -109,9 +120,21 @@ pub fn multiply_fixed_point(x: i32, multiplier: i32, shift: i32) -> i32 {
 }
 
 /// `x · multiplier · 2^(shift − 31)`, rounded once, ties up. `shift` is −31…30.
-fn multiply_rounding_once(x: i32, multiplier: i32, shift: i32) -> i64 {
-    let right = 31 - shift.clamp(-31, 30);
-    (i64::from(x) * i64::from(multiplier) + (1 << (right - 1))) >> right
+fn multiply_rounding_once(x: i64, multiplier: i32, shift: i32) -> i64 {
+    scaled_once(x, multiplier, 31 - shift.clamp(-31, 30))
+}
+
+/// `x · multiplier / 2^right`, rounded once, ties up; `right` is at least 1.
+fn scaled_once(x: i64, multiplier: i32, right: i32) -> i64 {
+    let rounded = (i128::from(x) * i128::from(multiplier) + (1i128 << (right - 1))) >> right;
+    rounded.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
+}
+
+/// `x · m · 2^(shift − 15)`, rounded once, ties up; `m` is the multiplier in 16 bits. `shift` is −31…14.
+fn multiply_wide(x: i64, multiplier: i32, shift: i32) -> i64 {
+    const LARGEST: i32 = 0x7fff;
+    let reduced = if multiplier < LARGEST << 16 { (multiplier + (1 << 15)) >> 16 } else { LARGEST };
+    scaled_once(x, reduced, 15 - shift.clamp(-31, 14))
 }
 
 /// A positive real multiplier as the fixed-point one of [`multiply_fixed_point`]; `(0, 0)` for 0 and what is below
@@ -176,8 +199,20 @@ mod tests {
         assert_eq!([1, 2, 3, -2, -6].map(|x| multiply_rounding_once(x, mantissa, shift)), [0, 1, 1, 0, -1]);
         let (mantissa, shift) = fixed_point_multiplier(0.25 - 1e-9).expect("in range");
         assert_eq!((multiply_rounding_once(2, mantissa, shift), multiply_fixed_point(2, mantissa, shift)), (0, 1));
+        assert_eq!(multiply_rounding_once(1 << 40, 1 << 30, 0), 1 << 39);
         let rule = RequantizationRule::FixedPointOnce { multipliers: vec![1 << 30], shifts: vec![30] };
         assert_eq!(Requantization { rule, output: output(0, -128, 127) }.apply(i64::MAX, 0), 127);
+    }
+
+    #[test]
+    fn wide_sums_have_multipliers_of_16_bits() {
+        let (mantissa, shift) = fixed_point_multiplier(0.25).expect("in range");
+        assert_eq!([1, 2, 3, -2, -6].map(|x| multiply_wide(x, mantissa, shift)), [0, 1, 1, 0, -1]);
+        // 0.3 is 19661 / 2^16 in 16 bits.
+        let (mantissa, shift) = fixed_point_multiplier(0.3).expect("in range");
+        assert_eq!(multiply_wide(1 << 40, mantissa, shift), 19661 << 24);
+        assert_eq!(multiply_wide(1 << 16, i32::MAX, 0), 0x7fff << 1);
+        assert_eq!(multiply_wide(i64::MAX, i32::MAX, 14), i64::MAX);
     }
 
     #[test]

@@ -133,7 +133,7 @@ impl IntegerOutput {
     fn new(rule: &Requantization, layer: &MacLayer, weights: &PreparedWeights) -> Option<Self> {
         let bias = match &layer.bias {
             None => vec![0; layer.out_channels()],
-            Some(Bias::Integer { values, .. }) => values.iter().map(|&b| i64::from(b)).collect(),
+            Some(Bias::Integer { values, .. }) => values.clone(),
             Some(Bias::Float(_)) => return None,
         };
         (weights.codes.grid() == Grid::MidTread).then(|| Self { rule: rule.clone(), bias })

@@ -16,7 +16,7 @@ use network::{ActivationQuantization, DataType, IntegerFunction, LayerId, Networ
 use runner::{
     EngineExecutor, Evaluation, EvaluationPlan, Hardware, ImageSamples, Metric, Quantization, evaluate, prepare,
 };
-use testkit::{check_all, shared};
+use testkit::{check_all, shared, texts};
 
 fn cases() -> Vec<Recorded> {
     Recorded::all("tflite-operators.json")
@@ -110,9 +110,28 @@ fn transposed_convolutions_give_what_the_default_kernels_give() {
     all_give(TfliteKernels::Optimized, |case| case.default.as_deref());
 }
 
+/// `reference/tflite-wide.json`; `python/tflite_wide.py` made it. All kernels of LiteRT give the same.
+#[test]
+fn activations_of_16_bits_give_what_litert_gives() {
+    let all = Recorded::all("tflite-wide.json");
+    let is_run = |case: &Recorded| !["logistic", "tanh", "softmax"].contains(&case.name.as_str());
+    let (cases, refused): (Vec<Recorded>, Vec<Recorded>) = all.into_iter().partition(is_run);
+    assert_eq!((cases.len(), refused.len()), (43, 3));
+    check_all(0..refused.len(), |&row| {
+        let network = read(refused[row].file.clone()).expect("it is read");
+        assert!(texts(network.notes())[0].contains("16-bit integers are not handled by this operator"));
+    });
+    for kernels in [TfliteKernels::Reference, TfliteKernels::Optimized] {
+        assert_all_give(&cases, kernels, |case| Some(&case.output));
+    }
+}
+
 /// Checks all cases of which an output of these kernels was recorded.
 fn all_give(kernels: TfliteKernels, expected: impl Fn(&Recorded) -> Option<&[f32]>) {
-    let cases = cases();
+    assert_all_give(&cases(), kernels, expected);
+}
+
+fn assert_all_give(cases: &[Recorded], kernels: TfliteKernels, expected: impl Fn(&Recorded) -> Option<&[f32]>) {
     let wrong = |case: &Recorded| Some(format!("{}: {}", case.name, difference(case, kernels, expected(case)?)?));
     let wrong: Vec<String> = cases.iter().filter_map(wrong).collect();
     assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));

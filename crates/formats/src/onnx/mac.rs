@@ -214,8 +214,8 @@ fn integer_bias(chain: &Chain, filters: usize) -> Option<Bias> {
     if [parameters.scales.len(), parameters.zero_points.len()].iter().any(|&n| n > 1 && n != codes.len()) {
         return None;
     }
-    let value = |(i, q): (usize, i64)| i32::try_from(q - i64::from(parameters.of(i).1)).ok();
-    let values: Vec<i32> = codes.into_iter().enumerate().map(value).collect::<Option<_>>()?;
+    let value = |(i, q): (usize, i64)| i32::try_from(q - i64::from(parameters.of(i).1)).ok().map(i64::from);
+    let values: Vec<i64> = codes.into_iter().enumerate().map(value).collect::<Option<_>>()?;
     Some(Bias::Integer { values: one_a_filter(values, filters), scales: parameters.scales.clone() })
 }
 

@@ -82,8 +82,11 @@ impl Activation {
         }
     }
 
-    fn on_integers(self, b: &Builder<'_>, x: usize, output: usize) -> Result<IntegerOp, Fault> {
-        let (x, y) = (b.quantization_8(x)?, b.quantization_8(output)?);
+    fn on_integers(self, b: &mut Builder<'_>, x: usize, output: usize) -> Result<IntegerOp, Fault> {
+        let (x, y) = match matches!(self, Activation::Relu(_) | Activation::LeakyRelu(_)) {
+            true => (b.tabulated(x)?, b.quantization(output)?),
+            false => (b.quantization_8(x)?, b.quantization_8(output)?),
+        };
         match self {
             Activation::Relu(fused) => tables::relu(&x, &fused.clamp(y)?, fused.function()),
             Activation::LeakyRelu(alpha) => tables::leaky_relu(&x, &y, alpha),
@@ -158,7 +161,7 @@ pub(super) fn quantize(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result
     let shape = b.shape(x).to_vec();
     let op = match b.is_real(x)? {
         true => IntegerOp::lite_rt(IntegerFunction::Quantize, &[], b.quantization(output)?),
-        false => tables::rescale(&b.quantization_8(x)?, &b.quantization(output)?)?,
+        false => tables::rescale(&b.tabulated(x)?, &b.quantization(output)?)?,
     };
     let value = b.value(x)?;
     b.define(operation, output, Op::Integer(op), vec![value], &shape)

@@ -22,8 +22,8 @@ pub(super) fn arithmetic(b: &mut Builder<'_>, operation: &Operation<'_>) -> Resu
         };
         return b.define_fused(operation, op, values, &shape, fused);
     }
-    let inputs = [b.quantization_8(x)?, b.quantization_8(y)?];
-    let output_q = fused.clamp(b.quantization_8(output)?)?;
+    let inputs = [b.quantization(x)?, b.quantization(y)?];
+    let output_q = fused.clamp(b.quantization(output)?)?;
     let function = match operation.kind {
         "ADD" | "SUB" => {
             check_add(&inputs, &output_q)?;

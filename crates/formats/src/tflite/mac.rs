@@ -43,6 +43,8 @@ struct Draft {
     float_product: bool,
     /// Whether a sum is rounded once on its way to an integer, as in fully connected layers. Convolutions round twice.
     rounds_once: bool,
+    /// Whether the file says that sums of 16-bit activations have 32 bits. They have 64 otherwise.
+    narrow_sums: bool,
     /// Whether XNNPACK leaves the layer to a kernel of LiteRT's own, which rounds in fixed point.
     own_kernel: bool,
 }
@@ -60,7 +62,8 @@ pub(super) fn conv(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(),
     let options = &operation.options;
     let stride = [options.positive(2, 0, "stride_h")?, options.positive(1, 0, "stride_w")?];
     let dilation = [options.positive(5, 1, "dilation_h")?, options.positive(4, 1, "dilation_w")?];
-    let window = Window { kernel: [height, width], stride, dilation, fused: operation.fused(3)? };
+    let narrow_sums = sums_of_32_bits(operation, 6)?;
+    let window = Window { kernel: [height, width], stride, dilation, fused: operation.fused(3)?, narrow_sums };
     let transforms = vec![WeightTransform::Transpose(vec![0, 3, 1, 2])];
     window.lower(b, operation, [filters, channels / depth], transforms, 0)
 }
@@ -78,9 +81,16 @@ pub(super) fn depthwise(b: &mut Builder<'_>, operation: &Operation<'_>) -> Resul
     let options = &operation.options;
     let stride = [options.positive(2, 0, "stride_h")?, options.positive(1, 0, "stride_w")?];
     let dilation = [options.positive(6, 1, "dilation_h")?, options.positive(5, 1, "dilation_w")?];
-    let window = Window { kernel: [height, width], stride, dilation, fused: operation.fused(4)? };
+    let fused = operation.fused(4)?;
+    let window = Window { kernel: [height, width], stride, dilation, fused, narrow_sums: false };
     let transforms = vec![WeightTransform::Transpose(vec![3, 0, 1, 2])];
     window.lower(b, operation, [filters, channels], transforms, 3)
+}
+
+/// Whether an option of a layer says that its bias, and so its sums, have 32 bits where activations have 16.
+fn sums_of_32_bits(operation: &Operation<'_>, field: usize) -> Result<bool, Fault> {
+    const INT32: i8 = 2;
+    Ok(operation.options.scalar(field, 0i8)? == INT32)
 }
 
 fn wrong_shapes(b: &Builder<'_>, x: usize, weights: usize) -> Fault {
@@ -93,6 +103,7 @@ struct Window {
     stride: [usize; 2],
     dilation: [usize; 2],
     fused: Fused,
+    narrow_sums: bool,
 }
 
 impl Window {
@@ -141,6 +152,7 @@ impl Window {
             shape: vec![shape[0], height, width, filters],
             float_product: b.data_type(x)? == DataType::U8,
             rounds_once: false,
+            narrow_sums: self.narrow_sums,
             own_kernel: false,
         };
         draft.lower(b, operation)
@@ -188,6 +200,7 @@ pub(super) fn transposed(b: &mut Builder<'_>, operation: &Operation<'_>) -> Resu
         shape: shape.to_vec(),
         float_product: b.data_type(x)? == DataType::U8,
         rounds_once: false,
+        narrow_sums: sums_of_32_bits(operation, 4)?,
         own_kernel: xnnpack_leaves(b, operation, padding, [kernel_h, kernel_w], stride)?,
     };
     draft.lower(b, operation)
@@ -280,6 +293,7 @@ pub(super) fn fully_connected(b: &mut Builder<'_>, operation: &Operation<'_>) ->
         shape,
         float_product: !per_channel,
         rounds_once: true,
+        narrow_sums: sums_of_32_bits(operation, 4)?,
         own_kernel: false,
     };
     draft.lower(b, operation)
@@ -324,13 +338,11 @@ impl Draft {
         let weights = quantization.ok_or_else(|| not_costed!("its weights are real, its activations integers"))?;
         let bias = self.integer_bias(b, x_q, weights)?;
         let rule = match (b.data_type(self.x)?, b.data_type(output)?) {
-            (DataType::I16, DataType::I16) => {
-                let text = "layers with 16-bit activations are rounded in 64-bit float, not as TFLite does";
-                b.note(NoteKind::Rounding, text);
-                None
-            }
-            _ => Some(Requantization { rule: self.rule(b, x_q, y_q, weights)?, output: clamped }),
+            (DataType::I16, DataType::I16) if !self.narrow_sums => self.wide_rule(b, x_q, y_q, weights)?,
+            (DataType::I16, DataType::I16) => self.fixed_point_rule(x_q, y_q, weights)?,
+            _ => self.rule(b, x_q, y_q, weights)?,
         };
+        let rule = Some(Requantization { rule, output: clamped });
         let name = format!("{}/dequantize", operation.name);
         let parameters = b.parameters(&name, x_q, b.data_type(self.x)?);
         let op = Op::DequantizeLinear { axis: 0 };
@@ -471,8 +483,11 @@ impl Draft {
         let Some(tensor) = self.bias else { return Ok(None) };
         self.check_bias(b, tensor)?;
         let values = b.known_ints(tensor, self.spec.filters / self.taps())?;
-        let narrow = |q: i64| i32::try_from(q).map_err(|_| not_costed!("a bias of {q} does not fit 32 bits"));
-        let values = values.into_iter().map(narrow).collect::<Result<_, _>>()?;
+        if b.data_type(self.x)? != DataType::I16
+            && let Some(q) = values.iter().find(|&&q| i32::try_from(q).is_err())
+        {
+            return Err(not_costed!("a bias of {q} does not fit 32 bits"));
+        }
         let scales = weights.scales.iter().map(|scale| scale * x.scale).collect();
         Ok(Some(Bias::Integer { values, scales }))
     }
@@ -500,6 +515,25 @@ impl Draft {
         }
     }
 
+    /// The multipliers of [`Draft::fixed_point_rule`], for sums of 64 bits.
+    fn wide_rule(
+        &self,
+        b: &mut Builder<'_>,
+        x: ActivationQuantization,
+        y: ActivationQuantization,
+        weights: &WeightQuantization,
+    ) -> Result<RequantizationRule, Fault> {
+        b.spend(weights.scales.len())?;
+        let (multipliers, shifts) = self.multipliers(x, y, weights)?;
+        if self.rounds_once {
+            return Ok(RequantizationRule::FixedPointOnce { multipliers, shifts });
+        }
+        match shifts.iter().find(|&&shift| shift > 7) {
+            Some(shift) => Err(not_costed!("its scales multiply sums by over 2^{}, and TFLite takes 2^7", shift - 1)),
+            None => Ok(RequantizationRule::Wide { multipliers, shifts }),
+        }
+    }
+
     /// `s_x · s_w / s_y` as fixed-point multipliers. The product `s_x · s_w` is taken in 32-bit float where
     /// [`Draft::float_product`] says so, otherwise in 64-bit float.
     fn fixed_point_rule(
@@ -508,6 +542,19 @@ impl Draft {
         y: ActivationQuantization,
         weights: &WeightQuantization,
     ) -> Result<RequantizationRule, Fault> {
+        let (multipliers, shifts) = self.multipliers(x, y, weights)?;
+        Ok(match self.rounds_once {
+            true => RequantizationRule::FixedPointOnce { multipliers, shifts },
+            false => RequantizationRule::FixedPoint { multipliers, shifts },
+        })
+    }
+
+    fn multipliers(
+        &self,
+        x: ActivationQuantization,
+        y: ActivationQuantization,
+        weights: &WeightQuantization,
+    ) -> Result<(Vec<i32>, Vec<i32>), Fault> {
         let (mut multipliers, mut shifts) = (Vec::new(), Vec::new());
         for &scale in &weights.scales {
             let product = match self.float_product {
@@ -518,10 +565,7 @@ impl Draft {
             multipliers.push(mantissa);
             shifts.push(shift);
         }
-        Ok(match self.rounds_once {
-            true => RequantizationRule::FixedPointOnce { multipliers, shifts },
-            false => RequantizationRule::FixedPoint { multipliers, shifts },
-        })
+        Ok((multipliers, shifts))
     }
 }
 

@@ -65,6 +65,13 @@ impl Builder<'_> {
         }
     }
 
+    /// How a tensor is quantized whose integers are the entries of a table.
+    pub(super) fn tabulated(&mut self, tensor: usize) -> Result<ActivationQuantization, Fault> {
+        let q = self.quantization(tensor)?;
+        self.spend(q.max.abs_diff(q.min) as usize + 1)?;
+        Ok(q)
+    }
+
     /// Scale and zero point as constants of the graph.
     pub(super) fn parameters(&mut self, name: &str, q: ActivationQuantization, data_type: DataType) -> Vec<ValueId> {
         let scale = self.constant(&format!("{name}/scale"), Tensor::from_f32(Vec::new(), &[q.scale]));

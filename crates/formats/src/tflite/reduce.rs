@@ -57,7 +57,7 @@ fn kind(
     let real = b.is_real(x)?;
     Ok(match operation.kind {
         "MEAN" if !real => {
-            let (input, q) = (b.quantization_8(x)?, b.quantization_8(output)?);
+            let (input, q) = (b.quantization(x)?, b.quantization(output)?);
             let ratio = f64::from(input.scale) / f64::from(q.scale);
             if fixed_point_multiplier(ratio).is_none() {
                 return Err(not_run!("the ratio of its scales is {ratio:e}"));

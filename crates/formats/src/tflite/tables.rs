@@ -1,4 +1,4 @@
-//! Operators on one 8-bit integer, tabulated while reading by the arithmetic of the reference kernels.
+//! Operators on one integer of 8 or 16 bits, tabulated while reading by the arithmetic of the reference kernels.
 
 use network::{ActivationQuantization, IntegerFunction, IntegerOp, Unary, fixed_point_multiplier};
 

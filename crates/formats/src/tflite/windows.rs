@@ -68,7 +68,6 @@ pub(super) fn pool(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(),
     }
     let range = fused.clamp(b.same_quantization(x, output)?)?;
     if average {
-        b.quantization_8(x)?;
         let clamp = ActivationQuantization { min: range.min, max: range.max, ..ActivationQuantization::INTEGERS };
         let function = IntegerFunction::AveragePool(pool);
         let op = IntegerOp::lite_rt(function, &[ActivationQuantization::INTEGERS], clamp);

@@ -132,8 +132,6 @@ fn bias_of(tensor: &WeightTensor, filters: usize, names: &mut Names<'_>) -> Resu
     }
     let scales = vector(scale, &scale.shape)?;
     let values = tensor.tensor.to_i64().map_err(|e| invalid!("tensor {name:?}: {e}"))?;
-    let narrow: Result<_, _> = values.iter().map(|&value| i32::try_from(value)).collect();
-    let values = narrow.map_err(|_| invalid!("tensor {name:?} holds integers beyond 32 bits"))?;
     Ok(Bias::Integer { values, scales })
 }
 

@@ -157,7 +157,13 @@ impl Builder<'_> {
         self.stems.push(stem.clone());
         match &layer.bias {
             Some(Bias::Integer { values, scales }) => {
-                self.add_tensor(&format!("{stem}.bias"), Tensor::from_i32(vec![values.len()], values));
+                let narrow: Option<Vec<i32>> = values.iter().map(|&value| i32::try_from(value).ok()).collect();
+                let shape = vec![values.len()];
+                let tensor = match narrow {
+                    Some(narrow) => Tensor::from_i32(shape, &narrow),
+                    None => Tensor::from_i64(shape, values),
+                };
+                self.add_tensor(&format!("{stem}.bias"), tensor);
                 self.add_tensor(&format!("{stem}.bias_scale"), Tensor::from_f32(vec![scales.len()], scales));
             }
             Some(Bias::Float(values)) => {

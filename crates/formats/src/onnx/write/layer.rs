@@ -226,9 +226,8 @@ impl Writer<'_> {
         let name = bias_name(&layer.weights.name);
         if let Bias::Integer { values, scales } = bias
             && !is_misread(layer, scales)
+            && let Some(tensor) = tensors::integer(shape.clone(), values, DataType::I32)
         {
-            let values: Vec<i64> = values.iter().map(|&v| i64::from(v)).collect();
-            let tensor = tensors::integer(shape, &values, DataType::I32).expect("they are 32-bit integers");
             let scales = Scales { scales: scales.clone(), zero_points: None, axis: 0 };
             return self.dequantized(&name, &tensor, &scales, parts.real).map(Some);
         }
