@@ -244,6 +244,23 @@ impl Tensor {
         self.shape.iter().fold(1, |product, &n| product.saturating_mul(n))
     }
 
+    /// The part at `index` of the first axis, without that axis: `[2, 3]` of `[4, 2, 3]`. `None` where there is no such
+    /// part, or its elements do not stand by themselves in the file.
+    pub fn part(&self, index: usize) -> Option<Self> {
+        let (&count, shape) = self.shape.split_first().filter(|(count, _)| index < **count)?;
+        let part = Self { shape: shape.to_vec(), ..self.clone() };
+        match self.encoding {
+            Encoding::Absent => Some(part),
+            Encoding::Raw => {
+                let bytes = part.element_count().checked_mul(self.data_type.size())?;
+                let stored: usize = self.chunks.iter().map(Bytes::len).sum();
+                let whole = bytes.checked_mul(count) == Some(stored);
+                whole.then(|| Self { chunks: sliced(&self.chunks, index * bytes, bytes), ..part })
+            }
+            Encoding::Varint | Encoding::Drawn(_) => None,
+        }
+    }
+
     /// All elements as `f32`, row-major. Half precision is widened exactly; `float64` is rounded.
     ///
     /// # Errors
@@ -405,6 +422,21 @@ impl Tensor {
     }
 }
 
+/// So many bytes from `start` on, of chunks that hold them.
+fn sliced(chunks: &[Bytes], start: usize, count: usize) -> Vec<Bytes> {
+    let (mut skipped, mut left) = (start, count);
+    let mut parts = Vec::new();
+    for chunk in chunks {
+        let from = skipped.min(chunk.len());
+        let taken = left.min(chunk.len() - from);
+        (skipped, left) = (skipped - from, left - taken);
+        if taken > 0 {
+            parts.push(chunk.slice(from..from + taken));
+        }
+    }
+    parts
+}
+
 fn decode_varint(bytes: &[u8]) -> Option<u64> {
     let (last, finished) = (bytes.last()?, bytes.len() <= 10);
     if !finished || last & 0x80 != 0 || (bytes.len() == 10 && *last > 1) {
@@ -456,6 +488,19 @@ mod tests {
         assert_eq!(tensor.to_f32(), Ok(vec![1.5, -2.0]));
         assert_eq!(tensor.to_f64(), Ok(vec![1.5, -2.0]));
         assert_eq!(tensor.to_i64(), Err(TensorError::Type { expected: "integers", found: DataType::F32 }));
+    }
+
+    #[test]
+    fn parts_are_slices_of_what_is_stored() {
+        let bytes: Vec<Bytes> = [&[1u8, 2][..], &[3, 4, 5], &[6]].map(Bytes::from_static).to_vec();
+        let tensor = Tensor { data_type: DataType::I8, shape: vec![2, 3], encoding: Encoding::Raw, chunks: bytes };
+        let part = |index| tensor.part(index).map(|part| (part.to_i64(), part.shape));
+        let parts = [part(0), part(1), part(2)];
+        assert_eq!(parts, [Some((Ok(vec![1, 2, 3]), vec![3])), Some((Ok(vec![4, 5, 6]), vec![3])), None]);
+        assert_eq!(Tensor { shape: vec![2, 4], ..tensor }.part(1), None);
+        assert_eq!(varint(DataType::I8, &[2, 1], &[&[1, 2]]).part(0), None);
+        let absent = Tensor::absent(DataType::F32, vec![2, 3]);
+        assert_eq!(absent.part(1), Some(Tensor::absent(DataType::F32, vec![3])));
     }
 
     #[test]
