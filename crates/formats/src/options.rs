@@ -44,7 +44,8 @@ pub enum TfliteKernels {
     Reference,
 }
 
-/// What the first axis of a network's first input is. Costs are those of one image.
+/// What the first axis of a network's first input is, or the one that a recurrent operator reads as its batch. Costs are
+/// those of one image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BatchAxis {
     /// The batch: an extent of `n` are `n` images.

@@ -55,6 +55,7 @@ pub struct Network {
 struct About {
     path: PathBuf,
     batch: usize,
+    batch_axis: usize,
     notes: Vec<Note>,
     not_costed: Vec<NotCosted>,
     open_batch: bool,
@@ -71,6 +72,7 @@ impl About {
         Self {
             path,
             batch: 1,
+            batch_axis: 0,
             notes: Vec::new(),
             not_costed: Vec::new(),
             open_batch: false,
@@ -191,6 +193,12 @@ impl Network {
         own.map(|id| &self.layers[id].geometry)
             .map(|geometry| (geometry.spec().filters * geometry.rows()) as u128)
             .sum()
+    }
+
+    /// The axis of the first input on which the images of a batch lie: the first, but for networks whose sequences run side
+    /// by side.
+    pub fn batch_axis(&self) -> usize {
+        self.about.batch_axis
     }
 
     /// Images in one run of the graph: 1, or the batch that the file fixes.

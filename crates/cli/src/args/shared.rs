@@ -35,7 +35,7 @@ pub struct GraphOptions {
     /// What the first axis of the network's input is
     ///
     /// Costs are those of one image. A first axis of tokens or frames is no batch: with none, costs are those of a run of the
-    /// graph.
+    /// graph. Where an LSTM, GRU or RNN reads the input, the axis of its sequences stands for the first.
     #[arg(long, value_name = "AXIS", value_parser = batch_axis(), default_value = "first", hide_short_help = true)]
     pub batch_axis: BatchAxis,
 

@@ -5,6 +5,7 @@ mod classes;
 mod inner;
 mod integer;
 mod known;
+mod recurrent;
 mod sum;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -23,6 +24,7 @@ use super::form::{Form, MAX_FOLDED_WEIGHTS, check_size};
 use super::inputs::{self, Inputs};
 use super::plan::{Action, Kept, Plan};
 use super::proto::{GraphProto, NodeProto, ValueInfoProto};
+use super::recurrent::is_recurrent;
 use super::scope::Scopes;
 use super::slot::Slot;
 use super::view::View;
@@ -137,6 +139,7 @@ impl<'a> Builder<'a> {
 
     fn add_inputs(&mut self, inputs: Inputs<'a>) {
         self.network.set_batch(inputs.batch);
+        self.network.set_batch_axis(inputs.batch_axis);
         self.open_batch = inputs.open_batch;
         let fed = inputs.fed.into_iter().map(|(name, form)| self.add_named(name, form, None, false)).collect();
         self.network.set_inputs(fed);
@@ -377,6 +380,10 @@ impl<'a> Builder<'a> {
                 self.add_layer(node, *layer, &inputs, &ids, outputs[0]);
                 return Ok(());
             }
+            Action::Recurrent(recurrent) => {
+                self.add_recurrent(node, *recurrent, &ids, outputs);
+                return Ok(());
+            }
             Action::Sum(layer, addend) => {
                 let product = self.add_inner(outputs[0], "product", self.slots[outputs[0].0].form.shape.clone());
                 self.add_layer(node, *layer, &inputs, &ids, product);
@@ -406,7 +413,7 @@ impl<'a> Builder<'a> {
     fn note_lost_integers(&mut self, layer: &MacLayer, ids: &[Option<ValueId>]) {
         let chains =
             ids.iter().flatten().flat_map(|id| [self.slots[id.0].known.as_ref(), self.written.get(id)]).flatten();
-        let is_lost = |chain: &Chain| chain.from_integers && chain.name == layer.weights.name;
+        let is_lost = |chain: &Chain| chain.from_integers && chain.is_named(&layer.weights.name);
         if layer.weights.quantization.is_none() && chains.into_iter().any(is_lost) {
             let text = "its weights are computed from integers, but not by one scale and zero point for each filter or for \
                         all; they are taken for real numbers";
@@ -534,11 +541,12 @@ impl<'a> Builder<'a> {
 
     /// Notes what is not run or not costed.
     fn note(&mut self, node: &NodeProto, plan: &Plan, inputs: &[Option<ValueId>], outputs: &[ValueId]) {
-        let not_run = if let Action::NotRun(reason) = &plan.action { Some(reason.clone()) } else { None };
+        let not_run = plan.action.not_run();
         let slots = |ids: &[ValueId]| ids.iter().map(|id| &self.slots[id.0]).collect::<Vec<_>>();
         let inputs: Vec<ValueId> = inputs.iter().flatten().copied().collect();
         let not_costed = match &plan.not_costed {
             Some(reason) => Some(reason.clone()),
+            None if matches!(plan.action, Action::Recurrent(_)) => None,
             None => not_run.as_ref().and_then(|_| operators::not_costed(node, &slots(&inputs))),
         };
         if not_run.is_none() && not_costed.is_none() {
@@ -596,7 +604,9 @@ impl<'a> Builder<'a> {
         let outputs = self.before_classes(graph, outputs);
         if self.network.layers().is_empty() {
             let instead = self.findings.instead_of_layers();
-            let fault = unsupported!("expected Conv, ConvTranspose, Gemm or MatMul with constant weights; {instead}");
+            let fault = unsupported!(
+                "expected Conv, ConvTranspose, Gemm, MatMul or a recurrent operator with constant weights; {instead}"
+            );
             return Err(fault.at(self.path, "graph".to_string()));
         }
         let grid_note = self.set_grid();
@@ -649,8 +659,8 @@ fn bits_of_tools_note(graph: &GraphProto) -> Option<Note> {
 /// Plans a node one of whose inputs has no known shape. A MAC layer there could not be costed and would be missing in
 /// every sum: that ends the reading. Any other node is kept and not run.
 fn behind_unknown(view: &View<'_>, network: &NetworkBuilder, findings: &Findings) -> Result<Plan, Fault> {
-    let plain =
-        matches!(view.domain, "" | "ai.onnx") && matches!(view.op_type, "Conv" | "ConvTranspose" | "Gemm" | "MatMul");
+    let is_own = matches!(view.domain, "" | "ai.onnx");
+    let plain = is_own && matches!(view.op_type, "Conv" | "ConvTranspose" | "Gemm" | "MatMul");
     let integer = matches!(view.op_type, "QLinearConv" | "QLinearMatMul" | "QGemm" | "ConvInteger" | "MatMulInteger");
     let is_mac = plain || integer;
     let unknown = view.inputs.iter().flatten().find(|slot| slot.form.shape.is_none());
@@ -662,7 +672,8 @@ fn behind_unknown(view: &View<'_>, network: &NetworkBuilder, findings: &Findings
             findings.not_run()
         )),
         _ => {
-            let not_costed = is_mac.then(|| "the shape of its input is not known".to_string());
+            let has_macs = is_mac || (is_own && is_recurrent(view.op_type));
+            let not_costed = has_macs.then(|| "the shape of its input is not known".to_string());
             Ok(Plan { action: Action::NotRun(None), not_costed, ..Plan::not_run("", Form::default()) })
         }
     }

@@ -125,6 +125,28 @@ impl Chain {
         (self.transforms.len() <= MAX_TRANSFORMS).then_some(self)
     }
 
+    /// The part at `index` of the first axis, without that axis. Its name is that of the tensor with the index behind it.
+    /// `None` where its elements do not stand by themselves in the file.
+    pub(super) fn part(&self, index: usize) -> Option<Self> {
+        let is_reshape = |step: &WeightTransform| matches!(step, WeightTransform::Reshape(_));
+        if !self.transforms.iter().all(is_reshape) {
+            return None;
+        }
+        let tensor = Tensor { shape: self.shape.clone(), ..self.tensor.clone() }.part(index)?;
+        let quantized = self.quantized.as_ref().map(|quantized| quantized.part(index));
+        let name = format!("{}[{index}]", self.name);
+        let shape = tensor.shape.clone();
+        let mut part = Self { name, tensor, transforms: Vec::new(), shape, quantized, ..self.clone() };
+        part.placed = Placed::default();
+        part.move_lattices(|axis| axis.checked_sub(1));
+        Some(part)
+    }
+
+    /// Whether weights of this name are those of the stored tensor, or a part of them.
+    pub(super) fn is_named(&self, name: &str) -> bool {
+        name.strip_prefix(&self.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
+    }
+
     fn move_lattices(&mut self, to: impl Fn(usize) -> Option<usize>) {
         let lattices = std::mem::take(&mut self.lattices);
         self.lattices = lattices.into_iter().filter_map(|lattice| lattice.moved(&to)).collect();
@@ -339,6 +361,17 @@ impl Quantized {
         self.parameters.data_type == other.parameters.data_type
             && [self, other].iter().all(|one| one.axis.is_none() || one.axis == axis)
             && (0..channels).all(|channel| self.parameters.of(channel) == other.parameters.of(channel))
+    }
+
+    /// The quantization of a part of the first axis.
+    fn part(&self, index: usize) -> Self {
+        let mut part = self.clone();
+        part.axis = self.axis.and_then(|axis| axis.checked_sub(1));
+        if self.axis == Some(0) {
+            let (scale, zero_point) = self.parameters.of(index);
+            (part.parameters.scales, part.parameters.zero_points) = (vec![scale], vec![zero_point]);
+        }
+        part
     }
 
     /// Whether the integers come back where QuantizeLinear follows DequantizeLinear. Product and quotient are each

@@ -50,7 +50,8 @@ pub(super) fn can_fold(action: &Action) -> bool {
                         | Op::Tile
                 )
         }
-        Action::Known(_) | Action::Mac(_) | Action::Sum(..) | Action::Integer(_) => false,
+        Action::Known(_) | Action::Mac(_) | Action::Sum(..) => false,
+        Action::Integer(_) | Action::Recurrent(_) => false,
         Action::Sequence(_) | Action::Unreadable(_) | Action::NotRun(_) => false,
     }
 }
@@ -64,7 +65,8 @@ pub(super) fn fold(action: &Action, inputs: &[Array], outputs: &[Form]) -> Resul
     let data = match action {
         Action::Run(op) => run(op, inputs, shape, data_type)?,
         Action::Compute(op) => compute(op, inputs, shape)?,
-        Action::Known(_) | Action::Mac(_) | Action::Sum(..) | Action::Integer(_) => None,
+        Action::Known(_) | Action::Mac(_) | Action::Sum(..) => None,
+        Action::Integer(_) | Action::Recurrent(_) => None,
         Action::Sequence(_) | Action::Unreadable(_) | Action::NotRun(_) => None,
     };
     let data = data.and_then(|data| settle(data, data_type)).filter(|d| d.len() == shape.iter().product::<usize>());

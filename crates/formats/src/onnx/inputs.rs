@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use network::DataType;
 
+use super::batch_axis::Readers;
 use super::form::{Form, check_size};
 use super::order;
 use super::proto::{DimensionValue, GraphProto, TensorShapeProto, ValueInfoProto};
@@ -18,6 +19,8 @@ pub(super) struct Inputs<'a> {
     /// Weights and the like that the file has no values of.
     pub(super) parameters: Vec<(&'a str, DataType, Vec<usize>)>,
     pub(super) batch: usize,
+    /// The axis of the first input that the batch is on.
+    pub(super) batch_axis: usize,
     /// Whether the file leaves the batch open, and no shape was given for it.
     pub(super) open_batch: bool,
 }
@@ -37,22 +40,26 @@ pub(super) fn inputs<'a>(graph: &'a GraphProto, options: &ReadOptions) -> Result
             return Err((format!("input {name:?}"), invalid!("there is no such input; inputs are {names:?}")));
         }
     }
-    let (mut batch, mut open_batch) = (1, false);
+    let (mut batch, mut batch_axis, mut open_batch) = (1, 0, false);
+    let readers = Readers::of(graph);
     let mut forms = Vec::with_capacity(fed.len());
     for (i, input) in fed.iter().enumerate() {
         let given = options.input_shapes.iter().rev().find(|(name, _)| *name == input.name).map(|(_, shape)| shape);
-        let form = input_form(input, given.map(Vec::as_slice), batch);
+        let rank = given.map_or_else(|| declared_rank(input), Vec::len);
+        let axis = readers.batch_axis(&input.name, rank);
+        let form = input_form(input, given.map(Vec::as_slice), axis, batch);
         let form = form.map_err(|fault| (format!("input {:?}", input.name), fault))?;
-        if let (0, Some(shape)) = (i, &form.shape) {
+        if let (0, Some(shape), Some(axis)) = (i, &form.shape, axis) {
             batch = match options.batch_axis {
-                BatchAxis::First => shape.first().copied().unwrap_or(1),
+                BatchAxis::First => shape.get(axis).copied().unwrap_or(1),
                 BatchAxis::None => 1,
             };
-            open_batch = given.is_none() && has_open_batch(input);
+            batch_axis = axis;
+            open_batch = axis == 0 && given.is_none() && has_open_batch(input);
         }
         forms.push((input.name.as_str(), form));
     }
-    Ok(Inputs { fed: forms, parameters, batch, open_batch })
+    Ok(Inputs { fed: forms, parameters, batch, batch_axis, open_batch })
 }
 
 /// Inputs that are weights and the like: where a file lost the values of its initializers, their types and shapes may be
@@ -83,6 +90,7 @@ fn uses(graph: &GraphProto) -> (HashSet<&str>, HashSet<&str>) {
             ("" | "ai.onnx", "Conv" | "ConvTranspose" | "Gemm") => 1..3,
             ("" | "ai.onnx", "MatMul") => 1..2,
             ("" | "ai.onnx", "BatchNormalization") => 1..5,
+            ("" | "ai.onnx", "GRU" | "LSTM" | "RNN") => 1..4,
             _ => 0..0,
         };
         for (index, name) in node.input.iter().enumerate() {
@@ -93,6 +101,10 @@ fn uses(graph: &GraphProto) -> (HashSet<&str>, HashSet<&str>) {
         otherwise.extend(node.graphs().flat_map(order::used));
     }
     (as_parameter, otherwise)
+}
+
+fn declared_rank(input: &ValueInfoProto) -> usize {
+    declared_extents(input).map_or(0, |extents| extents.len())
 }
 
 fn declared_extents(input: &ValueInfoProto) -> Option<Vec<Option<usize>>> {
@@ -107,7 +119,13 @@ fn has_open_batch(input: &ValueInfoProto) -> bool {
     first.is_some_and(|dimension| !matches!(dimension.value, Some(DimensionValue::DimValue(_))))
 }
 
-fn input_form(input: &ValueInfoProto, given: Option<&[usize]>, batch: usize) -> Result<Form, Fault> {
+/// Type and shape of an input, of whose extents that on the axis of the batch may be left open.
+fn input_form(
+    input: &ValueInfoProto,
+    given: Option<&[usize]>,
+    batch_axis: Option<usize>,
+    batch: usize,
+) -> Result<Form, Fault> {
     let tensor = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
     let tensor = tensor.ok_or_else(|| unsupported!("an input that is no tensor"))?;
     let data_type = tensors::data_type(tensor.elem_type)?;
@@ -121,7 +139,8 @@ fn input_form(input: &ValueInfoProto, given: Option<&[usize]>, batch: usize) -> 
         }
         (None, None) => return Err(Fault::OpenShape("the file gives no shape".to_string())),
         (None, Some(declared)) => {
-            let extent = |(axis, extent): (usize, &Option<usize>)| extent.or((axis == 0).then_some(batch));
+            let extent =
+                |(axis, extent): (usize, &Option<usize>)| extent.or((Some(axis) == batch_axis).then_some(batch));
             let shape: Option<Vec<usize>> = declared.iter().enumerate().map(extent).collect();
             shape.ok_or_else(|| {
                 Fault::OpenShape(format!("shape {} has open extents besides the batch", show(Some(&declared))))

@@ -104,9 +104,9 @@ pub(super) struct Draft {
 
 impl Draft {
     /// Makes the layer. The first axis of `weights` counts filters; the axes behind it are those of one filter.
-    pub(super) fn plan(self, view: &View<'_>, weights: Chain, bias: Option<Bias>, form: Form) -> Result<Plan, Fault> {
+    pub(super) fn layer(self, view: &View<'_>, weights: Chain, bias: Option<Bias>) -> Result<MacLayer, Fault> {
         let geometry = Geometry::new(self.spec).map_err(|e| invalid!("{e}"))?;
-        let layer = MacLayer {
+        Ok(MacLayer {
             name: view.name.clone(),
             op: self.op,
             geometry,
@@ -119,13 +119,14 @@ impl Draft {
             // The builder knows the values.
             input: ValueId(0),
             output: ValueId(0),
-        };
-        Ok(Plan {
-            action: Action::Mac(Box::new(layer)),
-            outputs: vec![form],
-            kept: Kept::Only(self.activation),
-            not_costed: None,
         })
+    }
+
+    /// Plans the node as this layer.
+    pub(super) fn plan(self, view: &View<'_>, weights: Chain, bias: Option<Bias>, form: Form) -> Result<Plan, Fault> {
+        let kept = Kept::Only(self.activation);
+        let layer = self.layer(view, weights, bias)?;
+        Ok(Plan { action: Action::Mac(Box::new(layer)), outputs: vec![form], kept, not_costed: None })
     }
 }
 

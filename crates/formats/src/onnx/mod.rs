@@ -28,6 +28,7 @@
 //! order.rs            an order in which every value is made before it is read
 //! array.rs            a constant in memory
 //! form.rs             type and shape of a value; axes, sizes
+//! batch_axis.rs       the axis of an input that is the batch
 //! inputs.rs           the shapes that a file or a user gives
 //! lattice.rs          the levels of a quantizer
 //! chain.rs            a constant as a stored tensor and the steps from there
@@ -38,19 +39,20 @@
 //! integer_mac.rs      a MAC layer on integers, as it is planned
 //! plan.rs             what is to be done with a node
 //! elementwise.rs ...  the planners, one file for each family of operators: constants, elementwise, layout, mac,
-//!                     normalize, product, qlinear, qonnx, qoperator, quantize, reduce, resize, sequence, transposed,
-//!                     windows
+//!                     normalize, product, qlinear, qonnx, qoperator, quantize, recurrent, reduce, resize, sequence,
+//!                     transposed, windows
 //! parameters.rs       the attributes of operators of one or two elements, for planners and for the writer
 //! operators.rs        which operator is understood by which planner
 //! fold.rs             operators computed on constants; the elementwise ones in fold_elementwise.rs
 //! exported.rs ...     archives of torch.export, whose graph is written in operators of ONNX
-//! build.rs            the pass over the nodes; constants, layers on integers or with a sum behind them, branches of an If,
-//!                     and classes at the end under build/
+//! build.rs            the pass over the nodes; constants, layers on integers or with a sum behind them, recurrent
+//!                     operators, branches of an If, and classes at the end under build/
 //! write/              the writer
 //! ```
 
 mod array;
 mod attributes;
+mod batch_axis;
 mod blocks;
 mod build;
 mod chain;
@@ -86,6 +88,7 @@ mod qonnx;
 mod qonnx_parts;
 mod qoperator;
 mod quantize;
+mod recurrent;
 mod reduce;
 mod resize;
 mod scope;

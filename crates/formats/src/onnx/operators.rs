@@ -9,7 +9,7 @@ use super::slot::Slot;
 use super::view::View;
 use super::{
     constants, custom, elementwise, layout, mac, normalize, parameters, product, qlinear, qonnx, qoperator, quantize,
-    reduce, resize, sequence, transposed, windows,
+    recurrent, reduce, resize, sequence, transposed, windows,
 };
 use crate::reading::fault::{Fault, not_costed, not_run};
 use crate::reading::findings::NOT_HANDLED;
@@ -100,6 +100,7 @@ fn network(view: &View<'_>) -> Option<Result<Plan, Fault>> {
         "ConvTranspose" => transposed::conv_transpose(view),
         "Gemm" => product::gemm(view),
         "MatMul" => product::matmul(view),
+        "GRU" | "LSTM" | "RNN" => recurrent::recurrent(view),
         "BatchNormalization" => normalize::batch_norm(view),
         "LayerNormalization" => normalize::layer_norm(view),
         "InstanceNormalization" => normalize::instance_norm(view),

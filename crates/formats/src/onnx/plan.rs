@@ -5,6 +5,7 @@ use network::{MacLayer, Op, Tensor, ValueId};
 use super::chain::Chain;
 use super::form::Form;
 use super::integer_mac::IntegerMac;
+use super::recurrent::Recurrent;
 use super::slot::Sequence;
 use crate::reading::fault::Fault;
 
@@ -27,12 +28,26 @@ pub(super) enum Action {
     Sum(Box<MacLayer>, Addend),
     /// A MAC layer between the integers of an operator that computes on them.
     Integer(Box<IntegerMac>),
+    /// MAC layers of a recurrent operator, which is not run itself.
+    Recurrent(Box<Recurrent>),
     /// Its output is a sequence, which is not in the graph.
     Sequence(Sequence),
     /// Its output is constant and cannot be read, for this reason.
     Unreadable(String),
     /// Not run, with the reason for the note; `None` where an earlier note says it.
     NotRun(Option<String>),
+}
+
+impl Action {
+    /// Why the node is not run, as in [`Action::NotRun`]; `None` where it is run.
+    pub(super) fn not_run(&self) -> Option<Option<String>> {
+        match self {
+            Action::NotRun(reason) => Some(reason.clone()),
+            Action::Recurrent(recurrent) => Some(Some(recurrent.reason.clone())),
+            Action::Run(_) | Action::Compute(_) | Action::Known(_) | Action::Mac(_) | Action::Sum(..) => None,
+            Action::Integer(_) | Action::Sequence(_) | Action::Unreadable(_) => None,
+        }
+    }
 }
 
 /// An input of a node that is added to the outputs of its layer, times a factor.

@@ -78,6 +78,7 @@ fn pool(view: &View<'_>) -> Result<Plan, Fault> {
         | Action::Mac(_)
         | Action::Sum(..)
         | Action::Integer(_)
+        | Action::Recurrent(_)
         | Action::Sequence(_)
         | Action::Unreadable(_)
         | Action::NotRun(_)) => {

@@ -130,6 +130,7 @@ impl Integers<'_, '_> {
             | Action::Compute(_)
             | Action::Known(_)
             | Action::Integer(_)
+            | Action::Recurrent(_)
             | Action::Sequence(_)
             | Action::Unreadable(_)
             | Action::NotRun(_)) => other,

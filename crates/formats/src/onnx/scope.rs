@@ -119,6 +119,11 @@ impl<'a> Scopes<'a> {
         self.named.insert(std::ptr::from_ref(node), name);
     }
 
+    /// A name for a node that the file does not have.
+    pub(super) fn claim_node(&mut self, name: String) -> String {
+        self.node_names.counted(name)
+    }
+
     /// The name of a node of the innermost graph.
     pub(super) fn node_name(&self, node: &NodeProto) -> String {
         self.named.get(&std::ptr::from_ref(node)).cloned().unwrap_or_else(|| self.own_name(node))

@@ -17,16 +17,20 @@ pub(crate) fn finished(network: NetworkBuilder, path: &Path, mut notes: Vec<Note
     Ok(network.with_notes(notes))
 }
 
-/// That the first axis divides the costs.
+/// That the axis of the batch divides the costs.
 fn divided(network: &Network) -> Option<Note> {
     let batch = network.batch() as u128;
     let input = network.graph().value(*network.graph().inputs().first()?);
     let macs: u128 = network.layers().iter().map(|layer| layer.geometry.macs()).sum();
     let (name, shape) = (&input.name, input.shape.as_ref()?);
+    let axis = match network.batch_axis() {
+        0 => "the first axis".to_string(),
+        axis => format!("axis {axis}"),
+    };
     let text = || {
         let whole = macs.saturating_mul(batch);
         format!(
-            "the first axis of input {name:?} {shape:?} is taken as a batch of {batch}: costs are those of one image, \
+            "{axis} of input {name:?} {shape:?} is taken as a batch of {batch}: costs are those of one image, \
              {macs} MACs; a run of the graph has {whole}"
         )
     };

@@ -44,7 +44,7 @@ fn layers_that_are_not_costed_are_listed() {
             "its weights depend on the input of the network",
         ),
         (x().weights("e", &[4, 4]).node("Einsum", &["x", "e"], &["z"]), "this operator is not handled"),
-        (x().weights("l", &[1, 4, 4]).node("LSTM", &["x", "l", "l"], &["z"]), "this operator is not handled"),
+        (x().weights("l", &[4, 4]).node("DeformConv", &["x", "l", "l"], &["z"]), "this operator is not handled"),
         (x().weights("q", &[4, 4]).node("acme:Product", &["x", "q"], &["z"]), "reads a constant matrix"),
         (x().node("MatMul", &["x", "x"], &["z"]), "both sides depend on the input"),
         (x().weights("m", &[5, 2, 4, 4]).node("MatMul", &["x", "m"], &["z"]), "a stack of matrices"),

@@ -19,6 +19,7 @@ mod preprocessing;
 mod qonnx;
 mod quantized;
 mod questions;
+mod recurrent;
 mod several;
 mod shared_models;
 mod topology;

@@ -75,6 +75,11 @@ impl NetworkBuilder {
         self.about.batch = batch;
     }
 
+    /// Sets on which axis of the first input these images lie.
+    pub fn set_batch_axis(&mut self, axis: usize) {
+        self.about.batch_axis = axis;
+    }
+
     /// Adds a value.
     pub fn add_value(&mut self, value: Value) -> ValueId {
         self.parts.values.push(value);
