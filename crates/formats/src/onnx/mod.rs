@@ -36,7 +36,8 @@
 //! scope.rs            which name is which value
 //! slot.rs             what is known of a value while the graph is built
 //! view.rs             a node as its planner sees it
-//! integer_mac.rs      a MAC layer on integers, as it is planned
+//! integer_mac.rs      a MAC layer on integers, as it is planned; the layers of a recurrent operator in
+//!                     recurrent_layers.rs
 //! plan.rs             what is to be done with a node
 //! elementwise.rs ...  the planners, one file for each family of operators: constants, elementwise, layout, mac,
 //!                     normalize, product, qlinear, qonnx, qoperator, quantize, recurrent, reduce, resize, sequence,
@@ -89,6 +90,7 @@ mod qonnx_parts;
 mod qoperator;
 mod quantize;
 mod recurrent;
+mod recurrent_layers;
 mod reduce;
 mod resize;
 mod scope;

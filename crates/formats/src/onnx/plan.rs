@@ -5,7 +5,7 @@ use network::{MacLayer, Op, Tensor, ValueId};
 use super::chain::Chain;
 use super::form::Form;
 use super::integer_mac::IntegerMac;
-use super::recurrent::Recurrent;
+use super::recurrent_layers::Recurrent;
 use super::slot::Sequence;
 use crate::reading::fault::Fault;
 

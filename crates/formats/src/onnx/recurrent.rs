@@ -17,6 +17,7 @@ use super::chain::Chain;
 use super::form::{Form, MAX_FOLDED};
 use super::mac::{Draft, unknown_weights, weights};
 use super::plan::{Action, Kept, Plan, or_not_run};
+use super::recurrent_layers::{Direction, Recurrent};
 use super::view::View;
 use crate::reading::fault::{Fault, invalid, not_costed, unsupported};
 
@@ -30,21 +31,6 @@ const PEEPHOLES: usize = 7;
 
 /// Why such an operator is not run.
 const NOT_RUN: &str = "the products with its weights are layers, and nothing here runs the steps between them";
-
-/// A recurrent operator whose products are layers.
-pub(super) struct Recurrent {
-    pub(super) directions: Vec<Direction>,
-    /// The shape of the hidden states before the steps, of one direction.
-    pub(super) states: Vec<usize>,
-    /// Why it is not run, and what its costs assume.
-    pub(super) reason: String,
-}
-
-/// The two layers of a direction.
-pub(super) struct Direction {
-    pub(super) input: MacLayer,
-    pub(super) recurrent: MacLayer,
-}
 
 /// Whether an operator is one of these.
 pub(super) fn is_recurrent(op_type: &str) -> bool {

@@ -11,7 +11,7 @@
 use network::MacLayer;
 
 use super::{Builder, Form, Node, NodeProto, Op, ValueId, operator_name};
-use crate::onnx::recurrent::Recurrent;
+use crate::onnx::recurrent_layers::Recurrent;
 
 impl<'a> Builder<'a> {
     /// Puts the layers of a recurrent operator into the graph, and the operator behind them.
