@@ -33,7 +33,7 @@ pub fn exported_files() -> Vec<Vec<u8>> {
 
 /// Small TFLite files, one for each operator.
 pub fn tflite_files() -> Vec<Vec<u8>> {
-    hexadecimal_files("tflite-operators.json")
+    [hexadecimal_files("tflite-operators.json"), hexadecimal_files("tflite-recurrent.json")].concat()
 }
 
 /// Pictures of every kind.

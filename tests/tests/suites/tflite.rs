@@ -137,6 +137,59 @@ fn assert_all_give(cases: &[Recorded], kernels: TfliteKernels, expected: impl Fn
     assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
+/// A file with a state that goes from step to step, by its name.
+fn recurrent(name: &str) -> Network {
+    let case = Recorded::all("tflite-recurrent.json").into_iter().find(|case| case.name == name);
+    let case = case.unwrap_or_else(|| panic!("there is no case {name:?}"));
+    let network = read(case.file).expect("it is valid");
+    let output = network.graph().value(network.graph().outputs()[0]);
+    assert_eq!(output.shape, Some(case.shape), "{name}");
+    network
+}
+
+#[test]
+fn products_of_recurrent_operators_are_layers() {
+    // Of 3 numbers, 4 units and 5 steps: 4·4·3 + 4·4·4 = 112 weights of an LSTM. Three gates where two are coupled; a
+    // projection to 2 outputs: 4·4·3 + 4·4·2 + 2·4. SVDF: 8·3 + 8·6, each weight once.
+    let cases = [
+        ("lstm", 8, 112, 560),
+        ("lstm of integers", 8, 112, 560),
+        ("lstm on integers", 8, 112, 560),
+        ("lstm of coupled gates", 6, 84, 420),
+        ("lstm with a projection", 9, 88, 440),
+        ("lstm of two sequences", 8, 112, 560),
+        ("lstm of two sequences, steps first", 8, 112, 560),
+        ("lstm and dense", 9, 120, 600),
+        ("rnn", 2, 28, 140),
+        ("svdf", 2, 72, 72),
+    ];
+    check_all(cases, |&(name, layers, weights, macs)| {
+        let network = recurrent(name);
+        let found: u128 = network.layers().iter().map(|layer| layer.geometry.macs()).sum();
+        assert_eq!((network.layers().len(), network.parameter_count(), found), (layers, weights, macs), "{name}");
+        let note = network.notes()[0].text();
+        assert!(note.ends_with(
+            "is not run: the products with its weights are layers, and nothing here runs the steps between them"
+        ));
+        assert!(network.not_costed().is_empty(), "{name}");
+    });
+}
+
+#[test]
+fn layers_of_recurrent_operators_have_the_names_of_their_matrices() {
+    let names = |name: &str| recurrent(name).layers().iter().map(|layer| layer.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names("rnn"), ["t5.input", "t5.recurrent"]);
+    assert_eq!(names("svdf"), ["t4.feature", "t4.time"]);
+    let coupled = ["input_to_forget", "input_to_cell", "input_to_output"].map(|gate| format!("t15.{gate}"));
+    assert_eq!(names("lstm of coupled gates")[..3], coupled);
+    assert_eq!(names("lstm with a projection")[8], "t16.projection");
+    let integers = recurrent("lstm on integers");
+    assert!(integers.layers()[..4].iter().all(|layer| layer.input_quantization.is_some()));
+    assert!(integers.layers()[4..].iter().all(|layer| layer.input_quantization.is_none()));
+    let steps_first = recurrent("lstm of two sequences, steps first");
+    assert_eq!((steps_first.batch(), steps_first.batch_axis()), (2, 1));
+}
+
 #[test]
 fn one_tensor_or_one_buffer_of_two_layers_counts_once() {
     let cases = cases();

@@ -17,7 +17,7 @@ use super::versions::is_own;
 const MAX_VALUES: usize = 256;
 
 /// Operators whose output has the axes of their first input.
-const KEEPING: [&str; 15] = [
+const KEEPING: [&str; 16] = [
     "BatchNormalization",
     "Cast",
     "CastLike",
@@ -32,6 +32,7 @@ const KEEPING: [&str; 15] = [
     "QuantizeLinear",
     "Relu",
     "Sigmoid",
+    "Slice",
     "Tanh",
 ];
 

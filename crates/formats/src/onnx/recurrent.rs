@@ -19,7 +19,9 @@ use super::mac::{Draft, unknown_weights, weights};
 use super::plan::{Action, Kept, Plan, or_not_run};
 use super::recurrent_layers::{Direction, Recurrent};
 use super::view::View;
-use crate::reading::fault::{Fault, invalid, not_costed, unsupported};
+use crate::reading::fault::{Fault, invalid, not_costed};
+use crate::reading::findings::STEPS_NOT_RUN;
+use crate::reading::shape::steps_per_image;
 
 /// Inputs of the operators.
 const W: usize = 1;
@@ -28,9 +30,6 @@ const BIAS: usize = 3;
 const SEQUENCE_LENS: usize = 4;
 pub(super) const INITIAL: std::ops::Range<usize> = 5..7;
 const PEEPHOLES: usize = 7;
-
-/// Why such an operator is not run.
-const NOT_RUN: &str = "the products with its weights are layers, and nothing here runs the steps between them";
 
 /// Whether an operator is one of these.
 pub(super) fn is_recurrent(op_type: &str) -> bool {
@@ -142,7 +141,9 @@ impl Sizes {
     }
 
     fn layers(&self, view: &View<'_>) -> Result<Recurrent, Fault> {
-        let positions = self.positions(view)?;
+        let batch_axis = usize::from(!self.batch_first);
+        let axes = if self.batch_first { [self.sequences, self.steps] } else { [self.steps, self.sequences] };
+        let positions = steps_per_image(axes, batch_axis, view.batch)?;
         let matrices = [self.matrices(view, W, self.features)?, self.matrices(view, R, self.hidden)?];
         let layer = |what: String, chain: Chain| {
             let [filters, depth] = [chain.shape[0], chain.shape[1]];
@@ -160,23 +161,7 @@ impl Sizes {
         };
         let directions = pairs.map(direction).collect::<Result<_, Fault>>()?;
         let states = self.placed(&[self.steps], self.hidden);
-        Ok(Recurrent { directions, states, reason: format!("{NOT_RUN}{}", self.cut_short(view)?) })
-    }
-
-    /// Steps of all sequences of one image.
-    fn positions(&self, view: &View<'_>) -> Result<usize, Fault> {
-        let Self { steps, sequences, batch_first, .. } = self;
-        if view.batch == 0 || !sequences.is_multiple_of(view.batch) {
-            let axis = usize::from(!batch_first);
-            return Err(unsupported!(
-                "its input of shape {:?} has {sequences} sequences on axis {axis}, which do not divide into the batch of {} \
-                 that the network is read with",
-                view.shape(0)?,
-                view.batch
-            ));
-        }
-        let positions = (sequences / view.batch).checked_mul(*steps);
-        positions.ok_or_else(|| invalid!("{sequences} sequences of {steps} steps are too many to count"))
+        Ok(Recurrent { directions, states, reason: format!("{STEPS_NOT_RUN}{}", self.cut_short(view)?) })
     }
 
     /// The constant matrix of each direction.

@@ -15,6 +15,10 @@ const LISTED: usize = 10;
 /// The reason where a reader knows no better one.
 pub(crate) const NOT_HANDLED: &str = "this operator is not handled";
 
+/// Why an operator is not run whose state goes from step to step.
+pub(crate) const STEPS_NOT_RUN: &str =
+    "the products with its weights are layers, and nothing here runs the steps between them";
+
 /// What is said of one node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Finding {

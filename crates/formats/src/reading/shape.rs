@@ -33,6 +33,19 @@ pub(crate) fn per_image(total: usize, batch: usize) -> Result<usize, Fault> {
     Ok(total / batch)
 }
 
+/// Steps of one image, of an input that begins with these two axes: one of steps, and `batch_axis` of sequences, which are
+/// those of all `batch` images.
+pub(crate) fn steps_per_image(axes: [usize; 2], batch_axis: usize, batch: usize) -> Result<usize, Fault> {
+    let (sequences, steps) = (axes[batch_axis], axes[1 - batch_axis]);
+    if batch == 0 || !sequences.is_multiple_of(batch) {
+        return Err(unsupported!(
+            "its input has {sequences} sequences on axis {batch_axis}, which do not divide into a batch of {batch}"
+        ));
+    }
+    let positions = (sequences / batch).checked_mul(steps);
+    positions.ok_or_else(|| invalid!("{sequences} sequences of {steps} steps are too many to count"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

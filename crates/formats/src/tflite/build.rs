@@ -11,6 +11,7 @@ use super::constants::Constant;
 use super::layout::{self, element_count};
 use super::operation::Operation;
 use super::operators;
+use super::recurrent::steps_first;
 use super::schema::{Model, Operator, TensorInfo};
 use crate::options::{BatchAxis, ReadOptions};
 use crate::reading::fault::{Fault, invalid, unsupported};
@@ -98,8 +99,10 @@ impl Builder<'_> {
                 return Err(invalid!("input {name:?}: shape {shape:?} has an extent of 0"));
             }
             if i == 0 {
+                let axis = batch_axis(model, tensor)?;
                 let is_batch = shape.len() > 1 && options.batch_axis == BatchAxis::First;
-                self.network.set_batch(if is_batch { shape[0] } else { 1 });
+                self.network.set_batch(if is_batch { shape[axis] } else { 1 });
+                self.network.set_batch_axis(axis);
             }
             if !matches!(self.slots[tensor].held, Held::Nothing) {
                 return Err(invalid!("input {name:?} is a constant, or an input twice"));
@@ -265,4 +268,18 @@ impl Builder<'_> {
         let network = finished(self.network, self.path, notes)?;
         Ok(network.with_not_costed(not_costed).with_open_batch(open_batch))
     }
+}
+
+/// The axis of the batch in an input: the second where an operator reads it as steps of sequences, else the first.
+fn batch_axis(model: &Model<'_>, input: usize) -> Result<usize, Fault> {
+    for operator in model.operators.iter().filter(|operator| operator.inputs.first() == Some(&Some(input))) {
+        let kind = &model.codes[operator.code].name;
+        let options = operators::options_kind(kind).and_then(|number| operator.options.of_kind(number).ok());
+        if let Some(options) = options.filter(|_| model.tensors[input].shape.len() == 3)
+            && steps_first(kind, &options)?
+        {
+            return Ok(1);
+        }
+    }
+    Ok(0)
 }

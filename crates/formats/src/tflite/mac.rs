@@ -420,42 +420,8 @@ impl Draft {
         WeightQuantization { scales: repeated(q.scales, taps), zero_points: repeated(q.zero_points, taps), ..q }
     }
 
-    /// The weights: where they lie, and their scales one an output channel.
     fn source(&self, b: &Builder<'_>) -> Result<WeightSource, Fault> {
-        let slot = &b.slots[self.weights];
-        let constant = match &slot.held {
-            Held::Constant(constant) => constant,
-            Held::Value(_) => return Err(not_costed!("its weights depend on the input of the network")),
-            Held::Nothing | Held::Computed if slot.info.sparsity.is_some() => {
-                return Err(not_costed!("its sparse weights are too large"));
-            }
-            Held::Nothing | Held::Computed => match slot.info.data_type {
-                Err(t) => return Err(not_costed!("its weights have elements of type {t}")),
-                Ok(_) => return Err(not_costed!("its weights come from an operator that is not folded")),
-            },
-        };
-        let parameters = constant.dequantized.as_ref().or(slot.info.quantization.as_ref());
-        let data_type = constant.tensor.data_type;
-        let quantization = match (data_type.is_real(), parameters) {
-            (true, _) => None,
-            (false, None) => return Err(not_costed!("its weights are integers without a scale")),
-            (false, Some(q)) if q.scales.len() > 1 && q.axis != self.filter_axis => {
-                return Err(not_costed!("the scales of its weights belong to axis {}, not to filters", q.axis));
-            }
-            (false, Some(q)) => Some(WeightQuantization {
-                scales: q.scales.clone(),
-                zero_points: q.zero_points.clone(),
-                grid: b.grid,
-                data_type,
-                clip: None,
-            }),
-        };
-        Ok(WeightSource {
-            name: slot.info.name.clone(),
-            tensor: constant.tensor.clone(),
-            transforms: self.transforms.clone(),
-            quantization,
-        })
+        weights(b, self.weights, self.filter_axis, self.transforms.clone())
     }
 
     fn real_bias(&self, b: &mut Builder<'_>) -> Result<Option<Bias>, Fault> {
@@ -567,6 +533,44 @@ impl Draft {
         }
         Ok((multipliers, shifts))
     }
+}
+
+/// Constant weights: where they lie, and their scales one an output channel, which is `filter_axis` of what is stored.
+pub(super) fn weights(
+    b: &Builder<'_>,
+    tensor: usize,
+    filter_axis: usize,
+    transforms: Vec<WeightTransform>,
+) -> Result<WeightSource, Fault> {
+    let slot = &b.slots[tensor];
+    let constant = match &slot.held {
+        Held::Constant(constant) => constant,
+        Held::Value(_) => return Err(not_costed!("its weights depend on the input of the network")),
+        Held::Nothing | Held::Computed if slot.info.sparsity.is_some() => {
+            return Err(not_costed!("its sparse weights are too large"));
+        }
+        Held::Nothing | Held::Computed => match slot.info.data_type {
+            Err(t) => return Err(not_costed!("its weights have elements of type {t}")),
+            Ok(_) => return Err(not_costed!("its weights come from an operator that is not folded")),
+        },
+    };
+    let parameters = constant.dequantized.as_ref().or(slot.info.quantization.as_ref());
+    let data_type = constant.tensor.data_type;
+    let quantization = match (data_type.is_real(), parameters) {
+        (true, _) => None,
+        (false, None) => return Err(not_costed!("its weights are integers without a scale")),
+        (false, Some(q)) if q.scales.len() > 1 && q.axis != filter_axis => {
+            return Err(not_costed!("the scales of its weights belong to axis {}, not to filters", q.axis));
+        }
+        (false, Some(q)) => Some(WeightQuantization {
+            scales: q.scales.clone(),
+            zero_points: q.zero_points.clone(),
+            grid: b.grid,
+            data_type,
+            clip: None,
+        }),
+    };
+    Ok(WeightSource { name: slot.info.name.clone(), tensor: constant.tensor.clone(), transforms, quantization })
 }
 
 fn float_rule(

@@ -27,8 +27,8 @@
 //! operands.rs      tensors as an operator reads them: values of the graph, or known numbers
 //! quantization.rs  scales and zero points, and the multipliers between them
 //! tables.rs        functions on 8-bit integers as tables of 256 entries
-//! activation.rs ... the operators, one file for each family: activation, elementwise, mac, movement, reduce, reshape,
-//!                  windows
+//! activation.rs ... the operators, one file for each family: activation, elementwise, mac, movement, recurrent, reduce,
+//!                  reshape, windows
 //! operators.rs     which function understands which operator
 //! build.rs         the pass over the operators
 //! ```
@@ -48,6 +48,7 @@ mod operands;
 mod operation;
 mod operators;
 mod quantization;
+mod recurrent;
 mod reduce;
 mod reshape;
 mod schema;

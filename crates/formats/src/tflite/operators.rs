@@ -3,16 +3,17 @@
 use super::builder::{Builder, Held};
 use super::constants::Constant;
 use super::operation::Operation;
-use super::{activation, elementwise, mac, movement, reduce, reshape, windows};
+use super::{activation, elementwise, mac, movement, recurrent, reduce, reshape, windows};
 use crate::reading::fault::{Fault, not_costed, not_run};
 use crate::reading::findings::NOT_HANDLED;
 
 /// The number of an operator's options in the schema; `None` where nothing is looked up in them.
-fn options_kind(kind: &str) -> Option<u8> {
+pub(super) fn options_kind(kind: &str) -> Option<u8> {
     Some(match kind {
         "CONV_2D" => 1,
         "DEPTHWISE_CONV_2D" => 2,
         "AVERAGE_POOL_2D" | "MAX_POOL_2D" => 5,
+        "SVDF" => 6,
         "FULLY_CONNECTED" => 8,
         "SOFTMAX" => 9,
         "CONCATENATION" => 10,
@@ -25,11 +26,13 @@ fn options_kind(kind: &str) -> Option<u8> {
         "SUB" => 28,
         "DIV" => 29,
         "SQUEEZE" => 30,
+        "UNIDIRECTIONAL_SEQUENCE_RNN" => 31,
         "STRIDED_SLICE" => 32,
         "SPLIT" => 35,
         "TRANSPOSE_CONV" => 49,
         "DEPTH_TO_SPACE" => 94,
         "PACK" => 59,
+        "UNIDIRECTIONAL_SEQUENCE_LSTM" => 71,
         "RESIZE_NEAREST_NEIGHBOR" => 74,
         "LEAKY_RELU" => 75,
         "GELU" => 116,
@@ -52,6 +55,9 @@ pub(super) fn lower(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<()
         "DEPTHWISE_CONV_2D" => mac::depthwise(b, operation),
         "TRANSPOSE_CONV" => mac::transposed(b, operation),
         "FULLY_CONNECTED" => mac::fully_connected(b, operation),
+        "UNIDIRECTIONAL_SEQUENCE_LSTM" => recurrent::lstm(b, operation),
+        "UNIDIRECTIONAL_SEQUENCE_RNN" => recurrent::rnn(b, operation),
+        "SVDF" => recurrent::svdf(b, operation),
         "AVERAGE_POOL_2D" | "MAX_POOL_2D" => windows::pool(b, operation),
         "RESIZE_BILINEAR" | "RESIZE_NEAREST_NEIGHBOR" => windows::resize(b, operation),
         "ADD" | "SUB" | "MUL" | "DIV" => elementwise::arithmetic(b, operation),

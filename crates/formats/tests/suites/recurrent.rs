@@ -246,5 +246,5 @@ fn what_does_not_fit_is_invalid() {
     // The first input says that there are 4 images, which 3 sequences are not.
     let torn = model().input("images", &[4, 2]).input("x", &[STEPS, 3, FEATURES]);
     let torn = weights(torn, 4, 1).node("LSTM", &["x", "w", "r"], &["y"]).error();
-    assert!(torn.contains("has 3 sequences on axis 1, which do not divide into the batch of 4"), "{torn}");
+    assert!(torn.contains("has 3 sequences on axis 1, which do not divide into a batch of 4"), "{torn}");
 }
