@@ -88,6 +88,24 @@ fn both_formats_of_pytorch_say_the_same() {
 }
 
 #[test]
+fn both_matrices_of_recurrent_modules_are_layers() {
+    // An LSTM of 3 numbers and 4 units in two directions, its outputs projected to 2.
+    let mut checkpoint = Checkpoint::default();
+    let tensors = [("weight_ih", &[16, 3][..]), ("weight_hh", &[16, 2]), ("bias_ih", &[16]), ("weight_hr", &[2, 4])];
+    for direction in ["", "_reverse"] {
+        for (name, shape) in tensors {
+            let elements = floats(&vec![0.5; shape.iter().product()]);
+            checkpoint.add(&format!("rnn.{name}_l0{direction}"), shape, Element::F32, &elements);
+        }
+    }
+    let network = network(checkpoint.zip()).expect("it is valid");
+    let names: Vec<&str> = network.layers().iter().map(|layer| layer.name.as_str()).collect();
+    assert_eq!(names[..3], ["rnn.weight_ih_l0", "rnn.weight_hh_l0", "rnn.weight_hr_l0"]);
+    assert_eq!(names[3..], ["rnn.weight_ih_l0_reverse", "rnn.weight_hh_l0_reverse", "rnn.weight_hr_l0_reverse"]);
+    assert_eq!(network.parameter_count(), 2 * (16 * 3 + 16 * 2 + 2 * 4));
+}
+
+#[test]
 fn weights_are_found_under_the_usual_keys() {
     let mut nested = checkpoint();
     nested.under = Some("state_dict");

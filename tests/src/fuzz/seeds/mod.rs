@@ -13,7 +13,7 @@ use prost::Message;
 use crate::{
     Recorded, analog_toml, digital_toml, exported_files, keras_files, picture_files, repository, tflite_files,
 };
-use testkit::{cifar_batch, cifar_records, float, gzip, idx, int, int_list, model, string, tar};
+use testkit::{cifar_batch, cifar_records, float, gzip, idx, int, int_list, int32s, model, string, tar};
 
 /// Valid inputs of the target of this name; none where there is no such target.
 pub fn seeds(name: &str) -> Vec<Vec<u8>> {
@@ -72,7 +72,25 @@ const PREPROCESSING: &str = "scale = 255.0\nmean = [0.485, 0.456, 0.406]\nstd = 
 fn onnx() -> Vec<Vec<u8>> {
     let files = [convolutions(), quantized(), shapes(), branches(), residual(), integer_operators(), brevitas()];
     let transposed = Recorded::all("conv-transpose.json").into_iter().map(|case| case.file);
-    files.into_iter().map(|file| file.to_vec()).chain(transposed).collect()
+    files.into_iter().map(|file| file.to_vec()).chain(transposed).chain([recurrent()]).collect()
+}
+
+/// Two directions of an LSTM behind a transposition, with lengths and an initial state, and a layer behind it.
+fn recurrent() -> Vec<u8> {
+    let inputs = ["steps", "w", "r", "", "lens", "h"];
+    model()
+        .input("x", &[0, 5, 3])
+        .node_with("Transpose", &["x"], &["steps"], vec![int_list("perm", &[1, 0, 2])])
+        .weights("w", &[2, 16, 3])
+        .weights("r", &[2, 16, 4])
+        .tensor(int32s("lens", &[1], &[4]))
+        .weights("h", &[2, 1, 4])
+        .node_with("LSTM", &inputs, &["all"], vec![string("direction", "bidirectional"), int("hidden_size", 4)])
+        .ints("s", &[-1, 8])
+        .node("Reshape", &["all", "s"], &["flat"])
+        .weights("v", &[8, 2])
+        .node("MatMul", &["flat", "v"], &["y"])
+        .bytes()
 }
 
 /// Descriptions without and with departures from the ideal.
