@@ -147,7 +147,11 @@ fn place(node: &Node) -> String {
 fn check_operators(graph: &Graph) -> Result<(), InferenceError> {
     let bad: Vec<&Node> = graph.nodes().iter().filter(|node| node.op == Op::Unsupported).collect();
     if let Some(first) = bad.first() {
-        let more = if bad.len() > 1 { format!(", nor {} other nodes", bad.len() - 1) } else { String::new() };
+        let more = match bad.len() - 1 {
+            0 => String::new(),
+            1 => ", nor 1 other node".to_string(),
+            more => format!(", nor {more} other nodes"),
+        };
         return Err(unsupported(&place(first), format!("nothing here runs this operator{more}")));
     }
     graph.nodes().iter().try_for_each(|node| check_node(graph, node).map_err(|problem| problem.at(&place(node))))
