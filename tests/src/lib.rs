@@ -28,7 +28,7 @@ pub fn keras_files() -> Vec<Vec<u8>> {
 
 /// Small archives of `torch.export`.
 pub fn exported_files() -> Vec<Vec<u8>> {
-    hexadecimal_files("exported-programs.json")
+    [hexadecimal_files("exported-programs.json"), hexadecimal_files("exported-recurrent.json")].concat()
 }
 
 /// Small TFLite files, one for each operator.

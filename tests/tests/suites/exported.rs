@@ -1,7 +1,8 @@
 //! Are archives of `torch.export` the networks that PyTorch exported, and do they compute what PyTorch computes?
 //!
 //! `reference/exported-programs.json` has small archives, an input each, and PyTorch's output; `python/exported_programs.py`
-//! made it.
+//! made it. `exported-recurrent.json` beside it has recurrent operators, which are not run, and their matrices as PyTorch
+//! writes them to ONNX.
 
 use bytes::Bytes;
 use esnsim_tests::{esnsim, exported_files, repository};
@@ -10,12 +11,21 @@ use inference::{FloatExecutor, Session};
 use network::{Network, NetworkError};
 use runner::{CostPlan, Quantization, cost};
 use serde_json::Value;
-use testkit::{check_all, texts};
+use testkit::{check_all, real_weights, texts};
 
 fn cases() -> Vec<(Value, Vec<u8>)> {
-    let text = std::fs::read_to_string(repository("tests/reference/exported-programs.json")).expect("it is there");
-    let cases: Vec<Value> = serde_json::from_str(&text).expect("valid JSON");
-    cases.into_iter().zip(exported_files()).collect()
+    listed("exported-programs.json").into_iter().zip(exported_files()).collect()
+}
+
+fn listed(file: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(repository(&format!("tests/reference/{file}"))).expect("it is there");
+    serde_json::from_str(&text).expect("valid JSON")
+}
+
+/// The recurrent operators, which stand behind the others.
+fn recurrent_cases() -> Vec<(Value, Vec<u8>)> {
+    let programs = listed("exported-programs.json").len();
+    listed("exported-recurrent.json").into_iter().zip(exported_files().into_iter().skip(programs)).collect()
 }
 
 fn try_read(file: &[u8]) -> Result<Network, NetworkError> {
@@ -66,6 +76,32 @@ fn layers_have_the_names_of_their_modules() {
     // 6 × 8 positions behind the stem.
     assert_eq!(macs(&layers), [216 * 48, 72 * 48, 576 * 48, 40]);
     assert_eq!(macs(&open), macs(&layers));
+}
+
+#[test]
+fn recurrent_operators_have_the_matrices_that_pytorch_writes() {
+    // Weights and MACs of one sequence of 5 steps, with the layer behind: of 3 numbers and 4 units, 112 and 560 in one LSTM.
+    let expected = [
+        ("lstm", "rnn", 120, 600),
+        ("lstm of two layers and directions", "rnn.l0", 224 + 384 + 16, 1120 + 1920 + 80),
+        ("gru without biases", "rnn.l0", 84 + 96 + 8, 420 + 480 + 40),
+        ("rnn", "rnn", 56 + 16, 280 + 80),
+    ];
+    let cases = recurrent_cases();
+    check_all(expected, |(name, operator, weights, macs)| {
+        let (case, file) = cases.iter().find(|(case, _)| case["name"] == *name).expect("it is one of them");
+        let network = try_read(file).expect("it is read");
+        let found: u128 = network.layers().iter().map(|layer| layer.geometry.macs()).sum();
+        assert_eq!((network.parameter_count(), found), (*weights, *macs), "{name}");
+        assert!(network.layers()[0].name.starts_with(&format!("{operator}.input")), "{name}");
+        let matrices = case["matrices"].as_array().expect("a list");
+        assert_eq!(matrices.len() + 1, network.layers().len(), "{name}");
+        for (layer, matrix) in matrices.iter().enumerate() {
+            let matrix: Vec<f32> =
+                matrix.as_array().expect("a list").iter().map(|n| n.as_f64().expect("a number") as f32).collect();
+            assert_eq!(real_weights(&network, layer), matrix, "{name}: {}", network.layers()[layer].name);
+        }
+    });
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod nodes;
 mod operators;
 mod program;
 mod quantizers;
+mod recurrent;
 mod weights;
 
 use std::collections::HashMap;

@@ -65,7 +65,7 @@ impl<'a> Call<'a> {
 
     /// Whether the operator is one of a layer with weights.
     fn is_layer(&self) -> bool {
-        const LAYERS: [&str; 4] = ["convolution", "linear", "addmm", "mm"];
+        const LAYERS: [&str; 8] = ["convolution", "linear", "addmm", "mm", "lstm", "gru", "rnn_tanh", "rnn_relu"];
         let family = self.operator().split('.').next().unwrap_or_default();
         let dimensions = |family: &str| matches!(family.strip_prefix("conv"), Some("1d" | "2d" | "3d"));
         let transposed = |family: &str| matches!(family.strip_prefix("conv_transpose"), Some("1d" | "2d" | "3d"));

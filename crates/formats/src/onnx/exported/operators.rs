@@ -7,6 +7,7 @@ use super::functions::functions;
 use super::layers::layers;
 use super::movement::movement;
 use super::nodes::{is_unknown, unknown, unknown_for};
+use super::recurrent::recurrent;
 use super::{Translation, quantizers};
 use crate::reading::fault::Fault;
 
@@ -41,6 +42,9 @@ fn write(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
     if family == "quantized_decomposed" {
         return quantizers::translate(t, call, overload);
     }
-    let known = layers(t, call, family).or_else(|| functions(t, call, family)).or_else(|| movement(t, call, family));
+    let known = layers(t, call, family)
+        .or_else(|| functions(t, call, family))
+        .or_else(|| movement(t, call, family))
+        .or_else(|| recurrent(t, call, family));
     known.unwrap_or_else(|| unknown(t, call))
 }

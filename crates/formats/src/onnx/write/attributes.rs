@@ -45,6 +45,12 @@ pub(in crate::onnx) fn text(name: &str, s: &str) -> AttributeProto {
     AttributeProto { s: Bytes::copy_from_slice(s.as_bytes()), ..attribute(name, AttributeType::String) }
 }
 
+/// Words.
+pub(in crate::onnx) fn texts(name: &str, list: &[&str]) -> AttributeProto {
+    let strings = list.iter().map(|s| Bytes::copy_from_slice(s.as_bytes())).collect();
+    AttributeProto { strings, ..attribute(name, AttributeType::Strings) }
+}
+
 fn attribute(name: &str, kind: AttributeType) -> AttributeProto {
     AttributeProto { name: name.to_string(), r#type: kind as i32, ..AttributeProto::default() }
 }
