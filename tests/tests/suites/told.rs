@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use esnsim_tests::{esnsim, repository};
+use esnsim_tests::{assert_refused, esnsim, repository};
 use serde_json::Value;
 use testkit::check_all;
 
@@ -389,4 +389,52 @@ fn a_layer_that_nobody_reads_is_named_by_every_command_and_counted_by_none() {
     let error = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
     assert!(error.contains("error: net.onnx: layer \"Conv_dead\" is left out"), "{error}");
     assert!(!folder.path().join("strict.onnx").exists());
+}
+
+#[test]
+fn recurrent_operators_are_costed_and_compressed_and_neither_run_nor_written() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // Steps are the rows of an image; three numbers of each go into the operator.
+    let model = testkit::model()
+        .input("x", &[1, 8, 8])
+        .floats("k", &[3, 8, 1], &testkit::reals(1, 24))
+        .node("Conv", &["x", "k"], &["rows"])
+        .node_with("Transpose", &["rows"], &["steps"], vec![testkit::int_list("perm", &[2, 0, 1])])
+        .floats("w", &[1, 16, 3], &testkit::reals(2, 48))
+        .floats("r", &[1, 16, 4], &testkit::reals(3, 64))
+        .node("LSTM", &["steps", "w", "r"], &["", "last"])
+        .ints("s", &[1, 4])
+        .node("Reshape", &["last", "s"], &["flat"])
+        .floats("v", &[4, 10], &testkit::reals(4, 40))
+        .node("Gemm", &["flat", "v"], &["y"]);
+    std::fs::write(folder.path().join("lstm.onnx"), model.bytes()).expect("writable");
+    let note = "operator LSTM (node \"LSTM_\") is not run: the products with its weights are layers";
+    let commands: [&[&str]; 5] = [
+        &["inspect", "lstm.onnx"],
+        &["esn", "lstm.onnx", "--bits", "4"],
+        &["simulate", "lstm.onnx", "--bits", "4", "--hardware", "ideal-digital", "--stepped"],
+        &["compress", "lstm.onnx", "--bits", "4", "--prune", "weights=0.5", "-o", "out.npz"],
+        &["convert", "lstm.onnx", "out.safetensors"],
+    ];
+    check_all(commands, |arguments| {
+        let text = said(folder.path(), arguments);
+        assert!(text.contains(note), "{arguments:?}: {text}");
+    });
+    assert!(said(folder.path(), &["inspect", "lstm.onnx"]).contains("4 MAC layers, 176 weights"));
+
+    // A pruned filter takes its column of the first matrix along. The gates stay: none of their filters is pruned.
+    let pruned = said(folder.path(), &["compress", "lstm.onnx", "--prune", "filters=1.0", "-o", "out.npz"]);
+    let row = |name: &str| {
+        let line = pruned.lines().find(|line| line.starts_with(name)).expect("a row of the table");
+        line.split_whitespace().map(str::to_string).collect::<Vec<_>>()
+    };
+    let by_norm = ["Conv_rows", "LSTM_.input", "LSTM_.recurrent", "Gemm_y"].map(|name| row(name)[2].clone());
+    assert_eq!(by_norm, ["2", "0", "0", "0"], "{pruned}");
+    assert_eq!(row("LSTM_.input")[5..8], ["2", "48", "32"], "{pruned}");
+
+    let cases = [
+        ("convert lstm.onnx out.onnx", "node \"LSTM_\": unsupported: writing the operator LSTM"),
+        ("compress lstm.onnx --bits 4 -o out.onnx", "node \"LSTM_\": unsupported: writing the operator LSTM"),
+    ];
+    assert_refused(folder.path(), &cases);
 }

@@ -13,8 +13,11 @@ use super::recurrent::{INITIAL, is_recurrent};
 use super::tensors;
 use super::versions::is_own;
 
-/// Values that are looked at for one input.
-const MAX_VALUES: usize = 256;
+/// Values that are looked at for one input, and readers of each.
+const MAX_VALUES: usize = 64;
+
+/// The most axes that a Squeeze or an Unsqueeze names.
+const MAX_AXES: i64 = 8;
 
 /// Operators whose output has the axes of their first input.
 const KEEPING: [&str; 16] = [
@@ -71,7 +74,7 @@ impl<'a> Readers<'a> {
         let mut next: Vec<(&str, Axes)> = vec![(input, (0..rank).map(Some).collect())];
         let mut seen = HashSet::from([input]);
         while let Some((value, axes)) = next.pop() {
-            for &(node, index) in self.by_value.get(value).into_iter().flatten() {
+            for &(node, index) in self.by_value.get(value).into_iter().flatten().take(MAX_VALUES) {
                 if is_own_recurrent(node) {
                     match batch_of(node, index).map(|axis| axes.get(axis)) {
                         Some(Some(&axis)) => return axis,
@@ -130,7 +133,8 @@ impl<'a> Readers<'a> {
         let given = match (attribute, node.input.get(1)) {
             (Some(attribute), _) => attribute.ints.clone(),
             (None, input) => {
-                let stored = self.stored.get(input?.as_str())?;
+                let is_list = |tensor: &&&TensorProto| matches!(*tensor.dims, [] | [0..=MAX_AXES]);
+                let stored = self.stored.get(input?.as_str()).filter(is_list)?;
                 tensors::tensor(stored, &mut ExternalFiles::new(None)).ok()?.to_i64().ok()?
             }
         };

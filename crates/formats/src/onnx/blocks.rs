@@ -24,6 +24,11 @@ impl Stored {
         let form = |tensor: &TensorProto| (tensor.name.clone(), (tensor.data_type, tensor.dims.clone()));
         Self(graph.initializer.iter().map(form).collect())
     }
+
+    /// The shape of a stored tensor.
+    pub(super) fn shape(&self, name: &str) -> Option<&[i64]> {
+        self.0.get(name).map(|(_, shape)| shape.as_slice())
+    }
 }
 
 /// DequantizeLinear of blocks, or of floating-point numbers of few bits: `(x − zero point) · scale`, with the scale and the

@@ -128,15 +128,17 @@ impl Chain {
     /// The part at `index` of the first axis, without that axis. Its name is that of the tensor with the index behind it.
     /// `None` where its elements do not stand by themselves in the file.
     pub(super) fn part(&self, index: usize) -> Option<Self> {
-        let is_reshape = |step: &WeightTransform| matches!(step, WeightTransform::Reshape(_));
-        if !self.transforms.iter().all(is_reshape) {
-            return None;
-        }
-        let tensor = Tensor { shape: self.shape.clone(), ..self.tensor.clone() }.part(index)?;
+        let (stored, steps) = match self.transforms.split_first() {
+            Some((WeightTransform::Reshape(shape), steps)) => (shape.clone(), steps),
+            _ => (self.tensor.shape.clone(), self.transforms.as_slice()),
+        };
+        let count = *self.shape.first()?;
+        let transforms = steps.iter().map(|step| within_parts(step, count)).collect::<Option<_>>()?;
+        let whole = Tensor { shape: stored, ..self.tensor.clone() };
+        let tensor = whole.part(index).filter(|_| whole.shape[0] == count)?;
         let quantized = self.quantized.as_ref().map(|quantized| quantized.part(index));
-        let name = format!("{}[{index}]", self.name);
-        let shape = tensor.shape.clone();
-        let mut part = Self { name, tensor, transforms: Vec::new(), shape, quantized, ..self.clone() };
+        let (name, shape) = (format!("{}[{index}]", self.name), self.shape[1..].to_vec());
+        let mut part = Self { name, tensor, transforms, shape, quantized, ..self.clone() };
         part.placed = Placed::default();
         part.move_lattices(|axis| axis.checked_sub(1));
         Some(part)
@@ -422,6 +424,20 @@ impl Quantized {
     }
 }
 
+/// A step as each of `count` parts of the first axis takes it; `None` where it does not leave that axis alone.
+fn within_parts(step: &WeightTransform, count: usize) -> Option<WeightTransform> {
+    match step {
+        WeightTransform::Reshape(to) => {
+            let (first, rest) = to.split_first()?;
+            (*first == count).then(|| WeightTransform::Reshape(rest.to_vec()))
+        }
+        WeightTransform::Transpose(perm) => {
+            let (first, rest) = perm.split_first()?;
+            (*first == 0).then(|| WeightTransform::Transpose(rest.iter().map(|axis| axis - 1).collect()))
+        }
+    }
+}
+
 /// Where axis `axis` of shape `from` is in shape `to`. `None` where it is not a whole axis there: axis 1 of `[2, 3, 4]`
 /// is axis 1 of `[2, 3, 2, 2]`, and none of `[6, 4]`.
 fn moved_axis(from: &[usize], axis: usize, to: &[usize]) -> Option<usize> {
@@ -456,6 +472,19 @@ mod tests {
     fn a_reshape_back_vanishes() {
         let back = chain().reshaped(&[24]).and_then(|c| c.reshaped(&[2, 3, 4])).expect("short");
         assert!(back.as_stored().is_some());
+    }
+
+    #[test]
+    fn parts_of_the_first_axis_are_chains() {
+        let part = |chain: &Chain| chain.part(1).map(|part| part.to_array().expect("it is stored").data);
+        let turned = chain().transposed(&[0, 2, 1]).expect("short");
+        let of_turned = [12.0, 16.0, 20.0, 13.0, 17.0, 21.0, 14.0, 18.0, 22.0, 15.0, 19.0, 23.0];
+        assert_eq!(part(&turned), Some(Data::Real(of_turned.to_vec())));
+        let reshaped = chain().reshaped(&[4, 6]).and_then(|chain| chain.reshaped(&[4, 2, 3])).expect("short");
+        assert_eq!(part(&reshaped), Some(Data::Real((6..12).map(f64::from).collect())));
+        let across = chain().transposed(&[1, 0, 2]).expect("short");
+        assert_eq!(part(&across), None);
+        assert!(turned.is_named("w[1]") && turned.is_named("w") && !turned.is_named("w1"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::proto::{AttributeProto, GraphProto, NodeProto};
 use super::steps::{Steps, replaced};
 use super::versions::is_own;
 use super::write::attributes::{float, int};
-use super::{blocks, einsum, qonnx_parts};
+use super::{blocks, einsum, qonnx_parts, quantized_lstm};
 use crate::reading::fault::{Fault, clean, invalid};
 
 /// The most groups of channels.
@@ -16,6 +16,9 @@ pub(super) fn take_apart(graph: &mut GraphProto, opset: i64) -> Result<(), Fault
     let constants = einsum::constants(graph);
     let stored = blocks::Stored::of(graph);
     replaced(graph, &|node| {
+        if node.domain == "com.microsoft" && node.op_type == "DynamicQuantizeLSTM" {
+            return Ok(quantized_lstm::parts(node, opset, &stored));
+        }
         if node.output.len() != 1 {
             return Ok(None);
         }

@@ -24,7 +24,7 @@
 //! older.rs            forms that operators had before opset 7, as nodes of today
 //! custom.rs           operators of a user's table, as layers
 //! compound.rs         operators that others make up, taken apart; Einsum in einsum.rs, those of QONNX in qonnx_parts.rs,
-//!                     weights with scales of blocks in blocks.rs
+//!                     weights with scales of blocks in blocks.rs, DynamicQuantizeLSTM in quantized_lstm.rs
 //! order.rs            an order in which every value is made before it is read
 //! array.rs            a constant in memory
 //! form.rs             type and shape of a value; axes, sizes
@@ -89,6 +89,7 @@ mod qonnx;
 mod qonnx_parts;
 mod qoperator;
 mod quantize;
+mod quantized_lstm;
 mod recurrent;
 mod recurrent_layers;
 mod reduce;

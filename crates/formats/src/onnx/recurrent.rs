@@ -14,6 +14,7 @@
 use network::{GeometrySpec, MacLayer, MacOp, Operand};
 
 use super::chain::Chain;
+use super::elementwise::check_same_type;
 use super::form::{Form, MAX_FOLDED};
 use super::mac::{Draft, unknown_weights, weights};
 use super::plan::{Action, Kept, Plan, or_not_run};
@@ -85,6 +86,7 @@ impl Sizes {
         };
         let without_cost = ["activations", "activation_alpha", "activation_beta", "clip", "output_sequence", own];
         without_cost.iter().for_each(|name| attributes.ignore(name));
+        check_same_type(view, 0..BIAS)?;
         let (x, r) = (view.shape(0)?, view.shape(R)?);
         let (&[first, second, features], &[_, _, hidden]) = (x, r) else {
             return Err(invalid!("input of shape {x:?} and recurrent weights of {r:?}; expected three axes each"));

@@ -129,9 +129,9 @@ impl<'a> Scopes<'a> {
         self.named.get(&std::ptr::from_ref(node)).cloned().unwrap_or_else(|| self.own_name(node))
     }
 
-    /// The name that the file gives a node, made from its operator and first output where it has none.
+    /// The name that the file gives a node, made from its operator and the first output that it makes where it has none.
     fn own_name(&self, node: &NodeProto) -> String {
-        let own = match (node.name.as_str(), node.output.first()) {
+        let own = match (node.name.as_str(), node.output.iter().find(|output| !output.is_empty())) {
             ("", Some(output)) => clean(&format!("{}:{output}", node.op_type)),
             ("", None) => clean(&node.op_type),
             (name, _) => clean(name),

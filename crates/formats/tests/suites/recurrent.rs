@@ -95,6 +95,47 @@ fn weights_may_be_integers_with_scales() {
     assert_eq!((&integers_of[..2], scales), (&[24, 26][..], vec![0.25]));
 }
 
+/// An LSTM as onnxruntime quantizes one: weights `[directions, numbers, rows]` of integers, with scales of this shape.
+fn quantized(directions: i64, scales: &[i64]) -> Model {
+    let integers = |name: &str, depth: i64| {
+        let values: Vec<i8> = (0..directions * depth * 16).map(|i| (i % 100) as i8).collect();
+        int8s(name, &[directions, depth, 16], &values)
+    };
+    let count = scales.iter().product::<i64>() as usize;
+    let parameters: Vec<f32> = (1..=count).map(|i| i as f32 / 16.0).collect();
+    let attributes = if directions == 2 { both() } else { vec![] };
+    model()
+        .input("x", &SHAPE)
+        .tensor(integers("w", FEATURES))
+        .tensor(integers("r", HIDDEN))
+        .floats("s", scales, &parameters)
+        .int8s("z", scales, &vec![0; count])
+        .node_with(
+            "com.microsoft:DynamicQuantizeLSTM",
+            &["x", "w", "r", "", "", "", "", "", "s", "z", "s", "z"],
+            &["all", "y", "c"],
+            attributes,
+        )
+}
+
+#[test]
+fn dynamically_quantized_weights_are_integers() {
+    let one = quantized(1, &[1]).read();
+    assert_eq!(layers(&one), [("DynamicQuantizeLSTM_all.input", 240), ("DynamicQuantizeLSTM_all.recurrent", 320)]);
+    assert_eq!((output_shape(&one), one.not_costed().len()), (vec![1, 1, 4], 0));
+    // The first filter is the first column: 0, 16, 32.
+    let (integers, scales) = codes(&one, 0);
+    assert_eq!((&integers[..4], scales), (&[0, 32, 64, 2][..], vec![1.0 / 16.0]));
+    let (_, by_filter) = codes(&quantized(1, &[1, 16]).read(), 1);
+    assert_eq!((by_filter.len(), by_filter[15]), (16, 1.0));
+    // The second direction of 3 · 16 integers begins with 48.
+    let two = quantized(2, &[2]).read();
+    let (integers, scales) = codes(&two, 1);
+    assert_eq!((&integers[..3], scales), (&[96, 128, 160][..], vec![2.0 / 16.0]));
+    let unknown = quantized(2, &[2, 16]).error();
+    assert!(unknown.contains("com.microsoft:DynamicQuantizeLSTM"), "{unknown}");
+}
+
 #[test]
 fn layers_behind_have_shapes_and_costs() {
     // y is [steps, directions, batch, hidden], y_h is [directions, batch, hidden].
@@ -239,6 +280,13 @@ fn what_does_not_fit_is_invalid() {
         (of_weights(&[1, 12, 3], &[1, 12, 4], vec![int("input_forget", 1)]), "unexpected attribute \"input_forget\""),
         (of_weights(&[12, 3], &[12, 4], vec![]), "recurrent weights of [12, 4]; expected three axes each"),
         (of("LSTM", 4, &[2, FEATURES], vec![]).error(), "input of shape [2, 3] and recurrent weights of"),
+        (
+            weights(model().input("x", &SHAPE), 1, 1)
+                .int8s("i", &[1, 4, 3], &[1; 12])
+                .node("RNN", &["x", "i", "r"], &["y"])
+                .error(),
+            "inputs of types float32 and int8; expected one type",
+        ),
     ];
     check_all(cases, |(message, expected)| {
         assert!(message.contains("node \"") && message.contains(expected), "{message}");
