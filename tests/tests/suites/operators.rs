@@ -114,7 +114,7 @@ fn row(name: &str, of: &Operator) -> String {
     };
     let own = functions().into_iter().find(|function| function.name() == name).map(|function| arithmetics(&function));
     let integers = match own {
-        _ if of.layer => "summed exactly".to_string(),
+        _ if of.layer && of.runs > 0 => "summed exactly".to_string(),
         Some(own) => own,
         None if of.moves => "as they are".to_string(),
         None => "–".to_string(),
