@@ -8,15 +8,18 @@
 use std::io::Read;
 
 use half::f16;
-use network::DataType;
+use network::rearrange::rearrange;
+use network::{DataType, WeightTransform};
 
-/// What the header of an array says. The elements are row-major.
+/// What the header of an array says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     /// Type of the elements.
     pub element: Element,
     /// Extents; empty for a scalar.
     pub shape: Vec<usize>,
+    /// Whether the elements lie in the order of Fortran, the first axis running fastest. They are row-major otherwise.
+    pub fortran_order: bool,
     /// Bytes before the first element.
     pub data_start: u64,
 }
@@ -108,9 +111,7 @@ impl Header {
             rest.ok_or_else(|| HeaderError::Invalid(format!("the header has no {key}: {}", text.trim())))
         };
         let descr = field("descr")?;
-        if field("fortran_order")?.starts_with("True") {
-            return Err(HeaderError::Unsupported("an array in column order; save it in C order".to_string()));
-        }
+        let fortran_order = field("fortran_order")?.starts_with("True");
         let shape = field("shape")?;
         let shape = shape.strip_prefix('(').and_then(|rest| rest.split_once(')')).map(|(inside, _)| inside);
         let extents = shape.map(|inside| {
@@ -118,8 +119,32 @@ impl Header {
             parts.map(str::parse).collect::<Result<Vec<usize>, _>>()
         });
         match extents {
-            Some(Ok(shape)) => Ok(Self { element: Element::parse(descr)?, shape, data_start }),
+            Some(Ok(shape)) => Ok(Self { element: Element::parse(descr)?, shape, fortran_order, data_start }),
             _ => Err(HeaderError::Invalid(format!("the header's shape is garbled: {}", text.trim()))),
+        }
+    }
+
+    /// The extents in the order in which the axes lie in memory, and the permutation that makes the array of them; none where
+    /// it is row-major.
+    pub fn stored(&self) -> (Vec<usize>, Option<Vec<usize>>) {
+        match self.fortran_order && self.shape.len() > 1 {
+            true => (self.shape.iter().rev().copied().collect(), Some((0..self.shape.len()).rev().collect())),
+            false => (self.shape.clone(), None),
+        }
+    }
+
+    /// The bytes of all elements, row-major.
+    pub fn row_major(&self, bytes: Vec<u8>) -> Vec<u8> {
+        let (stored, Some(perm)) = self.stored() else { return bytes };
+        let perm = [WeightTransform::Transpose(perm)];
+        fn of<const N: usize>(bytes: &[u8], stored: &[usize], perm: &[WeightTransform]) -> Vec<u8> {
+            rearrange(bytes.as_chunks::<N>().0.to_vec(), stored, perm).into_flattened()
+        }
+        match self.element.size {
+            1 => of::<1>(&bytes, &stored, &perm),
+            2 => of::<2>(&bytes, &stored, &perm),
+            4 => of::<4>(&bytes, &stored, &perm),
+            _ => of::<8>(&bytes, &stored, &perm),
         }
     }
 
@@ -160,9 +185,9 @@ impl Element {
         }
     }
 
-    /// The type of a tensor of such elements. `None` where their bytes are in big-endian order.
-    pub fn data_type(self) -> Option<DataType> {
-        (!self.big_endian || self.size == 1).then_some(self.number_type())
+    /// Whether the bytes of an element are in big-endian order.
+    pub fn is_swapped(self) -> bool {
+        self.big_endian && self.size > 1
     }
 
     /// The type of the numbers, in whichever order their bytes are. A truth value counts as an unsigned byte.

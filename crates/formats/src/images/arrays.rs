@@ -35,7 +35,10 @@ enum Bytes {
     Memory(Vec<u8>),
 }
 
-/// Opens a file of one array. Its elements stay in the file.
+/// An array that does not lie as images do is held in memory, up to this many bytes.
+const MAX_REORDERED: u64 = 1 << 32;
+
+/// Opens a file of one array. Its elements stay in the file where they are row-major.
 pub(super) fn open_npy(path: &Path, options: &ImageOptions) -> Result<ArrayImages, ImageError> {
     let mut file = File::open(path).map_err(ImageError::io(path))?;
     let size = file.metadata().map_err(ImageError::io(path))?.len();
@@ -45,7 +48,19 @@ pub(super) fn open_npy(path: &Path, options: &ImageOptions) -> Result<ArrayImage
         let shape = &header.shape;
         return Err(ImageError::invalid(path, format!("{size} bytes cannot be an array of shape {shape:?}")));
     }
-    ArrayImages::new(path, header, Bytes::File(Mutex::new(file)), None, options)
+    if !header.fortran_order {
+        return ArrayImages::new(path, header, Bytes::File(Mutex::new(file)), None, options);
+    }
+    if size > MAX_REORDERED {
+        let problem =
+            format!("{size} bytes in the order of Fortran; at most {MAX_REORDERED} are brought into that of C");
+        return Err(ImageError::unsupported(path, problem));
+    }
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(header.data_start)).map_err(ImageError::io(path))?;
+    file.read_to_end(&mut bytes).map_err(ImageError::io(path))?;
+    let bytes = header.row_major(bytes);
+    ArrayImages::new(path, header, Bytes::Memory(bytes), None, options)
 }
 
 /// Opens an archive of arrays and unpacks the images and labels.
@@ -134,6 +149,7 @@ fn unpack(
             format!("array {name} of shape {shape:?} has {found} bytes, not {expected}"),
         ));
     }
+    let bytes = header.row_major(bytes);
     Ok((header, bytes))
 }
 

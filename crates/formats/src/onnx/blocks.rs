@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 
-use super::few;
 use super::proto::{GraphProto, NodeProto, TensorProto};
 use super::steps::Steps;
 use super::write::attributes::{counts, int};
 use crate::reading::fault::{Fault, clean, invalid};
+use crate::reading::few;
 
 /// Unsigned bytes in `onnx.proto`.
 const UINT8: i32 = 2;

@@ -15,7 +15,6 @@
 //! attributes.rs       the attributes of one node; none is left over unread
 //! external.rs         tensors in files beside the model
 //! tensors.rs          from a message to a checked tensor
-//! few.rs              floating-point numbers of 4 and 8 bits
 //! sparse.rs           sparse tensors, written out
 //! versions.rs         which version of ONNX's operators the nodes mean
 //! functions.rs        calls of functions of the file, replaced by their bodies
@@ -64,7 +63,6 @@ mod einsum;
 mod elementwise;
 mod exported;
 mod external;
-mod few;
 mod fold;
 mod fold_elementwise;
 mod form;

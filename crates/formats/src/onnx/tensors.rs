@@ -5,9 +5,9 @@ use network::{DataType, Encoding, Tensor, TensorError};
 
 use super::array::{Array, Data};
 use super::external::{ExternalFiles, Found};
-use super::few;
 use super::proto::TensorProto;
 use crate::reading::fault::{Fault, invalid, unsupported};
+use crate::reading::few;
 use crate::reading::shape;
 
 /// Checks type, shape and stored length of a tensor. Its bytes stay where they are. Integers of 2 and 4 bits are unpacked,

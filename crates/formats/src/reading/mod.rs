@@ -4,6 +4,7 @@
 //! - [`fault`]: what can be wrong with a file, and which of it ends the reading;
 //! - [`findings`]: what a user is told of operators that are not run or not costed;
 //! - [`finish`]: the end of every reading;
+//! - [`few`]: floating-point numbers of 4 and 8 bits;
 //! - [`grid`]: the grid that the integers of a file lie on;
 //! - [`integers`]: integers in the smallest type that takes them;
 //! - [`shape`]: counting elements, broadcasting, the share of one image;
@@ -14,6 +15,7 @@
 
 pub(crate) mod archive;
 pub(crate) mod fault;
+pub(crate) mod few;
 pub(crate) mod findings;
 pub(crate) mod finish;
 pub(crate) mod grid;

@@ -30,6 +30,7 @@
 //! ```
 
 mod copies;
+mod eight_bits;
 mod fit;
 mod formula;
 mod graphless;
@@ -75,6 +76,8 @@ pub struct WeightTensor {
     pub transforms: Vec<WeightTransform>,
     /// Scale and zero point, where the file stores integers with them.
     pub quantization: Option<WeightQuantization>,
+    /// Whether the file has floating-point numbers of 8 bits, which are widened here.
+    eight_bits: bool,
 }
 
 impl WeightTensor {
@@ -86,7 +89,7 @@ impl WeightTensor {
             return Err(invalid!("tensor {name:?} of {data_type} and shape {shape:?} has {found} bytes"));
         }
         let tensor = Tensor { data_type, shape: shape.clone(), encoding: Encoding::Raw, chunks: vec![bytes] };
-        Ok(Self { name, shape, tensor, transforms: Vec::new(), quantization: None })
+        Ok(Self { name, shape, tensor, transforms: Vec::new(), quantization: None, eight_bits: false })
     }
 
     /// The elements row-major: those of the file where they are stored so, else a copy.
@@ -313,7 +316,7 @@ fn content(
         None if found.tensors.is_empty() => Err(invalid!("it holds no tensor")),
         None => {
             let state = state.filter(|_| !found.is_chosen);
-            let whole = quantizer::rounded(whole::joined(optimizer::without_state(found)?)?)?;
+            let whole = quantizer::rounded(whole::joined(eight_bits::scaled(optimizer::without_state(found)?)?)?)?;
             copies::one_network(whole, state)
         }
     }

@@ -1,6 +1,7 @@
 //! Arrays of numpy: one (`.npy`), or an archive of them (`.npz`).
 
 use bytes::Bytes;
+use network::WeightTransform;
 
 use super::WeightTensor;
 use crate::npy::{Header, HeaderError};
@@ -25,12 +26,20 @@ pub(super) fn read_array(name: &str, bytes: &Bytes) -> Result<WeightTensor, Faul
         HeaderError::Invalid(problem) => invalid!("array {name:?}: {}", problem.escape_debug()),
         HeaderError::Unsupported(problem) => unsupported!("array {name:?}: {}", problem.escape_debug()),
     })?;
-    let data_type = header.element.data_type();
-    let data_type =
-        data_type.ok_or_else(|| unsupported!("array {name:?} in big-endian order; save it in little-endian"))?;
+    let data_type = header.element.number_type();
     let found = bytes.len() as u64 - header.data_start;
     if header.data_len() != Some(found) {
         return Err(invalid!("array {name:?} of shape {:?} has {found} bytes of data", header.shape));
     }
-    WeightTensor::new(name.to_string(), data_type, header.shape, bytes.slice(header.data_start as usize..))
+    let (stored, transpose) = header.stored();
+    let mut elements = bytes.slice(header.data_start as usize..);
+    if header.element.is_swapped() {
+        let mut little = elements.to_vec();
+        little.chunks_exact_mut(data_type.size()).for_each(<[u8]>::reverse);
+        elements = little.into();
+    }
+    let mut tensor = WeightTensor::new(name.to_string(), data_type, header.shape, elements)?;
+    tensor.tensor.shape = stored;
+    tensor.transforms.extend(transpose.map(WeightTransform::Transpose));
+    Ok(tensor)
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use network::DataType;
 use safetensors::{Dtype, SafeTensors};
 
-use super::{Content, WeightTensor};
+use super::{Content, WeightTensor, eight_bits};
 use crate::reading::fault::{Fault, clean, invalid, unsupported};
 use crate::reading::tied::{self, TIED_KEY, Tied};
 
@@ -37,11 +37,19 @@ pub(super) fn read(bytes: &Bytes) -> Result<Content, Fault> {
     let data = bytes.slice(8 + header..);
     let tensor = |name: String| {
         let info = metadata.info(&name).ok_or_else(|| invalid!("its header has no tensor {name:?}"))?;
-        let data_type = data_type(info.dtype).ok_or_else(|| {
-            unsupported!("tensor {name:?} has elements of {:?}; float16, bfloat16, float32, float64 and integers of 8 to 64 bits are read", info.dtype)
-        })?;
         let (start, end) = info.data_offsets;
-        WeightTensor::new(name, data_type, info.shape.clone(), data.slice(start..end))
+        let of =
+            |name: String, data_type| WeightTensor::new(name, data_type, info.shape.clone(), data.slice(start..end));
+        if let Some((_, number)) = FEW.iter().find(|(known, _)| *known == info.dtype) {
+            return eight_bits::widened(of(name, DataType::U8)?, *number);
+        }
+        let data_type = data_type(info.dtype).ok_or_else(|| {
+            unsupported!(
+                "tensor {name:?} has elements of {:?}; floats of 8 to 64 bits and integers of 8 to 64 bits are read",
+                info.dtype
+            )
+        })?;
+        of(name, data_type)
     };
     let mut tensors = metadata.offset_keys().into_iter().map(tensor).collect::<Result<Vec<_>, _>>()?;
     let mut metadata: Vec<(String, String)> =
@@ -71,6 +79,15 @@ fn add_tied(tensors: &mut Vec<WeightTensor>, tied: &Tied) -> Result<(), Fault> {
     }
     Ok(())
 }
+
+/// Floating-point numbers of 8 bits, by their number in `onnx.proto`.
+const FEW: [(Dtype, i32); 5] = [
+    (Dtype::F8_E4M3, eight_bits::E4M3FN),
+    (Dtype::F8_E4M3FNUZ, eight_bits::E4M3FNUZ),
+    (Dtype::F8_E5M2, eight_bits::E5M2),
+    (Dtype::F8_E5M2FNUZ, eight_bits::E5M2FNUZ),
+    (Dtype::F8_E8M0, eight_bits::E8M0),
+];
 
 /// The types that are taken.
 const TYPES: [(Dtype, DataType); 13] = [

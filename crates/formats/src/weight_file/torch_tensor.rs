@@ -4,7 +4,7 @@ use bytes::Bytes;
 use esn::Grid;
 use network::{DataType, WeightQuantization, WeightTransform};
 
-use super::WeightTensor;
+use super::{WeightTensor, eight_bits};
 use crate::pickle::{Id, Object, Pickle};
 use crate::reading::fault::{Fault, invalid, unsupported};
 use crate::reading::strides;
@@ -95,8 +95,11 @@ pub(super) fn read(
                 return View { pickle, name, parts: [*storage, *offset, *size, *stride] }.read(None, storages);
             }
             ("_rebuild_tensor_v3", [storage, offset, size, stride, _, _, data_type, ..]) => {
-                let data_type = named_type(pickle, *data_type).map_err(|found| not_read(name, &found))?;
                 let view = View { pickle, name, parts: [*storage, *offset, *size, *stride] };
+                if let Some(number) = of_8_bits(pickle, *data_type) {
+                    return eight_bits::widened(view.read(Some(DataType::U8), storages)?, number);
+                }
+                let data_type = named_type(pickle, *data_type).map_err(|found| not_read(name, &found))?;
                 return view.read(Some(data_type), storages);
             }
             ("_rebuild_qtensor", [storage, offset, size, stride, quantizer, ..]) => {
@@ -108,6 +111,19 @@ pub(super) fn read(
         }
     }
     Err(invalid!("tensor {name:?} is no view of a storage"))
+}
+
+/// `torch.float8_e4m3fn` and the like, by their number in `onnx.proto`.
+fn of_8_bits(pickle: &Pickle<'_>, id: Id) -> Option<i32> {
+    let Object::Global { module: "torch", name } = *pickle.get(id) else { return None };
+    Some(match name {
+        "float8_e4m3fn" => eight_bits::E4M3FN,
+        "float8_e4m3fnuz" => eight_bits::E4M3FNUZ,
+        "float8_e5m2" => eight_bits::E5M2,
+        "float8_e5m2fnuz" => eight_bits::E5M2FNUZ,
+        "float8_e8m0fnu" => eight_bits::E8M0,
+        _ => return None,
+    })
 }
 
 /// `torch.float16` and the like.
@@ -133,8 +149,7 @@ fn named_type(pickle: &Pickle<'_>, id: Id) -> Result<DataType, String> {
 
 fn not_read(name: &str, found: &str) -> Fault {
     unsupported!(
-        "tensor {name:?} has elements of {found:?}; float16, bfloat16, float32, float64 and integers of 8 to 64 bits are \
-         read"
+        "tensor {name:?} has elements of {found:?}; floats of 8 to 64 bits and integers of 8 to 64 bits are read"
     )
 }
 

@@ -169,7 +169,41 @@ fn arrays_are_read() {
         assert_eq!((weights(&archive, 0), archive.layers()[0].name.as_str()), (vec![1.0, 2.0, -3.0, 4.0], "layer"));
     });
     assert!(problem(read(npy("|O", "(1, 1)", &[0; 8]))).contains("unsupported: array \"weights\""));
-    assert!(problem(read(npy(">f4", "(1, 1)", &[0; 4]))).contains("big-endian"));
+}
+
+#[test]
+fn arrays_lie_in_any_order() {
+    let big: Vec<u8> = [1.0f32, 2.0, -3.0, 4.0, 5.0, 6.0].iter().flat_map(|value| value.to_be_bytes()).collect();
+    let mut array = npy(">f4", "(2, 3)", &big);
+    let rows = network(array.clone()).expect("it is valid");
+    assert_eq!(weights(&rows, 0), [1.0, 2.0, -3.0, 4.0, 5.0, 6.0]);
+    let at = array.windows(5).position(|text| text == b"False").expect("the order is there");
+    array[at..at + 5].copy_from_slice(b"True ");
+    let columns = network(array).expect("it is valid");
+    assert_eq!(weights(&columns, 0), [1.0, -3.0, 5.0, 2.0, 4.0, 6.0]);
+}
+
+#[test]
+fn floats_of_8_bits_are_widened_and_scaled() {
+    let entry = |name: &str, kind: &str, shape: &str, from: usize, to: usize| {
+        format!(r#""{name}":{{"dtype":"{kind}","shape":{shape},"data_offsets":[{from},{to}]}}"#)
+    };
+    let header = [
+        entry("a.weight", "F8_E4M3", "[2,2]", 0, 4),
+        entry("b.weight", "F8_E5M2", "[2,2]", 4, 8),
+        entry("a.weight_scale", "F32", "[2,1]", 8, 16),
+    ];
+    // 1, −1, 448 and 2^-9; 1, 2, −0.5 and 2^-16.
+    let patterns = [0x38, 0xb8, 0x7e, 0x01, 0x3c, 0x40, 0xb8, 0x01];
+    let file = safetensors(&format!("{{{}}}", header.join(",")), &[patterns.to_vec(), floats(&[0.5, 2.0])].concat());
+    let network = network(file).expect("it is valid");
+    assert_eq!(weights(&network, 0), [0.5, -0.5, 896.0, 1.0 / 256.0]);
+    assert_eq!(weights(&network, 1), [1.0, 2.0, -0.5, 1.0 / 65536.0]);
+    let told = "weights of 8-bit floats are multiplied by the scales beside them: a.weight · a.weight_scale";
+    assert!(texts(network.notes()).iter().any(|note| note == told), "{:?}", network.notes());
+    let wrong = [entry("a.weight", "F8_E4M3", "[2,2]", 0, 4), entry("a.weight_scale", "F32", "[3]", 4, 16)];
+    let wrong = safetensors(&format!("{{{}}}", wrong.join(",")), &[0; 16]);
+    assert!(problem(read(wrong)).contains("\"a.weight\" of shape [2, 2] has \"a.weight_scale\" of shape [3]"));
 }
 
 #[test]
@@ -276,7 +310,7 @@ fn hostile_files_are_refused_in_one_line() {
     let big = r#"{"a":{"dtype":"F32","shape":[1152921504606846976,16],"data_offsets":[0,8]}}"#;
     let beyond = r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,80]}}"#;
     let overlap = r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}"#;
-    let eight = r#"{"a\u0007":{"dtype":"F8_E4M3","shape":[2,4],"data_offsets":[0,8]}}"#;
+    let six = r#"{"a\u0007":{"dtype":"F4","shape":[4,4],"data_offsets":[0,8]}}"#;
     let no_quantizer: &[u8] =
         b"\x80\x02}U\x01actorch._utils\n_rebuild_qtensor\n((U\x07storagectorch\nQInt8Storage\nU\x010U\x03cpuK\x01tQ\
           K\0K\x01\x85K\x01\x85)tRs.";
@@ -285,7 +319,7 @@ fn hostile_files_are_refused_in_one_line() {
         (safetensors(big, &[0; 8]), "header"),
         (safetensors(beyond, &[0; 8]), "header"),
         (safetensors(overlap, &[0; 12]), "header"),
-        (safetensors(eight, &[0; 8]), "F8_E4M3"),
+        (safetensors(six, &[0; 8]), "elements of F4"),
         (safetensors("{}", &[]), "no tensor"),
         (npy("<f4", "(1152921504606846976, 16)", &[0; 8]), "shape"),
         (zip(&[("x.txt", b"hello")], false), "archive without data.pkl"),

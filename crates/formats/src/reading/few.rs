@@ -1,7 +1,7 @@
 //! Floating-point numbers of 4 and 8 bits, as the 32-bit numbers that they are.
 
 /// Whether a type of `onnx.proto` is one of them.
-pub(super) fn is_float(number: i32) -> bool {
+pub(crate) fn is_float(number: i32) -> bool {
     matches!(number, 17..=20 | 23 | 24)
 }
 
@@ -18,11 +18,16 @@ struct Kind {
     unsigned_zero: bool,
 }
 
+/// The numbers of patterns of 8 bits, of type `number`.
+pub(crate) fn widened(number: i32, patterns: &[u8]) -> Vec<f32> {
+    patterns.iter().map(|&pattern| float(number, pattern)).collect()
+}
+
 /// The number of a pattern of type `number`.
 ///
 /// Source: the table of types of `onnx.proto`; Micikevicius et al. 2022 (E4M3, E5M2), Noune et al. 2022 (without negative
 /// zero), OCP Microscaling Formats 1.0 (E2M1, E8M0).
-pub(super) fn float(number: i32, pattern: u8) -> f32 {
+pub(crate) fn float(number: i32, pattern: u8) -> f32 {
     let plain = |exponent_bits, mantissa_bits, bias| Kind {
         exponent_bits,
         mantissa_bits,
