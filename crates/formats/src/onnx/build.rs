@@ -109,6 +109,8 @@ struct Builder<'a> {
     says_grid: bool,
     /// What graphs inside of nodes read.
     captured: HashSet<ValueId>,
+    /// Shapes that a user gives, by the names of values.
+    given: &'a [(String, Vec<usize>)],
 }
 
 impl<'a> Builder<'a> {
@@ -134,6 +136,7 @@ impl<'a> Builder<'a> {
             scales: 0,
             says_grid: false,
             captured: HashSet::new(),
+            given: &surroundings.options.input_shapes,
         }
     }
 
@@ -528,6 +531,7 @@ impl<'a> Builder<'a> {
         if let (true, Some(shape), Some(info)) = (self.declared_holds, &form.shape, self.scopes.declared(name)) {
             inputs::check_declared(info, shape)?;
         }
+        let form = self.as_given(name, form)?;
         if form.shape.is_some() && form.data_type.is_some() {
             return Ok(form);
         }
@@ -537,6 +541,20 @@ impl<'a> Builder<'a> {
             .map(|info| inputs::declared_form(info, self.network.batch()))
             .unwrap_or_default();
         Ok(Form { data_type: form.data_type.or(declared.data_type), shape: form.shape.or(declared.shape) })
+    }
+
+    /// A form with the shape that a user gives for it.
+    fn as_given(&self, name: &str, form: Form) -> Result<Form, Fault> {
+        let Some((_, given)) = self.given.iter().rev().find(|(value, _)| value == name) else { return Ok(form) };
+        match form.shape {
+            Some(shape) if shape != *given => {
+                Err(invalid!("shape {given:?} was given for its output {name:?}, but {shape:?} comes out of it"))
+            }
+            _ if given.contains(&0) => {
+                Err(invalid!("shape {given:?} was given for its output {name:?}; an extent is 0"))
+            }
+            _ => Ok(Form { shape: Some(given.clone()), ..form }),
+        }
     }
 
     /// Notes what is not run or not costed.
@@ -665,12 +683,14 @@ fn behind_unknown(view: &View<'_>, network: &NetworkBuilder, findings: &Findings
     let is_mac = plain || integer;
     let unknown = view.inputs.iter().flatten().find(|slot| slot.form.shape.is_none());
     match unknown {
-        Some(slot) if is_mac && view.inputs.iter().flatten().any(|slot| slot.constant) => Err(unsupported!(
-            "the shape of its input {:?} is not known, for the file declares none and these operators before it are not \
-             handled: {}",
-            network.value(slot.id).name,
-            findings.not_run()
-        )),
+        Some(slot) if is_mac && view.inputs.iter().flatten().any(|slot| slot.constant) => {
+            Err(Fault::OpenShape(format!(
+                "the shape of its input {:?} is not known, for the file declares none and these operators before it are \
+                 not handled: {}",
+                network.value(slot.id).name,
+                findings.not_run()
+            )))
+        }
         _ => {
             let has_macs = is_mac || (is_own && is_recurrent(view.op_type));
             let not_costed = has_macs.then(|| "the shape of its input is not known".to_string());

@@ -34,10 +34,12 @@ pub(super) fn inputs<'a>(graph: &'a GraphProto, options: &ReadOptions) -> Result
     let parameters = parameters(graph, unstored.clone().filter(|input| !given(input)).collect());
     let is_fed = |input: &&ValueInfoProto| !parameters.iter().any(|(name, ..)| *name == input.name);
     let fed: Vec<&ValueInfoProto> = unstored.filter(is_fed).collect();
+    let made: HashSet<&str> = graph.node.iter().flat_map(|node| &node.output).map(String::as_str).collect();
     for (name, _) in &options.input_shapes {
-        if !fed.iter().any(|input| input.name == *name) {
+        if !fed.iter().any(|input| input.name == *name) && !made.contains(name.as_str()) {
             let names: Vec<&str> = fed.iter().map(|input| input.name.as_str()).collect();
-            return Err((format!("input {name:?}"), invalid!("there is no such input; inputs are {names:?}")));
+            let problem = "there is neither such an input nor a node that makes it";
+            return Err((format!("value {name:?}"), invalid!("{problem}; inputs are {names:?}")));
         }
     }
     let (mut batch, mut batch_axis, mut open_batch) = (1, 0, false);

@@ -1,5 +1,6 @@
 //! Is what a network leaves out said once, and never taken for nothing?
 
+use formats::ReadOptions;
 use network::{NotCosted, Note, NoteKind, Op, Unary};
 
 use testkit::*;
@@ -176,4 +177,28 @@ fn fused_convolutions_are_taken_apart() {
         let message = fused(inputs, activation).error();
         assert!(message.contains("these operators are not handled: com.microsoft:FusedConv"), "{message}");
     });
+}
+
+/// A front end that nobody knows, and a layer behind it.
+#[test]
+fn the_shape_of_any_value_may_be_given() {
+    let file = || {
+        let front = model().input("bytes", &[0]).node("acme:PreprocessImage", &["bytes"], &["img"]);
+        front.weights("w", &[8, 3, 3, 3]).node("Conv", &["img", "w"], &["y"])
+    };
+    let given = |shapes: &[(&str, &[usize])]| {
+        let input_shapes = shapes.iter().map(|(name, shape)| ((*name).to_string(), shape.to_vec())).collect();
+        file().read_with(&ReadOptions { input_shapes, ..ReadOptions::default() })
+    };
+    let network = given(&[("img", &[1, 3, 32, 32])]).expect("the shape is known");
+    assert_eq!(network.layers()[0].geometry.macs(), 216 * 900);
+    assert_eq!(texts(network.notes()), ["operator acme:PreprocessImage (node \"PreprocessImage_img\") is not run"]);
+    let refused = |shapes: &[(&str, &[usize])]| given(shapes).expect_err("it does not fit").to_string();
+    assert!(refused(&[]).contains("the shape of its input \"img\" is not known"));
+    let wrong = refused(&[("img", &[1, 3, 32, 32]), ("y", &[1, 8, 3, 3])]);
+    assert!(
+        wrong.contains("[1, 8, 3, 3] was given for its output \"y\", but [1, 8, 30, 30] comes out of it"),
+        "{wrong}"
+    );
+    assert!(refused(&[("z", &[1])]).contains("there is neither such an input nor a node that makes it"));
 }
