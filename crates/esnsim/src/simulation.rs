@@ -225,6 +225,13 @@ impl<'a> Simulation<'a> {
         Ok(write_file(path, |writer| report.write_json(writer))?)
     }
 
+    /// What [`Simulation::write_json`] writes, as text.
+    pub fn json(&self, record: &RunRecord) -> String {
+        let mut bytes = Vec::new();
+        self.report(record).write_json(&mut bytes).expect("memory takes all that is written");
+        String::from_utf8(bytes).expect("JSON is text")
+    }
+
     fn report<'b>(&'b self, record: &'b RunRecord) -> Report<'b> {
         let SimulateOptions { quantization, convention, .. } = self.options;
         let evaluation = self.evaluation.as_ref();

@@ -20,7 +20,7 @@ const STEPS: [&[&str]; 9] = [
     &["esnsim-explore"],
     &["esnsim-report"],
     &["esnsim"],
-    &["esnsim-cli"],
+    &["esnsim-cli", "esnsim-python"],
 ];
 
 /// Modules of `formats` that are readers or writers of one kind of file. What two of them need stands in `reading`.

@@ -1,0 +1,27 @@
+//! The simulator as a module of Python, `esnsim._esnsim`.
+//!
+//! This crate passes requests on and results back: figures leave as the JSON and CSV that the command writes, so that they are
+//! the same to the last digit. What a user sees, the package in `python/`, makes objects and tables of them. Work runs without
+//! the interpreter's lock.
+
+mod errors;
+mod network;
+mod options;
+
+use pyo3::prelude::*;
+
+/// The module.
+#[pymodule]
+mod _esnsim {
+    #[pymodule_export]
+    use crate::errors::{BadArgument, Error, InvalidFile, OutOfLimits, OwnBug, ReadWrite, Unsupported};
+    #[pymodule_export]
+    use crate::network::{Network, Run, hardware, open};
+
+    use super::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

@@ -1,0 +1,175 @@
+"""Does the package give the figures of the command, and does wrong use end in a clear exception?"""
+
+import doctest
+import json
+import os
+import pathlib
+import re
+import struct
+import subprocess
+import sys
+import threading
+
+import esnsim
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MODELS = ROOT.parent / "shared" / "models"
+COMMAND = os.environ.get("ESNSIM_COMMAND")
+NETWORKS = [None, *sorted(path for path in MODELS.glob("*") if path.suffix in (".onnx", ".tflite"))]
+
+
+def command(*arguments):
+    if COMMAND is None:
+        pytest.skip("ESNSIM_COMMAND names no binary to compare with")
+    return subprocess.run([COMMAND, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True)
+
+
+def of_file(path):
+    return [] if path is None else [path]
+
+
+def bits(path):
+    """A width for real weights alone."""
+    network = esnsim.read(path)
+    try:
+        network.esn(bits=4)
+        return 4
+    except esnsim.Error:
+        return None
+
+
+@pytest.mark.parametrize("path", NETWORKS, ids=str)
+def test_a_run_is_that_of_the_command(path, tmp_path):
+    width, file = bits(path), tmp_path / "run.json"
+    # The embedded network runs its own images there.
+    option = [] if width is None else ["--bits", width]
+    hardware = ["--hardware", "ideal", "--hardware", "cpu-serial"]
+    network = [ROOT / "traces/digits-resnet.onnx"] if path is None else [path]
+    done = command("simulate", *network, *option, *hardware, "--json", file)
+    if done.returncode == 2:
+        with pytest.raises(esnsim.Error) as refused:
+            esnsim.simulate(network[0], bits=width, hardware=["ideal", "cpu-serial"])
+        assert done.stderr.strip() == f"error: {refused.value}"
+        return
+    assert done.returncode == 0, done.stderr
+    expected = json.loads(file.read_text())
+    run = esnsim.simulate(network[0], bits=width, hardware=["ideal", "cpu-serial"])
+    for key in ("network", "quantization", "hardware", "layers", "total"):
+        assert run.data[key] == expected[key], key
+    assert run.check.passed and repr(run.check) == "PASS"
+    assert len(run.layers) == 4 * len(expected["layers"])
+    assert run.total["ideal-digital"].energy_count == expected["total"]["runs"][1]["energy_count"]
+
+
+@pytest.mark.parametrize("path", NETWORKS, ids=str)
+def test_layers_are_those_of_the_command(path, tmp_path):
+    file = tmp_path / "layers.csv"
+    assert command("inspect", *of_file(path), "--csv", file).returncode == 0
+    layers = esnsim.inspect(path).layers
+    header, *rows = file.read_text().splitlines()
+    assert list(layers.columns) == header.split(",") and len(layers) == len(rows)
+    assert sum(layers["weights"]) == sum(layer["weights"] for layer in esnsim.esn(path, bits=bits(path)).layers)
+
+
+def test_the_metric_is_exact_and_read_from_bytes():
+    file = (ROOT / "traces/digits-resnet.onnx").read_bytes()
+    cost = esnsim.esn(file, bits=4)
+    assert (cost.total.esn_d_macs, cost.total.esn_d_filter, cost.total.weights) == (1_535_714, 3_052_672, 77_072)
+    assert isinstance(cost.total.esn_d_macs, int) and cost.layers["layer"][0] == "/conv1/Conv"
+    assert "TOTAL" in repr(cost)
+
+
+def test_images_run_on_the_engines():
+    network = esnsim.read(ROOT / "traces/digits-resnet.onnx")
+    folder = ROOT / "traces"
+    images = next(folder.glob("*.npz"), None)
+    if images is None:
+        pytest.skip("there are no images of this form")
+    run = network.simulate(bits=6, images=images, limit=20)
+    assert run.data["inference"]["images"] == 20 and run.check
+
+
+def test_integers_beyond_64_bits_stay_whole(tmp_path):
+    huge = 300_000_000
+    (tmp_path / "t.csv").write_text(f"Layer,IFMAP Height,IFMAP Width,Filter Height,Filter Width,Channels,Num Filter,Strides,\n"
+                                    f"a,{huge},{huge},1,1,64,64,1,\n")
+    layers = esnsim.inspect(topology=tmp_path / "t.csv").layers
+    assert layers["macs"] == [64 * 64 * huge * huge] and layers["macs"][0] > 2 ** 64
+    table = pytest.importorskip("pandas") and layers.to_pandas()
+    assert table["macs"][0] == 64 * 64 * huge * huge
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_tables_of_other_libraries_hold_the_same(library):
+    pytest.importorskip(library)
+    layers = esnsim.esn(bits=4).layers
+    table = getattr(layers, f"to_{library}")()
+    columns = table.column_names if library == "pyarrow" else table.columns
+    assert list(columns) == list(layers.columns)
+    assert [int(value) for value in table["esn_d_macs"].to_numpy()] == layers["esn_d_macs"]
+
+
+def safetensors(values):
+    data = struct.pack(f"<{len(values)}f", *values)
+    header = json.dumps({"a.weight": {"dtype": "F32", "shape": [1, len(values)], "data_offsets": [0, len(data)]}}).encode()
+    return struct.pack("<Q", len(header)) + header + data
+
+
+@pytest.mark.parametrize("kind, say, text", [
+    (esnsim.ReadWrite, lambda: esnsim.read("/nowhere/net.onnx"), "/nowhere/net.onnx"),
+    (esnsim.Unsupported, lambda: esnsim.read(b"no network", name="it"), "it: file"),
+    (esnsim.InvalidFile, lambda: esnsim.esn(safetensors([1.0, float("nan")]), bits=4), "NaN"),
+    (esnsim.BadArgument, lambda: esnsim.simulate(bits=99), "a bit width is 1 to 16, not 99"),
+    (esnsim.BadArgument, lambda: esnsim.simulate(bits=4, threads=0), "threads is 0"),
+    (esnsim.BadArgument, lambda: esnsim.esn(grid="middle"), "grid is \"middle\"; expected mid-rise or mid-tread"),
+    (esnsim.BadArgument, lambda: esnsim.simulate(hardware="chip"), "chip: neither a file nor one of"),
+    (esnsim.BadArgument, lambda: esnsim.esn(3), "is no path, no bytes and no Network"),
+    (esnsim.BadArgument, lambda: esnsim.esn(esnsim.read(), grid="mid-rise"), "the network was read before"),
+    (TypeError, lambda: esnsim.read(None, layout="x"), "layout"),
+])
+def test_wrong_use_is_told_in_one_line(kind, say, text):
+    with pytest.raises(kind) as caught:
+        say()
+    assert text in str(caught.value) and "\n" not in str(caught.value)
+    assert kind is TypeError or isinstance(caught.value, esnsim.Error)
+
+
+def test_ten_threads_at_once():
+    found = []
+    work = lambda: found.append(esnsim.simulate(bits=4, threads=2).data["total"])
+    threads = [threading.Thread(target=work) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 10 and all(total == found[0] for total in found)
+
+
+def test_a_module_of_pytorch(tmp_path):
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(288, 10))
+    cost = esnsim.esn(module, example=torch.zeros(1, 3, 8, 8), bits=4)
+    assert (cost.total.weights, cost.total.macs) == (216 + 2880, 216 * 36 + 2880)
+    assert module.training
+    with pytest.raises(esnsim.BadArgument, match="example="):
+        esnsim.esn(module)
+
+
+def test_what_is_shown_runs():
+    """The blocks of Python in the README files, and the examples in docstrings."""
+    for page in (ROOT / "README.md", ROOT / "python/README.md"):
+        blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+        assert blocks, page
+        for block in blocks:
+            if "pandas" in block:
+                pytest.importorskip("pandas")
+            exec(compile(block, str(page), "exec"), {})
+    failed, tried = doctest.testmod(esnsim)
+    assert failed == 0 and tried > 3
+
+
+def test_the_import_is_light():
+    heavy = "import sys, esnsim; assert not {'torch', 'pandas', 'numpy', 'polars', 'pyarrow'} & set(sys.modules)"
+    assert subprocess.run([sys.executable, "-c", heavy]).returncode == 0
