@@ -68,4 +68,4 @@ pub use quantize::{
     Allocation, Granularity, LayerQuantization, QuantizeOptions, QuantizeReport, StepRule, esn_a_profile, esn_a_trace,
     quantize,
 };
-pub use reestimate::{ReestimateOptions, ReestimateReport, reestimate};
+pub use reestimate::{Original, ReestimateOptions, ReestimateReport, reestimate};

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::CompressError;
 use crate::executor::KernelExecutor;
+use crate::prune::PruneReport;
 use crate::rebuild::rebuilt;
 use crate::ties::parted;
 use correct::{Change, NO_CHANGE, change, changed};
@@ -46,6 +47,22 @@ pub struct ReestimateReport {
     pub notes: Vec<Note>,
 }
 
+/// The network before compression, whose layers a folded network is brought back to.
+#[derive(Clone, Copy, Debug)]
+pub struct Original<'a> {
+    /// The network.
+    pub network: &'a Network,
+    /// What was pruned since, where filters may be gone from the tensors.
+    pub pruned: Option<&'a PruneReport>,
+}
+
+impl<'a> From<&'a Network> for Original<'a> {
+    /// A network all of whose filters are still in the tensors.
+    fn from(network: &'a Network) -> Self {
+        Self { network, pruned: None }
+    }
+}
+
 /// Gives every BatchNorm of `network` the mean and variance that its input has on the images: plain averages over all
 /// images and positions (population variance), activations in float, the BatchNorms before it already re-estimated.
 ///
@@ -62,9 +79,9 @@ pub struct ReestimateReport {
 ///
 /// [`CompressError::Option`] if there is no image; [`CompressError::Unsupported`] for a BatchNorm whose statistics are
 /// computed rather than stored; errors of reading images and of running the network.
-pub fn reestimate(
+pub fn reestimate<'a>(
     network: &Network,
-    original: &Network,
+    original: impl Into<Original<'a>>,
     images: &dyn Samples,
     options: &ReestimateOptions,
 ) -> Result<(Network, ReestimateReport), CompressError> {
@@ -74,10 +91,11 @@ pub fn reestimate(
     }
     let (network, norms) = norms::own_statistics(network)?;
     let mut report = ReestimateReport { images: images.len(), ..ReestimateReport::default() };
+    let original = original.into();
     let corrected = layers_to_correct(&network, original, !norms.is_empty(), &mut report);
     let wanted = match corrected.is_empty() {
         true => Vec::new(),
-        false => mac_output_moments(original, images, &KernelExecutor::from_network(original)?)?,
+        false => mac_output_moments(original.network, images, &KernelExecutor::from_network(original.network)?)?,
     };
     let mut run = Run::new(&network, images, options.memory_bytes)?;
     if run.lockstep.restarts() {
@@ -94,7 +112,8 @@ pub fn reestimate(
         if let Op::Mac(id) = node.op
             && let Some((_, model)) = corrected.iter().find(|(layer, _)| *layer == id)
         {
-            let left = run.correct(&network, index, id, &wanted[model.0])?;
+            let wanted: Vec<Moments> = model.filters.iter().map(|&filter| wanted[model.layer.0][filter]).collect();
+            let left = run.correct(&network, index, id, &wanted)?;
             report.corrected_layers += 1;
             note_left(&network.layers()[id.0].name, left, &mut report);
         }
@@ -150,13 +169,19 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The layers to correct, each with the layer of the original that it follows.
+/// The layer of the original that a layer is brought back to, and those of its filters that are left, in order.
+struct Model {
+    layer: LayerId,
+    filters: Vec<usize>,
+}
+
+/// The layers to correct, each with its model.
 fn layers_to_correct(
     network: &Network,
-    original: &Network,
+    original: Original<'_>,
     has_norms: bool,
     report: &mut ReestimateReport,
-) -> Vec<(LayerId, LayerId)> {
+) -> Vec<(LayerId, Model)> {
     let mut corrected = Vec::new();
     for (index, follows) in norms::followers(network).into_iter().enumerate() {
         if follows.norm || has_norms && !follows.mac {
@@ -164,9 +189,8 @@ fn layers_to_correct(
         }
         let layer = &network.layers()[index];
         let filters = layer.out_channels();
-        let model = original.layers().iter().position(|model| model.name == layer.name);
-        match model.filter(|&model| original.layers()[model].out_channels() == filters) {
-            Some(model) => corrected.push((LayerId(index), LayerId(model))),
+        match model(&layer.name, original).filter(|model| model.filters.len() == filters) {
+            Some(model) => corrected.push((LayerId(index), model)),
             None => {
                 let problem = format!("the original has no layer of this name with {filters} filters; left as it is");
                 report.notes.push(Note::of_layer(NoteKind::Unchanged, &layer.name, problem));
@@ -176,9 +200,19 @@ fn layers_to_correct(
     corrected
 }
 
+/// The model of the layer of this name.
+fn model(name: &str, original: Original<'_>) -> Option<Model> {
+    let layer = original.network.layers().iter().position(|layer| layer.name == name)?;
+    let pruned = original.pruned.and_then(|report| report.layers.iter().find(|layer| layer.layer == name));
+    let removed = pruned.map_or(&[][..], |layer| &layer.removed_filters);
+    let filters = 0..original.network.layers()[layer].out_channels();
+    Some(Model { layer: LayerId(layer), filters: filters.filter(|filter| !removed.contains(filter)).collect() })
+}
+
 fn note_left(layer: &str, left: usize, report: &mut ReestimateReport) {
     if left > 0 {
-        let text = format!("{left} filters always make the same and are left as they are");
+        let filters = if left == 1 { "1 filter".to_string() } else { format!("{left} filters") };
+        let text = format!("the output of {filters} never changes on these images, and is left as it is");
         report.notes.push(Note::of_layer(NoteKind::Unchanged, layer, text));
     }
 }

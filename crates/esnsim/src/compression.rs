@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use compress::{
-    Allocation, Budget, FilterAmount, FindStepReport, Granularity, PruneOptions, PruneReport, Pruning, QuantizeOptions,
-    QuantizeReport, ReestimateOptions, ReestimateReport, StepRule,
+    Allocation, Budget, FilterAmount, FindStepReport, Granularity, Original, PruneOptions, PruneReport, Pruning,
+    QuantizeOptions, QuantizeReport, ReestimateOptions, ReestimateReport, StepRule,
 };
 use esn::{BitConvention, BitWidth, Grid};
 use formats::ReadOptions;
@@ -91,6 +91,7 @@ pub fn compress(original: &Network, options: CompressOptions<'_>) -> Result<Comp
     }
     if let Some(samples) = options.reestimate {
         let reestimate = ReestimateOptions::default();
+        let original = Original { network: original, pruned: done.prune.as_ref().map(|(_, report)| report) };
         let (network, report) =
             compress::reestimate(&done.network, original, samples, &reestimate).map_err(&in_file)?;
         done.network = network;

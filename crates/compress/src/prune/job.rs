@@ -202,6 +202,7 @@ impl<'a> Job<'a> {
             weights: weights.len() as u64,
             weights_pruned: weights.len() as u64 - weights.nonzero(),
             dead_channels,
+            removed_filters: (0..flow.filters.len()).filter(|&filter| removal.gone[flow.filters[filter]]).collect(),
             ..LayerPruning::default()
         };
         for (filter, _) in zero_filters(weights).into_iter().enumerate().filter(|(_, zero)| *zero) {

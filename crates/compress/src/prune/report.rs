@@ -105,6 +105,8 @@ pub struct LayerPruning {
     pub dead_filters: Vec<DeadFilter>,
     /// The input channels that [`LayerPruning::channels_by_input`] counts, in order.
     pub dead_channels: Vec<usize>,
+    /// The filters that [`LayerPruning::filters_removed`] counts, in order.
+    pub removed_filters: Vec<usize>,
 }
 
 /// A filter whose weights are all zero.

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use compress::{PruneOptions, QuantizeOptions};
+use compress::{PruneOptions, PruneReport, QuantizeOptions};
 use formats::{ReadOptions, did_you_mean};
+use network::Network;
 use network::architectures::Family;
-use network::{Network, Note};
 use runner::identity::{bytes_sha256, network_sha256};
 use runner::{Hardware, RunnerError, Score, embedded};
 
@@ -59,13 +59,13 @@ pub(super) struct FloatReference {
     pub predictions: Vec<usize>,
 }
 
-/// A pruned network and what there is to say of it, or why there is none.
-type Made = Result<(Network, Vec<Note>), Arc<ExploreError>>;
+/// A pruned network and what was pruned, where something was, or why there is none.
+type Made = Result<(Network, Option<PruneReport>), Arc<ExploreError>>;
 
 /// A pruned network. It is dropped with the last point that needs it.
 pub(super) struct PrunedNetwork {
     pub options: Option<PruneOptions>,
-    /// Made by whoever needs it first; with what pruning had to say.
+    /// Made by whoever needs it first.
     pub made: OnceLock<Made>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use compress::{QuantizeOptions, ReestimateOptions};
+use compress::{Original, PruneReport, QuantizeOptions, ReestimateOptions};
 use esn::BitConvention;
 use network::{ErrorKind, Failure, Network, Note, NoteKind};
 use rayon::ThreadPool;
@@ -73,9 +73,10 @@ impl Workshop<'_> {
 
     fn try_run(&self, point: &Point, figures: &mut Figures) -> Result<(), ExploreError> {
         let shared = &*point.network;
-        let (pruned, notes) = self.pruned(shared, &point.pruned)?;
-        figures.notes.extend_from_slice(notes);
-        let network = self.pool.install(|| self.compress(point, pruned, &mut figures.notes))?;
+        let (pruned, report) = self.pruned(shared, &point.pruned)?;
+        figures.notes.extend(report.iter().flat_map(|report| report.notes.iter().cloned()));
+        let original = Original { network: &shared.network, pruned: report };
+        let network = self.pool.install(|| self.compress(point, original, pruned, &mut figures.notes))?;
         let (cost, details) = self.pool.install(|| self.cost(&network))?;
         let costs = figures.costs.insert(summarize(&self.inputs.hardware, &cost, &details));
         let Some(images) = &shared.images else { return Ok(()) };
@@ -91,22 +92,22 @@ impl Workshop<'_> {
         Ok(())
     }
 
-    /// The pruned network of a point; made once.
+    /// The pruned network of a point, and what was pruned, where something was; made once.
     fn pruned<'p>(
         &self,
         shared: &SharedNetwork,
         pruned: &'p PrunedNetwork,
-    ) -> Result<(&'p Network, &'p [Note]), ExploreError> {
+    ) -> Result<(&'p Network, Option<&'p PruneReport>), ExploreError> {
         let make = || match &pruned.options {
-            None => Ok((shared.network.clone(), Vec::new())),
+            None => Ok((shared.network.clone(), None)),
             Some(options) => self
                 .pool
                 .install(|| compress::prune(&shared.network, options))
-                .map(|(network, report)| (network, report.notes))
+                .map(|(network, report)| (network, Some(report)))
                 .map_err(|e| Arc::new(e.into())),
         };
         match pruned.made.get_or_init(make) {
-            Ok((network, notes)) => Ok((network, notes)),
+            Ok((network, report)) => Ok((network, report.as_ref())),
             Err(error) => Err(ExploreError::Shared(Arc::clone(error))),
         }
     }
@@ -123,7 +124,13 @@ impl Workshop<'_> {
     }
 
     /// Quantizes and re-estimates.
-    fn compress(&self, point: &Point, pruned: &Network, notes: &mut Vec<Note>) -> Result<Network, ExploreError> {
+    fn compress(
+        &self,
+        point: &Point,
+        original: Original<'_>,
+        pruned: &Network,
+        notes: &mut Vec<Note>,
+    ) -> Result<Network, ExploreError> {
         let configuration = &point.configuration;
         let mut network = pruned.clone();
         if let Some(options) = quantization(pruned, configuration.quantize.as_ref()) {
@@ -132,8 +139,7 @@ impl Workshop<'_> {
             network = quantized;
         }
         if let (Some(_), Some(images)) = (&configuration.reestimate, &point.network.statistics) {
-            let (original, samples) = (&point.network.network, &*images.samples);
-            let (reestimated, report) = compress::reestimate(&network, original, samples, &self.reestimate)?;
+            let (reestimated, report) = compress::reestimate(&network, original, &*images.samples, &self.reestimate)?;
             notes.extend(report.notes);
             network = reestimated;
         }
