@@ -244,6 +244,9 @@ impl Preprocessing {
         if image.data.is_empty() || image.data.len() != image.channels * image.height * image.width {
             return Err(misfit(format!("{} numbers cannot be an image", image.data.len())));
         }
+        if let Some(place) = image.data.iter().position(|number| number.is_nan()) {
+            return Err(misfit(format!("number {place} of {} is NaN", image.data.len())));
+        }
         let (layout, size) = self.target(image, input)?;
         let values = self.to_values(image, layout, size, input.takes_integers()).map_err(misfit)?;
         let Some(data_type) = input.data_type.filter(|data_type| !data_type.is_real()) else { return Ok(values) };
@@ -335,10 +338,11 @@ impl Preprocessing {
         let factors = [covered[0] / image.height as f64, covered[1] / image.width as f64];
         let resized = match self.fit {
             Fit::Stretch => covered,
-            Fit::Crop => {
-                let factor = factors[0].max(factors[1]);
-                [(image.height as f64 * factor).round(), (image.width as f64 * factor).round()]
+            // The side that is left over is rounded down, as torchvision does it.
+            Fit::Crop if factors[0] >= factors[1] => {
+                [covered[0], (covered[0] * image.width as f64 / image.height as f64).floor()]
             }
+            Fit::Crop => [(covered[1] * image.height as f64 / image.width as f64).floor(), covered[1]],
         };
         let window = |resized: f64, len: usize| {
             let resized = (resized as usize).max(len);

@@ -64,6 +64,11 @@ fn images_are_cut_and_resized() {
     check(&none(), &tall, &[1, 1, 2, 1], &[2., 3.]);
     let even = Image { data: vec![7.0; 35], ..counting(1, 5, 7) };
     check(&Preprocessing { crop_fraction: 0.875, ..none() }, &even, &[1, 1, 3, 3], &[7.0; 9]);
+    // The long side becomes 7·4/5 = 5.6 pixels, which torchvision makes 5; its figures.
+    let columns: Vec<f32> = (0..35).map(|i| (i % 7 * 10) as f32).collect();
+    let slanted = Image { data: columns, ..counting(1, 5, 7) };
+    let expected = [15.555556, 30.0, 44.444444].repeat(3);
+    check(&Preprocessing { crop_fraction: 0.75, ..none() }, &slanted, &[1, 1, 3, 3], &expected);
 }
 
 #[test]
@@ -72,7 +77,8 @@ fn what_does_not_fit_is_refused() {
     let uneven = Preprocessing { mean: vec![1.0, 2.0], ..none() };
     let bgr = Preprocessing { channel_order: ChannelOrder::Bgr, ..none() };
     let flat = Preprocessing { scale: 0.0, ..none() };
-    let cases: [(&Preprocessing, Image, &[usize], &str); 8] = [
+    let nan = Image { data: vec![1.0, f32::NAN], ..counting(1, 1, 2) };
+    let cases: [(&Preprocessing, Image, &[usize], &str); 9] = [
         (&none(), counting(4, 2, 2), &[1, 3, 2, 2], "image picture: 4 channels; the network takes 3"),
         (&none(), rgb.clone(), &[1, 2, 2, 4], "where the channels lie in input [1, 2, 2, 4] is not clear"),
         (&none(), rgb.clone(), &[1, 7], "12 numbers for a network input of [1, 7]"),
@@ -80,6 +86,7 @@ fn what_does_not_fit_is_refused() {
         (&uneven, rgb.clone(), &[1, 3, 2, 2], "mean has 2 numbers for 3 channels"),
         (&bgr, counting(1, 2, 2), &[1, 1, 2, 2], "channel order bgr for 1 channels"),
         (&flat, rgb.clone(), &[1, 3, 2, 2], "scale is 0; it must be above 0"),
+        (&none(), nan, &[1, 1, 1, 2], "number 1 of 2 is NaN"),
         (&none(), Image { data: vec![], ..rgb.clone() }, &[1, 3, 2, 2], "0 numbers cannot be an image"),
     ];
     check_all(cases, |(preprocessing, image, shape, expected)| {
