@@ -62,6 +62,7 @@ pub fn image_notes<'a>(notes: impl Iterator<Item = &'a ImageNote>) {
             | ImageNote::LabelFile(_)
             | ImageNote::NoLabelFile(_)
             | ImageNote::Clipped(..)
+            | ImageNote::Map(..)
             | ImageNote::OutputOfReference(..)
             | ImageNote::NoLabels(..) => decided.to_string(),
             ImageNote::PassedOver(_) => format!("{decided} (--strict: an error)"),

@@ -71,6 +71,8 @@ pub enum ImageNote {
     /// The network that answers are compared with has no output of the name that was asked for: the name, and its output that
     /// is compared.
     OutputOfReference(String, String),
+    /// The output of this name has more than one axis for an image, of these extents, all of which are taken for classes.
+    Map(String, Vec<usize>),
     /// The output is one number for an image: class 1 above this threshold, else class 0.
     Threshold(f32),
     /// Of an archive of several arrays, this one holds the images, and this one the labels.
@@ -151,6 +153,15 @@ impl std::fmt::Display for ImageNote {
             }
             ImageNote::OutputOfReference(asked, compared) => {
                 return write!(f, "the reference has no output {asked}: its output {compared} is compared");
+            }
+            ImageNote::Map(name, extents) => {
+                let extents: Vec<String> = extents.iter().map(ToString::to_string).collect();
+                return write!(
+                    f,
+                    "the output {name} has {} numbers for an image: top-1 and agreement compare the largest of all of them, not \
+                     the class of each place",
+                    extents.join("×")
+                );
             }
             ImageNote::Threshold(threshold) => {
                 return write!(
@@ -272,6 +283,12 @@ fn answer_notes(network: &Network, samples: &ImageSamples, request: &AnswerReque
         let scored = answer.value(network);
         let others = graph.outputs().iter().copied().filter(|&id| id != scored).map(name);
         notes.push(ImageNote::Output(name(scored), others.collect()));
+    }
+    let scored = graph.value(answer.value(network));
+    if let Some([_, extents @ ..]) = scored.shape.as_deref()
+        && extents.iter().filter(|&&extent| extent > 1).count() > 1
+    {
+        notes.push(ImageNote::Map(scored.name.clone(), extents.to_vec()));
     }
     if let (Decision::Above(threshold), None) = (answer.decision, request.threshold) {
         notes.push(ImageNote::Threshold(threshold));

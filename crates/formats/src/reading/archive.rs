@@ -67,5 +67,9 @@ impl Archive {
 }
 
 fn broken(what: &str, error: &zip::result::ZipError) -> Fault {
-    invalid!("{} of the zip format cannot be read: {}", clean(what), clean(&error.to_string()))
+    invalid!(
+        "{} of the zip format cannot be read, as where a file is cut off: {}",
+        clean(what),
+        clean(&error.to_string())
+    )
 }

@@ -403,7 +403,8 @@ fn what_is_not_understood_is_not_written() {
     assert!(matches!(error, NetworkError::Unsupported { .. }));
     assert_eq!(
         error.to_string(),
-        "test.onnx: node \"Trilu_a\": unsupported: writing the operator Trilu, for it is not understood"
+        "test.onnx: node \"Trilu_a\": unsupported: ONNX files with the operator Trilu are not written, for nothing here runs it; a \
+         file of weights is (.safetensors)"
     );
 }
 

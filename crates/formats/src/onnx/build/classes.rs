@@ -22,10 +22,10 @@ impl Builder<'_> {
             if let Some((node, numbers)) = before {
                 let (numbers, output) = (&self.network.value(numbers).name, clean(&output.name));
                 let text = format!(
-                    "output {output:?} says by {} which number of {numbers:?} is the largest; the network ends with {numbers:?}",
+                    "output {output:?} says by {} which numbers of {numbers:?} are the largest, and is left out; the network ends with {numbers:?}",
                     node.op_type
                 );
-                self.notes.push(Note::new(NoteKind::Assumed, text));
+                self.notes.push(Note::new(NoteKind::LeftOut, text));
             }
             returned.push(before.map_or(id, |(_, numbers)| numbers));
         }

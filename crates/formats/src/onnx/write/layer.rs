@@ -302,7 +302,8 @@ impl Scales {
             (0..groups).map(|group| group * each).collect()
         } else {
             return Err(unsupported!(
-                "scales of {} output channels in {groups} groups, which no axis has",
+                "scales of {} output channels in {groups} groups, which no axis has; one step a layer has, and a file of weights \
+                 holds them (.safetensors)",
                 self.scales.len()
             ));
         };

@@ -108,7 +108,7 @@ pub fn write(network: &Network, options: &WriteOptions, writer: &mut dyn Write) 
 fn refuse_unsupported(network: &Network) -> Result<(), NetworkError> {
     match network.graph().nodes().iter().find(|node| node.op == Op::Unsupported) {
         None => Ok(()),
-        Some(node) => Err(unsupported!("writing the operator {}, for it is not understood", node.op_type)
+        Some(node) => Err(unsupported!("ONNX files with the operator {} are not written, for nothing here runs it; a file of weights is (.safetensors)", node.op_type)
             .at(network.path(), format!("node {:?}", node.name))),
     }
 }
