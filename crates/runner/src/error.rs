@@ -94,7 +94,7 @@ pub enum RunnerError {
         problem: String,
     },
     /// No output of a network can be scored.
-    #[error("{}: output {output}: {problem}", path.display())]
+    #[error("{}: {}{problem}", path.display(), if output.is_empty() { String::new() } else { format!("output {output}: ") })]
     Answer {
         /// The network file.
         path: PathBuf,

@@ -312,8 +312,9 @@ pub struct InferenceOptions {
     /// Bits of activations on integer engines
     ///
     /// They hold where the file does not quantize activations.
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=16))]
-    pub activation_bits: u32,
+    /// Left out: 8.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub activation_bits: Option<u32>,
 
     /// Images whose activations set the ranges
     ///
@@ -379,6 +380,11 @@ pub struct PreprocessingOptions {
 }
 
 impl InferenceOptions {
+    /// Bits of activations.
+    pub fn activation_bits(&self) -> u32 {
+        self.activation_bits.unwrap_or(8)
+    }
+
     /// The files that are read.
     pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
         self.images.iter().chain(self.preprocessing.files())
@@ -388,6 +394,9 @@ impl InferenceOptions {
     pub fn request(&self, embedded: bool) -> anyhow::Result<ImageRequest> {
         if self.images.is_none() && !embedded && self.limit.is_some() {
             bail!("--limit needs --images");
+        }
+        if self.images.is_none() && !embedded && self.activation_bits.is_some() {
+            bail!("--activation-bits needs --images");
         }
         if self.images.is_none() && self.preprocessing.layout.is_some() {
             bail!("--layout needs --images");

@@ -154,7 +154,7 @@ impl SimulateOptions {
         EvaluateOptions {
             samples,
             answer: samples.answer(),
-            activation_bits: self.inference.activation_bits,
+            activation_bits: self.inference.activation_bits(),
             calibration_images: self.inference.calibration_images,
             float: !self.inference.no_float,
             seeds: self.seeds,

@@ -44,7 +44,10 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
         let samples = &images.samples;
         Reference { network, samples, answer: samples.answer() }
     });
-    if options.seeds.is_some() && images.is_some() && hardware.iter().all(|hardware| hardware.seed().is_none()) {
+    if options.seeds.is_some() && images.is_none() {
+        bail!("--seeds needs --images");
+    }
+    if options.seeds.is_some() && hardware.iter().all(|hardware| hardware.seed().is_none()) {
         say("--seeds changes nothing: no hardware of this run is random");
     }
     let image_file = |image: usize| {

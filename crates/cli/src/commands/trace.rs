@@ -41,7 +41,7 @@ pub fn run(options: &TraceOptions) -> anyhow::Result<()> {
         lanes: options.lanes as usize,
         elements: options.elements as usize,
         image,
-        activation_bits: options.inference.activation_bits,
+        activation_bits: options.inference.activation_bits(),
         calibration_images: options.inference.calibration_images,
         progress: &|cycles| bar.advance(cycles),
     })?;

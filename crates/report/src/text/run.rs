@@ -99,7 +99,12 @@ pub(crate) fn synthetic_mark(network: &Network) -> String {
 
 /// The name in tables side by side, where there is no room for more than a mark.
 pub fn marked_name(network: &Network) -> String {
-    let mark = if network.synthetic().is_some() { " (synthetic)" } else { "" };
+    let mark = match (network.synthetic().is_some(), network.has_graph()) {
+        (true, _) => " (synthetic)",
+        // Each weight counts as one MAC, which is not comparable with networks of which positions are known.
+        (false, false) => " (no graph)",
+        (false, true) => "",
+    };
     format!("{}{mark}", network.path().display())
 }
 
