@@ -105,7 +105,7 @@ fn row(name: &str, of: &Operator) -> String {
     let cost = match (of.layer, of.not_costed) {
         (true, _) => "a layer",
         (false, true) => "named, not costed",
-        (false, false) => "none",
+        (false, false) => "has none",
     };
     let images = match of.runs {
         0 if of.at_end => "at the end alone".to_string(),

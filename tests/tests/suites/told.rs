@@ -433,8 +433,8 @@ fn recurrent_operators_are_costed_and_compressed_and_neither_run_nor_written() {
     assert_eq!(row("LSTM_.input")[5..8], ["2", "48", "32"], "{pruned}");
 
     let cases = [
-        ("convert lstm.onnx out.onnx", "node \"LSTM_\": unsupported: writing the operator LSTM"),
-        ("compress lstm.onnx --bits 4 -o out.onnx", "node \"LSTM_\": unsupported: writing the operator LSTM"),
+        ("convert lstm.onnx out.onnx", "node \"LSTM_\": unsupported: ONNX files with the operator LSTM"),
+        ("compress lstm.onnx --bits 4 -o out.onnx", "node \"LSTM_\": unsupported: ONNX files with the operator LSTM"),
     ];
     assert_refused(folder.path(), &cases);
 }
