@@ -10,6 +10,7 @@ use esn::{BitConvention, BitWidth, Grid};
 use formats::ReadOptions;
 use inference::Samples;
 use network::{Network, Note, NoteKind};
+use report::text::{pruning_table, quantization_table, totals_table};
 use report::{EsnFigures, write_file};
 use runner::{DEFAULT_BITS, NetworkCost, Quantization, is_quantized};
 use serde::Serialize;
@@ -135,17 +136,37 @@ impl Compressed {
     ///
     /// [`Error::Output`] names the file; it is then as it was before.
     pub fn write_json(&self, path: &Path, costs: &CompressionCosts) -> Result<(), Error> {
+        let document = self.json(costs);
+        Ok(write_file(path, |writer| writer.write_all(document.as_bytes()))?)
+    }
+
+    /// What [`Compressed::write_json`] writes, as text.
+    pub fn json(&self, costs: &CompressionCosts) -> String {
         let document = Document {
             compressed: self,
             baseline_bits: costs.baseline.map(BitWidth::get),
             before: EsnFigures::of(&costs.before.total_row()),
             after: EsnFigures::of(&costs.after.total_row()),
         };
-        let write = |writer: &mut dyn std::io::Write| {
-            serde_json::to_writer_pretty(&mut *writer, &document)?;
-            writer.write_all(b"\n")
-        };
-        Ok(write_file(path, write)?)
+        serde_json::to_string_pretty(&document).expect("figures and words are JSON") + "\n"
+    }
+
+    /// The tables of every step and the costs, as a terminal shows them.
+    pub fn text(&self, costs: &CompressionCosts) -> String {
+        let mut text = String::new();
+        if let Some((_, report)) = &self.prune {
+            text += &pruning_table(report);
+        }
+        if let Some((_, report)) = &self.quantize {
+            text += &quantization_table(report);
+        }
+        if let Some(report) = &self.reestimate {
+            text += &format!(
+                "statistics of {} BatchNorms re-estimated, {} layers corrected, on {} images\n\n",
+                report.batch_norms, report.corrected_layers, report.images
+            );
+        }
+        text + &totals_table(&costs.before, &costs.after)
     }
 }
 

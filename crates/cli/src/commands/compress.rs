@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::bail;
 use esnsim::{CompressRequest, Compressed, CompressionCosts, NetworkImages, OpenOptions};
 use network::{Mend, Network};
-use report::text::{counted, found_steps, pruning_table, quantization_table, seconds, totals_table};
+use report::text::{counted, found_steps, seconds};
 
 use crate::args::CompressOptions;
 use crate::commands;
@@ -69,20 +69,7 @@ fn images(request: &CompressRequest, network: &Network, embedded: bool) -> anyho
 }
 
 fn text(compressed: &Compressed, costs: &CompressionCosts) -> String {
-    let mut text = String::new();
-    if let Some((_, report)) = &compressed.prune {
-        text += &pruning_table(report);
-    }
-    if let Some((_, report)) = &compressed.quantize {
-        text += &quantization_table(report);
-    }
-    if let Some(report) = &compressed.reestimate {
-        text += &format!(
-            "statistics of {} BatchNorms re-estimated, {} layers corrected, on {} images\n\n",
-            report.batch_norms, report.corrected_layers, report.images
-        );
-    }
-    text += &totals_table(&costs.before, &costs.after);
+    let mut text = compressed.text(costs);
     if let Some(bits) = costs.baseline {
         text += &format!("real weights are costed at {bits} bits (--baseline), mid-rise, step from max|W|\n");
     }
