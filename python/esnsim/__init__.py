@@ -16,10 +16,12 @@ A column of counts is never rounded to a float.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import tempfile
 from types import MappingProxyType
-from typing import Any, Iterable, Mapping, Sequence, Union
+from typing import Any, Iterable, Iterator, Mapping, Sequence, Union
 
 from . import _esnsim
 from ._esnsim import (
@@ -35,8 +37,9 @@ from ._esnsim import (
 from ._tables import Row, Table, from_csv
 
 __all__ = [
-    "BadArgument", "Cost", "Error", "InvalidFile", "Inspection", "Network", "OutOfLimits", "OwnBug", "ReadWrite", "Row", "Run",
-    "Table", "Unsupported", "__version__", "esn", "from_torch", "hardware", "inspect", "read", "simulate",
+    "BadArgument", "Compressed", "Cost", "Error", "Images", "InvalidFile", "Inspection", "Network", "OutOfLimits", "OwnBug",
+    "ReadWrite", "Row", "Run", "Table", "Unsupported", "__version__", "compress", "convert", "esn", "from_torch", "hardware",
+    "inspect", "read", "simulate",
 ]
 
 Source = Union[str, "os.PathLike[str]", bytes, None]
@@ -70,31 +73,152 @@ class Network:
         `bits` is the width that real weights are quantized to; 4 where it is left out. Weights that a file stores as integers
         are taken as they are, and a width for them is refused.
         """
-        run = self._simulate([], bits, bit_convention, None, None, threads, True)
+        run = self._simulate([], bits, bit_convention, None, threads, True)
         return Cost(json.loads(run.json), run.text)
 
     def simulate(self, hardware: Iterable[str | os.PathLike[str]] | str = (), *, bits: int | None = None,
-                 images: str | os.PathLike[str] | None = None, limit: int | None = None,
-                 bit_convention: str = "nonzero-at-least-one", threads: int | None = None) -> Run:
+                 images: Images | Any = None, limit: int | None = None, bit_convention: str = "nonzero-at-least-one",
+                 threads: int | None = None) -> Run:
         """Costs on hardware, layer by layer, and the check of ideal engines against the metric.
 
         `hardware` are names of presets (`esnsim.hardware()` lists them) and descriptions in TOML, by path; `"ideal"`, and
-        nothing, are the three ideal engines. `images` are a file or folder that the network runs on, at most `limit` of
-        them. The interpreter goes on meanwhile: its lock is released.
+        nothing, are the three ideal engines. On `images` the network runs, too, in float and on every engine: a file or
+        folder, an array, or `esnsim.Images`, of which at most `limit` are taken. The interpreter goes on meanwhile: its lock
+        is released.
         """
         names = [hardware] if isinstance(hardware, (str, os.PathLike)) else list(hardware)
-        run = self._simulate(names, bits, bit_convention, images, limit, threads, False)
+        with _images(images, limit) as asked:
+            run = self._simulate(names, bits, bit_convention, asked, threads, False)
         return Run(json.loads(run.json), run.text, run.passes, run.notes)
 
-    def _simulate(self, hardware: Sequence[Any], bits: int | None, bit_convention: str, images: Any, limit: int | None,
+    def _simulate(self, hardware: Sequence[Any], bits: int | None, bit_convention: str, images: dict[str, Any] | None,
                   threads: int | None, metric_only: bool) -> _esnsim.Run:
         return self._inner.simulate(
-            hardware=[os.fspath(name) for name in hardware], bits=bits, bit_convention=bit_convention,
-            images=None if images is None else os.fspath(images), limit=limit, threads=threads, metric_only=metric_only,
+            hardware=[os.fspath(name) for name in hardware], bits=bits, bit_convention=bit_convention, images=images,
+            threads=threads, metric_only=metric_only,
         )
+
+    def compress(self, *, prune: str | Sequence[str] = (), prune_scope: str = "global", prune_below: float | None = None,
+                 compact: bool = False, find_step: bool = False, bits: int | None = None, grid: str = "mid-rise",
+                 granularity: str | None = None, clip: str | None = None, target_snr: float | None = None,
+                 target_esn_a: float | None = None, target_profile: str | os.PathLike[str] | None = None,
+                 average_bits: float | None = None, esn_d_filter_budget: float | None = None,
+                 bias_correction: bool = False, first_bits: int | None = None, last_bits: int | None = None,
+                 reestimate_bn: Images | Any = None, limit: int | None = 5000, baseline: int | None = None,
+                 strict: bool = False, threads: int | None = None) -> Compressed:
+        """The network pruned, quantized, and with statistics taken anew, in this order, each where it is asked for.
+
+        `prune` is one way or several, as `"filters=0.1"` or `"2:4"`. On the images `reestimate_bn`, at most `limit` of them,
+        BatchNorm statistics are re-estimated. All others are the options of `esnsim compress`, which
+        `docs/commands/compress.md` explains. This network does not change.
+
+        >>> import esnsim
+        >>> small = esnsim.read().compress(prune="filters=0.1", bits=4)
+        >>> small.network.esn().total.esn_d_macs < esnsim.read().esn(bits=4).total.esn_d_macs
+        True
+        """
+        asked = {
+            "prune": [prune] if isinstance(prune, str) else list(prune), "prune_scope": prune_scope,
+            "prune_below": prune_below, "compact": compact, "find_step": find_step, "bits": bits, "grid": grid,
+            "granularity": granularity, "clip": clip, "target_snr": target_snr, "target_esn_a": target_esn_a,
+            "target_profile": None if target_profile is None else os.fspath(target_profile), "average_bits": average_bits,
+            "esn_d_filter_budget": esn_d_filter_budget, "bias_correction": bias_correction, "first_bits": first_bits,
+            "last_bits": last_bits, "baseline": baseline, "strict": strict,
+        }
+        with _images(reestimate_bn, limit) as images:
+            return Compressed(self._inner.compress(asked, images=images, threads=threads))
+
+    def save(self, path: str | os.PathLike[str], *, strict: bool = False) -> list[str]:
+        """Writes the network as ONNX, or its weights as `.safetensors` or `.npz`: the end of the name decides.
+
+        The result says what the new file does not hold, one line each; with `strict` that is an error, and nothing is
+        written.
+        """
+        return self._inner.save(os.fspath(path), strict)
 
     def __repr__(self) -> str:
         return repr(self._inner)
+
+
+class Images:
+    """Images, and what is done with them before and while a network runs.
+
+    `source` is a file or folder as `esnsim simulate --images` takes it, or an array `[images, …]` of NumPy or PyTorch; `labels`,
+    one integer for each image, go with an array. `preprocess` is `"unit"` (pixels over 255), `"imagenet"`, `"none"` or a file;
+    an array of real numbers is taken as it is where the network takes real numbers. `layout` says how the axes of an array lie,
+    where that is not clear: `"channels-first"`, `"channels-last"`, `"as-is"`. `output` is the output that is scored and
+    `threshold` where class 1 begins of an output of one number. Engines on integers get activations of `activation_bits`, whose
+    ranges the first `calibration_images` tell.
+    """
+
+    def __init__(self, source: Any, labels: Any = None, *, limit: int | None = None, layout: str | None = None,
+                 preprocess: str | os.PathLike[str] | None = None, label_offset: int | None = None,
+                 output: str | None = None, threshold: float | None = None, activation_bits: int = 8,
+                 calibration_images: int = 64) -> None:
+        if labels is not None and isinstance(source, (str, os.PathLike)):
+            raise BadArgument("labels go with an array; those of a file or folder are in it")
+        self.source, self.labels, self.limit = source, labels, limit
+        self._options = {
+            "layout": layout, "preprocess": None if preprocess is None else os.fspath(preprocess),
+            "label_offset": label_offset, "output": output, "threshold": threshold, "activation_bits": activation_bits,
+            "calibration_images": calibration_images,
+        }
+
+    @contextlib.contextmanager
+    def _request(self, limit: int | None) -> Iterator[dict[str, Any]]:
+        limit = limit if self.limit is None else self.limit
+        if isinstance(self.source, (str, os.PathLike)):
+            yield {"path": os.fspath(self.source), "limit": limit, **self._options}
+            return
+        import numpy
+
+        arrays = {"images": _array(self.source)}
+        if self.labels is not None:
+            arrays["labels"] = _array(self.labels)
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "images.npz")
+            numpy.savez(path, **arrays)
+            yield {"path": path, "limit": limit, **self._options}
+
+
+def _array(values: Any) -> Any:
+    """An array of NumPy of an array of any library. What is on a device, or part of a graph of PyTorch, is brought here."""
+    import numpy
+
+    for method in ("detach", "cpu"):
+        values = getattr(values, method)() if hasattr(values, method) else values
+    array = numpy.asarray(values)
+    if array.dtype == object:
+        raise BadArgument(f"a {type(values).__name__} is no path, no esnsim.Images and no array of numbers")
+    return array
+
+
+@contextlib.contextmanager
+def _images(images: Any, limit: int | None) -> Iterator[dict[str, Any] | None]:
+    if images is None:
+        yield None
+        return
+    asked = images if isinstance(images, Images) else Images(images)
+    with asked._request(limit) as request:
+        yield request
+
+
+class Compressed:
+    """A compressed network: `network` is the network, `report` what was done by layer and the costs before and after, as
+    `esnsim compress --json` writes it, `notes` what there is to know of it.
+    """
+
+    def __init__(self, inner: _esnsim.Compressed) -> None:
+        self._inner, self.notes = inner, inner.notes
+        self.report: dict[str, Any] = json.loads(inner.json)
+        self.network = Network(inner.network)
+
+    def save(self, path: str | os.PathLike[str], *, strict: bool = False) -> list[str]:
+        """As `Network.save`. The file also says how the network was compressed."""
+        return self._inner.save(os.fspath(path), strict)
+
+    def __repr__(self) -> str:
+        return self._inner.text
 
 
 class Inspection:
@@ -143,6 +267,20 @@ class Run:
         rows = (Row(row) for row in _by_hardware(data["total"]))
         self.total: Mapping[str, Row] = MappingProxyType({row["hardware"]: row for row in rows})
         self.check = Check(passed)
+
+    @property
+    def accuracy(self) -> Table | None:
+        """Images, labels and correct answers of the network in float and of every engine; `None` where no images ran."""
+        inference = self.data["inference"]
+        if inference is None:
+            return None
+        rows = [{"hardware": "float", **inference["float"], "agreement": None}] if inference["float"] else []
+        rows += [
+            {"hardware": name, **engine["score"], "agreement": engine["agreement"]}
+            for engine in inference["engines"]
+            for name in engine["hardware"]
+        ]
+        return Table.from_rows({**row, "images": inference["images"]} for row in rows)
 
     def __repr__(self) -> str:
         return self._text
@@ -242,11 +380,24 @@ def esn(source: Any = None, *, example: Any = None, bits: int | None = None, bit
 
 
 def simulate(source: Any = None, *, example: Any = None, hardware: Iterable[str | os.PathLike[str]] | str = (),
-             bits: int | None = None, images: str | os.PathLike[str] | None = None, limit: int | None = None,
+             bits: int | None = None, images: Images | Any = None, limit: int | None = None,
              bit_convention: str = "nonzero-at-least-one", threads: int | None = None, **options: Any) -> Run:
     """`Network.simulate` of a path, bytes, a `Network`, or a module of PyTorch with an example of its input."""
     network = _network(source, example, options)
     return network.simulate(hardware, bits=bits, images=images, limit=limit, bit_convention=bit_convention, threads=threads)
+
+
+def compress(source: Any = None, *, example: Any = None, **options: Any) -> Compressed:
+    """`Network.compress` of a path, bytes, a `Network`, or a module of PyTorch with an example of its input.
+
+    Options of `read` belong to `read`: `esnsim.read(path, input_shape=…).compress(…)`.
+    """
+    return _network(source, example, {}).compress(**options)
+
+
+def convert(source: Any, path: str | os.PathLike[str], *, example: Any = None, strict: bool = False) -> list[str]:
+    """Reads a network and writes it to `path`: `Network.save` of `read`."""
+    return _network(source, example, {}).save(path, strict=strict)
 
 
 def hardware() -> dict[str, str]:

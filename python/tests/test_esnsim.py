@@ -90,6 +90,47 @@ def test_images_run_on_the_engines():
     assert run.data["inference"]["images"] == 20 and run.check
 
 
+def test_arrays_run_as_their_file_does():
+    numpy = pytest.importorskip("numpy")
+    network = esnsim.read(ROOT / "traces/digits-resnet.onnx")
+    file = numpy.load(ROOT / "traces/digits-test.npz")
+    names = sorted(file.files)
+    assert names == ["images", "labels"]
+    of_file = network.simulate(bits=4, images=esnsim.Images(ROOT / "traces/digits-test.npz", limit=100))
+    of_arrays = network.simulate(bits=4, images=esnsim.Images(file["images"], file["labels"]), limit=100)
+    assert of_file.data["inference"] == of_arrays.data["inference"]
+    accuracy = of_arrays.accuracy
+    assert accuracy["hardware"] == ["float", "ideal-analog", "ideal-digital", "ideal-digital-filter"]
+    assert accuracy["labelled"] == [100] * 4 and min(accuracy["top1"]) > 90
+    assert network.simulate(bits=4, images=file["images"][:5]).accuracy["labelled"] == [0] * 4
+
+
+def test_a_compression_is_that_of_the_command(tmp_path):
+    mine, theirs, report = tmp_path / "mine.onnx", tmp_path / "theirs.onnx", tmp_path / "report.json"
+    images = ROOT / "traces/digits-test.npz"
+    done = command("compress", "--prune", "filters=0.2", "--compact", "--bits", 3, "--granularity", "filter", "--clip", "mse",
+                   "--reestimate-bn", "--calibrate", images, "--calibrate-limit", 50, "-o", theirs, "--json", report)
+    assert done.returncode == 0, done.stderr
+    small = esnsim.compress(prune="filters=0.2", compact=True, bits=3, granularity="filter", clip="mse",
+                            reestimate_bn=images, limit=50)
+    assert small.report == json.loads(report.read_text())
+    small.save(mine)
+    assert mine.read_bytes() == theirs.read_bytes()
+    assert (tmp_path / "mine.preprocess.toml").read_bytes() == (tmp_path / "theirs.preprocess.toml").read_bytes()
+    again = esnsim.read(mine)
+    assert again.esn().total == small.network.esn().total
+    accuracies = [net.simulate(images=images, limit=100).accuracy["top1"] for net in (again, small.network)]
+    assert accuracies[0] == accuracies[1]
+    assert "ratio" in repr(small)
+
+
+def test_weights_are_converted(tmp_path):
+    notes = esnsim.convert(ROOT / "traces/digits-resnet.onnx", tmp_path / "weights.safetensors")
+    weights = esnsim.read(tmp_path / "weights.safetensors")
+    assert weights.esn(bits=4).total.esn_d == esnsim.esn(bits=4).total.esn_d
+    assert "the graph of 31 nodes" in notes[0]
+
+
 def test_integers_beyond_64_bits_stay_whole(tmp_path):
     huge = 300_000_000
     (tmp_path / "t.csv").write_text(f"Layer,IFMAP Height,IFMAP Width,Filter Height,Filter Width,Channels,Num Filter,Strides,\n"
@@ -124,6 +165,12 @@ def safetensors(values):
     (esnsim.BadArgument, lambda: esnsim.simulate(bits=4, threads=0), "threads is 0"),
     (esnsim.BadArgument, lambda: esnsim.esn(grid="middle"), "grid is \"middle\"; expected mid-rise or mid-tread"),
     (esnsim.BadArgument, lambda: esnsim.simulate(hardware="chip"), "chip: neither a file nor one of"),
+    (esnsim.BadArgument, lambda: esnsim.compress(), "nothing"),
+    (esnsim.BadArgument, lambda: esnsim.compress(bits=4, clip="mse", target_snr=9.0), "clip and target_snr exclude each other"),
+    (esnsim.BadArgument, lambda: esnsim.compress(prune="half"), "prune: expected filters=F"),
+    (esnsim.BadArgument, lambda: esnsim.simulate(images=object()), "is no path, no esnsim.Images and no array"),
+    (esnsim.BadArgument, lambda: esnsim.simulate(images=esnsim.Images("x", activation_bits=0)), "activation_bits is 0"),
+    (esnsim.ReadWrite, lambda: esnsim.convert(None, "/nowhere/net.onnx"), "/nowhere/net.onnx"),
     (esnsim.BadArgument, lambda: esnsim.esn(3), "is no path, no bytes and no Network"),
     (esnsim.BadArgument, lambda: esnsim.esn(esnsim.read(), grid="mid-rise"), "the network was read before"),
     (TypeError, lambda: esnsim.read(None, layout="x"), "layout"),
@@ -157,7 +204,7 @@ def test_a_module_of_pytorch(tmp_path):
         esnsim.esn(module)
 
 
-def test_what_is_shown_runs():
+def test_what_is_shown_runs(tmp_path, monkeypatch):
     """The blocks of Python in the README files, and the examples in docstrings."""
     for page in (ROOT / "README.md", ROOT / "python/README.md"):
         blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
@@ -165,6 +212,7 @@ def test_what_is_shown_runs():
         for block in blocks:
             if "pandas" in block:
                 pytest.importorskip("pandas")
+            monkeypatch.chdir(tmp_path)
             exec(compile(block, str(page), "exec"), {})
     failed, tried = doctest.testmod(esnsim)
     assert failed == 0 and tried > 3

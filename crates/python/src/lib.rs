@@ -16,7 +16,7 @@ mod _esnsim {
     #[pymodule_export]
     use crate::errors::{BadArgument, Error, InvalidFile, OutOfLimits, OwnBug, ReadWrite, Unsupported};
     #[pymodule_export]
-    use crate::network::{Network, Run, hardware, open};
+    use crate::network::{Compressed, Network, Run, hardware, open};
 
     use super::*;
 

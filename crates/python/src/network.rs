@@ -1,17 +1,17 @@
 //! A network, and what is asked of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use esnsim::{
-    Error, EvaluateOptions, Hardware, ImageRequest, Layout, NetworkImages, OpenOptions, Opened, Progress, Quiet,
-    SimulateOptions, Simulation,
+    Error, EvaluateOptions, Hardware, Layout, NetworkImages, OpenOptions, Opened, Progress, Quiet, SimulateOptions,
+    Simulation,
 };
-use network::LayerId;
+use network::{LayerId, Note};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::errors::{bad_argument, raised};
-use crate::options::{Opening, convention, width};
+use crate::options::{Compression, ImageArguments, Opening, convention, width};
 
 /// What stands behind a bit width that nobody chose.
 const DEFAULT_BITS: &str = "the default";
@@ -21,8 +21,18 @@ const DEFAULT_BITS: &str = "the default";
 pub struct Network {
     opened: Opened,
     options: OpenOptions,
-    file: Option<PathBuf>,
-    is_embedded: bool,
+    origin: Origin,
+}
+
+/// Where a network comes from.
+#[derive(Clone)]
+enum Origin {
+    /// It comes along.
+    Embedded,
+    /// A file, or what its description says.
+    File(Option<PathBuf>),
+    /// It was made here, of the network that comes along or of another; no file has it.
+    Made { of_embedded: bool },
 }
 
 /// Reads a network: a path, the bytes of a file, or nothing for the network that comes along.
@@ -35,12 +45,17 @@ pub fn open(py: Python<'_>, source: Option<&Bound<'_, PyAny>>, name: &str, openi
         (None, Some(source)) => Some(source.extract()?),
         _ => None,
     };
-    let is_embedded = source.is_none() && options.read.topology.is_none();
     let opened = py.detach(|| match &bytes {
         Some(bytes) => esnsim::open_piped(name, bytes.as_slice(), &options),
         None => esnsim::open(file.as_deref(), &options),
     });
-    Ok(Network { opened: opened.map_err(|error| raised(&error))?, options, file, is_embedded })
+    let origin = match (&bytes, source, &options.read.topology) {
+        (None, None, None) => Origin::Embedded,
+        (None, _, _) => Origin::File(file),
+        // Bytes have no file that could be read again.
+        (Some(_), _, _) => Origin::Made { of_embedded: false },
+    };
+    Ok(Network { opened: opened.map_err(|error| raised(&error))?, options, origin })
 }
 
 /// Names of the hardware that comes along, and what each is.
@@ -93,7 +108,7 @@ impl Network {
     }
 
     /// Simulates the network on hardware; without any, the metric alone.
-    #[pyo3(signature = (*, hardware, bits, bit_convention, images, limit, threads, metric_only))]
+    #[pyo3(signature = (*, hardware, bits, bit_convention, images, threads, metric_only))]
     #[allow(clippy::too_many_arguments, reason = "arguments of Python")]
     fn simulate(
         &self,
@@ -101,30 +116,63 @@ impl Network {
         hardware: Vec<PathBuf>,
         bits: Option<u32>,
         bit_convention: &str,
-        images: Option<PathBuf>,
-        limit: Option<usize>,
+        images: Option<ImageArguments>,
         threads: Option<usize>,
         metric_only: bool,
     ) -> PyResult<Run> {
         let (bits, convention) = (width(bits)?, convention(bit_convention)?);
-        if threads == Some(0) {
-            return Err(bad_argument("threads is 0; expected at least 1".to_string()));
-        }
+        let request = images.as_ref().map(ImageArguments::request).transpose()?;
         let work = || -> Result<Run, Error> {
             self.opened.check_steps(bits)?;
             let hardware = if metric_only { Vec::new() } else { esnsim::hardware(&hardware)? };
-            let request = ImageRequest { path: images, limit, ..ImageRequest::default() };
-            let wants_images = request.path.is_some();
-            let images = if wants_images { esnsim::images(&self.opened.network, false, &request)? } else { None };
-            let plan = SimulateOptions {
-                quantization: self.opened.quantization(bits),
-                convention,
-                images: images.as_ref().map(|images| EvaluateOptions::new(&images.samples)),
-            };
-            self.run(&hardware, plan, images.as_ref(), &Quiet)
+            let opened = |request| esnsim::images(&self.opened.network, self.is_embedded(), request);
+            let found = request.as_ref().map_or(Ok(None), opened)?;
+            let evaluation = found.as_ref().zip(images.as_ref()).map(|(found, asked)| EvaluateOptions {
+                answer: found.samples.answer(),
+                activation_bits: asked.activation_bits,
+                calibration_images: asked.calibration_images,
+                ..EvaluateOptions::new(&found.samples)
+            });
+            let plan = SimulateOptions { quantization: self.opened.quantization(bits), convention, images: evaluation };
+            self.run(&hardware, plan, found.as_ref(), &Quiet)
         };
-        let done = py.detach(|| esnsim::on_threads(threads, work));
-        done.and_then(|run| run).map_err(|error| raised(&error))
+        on_threads(py, threads, work)
+    }
+
+    /// The network compressed. Statistics are re-estimated on `images`, where there are some.
+    #[pyo3(signature = (asked, *, images, threads))]
+    fn compress(
+        &self,
+        py: Python<'_>,
+        asked: Compression,
+        images: Option<ImageArguments>,
+        threads: Option<usize>,
+    ) -> PyResult<Compressed> {
+        let statistics = images.as_ref().map(ImageArguments::statistics).transpose()?;
+        let request = asked.request(&self.options.read, statistics)?;
+        let work = || -> Result<Compressed, Error> {
+            let original = &self.opened.network;
+            let found = request.images(original, self.is_embedded())?;
+            let compressed = esnsim::compress(original, request.options(original, found.as_ref())?)?;
+            let costs = request.costs(original, &compressed)?;
+            let notes = compressed.notes().map(ToString::to_string);
+            let of_images = found.iter().flat_map(|images| &images.notes).map(ToString::to_string);
+            Ok(Compressed {
+                json: compressed.json(&costs),
+                text: compressed.text(&costs),
+                notes: of_images.chain(notes).collect(),
+                provenance: compressed.provenance(),
+                network: compressed.network,
+                options: self.options.clone(),
+                of_embedded: self.is_embedded(),
+            })
+        };
+        on_threads(py, threads, work)
+    }
+
+    /// Writes the network to a file, and what comes with it beside the file; the result is what that says.
+    fn save(&self, py: Python<'_>, path: PathBuf, strict: bool) -> PyResult<Vec<String>> {
+        py.detach(|| save(&self.opened.network, self.is_embedded(), &path, &esnsim::provenance(), strict))
     }
 
     fn __repr__(&self) -> String {
@@ -153,15 +201,88 @@ impl Network {
         Ok(Run { json: run.json(&record), text, passes: run.passes(), notes })
     }
 
-    /// The file of the record: none where the network is the one that comes along.
-    fn recorded(&self) -> Option<&std::path::Path> {
-        match (&self.file, self.is_embedded) {
-            (Some(file), _) => Some(file),
-            (None, true) => None,
-            // Bytes have no file that could be read again.
-            (None, false) => Some(self.opened.network.path()),
+    /// Whether images are those of the network that comes along.
+    fn is_embedded(&self) -> bool {
+        matches!(self.origin, Origin::Embedded | Origin::Made { of_embedded: true })
+    }
+
+    /// The file of the record: none where the network is the one that comes along, a name of nothing where no file has it.
+    fn recorded(&self) -> Option<&Path> {
+        match &self.origin {
+            Origin::Embedded => None,
+            Origin::File(file) => Some(file.as_deref().unwrap_or(self.opened.network.path())),
+            Origin::Made { .. } => Some(Path::new("")),
         }
     }
+}
+
+/// A compressed network, and what was done.
+#[pyclass(frozen, module = "esnsim._esnsim")]
+pub struct Compressed {
+    network: network::Network,
+    options: OpenOptions,
+    of_embedded: bool,
+    provenance: Vec<(String, String)>,
+    /// What was done, as the command writes it in JSON.
+    #[pyo3(get)]
+    json: String,
+    /// The tables as the command prints them.
+    #[pyo3(get)]
+    text: String,
+    /// What there is to know, one line each.
+    #[pyo3(get)]
+    notes: Vec<String>,
+}
+
+#[pymethods]
+impl Compressed {
+    /// The network.
+    #[getter]
+    fn network(&self) -> Network {
+        Network {
+            opened: Opened { network: self.network.clone(), steps: None },
+            options: self.options.clone(),
+            origin: Origin::Made { of_embedded: self.of_embedded },
+        }
+    }
+
+    /// As `Network.save`; the file says how the network was compressed.
+    fn save(&self, py: Python<'_>, path: PathBuf, strict: bool) -> PyResult<Vec<String>> {
+        py.detach(|| save(&self.network, self.of_embedded, &path, &self.provenance, strict))
+    }
+}
+
+/// Writes a network, and how images become its input beside it.
+fn save(
+    network: &network::Network,
+    is_embedded: bool,
+    path: &Path,
+    provenance: &[(String, String)],
+    strict: bool,
+) -> PyResult<Vec<String>> {
+    let write = || -> Result<Vec<Note>, Error> {
+        let format = esnsim::write_format(path, network)?;
+        let mut notes = esnsim::write(network, path, format, provenance, strict)?;
+        if let Some(own) = esnsim::own_preprocessing(network, is_embedded)? {
+            notes.extend(esnsim::write_preprocessing(&own, path)?);
+        }
+        Ok(notes)
+    };
+    let notes = write().map_err(|error| raised(&error))?;
+    Ok(notes.iter().map(ToString::to_string).collect())
+}
+
+/// Works without the interpreter's lock, on so many threads.
+fn on_threads<T: Send>(
+    py: Python<'_>,
+    threads: Option<usize>,
+    work: impl FnOnce() -> Result<T, Error> + Send,
+) -> PyResult<T> {
+    if threads == Some(0) {
+        return Err(bad_argument("threads is 0; expected at least 1".to_string()));
+    }
+    let done = py.detach(|| esnsim::on_threads(threads, work));
+    done.and_then(|done| done).map_err(|error| raised(&error))
 }
 
 /// What the command prints: of the metric alone, the table of `esn`.

@@ -3,12 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use esnsim::{BitConvention, BitWidth, Grid, OpenOptions, ReadOptions, Synthetic, TfliteKernels};
+use compress::{Allocation, Granularity, PruneOptions, Scope, StepRule};
+use esnsim::{
+    BitConvention, BitWidth, CompressRequest, Grid, ImageRequest, OpenOptions, QuantizeRequest, ReadOptions, Synthetic,
+    TfliteKernels, preprocessing, pruning,
+};
 use formats::BatchAxis;
+use formats::images::ArrayLayout;
 use network::architectures::Family;
 use pyo3::prelude::*;
+use runner::AnswerRequest;
 
-use crate::errors::bad_argument;
+use crate::errors::{bad_argument, raised};
 
 /// How a network is opened: the arguments of `read`.
 #[derive(FromPyObject)]
@@ -50,7 +56,6 @@ impl Opening {
         };
         let batch_axis = [("first", BatchAxis::First), ("none", BatchAxis::None)];
         let kernels = [("optimized", TfliteKernels::Optimized), ("reference", TfliteKernels::Reference)];
-        let grids = [("mid-rise", Grid::MidRise), ("mid-tread", Grid::MidTread)];
         let architecture = self.architecture.as_deref().map(family).transpose()?;
         let read = ReadOptions {
             input_shapes: self.input_shape.unwrap_or_default().into_iter().collect(),
@@ -60,13 +65,188 @@ impl Opening {
             operators: self.operators,
             state: self.state,
             layers: self.layers,
-            grid: chosen("grid", self.grid.as_deref(), &grids)?,
+            grid: chosen("grid", self.grid.as_deref(), &GRIDS)?,
             tflite_kernels: chosen("tflite_kernels", self.tflite_kernels.as_deref(), &kernels)?.unwrap_or_default(),
             ..ReadOptions::default()
         };
         Ok(OpenOptions { read, find_steps: self.find_step, synthetic })
     }
 }
+
+/// What is done to a network: the arguments of `compress`.
+#[derive(FromPyObject)]
+pub(crate) struct Compression {
+    #[pyo3(item)]
+    prune: Vec<String>,
+    #[pyo3(item)]
+    prune_scope: String,
+    #[pyo3(item)]
+    prune_below: Option<f64>,
+    #[pyo3(item)]
+    compact: bool,
+    #[pyo3(item)]
+    find_step: bool,
+    #[pyo3(item)]
+    bits: Option<u32>,
+    #[pyo3(item)]
+    grid: String,
+    #[pyo3(item)]
+    granularity: Option<String>,
+    #[pyo3(item)]
+    clip: Option<String>,
+    #[pyo3(item)]
+    target_snr: Option<f64>,
+    #[pyo3(item)]
+    target_esn_a: Option<f64>,
+    #[pyo3(item)]
+    target_profile: Option<PathBuf>,
+    #[pyo3(item)]
+    average_bits: Option<f64>,
+    #[pyo3(item)]
+    esn_d_filter_budget: Option<f64>,
+    #[pyo3(item)]
+    bias_correction: bool,
+    #[pyo3(item)]
+    first_bits: Option<u32>,
+    #[pyo3(item)]
+    last_bits: Option<u32>,
+    #[pyo3(item)]
+    baseline: Option<u32>,
+    #[pyo3(item)]
+    strict: bool,
+}
+
+impl Compression {
+    /// The request that these arguments are, for a network that was read with `read`. Statistics are re-estimated where there
+    /// are `images`.
+    pub(crate) fn request(self, read: &ReadOptions, images: Option<ImageRequest>) -> PyResult<CompressRequest> {
+        let quantize = QuantizeRequest {
+            bits: width(self.bits)?,
+            grid: chosen("grid", Some(&self.grid), &GRIDS)?.unwrap_or(Grid::MidRise),
+            granularity: chosen(
+                "granularity",
+                self.granularity.as_deref(),
+                &[("layer", Granularity::Layer), ("filter", Granularity::Filter)],
+            )?,
+            step: self.step()?,
+            allocation: match (self.average_bits, self.esn_d_filter_budget) {
+                (Some(_), Some(_)) => return Err(two("average_bits", "esn_d_filter_budget")),
+                (average, budget) => average.map(Allocation::AverageBits).or(budget.map(Allocation::EsnDFilter)),
+            },
+            bias_correction: self.bias_correction,
+            first_bits: width(self.first_bits)?,
+            last_bits: width(self.last_bits)?,
+        };
+        let scope =
+            chosen("prune_scope", Some(&self.prune_scope), &[("global", Scope::Global), ("layer", Scope::Layer)])?;
+        let prunes = !self.prune.is_empty() || self.prune_below.is_some() || self.compact;
+        let prunings = self.prune.iter().map(|how| pruning(how)).collect::<Result<_, _>>();
+        let prune = PruneOptions {
+            prunings: prunings.map_err(|problem| bad_argument(format!("prune: {problem}")))?,
+            scope: scope.unwrap_or_default(),
+            below: self.prune_below,
+            compact: self.compact,
+            bits: None,
+        };
+        Ok(CompressRequest {
+            read: read.clone(),
+            prune: prunes.then_some(prune),
+            find_steps: self.find_step,
+            quantize,
+            target_profile: self.target_profile,
+            reestimate: images,
+            baseline: width(self.baseline)?,
+            strict: self.strict,
+        })
+    }
+
+    /// The rule of the step. A profile is read with the network.
+    fn step(&self) -> PyResult<Option<StepRule>> {
+        let rules = [
+            ("max-abs", StepRule::MaxAbs),
+            ("mse", StepRule::Mse),
+            ("laplace", StepRule::Laplace),
+            ("gauss", StepRule::Gauss),
+        ];
+        let given = [
+            ("clip", self.clip.is_some()),
+            ("target_snr", self.target_snr.is_some()),
+            ("target_esn_a", self.target_esn_a.is_some()),
+            ("target_profile", self.target_profile.is_some()),
+        ];
+        let mut given = given.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name);
+        if let (Some(first), Some(second)) = (given.next(), given.next()) {
+            return Err(two(first, second));
+        }
+        let clip = chosen("clip", self.clip.as_deref(), &rules)?;
+        Ok(clip.or(self.target_snr.map(StepRule::Snr)).or(self.target_esn_a.map(StepRule::EsnA)))
+    }
+}
+
+/// Images and what is done with them.
+#[derive(FromPyObject)]
+pub(crate) struct ImageArguments {
+    #[pyo3(item)]
+    path: PathBuf,
+    #[pyo3(item)]
+    limit: Option<usize>,
+    #[pyo3(item)]
+    layout: Option<String>,
+    #[pyo3(item)]
+    preprocess: Option<PathBuf>,
+    #[pyo3(item)]
+    label_offset: Option<i64>,
+    #[pyo3(item)]
+    output: Option<String>,
+    #[pyo3(item)]
+    threshold: Option<f32>,
+    #[pyo3(item)]
+    pub activation_bits: u32,
+    #[pyo3(item)]
+    pub calibration_images: usize,
+}
+
+impl ImageArguments {
+    /// The images that are asked for.
+    pub(crate) fn request(&self) -> PyResult<ImageRequest> {
+        let layouts = [
+            ("channels-first", ArrayLayout::ChannelsFirst),
+            ("channels-last", ArrayLayout::ChannelsLast),
+            ("as-is", ArrayLayout::AsIs),
+        ];
+        for (argument, value) in [("limit", self.limit), ("calibration_images", Some(self.calibration_images))] {
+            if value == Some(0) {
+                return Err(bad_argument(format!("{argument} is 0; expected at least 1")));
+            }
+        }
+        if !(1..=16).contains(&self.activation_bits) {
+            return Err(bad_argument(format!("activation_bits is {}; expected 1 to 16", self.activation_bits)));
+        }
+        let preprocessing = self.preprocess.as_deref().map(preprocessing).transpose();
+        Ok(ImageRequest {
+            path: Some(self.path.clone()),
+            limit: self.limit,
+            layout: chosen("layout", self.layout.as_deref(), &layouts)?,
+            preprocessing: preprocessing.map_err(|error| raised(&error))?,
+            label_offset: self.label_offset,
+            answer: AnswerRequest { output: self.output.clone(), threshold: self.threshold },
+            ..ImageRequest::default()
+        })
+    }
+
+    /// The same images to take statistics from: labels play no part.
+    pub(crate) fn statistics(&self) -> PyResult<ImageRequest> {
+        Ok(ImageRequest { label_offset: Some(0), unlabelled: true, ..self.request()? })
+    }
+}
+
+/// Two arguments that exclude each other.
+fn two(first: &str, second: &str) -> PyErr {
+    bad_argument(format!("{first} and {second} exclude each other; give one"))
+}
+
+/// The grids by name.
+const GRIDS: [(&str, Grid); 2] = [("mid-rise", Grid::MidRise), ("mid-tread", Grid::MidTread)];
 
 fn family(name: &str) -> PyResult<Family> {
     Family::named(name).ok_or_else(|| {
@@ -75,9 +255,9 @@ fn family(name: &str) -> PyResult<Family> {
 }
 
 /// The value of a word; none where there is no word.
-fn chosen<T: Copy>(argument: &str, word: Option<&str>, all: &[(&str, T)]) -> PyResult<Option<T>> {
+fn chosen<T: Clone>(argument: &str, word: Option<&str>, all: &[(&str, T)]) -> PyResult<Option<T>> {
     let Some(word) = word else { return Ok(None) };
-    let found = all.iter().find(|(name, _)| *name == word).map(|(_, value)| *value);
+    let found = all.iter().find(|(name, _)| *name == word).map(|(_, value)| value.clone());
     let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
     let found = found.ok_or_else(|| bad_argument(format!("{argument} is {word:?}; expected {}", names.join(" or "))));
     found.map(Some)
