@@ -21,7 +21,7 @@ import json
 import os
 import tempfile
 from types import MappingProxyType
-from typing import Any, Iterable, Iterator, Mapping, Sequence, Union
+from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence, Union
 
 from . import _esnsim
 from ._esnsim import (
@@ -43,6 +43,8 @@ __all__ = [
 ]
 
 Source = Union[str, "os.PathLike[str]", bytes, None]
+Tell = Callable[[str, int, int], object]
+Progress = Union[Tell, bool, None]
 
 
 class Network:
@@ -73,29 +75,30 @@ class Network:
         `bits` is the width that real weights are quantized to; 4 where it is left out. Weights that a file stores as integers
         are taken as they are, and a width for them is refused.
         """
-        run = self._simulate([], bits, bit_convention, None, threads, True)
+        run = self._simulate([], bits, bit_convention, None, threads, True, None)
         return Cost(json.loads(run.json), run.text)
 
     def simulate(self, hardware: Iterable[str | os.PathLike[str]] | str = (), *, bits: int | None = None,
                  images: Images | Any = None, limit: int | None = None, bit_convention: str = "nonzero-at-least-one",
-                 threads: int | None = None) -> Run:
+                 threads: int | None = None, progress: Progress = None) -> Run:
         """Costs on hardware, layer by layer, and the check of ideal engines against the metric.
 
         `hardware` are names of presets (`esnsim.hardware()` lists them) and descriptions in TOML, by path; `"ideal"`, and
         nothing, are the three ideal engines. On `images` the network runs, too, in float and on every engine: a file or
         folder, an array, or `esnsim.Images`, of which at most `limit` are taken. The interpreter goes on meanwhile: its lock
-        is released.
+        is released, and Ctrl-C stops the call. `progress` is called as `progress(stage, done, total)`; `True` shows a bar of
+        tqdm.
         """
         names = [hardware] if isinstance(hardware, (str, os.PathLike)) else list(hardware)
-        with _images(images, limit) as asked:
-            run = self._simulate(names, bits, bit_convention, asked, threads, False)
+        with _images(images, limit) as asked, _progress(progress) as tell:
+            run = self._simulate(names, bits, bit_convention, asked, threads, False, tell)
         return Run(json.loads(run.json), run.text, run.passes, run.notes)
 
     def _simulate(self, hardware: Sequence[Any], bits: int | None, bit_convention: str, images: dict[str, Any] | None,
-                  threads: int | None, metric_only: bool) -> _esnsim.Run:
+                  threads: int | None, metric_only: bool, progress: Tell | None) -> _esnsim.Run:
         return self._inner.simulate(
             hardware=[os.fspath(name) for name in hardware], bits=bits, bit_convention=bit_convention, images=images,
-            threads=threads, metric_only=metric_only,
+            threads=threads, metric_only=metric_only, progress=progress,
         )
 
     def compress(self, *, prune: str | Sequence[str] = (), prune_scope: str = "global", prune_below: float | None = None,
@@ -201,6 +204,25 @@ def _images(images: Any, limit: int | None) -> Iterator[dict[str, Any] | None]:
     asked = images if isinstance(images, Images) else Images(images)
     with asked._request(limit) as request:
         yield request
+
+
+@contextlib.contextmanager
+def _progress(progress: Progress) -> Iterator[Tell | None]:
+    if not isinstance(progress, bool):
+        yield progress
+        return
+    if not progress:
+        yield None
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm() as bar:
+        def tell(stage: str, done: int, total: int) -> None:
+            bar.set_description(stage, refresh=False)
+            bar.total, bar.n = total, done
+            bar.refresh()
+
+        yield tell
 
 
 class Compressed:
@@ -381,10 +403,12 @@ def esn(source: Any = None, *, example: Any = None, bits: int | None = None, bit
 
 def simulate(source: Any = None, *, example: Any = None, hardware: Iterable[str | os.PathLike[str]] | str = (),
              bits: int | None = None, images: Images | Any = None, limit: int | None = None,
-             bit_convention: str = "nonzero-at-least-one", threads: int | None = None, **options: Any) -> Run:
+             bit_convention: str = "nonzero-at-least-one", threads: int | None = None, progress: Progress = None,
+             **options: Any) -> Run:
     """`Network.simulate` of a path, bytes, a `Network`, or a module of PyTorch with an example of its input."""
     network = _network(source, example, options)
-    return network.simulate(hardware, bits=bits, images=images, limit=limit, bit_convention=bit_convention, threads=threads)
+    return network.simulate(hardware, bits=bits, images=images, limit=limit, bit_convention=bit_convention, threads=threads,
+                            progress=progress)
 
 
 def compress(source: Any = None, *, example: Any = None, **options: Any) -> Compressed:

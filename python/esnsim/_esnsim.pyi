@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, Callable
 
 __version__: str
 
@@ -31,6 +31,7 @@ class Network:
         images: dict[str, Any] | None,
         threads: int | None,
         metric_only: bool,
+        progress: Callable[[str, int, int], object] | None,
     ) -> Run: ...
     def compress(self, asked: dict[str, Any], *, images: dict[str, Any] | None, threads: int | None) -> Compressed: ...
     def save(self, path: str, strict: bool) -> list[str]: ...

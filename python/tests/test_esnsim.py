@@ -5,10 +5,12 @@ import json
 import os
 import pathlib
 import re
+import signal
 import struct
 import subprocess
 import sys
 import threading
+import time
 
 import esnsim
 import pytest
@@ -103,6 +105,37 @@ def test_arrays_run_as_their_file_does():
     assert accuracy["hardware"] == ["float", "ideal-analog", "ideal-digital", "ideal-digital-filter"]
     assert accuracy["labelled"] == [100] * 4 and min(accuracy["top1"]) > 90
     assert network.simulate(bits=4, images=file["images"][:5]).accuracy["labelled"] == [0] * 4
+
+
+def test_progress_is_told_and_its_exception_stops_the_run():
+    told = []
+    run = esnsim.simulate(ROOT / "traces/digits-resnet.onnx", bits=4, images=ROOT / "traces/digits-test.npz",
+                          progress=lambda *place: told.append(place))
+    assert told[-1] == ("images", 500, 500) and [done for _, done, _ in told] == sorted(done for _, done, _ in told)
+    assert run.check
+
+    def fail(stage, done, total):
+        raise ZeroDivisionError(stage)
+
+    with pytest.raises(ZeroDivisionError, match="images"):
+        esnsim.simulate(ROOT / "traces/digits-resnet.onnx", bits=4, images=ROOT / "traces/digits-test.npz", progress=fail)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+def test_an_interrupt_stops_a_long_run():
+    """A run of minutes ends within seconds of Ctrl-C, in the exception that Python has for it."""
+    images = "numpy.zeros((200000, 1, 8, 8), numpy.float32)"
+    long = f"import esnsim, numpy; esnsim.simulate(bits=4, images={images}, hardware=['cpu-serial', 'in-memory-class-b'], threads=1)"
+    pytest.importorskip("numpy")
+    process = subprocess.Popen([sys.executable, "-c", long], stderr=subprocess.PIPE, text=True)
+    try:
+        time.sleep(4)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert "KeyboardInterrupt" in said.splitlines()[-1] and "panicked" not in said, said
 
 
 def test_a_compression_is_that_of_the_command(tmp_path):

@@ -7,6 +7,7 @@
 mod errors;
 mod network;
 mod options;
+mod work;
 
 use pyo3::prelude::*;
 

@@ -3,15 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use esnsim::{
-    Error, EvaluateOptions, Hardware, Layout, NetworkImages, OpenOptions, Opened, Progress, Quiet, SimulateOptions,
-    Simulation,
+    CompressOptions, Error, EvaluateOptions, Hardware, Layout, NetworkImages, OpenOptions, Opened, Progress,
+    SimulateOptions, Simulation,
 };
+use inference::Samples;
 use network::{LayerId, Note};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::errors::{bad_argument, raised};
+use crate::errors::raised;
 use crate::options::{Compression, ImageArguments, Opening, convention, width};
+use crate::work::{Watch, Watched, on_threads};
 
 /// What stands behind a bit width that nobody chose.
 const DEFAULT_BITS: &str = "the default";
@@ -108,7 +110,7 @@ impl Network {
     }
 
     /// Simulates the network on hardware; without any, the metric alone.
-    #[pyo3(signature = (*, hardware, bits, bit_convention, images, threads, metric_only))]
+    #[pyo3(signature = (*, hardware, bits, bit_convention, images, threads, metric_only, progress))]
     #[allow(clippy::too_many_arguments, reason = "arguments of Python")]
     fn simulate(
         &self,
@@ -119,10 +121,11 @@ impl Network {
         images: Option<ImageArguments>,
         threads: Option<usize>,
         metric_only: bool,
+        progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Run> {
         let (bits, convention) = (width(bits)?, convention(bit_convention)?);
         let request = images.as_ref().map(ImageArguments::request).transpose()?;
-        let work = || -> Result<Run, Error> {
+        let work = |watch: &Watch| -> Result<Run, Error> {
             self.opened.check_steps(bits)?;
             let hardware = if metric_only { Vec::new() } else { esnsim::hardware(&hardware)? };
             let opened = |request| esnsim::images(&self.opened.network, self.is_embedded(), request);
@@ -134,9 +137,9 @@ impl Network {
                 ..EvaluateOptions::new(&found.samples)
             });
             let plan = SimulateOptions { quantization: self.opened.quantization(bits), convention, images: evaluation };
-            self.run(&hardware, plan, found.as_ref(), &Quiet)
+            self.run(&hardware, plan, found.as_ref(), watch)
         };
-        on_threads(py, threads, work)
+        on_threads(py, threads, progress, work)
     }
 
     /// The network compressed. Statistics are re-estimated on `images`, where there are some.
@@ -150,10 +153,13 @@ impl Network {
     ) -> PyResult<Compressed> {
         let statistics = images.as_ref().map(ImageArguments::statistics).transpose()?;
         let request = asked.request(&self.options.read, statistics)?;
-        let work = || -> Result<Compressed, Error> {
+        let work = |watch: &Watch| -> Result<Compressed, Error> {
             let original = &self.opened.network;
             let found = request.images(original, self.is_embedded())?;
-            let compressed = esnsim::compress(original, request.options(original, found.as_ref())?)?;
+            let options = request.options(original, found.as_ref())?;
+            let watched = options.reestimate.map(|samples| Watched { samples, watch });
+            let reestimate = watched.as_ref().map(|watched| watched as &dyn Samples);
+            let compressed = esnsim::compress(original, CompressOptions { reestimate, ..options })?;
             let costs = request.costs(original, &compressed)?;
             let notes = compressed.notes().map(ToString::to_string);
             let of_images = found.iter().flat_map(|images| &images.notes).map(ToString::to_string);
@@ -167,7 +173,7 @@ impl Network {
                 of_embedded: self.is_embedded(),
             })
         };
-        on_threads(py, threads, work)
+        on_threads(py, threads, None, work)
     }
 
     /// Writes the network to a file, and what comes with it beside the file; the result is what that says.
@@ -270,19 +276,6 @@ fn save(
     };
     let notes = write().map_err(|error| raised(&error))?;
     Ok(notes.iter().map(ToString::to_string).collect())
-}
-
-/// Works without the interpreter's lock, on so many threads.
-fn on_threads<T: Send>(
-    py: Python<'_>,
-    threads: Option<usize>,
-    work: impl FnOnce() -> Result<T, Error> + Send,
-) -> PyResult<T> {
-    if threads == Some(0) {
-        return Err(bad_argument("threads is 0; expected at least 1".to_string()));
-    }
-    let done = py.detach(|| esnsim::on_threads(threads, work));
-    done.and_then(|done| done).map_err(|error| raised(&error))
 }
 
 /// What the command prints: of the metric alone, the table of `esn`.
