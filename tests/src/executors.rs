@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use compress::KernelExecutor;
 use esn::BitConvention;
-use formats::ReadOptions;
 use formats::onnx::write::{WriteOptions, to_bytes};
+use formats::{BatchAxis, ReadOptions};
 use inference::{FloatExecutor, MacExecutor, Session};
 use network::{ActivationQuantization, Network};
 use runner::{
@@ -16,6 +16,12 @@ use crate::{Recorded, analog_toml, digital_toml, hardware};
 /// An ONNX file in memory as a network.
 pub fn read(file: Vec<u8>) -> Network {
     formats::from_bytes("case.onnx", Bytes::from(file), &ReadOptions::default()).expect("it is read")
+}
+
+/// As [`read`], of a file whose first axis is no batch.
+pub fn read_whole(file: Vec<u8>) -> Network {
+    let options = ReadOptions { batch_axis: BatchAxis::None, ..ReadOptions::default() };
+    formats::from_bytes("case.onnx", Bytes::from(file), &options).expect("it is read")
 }
 
 /// The network as it is written, and read again.
@@ -61,6 +67,18 @@ pub fn assert_steps(network: &Network) {
 }
 
 impl Recorded {
+    /// Asserts that the network, whose first axis may be no batch, and the file that is written of it, give the recorded
+    /// output on every executor of real numbers. Returns the network.
+    pub fn assert_whole(&self) -> Network {
+        let network = read_whole(self.file.clone());
+        let float = |network: &Network| FloatExecutor::from_file(network).expect("finite");
+        self.assert_near(&run(&network, &self.input, &float(&network)));
+        self.assert_near(&run(&network, &self.input, &KernelExecutor::from_network(&network).expect("finite")));
+        let again = read_whole(to_bytes(&network, &WriteOptions::default()).expect("it is written").bytes);
+        self.assert_near(&run(&again, &self.input, &float(&again)));
+        network
+    }
+
     /// Asserts that the network, and the file that is written of it, give the recorded output on every executor: on the
     /// digital engine where its one layer reads integers. Returns the network.
     pub fn assert_everywhere(&self) -> Network {

@@ -10,13 +10,16 @@ use crate::error::CompressError;
 const FEW_POSITIONS: usize = 8;
 
 /// Computes MAC layers in 32-bit float with the kernel of the analog engine, whose sums are the same to the last bit on
-/// every machine. Layers of few output positions are computed as [`FloatExecutor`] does.
+/// every machine. Layers of few output positions, and those that multiply the states of recurrent operators step by step,
+/// are computed as [`FloatExecutor`] does.
 ///
 /// For networks as small as those of CIFAR this executor is two to three times as quick as [`FloatExecutor`], which
 /// first copies every patch of the input.
 #[derive(Debug)]
 pub struct KernelExecutor {
     convolutions: Vec<Option<RealConv>>,
+    /// By layer, whether it is used step by step.
+    stepwise: Vec<bool>,
     /// Holds the weights of the layers that have no convolution here.
     float: FloatExecutor,
 }
@@ -32,6 +35,7 @@ impl KernelExecutor {
         let layers = network.layers().len();
         let mut executor = Self {
             convolutions: (0..layers).map(|_| None).collect(),
+            stepwise: (0..layers).map(|id| network.multiplies_states(LayerId(id))).collect(),
             float: FloatExecutor::new(vec![Vec::new(); layers]),
         };
         for (index, layer) in network.layers().iter().enumerate() {
@@ -50,7 +54,7 @@ impl KernelExecutor {
     ///
     /// If there is no such layer.
     pub fn set_weights(&mut self, id: LayerId, layer: &MacLayer, weights: Vec<f32>) -> Result<(), CompressError> {
-        if layer.geometry.positions_per_repeat() < FEW_POSITIONS {
+        if layer.geometry.positions_per_repeat() < FEW_POSITIONS || self.stepwise[id.0] {
             self.float.set_weights(id, weights);
             return Ok(());
         }
@@ -80,5 +84,9 @@ impl MacExecutor for KernelExecutor {
             scale_and_add(&mut output, bias.as_deref(), layer);
         }
         Ok(output)
+    }
+
+    fn run_vectors(&self, id: LayerId, layer: &MacLayer, vectors: &[f32]) -> Result<Vec<f32>, ExecutorError> {
+        self.float.run_vectors(id, layer, vectors)
     }
 }

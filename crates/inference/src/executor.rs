@@ -18,4 +18,28 @@ pub trait MacExecutor: Sync {
     ///
     /// Whatever the executor finds wrong; the session adds the layer's name.
     fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32]) -> Result<Vec<f32>, ExecutorError>;
+
+    /// Computes a layer of 1 × 1 whose input is one row of vectors, on any number of vectors: from `[n, in_channels]` to
+    /// `[n, out_channels]`. That is how a recurrent operator comes from step to step. The layer runs as a whole on all
+    /// steps afterwards, so that nothing of this run may be counted.
+    ///
+    /// Without an arithmetic of its own, an executor runs whole inputs whose other positions are 0.
+    ///
+    /// # Errors
+    ///
+    /// As [`MacExecutor::run`].
+    fn run_vectors(&self, id: LayerId, layer: &MacLayer, vectors: &[f32]) -> Result<Vec<f32>, ExecutorError> {
+        let [depth, filters, positions] = [layer.in_channels(), layer.out_channels(), layer.out_positions()];
+        let mut made = Vec::new();
+        for part in vectors.chunks(depth * positions) {
+            let count = part.len() / depth;
+            let mut input = vec![0.0; depth * positions];
+            for (i, x) in part.iter().enumerate() {
+                input[i % depth * positions + i / depth] = *x;
+            }
+            let output = self.run(id, layer, &input)?;
+            made.extend((0..count * filters).map(|i| output[i % filters * positions + i / filters]));
+        }
+        Ok(made)
+    }
 }

@@ -54,16 +54,24 @@ pub fn dequantize(weights: LayerWeights) -> Vec<f32> {
     }
 }
 
-impl MacExecutor for FloatExecutor {
-    fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32]) -> Result<Vec<f32>, ExecutorError> {
-        let geometry = &layer.geometry;
+impl FloatExecutor {
+    /// The weights of a layer.
+    fn weights(&self, id: LayerId, geometry: &Geometry) -> Result<&[f32], ExecutorError> {
         let misfit = |problem: String| Cause::told(ErrorKind::BadArgument, problem);
         let weights = self.weights.get(id.0);
         let weights = weights.ok_or_else(|| misfit(format!("there are weights of {} layers", self.weights.len())))?;
         let expected = geometry.rows() * geometry.spec().filters;
-        if weights.len() != expected {
-            return Err(misfit(format!("{} weights; the layer has {expected}", weights.len())));
+        match weights.len() == expected {
+            true => Ok(weights),
+            false => Err(misfit(format!("{} weights; the layer has {expected}", weights.len()))),
         }
+    }
+}
+
+impl MacExecutor for FloatExecutor {
+    fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32]) -> Result<Vec<f32>, ExecutorError> {
+        let geometry = &layer.geometry;
+        let weights = self.weights(id, geometry)?;
         let bias = layer.bias.as_ref().map(network::Bias::to_float);
         // alpha multiplies the product alone, and sums of a transposed convolution are added first: the bias waits.
         let waits = layer.alpha != 1.0 || layer.scatter().is_some();
@@ -74,6 +82,16 @@ impl MacExecutor for FloatExecutor {
         let mut output = layer.outputs(sums);
         scale_and_add(&mut output, bias.as_deref(), layer);
         Ok(output)
+    }
+
+    fn run_vectors(&self, id: LayerId, layer: &MacLayer, vectors: &[f32]) -> Result<Vec<f32>, ExecutorError> {
+        let (weights, depth) = (self.weights(id, &layer.geometry)?, layer.in_channels());
+        let bias = layer.bias.as_ref().map(network::Bias::to_float);
+        let output = |(m, filter): (usize, &[f32]), vector: &[f32]| {
+            layer.alpha * dot(filter, vector) + bias.as_ref().map_or(0.0, |bias| bias[m])
+        };
+        let outputs = |vector| weights.chunks_exact(depth).enumerate().map(move |filter| (filter, vector));
+        Ok(vectors.chunks_exact(depth).flat_map(outputs).map(|(filter, vector)| output(filter, vector)).collect())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Checks that a graph can run, and decides which values live how long.
 
-use network::{Binary, Graph, LayerId, Network, Node, Op, Value, ValueId};
+use network::{Binary, Graph, LayerId, Network, Node, Op, RecurrentPart, Value, ValueId};
 
 use crate::array::Array;
 use crate::error::{InferenceError, Problem};
@@ -34,6 +34,8 @@ pub(crate) struct Step {
     pub release: Vec<usize>,
     /// Sums of a layer that it does not return, for they are added up to outputs.
     pub sums: u128,
+    /// The layers that read each output of a node that makes the states of a recurrent operator.
+    pub recurrent: Vec<Vec<LayerId>>,
 }
 
 /// A value that a step reads.
@@ -60,6 +62,7 @@ impl Plan {
         let output = output.or(graph.outputs().first().copied());
         let output = output.ok_or_else(|| invalid("the graph", "it has no output".to_string()))?;
         check_operators(graph)?;
+        check_recurrent(network)?;
         check_order(graph, input, output)?;
         let input_value = graph.value(input);
         let mut plan = Self {
@@ -87,7 +90,7 @@ impl Plan {
                 last_reader[value] == Some(index) && self.constants[value].is_none() && value != self.output
             };
             let count = |value: usize| step.inputs.iter().filter(|source| source.value == value).count();
-            let in_place = !matches!(step.op, Op::Mac(_));
+            let in_place = !matches!(step.op, Op::Mac(_) | Op::Recurrent(_));
             let takes: Vec<bool> =
                 step.inputs.iter().map(|s| in_place && dies(s.value) && count(s.value) == 1).collect();
             let kept = step.inputs.iter().zip(&takes).filter(|(source, take)| dies(source.value) && !**take);
@@ -196,6 +199,27 @@ fn is_whole(graph: &Graph, node: &Node) -> bool {
     is_one && types.all(|other| other.is_some_and(|other| !other.is_real())) && is_computed_on_integers(function, first)
 }
 
+/// Checks that layers stand for all products of recurrent operators, and that each image has its sequences by itself.
+fn check_recurrent(network: &Network) -> Result<(), InferenceError> {
+    let graph = network.graph();
+    for node in graph.nodes() {
+        let Op::Recurrent(recurrent) = &node.op else { continue };
+        let (batch, layers) = (network.batch(), recurrent_layers(graph, node));
+        if batch > 1 && recurrent.steps_first {
+            let problem =
+                format!("the {batch} images of a run lie side by side in each step; one image a run is handled");
+            return Err(unsupported(&place(node), problem));
+        }
+        let expected = |value: usize| if value < recurrent.directions.len() { recurrent.matrices } else { 1 };
+        if let Some(value) = layers.iter().enumerate().position(|(value, layers)| layers.len() != expected(value)) {
+            let problem =
+                format!("{} layers multiply its states {value}; {} are expected", layers[value].len(), expected(value));
+            return Err(invalid(&place(node), problem));
+        }
+    }
+    Ok(())
+}
+
 fn is_integer(value: &Value) -> bool {
     value.data_type.is_some_and(|data_type| !data_type.is_real())
 }
@@ -228,7 +252,20 @@ fn step(network: &Network, node: &Node) -> Result<Step, InferenceError> {
         specs: node.outputs.iter().map(|&id| spec(graph.value(id))).collect::<Result<_, _>>()?,
         release: Vec::new(),
         sums: if let Op::Mac(id) = node.op { hidden_sums(network, id) } else { 0 },
+        recurrent: recurrent_layers(graph, node),
     })
+}
+
+/// The layers that multiply the states of a recurrent operator, by its outputs.
+fn recurrent_layers(graph: &Graph, node: &Node) -> Vec<Vec<LayerId>> {
+    let Op::Recurrent(recurrent) = &node.op else { return Vec::new() };
+    let readers = |id: &ValueId| graph.readers(*id).iter().map(|&reader| &graph.node(reader).op);
+    let layers =
+        |id: &ValueId| readers(id).filter_map(|op| if let Op::Mac(id) = op { Some(*id) } else { None }).collect();
+    match recurrent.part {
+        RecurrentPart::States => node.outputs.iter().map(layers).collect(),
+        RecurrentPart::Outputs => Vec::new(),
+    }
 }
 
 /// How many sums a layer makes for a batch where these are no outputs.

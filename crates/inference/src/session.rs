@@ -3,13 +3,13 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use network::{LayerId, MacLayer, Network, Op, ValueId};
+use network::{LayerId, MacLayer, Network, Op, Recurrent, RecurrentPart, ValueId};
 
 use crate::arrangement::{arrange, restore};
 use crate::array::{Array, Buffers, Input};
 use crate::error::{InferenceError, Problem};
 use crate::executor::MacExecutor;
-use crate::ops::{self, integer_range};
+use crate::ops::{self, Asked, ValueSpec, Walk, integer_range};
 use crate::plan::{Plan, Step};
 
 /// Who is shown each MAC layer of a run: the layer, its input as the executor gets it, and the executor's output.
@@ -152,6 +152,8 @@ impl Session {
         for step in &self.plan.steps[steps] {
             let outputs = if let Op::Mac(id) = step.op {
                 vec![self.run_mac(step, id, workspace, mac, &mut observe)?]
+            } else if let Some(recurrent) = states_of(&step.op) {
+                self.run_states(step, recurrent, workspace, mac)?
             } else {
                 self.run_operator(step, workspace).map_err(|problem| problem.at(&step.name))?
             };
@@ -180,6 +182,47 @@ impl Session {
             None => Input::Shared(self.value(values, source.value)),
         });
         ops::run(&step.op, inputs.collect(), &step.specs, buffers)
+    }
+
+    /// Goes through the steps of a recurrent operator and returns the states before all of them. Nobody observes the
+    /// products on the way: the layers run on these states afterwards.
+    fn run_states(
+        &self,
+        step: &Step,
+        recurrent: &Recurrent,
+        workspace: &Workspace,
+        mac: &dyn MacExecutor,
+    ) -> Result<Vec<Array>, InferenceError> {
+        let inputs: Vec<&Array> =
+            step.inputs.iter().map(|source| self.value(&workspace.values, source.value)).collect();
+        let walk = Walk::new(recurrent, &inputs).map_err(|problem| problem.at(&step.name))?;
+        let made = walk.run(&mut |asked: Asked<'_>| self.products(&step.recurrent[asked.value], &asked, mac))?;
+        let shaped = |(data, spec): (Vec<f32>, &ValueSpec)| Array::new(spec.shape.clone(), data);
+        Ok(made.states.into_iter().zip(&step.specs).map(shaped).collect())
+    }
+
+    /// The products of states with the weights of all these layers, side by side.
+    fn products(
+        &self,
+        layers: &[LayerId],
+        asked: &Asked<'_>,
+        mac: &dyn MacExecutor,
+    ) -> Result<Vec<f32>, InferenceError> {
+        let mut products = Vec::new();
+        for id in layers {
+            let layer = &self.layers[id.0];
+            let made = mac
+                .run_vectors(*id, layer, asked.states)
+                .map_err(|source| InferenceError::Executor { layer: layer.name.clone(), source })?;
+            let expected = asked.rows.len() * layer.out_channels();
+            if made.len() != expected {
+                let problem = format!("the executor made {} elements of states, not {expected}", made.len());
+                return Err(Problem::Invalid(problem).at(&layer.name));
+            }
+            products.push((layer.out_channels(), made));
+        }
+        let row = |row: usize| products.iter().flat_map(move |(width, made)| &made[row * width..][..*width]);
+        Ok((0..asked.rows.len()).flat_map(row).copied().collect())
     }
 
     /// Runs one MAC layer and returns what it makes; the workspace keeps what it reads.
@@ -214,4 +257,10 @@ impl Session {
             .or(values[value].as_ref())
             .expect("the plan checks that a value is made before it is read and freed after")
     }
+}
+
+/// A recurrent operator whose states this node makes.
+fn states_of(op: &Op) -> Option<&Recurrent> {
+    let Op::Recurrent(recurrent) = op else { return None };
+    (recurrent.part == RecurrentPart::States).then_some(recurrent)
 }

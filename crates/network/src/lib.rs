@@ -39,7 +39,7 @@
 //! random.rs, draw.rs           numbers from a seed; the elements of a tensor that no file has
 //! ids.rs, pool.rs, tensor.rs   indexes of values, nodes and layers; windows; constant tensors that stay in their file
 //! activation.rs                what the integers of an activation stand for
-//! quant.rs                     operators of QONNX
+//! quant.rs, recurrent.rs       operators of QONNX; LSTM, GRU and RNN
 //! op.rs, integer_op.rs         every operator; those on integers name the ones on real numbers that they stand for
 //! geometry.rs                  a layer as a convolution
 //! window.rs                    a window along one axis
@@ -77,6 +77,7 @@ mod pool;
 mod quant;
 mod random;
 pub mod rearrange;
+mod recurrent;
 mod requantization;
 mod scatter;
 mod stream;
@@ -105,6 +106,7 @@ pub use op::{Binary, BinaryKind, Coordinates, Interpolation, Nearest, Op, Reduct
 pub use pool::{PadMode, Pool, PoolAxis};
 pub use quant::{Quant, Rounding};
 pub use random::Random;
+pub use recurrent::{Cell, Direction, GateFunction, Recurrent, RecurrentInput, RecurrentPart};
 pub use requantization::{Requantization, RequantizationRule, fixed_point_multiplier, multiply_fixed_point};
 pub use scatter::Scatter;
 pub use stream::WeightStream;

@@ -13,6 +13,8 @@ use crate::ids::{LayerId, ValueId};
 use crate::layer::{LayerWeights, MacLayer};
 use crate::mapping::Mapping;
 use crate::note::{Note, NoteKind, and_more};
+use crate::op::Op;
+use crate::recurrent::RecurrentPart;
 use crate::synthetic::Synthetic;
 use crate::tensor::{Encoding, Tensor, TensorError};
 use crate::weights;
@@ -185,6 +187,16 @@ impl Network {
     /// If `layer` comes from another network.
     pub fn shares_weights_with(&self, layer: LayerId) -> Option<LayerId> {
         Some(self.first_uses[layer.0]).filter(|first| *first != layer)
+    }
+
+    /// Whether a layer multiplies the states of a recurrent operator, which come step by step.
+    ///
+    /// # Panics
+    ///
+    /// If `layer` comes from another network.
+    pub fn multiplies_states(&self, layer: LayerId) -> bool {
+        let producer = self.graph.producer(self.layers[layer.0].input).map(|node| &self.graph.node(node).op);
+        matches!(producer, Some(Op::Recurrent(recurrent)) if recurrent.part == RecurrentPart::States)
     }
 
     /// Weights of all layers, pruned ones among them; those of one tensor once.

@@ -9,6 +9,7 @@ use crate::ids::LayerId;
 use crate::integer_op::IntegerOp;
 use crate::pool::{PadMode, Pool};
 use crate::quant::Quant;
+use crate::recurrent::Recurrent;
 
 /// What a node does. Parameters that the file computes from constants are numbers here; axes are resolved (not negative).
 ///
@@ -187,6 +188,8 @@ pub enum Op {
         /// What no threshold gives.
         bias: f32,
     },
+    /// A part of LSTM, GRU or RNN. See there for the inputs.
+    Recurrent(Box<Recurrent>),
     /// Changes the element type to that of the output value.
     Cast,
     /// Passes its first input on; Dropout at inference.
@@ -216,7 +219,7 @@ impl Op {
             Op::BatchNormalization { .. } | Op::LayerNormalization { .. } | Op::InstanceNormalization { .. } => false,
             Op::Lrn { .. } | Op::AveragePool(_) | Op::GlobalAveragePool => false,
             Op::QuantizeLinear { .. } | Op::DynamicQuantizeLinear | Op::Quant(_) | Op::Unsupported => false,
-            Op::MultiThreshold { .. } => false,
+            Op::MultiThreshold { .. } | Op::Recurrent(_) => false,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Constant tensors that stay in the file they came from.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use half::{bf16, f16};
 use thiserror::Error;
@@ -247,15 +249,22 @@ impl Tensor {
     /// The part at `index` of the first axis, without that axis: `[2, 3]` of `[4, 2, 3]`. `None` where there is no such
     /// part, or its elements do not stand by themselves in the file.
     pub fn part(&self, index: usize) -> Option<Self> {
-        let (&count, shape) = self.shape.split_first().filter(|(count, _)| index < **count)?;
-        let part = Self { shape: shape.to_vec(), ..self.clone() };
+        let part = self.rows(index..index.checked_add(1)?)?;
+        Some(Self { shape: self.shape[1..].to_vec(), ..part })
+    }
+
+    /// A range of the first axis: `[2, 3]` of `[4, 3]`. `None` as for [`Tensor::part`].
+    pub fn rows(&self, rows: Range<usize>) -> Option<Self> {
+        let (&count, inner) =
+            self.shape.split_first().filter(|(count, _)| rows.start <= rows.end && rows.end <= **count)?;
+        let part = Self { shape: [&[rows.len()], inner].concat(), ..self.clone() };
         match self.encoding {
             Encoding::Absent => Some(part),
             Encoding::Raw => {
-                let bytes = part.element_count().checked_mul(self.data_type.size())?;
+                let bytes = inner.iter().try_fold(self.data_type.size(), |bytes, extent| bytes.checked_mul(*extent))?;
                 let stored: usize = self.chunks.iter().map(Bytes::len).sum();
                 let whole = bytes.checked_mul(count) == Some(stored);
-                whole.then(|| Self { chunks: sliced(&self.chunks, index * bytes, bytes), ..part })
+                whole.then(|| Self { chunks: sliced(&self.chunks, rows.start * bytes, rows.len() * bytes), ..part })
             }
             Encoding::Varint | Encoding::Drawn(_) => None,
         }
@@ -497,6 +506,8 @@ mod tests {
         let part = |index| tensor.part(index).map(|part| (part.to_i64(), part.shape));
         let parts = [part(0), part(1), part(2)];
         assert_eq!(parts, [Some((Ok(vec![1, 2, 3]), vec![3])), Some((Ok(vec![4, 5, 6]), vec![3])), None]);
+        let rows = Tensor { shape: vec![3, 2], ..tensor.clone() }.rows(1..3).map(|rows| (rows.to_i64(), rows.shape));
+        assert_eq!((rows, tensor.rows(1..3)), (Some((Ok(vec![3, 4, 5, 6]), vec![2, 2])), None));
         assert_eq!(Tensor { shape: vec![2, 4], ..tensor }.part(1), None);
         assert_eq!(varint(DataType::I8, &[2, 1], &[&[1, 2]]).part(0), None);
         let absent = Tensor::absent(DataType::F32, vec![2, 3]);

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use engine::{Activations, Arithmetic, Conversions, Layer, Outputs, PreparedLayer};
 use esn::Grid;
 use inference::{ExecutorError, MacExecutor};
-use network::{ActivationQuantization, Bias, LayerId, MacLayer, Network, Requantization};
+use network::{ActivationQuantization, Bias, Geometry, GeometrySpec, LayerId, MacLayer, Network, Requantization};
 use rayon::prelude::*;
 
 use crate::error::RunnerError;
@@ -20,6 +20,8 @@ pub struct EngineExecutor {
 /// One layer held by an engine, and what turns its sums into activations.
 struct HeldLayer {
     prepared: Box<dyn PreparedLayer>,
+    /// The layer at one position, where it is used step by step.
+    stepwise: Option<Box<dyn PreparedLayer>>,
     /// How the input is rounded to integers; none for an engine that takes real numbers.
     input: Option<ActivationQuantization>,
     /// Size of one unit of the engine's sums, for each output channel.
@@ -54,7 +56,7 @@ impl EngineExecutor {
             .into_par_iter()
             .map(|i| {
                 let weights = prepare::prepare(network, LayerId(i), quantization)?;
-                HeldLayer::new(network, hardware, &network.layers()[i], &weights, inputs.get(i).copied())
+                HeldLayer::new(network, hardware, LayerId(i), &weights, inputs.get(i).copied())
             })
             .collect();
         Ok(Self { layers: held.into_iter().collect::<Result<_, _>>()? })
@@ -65,13 +67,21 @@ impl HeldLayer {
     fn new(
         network: &Network,
         hardware: &Hardware,
-        layer: &MacLayer,
+        id: LayerId,
         weights: &PreparedWeights,
         input: Option<ActivationQuantization>,
     ) -> Result<Self, RunnerError> {
+        let layer = &network.layers()[id.0];
         let refused = |source| refused(network, hardware, source);
-        let engine_layer = Layer::new(&layer.name, &layer.geometry, &weights.codes).map_err(refused)?;
-        let prepared = hardware.engine.prepare(&engine_layer).map_err(refused)?;
+        let prepare = |geometry: &Geometry| {
+            let engine_layer = Layer::new(&layer.name, geometry, &weights.codes)?;
+            hardware.engine.prepare(&engine_layer)
+        };
+        let prepared = prepare(&layer.geometry).map_err(refused)?;
+        let stepwise = match network.multiplies_states(id) {
+            true => Some(prepare(&one_position(&layer.geometry)).map_err(refused)?),
+            false => None,
+        };
         let input = match hardware.engine.arithmetic() {
             Arithmetic::Integer => input,
             Arithmetic::Real => None,
@@ -92,7 +102,7 @@ impl HeldLayer {
             })?),
             Some(_) | None => None,
         };
-        Ok(Self { prepared, input, scales, bias, requantization })
+        Ok(Self { prepared, stepwise, input, scales, bias, requantization })
     }
 
     fn image(
@@ -102,20 +112,41 @@ impl HeldLayer {
         output: &mut Vec<f32>,
         conversions: &mut Conversions,
     ) -> Result<(), ExecutorError> {
-        let sums = match self.input {
+        let sums = self.sums(&*self.prepared, input, conversions)?;
+        self.activations(layer, sums, layer.out_positions(), output);
+        Ok(())
+    }
+
+    /// One position of a layer that is used step by step.
+    fn vector(&self, layer: &MacLayer, input: &[f32], output: &mut Vec<f32>) -> Result<(), ExecutorError> {
+        let stepwise = self.stepwise.as_ref().expect("every layer that multiplies states has it");
+        let sums = self.sums(&**stepwise, input, &mut Conversions::default())?;
+        self.activations(layer, sums, 1, output);
+        Ok(())
+    }
+
+    fn sums(
+        &self,
+        prepared: &dyn PreparedLayer,
+        input: &[f32],
+        conversions: &mut Conversions,
+    ) -> Result<Outputs, ExecutorError> {
+        Ok(match self.input {
             Some(quantization) => {
                 let integers = quantize_activations(input, quantization);
-                self.prepared.forward_counting(Activations::Integer(&integers), conversions)?
+                prepared.forward_counting(Activations::Integer(&integers), conversions)?
             }
-            None => self.prepared.forward_counting(Activations::Real(input), conversions)?,
-        };
-        let positions = layer.out_positions();
+            None => prepared.forward_counting(Activations::Real(input), conversions)?,
+        })
+    }
+
+    /// What the sums stand for.
+    fn activations(&self, layer: &MacLayer, sums: Outputs, positions: usize, output: &mut Vec<f32>) {
         match (sums, &self.requantization) {
             (Outputs::Integer(sums), Some(integer)) => integer.real(&layer.outputs(sums), positions, output),
             (Outputs::Integer(sums), None) => self.scale(&layer.outputs(sums), positions, |sum| sum as f64, output),
             (Outputs::Real(sums), _) => self.scale(&layer.outputs(sums), positions, f64::from, output),
         }
-        Ok(())
     }
 
     /// `sum · scale + bias` of every output channel, over `[repeats, out_channels, positions]`.
@@ -173,6 +204,14 @@ impl MacExecutor for EngineExecutor {
     fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32]) -> Result<Vec<f32>, ExecutorError> {
         Ok(self.run_counting(id, layer, input, 0)?.0)
     }
+
+    fn run_vectors(&self, id: LayerId, layer: &MacLayer, vectors: &[f32]) -> Result<Vec<f32>, ExecutorError> {
+        let mut output = Vec::with_capacity(vectors.len() / layer.in_channels() * layer.out_channels());
+        for vector in vectors.chunks_exact(layer.in_channels()) {
+            self.layers[id.0].vector(layer, vector, &mut output)?;
+        }
+        Ok(output)
+    }
 }
 
 /// An engine on one batch, whose conversions are counted.
@@ -203,6 +242,15 @@ impl MacExecutor for CountingExecutor<'_> {
         all[id.0] = all[id.0].plus(conversions);
         Ok(output)
     }
+
+    fn run_vectors(&self, id: LayerId, layer: &MacLayer, vectors: &[f32]) -> Result<Vec<f32>, ExecutorError> {
+        self.executor.run_vectors(id, layer, vectors)
+    }
+}
+
+/// The geometry of a layer of 1 × 1 whose input is one vector.
+fn one_position(geometry: &Geometry) -> Geometry {
+    Geometry::new(GeometrySpec { in_size: [1; 2], ..*geometry.spec() }).expect("a part of a layer is a layer")
 }
 
 /// Rounds activations to integers, zero point subtracted: `clamp(round(x / scale) + zero_point) − zero_point`, ties to

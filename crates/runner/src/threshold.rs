@@ -81,6 +81,8 @@ impl Known<'_> {
             Op::BatchNormalization { .. } | Op::LayerNormalization { .. } | Op::InstanceNormalization { .. } => {
                 Meaning::Signed
             }
+            Op::Recurrent(recurrent) if !recurrent.is_signed() => Meaning::Unclear,
+            Op::Recurrent(_) => Meaning::Signed,
             // The run ends there.
             Op::Unsupported => Meaning::Signed,
         }

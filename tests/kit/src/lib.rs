@@ -22,8 +22,8 @@ pub use self::convolution::{geometries, products, small_geometries, sums};
 pub use self::data_sets::{cifar_batch, cifar_records, gzip, idx, tar, tar_block, tar_entry, tar_header};
 pub use self::net::{Net, chain, layer_of, quantized_weights, real_weights, texts};
 pub use self::onnx::{
-    Model, bools, float, floats, graph, int, int_list, int8s, int32s, ints, model, raw, string, tensor, uint8s,
-    uint16s, value_info,
+    Model, bools, float, floats, graph, int, int_list, int8s, int32s, ints, model, raw, string, strings, tensor,
+    uint8s, uint16s, value_info,
 };
 pub use self::random::{Random, reals, weights};
 pub use self::table::check_all;

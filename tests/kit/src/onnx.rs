@@ -228,6 +228,12 @@ pub fn string(name: &str, s: &str) -> AttributeProto {
     AttributeProto { s: Bytes::from(s.to_string()), ..attribute(name, AttributeType::String) }
 }
 
+/// An attribute that is a list of texts.
+pub fn strings(name: &str, list: &[&str]) -> AttributeProto {
+    let strings = list.iter().map(|s| Bytes::from(s.to_string())).collect();
+    AttributeProto { strings, ..attribute(name, AttributeType::Strings) }
+}
+
 /// An attribute that is a tensor.
 pub fn tensor(name: &str, t: TensorProto) -> AttributeProto {
     AttributeProto { t: Some(t), ..attribute(name, AttributeType::Tensor) }

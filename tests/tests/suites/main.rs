@@ -24,6 +24,7 @@ mod operators;
 mod outputs;
 mod pictures;
 mod products;
+mod recurrent;
 mod reference;
 mod repeat;
 mod robustness;

@@ -392,23 +392,33 @@ fn a_layer_that_nobody_reads_is_named_by_every_command_and_counted_by_none() {
 }
 
 #[test]
-fn recurrent_operators_are_costed_and_compressed_and_neither_run_nor_written() {
+fn recurrent_operators_are_costed_compressed_run_and_written() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     // Steps are the rows of an image; three numbers of each go into the operator.
-    let model = testkit::model()
-        .input("x", &[1, 8, 8])
-        .floats("k", &[3, 8, 1], &testkit::reals(1, 24))
-        .node("Conv", &["x", "k"], &["rows"])
-        .node_with("Transpose", &["rows"], &["steps"], vec![testkit::int_list("perm", &[2, 0, 1])])
-        .floats("w", &[1, 16, 3], &testkit::reals(2, 48))
-        .floats("r", &[1, 16, 4], &testkit::reals(3, 64))
-        .node("LSTM", &["steps", "w", "r"], &["", "last"])
-        .ints("s", &[1, 4])
-        .node("Reshape", &["last", "s"], &["flat"])
-        .floats("v", &[4, 10], &testkit::reals(4, 40))
-        .node("Gemm", &["flat", "v"], &["y"]);
-    std::fs::write(folder.path().join("lstm.onnx"), model.bytes()).expect("writable");
-    let note = "operator LSTM (node \"LSTM_\") is not run: the products with its weights are layers";
+    let model = |cell: &str| {
+        testkit::model()
+            .input("x", &[1, 8, 8])
+            .floats("k", &[3, 8, 1], &testkit::reals(1, 24))
+            .node("Conv", &["x", "k"], &["rows"])
+            .node_with("Transpose", &["rows"], &["steps"], vec![testkit::int_list("perm", &[2, 0, 1])])
+            .floats("w", &[1, 16, 3], &testkit::reals(2, 48))
+            .floats("r", &[1, 16, 4], &testkit::reals(3, 64))
+            .node_with(
+                "LSTM",
+                &["steps", "w", "r"],
+                &["", "last"],
+                vec![testkit::strings("activations", &["Sigmoid", cell, "Tanh"])],
+            )
+            .ints("s", &[1, 4])
+            .node("Reshape", &["last", "s"], &["flat"])
+            .floats("v", &[4, 10], &testkit::reals(4, 40))
+            .node("Gemm", &["flat", "v"], &["y"])
+            .bytes()
+    };
+    std::fs::write(folder.path().join("lstm.onnx"), model("Softplus")).expect("writable");
+    std::fs::write(folder.path().join("plain.onnx"), model("Tanh")).expect("writable");
+    let note = "operator LSTM (node \"LSTM_\") is not run: the products with its weights are layers, and its steps are not run, \
+                for its activation \"Softplus\" is not handled";
     let commands: [&[&str]; 5] = [
         &["inspect", "lstm.onnx"],
         &["esn", "lstm.onnx", "--bits", "4"],
@@ -421,6 +431,14 @@ fn recurrent_operators_are_costed_and_compressed_and_neither_run_nor_written() {
         assert!(text.contains(note), "{arguments:?}: {text}");
     });
     assert!(said(folder.path(), &["inspect", "lstm.onnx"]).contains("4 MAC layers, 176 weights"));
+
+    for arguments in [&["inspect", "plain.onnx"][..], &["compress", "plain.onnx", "--bits", "8", "-o", "small.onnx"]] {
+        assert!(!said(folder.path(), arguments).contains("not run"), "{arguments:?}");
+    }
+    assert!(said(folder.path(), &["inspect", "small.onnx"]).contains("4 MAC layers, 176 weights"));
+    let layers = ["LSTM_.input", "LSTM_.recurrent"].map(|name| format!("{name} "));
+    let again = said(folder.path(), &["inspect", "small.onnx"]);
+    assert!(layers.iter().all(|layer| again.contains(layer)) && !again.contains("not run"), "{again}");
 
     // A pruned filter takes its column of the first matrix along. The gates stay: none of their filters is pruned.
     let pruned = said(folder.path(), &["compress", "lstm.onnx", "--prune", "filters=1.0", "-o", "out.npz"]);

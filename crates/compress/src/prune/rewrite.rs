@@ -124,7 +124,7 @@ impl Changes<'_> {
             Op::DynamicQuantizeLinear | Op::Cast | Op::Identity => Ok(()),
             // The trace pins the channels of these, so that none of them goes.
             Op::LayerNormalization { .. } | Op::Integer(_) | Op::Quant(_) | Op::Unsupported => Ok(()),
-            Op::GatherElements { .. } | Op::MultiThreshold { .. } => Ok(()),
+            Op::GatherElements { .. } | Op::MultiThreshold { .. } | Op::Recurrent(_) => Ok(()),
         }
     }
 

@@ -115,7 +115,7 @@ impl Tracer<'_> {
             // Nobody follows channels through these.
             Op::Where | Op::MatMul | Op::LayerNormalization { .. } | Op::Lrn { .. } => None,
             Op::DepthToSpace { .. } | Op::SpaceToDepth { .. } => None,
-            Op::DynamicQuantizeLinear | Op::Integer(_) | Op::Quant(_) | Op::Unsupported => None,
+            Op::DynamicQuantizeLinear | Op::Integer(_) | Op::Quant(_) | Op::Recurrent(_) | Op::Unsupported => None,
         }
     }
 

@@ -97,6 +97,13 @@ impl<'a> Attributes<'a> {
         known.copied().ok_or_else(|| invalid!("attribute {name:?} is {found:?}; expected one of {choices:?}"))
     }
 
+    /// A list of strings.
+    pub(super) fn texts(&self, name: &str) -> Result<Option<Vec<&'a str>>, Fault> {
+        let Some(attribute) = self.get(name, AttributeType::Strings)? else { return Ok(None) };
+        let texts: Result<_, _> = attribute.strings.iter().map(|bytes| std::str::from_utf8(bytes)).collect();
+        texts.map(Some).map_err(|_| invalid!("attribute {name:?} is not UTF-8"))
+    }
+
     /// A tensor.
     pub(super) fn tensor(&self, name: &str) -> Result<Option<&'a TensorProto>, Fault> {
         let Some(attribute) = self.get(name, AttributeType::Tensor)? else { return Ok(None) };

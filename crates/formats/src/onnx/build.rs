@@ -355,9 +355,10 @@ impl<'a> Builder<'a> {
         };
         let quantized_twice = constant && self.is_quantized_twice(&plan.action, &ids);
         let stopped_by = constant.then(|| self.stopped_by(node, &plan.action, &ids));
-        let run = matches!(plan.action, Action::Run(_) | Action::Integer(_));
-        if let (true, Some(reason)) = (run, self.write_constants(&inputs)?) {
-            plan.action = Action::NotRun(Some(reason));
+        if plan.action.runs()
+            && let Some(reason) = self.write_constants(&inputs)?
+        {
+            plan.action = plan.action.stopped(reason);
         }
         let mut outputs = Vec::new();
         // Outputs that are neither made nor read are left out: nobody needs their shape.
@@ -384,7 +385,7 @@ impl<'a> Builder<'a> {
                 return Ok(());
             }
             Action::Recurrent(recurrent) => {
-                self.add_recurrent(node, *recurrent, &ids, outputs);
+                self.add_recurrent(node, *recurrent, (&inputs, &ids), outputs);
                 return Ok(());
             }
             Action::Sum(layer, addend) => {

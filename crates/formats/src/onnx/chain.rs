@@ -2,6 +2,7 @@
 //! them.
 
 use std::cell::RefCell;
+use std::ops::Range;
 use std::rc::Rc;
 
 use esn::Grid;
@@ -141,6 +142,23 @@ impl Chain {
         let mut part = Self { name, tensor, transforms, shape, quantized, ..self.clone() };
         part.placed = Placed::default();
         part.move_lattices(|axis| axis.checked_sub(1));
+        Some(part)
+    }
+
+    /// These rows of a matrix. Their name is that of the tensor with the range behind it. `None` where their elements do not
+    /// stand by themselves in the file.
+    pub(super) fn rows(&self, rows: Range<usize>) -> Option<Self> {
+        let stored = match self.transforms.as_slice() {
+            [] => self.tensor.shape.clone(),
+            [WeightTransform::Reshape(shape)] => shape.clone(),
+            _ => return None,
+        };
+        let tensor = Tensor { shape: stored, ..self.tensor.clone() }.rows(rows.clone())?;
+        let quantized = self.quantized.as_ref().map(|quantized| quantized.rows(rows.clone()));
+        let (name, shape) = (format!("{}[{}..{}]", self.name, rows.start, rows.end), tensor.shape.clone());
+        let mut part = Self { name, tensor, transforms: Vec::new(), shape, quantized, ..self.clone() };
+        part.placed = Placed::default();
+        part.move_lattices(|axis| (axis > 0).then_some(axis));
         Some(part)
     }
 
@@ -372,6 +390,16 @@ impl Quantized {
         if self.axis == Some(0) {
             let (scale, zero_point) = self.parameters.of(index);
             (part.parameters.scales, part.parameters.zero_points) = (vec![scale], vec![zero_point]);
+        }
+        part
+    }
+
+    /// The quantization of a range of the first axis.
+    fn rows(&self, rows: Range<usize>) -> Self {
+        let mut part = self.clone();
+        if self.axis == Some(0) {
+            let of = rows.map(|row| self.parameters.of(row));
+            (part.parameters.scales, part.parameters.zero_points) = of.unzip();
         }
         part
     }

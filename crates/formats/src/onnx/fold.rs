@@ -100,7 +100,7 @@ fn run(op: &Op, inputs: &[Array], shape: &[usize], data_type: DataType) -> Resul
         Op::Lrn { .. } | Op::MaxPool(_) | Op::AveragePool(_) | Op::GlobalAveragePool | Op::GlobalMaxPool => None,
         Op::Pad { .. } | Op::Resize { .. } | Op::DepthToSpace { .. } | Op::SpaceToDepth { .. } => None,
         Op::QuantizeLinear { .. } | Op::DequantizeLinear { .. } | Op::DynamicQuantizeLinear => None,
-        Op::Integer(_) | Op::Quant(_) | Op::MultiThreshold { .. } | Op::Unsupported => None,
+        Op::Integer(_) | Op::Quant(_) | Op::MultiThreshold { .. } | Op::Recurrent(_) | Op::Unsupported => None,
     })
 }
 

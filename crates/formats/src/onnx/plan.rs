@@ -5,7 +5,7 @@ use network::{MacLayer, Op, Tensor, ValueId};
 use super::chain::Chain;
 use super::form::Form;
 use super::integer_mac::IntegerMac;
-use super::recurrent_layers::Recurrent;
+use super::recurrent_layers::RecurrentLayers;
 use super::slot::Sequence;
 use crate::reading::fault::Fault;
 
@@ -28,8 +28,8 @@ pub(super) enum Action {
     Sum(Box<MacLayer>, Addend),
     /// A MAC layer between the integers of an operator that computes on them.
     Integer(Box<IntegerMac>),
-    /// MAC layers of a recurrent operator, which is not run itself.
-    Recurrent(Box<Recurrent>),
+    /// MAC layers of a recurrent operator, and what goes through its steps.
+    Recurrent(Box<RecurrentLayers>),
     /// Its output is a sequence, which is not in the graph.
     Sequence(Sequence),
     /// Its output is constant and cannot be read, for this reason.
@@ -39,11 +39,36 @@ pub(super) enum Action {
 }
 
 impl Action {
+    /// The same, but not run, for this reason.
+    pub(super) fn stopped(self, reason: String) -> Self {
+        match self {
+            Action::Recurrent(recurrent) => {
+                Action::Recurrent(Box::new(RecurrentLayers { operator: Err(reason), ..*recurrent }))
+            }
+            Action::Run(_) | Action::Compute(_) | Action::Known(_) | Action::Mac(_) | Action::Sum(..) => {
+                Action::NotRun(Some(reason))
+            }
+            Action::Integer(_) | Action::Sequence(_) | Action::Unreadable(_) | Action::NotRun(_) => {
+                Action::NotRun(Some(reason))
+            }
+        }
+    }
+
+    /// Whether the node is run, and not as the layer that it is.
+    pub(super) fn runs(&self) -> bool {
+        match self {
+            Action::Run(_) | Action::Integer(_) => true,
+            Action::Recurrent(recurrent) => recurrent.operator.is_ok(),
+            Action::Compute(_) | Action::Known(_) | Action::Mac(_) | Action::Sum(..) => false,
+            Action::Sequence(_) | Action::Unreadable(_) | Action::NotRun(_) => false,
+        }
+    }
+
     /// Why the node is not run, as in [`Action::NotRun`]; `None` where it is run.
     pub(super) fn not_run(&self) -> Option<Option<String>> {
         match self {
             Action::NotRun(reason) => Some(reason.clone()),
-            Action::Recurrent(recurrent) => Some(Some(recurrent.reason.clone())),
+            Action::Recurrent(recurrent) => recurrent.operator.as_ref().err().map(|reason| Some(reason.clone())),
             Action::Run(_) | Action::Compute(_) | Action::Known(_) | Action::Mac(_) | Action::Sum(..) => None,
             Action::Integer(_) | Action::Sequence(_) | Action::Unreadable(_) => None,
         }

@@ -6,6 +6,9 @@ use super::proto::NodeProto;
 use super::steps::Steps;
 use super::write::attributes::{counts, int};
 
+/// The attribute that tells its LSTM from others: its input and its states are rounded to integers at each step.
+pub(super) const ROUNDS_STATES: &str = "rounds_states";
+
 /// Inputs that are those of LSTM, in its order.
 const OF_LSTM: usize = 8;
 
@@ -31,5 +34,6 @@ pub(super) fn parts(node: &NodeProto, opset: i64, stored: &Stored) -> Option<Vec
         inputs[weights] = steps.op("Transpose", &[&real], vec![counts("perm", &[0, 2, 1])]);
     }
     let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
-    Some(steps.end("LSTM", &inputs, node.attribute.clone()))
+    let attributes = [node.attribute.as_slice(), &[int(ROUNDS_STATES, 1)]].concat();
+    Some(steps.end("LSTM", &inputs, attributes))
 }

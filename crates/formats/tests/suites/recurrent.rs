@@ -43,12 +43,14 @@ fn macs_are_gates_times_matrices_times_steps() {
     let lstm = of("LSTM", 4, &SHAPE, vec![int("hidden_size", HIDDEN)]).read();
     assert_eq!(layers(&lstm), [("LSTM_y.input", 240), ("LSTM_y.recurrent", 320)]);
     assert_eq!((lstm.parameter_count(), output_shape(&lstm)), (112, vec![5, 1, 1, 4]));
-    let expected = "operator LSTM (node \"LSTM_y\") is not run: the products with its weights are layers, and nothing here \
-                    runs the steps between them";
-    assert_eq!(texts(lstm.notes()), [expected]);
-    assert_eq!((lstm.notes()[0].kind(), lstm.not_costed().len()), (NoteKind::NotRun, 0));
+    assert!(lstm.notes().is_empty() && lstm.not_costed().is_empty());
 
-    let cases = [("GRU", 3, vec![], 84, 420), ("RNN", 1, vec![string("direction", "reverse")], 28, 140)];
+    let behind = vec![int("linear_before_reset", 1)];
+    let cases = [
+        ("GRU", 3, vec![], 84, 420),
+        ("GRU", 3, behind, 84, 420),
+        ("RNN", 1, vec![string("direction", "reverse")], 28, 140),
+    ];
     check_all(cases, |(op, gates, attributes, weights, macs)| {
         let network = of(op, *gates, &SHAPE, attributes.clone()).read();
         assert_eq!(network.parameter_count(), *weights);
@@ -64,6 +66,17 @@ fn macs_are_gates_times_matrices_times_steps() {
     ];
     assert_eq!((layers(&two), output_shape(&two)), (expected.to_vec(), vec![5, 2, 1, 4]));
     assert_eq!(two.parameter_count(), 224);
+}
+
+#[test]
+fn rows_that_multiply_reset_states_are_a_layer_of_their_own() {
+    let gru = of("GRU", 3, &SHAPE, vec![]).read();
+    let expected = [("GRU_y.input", 180), ("GRU_y.recurrent", 160), ("GRU_y.recurrent_hidden", 80)];
+    assert_eq!(layers(&gru), expected);
+    assert_eq!(gru.layers()[2].weights.name, "r[8..12]");
+    assert_eq!(real_weights(&gru, 2)[0], 8.0 * 4.0 + 1.0);
+    let behind = of("GRU", 3, &SHAPE, vec![int("linear_before_reset", 1)]).read();
+    assert_eq!(layers(&behind), [("GRU_y.input", 180), ("GRU_y.recurrent", 240)]);
 }
 
 #[test]
@@ -149,11 +162,11 @@ fn layers_behind_have_shapes_and_costs() {
             .read()
     };
     let every_step = dense(&["all"], "all");
-    assert_eq!((every_step.layers()[2].geometry.macs(), output_shape(&every_step)), (40, vec![5, 2]));
+    assert_eq!((every_step.layers()[3].geometry.macs(), output_shape(&every_step)), (40, vec![5, 2]));
     let last_step = dense(&["", "last"], "last");
-    assert_eq!((last_step.layers()[2].geometry.macs(), output_shape(&last_step)), (8, vec![1, 2]));
+    assert_eq!((last_step.layers()[3].geometry.macs(), output_shape(&last_step)), (8, vec![1, 2]));
     let operators: Vec<&Op> = last_step.graph().nodes().iter().map(|node| &node.op).collect();
-    assert!(matches!(operators[..4], [Op::Mac(_), Op::Unsupported, Op::Mac(_), Op::Unsupported]), "{operators:?}");
+    assert!(matches!(operators[0], Op::Mac(_)) && matches!(operators[1], Op::Recurrent(_)), "{operators:?}");
 }
 
 #[test]
@@ -172,12 +185,47 @@ fn optional_inputs_cost_nothing() {
             )
     };
     let network = with_all(&[5]).read();
-    assert_eq!((layers(&network)[1].1, output_shape(&network), network.notes().len()), (320, vec![1, 1, 4], 1));
+    assert_eq!((layers(&network)[1].1, output_shape(&network), network.notes().len()), (320, vec![1, 1, 4], 0));
     let short = with_all(&[3]).read();
     let note = short.notes()[0].text();
-    assert!(note.ends_with("; costs are those of 5 steps, though sequence_lens has sequences of 3 steps"), "{note}");
+    let expected =
+        "operator LSTM (node \"LSTM_all\"): costs are those of 5 steps, though sequence_lens has sequences of 3 steps";
+    assert_eq!((note, short.notes()[0].kind()), (expected, NoteKind::Assumed));
     let long = with_all(&[6]).error();
     assert!(long.contains("sequence_lens has 6; expected at most the 5 steps of the input"), "{long}");
+}
+
+#[test]
+fn what_has_no_steps_here_is_costed_and_named() {
+    let lens = |model: Model| model.node("LSTM", &["x", "w", "r", "", "lens"], &["y"]).read();
+    let known = |lens: i32| weights(model().input("x", &SHAPE), 4, 1).tensor(int32s("lens", &[1], &[lens]));
+    let fed = weights(model().input("x", &SHAPE).input("f", &[1]), 4, 1);
+    let fed = fed.node_with("Cast", &["f"], &["lens"], vec![int("to", 6)]);
+    let affine = of("RNN", 1, &SHAPE, vec![strings("activations", &["Affine"])]).read();
+    let cases = [
+        (affine, "operator RNN (node \"RNN_y\") is not run: ", "its activation \"Affine\" is not handled"),
+        (quantized(1, &[1]).read(), "operator LSTM (node", "onnxruntime rounds its states to integers at each step"),
+        (lens(known(0)), "operator LSTM (node", "sequence_lens has a sequence of no steps; costs are those of 5 steps"),
+        (
+            lens(fed),
+            "operator LSTM (node",
+            "its lengths of sequences are not constant; costs are those of 5 steps, of which",
+        ),
+    ];
+    check_all(cases, |(network, start, reason)| {
+        let note = network.notes()[0].text();
+        assert!(note.starts_with(start) && note.contains(&format!("its steps are not run, for {reason}")), "{note}");
+        assert!(network.layers().len() == 2 && network.not_costed().is_empty());
+    });
+}
+
+#[test]
+fn functions_are_one_for_each_place_and_direction() {
+    let functions = |names: &[&str]| of("GRU", 3, &SHAPE, vec![strings("activations", names)]);
+    let network = functions(&["sigmoid", "Relu"]).read();
+    assert!(network.notes().is_empty());
+    let message = functions(&["Sigmoid", "Tanh", "Tanh"]).error();
+    assert!(message.contains("attribute \"activations\" has 3 functions; expected 2"), "{message}");
 }
 
 #[test]
@@ -186,7 +234,7 @@ fn the_batch_is_the_axis_of_the_sequences() {
     // 5 steps of 2 sequences: one of them has 5 steps.
     let steps_first = of("LSTM", 4, &[STEPS, 2, FEATURES], vec![]).read();
     assert_eq!((steps_first.batch(), steps_first.batch_axis(), macs(&steps_first)), (2, 1, 240));
-    let note = steps_first.notes()[1].text();
+    let note = steps_first.notes()[0].text();
     assert!(note.starts_with("axis 1 of input \"x\" [5, 2, 3] is taken as a batch of 2: "), "{note}");
     let batch_first = of("LSTM", 4, &[2, STEPS, FEATURES], vec![int("layout", 1)]).read();
     assert_eq!((batch_first.batch(), batch_first.batch_axis(), macs(&batch_first)), (2, 0, 240));

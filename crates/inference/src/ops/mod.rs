@@ -7,6 +7,7 @@ mod movement;
 mod normalize;
 mod pooling;
 mod quantize;
+mod recurrent;
 mod reduce;
 mod resize;
 mod strided;
@@ -22,6 +23,7 @@ use pooling::Statistic;
 
 pub(crate) use integer::check as check_integer;
 pub(crate) use quantize::integer_range;
+pub(crate) use recurrent::{Asked, Walk};
 pub(crate) use resize::check_coordinates;
 pub(crate) use strided::{gather_strided, strides};
 pub(crate) use whole::is_computed as is_computed_on_integers;
@@ -52,6 +54,10 @@ pub(crate) fn run(
         Op::Where => Ok(vec![choose(inputs, buffers)?]),
         Op::Integer(op) => Ok(vec![integer::run(op, inputs, &output.shape, buffers)?]),
         Op::Quant(quant) => Ok(vec![levels::run(*quant, inputs, buffers)?]),
+        Op::Recurrent(recurrent) => {
+            let arrays: Vec<&Array> = inputs.iter().map(Input::array).collect();
+            recurrent::outputs(recurrent, &arrays, outputs)
+        }
         Op::DynamicQuantizeLinear => Ok(quantize::dynamic(inputs.remove(0), buffers).into()),
         Op::Unary(function) => {
             let x = inputs.remove(0);
@@ -283,6 +289,7 @@ fn sharing(op: &Op, x: &Array, rest: &[&Array], shape: &[usize], buffers: &mut B
         | Op::Integer(_)
         | Op::Quant(_)
         | Op::DynamicQuantizeLinear
+        | Op::Recurrent(_)
         | Op::BatchNormalization { .. }
         | Op::LayerNormalization { .. }
         | Op::InstanceNormalization { .. }

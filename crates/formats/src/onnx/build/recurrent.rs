@@ -1,50 +1,67 @@
-//! Recurrent operators in the graph.
-//!
-//! Layers have an input and an output, and hidden states go in a circle. The circle is cut at the states before the steps:
-//! the node of the operator makes them, and a further node makes its outputs. Nothing runs either of the two.
+//! Recurrent operators in the graph ([`network::Recurrent`]): their layers, and the two nodes around them.
 //!
 //! ```text
 //! x -> NAME.input -> NAME -> NAME.recurrent -> NAME.outputs -> Y, Y_h, Y_c
 //!                \____________________________/
 //! ```
 
-use network::MacLayer;
+use network::{MacLayer, Note, NoteKind, Recurrent, RecurrentPart};
 
 use super::{Builder, Form, Node, NodeProto, Op, ValueId, operator_name};
-use crate::onnx::recurrent_layers::Recurrent;
+use crate::onnx::recurrent_layers::{DirectionLayers, RecurrentLayers};
 
 impl<'a> Builder<'a> {
-    /// Puts the layers of a recurrent operator into the graph, and the operator behind them.
+    /// Puts the layers of a recurrent operator into the graph, and its two nodes. `read` are its inputs behind the products,
+    /// and all those of the node of the file.
     pub(super) fn add_recurrent(
         &mut self,
         node: &NodeProto,
-        recurrent: Recurrent,
-        ids: &[Option<ValueId>],
+        layers: RecurrentLayers,
+        (read, ids): (&[Option<ValueId>], &[Option<ValueId>]),
         outputs: Vec<ValueId>,
     ) {
-        let Recurrent { directions, states, .. } = recurrent;
-        let x = ids[0].expect("the planner has looked at the input");
-        let (mut products, mut behind) = (Vec::new(), Vec::new());
-        for direction in directions {
-            products.push(Some(self.add_product(node, direction.input, ids, x)));
-            behind.push(direction.recurrent);
-        }
+        let RecurrentLayers { directions, states, operator, assumed } = layers;
         let name = self.scopes.node_name(node);
+        if let Some(assumed) = assumed {
+            let text = format!("operator {} (node {name:?}): {assumed}", operator_name(node));
+            self.notes.push(Note::new(NoteKind::Assumed, text));
+        }
+        let x = ids[0].expect("the planner has looked at the input");
+        let (mut products, mut behind, mut last) = (Vec::new(), Vec::new(), Vec::new());
+        for DirectionLayers { input, recurrent, hidden } in directions {
+            products.push(Some(self.add_product(node, input, ids, x)));
+            behind.push(recurrent);
+            last.extend(hidden);
+        }
+        behind.extend(last);
         let form = Form { shape: Some(states), ..self.slots[x.0].form.clone() };
         let mut state = |layer: &MacLayer| self.add_value(format!("{}/states", layer.name), form.clone(), None, false);
         let states: Vec<ValueId> = behind.iter().map(&mut state).collect();
         let of_outputs = self.scopes.claim_node(format!("{name}.outputs"));
-        self.add_rest(node, name, products.clone(), states.clone());
+        let operator = operator.ok();
+        let before = [products.as_slice(), read].concat();
+        self.add_part(node, name, (operator.clone(), RecurrentPart::States), before, states.clone());
         for (layer, state) in behind.into_iter().zip(states) {
             products.push(Some(self.add_product(node, layer, ids, state)));
         }
-        products.extend(ids.iter().skip(3));
-        self.add_rest(node, of_outputs, products, outputs);
+        products.extend(read);
+        self.add_part(node, of_outputs, (operator, RecurrentPart::Outputs), products, outputs);
     }
 
-    /// A part of the operator that nothing runs.
-    fn add_rest(&mut self, node: &NodeProto, name: String, inputs: Vec<Option<ValueId>>, outputs: Vec<ValueId>) {
-        self.network.add_node(Node { name, op_type: operator_name(node), op: Op::Unsupported, inputs, outputs });
+    /// Adds one of the two nodes.
+    fn add_part(
+        &mut self,
+        node: &NodeProto,
+        name: String,
+        (operator, part): (Option<Recurrent>, RecurrentPart),
+        inputs: Vec<Option<ValueId>>,
+        outputs: Vec<ValueId>,
+    ) {
+        let op = match operator {
+            Some(operator) => Op::Recurrent(Box::new(Recurrent { part, ..operator })),
+            None => Op::Unsupported,
+        };
+        self.network.add_node(Node { name, op_type: operator_name(node), op, inputs, outputs });
     }
 
     /// Adds a layer of the operator, and returns its output.

@@ -94,6 +94,8 @@ impl Step<'_> {
             Op::Unary(_) | Op::Cast | Op::Identity | Op::Quant(_) => Some(x),
             // Its scale is that of all images.
             Op::MultiThreshold { axis, .. } => unless(*axis == x),
+            // Its outputs have the batch on different axes.
+            Op::Recurrent(_) => None,
             Op::DynamicQuantizeLinear | Op::Unsupported => None,
             Op::Mac(_) | Op::Binary(_) | Op::Where | Op::Integer(_) | Op::MatMul => None,
             Op::Concat { .. } | Op::Gather { .. } | Op::GatherElements { .. } => None,

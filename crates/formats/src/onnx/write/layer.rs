@@ -238,7 +238,13 @@ impl Writer<'_> {
     }
 
     /// Adds integers and the DequantizeLinear on them, and returns the name of what it makes.
-    fn dequantized(&mut self, name: &str, integers: &Tensor, by: &Scales, real: DataType) -> Result<String, Fault> {
+    pub(super) fn dequantized(
+        &mut self,
+        name: &str,
+        integers: &Tensor,
+        by: &Scales,
+        real: DataType,
+    ) -> Result<String, Fault> {
         let base = name.strip_suffix("_quantized").unwrap_or(name);
         let shape = if by.scales.len() == 1 { vec![] } else { vec![by.scales.len()] };
         let scales: Vec<f64> = by.scales.iter().map(|&s| f64::from(s)).collect();
@@ -260,16 +266,21 @@ impl Writer<'_> {
 }
 
 /// Scales and zero points, equally many.
-struct Scales {
-    scales: Vec<f32>,
+pub(super) struct Scales {
+    pub(super) scales: Vec<f32>,
     /// `None` for a bias, which has none.
-    zero_points: Option<Vec<i64>>,
-    axis: usize,
+    pub(super) zero_points: Option<Vec<i64>>,
+    pub(super) axis: usize,
 }
 
 impl Scales {
     /// One for all, or one an output channel along `axis`.
-    fn of(quantization: &WeightQuantization, codes: &[i32], layer: &MacLayer, axis: usize) -> Result<Self, Fault> {
+    pub(super) fn of(
+        quantization: &WeightQuantization,
+        codes: &[i32],
+        layer: &MacLayer,
+        axis: usize,
+    ) -> Result<Self, Fault> {
         let by_filter = quantization.scales.len().max(quantization.zero_points.len()) > 1;
         let count = if by_filter { layer.out_channels() } else { 1 };
         let (mut scales, mut zero_points) = (Vec::with_capacity(count), Vec::with_capacity(count));
@@ -314,7 +325,7 @@ impl Scales {
 }
 
 /// The integers that codes were read from.
-fn stored_integers(layer: &MacLayer, quantization: &WeightQuantization, codes: &[i32]) -> Vec<i64> {
+pub(super) fn stored_integers(layer: &MacLayer, quantization: &WeightQuantization, codes: &[i32]) -> Vec<i64> {
     let (rows, half_steps) = (layer.geometry.rows(), if quantization.grid == Grid::MidRise { 1 } else { 2 });
     let stored = |(i, code): (usize, &i32)| i64::from(code / half_steps) + i64::from(quantization.of(i / rows).1);
     codes.iter().enumerate().map(stored).collect()

@@ -14,6 +14,7 @@ mod layer;
 mod lowered;
 mod node;
 mod opset;
+mod recurrent;
 pub(super) mod tensors;
 
 use std::collections::HashMap;
@@ -176,7 +177,11 @@ impl<'a> Writer<'a> {
     fn add_nodes(&mut self) -> Result<(), NetworkError> {
         for node in self.network.graph().nodes() {
             if let Op::Mac(id) = node.op {
-                self.add_layer(node, id)?;
+                if !self.is_of_recurrent(id) {
+                    self.add_layer(node, id)?;
+                }
+            } else if let Op::Recurrent(recurrent) = &node.op {
+                self.add_recurrent(node, recurrent)?;
             } else {
                 self.add_node(node).map_err(|fault| self.at(node, fault))?;
             }

@@ -180,6 +180,7 @@ impl Writer<'_> {
             }
             Op::Unsupported => Err(unsupported!("writing the operator {}", node.op_type)),
             Op::Mac(_)
+            | Op::Recurrent(_)
             | Op::Integer(_)
             | Op::Quant(_)
             | Op::MultiThreshold { .. }
@@ -208,7 +209,9 @@ impl Writer<'_> {
             | Op::GatherElements { .. }
             | Op::Cast
             | Op::QuantizeLinear { .. }
-            | Op::DequantizeLinear { .. } => unreachable!("`add_node`, `plain` and `parametric` have taken these"),
+            | Op::DequantizeLinear { .. } => {
+                unreachable!("`add_nodes`, `add_node`, `plain` and `parametric` have taken these")
+            }
         }
     }
 

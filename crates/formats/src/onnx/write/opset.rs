@@ -88,6 +88,7 @@ fn is_newer_node(network: &Network, node: &Node, axes: &[Option<usize>]) -> bool
         | Op::MultiThreshold { .. }
         | Op::Cast
         | Op::Identity
+        | Op::Recurrent(_)
         | Op::Unsupported => false,
     }
 }
