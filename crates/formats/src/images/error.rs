@@ -161,6 +161,7 @@ impl ImageError {
             Fault::Invalid(problem) => Self::invalid(path, problem),
             Fault::Unsupported(problem)
             | Fault::OpenShape(problem)
+            | Fault::TornBatch(problem)
             | Fault::NotRun(problem)
             | Fault::NotCosted(problem) => Self::unsupported(path, problem),
             Fault::UnknownShape => Self::unsupported(path, "something whose shape is not known"),

@@ -44,7 +44,9 @@ impl NetworkInput {
         let graph = network.graph();
         let &[input] = graph.inputs() else { return None };
         let value = graph.value(input);
-        let shape = value.shape.clone()?;
+        let mut shape = value.shape.clone()?;
+        // Where sequences run side by side, an example is one of them.
+        shape.get_mut(..=network.batch_axis()).unwrap_or_default().rotate_right(1);
         let layout = said.or_else(|| layout_in(network, input, shape.len()));
         Some(Self { shape, data_type: value.data_type, layout, is_said: said.is_some() })
     }

@@ -59,6 +59,7 @@ impl<'a> Found<'a> {
             Fault::Invalid(problem) => Fault::Invalid(format!("node {:?}: {problem}", clean(&self.node.name))),
             other @ (Fault::Unsupported(_)
             | Fault::OpenShape(_)
+            | Fault::TornBatch(_)
             | Fault::NotRun(_)
             | Fault::NotCosted(_)
             | Fault::UnknownShape) => other,

@@ -13,6 +13,8 @@ pub(crate) enum Fault {
     Unsupported(String),
     /// The file leaves the shape of an input open, and nobody gives it: reading ends.
     OpenShape(String),
+    /// What a node reads does not divide into the images of the batch: reading ends.
+    TornBatch(String),
     /// The node stays in the graph as `Op::Unsupported`, with a note that says why.
     NotRun(String),
     /// As [`Fault::NotRun`], for a node with multiply-accumulates. No sum of costs contains them, and the note says so.
@@ -29,6 +31,7 @@ impl Fault {
             Fault::Invalid(problem) => Fault::Invalid(placed(problem)),
             Fault::Unsupported(problem) => Fault::Unsupported(placed(problem)),
             Fault::OpenShape(problem) => Fault::OpenShape(placed(problem)),
+            Fault::TornBatch(problem) => Fault::TornBatch(placed(problem)),
             Fault::NotRun(problem) => Fault::NotRun(placed(problem)),
             Fault::NotCosted(problem) => Fault::NotCosted(placed(problem)),
             Fault::UnknownShape => Fault::UnknownShape,
@@ -45,6 +48,9 @@ impl Fault {
             }
             Fault::OpenShape(problem) => {
                 NetworkError::Unsupported { path, place, problem, mend: Some(Mend::GiveInputShape) }
+            }
+            Fault::TornBatch(problem) => {
+                NetworkError::Unsupported { path, place, problem, mend: Some(Mend::NoBatchAxis) }
             }
             Fault::UnknownShape => {
                 let problem = "the shape of an input is not known".to_string();

@@ -1,6 +1,6 @@
 //! Shapes: how many elements they have, what two of them broadcast to, and the share of one image.
 
-use super::fault::{Fault, invalid, unsupported};
+use super::fault::{Fault, invalid};
 
 /// Number of elements of a tensor of this shape. What does not fit 63 bits is refused, in words.
 pub(crate) fn element_count(shape: &[usize]) -> Result<usize, String> {
@@ -28,7 +28,7 @@ pub(crate) fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>, Fault> {
 /// The share of one image of `total`, a count over all `batch` images of one run.
 pub(crate) fn per_image(total: usize, batch: usize) -> Result<usize, Fault> {
     if batch == 0 || !total.is_multiple_of(batch) {
-        return Err(unsupported!("{total} inputs of the layer do not divide into a batch of {batch}"));
+        return Err(Fault::TornBatch(format!("{total} inputs of the layer do not divide into a batch of {batch}")));
     }
     Ok(total / batch)
 }
@@ -38,9 +38,9 @@ pub(crate) fn per_image(total: usize, batch: usize) -> Result<usize, Fault> {
 pub(crate) fn steps_per_image(axes: [usize; 2], batch_axis: usize, batch: usize) -> Result<usize, Fault> {
     let (sequences, steps) = (axes[batch_axis], axes[1 - batch_axis]);
     if batch == 0 || !sequences.is_multiple_of(batch) {
-        return Err(unsupported!(
+        return Err(Fault::TornBatch(format!(
             "its input has {sequences} sequences on axis {batch_axis}, which do not divide into a batch of {batch}"
-        ));
+        )));
     }
     let positions = (sequences / batch).checked_mul(steps);
     positions.ok_or_else(|| invalid!("{sequences} sequences of {steps} steps are too many to count"))

@@ -222,9 +222,8 @@ impl Builder<'_> {
             Fault::NotCosted(reason) => (reason.clone(), Some(reason)),
             Fault::NotRun(reason) if operation.has_weights() => (reason.clone(), Some(reason)),
             Fault::NotRun(reason) => (reason, None),
-            Fault::UnknownShape | Fault::Invalid(_) | Fault::Unsupported(_) | Fault::OpenShape(_) => {
-                (String::new(), None)
-            }
+            Fault::UnknownShape | Fault::Invalid(_) | Fault::Unsupported(_) => (String::new(), None),
+            Fault::OpenShape(_) | Fault::TornBatch(_) => (String::new(), None),
         };
         let inputs = operation.inputs.iter().flatten();
         let inputs: Vec<Option<ValueId>> = inputs

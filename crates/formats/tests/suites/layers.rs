@@ -351,6 +351,7 @@ fn batches() {
         .node("Reshape", &["x", "s"], &["flat"])
         .node("Gemm", &["flat", "w"], &["y"]);
     assert!(torn.error().contains("unsupported: 1 inputs of the layer do not divide into a batch of 8"));
+    assert_eq!(torn.try_read().expect_err("it is torn").mend(), Some(Mend::NoBatchAxis));
 }
 
 #[test]
