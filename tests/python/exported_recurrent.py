@@ -1,5 +1,5 @@
-"""Makes tests/reference/exported-recurrent.json: small archives of torch.export with LSTM, GRU and RNN, and the matrices
-that PyTorch's exporter of ONNX makes of their weights.
+"""Makes tests/reference/exported-recurrent.json: small archives of torch.export with LSTM, GRU and RNN, an input and
+PyTorch's first output of each, and the matrices that PyTorch's exporter of ONNX makes of their weights.
 
     python exported_recurrent.py > ../reference/exported-recurrent.json
 
@@ -48,7 +48,10 @@ def case(name, shape, kind, **options):
     module = Steps(kind, **options).eval()
     x = torch.randn(shape)
     program = torch.export.export(module, (x,))
-    return {"name": name, "file": saved(program), "matrices": matrices(module, x)}
+    with torch.no_grad():
+        y = module(x)[0]
+    made = {"input": x.ravel().tolist(), "output": y.ravel().tolist()}
+    return {"name": name, "file": saved(program), "matrices": matrices(module, x), **made}
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
 //! Are archives of `torch.export` the networks that PyTorch exported, and do they compute what PyTorch computes?
 //!
 //! `reference/exported-programs.json` has small archives, an input each, and PyTorch's output; `python/exported_programs.py`
-//! made it. `exported-recurrent.json` beside it has recurrent operators, which are not run, and their matrices as PyTorch
-//! writes them to ONNX.
+//! made it. `exported-recurrent.json` beside it has recurrent operators, and their matrices as PyTorch writes them to ONNX.
 
 use bytes::Bytes;
 use esnsim_tests::{esnsim, exported_files, repository};
-use formats::ReadOptions;
+use formats::{BatchAxis, ReadOptions};
 use inference::{FloatExecutor, Session};
 use network::{Network, NetworkError};
 use runner::{CostPlan, Quantization, cost};
@@ -38,8 +37,12 @@ fn numbers(case: &Value, key: &str) -> Vec<f32> {
 
 #[test]
 fn programs_compute_what_pytorch_computes() {
-    check_all(cases(), |(case, file)| {
-        let network = try_read(file).expect("it is read");
+    // Sequences of several images side by side are run as one.
+    let whole = ReadOptions { batch_axis: BatchAxis::None, ..ReadOptions::default() };
+    let all = cases().into_iter().map(|case| (case, ReadOptions::default()));
+    let all = all.chain(recurrent_cases().into_iter().map(|case| (case, whole.clone())));
+    check_all(all, |((case, file), options)| {
+        let network = formats::from_bytes("program.pt2", Bytes::copy_from_slice(file), options).expect("it is read");
         assert_eq!(texts(network.notes()), [""; 0], "{}", case["name"]);
         let session = Session::new(&network).expect("it runs");
         let executor = FloatExecutor::from_file(&network).expect("weights are finite");

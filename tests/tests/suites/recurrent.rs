@@ -2,8 +2,17 @@
 //!
 //! `reference/recurrent.json` has random operators and networks; `python/recurrent.py` made it.
 
-use esnsim_tests::Recorded;
-use testkit::check_all;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use esnsim_tests::executors::{digital, ideal, read, read_whole};
+use esnsim_tests::{Recorded, analog_toml, hardware, run_in};
+use inference::{FloatExecutor, MacExecutor, Session};
+use network::{ActivationQuantization, LayerId, Network};
+use runner::{EngineExecutor, Quantization};
+use testkit::{Model, check_all, model, reals, string};
+
+use crate::scoring::npy;
 
 #[test]
 fn recorded_networks_give_what_others_make_of_them() {
@@ -12,6 +21,108 @@ fn recorded_networks_give_what_others_make_of_them() {
     let kinds = ["lstm: ", "gru: ", "rnn: ", "torch: "];
     assert_eq!(kinds.map(count), [20, 20, 20, 10]);
     check_all(0..cases.len(), |&row| {
-        cases[row].assert_whole();
+        let network = cases[row].assert_whole();
+        if cases[row].name.starts_with("torch: ") {
+            ideal(&network);
+        }
     });
+}
+
+const STEPS: usize = 6;
+const UNITS: usize = 4;
+
+/// An operator of two directions, whose outputs at all steps are those of the network.
+fn of(op: &str, gates: usize) -> Model {
+    let rows = gates * UNITS;
+    model()
+        .input("x", &[STEPS as i64, 1, 3])
+        .floats("w", &[2, rows as i64, 3], &reals(2, 2 * rows * 3))
+        .floats("r", &[2, rows as i64, UNITS as i64], &reals(3, 2 * rows * UNITS))
+        .floats("b", &[2, 2 * rows as i64], &reals(4, 4 * rows))
+        .node_with(op, &["x", "w", "r", "b"], &["y"], vec![string("direction", "bidirectional")])
+}
+
+/// What an engine makes, and the inputs that each layer is shown with, by its name.
+fn observed(network: &Network, executor: &dyn MacExecutor) -> (Vec<f32>, BTreeMap<String, Vec<f32>>) {
+    let seen = RefCell::new(BTreeMap::new());
+    let mut observe = |id: LayerId, input: &[f32], _: &[f32]| {
+        let before = seen.borrow_mut().insert(network.layers()[id.0].name.clone(), input.to_vec());
+        assert!(before.is_none(), "a layer is shown twice");
+    };
+    let session = Session::new(network).expect("it runs");
+    let output = session.run(&reals(5, STEPS * 3), executor, Some(&mut observe)).expect("a run");
+    (output, seen.into_inner())
+}
+
+/// An analog array whose converters and cells are no ideal ones.
+fn departed(network: &Network) -> EngineExecutor {
+    let departures = "[dac]\nbits = 8\nbits_per_step = 4\nfull_scale = 1.0\nconversion_j = 1e-13\nconversion_cycles = 1\n\
+        [adc]\nbits = 8\nfull_scale = \"max-sum\"\nconversion_cycles = 1\ncolumns_per_converter = 4\n\
+        [noise]\nprogramming_sigma = 0.02\n";
+    let analog = hardware(&(analog_toml("departed", "3", "8", 2) + departures));
+    EngineExecutor::new(network, &analog, Quantization::new(None), &[]).expect("it fits")
+}
+
+#[test]
+fn engines_go_from_step_to_step_with_their_own_arithmetic() {
+    let codes = ActivationQuantization { scale: 1.0 / 127.0, zero_point: 128, min: 0, max: 255 };
+    check_all([("LSTM", 4), ("GRU", 3), ("RNN", 1)], |&(op, gates)| {
+        let network = read_whole(of(op, gates).bytes());
+        let float = observed(&network, &FloatExecutor::from_file(&network).expect("finite")).0;
+        let layers = network.layers().len();
+        for engine in [digital(&network, &vec![codes; layers]), departed(&network)] {
+            let (output, seen) = observed(&network, &engine);
+            assert_eq!(seen.len(), layers);
+            // States are [units, steps], outputs [steps, directions, units]: each is the state of the next step.
+            for (direction, name, next) in [(0, "forward", 1), (1, "reverse", -1)] {
+                let states = &seen[&format!("{op}_y.recurrent.{name}")];
+                for step in 0..STEPS {
+                    let at = step.checked_add_signed(next).filter(|&at| at < STEPS);
+                    for unit in (0..UNITS).filter(|_| at.is_some()) {
+                        let made = output[(step * 2 + direction) * UNITS + unit];
+                        assert_eq!(made, states[unit * STEPS + at.expect("filtered")], "{op} {name} {step} {unit}");
+                    }
+                }
+            }
+            let worst = output.iter().zip(&float).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst > 0.0 && worst < 0.2, "{op}: {worst}");
+        }
+    });
+}
+
+#[test]
+fn the_batch_of_a_run_is_one_where_steps_come_first() {
+    let network = read(
+        model()
+            .input("x", &[5, 2, 3])
+            .floats("w", &[1, 4, 3], &reals(2, 12))
+            .floats("r", &[1, 4, 4], &reals(3, 16))
+            .node("RNN", &["x", "w", "r"], &["", "y"])
+            .bytes(),
+    );
+    let error = Session::new(&network).expect_err("it has two images").to_string();
+    assert!(error.contains("RNN RNN_: unsupported: the 2 images of a run lie side by side in each step"), "{error}");
+}
+
+#[test]
+fn the_commands_run_it_on_sequences() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cases = Recorded::all("recurrent.json");
+    let case = cases.iter().find(|case| case.name == "torch: network 2, dynamo False").expect("it is recorded");
+    std::fs::write(folder.path().join("gru.onnx"), &case.file).expect("writable");
+    let images = [case.input.as_slice(), &reals(7, case.input.len())].concat();
+    let bytes: Vec<u8> = images.into_iter().flat_map(f32::to_le_bytes).collect();
+    std::fs::write(folder.path().join("x.npy"), npy("<f4", "(2, 7, 6)", &bytes)).expect("writable");
+    let output = |arguments: &str| {
+        let output = run_in(folder.path(), arguments);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let shown = output(
+        "simulate gru.onnx --bits 8 --images x.npy --hardware ideal-digital --hardware ideal-analog --logits l.csv",
+    );
+    assert!(shown.contains("PASS: ideal-digital") && shown.contains("2 images, 10 classes"), "{shown}");
+    output("compress gru.onnx --bits 6 -o small.onnx");
+    assert!(output("inspect small.onnx").contains("1 GRU"));
+    output("trace small.onnx --layer 1 --image 1 --images x.npy --hardware ideal-digital --cycles 0..9");
 }

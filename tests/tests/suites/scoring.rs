@@ -11,7 +11,7 @@ use testkit::{Model, check_all, int, model};
 const PIXELS: [[f32; 2]; 5] = [[0.0, 1.0], [1.0, 0.0], [0.9, 0.2], [0.2, 0.6], [1.0, 1.0]];
 
 /// The bytes of a numpy array of float32.
-fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+pub(crate) fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
     let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
     let length = (header.len() as u16).to_le_bytes();
     [b"\x93NUMPY\x01\x00", length.as_slice(), header.as_bytes(), data].concat()
