@@ -31,7 +31,7 @@ def state(model, *shape):
     return tensor
 
 
-def lstm(model, x, sequences=1, steps_first=False, coupled=False, projected=0, weights=real):
+def lstm(model, x, sequences=1, steps_first=False, coupled=False, projected=0, weights=real, peepholes=False, function=4):
     """UNIDIRECTIONAL_SEQUENCE_LSTM. A coupled one has no matrices of the input gate."""
     outputs = projected or UNITS
     none = -1
@@ -42,10 +42,11 @@ def lstm(model, x, sequences=1, steps_first=False, coupled=False, projected=0, w
         of_input[0] = of_state[0] = biases[0] = none
     projection = [weights(model, projected, UNITS), none] if projected else [none, none]
     states = [state(model, sequences, outputs), state(model, sequences, UNITS)]
-    inputs = [x, *of_input, *of_state, none, none, none, *biases, *projection, *states, none, none, none, none]
+    seen = [real(model, UNITS) if peepholes else none for _ in range(3)]
+    inputs = [x, *of_input, *of_state, *seen, *biases, *projection, *states, none, none, none, none]
     axes = (STEPS, sequences) if steps_first else (sequences, STEPS)
     y = model.tensor((*axes, outputs), "float32")
-    options = {"fusedActivationFunction": 4, "timeMajor": steps_first}
+    options = {"fusedActivationFunction": function, "timeMajor": steps_first}
     model.op("UNIDIRECTIONAL_SEQUENCE_LSTM", inputs, [y], "UnidirectionalSequenceLSTMOptions", **options)
     return y
 
@@ -102,6 +103,8 @@ CASES = [
     ("lstm and dense", SEQUENCE, lstm_and_dense),
     ("rnn", SEQUENCE, rnn),
     ("svdf", (1, FEATURES), svdf),
+    ("lstm with peepholes", SEQUENCE, lambda model, x: lstm(model, x, peepholes=True)),
+    ("lstm with relu", SEQUENCE, lambda model, x: lstm(model, x, function=1)),
 ]
 
 

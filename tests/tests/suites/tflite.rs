@@ -7,12 +7,13 @@
 use std::cell::Cell;
 
 use bytes::Bytes;
+use esnsim_tests::executors::read_whole;
 use esnsim_tests::{Recorded, repository};
 use formats::images::{ImageOptions, Images, Preprocessing};
 use formats::onnx::write::{WriteOptions, to_bytes};
 use formats::{ReadOptions, TfliteKernels};
 use inference::{FloatExecutor, MacExecutor, Session};
-use network::{ActivationQuantization, DataType, IntegerFunction, LayerId, Network, Op, Unary};
+use network::{ActivationQuantization, DataType, IntegerFunction, LayerId, Network, NoteKind, Op, Unary};
 use runner::{
     EngineExecutor, Evaluation, EvaluationPlan, Hardware, ImageSamples, Metric, Quantization, evaluate, prepare,
 };
@@ -167,12 +168,41 @@ fn products_of_recurrent_operators_are_layers() {
         let network = recurrent(name);
         let found: u128 = network.layers().iter().map(|layer| layer.geometry.macs()).sum();
         assert_eq!((network.layers().len(), network.parameter_count(), found), (layers, weights, macs), "{name}");
-        let note = network.notes()[0].text();
-        assert!(note.ends_with(
-            "is not run: the products with its weights are layers, and nothing here runs the steps between them"
-        ));
         assert!(network.not_costed().is_empty(), "{name}");
     });
+}
+
+#[test]
+fn recurrent_operators_on_real_numbers_give_what_litert_gives() {
+    let (refused, run): (Vec<Recorded>, Vec<Recorded>) =
+        Recorded::all("tflite-recurrent.json").into_iter().partition(|case| {
+            read(case.file.clone()).expect("it is valid").notes().iter().any(|note| note.kind() == NoteKind::NotRun)
+        });
+    check_all(0..run.len(), |&row| {
+        let network = read_whole(run[row].file.clone());
+        let executor = FloatExecutor::from_file(&network).expect("finite");
+        let found = Session::new(&network).expect("it runs").run(&run[row].input, &executor, None).expect("a run");
+        let worst = found.iter().zip(&run[row].output).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst <= 1e-5, "{}: {worst}", run[row].name);
+        if run[row].name.starts_with("lstm") {
+            let error = to_bytes(&network, &WriteOptions::default()).expect_err("a reader would quantize it otherwise");
+            assert!(error.to_string().contains("real weights of gates that are layers of their own"), "{error}");
+        }
+    });
+    assert_eq!(run.len(), 7);
+    let reason = |case: Recorded| {
+        let note = read(case.file).expect("it is valid").notes()[0].text().to_string();
+        note.split("its steps are not run, for ").nth(1).map(str::to_string)
+    };
+    let reasons: Vec<String> = refused.into_iter().filter_map(reason).collect();
+    let expected = [
+        "LiteRT rounds its states to integers at each step",
+        "LiteRT rounds its states to integers at each step",
+        "its input gate is what the forget gate leaves",
+        "its outputs are projected",
+        "its state leads from one run of the graph to the next",
+    ];
+    assert_eq!(reasons, expected);
 }
 
 #[test]
@@ -180,7 +210,7 @@ fn layers_of_recurrent_operators_have_the_names_of_their_matrices() {
     let names = |name: &str| recurrent(name).layers().iter().map(|layer| layer.name.clone()).collect::<Vec<_>>();
     assert_eq!(names("rnn"), ["t5.input", "t5.recurrent"]);
     assert_eq!(names("svdf"), ["t4.feature", "t4.time"]);
-    let coupled = ["input_to_forget", "input_to_cell", "input_to_output"].map(|gate| format!("t15.{gate}"));
+    let coupled = ["input_to_output", "input_to_forget", "input_to_cell"].map(|gate| format!("t15.{gate}"));
     assert_eq!(names("lstm of coupled gates")[..3], coupled);
     assert_eq!(names("lstm with a projection")[8], "t16.projection");
     let integers = recurrent("lstm on integers");

@@ -24,6 +24,7 @@ use super::quantized_lstm::ROUNDS_STATES;
 use super::recurrent_layers::{DirectionLayers, RecurrentLayers};
 use super::view::View;
 use crate::reading::fault::{Fault, clean, invalid, not_costed, not_run};
+use crate::reading::findings::steps_not_run;
 use crate::reading::shape::steps_per_image;
 
 /// Inputs of the operators.
@@ -304,5 +305,5 @@ fn function(name: &str) -> Result<GateFunction, Fault> {
 /// Why nothing goes through the steps, and what the costs assume.
 fn not_stepped(reason: &str, assumed: Option<String>) -> String {
     let assumed = assumed.map(|assumed| format!("; {assumed}")).unwrap_or_default();
-    format!("the products with its weights are layers, and its steps are not run, for {reason}{assumed}")
+    steps_not_run(&format!("{reason}{assumed}"))
 }

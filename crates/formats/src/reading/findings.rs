@@ -16,8 +16,9 @@ const LISTED: usize = 10;
 pub(crate) const NOT_HANDLED: &str = "this operator is not handled";
 
 /// Why an operator is not run whose state goes from step to step.
-pub(crate) const STEPS_NOT_RUN: &str =
-    "the products with its weights are layers, and nothing here runs the steps between them";
+pub(crate) fn steps_not_run(reason: &str) -> String {
+    format!("the products with its weights are layers, and its steps are not run, for {reason}")
+}
 
 /// What is said of one node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -27,6 +27,7 @@
 //! operands.rs      tensors as an operator reads them: values of the graph, or known numbers
 //! quantization.rs  scales and zero points, and the multipliers between them
 //! tables.rs        functions on 8-bit integers as tables of 256 entries
+//! steps.rs         what goes from step to step in recurrent operators
 //! activation.rs ... the operators, one file for each family: activation, elementwise, mac, movement, recurrent, reduce,
 //!                  reshape, windows
 //! operators.rs     which function understands which operator
@@ -53,6 +54,7 @@ mod reduce;
 mod reshape;
 mod schema;
 mod sparsity;
+mod steps;
 mod tables;
 mod windows;
 

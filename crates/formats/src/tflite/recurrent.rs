@@ -1,44 +1,35 @@
 //! Operators whose state goes from step to step: UNIDIRECTIONAL_SEQUENCE_LSTM, UNIDIRECTIONAL_SEQUENCE_RNN and SVDF.
 //!
-//! Their products with constant weights are MAC layers, which are used once a step. Layers have an input and an output, and
-//! the state goes in a circle. The circle is cut where the state is read: the node of the operator makes what the layers
-//! behind it read, and a further node makes its output. Nothing runs either of the two.
+//! Their products with constant weights are MAC layers, which are used once a step. Two nodes stand around them, as around
+//! those of any recurrent operator ([`network::Recurrent`]). Where it is not handled what goes from step to step
+//! (`steps.rs`), nothing runs either of the two.
 //!
 //! ```text
 //! x -> NAME.input_to_cell -> NAME -> NAME.recurrent_to_cell -> NAME.outputs -> y
 //! ```
 
 use network::{
-    ActivationQuantization, DataType, Geometry, GeometrySpec, MacLayer, MacOp, Node, Op, Operand, ValueId,
-    WeightTransform,
+    ActivationQuantization, DataType, Geometry, GeometrySpec, MacLayer, MacOp, Node, Op, Operand, Recurrent,
+    RecurrentPart, ValueId, WeightTransform,
 };
 
 use super::builder::Builder;
 use super::mac::weights;
 use super::operation::Operation;
-use super::schema::Options;
-use crate::reading::fault::{Fault, invalid, not_costed};
-use crate::reading::findings::{Finding, STEPS_NOT_RUN};
+use super::steps::{self, Steps, steps_first};
+use crate::reading::fault::{Fault, invalid, not_costed, not_run};
+use crate::reading::findings::{Finding, steps_not_run};
 use crate::reading::shape::{per_image, steps_per_image};
 
-/// The matrices of an LSTM that its input is multiplied by, and their places among the inputs of the operator. The first
-/// may be left out together with the first of the next.
+/// The matrices of an LSTM that its input is multiplied by, and their places among the inputs of the operator, in the order of
+/// [`network::Cell`]. The first may be left out together with the first of the next.
 const OF_INPUT: [(&str, usize); 4] =
-    [("input_to_input", 1), ("input_to_forget", 2), ("input_to_cell", 3), ("input_to_output", 4)];
+    [("input_to_input", 1), ("input_to_output", 4), ("input_to_forget", 2), ("input_to_cell", 3)];
 /// Those that its output of the step before is multiplied by.
 const OF_STATE: [(&str, usize); 4] =
-    [("recurrent_to_input", 5), ("recurrent_to_forget", 6), ("recurrent_to_cell", 7), ("recurrent_to_output", 8)];
+    [("recurrent_to_input", 5), ("recurrent_to_output", 8), ("recurrent_to_forget", 6), ("recurrent_to_cell", 7)];
 /// What makes its output of its hidden units; left out where they are the output.
 const PROJECTION: (&str, usize) = ("projection", 16);
-
-/// Whether the steps are the first axis of an operator's input, and not the sequences.
-pub(super) fn steps_first(kind: &str, options: &Options<'_>) -> Result<bool, Fault> {
-    match kind {
-        "UNIDIRECTIONAL_SEQUENCE_LSTM" => options.flag(3),
-        "UNIDIRECTIONAL_SEQUENCE_RNN" => options.flag(0),
-        _ => Ok(false),
-    }
-}
 
 /// UNIDIRECTIONAL_SEQUENCE_LSTM: a matrix for each gate, of `[units, numbers]` and of `[units, outputs]`.
 pub(super) fn lstm(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(), Fault> {
@@ -57,7 +48,8 @@ pub(super) fn lstm(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(),
     let of_input = sequence.matrices(b, operation, &OF_INPUT, [units, sequence.depth])?;
     let mut of_state = sequence.matrices(b, operation, &OF_STATE, [units, outputs])?;
     of_state.extend(sequence.matrices(b, operation, &[PROJECTION], [outputs, units])?);
-    stepped(b, operation, [of_input, of_state], &sequence.made(outputs))
+    let steps = steps::lstm(b, operation, units);
+    stepped(b, operation, [of_input, of_state], &sequence.made(outputs), steps)
 }
 
 /// UNIDIRECTIONAL_SEQUENCE_RNN: one matrix of `[units, numbers]` and one of `[units, units]`.
@@ -68,7 +60,8 @@ pub(super) fn rnn(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(), 
     let &[units, _] = found else { return Err(invalid!("weights of shape {found:?}; expected two axes")) };
     let of_input = sequence.matrices(b, operation, &[("input", 1)], [units, depth])?;
     let of_state = sequence.matrices(b, operation, &[("recurrent", 2)], [units, units])?;
-    stepped(b, operation, [of_input, of_state], &sequence.made(units))
+    let steps = steps::rnn(b, operation, units);
+    stepped(b, operation, [of_input, of_state], &sequence.made(units), steps)
 }
 
 /// SVDF: a matrix `[filters, numbers]`, and `[filters, steps]` of weights for what each filter has made in the last steps.
@@ -104,7 +97,8 @@ pub(super) fn svdf(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(),
         reads: vec![batch, filters, 1, steps],
         makes: vec![batch, filters, 1, 1],
     };
-    stepped(b, operation, [vec![of_input], vec![of_state]], &[batch, filters / rank])
+    let steps = Err(not_run!("its state leads from one run of the graph to the next"));
+    stepped(b, operation, [vec![of_input], vec![of_state]], &[batch, filters / rank], steps)
 }
 
 /// The input of an operator that runs over a sequence.
@@ -207,33 +201,53 @@ impl Product {
     }
 }
 
-/// Adds an operator: the products with its input, those with its state, and what nothing runs between and behind them.
+/// Adds an operator: the products with its input, those with its state, and the nodes between and behind them.
 fn stepped(
     b: &mut Builder<'_>,
     operation: &Operation<'_>,
     [of_input, of_state]: [Vec<Product>; 2],
     shape: &[usize],
+    steps: Result<Steps, Fault>,
 ) -> Result<(), Fault> {
+    let steps = match steps {
+        Ok(steps) => Ok(steps),
+        Err(Fault::NotRun(reason)) => Err(reason),
+        Err(fault) => return Err(fault),
+    };
     let (x, quantization) = real_input(b, operation)?;
     let mut made = Vec::new();
     for product in &of_input {
         made.push(product.add(b, operation, x, quantization)?);
     }
+    let (recurrent, read) = match &steps {
+        Ok(Steps { recurrent, constants }) => {
+            let constant =
+                |(what, tensor): &(&str, _)| b.constant(&format!("{}.{what}", operation.name), Clone::clone(tensor));
+            (Some(recurrent), constants.iter().map(constant).collect())
+        }
+        Err(_) => (None, Vec::new()),
+    };
+    // Where it runs, all layers read one state.
     let state = |product: &Product| {
         let name = format!("{}.{}/state", operation.name, product.name);
         b.new_value(&name, Some(DataType::F32), Some(product.reads.clone()), None)
     };
-    let states: Vec<ValueId> = of_state.iter().map(state).collect();
-    rest(b, operation, operation.name.clone(), made.clone(), states.clone());
-    for (product, &state) in of_state.iter().zip(&states) {
+    let own = if recurrent.is_some() { &of_state[..1] } else { &of_state };
+    let states: Vec<ValueId> = own.iter().map(state).collect();
+    let before = [made.as_slice(), &read].concat();
+    part(b, operation, operation.name.clone(), (recurrent, RecurrentPart::States), before, states.clone());
+    for (product, &state) in of_state.iter().zip(states.iter().cycle()) {
         made.push(product.add(b, operation, state, None)?);
     }
+    made.extend(read);
     let name = b.node_name(&format!("{}.outputs", operation.name));
     let output = b.declare(operation.output()?, shape)?;
-    rest(b, operation, name, made, vec![output]);
-    let (operator, not_run) = (operation.kind.to_string(), Some(STEPS_NOT_RUN.to_string()));
-    let finding = Finding { operator, not_run, not_costed: None, unknown_shape: false };
-    b.findings.add(&operation.name, finding, false);
+    part(b, operation, name, (recurrent, RecurrentPart::Outputs), made, vec![output]);
+    if let Err(reason) = &steps {
+        let (operator, not_run) = (operation.kind.to_string(), Some(steps_not_run(reason)));
+        let finding = Finding { operator, not_run, not_costed: None, unknown_shape: false };
+        b.findings.add(&operation.name, finding, false);
+    }
     Ok(())
 }
 
@@ -256,8 +270,19 @@ fn real_input(
     Ok((b.emit(&name, "DEQUANTIZE", op, inputs, (DataType::F32, shape)), Some(quantization)))
 }
 
-/// Adds a part of the operator that nothing runs.
-fn rest(b: &mut Builder<'_>, operation: &Operation<'_>, name: String, inputs: Vec<ValueId>, outputs: Vec<ValueId>) {
+/// Adds one of the two nodes.
+fn part(
+    b: &mut Builder<'_>,
+    operation: &Operation<'_>,
+    name: String,
+    (recurrent, part): (Option<&Recurrent>, RecurrentPart),
+    inputs: Vec<ValueId>,
+    outputs: Vec<ValueId>,
+) {
+    let op = match recurrent {
+        Some(recurrent) => Op::Recurrent(Box::new(Recurrent { part, ..recurrent.clone() })),
+        None => Op::Unsupported,
+    };
     let inputs = inputs.into_iter().map(Some).collect();
-    b.network.add_node(Node { name, op_type: operation.kind.to_string(), op: Op::Unsupported, inputs, outputs });
+    b.network.add_node(Node { name, op_type: operation.kind.to_string(), op, inputs, outputs });
 }

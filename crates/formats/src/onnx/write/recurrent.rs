@@ -50,7 +50,7 @@ impl Writer<'_> {
             for ids in of_directions {
                 blocks.push(ids.iter().map(|&id| Block::of(self.network, id)).collect::<Result<Vec<_>, _>>()?);
             }
-            matrices.push(self.matrix(&blocks).map_err(|fault| self.at(node, fault))?);
+            matrices.push(self.matrix(&blocks, recurrent.matrices > 1).map_err(|fault| self.at(node, fault))?);
         }
         self.add_operator(node, recurrent, &layers, matrices).map_err(|fault| self.at(node, fault))
     }
@@ -100,8 +100,18 @@ impl Writer<'_> {
         let states = self.network.layers()[layers.state[0][0].0].input;
         let name = graph.producer(states).map_or(&node.name, |states| &graph.node(states).name);
         let draft = Draft { op_type: name_of(recurrent.cell), inputs, attributes: attributes(recurrent, units) };
-        let outputs = node.outputs.iter().map(|&id| self.name(id)).collect();
-        self.push(name, draft, outputs);
+        let outputs: Vec<String> = node.outputs.iter().map(|&id| self.name(id)).collect();
+        let rank = graph.value(node.outputs[0]).shape.as_ref().map(Vec::len);
+        if rank != Some(3) {
+            self.push(name, draft, outputs);
+            return Ok(());
+        }
+        // TFLite has no axis of directions.
+        let axis = if recurrent.steps_first { 1 } else { 2 };
+        let all = self.values.claim(&format!("{}_all", outputs[0]));
+        self.push(name, draft, vec![all.clone()]);
+        let axes = self.ints(&node.name, "axes", &[axis])?;
+        self.push(&node.name, Draft::new("Squeeze", vec![all, axes]), outputs);
         Ok(())
     }
 
@@ -140,8 +150,9 @@ impl Writer<'_> {
         self.add_tensor(&format!("{}_lengths", node.name), &Tensor::from_i32(vec![lengths.len()], &lengths))
     }
 
-    /// The name of a matrix `[directions, rows, depth]`, out of the layers that have its rows, by direction.
-    fn matrix(&mut self, blocks: &[Vec<Block<'_>>]) -> Result<String, Fault> {
+    /// The name of a matrix `[directions, rows, depth]`, out of the layers that have its rows, by direction. Where gates are
+    /// layers of their own, a reader would not know it, and would quantize real weights with one step for all.
+    fn matrix(&mut self, blocks: &[Vec<Block<'_>>], gates_apart: bool) -> Result<String, Fault> {
         let all: Vec<&Block<'_>> = blocks.iter().flatten().collect();
         let first = all[0].layer;
         let rows = blocks[0].iter().map(|block| block.layer.out_channels()).sum();
@@ -155,6 +166,9 @@ impl Writer<'_> {
             let tensor = tensors::integer(shape, &integers, data_type);
             let tensor = tensor.ok_or_else(|| unsupported!("weights beyond {}", data_type.name()))?;
             return self.dequantized(&name, &tensor, &scales, real);
+        }
+        if gates_apart {
+            return Err(unsupported!("real weights of gates that are layers of their own; quantized ones are written"));
         }
         let values: Vec<f64> = all.iter().flat_map(|block| reals(&block.weights)).collect();
         let too_fine = || unsupported!("weights that {} does not hold exactly", real.name());

@@ -1,0 +1,139 @@
+//! What goes from step to step in UNIDIRECTIONAL_SEQUENCE_LSTM and UNIDIRECTIONAL_SEQUENCE_RNN on real numbers.
+
+use network::{Cell, Direction, GateFunction, Recurrent, RecurrentInput, RecurrentPart, Tensor};
+
+use super::builder::{Builder, Held};
+use super::constants::{Elements, elements};
+use super::fused::Fused;
+use super::operation::Operation;
+use super::schema::Options;
+use crate::reading::fault::{Fault, invalid, not_run};
+
+/// Biases and peepholes of an LSTM among the inputs of the operator, in the order of ONNX.
+const BIASES: [usize; 4] = [12, 15, 13, 14];
+const PEEPHOLES: [usize; 3] = [9, 11, 10];
+/// Its matrices, and its states before the first step.
+const MATRICES: std::ops::Range<usize> = 1..9;
+const STATES: [usize; 2] = [18, 19];
+const PROJECTION: usize = 16;
+const NORMALIZATION: std::ops::Range<usize> = 20..24;
+
+/// An operator that runs: its first node, and the constants that both nodes read.
+pub(super) struct Steps {
+    pub(super) recurrent: Recurrent,
+    pub(super) constants: Vec<(&'static str, Tensor)>,
+}
+
+/// Whether the steps are the first axis of an operator's input, and not the sequences.
+pub(super) fn steps_first(kind: &str, options: &Options<'_>) -> Result<bool, Fault> {
+    match kind {
+        "UNIDIRECTIONAL_SEQUENCE_LSTM" => options.flag(3),
+        "UNIDIRECTIONAL_SEQUENCE_RNN" => options.flag(0),
+        _ => Ok(false),
+    }
+}
+
+/// An LSTM of so many units.
+pub(super) fn lstm(b: &Builder<'_>, operation: &Operation<'_>, units: usize) -> Result<Steps, Fault> {
+    if operation.optional(PROJECTION).is_some() {
+        return Err(not_run!("its outputs are projected"));
+    }
+    if NORMALIZATION.into_iter().any(|index| operation.optional(index).is_some()) {
+        return Err(not_run!("its gates are normalized"));
+    }
+    if operation.optional(1).is_none() {
+        return Err(not_run!("its input gate is what the forget gate leaves"));
+    }
+    if operation.options.scalar(1, 0.0f32)? > 0.0 {
+        return Err(not_run!("its cells are clipped"));
+    }
+    check_real(b, operation, MATRICES)?;
+    check_states(b, operation, &STATES)?;
+    let [biases, peepholes] = [&BIASES[..], &PEEPHOLES].map(|places| vectors(b, operation, places, units));
+    let (biases, peepholes) = (biases?, peepholes?);
+    let function = function(operation, 0)?;
+    let functions = vec![GateFunction::Sigmoid, function, function];
+    let mut steps = steps(operation, Cell::Lstm { coupled: false }, functions, biases)?;
+    if peepholes.iter().any(|&weight| weight != 0.0) {
+        steps.recurrent.inputs.push(RecurrentInput::Peepholes);
+        steps.constants.push(("peepholes", Tensor::from_f32(vec![1, peepholes.len()], &peepholes)));
+    }
+    Ok(steps)
+}
+
+/// An RNN of so many units.
+pub(super) fn rnn(b: &Builder<'_>, operation: &Operation<'_>, units: usize) -> Result<Steps, Fault> {
+    check_real(b, operation, 1..3)?;
+    check_states(b, operation, &[4])?;
+    let biases = vectors(b, operation, &[3], units)?;
+    steps(operation, Cell::Rnn, vec![function(operation, 1)?], biases)
+}
+
+/// The operator with one bias a gate, which are those of its input.
+fn steps(
+    operation: &Operation<'_>,
+    cell: Cell,
+    functions: Vec<GateFunction>,
+    biases: Vec<f32>,
+) -> Result<Steps, Fault> {
+    let recurrent = Recurrent {
+        part: RecurrentPart::States,
+        cell,
+        directions: vec![Direction { reverse: false, functions }],
+        matrices: cell.gates(),
+        steps_first: steps_first(operation.kind, &operation.options)?,
+        lengths: None,
+        clip: None,
+        inputs: vec![RecurrentInput::Biases],
+    };
+    let both = [biases.as_slice(), &vec![0.0; biases.len()]].concat();
+    Ok(Steps { recurrent, constants: vec![("biases", Tensor::from_f32(vec![1, both.len()], &both))] })
+}
+
+/// The activation function, from this field of the options.
+fn function(operation: &Operation<'_>, field: usize) -> Result<GateFunction, Fault> {
+    match operation.fused(field)? {
+        Fused::Relu => Ok(GateFunction::Relu),
+        Fused::Tanh => Ok(GateFunction::Tanh),
+        other @ (Fused::None | Fused::ReluN1To1 | Fused::Relu6) => {
+            Err(not_run!("its activation function {other:?} is not handled"))
+        }
+    }
+}
+
+/// The input and these matrices are real numbers.
+fn check_real(b: &Builder<'_>, operation: &Operation<'_>, matrices: std::ops::Range<usize>) -> Result<(), Fault> {
+    for tensor in [0].into_iter().chain(matrices).filter_map(|index| operation.optional(index)) {
+        if !b.is_real(tensor)? {
+            return Err(not_run!("LiteRT rounds its states to integers at each step"));
+        }
+    }
+    Ok(())
+}
+
+/// States before the first step are those of a file that nobody has run: 0.
+fn check_states(b: &Builder<'_>, operation: &Operation<'_>, states: &[usize]) -> Result<(), Fault> {
+    let is_fed = |index: &usize| operation.optional(*index).is_none_or(|tensor| !b.slots[tensor].info.variable);
+    if states.iter().any(is_fed) { Err(not_run!("its first states are no variables")) } else { Ok(()) }
+}
+
+/// Vectors of one number a unit, one after another; zeros where one is left out.
+fn vectors(b: &Builder<'_>, operation: &Operation<'_>, places: &[usize], units: usize) -> Result<Vec<f32>, Fault> {
+    let mut all = Vec::new();
+    for &place in places {
+        let Some(tensor) = operation.optional(place) else {
+            all.resize(all.len() + units, 0.0);
+            continue;
+        };
+        let name = &b.slots[tensor].info.name;
+        let Held::Constant(constant) = &b.slots[tensor].held else {
+            return Err(not_run!("its input {name:?} is no constant"));
+        };
+        match elements(constant, name)? {
+            Elements::Real(values) if values.len() == units => all.extend(values),
+            Elements::Real(values) => return Err(invalid!("{} numbers in {name:?}; expected {units}", values.len())),
+            Elements::Int(..) => return Err(not_run!("its input {name:?} holds integers")),
+        }
+    }
+    Ok(all)
+}
