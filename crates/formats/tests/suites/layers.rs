@@ -2,7 +2,7 @@
 
 use formats::onnx::proto::{SparseTensorProto, TensorProto};
 use formats::{BatchAxis, ReadOptions};
-use network::{Bias, LayerId, LayerWeights, MacOp, Mend, Network, Op, Operand, WeightValues};
+use network::{Bias, Failure, LayerId, LayerWeights, MacOp, Mend, Network, Op, Operand, WeightValues};
 
 use testkit::*;
 
@@ -351,7 +351,7 @@ fn batches() {
         .node("Reshape", &["x", "s"], &["flat"])
         .node("Gemm", &["flat", "w"], &["y"]);
     assert!(torn.error().contains("unsupported: 1 inputs of the layer do not divide into a batch of 8"));
-    assert_eq!(torn.try_read().expect_err("it is torn").mend(), Some(Mend::NoBatchAxis));
+    assert_eq!(Failure::mend(&torn.try_read().expect_err("it is torn")), Some(Mend::NoBatchAxis));
 }
 
 #[test]
