@@ -71,6 +71,13 @@ pub(crate) fn restore(
             buffers.give(output);
             data
         }
+        // [n, M, positions] becomes [positions, n, M].
+        (Operand::StepsFirst, [n, filters, positions]) => {
+            let from = strides(&[n, filters, positions]);
+            let data = gather_strided(&output, 0, &[positions, n, filters], &[from[2], from[0], from[1]], buffers);
+            buffers.give(output);
+            data
+        }
         _ => output,
     };
     Ok(Array::new(shape.to_vec(), data))
@@ -79,13 +86,16 @@ pub(crate) fn restore(
 /// What an executor made of a layer, `[n, filters, out_height, out_width]`, in the arrangement of its node's output.
 ///
 /// `n` is the geometry's repeats times `batch`. An observer of a session sees outputs as executors make them
-/// ([`crate::Observe`]); the graph has them as they come out here.
+/// ([`crate::Observe`]); the graph has them as they come out here, but that images are never side by side: the second
+/// follows the first.
 ///
 /// # Panics
 ///
 /// If there are not as many numbers as the geometry says.
 pub fn node_output(layer: &MacLayer, batch: usize, output: &[f32]) -> Vec<f32> {
     let shape = [output.len()];
+    let operand = if layer.operand == Operand::StepsFirst { Operand::ChannelsLast } else { layer.operand };
+    let layer = &MacLayer { operand, ..layer.clone() };
     let restored = restore(layer, batch, output.to_vec(), &shape, &mut Buffers::default());
     restored.unwrap_or_else(|_| panic!("{} numbers are not the output of {}", output.len(), layer.name)).data
 }
@@ -112,13 +122,12 @@ fn planes(data: &[f32], [n, channels, len]: [usize; 3], depth: WindowAxis, buffe
 
 /// The order of the axes n, channels and positions in the input of a node, if it is another than that.
 fn permutation(operand: Operand, [n, channels, positions]: [usize; 3]) -> Option<[usize; 3]> {
-    let moved = match operand {
-        Operand::ChannelsFirst | Operand::Planes(_) | Operand::WeightsLeft => false,
-        Operand::ChannelsLast | Operand::Stack(_) => positions > 1,
-        Operand::Transposed => n > 1,
-    };
-    let order = if operand == Operand::Transposed { [1, 0, 2] } else { [0, 2, 1] };
-    (moved && channels > 1).then_some(order)
+    match operand {
+        Operand::ChannelsFirst | Operand::Planes(_) | Operand::WeightsLeft => None,
+        Operand::ChannelsLast | Operand::Stack(_) => (positions > 1 && channels > 1).then_some([0, 2, 1]),
+        Operand::StepsFirst => (positions > 1).then_some([2, 0, 1]),
+        Operand::Transposed => (n > 1 && channels > 1).then_some([1, 0, 2]),
+    }
 }
 
 /// Rearranges the node's input, whose axes lie in the order `order` of [n, channels, positions], into just that.

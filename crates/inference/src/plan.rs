@@ -1,6 +1,6 @@
 //! Checks that a graph can run, and decides which values live how long.
 
-use network::{Binary, Graph, LayerId, Network, Node, Op, RecurrentPart, Value, ValueId};
+use network::{Binary, Graph, LayerId, Network, Node, Op, Operand, RecurrentPart, Value, ValueId};
 
 use crate::array::Array;
 use crate::error::{InferenceError, Problem};
@@ -202,12 +202,17 @@ fn is_whole(graph: &Graph, node: &Node) -> bool {
 /// Checks that layers stand for all products of recurrent operators, and that each image has its sequences by itself.
 fn check_recurrent(network: &Network) -> Result<(), InferenceError> {
     let graph = network.graph();
+    if network.batch() > 1 && network.batch_axis() > 0 {
+        let problem =
+            format!("the {} images of a run lie on axis {}; expected axis 0", network.batch(), network.batch_axis());
+        return Err(unsupported("the input", problem));
+    }
     for node in graph.nodes() {
         let Op::Recurrent(recurrent) = &node.op else { continue };
         let (batch, layers) = (network.batch(), recurrent_layers(graph, node));
-        if batch > 1 && recurrent.steps_first {
-            let problem =
-                format!("the {batch} images of a run lie side by side in each step; one image a run is handled");
+        let is_apart = |id: &LayerId| network.layers()[id.0].operand == Operand::StepsFirst;
+        if batch > 1 && recurrent.steps_first && !layers.iter().flatten().all(is_apart) {
+            let problem = format!("several sequences of each of {batch} images lie side by side in each step");
             return Err(unsupported(&place(node), problem));
         }
         let expected = |value: usize| if value < recurrent.directions.len() { recurrent.matrices } else { 1 };

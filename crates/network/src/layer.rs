@@ -47,6 +47,9 @@ pub enum Operand {
     Planes(WindowAxis),
     /// Weights on the right: the input is `[…, K]`, the output `[…, M]`; positions are the leading axes.
     ChannelsLast,
+    /// As [`Operand::ChannelsLast`], of images that lie side by side in each position: the input is `[positions, N, K]`, the
+    /// output `[positions, N, M]`. Recurrent operators read sequences in this way.
+    StepsFirst,
     /// A stack of so many matrices on the right: the output is `[…, matrices, positions, M]`. With a group for each matrix
     /// the input is `[…, matrices, positions, K]`, in one group `[…, positions, K]`, which all of them read.
     Stack(usize),

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use esnsim_tests::executors::{digital, ideal, read, read_whole};
 use esnsim_tests::{Recorded, analog_toml, hardware, run_in};
-use inference::{FloatExecutor, MacExecutor, Session};
+use formats::onnx::write::{WriteOptions, to_bytes};
+use inference::{FloatExecutor, MacExecutor, Session, node_output};
 use network::{ActivationQuantization, LayerId, Network};
 use runner::{EngineExecutor, Quantization};
-use testkit::{Model, check_all, model, reals, string};
+use testkit::{Model, check_all, int_list, model, reals, string};
 
 use crate::scoring::npy;
 
@@ -90,18 +91,65 @@ fn engines_go_from_step_to_step_with_their_own_arithmetic() {
     });
 }
 
+/// Three numbers of each of five steps, sequence by sequence, in an LSTM; zeros before the first step.
+fn sequences(count: i64) -> Network {
+    let weights = model()
+        .input("x", &[count, 5, 3])
+        .node_with("Transpose", &["x"], &["steps"], vec![int_list("perm", &[1, 0, 2])])
+        .floats("w", &[1, 16, 3], &reals(2, 48))
+        .floats("r", &[1, 16, 4], &reals(3, 64))
+        .floats("h", &[1, count.max(1), 4], &vec![0.0; 4 * count.max(1) as usize])
+        .node("LSTM", &["steps", "w", "r", "", "", "h", "h"], &["", "last"])
+        .ints("s", &[-1, 4])
+        .node("Reshape", &["last", "s"], &["flat"])
+        .floats("v", &[4, 10], &reals(4, 40))
+        .node("Gemm", &["flat", "v"], &["y"]);
+    read(weights.bytes())
+}
+
 #[test]
-fn the_batch_of_a_run_is_one_where_steps_come_first() {
-    let network = read(
-        model()
-            .input("x", &[5, 2, 3])
-            .floats("w", &[1, 4, 3], &reals(2, 12))
-            .floats("r", &[1, 4, 4], &reals(3, 16))
-            .node("RNN", &["x", "w", "r"], &["", "y"])
-            .bytes(),
-    );
-    let error = Session::new(&network).expect_err("it has two images").to_string();
-    assert!(error.contains("RNN RNN_: unsupported: the 2 images of a run lie side by side in each step"), "{error}");
+fn images_of_a_batch_are_apart() {
+    let (one, three, x) = (sequences(1), sequences(3), reals(6, 45));
+    let run = |network: &Network, x: &[f32]| {
+        let (mut seen, layers) = (Vec::new(), network.layers());
+        let mut observe = |id: LayerId, input: &[f32], output: &[f32]| {
+            seen.push((input.to_vec(), node_output(&layers[id.0], network.batch(), output)));
+        };
+        let executor = FloatExecutor::from_file(network).expect("finite");
+        let session = Session::new(network).expect("it runs");
+        (session.run(x, &executor, Some(&mut observe)).expect("a run"), seen)
+    };
+    let (together, of_all) = run(&three, &x);
+    let apart: Vec<_> = x.chunks(15).map(|x| run(&one, x)).collect();
+    assert_eq!(together, apart.iter().flat_map(|(output, _)| output.clone()).collect::<Vec<f32>>());
+    for (layer, (input, output)) in of_all.iter().enumerate() {
+        let all = |of: fn(&(Vec<f32>, Vec<f32>)) -> &Vec<f32>| -> Vec<f32> {
+            apart.iter().flat_map(|(_, seen)| of(&seen[layer]).clone()).collect()
+        };
+        assert_eq!((input, output), (&all(|seen| &seen.0), &all(|seen| &seen.1)), "layer {layer}");
+    }
+    let steps_first = model()
+        .input("x", &[5, 2, 3])
+        .floats("w", &[1, 4, 3], &reals(2, 12))
+        .floats("r", &[1, 4, 4], &reals(3, 16))
+        .node("RNN", &["x", "w", "r"], &["", "y"]);
+    let error = Session::new(&read(steps_first.bytes())).expect_err("it has two images").to_string();
+    assert!(error.contains("the 2 images of a run lie on axis 1; expected axis 0"), "{error}");
+}
+
+#[test]
+fn an_open_batch_stays_open() {
+    let steps_first = model()
+        .input("x", &[5, 0, 3])
+        .floats("w", &[2, 4, 3], &reals(2, 24))
+        .floats("r", &[2, 4, 4], &reals(3, 32))
+        .node_with("RNN", &["x", "w", "r"], &["y"], vec![string("direction", "bidirectional")]);
+    check_all([sequences(0), read(steps_first.bytes())], |network| {
+        let written = to_bytes(network, &WriteOptions::default()).expect("it is written");
+        assert!(network.has_open_batch() && written.notes.is_empty(), "{:?}", written.notes);
+        let again = read(written.bytes);
+        assert!(again.has_open_batch() && again.batch_axis() == network.batch_axis());
+    });
 }
 
 #[test]

@@ -270,7 +270,7 @@ impl Tracer<'_> {
         let rank = self.shape(x)?.len();
         let axis = match layer.operand {
             Operand::ChannelsFirst | Operand::Planes(_) => 1,
-            Operand::ChannelsLast => rank.checked_sub(1)?,
+            Operand::ChannelsLast | Operand::StepsFirst => rank.checked_sub(1)?,
             // Each matrix has channels of its own in the same place.
             Operand::Stack(_) => return None,
             Operand::WeightsLeft => rank.saturating_sub(2),
@@ -285,7 +285,7 @@ impl Tracer<'_> {
         let axis = match layer.operand {
             Operand::ChannelsFirst | Operand::Planes(_) => 1,
             Operand::Stack(_) => return None,
-            Operand::ChannelsLast | Operand::Transposed => shape.len().checked_sub(1)?,
+            Operand::ChannelsLast | Operand::StepsFirst | Operand::Transposed => shape.len().checked_sub(1)?,
             // `weights · vector` has no axis of positions.
             Operand::WeightsLeft if self.shape(layer.input)?.len() == 1 => 0,
             Operand::WeightsLeft => shape.len().checked_sub(2)?,

@@ -57,7 +57,7 @@ pub(super) fn inputs<'a>(graph: &'a GraphProto, options: &ReadOptions) -> Result
                 BatchAxis::None => 1,
             };
             batch_axis = axis;
-            open_batch = axis == 0 && given.is_none() && has_open_batch(input);
+            open_batch = given.is_none() && is_open(input, axis);
         }
         forms.push((input.name.as_str(), form));
     }
@@ -114,11 +114,11 @@ fn declared_extents(input: &ValueInfoProto) -> Option<Vec<Option<usize>>> {
     extents(tensor.shape.as_ref()?).ok()
 }
 
-/// Whether the first extent that the file declares for an input is a name or nothing.
-fn has_open_batch(input: &ValueInfoProto) -> bool {
+/// Whether the extent that the file declares for this axis of an input is a name or nothing.
+fn is_open(input: &ValueInfoProto, axis: usize) -> bool {
     let tensor = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
-    let first = tensor.and_then(|t| t.shape.as_ref()).and_then(|shape| shape.dim.first());
-    first.is_some_and(|dimension| !matches!(dimension.value, Some(DimensionValue::DimValue(_))))
+    let dimension = tensor.and_then(|t| t.shape.as_ref()).and_then(|shape| shape.dim.get(axis));
+    dimension.is_some_and(|dimension| !matches!(dimension.value, Some(DimensionValue::DimValue(_))))
 }
 
 /// Type and shape of an input, of whose extents that on the axis of the batch may be left open.

@@ -11,10 +11,9 @@
 //! to step is a [`network::Recurrent`]. With `linear_before_reset` of 0 one gate of a GRU multiplies another vector than
 //! the others, so that its rows of `R` are a layer of their own.
 
-use network::{
-    Cell, Direction, GateFunction, GeometrySpec, MacLayer, MacOp, Operand, Recurrent, RecurrentInput, RecurrentPart,
-};
+use network::{Cell, Direction, GateFunction, GeometrySpec, MacLayer, MacOp, Recurrent, RecurrentInput, RecurrentPart};
 
+use super::array::Array;
 use super::chain::Chain;
 use super::elementwise::check_same_type;
 use super::form::{Form, MAX_FOLDED};
@@ -22,10 +21,11 @@ use super::mac::{Draft, unknown_weights, weights};
 use super::plan::{Action, Kept, Plan, or_not_run};
 use super::quantized_lstm::ROUNDS_STATES;
 use super::recurrent_layers::{DirectionLayers, RecurrentLayers};
+use super::slot::Slot;
 use super::view::View;
 use crate::reading::fault::{Fault, clean, invalid, not_costed, not_run};
 use crate::reading::findings::steps_not_run;
-use crate::reading::shape::steps_per_image;
+use crate::reading::shape::{sequences_lie, steps_per_image};
 
 /// Inputs of the operators.
 const W: usize = 1;
@@ -65,9 +65,18 @@ pub(super) fn recurrent(view: &View<'_>) -> Result<Plan, Fault> {
     Ok(Plan { outputs: sizes.outputs(view), ..plan })
 }
 
-/// The inputs behind the weights that are there.
+/// The inputs behind the weights that are there. States of 0 are as good as none.
 fn read<'v>(view: &'v View<'_>) -> impl Iterator<Item = (usize, RecurrentInput)> + 'v {
-    READ.into_iter().filter(|(index, _)| view.optional(*index).is_some())
+    READ.into_iter().filter(|(index, _)| {
+        let slot = view.optional(*index);
+        slot.is_some_and(|slot| !INITIAL.contains(index) || !is_zero(slot))
+    })
+}
+
+fn is_zero(slot: &Slot) -> bool {
+    let known = slot.known.as_ref().filter(|chain| chain.element_count() <= MAX_FOLDED);
+    let values = known.and_then(|chain| chain.to_array().ok()).and_then(Array::into_reals);
+    values.is_some_and(|values| values.iter().all(|&value| value == 0.0))
 }
 
 /// The sizes of a recurrent operator.
@@ -219,11 +228,12 @@ impl Sizes {
         let batch_axis = usize::from(!self.batch_first);
         let axes = if self.batch_first { [self.sequences, self.steps] } else { [self.steps, self.sequences] };
         let positions = steps_per_image(axes, batch_axis, view.batch)?;
+        let operand = sequences_lie(batch_axis, self.sequences, view.batch);
         let matrices = [self.matrices(view, W, self.features)?, self.matrices(view, R, self.hidden)?];
         let layer = |what: String, chain: Chain| {
             let [filters, depth] = [chain.shape[0], chain.shape[1]];
             let spec = GeometrySpec::convolution(depth, filters, [1; 2], [positions, 1]);
-            let draft = Draft { op: MacOp::MatMul, spec, operand: Operand::ChannelsLast, alpha: 1.0, activation: 0 };
+            let draft = Draft { op: MacOp::MatMul, spec, operand, alpha: 1.0, activation: 0 };
             Ok(MacLayer { name: format!("{}.{what}", view.name), ..draft.layer(view, chain, None)? })
         };
         // What quantizes the input of the node says nothing of its states.

@@ -1,5 +1,7 @@
 //! Shapes: how many elements they have, what two of them broadcast to, and the share of one image.
 
+use network::Operand;
+
 use super::fault::{Fault, invalid};
 
 /// Number of elements of a tensor of this shape. What does not fit 63 bits is refused, in words.
@@ -44,6 +46,11 @@ pub(crate) fn steps_per_image(axes: [usize; 2], batch_axis: usize, batch: usize)
     }
     let positions = (sequences / batch).checked_mul(steps);
     positions.ok_or_else(|| invalid!("{sequences} sequences of {steps} steps are too many to count"))
+}
+
+/// How sequences lie in the input of such a layer, of which each image has one where they lie side by side.
+pub(crate) fn sequences_lie(batch_axis: usize, sequences: usize, batch: usize) -> Operand {
+    if batch_axis == 1 && batch > 1 && sequences == batch { Operand::StepsFirst } else { Operand::ChannelsLast }
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use super::operation::Operation;
 use super::steps::{self, Steps, steps_first};
 use crate::reading::fault::{Fault, invalid, not_costed, not_run};
 use crate::reading::findings::{Finding, steps_not_run};
-use crate::reading::shape::{per_image, steps_per_image};
+use crate::reading::shape::{per_image, sequences_lie, steps_per_image};
 
 /// The matrices of an LSTM that its input is multiplied by, and their places among the inputs of the operator, in the order of
 /// [`network::Cell`]. The first may be left out together with the first of the next.
@@ -109,6 +109,7 @@ struct Sequence {
     depth: usize,
     /// Steps of one image.
     positions: usize,
+    operand: Operand,
 }
 
 impl Sequence {
@@ -119,7 +120,8 @@ impl Sequence {
         };
         let batch_axis = usize::from(steps_first(operation.kind, &operation.options)?);
         let positions = steps_per_image([first, second], batch_axis, b.network.batch())?;
-        Ok(Self { axes: [first, second], depth, positions })
+        let operand = sequences_lie(batch_axis, [first, second][batch_axis], b.network.batch());
+        Ok(Self { axes: [first, second], depth, positions, operand })
     }
 
     /// The shape of a value with so many numbers a step.
@@ -146,7 +148,7 @@ impl Sequence {
                 weights,
                 op: MacOp::MatMul,
                 spec: GeometrySpec::convolution(depth, filters, [1; 2], [self.positions, 1]),
-                operand: Operand::ChannelsLast,
+                operand: self.operand,
                 reads: self.made(depth),
                 makes: self.made(filters),
             });

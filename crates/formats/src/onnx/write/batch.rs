@@ -4,7 +4,7 @@
 //! the inputs through every node, as it would be for a batch of another size. A node that would not work for one (it joins
 //! the batch with a constant of extent 1, say) ends that, and the batch is then written as the 1 it was read as.
 
-use network::{Graph, MacLayer, Network, Node, Op, Operand, ValueId};
+use network::{Graph, MacLayer, Network, Node, Op, Operand, Recurrent, RecurrentInput, RecurrentPart, ValueId};
 
 /// The axis that the batch is on, by value; `None` where the value does not depend on the batch or it is fixed. The error
 /// is the name of the node behind which the batch can no longer be followed.
@@ -16,7 +16,7 @@ pub(super) fn axes(network: &Network) -> Result<Vec<Option<usize>>, String> {
     }
     for id in graph.inputs() {
         let has_axes = graph.value(*id).shape.as_ref().is_some_and(|shape| !shape.is_empty());
-        axes[id.0] = has_axes.then_some(0);
+        axes[id.0] = has_axes.then_some(network.batch_axis());
     }
     for node in graph.nodes() {
         let inputs: Vec<Option<usize>> = node.inputs.iter().map(|id| id.and_then(|id| axes[id.0])).collect();
@@ -24,7 +24,13 @@ pub(super) fn axes(network: &Network) -> Result<Vec<Option<usize>>, String> {
             continue;
         }
         let step = Step { graph, layers: network.layers(), node, inputs };
-        let axis = step.axis(&node.op).ok_or_else(|| node.name.clone())?;
+        let lost = || node.name.clone();
+        if let Op::Recurrent(recurrent) = &node.op {
+            let of_outputs = step.recurrent(recurrent).ok_or_else(lost)?;
+            node.outputs.iter().zip(of_outputs).for_each(|(id, axis)| axes[id.0] = Some(axis));
+            continue;
+        }
+        let axis = step.axis(&node.op).ok_or_else(lost)?;
         node.outputs.iter().for_each(|id| axes[id.0] = Some(axis));
     }
     Ok(axes)
@@ -94,12 +100,32 @@ impl Step<'_> {
             Op::Unary(_) | Op::Cast | Op::Identity | Op::Quant(_) => Some(x),
             // Its scale is that of all images.
             Op::MultiThreshold { axis, .. } => unless(*axis == x),
-            // Its outputs have the batch on different axes.
-            Op::Recurrent(_) => None,
-            Op::DynamicQuantizeLinear | Op::Unsupported => None,
+            // `axes` has taken it, for its outputs have the batch on different axes.
+            Op::Recurrent(_) | Op::DynamicQuantizeLinear | Op::Unsupported => None,
             Op::Mac(_) | Op::Binary(_) | Op::Where | Op::Integer(_) | Op::MatMul => None,
             Op::Concat { .. } | Op::Gather { .. } | Op::GatherElements { .. } => None,
         }
+    }
+
+    /// The axis of the batch in each output of a recurrent operator, which is that of its sequences. States before the first
+    /// step have to be there for each of them.
+    fn recurrent(&self, recurrent: &Recurrent) -> Option<Vec<usize>> {
+        let sequences = usize::from(recurrent.steps_first);
+        let parameters = self.inputs.len() - recurrent.inputs.len();
+        let products = self.inputs[..parameters].iter().all(|axis| *axis == Some(sequences));
+        let of_state = |input: &RecurrentInput| matches!(input, RecurrentInput::Hidden | RecurrentInput::Cell);
+        let states = recurrent.inputs.iter().zip(&self.inputs[parameters..]).filter(|(input, _)| of_state(input));
+        let fits =
+            products && recurrent.lengths.is_none() && states.into_iter().all(|(_, axis)| *axis == Some(sequences));
+        let of_outputs = match recurrent.part {
+            RecurrentPart::States => vec![sequences; recurrent.states()],
+            // The axis of directions stands before the sequences of `Y`, where there is one.
+            RecurrentPart::Outputs => {
+                let has_directions = self.out_shape().len() == 4 && recurrent.steps_first;
+                vec![sequences + usize::from(has_directions), sequences, sequences]
+            }
+        };
+        fits.then_some(of_outputs)
     }
 
     fn mac(&self, layer: &MacLayer) -> Option<usize> {
@@ -107,7 +133,9 @@ impl Step<'_> {
         match layer.operand {
             Operand::ChannelsFirst | Operand::Planes(_) => (x == 0).then_some(0),
             // Weights with leading axes of 1 put axes in front.
-            Operand::ChannelsLast | Operand::Stack(_) => (x + 1 < rank).then(|| x + out.saturating_sub(rank)),
+            Operand::ChannelsLast | Operand::StepsFirst | Operand::Stack(_) => {
+                (x + 1 < rank).then(|| x + out.saturating_sub(rank))
+            }
             Operand::Transposed => (x == 1).then_some(0),
             // The axis before the last is summed over.
             Operand::WeightsLeft if rank < 2 || x + 2 == rank => None,

@@ -163,7 +163,7 @@ impl Writer<'_> {
         let mut inputs = match layer.operand {
             Operand::WeightsLeft => vec![weights, input],
             Operand::ChannelsFirst | Operand::Planes(_) | Operand::ChannelsLast => vec![input, weights],
-            Operand::Stack(_) | Operand::Transposed => vec![input, weights],
+            Operand::Stack(_) | Operand::StepsFirst | Operand::Transposed => vec![input, weights],
         };
         let (output, op_type, attributes) = (self.name(layer.output), layer.op.name(), parts.attributes()?);
         match bias {
