@@ -32,8 +32,9 @@ pub(crate) struct Step {
     pub specs: Vec<ValueSpec>,
     /// Values that nobody reads after this step and that the operator was not given for good.
     pub release: Vec<usize>,
-    /// Sums of a layer that it does not return, for they are added up to outputs.
-    pub sums: u128,
+    /// Numbers that it makes and does not return: sums of a layer that are added up to outputs, and what a walk through
+    /// steps makes besides.
+    pub hidden: u128,
     /// The layers that read each output of a node that makes the states of a recurrent operator.
     pub recurrent: Vec<Vec<LayerId>>,
 }
@@ -125,8 +126,8 @@ impl Plan {
                 sizes[output] = bytes(&spec.shape);
                 live += sizes[output];
             }
-            if live + 4 * step.sums > most.0 {
-                most = (live + 4 * step.sums, Some(step));
+            if live + 4 * step.hidden > most.0 {
+                most = (live + 4 * step.hidden, Some(step));
             }
             let taken = step.inputs.iter().filter(|source| source.take).map(|source| source.value);
             live -= taken.chain(step.release.iter().copied()).map(|value| sizes[value]).sum::<u128>();
@@ -256,7 +257,7 @@ fn step(network: &Network, node: &Node) -> Result<Step, InferenceError> {
         outputs: node.outputs.iter().map(|id| id.0).collect(),
         specs: node.outputs.iter().map(|&id| spec(graph.value(id))).collect::<Result<_, _>>()?,
         release: Vec::new(),
-        sums: if let Op::Mac(id) = node.op { hidden_sums(network, id) } else { 0 },
+        hidden: hidden(network, node),
         recurrent: recurrent_layers(graph, node),
     })
 }
@@ -271,6 +272,17 @@ fn recurrent_layers(graph: &Graph, node: &Node) -> Vec<Vec<LayerId>> {
         RecurrentPart::States => node.outputs.iter().map(layers).collect(),
         RecurrentPart::Outputs => Vec::new(),
     }
+}
+
+/// How many numbers a node makes that are no outputs.
+fn hidden(network: &Network, node: &Node) -> u128 {
+    if let Op::Mac(id) = node.op {
+        return hidden_sums(network, id);
+    }
+    let (Op::Recurrent(recurrent), Some(&first)) = (&node.op, node.outputs.first()) else { return 0 };
+    let shape = network.graph().value(first).shape.as_deref().unwrap_or_default();
+    // States before and behind all steps.
+    2 * recurrent.directions.len() as u128 * shape.iter().map(|&extent| extent as u128).product::<u128>()
 }
 
 /// How many sums a layer makes for a batch where these are no outputs.

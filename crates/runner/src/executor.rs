@@ -277,6 +277,23 @@ mod tests {
     }
 
     #[test]
+    fn conversions_of_steps_count_once() {
+        let analog = "name = \"a\"\nengine = \"analog\"\n[array]\nrows = 8\ncolumns = 32\narrays = 1\n\
+            [energy]\nmac_j_per_squared_half_step = 1e-15\n[adc]\nbits = 8\nfull_scale = \"max-sum\"\n\
+            conversion_j = 1e-13\nconversion_cycles = 1\n";
+        let hardware = Hardware::parse(std::path::Path::new("a.toml"), analog).expect("it is valid");
+        // As many numbers as units, so that both layers are alike.
+        let rnn = testkit::model().input("x", &[5, 1, 4]).weights("w", &[1, 4, 4]).weights("r", &[1, 4, 4]);
+        let network = rnn.node("RNN", &["x", "w", "r"], &["y"]).read();
+        let executor = EngineExecutor::new(&network, &hardware, Quantization::new(None), &[]).expect("it fits");
+        let counting = CountingExecutor::new(&executor, 1);
+        let session = inference::Session::new(&network).expect("it runs");
+        session.run(&[0.1; 20], &counting, None).expect("a run");
+        let found: Vec<u64> = counting.finish().iter().map(|conversions| conversions.total).collect();
+        assert!(found[0] > 0 && found[0] == found[1], "{found:?}");
+    }
+
+    #[test]
     fn every_code_of_a_file_comes_back() {
         let quantization = ActivationQuantization { scale: 0.018_658_448, zero_point: 114, min: 0, max: 255 };
         let codes: Vec<i32> = (0..=255).map(|q| q - quantization.zero_point).collect();
