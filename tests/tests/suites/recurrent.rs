@@ -5,11 +5,11 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use esnsim_tests::executors::{digital, ideal, read, read_whole};
+use esnsim_tests::executors::{digital, ideal, read, read_whole, rewritten};
 use esnsim_tests::{Recorded, analog_toml, hardware, run_in};
 use formats::onnx::write::{WriteOptions, to_bytes};
 use inference::{FloatExecutor, MacExecutor, Session, node_output};
-use network::{ActivationQuantization, LayerId, Network};
+use network::{ActivationQuantization, LayerId, LayerWeights, Network};
 use runner::{EngineExecutor, Quantization};
 use testkit::{Model, check_all, int_list, model, reals, string};
 
@@ -148,6 +148,25 @@ fn an_open_batch_stays_open() {
         let again = read(written.bytes);
         assert!(again.has_open_batch() && again.batch_axis() == network.batch_axis());
     });
+}
+
+#[test]
+fn quantized_weights_are_written_as_they_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cases = Recorded::all("recurrent.json");
+    let chosen = cases.iter().filter(|case| case.name.starts_with("torch: ") && case.name.ends_with("False"));
+    for (place, case) in chosen.enumerate() {
+        std::fs::write(folder.path().join("net.onnx"), &case.file).expect("writable");
+        let output = run_in(folder.path(), &format!("compress net.onnx --bits 3 -o small{place}.onnx"));
+        assert!(output.status.success(), "{output:?}");
+        let small = read(std::fs::read(folder.path().join(format!("small{place}.onnx"))).expect("it is written"));
+        let again = rewritten(&small);
+        for id in (0..small.layers().len()).map(LayerId) {
+            let weights = small.weights(id).expect("they are there");
+            assert!(matches!(weights, LayerWeights::Quantized { .. }), "{}", case.name);
+            assert_eq!(weights, again.weights(id).expect("they are there"), "{}", case.name);
+        }
+    }
 }
 
 #[test]

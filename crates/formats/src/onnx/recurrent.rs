@@ -176,7 +176,7 @@ impl Sizes {
                 matrices: 1,
                 steps_first: !self.batch_first,
                 lengths: self.lengths(view)?,
-                clip: view.attributes.optional_float("clip")?,
+                clip: clip(view)?,
                 inputs: read(view).map(|(_, input)| input).collect(),
             })
         };
@@ -303,6 +303,16 @@ impl Sizes {
             }
             Err(fault) => return Err(fault),
         })
+    }
+}
+
+/// The bound of pre-activations.
+fn clip(view: &View<'_>) -> Result<Option<f32>, Fault> {
+    match view.attributes.optional_float("clip")? {
+        Some(clip) if !(clip > 0.0 && clip.is_finite()) => {
+            Err(invalid!("attribute \"clip\" is {clip}; expected a finite number above 0"))
+        }
+        clip => Ok(clip),
     }
 }
 

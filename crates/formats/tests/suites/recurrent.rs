@@ -327,6 +327,10 @@ fn what_does_not_fit_is_invalid() {
         ),
         (of_weights(&[1, 12, 3], &[1, 12, 4], vec![int("input_forget", 1)]), "unexpected attribute \"input_forget\""),
         (of_weights(&[12, 3], &[12, 4], vec![]), "recurrent weights of [12, 4]; expected three axes each"),
+        (
+            of("RNN", 1, &SHAPE, vec![float("clip", 0.0)]).error(),
+            "attribute \"clip\" is 0; expected a finite number above 0",
+        ),
         (of("LSTM", 4, &[2, FEATURES], vec![]).error(), "input of shape [2, 3] and recurrent weights of"),
         (
             weights(model().input("x", &SHAPE), 1, 1)

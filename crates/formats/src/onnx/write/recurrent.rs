@@ -180,16 +180,14 @@ impl Writer<'_> {
 /// The integers of all layers, and scales along one axis of their matrix.
 fn quantized(blocks: &[Vec<Block<'_>>]) -> Result<(Vec<i64>, Scales), Fault> {
     let (mut integers, mut by_row, mut said) = (Vec::new(), Vec::new(), false);
-    let types =
-        blocks.iter().flatten().map(|block| block.layer.weights.quantization.as_ref().map(|q| (q.data_type, q.grid)));
-    let types: Vec<_> = types.collect();
-    for (place, block) in blocks.iter().flatten().enumerate() {
+    let type_of = |block: &Block<'_>| block.layer.weights.quantization.as_ref().map(|q| (q.data_type, q.grid));
+    for block in blocks.iter().flatten() {
         let (LayerWeights::Quantized { codes, .. }, Some(quantization)) =
             (&block.weights, &block.layer.weights.quantization)
         else {
             return Err(unsupported!("integers and real numbers in one matrix of a recurrent operator"));
         };
-        if types[place] != types[0] {
+        if type_of(block) != type_of(&blocks[0][0]) {
             return Err(unsupported!("integers of two types in one matrix of a recurrent operator"));
         }
         integers.extend(stored_integers(block.layer, quantization, codes.codes()));
@@ -200,19 +198,24 @@ fn quantized(blocks: &[Vec<Block<'_>>]) -> Result<(Vec<i64>, Scales), Fault> {
         let filters = block.layer.out_channels();
         by_row.extend((0..filters).map(|filter| if pairs.len() == 1 { pairs[0] } else { pairs[filter] }));
     }
-    let rows = by_row.len() / blocks.len();
-    let is_one = |pairs: &[(f32, i64)]| pairs.iter().all(|pair| *pair == pairs[0]);
-    let (kept, axis) = if is_one(&by_row) {
-        (by_row[..1].to_vec(), 0)
-    } else if by_row.chunks(rows).all(is_one) {
-        (by_row.chunks(rows).map(|pairs| pairs[0]).collect(), 0)
-    } else if blocks.len() == 1 {
-        (by_row, 1)
-    } else {
-        return Err(unsupported!("steps by filter of two directions; one step a layer is written"));
-    };
+    let (kept, axis) = along_an_axis(by_row, blocks.len())?;
     let (scales, zero_points): (Vec<f32>, Vec<i64>) = kept.into_iter().unzip();
     Ok((integers, Scales { scales, zero_points: said.then_some(zero_points), axis }))
+}
+
+/// Scales and zero points along the axis that has them, out of those of all rows.
+fn along_an_axis(by_row: Vec<(f32, i64)>, directions: usize) -> Result<(Vec<(f32, i64)>, usize), Fault> {
+    let rows = by_row.len() / directions;
+    let is_one = |pairs: &[(f32, i64)]| pairs.iter().all(|pair| *pair == pairs[0]);
+    if is_one(&by_row) {
+        Ok((by_row[..1].to_vec(), 0))
+    } else if by_row.chunks(rows).all(is_one) {
+        Ok((by_row.chunks(rows).map(|pairs| pairs[0]).collect(), 0))
+    } else if directions == 1 {
+        Ok((by_row, 1))
+    } else {
+        Err(unsupported!("steps by filter of two directions; one step a layer is written"))
+    }
 }
 
 fn reals(weights: &LayerWeights) -> Vec<f64> {
