@@ -355,9 +355,9 @@ impl<'a> Builder<'a> {
         };
         let quantized_twice = constant && self.is_quantized_twice(&plan.action, &ids);
         let stopped_by = constant.then(|| self.stopped_by(node, &plan.action, &ids));
-        if plan.action.runs()
-            && let Some(reason) = self.write_constants(&inputs)?
-        {
+        // What is not run is written all the same.
+        let unwritten = self.write_constants(&inputs)?;
+        if let Some(reason) = unwritten.filter(|_| plan.action.runs()) {
             plan.action = plan.action.stopped(reason);
         }
         let mut outputs = Vec::new();
