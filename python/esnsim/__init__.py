@@ -38,8 +38,8 @@ from ._tables import Row, Table, from_csv
 
 __all__ = [
     "BadArgument", "Compressed", "Cost", "Error", "Images", "InvalidFile", "Inspection", "Network", "OutOfLimits", "OwnBug",
-    "ReadWrite", "Row", "Run", "Table", "Unsupported", "__version__", "compress", "convert", "esn", "from_torch", "hardware",
-    "inspect", "read", "simulate",
+    "Points", "ReadWrite", "Row", "Run", "Sweep", "Table", "Unsupported", "__version__", "compress", "convert", "esn",
+    "from_torch", "hardware", "inspect", "landscape", "new", "pareto", "read", "simulate", "sweep",
 ]
 
 Source = Union[str, "os.PathLike[str]", bytes, None]
@@ -66,7 +66,7 @@ class Network:
     def inspect(self) -> Inspection:
         """The layers: geometry, weights and multiply-accumulates (MACs) of one image, and statistics of the weights."""
         csv, text = self._inner.inspect()
-        return Inspection(from_csv(csv, texts={"layer", "op", "weights_of"}), text)
+        return Inspection(from_csv(csv), text)
 
     def esn(self, *, bits: int | None = None, bit_convention: str = "nonzero-at-least-one",
             threads: int | None = None) -> Cost:
@@ -231,16 +231,40 @@ class Compressed:
     """
 
     def __init__(self, inner: _esnsim.Compressed) -> None:
-        self._inner, self.notes = inner, inner.notes
+        self._text, self.notes = inner.text, inner.notes
         self.report: dict[str, Any] = json.loads(inner.json)
         self.network = Network(inner.network)
 
     def save(self, path: str | os.PathLike[str], *, strict: bool = False) -> list[str]:
-        """As `Network.save`. The file also says how the network was compressed."""
-        return self._inner.save(os.fspath(path), strict)
+        """`Network.save` of the network. The file also says how the network was compressed."""
+        return self.network.save(path, strict=strict)
 
     def __repr__(self) -> str:
-        return self._inner.text
+        return self._text
+
+
+class Points:
+    """What was measured, a row of `points` for each, with the columns of the command's CSV."""
+
+    def __init__(self, points: Table, text: str) -> None:
+        self.points, self._text = points, text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+class Sweep:
+    """How many points a sweep has (`points`), found in its store (`found`) and ran (`run`); how many `failed`, came to less than
+    was asked for (`short`), or differ between an ideal engine and its metric (`differing`).
+    """
+
+    def __init__(self, store: str | os.PathLike[str], counts: Sequence[int]) -> None:
+        self.store = store
+        self.points, self.found, self.run, self.failed, self.short, self.differing = counts
+
+    def __repr__(self) -> str:
+        return (f"<esnsim.Sweep {os.fspath(self.store)}: {self.points} points, {self.found} there before, {self.run} run, "
+                f"{self.failed} failed, {self.short} short, {self.differing} differing>")
 
 
 class Inspection:
@@ -422,6 +446,49 @@ def compress(source: Any = None, *, example: Any = None, **options: Any) -> Comp
 def convert(source: Any, path: str | os.PathLike[str], *, example: Any = None, strict: bool = False) -> list[str]:
     """Reads a network and writes it to `path`: `Network.save` of `read`."""
     return _network(source, example, {}).save(path, strict=strict)
+
+
+def new(name: str, *, width: float = 1.0, classes: int | None = None, input: int | None = None, shortcut: str | None = None,
+        depth: int | None = None, growth: int | None = None, seed: int = 0, fan: str = "in") -> Network:
+    """A network of the literature with random weights, as `esnsim new` writes it: `resnet8` to `resnet56`, `resnet18`,
+    `resnet50`, `vgg7`, `densenet-bc`.
+
+    >>> import esnsim
+    >>> esnsim.new("resnet20").esn(bits=4).total.weights
+    268336
+    """
+    return Network(_esnsim.new(name, width=width, classes=classes, input=input, shortcut=shortcut, depth=depth, growth=growth,
+                               seed=seed, fan=fan))
+
+
+def sweep(plan: str | os.PathLike[str], store: str | os.PathLike[str], *, shard: tuple[int, int] | None = None,
+          retry_failed: bool = False, memory: float = 4.0, threads: int | None = None, progress: Progress = None) -> Sweep:
+    """Runs every point of a plan that the store does not have; `docs/sweep.md` explains both files.
+
+    `shard` is `(i, n)`: every n-th point from the i-th on. `memory` is in GiB, and kept to roughly. Ctrl-C stops a sweep behind
+    the points that run; what is in the store stays there, and the next call goes on.
+    """
+    with _progress(progress) as tell:
+        counts = _esnsim.sweep(os.fspath(plan), os.fspath(store), shard=shard, retry_failed=retry_failed, memory=memory,
+                               threads=threads, progress=tell)
+    return Sweep(store, counts)
+
+
+def pareto(store: str | os.PathLike[str], *, cost: str = "esn-d", accuracy: str = "top1") -> Points:
+    """The points of a store. The column `frontier` says which of them no other beats in cost and accuracy."""
+    csv, text = _esnsim.pareto(os.fspath(store), cost, accuracy)
+    return Points(from_csv(csv), text)
+
+
+def landscape(hardware: Iterable[str | os.PathLike[str]] | str = (), *, bits: int = 8, pruned: int = 0, seed: int = 0,
+              threads: int | None = None) -> Points:
+    """Which hardware gains from fewer bits, and which from pruning: one layer in many forms. Without names, on all that comes
+    along. `pruned` is in per cent.
+    """
+    names = [hardware] if isinstance(hardware, (str, os.PathLike)) else list(hardware)
+    csv, text = _esnsim.landscape(hardware=[os.fspath(name) for name in names], bits=bits, pruned=pruned, seed=seed,
+                                  threads=threads)
+    return Points(from_csv(csv), text)
 
 
 def hardware() -> dict[str, str]:

@@ -42,7 +42,32 @@ class Compressed:
     notes: list[str]
     @property
     def network(self) -> Network: ...
-    def save(self, path: str, strict: bool) -> list[str]: ...
 
 def open(source: str | bytes | None, name: str, opening: dict[str, Any]) -> Network: ...
+def new(
+    name: str,
+    *,
+    width: float,
+    classes: int | None,
+    input: int | None,
+    shortcut: str | None,
+    depth: int | None,
+    growth: int | None,
+    seed: int,
+    fan: str,
+) -> Network: ...
+def sweep(
+    plan: str,
+    store: str,
+    *,
+    shard: tuple[int, int] | None,
+    retry_failed: bool,
+    memory: float,
+    threads: int | None,
+    progress: Callable[[str, int, int], object] | None,
+) -> tuple[int, int, int, int, int, int]: ...
+def pareto(store: str, cost: str, accuracy: str) -> tuple[str, str]: ...
+def landscape(
+    *, hardware: list[str], bits: int, pruned: int, seed: int, threads: int | None
+) -> tuple[str, str]: ...
 def hardware() -> list[tuple[str, str]]: ...

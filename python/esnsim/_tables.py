@@ -73,13 +73,24 @@ def _plain(values: list[Any]) -> list[Any]:
     return values if all(map(has_type, values)) else [None if value is None else str(value) for value in values]
 
 
-def from_csv(text: str, texts: set[str]) -> Table:
-    """A table of a CSV of the command. Columns are numbers but for `texts`; an empty cell is `None`."""
+# Columns of words. A layer may be called "1".
+WORDS = {
+    "configuration", "energy_unit", "error", "hardware", "key", "layer", "method", "network", "notes", "op", "status", "sweep",
+    "weights_of",
+}
+
+
+def from_csv(text: str) -> Table:
+    """A table of a CSV of the command. Cells of `WORDS` are texts, `true` and `false` are truths, all others numbers; what is
+    written as an integer is one. An empty cell is `None`.
+    """
     names, *rows = csv.reader(io.StringIO(text))
+    return Table({name: [_value(name, row[place]) for row in rows] for place, name in enumerate(names)})
 
-    def value(name: str, cell: str) -> Any:
-        if cell == "" or name in texts:
-            return cell or None
-        return float(cell) if any(mark in cell for mark in ".einf") else int(cell)
 
-    return Table({name: [value(name, row[place]) for row in rows] for place, name in enumerate(names)})
+def _value(name: str, cell: str) -> Any:
+    if cell == "" or name in WORDS:
+        return cell or None
+    if cell in ("true", "false"):
+        return cell == "true"
+    return float(cell) if any(mark in cell for mark in ".einfN") else int(cell)

@@ -1,5 +1,6 @@
 """Does the package give the figures of the command, and does wrong use end in a clear exception?"""
 
+import csv
 import doctest
 import json
 import os
@@ -157,6 +158,55 @@ def test_a_compression_is_that_of_the_command(tmp_path):
     assert "ratio" in repr(small)
 
 
+PLAN = """networks = ["embedded"]
+[images]
+path = "embedded"
+limit = 50
+[[prune]]
+[[prune]]
+each = [{ filters = { fraction = 0.2 } }]
+[[quantize]]
+bits = [2, 4]
+"""
+
+
+def test_a_sweep_and_its_frontier_are_those_of_the_command(tmp_path):
+    plan, mine, theirs, file = (tmp_path / name for name in ("plan.toml", "mine.sqlite", "theirs.sqlite", "theirs.csv"))
+    plan.write_text(PLAN)
+    told = []
+    done = esnsim.sweep(plan, mine, progress=lambda *place: told.append(place))
+    assert (done.points, done.run, done.found, done.failed, done.differing) == (4, 4, 0, 0, 0)
+    assert told[-1] == ("points", 4, 4)
+    assert esnsim.sweep(plan, mine, shard=(1, 2)).found == 2
+    assert command("sweep", plan, "--store", theirs).returncode == 0
+    assert command("pareto", theirs, "--csv", file).returncode == 0
+    frontier = esnsim.pareto(mine)
+    header, *rows = csv.reader(file.open(newline=""))
+    assert list(frontier.points.columns) == header and len(frontier.points) == 4
+    def column(name):
+        return [row[header.index(name)] for row in rows]
+    assert dict(zip(frontier.points["key"], map(str, frontier.points["esn_d_macs"]))) == dict(zip(column("key"), column("esn_d_macs")))
+    assert [str(is_on).lower() for is_on in sorted(frontier.points["frontier"])] == sorted(column("frontier"))
+    assert "ESN_d" in repr(frontier)
+
+
+def test_a_landscape_is_that_of_the_command(tmp_path):
+    file = tmp_path / "landscape.csv"
+    assert command("landscape", "--hardware", "gpu-8bit", "--csv", file).returncode == 0
+    points = esnsim.landscape("gpu-8bit").points
+    header, *rows = file.read_text().splitlines()
+    assert list(points.columns) == header.split(",") and len(points) == len(rows)
+    place = header.split(",").index("energy_j")
+    assert points["energy_j"] == [float(row.split(",")[place]) if row.split(",")[place] else None for row in rows]
+
+
+def test_a_network_of_the_literature_is_that_of_the_command(tmp_path):
+    mine, theirs = tmp_path / "mine.onnx", tmp_path / "theirs.onnx"
+    assert command("new", "resnet8", "--seed", 3, "--classes", 7, "-o", theirs).returncode == 0
+    esnsim.new("resnet8", seed=3, classes=7).save(mine)
+    assert mine.read_bytes() == theirs.read_bytes()
+
+
 def test_weights_are_converted(tmp_path):
     notes = esnsim.convert(ROOT / "traces/digits-resnet.onnx", tmp_path / "weights.safetensors")
     weights = esnsim.read(tmp_path / "weights.safetensors")
@@ -204,6 +254,11 @@ def safetensors(values):
     (esnsim.BadArgument, lambda: esnsim.simulate(images=object()), "is no path, no esnsim.Images and no array"),
     (esnsim.BadArgument, lambda: esnsim.simulate(images=esnsim.Images("x", activation_bits=0)), "activation_bits is 0"),
     (esnsim.ReadWrite, lambda: esnsim.convert(None, "/nowhere/net.onnx"), "/nowhere/net.onnx"),
+    (esnsim.BadArgument, lambda: esnsim.new("resnet9"), "resnet9"),
+    (esnsim.BadArgument, lambda: esnsim.sweep("p", "s", shard=(3, 2)), "shard is (3, 2)"),
+    (esnsim.ReadWrite, lambda: esnsim.sweep("/nowhere/plan.toml", "s"), "/nowhere/plan.toml"),
+    (esnsim.BadArgument, lambda: esnsim.pareto("s", cost="joules"), "cost"),
+    (esnsim.BadArgument, lambda: esnsim.landscape(pruned=100), "pruned is 100"),
     (esnsim.BadArgument, lambda: esnsim.esn(3), "is no path, no bytes and no Network"),
     (esnsim.BadArgument, lambda: esnsim.esn(esnsim.read(), grid="mid-rise"), "the network was read before"),
     (TypeError, lambda: esnsim.read(None, layout="x"), "layout"),

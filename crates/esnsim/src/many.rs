@@ -90,8 +90,6 @@ fn nothing(rows: &[PointRow], cost: &Cost, accuracy: &Accuracy) -> (String, Opti
         Accuracy::Top5 if rows.iter().any(|row| row.accuracy.is_some()) => {
             (format!("{none}; there is one from 100 classes on"), None)
         }
-        Accuracy::Top1 | Accuracy::Top5 | Accuracy::Agreement => {
-            (format!("{none}; the plan names images for it"), None)
-        }
+        Accuracy::Top1 | Accuracy::Top5 | Accuracy::Agreement => (format!("{none}; a plan with images has one"), None),
     }
 }

@@ -5,6 +5,7 @@
 //! the interpreter's lock.
 
 mod errors;
+mod many;
 mod network;
 mod options;
 mod work;
@@ -16,6 +17,8 @@ use pyo3::prelude::*;
 mod _esnsim {
     #[pymodule_export]
     use crate::errors::{BadArgument, Error, InvalidFile, OutOfLimits, OwnBug, ReadWrite, Unsupported};
+    #[pymodule_export]
+    use crate::many::{landscape, new, pareto, sweep};
     #[pymodule_export]
     use crate::network::{Compressed, Network, Run, hardware, open};
 

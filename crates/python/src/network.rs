@@ -33,8 +33,8 @@ enum Origin {
     Embedded,
     /// A file, or what its description says.
     File(Option<PathBuf>),
-    /// It was made here, of the network that comes along or of another; no file has it.
-    Made { of_embedded: bool },
+    /// It was made here, of the network that comes along or of another; no file has it. A file of it says how.
+    Made { of_embedded: bool, provenance: Vec<(String, String)> },
 }
 
 /// Reads a network: a path, the bytes of a file, or nothing for the network that comes along.
@@ -55,7 +55,7 @@ pub fn open(py: Python<'_>, source: Option<&Bound<'_, PyAny>>, name: &str, openi
         (None, None, None) => Origin::Embedded,
         (None, _, _) => Origin::File(file),
         // Bytes have no file that could be read again.
-        (Some(_), _, _) => Origin::Made { of_embedded: false },
+        (Some(_), _, _) => Origin::Made { of_embedded: false, provenance: esnsim::provenance() },
     };
     Ok(Network { opened: opened.map_err(|error| raised(&error))?, options, origin })
 }
@@ -178,7 +178,11 @@ impl Network {
 
     /// Writes the network to a file, and what comes with it beside the file; the result is what that says.
     fn save(&self, py: Python<'_>, path: PathBuf, strict: bool) -> PyResult<Vec<String>> {
-        py.detach(|| save(&self.opened.network, self.is_embedded(), &path, &esnsim::provenance(), strict))
+        let provenance = match &self.origin {
+            Origin::Made { provenance, .. } => provenance.clone(),
+            Origin::Embedded | Origin::File(_) => esnsim::provenance(),
+        };
+        py.detach(|| save(&self.opened.network, self.is_embedded(), &path, &provenance, strict))
     }
 
     fn __repr__(&self) -> String {
@@ -188,6 +192,12 @@ impl Network {
 }
 
 impl Network {
+    /// A network that was made here; a file of it says how.
+    pub fn made(network: network::Network, provenance: Vec<(String, String)>) -> Self {
+        let origin = Origin::Made { of_embedded: false, provenance };
+        Self { opened: Opened { network, steps: None }, options: OpenOptions::default(), origin }
+    }
+
     fn run(
         &self,
         hardware: &[Hardware],
@@ -209,7 +219,7 @@ impl Network {
 
     /// Whether images are those of the network that comes along.
     fn is_embedded(&self) -> bool {
-        matches!(self.origin, Origin::Embedded | Origin::Made { of_embedded: true })
+        matches!(self.origin, Origin::Embedded | Origin::Made { of_embedded: true, .. })
     }
 
     /// The file of the record: none where the network is the one that comes along, a name of nothing where no file has it.
@@ -248,13 +258,8 @@ impl Compressed {
         Network {
             opened: Opened { network: self.network.clone(), steps: None },
             options: self.options.clone(),
-            origin: Origin::Made { of_embedded: self.of_embedded },
+            origin: Origin::Made { of_embedded: self.of_embedded, provenance: self.provenance.clone() },
         }
-    }
-
-    /// As `Network.save`; the file says how the network was compressed.
-    fn save(&self, py: Python<'_>, path: PathBuf, strict: bool) -> PyResult<Vec<String>> {
-        py.detach(|| save(&self.network, self.of_embedded, &path, &self.provenance, strict))
     }
 }
 

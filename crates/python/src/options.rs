@@ -255,7 +255,7 @@ fn family(name: &str) -> PyResult<Family> {
 }
 
 /// The value of a word; none where there is no word.
-fn chosen<T: Clone>(argument: &str, word: Option<&str>, all: &[(&str, T)]) -> PyResult<Option<T>> {
+pub(crate) fn chosen<T: Clone>(argument: &str, word: Option<&str>, all: &[(&str, T)]) -> PyResult<Option<T>> {
     let Some(word) = word else { return Ok(None) };
     let found = all.iter().find(|(name, _)| *name == word).map(|(_, value)| value.clone());
     let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();

@@ -37,6 +37,12 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
+    /// So many points of a sweep are done.
+    pub fn points(&self, done: u64, total: u64) {
+        self.check();
+        *self.place() = Some(Place { stage: "points", done, total });
+    }
+
     /// Leaves the work if it was stopped.
     fn check(&self) {
         if self.is_stopped.load(Ordering::Relaxed) {

@@ -1,0 +1,140 @@
+//! Networks of the literature, sweeps, frontiers and landscapes.
+
+use std::path::PathBuf;
+
+use esnsim::{ArchitectureRequest, BitWidth, Error};
+use explore::landscape::{LandscapePlan, landscape as cost_landscape};
+use explore::pareto::{Accuracy, Cost};
+use explore::store::Store;
+use explore::sweep::{Plan, Shard, SweepOptions};
+use network::architectures::{Fan, Shortcut, build};
+use pyo3::prelude::*;
+use report::text::{frontier_table, landscape_table};
+use report::{write_frontier_csv, write_landscape_csv};
+
+use crate::errors::bad_argument;
+use crate::network::Network;
+use crate::options::chosen;
+use crate::work::on_threads;
+
+/// A network of the literature with random weights.
+#[pyfunction]
+#[pyo3(signature = (name, *, width, classes, input, shortcut, depth, growth, seed, fan))]
+#[allow(clippy::too_many_arguments, reason = "arguments of Python")]
+pub fn new(
+    py: Python<'_>,
+    name: &str,
+    width: f64,
+    classes: Option<usize>,
+    input: Option<usize>,
+    shortcut: Option<&str>,
+    depth: Option<usize>,
+    growth: Option<usize>,
+    seed: u64,
+    fan: &str,
+) -> PyResult<Network> {
+    let shortcuts = [("A", Shortcut::A), ("projection", Shortcut::Projection), ("paper", Shortcut::Paper)];
+    let request = ArchitectureRequest {
+        width,
+        classes,
+        input_size: input,
+        shortcut: chosen("shortcut", shortcut, &shortcuts)?,
+        depth,
+        growth,
+        seed,
+        fan: chosen("fan", Some(fan), &[("in", Fan::In), ("out", Fan::Out)])?.unwrap_or(Fan::In),
+        ..ArchitectureRequest::new(name)
+    };
+    let work = |_: &_| -> Result<Network, Error> {
+        let architecture = request.architecture()?;
+        Ok(Network::made(build(&architecture)?, request.provenance(&architecture)))
+    };
+    on_threads(py, None, None, work)
+}
+
+/// How many points: of the plan, found in the store, run, failed, short of what was asked for, and on which an ideal engine and
+/// its metric differ.
+type Counts = (usize, usize, usize, usize, usize, usize);
+
+/// Runs every point of a plan that the store does not have.
+#[pyfunction]
+#[pyo3(signature = (plan, store, *, shard, retry_failed, memory, threads, progress))]
+#[allow(clippy::too_many_arguments, reason = "arguments of Python")]
+pub fn sweep(
+    py: Python<'_>,
+    plan: PathBuf,
+    store: PathBuf,
+    shard: Option<(usize, usize)>,
+    retry_failed: bool,
+    memory: f64,
+    threads: Option<usize>,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Counts> {
+    let shard = match shard {
+        Some((index, of)) if !(1..=of).contains(&index) => {
+            return Err(bad_argument(format!("shard is ({index}, {of}); expected (i, n) with i from 1 to n")));
+        }
+        shard => shard.map(|(index, of)| Shard { index, of }),
+    };
+    if !(0.25..=65536.0).contains(&memory) {
+        return Err(bad_argument(format!("memory is {memory} GiB; expected 0.25 to 65536")));
+    }
+    let work = |watch: &crate::work::Watch| -> Result<Counts, Error> {
+        let plan = Plan::read(&plan)?;
+        let options = SweepOptions {
+            shard,
+            threads: threads.unwrap_or(0),
+            memory_bytes: (memory * f64::from(1u32 << 30)) as u64,
+            retry_failed,
+            progress: &|progress| watch.points(progress.done as u64, progress.to_do as u64),
+        };
+        let report = esnsim::sweep(&plan, &store, &options)?;
+        Ok((report.points, report.found, report.run, report.failed, report.short, report.differing))
+    };
+    on_threads(py, threads, progress, work)
+}
+
+/// The points of a store by a cost and an accuracy: all of them in CSV, and the frontier as the command prints it.
+#[pyfunction]
+pub fn pareto(py: Python<'_>, store: PathBuf, cost: &str, accuracy: &str) -> PyResult<(String, String)> {
+    let cost: Cost = cost.parse().map_err(|problem| bad_argument(format!("cost {cost:?}: {problem}")))?;
+    let accuracy: Accuracy =
+        accuracy.parse().map_err(|problem| bad_argument(format!("accuracy {accuracy:?}: {problem}")))?;
+    let work = |_: &_| -> Result<(String, String), Error> {
+        let rows = Store::open_existing(&store)?.rows()?;
+        let points = esnsim::frontier(&store, &rows, &cost, &accuracy)?;
+        let mut csv = Vec::new();
+        write_frontier_csv(&mut csv, &rows, &cost, &accuracy).expect("memory takes all that is written");
+        Ok((text(csv), frontier_table(&rows, &points, &cost, &accuracy)))
+    };
+    on_threads(py, None, None, work)
+}
+
+/// What hardware makes of fewer bits and of pruning: in CSV, and as the command prints it.
+#[pyfunction]
+#[pyo3(signature = (*, hardware, bits, pruned, seed, threads))]
+pub fn landscape(
+    py: Python<'_>,
+    hardware: Vec<PathBuf>,
+    bits: u32,
+    pruned: u32,
+    seed: u64,
+    threads: Option<usize>,
+) -> PyResult<(String, String)> {
+    let bits = BitWidth::new(bits).map_err(|error| bad_argument(error.to_string()))?.get();
+    if pruned > 99 {
+        return Err(bad_argument(format!("pruned is {pruned} per cent; expected 0 to 99")));
+    }
+    let work = |_: &_| -> Result<(String, String), Error> {
+        let hardware = esnsim::landscape_hardware(&hardware)?;
+        let points = cost_landscape(&LandscapePlan { hardware: &hardware, bits, pruned_percent: pruned, seed })?;
+        let mut csv = Vec::new();
+        write_landscape_csv(&mut csv, &points).expect("memory takes all that is written");
+        Ok((text(csv), landscape_table(&hardware, &points, bits)))
+    };
+    on_threads(py, threads, None, work)
+}
+
+fn text(csv: Vec<u8>) -> String {
+    String::from_utf8(csv).expect("CSV is text")
+}
