@@ -1,7 +1,7 @@
 //! ESN_a by layer, of a network or of a training trace: the targets of section 2.7.
 
 use esn::{BitConvention, BitWidth, LayerEsn, quantize_max_abs};
-use network::{LayerId, LayerWeights, Network, WeightValues};
+use network::{LayerId, LayerWeights, MacLayer, Network, WeightValues};
 use serde::Deserialize;
 
 use crate::error::CompressError;
@@ -60,7 +60,8 @@ struct TracedLayer {
 /// ```
 ///
 /// or, of one epoch alone, `{"layers": [{"name": "conv1", "esn_a": 1234.5}]}`. Layers are found by the names of their
-/// nodes; other keys are passed over. `epoch` chooses one by its number, else the last one counts.
+/// nodes, else by that of their weights with or without `.weight`, as PyTorch calls the module of a layer; other keys are
+/// passed over. `epoch` chooses one by its number, else the last one counts.
 ///
 /// # Errors
 ///
@@ -87,7 +88,10 @@ pub fn esn_a_trace(json: &str, network: &Network, epoch: Option<u64>) -> Result<
             found.ok_or_else(missing)?.layers
         }
     };
-    let target = |name: &str| {
+    let target = |layer: &MacLayer| {
+        let weights = layer.weights.name.as_str();
+        let names = [layer.name.as_str(), weights, weights.strip_suffix(".weight").unwrap_or(weights)];
+        let name = names.into_iter().find(|&name| layers.iter().any(|layer| layer.name == name)).unwrap_or(names[0]);
         let mut found = layers.iter().filter(|layer| layer.name == name);
         match (found.next(), found.next()) {
             (Some(layer), None) if layer.esn_a.is_finite() && layer.esn_a >= 0.0 => Ok(layer.esn_a),
@@ -96,5 +100,5 @@ pub fn esn_a_trace(json: &str, network: &Network, epoch: Option<u64>) -> Result<
             (Some(_), Some(_)) => Err(error(format!("layer {name} is in it more than once"))),
         }
     };
-    network.layers().iter().map(|layer| target(&layer.name)).collect()
+    network.layers().iter().map(target).collect()
 }

@@ -307,6 +307,16 @@ fn a_trace_gives_the_targets_by_name() {
     );
     assert_eq!(esn_a_trace(&many, &network, None).unwrap(), [0.0, 2.0, 4.0]);
     assert_eq!(esn_a_trace(&many, &network, Some(1)).unwrap(), [0.0, 1.0, 2.0]);
+    // Else by the names of weights, as the state of a model of PyTorch has them.
+    let model = testkit::model()
+        .input("x", &[1, 4])
+        .floats("one.weight", &[4, 3], &testkit::reals(1, 12))
+        .node("MatMul", &["x", "one.weight"], &["h"])
+        .floats("two", &[3, 2], &testkit::reals(2, 6))
+        .node("MatMul", &["h", "two"], &["y"]);
+    let of_torch = formats::from_bytes("net.onnx", model.bytes().into(), &Default::default()).unwrap();
+    let names = r#"{"layers": [{"name": "two", "esn_a": 8}, {"name": "one", "esn_a": 7}]}"#;
+    assert_eq!(esn_a_trace(names, &of_torch, None).unwrap(), [7.0, 8.0]);
     let cases = [
         ("[]", None, "expected {"),
         (one.as_str(), Some(3), "without epochs"),
