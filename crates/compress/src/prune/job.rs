@@ -31,6 +31,8 @@ pub(super) struct Job<'a> {
     starved: Vec<Vec<bool>>,
     /// What each pruning did.
     outcomes: Vec<PruningOutcome>,
+    /// Whether whole filters were asked for.
+    prunes_filters: bool,
     /// What came out otherwise than it was asked for.
     notes: Vec<Note>,
 }
@@ -53,12 +55,14 @@ impl<'a> Job<'a> {
             weights,
             flow,
             outcomes: Vec::new(),
+            prunes_filters: false,
             notes: Vec::new(),
         })
     }
 
     /// Prunes, each on its own, the filters whose largest magnitude is below a fraction of their layer's.
     pub fn prune_below(&mut self, fraction: f64) {
+        self.prunes_filters = true;
         let peaks: Vec<Vec<f64>> = self.weights.iter().map(Weights::peaks).collect();
         let largest: Vec<f64> = peaks.iter().map(|peaks| peaks.iter().copied().fold(0.0, f64::max)).collect();
         let channels: Vec<usize> = self.units.all.iter().flat_map(|unit| unit.filters.iter().copied()).collect();
@@ -92,6 +96,7 @@ impl<'a> Job<'a> {
         amount: FilterAmount,
         options: &PruneOptions,
     ) -> Result<(), CompressError> {
+        self.prunes_filters = true;
         measure(&self.flow, &self.weights, &mut self.units.all);
         let model = Model::new(&self.flow, &self.unbiased, self.network.layers(), &self.weights);
         let how = (amount, options.scope);
@@ -172,7 +177,10 @@ impl<'a> Job<'a> {
     fn report(&mut self, removal: &Removal, compact: bool) -> PruneReport {
         let layers: Vec<LayerPruning> = (0..self.weights.len()).map(|i| self.layer_report(i, removal)).collect();
         let mut notes = std::mem::take(&mut self.notes);
-        notes.extend(self.lost_notes());
+        // Single weights go wherever they are.
+        if self.prunes_filters || compact {
+            notes.extend(self.lost_notes());
+        }
         let constants: usize = layers.iter().map(|layer| layer.filters_by_input).sum();
         if constants > 0 {
             let text = "filters have no live input left; what their bias and BatchNorm add is kept as a constant";

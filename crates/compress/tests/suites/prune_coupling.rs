@@ -354,9 +354,13 @@ fn where_channels_are_mixed_they_stay() {
     let b = net.conv(a, 4, 1);
     let mixed = net.same(Op::Softmax { axis: 1 }, &[b]);
     let c = net.conv_bn_relu(mixed, 4, 1);
-    let (report, compact) = check(&net.classify(c), &half());
+    let network = net.classify(c);
+    let (report, compact) = check(&network, &half());
     assert_eq!(sizes(&compact), [[2, 2], [4, 2], [2, 4], [3, 2]]);
     assert_eq!(texts(&report.notes), ["Softmax node4: channels are not tracked through it; 4 filters are not pruned"]);
+    // Single weights go wherever they are, and nothing is said of filters.
+    let weights = PruneOptions { prunings: vec![Pruning::Weights(0.5)], ..PruneOptions::default() };
+    assert!(prune(&network, &weights).unwrap().1.notes.is_empty());
 }
 
 #[test]
