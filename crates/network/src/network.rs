@@ -223,6 +223,17 @@ impl Network {
         &self.about.not_costed
     }
 
+    /// Multiply-accumulates of one image in a node that is not costed: those of the product of two matrices whose shapes are
+    /// known. None where the node is another, for nothing is known of it.
+    pub fn macs_not_costed(&self, left_out: &NotCosted) -> Option<u128> {
+        let nodes = self.graph.nodes();
+        let node = nodes.iter().find(|node| node.name == left_out.node && node.op == Op::MatMul)?;
+        let shape = |id: ValueId| self.graph.value(id).shape.as_deref();
+        let products = shape(*node.outputs.first()?)?.iter().map(|&extent| extent as u128).product::<u128>();
+        let terms = *shape((*node.inputs.first()?)?)?.last()? as u128;
+        Some(products.checked_mul(terms)? / self.batch() as u128)
+    }
+
     /// What a user should know about the reading: operators that are not run, products that are not costed. One line for
     /// each operator and reason.
     pub fn notes(&self) -> &[Note] {

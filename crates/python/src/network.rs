@@ -286,7 +286,7 @@ fn save(
 /// What the command prints: of the metric alone, the table of `esn`.
 fn text(run: &Simulation<'_>, network: &network::Network, metric_only: bool) -> String {
     match metric_only {
-        true => report::text::esn_by_layer(run.cost(), &report::text::left_out(network.not_costed())),
+        true => report::text::esn_by_layer(run.cost(), &report::text::left_out(network)),
         false => run.text(DEFAULT_BITS, Layout::Summary { width: None }),
     }
 }

@@ -48,6 +48,7 @@ struct NotCostedReport<'a> {
     node: &'a str,
     operator: &'a str,
     reason: &'a str,
+    macs: Option<u128>,
 }
 
 /// How weights were put on the grid.
@@ -199,7 +200,7 @@ impl<'a> Report<'a> {
                 synthetic_weights: network.synthetic().map(SyntheticRecord::from),
                 layers: cost.layers.len(),
                 notes: network.notes().iter().map(ToString::to_string).collect(),
-                not_costed: network.not_costed().iter().map(not_costed).collect(),
+                not_costed: network.not_costed().iter().map(|node| not_costed(network, node)).collect(),
             },
             quantization: QuantizationReport {
                 bits: (in_file < cost.layers.len()).then(|| quantization.bits().get()),
@@ -235,8 +236,9 @@ pub fn write_reports(writer: &mut dyn Write, reports: &[Report<'_>]) -> io::Resu
     writer.write_all(b"\n")
 }
 
-fn not_costed(NotCosted { node, operator, reason }: &NotCosted) -> NotCostedReport<'_> {
-    NotCostedReport { node, operator, reason }
+fn not_costed<'a>(network: &Network, left_out: &'a NotCosted) -> NotCostedReport<'a> {
+    let NotCosted { node, operator, reason } = left_out;
+    NotCostedReport { node, operator, reason, macs: network.macs_not_costed(left_out) }
 }
 
 impl<'a> LayerReport<'a> {

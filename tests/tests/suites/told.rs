@@ -456,3 +456,26 @@ fn recurrent_operators_are_costed_compressed_run_and_written() {
     ];
     assert_refused(folder.path(), &cases);
 }
+
+#[test]
+fn macs_of_a_product_of_two_activations_are_told_beside_the_total() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // Two images a run: scores of [2, 4, 4] out of rows of 6 numbers, and a layer in front.
+    let model = testkit::model()
+        .input("x", &[2, 4, 6])
+        .floats("w", &[6, 6], &testkit::reals(1, 36))
+        .node("MatMul", &["x", "w"], &["q"])
+        .node_with("Transpose", &["x"], &["t"], vec![testkit::int_list("perm", &[0, 2, 1])])
+        .node("MatMul", &["q", "t"], &["y"]);
+    std::fs::write(folder.path().join("scores.onnx"), model.bytes()).expect("writable");
+    for arguments in [&["esn", "scores.onnx"][..], &["simulate", "scores.onnx", "--json", "run.json"]] {
+        let text = said(folder.path(), arguments);
+        assert!(
+            text.contains("TOTAL leaves out 1 node that is not costed: MatMul (MatMul_y), 96 MACs an image"),
+            "{text}"
+        );
+    }
+    let json = std::fs::read(folder.path().join("run.json")).expect("the run wrote it");
+    let json: Value = serde_json::from_slice(&json).expect("valid JSON");
+    assert_eq!(json["network"]["not_costed"][0]["macs"], 96, "{json}");
+}

@@ -71,7 +71,7 @@ impl Costed {
             name: network_name(network),
             marked_name: marked_name(network),
             heading: heading(network, &cost, &quantized),
-            left_out: left_out(network.not_costed()),
+            left_out: left_out(network),
             cost,
         })
     }

@@ -45,7 +45,7 @@ pub fn run(options: &SimulateOptions, hardware: &[Hardware]) -> anyhow::Result<S
             run.evaluate()?;
             let quantized = quantization_line(run.cost(), quantization, DEFAULT_BITS_HINT);
             print(&heading(network, run.cost(), &quantized))?;
-            print(&left_out(network.not_costed()))?;
+            print(&left_out(network))?;
             runs.push((entry, run));
         }
     }

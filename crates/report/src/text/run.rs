@@ -2,7 +2,7 @@
 
 use engine::{EnergyGroup, Event};
 use esn::Quarters;
-use network::{Network, NotCosted};
+use network::Network;
 use runner::{
     Hardware, HardwareRun, LayerCost, Merit, Metric, NetworkCost, Quantization, SteppedLayer, Verdict, energy_by_entry,
 };
@@ -46,7 +46,7 @@ pub fn costs(
     let tables = match layout {
         Layout::Summary { width } => {
             let width = width.unwrap_or(usize::MAX);
-            let left_out = left_out(network.not_costed());
+            let left_out = left_out(network);
             format!("\n{}\n{}{left_out}", totals(hardware, cost, width), energies(hardware, cost, width))
         }
         Layout::ByHardware => by_hardware(network, hardware, cost),
@@ -75,7 +75,7 @@ fn by_hardware(network: &Network, hardware: &[Hardware], cost: &NetworkCost) -> 
     for (h, hardware) in hardware.iter().enumerate() {
         text += &format!("\n{}\n", hardware_line(hardware));
         text += &layer_table(hardware, cost, h);
-        text += &left_out(network.not_costed());
+        text += &left_out(network);
         text += &idle_line(hardware, &cost.totals[h]);
         text += &merit_lines(hardware, cost, h);
     }
@@ -225,7 +225,8 @@ pub(super) fn verdict(verdict: Verdict) -> &'static str {
 }
 
 /// What the totals leave out; empty where they leave out nothing.
-pub fn left_out(nodes: &[NotCosted]) -> String {
+pub fn left_out(network: &Network) -> String {
+    let nodes = network.not_costed();
     if nodes.is_empty() {
         return String::new();
     }
@@ -238,7 +239,13 @@ pub fn left_out(nodes: &[NotCosted]) -> String {
     operators.dedup();
     let names: Vec<&str> = nodes.iter().map(|node| node.node.as_str()).collect();
     let what = if nodes.len() == 1 { "node that is" } else { "nodes that are" };
-    format!("TOTAL leaves out {} {what} not costed: {} ({})\n", nodes.len(), first(&operators), first(&names))
+    let macs: Vec<u128> = nodes.iter().filter_map(|node| network.macs_not_costed(node)).collect();
+    let known = match macs.len() {
+        0 => String::new(),
+        known if known == nodes.len() => format!(", {} MACs an image", grouped(macs.iter().sum())),
+        known => format!(", of which {known} have {} MACs an image", grouped(macs.iter().sum())),
+    };
+    format!("TOTAL leaves out {} {what} not costed: {} ({}){known}\n", nodes.len(), first(&operators), first(&names))
 }
 
 /// Where hardware that is not ideal stands idle.
