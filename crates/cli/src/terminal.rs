@@ -115,13 +115,7 @@ impl Bars {
 
 impl Progress for Bars {
     fn begin(&self, stage: Stage, total: u64) {
-        let what = match stage {
-            Stage::Images => "images",
-            Stage::Reference => "images, reference",
-            Stage::Seeds => "images, other seeds",
-            Stage::SteppedLayers => "layers stepped",
-        };
-        *self.current() = Some((Bar::new(what, total), Instant::now()));
+        *self.current() = Some((Bar::new(stage.name(), total), Instant::now()));
     }
 
     fn advance(&self, count: u64) {

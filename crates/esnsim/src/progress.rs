@@ -13,6 +13,18 @@ pub enum Stage {
     SteppedLayers,
 }
 
+impl Stage {
+    /// What its parts are, in a few words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Images => "images",
+            Stage::Reference => "images, reference",
+            Stage::Seeds => "images, other seeds",
+            Stage::SteppedLayers => "layers stepped",
+        }
+    }
+}
+
 /// Who is told how far work is. All three may be called from any thread.
 pub trait Progress: Sync {
     /// A stage begins that has `total` parts.

@@ -15,7 +15,7 @@ use report::{write_frontier_csv, write_landscape_csv};
 use crate::errors::bad_argument;
 use crate::network::Network;
 use crate::options::chosen;
-use crate::work::on_threads;
+use crate::work::{Watch, on_threads};
 
 /// A network of the literature with random weights.
 #[pyfunction]
@@ -79,7 +79,7 @@ pub fn sweep(
     if !(0.25..=65536.0).contains(&memory) {
         return Err(bad_argument(format!("memory is {memory} GiB; expected 0.25 to 65536")));
     }
-    let work = |watch: &crate::work::Watch| -> Result<Counts, Error> {
+    let work = |watch: &Watch| -> Result<Counts, Error> {
         let plan = Plan::read(&plan)?;
         let options = SweepOptions {
             shard,

@@ -70,13 +70,7 @@ impl Watch {
 impl Progress for Watch {
     fn begin(&self, stage: Stage, total: u64) {
         self.check();
-        let stage = match stage {
-            Stage::Images => "images",
-            Stage::Reference => "images of the reference",
-            Stage::Seeds => "images of other seeds",
-            Stage::SteppedLayers => "layers step by step",
-        };
-        *self.place() = Some(Place { stage, done: 0, total });
+        *self.place() = Some(Place { stage: stage.name(), done: 0, total });
     }
 
     fn advance(&self, count: u64) {
