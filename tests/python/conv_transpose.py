@@ -8,17 +8,12 @@ DequantizeLinear (`qdq: …`) are onnxruntime's, those of small networks that Py
 onnx 1.23.2, onnxruntime 1.32.0, torch 2.15.0 and onnxscript 0.7.2. Files are hexadecimal.
 """
 
-import io
-import json
-import sys
-
 import numpy as np
-import onnx
 import torch
 from onnx import helper, numpy_helper
 from onnx.backend.test.case.node import collect_testcases
 
-from recorded import case, network, run
+from recorded import case, exported, network, run, write
 
 rng = np.random.default_rng(11)
 
@@ -113,28 +108,14 @@ def torch_networks():
         if isinstance(layer, nn.BatchNorm2d):
             layer.running_mean.normal_(0, 0.2)
             layer.running_var.uniform_(0.5, 2)
-    network.eval()
     x = torch.randn(4, 3, 8, 8)
-    with torch.no_grad():
-        y = network(x).numpy()
-    for dynamo in [False, True]:
-        if dynamo:
-            model = torch.onnx.export(network, (x,), dynamo=True, verbose=False).model_proto
-        else:
-            file = io.BytesIO()
-            torch.onnx.export(network, (x,), file, dynamo=False)
-            model = onnx.load_from_string(file.getvalue())
-        # What they say of the code that the nodes come from.
-        for node in model.graph.node:
-            node.ClearField("doc_string")
-            node.ClearField("metadata_props")
+    for dynamo, model, y in exported(network, x):
         yield case(f"torch: dynamo {dynamo}", model, x.numpy(), y)
 
 
 def main():
     cases = [*node_tests(), *random_networks(40), *integer_networks(), *torch_networks()]
-    json.dump(cases, sys.stdout, separators=(",", ":"))
-    print(f"{len(cases)} cases", file=sys.stderr)
+    write(cases)
 
 
 main()

@@ -6,13 +6,10 @@ Stacks of matrices on either side (`stack: …`), and Gemm whose C is more than 
 1.23.2 and onnxruntime 1.32.0. Files are hexadecimal.
 """
 
-import json
-import sys
-
 import numpy as np
 from onnx import helper
 
-from recorded import case, network, run
+from recorded import case, network, run, write
 
 rng = np.random.default_rng(9)
 
@@ -75,8 +72,7 @@ def gemms():
 
 def main():
     cases = [*stacks(), *gemms()]
-    json.dump(cases, sys.stdout, separators=(",", ":"))
-    print(f"{len(cases)} cases", file=sys.stderr)
+    write(cases)
 
 
 main()

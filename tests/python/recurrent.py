@@ -8,19 +8,15 @@ small networks that PyTorch exports (`torch: …`) are PyTorch's. Made with onnx
 onnxscript 0.7.2. Files are hexadecimal.
 """
 
-import io
-import json
-import sys
 import warnings
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
 from onnx import TensorProto, helper
 from torch import nn
 
-from recorded import case, network
+from recorded import case, exported, network, write
 
 warnings.filterwarnings("ignore")
 rng = np.random.default_rng(11)
@@ -144,25 +140,11 @@ def torch_networks():
         (Classifier(nn.RNN, True, nonlinearity="relu"), (7, 1, 6)),
     ]
     for place, (net, shape) in enumerate(networks):
-        net.eval()
         x = torch.randn(shape)
-        with torch.no_grad():
-            y = net(x).numpy()
-        for dynamo in [False, True]:
-            if dynamo:
-                model = torch.onnx.export(net, (x,), dynamo=True, verbose=False).model_proto
-            else:
-                file = io.BytesIO()
-                torch.onnx.export(net, (x,), file, dynamo=False)
-                model = onnx.load_from_string(file.getvalue())
-            # What they say of the code that the nodes come from.
-            for node in model.graph.node:
-                node.ClearField("doc_string")
-                node.ClearField("metadata_props")
+        for dynamo, model, y in exported(net, x):
             yield case(f"torch: network {place}, dynamo {dynamo}", model, x.numpy(), y)
 
 
 if __name__ == "__main__":
     cases = [*operators(20), *torch_networks()]
-    json.dump(cases, sys.stdout, separators=(",", ":"))
-    print(f"{len(cases)} cases", file=sys.stderr)
+    write(cases)

@@ -8,18 +8,14 @@ QuantizeLinear and DequantizeLinear (`qdq: …`), are onnxruntime's, those of a 
 (`torch: …`) PyTorch's. Made with onnx 1.23.2, onnxruntime 1.32.0, torch 2.15.0 and onnxscript 0.7.2. Files are hexadecimal.
 """
 
-import io
-import json
-import sys
 import warnings
 
 import numpy as np
-import onnx
 import torch
 from onnx import helper, numpy_helper
 from onnx.backend.test.case.node import collect_testcases
 
-from recorded import case, network, run
+from recorded import case, exported, network, run, write
 
 warnings.filterwarnings("ignore")
 rng = np.random.default_rng(5)
@@ -138,28 +134,14 @@ def torch_networks():
     )
     net[1].running_mean.normal_(0, 0.2)
     net[1].running_var.uniform_(0.5, 2)
-    net.eval()
     x = torch.randn(2, 3, 4, 8, 8)
-    with torch.no_grad():
-        y = net(x).numpy()
-    for dynamo in [False, True]:
-        if dynamo:
-            model = torch.onnx.export(net, (x,), dynamo=True, verbose=False).model_proto
-        else:
-            file = io.BytesIO()
-            torch.onnx.export(net, (x,), file, dynamo=False)
-            model = onnx.load_from_string(file.getvalue())
-        # What they say of the code that the nodes come from.
-        for node in model.graph.node:
-            node.ClearField("doc_string")
-            node.ClearField("metadata_props")
+    for dynamo, model, y in exported(net, x):
         yield case(f"torch: dynamo {dynamo}", model, x.numpy(), y)
 
 
 def main():
     cases = [*node_tests(), *convolutions(30), *transposed(10), *pools(16), *integer_networks(), *torch_networks()]
-    json.dump(cases, sys.stdout, separators=(",", ":"))
-    print(f"{len(cases)} cases", file=sys.stderr)
+    write(cases)
 
 
 main()
