@@ -224,6 +224,11 @@ mod tests {
         net.node(Op::Slice { starts: vec![1], ends: vec![2], axes: vec![1], steps: vec![1] }, &[x], &[1, 1])
     }
 
+    fn column_of(net: &mut Net, x: ValueId, op: Op) -> ValueId {
+        let x = net.same(op, &[x]);
+        column(net, x)
+    }
+
     #[test]
     fn class_1_begins_where_the_operators_say() {
         /// What it is, the numbers of the last layer, what is behind it, and the threshold.
@@ -237,15 +242,7 @@ mod tests {
             ("of a table", 1, |net, x| table(net, x, Some(Unary::Sigmoid)), Some(0.5)),
             ("integers that move", 1, |net, x| table(net, x, None), Some(0.0)),
             ("a sum of integers from 0 on", 1, |net, x| integers(net, x, IntegerFunction::Add, -128), None),
-            (
-                "a column of a softmax",
-                2,
-                |net, x| {
-                    let x = net.same(Op::Softmax { axis: 1 }, &[x]);
-                    column(net, x)
-                },
-                Some(0.5),
-            ),
+            ("a column of a softmax", 2, |net, x| column_of(net, x, Op::Softmax { axis: 1 }), Some(0.5)),
             (
                 "of integers",
                 2,
@@ -255,15 +252,7 @@ mod tests {
                 },
                 Some(0.5),
             ),
-            (
-                "its logarithm",
-                2,
-                |net, x| {
-                    let x = net.same(Op::LogSoftmax { axis: 1 }, &[x]);
-                    column(net, x)
-                },
-                None,
-            ),
+            ("its logarithm", 2, |net, x| column_of(net, x, Op::LogSoftmax { axis: 1 }), None),
             ("a column of logits", 2, column, Some(0.0)),
             (
                 "the opposite probability",
