@@ -17,6 +17,7 @@ A column of counts is never rounded to a float.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import tempfile
@@ -132,7 +133,8 @@ class Network:
             return Compressed(self._inner.compress(asked, images=images, threads=threads))
 
     def save(self, path: str | os.PathLike[str], *, strict: bool = False) -> list[str]:
-        """Writes the network as ONNX, or its weights as `.safetensors` or `.npz`: the end of the name decides.
+        """Writes the network as ONNX, or its weights as `.safetensors` or `.npz`: the end of the name decides, ONNX where it says
+        nothing. How images become its input is written beside it, as NAME.preprocess.toml, where the network came with that.
 
         The result says what the new file does not hold, one line each; with `strict` that is an error, and nothing is
         written.
@@ -148,7 +150,8 @@ class Images:
 
     `source` is a file or folder as `esnsim simulate --images` takes it, or an array `[images, …]` of NumPy or PyTorch; `labels`,
     one integer for each image, go with an array. `preprocess` is `"unit"` (pixels over 255), `"imagenet"`, `"none"` or a file;
-    an array of real numbers is taken as it is where the network takes real numbers. `layout` says how the axes of an array lie,
+    left out, it is that of the file NET.preprocess.toml beside the network, which the network that comes along has, too; else an
+    array of real numbers is taken as it is where the network takes real numbers. `layout` says how the axes of an array lie,
     where that is not clear: `"channels-first"`, `"channels-last"`, `"as-is"`. `output` is the output that is scored and
     `threshold` where class 1 begins of an output of one number. Engines on integers get activations of `activation_bits`, whose
     ranges the first `calibration_images` tell.
@@ -169,7 +172,7 @@ class Images:
 
     @contextlib.contextmanager
     def _request(self, limit: int | None) -> Iterator[dict[str, Any]]:
-        limit = limit if self.limit is None else self.limit
+        limit = min((each for each in (limit, self.limit) if each is not None), default=None)
         if isinstance(self.source, (str, os.PathLike)):
             yield {"path": os.fspath(self.source), "limit": limit, **self._options}
             return
@@ -214,7 +217,10 @@ def _progress(progress: Progress) -> Iterator[Tell | None]:
     if not progress:
         yield None
         return
-    from tqdm.auto import tqdm
+    try:
+        from tqdm.auto import tqdm
+    except ImportError as error:
+        raise BadArgument("progress=True needs tqdm; pip install tqdm, or give a function") from error
 
     with tqdm() as bar:
         def tell(stage: str, done: int, total: int) -> None:
@@ -385,17 +391,28 @@ def from_torch(module: Any, example: Any, **options: Any) -> Network:
 
     import torch
 
+    if not isinstance(module, torch.nn.Module):
+        raise BadArgument(f"a {type(module).__name__} is no module of PyTorch, which example= belongs to")
     inputs = example if isinstance(example, tuple) else (example,)
     was_training, file = module.training, io.BytesIO()
     module.eval()
     try:
         with torch.no_grad():
-            torch.onnx.export(module, inputs, file, dynamo=False)
+            # In the mode that it has, which is that of evaluation, every BatchNorm stays a node of its own.
+            mode = torch.onnx.TrainingMode.PRESERVE
+            torch.onnx.export(module, inputs, file, training=mode, dynamo=False)
     except Exception as error:
         raise Unsupported(f"{type(module).__name__}: torch.onnx.export does not take it: {_one_line(error)}") from error
     finally:
         module.train(was_training)
     return read(file.getvalue(), name=type(module).__name__, **options)
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded where it is asked for: it needs PyTorch.
+    if name == "torch":
+        return importlib.import_module(".torch", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _one_line(error: BaseException) -> str:
@@ -405,7 +422,7 @@ def _one_line(error: BaseException) -> str:
 def _network(source: Any, example: Any, options: dict[str, Any]) -> Network:
     if isinstance(source, Network):
         if options:
-            raise BadArgument(f"the network was read before; {', '.join(sorted(options))} belong to esnsim.read")
+            raise BadArgument(f"the network was read before; esnsim.read takes {', '.join(sorted(options))}")
         return source
     if example is not None:
         return from_torch(source, example, **options)

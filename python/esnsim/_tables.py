@@ -20,6 +20,10 @@ class Row(dict[str, Any]):
         return [*super().__dir__(), *self]
 
 
+# A table of at most so many rows and columns is shown whole.
+SHOWN = 12
+
+
 class Table:
     """Columns of one length, by name. Counts are integers of any size; a value that a row does not have is `None`."""
 
@@ -61,7 +65,12 @@ class Table:
         return pyarrow.table({name: _plain(values) for name, values in self.columns.items()})
 
     def __repr__(self) -> str:
-        return f"<esnsim.Table of {len(self)} rows: {', '.join(self.columns)}>"
+        head = f"<esnsim.Table of {len(self)} rows: {', '.join(self.columns)}>"
+        if len(self.columns) > SHOWN or len(self) > SHOWN:
+            return head
+        cells = [list(self.columns), *([str(value) for value in row.values()] for row in self)]
+        widths = [max(map(len, column)) for column in zip(*cells)]
+        return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
 
 
 def _plain(values: list[Any]) -> list[Any]:

@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from typing import Any
 
@@ -105,6 +106,8 @@ class EsnTracker:
         rows = []
         for (name, module), weight, signal, noise in zip(self._modules.items(), self._weights(), self._signal, self._noise):
             signal_power, noise_power = float(signal) / self._steps, float(noise) / self._steps
+            if not math.isfinite(signal_power + noise_power):
+                raise BadArgument(f"layer {name} had weights that are not finite; its ESN_a means nothing")
             nonzero = int(torch.count_nonzero(weight))
             largest = _by_filter(module, weight).abs().amax(dim=1)
             rows.append({
@@ -118,6 +121,8 @@ class EsnTracker:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes all epochs as JSON, which `esnsim compress --target-profile` takes. The file appears whole or not at all."""
+        if not self.epochs:
+            raise BadArgument("there is no epoch to write; call epoch_end() first")
         whole, part = os.fspath(path), f"{os.fspath(path)}.part"
         with open(part, "w", encoding="utf-8") as file:
             json.dump({"pruned_below": PRUNED_BELOW, "epochs": _plain(self.epochs)}, file, indent=1)

@@ -106,6 +106,8 @@ def test_arrays_run_as_their_file_does():
     assert accuracy["hardware"] == ["float", "ideal-analog", "ideal-digital", "ideal-digital-filter"]
     assert accuracy["labelled"] == [100] * 4 and min(accuracy["top1"]) > 90
     assert network.simulate(bits=4, images=file["images"][:5]).accuracy["labelled"] == [0] * 4
+    few = network.simulate(bits=4, images=esnsim.Images(file["images"], limit=9), limit=4).accuracy
+    assert few["images"] == [4] * 4 and "ideal-analog" in repr(few)
 
 
 def test_progress_is_told_and_its_exception_stops_the_run():

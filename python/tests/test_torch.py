@@ -96,6 +96,7 @@ def test_a_tracker_is_resumed_in_the_middle_of_an_epoch():
 def test_a_trace_is_a_target_profile(tmp_path):
     model = torch.nn.Sequential()
     model.add_module("one", torch.nn.Conv2d(3, 16, 3))
+    model.add_module("norm", torch.nn.BatchNorm2d(16))
     model.add_module("flat", torch.nn.Flatten())
     model.add_module("two", torch.nn.Linear(16, 10))
     tracker = tracking.EsnTracker(model)
@@ -123,6 +124,17 @@ def test_wrong_use_is_told():
         tracking.EsnTracker(torch.nn.ReLU())
     with pytest.raises(esnsim.BadArgument, match="without a step"):
         tracking.EsnTracker(torch.nn.Linear(2, 2)).epoch_end()
+    broken = torch.nn.Linear(2, 2)
+    tracker = tracking.EsnTracker(broken)
+    broken.weight.data[0, 0] = float("nan")
+    tracker.step()
+    with pytest.raises(esnsim.BadArgument, match="not finite"):
+        tracker.epoch_end()
+    with pytest.raises(esnsim.BadArgument, match="no epoch"):
+        tracker.save("trace.json")
+    with pytest.raises(esnsim.BadArgument, match="a str is no module"):
+        esnsim.esn("net.onnx", example=torch.zeros(1))
+    assert esnsim.torch is tracking
     still = torch.nn.Linear(2, 2)
     tracker = tracking.EsnTracker(still)
     tracker.step()
