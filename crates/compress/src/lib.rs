@@ -8,6 +8,8 @@
 //! - [`quantize()`] puts real weights on a grid of few bits;
 //! - [`reestimate()`] gives BatchNorm the mean and variance of the compressed network.
 //!
+//! [`sensitivity()`] measures which layers bear few bits, and shares out a budget among them.
+//!
 //! ```
 //! use compress::{PruneOptions, Pruning, QuantizeOptions, prune, quantize};
 //! use network::architectures::{Architecture, Family, Shortcut, build};
@@ -41,6 +43,7 @@
 //! quantize/       grid, step rule, bits by filter, bias correction
 //! find_step/      the largest step that explains every weight of a layer
 //! reestimate/     BatchNorms, and the outputs of MAC layers that BatchNorm is folded into
+//! sensitivity/    ways to quantize a layer, how far each moves the output, a budget shared out by that
 //! ```
 
 #![forbid(unsafe_code)]
@@ -55,6 +58,7 @@ mod prune;
 mod quantize;
 mod rebuild;
 mod reestimate;
+mod sensitivity;
 mod ties;
 
 pub use error::CompressError;
@@ -65,7 +69,10 @@ pub use prune::{
     Scope, Why, prune,
 };
 pub use quantize::{
-    Allocation, Granularity, LayerQuantization, QuantizeOptions, QuantizeReport, StepRule, esn_a_profile, esn_a_trace,
-    quantize,
+    Allocation, Granularity, LayerOptions, LayerQuantization, QuantizeOptions, QuantizeReport, StepRule, esn_a_profile,
+    esn_a_trace, quantize,
 };
 pub use reestimate::{Original, ReestimateOptions, ReestimateReport, reestimate};
+pub use sensitivity::{
+    Allotment, Choice, LayerSensitivity, MeasuredChoice, Sensitivity, SensitivityPlan, SharedCost, sensitivity,
+};

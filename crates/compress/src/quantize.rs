@@ -24,8 +24,9 @@ use crate::error::CompressError;
 use crate::ties::{first_uses, parted};
 use layer::{Coded, Layer};
 use levels::Levels;
+use rule::step_at_width;
 
-pub use options::{Allocation, Granularity, QuantizeOptions, StepRule};
+pub use options::{Allocation, Granularity, LayerOptions, QuantizeOptions, StepRule};
 pub use profile::{esn_a_profile, esn_a_trace};
 pub use report::{LayerQuantization, QuantizeReport};
 
@@ -82,14 +83,14 @@ fn widths(layers: &[Layer], options: &QuantizeOptions) -> Result<Vec<Vec<BitWidt
             .par_iter()
             .map(|layer| match layer.own_width {
                 true => of_layer(layer),
-                false => allocate::average_bits(layer, &options.step, average),
+                false => allocate::average_bits(layer, layer.rule, average),
             })
             .collect()),
-        Some(Allocation::EsnDFilter(budget)) => allocate::esn_d_filter(layers, &options.step, budget),
+        Some(Allocation::EsnDFilter(budget)) => allocate::esn_d_filter(layers, budget),
     }
 }
 
-/// The step of every unit of every layer.
+/// The step of every unit of every layer. `rule` is that of the network: where it solves for a target, it holds for all.
 fn steps(layers: &[Layer], widths: &[Vec<BitWidth>], rule: &StepRule) -> Vec<Vec<f32>> {
     let units = |index: usize| {
         let layer: &Layer = &layers[index];
@@ -107,7 +108,7 @@ fn steps(layers: &[Layer], widths: &[Vec<BitWidth>], rule: &StepRule) -> Vec<Vec
             .collect(),
         StepRule::MaxAbs | StepRule::Mse | StepRule::Laplace | StepRule::Gauss | StepRule::Snr(_) => (0..layers.len())
             .into_par_iter()
-            .map(|index| units(index).map(|(unit, levels)| rule::step_at_width(rule, unit, levels)).collect())
+            .map(|index| units(index).map(|(unit, levels)| step_at_width(layers[index].rule, unit, levels)).collect())
             .collect(),
     }
 }

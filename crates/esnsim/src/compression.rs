@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use compress::{
-    Allocation, Budget, FilterAmount, FindStepReport, Granularity, Original, PruneOptions, PruneReport, Pruning,
-    QuantizeOptions, QuantizeReport, ReestimateOptions, ReestimateReport, StepRule,
+    Allocation, Allotment, Budget, Choice, CompressError, FilterAmount, FindStepReport, Granularity, LayerOptions,
+    Original, PruneOptions, PruneReport, Pruning, QuantizeOptions, QuantizeReport, ReestimateOptions, ReestimateReport,
+    Sensitivity, SensitivityPlan, SharedCost, StepRule,
 };
 use esn::{BitConvention, BitWidth, Grid};
 use formats::ReadOptions;
@@ -13,11 +14,42 @@ use network::{Network, Note, NoteKind};
 use report::text::{pruning_table, quantization_table, totals_table};
 use report::{EsnFigures, write_file};
 use runner::{DEFAULT_BITS, NetworkCost, Quantization, is_quantized};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Need};
 use crate::images::{ImageRequest, NetworkImages, images};
 use crate::open::{check_graph, find_steps};
+use crate::progress::{Progress, Stage};
+use crate::samples::Spread;
+
+/// A budget that is shared out among layers, by how far the network's output moves when each is quantized.
+#[derive(Clone, Copy)]
+pub struct Allocate<'a> {
+    /// What the budget counts.
+    pub cost: SharedCost,
+    /// How much of it, for one image.
+    pub budget: f64,
+    /// Images that the output is looked at on; labels play no part.
+    pub images: &'a dyn Samples,
+    /// At most so many of them, spread evenly.
+    pub limit: usize,
+    /// Told how many layers were measured in how many ways.
+    pub progress: &'a dyn Progress,
+}
+
+/// How a budget was shared out.
+#[derive(Clone, Debug, Serialize)]
+pub struct Allocated {
+    /// What the budget counts.
+    pub metric: SharedCost,
+    /// How much of it was there.
+    pub budget: f64,
+    /// What every layer's quantization does to the output.
+    #[serde(flatten)]
+    pub sensitivity: Sensitivity,
+    /// What was chosen.
+    pub chosen: Allotment,
+}
 
 /// What is done to a network, in the order of the fields.
 #[derive(Clone, Default)]
@@ -26,6 +58,8 @@ pub struct CompressOptions<'a> {
     pub prune: Option<PruneOptions>,
     /// Looks for the grid that real weights already lie on.
     pub find_steps: bool,
+    /// Shares out a budget among layers, and quantizes weights as that comes out.
+    pub allocate: Option<Allocate<'a>>,
     /// Quantizes weights: [`QuantizeRequest::options`].
     pub quantize: Option<QuantizeOptions>,
     /// Re-estimates BatchNorm statistics on these images.
@@ -36,7 +70,8 @@ pub struct CompressOptions<'a> {
 
 impl CompressOptions<'_> {
     fn is_empty(&self) -> bool {
-        self.prune.is_none() && self.quantize.is_none() && self.reestimate.is_none() && !self.find_steps
+        let changes_weights = self.prune.is_some() || self.allocate.is_some() || self.quantize.is_some();
+        !changes_weights && self.reestimate.is_none() && !self.find_steps
     }
 }
 
@@ -51,6 +86,9 @@ pub struct Compressed {
     pub prune: Option<(PruneOptions, PruneReport)>,
     /// Steps that were found.
     pub find_step: Option<FindStepReport>,
+    /// How a budget was shared out among layers, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocate: Option<Allocated>,
     /// How it was quantized.
     pub quantize: Option<(QuantizeOptions, QuantizeReport)>,
     /// What re-estimation did.
@@ -61,8 +99,8 @@ pub struct Compressed {
 ///
 /// # Errors
 ///
-/// [`Error::NothingToDo`] if nothing is asked for, [`Error::NeedsGraph`] for statistics of weights alone, and those of
-/// each step; with [`CompressOptions::strict`] [`Error::Short`].
+/// [`Error::NothingToDo`] if nothing is asked for, [`Error::NeedsGraph`] for what needs images of weights alone, and
+/// those of each step; with [`CompressOptions::strict`] [`Error::Short`].
 pub fn compress(original: &Network, options: CompressOptions<'_>) -> Result<Compressed, Error> {
     if options.is_empty() {
         return Err(Error::NothingToDo);
@@ -70,9 +108,13 @@ pub fn compress(original: &Network, options: CompressOptions<'_>) -> Result<Comp
     if options.reestimate.is_some() {
         check_graph(original, Need::Reestimation)?;
     }
+    if options.allocate.is_some() {
+        check_graph(original, Need::Images)?;
+    }
     let in_file = Error::compress(original.path());
     let network = original.clone();
-    let mut done = Compressed { network, prune: None, find_step: None, quantize: None, reestimate: None };
+    let mut done =
+        Compressed { network, prune: None, find_step: None, allocate: None, quantize: None, reestimate: None };
     if let Some(prune) = options.prune {
         let (network, report) = compress::prune(&done.network, &prune).map_err(&in_file)?;
         done.network = network;
@@ -84,7 +126,13 @@ pub fn compress(original: &Network, options: CompressOptions<'_>) -> Result<Comp
         done.network = opened.network;
         done.find_step = opened.steps;
     }
-    if let Some(quantize) = options.quantize {
+    let mut quantize = options.quantize;
+    if let Some(allocate) = options.allocate {
+        let allocated = done.share_out(original, &allocate, options.reestimate.is_some()).map_err(&in_file)?;
+        quantize = Some(allocated.chosen.options());
+        done.allocate = Some(allocated);
+    }
+    if let Some(quantize) = quantize {
         let (network, report) = compress::quantize(&done.network, &quantize).map_err(&in_file)?;
         done.network = network;
         done.quantize = Some((quantize, report));
@@ -102,6 +150,31 @@ pub fn compress(original: &Network, options: CompressOptions<'_>) -> Result<Comp
 }
 
 impl Compressed {
+    /// Shares out a budget among the layers of the network so far.
+    fn share_out(
+        &self,
+        original: &Network,
+        allocate: &Allocate<'_>,
+        reestimate: bool,
+    ) -> Result<Allocated, CompressError> {
+        let budget = allocate.cost.units(allocate.budget)?;
+        let sensitivity = compress::sensitivity(&SensitivityPlan {
+            network: &self.network,
+            original: Original { network: original, pruned: self.prune.as_ref().map(|(_, report)| report) },
+            images: &Spread::new(allocate.images, allocate.limit),
+            choices: &Choice::usual(),
+            cost: &|network| allocate.cost.of_layers(network),
+            reestimate,
+            progress: &|done, of| match done {
+                0 => allocate.progress.begin(Stage::Sensitivity, of as u64),
+                _ => allocate.progress.advance(1),
+            },
+        })?;
+        allocate.progress.end(Stage::Sensitivity, sensitivity.layers.len() as u64);
+        let chosen = sensitivity.allocate(budget)?;
+        Ok(Allocated { metric: allocate.cost, budget: allocate.budget, sensitivity, chosen })
+    }
+
     /// Refuses a result that is less than what was asked for.
     fn check_complete(&self, strict: bool) -> Result<(), Error> {
         let mut short = self.notes().filter(|note| strict && note.kind() == NoteKind::OffTarget);
@@ -189,6 +262,8 @@ pub struct QuantizeRequest {
     pub first_bits: Option<BitWidth>,
     /// Width of the last layer, where it is another.
     pub last_bits: Option<BitWidth>,
+    /// Layers that are quantized in another way than the rest; they ask for quantization.
+    pub layers: Vec<LayerOptions>,
 }
 
 impl Default for QuantizeRequest {
@@ -203,6 +278,7 @@ impl Default for QuantizeRequest {
             bias_correction: false,
             first_bits: None,
             last_bits: None,
+            layers: Vec::new(),
         }
     }
 }
@@ -216,7 +292,8 @@ impl QuantizeRequest {
     /// [`Error::NoQuantization`] if it asks for nothing and says how, by a granularity or a width of the first or last
     /// layer.
     pub fn options(&self) -> Result<Option<QuantizeOptions>, Error> {
-        let asks = self.bits.is_some() || self.step.is_some() || self.allocation.is_some() || self.bias_correction;
+        let rules = self.step.is_some() || self.allocation.is_some() || !self.layers.is_empty();
+        let asks = self.bits.is_some() || rules || self.bias_correction;
         if !asks {
             return match self.manner() {
                 Some(option) => Err(Error::NoQuantization { option }),
@@ -239,6 +316,7 @@ impl QuantizeRequest {
             bias_correction: self.bias_correction,
             first_bits: self.first_bits.map(|bits| bits.get()),
             last_bits: self.last_bits.map(|bits| bits.get()),
+            layers: self.layers.clone(),
         }))
     }
 
@@ -254,6 +332,19 @@ impl QuantizeRequest {
     }
 }
 
+/// A budget to be shared out among layers, as a user asks for it.
+#[derive(Clone, Debug)]
+pub struct AllocateRequest {
+    /// What the budget counts.
+    pub cost: SharedCost,
+    /// How much of it, for one image.
+    pub budget: f64,
+    /// The images that the output is looked at on, where statistics are not re-estimated on some: those are taken then.
+    pub images: ImageRequest,
+    /// At most so many of them, spread evenly.
+    pub limit: usize,
+}
+
 /// A compression as a user asks for it. Nothing in it needs the network: [`CompressRequest::options`] decides what does.
 #[derive(Clone, Debug, Default)]
 pub struct CompressRequest {
@@ -263,6 +354,8 @@ pub struct CompressRequest {
     pub prune: Option<PruneOptions>,
     /// Looks for the grid that real weights already lie on.
     pub find_steps: bool,
+    /// Shares out a budget among layers, which are quantized as that comes out.
+    pub allocate: Option<AllocateRequest>,
     /// Quantizes weights.
     pub quantize: QuantizeRequest,
     /// The file whose ESN_a of each layer the steps are chosen for, in place of the rule of `quantize`:
@@ -303,31 +396,35 @@ struct Document<'a> {
 }
 
 impl CompressRequest {
-    /// Opens the images that statistics are re-estimated on; none where nobody asks for it, or the request names none: the
-    /// images of the embedded network are there to be tested on. `embedded` says whether the network is that one, which has
-    /// a preprocessing of its own.
+    /// Opens the images that statistics are re-estimated on, or a budget is shared out by; none where nobody asks for it, or
+    /// the request names none: the images of the embedded network are there to be tested on. `embedded` says whether the
+    /// network is that one, which has a preprocessing of its own.
     ///
     /// # Errors
     ///
-    /// [`Error::NeedsGraph`] for statistics of weights alone; those of [`images()`].
+    /// [`Error::NeedsGraph`] for images of weights alone; those of [`images()`].
     pub fn images(&self, network: &Network, embedded: bool) -> Result<Option<NetworkImages>, Error> {
-        let Some(request) = self.reestimate.as_ref().filter(|request| request.path.is_some()) else { return Ok(None) };
-        check_graph(network, Need::Reestimation)?;
+        let of_allocation = self.allocate.as_ref().map(|allocate| &allocate.images);
+        let request = self.reestimate.as_ref().or(of_allocation);
+        let Some(request) = request.filter(|request| request.path.is_some()) else { return Ok(None) };
+        check_graph(network, if self.reestimate.is_some() { Need::Reestimation } else { Need::Images })?;
         images(network, embedded, request)
     }
 
-    /// The request for this network, with the images of [`CompressRequest::images`].
+    /// The request for this network, with the images of [`CompressRequest::images`]. `progress` is told of what takes long.
     ///
     /// # Errors
     ///
-    /// [`Error::NoImages`] if statistics are to be re-estimated and there are no images; those of [`target_profile`] and
+    /// [`Error::NoImages`] if something needs images and there are none; those of [`target_profile`] and
     /// [`QuantizeRequest::options`].
     pub fn options<'a>(
         &self,
         network: &Network,
         images: Option<&'a NetworkImages>,
+        progress: &'a dyn Progress,
     ) -> Result<CompressOptions<'a>, Error> {
-        if self.reestimate.is_some() && images.is_none() {
+        let samples = images.map(|images| &images.samples as &dyn Samples);
+        if samples.is_none() && (self.reestimate.is_some() || self.allocate.is_some()) {
             return Err(Error::NoImages);
         }
         let mut quantize = self.quantize.clone();
@@ -339,8 +436,12 @@ impl CompressRequest {
         Ok(CompressOptions {
             prune: self.prune.clone().map(|prune| PruneOptions { bits: prune.bits.or(bits), ..prune }),
             find_steps: self.find_steps,
+            allocate: self.allocate.as_ref().zip(samples).map(|(asked, images)| {
+                let AllocateRequest { cost, budget, limit, .. } = *asked;
+                Allocate { cost, budget, images, limit, progress }
+            }),
             quantize: quantize.options()?,
-            reestimate: images.map(|images| &images.samples as &dyn Samples),
+            reestimate: samples.filter(|_| self.reestimate.is_some()),
             strict: self.strict,
         })
     }
@@ -429,6 +530,51 @@ pub fn pruning(text: &str) -> Result<Pruning, String> {
         "parameters" => Pruning::Filters(FilterAmount::Budget(Budget::Parameters(number))),
         _ => return Err(expected()),
     })
+}
+
+/// A budget in words: `esn-d=3e7`, `esn-a=3e6` or `esn-d-filter=4e7`.
+///
+/// # Errors
+///
+/// A line that says what was expected.
+///
+/// # Examples
+///
+/// ```
+/// use compress::SharedCost;
+///
+/// assert_eq!(esnsim::allocation("esn-d=3e7"), Ok((SharedCost::EsnD, 3e7)));
+/// assert!(esnsim::allocation("esn-d").is_err());
+/// ```
+pub fn allocation(text: &str) -> Result<(SharedCost, f64), String> {
+    let all = [SharedCost::EsnA, SharedCost::EsnD, SharedCost::EsnDFilter];
+    let found = text.split_once('=').and_then(|(word, number)| {
+        let cost = all.into_iter().find(|cost| cost.name() == word)?;
+        let budget: f64 = number.parse().ok()?;
+        cost.units(budget).ok().map(|_| (cost, budget))
+    });
+    found.ok_or_else(|| format!("expected esn-a=X, esn-d=X or esn-d-filter=X with X above 0, not {text:?}"))
+}
+
+/// Layers that are quantized in another way than the rest, out of a TOML file: a table `[[layers]]` for each, with `layer`,
+/// its name, and any of `bits`, `mid-rise`, `granularity` and `step`.
+///
+/// # Errors
+///
+/// [`Error::Read`] if the file cannot be read; [`Error::LayerOptions`] names the place, what was expected and what was found.
+pub fn layer_options(path: &Path) -> Result<Vec<LayerOptions>, Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct File {
+        layers: Vec<LayerOptions>,
+    }
+    let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
+    let file = toml::from_str::<File>(&text);
+    let file = file.map_err(|error| Error::LayerOptions {
+        path: path.to_path_buf(),
+        problem: formats::toml_problem(&error, &text),
+    })?;
+    Ok(file.layers)
 }
 
 #[cfg(test)]

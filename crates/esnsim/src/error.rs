@@ -72,6 +72,14 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A file of what layers get of their own that says something else.
+    #[error("{}: {problem}", path.display())]
+    LayerOptions {
+        /// The file.
+        path: PathBuf,
+        /// The place, what was expected, what was found.
+        problem: String,
+    },
     /// Preprocessing by numbers that cannot be.
     #[error("preprocessing: {problem}")]
     Preprocessing {
@@ -227,6 +235,7 @@ impl Failure for Error {
             Error::Compress { source, .. } => source.kind(),
             Error::Inference { source, .. } => source.kind(),
             Error::Read { .. } => ErrorKind::Io,
+            Error::LayerOptions { .. } => ErrorKind::InvalidFile,
             Error::NoArchitecture { .. }
             | Error::ForeignOption { .. }
             | Error::Preprocessing { .. }
@@ -271,6 +280,7 @@ impl Failure for Error {
             Error::Inference { source, .. } => source.mend(),
             Error::NoArchitecture { .. }
             | Error::ForeignOption { .. }
+            | Error::LayerOptions { .. }
             | Error::Read { .. }
             | Error::Preprocessing { .. }
             | Error::OtherReference { .. }

@@ -77,12 +77,14 @@ mod open;
 mod outputs;
 mod progress;
 mod record;
+mod samples;
 mod simulation;
 mod threads;
 
 pub use architecture::ArchitectureRequest;
 pub use compression::{
-    CompressOptions, CompressRequest, Compressed, CompressionCosts, QuantizeRequest, compress, pruning, target_profile,
+    Allocate, AllocateRequest, Allocated, CompressOptions, CompressRequest, Compressed, CompressionCosts,
+    QuantizeRequest, allocation, compress, layer_options, pruning, target_profile,
 };
 pub use convert::{check_format, provenance, write, write_format};
 pub use error::{Error, Need};

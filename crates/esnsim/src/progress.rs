@@ -11,6 +11,8 @@ pub enum Stage {
     Seeds,
     /// Layers through the stepped machines.
     SteppedLayers,
+    /// Layers quantized one at a time, each in several ways, and the output looked at.
+    Sensitivity,
 }
 
 impl Stage {
@@ -21,6 +23,7 @@ impl Stage {
             Stage::Reference => "images, reference",
             Stage::Seeds => "images, other seeds",
             Stage::SteppedLayers => "layers stepped",
+            Stage::Sensitivity => "ways to quantize a layer",
         }
     }
 }

@@ -156,7 +156,7 @@ impl Network {
         let work = |watch: &Watch| -> Result<Compressed, Error> {
             let original = &self.opened.network;
             let found = request.images(original, self.is_embedded())?;
-            let options = request.options(original, found.as_ref())?;
+            let options = request.options(original, found.as_ref(), watch)?;
             let watched = options.reestimate.map(|samples| Watched { samples, watch });
             let reestimate = watched.as_ref().map(|watched| watched as &dyn Samples);
             let compressed = esnsim::compress(original, CompressOptions { reestimate, ..options })?;

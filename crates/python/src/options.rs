@@ -136,6 +136,7 @@ impl Compression {
             bias_correction: self.bias_correction,
             first_bits: width(self.first_bits)?,
             last_bits: width(self.last_bits)?,
+            layers: Vec::new(),
         };
         let scope =
             chosen("prune_scope", Some(&self.prune_scope), &[("global", Scope::Global), ("layer", Scope::Layer)])?;
@@ -150,6 +151,7 @@ impl Compression {
         };
         Ok(CompressRequest {
             read: read.clone(),
+            allocate: None,
             prune: prunes.then_some(prune),
             find_steps: self.find_step,
             quantize,

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
-use compress::{Allocation, Granularity, PruneOptions, Pruning, Scope, StepRule};
+use compress::{Allocation, Granularity, PruneOptions, Pruning, Scope, SharedCost, StepRule};
 use esn::{BitWidth, Grid};
-use esnsim::{CompressRequest, Error, ImageRequest, QuantizeRequest, pruning};
+use esnsim::{
+    AllocateRequest, CompressRequest, Error, ImageRequest, QuantizeRequest, allocation, layer_options, pruning,
+};
 
 use super::groups::{IMAGES, OUTPUT, PRUNING, QUANTIZATION};
 use super::parse::{at_least_one, bit_width, grid};
@@ -69,12 +71,20 @@ impl CompressOptions {
             read: self.graph.read_options(),
             prune: self.pruning.request(),
             find_steps: self.quantization.find_step,
-            quantize: self.quantization.request(),
+            allocate: self.allocation()?,
+            quantize: self.quantization.request()?,
             target_profile: self.quantization.target_profile.clone(),
             reestimate: self.statistics.request(&self.preprocessing, self.strict)?,
             baseline: self.baseline,
             strict: self.strict,
         })
+    }
+
+    /// The budget that is shared out among layers, if there is one.
+    fn allocation(&self) -> Result<Option<AllocateRequest>, Error> {
+        let Some((cost, budget)) = self.quantization.allocate else { return Ok(None) };
+        let images = self.statistics.images(&self.preprocessing, self.strict)?;
+        Ok(Some(AllocateRequest { cost, budget, images, limit: self.quantization.allocate_images }))
     }
 }
 
@@ -142,7 +152,7 @@ const ASKS: &str = "asks-for-quantization";
     next_help_heading = QUANTIZATION,
     group = ArgGroup::new(ASKS).multiple(true).args([
         "bits", "clip", "target_snr", "target_esn_a", "target_profile", "average_bits", "esn_d_filter_budget",
-        "bias_correction",
+        "bias_correction", "layer_options",
     ])
 )]
 pub struct QuantizationOptions {
@@ -206,6 +216,27 @@ pub struct QuantizationOptions {
     #[arg(long, value_name = "X")]
     pub esn_d_filter_budget: Option<f64>,
 
+    /// Share out a budget among layers: esn-d=X, esn-a=X or esn-d-filter=X
+    ///
+    /// Each layer is quantized in many ways, and the network's output on images of --calibrate tells how much that matters.
+    /// Of all ways that cost no more than X for an image, the one is taken that should move the output least. With
+    /// --reestimate-bn, statistics are re-estimated before the output is looked at. Nothing else chooses widths and steps.
+    #[arg(long, value_name = "COST", value_parser = allocation, conflicts_with_all = [
+        ASKS, "find_step", "grid", "granularity", "first_bits", "last_bits",
+    ])]
+    pub allocate: Option<(SharedCost, f64)>,
+
+    /// Images that --allocate looks at, spread evenly over those of --calibrate
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = at_least_one, requires = "allocate")]
+    pub allocate_images: usize,
+
+    /// Quantize some layers in another way, as this TOML file says
+    ///
+    /// The file has a table [[layers]] for each of them, with `layer`, its name, and any of `bits`, `mid-rise`,
+    /// `granularity` and `step`.
+    #[arg(long, value_name = "FILE")]
+    pub layer_options: Option<PathBuf>,
+
     /// Restore the norm of each filter's weights
     ///
     /// The shift of its mean is left to --reestimate-bn.
@@ -223,8 +254,8 @@ pub struct QuantizationOptions {
 
 impl QuantizationOptions {
     /// How weights are quantized, but for the steps of a target profile, which a file has to tell.
-    pub fn request(&self) -> QuantizeRequest {
-        QuantizeRequest {
+    pub fn request(&self) -> Result<QuantizeRequest, Error> {
+        Ok(QuantizeRequest {
             bits: self.bits,
             grid: self.grid,
             granularity: self.granularity,
@@ -233,7 +264,8 @@ impl QuantizationOptions {
             bias_correction: self.bias_correction,
             first_bits: self.first_bits,
             last_bits: self.last_bits,
-        }
+            layers: self.layer_options.as_deref().map_or(Ok(Vec::new()), layer_options)?,
+        })
     }
 
     /// The rule that is given; no two are.
@@ -273,10 +305,10 @@ pub struct StatisticsOptions {
     #[arg(long)]
     pub reestimate_bn: bool,
 
-    /// Unlabeled images for --reestimate-bn, as --images of `simulate`
+    /// Unlabeled images for --reestimate-bn and --allocate, as --images of `simulate`
     ///
     /// A folder is sampled evenly over its classes.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", visible_alias = "images")]
     pub calibrate: Option<PathBuf>,
 
     /// Use so many of them at most
@@ -290,10 +322,12 @@ pub struct StatisticsOptions {
 impl StatisticsOptions {
     /// The images whose statistics the compressed network is to have, if it is to have any.
     fn request(&self, preprocessing: &PreprocessingOptions, strict: bool) -> Result<Option<ImageRequest>, Error> {
-        if !self.reestimate_bn {
-            return Ok(None);
-        }
-        Ok(Some(ImageRequest {
+        self.reestimate_bn.then(|| self.images(preprocessing, strict)).transpose()
+    }
+
+    /// The images of --calibrate.
+    fn images(&self, preprocessing: &PreprocessingOptions, strict: bool) -> Result<ImageRequest, Error> {
+        Ok(ImageRequest {
             path: self.calibrate.clone(),
             limit: Some(self.calibrate_limit),
             layout: preprocessing.layout,
@@ -302,6 +336,6 @@ impl StatisticsOptions {
             label_offset: Some(0),
             unlabelled: true,
             ..ImageRequest::default()
-        }))
+        })
     }
 }

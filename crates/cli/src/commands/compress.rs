@@ -9,7 +9,7 @@ use report::text::{counted, found_steps, seconds};
 
 use crate::args::CompressOptions;
 use crate::commands;
-use crate::terminal::{image_notes, notes, print, say};
+use crate::terminal::{Bars, image_notes, notes, print, say};
 
 /// Runs the command.
 pub fn run(options: &CompressOptions) -> anyhow::Result<()> {
@@ -19,6 +19,7 @@ pub fn run(options: &CompressOptions) -> anyhow::Result<()> {
             .network
             .iter()
             .chain(&options.quantization.target_profile)
+            .chain(&options.quantization.layer_options)
             .chain(&options.statistics.calibrate)
             .chain(&options.graph.operators)
             .chain(options.preprocessing.files()),
@@ -30,7 +31,8 @@ pub fn run(options: &CompressOptions) -> anyhow::Result<()> {
     notes(original.notes().iter().filter(|note| !request.find_steps || note.mend() != Some(Mend::FindSteps)));
     let format = esnsim::write_format(&options.output, &original)?;
     let images = images(&request, &original, options.network.is_none())?;
-    let plan = request.options(&original, images.as_ref())?;
+    let bars = Bars::default();
+    let plan = request.options(&original, images.as_ref(), &bars)?;
     let started = Instant::now();
     let compressed = esnsim::compress(&original, plan)?;
     if let Some(report) = &compressed.reestimate {
@@ -61,8 +63,9 @@ pub fn run(options: &CompressOptions) -> anyhow::Result<()> {
 /// The images whose statistics the compressed network is to have, if it is to have any.
 fn images(request: &CompressRequest, network: &Network, embedded: bool) -> anyhow::Result<Option<NetworkImages>> {
     let images = request.images(network, embedded)?;
-    if request.reestimate.is_some() && images.is_none() {
-        bail!("--reestimate-bn needs images: --calibrate PATH");
+    if images.is_none() && (request.reestimate.is_some() || request.allocate.is_some()) {
+        let option = if request.reestimate.is_some() { "--reestimate-bn" } else { "--allocate" };
+        bail!("{option} needs images: --calibrate PATH");
     }
     image_notes(images.iter().flat_map(|images| &images.notes));
     Ok(images)

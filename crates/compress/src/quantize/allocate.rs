@@ -186,12 +186,8 @@ impl Filter<'_> {
 /// # Errors
 ///
 /// [`CompressError::Option`] if the narrowest grids exceed the budget already.
-pub(super) fn esn_d_filter(
-    layers: &[Layer],
-    rule: &StepRule,
-    budget: f64,
-) -> Result<Vec<Vec<BitWidth>>, CompressError> {
-    let mut filters = spendable(layers, rule);
+pub(super) fn esn_d_filter(layers: &[Layer], budget: f64) -> Result<Vec<Vec<BitWidth>>, CompressError> {
+    let mut filters = spendable(layers);
     filters.par_iter_mut().for_each(|filter| _ = filter.choices.at(filter.bits));
     let mut spent: f64 = filters.iter_mut().map(|filter| filter.cost(filter.bits)).sum();
     if spent > budget {
@@ -226,7 +222,7 @@ pub(super) fn esn_d_filter(
 }
 
 /// All filters that are not pruned, at their narrowest width, or at that of their layer.
-fn spendable<'a>(layers: &'a [Layer], rule: &'a StepRule) -> Vec<Filter<'a>> {
+fn spendable<'a>(layers: &'a [Layer]) -> Vec<Filter<'a>> {
     let mut filters = Vec::new();
     for (index, layer) in layers.iter().enumerate() {
         let layer_signal = layer.units.iter().map(|unit| unit.signal).sum();
@@ -235,7 +231,7 @@ fn spendable<'a>(layers: &'a [Layer], rule: &'a StepRule) -> Vec<Filter<'a>> {
         for (m, (unit, computed)) in layer.units.iter().zip(computed_weights(layer)).enumerate() {
             if !unit.is_empty() {
                 let macs = computed as f64 * layer.positions as f64;
-                let choices = Choices::new(unit, grid, rule);
+                let choices = Choices::new(unit, grid, layer.rule);
                 filters.push(Filter { place: (index, m), choices, macs, layer_signal, bits });
             }
         }

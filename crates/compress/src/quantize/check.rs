@@ -5,14 +5,14 @@ use network::Network;
 
 use crate::error::CompressError;
 use crate::quantize::allocate::least_bits;
-use crate::quantize::options::{Allocation, Granularity, QuantizeOptions, StepRule};
+use crate::quantize::options::{Allocation, Granularity, LayerOptions, QuantizeOptions, StepRule, grid};
 
 /// Why two layers cannot be quantized in two ways.
 const ONE_TENSOR: &str = "they have one tensor of weights; expected";
 
 /// `first_uses` says by layer which one is the first with its tensor.
 pub(super) fn check(options: &QuantizeOptions, network: &Network, first_uses: &[usize]) -> Result<(), CompressError> {
-    let grid = if options.mid_rise { Grid::MidRise } else { Grid::MidTread };
+    let grid = options.grid();
     let widths = [("bits", Some(options.bits)), ("first_bits", options.first_bits), ("last_bits", options.last_bits)];
     for (option, bits) in widths {
         bits.map_or(Ok(()), |bits| check_width(option, grid, bits))?;
@@ -22,10 +22,82 @@ pub(super) fn check(options: &QuantizeOptions, network: &Network, first_uses: &[
     if let StepRule::EsnAProfile(targets) = &options.step {
         check_shared(targets, network, first_uses)?;
     }
+    options.layers.iter().try_for_each(|own| check_own(own, options, network))?;
+    check_entries(options, network, first_uses)?;
     match options.allocation {
         Some(allocation) => check_allocation(allocation, options, grid),
         None => Ok(()),
     }
+}
+
+/// What a layer gets of its own.
+fn check_own(own: &LayerOptions, options: &QuantizeOptions, network: &Network) -> Result<(), CompressError> {
+    let name = &own.layer;
+    if !network.layers().iter().any(|layer| layer.name == *name) {
+        let some: Vec<&str> = network.layers().iter().take(3).map(|layer| layer.name.as_str()).collect();
+        let known = format!("the network's {} layers begin with {}", network.layers().len(), some.join(", "));
+        return refuse("layers", format!("there is no layer {name:?}; {known}"));
+    }
+    let grid = own.mid_rise.map_or(options.grid(), grid);
+    let in_layer = |result: Result<(), CompressError>| match result {
+        Err(CompressError::Option { problem, .. }) => refuse("layers", format!("layer {name}: {problem}")),
+        other => other,
+    };
+    in_layer(check_width("bits", grid, own.bits.unwrap_or(options.bits)))?;
+    if let Some(rule) = &own.step {
+        in_layer(check_own_rule(rule, options, grid, network))?;
+    }
+    if options.allocation.is_some() && own.granularity == Some(Granularity::Layer) {
+        return refuse("layers", format!("layer {name}: bits by filter need a step by filter (granularity = filter)"));
+    }
+    Ok(())
+}
+
+/// A rule that solves for a target of several layers is none of one layer, nor does it leave one out.
+fn check_own_rule(
+    rule: &StepRule,
+    options: &QuantizeOptions,
+    grid: Grid,
+    network: &Network,
+) -> Result<(), CompressError> {
+    let is_target = |rule: &StepRule| matches!(rule, StepRule::EsnA(_) | StepRule::EsnAProfile(_));
+    if is_target(rule) || is_target(&options.step) {
+        return refuse(
+            "step",
+            "a target of ESN_a is one of the network; a layer has no step rule beside it".to_string(),
+        );
+    }
+    if options.allocation.is_some() && matches!(rule, StepRule::Snr(_)) {
+        return refuse("step", "bits by filter go with max-abs, mse, laplace and gauss".to_string());
+    }
+    check_rule(rule, grid, network)
+}
+
+/// One entry for each layer, the same for layers that have one tensor, and one width for each.
+fn check_entries(options: &QuantizeOptions, network: &Network, first_uses: &[usize]) -> Result<(), CompressError> {
+    let place = |own: &LayerOptions| network.layers().iter().position(|layer| layer.name == own.layer);
+    let tensor = |own: &LayerOptions| place(own).map(|layer| first_uses[layer]);
+    for (index, own) in options.layers.iter().enumerate() {
+        if let Some(other) = options.layers[..index].iter().find(|other| tensor(other) == tensor(own)) {
+            let (a, b) = (&own.layer, &other.layer);
+            return refuse(
+                "layers",
+                match a == b {
+                    true => format!("layer {a} stands there twice; expected one entry"),
+                    false => format!("layers {b} and {a}: {ONE_TENSOR} one entry for both"),
+                },
+            );
+        }
+        let is_last = first_uses.last().is_some_and(|&last| tensor(own) == Some(last));
+        let places = [options.first_bits.filter(|_| tensor(own) == Some(0)), options.last_bits.filter(|_| is_last)];
+        if let (Some(bits), Some(other)) = (own.bits, places.into_iter().flatten().next())
+            && bits != other
+        {
+            let problem = format!("layer {} has {bits} bits there and {other} by its place; expected one", own.layer);
+            return refuse("layers", problem);
+        }
+    }
+    Ok(())
 }
 
 fn refuse(option: &'static str, problem: String) -> Result<(), CompressError> {

@@ -1,11 +1,11 @@
 //! A layer of real weights, and the codes that it becomes.
 
-use esn::{BitWidth, CodeTensor, Grid};
+use esn::{BitWidth, CodeTensor};
 use network::{LayerId, LayerWeights, MacLayer, Network, WeightValues};
 
 use crate::error::CompressError;
 use crate::quantize::levels::{Levels, Unit};
-use crate::quantize::options::{Granularity, QuantizeOptions};
+use crate::quantize::options::{Granularity, LayerOptions, QuantizeOptions, StepRule, grid};
 
 /// Weights beyond this have no `f32` steps; no network is trained to them.
 const MAX_WEIGHT: f64 = 1e37;
@@ -24,8 +24,10 @@ pub(super) struct Layer<'a> {
     pub units: Vec<Unit>,
     /// The levels of the layer, where no allocation says otherwise.
     pub levels: Levels,
-    /// Whether the layer's width was asked for by its place, first or last.
+    /// Whether the layer's width was asked for by its name or its place, first or last.
     pub own_width: bool,
+    /// How its steps are chosen.
+    pub rule: &'a StepRule,
 }
 
 impl Layer<'_> {
@@ -49,7 +51,7 @@ impl Layer<'_> {
 pub(super) fn load<'a>(
     network: &'a Network,
     first_uses: &[usize],
-    options: &QuantizeOptions,
+    options: &'a QuantizeOptions,
 ) -> Result<Vec<Layer<'a>>, CompressError> {
     let mut uses = vec![Vec::new(); first_uses.len()];
     first_uses.iter().enumerate().for_each(|(layer, &first)| uses[first].push(layer));
@@ -57,7 +59,11 @@ pub(super) fn load<'a>(
 }
 
 /// `uses` are the layers that have one tensor.
-fn load_layer<'a>(network: &'a Network, uses: &[usize], options: &QuantizeOptions) -> Result<Layer<'a>, CompressError> {
+fn load_layer<'a>(
+    network: &'a Network,
+    uses: &[usize],
+    options: &'a QuantizeOptions,
+) -> Result<Layer<'a>, CompressError> {
     let index = uses[0];
     let mac = &network.layers()[index];
     let error = |problem: String| CompressError::Layer { layer: mac.name.clone(), problem };
@@ -69,19 +75,21 @@ fn load_layer<'a>(network: &'a Network, uses: &[usize], options: &QuantizeOption
     if let Some(weight) = weights.iter().find(|weight| weight.abs() > MAX_WEIGHT) {
         return Err(error(format!("a weight is {weight:e}; up to ±{MAX_WEIGHT:e} are quantized")));
     }
-    let units = match options.granularity {
+    let named = |own: &&LayerOptions| uses.iter().any(|&layer| network.layers()[layer].name == own.layer);
+    let own = options.layers.iter().find(named);
+    let units = match own.and_then(|own| own.granularity).unwrap_or(options.granularity) {
         Granularity::Layer => vec![Unit::new(&weights)],
         Granularity::Filter => weights.chunks_exact(mac.channel_shape().filter_len()).map(Unit::new).collect(),
     };
     let is_last = uses.last().is_some_and(|last| last + 1 == network.layers().len());
     let place = [options.first_bits.filter(|_| index == 0), options.last_bits.filter(|_| is_last)];
-    let own = place.into_iter().flatten().next();
-    let bits = BitWidth::new(own.unwrap_or(options.bits))
+    let own_width = own.and_then(|own| own.bits).or(place.into_iter().flatten().next());
+    let bits = BitWidth::new(own_width.unwrap_or(options.bits))
         .map_err(|e| CompressError::Option { option: "bits", problem: e.to_string() })?;
-    let grid = if options.mid_rise { Grid::MidRise } else { Grid::MidTread };
     let positions = uses.iter().map(|&layer| network.layers()[layer].geometry.positions()).sum();
-    let levels = Levels { grid, bits };
-    Ok(Layer { mac, index, positions, weights, units, levels, own_width: own.is_some() })
+    let levels = Levels { grid: own.and_then(|own| own.mid_rise).map_or(options.grid(), grid), bits };
+    let rule = own.and_then(|own| own.step.as_ref()).unwrap_or(&options.step);
+    Ok(Layer { mac, index, positions, weights, units, levels, own_width: own_width.is_some(), rule })
 }
 
 /// Codes of one layer and what they are multiplied with.

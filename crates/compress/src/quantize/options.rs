@@ -1,5 +1,6 @@
 //! What a user asks of quantization: grid, step rule, bit allocation, bias correction.
 
+use esn::Grid;
 use serde::{Deserialize, Serialize};
 
 /// What shares one step `Δ`.
@@ -52,6 +53,26 @@ pub enum Allocation {
     EsnDFilter(f64),
 }
 
+/// What one layer gets in place of what the options say for all. What is left out is as for all layers.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LayerOptions {
+    /// Name of the layer.
+    pub layer: String,
+    /// Its bit width; an allocation then leaves the layer alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bits: Option<u32>,
+    /// Its levels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mid_rise: Option<bool>,
+    /// What shares a step in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub granularity: Option<Granularity>,
+    /// How its steps are chosen, by a rule that needs no other layer.
+    #[serde(default, alias = "clip", skip_serializing_if = "Option::is_none")]
+    pub step: Option<StepRule>,
+}
+
 /// How to quantize.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
@@ -78,6 +99,10 @@ pub struct QuantizeOptions {
     pub first_bits: Option<u32>,
     /// Bit width of the last layer, likewise.
     pub last_bits: Option<u32>,
+    /// Layers that are quantized in another way than the rest. Layers that have one tensor of weights are one: an entry
+    /// for one of them holds for all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<LayerOptions>,
 }
 
 impl Default for QuantizeOptions {
@@ -91,17 +116,25 @@ impl Default for QuantizeOptions {
             bias_correction: false,
             first_bits: None,
             last_bits: None,
+            layers: Vec::new(),
         }
     }
 }
 
 impl QuantizeOptions {
-    /// Bits that the options name for the weights: the bit width, or the average of an allocation by filter, rounded.
+    /// Bits that the options name for the weights: the bit width, or the average of an allocation by filter, rounded;
+    /// of layers with a width of their own the narrowest, where it is narrower.
     pub fn nominal_bits(&self) -> u32 {
-        match self.allocation {
+        let bits = match self.allocation {
             Some(Allocation::AverageBits(bits)) => bits.round() as u32,
             Some(Allocation::EsnDFilter(_)) | None => self.bits,
-        }
+        };
+        self.layers.iter().filter_map(|own| own.bits).fold(bits, u32::min)
+    }
+
+    /// The grid of weights that no layer says otherwise of.
+    pub(super) fn grid(&self) -> Grid {
+        grid(self.mid_rise)
     }
 
     /// The options in a few words: `4 bits per filter mse mid-tread`.
@@ -133,6 +166,26 @@ impl QuantizeOptions {
         for (what, bits) in [("first", self.first_bits), ("last", self.last_bits)] {
             words += &bits.map_or(String::new(), |bits| format!(" {what} {bits}"));
         }
-        words
+        words + &self.own_label()
     }
+
+    /// Layers of their own in words: how many, and their widths where they have some.
+    fn own_label(&self) -> String {
+        let widths = self.layers.iter().filter_map(|own| own.bits);
+        let range = match (widths.clone().min(), widths.max()) {
+            (Some(least), Some(most)) if least == most => format!(" {least} bits"),
+            (Some(least), Some(most)) => format!(" {least} to {most} bits"),
+            (None, _) | (_, None) => String::new(),
+        };
+        match self.layers.len() {
+            0 => String::new(),
+            1 => format!(", 1 layer of its own{range}"),
+            many => format!(", {many} layers of their own{range}"),
+        }
+    }
+}
+
+/// The grid that a user means.
+pub(super) fn grid(mid_rise: bool) -> Grid {
+    if mid_rise { Grid::MidRise } else { Grid::MidTread }
 }

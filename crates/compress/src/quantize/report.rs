@@ -56,7 +56,7 @@ pub(super) fn report(
     let mut report = QuantizeReport::default();
     for ((layer, widths), coded) in layers.iter().zip(widths).zip(coded) {
         let mut entry = describe(layer, widths, coded, options)?;
-        match &options.step {
+        match layer.rule {
             StepRule::EsnAProfile(targets) => check_profile(layer, targets[layer.index], &mut entry, &mut report.notes),
             StepRule::Snr(target) => check_snr(*target, &mut entry, &mut report.notes),
             StepRule::MaxAbs | StepRule::Mse | StepRule::Laplace | StepRule::Gauss => {}

@@ -1,0 +1,154 @@
+//! How much the quantization of each layer changes what a network says, and a way to quantize every layer that follows
+//! from it.
+//!
+//! The main function is [`sensitivity`]. It quantizes one layer at a time, in several ways, and measures how far the
+//! network's output moves. [`Sensitivity::allocate`] then spends a budget where it helps most: it adds up the errors of
+//! the layers, as if none knew of the others, and takes the ways of least error that the budget allows.
+//!
+//! Outputs are measured and not weights, because a layer's noise matters as much as the layers behind it pass it on. No
+//! label and no gradient is needed.
+
+mod allocate;
+mod choices;
+mod cost;
+mod measure;
+
+use inference::{Sample, SampleError, Samples};
+use network::Network;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::error::CompressError;
+use crate::reestimate::Original;
+use crate::ties::first_uses;
+use measure::Measurement;
+
+pub use allocate::Allotment;
+pub use choices::Choice;
+pub use cost::SharedCost;
+
+/// What is measured, and on what.
+pub struct SensitivityPlan<'a> {
+    /// The network, with real weights; pruned or not.
+    pub network: &'a Network,
+    /// What a folded network's statistics are brought back to: the network before it was pruned.
+    pub original: Original<'a>,
+    /// Images; labels play no part.
+    pub images: &'a dyn Samples,
+    /// Ways to quantize a layer.
+    pub choices: &'a [Choice],
+    /// What every layer of a quantized network costs, in the order of [`Network::layers`].
+    pub cost: &'a (dyn Fn(&Network) -> Result<Vec<u128>, CompressError> + Sync),
+    /// Whether statistics are re-estimated on the same images before a network's output is looked at.
+    pub reestimate: bool,
+    /// Told how many measurements are done, and of how many.
+    pub progress: &'a (dyn Fn(usize, usize) + Sync),
+}
+
+/// One way to quantize a layer, and what came of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MeasuredChoice {
+    /// The way.
+    #[serde(flatten)]
+    pub choice: Choice,
+    /// What the layer then costs, for one image.
+    pub cost: u128,
+    /// How far the network's outputs move with this layer alone quantized: `Σ (y − ŷ)² / Σ (y − ȳ)²`, `y` being an output
+    /// of the network in float, `ŷ` that of the network with the quantized layer, and `ȳ` the mean of that output over
+    /// the images. 0: not at all; at 1 as far as if all images gave the same.
+    pub error: f64,
+}
+
+/// What quantizing one layer does.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LayerSensitivity {
+    /// Name of the layer; of layers that have one tensor of weights, the first.
+    pub layer: String,
+    /// Ways of which none is both cheaper and better than another, the cheapest first.
+    pub choices: Vec<MeasuredChoice>,
+}
+
+/// What quantizing each layer does to the output of the network.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Sensitivity {
+    /// How many images were looked at.
+    pub images: usize,
+    /// Every tensor of weights, in the order of the layers.
+    pub layers: Vec<LayerSensitivity>,
+}
+
+/// Measures how far the output of a network moves when one layer is quantized, for each layer and each choice.
+///
+/// Ways whose weights are both further from the real ones and dearer than those of another way are not measured.
+///
+/// # Errors
+///
+/// [`CompressError::Option`] if there is no image or no choice, and those of [`crate::quantize()`] and
+/// [`crate::reestimate()`].
+pub fn sensitivity(plan: &SensitivityPlan<'_>) -> Result<Sensitivity, CompressError> {
+    for (option, is_empty) in [("images", plan.images.is_empty()), ("choices", plan.choices.is_empty())] {
+        if is_empty {
+            let problem = "there is none; at least one is expected".to_string();
+            return Err(CompressError::Option { option, problem });
+        }
+    }
+    let images = KeptSamples::read(plan.images)?;
+    let first_uses = first_uses(plan.network);
+    let candidates = choices::candidates(plan, &first_uses)?;
+    let measurement = Measurement::new(plan, &images)?;
+    let done = std::sync::atomic::AtomicUsize::new(0);
+    (plan.progress)(0, candidates.len());
+    let errors = candidates.par_iter().map(|candidate| {
+        let error = measurement.error_of(&candidate.quantized);
+        (plan.progress)(1 + done.fetch_add(1, std::sync::atomic::Ordering::Relaxed), candidates.len());
+        error
+    });
+    // Of several errors that of the first layer, whichever is found first.
+    let errors = errors.collect::<Vec<_>>().into_iter().collect::<Result<Vec<f64>, CompressError>>()?;
+    let layers = first_uses.iter().enumerate().filter(|(layer, first)| layer == *first).map(|(tensor, _)| {
+        let own = candidates.iter().zip(&errors).filter(|(candidate, _)| candidate.tensor == tensor);
+        let measured = own.map(|(candidate, &error)| MeasuredChoice {
+            choice: candidate.choice.clone(),
+            cost: candidate.cost,
+            error,
+        });
+        let layer = plan.network.layers()[tensor].name.clone();
+        LayerSensitivity { layer, choices: undominated(measured.collect(), |measured| (measured.cost, measured.error)) }
+    });
+    Ok(Sensitivity { images: images.len(), layers: layers.collect() })
+}
+
+/// Those of which none is both cheaper and better than another, the cheapest first; of equal ones the first.
+fn undominated<T>(mut all: Vec<T>, of: impl Fn(&T) -> (u128, f64)) -> Vec<T> {
+    all.sort_by(|a, b| {
+        let ((cost_a, error_a), (cost_b, error_b)) = (of(a), of(b));
+        cost_a.cmp(&cost_b).then(error_a.total_cmp(&error_b))
+    });
+    let mut best = f64::INFINITY;
+    all.retain(|one| {
+        let is_better = of(one).1 < best;
+        best = best.min(of(one).1);
+        is_better
+    });
+    all
+}
+
+/// Images in memory, for they are read many times.
+pub(crate) struct KeptSamples(Vec<Sample>);
+
+impl KeptSamples {
+    fn read(samples: &dyn Samples) -> Result<Self, CompressError> {
+        let read = |index| samples.sample(index).map_err(inference::InferenceError::from);
+        Ok(Self((0..samples.len()).map(read).collect::<Result<_, _>>()?))
+    }
+}
+
+impl Samples for KeptSamples {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn sample(&self, index: usize) -> Result<Sample, SampleError> {
+        Ok(self.0[index].clone())
+    }
+}

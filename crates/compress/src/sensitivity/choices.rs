@@ -1,0 +1,104 @@
+//! Ways to quantize a layer, and which of them are worth a measurement.
+
+use network::MacLayer;
+use serde::{Deserialize, Serialize};
+
+use super::{SensitivityPlan, undominated};
+use crate::error::CompressError;
+use crate::quantize::{Granularity, LayerOptions, QuantizeOptions, StepRule, quantize};
+
+/// One way to quantize a layer.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Choice {
+    /// Bit width.
+    pub bits: u32,
+    /// Whether the levels are mid-rise.
+    pub mid_rise: bool,
+    /// What shares a step.
+    pub granularity: Granularity,
+    /// How a step is chosen.
+    pub step: StepRule,
+}
+
+/// Signal-to-noise ratios that layers are tried at, as powers of 2^(1/2): from 1.4 to 1000.
+const LEAST_POWER: u32 = 1;
+const MOST_POWER: u32 = 20;
+/// The width that clips nothing.
+const UNCLIPPED: u32 = 16;
+
+impl Choice {
+    /// The ways that are tried where nobody says which: widths from 2 to 8 bits that end at the largest magnitude or have
+    /// the least squared error, and steps of a chosen signal-to-noise ratio, which clip nothing. Each on both grids, and
+    /// with a step for the layer or for each filter.
+    pub fn usual() -> Vec<Choice> {
+        let widths = (2..=8).flat_map(|bits| [StepRule::MaxAbs, StepRule::Mse].map(|step| (bits, step)));
+        let ratios = (LEAST_POWER..=MOST_POWER).map(|power| StepRule::Snr(2f64.powf(f64::from(power) / 2.0)));
+        let rules: Vec<(u32, StepRule)> = widths.chain(ratios.map(|step| (UNCLIPPED, step))).collect();
+        let manners = [true, false]
+            .into_iter()
+            .flat_map(|mid_rise| [Granularity::Layer, Granularity::Filter].map(|granularity| (mid_rise, granularity)));
+        manners
+            .flat_map(|(mid_rise, granularity)| {
+                let choice = move |(bits, step)| Choice { bits, mid_rise, granularity, step };
+                rules.clone().into_iter().map(choice)
+            })
+            .collect()
+    }
+
+    /// The way as what one layer gets.
+    pub fn of_layer(&self, layer: &str) -> LayerOptions {
+        LayerOptions {
+            layer: layer.to_string(),
+            bits: Some(self.bits),
+            mid_rise: Some(self.mid_rise),
+            granularity: Some(self.granularity),
+            step: Some(self.step.clone()),
+        }
+    }
+
+    /// The way as what all layers get.
+    fn of_all(&self) -> QuantizeOptions {
+        QuantizeOptions {
+            bits: self.bits,
+            mid_rise: self.mid_rise,
+            granularity: self.granularity,
+            step: self.step.clone(),
+            ..QuantizeOptions::default()
+        }
+    }
+}
+
+/// A layer quantized in one way.
+pub(super) struct Candidate {
+    /// The first layer that has the tensor.
+    pub tensor: usize,
+    pub choice: Choice,
+    /// What all layers that have the tensor cost.
+    pub cost: u128,
+    /// The layers that have the tensor, quantized.
+    pub quantized: Vec<(usize, MacLayer)>,
+    /// `‖W − Ŵ‖² / ‖W‖²`.
+    noise: f64,
+}
+
+/// The ways of every layer that are worth a measurement: of which none has both less noise and less cost than another.
+pub(super) fn candidates(plan: &SensitivityPlan<'_>, first_uses: &[usize]) -> Result<Vec<Candidate>, CompressError> {
+    let mut by_tensor: Vec<Vec<Candidate>> = first_uses.iter().map(|_| Vec::new()).collect();
+    for choice in plan.choices {
+        let (quantized, report) = quantize(plan.network, &choice.of_all())?;
+        let costs = (plan.cost)(&quantized)?;
+        for (tensor, all) in by_tensor.iter_mut().enumerate().filter(|(tensor, _)| first_uses[*tensor] == *tensor) {
+            let uses = (0..first_uses.len()).filter(|&layer| first_uses[layer] == tensor);
+            all.push(Candidate {
+                tensor,
+                choice: choice.clone(),
+                cost: uses.clone().map(|layer| costs[layer]).sum(),
+                quantized: uses.map(|layer| (layer, quantized.layers()[layer].clone())).collect(),
+                noise: report.layers[tensor].snr.map_or(0.0, |ratio| 1.0 / ratio),
+            });
+        }
+    }
+    let worth = |all: Vec<Candidate>| undominated(all, |candidate| (candidate.cost, candidate.noise));
+    Ok(by_tensor.into_iter().flat_map(worth).collect())
+}
