@@ -7,7 +7,7 @@ mod correct;
 mod norms;
 
 use inference::{Lockstep, Moments, Samples, dequantize, mac_output_moments};
-use network::{LayerId, Network, NetworkBuilder, Note, NoteKind, Op};
+use network::{LayerId, MacLayer, Network, Note, NoteKind, Op, ValueId};
 use serde::{Deserialize, Serialize};
 
 use crate::error::CompressError;
@@ -89,83 +89,147 @@ pub fn reestimate<'a>(
         let problem = "there is none; at least one is expected".to_string();
         return Err(CompressError::Option { option: "images", problem });
     }
-    let (network, norms) = norms::own_statistics(network)?;
-    let mut report = ReestimateReport { images: images.len(), ..ReestimateReport::default() };
-    let original = original.into();
-    let corrected = layers_to_correct(&network, original, !norms.is_empty(), &mut report);
-    let wanted = match corrected.is_empty() {
-        true => Vec::new(),
-        false => mac_output_moments(original.network, images, &KernelExecutor::from_network(original.network)?)?,
-    };
-    let mut run = Run::new(&network, images, options.memory_bytes)?;
+    let task = Task::new(network, original.into(), images)?;
+    let mut report =
+        ReestimateReport { images: images.len(), notes: task.notes.clone(), ..ReestimateReport::default() };
+    let network = &task.network;
+    let mut run = Run::new(network, images, options.memory_bytes)?;
     if run.lockstep.restarts() {
         let (images, limit) = (images.len(), options.memory_bytes);
         let text = format!("activations of {images} images pass {limit} bytes: run again for every statistic");
         report.notes.push(Note::new(NoteKind::Consequence, text));
     }
-    for (index, node) in network.graph().nodes().iter().enumerate() {
-        if let Op::BatchNormalization { .. } = node.op {
-            let norm = norms.iter().find(|norm| norm.node == index).expect("every BatchNorm was found");
-            run.renew(norm)?;
-            report.batch_norms += 1;
-        }
-        if let Op::Mac(id) = node.op
-            && let Some((_, model)) = corrected.iter().find(|(layer, _)| *layer == id)
-        {
-            let wanted: Vec<Moments> = model.filters.iter().map(|&filter| wanted[model.layer.0][filter]).collect();
-            let left = run.correct(&network, index, id, &wanted)?;
-            report.corrected_layers += 1;
-            note_left(&network.layers()[id.0].name, left, &mut report);
+    let mut edited = network.edit();
+    for node in 0..network.graph().nodes().len() {
+        match run.renew(&task, network, node)? {
+            None => {}
+            Some(Renewed::Norm(statistics)) => {
+                statistics.iter().for_each(|(value, elements)| norms::set(&mut edited, *value, elements));
+                report.batch_norms += 1;
+            }
+            Some(Renewed::Layer { id, layer, left }) => {
+                note_left(&layer.name, left, &mut report);
+                edited.layers_mut()[id.0] = *layer;
+                report.corrected_layers += 1;
+            }
         }
     }
-    let done = rebuilt(run.edited, &network)?;
-    report.notes.extend(parted(&network, &done));
+    let done = rebuilt(edited, network)?;
+    report.notes.extend(parted(network, &done));
     Ok((done, report))
 }
 
-/// What is being re-estimated.
-struct Run<'a> {
+/// What is to be re-estimated of a network.
+pub(crate) struct Task {
+    /// The network, each of whose BatchNorms has constants of its own.
+    pub network: Network,
+    norms: Vec<Norm>,
+    /// The layers to correct, and the moments that their filters are brought to.
+    corrected: Vec<(LayerId, Vec<Moments>)>,
+    notes: Vec<Note>,
+}
+
+impl Task {
+    /// Finds what is to be re-estimated.
+    pub fn new(network: &Network, original: Original<'_>, images: &dyn Samples) -> Result<Self, CompressError> {
+        let (network, norms) = norms::own_statistics(network)?;
+        let mut notes = Vec::new();
+        let models = layers_to_correct(&network, original, !norms.is_empty(), &mut notes);
+        let wanted = match models.is_empty() {
+            true => Vec::new(),
+            false => mac_output_moments(original.network, images, &KernelExecutor::from_network(original.network)?)?,
+        };
+        let of_filters =
+            |model: &Model| model.filters.iter().map(|&filter| wanted[model.layer.0][filter]).collect::<Vec<_>>();
+        let corrected = models.iter().map(|(id, model)| (*id, of_filters(model))).collect();
+        Ok(Self { network, norms, corrected, notes })
+    }
+
+    /// A task that leaves all as it is.
+    pub fn nothing(network: &Network) -> Self {
+        Self { network: network.clone(), norms: Vec::new(), corrected: Vec::new(), notes: Vec::new() }
+    }
+}
+
+/// What became new at a node.
+pub(crate) enum Renewed {
+    /// Mean and variance of a BatchNorm.
+    Norm([(ValueId, Vec<f32>); 2]),
+    /// A layer, and how many of its filters were left alone.
+    Layer { id: LayerId, layer: Box<MacLayer>, left: usize },
+}
+
+/// Images on their way through a network whose statistics become new where they pass.
+pub(crate) struct Run<'a> {
     lockstep: Lockstep<'a>,
     executor: KernelExecutor,
-    edited: NetworkBuilder,
 }
 
 impl<'a> Run<'a> {
-    fn new(network: &Network, images: &'a dyn Samples, memory_bytes: u64) -> Result<Self, CompressError> {
-        Ok(Self {
-            lockstep: Lockstep::new(network, images, memory_bytes)?,
-            executor: KernelExecutor::from_network(network)?,
-            edited: network.edit(),
-        })
+    pub fn new(network: &Network, images: &'a dyn Samples, memory_bytes: u64) -> Result<Self, CompressError> {
+        let executor = KernelExecutor::from_network(network)?;
+        Ok(Self { lockstep: Lockstep::new(network, images, memory_bytes)?, executor })
+    }
+
+    /// The same images at the same node, which go on by themselves from here through other layers.
+    pub fn branch(&self, network: &Network, others: &[LayerId]) -> Result<Self, CompressError> {
+        let mut branch = Self { lockstep: self.lockstep.branch(), executor: self.executor.clone() };
+        for &id in others {
+            let layer = &network.layers()[id.0];
+            branch.executor.set_weights(id, layer, dequantize(network.weights(id)?))?;
+            branch.lockstep.set_layer(id, layer.clone());
+        }
+        Ok(branch)
+    }
+
+    /// Brings the images to a node.
+    pub fn advance(&mut self, node: usize) -> Result<(), CompressError> {
+        Ok(self.lockstep.advance(node, &self.executor)?)
+    }
+
+    /// What the network says about the images.
+    pub fn outputs(self) -> Result<Vec<f32>, CompressError> {
+        Ok(self.lockstep.outputs(&self.executor)?)
+    }
+
+    /// Renews what is to be renewed at a node. `network` is that of the task, perhaps with other layers.
+    pub fn renew(&mut self, task: &Task, network: &Network, node: usize) -> Result<Option<Renewed>, CompressError> {
+        if let Some(norm) = task.norms.iter().find(|norm| norm.node == node) {
+            return self.renew_norm(norm).map(Some);
+        }
+        if let Op::Mac(id) = network.graph().nodes()[node].op
+            && let Some((_, wanted)) = task.corrected.iter().find(|(layer, _)| *layer == id)
+        {
+            return self.correct(network, node, id, wanted).map(Some);
+        }
+        Ok(None)
     }
 
     /// Gives a BatchNorm the statistics of its input.
-    fn renew(&mut self, norm: &Norm) -> Result<(), CompressError> {
+    fn renew_norm(&mut self, norm: &Norm) -> Result<Renewed, CompressError> {
         let moments = self.lockstep.input_moments(norm.node, &self.executor)?;
         let means: Vec<f32> = moments.iter().map(|channel| channel.mean as f32).collect();
         let variances: Vec<f32> = moments.iter().map(|channel| channel.variance() as f32).collect();
-        for (value, elements) in [(norm.mean, means), (norm.variance, variances)] {
-            norms::set(&mut self.edited, value, &elements);
-            self.lockstep.set_constant(value, elements);
-        }
-        Ok(())
+        let renewed = [(norm.mean, means), (norm.variance, variances)];
+        renewed.iter().for_each(|(value, elements)| self.lockstep.set_constant(*value, elements.clone()));
+        Ok(Renewed::Norm(renewed))
     }
 
-    /// Brings a layer's filters to the moments that are wanted; returns how many were left alone.
+    /// Brings a layer's filters to the moments that are wanted.
     fn correct(
         &mut self,
         network: &Network,
         node: usize,
         id: LayerId,
         wanted: &[Moments],
-    ) -> Result<usize, CompressError> {
+    ) -> Result<Renewed, CompressError> {
         let found = self.lockstep.output_moments(node, &self.executor)?;
         let changes: Vec<Change> = found.iter().zip(wanted).map(|(found, wanted)| change(found, wanted)).collect();
         let (layer, weights) = changed(&network.layers()[id.0], network.weights(id)?, &changes);
         self.executor.set_weights(id, &layer, dequantize(weights))?;
         self.lockstep.set_layer(id, layer.clone());
-        self.edited.layers_mut()[id.0] = layer;
-        Ok(changes.iter().filter(|&&change| change == NO_CHANGE).count())
+        let left = changes.iter().filter(|&&change| change == NO_CHANGE).count();
+        Ok(Renewed::Layer { id, layer: Box::new(layer), left })
     }
 }
 
@@ -180,7 +244,7 @@ fn layers_to_correct(
     network: &Network,
     original: Original<'_>,
     has_norms: bool,
-    report: &mut ReestimateReport,
+    notes: &mut Vec<Note>,
 ) -> Vec<(LayerId, Model)> {
     let mut corrected = Vec::new();
     for (index, follows) in norms::followers(network).into_iter().enumerate() {
@@ -193,7 +257,7 @@ fn layers_to_correct(
             Some(model) => corrected.push((LayerId(index), model)),
             None => {
                 let problem = format!("the original has no layer of this name with {filters} filters; left as it is");
-                report.notes.push(Note::of_layer(NoteKind::Unchanged, &layer.name, problem));
+                notes.push(Note::of_layer(NoteKind::Unchanged, &layer.name, problem));
             }
         }
     }

@@ -13,9 +13,10 @@ mod choices;
 mod cost;
 mod measure;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use inference::{Sample, SampleError, Samples};
 use network::Network;
-use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::error::CompressError;
@@ -96,15 +97,11 @@ pub fn sensitivity(plan: &SensitivityPlan<'_>) -> Result<Sensitivity, CompressEr
     let first_uses = first_uses(plan.network);
     let candidates = choices::candidates(plan, &first_uses)?;
     let measurement = Measurement::new(plan, &images)?;
-    let done = std::sync::atomic::AtomicUsize::new(0);
+    let done = AtomicUsize::new(0);
     (plan.progress)(0, candidates.len());
-    let errors = candidates.par_iter().map(|candidate| {
-        let error = measurement.error_of(&candidate.quantized);
-        (plan.progress)(1 + done.fetch_add(1, std::sync::atomic::Ordering::Relaxed), candidates.len());
-        error
-    });
-    // Of several errors that of the first layer, whichever is found first.
-    let errors = errors.collect::<Vec<_>>().into_iter().collect::<Result<Vec<f64>, CompressError>>()?;
+    let errors = measurement.errors(&candidates, &|| {
+        (plan.progress)(1 + done.fetch_add(1, Ordering::Relaxed), candidates.len());
+    })?;
     let layers = first_uses.iter().enumerate().filter(|(layer, first)| layer == *first).map(|(tensor, _)| {
         let own = candidates.iter().zip(&errors).filter(|(candidate, _)| candidate.tensor == tensor);
         let measured = own.map(|(candidate, &error)| MeasuredChoice {

@@ -1,5 +1,7 @@
 //! The reference executor: MAC layers in 32-bit float.
 
+use std::sync::Arc;
+
 use network::{Cause, ErrorKind, Geometry, LayerId, LayerWeights, MacLayer, Network, WeightValues};
 
 use crate::adapter;
@@ -9,16 +11,17 @@ use crate::executor::{ExecutorError, MacExecutor};
 /// Computes MAC layers in 32-bit float, `alpha` and bias included.
 ///
 /// All weights are in memory: about as much as the network file holds in 32 bits.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct FloatExecutor {
-    weights: Vec<Vec<f32>>,
+    /// Copies of an executor share them.
+    weights: Vec<Arc<Vec<f32>>>,
 }
 
 impl FloatExecutor {
     /// Takes the weights of every layer, in the order of [`Network::layers`], each row-major `[filters, channels, kernel_h,
     /// kernel_w]`.
     pub fn new(weights: Vec<Vec<f32>>) -> Self {
-        Self { weights }
+        Self { weights: weights.into_iter().map(Arc::new).collect() }
     }
 
     /// Reads the weights of a network as its file gives them; quantized ones become `code / 2 · scale`.
@@ -37,7 +40,7 @@ impl FloatExecutor {
     ///
     /// If there is no such layer.
     pub fn set_weights(&mut self, id: LayerId, weights: Vec<f32>) {
-        self.weights[id.0] = weights;
+        self.weights[id.0] = Arc::new(weights);
     }
 }
 

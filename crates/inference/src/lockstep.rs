@@ -101,6 +101,49 @@ impl<'a> Lockstep<'a> {
         })
     }
 
+    /// The same images at the same node, which go on by themselves from here.
+    #[must_use]
+    pub fn branch(&self) -> Self {
+        let session = self.session.with_own_workspaces();
+        Self { session, samples: self.samples, held: self.held.clone(), position: self.position }
+    }
+
+    /// Brings all images to just before a node. Where images are run again for every question, nothing is done.
+    ///
+    /// # Errors
+    ///
+    /// [`InferenceError`] if an image cannot be read or a node before fails.
+    ///
+    /// # Panics
+    ///
+    /// As [`Lockstep::input_moments`].
+    pub fn advance(&mut self, node: usize, mac: &dyn MacExecutor) -> Result<(), InferenceError> {
+        match self.restarts() {
+            true => Ok(()),
+            false => self.each(node, mac, |_, _, _| Ok(()), |_| {}),
+        }
+    }
+
+    /// Runs all images to the end, and returns their outputs, one image after another.
+    ///
+    /// # Errors
+    ///
+    /// [`InferenceError`] if an image cannot be read or a node fails.
+    pub fn outputs(mut self, mac: &dyn MacExecutor) -> Result<Vec<f32>, InferenceError> {
+        let mut outputs = Vec::new();
+        let end = self.session.plan.steps.len();
+        let look = |session: &Session, workspace: &mut Workspace, images: usize| {
+            let output = workspace.values[session.plan.output].take();
+            let mut output = output.expect("the plan checks that a node makes the output").data;
+            output.truncate(output.len() / session.batch() * images);
+            Ok(output)
+        };
+        self.each(end, mac, look, |found: Vec<Vec<f32>>| {
+            found.iter().for_each(|part| outputs.extend_from_slice(part))
+        })?;
+        Ok(outputs)
+    }
+
     /// Replaces a constant that nodes from here on read, elements row-major in its shape.
     ///
     /// # Panics
@@ -121,14 +164,27 @@ impl<'a> Lockstep<'a> {
         self.session.layers[id.0] = layer;
     }
 
-    /// Brings all images to just before a node, looks at each, and merges what was found in the order of images. `look`
-    /// is told how many images of the batch are not stand-ins.
+    /// Brings all images to just before a node, looks at each, and merges the moments that are found in the order of images.
     fn survey(
         &mut self,
         node: usize,
         mac: &dyn MacExecutor,
         look: impl Fn(&Session, &mut Workspace, usize) -> Result<Vec<Moments>, InferenceError> + Sync,
     ) -> Result<Vec<Moments>, InferenceError> {
+        let mut total = Vec::new();
+        self.each(node, mac, look, |found| total = merge_all(std::mem::take(&mut total), found))?;
+        Ok(total)
+    }
+
+    /// Brings all images to just before a node, looks at each batch, and hands on what is found, in the order of images and
+    /// some batches at a time. `look` is told how many images of the batch are not stand-ins.
+    fn each<T: Send>(
+        &mut self,
+        node: usize,
+        mac: &dyn MacExecutor,
+        look: impl Fn(&Session, &mut Workspace, usize) -> Result<T, InferenceError> + Sync,
+        mut take: impl FnMut(Vec<T>),
+    ) -> Result<(), InferenceError> {
         assert!(node >= self.position, "node {node} comes after node {} was passed", self.position);
         let (session, samples, position) = (&self.session, self.samples, self.position);
         let batch = session.batch();
@@ -140,9 +196,8 @@ impl<'a> Lockstep<'a> {
             session.run_steps(position..node, workspace, mac, None)?;
             look(session, workspace, batch.min(samples.len() - index * batch))
         };
-        let mut total = Vec::new();
         for start in (0..samples.len().div_ceil(batch)).step_by(CHUNK) {
-            let found: Result<Vec<Vec<Moments>>, InferenceError> = match &mut self.held {
+            let found: Result<Vec<T>, InferenceError> = match &mut self.held {
                 Some(held) => held[start..]
                     .par_iter_mut()
                     .take(CHUNK)
@@ -163,12 +218,12 @@ impl<'a> Lockstep<'a> {
                     })
                     .collect(),
             };
-            total = merge_all(total, found?);
+            take(found?);
         }
         if self.held.is_some() {
             self.position = node;
         }
-        Ok(total)
+        Ok(())
     }
 }
 

@@ -10,7 +10,7 @@ use crate::ops::{ValueSpec, check_coordinates, check_integer, is_computed_on_int
 const MAX_LIVE_BYTES: u128 = 4 << 30;
 
 /// A graph made ready to run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub steps: Vec<Step>,
     /// By value; the constants that a step reads.
@@ -23,7 +23,7 @@ pub(crate) struct Plan {
 }
 
 /// One node.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub name: String,
     pub op: Op,

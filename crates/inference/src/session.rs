@@ -65,6 +65,12 @@ impl Session {
         })
     }
 
+    /// The same session with memory of its own.
+    pub(crate) fn with_own_workspaces(&self) -> Self {
+        let (plan, layers) = (self.plan.clone(), self.layers.clone());
+        Self { plan, layers, batch: self.batch, workspaces: Mutex::default() }
+    }
+
     /// Shape of the input, batch first: what [`Session::run`] takes.
     pub fn input_shape(&self) -> &[usize] {
         &self.plan.input_spec.shape

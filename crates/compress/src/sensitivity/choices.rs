@@ -21,9 +21,8 @@ pub struct Choice {
     pub step: StepRule,
 }
 
-/// Signal-to-noise ratios that layers are tried at, as powers of 2^(1/2): from 1.4 to 1000.
-const LEAST_POWER: u32 = 1;
-const MOST_POWER: u32 = 20;
+/// Signal-to-noise ratios that layers are tried at, as powers of two, from `2^(1/2)` to `2^10`.
+const HALF_POWERS: [u32; 14] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 20];
 /// The width that clips nothing.
 const UNCLIPPED: u32 = 16;
 
@@ -33,7 +32,7 @@ impl Choice {
     /// with a step for the layer or for each filter.
     pub fn usual() -> Vec<Choice> {
         let widths = (2..=8).flat_map(|bits| [StepRule::MaxAbs, StepRule::Mse].map(|step| (bits, step)));
-        let ratios = (LEAST_POWER..=MOST_POWER).map(|power| StepRule::Snr(2f64.powf(f64::from(power) / 2.0)));
+        let ratios = HALF_POWERS.into_iter().map(|power| StepRule::Snr(2f64.powf(f64::from(power) / 2.0)));
         let rules: Vec<(u32, StepRule)> = widths.chain(ratios.map(|step| (UNCLIPPED, step))).collect();
         let manners = [true, false]
             .into_iter()

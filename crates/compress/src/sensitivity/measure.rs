@@ -1,20 +1,21 @@
 //! How far the output of a network moves when one of its layers is quantized.
+//!
+//! All images go through the network once, node by node. Where they reach a layer, they branch off for each way to
+//! quantize it, so that no way computes the layers before it again.
 
-use inference::{Samples, Session, gather};
-use network::{MacLayer, Network};
+use network::{LayerId, MacLayer, Network, Op};
 use rayon::prelude::*;
 
+use super::choices::Candidate;
 use super::{KeptSamples, SensitivityPlan};
 use crate::error::CompressError;
-use crate::executor::KernelExecutor;
-use crate::reestimate::{Original, ReestimateOptions, reestimate};
+use crate::reestimate::{ReestimateOptions, Run, Task};
 
-/// A network whose layers are quantized one at a time, and its outputs without that.
+/// A network whose layers are quantized one at a time, and what it says without that.
 pub(super) struct Measurement<'a> {
-    network: &'a Network,
-    original: Original<'a>,
+    task: Task,
     images: &'a KeptSamples,
-    reestimate: Option<ReestimateOptions>,
+    memory_bytes: u64,
     /// Outputs of all images, one image after another.
     outputs: Vec<f32>,
     /// `Σ (y − ȳ)²`.
@@ -22,53 +23,80 @@ pub(super) struct Measurement<'a> {
 }
 
 impl<'a> Measurement<'a> {
-    pub fn new(plan: &'a SensitivityPlan<'a>, images: &'a KeptSamples) -> Result<Self, CompressError> {
-        // Each thread measures one layer and holds the activations of its own images.
-        let memory_bytes = ReestimateOptions::default().memory_bytes / rayon::current_num_threads() as u64;
-        let mut measurement = Self {
-            network: plan.network,
-            original: plan.original,
-            images,
-            reestimate: plan.reestimate.then_some(ReestimateOptions { memory_bytes }),
-            outputs: Vec::new(),
-            spread: 0.0,
+    pub fn new(plan: &SensitivityPlan<'_>, images: &'a KeptSamples) -> Result<Self, CompressError> {
+        let task = match plan.reestimate {
+            true => Task::new(plan.network, plan.original, images)?,
+            false => Task::nothing(plan.network),
         };
-        measurement.outputs = measurement.outputs_of(plan.network)?;
-        measurement.spread = spread(&measurement.outputs, measurement.outputs.len() / images.len());
+        // Each thread has a branch with the activations of its own images.
+        let branches = rayon::current_num_threads() as u64 + 1;
+        let memory_bytes = ReestimateOptions::default().memory_bytes / branches;
+        let mut measurement = Self { task, images, memory_bytes, outputs: Vec::new(), spread: 0.0 };
+        let run = Run::new(&measurement.task.network, images, memory_bytes)?;
+        measurement.outputs = measurement.finish(run, &measurement.task.network, 0)?;
+        measurement.spread = spread(&measurement.outputs, measurement.outputs.len() / images.0.len());
         Ok(measurement)
     }
 
-    /// The error with these layers in place of the network's own: `Σ (y − ŷ)² / Σ (y − ȳ)²`.
-    pub fn error_of(&self, quantized: &[(usize, MacLayer)]) -> Result<f64, CompressError> {
-        let mut layers = self.network.layers().to_vec();
+    /// The error of every candidate, in their order: `Σ (y − ŷ)² / Σ (y − ȳ)²`. `done` is called after each.
+    pub fn errors(&self, candidates: &[Candidate], done: &(dyn Fn() + Sync)) -> Result<Vec<f64>, CompressError> {
+        let network = &self.task.network;
+        let mut run = Run::new(network, self.images, self.memory_bytes)?;
+        let mut errors = vec![0.0; candidates.len()];
+        let first_nodes = first_nodes(network);
+        for node in 0..network.graph().nodes().len() {
+            for layer in (0..first_nodes.len()).filter(|&layer| first_nodes[layer] == node) {
+                let own = |candidate: &&(usize, &Candidate)| candidate.1.tensor == layer;
+                let own: Vec<(usize, &Candidate)> = candidates.iter().enumerate().filter(|one| own(&one)).collect();
+                run.advance(node)?;
+                let measured = own.par_iter().map(|(_, candidate)| {
+                    let error = self.error_of(&run, &candidate.quantized, node);
+                    done();
+                    error
+                });
+                // Of several errors that of the first way, whichever is found first.
+                for ((place, _), error) in own.iter().zip(measured.collect::<Vec<_>>()) {
+                    errors[*place] = error?;
+                }
+            }
+            run.renew(&self.task, network, node)?;
+        }
+        Ok(errors)
+    }
+
+    /// The error with these layers in place of the network's own, for images that have come to a node before the first.
+    fn error_of(&self, run: &Run<'_>, quantized: &[(usize, MacLayer)], node: usize) -> Result<f64, CompressError> {
+        let mut layers = self.task.network.layers().to_vec();
         for (layer, quantized) in quantized {
             layers[*layer] = quantized.clone();
         }
-        let network = crate::rebuild::with_layers(self.network, layers)?;
-        let outputs = self.outputs_of(&network)?;
+        let network = crate::rebuild::with_layers(&self.task.network, layers)?;
+        let others: Vec<LayerId> = quantized.iter().map(|(layer, _)| LayerId(*layer)).collect();
+        let outputs = self.finish(run.branch(&network, &others)?, &network, node)?;
         let squares = self.outputs.iter().zip(&outputs).map(|(y, moved)| (f64::from(*y) - f64::from(*moved)).powi(2));
         let moved: f64 = squares.sum();
         Ok(if moved == 0.0 { 0.0 } else { moved / self.spread })
     }
 
-    /// Outputs of a network on all images, its statistics re-estimated first where that is asked for.
-    fn outputs_of(&self, network: &Network) -> Result<Vec<f32>, CompressError> {
-        let renewed = match &self.reestimate {
-            Some(options) => Some(reestimate(network, self.original, self.images, options)?.0),
-            None => None,
-        };
-        let network = renewed.as_ref().unwrap_or(network);
-        let (session, executor) = (Session::new(network)?, KernelExecutor::from_network(network)?);
-        let batch = session.batch();
-        let starts: Vec<usize> = (0..self.images.len()).step_by(batch).collect();
-        let outputs = starts.into_par_iter().map(|start| {
-            let (input, _) = gather(self.images, start, batch).map_err(inference::InferenceError::from)?;
-            let mut output = session.run(&input, &executor, None)?;
-            output.truncate(output.len() / batch * batch.min(self.images.len() - start));
-            Ok(output)
-        });
-        Ok(outputs.collect::<Result<Vec<_>, CompressError>>()?.concat())
+    /// Outputs of a run that goes on from a node.
+    fn finish(&self, mut run: Run<'_>, network: &Network, from: usize) -> Result<Vec<f32>, CompressError> {
+        for node in from..network.graph().nodes().len() {
+            run.renew(&self.task, network, node)?;
+        }
+        run.outputs()
     }
+}
+
+/// By layer, the first node that computes with its weights: its own, or the one that goes through the steps of a recurrent
+/// operator, which asks for the products of each.
+fn first_nodes(network: &Network) -> Vec<usize> {
+    let graph = network.graph();
+    let node_of = |layer: usize| {
+        let own = graph.nodes().iter().position(|node| matches!(node.op, Op::Mac(id) if id.0 == layer));
+        let steps = network.multiplies_states(LayerId(layer)).then(|| graph.producer(network.layers()[layer].input));
+        steps.flatten().map(|node| node.0).or(own).expect("every layer of a network that runs is a node of its graph")
+    };
+    (0..network.layers().len()).map(node_of).collect()
 }
 
 /// `Σ (y − ȳ)²`, each of the `len` outputs around its own mean over the images.

@@ -7,5 +7,6 @@ mod prune_properties;
 mod prune_support;
 mod quantize;
 mod reestimate;
+mod sensitivity;
 mod ties;
 mod transposed;

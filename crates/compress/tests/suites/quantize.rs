@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use compress::{Allocation, Granularity, QuantizeOptions, StepRule, esn_a_profile, esn_a_trace, quantize};
+use compress::{
+    Allocation, Granularity, LayerOptions, QuantizeOptions, StepRule, esn_a_profile, esn_a_trace, quantize,
+};
 use esn::{BitConvention, BitWidth, Grid, LayerEsn, quantization_noise, quantize_max_abs};
 use network::{DataType, Network, NoteKind};
 
@@ -415,6 +417,80 @@ fn the_first_and_last_layer_keep_their_own_width() {
         assert_eq!((report.layers[0].bits, report.layers[2].bits), (8.0, 6.0), "{allocation:?}");
         let top = |l: usize| quantized_weights(&quantized, l).0.codes().iter().map(|c| c.abs()).max().unwrap();
         assert_eq!((top(0), top(2)), (255, 63), "{allocation:?}");
+    });
+}
+
+#[test]
+fn a_layer_of_its_own_is_what_a_network_of_its_options_has() {
+    let network = small();
+    let own = [
+        LayerOptions { layer: "layer0".to_string(), bits: Some(8), ..LayerOptions::default() },
+        LayerOptions {
+            layer: "layer1".to_string(),
+            bits: Some(5),
+            mid_rise: Some(false),
+            granularity: Some(Granularity::Filter),
+            step: Some(StepRule::Mse),
+        },
+    ];
+    let mixed = QuantizeOptions { layers: own.to_vec(), ..options(3, StepRule::MaxAbs) };
+    let (found, report) = quantize(&network, &mixed).unwrap();
+    let alone = [
+        options(8, StepRule::MaxAbs),
+        by_filter(QuantizeOptions { mid_rise: false, ..options(5, StepRule::Mse) }),
+        options(3, StepRule::MaxAbs),
+    ];
+    check_all(alone.iter().enumerate(), |&(layer, options)| {
+        let (expected, expected_report) = quantize(&network, options).unwrap();
+        assert_eq!(quantized_weights(&found, layer), quantized_weights(&expected, layer), "layer {layer}");
+        assert_eq!(report.layers[layer], expected_report.layers[layer], "layer {layer}");
+    });
+    assert_eq!(mixed.label(), "3 bits, 2 layers of their own 5 to 8 bits");
+    assert_eq!(mixed.nominal_bits(), 3);
+}
+
+#[test]
+fn layers_of_their_own_that_mean_nothing_are_refused() {
+    let network = small();
+    let own = |layer: &str| LayerOptions { layer: layer.to_string(), bits: Some(5), ..LayerOptions::default() };
+    let with = |layers: Vec<LayerOptions>| QuantizeOptions { layers, ..options(4, StepRule::MaxAbs) };
+    let shared = || by_filter(QuantizeOptions { allocation: Some(Allocation::AverageBits(3.0)), ..with(vec![]) });
+    let cases = [
+        (with(vec![own("layer9")]), "there is no layer \"layer9\"; the network's 3 layers begin with layer0, layer1"),
+        (with(vec![own("layer1"), own("layer1")]), "layer layer1 stands there twice"),
+        (with(vec![LayerOptions { bits: Some(17), ..own("layer1") }]), "layer layer1: a bit width is 1 to 16, not 17"),
+        (
+            with(vec![LayerOptions { bits: Some(1), mid_rise: Some(false), ..own("layer1") }]),
+            "layer layer1: at 1 bit the mid-tread grid has no level but 0",
+        ),
+        (with(vec![LayerOptions { step: Some(StepRule::EsnA(9.0)), ..own("layer1") }]), "one of the network"),
+        (
+            QuantizeOptions {
+                step: StepRule::EsnA(9.0),
+                ..with(vec![LayerOptions { step: Some(StepRule::Mse), ..own("layer1") }])
+            },
+            "one of the network",
+        ),
+        (QuantizeOptions { first_bits: Some(8), ..with(vec![own("layer0")]) }, "5 bits there and 8 by its place"),
+        (QuantizeOptions { last_bits: Some(8), ..with(vec![own("layer2")]) }, "5 bits there and 8 by its place"),
+        (
+            QuantizeOptions {
+                layers: vec![LayerOptions { granularity: Some(Granularity::Layer), ..own("layer1") }],
+                ..shared()
+            },
+            "granularity = filter",
+        ),
+        (
+            QuantizeOptions {
+                layers: vec![LayerOptions { step: Some(StepRule::Snr(9.0)), ..own("layer1") }],
+                ..shared()
+            },
+            "bits by filter go with",
+        ),
+    ];
+    check_all(cases, |(options, expected)| {
+        let message = error(&network, options);
+        assert!(message.contains(expected), "{message}: {expected}");
     });
 }
 

@@ -1,0 +1,132 @@
+//! Is the error of a layer that of the whole network with this layer quantized, and does a budget go where it should?
+
+use compress::{
+    Choice, CompressError, Granularity, KernelExecutor, Original, QuantizeOptions, ReestimateOptions, Sensitivity,
+    SensitivityPlan, SharedCost, StepRule, quantize, reestimate, sensitivity,
+};
+use inference::{Sample, SampleError, Samples, Session};
+use network::Network;
+use network::architectures::{Architecture, Family, Shortcut, build};
+
+use testkit::{check_all, weights};
+
+/// Made-up images of so many numbers.
+struct Numbers {
+    count: usize,
+    size: usize,
+}
+
+impl Samples for Numbers {
+    fn len(&self) -> usize {
+        self.count
+    }
+
+    fn sample(&self, index: usize) -> Result<Sample, SampleError> {
+        let values = weights(700 + index as u64, self.size).iter().map(|x| x * 4.0).collect();
+        Ok(Sample { values, label: None })
+    }
+}
+
+const IMAGES: Numbers = Numbers { count: 6, size: 3 * 8 * 8 };
+
+/// ResNet-8 on images of 8 × 8 pixels, with BatchNorms.
+fn small() -> Network {
+    let family = Family::CifarResNet { depth: 8, shortcut: Shortcut::A };
+    build(&Architecture { width: 0.25, input_size: 8, ..Architecture::new(family) }).expect("it can be made")
+}
+
+fn choice(bits: u32, mid_rise: bool) -> Choice {
+    Choice { bits, mid_rise, granularity: Granularity::Layer, step: StepRule::MaxAbs }
+}
+
+fn measured(network: &Network, choices: &[Choice], reestimate: bool) -> Result<Sensitivity, CompressError> {
+    sensitivity(&SensitivityPlan {
+        network,
+        original: Original::from(network),
+        images: &IMAGES,
+        choices,
+        cost: &|network| SharedCost::EsnD.of_layers(network),
+        reestimate,
+        progress: &|_, _| {},
+    })
+}
+
+/// Outputs of all images, computed one image after another.
+fn outputs(network: &Network, renewed: bool) -> Vec<f32> {
+    let renewed = renewed.then(|| reestimate(network, network, &IMAGES, &ReestimateOptions::default()).unwrap().0);
+    let network = renewed.as_ref().unwrap_or(network);
+    let (session, executor) = (Session::new(network).unwrap(), KernelExecutor::from_network(network).unwrap());
+    let run = |index| session.run(&IMAGES.sample(index).unwrap().values, &executor, None).unwrap();
+    (0..IMAGES.count).flat_map(run).collect()
+}
+
+/// The network with one layer of another.
+fn with_layer(network: &Network, other: &Network, layer: usize) -> Network {
+    let mut edited = network.edit();
+    edited.layers_mut()[layer] = other.layers()[layer].clone();
+    edited.finish().expect("the layer fits")
+}
+
+#[test]
+fn the_error_of_a_layer_is_that_of_the_whole_network() {
+    let network = small();
+    let two_bits = QuantizeOptions { bits: 2, ..QuantizeOptions::default() };
+    let (quantized, _) = quantize(&network, &two_bits).unwrap();
+    check_all([false, true], |&renewed| {
+        let found = measured(&network, &[choice(2, true)], renewed).unwrap();
+        assert_eq!(found.layers.len(), network.layers().len());
+        let real = outputs(&network, renewed);
+        let classes = real.len() / IMAGES.count;
+        let mean = |class: usize| (0..IMAGES.count).map(|i| f64::from(real[i * classes + class])).sum::<f64>() / 6.0;
+        let spread: f64 = real.iter().enumerate().map(|(i, &y)| (f64::from(y) - mean(i % classes)).powi(2)).sum();
+        for (layer, found) in found.layers.iter().enumerate() {
+            let moved = outputs(&with_layer(&network, &quantized, layer), renewed);
+            let squares = real.iter().zip(&moved).map(|(y, z)| (f64::from(*y) - f64::from(*z)).powi(2));
+            let expected = squares.sum::<f64>() / spread;
+            let error = found.choices[0].error;
+            assert!((error / expected - 1.0).abs() < 1e-9, "layer {}: {error}, {expected}", found.layer);
+        }
+    });
+}
+
+#[test]
+fn a_network_costs_what_its_allotment_says() {
+    let network = small();
+    let choices: Vec<Choice> = (2..=8).flat_map(|bits| [choice(bits, true), choice(bits, false)]).collect();
+    let found = measured(&network, &choices, true).unwrap();
+    let frontier = found.frontier();
+    let (least, most) = (frontier[0].cost, frontier[frontier.len() - 1].cost);
+    check_all([least, (least + most) / 3, (least + most) / 2, most], |&budget| {
+        let chosen = found.allocate(budget).unwrap();
+        assert!(chosen.cost <= budget, "{} of {budget}", chosen.cost);
+        let (quantized, _) = quantize(&network, &chosen.options()).unwrap();
+        let cost: u128 = SharedCost::EsnD.of_layers(&quantized).unwrap().into_iter().sum();
+        assert_eq!(cost, chosen.cost);
+    });
+    assert!(frontier.windows(2).all(|pair| pair[0].cost < pair[1].cost && pair[0].error > pair[1].error));
+    let message = found.allocate(least - 1).expect_err("too little").to_string();
+    assert!(message.contains("the cheapest choices of all layers come to"), "{message}");
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    let network = small();
+    let choices = [choice(2, true), choice(3, false), choice(4, true)];
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start");
+        pool.install(|| measured(&network, &choices, true).unwrap())
+    };
+    assert_eq!(on(1), on(3));
+}
+
+#[test]
+fn nothing_to_measure_is_refused() {
+    let network = small();
+    let message = measured(&network, &[], false).expect_err("no choice").to_string();
+    assert!(message.starts_with("choices: there is none"), "{message}");
+    check_all([0.0, -1.0, f64::NAN, f64::INFINITY], |&budget| {
+        let message = SharedCost::EsnA.units(budget).expect_err("no budget").to_string();
+        assert!(message.contains("expected a number above 0"), "{message}");
+    });
+    assert_eq!(SharedCost::EsnA.units(2.75).unwrap(), 11);
+}
