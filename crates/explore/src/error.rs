@@ -22,6 +22,14 @@ pub enum ExploreError {
         /// Key, what was expected, what was found.
         problem: String,
     },
+    /// A point that was asked for is none that an open plan can run.
+    #[error("{}: {problem}", plan.display())]
+    Point {
+        /// The plan.
+        plan: PathBuf,
+        /// Key or option, what was expected, what was found.
+        problem: String,
+    },
     /// Hardware of a plan whose cost depends on activations: a sweep counts none.
     #[error("{}: hardware {hardware:?}: unsupported in a sweep: its cost depends on the activations", path.display())]
     NeedsImages {
@@ -100,7 +108,7 @@ impl Failure for ExploreError {
             ExploreError::NeedsImages { .. } => ErrorKind::Unsupported,
             ExploreError::Named { .. } | ExploreError::Io { .. } => ErrorKind::Io,
             ExploreError::Store { kind, .. } => *kind,
-            ExploreError::StoreInUse { .. } => ErrorKind::BadArgument,
+            ExploreError::StoreInUse { .. } | ExploreError::Point { .. } => ErrorKind::BadArgument,
             ExploreError::Threads(_) => ErrorKind::OutOfLimits,
             ExploreError::Landscape { source, .. } => source.kind(),
             ExploreError::Run(error) => error.kind(),
@@ -122,6 +130,7 @@ impl Failure for ExploreError {
             ExploreError::Compress(error) => error.mend(),
             ExploreError::Shared(error) => error.mend(),
             ExploreError::Plan { .. }
+            | ExploreError::Point { .. }
             | ExploreError::Named { .. }
             | ExploreError::Store { .. }
             | ExploreError::Io { .. }

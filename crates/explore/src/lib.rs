@@ -1,7 +1,7 @@
 //! Many runs: which network, compression and hardware give the most accuracy for the least cost?
 //!
-//! [`sweep::sweep`] runs every point of a plan and keeps each result in a [`store::Store`], one SQLite file. [`pareto`]
-//! finds the points of a store that no other beats in cost and accuracy. [`landscape`] runs one synthetic layer in many
+//! [`sweep::sweep`] runs every point of a plan and keeps each result in a [`store::Store`], one SQLite file. A
+//! [`sweep::OpenPlan`] does so for points that are asked for one after another. [`pareto`] finds the points of a store that no other beats in cost and accuracy. [`landscape`] runs one synthetic layer in many
 //! forms on every hardware.
 //!
 //! ```
@@ -27,7 +27,7 @@
 //! configuration.rs    what the result of a point depends on, and the key made of it
 //! store/              rows, and the SQLite file that holds them
 //! pareto/             costs and accuracies of rows; the frontier
-//! sweep/              plan -> inputs -> point -> sweep
+//! sweep/              plan -> inputs -> pruned -> point -> open -> sweep
 //! landscape/          one synthetic layer on every hardware; knows neither plan nor store
 //! ```
 

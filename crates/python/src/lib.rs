@@ -8,6 +8,7 @@ mod errors;
 mod many;
 mod network;
 mod options;
+mod plan;
 mod work;
 
 use pyo3::prelude::*;
@@ -21,6 +22,8 @@ mod _esnsim {
     use crate::many::{landscape, new, pareto, sweep};
     #[pymodule_export]
     use crate::network::{Compressed, Network, Run, hardware, open};
+    #[pymodule_export]
+    use crate::plan::OpenPlan;
 
     use super::*;
 

@@ -6,7 +6,7 @@ use esnsim::{ArchitectureRequest, BitWidth, Error};
 use explore::landscape::{LandscapePlan, landscape as cost_landscape};
 use explore::pareto::{Accuracy, Cost};
 use explore::store::Store;
-use explore::sweep::{Plan, Shard, SweepOptions};
+use explore::sweep::{Plan, RunOptions, Shard, SweepOptions, SweepReport};
 use network::architectures::{Fan, Shortcut, build};
 use pyo3::prelude::*;
 use report::text::{frontier_table, landscape_table};
@@ -54,7 +54,19 @@ pub fn new(
 
 /// How many points: of the plan, found in the store, run, failed, short of what was asked for, and on which an ideal engine and
 /// its metric differ.
-type Counts = (usize, usize, usize, usize, usize, usize);
+pub(crate) type Counts = (usize, usize, usize, usize, usize, usize);
+
+pub(crate) fn counts(report: &SweepReport) -> Counts {
+    (report.points, report.found, report.run, report.failed, report.short, report.differing)
+}
+
+/// GiB of memory, as bytes.
+pub(crate) fn memory_bytes(gibibytes: f64) -> PyResult<u64> {
+    match (0.25..=65536.0).contains(&gibibytes) {
+        true => Ok((gibibytes * f64::from(1u32 << 30)) as u64),
+        false => Err(bad_argument(format!("memory is {gibibytes} GiB; expected 0.25 to 65536"))),
+    }
+}
 
 /// Runs every point of a plan that the store does not have.
 #[pyfunction]
@@ -76,20 +88,20 @@ pub fn sweep(
         }
         shard => shard.map(|(index, of)| Shard { index, of }),
     };
-    if !(0.25..=65536.0).contains(&memory) {
-        return Err(bad_argument(format!("memory is {memory} GiB; expected 0.25 to 65536")));
-    }
+    let memory_bytes = memory_bytes(memory)?;
     let work = |watch: &Watch| -> Result<Counts, Error> {
         let plan = Plan::read(&plan)?;
         let options = SweepOptions {
             shard,
-            threads: threads.unwrap_or(0),
-            memory_bytes: (memory * f64::from(1u32 << 30)) as u64,
-            retry_failed,
-            progress: &|progress| watch.points(progress.done as u64, progress.to_do as u64),
+            memory_bytes,
+            run: RunOptions {
+                threads: threads.unwrap_or(0),
+                retry_failed,
+                progress: &|progress| watch.points(progress.done as u64, progress.to_do as u64),
+                image: &|| watch.check(),
+            },
         };
-        let report = esnsim::sweep(&plan, &store, &options)?;
-        Ok((report.points, report.found, report.run, report.failed, report.short, report.differing))
+        Ok(counts(&esnsim::sweep(&plan, &store, &options)?))
     };
     on_threads(py, threads, progress, work)
 }

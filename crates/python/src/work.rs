@@ -44,7 +44,7 @@ impl Watch {
     }
 
     /// Leaves the work if it was stopped.
-    fn check(&self) {
+    pub fn check(&self) {
         if self.is_stopped.load(Ordering::Relaxed) {
             resume_unwind(Box::new(Stopped));
         }

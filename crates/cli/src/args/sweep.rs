@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use explore::sweep::{Progress, Shard, SweepOptions as SweepRequest};
+use explore::sweep::{Progress, RunOptions, Shard, SweepOptions as SweepRequest};
 
 use super::groups::{GENERAL, OUTPUT, POINTS};
 use super::parse::{gibibytes, shard};
@@ -51,10 +51,13 @@ impl SweepOptions {
     pub fn request<'a>(&self, progress: &'a (dyn Fn(&Progress<'_>) + Sync)) -> SweepRequest<'a> {
         SweepRequest {
             shard: self.shard,
-            threads: self.threads.count.unwrap_or(0),
             memory_bytes: self.memory_bytes,
-            retry_failed: self.retry_failed,
-            progress,
+            run: RunOptions {
+                threads: self.threads.count.unwrap_or(0),
+                retry_failed: self.retry_failed,
+                progress,
+                image: &|| {},
+            },
         }
     }
 }

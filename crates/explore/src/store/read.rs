@@ -6,7 +6,7 @@ use std::str::FromStr;
 use esn::Quarters;
 use network::ErrorKind;
 use runner::Score;
-use rusqlite::Row;
+use rusqlite::{Row, params_from_iter};
 
 use super::row::{HardwareRow, PointAccuracy, PointCosts, PointRow, Status};
 use super::write::{HARDWARE_COLUMNS, POINT_COLUMNS};
@@ -64,14 +64,28 @@ impl Store {
     ///
     /// As [`Store::statuses`]; a column that holds what it should not is named.
     pub fn rows(&self) -> Result<Vec<PointRow>, ExploreError> {
-        let mut hardware = self.hardware()?;
+        self.read_rows(None)
+    }
+
+    /// The points of these keys, in their order; none where the store has no such point.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::rows`].
+    pub fn rows_of<K: AsRef<str>>(&self, keys: &[K]) -> Result<Vec<Option<PointRow>>, ExploreError> {
+        keys.iter().map(|key| Ok(self.read_rows(Some(key.as_ref()))?.pop())).collect()
+    }
+
+    /// Every point, or that of a key.
+    fn read_rows(&self, key: Option<&str>) -> Result<Vec<PointRow>, ExploreError> {
+        let mut hardware = self.hardware(key)?;
         let columns = match self.has_effective_macs().map_err(|e| self.failed(&e))? {
             true => POINT_COLUMNS.to_string(),
             false => POINT_COLUMNS.replace("effective_macs", "NULL AS effective_macs"),
         };
-        let sql = format!("SELECT {columns} FROM points ORDER BY key");
+        let sql = format!("SELECT {columns} FROM points {} ORDER BY key", filter(key));
         let mut statement = self.connection.prepare(&sql).map_err(|e| self.failed(&e))?;
-        let mut rows = statement.query([]).map_err(|e| self.failed(&e))?;
+        let mut rows = statement.query(params_from_iter(key)).map_err(|e| self.failed(&e))?;
         let mut points = Vec::new();
         while let Some(row) = rows.next().map_err(|e| self.failed(&e))? {
             let wrong = |wrong| problem(&self.path, ErrorKind::InvalidFile, format!("points: {wrong}"));
@@ -86,10 +100,10 @@ impl Store {
         Ok(points)
     }
 
-    fn hardware(&self) -> Result<HashMap<String, Vec<HardwareRow>>, ExploreError> {
-        let sql = format!("SELECT {HARDWARE_COLUMNS}, key FROM hardware ORDER BY key, position");
+    fn hardware(&self, key: Option<&str>) -> Result<HashMap<String, Vec<HardwareRow>>, ExploreError> {
+        let sql = format!("SELECT {HARDWARE_COLUMNS}, key FROM hardware {} ORDER BY key, position", filter(key));
         let mut statement = self.connection.prepare(&sql).map_err(|e| self.failed(&e))?;
-        let mut rows = statement.query([]).map_err(|e| self.failed(&e))?;
+        let mut rows = statement.query(params_from_iter(key)).map_err(|e| self.failed(&e))?;
         let mut by_key: HashMap<String, Vec<HardwareRow>> = HashMap::new();
         while let Some(row) = rows.next().map_err(|e| self.failed(&e))? {
             let wrong = |wrong| problem(&self.path, ErrorKind::InvalidFile, format!("hardware: {wrong}"));
@@ -98,6 +112,10 @@ impl Store {
         }
         Ok(by_key)
     }
+}
+
+fn filter(key: Option<&str>) -> &'static str {
+    if key.is_some() { "WHERE key = ?" } else { "" }
 }
 
 /// Typed access to the columns of a row, by name.

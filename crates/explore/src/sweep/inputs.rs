@@ -1,9 +1,9 @@
-//! A plan opened: its points, and what they share (networks, images, the float reference, pruned networks).
+//! What the points of a plan share (networks, images, the float reference), and the points themselves.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use compress::{PruneOptions, PruneReport, QuantizeOptions};
+use compress::{PruneOptions, QuantizeOptions};
 use formats::{ReadOptions, did_you_mean};
 use network::Network;
 use network::architectures::Family;
@@ -11,15 +11,17 @@ use runner::identity::{bytes_sha256, network_sha256};
 use runner::{Hardware, RunnerError, Score, embedded};
 
 use super::images::{ImageOpener, PairedImages};
-use super::plan::{self, EMBEDDED, Plan, PruneEntry, QuantizeEntry, named, problem};
+use super::plan::{self, EMBEDDED, Plan, PlanFile, PointEntry, PruneEntry, QuantizeEntry, named, problem};
 use crate::configuration::Configuration;
 use crate::error::ExploreError;
 
 /// Layout of [`Configuration`].
 const SCHEMA: u32 = 1;
 
-/// A plan whose files are open and whose points are known.
-pub struct Inputs {
+/// Everything that a plan names, open.
+pub(super) struct Inputs {
+    /// In the order of the plan.
+    networks: Vec<Arc<SharedNetwork>>,
     /// What costs are counted on.
     pub(super) hardware: Vec<Hardware>,
     /// What accuracy is computed on: one engine on integers, and perhaps the analog ones.
@@ -27,17 +29,14 @@ pub struct Inputs {
     analog_accuracy: bool,
     pub(super) activation_bits: u32,
     pub(super) calibration_images: usize,
-    /// In the order of the plan: networks, prunings, quantizations, re-estimation; then the single points.
-    points: Vec<Point>,
 }
 
-/// One point: what is done, and what it shares with others.
+/// One point: what is done, and to which network.
 #[derive(Clone)]
 pub(super) struct Point {
     pub key: String,
     pub configuration: Configuration,
     pub network: Arc<SharedNetwork>,
-    pub pruned: Arc<PrunedNetwork>,
 }
 
 /// A network and what is the same for all its points.
@@ -51,22 +50,19 @@ pub(super) struct SharedNetwork {
     pub float: OnceLock<Result<FloatReference, Arc<ExploreError>>>,
 }
 
+impl SharedNetwork {
+    /// How many weights its layers have.
+    pub fn weights(&self) -> u64 {
+        self.network.layers().iter().map(|layer| layer.geometry.weight_shape().len().unwrap_or(0) as u64).sum()
+    }
+}
+
 /// What the float network says.
 #[derive(Clone, Debug)]
 pub(super) struct FloatReference {
     pub score: Score,
     /// The class named for each image.
     pub predictions: Vec<usize>,
-}
-
-/// A pruned network and what was pruned, where something was, or why there is none.
-type Made = Result<(Network, Option<PruneReport>), Arc<ExploreError>>;
-
-/// A pruned network. It is dropped with the last point that needs it.
-pub(super) struct PrunedNetwork {
-    pub options: Option<PruneOptions>,
-    /// Made by whoever needs it first.
-    pub made: OnceLock<Made>,
 }
 
 impl Inputs {
@@ -76,35 +72,35 @@ impl Inputs {
     ///
     /// The first file that cannot be used.
     pub fn open(plan: &Plan, image_bytes: u64) -> Result<Self, ExploreError> {
-        let hardware = open_hardware(plan)?;
-        let networks = open_networks(plan, image_bytes)?;
-        let mut inputs = Self {
-            hardware,
+        Ok(Self {
+            hardware: open_hardware(plan)?,
+            networks: open_networks(plan, image_bytes)?,
             engines: open_engines(plan)?,
             analog_accuracy: plan.file.analog_accuracy,
             activation_bits: plan.file.activation_bits,
             calibration_images: plan.file.calibration_images,
-            points: Vec::new(),
+        })
+    }
+
+    /// The points that a plan lists, some perhaps twice: networks, prunings, quantizations, re-estimation; then the single
+    /// points.
+    pub fn points(&self, file: &PlanFile) -> Vec<Point> {
+        let mut points = self.product(file);
+        points.extend(file.point.iter().map(|entry| self.point(entry)));
+        points
+    }
+
+    /// A single point, of an entry that was checked.
+    pub fn point(&self, entry: &PointEntry) -> Point {
+        let network = match &entry.network {
+            None => &self.networks[0],
+            Some(name) => self.networks.iter().find(|network| network.name == *name).expect("the entry was checked"),
         };
-        inputs.add_product(plan, &networks);
-        inputs.add_points(plan, &networks);
-        let mut seen = std::collections::HashSet::new();
-        inputs.points.retain(|point| seen.insert(point.key.clone()));
-        Ok(inputs)
+        let prune = plan::normal(entry.prune.clone());
+        self.resolved(network, prune, entry.quantize.clone(), entry.reestimate)
     }
 
-    /// Every point's key, in the order of the plan.
-    pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.points.iter().map(|point| point.key.as_str())
-    }
-
-    /// Gives the points away, so that what they share goes with the last of them.
-    pub(super) fn take_points(&mut self) -> Vec<Point> {
-        std::mem::take(&mut self.points)
-    }
-
-    fn add_product(&mut self, plan: &Plan, networks: &[Arc<SharedNetwork>]) {
-        let file = &plan.file;
+    fn product(&self, file: &PlanFile) -> Vec<Point> {
         let prunings: Vec<Option<PruneOptions>> = match file.prune.is_empty() {
             true => vec![None],
             false => file.prune.iter().flat_map(PruneEntry::alternatives).collect(),
@@ -113,45 +109,36 @@ impl Inputs {
             true => vec![None],
             false => file.quantize.iter().flat_map(QuantizeEntry::alternatives).map(Some).collect(),
         };
+        let mut points = Vec::new();
         // Points of their own without the lists of the product are all that is wanted.
         if !file.point.is_empty() && file.prune.is_empty() && file.quantize.is_empty() {
-            return;
+            return points;
         }
-        for network in networks {
+        for network in &self.networks {
             for prune in &prunings {
-                let pruned = Arc::new(PrunedNetwork { options: prune.clone(), made: OnceLock::new() });
                 for quantize in &quantizations {
                     for &reestimate in &file.reestimate {
-                        self.add(network, &pruned, quantize.clone(), reestimate);
+                        points.push(self.resolved(network, prune.clone(), quantize.clone(), reestimate));
                     }
                 }
             }
         }
+        points
     }
 
-    fn add_points(&mut self, plan: &Plan, networks: &[Arc<SharedNetwork>]) {
-        for point in &plan.file.point {
-            let name = point.network.as_ref().unwrap_or(&plan.file.networks[0]);
-            let network = networks.iter().find(|network| network.name == *name).expect("the plan was checked");
-            let options = plan::normal(point.prune.clone());
-            let pruned = Arc::new(PrunedNetwork { options, made: OnceLock::new() });
-            self.add(network, &pruned, point.quantize.clone(), point.reestimate);
-        }
-    }
-
-    fn add(
-        &mut self,
+    fn resolved(
+        &self,
         network: &Arc<SharedNetwork>,
-        pruned: &Arc<PrunedNetwork>,
+        prune: Option<PruneOptions>,
         quantize: Option<QuantizeOptions>,
         reestimate: bool,
-    ) {
+    ) -> Point {
         let resolved = |h: &Hardware| serde_json::to_value(&h.resolved).expect("descriptions have a JSON form");
         let identity = |images: &Option<PairedImages>| images.as_ref().map(|images| images.identity.clone());
         let configuration = Configuration {
             schema: SCHEMA,
             network: network.sha256.clone(),
-            prune: pruned.options.clone(),
+            prune,
             quantize,
             reestimate: identity(&network.statistics).filter(|_| reestimate),
             images: identity(&network.images),
@@ -160,8 +147,7 @@ impl Inputs {
             calibration_images: self.calibration_images,
             analog_accuracy: self.analog_accuracy,
         };
-        let (network, pruned) = (Arc::clone(network), Arc::clone(pruned));
-        self.points.push(Point { key: configuration.key(), configuration, network, pruned });
+        Point { key: configuration.key(), configuration, network: Arc::clone(network) }
     }
 }
 

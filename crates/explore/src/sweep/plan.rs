@@ -270,13 +270,12 @@ impl PlanFile {
         if let Some(images) = self.images.iter().chain(&self.statistics).find(|images| images.limit == Some(0)) {
             return Err(format!("limit of {} is 0; expected at least 1", images.path));
         }
-        let reestimates = self.reestimate.contains(&true) || self.point.iter().any(|point| point.reestimate);
-        if reestimates && self.statistics.is_none() {
-            return Err("reestimate needs images: a table [statistics] with a path".to_string());
+        if self.reestimate.contains(&true) {
+            check_statistics(self.statistics.is_some())?;
         }
         self.prune.iter().try_for_each(PruneEntry::check)?;
         self.quantize.iter().try_for_each(QuantizeEntry::check)?;
-        self.point.iter().try_for_each(|point| point.check(&self.networks))
+        self.point.iter().try_for_each(|point| point.check(&self.networks, self.statistics.is_some()))
     }
 }
 
@@ -356,8 +355,19 @@ fn optional<T: Copy>(values: Option<&OneOrMany<T>>) -> Vec<Option<T>> {
     values.map_or(vec![None], |values| values.0.iter().copied().map(Some).collect())
 }
 
+fn check_statistics(are_there: bool) -> Result<(), String> {
+    match are_there {
+        true => Ok(()),
+        false => Err("reestimate needs images: a table [statistics] with a path".to_string()),
+    }
+}
+
 impl PointEntry {
-    fn check(&self, networks: &[String]) -> Result<(), String> {
+    /// Checks the point of a plan with these networks, and images for statistics or not.
+    pub(super) fn check(&self, networks: &[String], has_statistics: bool) -> Result<(), String> {
+        if self.reestimate {
+            check_statistics(has_statistics)?;
+        }
         if let Some(network) = self.network.as_ref().filter(|network| !networks.contains(network)) {
             return Err(format!("point: network {network:?} is not in networks"));
         }

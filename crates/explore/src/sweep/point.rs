@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use compress::{Original, PruneReport, QuantizeOptions, ReestimateOptions};
 use esn::BitConvention;
+use inference::{Sample, SampleError, Samples};
 use network::{ErrorKind, Failure, Network, Note, NoteKind};
 use rayon::ThreadPool;
 use runner::{
@@ -12,7 +13,8 @@ use runner::{
 };
 
 use super::images::PairedImages;
-use super::inputs::{FloatReference, Inputs, Point, PrunedNetwork, SharedNetwork};
+use super::inputs::{FloatReference, Inputs, Point, SharedNetwork};
+use super::pruned::{PrunedNetwork, PrunedNetworks};
 use crate::error::ExploreError;
 use crate::store::{HardwareRow, PointAccuracy, PointCosts, PointRow};
 
@@ -21,8 +23,28 @@ const CONVENTION: BitConvention = BitConvention::NonzeroAtLeastOne;
 /// What every point is run with.
 pub(super) struct Workshop<'a> {
     pub inputs: &'a Inputs,
+    pub pruned: &'a PrunedNetworks,
     pub pool: &'a ThreadPool,
     pub reestimate: ReestimateOptions,
+    /// Called before every image.
+    pub image: &'a (dyn Fn() + Sync),
+}
+
+/// Images of which each is announced before it is looked at.
+struct Announced<'a> {
+    samples: &'a dyn Samples,
+    image: &'a (dyn Fn() + Sync),
+}
+
+impl Samples for Announced<'_> {
+    fn len(&self) -> usize {
+        self.samples.len()
+    }
+
+    fn sample(&self, index: usize) -> Result<Sample, SampleError> {
+        (self.image)();
+        self.samples.sample(index)
+    }
 }
 
 /// A point that ran.
@@ -73,7 +95,8 @@ impl Workshop<'_> {
 
     fn try_run(&self, point: &Point, figures: &mut Figures) -> Result<(), ExploreError> {
         let shared = &*point.network;
-        let (pruned, report) = self.pruned(shared, &point.pruned)?;
+        let pruned = self.pruned.of(point);
+        let (pruned, report) = self.pruned(shared, &pruned)?;
         figures.notes.extend(report.iter().flat_map(|report| report.notes.iter().cloned()));
         let original = Original { network: &shared.network, pruned: report };
         let network = self.pool.install(|| self.compress(point, original, pruned, &mut figures.notes))?;
@@ -81,7 +104,8 @@ impl Workshop<'_> {
         let costs = figures.costs.insert(summarize(&self.inputs.hardware, &cost, &details));
         let Some(images) = &shared.images else { return Ok(()) };
         let float = self.float(shared, images)?;
-        let evaluation = self.pool.install(|| evaluate(&self.evaluation(&network, images)))?;
+        let samples = self.announced(images);
+        let evaluation = self.pool.install(|| evaluate(&self.evaluation(&network, images, &samples)))?;
         figures.accuracy = Some(accuracy(&evaluation, float));
         for (row, hardware) in costs.hardware.iter_mut().zip(&self.inputs.hardware) {
             if let Some(engine) = engine_of(&self.inputs.engines, &evaluation, hardware) {
@@ -115,7 +139,9 @@ impl Workshop<'_> {
     /// What the float network before compression says about the images; asked once a network.
     fn float<'s>(&self, shared: &'s SharedNetwork, images: &PairedImages) -> Result<&'s FloatReference, ExploreError> {
         let make = || {
-            let plan = EvaluationPlan { reference: true, hardware: &[], ..self.evaluation(&shared.network, images) };
+            let samples = self.announced(images);
+            let plan = self.evaluation(&shared.network, images, &samples);
+            let plan = EvaluationPlan { reference: true, hardware: &[], ..plan };
             let evaluation = self.pool.install(|| evaluate(&plan)).map_err(|e| Arc::new(e.into()))?;
             let score = evaluation.float.expect("the plan asks for the float network");
             Ok(FloatReference { score, predictions: evaluation.float_predictions })
@@ -139,7 +165,8 @@ impl Workshop<'_> {
             network = quantized;
         }
         if let (Some(_), Some(images)) = (&configuration.reestimate, &point.network.statistics) {
-            let (reestimated, report) = compress::reestimate(&network, original, &*images.samples, &self.reestimate)?;
+            let samples = self.announced(images);
+            let (reestimated, report) = compress::reestimate(&network, original, &samples, &self.reestimate)?;
             notes.extend(report.notes);
             network = reestimated;
         }
@@ -152,12 +179,21 @@ impl Workshop<'_> {
         Ok((cost(&plan)?, details(network, quantization, CONVENTION)?))
     }
 
-    fn evaluation<'a>(&'a self, network: &'a Network, images: &'a PairedImages) -> EvaluationPlan<'a> {
+    fn announced<'i>(&'i self, images: &'i PairedImages) -> Announced<'i> {
+        Announced { samples: &*images.samples, image: self.image }
+    }
+
+    fn evaluation<'e>(
+        &'e self,
+        network: &'e Network,
+        images: &PairedImages,
+        samples: &'e Announced<'_>,
+    ) -> EvaluationPlan<'e> {
         EvaluationPlan {
             network,
             hardware: &self.inputs.engines,
             quantization: Quantization::new(None),
-            samples: &*images.samples,
+            samples,
             answer: images.answer,
             activation_bits: self.inputs.activation_bits,
             calibration_images: self.inputs.calibration_images,

@@ -1,14 +1,25 @@
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use compress::{PruneOptions, QuantizeOptions};
+use network::{ErrorKind, Failure};
 use testkit::check_all;
 
+use super::pruned::PrunedNetworks;
 use super::*;
+use crate::store::{Status, Store};
 
 fn parse(text: &str) -> Result<Plan, String> {
     Plan::parse(Path::new("p.toml"), text).map_err(|e| e.to_string())
 }
 
+fn open(text: &str) -> OpenPlan {
+    OpenPlan::open(parse(text).expect("valid"), 1 << 20).expect("the embedded network is there")
+}
+
 fn labels(text: &str) -> Vec<String> {
-    let mut inputs = Inputs::open(&parse(text).expect("valid"), 1 << 20).expect("the embedded network is there");
-    inputs.take_points().iter().map(|point| point.configuration.label()).collect()
+    open(text).all().iter().map(|point| point.configuration.label()).collect()
 }
 
 #[test]
@@ -41,8 +52,11 @@ fn a_plan_is_the_product_of_its_lists_in_their_order() {
 fn hardware_is_a_file_or_a_name_that_comes_along() {
     let names = |hardware: &str| {
         let plan = parse(&format!("networks = [\"embedded\"]\nhardware = [{hardware}]\n[[quantize]]\nbits = 2"));
-        let inputs = Inputs::open(&plan.expect("valid"), 1 << 20).map_err(|error| network::chain(&error))?;
-        Ok::<_, String>(inputs.hardware.iter().map(|hardware| hardware.engine.name().to_string()).collect::<Vec<_>>())
+        let open = OpenPlan::open(plan.expect("valid"), 1 << 20).map_err(|error| network::chain(&error))?;
+        let hardware = open.all()[0].configuration.hardware.clone();
+        Ok::<_, String>(
+            hardware.iter().map(|hardware| hardware["name"].as_str().unwrap_or("none").to_string()).collect::<Vec<_>>(),
+        )
     };
     assert_eq!(names("\"gpu-8bit\", \"ideal-digital\""), Ok(vec!["gpu-8bit".to_string(), "ideal-digital".to_string()]));
     assert_eq!(names("\"ideal\"").expect("the three").len(), 3);
@@ -67,10 +81,7 @@ fn points_stand_alone_or_beside_the_product() {
 
 #[test]
 fn a_key_is_of_what_the_result_depends_on() {
-    let keys = |text: &str| {
-        let inputs = Inputs::open(&parse(text).expect("valid"), 1 << 20).expect("there");
-        inputs.keys().map(str::to_string).collect::<Vec<_>>()
-    };
+    let keys = |text: &str| open(text).keys();
     let base = keys("networks = [\"embedded\"]\n[images]\npath = \"embedded\"\nlimit = 9\n[[quantize]]\nbits = [2, 3]");
     let more =
         keys("networks = [\"embedded\"]\n[images]\npath = \"embedded\"\nlimit = 9\n[[quantize]]\nbits = [4, 3, 2]");
@@ -114,7 +125,7 @@ fn a_wrong_plan_is_refused_in_one_line_that_names_the_key() {
 
 #[test]
 fn what_a_plan_names_must_be_there() {
-    let open = |text: &str| Inputs::open(&parse(text).expect("valid"), 1 << 20).err().expect("refused").to_string();
+    let open = |text: &str| OpenPlan::open(parse(text).expect("valid"), 1 << 20).err().expect("refused").to_string();
     assert!(open("networks = [\"no.onnx\"]").contains("no.onnx"));
     assert!(open("networks = [\"embedded\", \"embedded\"]").contains("twice"));
     assert!(open("networks = [\"embedded\"]\nhardware = [\"no.toml\"]").contains("no.toml"));
@@ -126,8 +137,7 @@ fn what_a_plan_names_must_be_there() {
 fn shards_part_the_points() {
     let points = |shard| {
         let text = "networks = [\"embedded\"]\n[[quantize]]\nbits = [1, 2, 3, 4, 5]";
-        let mut inputs = Inputs::open(&parse(text).expect("valid"), 1 << 20).expect("there");
-        of_shard(inputs.take_points(), shard).iter().map(|point| point.configuration.label()).collect::<Vec<_>>()
+        of_shard(open(text).all(), shard).iter().map(|point| point.configuration.label()).collect::<Vec<_>>()
     };
     assert_eq!(points(Some(Shard { index: 2, of: 3 })), ["2 bits", "5 bits"]);
     assert_eq!(points(None).len(), 5);
@@ -138,8 +148,7 @@ fn shards_part_the_points() {
 fn methods_are_those_of_the_paper() {
     let method = |prune: Option<f64>, bits| {
         let text = "networks = [\"embedded\"]\n[[point]]";
-        let mut inputs = Inputs::open(&parse(text).expect("valid"), 1 << 20).expect("there");
-        let mut configuration = inputs.take_points().remove(0).configuration;
+        let mut configuration = open(text).all().remove(0).configuration;
         configuration.quantize = Some(compress::QuantizeOptions { bits, ..Default::default() });
         configuration.prune = prune.map(|below| compress::PruneOptions { below: Some(below), ..Default::default() });
         configuration.method()
@@ -189,4 +198,146 @@ fn ranges_that_are_none_are_refused() {
         let message = refused(wrong);
         assert!(message.starts_with("p.toml: line 3, in [[quantize]]: ") && message.contains(expected), "{message}");
     });
+}
+
+const QUIET: RunOptions<'_> = RunOptions { threads: 2, retry_failed: false, progress: &|_| {}, image: &|| {} };
+
+const EIGHT_POINTS: &str = r#"
+    networks = ["embedded"]
+    reestimate = [false, true]
+    images = { path = "embedded", limit = 12 }
+    statistics = { path = "embedded", limit = 12 }
+    [[prune]]
+    [[prune]]
+    each = [{ filters = { fraction = 0.2 } }]
+    [[quantize]]
+    bits = [2, 4]
+"#;
+
+fn entry(quantize: QuantizeOptions) -> PointEntry {
+    PointEntry { network: None, prune: PruneOptions::default(), quantize: Some(quantize), reestimate: false }
+}
+
+fn bits(bits: u32) -> PointEntry {
+    entry(QuantizeOptions { bits, ..QuantizeOptions::default() })
+}
+
+#[test]
+fn points_that_are_asked_for_one_by_one_are_those_of_a_sweep() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [swept, asked] = ["swept", "asked"].map(|name| folder.path().join(name));
+    let plan = parse(EIGHT_POINTS).expect("valid");
+    let options = SweepOptions { shard: None, memory_bytes: 1 << 30, run: QUIET };
+    let report = sweep(&plan, &swept, &options).expect("the embedded network runs");
+    assert_eq!((report.points, report.run, report.failed), (8, 8, 0));
+
+    let open = open(EIGHT_POINTS);
+    // In another order than that of the plan, so that prunings come and go.
+    for key in open.keys().iter().rev() {
+        assert_eq!(open.run(&[key], &asked, &QUIET).expect("it runs").run, 1);
+    }
+    let [swept, asked] = [swept, asked].map(|path| Store::open_existing(&path).expect("there"));
+    assert_eq!(asked.rows().expect("readable"), swept.rows().expect("readable"));
+    assert_eq!(asked.plans().expect("readable"), swept.plans().expect("readable"));
+    let some = [open.keys()[3].clone(), "none".to_string(), open.keys()[0].clone()];
+    let rows = asked.rows_of(&some).expect("readable");
+    let found: Vec<Option<&str>> = rows.iter().map(|row| row.as_ref().map(|row| row.key.as_str())).collect();
+    assert_eq!(found, [Some(some[0].as_str()), None, Some(some[2].as_str())]);
+    assert!(swept.rows().expect("readable").contains(rows[0].as_ref().expect("it ran")));
+}
+
+#[test]
+fn a_point_that_is_added_twice_runs_once() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = folder.path().join("s");
+    let open = open("networks = [\"embedded\"]\n[[quantize]]\nbits = [2, 3]");
+    let of_plan = open.keys();
+    assert_eq!(open.add(&bits(3)).expect("valid"), of_plan[1]);
+    assert_eq!(open.keys(), of_plan);
+    let added = open.add(&bits(5)).expect("valid");
+    assert_eq!(open.add(&bits(5)).expect("valid"), added);
+    assert_eq!(open.keys(), [of_plan.clone(), vec![added.clone()]].concat());
+    let report = open.run(&[&added, &added], &store, &QUIET).expect("it runs");
+    assert_eq!((report.points, report.found, report.run), (1, 0, 1));
+    let report = open.run(&open.keys(), &store, &QUIET).expect("it runs");
+    assert_eq!((report.points, report.found, report.run), (3, 1, 2));
+}
+
+#[test]
+fn a_point_that_fails_is_stored_as_failed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = folder.path().join("s");
+    let open = open("networks = [\"embedded\"]");
+    // 1 bit on mid-tread has no level but 0.
+    let key = open.add(&entry(QuantizeOptions { bits: 1, mid_rise: false, ..QuantizeOptions::default() }));
+    let keys = [key.expect("a plan takes it, too"), open.keys()[0].clone()];
+    let report = open.run(&keys, &store, &QUIET).expect("the run goes on");
+    assert_eq!((report.points, report.run, report.failed), (2, 2, 1));
+    let rows = Store::open_existing(&store).expect("there").rows_of(&keys).expect("readable");
+    let status: Vec<Status> = rows.iter().flatten().map(|row| row.status()).collect();
+    assert_eq!(status, [Status::Failed, Status::Done]);
+    let report = open.run(&keys, &store, &QUIET).expect("nothing to do");
+    assert_eq!((report.found, report.run, report.failed), (2, 0, 1));
+    let again = RunOptions { retry_failed: true, ..QUIET };
+    assert_eq!(open.run(&keys, &store, &again).expect("it fails again").run, 1);
+}
+
+#[test]
+fn points_that_no_plan_takes_are_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let open = open("networks = [\"embedded\"]");
+    let cases = [
+        (bits(99), "quantize.bits"),
+        (PointEntry { network: Some("other".to_string()), ..bits(4) }, "\"other\" is not in networks"),
+        (PointEntry { reestimate: true, ..bits(4) }, "[statistics]"),
+        (
+            PointEntry { prune: PruneOptions { below: Some(2.0), ..PruneOptions::default() }, ..bits(4) },
+            "below is 2; expected 0 to 1",
+        ),
+    ];
+    check_all(cases, |(entry, expected)| {
+        let error = open.add(entry).expect_err("refused");
+        assert!(error.to_string().starts_with("p.toml: ") && error.to_string().contains(expected), "{error}");
+        assert_eq!(error.kind(), ErrorKind::BadArgument);
+    });
+    assert_eq!(open.keys().len(), 1);
+    let unknown = open.run(&["00"], &folder.path().join("s"), &QUIET).expect_err("refused").to_string();
+    assert!(unknown.contains("no point has the key \"00\""), "{unknown}");
+    assert!(!folder.path().join("s").exists());
+}
+
+#[test]
+fn a_run_that_is_stopped_by_unwinding_keeps_what_is_written() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = folder.path().join("s");
+    let open = open(EIGHT_POINTS);
+    let (images, written) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let image = || {
+        if images.fetch_add(1, Ordering::Relaxed) >= 100 {
+            resume_unwind(Box::new("stopped"));
+        }
+    };
+    let progress = |progress: &Progress<'_>| written.store(progress.done, Ordering::Relaxed);
+    let options = RunOptions { threads: 1, progress: &progress, image: &image, ..QUIET };
+    let thrown = catch_unwind(AssertUnwindSafe(|| open.run(&open.keys(), &store, &options))).expect_err("stopped");
+    assert_eq!(thrown.downcast_ref(), Some(&"stopped"));
+    let written = written.into_inner();
+    assert!((1..8).contains(&written), "{written}");
+    let report = open.run(&open.keys(), &store, &QUIET).expect("it goes on");
+    assert_eq!((report.points, report.found, report.run), (8, written, 8 - written));
+}
+
+#[test]
+fn pruned_networks_are_shared_as_long_as_there_is_room() {
+    let points = open(EIGHT_POINTS).all();
+    let same = |cache: &PrunedNetworks, a: usize, b: usize| {
+        let first = cache.of(&points[a]);
+        cache.of(&points[b]);
+        Arc::ptr_eq(&first, &cache.of(&points[a]))
+    };
+    let (large, small) = (PrunedNetworks::new(1 << 30), PrunedNetworks::new(0));
+    // Points 0 to 3 are not pruned, 4 to 7 are.
+    assert!(same(&large, 0, 3) && same(&large, 4, 7) && same(&large, 0, 7) && same(&large, 7, 0));
+    assert!(same(&small, 4, 7), "the last one that was asked for is always kept");
+    assert!(!same(&small, 0, 7), "a pruned network has no room beside another");
 }

@@ -1,0 +1,81 @@
+//! A plan that is opened once and runs points as they are asked for.
+
+use std::path::PathBuf;
+
+use esnsim::Error;
+use explore::store::Store;
+use explore::sweep::{OpenPlan as Open, Plan, PointEntry, RunOptions};
+use pyo3::prelude::*;
+
+use crate::errors::{bad_argument, raised};
+use crate::many::{Counts, counts, memory_bytes};
+use crate::work::{Watch, on_threads};
+
+/// A plan whose files are open. Several threads may use it at a time.
+#[pyclass(frozen, module = "esnsim._esnsim")]
+pub struct OpenPlan {
+    open: Open,
+}
+
+#[pymethods]
+impl OpenPlan {
+    /// Opens everything that a plan names. The plan is the file, or `text`; then `path` stands for it in messages, and paths
+    /// that it names start in the folder of `path`.
+    #[new]
+    #[pyo3(signature = (path, *, text, memory))]
+    fn new(py: Python<'_>, path: PathBuf, text: Option<String>, memory: f64) -> PyResult<Self> {
+        let memory_bytes = memory_bytes(memory)?;
+        let work = |_: &_| -> Result<Open, Error> {
+            let plan = match &text {
+                Some(text) => Plan::parse(&path, text)?,
+                None => Plan::read(&path)?,
+            };
+            Ok(Open::open(plan, memory_bytes)?)
+        };
+        Ok(Self { open: on_threads(py, None, None, work)? })
+    }
+
+    /// Every point's key: those of the plan in its order, then those that were added.
+    fn keys(&self) -> Vec<String> {
+        self.open.keys()
+    }
+
+    /// Adds a point that the plan does not list, a `[[point]]` of it in JSON, and returns its key.
+    fn add(&self, point: &str) -> PyResult<String> {
+        let entry: PointEntry =
+            serde_json::from_str(point).map_err(|error| bad_argument(format!("point {point}: {error}")))?;
+        self.open.add(&entry).map_err(|error| raised(&error))
+    }
+
+    /// Runs those of the points that the store does not have.
+    #[pyo3(signature = (keys, store, *, retry_failed, threads, progress))]
+    fn run(
+        &self,
+        py: Python<'_>,
+        keys: Vec<String>,
+        store: PathBuf,
+        retry_failed: bool,
+        threads: Option<usize>,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Counts> {
+        let work = |watch: &Watch| -> Result<Counts, Error> {
+            let options = RunOptions {
+                threads: threads.unwrap_or(0),
+                retry_failed,
+                progress: &|progress| watch.points(progress.done as u64, progress.to_do as u64),
+                image: &|| watch.check(),
+            };
+            Ok(counts(&self.open.run(&keys, &store, &options)?))
+        };
+        on_threads(py, threads, progress, work)
+    }
+
+    /// The results of these points in a store, each as JSON; `None` where the store has no such point.
+    fn rows(&self, py: Python<'_>, store: PathBuf, keys: Vec<String>) -> PyResult<Vec<Option<String>>> {
+        let work = |_: &_| -> Result<Vec<Option<String>>, Error> {
+            let rows = Store::open_existing(&store)?.rows_of(&keys)?;
+            Ok(rows.iter().map(|row| row.as_ref().map(report::point_json)).collect())
+        };
+        on_threads(py, None, None, work)
+    }
+}
