@@ -57,6 +57,18 @@ class OpenPlan:
         progress: Callable[[str, int, int], object] | None,
     ) -> tuple[int, int, int, int, int, int]: ...
     def rows(self, store: str, keys: list[str]) -> list[str | None]: ...
+    def sensitivity(
+        self,
+        *,
+        network: str | None,
+        prune: str,
+        cost: str,
+        choices: str | None,
+        images: int,
+        reestimate: bool,
+        threads: int | None,
+        progress: Callable[[str, int, int], object] | None,
+    ) -> str: ...
 
 def open(source: str | bytes | None, name: str, opening: dict[str, Any]) -> Network: ...
 def new(

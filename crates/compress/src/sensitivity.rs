@@ -36,6 +36,8 @@ pub struct SensitivityPlan<'a> {
     pub original: Original<'a>,
     /// Images; labels play no part.
     pub images: &'a dyn Samples,
+    /// At most so many of them, spread evenly: those of a folder come class by class.
+    pub limit: usize,
     /// Ways to quantize a layer.
     pub choices: &'a [Choice],
     /// What every layer of a quantized network costs, in the order of [`Network::layers`].
@@ -87,13 +89,14 @@ pub struct Sensitivity {
 /// [`CompressError::Option`] if there is no image or no choice, and those of [`crate::quantize()`] and
 /// [`crate::reestimate()`].
 pub fn sensitivity(plan: &SensitivityPlan<'_>) -> Result<Sensitivity, CompressError> {
-    for (option, is_empty) in [("images", plan.images.is_empty()), ("choices", plan.choices.is_empty())] {
+    let is_without_images = plan.images.is_empty() || plan.limit == 0;
+    for (option, is_empty) in [("images", is_without_images), ("choices", plan.choices.is_empty())] {
         if is_empty {
             let problem = "there is none; at least one is expected".to_string();
             return Err(CompressError::Option { option, problem });
         }
     }
-    let images = KeptSamples::read(plan.images)?;
+    let images = KeptSamples::read(plan.images, plan.limit)?;
     let first_uses = first_uses(plan.network);
     let candidates = choices::candidates(plan, &first_uses)?;
     let measurement = Measurement::new(plan, &images)?;
@@ -134,9 +137,11 @@ fn undominated<T>(mut all: Vec<T>, of: impl Fn(&T) -> (u128, f64)) -> Vec<T> {
 pub(crate) struct KeptSamples(Vec<Sample>);
 
 impl KeptSamples {
-    fn read(samples: &dyn Samples) -> Result<Self, CompressError> {
-        let read = |index| samples.sample(index).map_err(inference::InferenceError::from);
-        Ok(Self((0..samples.len()).map(read).collect::<Result<_, _>>()?))
+    /// At most `limit` images, spread evenly over all.
+    fn read(samples: &dyn Samples, limit: usize) -> Result<Self, CompressError> {
+        let count = samples.len().min(limit);
+        let read = |index| samples.sample(index * samples.len() / count).map_err(inference::InferenceError::from);
+        Ok(Self((0..count).map(read).collect::<Result<_, _>>()?))
     }
 }
 

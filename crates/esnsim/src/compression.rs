@@ -20,7 +20,6 @@ use crate::error::{Error, Need};
 use crate::images::{ImageRequest, NetworkImages, images};
 use crate::open::{check_graph, find_steps};
 use crate::progress::{Progress, Stage};
-use crate::samples::Spread;
 
 /// A budget that is shared out among layers, by how far the network's output moves when each is quantized.
 #[derive(Clone, Copy)]
@@ -161,7 +160,8 @@ impl Compressed {
         let sensitivity = compress::sensitivity(&SensitivityPlan {
             network: &self.network,
             original: Original { network: original, pruned: self.prune.as_ref().map(|(_, report)| report) },
-            images: &Spread::new(allocate.images, allocate.limit),
+            images: allocate.images,
+            limit: allocate.limit,
             choices: &Choice::usual(),
             cost: &|network| allocate.cost.of_layers(network),
             reestimate,

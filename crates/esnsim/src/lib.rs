@@ -77,7 +77,6 @@ mod open;
 mod outputs;
 mod progress;
 mod record;
-mod samples;
 mod simulation;
 mod threads;
 

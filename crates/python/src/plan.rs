@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use compress::Choice;
 use esnsim::Error;
 use explore::store::Store;
-use explore::sweep::{OpenPlan as Open, Plan, PointEntry, RunOptions};
+use explore::sweep::{OpenPlan as Open, Plan, PointEntry, RunOptions, SensitivityRequest};
 use pyo3::prelude::*;
 
 use crate::errors::{bad_argument, raised};
@@ -66,6 +67,43 @@ impl OpenPlan {
                 image: &|| watch.check(),
             };
             Ok(counts(&self.open.run(&keys, &store, &options)?))
+        };
+        on_threads(py, threads, progress, work)
+    }
+
+    /// How much each layer of a network of the plan bears, as JSON. `prune` is the `prune` of a `[[point]]` in JSON, and
+    /// `choices` a list of ways to quantize a layer; left out, the usual ones.
+    #[pyo3(signature = (*, network, prune, cost, choices, images, reestimate, threads, progress))]
+    #[allow(clippy::too_many_arguments, reason = "arguments of Python")]
+    fn sensitivity(
+        &self,
+        py: Python<'_>,
+        network: Option<String>,
+        prune: &str,
+        cost: &str,
+        choices: Option<&str>,
+        images: usize,
+        reestimate: bool,
+        threads: Option<usize>,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<String> {
+        let refuse = |argument: &str, problem: &dyn std::fmt::Display| bad_argument(format!("{argument}: {problem}"));
+        let choices: Vec<Choice> = match choices {
+            Some(text) => serde_json::from_str(text).map_err(|error| refuse("choices", &error))?,
+            None => Choice::usual(),
+        };
+        let request = SensitivityRequest {
+            network,
+            prune: serde_json::from_str(prune).map_err(|error| refuse("prune", &error))?,
+            cost: cost.parse().map_err(|problem: String| refuse("cost", &problem))?,
+            choices: &choices,
+            images,
+            reestimate,
+        };
+        let work = |watch: &Watch| -> Result<String, Error> {
+            let progress = |done, of| watch.told("ways to quantize a layer", done as u64, of as u64);
+            let found = self.open.sensitivity(&request, threads.unwrap_or(0), &progress)?;
+            Ok(serde_json::to_string(&found).expect("words and numbers are JSON"))
         };
         on_threads(py, threads, progress, work)
     }

@@ -39,8 +39,13 @@ pub(crate) struct Watch {
 impl Watch {
     /// So many points of a sweep are done.
     pub fn points(&self, done: u64, total: u64) {
+        self.told("points", done, total);
+    }
+
+    /// So many of all are done.
+    pub fn told(&self, stage: &'static str, done: u64, total: u64) {
         self.check();
-        *self.place() = Some(Place { stage: "points", done, total });
+        *self.place() = Some(Place { stage, done, total });
     }
 
     /// Leaves the work if it was stopped.

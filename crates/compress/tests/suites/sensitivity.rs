@@ -44,6 +44,7 @@ fn measured(network: &Network, choices: &[Choice], reestimate: bool) -> Result<S
         network,
         original: Original::from(network),
         images: &IMAGES,
+        limit: 100,
         choices,
         cost: &|network| SharedCost::EsnD.of_layers(network),
         reestimate,

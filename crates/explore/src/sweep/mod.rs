@@ -11,6 +11,7 @@ mod open;
 mod plan;
 mod point;
 mod pruned;
+mod sensitivity;
 
 use std::path::Path;
 
@@ -18,6 +19,7 @@ pub use crate::configuration::{Configuration, ImagesIdentity, Method, PRUNE_ONLY
 pub use alternatives::OneOrMany;
 pub use open::OpenPlan;
 pub use plan::{ImagesEntry, Plan, PlanFile, PointEntry, PruneEntry, QuantizeEntry};
+pub use sensitivity::SensitivityRequest;
 
 use crate::error::ExploreError;
 use crate::store::{PointRow, Writers};

@@ -7,13 +7,14 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
 
-use compress::ReestimateOptions;
+use compress::{ReestimateOptions, Sensitivity};
 use runner::identity::bytes_sha256;
 
 use super::inputs::{Inputs, Point};
 use super::plan::{Plan, PointEntry};
 use super::point::{Ran, Workshop};
 use super::pruned::PrunedNetworks;
+use super::sensitivity::SensitivityRequest;
 use super::{Progress, RunOptions, SweepReport};
 use crate::error::ExploreError;
 use crate::store::{Status, Store, StoreLock, Writers};
@@ -101,6 +102,32 @@ impl OpenPlan {
         options: &RunOptions<'_>,
     ) -> Result<SweepReport, ExploreError> {
         self.run_points(self.points_of(keys)?, store, Writers::Shards, options)
+    }
+
+    /// How much each layer of a network of the plan bears. `progress` is told how many ways to quantize a layer were measured,
+    /// and of how many; it may stop the work by unwinding.
+    ///
+    /// # Errors
+    ///
+    /// [`ExploreError::Point`] for a network or a pruning that a point would be refused for; those of
+    /// [`compress::sensitivity`].
+    pub fn sensitivity(
+        &self,
+        request: &SensitivityRequest<'_>,
+        threads: usize,
+        progress: &(dyn Fn(usize, usize) + Sync),
+    ) -> Result<Sensitivity, ExploreError> {
+        let (network, prune) = (request.network.clone(), request.prune.clone());
+        let entry = PointEntry { network, prune, quantize: None, reestimate: request.reestimate };
+        let file = &self.plan.file;
+        // Images of either table serve.
+        entry.check(&file.networks, true).map_err(|problem| self.refuse(problem))?;
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool = pool.map_err(ExploreError::Threads)?;
+        let reestimate = ReestimateOptions { memory_bytes: self.room };
+        let (inputs, pruned) = (&self.inputs, &self.pruned);
+        let workshop = Workshop { inputs, pruned, pool: &pool, reestimate, image: &|| {} };
+        workshop.sensitivity(&self.inputs.point(&entry), request, progress)
     }
 
     /// Every point, in the order of [`OpenPlan::keys`].

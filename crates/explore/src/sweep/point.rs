@@ -9,7 +9,7 @@ use network::{ErrorKind, Failure, Network, Note, NoteKind};
 use rayon::ThreadPool;
 use runner::{
     CostPlan, EngineEvaluation, Evaluation, EvaluationPlan, Hardware, HardwareRun, LayerDetail, NetworkCost,
-    Quantization, cost, details, evaluate, is_quantized,
+    Quantization, RunnerError, cost, details, evaluate, is_quantized,
 };
 
 use super::images::PairedImages;
@@ -31,7 +31,7 @@ pub(super) struct Workshop<'a> {
 }
 
 /// Images of which each is announced before it is looked at.
-struct Announced<'a> {
+pub(super) struct Announced<'a> {
     samples: &'a dyn Samples,
     image: &'a (dyn Fn() + Sync),
 }
@@ -117,7 +117,7 @@ impl Workshop<'_> {
     }
 
     /// The pruned network of a point, and what was pruned, where something was; made once.
-    fn pruned<'p>(
+    pub(super) fn pruned<'p>(
         &self,
         shared: &SharedNetwork,
         pruned: &'p PrunedNetwork,
@@ -174,12 +174,16 @@ impl Workshop<'_> {
     }
 
     fn cost(&self, network: &Network) -> Result<(NetworkCost, Vec<LayerDetail>), ExploreError> {
-        let quantization = Quantization::new(None);
-        let plan = CostPlan { network, hardware: &self.inputs.hardware, quantization, convention: CONVENTION };
-        Ok((cost(&plan)?, details(network, quantization, CONVENTION)?))
+        Ok((self.cost_of(network)?, details(network, Quantization::new(None), CONVENTION)?))
     }
 
-    fn announced<'i>(&'i self, images: &'i PairedImages) -> Announced<'i> {
+    /// What a network costs whose weights are integers.
+    pub(super) fn cost_of(&self, network: &Network) -> Result<NetworkCost, RunnerError> {
+        let quantization = Quantization::new(None);
+        cost(&CostPlan { network, hardware: &self.inputs.hardware, quantization, convention: CONVENTION })
+    }
+
+    pub(super) fn announced<'i>(&'i self, images: &'i PairedImages) -> Announced<'i> {
         Announced { samples: &*images.samples, image: self.image }
     }
 

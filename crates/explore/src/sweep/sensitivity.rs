@@ -1,0 +1,92 @@
+//! How much each layer of a network of a plan bears, by any cost that layers add up to.
+
+use compress::{Choice, CompressError, Original, PruneOptions, Sensitivity, SensitivityPlan};
+use network::Network;
+use runner::LayerCost;
+
+use super::inputs::Point;
+use super::point::Workshop;
+use crate::error::ExploreError;
+use crate::pareto::Cost;
+
+/// What is measured.
+pub struct SensitivityRequest<'a> {
+    /// The network, as the plan names it; none: the first.
+    pub network: Option<String>,
+    /// How it is pruned first.
+    pub prune: PruneOptions,
+    /// The cost that a way to quantize a layer is known by.
+    pub cost: Cost,
+    /// Ways to quantize a layer.
+    pub choices: &'a [Choice],
+    /// At most so many images, spread evenly: of those that statistics are re-estimated on, else of those that accuracy is
+    /// measured on.
+    pub images: usize,
+    /// Whether statistics are re-estimated before the output is looked at.
+    pub reestimate: bool,
+}
+
+/// Zeptojoules are fine enough for a count of any energy, normalized ones too.
+const ZEPTO: f64 = 1e-21;
+
+impl Workshop<'_> {
+    /// Measures a network, which `point` knows with its pruning.
+    pub(super) fn sensitivity(
+        &self,
+        point: &Point,
+        request: &SensitivityRequest<'_>,
+        progress: &(dyn Fn(usize, usize) + Sync),
+    ) -> Result<Sensitivity, ExploreError> {
+        let shared = &*point.network;
+        let pruned = self.pruned.of(point);
+        let (network, report) = self.pruned(shared, &pruned)?;
+        let none = || CompressError::Option { option: "images", problem: "the plan has none".to_string() };
+        let images = shared.statistics.as_ref().or(shared.images.as_ref()).ok_or_else(none)?;
+        let samples = self.announced(images);
+        let cost = |network: &Network| self.costs_of_layers(network, &request.cost);
+        let plan = SensitivityPlan {
+            network,
+            original: Original { network: &shared.network, pruned: report },
+            images: &samples,
+            limit: request.images,
+            choices: request.choices,
+            cost: &cost,
+            reestimate: request.reestimate,
+            progress,
+        };
+        Ok(self.pool.install(|| compress::sensitivity(&plan))?)
+    }
+
+    /// What every layer of a quantized network costs, in units that are whole.
+    fn costs_of_layers(&self, network: &Network, cost: &Cost) -> Result<Vec<u128>, CompressError> {
+        let refuse = |problem: String| CompressError::Option { option: "cost", problem };
+        let costs = self.cost_of(network).map_err(|error| refuse(network::chain(&error)))?;
+        let place = |name: &str| {
+            let found = self.inputs.hardware.iter().position(|hardware| hardware.engine.name() == name);
+            found.ok_or_else(|| refuse(format!("the plan has no hardware {name:?}")))
+        };
+        let of_layer: Box<dyn Fn(&LayerCost) -> u128> = match cost {
+            Cost::EsnA => Box::new(|layer| layer.esn.esn_a_quarters_macs),
+            Cost::EsnD => Box::new(|layer| layer.esn.esn_d_macs),
+            Cost::EsnDFilter => Box::new(|layer| layer.esn.esn_d_filter),
+            Cost::EsnAWeights => Box::new(|layer| layer.esn.esn_a_quarters),
+            Cost::EsnDWeights => Box::new(|layer| layer.esn.esn_d),
+            Cost::EffectiveMacs => Box::new(|layer| layer.nonzero_macs),
+            Cost::EffectiveWeights => Box::new(|layer| layer.esn.nonzero),
+            Cost::Macs | Cost::Parameters => {
+                let problem =
+                    format!("{} depends on pruning alone, and no way to quantize a layer changes it", cost.id());
+                return Err(refuse(problem));
+            }
+            Cost::Cycles(name) => {
+                let hardware = place(name)?;
+                Box::new(move |layer| layer.runs[hardware].run.cycles.0)
+            }
+            Cost::Energy(name) => {
+                let hardware = place(name)?;
+                Box::new(move |layer| (layer.runs[hardware].energy_j() / ZEPTO).round() as u128)
+            }
+        };
+        Ok(costs.layers.iter().map(of_layer).collect())
+    }
+}
