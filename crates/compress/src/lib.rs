@@ -66,13 +66,17 @@ pub use executor::KernelExecutor;
 pub use find_step::{FindStepOptions, FindStepReport, FoundStep, LayerFinding, find_steps};
 pub use prune::{
     Budget, DeadFilter, FilterAmount, LayerPruning, PruneOptions, PruneReport, PrunedUnit, Pruning, PruningOutcome,
-    Scope, Why, prune,
+    Scope, Why, prune, prune_watched,
 };
 pub use quantize::{
     Allocation, Granularity, LayerOptions, LayerQuantization, QuantizeOptions, QuantizeReport, StepRule, esn_a_profile,
-    esn_a_trace, quantize,
+    esn_a_trace, quantize, quantize_watched,
 };
 pub use reestimate::{Original, ReestimateOptions, ReestimateReport, reestimate};
 pub use sensitivity::{
     Allotment, Choice, LayerSensitivity, MeasuredChoice, Sensitivity, SensitivityPlan, SharedCost, sensitivity,
 };
+
+/// Called often while work goes on, from any thread. It may unwind, which stops the work: networks do not change, so that nothing
+/// is left half done.
+pub type Watch<'a> = &'a (dyn Fn() + Sync);

@@ -26,6 +26,7 @@ mod weights;
 
 use network::Network;
 
+use crate::Watch;
 use crate::error::CompressError;
 use job::Job;
 
@@ -60,6 +61,19 @@ pub use report::{DeadFilter, LayerPruning, PruneReport, PrunedUnit, PruningOutco
 /// that cannot be met; [`CompressError::Layer`] for a layer whose weights are quantized already;
 /// [`CompressError::Unsupported`] for filters of weights without a graph.
 pub fn prune(network: &Network, options: &PruneOptions) -> Result<(Network, PruneReport), CompressError> {
+    prune_watched(network, options, &|| ())
+}
+
+/// [`prune`], with someone who may stop it.
+///
+/// # Errors
+///
+/// As [`prune`].
+pub fn prune_watched(
+    network: &Network,
+    options: &PruneOptions,
+    watch: Watch<'_>,
+) -> Result<(Network, PruneReport), CompressError> {
     options.check()?;
     let needs_graph = options.compact
         || options.below.is_some()
@@ -68,7 +82,7 @@ pub fn prune(network: &Network, options: &PruneOptions) -> Result<(Network, Prun
         let problem = "there is no graph in which channels are followed; weights=F and N:M need none".to_string();
         return Err(CompressError::Unsupported { place: "pruning filters".to_string(), problem });
     }
-    let mut job = Job::new(network)?;
+    let mut job = Job::new(network, watch)?;
     if let Some(below) = options.below {
         job.prune_below(below);
     }

@@ -20,6 +20,7 @@ use esn::BitWidth;
 use network::Network;
 use rayon::prelude::*;
 
+use crate::Watch;
 use crate::error::CompressError;
 use crate::ties::{first_uses, parted};
 use layer::{Coded, Layer};
@@ -42,13 +43,27 @@ pub use report::{LayerQuantization, QuantizeReport};
 /// [`CompressError::Option`] for a width outside 1…16, combinations that mean nothing, and two widths or targets for
 /// layers that have one tensor; [`CompressError::Layer`] for a layer whose weights are quantized already.
 pub fn quantize(network: &Network, options: &QuantizeOptions) -> Result<(Network, QuantizeReport), CompressError> {
+    quantize_watched(network, options, &|| ())
+}
+
+/// [`quantize`], with someone who may stop it.
+///
+/// # Errors
+///
+/// As [`quantize`].
+pub fn quantize_watched(
+    network: &Network,
+    options: &QuantizeOptions,
+    watch: Watch<'_>,
+) -> Result<(Network, QuantizeReport), CompressError> {
     let first_uses = first_uses(network);
     check::check(options, network, &first_uses)?;
     // A tensor that several layers have is quantized once.
-    let layers = layer::load(network, &first_uses, options)?;
-    let widths = widths(&layers, options)?;
-    let steps = steps(&layers, &widths, &options.step);
+    let layers = layer::load(network, &first_uses, options, watch)?;
+    let widths = widths(&layers, options, watch)?;
+    let steps = steps(&layers, &widths, &options.step, watch);
     let coded = layers.par_iter().zip(&widths).zip(steps).map(|((layer, widths), steps)| {
+        watch();
         let mut coded = layer::encode(layer, widths, steps)?;
         if options.bias_correction {
             correct::correct_norms(layer, &mut coded);
@@ -75,7 +90,7 @@ fn place_of(layers: &[Layer], first: usize) -> usize {
 }
 
 /// The bit width of every unit of every layer.
-fn widths(layers: &[Layer], options: &QuantizeOptions) -> Result<Vec<Vec<BitWidth>>, CompressError> {
+fn widths(layers: &[Layer], options: &QuantizeOptions, watch: Watch<'_>) -> Result<Vec<Vec<BitWidth>>, CompressError> {
     let of_layer = |layer: &Layer| vec![layer.levels.bits; layer.units.len()];
     match options.allocation {
         None => Ok(layers.iter().map(of_layer).collect()),
@@ -83,15 +98,15 @@ fn widths(layers: &[Layer], options: &QuantizeOptions) -> Result<Vec<Vec<BitWidt
             .par_iter()
             .map(|layer| match layer.own_width {
                 true => of_layer(layer),
-                false => allocate::average_bits(layer, layer.rule, average),
+                false => allocate::average_bits(layer, layer.rule, average, watch),
             })
             .collect()),
-        Some(Allocation::EsnDFilter(budget)) => allocate::esn_d_filter(layers, budget),
+        Some(Allocation::EsnDFilter(budget)) => allocate::esn_d_filter(layers, budget, watch),
     }
 }
 
 /// The step of every unit of every layer. `rule` is that of the network: where it solves for a target, it holds for all.
-fn steps(layers: &[Layer], widths: &[Vec<BitWidth>], rule: &StepRule) -> Vec<Vec<f32>> {
+fn steps(layers: &[Layer], widths: &[Vec<BitWidth>], rule: &StepRule, watch: Watch<'_>) -> Vec<Vec<f32>> {
     let units = |index: usize| {
         let layer: &Layer = &layers[index];
         layer.units.iter().zip(&widths[index]).map(|(unit, &bits)| (unit, Levels { bits, ..layer.levels }))
@@ -99,16 +114,22 @@ fn steps(layers: &[Layer], widths: &[Vec<BitWidth>], rule: &StepRule) -> Vec<Vec
     match rule {
         StepRule::EsnA(target) => {
             let all: Vec<_> = (0..layers.len()).flat_map(units).collect();
-            let mut steps = target::esn_a_steps(&all, *target).into_iter();
+            let mut steps = target::esn_a_steps(&all, *target, watch).into_iter();
             layers.iter().map(|layer| steps.by_ref().take(layer.units.len()).collect()).collect()
         }
         StepRule::EsnAProfile(targets) => (0..layers.len())
             .into_par_iter()
-            .map(|index| target::esn_a_steps(&units(index).collect::<Vec<_>>(), targets[layers[index].index]))
+            .map(|index| target::esn_a_steps(&units(index).collect::<Vec<_>>(), targets[layers[index].index], watch))
             .collect(),
         StepRule::MaxAbs | StepRule::Mse | StepRule::Laplace | StepRule::Gauss | StepRule::Snr(_) => (0..layers.len())
             .into_par_iter()
-            .map(|index| units(index).map(|(unit, levels)| step_at_width(layers[index].rule, unit, levels)).collect())
+            .map(|index| {
+                let step = |(unit, levels)| {
+                    watch();
+                    step_at_width(layers[index].rule, unit, levels)
+                };
+                units(index).map(step).collect()
+            })
             .collect(),
     }
 }

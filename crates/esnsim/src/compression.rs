@@ -65,6 +65,8 @@ pub struct CompressOptions<'a> {
     pub reestimate: Option<&'a dyn Samples>,
     /// Whether it is an error that a pruning comes to less than was asked for, or a target is missed.
     pub strict: bool,
+    /// Who may stop it, by [`Progress::check`]. Nobody is told of a stage.
+    pub progress: Option<&'a dyn Progress>,
 }
 
 impl CompressOptions<'_> {
@@ -111,11 +113,12 @@ pub fn compress(original: &Network, options: CompressOptions<'_>) -> Result<Comp
         check_graph(original, Need::Images)?;
     }
     let in_file = Error::compress(original.path());
+    let watch = || options.progress.iter().for_each(|progress| progress.check());
     let network = original.clone();
     let mut done =
         Compressed { network, prune: None, find_step: None, allocate: None, quantize: None, reestimate: None };
     if let Some(prune) = options.prune {
-        let (network, report) = compress::prune(&done.network, &prune).map_err(&in_file)?;
+        let (network, report) = compress::prune_watched(&done.network, &prune, &watch).map_err(&in_file)?;
         done.network = network;
         done.prune = Some((prune, report));
         done.check_complete(options.strict)?;
@@ -132,7 +135,7 @@ pub fn compress(original: &Network, options: CompressOptions<'_>) -> Result<Comp
         done.allocate = Some(allocated);
     }
     if let Some(quantize) = quantize {
-        let (network, report) = compress::quantize(&done.network, &quantize).map_err(&in_file)?;
+        let (network, report) = compress::quantize_watched(&done.network, &quantize, &watch).map_err(&in_file)?;
         done.network = network;
         done.quantize = Some((quantize, report));
         done.check_complete(options.strict)?;
@@ -443,6 +446,7 @@ impl CompressRequest {
             quantize: quantize.options()?,
             reestimate: samples.filter(|_| self.reestimate.is_some()),
             strict: self.strict,
+            progress: Some(progress),
         })
     }
 

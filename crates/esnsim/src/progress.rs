@@ -28,7 +28,7 @@ impl Stage {
     }
 }
 
-/// Who is told how far work is. All three may be called from any thread.
+/// Who is told how far work is. All of it may be called from any thread.
 pub trait Progress: Sync {
     /// A stage begins that has `total` parts.
     fn begin(&self, stage: Stage, total: u64);
@@ -36,6 +36,8 @@ pub trait Progress: Sync {
     fn advance(&self, count: u64);
     /// The stage is over, with so many parts done.
     fn end(&self, stage: Stage, done: u64);
+    /// Called often while work goes on that tells of no stage. It may unwind, which stops the work; so may the other three.
+    fn check(&self) {}
 }
 
 /// Tells nobody.

@@ -10,7 +10,7 @@ use report::text::Layout;
 use report::{CostedNetwork, Report, text, write_file, write_reports, write_simulate_csv};
 use runner::{
     Answer, CostPlan, Evaluation, EvaluationPlan, Hardware, NetworkCost, OutputSink, Quantization, RunRecord,
-    SteppedLayer, cost, cost_measured, details, evaluate, evaluate_into, evaluate_seeds, step_all,
+    SteppedLayer, cost, cost_watched, details, evaluate, evaluate_into, evaluate_seeds, step_all,
 };
 
 use crate::error::Error;
@@ -140,7 +140,8 @@ impl<'a> Simulation<'a> {
             None => None,
         };
         let plan = CostPlan { network, hardware, quantization: options.quantization, convention: options.convention };
-        let cost = cost_measured(&plan, evaluation.as_ref().map_or(&[], |evaluation| &evaluation.measured))?;
+        let measured = evaluation.as_ref().map_or(&[][..], |evaluation| &evaluation.measured);
+        let cost = cost_watched(&plan, measured, &|| progress.check())?;
         Ok(Self { network, hardware, options, progress, cost, evaluation, stepped: None })
     }
 

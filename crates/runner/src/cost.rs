@@ -145,9 +145,26 @@ pub fn cost(plan: &CostPlan<'_>) -> Result<NetworkCost, RunnerError> {
 ///
 /// As [`cost`].
 pub fn cost_measured(plan: &CostPlan<'_>, measured: &[Option<MeasuredRuns>]) -> Result<NetworkCost, RunnerError> {
+    cost_watched(plan, measured, &|| ())
+}
+
+/// As [`cost_measured`]. `watch` is called before every layer, from any thread; it may unwind, which stops the work.
+///
+/// # Errors
+///
+/// As [`cost`].
+pub fn cost_watched(
+    plan: &CostPlan<'_>,
+    measured: &[Option<MeasuredRuns>],
+    watch: &(dyn Fn() + Sync),
+) -> Result<NetworkCost, RunnerError> {
     plan.quantization.check(plan.network)?;
+    let watched = |layer| {
+        watch();
+        layer_cost(plan, measured, LayerId(layer))
+    };
     let results: Vec<Result<LayerCost, RunnerError>> =
-        (0..plan.network.layers().len()).into_par_iter().map(|i| layer_cost(plan, measured, LayerId(i))).collect();
+        (0..plan.network.layers().len()).into_par_iter().map(watched).collect();
     let layers = results.into_iter().collect::<Result<Vec<_>, _>>()?;
     Ok(NetworkCost::sum(layers))
 }

@@ -6,6 +6,7 @@ use super::options::{Budget, FilterAmount, Scope};
 use super::propagate::{Dead, Model, Why};
 use super::units::{RankedSet, Unit, Units, filter_of, ranked_sets};
 use super::weights::Weights;
+use crate::Watch;
 use crate::error::CompressError;
 
 /// What pruning filters chose.
@@ -30,6 +31,7 @@ pub(super) fn prune_filters(
     (amount, scope): (FilterAmount, Scope),
     bits: Option<u32>,
     dead: &mut Dead,
+    watch: Watch<'_>,
 ) -> Result<Choice, CompressError> {
     let sets = ranked_sets(units);
     let units = &units.all;
@@ -45,6 +47,7 @@ pub(super) fn prune_filters(
             let mut order = order(units, &sets, scope);
             let measured = Cost::new(budget, bits)?;
             let count = least_prefix(&order, budget, |count| {
+                watch();
                 let mut dead = dead.clone();
                 kill(model, units, &order[..count], &mut dead);
                 model.propagate(&mut dead);

@@ -13,12 +13,14 @@ use super::sparse::{prune_pattern, prune_weights};
 use super::trace::trace;
 use super::units::{Units, filter_of, measure, units};
 use super::weights::Weights;
+use crate::Watch;
 use crate::error::CompressError;
 use crate::ties::parted;
 
 /// A network while it is pruned.
 pub(super) struct Job<'a> {
     network: &'a Network,
+    watch: Watch<'a>,
     flow: Flow,
     units: Units,
     weights: Vec<Weights>,
@@ -38,15 +40,20 @@ pub(super) struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    pub fn new(network: &'a Network) -> Result<Self, CompressError> {
+    pub fn new(network: &'a Network, watch: Watch<'a>) -> Result<Self, CompressError> {
         let mut flow = trace(network);
-        let weights: Vec<Weights> = (0..network.layers().len()).map(|i| read(network, i)).collect::<Result<_, _>>()?;
+        let watched = |layer| {
+            watch();
+            read(network, layer)
+        };
+        let weights: Vec<Weights> = (0..network.layers().len()).map(watched).collect::<Result<_, _>>()?;
         let unbiased = network.layers().iter().map(|layer| {
             (0..layer.out_channels()).map(|m| layer.bias.as_ref().is_none_or(|bias| bias.value(m) == 0.0)).collect()
         });
         let before: Vec<Vec<bool>> = weights.iter().map(zero_filters).collect();
         Ok(Self {
             network,
+            watch,
             units: units(&mut flow),
             unbiased: unbiased.collect(),
             dead: Dead::new(&flow, &weights),
@@ -78,6 +85,7 @@ impl<'a> Job<'a> {
     }
 
     pub fn prune(&mut self, pruning: Pruning, options: &PruneOptions) -> Result<(), CompressError> {
+        (self.watch)();
         match pruning {
             Pruning::Weights(fraction) => self.each_tensor(|all| prune_weights(all, fraction, options.scope)),
             Pruning::Pattern { keep, of } => {
@@ -100,7 +108,7 @@ impl<'a> Job<'a> {
         measure(&self.flow, &self.weights, &mut self.units.all);
         let model = Model::new(&self.flow, &self.unbiased, self.network.layers(), &self.weights);
         let how = (amount, options.scope);
-        let choice = prune_filters(&model, &self.weights, &self.units, how, options.bits, &mut self.dead)?;
+        let choice = prune_filters(&model, &self.weights, &self.units, how, options.bits, &mut self.dead, self.watch)?;
         let outcome = PruningOutcome {
             pruning,
             unit: PrunedUnit::Filters,
@@ -146,6 +154,7 @@ impl<'a> Job<'a> {
 
     /// Finds what dies with what is dead, and sets its weights to 0.
     fn spread(&mut self) {
+        (self.watch)();
         let model = Model::new(&self.flow, &self.unbiased, self.network.layers(), &self.weights);
         model.propagate(&mut self.dead);
         let had: Vec<Vec<bool>> = self.weights.iter().map(zero_filters).collect();

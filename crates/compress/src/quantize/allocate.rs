@@ -6,6 +6,7 @@ use std::collections::BinaryHeap;
 use esn::{BitConvention, BitWidth, CodeTensor, Grid, filter_esn};
 use rayon::prelude::*;
 
+use crate::Watch;
 use crate::error::CompressError;
 use crate::quantize::layer::Layer;
 use crate::quantize::levels::{Levels, Unit};
@@ -30,12 +31,13 @@ struct Choices<'a> {
     unit: &'a Unit,
     grid: Grid,
     rule: &'a StepRule,
+    watch: Watch<'a>,
     known: [Option<Choice>; BitWidth::MAX as usize + 1],
 }
 
 impl<'a> Choices<'a> {
-    fn new(unit: &'a Unit, grid: Grid, rule: &'a StepRule) -> Self {
-        Self { unit, grid, rule, known: [None; BitWidth::MAX as usize + 1] }
+    fn new(unit: &'a Unit, grid: Grid, rule: &'a StepRule, watch: Watch<'a>) -> Self {
+        Self { unit, grid, rule, watch, known: [None; BitWidth::MAX as usize + 1] }
     }
 
     fn levels(&self, bits: u32) -> Levels {
@@ -50,6 +52,7 @@ impl<'a> Choices<'a> {
         if let Some(choice) = self.known[bits as usize] {
             return choice;
         }
+        (self.watch)();
         let (levels, step) = (self.levels(bits), self.step(bits));
         let choice =
             Choice { noise: self.unit.noise(levels, f64::from(step)), width: levels.widest(self.unit.max_abs, step) };
@@ -67,10 +70,10 @@ fn width(bits: u32) -> BitWidth {
 /// The quota of a filter's levels is `2^M_i ∝ α_i^(2/3)`, `α_i` its clipping range (Banner et al. 2018, section 4);
 /// whole bits are dealt out from there by the squared error that each saves. A pruned filter gets none and counts for
 /// none.
-pub(super) fn average_bits(layer: &Layer, rule: &StepRule, average: f64) -> Vec<BitWidth> {
+pub(super) fn average_bits(layer: &Layer, rule: &StepRule, average: f64, watch: Watch<'_>) -> Vec<BitWidth> {
     let grid = layer.levels.grid;
     let least = least_bits(grid);
-    let mut choices: Vec<Choices> = layer.units.iter().map(|unit| Choices::new(unit, grid, rule)).collect();
+    let mut choices: Vec<Choices> = layer.units.iter().map(|unit| Choices::new(unit, grid, rule, watch)).collect();
     let live: Vec<usize> = (0..choices.len()).filter(|&m| !layer.units[m].is_empty()).collect();
     let mut widths = vec![least; choices.len()];
     for (&m, quota) in live.iter().zip(quotas(&choices, &live, average)) {
@@ -186,8 +189,12 @@ impl Filter<'_> {
 /// # Errors
 ///
 /// [`CompressError::Option`] if the narrowest grids exceed the budget already.
-pub(super) fn esn_d_filter(layers: &[Layer], budget: f64) -> Result<Vec<Vec<BitWidth>>, CompressError> {
-    let mut filters = spendable(layers);
+pub(super) fn esn_d_filter(
+    layers: &[Layer],
+    budget: f64,
+    watch: Watch<'_>,
+) -> Result<Vec<Vec<BitWidth>>, CompressError> {
+    let mut filters = spendable(layers, watch);
     filters.par_iter_mut().for_each(|filter| _ = filter.choices.at(filter.bits));
     let mut spent: f64 = filters.iter_mut().map(|filter| filter.cost(filter.bits)).sum();
     if spent > budget {
@@ -222,7 +229,7 @@ pub(super) fn esn_d_filter(layers: &[Layer], budget: f64) -> Result<Vec<Vec<BitW
 }
 
 /// All filters that are not pruned, at their narrowest width, or at that of their layer.
-fn spendable<'a>(layers: &'a [Layer]) -> Vec<Filter<'a>> {
+fn spendable<'a>(layers: &'a [Layer], watch: Watch<'a>) -> Vec<Filter<'a>> {
     let mut filters = Vec::new();
     for (index, layer) in layers.iter().enumerate() {
         let layer_signal = layer.units.iter().map(|unit| unit.signal).sum();
@@ -231,7 +238,7 @@ fn spendable<'a>(layers: &'a [Layer]) -> Vec<Filter<'a>> {
         for (m, (unit, computed)) in layer.units.iter().zip(computed_weights(layer)).enumerate() {
             if !unit.is_empty() {
                 let macs = computed as f64 * layer.positions as f64;
-                let choices = Choices::new(unit, grid, layer.rule);
+                let choices = Choices::new(unit, grid, layer.rule, watch);
                 filters.push(Filter { place: (index, m), choices, macs, layer_signal, bits });
             }
         }

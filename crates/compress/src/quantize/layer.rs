@@ -3,6 +3,7 @@
 use esn::{BitWidth, CodeTensor};
 use network::{LayerId, LayerWeights, MacLayer, Network, WeightValues};
 
+use crate::Watch;
 use crate::error::CompressError;
 use crate::quantize::levels::{Levels, Unit};
 use crate::quantize::options::{Granularity, LayerOptions, QuantizeOptions, StepRule, grid};
@@ -52,10 +53,15 @@ pub(super) fn load<'a>(
     network: &'a Network,
     first_uses: &[usize],
     options: &'a QuantizeOptions,
+    watch: Watch<'_>,
 ) -> Result<Vec<Layer<'a>>, CompressError> {
     let mut uses = vec![Vec::new(); first_uses.len()];
     first_uses.iter().enumerate().for_each(|(layer, &first)| uses[first].push(layer));
-    uses.iter().filter(|uses| !uses.is_empty()).map(|uses| load_layer(network, uses, options)).collect()
+    let watched = |uses: &Vec<usize>| {
+        watch();
+        load_layer(network, uses, options)
+    };
+    uses.iter().filter(|uses| !uses.is_empty()).map(watched).collect()
 }
 
 /// `uses` are the layers that have one tensor.

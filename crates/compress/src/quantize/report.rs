@@ -150,7 +150,7 @@ fn check_profile(layer: &Layer, target: f64, entry: &mut LayerQuantization, note
 fn wider(layer: &Layer, target: f64) -> String {
     let levels = Levels { bits: BitWidth::new(BitWidth::MAX).expect("the largest width is one"), ..layer.levels };
     let units = units_on(layer, levels);
-    let steps = esn_a_steps(&units, target);
+    let steps = esn_a_steps(&units, target, &|| ());
     if !meets(esn_a_total(&units, &steps), target) {
         return String::new();
     }

@@ -1,5 +1,6 @@
 //! Steps that meet a target: a signal-to-noise ratio, or an ESN_a (section 2.7 of the paper).
 
+use crate::Watch;
 use crate::quantize::least_squares::least_squares_step;
 use crate::quantize::levels::{Levels, STEP_OF_NOTHING, Unit, storable};
 
@@ -44,7 +45,7 @@ pub(super) type Shared<'a> = [(&'a Unit, Levels)];
 /// By equation (4) units of one S/N have `Δ ∝ sqrt(‖W‖² / ‖W‖_0)`, so one factor sets all steps; the ESN_a falls
 /// as it grows, and the factor is bisected. No weight is clipped: a step never goes below the one with which the unit's
 /// levels end at its largest magnitude, so that a target beyond the width is missed rather than met by clipping.
-pub(super) fn esn_a_steps(units: &Shared, target: f64) -> Vec<f32> {
+pub(super) fn esn_a_steps(units: &Shared, target: f64, watch: Watch<'_>) -> Vec<f32> {
     let live = || units.iter().filter(|(unit, _)| !unit.is_empty());
     let factor = |step: f64, unit: &Unit| step / unit.root_mean_square();
     let least = |&(unit, levels): &(&Unit, Levels)| factor(f64::from(levels.max_abs_step(unit.max_abs)), unit);
@@ -56,6 +57,7 @@ pub(super) fn esn_a_steps(units: &Shared, target: f64) -> Vec<f32> {
     let total = |factor: f64| esn_a_total(units, &steps(factor));
     // A factor spans less than 2^64, and ends finer than f32 steps are.
     for _ in 0..90 {
+        watch();
         let middle = (fine * coarse).sqrt();
         if total(middle) >= target {
             fine = middle
