@@ -117,7 +117,10 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Network, NetworkError>
             refuse_table(path, options)?;
             tflite::read(path, bytes, options)?
         }
-        false => onnx::read_mapped(path, bytes, options)?,
+        false => {
+            refuse_kernels(path, options)?;
+            onnx::read_mapped(path, bytes, options)?
+        }
     };
     Ok(network.with_mappings(vec![mapping]))
 }
@@ -166,7 +169,10 @@ pub fn from_bytes(name: &str, bytes: Bytes, options: &ReadOptions) -> Result<Net
             refuse_table(path, options)?;
             tflite::read(path, bytes, options)
         }
-        false => onnx::read_bytes(path, bytes, options),
+        false => {
+            refuse_kernels(path, options)?;
+            onnx::read_bytes(path, bytes, options)
+        }
     }
 }
 
@@ -179,8 +185,18 @@ fn refuse_table(path: &Path, options: &ReadOptions) -> Result<(), NetworkError> 
     Err(NetworkError::Unsupported { path: path.to_path_buf(), place: "file".to_string(), problem, mend: None })
 }
 
+/// Refuses a choice of the kernels of TFLite for any other file.
+fn refuse_kernels(path: &Path, options: &ReadOptions) -> Result<(), NetworkError> {
+    if options.tflite_kernels == TfliteKernels::default() || options.passes_over_needless {
+        return Ok(());
+    }
+    let problem = "it is no TFLite file; a choice of its kernels is for those".to_string();
+    Err(NetworkError::Unsupported { path: path.to_path_buf(), place: "file".to_string(), problem, mend: None })
+}
+
 fn from_weights(file: &WeightFile, options: &ReadOptions) -> Result<Network, NetworkError> {
     refuse_table(file.path(), options)?;
+    refuse_kernels(file.path(), options)?;
     if options.architecture.is_some() && !options.layers.is_empty() {
         let problem = "an architecture has its own layers; a choice of layers is for weights without one".to_string();
         let (path, place) = (file.path().to_path_buf(), "file".to_string());
