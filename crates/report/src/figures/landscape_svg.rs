@@ -1,6 +1,7 @@
 //! Figure 1 of "Prune or quantize?" as measured: a panel for each kind of hardware and each sweep, and joules by what
 //! they are spent on.
 
+use std::io;
 use std::path::Path;
 
 use explore::landscape::{Family, LandscapePoint, PointCost, Sweep};
@@ -8,8 +9,8 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use runner::Metric;
 
-use super::chart::{FONT, Fault, draw_mesh, fault, write_svg};
-use crate::file::OutputError;
+use super::chart::{FONT, Fault, draw_mesh, fault};
+use crate::file::{OutputError, write_file};
 
 const WIDTH: u32 = 1280;
 /// Pixels that say what all panels show.
@@ -58,12 +59,25 @@ struct Curve<'p> {
 ///
 /// [`OutputError`] names a file that cannot be written.
 pub fn write_landscape_svg(path: &Path, points: &[LandscapePoint]) -> Result<(), OutputError> {
+    write_file(path, |writer| {
+        let svg = landscape_svg(points).map_err(|fault| io::Error::other(fault.to_string()))?;
+        writer.write_all(svg.as_bytes())
+    })
+}
+
+/// The figure of [`write_landscape_svg`], as text.
+///
+/// # Errors
+///
+/// A shape that the drawing library cannot place.
+pub fn landscape_svg(points: &[LandscapePoint]) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
     let families: Vec<Family> = Family::ALL.into_iter().filter(|family| has(points, *family)).collect();
     let joules = joules(points);
     let bottom = if joules.is_empty() { 0 } else { 110 + 24 * joules.len() as u32 };
     let height = HEAD + ROW * Sweep::ALL.len() as u32 + bottom;
-    write_svg(path, |text| {
-        let root = SVGBackend::with_string(text, (WIDTH, height)).into_drawing_area();
+    let mut svg = String::new();
+    {
+        let root = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
         root.fill(&WHITE).map_err(fault)?;
         let (head, figure) = root.split_vertically(HEAD);
         let text = "energy without memory; that of the dense layer at 8 bits on the same hardware is 1";
@@ -77,8 +91,9 @@ pub fn write_landscape_svg(path: &Path, points: &[LandscapePoint]) -> Result<(),
         if !joules.is_empty() {
             draw_joules(&below, &joules)?;
         }
-        root.present().map_err(fault)
-    })
+        root.present().map_err(fault)?;
+    }
+    Ok(svg)
 }
 
 /// Whether a kind has hardware beside the ideal of another.

@@ -15,5 +15,5 @@ mod run_page;
 pub use frontier_page::write_frontier_page;
 pub use frontier_svg::write_frontier_svgs;
 pub use histogram::nearest_at_or_below;
-pub use landscape_svg::write_landscape_svg;
+pub use landscape_svg::{landscape_svg, write_landscape_svg};
 pub use run_page::{RunFigures, write_run_page};
