@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import Any, Iterable, Iterator
+from typing import Any, Iterable, Iterator, overload
+
+from . import _esnsim
 
 
 class Row(dict[str, Any]):
@@ -25,7 +27,13 @@ SHOWN = 12
 
 
 class Table:
-    """Columns of one length, by name. Counts are integers of any size; a value that a row does not have is `None`."""
+    """Columns of one length, by name. Counts are integers of any size; a value that a row does not have is `None`.
+
+    >>> import esnsim
+    >>> layers = esnsim.esn(bits=4).layers
+    >>> layers["esn_d"][:3], layers[0].macs, len(layers[1:3]), [row.op for row in layers][-1]
+    ([418, 4679, 4905], 9216, 2, 'Gemm')
+    """
 
     def __init__(self, columns: dict[str, list[Any]]) -> None:
         self.columns = columns
@@ -40,11 +48,37 @@ class Table:
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), []))
 
-    def __getitem__(self, name: str) -> list[Any]:
-        return self.columns[name]
+    @overload
+    def __getitem__(self, key: str) -> list[Any]: ...
+
+    @overload
+    def __getitem__(self, key: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, key: slice) -> Table: ...
+
+    def __getitem__(self, key: str | int | slice) -> list[Any] | Row | Table:
+        """A column by its name, a row by its place, a table of some rows by a slice."""
+        if isinstance(key, str):
+            if key not in self.columns:
+                raise KeyError(f"there is no column {key!r}; there are {', '.join(self.columns)}")
+            return self.columns[key]
+        if isinstance(key, slice):
+            return Table({name: values[key] for name, values in self.columns.items()})
+        if not -len(self) <= key < len(self):
+            raise IndexError(f"there is no row {key}; there are {len(self)}")
+        return Row({name: values[key] for name, values in self.columns.items()})
 
     def __iter__(self) -> Iterator[Row]:
         return (Row(zip(self.columns, values)) for values in zip(*self.columns.values()))
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> Any:
+        """The table as a stream of Arrow, which `polars.DataFrame(table)`, `pyarrow.table(table)` and others take.
+
+        Columns of integers are `int64`, else `uint64`, else `decimal128(38, 0)`, else text: no digit is lost. What is no number
+        and no text, as the entries of a ledger, is JSON. A consumer that asks for other types casts the stream itself.
+        """
+        return _esnsim.arrow_stream(list(self.columns), list(self.columns.values()))
 
     def to_pandas(self) -> Any:
         """A `pandas.DataFrame`. Columns of integers beyond 64 bits have the type `object`, so that no digit is lost."""
@@ -53,16 +87,16 @@ class Table:
         return pandas.DataFrame(self.columns)
 
     def to_polars(self) -> Any:
-        """A `polars.DataFrame`. What has no type of polars, as integers beyond 64 bits, becomes a text."""
+        """A `polars.DataFrame`, by way of Arrow."""
         import polars
 
-        return polars.DataFrame({name: _plain(values) for name, values in self.columns.items()}, strict=False)
+        return polars.DataFrame(self)
 
-    def to_pyarrow(self) -> Any:
-        """A `pyarrow.Table`. What has no type of Arrow, as integers beyond 64 bits, becomes a text."""
+    def to_arrow(self) -> Any:
+        """A `pyarrow.Table`."""
         import pyarrow
 
-        return pyarrow.table({name: _plain(values) for name, values in self.columns.items()})
+        return pyarrow.table(self)
 
     def __repr__(self) -> str:
         head = f"<esnsim.Table of {len(self)} rows: {', '.join(self.columns)}>"
@@ -71,15 +105,6 @@ class Table:
         cells = [list(self.columns), *([str(value) for value in row.values()] for row in self)]
         widths = [max(map(len, column)) for column in zip(*cells)]
         return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
-
-
-def _plain(values: list[Any]) -> list[Any]:
-    def has_type(value: Any) -> bool:
-        if isinstance(value, int):
-            return -(1 << 63) <= value < 1 << 63
-        return value is None or isinstance(value, (str, float))
-
-    return values if all(map(has_type, values)) else [None if value is None else str(value) for value in values]
 
 
 # Columns of words. A layer may be called "1".

@@ -4,6 +4,7 @@
 //! the same to the last digit. What a user sees, the package in `python/`, makes objects and tables of them. Work runs without
 //! the interpreter's lock.
 
+mod arrow;
 mod errors;
 mod many;
 mod network;
@@ -16,6 +17,8 @@ use pyo3::prelude::*;
 /// The module.
 #[pymodule]
 mod _esnsim {
+    #[pymodule_export]
+    use crate::arrow::arrow_stream;
     #[pymodule_export]
     use crate::errors::{BadArgument, Error, InvalidFile, OutOfLimits, OwnBug, ReadWrite, Unsupported};
     #[pymodule_export]
