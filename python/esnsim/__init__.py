@@ -20,11 +20,11 @@ import contextlib
 import importlib
 import json
 import os
-import tempfile
-from types import MappingProxyType
-from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence, Union
+import pathlib
+from typing import Any, Callable, Generator, Iterable, Mapping, Sequence, Union
 
 from . import _esnsim
+from ._arguments import checked, listed, wrong
 from ._esnsim import (
     BadArgument,
     Error,
@@ -35,24 +35,59 @@ from ._esnsim import (
     Unsupported,
     __version__,
 )
+from ._evaluation import Evaluation, Score, accuracy_table
+from ._images import EMBEDDED, Asked, Images, asked
+from ._pages import framed
 from ._tables import Row, Table, from_csv
 
 __all__ = [
-    "BadArgument", "Compressed", "Cost", "Error", "Images", "InvalidFile", "Inspection", "Network", "OutOfLimits", "OwnBug",
-    "Points", "ReadWrite", "Row", "Run", "Sweep", "Table", "Unsupported", "__version__", "compress", "convert", "esn",
-    "from_torch", "hardware", "inspect", "landscape", "new", "pareto", "read", "simulate", "sweep",
+    "BadArgument", "Compressed", "Cost", "Error", "Evaluation", "Images", "InvalidFile", "Inspection", "Network", "OutOfLimits",
+    "OwnBug", "Points", "ReadWrite", "Row", "Run", "Score", "Sweep", "Table", "Unsupported", "__version__", "compress", "convert",
+    "esn", "evaluate", "from_torch", "hardware", "inspect", "landscape", "new", "pareto", "read", "simulate", "sweep",
 ]
 
 Source = Union[str, "os.PathLike[str]", bytes, None]
 Tell = Callable[[str, int, int], object]
 Progress = Union[Tell, bool, None]
+Hardware = Union[Iterable[Union[str, "os.PathLike[str]"]], str, "os.PathLike[str]"]
 
 
 class Network:
-    """A network that was read. It does not change. `read` makes one."""
+    """A network that was read. It does not change. `read` makes one.
 
-    def __init__(self, inner: _esnsim.Network) -> None:
-        self._inner = inner
+    It can be pickled, so that processes of `multiprocessing` or Ray take it: as the bytes of its file; as the path of its file
+    where the file has parts in others; and as an ONNX file where it was made here.
+    """
+
+    def __init__(self, inner: _esnsim.Network, again: tuple[Any, ...] | None = None, preprocess: str | None = None) -> None:
+        # `again` is the function that makes the network, and its arguments; none where only its file tells it.
+        self._inner, self._again, self._preprocess = inner, again, preprocess
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._again is None:
+            file, of_embedded, provenance = self._inner.kept()
+            preprocess = None if of_embedded else self._comes_with()
+            return _restored, (file, self._inner.path, of_embedded, provenance, preprocess)
+        make, *arguments = self._again
+        if make is not _opened:
+            return make, tuple(arguments)
+        source, name, opening = arguments
+        preprocess = None if source is None else self._comes_with()
+        if isinstance(source, str) and os.path.isfile(source):
+            file = pathlib.Path(source).read_bytes()
+            try:
+                _esnsim.open(file, source, opening)
+            except Error:
+                # It has parts in other files, which are beside it.
+                return _opened, (os.path.abspath(source), name, opening)
+            source, name = file, source
+        return _opened, (source, name, opening, preprocess)
+
+    def _comes_with(self) -> str | None:
+        """The text of the file that says how images become the input of the network."""
+        file = pathlib.Path(self._inner.path)
+        beside = file.with_suffix(".preprocess.toml") if file.name else file
+        return beside.read_text(encoding="utf-8") if self._preprocess is None and beside.is_file() else self._preprocess
 
     @property
     def name(self) -> str:
@@ -67,40 +102,74 @@ class Network:
     def inspect(self) -> Inspection:
         """The layers: geometry, weights and multiply-accumulates (MACs) of one image, and statistics of the weights."""
         csv, text = self._inner.inspect()
-        return Inspection(from_csv(csv), text)
+        return Inspection(from_csv(csv), text, self.notes)
 
     def esn(self, *, bits: int | None = None, bit_convention: str = "nonzero-at-least-one",
             threads: int | None = None) -> Cost:
         """The effective signal norm of every layer and of the whole, without any hardware.
 
-        `bits` is the width that real weights are quantized to; 4 where it is left out. Weights that a file stores as integers
-        are taken as they are, and a width for them is refused.
+        `bits` is the width that real weights are quantized to, 1 to 16; 4 where it is left out. Weights that a file stores as
+        integers are taken as they are, and a width for them is refused. Figures that end in `_macs` count each weight once for
+        each multiply-accumulate of one image, the others once.
+
+        >>> import esnsim
+        >>> cost = esnsim.read().esn(bits=4)
+        >>> cost.total.esn_d, cost.total.esn_d_macs, len(cost.layers)
+        (145973, 1535714, 10)
         """
         run = self._simulate([], bits, bit_convention, None, threads, True, None)
-        return Cost(json.loads(run.json), run.text)
+        return Cost(json.loads(run.json), run.text, run.notes)
 
-    def simulate(self, hardware: Iterable[str | os.PathLike[str]] | str = (), *, bits: int | None = None,
-                 images: Images | Any = None, limit: int | None = None, bit_convention: str = "nonzero-at-least-one",
-                 threads: int | None = None, progress: Progress = None) -> Run:
+    def simulate(self, hardware: Hardware = (), *, bits: int | None = None, images: Images | Any = None,
+                 limit: int | None = None, bit_convention: str = "nonzero-at-least-one", threads: int | None = None,
+                 progress: Progress = None) -> Run:
         """Costs on hardware, layer by layer, and the check of ideal engines against the metric.
 
         `hardware` are names of presets (`esnsim.hardware()` lists them) and descriptions in TOML, by path; `"ideal"`, and
         nothing, are the three ideal engines. On `images` the network runs, too, in float and on every engine: a file or
-        folder, an array, or `esnsim.Images`, of which at most `limit` are taken. The interpreter goes on meanwhile: its lock
-        is released, and Ctrl-C stops the call. `progress` is called as `progress(stage, done, total)`; `True` shows a bar of
-        tqdm.
-        """
-        names = [hardware] if isinstance(hardware, (str, os.PathLike)) else list(hardware)
-        with _images(images, limit) as asked, _progress(progress) as tell:
-            run = self._simulate(names, bits, bit_convention, asked, threads, False, tell)
-        return Run(json.loads(run.json), run.text, run.passes, run.notes)
+        folder, `"embedded"` for those of the network that comes along, an array `[images, …]`, a pair of arrays of images and
+        labels, or `esnsim.Images`, of which at most `limit` are taken. The interpreter goes on meanwhile: its lock is released,
+        and Ctrl-C stops the call. `progress` is called as `progress(stage, done, total)`; `True` shows a bar of tqdm.
 
-    def _simulate(self, hardware: Sequence[Any], bits: int | None, bit_convention: str, images: dict[str, Any] | None,
+        >>> import esnsim
+        >>> run = esnsim.read().simulate("cpu-serial", bits=4, images="embedded", limit=20)
+        >>> run.total["cpu-serial"].macs, run.accuracy["top1"]
+        (763520, [17, 17])
+        """
+        names = listed(hardware)
+        with asked(images, limit, self._preprocess, "images") as found, _progress(progress) as tell:
+            run = self._simulate(names, bits, bit_convention, None if found is None else found.request, threads, False, tell)
+            return Run(run, found)
+
+    def _simulate(self, hardware: list[str], bits: int | None, bit_convention: str, images: dict[str, Any] | None,
                   threads: int | None, metric_only: bool, progress: Tell | None) -> _esnsim.Run:
         return self._inner.simulate(
-            hardware=[os.fspath(name) for name in hardware], bits=bits, bit_convention=bit_convention, images=images,
-            threads=threads, metric_only=metric_only, progress=progress,
+            hardware=hardware, images=images, metric_only=metric_only, progress=progress,
+            **checked(bits=bits, bit_convention=bit_convention, threads=threads),
         )
+
+    def evaluate(self, images: Images | Any, hardware: Hardware = (), *, bits: int | None = None, limit: int | None = None,
+                 threads: int | None = None, progress: Progress = None) -> Evaluation:
+        """How well the network does on images, in float and on hardware, and what each answers. Costs are not counted.
+
+        The arguments are those of `simulate`. Answers of all images stay in memory: 4 bytes for each number of the output, image
+        and engine.
+
+        >>> import esnsim
+        >>> found = esnsim.read().evaluate("embedded", bits=4, limit=100)
+        >>> found.top1["float"], found.top1["ideal-analog"]
+        (Score(right=97, of=100), Score(right=97, of=100))
+        >>> found.logits["float"].shape, found.predictions["float"][:5].tolist()
+        ((100, 10), [0, 9, 8, 3, 1])
+        """
+        if images is None:
+            raise wrong("images", images, 'a path, "embedded", an array [images, …], a pair of arrays, or esnsim.Images')
+        names = listed(hardware)
+        with asked(images, limit, self._preprocess, "images") as found, _progress(progress) as tell:
+            assert found is not None
+            inner = self._inner.evaluate(hardware=names, images=found.request, progress=tell,
+                                         **checked(bits=bits, threads=threads))
+            return Evaluation(inner, inner.text, [found.named(note) for note in inner.notes])
 
     def compress(self, *, prune: str | Sequence[str] = (), prune_scope: str = "global", prune_below: float | None = None,
                  compact: bool = False, find_step: bool = False, bits: int | None = None, grid: str = "mid-rise",
@@ -108,29 +177,32 @@ class Network:
                  target_esn_a: float | None = None, target_profile: str | os.PathLike[str] | None = None,
                  average_bits: float | None = None, esn_d_filter_budget: float | None = None,
                  bias_correction: bool = False, first_bits: int | None = None, last_bits: int | None = None,
-                 reestimate_bn: Images | Any = None, limit: int | None = 5000, baseline: int | None = None,
+                 reestimate_bn: Images | Any = None, limit: int | None = None, baseline: int | None = None,
                  strict: bool = False, threads: int | None = None) -> Compressed:
         """The network pruned, quantized, and with statistics taken anew, in this order, each where it is asked for.
 
-        `prune` is one way or several, as `"filters=0.1"` or `"2:4"`. On the images `reestimate_bn`, at most `limit` of them,
-        BatchNorm statistics are re-estimated. All others are the options of `esnsim compress`, which
-        `docs/commands/compress.md` explains. This network does not change.
+        `prune` is one way or several, as `"filters=0.1"` or `"2:4"`. On the images `reestimate_bn`, at most `limit` of them, 5000
+        where it is left out, BatchNorm statistics are re-estimated; what `images` of `simulate` takes, they take. All others are
+        the options of `esnsim compress`, which `docs/commands/compress.md` explains: widths are 1 to 16 bits, fractions 0 to 1,
+        `target_snr` is a ratio of powers and no dB, budgets are those of one image. This network does not change. Ctrl-C stops
+        the call.
 
         >>> import esnsim
         >>> small = esnsim.read().compress(prune="filters=0.1", bits=4)
         >>> small.network.esn().total.esn_d_macs < esnsim.read().esn(bits=4).total.esn_d_macs
         True
         """
-        asked = {
-            "prune": [prune] if isinstance(prune, str) else list(prune), "prune_scope": prune_scope,
-            "prune_below": prune_below, "compact": compact, "find_step": find_step, "bits": bits, "grid": grid,
-            "granularity": granularity, "clip": clip, "target_snr": target_snr, "target_esn_a": target_esn_a,
-            "target_profile": None if target_profile is None else os.fspath(target_profile), "average_bits": average_bits,
-            "esn_d_filter_budget": esn_d_filter_budget, "bias_correction": bias_correction, "first_bits": first_bits,
-            "last_bits": last_bits, "baseline": baseline, "strict": strict,
-        }
-        with _images(reestimate_bn, limit) as images:
-            return Compressed(self._inner.compress(asked, images=images, threads=threads))
+        options = checked(
+            prune=prune, prune_scope=prune_scope, prune_below=prune_below, compact=compact, find_step=find_step, bits=bits,
+            grid=grid, granularity=granularity, clip=clip, target_snr=target_snr, target_esn_a=target_esn_a,
+            target_profile=target_profile, average_bits=average_bits, esn_d_filter_budget=esn_d_filter_budget,
+            bias_correction=bias_correction, first_bits=first_bits, last_bits=last_bits, baseline=baseline, strict=strict,
+        )
+        limit = STATISTICS_IMAGES if limit is None and reestimate_bn is not None else limit
+        with asked(reestimate_bn, limit, self._preprocess, "reestimate_bn") as images:
+            inner = self._inner.compress(options, images=None if images is None else images.request,
+                                         **checked(threads=threads))
+            return Compressed(inner, images, self._preprocess)
 
     def save(self, path: str | os.PathLike[str], *, strict: bool = False) -> list[str]:
         """Writes the network as ONNX, or its weights as `.safetensors` or `.npz`: the end of the name decides, ONNX where it says
@@ -139,79 +211,26 @@ class Network:
         The result says what the new file does not hold, one line each; with `strict` that is an error, and nothing is
         written.
         """
-        return self._inner.save(os.fspath(path), strict)
+        given = checked(path=path, strict=strict)
+        notes = self._inner.save(given["path"], given["strict"])
+        beside = pathlib.Path(given["path"]).with_suffix(".preprocess.toml")
+        if self._preprocess is not None and not beside.exists():
+            beside.write_text(self._preprocess, encoding="utf-8")
+        return notes
 
     def __repr__(self) -> str:
         return repr(self._inner)
 
 
-class Images:
-    """Images, and what is done with them before and while a network runs.
-
-    `source` is a file or folder as `esnsim simulate --images` takes it, or an array `[images, …]` of NumPy or PyTorch; `labels`,
-    one integer for each image, go with an array. `preprocess` is `"unit"` (pixels over 255), `"imagenet"`, `"none"` or a file;
-    left out, it is that of the file NET.preprocess.toml beside the network, which the network that comes along has, too; else an
-    array of real numbers is taken as it is where the network takes real numbers. `layout` says how the axes of an array lie,
-    where that is not clear: `"channels-first"`, `"channels-last"`, `"as-is"`. `output` is the output that is scored and
-    `threshold` where class 1 begins of an output of one number. Engines on integers get activations of `activation_bits`, whose
-    ranges the first `calibration_images` tell.
-    """
-
-    def __init__(self, source: Any, labels: Any = None, *, limit: int | None = None, layout: str | None = None,
-                 preprocess: str | os.PathLike[str] | None = None, label_offset: int | None = None,
-                 output: str | None = None, threshold: float | None = None, activation_bits: int = 8,
-                 calibration_images: int = 64) -> None:
-        if labels is not None and isinstance(source, (str, os.PathLike)):
-            raise BadArgument("labels go with an array; those of a file or folder are in it")
-        self.source, self.labels, self.limit = source, labels, limit
-        self._options = {
-            "layout": layout, "preprocess": None if preprocess is None else os.fspath(preprocess),
-            "label_offset": label_offset, "output": output, "threshold": threshold, "activation_bits": activation_bits,
-            "calibration_images": calibration_images,
-        }
-
-    @contextlib.contextmanager
-    def _request(self, limit: int | None) -> Iterator[dict[str, Any]]:
-        limit = min((each for each in (limit, self.limit) if each is not None), default=None)
-        if isinstance(self.source, (str, os.PathLike)):
-            yield {"path": os.fspath(self.source), "limit": limit, **self._options}
-            return
-        import numpy
-
-        arrays = {"images": _array(self.source)}
-        if self.labels is not None:
-            arrays["labels"] = _array(self.labels)
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "images.npz")
-            numpy.savez(path, **arrays)
-            yield {"path": path, "limit": limit, **self._options}
-
-
-def _array(values: Any) -> Any:
-    """An array of NumPy of an array of any library. What is on a device, or part of a graph of PyTorch, is brought here."""
-    import numpy
-
-    for method in ("detach", "cpu"):
-        values = getattr(values, method)() if hasattr(values, method) else values
-    array = numpy.asarray(values)
-    if array.dtype == object:
-        raise BadArgument(f"a {type(values).__name__} is no path, no esnsim.Images and no array of numbers")
-    return array
+#: Images that statistics are re-estimated on, where nobody says how many.
+STATISTICS_IMAGES = 5000
 
 
 @contextlib.contextmanager
-def _images(images: Any, limit: int | None) -> Iterator[dict[str, Any] | None]:
-    if images is None:
-        yield None
-        return
-    asked = images if isinstance(images, Images) else Images(images)
-    with asked._request(limit) as request:
-        yield request
-
-
-@contextlib.contextmanager
-def _progress(progress: Progress) -> Iterator[Tell | None]:
+def _progress(progress: Progress) -> Generator[Tell | None, None, None]:
     if not isinstance(progress, bool):
+        if progress is not None and not callable(progress):
+            raise wrong("progress", progress, "True, False or a function of stage, done and total")
         yield progress
         return
     if not progress:
@@ -236,10 +255,10 @@ class Compressed:
     `esnsim compress --json` writes it, `notes` what there is to know of it.
     """
 
-    def __init__(self, inner: _esnsim.Compressed) -> None:
-        self._text, self.notes = inner.text, inner.notes
+    def __init__(self, inner: _esnsim.Compressed, images: Asked | None, preprocess: str | None) -> None:
+        self._text, self.notes = inner.text, _named(images, inner.notes)
         self.report: dict[str, Any] = json.loads(inner.json)
-        self.network = Network(inner.network)
+        self.network = Network(inner.network, None, preprocess)
 
     def save(self, path: str | os.PathLike[str], *, strict: bool = False) -> list[str]:
         """`Network.save` of the network. The file also says how the network was compressed."""
@@ -250,13 +269,18 @@ class Compressed:
 
 
 class Points:
-    """What was measured, a row of `points` for each, with the columns of the command's CSV."""
+    """What was measured, a row of `points` for each, with the columns of the command's CSV. A notebook shows the figure of the
+    command.
+    """
 
-    def __init__(self, points: Table, text: str) -> None:
-        self.points, self._text = points, text
+    def __init__(self, points: Table, text: str, figure: str) -> None:
+        self.points, self._text, self._figure = points, text, figure
 
     def __repr__(self) -> str:
         return self._text
+
+    def _repr_html_(self) -> str:
+        return self._figure
 
 
 class Sweep:
@@ -264,30 +288,34 @@ class Sweep:
     was asked for (`short`), or differ between an ideal engine and its metric (`differing`).
     """
 
-    def __init__(self, store: str | os.PathLike[str], counts: Sequence[int]) -> None:
+    def __init__(self, store: str, counts: Sequence[int]) -> None:
         self.store = store
         self.points, self.found, self.run, self.failed, self.short, self.differing = counts
 
     def __repr__(self) -> str:
-        return (f"<esnsim.Sweep {os.fspath(self.store)}: {self.points} points, {self.found} there before, {self.run} run, "
+        return (f"<esnsim.Sweep {self.store}: {self.points} points, {self.found} there before, {self.run} run, "
                 f"{self.failed} failed, {self.short} short, {self.differing} differing>")
 
 
 class Inspection:
-    """The layers of a network. `layers` is a table with the columns of `esnsim inspect --csv`."""
+    """The layers of a network. `layers` is a table with the columns of `esnsim inspect --csv`, `notes` what there is to know of the
+    reading.
+    """
 
-    def __init__(self, layers: Table, text: str) -> None:
-        self.layers, self._text = layers, text
+    def __init__(self, layers: Table, text: str, notes: list[str]) -> None:
+        self.layers, self._text, self.notes = layers, text, notes
 
     def __repr__(self) -> str:
         return self._text
 
 
 class Cost:
-    """The metric of a network: `layers` is a table with a row for each layer, `total` the row of the whole."""
+    """The metric of a network: `layers` is a table with a row for each layer, `total` the row of the whole, `notes` what there is to
+    know, one line each.
+    """
 
-    def __init__(self, data: dict[str, Any], text: str) -> None:
-        self.data, self._text = data, text
+    def __init__(self, data: dict[str, Any], text: str, notes: list[str]) -> None:
+        self.data, self._text, self.notes = data, text, notes
         self.layers = Table.from_rows(_without(layer, "runs") for layer in data["layers"])
         self.total = Row(_without(data["total"], "runs"))
 
@@ -310,32 +338,48 @@ class Check:
 
 class Run:
     """A simulation. `layers` has a row for each layer and hardware, `total` the row of the whole by name of the hardware, `check`
-    says whether ideal engines and the metric agree. `data` is all of it, as `esnsim simulate --json` writes it.
+    says whether ideal engines and the metric agree. `data` is all of it, as `esnsim simulate --json` writes it, and `notes` what
+    there is to know, one line each. Energies, `energy_j`, are in joules, times, `latency_s`, in seconds, and cycles and counts
+    integers of one image. A notebook shows the page that `esnsim simulate --html` writes.
     """
 
-    def __init__(self, data: dict[str, Any], text: str, passed: bool, notes: list[str]) -> None:
-        self.data, self._text, self.notes = data, text, notes
+    def __init__(self, inner: _esnsim.Run, images: Asked | None) -> None:
+        data = json.loads(inner.json if images is None else images.named(inner.json))
+        self.data: dict[str, Any] = data
+        self._text, self._inner, self._images, self._page = inner.text, inner, images, ""
+        self.notes = _named(images, inner.notes)
         self.layers = Table.from_rows(row for layer in data["layers"] for row in _by_hardware(layer))
         rows = (Row(row) for row in _by_hardware(data["total"]))
-        self.total: Mapping[str, Row] = MappingProxyType({row["hardware"]: row for row in rows})
-        self.check = Check(passed)
+        self.total: Mapping[str, Row] = {row["hardware"]: row for row in rows}
+        self.check = Check(inner.passes)
 
     @property
     def accuracy(self) -> Table | None:
         """Images, labels and correct answers of the network in float and of every engine; `None` where no images ran."""
         inference = self.data["inference"]
-        if inference is None:
-            return None
-        rows = [{"hardware": "float", **inference["float"], "agreement": None}] if inference["float"] else []
-        rows += [
-            {"hardware": name, **engine["score"], "agreement": engine["agreement"]}
-            for engine in inference["engines"]
-            for name in engine["hardware"]
-        ]
-        return Table.from_rows({**row, "images": inference["images"]} for row in rows)
+        return None if inference is None else accuracy_table(inference)
+
+    def html(self) -> str:
+        """The page that `esnsim simulate --html` writes: one file that needs nothing else."""
+        if not self._page:
+            page = self._inner.html()
+            self._page = page if self._images is None else self._images.named(page)
+        return self._page
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What the page is drawn from stays here; the page goes along.
+        self.html()
+        return {**self.__dict__, "_inner": None, "_images": None}
 
     def __repr__(self) -> str:
         return self._text
+
+    def _repr_html_(self) -> str:
+        return framed(self.html())
+
+
+def _named(images: Asked | None, notes: list[str]) -> list[str]:
+    return notes if images is None else [images.named(note) for note in notes]
 
 
 def _without(row: dict[str, Any], name: str) -> dict[str, Any]:
@@ -351,7 +395,7 @@ def _by_hardware(layer: dict[str, Any]) -> Iterable[dict[str, Any]]:
 def read(
     source: Source = None,
     *,
-    name: str = "memory",
+    name: str | None = None,
     input_shape: Mapping[str, Sequence[int]] | None = None,
     batch_axis: str | None = None,
     architecture: str | None = None,
@@ -367,19 +411,73 @@ def read(
 ) -> Network:
     """Reads a network: ONNX, TFLite, `.pt2`, weights of PyTorch, Keras and safetensors, topology files.
 
-    `source` is a path, or the bytes of a file, which `name` then stands for in messages. Without it the network is the small one
-    that comes along. The other arguments are the options of the command of that name. Raises one of the subclasses of `Error`,
-    whose text names the file, the place, what was expected and what was found.
+    `source` is a path, the bytes of a file, or an open file that is read to its end; `name` then stands for the file in messages.
+    Without it the network is the small one that comes along. `input_shape` gives shapes of inputs by name, batch first. The other
+    arguments are the options of the command of that name. Raises one of the subclasses of `Error`, whose text names the file, the
+    place, what was expected and what was found.
+
+    >>> import esnsim
+    >>> esnsim.read()
+    <esnsim.Network traces/digits-resnet.onnx: 10 layers>
+    >>> esnsim.read(b"nothing", name="mine.onnx")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    esnsim.Unsupported: mine.onnx: file: ...
     """
-    opening = {
-        "input_shape": None if input_shape is None else {key: list(shape) for key, shape in input_shape.items()},
-        "batch_axis": batch_axis, "architecture": architecture, "topology": topology, "operators": operators, "state": state,
-        "layers": list(layers), "grid": grid, "find_step": find_step, "tflite_kernels": tflite_kernels,
-        "synthetic_weights": synthetic_weights, "synthetic_sparsity": synthetic_sparsity,
-    }
-    if source is not None and not isinstance(source, bytes):
-        source = os.fspath(source)
-    return Network(_esnsim.open(source, name, opening))
+    opening = checked(
+        input_shape=input_shape, batch_axis=batch_axis, architecture=architecture, topology=topology, operators=operators,
+        state=state, layers=layers, grid=grid, find_step=find_step, tflite_kernels=tflite_kernels,
+        synthetic_weights=synthetic_weights, synthetic_sparsity=synthetic_sparsity,
+    )
+    if synthetic_weights is None and opening["synthetic_sparsity"]:
+        raise BadArgument("synthetic_sparsity is given, and no weights are drawn; synthetic_weights=SEED draws them")
+    if source is not None:
+        source = _bytes_or_path(source)
+    else:
+        _check_needed(opening)
+    name_of_bytes = checked(name="memory" if name is None else name)["name"]
+    if name is not None and not isinstance(source, bytes):
+        raise BadArgument(f"name is {name!r}, and source is no bytes that it could stand for")
+    return _opened(source, name_of_bytes, opening)
+
+
+def _check_needed(opening: dict[str, Any]) -> None:
+    """Refuses options of a file where there is none."""
+    of_file = ["input_shape", "batch_axis", "architecture", "operators", "state", "layers", "tflite_kernels"]
+    if not opening["find_step"]:
+        of_file.append("grid")
+    needless = next((name for name in of_file if opening[name]), None)
+    if needless is not None:
+        what = "the network that comes along" if opening["topology"] is None else "the layers of the topology"
+        raise BadArgument(f"{needless} is for a file, and there is none: without source the network is {what}")
+
+
+def _bytes_or_path(source: Any) -> bytes | str:
+    """What a network is read from."""
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return bytes(source)
+    if isinstance(source, (str, os.PathLike)):
+        one: str = checked(path=source)["path"]
+        return one
+    if not hasattr(source, "read"):
+        if hasattr(source, "forward"):
+            raise BadArgument(f"source is a {type(source).__name__}; a module of PyTorch needs example=, an input of one image")
+        raise wrong("source", source, "a path, bytes, an open file or a Network")
+    try:
+        read = source.read()
+    except (OSError, ValueError) as error:
+        raise ReadWrite(f"source cannot be read: {_one_line(error)}") from error
+    if not isinstance(read, bytes):
+        raise BadArgument("source is a file of text; open it in the mode \"rb\"")
+    return read
+
+
+def _opened(source: bytes | str | None, name: str, opening: dict[str, Any], preprocess: str | None = None) -> Network:
+    return Network(_esnsim.open(source, name, opening), (_opened, source, name, opening), preprocess)
+
+
+def _restored(file: bytes, path: str, of_embedded: bool, provenance: list[tuple[str, str]], preprocess: str | None) -> Network:
+    return Network(_esnsim.restore(file, path, of_embedded, provenance), None, preprocess)
 
 
 def from_torch(module: Any, example: Any, **options: Any) -> Network:
@@ -394,7 +492,9 @@ def from_torch(module: Any, example: Any, **options: Any) -> Network:
     if not isinstance(module, torch.nn.Module):
         raise BadArgument(f"a {type(module).__name__} is no module of PyTorch, which example= belongs to")
     inputs = example if isinstance(example, tuple) else (example,)
-    was_training, file = module.training, io.BytesIO()
+    was_training = module.training
+    # Older versions of PyTorch take a file, too, and newer ones say a path alone.
+    file: Any = io.BytesIO()
     module.eval()
     try:
         with torch.no_grad():
@@ -415,6 +515,10 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    return sorted([*__all__, "torch"])
+
+
 def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
@@ -423,11 +527,11 @@ def _network(source: Any, example: Any, options: dict[str, Any]) -> Network:
     if isinstance(source, Network):
         if options:
             raise BadArgument(f"the network was read before; esnsim.read takes {', '.join(sorted(options))}")
+        if example is not None:
+            raise BadArgument("example belongs to a module of PyTorch, and source is a Network")
         return source
     if example is not None:
         return from_torch(source, example, **options)
-    if source is not None and not isinstance(source, (str, bytes, os.PathLike)):
-        raise BadArgument(f"a {type(source).__name__} is no path, no bytes and no Network; a module of PyTorch needs example=")
     return read(source, **options)
 
 
@@ -442,14 +546,23 @@ def esn(source: Any = None, *, example: Any = None, bits: int | None = None, bit
     return _network(source, example, options).esn(bits=bits, bit_convention=bit_convention, threads=threads)
 
 
-def simulate(source: Any = None, *, example: Any = None, hardware: Iterable[str | os.PathLike[str]] | str = (),
-             bits: int | None = None, images: Images | Any = None, limit: int | None = None,
-             bit_convention: str = "nonzero-at-least-one", threads: int | None = None, progress: Progress = None,
-             **options: Any) -> Run:
+def simulate(source: Any = None, *, example: Any = None, hardware: Hardware = (), bits: int | None = None,
+             images: Images | Any = None, limit: int | None = None, bit_convention: str = "nonzero-at-least-one",
+             threads: int | None = None, progress: Progress = None, **options: Any) -> Run:
     """`Network.simulate` of a path, bytes, a `Network`, or a module of PyTorch with an example of its input."""
     network = _network(source, example, options)
     return network.simulate(hardware, bits=bits, images=images, limit=limit, bit_convention=bit_convention, threads=threads,
                             progress=progress)
+
+
+def evaluate(source: Any = None, images: Images | Any = EMBEDDED, *, example: Any = None, hardware: Hardware = (),
+             bits: int | None = None, limit: int | None = None, threads: int | None = None, progress: Progress = None,
+             **options: Any) -> Evaluation:
+    """`Network.evaluate` of a path, bytes, a `Network`, or a module of PyTorch with an example of its input. Without anything it
+    is the network that comes along, on its own images.
+    """
+    network = _network(source, example, options)
+    return network.evaluate(images, hardware, bits=bits, limit=limit, threads=threads, progress=progress)
 
 
 def compress(source: Any = None, *, example: Any = None, **options: Any) -> Compressed:
@@ -474,8 +587,12 @@ def new(name: str, *, width: float = 1.0, classes: int | None = None, input: int
     >>> esnsim.new("resnet20").esn(bits=4).total.weights
     268336
     """
-    return Network(_esnsim.new(name, width=width, classes=classes, input=input, shortcut=shortcut, depth=depth, growth=growth,
-                               seed=seed, fan=fan))
+    given = checked(width=width, classes=classes, input=input, shortcut=shortcut, depth=depth, growth=growth, seed=seed, fan=fan)
+    return _made(checked(name=name)["name"], given)
+
+
+def _made(name: str, given: dict[str, Any]) -> Network:
+    return Network(_esnsim.new(name, **given), (_made, name, given))
 
 
 def sweep(plan: str | os.PathLike[str], store: str | os.PathLike[str], *, shard: tuple[int, int] | None = None,
@@ -485,27 +602,26 @@ def sweep(plan: str | os.PathLike[str], store: str | os.PathLike[str], *, shard:
     `shard` is `(i, n)`: every n-th point from the i-th on. `memory` is in GiB, and kept to roughly. Ctrl-C stops a sweep behind
     the points that run; what is in the store stays there, and the next call goes on.
     """
+    given = checked(plan=plan, store=store, shard=shard, retry_failed=retry_failed, memory=memory, threads=threads)
     with _progress(progress) as tell:
-        counts = _esnsim.sweep(os.fspath(plan), os.fspath(store), shard=shard, retry_failed=retry_failed, memory=memory,
-                               threads=threads, progress=tell)
-    return Sweep(store, counts)
+        return Sweep(given["store"], _esnsim.sweep(progress=tell, **given))
 
 
 def pareto(store: str | os.PathLike[str], *, cost: str = "esn-d", accuracy: str = "top1") -> Points:
     """The points of a store. The column `frontier` says which of them no other beats in cost and accuracy."""
-    csv, text = _esnsim.pareto(os.fspath(store), cost, accuracy)
-    return Points(from_csv(csv), text)
+    csv, text, page = _esnsim.pareto(**checked(store=store, cost=cost, accuracy=accuracy))
+    return Points(from_csv(csv), text, framed(page))
 
 
-def landscape(hardware: Iterable[str | os.PathLike[str]] | str = (), *, bits: int = 8, pruned: int = 0, seed: int = 0,
-              threads: int | None = None) -> Points:
+def landscape(hardware: Hardware = (), *, bits: int = 8, pruned: int = 0, seed: int = 0, threads: int | None = None) -> Points:
     """Which hardware gains from fewer bits, and which from pruning: one layer in many forms. Without names, on all that comes
-    along. `pruned` is in per cent.
+    along. `bits` is 1 to 16, `pruned` in per cent, 0 to 99. Energies are in joules.
     """
-    names = [hardware] if isinstance(hardware, (str, os.PathLike)) else list(hardware)
-    csv, text = _esnsim.landscape(hardware=[os.fspath(name) for name in names], bits=bits, pruned=pruned, seed=seed,
-                                  threads=threads)
-    return Points(from_csv(csv), text)
+    given = checked(pruned=pruned, seed=seed, threads=threads, bits=bits)
+    if given["bits"] is None:
+        raise wrong("bits", bits, "a whole number from 1 to 16")
+    csv, text, figure = _esnsim.landscape(hardware=listed(hardware), **given)
+    return Points(from_csv(csv), text, figure)
 
 
 def hardware() -> dict[str, str]:

@@ -2,9 +2,14 @@
 
 import csv
 import doctest
+import importlib
+import inspect
+import io
 import json
+import multiprocessing
 import os
 import pathlib
+import pickle
 import re
 import signal
 import struct
@@ -17,6 +22,7 @@ import esnsim
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+NETWORK = ROOT / "traces/digits-resnet.onnx"
 MODELS = ROOT.parent / "shared" / "models"
 COMMAND = os.environ.get("ESNSIM_COMMAND")
 NETWORKS = [None, *sorted(path for path in MODELS.glob("*") if path.suffix in (".onnx", ".tflite"))]
@@ -48,7 +54,7 @@ def test_a_run_is_that_of_the_command(path, tmp_path):
     # The embedded network runs its own images there.
     option = [] if width is None else ["--bits", width]
     hardware = ["--hardware", "ideal", "--hardware", "cpu-serial"]
-    network = [ROOT / "traces/digits-resnet.onnx"] if path is None else [path]
+    network = [NETWORK] if path is None else [path]
     done = command("simulate", *network, *option, *hardware, "--json", file)
     if done.returncode == 2:
         with pytest.raises(esnsim.Error) as refused:
@@ -76,7 +82,7 @@ def test_layers_are_those_of_the_command(path, tmp_path):
 
 
 def test_the_metric_is_exact_and_read_from_bytes():
-    file = (ROOT / "traces/digits-resnet.onnx").read_bytes()
+    file = (NETWORK).read_bytes()
     cost = esnsim.esn(file, bits=4)
     assert (cost.total.esn_d_macs, cost.total.esn_d_filter, cost.total.weights) == (1_535_714, 3_052_672, 77_072)
     assert isinstance(cost.total.esn_d_macs, int) and cost.layers["layer"][0] == "/conv1/Conv"
@@ -84,7 +90,7 @@ def test_the_metric_is_exact_and_read_from_bytes():
 
 
 def test_images_run_on_the_engines():
-    network = esnsim.read(ROOT / "traces/digits-resnet.onnx")
+    network = esnsim.read(NETWORK)
     folder = ROOT / "traces"
     images = next(folder.glob("*.npz"), None)
     if images is None:
@@ -95,7 +101,7 @@ def test_images_run_on_the_engines():
 
 def test_arrays_run_as_their_file_does():
     numpy = pytest.importorskip("numpy")
-    network = esnsim.read(ROOT / "traces/digits-resnet.onnx")
+    network = esnsim.read(NETWORK)
     file = numpy.load(ROOT / "traces/digits-test.npz")
     names = sorted(file.files)
     assert names == ["images", "labels"]
@@ -110,9 +116,61 @@ def test_arrays_run_as_their_file_does():
     assert few["images"] == [4] * 4 and "ideal-analog" in repr(few)
 
 
+def test_images_of_the_network_that_comes_along_run_as_in_the_command(tmp_path):
+    file = tmp_path / "run.json"
+    assert command("simulate", "--bits", 4, "--json", file).returncode == 0
+    run = esnsim.simulate(bits=4, images="embedded")
+    expected = json.loads(file.read_text())
+    assert run.data["inference"] == expected["inference"] and run.data["run"]["images"] == expected["run"]["images"]
+    small = esnsim.compress(prune="filters=0.1", bits=4).network
+    assert small.simulate(images="embedded", limit=50).data["inference"]["images"] == 50
+    with pytest.raises(esnsim.BadArgument, match="belong to the network that comes along"):
+        esnsim.simulate(NETWORK, bits=4, images="embedded")
+    with pytest.raises(esnsim.BadArgument, match="there to be tested on"):
+        esnsim.compress(bits=4, reestimate_bn="embedded")
+
+
+def test_an_evaluation_is_that_of_the_command(tmp_path):
+    numpy = pytest.importorskip("numpy")
+    images = ROOT / "traces/digits-test.npz"
+    files = {name: tmp_path / name for name in ("run.json", "logits.npy", "predictions.csv")}
+    done = command("simulate", NETWORK, "--bits", 3, "--images", images, "--limit", 70, "--hardware", "ideal", "--hardware",
+                   "cpu-serial", "--json", files["run.json"], "--logits", files["logits.npy"], "--predictions",
+                   files["predictions.csv"])
+    assert done.returncode == 0, done.stderr
+    found = esnsim.evaluate(NETWORK, images, bits=3, limit=70, hardware=["ideal", "cpu-serial"])
+    expected = json.loads(files["run.json"].read_text())["inference"]
+    assert found.data == expected and repr(found) in done.stdout
+    logits, rows = numpy.load(files["logits.npy"]), list(csv.DictReader(files["predictions.csv"].open(newline="")))
+    runs = [["float"], *(engine["hardware"] for engine in expected["engines"])]
+    assert set(found.top1) == {name for names in runs for name in names} == set(found.logits)
+    for place, names in enumerate(runs):
+        for name in names:
+            assert numpy.array_equal(found.logits[name], logits[:, place])
+            assert found.predictions[name].tolist() == [int(row[name]) for row in rows]
+            right = sum(row[name] == row["label"] for row in rows)
+            assert found.top1[name] == (right, 70) and isinstance(found.top1[name].right, int)
+    assert found.labels.tolist() == [int(row["label"]) for row in rows] and found.top5 == {}
+    unlabelled = esnsim.evaluate(NETWORK, numpy.zeros((2, 1, 8, 8), numpy.float32), bits=4)
+    assert unlabelled.labels.tolist() == [-1, -1] and unlabelled.top1["float"] == (0, 0)
+
+
+def test_what_there_is_to_know_is_told_by_every_call(tmp_path):
+    numpy = pytest.importorskip("numpy")
+    net = esnsim.read(synthetic_weights=1)
+    drawn = "no weights are drawn: the file has those of every layer"
+    zeros = numpy.zeros((30, 1, 8, 8), numpy.float32)
+    run = net.simulate(bits=4, images=(zeros, numpy.arange(30) % 10))
+    for notes in (net.notes, net.inspect().notes, net.esn(bits=4).notes, run.notes, net.compress(bits=4).notes):
+        assert drawn in notes
+    assert any("no more images are right than a guess" in note and "preprocess=" in note for note in run.notes)
+    assert not any(str(tmp_path.parent.parent) in note for note in run.notes)
+    assert run.data["run"]["images"]["path"] == "images"
+
+
 def test_progress_is_told_and_its_exception_stops_the_run():
     told = []
-    run = esnsim.simulate(ROOT / "traces/digits-resnet.onnx", bits=4, images=ROOT / "traces/digits-test.npz",
+    run = esnsim.simulate(NETWORK, bits=4, images=ROOT / "traces/digits-test.npz",
                           progress=lambda *place: told.append(place))
     assert told[-1] == ("images", 500, 500) and [done for _, done, _ in told] == sorted(done for _, done, _ in told)
     assert run.check
@@ -121,18 +179,27 @@ def test_progress_is_told_and_its_exception_stops_the_run():
         raise ZeroDivisionError(stage)
 
     with pytest.raises(ZeroDivisionError, match="images"):
-        esnsim.simulate(ROOT / "traces/digits-resnet.onnx", bits=4, images=ROOT / "traces/digits-test.npz", progress=fail)
+        esnsim.simulate(NETWORK, bits=4, images=ROOT / "traces/digits-test.npz", progress=fail)
+
+
+# Each would go on for a minute and more.
+LONG = {
+    "simulate": "images=numpy.zeros((200000, 1, 8, 8), numpy.float32); "
+                "esnsim.simulate(bits=4, images=images, hardware=['cpu-serial', 'in-memory-class-b'], threads=1)",
+    "evaluate": "esnsim.evaluate(images=numpy.zeros((200000, 1, 8, 8), numpy.float32), bits=4, threads=1)",
+    "quantize": "esnsim.new('resnet50', width=4).compress(average_bits=3, clip='mse', threads=1)",
+    "prune": "esnsim.new('resnet50', width=4).compress(prune='esn-d=1e9', bits=4, threads=1)",
+}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
-def test_an_interrupt_stops_a_long_run():
-    """A run of minutes ends within seconds of Ctrl-C, in the exception that Python has for it."""
-    images = "numpy.zeros((200000, 1, 8, 8), numpy.float32)"
-    long = f"import esnsim, numpy; esnsim.simulate(bits=4, images={images}, hardware=['cpu-serial', 'in-memory-class-b'], threads=1)"
+@pytest.mark.parametrize("work", LONG)
+def test_an_interrupt_stops_a_long_call(work):
+    """A call of minutes ends within seconds of Ctrl-C, in the exception that Python has for it."""
     pytest.importorskip("numpy")
-    process = subprocess.Popen([sys.executable, "-c", long], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", f"import esnsim, numpy; {LONG[work]}"], stderr=subprocess.PIPE, text=True)
     try:
-        time.sleep(4)
+        time.sleep(6)
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=20)
@@ -210,7 +277,7 @@ def test_a_network_of_the_literature_is_that_of_the_command(tmp_path):
 
 
 def test_weights_are_converted(tmp_path):
-    notes = esnsim.convert(ROOT / "traces/digits-resnet.onnx", tmp_path / "weights.safetensors")
+    notes = esnsim.convert(NETWORK, tmp_path / "weights.safetensors")
     weights = esnsim.read(tmp_path / "weights.safetensors")
     assert weights.esn(bits=4).total.esn_d == esnsim.esn(bits=4).total.esn_d
     assert "the graph of 31 nodes" in notes[0]
@@ -226,14 +293,107 @@ def test_integers_beyond_64_bits_stay_whole(tmp_path):
     assert table["macs"][0] == 64 * 64 * huge * huge
 
 
-@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+@pytest.mark.parametrize("library", ["pandas", "polars", "arrow"])
 def test_tables_of_other_libraries_hold_the_same(library):
-    pytest.importorskip(library)
+    pytest.importorskip("pyarrow" if library == "arrow" else library)
     layers = esnsim.esn(bits=4).layers
     table = getattr(layers, f"to_{library}")()
-    columns = table.column_names if library == "pyarrow" else table.columns
+    columns = table.column_names if library == "arrow" else table.columns
     assert list(columns) == list(layers.columns)
     assert [int(value) for value in table["esn_d_macs"].to_numpy()] == layers["esn_d_macs"]
+
+
+WIDE = {
+    "small": ([1, None, -5], "int64"), "large": ([1 << 63, None, 7], "uint64"), "huge": ([1 << 64, None, -5], "decimal128(38, 0)"),
+    "beyond": ([10 ** 38, None, 1], "string"), "real": ([0.5, None, 3], "double"), "truth": ([True, None, False], "bool"),
+    "text": (["a", None, "é"], "string"), "none": ([None, None, None], "null"), "mixed": ([0.5, 1 << 60, None], "string"),
+    "entries": ([{"a": [1]}, None, {}], "string"),
+}
+
+
+def test_columns_have_types_of_arrow_that_hold_them():
+    pyarrow = pytest.importorskip("pyarrow")
+    table = pyarrow.table(esnsim.Table({name: values for name, (values, _) in WIDE.items()}))
+    assert {field.name: str(field.type) for field in table.schema} == {name: kind for name, (_, kind) in WIDE.items()}
+    for name, (values, kind) in WIDE.items():
+        expected = values
+        if kind == "string":
+            expected = [value if isinstance(value, (str, type(None))) else json.dumps(value) for value in values]
+        assert table[name].to_pylist() == expected, name
+    assert pyarrow.table(esnsim.Table({})).num_rows == 0
+    assert pyarrow.table(esnsim.Table({"a": []})).num_rows == 0
+
+
+def test_polars_takes_a_table_where_pyarrow_is_not():
+    pytest.importorskip("polars")
+    alone = ("import sys; sys.modules['pyarrow'] = None; import esnsim, polars; run = esnsim.simulate(bits=4); "
+             "frame = polars.DataFrame(run.layers); "
+             "assert frame['energy_count'].to_list() == run.layers['energy_count'] and frame.height == 30")
+    assert subprocess.run([sys.executable, "-c", alone]).returncode == 0
+
+
+def test_rows_and_slices_of_a_table():
+    layers = esnsim.esn(bits=4).layers
+    assert layers[0] == next(iter(layers)) and layers[-1].layer == layers["layer"][-1]
+    assert layers[2:4]["macs"] == layers["macs"][2:4] and len(layers[:0]) == 0
+    with pytest.raises(IndexError, match="there is no row 10; there are 10"):
+        layers[10]
+    with pytest.raises(KeyError, match="there is no column 'mac'; there are layer, "):
+        layers["mac"]
+
+
+def small_total(network):
+    """The metric in another process."""
+    return network.esn(bits=4).total
+
+
+def test_networks_and_results_go_to_other_processes(tmp_path):
+    copy, weights = tmp_path / "copy.onnx", tmp_path / "weights.npz"
+    esnsim.convert(None, copy), esnsim.convert(None, weights)
+    networks = [esnsim.read(), esnsim.read(copy), esnsim.read(copy.read_bytes(), name="it"), esnsim.new("resnet8", seed=5),
+                esnsim.read(weights), esnsim.compress(prune="filters=0.2").network]
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.map(small_total, networks) == [small_total(network) for network in networks]
+    moved = pickle.dumps(networks[1])
+    expected = networks[1].simulate(bits=4, images=ROOT / "traces/digits-test.npz", limit=50).accuracy
+    copy.unlink(), copy.with_suffix(".preprocess.toml").unlink()
+    again = pickle.loads(pickle.dumps(pickle.loads(moved)))
+    assert again.name == networks[1].name
+    # How images become its input goes along.
+    assert again.simulate(bits=4, images=ROOT / "traces/digits-test.npz", limit=50).accuracy.columns == expected.columns
+    again.save(tmp_path / "again.onnx")
+    assert (tmp_path / "again.preprocess.toml").exists()
+    small = esnsim.compress(bits=3)
+    back = pickle.loads(pickle.dumps(small))
+    assert back.report == small.report
+    runs = [net.evaluate("embedded", limit=60).data for net in (small.network, back.network)]
+    assert runs[0] == runs[1]
+    run = esnsim.simulate(bits=4)
+    back = pickle.loads(pickle.dumps(run))
+    assert back.data == run.data and back.html() == run.html() and repr(back) == repr(run)
+    for result in (esnsim.esn(bits=4), esnsim.inspect(), esnsim.landscape("gpu-8bit")):
+        assert repr(pickle.loads(pickle.dumps(result))) == repr(result)
+    with pytest.raises(esnsim.BadArgument, match="bits"):
+        raise pickle.loads(pickle.dumps(pytest.raises(esnsim.BadArgument, esnsim.esn, bits=99).value))
+
+
+def test_a_notebook_shows_the_pages_of_the_command(tmp_path):
+    page, plan = tmp_path / "run.html", tmp_path / "plan.toml"
+    assert command("simulate", NETWORK, "--bits", 4, "--html", page).returncode == 0
+    mine, theirs = esnsim.simulate(NETWORK, bits=4).html(), page.read_text()
+    def data(text):
+        found = json.loads(re.search(r'id="data">(.*?)</script>', text).group(1))
+        # The command alone has a line of its own words.
+        return {key: value for key, value in found.items() if key not in ("record", "lines")}
+    assert data(mine) == data(theirs)
+    shown = esnsim.simulate(bits=4)._repr_html_()
+    assert shown.startswith("<iframe srcdoc=") and "ideal-digital-filter" in shown and "<script" not in shown
+    plan.write_text(PLAN)
+    esnsim.sweep(plan, tmp_path / "store.sqlite")
+    assert "Accuracy against cost" in esnsim.pareto(tmp_path / "store.sqlite")._repr_html_()
+    svg = tmp_path / "landscape.svg"
+    assert command("landscape", "--hardware", "gpu-8bit", "--svg", svg).returncode == 0
+    assert esnsim.landscape("gpu-8bit")._repr_html_() == svg.read_text()
 
 
 def safetensors(values):
@@ -242,18 +402,24 @@ def safetensors(values):
     return struct.pack("<Q", len(header)) + header + data
 
 
+def closed():
+    file = NETWORK.open("rb")
+    file.close()
+    return file
+
+
 @pytest.mark.parametrize("kind, say, text", [
     (esnsim.ReadWrite, lambda: esnsim.read("/nowhere/net.onnx"), "/nowhere/net.onnx"),
     (esnsim.Unsupported, lambda: esnsim.read(b"no network", name="it"), "it: file"),
     (esnsim.InvalidFile, lambda: esnsim.esn(safetensors([1.0, float("nan")]), bits=4), "NaN"),
-    (esnsim.BadArgument, lambda: esnsim.simulate(bits=99), "a bit width is 1 to 16, not 99"),
+    (esnsim.BadArgument, lambda: esnsim.simulate(bits=99), "bits is 99; expected 1 to 16"),
     (esnsim.BadArgument, lambda: esnsim.simulate(bits=4, threads=0), "threads is 0"),
-    (esnsim.BadArgument, lambda: esnsim.esn(grid="middle"), "grid is \"middle\"; expected mid-rise or mid-tread"),
+    (esnsim.BadArgument, lambda: esnsim.esn(NETWORK, grid="middle"), "grid is \"middle\"; expected mid-rise or mid-tread"),
     (esnsim.BadArgument, lambda: esnsim.simulate(hardware="chip"), "chip: neither a file nor one of"),
     (esnsim.BadArgument, lambda: esnsim.compress(), "nothing"),
     (esnsim.BadArgument, lambda: esnsim.compress(bits=4, clip="mse", target_snr=9.0), "clip and target_snr exclude each other"),
     (esnsim.BadArgument, lambda: esnsim.compress(prune="half"), "prune: expected filters=F"),
-    (esnsim.BadArgument, lambda: esnsim.simulate(images=object()), "is no path, no esnsim.Images and no array"),
+    (TypeError, lambda: esnsim.simulate(images=object()), "images is an object; expected a path, esnsim.Images, or an array"),
     (esnsim.BadArgument, lambda: esnsim.simulate(images=esnsim.Images("x", activation_bits=0)), "activation_bits is 0"),
     (esnsim.ReadWrite, lambda: esnsim.convert(None, "/nowhere/net.onnx"), "/nowhere/net.onnx"),
     (esnsim.BadArgument, lambda: esnsim.new("resnet9"), "resnet9"),
@@ -261,8 +427,28 @@ def safetensors(values):
     (esnsim.ReadWrite, lambda: esnsim.sweep("/nowhere/plan.toml", "s"), "/nowhere/plan.toml"),
     (esnsim.BadArgument, lambda: esnsim.pareto("s", cost="joules"), "cost"),
     (esnsim.BadArgument, lambda: esnsim.landscape(pruned=100), "pruned is 100"),
-    (esnsim.BadArgument, lambda: esnsim.esn(3), "is no path, no bytes and no Network"),
+    (TypeError, lambda: esnsim.esn(3), "source is 3; expected a path, bytes, an open file or a Network"),
     (esnsim.BadArgument, lambda: esnsim.esn(esnsim.read(), grid="mid-rise"), "the network was read before"),
+    (esnsim.BadArgument, lambda: esnsim.read(architecture="resnet20"), "architecture is for a file"),
+    (esnsim.BadArgument, lambda: esnsim.read(NETWORK, name="it"), "name is 'it'"),
+    (esnsim.BadArgument, lambda: esnsim.read(synthetic_sparsity=0.5), "synthetic_weights=SEED"),
+    (esnsim.Unsupported, lambda: esnsim.read(NETWORK, tflite_kernels="reference"), "it is no TFLite file"),
+    (esnsim.Unsupported, lambda: esnsim.read(NETWORK, architecture="resnet20"), "it is no weight file"),
+    (esnsim.BadArgument, lambda: esnsim.simulate(limit=3), "limit is 3, and there is no images="),
+    (esnsim.BadArgument, lambda: esnsim.compress(bits=3, limit=3), "limit is 3, and there is no reestimate_bn="),
+    (esnsim.BadArgument, lambda: esnsim.simulate(images=([[1], [2]], [1])), "labels has shape (1,); expected (2,)"),
+    (esnsim.BadArgument, lambda: esnsim.simulate(images=[[1, 2], [3]]), "the parts of images have different shapes"),
+    (esnsim.BadArgument, lambda: esnsim.simulate(bits=4, images=[[1.0, 2.0]]), "images: an array of shape [1, 2]"),
+    (TypeError, lambda: esnsim.simulate(images=(1, 2, 3)), "expected images, or a pair of images and labels"),
+    (TypeError, lambda: esnsim.evaluate(images=None), "images is None; expected"),
+    (TypeError, lambda: esnsim.simulate(bits=True), "bits is True; expected a whole number from 1 to 16"),
+    (TypeError, lambda: esnsim.compress(prune=3), "prune is 3; expected one pruning or several"),
+    (TypeError, lambda: esnsim.read(NETWORK, input_shape=3), "input_shape is 3; expected shapes by name"),
+    (TypeError, lambda: esnsim.simulate(progress=3), "progress is 3; expected True, False or a function"),
+    (esnsim.BadArgument, lambda: esnsim.compress(granularity="filter"), "ask for bits=, a step rule"),
+    (esnsim.Unsupported, lambda: esnsim.compress(prune="filters=0.99", strict=True), "without strict=True it is a note"),
+    (esnsim.ReadWrite, lambda: esnsim.read(closed()), "source cannot be read: read of closed file"),
+    (esnsim.BadArgument, lambda: esnsim.read(io.StringIO("x")), "open it in the mode \"rb\""),
     (TypeError, lambda: esnsim.read(None, layout="x"), "layout"),
 ])
 def test_wrong_use_is_told_in_one_line(kind, say, text):
@@ -270,6 +456,35 @@ def test_wrong_use_is_told_in_one_line(kind, say, text):
         say()
     assert text in str(caught.value) and "\n" not in str(caught.value)
     assert kind is TypeError or isinstance(caught.value, esnsim.Error)
+
+
+CALLS = [esnsim.read, esnsim.esn, esnsim.simulate, esnsim.evaluate, esnsim.Network.compress, esnsim.Network.save, esnsim.new,
+         esnsim.sweep, esnsim.pareto, esnsim.landscape, esnsim.Images]
+# What takes many kinds of values, and is tried elsewhere.
+MANY_KINDS = {"self", "source", "images", "reestimate_bn", "labels", "example", "options", "progress"}
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.__name__)
+def test_every_argument_of_a_wrong_type_is_named(call):
+    given = {"self": esnsim.read(), "source": None, "images": "embedded", "plan": "p", "store": "s", "name": "resnet8",
+             "path": "/nowhere/net.onnx"}
+    if call is esnsim.Images:
+        given["source"] = "images"
+    parameters = inspect.signature(call).parameters
+    needed = {name: given[name] for name in parameters if name in given and call not in (esnsim.read,)}
+    for name in parameters.keys() - MANY_KINDS:
+        for value in (object(), 1j, [object()]):
+            with pytest.raises((TypeError, esnsim.BadArgument)) as caught:
+                call(**{**needed, name: value})
+            assert str(caught.value).startswith(name) and "expected" in str(caught.value), (name, value, caught.value)
+        for number in (-(10 ** 400), 10 ** 400, float("nan")):
+            with pytest.raises((TypeError, esnsim.BadArgument)) as caught:
+                call(**{**needed, name: number})
+            assert str(caught.value).startswith(name) and "expected" in str(caught.value), (name, number, caught.value)
+
+
+def test_the_package_lists_what_it_has():
+    assert set(dir(esnsim)) == {*esnsim.__all__, "torch"}
 
 
 def test_ten_threads_at_once():
@@ -304,8 +519,10 @@ def test_what_is_shown_runs(tmp_path, monkeypatch):
                 pytest.importorskip("pandas")
             monkeypatch.chdir(tmp_path)
             exec(compile(block, str(page), "exec"), {})
-    failed, tried = doctest.testmod(esnsim)
-    assert failed == 0 and tried > 3
+    modules = [esnsim, *(importlib.import_module(f"esnsim.{name}") for name in ("_images", "_tables"))]
+    for module in modules:
+        failed, tried = doctest.testmod(module)
+        assert failed == 0 and tried > 1, module
 
 
 def test_the_import_is_light():

@@ -5,6 +5,8 @@ use pyo3::PyErr;
 use pyo3::create_exception;
 use pyo3::exceptions::PyException;
 
+use crate::mend::argument;
+
 create_exception!(esnsim, Error, PyException, "What esnsim could not do. Every error is one of its subclasses.");
 create_exception!(esnsim, InvalidFile, Error, "A file breaks the rules of its format, or contradicts itself.");
 create_exception!(esnsim, Unsupported, Error, "The input is fine, and esnsim does not handle it.");
@@ -17,7 +19,7 @@ create_exception!(esnsim, OwnBug, Error, "esnsim contradicts itself. No input sh
 pub(crate) fn raised(error: &(impl Failure + 'static)) -> PyErr {
     let mut text = network::chain(error);
     if let Some(mend) = error.mend() {
-        text = format!("{text}; {mend}");
+        text = format!("{text}; {}", argument(mend));
     }
     of_kind(error.kind(), report::text::one_line(&text))
 }

@@ -4,12 +4,15 @@
 //! the same to the last digit. What a user sees, the package in `python/`, makes objects and tables of them. Work runs without
 //! the interpreter's lock.
 
+mod answers;
 mod arrow;
 mod errors;
 mod many;
+mod mend;
 mod network;
 mod options;
 mod plan;
+mod run;
 mod work;
 
 use pyo3::prelude::*;
@@ -18,15 +21,19 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _esnsim {
     #[pymodule_export]
+    use crate::answers::Evaluation;
+    #[pymodule_export]
     use crate::arrow::arrow_stream;
     #[pymodule_export]
     use crate::errors::{BadArgument, Error, InvalidFile, OutOfLimits, OwnBug, ReadWrite, Unsupported};
     #[pymodule_export]
     use crate::many::{landscape, new, pareto, sweep};
     #[pymodule_export]
-    use crate::network::{Compressed, Network, Run, hardware, open};
+    use crate::network::{Compressed, Network, hardware, open, restore};
     #[pymodule_export]
     use crate::plan::OpenPlan;
+    #[pymodule_export]
+    use crate::run::Run;
 
     use super::*;
 

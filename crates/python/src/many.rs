@@ -9,6 +9,7 @@ use explore::store::Store;
 use explore::sweep::{Plan, RunOptions, Shard, SweepOptions, SweepReport};
 use network::architectures::{Fan, Shortcut, build};
 use pyo3::prelude::*;
+use report::figures::{landscape_svg, write_frontier_page};
 use report::text::{frontier_table, landscape_table};
 use report::{write_frontier_csv, write_landscape_csv};
 
@@ -106,23 +107,26 @@ pub fn sweep(
     on_threads(py, threads, progress, work)
 }
 
-/// The points of a store by a cost and an accuracy: all of them in CSV, and the frontier as the command prints it.
+/// The points of a store by a cost and an accuracy: all of them in CSV, the frontier as the command prints it, and its page.
 #[pyfunction]
-pub fn pareto(py: Python<'_>, store: PathBuf, cost: &str, accuracy: &str) -> PyResult<(String, String)> {
+pub fn pareto(py: Python<'_>, store: PathBuf, cost: &str, accuracy: &str) -> PyResult<(String, String, String)> {
     let cost: Cost = cost.parse().map_err(|problem| bad_argument(format!("cost {cost:?}: {problem}")))?;
     let accuracy: Accuracy =
         accuracy.parse().map_err(|problem| bad_argument(format!("accuracy {accuracy:?}: {problem}")))?;
-    let work = |_: &_| -> Result<(String, String), Error> {
+    let work = |_: &_| -> Result<(String, String, String), Error> {
         let rows = Store::open_existing(&store)?.rows()?;
         let points = esnsim::frontier(&store, &rows, &cost, &accuracy)?;
         let mut csv = Vec::new();
         write_frontier_csv(&mut csv, &rows, &cost, &accuracy).expect("memory takes all that is written");
-        Ok((text(csv), frontier_table(&rows, &points, &cost, &accuracy)))
+        let name = store.file_name().unwrap_or_default().to_string_lossy();
+        let mut page = Vec::new();
+        write_frontier_page(&mut page, &name, &rows, &cost, &accuracy, None).expect("memory takes all that is written");
+        Ok((text(csv), frontier_table(&rows, &points, &cost, &accuracy), text(page)))
     };
     on_threads(py, None, None, work)
 }
 
-/// What hardware makes of fewer bits and of pruning: in CSV, and as the command prints it.
+/// What hardware makes of fewer bits and of pruning: in CSV, as the command prints it, and drawn as SVG.
 #[pyfunction]
 #[pyo3(signature = (*, hardware, bits, pruned, seed, threads))]
 pub fn landscape(
@@ -132,21 +136,22 @@ pub fn landscape(
     pruned: u32,
     seed: u64,
     threads: Option<usize>,
-) -> PyResult<(String, String)> {
+) -> PyResult<(String, String, String)> {
     let bits = BitWidth::new(bits).map_err(|error| bad_argument(error.to_string()))?.get();
     if pruned > 99 {
         return Err(bad_argument(format!("pruned is {pruned} per cent; expected 0 to 99")));
     }
-    let work = |_: &_| -> Result<(String, String), Error> {
+    let work = |_: &_| -> Result<(String, String, String), Error> {
         let hardware = esnsim::landscape_hardware(&hardware)?;
         let points = cost_landscape(&LandscapePlan { hardware: &hardware, bits, pruned_percent: pruned, seed })?;
         let mut csv = Vec::new();
         write_landscape_csv(&mut csv, &points).expect("memory takes all that is written");
-        Ok((text(csv), landscape_table(&hardware, &points, bits)))
+        let svg = landscape_svg(&points).expect("every point is on the axes, which its own numbers set");
+        Ok((text(csv), landscape_table(&hardware, &points, bits), svg))
     };
     on_threads(py, threads, None, work)
 }
 
-fn text(csv: Vec<u8>) -> String {
-    String::from_utf8(csv).expect("CSV is text")
+fn text(written: Vec<u8>) -> String {
+    String::from_utf8(written).expect("tables and pages are text")
 }

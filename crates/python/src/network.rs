@@ -4,19 +4,23 @@ use std::path::{Path, PathBuf};
 
 use esnsim::{
     CompressOptions, Error, EvaluateOptions, Hardware, Layout, NetworkImages, OpenOptions, Opened, Progress,
-    SimulateOptions, Simulation,
+    SimulateOptions, Simulation, Stage, WriteFormat,
 };
 use inference::Samples;
-use network::{LayerId, Note};
+use network::{LayerId, Mend, Note};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use runner::{EvaluationPlan, OutputSink};
 
-use crate::errors::raised;
+use crate::answers::{Answers, Evaluation};
+use crate::errors::{bad_argument, raised};
+use crate::mend;
 use crate::options::{Compression, ImageArguments, Opening, convention, width};
+use crate::run::{DEFAULT_BITS, Found, Run};
 use crate::work::{Watch, Watched, on_threads};
 
-/// What stands behind a bit width that nobody chose.
-const DEFAULT_BITS: &str = "the default";
+/// Layers that clip more of their conversions are named.
+const MUCH_CLIPPED: f64 = 0.01;
 
 /// A network that was read. It does not change.
 #[pyclass(frozen, module = "esnsim._esnsim")]
@@ -67,17 +71,20 @@ pub fn hardware() -> Vec<(String, String)> {
     all.map(|hardware| (hardware.engine.name().to_string(), hardware.summary().to_string())).collect()
 }
 
-/// What a simulation found.
-#[pyclass(frozen, get_all, module = "esnsim._esnsim")]
-pub struct Run {
-    /// The run as the command writes it in JSON.
-    json: String,
-    /// The tables as the command prints them.
-    text: String,
-    /// Whether every ideal engine agrees with its metric.
-    passes: bool,
-    /// What was decided about images because nobody said it.
-    notes: Vec<String>,
+/// A network that was made here and kept as a file, as it was: its name, whether it was made of the one that comes along, and what
+/// its files say of its making.
+#[pyfunction]
+pub fn restore(
+    py: Python<'_>,
+    file: Vec<u8>,
+    name: &str,
+    of_embedded: bool,
+    provenance: Vec<(String, String)>,
+) -> PyResult<Network> {
+    let options = OpenOptions::default();
+    let opened = py.detach(|| esnsim::open_piped(name, file.as_slice(), &options));
+    let origin = Origin::Made { of_embedded, provenance };
+    Ok(Network { opened: opened.map_err(|error| raised(&error))?, options, origin })
 }
 
 #[pymethods]
@@ -91,7 +98,33 @@ impl Network {
     /// What a user should know of the reading, one line each.
     #[getter]
     fn notes(&self) -> Vec<String> {
-        self.opened.network.notes().iter().map(ToString::to_string).collect()
+        self.opened.network.notes().iter().map(mend::note).collect()
+    }
+
+    /// The name of its file, whole.
+    #[getter]
+    fn path(&self) -> String {
+        self.opened.network.path().display().to_string()
+    }
+
+    /// What [`restore`] takes of a network that was made here.
+    fn kept<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyBytes>, bool, Vec<(String, String)>)> {
+        let Origin::Made { of_embedded, provenance } = &self.origin else {
+            return Err(bad_argument(format!("{} was read and not made", self.name())));
+        };
+        let network = &self.opened.network;
+        let write = || -> Result<Vec<u8>, Error> {
+            let file = formats::prepare(network, WriteFormat::Onnx, provenance)?;
+            if let Some(lost) = file.notes().first() {
+                let (path, first) = (network.path().to_path_buf(), lost.to_string());
+                return Err(Error::Lossy { path, first, more: file.notes().len() - 1 });
+            }
+            let mut bytes = Vec::new();
+            file.write(&mut bytes).expect("memory takes all that is written");
+            Ok(bytes)
+        };
+        let bytes = py.detach(write).map_err(|error| raised(&error))?;
+        Ok((PyBytes::new(py, &bytes), *of_embedded, provenance.clone()))
     }
 
     /// The layers as the command's `inspect` writes them in CSV, and as it prints them.
@@ -124,7 +157,7 @@ impl Network {
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Run> {
         let (bits, convention) = (width(bits)?, convention(bit_convention)?);
-        let request = images.as_ref().map(ImageArguments::request).transpose()?;
+        let request = images.as_ref().map(|images| images.request(self.is_embedded())).transpose()?;
         let work = |watch: &Watch| -> Result<Run, Error> {
             self.opened.check_steps(bits)?;
             let hardware = if metric_only { Vec::new() } else { esnsim::hardware(&hardware)? };
@@ -137,7 +170,50 @@ impl Network {
                 ..EvaluateOptions::new(&found.samples)
             });
             let plan = SimulateOptions { quantization: self.opened.quantization(bits), convention, images: evaluation };
-            self.run(&hardware, plan, found.as_ref(), watch)
+            self.run(hardware, plan, found.as_ref(), watch)
+        };
+        on_threads(py, threads, progress, work)
+    }
+
+    /// Runs images, in float and on hardware, and keeps what each answers.
+    #[pyo3(signature = (*, hardware, bits, images, threads, progress))]
+    fn evaluate(
+        &self,
+        py: Python<'_>,
+        hardware: Vec<PathBuf>,
+        bits: Option<u32>,
+        images: ImageArguments,
+        threads: Option<usize>,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Evaluation> {
+        let bits = width(bits)?;
+        let request = images.request(self.is_embedded())?;
+        let work = |watch: &Watch| -> Result<Evaluation, Error> {
+            self.opened.check_steps(bits)?;
+            let network = &self.opened.network;
+            let hardware = esnsim::hardware(&hardware)?;
+            let found = esnsim::images(network, self.is_embedded(), &request)?.ok_or(Error::NoImages)?;
+            let (samples, answers) = (&found.samples, Answers::default());
+            if samples.is_empty() {
+                return Err(Error::NoImages);
+            }
+            watch.begin(Stage::Images, samples.len() as u64);
+            let plan = EvaluationPlan {
+                network,
+                hardware: &hardware,
+                quantization: self.opened.quantization(bits),
+                samples,
+                answer: samples.answer(),
+                activation_bits: images.activation_bits,
+                calibration_images: images.calibration_images,
+                reference: true,
+                progress: &|images| watch.advance(images as u64),
+            };
+            let evaluation = runner::evaluate_into(&plan, &answers as &dyn OutputSink)?;
+            let json = serde_json::to_string(&evaluation).expect("figures and words are JSON");
+            let text = report::text::accuracy(network, &evaluation);
+            let notes = self.all_notes(&hardware, Some(&found), Some(&evaluation));
+            Ok(Evaluation::new(json, text, notes, answers))
         };
         on_threads(py, threads, progress, work)
     }
@@ -151,7 +227,7 @@ impl Network {
         images: Option<ImageArguments>,
         threads: Option<usize>,
     ) -> PyResult<Compressed> {
-        let statistics = images.as_ref().map(ImageArguments::statistics).transpose()?;
+        let statistics = images.as_ref().map(|images| images.statistics(self.is_embedded())).transpose()?;
         let request = asked.request(&self.options.read, statistics)?;
         let work = |watch: &Watch| -> Result<Compressed, Error> {
             let original = &self.opened.network;
@@ -159,14 +235,20 @@ impl Network {
             let options = request.options(original, found.as_ref(), watch)?;
             let watched = options.reestimate.map(|samples| Watched { samples, watch });
             let reestimate = watched.as_ref().map(|watched| watched as &dyn Samples);
-            let compressed = esnsim::compress(original, CompressOptions { reestimate, ..options })?;
+            let options = CompressOptions { reestimate, progress: Some(watch), ..options };
+            let compressed = esnsim::compress(original, options)?;
             let costs = request.costs(original, &compressed)?;
-            let notes = compressed.notes().map(ToString::to_string);
-            let of_images = found.iter().flat_map(|images| &images.notes).map(ToString::to_string);
+            // What a search for steps would find was looked for.
+            let of_reading = original.notes().iter();
+            let of_reading = of_reading.filter(|note| !request.find_steps || note.mend() != Some(Mend::FindSteps));
+            let of_images = found.iter().flat_map(|images| &images.notes).map(mend::image_note);
+            let of_steps = compressed.find_step.iter().flat_map(|steps| steps.refused());
+            let of_steps = of_steps.map(|(layer, reason)| format!("layer {layer}: no step found: {reason}"));
+            let notes = of_reading.map(mend::note).chain(of_images).chain(of_steps);
             Ok(Compressed {
                 json: compressed.json(&costs),
                 text: compressed.text(&costs),
-                notes: of_images.chain(notes).collect(),
+                notes: notes.chain(compressed.notes().map(mend::note)).collect(),
                 provenance: compressed.provenance(),
                 network: compressed.network,
                 options: self.options.clone(),
@@ -200,21 +282,42 @@ impl Network {
 
     fn run(
         &self,
-        hardware: &[Hardware],
+        hardware: Vec<Hardware>,
         plan: SimulateOptions<'_>,
         images: Option<&NetworkImages>,
         progress: &dyn Progress,
     ) -> Result<Run, Error> {
         let network = &self.opened.network;
-        let run = esnsim::simulate(network, hardware, plan, progress)?;
+        let run = esnsim::simulate(network, &hardware, plan, progress)?;
         let run_on = images.zip(plan.images.as_ref());
         let record = esnsim::run_record(None, self.recorded(), network, &self.options, run_on)?;
         let mut text = text(&run, network, hardware.is_empty());
         if let Some(evaluation) = run.evaluation() {
             text += &report::text::accuracy(network, evaluation);
         }
-        let notes = images.iter().flat_map(|images| &images.notes).map(ToString::to_string).collect();
-        Ok(Run { json: run.json(&record), text, passes: run.passes(), notes })
+        let notes = self.all_notes(&hardware, images, run.evaluation());
+        let (json, passes) = (run.json(&record), run.passes());
+        let (cost, evaluation, network) = (run.cost().clone(), run.evaluation().cloned(), network.clone());
+        drop(run);
+        let SimulateOptions { quantization, convention, .. } = plan;
+        let found = Found { network, hardware, quantization, convention, cost, evaluation, record };
+        Ok(Run { json, text, passes, notes, found })
+    }
+
+    /// What there is to know of a run: of the reading, the hardware, the images, and of results that are less than the network
+    /// could do.
+    fn all_notes(
+        &self,
+        hardware: &[Hardware],
+        images: Option<&NetworkImages>,
+        evaluation: Option<&runner::Evaluation>,
+    ) -> Vec<String> {
+        let network = &self.opened.network;
+        let doubts: Vec<Note> = hardware.iter().flat_map(Hardware::doubts).collect();
+        let of_library = network.notes().iter().chain(&doubts).map(mend::note);
+        let of_images = images.iter().flat_map(|images| &images.notes).map(mend::image_note);
+        let of_results = evaluation.into_iter().flat_map(|evaluation| doubts_of(network, evaluation));
+        of_library.chain(of_images).chain(of_results).collect()
     }
 
     /// Whether images are those of the network that comes along.
@@ -280,7 +383,25 @@ fn save(
         Ok(notes)
     };
     let notes = write().map_err(|error| raised(&error))?;
-    Ok(notes.iter().map(ToString::to_string).collect())
+    Ok(notes.iter().map(mend::note).collect())
+}
+
+/// Where results are less than the network could do.
+fn doubts_of(network: &network::Network, evaluation: &runner::Evaluation) -> Vec<String> {
+    let clipped = evaluation.clipping(MUCH_CLIPPED).into_iter().map(|clipping| {
+        let (name, most) = (&clipping.hardware, &network.layers()[clipping.most].name);
+        let (layers, all, share) = (clipping.layers, network.layers().len(), 100.0 * clipping.share);
+        format!(
+            "{name}: {layers} of {all} layers clip over 1 % of their conversions, {most} most, {share:.1} %: its ADC is too small \
+             for these sums (full_scale, range) or its cells add errors to them (noise)"
+        )
+    });
+    let chance = evaluation.is_at_chance().then(|| {
+        "no more images are right than a guess would have: usual causes are preprocess=, the order of the classes, and labels \
+         counted from elsewhere (label_offset=)"
+            .to_string()
+    });
+    clipped.chain(chance).collect()
 }
 
 /// What the command prints: of the metric alone, the table of `esn`.

@@ -188,8 +188,9 @@ impl Compression {
 /// Images and what is done with them.
 #[derive(FromPyObject)]
 pub(crate) struct ImageArguments {
+    /// None for the images of the network that comes along.
     #[pyo3(item)]
-    path: PathBuf,
+    path: Option<PathBuf>,
     #[pyo3(item)]
     limit: Option<usize>,
     #[pyo3(item)]
@@ -209,8 +210,14 @@ pub(crate) struct ImageArguments {
 }
 
 impl ImageArguments {
-    /// The images that are asked for.
-    pub(crate) fn request(&self) -> PyResult<ImageRequest> {
+    /// The images that are asked for, of a network that is the one that comes along, or made of it, where it `is_embedded`.
+    pub(crate) fn request(&self, is_embedded: bool) -> PyResult<ImageRequest> {
+        if self.path.is_none() && !is_embedded {
+            return Err(bad_argument(
+                "images \"embedded\" belong to the network that comes along, read(); give this one a path or an array"
+                    .to_string(),
+            ));
+        }
         let layouts = [
             ("channels-first", ArrayLayout::ChannelsFirst),
             ("channels-last", ArrayLayout::ChannelsLast),
@@ -226,7 +233,7 @@ impl ImageArguments {
         }
         let preprocessing = self.preprocess.as_deref().map(preprocessing).transpose();
         Ok(ImageRequest {
-            path: Some(self.path.clone()),
+            path: self.path.clone(),
             limit: self.limit,
             layout: chosen("layout", self.layout.as_deref(), &layouts)?,
             preprocessing: preprocessing.map_err(|error| raised(&error))?,
@@ -237,8 +244,13 @@ impl ImageArguments {
     }
 
     /// The same images to take statistics from: labels play no part.
-    pub(crate) fn statistics(&self) -> PyResult<ImageRequest> {
-        Ok(ImageRequest { label_offset: Some(0), unlabelled: true, ..self.request()? })
+    pub(crate) fn statistics(&self, is_embedded: bool) -> PyResult<ImageRequest> {
+        if self.path.is_none() {
+            let problem =
+                "reestimate_bn is \"embedded\", whose images are there to be tested on; give others".to_string();
+            return Err(bad_argument(problem));
+        }
+        Ok(ImageRequest { label_offset: Some(0), unlabelled: true, ..self.request(is_embedded)? })
     }
 }
 

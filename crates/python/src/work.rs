@@ -85,6 +85,10 @@ impl Progress for Watch {
         }
     }
 
+    fn check(&self) {
+        Watch::check(self);
+    }
+
     fn end(&self, _: Stage, done: u64) {
         if let Some(place) = self.place().as_mut() {
             (place.done, place.total) = (done, done);

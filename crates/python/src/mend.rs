@@ -1,0 +1,85 @@
+//! What mends an error, or changes what a note tells, in the words of the package: the argument that does it.
+
+use esnsim::ImageNote;
+use network::{Mend, Note};
+use report::text::one_line;
+
+/// How a user of the package mends an error: the argument, and what it does.
+pub(crate) fn argument(mend: Mend) -> String {
+    let words = match mend {
+        Mend::GiveInputShape => "give a shape, batch first: input_shape={\"NAME\": (1, 3, 224, 224)}",
+        Mend::GiveImages => "give images=",
+        Mend::GiveBits => "bits=N quantizes such layers",
+        Mend::LeaveOutBits { bits } => return format!("leave out bits={bits} to take them as they are"),
+        Mend::NameArchitecture => "architecture= of read names it",
+        Mend::NameArchitectureOrWriteWeights => {
+            "architecture= of read names it; a name that ends in .safetensors or .npz takes the weights alone"
+        }
+        Mend::ListLayers => "inspect lists the layers",
+        Mend::ShareStore => "processes share a store by shard=(i, n)",
+        Mend::CountInOneRun => "simulate(images=…) counts it",
+        Mend::AskForCompression => "ask for prune=, bits=, a step rule, find_step= or reestimate_bn=",
+        Mend::AskForQuantization => "ask for bits=, a step rule or bits shared out",
+        Mend::NameGrid => "grid=\"mid-rise\" reads them as half-steps",
+        Mend::NameArchitectureOrTopology => {
+            "architecture= gives it the graph of a known network, topology= output positions"
+        }
+        Mend::NoBatchAxis => "batch_axis=\"none\" gives the costs of a run of the graph",
+        Mend::NameState => "state=\"NAME\" takes another",
+        Mend::NameLayers => "layers=[\"PATTERN\"] names the tensors that are layers",
+        Mend::AllowLess => "without strict=True it is a note",
+        Mend::AllowLoss => "without strict=True it is lost",
+        Mend::PassOver => "of a plan that is not strict in [images] it is passed over",
+        Mend::ShiftLabels => "label_offset=N of esnsim.Images is added to every label",
+        Mend::CountLabelsFromOne => "labels are counted from 1: label_offset=-1 of esnsim.Images",
+        Mend::GiveAsImages => "images= takes it",
+        Mend::GiveAsStore => "pareto takes it, if a sweep wrote it",
+        Mend::GiveAsHardwareOrPlan => "hardware= takes descriptions, sweep takes plans",
+        Mend::NameOutput => "output=\"NAME\" of esnsim.Images chooses, of a plan output in [images]",
+        Mend::GiveThreshold => "threshold=X of esnsim.Images says where, of a plan threshold in [images]",
+        Mend::SayLayout => {
+            "layout= of esnsim.Images, \"channels-first\", \"channels-last\" or \"as-is\" (as the network takes it), decides, of a \
+             plan layout in [images]"
+        }
+        Mend::TakeNumbers => "preprocess=\"none\" of esnsim.Images takes the numbers as they are",
+        Mend::SayInputLayout => "layout = \"nchw\" or \"nhwc\" in the file of preprocess= says it",
+        Mend::PlanAnalogAccuracy => "analog-accuracy = true in the plan runs images on analog hardware",
+        Mend::DrawWeights => "synthetic_weights=SEED of read draws them",
+        Mend::FindSteps => "find_step=True takes them as they lie",
+    };
+    words.to_string()
+}
+
+/// A note as one line, with the argument that changes what it tells.
+pub(crate) fn note(note: &Note) -> String {
+    one_line(&match note.mend() {
+        Some(mend) => format!("{note}; {}", argument(mend)),
+        None => note.to_string(),
+    })
+}
+
+/// What was decided about images as one line, with the argument of `esnsim.Images` that decides otherwise.
+pub(crate) fn image_note(decided: &ImageNote) -> String {
+    one_line(&match decided {
+        ImageNote::DividedBy255 | ImageNote::AsTheyAre(..) => format!("{decided}; preprocess= changes that"),
+        ImageNote::Bytes
+        | ImageNote::SignedBytes
+        | ImageNote::Resized(..)
+        | ImageNote::Converted(..)
+        | ImageNote::Folders(..)
+        | ImageNote::Arrays(..)
+        | ImageNote::EmptyClasses(_)
+        | ImageNote::Part(_)
+        | ImageNote::LabelFile(_)
+        | ImageNote::NoLabelFile(_)
+        | ImageNote::Clipped(..)
+        | ImageNote::Map(..)
+        | ImageNote::OutputOfReference(..)
+        | ImageNote::PassedOver(_)
+        | ImageNote::Turned(..)
+        | ImageNote::NoLabels(..) => decided.to_string(),
+        ImageNote::Output(..) => format!("{decided}; output=\"NAME\" chooses another"),
+        ImageNote::Threshold(_) => format!("{decided} (threshold=X: another threshold)"),
+        ImageNote::LabelsFromOne => format!("{decided} (label_offset=0: from 0)"),
+    })
+}
