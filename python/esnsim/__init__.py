@@ -21,6 +21,7 @@ import importlib
 import json
 import os
 import pathlib
+import warnings
 from typing import Any, Callable, Generator, Iterable, Mapping, Sequence, Union
 
 from . import _esnsim
@@ -497,7 +498,10 @@ def from_torch(module: Any, example: Any, **options: Any) -> Network:
     file: Any = io.BytesIO()
     module.eval()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), warnings.catch_warnings():
+            # What the exporter says of its own future, and of folding constants in a mode of training, which this one is not.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.filterwarnings("ignore", message="It is recommended that constant folding be turned off")
             # In the mode that it has, which is that of evaluation, every BatchNorm stays a node of its own.
             mode = torch.onnx.TrainingMode.PRESERVE
             torch.onnx.export(module, inputs, file, training=mode, dynamo=False)
