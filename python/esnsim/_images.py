@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from typing import Any, Generator
 
 from ._arguments import checked, shown, wrong
@@ -76,6 +75,9 @@ def asked(images: Any, limit: int | None, preprocess: str | None, argument: str)
             raise BadArgument(f"limit is {limit}, and there is no {argument}= that it could limit")
         yield None
         return
+    # Imported where it is needed: it takes as long as all of the package.
+    import tempfile
+
     given = _given(images, argument)
     limit = min((each for each in (limit, given.limit) if each is not None), default=None)
     request: dict[str, Any] = {"limit": limit, **given._options}
