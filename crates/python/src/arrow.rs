@@ -4,18 +4,15 @@
 //! `decimal128(38, 0)`, else text; a column of integers and reals is one of reals where none of its integers is rounded, else text.
 
 use std::ffi::CStr;
-use std::sync::Arc;
 
-use arrow_array::builder::{
-    BooleanBuilder, Decimal128Builder, Float64Builder, Int64Builder, StringBuilder, UInt64Builder,
-};
-use arrow_array::ffi_stream::FFI_ArrowArrayStream;
-use arrow_array::{ArrayRef, NullArray, RecordBatch, RecordBatchIterator, RecordBatchOptions};
-use arrow_schema::{Field, Schema};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
+use arrow_data::{ArrayData, ArrayDataBuilder};
+use arrow_schema::{ArrowError, DataType, Field, Fields, Schema};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyCapsule, PyFloat, PyInt, PyString};
 
 use crate::errors::bad_argument;
+use crate::stream::Stream;
 
 /// The name that the Arrow PyCapsule interface gives to a capsule of a stream.
 const STREAM: &CStr = c"arrow_array_stream";
@@ -44,15 +41,20 @@ pub fn arrow_stream<'py>(
     columns: Vec<Vec<Bound<'py, PyAny>>>,
 ) -> PyResult<Bound<'py, PyCapsule>> {
     let rows = columns.first().map_or(0, Vec::len);
-    let arrays = columns.iter().map(|values| Ok(array(&cells(values)?))).collect::<PyResult<Vec<ArrayRef>>>()?;
-    let field = |(name, array): (String, &ArrayRef)| Field::new(name, array.data_type().clone(), true);
-    let schema = Arc::new(Schema::new(names.into_iter().zip(&arrays).map(field).collect::<Vec<_>>()));
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    let batch = RecordBatch::try_new_with_options(schema.clone(), arrays, &options)
-        .map_err(|error| bad_argument(format!("columns of a table have one length: {error}")))?;
-    let stream = FFI_ArrowArrayStream::new(Box::new(RecordBatchIterator::new([Ok(batch)], schema)));
+    let columns = columns.iter().map(|values| Ok(column(&cells(values)?))).collect::<PyResult<Vec<_>>>()?;
+    let stream = batch(names, columns, rows).and_then(|(schema, batch)| Stream::new(schema, batch));
     // Dropped with the capsule, the stream releases what its consumer has not taken.
-    PyCapsule::new_with_value(py, stream, STREAM)
+    PyCapsule::new_with_value(py, stream.map_err(|error| bad_argument(format!("the table: {error}")))?, STREAM)
+}
+
+/// Columns as one batch: an array of structures, a field for each.
+fn batch(names: Vec<String>, columns: Vec<ArrayDataBuilder>, rows: usize) -> Result<(Schema, ArrayData), ArrowError> {
+    let columns = columns.into_iter().map(ArrayDataBuilder::build).collect::<Result<Vec<_>, _>>()?;
+    let fields =
+        names.into_iter().zip(&columns).map(|(name, column)| Field::new(name, column.data_type().clone(), true));
+    let fields: Fields = fields.collect();
+    let batch = ArrayData::builder(DataType::Struct(fields.clone())).len(rows).child_data(columns).build()?;
+    Ok((Schema::new(fields), batch))
 }
 
 fn cells(values: &[Bound<'_, PyAny>]) -> PyResult<Vec<Cell>> {
@@ -85,86 +87,66 @@ fn cell(value: &Bound<'_, PyAny>) -> PyResult<Cell> {
 }
 
 /// The column of the narrowest type that holds all of its values.
-fn array(cells: &[Cell]) -> ArrayRef {
+fn column(cells: &[Cell]) -> ArrayDataBuilder {
     let all = |fits: &dyn Fn(&Cell) -> bool| cells.iter().all(|cell| matches!(cell, Cell::Missing) || fits(cell));
     let wholes = |fits: &dyn Fn(i128) -> bool| all(&|cell| matches!(cell, Cell::Whole(whole) if fits(*whole)));
     if all(&|_| false) {
-        return Arc::new(NullArray::new(cells.len()));
+        return ArrayData::builder(DataType::Null).len(cells.len());
     }
     if all(&|cell| matches!(cell, Cell::Truth(_))) {
-        return truths(cells);
+        let truths = BooleanBuffer::collect_bool(cells.len(), |row| matches!(cells[row], Cell::Truth(true)));
+        return of_type(DataType::Boolean, cells).add_buffer(truths.into_inner());
     }
+    // What is missing has some value, too, which nobody reads.
+    let whole = |cell: &Cell| if let Cell::Whole(whole) = cell { *whole } else { 0 };
     if wholes(&|whole| i64::try_from(whole).is_ok()) {
-        return signed(cells);
+        return numbers(DataType::Int64, cells, |cell| whole(cell) as i64);
     }
     if wholes(&|whole| u64::try_from(whole).is_ok()) {
-        return unsigned(cells);
+        return numbers(DataType::UInt64, cells, |cell| whole(cell) as u64);
     }
     if wholes(&|whole| whole.unsigned_abs() < 10u128.pow(DECIMAL_DIGITS.into())) {
-        return decimals(cells);
+        return numbers(DataType::Decimal128(DECIMAL_DIGITS, 0), cells, whole);
     }
-    let is_real = |cell: &Cell| match cell {
-        Cell::Real(_) => true,
-        Cell::Whole(whole) => whole.abs() <= EXACT_IN_F64,
-        Cell::Missing | Cell::Truth(_) | Cell::Text(_) => false,
+    let real = |cell: &Cell| match cell {
+        Cell::Real(real) => Some(*real),
+        Cell::Whole(whole) => (whole.abs() <= EXACT_IN_F64).then_some(*whole as f64),
+        Cell::Missing | Cell::Truth(_) | Cell::Text(_) => None,
     };
-    if all(&is_real) { reals(cells) } else { texts(cells) }
-}
-
-fn whole(cell: &Cell) -> Option<i128> {
-    if let Cell::Whole(whole) = cell { Some(*whole) } else { None }
-}
-
-fn truths(cells: &[Cell]) -> ArrayRef {
-    let mut column = BooleanBuilder::with_capacity(cells.len());
-    let truth = |cell: &Cell| if let Cell::Truth(truth) = cell { Some(*truth) } else { None };
-    cells.iter().for_each(|cell| column.append_option(truth(cell)));
-    Arc::new(column.finish())
-}
-
-fn signed(cells: &[Cell]) -> ArrayRef {
-    let mut column = Int64Builder::with_capacity(cells.len());
-    let number = |whole| i64::try_from(whole).expect("every integer of the column fits");
-    cells.iter().for_each(|cell| column.append_option(whole(cell).map(number)));
-    Arc::new(column.finish())
-}
-
-fn unsigned(cells: &[Cell]) -> ArrayRef {
-    let mut column = UInt64Builder::with_capacity(cells.len());
-    let number = |whole| u64::try_from(whole).expect("every integer of the column fits");
-    cells.iter().for_each(|cell| column.append_option(whole(cell).map(number)));
-    Arc::new(column.finish())
-}
-
-fn decimals(cells: &[Cell]) -> ArrayRef {
-    let column = Decimal128Builder::with_capacity(cells.len()).with_precision_and_scale(DECIMAL_DIGITS, 0);
-    let mut column = column.expect("38 digits are the most of the type");
-    cells.iter().for_each(|cell| column.append_option(whole(cell)));
-    Arc::new(column.finish())
-}
-
-fn reals(cells: &[Cell]) -> ArrayRef {
-    let mut column = Float64Builder::with_capacity(cells.len());
-    for cell in cells {
-        column.append_option(match cell {
-            Cell::Real(real) => Some(*real),
-            Cell::Whole(whole) => Some(*whole as f64),
-            Cell::Missing | Cell::Truth(_) | Cell::Text(_) => None,
-        });
+    if all(&|cell| real(cell).is_some()) {
+        return numbers(DataType::Float64, cells, |cell| real(cell).unwrap_or(0.0));
     }
-    Arc::new(column.finish())
+    texts(cells)
 }
 
-fn texts(cells: &[Cell]) -> ArrayRef {
-    let mut column = StringBuilder::new();
+/// A column without its values: its length, and which rows have none.
+fn of_type(data_type: DataType, cells: &[Cell]) -> ArrayDataBuilder {
+    let there: NullBuffer = cells.iter().map(|cell| !matches!(cell, Cell::Missing)).collect();
+    ArrayData::builder(data_type).len(cells.len()).nulls(Some(there).filter(|there| there.null_count() > 0))
+}
+
+fn numbers<T: arrow_buffer::ArrowNativeType>(
+    data_type: DataType,
+    cells: &[Cell],
+    number: impl Fn(&Cell) -> T,
+) -> ArrayDataBuilder {
+    of_type(data_type, cells).add_buffer(Buffer::from_vec(cells.iter().map(number).collect::<Vec<T>>()))
+}
+
+/// Texts one behind another, and where each ends. Offsets of 64 bits hold texts of any length.
+fn texts(cells: &[Cell]) -> ArrayDataBuilder {
+    let (mut all, mut ends) = (String::new(), vec![0i64]);
     for cell in cells {
-        column.append_option(match cell {
-            Cell::Missing => None,
-            Cell::Truth(truth) => Some(truth.to_string()),
-            Cell::Whole(whole) => Some(whole.to_string()),
-            Cell::Real(real) => Some(format!("{real:?}")),
-            Cell::Text(text) => Some(text.clone()),
-        });
+        match cell {
+            Cell::Missing => {}
+            Cell::Truth(truth) => all += &truth.to_string(),
+            Cell::Whole(whole) => all += &whole.to_string(),
+            Cell::Real(real) => all += &format!("{real:?}"),
+            Cell::Text(text) => all += text,
+        }
+        ends.push(all.len() as i64);
     }
-    Arc::new(column.finish())
+    of_type(DataType::LargeUtf8, cells)
+        .add_buffer(Buffer::from_vec(ends))
+        .add_buffer(Buffer::from_vec(all.into_bytes()))
 }

@@ -13,6 +13,7 @@ mod network;
 mod options;
 mod plan;
 mod run;
+mod stream;
 mod work;
 
 use pyo3::prelude::*;
