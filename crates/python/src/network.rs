@@ -30,6 +30,9 @@ pub struct Network {
     origin: Origin,
 }
 
+/// A file of a network, whether the network was made of the one that comes along, and what its files say of its making.
+type Kept<'py> = (Bound<'py, PyBytes>, bool, Vec<(String, String)>);
+
 /// Where a network comes from.
 #[derive(Clone)]
 enum Origin {
@@ -108,7 +111,7 @@ impl Network {
     }
 
     /// What [`restore`] takes of a network that was made here.
-    fn kept<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyBytes>, bool, Vec<(String, String)>)> {
+    fn kept<'py>(&self, py: Python<'py>) -> PyResult<Kept<'py>> {
         let Origin::Made { of_embedded, provenance } = &self.origin else {
             return Err(bad_argument(format!("{} was read and not made", self.name())));
         };

@@ -96,7 +96,7 @@ impl Progress for Watch {
     }
 }
 
-/// Images that a stopped work reads no further.
+/// Images that a stopped work reads, and looks at, no further.
 pub(crate) struct Watched<'a> {
     pub samples: &'a dyn Samples,
     pub watch: &'a Watch,
@@ -104,6 +104,8 @@ pub(crate) struct Watched<'a> {
 
 impl Samples for Watched<'_> {
     fn len(&self) -> usize {
+        // Asked of every batch that advances by a node, where images were read long before.
+        self.watch.check();
         self.samples.len()
     }
 
