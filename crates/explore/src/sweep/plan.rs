@@ -274,7 +274,9 @@ impl PlanFile {
         ];
         let idle = of_images.into_iter().find(|(is_given, _)| *is_given && self.images.is_none());
         if let Some((_, key)) = idle {
-            return Err(format!("{key} is for runs on images, and there are none: a table [images] with a path has some"));
+            return Err(format!(
+                "{key} is for runs on images, and there are none: a table [images] with a path has some"
+            ));
         }
         if let Some(images) = self.images.iter().chain(&self.statistics).find(|images| images.limit == Some(0)) {
             return Err(format!("limit of {} is 0; expected at least 1", images.path));
