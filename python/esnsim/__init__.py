@@ -44,7 +44,7 @@ from ._tables import Row, Table, from_csv
 __all__ = [
     "BadArgument", "Compressed", "Cost", "Error", "Evaluation", "Images", "InvalidFile", "Inspection", "Network", "OutOfLimits",
     "OwnBug", "Points", "ReadWrite", "Row", "Run", "Score", "Sweep", "Table", "Unsupported", "__version__", "compress", "convert",
-    "esn", "evaluate", "from_torch", "hardware", "inspect", "landscape", "new", "pareto", "read", "simulate", "sweep",
+    "esn", "evaluate", "from_torch", "hardware", "inspect", "landscape", "new", "pareto", "read", "search", "simulate", "sweep",
 ]
 
 Source = Union[str, "os.PathLike[str]", bytes, None]
@@ -177,6 +177,8 @@ class Network:
                  granularity: str | None = None, clip: str | None = None, target_snr: float | None = None,
                  target_esn_a: float | None = None, target_profile: str | os.PathLike[str] | None = None,
                  average_bits: float | None = None, esn_d_filter_budget: float | None = None,
+                 allocate: str | None = None, allocate_images: int = 128,
+                 layer_options: Sequence[Mapping[str, Any]] | str | os.PathLike[str] | None = None, images: Images | Any = None,
                  bias_correction: bool = False, first_bits: int | None = None, last_bits: int | None = None,
                  reestimate_bn: Images | Any = None, limit: int | None = None, baseline: int | None = None,
                  strict: bool = False, threads: int | None = None) -> Compressed:
@@ -185,7 +187,9 @@ class Network:
         `prune` is one way or several, as `"filters=0.1"` or `"2:4"`. On the images `reestimate_bn`, at most `limit` of them, 5000
         where it is left out, BatchNorm statistics are re-estimated; what `images` of `simulate` takes, they take. All others are
         the options of `esnsim compress`, which `docs/commands/compress.md` explains: widths are 1 to 16 bits, fractions 0 to 1,
-        `target_snr` is a ratio of powers and no dB, budgets are those of one image. This network does not change. Ctrl-C stops
+        `target_snr` is a ratio of powers and no dB, budgets are those of one image. `allocate`, as `"esn-d=3e7"`, shares out a budget
+        among layers by what `allocate_images` of `reestimate_bn` or of `images` show; `layer_options` are layers of their own, as
+        `[{"layer": "conv1", "bits": 8}]`, or a file. This network does not change. Ctrl-C stops
         the call.
 
         >>> import esnsim
@@ -197,13 +201,21 @@ class Network:
             prune=prune, prune_scope=prune_scope, prune_below=prune_below, compact=compact, find_step=find_step, bits=bits,
             grid=grid, granularity=granularity, clip=clip, target_snr=target_snr, target_esn_a=target_esn_a,
             target_profile=target_profile, average_bits=average_bits, esn_d_filter_budget=esn_d_filter_budget,
-            bias_correction=bias_correction, first_bits=first_bits, last_bits=last_bits, baseline=baseline, strict=strict,
+            allocate=allocate, allocate_images=allocate_images, layer_options=layer_options, bias_correction=bias_correction, first_bits=first_bits, last_bits=last_bits, baseline=baseline, strict=strict,
         )
-        limit = STATISTICS_IMAGES if limit is None and reestimate_bn is not None else limit
-        with asked(reestimate_bn, limit, self._preprocess, "reestimate_bn") as images:
-            inner = self._inner.compress(options, images=None if images is None else images.request,
+        own = options.pop("layer_options")
+        options["layer_file"] = own if isinstance(own, str) else None
+        options["layers"] = None if own is None or isinstance(own, str) else json.dumps(own)
+        reestimates = reestimate_bn is not None
+        if images is not None and (allocate is None or reestimates):
+            why = "there is no allocate= that looks at them" if allocate is None else "allocate looks at those of reestimate_bn"
+            raise BadArgument(f"images are given, and {why}")
+        argument, given = ("reestimate_bn", reestimate_bn) if reestimates else ("images", images)
+        limit = STATISTICS_IMAGES if limit is None and given is not None else limit
+        with asked(given, limit, self._preprocess, argument) as found:
+            inner = self._inner.compress(options, images=None if found is None else found.request, reestimates=reestimates,
                                          **checked(threads=threads))
-            return Compressed(inner, images, self._preprocess)
+            return Compressed(inner, found, self._preprocess)
 
     def save(self, path: str | os.PathLike[str], *, strict: bool = False) -> list[str]:
         """Writes the network as ONNX, or its weights as `.safetensors` or `.npz`: the end of the name decides, ONNX where it says
@@ -516,6 +528,9 @@ def __getattr__(name: str) -> Any:
     # Loaded where it is asked for: it needs PyTorch.
     if name == "torch":
         return importlib.import_module(".torch", __name__)
+    # So are parts that few calls need.
+    if name in ("search", "Study"):
+        return getattr(importlib.import_module("._search", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -130,6 +130,15 @@ def shapes(name: str, value: Any) -> dict[str, list[int]]:
     return {text(f"a name of {name}", key): extents(f"{name}[{key!r}]", shape) for key, shape in value.items()}
 
 
+def layers_of_their_own(name: str, value: Any) -> Any:
+    """A file, or a list of what some layers get."""
+    if isinstance(value, (str, os.PathLike)):
+        return path(name, value)
+    if not isinstance(value, Iterable) or not all(isinstance(each, Mapping) for each in value):
+        raise wrong(name, value, 'a file, or layers, as [{"layer": "conv1", "bits": 8}]')
+    return [{key.replace("_", "-"): each[key] for key in each} for each in value]
+
+
 def pair(name: str, value: Any) -> tuple[int, int]:
     """Two whole numbers."""
     if not isinstance(value, (tuple, list)) or len(value) != 2:
@@ -147,6 +156,8 @@ _COUNT = whole(1, LARGE)
 
 KINDS: Mapping[str, Kind] = {
     "activation_bits": _BITS,
+    "allocate": maybe(text),
+    "allocate_images": _COUNT,
     "architecture": maybe(text),
     "average_bits": maybe(real),
     "baseline": maybe(_BITS),
@@ -173,6 +184,7 @@ KINDS: Mapping[str, Kind] = {
     "input_shape": maybe(shapes),
     "label_offset": maybe(whole(-LARGE, LARGE)),
     "last_bits": maybe(_BITS),
+    "layer_options": maybe(layers_of_their_own),
     "layers": several(text, "a list of patterns"),
     "layout": maybe(text),
     "limit": maybe(_COUNT),
@@ -189,6 +201,7 @@ KINDS: Mapping[str, Kind] = {
     "pruned": whole(0, 99),
     "retry_failed": truth,
     "seed": whole(0, SEED),
+    "sensitivity_images": _COUNT,
     "shard": maybe(pair),
     "shortcut": maybe(text),
     "state": maybe(text),
@@ -203,5 +216,6 @@ KINDS: Mapping[str, Kind] = {
     "threads": maybe(_COUNT),
     "threshold": maybe(real),
     "topology": maybe(path),
+    "trials": _COUNT,
     "width": real,
 }

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Need};
 use crate::images::{ImageRequest, NetworkImages, images};
 use crate::open::{check_graph, find_steps};
-use crate::progress::{Progress, Stage};
+use crate::progress::{Progress, Quiet, Stage};
 
 /// A budget that is shared out among layers, by how far the network's output moves when each is quantized.
 #[derive(Clone, Copy)]
@@ -32,8 +32,6 @@ pub struct Allocate<'a> {
     pub images: &'a dyn Samples,
     /// At most so many of them, spread evenly.
     pub limit: usize,
-    /// Told how many layers were measured in how many ways.
-    pub progress: &'a dyn Progress,
 }
 
 /// How a budget was shared out.
@@ -130,7 +128,9 @@ pub fn compress(original: &Network, options: CompressOptions<'_>) -> Result<Comp
     }
     let mut quantize = options.quantize;
     if let Some(allocate) = options.allocate {
-        let allocated = done.share_out(original, &allocate, options.reestimate.is_some()).map_err(&in_file)?;
+        let allocated =
+            done.share_out(original, &allocate, options.reestimate.is_some(), options.progress.unwrap_or(&Quiet));
+        let allocated = allocated.map_err(&in_file)?;
         quantize = Some(allocated.chosen.options());
         done.allocate = Some(allocated);
     }
@@ -158,6 +158,7 @@ impl Compressed {
         original: &Network,
         allocate: &Allocate<'_>,
         reestimate: bool,
+        progress: &dyn Progress,
     ) -> Result<Allocated, CompressError> {
         let budget = allocate.cost.units(allocate.budget)?;
         let sensitivity = compress::sensitivity(&SensitivityPlan {
@@ -169,11 +170,11 @@ impl Compressed {
             cost: &|network| allocate.cost.of_layers(network),
             reestimate,
             progress: &|done, of| match done {
-                0 => allocate.progress.begin(Stage::Sensitivity, of as u64),
-                _ => allocate.progress.advance(1),
+                0 => progress.begin(Stage::Sensitivity, of as u64),
+                _ => progress.advance(1),
             },
         })?;
-        allocate.progress.end(Stage::Sensitivity, sensitivity.layers.len() as u64);
+        progress.end(Stage::Sensitivity, sensitivity.layers.len() as u64);
         let chosen = sensitivity.allocate(budget)?;
         Ok(Allocated { metric: allocate.cost, budget: allocate.budget, sensitivity, chosen })
     }
@@ -441,7 +442,7 @@ impl CompressRequest {
             find_steps: self.find_steps,
             allocate: self.allocate.as_ref().zip(samples).map(|(asked, images)| {
                 let AllocateRequest { cost, budget, limit, .. } = *asked;
-                Allocate { cost, budget, images, limit, progress }
+                Allocate { cost, budget, images, limit }
             }),
             quantize: quantize.options()?,
             reestimate: samples.filter(|_| self.reestimate.is_some()),

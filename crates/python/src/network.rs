@@ -222,16 +222,17 @@ impl Network {
     }
 
     /// The network compressed. Statistics are re-estimated on `images`, where there are some.
-    #[pyo3(signature = (asked, *, images, threads))]
+    #[pyo3(signature = (asked, *, images, reestimates, threads))]
     fn compress(
         &self,
         py: Python<'_>,
         asked: Compression,
         images: Option<ImageArguments>,
+        reestimates: bool,
         threads: Option<usize>,
     ) -> PyResult<Compressed> {
         let statistics = images.as_ref().map(|images| images.statistics(self.is_embedded())).transpose()?;
-        let request = asked.request(&self.options.read, statistics)?;
+        let request = asked.request(&self.options.read, statistics, reestimates)?;
         let work = |watch: &Watch| -> Result<Compressed, Error> {
             let original = &self.opened.network;
             let found = request.images(original, self.is_embedded())?;

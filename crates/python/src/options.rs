@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use compress::{Allocation, Granularity, PruneOptions, Scope, StepRule};
+use compress::{Allocation, Granularity, LayerOptions, PruneOptions, Scope, StepRule};
 use esnsim::{
-    BitConvention, BitWidth, CompressRequest, Grid, ImageRequest, OpenOptions, QuantizeRequest, ReadOptions, Synthetic,
-    TfliteKernels, preprocessing, pruning,
+    AllocateRequest, BitConvention, BitWidth, CompressRequest, Grid, ImageRequest, OpenOptions, QuantizeRequest,
+    ReadOptions, Synthetic, TfliteKernels, allocation, layer_options, preprocessing, pruning,
 };
 use formats::BatchAxis;
 use formats::images::ArrayLayout;
@@ -105,6 +105,16 @@ pub(crate) struct Compression {
     #[pyo3(item)]
     esn_d_filter_budget: Option<f64>,
     #[pyo3(item)]
+    allocate: Option<String>,
+    #[pyo3(item)]
+    allocate_images: usize,
+    /// Layers of their own in JSON.
+    #[pyo3(item)]
+    layers: Option<String>,
+    /// The file that says them.
+    #[pyo3(item)]
+    layer_file: Option<PathBuf>,
+    #[pyo3(item)]
     bias_correction: bool,
     #[pyo3(item)]
     first_bits: Option<u32>,
@@ -117,9 +127,15 @@ pub(crate) struct Compression {
 }
 
 impl Compression {
-    /// The request that these arguments are, for a network that was read with `read`. Statistics are re-estimated where there
-    /// are `images`.
-    pub(crate) fn request(self, read: &ReadOptions, images: Option<ImageRequest>) -> PyResult<CompressRequest> {
+    /// The request that these arguments are, for a network that was read with `read`. `images` are those that a budget is
+    /// shared out by; where `reestimates`, statistics are re-estimated on them, too.
+    pub(crate) fn request(
+        self,
+        read: &ReadOptions,
+        images: Option<ImageRequest>,
+        reestimates: bool,
+    ) -> PyResult<CompressRequest> {
+        let allocate = self.allocation(images.as_ref())?;
         let quantize = QuantizeRequest {
             bits: width(self.bits)?,
             grid: chosen("grid", Some(&self.grid), &GRIDS)?.unwrap_or(Grid::MidRise),
@@ -136,7 +152,7 @@ impl Compression {
             bias_correction: self.bias_correction,
             first_bits: width(self.first_bits)?,
             last_bits: width(self.last_bits)?,
-            layers: Vec::new(),
+            layers: self.layers_of_their_own()?,
         };
         let scope =
             chosen("prune_scope", Some(&self.prune_scope), &[("global", Scope::Global), ("layer", Scope::Layer)])?;
@@ -151,15 +167,52 @@ impl Compression {
         };
         Ok(CompressRequest {
             read: read.clone(),
-            allocate: None,
+            allocate,
             prune: prunes.then_some(prune),
             find_steps: self.find_step,
             quantize,
             target_profile: self.target_profile,
-            reestimate: images,
+            reestimate: images.filter(|_| reestimates),
             baseline: width(self.baseline)?,
             strict: self.strict,
         })
+    }
+
+    /// The budget that is shared out among layers. It decides how they are quantized, and nothing else does.
+    fn allocation(&self, images: Option<&ImageRequest>) -> PyResult<Option<AllocateRequest>> {
+        let Some(text) = &self.allocate else { return Ok(None) };
+        let (cost, budget) = allocation(text).map_err(|problem| bad_argument(format!("allocate: {problem}")))?;
+        let others = [
+            ("bits", self.bits.is_some()),
+            ("granularity", self.granularity.is_some()),
+            ("clip", self.clip.is_some()),
+            ("target_snr", self.target_snr.is_some()),
+            ("target_esn_a", self.target_esn_a.is_some()),
+            ("target_profile", self.target_profile.is_some()),
+            ("average_bits", self.average_bits.is_some()),
+            ("esn_d_filter_budget", self.esn_d_filter_budget.is_some()),
+            ("layer_options", self.layers.is_some() || self.layer_file.is_some()),
+            ("bias_correction", self.bias_correction),
+            ("first_bits", self.first_bits.is_some()),
+            ("last_bits", self.last_bits.is_some()),
+            ("find_step", self.find_step),
+            ("grid", self.grid != GRIDS[0].0),
+        ];
+        if let Some((name, _)) = others.into_iter().find(|(_, is_given)| *is_given) {
+            return Err(two("allocate", name));
+        }
+        let Some(images) = images.cloned() else {
+            return Err(bad_argument("allocate needs images= or reestimate_bn=, images without labels".to_string()));
+        };
+        Ok(Some(AllocateRequest { cost, budget, images, limit: self.allocate_images }))
+    }
+
+    fn layers_of_their_own(&self) -> PyResult<Vec<LayerOptions>> {
+        if let Some(file) = &self.layer_file {
+            return layer_options(file).map_err(|error| raised(&error));
+        }
+        let read = self.layers.as_deref().map_or(Ok(Vec::new()), serde_json::from_str);
+        read.map_err(|error| bad_argument(format!("layer_options: {error}")))
     }
 
     /// The rule of the step. A profile is read with the network.

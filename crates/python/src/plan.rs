@@ -71,7 +71,8 @@ impl OpenPlan {
         on_threads(py, threads, progress, work)
     }
 
-    /// How much each layer of a network of the plan bears, as JSON. `prune` is the `prune` of a `[[point]]` in JSON, and
+    /// How much each layer of a network of the plan bears (`sensitivity`), and the ways to quantize all of them that are worth
+    /// their cost by that (`frontier`), as JSON. `prune` is the `prune` of a `[[point]]` in JSON, and
     /// `choices` a list of ways to quantize a layer; left out, the usual ones.
     #[pyo3(signature = (*, network, prune, cost, choices, images, reestimate, threads, progress))]
     #[allow(clippy::too_many_arguments, reason = "arguments of Python")]
@@ -103,7 +104,9 @@ impl OpenPlan {
         let work = |watch: &Watch| -> Result<String, Error> {
             let progress = |done, of| watch.told("ways to quantize a layer", done as u64, of as u64);
             let found = self.open.sensitivity(&request, threads.unwrap_or(0), &progress)?;
-            Ok(serde_json::to_string(&found).expect("words and numbers are JSON"))
+            let frontier = found.frontier();
+            let document = serde_json::json!({ "sensitivity": found, "frontier": frontier });
+            Ok(document.to_string())
         };
         on_threads(py, threads, progress, work)
     }

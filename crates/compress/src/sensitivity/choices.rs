@@ -28,21 +28,24 @@ const UNCLIPPED: u32 = 16;
 
 impl Choice {
     /// The ways that are tried where nobody says which: widths from 2 to 8 bits that end at the largest magnitude or have
-    /// the least squared error, and steps of a chosen signal-to-noise ratio, which clip nothing. Each on both grids, and
-    /// with a step for the layer or for each filter.
+    /// the least squared error, with a step for the layer or for each filter, and steps of a layer that have a chosen
+    /// signal-to-noise ratio, which clip nothing. Each on both grids.
     pub fn usual() -> Vec<Choice> {
-        let widths = (2..=8).flat_map(|bits| [StepRule::MaxAbs, StepRule::Mse].map(|step| (bits, step)));
-        let ratios = HALF_POWERS.into_iter().map(|power| StepRule::Snr(2f64.powf(f64::from(power) / 2.0)));
-        let rules: Vec<(u32, StepRule)> = widths.chain(ratios.map(|step| (UNCLIPPED, step))).collect();
-        let manners = [true, false]
-            .into_iter()
-            .flat_map(|mid_rise| [Granularity::Layer, Granularity::Filter].map(|granularity| (mid_rise, granularity)));
-        manners
-            .flat_map(|(mid_rise, granularity)| {
-                let choice = move |(bits, step)| Choice { bits, mid_rise, granularity, step };
-                rules.clone().into_iter().map(choice)
-            })
-            .collect()
+        let on_grid = |mid_rise| {
+            let widths = (2..=8).flat_map(|bits| [StepRule::MaxAbs, StepRule::Mse].map(|step| (bits, step)));
+            let widths = widths.flat_map(move |(bits, step)| {
+                [Granularity::Layer, Granularity::Filter].map(|granularity| Choice {
+                    bits,
+                    mid_rise,
+                    granularity,
+                    step: step.clone(),
+                })
+            });
+            let ratios = HALF_POWERS.into_iter().map(|power| StepRule::Snr(2f64.powf(f64::from(power) / 2.0)));
+            let unclipped = move |step| Choice { bits: UNCLIPPED, mid_rise, granularity: Granularity::Layer, step };
+            widths.chain(ratios.map(unclipped))
+        };
+        [true, false].into_iter().flat_map(on_grid).collect()
     }
 
     /// The way as what one layer gets.
