@@ -1,6 +1,7 @@
 """Is what a tracker tells of training what equations (4) and (5) say?"""
 
 import doctest
+import importlib
 import importlib.util
 import json
 
@@ -142,5 +143,5 @@ def test_wrong_use_is_told():
 
 
 def test_what_is_shown_runs():
-    failed, tried = doctest.testmod(tracking)
+    failed, tried = doctest.testmod(importlib.import_module("esnsim.torch.tracker"))
     assert failed == 0 and tried > 3

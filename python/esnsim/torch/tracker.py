@@ -22,10 +22,10 @@ from typing import Any
 
 import torch
 
-from . import BadArgument
-from ._tables import Row, Table
+from .. import BadArgument
+from .._tables import Row, Table
 
-__all__ = ["PRUNED_BELOW", "EsnTracker", "Epoch"]
+
 
 #: A filter whose largest magnitude is below this part of its layer's is counted as pruned by training.
 PRUNED_BELOW = 1e-3

@@ -1,0 +1,151 @@
+"""The layers of a module that the metric counts, and the weights that they have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping
+
+import torch
+from torch.nn.utils import parametrize, prune
+
+from .. import BadArgument
+
+if TYPE_CHECKING:
+    from .quantize import FakeQuantize
+
+LAYERS = (
+    torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d, torch.nn.ConvTranspose1d, torch.nn.ConvTranspose2d,
+    torch.nn.ConvTranspose3d, torch.nn.Linear,
+)
+
+
+def inner(model: Any) -> torch.nn.Module:
+    """The module itself, without what data parallelism and `torch.compile` wrap around it."""
+    if not isinstance(model, torch.nn.Module):
+        raise BadArgument(f"a {type(model).__name__} is no module of PyTorch")
+    while True:
+        parallel = isinstance(model, (torch.nn.parallel.DistributedDataParallel, torch.nn.DataParallel))
+        inside = model.module if parallel else getattr(model, "_orig_mod", None)
+        if not isinstance(inside, torch.nn.Module):
+            break
+        model = inside
+    assert isinstance(model, torch.nn.Module)
+    return model
+
+
+def mac_layers(model: Any, purpose: str) -> dict[str, torch.nn.Module]:
+    """The convolutions and linear layers, by name. Without one there is nothing to `purpose`."""
+    model = inner(model)
+    layers: dict[str, torch.nn.Module] = {name: module for name, module in model.named_modules() if isinstance(module, LAYERS)}
+    if not layers:
+        raise BadArgument(f"a {type(model).__name__} has no convolution and no linear layer to {purpose}")
+    return layers
+
+
+def known(names: Iterable[str], layers: Mapping[str, Any]) -> set[str]:
+    """The names as a set, each of which is that of a layer."""
+    if isinstance(names, str):
+        raise BadArgument(f"{names!r} is one name; names of layers come in a list")
+    names = set(names)
+    for name in sorted(names - set(layers)):
+        raise BadArgument(f"there is no layer {name!r}; there are {', '.join(layers)}")
+    return names
+
+
+def fake_quantizer(module: torch.nn.Module) -> FakeQuantize | None:
+    """What fake-quantizes the weight of a layer, if anything does."""
+    from .quantize import FakeQuantize
+
+    return next((step for step in _parametrizations(module) if isinstance(step, FakeQuantize)), None)
+
+
+def trained_weight(module: torch.nn.Module) -> torch.Tensor:
+    """The weight as it is trained: pruned weights are 0, and nothing is quantized. Gradients flow through."""
+    chain = _parametrizations(module)
+    return _before_quantization(module, chain) if chain else trained_tensor(module, "weight")
+
+
+def trained_tensor(module: torch.nn.Module, name: str) -> torch.Tensor:
+    """A parameter of a module as it is trained: what `torch.nn.utils.prune` masks is 0."""
+    if name == "weight" and _parametrizations(module):
+        return trained_weight(module)
+    original, kept = getattr(module, f"{name}_orig", None), getattr(module, f"{name}_mask", None)
+    # `torch.nn.utils.prune` multiplies as a forward pass begins: what `weight` holds is that of the pass before.
+    tensor = getattr(module, name) if original is None or kept is None else original * kept
+    assert isinstance(tensor, torch.Tensor)
+    return tensor
+
+
+def _parametrizations(module: Any) -> list[torch.nn.Module]:
+    return list(module.parametrizations.weight) if parametrize.is_parametrized(module, "weight") else []
+
+
+def _before_quantization(module: Any, chain: list[torch.nn.Module]) -> torch.Tensor:
+    from .quantize import FakeQuantize
+
+    of = module.parametrizations.weight
+    # As `ParametrizationList.forward`, which would quantize as well.
+    values = (of.original,) if of.is_tensor else tuple(getattr(of, f"original{i}") for i in range(of.ntensors))
+    for step in chain:
+        if isinstance(step, FakeQuantize):
+            break
+        values = (step(*values),)
+    weight = values[0]
+    assert isinstance(weight, torch.Tensor)
+    return weight
+
+
+def check_finite(name: str, weight: torch.Tensor) -> None:
+    """Refuses a weight that is NaN or infinite, by its place."""
+    finite = torch.isfinite(weight.detach())
+    if not bool(finite.all()):
+        place = int((~finite).flatten().nonzero()[0])
+        raise BadArgument(f"layer {name}: weight {place} is {weight.detach().flatten()[place].item()}; weights must be finite")
+
+
+def is_transposed(module: torch.nn.Module) -> bool:
+    """Whether its weights are `[channels, filters / groups, …]`, and not `[filters, channels / groups, …]`."""
+    return isinstance(module, (torch.nn.ConvTranspose1d, torch.nn.ConvTranspose2d, torch.nn.ConvTranspose3d))
+
+
+def by_filter(weight: torch.Tensor, transposed: bool, groups: int) -> torch.Tensor:
+    """The weights as `[filters, weights of a filter]`."""
+    if not transposed:
+        return weight.reshape(weight.shape[0], -1)
+    inputs, each = weight.shape[0] // groups, weight.shape[1]
+    return weight.reshape(groups, inputs, each, -1).transpose(1, 2).reshape(groups * each, -1)
+
+
+def spread(values: torch.Tensor, weight: torch.Tensor, transposed: bool, groups: int) -> torch.Tensor:
+    """One number for each filter, `[filters]`, in a shape that is broadcast over its weights."""
+    if not transposed:
+        return values.reshape(-1, *[1] * (weight.dim() - 1))
+    inputs, each = weight.shape[0] // groups, weight.shape[1]
+    whole = values.reshape(groups, 1, each).expand(groups, inputs, each)
+    return whole.reshape(groups * inputs, each, *[1] * (weight.dim() - 2))
+
+
+def filters_of(module: torch.nn.Module, weight: torch.Tensor) -> torch.Tensor:
+    """`by_filter` of a layer."""
+    return by_filter(weight, is_transposed(module), getattr(module, "groups", 1))
+
+
+def parameter_name(layer: str, tensor: str) -> str:
+    """What a tensor of a layer is called in a `state_dict`. The model itself may be the layer, of no name."""
+    return f"{layer}.{tensor}" if layer else tensor
+
+
+def mask(module: torch.nn.Module, tensor: str, kept: torch.Tensor) -> None:
+    """Masks a parameter by `torch.nn.utils.prune`, where it may be masked before."""
+    prune.custom_from_mask(module, tensor, kept)  # type: ignore[no-untyped-call, unused-ignore]
+
+
+def unmask(module: torch.nn.Module, tensor: str) -> None:
+    """Works the mask of `torch.nn.utils.prune` into its parameter."""
+    prune.remove(module, tensor)  # type: ignore[no-untyped-call, unused-ignore]
+
+
+def pruned_names(module: torch.nn.Module) -> Iterator[str]:
+    """The tensors of a module that `torch.nn.utils.prune` masks."""
+    for hook in module._forward_pre_hooks.values():
+        if isinstance(hook, prune.BasePruningMethod):
+            yield hook._tensor_name
