@@ -13,6 +13,7 @@ numpy = pytest.importorskip("numpy")
 tracking = pytest.importorskip("esnsim.torch")
 
 CASES = ["plain", "pruned", "half"]
+PARTS = ["export", "layers", "lightning", "quantize", "simulator", "tracker"]
 
 
 def network(case):
@@ -64,9 +65,8 @@ def test_the_tracker_gives_what_the_equations_say(case):
             signal = numpy.mean([(w ** 2).sum() for w in steps])
             noise = numpy.mean([((w - start) ** 2).sum() for w in steps])
             nonzero = numpy.count_nonzero(steps[-1])
-            # Differences of numbers of 16 bits are rounded to 16 bits.
-            close = 1e-6 if case != "half" else 1e-2
-            assert row.esn_a == pytest.approx(signal / noise * nonzero / 12, rel=close), row.name
+            assert row.signal == pytest.approx(signal, rel=1e-6) and row.noise == pytest.approx(noise, rel=1e-6), row.name
+            assert row.esn_a == pytest.approx(signal / noise * nonzero / 12, rel=1e-6), row.name
             assert (row.nonzero, row.weights) == (nonzero, start.size)
     pruned = {row.name: row.pruned_filters for row in tracker.epochs[-1].layers}
     assert pruned == {"conv": 4 if case == "pruned" else 0, "back": 0, "head": 0}
@@ -120,6 +120,146 @@ def test_a_trace_is_a_target_profile(tmp_path):
         assert found == pytest.approx([row.esn_a for row in epoch.layers]), network.name
 
 
+def test_sums_of_millions_of_weights_are_as_good():
+    torch.manual_seed(1)
+    layer = torch.nn.Linear(1023, 2311, bias=False)
+    start, tracker = layer.weight.detach().double().clone(), tracking.EsnTracker(layer)
+    with torch.no_grad():
+        layer.weight += 0.01 * torch.randn(2311, 1023)
+    tracker.step()
+    row = next(iter(tracker.epoch_end().layers))
+    weight = layer.weight.detach().double()
+    assert row.signal == pytest.approx(float(weight.square().sum()), rel=1e-6)
+    assert row.noise == pytest.approx(float((weight - start).square().sum()), rel=1e-6)
+
+
+def test_squares_of_a_gpu_are_those_of_a_cpu():
+    tensors = [torch.randn(3, 5), torch.randn(7), torch.zeros(2), torch.randn(4, 1100)]
+    parts = importlib.import_module("esnsim.torch.tracker")
+    for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
+        at_once = parts._squares_at_once([tensor.to(device) for tensor in tensors])
+        for one, two, tensor in zip(at_once, parts._squares(tensors), tensors):
+            assert one.dtype == two.dtype == torch.float64
+            expected = pytest.approx(float(tensor.double().square().sum()), rel=1e-6)
+            assert float(one) == expected and float(two) == expected
+
+
+def test_one_copy_of_the_weights_is_kept():
+    model = network("plain")
+    tracker = tracking.EsnTracker(model)
+    places = [tensor.data_ptr() for tensor in tracker.state_dict()["start"]]
+    trained(model, tracker, 2)
+    state = tracker.state_dict()
+    assert [tensor.data_ptr() for tensor in state["start"]] == places
+    assert sum(tensor.numel() for tensor in state["start"]) == sum(row.weights for row in tracker.epochs[0].layers)
+    assert all(tensor.dtype == torch.float64 and tensor.dim() == 0 for tensor in state["signal"] + state["noise"])
+
+
+def test_an_optimizer_calls_it_and_steps_that_are_left_out_do_not_count():
+    model = network("plain")
+    attached, called = tracking.EsnTracker(model), tracking.EsnTracker(model)
+    optimizer = torch.optim.SGD(model.parameters(), 0.05)
+    attached.attach(optimizer)
+    scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+    for step in range(4):
+        optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = model(torch.randn(5, 3, 8, 8)).float().square().mean()
+        # A loss that is infinite is a step that the scaler leaves out.
+        scaler.scale(loss * (float("inf") if step == 2 else 1.0)).backward()
+        before = attached.steps
+        scaler.step(optimizer)
+        scaler.update()
+        assert attached.steps == before + (step != 2)
+        if step != 2:
+            called.step()
+    assert attached.epoch_end().layers.columns == called.epoch_end().layers.columns
+    attached.detach()
+    optimizer.step()
+    assert attached.steps == 0
+    with pytest.raises(esnsim.BadArgument, match="a list is no optimizer"):
+        attached.attach([optimizer])
+
+
+def test_fake_quantization_is_not_what_is_followed():
+    model = torch.nn.Sequential(torch.nn.Linear(8, 4))
+    tracking.quantize(model, 2)
+    original, tracker = model[0].parametrizations.weight.original, tracking.EsnTracker(model)
+    start = original.detach().double().clone()
+    tracker.attach(optimizer := torch.optim.SGD(model.parameters(), 0.1))
+    model(torch.ones(2, 8)).square().sum().backward()
+    optimizer.step()
+    row = next(iter(tracker.epoch_end().layers))
+    assert row.noise == pytest.approx(float((original.detach().double() - start).square().sum()), rel=1e-6)
+
+
+def ddp_rank(rank, folder):
+    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
+    model = torch.nn.parallel.DistributedDataParallel(network("plain"))
+    tracker, optimizer = tracking.EsnTracker(model), torch.optim.SGD(model.parameters(), 0.05)
+    tracker.attach(optimizer)
+    torch.manual_seed(rank)
+    for _ in range(3):
+        optimizer.zero_grad()
+        model(torch.randn(5, 3, 8, 8)).square().mean().backward()
+        optimizer.step()
+    tracker.epoch_end()
+    tracker.save(f"{folder}/trace{rank}.json")
+    torch.distributed.destroy_process_group()
+
+
+def test_all_ranks_have_the_same_trace(tmp_path):
+    if not torch.distributed.is_available():
+        pytest.skip("this PyTorch has no torch.distributed")
+    torch.multiprocessing.spawn(ddp_rank, (str(tmp_path),), nprocs=2)
+    traces = [(tmp_path / f"trace{rank}.json").read_text() for rank in range(2)]
+    assert traces[0] == traces[1]
+    assert [row["name"] for row in json.loads(traces[0])["epochs"][0]["layers"]] == ["conv", "back", "head"]
+
+
+def test_a_compiled_model_has_the_names_of_its_layers():
+    tracker = tracking.EsnTracker(torch.compile(network("plain")))
+    tracker.step()
+    assert tracker.epoch_end().layers["name"] == ["conv", "back", "head"]
+
+
+@pytest.mark.parametrize("package", ["lightning", "pytorch_lightning"])
+def test_lightning_calls_it(package, tmp_path):
+    of = pytest.importorskip({"lightning": "lightning.pytorch", "pytorch_lightning": "pytorch_lightning"}[package])
+
+    class Module(of.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.net = network("plain")
+
+        def training_step(self, batch, _):
+            return self.net(batch[0]).square().mean()
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), 0.05)
+
+    def fit(epochs, **resume):
+        loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.randn(12, 3, 8, 8)), batch_size=3)
+        callback = tracking.lightning_callback(tmp_path / "trace.json", package=package)
+        assert isinstance(callback, of.Callback)
+        trainer = of.Trainer(max_epochs=epochs, callbacks=[callback], logger=False, enable_checkpointing=False, accelerator="cpu",
+                             enable_progress_bar=False, enable_model_summary=False, default_root_dir=tmp_path)
+        torch.manual_seed(1)
+        trainer.fit(Module(), loader, **resume)
+        trainer.save_checkpoint(tmp_path / "last.ckpt")
+        return callback.tracker, trainer
+
+    tracker, trainer = fit(2)
+    assert [row["name"] for row in tracker.epochs[1].layers] == ["net.conv", "net.back", "net.head"] and len(tracker.epochs) == 2
+    assert float(trainer.logged_metrics["esn_a"]) == pytest.approx(tracker.epochs[1].total.esn_a, rel=1e-6)
+    assert len(json.loads((tmp_path / "trace.json").read_text())["epochs"]) == 2
+    resumed, _ = fit(3, ckpt_path=tmp_path / "last.ckpt", weights_only=False)
+    assert len(resumed.epochs) == 3
+    assert [epoch.total.esn_a for epoch in resumed.epochs[:2]] == [epoch.total.esn_a for epoch in tracker.epochs]
+    with pytest.raises(esnsim.BadArgument, match="expected lightning or pytorch_lightning"):
+        tracking.lightning_callback(package="ignite")
+
+
 def test_wrong_use_is_told():
     with pytest.raises(esnsim.BadArgument, match="no convolution"):
         tracking.EsnTracker(torch.nn.ReLU())
@@ -143,5 +283,6 @@ def test_wrong_use_is_told():
 
 
 def test_what_is_shown_runs():
-    failed, tried = doctest.testmod(importlib.import_module("esnsim.torch.tracker"))
-    assert failed == 0 and tried > 3
+    parts = [importlib.import_module(f"esnsim.torch.{name}") for name in PARTS]
+    results = [doctest.testmod(part) for part in (tracking, *parts)]
+    assert all(failed == 0 for failed, _ in results) and sum(tried for _, tried in results) > 15

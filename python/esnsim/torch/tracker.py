@@ -1,17 +1,4 @@
-"""The metric during training, in PyTorch.
-
->>> import torch
->>> from esnsim.torch import EsnTracker
->>> model = torch.nn.Sequential(torch.nn.Linear(4, 3))
->>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
->>> tracker = EsnTracker(model)
->>> for _ in range(5):
-...     model(torch.ones(2, 4)).sum().backward()
-...     optimizer.step()
-...     tracker.step()
->>> tracker.epoch_end().layers["weights"]
-[12]
-"""
+"""ESN_a during training, by equations (4) and (5) of the paper."""
 
 from __future__ import annotations
 
@@ -24,16 +11,13 @@ import torch
 
 from .. import BadArgument
 from .._tables import Row, Table
-
-
+from .layers import filters_of, mac_layers, trained_weight
 
 #: A filter whose largest magnitude is below this part of its layer's is counted as pruned by training.
 PRUNED_BELOW = 1e-3
 
-_LAYERS = (
-    torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d, torch.nn.ConvTranspose1d, torch.nn.ConvTranspose2d,
-    torch.nn.ConvTranspose3d, torch.nn.Linear,
-)
+# So many squares are added in float32; such sums are added in float64.
+_ROW = 1024
 
 
 class Epoch:
@@ -59,63 +43,87 @@ class Epoch:
 
 
 class EsnTracker:
-    """ESN_a of every convolution and linear layer while a model is trained, by equations (4) and (5) of the paper.
+    """ESN_a of every convolution and linear layer while a model is trained, by equations (4) and (5) of the paper:
 
-    Call `step` after each step of the optimizer and `epoch_end` after each epoch. It keeps one copy of the weights, and sums of
-    64 bits, on the device of the model, and reads no number back before the epoch ends. Of a model that
-    `DistributedDataParallel` wraps, all ranks have the same weights: one tracker, on rank 0, is enough. `state_dict` and
-    `load_state_dict` resume it, with the epoch that is under way.
+    ```text
+    S = mean over iterations of ‖W‖²,  N = mean over iterations of ‖W − W_init‖²,  ESN_a = S/N · ‖W‖_0 / 12
+    ```
+
+    Call `step` after each step of the optimizer, or let `attach` do so, and `epoch_end` after each epoch. It keeps one copy of
+    the weights, and sums of 64 bits, on the device of the model, and reads no number back before the epoch ends. What is
+    followed is the weight that is trained: masks of pruning are applied, fake quantization is not. Weights of 16 bits are
+    subtracted in float32. Of a model that `DistributedDataParallel` wraps, all ranks have the same weights: one tracker, on
+    rank 0, is enough. `state_dict` and `load_state_dict` resume it, with the epoch that is under way.
+
+    >>> import torch
+    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 3))
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> tracker = EsnTracker(model)
+    >>> tracker.attach(optimizer)
+    >>> for _ in range(5):
+    ...     model(torch.ones(2, 4)).sum().backward()
+    ...     optimizer.step()
+    >>> tracker.epoch_end().layers["weights"]
+    [12]
     """
 
     def __init__(self, model: torch.nn.Module) -> None:
-        inner = model.module if isinstance(model, torch.nn.parallel.DistributedDataParallel) else model
-        self._modules = {name: module for name, module in inner.named_modules() if isinstance(module, _LAYERS)}
-        if not self._modules:
-            raise BadArgument(f"a {type(inner).__name__} has no convolution and no linear layer to track")
+        self._modules = mac_layers(model, "track")
         self.epochs: list[Epoch] = []
+        self._hooks: list[Any] = []
+        with torch.no_grad():
+            self._start = [weight.clone() for weight in self._weights()]
         self._begin()
 
     @torch.no_grad()
     def _weights(self) -> list[torch.Tensor]:
-        return [_weight(module) for module in self._modules.values()]
+        return [trained_weight(module).detach() for module in self._modules.values()]
 
-    @torch.no_grad()
     def _begin(self) -> None:
-        weights = self._weights()
-        self._start = [weight.detach().clone() for weight in weights]
-        zeros = [torch.zeros((), dtype=torch.float64, device=weight.device) for weight in weights]
+        zeros = [torch.zeros((), dtype=torch.float64, device=weight.device) for weight in self._start]
         self._signal, self._noise = zeros, [zero.clone() for zero in zeros]
-        self._steps = 0
+        self.steps = 0
+
+    def attach(self, *optimizers: torch.optim.Optimizer) -> None:
+        """Calls `step` behind every step of these optimizers. A step that a `GradScaler` leaves out is none."""
+        for optimizer in optimizers:
+            hook = getattr(optimizer, "register_step_post_hook", None)
+            if hook is None:
+                raise BadArgument(f"a {type(optimizer).__name__} is no optimizer of PyTorch")
+            self._hooks.append(hook(lambda *_: self.step()))
+
+    def detach(self) -> None:
+        """Undoes `attach`."""
+        while self._hooks:
+            self._hooks.pop().remove()
 
     @torch.no_grad()
     def step(self) -> None:
         """Takes the weights after one step of the optimizer into the sums."""
-        weights = self._weights()
-        moved = torch._foreach_sub(weights, self._start)
-        for sums, norms in ((self._signal, _norms(weights)), (self._noise, _norms(list(moved)))):
-            squares = [norm.double() for norm in norms]
-            torch._foreach_mul_(squares, squares)
-            torch._foreach_add_(sums, squares)
-        self._steps += 1
+        weights, start = [_exact(weight) for weight in self._weights()], [_exact(weight) for weight in self._start]
+        torch._foreach_add_(self._signal, _squares(weights))
+        torch._foreach_add_(self._noise, _squares(list(torch._foreach_sub(weights, start))))
+        self.steps += 1
 
     @torch.no_grad()
     def epoch_end(self) -> Epoch:
         """What the epoch was. The next one begins."""
-        if self._steps == 0:
+        if self.steps == 0:
             raise BadArgument("an epoch ends without a step; call step() after each step of the optimizer")
-        rows = []
-        for (name, module), weight, signal, noise in zip(self._modules.items(), self._weights(), self._signal, self._noise):
-            signal_power, noise_power = float(signal) / self._steps, float(noise) / self._steps
+        rows, weights = [], self._weights()
+        for (name, module), weight, signal, noise in zip(self._modules.items(), weights, self._signal, self._noise):
+            signal_power, noise_power = float(signal) / self.steps, float(noise) / self.steps
             if not math.isfinite(signal_power + noise_power):
                 raise BadArgument(f"layer {name} had weights that are not finite; its ESN_a means nothing")
             nonzero = int(torch.count_nonzero(weight))
-            largest = _by_filter(module, weight).abs().amax(dim=1)
+            largest = filters_of(module, weight).abs().amax(dim=1)
             rows.append({
                 "name": name, "esn_a": signal_power / noise_power * nonzero / 12 if noise_power > 0 else None,
                 "signal": signal_power, "noise": noise_power, "weights": weight.numel(), "nonzero": nonzero,
                 "filters": len(largest), "pruned_filters": int((largest < PRUNED_BELOW * largest.max()).sum()),
             })
         self.epochs.append(Epoch(len(self.epochs), rows))
+        torch._foreach_copy_(self._start, weights)
         self._begin()
         return self.epochs[-1]
 
@@ -131,7 +139,7 @@ class EsnTracker:
     def state_dict(self) -> dict[str, Any]:
         """Everything that `load_state_dict` needs."""
         return {
-            "layers": list(self._modules), "steps": self._steps, "start": self._start, "signal": self._signal,
+            "layers": list(self._modules), "steps": self.steps, "start": self._start, "signal": self._signal,
             "noise": self._noise, "epochs": _plain(self.epochs),
         }
 
@@ -143,7 +151,7 @@ class EsnTracker:
         for own, other in ((self._start, "start"), (self._signal, "signal"), (self._noise, "noise")):
             for mine, given in zip(own, state[other]):
                 mine.copy_(given)
-        self._steps = state["steps"]
+        self.steps = state["steps"]
         self.epochs = [Epoch(epoch["epoch"], epoch["layers"]) for epoch in state["epochs"]]
 
 
@@ -151,25 +159,28 @@ def _plain(epochs: list[Epoch]) -> list[dict[str, Any]]:
     return [{"epoch": epoch.number, "layers": [dict(row) for row in epoch.layers]} for epoch in epochs]
 
 
-def _norms(tensors: list[torch.Tensor]) -> Any:
-    # Half precision has too few digits for a sum of squares.
-    return torch._foreach_norm([tensor.float() if tensor.dtype.itemsize < 4 else tensor for tensor in tensors], 2)
+def _exact(weight: torch.Tensor) -> torch.Tensor:
+    # Half precision has too few digits for a difference and for a sum of squares.
+    return weight.float() if weight.dtype.itemsize < 4 else weight
 
 
-def _weight(module: torch.nn.Module) -> torch.Tensor:
-    """The weight that the next forward pass uses."""
-    original, mask = getattr(module, "weight_orig", None), getattr(module, "weight_mask", None)
-    # `torch.nn.utils.prune` multiplies as a forward pass begins: what `weight` holds is that of the pass before.
-    weight = module.weight if original is None or mask is None else original * mask
-    assert isinstance(weight, torch.Tensor)
-    return weight.detach()
+def _squares(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+    """`‖·‖²` of each, in float64, to seven digits of float32 or better."""
+    if any(tensor.device.type == "cpu" for tensor in tensors):
+        return [_square_by_rows(tensor.reshape(-1)) for tensor in tensors]
+    return _squares_at_once(tensors)
 
 
-def _by_filter(module: torch.nn.Module, weight: torch.Tensor) -> torch.Tensor:
-    """The weights, a row for each filter."""
-    groups = getattr(module, "groups", 1)
-    if "Transpose" in type(module).__name__:
-        inputs, each = weight.shape[0] // groups, weight.shape[1]
-        weight = weight.reshape(groups, inputs, each, -1).transpose(1, 2)
-        return weight.reshape(groups * each, -1)
-    return weight.reshape(weight.shape[0], -1)
+def _squares_at_once(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+    # Sums of a GPU are trees, short enough for float32; few kernels matter more there.
+    norms = [norm.double() for norm in torch._foreach_norm(tensors, 2)]
+    torch._foreach_mul_(norms, norms)
+    return norms
+
+
+def _square_by_rows(flat: torch.Tensor) -> torch.Tensor:
+    # One float32 sum of millions of squares on a CPU is off in the fourth digit.
+    whole = len(flat) // _ROW * _ROW
+    parts = (flat[:whole].view(-1, _ROW), flat[whole:].view(1, -1))
+    norms = torch.cat([torch.linalg.vector_norm(part, dim=1) for part in parts if part.numel()])
+    return norms.double().square().sum()
