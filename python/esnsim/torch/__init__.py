@@ -1,11 +1,22 @@
-"""The training half of the metric, in PyTorch: track ESN_a, quantize and export."""
+"""The training half of the metric, in PyTorch: track ESN_a, prune, quantize, penalize and export.
+
+>>> import torch
+>>> import esnsim
+>>> from esnsim.torch import export, quantize
+>>> model = torch.nn.Sequential(torch.nn.Linear(4, 3))
+>>> quantize(model, bits=3)
+{'0': FakeQuantize(bits=3, per layer, max-abs, mid-rise)}
+
+`docs/training.md` goes through all of it.
+"""
 
 from .export import export, to_network
 from .lightning import lightning_callback
+from .prune import Pruned, prune_filters
 from .quantize import FakeQuantize, codes, quantize, refresh, unquantize
 from .tracker import PRUNED_BELOW, Epoch, EsnTracker
 
 __all__ = [
-    "PRUNED_BELOW", "Epoch", "EsnTracker", "FakeQuantize", "codes", "export", "lightning_callback", "quantize", "refresh",
-    "to_network", "unquantize",
+    "PRUNED_BELOW", "Epoch", "EsnTracker", "FakeQuantize", "Pruned", "codes", "export",
+    "lightning_callback", "prune_filters", "quantize", "refresh", "to_network", "unquantize",
 ]

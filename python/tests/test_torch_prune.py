@@ -1,0 +1,159 @@
+"""Do masks take the filters that the command prunes, and do they stay while training goes on?"""
+
+import json
+import os
+import subprocess
+
+import esnsim
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnx")
+
+from esnsim import torch as training
+from esnsim.torch.layers import filters_of, mac_layers, trained_weight
+from torch import nn
+from torch.nn.utils import parametrizations
+from torch_digits import EXAMPLE, digits, seeded, train
+
+COMMAND = os.environ.get("ESNSIM_COMMAND")
+
+
+def zero_filters(model):
+    """By layer, the filters without a weight."""
+    return {name: [i for i, row in enumerate(filters_of(module, trained_weight(module))) if not row.any()]
+            for name, module in mac_layers(model, "test").items()}
+
+
+def decision(model, tmp_path, *options):
+    """By layer, the filters that `esnsim compress` leaves without a weight, and its report."""
+    network, report = tmp_path / "network.onnx", tmp_path / "report.json"
+    esnsim.from_torch(model, EXAMPLE).save(network)
+    if COMMAND is None:
+        asked = {name[2:].replace("-", "_"): value for name, value in zip(options[::2], options[1::2])}
+        asked = {name: float(value) if name == "prune_below" else value for name, value in asked.items()}
+        found = esnsim.read(network).compress(**asked).report
+    else:
+        done = subprocess.run([COMMAND, "compress", str(network), *map(str, options), "-o", str(tmp_path / "small.onnx"),
+                               "--json", str(report)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        found = json.loads(report.read_text())
+    layers = found["prune"][1]["layers"]
+    def name(layer):
+        return ".".join(part for part in layer["layer"].split("/")[1:-1] if not part.endswith("shortcut"))
+    return {name(layer): [dead["filter"] for dead in layer["dead_filters"]] for layer in layers}, found["prune"][1]["prunings"]
+
+
+@pytest.mark.parametrize("asked, options", [
+    ({"fraction": 0.1}, ["--prune", "filters=0.1"]),
+    ({"fraction": 0.3}, ["--prune", "filters=0.3"]),
+    ({"fraction": 0.6}, ["--prune", "filters=0.6"]),
+    ({"fraction": 0.25, "scope": "layer"}, ["--prune", "filters=0.25", "--prune-scope", "layer"]),
+    ({"width": 0.5}, ["--prune", "width=0.5"]),
+    ({"count": 17}, ["--prune", f"filters={17 / 72!r}"]),
+    ({"below": 0.8}, ["--prune-below", "0.8"]),
+])
+def test_filters_are_those_of_the_command(asked, options, tmp_path):
+    model = seeded(epochs=2)
+    expected, prunings = decision(model, tmp_path, *options)
+    pruned = training.prune_filters(model, EXAMPLE, **asked)
+    assert pruned.filters == expected
+    assert zero_filters(model) == pruned.filters and sum(map(len, expected.values())) > 0
+    if prunings:
+        assert (pruned.of, pruned.asked, pruned.done) == tuple(prunings[0][key] for key in ("of", "asked", "done"))
+    if "count" in asked:
+        assert pruned.done == 17
+    assert "filters are 0" in repr(pruned)
+
+
+def outputs_of(model):
+    """What every BatchNorm and convolution makes of the digits, by name."""
+    seen, hooks = {}, []
+    for name, module in model.named_modules():
+        if isinstance(module, (nn.Conv2d, nn.BatchNorm2d)):
+            hooks.append(module.register_forward_hook(lambda _, inputs, output, name=name: seen.update({name: output})))
+    with torch.no_grad():
+        model.eval()(digits()[1][0])
+    for hook in hooks:
+        hook.remove()
+    return seen
+
+
+def test_masks_stay_while_training_goes_on():
+    model = seeded(epochs=2)
+    pruned = training.prune_filters(model, EXAMPLE, fraction=0.3)
+    gone = {name: parameter for name, parameter in model.named_buffers() if name.endswith("_mask")}
+    assert len(pruned.filters["two.conv1"]) > 0 and "two.bn1.weight_mask" in gone and "two.bn1.bias_mask" in gone
+    train(model, 3)
+    assert zero_filters(model) == pruned.filters
+    # The channel of a pruned filter is exactly 0 behind its BatchNorm.
+    made = outputs_of(model)
+    for name, norm in (("conv", "bn"), ("one.conv1", "one.bn1"), ("two.conv1", "two.bn1")):
+        assert not made[norm][:, pruned.filters[name]].any(), norm
+    # What was pruned before stays pruned.
+    more = training.prune_filters(model, EXAMPLE, fraction=0.4)
+    assert all(set(filters) <= set(more.filters[name]) for name, filters in pruned.filters.items()) and more.done > pruned.done
+
+
+def test_a_profile_prunes_each_layer_by_its_own_part():
+    model = seeded(epochs=2)
+    norms = filters_of(model.one.conv1, trained_weight(model.one.conv1)).double().square().sum(dim=1)
+    pruned = training.prune_filters(model, EXAMPLE, profile={"one.conv1": 0.5, "two.conv1": 0.25})
+    assert pruned.filters["one.conv1"] == sorted(norms.argsort()[:4].tolist())
+    assert {name: len(filters) for name, filters in pruned.filters.items()} == {
+        "conv": 0, "one.conv1": 4, "one.conv2": 0, "two.conv1": 4, "two.conv2": 0, "two.shortcut.0": 0, "fc": 0}
+    # Nothing that reads a pruned channel is left.
+    assert not trained_weight(model.one.conv2)[:, pruned.filters["one.conv1"]].any()
+    assert (pruned.of, pruned.asked) == (None, None)
+
+
+def quantized():
+    model = seeded()
+    training.quantize(model)
+    return model
+
+
+class Standardized(nn.Conv2d):
+    """A convolution that computes its weight by itself."""
+
+    def forward(self, x):
+        weight = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
+        return nn.functional.conv2d(x, 0.01 * weight, self.bias)
+
+
+def standardized():
+    return nn.Sequential(Standardized(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 3), nn.Flatten(), nn.Linear(64, 3))
+
+
+def broken():
+    model = seeded()
+    model.conv.weight.data[0, 0, 0, 0] = float("inf")
+    return model
+
+
+@pytest.mark.parametrize("kind, say, text", [
+    (esnsim.BadArgument, lambda: training.prune_filters("net", EXAMPLE, fraction=0.1), "a str is no module"),
+    (esnsim.BadArgument, lambda: training.prune_filters(seeded(), EXAMPLE), "exactly one of fraction, count"),
+    (esnsim.BadArgument, lambda: training.prune_filters(seeded(), EXAMPLE, fraction=0.1, width=0.5), "not fraction and width"),
+    (esnsim.BadArgument, lambda: training.prune_filters(seeded(), EXAMPLE, fraction=1.5), "expected a fraction from 0 to 1"),
+    (esnsim.BadArgument, lambda: training.prune_filters(seeded(), EXAMPLE, count=73), "count is 73; 72 filters can be pruned"),
+    (esnsim.BadArgument, lambda: training.prune_filters(seeded(), EXAMPLE, count=7, scope="layer"), "count is one of all filters"),
+    (esnsim.BadArgument, lambda: training.prune_filters(seeded(), EXAMPLE, fraction=0.1, scope="net"), "expected global or layer"),
+    (esnsim.BadArgument, lambda: training.prune_filters(seeded(), EXAMPLE, profile={"conv9": 0.1}), "there is no layer 'conv9'"),
+    (esnsim.BadArgument, lambda: training.prune_filters(seeded(), EXAMPLE, profile={"conv": 1}), "profile of layer conv is 1"),
+    (esnsim.BadArgument, lambda: training.prune_filters(quantized(), EXAMPLE, fraction=0.1), "layer conv is quantized; prune"),
+    (esnsim.Unsupported, lambda: training.prune_filters(standardized(), EXAMPLE, fraction=0.3), "compute their weights themselves"),
+    (esnsim.BadArgument, lambda: training.prune_filters(broken(), EXAMPLE, fraction=0.1), "layer conv: weight 0 is inf"),
+])
+def test_wrong_use_is_told_in_one_line(kind, say, text):
+    with pytest.raises(kind) as caught:
+        say()
+    assert text in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_weight_norm_and_plain_layers_are_masked():
+    torch.manual_seed(2)
+    model = nn.Sequential(parametrizations.weight_norm(nn.Conv2d(1, 6, 3)), nn.ReLU(), nn.Flatten(), nn.Linear(216, 3))
+    pruned = training.prune_filters(model, EXAMPLE, fraction=0.5)
+    assert pruned.done == 3 and zero_filters(model) == pruned.filters
+    assert not model[0].weight[pruned.filters["0"]].any() and not model[0].bias_mask[pruned.filters["0"]].any()
