@@ -13,7 +13,7 @@ numpy = pytest.importorskip("numpy")
 tracking = pytest.importorskip("esnsim.torch")
 
 CASES = ["plain", "pruned", "half"]
-PARTS = ["export", "layers", "lightning", "prune", "quantize", "simulator", "statistics", "tracker"]
+PARTS = ["export", "layers", "lightning", "penalty", "prune", "quantize", "simulator", "statistics", "tracker"]
 
 
 def network(case):

@@ -13,7 +13,7 @@ pytest.importorskip("onnx")
 from esnsim import torch as training
 from esnsim.torch.layers import filters_of, mac_layers, trained_weight
 from torch import nn
-from torch.nn.utils import parametrizations
+from torch.nn.utils import parametrizations, prune
 from torch_digits import EXAMPLE, digits, seeded, train
 
 COMMAND = os.environ.get("ESNSIM_COMMAND")
@@ -105,6 +105,30 @@ def test_a_profile_prunes_each_layer_by_its_own_part():
     # Nothing that reads a pruned channel is left.
     assert not trained_weight(model.one.conv2)[:, pruned.filters["one.conv1"]].any()
     assert (pruned.of, pruned.asked) == (None, None)
+
+
+def test_models_that_pytorch_pruned_work_in_every_call(tmp_path):
+    model = seeded(epochs=2)
+    for module in (model.conv, model.one.conv1, model.fc):
+        prune.l1_unstructured(module, "weight", 0.4)
+    prune.ln_structured(model.two.conv1, "weight", 0.5, 2, 0)
+    model(EXAMPLE)
+    nonzero = {name: int(trained_weight(module).count_nonzero()) for name, module in mac_layers(model, "test").items()}
+    network = esnsim.from_torch(model, EXAMPLE)
+    assert network.esn(bits=4).total.nonzero == sum(nonzero.values())
+    assert esnsim.esn(model, example=EXAMPLE, bits=4).layers["nonzero"] == network.esn(bits=4).layers["nonzero"]
+    tracker = training.EsnTracker(model)
+    tracker.attach(optimizer := torch.optim.SGD(model.parameters(), 0.1))
+    model(EXAMPLE).sum().backward()
+    optimizer.step()
+    assert {row.name: row.nonzero for row in tracker.epoch_end().layers} == nonzero
+    penalty = training.EsnPenalty(model, "esn-a", example=EXAMPLE, bits=4)()
+    assert penalty.item() == training.to_network(model, EXAMPLE, bits=4).esn().total.esn_a_macs
+    assert training.to_network(model, EXAMPLE, bits=4).esn().total.nonzero == sum(nonzero.values())
+    training.reestimate(model, [EXAMPLE + torch.rand(9, 1, 8, 8)])
+    pruned = training.prune_filters(model, EXAMPLE, fraction=0.2)
+    # Filters without a weight are the weakest.
+    assert len(pruned.filters["two.conv1"]) >= 8 and not (trained_weight(model.conv)[model.conv.weight_mask == 0]).any()
 
 
 def quantized():

@@ -12,12 +12,13 @@
 
 from .export import export, to_network
 from .lightning import lightning_callback
+from .penalty import EsnPenalty
 from .prune import Pruned, prune_filters
 from .quantize import FakeQuantize, codes, quantize, refresh, unquantize
 from .statistics import reestimate
 from .tracker import PRUNED_BELOW, Epoch, EsnTracker
 
 __all__ = [
-    "PRUNED_BELOW", "Epoch", "EsnTracker", "FakeQuantize", "Pruned", "codes", "export",
+    "PRUNED_BELOW", "Epoch", "EsnPenalty", "EsnTracker", "FakeQuantize", "Pruned", "codes", "export",
     "lightning_callback", "prune_filters", "quantize", "reestimate", "refresh", "to_network", "unquantize",
 ]
