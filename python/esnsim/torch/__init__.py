@@ -10,6 +10,7 @@
 `docs/training.md` goes through all of it.
 """
 
+from .admm import AdmmPruner
 from .export import export, to_network
 from .lightning import lightning_callback
 from .penalty import EsnPenalty
@@ -19,6 +20,6 @@ from .statistics import reestimate
 from .tracker import PRUNED_BELOW, Epoch, EsnTracker
 
 __all__ = [
-    "PRUNED_BELOW", "Epoch", "EsnPenalty", "EsnTracker", "FakeQuantize", "Pruned", "codes", "export",
+    "PRUNED_BELOW", "AdmmPruner", "Epoch", "EsnPenalty", "EsnTracker", "FakeQuantize", "Pruned", "codes", "export",
     "lightning_callback", "prune_filters", "quantize", "reestimate", "refresh", "to_network", "unquantize",
 ]
