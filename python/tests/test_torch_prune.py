@@ -95,6 +95,66 @@ def test_masks_stay_while_training_goes_on():
     assert all(set(filters) <= set(more.filters[name]) for name, filters in pruned.filters.items()) and more.done > pruned.done
 
 
+class Dense(nn.Module):
+    """Channels that are put beside each other."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.norm_a, self.b = nn.Conv2d(1, 6, 3, padding=1), nn.BatchNorm2d(6), nn.Conv2d(6, 5, 3, padding=1, bias=False)
+        self.norm_b, self.c, self.fc = nn.BatchNorm2d(11), nn.Conv2d(11, 8, 1), nn.Linear(8, 4)
+
+    def forward(self, x):
+        x = self.a(x)
+        x = torch.cat([x, self.b(torch.relu(self.norm_a(x)))], 1)
+        return self.fc(torch.relu(self.c(torch.relu(self.norm_b(x)))).mean((2, 3)))
+
+
+class Gated(nn.Module):
+    """A depthwise convolution and a gate of squeeze and excitation."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.norm_a, self.deep = nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 8, 3, groups=8)
+        self.squeeze, self.excite, self.b = nn.Linear(8, 4), nn.Linear(4, 8), nn.Conv2d(8, 6, 1, bias=False)
+        self.norm_b, self.fc = nn.BatchNorm2d(6), nn.Linear(6, 3)
+
+    def forward(self, x):
+        x = self.deep(nn.functional.relu6(self.norm_a(self.a(x))))
+        gate = torch.sigmoid(self.excite(torch.relu(self.squeeze(x.mean((2, 3))))))
+        return self.fc(nn.functional.hardswish(self.norm_b(self.b(x * gate[:, :, None, None]))).mean((2, 3)))
+
+
+NETWORKS = {
+    "residual": seeded,
+    "concatenated": Dense,
+    "gated": Gated,
+    "biases": lambda: nn.Sequential(nn.Conv2d(1, 8, 3), nn.Sigmoid(), nn.Conv2d(8, 6, 3), nn.Flatten(), nn.Linear(96, 5)),
+    "transposed": lambda: nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.ConvTranspose2d(8, 6, 2, 2, groups=2),
+                                        nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 4, 3), nn.Flatten(), nn.Linear(400, 3)),
+    "rows": lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.BatchNorm1d(20), nn.ReLU(), nn.Linear(20, 5)),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("asked, prune", [({"fraction": 0.3}, "filters=0.3"), ({"width": 0.5}, "width=0.5")])
+def test_a_masked_model_computes_what_the_pruned_file_does(name, asked, prune, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    torch.manual_seed(9)
+    model = NETWORKS[name]()
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.weight.data.uniform_(0.5, 1.5), module.bias.data.normal_()
+            module.running_mean.normal_(), module.running_var.uniform_(0.5, 2)
+    esnsim.from_torch(model, EXAMPLE).compress(prune=prune).save(tmp_path / "pruned.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "pruned.onnx"), providers=["CPUExecutionProvider"])
+    image, before = torch.rand(1, 1, 8, 8), model.eval()(EXAMPLE)
+    training.prune_filters(model, EXAMPLE, **asked)
+    (expected,) = session.run(None, {session.get_inputs()[0].name: image.numpy()})
+    with torch.no_grad():
+        torch.testing.assert_close(model(image), torch.from_numpy(expected), rtol=1e-4, atol=1e-5)
+        assert not torch.allclose(model(EXAMPLE), before, atol=1e-3)
+
+
 def test_a_profile_prunes_each_layer_by_its_own_part():
     model = seeded(epochs=2)
     norms = filters_of(model.one.conv1, trained_weight(model.one.conv1)).double().square().sum(dim=1)
