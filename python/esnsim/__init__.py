@@ -21,6 +21,7 @@ import importlib
 import json
 import os
 import pathlib
+import sys
 import warnings
 from typing import Any, Callable, Generator, Iterable, Mapping, Sequence, Union
 
@@ -496,7 +497,7 @@ def _restored(file: bytes, path: str, of_embedded: bool, provenance: list[tuple[
 def from_torch(module: Any, example: Any, **options: Any) -> Network:
     """A module of PyTorch as a network, by way of ONNX in memory. `example` is an input, or a tuple of inputs, of one image.
 
-    `options` are those of `read`. Nothing of the module changes; it is exported in the mode of evaluation.
+    `options` are those of `read`. Fake quantization of `esnsim.torch` gives its integers. Nothing of the module changes; it is exported in the mode of evaluation.
     """
     import io
 
@@ -504,6 +505,11 @@ def from_torch(module: Any, example: Any, **options: Any) -> Network:
 
     if not isinstance(module, torch.nn.Module):
         raise BadArgument(f"a {type(module).__name__} is no module of PyTorch, which example= belongs to")
+    training = sys.modules.get(f"{__name__}.torch")
+    if training is not None and training.is_quantized(module):
+        # Its integers are known, and need not be found again among real numbers.
+        network: Network = training.to_network(module, example, **options)
+        return network
     inputs = example if isinstance(example, tuple) else (example,)
     was_training = module.training
     # Older versions of PyTorch take a file, too, and newer ones say a path alone.

@@ -181,6 +181,19 @@ def test_layers_may_stay_real_or_be_quantized_on_export(tmp_path):
         training.to_network(model.double(), EXAMPLE)
 
 
+@pytest.mark.parametrize("bits", [1, 3, 8])
+@pytest.mark.parametrize("granularity", ["layer", "filter"])
+def test_a_module_that_is_read_has_its_codes(bits, granularity):
+    model = mixed(True)
+    training.quantize(model, bits, granularity=granularity)
+    assert training.is_quantized(model) and not training.is_quantized(mixed()) and not training.is_quantized(nn.ReLU())
+    # At 1 bit, pruned weights between two levels look like the middle one of three.
+    layers = esnsim.esn(model, example=EXAMPLE).layers
+    expected = [int(codes.long().square().sum()) / 4 for codes in training.codes(model).values()]
+    assert sorted(layers["esn_a"]) == sorted(expected)
+    assert esnsim.from_torch(model, EXAMPLE, input_shape={"input.1": [1, 3, 8, 8]}).name == "Mixed"
+
+
 def test_the_gradient_goes_straight_through():
     layer = nn.Linear(3, 2, bias=False)
     before = layer.weight

@@ -15,11 +15,11 @@ from .export import export, to_network
 from .lightning import lightning_callback
 from .penalty import EsnPenalty
 from .prune import Pruned, prune_filters
-from .quantize import FakeQuantize, codes, quantize, refresh, unquantize
+from .quantize import FakeQuantize, codes, is_quantized, quantize, refresh, unquantize
 from .statistics import reestimate
 from .tracker import PRUNED_BELOW, Epoch, EsnTracker
 
 __all__ = [
     "PRUNED_BELOW", "AdmmPruner", "Epoch", "EsnPenalty", "EsnTracker", "FakeQuantize", "Pruned", "codes", "export",
-    "lightning_callback", "prune_filters", "quantize", "reestimate", "refresh", "to_network", "unquantize",
+    "is_quantized", "lightning_callback", "prune_filters", "quantize", "reestimate", "refresh", "to_network", "unquantize",
 ]

@@ -39,11 +39,12 @@ def quantizer_for(name: str, module: torch.nn.Module, bits: int | Mapping[str, i
 
 
 def to_network(model: torch.nn.Module, example: Any, *, bits: int | Mapping[str, int] | None = None,
-               skip: Iterable[str] = ()) -> Network:
+               skip: Iterable[str] = (), **options: Any) -> Network:
     """A model as an `esnsim.Network` whose weights are the integers of its fake quantization.
 
     `example` is an input of one image, or a tuple of inputs. Layers that are not fake-quantized get `bits`, one width or one by
-    name, with one step from the largest magnitude; without it, and in `skip`, they stay real. The model does not change.
+    name, with one step from the largest magnitude; without it, and in `skip`, they stay real. `options` are those of
+    `esnsim.read`. The model does not change.
 
     >>> import torch
     >>> from esnsim.torch import quantize, to_network
@@ -64,7 +65,7 @@ def to_network(model: torch.nn.Module, example: Any, *, bits: int | Mapping[str,
     twin = twin.float() if coded else twin
     stored = _mark(twin, coded)
     file, written = _with_integers(as_onnx(twin, example), coded, stored, next(iter(grids), None))
-    network = read(file, name=type(inner(model)).__name__)
+    network = read(file, name=type(inner(model)).__name__, **options)
     _check_arrived(network, {name: coded[name] for name in written})
     return network
 

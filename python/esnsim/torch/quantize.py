@@ -10,7 +10,8 @@ from torch.nn.utils import parametrize
 
 from .. import BadArgument
 from .layers import (
-    by_filter, check_finite, fake_quantizer, is_transposed, known, mac_layers, mask, pruned_names, spread, trained_weight, unmask,
+    LAYERS, by_filter, check_finite, fake_quantizer, inner, is_transposed, known, mac_layers, mask, pruned_names, spread,
+    trained_weight, unmask,
 )
 from .simulator import chosen_steps, drop_parametrizations
 
@@ -230,6 +231,11 @@ def unquantize(model: torch.nn.Module) -> None:
         drop_parametrizations(module, keep_values=False)
         if kept is not None:
             mask(module, "weight", kept)
+
+
+def is_quantized(model: torch.nn.Module) -> bool:
+    """Whether a layer of the model is fake-quantized."""
+    return any(fake_quantizer(module) is not None for module in inner(model).modules() if isinstance(module, LAYERS))
 
 
 def refresh(model: torch.nn.Module) -> None:
