@@ -104,7 +104,8 @@ class Study:
     @property
     def frontier(self) -> list[dict[str, Any]]:
         """The points that no other beats in cost and accuracy, the cheapest first."""
-        return [dict(row) for row in self.points if row["frontier"]]
+        of = _COSTS.get(self.cost, self.cost.replace("energy:", "energy_j:"))
+        return sorted((dict(row) for row in self.points if row["frontier"]), key=lambda row: float(row[of]))
 
     def judge(self, images: Images | Any, store: str | os.PathLike[str], *, statistics: Images | Any = None,
               threads: int | None = None, progress: Tell | bool | None = None) -> Study:

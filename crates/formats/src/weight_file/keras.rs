@@ -7,6 +7,7 @@
 //! HDF5 itself is read by `hdf5-reader`, which follows no link to another file.
 
 use std::collections::{HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 use hdf5_reader::group::Group;
@@ -49,7 +50,15 @@ pub(super) fn read_archive(mut archive: Archive) -> Result<Content, Fault> {
 }
 
 /// The weights of an HDF5 file. `config` is what stands beside it; else the file may hold it itself.
+///
+/// The library that reads HDF5 multiplies sizes of the file without looking whether they fit. Where such arithmetic is
+/// checked, it panics on sizes that no file has: that is a fault of the file all the same.
 pub(super) fn read(bytes: &Bytes, config: Option<&Value>) -> Result<Content, Fault> {
+    let read = || read_file(bytes, config);
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(invalid!("its HDF5 sizes contradict one another")))
+}
+
+fn read_file(bytes: &Bytes, config: Option<&Value>) -> Result<Content, Fault> {
     let options = OpenOptions::default().with_max_read_bytes(bytes.len() + MAX_UNPACKED);
     let file = Hdf5File::from_owner(bytes.clone(), options).map_err(|e| broken("the file", &e))?;
     let root = file.root_group().map_err(|e| broken("its root", &e))?;

@@ -22,7 +22,7 @@ use super::error::ImageError;
 /// The longest side that a picture may have, in pixels.
 const MAX_SIDE: u32 = 1 << 15;
 /// The most bytes that a decoder may allocate.
-const MAX_DECODED_BYTES: u64 = 512 << 20;
+const MAX_DECODED_BYTES: u64 = 256 << 20;
 /// The largest file of a picture. An uncompressed one takes no more than its decoded form and a header.
 const MAX_FILE_BYTES: u64 = MAX_DECODED_BYTES + (1 << 20);
 
@@ -140,7 +140,11 @@ fn decoder_of<'a>(path: &Path, bytes: &'a [u8]) -> Result<impl ImageDecoder + 'a
     limits.max_image_height = Some(MAX_SIDE);
     limits.max_alloc = Some(MAX_DECODED_BYTES);
     reader.limits(limits);
-    reader.into_decoder().map_err(|e| error(path, e))
+    let decoder = reader.into_decoder().map_err(|e| error(path, e))?;
+    // Not every decoder minds the bound on what it allocates.
+    let (width, height) = decoder.dimensions();
+    check_size(path, width, height, u64::from(decoder.color_type().bytes_per_pixel()))?;
+    Ok(decoder)
 }
 
 /// Refuses PNM files of other numbers than 0 to 255: Pillow scales those, and each kind in its own way.
