@@ -385,6 +385,7 @@ fn runs(page: &mut Page) {
         page,
         ExploreError {
             Plan: ExploreError::Plan { path: plan(), problem: text("bits is 17; expected 1 to 16") },
+            Point: ExploreError::Point { plan: plan(), problem: text("point: network \"other\" is not in networks") },
             NeedsImages: ExploreError::NeedsImages { path: plan(), hardware: hardware() },
             Named: ExploreError::Named { plan: plan(), path: network(), source: missing() },
             Store: ExploreError::Store {
@@ -427,6 +428,10 @@ fn face(page: &mut Page) {
             Compress: Error::Compress { path: path(), source: Box::new(option()) },
             Inference: Error::Inference { path: path(), source: Box::new(inference_error()) },
             Read: Error::Read { path: "trace.json".into(), source: missing() },
+            LayerOptions: Error::LayerOptions {
+                path: "layers.toml".into(),
+                problem: text("layer conv1: bits is 17; expected 1 to 16"),
+            },
             Preprocessing: Error::Preprocessing { problem: text("std is 0; expected a number above 0") },
             SameName: Error::SameName { first: "a.toml".into(), second: "b.toml".into(), name: text("mine") },
             NeedsGraph: Error::NeedsGraph { path: "net.npz".into(), need: Need::Images },
