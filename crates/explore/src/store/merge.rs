@@ -1,7 +1,5 @@
 //! Stores put together.
 
-use std::collections::HashMap;
-
 use network::ErrorKind;
 
 use super::row::{PointCosts, PointRow};
@@ -25,9 +23,10 @@ impl Store {
     ///
     /// [`ExploreError::Store`] if a point has another result there, before anything is added; the point is named.
     pub fn merge(&self, other: &Store) -> Result<MergeReport, ExploreError> {
-        let own: HashMap<String, PointRow> = self.rows()?.into_iter().map(|row| (row.key.clone(), row)).collect();
         let rows = other.rows()?;
-        if let Some(row) = rows.iter().find(|row| own.get(&row.key).is_some_and(|own| !agree(own, row))) {
+        let own = self.rows_of(&rows.iter().map(|row| &row.key).collect::<Vec<_>>())?;
+        let differ = |own: &Option<PointRow>, row| own.as_ref().is_some_and(|own| !agree(own, row));
+        if let Some((_, row)) = own.iter().zip(&rows).find(|&(own, row)| differ(own, row)) {
             let own = self.path().display();
             let words = format!("point {} ({}) has another result in {own}", row.key, row.configuration.label());
             return Err(problem(other.path(), ErrorKind::BadArgument, words));
