@@ -45,7 +45,8 @@ from ._tables import Row, Table, from_csv
 __all__ = [
     "BadArgument", "Compressed", "Cost", "Error", "Evaluation", "Images", "InvalidFile", "Inspection", "Network", "OutOfLimits",
     "OwnBug", "Points", "ReadWrite", "Row", "Run", "Score", "Sweep", "Table", "Unsupported", "__version__", "compress", "convert",
-    "esn", "evaluate", "from_torch", "hardware", "inspect", "landscape", "new", "pareto", "read", "search", "simulate", "sweep",
+    "esn", "evaluate", "from_torch", "hardware", "inspect", "landscape", "merge", "new", "pareto", "read", "search", "simulate",
+    "sweep",
 ]
 
 Source = Union[str, "os.PathLike[str]", bytes, None]
@@ -620,16 +621,23 @@ def _made(name: str, given: dict[str, Any]) -> Network:
     return Network(_esnsim.new(name, **given), (_made, name, given))
 
 
-def sweep(plan: str | os.PathLike[str], store: str | os.PathLike[str], *, shard: tuple[int, int] | None = None,
+def sweep(plan: str | os.PathLike[str], store: str | os.PathLike[str], *, shard: tuple[int, int] | str | None = None,
           retry_failed: bool = False, memory: float = 4.0, threads: int | None = None, progress: Progress = None) -> Sweep:
     """Runs every point of a plan that the store does not have; `docs/sweep.md` explains both files.
 
-    `shard` is `(i, n)`: every n-th point from the i-th on. `memory` is in GiB, and kept to roughly. Ctrl-C stops a sweep behind
-    the points that run; what is in the store stays there, and the next call goes on.
+    `shard` is `(i, n)`: every n-th point from the i-th on; `"slurm"` takes both from the variables of an array job. `memory` is
+    in GiB, and kept to roughly. Ctrl-C stops a sweep; what is in the store stays there, and the next call goes on.
     """
     given = checked(plan=plan, store=store, shard=shard, retry_failed=retry_failed, memory=memory, threads=threads)
     with _progress(progress) as tell:
         return Sweep(given["store"], _esnsim.sweep(progress=tell, **given))
+
+
+def merge(store: str | os.PathLike[str], *sources: str | os.PathLike[str]) -> None:
+    """Puts the results of other stores into a store, which is made where it is not there. A point that two of them have must be
+    equal in both.
+    """
+    _esnsim.merge(**checked(store=store, sources=sources))
 
 
 def pareto(store: str | os.PathLike[str], *, cost: str = "esn-d", accuracy: str = "top1") -> Points:

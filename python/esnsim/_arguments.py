@@ -12,7 +12,7 @@ import os
 import reprlib
 from typing import Any, Callable, Iterable, Mapping
 
-from ._esnsim import BadArgument
+from ._esnsim import BadArgument, slurm_shard
 
 Kind = Callable[[str, Any], Any]
 
@@ -139,10 +139,12 @@ def layers_of_their_own(name: str, value: Any) -> Any:
     return [{key.replace("_", "-"): each[key] for key in each} for each in value]
 
 
-def pair(name: str, value: Any) -> tuple[int, int]:
-    """Two whole numbers."""
+def share(name: str, value: Any) -> tuple[int, int]:
+    """Two whole numbers, or the word for those that SLURM tells in the environment."""
+    if isinstance(value, str) and value == "slurm":
+        return slurm_shard()
     if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise wrong(name, value, "two whole numbers, as (1, 4)")
+        raise wrong(name, value, "two whole numbers, as (1, 4), or 'slurm'")
     first, second = (whole(0, LARGE)(f"{name}[{place}]", each) for place, each in enumerate(value))
     return first, second
 
@@ -202,8 +204,9 @@ KINDS: Mapping[str, Kind] = {
     "retry_failed": truth,
     "seed": whole(0, SEED),
     "sensitivity_images": _COUNT,
-    "shard": maybe(pair),
+    "shard": maybe(share),
     "shortcut": maybe(text),
+    "sources": several(path, "paths of stores"),
     "state": maybe(text),
     "store": path,
     "strict": truth,

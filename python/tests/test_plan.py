@@ -157,3 +157,23 @@ def test_an_interrupt_stops_within_a_point(tmp_path):
     finally:
         process.kill()
     assert said.splitlines()[-1] == "KeyboardInterrupt" and "panicked" not in said, said
+
+
+def test_a_task_of_slurm_is_a_shard(tmp_path, monkeypatch):
+    plan, whole = tmp_path / "plan.toml", tmp_path / "whole"
+    plan.write_text(PLAN)
+    esnsim.sweep(plan, whole)
+    monkeypatch.delenv("SLURM_ARRAY_TASK_ID", raising=False)
+    with pytest.raises(esnsim.BadArgument, match="SLURM_ARRAY_TASK_ID is not set"):
+        esnsim.sweep(plan, tmp_path / "none", shard="slurm")
+    for name, value in {"MIN": 10, "MAX": 30, "COUNT": 3, "STEP": 10}.items():
+        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", str(value))
+    stores = []
+    for task, points in [(10, 2), (20, 1), (30, 1)]:
+        monkeypatch.setenv("SLURM_ARRAY_TASK_ID", str(task))
+        stores.append(tmp_path / f"runs-{task}")
+        assert esnsim.sweep(plan, stores[-1], shard="slurm").points == points
+    esnsim.merge(tmp_path / "all", *stores)
+    assert stored(tmp_path / "all") == stored(whole)
+    with pytest.raises(esnsim.BadArgument, match="cannot be merged into itself"):
+        esnsim.merge(whole, whole)

@@ -217,6 +217,12 @@ pub enum Error {
         /// The store.
         path: PathBuf,
     },
+    /// The variables of SLURM do not make this process one of n tasks.
+    #[error("SLURM: {problem}")]
+    Slurm {
+        /// The variable, what was expected, what was found.
+        problem: String,
+    },
     /// Worker threads cannot be started. Text and source of this error of rayon are the same words, so that it stands in
     /// the text and is no source.
     #[error("cannot start the worker threads: {0}")]
@@ -249,7 +255,8 @@ impl Failure for Error {
             | Error::NothingToDo
             | Error::NoQuantization { .. }
             | Error::NoPoints { .. }
-            | Error::SameStore { .. } => ErrorKind::BadArgument,
+            | Error::SameStore { .. }
+            | Error::Slurm { .. } => ErrorKind::BadArgument,
             Error::NoStep { .. } | Error::ReadOnly { .. } | Error::Lossy { .. } | Error::Short { .. } => {
                 ErrorKind::Unsupported
             }
@@ -288,6 +295,7 @@ impl Failure for Error {
             | Error::Place { .. }
             | Error::ReadOnly { .. }
             | Error::SameStore { .. }
+            | Error::Slurm { .. }
             | Error::NoImages
             | Error::Threads(_) => None,
         }

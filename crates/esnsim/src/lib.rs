@@ -77,6 +77,7 @@ mod open;
 mod outputs;
 mod progress;
 mod record;
+mod shard;
 mod simulation;
 mod threads;
 
@@ -99,6 +100,7 @@ pub use open::{
 pub use outputs::check_outputs;
 pub use progress::{Progress, Quiet, Stage};
 pub use record::run_record;
+pub use shard::slurm_shard;
 pub use simulation::{EvaluateOptions, Reference, SimulateOptions, Simulation, esn, simulate, write_csv, write_json};
 pub use threads::on_threads;
 

@@ -28,7 +28,7 @@ mod _esnsim {
     #[pymodule_export]
     use crate::errors::{BadArgument, Error, InvalidFile, OutOfLimits, OwnBug, ReadWrite, Unsupported};
     #[pymodule_export]
-    use crate::many::{landscape, new, pareto, sweep};
+    use crate::many::{landscape, merge, new, pareto, slurm_shard, sweep};
     #[pymodule_export]
     use crate::network::{Compressed, Network, hardware, open, restore};
     #[pymodule_export]

@@ -13,7 +13,7 @@ use report::figures::{landscape_svg, write_frontier_page};
 use report::text::{frontier_table, landscape_table};
 use report::{write_frontier_csv, write_landscape_csv};
 
-use crate::errors::bad_argument;
+use crate::errors::{bad_argument, raised};
 use crate::network::Network;
 use crate::options::chosen;
 use crate::work::{Watch, on_threads};
@@ -105,6 +105,24 @@ pub fn sweep(
         Ok(counts(&esnsim::sweep(&plan, &store, &options)?))
     };
     on_threads(py, threads, progress, work)
+}
+
+/// The share `(i, n)` of a sweep of this task of an array job of SLURM.
+#[pyfunction]
+pub fn slurm_shard() -> PyResult<(usize, usize)> {
+    let shard = esnsim::slurm_shard(|name| std::env::var(name).ok()).map_err(|error| raised(&error))?;
+    Ok((shard.index, shard.of))
+}
+
+/// Puts the results of other stores into a store; how many points of each were added, and how many were there before.
+#[pyfunction]
+pub fn merge(py: Python<'_>, store: PathBuf, sources: Vec<PathBuf>) -> PyResult<Vec<(usize, usize)>> {
+    let work = |_: &_| -> Result<Vec<(usize, usize)>, Error> {
+        let mut reports = Vec::new();
+        esnsim::merge(&store, &sources, |_, report| reports.push((report.added, report.equal)))?;
+        Ok(reports)
+    };
+    on_threads(py, None, None, work)
 }
 
 /// The points of a store by a cost and an accuracy: all of them in CSV, the frontier as the command prints it, and its page.

@@ -460,6 +460,9 @@ fn face(page: &mut Page) {
                 mend: Some(Mend::PlanAnalogAccuracy),
             },
             SameStore: Error::SameStore { path: "points.sqlite".into() },
+            Slurm: Error::Slurm {
+                problem: text("SLURM_ARRAY_TASK_ID is not set; expected the variables of an array job"),
+            },
             Threads: Error::Threads(no_threads()),
         }
     );

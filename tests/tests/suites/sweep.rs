@@ -126,6 +126,44 @@ fn shards_merge_into_the_whole() {
 }
 
 #[test]
+fn tasks_of_an_array_job_merge_into_the_whole() {
+    let folder = Folder::new(PLAN);
+    folder.sweep("whole.sqlite", &[]);
+    let task = |variables: &[(&str, &str)], store: &str| {
+        let mut command = esnsim();
+        for name in ["ID", "MIN", "MAX", "COUNT", "STEP"] {
+            command.env_remove(format!("SLURM_ARRAY_TASK_{name}"));
+        }
+        command.envs(variables.iter().map(|(name, value)| (format!("SLURM_ARRAY_TASK_{name}"), value)));
+        command.args(["sweep", "plan.toml", "--shard", "slurm", "--store", store]);
+        command.current_dir(folder.0.path()).output().expect("the command starts")
+    };
+    let mut merge = vec!["sweep", "--store", "merged.sqlite", "--merge"];
+    for (id, store, points) in [("4", "4.sqlite", 14), ("6", "6.sqlite", 13), ("8", "8.sqlite", 13)] {
+        let array = [("ID", id), ("MIN", "4"), ("MAX", "8"), ("COUNT", "3"), ("STEP", "2")];
+        let output = task(&array, store);
+        let out = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && out.contains(&format!("{points} points, 0 there before")), "{out}");
+        merge.push(store);
+    }
+    assert_eq!(folder.run(&merge).0, 0);
+    assert_eq!(folder.rows("merged.sqlite"), folder.rows("whole.sqlite"));
+    let cases: [(&[(&str, &str)], &str); 2] = [
+        (&[], "SLURM_ARRAY_TASK_ID is not set"),
+        (
+            &[("ID", "9"), ("MIN", "1"), ("MAX", "9"), ("COUNT", "3"), ("STEP", "1")],
+            "3 tasks from 1 to 9 in steps of 1",
+        ),
+    ];
+    check_all(cases, |(variables, expected)| {
+        let output = task(variables, "none.sqlite");
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && err.contains(expected), "{err}");
+    });
+    assert!(!folder.path("none.sqlite").exists());
+}
+
+#[test]
 fn shards_share_a_store() {
     let folder = Folder::new(PLAN);
     let start = |shard: &str| {

@@ -68,12 +68,15 @@ pub fn cycles(text: &str) -> Result<(u64, u64), String> {
     }
 }
 
-/// `i/n`.
+/// `i/n`, or the word for what the environment says.
 pub fn shard(text: &str) -> Result<Shard, String> {
+    if text == "slurm" {
+        return esnsim::slurm_shard(|name| std::env::var(name).ok()).map_err(|error| error.to_string());
+    }
     let numbers = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
     match numbers {
         Some((index, of)) if (1..=of).contains(&index) => Ok(Shard { index, of }),
-        _ => Err("expected i/n with i from 1 to n, as 2/8".to_string()),
+        _ => Err("expected i/n with i from 1 to n, as 2/8, or slurm".to_string()),
     }
 }
 

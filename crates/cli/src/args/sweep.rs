@@ -18,8 +18,9 @@ pub struct SweepOptions {
 
     /// Only every n-th point from the i-th on
     ///
-    /// Shards may write to one store, or each to its own.
-    #[arg(long, value_name = "i/n", value_parser = shard, help_heading = POINTS)]
+    /// The word slurm takes i and n from the variables of an array job of SLURM. Shards on one machine may write to one store;
+    /// shards on several need a store each.
+    #[arg(long, value_name = "i/n or slurm", value_parser = shard, help_heading = POINTS)]
     pub shard: Option<Shard>,
 
     /// Run points again that failed before
