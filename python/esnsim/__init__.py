@@ -17,6 +17,7 @@ A column of counts is never rounded to a float.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import json
 import os
@@ -35,6 +36,7 @@ from ._esnsim import (
     OwnBug,
     ReadWrite,
     Unsupported,
+    WorkerLost,
     __version__,
 )
 from ._evaluation import Evaluation, Score, accuracy_table
@@ -44,9 +46,9 @@ from ._tables import Row, Table, from_csv
 
 __all__ = [
     "BadArgument", "Compressed", "Cost", "Error", "Evaluation", "Images", "InvalidFile", "Inspection", "Network", "OutOfLimits",
-    "OwnBug", "Points", "ReadWrite", "Row", "Run", "Score", "Sweep", "Table", "Unsupported", "__version__", "compress", "convert",
-    "esn", "evaluate", "from_torch", "hardware", "inspect", "landscape", "merge", "new", "pareto", "read", "search", "simulate",
-    "sweep",
+    "OwnBug", "Points", "ReadWrite", "Row", "Run", "Score", "Sweep", "Table", "Unsupported", "WorkerLost", "__version__",
+    "compress", "convert", "esn", "evaluate", "from_torch", "hardware", "inspect", "landscape", "merge", "new", "pareto", "read",
+    "search", "simulate", "sweep",
 ]
 
 Source = Union[str, "os.PathLike[str]", bytes, None]
@@ -622,15 +624,26 @@ def _made(name: str, given: dict[str, Any]) -> Network:
 
 
 def sweep(plan: str | os.PathLike[str], store: str | os.PathLike[str], *, shard: tuple[int, int] | str | None = None,
-          retry_failed: bool = False, memory: float = 4.0, threads: int | None = None, progress: Progress = None) -> Sweep:
+          cluster: str | None = None, retry_failed: bool = False, memory: float = 4.0, threads: int | None = None,
+          progress: Progress = None) -> Sweep:
     """Runs every point of a plan that the store does not have; `docs/sweep.md` explains both files.
 
     `shard` is `(i, n)`: every n-th point from the i-th on; `"slurm"` takes both from the variables of an array job. `memory` is
-    in GiB, and kept to roughly. Ctrl-C stops a sweep; what is in the store stays there, and the next call goes on.
+    in GiB, and kept to roughly. With `cluster="ray"` the points are spread over a Ray cluster, and `memory` and `threads`, 1
+    where it is left out, are those of one worker. Ctrl-C stops a sweep; what is in the store stays there, and the next call goes
+    on.
     """
     given = checked(plan=plan, store=store, shard=shard, retry_failed=retry_failed, memory=memory, threads=threads)
+    run = _esnsim.sweep if cluster is None else _on_cluster(**checked(cluster=cluster))
     with _progress(progress) as tell:
-        return Sweep(given["store"], _esnsim.sweep(progress=tell, **given))
+        return Sweep(given["store"], run(progress=tell, **given))
+
+
+def _on_cluster(cluster: str) -> Callable[..., Sequence[int]]:
+    # Loaded where it is asked for: few calls need it.
+    from . import _cluster
+
+    return functools.partial(_cluster.sweep, cluster=cluster)
 
 
 def merge(store: str | os.PathLike[str], *sources: str | os.PathLike[str]) -> None:

@@ -170,6 +170,7 @@ KINDS: Mapping[str, Kind] = {
     "calibration_images": _COUNT,
     "classes": maybe(_COUNT),
     "clip": maybe(text),
+    "cluster": text,
     "compact": truth,
     "cost": text,
     "accuracy": text,

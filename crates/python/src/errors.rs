@@ -14,6 +14,12 @@ create_exception!(esnsim, BadArgument, Error, "What was asked for means nothing,
 create_exception!(esnsim, ReadWrite, Error, "The system could not read or write.");
 create_exception!(esnsim, OutOfLimits, Error, "More memory, threads or elements would be needed than there may be.");
 create_exception!(esnsim, OwnBug, Error, "esnsim contradicts itself. No input should lead here.");
+create_exception!(
+    esnsim,
+    WorkerLost,
+    Error,
+    "Processes of a cluster ended again and again, in a point or before they had one."
+);
 
 /// The exception of an error: its causes in one line, and what mends it.
 pub(crate) fn raised(error: &(impl Failure + 'static)) -> PyErr {

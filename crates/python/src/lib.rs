@@ -13,6 +13,7 @@ mod network;
 mod options;
 mod plan;
 mod run;
+mod store;
 mod stream;
 mod work;
 
@@ -26,7 +27,7 @@ mod _esnsim {
     #[pymodule_export]
     use crate::arrow::arrow_stream;
     #[pymodule_export]
-    use crate::errors::{BadArgument, Error, InvalidFile, OutOfLimits, OwnBug, ReadWrite, Unsupported};
+    use crate::errors::{BadArgument, Error, InvalidFile, OutOfLimits, OwnBug, ReadWrite, Unsupported, WorkerLost};
     #[pymodule_export]
     use crate::many::{landscape, merge, new, pareto, slurm_shard, sweep};
     #[pymodule_export]
@@ -35,6 +36,8 @@ mod _esnsim {
     use crate::plan::OpenPlan;
     #[pymodule_export]
     use crate::run::Run;
+    #[pymodule_export]
+    use crate::store::LockedStore;
 
     use super::*;
 

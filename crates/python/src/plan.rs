@@ -48,6 +48,11 @@ impl OpenPlan {
         self.open.add(&entry).map_err(|error| raised(&error))
     }
 
+    /// A point in a few words.
+    fn label(&self, key: &str) -> PyResult<String> {
+        self.open.label(key).map_err(|error| raised(&error))
+    }
+
     /// Runs those of the points that the store does not have.
     #[pyo3(signature = (keys, store, *, retry_failed, threads, progress))]
     fn run(

@@ -86,6 +86,15 @@ impl OpenPlan {
         Ok(key)
     }
 
+    /// A point in a few words: `filters −20 %, 4 bits`.
+    ///
+    /// # Errors
+    ///
+    /// [`ExploreError::Point`] for a key that no point has.
+    pub fn label(&self, key: &str) -> Result<String, ExploreError> {
+        Ok(self.points_of(&[key])?.iter().map(|point| point.configuration.label()).collect())
+    }
+
     /// Runs those of the points that the store does not have. Points are written as they finish, each in one transaction.
     /// A key that comes twice counts once.
     ///

@@ -260,6 +260,7 @@ fn a_point_that_is_added_twice_runs_once() {
     let added = open.add(&bits(5)).expect("valid");
     assert_eq!(open.add(&bits(5)).expect("valid"), added);
     assert_eq!(open.keys(), [of_plan.clone(), vec![added.clone()]].concat());
+    assert_eq!(open.label(&added).expect("it is there"), "5 bits");
     let report = open.run(&[&added, &added], &store, &QUIET).expect("it runs");
     assert_eq!((report.points, report.found, report.run), (1, 0, 1));
     let report = open.run(&open.keys(), &store, &QUIET).expect("it runs");
