@@ -16,9 +16,10 @@ EMBEDDED = "embedded"
 class Images:
     """Images, and what is done with them before and while a network runs.
 
-    `source` is a file or folder as `esnsim simulate --images` takes it, `"embedded"` for the images of the network that comes
-    along, or an array of NumPy or PyTorch `[images, …]`, of pixels or of numbers as the network takes them: `[images, channels,
-    height, width]`, `[images, height, width, channels]`, `[images, height, width]`, or `[images, …]` in the shape of the input.
+    `source` is a file or folder as `esnsim simulate --images` takes it; or `"embedded"` for the images of the network that comes
+    along (a folder of that name is `pathlib.Path("embedded")`); or an array of NumPy or PyTorch, of pixels or of numbers as the
+    network takes them: `[images, channels, height, width]`, `[images, height, width, channels]`, `[images, height, width]`, or
+    `[images, …]` in the shape of the input.
     `labels`, one integer for each image (`[images]`, or one-hot `[images, classes]`), go with an array.
 
     `preprocess` is `"unit"` (pixels over 255), `"imagenet"`, `"none"` or a file; left out, it is that of the file
