@@ -24,7 +24,7 @@ import os
 import pathlib
 import sys
 import warnings
-from typing import Any, Callable, Generator, Iterable, Mapping, Sequence, Union
+from typing import TYPE_CHECKING, Any, Callable, Generator, Iterable, Mapping, Sequence, Union
 
 from . import _esnsim
 from ._arguments import checked, listed, wrong
@@ -43,6 +43,10 @@ from ._evaluation import Evaluation, Score, accuracy_table
 from ._images import EMBEDDED, Asked, Images, asked
 from ._pages import framed
 from ._tables import Row, Table, from_csv
+
+if TYPE_CHECKING:
+    # Loaded where it is asked for.
+    from ._search import search as search
 
 __all__ = [
     "BadArgument", "Compressed", "Cost", "Error", "Evaluation", "Images", "InvalidFile", "Inspection", "Network", "OutOfLimits",
@@ -193,8 +197,7 @@ class Network:
         the options of `esnsim compress`, which `docs/commands/compress.md` explains: widths are 1 to 16 bits, fractions 0 to 1,
         `target_snr` is a ratio of powers and no dB, budgets are those of one image. `allocate`, as `"esn-d=3e7"`, shares out a budget
         among layers by what `allocate_images` of `reestimate_bn` or of `images` show; `layer_options` are layers of their own, as
-        `[{"layer": "conv1", "bits": 8}]`, or a file. This network does not change. Ctrl-C stops
-        the call.
+        `[{"layer": "conv1", "bits": 8}]`, or a file. This network does not change. Ctrl-C stops the call.
 
         >>> import esnsim
         >>> small = esnsim.read().compress(prune="filters=0.1", bits=4)
@@ -205,7 +208,8 @@ class Network:
             prune=prune, prune_scope=prune_scope, prune_below=prune_below, compact=compact, find_step=find_step, bits=bits,
             grid=grid, granularity=granularity, clip=clip, target_snr=target_snr, target_esn_a=target_esn_a,
             target_profile=target_profile, average_bits=average_bits, esn_d_filter_budget=esn_d_filter_budget,
-            allocate=allocate, allocate_images=allocate_images, layer_options=layer_options, bias_correction=bias_correction, first_bits=first_bits, last_bits=last_bits, baseline=baseline, strict=strict,
+            allocate=allocate, allocate_images=allocate_images, layer_options=layer_options, bias_correction=bias_correction,
+            first_bits=first_bits, last_bits=last_bits, baseline=baseline, strict=strict,
         )
         own = options.pop("layer_options")
         options["layer_file"] = own if isinstance(own, str) else None
