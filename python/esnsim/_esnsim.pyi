@@ -91,6 +91,7 @@ class OpenPlan:
         prune: str,
         cost: str,
         choices: str | None,
+        grid: str,
         images: int,
         reestimate: bool,
         threads: int | None,

@@ -1,4 +1,4 @@
-"""A search for the cheapest networks of each accuracy, over widths, grids and steps by layer, and pruned filters."""
+"""A search for the cheapest networks of each accuracy, over widths and steps by layer, and pruned filters."""
 
 from __future__ import annotations
 
@@ -139,13 +139,14 @@ def _entry(configuration: dict[str, Any]) -> dict[str, Any]:
 
 def search(network: str | os.PathLike[str] | Network | None = None, images: Images | Any = EMBEDDED, *,
            statistics: Images | Any = None, cost: str = "esn-d", accuracy: str = "top1", trials: int = 200,
-           method: str = "local", filters: Sequence[float] = (0.0,), hardware: Sequence[str | os.PathLike[str]] = ("ideal",),
+           method: str = "local", grid: str = "mid-tread", filters: Sequence[float] = (0.0,),
+           hardware: Sequence[str | os.PathLike[str]] = ("ideal",),
            sensitivity_images: int = 128, store: str | os.PathLike[str] = "search.sqlite", seed: int = 0, memory: float = 4.0,
            threads: int | None = None, progress: Tell | bool | None = None) -> Study:
     """Searches for the networks that no other beats in cost and accuracy.
 
-    A point prunes one of the fractions `filters` of the network's filters, quantizes each layer in a way of its own (width, grid,
-    step, by layer or by filter), and re-estimates statistics where `statistics` are images to do that on. Accuracy is that of the
+    A point prunes one of the fractions `filters` of the network's filters, quantizes each layer in a way of its own on `grid`
+    (width, step, by layer or by filter), and re-estimates statistics where `statistics` are images to do that on. Accuracy is that of the
     exact engine on integers, on `images`. `cost` and `accuracy` are those of `esnsim.pareto`; a cost on a hardware, as
     `"cycles:my-array"`, takes its description in `hardware`. At most `trials` points are run; the store keeps them, so that a search
     that was stopped goes on where it was, and a sweep can share the store.
@@ -156,7 +157,7 @@ def search(network: str | os.PathLike[str] | Network | None = None, images: Imag
     one seed a search finds the same on any number of threads.
     """
     given = checked(cost=cost, accuracy=accuracy, store=store, seed=seed, memory=memory, threads=threads,
-                    trials=trials, sensitivity_images=sensitivity_images)
+                    trials=trials, sensitivity_images=sensitivity_images, grid=grid)
     if method not in METHODS:
         raise BadArgument(f"method is {method!r}; expected one of {', '.join(METHODS)}")
     fractions = _fractions(filters)
@@ -251,7 +252,7 @@ def _space(plan: OpenPlan, fractions: Sequence[float], has_statistics: bool, giv
                 continue
             prune = {"prunings": [{"filters": {"fraction": fraction}}]} if fraction > 0 else {}
             found = json.loads(plan.sensitivity(
-                network=None, prune=json.dumps(prune), cost=given["cost"], choices=None, images=given["sensitivity_images"],
+                network=None, prune=json.dumps(prune), cost=given["cost"], choices=None, grid=given["grid"], images=given["sensitivity_images"],
                 reestimate=reestimate, threads=given["threads"], progress=progress,
             ))
             space.learn(index, reestimate, found)

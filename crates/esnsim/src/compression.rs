@@ -28,6 +28,8 @@ pub struct Allocate<'a> {
     pub cost: SharedCost,
     /// How much of it, for one image.
     pub budget: f64,
+    /// Levels.
+    pub grid: Grid,
     /// Images that the output is looked at on; labels play no part.
     pub images: &'a dyn Samples,
     /// At most so many of them, spread evenly.
@@ -166,7 +168,7 @@ impl Compressed {
             original: Original { network: original, pruned: self.prune.as_ref().map(|(_, report)| report) },
             images: allocate.images,
             limit: allocate.limit,
-            choices: &Choice::usual(),
+            choices: &Choice::usual(allocate.grid),
             cost: &|network| allocate.cost.of_layers(network),
             reestimate,
             progress: &|done, of| match done {
@@ -358,7 +360,7 @@ pub struct CompressRequest {
     pub prune: Option<PruneOptions>,
     /// Looks for the grid that real weights already lie on.
     pub find_steps: bool,
-    /// Shares out a budget among layers, which are quantized as that comes out.
+    /// Shares out a budget among layers, which are quantized as that comes out, on the grid of `quantize`.
     pub allocate: Option<AllocateRequest>,
     /// Quantizes weights.
     pub quantize: QuantizeRequest,
@@ -442,7 +444,7 @@ impl CompressRequest {
             find_steps: self.find_steps,
             allocate: self.allocate.as_ref().zip(samples).map(|(asked, images)| {
                 let AllocateRequest { cost, budget, limit, .. } = *asked;
-                Allocate { cost, budget, images, limit }
+                Allocate { cost, budget, grid: self.quantize.grid, images, limit }
             }),
             quantize: quantize.options()?,
             reestimate: samples.filter(|_| self.reestimate.is_some()),

@@ -196,7 +196,6 @@ impl Compression {
             ("first_bits", self.first_bits.is_some()),
             ("last_bits", self.last_bits.is_some()),
             ("find_step", self.find_step),
-            ("grid", self.grid != GRIDS[0].0),
         ];
         if let Some((name, _)) = others.into_iter().find(|(_, is_given)| *is_given) {
             return Err(two("allocate", name));
@@ -313,7 +312,7 @@ fn two(first: &str, second: &str) -> PyErr {
 }
 
 /// The grids by name.
-const GRIDS: [(&str, Grid); 2] = [("mid-rise", Grid::MidRise), ("mid-tread", Grid::MidTread)];
+pub(crate) const GRIDS: [(&str, Grid); 2] = [("mid-rise", Grid::MidRise), ("mid-tread", Grid::MidTread)];
 
 fn family(name: &str) -> PyResult<Family> {
     Family::named(name).ok_or_else(|| {

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use compress::Choice;
-use esnsim::Error;
+use esnsim::{Error, Grid};
 use explore::store::Store;
 use explore::sweep::{OpenPlan as Open, Plan, PointEntry, RunOptions, SensitivityRequest};
 use pyo3::prelude::*;
 
 use crate::errors::{bad_argument, raised};
 use crate::many::{Counts, counts, memory_bytes};
+use crate::options::{GRIDS, chosen};
 use crate::work::{Watch, on_threads};
 
 /// A plan whose files are open. Several threads may use it at a time.
@@ -78,8 +79,8 @@ impl OpenPlan {
 
     /// How much each layer of a network of the plan bears (`sensitivity`), and the ways to quantize all of them that are worth
     /// their cost by that (`frontier`), as JSON. `prune` is the `prune` of a `[[point]]` in JSON, and
-    /// `choices` a list of ways to quantize a layer; left out, the usual ones.
-    #[pyo3(signature = (*, network, prune, cost, choices, images, reestimate, threads, progress))]
+    /// `choices` a list of ways to quantize a layer; left out, the usual ones on `grid`.
+    #[pyo3(signature = (*, network, prune, cost, choices, grid, images, reestimate, threads, progress))]
     #[allow(clippy::too_many_arguments, reason = "arguments of Python")]
     fn sensitivity(
         &self,
@@ -88,6 +89,7 @@ impl OpenPlan {
         prune: &str,
         cost: &str,
         choices: Option<&str>,
+        grid: &str,
         images: usize,
         reestimate: bool,
         threads: Option<usize>,
@@ -96,7 +98,7 @@ impl OpenPlan {
         let refuse = |argument: &str, problem: &dyn std::fmt::Display| bad_argument(format!("{argument}: {problem}"));
         let choices: Vec<Choice> = match choices {
             Some(text) => serde_json::from_str(text).map_err(|error| refuse("choices", &error))?,
-            None => Choice::usual(),
+            None => Choice::usual(chosen("grid", Some(grid), &GRIDS)?.unwrap_or(Grid::MidRise)),
         };
         let request = SensitivityRequest {
             network,

@@ -220,9 +220,10 @@ pub struct QuantizationOptions {
     ///
     /// Each layer is quantized in many ways, and the network's output on images of --calibrate tells how much that matters.
     /// Of all ways that cost no more than X for an image, the one is taken that should move the output least. With
-    /// --reestimate-bn, statistics are re-estimated before the output is looked at. Nothing else chooses widths and steps.
+    /// --reestimate-bn, statistics are re-estimated before the output is looked at. Levels are those of --grid; nothing else chooses
+    /// widths and steps.
     #[arg(long, value_name = "COST", value_parser = allocation, conflicts_with_all = [
-        ASKS, "find_step", "grid", "granularity", "first_bits", "last_bits",
+        ASKS, "find_step", "granularity", "first_bits", "last_bits",
     ])]
     pub allocate: Option<(SharedCost, f64)>,
 

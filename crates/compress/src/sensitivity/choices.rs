@@ -1,5 +1,6 @@
 //! Ways to quantize a layer, and which of them are worth a measurement.
 
+use esn::Grid;
 use network::MacLayer;
 use serde::{Deserialize, Serialize};
 
@@ -29,23 +30,17 @@ const UNCLIPPED: u32 = 16;
 impl Choice {
     /// The ways that are tried where nobody says which: widths from 2 to 8 bits that end at the largest magnitude or have
     /// the least squared error, with a step for the layer or for each filter, and steps of a layer that have a chosen
-    /// signal-to-noise ratio, which clip nothing. Each on both grids.
-    pub fn usual() -> Vec<Choice> {
-        let on_grid = |mid_rise| {
-            let widths = (2..=8).flat_map(|bits| [StepRule::MaxAbs, StepRule::Mse].map(|step| (bits, step)));
-            let widths = widths.flat_map(move |(bits, step)| {
-                [Granularity::Layer, Granularity::Filter].map(|granularity| Choice {
-                    bits,
-                    mid_rise,
-                    granularity,
-                    step: step.clone(),
-                })
-            });
-            let ratios = HALF_POWERS.into_iter().map(|power| StepRule::Snr(2f64.powf(f64::from(power) / 2.0)));
-            let unclipped = move |step| Choice { bits: UNCLIPPED, mid_rise, granularity: Granularity::Layer, step };
-            widths.chain(ratios.map(unclipped))
-        };
-        [true, false].into_iter().flat_map(on_grid).collect()
+    /// signal-to-noise ratio, which clip nothing. All on one grid, for a file has no more than one.
+    pub fn usual(grid: Grid) -> Vec<Choice> {
+        let mid_rise = grid == Grid::MidRise;
+        let widths = (2..=8).flat_map(|bits| [StepRule::MaxAbs, StepRule::Mse].map(|step| (bits, step)));
+        let widths = widths.flat_map(|(bits, step)| {
+            let choice = |granularity| Choice { bits, mid_rise, granularity, step: step.clone() };
+            [Granularity::Layer, Granularity::Filter].map(choice)
+        });
+        let ratios = HALF_POWERS.into_iter().map(|power| StepRule::Snr(2f64.powf(f64::from(power) / 2.0)));
+        let unclipped = |step| Choice { bits: UNCLIPPED, mid_rise, granularity: Granularity::Layer, step };
+        widths.chain(ratios.map(unclipped)).collect()
     }
 
     /// The way as what one layer gets.

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use compress::{Allocation, FilterAmount, Granularity, PruneOptions, Pruning, QuantizeOptions, Scope, StepRule};
+use compress::{
+    Allocation, FilterAmount, Granularity, LayerOptions, PruneOptions, Pruning, QuantizeOptions, Scope, StepRule,
+};
 use esn::BitWidth;
 use formats::images::{ArrayLayout, ImageChoices};
 use formats::toml_problem;
@@ -142,6 +144,9 @@ pub struct QuantizeEntry {
     pub first_bits: Option<u32>,
     /// Width of the last layer.
     pub last_bits: Option<u32>,
+    /// Layers of their own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<LayerOptions>,
 }
 
 /// A point outside the product.
@@ -328,12 +333,14 @@ pub(super) fn normal(options: PruneOptions) -> Option<PruneOptions> {
 impl QuantizeEntry {
     fn check(&self) -> Result<(), String> {
         let bits = self.bits.iter().flat_map(|bits| &bits.0).copied().map(Some);
-        bits.chain([self.first_bits, self.last_bits]).try_for_each(|bits| check_width("quantize.bits", bits))
+        let own = self.layers.iter().map(|layer| layer.bits);
+        bits.chain([self.first_bits, self.last_bits]).chain(own).try_for_each(|bits| check_width("quantize.bits", bits))
     }
 
     /// Every alternative, in the order of the lists.
     pub(super) fn alternatives(&self) -> Vec<QuantizeOptions> {
-        let default = QuantizeOptions { first_bits: self.first_bits, last_bits: self.last_bits, ..Default::default() };
+        let (first_bits, last_bits, layers) = (self.first_bits, self.last_bits, self.layers.clone());
+        let default = QuantizeOptions { first_bits, last_bits, layers, ..Default::default() };
         let mut all = vec![default];
         all = product(all, &self.granularity.0, |o, &granularity| o.granularity = granularity);
         all = product(all, &self.step.0, |o, step| o.step = step.clone());

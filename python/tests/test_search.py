@@ -1,0 +1,129 @@
+"""Does a search find what it says, and the same whatever runs it?"""
+
+import json
+import os
+import pathlib
+import subprocess
+
+import esnsim
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+COMMAND = os.environ.get("ESNSIM_COMMAND")
+IMAGES = esnsim.Images("embedded", limit=100)
+# Images of the network that comes along, as images of a user: statistics are not taken of those it is tested on.
+DIGITS = esnsim.Images(ROOT / "traces/digits-test.npz", limit=100)
+
+
+def search(store, **options):
+    return esnsim.search(images=IMAGES, store=store, sensitivity_images=16, **{"trials": 20, **options})
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return search(tmp_path_factory.mktemp("search") / "study.sqlite")
+
+
+def test_the_frontier_is_what_no_point_beats(study):
+    points = [(row["esn_d_macs"], row["top1"], row["frontier"]) for row in study.points]
+    assert len(points) == 20
+    for cost, accuracy, is_best in points:
+        beaten = any(c <= cost and a >= accuracy and (c, a) != (cost, accuracy) for c, a, _ in points)
+        assert is_best is not beaten
+    costs = [row["esn_d_macs"] for row in study.frontier]
+    assert costs == sorted(costs) and len(costs) > 2
+    assert repr(study).count("\n") > 3 and study._repr_html_().startswith("<iframe")
+
+
+def test_threads_change_nothing_and_a_store_is_gone_on_with(study, tmp_path):
+    found = []
+    again = search(tmp_path / "two.sqlite", threads=1)
+    rows = {row["key"]: dict(row) for row in study.points}
+    assert {row["key"]: dict(row) for row in again.points} == rows
+    more = search(study.store, progress=lambda *told: found.append(told))
+    assert {row["key"]: dict(row) for row in more.points} == rows, "the same points, and none is run again"
+    assert ("points", 20, 20) in found
+
+
+def test_a_point_is_the_network_that_compress_makes(study):
+    row = study.frontier[-1]
+    plan = esnsim._esnsim.OpenPlan("plan", text='networks = ["embedded"]\n[[point]]\n', memory=1.0)
+    point = json.loads(plan.rows(study.store, [row["key"]])[0])
+    layers = point["configuration"]["quantize"]["layers"]
+    small = esnsim.read().compress(bits=16, layer_options=layers)
+    assert small.network.esn().total.esn_d_macs == row["esn_d_macs"] == point["costs"]["esn_d_macs"]
+
+
+def test_points_are_judged_on_other_images(study, tmp_path):
+    judged = study.judge(esnsim.Images("embedded", limit=300), tmp_path / "judged.sqlite")
+    assert len(judged.points) == len(study.frontier)
+    assert {row["esn_d_macs"] for row in judged.points} == {row["esn_d_macs"] for row in study.frontier}
+    assert {row["images"] for row in judged.points} == {300}
+
+
+@pytest.mark.parametrize("method", ["nsga2", "tpe"])
+def test_samplers_of_optuna_find_points(method, tmp_path):
+    pytest.importorskip("optuna")
+    first = search(tmp_path / "a.sqlite", method=method, trials=40)
+    second = search(tmp_path / "b.sqlite", method=method, trials=40)
+    assert len(first.points) >= 40
+    assert [dict(row) for row in first.points] == [dict(row) for row in second.points]
+
+
+def test_filters_statistics_and_costs_of_hardware_are_searched(tmp_path):
+    found = search(tmp_path / "s.sqlite", method="allocation", trials=12, filters=(0, 0.2), cost="cycles:cpu-serial",
+                   hardware=["ideal", "cpu-serial"], statistics=esnsim.Images("embedded", limit=40))
+    words = [row["configuration"] for row in found.points]
+    assert any("filters" in word for word in words) and any("re-estimated" in word for word in words)
+    assert all(row["cycles:cpu-serial"] > 0 for row in found.points)
+    assert len(found.sensitivity) == 3
+
+
+def test_wrong_arguments_are_told(tmp_path):
+    store = tmp_path / "w.sqlite"
+    cases = [
+        ({"method": "grid"}, "method is 'grid'; expected one of allocation, local, nsga2, tpe"),
+        ({"filters": (1.5,)}, "filters has 1.5; expected fractions"),
+        ({"filters": ()}, "filters is empty"),
+        ({"cost": "joy"}, "cost"),
+        ({"cost": "macs"}, "depends on pruning alone"),
+        ({"cost": "cycles:nothing"}, "the plan has no hardware"),
+        ({"trials": 0}, "trials is 0"),
+    ]
+    for options, expected in cases:
+        with pytest.raises(esnsim.Error, match=expected):
+            search(store, **options)
+    with pytest.raises(TypeError, match="network is 3"):
+        esnsim.search(3, images=IMAGES, store=store)
+
+
+def test_an_allocation_is_that_of_the_command(tmp_path):
+    if COMMAND is None:
+        pytest.skip("ESNSIM_COMMAND names no binary to compare with")
+    images, report = ROOT / "traces/digits-test.npz", tmp_path / "report.json"
+    file = tmp_path / "small.onnx"
+    options = ["--allocate", "esn-d=600000", "--allocate-images", "16", "--calibrate-limit", "100"]
+    done = subprocess.run([COMMAND, "compress", *options, "--calibrate", images, "-o", file, "--json", report],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    made = esnsim.read().compress(allocate="esn-d=600000", allocate_images=16, images=images, limit=100)
+    assert made.report == json.loads(report.read_text())
+    assert made.network.esn().total.esn_d_macs == made.report["allocate"]["chosen"]["cost"] <= 600000
+    made.network.save(tmp_path / "mine.onnx")
+    assert (tmp_path / "mine.onnx").read_bytes() == file.read_bytes()
+
+
+def test_allocations_that_mean_nothing_are_refused():
+    network = esnsim.read()
+    cases = [
+        ({"allocate": "esn-d=1", "images": DIGITS}, "the cheapest choices of all layers come to"),
+        ({"allocate": "esn-d=x", "images": DIGITS}, "allocate: expected esn-a=X"),
+        ({"allocate": "esn-d=6e5"}, "allocate needs images= or reestimate_bn="),
+        ({"allocate": "esn-d=6e5", "images": DIGITS, "bits": 4}, "allocate and bits exclude each other"),
+        ({"images": DIGITS, "bits": 4}, "there is no allocate= that looks at them"),
+        ({"bits": 4, "layer_options": [{"layer": "nothing", "bits": 3}]}, 'there is no layer "nothing"'),
+        ({"bits": 4, "layer_options": [{"name": "nothing"}]}, "layer_options: unknown field"),
+    ]
+    for options, expected in cases:
+        with pytest.raises(esnsim.Error, match=expected):
+            network.compress(**options, allocate_images=8)
