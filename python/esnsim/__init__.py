@@ -218,7 +218,7 @@ class Network:
         if images is not None and (allocate is None or reestimates):
             why = "there is no allocate= that looks at them" if allocate is None else "allocate looks at those of reestimate_bn"
             raise BadArgument(f"images are given, and {why}")
-        argument, given = ("reestimate_bn", reestimate_bn) if reestimates else ("images", images)
+        argument, given = ("reestimate_bn", reestimate_bn) if images is None else ("images", images)
         limit = STATISTICS_IMAGES if limit is None and given is not None else limit
         with asked(given, limit, self._preprocess, argument) as found:
             inner = self._inner.compress(options, images=None if found is None else found.request, reestimates=reestimates,
