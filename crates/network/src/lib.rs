@@ -39,12 +39,13 @@
 //! random.rs, draw.rs           numbers from a seed; the elements of a tensor that no file has
 //! ids.rs, pool.rs, tensor.rs   indexes of values, nodes and layers; windows; constant tensors that stay in their file
 //! activation.rs                what the integers of an activation stand for
+//! fixed_point.rs               sigmoid and tanh on fixed-point numbers
+//! requantization.rs            how integer sums become integers of the output
 //! quant.rs, recurrent.rs       operators of QONNX; LSTM, GRU and RNN
 //! op.rs, integer_op.rs         every operator; those on integers name the ones on real numbers that they stand for
 //! geometry.rs                  a layer as a convolution
 //! window.rs                    a window along one axis
 //! scatter.rs                   where a transposed convolution adds its sums
-//! requantization.rs            how integer sums become integers of the output
 //! layer.rs, rearrange.rs       a MAC layer, and the steps from its stored tensor to its weights
 //! graph.rs                     nodes and values; graph/check.rs proves that they and the layers are a model
 //! failure.rs, error.rs         kinds of errors and what mends them; what can be wrong with a network file
@@ -63,6 +64,7 @@ pub mod architectures;
 mod draw;
 mod error;
 mod failure;
+mod fixed_point;
 mod geometry;
 mod graph;
 mod ids;
@@ -91,6 +93,7 @@ pub use activation::ActivationQuantization;
 pub use draw::Draw;
 pub use error::{NetworkError, chain};
 pub use failure::{Cause, ErrorKind, Failure, Mend};
+pub use fixed_point::{divide_by_power_of_two, fixed_point_sigmoid, fixed_point_tanh, high_product_16};
 pub use geometry::{Geometry, GeometryError, GeometrySpec};
 pub use graph::{Graph, ModelError, Node, Value};
 pub use ids::{LayerId, NodeId, ValueId};
@@ -106,7 +109,7 @@ pub use op::{Binary, BinaryKind, Coordinates, Interpolation, Nearest, Op, Reduct
 pub use pool::{PadMode, Pool, PoolAxis};
 pub use quant::{Quant, Rounding};
 pub use random::Random;
-pub use recurrent::{Cell, Direction, GateFunction, Recurrent, RecurrentInput, RecurrentPart};
+pub use recurrent::{Cell, Direction, GateFunction, IntegerCell, Recurrent, RecurrentInput, RecurrentPart};
 pub use requantization::{Requantization, RequantizationRule, fixed_point_multiplier, multiply_fixed_point};
 pub use scatter::Scatter;
 pub use stream::WeightStream;

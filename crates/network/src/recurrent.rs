@@ -21,6 +21,11 @@
 //!       H = (1 − z)∘n + z∘H'
 //! RNN   H = f(x + h)
 //! ```
+//!
+//! An LSTM of TFLite may compute on integers instead ([`IntegerCell`]).
+
+use crate::activation::ActivationQuantization;
+use crate::requantization::Requantization;
 
 /// One of the two nodes of a recurrent operator.
 ///
@@ -44,6 +49,11 @@ pub struct Recurrent {
     pub lengths: Option<Vec<usize>>,
     /// Pre-activations lie within ± this.
     pub clip: Option<f32>,
+    /// Cell states of an LSTM lie within ± this.
+    pub cell_clip: Option<f32>,
+    /// Set where an LSTM computes on integers. It has no biases beside those of its layers then, and sees its cell by no
+    /// peepholes; its functions are sigmoid and tanh.
+    pub integers: Option<IntegerCell>,
     /// What the inputs behind the products are.
     pub inputs: Vec<RecurrentInput>,
 }
@@ -97,6 +107,39 @@ impl Cell {
     /// Whether rows of the recurrent matrix multiply reset states.
     pub fn resets_before(self) -> bool {
         self == Cell::Gru { reset_behind: false }
+    }
+}
+
+/// The integers of an LSTM of TFLite, in the arithmetic of LiteRT: activations of 8 bits, gates and cells of 16.
+///
+/// Values between nodes stay real numbers that integers stand for. Layers make products in units of `2^−12`
+/// ([`IntegerCell::PRODUCT`]), and read hidden states of the scale of [`IntegerCell::hidden`]. In the equations all are
+/// integers, `⌊·⌉` rounds to the nearest, ties away from 0, every sum saturates at 16 bits, and functions are those of
+/// [`crate::fixed_point_sigmoid`] and [`crate::fixed_point_tanh`]:
+///
+/// ```text
+/// i = sigmoid(x_i + h_i)    f = sigmoid(x_f + h_f)    g = tanh(x_c + h_c)    o = sigmoid(x_o + h_o)
+/// C = ⌊f∘C' / 2^15⌉ + ⌊i∘g / 2^(15 + cell_bits)⌉    H = hidden(o∘tanh(C))
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct IntegerCell {
+    /// A cell state stands for `C / 2^(15 − cell_bits)`; at most 6.
+    pub cell_bits: u32,
+    /// Cell states lie within ± this integer.
+    pub clip: Option<i32>,
+    /// How a product of 30 fraction bits becomes the integer of a hidden state.
+    pub hidden: Requantization,
+}
+
+impl IntegerCell {
+    /// Products of the layers, in which the pre-activations of gates are sums of two. They have a bit more than a sum,
+    /// because a sum saturates only as a whole.
+    pub const PRODUCT: ActivationQuantization =
+        ActivationQuantization { scale: 1.0 / 4096.0, zero_point: 0, min: -(1 << 17), max: 1 << 17 };
+
+    /// The real number of one step of a cell state.
+    pub fn cell_scale(&self) -> f32 {
+        1.0 / (1 << (15 - self.cell_bits)) as f32
     }
 }
 

@@ -27,7 +27,8 @@ pub enum RequantizationRule {
         multipliers: Vec<f32>,
     },
     /// `sum · multiplier · 2^(shift − 31)` in 32-bit integers: a left shift, the rounding high half of the doubled
-    /// product with ties up, and a rounding right shift with ties away from 0. TFLite, after gemmlowp (Jacob et al. 2018).
+    /// product with ties up, and a rounding right shift with ties away from 0. TFLite, after gemmlowp (Jacob et al. 2018). Sums
+    /// have 32 bits and wrap around, as those of TFLite do.
     FixedPoint {
         /// 2^30…2^31 − 1, or 0.
         multipliers: Vec<i32>,
@@ -67,7 +68,8 @@ impl Requantization {
                 scaled.round_ties_even() as i64
             }
             RequantizationRule::FixedPoint { multipliers, shifts } => {
-                i64::from(multiply_fixed_point(saturated(sum), of(multipliers, filter), of(shifts, filter)))
+                // LiteRT adds up in 32 bits, which wrap around.
+                i64::from(multiply_fixed_point(sum as i32, of(multipliers, filter), of(shifts, filter)))
             }
             RequantizationRule::FixedPointOnce { multipliers, shifts } => {
                 multiply_rounding_once(sum, of(multipliers, filter), of(shifts, filter))
@@ -191,6 +193,9 @@ mod tests {
         assert_eq!(fixed_point_multiplier(0.5), Some((1 << 30, 0)));
         assert_eq!([1, 3, -1, -3, 4].map(|x| multiply_fixed_point(x, 1 << 30, 0)), [1, 2, 0, -1, 2]);
         assert_eq!([5, 6, -5, -6, -7].map(|x| multiply_fixed_point(x, 1 << 30, -1)), [2, 2, -1, -2, -2]);
+        let rule = RequantizationRule::FixedPoint { multipliers: vec![1 << 30], shifts: vec![-24] };
+        let requantization = Requantization { rule, output: output(0, -128, 127) };
+        assert_eq!([(1 << 31) - 1, 1 << 31, 1 << 32].map(|sum| requantization.apply(sum, 0)), [64, -64, 0]);
     }
 
     #[test]

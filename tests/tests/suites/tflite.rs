@@ -172,37 +172,96 @@ fn products_of_recurrent_operators_are_layers() {
     });
 }
 
+/// Files with an operator whose state goes from step to step, as they are refused or run.
+fn refused_and_run() -> (Vec<Recorded>, Vec<Recorded>) {
+    Recorded::all("tflite-recurrent.json").into_iter().partition(|case| {
+        read(case.file.clone()).expect("it is valid").notes().iter().any(|note| note.kind() == NoteKind::NotRun)
+    })
+}
+
 #[test]
 fn recurrent_operators_on_real_numbers_give_what_litert_gives() {
-    let (refused, run): (Vec<Recorded>, Vec<Recorded>) =
-        Recorded::all("tflite-recurrent.json").into_iter().partition(|case| {
-            read(case.file.clone()).expect("it is valid").notes().iter().any(|note| note.kind() == NoteKind::NotRun)
-        });
+    let (_, mut run) = refused_and_run();
+    run.retain(|case| !case.name.contains(" on integers"));
+    assert_eq!(run.len(), 10);
     check_all(0..run.len(), |&row| {
+        let name = &run[row].name;
         let network = read_whole(run[row].file.clone());
         let executor = FloatExecutor::from_file(&network).expect("finite");
         let found = Session::new(&network).expect("it runs").run(&run[row].input, &executor, None).expect("a run");
         let worst = found.iter().zip(&run[row].output).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(worst <= 1e-5, "{}: {worst}", run[row].name);
-        if run[row].name.starts_with("lstm") {
-            let error = to_bytes(&network, &WriteOptions::default()).expect_err("a reader would quantize it otherwise");
-            assert!(error.to_string().contains("real weights of gates that are layers of their own"), "{error}");
+        assert!(worst <= 1e-5, "{name}: {worst}");
+        let written = to_bytes(&network, &WriteOptions::default());
+        let refusal = match name.as_str() {
+            "lstm with clipped cells" => "an LSTM whose cells are clipped to ±0.25",
+            _ => "real weights of gates that are layers of their own",
+        };
+        if name.starts_with("lstm") {
+            let error = written.expect_err("ONNX has no such operator");
+            assert!(error.to_string().contains(refusal), "{error}");
+        } else if name.starts_with("svdf") {
+            assert!(written.is_ok(), "{name}");
         }
     });
-    assert_eq!(run.len(), 7);
-    let reason = |case: Recorded| {
-        let note = read(case.file).expect("it is valid").notes()[0].text().to_string();
+}
+
+/// On the digital engine, as any case of integers.
+#[test]
+fn recurrent_operators_on_integers_give_what_litert_gives() {
+    let (_, mut run) = refused_and_run();
+    run.retain(|case| case.name.contains(" on integers"));
+    assert_eq!(run.len(), 9);
+    for kernels in [TfliteKernels::Reference, TfliteKernels::Optimized] {
+        assert_all_give(&run, kernels, |case| Some(&case.output));
+    }
+    let lstm = recurrent("lstm on integers");
+    let error = to_bytes(&lstm, &WriteOptions::default()).expect_err("ONNX has no such operator");
+    assert!(error.to_string().contains("an LSTM whose gates are integers"), "{error}");
+}
+
+/// An engine of real numbers makes sums that are no integers, and the gates round them.
+#[test]
+fn an_analog_engine_comes_near_the_integers_of_an_lstm() {
+    let case = Recorded::all("tflite-recurrent.json").into_iter().find(|case| case.name == "lstm on integers");
+    let case = case.expect("a case of this name");
+    let network = read(case.file).expect("it is valid");
+    let analog = Hardware::ideal().into_iter().find(|h| h.metric == Metric::EsnA).expect("it is one of three");
+    let executor = EngineExecutor::new(&network, &analog, Quantization::new(None), &[]).expect("it fits");
+    let found = Session::new(&network).expect("it runs").run(&case.input, &executor, None).expect("a run");
+    let worst = found.iter().zip(&case.output).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst <= 1.0, "{worst}");
+}
+
+#[test]
+fn recurrent_operators_that_are_not_run_say_why() {
+    let reason = |case: &Recorded| {
+        let note = read(case.file.clone()).expect("it is valid").notes()[0].text().to_string();
         note.split("its steps are not run, for ").nth(1).map(str::to_string)
     };
-    let reasons: Vec<String> = refused.into_iter().filter_map(reason).collect();
+    let reasons: Vec<(String, Option<String>)> =
+        refused_and_run().0.iter().map(|case| (case.name.clone(), reason(case))).collect();
     let expected = [
-        "LiteRT rounds its states to integers at each step",
-        "LiteRT rounds its states to integers at each step",
-        "its input gate is what the forget gate leaves",
-        "its outputs are projected",
-        "its state leads from one run of the graph to the next",
+        ("lstm of integers", "LiteRT rounds its states to integers at each step"),
+        ("lstm of coupled gates", "its input gate is what the forget gate leaves"),
+        ("lstm with a projection", "its outputs are projected"),
+        ("svdf of integers", "LiteRT rounds its input to integers"),
+        ("lstm on integers with peepholes", "its gates see its cells, which is handled on real numbers"),
     ];
+    let expected = expected.map(|(name, reason)| (name.to_string(), Some(reason.to_string())));
     assert_eq!(reasons, expected);
+}
+
+/// Every image is the first step of an SVDF, which is said.
+#[test]
+fn images_of_an_svdf_do_not_depend_on_each_other() {
+    let network = recurrent("svdf on integers");
+    assert!(texts(network.notes())[0].starts_with("each image is the first step of its SVDF operators"));
+    let time = &network.layers()[1];
+    // Rank 2: each output is the sum of two filters over six steps.
+    assert_eq!((time.geometry.rows(), time.out_channels()), (12, 4));
+    assert_eq!(time.input_quantization.map(|q| q.bits()), Some(16));
+    let eight = recurrent("svdf on integers of 8 bits");
+    assert!(texts(eight.notes()).iter().any(|note| note.contains("as LiteRT for microcontrollers does")));
 }
 
 #[test]
@@ -214,8 +273,10 @@ fn layers_of_recurrent_operators_have_the_names_of_their_matrices() {
     assert_eq!(names("lstm of coupled gates")[..3], coupled);
     assert_eq!(names("lstm with a projection")[8], "t16.projection");
     let integers = recurrent("lstm on integers");
-    assert!(integers.layers()[..4].iter().all(|layer| layer.input_quantization.is_some()));
-    assert!(integers.layers()[4..].iter().all(|layer| layer.input_quantization.is_none()));
+    assert!(integers.layers().iter().all(|layer| layer.input_quantization.is_some_and(|q| q.bits() == 8)));
+    let refused = recurrent("lstm on integers with peepholes");
+    assert!(refused.layers()[..4].iter().all(|layer| layer.input_quantization.is_some()));
+    assert!(refused.layers()[4..].iter().all(|layer| layer.input_quantization.is_none()));
     let steps_first = recurrent("lstm of two sequences, steps first");
     assert_eq!((steps_first.batch(), steps_first.batch_axis()), (2, 1));
 }

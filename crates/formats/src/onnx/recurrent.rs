@@ -177,6 +177,8 @@ impl Sizes {
                 steps_first: !self.batch_first,
                 lengths: self.lengths(view)?,
                 clip: clip(view)?,
+                cell_clip: None,
+                integers: None,
                 inputs: read(view).map(|(_, input)| input).collect(),
             })
         };

@@ -160,6 +160,7 @@ impl Builder<'_> {
             kind: &code.name,
             inputs: &operator.inputs,
             outputs: &operator.outputs,
+            intermediates: &operator.intermediates,
             options: operator.options,
         }
     }

@@ -27,9 +27,9 @@
 //! operands.rs      tensors as an operator reads them: values of the graph, or known numbers
 //! quantization.rs  scales and zero points, and the multipliers between them
 //! tables.rs        functions on 8-bit integers as tables of 256 entries
-//! steps.rs         what goes from step to step in recurrent operators
+//! steps.rs         what goes from step to step in recurrent operators; integer_steps.rs the same on integers
 //! activation.rs ... the operators, one file for each family: activation, elementwise, mac, movement, recurrent, reduce,
-//!                  reshape, windows
+//!                  reshape, svdf, windows
 //! operators.rs     which function understands which operator
 //! build.rs         the pass over the operators
 //! ```
@@ -41,6 +41,7 @@ mod constants;
 mod elementwise;
 mod flatbuffer;
 mod fused;
+mod integer_steps;
 mod layout;
 mod mac;
 mod movement;
@@ -55,6 +56,7 @@ mod reshape;
 mod schema;
 mod sparsity;
 mod steps;
+mod svdf;
 mod tables;
 mod windows;
 

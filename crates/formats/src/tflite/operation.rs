@@ -14,6 +14,7 @@ pub(super) struct Operation<'a> {
     pub(super) kind: &'a str,
     pub(super) inputs: &'a [Option<usize>],
     pub(super) outputs: &'a [usize],
+    pub(super) intermediates: &'a [usize],
     pub(super) options: Options<'a>,
 }
 
@@ -55,6 +56,6 @@ impl Operation<'_> {
     /// The same with its options checked to be of this kind.
     pub(super) fn of_kind(&self, kind: u8) -> Result<Self, Fault> {
         let options = self.options.of_kind(kind)?;
-        Ok(Self { name: self.name.clone(), kind: self.kind, inputs: self.inputs, outputs: self.outputs, options })
+        Ok(Self { name: self.name.clone(), options, ..*self })
     }
 }

@@ -3,7 +3,7 @@
 use super::builder::{Builder, Held};
 use super::constants::Constant;
 use super::operation::Operation;
-use super::{activation, elementwise, mac, movement, recurrent, reduce, reshape, windows};
+use super::{activation, elementwise, mac, movement, recurrent, reduce, reshape, svdf, windows};
 use crate::reading::fault::{Fault, not_costed, not_run};
 use crate::reading::findings::NOT_HANDLED;
 
@@ -57,7 +57,7 @@ pub(super) fn lower(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<()
         "FULLY_CONNECTED" => mac::fully_connected(b, operation),
         "UNIDIRECTIONAL_SEQUENCE_LSTM" => recurrent::lstm(b, operation),
         "UNIDIRECTIONAL_SEQUENCE_RNN" => recurrent::rnn(b, operation),
-        "SVDF" => recurrent::svdf(b, operation),
+        "SVDF" => svdf::svdf(b, operation),
         "AVERAGE_POOL_2D" | "MAX_POOL_2D" => windows::pool(b, operation),
         "RESIZE_BILINEAR" | "RESIZE_NEAREST_NEIGHBOR" => windows::resize(b, operation),
         "ADD" | "SUB" | "MUL" | "DIV" => elementwise::arithmetic(b, operation),

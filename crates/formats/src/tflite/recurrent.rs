@@ -1,4 +1,4 @@
-//! Operators whose state goes from step to step: UNIDIRECTIONAL_SEQUENCE_LSTM, UNIDIRECTIONAL_SEQUENCE_RNN and SVDF.
+//! Operators whose state goes from step to step: UNIDIRECTIONAL_SEQUENCE_LSTM and UNIDIRECTIONAL_SEQUENCE_RNN.
 //!
 //! Their products with constant weights are MAC layers, which are used once a step. Two nodes stand around them, as around
 //! those of any recurrent operator ([`network::Recurrent`]). Where it is not handled what goes from step to step
@@ -14,20 +14,14 @@ use network::{
 };
 
 use super::builder::Builder;
+use super::integer_steps;
 use super::mac::weights;
 use super::operation::Operation;
-use super::steps::{self, Steps, steps_first};
-use crate::reading::fault::{Fault, invalid, not_costed, not_run};
+use super::steps::{self, LayerIntegers, OF_INPUT, OF_STATE, Steps, steps_first};
+use crate::reading::fault::{Fault, invalid, not_costed};
 use crate::reading::findings::{Finding, steps_not_run};
-use crate::reading::shape::{per_image, sequences_lie, steps_per_image};
+use crate::reading::shape::{sequences_lie, steps_per_image};
 
-/// The matrices of an LSTM that its input is multiplied by, and their places among the inputs of the operator, in the order of
-/// [`network::Cell`]. The first may be left out together with the first of the next.
-const OF_INPUT: [(&str, usize); 4] =
-    [("input_to_input", 1), ("input_to_output", 4), ("input_to_forget", 2), ("input_to_cell", 3)];
-/// Those that its output of the step before is multiplied by.
-const OF_STATE: [(&str, usize); 4] =
-    [("recurrent_to_input", 5), ("recurrent_to_output", 8), ("recurrent_to_forget", 6), ("recurrent_to_cell", 7)];
 /// What makes its output of its hidden units; left out where they are the output.
 const PROJECTION: (&str, usize) = ("projection", 16);
 
@@ -48,7 +42,10 @@ pub(super) fn lstm(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(),
     let of_input = sequence.matrices(b, operation, &OF_INPUT, [units, sequence.depth])?;
     let mut of_state = sequence.matrices(b, operation, &OF_STATE, [units, outputs])?;
     of_state.extend(sequence.matrices(b, operation, &[PROJECTION], [outputs, units])?);
-    let steps = steps::lstm(b, operation, units);
+    let steps = match b.is_real(operation.input(0)?)? {
+        true => steps::lstm(b, operation, units),
+        false => integer_steps::lstm(b, operation, units),
+    };
     stepped(b, operation, [of_input, of_state], &sequence.made(outputs), steps)
 }
 
@@ -64,43 +61,6 @@ pub(super) fn rnn(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(), 
     stepped(b, operation, [of_input, of_state], &sequence.made(units), steps)
 }
 
-/// SVDF: a matrix `[filters, numbers]`, and `[filters, steps]` of weights for what each filter has made in the last steps.
-/// An output is the sum of as many filters as its rank says. One run of the graph is one step.
-pub(super) fn svdf(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(), Fault> {
-    operation.arity(5, 5)?;
-    let (x, feature, time) = (operation.input(0)?, operation.input(1)?, operation.input(2)?);
-    let rank = operation.options.positive(0, 0, "rank")?;
-    let shapes = (b.shape(x), b.shape(feature), b.shape(time));
-    let (&[batch, depth], &[filters, of_input], &[of_time, steps]) = shapes else {
-        return Err(invalid!("an input and weights of shapes {shapes:?}; expected two axes each"));
-    };
-    if of_input != depth || of_time != filters || !filters.is_multiple_of(rank) {
-        return Err(invalid!("an input and weights of shapes {shapes:?} and a rank of {rank}"));
-    }
-    let images = per_image(batch, b.network.batch())?;
-    let of_input = Product {
-        name: "feature",
-        weights: feature,
-        op: MacOp::Gemm,
-        spec: GeometrySpec::convolution(depth, filters, [1; 2], [images, 1]),
-        operand: Operand::ChannelsLast,
-        reads: vec![batch, depth],
-        makes: vec![batch, filters],
-    };
-    let memory = GeometrySpec::convolution(filters, filters, [1, steps], [1, steps]);
-    let of_state = Product {
-        name: "time",
-        weights: time,
-        op: MacOp::Conv,
-        spec: GeometrySpec { groups: filters, repeats: images, ..memory },
-        operand: Operand::ChannelsFirst,
-        reads: vec![batch, filters, 1, steps],
-        makes: vec![batch, filters, 1, 1],
-    };
-    let steps = Err(not_run!("its state leads from one run of the graph to the next"));
-    stepped(b, operation, [vec![of_input], vec![of_state]], &[batch, filters / rank], steps)
-}
-
 /// The input of an operator that runs over a sequence.
 struct Sequence {
     /// Sequences and steps, in the order of the file.
@@ -109,7 +69,7 @@ struct Sequence {
     depth: usize,
     /// Steps of one image.
     positions: usize,
-    operand: Operand,
+    pub(super) operand: Operand,
 }
 
 impl Sequence {
@@ -158,27 +118,28 @@ impl Sequence {
 }
 
 /// A product with constant weights.
-struct Product {
+pub(super) struct Product {
     /// What the name of its layer ends in.
-    name: &'static str,
+    pub(super) name: &'static str,
     /// The tensor of its weights.
-    weights: usize,
-    op: MacOp,
-    spec: GeometrySpec,
-    operand: Operand,
+    pub(super) weights: usize,
+    pub(super) op: MacOp,
+    pub(super) spec: GeometrySpec,
+    pub(super) operand: Operand,
     /// Shape of the value that it reads, and of the one that it makes.
-    reads: Vec<usize>,
-    makes: Vec<usize>,
+    pub(super) reads: Vec<usize>,
+    pub(super) makes: Vec<usize>,
 }
 
 impl Product {
-    /// Adds the layer, and returns its output.
-    fn add(
+    /// Adds the layer, and returns its output. `integers` are those of a layer whose sums become integers, else what is known
+    /// of its input.
+    pub(super) fn add(
         &self,
         b: &mut Builder<'_>,
         operation: &Operation<'_>,
         input: ValueId,
-        input_quantization: Option<ActivationQuantization>,
+        integers: LayerIntegers,
     ) -> Result<ValueId, Fault> {
         let geometry = Geometry::new(self.spec).map_err(|e| invalid!("{e}"))?;
         let transforms = vec![WeightTransform::Reshape(geometry.weight_extents().to_vec())];
@@ -191,10 +152,10 @@ impl Product {
             geometry,
             operand: self.operand,
             weights,
-            bias: None,
+            bias: integers.bias,
             alpha: 1.0,
-            input_quantization,
-            requantization: None,
+            input_quantization: integers.input,
+            requantization: integers.requantization,
             input,
             output,
         };
@@ -204,7 +165,7 @@ impl Product {
 }
 
 /// Adds an operator: the products with its input, those with its state, and the nodes between and behind them.
-fn stepped(
+pub(super) fn stepped(
     b: &mut Builder<'_>,
     operation: &Operation<'_>,
     [of_input, of_state]: [Vec<Product>; 2],
@@ -218,11 +179,17 @@ fn stepped(
     };
     let (x, quantization) = real_input(b, operation)?;
     let mut made = Vec::new();
-    for product in &of_input {
-        made.push(product.add(b, operation, x, quantization)?);
+    let unrounded =
+        |input, products: &[Product]| vec![LayerIntegers { input, ..LayerIntegers::default() }; products.len()];
+    let [ints_of_input, ints_of_state] = match &steps {
+        Ok(Steps { integers: Some(integers), .. }) => integers.clone(),
+        Ok(Steps { integers: None, .. }) | Err(_) => [unrounded(quantization, &of_input), unrounded(None, &of_state)],
+    };
+    for (product, integers) in of_input.iter().zip(ints_of_input) {
+        made.push(product.add(b, operation, x, integers)?);
     }
     let (recurrent, read) = match &steps {
-        Ok(Steps { recurrent, constants }) => {
+        Ok(Steps { recurrent, constants, .. }) => {
             let constant =
                 |(what, tensor): &(&str, _)| b.constant(&format!("{}.{what}", operation.name), Clone::clone(tensor));
             (Some(recurrent), constants.iter().map(constant).collect())
@@ -238,13 +205,23 @@ fn stepped(
     let states: Vec<ValueId> = own.iter().map(state).collect();
     let before = [made.as_slice(), &read].concat();
     part(b, operation, operation.name.clone(), (recurrent, RecurrentPart::States), before, states.clone());
-    for (product, &state) in of_state.iter().zip(states.iter().cycle()) {
-        made.push(product.add(b, operation, state, None)?);
+    for ((product, integers), &state) in of_state.iter().zip(ints_of_state).zip(states.iter().cycle()) {
+        made.push(product.add(b, operation, state, integers)?);
     }
     made.extend(read);
     let name = b.node_name(&format!("{}.outputs", operation.name));
-    let output = b.declare(operation.output()?, shape)?;
-    part(b, operation, name, (recurrent, RecurrentPart::Outputs), made, vec![output]);
+    let outputs = operation.output()?;
+    match recurrent.and_then(|recurrent| recurrent.integers.as_ref()) {
+        Some(_) => {
+            let value = b.new_value(&name, Some(DataType::F32), Some(shape.to_vec()), None);
+            part(b, operation, name, (recurrent, RecurrentPart::Outputs), made, vec![value]);
+            b.quantized(operation, outputs, value, shape)?;
+        }
+        None => {
+            let value = b.declare(outputs, shape)?;
+            part(b, operation, name, (recurrent, RecurrentPart::Outputs), made, vec![value]);
+        }
+    }
     if let Err(reason) = &steps {
         let (operator, not_run) = (operation.kind.to_string(), Some(steps_not_run(reason)));
         let finding = Finding { operator, not_run, not_costed: None, unknown_shape: false };
@@ -254,7 +231,7 @@ fn stepped(
 }
 
 /// The input of the operator as real numbers, and how the file quantizes it.
-fn real_input(
+pub(super) fn real_input(
     b: &mut Builder<'_>,
     operation: &Operation<'_>,
 ) -> Result<(ValueId, Option<ActivationQuantization>), Fault> {
@@ -263,13 +240,10 @@ fn real_input(
     if b.is_real(tensor)? {
         return Ok((value, None));
     }
-    let shape = b.shape(tensor).to_vec();
     let quantization = b.quantization(tensor)?;
-    let name = format!("{}/dequantize", operation.name);
-    let parameters = b.parameters(&name, quantization, b.data_type(tensor)?);
-    let inputs = [vec![value], parameters].concat();
-    let op = Op::DequantizeLinear { axis: 0 };
-    Ok((b.emit(&name, "DEQUANTIZE", op, inputs, (DataType::F32, shape)), Some(quantization)))
+    let (data_type, shape) = (b.data_type(tensor)?, b.shape(tensor).to_vec());
+    let value = b.dequantized(&operation.name, value, quantization, (data_type, shape));
+    Ok((value, Some(quantization)))
 }
 
 /// Adds one of the two nodes.

@@ -60,6 +60,8 @@ pub(super) struct Operator<'a> {
     pub(super) code: usize,
     pub(super) inputs: Vec<Option<usize>>,
     pub(super) outputs: Vec<usize>,
+    /// Tensors that say how values inside of it are quantized; none of them has elements.
+    pub(super) intermediates: Vec<usize>,
     pub(super) options: Options<'a>,
 }
 
@@ -221,10 +223,15 @@ fn operator<'a>(table: &Table<'a>, codes: usize, tensors: usize) -> Result<Opera
     let input = |i: i32| if i == -1 { Ok(None) } else { index(i, tensors, "input").map(Some) };
     let inputs = table.scalars::<i32>(1)?.unwrap_or_default();
     let outputs = table.scalars::<i32>(2)?.unwrap_or_default();
+    let intermediates = table.scalars::<i32>(8)?.unwrap_or_default();
     Ok(Operator {
         code,
         inputs: inputs.into_iter().map(input).collect::<Result<_, Fault>>()?,
         outputs: outputs.into_iter().map(|i| index(i, tensors, "output")).collect::<Result<_, Fault>>()?,
+        intermediates: intermediates
+            .into_iter()
+            .map(|i| index(i, tensors, "intermediate tensor"))
+            .collect::<Result<_, Fault>>()?,
         options: Options { kind: table.scalar(3, 0u8)?, table: table.table(4)? },
     })
 }

@@ -1,6 +1,9 @@
-//! What goes from step to step in UNIDIRECTIONAL_SEQUENCE_LSTM and UNIDIRECTIONAL_SEQUENCE_RNN on real numbers.
+//! What goes from step to step in UNIDIRECTIONAL_SEQUENCE_LSTM and UNIDIRECTIONAL_SEQUENCE_RNN.
 
-use network::{Cell, Direction, GateFunction, Recurrent, RecurrentInput, RecurrentPart, Tensor};
+use network::{
+    ActivationQuantization, Bias, Cell, Direction, GateFunction, Recurrent, RecurrentInput, RecurrentPart,
+    Requantization, Tensor,
+};
 
 use super::builder::{Builder, Held};
 use super::constants::{Elements, elements};
@@ -9,12 +12,19 @@ use super::operation::Operation;
 use super::schema::Options;
 use crate::reading::fault::{Fault, invalid, not_run};
 
+/// The matrices of an LSTM that its input is multiplied by, and their places among the inputs of the operator, in the order of
+/// [`network::Cell`]. The first may be left out together with the first of the next.
+pub(super) const OF_INPUT: [(&str, usize); 4] =
+    [("input_to_input", 1), ("input_to_output", 4), ("input_to_forget", 2), ("input_to_cell", 3)];
+/// Those that its output of the step before is multiplied by.
+pub(super) const OF_STATE: [(&str, usize); 4] =
+    [("recurrent_to_input", 5), ("recurrent_to_output", 8), ("recurrent_to_forget", 6), ("recurrent_to_cell", 7)];
 /// Biases and peepholes of an LSTM among the inputs of the operator, in the order of ONNX.
-const BIASES: [usize; 4] = [12, 15, 13, 14];
-const PEEPHOLES: [usize; 3] = [9, 11, 10];
+pub(super) const BIASES: [usize; 4] = [12, 15, 13, 14];
+pub(super) const PEEPHOLES: [usize; 3] = [9, 11, 10];
 /// Its matrices, and its states before the first step.
 const MATRICES: std::ops::Range<usize> = 1..9;
-const STATES: [usize; 2] = [18, 19];
+pub(super) const STATES: [usize; 2] = [18, 19];
 const PROJECTION: usize = 16;
 const NORMALIZATION: std::ops::Range<usize> = 20..24;
 
@@ -22,6 +32,16 @@ const NORMALIZATION: std::ops::Range<usize> = 20..24;
 pub(super) struct Steps {
     pub(super) recurrent: Recurrent,
     pub(super) constants: Vec<(&'static str, Tensor)>,
+    /// What integers its layers read and make, by the order of the layers; none where they are real numbers.
+    pub(super) integers: Option<[Vec<LayerIntegers>; 2]>,
+}
+
+/// The integers of a layer: those that it reads, its bias, and those that it makes.
+#[derive(Clone, Default)]
+pub(super) struct LayerIntegers {
+    pub(super) input: Option<ActivationQuantization>,
+    pub(super) bias: Option<Bias>,
+    pub(super) requantization: Option<Requantization>,
 }
 
 /// Whether the steps are the first axis of an operator's input, and not the sequences.
@@ -33,8 +53,8 @@ pub(super) fn steps_first(kind: &str, options: &Options<'_>) -> Result<bool, Fau
     }
 }
 
-/// An LSTM of so many units.
-pub(super) fn lstm(b: &Builder<'_>, operation: &Operation<'_>, units: usize) -> Result<Steps, Fault> {
+/// Refuses what no LSTM that runs has, whatever its numbers are.
+pub(super) fn check_lstm(b: &Builder<'_>, operation: &Operation<'_>) -> Result<(), Fault> {
     if operation.optional(PROJECTION).is_some() {
         return Err(not_run!("its outputs are projected"));
     }
@@ -44,11 +64,13 @@ pub(super) fn lstm(b: &Builder<'_>, operation: &Operation<'_>, units: usize) -> 
     if operation.optional(1).is_none() {
         return Err(not_run!("its input gate is what the forget gate leaves"));
     }
-    if operation.options.scalar(1, 0.0f32)? > 0.0 {
-        return Err(not_run!("its cells are clipped"));
-    }
+    check_states(b, operation, &STATES)
+}
+
+/// An LSTM of so many units on real numbers.
+pub(super) fn lstm(b: &Builder<'_>, operation: &Operation<'_>, units: usize) -> Result<Steps, Fault> {
+    check_lstm(b, operation)?;
     check_real(b, operation, MATRICES)?;
-    check_states(b, operation, &STATES)?;
     let [biases, peepholes] = [&BIASES[..], &PEEPHOLES].map(|places| vectors(b, operation, places, units));
     let (biases, peepholes) = (biases?, peepholes?);
     let function = function(operation, 0)?;
@@ -58,6 +80,7 @@ pub(super) fn lstm(b: &Builder<'_>, operation: &Operation<'_>, units: usize) -> 
         steps.recurrent.inputs.push(RecurrentInput::Peepholes);
         steps.constants.push(("peepholes", Tensor::from_f32(vec![1, peepholes.len()], &peepholes)));
     }
+    steps.recurrent.cell_clip = cell_clip(operation)?;
     Ok(steps)
 }
 
@@ -67,6 +90,14 @@ pub(super) fn rnn(b: &Builder<'_>, operation: &Operation<'_>, units: usize) -> R
     check_states(b, operation, &[4])?;
     let biases = vectors(b, operation, &[3], units)?;
     steps(operation, Cell::Rnn, vec![function(operation, 1)?], biases)
+}
+
+/// The bound of an LSTM's cells.
+pub(super) fn cell_clip(operation: &Operation<'_>) -> Result<Option<f32>, Fault> {
+    match operation.options.scalar(1, 0.0f32)? {
+        clip if clip >= 0.0 => Ok(Some(clip).filter(|clip| *clip > 0.0 && clip.is_finite())),
+        clip => Err(invalid!("it clips its cells to {clip}; expected a number of at least 0")),
+    }
 }
 
 /// The operator with one bias a gate, which are those of its input.
@@ -84,10 +115,13 @@ fn steps(
         steps_first: steps_first(operation.kind, &operation.options)?,
         lengths: None,
         clip: None,
+        cell_clip: None,
+        integers: None,
         inputs: vec![RecurrentInput::Biases],
     };
     let both = [biases.as_slice(), &vec![0.0; biases.len()]].concat();
-    Ok(Steps { recurrent, constants: vec![("biases", Tensor::from_f32(vec![1, both.len()], &both))] })
+    let constants = vec![("biases", Tensor::from_f32(vec![1, both.len()], &both))];
+    Ok(Steps { recurrent, constants, integers: None })
 }
 
 /// The activation function, from this field of the options.
@@ -112,13 +146,18 @@ fn check_real(b: &Builder<'_>, operation: &Operation<'_>, matrices: std::ops::Ra
 }
 
 /// States before the first step are those of a file that nobody has run: 0.
-fn check_states(b: &Builder<'_>, operation: &Operation<'_>, states: &[usize]) -> Result<(), Fault> {
+pub(super) fn check_states(b: &Builder<'_>, operation: &Operation<'_>, states: &[usize]) -> Result<(), Fault> {
     let is_fed = |index: &usize| operation.optional(*index).is_none_or(|tensor| !b.slots[tensor].info.variable);
     if states.iter().any(is_fed) { Err(not_run!("its first states are no variables")) } else { Ok(()) }
 }
 
 /// Vectors of one number a unit, one after another; zeros where one is left out.
-fn vectors(b: &Builder<'_>, operation: &Operation<'_>, places: &[usize], units: usize) -> Result<Vec<f32>, Fault> {
+pub(super) fn vectors(
+    b: &Builder<'_>,
+    operation: &Operation<'_>,
+    places: &[usize],
+    units: usize,
+) -> Result<Vec<f32>, Fault> {
     let mut all = Vec::new();
     for &place in places {
         let Some(tensor) = operation.optional(place) else {

@@ -43,6 +43,7 @@ impl Writer<'_> {
         if recurrent.part == RecurrentPart::States {
             return Ok(());
         }
+        check_writable(recurrent).map_err(|fault| self.at(node, fault))?;
         let layers = self.layers_of(node, recurrent);
         let mut matrices = Vec::new();
         for of_directions in [&layers.input, &layers.state] {
@@ -174,6 +175,17 @@ impl Writer<'_> {
         let too_fine = || unsupported!("weights that {} does not hold exactly", real.name());
         let tensor = tensors::real(shape, &values, real).ok_or_else(too_fine)?;
         self.add_tensor(&name, &tensor)
+    }
+}
+
+/// ONNX has neither an LSTM on integers nor a bound of its cells.
+fn check_writable(recurrent: &Recurrent) -> Result<(), Fault> {
+    if recurrent.integers.is_some() {
+        return Err(unsupported!("an LSTM whose gates are integers"));
+    }
+    match recurrent.cell_clip {
+        Some(clip) => Err(unsupported!("an LSTM whose cells are clipped to ±{clip}")),
+        None => Ok(()),
     }
 }
 

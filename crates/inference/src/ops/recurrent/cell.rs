@@ -1,7 +1,8 @@
 //! What one step makes of the products of one sequence.
 
-use network::{Cell, Direction, GateFunction};
+use network::{Cell, Direction, GateFunction, IntegerCell};
 
+use super::integer;
 use crate::ops::elementwise;
 
 /// The cell of one direction.
@@ -9,6 +10,8 @@ pub(super) struct StepCell<'a> {
     pub cell: Cell,
     pub direction: &'a Direction,
     pub clip: Option<f32>,
+    pub cell_clip: Option<f32>,
+    pub integers: Option<&'a IntegerCell>,
     pub units: usize,
     /// Those of the input, then those of the state.
     pub biases: Option<&'a [f32]>,
@@ -30,10 +33,10 @@ pub(super) struct State {
 }
 
 /// Gates of an LSTM in the order of ONNX. The first three have peepholes in the same order.
-const INPUT: usize = 0;
-const OUTPUT: usize = 1;
-const FORGET: usize = 2;
-const CELL: usize = 3;
+pub(super) const INPUT: usize = 0;
+pub(super) const OUTPUT: usize = 1;
+pub(super) const FORGET: usize = 2;
+pub(super) const CELL: usize = 3;
 /// Gates of a GRU.
 const UPDATE: usize = 0;
 const RESET: usize = 1;
@@ -42,6 +45,9 @@ const HIDDEN: usize = 2;
 impl StepCell<'_> {
     /// Brings a state to the next step.
     pub fn advance(&self, products: Products, state: &mut State) {
+        if let Some(integers) = self.integers {
+            return (0..self.units).for_each(|unit| integer::advance(integers, products, state, unit, self.units));
+        }
         match self.cell {
             Cell::Lstm { coupled } => (0..self.units).for_each(|unit| self.lstm(products, state, unit, coupled)),
             Cell::Gru { reset_behind } => {
@@ -68,6 +74,7 @@ impl StepCell<'_> {
         let input = gate(INPUT, before);
         let forget = if coupled { 1.0 - input } else { gate(FORGET, before) };
         let cell = forget * before + input * self.apply(1, self.sum(products, CELL, unit));
+        let cell = self.cell_clip.map_or(cell, |clip| elementwise::clip(cell, -clip, clip));
         state.cell[unit] = cell;
         state.hidden[unit] = gate(OUTPUT, cell) * function(self.direction.functions[2], cell);
     }

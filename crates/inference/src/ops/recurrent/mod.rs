@@ -4,6 +4,7 @@
 //! comes to them; the second finds them, for layers have run.
 
 mod cell;
+mod integer;
 
 use network::{Recurrent, RecurrentInput};
 
@@ -195,6 +196,8 @@ impl<'a> Walk<'a> {
             cell: self.recurrent.cell,
             direction: &self.recurrent.directions[direction],
             clip: self.recurrent.clip,
+            cell_clip: self.recurrent.cell_clip,
+            integers: self.recurrent.integers.as_ref(),
             units: self.units,
             biases: part(self.biases, 2 * gates * self.units),
             peepholes: part(self.peepholes, 3 * self.units),
