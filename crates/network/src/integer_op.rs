@@ -49,11 +49,11 @@ impl IntegerArithmetic {
 /// before it is clamped to the output's range. Two inputs are broadcast.
 #[derive(Clone, Debug, PartialEq)]
 pub enum IntegerFunction {
-    /// LiteRT: one 8-bit integer to another, `y = table[x − first]`.
+    /// LiteRT: one integer of 8 or 16 bits to another, `y = table[x − first]`.
     Lookup {
         /// The smallest integer of the input's type.
         first: i32,
-        /// 256 entries.
+        /// An entry for each integer of that type.
         table: Vec<i32>,
         /// The function of real numbers that it tabulates; none where it takes integers to another scale.
         function: Option<Unary>,
@@ -97,7 +97,8 @@ pub enum IntegerFunction {
     /// onnxruntime: as [`IntegerFunction::LeakyRelu`], with `f` as [`Unary::Sigmoid`](crate::Unary::Sigmoid).
     Sigmoid,
     /// Softmax of `beta · x` along one axis. onnxruntime, where `beta` is 1: as [`IntegerFunction::LeakyRelu`], with `f` as
-    /// [`Op::Softmax`](crate::Op::Softmax). LiteRT: by a table of exponentials in 32-bit float.
+    /// [`Op::Softmax`](crate::Op::Softmax). LiteRT: by a table of exponentials in 32-bit float, of 16-bit integers by two tables
+    /// of 16-bit integers.
     Softmax {
         /// The axis.
         axis: usize,

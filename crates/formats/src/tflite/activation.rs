@@ -1,11 +1,12 @@
 //! Operators on one element at a time, softmax, and the ways between integers and real numbers.
 
-use network::{Binary, DataType, IntegerFunction, IntegerOp, Op, Tensor, Unary, ValueId};
+use network::{ActivationQuantization, Binary, DataType, IntegerFunction, IntegerOp, Op, Tensor, Unary, ValueId};
 
 use super::builder::Builder;
 use super::fused::Fused;
 use super::operation::Operation;
-use super::{layout, tables};
+use super::{layout, tables, wide_tables};
+use crate::options::TfliteKernels;
 use crate::reading::fault::{Fault, invalid, not_run};
 
 /// An operator on one element.
@@ -83,11 +84,16 @@ impl Activation {
     }
 
     fn on_integers(self, b: &mut Builder<'_>, x: usize, output: usize) -> Result<IntegerOp, Fault> {
-        let (x, y) = match matches!(self, Activation::Relu(_) | Activation::LeakyRelu(_)) {
+        let is_wide = b.data_type(x)? == DataType::I16;
+        let is_tabulated = matches!(self, Activation::Relu(_) | Activation::LeakyRelu(_))
+            || is_wide && matches!(self, Activation::Logistic | Activation::Tanh);
+        let (x, y) = match is_tabulated {
             true => (b.tabulated(x)?, b.quantization(output)?),
             false => (b.quantization_8(x)?, b.quantization_8(output)?),
         };
         match self {
+            Activation::Logistic if is_wide => wide_tables::logistic(&x, &y, b.kernels),
+            Activation::Tanh if is_wide => wide_tables::tanh(&x, &y, b.kernels),
             Activation::Relu(fused) => tables::relu(&x, &fused.clamp(y)?, fused.function()),
             Activation::LeakyRelu(alpha) => tables::leaky_relu(&x, &y, alpha),
             Activation::HardSwish => tables::hard_swish(&x, &y),
@@ -137,10 +143,10 @@ pub(super) fn softmax(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<
     }
     let mut value = b.value(x)?;
     if !b.is_real(x)? {
-        let (input, q) = (b.quantization_8(x)?, b.quantization_8(output)?);
         if logarithm {
             return Err(not_run!("on integers this operator is not handled"));
         }
+        let (input, q) = softmax_integers(b, x, output)?;
         let op = Op::Integer(IntegerOp::lite_rt(IntegerFunction::Softmax { axis, beta }, &[input], q));
         return b.define(operation, output, op, vec![value], &shape);
     }
@@ -154,6 +160,34 @@ pub(super) fn softmax(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<
     b.define(operation, output, op, vec![value], &shape)
 }
 
+/// How a softmax on integers is quantized. LiteRT has one of 16 bits without zero points, and those of 8 bits.
+fn softmax_integers(
+    b: &Builder<'_>,
+    x: usize,
+    output: usize,
+) -> Result<(ActivationQuantization, ActivationQuantization), Fault> {
+    let (input, q) = (b.quantization(x)?, b.quantization(output)?);
+    match (b.data_type(x)?, b.data_type(output)?) {
+        (DataType::I16, DataType::I16) => {
+            let unit = 1.0 / 32768.0;
+            match input.zero_point == 0 && q.zero_point == 0 && (q.scale - unit).abs() <= 0.001 * unit {
+                true => Ok((input, q)),
+                false => Err(not_run!(
+                    "of 16 bits it is handled without zero points, and with a scale of 2^−15 of its output"
+                )),
+            }
+        }
+        (DataType::I8 | DataType::U8, DataType::I16) => match b.kernels {
+            TfliteKernels::Optimized => Ok((input, q)),
+            TfliteKernels::Reference => {
+                Err(not_run!("from 8 to 16 bits it is handled as the optimized kernels of TFLite have it"))
+            }
+        },
+        (DataType::I8, DataType::I8) | (DataType::U8, DataType::U8) => Ok((input, q)),
+        (from, to) => Err(not_run!("from {} to {} it is not handled", from.name(), to.name())),
+    }
+}
+
 /// QUANTIZE: of real numbers, or from one scale to another.
 pub(super) fn quantize(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(), Fault> {
     operation.arity(1, 1)?;
@@ -161,6 +195,9 @@ pub(super) fn quantize(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result
     let shape = b.shape(x).to_vec();
     let op = match b.is_real(x)? {
         true => IntegerOp::lite_rt(IntegerFunction::Quantize, &[], b.quantization(output)?),
+        false if b.data_type(output)? == DataType::I32 => {
+            tables::rescale_to_32_bits(&b.tabulated(x)?, &b.wide(output)?)?
+        }
         false => tables::rescale(&b.tabulated(x)?, &b.quantization(output)?)?,
     };
     let value = b.value(x)?;

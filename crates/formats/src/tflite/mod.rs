@@ -26,7 +26,7 @@
 //! builder.rs       the graph under construction
 //! operands.rs      tensors as an operator reads them: values of the graph, or known numbers
 //! quantization.rs  scales and zero points, and the multipliers between them
-//! tables.rs        functions on 8-bit integers as tables of 256 entries
+//! tables.rs        functions on 8- and 16-bit integers as tables; wide_tables.rs those that LiteRT interpolates
 //! steps.rs         what goes from step to step in recurrent operators; integer_steps.rs the same on integers
 //! activation.rs ... the operators, one file for each family: activation, elementwise, mac, movement, recurrent, reduce,
 //!                  reshape, svdf, windows
@@ -58,6 +58,7 @@ mod sparsity;
 mod steps;
 mod svdf;
 mod tables;
+mod wide_tables;
 mod windows;
 
 use std::path::Path;

@@ -148,20 +148,16 @@ fn memory(
         return Err(not_run!("its weights of the steps are {}; 8- and 16-bit integers are handled", data_type.name()));
     }
     let (time, state) = (b.integers_of(time, data_type)?, b.integers_of(state, data_type)?);
-    match data_type {
-        DataType::I16 if state.zero_point != 0 => {
-            Err(not_run!("what its steps have made has a zero point of {}; LiteRT takes 0", state.zero_point))
-        }
-        DataType::I16 => Ok((time, state, data_type)),
-        _ => {
-            b.note(
-                NoteKind::Rounding,
-                "an SVDF with 8 bits for what its steps have made is computed as LiteRT for microcontrollers does, but \
-                 where that overflows 8 bits, numbers saturate here",
-            );
-            Ok((time, state, data_type))
-        }
+    if data_type == DataType::I8 {
+        b.note(
+            NoteKind::Rounding,
+            "an SVDF with 8 bits for what its steps have made is computed as LiteRT for microcontrollers does, but where that \
+             overflows 8 bits, numbers saturate here",
+        );
+    } else if state.zero_point != 0 {
+        return Err(not_run!("what its steps have made has a zero point of {}; LiteRT takes 0", state.zero_point));
     }
+    Ok((time, state, data_type))
 }
 
 impl Numbers {

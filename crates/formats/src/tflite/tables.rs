@@ -1,6 +1,9 @@
 //! Operators on one integer of 8 or 16 bits, tabulated while reading by the arithmetic of the reference kernels.
 
-use network::{ActivationQuantization, IntegerFunction, IntegerOp, Unary, fixed_point_multiplier};
+use network::{
+    ActivationQuantization, IntegerFunction, IntegerOp, Unary, divide_by_power_of_two, fixed_point_multiplier,
+    high_product_16,
+};
 
 use super::quantization::Multiplier;
 use crate::reading::fault::{Fault, not_run};
@@ -9,7 +12,12 @@ type Quantization = ActivationQuantization;
 
 /// Tabulates `f` over the integers of the input; its results are clamped to the range of the output. On real numbers it is
 /// `function`, or a change of scale.
-fn tabulate(input: &Quantization, output: &Quantization, function: Option<Unary>, f: impl Fn(i32) -> i32) -> IntegerOp {
+pub(super) fn tabulate(
+    input: &Quantization,
+    output: &Quantization,
+    function: Option<Unary>,
+    f: impl Fn(i32) -> i32,
+) -> IntegerOp {
     let table = (input.min..=input.max).map(|q| f(q).clamp(output.min, output.max)).collect();
     let function = IntegerFunction::Lookup { first: input.min, table, function };
     IntegerOp::lite_rt(function, &[*input], *output)
@@ -19,6 +27,18 @@ fn tabulate(input: &Quantization, output: &Quantization, function: Option<Unary>
 pub(super) fn rescale(input: &Quantization, output: &Quantization) -> Result<IntegerOp, Fault> {
     let multiplier = Multiplier::new(f64::from(input.scale) / f64::from(output.scale))?;
     Ok(tabulate(input, output, None, |q| multiplier.apply(q - input.zero_point).saturating_add(output.zero_point)))
+}
+
+/// [`rescale`] to integers of 32 bits, which activations hold as far as 32-bit float counts exactly.
+pub(super) fn rescale_to_32_bits(input: &Quantization, output: &Quantization) -> Result<IntegerOp, Fault> {
+    const EXACT: u32 = 1 << 24;
+    let op = rescale(input, output)?;
+    if let IntegerFunction::Lookup { table, .. } = &op.function
+        && let Some(beyond) = table.iter().find(|q| q.unsigned_abs() > EXACT)
+    {
+        return Err(not_run!("it makes the integer {beyond}; up to 2^24 is handled"));
+    }
+    Ok(op)
 }
 
 /// RELU and its relatives: a rescaling whose ratio is formed in 32-bit float, with the output's range clamped already.
@@ -77,27 +97,24 @@ pub(super) fn hard_swish(input: &Quantization, output: &Quantization) -> Result<
     if output_exponent > 0 {
         return Err(not_run!("the scale of its output is below 1/128 of the input's"));
     }
+    let quotient = |x: i32, exponent: i32| divide_by_power_of_two(x, exponent.clamp(0, 30) as u32);
     Ok(tabulate(input, output, Some(Unary::HardSwish), |q| {
         let x = (q - input.zero_point) << 7;
         let mut gate = x;
         if gate_exponent > 0 {
             gate = shift_left(gate, gate_exponent - 1);
         }
-        gate = high_product(gate, to_gate, true);
+        gate = high_product_16(gate, to_gate);
         if gate_exponent > 0 {
             gate = shift_left(gate, 1);
         }
         if gate_exponent < 0 {
-            gate = divide_by_power(gate, -gate_exponent);
+            gate = quotient(gate, -gate_exponent);
         }
         let gate = (gate + (1 << 15)) >> 1;
-        let product = high_product(gate, high_product(x, to_output, true), false);
-        divide_by_power(product, -output_exponent) + output.zero_point
+        let product = high_product_towards_zero(gate, high_product_16(x, to_output));
+        quotient(product, -output_exponent) + output.zero_point
     }))
-}
-
-fn saturate(x: i32) -> i32 {
-    x.clamp(i32::from(i16::MIN), i32::from(i16::MAX))
 }
 
 fn shift_left(x: i32, amount: i32) -> i32 {
@@ -105,21 +122,7 @@ fn shift_left(x: i32, amount: i32) -> i32 {
     shifted.clamp(i64::from(i16::MIN), i64::from(i16::MAX)) as i32
 }
 
-/// The high half of the doubled product of 16-bit numbers, to the nearest or towards 0.
-fn high_product(a: i32, b: i32, round: bool) -> i32 {
-    let product = a * b;
-    let nudge = match (round, product >= 0) {
-        (false, _) => 0,
-        (true, true) => 1 << 14,
-        (true, false) => 1 - (1 << 14),
-    };
-    saturate((product + nudge) / (1 << 15))
-}
-
-/// `x / 2^exponent`, ties away from 0.
-fn divide_by_power(x: i32, exponent: i32) -> i32 {
-    let exponent = exponent.clamp(0, 30);
-    let mask = (1 << exponent) - 1;
-    let threshold = (mask >> 1) + i32::from(x < 0);
-    (x >> exponent) + i32::from((x & mask) > threshold)
+/// The high half of the doubled product of 16-bit numbers, towards 0.
+fn high_product_towards_zero(a: i32, b: i32) -> i32 {
+    (a * b / (1 << 15)).clamp(i32::from(i16::MIN), i32::from(i16::MAX))
 }

@@ -12,6 +12,7 @@ mod product;
 mod resize;
 mod softmax;
 mod unary;
+mod wide_softmax;
 
 use network::{ActivationQuantization, IntegerArithmetic, IntegerFunction, IntegerOp};
 
@@ -142,7 +143,10 @@ fn run_lite_rt(op: &IntegerOp, inputs: Vec<Input>, shape: &[usize], buffers: &mu
         }
         IntegerFunction::Softmax { axis, beta } => {
             let ([x], [from]) = operands(op, inputs)?;
-            softmax::lite_rt(x.into_owned(buffers), *axis, *beta, [&from, to])
+            match from.bits() {
+                0..=8 => softmax::lite_rt(x.into_owned(buffers), *axis, *beta, [&from, to]),
+                _ => wide_softmax::lite_rt(x.into_owned(buffers), *axis, from.scale * beta),
+            }
         }
         IntegerFunction::ResizeBilinear { align_corners, half_pixel, float } => {
             let x = alone(inputs)?;
