@@ -118,7 +118,9 @@ fn opened(network: Network, options: &OpenOptions) -> Result<Opened, Error> {
     match options.find_steps {
         true => find_steps(&network, options.read.grid),
         false => {
-            let notes = network.notes().iter().cloned().chain(grid_note(&network)?).collect();
+            let is_said = network.notes().iter().any(|note| note.mend() == Some(Mend::FindSteps));
+            let found = if is_said { None } else { grid_note(&network)? };
+            let notes = network.notes().iter().cloned().chain(found).collect();
             Ok(Opened { network: network.with_notes(notes), steps: None })
         }
     }
@@ -188,7 +190,9 @@ fn at_most(most: usize, numbers: impl Iterator<Item = u64>) -> Option<usize> {
 pub fn find_steps(network: &Network, grid: Option<esn::Grid>) -> Result<Opened, Error> {
     let found = compress::find_steps(network, &FindStepOptions { grid });
     let (network, report) = found.map_err(Error::compress(network.path()))?;
-    Ok(Opened { network, steps: Some(report) })
+    // What a search for steps would find has been looked for.
+    let notes = network.notes().iter().filter(|note| note.mend() != Some(Mend::FindSteps)).cloned().collect();
+    Ok(Opened { network: network.with_notes(notes), steps: Some(report) })
 }
 
 /// Opens hardware descriptions, by file, by the name of a preset or by `ideal`, which stands for the three ideal engines;

@@ -138,6 +138,29 @@ fn weights_on_a_grid_are_not_rounded_again_without_a_word() {
     assert!(!said(folder.path(), &["esn"]).contains("seem to lie"), "trained weights take all values");
 }
 
+/// E4M3 from 2^−9 to 1.875, which are 1 to 960 steps of 2^−9.
+#[test]
+fn floats_of_8_bits_are_not_rounded_to_a_grid_without_a_word() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let patterns = (0..64).map(|i| i | (i & 1) << 7).collect();
+    let model = testkit::model()
+        .opset(19)
+        .input("x", &[1, 8, 2, 2])
+        .floats("s", &[], &[1.0])
+        .tensor(testkit::raw("w8", 17, &[8, 8, 1, 1], patterns))
+        .node("DequantizeLinear", &["w8", "s"], &["w"])
+        .node("Conv", &["x", "w"], &["y"])
+        .returning("y");
+    std::fs::write(folder.path().join("few.onnx"), model.bytes()).expect("writable");
+    let note = "a bit width quantizes them anew: w8 (float8e4m3fn); --find-step takes them as they lie";
+    check_all(["esn", "simulate"], |&command| {
+        let text = said(folder.path(), &[command, "few.onnx", "--bits", "8"]);
+        assert!(text.contains(note) && text.contains("quantized to 8 bits"), "{text}");
+        let found = said(folder.path(), &[command, "few.onnx", "--find-step"]);
+        assert!(!found.contains("quantizes them anew") && found.contains("weights: integers"), "{found}");
+    });
+}
+
 #[test]
 fn operators_are_those_of_the_file() {
     let Some(path) = testkit::shared("models/resnet8-cifar10-int8.tflite") else { return };

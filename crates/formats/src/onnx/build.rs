@@ -641,6 +641,7 @@ impl<'a> Builder<'a> {
         notes.extend(grid_note);
         notes.extend(integers_note(&self.network));
         notes.extend(bits_of_tools_note(graph));
+        notes.extend(tensors::few_floats_note(graph));
         let network = finished(self.network, self.path, notes)?.with_absent(self.external.take_absent());
         Ok(network.with_not_costed(not_costed).with_open_batch(self.open_batch))
     }

@@ -1,11 +1,11 @@
 //! From the tensors of an ONNX file to [`Tensor`]. Type, shape and length are checked; the elements are not read.
 
 use bytes::Bytes;
-use network::{DataType, Encoding, Tensor, TensorError};
+use network::{DataType, Encoding, Note, Tensor, TensorError};
 
 use super::array::{Array, Data};
 use super::external::{ExternalFiles, Found};
-use super::proto::TensorProto;
+use super::proto::{GraphProto, TensorProto};
 use crate::reading::fault::{Fault, invalid, unsupported};
 use crate::reading::few;
 use crate::reading::shape;
@@ -147,6 +147,13 @@ fn stored(proto: &TensorProto, data_type: DataType) -> Result<(Encoding, Vec<Byt
         (None, Some((name, _)), None) => Err(invalid!("{} in {name}; expected in {home}", data_type.name())),
         _ => Err(invalid!("elements in more than one field")),
     }
+}
+
+/// That weights are floating-point numbers of few bits.
+pub(super) fn few_floats_note(graph: &GraphProto) -> Option<Note> {
+    let is_weight = |tensor: &&TensorProto| few::is_float(tensor.data_type) && tensor.dims.len() > 1;
+    let weights = graph.initializer.iter().filter(is_weight).map(|tensor| (tensor.name.clone(), tensor.data_type));
+    few::note(&weights.collect::<Vec<_>>())
 }
 
 fn check_length(tensor: &Tensor, count: usize, bytes: usize) -> Result<(), Fault> {

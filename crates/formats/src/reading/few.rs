@@ -1,8 +1,38 @@
 //! Floating-point numbers of 4 and 8 bits, as the 32-bit numbers that they are.
 
+use network::{Mend, Note, NoteKind};
+
+use super::fault::clean;
+use crate::names::listed;
+
 /// Whether a type of `onnx.proto` is one of them.
 pub(crate) fn is_float(number: i32) -> bool {
     matches!(number, 17..=20 | 23 | 24)
+}
+
+/// The name of a type that is one of them.
+pub(crate) fn name(number: i32) -> &'static str {
+    match number {
+        17 => "float8e4m3fn",
+        18 => "float8e4m3fnuz",
+        19 => "float8e5m2",
+        20 => "float8e5m2fnuz",
+        23 => "float4e2m1",
+        _ => "float8e8m0",
+    }
+}
+
+/// That weights are such numbers, of tensors by their names and types. They are costed as the real numbers that they are:
+/// steps between them grow with their magnitude, and the metric has weights on a grid of equal steps.
+pub(crate) fn note(weights: &[(String, i32)]) -> Option<Note> {
+    let named: Vec<String> =
+        weights.iter().map(|(tensor, number)| format!("{} ({})", clean(tensor), name(*number))).collect();
+    let text = format!(
+        "weights of floating-point numbers of few bits are taken as real numbers, for they lie on no grid of equal steps of \
+         their own width; a bit width quantizes them anew: {}",
+        listed(&named)
+    );
+    (!named.is_empty()).then(|| Note::new(NoteKind::Assumed, text).mended_by(Mend::FindSteps))
 }
 
 /// How a pattern is read.

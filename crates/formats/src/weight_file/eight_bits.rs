@@ -37,12 +37,13 @@ pub(super) fn widened(tensor: WeightTensor, number: i32) -> Result<WeightTensor,
         return Err(unsupported!("tensor {name:?} has {found} floats of 8 bits; at most {MAX_WIDENED} are widened"));
     }
     let values = few::widened(number, &bytes);
-    Ok(WeightTensor { tensor: Tensor::from_f32(tensor.tensor.shape, &values), eight_bits: true, ..tensor })
+    Ok(WeightTensor { tensor: Tensor::from_f32(tensor.tensor.shape, &values), eight_bits: Some(number), ..tensor })
 }
 
 /// The content with such weights times their scales, which are no tensors of their own any more.
 pub(super) fn scaled(mut content: Content) -> Result<Content, Fault> {
-    let total: usize = content.tensors.iter().filter(|t| t.eight_bits).map(|t| t.tensor.element_count()).sum();
+    let total: usize =
+        content.tensors.iter().filter(|t| t.eight_bits.is_some()).map(|t| t.tensor.element_count()).sum();
     if total > MAX_WIDENED {
         return Err(unsupported!("{total} floats of 8 bits; at most {MAX_WIDENED} of a file are widened"));
     }
@@ -52,13 +53,17 @@ pub(super) fn scaled(mut content: Content) -> Result<Content, Fault> {
     let mut named = Vec::new();
     for place in 0..content.tensors.len() {
         let tensor = &content.tensors[place];
-        let Some(stem) = tensor.name.strip_suffix("weight").filter(|_| tensor.eight_bits) else { continue };
+        let Some(stem) = tensor.name.strip_suffix("weight").filter(|_| tensor.eight_bits.is_some()) else { continue };
         let Some(&scale) = SCALES.iter().find_map(|name| places.get(&format!("{stem}{name}"))) else { continue };
         named.push(format!("{} · {}", tensor.name, content.tensors[scale].name));
         content.tensors[place].tensor = times(tensor, &content.tensors[scale])?;
         content.tensors[place].transforms.clear();
         taken[scale] = true;
     }
+    let of_weights = |tensor: &WeightTensor| Some((tensor.name.clone(), tensor.eight_bits?));
+    let is_matrix = |tensor: &&WeightTensor| tensor.shape.len() > 1 && tensor.eight_bits != Some(E8M0);
+    let weights: Vec<(String, i32)> = content.tensors.iter().filter(is_matrix).filter_map(of_weights).collect();
+    content.notes.extend(few::note(&weights));
     if named.is_empty() {
         return Ok(content);
     }
@@ -137,7 +142,8 @@ mod tests {
             ..tensor("a.weight_scale_inv", scales, &vec![0; numbers.len()])
         };
         let content = scaled(vec![weights, scale].into()).ok()?;
-        assert_eq!((content.tensors.len(), content.notes.len()), (1, 1));
+        // Of the grid that they lie on, and of the scales.
+        assert_eq!((content.tensors.len(), content.notes.len()), (1, 2));
         Some(content.tensors[0].tensor.to_f32().expect("real"))
     }
 

@@ -76,8 +76,8 @@ pub struct WeightTensor {
     pub transforms: Vec<WeightTransform>,
     /// Scale and zero point, where the file stores integers with them.
     pub quantization: Option<WeightQuantization>,
-    /// Whether the file has floating-point numbers of 8 bits, which are widened here.
-    eight_bits: bool,
+    /// The number in `onnx.proto` of the type of 8 bits that the file has, which is widened here.
+    eight_bits: Option<i32>,
 }
 
 impl WeightTensor {
@@ -89,7 +89,7 @@ impl WeightTensor {
             return Err(invalid!("tensor {name:?} of {data_type} and shape {shape:?} has {found} bytes"));
         }
         let tensor = Tensor { data_type, shape: shape.clone(), encoding: Encoding::Raw, chunks: vec![bytes] };
-        Ok(Self { name, shape, tensor, transforms: Vec::new(), quantization: None, eight_bits: false })
+        Ok(Self { name, shape, tensor, transforms: Vec::new(), quantization: None, eight_bits: None })
     }
 
     /// The elements row-major: those of the file where they are stored so, else a copy.

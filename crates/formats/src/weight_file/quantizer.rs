@@ -298,12 +298,5 @@ fn integers(
     let data_type = tensor.data_type;
     let quantization = WeightQuantization { scales, zero_points, grid: Grid::MidTread, data_type, clip: None };
     let (name, shape) = (weight.name.clone(), weight.shape.clone());
-    Ok(WeightTensor {
-        name,
-        shape,
-        tensor,
-        transforms: Vec::new(),
-        quantization: Some(quantization),
-        eight_bits: false,
-    })
+    Ok(WeightTensor { name, shape, tensor, transforms: Vec::new(), quantization: Some(quantization), eight_bits: None })
 }

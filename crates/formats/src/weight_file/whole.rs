@@ -91,7 +91,7 @@ fn put_in_place(
 /// The weight of a recipe in the place of what it is made of.
 fn weight(recipe: &Recipe<'_>, tensor: Tensor) -> WeightTensor {
     let (name, shape) = (recipe.name.clone(), tensor.shape.clone());
-    WeightTensor { name, shape, tensor, transforms: Vec::new(), quantization: None, eight_bits: false }
+    WeightTensor { name, shape, tensor, transforms: Vec::new(), quantization: None, eight_bits: None }
 }
 
 /// That a spectral norm of a weight with two equal axes may be along either.

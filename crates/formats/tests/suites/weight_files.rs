@@ -201,6 +201,8 @@ fn floats_of_8_bits_are_widened_and_scaled() {
     assert_eq!(weights(&network, 1), [1.0, 2.0, -0.5, 1.0 / 65536.0]);
     let told = "weights of 8-bit floats are multiplied by the scales beside them: a.weight · a.weight_scale";
     assert!(texts(network.notes()).iter().any(|note| note == told), "{:?}", network.notes());
+    let note = network.notes().iter().find(|note| note.mend() == Some(Mend::FindSteps)).expect("a note of their grid");
+    assert!(note.text().ends_with("a.weight (float8e4m3fn), b.weight (float8e5m2)"), "{note}");
     let wrong = [entry("a.weight", "F8_E4M3", "[2,2]", 0, 4), entry("a.weight_scale", "F32", "[3]", 4, 16)];
     let wrong = safetensors(&format!("{{{}}}", wrong.join(",")), &[0; 16]);
     assert!(problem(read(wrong)).contains("\"a.weight\" of shape [2, 2] has \"a.weight_scale\" of shape [3]"));
