@@ -104,7 +104,7 @@ pub use layer::{
 pub use mapping::{Mapping, map_file};
 pub use names::Names;
 pub use network::{Absent, Mark, Network, NetworkBuilder, NotCosted};
-pub use note::{Note, NoteKind, and_more};
+pub use note::{Note, NoteKind, and_more, grouped};
 pub use op::{Binary, BinaryKind, Coordinates, Interpolation, Nearest, Op, Reduction, Unary};
 pub use pool::{PadMode, Pool, PoolAxis};
 pub use quant::{Quant, Rounding};

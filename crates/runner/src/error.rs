@@ -112,7 +112,7 @@ pub enum RunnerError {
     #[error(transparent)]
     Sample(#[from] SampleError),
     /// A label that no class of the network has.
-    #[error("image {image} has label {label}; the network has {classes} classes, 0 to {}", classes.saturating_sub(1))]
+    #[error("image {image}, counted from 0, has label {label}; the network has {classes} classes, 0 to {}", classes.saturating_sub(1))]
     Label {
         /// The image, counted from 0.
         image: usize,

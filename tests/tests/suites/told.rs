@@ -216,7 +216,10 @@ fn traps_of_images_are_told_or_refused() {
         .any(|offset| run(&["--label-offset", offset]).1.contains("no more images are right than a guess would have"));
     assert!(at_chance);
     let refused = [
-        ("--label-offset=-1", "error: image 0 has label -1; the network has 10 classes, 0 to 9; --label-offset N"),
+        (
+            "--label-offset=-1",
+            "error: image 0, counted from 0, has label -1; the network has 10 classes, 0 to 9; --label-offset N",
+        ),
         ("--label-offset=9", "error: image 12 has label 10; the network has 10 classes, 0 to 9; --label-offset N"),
     ];
     check_all(refused, |&(option, expected)| {
@@ -390,7 +393,7 @@ fn a_layer_that_nobody_reads_is_named_by_every_command_and_counted_by_none() {
         .node("Conv", &["x", "v"], &["dead"])
         .node("Relu", &["dead"], &["deader"]);
     std::fs::write(folder.path().join("net.onnx"), model.bytes()).expect("writable");
-    let note = "note: layer \"Conv_dead\" is left out, for no output of the network depends on it; 3888 MACs an image";
+    let note = "note: layer \"Conv_dead\" is left out, for no output of the network depends on it; 3,888 MACs an image";
     let commands: [&[&str]; 6] = [
         &["esn", "net.onnx"],
         &["inspect", "net.onnx"],

@@ -105,7 +105,7 @@ impl TraceOptions {
     pub fn image_of(&self, samples: &dyn Samples) -> anyhow::Result<usize> {
         match usize::try_from(self.image - 1).ok().filter(|&place| place < samples.len()) {
             Some(place) => Ok(place),
-            None => bail!("--image {}: there are {} images", self.image, samples.len()),
+            None => bail!("--image {}: there are {} images, counted from 0", self.image, samples.len()),
         }
     }
 }

@@ -170,13 +170,14 @@ fn read_labels(path: &Path, name: &str, (header, bytes): (Header, Vec<u8>)) -> R
 fn class(index: usize, label: f64) -> Result<usize, String> {
     match label >= 0.0 && label.fract() == 0.0 && label <= u32::MAX.into() {
         true => Ok(label as usize),
-        false => Err(format!("that of image {index} is {label}; expected a class number from 0")),
+        false => Err(format!("that of image {index}, counted from 0, is {label}; expected a class number from 0")),
     }
 }
 
 /// The class whose number is 1 where all others are 0.
 fn one_hot((index, row): (usize, &[f64])) -> Result<usize, String> {
-    let wrong = || format!("those of image {index} are not one 1 among zeros: {:?}", &row[..row.len().min(8)]);
+    let wrong =
+        || format!("those of image {index}, counted from 0, are not one 1 among zeros: {:?}", &row[..row.len().min(8)]);
     let place = row.iter().position(|&number| number == 1.0).ok_or_else(wrong)?;
     let others = row.iter().enumerate().filter(|(other, _)| *other != place);
     if others.into_iter().all(|(_, &number)| number == 0.0) { Ok(place) } else { Err(wrong()) }

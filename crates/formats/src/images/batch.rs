@@ -91,12 +91,15 @@ fn labels(pickle: &Pickle<'_>, id: Id) -> Result<Vec<usize>, Fault> {
     let class = |index: usize, number: i64| {
         u32::try_from(number)
             .map(|class| class as usize)
-            .map_err(|_| invalid!("the label of image {index} is {number}"))
+            .map_err(|_| invalid!("the label of image {index}, counted from 0, is {number}"))
     };
     if let Some(ids) = pickle.get(id).elements() {
         let number = |id: Id| if let Object::Integer(number) = *pickle.get(id) { Some(number) } else { None };
         let label = |(index, &id): (usize, &Id)| {
-            class(index, number(id).ok_or_else(|| invalid!("the label of image {index} is no whole number"))?)
+            class(
+                index,
+                number(id).ok_or_else(|| invalid!("the label of image {index}, counted from 0, is no whole number"))?,
+            )
         };
         return ids.iter().enumerate().map(label).collect();
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use network::{LayerId, Mend, Network, NetworkBuilder, NetworkError, Note, NoteKind};
+use network::{LayerId, Mend, Network, NetworkBuilder, NetworkError, Note, NoteKind, grouped};
 
 use crate::names::listed;
 
@@ -31,7 +31,9 @@ fn divided(network: &Network) -> Option<Note> {
         let whole = macs.saturating_mul(batch);
         format!(
             "{axis} of input {name:?} {shape:?} is taken as a batch of {batch}: costs are those of one image, \
-             {macs} MACs; a run of the graph has {whole}"
+             {} MACs; a run of the graph has {}",
+            grouped(macs),
+            grouped(whole)
         )
     };
     (batch > 1).then(|| Note::new(NoteKind::Assumed, text()).mended_by(Mend::NoBatchAxis))

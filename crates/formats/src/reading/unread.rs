@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use network::{MacLayer, NetworkBuilder, Note, NoteKind, ValueId};
+use network::{MacLayer, NetworkBuilder, Note, NoteKind, ValueId, grouped};
 
 use super::fault::{Fault, unsupported};
 
@@ -69,7 +69,7 @@ impl Unread {
         };
         Some(Note::new(
             NoteKind::LeftOut,
-            format!("{what}; {macs} MACs an image that are not counted, nor written to files"),
+            format!("{what}; {} MACs an image that are not counted, nor written to files", grouped(macs)),
         ))
     }
 }
@@ -108,7 +108,7 @@ mod tests {
             let note = unread.note().map(|note| note.to_string()).unwrap_or_default();
             assert_eq!(note.contains("\"layer1\""), layers > 0, "{note}");
             let macs = layers * 3 * 3 * 9 * 16;
-            assert_eq!(note.contains(&format!("{macs} MACs an image")), layers > 0, "{note}");
+            assert_eq!(note.contains(&format!("{} MACs an image", grouped(macs as u128))), layers > 0, "{note}");
         });
     }
 

@@ -143,7 +143,7 @@ fn pickles_that_are_no_batch_are_refused_and_nothing_of_them_runs() {
         (changed(b"U\x02u1", b"U\x02f4"), "6144 bytes cannot be an array of shape [2, 3072] of f4"),
         (changed(b"M\x02\x00", b"M\xff\xff"), "6144 bytes cannot be an array of shape [65535, 3072] of u1"),
         (changed(b"\x89T", b"\x88T"), "an array in column order"),
-        (changed(b"K\x02e", b"J\xff\xff\xff\xffe"), "the label of image 1 is -1"),
+        (changed(b"K\x02e", b"J\xff\xff\xff\xffe"), "the label of image 1, counted from 0, is -1"),
         (changed(b"cnumpy\ndtype", b"cevil_\ndtype"), "elements of no known type"),
     ];
     check_all(cases, |(bytes, expected)| {

@@ -505,7 +505,7 @@ fn layers_that_no_output_depends_on_are_named_and_are_none() {
         .node("Relu", &["dead"], &["deader"])
         .read();
     assert_eq!((network.layers().len(), network.graph().nodes().len()), (1, 1));
-    let expected = "layer \"Conv_dead\" is left out, for no output of the network depends on it; 1728 MACs an image that \
+    let expected = "layer \"Conv_dead\" is left out, for no output of the network depends on it; 1,728 MACs an image that \
                     are not counted, nor written to files";
     assert_eq!(texts(network.notes()), [expected]);
     // What only the body of a loop reads is read.

@@ -328,23 +328,23 @@ fn archives_hold_images_and_labels() {
         (vec![("x", pixels()), ("y", labels("(3,)", &[1, 2, 3]))], "3 labels for 2 images"),
         (
             vec![("x", pixels()), ("y", labels("(2,)", &[1, -2]))],
-            "labels y: that of image 1 is -2; expected a class number from 0",
+            "labels y: that of image 1, counted from 0, is -2; expected a class number from 0",
         ),
         (
             vec![("x", pixels()), ("y", npy("<f4", "(2,)", &[0.0f32, 0.5].map(f32::to_le_bytes).concat()))],
-            "image 1 is 0.5",
+            "image 1, counted from 0, is 0.5",
         ),
         (
             vec![("x", pixels()), ("y", npy("|u1", "(2, 2)", &[1, 0, 1, 1]))],
-            "those of image 1 are not one 1 among zeros",
+            "those of image 1, counted from 0, are not one 1 among zeros",
         ),
         (
             vec![("x", pixels()), ("y", npy("|u1", "(2, 2)", &[1, 0, 0, 0]))],
-            "those of image 1 are not one 1 among zeros",
+            "those of image 1, counted from 0, are not one 1 among zeros",
         ),
         (
             vec![("x", pixels()), ("y", npy("|u1", "(2, 2)", &[1, 0, 2, 1]))],
-            "those of image 1 are not one 1 among zeros",
+            "those of image 1, counted from 0, are not one 1 among zeros",
         ),
         (
             vec![("x", pixels()), ("y", npy("|u1", "(2, 1, 1)", &[1, 0]))],

@@ -3,19 +3,7 @@
 use std::collections::HashSet;
 
 use esn::Quarters;
-
-/// A count with thousands separators: `40,551,040`.
-pub fn grouped(n: u128) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+pub use network::grouped;
 
 /// A count of things by their singular: `1 image`, `500 images`, `2 classes`.
 pub fn counted(n: u128, what: &str) -> String {
@@ -41,6 +29,15 @@ pub fn short(x: f64) -> String {
         None if x == x.trunc() => format!("{x:.0}"),
         None => format!("{x:.2}"),
     }
+}
+
+/// A factor with three significant digits: `0.000532`, `1.00`, `12.3`, `1,234`.
+pub fn factor(x: f64) -> String {
+    if x >= 1000.0 {
+        return grouped(x.round() as u128);
+    }
+    let before_point = if x > 0.0 { x.log10().floor() as i32 + 1 } else { 1 };
+    format!("{x:.*}", (3 - before_point).max(0) as usize)
 }
 
 /// An energy: `78.34 nJ`.
@@ -113,6 +110,8 @@ mod tests {
         assert_eq!((counted(2, "class"), counted(0, "point")), ("2 classes".into(), "0 points".into()));
         assert_eq!(grouped_quarters(Quarters(2_354_473)), "588,618.25");
         assert_eq!((short(62_046_401.0), short(12.0), short(0.5)), ("62.05M".into(), "12".into(), "0.50".into()));
+        let factors = [0.000_532_4, 0.1, 1.0, 12.34, 250.0, 1234.0, 0.0].map(factor);
+        assert_eq!(factors, ["0.000532", "0.100", "1.00", "12.3", "250", "1,234", "0.00"]);
         assert_eq!((joules(78.34e-9), joules(0.0), joules(1e-15)), ("78.34 nJ".into(), "0 J".into(), "1.00 fJ".into()));
     }
 

@@ -8,7 +8,7 @@ use runner::{
 };
 
 use super::number::{
-    fraction, grouped, grouped_quarters, joules, one_line, seconds, short, tail, telling_width, with_unit,
+    factor, fraction, grouped, grouped_quarters, joules, one_line, seconds, short, tail, telling_width, with_unit,
 };
 use super::summary::{energies, totals};
 use super::table::{render, table};
@@ -261,7 +261,7 @@ fn idle_line(hardware: &Hardware, total: &HardwareRun) -> String {
     }
     let ideal = total.check.expected_cycles as f64;
     let bound = total.bound_by().map_or(String::new(), |bound| format!(", bound by {bound}"));
-    format!("{text}{bound}; {:.3} × the cycles of the ideal engine\n", total.cycles().to_f64() / ideal)
+    format!("{text}{bound}; {} × the cycles of the ideal engine\n", factor(total.cycles().to_f64() / ideal))
 }
 
 /// What hardware that is not ideal makes of the network: where its energy goes, how fast it is, what its memory holds.
