@@ -120,10 +120,7 @@ impl Builder<'_> {
         q: ActivationQuantization,
         (data_type, shape): (DataType, Vec<usize>),
     ) -> ValueId {
-        let whole = format!("{name}/quantize");
-        let inputs = [vec![value], self.parameters(&whole, q, data_type)].concat();
-        let op = Op::QuantizeLinear { axis: 0 };
-        let value = self.emit(&whole, "QUANTIZE", op, inputs, (data_type, shape.clone()));
+        let value = self.emit_quantize(name, value, q, (data_type, shape.clone()));
         self.dequantized(name, value, q, (data_type, shape))
     }
 
@@ -135,12 +132,21 @@ impl Builder<'_> {
         value: ValueId,
         shape: &[usize],
     ) -> Result<(), Fault> {
-        let name = format!("{}/quantize", operation.name);
         let (q, data_type) = (self.quantization(tensor)?, self.data_type(tensor)?);
-        let inputs = [vec![value], self.parameters(&name, q, data_type)].concat();
-        let form = (data_type, super::layout::ours(shape));
-        let value = self.emit(&name, "QUANTIZE", Op::QuantizeLinear { axis: 0 }, inputs, form);
+        let value = self.emit_quantize(&operation.name, value, q, (data_type, super::layout::ours(shape)));
         self.assign(tensor, value, shape)
+    }
+
+    fn emit_quantize(
+        &mut self,
+        name: &str,
+        value: ValueId,
+        q: ActivationQuantization,
+        form: (DataType, Vec<usize>),
+    ) -> ValueId {
+        let name = format!("{name}/quantize");
+        let inputs = [vec![value], self.parameters(&name, q, form.0)].concat();
+        self.emit(&name, "QUANTIZE", Op::QuantizeLinear { axis: 0 }, inputs, form)
     }
 
     /// Scale and zero point as constants of the graph.
