@@ -13,9 +13,9 @@ use network::{Bias, Binary, LayerId, Network, Op, ValueId};
 use testkit::{Net, check_all, quantized_weights, shared, shared_network, weights};
 
 /// Made-up images of so many numbers.
-struct Numbers {
-    count: usize,
-    size: usize,
+pub(crate) struct Numbers {
+    pub count: usize,
+    pub size: usize,
 }
 
 impl Samples for Numbers {

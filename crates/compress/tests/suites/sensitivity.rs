@@ -4,28 +4,13 @@ use compress::{
     Choice, CompressError, Granularity, KernelExecutor, Original, QuantizeOptions, ReestimateOptions, Sensitivity,
     SensitivityPlan, SharedCost, StepRule, quantize, reestimate, sensitivity,
 };
-use inference::{Sample, SampleError, Samples, Session};
+use inference::{Samples, Session};
 use network::Network;
 use network::architectures::{Architecture, Family, Shortcut, build};
 
-use testkit::{check_all, weights};
+use testkit::check_all;
 
-/// Made-up images of so many numbers.
-struct Numbers {
-    count: usize,
-    size: usize,
-}
-
-impl Samples for Numbers {
-    fn len(&self) -> usize {
-        self.count
-    }
-
-    fn sample(&self, index: usize) -> Result<Sample, SampleError> {
-        let values = weights(700 + index as u64, self.size).iter().map(|x| x * 4.0).collect();
-        Ok(Sample { values, label: None })
-    }
-}
+use crate::reestimate::Numbers;
 
 const IMAGES: Numbers = Numbers { count: 6, size: 3 * 8 * 8 };
 
