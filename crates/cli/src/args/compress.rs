@@ -227,21 +227,26 @@ pub struct QuantizationOptions {
     ])]
     pub allocate: Option<(SharedCost, f64)>,
 
-    /// Images that --allocate looks at, spread evenly over those of --calibrate
-    #[arg(long, value_name = "N", default_value_t = 128, value_parser = at_least_one, requires = "allocate")]
+    /// Images that --allocate looks at
+    ///
+    /// They are spread evenly over those of --calibrate.
+    #[arg(
+        long, value_name = "N", default_value_t = 128, value_parser = at_least_one, requires = "allocate",
+        hide_short_help = true
+    )]
     pub allocate_images: usize,
 
     /// Quantize some layers in another way, as this TOML file says
     ///
     /// The file has a table [[layers]] for each of them, with `layer`, its name, and any of `bits`, `mid-rise`,
     /// `granularity` and `step`.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub layer_options: Option<PathBuf>,
 
     /// Restore the norm of each filter's weights
     ///
     /// The shift of its mean is left to --reestimate-bn.
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub bias_correction: bool,
 
     /// Bit width of the first layer, where it is another
@@ -306,10 +311,10 @@ pub struct StatisticsOptions {
     #[arg(long)]
     pub reestimate_bn: bool,
 
-    /// Unlabeled images for --reestimate-bn and --allocate, as --images of `simulate`
+    /// Unlabeled images for these, as --images of `simulate`
     ///
-    /// A folder is sampled evenly over its classes.
-    #[arg(long, value_name = "PATH", visible_alias = "images")]
+    /// They are those of --reestimate-bn and of --allocate. A folder is sampled evenly over its classes.
+    #[arg(long, value_name = "PATH", alias = "images")]
     pub calibrate: Option<PathBuf>,
 
     /// Use so many of them at most
