@@ -112,7 +112,7 @@ fn one_number_is_two_classes_on_either_side_of_a_threshold() {
     assert!(unclear.status == Some(2) && unclear.stderr.contains(asked), "{}", unclear.stderr);
     assert!(unclear.stderr.contains("--threshold X says where"), "{}", unclear.stderr);
     let run = simulate(&logit(0.0).returning("logit"), &[0, 1, 2, 0, 0], &[]);
-    let wrong = "image 2 has label 2; the network has 2 classes, 0 to 1";
+    let wrong = "image 2, counted from 0, has label 2; the network has 2 classes, 0 to 1";
     assert!(run.status == Some(2) && run.stderr.contains(wrong), "{}", run.stderr);
 }
 

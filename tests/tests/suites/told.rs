@@ -220,7 +220,10 @@ fn traps_of_images_are_told_or_refused() {
             "--label-offset=-1",
             "error: image 0, counted from 0, has label -1; the network has 10 classes, 0 to 9; --label-offset N",
         ),
-        ("--label-offset=9", "error: image 12 has label 10; the network has 10 classes, 0 to 9; --label-offset N"),
+        (
+            "--label-offset=9",
+            "error: image 12, counted from 0, has label 10; the network has 10 classes, 0 to 9; --label-offset N",
+        ),
     ];
     check_all(refused, |&(option, expected)| {
         let (status, error) = run(&[option]);
@@ -297,7 +300,10 @@ fn parts_and_labels_of_data_sets_are_told() {
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
     let (status, said) = run(&["cifar.tar.gz"]);
-    assert!(status == Some(2) && said.contains("image 1 has label 99; the network has 10 classes"), "{said}");
+    assert!(
+        status == Some(2) && said.contains("image 1, counted from 0, has label 99; the network has 10 classes"),
+        "{said}"
+    );
     let (status, said) = run(&["cifar.tar.gz", "--coarse-labels"]);
     let part = "note: images are those of cifar-100-binary/test.bin in the archive";
     assert!(status == Some(0) && said.contains(part), "{said}");
@@ -337,7 +343,7 @@ fn a_plan_chooses_how_images_are_read_as_the_options_do() {
         ("path = \"photos\"\nexif = false", Some(0), "1 run in"),
         ("path = \"photos\"\nexif = true\nstrict = false", Some(0), "0 run in"),
         ("path = \"photos\"\nstrict = true", Some(2), "files that are not read: 1 .heic (1/a.heic)"),
-        ("path = \"fine.bin\"", Some(2), "image 1 has label 99; the network has 10 classes"),
+        ("path = \"fine.bin\"", Some(2), "image 1, counted from 0, has label 99; the network has 10 classes"),
         ("path = \"fine.bin\"\ncoarse-labels = true", Some(0), "1 run in"),
         ("path = \"photos\"\ncoarse-labels = true", Some(2), "coarse ones beside fine ones are those of CIFAR-100"),
     ];
@@ -366,7 +372,7 @@ fn folders_that_are_numbers_are_told_where_they_do_not_fit() {
             "from 1",
             (1..=10).collect(),
             Some(2),
-            "image 9 has label 10; the network has 10 classes, 0 to 9; labels are counted from 1: --label-offset=-1",
+            "image 9, counted from 0, has label 10; the network has 10 classes, 0 to 9; labels are counted from 1: --label-offset=-1",
         ),
     ];
     check_all(cases, |(name, classes, status, expected)| {
