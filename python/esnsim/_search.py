@@ -43,6 +43,8 @@ class Space:
         self.layers: list[str] = []
         #: By layer, ways to quantize it, the cheapest first.
         self.choices: list[list[dict[str, Any]]] = []
+        #: By layer, what each of its ways costs. Pruned filters make all of them cheaper: the first measurement counts.
+        self._costs: list[dict[str, int]] = []
         self.seeds: list[Genome] = []
         self._allotments: list[tuple[int, bool, dict[str, Any]]] = []
 
@@ -51,20 +53,20 @@ class Space:
         sensitivity = found["sensitivity"]["layers"]
         if not self.layers:
             self.layers = [layer["layer"] for layer in sensitivity]
-            self.choices = [[] for _ in sensitivity]
-        for known, layer in zip(self.choices, sensitivity):
-            new = [_way(choice) for choice in layer["choices"]]
-            costs = {_key(_way(choice)): choice["cost"] for choice in layer["choices"]}
-            known.extend(way for way in new if way not in known)
-            known.sort(key=lambda way: costs.get(_key(way), way["bits"]))
+            self._costs = [{} for _ in sensitivity]
+        for costs, layer in zip(self._costs, sensitivity):
+            for choice in layer["choices"]:
+                costs.setdefault(_key(choice), choice["cost"])
         self._allotments.extend((fraction, reestimate, allotment) for allotment in found["frontier"])
 
     def settle(self) -> None:
-        """Finds the allotments among the ways that are known now."""
-        place = [{_key(way): index for index, way in enumerate(known)} for known in self.choices]
+        """Puts the ways that are known now in order, and finds the allotments among them."""
+        ordered = [sorted(costs, key=lambda key: (costs[key], key)) for costs in self._costs]
+        self.choices = [[json.loads(key) for key in keys] for keys in ordered]
+        places = [{key: index for index, key in enumerate(keys)} for keys in ordered]
         for fraction, reestimate, allotment in self._allotments:
-            ways = [_way(layer) for layer in allotment["layers"]]
-            self.seeds.append(Genome(fraction, reestimate, tuple(of[_key(way)] for of, way in zip(place, ways))))
+            choices = tuple(place[_key(layer)] for place, layer in zip(places, allotment["layers"]))
+            self.seeds.append(Genome(fraction, reestimate, choices))
 
     def entry(self, genome: Genome) -> dict[str, Any]:
         """A point as a `[[point]]` of a plan."""
@@ -80,12 +82,9 @@ class Space:
         return entry
 
 
-def _way(choice: dict[str, Any]) -> dict[str, Any]:
-    return {name: choice[name] for name in ("bits", "mid-rise", "granularity", "step")}
-
-
-def _key(way: dict[str, Any]) -> str:
-    return json.dumps(way, sort_keys=True)
+def _key(choice: dict[str, Any]) -> str:
+    """The way to quantize a layer that a document says among other things, as a text."""
+    return json.dumps({name: choice[name] for name in ("bits", "mid-rise", "granularity", "step")})
 
 
 class Study:
@@ -158,6 +157,8 @@ def search(network: str | os.PathLike[str] | Network | None = None, images: Imag
     """
     given = checked(cost=cost, accuracy=accuracy, store=store, seed=seed, memory=memory, threads=threads,
                     trials=trials, sensitivity_images=sensitivity_images, grid=grid)
+    if accuracy not in ACCURACIES:
+        raise BadArgument(f"accuracy is {accuracy!r}; expected one of {', '.join(ACCURACIES)}")
     if method not in METHODS:
         raise BadArgument(f"method is {method!r}; expected one of {', '.join(METHODS)}")
     fractions = _fractions(filters)
@@ -290,6 +291,8 @@ class Bench:
         if cost is None or right is None:
             return float("inf"), float("inf")
         of = row["images"] if self._given["accuracy"] == "agreement" else row["labelled"]
+        if of == 0:
+            raise BadArgument("images have no labels; accuracy=\"agreement\" with the network in float needs none")
         return float(_cost(cost, self._given["cost"])), 1.0 - right / of
 
     def frontier(self) -> list[Genome]:
@@ -301,6 +304,9 @@ class Bench:
                 found.append(genome)
         return found
 
+
+#: Accuracies of the engines on integers, which every point is run on.
+ACCURACIES = ("top1", "top5", "agreement")
 
 #: Costs of a point under the names of `pareto`.
 _COSTS = {"esn-a": "esn_a_macs", "esn-d": "esn_d_macs", "esn-d-filter": "esn_d_filter", "esn-a-weights": "esn_a",
@@ -327,7 +333,7 @@ def _seeds(space: Space, count: int) -> list[Genome]:
     kinds = list(dict.fromkeys((genome.fraction, genome.reestimate) for genome in space.seeds))
     each = max(1, count // len(kinds))
     own = ([genome for genome in space.seeds if (genome.fraction, genome.reestimate) == kind] for kind in kinds)
-    return [genome for genomes in own for genome in _spread(genomes, each)]
+    return [genome for genomes in own for genome in _spread(genomes, each)][:count]
 
 
 def _allocation(bench: Bench, space: Space, trials: int, _: int) -> None:

@@ -89,12 +89,28 @@ def test_wrong_arguments_are_told(tmp_path):
         ({"cost": "macs"}, "depends on pruning alone"),
         ({"cost": "cycles:nothing"}, "the plan has no hardware"),
         ({"trials": 0}, "trials is 0"),
+        ({"accuracy": "top2"}, "accuracy is 'top2'; expected one of top1, top5, agreement"),
     ]
     for options, expected in cases:
         with pytest.raises(esnsim.Error, match=expected):
             search(store, **options)
     with pytest.raises(TypeError, match="network is 3"):
         esnsim.search(3, images=IMAGES, store=store)
+
+
+def test_images_without_labels_are_told_and_agreement_needs_none(tmp_path):
+    numpy = pytest.importorskip("numpy")
+    images = numpy.load(ROOT / "traces/digits-test.npz")["images"][:40]
+    options = {"images": esnsim.Images(images, preprocess="unit"), "trials": 4, "sensitivity_images": 8, "method": "allocation"}
+    with pytest.raises(esnsim.BadArgument, match="images have no labels"):
+        esnsim.search(store=tmp_path / "a.sqlite", **options)
+    found = esnsim.search(store=tmp_path / "b.sqlite", accuracy="agreement", **options)
+    assert len(found.points) == 4
+
+
+def test_no_more_points_are_run_than_were_asked_for(tmp_path):
+    found = search(tmp_path / "n.sqlite", trials=1, statistics=esnsim.Images("embedded", limit=20), filters=(0, 0.1))
+    assert len(found.points) == 1
 
 
 def test_an_allocation_is_that_of_the_command(tmp_path):

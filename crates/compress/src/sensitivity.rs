@@ -22,6 +22,7 @@ use serde::Serialize;
 use crate::error::CompressError;
 use crate::reestimate::Original;
 use crate::ties::first_uses;
+use choices::Candidate;
 use measure::Measurement;
 
 pub use allocate::Allotment;
@@ -105,17 +106,30 @@ pub fn sensitivity(plan: &SensitivityPlan<'_>) -> Result<Sensitivity, CompressEr
     let errors = measurement.errors(&candidates, &|| {
         (plan.progress)(1 + done.fetch_add(1, Ordering::Relaxed), candidates.len());
     })?;
-    let layers = first_uses.iter().enumerate().filter(|(layer, first)| layer == *first).map(|(tensor, _)| {
+    let tensors = (0..first_uses.len()).filter(|&layer| first_uses[layer] == layer);
+    let layers = tensors.map(|tensor| {
         let own = candidates.iter().zip(&errors).filter(|(candidate, _)| candidate.tensor == tensor);
-        let measured = own.map(|(candidate, &error)| MeasuredChoice {
-            choice: candidate.choice.clone(),
-            cost: candidate.cost,
-            error,
-        });
-        let layer = plan.network.layers()[tensor].name.clone();
-        LayerSensitivity { layer, choices: undominated(measured.collect(), |measured| (measured.cost, measured.error)) }
+        layer_sensitivity(&plan.network.layers()[tensor].name, own)
     });
-    Ok(Sensitivity { images: images.len(), layers: layers.collect() })
+    Ok(Sensitivity { images: images.len(), layers: layers.collect::<Result<_, _>>()? })
+}
+
+/// What the ways to quantize one layer come to. A way whose outputs are not finite is none.
+fn layer_sensitivity<'a>(
+    layer: &str,
+    candidates: impl Iterator<Item = (&'a Candidate, &'a f64)>,
+) -> Result<LayerSensitivity, CompressError> {
+    let finite = candidates.filter(|(_, error)| error.is_finite());
+    let measured = finite.map(|(candidate, &error)| {
+        let (choice, cost) = (candidate.choice.clone(), candidate.cost);
+        MeasuredChoice { choice, cost, error }
+    });
+    let choices = undominated(measured.collect(), |measured| (measured.cost, measured.error));
+    let layer = layer.to_string();
+    match choices.is_empty() {
+        true => Err(CompressError::Layer { layer, problem: "no way to quantize it leaves finite outputs".to_string() }),
+        false => Ok(LayerSensitivity { layer, choices }),
+    }
 }
 
 /// Those of which none is both cheaper and better than another, the cheapest first; of equal ones the first.

@@ -50,6 +50,15 @@ impl SharedCost {
         Err(CompressError::Option { option: "allocate", problem })
     }
 
+    /// So many units of it a layer costs.
+    pub fn of(self, layer: &LayerEsn) -> u128 {
+        match self {
+            SharedCost::EsnA => layer.esn_a_quarters_macs,
+            SharedCost::EsnD => layer.esn_d_macs,
+            SharedCost::EsnDFilter => layer.esn_d_filter,
+        }
+    }
+
     /// What every layer of a quantized network costs, in units, in the order of [`Network::layers`].
     ///
     /// # Errors
@@ -58,12 +67,7 @@ impl SharedCost {
     pub fn of_layers(self, network: &Network) -> Result<Vec<u128>, CompressError> {
         let of_layer = |(index, layer): (usize, &network::MacLayer)| match network.weights(LayerId(index))? {
             LayerWeights::Quantized { codes, .. } => {
-                let esn = LayerEsn::new(&codes, layer.geometry.positions(), BitConvention::default());
-                Ok(match self {
-                    SharedCost::EsnA => esn.esn_a_quarters_macs,
-                    SharedCost::EsnD => esn.esn_d_macs,
-                    SharedCost::EsnDFilter => esn.esn_d_filter,
-                })
+                Ok(self.of(&LayerEsn::new(&codes, layer.geometry.positions(), BitConvention::default())))
             }
             LayerWeights::Float(_) => Err(CompressError::Layer {
                 layer: layer.name.clone(),

@@ -35,6 +35,13 @@ impl<'a> Measurement<'a> {
         let run = Run::new(&measurement.task.network, images, memory_bytes)?;
         measurement.outputs = measurement.finish(run, &measurement.task.network, 0)?;
         measurement.spread = spread(&measurement.outputs, measurement.outputs.len() / images.0.len());
+        if !(measurement.spread.is_finite() && measurement.spread > 0.0) {
+            let problem = format!(
+                "the network says the same of {} of them, or nothing finite; expected images that it tells apart",
+                images.0.len()
+            );
+            return Err(CompressError::Option { option: "images", problem });
+        }
         Ok(measurement)
     }
 
@@ -75,7 +82,7 @@ impl<'a> Measurement<'a> {
         let outputs = self.finish(run.branch(&network, &others)?, &network, node)?;
         let squares = self.outputs.iter().zip(&outputs).map(|(y, moved)| (f64::from(*y) - f64::from(*moved)).powi(2));
         let moved: f64 = squares.sum();
-        Ok(if moved == 0.0 { 0.0 } else { moved / self.spread })
+        Ok(moved / self.spread)
     }
 
     /// Outputs of a run that goes on from a node.

@@ -25,7 +25,11 @@ fn choice(bits: u32, mid_rise: bool) -> Choice {
 }
 
 fn measured(network: &Network, choices: &[Choice], reestimate: bool) -> Result<Sensitivity, CompressError> {
-    sensitivity(&SensitivityPlan {
+    sensitivity(&plan(network, choices, reestimate))
+}
+
+fn plan<'a>(network: &'a Network, choices: &'a [Choice], reestimate: bool) -> SensitivityPlan<'a> {
+    SensitivityPlan {
         network,
         original: Original::from(network),
         images: &IMAGES,
@@ -34,7 +38,7 @@ fn measured(network: &Network, choices: &[Choice], reestimate: bool) -> Result<S
         cost: &|network| SharedCost::EsnD.of_layers(network),
         reestimate,
         progress: &|_, _| {},
-    })
+    }
 }
 
 /// Outputs of all images, computed one image after another.
@@ -110,6 +114,9 @@ fn nothing_to_measure_is_refused() {
     let network = small();
     let message = measured(&network, &[], false).expect_err("no choice").to_string();
     assert!(message.starts_with("choices: there is none"), "{message}");
+    let one = sensitivity(&SensitivityPlan { limit: 1, ..plan(&network, &[choice(2, true)], false) });
+    let message = one.expect_err("one image tells nothing").to_string();
+    assert!(message.starts_with("images: the network says the same of 1 of them"), "{message}");
     check_all([0.0, -1.0, f64::NAN, f64::INFINITY], |&budget| {
         let message = SharedCost::EsnA.units(budget).expect_err("no budget").to_string();
         assert!(message.contains("expected a number above 0"), "{message}");

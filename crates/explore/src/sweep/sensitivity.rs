@@ -1,6 +1,6 @@
 //! How much each layer of a network of a plan bears, by any cost that layers add up to.
 
-use compress::{Choice, CompressError, Original, PruneOptions, Sensitivity, SensitivityPlan};
+use compress::{Choice, CompressError, Original, PruneOptions, Sensitivity, SensitivityPlan, SharedCost};
 use network::Network;
 use runner::LayerCost;
 
@@ -66,9 +66,9 @@ impl Workshop<'_> {
             found.ok_or_else(|| refuse(format!("the plan has no hardware {name:?}")))
         };
         let of_layer: Box<dyn Fn(&LayerCost) -> u128> = match cost {
-            Cost::EsnA => Box::new(|layer| layer.esn.esn_a_quarters_macs),
-            Cost::EsnD => Box::new(|layer| layer.esn.esn_d_macs),
-            Cost::EsnDFilter => Box::new(|layer| layer.esn.esn_d_filter),
+            Cost::EsnA => Box::new(|layer| SharedCost::EsnA.of(&layer.esn)),
+            Cost::EsnD => Box::new(|layer| SharedCost::EsnD.of(&layer.esn)),
+            Cost::EsnDFilter => Box::new(|layer| SharedCost::EsnDFilter.of(&layer.esn)),
             Cost::EsnAWeights => Box::new(|layer| layer.esn.esn_a_quarters),
             Cost::EsnDWeights => Box::new(|layer| layer.esn.esn_d),
             Cost::EffectiveMacs => Box::new(|layer| layer.nonzero_macs),
