@@ -85,6 +85,12 @@ pub fn option(mend: Mend) -> String {
         Mend::PlanAnalogAccuracy => "analog-accuracy = true in the plan runs images on analog hardware",
         Mend::DrawWeights => "esn and simulate draw synthetic ones by --synthetic-weights SEED",
         Mend::FindSteps => "--find-step takes them as they lie",
+        Mend::ChangePreprocessing => "--preprocess, --scale, --mean and --std change that",
+        Mend::RefusePassedOver => "--strict makes that an error",
+        Mend::KeepOrientation => "--no-exif takes them as they are stored",
+        Mend::ChooseOutput => "--output NAME chooses another",
+        Mend::ChangeThreshold => "--threshold X sets another",
+        Mend::CountLabelsFromZero => "--label-offset 0 counts them from 0",
     };
     words.to_string()
 }

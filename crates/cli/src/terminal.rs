@@ -1,5 +1,6 @@
 //! What a user sees beside results: notes, bars and errors on standard error, results on standard output.
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -7,7 +8,7 @@ use std::time::Instant;
 use anyhow::Context;
 use esnsim::{ImageNote, Progress, Stage};
 use indicatif::{ProgressBar, ProgressStyle};
-use network::Note;
+use network::{Mend, Note};
 use report::text::{counted, one_line, seconds as time};
 
 use crate::mend::option;
@@ -36,42 +37,19 @@ pub fn say(text: &str) {
 
 /// Shows notes of the library, a line each, with the options that change what they tell.
 pub fn notes<'a>(notes: impl IntoIterator<Item = &'a Note>) {
-    for note in notes {
-        match note.mend() {
-            Some(mend) => say(&format!("{note}; {}", option(mend))),
-            None => say(&note.to_string()),
-        }
-    }
+    notes.into_iter().for_each(|note| say_with(note, note.mend()));
 }
 
 /// Shows what was decided about images, and the options that decide otherwise.
 pub fn image_notes<'a>(notes: impl Iterator<Item = &'a ImageNote>) {
-    for decided in notes {
-        say(&match decided {
-            ImageNote::DividedBy255 | ImageNote::AsTheyAre(..) => {
-                format!("{decided}; --preprocess, --scale, --mean and --std change that")
-            }
-            ImageNote::Bytes
-            | ImageNote::SignedBytes
-            | ImageNote::Resized(..)
-            | ImageNote::Converted(..)
-            | ImageNote::Folders(..)
-            | ImageNote::Arrays(..)
-            | ImageNote::EmptyClasses(_)
-            | ImageNote::Part(_)
-            | ImageNote::LabelFile(_)
-            | ImageNote::NoLabelFile(_)
-            | ImageNote::Clipped(..)
-            | ImageNote::Map(..)
-            | ImageNote::OutputOfReference(..)
-            | ImageNote::NoLabels(..) => decided.to_string(),
-            ImageNote::PassedOver(_) => format!("{decided} (--strict: an error)"),
-            ImageNote::Turned(..) => format!("{decided} (--no-exif: as they are stored)"),
-            ImageNote::Output(..) => format!("{decided}; --output NAME chooses another"),
-            ImageNote::Threshold(_) => format!("{decided} (--threshold X: another threshold)"),
-            ImageNote::LabelsFromOne => format!("{decided} (--label-offset 0: from 0)"),
-        });
-    }
+    notes.for_each(|decided| say_with(decided, decided.mend()));
+}
+
+fn say_with(told: &dyn Display, mend: Option<Mend>) {
+    say(&match mend {
+        Some(mend) => format!("{told}; {}", option(mend)),
+        None => told.to_string(),
+    });
 }
 
 /// A bar on a terminal, silence in a pipe.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use formats::images::{
     ArrayLayout, ImageChoices, ImageError, ImageOptions, Images, Labels, NetworkInput, PassedOver, Preprocessing,
 };
-use network::{DataType, Network, Note, NoteKind, ValueId};
+use network::{DataType, Mend, Network, Note, NoteKind, ValueId};
 use report::write_file;
 use runner::{AnswerRequest, Decision, ImageSamples, embedded_images, embedded_preprocessing};
 
@@ -93,6 +93,34 @@ pub enum ImageNote {
     Clipped(usize, usize),
     /// A manifest has these columns beside that of the files, and none is named as labels are.
     NoLabels(Vec<String>),
+}
+
+impl ImageNote {
+    /// What decides otherwise.
+    pub fn mend(&self) -> Option<Mend> {
+        match self {
+            ImageNote::DividedBy255 | ImageNote::AsTheyAre(..) => Some(Mend::ChangePreprocessing),
+            ImageNote::PassedOver(_) => Some(Mend::RefusePassedOver),
+            ImageNote::Turned(..) => Some(Mend::KeepOrientation),
+            ImageNote::Output(..) => Some(Mend::ChooseOutput),
+            ImageNote::Threshold(_) => Some(Mend::ChangeThreshold),
+            ImageNote::LabelsFromOne => Some(Mend::CountLabelsFromZero),
+            ImageNote::Bytes
+            | ImageNote::SignedBytes
+            | ImageNote::Resized(..)
+            | ImageNote::Converted(..)
+            | ImageNote::Folders(..)
+            | ImageNote::Arrays(..)
+            | ImageNote::EmptyClasses(_)
+            | ImageNote::Part(_)
+            | ImageNote::LabelFile(_)
+            | ImageNote::NoLabelFile(_)
+            | ImageNote::Clipped(..)
+            | ImageNote::Map(..)
+            | ImageNote::OutputOfReference(..)
+            | ImageNote::NoLabels(..) => None,
+        }
+    }
 }
 
 impl std::fmt::Display for ImageNote {

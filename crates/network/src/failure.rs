@@ -92,6 +92,18 @@ pub enum Mend {
     SayInputLayout,
     /// A file has the sizes of weights and no values.
     DrawWeights,
+    /// Images were prepared in a way that nobody chose.
+    ChangePreprocessing,
+    /// Files among images were passed over.
+    RefusePassedOver,
+    /// Pictures were turned as they say themselves.
+    KeepOrientation,
+    /// One of several outputs was taken.
+    ChooseOutput,
+    /// Class 1 begins at a threshold that nobody chose.
+    ChangeThreshold,
+    /// Labels were counted from 1, as the number of outputs suggests.
+    CountLabelsFromZero,
 }
 
 impl fmt::Display for Mend {
@@ -130,6 +142,12 @@ impl fmt::Display for Mend {
             Mend::SayInputLayout => "say in the preprocessing where the channels lie in the network's input",
             Mend::PlanAnalogAccuracy => "let the plan ask for the accuracy of analog engines",
             Mend::DrawWeights => "ask for synthetic weights",
+            Mend::ChangePreprocessing => "give the preprocessing",
+            Mend::RefusePassedOver => "refuse such files",
+            Mend::KeepOrientation => "take pictures as they are stored",
+            Mend::ChooseOutput => "name another output",
+            Mend::ChangeThreshold => "give another threshold",
+            Mend::CountLabelsFromZero => "say that labels are counted from 0",
             Mend::FindSteps => "look for their steps to take them as they lie",
         })
     }

@@ -1,5 +1,7 @@
 //! What mends an error, or changes what a note tells, in the words of the package: the argument that does it.
 
+use std::fmt::Display;
+
 use esnsim::ImageNote;
 use network::{Mend, Note};
 use report::text::one_line;
@@ -46,40 +48,29 @@ pub(crate) fn argument(mend: Mend) -> String {
         Mend::PlanAnalogAccuracy => "analog-accuracy = true in the plan runs images on analog hardware",
         Mend::DrawWeights => "synthetic_weights=SEED of read draws them",
         Mend::FindSteps => "find_step=True takes them as they lie",
+        Mend::ChangePreprocessing => "preprocess= of esnsim.Images changes that",
+        Mend::RefusePassedOver => "a plan that is strict in [images] refuses them",
+        Mend::KeepOrientation => "exif = false in [images] of a plan takes them as they are stored",
+        Mend::ChooseOutput => "output=\"NAME\" of esnsim.Images chooses another",
+        Mend::ChangeThreshold => "threshold=X of esnsim.Images sets another",
+        Mend::CountLabelsFromZero => "label_offset=0 of esnsim.Images counts them from 0",
     };
     words.to_string()
 }
 
 /// A note as one line, with the argument that changes what it tells.
 pub(crate) fn note(note: &Note) -> String {
-    one_line(&match note.mend() {
-        Some(mend) => format!("{note}; {}", argument(mend)),
-        None => note.to_string(),
-    })
+    with_argument(note, note.mend())
 }
 
-/// What was decided about images as one line, with the argument of `esnsim.Images` that decides otherwise.
+/// What was decided about images as one line, with the argument that decides otherwise.
 pub(crate) fn image_note(decided: &ImageNote) -> String {
-    one_line(&match decided {
-        ImageNote::DividedBy255 | ImageNote::AsTheyAre(..) => format!("{decided}; preprocess= changes that"),
-        ImageNote::Bytes
-        | ImageNote::SignedBytes
-        | ImageNote::Resized(..)
-        | ImageNote::Converted(..)
-        | ImageNote::Folders(..)
-        | ImageNote::Arrays(..)
-        | ImageNote::EmptyClasses(_)
-        | ImageNote::Part(_)
-        | ImageNote::LabelFile(_)
-        | ImageNote::NoLabelFile(_)
-        | ImageNote::Clipped(..)
-        | ImageNote::Map(..)
-        | ImageNote::OutputOfReference(..)
-        | ImageNote::PassedOver(_)
-        | ImageNote::Turned(..)
-        | ImageNote::NoLabels(..) => decided.to_string(),
-        ImageNote::Output(..) => format!("{decided}; output=\"NAME\" chooses another"),
-        ImageNote::Threshold(_) => format!("{decided} (threshold=X: another threshold)"),
-        ImageNote::LabelsFromOne => format!("{decided} (label_offset=0: from 0)"),
+    with_argument(decided, decided.mend())
+}
+
+fn with_argument(told: &dyn Display, mend: Option<Mend>) -> String {
+    one_line(&match mend {
+        Some(mend) => format!("{told}; {}", argument(mend)),
+        None => told.to_string(),
     })
 }

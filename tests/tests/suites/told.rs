@@ -272,8 +272,8 @@ fn pictures_that_are_passed_over_turned_or_clipped_are_told() {
     };
     let (status, text) = run(&[]);
     let expected = [
-        "note: 1 file in the place of the images is not read: 1 .heic (3/c.heic) (--strict: an error)",
-        "2 of 10 pictures are turned as their EXIF orientation says, which torchvision does not do (--no-exif: as they are",
+        "note: 1 file in the place of the images is not read: 1 .heic (3/c.heic); --strict makes that an error",
+        "2 of 10 pictures are turned as their EXIF orientation says, which torchvision does not do; --no-exif takes them as",
         "1 of 10 pictures are grey with 16 bits, of which numbers above 255 become 255, as in Pillow",
         "10 images, 10 classes",
     ];
