@@ -197,6 +197,11 @@ def tables():
     z = model.tensor((40, 20), "int16", 1 / 65536, -32768)
     model.op("SOFTMAX", [y], [z], "SoftmaxOptions", 3, beta=0.5)
     add("softmax from int8", model, x, z, "int8", (40, 12), differs=True)
+    # Scales that LiteRT takes for powers of two although they are none, as those of calibrated ranges, and one that it does not.
+    for kind, name in [("LOGISTIC", "logistic"), ("TANH", "tanh")]:
+        for scale, differs in [(8 / 32767, True), (2**-12 * 1.0006, True), (16 / 32767, kind == "TANH"), (2**-12 * 1.0008, False)]:
+            behind(f"{name} of scale {scale}", one(kind, scale=1 / 32768, version=3), y_scale=scale, differs=differs)
+        behind(f"{name} to a range of 1", one(kind, scale=1 / 32767, version=3), y_scale=0.0004)
 
 
 layers()

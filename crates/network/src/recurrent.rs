@@ -196,7 +196,10 @@ impl Recurrent {
 
     /// Whether its outputs may lie on both sides of 0.
     pub fn is_signed(&self) -> bool {
-        let never_below = |direction: &Direction| direction.functions.last() == Some(&GateFunction::Relu);
+        let never_below = |direction: &Direction| match direction.functions.last() {
+            Some(GateFunction::Relu | GateFunction::Sigmoid) => true,
+            Some(GateFunction::Tanh) | None => false,
+        };
         !self.directions.iter().all(never_below)
     }
 }

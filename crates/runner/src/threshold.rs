@@ -176,7 +176,9 @@ fn input_type(graph: &Graph, node: &Node) -> Option<DataType> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use network::{ActivationQuantization, IntegerArithmetic, Network};
+    use network::{
+        ActivationQuantization, Cell, Direction, GateFunction, IntegerArithmetic, Network, Recurrent, RecurrentPart,
+    };
     use testkit::{Net, check_all};
 
     /// Puts something behind a value of one number for an image.
@@ -220,6 +222,24 @@ mod tests {
         net.same(Op::Binary(function), &[first, second])
     }
 
+    /// What the second node of an RNN with such states makes.
+    fn states(net: &mut Net, x: ValueId, function: GateFunction) -> ValueId {
+        let direction = Direction { reverse: false, functions: vec![function] };
+        let recurrent = Recurrent {
+            part: RecurrentPart::Outputs,
+            cell: Cell::Rnn,
+            directions: vec![direction],
+            matrices: 1,
+            steps_first: true,
+            lengths: None,
+            clip: None,
+            cell_clip: None,
+            integers: None,
+            inputs: Vec::new(),
+        };
+        net.same(Op::Recurrent(Box::new(recurrent)), &[x, x])
+    }
+
     fn column(net: &mut Net, x: ValueId) -> ValueId {
         net.node(Op::Slice { starts: vec![1], ends: vec![2], axes: vec![1], steps: vec![1] }, &[x], &[1, 1])
     }
@@ -233,8 +253,11 @@ mod tests {
     fn class_1_begins_where_the_operators_say() {
         /// What it is, the numbers of the last layer, what is behind it, and the threshold.
         type Case = (&'static str, usize, Behind, Option<f32>);
-        let cases: [Case; 23] = [
+        let cases: [Case; 26] = [
             ("a logit", 1, |_, x| x, Some(0.0)),
+            ("states of tanh", 1, |net, x| states(net, x, GateFunction::Tanh), Some(0.0)),
+            ("states of a sigmoid", 1, |net, x| states(net, x, GateFunction::Sigmoid), None),
+            ("states of relu", 1, |net, x| states(net, x, GateFunction::Relu), None),
             ("a logit less a constant", 1, |net, x| with_one(net, x, Binary::Sub), Some(0.0)),
             ("a sigmoid", 1, |net, x| unary(net, x, Unary::Sigmoid), Some(0.5)),
             ("another", 1, |net, x| unary(net, x, Unary::HardSigmoid { alpha: 0.2, beta: 0.5 }), Some(0.5)),

@@ -169,6 +169,28 @@ fn quantized_weights_are_written_as_they_are() {
     }
 }
 
+/// First states that a layer makes of the input are no products of the operator.
+#[test]
+fn a_layer_that_makes_the_first_states_is_written() {
+    let weights = model()
+        .input("x", &[STEPS as i64, 1, 3])
+        .node_with("ReduceSum", &["x", "first"], &["sum"], vec![])
+        .ints("first", &[0])
+        .floats("m", &[3, UNITS as i64], &reals(5, 3 * UNITS))
+        .node("MatMul", &["sum", "m"], &["h"])
+        .floats("w", &[1, 4 * UNITS as i64, 3], &reals(2, 4 * UNITS * 3))
+        .floats("r", &[1, 4 * UNITS as i64, UNITS as i64], &reals(3, 4 * UNITS * UNITS))
+        .node("LSTM", &["x", "w", "r", "", "", "h", "h"], &["y"]);
+    let network = read(weights.bytes());
+    let again = rewritten(&network);
+    assert_eq!((network.layers().len(), again.layers().len()), (3, 3));
+    let run = |network: &Network| {
+        let executor = FloatExecutor::from_file(network).expect("weights are there");
+        Session::new(network).expect("it runs").run(&reals(9, STEPS * 3), &executor, None).expect("a run")
+    };
+    assert_eq!(run(&network), run(&again));
+}
+
 #[test]
 fn the_commands_run_it_on_sequences() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -115,7 +115,7 @@ fn transposed_convolutions_give_what_the_default_kernels_give() {
 #[test]
 fn activations_of_16_bits_give_what_litert_gives() {
     let cases = Recorded::all("tflite-wide.json");
-    assert_eq!((cases.len(), cases.iter().filter(|case| case.default.is_some()).count()), (61, 4));
+    assert_eq!((cases.len(), cases.iter().filter(|case| case.default.is_some()).count()), (70, 9));
     assert_all_give(&cases, TfliteKernels::Optimized, |case| Some(case.default.as_deref().unwrap_or(&case.output)));
     let (refused, run): (Vec<Recorded>, Vec<Recorded>) =
         cases.into_iter().partition(|case| case.name == "softmax from int8");
@@ -246,6 +246,27 @@ fn recurrent_operators_that_are_not_run_say_why() {
     ];
     let expected = expected.map(|(name, reason)| (name.to_string(), Some(reason.to_string())));
     assert_eq!(reasons, expected);
+}
+
+/// A recorded LSTM whose operator reads another tensor at one of its places.
+fn lstm_with(place: usize, tensor: i32) -> Result<Network, network::NetworkError> {
+    let case =
+        Recorded::all("tflite-recurrent.json").into_iter().find(|case| case.name == "lstm").expect("it is recorded");
+    let mut file = case.file;
+    let inputs = [0, 1, 2, 3, 4, 5, 6, 7, 8, -1, -1, -1, 9, 10, 11, 12];
+    let bytes: Vec<u8> = inputs.iter().flat_map(|index: &i32| index.to_le_bytes()).collect();
+    let start = file.windows(bytes.len()).position(|window| window == bytes).expect("the operator has these inputs");
+    file[start + 4 * place..][..4].copy_from_slice(&tensor.to_le_bytes());
+    read(file)
+}
+
+#[test]
+fn an_lstm_without_one_of_its_matrices_is_refused() {
+    assert!(lstm_with(9, -1).is_ok(), "the file as it is");
+    check_all([2, 3, 4, 6, 7, 8], |&place| {
+        let message = network::chain(&lstm_with(place, -1).expect_err("a matrix is missing"));
+        assert!(message.contains("input") && !message.contains('\n'), "{message}");
+    });
 }
 
 /// Every image is the first step of an SVDF, which is said.

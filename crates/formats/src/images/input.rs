@@ -46,7 +46,9 @@ impl NetworkInput {
         let value = graph.value(input);
         let mut shape = value.shape.clone()?;
         // Where sequences run side by side, an example is one of them.
-        shape.get_mut(..=network.batch_axis()).unwrap_or_default().rotate_right(1);
+        if let Some(before) = shape.get_mut(..=network.batch_axis()) {
+            before.rotate_right(1);
+        }
         let layout = said.or_else(|| layout_in(network, input, shape.len()));
         Some(Self { shape, data_type: value.data_type, layout, is_said: said.is_some() })
     }

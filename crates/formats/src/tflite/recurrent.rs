@@ -39,6 +39,11 @@ pub(super) fn lstm(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(),
     if operation.optional(1).is_some() != operation.optional(5).is_some() {
         return Err(invalid!("one of its two matrices of the input gate is left out"));
     }
+    // The other gates have both.
+    [2, 3, 4, 6, 7, 8].into_iter().try_for_each(|matrix| operation.input(matrix).map(|_| ()))?;
+    if operation.optional(PROJECTION.1).is_none() && outputs != units {
+        return Err(invalid!("{outputs} outputs of {units} units, and no projection"));
+    }
     let of_input = sequence.matrices(b, operation, &OF_INPUT, [units, sequence.depth])?;
     let mut of_state = sequence.matrices(b, operation, &OF_STATE, [units, outputs])?;
     of_state.extend(sequence.matrices(b, operation, &[PROJECTION], [outputs, units])?);

@@ -169,7 +169,12 @@ pub(super) fn vectors(
             return Err(not_run!("its input {name:?} is no constant"));
         };
         match elements(constant, name)? {
-            Elements::Real(values) if values.len() == units => all.extend(values),
+            Elements::Real(values) if values.len() == units => {
+                if let Some(wrong) = values.iter().find(|value| !value.is_finite()) {
+                    return Err(invalid!("{name:?} has {wrong}; expected finite numbers"));
+                }
+                all.extend(values);
+            }
             Elements::Real(values) => return Err(invalid!("{} numbers in {name:?}; expected {units}", values.len())),
             Elements::Int(..) => return Err(not_run!("its input {name:?} holds integers")),
         }

@@ -21,8 +21,11 @@ pub(super) fn logistic(
     output: &ActivationQuantization,
     kernels: TfliteKernels,
 ) -> Result<IntegerOp, Fault> {
-    check(input, output)?;
-    let argument = Argument::new(input.scale, 0..=0)?;
+    // Of TANH alone LiteRT takes a scale near 2^−15 for it.
+    if output.scale != 2f32.powi(-OUTPUT_BITS) {
+        return Err(other_levels());
+    }
+    let argument = Argument::of_integers(input, output, 0..=0)?;
     if kernels == TfliteKernels::Optimized && argument.exponent.is_some() {
         return Ok(tabulate(input, output, Some(Unary::Sigmoid), fixed_point_sigmoid));
     }
@@ -41,8 +44,7 @@ pub(super) fn tanh(
     output: &ActivationQuantization,
     kernels: TfliteKernels,
 ) -> Result<IntegerOp, Fault> {
-    check(input, output)?;
-    let argument = Argument::new(input.scale, 0..=1)?;
+    let argument = Argument::of_integers(input, output, 0..=1)?;
     if let (TfliteKernels::Optimized, Some(exponent)) = (kernels, argument.exponent) {
         // Of one fraction bit less, the integer of gemmlowp is twice the one of the file.
         let twice = |x: i32| (x << exponent).clamp(i32::from(i16::MIN), i32::from(i16::MAX));
@@ -57,13 +59,16 @@ pub(super) fn tanh(
     }))
 }
 
-/// LiteRT has these operators without zero points, and with all fraction bits in the output.
-fn check(input: &ActivationQuantization, output: &ActivationQuantization) -> Result<(), Fault> {
-    let is_wide = |q: &ActivationQuantization| q.min == i32::from(i16::MIN) && q.zero_point == 0;
-    if !is_wide(input) || !is_wide(output) || output.scale != 1.0 / (1 << OUTPUT_BITS) as f32 {
-        return Err(not_run!("of 16 bits it is handled without zero points, and with a scale of 2^−15 of its output"));
-    }
-    Ok(())
+fn other_levels() -> Fault {
+    not_run!("of 16 bits it is handled without zero points, and with a scale of 2^−15 of its output")
+}
+
+/// The power of two that LiteRT takes a scale for, where it takes it for one: a range of ±8 over 32,767 has a scale of
+/// 1.00003 · 2^−12.
+fn power_of_two(scale: f32) -> Option<i32> {
+    let exponent = scale.ln() * (1.0 / std::f32::consts::LN_2);
+    let nearest = exponent.round();
+    ((exponent - nearest).abs() < 1e-3).then_some(nearest as i32)
 }
 
 /// From the integer of a file to an argument of the sigmoid of which 2^9 are one value of the table.
@@ -75,8 +80,22 @@ struct Argument {
 }
 
 impl Argument {
+    /// LiteRT has these operators without zero points, and with all fraction bits in the output.
+    fn of_integers(
+        input: &ActivationQuantization,
+        output: &ActivationQuantization,
+        exponents: std::ops::RangeInclusive<i32>,
+    ) -> Result<Self, Fault> {
+        let is_wide = |q: &ActivationQuantization| q.min == i32::from(i16::MIN) && q.zero_point == 0;
+        if !is_wide(input) || !is_wide(output) || power_of_two(output.scale) != Some(-OUTPUT_BITS) {
+            return Err(other_levels());
+        }
+        Self::new(input.scale, exponents)
+    }
+
     fn new(scale: f32, exponents: std::ops::RangeInclusive<i32>) -> Result<Self, Fault> {
-        if let Some(exponent) = exponents.into_iter().find(|&n| scale == 2f32.powi(n - INPUT_BITS)) {
+        let exponent = power_of_two(scale).map(|power| power + INPUT_BITS);
+        if let Some(exponent) = exponent.filter(|exponent| exponents.contains(exponent)) {
             return Ok(Self { multiplier: 3 << exponent, shift: 0, exponent: Some(exponent) });
         }
         let mut multiplier = f64::from(scale) * f64::from(3 << INPUT_BITS);

@@ -266,6 +266,18 @@ fn the_graph_tells_where_the_channels_lie() {
 }
 
 #[test]
+fn an_input_of_no_axes_has_no_batch_to_move() {
+    let network = model()
+        .input("x", &[])
+        .ints("to", &[1, 1])
+        .node("Reshape", &["x", "to"], &["r"])
+        .weights("w", &[1, 2])
+        .node("MatMul", &["r", "w"], &["y"])
+        .read();
+    assert!(NetworkInput::of(&network, None).unwrap().example().is_empty());
+}
+
+#[test]
 fn a_layout_is_said_of_arrays_alone() {
     let folder = tempfile::tempdir().unwrap();
     let options = ImageOptions { layout: AS_IS, ..ImageOptions::default() };

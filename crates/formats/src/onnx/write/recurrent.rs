@@ -31,11 +31,17 @@ struct Layers {
 }
 
 impl Writer<'_> {
-    /// Whether the product of a layer belongs to a recurrent operator, whose node has its weights.
+    /// Whether the product of a layer belongs to a recurrent operator, whose node has its weights. What such a node reads
+    /// behind its products, as its first states, is a value like any other.
     pub(super) fn is_of_recurrent(&self, id: LayerId) -> bool {
-        let graph = self.network.graph();
-        let mut readers = graph.readers(self.network.layers()[id.0].output).iter();
-        readers.any(|&reader| matches!(graph.node(reader).op, Op::Recurrent(_)))
+        let (graph, product) = (self.network.graph(), self.network.layers()[id.0].output);
+        graph.readers(product).iter().map(|&reader| graph.node(reader)).any(|node| match &node.op {
+            Op::Recurrent(recurrent) => {
+                let products = node.inputs.len() - recurrent.inputs.len();
+                node.inputs[..products].contains(&Some(product))
+            }
+            _ => false,
+        })
     }
 
     /// Adds a recurrent operator where its outputs are made.
