@@ -63,6 +63,7 @@ impl Plan {
         let output = output.or(graph.outputs().first().copied());
         let output = output.ok_or_else(|| invalid("the graph", "it has no output".to_string()))?;
         check_operators(graph)?;
+        check_batch_axis(network)?;
         check_recurrent(network)?;
         check_order(graph, input, output)?;
         let input_value = graph.value(input);
@@ -200,14 +201,19 @@ fn is_whole(graph: &Graph, node: &Node) -> bool {
     is_one && types.all(|other| other.is_some_and(|other| !other.is_real())) && is_computed_on_integers(function, first)
 }
 
-/// Checks that layers stand for all products of recurrent operators, and that each image has its sequences by itself.
-fn check_recurrent(network: &Network) -> Result<(), InferenceError> {
-    let graph = network.graph();
+/// Images of a run lie one after another.
+fn check_batch_axis(network: &Network) -> Result<(), InferenceError> {
     if network.batch() > 1 && network.batch_axis() > 0 {
         let problem =
             format!("the {} images of a run lie on axis {}; expected axis 0", network.batch(), network.batch_axis());
         return Err(unsupported("the input", problem));
     }
+    Ok(())
+}
+
+/// Checks that layers stand for all products of recurrent operators, and that each image has its sequences by itself.
+fn check_recurrent(network: &Network) -> Result<(), InferenceError> {
+    let graph = network.graph();
     for node in graph.nodes() {
         let Op::Recurrent(recurrent) = &node.op else { continue };
         let (batch, layers) = (network.batch(), recurrent_layers(graph, node));

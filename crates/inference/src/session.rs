@@ -9,7 +9,7 @@ use crate::arrangement::{arrange, restore};
 use crate::array::{Array, Buffers, Input};
 use crate::error::{InferenceError, Problem};
 use crate::executor::MacExecutor;
-use crate::ops::{self, Asked, ValueSpec, Walk, integer_range};
+use crate::ops::{self, Asked, Walk, integer_range, shaped};
 use crate::plan::{Plan, Step};
 
 /// Who is shown each MAC layer of a run: the layer, its input as the executor gets it, and the executor's output.
@@ -203,8 +203,8 @@ impl Session {
             step.inputs.iter().map(|source| self.value(&workspace.values, source.value)).collect();
         let walk = Walk::new(recurrent, &inputs).map_err(|problem| problem.at(&step.name))?;
         let made = walk.run(&mut |asked: Asked<'_>| self.products(&step.recurrent[asked.value], &asked, mac))?;
-        let shaped = |(data, spec): (Vec<f32>, &ValueSpec)| Array::new(spec.shape.clone(), data);
-        Ok(made.states.into_iter().zip(&step.specs).map(shaped).collect())
+        let states = made.states.into_iter().zip(&step.specs).map(|(data, spec)| shaped(data, spec));
+        states.collect::<Result<_, _>>().map_err(|problem| problem.at(&step.name))
     }
 
     /// The products of states with the weights of all these layers, side by side.

@@ -49,15 +49,16 @@ pub fn divide_by_power_of_two(x: i32, exponent: u32) -> i32 {
 pub fn high_product_16(a: i32, b: i32) -> i32 {
     let product = a * b;
     let nudge = if product >= 0 { 1 << 14 } else { 1 - (1 << 14) };
-    saturated((product + nudge) / (1 << 15))
+    saturated_16(i64::from((product + nudge) / (1 << 15)))
 }
 
-fn saturated(x: i32) -> i32 {
-    x.clamp(i32::from(i16::MIN), i32::from(i16::MAX))
+/// The nearest 16-bit integer.
+pub fn saturated_16(x: i64) -> i32 {
+    x.clamp(i64::from(i16::MIN), i64::from(i16::MAX)) as i32
 }
 
 fn shift_left(x: i32, amount: u32) -> i32 {
-    saturated(x << amount)
+    saturated_16(i64::from(x) << amount)
 }
 
 /// A constant of 32 bits in 16.
@@ -92,7 +93,7 @@ fn exp_of_a_quarter(x: i32) -> i32 {
     let cube = high_product_16(square, x);
     let fourth = divide_by_power_of_two(high_product_16(square, square), 2);
     let higher = divide_by_power_of_two(high_product_16(fourth + cube, third) + square, 1);
-    saturated(at_centre + high_product_16(at_centre, x + higher))
+    saturated_16(i64::from(at_centre + high_product_16(at_centre, x + higher)))
 }
 
 /// `2 / (1 + x)` with two integer bits, of `x` from 0 to 1 without any.

@@ -93,7 +93,7 @@ pub use activation::ActivationQuantization;
 pub use draw::Draw;
 pub use error::{NetworkError, chain};
 pub use failure::{Cause, ErrorKind, Failure, Mend};
-pub use fixed_point::{divide_by_power_of_two, fixed_point_sigmoid, fixed_point_tanh, high_product_16};
+pub use fixed_point::{divide_by_power_of_two, fixed_point_sigmoid, fixed_point_tanh, high_product_16, saturated_16};
 pub use geometry::{Geometry, GeometryError, GeometrySpec};
 pub use graph::{Graph, ModelError, Node, Value};
 pub use ids::{LayerId, NodeId, ValueId};

@@ -6,6 +6,7 @@
 //! instead and gives the real numbers that the integers of the output stand for.
 
 use crate::activation::ActivationQuantization;
+use crate::fixed_point::divide_by_power_of_two;
 
 /// From `sum = Σ (q_x − z_x)(q_w − z_w) + bias`, the bias an integer, to the integer of the output.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,11 +115,7 @@ pub fn multiply_fixed_point(x: i32, multiplier: i32, shift: i32) -> i32 {
     let shifted = saturated(i64::from(x) << left);
     let product = i64::from(shifted) * i64::from(multiplier);
     let nudge = if product >= 0 { 1 << 30 } else { 1 - (1 << 30) };
-    let high = saturated((product + nudge) / (1 << 31));
-    let mask = (1i64 << right) - 1;
-    let remainder = i64::from(high) & mask;
-    let threshold = (mask >> 1) + i64::from(high < 0);
-    (high >> right) + i32::from(remainder > threshold)
+    divide_by_power_of_two(saturated((product + nudge) / (1 << 31)), right)
 }
 
 /// `x · multiplier · 2^(shift − 31)`, rounded once, ties up. `shift` is −31…30.

@@ -12,7 +12,8 @@ use super::fused::Fused;
 use super::operation::Operation;
 use super::quantization::Multiplier;
 use super::steps::{
-    BIASES, LayerIntegers, OF_INPUT, OF_STATE, PEEPHOLES, STATES, Steps, cell_clip, check_lstm, steps_first,
+    BIASES, LayerIntegers, OF_INPUT, OF_STATE, PEEPHOLES, STATES, Steps, cell_clip, check_lstm, integer_biases,
+    steps_first, weights_of,
 };
 use crate::reading::fault::{Fault, not_run};
 
@@ -50,10 +51,7 @@ pub(super) fn lstm(b: &mut Builder<'_>, operation: &Operation<'_>, units: usize)
     };
     let (mut of_input, mut of_state) = (Vec::new(), Vec::new());
     for ((_, matrix), bias) in OF_INPUT.into_iter().zip(BIASES) {
-        let values = b.known_ints(operation.input(bias)?, units)?;
-        if values.len() != units || b.data_type(operation.input(bias)?)? != DataType::I32 {
-            return Err(not_run!("its biases are no 32-bit integers, one a unit"));
-        }
+        let values = integer_biases(b, operation.input(bias)?, units)?;
         of_input.push(layer(b, operation.input(matrix)?, x_q, Some(values))?);
     }
     for (_, matrix) in OF_STATE {
@@ -69,11 +67,7 @@ fn layer(
     input: ActivationQuantization,
     bias: Option<Vec<i64>>,
 ) -> Result<LayerIntegers, Fault> {
-    let q = b.integers_of(matrix, DataType::I8)?;
-    if q.zero_point != 0 {
-        return Err(not_run!("its weights have a zero point of {}; LiteRT takes 0", q.zero_point));
-    }
-    let scale = q.scale * input.scale;
+    let scale = weights_of(b, matrix, DataType::I8)?.scale * input.scale;
     let multiplier = Multiplier::new(f64::from(scale / IntegerCell::PRODUCT.scale))?;
     let bias = bias.map(|values| Bias::Integer { values, scales: vec![scale] });
     let requantization = Some(multiplier.rounding_to(IntegerCell::PRODUCT));

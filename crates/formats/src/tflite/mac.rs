@@ -343,11 +343,8 @@ impl Draft {
             _ => self.rule(b, x_q, y_q, weights)?,
         };
         let rule = Some(Requantization { rule, output: clamped });
-        let name = format!("{}/dequantize", operation.name);
-        let parameters = b.parameters(&name, x_q, b.data_type(self.x)?);
-        let op = Op::DequantizeLinear { axis: 0 };
-        let form = (DataType::F32, self.input_shape.clone());
-        let x = b.emit(&name, "DEQUANTIZE", op, [vec![self.input], parameters].concat(), form);
+        let form = (b.data_type(self.x)?, self.input_shape.clone());
+        let x = b.dequantized(&operation.name, self.input, x_q, form);
         let mut value = self.add(b, operation, source, bias, Some((x_q, rule)), x)?;
         if (clamped.min, clamped.max) != (y_q.min, y_q.max) {
             let real = |q: i32| (q - y_q.zero_point) as f32 * y_q.scale;
@@ -355,12 +352,8 @@ impl Draft {
             let name = format!("{}/activation", operation.name);
             value = b.emit(&name, "ACTIVATION", op, vec![value], (DataType::F32, self.layer_shape.clone()));
         }
-        let name = format!("{}/quantize", operation.name);
-        let data_type = b.data_type(output)?;
-        let parameters = b.parameters(&name, y_q, data_type);
-        let inputs = [vec![value], parameters].concat();
-        let form = (data_type, self.layer_shape.clone());
-        let value = b.emit(&name, "QUANTIZE", Op::QuantizeLinear { axis: 0 }, inputs, form);
+        let form = (b.data_type(output)?, self.layer_shape.clone());
+        let value = b.emit_quantize(&operation.name, value, y_q, form);
         self.finish(b, operation, value)
     }
 

@@ -137,7 +137,8 @@ impl Builder<'_> {
         self.assign(tensor, value, shape)
     }
 
-    fn emit_quantize(
+    /// Real numbers as the integers of a value.
+    pub(super) fn emit_quantize(
         &mut self,
         name: &str,
         value: ValueId,

@@ -1,7 +1,7 @@
 //! What goes from step to step in UNIDIRECTIONAL_SEQUENCE_LSTM and UNIDIRECTIONAL_SEQUENCE_RNN.
 
 use network::{
-    ActivationQuantization, Bias, Cell, Direction, GateFunction, Recurrent, RecurrentInput, RecurrentPart,
+    ActivationQuantization, Bias, Cell, DataType, Direction, GateFunction, Recurrent, RecurrentInput, RecurrentPart,
     Requantization, Tensor,
 };
 
@@ -149,6 +149,28 @@ fn check_real(b: &Builder<'_>, operation: &Operation<'_>, matrices: std::ops::Ra
 pub(super) fn check_states(b: &Builder<'_>, operation: &Operation<'_>, states: &[usize]) -> Result<(), Fault> {
     let is_fed = |index: &usize| operation.optional(*index).is_none_or(|tensor| !b.slots[tensor].info.variable);
     if states.iter().any(is_fed) { Err(not_run!("its first states are no variables")) } else { Ok(()) }
+}
+
+/// How a matrix of integers of this type is quantized.
+pub(super) fn weights_of(b: &Builder<'_>, matrix: usize, data_type: DataType) -> Result<ActivationQuantization, Fault> {
+    let q = b.integers_of(matrix, data_type)?;
+    match q.zero_point {
+        0 => Ok(q),
+        other => Err(not_run!("its weights have a zero point of {other}; LiteRT takes 0")),
+    }
+}
+
+/// Biases of 32-bit integers, one a unit.
+pub(super) fn integer_biases(b: &Builder<'_>, tensor: usize, units: usize) -> Result<Vec<i64>, Fault> {
+    let data_type = b.data_type(tensor)?;
+    if data_type != DataType::I32 {
+        return Err(not_run!("its biases are {}; 32-bit integers are handled", data_type.name()));
+    }
+    let values = b.known_ints(tensor, units)?;
+    match values.len() == units {
+        true => Ok(values),
+        false => Err(invalid!("{} biases in {:?}; expected {units}", values.len(), b.slots[tensor].info.name)),
+    }
 }
 
 /// Vectors of one number a unit, one after another; zeros where one is left out.

@@ -16,7 +16,7 @@ use super::fused::Fused;
 use super::operation::Operation;
 use super::quantization::Multiplier;
 use super::recurrent::{Product, real_input, stepped};
-use super::steps::{LayerIntegers, check_states, vectors};
+use super::steps::{LayerIntegers, check_states, integer_biases, vectors, weights_of};
 use crate::reading::fault::{Fault, invalid, not_run};
 use crate::reading::shape::per_image;
 
@@ -112,22 +112,16 @@ fn on_integers(b: &mut Builder<'_>, operation: &Operation<'_>, units: usize) -> 
         return Err(not_run!("LiteRT has RELU on integers, and its activation function is {fused:?}"));
     }
     let x = b.integers_of(operation.input(0)?, DataType::I8)?;
-    let feature = b.integers_of(operation.input(FEATURE)?, DataType::I8)?;
+    let feature = weights_of(b, operation.input(FEATURE)?, DataType::I8)?;
     let (time, state, data_type) = memory(b, operation)?;
     let output = b.integers_of(operation.output()?, DataType::I8)?;
-    if feature.zero_point != 0 || time.zero_point != 0 {
-        return Err(not_run!("its weights have a zero point other than 0"));
-    }
     // Scales are multiplied in 32-bit float. The activation function is left to the bounds of the output's type.
     let to_state = Multiplier::new(f64::from(x.scale * feature.scale / state.scale))?;
     let of_input = LayerIntegers { input: Some(x), bias: None, requantization: Some(to_state.rounding_to(state)) };
     let to_output = Multiplier::new(f64::from(state.scale * time.scale / output.scale))?;
     let bias = match operation.optional(BIAS) {
         Some(tensor) => {
-            let values = b.known_ints(tensor, units)?;
-            if values.len() != units || b.data_type(tensor)? != DataType::I32 {
-                return Err(not_run!("its biases are no 32-bit integers, one a unit"));
-            }
+            let values = integer_biases(b, tensor, units)?;
             Some(Bias::Integer { values, scales: vec![state.scale * time.scale] })
         }
         None => None,
@@ -139,7 +133,7 @@ fn on_integers(b: &mut Builder<'_>, operation: &Operation<'_>, units: usize) -> 
 /// How the weights of the steps, and what the steps have made, are quantized. LiteRT has 16 bits, LiteRT for
 /// microcontrollers 8 bits, too.
 fn memory(
-    b: &mut Builder<'_>,
+    b: &Builder<'_>,
     operation: &Operation<'_>,
 ) -> Result<(ActivationQuantization, ActivationQuantization, DataType), Fault> {
     let (time, state) = (operation.input(TIME)?, operation.input(STATE)?);
@@ -147,14 +141,8 @@ fn memory(
     if !matches!(data_type, DataType::I8 | DataType::I16) {
         return Err(not_run!("its weights of the steps are {}; 8- and 16-bit integers are handled", data_type.name()));
     }
-    let (time, state) = (b.integers_of(time, data_type)?, b.integers_of(state, data_type)?);
-    if data_type == DataType::I8 {
-        b.note(
-            NoteKind::Rounding,
-            "an SVDF with 8 bits for what its steps have made is computed as LiteRT for microcontrollers does, but where that \
-             overflows 8 bits, numbers saturate here",
-        );
-    } else if state.zero_point != 0 {
+    let (time, state) = (weights_of(b, time, data_type)?, b.integers_of(state, data_type)?);
+    if data_type == DataType::I16 && state.zero_point != 0 {
         return Err(not_run!("what its steps have made has a zero point of {}; LiteRT takes 0", state.zero_point));
     }
     Ok((time, state, data_type))
@@ -169,6 +157,13 @@ impl Numbers {
         sizes: &Sizes,
     ) -> Result<(), Fault> {
         let Sizes { batch, filters, units, steps } = *sizes;
+        if self.state.is_some_and(|(_, data_type)| data_type == DataType::I8) {
+            b.note(
+                NoteKind::Rounding,
+                "an SVDF with 8 bits for what its steps have made is computed as LiteRT for microcontrollers does, but where \
+                 that overflows 8 bits, numbers saturate here",
+            );
+        }
         let [ints_of_input, ints_of_state] = self.layers;
         let (x, _) = real_input(b, operation)?;
         let made = of_input.add(b, operation, x, ints_of_input)?;

@@ -2,7 +2,7 @@
 
 use network::{
     ActivationQuantization, IntegerFunction, IntegerOp, Unary, divide_by_power_of_two, fixed_point_multiplier,
-    high_product_16,
+    high_product_16, saturated_16,
 };
 
 use super::quantization::Multiplier;
@@ -118,11 +118,10 @@ pub(super) fn hard_swish(input: &Quantization, output: &Quantization) -> Result<
 }
 
 fn shift_left(x: i32, amount: i32) -> i32 {
-    let shifted = i64::from(x) << amount.clamp(0, 31);
-    shifted.clamp(i64::from(i16::MIN), i64::from(i16::MAX)) as i32
+    saturated_16(i64::from(x) << amount.clamp(0, 31))
 }
 
 /// The high half of the doubled product of 16-bit numbers, towards 0.
 fn high_product_towards_zero(a: i32, b: i32) -> i32 {
-    (a * b / (1 << 15)).clamp(i32::from(i16::MIN), i32::from(i16::MAX))
+    saturated_16(i64::from(a * b / (1 << 15)))
 }

@@ -3,7 +3,7 @@
 //! The reference kernels interpolate between 256 values of the sigmoid, and `tanh(x) = 2·sigmoid(2x) − 1`. The optimized
 //! kernels do the same, but have the arithmetic of gemmlowp where the scale is the power of two that it takes.
 
-use network::{ActivationQuantization, IntegerOp, Unary, fixed_point_sigmoid, fixed_point_tanh};
+use network::{ActivationQuantization, IntegerOp, Unary, fixed_point_sigmoid, fixed_point_tanh, saturated_16};
 
 use super::tables::tabulate;
 use crate::options::TfliteKernels;
@@ -47,7 +47,7 @@ pub(super) fn tanh(
     let argument = Argument::of_integers(input, output, 0..=1)?;
     if let (TfliteKernels::Optimized, Some(exponent)) = (kernels, argument.exponent) {
         // Of one fraction bit less, the integer of gemmlowp is twice the one of the file.
-        let twice = |x: i32| (x << exponent).clamp(i32::from(i16::MIN), i32::from(i16::MAX));
+        let twice = |x: i32| saturated_16(i64::from(x) << exponent);
         return Ok(tabulate(input, output, Some(Unary::Tanh), |x| fixed_point_tanh(twice(x), 3)));
     }
     let table = sigmoids();

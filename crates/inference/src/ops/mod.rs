@@ -23,7 +23,7 @@ use pooling::Statistic;
 
 pub(crate) use integer::check as check_integer;
 pub(crate) use quantize::integer_range;
-pub(crate) use recurrent::{Asked, Walk};
+pub(crate) use recurrent::{Asked, Walk, shaped};
 pub(crate) use resize::check_coordinates;
 pub(crate) use strided::{gather_strided, strides};
 pub(crate) use whole::is_computed as is_computed_on_integers;

@@ -33,7 +33,10 @@ pub fn short(x: f64) -> String {
 
 /// A factor with three significant digits: `0.000532`, `1.00`, `12.3`, `1,234`.
 pub fn factor(x: f64) -> String {
-    if x >= 1000.0 {
+    if !x.is_finite() {
+        return x.to_string();
+    }
+    if x.round() >= 1000.0 {
         return grouped(x.round() as u128);
     }
     let before_point = if x > 0.0 { x.log10().floor() as i32 + 1 } else { 1 };

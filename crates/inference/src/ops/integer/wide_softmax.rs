@@ -5,7 +5,9 @@
 //! y_k = e_k / Σ e                       the reciprocal from a table of 1 / (1 + x) on [0, 1]
 //! ```
 
-use network::{fixed_point_multiplier, multiply_fixed_point};
+use std::sync::LazyLock;
+
+use network::{fixed_point_multiplier, multiply_fixed_point, saturated_16};
 
 use crate::array::Array;
 use crate::error::Problem;
@@ -19,6 +21,9 @@ const RANGE: f64 = 65535.0;
 const MOST: usize = 1 << 16;
 /// The smallest exponent.
 const LEAST: f64 = -10.0;
+
+static EXPONENTIALS: LazyLock<Table> = LazyLock::new(|| Table::new([LEAST, 0.0], f64::exp));
+static RECIPROCALS: LazyLock<Table> = LazyLock::new(|| Table::new([0.0, 1.0], |x| 1.0 / (1.0 + x)));
 
 /// A function of all 16-bit integers, as values of the same type.
 struct Table(Vec<i32>);
@@ -48,10 +53,6 @@ impl Table {
     }
 }
 
-fn saturated(x: i64) -> i32 {
-    x.clamp(i64::from(i16::MIN), i64::from(i16::MAX)) as i32
-}
-
 /// The softmax along one axis; `scale` is that of the input, times beta.
 pub(super) fn lite_rt(mut x: Array, axis: usize, scale: f32) -> Result<Array, Problem> {
     if axis >= x.shape.len() {
@@ -59,8 +60,6 @@ pub(super) fn lite_rt(mut x: Array, axis: usize, scale: f32) -> Result<Array, Pr
     }
     let to_table = fixed_point_multiplier(f64::from(scale) / (-LEAST / RANGE));
     let to_table = to_table.ok_or_else(|| Problem::Unsupported(format!("a softmax of integers of scale {scale:e}")))?;
-    let exponentials = Table::new([LEAST, 0.0], f64::exp);
-    let reciprocals = Table::new([0.0, 1.0], |x| 1.0 / (1.0 + x));
     let [_, count, inner] = x.around(axis);
     if count > MOST {
         return Err(Problem::Unsupported(format!("a softmax of {count} integers of 16 bits; {MOST} are handled")));
@@ -69,7 +68,7 @@ pub(super) fn lite_rt(mut x: Array, axis: usize, scale: f32) -> Result<Array, Pr
     for block in x.data.chunks_exact_mut((count * inner).max(1)) {
         for i in 0..inner {
             row.iter_mut().enumerate().for_each(|(k, x)| *x = block[k * inner + i] as i32);
-            normalize(&mut row, to_table, &exponentials, &reciprocals);
+            normalize(&mut row, to_table, &EXPONENTIALS, &RECIPROCALS);
             row.iter().enumerate().for_each(|(k, y)| block[k * inner + i] = *y as f32);
         }
     }
@@ -81,13 +80,13 @@ fn normalize(row: &mut [i32], (multiplier, shift): (i32, i32), exponentials: &Ta
     let largest = row.iter().copied().max().unwrap_or(0);
     for x in row.iter_mut() {
         let distance = multiply_fixed_point(*x - largest, multiplier, shift);
-        *x = exponentials.at(saturated(i64::from(distance) + i64::from(i16::MAX)));
+        *x = exponentials.at(saturated_16(i64::from(distance) + i64::from(i16::MAX)));
     }
     let sum: i32 = row.iter().sum();
     // The sum is 2^(31 − zeros) times a number from 1 to 2.
     let zeros = (sum as u32).leading_zeros();
     let shifted = ((i64::from(sum) << (zeros - 1)) + (1 << 13)) >> 14;
-    let reciprocal = reciprocals.at(saturated(shifted - (1 << 15) - (1 << 16)));
+    let reciprocal = reciprocals.at(saturated_16(shifted - (1 << 15) - (1 << 16)));
     let right = 31 - zeros;
     for x in row {
         let product = i64::from(*x) * i64::from(reciprocal);

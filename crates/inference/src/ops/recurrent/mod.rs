@@ -76,23 +76,23 @@ pub(super) fn outputs(recurrent: &Recurrent, inputs: &[&Array], specs: &[ValueSp
         return Err(misfit(inputs, behind + recurrent.inputs.len()));
     }
     let walk = Walk::new(recurrent, &[&inputs[..first], &inputs[behind..]].concat())?;
-    let of_states = columns(&inputs[first..2 * first], recurrent.matrices);
-    let of_resets = columns(&inputs[2 * first..behind], 1);
-    let of_states: Vec<Columns<'_>> = of_states.chain(of_resets).collect();
+    let mut of_states = columns(&inputs[first..2 * first], recurrent.matrices);
+    of_states.extend(columns(&inputs[2 * first..behind], 1));
     let made = walk.run(&mut |asked: Asked<'_>| Ok::<_, Problem>(of_states[asked.value].rows(asked.rows)))?;
     let arrays = [walk.all(&made), walk.last(&made, |state| &state.hidden), walk.last(&made, |state| &state.cell)];
     arrays.into_iter().zip(specs).map(|(data, spec)| shaped(data, spec)).collect()
 }
 
-fn shaped(data: Vec<f32>, spec: &ValueSpec) -> Result<Array, Problem> {
+/// Numbers in the shape that the network says.
+pub(crate) fn shaped(data: Vec<f32>, spec: &ValueSpec) -> Result<Array, Problem> {
     if spec.shape.iter().product::<usize>() != data.len() {
         return Err(Problem::Invalid(format!("it made {} numbers; the network says {:?}", data.len(), spec.shape)));
     }
     Ok(Array::new(spec.shape.clone(), data))
 }
 
-fn columns<'a>(arrays: &[&'a Array], each: usize) -> impl Iterator<Item = Columns<'a>> {
-    arrays.chunks(each).map(|arrays| Columns(arrays.to_vec())).collect::<Vec<_>>().into_iter()
+fn columns<'a>(arrays: &[&'a Array], each: usize) -> Vec<Columns<'a>> {
+    arrays.chunks(each).map(|arrays| Columns(arrays.to_vec())).collect()
 }
 
 fn misfit(inputs: &[&Array], expected: usize) -> Problem {
@@ -112,7 +112,7 @@ impl<'a> Walk<'a> {
             return Err(Problem::Invalid(format!("products of shape {shape:?}; three axes are expected")));
         };
         let (steps, sequences) = if recurrent.steps_first { (first, second) } else { (second, first) };
-        let products: Vec<Columns<'_>> = columns(products, recurrent.matrices).collect();
+        let products: Vec<Columns<'_>> = columns(products, recurrent.matrices);
         let units = products[0].width() / recurrent.cell.gates();
         let input = |kind| recurrent.inputs.iter().position(|&other| other == kind).map(|place| parameters[place]);
         let [biases, hidden, cell, peepholes] =
