@@ -35,12 +35,10 @@ impl Writer<'_> {
     /// behind its products, as its first states, is a value like any other.
     pub(super) fn is_of_recurrent(&self, id: LayerId) -> bool {
         let (graph, product) = (self.network.graph(), self.network.layers()[id.0].output);
-        graph.readers(product).iter().map(|&reader| graph.node(reader)).any(|node| match &node.op {
-            Op::Recurrent(recurrent) => {
-                let products = node.inputs.len() - recurrent.inputs.len();
-                node.inputs[..products].contains(&Some(product))
-            }
-            _ => false,
+        graph.readers(product).iter().map(|&reader| graph.node(reader)).any(|node| {
+            let Op::Recurrent(recurrent) = &node.op else { return false };
+            let products = node.inputs.len() - recurrent.inputs.len();
+            node.inputs[..products].contains(&Some(product))
         })
     }
 
