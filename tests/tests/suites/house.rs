@@ -44,9 +44,17 @@ fn packages() -> Vec<Value> {
     metadata(&["--no-deps"])
 }
 
-/// What `cargo metadata` says of the packages of the workspace and of all that they depend on.
+/// What `cargo metadata` says of the packages of the workspace and of all that they depend on here: those of other platforms a
+/// build does not fetch.
 fn packages_and_dependencies() -> Vec<Value> {
-    metadata(&[])
+    metadata(&["--filter-platform", &host()])
+}
+
+/// The platform that cargo builds for.
+fn host() -> String {
+    let output = Command::new(env!("CARGO")).arg("-vV").output().expect("cargo runs");
+    let text = String::from_utf8(output.stdout).expect("cargo prints text");
+    text.lines().find_map(|line| line.strip_prefix("host: ")).expect("cargo names its host").to_string()
 }
 
 fn metadata(options: &[&str]) -> Vec<Value> {
