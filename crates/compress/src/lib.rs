@@ -74,7 +74,8 @@ pub use quantize::{
 };
 pub use reestimate::{Original, ReestimateOptions, ReestimateReport, reestimate};
 pub use sensitivity::{
-    Allotment, Choice, LayerSensitivity, MeasuredChoice, Sensitivity, SensitivityPlan, SharedCost, sensitivity,
+    Allotment, AllottedLayer, Choice, LayerSensitivity, MeasuredChoice, Sensitivity, SensitivityPlan, SharedCost,
+    sensitivity,
 };
 
 /// Called often while work goes on, from any thread. It may unwind, which stops the work: networks do not change, so that nothing

@@ -25,7 +25,7 @@ use crate::ties::first_uses;
 use choices::Candidate;
 use measure::Measurement;
 
-pub use allocate::Allotment;
+pub use allocate::{Allotment, AllottedLayer};
 pub use choices::Choice;
 pub use cost::SharedCost;
 

@@ -11,7 +11,7 @@ use esn::{BitConvention, BitWidth, Grid};
 use formats::ReadOptions;
 use inference::Samples;
 use network::{Network, Note, NoteKind};
-use report::text::{pruning_table, quantization_table, totals_table};
+use report::text::{allotment_table, pruning_table, quantization_table, totals_table};
 use report::{EsnFigures, write_file};
 use runner::{DEFAULT_BITS, NetworkCost, Quantization, is_quantized};
 use serde::{Deserialize, Serialize};
@@ -235,6 +235,9 @@ impl Compressed {
         let mut text = String::new();
         if let Some((_, report)) = &self.prune {
             text += &pruning_table(report);
+        }
+        if let Some(allocated) = &self.allocate {
+            text += &allotment_table(allocated.metric, allocated.budget, &allocated.chosen);
         }
         if let Some((_, report)) = &self.quantize {
             text += &quantization_table(report);

@@ -99,10 +99,10 @@ impl Configuration {
 
     /// Which of the paper's three ways it is.
     pub fn method(&self) -> Method {
-        let bits = self.quantize.as_ref().map_or(runner::DEFAULT_BITS, QuantizeOptions::nominal_bits);
+        let bits = self.quantize.as_ref().map_or(Some(runner::DEFAULT_BITS), QuantizeOptions::nominal_bits);
         match (&self.prune, bits) {
             (None, _) => Method::QuantizeOnly,
-            (Some(_), PRUNE_ONLY_BITS..) => Method::PruneOnly,
+            (Some(_), Some(PRUNE_ONLY_BITS..)) => Method::PruneOnly,
             (Some(_), _) => Method::PruneThenQuantize,
         }
     }

@@ -84,7 +84,12 @@ impl CompressOptions {
     fn allocation(&self) -> Result<Option<AllocateRequest>, Error> {
         let Some((cost, budget)) = self.quantization.allocate else { return Ok(None) };
         let images = self.statistics.images(&self.preprocessing, self.strict)?;
-        Ok(Some(AllocateRequest { cost, budget, images, limit: self.quantization.allocate_images }))
+        Ok(Some(AllocateRequest {
+            cost,
+            budget,
+            images,
+            limit: self.quantization.allocate_images.unwrap_or(ALLOCATE_IMAGES),
+        }))
     }
 }
 
@@ -142,6 +147,9 @@ fn scope() -> Words<Scope> {
         word("layer", Scope::Layer, "Each layer, coupled channels together"),
     ])
 }
+
+/// Images that a budget is shared out by, where nobody says how many.
+const ALLOCATE_IMAGES: usize = 128;
 
 /// What asks for quantization; other options only say how it is done.
 const ASKS: &str = "asks-for-quantization";
@@ -229,12 +237,11 @@ pub struct QuantizationOptions {
 
     /// Images that --allocate looks at
     ///
-    /// They are spread evenly over those of --calibrate.
+    /// They are spread evenly over those of --calibrate. Left out: 128.
     #[arg(
-        long, value_name = "N", default_value_t = 128, value_parser = at_least_one, requires = "allocate",
-        hide_short_help = true
+        long, value_name = "N", value_parser = at_least_one, requires = "allocate", hide_short_help = true
     )]
-    pub allocate_images: usize,
+    pub allocate_images: Option<usize>,
 
     /// Quantize some layers in another way, as this TOML file says
     ///

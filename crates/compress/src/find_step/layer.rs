@@ -80,7 +80,7 @@ fn fit(distinct: &Distinct) -> Result<Fit, String> {
         Some((step, offset)) => format!(
             "values are {step:e} apart, but 0 is no level: the lowest is {offset:.3} steps from it, and such a grid has no codes here"
         ),
-        None => format!("{} distinct magnitudes are no multiples of one step", magnitudes.len()),
+        None => format!("{} distinct magnitudes are no multiples of one step that 16 bits reach", magnitudes.len()),
     })
 }
 

@@ -38,6 +38,10 @@ fn check_own(own: &LayerOptions, options: &QuantizeOptions, network: &Network) -
         let known = format!("the network's {} layers begin with {}", network.layers().len(), some.join(", "));
         return refuse("layers", format!("there is no layer {name:?}; {known}"));
     }
+    if *own == (LayerOptions { layer: name.clone(), ..LayerOptions::default() }) {
+        let expected = "expected bits, mid-rise, granularity or step";
+        return refuse("layers", format!("layer {name}: nothing is said of it; {expected}"));
+    }
     let grid = own.mid_rise.map_or(options.grid(), grid);
     let in_layer = |result: Result<(), CompressError>| match result {
         Err(CompressError::Option { problem, .. }) => refuse("layers", format!("layer {name}: {problem}")),

@@ -43,6 +43,16 @@ pub enum StepRule {
     EsnAProfile(Vec<f64>),
 }
 
+impl StepRule {
+    /// Whether steps are chosen for a target, and not for the width.
+    fn has_target(&self) -> bool {
+        match self {
+            StepRule::MaxAbs | StepRule::Mse | StepRule::Laplace | StepRule::Gauss => false,
+            StepRule::Snr(_) | StepRule::EsnA(_) | StepRule::EsnAProfile(_) => true,
+        }
+    }
+}
+
 /// How bits are shared out among filters, 1 to 16 each (2 to 16 on mid-tread).
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -123,13 +133,18 @@ impl Default for QuantizeOptions {
 
 impl QuantizeOptions {
     /// Bits that the options name for the weights: the bit width, or the average of an allocation by filter, rounded;
-    /// of layers with a width of their own the narrowest, where it is narrower.
-    pub fn nominal_bits(&self) -> u32 {
+    /// of layers with a width of their own the narrowest, where it is narrower. None where steps have a target, of which
+    /// the width is but a bound.
+    pub fn nominal_bits(&self) -> Option<u32> {
+        let rules = self.layers.iter().filter_map(|own| own.step.as_ref()).chain([&self.step]);
+        if rules.into_iter().any(StepRule::has_target) {
+            return None;
+        }
         let bits = match self.allocation {
             Some(Allocation::AverageBits(bits)) => bits.round() as u32,
             Some(Allocation::EsnDFilter(_)) | None => self.bits,
         };
-        self.layers.iter().filter_map(|own| own.bits).fold(bits, u32::min)
+        Some(self.layers.iter().filter_map(|own| own.bits).fold(bits, u32::min))
     }
 
     /// The grid of weights that no layer says otherwise of.

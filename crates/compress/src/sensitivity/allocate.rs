@@ -10,19 +10,42 @@ use crate::quantize::{LayerOptions, QuantizeOptions};
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Allotment {
     /// What each layer gets.
-    pub layers: Vec<LayerOptions>,
+    pub layers: Vec<AllottedLayer>,
     /// What the layers cost together.
     pub cost: u128,
     /// Errors of the layers added up; see [`MeasuredChoice::error`].
     pub error: f64,
 }
 
+/// What one layer gets, and what comes of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AllottedLayer {
+    /// The way to quantize it.
+    #[serde(flatten)]
+    pub options: LayerOptions,
+    /// What it costs, for one image.
+    pub cost: u128,
+    /// How far the network's outputs move; see [`MeasuredChoice::error`].
+    pub error: f64,
+}
+
 impl Allotment {
     /// The way as options of [`crate::quantize()`].
     pub fn options(&self) -> QuantizeOptions {
-        let bits = self.layers.iter().filter_map(|layer| layer.bits).max();
+        let layers: Vec<LayerOptions> = self.layers.iter().map(|layer| layer.options.clone()).collect();
         let default = QuantizeOptions::default();
-        QuantizeOptions { bits: bits.unwrap_or(default.bits), layers: self.layers.clone(), ..default }
+        QuantizeOptions {
+            bits: layers.iter().filter_map(|layer| layer.bits).max().unwrap_or(default.bits),
+            mid_rise: layers.iter().all(|layer| layer.mid_rise != Some(false)),
+            layers,
+            ..default
+        }
+    }
+}
+
+impl MeasuredChoice {
+    fn of_layer(&self, layer: &str) -> AllottedLayer {
+        AllottedLayer { options: self.choice.of_layer(layer), cost: self.cost, error: self.error }
     }
 }
 
@@ -118,7 +141,7 @@ impl Sensitivity {
 
     fn allotment(&self, taken: &[usize]) -> Allotment {
         Allotment {
-            layers: self.taken(taken).map(|(layer, taken)| taken.choice.of_layer(&layer.layer)).collect(),
+            layers: self.taken(taken).map(|(layer, taken)| taken.of_layer(&layer.layer)).collect(),
             cost: self.cost_of(taken),
             error: self.taken(taken).map(|(_, choice)| choice.error).sum(),
         }
@@ -161,7 +184,7 @@ mod tests {
     }
 
     fn bits(allotment: &Allotment) -> Vec<u32> {
-        allotment.layers.iter().map(|layer| layer.bits.expect("a choice has a width")).collect()
+        allotment.layers.iter().map(|layer| layer.options.bits.expect("a choice has a width")).collect()
     }
 
     /// Every combination within the budget, tried one by one.

@@ -50,6 +50,11 @@ impl SharedCost {
         Err(CompressError::Option { option: "allocate", problem })
     }
 
+    /// So many units, as the metric counts.
+    pub fn amount(self, units: u128) -> f64 {
+        units as f64 / self.units_of_one() as f64
+    }
+
     /// So many units of it a layer costs.
     pub fn of(self, layer: &LayerEsn) -> u128 {
         match self {

@@ -446,7 +446,7 @@ fn a_layer_of_its_own_is_what_a_network_of_its_options_has() {
         assert_eq!(report.layers[layer], expected_report.layers[layer], "layer {layer}");
     });
     assert_eq!(mixed.label(), "3 bits, 2 layers of their own 5 to 8 bits");
-    assert_eq!(mixed.nominal_bits(), 3);
+    assert_eq!(mixed.nominal_bits(), Some(3));
 }
 
 #[test]
@@ -458,6 +458,7 @@ fn layers_of_their_own_that_mean_nothing_are_refused() {
     let cases = [
         (with(vec![own("layer9")]), "there is no layer \"layer9\"; the network's 3 layers begin with layer0, layer1"),
         (with(vec![own("layer1"), own("layer1")]), "layer layer1 stands there twice"),
+        (with(vec![LayerOptions { bits: None, ..own("layer1") }]), "layer layer1: nothing is said of it"),
         (with(vec![LayerOptions { bits: Some(17), ..own("layer1") }]), "layer layer1: a bit width is 1 to 16, not 17"),
         (
             with(vec![LayerOptions { bits: Some(1), mid_rise: Some(false), ..own("layer1") }]),

@@ -40,7 +40,7 @@ impl Workshop<'_> {
         let shared = &*point.network;
         let pruned = self.pruned.of(point);
         let (network, report) = self.pruned(shared, &pruned)?;
-        let none = || CompressError::Option { option: "images", problem: "the plan has none".to_string() };
+        let none = || CompressError::Option { option: "images", problem: "there is none".to_string() };
         let images = shared.statistics.as_ref().or(shared.images.as_ref()).ok_or_else(none)?;
         let samples = self.announced(images);
         let cost = |network: &Network| self.costs_of_layers(network, &request.cost);
@@ -63,7 +63,7 @@ impl Workshop<'_> {
         let costs = self.cost_of(network).map_err(|error| refuse(network::chain(&error)))?;
         let place = |name: &str| {
             let found = self.inputs.hardware.iter().position(|hardware| hardware.engine.name() == name);
-            found.ok_or_else(|| refuse(format!("the plan has no hardware {name:?}")))
+            found.ok_or_else(|| refuse(format!("there is no hardware {name:?} among those that costs are counted on")))
         };
         let of_layer: Box<dyn Fn(&LayerCost) -> u128> = match cost {
             Cost::EsnA => Box::new(|layer| SharedCost::EsnA.of(&layer.esn)),

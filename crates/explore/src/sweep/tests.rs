@@ -159,6 +159,10 @@ fn methods_are_those_of_the_paper() {
     assert_eq!(method(None, 8), Method::QuantizeOnly);
     assert_eq!(method(Some(0.1), 8), Method::PruneOnly);
     assert_eq!(method(Some(0.1), 7), Method::PruneThenQuantize);
+    // Of a target the width is but a bound.
+    let text =
+        "networks = [\"embedded\"]\n[[point]]\nquantize = { bits = 16, step = { snr = 9.0 } }\nprune = { below = 0.1 }";
+    assert_eq!(open(text).all().remove(0).configuration.method(), Method::PruneThenQuantize);
 }
 
 #[test]

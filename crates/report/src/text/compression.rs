@@ -1,6 +1,6 @@
 //! A compression as text: what was pruned, how weights were quantized, and the costs before and after.
 
-use compress::{LayerQuantization, PruneReport, PruningOutcome, QuantizeReport};
+use compress::{Allotment, LayerQuantization, PruneReport, PruningOutcome, QuantizeReport, SharedCost};
 use runner::NetworkCost;
 
 use super::number::{fraction, grouped, grouped_quarters, short, tail, telling_width};
@@ -54,6 +54,22 @@ fn outcome_table(prunings: &[PruningOutcome]) -> String {
 fn target(layer: &LayerQuantization) -> Option<String> {
     let snr = layer.target_snr.map(|snr| format!("S/N {}", short(snr)));
     snr.or(layer.target_esn_a.map(|esn_a| format!("ESN_a {}", short(esn_a))))
+}
+
+/// How a budget was shared out among layers, one row each: what the layer takes of it, and how far the network's outputs move
+/// with this layer alone quantized.
+pub fn allotment_table(cost: SharedCost, budget: f64, chosen: &Allotment) -> String {
+    let mut table = table(&["shared out", cost.name(), "share", "error"], 1);
+    let width = telling_width(chosen.layers.iter().map(|layer| layer.options.layer.as_str()), NAME_WIDTH);
+    let mut row = |name: String, units: u128, error: f64| {
+        let share = fraction(Some(cost.amount(units) / budget));
+        table.add_row([name, short(cost.amount(units)), share, format!("{error:.4}")]);
+    };
+    for layer in &chosen.layers {
+        row(tail(&layer.options.layer, width), layer.cost, layer.error);
+    }
+    row(format!("of {}", short(budget)), chosen.cost, chosen.error);
+    format!("{}\n", render(&table))
 }
 
 /// How the weights were quantized, one row a layer.

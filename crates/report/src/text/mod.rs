@@ -17,7 +17,7 @@ mod table;
 
 pub use accuracy::accuracy;
 pub(crate) use accuracy::activations;
-pub use compression::{pruning_table, quantization_table, totals_table};
+pub use compression::{allotment_table, pruning_table, quantization_table, totals_table};
 pub use esn::{esn_by_layer, esn_side_by_side};
 pub use find_step::found_steps;
 pub use frontier::frontier_table;
