@@ -24,7 +24,7 @@ use crate::error::Error;
 ///
 /// # Errors
 ///
-/// [`Error::Slurm`] if a variable is not set or is no number, and if the IDs are no even range: tasks are then not 1 to n.
+/// [`Error::Slurm`] if a variable is not set or is no number, and if the IDs are not evenly spaced: tasks are then not 1 to n.
 pub fn slurm_shard(variable: impl Fn(&str) -> Option<String>) -> Result<Shard, Error> {
     let number = |name: &str| number(name, variable(&in_full(name)).as_deref());
     let (id, of) = (required("ID", number("ID")?)?, required("COUNT", number("COUNT")?)?);
@@ -35,10 +35,10 @@ pub fn slurm_shard(variable: impl Fn(&str) -> Option<String>) -> Result<Shard, E
     }
     // In integers that no product of two such numbers leaves.
     let last = u128::from(min) + u128::from(step) * u128::from(of - 1);
-    let expected = format!("expected an even range, as the array 1-{of}");
+    let expected = format!("expected evenly spaced tasks, as the array 1-{of}");
     if let Some(max) = number("MAX")?.filter(|&max| u128::from(max) != last) {
         return Err(problem(format!(
-            "{of} tasks from {min} to {max} in steps of {step} are no even range; {expected}"
+            "{of} tasks from {min} to {max} in steps of {step} are not evenly spaced; {expected}"
         )));
     }
     if id < min || u128::from(id) > last || (id - min) % step != 0 {
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_even_range_is_refused() {
+    fn what_is_not_evenly_spaced_is_refused() {
         let cases = [
             (["", "1", "8", "8", "1"], "SLURM_ARRAY_TASK_ID is not set"),
             (["1", "", "8", "8", "1"], "SLURM_ARRAY_TASK_MIN is not set"),
@@ -106,14 +106,14 @@ mod tests {
             (["1", "1", "8", "0", "1"], "0 tasks"),
             (["1", "1", "8", "8", "0"], "steps of 0"),
             // --array=1,3,9
-            (["3", "1", "9", "3", "1"], "3 tasks from 1 to 9 in steps of 1 are no even range"),
+            (["3", "1", "9", "3", "1"], "3 tasks from 1 to 9 in steps of 1 are not evenly spaced"),
             (["9", "1", "8", "8", "1"], "task 9 is none of 8 from 1 on"),
             (["0", "1", "8", "8", "1"], "task 0 is none of 8"),
             (["6", "5", "25", "5", "5"], "task 6 is none of 5 from 5 on in steps of 5"),
             (["1", "18446744073709551615", "", "18446744073709551615", "9"], "task 1 is none of"),
         ];
         check_all(cases, |&(values, expected)| {
-            let message = shard(values).expect_err("no even range");
+            let message = shard(values).expect_err("not evenly spaced");
             assert!(message.starts_with("SLURM: ") && message.contains(expected), "{message}");
         });
     }
