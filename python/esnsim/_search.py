@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import random
-from typing import TYPE_CHECKING, Any, Callable, Generator, NamedTuple, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Generator, Mapping, NamedTuple, Sequence
 
 from ._arguments import checked, wrong
 from ._esnsim import BadArgument, OpenPlan, pareto
@@ -15,7 +15,7 @@ from ._pages import framed
 from ._tables import Table, from_csv
 
 if TYPE_CHECKING:
-    from . import Network
+    from . import Compressed, Network
 
 Tell = Callable[[str, int, int], object]
 
@@ -87,24 +87,49 @@ def _key(choice: dict[str, Any]) -> str:
     return json.dumps({name: choice[name] for name in ("bits", "mid-rise", "granularity", "step")})
 
 
+class Question(NamedTuple):
+    """What a search was asked about."""
+
+    network: Any
+    statistics: Any
+    hardware: Sequence[str]
+    memory: float
+    cost: str
+    accuracy: str
+
+
 class Study:
-    """What a search found. `points` has a row for each point that was run, with the columns of the command's CSV, and the column
-    `frontier` says which of them no other beats; `store` is the file that holds them, and `sensitivity` what was measured of each
-    layer. A notebook shows the figure.
+    """What a search found. `points` has a row for each point that it ran, with the columns of the command's CSV, and the column
+    `frontier` says which of them no other beats; `store` is the file that holds them, perhaps beside points of other searches, and
+    `sensitivity` what was measured of each layer. A notebook shows the figure.
     """
 
-    def __init__(self, store: str, cost: str, accuracy: str, sensitivity: list[dict[str, Any]], network: Any,
-                 hardware: Sequence[str], memory: float) -> None:
-        self.store, self.cost, self.accuracy, self.sensitivity = store, cost, accuracy, sensitivity
-        self._network, self._hardware, self._memory = network, hardware, memory
-        csv, self._text, self._page = pareto(store, cost, accuracy)
+    def __init__(self, store: str, keys: set[str], sensitivity: list[dict[str, Any]], about: Question) -> None:
+        self.store, self.sensitivity, self._about = store, sensitivity, about
+        csv, self._text, self._page = pareto(store, about.cost, about.accuracy, keys)
         self.points: Table = from_csv(csv)
 
     @property
     def frontier(self) -> list[dict[str, Any]]:
         """The points that no other beats in cost and accuracy, the cheapest first."""
-        of = _COSTS.get(self.cost, self.cost.replace("energy:", "energy_j:"))
+        of = _COSTS.get(self._about.cost, self._about.cost.replace("energy:", "energy_j:"))
         return sorted((dict(row) for row in self.points if row["frontier"]), key=lambda row: float(row[of]))
+
+    def compress(self, row: Mapping[str, Any]) -> Compressed:
+        """The network of a point, a row of `points` or of `frontier`: `.save("small.onnx")` writes it."""
+        from . import Network, read
+
+        with _plan(self._about, None) as plan:
+            configuration = _configuration(plan, self.store, row["key"])
+        network = self._about.network
+        whole = network if isinstance(network, Network) else read(network)
+        prune = [f"filters={pruning['filters']['fraction']}" for pruning in (configuration["prune"] or {}).get("prunings", ())]
+        quantize = configuration["quantize"]
+        return whole.compress(
+            prune=prune, bits=quantize["bits"], layer_options=quantize["layers"],
+            grid="mid-rise" if quantize["mid-rise"] else "mid-tread",
+            reestimate_bn=None if configuration["reestimate"] is None else self._about.statistics,
+        )
 
     def judge(self, images: Images | Any, store: str | os.PathLike[str], *, statistics: Images | Any = None,
               threads: int | None = None, progress: Tell | bool | None = None) -> Study:
@@ -112,22 +137,30 @@ class Study:
         from . import _progress as told
 
         given = checked(store=store, threads=threads)
-        keys = [row["key"] for row in self.frontier]
-        with _plan(self._network, images, statistics, self._hardware, self._memory) as plan:
-            rows = [json.loads(row) for row in plan.rows(self.store, keys) if row is not None]
-            entries = [_entry(row["configuration"]) for row in rows]
+        about = self._about._replace(statistics=statistics)
+        with _plan(about, images) as plan:
+            entries = [_entry(_configuration(plan, self.store, row["key"])) for row in self.frontier]
             if any(entry["reestimate"] for entry in entries) and statistics is None:
                 raise BadArgument("points of the frontier re-estimate statistics; give statistics=")
+            keys = [plan.add(json.dumps(entry)) for entry in entries]
             with told(progress) as tell:
-                plan.run([plan.add(json.dumps(entry)) for entry in entries], given["store"], retry_failed=False,
-                         threads=given["threads"], progress=tell)
-        return Study(given["store"], self.cost, self.accuracy, self.sensitivity, self._network, self._hardware, self._memory)
+                plan.run(keys, given["store"], retry_failed=False, threads=given["threads"], progress=tell)
+        return Study(given["store"], set(keys), self.sensitivity, about)
 
     def __repr__(self) -> str:
         return self._text
 
     def _repr_html_(self) -> str:
         return framed(self._page)
+
+
+def _configuration(plan: OpenPlan, store: str, key: str) -> dict[str, Any]:
+    """What a point of a store depends on."""
+    row = plan.rows(store, [key])[0]
+    if row is None:
+        raise BadArgument(f"{store} has no point of the key {key}")
+    configuration: dict[str, Any] = json.loads(row)["configuration"]
+    return configuration
 
 
 def _entry(configuration: dict[str, Any]) -> dict[str, Any]:
@@ -146,9 +179,10 @@ def search(network: str | os.PathLike[str] | Network | None = None, images: Imag
 
     A point prunes one of the fractions `filters` of the network's filters, quantizes each layer in a way of its own on `grid`
     (width, step, by layer or by filter), and re-estimates statistics where `statistics` are images to do that on. Accuracy is that of the
-    exact engine on integers, on `images`. `cost` and `accuracy` are those of `esnsim.pareto`; a cost on a hardware, as
-    `"cycles:my-array"`, takes its description in `hardware`. At most `trials` points are run; the store keeps them, so that a search
-    that was stopped goes on where it was, and a sweep can share the store.
+    exact engine on integers, on `images`: `"top1"`, `"top5"`, or `"agreement"` with the network in float, which needs no labels.
+    `cost` is one of `esnsim.pareto` that quantization changes; a cost on a hardware, as `"cycles:my-array"`, takes its description
+    in `hardware`. At most `trials` points are run, with and without new statistics where there are some; take 100 or more. The store
+    keeps them: the same call goes on where it was stopped, and other searches and sweeps can share the store.
 
     First, sensitivity is measured on `sensitivity_images` images: each layer is quantized by itself in each way, and the output
     looked at. A Lagrangian allocation then shares out budgets of any size. `method` says what follows: `"allocation"` nothing,
@@ -162,14 +196,22 @@ def search(network: str | os.PathLike[str] | Network | None = None, images: Imag
     if method not in METHODS:
         raise BadArgument(f"method is {method!r}; expected one of {', '.join(METHODS)}")
     fractions = _fractions(filters)
+    if method in _OF_OPTUNA:
+        _optuna_module()
+    if images is None:
+        raise wrong("images", images, "images that accuracy is measured on")
+    is_foreign = network is not None and isinstance(images, str) and images == EMBEDDED
+    if is_foreign:
+        raise BadArgument('images "embedded" belong to the network that comes along; give images of this one')
     names = [os.fspath(name) for name in ([hardware] if isinstance(hardware, (str, os.PathLike)) else hardware)]
     from . import _progress as told
 
-    with _plan(network, images, statistics, names, memory) as plan, told(progress) as tell:
+    about = Question(network, statistics, names, memory, cost, accuracy)
+    with _plan(about, images) as plan, told(progress) as tell:
         space, measured = _space(plan, fractions, statistics is not None, given, tell)
         bench = Bench(plan, space, given, tell)
         METHODS[method](bench, space, trials, seed)
-    return Study(given["store"], cost, accuracy, measured, network, names, memory)
+    return Study(given["store"], bench.keys, measured, about)
 
 
 def _fractions(filters: Sequence[float]) -> tuple[float, ...]:
@@ -184,24 +226,24 @@ def _fractions(filters: Sequence[float]) -> tuple[float, ...]:
 
 
 @contextlib.contextmanager
-def _plan(network: Any, images: Any, statistics: Any, hardware: Sequence[str], memory: float) -> Generator[OpenPlan, None, None]:
-    """A plan without points, opened."""
+def _plan(about: Question, images: Any) -> Generator[OpenPlan, None, None]:
+    """A plan without points, opened, with images or without."""
     import tempfile
 
     with contextlib.ExitStack() as stack:
-        name, comes_with = _network(network, stack, tempfile)
+        name, comes_with = _network(about.network, stack, tempfile)
         scored = stack.enter_context(asked(images, None, comes_with, "images"))
-        renewed = stack.enter_context(asked(statistics, None, comes_with, "statistics"))
-        if scored is None:
-            raise wrong("images", images, "images that accuracy is measured on")
-        lines = [f"networks = [{_text(name)}]", f"hardware = [{', '.join(_text(_located(each)) for each in hardware)}]",
-                 f"activation-bits = {scored.request['activation_bits']}",
-                 f"calibration-images = {scored.request['calibration_images']}", *_table("images", scored.request)]
+        renewed = stack.enter_context(asked(about.statistics, None, comes_with, "statistics"))
+        hardware = ", ".join(_text(_located(each)) for each in about.hardware)
+        lines = [f"networks = [{_text(name)}]", f"hardware = [{hardware}]"]
+        if scored is not None:
+            lines += [f"{key.replace('_', '-')} = {scored.request[key]}" for key in ("activation_bits", "calibration_images")]
+            lines += _table("images", scored.request)
         if renewed is not None:
             lines += _table("statistics", {**renewed.request, "output": None, "threshold": None})
         # One point, which is not run, keeps the plan from having any other.
         lines += ["[[point]]"]
-        yield OpenPlan("search", text="\n".join(lines) + "\n", memory=memory)
+        yield OpenPlan("search", text="\n".join(lines) + "\n", memory=about.memory)
 
 
 def _network(network: Any, stack: contextlib.ExitStack, tempfile: Any) -> tuple[str, str | None]:
@@ -269,6 +311,8 @@ class Bench:
         self._plan, self._space, self._given, self._progress = plan, space, given, progress
         #: By genome: its cost and the part of images that it names wrong; infinite where the point failed.
         self.known: dict[Genome, tuple[float, float]] = {}
+        #: Of the points in the store.
+        self.keys: set[str] = set()
 
     def run(self, genomes: Sequence[Genome]) -> list[tuple[float, float]]:
         """Costs and errors of points, those that were not run before run now."""
@@ -279,6 +323,7 @@ class Bench:
 
     def _run(self, genomes: Sequence[Genome]) -> None:
         keys = [self._plan.add(json.dumps(self._space.entry(genome))) for genome in genomes]
+        self.keys.update(keys)
         store = self._given["store"]
         self._plan.run(keys, store, retry_failed=False, threads=self._given["threads"], progress=None)
         for genome, row in zip(genomes, self._plan.rows(store, keys)):
@@ -371,10 +416,7 @@ def _step(genome: Genome, space: Space, chance: random.Random) -> Genome:
 
 def _optuna(bench: Bench, space: Space, trials: int, seed: int, make: Callable[[Any, int], Any], generation: int) -> None:
     """Asks a sampler of Optuna for points, so many at a time, and begins with the allotments."""
-    try:
-        import optuna
-    except ImportError as error:
-        raise BadArgument("this method needs Optuna; pip install esnsim[optuna]") from error
+    optuna = _optuna_module()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     distributions: dict[str, Any] = {
         f"layer{index}": optuna.distributions.IntDistribution(0, len(known) - 1) for index, known in enumerate(space.choices)
@@ -388,7 +430,7 @@ def _optuna(bench: Bench, space: Space, trials: int, seed: int, make: Callable[[
     asked_for = 0
     # Whoever repeats itself asks for points that cost nothing; there is an end to that.
     while len(bench.known) < trials and asked_for < 10 * trials:
-        batch = [study.ask(distributions) for _ in range(generation)]
+        batch = [study.ask(distributions) for _ in range(min(generation, trials - len(bench.known)))]
         genomes = [
             Genome(trial.params["fraction"], trial.params["reestimate"],
                    tuple(trial.params[f"layer{index}"] for index in range(len(space.choices))))
@@ -398,6 +440,14 @@ def _optuna(bench: Bench, space: Space, trials: int, seed: int, make: Callable[[
         for trial, values in zip(batch, bench.run(genomes)):
             state = optuna.trial.TrialState.FAIL if values[0] == float("inf") else None
             study.tell(trial, None if state else values, state=state)
+
+
+def _optuna_module() -> Any:
+    try:
+        import optuna
+    except ImportError as error:
+        raise BadArgument("this method needs Optuna; pip install optuna") from error
+    return optuna
 
 
 def _nsga2(bench: Bench, space: Space, trials: int, seed: int) -> None:
@@ -413,6 +463,9 @@ def _tpe(bench: Bench, space: Space, trials: int, seed: int) -> None:
 
     _optuna(bench, space, trials, seed, make, BATCH)
 
+
+#: Methods that ask Optuna.
+_OF_OPTUNA = ("nsga2", "tpe")
 
 METHODS: dict[str, Callable[[Bench, Space, int, int], None]] = {
     "allocation": _allocation, "local": _local, "nsga2": _nsga2, "tpe": _tpe,

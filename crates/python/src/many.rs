@@ -1,5 +1,6 @@
 //! Networks of the literature, sweeps, frontiers and landscapes.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use esnsim::{ArchitectureRequest, BitWidth, Error};
@@ -125,14 +126,23 @@ pub fn merge(py: Python<'_>, store: PathBuf, sources: Vec<PathBuf>) -> PyResult<
     on_threads(py, None, None, work)
 }
 
-/// The points of a store by a cost and an accuracy: all of them in CSV, the frontier as the command prints it, and its page.
+/// The points of a store by a cost and an accuracy: all of them in CSV, the frontier as the command prints it, and its page. With
+/// `keys`, those points alone.
 #[pyfunction]
-pub fn pareto(py: Python<'_>, store: PathBuf, cost: &str, accuracy: &str) -> PyResult<(String, String, String)> {
+#[pyo3(signature = (store, cost, accuracy, keys = None))]
+pub fn pareto(
+    py: Python<'_>,
+    store: PathBuf,
+    cost: &str,
+    accuracy: &str,
+    keys: Option<HashSet<String>>,
+) -> PyResult<(String, String, String)> {
     let cost: Cost = cost.parse().map_err(|problem| bad_argument(format!("cost {cost:?}: {problem}")))?;
     let accuracy: Accuracy =
         accuracy.parse().map_err(|problem| bad_argument(format!("accuracy {accuracy:?}: {problem}")))?;
     let work = |_: &_| -> Result<(String, String, String), Error> {
-        let rows = Store::open_existing(&store)?.rows()?;
+        let mut rows = Store::open_existing(&store)?.rows()?;
+        rows.retain(|row| keys.as_ref().is_none_or(|keys| keys.contains(&row.key)));
         let points = esnsim::frontier(&store, &rows, &cost, &accuracy)?;
         let mut csv = Vec::new();
         write_frontier_csv(&mut csv, &rows, &cost, &accuracy).expect("memory takes all that is written");
