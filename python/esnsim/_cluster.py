@@ -212,7 +212,7 @@ def _ray() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise BadArgument("cluster='ray' needs Ray; pip install esnsim[ray]") from error
+        raise BadArgument("cluster='ray' needs Ray; pip install ray") from error
     return ray
 
 

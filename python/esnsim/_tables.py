@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 from typing import Any, Iterable, Iterator, overload
 
@@ -82,21 +83,15 @@ class Table:
 
     def to_pandas(self) -> Any:
         """A `pandas.DataFrame`. Columns of integers beyond 64 bits have the type `object`, so that no digit is lost."""
-        import pandas
-
-        return pandas.DataFrame(self.columns)
+        return _library("pandas").DataFrame(self.columns)
 
     def to_polars(self) -> Any:
         """A `polars.DataFrame`, by way of Arrow."""
-        import polars
-
-        return polars.DataFrame(self)
+        return _library("polars").DataFrame(self)
 
     def to_arrow(self) -> Any:
         """A `pyarrow.Table`."""
-        import pyarrow
-
-        return pyarrow.table(self)
+        return _library("pyarrow").table(self)
 
     def __repr__(self) -> str:
         head = f"<esnsim.Table of {len(self)} rows: {', '.join(self.columns)}>"
@@ -105,6 +100,14 @@ class Table:
         cells = [list(self.columns), *([str(value) for value in row.values()] for row in self)]
         widths = [max(map(len, column)) for column in zip(*cells)]
         return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
+
+
+def _library(name: str) -> Any:
+    """A library that tables go to, which the package does without."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"this needs {name}: pip install {name}", name=name) from error
 
 
 # Columns of words. A layer may be called "1".

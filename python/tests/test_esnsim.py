@@ -310,6 +310,14 @@ def test_tables_of_other_libraries_hold_the_same(library):
     assert [int(value) for value in table["esn_d_macs"].to_numpy()] == layers["esn_d_macs"]
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars", "arrow"])
+def test_a_library_that_is_not_there_is_named_with_what_installs_it(library, monkeypatch):
+    name = "pyarrow" if library == "arrow" else library
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ModuleNotFoundError, match=f"pip install {name}"):
+        getattr(esnsim.esn(bits=4).layers, f"to_{library}")()
+
+
 WIDE = {
     "small": ([1, None, -5], "int64"), "large": ([1 << 63, None, 7], "uint64"), "huge": ([1 << 64, None, -5], "decimal128(38, 0)"),
     "beyond": ([10 ** 38, None, 1], "large_string"), "real": ([0.5, None, 3], "double"), "truth": ([True, None, False], "bool"),
