@@ -167,6 +167,35 @@ def test_a_profile_prunes_each_layer_by_its_own_part():
     assert (pruned.of, pruned.asked) == (None, None)
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-30])
+def test_a_profile_keeps_the_strongest_filter_of_a_layer_and_the_classes_and_says_so(scale):
+    model = seeded(epochs=1)
+    model.conv.weight.data.mul_(scale)
+    strongest = int(filters_of(model.conv, model.conv.weight).double().square().sum(dim=1).argmax())
+    pruned = training.prune_filters(model, EXAMPLE, profile={"conv": 0.95, "fc": 0.2})
+    assert pruned.filters["conv"] == [filter for filter in range(8) if filter != strongest] and pruned.filters["fc"] == []
+    assert len(pruned.notes) == 2
+    assert "layer conv: 7 of 8 filters were pruned, not the 8 that were asked for" in pruned.notes[0]
+    assert "layer fc: 0 of 10 filters were pruned, not the 2 that were asked for" in pruned.notes[1]
+    assert training.prune_filters(seeded(epochs=1), EXAMPLE, profile={"one.conv1": 0.5}).notes == []
+
+
+def test_a_threshold_says_which_classes_are_below_it():
+    model = seeded()
+    model.fc.weight.data[[1, 4]] *= 1e-4
+    pruned = training.prune_filters(model, EXAMPLE, below=0.01)
+    assert pruned.filters["fc"] == [] and len(pruned.notes) == 1
+    assert "layer fc: 0 of 10 filters were pruned, not the 2 that were asked for" in pruned.notes[0]
+
+
+def test_a_profile_masks_the_biases_of_small_layers_too():
+    torch.manual_seed(5)
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3))
+    model[0].weight.data.mul_(1e-30)
+    pruned = training.prune_filters(model, EXAMPLE, profile={"0": 0.5})
+    assert len(pruned.filters["0"]) == 2 and not model[0].bias[pruned.filters["0"]].any()
+
+
 def test_models_that_pytorch_pruned_work_in_every_call(tmp_path):
     model = seeded(epochs=2)
     for module in (model.conv, model.one.conv1, model.fc):
@@ -205,6 +234,17 @@ class Standardized(nn.Conv2d):
         return nn.functional.conv2d(x, 0.01 * weight, self.bias)
 
 
+class Auxiliary(nn.Module):
+    """A layer that no output needs."""
+
+    def __init__(self):
+        super().__init__()
+        self.main, self.unused = nn.Linear(8, 4), nn.Linear(8, 4)
+
+    def forward(self, x):
+        return self.main(x.flatten(1)[:, :8])
+
+
 def standardized():
     return nn.Sequential(Standardized(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 3), nn.Flatten(), nn.Linear(64, 3))
 
@@ -227,6 +267,9 @@ def broken():
     (esnsim.BadArgument, lambda: training.prune_filters(seeded(), EXAMPLE, profile={"conv": 1}), "profile of layer conv is 1"),
     (esnsim.BadArgument, lambda: training.prune_filters(quantized(), EXAMPLE, fraction=0.1), "layer conv is quantized; prune"),
     (esnsim.Unsupported, lambda: training.prune_filters(standardized(), EXAMPLE, fraction=0.3), "compute their weights themselves"),
+    (esnsim.Unsupported, lambda: training.prune_filters(standardized(), EXAMPLE, profile={"0": 0.5}), "layer 0 computes its weight"),
+    (esnsim.Unsupported, lambda: training.prune_filters(standardized(), EXAMPLE, below=0.9), "layer 0 computes its weight itself"),
+    (esnsim.BadArgument, lambda: training.prune_filters(Auxiliary(), EXAMPLE, profile={"unused": 0.5}), "no output of the model"),
     (esnsim.BadArgument, lambda: training.prune_filters(broken(), EXAMPLE, fraction=0.1), "layer conv: weight 0 is inf"),
 ])
 def test_wrong_use_is_told_in_one_line(kind, say, text):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Mapping
+from typing import Any, Iterator, Mapping
 
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -12,10 +12,10 @@ from torch.nn.utils import parametrize
 from .. import BadArgument, Unsupported
 from .layers import (
     check_finite, fake_quantizer, filters_of, inner, is_transposed, known, mac_layers, mask, parameter_name, spread,
-    trained_tensor,
+    trained_tensor, trained_weight,
 )
 from .quantize import Mask
-from .simulator import as_network, named, plain_copy, tensors
+from .simulator import as_float, as_network, named, plain_copy, tensors
 
 SCOPES = ("global", "layer")
 
@@ -49,7 +49,7 @@ def prune_filters(model: torch.nn.Module, example: Any, *, fraction: float | Non
     - `fraction`: this part of all filters that can be pruned, `--prune filters=F` of `esnsim compress`.
     - `count`: so many of them; the scope is global.
     - `width`: all but this part of the channels of every layer, `--prune width=F`.
-    - `profile`: by name of the layer, this part of its filters, each on its own.
+    - `profile`: by name of the layer, this part of its filters, each on its own; the strongest one of a layer stays.
     - `below`: filters whose largest magnitude is below this part of their layer's, each on its own, `--prune-below R`.
 
     With the scope `"global"` all filters compete, with `"layer"` those of each layer. Which filters go is decided by the
@@ -106,17 +106,42 @@ class Way:
         for name, module in mac_layers(twin, "prune").items():
             weight: Any = module.weight
             check_finite(name, weight)
-        if self.profile is not None:
-            _make_tiny(twin, self.profile)
+        asked = self._one_by_one(twin)
         _make_distinct(twin)
         below = _BELOW if self.profile is not None else self.below
         small = as_network(twin, example).compress(prune=self._how(twin, example), prune_scope=self.scope, prune_below=below)
         masks, report = _masks(twin, tensors(small.network)), small.report["prune"][1]
+        report["notes"] = [*report["notes"], *self._shortfalls(asked, masks, twin, example)]
         wanted = sum(pruning["done"] for pruning in report["prunings"])
         found = sum(map(len, _dead_filters(twin, masks).values()))
         if found < wanted:
             raise Unsupported(f"{wanted} filters are to go, {wanted - found} of them of layers that compute their weights themselves")
         return masks, report
+
+    def _one_by_one(self, twin: torch.nn.Module) -> dict[str, torch.Tensor]:
+        """By layer, which filters go each on its own, as a profile or a threshold asks. Those of a profile are made tiny."""
+        if self.profile is not None:
+            return _make_tiny(twin, self.profile)
+        if self.below is None:
+            return {}
+        rows = {name: filters_of(module, trained_weight(module)) for name, module in mac_layers(twin, "prune").items()}
+        largest = {name: weights.double().abs().amax(dim=1) for name, weights in rows.items()}
+        return {name: each < self.below * each.max() for name, each in largest.items()}
+
+    def _shortfalls(self, asked: Mapping[str, torch.Tensor], masks: Mapping[str, torch.Tensor], twin: torch.nn.Module,
+                    example: Any) -> Iterator[str]:
+        """A line for each layer of which fewer filters went than `_one_by_one` asked for."""
+        dead = _dead_filters(twin, masks)
+        for name, wanted in asked.items():
+            if name in dead:
+                done = int(wanted[dead[name]].sum())
+                if done < wanted.sum():
+                    yield (f"layer {name}: {done} of {len(wanted)} filters were pruned, not the {int(wanted.sum())} that were asked "
+                           "for: the strongest channel of every layer stays, and the network's classes do")
+            elif bool(wanted.any()) and name in _called(twin, example):
+                raise Unsupported(f"layer {name} computes its weight itself; filters that are chosen by it cannot be pruned")
+            elif bool(wanted.any()) and self.profile is not None:
+                raise BadArgument(f"profile has layer {name}, which no output of the model needs")
 
     def _how(self, twin: torch.nn.Module, example: Any) -> list[str]:
         if self.fraction is not None:
@@ -129,6 +154,20 @@ class Way:
         if not 0 <= self.count <= of:
             raise BadArgument(f"count is {self.count}; {of} filters can be pruned")
         return [f"filters={self.count / max(of, 1)!r}"]
+
+
+@torch.no_grad()
+def _called(twin: torch.nn.Module, example: Any) -> set[str]:
+    """The layers that run in a pass."""
+    called: set[str] = set()
+    hooks = [module.register_forward_pre_hook(lambda *_, name=name: called.add(name))
+             for name, module in mac_layers(twin, "prune").items()]
+    try:
+        twin(*as_float(twin, example))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return called
 
 
 def _masks(twin: torch.nn.Module, found: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -186,10 +225,11 @@ def _make_distinct(twin: torch.nn.Module) -> None:
 
 
 @torch.no_grad()
-def _make_tiny(twin: torch.nn.Module, profile: Mapping[str, float]) -> None:
-    """Makes the weakest filters of each layer so small that the simulator prunes them by their size."""
-    layers = mac_layers(twin, "prune")
-    for name in known(profile, layers):
+def _make_tiny(twin: torch.nn.Module, profile: Mapping[str, float]) -> dict[str, torch.Tensor]:
+    """Makes the weakest filters of each layer so small that the simulator prunes them by their size. Returns by layer which
+    filters its part are; the strongest stays as it is even where it is one of them, for filters are small beside it."""
+    layers, asked = mac_layers(twin, "prune"), {}
+    for name in sorted(known(profile, layers)):
         part, module = profile[name], layers[name]
         if not 0 <= part < 1:
             raise BadArgument(f"profile of layer {name} is {part}; expected a fraction from 0, below 1")
@@ -198,11 +238,14 @@ def _make_tiny(twin: torch.nn.Module, profile: Mapping[str, float]) -> None:
         rows = filters_of(module, weight)
         order = rows.double().square().sum(dim=1).argsort(stable=True)
         # Halves are rounded up, as the simulator does.
-        chosen = torch.zeros(len(order), dtype=torch.bool, device=weight.device)
-        chosen[order[:int(part * len(order) + 0.5)]] = True
-        chosen &= rows.abs().amax(dim=1) > 0
-        tiny = rows.abs().max() * _TINY
-        weight.copy_(torch.where(spread(chosen, weight, is_transposed(module), getattr(module, "groups", 1)), tiny, weight))
+        asked[name] = torch.zeros(len(order), dtype=torch.bool, device=weight.device)
+        asked[name][order[:int(part * len(order) + 0.5)]] = True
+        chosen = asked[name] & (rows.abs().amax(dim=1) > 0)
+        chosen[order[-1]] = False
+        # Beside a largest weight of 1, since what is tiny beside a small one would be 0.
+        scaled = weight / rows.abs().max().clamp(min=torch.finfo(weight.dtype).tiny)
+        weight.copy_(torch.where(spread(chosen, weight, is_transposed(module), getattr(module, "groups", 1)), _TINY, scaled))
+    return asked
 
 
 @torch.no_grad()
