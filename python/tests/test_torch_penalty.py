@@ -104,6 +104,27 @@ def test_the_gradient_is_what_is_written():
         assert abs((found * weight).sum() - along) < 1e-6 * (held * weight).sum().abs()
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("metric, column", METRICS)
+def test_weights_of_16_bits_have_the_value_and_the_gradient_of_the_same_in_float32(metric, column, dtype):
+    torch.manual_seed(0)
+    layer = nn.Linear(256, 256, bias=False).to(dtype)
+    found, values = [], []
+    # The second step is below the least number of float16.
+    for scale in (1.0, 1e-5):
+        with torch.no_grad():
+            layer.weight.mul_(scale)
+        for same in (layer, copy.deepcopy(layer).float()):
+            penalty = training.EsnPenalty(same, metric, bits=8)
+            values.append(penalty().item())
+            same.weight.grad = None
+            (penalty() * 1e-12).backward()
+            found.append(same.weight.grad.clone())
+    assert values[0] == values[1] > 0 and values[2] == values[3] > 0
+    for half, single in (found[:2], found[2:]):
+        assert torch.equal(half, single.to(dtype)) and bool(single.any()) and bool(half.isfinite().all())
+
+
 @pytest.mark.parametrize("metric, column", METRICS)
 @pytest.mark.parametrize("value", ["nan", "inf"])
 def test_a_weight_that_is_lost_in_training_makes_no_number(metric, column, value):

@@ -94,6 +94,11 @@ def _before_quantization(module: Any, chain: list[torch.nn.Module]) -> torch.Ten
     return weight
 
 
+def widened(weight: torch.Tensor) -> torch.Tensor:
+    """The weight in float32 where it has 16 bits, which have too few digits and too small a range for sums of squares."""
+    return weight.float() if weight.dtype.itemsize < 4 else weight
+
+
 def check_finite(name: str, weight: torch.Tensor) -> None:
     """Refuses a weight that is NaN or infinite, by its place."""
     finite = torch.isfinite(weight.detach())

@@ -9,7 +9,7 @@ import torch
 
 from .. import BadArgument
 from .export import quantizer_for
-from .layers import check_finite, known, mac_layers, trained_weight
+from .layers import check_finite, known, mac_layers, trained_weight, widened
 from .quantize import FakeQuantize
 from .simulator import positions
 
@@ -73,7 +73,7 @@ class EsnPenalty:
         return quantizer
 
     def _of_layer(self, name: str, uses: int) -> torch.Tensor:
-        weight, quantizer = trained_weight(self._modules[name]), self._quantizer(name)
+        weight, quantizer = widened(trained_weight(self._modules[name])), self._quantizer(name)
         codes = quantizer.codes(weight)
         exact = _exact_quarters(codes) / 4 if self.metric == "esn-a" else _exact_bits(codes)
         # The code of a weight that is not finite means nothing.

@@ -11,7 +11,7 @@ import torch
 
 from .. import BadArgument
 from .._tables import Row, Table
-from .layers import filters_of, mac_layers, trained_weight
+from .layers import filters_of, mac_layers, trained_weight, widened
 
 #: A filter whose largest magnitude is below this part of its layer's is counted as pruned by training.
 PRUNED_BELOW = 1e-3
@@ -100,7 +100,7 @@ class EsnTracker:
     @torch.no_grad()
     def step(self) -> None:
         """Takes the weights after one step of the optimizer into the sums."""
-        weights, start = [_exact(weight) for weight in self._weights()], [_exact(weight) for weight in self._start]
+        weights, start = [widened(weight) for weight in self._weights()], [widened(weight) for weight in self._start]
         torch._foreach_add_(self._signal, _squares(weights))
         torch._foreach_add_(self._noise, _squares(list(torch._foreach_sub(weights, start))))
         self.steps += 1
@@ -157,11 +157,6 @@ class EsnTracker:
 
 def _plain(epochs: list[Epoch]) -> list[dict[str, Any]]:
     return [{"epoch": epoch.number, "layers": [dict(row) for row in epoch.layers]} for epoch in epochs]
-
-
-def _exact(weight: torch.Tensor) -> torch.Tensor:
-    # Half precision has too few digits for a difference and for a sum of squares.
-    return weight.float() if weight.dtype.itemsize < 4 else weight
 
 
 def _squares(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
