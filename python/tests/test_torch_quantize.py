@@ -237,6 +237,57 @@ def test_a_state_is_loaded_and_held_steps_stay():
     torch.testing.assert_close(model.conv.parametrizations.weight[0].step, steps * 1.3)
 
 
+@pytest.mark.parametrize("granularity", ["layer", "filter"])
+@pytest.mark.parametrize("options", [{"rule": "mse"}, {"hold": True}])
+def test_a_held_step_that_is_not_chosen_quantizes_nothing(options, granularity):
+    weight, quantizer = torch.randn(4, 5), training.FakeQuantize(4, granularity=granularity, **options)
+    for say in (quantizer, quantizer.codes, quantizer.step_for, quantizer.differentiable_step):
+        with pytest.raises(esnsim.BadArgument, match="has not been chosen yet; refresh"):
+            say(weight)
+    # Nor does the state of one that was not chosen count as chosen.
+    other = training.FakeQuantize(4, granularity=granularity, **options)
+    other.refresh(weight)
+    other.load_state_dict(quantizer.state_dict())
+    with pytest.raises(esnsim.BadArgument, match="has not been chosen yet; refresh"):
+        other(weight)
+    quantizer.refresh(weight)
+    other.load_state_dict(quantizer.state_dict())
+    assert torch.equal(other(weight), quantizer(weight)) and int(quantizer.codes(weight).abs().max()) > 7
+
+
+@pytest.mark.parametrize("to", [nn.Module.half, nn.Module.bfloat16, nn.Module.double])
+@pytest.mark.parametrize("granularity", ["layer", "filter"])
+def test_a_step_stays_float32_where_a_model_is_moved(to, granularity):
+    model = mixed()
+    with torch.no_grad():
+        # In float16 such a step would be one of the least numbers that there are.
+        model.conv.weight.mul_(1e-6)
+    training.quantize(model, 4, granularity=granularity, hold=True)
+    before = {name: module.parametrizations.weight[0].step.clone() for name, module in mac_layers(model, "test").items()}
+    to(model)
+    for name, module in mac_layers(model, "test").items():
+        quantizer = module.parametrizations.weight[0]
+        assert quantizer.step.dtype == torch.float32 and torch.equal(quantizer.step, before[name]), name
+        assert quantizer.largest_code.item() == 15
+
+
+def test_a_state_of_another_grid_is_refused():
+    def layer(bits=4, **options):
+        model = nn.Sequential(nn.Linear(3, 2))
+        training.quantize(model, bits, **options)
+        return model
+
+    state = layer().state_dict()
+    for other, found in ((layer(2), "4 bits on mid-rise; this is bits=2"), (layer(grid="mid-tread"), "4 bits on mid-rise"),
+                         (layer(granularity="filter"), r"steps of shape \[\]")):
+        step = other[0].parametrizations.weight[0].step.clone()
+        with pytest.raises(RuntimeError, match=found):
+            other.load_state_dict(state, strict=False)
+        assert torch.equal(other[0].parametrizations.weight[0].step, step)
+    with pytest.raises(RuntimeError, match="that of 3 bits on mid-tread"):
+        layer(3).load_state_dict(layer(3, grid="mid-tread").state_dict())
+
+
 def test_copies_are_independent_of_their_original():
     model = mixed(True)
     training.quantize(model, 4)

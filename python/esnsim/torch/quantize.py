@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import operator
-from typing import Any, Iterable, Mapping
+from typing import Any, Callable, Iterable, Mapping
 
 import torch
 from torch.nn.utils import parametrize
@@ -56,7 +57,8 @@ class FakeQuantize(torch.nn.Module):
     Mid-rise is the quantizer of the paper. Both are those of `esnsim compress --bits`, in float64 as there, so that codes are
     equal. `Δ` is a float32, one for the layer or one for each filter. With the rule `max-abs` it follows the weights,
     `Δ = max|W| / 2^(bits − 1)` (on mid-tread `2^(bits − 1) − 1`), unless `hold` is set; all other steps stay as they are
-    until `refresh` chooses them anew.
+    until `refresh` chooses them anew. One that is held and not chosen yet is NaN, and no weight is quantized with it. `Δ` stays
+    a float32 where a model is moved to another type, and its state has the largest code, which says the grid and its bits.
 
     >>> import torch
     >>> FakeQuantize(2)(torch.tensor([[1.0, 0.3, 0.0, -0.2, -1.0]])).tolist()
@@ -64,6 +66,7 @@ class FakeQuantize(torch.nn.Module):
     """
 
     step: torch.Tensor
+    largest_code: torch.Tensor
 
     def __init__(self, bits: int, *, granularity: str = "layer", rule: str = "max-abs", grid: str = "mid-rise",
                  hold: bool = False, transposed: bool = False, groups: int = 1) -> None:
@@ -74,7 +77,10 @@ class FakeQuantize(torch.nn.Module):
         self.bits, self.granularity, self.rule, self.grid = _checked_width(bits, grid), granularity, rule, grid
         self.follows = rule == "max-abs" and not hold
         self.transposed, self.groups = transposed, groups
-        self.register_buffer("step", torch.ones(()))
+        self.register_buffer("step", torch.tensor(math.nan))
+        # Odd on mid-rise and even on mid-tread: no two grids have the same.
+        self.register_buffer("largest_code", torch.tensor(2 ** self.bits - (1 if grid == "mid-rise" else 2)))
+        self._chosen = False
 
     @property
     def reach(self) -> float:
@@ -90,16 +96,21 @@ class FakeQuantize(torch.nn.Module):
         else:
             rows = by_filter(weight.detach(), self.transposed, self.groups)
             step = chosen_steps(rows, self.bits, self.granularity, self.rule, self.grid).to(weight.device)
-        self.step = step
+        self.step, self._chosen = step, True
 
     def step_for(self, weight: torch.Tensor) -> torch.Tensor:
         """`Δ` in the unit of the weight, float32: one number, or one for each filter, `[filters]`."""
-        return self._max_abs_step(weight) if self.follows else self.step
+        return self._max_abs_step(weight) if self.follows else self._held_step()
+
+    def _held_step(self) -> torch.Tensor:
+        if not self._chosen:
+            raise BadArgument("a step that is held has not been chosen yet; refresh(weight) of the quantizer chooses it")
+        return self.step
 
     def differentiable_step(self, weight: torch.Tensor) -> torch.Tensor:
         """`Δ` as a function of the weight, in its type and in a shape that is broadcast over it. A held step is a constant."""
         if not self.follows:
-            return self._over(self.step, weight).to(weight.dtype)
+            return self._over(self._held_step(), weight).to(weight.dtype)
         largest = self._largest(weight)
         return self._over(torch.where(largest > 0, largest / self.reach, 1.0), weight)
 
@@ -149,12 +160,34 @@ class FakeQuantize(torch.nn.Module):
     def _over(self, step: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         return step if step.dim() == 0 else spread(step, weight, self.transposed, self.groups)
 
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> FakeQuantize:
+        step = self.step
+        super()._apply(fn, recurse)
+        if self.step.dtype != torch.float32:
+            # Moved, and of the type that it had.
+            self.step = step.to(self.step.device)
+        return self
+
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, local_metadata: Any, strict: bool,
                               missing_keys: list[str], unexpected_keys: list[str], error_msgs: list[str]) -> None:
+        problem = self._unlike(state_dict.get(f"{prefix}step"), state_dict.get(f"{prefix}largest_code"))
+        if problem is not None:
+            error_msgs.append(f"{prefix[:-1]}: {problem}; this is {self.extra_repr()}")
+            return
         saved = state_dict.get(f"{prefix}step")
-        if saved is not None and saved.shape != self.step.shape:
-            self.step = torch.ones_like(saved, device=self.step.device)
+        if saved is not None:
+            self.step = torch.full_like(saved, math.nan, dtype=torch.float32, device=self.step.device)
+            self._chosen = not bool(saved.isnan().any())
         super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
+
+    def _unlike(self, step: torch.Tensor | None, largest_code: torch.Tensor | None) -> str | None:
+        """What a state has that this quantizer cannot take."""
+        largest = int(self.largest_code if largest_code is None else largest_code)
+        if largest != int(self.largest_code):
+            return f"the state is that of {largest.bit_length()} bits on {GRIDS[0] if largest % 2 else GRIDS[1]}"
+        if step is not None and not bool(step.isnan().any()) and step.dim() != (self.granularity == "filter"):
+            return f"the state has steps of shape {list(step.shape)}"
+        return None
 
 
 def _checked_width(bits: Any, grid: str) -> int:
