@@ -7,7 +7,7 @@ from typing import Any, Iterable, Mapping
 import torch
 
 from .. import BadArgument
-from .layers import fake_quantizer, inner, mac_layers, trained_tensor
+from .layers import inner, place, plain_layers, trained_tensor
 from .prune import Pruned, Way, prune_filters
 from .simulator import plain_copy
 
@@ -36,9 +36,7 @@ class AdmmPruner:
             raise BadArgument(f"rho is {rho}; expected a number above 0")
         self._way = Way.checked(fraction, count, width, None, None, scope)
         self._model, self._example, self.rho = model, example, rho
-        for name, module in mac_layers(model, "prune").items():
-            if fake_quantizer(module) is not None:
-                raise BadArgument(f"layer {name} is quantized; prune first, or unquantize(model)")
+        plain_layers(model, "prune")
         self._pull: dict[str, torch.Tensor] = {}
         with torch.no_grad():
             self._target = self._projected()
@@ -96,5 +94,5 @@ class AdmmPruner:
     def _weights(self, names: Iterable[str]) -> dict[str, torch.Tensor]:
         """The parameters as they are trained, pruned ones at 0."""
         modules = dict(inner(self._model).named_modules())
-        places = {name: name.rpartition(".") for name in names}
-        return {name: trained_tensor(modules[layer], tensor) for name, (layer, _, tensor) in places.items()}
+        places = {name: place(name) for name in names}
+        return {name: trained_tensor(modules[layer], tensor) for name, (layer, tensor) in places.items()}

@@ -41,6 +41,15 @@ def mac_layers(model: Any, purpose: str) -> dict[str, torch.nn.Module]:
     return layers
 
 
+def plain_layers(model: Any, purpose: str) -> dict[str, torch.nn.Module]:
+    """`mac_layers` of a model of which none is fake-quantized."""
+    layers = mac_layers(model, purpose)
+    for name, module in layers.items():
+        if fake_quantizer(module) is not None:
+            raise BadArgument(f"layer {name} is quantized; {purpose} first, or unquantize(model)")
+    return layers
+
+
 def known(names: Iterable[str], layers: Mapping[str, Any]) -> set[str]:
     """The names as a set, each of which is that of a layer."""
     if isinstance(names, str):
@@ -137,6 +146,12 @@ def filters_of(module: torch.nn.Module, weight: torch.Tensor) -> torch.Tensor:
 def parameter_name(layer: str, tensor: str) -> str:
     """What a tensor of a layer is called in a `state_dict`. The model itself may be the layer, of no name."""
     return f"{layer}.{tensor}" if layer else tensor
+
+
+def place(name: str) -> tuple[str, str]:
+    """The layer and the tensor that a name of `parameter_name` stands for."""
+    layer, _, tensor = name.rpartition(".")
+    return layer, tensor
 
 
 def mask(module: torch.nn.Module, tensor: str, kept: torch.Tensor) -> None:

@@ -11,7 +11,7 @@ from torch.nn.utils import parametrize
 
 from .. import BadArgument, Unsupported
 from .layers import (
-    check_finite, fake_quantizer, filters_of, inner, is_transposed, known, mac_layers, mask, parameter_name, spread,
+    check_finite, filters_of, inner, is_transposed, known, mac_layers, mask, parameter_name, place, plain_layers, spread,
     trained_tensor, trained_weight,
 )
 from .quantize import Mask
@@ -65,9 +65,7 @@ def prune_filters(model: torch.nn.Module, example: Any, *, fraction: float | Non
     {'0': [1], '2': []}
     """
     way = Way.checked(fraction, count, width, profile, below, scope)
-    for name, module in mac_layers(model, "prune").items():
-        if fake_quantizer(module) is not None:
-            raise BadArgument(f"layer {name} is quantized; prune first, or unquantize(model)")
+    plain_layers(model, "prune")
     masks, report = way.decide(plain_copy(model), example)
     _apply(model, masks)
     counts: dict[str, Any] = next(iter(report["prunings"]), {})
@@ -254,7 +252,8 @@ def _apply(model: torch.nn.Module, masks: Mapping[str, torch.Tensor]) -> None:
     for name, kept in masks.items():
         if bool(kept.all()):
             continue
-        module, tensor = modules[name.rpartition(".")[0]], name.rpartition(".")[2]
+        layer, tensor = place(name)
+        module = modules[layer]
         of_type = kept.to(trained_tensor(module, tensor).dtype)
         if parametrize.is_parametrized(module, tensor):
             parametrize.register_parametrization(module, tensor, Mask(of_type))
