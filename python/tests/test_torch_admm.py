@@ -71,6 +71,28 @@ def test_admm_is_what_its_equations_say():
         training.AdmmPruner(other, EXAMPLE, fraction=0.1).load_state_dict(pruner.state_dict())
 
 
+def tied():
+    """Two layers of one weight, of which the first alone has a bias."""
+    torch.manual_seed(3)
+    model = nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 6, bias=False), nn.ReLU(), nn.Linear(6, 3))
+    model[2].weight = model[0].weight
+    return model
+
+
+def test_a_weight_of_two_layers_is_pulled_and_pruned_once():
+    model = tied()
+    pruner = training.AdmmPruner(model, torch.zeros(1, 6), fraction=0.4, rho=1.0)
+    targets = pruner.state_dict()["target"]
+    assert list(targets) == ["0.weight", "0.bias", "4.weight", "4.bias"]
+    shared = targets["0.weight"]
+    gone = [filter for filter in range(6) if not shared[filter].any()]
+    assert gone == model[0].weight.detach().square().sum(dim=1).argsort()[:len(gone)].sort().values.tolist() and gone
+    far = sum((dict(model.named_parameters())[name].detach() - target).square().sum() for name, target in targets.items())
+    assert pruner.penalty().item() == pytest.approx(0.5 * float(far))
+    pruner.step()
+    assert pruner.finish().filters["0"] == gone and not model[2].weight[gone].any()
+
+
 def quantized():
     model = seeded()
     training.quantize(model)

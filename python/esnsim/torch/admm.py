@@ -89,7 +89,8 @@ class AdmmPruner:
             parameters[name].add_(pull)
         wanted = {name: parameter.detach().clone() for name, parameter in parameters.items()}
         masks, _ = self._way.decide(twin, self._example)
-        return {name: wanted[name] * kept for name, kept in masks.items()}
+        # A parameter of several layers goes by the name of the first, and is pruned in all of them.
+        return {name: wanted[name] * kept for name, kept in masks.items() if name in wanted}
 
     def _weights(self, names: Iterable[str]) -> dict[str, torch.Tensor]:
         """The parameters as they are trained, pruned ones at 0."""
