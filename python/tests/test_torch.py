@@ -120,6 +120,35 @@ def test_a_trace_is_a_target_profile(tmp_path):
         assert found == pytest.approx([row.esn_a for row in epoch.layers]), network.name
 
 
+def test_a_frozen_layer_has_a_target_of_16_bits_and_is_not_in_the_total(tmp_path):
+    model = torch.nn.Sequential(torch.nn.Linear(8, 6), torch.nn.ReLU(), torch.nn.Linear(6, 5), torch.nn.ReLU(), torch.nn.Linear(5, 3))
+    model[0].requires_grad_(False)
+    tracker = tracking.EsnTracker(model)
+    tracker.attach(optimizer := torch.optim.SGD(model.parameters(), lr=0.1))
+    for epoch in range(2):
+        # The second layer moves in the first epoch alone.
+        model[2].weight.requires_grad_(epoch == 0)
+        for _ in range(2):
+            optimizer.zero_grad()
+            model(torch.randn(3, 8)).square().sum().backward()
+            optimizer.step()
+        tracker.epoch_end()
+    first, second = tracker.epochs
+    assert first.layers["esn_a"][0] is None and second.layers["esn_a"][:2] == [None, None]
+    assert first.total.esn_a == first.layers[1].esn_a + first.layers[2].esn_a and second.total.esn_a == second.layers[2].esn_a
+    assert "in 3 layers, without 2 that did not move;" in repr(second)
+    tracker.save(tmp_path / "trace.json")
+    rows = json.loads((tmp_path / "trace.json").read_text())["epochs"][1]["layers"]
+    torch.save(model.state_dict(), tmp_path / "model.pt")
+    network = esnsim.read(tmp_path / "model.pt")
+    expected = [network.esn(bits=16).layers[0].esn_a, first.layers[1].esn_a, second.layers[2].esn_a]
+    assert [row["esn_a"] for row in rows] == expected and [row["moved"] for row in rows] == [False, False, True]
+    layers = network.compress(target_profile=tmp_path / "trace.json").report["quantize"][1]["layers"]
+    assert [layer["target_esn_a"] for layer in layers] == expected
+    # Its target is met with all the bits that there are.
+    assert layers[0]["esn_a"] == pytest.approx(expected[0], rel=1e-6)
+
+
 def test_sums_of_millions_of_weights_are_as_good():
     torch.manual_seed(1)
     layer = torch.nn.Linear(1023, 2311, bias=False)

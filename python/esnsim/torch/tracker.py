@@ -11,7 +11,8 @@ import torch
 
 from .. import BadArgument
 from .._tables import Row, Table
-from .layers import filters_of, mac_layers, trained_weight, widened
+from .layers import check_finite, filters_of, mac_layers, trained_weight, widened
+from .quantize import MAX_BITS, FakeQuantize
 
 #: A filter whose largest magnitude is below this part of its layer's is counted as pruned by training.
 PRUNED_BELOW = 1e-3
@@ -25,20 +26,24 @@ class Epoch:
 
     `signal` is the mean over iterations of ‖W‖², `noise` that of ‖W − W_init‖², with W_init at the start of the epoch
     (equation 5), and `esn_a` = S/N · nonzero weights / 12 with c = 1 (equation 4). `pruned_filters` are those whose largest
-    magnitude is below `PRUNED_BELOW` of the layer's. `esn_a` is `None` where no weight moved.
+    magnitude is below `PRUNED_BELOW` of the layer's. `esn_a` is `None` where no weight of a layer moved, which has no noise; in
+    `total` it is that of the layers that moved.
     """
 
     def __init__(self, number: int, rows: list[dict[str, Any]]) -> None:
         self.number, self.layers = number, Table.from_rows(rows)
-        known = [row["esn_a"] for row in rows]
+        moved = [row["esn_a"] for row in rows if row["esn_a"] is not None]
         counts = ("weights", "nonzero", "filters", "pruned_filters")
         self.total = Row({name: sum(row[name] for row in rows) for name in counts})
-        self.total["esn_a"] = None if None in known else sum(known)
+        self.total["esn_a"] = sum(moved) if moved else None
 
     def __repr__(self) -> str:
         total = self.total
         esn_a = "–" if total["esn_a"] is None else f"{total['esn_a']:,.1f}"
-        return (f"epoch {self.number}: ESN_a {esn_a} (c = 1) of {total['nonzero']:,} nonzero weights in {len(self.layers)} layers; "
+        still = self.layers["esn_a"].count(None)
+        without = f", without {still} that did not move" if still and total["esn_a"] is not None else ""
+        return (f"epoch {self.number}: ESN_a {esn_a} (c = 1) of {total['nonzero']:,} nonzero weights in {len(self.layers)} layers"
+                f"{without}; "
                 f"{total['pruned_filters']:,} of {total['filters']:,} filters below {PRUNED_BELOW:g} of their layer's largest weight")
 
 
@@ -128,13 +133,36 @@ class EsnTracker:
         return self.epochs[-1]
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes all epochs as JSON, which `esnsim compress --target-profile` takes. The file appears whole or not at all."""
+        """Writes all epochs as JSON, which `esnsim compress --target-profile` takes. The file appears whole or not at all.
+
+        That command needs an ESN_a of every layer. A layer that did not move in an epoch has that of the last one in which it
+        did; one that has never moved, as it is frozen, has that of its weights at 16 bits, the most that there are. `moved` of
+        its row is then false.
+        """
         if not self.epochs:
             raise BadArgument("there is no epoch to write; call epoch_end() first")
         whole, part = os.fspath(path), f"{os.fspath(path)}.part"
         with open(part, "w", encoding="utf-8") as file:
-            json.dump({"pruned_below": PRUNED_BELOW, "epochs": _plain(self.epochs)}, file, indent=1)
+            json.dump({"pruned_below": PRUNED_BELOW, "epochs": self._traced()}, file, indent=1)
         os.replace(part, whole)
+
+    @torch.no_grad()
+    def _traced(self) -> list[dict[str, Any]]:
+        """The epochs with an ESN_a of every layer."""
+        last: dict[str, float] = {}
+        epochs = _plain(self.epochs)
+        for row in (row for epoch in epochs for row in epoch["layers"]):
+            row["moved"] = row["esn_a"] is not None
+            if row["moved"]:
+                last[row["name"]] = row["esn_a"]
+            row["esn_a"] = last[row["name"]] if row["name"] in last else self._finest(row["name"])
+        return epochs
+
+    def _finest(self, name: str) -> float:
+        """ESN_a of the weights of a layer at the most bits."""
+        weight = trained_weight(self._modules[name])
+        check_finite(name, weight)
+        return int(FakeQuantize(MAX_BITS).codes(weight).long().square().sum()) / 4
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that `load_state_dict` needs."""
