@@ -161,6 +161,18 @@ class Recurrent(nn.Module):
         return self.head(self.rnn(x[:, 0])[0][:, -1])
 
 
+class Blurred(nn.Module):
+    """A filter of ones between two layers, which is no parameter."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(1, 2, 3), nn.Linear(32, 3)
+        self.register_buffer("ones", torch.ones(2, 1, 3, 3))
+
+    def forward(self, x):
+        return self.head(nn.functional.conv2d(self.conv(x), self.ones, groups=2).flatten(1))
+
+
 def broken():
     model = nn.Linear(2, 2)
     model.weight.data[0, 0] = float("nan")
@@ -176,6 +188,7 @@ def broken():
     (esnsim.BadArgument, lambda: training.EsnPenalty(nn.Linear(2, 2), bits={"fc": 4}), "there is no layer 'fc'"),
     (esnsim.BadArgument, lambda: training.EsnPenalty(broken(), bits=4), "weight 0 is nan"),
     (esnsim.Unsupported, lambda: training.EsnPenalty(Recurrent(), bits=4, example=EXAMPLE), "no linear layer of the model"),
+    (esnsim.Unsupported, lambda: training.EsnPenalty(Blurred(), bits=4, example=EXAMPLE), "no linear layer of the model"),
 ])
 def test_wrong_use_is_told_in_one_line(kind, say, text):
     with pytest.raises(kind) as caught:

@@ -331,6 +331,30 @@ def test_equal_weights_of_different_bits_stay_apart(tmp_path):
     assert all(torch.equal(found[name], codes.flatten()) for name, codes in training.codes(model).items())
 
 
+class Summed(nn.Module):
+    """A product with a matrix of a number, which is no parameter."""
+
+    def __init__(self, number):
+        super().__init__()
+        self.first = nn.Linear(4, 4, bias=False)
+        self.register_buffer("constant", torch.full((4, 4), float(number)))
+
+    def forward(self, x):
+        return nn.functional.linear(torch.relu(self.first(x)), self.constant)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_constant_is_not_taken_for_a_layer(number, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    torch.manual_seed(1)
+    model, image = Summed(number), torch.rand(1, 4)
+    training.quantize(model, 3)
+    training.to_network(model, image).save(tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {session.get_inputs()[0].name: image.numpy()})
+    torch.testing.assert_close(torch.from_numpy(found), model(image).detach(), rtol=1e-5, atol=1e-6)
+
+
 def test_other_parametrizations_are_worked_in(tmp_path):
     model = nn.Sequential(parametrizations.weight_norm(nn.Linear(6, 4)))
     training.quantize(model, 3)

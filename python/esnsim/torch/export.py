@@ -11,7 +11,7 @@ import torch
 from .. import BadArgument, Network, Unsupported, read
 from .layers import check_finite, fake_quantizer, inner, is_transposed, known, mac_layers, parameter_name, trained_weight
 from .quantize import FakeQuantize
-from .simulator import as_onnx, plain_copy
+from .simulator import as_onnx, marked, plain_copy
 
 # The integers between here and the simulator have 16 bits.
 _LARGEST = 2 ** 15 - 1
@@ -97,7 +97,6 @@ def _coded_layers(model: torch.nn.Module, bits: int | Mapping[str, int] | None, 
     return found
 
 
-@torch.no_grad()
 def _mark(twin: torch.nn.Module, coded: Mapping[str, Coded]) -> dict[str, str]:
     """Puts a number of its own in every parameter that integers will replace, so that none is taken for another. Returns by
     layer the one that stores its weight: layers may have the same parameter."""
@@ -112,7 +111,7 @@ def _mark(twin: torch.nn.Module, coded: Mapping[str, Coded]) -> dict[str, str]:
         if not (torch.equal(layer.codes, other.codes) and torch.equal(layer.step, other.step)):
             raise BadArgument(f"layers {stored[name]} and {name} have one parameter, but not the same bits or steps")
         if stored[name] == name:
-            weight.fill_(number + 1)
+            marked(weight, number)
     return stored
 
 

@@ -123,6 +123,14 @@ def as_network(model: torch.nn.Module, example: Any) -> Network:
     return read(as_onnx(model, example), name=type(model).__name__)
 
 
+@torch.no_grad()
+def marked(weight: torch.Tensor, number: int) -> float:
+    """Fills a weight with a number of its own, and returns it. No constant of a model is so far above a whole number; filters of
+    ones are found in many."""
+    weight.fill_(number + 0.38196601)
+    return float(weight.flatten()[0])
+
+
 def positions(model: torch.nn.Module, example: Any) -> dict[str, int]:
     """How often each weight of a convolution or linear layer is used for one image, by the name of the layer, all uses
     together; 0 where no output needs it, and for all but the first name of one parameter.
@@ -130,19 +138,19 @@ def positions(model: torch.nn.Module, example: Any) -> dict[str, int]:
     The simulator finds it. It finds a layer by its weights, which are a number of their own here.
     """
     twin = plain_copy(model)
-    names: dict[int, str] = {}
-    with torch.no_grad():
-        for name, module in mac_layers(twin, "cost").items():
-            weight = module.weight
-            assert isinstance(weight, torch.Tensor)
-            names.setdefault(id(weight), name)
-            weight.fill_(list(names).index(id(weight)) + 1)
-    numbered = list(names.values())
+    seen: set[int] = set()
+    names: dict[float, str] = {}
+    for name, module in mac_layers(twin, "cost").items():
+        weight = module.weight
+        assert isinstance(weight, torch.Tensor)
+        if id(weight) not in seen:
+            seen.add(id(weight))
+            names[marked(weight, len(seen))] = name
     found = dict.fromkeys(mac_layers(twin, "cost"), 0)
     for row in as_network(twin, example).inspect().layers:
-        if row.min != row.max or row.min not in range(1, len(numbered) + 1):
+        if row.min != row.max or row.min not in names:
             raise Unsupported(f"layer {row.layer} has weights of no convolution and no linear layer of the model")
-        found[numbered[int(row.min) - 1]] += row.macs // row.weights
+        found[names[row.min]] += row.macs // row.weights
     return found
 
 
