@@ -162,7 +162,7 @@ class FakeQuantize(torch.nn.Module):
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> FakeQuantize:
         step = self.step
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call, unused-ignore]
         if self.step.dtype != torch.float32:
             # Moved, and of the type that it had.
             self.step = step.to(self.step.device)
