@@ -22,8 +22,6 @@ import importlib
 import json
 import os
 import pathlib
-import sys
-import warnings
 from typing import TYPE_CHECKING, Any, Callable, Generator, Iterable, Mapping, Sequence, Union
 
 from . import _esnsim
@@ -504,37 +502,11 @@ def _restored(file: bytes, path: str, of_embedded: bool, provenance: list[tuple[
 def from_torch(module: Any, example: Any, **options: Any) -> Network:
     """A module of PyTorch as a network, by way of ONNX in memory. `example` is an input, or a tuple of inputs, of one image.
 
-    `options` are those of `read`. Fake quantization of `esnsim.torch` gives its integers. Nothing of the module changes; it is exported in the mode of evaluation.
+    `options` are those of `read`. Fake quantization of `esnsim.torch` gives its integers. Nothing of the module changes; it is
+    exported in the mode of evaluation.
     """
-    import io
-
-    import torch
-
-    if not isinstance(module, torch.nn.Module):
-        raise BadArgument(f"a {type(module).__name__} is no module of PyTorch, which example= belongs to")
-    training = sys.modules.get(f"{__name__}.torch")
-    if training is not None and training.is_quantized(module):
-        # Its integers are known, and need not be found again among real numbers.
-        network: Network = training.to_network(module, example, **options)
-        return network
-    inputs = example if isinstance(example, tuple) else (example,)
-    was_training = module.training
-    # Older versions of PyTorch take a file, too, and newer ones say a path alone.
-    file: Any = io.BytesIO()
-    module.eval()
-    try:
-        with torch.no_grad(), warnings.catch_warnings():
-            # What the exporter says of its own future, and of folding constants in a mode of training, which this one is not.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            warnings.filterwarnings("ignore", message="It is recommended that constant folding be turned off")
-            # In the mode that it has, which is that of evaluation, every BatchNorm stays a node of its own.
-            mode = torch.onnx.TrainingMode.PRESERVE
-            torch.onnx.export(module, inputs, file, training=mode, dynamo=False)
-    except Exception as error:
-        raise Unsupported(f"{type(module).__name__}: torch.onnx.export does not take it: {_one_line(error)}") from error
-    finally:
-        module.train(was_training)
-    return read(file.getvalue(), name=type(module).__name__, **options)
+    network: Network = importlib.import_module(".torch.export", __name__).from_torch(module, example, options)
+    return network
 
 
 def __getattr__(name: str) -> Any:

@@ -527,6 +527,8 @@ def test_a_module_of_pytorch(tmp_path):
     cost = esnsim.esn(module, example=torch.zeros(1, 3, 8, 8), bits=4)
     assert (cost.total.weights, cost.total.macs) == (216 + 2880, 216 * 36 + 2880)
     assert module.training
+    assert esnsim.from_torch(module, torch.zeros(1, 3, 8, 8), name="mine").name == "mine"
+    assert esnsim.from_torch(torch.nn.DataParallel(module), torch.zeros(1, 3, 8, 8)).name == "Sequential"
     with pytest.raises(esnsim.BadArgument, match="example="):
         esnsim.esn(module)
 
@@ -536,6 +538,21 @@ def test_a_module_of_pytorch(tmp_path):
 
     with pytest.raises(esnsim.Unsupported, match="^Stubborn: torch.onnx.export does not take it: not today$"):
         esnsim.esn(Stubborn(), example=torch.zeros(1, 3, 8, 8))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_every_part_of_a_module_keeps_its_mode(fails):
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.Dropout())
+    # As statistics are frozen for fine-tuning.
+    module[1].eval()
+    if fails:
+        with pytest.raises(esnsim.Unsupported):
+            esnsim.from_torch(module, torch.zeros(1, 2, 8, 8))
+    else:
+        esnsim.from_torch(module, torch.zeros(1, 3, 8, 8))
+    assert [part.training for part in module.modules()] == [True, True, False, True]
     with pytest.raises(esnsim.Unsupported, match="^Sequential: torch.onnx.export does not take it: "):
         esnsim.esn(module, example=torch.zeros(1, 5, 8, 8))
 

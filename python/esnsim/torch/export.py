@@ -9,9 +9,11 @@ from typing import Any, Iterable, Mapping, NamedTuple
 import torch
 
 from .. import BadArgument, Network, Unsupported, read
-from .layers import check_finite, fake_quantizer, inner, is_transposed, known, mac_layers, parameter_name, trained_weight
-from .quantize import FakeQuantize
-from .simulator import as_onnx, marked, plain_copy
+from .layers import (
+    check_finite, evaluating, fake_quantizer, inner, is_transposed, known, mac_layers, parameter_name, trained_weight,
+)
+from .quantize import FakeQuantize, is_quantized
+from .simulator import as_float, as_onnx, marked, plain_copy
 
 # The integers between here and the simulator have 16 bits.
 _LARGEST = 2 ** 15 - 1
@@ -64,8 +66,8 @@ def to_network(model: torch.nn.Module, example: Any, *, bits: int | Mapping[str,
     # What DequantizeLinear makes is float32.
     twin = twin.float() if coded else twin
     stored = _mark(twin, coded)
-    file, written = _with_integers(as_onnx(twin, example), coded, stored, next(iter(grids), None))
-    network = read(file, name=type(inner(model)).__name__, **options)
+    file, written = _with_integers(as_onnx(twin, as_float(twin, example)), coded, stored, next(iter(grids), None))
+    network = read(file, **{"name": type(inner(model)).__name__, **options})
     _check_arrived(network, {name: coded[name] for name in written})
     return network
 
@@ -79,6 +81,18 @@ def export(model: torch.nn.Module, path: str | os.PathLike[str], example: Any, *
     the fake quantization. The result says what the file does not hold, one line each.
     """
     return to_network(model, example, bits=bits, skip=skip).save(path, strict=strict)
+
+
+def from_torch(module: Any, example: Any, options: Mapping[str, Any]) -> Network:
+    """`esnsim.from_torch`. The integers of a fake-quantized module are known, and need not be found again among real numbers."""
+    if not isinstance(module, torch.nn.Module):
+        raise BadArgument(f"a {type(module).__name__} is no module of PyTorch, which example= belongs to")
+    module = inner(module)
+    if is_quantized(module):
+        return to_network(module, example, **options)
+    with evaluating(module):
+        file = as_onnx(module, example if isinstance(example, tuple) else (example,), fold=True)
+    return read(file, **{"name": type(module).__name__, **options})
 
 
 def _coded_layers(model: torch.nn.Module, bits: int | Mapping[str, int] | None, skip: Iterable[str]) -> dict[str, Coded]:

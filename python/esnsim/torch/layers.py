@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping
+import contextlib
+from typing import TYPE_CHECKING, Any, Generator, Iterable, Iterator, Mapping
 
 import torch
 from torch.nn.utils import parametrize, prune
@@ -30,6 +31,18 @@ def inner(model: Any) -> torch.nn.Module:
         model = inside
     assert isinstance(model, torch.nn.Module)
     return model
+
+
+@contextlib.contextmanager
+def evaluating(model: torch.nn.Module) -> Generator[None, None, None]:
+    """A model in evaluation for a while. Every module then has the mode that it had: some may be frozen amid training."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
 
 
 def mac_layers(model: Any, purpose: str) -> dict[str, torch.nn.Module]:

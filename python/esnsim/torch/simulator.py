@@ -102,25 +102,29 @@ def as_float(model: torch.nn.Module, example: Any) -> Any:
     return tuple(value.to(kind) if value.is_floating_point() else value for value in inputs)
 
 
-def as_onnx(model: torch.nn.Module, example: Any) -> bytes:
-    """A plain model as the bytes of an ONNX file whose initializers are called as its parameters."""
-    inputs, file = as_float(model, example), io.BytesIO()
+def as_onnx(model: torch.nn.Module, inputs: tuple[Any, ...], fold: bool = False) -> bytes:
+    """A model in evaluation as the bytes of an ONNX file whose initializers are called as its parameters. With `fold`, what is
+    computed of constants alone becomes a constant, of another name."""
+    file = io.BytesIO()
+    # Older versions of PyTorch take a file, too, and newer ones say a path alone.
     stream: Any = file
     try:
         with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            # In the mode that it has, every BatchNorm stays a node; unfolded, every weight keeps its name.
+            # What the exporter says of its own future, and of folding constants in a mode of training, which this one is not.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.filterwarnings("ignore", message="It is recommended that constant folding be turned off")
+            # In the mode that it has, every BatchNorm stays a node of its own.
             mode = torch.onnx.TrainingMode.PRESERVE
-            torch.onnx.export(model, inputs, stream, training=mode, do_constant_folding=False, dynamo=False)
+            torch.onnx.export(model, inputs, stream, training=mode, do_constant_folding=fold, dynamo=False)
     except Exception as error:
         said = " ".join(str(error).split())
         raise Unsupported(f"{type(model).__name__}: torch.onnx.export does not take it: {said}") from error
-    return bytes(file.getvalue())
+    return file.getvalue()
 
 
 def as_network(model: torch.nn.Module, example: Any) -> Network:
     """A plain model as a network, by way of ONNX in memory."""
-    return read(as_onnx(model, example), name=type(model).__name__)
+    return read(as_onnx(model, as_float(model, example)), name=type(model).__name__)
 
 
 @torch.no_grad()

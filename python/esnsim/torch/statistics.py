@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
 from .. import BadArgument, Unsupported
-from .layers import inner
+from .layers import evaluating, inner
 
 
 class _Reached(Exception):
@@ -69,17 +69,11 @@ def reestimate(model: torch.nn.Module, loader: Iterable[Any], batches: int | Non
         if norm.running_mean is None:
             raise Unsupported(f"BatchNorm {name} keeps no statistics (track_running_stats=False)")
     data = _Inputs(model, _repeatable(loader, batches))
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        # The weights stay as they are, so that a fake quantization is worked out once.
-        with parametrize.cached():
-            order = _order(model, norms, data)
-            for name in order:
-                _renew(model, name, norms[name], data)
-    finally:
-        for module, mode in modes:
-            module.training = mode
+    # The weights stay as they are, so that a fake quantization is worked out once.
+    with evaluating(model), parametrize.cached():
+        order = _order(model, norms, data)
+        for name in order:
+            _renew(model, name, norms[name], data)
     return len(order)
 
 
