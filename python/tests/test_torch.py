@@ -4,6 +4,8 @@ import doctest
 import importlib
 import importlib.util
 import json
+import pickle
+import sys
 
 import esnsim
 import pytest
@@ -287,6 +289,55 @@ def test_lightning_calls_it(package, tmp_path):
     assert [epoch.total.esn_a for epoch in resumed.epochs[:2]] == [epoch.total.esn_a for epoch in tracker.epochs]
     with pytest.raises(esnsim.BadArgument, match="expected lightning or pytorch_lightning"):
         tracking.lightning_callback(package="ignite")
+
+
+@pytest.mark.parametrize("package", ["lightning", "pytorch_lightning"])
+def test_a_callback_fits_twice_and_is_pickled(package, tmp_path):
+    of = pytest.importorskip({"lightning": "lightning.pytorch", "pytorch_lightning": "pytorch_lightning"}[package])
+
+    class Module(of.LightningModule):
+        def __init__(self, width):
+            super().__init__()
+            self.net = torch.nn.Linear(4, width)
+
+        def training_step(self, batch, _):
+            return self.net(batch[0]).square().mean()
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), 0.05)
+
+    def fit(model, callback):
+        data = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.randn(6, 4)), batch_size=3)
+        of.Trainer(max_epochs=1, callbacks=[callback], logger=False, enable_checkpointing=False, accelerator="cpu",
+                   enable_progress_bar=False, enable_model_summary=False, default_root_dir=tmp_path).fit(model, data)
+
+    callback = pickle.loads(pickle.dumps(tracking.lightning_callback(tmp_path / "trace.json", package=package)))
+    assert isinstance(callback, of.Callback) and callback.path == tmp_path / "trace.json" and callback.tracker is None
+    assert type(callback) is type(tracking.lightning_callback(package=package))
+    torch.manual_seed(1)
+    first, second = Module(3), Module(5)
+    fit(first, callback)
+    assert callback.tracker.epochs[0].layers["weights"] == [12]
+    with torch.no_grad():
+        # What happens between two fits is no step of training.
+        first.net.weight.mul_(1000)
+    start = first.net.weight.detach().double().clone()
+    fit(first, callback)
+    assert len(callback.tracker.epochs) == 2
+    assert callback.tracker.epochs[1].layers[0].noise < 0.5 * float(start.square().sum())
+    again = pickle.loads(pickle.dumps(callback)).tracker
+    assert again.epochs[1].layers.columns == callback.tracker.epochs[1].layers.columns
+    fit(second, callback)
+    assert [epoch.layers["weights"] for epoch in callback.tracker.epochs] == [[20]]
+
+
+def test_a_package_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "lightning.pytorch", None)
+    with pytest.raises(esnsim.BadArgument, match="^lightning is not installed; pip install lightning$"):
+        tracking.lightning_callback(package="lightning")
+    monkeypatch.setitem(sys.modules, "pytorch_lightning", None)
+    with pytest.raises(esnsim.BadArgument, match="^neither lightning nor pytorch_lightning is installed; pip install lightning$"):
+        tracking.lightning_callback()
 
 
 def test_wrong_use_is_told():

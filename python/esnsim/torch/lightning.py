@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import sys
@@ -20,13 +21,16 @@ def lightning_callback(path: str | os.PathLike[str] | None = None, *, package: s
     Its `tracker` is the `EsnTracker`, which follows every optimizer of the trainer. At the end of each epoch ESN_a is logged as
     `esn_a`, and with `path` rank 0 writes the trace there, as `EsnTracker.save`. Checkpoints hold its state. `package` is
     `"lightning"` or `"pytorch_lightning"`; left out, it is the one that is imported, else the one that is installed.
+
+    Each fit has a tracker of its own. Epochs of the fit before stay in it where the model is the same.
     """
-    kind: Any = type("EsnCallback", (_Tracking, _callback_class(package)), {})
-    return kind(path)
+    return _kind(package)(path)
 
 
 class _Tracking:
     """What a callback of either package does."""
+
+    package: str
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
         super().__init__()
@@ -34,11 +38,18 @@ class _Tracking:
         self.tracker: EsnTracker | None = None
         self._state: dict[str, Any] | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The class is made where it is asked for, and has no place in a module that a pickle could name. A trainer adds methods of
+        # its model, which are not of the callback.
+        return _restored, (self.package,), {name: vars(self)[name] for name in ("path", "tracker", "_state")}
+
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        self.tracker = EsnTracker(pl_module) if self.tracker is None else self.tracker
+        before, self.tracker = self.tracker, EsnTracker(pl_module)
         if self._state is not None:
             self.tracker.load_state_dict(self._state)
             self._state = None
+        elif before is not None and before.follows(pl_module):
+            self.tracker.epochs = before.epochs
         self.tracker.attach(*trainer.optimizers)
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
@@ -65,13 +76,25 @@ class _Tracking:
         self._state = state_dict or None
 
 
-def _callback_class(package: str | None) -> Any:
+def _kind(package: str | None) -> Any:
+    """The class of the callback."""
     if package is not None and package not in PACKAGES:
         raise BadArgument(f"package is {package!r}; expected {' or '.join(PACKAGES)}")
     imported = [name for name in PACKAGES if name in sys.modules]
     for name in [package] if package is not None else [*imported, *PACKAGES]:
         try:
-            return importlib.import_module(PACKAGES[name]).Callback
+            return _derived(importlib.import_module(PACKAGES[name]).Callback, name)
         except ImportError:
             continue
-    raise BadArgument(f"{package or 'neither lightning nor pytorch_lightning'} is installed; pip install lightning")
+    missing = "neither lightning nor pytorch_lightning is installed" if package is None else f"{package} is not installed"
+    raise BadArgument(f"{missing}; pip install {package or 'lightning'}")
+
+
+@functools.cache
+def _derived(of: Any, package: str) -> Any:
+    return type("EsnCallback", (_Tracking, of), {"package": package})
+
+
+def _restored(package: str) -> Any:
+    kind = _kind(package)
+    return kind.__new__(kind)

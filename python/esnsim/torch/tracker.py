@@ -89,6 +89,14 @@ class EsnTracker:
         self._signal, self._noise = zeros, [zero.clone() for zero in zeros]
         self.steps = 0
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Optimizers belong to the process that they are in.
+        return {**vars(self), "_hooks": []}
+
+    def follows(self, model: torch.nn.Module) -> bool:
+        """Whether these are the layers that are tracked: the same objects of the same names."""
+        return mac_layers(model, "track") == self._modules
+
     def attach(self, *optimizers: torch.optim.Optimizer) -> None:
         """Calls `step` behind every step of these optimizers. A step that a `GradScaler` leaves out is none."""
         for optimizer in optimizers:
