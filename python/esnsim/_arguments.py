@@ -89,6 +89,18 @@ def text(name: str, value: Any) -> str:
     return value
 
 
+def choice(*values: str) -> Kind:
+    """One of some words."""
+
+    def check(name: str, value: Any) -> str:
+        word: str = text(name, value)
+        if word not in values:
+            raise BadArgument(f"{name} is {word!r}; expected {' or '.join(values)}")
+        return word
+
+    return check
+
+
 def path(name: str, value: Any) -> str:
     """A path as a text."""
     if not isinstance(value, (str, os.PathLike)):

@@ -289,6 +289,8 @@ def test_lightning_calls_it(package, tmp_path):
     assert [epoch.total.esn_a for epoch in resumed.epochs[:2]] == [epoch.total.esn_a for epoch in tracker.epochs]
     with pytest.raises(esnsim.BadArgument, match="expected lightning or pytorch_lightning"):
         tracking.lightning_callback(package="ignite")
+    with pytest.raises(TypeError, match="^path is 3; expected a path$"):
+        tracking.lightning_callback(3, package=package)
 
 
 @pytest.mark.parametrize("package", ["lightning", "pytorch_lightning"])
@@ -312,7 +314,7 @@ def test_a_callback_fits_twice_and_is_pickled(package, tmp_path):
                    enable_progress_bar=False, enable_model_summary=False, default_root_dir=tmp_path).fit(model, data)
 
     callback = pickle.loads(pickle.dumps(tracking.lightning_callback(tmp_path / "trace.json", package=package)))
-    assert isinstance(callback, of.Callback) and callback.path == tmp_path / "trace.json" and callback.tracker is None
+    assert isinstance(callback, of.Callback) and callback.path == str(tmp_path / "trace.json") and callback.tracker is None
     assert type(callback) is type(tracking.lightning_callback(package=package))
     torch.manual_seed(1)
     first, second = Module(3), Module(5)

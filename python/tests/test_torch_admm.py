@@ -101,6 +101,9 @@ def quantized():
 
 @pytest.mark.parametrize("kind, say, text", [
     (esnsim.BadArgument, lambda: training.AdmmPruner(seeded(), EXAMPLE, fraction=0.1, rho=0), "rho is 0"),
+    (esnsim.BadArgument, lambda: training.AdmmPruner(seeded(), EXAMPLE, fraction=0.1, rho=float("inf")), "rho is inf"),
+    (TypeError, lambda: training.AdmmPruner(seeded(), EXAMPLE, fraction=0.1, rho="0.3"), "rho is '0.3'; expected a number"),
+    (TypeError, lambda: training.AdmmPruner(seeded(), EXAMPLE, count=2.5), "count is 2.5; expected a whole number"),
     (esnsim.BadArgument, lambda: training.AdmmPruner(quantized(), EXAMPLE, fraction=0.1), "layer conv is quantized"),
 ])
 def test_wrong_use_is_told_in_one_line(kind, say, text):

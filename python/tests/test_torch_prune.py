@@ -196,6 +196,15 @@ def test_a_profile_masks_the_biases_of_small_layers_too():
     assert len(pruned.filters["0"]) == 2 and not model[0].bias[pruned.filters["0"]].any()
 
 
+def test_numbers_may_be_of_numpy():
+    numpy = pytest.importorskip("numpy")
+    for asked in ({"count": 9}, {"fraction": 0.25}, {"width": 0.5}, {"profile": {"conv": 0.5}}):
+        of_numpy = {name: {key: numpy.float32(part) for key, part in value.items()} if isinstance(value, dict) else
+                    numpy.asarray(value)[()] for name, value in asked.items()}
+        expected = training.prune_filters(seeded(), EXAMPLE, **asked).filters
+        assert training.prune_filters(seeded(), EXAMPLE, **of_numpy).filters == expected and any(expected.values()), asked
+
+
 def test_models_that_pytorch_pruned_work_in_every_call(tmp_path):
     model = seeded(epochs=2)
     for module in (model.conv, model.one.conv1, model.fc):
@@ -265,6 +274,14 @@ def broken():
     (esnsim.BadArgument, lambda: training.prune_filters(seeded(), EXAMPLE, fraction=0.1, scope="net"), "expected global or layer"),
     (esnsim.BadArgument, lambda: training.prune_filters(seeded(), EXAMPLE, profile={"conv9": 0.1}), "there is no layer 'conv9'"),
     (esnsim.BadArgument, lambda: training.prune_filters(seeded(), EXAMPLE, profile={"conv": 1}), "profile of layer conv is 1"),
+    (TypeError, lambda: training.prune_filters(seeded(), EXAMPLE, count=2.5), "count is 2.5; expected a whole number of at least 0"),
+    (TypeError, lambda: training.prune_filters(seeded(), EXAMPLE, count=True), "count is True; expected a whole number"),
+    (TypeError, lambda: training.prune_filters(seeded(), EXAMPLE, fraction="0.3"), "fraction is '0.3'; expected a number"),
+    (TypeError, lambda: training.prune_filters(seeded(), EXAMPLE, width="half"), "width is 'half'; expected a number"),
+    (TypeError, lambda: training.prune_filters(seeded(), EXAMPLE, below="1"), "below is '1'; expected a number"),
+    (TypeError, lambda: training.prune_filters(seeded(), EXAMPLE, profile=0.5), "profile is 0.5; expected a part for each layer"),
+    (TypeError, lambda: training.prune_filters(seeded(), EXAMPLE, profile={"conv": "a"}), "profile of layer conv is 'a'"),
+    (esnsim.BadArgument, lambda: training.prune_filters(seeded(), EXAMPLE, fraction=float("nan")), "fraction is nan; expected a"),
     (esnsim.BadArgument, lambda: training.prune_filters(quantized(), EXAMPLE, fraction=0.1), "layer conv is quantized; prune"),
     (esnsim.Unsupported, lambda: training.prune_filters(standardized(), EXAMPLE, fraction=0.3), "compute their weights themselves"),
     (esnsim.Unsupported, lambda: training.prune_filters(standardized(), EXAMPLE, profile={"0": 0.5}), "layer 0 computes its weight"),

@@ -194,6 +194,14 @@ def test_a_module_that_is_read_has_its_codes(bits, granularity):
     assert esnsim.from_torch(model, EXAMPLE, input_shape={"input.1": [1, 3, 8, 8]}).name == "Mixed"
 
 
+def test_a_width_may_be_a_number_of_numpy():
+    numpy = pytest.importorskip("numpy")
+    model = mixed()
+    found = training.quantize(model, numpy.int64(3))
+    assert type(found["conv"].bits) is int and torch.equal(training.codes(model)["conv"], training.FakeQuantize(3).codes(
+        trained_weight(model.conv)))
+
+
 def test_the_gradient_goes_straight_through():
     layer = nn.Linear(3, 2, bias=False)
     before = layer.weight
@@ -406,14 +414,21 @@ def grouped():
 @pytest.mark.parametrize("kind, say, text", [
     (esnsim.BadArgument, lambda: training.quantize("net.pt"), "a str is no module of PyTorch"),
     (esnsim.BadArgument, lambda: training.quantize(nn.ReLU()), "no convolution and no linear layer"),
-    (esnsim.BadArgument, lambda: training.quantize(nn.Linear(2, 2), 0), "a bit width is 1 to 16 on mid-rise, not 0"),
-    (esnsim.BadArgument, lambda: training.quantize(nn.Linear(2, 2), 1, grid="mid-tread"), "2 to 16 on mid-tread, not 1"),
-    (esnsim.BadArgument, lambda: training.quantize(nn.Linear(2, 2), 2.5), "not 2.5"),
+    (esnsim.BadArgument, lambda: training.quantize(nn.Linear(2, 2), 0), "bits on mid-rise is 0; expected 1 to 16"),
+    (esnsim.BadArgument, lambda: training.quantize(nn.Linear(2, 2), 1, grid="mid-tread"), "bits on mid-tread is 1; expected 2 to 16"),
+    (TypeError, lambda: training.quantize(nn.Linear(2, 2), 2.5), "bits on mid-rise is 2.5; expected a whole number from 1 to 16"),
+    (TypeError, lambda: training.quantize(nn.Linear(2, 2), True), "bits on mid-rise is True; expected a whole number"),
+    (TypeError, lambda: training.quantize(nn.Linear(2, 2), None), "bits on mid-rise is None; expected a whole number"),
+    (TypeError, lambda: training.quantize(nn.Linear(2, 2), rule="mse", hold="no"), "hold is 'no'; expected True or False"),
+    (TypeError, lambda: training.quantize(nn.Linear(2, 2), grid=2), "grid is 2; expected a text"),
+    (TypeError, lambda: training.quantize(nn.Linear(2, 2), skip=None), "skip is None; expected names of layers in a list"),
+    (TypeError, lambda: training.quantize(nn.Linear(2, 2), {3: 4}), "bits[0] is 3; expected a text"),
+    (esnsim.BadArgument, lambda: training.to_network(mixed(), EXAMPLE, bits=4, skip=["cnov"]), "skip: there is no layer 'cnov'"),
     (esnsim.BadArgument, lambda: training.quantize(nn.Linear(2, 2), granularity="tensor"), "expected layer or filter"),
     (esnsim.BadArgument, lambda: training.quantize(nn.Linear(2, 2), rule="least"), "expected max-abs or mse"),
     (esnsim.BadArgument, lambda: training.quantize(mixed(), {"conv": 4}), "no width for deep, back"),
     (esnsim.BadArgument, lambda: training.quantize(mixed(), {"cnov": 4}), "there is no layer 'cnov'"),
-    (esnsim.BadArgument, lambda: training.quantize(mixed(), skip="conv"), "names of layers come in a list"),
+    (TypeError, lambda: training.quantize(mixed(), skip="conv"), "skip is 'conv'; expected names of layers in a list"),
     (esnsim.BadArgument, lambda: training.quantize(broken()), "layer 0: weight 2 is nan"),
     (esnsim.BadArgument, lambda: training.quantize(quantized()), "layer 0 is quantized already"),
     (esnsim.BadArgument, lambda: training.to_network(broken(), torch.zeros(1, 2)), "layer 0: weight 2 is nan"),

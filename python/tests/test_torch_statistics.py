@@ -88,6 +88,7 @@ def unkept():
     (esnsim.BadArgument, lambda: training.reestimate(seeded(), []), "the loader gave no batch"),
     (esnsim.BadArgument, lambda: training.reestimate(seeded(), iter([EXAMPLE])), "the loader is an iterator"),
     (esnsim.BadArgument, lambda: training.reestimate(seeded(), [EXAMPLE], batches=0), "batches is 0"),
+    (TypeError, lambda: training.reestimate(seeded(), [EXAMPLE], batches=1.5), "batches is 1.5; expected a whole number"),
     (esnsim.BadArgument, lambda: training.reestimate(seeded(), ["image"]), "a batch is a str"),
     (esnsim.BadArgument, lambda: training.reestimate(seeded(), [EXAMPLE * float("nan")]), "BatchNorm bn: its input is not finite"),
     (esnsim.Unsupported, lambda: training.reestimate(unkept(), [EXAMPLE]), "BatchNorm 1 keeps no statistics"),

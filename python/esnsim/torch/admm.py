@@ -7,6 +7,7 @@ from typing import Any, Iterable, Mapping
 import torch
 
 from .. import BadArgument
+from .._arguments import real
 from .layers import inner, place, plain_layers, trained_tensor
 from .prune import Pruned, Way, prune_filters
 from .simulator import plain_copy
@@ -32,7 +33,8 @@ class AdmmPruner:
 
     def __init__(self, model: torch.nn.Module, example: Any, *, fraction: float | None = None, count: int | None = None,
                  width: float | None = None, scope: str = "global", rho: float = 1e-2) -> None:
-        if not rho > 0:
+        rho = real("rho", rho)
+        if rho <= 0:
             raise BadArgument(f"rho is {rho}; expected a number above 0")
         self._way = Way.checked(fraction, count, width, None, None, scope)
         self._model, self._example, self.rho = model, example, rho

@@ -98,9 +98,9 @@ def from_torch(module: Any, example: Any, options: Mapping[str, Any]) -> Network
 def _coded_layers(model: torch.nn.Module, bits: int | Mapping[str, int] | None, skip: Iterable[str]) -> dict[str, Coded]:
     """The integers of every layer that is fake-quantized, and, at `bits`, of every other one that is not in `skip`."""
     layers = mac_layers(model, "export")
-    passed = known(skip, layers)
+    passed = known("skip", skip, layers)
     if isinstance(bits, Mapping):
-        known(bits, layers)
+        known("bits", bits, layers)
     found = {}
     for name, module in layers.items():
         weight = trained_weight(module).detach()

@@ -9,6 +9,7 @@ import torch
 from torch.nn.utils import parametrize, prune
 
 from .. import BadArgument
+from .._arguments import several, text
 
 if TYPE_CHECKING:
     from .quantize import FakeQuantize
@@ -63,14 +64,12 @@ def plain_layers(model: Any, purpose: str) -> dict[str, torch.nn.Module]:
     return layers
 
 
-def known(names: Iterable[str], layers: Mapping[str, Any]) -> set[str]:
-    """The names as a set, each of which is that of a layer."""
-    if isinstance(names, str):
-        raise BadArgument(f"{names!r} is one name; names of layers come in a list")
-    names = set(names)
-    for name in sorted(names - set(layers)):
-        raise BadArgument(f"there is no layer {name!r}; there are {', '.join(layers)}")
-    return names
+def known(argument: str, names: Iterable[str], layers: Mapping[str, Any]) -> set[str]:
+    """The names of an argument as a set, each of which is that of a layer."""
+    wanted: set[str] = set(several(text, "names of layers in a list")(argument, names))
+    for name in sorted(wanted - set(layers)):
+        raise BadArgument(f"{argument}: there is no layer {name!r}; there are {', '.join(layers)}")
+    return wanted
 
 
 def fake_quantizer(module: torch.nn.Module) -> FakeQuantize | None:

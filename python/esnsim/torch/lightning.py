@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from .. import BadArgument
+from .._arguments import checked, choice, maybe
 from .tracker import EsnTracker
 
 # The module of the class `Callback` by package. Both have the same interface.
@@ -24,7 +25,7 @@ def lightning_callback(path: str | os.PathLike[str] | None = None, *, package: s
 
     Each fit has a tracker of its own. Epochs of the fit before stay in it where the model is the same.
     """
-    return _kind(package)(path)
+    return _kind(package)(None if path is None else checked(path=path)["path"])
 
 
 class _Tracking:
@@ -32,7 +33,7 @@ class _Tracking:
 
     package: str
 
-    def __init__(self, path: str | os.PathLike[str] | None) -> None:
+    def __init__(self, path: str | None) -> None:
         super().__init__()
         self.path = path
         self.tracker: EsnTracker | None = None
@@ -78,8 +79,7 @@ class _Tracking:
 
 def _kind(package: str | None) -> Any:
     """The class of the callback."""
-    if package is not None and package not in PACKAGES:
-        raise BadArgument(f"package is {package!r}; expected {' or '.join(PACKAGES)}")
+    maybe(choice(*PACKAGES))("package", package)
     imported = [name for name in PACKAGES if name in sys.modules]
     for name in [package] if package is not None else [*imported, *PACKAGES]:
         try:

@@ -8,6 +8,7 @@ from typing import Any, Mapping
 import torch
 
 from .. import BadArgument
+from .._arguments import choice
 from .export import quantizer_for
 from .layers import check_finite, known, mac_layers, trained_weight, widened
 from .quantize import FakeQuantize
@@ -51,11 +52,10 @@ class EsnPenalty:
 
     def __init__(self, model: torch.nn.Module, metric: str = "esn-d", *, example: Any = None,
                  bits: int | Mapping[str, int] | None = None) -> None:
-        if metric not in METRICS:
-            raise BadArgument(f"metric is {metric!r}; expected {' or '.join(METRICS)}")
-        self.metric, self._modules, self._bits = metric, mac_layers(model, "cost"), bits
+        self.metric = choice(*METRICS)("metric", metric)
+        self._modules, self._bits = mac_layers(model, "cost"), bits
         if isinstance(bits, Mapping):
-            known(bits, self._modules)
+            known("bits", bits, self._modules)
         self._uses = _first_uses(self._modules) if example is None else positions(model, example)
         for name, module in self._modules.items():
             check_finite(name, trained_weight(module))

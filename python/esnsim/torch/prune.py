@@ -10,6 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
 from .. import BadArgument, Unsupported
+from .._arguments import LARGE, Kind, choice, maybe, real, whole, wrong
 from .layers import (
     check_finite, filters_of, inner, is_transposed, known, mac_layers, mask, parameter_name, place, plain_layers, spread,
     trained_tensor, trained_weight,
@@ -18,6 +19,18 @@ from .quantize import Mask
 from .simulator import as_float, as_network, named, plain_copy, tensors
 
 SCOPES = ("global", "layer")
+
+
+def _parts(name: str, value: Any) -> dict[str, float]:
+    if not isinstance(value, Mapping):
+        raise wrong(name, value, 'a part for each layer by name, as {"conv1": 0.5}')
+    return {layer: real(f"{name} of layer {layer}", part) for layer, part in value.items()}
+
+
+_KINDS: Mapping[str, Kind] = {
+    "fraction": maybe(real), "count": maybe(whole(0, LARGE)), "width": maybe(real), "profile": maybe(_parts), "below": maybe(real),
+    "scope": choice(*SCOPES),
+}
 
 # Filters that are named are made so small beside the rest of their layer, and whatever is smaller than the second is pruned.
 _TINY, _BELOW = 1e-20, 1e-19
@@ -86,15 +99,13 @@ class Way:
     @classmethod
     def checked(cls, *parts: Any) -> Way:
         """One way out of these, of which one is given."""
-        way = cls(*parts)
-        ways = vars(way).copy()
-        scope = ways.pop("scope")
+        kinds = {field.name: _KINDS[field.name] for field in dataclasses.fields(cls)}
+        way = cls(*(kind(name, part) for (name, kind), part in zip(kinds.items(), parts, strict=True)))
+        ways = {name: value for name, value in vars(way).items() if name != "scope"}
         given = [name for name, value in ways.items() if value is not None]
         if len(given) != 1:
             raise BadArgument(f"exactly one of {', '.join(ways)} says what is pruned, not {' and '.join(given) or 'none'}")
-        if scope not in SCOPES:
-            raise BadArgument(f"scope is {scope!r}; expected {' or '.join(SCOPES)}")
-        if way.count is not None and scope != "global":
+        if way.count is not None and way.scope != "global":
             raise BadArgument("count is one of all filters; with scope='layer' there is fraction or profile")
         return way
 
@@ -143,13 +154,13 @@ class Way:
 
     def _how(self, twin: torch.nn.Module, example: Any) -> list[str]:
         if self.fraction is not None:
-            return [f"filters={self.fraction}"]
+            return [f"filters={self.fraction!r}"]
         if self.width is not None:
-            return [f"width={self.width}"]
+            return [f"width={self.width!r}"]
         if self.count is None:
             return []
         of = as_network(twin, example).compress(prune="filters=0").report["prune"][1]["prunings"][0]["of"]
-        if not 0 <= self.count <= of:
+        if self.count > of:
             raise BadArgument(f"count is {self.count}; {of} filters can be pruned")
         return [f"filters={self.count / max(of, 1)!r}"]
 
@@ -227,7 +238,7 @@ def _make_tiny(twin: torch.nn.Module, profile: Mapping[str, float]) -> dict[str,
     """Makes the weakest filters of each layer so small that the simulator prunes them by their size. Returns by layer which
     filters its part are; the strongest stays as it is even where it is one of them, for filters are small beside it."""
     layers, asked = mac_layers(twin, "prune"), {}
-    for name in sorted(known(profile, layers)):
+    for name in sorted(known("profile", profile, layers)):
         part, module = profile[name], layers[name]
         if not 0 <= part < 1:
             raise BadArgument(f"profile of layer {name} is {part}; expected a fraction from 0, below 1")

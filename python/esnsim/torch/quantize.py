@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import operator
 from typing import Any, Callable, Iterable, Mapping
 
 import torch
 from torch.nn.utils import parametrize
 
 from .. import BadArgument
+from .._arguments import choice, truth, whole
 from .layers import (
     LAYERS, by_filter, check_finite, fake_quantizer, inner, is_transposed, known, mac_layers, mask, pruned_names, spread,
     trained_weight, unmask,
@@ -71,11 +71,11 @@ class FakeQuantize(torch.nn.Module):
     def __init__(self, bits: int, *, granularity: str = "layer", rule: str = "max-abs", grid: str = "mid-rise",
                  hold: bool = False, transposed: bool = False, groups: int = 1) -> None:
         super().__init__()
-        for what, value, values in (("granularity", granularity, GRANULARITIES), ("rule", rule, RULES), ("grid", grid, GRIDS)):
-            if value not in values:
-                raise BadArgument(f"{what} is {value!r}; expected {' or '.join(values)}")
-        self.bits, self.granularity, self.rule, self.grid = _checked_width(bits, grid), granularity, rule, grid
-        self.follows = rule == "max-abs" and not hold
+        self.granularity = choice(*GRANULARITIES)("granularity", granularity)
+        self.rule, self.grid = choice(*RULES)("rule", rule), choice(*GRIDS)("grid", grid)
+        self.bits: int = whole(1 if grid == "mid-rise" else 2, MAX_BITS)(f"bits on {grid}", bits)
+        held = truth("hold", hold)
+        self.follows = rule == "max-abs" and not held
         self.transposed, self.groups = transposed, groups
         self.register_buffer("step", torch.tensor(math.nan))
         # Odd on mid-rise and even on mid-tread: no two grids have the same.
@@ -190,17 +190,6 @@ class FakeQuantize(torch.nn.Module):
         return None
 
 
-def _checked_width(bits: Any, grid: str) -> int:
-    least = 1 if grid == "mid-rise" else 2
-    try:
-        width = operator.index(bits)
-    except TypeError:
-        width = 0
-    if isinstance(bits, bool) or not least <= width <= MAX_BITS:
-        raise BadArgument(f"a bit width is {least} to {MAX_BITS} on {grid}, not {bits!r}")
-    return width
-
-
 def quantize(model: torch.nn.Module, bits: int | Mapping[str, int] = 4, *, granularity: str = "layer", rule: str = "max-abs",
              grid: str = "mid-rise", hold: bool = False, skip: Iterable[str] = ()) -> dict[str, FakeQuantize]:
     """Fake-quantizes the weights of every convolution and linear layer, in place, and returns what does it, by layer.
@@ -222,7 +211,7 @@ def quantize(model: torch.nn.Module, bits: int | Mapping[str, int] = 4, *, granu
     [[3, 1], [0, -1]]
     """
     layers = mac_layers(model, "quantize")
-    widths = _widths(bits, layers, known(skip, layers))
+    widths = _widths(bits, layers, known("skip", skip, layers))
     made = {}
     for name, width in widths.items():
         module = layers[name]
@@ -294,7 +283,7 @@ def codes(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 def _widths(bits: int | Mapping[str, int], layers: Mapping[str, Any], skip: set[str]) -> dict[str, int]:
     if not isinstance(bits, Mapping):
         return {name: bits for name in layers if name not in skip}
-    missing = [name for name in layers if name not in known(bits, layers) and name not in skip]
+    missing = [name for name in layers if name not in known("bits", bits, layers) and name not in skip]
     if missing:
         raise BadArgument(f"no width for {', '.join(missing)}; bits names every layer that skip does not")
     return {name: bits[name] for name in layers if name not in skip}

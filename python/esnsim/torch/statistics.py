@@ -10,6 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
 from .. import BadArgument, Unsupported
+from .._arguments import LARGE, whole
 from .layers import evaluating, inner
 
 
@@ -79,9 +80,7 @@ def reestimate(model: torch.nn.Module, loader: Iterable[Any], batches: int | Non
 
 def _repeatable(loader: Iterable[Any], batches: int | None) -> Iterable[Any]:
     if batches is not None:
-        if batches < 1:
-            raise BadArgument(f"batches is {batches}; at least one is needed")
-        return list(itertools.islice(loader, batches))
+        return list(itertools.islice(loader, whole(1, LARGE)("batches", batches)))
     if isinstance(loader, Iterator):
         raise BadArgument("the loader is an iterator, which ends after one pass; give a list or a DataLoader, or batches=")
     return loader

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from .. import BadArgument
+from .._arguments import checked
 from .._tables import Row, Table
 from .layers import check_finite, filters_of, mac_layers, trained_weight, widened
 from .quantize import MAX_BITS, FakeQuantize
@@ -149,7 +150,8 @@ class EsnTracker:
         """
         if not self.epochs:
             raise BadArgument("there is no epoch to write; call epoch_end() first")
-        whole, part = os.fspath(path), f"{os.fspath(path)}.part"
+        whole = checked(path=path)["path"]
+        part = f"{whole}.part"
         with open(part, "w", encoding="utf-8") as file:
             json.dump({"pruned_below": PRUNED_BELOW, "epochs": self._traced()}, file, indent=1)
         os.replace(part, whole)
