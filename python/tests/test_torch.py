@@ -96,6 +96,30 @@ def test_a_tracker_is_resumed_in_the_middle_of_an_epoch():
         tracking.EsnTracker(torch.nn.Linear(2, 2)).load_state_dict(tracker.state_dict())
 
 
+def test_a_state_is_what_it_was_and_fits_its_layers():
+    layer = torch.nn.Linear(4, 2)
+    tracker = tracking.EsnTracker(layer)
+    with torch.no_grad():
+        layer.weight += 0.5
+    state = tracker.state_dict()
+    tracker.step()
+    tracker.epoch_end()
+    assert state["steps"] == 0 and not state["signal"][0] and torch.equal(state["start"][0] + 0.5, layer.weight)
+    # One row would be copied into all of them.
+    other = tracking.EsnTracker(torch.nn.Linear(4, 1))
+    with pytest.raises(esnsim.BadArgument, match=r"the state has '' of shape \[1, 4\]; the model has \[2, 4\]"):
+        tracker.load_state_dict(other.state_dict())
+    assert torch.equal(tracker.state_dict()["start"][0], layer.weight) and len(tracker.epochs) == 1
+
+
+def test_all_filters_of_a_layer_that_is_0_are_pruned():
+    model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Linear(3, 2))
+    model[0].weight.data.zero_()
+    tracker = tracking.EsnTracker(model)
+    tracker.step()
+    assert tracker.epoch_end().layers["pruned_filters"] == [3, 0] and tracker.epochs[0].total.pruned_filters == 3
+
+
 def test_a_trace_is_a_target_profile(tmp_path):
     model = torch.nn.Sequential()
     model.add_module("one", torch.nn.Conv2d(3, 16, 3))
@@ -178,10 +202,10 @@ def test_squares_of_a_gpu_are_those_of_a_cpu():
 def test_one_copy_of_the_weights_is_kept():
     model = network("plain")
     tracker = tracking.EsnTracker(model)
-    places = [tensor.data_ptr() for tensor in tracker.state_dict()["start"]]
+    places = [tensor.data_ptr() for tensor in tracker._start]
     trained(model, tracker, 2)
     state = tracker.state_dict()
-    assert [tensor.data_ptr() for tensor in state["start"]] == places
+    assert [tensor.data_ptr() for tensor in tracker._start] == places
     assert sum(tensor.numel() for tensor in state["start"]) == sum(row.weights for row in tracker.epochs[0].layers)
     assert all(tensor.dtype == torch.float64 and tensor.dim() == 0 for tensor in state["signal"] + state["noise"])
 

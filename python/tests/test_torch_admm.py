@@ -66,6 +66,15 @@ def test_admm_is_what_its_equations_say():
     other = training.AdmmPruner(model, EXAMPLE, fraction=0.5)
     other.load_state_dict(pruner.state_dict())
     assert other.penalty().item() == pruner.penalty().item() and other.rho == 0.5
+    state = pruner.state_dict()
+    before = state["target"]["0.weight"].clone()
+    with torch.no_grad():
+        model[0].weight.add_(1.0)
+    pruner.step()
+    assert torch.equal(state["target"]["0.weight"], before) and not torch.equal(pruner.state_dict()["target"]["0.weight"], before)
+    with pytest.raises(esnsim.BadArgument, match=r"has '0.weight' of shape \[4, 1, 3, 3\]; the model has \[4, 1, 5, 5\]"):
+        wide = nn.Sequential(nn.Conv2d(1, 4, 5, padding=1, bias=False), nn.Flatten(), nn.Linear(144, 3, bias=False))
+        training.AdmmPruner(wide, EXAMPLE, fraction=0.5).load_state_dict(state)
     with pytest.raises(esnsim.BadArgument, match="the state is that of layers"):
         other = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
         training.AdmmPruner(other, EXAMPLE, fraction=0.1).load_state_dict(pruner.state_dict())

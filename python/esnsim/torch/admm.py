@@ -8,7 +8,7 @@ import torch
 
 from .. import BadArgument
 from .._arguments import real
-from .layers import inner, place, plain_layers, trained_tensor
+from .layers import inner, place, plain_layers, take, trained_tensor
 from .prune import Pruned, Way, prune_filters
 from .simulator import plain_copy
 
@@ -69,17 +69,15 @@ class AdmmPruner:
         return prune_filters(self._model, self._example, fraction=way.fraction, count=way.count, width=way.width, scope=way.scope)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that `load_state_dict` needs to go on."""
-        return {"target": self._target, "pull": self._pull, "rho": self.rho}
+        """Everything that `load_state_dict` needs to go on, as it is now."""
+        now = {what: {name: tensor.clone() for name, tensor in tensors.items()}
+               for what, tensors in (("target", self._target), ("pull", self._pull))}
+        return {**now, "rho": self.rho}
 
-    @torch.no_grad()
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on where the pruner was that made `state`, of a model with the same layers."""
-        for own, given in ((self._target, state["target"]), (self._pull, state["pull"])):
-            if list(own) != list(given):
-                raise BadArgument(f"the state is that of layers {list(given)}; the model has {list(own)}")
-            for name, tensor in given.items():
-                own[name].copy_(tensor)
+        take(self._target, state["target"])
+        take(self._pull, state["pull"])
         self.rho = state["rho"]
 
     @torch.no_grad()

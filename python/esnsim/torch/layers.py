@@ -64,6 +64,18 @@ def plain_layers(model: Any, purpose: str) -> dict[str, torch.nn.Module]:
     return layers
 
 
+@torch.no_grad()
+def take(own: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> None:
+    """Copies the tensors of a state, once all of them are known to have the shapes of the layers here."""
+    if list(own) != list(given):
+        raise BadArgument(f"the state is that of layers {list(given)}; the model has {list(own)}")
+    for name, tensor in given.items():
+        if tensor.shape != own[name].shape:
+            raise BadArgument(f"the state has {name!r} of shape {list(tensor.shape)}; the model has {list(own[name].shape)}")
+    for name, tensor in given.items():
+        own[name].copy_(tensor)
+
+
 def known(argument: str, names: Iterable[str], layers: Mapping[str, Any]) -> set[str]:
     """The names of an argument as a set, each of which is that of a layer."""
     wanted: set[str] = set(several(text, "names of layers in a list")(argument, names))

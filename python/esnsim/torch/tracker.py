@@ -12,7 +12,7 @@ import torch
 from .. import BadArgument
 from .._arguments import checked
 from .._tables import Row, Table
-from .layers import check_finite, filters_of, mac_layers, trained_weight, widened
+from .layers import check_finite, filters_of, mac_layers, take, trained_weight, widened
 from .quantize import MAX_BITS, FakeQuantize
 
 #: A filter whose largest magnitude is below this part of its layer's is counted as pruned by training.
@@ -27,7 +27,7 @@ class Epoch:
 
     `signal` is the mean over iterations of ‖W‖², `noise` that of ‖W − W_init‖², with W_init at the start of the epoch
     (equation 5), and `esn_a` = S/N · nonzero weights / 12 with c = 1 (equation 4). `pruned_filters` are those whose largest
-    magnitude is below `PRUNED_BELOW` of the layer's. `esn_a` is `None` where no weight of a layer moved, which has no noise; in
+    magnitude is below `PRUNED_BELOW` of the layer's, all of a layer that is 0. `esn_a` is `None` where no weight of a layer moved, which has no noise; in
     `total` it is that of the layers that moved.
     """
 
@@ -134,7 +134,7 @@ class EsnTracker:
             rows.append({
                 "name": name, "esn_a": signal_power / noise_power * nonzero / 12 if noise_power > 0 else None,
                 "signal": signal_power, "noise": noise_power, "weights": weight.numel(), "nonzero": nonzero,
-                "filters": len(largest), "pruned_filters": int((largest < PRUNED_BELOW * largest.max()).sum()),
+                "filters": len(largest), "pruned_filters": int(((largest < PRUNED_BELOW * largest.max()) | (largest == 0)).sum()),
             })
         self.epochs.append(Epoch(len(self.epochs), rows))
         torch._foreach_copy_(self._start, weights)
@@ -175,20 +175,15 @@ class EsnTracker:
         return int(FakeQuantize(MAX_BITS).codes(weight).long().square().sum()) / 4
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that `load_state_dict` needs."""
-        return {
-            "layers": list(self._modules), "steps": self.steps, "start": self._start, "signal": self._signal,
-            "noise": self._noise, "epochs": _plain(self.epochs),
-        }
+        """Everything that `load_state_dict` needs, as it is now."""
+        now = {what: [tensor.clone() for tensor in tensors] for what, tensors in
+               (("start", self._start), ("signal", self._signal), ("noise", self._noise))}
+        return {"layers": list(self._modules), "steps": self.steps, **now, "epochs": _plain(self.epochs)}
 
-    @torch.no_grad()
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where the tracker was that made `state`, of a model with the same layers."""
-        if state["layers"] != list(self._modules):
-            raise BadArgument(f"the state is that of layers {state['layers']}; the model has {list(self._modules)}")
         for own, other in ((self._start, "start"), (self._signal, "signal"), (self._noise, "noise")):
-            for mine, given in zip(own, state[other]):
-                mine.copy_(given)
+            take(dict(zip(self._modules, own)), dict(zip(state["layers"], state[other])))
         self.steps = state["steps"]
         self.epochs = [Epoch(epoch["epoch"], epoch["layers"]) for epoch in state["epochs"]]
 
