@@ -9,10 +9,8 @@ from typing import Any, Iterable, Mapping, NamedTuple
 import torch
 
 from .. import BadArgument, Network, Unsupported, read
-from .layers import (
-    check_finite, evaluating, fake_quantizer, inner, is_transposed, known, mac_layers, parameter_name, trained_weight,
-)
-from .quantize import FakeQuantize, is_quantized
+from .layers import check_finite, evaluating, inner, known, mac_layers, parameter_name, trained_weight
+from .quantize import FakeQuantize, is_quantized, quantizer_for
 from .simulator import as_float, as_onnx, marked, plain_copy
 
 # The integers between here and the simulator have 16 bits.
@@ -29,15 +27,6 @@ class Coded(NamedTuple):
     #: `Δ`, one number or one for each filter, `[filters]`.
     step: torch.Tensor
     quantizer: FakeQuantize
-
-
-def quantizer_for(name: str, module: torch.nn.Module, bits: int | Mapping[str, int] | None) -> FakeQuantize | None:
-    """What quantizes a layer: its own fake quantization, else one of `bits`, with one step from the largest magnitude."""
-    width = bits.get(name) if isinstance(bits, Mapping) else bits
-    own = fake_quantizer(module)
-    if own is not None or width is None:
-        return own
-    return FakeQuantize(width, transposed=is_transposed(module), groups=getattr(module, "groups", 1))
 
 
 def to_network(model: torch.nn.Module, example: Any, *, bits: int | Mapping[str, int] | None = None,

@@ -9,9 +9,8 @@ import torch
 
 from .. import BadArgument
 from .._arguments import choice
-from .export import quantizer_for
 from .layers import check_finite, known, mac_layers, trained_weight, widened
-from .quantize import FakeQuantize
+from .quantize import FakeQuantize, quantizer_for
 from .simulator import positions
 
 METRICS = ("esn-a", "esn-d")

@@ -190,6 +190,18 @@ class FakeQuantize(torch.nn.Module):
         return None
 
 
+def quantizer_for(name: str, module: torch.nn.Module, bits: int | Mapping[str, int] | None) -> FakeQuantize | None:
+    """What quantizes a layer: its own fake quantization, else one of `bits`, with one step from the largest magnitude."""
+    width = bits.get(name) if isinstance(bits, Mapping) else bits
+    own = fake_quantizer(module)
+    return own if own is not None or width is None else _quantizer_of(module, width)
+
+
+def _quantizer_of(module: torch.nn.Module, bits: int, **options: Any) -> FakeQuantize:
+    """A new quantizer for the filters of a layer."""
+    return FakeQuantize(bits, transposed=is_transposed(module), groups=getattr(module, "groups", 1), **options)
+
+
 def quantize(model: torch.nn.Module, bits: int | Mapping[str, int] = 4, *, granularity: str = "layer", rule: str = "max-abs",
              grid: str = "mid-rise", hold: bool = False, skip: Iterable[str] = ()) -> dict[str, FakeQuantize]:
     """Fake-quantizes the weights of every convolution and linear layer, in place, and returns what does it, by layer.
@@ -219,8 +231,7 @@ def quantize(model: torch.nn.Module, bits: int | Mapping[str, int] = 4, *, granu
             raise BadArgument(f"layer {name} is quantized already; unquantize(model) comes first")
         weight = trained_weight(module)
         check_finite(name, weight)
-        made[name] = FakeQuantize(width, granularity=granularity, rule=rule, grid=grid, hold=hold,
-                                  transposed=is_transposed(module), groups=getattr(module, "groups", 1)).to(weight.device)
+        made[name] = _quantizer_of(module, width, granularity=granularity, rule=rule, grid=grid, hold=hold).to(weight.device)
         made[name].refresh(weight)
     # Nothing is changed until all of it is known to be right.
     for name, quantizer in made.items():
