@@ -196,6 +196,30 @@ def test_a_profile_masks_the_biases_of_small_layers_too():
     assert len(pruned.filters["0"]) == 2 and not model[0].bias[pruned.filters["0"]].any()
 
 
+def twins(count, shared):
+    """Linear layers of equal weights, which are one parameter or several."""
+    torch.manual_seed(3)
+    layers = [nn.Linear(6, 6) for _ in range(count)]
+    for layer in layers[1:]:
+        layer.weight = layers[0].weight if shared else nn.Parameter(layers[0].weight.detach().clone())
+    return nn.Sequential(*[part for layer in layers for part in (layer, nn.ReLU())], nn.Linear(6, 3))
+
+
+def test_equal_weights_are_pruned_as_one_only_if_they_are_one_parameter():
+    example, weakest = torch.zeros(1, 6), int(twins(1, True)[0].weight.square().sum(dim=1).argmin())
+    pruned = training.prune_filters(twins(4, True), example, count=1)
+    assert (pruned.of, pruned.done) == (6, 1) and [pruned.filters[name] for name in "0246"] == [[weakest]] * 4
+    model = twins(4, False)
+    before = model[2].weight.detach().clone()
+    pruned = training.prune_filters(model, example, count=1)
+    assert (pruned.of, pruned.done) == (24, 1) and [len(pruned.filters[name]) for name in "0246"] == [1, 0, 0, 0]
+    # What reads the pruned channel goes, and nothing else; no sign has changed.
+    before[:, weakest] = 0
+    assert pruned.filters["0"] == [weakest] and torch.equal(model[2].weight, before)
+    pruned = training.prune_filters(twins(4, False), example, count=4)
+    assert [pruned.filters[name] for name in "0246"] == [[weakest]] * 4
+
+
 def test_numbers_may_be_of_numpy():
     numpy = pytest.importorskip("numpy")
     for asked in ({"count": 9}, {"fraction": 0.25}, {"width": 0.5}, {"profile": {"conv": 0.5}}):

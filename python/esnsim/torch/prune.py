@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import Any, Iterator, Mapping
 
 import torch
@@ -197,7 +198,7 @@ def _masks_of_layer(name: str, module: torch.nn.Module, twin: torch.nn.Module,
     weight: Any = module.weight
     key = parameter_name(name, "weight")
     if key not in found:
-        # The exporter stores equal tensors once, under one of their names.
+        # The exporter stores equal tensors once, under one of their names. These are one parameter, or 0 altogether.
         key = next((other for other, value in twin.named_parameters() if other in found and torch.equal(value, weight)), key)
     after = named(found, key, weight)
     if after is None:
@@ -221,8 +222,12 @@ def _stays(found: Mapping[str, torch.Tensor], name: str, before: torch.Tensor) -
 
 @torch.no_grad()
 def _make_distinct(twin: torch.nn.Module) -> None:
-    """Gives the numbers of BatchNorms and biases that are not 0 values of their own. The exporter stores equal tensors once, and
-    no decision depends on more than whether they are 0."""
+    """Makes equal tensors different that are not the same parameter, for the exporter stores equal ones once, and the simulator
+    would prune them as one. Numbers of BatchNorms and biases that are not 0 get values of their own: no decision depends on
+    more than whether they are 0. Weights get signs of their own: no decision depends on the sign of one."""
+    for weights in _equal_weights(twin):
+        for number, weight in enumerate(weights):
+            _flip(weight, number)
     last = 0
     for module in twin.modules():
         names = ("weight", "bias") if isinstance(module, _BatchNorm) else ("bias",)
@@ -231,6 +236,29 @@ def _make_distinct(twin: torch.nn.Module) -> None:
                 own = torch.arange(last + 1, last + 1 + value.numel(), device=value.device, dtype=value.dtype).reshape(value.shape)
                 value.copy_(torch.where(value == 0, 0.0, own))
                 last += value.numel()
+
+
+def _equal_weights(twin: torch.nn.Module) -> Iterator[list[torch.Tensor]]:
+    """The weights of the layers, those together that are equal; one that several layers have is there once."""
+    # Few weights have the same sum; only those are compared.
+    groups: dict[tuple[torch.Size, float], list[list[torch.Tensor]]] = {}
+    for weight in {id(module.weight): module.weight for module in mac_layers(twin, "prune").values()}.values():
+        assert isinstance(weight, torch.Tensor)
+        alike = groups.setdefault((weight.shape, float(weight.double().sum())), [])
+        group = next((group for group in alike if torch.equal(group[0], weight)), None)
+        if group is None:
+            alike.append([weight])
+        else:
+            group.append(weight)
+    return itertools.chain.from_iterable(groups.values())
+
+
+def _flip(weight: torch.Tensor, number: int) -> None:
+    """Turns the signs of weights that are not 0, the first ones, where a number has ones in binary."""
+    live = weight.flatten().nonzero().flatten()
+    signs = torch.ones(weight.numel(), dtype=weight.dtype, device=weight.device)
+    signs[live[[place for place in range(min(number.bit_length(), len(live))) if number >> place & 1]]] = -1
+    weight.mul_(signs.view(weight.shape))
 
 
 @torch.no_grad()
