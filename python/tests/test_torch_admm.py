@@ -13,26 +13,33 @@ from torch import nn
 from torch_digits import EXAMPLE, accuracy, digits, seeded, train
 
 
+def part_that_pruning_takes(model):
+    """How much of `‖W‖²` is in what is pruned: without a pull, the target is the pruned weights."""
+    return training.AdmmPruner(model, EXAMPLE, fraction=0.3, scope="layer").step()
+
+
 def test_admm_loses_less_than_pruning_at_once():
     (images, labels), _ = digits()
-    base, kept = seeded(epochs=15), {}
+    base, kept, taken = seeded(epochs=15), {}, {}
     for way in ("at once", "admm"):
         torch.manual_seed(5)
         model = copy.deepcopy(base)
         if way == "admm":
             pruner = training.AdmmPruner(model, EXAMPLE, fraction=0.3, scope="layer", rho=0.3)
-            left = []
-            train(model, 12, rate=0.02, penalty=pruner.penalty, at_epoch_end=lambda: left.append(pruner.step()))
+            train(model, 12, rate=0.02, penalty=pruner.penalty, at_epoch_end=pruner.step)
+            taken[way] = part_that_pruning_takes(model)
             pruned = pruner.finish()
         else:
             train(model, 12, rate=0.02)
+            taken[way] = part_that_pruning_takes(model)
             pruned = training.prune_filters(model, EXAMPLE, fraction=0.3, scope="layer")
         assert (pruned.done, pruned.asked) == (21, 21)
         training.reestimate(model, [images])
         kept[way] = accuracy(model)
     assert accuracy(base) > 0.9
     assert kept["admm"] > kept["at once"] + 0.2, kept
-    assert left[-1] < left[0] or min(left) < 0.2
+    # The weakest filters are brought near 0 before they go.
+    assert taken["admm"] < 0.2 * taken["at once"], taken
 
 
 def test_admm_is_what_its_equations_say():

@@ -94,14 +94,18 @@ def test_the_gradient_is_what_is_written():
     for metric, _ in METRICS:
         # A step that follows the weights makes the metric independent of their scale.
         found, *_ = gradient(metric, weight, 4, False)
-        largest = weight.abs().argmax()
-        whole = found.flatten()
-        assert whole[largest] * weight.flatten()[largest] < 0
-        real = weight / (weight.abs().max() / 8)
-        held, _, _ = gradient(metric, weight, 4, True)
-        # Along the weights themselves only what rounding moved is left.
-        along = (held * weight).sum() - (held * step * real).sum() if metric == "esn-d" else 0.0
-        assert abs((found * weight).sum() - along) < 1e-6 * (held * weight).sum().abs()
+        held, *_ = gradient(metric, weight, 4, True)
+        along, largest = (held * weight).sum(), weight.abs() == weight.abs().max()
+        assert int(largest.sum()) == 1 and along > 0 and abs((found * weight).sum()) < 1e-9 * along
+        # `Δ` is a part of the largest weight, `dΔ/Δ = dw/w`: that weight alone has a part more, and is raised where others are
+        # lowered.
+        torch.testing.assert_close(found, torch.where(largest, held - along / weight, held))
+        assert bool((found * weight)[largest] < 0) and bool(((found * weight)[~largest] >= 0).all())
+        scaled = nn.Linear(7, 5, bias=False).double()
+        scaled.weight.data = 4 * weight
+        same = nn.Linear(7, 5, bias=False).double()
+        same.weight.data = weight.clone()
+        assert training.EsnPenalty(scaled, metric, bits=4)().item() == training.EsnPenalty(same, metric, bits=4)().item()
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
