@@ -135,7 +135,8 @@ class Way:
         if self.below is None:
             return {}
         rows = {name: filters_of(module, trained_weight(module)) for name, module in mac_layers(twin, "prune").items()}
-        largest = {name: weights.double().abs().amax(dim=1) for name, weights in rows.items()}
+        # Not every device has float64.
+        largest = {name: weights.abs().amax(dim=1).cpu().double() for name, weights in rows.items()}
         return {name: each < self.below * each.max() for name, each in largest.items()}
 
     def _shortfalls(self, asked: Mapping[str, torch.Tensor], masks: Mapping[str, torch.Tensor], twin: torch.nn.Module,
@@ -240,11 +241,11 @@ def _make_distinct(twin: torch.nn.Module) -> None:
 
 def _equal_weights(twin: torch.nn.Module) -> Iterator[list[torch.Tensor]]:
     """The weights of the layers, those together that are equal; one that several layers have is there once."""
-    # Few weights have the same sum; only those are compared.
+    # Few weights have the same largest magnitude; only those are compared.
     groups: dict[tuple[torch.Size, float], list[list[torch.Tensor]]] = {}
     for weight in {id(module.weight): module.weight for module in mac_layers(twin, "prune").values()}.values():
         assert isinstance(weight, torch.Tensor)
-        alike = groups.setdefault((weight.shape, float(weight.double().sum())), [])
+        alike = groups.setdefault((weight.shape, float(weight.abs().amax())), [])
         group = next((group for group in alike if torch.equal(group[0], weight)), None)
         if group is None:
             alike.append([weight])
@@ -273,7 +274,7 @@ def _make_tiny(twin: torch.nn.Module, profile: Mapping[str, float]) -> dict[str,
         weight: Any = module.weight
         check_finite(name, weight)
         rows = filters_of(module, weight)
-        order = rows.double().square().sum(dim=1).argsort(stable=True)
+        order = rows.cpu().double().square().sum(dim=1).argsort(stable=True).to(weight.device)
         # Halves are rounded up, as the simulator does.
         asked[name] = torch.zeros(len(order), dtype=torch.bool, device=weight.device)
         asked[name][order[:int(part * len(order) + 0.5)]] = True
