@@ -52,8 +52,8 @@ class AdmmPruner:
 
     @torch.no_grad()
     def step(self) -> float:
-        """Projects and pulls. Returns how far the weights are from pruned ones, `‖W − Z‖² / ‖W‖²` over all layers: the smaller
-        it is, the less is lost by pruning.
+        """Projects and pulls. Returns how far the weights are from the new target, `‖W − Z‖² / ‖W‖²` over all layers. It goes up
+        and down while other filters become the weakest; where it is small, pruning takes little away.
         """
         self._target = self._projected()
         distance, norm = 0.0, 0.0
