@@ -1,6 +1,6 @@
 //! The outputs of a layer without its cycles, for speed.
 
-use engine::kernel::IntegerConv;
+use engine::kernel::{CodeSums, IntegerConv};
 use engine::{Activations, EngineError, Layer, Outputs, PreparedLayer};
 use network::Geometry;
 
@@ -26,5 +26,9 @@ impl PreparedLayer for Prepared {
     fn forward(&self, input: Activations<'_>) -> Result<Outputs, EngineError> {
         let input = integers(&self.name, &self.geometry, input)?;
         Ok(Outputs::Integer(self.kernel.forward(input)?))
+    }
+
+    fn codes(&self, zero_point: i32) -> Option<CodeSums<'_>> {
+        self.kernel.codes(zero_point)
     }
 }

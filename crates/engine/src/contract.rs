@@ -2,6 +2,7 @@
 
 use crate::arithmetic::{Activations, Arithmetic, Outputs};
 use crate::error::EngineError;
+use crate::kernel::CodeSums;
 use crate::layer::Layer;
 use crate::run::LayerRun;
 use crate::stepped::SteppedEngine;
@@ -127,6 +128,18 @@ pub trait PreparedLayer: Send + Sync {
     fn forward_counting(&self, input: Activations<'_>, conversions: &mut Conversions) -> Result<Outputs, EngineError> {
         let _ = conversions;
         self.forward(input)
+    }
+
+    /// The layer on inputs of 8-bit codes that stand for `code − zero_point`, where the engine adds them exactly and 32 bits
+    /// hold every sum; `None` elsewhere, and from an engine that does not say. The sums are those of
+    /// [`PreparedLayer::forward`].
+    ///
+    /// # Panics
+    ///
+    /// If the zero point is not 0…255.
+    fn codes(&self, zero_point: i32) -> Option<CodeSums<'_>> {
+        let _ = zero_point;
+        None
     }
 }
 

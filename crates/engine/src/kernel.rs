@@ -22,5 +22,5 @@ mod sweep;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub use integer::{IntegerConv, MAX_ACTIVATION};
+pub use integer::{CodeRoom, CodeSums, IntegerConv, MAX_ACTIVATION, Sums};
 pub use real::RealConv;

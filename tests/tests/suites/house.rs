@@ -12,7 +12,7 @@ use testkit::check_all;
 
 /// The step of every crate, from the ground up. Neighbours on a step never see each other.
 const STEPS: [&[&str]; 9] = [
-    &["esnsim-esn"],
+    &["esnsim-esn", "esnsim-lanes"],
     &["esnsim-network"],
     &["esnsim-engine", "esnsim-inference"],
     &["esnsim-analog", "esnsim-digital", "esnsim-compress", "esnsim-formats"],

@@ -6,7 +6,7 @@ use network::Geometry;
 
 use super::lowering::Lowering;
 use super::portable;
-use super::sweep::{Handed, Machine, Packed, Schedule};
+use super::sweep::{Handed, HandedStrip, Input, Machine, Packed, Room, Runs, Schedule};
 #[cfg(target_arch = "x86_64")]
 use super::x86;
 use crate::error::EngineError;
@@ -170,6 +170,26 @@ impl IntegerConv {
         (words >= rows.min(MIN_SPILL)).then_some(words)
     }
 
+    /// How the layer sums inputs of 8-bit codes that stand for `code − zero_point`. `None` if a sum might pass 32 bits.
+    ///
+    /// # Panics
+    ///
+    /// If the zero point is not 0…255; padding has no code then.
+    pub fn codes(&self, zero_point: i32) -> Option<CodeSums<'_>> {
+        assert!((0..=255).contains(&zero_point), "a zero point of {zero_point}");
+        // Of codes as they are and of what they stand for, for both are at most 255 in magnitude.
+        let bound =
+            self.largest.checked_mul(255 * self.geometry.rows() as i64).filter(|&b| b <= i64::from(i32::MAX))?;
+        let fits = |path: Path| match path {
+            Path::Bytes => machine(path).is_some() && self.largest <= 127,
+            Path::Pairs512 | Path::Pairs256 => machine(path).is_some() && self.largest <= 32767,
+            Path::Narrow => true,
+            Path::Wide => false,
+        };
+        let path = PATHS.into_iter().find(|&path| fits(path))?;
+        Some(CodeSums { conv: self, path, zero_point, bound })
+    }
+
     fn forward_by(&self, path: Path, plan: Plan, input: &[i32]) -> Vec<i64> {
         match path {
             Path::Bytes => self.sweep_words(path, plan, input, bytes),
@@ -187,9 +207,29 @@ impl IntegerConv {
         input: &[i32],
         word: impl Fn([i32; N]) -> u32,
     ) -> Vec<i64> {
+        let (packed, machine) = self.machine_of(path, &word);
+        self.sweep(
+            packed,
+            &machine,
+            plan,
+            input,
+            #[inline(always)]
+            |x: [i32; N]| {
+                let mut based = x;
+                based.iter_mut().for_each(|x| *x -= plan.base);
+                word(based)
+            },
+        )
+    }
+
+    /// The machine of a path, and the weights in its form.
+    fn machine_of<const N: usize>(
+        &self,
+        path: Path,
+        word: impl Fn([i32; N]) -> u32,
+    ) -> (&Packed<u32>, Machine<u32, i32>) {
         let machine = machine(path).expect("a plan is made only where there is a machine");
-        let packed = self.packed[path as usize].get_or_init(|| self.pack(machine.block, &word));
-        self.sweep(packed, &machine, plan, input, |x: [i32; N]| word(x.map(|x| x - plan.base)))
+        (self.packed[path as usize].get_or_init(|| self.pack(machine.block, word)), machine)
     }
 
     fn packed_words(&self) -> &Packed<i32> {
@@ -223,6 +263,105 @@ impl IntegerConv {
     }
 }
 
+/// How a layer sums inputs of 8-bit codes; see [`IntegerConv::codes`].
+#[derive(Clone, Copy, Debug)]
+pub struct CodeSums<'a> {
+    conv: &'a IntegerConv,
+    path: Path,
+    zero_point: i32,
+    bound: i64,
+}
+
+/// What sums of codes are made in. One serves any number of layers, one after another, and grows to the largest.
+#[derive(Debug, Default)]
+pub struct CodeRoom {
+    words: Room<u32, i32>,
+    numbers: Room<i32, i32>,
+}
+
+/// Sums of one filter over some neighbouring rows of the output.
+#[derive(Clone, Copy)]
+pub struct Sums<'a> {
+    /// The filter, over all groups.
+    pub filter: usize,
+    /// What is missing from each sum.
+    pub missing: i32,
+    /// `Σ code · x / unit − missing`, of outputs and of some positions between the rows.
+    pub sums: &'a [i32],
+    runs: Runs<'a>,
+}
+
+impl Sums<'_> {
+    /// Which sums are outputs: their places in `sums`, and the index of the first in `[repeats, filters, out_height,
+    /// out_width]`.
+    pub fn runs(&self) -> impl Iterator<Item = (std::ops::Range<usize>, usize)> {
+        self.runs.iter()
+    }
+}
+
+impl CodeSums<'_> {
+    /// What one of the sums is worth, in half-steps: 1, or 2 where all codes of weights are even.
+    pub fn unit(&self) -> i32 {
+        self.conv.scale as i32
+    }
+
+    /// No sum is larger in magnitude.
+    pub fn bound(&self) -> i64 {
+        self.bound
+    }
+
+    /// Hands over the sums of all outputs. `codes` is `[repeats, in_channels, height, width]`.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Shape`] if the input has the wrong length.
+    pub fn sum(&self, codes: &[u8], room: &mut CodeRoom, mut take: impl FnMut(Sums<'_>)) -> Result<(), EngineError> {
+        let conv = self.conv;
+        let (expected, found) = (conv.geometry.input_len(), codes.len());
+        if found != expected {
+            return Err(EngineError::Shape { layer: conv.name.clone(), what: "input", expected, found });
+        }
+        let input = Input { values: codes, zero: self.zero_point as u8 };
+        let schedule = Schedule { tile: usize::MAX, spill: usize::MAX, words: Schedule::ALL };
+        // x = code − zero_point, so what is missing is −zero_point · Σ code of the weights.
+        let take = |strip: HandedStrip<'_, i32>| {
+            let missing = -(i64::from(self.zero_point) * conv.filter_sums[strip.filter]) as i32;
+            take(Sums { filter: strip.filter, missing, sums: strip.sums, runs: strip.runs });
+        };
+        match self.path {
+            Path::Bytes => {
+                let (packed, machine) = conv.machine_of(self.path, bytes);
+                packed.sweep_strips(
+                    &machine,
+                    schedule,
+                    input,
+                    #[inline(always)]
+                    |x: [u8; 4]| u32::from_le_bytes(x),
+                    &mut room.words,
+                    take,
+                );
+            }
+            Path::Pairs512 | Path::Pairs256 => {
+                let (packed, machine) = conv.machine_of(self.path, pair);
+                packed.sweep_strips(
+                    &machine,
+                    schedule,
+                    input,
+                    #[inline(always)]
+                    |[a, b]: [u8; 2]| u32::from(a) | u32::from(b) << 16,
+                    &mut room.words,
+                    take,
+                );
+            }
+            Path::Narrow | Path::Wide => {
+                let (packed, machine) = (conv.packed_words(), portable::machine::<i32, i32>());
+                packed.sweep_strips(&machine, schedule, input, |[x]| i32::from(x), &mut room.numbers, take);
+            }
+        }
+        Ok(())
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 fn machine(path: Path) -> Option<Machine<u32, i32>> {
     match path {
@@ -239,15 +378,15 @@ fn machine(_: Path) -> Option<Machine<u32, i32>> {
 }
 
 /// Four 8-bit numbers, signed or not, in a word.
-fn bytes(x: [i32; 4]) -> u32 {
-    let [a, b, c, d] = x.map(|x| x as u32 & 0xff);
-    a | b << 8 | c << 16 | d << 24
+#[inline(always)]
+fn bytes([a, b, c, d]: [i32; 4]) -> u32 {
+    (a as u32 & 0xff) | (b as u32 & 0xff) << 8 | (c as u32 & 0xff) << 16 | (d as u32 & 0xff) << 24
 }
 
 /// Two 16-bit numbers in a word.
-fn pair(x: [i32; 2]) -> u32 {
-    let [a, b] = x.map(|x| x as u32 & 0xffff);
-    a | b << 16
+#[inline(always)]
+fn pair([a, b]: [i32; 2]) -> u32 {
+    (a as u32 & 0xffff) | (b as u32 & 0xffff) << 16
 }
 
 #[cfg(test)]

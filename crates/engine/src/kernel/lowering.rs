@@ -136,28 +136,33 @@ impl Lowering {
     }
 
     /// Lays out the input of one group, `[channels, height, width]`, in the plane. `word` joins `N` channels of a
-    /// pixel; padding is the word of zeros. A word that reaches beyond the last channel repeats another one there, for
-    /// the weights of such channels are 0.
-    pub(super) fn fill<T: Copy + Default, W: Copy, const N: usize>(
+    /// pixel, of padding `N` times `zero`. A word that reaches beyond the last channel repeats another one there, for
+    /// the weights of such channels are 0. `joined` is memory for the words of a channel.
+    pub(super) fn fill<T: Copy, W: Copy, const N: usize>(
         &self,
         input: &[T],
+        zero: T,
+        joined: &mut Vec<W>,
         plane: &mut [W],
         word: impl Fn([T; N]) -> W,
     ) {
         let [height, width] = self.spec.in_size;
+        let padding = word([zero; N]);
+        joined.resize(height * width, padding);
+        let joined = &mut joined[..height * width];
         let mut rows = plane.chunks_exact_mut(self.sheet[1]);
         for channel in (0..self.channels).step_by(N) {
             let channels: [usize; N] =
                 array::from_fn(|i| if channel + i < self.channels { channel + i } else { channel });
+            join(channels.map(|c| &input[c * height * width..][..height * width]), joined, &word);
             for &phase_y in &self.phases[0] {
                 for &phase_x in &self.phases[1] {
                     for (row, target) in rows.by_ref().take(self.sheet[0]).enumerate() {
                         let y = (row * self.spec.stride[0] + phase_y).wrapping_sub(self.spec.pads[0]);
                         if y < height {
-                            let source = channels.map(|c| &input[(c * height + y) * width..][..width]);
-                            self.fill_row(source, phase_x, target, &word);
+                            self.fill_row(&joined[y * width..][..width], padding, phase_x, target);
                         } else {
-                            target.fill(word([T::default(); N]));
+                            target.fill(padding);
                         }
                     }
                 }
@@ -165,17 +170,10 @@ impl Lowering {
         }
     }
 
-    fn fill_row<T: Copy + Default, W: Copy, const N: usize>(
-        &self,
-        source: [&[T]; N],
-        phase: usize,
-        target: &mut [W],
-        word: &impl Fn([T; N]) -> W,
-    ) {
+    fn fill_row<W: Copy>(&self, source: &[W], padding: W, phase: usize, target: &mut [W]) {
         let (stride, pad, width) = (self.spec.stride[1], self.spec.pads[1], self.spec.in_size[1]);
         let from = pad.saturating_sub(phase).div_ceil(stride).min(target.len());
         let to = (width + pad).saturating_sub(phase).div_ceil(stride).clamp(from, target.len());
-        let padding = word([T::default(); N]);
         target[..from].fill(padding);
         target[to..].fill(padding);
         if from == to {
@@ -183,16 +181,51 @@ impl Lowering {
         }
         let first = from * stride + phase - pad;
         let target = &mut target[from..to];
-        let source = source.map(|row| &row[first..first + (target.len() - 1) * stride + 1]);
-        if stride == 1 {
-            for (i, target) in target.iter_mut().enumerate() {
-                *target = word(source.map(|row| row[i]));
-            }
-        } else {
-            for (i, target) in target.iter_mut().enumerate() {
-                *target = word(source.map(|row| row[i * stride]));
-            }
+        let source = &source[first..first + (target.len() - 1) * stride + 1];
+        match stride {
+            1 => target.copy_from_slice(source),
+            // A stride that the compiler knows has vector instructions.
+            2 => target.iter_mut().zip(source.iter().step_by(2)).for_each(|(target, &source)| *target = source),
+            _ => target.iter_mut().zip(source.iter().step_by(stride)).for_each(|(target, &source)| *target = source),
         }
+    }
+}
+
+/// Pixels that are joined at a time.
+const LANES: usize = 16;
+
+/// The words of all pixels of `N` channels, which are as long as `joined`.
+fn join<T: Copy, W: Copy, const N: usize>(channels: [&[T]; N], joined: &mut [W], word: &impl Fn([T; N]) -> W) {
+    let blocks = channels.map(|channel| channel.as_chunks::<LANES>().0);
+    let (targets, rest) = joined.as_chunks_mut::<LANES>();
+    lanes::run(
+        #[inline(always)]
+        || {
+            for (block, target) in targets.iter_mut().enumerate() {
+                let mut pixels = [&blocks[0][block]; N];
+                let mut channel = 1;
+                // No iterator: nothing here may be left to a call.
+                while channel < N {
+                    pixels[channel] = &blocks[channel][block];
+                    channel += 1;
+                }
+                let mut lane = 0;
+                while lane < LANES {
+                    let mut pixel = [pixels[0][lane]; N];
+                    let mut channel = 1;
+                    while channel < N {
+                        pixel[channel] = pixels[channel][lane];
+                        channel += 1;
+                    }
+                    target[lane] = word(pixel);
+                    lane += 1;
+                }
+            }
+        },
+    );
+    let first = targets.len() * LANES;
+    for (i, target) in rest.iter_mut().enumerate() {
+        *target = word(channels.map(|channel| channel[first + i]));
     }
 }
 

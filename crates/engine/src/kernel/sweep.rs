@@ -46,6 +46,58 @@ impl Schedule {
     pub(super) const ALL: [usize; 2] = [0, usize::MAX];
 }
 
+/// What a sweep works in. It grows as needed, and what it holds between sweeps does not matter.
+#[derive(Debug)]
+pub(super) struct Room<W, S> {
+    joined: Vec<W>,
+    plane: Vec<W>,
+    sums: Vec<S>,
+}
+
+impl<W, S> Default for Room<W, S> {
+    fn default() -> Self {
+        Self { joined: Vec::new(), plane: Vec::new(), sums: Vec::new() }
+    }
+}
+
+/// The input of a sweep.
+#[derive(Clone, Copy)]
+pub(super) struct Input<'a, T> {
+    /// `[repeats, in_channels, height, width]`.
+    pub(super) values: &'a [T],
+    /// What padding is.
+    pub(super) zero: T,
+}
+
+/// Sums of one filter in a whole strip that are handed over.
+pub(super) struct HandedStrip<'a, S> {
+    /// The filter, over all groups.
+    pub(super) filter: usize,
+    /// Whether these are the first sums of their outputs. If not, they add to those handed over before.
+    pub(super) first: bool,
+    /// Sums of all positions of the strip, those that are no output among them.
+    pub(super) sums: &'a [S],
+    /// Which of them are outputs.
+    pub(super) runs: Runs<'a>,
+}
+
+/// The runs of a strip that are outputs.
+#[derive(Clone, Copy)]
+pub(super) struct Runs<'a> {
+    lowering: &'a Lowering,
+    rows: Rows,
+    base: usize,
+}
+
+impl Runs<'_> {
+    /// The positions of each run within the strip, and the index of its first output in `[repeats, filters, out_height,
+    /// out_width]`.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Range<usize>, usize)> {
+        let base = self.base;
+        self.lowering.runs(self.rows).map(move |(run, index)| (run, base + index))
+    }
+}
+
 /// Sums of one filter that are handed over.
 pub(super) struct Handed<'a, S> {
     /// The filter, over all groups.
@@ -98,7 +150,7 @@ impl<W: Copy> Packed<W> {
         Self { lowering, block, columns, groups: shape.groups, weights: packed }
     }
 
-    /// Sums the whole input, `[repeats, in_channels, height, width]`, and hands over all outputs.
+    /// Sums the whole input, `[repeats, in_channels, height, width]`, and hands over all outputs, run by run.
     pub(super) fn sweep<T: Copy + Default, S: Copy + Default, const N: usize>(
         &self,
         machine: &Machine<W, S>,
@@ -107,16 +159,36 @@ impl<W: Copy> Packed<W> {
         word: impl Fn([T; N]) -> W,
         mut hand_over: impl FnMut(Handed<'_, S>),
     ) {
+        let input = Input { values: input, zero: T::default() };
+        self.sweep_strips(machine, schedule, input, word, &mut Room::default(), |strip| {
+            for (run, index) in strip.runs.iter() {
+                hand_over(Handed { filter: strip.filter, index, first: strip.first, sums: &strip.sums[run] });
+            }
+        });
+    }
+
+    /// As [`Packed::sweep`], in a room that the caller keeps, and handing over strips as wholes.
+    pub(super) fn sweep_strips<T: Copy, S: Copy + Default, const N: usize>(
+        &self,
+        machine: &Machine<W, S>,
+        schedule: Schedule,
+        input: Input<'_, T>,
+        word: impl Fn([T; N]) -> W,
+        room: &mut Room<W, S>,
+        mut hand_over: impl FnMut(HandedStrip<'_, S>),
+    ) {
         let lowering = &self.lowering;
-        let mut plane = vec![word([T::default(); N]); lowering.plane_len()];
         let pitch = lowering.longest_strip().next_multiple_of(MARGIN);
-        let mut sums = vec![S::default(); self.block.min(self.columns) * pitch];
-        for (slot, input) in input.chunks_exact(lowering.group_len()).enumerate() {
-            lowering.fill(input, &mut plane, &word);
+        room.plane.resize(room.plane.len().max(lowering.plane_len()), word([input.zero; N]));
+        room.sums.resize(room.sums.len().max(self.block.min(self.columns) * pitch), S::default());
+        let Room { joined, plane, sums } = room;
+        let plane = &mut plane[..lowering.plane_len()];
+        for (slot, values) in input.values.chunks_exact(lowering.group_len()).enumerate() {
+            lowering.fill(values, input.zero, joined, plane, &word);
             for columns in ranges(0..self.columns, self.block) {
                 for rows in lowering.strips() {
                     let job = Job { slot, columns: columns.clone(), rows, pitch };
-                    self.run(machine, schedule, job, &plane, &mut sums, &mut hand_over);
+                    self.run(machine, schedule, job, plane, &mut sums[..columns.len() * pitch], &mut hand_over);
                 }
             }
         }
@@ -129,7 +201,7 @@ impl<W: Copy> Packed<W> {
         job: Job,
         plane: &[W],
         sums: &mut [S],
-        hand_over: &mut impl FnMut(Handed<'_, S>),
+        hand_over: &mut impl FnMut(HandedStrip<'_, S>),
     ) {
         let lowering = &self.lowering;
         let taps = lowering.taps();
@@ -146,10 +218,8 @@ impl<W: Copy> Packed<W> {
             for (column, sums) in job.columns.clone().zip(sums.chunks_exact(pitch)) {
                 let filter = job.slot % self.groups * self.columns + column;
                 let base = (job.slot * self.columns + column) * lowering.positions();
-                for (run, index) in lowering.runs(job.rows) {
-                    let (index, first) = (base + index, spill.start == 0);
-                    hand_over(Handed { filter, index, first, sums: &sums[run] });
-                }
+                let runs = Runs { lowering, rows: job.rows, base };
+                hand_over(HandedStrip { filter, first: spill.start == 0, sums: &sums[..len], runs });
             }
         }
     }

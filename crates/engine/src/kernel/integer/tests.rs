@@ -33,7 +33,37 @@ fn check_all_paths(geometry: &Geometry, grid: Grid, codes: &[i32], input: &[i32]
     });
     let checked = checked.collect();
     assert_eq!(conv.forward(input), Ok(expected));
+    check_codes(&conv, input);
     checked
+}
+
+/// Compares the sums of the input as 8-bit codes, on every path that takes them, with those of what they stand for.
+fn check_codes(conv: &IntegerConv, input: &[i32]) {
+    for zero_point in [0, 100, 128, 255] {
+        let Some(found) = conv.codes(zero_point) else { continue };
+        let codes: Vec<u8> = input.iter().map(|&x| x as u8).collect();
+        let numbers: Vec<i32> = codes.iter().map(|&code| i32::from(code) - zero_point).collect();
+        let expected = conv.forward(&numbers).expect("they are small");
+        let slower = PATHS.into_iter().filter(|&path| path != Path::Wide && path as usize >= found.path as usize);
+        for path in slower.filter(|&path| path == Path::Narrow || machine(path).is_some()) {
+            let codes_sums = CodeSums { path, ..found };
+            let mut sums = vec![0; expected.len()];
+            // A room that served another layer before.
+            let mut room = CodeRoom::default();
+            for _ in 0..2 {
+                let take = |handed: Sums<'_>| {
+                    for (run, index) in handed.runs() {
+                        for (sum, part) in sums[index..].iter_mut().zip(&handed.sums[run]) {
+                            *sum = i64::from(part + handed.missing) * i64::from(found.unit());
+                        }
+                    }
+                };
+                codes_sums.sum(&codes, &mut room, take).expect("the input fits");
+                assert!(sums == expected, "{path:?} {zero_point} on {:?}", conv.geometry);
+                assert!(sums.iter().all(|sum| sum.abs() <= found.bound() * i64::from(found.unit())));
+            }
+        }
+    }
 }
 
 /// Geometry, grid, codes of `1..=17` bits, and an input that is signed or not, of up to 17 bits and maybe extreme.

@@ -1,0 +1,44 @@
+//! Loops compiled for the vector instructions of the processor that runs them.
+//!
+//! A program that must run on every processor of its kind is compiled for the oldest of them. A loop given to [`run`] is
+//! compiled for several generations, of which the newest that the processor knows runs.
+//!
+//! ```
+//! let (scale, numbers) = (0.5f32, [1.0f32, 2.0, 3.0]);
+//! let mut scaled = [0.0; 3];
+//! lanes::run(
+//!     #[inline(always)]
+//!     || scaled.iter_mut().zip(&numbers).for_each(|(scaled, x)| *scaled = x * scale),
+//! );
+//! assert_eq!(scaled, [0.5, 1.0, 1.5]);
+//! ```
+//!
+//! What a loop computes is the same in all generations: the compiler reorders no sum of floats and fuses no product with a
+//! sum unless the code says `mul_add`.
+
+#![forbid(unsafe_code)]
+
+use std::sync::LazyLock;
+
+use pulp::{Arch, NullaryFnOnce};
+
+static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
+
+/// Runs a loop in the best instructions that the processor has. The closure, and what it calls, must be
+/// `#[inline(always)]`, or it is compiled for the oldest processor after all.
+#[inline(always)]
+pub fn run(work: impl FnMut()) {
+    ARCH.dispatch(Work(work));
+}
+
+/// A closure that is called in place. Called by value it would be a function of its own.
+struct Work<F>(F);
+
+impl<F: FnMut()> NullaryFnOnce for Work<F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(mut self) {
+        (self.0)();
+    }
+}
