@@ -58,18 +58,24 @@ impl Input<'_> {
     }
 }
 
-/// Buffers that one run has done with and the next operation may use.
-#[derive(Debug, Default)]
-pub(crate) struct Buffers {
-    free: Vec<Vec<f32>>,
+/// Buffers that one run has done with and the next operation may use: of numbers, or of codes.
+#[derive(Debug)]
+pub(crate) struct Buffers<T = f32> {
+    free: Vec<Vec<T>>,
+}
+
+impl<T> Default for Buffers<T> {
+    fn default() -> Self {
+        Self { free: Vec::new() }
+    }
 }
 
 /// An executor brings a new buffer a layer; more than this many are not kept.
 const MAX_FREE: usize = 16;
 
-impl Buffers {
+impl<T> Buffers<T> {
     /// An empty buffer with room for `len` elements.
-    pub fn take(&mut self, len: usize) -> Vec<f32> {
+    pub fn take(&mut self, len: usize) -> Vec<T> {
         let fitting = self.free.iter().enumerate().filter(|(_, buffer)| buffer.capacity() >= len);
         match fitting.min_by_key(|(_, buffer)| buffer.capacity()).map(|(index, _)| index) {
             Some(index) => self.free.swap_remove(index),
@@ -78,7 +84,7 @@ impl Buffers {
     }
 
     /// Keeps a buffer for later. When there are too many, the smallest goes.
-    pub fn give(&mut self, mut buffer: Vec<f32>) {
+    pub fn give(&mut self, mut buffer: Vec<T>) {
         buffer.clear();
         self.free.push(buffer);
         if self.free.len() > MAX_FREE {
@@ -96,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_buffer_is_used_again_and_the_best_fit_is_chosen() {
-        let mut buffers = Buffers::default();
+        let mut buffers = Buffers::<f32>::default();
         for capacity in [100, 10, 50] {
             buffers.give(Vec::with_capacity(capacity));
         }
@@ -107,7 +113,7 @@ mod tests {
 
     #[test]
     fn the_store_does_not_grow_without_bound() {
-        let mut buffers = Buffers::default();
+        let mut buffers = Buffers::<f32>::default();
         for capacity in 1..100 {
             buffers.give(Vec::with_capacity(capacity));
         }

@@ -1,6 +1,8 @@
 //! Who computes the MAC layers of a session.
 
-use network::{Cause, LayerId, MacLayer};
+use network::{ActivationQuantization, Cause, LayerId, MacLayer};
+
+use crate::codes::CodeOutput;
 
 /// An executor's own error, carried through.
 pub type ExecutorError = Cause;
@@ -18,6 +20,26 @@ pub trait MacExecutor: Sync {
     ///
     /// Whatever the executor finds wrong; the session adds the layer's name.
     fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32]) -> Result<Vec<f32>, ExecutorError>;
+
+    /// Computes a layer whose input are codes of 8 bits and whose output becomes such codes, and fills `output` with them.
+    /// The codes are those of what [`MacExecutor::run`] makes of the numbers that the input stands for, and extents are the
+    /// same. An executor that does not say, or has no such arithmetic for this layer, returns false and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`MacExecutor::run`].
+    fn run_codes(
+        &self,
+        id: LayerId,
+        layer: &MacLayer,
+        input: &[u8],
+        quantization: &ActivationQuantization,
+        finish: &CodeOutput,
+        output: &mut [u8],
+    ) -> Result<bool, ExecutorError> {
+        let _ = (id, layer, input, quantization, finish, output);
+        Ok(false)
+    }
 
     /// Computes a layer of 1 × 1 whose input is one row of vectors, on any number of vectors: from `[n, in_channels]` to
     /// `[n, out_channels]`. That is how a recurrent operator comes from step to step. The layer runs as a whole on all

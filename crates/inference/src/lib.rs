@@ -33,9 +33,11 @@
 //! ```text
 //! array.rs, error.rs            arrays of 32-bit float with buffers that are used again; what can go wrong
 //! adapter.rs                    what comes from rten
+//! codes.rs                      activations of 8 bits as bytes
 //! executor.rs, samples.rs       the traits of who computes layers and who has images
 //! ops/                          every operator that is no MAC layer; ops/integer/ those on integers
 //! plan.rs                       checks a graph and decides how long each value lives
+//! coded.rs                      the same run on bytes, as far as a graph is one of 8-bit integers
 //! arrangement.rs, float.rs      inputs as layers take them; layers in 32-bit float
 //! session.rs                    one network, run image by image or batch by batch
 //! moments.rs, lockstep.rs       all images through the network together, node by node
@@ -48,6 +50,8 @@
 mod adapter;
 mod arrangement;
 mod array;
+mod coded;
+mod codes;
 mod error;
 mod executor;
 mod float;
@@ -59,6 +63,7 @@ mod samples;
 mod session;
 
 pub use arrangement::node_output;
+pub use codes::CodeOutput;
 pub use error::InferenceError;
 pub use executor::{ExecutorError, MacExecutor};
 pub use float::{FloatExecutor, dequantize, scale_and_add};

@@ -7,6 +7,8 @@ use network::{LayerId, MacLayer, Network, Op, Recurrent, RecurrentPart, ValueId}
 
 use crate::arrangement::{arrange, restore};
 use crate::array::{Array, Buffers, Input};
+use crate::coded::{Coded, CodedPlan, Instruction};
+use crate::codes::{Codes, pack};
 use crate::error::{InferenceError, Problem};
 use crate::executor::MacExecutor;
 use crate::ops::{self, Asked, Walk, integer_range, shaped};
@@ -22,6 +24,7 @@ pub type Observe<'a> = &'a mut dyn FnMut(LayerId, &[f32], &[f32]);
 #[derive(Debug)]
 pub struct Session {
     pub(crate) plan: Plan,
+    coded: CodedPlan,
     pub(crate) layers: Vec<MacLayer>,
     batch: usize,
     /// Memory of runs that are over, for those to come.
@@ -34,6 +37,9 @@ pub(crate) struct Workspace {
     /// By value; those that are alive.
     pub values: Vec<Option<Array>>,
     pub buffers: Buffers,
+    /// By value; those that are alive as codes.
+    codes: Vec<Option<Vec<u8>>>,
+    code_buffers: Buffers<u8>,
 }
 
 impl Session {
@@ -57,8 +63,10 @@ impl Session {
     }
 
     fn plan(network: &Network, output: Option<ValueId>) -> Result<Self, InferenceError> {
+        let plan = Plan::new(network, output)?;
         Ok(Self {
-            plan: Plan::new(network, output)?,
+            coded: CodedPlan::new(&plan, network.layers()),
+            plan,
             layers: network.layers().to_vec(),
             batch: network.batch(),
             workspaces: Mutex::default(),
@@ -67,8 +75,8 @@ impl Session {
 
     /// The same session with memory of its own.
     pub(crate) fn with_own_workspaces(&self) -> Self {
-        let (plan, layers) = (self.plan.clone(), self.layers.clone());
-        Self { plan, layers, batch: self.batch, workspaces: Mutex::default() }
+        let (plan, coded, layers) = (self.plan.clone(), self.coded.clone(), self.layers.clone());
+        Self { plan, coded, layers, batch: self.batch, workspaces: Mutex::default() }
     }
 
     /// Shape of the input, batch first: what [`Session::run`] takes.
@@ -101,7 +109,11 @@ impl Session {
     ) -> Result<Vec<f32>, InferenceError> {
         let mut workspace = self.lock().pop().unwrap_or_default();
         self.start(input, &mut workspace)?;
-        self.run_steps(0..self.plan.steps.len(), &mut workspace, mac, observe)?;
+        // Whoever observes sees numbers.
+        match observe.is_none() && !self.coded.instructions.is_empty() {
+            true => self.run_coded(&mut workspace, mac)?,
+            false => self.run_steps(0..self.plan.steps.len(), &mut workspace, mac, observe)?,
+        }
         let output =
             workspace.values[self.plan.output].take().expect("the plan checks that a node makes the output").data;
         self.lock().push(workspace);
@@ -156,20 +168,7 @@ impl Session {
         mut observe: Option<Observe>,
     ) -> Result<(), InferenceError> {
         for step in &self.plan.steps[steps] {
-            let outputs = if let Op::Mac(id) = step.op {
-                vec![self.run_mac(step, id, workspace, mac, &mut observe)?]
-            } else if let Some(recurrent) = states_of(&step.op) {
-                self.run_states(step, recurrent, workspace, mac)?
-            } else {
-                self.run_operator(step, workspace).map_err(|problem| problem.at(&step.name))?
-            };
-            for ((&value, spec), array) in step.outputs.iter().zip(&step.specs).zip(outputs) {
-                if array.shape != spec.shape {
-                    let problem = format!("it made shape {:?}; the network says {:?}", array.shape, spec.shape);
-                    return Err(Problem::Invalid(problem).at(&step.name));
-                }
-                workspace.values[value] = Some(array);
-            }
+            self.run_step(step, workspace, mac, &mut observe)?;
             for &value in &step.release {
                 if let Some(array) = workspace.values[value].take() {
                     workspace.buffers.give(array.data);
@@ -179,8 +178,124 @@ impl Session {
         Ok(())
     }
 
+    /// Runs one step; the workspace keeps what it reads and is not given for good.
+    fn run_step(
+        &self,
+        step: &Step,
+        workspace: &mut Workspace,
+        mac: &dyn MacExecutor,
+        observe: &mut Option<Observe>,
+    ) -> Result<(), InferenceError> {
+        let outputs = if let Op::Mac(id) = step.op {
+            vec![self.run_mac(step, id, workspace, mac, observe)?]
+        } else if let Some(recurrent) = states_of(&step.op) {
+            self.run_states(step, recurrent, workspace, mac)?
+        } else {
+            self.run_operator(step, workspace).map_err(|problem| problem.at(&step.name))?
+        };
+        for ((&value, spec), array) in step.outputs.iter().zip(&step.specs).zip(outputs) {
+            if array.shape != spec.shape {
+                let problem = format!("it made shape {:?}; the network says {:?}", array.shape, spec.shape);
+                return Err(Problem::Invalid(problem).at(&step.name));
+            }
+            workspace.values[value] = Some(array);
+        }
+        Ok(())
+    }
+
+    /// Runs the whole plan on codes.
+    fn run_coded(&self, workspace: &mut Workspace, mac: &dyn MacExecutor) -> Result<(), InferenceError> {
+        workspace.codes.resize_with(self.plan.constants.len(), || None);
+        for Instruction { what, release_numbers, release_codes } in &self.coded.instructions {
+            self.run_instruction(what, workspace, mac)?;
+            for &value in release_numbers {
+                if let Some(array) = workspace.values[value].take() {
+                    workspace.buffers.give(array.data);
+                }
+            }
+            for &value in release_codes {
+                if let Some(codes) = workspace.codes[value].take() {
+                    workspace.code_buffers.give(codes);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn run_instruction(
+        &self,
+        what: &Coded,
+        workspace: &mut Workspace,
+        mac: &dyn MacExecutor,
+    ) -> Result<(), InferenceError> {
+        if let Coded::Plain(step) = what {
+            return self.run_step(&self.plan.steps[*step], workspace, mac, &mut None);
+        }
+        let Workspace { values, buffers, codes, code_buffers } = workspace;
+        let of = |value: usize| codes[value].as_deref().expect("codes are made before they are read and freed after");
+        let mut zeros = |len: usize| {
+            let mut bytes = code_buffers.take(len);
+            bytes.resize(len, 0);
+            bytes
+        };
+        let (value, made) = match what {
+            Coded::Plain(_) => unreachable!("returned above"),
+            Coded::Expand { value, quantization, shape } => {
+                let codes = Codes { codes: of(*value), quantization: *quantization };
+                let mut data = buffers.take(codes.codes.len());
+                data.resize(codes.codes.len(), 0.0);
+                codes.integers(&mut data);
+                values[*value] = Some(Array::new(shape.clone(), data));
+                return Ok(());
+            }
+            Coded::Pack { value, min } => {
+                let integers = &self.value(values, *value).data;
+                let mut made = zeros(integers.len());
+                pack(integers, *min, &mut made);
+                (value, made)
+            }
+            Coded::Quantize { x, made: value, output } => {
+                let numbers = &self.value(values, *x).data;
+                let mut made = zeros(numbers.len());
+                output.codes(numbers, &mut made);
+                (value, made)
+            }
+            Coded::Mac { step, id, x, from, made: value, output } => {
+                let (step, layer) = (&self.plan.steps[*step], &self.layers[id.0]);
+                let codes = Codes { codes: of(*x), quantization: *from };
+                let executor = |source| InferenceError::Executor { layer: layer.name.clone(), source };
+                let mut made = zeros(step.specs[0].shape.iter().product());
+                if !mac.run_codes(*id, layer, codes.codes, from, output, &mut made).map_err(executor)? {
+                    // It takes numbers alone.
+                    let mut numbers = buffers.take(codes.codes.len());
+                    numbers.resize(codes.codes.len(), 0.0);
+                    codes.reals(&mut numbers);
+                    let numbers = Array::new(vec![numbers.len()], numbers);
+                    let array = self.layer_output(step, *id, &numbers, (buffers, mac, &mut None))?;
+                    output.codes(&array.data, &mut made);
+                    [numbers, array].into_iter().for_each(|array| buffers.give(array.data));
+                }
+                (value, made)
+            }
+            Coded::Add { terms, made: value, output } => {
+                let terms = terms.map(|(value, quantization)| Codes { codes: of(value), quantization });
+                let mut made = zeros(terms[0].codes.len());
+                output.codes_of_sums(terms, &mut made);
+                (value, made)
+            }
+            Coded::IntegerAdd { terms, made: value, sum } => {
+                let terms = terms.map(of);
+                let mut made = zeros(terms[0].len());
+                sum.codes(terms, &mut made);
+                (value, made)
+            }
+        };
+        codes[*value] = Some(made);
+        Ok(())
+    }
+
     fn run_operator(&self, step: &Step, workspace: &mut Workspace) -> Result<Vec<Array>, Problem> {
-        let Workspace { values, buffers } = workspace;
+        let Workspace { values, buffers, .. } = workspace;
         let taken: Vec<Option<Array>> =
             step.inputs.iter().map(|source| if source.take { values[source.value].take() } else { None }).collect();
         let inputs = step.inputs.iter().zip(taken).map(|(source, taken)| match taken {
@@ -240,9 +355,20 @@ impl Session {
         mac: &dyn MacExecutor,
         observe: &mut Option<Observe>,
     ) -> Result<Array, InferenceError> {
-        let Workspace { values, buffers } = workspace;
-        let (layer, source) = (&self.layers[id.0], step.inputs[0]);
-        let x = self.value(values, source.value);
+        let Workspace { values, buffers, .. } = workspace;
+        let x = self.value(values, step.inputs[0].value);
+        self.layer_output(step, id, x, (buffers, mac, observe))
+    }
+
+    /// What a MAC layer makes of this input of its node.
+    fn layer_output(
+        &self,
+        step: &Step,
+        id: LayerId,
+        x: &Array,
+        (buffers, mac, observe): (&mut Buffers, &dyn MacExecutor, &mut Option<Observe>),
+    ) -> Result<Array, InferenceError> {
+        let layer = &self.layers[id.0];
         let input = arrange(layer, self.batch, x, buffers).map_err(|problem| problem.at(&step.name))?;
         let output = mac
             .run(id, layer, &input)

@@ -1,20 +1,39 @@
 //! The bridge between `inference` and `engine`: the MAC layers of a session, computed on an engine.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use engine::kernel::{CodeRoom, CodeSums, Sums};
 use engine::{Activations, Arithmetic, Conversions, Layer, Outputs, PreparedLayer};
 use esn::Grid;
-use inference::{ExecutorError, MacExecutor};
+use inference::{CodeOutput, ExecutorError, MacExecutor};
 use network::{ActivationQuantization, Bias, Geometry, GeometrySpec, LayerId, MacLayer, Network, Requantization};
 use rayon::prelude::*;
 
 use crate::error::RunnerError;
+use crate::finish::{Rounding, Scaling, quantize_activations, quantize_to_codes, zero_point};
 use crate::hardware::{Hardware, refused};
 use crate::prepare::{self, PreparedWeights, Quantization};
 
 /// The MAC layers of a network, each held by an engine of one kind.
 pub struct EngineExecutor {
     layers: Vec<HeldLayer>,
+    /// Memory of layers that are done, for those to come.
+    rooms: Mutex<Vec<Room>>,
+}
+
+/// What a layer is computed in.
+#[derive(Debug, Default)]
+struct Room {
+    codes: Vec<u8>,
+    sums: CodeRoom,
+    finished: Finished,
+}
+
+/// The activations of some neighbouring rows of one filter.
+#[derive(Debug, Default)]
+struct Finished {
+    reals: Vec<f32>,
+    codes: Vec<u8>,
 }
 
 /// One layer held by an engine, and what turns its sums into activations.
@@ -59,7 +78,7 @@ impl EngineExecutor {
                 HeldLayer::new(network, hardware, LayerId(i), &weights, inputs.get(i).copied())
             })
             .collect();
-        Ok(Self { layers: held.into_iter().collect::<Result<_, _>>()? })
+        Ok(Self { layers: held.into_iter().collect::<Result<_, _>>()?, rooms: Mutex::default() })
     }
 }
 
@@ -105,13 +124,61 @@ impl HeldLayer {
         Ok(Self { prepared, stepwise, input, scales, bias, requantization })
     }
 
+    /// The layer on codes of 8 bits, where its input has such and the engine sums them in 32 bits.
+    fn on_codes(&self, layer: &MacLayer) -> Option<CodeSums<'_>> {
+        let quantization = self.input.filter(|quantization| quantization.bits() <= 8)?;
+        let zero_point = zero_point(quantization);
+        if layer.scatter().is_some() || !(0..=255).contains(&zero_point) {
+            return None;
+        }
+        let sums = self.prepared.codes(zero_point)?;
+        // Sums with a bias added have 32 bits, too.
+        let bias = self.requantization.as_ref().map_or(0, IntegerOutput::largest_bias);
+        (sums.bound().checked_add(bias)? <= i64::from(i32::MAX)).then_some(sums)
+    }
+
+    /// What the sums of one filter stand for.
+    fn reals(&self, sums: &Sums<'_>, unit: i32, reals: &mut Vec<f32>) {
+        match &self.requantization {
+            Some(integer) => integer.rounding(sums).reals(sums.sums, reals),
+            None => self.scaling(sums, unit).reals(sums.sums, reals),
+        }
+    }
+
+    /// The codes of what the sums of one filter stand for.
+    fn codes(&self, sums: &Sums<'_>, unit: i32, finish: &CodeOutput, codes: &mut Vec<u8>) {
+        match &self.requantization {
+            Some(integer) => integer.rounding(sums).codes(sums.sums, finish, codes),
+            None => self.scaling(sums, unit).codes(sums.sums, finish, codes),
+        }
+    }
+
+    fn scaling(&self, sums: &Sums<'_>, unit: i32) -> Scaling {
+        let channel = sums.filter;
+        // A unit is a power of two, so that no product is rounded in another way.
+        Scaling { missing: sums.missing, scale: self.scales[channel] * f64::from(unit), bias: self.bias[channel] }
+    }
+
     fn image(
         &self,
         layer: &MacLayer,
         input: &[f32],
         output: &mut Vec<f32>,
+        room: &mut Room,
         conversions: &mut Conversions,
     ) -> Result<(), ExecutorError> {
+        if let (Some(sums), Some(quantization)) = (self.on_codes(layer), self.input) {
+            let Room { codes, sums: sum_room, finished: Finished { reals, .. } } = room;
+            quantize_to_codes(input, quantization, codes);
+            let start = output.len();
+            output.resize(start + layer.geometry.output_len(), 0.0);
+            let output = &mut output[start..];
+            sums.sum(codes, sum_room, |handed| {
+                self.reals(&handed, sums.unit(), reals);
+                handed.runs().for_each(|(run, index)| output[index..index + run.len()].copy_from_slice(&reals[run]));
+            })?;
+            return Ok(());
+        }
         let sums = self.sums(&*self.prepared, input, conversions)?;
         self.activations(layer, sums, layer.out_positions(), output);
         Ok(())
@@ -170,6 +237,17 @@ impl IntegerOutput {
         (weights.codes.grid() == Grid::MidTread).then(|| Self { rule: rule.clone(), bias })
     }
 
+    /// The largest bias in magnitude.
+    fn largest_bias(&self) -> i64 {
+        self.bias.iter().map(|bias| bias.saturating_abs()).max().unwrap_or(0)
+    }
+
+    /// The rounding of one filter's sums. Weights lie on the grid that has 0, where every sum is in whole steps.
+    fn rounding(&self, sums: &Sums<'_>) -> Rounding<'_> {
+        let missing = sums.missing + self.bias[sums.filter] as i32;
+        Rounding { rule: &self.rule, channel: sums.filter, missing }
+    }
+
     /// What the integers of the output stand for, over `[repeats, out_channels, positions]`. The engine counts half-steps.
     fn real(&self, sums: &[i64], positions: usize, output: &mut Vec<f32>) {
         for (row, sums) in sums.chunks_exact(positions).enumerate() {
@@ -193,16 +271,51 @@ impl EngineExecutor {
         let mut output =
             Vec::with_capacity(images * layer.geometry.spec().repeats * layer.out_channels() * layer.out_positions());
         let (mut conversions, mut beyond) = (Conversions::default(), Conversions::default());
+        let mut room = self.room();
         for (i, image) in input.chunks_exact(layer.geometry.input_len()).enumerate() {
-            held.image(layer, image, &mut output, if i < counted { &mut conversions } else { &mut beyond })?;
+            held.image(layer, image, &mut output, &mut room, if i < counted { &mut conversions } else { &mut beyond })?;
         }
+        self.rooms().push(room);
         Ok((output, conversions))
+    }
+
+    fn rooms(&self) -> MutexGuard<'_, Vec<Room>> {
+        // Nothing that can panic happens under the lock.
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn room(&self) -> Room {
+        self.rooms().pop().unwrap_or_default()
     }
 }
 
 impl MacExecutor for EngineExecutor {
     fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32]) -> Result<Vec<f32>, ExecutorError> {
         Ok(self.run_counting(id, layer, input, 0)?.0)
+    }
+
+    fn run_codes(
+        &self,
+        id: LayerId,
+        layer: &MacLayer,
+        input: &[u8],
+        quantization: &ActivationQuantization,
+        finish: &CodeOutput,
+        output: &mut [u8],
+    ) -> Result<bool, ExecutorError> {
+        let held = &self.layers[id.0];
+        let Some(sums) = held.on_codes(layer).filter(|_| held.input == Some(*quantization)) else { return Ok(false) };
+        let mut room = self.room();
+        let Room { sums: sum_room, finished: Finished { codes, .. }, .. } = &mut room;
+        let (input_len, output_len) = (layer.geometry.input_len(), layer.geometry.output_len());
+        for (image, output) in input.chunks_exact(input_len).zip(output.chunks_exact_mut(output_len)) {
+            sums.sum(image, sum_room, |handed| {
+                held.codes(&handed, sums.unit(), finish, codes);
+                handed.runs().for_each(|(run, index)| output[index..index + run.len()].copy_from_slice(&codes[run]));
+            })?;
+        }
+        self.rooms().push(room);
+        Ok(true)
     }
 
     fn run_vectors(&self, id: LayerId, layer: &MacLayer, vectors: &[f32]) -> Result<Vec<f32>, ExecutorError> {
@@ -243,6 +356,19 @@ impl MacExecutor for CountingExecutor<'_> {
         Ok(output)
     }
 
+    fn run_codes(
+        &self,
+        id: LayerId,
+        layer: &MacLayer,
+        input: &[u8],
+        quantization: &ActivationQuantization,
+        finish: &CodeOutput,
+        output: &mut [u8],
+    ) -> Result<bool, ExecutorError> {
+        // What sums codes has no converters.
+        self.executor.run_codes(id, layer, input, quantization, finish, output)
+    }
+
     fn run_vectors(&self, id: LayerId, layer: &MacLayer, vectors: &[f32]) -> Result<Vec<f32>, ExecutorError> {
         self.executor.run_vectors(id, layer, vectors)
     }
@@ -253,19 +379,10 @@ fn one_position(geometry: &Geometry) -> Geometry {
     Geometry::new(GeometrySpec { in_size: [1; 2], ..*geometry.spec() }).expect("a part of a layer is a layer")
 }
 
-/// Rounds activations to integers, zero point subtracted: `clamp(round(x / scale) + zero_point) − zero_point`, ties to
-/// even as ONNX QuantizeLinear rounds.
-pub fn quantize_activations(input: &[f32], quantization: ActivationQuantization) -> Vec<i32> {
-    // Adding and taking away 1.5·2^23 rounds an f32 below 2^22 to an integer, ties to even; unlike a call of `rint` it
-    // vectorizes on every machine.
-    const ROUND: f32 = 12_582_912.0;
-    let low = (quantization.min - quantization.zero_point) as f32;
-    let high = (quantization.max - quantization.zero_point) as f32;
-    input.iter().map(|&x| (((x / quantization.scale).clamp(low, high) + ROUND) - ROUND) as i32).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
@@ -299,5 +416,128 @@ mod tests {
         let codes: Vec<i32> = (0..=255).map(|q| q - quantization.zero_point).collect();
         let real: Vec<f32> = codes.iter().map(|&q| q as f32 * quantization.scale).collect();
         assert_eq!(quantize_activations(&real, quantization), codes);
+    }
+
+    /// Weights and activations of 8 bits that go through everything that runs on codes, and some that does not: a stride,
+    /// padding, groups, signed and unsigned activations, clamps, sums of two, an activation that several layers read, one
+    /// that a float operator reads.
+    fn quantized() -> Network {
+        let mut random = testkit::Random::new(7);
+        let mut net = testkit::model().input("x", &[2, 3, 9, 7]);
+        for (name, scale) in [("s0", 0.02), ("s1", 0.05), ("s2", 0.11), ("s3", 0.003)] {
+            net = net.floats(name, &[], &[scale]);
+        }
+        net = net.uint8s("z0", &[], &[120]).uint8s("zero", &[], &[0]).int8s("z2", &[], &[-3]);
+        for (name, shape) in [
+            ("w0", [16, 3, 3, 3]),
+            ("w1", [16, 16, 3, 3]),
+            ("w2", [16, 1, 3, 3]),
+            ("w3", [5, 16, 1, 1]),
+            ("w4", [16, 16, 1, 1]),
+        ] {
+            let len = shape.iter().product::<i64>() as usize;
+            let integers: Vec<i8> = random.reals(len).iter().map(|x| (x * 127.0) as i8).collect();
+            net = net.int8s(name, &shape, &integers).node("DequantizeLinear", &[name, "s3"], &[&format!("{name}r")]);
+        }
+        net = net.floats("b0", &[16], &random.reals(16)).floats("six", &[], &[6.0]).floats("low", &[], &[-1.0]);
+        let pads = || testkit::int_list("pads", &[1, 1, 1, 1]);
+        net = net.node("QuantizeLinear", &["x", "s0", "z0"], &["i0"]).node(
+            "DequantizeLinear",
+            &["i0", "s0", "z0"],
+            &["q0"],
+        );
+        net = net.node_with("Conv", &["q0", "w0r", "b0"], &["c0"], vec![pads(), testkit::int_list("strides", &[2, 2])]);
+        net = net.node("Relu", &["c0"], &["r0"]).node("QuantizeLinear", &["r0", "s1", "zero"], &["a0"]);
+        net = net.node("DequantizeLinear", &["a0", "s1", "zero"], &["d0"]);
+        net = net.node_with("Conv", &["d0", "w1r"], &["c1"], vec![pads()]);
+        net = net.node("QuantizeLinear", &["c1", "s2", "z2"], &["a1"]).node(
+            "DequantizeLinear",
+            &["a1", "s2", "z2"],
+            &["d1"],
+        );
+        net = net.node("Conv", &["d0", "w4r"], &["c4"]).node("Clip", &["c4", "low", "six"], &["r4"]);
+        net = net.node("QuantizeLinear", &["r4", "s1", "z2"], &["a4"]).node(
+            "DequantizeLinear",
+            &["a4", "s1", "z2"],
+            &["d4"],
+        );
+        net = net.node("Add", &["d1", "d4"], &["t0"]).node("Relu", &["t0"], &["t1"]);
+        net = net.node("QuantizeLinear", &["t1", "s1", "zero"], &["a5"]).node(
+            "DequantizeLinear",
+            &["a5", "s1", "zero"],
+            &["d5"],
+        );
+        net = net.node_with("Conv", &["d5", "w2r"], &["c2"], vec![pads(), testkit::int("group", 16)]);
+        net = net.node("QuantizeLinear", &["c2", "s1", "z0"], &["a2"]).node(
+            "DequantizeLinear",
+            &["a2", "s1", "z0"],
+            &["d2"],
+        );
+        // A float operator, which reads what a layer reads, too.
+        net = net.node("Sigmoid", &["d2"], &["g"]).node("Conv", &["d2", "w3r"], &["c3"]);
+        net = net.node("GlobalAveragePool", &["g"], &["m"]).node("GlobalAveragePool", &["c3"], &["n"]);
+        net.node_with("Concat", &["m", "n"], &["y"], vec![testkit::int("axis", 1)]).read()
+    }
+
+    #[test]
+    fn a_run_on_codes_is_that_on_numbers() {
+        let network = quantized();
+        let inputs: Vec<ActivationQuantization> =
+            network.layers().iter().map(|layer| layer.input_quantization.expect("the file says it")).collect();
+        assert_eq!(inputs.len(), 5);
+        let hardware = Hardware::ideal().into_iter().find(|h| h.engine.arithmetic() == Arithmetic::Integer);
+        let hardware = hardware.expect("one is digital");
+        let executor = EngineExecutor::new(&network, &hardware, Quantization::new(None), &inputs).expect("it fits");
+        let session = inference::Session::new(&network).expect("it runs");
+        let mut random = testkit::Random::new(3);
+        for _ in 0..20 {
+            let image: Vec<f32> = random.reals(2 * 3 * 9 * 7).iter().map(|x| 4.0 * x).collect();
+            let mut seen = 0;
+            let mut see = |_: LayerId, _: &[f32], _: &[f32]| seen += 1;
+            let on_numbers = session.run(&image, &executor, Some(&mut see)).expect("a run");
+            let asked = Asked { executor: &executor, on_codes: AtomicUsize::new(0) };
+            let on_codes = session.run(&image, &asked, None).expect("a run");
+            let bits = |numbers: &[f32]| numbers.iter().map(|x| x.to_bits()).collect::<Vec<u32>>();
+            assert_eq!(bits(&on_codes), bits(&on_numbers));
+            // All but the last layer, whose output is no integer.
+            assert_eq!((seen, asked.on_codes.into_inner()), (5, 4));
+            // An executor that takes numbers alone gives the same.
+            let on_numbers_only = session.run(&image, &NumbersOnly(&executor), None).expect("a run");
+            assert_eq!(bits(&on_numbers_only), bits(&on_numbers));
+        }
+    }
+
+    /// Counts the layers that run on codes.
+    struct Asked<'a> {
+        executor: &'a EngineExecutor,
+        on_codes: AtomicUsize,
+    }
+
+    impl MacExecutor for Asked<'_> {
+        fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32]) -> Result<Vec<f32>, ExecutorError> {
+            self.executor.run(id, layer, input)
+        }
+
+        fn run_codes(
+            &self,
+            id: LayerId,
+            layer: &MacLayer,
+            input: &[u8],
+            quantization: &ActivationQuantization,
+            finish: &CodeOutput,
+            output: &mut [u8],
+        ) -> Result<bool, ExecutorError> {
+            let taken = self.executor.run_codes(id, layer, input, quantization, finish, output)?;
+            self.on_codes.fetch_add(usize::from(taken), Ordering::Relaxed);
+            Ok(taken)
+        }
+    }
+
+    struct NumbersOnly<'a>(&'a EngineExecutor);
+
+    impl MacExecutor for NumbersOnly<'_> {
+        fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32]) -> Result<Vec<f32>, ExecutorError> {
+            self.0.run(id, layer, input)
+        }
     }
 }

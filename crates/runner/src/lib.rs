@@ -40,6 +40,7 @@
 //! check.rs                    engine against metric, as integers
 //! stream.rs                   the metric of a large layer, chunk by chunk
 //! cost.rs, merit.rs           every layer on every hardware; figures of merit
+//! finish.rs                   sums to activations and activations to codes, many at a time
 //! executor.rs                 MAC layers of inference on an engine
 //! stepped.rs                  the stepped machines against the fast engines
 //! evaluate/                   images through the engines: accuracy, noise, costs that depend on activations
@@ -58,6 +59,7 @@ pub mod embedded;
 mod error;
 mod evaluate;
 mod executor;
+mod finish;
 mod hardware;
 pub mod identity;
 mod merit;
@@ -81,7 +83,8 @@ pub use evaluate::{
     Clipping, EngineEvaluation, Evaluation, EvaluationPlan, ImageOutputs, OutputForm, OutputSink, Reference,
     RunOutputs, Score, SeedStatistics, evaluate, evaluate_into, evaluate_seeds, standard_error,
 };
-pub use executor::{EngineExecutor, quantize_activations};
+pub use executor::EngineExecutor;
+pub use finish::quantize_activations;
 pub use hardware::{Hardware, HardwareFile, Metric, WidthGranularity, ZeroSkippingWord};
 pub use merit::{Merit, energy_by_entry, energy_unit};
 pub use prepare::{DEFAULT_BITS, PreparedWeights, Quantization, is_quantized, prepare};

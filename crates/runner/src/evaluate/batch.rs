@@ -124,7 +124,9 @@ impl BatchRunner<'_> {
             reading.see(id, input);
         };
         let counting = CountingExecutor::new(executor, count);
-        let logits = self.run_session(input, &counting, Some(&mut observe))?;
+        // A session that nobody observes need not make numbers of every layer's codes.
+        let is_observed = reference.is_some() || self.keeps_layers || meters.members().next().is_some();
+        let logits = self.run_session(input, &counting, if is_observed { Some(&mut observe) } else { None })?;
         let counts = meters.members().zip(reading.finish()?).collect();
         Ok(EngineBatch { logits, layers, powers, conversions: counting.finish(), counts })
     }

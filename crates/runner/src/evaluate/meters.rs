@@ -6,7 +6,7 @@ use network::{ActivationQuantization, LayerId, MacLayer, Network};
 use rayon::prelude::*;
 
 use crate::error::RunnerError;
-use crate::executor::quantize_activations;
+use crate::finish::quantize_activations;
 use crate::hardware::{Hardware, refused};
 use crate::prepare::{Quantization, prepare};
 use crate::runs::add_runs;

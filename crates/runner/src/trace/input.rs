@@ -7,7 +7,8 @@ use network::{LayerId, Mend, Note, NoteKind};
 use super::plan::TracePlan;
 use crate::error::RunnerError;
 use crate::evaluate::{EvaluationPlan, calibrate, needs_calibration};
-use crate::executor::{EngineExecutor, quantize_activations};
+use crate::executor::EngineExecutor;
+use crate::finish::quantize_activations;
 use crate::stepped::pattern;
 
 /// The activations of one image, `[repeats, in_channels, height, width]`, as the hardware takes them.

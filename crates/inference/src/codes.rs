@@ -1,0 +1,263 @@
+//! Activations of 8 bits as bytes, and what turns numbers into them, many at a time.
+//!
+//! A code counts from the smallest integer of its type on, so that unsigned and signed types are alike. Loops are compiled
+//! for several generations of vector instructions, of which the best that the processor has runs. What they compute is the
+//! same on all, and the same as the operators in `ops` compute on integers in 32-bit float.
+
+use network::ActivationQuantization;
+/// Adding 1.5·2^23 rounds an f32 below 2^22 to an integer, ties to even; the last bits of the sum are those of the integer.
+const ROUND: f32 = 12_582_912.0;
+
+/// A clamp that changes nothing.
+const OPEN: [f32; 2] = [f32::NEG_INFINITY, f32::INFINITY];
+
+/// How numbers become codes of 8 bits: a clamp, and QuantizeLinear behind it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CodeOutput {
+    /// Size of a step.
+    pub scale: f32,
+    /// The code of 0, counted from 0 on.
+    pub zero_point: i32,
+    /// What the operator between lets through: the smallest and the largest number; of none, infinities.
+    pub clip: [f32; 2],
+    /// The quantization itself.
+    pub quantization: ActivationQuantization,
+    low: f32,
+    high: f32,
+}
+
+impl CodeOutput {
+    /// Of a quantization of 8 bits, behind a clamp where there is one.
+    pub fn new(quantization: ActivationQuantization, clip: Option<[f32; 2]>) -> Self {
+        let ActivationQuantization { scale, zero_point, min, max } = quantization;
+        let [low, high] = [(min - zero_point) as f32, (max - zero_point) as f32];
+        let clip = clip.unwrap_or(OPEN);
+        Self { scale, zero_point: zero_point - min, clip, quantization, low, high }
+    }
+
+    /// The code of a number.
+    #[inline(always)]
+    pub fn code(&self, x: f32) -> u8 {
+        let clipped = x.clamp(self.clip[0], self.clip[1]);
+        (((clipped / self.scale).clamp(self.low, self.high) + ROUND).to_bits() as u8)
+            .wrapping_add(self.zero_point as u8)
+    }
+
+    /// Whether integers of `made` come out as they are.
+    pub fn is_exactly(&self, made: &ActivationQuantization) -> bool {
+        let quantization = &self.quantization;
+        let same = (made.scale, made.zero_point) == (quantization.scale, quantization.zero_point);
+        self.clip == OPEN && same && quantization.min <= made.min && made.max <= quantization.max
+    }
+
+    /// The codes of all these numbers.
+    pub(crate) fn codes(&self, numbers: &[f32], codes: &mut [u8]) {
+        let output = *self;
+        lanes::run(
+            #[inline(always)]
+            move || {
+                for (code, &x) in codes.iter_mut().zip(numbers) {
+                    *code = output.code(x);
+                }
+            },
+        );
+    }
+
+    /// The codes of sums of numbers that stand as codes themselves.
+    pub(crate) fn codes_of_sums(&self, terms: [Codes<'_>; 2], codes: &mut [u8]) {
+        let [a, b] = terms;
+        let (output, of_a, of_b) = (*self, Reals::of(a.quantization), Reals::of(b.quantization));
+        lanes::run(
+            #[inline(always)]
+            move || {
+                for ((code, &a), &b) in codes.iter_mut().zip(a.codes).zip(b.codes) {
+                    *code = output.code(of_a.real(a) + of_b.real(b));
+                }
+            },
+        );
+    }
+}
+
+/// Codes, and what they stand for.
+#[derive(Clone, Copy)]
+pub(crate) struct Codes<'a> {
+    pub codes: &'a [u8],
+    pub quantization: ActivationQuantization,
+}
+
+/// The numbers that codes stand for, as DequantizeLinear has them.
+#[derive(Clone, Copy)]
+struct Reals {
+    zero_point: i32,
+    scale: f32,
+}
+
+impl Reals {
+    fn of(quantization: ActivationQuantization) -> Self {
+        Self { zero_point: quantization.zero_point - quantization.min, scale: quantization.scale }
+    }
+
+    #[inline(always)]
+    fn real(self, code: u8) -> f32 {
+        (i32::from(code) - self.zero_point) as f32 * self.scale
+    }
+}
+
+impl Codes<'_> {
+    pub(crate) fn reals(&self, reals: &mut [f32]) {
+        let (of, codes) = (Reals::of(self.quantization), self.codes);
+        lanes::run(
+            #[inline(always)]
+            move || {
+                for (real, &code) in reals.iter_mut().zip(codes) {
+                    *real = of.real(code);
+                }
+            },
+        );
+    }
+
+    /// The integers themselves, as numbers.
+    pub(crate) fn integers(&self, integers: &mut [f32]) {
+        let (min, codes) = (self.quantization.min, self.codes);
+        lanes::run(
+            #[inline(always)]
+            move || {
+                for (integer, &code) in integers.iter_mut().zip(codes) {
+                    *integer = (i32::from(code) + min) as f32;
+                }
+            },
+        );
+    }
+}
+
+/// Integers in 32-bit float as codes from `min` on.
+pub(crate) fn pack(integers: &[f32], min: i32, codes: &mut [u8]) {
+    lanes::run(
+        #[inline(always)]
+        move || {
+            for (code, &integer) in codes.iter_mut().zip(integers) {
+                *code = ((integer + ROUND).to_bits() as u8).wrapping_sub(min as u8);
+            }
+        },
+    );
+}
+
+/// QLinearAdd of onnxruntime: see [`crate::ops`], whose numbers these are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct IntegerSum {
+    ratios: [f32; 2],
+    offset: f32,
+    min: i32,
+    mins: [i32; 2],
+    range: [f32; 2],
+}
+
+impl IntegerSum {
+    pub(crate) fn new([a, b]: [ActivationQuantization; 2], to: ActivationQuantization) -> Self {
+        let (ratio_a, ratio_b) = (a.scale / to.scale, b.scale / to.scale);
+        let offset = to.zero_point as f32 - ratio_a.mul_add(a.zero_point as f32, ratio_b * b.zero_point as f32);
+        let range = [to.min as f32, to.max as f32];
+        Self { ratios: [ratio_a, ratio_b], offset, min: to.min, mins: [a.min, b.min], range }
+    }
+
+    pub(crate) fn codes(&self, [a, b]: [&[u8]; 2], codes: &mut [u8]) {
+        let Self { ratios: [ratio_a, ratio_b], offset, min, mins, range: [low, high] } = *self;
+        lanes::run(
+            #[inline(always)]
+            move || {
+                for ((code, &a), &b) in codes.iter_mut().zip(a).zip(b) {
+                    let [a, b] = [(i32::from(a) + mins[0]) as f32, (i32::from(b) + mins[1]) as f32];
+                    // A clamp to integers may as well come before the rounding.
+                    let sum = a.mul_add(ratio_a, b.mul_add(ratio_b, offset)).clamp(low, high);
+                    *code = ((sum + ROUND).to_bits() as u8).wrapping_sub(min as u8);
+                }
+            },
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use network::{IntegerArithmetic, IntegerFunction, IntegerOp};
+    use testkit::check_all;
+
+    use super::*;
+    use crate::array::{Array, Buffers, Input};
+    use crate::ops;
+
+    fn quantization(scale: f32, zero_point: i32, min: i32, max: i32) -> ActivationQuantization {
+        ActivationQuantization { scale, zero_point, min, max }
+    }
+
+    /// Every pair of codes.
+    fn pairs() -> [Vec<u8>; 2] {
+        let codes = |of: fn(u16) -> u16| (0..=u16::MAX).map(|pair| of(pair) as u8).collect();
+        [codes(|pair| pair & 0xff), codes(|pair| pair >> 8)]
+    }
+
+    fn integers(codes: &[u8], min: i32) -> Array {
+        Array::new(vec![codes.len()], codes.iter().map(|&code| (i32::from(code) + min) as f32).collect())
+    }
+
+    #[test]
+    fn sums_are_those_of_the_operators() {
+        let ranges = [(0.02, 3, 0, 255), (0.7, -128, -128, 127), (0.000_3, 127, -128, 127), (3.0, 255, 0, 255)];
+        let of = |(scale, zero_point, min, max): (f32, i32, i32, i32)| quantization(scale, zero_point, min, max);
+        let cases = ranges
+            .iter()
+            .flat_map(|&a| ranges.iter().map(move |&b| (a, b, ranges[1])))
+            .map(|(a, b, to)| [a, b, to].map(of));
+        check_all(cases, |&[a, b, to]| {
+            let codes = pairs();
+            let mut sums = vec![0; codes[0].len()];
+            // On integers, as onnxruntime adds them.
+            IntegerSum::new([a, b], to).codes([&codes[0], &codes[1]], &mut sums);
+            let op = IntegerOp {
+                function: IntegerFunction::Add,
+                arithmetic: IntegerArithmetic::OnnxRuntime,
+                inputs: vec![a, b],
+                output: to,
+            };
+            let terms = [integers(&codes[0], a.min), integers(&codes[1], b.min)];
+            let inputs = terms.iter().map(Input::Shared).collect();
+            let specs = [ops::ValueSpec { shape: terms[0].shape.clone(), data_type: None }];
+            let made = ops::run(&network::Op::Integer(op), inputs, &specs, &mut Buffers::default()).expect("it runs");
+            assert_eq!(integers(&sums, to.min), made[0]);
+            // On what they stand for, and back.
+            let mut reals = [vec![0.0; sums.len()], vec![0.0; sums.len()]];
+            for ((reals, codes), quantization) in reals.iter_mut().zip(&codes).zip([a, b]) {
+                Codes { codes, quantization }.reals(reals);
+            }
+            let output = CodeOutput::new(to, Some([-1.5, 60.0]));
+            output.codes_of_sums(
+                [Codes { codes: &codes[0], quantization: a }, Codes { codes: &codes[1], quantization: b }],
+                &mut sums,
+            );
+            for ((code, x), y) in sums.iter().zip(&reals[0]).zip(&reals[1]) {
+                let rounded =
+                    ((x + y).clamp(-1.5, 60.0) / to.scale).round_ties_even() as i64 + i64::from(to.zero_point);
+                assert_eq!(
+                    i64::from(*code) + i64::from(to.min),
+                    rounded.clamp(to.min.into(), to.max.into()),
+                    "{x} + {y}"
+                );
+            }
+        });
+    }
+
+    #[test]
+    fn codes_and_their_integers_are_one() {
+        check_all([quantization(0.5, 7, 0, 255), quantization(0.5, -9, -128, 127)], |&quantization| {
+            let codes: Vec<u8> = (0..=255).collect();
+            let (mut numbers, mut again) = (vec![0.0; 256], vec![0; 256]);
+            Codes { codes: &codes, quantization }.integers(&mut numbers);
+            assert_eq!((numbers[0], numbers[255]), (quantization.min as f32, quantization.max as f32));
+            pack(&numbers, quantization.min, &mut again);
+            assert_eq!(again, codes);
+            Codes { codes: &codes, quantization }.reals(&mut numbers);
+            assert_eq!(numbers[200], (200 + quantization.min - quantization.zero_point) as f32 * 0.5);
+            CodeOutput::new(quantization, None).codes(&numbers, &mut again);
+            assert_eq!(again, codes);
+        });
+    }
+}
