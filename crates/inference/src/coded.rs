@@ -138,7 +138,8 @@ impl<'a> Finder<'a> {
     fn coded(&self, index: usize, step: &Step, layers: &[MacLayer]) -> Option<(Coded, Vec<usize>)> {
         if let Op::Mac(id) = step.op {
             let layer = &layers[id.0];
-            let is_plain = matches!(layer.operand, Operand::ChannelsFirst) && layer.scatter().is_none();
+            let is_plain = matches!(layer.operand, Operand::ChannelsFirst | Operand::ChannelsLast);
+            let is_plain = is_plain && layer.scatter().is_none();
             let (x, from) = self.through_dequantize(step.inputs[0].value).filter(|_| is_plain)?;
             let (made, output, covered) = self.behind(step.outputs[0])?;
             return Some((Coded::Mac { step: index, id, x, from, made, output }, covered));

@@ -142,6 +142,22 @@ pub(crate) fn pack(integers: &[f32], min: i32, codes: &mut [u8]) {
     );
 }
 
+/// Swaps the two last axes of `[matrices, rows, columns]`.
+pub(crate) fn transpose(codes: &[u8], [rows, columns]: [usize; 2], made: &mut [u8]) {
+    // What is read and written lies in cache.
+    const BLOCK: usize = 16;
+    let matrices = codes.chunks_exact(rows * columns).zip(made.chunks_exact_mut(rows * columns));
+    for (from, to) in matrices {
+        for row in (0..rows).step_by(BLOCK) {
+            let height = BLOCK.min(rows - row);
+            for (column, line) in to.chunks_exact_mut(rows).enumerate() {
+                let source = from[row * columns + column..].iter().step_by(columns);
+                line[row..row + height].iter_mut().zip(source).for_each(|(to, from)| *to = *from);
+            }
+        }
+    }
+}
+
 /// QLinearAdd of onnxruntime: see [`crate::ops`], whose numbers these are.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct IntegerSum {
@@ -242,6 +258,18 @@ mod tests {
                     "{x} + {y}"
                 );
             }
+        });
+    }
+
+    #[test]
+    fn matrices_are_transposed() {
+        check_all([[1, 5], [3, 1], [2, 3], [17, 40]], |&[rows, columns]| {
+            let codes: Vec<u8> = (0..2 * rows * columns).map(|i| (i % 251) as u8).collect();
+            let (mut made, mut again) = (vec![0; codes.len()], vec![0; codes.len()]);
+            transpose(&codes, [rows, columns], &mut made);
+            assert_eq!(made[rows * columns + rows - 1], codes[rows * columns + (rows - 1) * columns]);
+            transpose(&made, [columns, rows], &mut again);
+            assert_eq!(again, codes);
         });
     }
 

@@ -3,12 +3,12 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use network::{LayerId, MacLayer, Network, Op, Recurrent, RecurrentPart, ValueId};
+use network::{LayerId, MacLayer, Network, Op, Operand, Recurrent, RecurrentPart, ValueId};
 
 use crate::arrangement::{arrange, restore};
 use crate::array::{Array, Buffers, Input};
 use crate::coded::{Coded, CodedPlan, Instruction};
-use crate::codes::{Codes, pack};
+use crate::codes::{Codes, pack, transpose};
 use crate::error::{InferenceError, Problem};
 use crate::executor::MacExecutor;
 use crate::ops::{self, Asked, Walk, integer_range, shaped};
@@ -233,8 +233,8 @@ impl Session {
         }
         let Workspace { values, buffers, codes, code_buffers } = workspace;
         let of = |value: usize| codes[value].as_deref().expect("codes are made before they are read and freed after");
-        let mut zeros = |len: usize| {
-            let mut bytes = code_buffers.take(len);
+        let zeros = |buffers: &mut Buffers<u8>, len: usize| {
+            let mut bytes = buffers.take(len);
             bytes.resize(len, 0);
             bytes
         };
@@ -250,13 +250,13 @@ impl Session {
             }
             Coded::Pack { value, min } => {
                 let integers = &self.value(values, *value).data;
-                let mut made = zeros(integers.len());
+                let mut made = zeros(code_buffers, integers.len());
                 pack(integers, *min, &mut made);
                 (value, made)
             }
             Coded::Quantize { x, made: value, output } => {
                 let numbers = &self.value(values, *x).data;
-                let mut made = zeros(numbers.len());
+                let mut made = zeros(code_buffers, numbers.len());
                 output.codes(numbers, &mut made);
                 (value, made)
             }
@@ -264,8 +264,27 @@ impl Session {
                 let (step, layer) = (&self.plan.steps[*step], &self.layers[id.0]);
                 let codes = Codes { codes: of(*x), quantization: *from };
                 let executor = |source| InferenceError::Executor { layer: layer.name.clone(), source };
-                let mut made = zeros(step.specs[0].shape.iter().product());
-                if !mac.run_codes(*id, layer, codes.codes, from, output, &mut made).map_err(executor)? {
+                let mut made = zeros(code_buffers, step.specs[0].shape.iter().product());
+                let spec = layer.geometry.spec();
+                let [from_len, to_len] = [spec.in_size[0] * spec.in_size[1], layer.out_positions()];
+                // Positions come first in the node, and channels in the layer.
+                let is_turned = layer.operand == Operand::ChannelsLast;
+                let turned = (is_turned && from_len > 1 && spec.in_channels > 1).then(|| {
+                    let mut turned = zeros(code_buffers, codes.codes.len());
+                    transpose(codes.codes, [from_len, spec.in_channels], &mut turned);
+                    turned
+                });
+                let input = turned.as_deref().unwrap_or(codes.codes);
+                let is_done = mac.run_codes(*id, layer, input, from, output, &mut made).map_err(executor)?;
+                if is_done && is_turned && to_len > 1 && spec.filters > 1 {
+                    let mut turned = zeros(code_buffers, made.len());
+                    transpose(&made, [spec.filters, to_len], &mut turned);
+                    code_buffers.give(std::mem::replace(&mut made, turned));
+                }
+                if let Some(turned) = turned {
+                    code_buffers.give(turned);
+                }
+                if !is_done {
                     // It takes numbers alone.
                     let mut numbers = buffers.take(codes.codes.len());
                     numbers.resize(codes.codes.len(), 0.0);
@@ -279,13 +298,13 @@ impl Session {
             }
             Coded::Add { terms, made: value, output } => {
                 let terms = terms.map(|(value, quantization)| Codes { codes: of(value), quantization });
-                let mut made = zeros(terms[0].codes.len());
+                let mut made = zeros(code_buffers, terms[0].codes.len());
                 output.codes_of_sums(terms, &mut made);
                 (value, made)
             }
             Coded::IntegerAdd { terms, made: value, sum } => {
                 let terms = terms.map(of);
-                let mut made = zeros(terms[0].len());
+                let mut made = zeros(code_buffers, terms[0].len());
                 sum.codes(terms, &mut made);
                 (value, made)
             }

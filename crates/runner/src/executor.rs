@@ -476,7 +476,19 @@ mod tests {
         // A float operator, which reads what a layer reads, too.
         net = net.node("Sigmoid", &["d2"], &["g"]).node("Conv", &["d2", "w3r"], &["c3"]);
         net = net.node("GlobalAveragePool", &["g"], &["m"]).node("GlobalAveragePool", &["c3"], &["n"]);
-        net.node_with("Concat", &["m", "n"], &["y"], vec![testkit::int("axis", 1)]).read()
+        // A layer whose input has its channels last.
+        let integers: Vec<i8> = random.reals(96).iter().map(|x| (x * 127.0) as i8).collect();
+        net = net.int8s("w5", &[16, 6], &integers).node("DequantizeLinear", &["w5", "s3"], &["w5r"]);
+        net = net.node_with("Transpose", &["d5"], &["t5"], vec![testkit::int_list("perm", &[0, 2, 3, 1])]);
+        net = net.node("QuantizeLinear", &["t5", "s1", "z0"], &["a6"]).node(
+            "DequantizeLinear",
+            &["a6", "s1", "z0"],
+            &["d6"],
+        );
+        net = net.node("MatMul", &["d6", "w5r"], &["c6"]).node("QuantizeLinear", &["c6", "s1", "z2"], &["a7"]);
+        net = net.node("DequantizeLinear", &["a7", "s1", "z2"], &["d7"]);
+        net = net.node("Flatten", &["m"], &["fm"]).node("Flatten", &["n"], &["fn"]).node("Flatten", &["d7"], &["f7"]);
+        net.node_with("Concat", &["fm", "fn", "f7"], &["y"], vec![testkit::int("axis", 1)]).read()
     }
 
     #[test]
@@ -484,7 +496,7 @@ mod tests {
         let network = quantized();
         let inputs: Vec<ActivationQuantization> =
             network.layers().iter().map(|layer| layer.input_quantization.expect("the file says it")).collect();
-        assert_eq!(inputs.len(), 5);
+        assert_eq!(inputs.len(), 6);
         let hardware = Hardware::ideal().into_iter().find(|h| h.engine.arithmetic() == Arithmetic::Integer);
         let hardware = hardware.expect("one is digital");
         let executor = EngineExecutor::new(&network, &hardware, Quantization::new(None), &inputs).expect("it fits");
@@ -499,8 +511,8 @@ mod tests {
             let on_codes = session.run(&image, &asked, None).expect("a run");
             let bits = |numbers: &[f32]| numbers.iter().map(|x| x.to_bits()).collect::<Vec<u32>>();
             assert_eq!(bits(&on_codes), bits(&on_numbers));
-            // All but the last layer, whose output is no integer.
-            assert_eq!((seen, asked.on_codes.into_inner()), (5, 4));
+            // All but one layer, whose output is no integer.
+            assert_eq!((seen, asked.on_codes.into_inner()), (6, 5));
             // An executor that takes numbers alone gives the same.
             let on_numbers_only = session.run(&image, &NumbersOnly(&executor), None).expect("a run");
             assert_eq!(bits(&on_numbers_only), bits(&on_numbers));
