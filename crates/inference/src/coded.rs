@@ -17,6 +17,7 @@ use network::{
 use crate::codes::{CodeOutput, IntegerSum};
 use crate::ops::integer_range;
 use crate::plan::{Plan, Step};
+use crate::tables::{self, Table};
 
 /// A plan on codes.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +52,10 @@ pub(crate) enum Coded {
     Add { terms: [(usize, ActivationQuantization); 2], made: usize, output: CodeOutput },
     /// The sum of two activations in the arithmetic of onnxruntime.
     IntegerAdd { terms: [usize; 2], made: usize, sum: IntegerSum },
+    /// An operator that makes each element of one element.
+    Each { x: usize, made: usize, table: Table },
+    /// An operator that makes each element of two.
+    Pairs { terms: [usize; 2], made: usize, table: Table },
 }
 
 impl CodedPlan {
@@ -124,7 +129,10 @@ impl<'a> Finder<'a> {
         for (index, step) in self.plan.steps.iter().enumerate() {
             let is_read = |value: &usize| {
                 let by_codes = |&reader: &usize| {
-                    matches!(found[reader], Some(Found::Coded(Coded::Mac { .. } | Coded::Add { .. })))
+                    matches!(
+                        found[reader],
+                        Some(Found::Coded(Coded::Mac { .. } | Coded::Add { .. } | Coded::Each { .. }))
+                    )
                 };
                 *value == self.plan.output || !self.readers[*value].iter().all(by_codes)
             };
@@ -158,23 +166,41 @@ impl<'a> Finder<'a> {
             let is_constant = self.plan.constants[x].is_some();
             return (!is_constant).then(|| (Coded::Quantize { x, made, output }, Vec::new()));
         }
-        self.integer_add(step).map(|coded| (coded, Vec::new()))
+        if let Op::Unary(_) = step.op {
+            let (x, from) = self.through_dequantize(step.inputs[0].value)?;
+            let (made, output, covered) = self.behind(step.outputs[0])?;
+            return Some((Coded::Each { x, made, table: tables::of_reals(&step.op, from, &output)? }, covered));
+        }
+        self.on_integers(step).map(|coded| (coded, Vec::new()))
     }
 
-    fn integer_add(&self, step: &Step) -> Option<Coded> {
+    /// An operator on integers of 8 bits, element by element.
+    fn on_integers(&self, step: &Step) -> Option<Coded> {
         let Op::Integer(op) = &step.op else { return None };
-        let is_add = op.function == IntegerFunction::Add && op.arithmetic == IntegerArithmetic::OnnxRuntime;
-        let (&[a, b], &[of_a, of_b]) = (step.inputs.as_slice(), op.inputs.as_slice()) else { return None };
         let made = step.outputs[0];
-        let shape = self.shapes[made];
-        let is_8_bit = |value: usize, quantization: &ActivationQuantization| {
-            self.byte_range(value) == Some([quantization.min, quantization.max])
-        };
-        let fits = is_8_bit(a.value, &of_a) && is_8_bit(b.value, &of_b) && is_8_bit(made, &op.output);
+        let values: Vec<usize> = step.inputs.iter().map(|source| source.value).collect();
         let is_plain =
-            [a, b].iter().all(|term| self.shapes[term.value] == shape && self.plan.constants[term.value].is_none());
-        let sum = IntegerSum::new([of_a, of_b], op.output);
-        (is_add && fits && is_plain).then_some(Coded::IntegerAdd { terms: [a.value, b.value], made, sum })
+            |value: &usize| self.shapes[*value] == self.shapes[made] && self.plan.constants[*value].is_none();
+        if !values.iter().all(is_plain) {
+            return None;
+        }
+        let ranges = values.iter().map(|&value| self.byte_range(value)).collect::<Option<Vec<_>>>()?;
+        let made_range = self.byte_range(made)?;
+        let is_whole = |(range, quantization): (&[i32; 2], &ActivationQuantization)| {
+            *range == [quantization.min, quantization.max]
+        };
+        let are_whole = ranges.iter().zip(&op.inputs).all(is_whole) && is_whole((&made_range, &op.output));
+        let is_sum = op.function == IntegerFunction::Add && op.arithmetic == IntegerArithmetic::OnnxRuntime;
+        if let (true, &[a, b], &[of_a, of_b]) = (is_sum && are_whole, values.as_slice(), op.inputs.as_slice()) {
+            return Some(Coded::IntegerAdd { terms: [a, b], made, sum: IntegerSum::new([of_a, of_b], op.output) });
+        }
+        let mins: Vec<i32> = ranges.iter().map(|range| range[0]).collect();
+        let table = tables::of_integers(op, &mins, made_range)?;
+        match *values.as_slice() {
+            [x] => Some(Coded::Each { x, made, table }),
+            [a, b] => Some(Coded::Pairs { terms: [a, b], made, table }),
+            _ => None,
+        }
     }
 
     /// Smallest and largest integer of a value of 8 bits.
@@ -314,7 +340,9 @@ impl Coded {
             Coded::Quantize { made, .. }
             | Coded::Mac { made, .. }
             | Coded::Add { made, .. }
-            | Coded::IntegerAdd { made, .. } => *made,
+            | Coded::IntegerAdd { made, .. }
+            | Coded::Each { made, .. }
+            | Coded::Pairs { made, .. } => *made,
         }
     }
 
@@ -323,7 +351,12 @@ impl Coded {
             Coded::Plain(step) => plan.steps[*step].inputs.iter().map(|source| source.value).collect(),
             Coded::Pack { value, .. } => vec![*value],
             Coded::Quantize { x, .. } => vec![*x],
-            Coded::Expand { .. } | Coded::Mac { .. } | Coded::Add { .. } | Coded::IntegerAdd { .. } => Vec::new(),
+            Coded::Expand { .. }
+            | Coded::Mac { .. }
+            | Coded::Add { .. }
+            | Coded::IntegerAdd { .. }
+            | Coded::Each { .. }
+            | Coded::Pairs { .. } => Vec::new(),
         }
     }
 
@@ -331,9 +364,9 @@ impl Coded {
         match self {
             Coded::Plain(_) | Coded::Pack { .. } | Coded::Quantize { .. } => Vec::new(),
             Coded::Expand { value, .. } => vec![*value],
-            Coded::Mac { x, .. } => vec![*x],
+            Coded::Mac { x, .. } | Coded::Each { x, .. } => vec![*x],
             Coded::Add { terms, .. } => terms.iter().map(|term| term.0).collect(),
-            Coded::IntegerAdd { terms, .. } => terms.to_vec(),
+            Coded::IntegerAdd { terms, .. } | Coded::Pairs { terms, .. } => terms.to_vec(),
         }
     }
 
@@ -346,7 +379,9 @@ impl Coded {
             | Coded::Quantize { .. }
             | Coded::Mac { .. }
             | Coded::Add { .. }
-            | Coded::IntegerAdd { .. } => [Vec::new(), vec![self.made()]],
+            | Coded::IntegerAdd { .. }
+            | Coded::Each { .. }
+            | Coded::Pairs { .. } => [Vec::new(), vec![self.made()]],
         }
     }
 }

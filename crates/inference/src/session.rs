@@ -13,6 +13,7 @@ use crate::error::{InferenceError, Problem};
 use crate::executor::MacExecutor;
 use crate::ops::{self, Asked, Walk, integer_range, shaped};
 use crate::plan::{Plan, Step};
+use crate::tables;
 
 /// Who is shown each MAC layer of a run: the layer, its input as the executor gets it, and the executor's output.
 pub type Observe<'a> = &'a mut dyn FnMut(LayerId, &[f32], &[f32]);
@@ -306,6 +307,17 @@ impl Session {
                 let terms = terms.map(of);
                 let mut made = zeros(code_buffers, terms[0].len());
                 sum.codes(terms, &mut made);
+                (value, made)
+            }
+            Coded::Each { x, made: value, table } => {
+                let mut made = zeros(code_buffers, of(*x).len());
+                tables::of_each(table, of(*x), &mut made);
+                (value, made)
+            }
+            Coded::Pairs { terms, made: value, table } => {
+                let terms = terms.map(of);
+                let mut made = zeros(code_buffers, terms[0].len());
+                tables::of_pairs(table, terms, &mut made);
                 (value, made)
             }
         };

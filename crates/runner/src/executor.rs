@@ -487,7 +487,10 @@ mod tests {
         );
         net = net.node("MatMul", &["d6", "w5r"], &["c6"]).node("QuantizeLinear", &["c6", "s1", "z2"], &["a7"]);
         net = net.node("DequantizeLinear", &["a7", "s1", "z2"], &["d7"]);
-        net = net.node("Flatten", &["m"], &["fm"]).node("Flatten", &["n"], &["fn"]).node("Flatten", &["d7"], &["f7"]);
+        // A function between codes.
+        net = net.node("HardSwish", &["d7"], &["h7"]).node("QuantizeLinear", &["h7", "s1", "z2"], &["a8"]);
+        net = net.node("DequantizeLinear", &["a8", "s1", "z2"], &["d8"]);
+        net = net.node("Flatten", &["m"], &["fm"]).node("Flatten", &["n"], &["fn"]).node("Flatten", &["d8"], &["f7"]);
         net.node_with("Concat", &["fm", "fn", "f7"], &["y"], vec![testkit::int("axis", 1)]).read()
     }
 
