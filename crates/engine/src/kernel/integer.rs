@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use esn::WeightShape;
 use network::Geometry;
 
 use super::lowering::Lowering;
@@ -34,6 +35,19 @@ pub struct IntegerConv {
     // The first input that needs a form of the weights makes it. Which form an input needs depends on its range.
     packed: [OnceLock<Packed<u32>>; 3],
     packed_words: OnceLock<Packed<i32>>,
+    halves: OnceLock<Halves>,
+    /// Whether all codes are odd but those of filters that are 0 as a whole.
+    odd_by_filter: bool,
+}
+
+/// A layer of odd codes up to 255 in magnitude, `code = 2 · half + 1`. Halves have 8 bits, and what 1 contributes to a sum is
+/// the same for all filters of a group.
+#[derive(Debug)]
+struct Halves {
+    /// Of a filter that is 0 as a whole they are 0.
+    halves: Packed<u32>,
+    /// One filter a group, of ones.
+    ones: Packed<u32>,
 }
 
 /// How sums are computed, the fastest first.
@@ -49,9 +63,11 @@ enum Path {
     Narrow,
     /// 64-bit sums, safe Rust; always possible.
     Wide,
+    /// 8-bit inputs, odd weights of 9 bits as halves of 8, 32-bit sums, AVX-512. For inputs that are bytes.
+    Halves,
 }
 
-const PATHS: [Path; 5] = [Path::Bytes, Path::Pairs512, Path::Pairs256, Path::Narrow, Path::Wide];
+const PATHS: [Path; 6] = [Path::Bytes, Path::Halves, Path::Pairs512, Path::Pairs256, Path::Narrow, Path::Wide];
 
 /// What a path does with an input of a certain range.
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +101,9 @@ impl IntegerConv {
         let largest = codes.iter().map(|code| i64::from(code.unsigned_abs())).max().unwrap_or(0);
         let filter_sum = |filter: &[i32]| filter.iter().map(|&code| i64::from(code)).sum();
         let filter_sums = codes.chunks_exact(geometry.rows()).map(filter_sum).collect();
+        let odd_or_zero =
+            |filter: &[i32]| filter.iter().all(|code| code % 2 != 0) || filter.iter().all(|&code| code == 0);
+        let odd_by_filter = codes.chunks_exact(geometry.rows()).all(odd_or_zero);
         Ok(Self {
             name: layer.name().to_string(),
             geometry,
@@ -94,6 +113,8 @@ impl IntegerConv {
             filter_sums,
             packed: Default::default(),
             packed_words: OnceLock::new(),
+            halves: OnceLock::new(),
+            odd_by_filter,
         })
     }
 
@@ -158,6 +179,7 @@ impl IntegerConv {
                 (bound <= i64::from(i32::MAX)).then_some(Plan { base: 0, spill: all })
             }
             Path::Wide => Some(Plan { base: 0, spill: all }),
+            Path::Halves => None,
         }
     }
 
@@ -177,11 +199,15 @@ impl IntegerConv {
     /// If the zero point is not 0…255; padding has no code then.
     pub fn codes(&self, zero_point: i32) -> Option<CodeSums<'_>> {
         assert!((0..=255).contains(&zero_point), "a zero point of {zero_point}");
-        // Of codes as they are and of what they stand for, for both are at most 255 in magnitude.
-        let bound =
-            self.largest.checked_mul(255 * self.geometry.rows() as i64).filter(|&b| b <= i64::from(i32::MAX))?;
+        // Of codes as they are and of what they stand for, for both are at most 255 in magnitude. Twice a half is up to one
+        // larger than its code.
+        let bound = (self.largest + 1).checked_mul(255 * self.geometry.rows() as i64)?;
+        if bound > i64::from(i32::MAX) {
+            return None;
+        }
         let fits = |path: Path| match path {
             Path::Bytes => machine(path).is_some() && self.largest <= 127,
+            Path::Halves => machine(Path::Bytes).is_some() && self.largest <= 255 && self.odd_by_filter,
             Path::Pairs512 | Path::Pairs256 => machine(path).is_some() && self.largest <= 32767,
             Path::Narrow => true,
             Path::Wide => false,
@@ -190,9 +216,25 @@ impl IntegerConv {
         Some(CodeSums { conv: self, path, zero_point, bound })
     }
 
+    fn halves(&self) -> &Halves {
+        self.halves.get_or_init(|| {
+            let machine = machine(Path::Bytes).expect("the path is taken only where there is a machine");
+            let lowering = || Lowering::new(&self.geometry, 4).expect("it exists with one channel a word");
+            let shape = self.geometry.weight_shape();
+            let half = |&code: &i32| if code == 0 { 0 } else { (code - 1) / 2 };
+            let halves: Vec<i32> = self.codes.iter().map(half).collect();
+            let ones = WeightShape { filters: shape.groups, ..shape };
+            let all_ones = vec![1; shape.groups * self.geometry.rows()];
+            Halves {
+                halves: Packed::new(lowering(), shape, machine.block, &halves, bytes),
+                ones: Packed::new(lowering(), ones, machine.block, &all_ones, bytes),
+            }
+        })
+    }
+
     fn forward_by(&self, path: Path, plan: Plan, input: &[i32]) -> Vec<i64> {
         match path {
-            Path::Bytes => self.sweep_words(path, plan, input, bytes),
+            Path::Bytes | Path::Halves => self.sweep_words(Path::Bytes, plan, input, bytes),
             Path::Pairs512 | Path::Pairs256 => self.sweep_words(path, plan, input, pair),
             Path::Narrow => self.sweep(self.packed_words(), &portable::machine::<i32, i32>(), plan, input, |[x]| x),
             Path::Wide => self.sweep(self.packed_words(), &portable::machine::<i32, i64>(), plan, input, |[x]| x),
@@ -277,6 +319,10 @@ pub struct CodeSums<'a> {
 pub struct CodeRoom {
     words: Room<u32, i32>,
     numbers: Room<i32, i32>,
+    /// By strip: the sums of the inputs.
+    inputs: Vec<Vec<i32>>,
+    /// Sums put together from halves.
+    whole: Vec<i32>,
 }
 
 /// Sums of one filter over some neighbouring rows of the output.
@@ -341,6 +387,7 @@ impl CodeSums<'_> {
                     take,
                 );
             }
+            Path::Halves => self.sum_halves(input, schedule, room, take),
             Path::Pairs512 | Path::Pairs256 => {
                 let (packed, machine) = conv.machine_of(self.path, pair);
                 packed.sweep_strips(
@@ -360,6 +407,61 @@ impl CodeSums<'_> {
         }
         Ok(())
     }
+
+    /// `Σ code · x = 2 · Σ half · x + Σ x`, without the second sum for filters that are 0.
+    fn sum_halves(
+        &self,
+        input: Input<'_, u8>,
+        schedule: Schedule,
+        room: &mut CodeRoom,
+        mut take: impl FnMut(HandedStrip<'_, i32>),
+    ) {
+        let conv = self.conv;
+        let machine = machine(Path::Bytes).expect("the path is taken only where there is a machine");
+        let Halves { halves, ones } = conv.halves();
+        let CodeRoom { words, inputs, whole, .. } = room;
+        let keep = |strip: HandedStrip<'_, i32>| {
+            if inputs.len() <= strip.place {
+                inputs.resize_with(strip.place + 1, Vec::new);
+            }
+            inputs[strip.place].clear();
+            inputs[strip.place].extend_from_slice(strip.sums);
+        };
+        ones.sweep_strips(
+            &machine,
+            schedule,
+            input,
+            #[inline(always)]
+            |x: [u8; 4]| u32::from_le_bytes(x),
+            words,
+            keep,
+        );
+        let is_zero = |filter: usize| conv.codes[filter * conv.geometry.rows()] == 0;
+        halves.sweep_strips(
+            &machine,
+            schedule,
+            input,
+            #[inline(always)]
+            |x: [u8; 4]| u32::from_le_bytes(x),
+            words,
+            |strip| {
+                if is_zero(strip.filter) {
+                    return take(strip);
+                }
+                whole.resize(strip.sums.len(), 0);
+                let (made, halves, ones) = (whole.as_mut_slice(), strip.sums, inputs[strip.place].as_slice());
+                lanes::run(
+                    #[inline(always)]
+                    move || {
+                        for ((made, &half), &one) in made.iter_mut().zip(halves).zip(ones) {
+                            *made = 2 * half + one;
+                        }
+                    },
+                );
+                take(HandedStrip { sums: whole, ..strip });
+            },
+        );
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -368,7 +470,7 @@ fn machine(path: Path) -> Option<Machine<u32, i32>> {
         Path::Bytes => x86::bytes(),
         Path::Pairs512 => x86::pairs512(),
         Path::Pairs256 => x86::pairs256(),
-        Path::Narrow | Path::Wide => None,
+        Path::Halves | Path::Narrow | Path::Wide => None,
     }
 }
 

@@ -73,6 +73,8 @@ pub(super) struct Input<'a, T> {
 pub(super) struct HandedStrip<'a, S> {
     /// The filter, over all groups.
     pub(super) filter: usize,
+    /// The strip, over all groups and repeats: all filters of a group have the same strips.
+    pub(super) place: usize,
     /// Whether these are the first sums of their outputs. If not, they add to those handed over before.
     pub(super) first: bool,
     /// Sums of all positions of the strip, those that are no output among them.
@@ -185,9 +187,10 @@ impl<W: Copy> Packed<W> {
         let plane = &mut plane[..lowering.plane_len()];
         for (slot, values) in input.values.chunks_exact(lowering.group_len()).enumerate() {
             lowering.fill(values, input.zero, joined, plane, &word);
+            let strips = lowering.strips().count();
             for columns in ranges(0..self.columns, self.block) {
-                for rows in lowering.strips() {
-                    let job = Job { slot, columns: columns.clone(), rows, pitch };
+                for (strip, rows) in lowering.strips().enumerate() {
+                    let job = Job { slot, place: slot * strips + strip, columns: columns.clone(), rows, pitch };
                     self.run(machine, schedule, job, plane, &mut sums[..columns.len() * pitch], &mut hand_over);
                 }
             }
@@ -219,7 +222,7 @@ impl<W: Copy> Packed<W> {
                 let filter = job.slot % self.groups * self.columns + column;
                 let base = (job.slot * self.columns + column) * lowering.positions();
                 let runs = Runs { lowering, rows: job.rows, base };
-                hand_over(HandedStrip { filter, first: spill.start == 0, sums: &sums[..len], runs });
+                hand_over(HandedStrip { filter, place: job.place, first: spill.start == 0, sums: &sums[..len], runs });
             }
         }
     }
@@ -228,6 +231,7 @@ impl<W: Copy> Packed<W> {
 /// A block of filters and a strip of rows of one group of one repeat, `slot = repeat · groups + group`.
 struct Job {
     slot: usize,
+    place: usize,
     columns: Range<usize>,
     rows: Rows,
     pitch: usize,

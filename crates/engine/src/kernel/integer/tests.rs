@@ -44,8 +44,13 @@ fn check_codes(conv: &IntegerConv, input: &[i32]) {
         let codes: Vec<u8> = input.iter().map(|&x| x as u8).collect();
         let numbers: Vec<i32> = codes.iter().map(|&code| i32::from(code) - zero_point).collect();
         let expected = conv.forward(&numbers).expect("they are small");
-        let slower = PATHS.into_iter().filter(|&path| path != Path::Wide && path as usize >= found.path as usize);
-        for path in slower.filter(|&path| path == Path::Narrow || machine(path).is_some()) {
+        let is_possible = |path: &Path| match path {
+            Path::Narrow => true,
+            Path::Halves => found.path == Path::Halves,
+            Path::Bytes | Path::Pairs512 | Path::Pairs256 => machine(*path).is_some(),
+            Path::Wide => false,
+        };
+        for path in PATHS.into_iter().skip_while(|&path| path != found.path).filter(is_possible) {
             let codes_sums = CodeSums { path, ..found };
             let mut sums = vec![0; expected.len()];
             // A room that served another layer before.
@@ -151,6 +156,28 @@ fn the_fastest_possible_path_is_taken() {
     assert_eq!(paths(Grid::MidRise, 1023, 0, 65535), with(&pairs, &[Wide]));
     assert_eq!(paths(Grid::MidRise, 1, -65536, 65536), [Narrow, Wide]);
     assert_eq!(paths(Grid::MidRise, 32767, -32768, 32767), [Wide]);
+}
+
+#[test]
+fn odd_weights_of_9_bits_are_summed_as_halves() {
+    let geometry = dense(70, 12);
+    let path = |codes: Vec<i32>| {
+        let input: Vec<i32> = (0..70).map(|i| i * 37 % 256).collect();
+        let conv = conv(&geometry, Grid::MidRise, &codes);
+        check_codes(&conv, &input);
+        conv.codes(3).expect("sums are small").path
+    };
+    let odd: Vec<i32> = (0..840).map(|i| i * 97 % 256 * 2 - 255).collect();
+    let expected = if machine(Path::Bytes).is_some() { Path::Halves } else { path(vec![301; 840]) };
+    assert_eq!(path(odd.clone()), expected);
+    // Filters that are pruned as wholes are left out of the sum of inputs.
+    let mut filters = odd.clone();
+    filters[140..280].fill(0);
+    assert_eq!(path(filters), expected);
+    // Single weights that are pruned have no half.
+    let mut single = odd;
+    single[141] = 0;
+    assert_ne!(path(single), Path::Halves);
 }
 
 #[test]
