@@ -7,7 +7,7 @@ use network::Geometry;
 
 use super::lowering::Lowering;
 use super::portable;
-use super::sweep::{Handed, HandedStrip, Input, Machine, Packed, Room, Runs, Schedule};
+use super::sweep::{Handed, HandedStrip, Input, Machine, Packed, Room, Runs, Schedule, Zeros};
 #[cfg(target_arch = "x86_64")]
 use super::x86;
 use crate::error::EngineError;
@@ -226,8 +226,8 @@ impl IntegerConv {
             let ones = WeightShape { filters: shape.groups, ..shape };
             let all_ones = vec![1; shape.groups * self.geometry.rows()];
             Halves {
-                halves: Packed::new(lowering(), shape, machine.block, &halves, bytes),
-                ones: Packed::new(lowering(), ones, machine.block, &all_ones, bytes),
+                halves: Packed::new(lowering(), shape, machine.block, &halves, Zeros::Skipped, bytes),
+                ones: Packed::new(lowering(), ones, machine.block, &all_ones, Zeros::Skipped, bytes),
             }
         })
     }
@@ -280,7 +280,7 @@ impl IntegerConv {
 
     fn pack<W: Copy, const N: usize>(&self, block: usize, word: impl Fn([i32; N]) -> W) -> Packed<W> {
         let lowering = Lowering::new(&self.geometry, N).expect("it exists with one channel a word");
-        Packed::new(lowering, self.geometry.weight_shape(), block, &self.codes, word)
+        Packed::new(lowering, self.geometry.weight_shape(), block, &self.codes, Zeros::Skipped, word)
     }
 
     fn sweep<W: Copy, S: Copy + Default + Into<i64>, const N: usize>(

@@ -6,7 +6,7 @@ use network::Geometry;
 
 use super::lowering::Lowering;
 use super::portable;
-use super::sweep::{Handed, Machine, Packed, Schedule};
+use super::sweep::{Handed, Machine, Packed, Schedule, Zeros};
 #[cfg(target_arch = "x86_64")]
 use super::x86;
 use crate::error::EngineError;
@@ -83,7 +83,9 @@ impl RealConv {
             geometry: *geometry,
             tile_rows: tile_rows.map_or(usize::MAX, NonZeroUsize::get),
             path,
-            packed: Packed::new(lowering, geometry.weight_shape(), block, weights, |[weight]| weight),
+            packed: Packed::new(lowering, geometry.weight_shape(), block, weights, Zeros::Multiplied, |[weight]| {
+                weight
+            }),
         })
     }
 

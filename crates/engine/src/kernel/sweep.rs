@@ -112,24 +112,46 @@ pub(super) struct Handed<'a, S> {
     pub(super) sums: &'a [S],
 }
 
-/// Weights in the order in which a machine takes them: `[groups, blocks, weight words, filters of the block]`.
+/// Weights in the order in which a machine takes them, block by block.
 #[derive(Debug)]
 pub(super) struct Packed<W> {
     lowering: Lowering,
     block: usize,
     columns: usize,
     groups: usize,
+    /// By group.
+    blocks: Vec<Vec<Block<W>>>,
+}
+
+/// Some filters of a group, as many as a machine takes at a time or fewer.
+#[derive(Debug)]
+struct Block<W> {
+    /// Within the group.
+    columns: Vec<usize>,
+    /// `[weight words, filters of the block]`.
     weights: Vec<W>,
+    /// Where each weight word finds its inputs; none where the block has all words.
+    taps: Option<Vec<usize>>,
+}
+
+/// Which weights are multiplied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Zeros {
+    /// All, in their order.
+    Multiplied,
+    /// None of filters that are 0 as a whole, and none of words that are 0 in all filters of a block.
+    Skipped,
 }
 
 impl<W: Copy> Packed<W> {
     /// Packs weights `[filters, channels, taps]`. `word` joins those of `N` channels, and absent channels have weights
     /// 0.
-    pub(super) fn new<T: Copy + Default, const N: usize>(
+    pub(super) fn new<T: Copy + Default + PartialEq, const N: usize>(
         lowering: Lowering,
         shape: WeightShape,
         block: usize,
         weights: &[T],
+        zeros: Zeros,
         word: impl Fn([T; N]) -> W,
     ) -> Self {
         let columns = shape.filters / shape.groups;
@@ -139,17 +161,34 @@ impl<W: Copy> Packed<W> {
             true => weights[(filter * channels + channel) * shape.taps + tap],
             false => T::default(),
         };
-        let mut packed = Vec::with_capacity(shape.filters * lowering.taps().len());
-        for group in 0..shape.groups {
-            for filters in ranges(0..columns, block) {
-                for row in 0..lowering.taps().len() {
-                    let (channel, tap) = (row / shape.taps * N, row % shape.taps);
-                    let one = |column| word(array::from_fn(|i| weight(group * columns + column, channel + i, tap)));
-                    packed.extend(filters.clone().map(one));
-                }
+        let of_word = |filter: usize, row: usize| -> [T; N] {
+            let (channel, tap) = (row / shape.taps * N, row % shape.taps);
+            array::from_fn(|i| weight(filter, channel + i, tap))
+        };
+        let rows = lowering.taps().len();
+        let pack = |group: usize, columns_of_block: &[usize]| {
+            let filters = || columns_of_block.iter().map(|column| group * columns + column);
+            let is_live = |&row: &usize| {
+                zeros == Zeros::Multiplied || filters().any(|filter| of_word(filter, row) != [T::default(); N])
+            };
+            let live: Vec<usize> = (0..rows).filter(is_live).collect();
+            let weights = live.iter().flat_map(|&row| filters().map(move |filter| (filter, row)));
+            Block {
+                columns: columns_of_block.to_vec(),
+                weights: weights.map(|(filter, row)| word(of_word(filter, row))).collect(),
+                taps: (live.len() < rows).then(|| live.iter().map(|&row| lowering.taps()[row]).collect()),
             }
-        }
-        Self { lowering, block, columns, groups: shape.groups, weights: packed }
+        };
+        let blocks = (0..shape.groups).map(|group| {
+            let is_live = |column: &usize| {
+                let filter = &weights[(group * columns + column) * channels * shape.taps..][..channels * shape.taps];
+                zeros == Zeros::Multiplied || filter.iter().any(|&weight| weight != T::default())
+            };
+            let (live, dead): (Vec<usize>, Vec<usize>) = (0..columns).partition(is_live);
+            live.chunks(block).chain(dead.chunks(block)).map(|columns| pack(group, columns)).collect()
+        });
+        let blocks = blocks.collect();
+        Self { lowering, block, columns, groups: shape.groups, blocks }
     }
 
     /// Sums the whole input, `[repeats, in_channels, height, width]`, and hands over all outputs, run by run.
@@ -188,10 +227,10 @@ impl<W: Copy> Packed<W> {
         for (slot, values) in input.values.chunks_exact(lowering.group_len()).enumerate() {
             lowering.fill(values, input.zero, joined, plane, &word);
             let strips = lowering.strips().count();
-            for columns in ranges(0..self.columns, self.block) {
+            for block in &self.blocks[slot % self.groups] {
                 for (strip, rows) in lowering.strips().enumerate() {
-                    let job = Job { slot, place: slot * strips + strip, columns: columns.clone(), rows, pitch };
-                    self.run(machine, schedule, job, plane, &mut sums[..columns.len() * pitch], &mut hand_over);
+                    let job = Job { slot, place: slot * strips + strip, block, rows, pitch };
+                    self.run(machine, schedule, job, plane, &mut sums[..block.columns.len() * pitch], &mut hand_over);
                 }
             }
         }
@@ -201,38 +240,41 @@ impl<W: Copy> Packed<W> {
         &self,
         machine: &Machine<W, S>,
         schedule: Schedule,
-        job: Job,
+        job: Job<'_, W>,
         plane: &[W],
         sums: &mut [S],
         hand_over: &mut impl FnMut(HandedStrip<'_, S>),
     ) {
-        let lowering = &self.lowering;
-        let taps = lowering.taps();
-        let filters = job.columns.len();
-        let block = &self.weights[((job.slot % self.groups) * self.columns + job.columns.start) * taps.len()..];
+        let (lowering, block) = (&self.lowering, job.block);
+        let taps = block.taps.as_deref().unwrap_or(lowering.taps());
+        let filters = block.columns.len();
         let (pitch, len) = (job.pitch, job.rows.len);
-        for spill in ranges(schedule.words[0]..taps.len().min(schedule.words[1]), schedule.spill) {
+        let (start, end) = (schedule.words[0], taps.len().min(schedule.words[1]));
+        // Without a word there are sums, too: zeros.
+        let none = (start >= end).then_some(start..start);
+        for spill in ranges(start..end, schedule.spill).chain(none) {
             sums.fill(S::default());
             for tile in ranges(spill.clone(), schedule.tile) {
-                let weights = &block[tile.start * filters..tile.end * filters];
+                let weights = &block.weights[tile.start * filters..tile.end * filters];
                 let strip = Strip { weights, taps: &taps[tile], plane: &plane[job.rows.start..], len, pitch };
                 (machine.strip)(filters, &strip, sums);
             }
-            for (column, sums) in job.columns.clone().zip(sums.chunks_exact(pitch)) {
+            for (column, sums) in block.columns.iter().zip(sums.chunks_exact(pitch)) {
                 let filter = job.slot % self.groups * self.columns + column;
                 let base = (job.slot * self.columns + column) * lowering.positions();
                 let runs = Runs { lowering, rows: job.rows, base };
-                hand_over(HandedStrip { filter, place: job.place, first: spill.start == 0, sums: &sums[..len], runs });
+                let first = spill.start == 0;
+                hand_over(HandedStrip { filter, place: job.place, first, sums: &sums[..len], runs });
             }
         }
     }
 }
 
 /// A block of filters and a strip of rows of one group of one repeat, `slot = repeat · groups + group`.
-struct Job {
+struct Job<'a, W> {
     slot: usize,
     place: usize,
-    columns: Range<usize>,
+    block: &'a Block<W>,
     rows: Rows,
     pitch: usize,
 }

@@ -181,6 +181,29 @@ fn odd_weights_of_9_bits_are_summed_as_halves() {
 }
 
 #[test]
+fn pruned_filters_and_channels_change_no_sum() {
+    let geometry = Geometry::new(GeometrySpec { pads: [1; 4], ..GeometrySpec::convolution(18, 20, [3, 3], [5, 6]) });
+    let geometry = geometry.expect("it is small");
+    let mut random = testkit::Random::new(11);
+    let input: Vec<i32> = (0..geometry.input_len()).map(|_| random.below(256) as i32).collect();
+    let rows = geometry.rows();
+    let prunings: [fn(usize, usize) -> bool; 5] = [
+        |_, _| true,
+        |filter, _| filter % 2 == 0,
+        |_, channel| channel < 9,
+        |filter, channel| filter < 9 && channel / 4 % 2 == 0,
+        |filter, channel| filter % 8 == channel % 8,
+    ];
+    check_all(prunings, |is_pruned| {
+        let code = |i: usize| if is_pruned(i / rows, i % rows / 9) { 0 } else { (i * 37 % 64) as i32 * 2 - 63 };
+        let codes: Vec<i32> = (0..20 * rows).map(code).collect();
+        let conv = conv(&geometry, Grid::MidRise, &codes);
+        check_all_paths(&geometry, Grid::MidRise, &codes, &input);
+        check_codes(&conv, &input);
+    });
+}
+
+#[test]
 fn wrong_inputs_are_refused() {
     let conv = conv(&dense(2, 1), Grid::MidRise, &[1, -1]);
     let shape = EngineError::Shape { layer: "layer".to_string(), what: "input", expected: 2, found: 3 };
