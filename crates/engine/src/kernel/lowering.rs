@@ -144,7 +144,7 @@ impl Lowering {
         zero: T,
         joined: &mut Vec<W>,
         plane: &mut [W],
-        word: impl Fn([T; N]) -> W,
+        word: &impl Fn([T; N]) -> W,
     ) {
         let [height, width] = self.spec.in_size;
         let padding = word([zero; N]);
@@ -154,7 +154,7 @@ impl Lowering {
         for channel in (0..self.channels).step_by(N) {
             let channels: [usize; N] =
                 array::from_fn(|i| if channel + i < self.channels { channel + i } else { channel });
-            join(channels.map(|c| &input[c * height * width..][..height * width]), joined, &word);
+            join(channels.map(|c| &input[c * height * width..][..height * width]), joined, word);
             for &phase_y in &self.phases[0] {
                 for &phase_x in &self.phases[1] {
                     for (row, target) in rows.by_ref().take(self.sheet[0]).enumerate() {
@@ -191,42 +191,39 @@ impl Lowering {
     }
 }
 
-/// Pixels that are joined at a time.
-const LANES: usize = 16;
-
-/// The words of all pixels of `N` channels, which are as long as `joined`.
+/// The words of all pixels of `N` channels, 1, 2 or 4, which are as long as `joined`.
 fn join<T: Copy, W: Copy, const N: usize>(channels: [&[T]; N], joined: &mut [W], word: &impl Fn([T; N]) -> W) {
-    let blocks = channels.map(|channel| channel.as_chunks::<LANES>().0);
-    let (targets, rest) = joined.as_chunks_mut::<LANES>();
+    let [a, b, c, d] = array::from_fn(|i| channels[i.min(N - 1)]);
     lanes::run(
         #[inline(always)]
-        || {
-            for (block, target) in targets.iter_mut().enumerate() {
-                let mut pixels = [&blocks[0][block]; N];
-                let mut channel = 1;
-                // No iterator: nothing here may be left to a call.
-                while channel < N {
-                    pixels[channel] = &blocks[channel][block];
-                    channel += 1;
-                }
-                let mut lane = 0;
-                while lane < LANES {
-                    let mut pixel = [pixels[0][lane]; N];
-                    let mut channel = 1;
-                    while channel < N {
-                        pixel[channel] = pixels[channel][lane];
-                        channel += 1;
-                    }
-                    target[lane] = word(pixel);
-                    lane += 1;
+        || match N {
+            1 => joined.iter_mut().zip(a).for_each(|(joined, &a)| *joined = word(first([a; 4]))),
+            2 => {
+                for ((joined, &a), &b) in joined.iter_mut().zip(a).zip(b) {
+                    *joined = word(first([a, b, a, b]));
                 }
             }
+            4 => {
+                for ((((joined, &a), &b), &c), &d) in joined.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                    *joined = word(first([a, b, c, d]));
+                }
+            }
+            _ => unreachable!("no word holds {N} channels"),
         },
     );
-    let first = targets.len() * LANES;
-    for (i, target) in rest.iter_mut().enumerate() {
-        *target = word(channels.map(|channel| channel[first + i]));
+}
+
+/// The first `N` of four.
+#[inline(always)]
+fn first<T: Copy, const N: usize>(four: [T; 4]) -> [T; N] {
+    let mut first = [four[0]; N];
+    let mut i = 1;
+    // No call: this stands in the innermost loop.
+    while i < N {
+        first[i] = four[i];
+        i += 1;
     }
+    first
 }
 
 /// The specification and the output size. An image of a single column becomes one of a single row, which is the same
