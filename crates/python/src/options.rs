@@ -298,8 +298,8 @@ impl ImageArguments {
     /// The same images to take statistics from: labels play no part.
     pub(crate) fn statistics(&self, is_embedded: bool) -> PyResult<ImageRequest> {
         if self.path.is_none() {
-            let problem =
-                "reestimate_bn is \"embedded\", whose images are there to be tested on; give others".to_string();
+            let problem = "images \"embedded\" are there to be tested on: nothing is decided by them here; give others"
+                .to_string();
             return Err(bad_argument(problem));
         }
         Ok(ImageRequest { label_offset: Some(0), unlabelled: true, ..self.request(is_embedded)? })
