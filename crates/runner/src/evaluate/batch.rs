@@ -1,7 +1,8 @@
 //! One batch of images through everything that is compared.
 
+use compress::KernelExecutor;
 use engine::Conversions;
-use inference::{FloatExecutor, InferenceError, MacExecutor, Observe, Session, gather, node_output};
+use inference::{InferenceError, MacExecutor, Observe, Session, gather, node_output};
 use network::LayerId;
 
 use super::meters::{Counts, Meters};
@@ -16,7 +17,7 @@ pub(super) struct BatchRunner<'a> {
     pub plan: &'a EvaluationPlan<'a>,
     pub session: &'a Session,
     /// The float network; none where nothing is compared with it.
-    pub float: Option<&'a FloatExecutor>,
+    pub float: Option<&'a KernelExecutor>,
     pub executors: &'a [EngineExecutor],
     /// One beside each executor.
     pub meters: &'a [Meters<'a>],
@@ -95,7 +96,7 @@ impl BatchRunner<'_> {
 
     fn run_float(
         &self,
-        float: &FloatExecutor,
+        float: &KernelExecutor,
         input: &[f32],
         reference: &mut [Vec<f32>],
     ) -> Result<Vec<f32>, RunnerError> {

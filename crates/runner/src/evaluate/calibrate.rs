@@ -1,6 +1,7 @@
 //! Ranges of activations, for engines that compute on integers.
 
-use inference::{FloatExecutor, Session, gather};
+use compress::KernelExecutor;
+use inference::{Session, gather};
 use network::{ActivationQuantization, LayerId};
 use rayon::prelude::*;
 
@@ -12,7 +13,7 @@ use crate::error::RunnerError;
 pub(crate) fn calibrate(
     plan: &EvaluationPlan<'_>,
     session: &Session,
-    float: Option<&FloatExecutor>,
+    float: Option<&KernelExecutor>,
 ) -> Result<Vec<ActivationQuantization>, RunnerError> {
     let layers = plan.network.layers();
     let ranges = match float {
@@ -27,7 +28,7 @@ pub(crate) fn calibrate(
 fn observe_ranges(
     plan: &EvaluationPlan<'_>,
     session: &Session,
-    float: &FloatExecutor,
+    float: &KernelExecutor,
 ) -> Result<Vec<(f32, f32)>, RunnerError> {
     let images = plan.calibration_images.clamp(1, plan.samples.len().max(1)).min(plan.samples.len());
     let batch = plan.network.batch();
@@ -46,7 +47,7 @@ fn observe_ranges(
 fn batch_ranges(
     plan: &EvaluationPlan<'_>,
     session: &Session,
-    float: &FloatExecutor,
+    float: &KernelExecutor,
     start: usize,
 ) -> Result<Vec<(f32, f32)>, RunnerError> {
     let (input, _) = gather(plan.samples, start, plan.network.batch())?;

@@ -14,8 +14,10 @@ mod score;
 mod seeds;
 mod sums;
 
+use compress::{CompressError, KernelExecutor};
 use engine::Arithmetic;
-use inference::{FloatExecutor, InferenceError, Session};
+use inference::{InferenceError, Session};
+use network::Network;
 use rayon::prelude::*;
 
 use crate::answer::{Answer, AnswerRequest};
@@ -67,11 +69,8 @@ fn evaluate_with(plan: &EvaluationPlan<'_>, sink: Option<&dyn OutputSink>) -> Re
     };
     let session = Session::of_output(network, answer.value(network)).map_err(inference)?;
     let integers = plan.hardware.iter().any(|h| h.engine.arithmetic() == Arithmetic::Integer);
-    let float = if plan.reference || integers && needs_calibration(network) {
-        Some(FloatExecutor::from_file(network).map_err(inference)?)
-    } else {
-        None
-    };
+    let float =
+        if plan.reference || integers && needs_calibration(network) { Some(float_executor(network)?) } else { None };
     let activations = if integers { calibrate(plan, &session, float.as_ref())? } else { Vec::new() };
     let groups = group_engines(plan.hardware);
     let executors = groups
@@ -126,6 +125,22 @@ fn run_all(
         }
     }
     Ok(())
+}
+
+/// The network in 32-bit float, with sums that are the same on every machine.
+pub(crate) fn float_executor(network: &Network) -> Result<KernelExecutor, RunnerError> {
+    let path = || network.path().to_path_buf();
+    KernelExecutor::from_network(network).map_err(|error| match error {
+        CompressError::Layer { layer, problem } => RunnerError::Layer { path: path(), layer, problem },
+        CompressError::Network(source) => {
+            RunnerError::Inference { path: path(), source: InferenceError::from(source).into() }
+        }
+        CompressError::Inference(source) => RunnerError::Inference { path: path(), source: source.into() },
+        CompressError::Option { .. }
+        | CompressError::Unsupported { .. }
+        | CompressError::Model(_)
+        | CompressError::Sample(_) => unreachable!("weights are read, and nothing is made of them: {error}"),
+    })
 }
 
 /// Groups the hardware by what it computes, so that each group runs once: all engines on integers compute the same

@@ -1,12 +1,12 @@
 //! What a traced layer reads.
 
 use engine::Arithmetic;
-use inference::{FloatExecutor, InferenceError, Samples, Session, gather};
+use inference::{InferenceError, Samples, Session, gather};
 use network::{LayerId, Mend, Note, NoteKind};
 
 use super::plan::TracePlan;
 use crate::error::RunnerError;
-use crate::evaluate::{EvaluationPlan, calibrate, needs_calibration};
+use crate::evaluate::{EvaluationPlan, calibrate, float_executor, needs_calibration};
 use crate::executor::EngineExecutor;
 use crate::finish::quantize_activations;
 use crate::stepped::pattern;
@@ -57,7 +57,7 @@ fn of_image(plan: &TracePlan<'_>, samples: &dyn Samples, image: usize) -> Result
     };
     let session = Session::new(network).map_err(inference)?;
     let float = match integers && needs_calibration(network) {
-        true => Some(FloatExecutor::from_file(network).map_err(inference)?),
+        true => Some(float_executor(network)?),
         false => None,
     };
     let quantizations = if integers { calibrate(&evaluation, &session, float.as_ref())? } else { Vec::new() };
