@@ -7,6 +7,17 @@ use crate::codes::CodeOutput;
 /// An executor's own error, carried through.
 pub type ExecutorError = Cause;
 
+/// Codes of 8 bits that a layer reads, and how its numbers become such codes again.
+#[derive(Clone, Copy, Debug)]
+pub struct CodedInput<'a> {
+    /// Codes from 0 on.
+    pub codes: &'a [u8],
+    /// What they stand for.
+    pub quantization: &'a ActivationQuantization,
+    /// What is made of the layer's numbers.
+    pub finish: &'a CodeOutput,
+}
+
 /// Computes MAC layers, whole: `alpha · outputs(weights ∗ input) + bias`, with [`MacLayer::outputs`],
 /// [`MacLayer::alpha`] and [`MacLayer::bias`] of the layer. The session adds nothing to what it gets.
 ///
@@ -32,12 +43,10 @@ pub trait MacExecutor: Sync {
         &self,
         id: LayerId,
         layer: &MacLayer,
-        input: &[u8],
-        quantization: &ActivationQuantization,
-        finish: &CodeOutput,
+        codes: CodedInput<'_>,
         output: &mut [u8],
     ) -> Result<bool, ExecutorError> {
-        let _ = (id, layer, input, quantization, finish, output);
+        let _ = (id, layer, codes, output);
         Ok(false)
     }
 

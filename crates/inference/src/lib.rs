@@ -67,7 +67,7 @@ mod tables;
 pub use arrangement::node_output;
 pub use codes::CodeOutput;
 pub use error::InferenceError;
-pub use executor::{ExecutorError, MacExecutor};
+pub use executor::{CodedInput, ExecutorError, MacExecutor};
 pub use float::{FloatExecutor, dequantize, scale_and_add};
 pub use lockstep::{Lockstep, mac_output_moments};
 pub use moments::Moments;

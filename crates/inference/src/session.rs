@@ -10,7 +10,7 @@ use crate::array::{Array, Buffers, Input};
 use crate::coded::{Coded, CodedPlan, Instruction};
 use crate::codes::{Codes, pack, transpose};
 use crate::error::{InferenceError, Problem};
-use crate::executor::MacExecutor;
+use crate::executor::{CodedInput, MacExecutor};
 use crate::ops::{self, Asked, Walk, integer_range, shaped};
 use crate::plan::{Plan, Step};
 use crate::tables;
@@ -276,7 +276,8 @@ impl Session {
                     turned
                 });
                 let input = turned.as_deref().unwrap_or(codes.codes);
-                let is_done = mac.run_codes(*id, layer, input, from, output, &mut made).map_err(executor)?;
+                let coded = CodedInput { codes: input, quantization: from, finish: output };
+                let is_done = mac.run_codes(*id, layer, coded, &mut made).map_err(executor)?;
                 if is_done && is_turned && to_len > 1 && spec.filters > 1 {
                     let mut turned = zeros(code_buffers, made.len());
                     transpose(&made, [spec.filters, to_len], &mut turned);

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use engine::kernel::{CodeRoom, CodeSums, Sums};
 use engine::{Activations, Arithmetic, Conversions, Layer, Outputs, PreparedLayer};
 use esn::Grid;
-use inference::{CodeOutput, ExecutorError, MacExecutor};
+use inference::{CodeOutput, CodedInput, ExecutorError, MacExecutor};
 use network::{ActivationQuantization, Bias, Geometry, GeometrySpec, LayerId, MacLayer, Network, Requantization};
 use rayon::prelude::*;
 
@@ -298,12 +298,11 @@ impl MacExecutor for EngineExecutor {
         &self,
         id: LayerId,
         layer: &MacLayer,
-        input: &[u8],
-        quantization: &ActivationQuantization,
-        finish: &CodeOutput,
+        codes: CodedInput<'_>,
         output: &mut [u8],
     ) -> Result<bool, ExecutorError> {
         let held = &self.layers[id.0];
+        let CodedInput { codes: input, quantization, finish } = codes;
         let Some(sums) = held.on_codes(layer).filter(|_| held.input == Some(*quantization)) else { return Ok(false) };
         let mut room = self.room();
         let Room { sums: sum_room, finished: Finished { codes, .. }, .. } = &mut room;
@@ -360,13 +359,11 @@ impl MacExecutor for CountingExecutor<'_> {
         &self,
         id: LayerId,
         layer: &MacLayer,
-        input: &[u8],
-        quantization: &ActivationQuantization,
-        finish: &CodeOutput,
+        codes: CodedInput<'_>,
         output: &mut [u8],
     ) -> Result<bool, ExecutorError> {
         // What sums codes has no converters.
-        self.executor.run_codes(id, layer, input, quantization, finish, output)
+        self.executor.run_codes(id, layer, codes, output)
     }
 
     fn run_vectors(&self, id: LayerId, layer: &MacLayer, vectors: &[f32]) -> Result<Vec<f32>, ExecutorError> {
@@ -537,12 +534,10 @@ mod tests {
             &self,
             id: LayerId,
             layer: &MacLayer,
-            input: &[u8],
-            quantization: &ActivationQuantization,
-            finish: &CodeOutput,
+            codes: CodedInput<'_>,
             output: &mut [u8],
         ) -> Result<bool, ExecutorError> {
-            let taken = self.executor.run_codes(id, layer, input, quantization, finish, output)?;
+            let taken = self.executor.run_codes(id, layer, codes, output)?;
             self.on_codes.fetch_add(usize::from(taken), Ordering::Relaxed);
             Ok(taken)
         }

@@ -377,15 +377,7 @@ impl CodeSums<'_> {
         match self.path {
             Path::Bytes => {
                 let (packed, machine) = conv.machine_of(self.path, bytes);
-                packed.sweep_strips(
-                    &machine,
-                    schedule,
-                    input,
-                    #[inline(always)]
-                    |x: [u8; 4]| u32::from_le_bytes(x),
-                    &mut room.words,
-                    take,
-                );
+                packed.sweep_bytes(&machine, schedule, input, &mut room.words, take);
             }
             Path::Halves => self.sum_halves(input, schedule, room, take),
             Path::Pairs512 | Path::Pairs256 => {
@@ -427,40 +419,24 @@ impl CodeSums<'_> {
             inputs[strip.place].clear();
             inputs[strip.place].extend_from_slice(strip.sums);
         };
-        ones.sweep_strips(
-            &machine,
-            schedule,
-            input,
-            #[inline(always)]
-            |x: [u8; 4]| u32::from_le_bytes(x),
-            words,
-            keep,
-        );
+        ones.sweep_bytes(&machine, schedule, input, words, keep);
         let is_zero = |filter: usize| conv.codes[filter * conv.geometry.rows()] == 0;
-        halves.sweep_strips(
-            &machine,
-            schedule,
-            input,
-            #[inline(always)]
-            |x: [u8; 4]| u32::from_le_bytes(x),
-            words,
-            |strip| {
-                if is_zero(strip.filter) {
-                    return take(strip);
-                }
-                whole.resize(strip.sums.len(), 0);
-                let (made, halves, ones) = (whole.as_mut_slice(), strip.sums, inputs[strip.place].as_slice());
-                lanes::run(
-                    #[inline(always)]
-                    move || {
-                        for ((made, &half), &one) in made.iter_mut().zip(halves).zip(ones) {
-                            *made = 2 * half + one;
-                        }
-                    },
-                );
-                take(HandedStrip { sums: whole, ..strip });
-            },
-        );
+        halves.sweep_bytes(&machine, schedule, input, words, |strip| {
+            if is_zero(strip.filter) {
+                return take(strip);
+            }
+            whole.resize(strip.sums.len(), 0);
+            let (made, halves, ones) = (whole.as_mut_slice(), strip.sums, inputs[strip.place].as_slice());
+            lanes::run(
+                #[inline(always)]
+                move || {
+                    for ((made, &half), &one) in made.iter_mut().zip(halves).zip(ones) {
+                        *made = 2 * half + one;
+                    }
+                },
+            );
+            take(HandedStrip { sums: whole, ..strip });
+        });
     }
 }
 
@@ -477,6 +453,28 @@ fn machine(path: Path) -> Option<Machine<u32, i32>> {
 #[cfg(not(target_arch = "x86_64"))]
 fn machine(_: Path) -> Option<Machine<u32, i32>> {
     None
+}
+
+impl Packed<u32> {
+    /// Sums inputs of bytes with weights of bytes.
+    fn sweep_bytes(
+        &self,
+        machine: &Machine<u32, i32>,
+        schedule: Schedule,
+        input: Input<'_, u8>,
+        room: &mut Room<u32, i32>,
+        take: impl FnMut(HandedStrip<'_, i32>),
+    ) {
+        self.sweep_strips(
+            machine,
+            schedule,
+            input,
+            #[inline(always)]
+            |x: [u8; 4]| u32::from_le_bytes(x),
+            room,
+            take,
+        );
+    }
 }
 
 /// Four 8-bit numbers, signed or not, in a word.
