@@ -34,14 +34,17 @@ class Worker:
     def __init__(self, path: str, text: str, memory: float, threads: int) -> None:
         self._path, self._text, self._memory, self._threads = path, text, memory, threads
 
-    def open(self) -> tuple[str, str, list[str]] | Error:
-        """Opens the plan: the name of this machine, the version of the program, and the keys of the points."""
+    def open(self, version: str) -> tuple[str, list[str]] | Error:
+        """Opens the plan for a driver of this version: the name of this machine, and the keys of the points."""
         host = socket.gethostname()
+        # First, for another version may not even read the plan.
+        if version != __version__:
+            return BadArgument(f"node {host} has esnsim {__version__}, and this process {version}; expected one version")
         try:
             self._plan = _esnsim.OpenPlan(self._path, text=self._text, memory=self._memory)
         except Error as error:
             return type(error)(f"node {host}: {error}")
-        return host, __version__, self._plan.keys()
+        return host, self._plan.keys()
 
     def run(self, key: str) -> tuple[Counts, bytes] | Error:
         """Runs a point: the counts of a sweep of it, and a store that holds it."""
@@ -61,7 +64,7 @@ class Lost:
         self.reason = " ".join(str(reason).split())
 
 
-class Run:
+class Spread:
     """Workers, and the points that they run and that wait for them."""
 
     def __init__(self, ray: Any, path: str, opened: _esnsim.OpenPlan, to_do: list[str], places: int,
@@ -84,6 +87,7 @@ class Run:
                     worker, key = self._calls.pop(call)
                     answer = self._answer(call)
                     if isinstance(answer, Lost):
+                        self._dismiss(worker)
                         self._lose(key, answer)
                     elif key is None:
                         self._check(answer)
@@ -105,15 +109,19 @@ class Run:
         while len(self._calls) < min(self._places, len(self._waiting) + self._running()):
             worker = self._start()
             self._workers.append(worker)
-            self._calls[worker.open.remote()] = (worker, None)
+            self._calls[worker.open.remote(__version__)] = (worker, None)
 
     def _employ(self, worker: Any) -> None:
         if self._waiting:
             key = self._waiting.popleft()
             self._calls[worker.run.remote(key)] = (worker, key)
         else:
-            self._workers.remove(worker)
-            self._ray.kill(worker)
+            self._dismiss(worker)
+
+    def _dismiss(self, worker: Any) -> None:
+        """Lets a worker go. One that was lost may live on where nobody hears of it, and hold what another needs."""
+        self._workers.remove(worker)
+        self._ray.kill(worker)
 
     def _answer(self, call: Any) -> Any:
         try:
@@ -126,12 +134,10 @@ class Run:
             raise answer
         return answer
 
-    def _check(self, answer: tuple[str, str, list[str]]) -> None:
+    def _check(self, answer: tuple[str, list[str]]) -> None:
         """Refuses a worker that would run something else than what the driver asks for."""
-        host, version, keys = answer
+        host, keys = answer
         self._losses[None] = 0
-        if version != __version__:
-            raise BadArgument(f"node {host} has esnsim {version}, and this process {__version__}; expected one version")
         if keys != self._opened.keys():
             raise BadArgument(f"{self._path}: node {host} finds other files than this process: its points have other keys; "
                               "what the plan names must be the same on every node")
@@ -176,16 +182,16 @@ def sweep(plan: str, store: str, *, cluster: str, shard: tuple[int, int] | None,
         with _connected(ray):
             places = _places(ray, threads, memory)
             actor = ray.remote(num_cpus=threads, memory=int(memory * 2**30), max_restarts=0)(Worker)
-            run = Run(ray, path, opened, to_do, places, lambda: actor.remote(path, text, memory, threads))
-            run_failed, short, differing = _collect(run, len(to_do), target, progress)
+            spread = Spread(ray, path, opened, to_do, places, lambda: actor.remote(path, text, memory, threads))
+            run_failed, short, differing = _collect(spread, len(to_do), target, progress)
     return len(keys), len(keys) - len(to_do), len(to_do), failed + run_failed, short, differing
 
 
-def _collect(run: Run, to_do: int, target: _esnsim.LockedStore,
+def _collect(spread: Spread, to_do: int, target: _esnsim.LockedStore,
              progress: Callable[[str, int, int], object] | None) -> tuple[int, int, int]:
     """Puts results into the store as they come: how many of the points failed, came to less, and differ."""
     totals = (0, 0, 0)
-    with contextlib.closing(run.results()) as results, tempfile.TemporaryDirectory(prefix="esnsim-") as folder:
+    with contextlib.closing(spread.results()) as results, tempfile.TemporaryDirectory(prefix="esnsim-") as folder:
         if progress is not None:
             progress("points", 0, to_do)
         for done, (counts, store) in enumerate(results, start=1):

@@ -162,7 +162,9 @@ def test_workers_say_what_is_wrong_on_their_node(ray, plan, tmp_path):
         esnsim.sweep(plan, tmp_path / "store", cluster="ray", memory=1.0, threads=64)
     from esnsim import _cluster
     worker = ray.remote(_cluster.Worker).remote(str(plan), 'networks = ["no.onnx"]', 1.0, 1)
-    answer = ray.get(worker.open.remote())
+    other = ray.get(worker.open.remote("0.0.0"))
+    assert isinstance(other, esnsim.BadArgument) and "and this process 0.0.0; expected one version" in str(other)
+    answer = ray.get(worker.open.remote(esnsim.__version__))
     assert isinstance(answer, esnsim.InvalidFile) and str(answer).startswith("node ") and "no.onnx" in str(answer)
 
 
@@ -202,6 +204,6 @@ def test_wrong_use_is_told_in_one_line(plan, tmp_path, monkeypatch):
         esnsim.sweep(plan, store, shard="first")
     # As if it were not installed.
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(esnsim.BadArgument, match=r"pip install esnsim\[ray\]"):
+    with pytest.raises(esnsim.BadArgument, match=r"pip install ray"):
         esnsim.sweep(plan, store, cluster="ray")
     assert not store.exists()
