@@ -56,7 +56,7 @@ def to_network(model: torch.nn.Module, example: Any, *, bits: int | Mapping[str,
     twin = twin.float() if coded else twin
     stored = _mark(twin, coded)
     file, written = _with_integers(as_onnx(twin, as_float(twin, example)), coded, stored, next(iter(grids), None))
-    network = read(file, **{"name": type(inner(model)).__name__, **options})
+    network = _read(file, model, options)
     _check_arrived(network, {name: coded[name] for name in written})
     return network
 
@@ -81,7 +81,13 @@ def from_torch(module: Any, example: Any, options: Mapping[str, Any]) -> Network
         return to_network(module, example, **options)
     with evaluating(module):
         file = as_onnx(module, example if isinstance(example, tuple) else (example,), fold=True)
-    return read(file, **{"name": type(module).__name__, **options})
+    return _read(file, module, options)
+
+
+def _read(file: bytes, module: torch.nn.Module, options: Mapping[str, Any]) -> Network:
+    """The network of a module, by the module's name where the options have none."""
+    named: dict[str, Any] = {"name": type(inner(module)).__name__, **options}
+    return read(file, **named)
 
 
 def _coded_layers(model: torch.nn.Module, bits: int | Mapping[str, int] | None, skip: Iterable[str]) -> dict[str, Coded]:
