@@ -5,9 +5,6 @@
 //! same on all, and the same as the operators in `ops` compute on integers in 32-bit float.
 
 use network::ActivationQuantization;
-/// Adding 1.5·2^23 rounds an f32 below 2^22 to an integer, ties to even; the last bits of the sum are those of the integer.
-const ROUND: f32 = 12_582_912.0;
-
 /// A clamp that changes nothing.
 const OPEN: [f32; 2] = [f32::NEG_INFINITY, f32::INFINITY];
 
@@ -39,8 +36,13 @@ impl CodeOutput {
     #[inline(always)]
     pub fn code(&self, x: f32) -> u8 {
         let clipped = x.clamp(self.clip[0], self.clip[1]);
-        (((clipped / self.scale).clamp(self.low, self.high) + ROUND).to_bits() as u8)
-            .wrapping_add(self.zero_point as u8)
+        self.code_of_steps((clipped / self.scale).clamp(self.low, self.high))
+    }
+
+    /// The code of so many steps from 0, which are within the range of the codes.
+    #[inline(always)]
+    pub fn code_of_steps(&self, steps: f32) -> u8 {
+        lanes::round_to_byte(steps).wrapping_add(self.zero_point as u8)
     }
 
     /// Whether integers of `made` come out as they are.
@@ -50,8 +52,8 @@ impl CodeOutput {
         self.clip == OPEN && same && quantization.min <= made.min && made.max <= quantization.max
     }
 
-    /// The codes of all these numbers.
-    pub(crate) fn codes(&self, numbers: &[f32], codes: &mut [u8]) {
+    /// Fills `codes` with the codes of as many numbers.
+    pub fn codes(&self, numbers: &[f32], codes: &mut [u8]) {
         let output = *self;
         lanes::run(
             #[inline(always)]
@@ -115,31 +117,6 @@ impl Codes<'_> {
             },
         );
     }
-
-    /// The integers themselves, as numbers.
-    pub(crate) fn integers(&self, integers: &mut [f32]) {
-        let (min, codes) = (self.quantization.min, self.codes);
-        lanes::run(
-            #[inline(always)]
-            move || {
-                for (integer, &code) in integers.iter_mut().zip(codes) {
-                    *integer = (i32::from(code) + min) as f32;
-                }
-            },
-        );
-    }
-}
-
-/// Integers in 32-bit float as codes from `min` on.
-pub(crate) fn pack(integers: &[f32], min: i32, codes: &mut [u8]) {
-    lanes::run(
-        #[inline(always)]
-        move || {
-            for (code, &integer) in codes.iter_mut().zip(integers) {
-                *code = ((integer + ROUND).to_bits() as u8).wrapping_sub(min as u8);
-            }
-        },
-    );
 }
 
 /// Swaps the two last axes of `[matrices, rows, columns]`.
@@ -185,7 +162,7 @@ impl IntegerSum {
                     let [a, b] = [(i32::from(a) + mins[0]) as f32, (i32::from(b) + mins[1]) as f32];
                     // A clamp to integers may as well come before the rounding.
                     let sum = a.mul_add(ratio_a, b.mul_add(ratio_b, offset)).clamp(low, high);
-                    *code = ((sum + ROUND).to_bits() as u8).wrapping_sub(min as u8);
+                    *code = lanes::round_to_byte(sum).wrapping_sub(min as u8);
                 }
             },
         );
@@ -274,16 +251,12 @@ mod tests {
     }
 
     #[test]
-    fn codes_and_their_integers_are_one() {
-        check_all([quantization(0.5, 7, 0, 255), quantization(0.5, -9, -128, 127)], |&quantization| {
+    fn codes_come_back_from_what_they_stand_for() {
+        check_all([quantization(0.5, 7, 0, 255), quantization(1.0, 0, -128, 127)], |&quantization| {
             let codes: Vec<u8> = (0..=255).collect();
             let (mut numbers, mut again) = (vec![0.0; 256], vec![0; 256]);
-            Codes { codes: &codes, quantization }.integers(&mut numbers);
-            assert_eq!((numbers[0], numbers[255]), (quantization.min as f32, quantization.max as f32));
-            pack(&numbers, quantization.min, &mut again);
-            assert_eq!(again, codes);
             Codes { codes: &codes, quantization }.reals(&mut numbers);
-            assert_eq!(numbers[200], (200 + quantization.min - quantization.zero_point) as f32 * 0.5);
+            assert_eq!(numbers[200], (200 + quantization.min - quantization.zero_point) as f32 * quantization.scale);
             CodeOutput::new(quantization, None).codes(&numbers, &mut again);
             assert_eq!(again, codes);
         });

@@ -38,7 +38,7 @@
 //! ops/                          every operator that is no MAC layer; ops/integer/ those on integers
 //! plan.rs                       checks a graph and decides how long each value lives
 //! tables.rs                     operators on activations of 8 bits as tables
-//! coded.rs                      the same run on bytes, as far as a graph is one of 8-bit integers
+//! coded/                        the same run on bytes, as far as a graph is one of 8-bit integers
 //! arrangement.rs, float.rs      inputs as layers take them; layers in 32-bit float
 //! session.rs                    one network, run image by image or batch by batch
 //! moments.rs, lockstep.rs       all images through the network together, node by node

@@ -7,13 +7,12 @@ use network::{LayerId, MacLayer, Network, Op, Operand, Recurrent, RecurrentPart,
 
 use crate::arrangement::{arrange, restore};
 use crate::array::{Array, Buffers, Input};
-use crate::coded::{Coded, CodedPlan, Instruction};
-use crate::codes::{Codes, pack, transpose};
+use crate::coded::{Coded, CodedPlan, Instruction, MacOnCodes};
+use crate::codes::{Codes, transpose};
 use crate::error::{InferenceError, Problem};
 use crate::executor::{CodedInput, MacExecutor};
 use crate::ops::{self, Asked, Walk, integer_range, shaped};
 use crate::plan::{Plan, Step};
-use crate::tables;
 
 /// Who is shown each MAC layer of a run: the layer, its input as the executor gets it, and the executor's output.
 pub type Observe<'a> = &'a mut dyn FnMut(LayerId, &[f32], &[f32]);
@@ -229,99 +228,64 @@ impl Session {
         workspace: &mut Workspace,
         mac: &dyn MacExecutor,
     ) -> Result<(), InferenceError> {
-        if let Coded::Plain(step) = what {
-            return self.run_step(&self.plan.steps[*step], workspace, mac, &mut None);
+        match what {
+            Coded::Plain(step) => return self.run_step(&self.plan.steps[*step], workspace, mac, &mut None),
+            Coded::Mac(layer) => return self.run_mac_on_codes(layer, workspace, mac),
+            Coded::Quantize { x, made, output } => {
+                let numbers = &self.value(&workspace.values, *x).data;
+                let mut codes = blank(&mut workspace.code_buffers, numbers.len());
+                output.codes(numbers, &mut codes);
+                workspace.codes[*made] = Some(codes);
+            }
+            Coded::Expand { value, integers, shape } => {
+                let codes = Codes { codes: held(&workspace.codes, *value), quantization: *integers };
+                let mut numbers = blank(&mut workspace.buffers, codes.codes.len());
+                codes.reals(&mut numbers);
+                workspace.values[*value] = Some(Array::new(shape.clone(), numbers));
+            }
+            Coded::Elements { codes, made, map } => {
+                let inputs: Vec<&[u8]> = codes.iter().map(|&value| held(&workspace.codes, value)).collect();
+                let mut codes = blank(&mut workspace.code_buffers, inputs[0].len());
+                map.apply(&inputs, &mut codes);
+                workspace.codes[*made] = Some(codes);
+            }
         }
-        let Workspace { values, buffers, codes, code_buffers } = workspace;
-        let of = |value: usize| codes[value].as_deref().expect("codes are made before they are read and freed after");
-        let zeros = |buffers: &mut Buffers<u8>, len: usize| {
-            let mut bytes = buffers.take(len);
-            bytes.resize(len, 0);
-            bytes
-        };
-        let (value, made) = match what {
-            Coded::Plain(_) => unreachable!("returned above"),
-            Coded::Expand { value, quantization, shape } => {
-                let codes = Codes { codes: of(*value), quantization: *quantization };
-                let mut data = buffers.take(codes.codes.len());
-                data.resize(codes.codes.len(), 0.0);
-                codes.integers(&mut data);
-                values[*value] = Some(Array::new(shape.clone(), data));
-                return Ok(());
+        Ok(())
+    }
+
+    /// Runs one MAC layer from codes to codes.
+    fn run_mac_on_codes(
+        &self,
+        on_codes: &MacOnCodes,
+        workspace: &mut Workspace,
+        mac: &dyn MacExecutor,
+    ) -> Result<(), InferenceError> {
+        let MacOnCodes { step, id, x, from, made: value, output } = on_codes;
+        let (step, layer) = (&self.plan.steps[*step], &self.layers[id.0]);
+        let Workspace { buffers, codes, code_buffers, .. } = workspace;
+        let x = Codes { codes: held(codes, *x), quantization: *from };
+        let in_positions: usize = layer.geometry.spec().in_size.iter().product();
+        let arranged = turned(layer, [in_positions, layer.in_channels()], x.codes, code_buffers);
+        let coded = CodedInput { codes: arranged.as_deref().unwrap_or(x.codes), quantization: from, finish: output };
+        let mut made = blank(code_buffers, step.specs[0].shape.iter().product());
+        let is_done = mac
+            .run_codes(*id, layer, coded, &mut made)
+            .map_err(|source| InferenceError::Executor { layer: layer.name.clone(), source })?;
+        if is_done {
+            let restored = turned(layer, [layer.out_channels(), layer.out_positions()], &made, code_buffers);
+            if let Some(restored) = restored {
+                code_buffers.give(std::mem::replace(&mut made, restored));
             }
-            Coded::Pack { value, min } => {
-                let integers = &self.value(values, *value).data;
-                let mut made = zeros(code_buffers, integers.len());
-                pack(integers, *min, &mut made);
-                (value, made)
-            }
-            Coded::Quantize { x, made: value, output } => {
-                let numbers = &self.value(values, *x).data;
-                let mut made = zeros(code_buffers, numbers.len());
-                output.codes(numbers, &mut made);
-                (value, made)
-            }
-            Coded::Mac { step, id, x, from, made: value, output } => {
-                let (step, layer) = (&self.plan.steps[*step], &self.layers[id.0]);
-                let codes = Codes { codes: of(*x), quantization: *from };
-                let executor = |source| InferenceError::Executor { layer: layer.name.clone(), source };
-                let mut made = zeros(code_buffers, step.specs[0].shape.iter().product());
-                let spec = layer.geometry.spec();
-                let [from_len, to_len] = [spec.in_size[0] * spec.in_size[1], layer.out_positions()];
-                // Positions come first in the node, and channels in the layer.
-                let is_turned = layer.operand == Operand::ChannelsLast;
-                let turned = (is_turned && from_len > 1 && spec.in_channels > 1).then(|| {
-                    let mut turned = zeros(code_buffers, codes.codes.len());
-                    transpose(codes.codes, [from_len, spec.in_channels], &mut turned);
-                    turned
-                });
-                let input = turned.as_deref().unwrap_or(codes.codes);
-                let coded = CodedInput { codes: input, quantization: from, finish: output };
-                let is_done = mac.run_codes(*id, layer, coded, &mut made).map_err(executor)?;
-                if is_done && is_turned && to_len > 1 && spec.filters > 1 {
-                    let mut turned = zeros(code_buffers, made.len());
-                    transpose(&made, [spec.filters, to_len], &mut turned);
-                    code_buffers.give(std::mem::replace(&mut made, turned));
-                }
-                if let Some(turned) = turned {
-                    code_buffers.give(turned);
-                }
-                if !is_done {
-                    // It takes numbers alone.
-                    let mut numbers = buffers.take(codes.codes.len());
-                    numbers.resize(codes.codes.len(), 0.0);
-                    codes.reals(&mut numbers);
-                    let numbers = Array::new(vec![numbers.len()], numbers);
-                    let array = self.layer_output(step, *id, &numbers, (buffers, mac, &mut None))?;
-                    output.codes(&array.data, &mut made);
-                    [numbers, array].into_iter().for_each(|array| buffers.give(array.data));
-                }
-                (value, made)
-            }
-            Coded::Add { terms, made: value, output } => {
-                let terms = terms.map(|(value, quantization)| Codes { codes: of(value), quantization });
-                let mut made = zeros(code_buffers, terms[0].codes.len());
-                output.codes_of_sums(terms, &mut made);
-                (value, made)
-            }
-            Coded::IntegerAdd { terms, made: value, sum } => {
-                let terms = terms.map(of);
-                let mut made = zeros(code_buffers, terms[0].len());
-                sum.codes(terms, &mut made);
-                (value, made)
-            }
-            Coded::Each { x, made: value, table } => {
-                let mut made = zeros(code_buffers, of(*x).len());
-                tables::of_each(table, of(*x), &mut made);
-                (value, made)
-            }
-            Coded::Pairs { terms, made: value, table } => {
-                let terms = terms.map(of);
-                let mut made = zeros(code_buffers, terms[0].len());
-                tables::of_pairs(table, terms, &mut made);
-                (value, made)
-            }
-        };
+        } else {
+            // It takes numbers alone.
+            let mut numbers = blank(buffers, x.codes.len());
+            x.reals(&mut numbers);
+            let numbers = Array::new(vec![numbers.len()], numbers);
+            let array = self.layer_output(step, *id, &numbers, (buffers, mac, &mut None))?;
+            output.codes(&array.data, &mut made);
+            [numbers, array].into_iter().for_each(|array| buffers.give(array.data));
+        }
+        arranged.into_iter().for_each(|codes| code_buffers.give(codes));
         codes[*value] = Some(made);
         Ok(())
     }
@@ -421,6 +385,34 @@ impl Session {
             .or(values[value].as_ref())
             .expect("the plan checks that a value is made before it is read and freed after")
     }
+}
+
+/// Codes that are alive.
+fn held(codes: &[Option<Vec<u8>>], value: usize) -> &[u8] {
+    codes[value].as_deref().expect("codes are made before they are read and freed after")
+}
+
+/// A buffer of zeros.
+fn blank<T: Clone + Default>(buffers: &mut Buffers<T>, len: usize) -> Vec<T> {
+    let mut buffer = buffers.take(len);
+    buffer.resize(len, T::default());
+    buffer
+}
+
+/// The matrices of a layer whose channels come last in its node, with rows and columns swapped; none where that changes
+/// nothing.
+fn turned(
+    layer: &MacLayer,
+    [rows, columns]: [usize; 2],
+    codes: &[u8],
+    code_buffers: &mut Buffers<u8>,
+) -> Option<Vec<u8>> {
+    if layer.operand != Operand::ChannelsLast || rows == 1 || columns == 1 {
+        return None;
+    }
+    let mut made = blank(code_buffers, codes.len());
+    transpose(codes, [rows, columns], &mut made);
+    Some(made)
 }
 
 /// A recurrent operator whose states this node makes.

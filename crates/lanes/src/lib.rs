@@ -13,6 +13,8 @@
 //! assert_eq!(scaled, [0.5, 1.0, 1.5]);
 //! ```
 //!
+//! [`round`] and [`round_to_byte`] round without a call, so that a loop with them has vectors everywhere.
+//!
 //! What a loop computes is the same in all generations: the compiler reorders no sum of floats and fuses no product with a
 //! sum unless the code says `mul_add`.
 
@@ -41,4 +43,29 @@ impl<F: FnMut()> NullaryFnOnce for Work<F> {
     fn call(mut self) {
         (self.0)();
     }
+}
+
+/// Adding 1.5·2^23 leaves no bit for a fraction, and rounds as the processor does; the last bits of the sum are those of the
+/// integer.
+const WHOLE: f32 = 12_582_912.0;
+
+/// The nearest integer, ties to even, of a number below 2^22 in magnitude. Unlike `round_ties_even` it is no call on
+/// processors without an instruction for it.
+///
+/// ```
+/// assert_eq!([0.5, 1.5, -2.5, 7.25].map(lanes::round), [0.0, 2.0, -2.0, 7.0]);
+/// ```
+#[inline(always)]
+pub fn round(x: f32) -> f32 {
+    (x + WHOLE) - WHOLE
+}
+
+/// The last eight bits of the nearest integer, as [`round`] has it.
+///
+/// ```
+/// assert_eq!([0.5, 255.0, -1.25, 256.0].map(lanes::round_to_byte), [0, 255, 255, 0]);
+/// ```
+#[inline(always)]
+pub fn round_to_byte(x: f32) -> u8 {
+    (x + WHOLE).to_bits() as u8
 }

@@ -10,7 +10,7 @@ use network::{ActivationQuantization, Bias, Geometry, GeometrySpec, LayerId, Mac
 use rayon::prelude::*;
 
 use crate::error::RunnerError;
-use crate::finish::{Rounding, Scaling, quantize_activations, quantize_to_codes, zero_point};
+use crate::finish::{Rounding, Scaling, quantize_activations};
 use crate::hardware::{Hardware, refused};
 use crate::prepare::{self, PreparedWeights, Quantization};
 
@@ -43,6 +43,8 @@ struct HeldLayer {
     stepwise: Option<Box<dyn PreparedLayer>>,
     /// How the input is rounded to integers; none for an engine that takes real numbers.
     input: Option<ActivationQuantization>,
+    /// The same as codes of 8 bits; none where it has more, or where padding has no code.
+    input_codes: Option<CodeOutput>,
     /// Size of one unit of the engine's sums, for each output channel.
     scales: Vec<f64>,
     /// What is added to the scaled sums of each output channel.
@@ -56,6 +58,7 @@ struct IntegerOutput {
     rule: Requantization,
     /// What is added to each output channel's sum.
     bias: Vec<i64>,
+    largest_bias: i64,
 }
 
 impl EngineExecutor {
@@ -121,36 +124,39 @@ impl HeldLayer {
             })?),
             Some(_) | None => None,
         };
-        Ok(Self { prepared, stepwise, input, scales, bias, requantization })
+        let input_codes = input.filter(|quantization| quantization.bits() <= 8);
+        let input_codes = input_codes.map(|quantization| CodeOutput::new(quantization, None));
+        let input_codes = input_codes.filter(|codes| (0..=255).contains(&codes.zero_point));
+        Ok(Self { prepared, stepwise, input, input_codes, scales, bias, requantization })
     }
 
     /// The layer on codes of 8 bits, where its input has such and the engine sums them in 32 bits.
     fn on_codes(&self, layer: &MacLayer) -> Option<CodeSums<'_>> {
-        let quantization = self.input.filter(|quantization| quantization.bits() <= 8)?;
-        let zero_point = zero_point(quantization);
-        if layer.scatter().is_some() || !(0..=255).contains(&zero_point) {
-            return None;
-        }
-        let sums = self.prepared.codes(zero_point)?;
+        let input = self.input_codes.filter(|_| layer.scatter().is_none())?;
+        let sums = self.prepared.codes(input.zero_point)?;
         // Sums with a bias added have 32 bits, too.
-        let bias = self.requantization.as_ref().map_or(0, IntegerOutput::largest_bias);
+        let bias = self.requantization.as_ref().map_or(0, |integer| integer.largest_bias);
         (sums.bound().checked_add(bias)? <= i64::from(i32::MAX)).then_some(sums)
     }
 
     /// What the sums of one filter stand for.
-    fn reals(&self, sums: &Sums<'_>, unit: i32, reals: &mut Vec<f32>) {
+    fn reals<'a>(&self, sums: &Sums<'_>, unit: i32, reals: &'a mut Vec<f32>) -> &'a [f32] {
+        reals.resize(sums.sums.len(), 0.0);
         match &self.requantization {
             Some(integer) => integer.rounding(sums).reals(sums.sums, reals),
             None => self.scaling(sums, unit).reals(sums.sums, reals),
         }
+        reals
     }
 
     /// The codes of what the sums of one filter stand for.
-    fn codes(&self, sums: &Sums<'_>, unit: i32, finish: &CodeOutput, codes: &mut Vec<u8>) {
+    fn codes<'a>(&self, sums: &Sums<'_>, unit: i32, finish: CodeOutput, codes: &'a mut Vec<u8>) -> &'a [u8] {
+        codes.resize(sums.sums.len(), 0);
         match &self.requantization {
             Some(integer) => integer.rounding(sums).codes(sums.sums, finish, codes),
             None => self.scaling(sums, unit).codes(sums.sums, finish, codes),
         }
+        codes
     }
 
     fn scaling(&self, sums: &Sums<'_>, unit: i32) -> Scaling {
@@ -167,15 +173,14 @@ impl HeldLayer {
         room: &mut Room,
         conversions: &mut Conversions,
     ) -> Result<(), ExecutorError> {
-        if let (Some(sums), Some(quantization)) = (self.on_codes(layer), self.input) {
+        if let (Some(sums), Some(coding)) = (self.on_codes(layer), self.input_codes) {
             let Room { codes, sums: sum_room, finished: Finished { reals, .. } } = room;
-            quantize_to_codes(input, quantization, codes);
+            codes.resize(input.len(), 0);
+            coding.codes(input, codes);
             let start = output.len();
             output.resize(start + layer.geometry.output_len(), 0.0);
-            let output = &mut output[start..];
             sums.sum(codes, sum_room, |handed| {
-                self.reals(&handed, sums.unit(), reals);
-                handed.runs().for_each(|(run, index)| output[index..index + run.len()].copy_from_slice(&reals[run]));
+                copy_runs(&handed, self.reals(&handed, sums.unit(), reals), &mut output[start..]);
             })?;
             return Ok(());
         }
@@ -234,12 +239,8 @@ impl IntegerOutput {
             Some(Bias::Integer { values, .. }) => values.clone(),
             Some(Bias::Float(_)) => return None,
         };
-        (weights.codes.grid() == Grid::MidTread).then(|| Self { rule: rule.clone(), bias })
-    }
-
-    /// The largest bias in magnitude.
-    fn largest_bias(&self) -> i64 {
-        self.bias.iter().map(|bias| bias.saturating_abs()).max().unwrap_or(0)
+        let largest_bias = bias.iter().map(|bias| bias.saturating_abs()).max().unwrap_or(0);
+        (weights.codes.grid() == Grid::MidTread).then(|| Self { rule: rule.clone(), bias, largest_bias })
     }
 
     /// The rounding of one filter's sums. Weights lie on the grid that has 0, where every sum is in whole steps.
@@ -309,8 +310,7 @@ impl MacExecutor for EngineExecutor {
         let (input_len, output_len) = (layer.geometry.input_len(), layer.geometry.output_len());
         for (image, output) in input.chunks_exact(input_len).zip(output.chunks_exact_mut(output_len)) {
             sums.sum(image, sum_room, |handed| {
-                held.codes(&handed, sums.unit(), finish, codes);
-                handed.runs().for_each(|(run, index)| output[index..index + run.len()].copy_from_slice(&codes[run]));
+                copy_runs(&handed, held.codes(&handed, sums.unit(), *finish, codes), output);
             })?;
         }
         self.rooms().push(room);
@@ -369,6 +369,11 @@ impl MacExecutor for CountingExecutor<'_> {
     fn run_vectors(&self, id: LayerId, layer: &MacLayer, vectors: &[f32]) -> Result<Vec<f32>, ExecutorError> {
         self.executor.run_vectors(id, layer, vectors)
     }
+}
+
+/// Puts what was made of sums where the output has it.
+fn copy_runs<T: Copy>(handed: &Sums<'_>, made: &[T], output: &mut [T]) {
+    handed.runs().for_each(|(run, index)| output[index..index + run.len()].copy_from_slice(&made[run]));
 }
 
 /// The geometry of a layer of 1 × 1 whose input is one vector.

@@ -62,12 +62,10 @@ pub(crate) fn dequantize(
 }
 
 /// Rounds to the nearest integer, ties to even, what is beyond ±2^17 to that. The result is then saturated to at most 16
-/// bits after adding a zero point of at most 16 bits, so the bound is never seen. Adding and subtracting 1.5·2^23 rounds
-/// as the processor does, which is to even, and unlike `round_ties_even` is no call on processors without SSE4.1.
+/// bits after adding a zero point of at most 16 bits, so the bound is never seen.
 fn round_half_even(x: f32) -> f32 {
     const BOUND: f32 = 131_072.0;
-    const MAGIC: f32 = 12_582_912.0;
-    (x.clamp(-BOUND, BOUND) + MAGIC) - MAGIC
+    lanes::round(x.clamp(-BOUND, BOUND))
 }
 
 /// Calls `apply(row, scale, zero point)` for every stretch of elements with one scale.
