@@ -392,6 +392,7 @@ impl CodeSums<'_> {
                     take,
                 );
             }
+            // 32 bits hold every sum, so that no input is `Wide`.
             Path::Narrow | Path::Wide => {
                 let (packed, machine) = (conv.packed_words(), portable::machine::<i32, i32>());
                 packed.sweep_strips(&machine, schedule, input, |[x]| i32::from(x), &mut room.numbers, take);
@@ -420,6 +421,7 @@ impl CodeSums<'_> {
             inputs[strip.place].extend_from_slice(strip.sums);
         };
         ones.sweep_bytes(&machine, schedule, input, words, keep);
+        // Of a filter either no code is 0, or all are.
         let is_zero = |filter: usize| conv.codes[filter * conv.geometry.rows()] == 0;
         halves.sweep_bytes(&machine, schedule, input, words, |strip| {
             if is_zero(strip.filter) {

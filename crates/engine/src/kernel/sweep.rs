@@ -134,6 +134,30 @@ struct Block<W> {
     taps: Option<Vec<usize>>,
 }
 
+impl<W> Block<W> {
+    /// Packs filters, columns of a group whose first filter is `first`. If it `skips`, words that are 0 in all of them are
+    /// left out.
+    fn new<T: Copy + Default + PartialEq, const N: usize>(
+        lowering: &Lowering,
+        words: &Words<'_, T>,
+        first: usize,
+        columns: &[usize],
+        skips: bool,
+        word: impl Fn([T; N]) -> W,
+    ) -> Self {
+        let taps = lowering.taps();
+        let filters = || columns.iter().map(|column| first + column);
+        let is_zero = |row: usize| filters().all(|filter| words.word(filter, row) == [T::default(); N]);
+        let live: Vec<usize> = (0..taps.len()).filter(|&row| !(skips && is_zero(row))).collect();
+        let of_row = |&row: &usize| filters().map(move |filter| (filter, row));
+        Self {
+            columns: columns.to_vec(),
+            weights: live.iter().flat_map(of_row).map(|(filter, row)| word(words.word(filter, row))).collect(),
+            taps: (live.len() < taps.len()).then(|| live.iter().map(|&row| taps[row]).collect()),
+        }
+    }
+}
+
 /// Which weights are multiplied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Zeros {
@@ -141,6 +165,35 @@ pub(super) enum Zeros {
     Multiplied,
     /// None of filters that are 0 as a whole, and none of words that are 0 in all filters of a block.
     Skipped,
+}
+
+/// Weights `[filters, channels, taps]`, word by word.
+struct Words<'a, T> {
+    weights: &'a [T],
+    shape: WeightShape,
+    /// Channels of a group.
+    channels: usize,
+}
+
+impl<T: Copy + Default + PartialEq> Words<'_, T> {
+    fn filter(&self, filter: usize) -> &[T] {
+        let len = self.channels * self.shape.taps;
+        &self.weights[filter * len..][..len]
+    }
+
+    /// The weights of `N` neighbouring channels at one tap; 0 beyond the last channel.
+    fn word<const N: usize>(&self, filter: usize, row: usize) -> [T; N] {
+        let (first, tap) = (row / self.shape.taps * N, row % self.shape.taps);
+        let weights = self.filter(filter);
+        array::from_fn(|i| {
+            let channel = first + i;
+            if channel < self.channels { weights[channel * self.shape.taps + tap] } else { T::default() }
+        })
+    }
+
+    fn is_zero(&self, filter: usize) -> bool {
+        self.filter(filter).iter().all(|&weight| weight == T::default())
+    }
 }
 
 impl<W: Copy> Packed<W> {
@@ -157,37 +210,15 @@ impl<W: Copy> Packed<W> {
         let columns = shape.filters / shape.groups;
         let (channels, per_word) = lowering.channels();
         assert_eq!(per_word, N, "the lowering is made for these words");
-        let weight = |filter: usize, channel: usize, tap: usize| match channel < channels {
-            true => weights[(filter * channels + channel) * shape.taps + tap],
-            false => T::default(),
-        };
-        let of_word = |filter: usize, row: usize| -> [T; N] {
-            let (channel, tap) = (row / shape.taps * N, row % shape.taps);
-            array::from_fn(|i| weight(filter, channel + i, tap))
-        };
-        let rows = lowering.taps().len();
-        let pack = |group: usize, columns_of_block: &[usize]| {
-            let filters = || columns_of_block.iter().map(|column| group * columns + column);
-            let is_live = |&row: &usize| {
-                zeros == Zeros::Multiplied || filters().any(|filter| of_word(filter, row) != [T::default(); N])
-            };
-            let live: Vec<usize> = (0..rows).filter(is_live).collect();
-            let weights = live.iter().flat_map(|&row| filters().map(move |filter| (filter, row)));
-            Block {
-                columns: columns_of_block.to_vec(),
-                weights: weights.map(|(filter, row)| word(of_word(filter, row))).collect(),
-                taps: (live.len() < rows).then(|| live.iter().map(|&row| lowering.taps()[row]).collect()),
-            }
-        };
-        let blocks = (0..shape.groups).map(|group| {
-            let is_live = |column: &usize| {
-                let filter = &weights[(group * columns + column) * channels * shape.taps..][..channels * shape.taps];
-                zeros == Zeros::Multiplied || filter.iter().any(|&weight| weight != T::default())
-            };
+        let words = Words { weights, shape, channels };
+        let skips = zeros == Zeros::Skipped;
+        let blocks_of = |group: usize| -> Vec<Block<W>> {
+            let is_live = |column: &usize| !(skips && words.is_zero(group * columns + column));
             let (live, dead): (Vec<usize>, Vec<usize>) = (0..columns).partition(is_live);
-            live.chunks(block).chain(dead.chunks(block)).map(|columns| pack(group, columns)).collect()
-        });
-        let blocks = blocks.collect();
+            let in_blocks = live.chunks(block).chain(dead.chunks(block));
+            in_blocks.map(|of_block| Block::new(&lowering, &words, group * columns, of_block, skips, &word)).collect()
+        };
+        let blocks = (0..shape.groups).map(blocks_of).collect();
         Self { lowering, block, columns, groups: shape.groups, blocks }
     }
 
