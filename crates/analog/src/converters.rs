@@ -5,10 +5,6 @@ use std::borrow::Cow;
 use crate::departures::{Adc, Dac, Resolution};
 use crate::physical::Physical;
 
-/// Adding and taking away 1.5·2^23 rounds an f32 below 2^22 to an integer, ties to even. Unlike a call of `rint`, this
-/// becomes vector instructions on every machine.
-const ROUND: f32 = 12_582_912.0;
-
 /// The input of a layer as it drives the rows, `[repeats, in_channels, height, width]`.
 pub(crate) enum Drive<'a> {
     /// Real numbers, as they are.
@@ -31,7 +27,16 @@ impl<'a> Drive<'a> {
         let top = dac.largest() as f32;
         // An input of zeros has any scale.
         let step = if full_scale > 0.0 { full_scale / top } else { 1.0 };
-        let codes = input.iter().map(|&x| (((x / step).clamp(-top, top) + ROUND) - ROUND) as i32).collect();
+        let mut codes = vec![0; input.len()];
+        let to = codes.as_mut_slice();
+        lanes::run(
+            #[inline(always)]
+            move || {
+                for (code, &x) in to.iter_mut().zip(input) {
+                    *code = lanes::round_to_integer((x / step).clamp(-top, top));
+                }
+            },
+        );
         Drive::Integer { dac, codes, step }
     }
 
@@ -59,7 +64,7 @@ impl<'a> Drive<'a> {
     pub(crate) fn weight(&self, step: u32) -> f32 {
         match self {
             Drive::Real(_) => 1.0,
-            Drive::Integer { dac, step: unit, .. } => (1u32 << (step * dac.bits_per_step)) as f32 * unit,
+            Drive::Integer { dac, step: unit, .. } => power_of_step(*dac, step) * unit,
         }
     }
 
@@ -70,6 +75,11 @@ impl<'a> Drive<'a> {
             Drive::Integer { dac, .. } => dac.largest_digit() as f32,
         }
     }
+}
+
+/// What 1 in a step stands for, in steps of the DAC.
+pub(crate) fn power_of_step(dac: Dac, step: u32) -> f32 {
+    (1u32 << (step * dac.bits_per_step)) as f32
 }
 
 fn largest(input: &[f32]) -> f32 {
@@ -140,7 +150,18 @@ impl Converter {
 
     #[inline(always)]
     pub(crate) fn convert(self, partial_sum: f32) -> f32 {
-        (((partial_sum * self.inverse).clamp(self.low, self.high) + ROUND) - ROUND) * self.step
+        lanes::round((partial_sum * self.inverse).clamp(self.low, self.high)) * self.step
+    }
+
+    /// Whether all partial sums of up to this magnitude, of either sign, lie in the range.
+    pub(crate) fn takes(self, largest: f32) -> bool {
+        self.low == -self.high && largest * self.inverse < self.high + 0.5
+    }
+
+    /// As [`Converter::convert`], of a partial sum that it [`takes`](Converter::takes): it rounds to a level of the range.
+    #[inline(always)]
+    pub(crate) fn convert_within(self, partial_sum: f32) -> f32 {
+        lanes::round(partial_sum * self.inverse) * self.step
     }
 }
 

@@ -334,6 +334,11 @@ impl Noise {
         Ok(())
     }
 
+    /// Whether cells drive anything but their weights, the same in all reads.
+    pub(crate) fn moves_amplitudes(&self) -> bool {
+        self.programming > 0.0 || self.ir_drop_rows > 0.0 || self.ir_drop_columns > 0.0
+    }
+
     /// Whether two seeds give different hardware.
     pub(crate) fn is_random(&self) -> bool {
         self.programming > 0.0 || self.read > 0.0

@@ -8,6 +8,7 @@ use crate::converters::{Drive, Rounding, add_scaled, scale};
 use crate::departures::Dac;
 use crate::gaussian::Gaussian;
 use crate::input::real_input;
+use crate::integers::IntegerColumns;
 use crate::physical::{Physical, Source, join, random};
 use crate::spec::ArraySpec;
 
@@ -17,6 +18,19 @@ pub(crate) struct HeldLayer {
     geometry: Geometry,
     columns_per_filter: usize,
     dac: Option<Dac>,
+    columns: Columns,
+}
+
+/// What makes the sums of columns.
+enum Columns {
+    Real(Box<RealColumns>),
+    Integer(Box<IntegerColumns>),
+}
+
+/// Columns of any cells, driven by any numbers.
+struct RealColumns {
+    geometry: Geometry,
+    columns_per_filter: usize,
     sums: RealConv,
     rounding: Option<Rounding>,
     reads: Option<ReadNoise>,
@@ -38,19 +52,51 @@ impl HeldLayer {
     pub(crate) fn new(spec: &ArraySpec, layer: &Layer<'_>) -> Result<Self, EngineError> {
         let departures = &spec.departures;
         let physical = Physical::new(spec, layer)?;
-        let amplitudes = physical.amplitudes(&departures.noise, layer.name());
-        let sums = RealConv::new(layer.name(), &physical.geometry, &amplitudes, spec.rows)?;
-        let sigma = physical.read_sigma(&departures.noise);
-        let reads = if sigma > 0.0 { Some(ReadNoise::new(spec, layer, sigma)?) } else { None };
+        let (noise, name) = (&departures.noise, layer.name());
+        let rounding = Rounding::new(departures.adc, &physical);
+        let sigma = physical.read_sigma(noise);
+        let integers = match sigma > 0.0 {
+            true => None,
+            false => IntegerColumns::new(name, &physical, rounding.as_ref(), (departures.dac, noise))?,
+        };
+        let columns = match integers {
+            Some(integers) => Columns::Integer(Box::new(integers)),
+            None => Columns::Real(Box::new(RealColumns {
+                geometry: *layer.geometry(),
+                columns_per_filter: physical.per_filter,
+                sums: RealConv::new(name, &physical.geometry, &physical.amplitudes(noise, name), spec.rows)?,
+                rounding,
+                reads: if sigma > 0.0 { Some(ReadNoise::new(spec, layer, sigma)?) } else { None },
+            })),
+        };
         Ok(Self {
-            name: layer.name().to_string(),
+            name: name.to_string(),
             geometry: *layer.geometry(),
             columns_per_filter: physical.per_filter,
             dac: departures.dac,
-            sums,
-            rounding: Rounding::new(departures.adc, &physical),
-            reads,
+            columns,
         })
+    }
+}
+
+impl RealColumns {
+    /// Sums of all columns over tiles and steps, as [`IntegerColumns::forward`] has them.
+    fn forward(
+        &self,
+        drive: &Drive<'_>,
+        input: &[f32],
+        conversions: &mut Conversions,
+    ) -> Result<Vec<f32>, EngineError> {
+        let noise = self.reads.as_ref().map(|reads| reads.sequence.of_numbers(input));
+        let mut sums = self.columns(drive, 0, noise, conversions)?;
+        if let Drive::Integer { .. } = drive {
+            scale(&mut sums, drive.weight(0));
+            for step in 1..drive.steps() {
+                let columns = self.columns(drive, step, noise, conversions)?;
+                add_scaled(&mut sums, &columns, drive.weight(step));
+            }
+        }
+        Ok(sums)
     }
 
     /// Sums of all columns over the tiles, `[repeats, columns, out_height, out_width]`, in one step of the input.
@@ -142,15 +188,13 @@ impl PreparedLayer for HeldLayer {
     fn forward_counting(&self, input: Activations<'_>, conversions: &mut Conversions) -> Result<Outputs, EngineError> {
         let input = real_input(&self.name, &self.geometry, input)?;
         let drive = Drive::new(self.dac, input);
-        let noise = self.reads.as_ref().map(|reads| reads.sequence.of_numbers(input));
-        let mut sums = self.columns(&drive, 0, noise, conversions)?;
-        if self.dac.is_some() {
-            scale(&mut sums, drive.weight(0));
-            for step in 1..drive.steps() {
-                let columns = self.columns(&drive, step, noise, conversions)?;
-                add_scaled(&mut sums, &columns, drive.weight(step));
+        let sums = match (&self.columns, &drive) {
+            (Columns::Integer(columns), Drive::Integer { codes, step, .. }) => {
+                columns.forward(codes, *step, conversions)?
             }
-        }
+            (Columns::Real(columns), drive) => columns.forward(drive, input, conversions)?,
+            (Columns::Integer(_), Drive::Real(_)) => unreachable!("columns of integers have a DAC"),
+        };
         Ok(Outputs::Real(join(sums, self.columns_per_filter, self.geometry.positions_per_repeat())))
     }
 }

@@ -71,6 +71,7 @@
 //! traffic.rs      what moves between arrays and memory
 //! account.rs      from counts to a run
 //! cost.rs         the counts of a layer, with repetition factored out
+//! integers.rs     sums of columns where all that is added are integers
 //! held.rs         the outputs of a layer, for speed
 //! stepped.rs      the arrays cycle by cycle
 //! array.rs        the arrays as a MAC engine
@@ -91,6 +92,7 @@ mod gaussian;
 mod held;
 pub mod idle;
 mod input;
+mod integers;
 mod law;
 mod physical;
 mod pipeline;

@@ -1,7 +1,7 @@
 //! Convolution kernels that engines share, and that give the same result on every machine.
 //!
-//! [`IntegerConv`] sums integers exactly. [`RealConv`] sums 32-bit floats in the order of an analog array. Both work in
-//! the same way. The input of a group is laid out as a plane in which the inputs of all output positions of a weight
+//! [`IntegerConv`] sums integers exactly, and [`BitConv`] bits of them. [`RealConv`] sums 32-bit floats in the order of an
+//! analog array. All work in the same way. The input of a group is laid out as a plane in which the inputs of all output positions of a weight
 //! lie side by side, at a fixed distance, the tap of the weight, from where the plane begins. No matrix of copied
 //! patches is built, whatever the stride and the dilation. Neighbouring positions fill the lanes of a vector and are
 //! multiplied with the same weight, and what was loaded serves a whole block of filters.
@@ -14,6 +14,7 @@
 //! Which instructions run depends on the processor and on proven bounds of the numbers, so no sum ever saturates or
 //! wraps.
 
+mod bits;
 mod integer;
 mod lowering;
 mod portable;
@@ -22,5 +23,6 @@ mod sweep;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub use integer::{CodeRoom, CodeSums, IntegerConv, MAX_ACTIVATION, Sums};
+pub use bits::{BitConv, BitRoom};
+pub use integer::{CodeRoom, CodeSums, IntegerConv, MAX_ACTIVATION, ShortSums, Sums};
 pub use real::RealConv;

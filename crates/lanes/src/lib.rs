@@ -13,7 +13,7 @@
 //! assert_eq!(scaled, [0.5, 1.0, 1.5]);
 //! ```
 //!
-//! [`round`] and [`round_to_byte`] round without a call, so that a loop with them has vectors everywhere.
+//! [`round`], [`round_to_integer`] and [`round_to_byte`] round without a call, so that a loop with them has vectors everywhere.
 //!
 //! What a loop computes is the same in all generations: the compiler reorders no sum of floats and fuses no product with a
 //! sum unless the code says `mul_add`.
@@ -27,7 +27,8 @@ use pulp::{Arch, NullaryFnOnce};
 static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
 
 /// Runs a loop in the best instructions that the processor has. The closure, and what it calls, must be
-/// `#[inline(always)]`, or it is compiled for the oldest processor after all.
+/// `#[inline(always)]`, or it is compiled for the oldest processor after all. What the closure takes along it should own
+/// (`move`): a number behind a reference is read again in every turn, and the loop has no vectors.
 #[inline(always)]
 pub fn run(work: impl FnMut()) {
     ARCH.dispatch(Work(work));
@@ -58,6 +59,16 @@ const WHOLE: f32 = 12_582_912.0;
 #[inline(always)]
 pub fn round(x: f32) -> f32 {
     (x + WHOLE) - WHOLE
+}
+
+/// As [`round`], as an integer.
+///
+/// ```
+/// assert_eq!([0.5, 1.5, -2.5, 7.25].map(lanes::round_to_integer), [0, 2, -2, 7]);
+/// ```
+#[inline(always)]
+pub fn round_to_integer(x: f32) -> i32 {
+    (x + WHOLE).to_bits().wrapping_sub(WHOLE.to_bits()) as i32
 }
 
 /// The last eight bits of the nearest integer, as [`round`] has it.

@@ -1,13 +1,14 @@
 //! Exact integer convolution.
 
-use std::sync::OnceLock;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use esn::WeightShape;
 use network::Geometry;
 
 use super::lowering::Lowering;
 use super::portable;
-use super::sweep::{Handed, HandedStrip, Input, Machine, Packed, Room, Runs, Schedule, Zeros};
+use super::sweep::{Handed, HandedStrip, Input, Machine, Packed, Room, Runs, Schedule, Weights, Zeros};
 #[cfg(target_arch = "x86_64")]
 use super::x86;
 use crate::error::EngineError;
@@ -27,9 +28,11 @@ const MIN_SPILL: usize = 16;
 pub struct IntegerConv {
     name: String,
     geometry: Geometry,
-    /// The codes divided by `scale`, which is 2 where all are even.
-    codes: Vec<i32>,
-    scale: i64,
+    codes: Arc<[i32]>,
+    /// The rows of a group's lowered matrix that are summed.
+    rows: Range<usize>,
+    /// 1 where all codes are even, and 0 elsewhere. Codes are divided by 2 so often; what follows is of the quotients.
+    halvings: u32,
     largest: i64,
     filter_sums: Vec<i64>,
     // The first input that needs a form of the weights makes it. Which form an input needs depends on its range.
@@ -85,37 +88,68 @@ impl IntegerConv {
     ///
     /// [`EngineError::Unsupported`] if its padded input does not fit the address space, or a sum might not fit 64 bits.
     pub fn new(layer: &Layer<'_>) -> Result<Self, EngineError> {
-        let geometry = *layer.geometry();
-        let unsupported =
-            |problem: &str| EngineError::Unsupported { layer: layer.name().to_string(), problem: problem.to_string() };
-        if Lowering::new(&geometry, 1).is_none() {
+        let geometry = layer.geometry();
+        Self::of_rows(layer.name(), geometry, layer.weights().codes().into(), 0..geometry.rows())
+    }
+
+    /// Takes in some rows of the lowered matrix of each group, as a tile of an analog array has them; the sums are those of
+    /// these rows alone. `codes` are those of all rows, `[filters, in_channels / groups, kernel_h, kernel_w]`, of at most
+    /// 17 bits.
+    ///
+    /// # Errors
+    ///
+    /// As [`IntegerConv::new`], and [`EngineError::Shape`] if there are more or fewer codes than the geometry has weights.
+    ///
+    /// # Panics
+    ///
+    /// If there are no such rows.
+    pub fn of_rows(
+        name: &str,
+        geometry: &Geometry,
+        codes: Arc<[i32]>,
+        rows: Range<usize>,
+    ) -> Result<Self, EngineError> {
+        assert!(rows.start <= rows.end && rows.end <= geometry.rows(), "rows of the layer");
+        let layer = || name.to_string();
+        let expected = geometry.spec().filters * geometry.rows();
+        if codes.len() != expected {
+            return Err(EngineError::Shape { layer: layer(), what: "weights", expected, found: codes.len() });
+        }
+        let unsupported = |problem: &str| EngineError::Unsupported { layer: layer(), problem: problem.to_string() };
+        if Lowering::new(geometry, 1).is_none() {
             return Err(unsupported("its padded input does not fit the address space"));
         }
         // |code| and |activation| are at most 2^17 and 2^16.
         if geometry.rows() > 1 << 29 {
             return Err(unsupported("a filter of more than 2^29 weights may sum to more than 64 bits"));
         }
-        let codes = layer.weights().codes();
-        let scale = if codes.iter().all(|code| code % 2 == 0) { 2 } else { 1 };
-        let codes: Vec<i32> = codes.iter().map(|code| code / scale).collect();
-        let largest = codes.iter().map(|code| i64::from(code.unsigned_abs())).max().unwrap_or(0);
-        let filter_sum = |filter: &[i32]| filter.iter().map(|&code| i64::from(code)).sum();
-        let filter_sums = codes.chunks_exact(geometry.rows()).map(filter_sum).collect();
-        let odd_or_zero =
-            |filter: &[i32]| filter.iter().all(|code| code % 2 != 0) || filter.iter().all(|&code| code == 0);
-        let odd_by_filter = codes.chunks_exact(geometry.rows()).all(odd_or_zero);
+        let filters = || codes.chunks_exact(geometry.rows()).map(|filter| &filter[rows.clone()]);
+        let halvings = u32::from(filters().flatten().all(|code| code % 2 == 0));
+        let largest = filters().flatten().map(|code| i64::from((code >> halvings).unsigned_abs())).max().unwrap_or(0);
+        let filter_sum = |filter: &[i32]| filter.iter().map(|&code| i64::from(code >> halvings)).sum();
+        let filter_sums = filters().map(filter_sum).collect();
+        let odd_or_zero = |filter: &[i32]| {
+            filter.iter().all(|code| (code >> halvings) % 2 != 0) || filter.iter().all(|&code| code == 0)
+        };
+        let odd_by_filter = filters().all(odd_or_zero);
         Ok(Self {
-            name: layer.name().to_string(),
-            geometry,
-            codes,
-            scale: i64::from(scale),
+            name: layer(),
+            geometry: *geometry,
+            rows: rows.clone(),
+            halvings,
             largest,
             filter_sums,
             packed: Default::default(),
             packed_words: OnceLock::new(),
             halves: OnceLock::new(),
             odd_by_filter,
+            codes,
         })
+    }
+
+    /// Positions of one filter for which there are sums: outputs, and what lies between their rows.
+    pub fn sheet(&self) -> usize {
+        Lowering::new(&self.geometry, 1).expect("it was found to exist").positions_of_sheet()
     }
 
     /// `Σ code · x` for every output, `[repeats, filters, out_height, out_width]`. `input` is `[repeats, in_channels,
@@ -136,14 +170,7 @@ impl IntegerConv {
 
     /// Checks the input, and returns its smallest and its largest number, the zeros of padding included.
     fn check(&self, input: &[i32]) -> Result<(i32, i32), EngineError> {
-        if input.len() != self.geometry.input_len() {
-            return Err(EngineError::Shape {
-                layer: self.name.clone(),
-                what: "input",
-                expected: self.geometry.input_len(),
-                found: input.len(),
-            });
-        }
+        self.check_len(input.len())?;
         let (low, high) = input.iter().fold((0, 0), |(low, high), &x| (x.min(low), x.max(high)));
         if low >= -MAX_ACTIVATION && high <= MAX_ACTIVATION {
             return Ok((low, high));
@@ -175,7 +202,7 @@ impl IntegerConv {
                 (self.largest <= 32767 && fits(high - base)).then_some(Plan { base, spill })
             }
             Path::Narrow => {
-                let bound = self.largest * i64::from(high.max(-low)) * self.geometry.rows() as i64;
+                let bound = self.largest * i64::from(high.max(-low)) * self.rows.len() as i64;
                 (bound <= i64::from(i32::MAX)).then_some(Plan { base: 0, spill: all })
             }
             Path::Wide => Some(Plan { base: 0, spill: all }),
@@ -187,7 +214,7 @@ impl IntegerConv {
     /// `None` if they are too few to be worth it.
     fn spill(&self, input: i64, per_word: usize) -> Option<usize> {
         let words = i64::from(i32::MAX) / (input.max(1) * self.largest.max(1) * per_word as i64);
-        let rows = self.geometry.rows().div_ceil(per_word);
+        let rows = self.rows.len().div_ceil(per_word);
         let words = words as usize;
         (words >= rows.min(MIN_SPILL)).then_some(words)
     }
@@ -201,7 +228,7 @@ impl IntegerConv {
         assert!((0..=255).contains(&zero_point), "a zero point of {zero_point}");
         // Of codes as they are and of what they stand for, for both are at most 255 in magnitude. Twice a half is up to one
         // larger than its code.
-        let bound = (self.largest + 1).checked_mul(255 * self.geometry.rows() as i64)?;
+        let bound = (self.largest + 1).checked_mul(255 * self.rows.len() as i64)?;
         if bound > i64::from(i32::MAX) {
             return None;
         }
@@ -216,18 +243,39 @@ impl IntegerConv {
         Some(CodeSums { conv: self, path, zero_point, bound })
     }
 
+    /// How the layer sums inputs of 16 bits, up to `largest` in magnitude. `None` if a sum might pass 32 bits.
+    pub fn shorts(&self, largest: u16) -> Option<ShortSums<'_>> {
+        let bound = self.largest.checked_mul(i64::from(largest) * self.rows.len() as i64)?;
+        if bound > i64::from(i32::MAX) {
+            return None;
+        }
+        let fits = |path: Path| match path {
+            Path::Pairs512 | Path::Pairs256 => machine(path).is_some() && self.largest <= 32767,
+            Path::Narrow => true,
+            Path::Bytes | Path::Halves | Path::Wide => false,
+        };
+        Some(ShortSums { conv: self, path: PATHS.into_iter().find(|&path| fits(path))? })
+    }
+
+    fn check_len(&self, found: usize) -> Result<(), EngineError> {
+        let expected = self.geometry.input_len();
+        if found == expected {
+            return Ok(());
+        }
+        Err(EngineError::Shape { layer: self.name.clone(), what: "input", expected, found })
+    }
+
     fn halves(&self) -> &Halves {
         self.halves.get_or_init(|| {
             let machine = machine(Path::Bytes).expect("the path is taken only where there is a machine");
             let lowering = || Lowering::new(&self.geometry, 4).expect("it exists with one channel a word");
-            let shape = self.geometry.weight_shape();
-            let half = |&code: &i32| if code == 0 { 0 } else { (code - 1) / 2 };
-            let halves: Vec<i32> = self.codes.iter().map(half).collect();
-            let ones = WeightShape { filters: shape.groups, ..shape };
-            let all_ones = vec![1; shape.groups * self.geometry.rows()];
+            let half = |code: i32| if code == 0 { 0 } else { ((code >> self.halvings) - 1) / 2 };
+            let all_ones = vec![1; self.geometry.weight_shape().groups * self.geometry.rows()];
+            let shape = WeightShape { filters: self.geometry.spec().groups, ..self.geometry.weight_shape() };
+            let ones = Weights { values: &all_ones, shape, ..self.weights() };
             Halves {
-                halves: Packed::new(lowering(), shape, machine.block, &halves, Zeros::Skipped, bytes),
-                ones: Packed::new(lowering(), ones, machine.block, &all_ones, Zeros::Skipped, bytes),
+                halves: Packed::new(lowering(), machine.block, &self.weights(), |codes| bytes(codes.map(half))),
+                ones: Packed::new(lowering(), machine.block, &ones, bytes),
             }
         })
     }
@@ -247,16 +295,16 @@ impl IntegerConv {
         path: Path,
         plan: Plan,
         input: &[i32],
-        word: impl Fn([i32; N]) -> u32,
+        word: impl Fn([i32; N]) -> u32 + Copy,
     ) -> Vec<i64> {
-        let (packed, machine) = self.machine_of(path, &word);
+        let (packed, machine) = self.machine_of(path, word);
         self.sweep(
             packed,
             &machine,
             plan,
             input,
             #[inline(always)]
-            |x: [i32; N]| {
+            move |x: [i32; N]| {
                 let mut based = x;
                 based.iter_mut().for_each(|x| *x -= plan.base);
                 word(based)
@@ -280,7 +328,12 @@ impl IntegerConv {
 
     fn pack<W: Copy, const N: usize>(&self, block: usize, word: impl Fn([i32; N]) -> W) -> Packed<W> {
         let lowering = Lowering::new(&self.geometry, N).expect("it exists with one channel a word");
-        Packed::new(lowering, self.geometry.weight_shape(), block, &self.codes, Zeros::Skipped, word)
+        Packed::new(lowering, block, &self.weights(), |codes| word(codes.map(|code| code >> self.halvings)))
+    }
+
+    fn weights(&self) -> Weights<'_, i32> {
+        let (values, shape) = (&*self.codes, self.geometry.weight_shape());
+        Weights { values, shape, rows: self.rows.clone(), zeros: Zeros::Skipped }
     }
 
     fn sweep<W: Copy, S: Copy + Default + Into<i64>, const N: usize>(
@@ -289,7 +342,7 @@ impl IntegerConv {
         machine: &Machine<W, S>,
         plan: Plan,
         input: &[i32],
-        word: impl Fn([i32; N]) -> W,
+        word: impl Fn([i32; N]) -> W + Copy,
     ) -> Vec<i64> {
         let mut output = vec![0i64; self.geometry.output_len()];
         let schedule = Schedule { tile: plan.spill, spill: plan.spill, words: Schedule::ALL };
@@ -298,7 +351,7 @@ impl IntegerConv {
             // x = (x − base) + base, so base · Σ code is missing from the sum; once.
             let missing = if handed.first { i64::from(plan.base) * self.filter_sums[handed.filter] } else { 0 };
             for (output, &sum) in output.iter_mut().zip(handed.sums) {
-                *output += (sum.into() + missing) * self.scale;
+                *output += (sum.into() + missing) << self.halvings;
             }
         });
         output
@@ -327,17 +380,24 @@ pub struct CodeRoom {
 
 /// Sums of one filter over some neighbouring rows of the output.
 #[derive(Clone, Copy)]
-pub struct Sums<'a> {
+pub struct Sums<'a, S = i32> {
     /// The filter, over all groups.
     pub filter: usize,
     /// What is missing from each sum.
     pub missing: i32,
     /// `Σ code · x / unit − missing`, of outputs and of some positions between the rows.
-    pub sums: &'a [i32],
+    pub sums: &'a [S],
+    /// Where the sums begin in `[repeats, filters, sheet]`; see [`IntegerConv::sheet`].
+    pub start: usize,
     runs: Runs<'a>,
 }
 
-impl Sums<'_> {
+impl<'a, S> Sums<'a, S> {
+    pub(super) fn new(strip: HandedStrip<'a, S>, missing: i32) -> Self {
+        let HandedStrip { filter, sums, start, runs, .. } = strip;
+        Self { filter, missing, sums, start, runs }
+    }
+
     /// Which sums are outputs: their places in `sums`, and the index of the first in `[repeats, filters, out_height,
     /// out_width]`.
     pub fn runs(&self) -> impl Iterator<Item = (std::ops::Range<usize>, usize)> {
@@ -348,7 +408,7 @@ impl Sums<'_> {
 impl CodeSums<'_> {
     /// What one of the sums is worth, in half-steps: 1, or 2 where all codes of weights are even.
     pub fn unit(&self) -> i32 {
-        self.conv.scale as i32
+        1 << self.conv.halvings
     }
 
     /// No sum is larger in magnitude.
@@ -363,16 +423,13 @@ impl CodeSums<'_> {
     /// [`EngineError::Shape`] if the input has the wrong length.
     pub fn sum(&self, codes: &[u8], room: &mut CodeRoom, mut take: impl FnMut(Sums<'_>)) -> Result<(), EngineError> {
         let conv = self.conv;
-        let (expected, found) = (conv.geometry.input_len(), codes.len());
-        if found != expected {
-            return Err(EngineError::Shape { layer: conv.name.clone(), what: "input", expected, found });
-        }
+        conv.check_len(codes.len())?;
         let input = Input { values: codes, zero: self.zero_point as u8 };
-        let schedule = Schedule { tile: usize::MAX, spill: usize::MAX, words: Schedule::ALL };
+        let schedule = Schedule::WHOLE;
         // x = code − zero_point, so what is missing is −zero_point · Σ code of the weights.
         let take = |strip: HandedStrip<'_, i32>| {
             let missing = -(i64::from(self.zero_point) * conv.filter_sums[strip.filter]) as i32;
-            take(Sums { filter: strip.filter, missing, sums: strip.sums, runs: strip.runs });
+            take(Sums::new(strip, missing));
         };
         match self.path {
             Path::Bytes => {
@@ -422,7 +479,7 @@ impl CodeSums<'_> {
         };
         ones.sweep_bytes(&machine, schedule, input, words, keep);
         // Of a filter either no code is 0, or all are.
-        let is_zero = |filter: usize| conv.codes[filter * conv.geometry.rows()] == 0;
+        let is_zero = |filter: usize| conv.codes[filter * conv.geometry.rows() + conv.rows.start] == 0;
         halves.sweep_bytes(&machine, schedule, input, words, |strip| {
             if is_zero(strip.filter) {
                 return take(strip);
@@ -439,6 +496,50 @@ impl CodeSums<'_> {
             );
             take(HandedStrip { sums: whole, ..strip });
         });
+    }
+}
+
+/// How a layer sums inputs of 16 bits; see [`IntegerConv::shorts`].
+#[derive(Clone, Copy, Debug)]
+pub struct ShortSums<'a> {
+    conv: &'a IntegerConv,
+    path: Path,
+}
+
+impl ShortSums<'_> {
+    /// As [`CodeSums::unit`].
+    pub fn unit(&self) -> i32 {
+        1 << self.conv.halvings
+    }
+
+    /// Hands over the sums of all outputs. `input` is `[repeats, in_channels, height, width]`, of numbers that are no larger
+    /// than was said; padding is 0.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Shape`] if the input has the wrong length.
+    pub fn sum(&self, input: &[i16], room: &mut CodeRoom, mut take: impl FnMut(Sums<'_>)) -> Result<(), EngineError> {
+        let conv = self.conv;
+        conv.check_len(input.len())?;
+        let input = Input { values: input, zero: 0 };
+        let take = |strip: HandedStrip<'_, i32>| take(Sums::new(strip, 0));
+        if self.path == Path::Narrow {
+            let (packed, machine) = (conv.packed_words(), portable::machine::<i32, i32>());
+            let word = |[x]: [i16; 1]| i32::from(x);
+            packed.sweep_strips(&machine, Schedule::WHOLE, input, word, &mut room.numbers, take);
+        } else {
+            let (packed, machine) = conv.machine_of(self.path, pair);
+            packed.sweep_strips(
+                &machine,
+                Schedule::WHOLE,
+                input,
+                #[inline(always)]
+                |[a, b]: [i16; 2]| u32::from(a as u16) | u32::from(b as u16) << 16,
+                &mut room.words,
+                take,
+            );
+        }
+        Ok(())
     }
 }
 

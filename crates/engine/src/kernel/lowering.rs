@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use network::{Geometry, GeometrySpec};
 
-/// Words that a strip may read past its last position. No kernel works on more positions at a time.
-pub(super) const MARGIN: usize = 32;
+/// Words that may have to stand behind a plane. No kernel works on more positions at a time.
+const MOST_POSITIONS: usize = 128;
 
 /// Positions that a strip holds, unless a single row holds more. The sums of a block of filters then stay in cache.
 const STRIP_POSITIONS: usize = 2048;
@@ -18,7 +18,7 @@ const STRIP_POSITIONS: usize = 2048;
 /// with `width` the width of a sheet, output position `(y, x)` reads for each weight word the word
 /// `tap + y · width + x` of the plane. For example, at stride 2 there is a sheet of the even columns and one of the odd
 /// columns. Positions with `x` beyond the output are computed too, and dropped.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Lowering {
     spec: GeometrySpec,
     out: [usize; 2],
@@ -61,7 +61,7 @@ impl Lowering {
         [self.words, self.phases[0].len(), self.phases[1].len(), self.sheet[0], self.sheet[1]]
             .iter()
             .try_fold(1usize, |product, &n| product.checked_mul(n))?
-            .checked_add(MARGIN)
+            .checked_add(MOST_POSITIONS)
     }
 
     fn make_taps(&self) -> Vec<usize> {
@@ -91,9 +91,9 @@ impl Lowering {
         &self.taps
     }
 
-    /// Words of the plane.
+    /// Words of the plane. A kernel may read past the last position of a strip, and needs words behind the plane.
     pub(super) fn plane_len(&self) -> usize {
-        self.words * self.phases[0].len() * self.phases[1].len() * self.sheet[0] * self.sheet[1] + MARGIN
+        self.words * self.phases[0].len() * self.phases[1].len() * self.sheet[0] * self.sheet[1]
     }
 
     /// Channels of a group, and channels in a word.
@@ -109,6 +109,11 @@ impl Lowering {
     /// Output positions of one repeat.
     pub(super) fn positions(&self) -> usize {
         self.out[0] * self.out[1]
+    }
+
+    /// Positions that a kernel works on in one repeat: outputs, and what lies between their rows.
+    pub(super) fn positions_of_sheet(&self) -> usize {
+        self.out[0] * self.sheet[1]
     }
 
     /// The output rows, in strips.
@@ -144,7 +149,7 @@ impl Lowering {
         zero: T,
         joined: &mut Vec<W>,
         plane: &mut [W],
-        word: &impl Fn([T; N]) -> W,
+        word: impl Fn([T; N]) -> W + Copy,
     ) {
         let [height, width] = self.spec.in_size;
         let padding = word([zero; N]);
@@ -192,11 +197,11 @@ impl Lowering {
 }
 
 /// The words of all pixels of `N` channels, 1, 2 or 4, which are as long as `joined`.
-fn join<T: Copy, W: Copy, const N: usize>(channels: [&[T]; N], joined: &mut [W], word: &impl Fn([T; N]) -> W) {
+fn join<T: Copy, W: Copy, const N: usize>(channels: [&[T]; N], joined: &mut [W], word: impl Fn([T; N]) -> W + Copy) {
     let [a, b, c, d] = array::from_fn(|i| channels[i.min(N - 1)]);
     lanes::run(
         #[inline(always)]
-        || match N {
+        move || match N {
             1 => joined.iter_mut().zip(a).for_each(|(joined, &a)| *joined = word(first([a; 4]))),
             2 => {
                 for ((joined, &a), &b) in joined.iter_mut().zip(a).zip(b) {

@@ -16,7 +16,7 @@ where
     W: Copy,
     S: Copy + Default + From<W> + Mul<Output = S> + AddAssign,
 {
-    Machine { block: BLOCK, strip: strip::<W, S> }
+    Machine { block: BLOCK, positions: LANES, strip: strip::<W, S> }
 }
 
 fn strip<W, S>(filters: usize, strip: &Strip<'_, W>, sums: &mut [S])
@@ -54,6 +54,9 @@ where
         }
         for (filter, partial) in partial.iter().enumerate() {
             let sums = &mut sums[filter * strip.pitch + at..][..L];
+            if strip.fresh {
+                sums.fill(S::default());
+            }
             sums.iter_mut().zip(partial).for_each(|(sum, &partial)| *sum += partial);
         }
     }

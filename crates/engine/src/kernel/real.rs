@@ -6,7 +6,7 @@ use network::Geometry;
 
 use super::lowering::Lowering;
 use super::portable;
-use super::sweep::{Handed, Machine, Packed, Schedule, Zeros};
+use super::sweep::{Handed, Machine, Packed, Schedule, Weights, Zeros};
 #[cfg(target_arch = "x86_64")]
 use super::x86;
 use crate::error::EngineError;
@@ -78,14 +78,14 @@ impl RealConv {
             problem: "its padded input does not fit the address space".to_string(),
         })?;
         let block = machine(path).expect("a path is taken only where there is a machine").block;
+        let (shape, rows) = (geometry.weight_shape(), 0..geometry.rows());
+        let weights = Weights { values: weights, shape, rows, zeros: Zeros::Multiplied };
         Ok(Self {
             name: layer(),
             geometry: *geometry,
             tile_rows: tile_rows.map_or(usize::MAX, NonZeroUsize::get),
             path,
-            packed: Packed::new(lowering, geometry.weight_shape(), block, weights, Zeros::Multiplied, |[weight]| {
-                weight
-            }),
+            packed: Packed::new(lowering, block, &weights, |[weight]| weight),
         })
     }
 

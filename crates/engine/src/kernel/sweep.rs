@@ -5,29 +5,34 @@ use std::ops::Range;
 
 use esn::WeightShape;
 
-use super::lowering::{Lowering, MARGIN, Rows};
+use super::lowering::{Lowering, Rows};
 
 /// One strip of positions for one block of filters and some of its weight words.
-pub(super) struct Strip<'a, W> {
+pub(super) struct Strip<'a, W, A = W> {
     /// `[weight words, filters of the block]`.
-    pub(super) weights: &'a [W],
+    pub(super) weights: &'a [A],
     /// Where each weight word finds its inputs in `plane`.
     pub(super) taps: &'a [usize],
     /// The plane from the strip's first position on.
     pub(super) plane: &'a [W],
     /// Positions.
     pub(super) len: usize,
-    /// Distance of two filters' sums, at least `len` rounded up to [`MARGIN`].
+    /// Whether nothing was summed before, and what lies in the sums does not matter.
+    pub(super) fresh: bool,
+    /// Distance of two filters' sums, at least `len` rounded up to a multiple of [`Machine::positions`].
     pub(super) pitch: usize,
 }
 
-/// The function that works on a strip.
-pub(super) struct Machine<W, S> {
+/// The function that works on a strip: words `W` of the plane times words `A` of the weights, summed to `S`.
+pub(super) struct Machine<W, S, A = W> {
     /// The most filters that the function takes at a time.
     pub(super) block: usize,
-    /// Adds the sum of products of the strip to `sums`, `[filters, pitch]`, for every filter and position. The first
-    /// argument is the number of filters. What the function adds beyond the positions of the strip is never read.
-    pub(super) strip: fn(usize, &Strip<'_, W>, &mut [S]),
+    /// Positions that the function may work on together, some of them beyond the strip.
+    pub(super) positions: usize,
+    /// Adds the sum of products of the strip to `sums`, `[filters, pitch]`, for every filter and position, or sets them where
+    /// the strip is fresh. The first argument is the number of filters. What the function makes of sums beyond the positions of
+    /// the strip is never read.
+    pub(super) strip: fn(usize, &Strip<'_, W, A>, &mut [S]),
 }
 
 /// How many weight words go together.
@@ -44,6 +49,9 @@ pub(super) struct Schedule {
 impl Schedule {
     /// The words of all weights.
     pub(super) const ALL: [usize; 2] = [0, usize::MAX];
+
+    /// All words together, to sums that are handed over once.
+    pub(super) const WHOLE: Self = Self { tile: usize::MAX, spill: usize::MAX, words: Self::ALL };
 }
 
 /// What a sweep works in. It grows as needed, and what it holds between sweeps does not matter.
@@ -75,6 +83,8 @@ pub(super) struct HandedStrip<'a, S> {
     pub(super) filter: usize,
     /// The strip, over all groups and repeats: all filters of a group have the same strips.
     pub(super) place: usize,
+    /// Where the strip begins in `[repeats, filters, positions of a sheet]`.
+    pub(super) start: usize,
     /// Whether these are the first sums of their outputs. If not, they add to those handed over before.
     pub(super) first: bool,
     /// Sums of all positions of the strip, those that are no output among them.
@@ -114,27 +124,27 @@ pub(super) struct Handed<'a, S> {
 
 /// Weights in the order in which a machine takes them, block by block.
 #[derive(Debug)]
-pub(super) struct Packed<W> {
+pub(super) struct Packed<A> {
     lowering: Lowering,
     block: usize,
     columns: usize,
     groups: usize,
     /// By group.
-    blocks: Vec<Vec<Block<W>>>,
+    blocks: Vec<Vec<Block<A>>>,
 }
 
 /// Some filters of a group, as many as a machine takes at a time or fewer.
 #[derive(Debug)]
-struct Block<W> {
+struct Block<A> {
     /// Within the group.
     columns: Vec<usize>,
     /// `[weight words, filters of the block]`.
-    weights: Vec<W>,
+    weights: Vec<A>,
     /// Where each weight word finds its inputs; none where the block has all words.
     taps: Option<Vec<usize>>,
 }
 
-impl<W> Block<W> {
+impl<A> Block<A> {
     /// Packs filters, columns of a group whose first filter is `first`. If it `skips`, words that are 0 in all of them are
     /// left out.
     fn new<T: Copy + Default + PartialEq, const N: usize>(
@@ -143,12 +153,12 @@ impl<W> Block<W> {
         first: usize,
         columns: &[usize],
         skips: bool,
-        word: impl Fn([T; N]) -> W,
+        word: impl Fn([T; N]) -> A,
     ) -> Self {
         let taps = lowering.taps();
         let filters = || columns.iter().map(|column| first + column);
         let is_zero = |row: usize| filters().all(|filter| words.word(filter, row) == [T::default(); N]);
-        let live: Vec<usize> = (0..taps.len()).filter(|&row| !(skips && is_zero(row))).collect();
+        let live: Vec<usize> = words.rows::<N>().filter(|&row| !(skips && is_zero(row))).collect();
         let of_row = |&row: &usize| filters().map(move |filter| (filter, row));
         Self {
             columns: columns.to_vec(),
@@ -167,52 +177,64 @@ pub(super) enum Zeros {
     Skipped,
 }
 
-/// Weights `[filters, channels, taps]`, word by word.
+/// Weights that are packed.
+pub(super) struct Weights<'a, T> {
+    /// `[filters, channels, taps]`.
+    pub(super) values: &'a [T],
+    pub(super) shape: WeightShape,
+    /// The rows of a group's lowered matrix, `channel · taps + tap`, that count. The others are taken for 0.
+    pub(super) rows: Range<usize>,
+    pub(super) zeros: Zeros,
+}
+
+/// Weights word by word.
 struct Words<'a, T> {
-    weights: &'a [T],
-    shape: WeightShape,
+    weights: &'a Weights<'a, T>,
     /// Channels of a group.
     channels: usize,
 }
 
 impl<T: Copy + Default + PartialEq> Words<'_, T> {
-    fn filter(&self, filter: usize) -> &[T] {
-        let len = self.channels * self.shape.taps;
-        &self.weights[filter * len..][..len]
+    /// The words with rows that count, `[channel words, taps]`.
+    fn rows<const N: usize>(&self) -> Range<usize> {
+        let (taps, rows) = (self.weights.shape.taps, &self.weights.rows);
+        let of_channels = taps * N;
+        rows.start / of_channels * taps..rows.end.div_ceil(of_channels) * taps
     }
 
     /// The weights of `N` neighbouring channels at one tap; 0 beyond the last channel.
     fn word<const N: usize>(&self, filter: usize, row: usize) -> [T; N] {
-        let (first, tap) = (row / self.shape.taps * N, row % self.shape.taps);
-        let weights = self.filter(filter);
+        let Weights { values, shape, rows, .. } = self.weights;
+        let (first, tap) = (row / shape.taps * N, row % shape.taps);
+        let weights = &values[filter * self.channels * shape.taps..][..self.channels * shape.taps];
         array::from_fn(|i| {
-            let channel = first + i;
-            if channel < self.channels { weights[channel * self.shape.taps + tap] } else { T::default() }
+            let row = (first + i) * shape.taps + tap;
+            if rows.contains(&row) { weights[row] } else { T::default() }
         })
     }
 
     fn is_zero(&self, filter: usize) -> bool {
-        self.filter(filter).iter().all(|&weight| weight == T::default())
+        let first = filter * self.channels * self.weights.shape.taps;
+        let Range { start, end } = self.weights.rows;
+        self.weights.values[first + start..first + end].iter().all(|&weight| weight == T::default())
     }
 }
 
-impl<W: Copy> Packed<W> {
-    /// Packs weights `[filters, channels, taps]`. `word` joins those of `N` channels, and absent channels have weights
-    /// 0.
+impl<A: Copy> Packed<A> {
+    /// Packs weights in blocks of filters. `word` joins those of `N` channels, and absent channels have weights 0.
     pub(super) fn new<T: Copy + Default + PartialEq, const N: usize>(
         lowering: Lowering,
-        shape: WeightShape,
         block: usize,
-        weights: &[T],
-        zeros: Zeros,
-        word: impl Fn([T; N]) -> W,
+        weights: &Weights<'_, T>,
+        word: impl Fn([T; N]) -> A,
     ) -> Self {
+        let shape = weights.shape;
         let columns = shape.filters / shape.groups;
         let (channels, per_word) = lowering.channels();
         assert_eq!(per_word, N, "the lowering is made for these words");
-        let words = Words { weights, shape, channels };
-        let skips = zeros == Zeros::Skipped;
-        let blocks_of = |group: usize| -> Vec<Block<W>> {
+        let words = Words { weights, channels };
+        let skips = weights.zeros == Zeros::Skipped;
+        let blocks_of = |group: usize| -> Vec<Block<A>> {
             let is_live = |column: &usize| !(skips && words.is_zero(group * columns + column));
             let (live, dead): (Vec<usize>, Vec<usize>) = (0..columns).partition(is_live);
             let in_blocks = live.chunks(block).chain(dead.chunks(block));
@@ -222,13 +244,21 @@ impl<W: Copy> Packed<W> {
         Self { lowering, block, columns, groups: shape.groups, blocks }
     }
 
+    /// The words of every filter, in the order in which they are summed.
+    pub(super) fn words_of_filters(&self) -> impl Iterator<Item = impl Iterator<Item = A>> {
+        self.blocks.iter().flatten().flat_map(|block| {
+            let filters = block.columns.len();
+            (0..filters).map(move |filter| block.weights.iter().skip(filter).step_by(filters).copied())
+        })
+    }
+
     /// Sums the whole input, `[repeats, in_channels, height, width]`, and hands over all outputs, run by run.
-    pub(super) fn sweep<T: Copy + Default, S: Copy + Default, const N: usize>(
+    pub(super) fn sweep<T: Copy + Default, W: Copy, S: Copy + Default, const N: usize>(
         &self,
-        machine: &Machine<W, S>,
+        machine: &Machine<W, S, A>,
         schedule: Schedule,
         input: &[T],
-        word: impl Fn([T; N]) -> W,
+        word: impl Fn([T; N]) -> W + Copy,
         mut hand_over: impl FnMut(Handed<'_, S>),
     ) {
         let input = Input { values: input, zero: T::default() };
@@ -240,38 +270,57 @@ impl<W: Copy> Packed<W> {
     }
 
     /// As [`Packed::sweep`], in a room that the caller keeps, and handing over strips as wholes.
-    pub(super) fn sweep_strips<T: Copy, S: Copy + Default, const N: usize>(
+    pub(super) fn sweep_strips<T: Copy, W: Copy, S: Copy + Default, const N: usize>(
         &self,
-        machine: &Machine<W, S>,
+        machine: &Machine<W, S, A>,
         schedule: Schedule,
         input: Input<'_, T>,
-        word: impl Fn([T; N]) -> W,
+        word: impl Fn([T; N]) -> W + Copy,
         room: &mut Room<W, S>,
         mut hand_over: impl FnMut(HandedStrip<'_, S>),
     ) {
-        let lowering = &self.lowering;
-        let pitch = lowering.longest_strip().next_multiple_of(MARGIN);
-        room.plane.resize(room.plane.len().max(lowering.plane_len()), word([input.zero; N]));
-        room.sums.resize(room.sums.len().max(self.block.min(self.columns) * pitch), S::default());
+        Self::sweep_tiles([self], machine, schedule, input, word, room, |_, strip| hand_over(strip));
+    }
+
+    /// As [`Packed::sweep_strips`], with several weights of one geometry, one after another, whose index is handed over.
+    pub(super) fn sweep_tiles<'a, T: Copy, W: Copy, S: Copy + Default, const N: usize>(
+        tiles: impl IntoIterator<Item = &'a Self> + Clone,
+        machine: &Machine<W, S, A>,
+        schedule: Schedule,
+        input: Input<'_, T>,
+        word: impl Fn([T; N]) -> W + Copy,
+        room: &mut Room<W, S>,
+        mut hand_over: impl FnMut(usize, HandedStrip<'_, S>),
+    ) where
+        A: 'a,
+    {
+        let Some(Self { lowering, groups, block, columns, .. }) = tiles.clone().into_iter().next() else { return };
+        let pitch = lowering.longest_strip().next_multiple_of(machine.positions);
+        let plane_len = lowering.plane_len() + machine.positions;
+        room.plane.resize(room.plane.len().max(plane_len), word([input.zero; N]));
+        room.sums.resize(room.sums.len().max(block.min(columns) * pitch), S::default());
         let Room { joined, plane, sums } = room;
-        let plane = &mut plane[..lowering.plane_len()];
+        let plane = &mut plane[..plane_len];
         for (slot, values) in input.values.chunks_exact(lowering.group_len()).enumerate() {
-            lowering.fill(values, input.zero, joined, plane, &word);
+            lowering.fill(values, input.zero, joined, plane, word);
             let strips = lowering.strips().count();
-            for block in &self.blocks[slot % self.groups] {
-                for (strip, rows) in lowering.strips().enumerate() {
-                    let job = Job { slot, place: slot * strips + strip, block, rows, pitch };
-                    self.run(machine, schedule, job, plane, &mut sums[..block.columns.len() * pitch], &mut hand_over);
+            for (tile, packed) in tiles.clone().into_iter().enumerate() {
+                for block in &packed.blocks[slot % groups] {
+                    for (strip, rows) in lowering.strips().enumerate() {
+                        let job = Job { slot, place: slot * strips + strip, block, rows, pitch };
+                        let sums = &mut sums[..block.columns.len() * pitch];
+                        packed.run(machine, schedule, job, plane, sums, &mut |handed| hand_over(tile, handed));
+                    }
                 }
             }
         }
     }
 
-    fn run<S: Copy + Default>(
+    fn run<W, S: Copy + Default>(
         &self,
-        machine: &Machine<W, S>,
+        machine: &Machine<W, S, A>,
         schedule: Schedule,
-        job: Job<'_, W>,
+        job: Job<'_, A>,
         plane: &[W],
         sums: &mut [S],
         hand_over: &mut impl FnMut(HandedStrip<'_, S>),
@@ -284,28 +333,32 @@ impl<W: Copy> Packed<W> {
         // Without a word there are sums, too: zeros.
         let none = (start >= end).then_some(start..start);
         for spill in ranges(start..end, schedule.spill).chain(none) {
-            sums.fill(S::default());
+            if spill.is_empty() {
+                sums.fill(S::default());
+            }
             for tile in ranges(spill.clone(), schedule.tile) {
                 let weights = &block.weights[tile.start * filters..tile.end * filters];
-                let strip = Strip { weights, taps: &taps[tile], plane: &plane[job.rows.start..], len, pitch };
+                let (taps, plane) = (&taps[tile.clone()], &plane[job.rows.start..]);
+                let strip = Strip { weights, taps, plane, len, fresh: tile.start == spill.start, pitch };
                 (machine.strip)(filters, &strip, sums);
             }
             for (column, sums) in block.columns.iter().zip(sums.chunks_exact(pitch)) {
                 let filter = job.slot % self.groups * self.columns + column;
-                let base = (job.slot * self.columns + column) * lowering.positions();
-                let runs = Runs { lowering, rows: job.rows, base };
+                let place = job.slot * self.columns + column;
+                let runs = Runs { lowering, rows: job.rows, base: place * lowering.positions() };
+                let start = place * lowering.positions_of_sheet() + job.rows.start;
                 let first = spill.start == 0;
-                hand_over(HandedStrip { filter, place: job.place, first, sums: &sums[..len], runs });
+                hand_over(HandedStrip { filter, place: job.place, start, first, sums: &sums[..len], runs });
             }
         }
     }
 }
 
 /// A block of filters and a strip of rows of one group of one repeat, `slot = repeat · groups + group`.
-struct Job<'a, W> {
+struct Job<'a, A> {
     slot: usize,
     place: usize,
-    block: &'a Block<W>,
+    block: &'a Block<A>,
     rows: Rows,
     pitch: usize,
 }

@@ -71,6 +71,41 @@ fn check_codes(conv: &IntegerConv, input: &[i32]) {
     }
 }
 
+/// Compares the sums of a third of the rows, in every type of input, with those of all rows whose other weights are 0.
+fn check_rows(geometry: &Geometry, codes: &[i32], input: &[i32]) {
+    let all = geometry.rows();
+    for rows in [0..all, all / 3..all.div_ceil(2), all - 1..all] {
+        let of_rows = |(index, &code): (usize, &i32)| if rows.contains(&(index % all)) { code } else { 0 };
+        let expected = reference(geometry, &codes.iter().enumerate().map(of_rows).collect::<Vec<_>>(), input);
+        let conv = IntegerConv::of_rows("layer", geometry, codes.into(), rows).expect("it is small");
+        assert_eq!(conv.forward(input), Ok(expected.clone()));
+        check_codes(&conv, input);
+        let largest = input.iter().map(|x| x.unsigned_abs()).max().unwrap_or(0);
+        let Ok(shorts) = input.iter().map(|&x| i16::try_from(x)).collect::<Result<Vec<_>, _>>() else { continue };
+        let Some(found) = conv.shorts(largest as u16) else { continue };
+        let is_possible = |path: &Path| match path {
+            Path::Narrow => true,
+            Path::Pairs512 | Path::Pairs256 => machine(*path).is_some(),
+            Path::Bytes | Path::Halves | Path::Wide => false,
+        };
+        for path in PATHS.into_iter().skip_while(|&path| path != found.path).filter(is_possible) {
+            let (mut sums, mut sheets) =
+                (vec![0; expected.len()], vec![0; geometry.spec().repeats * geometry.spec().filters]);
+            let take = |handed: Sums<'_>| {
+                for (run, index) in handed.runs() {
+                    for (sum, &part) in sums[index..].iter_mut().zip(&handed.sums[run]) {
+                        *sum = i64::from(part) * i64::from(found.unit());
+                    }
+                }
+                sheets[handed.start / conv.sheet()] += handed.sums.len();
+            };
+            ShortSums { path, ..found }.sum(&shorts, &mut CodeRoom::default(), take).expect("the input fits");
+            assert!(sums == expected, "{path:?} on {geometry:?}");
+            assert!(sheets.iter().all(|&len| 0 < len && len <= conv.sheet()), "every sheet has its strips");
+        }
+    }
+}
+
 /// Geometry, grid, codes of `1..=17` bits, and an input that is signed or not, of up to 17 bits and maybe extreme.
 fn cases() -> impl Strategy<Value = (Geometry, Grid, Vec<i32>, Vec<i32>)> {
     let ranges = (1u32..=17, prop_oneof![Just(8u32), 1u32..=16], any::<bool>(), any::<bool>());
@@ -108,6 +143,7 @@ proptest! {
     #[test]
     fn every_path_equals_seven_loops((geometry, grid, codes, input) in cases()) {
         check_all_paths(&geometry, grid, &codes, &input);
+        check_rows(&geometry, &codes, &input);
     }
 }
 
