@@ -226,7 +226,17 @@ impl HeldLayer {
         for (row, sums) in sums.chunks_exact(positions).enumerate() {
             let channel = row % self.scales.len();
             let (scale, bias) = (self.scales[channel], self.bias[channel]);
-            output.extend(sums.iter().map(|&sum| (to_f64(sum) * scale + bias) as f32));
+            let start = output.len();
+            output.resize(start + sums.len(), 0.0);
+            let (to_f64, finished) = (&to_f64, &mut output[start..]);
+            lanes::run(
+                #[inline(always)]
+                move || {
+                    for (to, &sum) in finished.iter_mut().zip(sums) {
+                        *to = (to_f64(sum) * scale + bias) as f32;
+                    }
+                },
+            );
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn lookups(run: usize) -> Option<Machine<u8, u16, [u8; 16]>> {
 
 /// One float a lane, 16 lanes. `None` without AVX-512.
 pub(super) fn real512() -> Option<Machine<f32, f32>> {
-    is_x86_feature_detected!("avx512f").then_some(Machine { block: 8, positions: 32, strip: real512::strip })
+    is_x86_feature_detected!("avx512f").then_some(Machine { block: 8, positions: 48, strip: real512::strip })
 }
 
 /// One float a lane, 8 lanes. `None` without AVX2.
@@ -59,7 +59,7 @@ fn has_vnni() -> bool {
 /// `strip` may only be handed out where the processor has `$features`.
 macro_rules! strip_module {
     (
-        $module:ident, $features:literal, $word:ty, $sum:ty, $vector:ty, $lanes:literal, filters $($filters:literal)*,
+        $module:ident, $features:literal, $word:ty, $sum:ty, $vector:ty, $lanes:literal, vectors $vectors:literal, filters $($filters:literal)*,
         zero $zero:ident, splat $splat:expr, step $step:expr, add $add:ident,
         load $load:ident, load_sums $load_sums:ident, store $store:ident
     ) => {
@@ -78,7 +78,10 @@ macro_rules! strip_module {
             fn all<const F: usize>(strip: &Strip<'_, $word>, sums: &mut [$sum]) {
                 let mut at = 0;
                 while at < strip.len {
-                    if strip.len - at > $lanes {
+                    if $vectors == 3 && strip.len - at > 2 * $lanes {
+                        positions::<F, 3>(strip, at, sums);
+                        at += 3 * $lanes;
+                    } else if strip.len - at > $lanes {
                         positions::<F, 2>(strip, at, sums);
                         at += 2 * $lanes;
                     } else {
@@ -139,21 +142,21 @@ macro_rules! strip_module {
 }
 
 strip_module!(
-    bytes512, "avx512f,avx512vnni", u32, i32, __m512i, 16, filters 1 2 3 4 5 6 7 8,
+    bytes512, "avx512f,avx512vnni", u32, i32, __m512i, 16, vectors 2, filters 1 2 3 4 5 6 7 8,
     zero _mm512_setzero_si512, splat |w: u32| _mm512_set1_epi32(w as i32),
     step |sum, x, w| _mm512_dpbusd_epi32(sum, x, w), add _mm512_add_epi32,
     load _mm512_loadu_si512, load_sums _mm512_loadu_si512, store _mm512_storeu_si512
 );
 
 strip_module!(
-    pairs512, "avx512f,avx512vnni", u32, i32, __m512i, 16, filters 1 2 3 4 5 6 7 8,
+    pairs512, "avx512f,avx512vnni", u32, i32, __m512i, 16, vectors 2, filters 1 2 3 4 5 6 7 8,
     zero _mm512_setzero_si512, splat |w: u32| _mm512_set1_epi32(w as i32),
     step |sum, x, w| _mm512_dpwssd_epi32(sum, x, w), add _mm512_add_epi32,
     load _mm512_loadu_si512, load_sums _mm512_loadu_si512, store _mm512_storeu_si512
 );
 
 strip_module!(
-    pairs256, "avx2", u32, i32, __m256i, 8, filters 1 2 3 4,
+    pairs256, "avx2", u32, i32, __m256i, 8, vectors 2, filters 1 2 3 4,
     zero _mm256_setzero_si256, splat |w: u32| _mm256_set1_epi32(w as i32),
     step |sum, x, w| _mm256_add_epi32(sum, _mm256_madd_epi16(x, w)), add _mm256_add_epi32,
     load _mm256_loadu_si256, load_sums _mm256_loadu_si256, store _mm256_storeu_si256
@@ -161,14 +164,14 @@ strip_module!(
 
 // Multiplication and addition stay two instructions, for a product is rounded before it is added.
 strip_module!(
-    real512, "avx512f", f32, f32, __m512, 16, filters 1 2 3 4 5 6 7 8,
+    real512, "avx512f", f32, f32, __m512, 16, vectors 3, filters 1 2 3 4 5 6 7 8,
     zero _mm512_setzero_ps, splat _mm512_set1_ps,
     step |sum, x, w| _mm512_add_ps(sum, _mm512_mul_ps(x, w)), add _mm512_add_ps,
     load _mm512_loadu_ps, load_sums _mm512_loadu_ps, store _mm512_storeu_ps
 );
 
 strip_module!(
-    real256, "avx2", f32, f32, __m256, 8, filters 1 2 3 4,
+    real256, "avx2", f32, f32, __m256, 8, vectors 2, filters 1 2 3 4,
     zero _mm256_setzero_ps, splat _mm256_set1_ps,
     step |sum, x, w| _mm256_add_ps(sum, _mm256_mul_ps(x, w)), add _mm256_add_ps,
     load _mm256_loadu_ps, load_sums _mm256_loadu_ps, store _mm256_storeu_ps

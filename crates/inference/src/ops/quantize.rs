@@ -37,9 +37,10 @@ pub(crate) fn quantize(
     })?;
     let mut array = x.into_owned(buffers);
     for_each_scale(&mut array, scale, zero_point, axis, |row, scale, zero_point| {
-        for x in row {
-            *x = (round_half_even(*x / scale) + zero_point).clamp(min, max);
-        }
+        lanes::run(
+            #[inline(always)]
+            move || row.iter_mut().for_each(|x| *x = (round_half_even(*x / scale) + zero_point).clamp(min, max)),
+        );
     })?;
     Ok(array)
 }
@@ -54,15 +55,17 @@ pub(crate) fn dequantize(
 ) -> Result<Array, Problem> {
     let mut array = q.into_owned(buffers);
     for_each_scale(&mut array, scale, zero_point, axis, |row, scale, zero_point| {
-        for q in row {
-            *q = (*q - zero_point) * scale;
-        }
+        lanes::run(
+            #[inline(always)]
+            move || row.iter_mut().for_each(|q| *q = (*q - zero_point) * scale),
+        );
     })?;
     Ok(array)
 }
 
 /// Rounds to the nearest integer, ties to even, what is beyond ±2^17 to that. The result is then saturated to at most 16
 /// bits after adding a zero point of at most 16 bits, so the bound is never seen.
+#[inline(always)]
 fn round_half_even(x: f32) -> f32 {
     const BOUND: f32 = 131_072.0;
     lanes::round(x.clamp(-BOUND, BOUND))
