@@ -50,19 +50,12 @@ pub(super) fn read_archive(mut archive: Archive) -> Result<Content, Fault> {
 }
 
 /// The weights of an HDF5 file. `config` is what stands beside it; else the file may hold it itself.
-///
-/// The library that reads HDF5 multiplies sizes of the file without looking whether they fit. Where such arithmetic is
-/// checked, it panics on sizes that no file has: that is a fault of the file all the same.
 pub(super) fn read(bytes: &Bytes, config: Option<&Value>) -> Result<Content, Fault> {
-    let read = || read_file(bytes, config);
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(invalid!("its HDF5 sizes contradict one another")))
-}
-
-fn read_file(bytes: &Bytes, config: Option<&Value>) -> Result<Content, Fault> {
     let options = OpenOptions::default().with_max_read_bytes(bytes.len() + MAX_UNPACKED);
-    let file = Hdf5File::from_owner(bytes.clone(), options).map_err(|e| broken("the file", &e))?;
-    let root = file.root_group().map_err(|e| broken("its root", &e))?;
-    let own = match root.attribute("model_config").and_then(|attribute| attribute.read_string()) {
+    let file = of_library(|| Hdf5File::from_owner(bytes.clone(), options))?.map_err(|e| broken("the file", &e))?;
+    let root = of_library(|| file.root_group())?.map_err(|e| broken("its root", &e))?;
+    let said = of_library(|| root.attribute("model_config").and_then(|attribute| attribute.read_string()))?;
+    let own = match said {
         Ok(text) if config.is_none() => Some(configuration(text.as_bytes())?),
         Ok(_) | Err(_) => None,
     };
@@ -78,6 +71,14 @@ fn read_file(bytes: &Bytes, config: Option<&Value>) -> Result<Content, Fault> {
     // Groups are in the order of their names; the configuration has the order of execution.
     found.sort_by_key(|(place, _)| *place);
     Ok(listed(found.into_iter().map(|(_, found)| found)))
+}
+
+/// What the library that reads HDF5 answers.
+///
+/// It multiplies sizes of the file without looking whether they fit. Where such arithmetic is checked, it panics on sizes that
+/// no file has: that is a fault of the file all the same. Its calls alone are made here, for a panic of this reader is none.
+fn of_library<T>(call: impl FnOnce() -> T) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|_| invalid!("its HDF5 sizes contradict one another"))
 }
 
 /// The tensors, and what is said of them.
@@ -210,7 +211,8 @@ impl Walk {
         if path.len() > MAX_DEPTH || !self.above.insert(group.address()) {
             return Err(unsupported!("its groups lie more than {MAX_DEPTH} deep, or in a circle"));
         }
-        let (groups, datasets) = group.members().map_err(|e| broken(&format!("group {:?}", shown(path)), &e))?;
+        let (groups, datasets) =
+            of_library(|| group.members())?.map_err(|e| broken(&format!("group {:?}", shown(path)), &e))?;
         self.objects = self
             .objects
             .checked_sub(groups.len() + datasets.len())
@@ -220,7 +222,7 @@ impl Walk {
             self.dataset(&dataset, path, bias.as_deref())?;
         }
         for inner in groups {
-            self.group(&inner, &[path, &[Part::of(&inner)]].concat())?;
+            self.group(&inner, &[path, &[Part::of(&inner)?]].concat())?;
         }
         self.above.remove(&group.address());
         Ok(())
@@ -229,21 +231,21 @@ impl Walk {
     /// Adds one tensor. `bias` is the shape of the one beside it that may be a bias.
     fn dataset(&mut self, dataset: &Dataset, path: &[Part], bias: Option<&[usize]>) -> Result<(), Fault> {
         let place = format!("{}/{}", shown(path), dataset.name());
-        let Some(data_type) = data_type(dataset) else {
+        let Some(data_type) = data_type(dataset)? else {
             return Err(unsupported!("tensor {:?}: elements of {:?}", clean(&place), dataset.dtype()));
         };
         let shape = dataset.shape().iter().map(|&extent| usize::try_from(extent)).collect::<Result<Vec<_>, _>>();
         let shape = shape.map_err(|_| unsupported!("tensor {:?} is too large to count", clean(&place)))?;
         let unreadable = |e: hdf5_reader::error::Error| broken(&format!("tensor {place:?}"), &e);
-        let size = dataset.raw_byte_len().map_err(unreadable)?;
+        let size = of_library(|| dataset.raw_byte_len())?.map_err(unreadable)?;
         self.budget = self
             .budget
             .checked_sub(size)
             .ok_or_else(|| unsupported!("its tensors take more than {MAX_UNPACKED} bytes beyond the file"))?;
         // Opaque to HDF5, so that it says nothing of the order of their bytes; Keras writes them little-endian.
         let is_opaque = data_type == DataType::Bf16;
-        let bytes = if is_opaque { dataset.read_raw_bytes() } else { dataset.read_native_bytes() };
-        let bytes = bytes.map_err(unreadable)?;
+        let read = || if is_opaque { dataset.read_raw_bytes() } else { dataset.read_native_bytes() };
+        let bytes = of_library(read)?.map_err(unreadable)?;
         let way = way(path);
         let Named { within, layer, variable } = Named::of(path, &way, dataset.name());
         let stored = Stored { kind: &self.layers.kind(&way), variable: &variable, bias };
@@ -272,11 +274,11 @@ fn little_endian(mut bytes: Vec<u8>, data_type: DataType) -> Vec<u8> {
 }
 
 /// The type of a tensor's elements; none where there is none here.
-fn data_type(dataset: &Dataset) -> Option<DataType> {
-    let said = || dataset.attribute("dtype").and_then(|name| name.read_string()).ok();
+fn data_type(dataset: &Dataset) -> Result<Option<DataType>, Fault> {
+    let said = || of_library(|| dataset.attribute("dtype").and_then(|name| name.read_string()).ok());
     // What is left has no elements that are numbers.
     #[allow(clippy::wildcard_enum_match_arm)]
-    match dataset.dtype() {
+    let found = match dataset.dtype() {
         Datatype::FloatingPoint { size, .. } => match size {
             2 => Some(DataType::F16),
             4 => Some(DataType::F32),
@@ -295,9 +297,10 @@ fn data_type(dataset: &Dataset) -> Option<DataType> {
             _ => None,
         },
         // Keras names the types that HDF5 does not have.
-        Datatype::Opaque { size: 2, .. } => (said()? == "bfloat16").then_some(DataType::Bf16),
+        Datatype::Opaque { size: 2, .. } => said()?.filter(|name| name == "bfloat16").map(|_| DataType::Bf16),
         _ => None,
-    }
+    };
+    Ok(found)
 }
 
 /// A group on the way to a tensor.
@@ -309,9 +312,10 @@ struct Part {
 }
 
 impl Part {
-    fn of(group: &Group) -> Self {
-        let said = group.group("vars").and_then(|own| own.attribute("name")).and_then(|name| name.read_string());
-        Self { group: group.name().to_string(), given: said.ok().filter(|name| !name.is_empty()) }
+    fn of(group: &Group) -> Result<Self, Fault> {
+        let name = || group.group("vars").and_then(|own| own.attribute("name")).and_then(|name| name.read_string());
+        let said = of_library(name)?;
+        Ok(Self { group: group.name().to_string(), given: said.ok().filter(|name| !name.is_empty()) })
     }
 
     fn name(&self) -> &str {
