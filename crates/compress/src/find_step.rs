@@ -16,6 +16,7 @@ mod report;
 use network::{LayerId, LayerWeights, MacLayer, Network, Note, NoteKind, WeightValues};
 use rayon::prelude::*;
 
+use crate::Watch;
 use crate::error::CompressError;
 use crate::rebuild::with_layers;
 use crate::ties::{first_uses, parted};
@@ -43,7 +44,21 @@ pub struct FindStepOptions {
 ///
 /// [`CompressError::Network`] for weights that are garbled or not finite.
 pub fn find_steps(network: &Network, options: &FindStepOptions) -> Result<(Network, FindStepReport), CompressError> {
-    let layers = (0..network.layers().len()).into_par_iter().map(|index| one_layer(network, LayerId(index), options));
+    find_steps_watched(network, options, &|| ())
+}
+
+/// [`find_steps`], with someone who may stop it.
+///
+/// # Errors
+///
+/// As [`find_steps`].
+pub fn find_steps_watched(
+    network: &Network,
+    options: &FindStepOptions,
+    watch: Watch<'_>,
+) -> Result<(Network, FindStepReport), CompressError> {
+    let one = |index| one_layer(network, LayerId(index), options, watch);
+    let layers = (0..network.layers().len()).into_par_iter().map(one);
     // Of several errors that of the first layer, whichever is found first.
     let layers = layers.collect::<Vec<_>>().into_iter().collect::<Result<Vec<_>, CompressError>>()?;
     let (mut layers, findings): (Vec<MacLayer>, _) = layers.into_iter().unzip();
@@ -73,6 +88,7 @@ fn one_layer(
     network: &Network,
     id: LayerId,
     options: &FindStepOptions,
+    watch: Watch<'_>,
 ) -> Result<(MacLayer, LayerFinding), CompressError> {
     let mac = &network.layers()[id.0];
     let finding = |found, refused| LayerFinding { layer: mac.name.clone(), found, refused };
@@ -81,8 +97,8 @@ fn one_layer(
     }
     let shape = mac.channel_shape();
     let outcome = match network.weights(id)? {
-        LayerWeights::Float(WeightValues::F32(weights)) => find_layer(&weights, shape, options),
-        LayerWeights::Float(WeightValues::F64(weights)) => find_layer(&weights, shape, options),
+        LayerWeights::Float(WeightValues::F32(weights)) => find_layer(&weights, shape, options, watch),
+        LayerWeights::Float(WeightValues::F64(weights)) => find_layer(&weights, shape, options, watch),
         LayerWeights::Quantized { .. } => return Ok((mac.clone(), finding(None, None))),
     };
     Ok(match outcome {

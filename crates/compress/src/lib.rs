@@ -63,7 +63,7 @@ mod ties;
 
 pub use error::CompressError;
 pub use executor::KernelExecutor;
-pub use find_step::{FindStepOptions, FindStepReport, FoundStep, LayerFinding, find_steps};
+pub use find_step::{FindStepOptions, FindStepReport, FoundStep, LayerFinding, find_steps, find_steps_watched};
 pub use prune::{
     Budget, DeadFilter, FilterAmount, LayerPruning, PruneOptions, PruneReport, PrunedUnit, Pruning, PruningOutcome,
     Scope, Why, prune, prune_watched,

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Need};
 use crate::images::{ImageRequest, NetworkImages, images};
-use crate::open::{check_graph, find_steps};
+use crate::open::{check_graph, find_steps, find_steps_watched};
 use crate::progress::{Progress, Quiet, Stage};
 
 /// A budget that is shared out among layers, by how far the network's output moves when each is quantized.
@@ -124,7 +124,7 @@ pub fn compress(original: &Network, options: CompressOptions<'_>) -> Result<Comp
         done.check_complete(options.strict)?;
     }
     if options.find_steps {
-        let opened = find_steps(&done.network, None)?;
+        let opened = find_steps_watched(&done.network, None, options.progress.unwrap_or(&Quiet))?;
         done.network = opened.network;
         done.find_step = opened.steps;
     }

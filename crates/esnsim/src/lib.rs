@@ -94,8 +94,8 @@ pub use images::{
 };
 pub use many::{frontier, merge, sweep};
 pub use open::{
-    OpenOptions, Opened, check_graph, check_widths, find_layer, find_steps, hardware, landscape_hardware, open,
-    open_piped, traced_hardware,
+    OpenOptions, Opened, check_graph, check_widths, find_layer, find_steps, find_steps_watched, hardware,
+    landscape_hardware, open, open_piped, traced_hardware,
 };
 pub use outputs::check_outputs;
 pub use progress::{Progress, Quiet, Stage};

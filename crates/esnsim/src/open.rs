@@ -11,6 +11,7 @@ use network::{Encoding, LayerId, LayerWeights, MacLayer, Mend, Network, Note, No
 use runner::{Hardware, Metric, Quantization, embedded_network, is_quantized};
 
 use crate::error::{Error, Need};
+use crate::progress::{Progress, Quiet};
 
 /// How a network is opened.
 #[derive(Clone, Debug, Default)]
@@ -188,7 +189,20 @@ fn at_most(most: usize, numbers: impl Iterator<Item = u64>) -> Option<usize> {
 ///
 /// [`Error::Network`] for weights that are garbled or not finite.
 pub fn find_steps(network: &Network, grid: Option<esn::Grid>) -> Result<Opened, Error> {
-    let found = compress::find_steps(network, &FindStepOptions { grid });
+    find_steps_watched(network, grid, &Quiet)
+}
+
+/// [`find_steps()`], which `progress` may stop by [`Progress::check`].
+///
+/// # Errors
+///
+/// As [`find_steps()`].
+pub fn find_steps_watched(
+    network: &Network,
+    grid: Option<esn::Grid>,
+    progress: &dyn Progress,
+) -> Result<Opened, Error> {
+    let found = compress::find_steps_watched(network, &FindStepOptions { grid }, &|| progress.check());
     let (network, report) = found.map_err(Error::compress(network.path()))?;
     // What a search for steps would find has been looked for.
     let notes = network.notes().iter().filter(|note| note.mend() != Some(Mend::FindSteps)).cloned().collect();

@@ -54,17 +54,25 @@ pub fn open(py: Python<'_>, source: Option<&Bound<'_, PyAny>>, name: &str, openi
         (None, Some(source)) => Some(source.extract()?),
         _ => None,
     };
+    // The search for steps is what takes long, so that Ctrl-C stops it.
+    let reading = OpenOptions { find_steps: false, ..options.clone() };
     let opened = py.detach(|| match &bytes {
-        Some(bytes) => esnsim::open_piped(name, bytes.as_slice(), &options),
-        None => esnsim::open(file.as_deref(), &options),
+        Some(bytes) => esnsim::open_piped(name, bytes.as_slice(), &reading),
+        None => esnsim::open(file.as_deref(), &reading),
     });
+    let mut opened = opened.map_err(|error| raised(&error))?;
+    if options.find_steps {
+        let network = opened.network;
+        let grid = options.read.grid;
+        opened = on_threads(py, None, None, |watch| esnsim::find_steps_watched(&network, grid, watch))?;
+    }
     let origin = match (&bytes, source, &options.read.topology) {
         (None, None, None) => Origin::Embedded,
         (None, _, _) => Origin::File(file),
         // Bytes have no file that could be read again.
         (Some(_), _, _) => Origin::Made { of_embedded: false, provenance: esnsim::provenance() },
     };
-    Ok(Network { opened: opened.map_err(|error| raised(&error))?, options, origin })
+    Ok(Network { opened, options, origin })
 }
 
 /// Names of the hardware that comes along, and what each is.

@@ -11,6 +11,7 @@ use super::evidence::{ENOUGH_WEIGHTS, is_enough, log10_chance};
 use super::lattice::{Unit, levels, multiple, unit};
 use super::precision::Precision;
 use super::report::FoundStep;
+use crate::Watch;
 use crate::quantize::Granularity;
 
 /// Smallest unit: below it, half a step is no normal float32.
@@ -46,16 +47,21 @@ pub(super) fn find_layer<T: Copy + Into<f64> + Sync>(
     weights: &[T],
     shape: WeightShape,
     options: &FindStepOptions,
+    watch: Watch<'_>,
 ) -> Result<Found, String> {
     let filters: Vec<&[T]> = weights.chunks_exact(shape.filter_len()).collect();
-    let distinct: Vec<Distinct> = filters.par_iter().map(|filter| Distinct::of(filter)).collect();
+    let of_filter = |filter: &&[T]| {
+        watch();
+        Distinct::of(filter)
+    };
+    let distinct: Vec<Distinct> = filters.par_iter().map(of_filter).collect();
     let whole = Distinct::merge(&distinct);
     if whole.nonzero == 0 {
         return Err("every weight is 0".to_string());
     }
     let one = fit(&whole).and_then(|fit| sure(&fit).map(|()| fit));
     let one = one.and_then(|fit| build(weights, shape, (&[Some(fit)], fit.log10_chance), options));
-    let each = if shape.filters > 1 { fit_filters(&distinct) } else { Err("there is one".to_string()) };
+    let each = if shape.filters > 1 { fit_filters(&distinct, watch) } else { Err("there is one".to_string()) };
     let each = each.and_then(|(fits, chance)| build(weights, shape, (&fits, chance), options));
     match (one, each) {
         (Ok(one), Ok(each)) => Ok(if each.step.bits < one.step.bits { each } else { one }),
@@ -165,9 +171,12 @@ fn thin(levels: u64, top: u32, log10_chance: f64) -> String {
 }
 
 /// A unit of every filter that is not wholly 0; the error says what is missing.
-fn fit_filters(distinct: &[Distinct]) -> Result<(Vec<Option<Fit>>, f64), String> {
-    let fits: Vec<Result<Option<Fit>, String>> =
-        distinct.par_iter().map(|filter| if filter.nonzero == 0 { Ok(None) } else { fit(filter).map(Some) }).collect();
+fn fit_filters(distinct: &[Distinct], watch: Watch<'_>) -> Result<(Vec<Option<Fit>>, f64), String> {
+    let of_filter = |filter: &Distinct| {
+        watch();
+        if filter.nonzero == 0 { Ok(None) } else { fit(filter).map(Some) }
+    };
+    let fits: Vec<Result<Option<Fit>, String>> = distinct.par_iter().map(of_filter).collect();
     let fits = fits.into_iter().enumerate().map(|(m, fit)| fit.map_err(|reason| format!("filter {m}: {reason}")));
     let fits = fits.collect::<Result<Vec<Option<Fit>>, String>>()?;
     let live = || fits.iter().flatten();

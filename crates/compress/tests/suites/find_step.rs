@@ -1,8 +1,10 @@
 //! Are grids found in real weights exactly where they are, and nowhere else?
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use compress::{FindStepOptions, FoundStep, Granularity, find_steps};
+use compress::{FindStepOptions, FoundStep, Granularity, find_steps, find_steps_watched};
 use esn::Grid;
 use half::{bf16, f16};
 use network::Network;
@@ -279,6 +281,26 @@ fn a_quantized_network_is_found_again_in_its_dequantized_weights() {
         assert_eq!(found.granularity, Granularity::Filter, "layer {layer}");
         assert_eq!(codes_out, tensor.codes(), "layer {layer}");
     }
+}
+
+#[test]
+fn a_search_is_watched_at_every_filter_and_can_be_stopped() {
+    let mut numbers = Random::new(7);
+    let network = chain(&[(50, (0..50 * 40).map(|_| numbers.normal() as f32).collect())]);
+    let called = AtomicUsize::new(0);
+    let search = |stop_at: usize| {
+        called.store(0, Ordering::Relaxed);
+        let watch = || {
+            if called.fetch_add(1, Ordering::Relaxed) + 1 == stop_at {
+                resume_unwind(Box::new("stopped"));
+            }
+        };
+        catch_unwind(AssertUnwindSafe(|| find_steps_watched(&network, &FindStepOptions::default(), &watch)))
+    };
+    assert!(search(usize::MAX).is_ok_and(|found| found.is_ok()));
+    assert!(called.load(Ordering::Relaxed) >= 50, "each filter");
+    let stopped = search(3).expect_err("it is stopped");
+    assert_eq!(stopped.downcast_ref(), Some(&"stopped"));
 }
 
 #[test]
