@@ -115,7 +115,7 @@ pub struct PruningOptions {
     /// Prune filters whose largest magnitude is below this
     ///
     /// It is a fraction of the largest magnitude of the filter's layer. These filters go first.
-    #[arg(long, value_name = "R")]
+    #[arg(long, value_name = "R", allow_negative_numbers = true)]
     pub prune_below: Option<f64>,
 
     /// Remove dead channels from the tensors
@@ -197,13 +197,13 @@ pub struct QuantizationOptions {
     /// Choose steps for this signal-to-noise ratio
     ///
     /// The ratio is linear, and holds in every layer.
-    #[arg(long, value_name = "X", conflicts_with_all = ["clip", "target_esn_a", "target_profile"])]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, conflicts_with_all = ["clip", "target_esn_a", "target_profile"])]
     pub target_snr: Option<f64>,
 
     /// Choose steps for this ESN_a of the network
     ///
     /// Every weight is counted once.
-    #[arg(long, value_name = "X", conflicts_with_all = ["clip", "target_profile"])]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, conflicts_with_all = ["clip", "target_profile"])]
     pub target_esn_a: Option<f64>,
 
     /// Choose steps for the ESN_a of each layer of FILE
@@ -215,13 +215,13 @@ pub struct QuantizationOptions {
     /// Share out bits among filters: so many on average
     ///
     /// The average is that of each layer.
-    #[arg(long, value_name = "B", conflicts_with = "esn_d_filter_budget")]
+    #[arg(long, value_name = "B", allow_negative_numbers = true, conflicts_with = "esn_d_filter_budget")]
     pub average_bits: Option<f64>,
 
     /// Share out bits among filters: at most this ESN'_d
     ///
     /// The bound is that of the network.
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub esn_d_filter_budget: Option<f64>,
 
     /// Share out a budget among layers: esn-d=X, esn-a=X or esn-d-filter=X

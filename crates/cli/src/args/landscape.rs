@@ -6,7 +6,7 @@ use clap::Args;
 use esn::BitWidth;
 
 use super::groups::{LAYER, OUTPUT};
-use super::parse::bit_width;
+use super::parse::{bit_width, whole};
 use super::shared::{HardwareOptions, ThreadOptions};
 
 /// Options of `landscape`.
@@ -30,7 +30,7 @@ pub struct LandscapeOptions {
         long,
         value_name = "PERCENT",
         default_value_t = 0,
-        value_parser = clap::value_parser!(u32).range(0..=99),
+        value_parser = whole::<u32>(0..=99),
         help_heading = LAYER
     )]
     pub pruned: u32,

@@ -12,7 +12,7 @@ use network::Synthetic;
 use network::architectures::Family;
 
 use super::groups::{GENERAL, HARDWARE, IMAGES, NETWORK, OUTPUT, QUANTIZATION};
-use super::parse::{architecture, at_least_one, bit_width, grid, input_shape, sparsity, threads};
+use super::parse::{architecture, at_least_one, bit_width, grid, input_shape, sparsity, threads, whole};
 use super::words::{Words, word, words};
 
 /// What the file of a network does not say about its graph.
@@ -313,7 +313,7 @@ pub struct InferenceOptions {
     ///
     /// They hold where the file does not quantize activations.
     /// Left out: 8.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16))]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>(1..=16))]
     pub activation_bits: Option<u32>,
 
     /// Images whose activations set the ranges
@@ -367,7 +367,7 @@ pub struct PreprocessingOptions {
     pub layout: Option<ArrayLayout>,
 
     /// Divide pixels by this before mean and std
-    #[arg(long, value_name = "X", hide_short_help = true)]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, hide_short_help = true)]
     pub scale: Option<f32>,
 
     /// Subtract this from each channel, after scaling: one number, or one each
@@ -375,7 +375,7 @@ pub struct PreprocessingOptions {
     pub mean: Vec<f32>,
 
     /// Divide each channel by this, after the mean: one number, or one each
-    #[arg(long, value_name = "X,…", value_delimiter = ',', hide_short_help = true)]
+    #[arg(long, value_name = "X,…", value_delimiter = ',', allow_negative_numbers = true, hide_short_help = true)]
     pub std: Vec<f32>,
 }
 

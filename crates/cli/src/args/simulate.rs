@@ -9,6 +9,7 @@ use report::OutputRequest;
 use runner::{AnswerRequest, ImageSamples};
 
 use super::groups::{HARDWARE, IMAGES, OUTPUT};
+use super::parse::whole;
 use super::shared::{
     HardwareOptions, InferenceOptions, LayerTableOptions, MetricOptions, ReadingOptions, SyntheticOptions,
     ThreadOptions,
@@ -51,7 +52,7 @@ pub struct SimulateOptions {
     /// Run random hardware with so many seeds
     ///
     /// They are the seed of the description and those after it. The spread of the accuracy is told.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000), help_heading = HARDWARE)]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>(1..=10_000), help_heading = HARDWARE)]
     pub seeds: Option<u64>,
 
     #[command(flatten)]

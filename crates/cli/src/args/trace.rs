@@ -7,7 +7,7 @@ use clap::Args;
 use inference::Samples;
 
 use super::groups::{HARDWARE, OUTPUT, TRACE};
-use super::parse::cycles;
+use super::parse::{at_least_one, cycles, whole};
 use super::shared::{InferenceOptions, ReadingOptions, ThreadOptions, WidthOptions};
 
 /// Options of `trace`.
@@ -49,10 +49,10 @@ pub struct TraceOptions {
         long,
         value_name = "N",
         default_value_t = 1,
-        value_parser = clap::value_parser!(u64).range(1..),
+        value_parser = at_least_one,
         help_heading = TRACE
     )]
-    pub image: u64,
+    pub image: usize,
 
     /// Lanes that are shown: rows of elements, or columns of filters
     ///
@@ -61,7 +61,7 @@ pub struct TraceOptions {
         long,
         value_name = "N",
         default_value_t = 8,
-        value_parser = clap::value_parser!(u32).range(0..=65_536),
+        value_parser = whole::<u32>(0..=65_536),
         help_heading = TRACE
     )]
     pub lanes: u32,
@@ -74,7 +74,7 @@ pub struct TraceOptions {
         alias = "accumulators",
         value_name = "N",
         default_value_t = 4,
-        value_parser = clap::value_parser!(u32).range(0..=65_536),
+        value_parser = whole::<u32>(0..=65_536),
         help_heading = TRACE
     )]
     pub elements: u32,
@@ -103,9 +103,9 @@ pub struct TraceOptions {
 impl TraceOptions {
     /// The place of the image among `samples`, from 0 on.
     pub fn image_of(&self, samples: &dyn Samples) -> anyhow::Result<usize> {
-        match usize::try_from(self.image - 1).ok().filter(|&place| place < samples.len()) {
-            Some(place) => Ok(place),
-            None => bail!("--image {}: there are {} images, counted from 0", self.image, samples.len()),
+        if self.image > samples.len() {
+            bail!("--image {}: there are {} images, counted from 1", self.image, samples.len());
         }
+        Ok(self.image - 1)
     }
 }

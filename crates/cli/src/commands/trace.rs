@@ -60,7 +60,7 @@ pub fn run(options: &TraceOptions) -> anyhow::Result<()> {
 }
 
 /// What was traced, in a few lines.
-fn summary(trace: &Trace, image: Option<u64>) -> String {
+fn summary(trace: &Trace, image: Option<usize>) -> String {
     let samples = &trace.samples;
     let (first, end) = (samples.first().map_or(0, |s| s.cycle), samples.last().map_or(0, |s| s.cycle + 1));
     let active: u128 = samples.iter().map(|sample| u128::from(sample.active)).sum();
