@@ -36,6 +36,22 @@ pub struct Allocate<'a> {
     pub limit: usize,
 }
 
+impl Allocate<'_> {
+    /// The error of a budget below the `least` that the layers can cost, in units.
+    fn too_small(&self, least: u128) -> CompressError {
+        let (cost, least) = (self.cost.name(), self.cost.amount(least));
+        let zeros = match self.grid {
+            Grid::MidRise => ", or the grid mid-tread, on which weights may become 0",
+            Grid::MidTread => "",
+        };
+        let problem = format!(
+            "a budget of {} of {cost}; expected at least {least}, what the cheapest choices of all layers come to: it takes a larger budget{zeros}",
+            self.budget
+        );
+        CompressError::Option { option: "allocate", problem }
+    }
+}
+
 /// How a budget was shared out.
 #[derive(Clone, Debug, Serialize)]
 pub struct Allocated {
@@ -177,6 +193,10 @@ impl Compressed {
             },
         })?;
         progress.end(Stage::Sensitivity, sensitivity.layers.len() as u64);
+        let least = sensitivity.least_cost();
+        if least > budget {
+            return Err(allocate.too_small(least));
+        }
         let chosen = sensitivity.allocate(budget)?;
         Ok(Allocated { metric: allocate.cost, budget: allocate.budget, sensitivity, chosen })
     }

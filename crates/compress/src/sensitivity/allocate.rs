@@ -69,7 +69,7 @@ impl Sensitivity {
     /// [`CompressError::Option`] if the cheapest choices cost more than the budget.
     pub fn allocate(&self, budget: u128) -> Result<Allotment, CompressError> {
         let mut taken = vec![0; self.layers.len()];
-        let least = self.cost_of(&taken);
+        let least = self.least_cost();
         if least > budget {
             let problem = format!("a budget of {budget}; the cheapest choices of all layers come to {least}");
             return Err(CompressError::Option { option: "allocate", problem });
@@ -89,6 +89,11 @@ impl Sensitivity {
             taken[layer] = to;
         }
         Ok(self.allotment(&taken))
+    }
+
+    /// What the cheapest choices of all layers cost together: no budget below it can be kept.
+    pub fn least_cost(&self) -> u128 {
+        self.cost_of(&vec![0; self.layers.len()])
     }
 
     /// The ways that falling prices visit, from the cheapest to the dearest: a frontier of cost and added-up error.
