@@ -57,9 +57,15 @@ impl WholeFile {
                 Some(parent) if !parent.as_os_str().is_empty() => parent,
                 _ => Path::new("."),
             };
+            if !folder.exists() {
+                return Err(io::Error::new(
+                    io::ErrorKind::NotFound,
+                    format!("there is no folder {}", folder.display()),
+                ));
+            }
             Ok(Written::Beside(BufWriter::new(NamedTempFile::new_in(folder)?)))
         };
-        let written = begun().map_err(|e| OutputError { path: path.to_path_buf(), problem: e.to_string() })?;
+        let written = begun().map_err(|e| OutputError { path: path.to_path_buf(), problem: without_place(&e) })?;
         Ok(Self { path: path.to_path_buf(), written })
     }
 
@@ -86,7 +92,7 @@ impl WholeFile {
                 }
             }
         };
-        completed().map_err(|e| OutputError { path: path.clone(), problem: e.to_string() })
+        completed().map_err(|e| OutputError { path: path.clone(), problem: without_place(&e) })
     }
 }
 
@@ -115,6 +121,12 @@ pub fn write_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<
     let mut file = WholeFile::create(path)?;
     write(&mut file).map_err(|e| OutputError { path: path.to_path_buf(), problem: e.to_string() })?;
     file.complete()
+}
+
+/// What is wrong, without the temporary name that `tempfile` puts behind it: the file that was asked for is named already.
+fn without_place(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split_once(" at path ").map_or(text.as_str(), |(problem, _)| problem).to_string()
 }
 
 /// A temporary file is private; a result is not.
@@ -150,6 +162,16 @@ mod tests {
     #[test]
     fn a_missing_folder_is_named() {
         let error = write_file(Path::new("/nonexistent/out.csv"), |_| Ok(())).expect_err("no such folder");
-        assert!(error.to_string().starts_with("/nonexistent/out.csv: "));
+        assert_eq!(error.to_string(), "/nonexistent/out.csv: there is no folder /nonexistent");
+    }
+
+    #[test]
+    fn a_file_in_place_of_the_folder_is_told_without_a_temporary_name() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("file");
+        std::fs::write(&file, b"").expect("writable");
+        let error = write_file(&file.join("out.csv"), |_| Ok(())).expect_err("a file is no folder");
+        let told = error.to_string();
+        assert!(told.starts_with(&file.join("out.csv").display().to_string()) && !told.contains("at path"), "{told}");
     }
 }
