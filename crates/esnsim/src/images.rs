@@ -6,6 +6,7 @@ use formats::images::{
     ArrayLayout, ImageChoices, ImageError, ImageOptions, Images, Labels, NetworkInput, PassedOver, Preprocessing,
 };
 use network::{DataType, Mend, Network, Note, NoteKind, ValueId};
+use report::text::counted;
 use report::write_file;
 use runner::{AnswerRequest, Decision, ImageSamples, embedded_images, embedded_preprocessing};
 
@@ -135,7 +136,8 @@ impl std::fmt::Display for ImageNote {
                 let labels: Vec<String> = first.iter().map(|(label, name)| format!("{label} is {name:?}")).collect();
                 let more = if folders > &first.len() { ", …" } else { "" };
                 let labels = labels.join(", ");
-                return write!(f, "{folders} folders of classes and {outputs} outputs: class {labels}{more}");
+                let (of_folders, of_outputs) = (counted(*folders as u128, "folder"), counted(*outputs as u128, "output"));
+                return write!(f, "{of_folders} of classes and {of_outputs}: class {labels}{more}");
             }
             ImageNote::AsTheyAre(numbers, input) => {
                 let (numbers, input) = (numbers.name(), input.name());

@@ -103,7 +103,7 @@ impl OpenPlan {
         let request = SensitivityRequest {
             network,
             prune: serde_json::from_str(prune).map_err(|error| refuse("prune", &error))?,
-            cost: cost.parse().map_err(|problem: String| refuse("cost", &problem))?,
+            cost: cost.parse().map_err(|problem: String| refuse("cost", &format!("{problem}, not {cost:?}")))?,
             choices: &choices,
             images,
             reestimate,

@@ -63,7 +63,11 @@ impl Workshop<'_> {
         let costs = self.cost_of(network).map_err(|error| refuse(network::chain(&error)))?;
         let place = |name: &str| {
             let found = self.inputs.hardware.iter().position(|hardware| hardware.engine.name() == name);
-            found.ok_or_else(|| refuse(format!("there is no hardware {name:?} among those that costs are counted on")))
+            let there =
+                || self.inputs.hardware.iter().map(|hardware| hardware.engine.name()).collect::<Vec<_>>().join(", ");
+            found.ok_or_else(|| {
+                refuse(format!("there is no hardware {name:?} among those that costs are counted on: {}", there()))
+            })
         };
         let of_layer: Box<dyn Fn(&LayerCost) -> u128> = match cost {
             Cost::EsnA => Box::new(|layer| SharedCost::EsnA.of(&layer.esn)),

@@ -155,7 +155,9 @@ fn unpack(
 
 /// Class numbers, one an image: `[images]` or `[images, 1]`; or one-hot, `[images, classes]`.
 fn read_labels(path: &Path, name: &str, (header, bytes): (Header, Vec<u8>)) -> Result<Vec<usize>, ImageError> {
-    let wrong = |problem: String| ImageError::invalid(path, format!("labels {name}: {problem}"));
+    // An array of that name is not named twice.
+    let of = if name == "labels" { name.to_string() } else { format!("labels {name}") };
+    let wrong = |problem: String| ImageError::invalid(path, format!("{of}: {problem}"));
     let numbers: Vec<f64> =
         bytes.chunks_exact(header.element.size()).map(|bytes| header.element.decode(bytes)).collect();
     match header.shape.as_slice() {
