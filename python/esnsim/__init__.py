@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import inspect as inspection
 import json
 import os
 import pathlib
@@ -467,8 +468,8 @@ def _check_needed(opening: dict[str, Any]) -> None:
         of_file.append("grid")
     needless = next((name for name in of_file if opening[name]), None)
     if needless is not None:
-        what = "the network that comes along" if opening["topology"] is None else "the layers of the topology"
-        raise BadArgument(f"{needless} is for a file, and there is none: without source the network is {what}")
+        what = "the one that comes along" if opening["topology"] is None else "the layers of the topology"
+        raise BadArgument(f"{needless} is for a file, and there is none; without source the network is {what}")
 
 
 def _bytes_or_path(source: Any) -> bytes | str:
@@ -528,6 +529,12 @@ def _one_line(error: BaseException) -> str:
 
 
 def _network(source: Any, example: Any, options: dict[str, Any]) -> Network:
+    known = inspection.signature(read).parameters
+    unknown = next((name for name in options if name not in known), None)
+    if unknown is not None:
+        of_images = unknown in inspection.signature(Images).parameters
+        hint = f"; esnsim.Images(…, {unknown}=…) says it of images" if of_images else ""
+        raise TypeError(f"there is no argument {unknown!r} here, nor of esnsim.read{hint}")
     if isinstance(source, Network):
         if options:
             raise BadArgument(f"the network was read before; esnsim.read takes {', '.join(sorted(options))}")
@@ -626,7 +633,10 @@ def merge(store: str | os.PathLike[str], *sources: str | os.PathLike[str]) -> No
     """Puts the results of other stores into a store, which is made where it is not there. A point that two of them have must be
     equal in both.
     """
-    _esnsim.merge(**checked(store=store, sources=sources))
+    given = checked(store=store, sources=sources)
+    if not sources:
+        raise BadArgument("there are no stores to merge; name them behind the store that they are put into")
+    _esnsim.merge(**given)
 
 
 def pareto(store: str | os.PathLike[str], *, cost: str = "esn-d", accuracy: str = "top1") -> Points:

@@ -148,7 +148,8 @@ def layers_of_their_own(name: str, value: Any) -> Any:
         return path(name, value)
     if not isinstance(value, Iterable) or not all(isinstance(each, Mapping) for each in value):
         raise wrong(name, value, 'a file, or layers, as [{"layer": "conv1", "bits": 8}]')
-    return [{key.replace("_", "-"): each[key] for key in each} for each in value]
+    return [{text(f"a key of {name}[{place}]", key).replace("_", "-"): each[key] for key in each}
+            for place, each in enumerate(value)]
 
 
 def share(name: str, value: Any) -> tuple[int, int]:

@@ -105,7 +105,7 @@ class Study:
     """
 
     def __init__(self, store: str, keys: set[str], sensitivity: list[dict[str, Any]], about: Question) -> None:
-        self.store, self.sensitivity, self._about = store, sensitivity, about
+        self.store, self.sensitivity, self._about, self._keys = store, sensitivity, about, keys
         csv, self._text, self._page = pareto(store, about.cost, about.accuracy, keys)
         self.points: Table = from_csv(csv)
 
@@ -119,8 +119,15 @@ class Study:
         """The network of a point, a row of `points` or of `frontier`: `.save("small.onnx")` writes it."""
         from . import Network, read
 
+        try:
+            key = row["key"]
+        except (KeyError, IndexError, TypeError):
+            raise wrong("row", row, "a row of points or of frontier") from None
+        if key not in self._keys:
+            raise BadArgument(f"row is of another study than this one, whose store is {self.store}; a row goes to the study that it is "
+                              "of: judged.compress(row) where judge made judged")
         with _plan(self._about, None) as plan:
-            configuration = _configuration(plan, self.store, row["key"])
+            configuration = _configuration(plan, self.store, key)
         network = self._about.network
         whole = network if isinstance(network, Network) else read(network)
         prune = [f"filters={pruning['filters']['fraction']}" for pruning in (configuration["prune"] or {}).get("prunings", ())]
@@ -133,7 +140,9 @@ class Study:
 
     def judge(self, images: Images | Any, store: str | os.PathLike[str], *, statistics: Images | Any = None,
               threads: int | None = None, progress: Tell | bool | None = None) -> Study:
-        """The points of the frontier on other images, which the search has not seen, in a store of their own."""
+        """The points of the frontier on other images, which the search has not seen, in a store of their own. Where some of them
+        re-estimate statistics, `statistics` are the images for that.
+        """
         from . import _progress as told
 
         given = checked(store=store, threads=threads)

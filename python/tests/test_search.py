@@ -120,6 +120,16 @@ def test_wrong_arguments_are_told(tmp_path):
         esnsim.search(3, images=IMAGES, store=store)
 
 
+def test_a_row_goes_to_the_study_that_it_is_of(tmp_path):
+    found = search(tmp_path / "r.sqlite", trials=2)
+    judged = found.judge(esnsim.Images("embedded", limit=40), tmp_path / "j.sqlite")
+    with pytest.raises(esnsim.BadArgument, match="row is of another study than this one"):
+        found.compress(judged.frontier[0])
+    for row in (3, {"top1": 1.0}):
+        with pytest.raises(TypeError, match="^row is .*; expected a row of points or of frontier$"):
+            found.compress(row)
+
+
 def test_images_without_labels_are_told_and_agreement_needs_none(tmp_path):
     numpy = pytest.importorskip("numpy")
     images = numpy.load(ROOT / "traces/digits-test.npz")["images"][:40]
@@ -160,8 +170,8 @@ def test_allocations_that_mean_nothing_are_refused():
         ({"allocate": "esn-d=6e5", "images": DIGITS, "bits": 4}, "allocate and bits exclude each other"),
         ({"images": DIGITS, "bits": 4}, "there is no allocate= that looks at them"),
         ({"bits": 4, "layer_options": [{"layer": "nothing", "bits": 3}]}, 'there is no layer "nothing"'),
-        ({"bits": 4, "layer_options": [{"name": "nothing"}]}, "layer_options: unknown field"),
+        ({"bits": 4, "layer_options": [{"name": "nothing"}]}, r"layer_options\[0\]: unknown field"),
     ]
     for options, expected in cases:
         with pytest.raises(esnsim.Error, match=expected):
-            network.compress(**options, allocate_images=8)
+            network.compress(**options, **({"allocate_images": 8} if "allocate" in options else {}))

@@ -184,7 +184,7 @@ def broken():
 
 
 @pytest.mark.parametrize("kind, say, text", [
-    (esnsim.BadArgument, lambda: training.EsnPenalty(3), "a int is no module"),
+    (esnsim.BadArgument, lambda: training.EsnPenalty(3), "3 is no module of PyTorch"),
     (esnsim.BadArgument, lambda: training.EsnPenalty(nn.ReLU(), bits=4), "no convolution and no linear layer"),
     (esnsim.BadArgument, lambda: training.EsnPenalty(nn.Linear(2, 2), "esn", bits=4), "expected esn-a or esn-d"),
     (esnsim.BadArgument, lambda: training.EsnPenalty(nn.Linear(2, 2)), "is not quantized, and bits gives it no width"),

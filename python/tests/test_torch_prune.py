@@ -289,7 +289,7 @@ def broken():
 
 
 @pytest.mark.parametrize("kind, say, text", [
-    (esnsim.BadArgument, lambda: training.prune_filters("net", EXAMPLE, fraction=0.1), "a str is no module"),
+    (esnsim.BadArgument, lambda: training.prune_filters("net", EXAMPLE, fraction=0.1), "'net' is no module of PyTorch"),
     (esnsim.BadArgument, lambda: training.prune_filters(seeded(), EXAMPLE), "exactly one of fraction, count"),
     (esnsim.BadArgument, lambda: training.prune_filters(seeded(), EXAMPLE, fraction=0.1, width=0.5), "not fraction and width"),
     (esnsim.BadArgument, lambda: training.prune_filters(seeded(), EXAMPLE, fraction=1.5), "expected a fraction from 0 to 1"),

@@ -412,7 +412,7 @@ def grouped():
 
 
 @pytest.mark.parametrize("kind, say, text", [
-    (esnsim.BadArgument, lambda: training.quantize("net.pt"), "a str is no module of PyTorch"),
+    (esnsim.BadArgument, lambda: training.quantize("net.pt"), "'net.pt' is no module of PyTorch"),
     (esnsim.BadArgument, lambda: training.quantize(nn.ReLU()), "no convolution and no linear layer"),
     (esnsim.BadArgument, lambda: training.quantize(nn.Linear(2, 2), 0), "bits on mid-rise is 0; expected 1 to 16"),
     (esnsim.BadArgument, lambda: training.quantize(nn.Linear(2, 2), 1, grid="mid-tread"), "bits on mid-tread is 1; expected 2 to 16"),
@@ -422,6 +422,7 @@ def grouped():
     (TypeError, lambda: training.quantize(nn.Linear(2, 2), rule="mse", hold="no"), "hold is 'no'; expected True or False"),
     (TypeError, lambda: training.quantize(nn.Linear(2, 2), grid=2), "grid is 2; expected a text"),
     (TypeError, lambda: training.quantize(nn.Linear(2, 2), skip=None), "skip is None; expected names of layers in a list"),
+    (esnsim.BadArgument, lambda: training.quantize(nn.Sequential(nn.Linear(2, 2)), {"0": 17}), "bits of layer 0 is 17; expected 1 to 16"),
     (TypeError, lambda: training.quantize(nn.Linear(2, 2), {3: 4}), "bits[0] is 3; expected a text"),
     (esnsim.BadArgument, lambda: training.to_network(mixed(), EXAMPLE, bits=4, skip=["cnov"]), "skip: there is no layer 'cnov'"),
     (esnsim.BadArgument, lambda: training.quantize(nn.Linear(2, 2), granularity="tensor"), "expected layer or filter"),
@@ -432,12 +433,12 @@ def grouped():
     (esnsim.BadArgument, lambda: training.quantize(broken()), "layer 0: weight 2 is nan"),
     (esnsim.BadArgument, lambda: training.quantize(quantized()), "layer 0 is quantized already"),
     (esnsim.BadArgument, lambda: training.to_network(broken(), torch.zeros(1, 2)), "layer 0: weight 2 is nan"),
-    (esnsim.BadArgument, lambda: training.to_network(quantized(), [1.0]), "example is an input of the model"),
+    (esnsim.BadArgument, lambda: training.to_network(quantized(), [1.0]), "example is [1.0]; expected an input of the model"),
     (esnsim.BadArgument, lambda: training.to_network(of_two_grids(), torch.zeros(1, 2)), "a file has one grid"),
     (esnsim.Unsupported, lambda: training.to_network(grouped(), torch.zeros(1, 4, 3, 3)), "no axis of filters"),
     (esnsim.Unsupported, lambda: training.to_network(standardized(), torch.zeros(1, 1, 4, 4)), "layer 0: the model computes its"),
     (esnsim.Unsupported, lambda: training.to_network(nn.Linear(2, 2), torch.zeros(1, 2), bits=16), "at most 15 bits"),
-    (esnsim.Unsupported, lambda: training.to_network(nn.Linear(2, 2), torch.zeros(1, 3)), "does not take it"),
+    (esnsim.Unsupported, lambda: training.to_network(nn.Linear(2, 2), torch.zeros(1, 3)), "example= has the shape [1, 3]"),
     (esnsim.ReadWrite, lambda: training.export(quantized(), "/nowhere/net.onnx", torch.zeros(1, 2)), "/nowhere/net.onnx"),
 ])
 def test_wrong_use_is_told_in_one_line(kind, say, text):

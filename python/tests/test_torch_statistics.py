@@ -90,6 +90,8 @@ def unkept():
     (esnsim.BadArgument, lambda: training.reestimate(seeded(), [EXAMPLE], batches=0), "batches is 0"),
     (TypeError, lambda: training.reestimate(seeded(), [EXAMPLE], batches=1.5), "batches is 1.5; expected a whole number"),
     (esnsim.BadArgument, lambda: training.reestimate(seeded(), ["image"]), "a batch is a str"),
+    (TypeError, lambda: training.reestimate(seeded(), EXAMPLE), "loader is a Tensor; expected batches: a DataLoader, or a list"),
+    (TypeError, lambda: training.reestimate(seeded(), 3), "loader is 3; expected batches"),
     (esnsim.BadArgument, lambda: training.reestimate(seeded(), [EXAMPLE * float("nan")]), "BatchNorm bn: its input is not finite"),
     (esnsim.Unsupported, lambda: training.reestimate(unkept(), [EXAMPLE]), "BatchNorm 1 keeps no statistics"),
     (esnsim.Unsupported, lambda: training.reestimate(Twice(), [EXAMPLE]), "BatchNorm bn runs 2 times"),

@@ -210,8 +210,14 @@ impl Compression {
         if let Some(file) = &self.layer_file {
             return layer_options(file).map_err(|error| raised(&error));
         }
-        let read = self.layers.as_deref().map_or(Ok(Vec::new()), serde_json::from_str);
-        read.map_err(|error| bad_argument(format!("layer_options: {error}")))
+        let wrong = |place: String, error: serde_json::Error| bad_argument(format!("{place}: {error}"));
+        let Some(text) = self.layers.as_deref() else { return Ok(Vec::new()) };
+        let given: Vec<serde_json::Value> =
+            serde_json::from_str(text).map_err(|error| wrong("layer_options".to_string(), error))?;
+        let read = given.into_iter().enumerate().map(|(index, layer)| {
+            serde_json::from_value(layer).map_err(|error| wrong(format!("layer_options[{index}]"), error))
+        });
+        read.collect()
     }
 
     /// The rule of the step. A profile is read with the network.

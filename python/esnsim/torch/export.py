@@ -9,9 +9,10 @@ from typing import Any, Iterable, Mapping, NamedTuple
 import torch
 
 from .. import BadArgument, Network, Unsupported, read
+from .._arguments import shown
 from .layers import check_finite, evaluating, inner, known, mac_layers, parameter_name, trained_weight
 from .quantize import FakeQuantize, is_quantized, quantizer_for
-from .simulator import as_float, as_onnx, marked, plain_copy
+from .simulator import as_float, as_onnx, as_tensors, marked, plain_copy
 
 # The integers between here and the simulator have 16 bits.
 _LARGEST = 2 ** 15 - 1
@@ -75,12 +76,12 @@ def export(model: torch.nn.Module, path: str | os.PathLike[str], example: Any, *
 def from_torch(module: Any, example: Any, options: Mapping[str, Any]) -> Network:
     """`esnsim.from_torch`. The integers of a fake-quantized module are known, and need not be found again among real numbers."""
     if not isinstance(module, torch.nn.Module):
-        raise BadArgument(f"a {type(module).__name__} is no module of PyTorch, which example= belongs to")
+        raise BadArgument(f"{shown(module)} is no module of PyTorch, which example= belongs to")
     module = inner(module)
     if is_quantized(module):
         return to_network(module, example, **options)
     with evaluating(module):
-        file = as_onnx(module, example if isinstance(example, tuple) else (example,), fold=True)
+        file = as_onnx(module, as_tensors(example), fold=True)
     return _read(file, module, options)
 
 

@@ -9,7 +9,7 @@ import torch
 from torch.nn.utils import parametrize, prune
 
 from .. import BadArgument
-from .._arguments import several, text
+from .._arguments import several, shown, text
 
 if TYPE_CHECKING:
     from .quantize import FakeQuantize
@@ -23,7 +23,7 @@ LAYERS = (
 def inner(model: Any) -> torch.nn.Module:
     """The module itself, without what data parallelism and `torch.compile` wrap around it."""
     if not isinstance(model, torch.nn.Module):
-        raise BadArgument(f"a {type(model).__name__} is no module of PyTorch")
+        raise BadArgument(f"{shown(model)} is no module of PyTorch")
     while True:
         parallel = isinstance(model, (torch.nn.parallel.DistributedDataParallel, torch.nn.DataParallel))
         inside = model.module if parallel else getattr(model, "_orig_mod", None)

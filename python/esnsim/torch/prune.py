@@ -28,8 +28,16 @@ def _parts(name: str, value: Any) -> dict[str, float]:
     return {layer: real(f"{name} of layer {layer}", part) for layer, part in value.items()}
 
 
+def _fraction(name: str, value: Any) -> float:
+    number = real(name, value)
+    if not 0 <= number <= 1:
+        raise BadArgument(f"{name} is {number}; expected a fraction from 0 to 1")
+    return number
+
+
 _KINDS: Mapping[str, Kind] = {
-    "fraction": maybe(real), "count": maybe(whole(0, LARGE)), "width": maybe(real), "profile": maybe(_parts), "below": maybe(real),
+    "fraction": maybe(_fraction), "count": maybe(whole(0, LARGE)), "width": maybe(_fraction), "profile": maybe(_parts),
+    "below": maybe(_fraction),
     "scope": choice(*SCOPES),
 }
 

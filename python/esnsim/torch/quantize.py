@@ -192,7 +192,7 @@ class FakeQuantize(torch.nn.Module):
 
 def quantizer_for(name: str, module: torch.nn.Module, bits: int | Mapping[str, int] | None) -> FakeQuantize | None:
     """What quantizes a layer: its own fake quantization, else one of `bits`, with one step from the largest magnitude."""
-    width = bits.get(name) if isinstance(bits, Mapping) else bits
+    width = _width(bits, name) if not isinstance(bits, Mapping) or name in bits else None
     own = fake_quantizer(module)
     return own if own is not None or width is None else _quantizer_of(module, width)
 
@@ -297,7 +297,12 @@ def _widths(bits: int | Mapping[str, int], layers: Mapping[str, Any], skip: set[
     missing = [name for name in layers if name not in known("bits", bits, layers) and name not in skip]
     if missing:
         raise BadArgument(f"no width for {', '.join(missing)}; bits names every layer that skip does not")
-    return {name: bits[name] for name in layers if name not in skip}
+    return {name: _width(bits, name) for name in layers if name not in skip}
+
+
+def _width(bits: Any, layer: str) -> Any:
+    """The width of a layer. One that is for a layer alone is checked here, so that its error names the layer."""
+    return whole(1, MAX_BITS)(f"bits of layer {layer}", bits[layer]) if isinstance(bits, Mapping) else bits
 
 
 @torch.no_grad()

@@ -15,6 +15,7 @@ import torch
 from torch.nn.utils import parametrize
 
 from .. import BadArgument, Network, Unsupported, read
+from .._arguments import shown
 from .layers import inner, mac_layers, pruned_names, unmask
 
 _TYPES = {
@@ -96,10 +97,27 @@ def _computed(model: torch.nn.Module) -> Iterator[torch.Tensor]:
 def as_float(model: torch.nn.Module, example: Any) -> Any:
     """Inputs in the type of the parameters of a plain model."""
     kind = next((value.dtype for value in model.parameters() if value.is_floating_point()), torch.float32)
-    inputs = example if isinstance(example, tuple) else (example,)
-    if not inputs or not all(isinstance(value, torch.Tensor) for value in inputs):
-        raise BadArgument("example is an input of the model, or a tuple of inputs: tensors, with a batch of 1")
+    inputs = as_tensors(example)
+    if not all(isinstance(value, torch.Tensor) for value in inputs):
+        raise _no_example(example)
     return tuple(value.to(kind) if value.is_floating_point() else value for value in inputs)
+
+
+def as_tensors(example: Any) -> tuple[Any, ...]:
+    """The inputs of an example. They may be lists and dictionaries of tensors, but not without any."""
+    inputs = example if isinstance(example, tuple) else (example,)
+    if not any(_has_tensor(value) for value in inputs):
+        raise _no_example(example)
+    return inputs
+
+
+def _has_tensor(value: Any) -> bool:
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, (tuple, list)) else ()
+    return isinstance(value, torch.Tensor) or any(map(_has_tensor, parts))
+
+
+def _no_example(example: Any) -> BadArgument:
+    return BadArgument(f"example is {shown(example)}; expected an input of the model, or a tuple of inputs: tensors, with a batch of 1")
 
 
 def as_onnx(model: torch.nn.Module, inputs: tuple[Any, ...], fold: bool = False) -> bytes:
@@ -118,7 +136,9 @@ def as_onnx(model: torch.nn.Module, inputs: tuple[Any, ...], fold: bool = False)
             torch.onnx.export(model, inputs, stream, training=mode, do_constant_folding=fold, dynamo=False)
     except Exception as error:
         said = " ".join(str(error).split())
-        raise Unsupported(f"{type(model).__name__}: torch.onnx.export does not take it: {said}") from error
+        shapes = " and ".join(str(list(value.shape)) for value in inputs if isinstance(value, torch.Tensor))
+        example = f"; example= has the shape {shapes}" if shapes else ""
+        raise Unsupported(f"{type(model).__name__}: torch.onnx.export does not take it: {said}{example}") from error
     return file.getvalue()
 
 

@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
 from .. import BadArgument, Unsupported
-from .._arguments import LARGE, whole
+from .._arguments import LARGE, whole, wrong
 from .layers import evaluating, inner
 
 
@@ -79,6 +79,9 @@ def reestimate(model: torch.nn.Module, loader: Iterable[Any], batches: int | Non
 
 
 def _repeatable(loader: Iterable[Any], batches: int | None) -> Iterable[Any]:
+    # A data set without `__iter__` is gone through by its places.
+    if isinstance(loader, torch.Tensor) or not (hasattr(loader, "__iter__") or hasattr(loader, "__getitem__")):
+        raise wrong("loader", loader, "batches: a DataLoader, or a list, as [images]")
     if batches is not None:
         return list(itertools.islice(loader, whole(1, LARGE)("batches", batches)))
     if isinstance(loader, Iterator):

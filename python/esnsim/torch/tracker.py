@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 import os
-from typing import Any
+from typing import Any, Mapping
 
 import torch
 
 from .. import BadArgument
-from .._arguments import checked
+from .._arguments import checked, shown
 from .._tables import Row, Table
 from .layers import check_finite, filters_of, mac_layers, take, trained_weight, widened
 from .quantize import MAX_BITS, FakeQuantize
@@ -103,7 +103,7 @@ class EsnTracker:
         for optimizer in optimizers:
             hook = getattr(optimizer, "register_step_post_hook", None)
             if hook is None:
-                raise BadArgument(f"a {type(optimizer).__name__} is no optimizer of PyTorch")
+                raise BadArgument(f"{shown(optimizer)} is no optimizer of PyTorch")
             self._hooks.append(hook(lambda *_: self.step()))
 
     def detach(self) -> None:
@@ -182,6 +182,10 @@ class EsnTracker:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where the tracker was that made `state`, of a model with the same layers."""
+        parts = ("layers", "steps", "start", "signal", "noise", "epochs")
+        missing = next((part for part in parts if not isinstance(state, Mapping) or part not in state), None)
+        if missing is not None:
+            raise BadArgument(f"the state is none of EsnTracker.state_dict(): it has no {missing}")
         for own, other in ((self._start, "start"), (self._signal, "signal"), (self._noise, "noise")):
             take(dict(zip(self._modules, own)), dict(zip(state["layers"], state[other])))
         self.steps = state["steps"]
