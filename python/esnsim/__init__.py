@@ -217,6 +217,8 @@ class Network:
         if images is not None and (allocate is None or reestimates):
             why = "there is no allocate= that looks at them" if allocate is None else "allocate looks at those of reestimate_bn"
             raise BadArgument(f"images are given, and {why}")
+        if allocate is None and options["allocate_images"] != ALLOCATE_IMAGES:
+            raise BadArgument(f"allocate_images is {options['allocate_images']}, and there is no allocate= that looks at images")
         argument, given = ("reestimate_bn", reestimate_bn) if images is None else ("images", images)
         limit = STATISTICS_IMAGES if limit is None and given is not None else limit
         with asked(given, limit, self._preprocess, argument) as found:
@@ -244,6 +246,8 @@ class Network:
 
 #: Images that statistics are re-estimated on, where nobody says how many.
 STATISTICS_IMAGES = 5000
+#: Images that a budget is shared out by, where nobody says how many.
+ALLOCATE_IMAGES = 128
 
 
 @contextlib.contextmanager

@@ -472,6 +472,16 @@ def closed():
     (esnsim.ReadWrite, lambda: esnsim.read(closed()), "source cannot be read: read of closed file"),
     (esnsim.BadArgument, lambda: esnsim.read(io.StringIO("x")), "open it in the mode \"rb\""),
     (TypeError, lambda: esnsim.read(None, layout="x"), "layout"),
+    (TypeError, lambda: esnsim.simulate(stepped=True), "there is no argument 'stepped' here, nor of esnsim.read"),
+    (TypeError, lambda: esnsim.simulate(images="embedded", preprocess="unit"), "esnsim.Images(…, preprocess=…) says it of images"),
+    (TypeError, lambda: esnsim.compress(layer_options=[{1: 3}]), "a key of layer_options[0] is 1; expected a text"),
+    (esnsim.BadArgument, lambda: esnsim.compress(layer_options=[{"layer": "x", "bit": 3}]), "layer_options[0]: unknown field `bit`"),
+    (esnsim.BadArgument, lambda: esnsim.compress(bits=3, allocate_images=3), "allocate_images is 3, and there is no allocate="),
+    (esnsim.BadArgument, lambda: esnsim.compress(bits=3, prune_scope="layer"), "there is no prune= whose filters or weights compete"),
+    (esnsim.BadArgument, lambda: esnsim.compress(prune="filters=0.1", grid="mid-tread"), "a grid is given, and no quantization"),
+    (esnsim.BadArgument, lambda: esnsim.merge("s.sqlite"), "there are no stores to merge"),
+    (esnsim.ReadWrite, lambda: esnsim.convert(None, "/nowhere/net.onnx"), "/nowhere/net.onnx: there is no folder /nowhere"),
+    (esnsim.InvalidFile, lambda: esnsim.simulate(images=([[1]], [-1])), "images: labels: that of image 0, counted from 0, is -1"),
 ])
 def test_wrong_use_is_told_in_one_line(kind, say, text):
     with pytest.raises(kind) as caught:
@@ -531,12 +541,14 @@ def test_a_module_of_pytorch(tmp_path):
     assert esnsim.from_torch(torch.nn.DataParallel(module), torch.zeros(1, 3, 8, 8)).name == "Sequential"
     with pytest.raises(esnsim.BadArgument, match="example="):
         esnsim.esn(module)
+    with pytest.raises(esnsim.BadArgument, match="^example is .1, 3, 8, 8.; expected an input of the model"):
+        esnsim.esn(module, example=(1, 3, 8, 8))
 
     class Stubborn(torch.nn.Module):
         def forward(self, x):
             raise ValueError("not\ntoday")
 
-    with pytest.raises(esnsim.Unsupported, match="^Stubborn: torch.onnx.export does not take it: not today$"):
+    with pytest.raises(esnsim.Unsupported, match="^Stubborn: torch.onnx.export does not take it: not today; example= has the shape .1, 3, 8, 8.$"):
         esnsim.esn(Stubborn(), example=torch.zeros(1, 3, 8, 8))
 
 

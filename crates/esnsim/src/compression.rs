@@ -318,8 +318,8 @@ impl QuantizeRequest {
     ///
     /// # Errors
     ///
-    /// [`Error::NoQuantization`] if it asks for nothing and says how, by a granularity or a width of the first or last
-    /// layer.
+    /// [`Error::NoQuantization`] if it asks for nothing and says how, by a grid, a granularity or a width of the first or
+    /// last layer.
     pub fn options(&self) -> Result<Option<QuantizeOptions>, Error> {
         let rules = self.step.is_some() || self.allocation.is_some() || !self.layers.is_empty();
         let asks = self.bits.is_some() || rules || self.bias_correction;
@@ -357,7 +357,10 @@ impl QuantizeRequest {
         if self.first_bits.is_some() {
             return Some("a width of the first layer");
         }
-        self.last_bits.map(|_| "a width of the last layer")
+        if self.last_bits.is_some() {
+            return Some("a width of the last layer");
+        }
+        (self.grid != QuantizeRequest::default().grid).then_some("a grid")
     }
 }
 
@@ -469,7 +472,8 @@ impl CompressRequest {
                 let AllocateRequest { cost, budget, limit, .. } = *asked;
                 Allocate { cost, budget, grid: self.quantize.grid, images, limit }
             }),
-            quantize: quantize.options()?,
+            // A budget that is shared out decides how layers are quantized.
+            quantize: if self.allocate.is_some() { None } else { quantize.options()? },
             reestimate: samples.filter(|_| self.reestimate.is_some()),
             strict: self.strict,
             progress: Some(progress),
@@ -642,5 +646,7 @@ mod tests {
         assert_eq!(asked(shared_out), Some((16, Granularity::Filter)));
         let manner = QuantizeRequest { last_bits: BitWidth::new(8).ok(), ..default() };
         assert!(matches!(manner.options(), Err(Error::NoQuantization { .. })), "nothing asks for quantization");
+        let manner = QuantizeRequest { grid: Grid::MidTread, ..default() };
+        assert!(matches!(manner.options(), Err(Error::NoQuantization { option: "a grid" })), "nothing asks for it");
     }
 }

@@ -156,6 +156,13 @@ impl Compression {
         };
         let scope =
             chosen("prune_scope", Some(&self.prune_scope), &[("global", Scope::Global), ("layer", Scope::Layer)])?;
+        if self.prune.is_empty() && scope.unwrap_or_default() != Scope::default() {
+            let problem = format!(
+                "prune_scope is {:?}, and there is no prune= whose filters or weights compete",
+                self.prune_scope
+            );
+            return Err(bad_argument(problem));
+        }
         let prunes = !self.prune.is_empty() || self.prune_below.is_some() || self.compact;
         let prunings = self.prune.iter().map(|how| pruning(how)).collect::<Result<_, _>>();
         let prune = PruneOptions {

@@ -28,6 +28,10 @@ impl Folder {
         folder.write("pair.npy", &npy(&[3, 2, 4, 4]));
         folder.write("pair.onnx", &pair());
         folder.write("nchw.toml", b"layout = \"nchw\"\n");
+        let mut apart = npy(&[3, 1, 4, 4]);
+        let last = apart.len() - 4;
+        apart[last..].copy_from_slice(&1.0f32.to_le_bytes());
+        folder.write("apart.npy", &apart);
         folder.write("none.npy", &npy(&[0, 1, 4, 4]));
         folder.write("short.npy", &npy(&[3, 1, 4, 4])[..100]);
         folder.write("empty.bin", b"");
@@ -166,6 +170,27 @@ fn wrong_options_are_refused() {
         ("simulate net.onnx --input-shape x", &["--input-shape", "x"]),
         ("compress net.onnx --prune weights=0.5 --first-bits 8 -o o.onnx", &["a width of the first layer", "--bits"]),
         ("compress net.onnx --prune weights=0.5 --granularity filter -o o.onnx", &["what shares a step", "--bits"]),
+        ("compress net.onnx --prune weights=0.5 --grid mid-tread -o o.onnx", &["a grid is given", "--bits"]),
+        (
+            "compress --bits 4 --calibrate images.npy -o o.onnx",
+            &["--calibrate is given", "--reestimate-bn or --allocate"],
+        ),
+        ("compress --bits 4 --calibrate-limit 9 -o o.onnx", &["--calibrate-limit is given", "nothing looks at images"]),
+        ("compress --bits 4 --preprocess unit -o o.onnx", &["--preprocess is given", "nothing looks at images"]),
+        ("compress --bits 4 --allocate-images 9 -o o.onnx", &["--allocate-images is given", "no --allocate"]),
+        ("compress --bits 4 --prune-scope layer -o o.onnx", &["--prune-scope is given", "no --prune"]),
+        (
+            "compress net.onnx --allocate esn-a=0.5 --calibrate apart.npy -o o.onnx",
+            &["net.onnx: allocate: a budget of 0.5 of esn-a; expected at least 8", "or the grid mid-tread"],
+        ),
+        ("esn --architecture resnet20", &["--architecture is for a file", "the network is the embedded one"]),
+        ("simulate --input-shape x=1,1,8,8", &["--input-shape is for a file", "the embedded one"]),
+        ("inspect --layers *.q", &["--layers is for a file", "the embedded one"]),
+        ("trace --grid mid-rise", &["--grid is for a file", "the embedded one"]),
+        ("simulate net.onnx --preprocess unit", &["--preprocess needs --images"]),
+        ("simulate net.onnx --calibration-images 9", &["--calibration-images needs --images"]),
+        ("simulate net.onnx --output y", &["--output needs --images"]),
+        ("simulate --no-exif", &["--no-exif needs --images"]),
         ("new resnet20 --depth 40 -o o.onnx", &["depth does not belong to resnet20"]),
         ("simulate net.onnx --no-such-option", &["--no-such-option"]),
         ("optimize net.onnx", &["optimize"]),

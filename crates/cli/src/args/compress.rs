@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use clap::{ArgGroup, Args};
 use compress::{Allocation, Granularity, PruneOptions, Pruning, Scope, SharedCost, StepRule};
 use esn::{BitWidth, Grid};
@@ -64,6 +65,30 @@ pub struct CompressOptions {
 }
 
 impl CompressOptions {
+    /// Refuses an option that says how something is done which nothing asks for.
+    pub fn check_needed(&self) -> anyhow::Result<()> {
+        if self.quantization.allocate_images.is_some() && self.quantization.allocate.is_none() {
+            bail!("--allocate-images is given, and there is no --allocate that looks at images");
+        }
+        if self.pruning.prune_scope != Scope::Global && self.pruning.prune.is_empty() {
+            bail!("--prune-scope is given, and there is no --prune whose filters or weights compete");
+        }
+        let looks = self.statistics.reestimate_bn || self.quantization.allocate.is_some();
+        let of_images = [
+            (self.statistics.calibrate.is_some(), "--calibrate"),
+            (self.statistics.calibrate_limit.is_some(), "--calibrate-limit"),
+            (self.preprocessing.layout.is_some(), "--layout"),
+            (self.statistics.reading.no_exif, "--no-exif"),
+        ];
+        let given = of_images.into_iter().chain(self.preprocessing.given()).find(|(is_given, _)| *is_given);
+        match given.filter(|_| !looks) {
+            Some((_, option)) => {
+                bail!("{option} is given, and nothing looks at images; --reestimate-bn or --allocate does")
+            }
+            None => Ok(()),
+        }
+    }
+
     /// What is asked for.
     pub fn request(&self) -> Result<CompressRequest, Error> {
         Ok(CompressRequest {
@@ -150,6 +175,9 @@ fn scope() -> Words<Scope> {
 
 /// Images that a budget is shared out by, where nobody says how many.
 const ALLOCATE_IMAGES: usize = 128;
+
+/// Images of --calibrate that are taken, where nobody says how many.
+const CALIBRATE_IMAGES: usize = 5000;
 
 /// What asks for quantization; other options only say how it is done.
 const ASKS: &str = "asks-for-quantization";
@@ -318,15 +346,15 @@ pub struct StatisticsOptions {
     #[arg(long)]
     pub reestimate_bn: bool,
 
-    /// Unlabeled images for these, as --images of `simulate`
+    /// Images of --reestimate-bn and --allocate, as --images of `simulate`
     ///
-    /// They are those of --reestimate-bn and of --allocate. A folder is sampled evenly over its classes.
+    /// Their labels play no part. A folder is sampled evenly over its classes.
     #[arg(long, value_name = "PATH", alias = "images")]
     pub calibrate: Option<PathBuf>,
 
-    /// Use so many of them at most
-    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = at_least_one)]
-    pub calibrate_limit: usize,
+    /// Use so many of them at most [default: 5000]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub calibrate_limit: Option<usize>,
 
     #[command(flatten)]
     pub reading: ImageReadingOptions,
@@ -342,7 +370,7 @@ impl StatisticsOptions {
     fn images(&self, preprocessing: &PreprocessingOptions, strict: bool) -> Result<ImageRequest, Error> {
         Ok(ImageRequest {
             path: self.calibrate.clone(),
-            limit: Some(self.calibrate_limit),
+            limit: Some(self.calibrate_limit.unwrap_or(CALIBRATE_IMAGES)),
             layout: preprocessing.layout,
             choices: self.reading.choices(strict),
             preprocessing: preprocessing.request()?,

@@ -316,11 +316,11 @@ pub struct InferenceOptions {
     #[arg(long, value_name = "N", value_parser = whole::<u32>(1..=16))]
     pub activation_bits: Option<u32>,
 
-    /// Images whose activations set the ranges
+    /// Images whose activations set the ranges [default: 64]
     ///
     /// They are the first ones, and set the ranges where the file does not.
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
-    pub calibration_images: usize,
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub calibration_images: Option<usize>,
 
     /// Leave the float network out
     ///
@@ -380,9 +380,36 @@ pub struct PreprocessingOptions {
 }
 
 impl InferenceOptions {
+    /// An option that is given and has no images that it could be for. The embedded network has some, as an array.
+    fn without_images(&self, embedded: bool) -> Option<&'static str> {
+        if self.images.is_some() {
+            return None;
+        }
+        let of_files = [
+            (self.preprocessing.layout.is_some(), "--layout"),
+            (self.coarse_labels, "--coarse-labels"),
+            (self.strict, "--strict"),
+            (self.reading.no_exif, "--no-exif"),
+        ];
+        let of_any = [
+            (self.limit.is_some(), "--limit"),
+            (self.activation_bits.is_some(), "--activation-bits"),
+            (self.calibration_images.is_some(), "--calibration-images"),
+            (self.label_offset.is_some(), "--label-offset"),
+            (self.no_float, "--no-float"),
+        ];
+        let of_any = of_any.into_iter().chain(self.preprocessing.given()).filter(|_| !embedded);
+        of_files.into_iter().chain(of_any).find_map(|(is_given, option)| is_given.then_some(option))
+    }
+
     /// Bits of activations.
     pub fn activation_bits(&self) -> u32 {
         self.activation_bits.unwrap_or(8)
+    }
+
+    /// Images whose activations set the ranges.
+    pub fn calibration_images(&self) -> usize {
+        self.calibration_images.unwrap_or(64)
     }
 
     /// The files that are read.
@@ -392,14 +419,8 @@ impl InferenceOptions {
 
     /// The images that are asked for; those of the embedded network may be left unsaid.
     pub fn request(&self, embedded: bool) -> anyhow::Result<ImageRequest> {
-        if self.images.is_none() && !embedded && self.limit.is_some() {
-            bail!("--limit needs --images");
-        }
-        if self.images.is_none() && !embedded && self.activation_bits.is_some() {
-            bail!("--activation-bits needs --images");
-        }
-        if self.images.is_none() && self.preprocessing.layout.is_some() {
-            bail!("--layout needs --images");
+        if let Some(option) = self.without_images(embedded) {
+            bail!("{option} needs --images");
         }
         Ok(ImageRequest {
             path: self.images.clone(),
@@ -425,6 +446,16 @@ fn layouts() -> Words<ArrayLayout> {
 }
 
 impl PreprocessingOptions {
+    /// The options that say what becomes of pixels, and which of them are given.
+    pub fn given(&self) -> [(bool, &'static str); 4] {
+        [
+            (self.preprocess.is_some(), "--preprocess"),
+            (self.scale.is_some(), "--scale"),
+            (!self.mean.is_empty(), "--mean"),
+            (!self.std.is_empty(), "--std"),
+        ]
+    }
+
     /// The file that is read, if one is.
     pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
         self.preprocess.iter()

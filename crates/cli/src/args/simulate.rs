@@ -156,7 +156,7 @@ impl SimulateOptions {
             samples,
             answer: samples.answer(),
             activation_bits: self.inference.activation_bits(),
-            calibration_images: self.inference.calibration_images,
+            calibration_images: self.inference.calibration_images(),
             float: !self.inference.no_float,
             seeds: self.seeds,
             reference,

@@ -13,6 +13,7 @@ use crate::terminal::{Bars, image_notes, notes, print, say};
 
 /// Runs the command.
 pub fn run(options: &CompressOptions) -> anyhow::Result<()> {
+    options.check_needed()?;
     esnsim::check_outputs(
         &[Some(options.output.as_path()), options.json.as_deref()],
         options

@@ -42,7 +42,7 @@ pub fn run(options: &TraceOptions) -> anyhow::Result<()> {
         elements: options.elements as usize,
         image,
         activation_bits: options.inference.activation_bits(),
-        calibration_images: options.inference.calibration_images,
+        calibration_images: options.inference.calibration_images(),
         progress: &|cycles| bar.advance(cycles),
     })?;
     bar.finish();
