@@ -424,6 +424,7 @@ fn every_header_of_a_table_is_in_the_glossary() {
         "simulate --limit 2",
         "simulate --by-hardware --limit 2",
         "compress --prune filters=0.1 --bits 4 -o small.onnx",
+        "compress --allocate esn-d=9e5 --allocate-images 2 --calibrate traces/digits-test.npz --calibrate-limit 2 -o shared.onnx",
         "simulate small.onnx --images traces/digits-test.npz --limit 2 --reference traces/digits-resnet.onnx",
         "simulate small.onnx traces/digits-resnet.onnx --images traces/digits-test.npz --limit 2",
         "landscape --hardware gpu-8bit",
@@ -504,6 +505,20 @@ fn the_page_of_the_command_line_has_every_command_group_and_option() {
         missing.extend(options.iter().filter(|option| !named(option)).map(|option| format!("{command} {option}")));
     }
     assert!(missing.is_empty(), "docs/cli.md lacks {missing:#?}");
+}
+
+#[test]
+fn the_page_of_the_command_line_names_what_short_help_leaves_out() {
+    let page = text("docs/cli.md");
+    let (opening, _) = page.split_once("\n| command |").expect("the table of commands is there");
+    let mut missing = Vec::new();
+    for command in commands() {
+        let (_, shown) = help_page(&[&command, "-h"]);
+        let (_, all) = help_page(&[&command, "--help"]);
+        let unnamed = |option: &&String| !shown.contains(option) && !opening.contains(&format!("`{option}`"));
+        missing.extend(all.iter().filter(unnamed).map(|option| format!("{command} {option}")));
+    }
+    assert!(missing.is_empty(), "the opening of docs/cli.md does not name {missing:#?}");
 }
 
 #[test]
