@@ -55,23 +55,35 @@ impl Gaussian {
 
     /// The numbers at `first..first + numbers.len()`.
     pub(crate) fn fill(self, first: u64, numbers: &mut [f32]) {
-        let mut done = 0;
-        while done < numbers.len() {
-            let index = first + done as u64;
-            let (block, skipped) = (index / BLOCK as u64, (index % BLOCK as u64) as usize);
-            let len = (BLOCK - skipped).min(numbers.len() - done);
-            numbers[done..done + len].copy_from_slice(&self.block(block)[skipped..skipped + len]);
-            done += len;
-        }
+        let skipped = (first % BLOCK as u64) as usize;
+        let before = if skipped == 0 { 0 } else { (BLOCK - skipped).min(numbers.len()) };
+        let (part, rest) = numbers.split_at_mut(before);
+        part.copy_from_slice(&self.block(first / BLOCK as u64)[skipped..skipped + before]);
+        let next = first.div_ceil(BLOCK as u64);
+        let (blocks, part) = rest.as_chunks_mut::<BLOCK>();
+        part.copy_from_slice(&self.block(next + blocks.len() as u64)[..part.len()]);
+        lanes::run(
+            #[inline(always)]
+            move || {
+                for (block, numbers) in (next..).zip(blocks.iter_mut()) {
+                    self.set_block(block, numbers);
+                }
+            },
+        );
     }
 
     fn block(self, block: u64) -> [f32; BLOCK] {
-        let hashes: [u64; PAIRS] = std::array::from_fn(|i| self.hash(block * PAIRS as u64 + i as u64));
         let mut numbers = [0.0; BLOCK];
-        for i in 0..PAIRS {
-            (numbers[i], numbers[PAIRS + i]) = pair(hashes[i]);
-        }
+        self.set_block(block, &mut numbers);
         numbers
+    }
+
+    #[inline(always)]
+    fn set_block(self, block: u64, numbers: &mut [f32; BLOCK]) {
+        let (cosines, sines) = numbers.split_at_mut(PAIRS);
+        for i in 0..PAIRS {
+            (cosines[i], sines[i]) = pair(self.hash(block * PAIRS as u64 + i as u64));
+        }
     }
 
     #[inline(always)]

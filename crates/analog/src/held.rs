@@ -122,7 +122,15 @@ impl RealColumns {
                 self.add_noise(&deviations, &numbers, &mut partial);
             }
             self.convert(tile, drive.full_scale(), &mut partial, conversions);
-            sums.iter_mut().zip(&partial).for_each(|(sum, partial)| *sum += partial);
+            let (sums, partial) = (sums.as_mut_slice(), partial.as_slice());
+            lanes::run(
+                #[inline(always)]
+                move || {
+                    for (sum, partial) in sums.iter_mut().zip(partial) {
+                        *sum += partial;
+                    }
+                },
+            );
         }
         Ok(sums)
     }
@@ -134,9 +142,14 @@ impl RealColumns {
         let groups = partial.chunks_exact_mut(group).zip(numbers.chunks_exact(group));
         for ((partial, numbers), deviations) in groups.zip(deviations.chunks_exact(positions)) {
             for (partial, numbers) in partial.chunks_exact_mut(positions).zip(numbers.chunks_exact(positions)) {
-                for ((partial, number), deviation) in partial.iter_mut().zip(numbers).zip(deviations) {
-                    *partial += number * deviation;
-                }
+                lanes::run(
+                    #[inline(always)]
+                    move || {
+                        for ((partial, number), deviation) in partial.iter_mut().zip(numbers).zip(deviations) {
+                            *partial += number * deviation;
+                        }
+                    },
+                );
             }
         }
     }
@@ -147,8 +160,19 @@ impl RealColumns {
         conversions.total += partial.len() as u64;
         for (plane, partial) in partial.chunks_exact_mut(self.geometry.positions_per_repeat()).enumerate() {
             let converter = rounding.converter(tile, plane % columns, full_scale);
-            conversions.clipped += partial.iter().map(|&sum| u64::from(converter.clips(sum))).sum::<u64>();
-            partial.iter_mut().for_each(|sum| *sum = converter.convert(*sum));
+            let mut clipped = 0;
+            let count = &mut clipped;
+            lanes::run(
+                #[inline(always)]
+                move || {
+                    // Runs whose count 32 bits hold.
+                    for run in partial.chunks_mut(1 << 16) {
+                        *count += u64::from(run.iter().map(|&sum| u32::from(converter.clips(sum))).sum::<u32>());
+                        run.iter_mut().for_each(|sum| *sum = converter.convert(*sum));
+                    }
+                },
+            );
+            conversions.clipped += clipped;
         }
     }
 }
@@ -173,8 +197,15 @@ impl ReadNoise {
         let mut deviations = Vec::new();
         self.squares.forward_tile(tile, &squared, |at, sums| {
             deviations.resize(deviations.len().max(at + sums.len()), 0.0);
-            let sums = sums.iter().map(|sum| self.sigma * sum.sqrt());
-            deviations[at..].iter_mut().zip(sums).for_each(|(deviation, sum)| *deviation = sum);
+            let (sigma, to) = (self.sigma, &mut deviations[at..at + sums.len()]);
+            lanes::run(
+                #[inline(always)]
+                move || {
+                    for (deviation, sum) in to.iter_mut().zip(sums) {
+                        *deviation = sigma * sum.sqrt();
+                    }
+                },
+            );
         })?;
         Ok(deviations)
     }
