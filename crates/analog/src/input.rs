@@ -22,7 +22,7 @@ pub(crate) fn real_input<'a>(
     if found != expected {
         return Err(EngineError::Shape { layer: layer(), what: "input", expected, found });
     }
-    if are_finite(input) {
+    if lanes::all(input, f32::is_finite) {
         return Ok(input);
     }
     match input.iter().position(|x| !x.is_finite()) {
@@ -34,15 +34,4 @@ pub(crate) fn real_input<'a>(
             expected: "real activations must be finite",
         }),
     }
-}
-
-/// Whether all numbers are finite. Their bits tell, which has vectors where a search has none.
-fn are_finite(numbers: &[f32]) -> bool {
-    let mut largest = 0;
-    let to = &mut largest;
-    lanes::run(
-        #[inline(always)]
-        move || *to = numbers.iter().fold(0, |largest, x| largest.max((x.to_bits() & !(1 << 31)) as i32)),
-    );
-    largest < f32::INFINITY.to_bits() as i32
 }

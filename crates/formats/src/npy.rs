@@ -217,6 +217,16 @@ impl Element {
         self.kind != Kind::Float
     }
 
+    /// Decodes elements to numbers of 32 bits, rounded as [`Element::decode`] rounds them.
+    pub fn decode_all(self, bytes: &[u8]) -> Vec<f32> {
+        match (self.kind, self.size, self.big_endian) {
+            (Kind::Unsigned, 1, _) => bytes.iter().map(|&byte| byte.into()).collect(),
+            (Kind::Signed, 1, _) => bytes.iter().map(|&byte| (byte as i8).into()).collect(),
+            (Kind::Float, 4, false) => bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect(),
+            _ => bytes.chunks_exact(self.size).map(|bytes| self.decode(bytes) as f32).collect(),
+        }
+    }
+
     /// Decodes one element; `bytes` are its [`Element::size`]. Whole numbers beyond 2^53 are rounded.
     pub fn decode(self, bytes: &[u8]) -> f64 {
         let mut little = [0; 8];

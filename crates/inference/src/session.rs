@@ -142,14 +142,20 @@ impl Session {
         if input.len() != expected {
             return fail(format!("{} numbers; shape {:?} takes {expected}", input.len(), spec.shape));
         }
-        if let Some(x) = input.iter().find(|x| !x.is_finite()) {
+        if !lanes::all(input, f32::is_finite)
+            && let Some(x) = input.iter().find(|x| !x.is_finite())
+        {
             return fail(format!("an input is {x}"));
         }
         let Some(data_type) = spec.data_type.filter(|data_type| !data_type.is_real()) else {
             return Ok(());
         };
         // Beyond 16 bits, as far as 32-bit float counts exactly.
-        let [min, max] = integer_range(data_type).unwrap_or([-16_777_216.0, 16_777_216.0]);
+        let range = integer_range(data_type);
+        if range.is_some_and(|[min, max]| lanes::are_integers(input, min, max)) {
+            return Ok(());
+        }
+        let [min, max] = range.unwrap_or([-16_777_216.0, 16_777_216.0]);
         match input.iter().find(|x| x.fract() != 0.0 || !(min..=max).contains(*x)) {
             Some(x) => {
                 let expected = data_type.name();

@@ -34,6 +34,44 @@ pub fn run(work: impl FnMut()) {
     ARCH.dispatch(Work(work));
 }
 
+/// Whether all numbers have a property. All are looked at, which takes less time than to stop at the first that has not.
+///
+/// ```
+/// assert!(lanes::all(&[1.0, 2.0], f32::is_finite));
+/// assert!(!lanes::all(&[1.0, f32::NAN, 2.0], f32::is_finite));
+/// ```
+#[inline(always)]
+pub fn all(numbers: &[f32], holds: impl Fn(f32) -> bool + Copy) -> bool {
+    let mut failing = 0;
+    let found = &mut failing;
+    run(
+        #[inline(always)]
+        move || {
+            let mut failing = 0u32;
+            for &x in numbers {
+                failing |= u32::from(!holds(x));
+            }
+            *found = failing;
+        },
+    );
+    failing == 0
+}
+
+/// Whether all numbers are integers from `least` to `most`, which are below 2^22 in magnitude.
+///
+/// ```
+/// assert!(lanes::are_integers(&[-1.0, 255.0], -1.0, 255.0));
+/// assert!(!lanes::are_integers(&[0.5], 0.0, 255.0) && !lanes::are_integers(&[256.0], 0.0, 255.0));
+/// ```
+#[inline(always)]
+pub fn are_integers(numbers: &[f32], least: f32, most: f32) -> bool {
+    all(
+        numbers,
+        #[inline(always)]
+        move |x| (round(x) == x) & (least <= x) & (x <= most),
+    )
+}
+
 /// A closure that is called in place. Called by value it would be a function of its own.
 struct Work<F>(F);
 

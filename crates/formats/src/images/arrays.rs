@@ -264,12 +264,16 @@ impl Source for ArrayImages {
     fn get(&self, index: usize) -> Result<Image, ImageError> {
         let bytes = self.bytes_of(index)?;
         let element = self.header.element;
-        let stored: Vec<f32> = bytes.chunks_exact(element.size()).map(|bytes| element.decode(bytes) as f32).collect();
+        let stored = element.decode_all(&bytes);
         let [channels, height, width] = self.placement.size;
         let data = match self.placement.stored {
             Layout::Nchw => stored,
             Layout::Nhwc => {
-                (0..channels).flat_map(|channel| stored.iter().skip(channel).step_by(channels).copied()).collect()
+                let mut planes = vec![0.0; stored.len()];
+                for (channel, plane) in planes.chunks_exact_mut((height * width).max(1)).enumerate() {
+                    plane.iter_mut().zip(stored[channel..].iter().step_by(channels)).for_each(|(to, &x)| *to = x);
+                }
+                planes
             }
         };
         Ok(Image { name: format!("{}[{index}]", self.path.display()), channels, height, width, data })

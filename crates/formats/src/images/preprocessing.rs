@@ -244,12 +244,18 @@ impl Preprocessing {
         if image.data.is_empty() || image.data.len() != image.channels * image.height * image.width {
             return Err(misfit(format!("{} numbers cannot be an image", image.data.len())));
         }
-        if let Some(place) = image.data.iter().position(|number| number.is_nan()) {
+        if !lanes::all(&image.data, |number| !number.is_nan())
+            && let Some(place) = image.data.iter().position(|number| number.is_nan())
+        {
             return Err(misfit(format!("number {place} of {} is NaN", image.data.len())));
         }
         let (layout, size) = self.target(image, input)?;
         let values = self.to_values(image, layout, size, input.takes_integers()).map_err(misfit)?;
         let Some(data_type) = input.data_type.filter(|data_type| !data_type.is_real()) else { return Ok(values) };
+        let short = data_type.range().filter(|(least, most)| *least >= -(1 << 16) && *most <= 1 << 16);
+        if short.is_some_and(|(least, most)| lanes::are_integers(&values, least as f32, most as f32)) {
+            return Ok(values);
+        }
         let bounds = data_type.range().map(|(least, most)| least as f64..=most as f64);
         let is_one = |value: f64| value.fract() == 0.0 && bounds.as_ref().is_none_or(|bounds| bounds.contains(&value));
         let changed = self.scale != 1.0 || !self.mean.is_empty() || !self.std.is_empty();
@@ -400,6 +406,9 @@ fn reverse_planes(image: &mut Image) -> Result<(), String> {
 }
 
 fn interleave(image: &Image) -> Vec<f32> {
-    let plane = image.height * image.width;
-    (0..plane).flat_map(|i| image.data[i..].iter().step_by(plane).copied()).collect()
+    let mut pixels = vec![0.0; image.data.len()];
+    for (channel, plane) in image.data.chunks_exact(image.height * image.width).enumerate() {
+        pixels[channel..].iter_mut().step_by(image.channels).zip(plane).for_each(|(to, &x)| *to = x);
+    }
+    pixels
 }
