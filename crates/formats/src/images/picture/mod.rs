@@ -67,7 +67,7 @@ pub(super) fn looks_of(path: &Path, bytes: &[u8]) -> Looks {
         return Looks { is_clipped: tiff::is_wide_grey(bytes), is_turned: false };
     }
     let Ok(mut decoder) = decoder_of(path, bytes) else { return Looks::default() };
-    let is_turned = orientation::of(&mut decoder) != Orientation::NoTransforms;
+    let is_turned = orientation::of(&mut decoder, bytes) != Orientation::NoTransforms;
     Looks { is_turned, is_clipped: is_wide_grey(&decoder, bytes) }
 }
 
@@ -85,7 +85,7 @@ pub(super) fn decode_bytes(path: &Path, bytes: &[u8], turn: bool) -> Result<Imag
         gif::decode(path, bytes)?
     } else {
         let mut decoder = decoder_of(path, bytes)?;
-        let orientation = if turn { orientation::of(&mut decoder) } else { Orientation::NoTransforms };
+        let orientation = if turn { orientation::of(&mut decoder, bytes) } else { Orientation::NoTransforms };
         let is_clipped = is_wide_grey(&decoder, bytes);
         let mut decoded = match ink::decode(path, bytes)? {
             Some(decoded) => decoded,
