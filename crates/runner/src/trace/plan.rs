@@ -40,7 +40,7 @@ pub struct TracePlan<'a> {
     pub activation_bits: u32,
     /// Images, the first ones, whose activations set the ranges where the file does not say.
     pub calibration_images: usize,
-    /// Told after every cycle, traced or on the way there, how many more are done.
+    /// Told now and then how many more cycles are done, traced or on the way there.
     pub progress: &'a dyn Fn(u64),
 }
 

@@ -70,6 +70,9 @@ impl Trace {
     }
 }
 
+/// Cycles after which progress is told. To tell it takes longer than a cycle.
+const CYCLES_A_REPORT: u64 = 1 << 10;
+
 /// Records the cycles of a range.
 pub(super) struct Recorder<'a> {
     plan: &'a TracePlan<'a>,
@@ -115,6 +118,7 @@ impl<'a> Recorder<'a> {
     ///
     /// [`RunnerError::Trace`] if the range has too many values.
     pub(super) fn finish(self) -> Result<Trace, RunnerError> {
+        (self.plan.progress)(self.next % CYCLES_A_REPORT);
         self.refused.map_or(Ok(self.trace), Err)
     }
 
@@ -141,7 +145,9 @@ impl Observer for Recorder<'_> {
             self.trace.samples.push(Sample { cycle, active, count, stages, lanes });
         }
         self.next += 1;
-        (self.plan.progress)(1);
+        if self.next.is_multiple_of(CYCLES_A_REPORT) {
+            (self.plan.progress)(CYCLES_A_REPORT);
+        }
     }
 
     fn begin(&mut self, parts: &Parts) {
