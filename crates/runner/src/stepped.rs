@@ -1,6 +1,8 @@
 //! Every layer of a network on the stepped machines. They advance cycle by cycle and so prove what the fast engines
 //! count.
 
+use std::ops::Range;
+
 use engine::{Activations, Arithmetic, EngineError, Event, Layer, MacEngine, Outputs, SteppedEngine};
 use esn::CodeTensor;
 use network::{Geometry, LayerId, MacLayer, Network};
@@ -141,37 +143,57 @@ pub(crate) fn pattern(network: &Network, layer: &MacLayer) -> Result<Vec<i32>, R
     Ok(values.collect())
 }
 
+/// Sums that [`integer_reference`] goes through before it begins with the next positions: as many as a cache holds.
+const SUMS_AT_A_TIME: usize = 1 << 15;
+
 /// `Σ code · x` of every output by plain loops over the weights, away from every engine.
 fn integer_reference(layer: &MacLayer, codes: &CodeTensor, input: &[i32]) -> Vec<i64> {
     let geometry = &layer.geometry;
     let spec = geometry.spec();
     let (in_len, out_len) = (geometry.input_len() / spec.repeats, geometry.output_len() / spec.repeats);
+    let positions = geometry.positions_per_repeat();
+    let at_a_time = (SUMS_AT_A_TIME / geometry.columns()).max(1);
     let mut outputs = vec![0i64; geometry.output_len()];
     for (input, outputs) in input.chunks_exact(in_len).zip(outputs.chunks_exact_mut(out_len)) {
         for group in 0..spec.groups {
-            for row in 0..geometry.rows() {
-                add_row(geometry, (group, row), codes, input, outputs);
+            for first in (0..positions).step_by(at_a_time) {
+                let positions = first..positions.min(first + at_a_time);
+                for row in 0..geometry.rows() {
+                    add_row(geometry, (group, row), positions.clone(), codes, input, outputs);
+                }
             }
         }
     }
     outputs
 }
 
-/// Adds what one row of one group's lowered matrix gives to all outputs of the group.
-fn add_row(geometry: &Geometry, (group, row): (usize, usize), codes: &CodeTensor, input: &[i32], outputs: &mut [i64]) {
-    let positions = geometry.positions_per_repeat();
+/// Adds what one row of one group's lowered matrix gives to outputs of the group, those of some positions.
+fn add_row(
+    geometry: &Geometry,
+    (group, row): (usize, usize),
+    positions: Range<usize>,
+    codes: &CodeTensor,
+    input: &[i32],
+    outputs: &mut [i64],
+) {
+    let per_filter = geometry.positions_per_repeat();
     let width = geometry.out_size()[1];
     let read = |position: usize| {
         let index = geometry.input_index(group, row, position / width, position % width);
-        index.map_or(0, |index| i64::from(input[index]))
+        index.map_or(0, |index| input[index])
     };
-    let inputs: Vec<i64> = (0..positions).map(read).collect();
+    let inputs: Vec<i32> = positions.clone().map(read).collect();
     let filters = group * geometry.columns()..(group + 1) * geometry.columns();
-    for filter in filters {
-        let code = i64::from(codes.filter(filter)[row]);
-        if code != 0 {
-            let sums = &mut outputs[filter * positions..(filter + 1) * positions];
-            sums.iter_mut().zip(&inputs).for_each(|(sum, x)| *sum += code * x);
-        }
-    }
+    lanes::run(
+        #[inline(always)]
+        || {
+            for filter in filters.clone() {
+                let code = codes.filter(filter)[row];
+                let sums = &mut outputs[filter * per_filter..(filter + 1) * per_filter][positions.clone()];
+                if code != 0 {
+                    sums.iter_mut().zip(&inputs).for_each(|(sum, &x)| *sum += i64::from(code) * i64::from(x));
+                }
+            }
+        },
+    );
 }
