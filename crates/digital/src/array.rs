@@ -1,7 +1,7 @@
 //! The array as a MAC engine.
 
 use engine::{
-    Activations, Arithmetic, EngineError, Layer, LayerRun, MacEngine, Observer, PreparedLayer, Silent, SteppedEngine,
+    Activations, Arithmetic, EngineError, Layer, LayerRun, MacEngine, Observer, PreparedLayer, SteppedEngine,
     SteppedRun, WeightFormat,
 };
 
@@ -164,7 +164,7 @@ impl MacEngine for DigitalArray {
 
 impl SteppedEngine for DigitalArray {
     fn step(&self, layer: &Layer<'_>, input: Activations<'_>) -> Result<SteppedRun, EngineError> {
-        Ok(self.load(layer, input)?.run(&mut Silent))
+        Ok(self.load(layer, input)?.run_unobserved())
     }
 
     fn trace(

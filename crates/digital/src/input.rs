@@ -47,14 +47,35 @@ pub(crate) fn integers<'a>(layer: &str, geometry: &Geometry, input: Activations<
     }
 }
 
-/// The input with its padding in place, `[repeats · in_channels, padded height, padded width]`.
+/// The input with its padding in place, `[repeats · in_channels, padded height, stride, padded width / stride]`.
 ///
 /// The element of output position `p` that works on weight `w` reads `values[corner(p) + offset(w)]`. On padding it
-/// reads 0.
+/// reads 0. A line holds every `stride`-th element first, then those after them, and so on. What neighbouring positions
+/// read for a weight therefore stands side by side at every stride.
 pub(crate) struct PaddedInput {
     pub(crate) values: Vec<i32>,
     height: usize,
-    width: usize,
+    line: Line,
+}
+
+/// Where the elements of a line stand.
+#[derive(Clone, Copy)]
+struct Line {
+    stride: usize,
+    /// Elements that are read with the same remainder of `x / stride`.
+    per_remainder: usize,
+    len: usize,
+}
+
+impl Line {
+    fn new(width: usize, stride: usize) -> Self {
+        let per_remainder = width.div_ceil(stride);
+        Self { stride, per_remainder, len: per_remainder * stride.min(width) }
+    }
+
+    fn place(&self, x: usize) -> usize {
+        x % self.stride * self.per_remainder + x / self.stride
+    }
 }
 
 impl PaddedInput {
@@ -67,20 +88,23 @@ impl PaddedInput {
         let spec = layer.geometry().spec();
         let [top, left, bottom, right] = spec.pads;
         let [in_height, in_width] = spec.in_size;
-        let (height, width) = (in_height + top + bottom, in_width + left + right);
+        let height = in_height + top + bottom;
+        let line = Line::new(in_width + left + right, spec.stride[1]);
         let planes = spec.repeats * spec.in_channels;
-        let len = planes.checked_mul(height).and_then(|len| len.checked_mul(width));
+        let len = planes.checked_mul(height).and_then(|len| len.checked_mul(line.len));
         let Some(len) = len.filter(|&len| len <= 1 << 32) else {
             let problem = "more than 2^32 input elements with their padding".to_string();
             return Err(EngineError::Unsupported { layer: layer.name().to_string(), problem });
         };
         let mut values = vec![0; len];
-        for (line, from) in input.chunks_exact(in_width).enumerate() {
-            let (plane, y) = (line / in_height, line % in_height);
-            let start = (plane * height + y + top) * width + left;
-            values[start..start + in_width].copy_from_slice(from);
+        let places: Vec<usize> = (left..left + in_width).map(|x| line.place(x)).collect();
+        for (index, from) in input.chunks_exact(in_width).enumerate() {
+            let (plane, y) = (index / in_height, index % in_height);
+            let start = (plane * height + y + top) * line.len;
+            let to = &mut values[start..start + line.len];
+            places.iter().zip(from).for_each(|(&place, &x)| to[place] = x);
         }
-        Ok(Self { values, height, width })
+        Ok(Self { values, height, line })
     }
 
     /// Where the receptive field of every output position begins, for all repeats one after another.
@@ -91,7 +115,7 @@ impl PaddedInput {
         for repeat in 0..spec.repeats {
             for y in 0..out_height {
                 let line = repeat * spec.in_channels * self.height + y * spec.stride[0];
-                corners.extend((0..out_width).map(|x| (line * self.width + x * spec.stride[1]) as u32));
+                corners.extend((0..out_width).map(|x| (line * self.line.len + x) as u32));
             }
         }
         corners
@@ -106,7 +130,8 @@ impl PaddedInput {
         for channel in group * channels..(group + 1) * channels {
             for y in 0..spec.kernel[0] {
                 let line = channel * self.height + y * spec.dilation[0];
-                offsets.extend((0..spec.kernel[1]).map(|x| (line * self.width + x * spec.dilation[1]) as u32));
+                let place = |x: usize| line * self.line.len + self.line.place(x * spec.dilation[1]);
+                offsets.extend((0..spec.kernel[1]).map(|x| place(x) as u32));
             }
         }
         offsets

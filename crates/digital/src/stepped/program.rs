@@ -1,5 +1,7 @@
 //! What the control of a row issues to its elements, cycle by cycle, to compute a filter.
 
+use std::ops::Range;
+
 use engine::Layer;
 
 use crate::departures::{Departures, PlaneSkipping};
@@ -8,26 +10,21 @@ use crate::planes::Planes;
 use crate::spec::Granularity;
 use crate::storage::Storage;
 
-/// One plane of one weight.
+/// One plane of one weight, as elements take it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PlaneIssue {
     /// Distance of the weight's input from the corner of the receptive field.
     pub(super) offset: u32,
+    /// What the plane adds to the code: `digit · 2^exponent`, with an exponent of 17 at most.
+    pub(super) value: i32,
+}
+
+/// Which plane it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PlaneName {
     /// Index of the weight in its filter.
     pub(super) weight: u32,
     pub(super) plane: u8,
-    /// Power of two of the plane, in units of the code.
-    pub(super) exponent: u8,
-    /// −1, 0 or 1.
-    pub(super) digit: i8,
-}
-
-impl PlaneIssue {
-    /// What the plane adds to the code: `digit · 2^exponent`.
-    #[inline(always)]
-    pub(super) fn value(self) -> i64 {
-        i64::from(self.digit) << self.exponent
-    }
 }
 
 /// The planes that every element of a row takes in one cycle. There are at most 17 of them.
@@ -36,21 +33,71 @@ pub(super) struct Operation {
     /// Index of the first plane.
     pub(super) first: usize,
     pub(super) planes: u8,
-    /// Planes by their use. Those that a weight skips are counted at its first operation.
-    pub(super) useful: u8,
-    pub(super) rounding: u8,
-    pub(super) zeros: u8,
-    pub(super) skipped: u8,
     /// Weights that are looked up before the operation.
     pub(super) weights: u8,
 }
 
+/// The planes of an operation by their use. Those that a weight skips are counted at its first operation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OperationUse {
+    pub(super) useful: u8,
+    pub(super) rounding: u8,
+    pub(super) zeros: u8,
+    pub(super) skipped: u8,
+}
+
+impl OperationUse {
+    /// Planes that the ideal executes.
+    #[inline(always)]
+    pub(super) fn ideal(self) -> u8 {
+        self.useful + self.skipped
+    }
+}
+
 /// The operations of a filter for one group of positions.
+///
+/// A machine reads all of it again for every group. What elements take, what is counted and what only an observer asks
+/// for are therefore lists of their own.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Program {
     pub(super) planes: Vec<PlaneIssue>,
+    /// One for each plane.
+    pub(super) names: Vec<PlaneName>,
     pub(super) operations: Vec<Operation>,
+    /// One for each operation.
+    pub(super) uses: Vec<OperationUse>,
     pub(super) tiles: Vec<Tile>,
+}
+
+impl Program {
+    /// The planes of consecutive operations.
+    #[inline]
+    pub(super) fn planes_of(&self, operations: Range<usize>) -> &[PlaneIssue] {
+        &self.planes[self.plane_indices(operations)]
+    }
+
+    /// Where the planes of consecutive operations stand.
+    #[inline]
+    pub(super) fn plane_indices(&self, operations: Range<usize>) -> Range<usize> {
+        match &self.operations[operations] {
+            [] => 0..0,
+            [first, .., last] => first.first..last.first + usize::from(last.planes),
+            [only] => only.first..only.first + usize::from(only.planes),
+        }
+    }
+
+    fn clear(&mut self) {
+        self.planes.clear();
+        self.names.clear();
+        self.operations.clear();
+        self.uses.clear();
+        self.tiles.clear();
+    }
+
+    fn push_plane(&mut self, (offset, name): (u32, PlaneName), exponent: u32, digit: i8) {
+        self.planes.push(PlaneIssue { offset, value: i32::from(digit) << exponent });
+        self.names.push(name);
+    }
 }
 
 /// The part of a program whose weights are in the buffer at the same time.
@@ -76,9 +123,7 @@ pub(super) struct Programmer<'a> {
 impl Programmer<'_> {
     /// Writes the program of a filter. `offsets` says where its weights find their input, `[channels, taps]`.
     pub(super) fn write(&self, filter: usize, offsets: &[u32], program: &mut Program) {
-        program.planes.clear();
-        program.operations.clear();
-        program.tiles.clear();
+        program.clear();
         let weights = self.layer.weights();
         let shape = weights.shape();
         let first_channel = filter / self.layer.geometry().columns() * shape.channels;
@@ -118,8 +163,7 @@ impl Programmer<'_> {
         program: &mut Program,
     ) {
         let first = program.planes.len();
-        let place = PlaneIssue { offset, weight: weight as u32, plane: 0, exponent: 0, digit: 0 };
-        self.push_planes(code, widths, place, &mut program.planes);
+        self.push_planes(code, widths, (offset, weight as u32), program);
         let executed = (program.planes.len() - first) as u32;
         let mut left = PlaneUse::new(executed, self.encoding.ideal_planes(code, widths, live));
         let per_cycle = self.departures.element.planes_per_cycle;
@@ -130,44 +174,45 @@ impl Programmer<'_> {
             let rounding = (planes - useful).min(left.rounding);
             left.useful -= useful;
             left.rounding -= rounding;
-            let operation = Operation {
-                first: first + start as usize,
-                planes: planes as u8,
+            let operation =
+                Operation { first: first + start as usize, planes: planes as u8, weights: u8::from(begins_weight) };
+            let by_use = OperationUse {
                 useful: useful as u8,
                 rounding: rounding as u8,
                 zeros: (planes - useful - rounding) as u8,
                 skipped: if begins_weight { left.skipped as u8 } else { 0 },
-                weights: u8::from(begins_weight),
             };
             begins_weight = false;
-            self.push_operation(operation, executed, program);
+            self.push_operation((operation, by_use), executed, program);
         }
     }
 
     /// Appends an operation to the last tile, or merges it with the operation before, whose cycle it then shares.
-    fn push_operation(&self, operation: Operation, width: u32, program: &mut Program) {
+    fn push_operation(&self, (operation, by_use): (Operation, OperationUse), width: u32, program: &mut Program) {
         let Some(tile) = program.tiles.last_mut() else { return };
         let element = self.departures.element;
         let lanes = if element.splits { element.planes_per_cycle / width } else { 1 };
         let (begin, end) = tile.operations;
         if lanes > 1
             && end > begin
-            && let Some(last) = program.operations.last_mut()
+            && let (Some(last), Some(last_use)) = (program.operations.last_mut(), program.uses.last_mut())
             && u32::from(last.weights) < lanes
         {
             last.planes += operation.planes;
-            last.useful += operation.useful;
-            last.rounding += operation.rounding;
-            last.zeros += operation.zeros;
             last.weights += 1;
+            last_use.useful += by_use.useful;
+            last_use.rounding += by_use.rounding;
+            last_use.zeros += by_use.zeros;
             return;
         }
         program.operations.push(operation);
+        program.uses.push(by_use);
         tile.operations.1 = program.operations.len();
     }
 
     /// Appends the planes that a computed weight executes.
-    fn push_planes(&self, code: i32, widths: FilterWidths, place: PlaneIssue, planes: &mut Vec<PlaneIssue>) {
+    fn push_planes(&self, code: i32, widths: FilterWidths, (offset, weight): (u32, u32), program: &mut Program) {
+        let name = |plane: usize| (offset, PlaneName { weight, plane: plane as u8 });
         let digits = match self.encoding.plane_skipping {
             PlaneSkipping::None => {
                 let width = match self.encoding.granularity {
@@ -176,12 +221,9 @@ impl Programmer<'_> {
                 };
                 let encoded = Planes::encode(self.encoding.grid, code, width)
                     .expect("no width is below the least one of the weight");
-                planes.extend((0..width).map(|plane| PlaneIssue {
-                    plane: plane as u8,
-                    exponent: (plane + encoded.shift()) as u8,
-                    digit: encoded.digit(plane),
-                    ..place
-                }));
+                for plane in 0..width {
+                    program.push_plane(name(plane as usize), plane + encoded.shift(), encoded.digit(plane));
+                }
                 return;
             }
             PlaneSkipping::ZeroPlanes => essential_bits(code),
@@ -189,12 +231,9 @@ impl Programmer<'_> {
         };
         // A zero that is computed takes a cycle, though it has no digit.
         let digits = if digits.is_empty() { vec![(0, 0)] } else { digits };
-        planes.extend(digits.into_iter().zip(0..).map(|((exponent, digit), plane)| PlaneIssue {
-            plane,
-            exponent,
-            digit,
-            ..place
-        }));
+        for (plane, (exponent, digit)) in digits.into_iter().enumerate() {
+            program.push_plane(name(plane), u32::from(exponent), digit);
+        }
     }
 }
 

@@ -2,34 +2,8 @@
 
 use std::ops::Range;
 
-use super::program::{Operation, PlaneIssue, Program};
-
-/// A processing element: an accumulator and the output position that it works on.
-#[derive(Clone, Copy, Debug)]
-pub struct ProcessingElement {
-    /// Where the receptive field of its position begins in the input.
-    pub(super) corner: u32,
-    pub(super) accumulator: i64,
-}
-
-impl ProcessingElement {
-    /// The sum of the planes so far, in half-steps of the weight grid.
-    pub fn accumulator(&self) -> i64 {
-        self.accumulator
-    }
-
-    /// Adds the plane times the activation, the work of one cycle.
-    #[inline(always)]
-    pub(super) fn add(&mut self, issue: PlaneIssue, input: &[i32]) {
-        self.accumulator += issue.value() * i64::from(self.activation(issue, input));
-    }
-
-    /// The activation that belongs to the weight of a plane.
-    #[inline(always)]
-    pub(super) fn activation(&self, issue: PlaneIssue, input: &[i32]) -> i32 {
-        input[self.corner as usize + issue.offset as usize]
-    }
-}
+use super::elements::{ProcessingElement, Run};
+use super::program::{Operation, PlaneIssue, PlaneName, Program};
 
 /// A row that has work left, and what it does in the next cycle.
 #[derive(Clone, Debug)]
@@ -53,6 +27,8 @@ pub struct Row {
     pub(super) task: Task,
     /// The elements that have a position in this group.
     pub(super) elements: Vec<ProcessingElement>,
+    /// The same elements, by where their activations stand.
+    pub(super) runs: Vec<Run>,
 }
 
 /// What a row does in a cycle. Tasks of 0 cycles are passed over.
@@ -85,6 +61,7 @@ impl Row {
             end: 0,
             task: Task::Done,
             elements: Vec::new(),
+            runs: Vec::new(),
         }
     }
 
@@ -102,12 +79,12 @@ impl Row {
     /// The weight that is consumed next: its index in the filter, `[channels, taps]`. Where several are consumed in one
     /// cycle it is the first of them, and where the row waits it is the last one that was consumed.
     pub fn weight(&self) -> usize {
-        self.next_plane().weight as usize
+        self.plane_name().weight as usize
     }
 
     /// The plane of [`Row::weight`] that is consumed next, counted from 0 among those that are executed.
     pub fn plane(&self) -> u32 {
-        u32::from(self.next_plane().plane)
+        u32::from(self.plane_name().plane)
     }
 
     /// The elements that have a position, one for each of [`Row::positions`].
@@ -117,10 +94,21 @@ impl Row {
 
     /// The operation that is next; where the row waits, the last one.
     pub(super) fn operation(&self) -> Operation {
-        self.program.operations[self.next.min(self.end - 1)]
+        self.program.operations[self.operation_index()]
     }
 
-    fn next_plane(&self) -> PlaneIssue {
-        self.program.planes[self.operation().first]
+    /// The planes of that operation, and which they are.
+    pub(super) fn planes(&self) -> (&[PlaneIssue], &[PlaneName]) {
+        let index = self.operation_index();
+        let planes = self.program.plane_indices(index..index + 1);
+        (&self.program.planes[planes.clone()], &self.program.names[planes])
+    }
+
+    fn plane_name(&self) -> PlaneName {
+        self.program.names[self.operation().first]
+    }
+
+    fn operation_index(&self) -> usize {
+        self.next.min(self.end - 1)
     }
 }

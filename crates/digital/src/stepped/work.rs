@@ -1,11 +1,13 @@
 //! What a row of the array does in a cycle, and what it begins next.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use engine::{Activations, EngineError, Layer};
 
+use super::elements::{self, Executed, ProcessingElement};
 use super::program::{Operation, Program, Programmer};
-use super::row::{ProcessingElement, Row, Task};
+use super::row::{Row, Task};
 use crate::account::Counts;
 use crate::departures::{Barrier, Departures, ZeroActivations};
 use crate::encoding::Encoding;
@@ -30,8 +32,10 @@ pub(super) struct Work<'a> {
     traffic: InputTraffic,
     /// Groups of the layer whose input was fetched, with the pass in which it was. If the input stays, the pass is 0.
     fetched: HashSet<(usize, usize)>,
-    /// Whether one operation always follows another at once, so that nothing is looked up between them.
+    /// Whether one operation always follows another at once.
     straight: bool,
+    /// Whether anything is counted when an operation is looked up.
+    counts_look_ups: bool,
 }
 
 impl<'a> Work<'a> {
@@ -53,9 +57,8 @@ impl<'a> Work<'a> {
             corners: input.corners(geometry),
             traffic: InputTraffic::new(departures, &encoding, layer),
             fetched: HashSet::new(),
-            straight: departures.index_bits_per_nonzero == 0
-                && departures.index_cycles_per_nonzero == 0
-                && departures.zero_activations != ZeroActivations::Skip,
+            straight: departures.index_cycles_per_nonzero == 0 && departures.zero_activations != ZeroActivations::Skip,
+            counts_look_ups: departures.index_bits_per_nonzero > 0,
             departures: departures.clone(),
             layer: *layer,
             encoding,
@@ -96,69 +99,62 @@ impl<'a> Work<'a> {
         Programmer { departures, encoding, storage, layer: *layer, live }.write(filter, &offsets, program);
     }
 
-    /// One cycle of a row.
+    /// Lets a row go on until it waits or is done, for `limit` cycles at most. Returns the cycles that it took.
     #[inline]
-    pub(super) fn cycle(&mut self, row: &mut Row, outputs: &mut [i64], counts: &mut Counts) {
-        match &mut row.task {
-            Task::Execute => {
-                self.execute(row, counts);
-                row.next += 1;
-                if self.straight && row.next < row.end {
-                    return;
+    pub(super) fn advance(&mut self, row: &mut Row, limit: u64, outputs: &mut [i64], counts: &mut Counts) -> u64 {
+        let mut left = limit;
+        while left > 0 {
+            left -= match &mut row.task {
+                Task::Execute => {
+                    let ahead = if self.straight { row.end - row.next } else { 1 };
+                    let cycles = left.min(ahead as u64);
+                    self.execute(row, row.next..row.next + cycles as usize, counts);
+                    cycles
                 }
-                row.task = Task::LookUp;
-            }
-            Task::Fill(left) => {
-                *left -= 1;
-                counts.filling += 1;
-            }
-            Task::Decode(left) => {
-                *left -= 1;
-                counts.decoding += 1;
-            }
-            Task::Wait => counts.waiting += 1,
-            Task::LookUp | Task::Done => {}
+                Task::Fill(cycles) => count_down(cycles, left, &mut counts.filling),
+                Task::Decode(cycles) => count_down(cycles, left, &mut counts.decoding),
+                Task::LookUp | Task::Wait | Task::Done => break,
+            };
+            self.settle(row, outputs, counts);
         }
-        self.settle(row, outputs, counts);
+        limit - left
     }
 
-    /// Every element takes the planes of the next operation.
-    #[inline(always)]
-    fn execute(&self, row: &mut Row, counts: &mut Counts) {
-        let operation = row.program.operations[row.next];
-        let planes = &row.program.planes[operation.first..operation.first + usize::from(operation.planes)];
-        for &issue in planes {
-            for element in &mut row.elements {
-                element.add(issue, &self.input.values);
+    /// The cycles of consecutive operations, in each of which every element takes the planes of one of them.
+    #[inline]
+    fn execute(&self, row: &mut Row, operations: Range<usize>, counts: &mut Counts) {
+        let gates = self.departures.zero_activations != ZeroActivations::Compute;
+        let input = &self.input.values;
+        let executed =
+            elements::execute(&mut row.elements, &row.runs, (&row.program, operations.clone()), input, gates);
+        let cycles = operations.len() as u128;
+        counts.working += cycles;
+        counts.position_tail += cycles * (self.spec.pes_per_row - row.elements.len()) as u128;
+        counts.add(&executed);
+        row.next = operations.end;
+        row.task = Task::LookUp;
+        if self.straight {
+            // An operation that follows at once is looked up while the one before is executed.
+            let looked_up = operations.start + 1..row.end.min(operations.end + 1);
+            self.look_up(&row.program.operations[looked_up], counts);
+            if row.next < row.end {
+                row.task = Task::Execute;
             }
-        }
-        let elements = row.elements.len();
-        let active = match self.departures.zero_activations {
-            ZeroActivations::Compute => elements,
-            ZeroActivations::Gate | ZeroActivations::Skip => self.active(row, operation),
-        };
-        counts.working += 1;
-        counts.busy += active as u128;
-        counts.position_tail += (self.spec.pes_per_row - elements) as u128;
-        // At most 17 planes of at most 2^32 elements.
-        let of_active = |planes: u8| u128::from(active as u64 * u64::from(planes));
-        counts.useful += of_active(operation.useful);
-        if operation.useful != operation.planes || operation.skipped > 0 {
-            counts.rounding += of_active(operation.rounding);
-            counts.zeros += of_active(operation.zeros);
-            counts.skipped += of_active(operation.skipped);
-        }
-        if active < elements {
-            counts.zero_activation += (elements - active) as u128;
-            counts.on_zero_activations +=
-                (elements - active) as u128 * u128::from(operation.useful + operation.skipped);
         }
     }
 
-    /// Elements whose activation for the weight of an operation is not 0.
-    pub(super) fn active(&self, row: &Row, operation: Operation) -> usize {
-        let offset = row.program.planes[operation.first].offset as usize;
-        row.elements.iter().filter(|element| self.input.values[element.corner as usize + offset] != 0).count()
+    /// Counts the look-ups of operations.
+    #[inline]
+    fn look_up(&self, operations: &[Operation], counts: &mut Counts) {
+        if self.counts_look_ups {
+            let weights: u64 = operations.iter().map(|operation| u64::from(operation.weights)).sum();
+            counts.index_bits += u128::from(weights) * u128::from(self.departures.index_bits_per_nonzero);
+        }
+    }
+
+    /// Elements whose activation for the weight of the next operation is not 0.
+    pub(super) fn active(&self, row: &Row) -> usize {
+        elements::active(&row.runs, row.planes().0[0].offset, &self.input.values)
     }
 
     /// Passes over everything that takes no cycle, until the row has a task for the next cycle, waits, or is done.
@@ -168,8 +164,9 @@ impl<'a> Work<'a> {
                 Task::Fill(0) => row.task = Task::LookUp,
                 Task::LookUp if row.next == row.end => self.finish_group(row, outputs, counts),
                 Task::LookUp => {
-                    let weights = u64::from(row.program.operations[row.next].weights);
-                    counts.index_bits += u128::from(weights * self.departures.index_bits_per_nonzero);
+                    let operation = row.program.operations[row.next];
+                    self.look_up(&[operation], counts);
+                    let weights = u64::from(operation.weights);
                     row.task = Task::Decode(weights * self.departures.index_cycles_per_nonzero);
                 }
                 Task::Decode(0) => {
@@ -185,9 +182,8 @@ impl<'a> Work<'a> {
 
     /// Passes over the next operation if the activations of all elements are 0.
     fn skip_if_silent(&self, row: &mut Row, counts: &mut Counts) {
-        let operation = row.program.operations[row.next];
-        if self.active(row, operation) == 0 {
-            let ideal = u128::from(operation.useful + operation.skipped);
+        if self.active(row) == 0 {
+            let ideal = u128::from(row.program.uses[row.next].ideal());
             counts.on_zero_activations += row.elements.len() as u128 * ideal;
             row.next += 1;
             row.task = Task::LookUp;
@@ -252,9 +248,9 @@ impl<'a> Work<'a> {
         let end = self.corners.len().min(first.saturating_add(self.spec.pes_per_row));
         (row.next, row.end) = row.program.tiles[row.tile].operations;
         row.first_position = first;
+        elements::find_runs(&self.corners[first..end], &mut row.runs);
         row.elements.clear();
-        row.elements
-            .extend(self.corners[first..end].iter().map(|&corner| ProcessingElement { corner, accumulator: 0 }));
+        row.elements.resize(end - first, ProcessingElement { accumulator: 0 });
         if row.tile > 0 {
             for (position, element) in (first..).zip(&mut row.elements) {
                 element.accumulator = outputs[self.output_index(row.filter, position)];
@@ -273,5 +269,25 @@ impl<'a> Work<'a> {
         let per_repeat = self.layer.geometry().positions_per_repeat();
         let (repeat, position) = (position / per_repeat, position % per_repeat);
         (repeat * self.layer.geometry().spec().filters + filter) * per_repeat + position
+    }
+}
+
+/// Takes cycles in which nothing but a countdown happens, `limit` at most, and counts them.
+fn count_down(cycles: &mut u64, limit: u64, counter: &mut u128) -> u64 {
+    let taken = limit.min(*cycles);
+    *cycles -= taken;
+    *counter += u128::from(taken);
+    taken
+}
+
+impl Counts {
+    fn add(&mut self, executed: &Executed) {
+        self.busy += u128::from(executed.active);
+        self.zero_activation += u128::from(executed.gated);
+        self.useful += u128::from(executed.useful);
+        self.rounding += u128::from(executed.rounding);
+        self.zeros += u128::from(executed.zeros);
+        self.skipped += u128::from(executed.skipped);
+        self.on_zero_activations += u128::from(executed.on_zero_activations);
     }
 }

@@ -12,20 +12,10 @@ use proptest::prelude::*;
 use testkit::check_all;
 
 use crate::common::departures::departed_arrays;
-use crate::common::{self, Case, array, arrays, cases, seven_loops};
+use crate::common::{self, Case, array, arrays, cases, seven_loops, with_zeros};
 
 fn layer(case: &Case) -> Layer<'_> {
     Layer::new("test", &case.geometry, &case.codes).expect("the shapes agree")
-}
-
-/// Half of the activations 0, in runs, so that whole groups are.
-fn with_zeros(mut case: Case, pattern: u64) -> Case {
-    for (index, x) in case.input.iter_mut().enumerate() {
-        if pattern >> (index / 3 % 64) & 1 == 1 {
-            *x = 0;
-        }
-    }
-    case
 }
 
 proptest! {

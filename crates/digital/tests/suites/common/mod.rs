@@ -54,6 +54,16 @@ pub fn cases() -> impl Strategy<Value = Case> {
     })
 }
 
+/// Half of the activations 0, in runs, so that whole groups are.
+pub fn with_zeros(mut case: Case, pattern: u64) -> Case {
+    for (index, x) in case.input.iter_mut().enumerate() {
+        if pattern >> (index / 3 % 64) & 1 == 1 {
+            *x = 0;
+        }
+    }
+    case
+}
+
 /// `Σ code · x`, by the plainest loops.
 pub fn seven_loops(case: &Case) -> Vec<i64> {
     let wide = |numbers: &[i32]| numbers.iter().map(|&x| i64::from(x)).collect::<Vec<i64>>();
