@@ -40,6 +40,7 @@
 //! metric.rs     equations (1) to (3) and (7)
 //! snr.rs        equation (4)
 //! training.rs   equation (5)
+//! stored.rs     real weights as files store them
 //! stream.rs     the metric of a layer larger than memory; the only unsafe code, which calls vector instructions
 //! ```
 
@@ -47,6 +48,7 @@ mod code;
 mod metric;
 mod quantize;
 mod snr;
+mod stored;
 mod stream;
 mod training;
 
@@ -56,5 +58,6 @@ pub use quantize::{
     BitWidth, BitWidthError, QuantizeError, Quantized, quantize_max_abs, quantize_mid_rise, quantize_mid_tread,
 };
 pub use snr::{SignalNoise, SnrComparison, SnrError, quantization_noise};
+pub use stored::StoredWeights;
 pub use stream::{ChunkMeasure, LayerStream, StreamError, largest_magnitude};
 pub use training::{TrainingError, TrainingNoise, TrainingPower};

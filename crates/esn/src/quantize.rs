@@ -260,14 +260,14 @@ impl FusedStep {
     pub(crate) fn code(self, range: Range, weight: f32) -> i32 {
         // Between 2^23 and 2^24 float32 numbers are the integers, as in `floor`.
         const INTEGERS: f32 = 1.5 * (1u32 << 23) as f32;
-        let shifted = weight * self.reciprocal + INTEGERS;
+        let shifted = weight.mul_add(self.reciprocal, INTEGERS);
         let nearest = shifted.to_bits().wrapping_sub(INTEGERS.to_bits()) as i32;
         // The product is off by less than 2^-7, so that the floor of the quotient is the nearest integer or the one
-        // below: below where `weight − nearest · step` is negative, a sign that one rounding leaves exact. The float64
+        // below: below where `weight − nearest · step` has a minus sign, which one rounding leaves exact. The float64
         // quotient of two float32 numbers has the same floor, for it is an integer or at least 2^-24 away from the
         // nearest one.
-        let below = (INTEGERS - shifted).mul_add(self.step, weight) < 0.0;
-        let floor = (nearest - i32::from(below)).max(range.lowest as i32).min(range.highest as i32);
+        let below = (INTEGERS - shifted).mul_add(self.step, weight).to_bits() as i32 >> 31;
+        let floor = (nearest + below).max(range.lowest as i32).min(range.highest as i32);
         if weight == 0.0 { 0 } else { 2 * floor + 1 }
     }
 }

@@ -11,12 +11,23 @@ use std::ops::Range;
 use thiserror::Error;
 
 use crate::code::WeightShape;
-use crate::metric::{BitConvention, Counts, LayerEsn, bits};
+use crate::metric::{BitConvention, Counts, LayerEsn, Magnitudes, bits};
 use crate::quantize::{self, BitWidth, FusedStep, QuantizeError, step_of};
 use crate::snr::{PIECE, PowerLanes, SignalNoise};
+use crate::stored::{Bfloat16, Float16, Float32, Format, StoredWeights};
 
 /// Weights that are quantized before they are counted. The codes of so few stay in the nearest cache.
 const BLOCK: usize = 1024;
+
+/// What becomes of a block of weights. Each part begins where a vector does, wherever this lies.
+struct Room {
+    reals: Block<f32>,
+    codes: Block<i32>,
+    magnitudes: Magnitudes,
+}
+
+#[repr(align(64))]
+struct Block<T>([T; BLOCK]);
 
 /// Why a layer cannot be streamed.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -33,14 +44,14 @@ pub enum StreamError {
 /// the largest weight gives.
 ///
 /// ```
-/// use esn::{BitConvention, BitWidth, LayerStream, WeightShape, largest_magnitude};
+/// use esn::{BitConvention, BitWidth, LayerStream, StoredWeights, WeightShape, largest_magnitude};
 ///
-/// let weights = [1.0f32, 0.3, 0.0, -0.2, -1.0, 0.6];
+/// let weights = [1.0f32, 0.3, 0.0, -0.2, -1.0, 0.6].map(f32::to_le_bytes);
 /// let shape = WeightShape { filters: 2, groups: 1, channels: 3, taps: 1 };
-/// let max_abs = largest_magnitude(&weights).expect("weights are finite");
+/// let max_abs = largest_magnitude(StoredWeights::F32(&weights)).expect("weights are finite");
 /// let mut layer = LayerStream::new(shape, max_abs, BitWidth::new(2)?, BitConvention::default())?;
 /// for range in layer.chunks().collect::<Vec<_>>() {
-///     let chunk = layer.measure(range.clone(), &weights[range]); // on any thread
+///     let chunk = layer.measure(range.clone(), StoredWeights::F32(&weights[range])); // on any thread
 ///     layer.add(&chunk); // in order
 /// }
 /// let (esn, power) = layer.finish(10);
@@ -118,6 +129,11 @@ impl LayerStream {
         })
     }
 
+    /// The step Δ, in the unit of the weights; 0 if every weight is 0.
+    pub fn step(&self) -> f64 {
+        self.step
+    }
+
     /// The chunks that the layer is measured in, as indices of row-major weights. A chunk is some whole filters, or a
     /// piece of one.
     pub fn chunks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
@@ -133,16 +149,60 @@ impl LayerStream {
 
     /// Quantizes and counts the weights of one chunk. `range` must be one of [`LayerStream::chunks`], and the weights
     /// finite.
-    pub fn measure(&self, range: Range<usize>, weights: &[f32]) -> ChunkMeasure {
+    pub fn measure(&self, range: Range<usize>, weights: StoredWeights<'_>) -> ChunkMeasure {
+        self.measure_stored(range, weights, None)
+    }
+
+    /// As [`LayerStream::measure`]. The codes of the chunk are put into `codes` as well.
+    ///
+    /// # Panics
+    ///
+    /// If `codes` has another length than the chunk.
+    pub fn encode(&self, range: Range<usize>, weights: StoredWeights<'_>, codes: &mut [i32]) -> ChunkMeasure {
+        assert_eq!(codes.len(), weights.len(), "there is a place for each code");
+        self.measure_stored(range, weights, Some(codes))
+    }
+
+    fn measure_stored(
+        &self,
+        range: Range<usize>,
+        weights: StoredWeights<'_>,
+        codes: Option<&mut [i32]>,
+    ) -> ChunkMeasure {
+        match weights {
+            StoredWeights::F32(weights) => self.measure_as::<Float32>(range, weights, codes),
+            StoredWeights::Bf16(weights) => self.measure_as::<Bfloat16>(range, weights, codes),
+            StoredWeights::F16(weights) => self.measure_as::<Float16>(range, weights, codes),
+        }
+    }
+
+    fn measure_as<F: Format>(
+        &self,
+        range: Range<usize>,
+        weights: &[F::Stored],
+        mut codes: Option<&mut [i32]>,
+    ) -> ChunkMeasure {
         let len = self.shape.filter_len();
-        let parts: Vec<_> =
-            weights.chunks(len).map(|filter| widest::count(filter, self.step, self.range, self.convention)).collect();
+        let mut room = Room { reals: Block([0.0; BLOCK]), codes: Block([0; BLOCK]), magnitudes: Magnitudes::default() };
+        let of_filter = |(index, filter): (usize, &[F::Stored])| {
+            let places = index * len..index * len + filter.len();
+            let kept = codes.as_deref_mut().map(|codes| &mut codes[places]);
+            let grid = OnGrid { step: self.step, range: self.range, convention: self.convention };
+            let (mut counts, mut power) = (Counts::default(), PowerLanes::default());
+            widest::count::<F>(filter, grid, kept, &mut room, &mut counts, &mut power);
+            (counts, power.sum())
+        };
+        let parts: Vec<_> = weights.chunks(len).enumerate().map(of_filter).collect();
         let nonzero: u64 = parts.iter().map(|(counts, _)| counts.nonzero).sum();
         let dense = nonzero == weights.len() as u64 && weights.len() <= len;
         let full_filter = weights.len() >= len && parts.iter().any(|(counts, _)| counts.nonzero == len as u64);
         let live = match &self.live {
-            Live::Some(_) if !dense && !full_filter => Some(live_places(weights, len)),
-            _ => None,
+            Live::Some(_) if !dense && !full_filter => {
+                let mut places = vec![0; len.min(weights.len()).div_ceil(64)];
+                widest::note_places::<F>(weights, len, &mut places);
+                Some(places)
+            }
+            Live::Some(_) | Live::All => None,
         };
         ChunkMeasure { range, parts, live }
     }
@@ -218,22 +278,13 @@ impl LayerStream {
 }
 
 /// The largest magnitude of the weights, 0 where there are none. `None` if a weight is NaN or infinite.
-pub fn largest_magnitude(weights: &[f32]) -> Option<f64> {
-    let largest = widest::largest(weights);
+pub fn largest_magnitude(weights: StoredWeights<'_>) -> Option<f64> {
+    let largest = match weights {
+        StoredWeights::F32(weights) => widest::largest::<Float32>(weights),
+        StoredWeights::Bf16(weights) => widest::largest::<Bfloat16>(weights),
+        StoredWeights::F16(weights) => widest::largest::<Float16>(weights),
+    };
     largest.is_finite().then_some(f64::from(largest))
-}
-
-/// Places of a filter at which some weight is not 0, by bit.
-fn live_places(weights: &[f32], len: usize) -> Vec<u64> {
-    let mut places = vec![0u64; len.min(weights.len()).div_ceil(64)];
-    for filter in weights.chunks(len) {
-        for (word, weights) in places.iter_mut().zip(filter.chunks(64)) {
-            for (place, &weight) in weights.iter().enumerate() {
-                *word |= u64::from(weight != 0.0) << place;
-            }
-        }
-    }
-    places
 }
 
 /// The number of channels with a nonzero weight at any of their places.
@@ -242,39 +293,67 @@ fn live_channels(bits: &[u64], shape: &WeightShape) -> usize {
     (0..shape.channels).filter(|channel| (channel * shape.taps..(channel + 1) * shape.taps).any(lives)).count()
 }
 
-/// Quantizes and counts weights of one filter. `FUSED`: the processor has a fused multiply-add.
-#[inline(always)]
-fn count_here<const FUSED: bool>(
-    weights: &[f32],
+/// How weights are put on the grid and counted.
+#[derive(Clone, Copy)]
+struct OnGrid {
     step: f64,
     range: quantize::Range,
     convention: BitConvention,
-) -> (Counts, SignalNoise) {
-    let (mut counts, mut power) = (Counts::default(), PowerLanes::default());
-    let mut codes = [0i32; BLOCK];
+}
+
+/// Quantizes and counts weights of one filter. `FUSED`: the processor has a fused multiply-add.
+#[inline(always)]
+fn count_here<F: Format, const FUSED: bool>(
+    weights: &[F::Stored],
+    OnGrid { step, range, convention }: OnGrid,
+    mut kept: Option<&mut [i32]>,
+    room: &mut Room,
+    counts: &mut Counts,
+    power: &mut PowerLanes,
+) {
     let fused = FusedStep::new(step).filter(|_| FUSED);
-    for weights in weights.chunks(BLOCK) {
-        let codes = &mut codes[..weights.len()];
+    for (index, weights) in weights.chunks(BLOCK).enumerate() {
+        let (reals, codes) = (&mut room.reals.0[..weights.len()], &mut room.codes.0[..weights.len()]);
         match fused {
-            Some(fused) => encode(codes, weights, |weight| fused.code(range, weight)),
-            None => encode(codes, weights, |weight| range.code(f64::from(weight), step)),
+            Some(fused) => {
+                encode::<F>(weights, reals, codes, |weight| fused.code(range, weight));
+                power.add_fused(reals, codes, step);
+            }
+            None => {
+                encode::<F>(weights, reals, codes, |weight| range.code(f64::from(weight), step));
+                power.add(reals, codes, step);
+            }
         }
-        counts.add(codes, convention);
-        power.add(weights, codes, step);
+        counts.add(codes, convention, &mut room.magnitudes);
+        if let Some(kept) = &mut kept {
+            kept[index * BLOCK..][..codes.len()].copy_from_slice(codes);
+        }
     }
-    (counts, power.sum())
 }
 
 #[inline(always)]
-fn encode(codes: &mut [i32], weights: &[f32], code: impl Fn(f32) -> i32) {
-    codes.iter_mut().zip(weights).for_each(|(found, &weight)| *found = code(weight));
+fn encode<F: Format>(weights: &[F::Stored], reals: &mut [f32], codes: &mut [i32], code: impl Fn(f32) -> i32) {
+    for ((&weight, real), found) in weights.iter().zip(reals).zip(codes) {
+        *real = F::widen(weight);
+        *found = code(*real);
+    }
 }
 
-/// The largest magnitude; NaN or infinite if a weight is.
 #[inline(always)]
-fn largest_here<const FUSED: bool>(weights: &[f32]) -> f32 {
-    // Without the sign bit floats order as their bits do, and what is not finite is above what is.
-    f32::from_bits(weights.iter().fold(0, |largest, weight| largest.max(weight.to_bits() & 0x7fff_ffff)))
+fn largest_here<F: Format, const FUSED: bool>(weights: &[F::Stored]) -> f32 {
+    F::largest(weights)
+}
+
+/// Sets the bits of places of a filter at which some weight is not 0.
+#[inline(always)]
+fn note_places_here<F: Format, const FUSED: bool>(weights: &[F::Stored], len: usize, places: &mut [u64]) {
+    for filter in weights.chunks(len) {
+        for (word, weights) in places.iter_mut().zip(filter.chunks(64)) {
+            for (place, &weight) in weights.iter().enumerate() {
+                *word |= u64::from(F::widen(weight) != 0.0) << place;
+            }
+        }
+    }
 }
 
 /// The same loops compiled for the widest vectors of the processor. No operation is contracted or reordered by that.
@@ -283,16 +362,16 @@ mod widest {
 
     macro_rules! dispatch {
         ($name:ident, $here:ident, ($($argument:ident: $type:ty),*) -> $result:ty) => {
-            pub(super) fn $name($($argument: $type),*) -> $result {
+            pub(super) fn $name<F: Format>($($argument: $type),*) -> $result {
                 #[cfg(target_arch = "x86_64")]
                 {
                     #[target_feature(enable = "avx512f,avx512cd,avx512dq,avx512bw,avx512vl,fma")]
-                    fn avx512($($argument: $type),*) -> $result {
-                        $here::<true>($($argument),*)
+                    fn avx512<F: Format>($($argument: $type),*) -> $result {
+                        $here::<F, true>($($argument),*)
                     }
                     #[target_feature(enable = "avx2,fma")]
-                    fn avx2($($argument: $type),*) -> $result {
-                        $here::<true>($($argument),*)
+                    fn avx2<F: Format>($($argument: $type),*) -> $result {
+                        $here::<F, true>($($argument),*)
                     }
                     if is_x86_feature_detected!("avx512f")
                         && is_x86_feature_detected!("avx512cd")
@@ -303,22 +382,23 @@ mod widest {
                     {
                         // SAFETY: the processor has every feature that the function is compiled for.
                         #[allow(unsafe_code)]
-                        return unsafe { avx512($($argument),*) };
+                        return unsafe { avx512::<F>($($argument),*) };
                     }
                     if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
                         // SAFETY: the processor has every feature that the function is compiled for.
                         #[allow(unsafe_code)]
-                        return unsafe { avx2($($argument),*) };
+                        return unsafe { avx2::<F>($($argument),*) };
                     }
                 }
-                $here::<false>($($argument),*)
+                $here::<F, false>($($argument),*)
             }
         };
     }
 
-    dispatch!(largest, largest_here, (weights: &[f32]) -> f32);
-    dispatch!(count, count_here, (weights: &[f32], step: f64, range: quantize::Range, convention: BitConvention)
-        -> (Counts, SignalNoise));
+    dispatch!(largest, largest_here, (weights: &[F::Stored]) -> f32);
+    dispatch!(note_places, note_places_here, (weights: &[F::Stored], len: usize, places: &mut [u64]) -> ());
+    dispatch!(count, count_here, (weights: &[F::Stored], grid: OnGrid, kept: Option<&mut [i32]>, room: &mut Room,
+        counts: &mut Counts, power: &mut PowerLanes) -> ());
 }
 
 #[cfg(test)]

@@ -46,9 +46,9 @@ impl Draw {
         self.levels != Levels::Real
     }
 
-    /// The elements from `start` on, as many as `elements` takes.
-    pub fn fill(&self, start: usize, elements: &mut [f32]) {
-        self.each(start, elements.len(), |place, element| elements[place] = element as f32);
+    /// The elements from `start` on, as many as `elements` takes: float32, little-endian.
+    pub(crate) fn fill(&self, start: usize, elements: &mut [[u8; 4]]) {
+        self.each(start, elements.len(), |place, element| elements[place] = (element as f32).to_le_bytes());
     }
 
     /// All elements of a tensor of `count`.
@@ -93,8 +93,9 @@ mod tests {
         let draw = Draw::real(7, 0.5, 0.25);
         let whole = draw.all(1001, |x| x as f32);
         for (start, count) in [(0, 1001), (1, 7), (2, 6), (333, 334), (1000, 1), (500, 0)] {
-            let mut part = vec![0.0; count];
+            let mut part = vec![[0; 4]; count];
             draw.fill(start, &mut part);
+            let part: Vec<f32> = part.into_iter().map(f32::from_le_bytes).collect();
             assert_eq!(part, whole[start..start + count], "{count} from {start} on");
         }
     }

@@ -50,18 +50,18 @@ impl Mapping {
         self.0.as_ref().map_or_else(Bytes::new, |map| Bytes::from_owner(Owner(map.clone())))
     }
 
-    /// Lets the system take back the memory of the pages that lie wholly in `part`, if it is a part of this map. They are
-    /// read from the file again when they are next looked at.
+    /// Lets the system take back the memory of `part`, if it is a part of this map, and of the pages around it that were
+    /// read along with it. They are read from the file again when they are next looked at.
     pub fn release(&self, part: &[u8]) {
-        const PAGE: usize = 4096;
+        /// Who touches a page gets those around it, from one multiple of so many bytes to the next, as Linux has it.
+        const WINDOW: usize = 1 << 16;
         let Some(map) = &self.0 else { return };
         let (base, start) = (map.as_ptr() as usize, part.as_ptr() as usize);
-        let within = start >= base && start + part.len() <= base + map.len();
-        if !within {
+        let (end, map_end) = (start + part.len(), base + map.len());
+        if part.is_empty() || start < base || end > map_end {
             return;
         }
-        // The first page may be shared with the part before, which is released as well; the last one is left.
-        let (from, to) = ((start - base) / PAGE * PAGE, (start - base + part.len()) / PAGE * PAGE);
+        let (from, to) = ((start / WINDOW * WINDOW).max(base) - base, end.next_multiple_of(WINDOW).min(map_end) - base);
         if from < to {
             // SAFETY: the map is private, never written to and backed by a file, so that a page that is dropped comes back
             // with the same bytes; slices of it stay valid.

@@ -99,8 +99,8 @@ impl Network {
         self
     }
 
-    /// Gives back the pages of a part of the file.
-    pub(crate) fn release(&self, part: &[u8]) {
+    /// Gives back the memory of a part of the files that weights lie in. What is read again comes from the file again.
+    pub fn release(&self, part: &[u8]) {
         self.about.mappings.iter().for_each(|mapping| mapping.release(part));
     }
 
@@ -316,7 +316,10 @@ impl Network {
             Encoding::Drawn(_) => self.check_drawn_size(layer)?,
             Encoding::Raw | Encoding::Varint => {}
         }
-        weights::load(layer).map_err(|problem| self.invalid(format!("layer {:?}", layer.name), problem))
+        let loaded = weights::load(layer);
+        // They are in memory now; nobody reads the file for them again soon.
+        layer.weights.tensor.chunks.iter().for_each(|chunk| self.release(chunk));
+        loaded.map_err(|problem| self.invalid(format!("layer {:?}", layer.name), problem))
     }
 
     /// The elements of a constant value as real numbers, row-major; `None` where the value is no constant.

@@ -1,10 +1,8 @@
 //! Weights of a layer in chunks, for layers that are larger than memory.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
-use half::f16;
-use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
+use esn::StoredWeights;
 
 use crate::draw::Draw;
 use crate::error::NetworkError;
@@ -92,40 +90,36 @@ impl WeightStream<'_> {
         self.len() == 0
     }
 
-    /// Weights by their row-major index: those of the file themselves where they are float32 and aligned, or else copied
-    /// into `buffer`, whose old content goes. Half precision is widened, exactly.
+    /// Weights by their row-major index: the bytes of the file, or else drawn into `buffer`, whose old content goes.
     ///
     /// # Panics
     ///
     /// If `range` is not within [`WeightStream::len`].
-    pub fn read<'b>(&'b self, range: Range<usize>, buffer: &'b mut Vec<f32>) -> &'b [f32] {
-        let (bytes, elements) = match self.content {
-            Content::Stored(bytes, elements) => (part(bytes, elements, range), elements),
+    pub fn read<'b>(&'b self, range: Range<usize>, buffer: &'b mut Vec<[u8; 4]>) -> StoredWeights<'b> {
+        match self.content {
+            Content::Stored(bytes, elements) => {
+                let bytes = part(bytes, elements, range);
+                match elements {
+                    Elements::F32 => StoredWeights::F32(bytes.as_chunks().0),
+                    Elements::Bf16 => StoredWeights::Bf16(bytes.as_chunks().0),
+                    Elements::F16 => StoredWeights::F16(bytes.as_chunks().0),
+                }
+            }
             Content::Drawn(draw, count) => {
                 assert!(range.end <= count, "{range:?} of {count} weights");
-                buffer.resize(range.len(), 0.0);
+                buffer.resize(range.len(), [0; 4]);
                 draw.fill(range.start, buffer);
-                return buffer;
-            }
-        };
-        let in_place = cfg!(target_endian = "little") && elements == Elements::F32;
-        if in_place && let Ok(weights) = bytemuck::try_cast_slice(bytes) {
-            return weights;
-        }
-        buffer.resize(bytes.len() / elements.size(), 0.0);
-        match elements {
-            Elements::F32 => fill(buffer, bytes, f32::from_le_bytes),
-            // A bfloat16 is the upper half of a float32.
-            Elements::Bf16 => fill(buffer, bytes, |[low, high]| f32::from_le_bytes([0, 0, low, high])),
-            Elements::F16 => {
-                let words: Cow<'_, [u16]> = match bytemuck::try_cast_slice(bytes) {
-                    Ok(words) if cfg!(target_endian = "little") => words.into(),
-                    _ => bytes.as_chunks().0.iter().map(|&bytes| u16::from_le_bytes(bytes)).collect(),
-                };
-                words.reinterpret_cast::<f16>().convert_to_f32_slice(buffer);
+                StoredWeights::F32(buffer)
             }
         }
-        buffer
+    }
+
+    /// Bytes of the file that hold the weights; 0 where no file does.
+    pub fn stored_bytes(&self) -> usize {
+        match self.content {
+            Content::Stored(bytes, _) => bytes.len(),
+            Content::Drawn(..) => 0,
+        }
     }
 
     /// Gives back the memory of weights that have been read, where they lie in a file.
@@ -154,9 +148,4 @@ impl WeightStream<'_> {
 fn part(bytes: &[u8], elements: Elements, range: Range<usize>) -> &[u8] {
     let size = elements.size();
     &bytes[range.start * size..range.end * size]
-}
-
-/// Decodes elements into memory that is there already: that loop becomes vector instructions.
-fn fill<const N: usize>(weights: &mut [f32], bytes: &[u8], decode: impl Fn([u8; N]) -> f32) {
-    weights.iter_mut().zip(bytes.as_chunks().0).for_each(|(weight, &bytes)| *weight = decode(bytes));
 }

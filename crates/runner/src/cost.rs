@@ -1,20 +1,24 @@
 //! What a network costs: its layers streamed through any number of engines, each held against the metric.
 //!
-//! Layers run in parallel. A worker reads one layer, quantizes and measures it, and drops it before it takes the next,
-//! so that memory holds one layer's weights a worker. Where no hardware is asked for, a large layer is read in chunks.
-//! The results do not depend on the number of threads.
+//! Layers run in parallel, as many as fit a bound of memory at any number of threads. A worker reads one layer in chunks,
+//! quantizes and measures it, and drops it before it takes the next. The codes of a layer are held as a whole for engines
+//! alone. The results do not depend on the number of threads.
 
 use engine::{Event, IdleCause, Layer, LayerRun};
 use esn::{BitConvention, LayerEsn, SignalNoise};
 use network::{LayerId, MacLayer, Network};
 use rayon::prelude::*;
 
+use crate::bounded;
 use crate::check::{Check, Verdict, check};
 use crate::error::RunnerError;
 use crate::hardware::{Hardware, refused};
 use crate::prepare::{self, PreparedWeights, Quantization};
 use crate::runs::{MeasuredRuns, PerImage, add_runs};
-use crate::stream;
+use crate::stream::{self, Measure, Streamed};
+
+/// Bytes of weights and codes that layers at work take together; a larger layer is at work alone.
+const MEMORY: usize = 24 << 20;
 
 /// What one layer costs.
 #[derive(Clone, Debug)]
@@ -163,8 +167,9 @@ pub fn cost_watched(
         watch();
         layer_cost(plan, measured, LayerId(layer))
     };
-    let results: Vec<Result<LayerCost, RunnerError>> =
-        (0..plan.network.layers().len()).into_par_iter().map(watched).collect();
+    let memory = |layer| stream::memory(plan.network, LayerId(layer), !plan.hardware.is_empty());
+    let sizes: Vec<usize> = (0..plan.network.layers().len()).map(memory).collect();
+    let results = bounded::in_parallel(&sizes, MEMORY, watched);
     let layers = results.into_iter().collect::<Result<Vec<_>, _>>()?;
     Ok(NetworkCost::sum(layers))
 }
@@ -184,27 +189,25 @@ fn layer_cost(plan: &CostPlan<'_>, measured: &[Option<MeasuredRuns>], id: LayerI
         snr,
         runs,
     };
-    // Engines take a layer whole.
-    if plan.hardware.is_empty()
-        && let Some((esn, snr)) = stream::layer_esn(plan.network, id, plan.quantization.bits(), plan.convention)?
-    {
-        return Ok(costed(esn, snr, Vec::new()));
+    // Engines take a layer whole; the metric alone does without its codes.
+    if plan.hardware.is_empty() {
+        let measure = Measure { bits: plan.quantization.bits(), convention: plan.convention, keeps_codes: false };
+        if let Some(Streamed { esn, snr, .. }) = stream::layer(plan.network, id, measure)? {
+            return Ok(costed(esn, snr, Vec::new()));
+        }
     }
-    let weights = prepare::prepare(plan.network, id, plan.quantization)?;
-    let esn = LayerEsn::new(&weights.codes, positions, plan.convention);
-    let runs = plan
-        .hardware
-        .iter()
-        .enumerate()
-        .map(|(h, hardware)| {
-            let (run, images) = match measured.get(h).and_then(Option::as_ref) {
-                Some(measured) => (measured.layers[id.0].clone(), measured.images),
-                None => (run_layer(plan, hardware, layer, &weights)?, 1),
-            };
-            let check = check(hardware, &run, &esn, positions, plan.convention);
-            Ok(HardwareRun { run, images, check })
-        })
-        .collect::<Result<Vec<_>, RunnerError>>()?;
+    let (weights, esn) = prepare::prepare_measured(plan.network, id, plan.quantization, plan.convention)?;
+    let run = |(h, hardware): (usize, &Hardware)| {
+        let (run, images) = match measured.get(h).and_then(Option::as_ref) {
+            Some(measured) => (measured.layers[id.0].clone(), measured.images),
+            None => (run_layer(plan, hardware, layer, &weights)?, 1),
+        };
+        let check = check(hardware, &run, &esn, positions, plan.convention);
+        Ok(HardwareRun { run, images, check })
+    };
+    // In parallel, so that a layer which takes all the memory does not take one thread alone.
+    let runs: Vec<Result<HardwareRun, RunnerError>> = plan.hardware.par_iter().enumerate().map(run).collect();
+    let runs = runs.into_iter().collect::<Result<_, _>>()?;
     Ok(costed(esn, weights.snr, runs))
 }
 

@@ -6,7 +6,7 @@ use engine::EngineError;
 use formats::images::ImageError;
 use formats::{did_you_mean, did_you_mean_name};
 use inference::{InferenceError, SampleError};
-use network::{ErrorKind, Failure, Mend, NetworkError};
+use network::{ErrorKind, Failure, MacLayer, Mend, Network, NetworkError};
 use thiserror::Error;
 
 /// Why a run ended without a result.
@@ -139,6 +139,13 @@ pub enum RunnerError {
         /// Why.
         source: Box<InferenceError>,
     },
+}
+
+impl RunnerError {
+    /// An error at one layer of a network.
+    pub(crate) fn at_layer(network: &Network, layer: &MacLayer, problem: String) -> Self {
+        RunnerError::Layer { path: network.path().to_path_buf(), layer: layer.name.clone(), problem }
+    }
 }
 
 impl Failure for RunnerError {

@@ -120,7 +120,7 @@ impl HeldLayer {
         let requantization = match &layer.requantization {
             Some(rule) if input.is_some() => Some(IntegerOutput::new(rule, layer, weights).ok_or_else(|| {
                 let problem = "its output is made of integers, but its weights or its bias are not".to_string();
-                prepare::layer_error(network, layer, problem)
+                RunnerError::at_layer(network, layer, problem)
             })?),
             Some(_) | None => None,
         };

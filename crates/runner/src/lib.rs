@@ -34,11 +34,12 @@
 //! threshold.rs, answer.rs     where class 1 begins; which output is scored, and how
 //! embedded.rs, samples.rs     the embedded network and its images; images in the form that a network takes
 //! identity.rs, record.rs      hashes of files; everything that it takes to run again
+//! stream.rs                   one layer's weights chunk by chunk: their metric, and their codes
 //! prepare.rs                  one layer's weights out of the file and onto the grid
 //! statistics.rs, detail.rs    what weights and their bit widths look like
 //! runs.rs                     counts added up, over layers or images
 //! check.rs                    engine against metric, as integers
-//! stream.rs                   the metric of a large layer, chunk by chunk
+//! bounded.rs                  as many layers at work as memory allows
 //! cost.rs, merit.rs           every layer on every hardware; figures of merit
 //! finish.rs                   sums to activations and activations to codes, many at a time
 //! executor.rs                 MAC layers of inference on an engine
@@ -52,6 +53,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod answer;
+mod bounded;
 mod check;
 mod cost;
 mod detail;

@@ -1,9 +1,10 @@
 //! One layer's weights, out of the file and onto the integer grid.
 
-use esn::{BitWidth, CodeTensor, SignalNoise, SnrError};
+use esn::{BitConvention, BitWidth, CodeTensor, LayerEsn, SignalNoise, SnrError};
 use network::{LayerId, LayerWeights, MacLayer, Network, WeightValues};
 
 use crate::error::RunnerError;
+use crate::stream::{self, Measure, Streamed};
 
 /// Bit width of the weights where the user names none.
 pub const DEFAULT_BITS: u32 = 4;
@@ -83,6 +84,46 @@ impl PreparedWeights {
 /// [`RunnerError::Network`] for weights that are garbled or not finite, [`RunnerError::Layer`] where they have no
 /// codes.
 pub fn prepare(network: &Network, id: LayerId, quantization: Quantization) -> Result<PreparedWeights, RunnerError> {
+    match streamed(network, id, quantization, BitConvention::default())? {
+        Some((weights, _)) => Ok(weights),
+        None => read_at_once(network, id, quantization),
+    }
+}
+
+/// As [`prepare`], with the metric of the layer.
+///
+/// # Errors
+///
+/// As [`prepare`].
+pub(crate) fn prepare_measured(
+    network: &Network,
+    id: LayerId,
+    quantization: Quantization,
+    convention: BitConvention,
+) -> Result<(PreparedWeights, LayerEsn), RunnerError> {
+    if let Some(streamed) = streamed(network, id, quantization, convention)? {
+        return Ok(streamed);
+    }
+    let weights = read_at_once(network, id, quantization)?;
+    let esn = LayerEsn::new(&weights.codes, network.layers()[id.0].geometry.positions(), convention);
+    Ok((weights, esn))
+}
+
+/// The weights in chunks straight out of the file; `None` where they have to be read at once.
+fn streamed(
+    network: &Network,
+    id: LayerId,
+    quantization: Quantization,
+    convention: BitConvention,
+) -> Result<Option<(PreparedWeights, LayerEsn)>, RunnerError> {
+    let measure = Measure { bits: quantization.bits(), convention, keeps_codes: true };
+    let Some(Streamed { esn, snr, codes: Some(codes), step }) = stream::layer(network, id, measure)? else {
+        return Ok(None);
+    };
+    Ok(Some((PreparedWeights { codes, steps: vec![step], snr }, esn)))
+}
+
+fn read_at_once(network: &Network, id: LayerId, quantization: Quantization) -> Result<PreparedWeights, RunnerError> {
     match network.weights(id)? {
         LayerWeights::Quantized { codes, scales } => {
             Ok(PreparedWeights { codes, steps: scales.into_iter().map(f64::from).collect(), snr: None })
@@ -99,7 +140,7 @@ fn quantize<T: Copy + Into<f64>>(
     bits: BitWidth,
 ) -> Result<PreparedWeights, RunnerError> {
     let layer = &network.layers()[id.0];
-    let wrong = |problem: String| layer_error(network, layer, problem);
+    let wrong = |problem: String| RunnerError::at_layer(network, layer, problem);
     let quantized =
         esn::quantize_max_abs(weights, layer.geometry.weight_shape(), bits).map_err(|e| wrong(e.to_string()))?;
     let snr = match esn::quantization_noise(weights, &quantized.codes, &[quantized.step]) {
@@ -109,9 +150,4 @@ fn quantize<T: Copy + Into<f64>>(
         Err(error) => return Err(wrong(error.to_string())),
     };
     Ok(PreparedWeights { codes: quantized.codes, steps: vec![quantized.step], snr })
-}
-
-/// An error at one layer of a network.
-pub(crate) fn layer_error(network: &Network, layer: &MacLayer, problem: String) -> RunnerError {
-    RunnerError::Layer { path: network.path().to_path_buf(), layer: layer.name.clone(), problem }
 }

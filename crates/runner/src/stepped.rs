@@ -133,7 +133,7 @@ pub(crate) fn pattern(network: &Network, layer: &MacLayer) -> Result<Vec<i32>, R
     let largest = len.max(layer.geometry.output_len());
     if largest > MAX_STEPPED {
         let problem = format!("unsupported: a stepped layer of {largest} inputs or outputs; {MAX_STEPPED} at most");
-        return Err(prepare::layer_error(network, layer, problem));
+        return Err(RunnerError::at_layer(network, layer, problem));
     }
     let mut state = 0x5eed_u64;
     let values = (0..len).map(|_| {

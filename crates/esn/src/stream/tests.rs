@@ -11,14 +11,35 @@ fn at_once(weights: &[f32], shape: WeightShape, bits: BitWidth) -> (LayerEsn, Si
     (LayerEsn::new(&layer.codes, 7, BitConvention::default()), power)
 }
 
+/// The bytes of float32 weights.
+fn bytes(weights: &[f32]) -> Vec<[u8; 4]> {
+    weights.iter().map(|weight| weight.to_le_bytes()).collect()
+}
+
 fn streamed(weights: &[f32], shape: WeightShape, bits: BitWidth) -> (LayerEsn, SignalNoise) {
+    let bytes = bytes(weights);
+    let (esn, power, codes) = measured(StoredWeights::F32(&bytes), shape, bits);
+    assert_eq!(codes, quantize_max_abs(weights, shape, bits).expect("finite").codes.codes());
+    (esn, power)
+}
+
+/// Metric, signal and noise, and codes of a stream of weights.
+fn measured(weights: StoredWeights<'_>, shape: WeightShape, bits: BitWidth) -> (LayerEsn, SignalNoise, Vec<i32>) {
     let max_abs = largest_magnitude(weights).expect("finite");
-    let mut layer = LayerStream::new(shape, max_abs, bits, BitConvention::default()).expect("one group");
+    let begun = || LayerStream::new(shape, max_abs, bits, BitConvention::default()).expect("one group");
+    let (mut layer, mut coded) = (begun(), begun());
     // Measured all at first, as threads might.
-    let chunks: Vec<_> = layer.chunks().map(|range| layer.measure(range.clone(), &weights[range])).collect();
+    let chunks: Vec<_> =
+        layer.chunks().map(|range| layer.measure(range.clone(), weights.part(range.clone()))).collect();
     chunks.iter().for_each(|chunk| layer.add(chunk));
-    let (esn, power) = layer.finish(7);
-    (esn, power.expect("finite"))
+    let mut codes = vec![0; weights.len()];
+    for range in coded.chunks() {
+        let chunk = coded.encode(range.clone(), weights.part(range.clone()), &mut codes[range]);
+        coded.add(&chunk);
+    }
+    let found = layer.finish(7);
+    assert_eq!(found, coded.finish(7), "codes that are kept change nothing");
+    (found.0, found.1.expect("finite"), codes)
 }
 
 /// Weights with every pattern of zeros that matters: none, scattered, whole channels, whole filters.
@@ -61,10 +82,19 @@ fn a_filter_longer_than_a_piece_is_the_same_in_pieces() {
 #[test]
 fn what_is_not_finite_is_found() {
     check_all([f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY], |&bad| {
-        assert_eq!(largest_magnitude(&[1.0, bad, 2.0]), None);
+        assert_eq!(largest_magnitude(StoredWeights::F32(&bytes(&[1.0, bad, 2.0]))), None);
     });
-    assert_eq!(largest_magnitude(&[1.0, -3.0, 2.0]), Some(3.0));
-    assert_eq!(largest_magnitude(&[]), Some(0.0));
+    assert_eq!(largest_magnitude(StoredWeights::F32(&bytes(&[1.0, -3.0, 2.0]))), Some(3.0));
+    assert_eq!(largest_magnitude(StoredWeights::F32(&[])), Some(0.0));
+    let halves = |words: &[u16]| words.iter().map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+    check_all([0x7c00u16, 0xfc00, 0x7c01, 0xffff], |&bad| {
+        assert_eq!(largest_magnitude(StoredWeights::F16(&halves(&[0x3c00, bad]))), None, "{bad:x}");
+    });
+    check_all([0x7f80u16, 0xff80, 0x7f81, 0xffff], |&bad| {
+        assert_eq!(largest_magnitude(StoredWeights::Bf16(&halves(&[0x3f80, bad]))), None, "{bad:x}");
+    });
+    assert_eq!(largest_magnitude(StoredWeights::F16(&halves(&[0x3c00, 0xfbff]))), Some(65504.0));
+    assert_eq!(largest_magnitude(StoredWeights::Bf16(&halves(&[0x3f80, 0xc040]))), Some(3.0));
 }
 
 #[test]
@@ -109,6 +139,53 @@ proptest! {
     }
 }
 
+proptest! {
+    /// Any finite numbers of half precision, subnormal ones and zeros among them, have the sums and codes of the same numbers
+    /// in single precision.
+    #[test]
+    fn halves_are_the_same_numbers_in_single_precision(
+        filters in 1usize..4, len in 1usize..2100, seed in any::<u32>(), bits in 1u32..=16, spread in 0u32..=6,
+    ) {
+        let shape = WeightShape { filters, groups: 1, channels: len, taps: 1 };
+        let bits = BitWidth::new(bits).expect("valid");
+        // The more spread, the smaller some exponents.
+        let word = |index: usize| {
+            let word = (index as u32).wrapping_add(seed).wrapping_mul(2_654_435_761) >> 8;
+            let exponent = (word >> 16 & 31) >> (word & spread);
+            (word & 0x83ff) as u16 | (exponent.min(30) as u16) << 10
+        };
+        let words: Vec<[u8; 2]> = (0..filters * len).map(|index| word(index).to_le_bytes()).collect();
+        check_all([StoredWeights::F16(&words), StoredWeights::Bf16(&words)], |&halves| {
+            let singles: Vec<f32> = (0..halves.len()).map(|index| halves.get(index)).collect();
+            let (esn, power, codes) = measured(halves, shape, bits);
+            let bytes = bytes(&singles);
+            assert_eq!((esn, power, codes), measured(StoredWeights::F32(&bytes), shape, bits), "{halves:?}");
+            assert_eq!((esn, power), at_once(&singles, shape, bits), "{halves:?}");
+        });
+    }
+}
+
+/// The fast count and the one by definition, over every magnitude, both conventions and a block that is not full.
+#[test]
+fn counts_of_codes_are_those_by_definition() {
+    check_all([1, 2, 3, 5, 128, 255, 256, 300, crate::MAX_CODE], |&largest| {
+        let codes: Vec<i32> = (0..1500).map(|i| (i * 7919 % (largest + 1)) * if i % 2 == 0 { 1 } else { -1 }).collect();
+        check_all([BitConvention::NonzeroAtLeastOne, BitConvention::AsPrinted], |&convention| {
+            let mut counts = Counts::default();
+            counts.add(&codes, convention, &mut Magnitudes::default());
+            let count = |is: fn(u32) -> bool| codes.iter().filter(|code| is(code.unsigned_abs())).count() as u64;
+            let expected = Counts {
+                nonzero: count(|magnitude| magnitude != 0),
+                units: count(|magnitude| magnitude == 1),
+                max_code: codes.iter().map(|code| code.unsigned_abs()).max().expect("there are codes"),
+                squares: codes.iter().map(|&code| u128::from(code.unsigned_abs()).pow(2)).sum(),
+                bits: codes.iter().map(|&code| u128::from(bits(code, convention))).sum(),
+            };
+            assert_eq!(counts, expected, "{largest} {convention:?}");
+        });
+    });
+}
+
 #[test]
 fn chunks_cover_every_weight_once() {
     check_all([(50_000, 3), (3, PIECE), (2, PIECE + 1), (7, 1), (1, 3 * PIECE)], |&(filters, taps)| {
@@ -137,7 +214,7 @@ fn places_of_a_dense_piece_live() {
 fn noise_that_fits_no_number_is_none() {
     let shape = WeightShape { filters: 1, groups: 1, channels: 1, taps: 1 };
     let mut layer = LayerStream::new(shape, 1e200, BitWidth::new(1).unwrap(), BitConvention::default()).unwrap();
-    let chunk = layer.measure(0..1, &[1.0]);
+    let chunk = layer.measure(0..1, StoredWeights::F32(&[1f32.to_le_bytes()]));
     layer.add(&chunk);
     assert_eq!(layer.finish(1).1, None);
 }

@@ -119,7 +119,11 @@ fn a_stream_of_drawn_weights_is_the_whole_in_parts() {
     assert_eq!(stream.len(), 1002);
     let mut buffer = Vec::new();
     let parts = [0..333, 333..334, 334..1002];
-    let parts: Vec<f32> = parts.into_iter().flat_map(|part| stream.read(part, &mut buffer).to_vec()).collect();
+    let mut read = |part| {
+        let weights = stream.read(part, &mut buffer);
+        (0..weights.len()).map(|index| weights.get(index)).collect::<Vec<_>>()
+    };
+    let parts: Vec<f32> = parts.into_iter().flat_map(&mut read).collect();
     assert_eq!(parts, whole);
 }
 
