@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use network::{Encoding, Network};
 use sha2::{Digest, Sha256};
 
+/// Bytes of a mapped file that are in memory at a time.
+const PIECE: usize = 1 << 20;
+
 /// SHA-256 of a network: of the file, if it is one, and of weights and constants where they do not fit into it and so
 /// lie outside. What the reader makes of a file is left out, for it may change with the program.
 ///
@@ -21,7 +24,7 @@ pub fn network_sha256(network: &Network, file: Option<&Path>) -> io::Result<Stri
         None => 0,
     };
     if held > in_file {
-        chunks(network).for_each(|chunk| hash.update(chunk));
+        hash_weights(&mut hash, network);
     }
     Ok(hex(&hash.finalize()))
 }
@@ -33,10 +36,18 @@ fn chunks(network: &Network) -> impl Iterator<Item = &[u8]> {
     weights.chain(constants).flat_map(|tensor| &tensor.chunks).map(|chunk| &chunk[..])
 }
 
+/// Adds weights and constants, and gives their memory back piece by piece.
+fn hash_weights(hash: &mut Sha256, network: &Network) {
+    for piece in chunks(network).flat_map(|chunk| chunk.chunks(PIECE)) {
+        hash.update(piece);
+        network.release(piece);
+    }
+}
+
 /// SHA-256 of the weights and constants that a network holds, wherever they lie: they need not be in the network's file.
 pub fn weights_sha256(network: &Network) -> String {
     let mut hash = Sha256::new();
-    chunks(network).for_each(|chunk| hash.update(chunk));
+    hash_weights(&mut hash, network);
     // What is drawn has no bytes: how it is drawn tells it from others.
     for layer in network.layers() {
         if let Encoding::Drawn(draw) = layer.weights.tensor.encoding {
