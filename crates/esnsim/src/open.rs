@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use compress::{FindStepOptions, FindStepReport};
 use esn::BitWidth;
 use formats::ReadOptions;
-use network::{Encoding, LayerId, LayerWeights, MacLayer, Mend, Network, Note, NoteKind, Synthetic, WeightValues};
+use network::{
+    Encoding, LayerId, LayerWeights, MacLayer, Mend, Network, Note, NoteKind, Synthetic, WeightStream, WeightValues,
+};
 use runner::{Hardware, Metric, Quantization, embedded_network, is_quantized};
 
 use crate::error::{Error, Need};
@@ -155,12 +157,15 @@ fn grid_note(network: &Network) -> Result<Option<Note>, Error> {
     let Some(layer) = (0..network.layers().len()).filter(is_looked_at).max_by_key(|&layer| weights(layer)) else {
         return Ok(None);
     };
-    let values = match network.weights(LayerId(layer))? {
-        LayerWeights::Float(WeightValues::F32(values)) => {
-            at_most(FEW_VALUES, values.iter().map(|x| u64::from(x.to_bits())))
-        }
-        LayerWeights::Float(WeightValues::F64(values)) => at_most(FEW_VALUES, values.iter().map(|x| x.to_bits())),
-        LayerWeights::Quantized { .. } => None,
+    let values = match network.weight_stream(LayerId(layer)) {
+        Some(stream) => few_values(&stream, FEW_VALUES),
+        None => match network.weights(LayerId(layer))? {
+            LayerWeights::Float(WeightValues::F32(values)) => {
+                at_most(FEW_VALUES, values.iter().map(|x| u64::from(x.to_bits())))
+            }
+            LayerWeights::Float(WeightValues::F64(values)) => at_most(FEW_VALUES, values.iter().map(|x| x.to_bits())),
+            LayerWeights::Quantized { .. } => None,
+        },
     };
     let name = &network.layers()[layer].name;
     Ok(values.map(|values| {
@@ -170,6 +175,20 @@ fn grid_note(network: &Network) -> Result<Option<Note>, Error> {
         );
         Note::of_layer(NoteKind::Assumed, name, text).mended_by(Mend::FindSteps)
     }))
+}
+
+/// How many different weights there are; none where there are more than `most`. Almost always a few pages of the file tell.
+fn few_values(stream: &WeightStream<'_>, most: usize) -> Option<usize> {
+    /// Weights that are read at a stretch.
+    const PIECE: usize = 1 << 12;
+    let bits = |start: usize| {
+        let mut buffer = Vec::new();
+        let weights = stream.read(start..(start + PIECE).min(stream.len()), &mut buffer);
+        (0..weights.len()).map(|index| u64::from(weights.get(index).to_bits())).collect::<Vec<_>>()
+    };
+    let values = at_most(most, (0..stream.len()).step_by(PIECE).flat_map(bits));
+    stream.release(0..stream.len());
+    values
 }
 
 /// How many different numbers there are; none where there are more than `most`.
