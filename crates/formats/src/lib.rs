@@ -119,9 +119,11 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Network, NetworkError>
         }
         false => {
             refuse_kernels(path, options)?;
-            onnx::read_mapped(path, bytes, options)?
+            onnx::read_mapped(path, &mapping, options)?
         }
     };
+    // What was looked at lies all over the file.
+    mapping.release(&mapping.bytes());
     Ok(network.with_mappings(vec![mapping]))
 }
 

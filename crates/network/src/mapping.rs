@@ -53,8 +53,8 @@ impl Mapping {
     /// Lets the system take back the memory of `part`, if it is a part of this map, and of the pages around it that were
     /// read along with it. They are read from the file again when they are next looked at.
     pub fn release(&self, part: &[u8]) {
-        /// Who touches a page gets those around it, from one multiple of so many bytes to the next, as Linux has it.
-        const WINDOW: usize = 1 << 16;
+        /// Who touches a page gets those around it, from one multiple of so many bytes to the next at most, as Linux has it.
+        const WINDOW: usize = 2 << 20;
         let Some(map) = &self.0 else { return };
         let (base, start) = (map.as_ptr() as usize, part.as_ptr() as usize);
         let (end, map_end) = (start + part.len(), base + map.len());

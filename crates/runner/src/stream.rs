@@ -17,7 +17,7 @@ use crate::error::RunnerError;
 const SMALLEST_DRAWN: usize = 1 << 20;
 
 /// Layers of so many bytes at most are not read from the file a second time between the two passes.
-const HELD: usize = 24 << 20;
+const HELD: usize = 8 << 20;
 
 /// Chunks that are measured at a stretch, shared among the workers.
 const BATCH: usize = 16;

@@ -12,6 +12,7 @@
 //!
 //! ```text
 //! proto.rs            the messages of the format
+//! mapped.rs           the bytes of a model, given back as they are decoded
 //! attributes.rs       the attributes of one node; none is left over unread
 //! external.rs         tensors in files beside the model
 //! tensors.rs          from a message to a checked tensor
@@ -74,6 +75,7 @@ mod lattice;
 mod layout;
 mod lineage;
 mod mac;
+mod mapped;
 mod normalize;
 mod older;
 mod operators;
@@ -107,7 +109,7 @@ pub mod write;
 use std::path::Path;
 
 use bytes::Bytes;
-use network::{Network, NetworkError};
+use network::{Mapping, Network, NetworkError};
 use prost::Message;
 
 use crate::kind::no_network;
@@ -121,23 +123,30 @@ use external::ExternalFiles;
 use proto::{GraphProto, ModelProto};
 
 /// Reads a mapped file; external data are looked for beside it.
-pub(crate) fn read_mapped(path: &Path, bytes: Bytes, options: &ReadOptions) -> Result<Network, NetworkError> {
+pub(crate) fn read_mapped(path: &Path, mapping: &Mapping, options: &ReadOptions) -> Result<Network, NetworkError> {
     let folder = path.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
-    read(path, bytes, ExternalFiles::new(folder.map(Path::to_path_buf)), options)
+    let external = ExternalFiles::new(folder.map(Path::to_path_buf));
+    read(path, mapped::Model::new(mapping), external, options)
 }
 
 /// Reads a model in memory; `path` stands for it in messages.
 pub(crate) fn read_bytes(path: &Path, bytes: Bytes, options: &ReadOptions) -> Result<Network, NetworkError> {
-    read(path, bytes, ExternalFiles::new(None), options)
+    read(path, mapped::Model::in_memory(bytes), ExternalFiles::new(None), options)
 }
 
-fn read(path: &Path, bytes: Bytes, external: ExternalFiles, options: &ReadOptions) -> Result<Network, NetworkError> {
+fn read(
+    path: &Path,
+    model: mapped::Model<'_>,
+    external: ExternalFiles,
+    options: &ReadOptions,
+) -> Result<Network, NetworkError> {
+    let bytes = model.bytes().clone();
     let is_archive = is_archive(&bytes);
     if is_archive {
         crate::refuse_table(path, options)?;
     }
     let table = options.operators.as_deref().map(Table::read).transpose()?;
-    let Decoded { graph, opset, metadata, operators } = decode(bytes.clone(), table.as_ref()).map_err(|fault| {
+    let Decoded { graph, opset, metadata, operators } = decode(model, table.as_ref()).map_err(|fault| {
         let is_invalid = matches!(fault, Fault::Invalid(_)) && !is_archive;
         let is_another = if is_invalid { no_network(path, &bytes) } else { None };
         is_another.unwrap_or_else(|| fault.at(path, "file".to_string()))
@@ -159,10 +168,10 @@ struct Decoded {
     operators: Vec<(String, usize)>,
 }
 
-fn decode(bytes: Bytes, table: Option<&Table>) -> Result<Decoded, Fault> {
-    let len = bytes.len();
-    if is_archive(&bytes) {
-        let (mut graph, operators) = exported::read(bytes)?;
+fn decode(model: mapped::Model<'_>, table: Option<&Table>) -> Result<Decoded, Fault> {
+    let len = model.bytes().len();
+    if is_archive(model.bytes()) {
+        let (mut graph, operators) = exported::read(model.bytes().clone())?;
         compound::take_apart(&mut graph, exported::OPSET)?;
         let operators = counted(operators.into_iter());
         return Ok(Decoded { graph, opset: exported::OPSET, metadata: Vec::new(), operators });
@@ -170,7 +179,7 @@ fn decode(bytes: Bytes, table: Option<&Table>) -> Result<Decoded, Fault> {
     if len == 0 {
         return Err(invalid!("it is empty; expected an ONNX model"));
     }
-    let mut model = ModelProto::decode(bytes).map_err(|e| {
+    let mut model = ModelProto::decode(model).map_err(|e| {
         invalid!("its {len} bytes are no ONNX model, or it is cut off or garbled: {}", fault::clean(&e.to_string()))
     })?;
     let graph = model.graph.take();
