@@ -364,7 +364,11 @@ impl Making {
 fn each<S: Copy + Into<i32>>(to: &mut [f32], sums: &[S], make: impl Fn(f32, i32) -> f32) {
     lanes::run(
         #[inline(always)]
-        move || to.iter_mut().zip(sums).for_each(|(to, &sum)| *to = make(*to, sum.into())),
+        move || {
+            for (to, &sum) in to.iter_mut().zip(sums) {
+                *to = make(*to, sum.into());
+            }
+        },
     );
 }
 
@@ -376,7 +380,11 @@ fn each_of_two<S: Copy + Into<i32>>(
 ) {
     lanes::run(
         #[inline(always)]
-        move || to.iter_mut().zip(others).zip(sums).for_each(|((to, &other), &sum)| *to = make(*to, other, sum.into())),
+        move || {
+            for ((to, &other), &sum) in to.iter_mut().zip(others).zip(sums) {
+                *to = make(*to, other, sum.into());
+            }
+        },
     );
 }
 
