@@ -197,13 +197,10 @@ impl IntegerColumns {
     /// As [`IntegerColumns::multiply`], of numbers without sign that are applied bit by bit.
     fn look_up(&self, bits: &BitConv, codes: &[i32], unit: f32, making: &mut Making) -> Result<(), EngineError> {
         let numbers: Vec<u8> = codes.iter().map(|&code| code as u8).collect();
-        let mut room = BitRoom::default();
-        for step in self.steps(unit) {
-            bits.sum(&numbers, step.index, &mut room, |index, sums| {
-                making.take(step, self.place(index), &self.tiles[index], 1, &sums);
-            })?;
-        }
-        Ok(())
+        let steps: Vec<Step> = self.steps(unit).collect();
+        bits.sum(&numbers, self.dac.bits, &mut BitRoom::default(), |step, tile, sums| {
+            making.take(steps[step], self.place(tile), &self.tiles[tile], 1, &sums);
+        })
     }
 
     fn steps(&self, unit: f32) -> impl Iterator<Item = Step> {

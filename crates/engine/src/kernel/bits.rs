@@ -35,7 +35,10 @@ pub struct BitConv {
 
 /// What sums are made in. One serves any number of layers, one after another.
 #[derive(Debug, Default)]
-pub struct BitRoom(Room<u8, u16>);
+pub struct BitRoom {
+    numbers: Room<u32, u16>,
+    bits: Room<u8, u16>,
+}
 
 impl BitConv {
     /// Takes in codes `[filters, in_channels / groups, kernel_h, kernel_w]`, and the rows of a group's lowered matrix that
@@ -76,8 +79,8 @@ impl BitConv {
         Ok(Some(Self { name: name.to_string(), geometry: *geometry, run, tiles }))
     }
 
-    /// Hands over the sums of all outputs, tile by tile, with the index of the tile. Inputs are bit `bit` of `numbers`,
-    /// `[repeats, in_channels, height, width]`; padding is 0.
+    /// Hands over the sums of the lowest `bits` bits of the inputs, lowest first and tile by tile for each output: bit, tile,
+    /// sums. `numbers` are `[repeats, in_channels, height, width]`; padding is 0.
     ///
     /// # Errors
     ///
@@ -85,34 +88,45 @@ impl BitConv {
     ///
     /// # Panics
     ///
-    /// If a byte has no such bit.
+    /// If a byte has fewer bits.
     pub fn sum(
         &self,
         numbers: &[u8],
-        bit: u32,
+        bits: u32,
         room: &mut BitRoom,
-        mut take: impl FnMut(usize, Sums<'_, u16>),
+        mut take: impl FnMut(usize, usize, Sums<'_, u16>),
     ) -> Result<(), EngineError> {
-        assert!(bit < u8::BITS, "a bit of a byte");
+        assert!(bits <= u8::BITS, "bits of a byte");
         let (expected, found) = (self.geometry.input_len(), numbers.len());
         if found != expected {
             return Err(EngineError::Shape { layer: self.name.clone(), what: "input", expected, found });
         }
         let machine = machine(self.run).expect("the layer is held only where there is a machine");
-        Packed::sweep_tiles(
+        Packed::sweep_planes(
             &self.tiles,
-            &machine,
-            Schedule::WHOLE,
+            (&machine, Schedule::WHOLE),
             Input { values: numbers, zero: 0 },
             #[inline(always)]
-            move |[a, b, c, d]: [u8; CHANNELS]| {
-                (a >> bit & 1) | (b >> bit & 1) << 1 | (c >> bit & 1) << 2 | (d >> bit & 1) << 3
-            },
-            &mut room.0,
-            |tile, strip| take(tile, Sums::new(strip, 0)),
+            |four: [u8; CHANNELS]| u32::from_le_bytes(four),
+            (bits as usize, indices),
+            (&mut room.numbers, &mut room.bits),
+            |bit, tile, strip| take(bit, tile, Sums::new(strip, 0)),
         );
         Ok(())
     }
+}
+
+/// Makes indices of tables of one bit of four numbers a word.
+fn indices(bit: usize, words: &[u32], indices: &mut [u8]) {
+    lanes::run(
+        #[inline(always)]
+        move || {
+            for (index, &word) in indices.iter_mut().zip(words) {
+                // Bits 0, 8, 16 and 24 become 24 to 27; no two products meet in a bit that is read.
+                *index = ((word >> bit & 0x0101_0101).wrapping_mul(0x0102_0408) >> 24) as u8 & 0xf;
+            }
+        },
+    );
 }
 
 fn table(codes: [i32; CHANNELS]) -> Table {
@@ -173,15 +187,15 @@ mod tests {
                 return Ok(());
             };
             let mut room = BitRoom::default();
-            for bit in [0, 5, 7] {
-                let mut sums = vec![vec![0i64; geometry.output_len()]; tiles.len()];
-                conv.sum(&numbers, bit, &mut room, |tile, handed| {
-                    for (run, index) in handed.runs() {
-                        for (sum, &part) in sums[tile][index..].iter_mut().zip(&handed.sums[run]) {
-                            *sum += i64::from(part);
-                        }
+            let mut all = vec![vec![vec![0i64; geometry.output_len()]; tiles.len()]; 8];
+            conv.sum(&numbers, 8, &mut room, |bit, tile, handed| {
+                for (run, index) in handed.runs() {
+                    for (sum, &part) in all[bit][tile][index..].iter_mut().zip(&handed.sums[run]) {
+                        *sum += i64::from(part);
                     }
-                }).expect("the input fits");
+                }
+            }).expect("the input fits");
+            for (bit, sums) in all.into_iter().enumerate() {
                 let bits: Vec<i64> = numbers.iter().map(|number| i64::from(number >> bit & 1)).collect();
                 for (tile, sums) in tiles.iter().zip(sums) {
                     let weight = |(i, &code): (usize, &i32)| if tile.contains(&(i % rows)) { code.into() } else { 0 };

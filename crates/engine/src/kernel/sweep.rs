@@ -279,39 +279,62 @@ impl<A: Copy> Packed<A> {
         room: &mut Room<W, S>,
         mut hand_over: impl FnMut(HandedStrip<'_, S>),
     ) {
-        Self::sweep_tiles([self], machine, schedule, input, word, room, |_, strip| hand_over(strip));
-    }
-
-    /// As [`Packed::sweep_strips`], with several weights of one geometry, one after another, whose index is handed over.
-    pub(super) fn sweep_tiles<'a, T: Copy, W: Copy, S: Copy + Default, const N: usize>(
-        tiles: impl IntoIterator<Item = &'a Self> + Clone,
-        machine: &Machine<W, S, A>,
-        schedule: Schedule,
-        input: Input<'_, T>,
-        word: impl Fn([T; N]) -> W + Copy,
-        room: &mut Room<W, S>,
-        mut hand_over: impl FnMut(usize, HandedStrip<'_, S>),
-    ) where
-        A: 'a,
-    {
-        let Some(Self { lowering, groups, block, columns, .. }) = tiles.clone().into_iter().next() else { return };
-        let pitch = lowering.longest_strip().next_multiple_of(machine.positions);
+        let lowering = &self.lowering;
         let plane_len = lowering.plane_len() + machine.positions;
         room.plane.resize(room.plane.len().max(plane_len), word([input.zero; N]));
-        room.sums.resize(room.sums.len().max(block.min(columns) * pitch), S::default());
         let Room { joined, plane, sums } = room;
         let plane = &mut plane[..plane_len];
         for (slot, values) in input.values.chunks_exact(lowering.group_len()).enumerate() {
             lowering.fill(values, input.zero, joined, plane, word);
-            let strips = lowering.strips().count();
-            for (tile, packed) in tiles.clone().into_iter().enumerate() {
-                for block in &packed.blocks[slot % groups] {
-                    for (strip, rows) in lowering.strips().enumerate() {
-                        let job = Job { slot, place: slot * strips + strip, block, rows, pitch };
-                        let sums = &mut sums[..block.columns.len() * pitch];
-                        packed.run(machine, schedule, job, plane, sums, &mut |handed| hand_over(tile, handed));
-                    }
+            self.sweep_plane(machine, schedule, slot, plane, sums, &mut hand_over);
+        }
+    }
+
+    /// Sums several planes that are made of one, with several weights of one geometry, tile by tile. `derive(n, plane, made)`
+    /// makes plane `n` of `planes`; `n` and the index of the tile are handed over with the sums.
+    pub(super) fn sweep_planes<T: Copy, P: Copy, W: Copy + Default, S: Copy + Default, const N: usize>(
+        tiles: &[Self],
+        (machine, schedule): (&Machine<W, S, A>, Schedule),
+        input: Input<'_, T>,
+        word: impl Fn([T; N]) -> P + Copy,
+        (planes, derive): (usize, impl Fn(usize, &[P], &mut [W])),
+        (whole, room): (&mut Room<P, S>, &mut Room<W, S>),
+        mut hand_over: impl FnMut(usize, usize, HandedStrip<'_, S>),
+    ) {
+        let Some(Self { lowering, .. }) = tiles.first() else { return };
+        let plane_len = lowering.plane_len() + machine.positions;
+        whole.plane.resize(whole.plane.len().max(plane_len), word([input.zero; N]));
+        room.plane.resize(room.plane.len().max(plane_len), W::default());
+        let (source, made) = (&mut whole.plane[..plane_len], &mut room.plane[..plane_len]);
+        for (slot, values) in input.values.chunks_exact(lowering.group_len()).enumerate() {
+            lowering.fill(values, input.zero, &mut whole.joined, source, word);
+            for plane in 0..planes {
+                derive(plane, source, made);
+                for (index, tile) in tiles.iter().enumerate() {
+                    let hand_over = &mut |handed: HandedStrip<'_, S>| hand_over(plane, index, handed);
+                    tile.sweep_plane(machine, schedule, slot, made, &mut room.sums, hand_over);
                 }
+            }
+        }
+    }
+
+    /// Sums the plane of one group of one repeat.
+    fn sweep_plane<W: Copy, S: Copy + Default>(
+        &self,
+        machine: &Machine<W, S, A>,
+        schedule: Schedule,
+        slot: usize,
+        plane: &[W],
+        sums: &mut Vec<S>,
+        hand_over: &mut impl FnMut(HandedStrip<'_, S>),
+    ) {
+        let pitch = self.lowering.longest_strip().next_multiple_of(machine.positions);
+        sums.resize(sums.len().max(self.block.min(self.columns) * pitch), S::default());
+        let strips = self.lowering.strips().count();
+        for block in &self.blocks[slot % self.groups] {
+            for (strip, rows) in self.lowering.strips().enumerate() {
+                let job = Job { slot, place: slot * strips + strip, block, rows, pitch };
+                self.run(machine, schedule, job, plane, &mut sums[..block.columns.len() * pitch], hand_over);
             }
         }
     }
