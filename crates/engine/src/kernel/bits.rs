@@ -6,7 +6,7 @@ use network::Geometry;
 
 use super::integer::Sums;
 use super::lowering::Lowering;
-use super::sweep::{Input, Machine, Packed, Room, Schedule, Weights, Zeros};
+use super::sweep::{HandedStrip, Machine, Packed, Schedule, Weights, Zeros};
 #[cfg(target_arch = "x86_64")]
 use super::x86;
 use crate::error::EngineError;
@@ -28,6 +28,7 @@ type Table = [u8; 1 << CHANNELS];
 pub struct BitConv {
     name: String,
     geometry: Geometry,
+    lowering: Lowering,
     /// How many tables of a filter, one after another, have a sum that a byte holds.
     run: usize,
     tiles: Vec<Packed<Table>>,
@@ -36,8 +37,12 @@ pub struct BitConv {
 /// What sums are made in. One serves any number of layers, one after another.
 #[derive(Debug, Default)]
 pub struct BitRoom {
-    numbers: Room<u32, u16>,
-    bits: Room<u8, u16>,
+    joined: Vec<u32>,
+    /// Four numbers a word.
+    numbers: Vec<u32>,
+    /// One bit of each of them.
+    indices: Vec<u8>,
+    sums: Vec<u16>,
 }
 
 impl BitConv {
@@ -76,7 +81,7 @@ impl BitConv {
             .into_iter()
             .find(|&run| tiles.iter().all(|tile| tile.words_of_filters().all(|tables| fit_bytes(tables, run))));
         let run = run.expect("no entry of a table is larger than a byte");
-        Ok(Some(Self { name: name.to_string(), geometry: *geometry, run, tiles }))
+        Ok(Some(Self { name: name.to_string(), geometry: *geometry, lowering, run, tiles }))
     }
 
     /// Hands over the sums of the lowest `bits` bits of the inputs, lowest first and tile by tile for each output: bit, tile,
@@ -102,22 +107,33 @@ impl BitConv {
             return Err(EngineError::Shape { layer: self.name.clone(), what: "input", expected, found });
         }
         let machine = machine(self.run).expect("the layer is held only where there is a machine");
-        Packed::sweep_planes(
-            &self.tiles,
-            (&machine, Schedule::WHOLE),
-            Input { values: numbers, zero: 0 },
-            #[inline(always)]
-            |four: [u8; CHANNELS]| u32::from_le_bytes(four),
-            (bits as usize, indices),
-            (&mut room.numbers, &mut room.bits),
-            |bit, tile, strip| take(bit, tile, Sums::new(strip, 0)),
-        );
+        let BitRoom { joined, numbers: plane, indices, sums } = room;
+        let plane_len = self.lowering.plane_len() + machine.positions;
+        plane.resize(plane_len, 0);
+        indices.resize(plane_len, 0);
+        for (slot, numbers) in numbers.chunks_exact(self.lowering.group_len()).enumerate() {
+            self.lowering.fill(
+                numbers,
+                0,
+                joined,
+                plane,
+                #[inline(always)]
+                |four: [u8; CHANNELS]| u32::from_le_bytes(four),
+            );
+            for bit in 0..bits {
+                make_indices(bit, plane, indices);
+                for (index, tile) in self.tiles.iter().enumerate() {
+                    let take = &mut |strip: HandedStrip<'_, u16>| take(bit as usize, index, Sums::new(strip, 0));
+                    tile.sweep_plane(&machine, Schedule::WHOLE, slot, indices, sums, take);
+                }
+            }
+        }
         Ok(())
     }
 }
 
 /// Makes indices of tables of one bit of four numbers a word.
-fn indices(bit: usize, words: &[u32], indices: &mut [u8]) {
+fn make_indices(bit: u32, words: &[u32], indices: &mut [u8]) {
     lanes::run(
         #[inline(always)]
         move || {

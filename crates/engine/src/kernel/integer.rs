@@ -322,6 +322,31 @@ impl IntegerConv {
         (self.packed[path as usize].get_or_init(|| self.pack(machine.block, word)), machine)
     }
 
+    /// Hands over the sums of inputs of 8 or 16 bits, by pairs where the path is one of them.
+    fn sum_strips<T: Copy + Into<i32>>(
+        &self,
+        path: Path,
+        input: Input<'_, T>,
+        room: &mut CodeRoom,
+        take: impl FnMut(HandedStrip<'_, i32>),
+    ) {
+        if let Path::Pairs512 | Path::Pairs256 = path {
+            let (packed, machine) = self.machine_of(path, pair);
+            packed.sweep_strips(
+                &machine,
+                Schedule::WHOLE,
+                input,
+                #[inline(always)]
+                |[a, b]: [T; 2]| pair([a.into(), b.into()]),
+                &mut room.words,
+                take,
+            );
+        } else {
+            let (packed, machine) = (self.packed_words(), portable::machine::<i32, i32>());
+            packed.sweep_strips(&machine, Schedule::WHOLE, input, |[x]: [T; 1]| x.into(), &mut room.numbers, take);
+        }
+    }
+
     fn packed_words(&self) -> &Packed<i32> {
         self.packed_words.get_or_init(|| self.pack(portable::BLOCK, |[code]| code))
     }
@@ -425,7 +450,6 @@ impl CodeSums<'_> {
         let conv = self.conv;
         conv.check_len(codes.len())?;
         let input = Input { values: codes, zero: self.zero_point as u8 };
-        let schedule = Schedule::WHOLE;
         // x = code − zero_point, so what is missing is −zero_point · Σ code of the weights.
         let take = |strip: HandedStrip<'_, i32>| {
             let missing = -(i64::from(self.zero_point) * conv.filter_sums[strip.filter]) as i32;
@@ -434,38 +458,19 @@ impl CodeSums<'_> {
         match self.path {
             Path::Bytes => {
                 let (packed, machine) = conv.machine_of(self.path, bytes);
-                packed.sweep_bytes(&machine, schedule, input, &mut room.words, take);
+                packed.sweep_bytes(&machine, input, &mut room.words, take);
             }
-            Path::Halves => self.sum_halves(input, schedule, room, take),
-            Path::Pairs512 | Path::Pairs256 => {
-                let (packed, machine) = conv.machine_of(self.path, pair);
-                packed.sweep_strips(
-                    &machine,
-                    schedule,
-                    input,
-                    #[inline(always)]
-                    |[a, b]: [u8; 2]| u32::from(a) | u32::from(b) << 16,
-                    &mut room.words,
-                    take,
-                );
-            }
+            Path::Halves => self.sum_halves(input, room, take),
             // 32 bits hold every sum, so that no input is `Wide`.
-            Path::Narrow | Path::Wide => {
-                let (packed, machine) = (conv.packed_words(), portable::machine::<i32, i32>());
-                packed.sweep_strips(&machine, schedule, input, |[x]| i32::from(x), &mut room.numbers, take);
+            Path::Pairs512 | Path::Pairs256 | Path::Narrow | Path::Wide => {
+                conv.sum_strips(self.path, input, room, take);
             }
         }
         Ok(())
     }
 
     /// `Σ code · x = 2 · Σ half · x + Σ x`, without the second sum for filters that are 0.
-    fn sum_halves(
-        &self,
-        input: Input<'_, u8>,
-        schedule: Schedule,
-        room: &mut CodeRoom,
-        mut take: impl FnMut(HandedStrip<'_, i32>),
-    ) {
+    fn sum_halves(&self, input: Input<'_, u8>, room: &mut CodeRoom, mut take: impl FnMut(HandedStrip<'_, i32>)) {
         let conv = self.conv;
         let machine = machine(Path::Bytes).expect("the path is taken only where there is a machine");
         let Halves { halves, ones } = conv.halves();
@@ -477,10 +482,10 @@ impl CodeSums<'_> {
             inputs[strip.place].clear();
             inputs[strip.place].extend_from_slice(strip.sums);
         };
-        ones.sweep_bytes(&machine, schedule, input, words, keep);
+        ones.sweep_bytes(&machine, input, words, keep);
         // Of a filter either no code is 0, or all are.
         let is_zero = |filter: usize| conv.codes[filter * conv.geometry.rows() + conv.rows.start] == 0;
-        halves.sweep_bytes(&machine, schedule, input, words, |strip| {
+        halves.sweep_bytes(&machine, input, words, |strip| {
             if is_zero(strip.filter) {
                 return take(strip);
             }
@@ -523,22 +528,7 @@ impl ShortSums<'_> {
         conv.check_len(input.len())?;
         let input = Input { values: input, zero: 0 };
         let take = |strip: HandedStrip<'_, i32>| take(Sums::new(strip, 0));
-        if self.path == Path::Narrow {
-            let (packed, machine) = (conv.packed_words(), portable::machine::<i32, i32>());
-            let word = |[x]: [i16; 1]| i32::from(x);
-            packed.sweep_strips(&machine, Schedule::WHOLE, input, word, &mut room.numbers, take);
-        } else {
-            let (packed, machine) = conv.machine_of(self.path, pair);
-            packed.sweep_strips(
-                &machine,
-                Schedule::WHOLE,
-                input,
-                #[inline(always)]
-                |[a, b]: [i16; 2]| u32::from(a as u16) | u32::from(b as u16) << 16,
-                &mut room.words,
-                take,
-            );
-        }
+        conv.sum_strips(self.path, input, room, take);
         Ok(())
     }
 }
@@ -563,14 +553,13 @@ impl Packed<u32> {
     fn sweep_bytes(
         &self,
         machine: &Machine<u32, i32>,
-        schedule: Schedule,
         input: Input<'_, u8>,
         room: &mut Room<u32, i32>,
         take: impl FnMut(HandedStrip<'_, i32>),
     ) {
         self.sweep_strips(
             machine,
-            schedule,
+            Schedule::WHOLE,
             input,
             #[inline(always)]
             |x: [u8; 4]| u32::from_le_bytes(x),

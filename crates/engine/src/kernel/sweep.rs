@@ -290,36 +290,9 @@ impl<A: Copy> Packed<A> {
         }
     }
 
-    /// Sums several planes that are made of one, with several weights of one geometry, tile by tile. `derive(n, plane, made)`
-    /// makes plane `n` of `planes`; `n` and the index of the tile are handed over with the sums.
-    pub(super) fn sweep_planes<T: Copy, P: Copy, W: Copy + Default, S: Copy + Default, const N: usize>(
-        tiles: &[Self],
-        (machine, schedule): (&Machine<W, S, A>, Schedule),
-        input: Input<'_, T>,
-        word: impl Fn([T; N]) -> P + Copy,
-        (planes, derive): (usize, impl Fn(usize, &[P], &mut [W])),
-        (whole, room): (&mut Room<P, S>, &mut Room<W, S>),
-        mut hand_over: impl FnMut(usize, usize, HandedStrip<'_, S>),
-    ) {
-        let Some(Self { lowering, .. }) = tiles.first() else { return };
-        let plane_len = lowering.plane_len() + machine.positions;
-        whole.plane.resize(whole.plane.len().max(plane_len), word([input.zero; N]));
-        room.plane.resize(room.plane.len().max(plane_len), W::default());
-        let (source, made) = (&mut whole.plane[..plane_len], &mut room.plane[..plane_len]);
-        for (slot, values) in input.values.chunks_exact(lowering.group_len()).enumerate() {
-            lowering.fill(values, input.zero, &mut whole.joined, source, word);
-            for plane in 0..planes {
-                derive(plane, source, made);
-                for (index, tile) in tiles.iter().enumerate() {
-                    let hand_over = &mut |handed: HandedStrip<'_, S>| hand_over(plane, index, handed);
-                    tile.sweep_plane(machine, schedule, slot, made, &mut room.sums, hand_over);
-                }
-            }
-        }
-    }
-
-    /// Sums the plane of one group of one repeat.
-    fn sweep_plane<W: Copy, S: Copy + Default>(
+    /// Sums the plane of one group of one repeat, `slot = repeat · groups + group`. It is as long as the lowering says, and as
+    /// many positions more as the machine works on together.
+    pub(super) fn sweep_plane<W: Copy, S: Copy + Default>(
         &self,
         machine: &Machine<W, S, A>,
         schedule: Schedule,
