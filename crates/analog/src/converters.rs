@@ -53,9 +53,8 @@ impl<'a> Drive<'a> {
         match self {
             Drive::Real(input) => Cow::Borrowed(input),
             Drive::Integer { dac, codes, .. } => {
-                let (shift, mask) = (step * dac.bits_per_step, dac.largest_digit());
-                let digit = |code: i32| code.signum() * (code.unsigned_abs() >> shift & mask) as i32;
-                codes.iter().map(|&code| digit(code) as f32).collect()
+                let digit = Digit::new(*dac, step);
+                codes.iter().map(|&code| digit.of(code) as f32).collect()
             }
         }
     }
@@ -64,7 +63,7 @@ impl<'a> Drive<'a> {
     pub(crate) fn weight(&self, step: u32) -> f32 {
         match self {
             Drive::Real(_) => 1.0,
-            Drive::Integer { dac, step: unit, .. } => power_of_step(*dac, step) * unit,
+            Drive::Integer { dac, step: unit, .. } => Digit::new(*dac, step).unit() * unit,
         }
     }
 
@@ -77,9 +76,29 @@ impl<'a> Drive<'a> {
     }
 }
 
-/// What 1 in a step stands for, in steps of the DAC.
-pub(crate) fn power_of_step(dac: Dac, step: u32) -> f32 {
-    (1u32 << (step * dac.bits_per_step)) as f32
+/// The bits of a DAC's integers that are applied in one step.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Digit {
+    shift: u32,
+    mask: i32,
+}
+
+impl Digit {
+    pub(crate) fn new(dac: Dac, step: u32) -> Self {
+        Self { shift: step * dac.bits_per_step, mask: dac.largest_digit() as i32 }
+    }
+
+    /// What 1 stands for, in integers of the DAC.
+    pub(crate) fn unit(self) -> f32 {
+        (1u32 << self.shift) as f32
+    }
+
+    /// The digit of the magnitude, with the sign of the integer.
+    #[inline(always)]
+    pub(crate) fn of(self, code: i32) -> i32 {
+        let sign = code >> 31;
+        ((((code ^ sign) - sign) >> self.shift & self.mask) ^ sign) - sign
+    }
 }
 
 fn largest(input: &[f32]) -> f32 {

@@ -55,11 +55,7 @@ impl HeldLayer {
         let (noise, name) = (&departures.noise, layer.name());
         let rounding = Rounding::new(departures.adc, &physical);
         let sigma = physical.read_sigma(noise);
-        let integers = match sigma > 0.0 {
-            true => None,
-            false => IntegerColumns::new(name, &physical, rounding.as_ref(), (departures.dac, noise))?,
-        };
-        let columns = match integers {
+        let columns = match IntegerColumns::new(name, &physical, departures, rounding.as_ref())? {
             Some(integers) => Columns::Integer(Box::new(integers)),
             None => Columns::Real(Box::new(RealColumns {
                 geometry: *layer.geometry(),

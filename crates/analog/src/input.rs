@@ -25,13 +25,11 @@ pub(crate) fn real_input<'a>(
     if lanes::all(input, f32::is_finite) {
         return Ok(input);
     }
-    match input.iter().position(|x| !x.is_finite()) {
-        None => Ok(input),
-        Some(index) => Err(EngineError::Activation {
-            layer: layer(),
-            index,
-            value: input[index].to_string(),
-            expected: "real activations must be finite",
-        }),
-    }
+    let index = input.iter().position(|x| !x.is_finite()).expect("one of them is not");
+    Err(EngineError::Activation {
+        layer: layer(),
+        index,
+        value: input[index].to_string(),
+        expected: "real activations must be finite",
+    })
 }

@@ -1,14 +1,17 @@
 //! Sums of columns where all that is added are integers.
 
+mod making;
+
 use std::ops::Range;
 use std::sync::Arc;
 
 use engine::kernel::{BitConv, BitRoom, CodeRoom, CodeSums, IntegerConv, ShortSums, Sums};
 use engine::{Conversions, EngineError};
 
-use crate::converters::{Converter, Rounding, power_of_step};
-use crate::departures::{Dac, Noise};
+use crate::converters::{Digit, Rounding};
+use crate::departures::{Dac, Departures};
 use crate::physical::Physical;
+use making::{ColumnConverter, Ends, Making, Step};
 
 /// A 32-bit float holds all integers up to here.
 const EXACT: u64 = 1 << 24;
@@ -37,14 +40,6 @@ struct IntegerTile {
     converters: Vec<ColumnConverter>,
 }
 
-/// The converter of a column's part in a tile.
-#[derive(Clone, Copy)]
-struct ColumnConverter {
-    converter: Converter,
-    /// Whether a partial sum can lie beyond its range.
-    clips: bool,
-}
-
 /// The integers that drive the rows in a step.
 enum Digits {
     /// Each plus a number that makes the least of them 0.
@@ -58,33 +53,6 @@ enum TileSums<'a> {
     Shorts(ShortSums<'a>),
 }
 
-/// Sums in the making, `[repeats, columns, sheet]`.
-struct Making {
-    /// Of the tiles that are done, in this step.
-    step: Vec<f32>,
-    /// Of the steps that are done.
-    total: Vec<f32>,
-    /// `[repeats, columns, out_height, out_width]`
-    outputs: Vec<f32>,
-    clipped: u64,
-}
-
-/// One application of the input.
-#[derive(Clone, Copy)]
-struct Step {
-    index: u32,
-    /// The activation that 1 stands for.
-    weight: f32,
-    ends: Ends,
-}
-
-/// Whether something is the first and the last of its kind.
-#[derive(Clone, Copy)]
-struct Ends {
-    first: bool,
-    last: bool,
-}
-
 impl IntegerColumns {
     /// `None` where products are no integers, or where their sums might be larger than a float holds exactly.
     ///
@@ -94,10 +62,11 @@ impl IntegerColumns {
     pub(crate) fn new(
         layer: &str,
         physical: &Physical<'_>,
+        departures: &Departures,
         rounding: Option<&Rounding>,
-        (dac, noise): (Option<Dac>, &Noise),
     ) -> Result<Option<Self>, EngineError> {
-        let Some(dac) = dac.filter(|dac| dac.largest_digit() <= 255 && !noise.moves_amplitudes()) else {
+        let has_errors = departures.noise.moves_amplitudes() || departures.noise.read > 0.0;
+        let Some(dac) = departures.dac.filter(|dac| dac.largest_digit() <= 255 && !has_errors) else {
             return Ok(None);
         };
         let (geometry, tiling) = (physical.geometry, &physical.tiling);
@@ -118,8 +87,7 @@ impl IntegerColumns {
                 let converter = rounding?.converter(tile, column, dac.largest_digit() as f32);
                 let magnitude =
                     physical.column(column)[rows.clone()].iter().map(|code| code.unsigned_abs()).sum::<u32>();
-                let largest = magnitude as f32 / 2.0 * dac.largest_digit() as f32;
-                Some(ColumnConverter { converter, clips: !converter.takes(largest) })
+                Some(ColumnConverter::new(converter, magnitude as f32 / 2.0 * dac.largest_digit() as f32))
             };
             let converters = (0..columns).map_while(converter).collect();
             Ok(IntegerTile { conv: IntegerConv::of_rows(layer, &geometry, Arc::clone(&codes), rows)?, converters })
@@ -164,17 +132,16 @@ impl IntegerColumns {
         conversions: &mut Conversions,
     ) -> Result<Vec<f32>, EngineError> {
         let signed = codes.iter().fold(0, |all, &code| all | code) < 0;
-        let len = self.sheets * self.sheet;
-        let (step, total, outputs) = (vec![0.0; len], vec![0.0; len], vec![0.0; self.outputs]);
-        let mut making = Making { step, total, outputs, clipped: 0 };
+        let mut making = Making::new(self.sheets * self.sheet, self.outputs);
         match &self.bits {
             Some(bits) if !signed => self.look_up(bits, codes, unit, &mut making)?,
             Some(_) | None => self.multiply(signed, codes, unit, &mut making)?,
         }
         let converted = self.tiles.iter().filter(|tile| !tile.converters.is_empty()).count();
         conversions.total += self.outputs as u64 * converted as u64 * u64::from(self.dac.steps());
-        conversions.clipped += making.clipped;
-        Ok(making.outputs)
+        let (outputs, clipped) = making.finish();
+        conversions.clipped += clipped;
+        Ok(outputs)
     }
 
     fn multiply(&self, signed: bool, codes: &[i32], unit: f32, making: &mut Making) -> Result<(), EngineError> {
@@ -184,11 +151,13 @@ impl IntegerColumns {
         };
         let mut room = CodeRoom::default();
         for step in self.steps(unit) {
-            digits.set(self.dac, codes, step.index);
+            digits.set(codes, step.digit);
             for (index, tile) in self.tiles.iter().enumerate() {
                 let sums = self.sums(tile, signed).expect("the columns are held only where all tiles take digits");
                 let place = self.place(index);
-                digits.sum(&sums, &mut room, |unit, sums| making.take(step, place, tile, unit, sums))?;
+                digits.sum(&sums, &mut room, |unit, sums| {
+                    making.take(step, place, tile.converters.get(sums.filter), unit, sums)
+                })?;
             }
         }
         Ok(())
@@ -199,7 +168,8 @@ impl IntegerColumns {
         let numbers: Vec<u8> = codes.iter().map(|&code| code as u8).collect();
         let steps: Vec<Step> = self.steps(unit).collect();
         bits.sum(&numbers, self.dac.bits, &mut BitRoom::default(), |step, tile, sums| {
-            making.take(steps[step], self.place(tile), &self.tiles[tile], 1, &sums);
+            let converter = self.tiles[tile].converters.get(sums.filter);
+            making.take(steps[step], self.place(tile), converter, 1, &sums);
         })
     }
 
@@ -207,7 +177,8 @@ impl IntegerColumns {
         let (dac, steps) = (self.dac, self.dac.steps());
         (0..steps).map(move |index| {
             let ends = Ends { first: index == 0, last: index + 1 == steps };
-            Step { index, weight: power_of_step(dac, index) * unit, ends }
+            let digit = Digit::new(dac, index);
+            Step { digit, weight: digit.unit() * unit, ends }
         })
     }
 
@@ -218,8 +189,7 @@ impl IntegerColumns {
 
 impl Digits {
     /// Those of one step.
-    fn set(&mut self, dac: Dac, codes: &[i32], step: u32) {
-        let (shift, mask) = (step * dac.bits_per_step, dac.largest_digit() as i32);
+    fn set(&mut self, codes: &[i32], digit: Digit) {
         match self {
             Digits::Bytes(bytes, zero) => {
                 let (bytes, zero) = (bytes.as_mut_slice(), i32::from(*zero));
@@ -227,14 +197,14 @@ impl Digits {
                     #[inline(always)]
                     move || {
                         for (byte, &code) in bytes.iter_mut().zip(codes) {
-                            *byte = (digit(code, shift, mask) + zero) as u8;
+                            *byte = (digit.of(code) + zero) as u8;
                         }
                     },
                 );
             }
             Digits::Shorts(shorts) => lanes::run(
                 #[inline(always)]
-                || shorts.iter_mut().zip(codes).for_each(|(short, &code)| *short = digit(code, shift, mask) as i16),
+                || shorts.iter_mut().zip(codes).for_each(|(short, &code)| *short = digit.of(code) as i16),
             ),
         }
     }
@@ -257,151 +227,5 @@ impl Digits {
                 unreachable!("both are chosen by the signs of the input")
             }
         }
-    }
-}
-
-impl Making {
-    /// Takes in partial sums of a tile, 1 of which is `unit` half-steps.
-    fn take<S: Copy + Into<i32>>(
-        &mut self,
-        step: Step,
-        place: Ends,
-        tile: &IntegerTile,
-        unit: i32,
-        sums: &Sums<'_, S>,
-    ) {
-        let partial = Partial { missing: sums.missing, unit: unit as f32 / 2.0 };
-        match tile.converters.get(sums.filter) {
-            None => self.add(
-                step,
-                place,
-                sums,
-                #[inline(always)]
-                move |sum| partial.of(sum),
-            ),
-            Some(&ColumnConverter { converter, clips: false }) => self.add(
-                step,
-                place,
-                sums,
-                #[inline(always)]
-                move |sum| converter.convert_within(partial.of(sum)),
-            ),
-            Some(&ColumnConverter { converter, clips: true }) => {
-                let clips = |sum: S| converter.clips(partial.of(sum.into()));
-                let clipped = |run: Range<usize>| sums.sums[run].iter().filter(|&&sum| clips(sum)).count() as u64;
-                self.clipped += sums.runs().map(|(run, _)| clipped(run)).sum::<u64>();
-                self.add(
-                    step,
-                    place,
-                    sums,
-                    #[inline(always)]
-                    move |sum| converter.convert(partial.of(sum)),
-                );
-            }
-        }
-    }
-
-    /// Adds a number for each sum to those of the tiles before, and those of all tiles, times the weight of the step, to the
-    /// total. A sum begins at 0, to which a number is added: that makes 0 of −0.
-    fn add<S: Copy + Into<i32>>(
-        &mut self,
-        step: Step,
-        place: Ends,
-        sums: &Sums<'_, S>,
-        number: impl Fn(i32) -> f32 + Copy,
-    ) {
-        let at = sums.start..sums.start + sums.sums.len();
-        let (of_step, total) = (&mut self.step[at.clone()], &mut self.total[at]);
-        let (weight, new) = (step.weight, sums.sums);
-        match (place, step.ends.first) {
-            (Ends { first: true, last: false }, _) => each(
-                of_step,
-                new,
-                #[inline(always)]
-                move |_, sum| 0.0 + number(sum),
-            ),
-            (Ends { first: false, last: false }, _) => each(
-                of_step,
-                new,
-                #[inline(always)]
-                move |before, sum| before + number(sum),
-            ),
-            (Ends { first: true, last: true }, true) => each(
-                total,
-                new,
-                #[inline(always)]
-                move |_, sum| (0.0 + number(sum)) * weight,
-            ),
-            (Ends { first: true, last: true }, false) => each(
-                total,
-                new,
-                #[inline(always)]
-                move |total, sum| total + (0.0 + number(sum)) * weight,
-            ),
-            (Ends { first: false, last: true }, true) => each_of_two(
-                total,
-                (of_step, new),
-                #[inline(always)]
-                move |_, before, sum| (before + number(sum)) * weight,
-            ),
-            (Ends { first: false, last: true }, false) => each_of_two(
-                total,
-                (of_step, new),
-                #[inline(always)]
-                move |total, before, sum| total + (before + number(sum)) * weight,
-            ),
-        }
-        if place.last && step.ends.last {
-            sums.runs().for_each(|(run, at)| self.outputs[at..at + run.len()].copy_from_slice(&total[run]));
-        }
-    }
-}
-
-/// Makes numbers of what they were and of new sums.
-fn each<S: Copy + Into<i32>>(to: &mut [f32], sums: &[S], make: impl Fn(f32, i32) -> f32) {
-    lanes::run(
-        #[inline(always)]
-        move || {
-            for (to, &sum) in to.iter_mut().zip(sums) {
-                *to = make(*to, sum.into());
-            }
-        },
-    );
-}
-
-/// As [`each`], and of other numbers.
-fn each_of_two<S: Copy + Into<i32>>(
-    to: &mut [f32],
-    (others, sums): (&[f32], &[S]),
-    make: impl Fn(f32, f32, i32) -> f32,
-) {
-    lanes::run(
-        #[inline(always)]
-        move || {
-            for ((to, &other), &sum) in to.iter_mut().zip(others).zip(sums) {
-                *to = make(*to, other, sum.into());
-            }
-        },
-    );
-}
-
-/// The digit of a magnitude, with the sign of the number.
-#[inline(always)]
-fn digit(code: i32, shift: u32, mask: i32) -> i32 {
-    let sign = code >> 31;
-    ((((code ^ sign) - sign) >> shift & mask) ^ sign) - sign
-}
-
-/// What makes partial sums of the sums of the kernel.
-#[derive(Clone, Copy)]
-struct Partial {
-    missing: i32,
-    unit: f32,
-}
-
-impl Partial {
-    #[inline(always)]
-    fn of(self, sum: i32) -> f32 {
-        (sum + self.missing) as f32 * self.unit
     }
 }
