@@ -50,83 +50,76 @@ pub(super) fn find_runs(corners: &[u32], runs: &mut Vec<Run>) {
     runs.extend(corners.chunk_by(|a, b| *b == *a + 1).map(run));
 }
 
-/// The cycles of consecutive operations of a program: in each, every element takes the planes of one of them. `gates`
-/// says whether elements with an activation of 0 are gated off.
-#[inline]
-pub(super) fn execute(
-    elements: &mut [ProcessingElement],
-    runs: &[Run],
-    (program, operations): (&Program, Range<usize>),
-    input: &[i32],
-    gates: bool,
-) -> Executed {
-    let planes = program.planes_of(operations.clone());
-    if planes.len().saturating_mul(elements.len()) >= WORTH_VECTORS {
-        return execute_in_vectors(elements, runs, (program, operations), input, gates);
-    }
-    add_planes(elements, runs, planes, input);
-    count_each(elements.len(), runs, (program, operations), input, gates)
+/// Consecutive operations of a program, for the elements of a row: a cycle each, in which every element takes the planes of
+/// one of them.
+pub(super) struct Cycles<'a> {
+    pub(super) runs: &'a [Run],
+    pub(super) program: &'a Program,
+    pub(super) operations: Range<usize>,
+    pub(super) input: &'a [i32],
+    /// Whether elements with an activation of 0 are gated off.
+    pub(super) gates: bool,
 }
 
-/// As [`execute`].
-#[inline(never)]
-fn execute_in_vectors(
-    elements: &mut [ProcessingElement],
-    runs: &[Run],
-    (program, operations): (&Program, Range<usize>),
-    input: &[i32],
-    gates: bool,
-) -> Executed {
-    let planes = program.planes_of(operations.clone());
-    let mut executed = Executed::default();
-    lanes::run(
-        #[inline(always)]
-        || {
-            add_planes(elements, runs, planes, input);
-            executed = match gates {
-                true => count_each(elements.len(), runs, (program, operations.clone()), input, gates),
-                false => Executed::by_all(&program.uses[operations.clone()], elements.len() as u64),
-            };
-        },
-    );
-    executed
-}
-
-/// What the elements count, operation by operation.
-#[inline(always)]
-fn count_each(
-    elements: usize,
-    runs: &[Run],
-    (program, operations): (&Program, Range<usize>),
-    input: &[i32],
-    gates: bool,
-) -> Executed {
-    let mut executed = Executed::default();
-    for index in operations {
-        let first = program.operations[index].first;
-        let active = if gates { active(runs, program.planes[first].offset, input) } else { elements };
-        executed.add(program.uses[index], active as u64, (elements - active) as u64);
+impl Cycles<'_> {
+    #[inline]
+    pub(super) fn execute(&self, elements: &mut [ProcessingElement]) -> Executed {
+        let planes = self.program.planes_of(self.operations.clone());
+        if planes.len().saturating_mul(elements.len()) >= WORTH_VECTORS {
+            return self.execute_in_vectors(elements, planes);
+        }
+        self.add_planes(elements, planes);
+        self.count_each(elements.len())
     }
-    executed
-}
 
-/// Every element takes the planes one after another.
-#[inline(always)]
-fn add_planes(elements: &mut [ProcessingElement], runs: &[Run], planes: &[PlaneIssue], input: &[i32]) {
-    if let ([element], [run]) = (&mut *elements, runs) {
-        let mut alone = *element;
-        let field = &input[run.corner..];
-        planes.iter().for_each(|&plane| alone.add(plane, field[plane.offset as usize]));
-        *element = alone;
-        return;
+    #[inline(never)]
+    fn execute_in_vectors(&self, elements: &mut [ProcessingElement], planes: &[PlaneIssue]) -> Executed {
+        let mut executed = Executed::default();
+        lanes::run(
+            #[inline(always)]
+            || {
+                self.add_planes(elements, planes);
+                executed = match self.gates {
+                    true => self.count_each(elements.len()),
+                    false => Executed::by_all(&self.program.uses[self.operations.clone()], elements.len() as u64),
+                };
+            },
+        );
+        executed
     }
-    for &plane in planes {
-        let mut rest = &mut *elements;
-        for run in runs {
-            let (of_run, after) = rest.split_at_mut(run.elements);
-            let pairs = of_run.iter_mut().zip(run.activations(plane.offset, input));
-            pairs.for_each(|(element, &activation)| element.add(plane, activation));
-            rest = after;
+
+    /// What the elements count, operation by operation.
+    #[inline(always)]
+    fn count_each(&self, elements: usize) -> Executed {
+        let Self { runs, program, input, gates, .. } = *self;
+        let mut executed = Executed::default();
+        for index in self.operations.clone() {
+            let first = program.operations[index].first;
+            let active = if gates { active(runs, program.planes[first].offset, input) } else { elements };
+            executed.add(program.uses[index], active as u64, (elements - active) as u64);
+        }
+        executed
+    }
+
+    /// Every element takes the planes one after another.
+    #[inline(always)]
+    fn add_planes(&self, elements: &mut [ProcessingElement], planes: &[PlaneIssue]) {
+        let Self { runs, input, .. } = *self;
+        if let ([element], [run]) = (&mut *elements, runs) {
+            let mut alone = *element;
+            let field = &input[run.corner..];
+            planes.iter().for_each(|&plane| alone.add(plane, field[plane.offset as usize]));
+            *element = alone;
+            return;
+        }
+        for &plane in planes {
+            let mut rest = &mut *elements;
+            for run in runs {
+                let (of_run, after) = rest.split_at_mut(run.elements);
+                let pairs = of_run.iter_mut().zip(run.activations(plane.offset, input));
+                pairs.for_each(|(element, &activation)| element.add(plane, activation));
+                rest = after;
+            }
         }
     }
 }

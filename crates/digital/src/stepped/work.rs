@@ -123,10 +123,14 @@ impl<'a> Work<'a> {
     /// The cycles of consecutive operations, in each of which every element takes the planes of one of them.
     #[inline]
     fn execute(&self, row: &mut Row, operations: Range<usize>, counts: &mut Counts) {
-        let gates = self.departures.zero_activations != ZeroActivations::Compute;
-        let input = &self.input.values;
-        let executed =
-            elements::execute(&mut row.elements, &row.runs, (&row.program, operations.clone()), input, gates);
+        let cycles = elements::Cycles {
+            runs: &row.runs,
+            program: &row.program,
+            operations: operations.clone(),
+            input: &self.input.values,
+            gates: self.departures.zero_activations != ZeroActivations::Compute,
+        };
+        let executed = cycles.execute(&mut row.elements);
         let cycles = operations.len() as u128;
         counts.working += cycles;
         counts.position_tail += cycles * (self.spec.pes_per_row - row.elements.len()) as u128;
