@@ -126,87 +126,88 @@ impl ImageNote {
 
 impl std::fmt::Display for ImageNote {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
+        match self {
             ImageNote::Resized([height, width], [to_height, to_width]) => {
-                return write!(f, "images of {height}×{width} pixels are resized to {to_height}×{to_width}");
+                write!(f, "images of {height}×{width} pixels are resized to {to_height}×{to_width}")
             }
-            ImageNote::Converted(1, to) => return write!(f, "grey images are given {to} equal channels"),
-            ImageNote::Converted(from, to) => return write!(f, "images of {from} channels are converted to {to}"),
-            ImageNote::Folders(first, folders, outputs) => {
-                let labels: Vec<String> = first.iter().map(|(label, name)| format!("{label} is {name:?}")).collect();
-                let more = if folders > &first.len() { ", …" } else { "" };
-                let labels = labels.join(", ");
-                let (of_folders, of_outputs) = (counted(*folders as u128, "folder"), counted(*outputs as u128, "output"));
-                return write!(f, "{of_folders} of classes and {of_outputs}: class {labels}{more}");
-            }
+            ImageNote::Converted(1, to) => write!(f, "grey images are given {to} equal channels"),
+            ImageNote::Converted(from, to) => write!(f, "images of {from} channels are converted to {to}"),
+            ImageNote::Folders(first, folders, outputs) => f.write_str(&classes(first, *folders, *outputs)),
             ImageNote::AsTheyAre(numbers, input) => {
                 let (numbers, input) = (numbers.name(), input.name());
-                return write!(f, "the numbers, {numbers}, are taken as they are: the network takes {input}");
+                write!(f, "the numbers, {numbers}, are taken as they are: the network takes {input}")
             }
             ImageNote::Arrays(images, Some(labels)) => {
-                return write!(f, "images are those of the array {images}, labels those of {labels}");
+                write!(f, "images are those of the array {images}, labels those of {labels}")
             }
             ImageNote::Arrays(images, None) => {
-                return write!(f, "images are those of the array {images}, without labels");
+                write!(f, "images are those of the array {images}, without labels")
             }
-            ImageNote::Part(part) => return write!(f, "images are those of {part} in the archive"),
-            ImageNote::LabelFile(file) => return write!(f, "labels are those of {file}"),
-            ImageNote::NoLabelFile(file) => return write!(f, "there is no {file}, so that images have no labels"),
+            ImageNote::Part(part) => write!(f, "images are those of {part} in the archive"),
+            ImageNote::LabelFile(file) => write!(f, "labels are those of {file}"),
+            ImageNote::NoLabelFile(file) => write!(f, "there is no {file}, so that images have no labels"),
             ImageNote::PassedOver(kinds) => {
                 let count: usize = kinds.iter().map(|kind| kind.count).sum();
                 let kinds: Vec<String> = kinds.iter().map(ToString::to_string).collect();
                 let (files, are) = if count == 1 { ("file", "is") } else { ("files", "are") };
-                return write!(f, "{count} {files} in the place of the images {are} not read: {}", kinds.join(", "));
+                write!(f, "{count} {files} in the place of the images {are} not read: {}", kinds.join(", "))
             }
             ImageNote::EmptyClasses(classes) => {
                 let (count, word) = (classes.len(), if classes.len() == 1 { "class has" } else { "classes have" });
-                return write!(f, "{count} {word} no picture: {}", shortened(classes));
+                write!(f, "{count} {word} no picture: {}", shortened(classes))
             }
             ImageNote::Turned(turned, all) => {
-                return write!(f, "{turned} of {all} pictures are turned as their EXIF orientation says, which torchvision does not do");
+                write!(
+                    f,
+                    "{turned} of {all} pictures are turned as their EXIF orientation says, which torchvision does not do"
+                )
             }
             ImageNote::Clipped(clipped, all) => {
-                return write!(
+                write!(
                     f,
                     "{clipped} of {all} pictures are grey with 16 bits, of which numbers above 255 become 255, as in Pillow"
-                );
+                )
             }
             ImageNote::NoLabels(columns) => {
                 let columns = columns.join(", ");
-                return write!(
-                    f,
-                    "no column of the manifest is named label or class, so that it has no labels: {columns}"
-                );
+                write!(f, "no column of the manifest is named label or class, so that it has no labels: {columns}")
             }
             ImageNote::Output(name, others) => {
-                return write!(f, "of the outputs {name} is scored, and not {}", others.join(", "));
+                write!(f, "of the outputs {name} is scored, and not {}", others.join(", "))
             }
             ImageNote::OutputOfReference(asked, compared) => {
-                return write!(f, "the reference has no output {asked}: its output {compared} is compared");
+                write!(f, "the reference has no output {asked}: its output {compared} is compared")
             }
             ImageNote::Map(name, extents) => {
                 let extents: Vec<String> = extents.iter().map(ToString::to_string).collect();
-                return write!(
+                write!(
                     f,
                     "the output {name} has {} numbers for an image: top-1 and agreement compare the largest of all of them, not \
                      the class of each place",
                     extents.join("×")
-                );
+                )
             }
             ImageNote::Threshold(threshold) => {
-                return write!(
-                    f,
-                    "the output is one number: an image above {threshold} is of class 1, else of class 0"
-                );
+                write!(f, "the output is one number: an image above {threshold} is of class 1, else of class 0")
             }
-            ImageNote::DividedBy255 => "pixels are divided by 255 and nothing else",
-            ImageNote::Bytes => "the network takes 8-bit integers: pixels are fed as they are, 0 to 255",
+            ImageNote::DividedBy255 => f.write_str("pixels are divided by 255 and nothing else"),
+            ImageNote::Bytes => f.write_str("the network takes 8-bit integers: pixels are fed as they are, 0 to 255"),
             ImageNote::SignedBytes => {
-                "the network takes 8-bit integers: pixels are fed as they are, 0 to 255, minus 128"
+                f.write_str("the network takes 8-bit integers: pixels are fed as they are, 0 to 255, minus 128")
             }
-            ImageNote::LabelsFromOne => "the network has 1,001 outputs, background first: labels are counted from 1",
-        })
+            ImageNote::LabelsFromOne => {
+                f.write_str("the network has 1,001 outputs, background first: labels are counted from 1")
+            }
+        }
     }
+}
+
+/// How many folders of classes there are, and the names of the first.
+fn classes(first: &[(usize, String)], folders: usize, outputs: usize) -> String {
+    let names: Vec<String> = first.iter().map(|(label, name)| format!("{label} is {name:?}")).collect();
+    let (names, more) = (names.join(", "), if folders > first.len() { ", …" } else { "" });
+    let (folders, outputs) = (counted(folders as u128, "folder"), counted(outputs as u128, "output"));
+    format!("{folders} of classes and {outputs}: class {names}{more}")
 }
 
 /// The first names of a list, and whether there are more.
