@@ -67,6 +67,9 @@ impl StoredWeights<'_> {
 }
 
 /// A type of stored numbers.
+///
+/// The crate `half` converts numbers one by one or a slice at a time, and would look for instructions in each loop. This is
+/// compiled into the loops that quantize and count.
 pub(crate) trait Format {
     /// The bytes of a number.
     type Stored: Copy;

@@ -15,6 +15,9 @@ use super::groups::{GENERAL, HARDWARE, IMAGES, NETWORK, OUTPUT, QUANTIZATION};
 use super::parse::{architecture, at_least_one, bit_width, grid, input_shape, sparsity, threads, whole};
 use super::words::{Words, word, words};
 
+/// Images whose activations set the ranges, where nobody says how many.
+const CALIBRATION_IMAGES: usize = 64;
+
 /// What the file of a network does not say about its graph.
 #[derive(Args)]
 #[command(next_help_heading = NETWORK)]
@@ -409,7 +412,7 @@ impl InferenceOptions {
 
     /// Images whose activations set the ranges.
     pub fn calibration_images(&self) -> usize {
-        self.calibration_images.unwrap_or(64)
+        self.calibration_images.unwrap_or(CALIBRATION_IMAGES)
     }
 
     /// The files that are read.
