@@ -17,7 +17,8 @@ const STRIP_POSITIONS: usize = 2048;
 /// remainder of its coordinates by the stride. Along a sheet, neighbouring output positions read neighbouring words:
 /// with `width` the width of a sheet, output position `(y, x)` reads for each weight word the word
 /// `tap + y · width + x` of the plane. For example, at stride 2 there is a sheet of the even columns and one of the odd
-/// columns. Positions with `x` beyond the output are computed too, and dropped.
+/// columns. Positions with `x` beyond the output are computed too, and dropped. Where they are many, each column of the kernel
+/// has a sheet of its own, as wide as the output: there is more to fill, and nothing to drop.
 #[derive(Clone, Debug)]
 pub(super) struct Lowering {
     spec: GeometrySpec,
@@ -25,7 +26,10 @@ pub(super) struct Lowering {
     channels: usize,
     words: usize,
     per_word: usize,
+    /// By axis, the coordinate in the padded input at which each sheet begins.
     phases: [Vec<usize>; 2],
+    /// By axis and phase, the rows or columns of the sheet that lie in the input.
+    inside: [Vec<Range<usize>>; 2],
     sheet: [usize; 2],
     taps: Vec<usize>,
 }
@@ -48,10 +52,26 @@ impl Lowering {
     pub(super) fn new(geometry: &Geometry, per_word: usize) -> Option<Self> {
         let (spec, out) = lay_down(geometry);
         let channels = spec.in_channels / spec.groups;
-        let phases = [phases(&spec, 0), phases(&spec, 1)];
-        let sheet = [sheet_extent(&spec, out, 0)?, sheet_extent(&spec, out, 1)?];
-        let mut lowering =
-            Self { spec, out, channels, words: channels.div_ceil(per_word), per_word, phases, sheet, taps: Vec::new() };
+        let wide = [sheet_extent(&spec, out, 0)?, sheet_extent(&spec, out, 1)?];
+        let mut phases = [phases(&spec, 0), phases(&spec, 1)];
+        let mut sheet = wide;
+        if splits_columns(&spec, out, wide, phases[1].len()) {
+            phases[1] = (0..spec.kernel[1]).map(|tap| tap * spec.dilation[1]).collect();
+            sheet[1] = out[1];
+        }
+        let inside =
+            [0, 1].map(|axis| phases[axis].iter().map(|&phase| inside(&spec, sheet[axis], axis, phase)).collect());
+        let mut lowering = Self {
+            spec,
+            out,
+            channels,
+            words: channels.div_ceil(per_word),
+            per_word,
+            phases,
+            inside,
+            sheet,
+            taps: Vec::new(),
+        };
         lowering.checked_plane_len().filter(|&len| len <= isize::MAX as usize / 4)?;
         lowering.taps = lowering.make_taps();
         Some(lowering)
@@ -69,9 +89,9 @@ impl Lowering {
         let sheet = self.sheet[0] * self.sheet[1];
         let place = |axis: usize, tap: usize| {
             let offset = tap * s.dilation[axis];
-            let phase = offset % s.stride[axis];
-            let index = self.phases[axis].iter().position(|&p| p == phase).expect("every tap's phase is listed");
-            (index, offset / s.stride[axis])
+            let holds = |&phase: &usize| phase <= offset && (offset - phase).is_multiple_of(s.stride[axis]);
+            let index = self.phases[axis].iter().rposition(holds).expect("every tap has a sheet");
+            (index, (offset - self.phases[axis][index]) / s.stride[axis])
         };
         let mut in_word = Vec::with_capacity(s.kernel[0] * s.kernel[1]);
         for ky in 0..s.kernel[0] {
@@ -155,30 +175,53 @@ impl Lowering {
         let padding = word([zero; N]);
         joined.resize(height * width, padding);
         let joined = &mut joined[..height * width];
-        let mut rows = plane.chunks_exact_mut(self.sheet[1]);
+        let mut sheets = plane.chunks_exact_mut(self.sheet[0] * self.sheet[1]);
         for channel in (0..self.channels).step_by(N) {
             let channels: [usize; N] =
                 array::from_fn(|i| if channel + i < self.channels { channel + i } else { channel });
             join(channels.map(|c| &input[c * height * width..][..height * width]), joined, word);
-            for &phase_y in &self.phases[0] {
-                for &phase_x in &self.phases[1] {
-                    for (row, target) in rows.by_ref().take(self.sheet[0]).enumerate() {
-                        let y = (row * self.spec.stride[0] + phase_y).wrapping_sub(self.spec.pads[0]);
-                        if y < height {
-                            self.fill_row(&joined[y * width..][..width], padding, phase_x, target);
-                        } else {
-                            target.fill(padding);
-                        }
-                    }
+            for phase_y in 0..self.phases[0].len() {
+                for phase_x in 0..self.phases[1].len() {
+                    let sheet = sheets.next().expect("a plane has all sheets");
+                    self.fill_sheet(joined, padding, [phase_y, phase_x], sheet);
                 }
             }
         }
     }
 
-    fn fill_row<W: Copy>(&self, source: &[W], padding: W, phase: usize, target: &mut [W]) {
-        let (stride, pad, width) = (self.spec.stride[1], self.spec.pads[1], self.spec.in_size[1]);
-        let from = pad.saturating_sub(phase).div_ceil(stride).min(target.len());
-        let to = (width + pad).saturating_sub(phase).div_ceil(stride).clamp(from, target.len());
+    /// Fills the sheet of these phases by axis.
+    fn fill_sheet<W: Copy>(&self, source: &[W], padding: W, phases: [usize; 2], sheet: &mut [W]) {
+        let GeometrySpec { stride, pads, in_size: [_, width], .. } = self.spec;
+        let phase: [usize; 2] = array::from_fn(|axis| self.phases[axis][phases[axis]]);
+        let inside = &self.inside[0][phases[0]];
+        let (above, rest) = sheet.split_at_mut(inside.start * self.sheet[1]);
+        let (rows, below) = rest.split_at_mut(inside.len() * self.sheet[1]);
+        above.fill(padding);
+        below.fill(padding);
+        if rows.is_empty() {
+            return;
+        }
+        let source = &source[(inside.start * stride[0] + phase[0] - pads[0]) * width..];
+        let columns = &self.inside[1][phases[1]];
+        if stride == [1, 1] && self.sheet[1] == width && !columns.is_empty() {
+            // The rows lie one behind another in both.
+            let len = rows.len() - (width - columns.len());
+            rows[columns.start..][..len].copy_from_slice(&source[columns.start + phase[1] - pads[1]..][..len]);
+            for row in rows.chunks_exact_mut(width) {
+                row[..columns.start].fill(padding);
+                row[columns.end..].fill(padding);
+            }
+            return;
+        }
+        for (row, target) in rows.chunks_exact_mut(self.sheet[1]).enumerate() {
+            self.fill_row(&source[row * stride[0] * width..][..width], padding, phase[1], columns.clone(), target);
+        }
+    }
+
+    /// Fills a row of a sheet, of which `columns` lie in the input.
+    fn fill_row<W: Copy>(&self, source: &[W], padding: W, phase: usize, columns: Range<usize>, target: &mut [W]) {
+        let (stride, pad) = (self.spec.stride[1], self.spec.pads[1]);
+        let Range { start: from, end: to } = columns;
         target[..from].fill(padding);
         target[to..].fill(padding);
         if from == to {
@@ -253,6 +296,28 @@ fn phases(spec: &GeometrySpec, axis: usize) -> Vec<usize> {
     phases.sort_unstable();
     phases.dedup();
     phases
+}
+
+/// The rows (axis 0) or columns of a sheet of some extent that lie in the input, where the sheet begins at `phase`.
+fn inside(spec: &GeometrySpec, extent: usize, axis: usize, phase: usize) -> Range<usize> {
+    let (stride, pad, size) = (spec.stride[axis], spec.pads[axis], spec.in_size[axis]);
+    let from = pad.saturating_sub(phase).div_ceil(stride).min(extent);
+    from..(size + pad).saturating_sub(phase).div_ceil(stride).clamp(from, extent)
+}
+
+/// Whether a sheet for each column of the kernel takes less time than sheets that are wider than the output, `wide`, of which
+/// there are `sheets` in a row.
+fn splits_columns(spec: &GeometrySpec, out: [usize; 2], wide: [usize; 2], sheets: usize) -> bool {
+    /// Words that are filled in the time in which one word is multiplied for sixteen filters.
+    const FILLED: usize = 4;
+    /// Numbers that a cache near the processor holds.
+    const NUMBERS: usize = 1 << 18;
+    let multiplied = [spec.kernel[0], spec.kernel[1], spec.filters / spec.groups, FILLED];
+    let multiplied = multiplied.iter().fold(wide[1] - out[1], |product, &n| product.saturating_mul(n));
+    let filled = out[1].saturating_mul(spec.kernel[1] - sheets).saturating_mul(16);
+    let numbers = [spec.in_channels / spec.groups, spec.kernel[1], wide[0], out[1]];
+    let fits = numbers.iter().try_fold(1usize, |product, &n| product.checked_mul(n)).is_some_and(|n| n <= NUMBERS);
+    fits && filled < multiplied
 }
 
 fn sheet_extent(spec: &GeometrySpec, out: [usize; 2], axis: usize) -> Option<usize> {
