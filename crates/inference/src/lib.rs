@@ -65,7 +65,7 @@ mod session;
 mod tables;
 
 pub use arrangement::node_output;
-pub use codes::CodeOutput;
+pub use codes::{CodeOutput, NEAR_BLOCK, NearCodes};
 pub use error::InferenceError;
 pub use executor::{CodedInput, ExecutorError, MacExecutor};
 pub use float::{FloatExecutor, dequantize, scale_and_add};

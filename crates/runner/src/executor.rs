@@ -140,23 +140,19 @@ impl HeldLayer {
     }
 
     /// What the sums of one filter stand for.
-    fn reals<'a>(&self, sums: &Sums<'_>, unit: i32, reals: &'a mut Vec<f32>) -> &'a [f32] {
-        reals.resize(sums.sums.len(), 0.0);
+    fn reals(&self, sums: &Sums<'_>, unit: i32, reals: &mut [f32]) {
         match &self.requantization {
             Some(integer) => integer.rounding(sums).reals(sums.sums, reals),
             None => self.scaling(sums, unit).reals(sums.sums, reals),
         }
-        reals
     }
 
     /// The codes of what the sums of one filter stand for.
-    fn codes<'a>(&self, sums: &Sums<'_>, unit: i32, finish: CodeOutput, codes: &'a mut Vec<u8>) -> &'a [u8] {
-        codes.resize(sums.sums.len(), 0);
+    fn codes(&self, sums: &Sums<'_>, unit: i32, finish: CodeOutput, codes: &mut [u8]) {
         match &self.requantization {
             Some(integer) => integer.rounding(sums).codes(sums.sums, finish, codes),
             None => self.scaling(sums, unit).codes(sums.sums, finish, codes),
         }
-        codes
     }
 
     fn scaling(&self, sums: &Sums<'_>, unit: i32) -> Scaling {
@@ -180,7 +176,7 @@ impl HeldLayer {
             let start = output.len();
             output.resize(start + layer.geometry.output_len(), 0.0);
             sums.sum(codes, sum_room, |handed| {
-                copy_runs(&handed, self.reals(&handed, sums.unit(), reals), &mut output[start..]);
+                place(&handed, reals, &mut output[start..], |reals| self.reals(&handed, sums.unit(), reals));
             })?;
             return Ok(());
         }
@@ -320,7 +316,7 @@ impl MacExecutor for EngineExecutor {
         let (input_len, output_len) = (layer.geometry.input_len(), layer.geometry.output_len());
         for (image, output) in input.chunks_exact(input_len).zip(output.chunks_exact_mut(output_len)) {
             sums.sum(image, sum_room, |handed| {
-                copy_runs(&handed, held.codes(&handed, sums.unit(), *finish, codes), output);
+                place(&handed, codes, output, |codes| held.codes(&handed, sums.unit(), *finish, codes));
             })?;
         }
         self.rooms().push(room);
@@ -381,8 +377,14 @@ impl MacExecutor for CountingExecutor<'_> {
     }
 }
 
-/// Puts what was made of sums where the output has it.
-fn copy_runs<T: Copy>(handed: &Sums<'_>, made: &[T], output: &mut [T]) {
+/// Puts what `make` makes of sums where the output has it; `made` is memory for it.
+fn place<T: Copy + Default>(handed: &Sums<'_>, made: &mut Vec<T>, output: &mut [T], make: impl FnOnce(&mut [T])) {
+    let len = handed.sums.len();
+    if let Some(index) = handed.whole() {
+        return make(&mut output[index..index + len]);
+    }
+    made.resize(len, T::default());
+    make(made);
     handed.runs().for_each(|(run, index)| output[index..index + run.len()].copy_from_slice(&made[run]));
 }
 

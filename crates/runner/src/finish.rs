@@ -3,7 +3,7 @@
 //! Loops are compiled for several generations of vector instructions, of which the best that the processor has runs. What
 //! they compute is the same on all: nothing is reordered, and no product is fused with a sum.
 
-use inference::CodeOutput;
+use inference::{CodeOutput, NEAR_BLOCK};
 use network::{ActivationQuantization, Requantization, RequantizationRule};
 
 /// Rounds activations to integers, zero point subtracted: `clamp(round(x / scale) + zero_point) − zero_point`, ties to
@@ -52,9 +52,33 @@ impl Scaling {
     }
 
     pub(crate) fn codes(self, sums: &[i32], output: CodeOutput, codes: &mut [u8]) {
+        let scale = self.scale * output.steps();
+        let terms = [f64::from(self.missing) * scale, self.bias * output.steps()];
+        let (mut rest, mut sums_of_rest) = (codes, sums);
+        // A sum beyond the codes is clamped, so that the terms that do not vary bound the one that does.
+        if let Some(near) = output.near(terms[0].abs() + terms[1].abs()) {
+            let (scale, offset) = (scale as f32, (terms[0] + terms[1]) as f32);
+            let (codes, sums);
+            (codes, rest) = rest.as_chunks_mut();
+            (sums, sums_of_rest) = sums_of_rest.as_chunks::<NEAR_BLOCK>();
+            lanes::run(
+                #[inline(always)]
+                || {
+                    for (codes, sums) in codes.iter_mut().zip(sums) {
+                        near.block(
+                            codes,
+                            #[inline(always)]
+                            |i| (sums[i] as f32).mul_add(scale, offset),
+                            #[inline(always)]
+                            |i| output.code(self.of(sums[i])),
+                        );
+                    }
+                },
+            );
+        }
         self.each(
-            sums,
-            codes,
+            sums_of_rest,
+            rest,
             #[inline(always)]
             move |real| output.code(real),
         );
@@ -141,5 +165,55 @@ impl Rounding<'_> {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::check_all;
+
+    use super::*;
+
+    /// Codes by [`CodeOutput::code`] of every sum.
+    fn the_long_way(scaling: Scaling, sums: &[i32], output: CodeOutput) -> Vec<u8> {
+        sums.iter().map(|&sum| output.code(scaling.of(sum))).collect()
+    }
+
+    #[test]
+    fn codes_are_those_of_the_long_way() {
+        let mut random = network::Random::new(3);
+        let mut sum = |bits: u32| (random.next() >> (64 - bits)) as i32 - (1 << (bits - 1));
+        let near: Vec<i32> = (0..3_000).map(|_| sum(12)).collect();
+        let far: Vec<i32> = (0..3_000).map(|_| sum(28)).collect();
+        let outputs = [(0.5f32, 0, 0, 255), (0.0371, 114, 0, 255), (1.0e-3, -128, -128, 127), (7.0, 0, -7, 7)];
+        let clips = [None, Some([0.0, 6.0]), Some([-1.0, 0.25])];
+        let cases = outputs.iter().flat_map(|&output| clips.iter().map(move |&clip| (output, clip)));
+        check_all(cases, |&((scale, zero_point, min, max), clip)| {
+            let output = CodeOutput::new(ActivationQuantization { scale, zero_point, min, max }, clip);
+            // In the first, every second sum lies between two codes.
+            for (scale, bias, missing) in
+                [(0.25, 0.0, 0), (0.003_1, -0.6, 1_777), (-2.1e-6, 3.0, -40), (0.01, 900.0, 0)]
+            {
+                let scaling = Scaling { missing, scale, bias };
+                for sums in [&near, &far] {
+                    let mut codes = vec![0; sums.len()];
+                    scaling.codes(sums, output, &mut codes);
+                    assert_eq!(codes, the_long_way(scaling, sums, output), "scale {scale}, bias {bias}");
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn constants_that_cancel_go_the_long_way() {
+        let quantization = ActivationQuantization { scale: 0.1, zero_point: 0, min: 0, max: 255 };
+        let output = CodeOutput::new(quantization, None);
+        assert!(output.near(1_000.0).is_some() && output.near(1.0e6).is_none() && output.near(f64::NAN).is_none());
+        let scaling = Scaling { missing: 1 << 30, scale: 0.01, bias: -(f64::from(1 << 30) * 0.01) };
+        let sums: Vec<i32> = (0..2_560).collect();
+        let mut codes = vec![0; sums.len()];
+        scaling.codes(&sums, output, &mut codes);
+        assert_eq!(codes, the_long_way(scaling, &sums, output));
+        assert!(codes.contains(&255) && codes.contains(&0));
     }
 }

@@ -428,6 +428,12 @@ impl<'a, S> Sums<'a, S> {
     pub fn runs(&self) -> impl Iterator<Item = (std::ops::Range<usize>, usize)> {
         self.runs.iter()
     }
+
+    /// Where all sums are neighbouring outputs, the index of the first.
+    pub fn whole(&self) -> Option<usize> {
+        let (run, index) = self.runs.iter().next()?;
+        (run.len() == self.sums.len()).then_some(index)
+    }
 }
 
 impl CodeSums<'_> {
