@@ -309,7 +309,7 @@ impl<'a> SteppedArray<'a> {
                 Some(reads) => amplitude + reads.next(),
                 None => amplitude,
             };
-            partial_sum += amplitude * input;
+            partial_sum = amplitude.mul_add(input, partial_sum);
         }
         partial_sum
     }

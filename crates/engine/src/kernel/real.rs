@@ -13,12 +13,12 @@ use crate::error::EngineError;
 
 /// A layer that computes its real sums in the order in which tiles of an analog array make them.
 ///
-/// A product is rounded before it is added. Products are added in row order to the partial sum of their tile, and
-/// partial sums in the order of tiles; both kinds of sum begin at 0. Padding is multiplied and added like any input.
-/// The result is therefore that of this scalar loop, to the last bit, on every machine:
+/// Products are added in row order to the partial sum of their tile, and partial sums in the order of tiles; both kinds of
+/// sum begin at 0. A product is not rounded on its own: `partial + w · x` is rounded once, as `f32::mul_add` does. Padding is
+/// multiplied and added like any input. The result is therefore that of this scalar loop, to the last bit, on every machine:
 ///
 /// ```text
-/// sum = 0;  for each tile { partial = 0;  for each row of it { partial += w · x }  sum += partial }
+/// sum = 0;  for each tile { partial = 0;  for each row of it { partial = round(partial + w · x) }  sum += partial }
 /// ```
 #[derive(Debug)]
 pub struct RealConv {

@@ -45,9 +45,10 @@ pub(super) fn real512() -> Option<Machine<f32, f32>> {
     is_x86_feature_detected!("avx512f").then_some(Machine { block: 8, positions: 48, strip: real512::strip })
 }
 
-/// One float a lane, 8 lanes. `None` without AVX2.
+/// One float a lane, 8 lanes. `None` without AVX2 and FMA.
 pub(super) fn real256() -> Option<Machine<f32, f32>> {
-    is_x86_feature_detected!("avx2").then_some(Machine { block: 4, positions: 16, strip: real256::strip })
+    let has_both = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    has_both.then_some(Machine { block: 4, positions: 16, strip: real256::strip })
 }
 
 fn has_vnni() -> bool {
@@ -111,8 +112,9 @@ macro_rules! strip_module {
                 for f in 0..F {
                     let sums = sums[f * strip.pitch + at..][..V * $lanes].as_chunks_mut::<$lanes>().0;
                     for v in 0..V {
-                        let sum = if strip.fresh { partial[f][v] } else { $add(load_sums(&sums[v]), partial[f][v]) };
-                        store(&mut sums[v], sum);
+                        // A sum begins at 0: a partial sum of floats may be -0.
+                        let before = if strip.fresh { $zero() } else { load_sums(&sums[v]) };
+                        store(&mut sums[v], $add(before, partial[f][v]));
                     }
                 }
             }
@@ -162,18 +164,18 @@ strip_module!(
     load _mm256_loadu_si256, load_sums _mm256_loadu_si256, store _mm256_storeu_si256
 );
 
-// Multiplication and addition stay two instructions, for a product is rounded before it is added.
+// One instruction multiplies, adds and rounds once.
 strip_module!(
     real512, "avx512f", f32, f32, __m512, 16, vectors 3, filters 1 2 3 4 5 6 7 8,
     zero _mm512_setzero_ps, splat _mm512_set1_ps,
-    step |sum, x, w| _mm512_add_ps(sum, _mm512_mul_ps(x, w)), add _mm512_add_ps,
+    step |sum, x, w| _mm512_fmadd_ps(x, w, sum), add _mm512_add_ps,
     load _mm512_loadu_ps, load_sums _mm512_loadu_ps, store _mm512_storeu_ps
 );
 
 strip_module!(
-    real256, "avx2", f32, f32, __m256, 8, vectors 2, filters 1 2 3 4,
+    real256, "avx2,fma", f32, f32, __m256, 8, vectors 2, filters 1 2 3 4,
     zero _mm256_setzero_ps, splat _mm256_set1_ps,
-    step |sum, x, w| _mm256_add_ps(sum, _mm256_mul_ps(x, w)), add _mm256_add_ps,
+    step |sum, x, w| _mm256_fmadd_ps(x, w, sum), add _mm256_add_ps,
     load _mm256_loadu_ps, load_sums _mm256_loadu_ps, store _mm256_storeu_ps
 );
 

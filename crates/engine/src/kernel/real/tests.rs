@@ -9,8 +9,7 @@ fn reference(geometry: &Geometry, weights: &[f32], input: &[f32], tile_rows: usi
     let mut sums = vec![0.0f32; geometry.output_len()];
     let (mut row, mut partial) = (0, 0.0f32);
     products(geometry, |output, weight, index| {
-        let product = weights[weight] * index.map_or(0.0, |index| input[index]);
-        partial += product;
+        partial = weights[weight].mul_add(index.map_or(0.0, |index| input[index]), partial);
         row += 1;
         if row % tile_rows == 0 || row == geometry.rows() {
             sums[output] += partial;
@@ -21,8 +20,9 @@ fn reference(geometry: &Geometry, weights: &[f32], input: &[f32], tile_rows: usi
     sums
 }
 
+/// IEEE 754 leaves open which NaN it is.
 fn bits(numbers: &[f32]) -> Vec<u32> {
-    numbers.iter().map(|x| x.to_bits()).collect()
+    numbers.iter().map(|x| if x.is_nan() { f32::NAN.to_bits() } else { x.to_bits() }).collect()
 }
 
 /// The partial sums of all tiles, each output's handed over once a tile.
