@@ -5,7 +5,7 @@ use std::ops::Range;
 use network::Geometry;
 
 use super::integer::Sums;
-use super::lowering::Lowering;
+use super::lowering::{Bytes, Lowering};
 use super::sweep::{HandedStrip, Machine, Packed, Schedule, Weights, Zeros};
 #[cfg(target_arch = "x86_64")]
 use super::x86;
@@ -112,14 +112,7 @@ impl BitConv {
         plane.resize(plane_len, 0);
         indices.resize(plane_len, 0);
         for (slot, numbers) in numbers.chunks_exact(self.lowering.group_len()).enumerate() {
-            self.lowering.fill(
-                numbers,
-                0,
-                joined,
-                plane,
-                #[inline(always)]
-                |four: [u8; CHANNELS]| u32::from_le_bytes(four),
-            );
+            self.lowering.fill(numbers, 0, joined, plane, Bytes);
             for bit in 0..bits {
                 make_indices(bit, plane, indices);
                 for (index, tile) in self.tiles.iter().enumerate() {

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use esn::WeightShape;
 use network::Geometry;
 
-use super::lowering::Lowering;
+use super::lowering::{Bytes, Lowering};
 use super::portable;
 use super::sweep::{Handed, HandedStrip, Input, Machine, Packed, Room, Runs, Schedule, Weights, Zeros};
 #[cfg(target_arch = "x86_64")]
@@ -563,15 +563,7 @@ impl Packed<u32> {
         room: &mut Room<u32, i32>,
         take: impl FnMut(HandedStrip<'_, i32>),
     ) {
-        self.sweep_strips(
-            machine,
-            Schedule::WHOLE,
-            input,
-            #[inline(always)]
-            |x: [u8; 4]| u32::from_le_bytes(x),
-            room,
-            take,
-        );
+        self.sweep_strips(machine, Schedule::WHOLE, input, Bytes, room, take);
     }
 }
 

@@ -169,17 +169,17 @@ impl Lowering {
         zero: T,
         joined: &mut Vec<W>,
         plane: &mut [W],
-        word: impl Fn([T; N]) -> W + Copy,
+        word: impl Join<T, W, N>,
     ) {
         let [height, width] = self.spec.in_size;
-        let padding = word([zero; N]);
+        let padding = word.word([zero; N]);
         joined.resize(height * width, padding);
         let joined = &mut joined[..height * width];
         let mut sheets = plane.chunks_exact_mut(self.sheet[0] * self.sheet[1]);
         for channel in (0..self.channels).step_by(N) {
             let channels: [usize; N] =
                 array::from_fn(|i| if channel + i < self.channels { channel + i } else { channel });
-            join(channels.map(|c| &input[c * height * width..][..height * width]), joined, word);
+            word.join(channels.map(|c| &input[c * height * width..][..height * width]), joined);
             for phase_y in 0..self.phases[0].len() {
                 for phase_x in 0..self.phases[1].len() {
                     let sheet = sheets.next().expect("a plane has all sheets");
@@ -236,6 +236,48 @@ impl Lowering {
             2 => target.iter_mut().zip(source.iter().step_by(2)).for_each(|(target, &source)| *target = source),
             _ => target.iter_mut().zip(source.iter().step_by(stride)).for_each(|(target, &source)| *target = source),
         }
+    }
+}
+
+/// How `N` neighbouring channels become words.
+pub(super) trait Join<T, W, const N: usize>: Copy {
+    /// The word of a pixel.
+    fn word(self, channels: [T; N]) -> W;
+
+    /// The words of all pixels; channels are as long as `joined`.
+    fn join(self, channels: [&[T]; N], joined: &mut [W]);
+}
+
+impl<T: Copy, W: Copy, F: Fn([T; N]) -> W + Copy, const N: usize> Join<T, W, N> for F {
+    fn word(self, channels: [T; N]) -> W {
+        self(channels)
+    }
+
+    fn join(self, channels: [&[T]; N], joined: &mut [W]) {
+        join(channels, joined, self);
+    }
+}
+
+/// Four bytes in a word, the first one lowest.
+#[derive(Clone, Copy)]
+pub(super) struct Bytes;
+
+impl Join<u8, u32, 4> for Bytes {
+    fn word(self, channels: [u8; 4]) -> u32 {
+        u32::from_le_bytes(channels)
+    }
+
+    fn join(self, channels: [&[u8]; 4], joined: &mut [u32]) {
+        #[cfg(target_arch = "x86_64")]
+        let done = super::x86::join_bytes(channels, joined);
+        #[cfg(not(target_arch = "x86_64"))]
+        let done = 0;
+        join(
+            channels.map(|channel| &channel[done..]),
+            &mut joined[done..],
+            #[inline(always)]
+            |four: [u8; 4]| u32::from_le_bytes(four),
+        );
     }
 }
 
@@ -322,4 +364,20 @@ fn splits_columns(spec: &GeometrySpec, out: [usize; 2], wide: [usize; 2], sheets
 
 fn sheet_extent(spec: &GeometrySpec, out: [usize; 2], axis: usize) -> Option<usize> {
     out[axis].checked_add((spec.kernel[axis] - 1) * spec.dilation[axis] / spec.stride[axis])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_joined_in_order() {
+        for len in [0, 5, 63, 64, 200] {
+            let channels: [Vec<u8>; 4] = array::from_fn(|c| (0..len).map(|i| (7 * i + 61 * c) as u8).collect());
+            let mut joined = vec![0; len];
+            Bytes.join(channels.each_ref().map(Vec::as_slice), &mut joined);
+            let word = |i: usize| Bytes.word(array::from_fn(|c| channels[c][i]));
+            assert_eq!(joined, (0..len).map(word).collect::<Vec<u32>>());
+        }
+    }
 }

@@ -142,7 +142,7 @@ impl RealConv {
         let machine = machine(self.path).expect("a path is taken only where there is a machine");
         let schedule = Schedule { tile: self.tile_rows, spill: usize::MAX, words };
         let take = |handed: Handed<'_, f32>| hand_over(handed.index, handed.sums);
-        self.packed.sweep(&machine, schedule, input, |[x]| x, take);
+        self.packed.sweep(&machine, schedule, input, |[x]: [f32; 1]| x, take);
         Ok(())
     }
 }

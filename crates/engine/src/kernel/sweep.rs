@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use esn::WeightShape;
 
-use super::lowering::{Lowering, Rows};
+use super::lowering::{Join, Lowering, Rows};
 
 /// One strip of positions for one block of filters and some of its weight words.
 pub(super) struct Strip<'a, W, A = W> {
@@ -258,7 +258,7 @@ impl<A: Copy> Packed<A> {
         machine: &Machine<W, S, A>,
         schedule: Schedule,
         input: &[T],
-        word: impl Fn([T; N]) -> W + Copy,
+        word: impl Join<T, W, N>,
         mut hand_over: impl FnMut(Handed<'_, S>),
     ) {
         let input = Input { values: input, zero: T::default() };
@@ -275,13 +275,13 @@ impl<A: Copy> Packed<A> {
         machine: &Machine<W, S, A>,
         schedule: Schedule,
         input: Input<'_, T>,
-        word: impl Fn([T; N]) -> W + Copy,
+        word: impl Join<T, W, N>,
         room: &mut Room<W, S>,
         mut hand_over: impl FnMut(HandedStrip<'_, S>),
     ) {
         let lowering = &self.lowering;
         let plane_len = lowering.plane_len() + machine.positions;
-        room.plane.resize(room.plane.len().max(plane_len), word([input.zero; N]));
+        room.plane.resize(room.plane.len().max(plane_len), word.word([input.zero; N]));
         let Room { joined, plane, sums } = room;
         let plane = &mut plane[..plane_len];
         for (slot, values) in input.values.chunks_exact(lowering.group_len()).enumerate() {

@@ -51,6 +51,47 @@ pub(super) fn real256() -> Option<Machine<f32, f32>> {
     has_both.then_some(Machine { block: 4, positions: 16, strip: real256::strip })
 }
 
+/// Joins four bytes, one of each channel, to words, and says how many words it made: a multiple of 64, and none without AVX-512
+/// for bytes. The rest is left to the caller.
+pub(super) fn join_bytes(channels: [&[u8]; 4], joined: &mut [u32]) -> usize {
+    if !(is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw")) {
+        return 0;
+    }
+    let [a, b, c, d] = channels.map(|channel| channel.as_chunks::<64>().0);
+    let joined = joined.as_chunks_mut::<64>().0;
+    // SAFETY: the processor has the features.
+    unsafe { join512([a, b, c, d], joined) };
+    64 * joined.len()
+}
+
+/// Joins blocks of bytes to blocks of words.
+#[target_feature(enable = "avx512f,avx512bw")]
+fn join512([a, b, c, d]: [&[[u8; 64]]; 4], joined: &mut [[u32; 64]]) {
+    for ((((joined, a), b), c), d) in joined.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+        // SAFETY: reads arrays that are as large as a vector, at any alignment.
+        let [a, b, c, d] = [a, b, c, d].map(|bytes| unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) });
+        // In each quarter of a vector, sixteen pixels: words of pixels 0 to 3, 4 to 7, 8 to 11, 12 to 15.
+        let (ab, cd) = (_mm512_unpacklo_epi8(a, b), _mm512_unpacklo_epi8(c, d));
+        let (first, second) = (_mm512_unpacklo_epi16(ab, cd), _mm512_unpackhi_epi16(ab, cd));
+        let (ab, cd) = (_mm512_unpackhi_epi8(a, b), _mm512_unpackhi_epi8(c, d));
+        let (third, fourth) = (_mm512_unpacklo_epi16(ab, cd), _mm512_unpackhi_epi16(ab, cd));
+        // The four quarters of a block of pixels become one vector: 4 × 4 quarters are transposed.
+        let (low, high) = (_mm512_shuffle_i32x4::<0x44>(first, second), _mm512_shuffle_i32x4::<0xee>(first, second));
+        let (low_2, high_2) =
+            (_mm512_shuffle_i32x4::<0x44>(third, fourth), _mm512_shuffle_i32x4::<0xee>(third, fourth));
+        let blocks = [
+            _mm512_shuffle_i32x4::<0x88>(low, low_2),
+            _mm512_shuffle_i32x4::<0xdd>(low, low_2),
+            _mm512_shuffle_i32x4::<0x88>(high, high_2),
+            _mm512_shuffle_i32x4::<0xdd>(high, high_2),
+        ];
+        for (joined, words) in joined.as_chunks_mut::<16>().0.iter_mut().zip(blocks) {
+            // SAFETY: writes an array that is as large as a vector, at any alignment.
+            unsafe { _mm512_storeu_si512(joined.as_mut_ptr().cast(), words) };
+        }
+    }
+}
+
 fn has_vnni() -> bool {
     is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni")
 }
