@@ -199,6 +199,18 @@ fn wrong_options_are_refused() {
 }
 
 #[test]
+fn wrong_numbers_of_a_preprocessing_are_told_before_costs_are_shown() {
+    let folder = Folder::new();
+    check_all(["--mean 1,2,3", "--std 1,2"], |numbers| {
+        let arguments = format!("simulate net.onnx --images images.npy {numbers}");
+        let output = folder.run(&arguments);
+        let line = refusal(&output, &arguments);
+        assert!(line.contains("numbers for 1 channel; expected one, or one for each channel"), "{line}");
+        assert!(output.stdout.is_empty(), "{arguments}");
+    });
+}
+
+#[test]
 fn wrong_network_files_are_refused() {
     assert_refused(&[
         ("esn missing.onnx", &["missing.onnx", "No such file"]),
