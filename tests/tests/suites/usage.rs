@@ -183,6 +183,11 @@ fn wrong_options_are_refused() {
             "compress net.onnx --allocate esn-a=0.5 --calibrate apart.npy -o o.onnx",
             &["net.onnx: allocate: a budget of 0.5 of esn-a; expected at least 8", "or the grid mid-tread"],
         ),
+        (
+            "compress --allocate esn-d=3e5 --bits 4 --calibrate images.npy -o o.onnx",
+            &["'--allocate <COST>' cannot be used with '--bits <N>'"],
+        ),
+        ("compress --find-step --clip mse -o o.onnx", &["'--find-step' cannot be used with '--clip <RULE>'"]),
         ("esn --architecture resnet20", &["--architecture is for a file", "the network is the embedded one"]),
         ("simulate --input-shape x=1,1,8,8", &["--input-shape is for a file", "the embedded one"]),
         ("inspect --layers *.q", &["--layers is for a file", "the embedded one"]),
