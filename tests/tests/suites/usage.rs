@@ -216,6 +216,23 @@ fn wrong_numbers_of_a_preprocessing_are_told_before_costs_are_shown() {
 }
 
 #[test]
+fn a_compression_that_changes_nothing_says_so() {
+    let folder = Folder::new();
+    let cases = [
+        ("--prune filters=0", "nothing is pruned"),
+        ("--compact", "nothing is removed"),
+        ("--compact --bits 4", "nothing is removed"),
+    ];
+    check_all(cases, |(how, words)| {
+        let output = folder.run(&format!("compress net.onnx {how} -o out.onnx"));
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() && stderr.matches(words).count() == 1, "{how}: {stderr}");
+    });
+    let pruned = folder.run("compress --prune filters=0.1 --compact -o out.onnx");
+    assert!(!String::from_utf8_lossy(&pruned.stderr).contains("nothing"), "something is");
+}
+
+#[test]
 fn wrong_network_files_are_refused() {
     assert_refused(&[
         ("esn missing.onnx", &["missing.onnx", "No such file"]),
