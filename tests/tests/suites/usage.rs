@@ -204,6 +204,17 @@ fn wrong_options_are_refused() {
 }
 
 #[test]
+fn an_option_of_other_commands_is_told_with_them() {
+    let folder = Folder::new();
+    let said = |arguments: &str| String::from_utf8(folder.run(arguments).stderr).expect("messages are text");
+    let images = said("esn --images images.npy");
+    assert!(images.contains("tip: --images is an option of simulate, trace\n"), "{images}");
+    assert!(!images.contains("-- --images"), "{images}");
+    let typo = said("simulate net.onnx --hardwear ideal");
+    assert!(typo.contains("tip: a similar argument exists: '--hardware'"), "{typo}");
+}
+
+#[test]
 fn wrong_numbers_of_a_preprocessing_are_told_before_costs_are_shown() {
     let folder = Folder::new();
     check_all(["--mean 1,2,3", "--std 1,2"], |numbers| {
