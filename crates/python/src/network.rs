@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use compress::FindStepReport;
 use esnsim::{
     CompressOptions, Error, EvaluateOptions, Hardware, Layout, NetworkImages, OpenOptions, Opened, Progress,
     SimulateOptions, Simulation, Stage, WriteFormat,
@@ -254,8 +255,8 @@ impl Network {
             let of_reading = original.notes().iter();
             let of_reading = of_reading.filter(|note| !request.find_steps || note.mend() != Some(Mend::FindSteps));
             let of_images = found.iter().flat_map(|images| &images.notes).map(mend::image_note);
-            let of_steps = compressed.find_step.iter().flat_map(|steps| steps.refused());
-            let of_steps = of_steps.map(|(layer, reason)| format!("layer {layer}: no step found: {reason}"));
+            let refusal = compressed.find_step.as_ref().and_then(FindStepReport::refusal);
+            let of_steps = refusal.iter().map(mend::note);
             let notes = of_reading.map(mend::note).chain(of_images).chain(of_steps);
             Ok(Compressed {
                 json: compressed.json(&costs),

@@ -244,6 +244,15 @@ fn a_compression_that_changes_nothing_says_so() {
 }
 
 #[test]
+fn layers_without_a_step_are_one_note() {
+    let folder = Folder::new();
+    let output = folder.run("compress --find-step --prune weights=0.1 -o out.onnx");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && stderr.matches("no step found").count() == 1, "{stderr}");
+    assert!(stderr.contains("no step found for 10 layers, whose weights stay real; layer /conv1/Conv: "), "{stderr}");
+}
+
+#[test]
 fn wrong_network_files_are_refused() {
     assert_refused(&[
         ("esn missing.onnx", &["missing.onnx", "No such file"]),
