@@ -11,10 +11,11 @@ from matplotlib import pyplot  # noqa: E402
 HERE = pathlib.Path(__file__).parent
 
 
-def points(name: str) -> list[tuple[float, float]]:
+def points(name: str, column: str | None = None) -> list[tuple[float, float]]:
+    """Costs and accuracies of the points that were judged: of all, or of those that a column marks."""
     with open(HERE / name, newline="") as file:
-        found = [(float(row["esn_d_macs"]), float(row["top1"])) for row in csv.DictReader(file)]
-    return sorted(found, key=lambda point: (point[0], -point[1]))
+        rows = [row for row in csv.DictReader(file) if row["top1"] and (column is None or row[column] == "true")]
+    return sorted(((float(row["esn_d_macs"]), float(row["top1"])) for row in rows), key=lambda point: (point[0], -point[1]))
 
 
 def frontier(found: list[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -32,9 +33,11 @@ def main() -> None:
     figure, axes = pyplot.subplots(figsize=(7, 4))
     axes.plot(*zip(*grid), ".", color="0.75", markersize=8, label="points of the grid")
     axes.step(*zip(*frontier(grid)), where="post", color="black", label="frontier of the grid")
-    axes.plot(*zip(*search), ".", color="C0", markersize=8, label="found by the search")
-    axes.step(*zip(*frontier(search)), where="post", color="C0")
-    axes.set(xscale="log", xlim=(1e7, 2e8), ylim=(0.4, 0.83), xlabel="ESN_d, bits of weights for one image",
+    axes.plot(*zip(*search), ".", color="C0", markersize=8, label="contenders of the search")
+    axes.step(*zip(*frontier(search)), where="post", color="C0", label="their frontier")
+    chosen = points("search.csv", "frontier_where_chosen")
+    axes.plot(*zip(*chosen), "o", color="C1", fillstyle="none", label="its frontier where it chose")
+    axes.set(xscale="log", xlim=(8e6, 2.4e8), ylim=(0.4, 0.83), xlabel="ESN_d, bits of weights for one image",
              ylabel="top-1 accuracy, 2,000 images")
     axes.legend(loc="center right", bbox_to_anchor=(1, 0.4), frameon=False)
     figure.tight_layout()

@@ -126,7 +126,7 @@ class Network:
         (145973, 1535714, 10)
         """
         run = self._simulate([], bits, bit_convention, None, threads, True, None)
-        return Cost(json.loads(run.json), run.text, run.notes)
+        return Cost(json.loads(run.json), run.text, run.notes, self._inner)
 
     def simulate(self, hardware: Hardware = (), *, bits: int | None = None, images: Images | Any = None,
                  limit: int | None = None, bit_convention: str = "nonzero-at-least-one", threads: int | None = None,
@@ -335,13 +335,27 @@ class Inspection:
 
 class Cost:
     """The metric of a network: `layers` is a table with a row for each layer, `total` the row of the whole, `notes` what there is to
-    know, one line each.
+    know, one line each. `data` is all of it, with the keys of `esnsim simulate --json`; the digests of file and weights in it are made
+    when it is first asked for.
     """
 
-    def __init__(self, data: dict[str, Any], text: str, notes: list[str]) -> None:
-        self.data, self._text, self.notes = data, text, notes
+    def __init__(self, data: dict[str, Any], text: str, notes: list[str], network: _esnsim.Network) -> None:
+        self._data, self._text, self.notes, self._network = data, text, notes, network
         self.layers = Table.from_rows(_without(layer, "runs") for layer in data["layers"])
         self.total = Row(_without(data["total"], "runs"))
+
+    @property
+    def data(self) -> dict[str, Any]:
+        # Digests of the file and of all weights take longer than the metric.
+        if "run" not in self._data:
+            run = json.loads(self._network.record())
+            begin = {name: self._data[name] for name in ("schema", "program", "version")}
+            self._data = {**begin, "run": run, **self._data}
+        return self._data
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The network stays here; what it tells goes along.
+        return {**self.__dict__, "_data": self.data, "_network": None}
 
     def __repr__(self) -> str:
         return self._text

@@ -5,86 +5,22 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
-from typing import TYPE_CHECKING, Any, Callable, Generator, Mapping, NamedTuple, Sequence
+from typing import TYPE_CHECKING, Any, Generator, Mapping, NamedTuple, Sequence
 
 from ._arguments import checked, wrong
 from ._esnsim import BadArgument, OpenPlan, pareto
 from ._images import EMBEDDED, Images, asked
+from ._methods import COSTS, METHODS, OF_OPTUNA, Bench, Measured, Tell, contenders, optuna_module
 from ._pages import framed
+from ._space import Space, uniform_ways
 from ._tables import Table, from_csv
 
 if TYPE_CHECKING:
     from . import Compressed, Network
 
-Tell = Callable[[str, int, int], object]
 
-#: Points that are chosen before any of them is run. It does not depend on threads, so that results do not either.
-BATCH = 16
-#: A generation of NSGA-II.
-POPULATION = 32
-#: The part of all points that the allocation by sensitivity gets where a search goes on from there.
-SEEDED = 0.4
-
-
-class Genome(NamedTuple):
-    """A point: how many filters are pruned, whether statistics are re-estimated, and the way to quantize each layer."""
-
-    fraction: int
-    reestimate: bool
-    choices: tuple[int, ...]
-
-
-class Space:
-    """What a point can be."""
-
-    def __init__(self, fractions: Sequence[float], reestimates: Sequence[bool]) -> None:
-        self.fractions, self.reestimates = tuple(fractions), tuple(reestimates)
-        self.layers: list[str] = []
-        #: By layer, ways to quantize it, the cheapest first.
-        self.choices: list[list[dict[str, Any]]] = []
-        #: By layer, what each of its ways costs. Pruned filters make all of them cheaper: the first measurement counts.
-        self._costs: list[dict[str, int]] = []
-        self.seeds: list[Genome] = []
-        self._allotments: list[tuple[int, bool, dict[str, Any]]] = []
-
-    def learn(self, fraction: int, reestimate: bool, found: dict[str, Any]) -> None:
-        """Takes in what was measured of the network with one fraction of its filters pruned."""
-        sensitivity = found["sensitivity"]["layers"]
-        if not self.layers:
-            self.layers = [layer["layer"] for layer in sensitivity]
-            self._costs = [{} for _ in sensitivity]
-        for costs, layer in zip(self._costs, sensitivity):
-            for choice in layer["choices"]:
-                costs.setdefault(_key(choice), choice["cost"])
-        self._allotments.extend((fraction, reestimate, allotment) for allotment in found["frontier"])
-
-    def settle(self) -> None:
-        """Puts the ways that are known now in order, and finds the allotments among them."""
-        ordered = [sorted(costs, key=lambda key: (costs[key], key)) for costs in self._costs]
-        self.choices = [[json.loads(key) for key in keys] for keys in ordered]
-        places = [{key: index for index, key in enumerate(keys)} for keys in ordered]
-        for fraction, reestimate, allotment in self._allotments:
-            choices = tuple(place[_key(layer)] for place, layer in zip(places, allotment["layers"]))
-            self.seeds.append(Genome(fraction, reestimate, choices))
-
-    def entry(self, genome: Genome) -> dict[str, Any]:
-        """A point as a `[[point]]` of a plan."""
-        fraction = self.fractions[genome.fraction]
-        ways = [known[index] for known, index in zip(self.choices, genome.choices)]
-        entry: dict[str, Any] = {
-            "reestimate": genome.reestimate,
-            "quantize": {"bits": max(way["bits"] for way in ways),
-                         "layers": [{"layer": layer, **way} for layer, way in zip(self.layers, ways)]},
-        }
-        if fraction > 0:
-            entry["prune"] = {"prunings": [{"filters": {"fraction": fraction}}]}
-        return entry
-
-
-def _key(choice: dict[str, Any]) -> str:
-    """The way to quantize a layer that a document says among other things, as a text."""
-    return json.dumps({name: choice[name] for name in ("bits", "mid-rise", "granularity", "step")})
+#: Accuracies of the engines on integers, which every point is run on.
+ACCURACIES = ("top1", "top5", "agreement")
 
 
 class Question(NamedTuple):
@@ -112,20 +48,30 @@ class Study:
     @property
     def frontier(self) -> list[dict[str, Any]]:
         """The points that no other beats in cost and accuracy, the cheapest first."""
-        of = _COSTS.get(self._about.cost, self._about.cost.replace("energy:", "energy_j:"))
-        return sorted((dict(row) for row in self.points if row["frontier"]), key=lambda row: float(row[of]))
+        return [row for row in self._by_cost() if row["frontier"]]
+
+    @property
+    def contenders(self) -> list[dict[str, Any]]:
+        """The points that could be on the frontier, the cheapest first: no point that costs no more is more accurate by more than the
+        standard error of the difference. On other images another of them may be the best for its cost.
+        """
+        rows = self._by_cost()
+        accuracy = self._about.accuracy
+        points = [Measured(self._cost(row), row[accuracy], row["standard_error"] ** 2) for row in rows]
+        return [rows[place] for place in contenders(points)]
+
+    def _by_cost(self) -> list[dict[str, Any]]:
+        """The points that are done, the cheapest first."""
+        return sorted((dict(row) for row in self.points if row["status"] == "done"), key=self._cost)
+
+    def _cost(self, row: Mapping[str, Any]) -> float:
+        return float(row[COSTS.get(self._about.cost, self._about.cost.replace("energy:", "energy_j:"))])
 
     def compress(self, row: Mapping[str, Any]) -> Compressed:
         """The network of a point, a row of `points` or of `frontier`: `.save("small.onnx")` writes it."""
         from . import Network, read
 
-        try:
-            key = row["key"]
-        except (KeyError, IndexError, TypeError):
-            raise wrong("row", row, "a row of points or of frontier") from None
-        if key not in self._keys:
-            raise BadArgument(f"row is of another study than this one, whose store is {self.store}; a row goes to the study that it is "
-                              "of: judged.compress(row) where judge made judged")
+        key = self._key(row)
         with _plan(self._about, None) as plan:
             configuration = _configuration(plan, self.store, key)
         network = self._about.network
@@ -133,28 +79,41 @@ class Study:
         prune = [f"filters={pruning['filters']['fraction']}" for pruning in (configuration["prune"] or {}).get("prunings", ())]
         quantize = configuration["quantize"]
         return whole.compress(
-            prune=prune, bits=quantize["bits"], layer_options=quantize["layers"],
-            grid="mid-rise" if quantize["mid-rise"] else "mid-tread",
+            prune=prune, bits=quantize["bits"], layer_options=quantize.get("layers"),
+            grid="mid-rise" if quantize["mid-rise"] else "mid-tread", granularity=quantize["granularity"], clip=quantize["step"],
             reestimate_bn=None if configuration["reestimate"] is None else self._about.statistics,
         )
 
     def judge(self, images: Images | Any, store: str | os.PathLike[str], *, statistics: Images | Any = None,
-              threads: int | None = None, progress: Tell | bool | None = None) -> Study:
-        """The points of the frontier on other images, which the search has not seen, in a store of their own. Where some of them
-        re-estimate statistics, `statistics` are the images for that.
+              rows: Sequence[Mapping[str, Any]] | None = None, threads: int | None = None,
+              progress: Tell | bool | None = None) -> Study:
+        """Points on other images, which the search has not seen, in a store of their own: those of `rows`, else `contenders`, for
+        that a point leads may be luck. Where some of them re-estimate statistics, `statistics` are the images for that.
         """
         from . import _progress as told
 
         given = checked(store=store, threads=threads)
         about = self._about._replace(statistics=statistics)
+        chosen = [self._key(row) for row in (self.contenders if rows is None else rows)]
         with _plan(about, images) as plan:
-            entries = [_entry(_configuration(plan, self.store, row["key"])) for row in self.frontier]
+            entries = [_entry(_configuration(plan, self.store, key)) for key in chosen]
             if any(entry["reestimate"] for entry in entries) and statistics is None:
-                raise BadArgument("points of the frontier re-estimate statistics; give statistics=")
+                raise BadArgument("points of the study re-estimate statistics; give statistics=")
             keys = [plan.add(json.dumps(entry)) for entry in entries]
             with told(progress) as tell:
                 plan.run(keys, given["store"], retry_failed=False, threads=given["threads"], progress=tell)
         return Study(given["store"], set(keys), self.sensitivity, about)
+
+    def _key(self, row: Any) -> str:
+        """The key of a row of this study."""
+        try:
+            key: str = row["key"]
+        except (KeyError, IndexError, TypeError):
+            raise wrong("row", row, "a row of points or of frontier") from None
+        if key not in self._keys:
+            raise BadArgument(f"row is of another study than this one, whose store is {self.store}; a row goes to the study that it is "
+                              "of: judged.compress(row) where judge made judged")
+        return key
 
     def __repr__(self) -> str:
         return self._text
@@ -194,9 +153,11 @@ def search(network: str | os.PathLike[str] | Network | None = None, images: Imag
     keeps them: the same call goes on where it was stopped, and other searches and sweeps can share the store.
 
     First, sensitivity is measured on `sensitivity_images` images: each layer is quantized by itself in each way, and the output
-    looked at. A Lagrangian allocation then shares out budgets of any size. `method` says what follows: `"allocation"` nothing,
-    `"local"` small steps around the best points, `"nsga2"` and `"tpe"` those samplers of Optuna, which has to be installed. With
-    one seed a search finds the same on any number of threads.
+    looked at. A third of the points are *uniform*, the networks of a sweep: one width from 2 to 8 bits for all layers, steps by max-abs
+    of a layer or of a filter, on both grids. From 160 points on all of them are run where no filter is pruned. A Lagrangian
+    allocation then shares out budgets of any size. `method` says what follows: `"allocation"` nothing, `"local"` small steps from the
+    points that could be on the frontier, `"nsga2"` and `"tpe"` those samplers of Optuna, which has to be installed. With one seed a
+    search finds the same on any number of threads.
     """
     given = checked(cost=cost, accuracy=accuracy, store=store, seed=seed, memory=memory, threads=threads,
                     trials=trials, sensitivity_images=sensitivity_images, grid=grid)
@@ -205,8 +166,8 @@ def search(network: str | os.PathLike[str] | Network | None = None, images: Imag
     if method not in METHODS:
         raise BadArgument(f"method is {method!r}; expected one of {', '.join(METHODS)}")
     fractions = _fractions(filters)
-    if method in _OF_OPTUNA:
-        _optuna_module()
+    if method in OF_OPTUNA:
+        optuna_module()
     if images is None:
         raise wrong("images", images, "images that accuracy is measured on")
     is_foreign = network is not None and isinstance(images, str) and images == EMBEDDED
@@ -296,186 +257,25 @@ def _space(plan: OpenPlan, fractions: Sequence[float], has_statistics: bool, giv
            progress: Tell | None) -> tuple[Space, list[dict[str, Any]]]:
     """Measures every layer, for each fraction of pruned filters, with new statistics where there are some and without."""
     reestimates = (True, False) if has_statistics else (False,)
-    space, measured = Space(fractions, reestimates), []
-    for index, fraction in enumerate(fractions):
-        for reestimate in reestimates:
-            # Pruned filters without new statistics are worth no measurement of their own.
-            if fraction > 0 and has_statistics and not reestimate:
-                continue
-            prune = {"prunings": [{"filters": {"fraction": fraction}}]} if fraction > 0 else {}
-            found = json.loads(plan.sensitivity(
-                network=None, prune=json.dumps(prune), cost=given["cost"], choices=None, grid=given["grid"], images=given["sensitivity_images"],
-                reestimate=reestimate, threads=given["threads"], progress=progress,
-            ))
-            space.learn(index, reestimate, found)
-            measured.append({"filters": fraction, "reestimate": reestimate, **found["sensitivity"]})
-    space.settle()
+    # Pruned filters without new statistics are worth no measurement of their own.
+    kinds = [(index, reestimate) for index, fraction in enumerate(fractions) for reestimate in reestimates
+             if fraction == 0 or reestimate or not has_statistics]
+    space, measured = Space(fractions, reestimates, given["grid"] == "mid-rise"), []
+    for index, reestimate in kinds:
+        found = json.loads(plan.sensitivity(
+            network=None, prune=_prune(fractions[index]), cost=given["cost"], choices=None, grid=given["grid"],
+            images=given["sensitivity_images"], reestimate=reestimate, threads=given["threads"], progress=progress,
+        ))
+        space.learn(index, reestimate, found)
+        measured.append({"filters": fractions[index], "reestimate": reestimate, **found["sensitivity"]})
+    ways = [*uniform_ways(True), *uniform_ways(False)]
+    space.learn_costs(ways, json.loads(plan.costs(
+        prune=_prune(fractions[0]), cost=given["cost"], choices=json.dumps(ways), threads=given["threads"],
+    )))
+    space.settle(kinds)
     return space, measured
 
 
-class Bench:
-    """Runs points, each once."""
-
-    def __init__(self, plan: OpenPlan, space: Space, given: dict[str, Any], progress: Tell | None) -> None:
-        self._plan, self._space, self._given, self._progress = plan, space, given, progress
-        #: By genome: its cost and the part of images that it names wrong; infinite where the point failed.
-        self.known: dict[Genome, tuple[float, float]] = {}
-        #: Of the points in the store.
-        self.keys: set[str] = set()
-
-    def run(self, genomes: Sequence[Genome]) -> list[tuple[float, float]]:
-        """Costs and errors of points, those that were not run before run now."""
-        new = [genome for genome in dict.fromkeys(genomes) if genome not in self.known]
-        for start in range(0, len(new), BATCH):
-            self._run(new[start:start + BATCH])
-        return [self.known[genome] for genome in genomes]
-
-    def _run(self, genomes: Sequence[Genome]) -> None:
-        keys = [self._plan.add(json.dumps(self._space.entry(genome))) for genome in genomes]
-        self.keys.update(keys)
-        store = self._given["store"]
-        self._plan.run(keys, store, retry_failed=False, threads=self._given["threads"], progress=None)
-        for genome, row in zip(genomes, self._plan.rows(store, keys)):
-            self.known[genome] = self._values(json.loads(row or "{}"))
-        if self._progress is not None:
-            self._progress("points", len(self.known), self._given["trials"])
-
-    def _values(self, row: dict[str, Any]) -> tuple[float, float]:
-        cost, right = row.get("costs"), row.get(self._given["accuracy"])
-        if cost is None or right is None:
-            return float("inf"), float("inf")
-        of = row["images"] if self._given["accuracy"] == "agreement" else row["labelled"]
-        if of == 0:
-            raise BadArgument("images have no labels; accuracy=\"agreement\" with the network in float needs none")
-        return float(_cost(cost, self._given["cost"])), 1.0 - right / of
-
-    def frontier(self) -> list[Genome]:
-        """Points that no other beats, the cheapest first."""
-        best, found = float("inf"), []
-        for genome, (cost, error) in sorted(self.known.items(), key=lambda point: point[1]):
-            if error < best and cost < float("inf"):
-                best = error
-                found.append(genome)
-        return found
-
-
-#: Accuracies of the engines on integers, which every point is run on.
-ACCURACIES = ("top1", "top5", "agreement")
-
-#: Costs of a point under the names of `pareto`.
-_COSTS = {"esn-a": "esn_a_macs", "esn-d": "esn_d_macs", "esn-d-filter": "esn_d_filter", "esn-a-weights": "esn_a",
-          "esn-d-weights": "esn_d", "effective-macs": "effective_macs", "effective-weights": "nonzero"}
-
-
-def _cost(costs: dict[str, Any], cost: str) -> float:
-    if cost in _COSTS:
-        return float(costs[_COSTS[cost]])
-    what, _, name = cost.partition(":")
-    of_hardware = next(hardware for hardware in costs["hardware"] if hardware["name"] == name)
-    return float(of_hardware["cycles" if what == "cycles" else "energy_j"])
-
-
-def _spread(genomes: Sequence[Genome], count: int) -> list[Genome]:
-    """So many of some points, evenly spread."""
-    if count >= len(genomes):
-        return list(genomes)
-    return [genomes[index * len(genomes) // count] for index in range(count)]
-
-
-def _seeds(space: Space, count: int) -> list[Genome]:
-    """Allotments of every measurement, each from cheap to dear."""
-    kinds = list(dict.fromkeys((genome.fraction, genome.reestimate) for genome in space.seeds))
-    each = max(1, count // len(kinds))
-    own = ([genome for genome in space.seeds if (genome.fraction, genome.reestimate) == kind] for kind in kinds)
-    return [genome for genomes in own for genome in _spread(genomes, each)][:count]
-
-
-def _allocation(bench: Bench, space: Space, trials: int, _: int) -> None:
-    bench.run(_seeds(space, trials))
-
-
-def _local(bench: Bench, space: Space, trials: int, seed: int) -> None:
-    """Small steps around the points that no other beats: a way that is a little cheaper for one layer, and a little dearer for
-    another."""
-    bench.run(_seeds(space, max(1, int(SEEDED * trials))))
-    chance = random.Random(seed)
-    while len(bench.known) < trials:
-        parents = bench.frontier()
-        if not parents:
-            return
-        batch: list[Genome] = []
-        attempts = 0
-        while len(batch) < min(BATCH, trials - len(bench.known)) and attempts < 100 * BATCH:
-            attempts += 1
-            child = _step(chance.choice(parents), space, chance)
-            if child not in bench.known and child not in batch:
-                batch.append(child)
-        if not batch:
-            return
-        bench.run(batch)
-
-
-def _step(genome: Genome, space: Space, chance: random.Random) -> Genome:
-    choices = list(genome.choices)
-    for layer in chance.sample(range(len(choices)), min(len(choices), chance.choice((1, 2, 2, 3)))):
-        moved = choices[layer] + chance.choice((-2, -1, -1, 1, 1, 2))
-        choices[layer] = min(max(moved, 0), len(space.choices[layer]) - 1)
-    return genome._replace(choices=tuple(choices))
-
-
-def _optuna(bench: Bench, space: Space, trials: int, seed: int, make: Callable[[Any, int], Any], generation: int) -> None:
-    """Asks a sampler of Optuna for points, so many at a time, and begins with the allotments."""
-    optuna = _optuna_module()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    distributions: dict[str, Any] = {
-        f"layer{index}": optuna.distributions.IntDistribution(0, len(known) - 1) for index, known in enumerate(space.choices)
-    }
-    distributions["fraction"] = optuna.distributions.IntDistribution(0, len(space.fractions) - 1)
-    distributions["reestimate"] = optuna.distributions.CategoricalDistribution(list(space.reestimates))
-    study = optuna.create_study(directions=["minimize", "minimize"], sampler=make(optuna.samplers, seed))
-    for genome in _seeds(space, max(1, int(SEEDED * trials))):
-        parameters = {f"layer{index}": choice for index, choice in enumerate(genome.choices)}
-        study.enqueue_trial({**parameters, "fraction": genome.fraction, "reestimate": genome.reestimate})
-    asked_for = 0
-    # Whoever repeats itself asks for points that cost nothing; there is an end to that.
-    while len(bench.known) < trials and asked_for < 10 * trials:
-        batch = [study.ask(distributions) for _ in range(min(generation, trials - len(bench.known)))]
-        genomes = [
-            Genome(trial.params["fraction"], trial.params["reestimate"],
-                   tuple(trial.params[f"layer{index}"] for index in range(len(space.choices))))
-            for trial in batch
-        ]
-        asked_for += len(batch)
-        for trial, values in zip(batch, bench.run(genomes)):
-            state = optuna.trial.TrialState.FAIL if values[0] == float("inf") else None
-            study.tell(trial, None if state else values, state=state)
-
-
-def _optuna_module() -> Any:
-    try:
-        import optuna
-    except ImportError as error:
-        raise BadArgument("this method needs Optuna; pip install optuna") from error
-    return optuna
-
-
-def _nsga2(bench: Bench, space: Space, trials: int, seed: int) -> None:
-    def make(samplers: Any, seed: int) -> Any:
-        return samplers.NSGAIISampler(population_size=POPULATION, seed=seed)
-
-    _optuna(bench, space, trials, seed, make, POPULATION)
-
-
-def _tpe(bench: Bench, space: Space, trials: int, seed: int) -> None:
-    def make(samplers: Any, seed: int) -> Any:
-        return samplers.TPESampler(seed=seed, n_startup_trials=BATCH)
-
-    _optuna(bench, space, trials, seed, make, BATCH)
-
-
-#: Methods that ask Optuna.
-_OF_OPTUNA = ("nsga2", "tpe")
-
-METHODS: dict[str, Callable[[Bench, Space, int, int], None]] = {
-    "allocation": _allocation, "local": _local, "nsga2": _nsga2, "tpe": _tpe,
-}
+def _prune(fraction: float) -> str:
+    """So many filters pruned, as the `prune` of a point in JSON."""
+    return json.dumps({"prunings": [{"filters": {"fraction": fraction}}]} if fraction > 0 else {})

@@ -2,6 +2,7 @@
 
 import csv
 import doctest
+import hashlib
 import importlib
 import inspect
 import io
@@ -367,6 +368,18 @@ def test_rows_and_slices_of_a_table():
 def small_total(network):
     """The metric in another process."""
     return network.esn(bits=4).total
+
+
+def test_the_digests_of_a_cost_are_made_when_they_are_asked_for(tmp_path):
+    copy = tmp_path / "copy.onnx"
+    esnsim.convert(None, copy)
+    network = esnsim.read(copy)
+    cost, run = network.esn(bits=4), network.simulate(bits=4)
+    assert "run" not in cost._data and cost.total.esn_d == 145973
+    assert list(cost.data) == list(run.data)
+    assert cost.data["run"]["network"] == run.data["run"]["network"]
+    assert cost.data["run"]["network"]["sha256"] == hashlib.sha256(copy.read_bytes()).hexdigest()
+    assert pickle.loads(pickle.dumps(network.esn(bits=4))).data == cost.data
 
 
 def test_networks_and_results_go_to_other_processes(tmp_path):

@@ -46,7 +46,7 @@ def test_threads_change_nothing_and_a_store_is_gone_on_with(study, tmp_path):
 
 
 def test_a_point_is_the_network_that_compress_makes(study):
-    row = study.frontier[-1]
+    row = next(row for row in study.contenders if "of their own" in row["configuration"])
     plan = esnsim._esnsim.OpenPlan("plan", text='networks = ["embedded"]\n[[point]]\n', memory=1.0)
     point = json.loads(plan.rows(study.store, [row["key"]])[0])
     layers = point["configuration"]["quantize"]["layers"]
@@ -76,9 +76,55 @@ def test_searches_that_share_a_store_do_not_mix(study):
 
 def test_points_are_judged_on_other_images(study, tmp_path):
     judged = study.judge(esnsim.Images("embedded", limit=300), tmp_path / "judged.sqlite")
-    assert len(judged.points) == len(study.frontier)
-    assert {row["esn_d_macs"] for row in judged.points} == {row["esn_d_macs"] for row in study.frontier}
+    assert len(judged.points) == len(study.contenders) > len(study.frontier)
+    assert {row["esn_d_macs"] for row in judged.points} == {row["esn_d_macs"] for row in study.contenders}
     assert {row["images"] for row in judged.points} == {300}
+    frontier = study.judge(esnsim.Images("embedded", limit=300), tmp_path / "frontier.sqlite", rows=study.frontier)
+    assert {row["esn_d_macs"] for row in frontier.points} == {row["esn_d_macs"] for row in study.frontier}
+    with pytest.raises(esnsim.BadArgument, match="row is of another study than this one"):
+        study.judge(IMAGES, tmp_path / "other.sqlite", rows=judged.frontier)
+
+
+def test_contenders_are_what_chance_may_put_on_the_frontier(study):
+    keys = {row["key"] for row in study.contenders}
+    assert {row["key"] for row in study.frontier} <= keys
+    for row in study.points:
+        cheaper = [other for other in study.points if other["esn_d_macs"] <= row["esn_d_macs"]]
+        best = max(cheaper, key=lambda other: other["top1"])
+        error = (row["standard_error"] ** 2 + best["standard_error"] ** 2) ** 0.5
+        assert (row["key"] in keys) is (best["top1"] - row["top1"] <= error)
+
+
+UNIFORM = """
+networks = ["embedded"]
+images = { path = "embedded", limit = 100 }
+[[quantize]]
+bits = { from = 2, to = 8 }
+granularity = ["layer", "filter"]
+mid-rise = [true, false]
+"""
+
+
+def test_every_uniform_network_is_a_point_as_that_of_a_sweep(tmp_path):
+    store, plan = tmp_path / "uniform.sqlite", tmp_path / "uniform.toml"
+    plan.write_text(UNIFORM)
+    found = search(store, method="allocation", trials=80)
+    assert esnsim.sweep(plan, store).found == 28, "the store has every point of the plan"
+    # No point of the grid beats what was found: it is among it.
+    for row in esnsim.pareto(store).points:
+        assert any(other["esn_d_macs"] <= row["esn_d_macs"] and other["top1"] >= row["top1"] for other in found.frontier)
+    row = next(row for row in found.points if row["configuration"] == "3 bits per filter mid-tread")
+    assert found.compress(row).network.esn().total.esn_d_macs == row["esn_d_macs"]
+
+
+def test_small_steps_keep_to_one_grid_and_have_names_that_tell_them_apart(study):
+    plan = esnsim._esnsim.OpenPlan("plan", text='networks = ["embedded"]\n[[point]]\n', memory=1.0)
+    rows = [json.loads(row) for row in plan.rows(study.store, [row["key"] for row in study.points])]
+    layers = [row["configuration"]["quantize"].get("layers", []) for row in rows]
+    assert any(layers) and not all(layers)
+    assert all(len({layer["mid-rise"] for layer in own}) == 1 for own in layers if own)
+    names = [row["configuration"] for row in study.points]
+    assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize("method", ["nsga2", "tpe"])

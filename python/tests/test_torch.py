@@ -238,6 +238,19 @@ def test_an_optimizer_calls_it_and_steps_that_are_left_out_do_not_count():
         attached.attach([optimizer])
 
 
+def test_an_optimizer_of_another_model_is_refused():
+    model, other = network("plain"), network("plain")
+    tracker = tracking.EsnTracker(model)
+    own, foreign = torch.optim.SGD(model.parameters(), 0.1), torch.optim.SGD(other.parameters(), 0.1)
+    with pytest.raises(esnsim.BadArgument, match="the SGD holds no parameter of the layers that are tracked"):
+        tracker.attach(own, foreign)
+    own.step()
+    assert tracker.steps == 0, "neither is attached"
+    tracker.attach(own)
+    own.step()
+    assert tracker.steps == 1
+
+
 def test_fake_quantization_is_not_what_is_followed():
     model = torch.nn.Sequential(torch.nn.Linear(8, 4))
     tracking.quantize(model, 2)

@@ -15,7 +15,6 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use network::ErrorKind;
 use report::text::one_line;
 
@@ -53,7 +52,7 @@ fn exit_code(kind: ErrorKind) -> u8 {
 
 /// The command: reads the arguments of the process, runs them, and says how it ended.
 pub fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
+    match run(&args::parse()) {
         Ok(Status::Done) => ExitCode::SUCCESS,
         Ok(Status::CheckFailed) => ExitCode::FAILURE,
         Err(error) => {

@@ -79,9 +79,7 @@ fn notes(report: &FindStepReport) -> Vec<Note> {
     let found = report.found().count();
     let text = format!("weights of {found} layers are real in the file; their codes were found in the values");
     let one = (found > 0).then(|| Note::new(NoteKind::Assumed, text));
-    let refused =
-        |(layer, why): (&str, &str)| Note::of_layer(NoteKind::Unchanged, layer, format!("no step found: {why}"));
-    one.into_iter().chain(report.refused().map(refused)).collect()
+    one.into_iter().chain(report.refusal()).collect()
 }
 
 fn one_layer(

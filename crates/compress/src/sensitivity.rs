@@ -26,7 +26,7 @@ use choices::Candidate;
 use measure::Measurement;
 
 pub use allocate::{Allotment, AllottedLayer};
-pub use choices::Choice;
+pub use choices::{Choice, costs_of_choices};
 pub use cost::SharedCost;
 
 /// What is measured, and on what.

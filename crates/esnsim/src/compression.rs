@@ -179,13 +179,20 @@ impl Compressed {
         progress: &dyn Progress,
     ) -> Result<Allocated, CompressError> {
         let budget = allocate.cost.units(allocate.budget)?;
+        let choices = Choice::usual(allocate.grid);
+        let cost = |network: &Network| allocate.cost.of_layers(network);
+        // Costs are known in a moment, and what is measured takes minutes.
+        let least = least_cost(&compress::costs_of_choices(&self.network, &choices, &cost)?);
+        if least > budget {
+            return Err(allocate.too_small(least));
+        }
         let sensitivity = compress::sensitivity(&SensitivityPlan {
             network: &self.network,
             original: Original { network: original, pruned: self.prune.as_ref().map(|(_, report)| report) },
             images: allocate.images,
             limit: allocate.limit,
-            choices: &Choice::usual(allocate.grid),
-            cost: &|network| allocate.cost.of_layers(network),
+            choices: &choices,
+            cost: &cost,
             reestimate,
             progress: &|done, of| match done {
                 0 => progress.begin(Stage::Sensitivity, of as u64),
@@ -193,6 +200,7 @@ impl Compressed {
             },
         })?;
         progress.end(Stage::Sensitivity, sensitivity.layers.len() as u64);
+        // A way whose outputs are not finite is none, so that the least may be more than it was.
         let least = sensitivity.least_cost();
         if least > budget {
             return Err(allocate.too_small(least));
@@ -270,6 +278,12 @@ impl Compressed {
         }
         text + &totals_table(&costs.before, &costs.after)
     }
+}
+
+/// What layers cost together if each takes its cheapest way; `costs` has a list of all layers for each way.
+fn least_cost(costs: &[Vec<u128>]) -> u128 {
+    let layers = costs.first().map_or(0, Vec::len);
+    (0..layers).map(|layer| costs.iter().map(|way| way[layer]).min().unwrap_or(0)).sum()
 }
 
 /// How weights are to be quantized, as a user says it: what is left out depends on what is not.

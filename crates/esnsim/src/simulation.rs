@@ -222,18 +222,18 @@ impl<'a> Simulation<'a> {
     ///
     /// As [`Simulation::write_csv`].
     pub fn write_json(&self, path: &Path, record: &RunRecord) -> Result<(), Error> {
-        let report = self.report(record);
+        let report = self.report(Some(record));
         Ok(write_file(path, |writer| report.write_json(writer))?)
     }
 
-    /// What [`Simulation::write_json`] writes, as text.
-    pub fn json(&self, record: &RunRecord) -> String {
+    /// What [`Simulation::write_json`] writes, as text; without a record all but `run`.
+    pub fn json(&self, record: Option<&RunRecord>) -> String {
         let mut bytes = Vec::new();
         self.report(record).write_json(&mut bytes).expect("memory takes all that is written");
         String::from_utf8(bytes).expect("JSON is text")
     }
 
-    fn report<'b>(&'b self, record: &'b RunRecord) -> Report<'b> {
+    fn report<'b>(&'b self, record: Option<&'b RunRecord>) -> Report<'b> {
         let SimulateOptions { quantization, convention, .. } = self.options;
         let evaluation = self.evaluation.as_ref();
         Report::new(self.network, quantization, convention, self.hardware, &self.cost, evaluation, record)
@@ -280,7 +280,7 @@ pub fn write_csv(path: &Path, hardware: &[Hardware], runs: &[&Simulation<'_>]) -
 ///
 /// As [`Simulation::write_json`].
 pub fn write_json(path: &Path, runs: &[(&Simulation<'_>, RunRecord)]) -> Result<(), Error> {
-    let reports: Vec<Report<'_>> = runs.iter().map(|(run, record)| run.report(record)).collect();
+    let reports: Vec<Report<'_>> = runs.iter().map(|(run, record)| run.report(Some(record))).collect();
     Ok(write_file(path, |writer| write_reports(writer, &reports))?)
 }
 

@@ -9,6 +9,9 @@ use sha2::{Digest, Sha256};
 /// From this bit width on, a pruned network counts as pruned only: the pruned networks of the paper hold 8-bit weights.
 pub const PRUNE_ONLY_BITS: u32 = 8;
 
+/// So many characters of a key tell points of one store apart.
+const SHORT_KEY: usize = 6;
+
 /// Everything that the result of a point depends on, every default filled in. The order of the fields is part of the
 /// key.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -107,7 +110,8 @@ impl Configuration {
         }
     }
 
-    /// The configuration in a few words: `filters 50 %, 4 bits, re-estimated`.
+    /// The configuration in a few words: `filters 50 %, 4 bits, re-estimated`. Where layers have a way of their own, the words
+    /// are those of many points, and the first characters of the key follow.
     pub fn label(&self) -> String {
         let mut words = Vec::new();
         if let Some(prune) = &self.prune {
@@ -116,6 +120,9 @@ impl Configuration {
         words.push(self.quantize.as_ref().map_or("as the file has it".to_string(), QuantizeOptions::label));
         if self.reestimate.is_some() {
             words.push("re-estimated".to_string());
+        }
+        if self.quantize.as_ref().is_some_and(|options| !options.layers.is_empty()) {
+            words.push(format!("point {}", &self.key()[..SHORT_KEY]));
         }
         words.join(", ")
     }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use compress::FindStepReport;
 use esnsim::{
     CompressOptions, Error, EvaluateOptions, Hardware, Layout, NetworkImages, OpenOptions, Opened, Progress,
     SimulateOptions, Simulation, Stage, WriteFormat,
@@ -186,6 +187,13 @@ impl Network {
         on_threads(py, threads, progress, work)
     }
 
+    /// What it takes to read the network again, with digests of its file and weights: `run` of a report, as JSON.
+    fn record(&self, py: Python<'_>) -> PyResult<String> {
+        let work = |_: &_| esnsim::run_record(None, self.recorded(), &self.opened.network, &self.options, None);
+        let record = on_threads(py, None, None, work)?;
+        Ok(serde_json::json!(record).to_string())
+    }
+
     /// Runs images, in float and on hardware, and keeps what each answers.
     #[pyo3(signature = (*, hardware, bits, images, threads, progress))]
     fn evaluate(
@@ -254,8 +262,8 @@ impl Network {
             let of_reading = original.notes().iter();
             let of_reading = of_reading.filter(|note| !request.find_steps || note.mend() != Some(Mend::FindSteps));
             let of_images = found.iter().flat_map(|images| &images.notes).map(mend::image_note);
-            let of_steps = compressed.find_step.iter().flat_map(|steps| steps.refused());
-            let of_steps = of_steps.map(|(layer, reason)| format!("layer {layer}: no step found: {reason}"));
+            let refusal = compressed.find_step.as_ref().and_then(FindStepReport::refusal);
+            let of_steps = refusal.iter().map(mend::note);
             let notes = of_reading.map(mend::note).chain(of_images).chain(of_steps);
             Ok(Compressed {
                 json: compressed.json(&costs),
@@ -302,13 +310,17 @@ impl Network {
         let network = &self.opened.network;
         let run = esnsim::simulate(network, &hardware, plan, progress)?;
         let run_on = images.zip(plan.images.as_ref());
-        let record = esnsim::run_record(None, self.recorded(), network, &self.options, run_on)?;
+        // Of the metric alone it is made when somebody asks: it takes digests of all weights, which take longer than their sums.
+        let record = match hardware.is_empty() {
+            true => None,
+            false => Some(esnsim::run_record(None, self.recorded(), network, &self.options, run_on)?),
+        };
         let mut text = text(&run, network, hardware.is_empty());
         if let Some(evaluation) = run.evaluation() {
             text += &report::text::accuracy(network, evaluation);
         }
         let notes = self.all_notes(&hardware, images, run.evaluation());
-        let (json, passes) = (run.json(&record), run.passes());
+        let (json, passes) = (run.json(record.as_ref()), run.passes());
         let (cost, evaluation, network) = (run.cost().clone(), run.evaluation().cloned(), network.clone());
         drop(run);
         let SimulateOptions { quantization, convention, .. } = plan;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use compress::Choice;
 use esnsim::{Error, Grid};
+use explore::pareto::Cost;
 use explore::store::Store;
 use explore::sweep::{OpenPlan as Open, Plan, PointEntry, RunOptions, SensitivityRequest};
 use pyo3::prelude::*;
@@ -95,19 +96,12 @@ impl OpenPlan {
         threads: Option<usize>,
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<String> {
-        let refuse = |argument: &str, problem: &dyn std::fmt::Display| bad_argument(format!("{argument}: {problem}"));
-        let choices: Vec<Choice> = match choices {
-            Some(text) => serde_json::from_str(text).map_err(|error| refuse("choices", &error))?,
+        let choices = match choices {
+            Some(text) => parsed("choices", text)?,
             None => Choice::usual(chosen("grid", Some(grid), &GRIDS)?.unwrap_or(Grid::MidRise)),
         };
-        let request = SensitivityRequest {
-            network,
-            prune: serde_json::from_str(prune).map_err(|error| refuse("prune", &error))?,
-            cost: cost.parse().map_err(|problem: String| refuse("cost", &format!("{problem}, not {cost:?}")))?,
-            choices: &choices,
-            images,
-            reestimate,
-        };
+        let (prune, cost) = (parsed("prune", prune)?, known_cost(cost)?);
+        let request = SensitivityRequest { network, prune, cost, choices: &choices, images, reestimate };
         let work = |watch: &Watch| -> Result<String, Error> {
             let progress = |done, of| watch.told("ways to quantize a layer", done as u64, of as u64);
             let found = self.open.sensitivity(&request, threads.unwrap_or(0), &progress)?;
@@ -118,6 +112,28 @@ impl OpenPlan {
         on_threads(py, threads, progress, work)
     }
 
+    /// What each layer of the first network of the plan costs in each way of the list `choices`, as JSON: for each way a list, in
+    /// the order of `sensitivity`.
+    #[pyo3(signature = (*, prune, cost, choices, threads))]
+    fn costs(
+        &self,
+        py: Python<'_>,
+        prune: &str,
+        cost: &str,
+        choices: &str,
+        threads: Option<usize>,
+    ) -> PyResult<String> {
+        let choices: Vec<Choice> = parsed("choices", choices)?;
+        let (prune, cost) = (parsed("prune", prune)?, known_cost(cost)?);
+        let request =
+            SensitivityRequest { network: None, prune, cost, choices: &choices, images: 0, reestimate: false };
+        let work = |_: &_| -> Result<String, Error> {
+            let costs = self.open.costs_of_choices(&request, threads.unwrap_or(0))?;
+            Ok(serde_json::json!(costs).to_string())
+        };
+        on_threads(py, threads, None, work)
+    }
+
     /// The results of these points in a store, each as JSON; `None` where the store has no such point.
     fn rows(&self, py: Python<'_>, store: PathBuf, keys: Vec<String>) -> PyResult<Vec<Option<String>>> {
         let work = |_: &_| -> Result<Vec<Option<String>>, Error> {
@@ -126,4 +142,13 @@ impl OpenPlan {
         };
         on_threads(py, None, None, work)
     }
+}
+
+/// An argument in JSON.
+fn parsed<T: serde::de::DeserializeOwned>(argument: &str, text: &str) -> PyResult<T> {
+    serde_json::from_str(text).map_err(|error| bad_argument(format!("{argument}: {error}")))
+}
+
+fn known_cost(cost: &str) -> PyResult<Cost> {
+    cost.parse().map_err(|problem: String| bad_argument(format!("cost: {problem}, not {cost:?}")))
 }

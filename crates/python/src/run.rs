@@ -14,7 +14,7 @@ pub(crate) const DEFAULT_BITS: &str = "the default";
 /// What a simulation found.
 #[pyclass(frozen, module = "esnsim._esnsim")]
 pub struct Run {
-    /// The run as the command writes it in JSON.
+    /// The run as the command writes it in JSON; of the metric alone all but `run`.
     #[pyo3(get)]
     pub(crate) json: String,
     /// The tables as the command prints them.
@@ -37,7 +37,8 @@ pub(crate) struct Found {
     pub convention: BitConvention,
     pub cost: NetworkCost,
     pub evaluation: Option<Evaluation>,
-    pub record: RunRecord,
+    /// None of the metric alone, which has no page.
+    pub record: Option<RunRecord>,
 }
 
 #[pymethods]
@@ -59,7 +60,7 @@ impl Found {
             cost: &self.cost,
             details: &details,
             evaluation: self.evaluation.as_ref(),
-            record: &self.record,
+            record: self.record.as_ref().expect("a run on hardware has a record"),
         };
         let mut page = Vec::new();
         write_run_page(&mut page, &figures).expect("memory takes all that is written");

@@ -22,7 +22,9 @@ pub struct Report<'a> {
     schema: u32,
     program: &'static str,
     version: &'static str,
-    run: &'a RunRecord,
+    /// Left out where nobody asked for it: it takes the digests of all weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<&'a RunRecord>,
     network: NetworkReport<'a>,
     quantization: QuantizationReport,
     hardware: Vec<&'a HardwareFile>,
@@ -179,7 +181,7 @@ struct IdleReport {
 }
 
 impl<'a> Report<'a> {
-    /// Puts a run together.
+    /// Puts a run together; without a record it has no `run`.
     pub fn new(
         network: &'a Network,
         quantization: Quantization,
@@ -187,7 +189,7 @@ impl<'a> Report<'a> {
         hardware: &'a [Hardware],
         cost: &'a NetworkCost,
         inference: Option<&'a Evaluation>,
-        run: &'a RunRecord,
+        run: Option<&'a RunRecord>,
     ) -> Self {
         let in_file = cost.layers.iter().filter(|layer| layer.quantized_to.is_none()).count();
         Self {

@@ -2,7 +2,7 @@
 
 use formats::images::{Images, NetworkInput, Preprocessing};
 use inference::{InferenceError, Sample, SampleError, Samples};
-use network::Network;
+use network::{ErrorKind, Network};
 
 use crate::answer::{Answer, AnswerRequest};
 use crate::error::RunnerError;
@@ -32,7 +32,8 @@ impl ImageSamples {
     ///
     /// # Errors
     ///
-    /// [`InferenceError::Unsupported`] unless the network has exactly one input, of known shape.
+    /// [`InferenceError::Unsupported`] unless the network has exactly one input, of known shape; [`InferenceError::Sample`] for
+    /// a preprocessing with numbers for other channels than the network's.
     pub fn new(network: &Network, images: Images, preprocessing: Preprocessing) -> Result<Self, InferenceError> {
         let said = preprocessing.layout;
         let mut input = NetworkInput::of(network, said).ok_or_else(|| InferenceError::Unsupported {
@@ -50,6 +51,8 @@ impl ImageSamples {
             });
         }
         input.layout = said.or(images.fitted()).or(input.layout);
+        let fits = input.channels().map_or(Ok(()), |channels| preprocessing.check_channels(channels));
+        fits.map_err(|problem| SampleError::told(ErrorKind::BadArgument, problem))?;
         let answer = Answer::of(network, &AnswerRequest::default(), largest_label(&images)).ok();
         let label_offset = background(answer, &images);
         Ok(Self { images, preprocessing, form: Form { input, label_offset }, answer })

@@ -19,8 +19,8 @@ PACKAGES = {"lightning": "lightning.pytorch", "pytorch_lightning": "pytorch_ligh
 def lightning_callback(path: str | os.PathLike[str] | None = None, *, package: str | None = None) -> Any:
     """A callback that tracks ESN_a of a `LightningModule`, for `Trainer(callbacks=[…])`.
 
-    Its `tracker` is the `EsnTracker`, which follows every optimizer of the trainer. At the end of each epoch ESN_a is logged as
-    `esn_a`, and with `path` rank 0 writes the trace there, as `EsnTracker.save`. Checkpoints hold its state. `package` is
+    Its `tracker` is the `EsnTracker`, which follows every optimizer of the trainer that holds a parameter of its layers. At the end
+    of each epoch ESN_a is logged as `esn_a`, and with `path` rank 0 writes the trace there, as `EsnTracker.save`. Checkpoints hold its state. `package` is
     `"lightning"` or `"pytorch_lightning"`; left out, it is the one that is imported, else the one that is installed.
 
     Each fit has a tracker of its own. Epochs of the fit before stay in it where the model is the same.
@@ -51,7 +51,9 @@ class _Tracking:
             self._state = None
         elif before is not None and before.follows(pl_module):
             self.tracker.epochs = before.epochs
-        self.tracker.attach(*trainer.optimizers)
+        # Others, as one of BatchNorm alone, move no weight that is tracked. Where there are no others, `attach` says so.
+        own = [optimizer for optimizer in trainer.optimizers if self.tracker.is_trained_by(optimizer)]
+        self.tracker.attach(*(own or trainer.optimizers))
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         # Mixed precision may have left out every step of an epoch.

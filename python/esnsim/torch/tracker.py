@@ -22,6 +22,12 @@ PRUNED_BELOW = 1e-3
 _ROW = 1024
 
 
+def _memory(tensor: torch.Tensor) -> tuple[str, int]:
+    """What tensors have in common of which one is a part of the other; a tensor without memory has it with itself."""
+    pointer = tensor.untyped_storage().data_ptr()
+    return ("storage", pointer) if pointer else ("tensor", id(tensor))
+
+
 class Epoch:
     """What one epoch says of every layer: a row of `layers` for each, and their sums in `total`.
 
@@ -99,12 +105,23 @@ class EsnTracker:
         return mac_layers(model, "track") == self._modules
 
     def attach(self, *optimizers: torch.optim.Optimizer) -> None:
-        """Calls `step` behind every step of these optimizers. A step that a `GradScaler` leaves out is none."""
+        """Calls `step` behind every step of these optimizers. A step that a `GradScaler` leaves out is none. An optimizer that holds
+        no parameter of the layers that are tracked is refused: its steps move none of them.
+        """
         for optimizer in optimizers:
-            hook = getattr(optimizer, "register_step_post_hook", None)
-            if hook is None:
+            if not hasattr(optimizer, "register_step_post_hook"):
                 raise BadArgument(f"{shown(optimizer)} is no optimizer of PyTorch")
-            self._hooks.append(hook(lambda *_: self.step()))
+            if not self.is_trained_by(optimizer):
+                raise BadArgument(f"the {type(optimizer).__name__} holds no parameter of the layers that are tracked; give the optimizer "
+                                  "of this model, or call step() behind its steps where it trains copies of them")
+        for optimizer in optimizers:
+            self._hooks.append(optimizer.register_step_post_hook(lambda *_: self.step()))
+
+    def is_trained_by(self, optimizer: torch.optim.Optimizer) -> bool:
+        """Whether an optimizer holds a parameter of the layers that are tracked, or memory that one is a part of."""
+        own = {_memory(parameter) for module in self._modules.values() for parameter in module.parameters()}
+        own.update(_memory(weight) for weight in self._weights())
+        return any(_memory(parameter) in own for group in optimizer.param_groups for parameter in group["params"])
 
     def detach(self) -> None:
         """Undoes `attach`."""

@@ -183,6 +183,11 @@ fn wrong_options_are_refused() {
             "compress net.onnx --allocate esn-a=0.5 --calibrate apart.npy -o o.onnx",
             &["net.onnx: allocate: a budget of 0.5 of esn-a; expected at least 8", "or the grid mid-tread"],
         ),
+        (
+            "compress --allocate esn-d=3e5 --bits 4 --calibrate images.npy -o o.onnx",
+            &["'--allocate <COST>' cannot be used with '--bits <N>'"],
+        ),
+        ("compress --find-step --clip mse -o o.onnx", &["'--find-step' cannot be used with '--clip <RULE>'"]),
         ("esn --architecture resnet20", &["--architecture is for a file", "the network is the embedded one"]),
         ("simulate --input-shape x=1,1,8,8", &["--input-shape is for a file", "the embedded one"]),
         ("inspect --layers *.q", &["--layers is for a file", "the embedded one"]),
@@ -196,6 +201,55 @@ fn wrong_options_are_refused() {
         ("optimize net.onnx", &["optimize"]),
         ("inspect net.onnx other.onnx", &["other.onnx"]),
     ]);
+}
+
+#[test]
+fn an_option_of_other_commands_is_told_with_them() {
+    let folder = Folder::new();
+    let said = |arguments: &str| String::from_utf8(folder.run(arguments).stderr).expect("messages are text");
+    let images = said("esn --images images.npy");
+    assert!(images.contains("tip: --images is an option of simulate, trace\n"), "{images}");
+    assert!(!images.contains("-- --images"), "{images}");
+    let typo = said("simulate net.onnx --hardwear ideal");
+    assert!(typo.contains("tip: a similar argument exists: '--hardware'"), "{typo}");
+}
+
+#[test]
+fn wrong_numbers_of_a_preprocessing_are_told_before_costs_are_shown() {
+    let folder = Folder::new();
+    check_all(["--mean 1,2,3", "--std 1,2"], |numbers| {
+        let arguments = format!("simulate net.onnx --images images.npy {numbers}");
+        let output = folder.run(&arguments);
+        let line = refusal(&output, &arguments);
+        assert!(line.contains("numbers for 1 channel; expected one, or one for each channel"), "{line}");
+        assert!(output.stdout.is_empty(), "{arguments}");
+    });
+}
+
+#[test]
+fn a_compression_that_changes_nothing_says_so() {
+    let folder = Folder::new();
+    let cases = [
+        ("--prune filters=0", "nothing is pruned"),
+        ("--compact", "nothing is removed"),
+        ("--compact --bits 4", "nothing is removed"),
+    ];
+    check_all(cases, |(how, words)| {
+        let output = folder.run(&format!("compress net.onnx {how} -o out.onnx"));
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() && stderr.matches(words).count() == 1, "{how}: {stderr}");
+    });
+    let pruned = folder.run("compress --prune filters=0.1 --compact -o out.onnx");
+    assert!(!String::from_utf8_lossy(&pruned.stderr).contains("nothing"), "something is");
+}
+
+#[test]
+fn layers_without_a_step_are_one_note() {
+    let folder = Folder::new();
+    let output = folder.run("compress --find-step --prune weights=0.1 -o out.onnx");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && stderr.matches("no step found").count() == 1, "{stderr}");
+    assert!(stderr.contains("no step found for 10 layers, whose weights stay real; layer /conv1/Conv: "), "{stderr}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
-use clap::{ArgGroup, Args};
+use clap::Args;
 use compress::{Allocation, Granularity, PruneOptions, Pruning, Scope, SharedCost, StepRule};
 use esn::{BitWidth, Grid};
 use esnsim::{
@@ -179,18 +179,23 @@ const ALLOCATE_IMAGES: usize = 128;
 /// Images of --calibrate that are taken, where nobody says how many.
 const CALIBRATE_IMAGES: usize = 5000;
 
-/// What asks for quantization; other options only say how it is done.
-const ASKS: &str = "asks-for-quantization";
+/// What asks for quantization; other options only say how it is done. A list and no group: of a group, a message names every
+/// member, and not the one that was given.
+const ASKS: [&str; 9] = [
+    "bits",
+    "clip",
+    "target_snr",
+    "target_esn_a",
+    "target_profile",
+    "average_bits",
+    "esn_d_filter_budget",
+    "bias_correction",
+    "layer_options",
+];
 
 /// How weights are put on a grid.
 #[derive(Args)]
-#[command(
-    next_help_heading = QUANTIZATION,
-    group = ArgGroup::new(ASKS).multiple(true).args([
-        "bits", "clip", "target_snr", "target_esn_a", "target_profile", "average_bits", "esn_d_filter_budget",
-        "bias_correction", "layer_options",
-    ])
-)]
+#[command(next_help_heading = QUANTIZATION)]
 pub struct QuantizationOptions {
     /// Bit width of weights [default: 4 or 16, see --help]
     ///
@@ -207,7 +212,7 @@ pub struct QuantizationOptions {
     /// Look for the grid that real weights already lie on
     ///
     /// Their integers are written. Layers without a step stay real.
-    #[arg(long, conflicts_with = ASKS)]
+    #[arg(long, conflicts_with_all = ASKS)]
     pub find_step: bool,
 
     /// What shares a step
@@ -258,9 +263,8 @@ pub struct QuantizationOptions {
     /// Of all ways that cost no more than X for an image, the one is taken that should move the output least. With
     /// --reestimate-bn, statistics are re-estimated before the output is looked at. Levels are those of --grid; nothing else chooses
     /// widths and steps.
-    #[arg(long, value_name = "COST", value_parser = allocation, conflicts_with_all = [
-        ASKS, "find_step", "granularity", "first_bits", "last_bits",
-    ])]
+    #[arg(long, value_name = "COST", value_parser = allocation, conflicts_with_all = ASKS)]
+    #[arg(conflicts_with_all = ["find_step", "granularity", "first_bits", "last_bits"])]
     pub allocate: Option<(SharedCost, f64)>,
 
     /// Images that --allocate looks at

@@ -19,7 +19,8 @@ mod sweep;
 mod trace;
 mod words;
 
-use clap::{ArgAction, Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue};
+use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 
 use self::groups::GENERAL;
 
@@ -64,6 +65,29 @@ pub struct Arguments {
     /// Print the version
     #[arg(short = 'V', long, action = ArgAction::Version, help_heading = GENERAL, display_order = LAST)]
     version: Option<bool>,
+}
+
+/// The arguments of the process. Wrong ones end it with a message.
+pub fn parse() -> Arguments {
+    Arguments::try_parse().unwrap_or_else(|error| with_commands(error).exit())
+}
+
+/// The error of an option that its command does not have, with the commands that do have it. They stand in place of the advice
+/// to take the option for the name of a file.
+fn with_commands(mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else { return error };
+    let option = option.clone();
+    let has_it = |command: &clap::Command| {
+        command.get_arguments().any(|argument| argument.get_long().is_some_and(|long| option == format!("--{long}")))
+    };
+    let all = Arguments::command();
+    let commands: Vec<&str> =
+        all.get_subcommands().filter(|command| has_it(command)).map(clap::Command::get_name).collect();
+    if let ([_, ..], Some(_)) = (commands.as_slice(), error.get(ContextKind::Suggested)) {
+        let tip = format!("{option} is an option of {}", commands.join(", "));
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
 }
 
 /// The place behind all other options of a group.

@@ -9,7 +9,7 @@ use report::text::{counted, found_steps, seconds};
 
 use crate::args::CompressOptions;
 use crate::commands;
-use crate::terminal::{Bars, image_notes, notes, print, say};
+use crate::terminal::{Bars, image_notes, notes, print};
 
 /// Runs the command.
 pub fn run(options: &CompressOptions) -> anyhow::Result<()> {
@@ -44,9 +44,7 @@ pub fn run(options: &CompressOptions) -> anyhow::Result<()> {
         if steps.found().next().is_some() {
             print(&found_steps(steps))?;
         }
-        for (layer, reason) in steps.refused() {
-            say(&format!("layer {layer}: no step found: {reason}"));
-        }
+        notes(steps.refusal().iter());
     }
     let (network, provenance) = (&compressed.network, compressed.provenance());
     notes(&esnsim::write(network, &options.output, format, &provenance, false)?);

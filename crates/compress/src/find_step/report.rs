@@ -1,5 +1,6 @@
 //! What the search for steps found, layer by layer.
 
+use network::{Note, NoteKind};
 use serde::Serialize;
 
 use crate::quantize::Granularity;
@@ -61,5 +62,19 @@ impl FindStepReport {
     /// Layers that keep real weights, and why.
     pub fn refused(&self) -> impl Iterator<Item = (&str, &str)> {
         self.layers.iter().filter_map(|layer| Some((layer.layer.as_str(), layer.refused.as_deref()?)))
+    }
+
+    /// One note of all layers that keep real weights: how many there are, and why the first does.
+    pub fn refusal(&self) -> Option<Note> {
+        let mut refused = self.refused();
+        let (layer, why) = refused.next()?;
+        Some(match refused.count() {
+            0 => Note::of_layer(NoteKind::Unchanged, layer, format!("no step found: {why}")),
+            others => {
+                let text =
+                    format!("no step found for {} layers, whose weights stay real; layer {layer}: {why}", others + 1);
+                Note::new(NoteKind::Unchanged, text)
+            }
+        })
     }
 }

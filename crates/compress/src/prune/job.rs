@@ -33,6 +33,8 @@ pub(super) struct Job<'a> {
     starved: Vec<Vec<bool>>,
     /// What each pruning did.
     outcomes: Vec<PruningOutcome>,
+    /// Weights that were not 0 in the network as it came.
+    nonzero_before: u64,
     /// Whether whole filters were asked for.
     prunes_filters: bool,
     /// What came out otherwise than it was asked for.
@@ -59,6 +61,7 @@ impl<'a> Job<'a> {
             dead: Dead::new(&flow, &weights),
             starved: before.iter().map(|filters| vec![false; filters.len()]).collect(),
             before,
+            nonzero_before: nonzero(&weights),
             weights,
             flow,
             outcomes: Vec::new(),
@@ -201,6 +204,7 @@ impl<'a> Job<'a> {
             let text = "dead filters stay in the tensors as zeros: a live channel shares their index, or adds a constant to it";
             notes.push(Note::new(NoteKind::Unchanged, format!("{} {text}", dead - removed)));
         }
+        notes.extend(self.nothing_note(compact, &layers, &notes));
         PruneReport { prunings: std::mem::take(&mut self.outcomes), layers, notes }
     }
 
@@ -234,6 +238,22 @@ impl<'a> Job<'a> {
         report
     }
 
+    /// That every weight is still there. Where less was pruned than was asked for, `notes` say so already.
+    fn nothing_note(&self, compact: bool, layers: &[LayerPruning], notes: &[Note]) -> Option<Note> {
+        let prunes = self.prunes_filters || !self.outcomes.is_empty();
+        let is_smaller = layers.iter().any(|layer| layer.filters_removed + layer.channels_removed > 0);
+        let is_said = notes.iter().any(|note| note.kind() == NoteKind::OffTarget);
+        if is_smaller || is_said || nonzero(&self.weights) < self.nonzero_before {
+            return None;
+        }
+        let text = match (prunes, compact) {
+            (true, _) => "nothing is pruned: what was asked for comes to no filter and no weight that is not 0 already",
+            (false, true) => "nothing is removed: the network has no filter that could go",
+            (false, false) => return None,
+        };
+        Some(Note::new(NoteKind::Unchanged, text))
+    }
+
     /// One line for each operator behind which channels are lost, with the filters that it keeps.
     fn lost_notes(&mut self) -> Vec<Note> {
         let classes = self.flow.classes();
@@ -263,4 +283,8 @@ fn read(network: &Network, index: usize) -> Result<Weights, CompressError> {
 /// By filter, whether all its weights are 0.
 fn zero_filters(weights: &Weights) -> Vec<bool> {
     weights.peaks().into_iter().map(|peak| peak == 0.0).collect()
+}
+
+fn nonzero(weights: &[Weights]) -> u64 {
+    weights.iter().map(Weights::nonzero).sum()
 }

@@ -1,12 +1,13 @@
 //! Ways to quantize a layer, and which of them are worth a measurement.
 
 use esn::Grid;
-use network::MacLayer;
+use network::{MacLayer, Network};
 use serde::{Deserialize, Serialize};
 
 use super::{SensitivityPlan, undominated};
 use crate::error::CompressError;
 use crate::quantize::{Granularity, LayerOptions, QuantizeOptions, StepRule, quantize};
+use crate::ties::first_uses;
 
 /// One way to quantize a layer.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -66,6 +67,35 @@ impl Choice {
     }
 }
 
+/// What every tensor of weights costs if it is quantized in one of some ways: for each way, in the order of
+/// [`super::Sensitivity::layers`]. No image is looked at.
+///
+/// `cost` is that of [`SensitivityPlan::cost`].
+///
+/// # Errors
+///
+/// Those of [`crate::quantize()`] and of `cost`.
+pub fn costs_of_choices(
+    network: &Network,
+    choices: &[Choice],
+    cost: &dyn Fn(&Network) -> Result<Vec<u128>, CompressError>,
+) -> Result<Vec<Vec<u128>>, CompressError> {
+    let first_uses = first_uses(network);
+    let tensors: Vec<usize> = (0..first_uses.len()).filter(|&layer| first_uses[layer] == layer).collect();
+    let of_choice = |choice: &Choice| {
+        let (quantized, _) = quantize(network, &choice.of_all())?;
+        let costs = cost(&quantized)?;
+        let of_tensor = |&tensor: &usize| uses(&first_uses, tensor).map(|layer| costs[layer]).sum();
+        Ok(tensors.iter().map(of_tensor).collect())
+    };
+    choices.iter().map(of_choice).collect()
+}
+
+/// The layers that have the tensor of this one.
+fn uses(first_uses: &[usize], tensor: usize) -> impl Iterator<Item = usize> + Clone {
+    (0..first_uses.len()).filter(move |&layer| first_uses[layer] == tensor)
+}
+
 /// A layer quantized in one way.
 pub(super) struct Candidate {
     /// The first layer that has the tensor.
@@ -86,7 +116,7 @@ pub(super) fn candidates(plan: &SensitivityPlan<'_>, first_uses: &[usize]) -> Re
         let (quantized, report) = quantize(plan.network, &choice.of_all())?;
         let costs = (plan.cost)(&quantized)?;
         for (tensor, all) in by_tensor.iter_mut().enumerate().filter(|(tensor, _)| first_uses[*tensor] == *tensor) {
-            let uses = (0..first_uses.len()).filter(|&layer| first_uses[layer] == tensor);
+            let uses = uses(first_uses, tensor);
             all.push(Candidate {
                 tensor,
                 choice: choice.clone(),

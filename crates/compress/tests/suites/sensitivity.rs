@@ -2,7 +2,7 @@
 
 use compress::{
     Choice, CompressError, Granularity, KernelExecutor, Original, QuantizeOptions, ReestimateOptions, Sensitivity,
-    SensitivityPlan, SharedCost, StepRule, quantize, reestimate, sensitivity,
+    SensitivityPlan, SharedCost, StepRule, costs_of_choices, quantize, reestimate, sensitivity,
 };
 use inference::{Samples, Session};
 use network::Network;
@@ -96,6 +96,20 @@ fn a_network_costs_what_its_allotment_says() {
     assert!(frontier.windows(2).all(|pair| pair[0].cost < pair[1].cost && pair[0].error > pair[1].error));
     let message = found.allocate(least - 1).expect_err("too little").to_string();
     assert!(message.contains("the cheapest choices of all layers come to"), "{message}");
+}
+
+#[test]
+fn costs_of_ways_are_those_of_measured_ones() {
+    let network = small();
+    let choices: Vec<Choice> = (2..=8).flat_map(|bits| [choice(bits, true), choice(bits, false)]).collect();
+    let costs = costs_of_choices(&network, &choices, &|network| SharedCost::EsnD.of_layers(network)).unwrap();
+    assert_eq!(costs.len(), choices.len());
+    for (index, layer) in measured(&network, &choices, false).unwrap().layers.iter().enumerate() {
+        for measured in &layer.choices {
+            let way = choices.iter().position(|way| *way == measured.choice).expect("one of the ways");
+            assert_eq!(costs[way][index], measured.cost, "{}: {:?}", layer.layer, measured.choice);
+        }
+    }
 }
 
 #[test]

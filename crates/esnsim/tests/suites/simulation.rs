@@ -2,12 +2,13 @@
 
 use std::sync::Mutex;
 
+use ::compress::SharedCost;
 use esnsim::{
-    Error, EvaluateOptions, ImageRequest, Layout, OpenOptions, Progress, Quiet, SimulateOptions, Simulation, Stage,
-    hardware, images, open, simulate,
+    Allocate, CompressOptions, Error, EvaluateOptions, Grid, ImageRequest, Layout, OpenOptions, Progress, Quiet,
+    SimulateOptions, Simulation, Stage, compress, hardware, images, open, simulate,
 };
 use inference::{Sample, SampleError, Samples};
-use network::{Cause, ErrorKind};
+use network::{Cause, ErrorKind, chain};
 use testkit::check_all;
 
 /// A stage, its parts when it began, and those done when it ended.
@@ -69,6 +70,30 @@ impl Samples for Nothing {
     fn sample(&self, _: usize) -> Result<Sample, SampleError> {
         Err(Cause::told(ErrorKind::BadArgument, "there is none"))
     }
+}
+
+/// An image that nobody may look at.
+struct Unseen;
+
+impl Samples for Unseen {
+    fn len(&self) -> usize {
+        1
+    }
+
+    fn sample(&self, _: usize) -> Result<Sample, SampleError> {
+        panic!("the image is looked at")
+    }
+}
+
+#[test]
+fn a_budget_that_is_too_small_is_told_before_anything_is_measured() {
+    let network = open(None, &OpenOptions::default()).expect("embedded").network;
+    check_all([(Grid::MidRise, 700_000.0), (Grid::MidTread, 1.0)], |&(grid, budget)| {
+        let allocate = Allocate { cost: SharedCost::EsnD, budget, grid, images: &Unseen, limit: 1 };
+        let error = compress(&network, CompressOptions { allocate: Some(allocate), ..CompressOptions::default() });
+        let error = chain(&error.expect_err("too small"));
+        assert!(error.contains("what the cheapest choices of all layers come to"), "{error}");
+    });
 }
 
 #[test]

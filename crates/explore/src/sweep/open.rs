@@ -126,17 +126,46 @@ impl OpenPlan {
         threads: usize,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<Sensitivity, ExploreError> {
+        let point = self.unquantized(request)?;
+        self.in_workshop(threads, |workshop| workshop.sensitivity(&point, request, progress))
+    }
+
+    /// What every layer of a network of the plan costs in each of the request's ways: for each way, in the order of
+    /// [`Sensitivity::layers`]. No image is looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`ExploreError::Point`] for a network or a pruning that a point would be refused for; those of
+    /// [`compress::costs_of_choices`].
+    pub fn costs_of_choices(
+        &self,
+        request: &SensitivityRequest<'_>,
+        threads: usize,
+    ) -> Result<Vec<Vec<u128>>, ExploreError> {
+        let point = self.unquantized(request)?;
+        self.in_workshop(threads, |workshop| workshop.costs_of_choices(&point, request.choices, &request.cost))
+    }
+
+    /// The network of a request, pruned, as a point.
+    fn unquantized(&self, request: &SensitivityRequest<'_>) -> Result<Point, ExploreError> {
         let (network, prune) = (request.network.clone(), request.prune.clone());
         let entry = PointEntry { network, prune, quantize: None, reestimate: request.reestimate };
-        let file = &self.plan.file;
         // Images of either table serve.
-        entry.check(&file.networks, true).map_err(|problem| self.refuse(problem))?;
+        entry.check(&self.plan.file.networks, true).map_err(|problem| self.refuse(problem))?;
+        Ok(self.inputs.point(&entry))
+    }
+
+    /// Work on so many threads that is no point's.
+    fn in_workshop<T>(
+        &self,
+        threads: usize,
+        work: impl FnOnce(&Workshop<'_>) -> Result<T, ExploreError>,
+    ) -> Result<T, ExploreError> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.map_err(ExploreError::Threads)?;
         let reestimate = ReestimateOptions { memory_bytes: self.room };
         let (inputs, pruned) = (&self.inputs, &self.pruned);
-        let workshop = Workshop { inputs, pruned, pool: &pool, reestimate, image: &|| {} };
-        workshop.sensitivity(&self.inputs.point(&entry), request, progress)
+        work(&Workshop { inputs, pruned, pool: &pool, reestimate, image: &|| {} })
     }
 
     /// Every point, in the order of [`OpenPlan::keys`].

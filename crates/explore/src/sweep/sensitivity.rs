@@ -57,6 +57,19 @@ impl Workshop<'_> {
         Ok(self.pool.install(|| compress::sensitivity(&plan))?)
     }
 
+    /// What every layer of a network, which `point` knows with its pruning, costs in each of some ways.
+    pub(super) fn costs_of_choices(
+        &self,
+        point: &Point,
+        choices: &[Choice],
+        cost: &Cost,
+    ) -> Result<Vec<Vec<u128>>, ExploreError> {
+        let pruned = self.pruned.of(point);
+        let (network, _) = self.pruned(&point.network, &pruned)?;
+        let cost = |network: &Network| self.costs_of_layers(network, cost);
+        Ok(self.pool.install(|| compress::costs_of_choices(network, choices, &cost))?)
+    }
+
     /// What every layer of a quantized network costs, in units that are whole.
     fn costs_of_layers(&self, network: &Network, cost: &Cost) -> Result<Vec<u128>, CompressError> {
         let refuse = |problem: String| CompressError::Option { option: "cost", problem };

@@ -80,6 +80,20 @@ fn points_stand_alone_or_beside_the_product() {
 }
 
 #[test]
+fn points_with_ways_of_their_own_for_layers_have_names_that_tell_them_apart() {
+    let point = |bits: u32| {
+        format!(
+            "[[point]]\nquantize = {{ bits = 8, layers = [{{ layer = \"/fc/Gemm\", bits = 2 }}, {{ layer = \"/conv1/Conv\", bits = {bits} }}, {{ layer = \"/layer1/conv1/Conv\", bits = 4 }}] }}\n"
+        )
+    };
+    let open = open(&format!("networks = [\"embedded\"]\n{}{}", point(2), point(3)));
+    let labels: Vec<String> = open.all().iter().map(|point| point.configuration.label()).collect();
+    let keys = open.keys();
+    assert_eq!(labels[0], format!("8 bits, 3 layers of their own 2 to 4 bits, point {}", &keys[0][..6]));
+    assert_ne!(labels[0], labels[1]);
+}
+
+#[test]
 fn a_key_is_of_what_the_result_depends_on() {
     let keys = |text: &str| open(text).keys();
     let base = keys("networks = [\"embedded\"]\n[images]\npath = \"embedded\"\nlimit = 9\n[[quantize]]\nbits = [2, 3]");

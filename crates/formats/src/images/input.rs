@@ -1,5 +1,6 @@
 //! The input of a network: what examples have to fit.
 
+use super::placement::canonical;
 use network::{DataType, Graph, Network, Node, Op, Operand, ValueId};
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +73,12 @@ impl NetworkInput {
             (None, &[_, _, last]) if is_colour(last) => Some(Layout::Nhwc),
             (None, _) => None,
         }
+    }
+
+    /// How many channels a picture of the input has, where it is one whose channels are known.
+    pub fn channels(&self) -> Option<usize> {
+        let layout = self.channels_lie().filter(|_| self.example().len() == 3)?;
+        Some(canonical(self.example(), layout)[0])
     }
 }
 

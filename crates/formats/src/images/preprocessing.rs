@@ -357,13 +357,25 @@ impl Preprocessing {
         resample(image, window(resized[0], height), window(resized[1], width))
     }
 
+    /// Whether there is one number for all channels, or one for each of so many.
+    ///
+    /// # Errors
+    ///
+    /// Which numbers are more or fewer.
+    pub fn check_channels(&self, channels: usize) -> Result<(), String> {
+        let wrong = [("mean", &self.mean), ("std", &self.std)];
+        let wrong = wrong.into_iter().find(|(_, numbers)| numbers.len() > 1 && numbers.len() != channels);
+        let plural = if channels == 1 { "" } else { "s" };
+        wrong.map_or(Ok(()), |(what, numbers)| {
+            let found = numbers.len();
+            Err(format!(
+                "{what} has {found} numbers for {channels} channel{plural}; expected one, or one for each channel"
+            ))
+        })
+    }
+
     fn normalize(&self, image: &mut Image) -> Result<(), String> {
-        let channels = image.channels;
-        for (what, numbers) in [("mean", &self.mean), ("std", &self.std)] {
-            if numbers.len() > 1 && numbers.len() != channels {
-                return Err(format!("{what} has {} numbers for {channels} channels", numbers.len()));
-            }
-        }
+        self.check_channels(image.channels)?;
         let of = |numbers: &[f32], channel: usize, default: f32| match numbers {
             [] => default,
             [one] => *one,
