@@ -145,7 +145,7 @@ fn parts_of_the_ratio_add_up() {
 fn names_are_listed_and_a_wrong_one_says_which_there_are() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (list, _) = run(folder.path(), &["simulate", "--hardware", "list"]);
-    assert_eq!(list.lines().count(), 13, "{list}");
+    assert_eq!(list.lines().count(), 19, "{list}");
     check_all(list.lines(), |line| {
         let name = line.split_whitespace().next().expect("a name");
         assert!(repository(&format!("configs/{name}.toml")).exists(), "{name}");
