@@ -2,11 +2,14 @@
 
 use std::fmt::Write;
 
-use super::page::relative;
+use super::page::{self, relative};
 use super::points::{POINTS, Point, Printed};
 
 const COLOURS: [&str; 4] = ["#0b5394", "#b45f06", "#38761d", "#741b47"];
-const WIDTH: f64 = 380.0;
+const WIDTH: f64 = 430.0;
+/// Room for names at the right of a panel, and for numbers at its left.
+const LEGEND: f64 = 110.0;
+const NUMBERS: f64 = 55.0;
 const HEIGHT: f64 = 300.0;
 
 /// A series: its name, what was measured, and the model.
@@ -41,6 +44,9 @@ pub fn all() -> Vec<(&'static str, String)> {
     let neurram = |phases: u32| {
         series(format!("{phases} phases"), inputs, move |p| p.quantity == "efficiency" && p.phases == Some(phases))
     };
+    let neurram_energy = |part: &'static str| {
+        series(part.to_string(), inputs, move |p| p.quantity.strip_prefix("energy, ") == Some(part))
+    };
     let one = |title: &str, across, up, series, log| Panel { title: title.to_string(), across, up, series, log };
     vec![
         (
@@ -65,9 +71,7 @@ pub fn all() -> Vec<(&'static str, String)> {
                     "NeuRRAM, energy",
                     "bits of an input",
                     "fJ an operation",
-                    ["energy, word lines", "energy, neurons and control", "energy, input pulses"]
-                        .map(|name| quantity("neurram", name, inputs))
-                        .into(),
+                    ["word lines", "neurons and control", "input pulses"].map(neurram_energy).into(),
                     false,
                 ),
             ]),
@@ -106,12 +110,14 @@ fn common() -> Panel {
         (1..=16).filter_map(|bits| Some((f64::from(bits), relative(chip, bits)?))).collect::<Vec<(f64, f64)>>()
     };
     let ideal = |of: fn(f64) -> f64| (1..=16).map(|bits| (f64::from(bits), of(f64::from(bits)))).collect();
+    // Below 11 bits it is less than a thousandth.
+    let of_squares = |bits: i32| (f64::from(bits), 4f64.powi(bits - 16));
     let only = |name: &str, dots, line| Series { name: name.to_string(), dots, line };
     let series = vec![
         only("Colonnade", measured("colonnade"), Vec::new()),
         only("UNPU", measured("unpu"), Vec::new()),
-        only("ESN_d", Vec::new(), ideal(|bits| bits / 16.0)),
-        only("ESN_a", Vec::new(), ideal(|bits| (4f64.powf(bits - 16.0)).max(1e-3))),
+        only("ESN_d, bits", Vec::new(), ideal(|bits| bits / 16.0)),
+        only("ESN_a, 4^bits", Vec::new(), (11..=16).map(of_squares).collect()),
     ];
     let title = "Energy of a MAC over that at 16 bits".to_string();
     Panel { title, across: "bits of a weight", up: "over 16 bits", series, log: true }
@@ -122,6 +128,12 @@ fn series(name: String, across: impl Fn(&Printed) -> f64, holds: impl Fn(&Printe
     let dots = points.iter().map(|point| (across(&point.printed), point.printed.measured)).collect();
     let line = points.iter().filter_map(|point| Some((across(&point.printed), point.model?.0))).collect();
     Series { name, dots, line }
+}
+
+/// Whole numbers of a range for an axis, sixteen at most.
+fn whole_numbers(from: f64, to: f64) -> impl Iterator<Item = f64> {
+    let step = ((to - from) / 15.0).ceil().max(1.0);
+    (0..16).map(move |index| from.ceil() + f64::from(index) * step).take_while(move |&number| number <= to)
 }
 
 fn draw(panels: &[Panel]) -> String {
@@ -146,22 +158,32 @@ impl Panel {
         let (x0, x1) = range(&mut all().map(|point| point.0));
         let (low, high) = range(&mut all().map(|point| scaled(point.1)));
         let (y0, y1) = if self.log { (low, high) } else { (0.0, 1.1 * high) };
-        let x = |value: f64| left + 55.0 + (value - x0) / (x1 - x0) * (WIDTH - 75.0);
+        let right = left + WIDTH - LEGEND;
+        let x = |value: f64| left + NUMBERS + (value - x0) / (x1 - x0) * (WIDTH - LEGEND - NUMBERS);
         let y = |value: f64| HEIGHT - 45.0 - (scaled(value) - y0) / (y1 - y0) * (HEIGHT - 80.0);
         let mut put = |line: std::fmt::Arguments<'_>| writeln!(svg, "{line}").expect("a text grows");
-        put(format_args!("<text x=\"{:.1}\" y=\"18\" font-size=\"13\">{}</text>", left + 55.0, self.title));
-        let [right, bottom] = [left + WIDTH - 20.0, HEIGHT - 45.0];
-        put(format_args!("<path d=\"M{:.1} 35V{bottom:.1}H{right:.1}\" fill=\"none\" stroke=\"black\"/>", left + 55.0));
+        put(format_args!("<text x=\"{:.1}\" y=\"18\" font-size=\"13\">{}</text>", left + NUMBERS, self.title));
+        let bottom = HEIGHT - 45.0;
+        put(format_args!(
+            "<path d=\"M{:.1} 35V{bottom:.1}H{right:.1}\" fill=\"none\" stroke=\"black\"/>",
+            left + NUMBERS
+        ));
         for step in 0..=4 {
             let part = f64::from(step) / 4.0;
-            let (across, up) = (x0 + part * (x1 - x0), y0 + part * (y1 - y0));
+            let up = y0 + part * (y1 - y0);
             let up = if self.log { 10f64.powf(up) } else { up };
             let at = y(up) + 4.0;
-            put(format_args!("<text x=\"{:.1}\" y=\"{at:.1}\" text-anchor=\"end\">{up:.3}</text>", left + 50.0));
-            let (at, below) = (x(across), bottom + 15.0);
-            put(format_args!("<text x=\"{at:.1}\" y=\"{below:.1}\" text-anchor=\"middle\">{across:.1}</text>"));
+            let shown = page::digits(up, 3);
+            put(format_args!(
+                "<text x=\"{:.1}\" y=\"{at:.1}\" text-anchor=\"end\">{shown}</text>",
+                left + NUMBERS - 5.0
+            ));
         }
-        let (middle, below) = (left + WIDTH / 2.0, HEIGHT - 12.0);
+        for across in whole_numbers(x0, x1) {
+            let (at, below) = (x(across), bottom + 15.0);
+            put(format_args!("<text x=\"{at:.1}\" y=\"{below:.1}\" text-anchor=\"middle\">{across}</text>"));
+        }
+        let (middle, below) = ((left + NUMBERS + right) / 2.0, HEIGHT - 12.0);
         put(format_args!("<text x=\"{middle:.1}\" y=\"{below:.1}\" text-anchor=\"middle\">{}</text>", self.across));
         put(format_args!("<text x=\"{:.1}\" y=\"31\">{}</text>", left + 8.0, self.up));
         for (index, series) in self.series.iter().enumerate() {
@@ -174,7 +196,7 @@ impl Panel {
                 let line = line.join(" ");
                 put(format_args!("<polyline points=\"{line}\" fill=\"none\" stroke=\"{colour}\"/>"));
             }
-            let (at, down) = (left + 230.0, 45.0 + 14.0 * index as f64);
+            let (at, down) = (right + 8.0, 45.0 + 14.0 * index as f64);
             put(format_args!("<text x=\"{at:.1}\" y=\"{down:.1}\" fill=\"{colour}\">{}</text>", series.name));
         }
     }

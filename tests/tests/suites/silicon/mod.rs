@@ -13,6 +13,10 @@ mod summary;
 
 use std::fs;
 
+use engine::{Activations, Layer, Outputs};
+use esn::{CodeTensor, Grid};
+use network::{Geometry, GeometrySpec};
+
 use esnsim_tests::repository;
 use testkit::check_all;
 
@@ -63,6 +67,38 @@ fn every_row_stays_within_its_mark() {
         let Some((mark_mean, mark_worst)) = row.mark else { return };
         assert!(100.0 * mean <= mark_mean, "{}: mean error {:.2} %", row.what, 100.0 * mean);
         assert!(100.0 * worst <= mark_worst, "{}: worst error {:.2} %", row.what, 100.0 * worst);
+    });
+}
+
+/// Every chip counts the same in its stepped machine. Those that round nothing give the sums of integers.
+#[test]
+fn chips_step_as_they_count_and_add_exactly() {
+    // The largest activation is that of the converter, so that its step is 1.
+    let cases = [("unpu", 255, true), ("colonnade", 255, true), ("jia", 15, true)];
+    let rounding = [("sinangil", 15, false), ("wang", 127, false), ("neurram", 7, false)];
+    check_all(cases.into_iter().chain(rounding), |&(name, largest, exact): &(&str, i32, bool)| {
+        let spec = GeometrySpec::convolution(20, 3, [1, 1], [1, 5]);
+        let geometry = Geometry::new(spec).expect("it is small");
+        let codes: Vec<i32> = (0..60).map(|i| [1, -3, 5, -7, 9, -11, 13, -15][i * 7 % 8]).collect();
+        let weights = CodeTensor::new(Grid::MidRise, geometry.weight_shape(), codes.clone()).expect("codes are odd");
+        let layer = Layer::new("small", &geometry, &weights).expect("shapes agree");
+        let chip = bench::chip(name, &[]);
+        let whole: Vec<i32> = (0..100).map(|i| (largest - 37 * i).rem_euclid(largest + 1)).collect();
+        let real: Vec<f32> = whole.iter().map(|&x| x as f32).collect();
+        let input = if chip.is_exact() { Activations::Integer(&whole) } else { Activations::Real(&real) };
+        let stepped = chip.engine.stepped().expect("it has a machine").step(&layer, input).expect("it holds it");
+        assert_eq!(Ok(stepped.run), chip.engine.run_on(&layer, input), "{name}");
+        let outputs = chip.engine.prepare(&layer).expect("it holds it").forward(input).expect("the input is valid");
+        assert_eq!(stepped.outputs, outputs, "{name}");
+        if exact {
+            let numbers = |integers: &[i32]| integers.iter().map(|&n| f64::from(n)).collect::<Vec<f64>>();
+            let sums = testkit::sums(&geometry, &numbers(&codes), &numbers(&whole));
+            let half_steps: Vec<f64> = match outputs {
+                Outputs::Real(outputs) => outputs.iter().map(|&output| 2.0 * f64::from(output)).collect(),
+                Outputs::Integer(outputs) => outputs.iter().map(|&output| output as f64).collect(),
+            };
+            assert_eq!(half_steps, sums, "{name}");
+        }
     });
 }
 

@@ -62,7 +62,7 @@ fn colonnade() -> String {
     for bits in 1..=16 {
         let pair = |source| {
             let point = point(source, "0.8", bits);
-            format!("{} | {}", digits(point.printed.measured), digits(point.model.expect("it has a model").0))
+            format!("{} | {}", digits(point.printed.measured, 4), digits(point.model.expect("it has a model").0, 4))
         };
         let error = |volts| percent(point("Fig. 16b", volts, bits).error().expect("it has a model"));
         let figures = [pair("Fig. 16b"), pair("Fig. 16a"), error("0.7"), error("0.6")].join(" | ");
@@ -80,13 +80,13 @@ fn rows_of(chip: &str) -> String {
     for point in POINTS.iter().filter(|point| point.printed.chip == chip) {
         let Some((model, used)) = point.model else { continue };
         let printed = &point.printed;
-        let measured = format!("{} {}", digits(printed.measured), printed.unit);
+        let measured = format!("{} {}", digits(printed.measured, 4), printed.unit);
         let error = match used {
             Use::Fitted => format!("{}, fitted", percent(point.error().expect("it has a model"))),
             Use::Predicted => percent(point.error().expect("it has a model")),
         };
         let what = format!("{chip}, {}, {}", printed.source, printed.quantity);
-        writeln!(rows, "| {what} | {} | {measured} | {} | {error} |", setting(point), digits(model))
+        writeln!(rows, "| {what} | {} | {measured} | {} | {error} |", setting(point), digits(model, 4))
             .expect("a text grows");
     }
     rows
@@ -169,7 +169,7 @@ pub fn points_csv() -> String {
             number(printed.mean_output),
             printed.volts.clone(),
             printed.measured.to_string(),
-            point.model.map_or(String::new(), |(model, _)| digits(model)),
+            point.model.map_or(String::new(), |(model, _)| digits(model, 4)),
             point.error().map_or(String::new(), |error| format!("{:.2}", 100.0 * error)),
             used.to_string(),
         ];
@@ -182,8 +182,8 @@ fn percent(part: f64) -> String {
     format!("{:+.1} %", 100.0 * part)
 }
 
-/// Four digits.
-fn digits(number: f64) -> String {
-    let before = number.abs().log10().floor() as i32 + 1;
-    format!("{number:.*}", (4 - before).clamp(0, 6) as usize)
+/// A number with so many digits, all before its point at least.
+pub fn digits(number: f64, kept: i32) -> String {
+    let before = if number == 0.0 { 1 } else { number.abs().log10().floor() as i32 + 1 };
+    format!("{number:.*}", (kept - before).clamp(0, 6) as usize)
 }
