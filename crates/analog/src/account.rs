@@ -2,7 +2,8 @@
 
 use engine::{Cycles, Event, Joules, Layer, LayerRun, Ledger, Occupancy, dense_bits};
 
-use crate::departures::{BIAS_UNITS, Departures};
+use crate::cells::Pulses;
+use crate::departures::{BIAS_UNITS, Departures, WeightLaw};
 use crate::event;
 use crate::idle;
 use crate::pipeline::Timing;
@@ -23,6 +24,15 @@ pub(crate) struct Tally {
     pub(crate) adc: u128,
     /// Additions of conversions that belong to the same output.
     pub(crate) additions: u128,
+    /// Steps of arrays, and of their cells while they are read: those of filters, and all others.
+    pub(crate) array_steps: u128,
+    pub(crate) filter_cells: u128,
+    pub(crate) idle_cells: u128,
+    /// Pulses on rows, and pulses that are taken in at columns.
+    pub(crate) pulses: u128,
+    pub(crate) integrations: u128,
+    /// Outputs of the layer.
+    pub(crate) outputs: u128,
     /// Bits that are fetched and moved.
     pub(crate) traffic: Traffic,
 }
@@ -36,7 +46,19 @@ impl Tally {
         let unit = Joules(unit.0 / f64::from(largest).powi(2));
         let mut ledger = Ledger::new();
         ledger.add(Event::MAC, self.mac, unit);
+        let pulses = |of: fn(&Pulses) -> Joules| departures.pulses.as_ref().map_or(Joules(0.0), of);
+        // A cell of a nonzero weight is a part of the MAC in every step.
+        let other_cells = match departures.law.weight {
+            WeightLaw::Bits => self.filter_cells.saturating_sub(self.mac * u128::from(departures.input_steps())),
+            WeightLaw::AmplitudeSquared | WeightLaw::FixedSupply | WeightLaw::Conductance => 0,
+        };
         let entries = [
+            (event::OTHER_CELLS, other_cells, departures.step.cell),
+            (event::IDLE_CELLS, self.idle_cells, departures.step.idle_cell),
+            (event::ARRAY, self.array_steps, departures.step.array),
+            (event::PULSES, self.pulses, pulses(|pulses| pulses.pulse)),
+            (event::INTEGRATION, self.integrations, pulses(|pulses| pulses.integration)),
+            (event::OUTPUT, self.outputs, departures.output),
             (event::BIAS, self.bias, Joules(unit.0 / BIAS_UNITS as f64)),
             (event::DAC, self.dac, departures.dac.map_or(Joules(0.0), |dac| dac.energy)),
             (event::ADC, self.adc, departures.adc.map_or(Joules(0.0), |adc| adc.energy)),

@@ -97,7 +97,7 @@ impl MacEngine for AnalogArray {
     }
 
     fn cost_depends_on_input(&self) -> bool {
-        self.spec.departures.law.input_dependent
+        self.spec.departures.depend_on_input()
     }
 
     fn run_on(&self, layer: &Layer<'_>, input: Activations<'_>) -> Result<LayerRun, EngineError> {

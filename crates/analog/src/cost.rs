@@ -4,6 +4,7 @@ use engine::{EngineError, Layer, LayerRun};
 use network::Geometry;
 
 use crate::account::{Tally, Time, layer_run};
+use crate::cells::Coding;
 use crate::converters::Drive;
 use crate::departures::{BIAS_UNITS, Departures, WeightLaw};
 use crate::law::{floor, law, max_magnitude, reference};
@@ -22,21 +23,29 @@ pub(crate) fn run(spec: &ArraySpec, layer: &Layer<'_>, input: Option<&[f32]>) ->
     let departures = &spec.departures;
     let physical = Physical::new(spec, layer)?;
     let (geometry, tiling) = (&physical.geometry, &physical.tiling);
-    let steps = departures.dac.map_or(1, |dac| dac.steps());
+    let steps = departures.input_steps();
     let reads = u128::from(geometry.positions()) * u128::from(steps);
+    let of_column = physical.conversions as u128;
     let rounds = (u128::from(geometry.positions()) * tiling.tiles()).div_ceil(spec.arrays.get() as u128);
-    let conversions = u128::from(steps) * tiling.row_tiles() as u128 * physical.per_filter as u128;
+    let conversions = u128::from(steps) * tiling.row_tiles() as u128 * physical.per_filter as u128 * of_column;
     let too_large = || EngineError::Unsupported {
         layer: layer.name().to_string(),
         problem: "a count of it does not fit 128 bits".to_string(),
     };
     let (mac, bias) = cells(departures, layer, &physical, input)?.ok_or_else(too_large)?;
+    let cell_steps = tiling.cells().times(reads).ok_or_else(too_large)?;
     let tally = Tally {
         mac,
         bias,
         dac: departures.dac.map_or(0, |_| reads * tiling.driven_rows()),
-        adc: departures.adc.map_or(0, |_| reads * tiling.read_columns()),
+        adc: departures.adc.map_or(0, |_| reads * tiling.read_columns() * of_column),
         additions: layer.geometry().output_len() as u128 * (conversions - 1),
+        array_steps: reads * tiling.tiles(),
+        filter_cells: cell_steps.occupied,
+        idle_cells: cell_steps.row_edge + cell_steps.column_edge,
+        pulses: pulses(departures, layer, &physical, input)?,
+        integrations: integrations(departures, &physical),
+        outputs: layer.geometry().output_len() as u128,
         traffic: Traffic::new(departures, &physical, layer.geometry().output_len()).ok_or_else(too_large)?,
     };
     let timing = Timing::new(departures, tiling.extent());
@@ -44,12 +53,13 @@ pub(crate) fn run(spec: &ArraySpec, layer: &Layer<'_>, input: Option<&[f32]>) ->
     Ok(layer_run(spec, layer, timing, time, &tally))
 }
 
-/// What the arrays do in time; `None` if a count passes 128 bits. With `n = rounds · steps` reads one after another:
+/// What the arrays do in time; `None` if a count passes 128 bits. With `n = rounds · steps` reads one after another, each of
+/// `a` cycles:
 ///
 /// ```text
-/// read      positions · steps · cells of all tiles
-/// no work   (rounds · arrays − positions · tiles) · steps · cells of an array
-/// waiting   (cycles − n) · arrays · cells of an array
+/// read      a · positions · steps · cells of all tiles
+/// no work   a · (rounds · arrays − positions · tiles) · steps · cells of an array
+/// waiting   (cycles − a · n) · arrays · cells of an array
 /// ```
 fn time(spec: &ArraySpec, physical: &Physical<'_>, timing: &Timing, [steps, rounds]: [u128; 2]) -> Option<Time> {
     let (tiling, arrays) = (&physical.tiling, spec.arrays.get() as u128);
@@ -59,10 +69,67 @@ fn time(spec: &ArraySpec, physical: &Physical<'_>, timing: &Timing, [steps, roun
     cycles.checked_mul(arrays)?.checked_mul(tiling.array_cells())?;
     Some(Time {
         cycles,
-        read: tiling.cells().times(positions * steps)?,
-        no_work: (rounds * arrays - positions * tiling.tiles()) * steps * tiling.array_cells(),
-        waiting: (cycles - rounds * steps) * arrays * tiling.array_cells(),
+        read: tiling.cells().times(timing.array() * positions * steps)?,
+        no_work: timing.array() * (rounds * arrays - positions * tiling.tiles()) * steps * tiling.array_cells(),
+        waiting: (cycles - timing.array() * rounds * steps) * arrays * tiling.array_cells(),
     })
+}
+
+/// Pulses on all rows: for each step and position as many as [`Coding`] says. `input` is read only where it decides them.
+fn pulses(
+    departures: &Departures,
+    layer: &Layer<'_>,
+    physical: &Physical<'_>,
+    input: Option<&[f32]>,
+) -> Result<u128, EngineError> {
+    let (Some(pulses), Some(dac)) = (departures.pulses, departures.dac) else { return Ok(0) };
+    let vectors = u128::from(physical.geometry.positions()) * physical.tiling.driven_rows();
+    match (pulses.coding, input, pulses.assumed_mean) {
+        (Coding::Bits, _, _) => Ok(vectors * u128::from(dac.bits)),
+        // What has no energy is not counted in either machine.
+        (Coding::Count, _, _) if !pulses.depend_on_input() => Ok(0),
+        (Coding::Count, Some(input), _) => {
+            let drive = Drive::new(Some(dac), input);
+            let digits = (0..dac.steps()).map(|step| counted(physical, &drive.digits(step))).sum::<u128>();
+            Ok(digits * physical.tiling.column_strips() as u128)
+        }
+        (Coding::Count, None, Some(mean)) => {
+            let full = f64::from(dac.largest_digit()) * f64::from(dac.steps());
+            Ok((vectors as f64 * full * mean).round() as u128)
+        }
+        (Coding::Count, None, None) => Err(EngineError::Unsupported {
+            layer: layer.name().to_string(),
+            problem: "its pulses depend on the activations: run it on images, or give pulses.assumed_mean_input"
+                .to_string(),
+        }),
+    }
+}
+
+/// The sum of the magnitudes that all rows see at all output positions.
+fn counted(physical: &Physical<'_>, digits: &[f32]) -> u128 {
+    let geometry = &physical.geometry;
+    let [height, width] = geometry.out_size();
+    let repeat = digits.len() / geometry.spec().repeats;
+    let rows = (0..geometry.spec().groups).flat_map(|group| (0..geometry.rows()).map(move |row| (group, row)));
+    let of_row = |(group, row): (usize, usize)| -> u128 {
+        let positions = (0..height).flat_map(|y| (0..width).map(move |x| (y, x)));
+        let read = positions.filter_map(|(y, x)| geometry.input_index(group, row, y, x));
+        read.map(|index| digits.chunks_exact(repeat).map(|image| u128::from(image[index].abs() as u32)).sum::<u128>())
+            .sum()
+    };
+    rows.map(of_row).sum()
+}
+
+/// Pulses that all columns take in.
+fn integrations(departures: &Departures, physical: &Physical<'_>) -> u128 {
+    let (Some(pulses), Some(dac)) = (departures.pulses, departures.dac) else { return 0 };
+    match pulses.coding {
+        Coding::Bits => {
+            let columns = physical.tiling.read_columns() * physical.conversions as u128;
+            u128::from(physical.geometry.positions()) * columns * u128::from(dac.bits)
+        }
+        Coding::Count => 0,
+    }
 }
 
 /// Counts of MACs and of bias; `None` if they do not fit 128 bits.

@@ -2,6 +2,7 @@
 
 use engine::Joules;
 
+use crate::cells::{self, Coding, Columns, Pulses, StepEnergy};
 use crate::error::AnalogError;
 
 /// Departures from the ideal class-B engine. Each is named, and [`Departures::default`] has none.
@@ -31,6 +32,14 @@ pub struct Departures {
     pub noise: Noise,
     /// The memory beside the arrays. Weights stay in the cells and are not fetched.
     pub memory: Memory,
+    /// How a weight lies in the columns of an array. Without this departure a column holds whole weights.
+    pub columns: Columns,
+    /// What an array spends in a step beside its converters.
+    pub step: StepEnergy,
+    /// Pulses that drive the rows. Without them the input of a step is one level.
+    pub pulses: Option<Pulses>,
+    /// Energy of what is done to one output after its last conversion, as activation and rounding.
+    pub output: Joules,
 }
 
 /// The memory that activations come from and partial sums go to.
@@ -71,6 +80,9 @@ pub enum WeightLaw {
     FixedSupply,
     /// `|code|`. The cell is a conductance in proportion to its weight, at a voltage that the input sets.
     Conductance,
+    /// The number of bits of the code. A cell holds one bit and spends the same whatever the bit is; see
+    /// [`StepEnergy::cell`].
+    Bits,
 }
 
 /// Quiescent energy of the cells.
@@ -201,6 +213,7 @@ impl Departures {
         self.dac.as_ref().map_or(Ok(()), Dac::check)?;
         self.adc.as_ref().map_or(Ok(()), Adc::check)?;
         self.memory.check()?;
+        cells::check(self)?;
         self.noise.check()
     }
 
@@ -219,8 +232,9 @@ impl Departures {
                 }
             };
         }
-        if law.weight == WeightLaw::Conductance {
-            let expected = "true, for a conductance spends the square of its input";
+        let by_pulses = self.pulses.is_some_and(|pulses| pulses.coding == Coding::Bits);
+        if law.weight == WeightLaw::Conductance && !by_pulses {
+            let expected = "true, for a conductance spends the square of its input; or pulses.coding = \"bits\"";
             return wrong("energy.input_dependent", "false", expected);
         }
         match law.assumed_mean_square {
@@ -244,7 +258,27 @@ impl Departures {
         let adc = self.adc.is_none_or(|adc| adc.energy.0 == 0.0 && adc.cycles == 0);
         let law = self.law.weight == WeightLaw::AmplitudeSquared && !self.law.input_dependent;
         let memory = self.memory.activation_bit.0 == 0.0 && self.memory.partial_sum_bit.0 == 0.0;
-        dac && adc && law && memory && !self.differential && self.bias.units() == 0
+        let steps = self.step == StepEnergy::default() && self.pulses.is_none() && self.output.0 == 0.0;
+        let columns = self.columns == Columns::default();
+        dac && adc && law && memory && steps && columns && !self.differential && self.bias.units() == 0
+    }
+
+    /// Whether what is spent depends on the input.
+    pub(crate) fn depend_on_input(&self) -> bool {
+        self.law.input_dependent || self.pulses.is_some_and(|pulses| pulses.depend_on_input())
+    }
+
+    /// Pulses in which a cell is driven for one MAC; 1 where the input of a step is one level, or a number of pulses.
+    pub fn pulses_of_mac(&self) -> u32 {
+        match (self.pulses.map(|pulses| pulses.coding), self.dac) {
+            (Some(Coding::Bits), Some(dac)) => dac.bits,
+            (Some(Coding::Bits | Coding::Count) | None, _) => 1,
+        }
+    }
+
+    /// Steps that one input vector takes.
+    pub fn input_steps(&self) -> u32 {
+        self.dac.map_or(1, |dac| dac.steps())
     }
 }
 

@@ -14,6 +14,24 @@ pub const ADC: Event = Event::conversion("adc");
 /// Digital additions of conversions that belong to the same output.
 pub const ADDITION: Event = Event::new("addition");
 
+/// Steps of cells of a filter that hold no bit of a nonzero weight: zeros, bits that other weights need, accumulators.
+pub const OTHER_CELLS: Event = Event::new("other cells");
+
+/// Steps of cells that belong to no filter, while their array is read.
+pub const IDLE_CELLS: Event = Event::new("idle cells");
+
+/// Steps of arrays.
+pub const ARRAY: Event = Event::new("array steps");
+
+/// Pulses on rows.
+pub const PULSES: Event = Event::conversion("input pulses");
+
+/// Pulses that are taken in at columns.
+pub const INTEGRATION: Event = Event::conversion("integration");
+
+/// Outputs that are rounded and handed on.
+pub const OUTPUT: Event = Event::new("output");
+
 /// Bits of activations that are fetched.
 pub const ACTIVATION_FETCH: Event = Event::memory("activation fetch");
 

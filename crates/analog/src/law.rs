@@ -10,6 +10,18 @@ pub(crate) fn law(law: WeightLaw, code: i32, largest: u32) -> u64 {
         WeightLaw::AmplitudeSquared => magnitude * magnitude,
         WeightLaw::FixedSupply => magnitude * u64::from(largest),
         WeightLaw::Conductance => magnitude,
+        WeightLaw::Bits => u64::from(bits(code)),
+    }
+}
+
+/// Bits of a code, 0 for a pruned one. An odd code is one of the mid-rise grid, of which `n` bits hold ±(2^n − 1); an even
+/// one is twice a two's complement number of `n` bits, the lowest of which is −2^(n − 1).
+pub(crate) fn bits(code: i32) -> u32 {
+    let magnitude = code.unsigned_abs();
+    match (magnitude, magnitude % 2) {
+        (0, _) => 0,
+        (_, 0) => u32::BITS - (magnitude / 2 - 1).leading_zeros() + 1,
+        (_, _) => u32::BITS - magnitude.leading_zeros(),
     }
 }
 
@@ -31,4 +43,18 @@ pub(crate) fn reference(which: Reference, [layer, column, array]: [u32; 3]) -> u
 /// The largest magnitude of some codes; 0 where there are none.
 pub(crate) fn max_magnitude(codes: &[i32]) -> u32 {
     codes.iter().map(|code| code.unsigned_abs()).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::check_all;
+
+    use super::bits;
+
+    #[test]
+    fn a_code_has_the_bits_of_its_grid() {
+        let cases =
+            [(0, 0), (1, 1), (-1, 1), (3, 2), (15, 4), (17, 5), (2, 1), (-4, 2), (6, 3), (8, 3), (-16, 4), (18, 5)];
+        check_all(cases, |&(code, expected)| assert_eq!(bits(code), expected, "{code}"));
+    }
 }

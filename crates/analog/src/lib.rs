@@ -58,6 +58,7 @@
 //! ```text
 //! error.rs        what can be wrong with a description
 //! departures.rs   what sets real arrays apart from the ideal
+//! cells.rs        columns of bits, energies of a step, rows that are driven by pulses
 //! spec.rs         what the hardware is
 //! event.rs        what costs energy
 //! idle.rs         why cells do no work
@@ -83,6 +84,7 @@
 
 mod account;
 mod array;
+mod cells;
 mod converters;
 mod cost;
 mod departures;
@@ -102,6 +104,7 @@ mod tiling;
 mod traffic;
 
 pub use array::AnalogArray;
+pub use cells::{Coding, Columns, Pulses, StepEnergy};
 pub use departures::{Adc, Bias, Dac, Departures, Law, Memory, Noise, Reference, Resolution, WeightLaw};
 pub use error::AnalogError;
 pub use stepped::SteppedArray;

@@ -8,7 +8,7 @@ use network::{Geometry, GeometrySpec};
 
 use crate::departures::Noise;
 use crate::gaussian::Gaussian;
-use crate::law::max_magnitude;
+use crate::law::{bits, max_magnitude};
 use crate::spec::ArraySpec;
 use crate::tiling::Tiling;
 
@@ -23,6 +23,8 @@ pub(crate) struct Physical<'a> {
     pub(crate) tiling: Tiling,
     /// Columns that hold one filter.
     pub(crate) per_filter: usize,
+    /// Conversions of one column in one step: more than one where it lies in several columns of cells.
+    pub(crate) conversions: usize,
     /// Largest magnitude of a code.
     pub(crate) largest: u32,
     codes: Cow<'a, [i32]>,
@@ -42,7 +44,8 @@ pub(crate) enum Source {
 impl<'a> Physical<'a> {
     /// # Errors
     ///
-    /// [`EngineError::Unsupported`] if twice the columns are too many to count.
+    /// [`EngineError::Unsupported`] if twice the columns are too many to count, or if an array has too few columns for
+    /// one filter.
     pub(crate) fn new(spec: &ArraySpec, layer: &Layer<'a>) -> Result<Self, EngineError> {
         let per_filter = spec.departures.columns_per_filter();
         let of_layer = *layer.geometry().spec();
@@ -55,7 +58,22 @@ impl<'a> Physical<'a> {
         let largest = max_magnitude(codes);
         let codes = if per_filter == 1 { Cow::Borrowed(codes) } else { Cow::Owned(split(codes, geometry.rows())) };
         let [rows, columns] = [spec.rows, spec.columns].map(|extent| extent.map(NonZeroUsize::get));
-        Ok(Self { geometry, tiling: Tiling::new(&geometry, rows, columns), per_filter, largest, codes })
+        let widest = layer.weights().codes().iter().map(|&code| bits(code)).max().unwrap_or(0);
+        let of_weight = spec.departures.columns.of_weight(widest);
+        let cells_per_column = of_weight + spec.departures.columns.accumulators as usize;
+        let tiling =
+            Tiling::new(&geometry, rows, columns, cells_per_column).ok_or_else(|| EngineError::Unsupported {
+                layer: layer.name().to_string(),
+                problem: format!("a filter of {widest} bits needs {cells_per_column} columns, more than array.columns"),
+            })?;
+        Ok(Self {
+            geometry,
+            tiling,
+            per_filter,
+            conversions: spec.departures.columns.conversions(of_weight),
+            largest,
+            codes,
+        })
     }
 
     /// Codes of all cells, `[columns, channels, taps]`.

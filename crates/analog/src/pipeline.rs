@@ -5,10 +5,12 @@ use engine::IdleCause;
 use crate::departures::Departures;
 use crate::idle;
 
-/// Cycles that one step of an input vector spends in the converters. In the array it spends one.
+/// Cycles that one step of an input vector spends in the converters and in the array. The array takes one, or those of
+/// its pulses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Timing {
     dac: u64,
+    array: u64,
     adc: u64,
     sequential: bool,
 }
@@ -19,9 +21,18 @@ impl Timing {
     pub(crate) fn new(departures: &Departures, extent: [usize; 2]) -> Self {
         Self {
             dac: departures.dac.map_or(0, |dac| dac.cycles * dac.rows_per_converter.min(extent[0]) as u64),
+            array: departures
+                .pulses
+                .zip(departures.dac)
+                .map_or(1, |(pulses, dac)| pulses.cycles(dac.bits_per_step.min(dac.bits))),
             adc: departures.adc.map_or(0, |adc| adc.cycles * adc.columns_per_converter.min(extent[1]) as u64),
             sequential: departures.sequential,
         }
+    }
+
+    /// Cycles that a step spends in the array.
+    pub(crate) fn array(&self) -> u128 {
+        u128::from(self.array)
     }
 
     /// What arrays wait for in cycles in which none is read; `None` where every cycle reads.
@@ -36,20 +47,20 @@ impl Timing {
     /// Cycles of steps that follow one another:
     ///
     /// ```text
-    /// sequential:  steps · (dac + 1 + adc)
-    /// pipelined:   dac + 1 + adc + (steps − 1) · max(dac, 1, adc)
+    /// sequential:  steps · (dac + array + adc)
+    /// pipelined:   dac + array + adc + (steps − 1) · max(dac, array, adc)
     /// ```
     pub(crate) fn cycles(&self, steps: u128) -> Option<u128> {
-        let (dac, adc) = (u128::from(self.dac), u128::from(self.adc));
-        let one = dac + 1 + adc;
+        let [dac, array, adc] = [self.dac, self.array, self.adc].map(u128::from);
+        let one = dac + array + adc;
         if self.sequential {
             return steps.checked_mul(one);
         }
-        (steps - 1).checked_mul(dac.max(1).max(adc))?.checked_add(one)
+        (steps - 1).checked_mul(dac.max(array).max(adc))?.checked_add(one)
     }
 }
 
-/// Three stages in a row: conversion of the input, one cycle in the array, conversion of the columns. A step stays in
+/// Three stages in a row: conversion of the input, the array, conversion of the columns. A step stays in
 /// its stage until the next stage is free. A stage that takes no cycles is passed over.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pipeline {
@@ -71,14 +82,18 @@ impl Pipeline {
         self.taken
     }
 
-    /// Does one cycle, and says whether the arrays are driven in it; `None` if all is done. `more` says whether there
-    /// is another step to take in.
-    pub(crate) fn advance(&mut self, more: bool) -> Option<bool> {
+    /// Does one cycle, and says what the arrays do in it; `None` if all is done. `more` says whether there is another
+    /// step to take in.
+    pub(crate) fn advance(&mut self, more: bool) -> Option<ArrayCycle> {
         self.hand_on(more);
         if [self.dac, self.array, self.adc] == [None; 3] {
             return None;
         }
-        let drives = self.array == Some(1);
+        let drives = match self.array {
+            None | Some(0) => ArrayCycle::Waits,
+            Some(1) => ArrayCycle::EndsStep,
+            Some(_) => ArrayCycle::TakesIn,
+        };
         for stage in [&mut self.dac, &mut self.array, &mut self.adc] {
             *stage = stage.map(|left| left.saturating_sub(1));
         }
@@ -112,16 +127,29 @@ impl Pipeline {
         }
         if self.array.is_none() && self.dac == Some(0) {
             self.dac = None;
-            self.array = Some(1);
+            self.array = Some(self.timing.array);
         }
         let all_free = [self.dac, self.array, self.adc] == [None; 3];
         let free = if self.timing.dac > 0 { self.dac.is_none() } else { self.array.is_none() };
         if more && free && (all_free || !self.timing.sequential) {
             self.taken += 1;
-            let entry = if self.timing.dac > 0 { &mut self.dac } else { &mut self.array };
-            *entry = Some(self.timing.dac.max(1));
+            match self.timing.dac {
+                0 => self.array = Some(self.timing.array),
+                cycles => self.dac = Some(cycles),
+            }
         }
     }
+}
+
+/// What the arrays do in a cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ArrayCycle {
+    /// Nothing.
+    Waits,
+    /// They are driven, and will be in the next cycle.
+    TakesIn,
+    /// They are driven, and the sums of a step are complete.
+    EndsStep,
 }
 
 /// A pipeline in the middle of the next cycle.
@@ -131,7 +159,7 @@ pub(crate) struct Ahead(Pipeline);
 impl Ahead {
     /// Whether the arrays are driven.
     pub(crate) fn drives(self) -> bool {
-        self.0.array == Some(1)
+        self.0.array.is_some_and(|left| left > 0)
     }
 
     /// The step in each of [`Pipeline::stages`], counted from 0, and whether it waits there for the next stage.

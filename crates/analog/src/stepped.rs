@@ -7,13 +7,14 @@ use std::ops::Range;
 use engine::{Activations, EngineError, Layer, Observer, Outputs, SteppedRun};
 
 use crate::account::{Tally, Time, layer_run};
+use crate::cells::Coding;
 use crate::converters::{Drive, Rounding, add_scaled, scale};
 use crate::departures::{BIAS_UNITS, Departures};
 use crate::gaussian::Gaussian;
 use crate::input::real_input;
 use crate::law::{floor, law, max_magnitude, reference};
 use crate::physical::{Physical, Source, join, random};
-use crate::pipeline::{Pipeline, Timing};
+use crate::pipeline::{ArrayCycle, Pipeline, Timing};
 use crate::spec::ArraySpec;
 use crate::tiling::Tile;
 use crate::traffic::Traffic;
@@ -62,6 +63,8 @@ struct Inputs {
     /// The largest possible square; 1 where energy does not depend on squares.
     full_square: u64,
     full_scale: f32,
+    /// How a number becomes pulses, with the bits of each step; `None` where there are none.
+    pulses: Option<(Coding, Vec<u32>)>,
 }
 
 /// Read noise, drawn for every cell that is read.
@@ -118,7 +121,7 @@ impl<'a> SteppedArray<'a> {
             tile: None,
             timing,
             time: Time::default(),
-            tally: Tally { traffic, ..Tally::default() },
+            tally: Tally { traffic, outputs: layer.geometry().output_len() as u128, ..Tally::default() },
             reads: (sigma > 0.0).then(|| CellReads { sigma, sequence: sequence(), done: 0 }),
             sums: vec![vec![0.0; cells.geometry.output_len()]; inputs.digits.len()],
             begun: vec![false; layer.geometry().output_len()],
@@ -151,13 +154,16 @@ impl<'a> SteppedArray<'a> {
 
     /// Does one cycle. Returns `false` if no work was left for one.
     pub fn advance(&mut self, observer: &mut impl Observer) -> bool {
-        let Some(drives) = self.pipeline.advance(self.has_more()) else {
+        let Some(array) = self.pipeline.advance(self.has_more()) else {
             return false;
         };
         let mut work = Work::default();
-        match drives {
-            true => self.apply_step(&mut work),
-            false => self.time.waiting += self.spec.arrays.get() as u128 * self.cells.tiling.array_cells(),
+        match array {
+            ArrayCycle::EndsStep => self.apply_step(&mut work),
+            ArrayCycle::TakesIn => {}
+            ArrayCycle::Waits => {
+                self.time.waiting += self.spec.arrays.get() as u128 * self.cells.tiling.array_cells();
+            }
         }
         self.tally.mac += work.mac;
         self.tally.bias += work.bias;
@@ -195,14 +201,25 @@ impl<'a> SteppedArray<'a> {
         let positions = u128::from(self.cells.geometry.positions());
         let (arrays, pairs) = (self.spec.arrays.get() as u128, self.pairs_of_round(round));
         let first = round * arrays;
-        self.time.no_work += (arrays - pairs) * self.cells.tiling.array_cells();
+        let cycles = self.timing.array();
+        self.time.no_work += cycles * (arrays - pairs) * self.cells.tiling.array_cells();
         for pair in first..first + pairs {
             let tile = self.load_tile(pair / positions);
-            self.time.read = self.time.read.merge(self.cells.tiling.cells_of(&tile.tile));
+            self.count_cells(&tile.tile, cycles);
             self.apply((pair % positions) as usize, step as usize, &tile, work);
             self.tile = Some(tile);
         }
         self.next = if u128::from(step) + 1 < self.steps() { (round, step + 1) } else { (round + 1, 0) };
+    }
+
+    /// Counts the cells of an array that is read with a tile, for so many cycles.
+    fn count_cells(&mut self, tile: &Tile, cycles: u128) {
+        let cells = self.cells.tiling.cells_of(tile);
+        self.tally.array_steps += 1;
+        self.tally.filter_cells += cells.occupied;
+        self.tally.idle_cells += cells.row_edge + cells.column_edge;
+        let cell_cycles = cells.times(cycles).expect("the cells of an array and the cycles of a step fit 96 bits");
+        self.time.read = self.time.read.merge(cell_cycles);
     }
 
     /// The tile of an index: the one that is loaded, or another one that is loaded now.
@@ -254,6 +271,7 @@ impl<'a> SteppedArray<'a> {
                 vector.clear();
                 vector.extend(row_indices.iter().map(|index| index.map_or(0.0, |index| digits[index])));
                 self.tally.dac += departures.dac.map_or(0, |_| vector.len() as u128);
+                self.tally.pulses += self.input.pulses(step, &vector);
             }
             if step == 0 {
                 let floor = loaded.floors.get(i).copied().unwrap_or(0);
@@ -264,7 +282,9 @@ impl<'a> SteppedArray<'a> {
                 let row_tile = tile.rows.start / self.cells.tiling.rows_of(0).len();
                 partial_sum = rounding.converter(row_tile, column, self.input.full_scale).convert(partial_sum);
             }
-            self.tally.adc += u128::from(departures.adc.is_some());
+            let conversions = self.cells.conversions as u128;
+            self.tally.adc += departures.adc.map_or(0, |_| conversions);
+            self.tally.integrations += conversions * self.input.integrations(step);
             self.add(repeat, column, position, step, partial_sum);
         }
     }
@@ -322,7 +342,7 @@ impl<'a> SteppedArray<'a> {
         let filters = self.layer.geometry().spec().filters;
         let output = (repeat * filters + column / self.cells.per_filter) * positions + position;
         let begun = std::mem::replace(&mut self.begun[output], true);
-        self.tally.additions += u128::from(begun);
+        self.tally.additions += self.cells.conversions as u128 - u128::from(!begun);
     }
 }
 
@@ -342,6 +362,27 @@ impl Inputs {
             squares,
             full_square: u64::from(largest).pow(2),
             full_scale: drive.full_scale(),
+            pulses: departures.pulses.zip(departures.dac).map(|(pulses, dac)| {
+                let bits = |step| dac.bits_per_step.min(dac.bits - step * dac.bits_per_step);
+                (pulses.coding, (0..dac.steps()).map(bits).collect())
+            }),
+        }
+    }
+
+    /// Pulses on the rows in a step.
+    fn pulses(&self, step: usize, vector: &[f32]) -> u128 {
+        match &self.pulses {
+            None => 0,
+            Some((Coding::Bits, bits)) => vector.len() as u128 * u128::from(bits[step]),
+            Some((Coding::Count, _)) => vector.iter().map(|digit| u128::from(digit.abs() as u32)).sum(),
+        }
+    }
+
+    /// Pulses that a column takes in in a step.
+    fn integrations(&self, step: usize) -> u128 {
+        match &self.pulses {
+            Some((Coding::Bits, bits)) => u128::from(bits[step]),
+            Some((Coding::Count, _)) | None => 0,
         }
     }
 }

@@ -15,7 +15,12 @@ pub(crate) struct Tiling {
     rows: usize,
     columns: usize,
     array_rows: usize,
+    /// Columns, as below, that an array holds.
     array_columns: usize,
+    /// Columns of cells that one column is, with those beside it that hold none of its weights.
+    cells_per_column: usize,
+    /// Columns of cells of an array; some may be left over.
+    cell_columns: usize,
     whole: bool,
 }
 
@@ -32,23 +37,36 @@ pub(crate) struct Tile {
 /// Cells of one or more arrays that are read, or cell-cycles: cells times the cycles in which they are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cells {
-    /// Cells with a weight, pruned or not.
+    /// Cells of a filter. Without columns of bits these are the cells with a weight, pruned or not.
     pub(crate) occupied: u128,
     pub(crate) row_edge: u128,
     pub(crate) column_edge: u128,
 }
 
 impl Tiling {
-    pub(crate) fn new(geometry: &Geometry, array_rows: Option<usize>, array_columns: Option<usize>) -> Self {
+    /// The tiles of arrays of so many rows and columns of cells, of which each column of the layer takes
+    /// `cells_per_column`; `None` if an array has not so many.
+    pub(crate) fn new(
+        geometry: &Geometry,
+        array_rows: Option<usize>,
+        array_columns: Option<usize>,
+        cells_per_column: usize,
+    ) -> Option<Self> {
         let (rows, columns) = (geometry.rows(), geometry.columns());
-        Self {
+        let cell_columns = array_columns.map_or_else(|| columns.checked_mul(cells_per_column), Some)?;
+        if cell_columns < cells_per_column {
+            return None;
+        }
+        Some(Self {
             groups: geometry.spec().groups,
             rows,
             columns,
             array_rows: array_rows.unwrap_or(rows),
-            array_columns: array_columns.unwrap_or(columns),
+            array_columns: cell_columns / cells_per_column,
+            cells_per_column,
+            cell_columns,
             whole: array_rows.is_none() && array_columns.is_none(),
-        }
+        })
     }
 
     /// Number of tiles.
@@ -81,11 +99,11 @@ impl Tiling {
         group * self.columns + first..group * self.columns + last
     }
 
-    /// The rows and the columns that an array has for this layer.
+    /// The rows and the columns of cells that an array has for this layer.
     pub(crate) fn extent(&self) -> [usize; 2] {
         match self.whole {
-            true => [self.groups * self.rows, self.groups * self.columns],
-            false => [self.array_rows, self.array_columns],
+            true => [self.groups * self.rows, self.groups * self.cell_columns],
+            false => [self.array_rows, self.cell_columns],
         }
     }
 
@@ -94,8 +112,8 @@ impl Tiling {
     pub(crate) fn place(&self, column: usize, row: usize) -> [f64; 2] {
         let (group, in_group) = (column / self.columns, column % self.columns);
         let at = match self.whole {
-            true => [group * self.rows + row, column],
-            false => [row % self.array_rows, in_group % self.array_columns],
+            true => [group * self.rows + row, column * self.cells_per_column],
+            false => [row % self.array_rows, in_group % self.array_columns * self.cells_per_column],
         };
         let extent = self.extent();
         [at[0] as f64 / extent[0] as f64, at[1] as f64 / extent[1] as f64]
@@ -139,16 +157,17 @@ impl Tiling {
     /// Cells of one array, with a weight or without. An array that is unbounded has no cell off the blocks of its layer.
     pub(crate) fn array_cells(&self) -> u128 {
         match self.whole {
-            true => self.groups as u128 * self.rows as u128 * self.columns as u128,
-            false => self.array_rows as u128 * self.array_columns as u128,
+            true => self.groups as u128 * self.rows as u128 * self.cell_columns as u128,
+            false => self.array_rows as u128 * self.cell_columns as u128,
         }
     }
 
     /// Cells of the arrays that hold all tiles.
     pub(crate) fn cells(&self) -> Cells {
-        let [groups, rows, columns] = [self.groups, self.rows, self.columns].map(|n| n as u128);
+        let columns = self.columns * self.cells_per_column;
+        let [groups, rows, columns] = [self.groups, self.rows, columns].map(|n| n as u128);
         let all_rows = self.row_tiles() as u128 * self.array_rows as u128;
-        let all_columns = self.column_tiles() as u128 * self.array_columns as u128;
+        let all_columns = self.column_tiles() as u128 * self.cell_columns as u128;
         Cells {
             occupied: groups * rows * columns,
             row_edge: groups * (all_rows - rows) * all_columns,
@@ -159,7 +178,8 @@ impl Tiling {
     /// Cells of an array that holds one tile.
     pub(crate) fn cells_of(&self, tile: &Tile) -> Cells {
         let [groups, rows, columns] = [&tile.groups, &tile.rows, &tile.columns].map(|range| range.len() as u128);
-        let (array_rows, array_columns) = (self.array_rows as u128, self.array_columns as u128);
+        let columns = columns * self.cells_per_column as u128;
+        let (array_rows, array_columns) = (self.array_rows as u128, self.cell_columns as u128);
         Cells {
             occupied: groups * rows * columns,
             row_edge: groups * (array_rows - rows) * array_columns,

@@ -79,8 +79,8 @@ pub fn open(py: Python<'_>, source: Option<&Bound<'_, PyAny>>, name: &str, openi
 /// Names of the hardware that comes along, and what each is.
 #[pyfunction]
 pub fn hardware() -> Vec<(String, String)> {
-    let all = Hardware::ideal().into_iter().chain(Hardware::presets());
-    all.map(|hardware| (hardware.engine.name().to_string(), hardware.summary().to_string())).collect()
+    let named = |hardware: Hardware| (hardware.engine.name().to_string(), hardware.summary());
+    Hardware::all().into_iter().map(named).collect()
 }
 
 /// A network that was made here and kept as a file, as it was: its name, whether it was made of the one that comes along, and what

@@ -31,6 +31,7 @@ mod robustness;
 mod roundtrip;
 mod rtl;
 mod scoring;
+mod silicon;
 mod smoke;
 mod spice;
 mod stepped;

@@ -156,7 +156,7 @@ pub fn quantization_line(cost: &NetworkCost, quantization: Quantization, hint: &
 /// Hardware that a name stands for.
 pub fn hardware_that_comes_along() -> String {
     let mut text = String::new();
-    for hardware in Hardware::ideal().into_iter().chain(Hardware::presets()) {
+    for hardware in Hardware::all() {
         text += &format!("{:<22}{}\n", hardware.engine.name(), hardware.summary());
     }
     text

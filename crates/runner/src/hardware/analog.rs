@@ -1,10 +1,11 @@
 //! Descriptions of analog engines.
 
-use analog::{AnalogArray, Departures, Law, Memory};
+use analog::{AnalogArray, Columns, Departures, Law, Memory, StepEnergy};
 use engine::Joules;
 use serde::{Deserialize, Serialize};
 
 use super::departures::{AdcFile, BiasFile, DacFile, LawWord, NoiseFile};
+use super::pulses::{CodingWord, PulsesFile};
 use super::{EngineKind, Hardware, HardwareFile, Metric, check_name, clock, count, energy};
 
 /// Description of an analog engine.
@@ -31,6 +32,9 @@ pub struct AnalogFile {
     /// Converters of its input; real numbers drive it, where left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dac: Option<DacFile>,
+    /// Pulses that drive its rows; an input is one level, where left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pulses: Option<PulsesFile>,
     /// Converters of its partial sums; they are read as they are, where left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adc: Option<AdcFile>,
@@ -56,6 +60,15 @@ pub struct AnalogArrayFile {
     /// follow one another.
     #[serde(default = "yes")]
     pub pipelined: bool,
+    /// Bits of a weight that a column holds; whole weights, where left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bits_per_column: Option<u32>,
+    /// Whether the columns of a weight are added before they are read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub join_columns: Option<bool>,
+    /// Columns of a filter that hold no weight.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accumulator_columns: Option<u32>,
 }
 
 /// The memory beside the arrays, and the sizes of what is moved.
@@ -107,8 +120,22 @@ pub struct AnalogEnergyFile {
     /// Whether the energies are in units of a choice and no joules.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub normalized: bool,
-    /// Joules of one whole MAC, over all steps of its input, per squared half-step of its weight.
-    pub mac_j_per_squared_half_step: f64,
+    /// Joules of one whole MAC, over all steps of its input, per squared half-step of its weight. Every law but that of
+    /// bits needs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mac_j_per_squared_half_step: Option<f64>,
+    /// Joules of a cell of a filter in a step; the law of bits needs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cell_j_per_step: Option<f64>,
+    /// Joules of a cell that belongs to no filter, in a step of its array.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_cell_j_per_step: Option<f64>,
+    /// Joules of an array in a step, whatever it holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub array_j_per_step: Option<f64>,
+    /// Joules of what is done to one output after its last conversion.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_j: Option<f64>,
     /// How that depends on the weight.
     #[serde(default)]
     pub law: LawWord,
@@ -133,15 +160,16 @@ impl AnalogFile {
     pub(super) fn build(self) -> Result<Hardware, String> {
         check_name(&self.name)?;
         let clock_hz = clock(self.clock_hz)?;
-        let unit = energy("energy.mac_j_per_squared_half_step", self.energy.mac_j_per_squared_half_step)?;
+        let departures = self.departures()?;
+        let unit = self.unit(&departures)?;
         let (rows, columns) = (extent("array.rows", self.array.rows)?, extent("array.columns", self.array.columns)?);
         let arrays = count("array.arrays", self.array.arrays)?;
         let engine = AnalogArray::new(&self.name, rows, columns, arrays, unit).map_err(|e| e.to_string())?;
-        let engine = engine.with(self.departures()?).map_err(|e| e.to_string())?;
+        let engine = engine.with(departures).map_err(|e| e.to_string())?;
         Ok(Hardware {
             ideal: engine.is_ideal(),
             engine: Box::new(engine),
-            metric: Metric::EsnA,
+            metric: if self.energy.law == LawWord::Bits { Metric::EsnD } else { Metric::EsnA },
             unit,
             normalized: self.energy.normalized,
             clock_hz,
@@ -149,11 +177,51 @@ impl AnalogFile {
         })
     }
 
+    /// Whether the energy of a MAC is proportional to the square of its input. A conductance is, unless its voltage is that of
+    /// a pulse.
+    fn squares_input(&self) -> bool {
+        let by_pulses = self.pulses.as_ref().is_some_and(|pulses| pulses.coding == CodingWord::Bits);
+        self.energy.input_dependent.unwrap_or(self.energy.law == LawWord::Conductance && !by_pulses)
+    }
+
+    /// Whether everything is assumed of the input that energy depends on.
+    pub(super) fn assumes_input(&self) -> bool {
+        let energy = &self.energy;
+        let squares = self.squares_input();
+        let counted = self.pulses.as_ref().is_some_and(|pulses| pulses.coding == CodingWord::Count);
+        let assumed = self.pulses.as_ref().is_some_and(|pulses| pulses.assumed_mean_input.is_some());
+        (!squares || energy.assumed_mean_square_input.is_some()) && (!counted || assumed)
+    }
+
+    /// Energy of a MAC that the law counts as one unit. Cells of bits spend theirs in every step of the input, and other
+    /// cells in every pulse, where an input is one pulse for each of its bits.
+    fn unit(&self, departures: &Departures) -> Result<Joules, String> {
+        let of_mac = "energy.mac_j_per_squared_half_step";
+        let of_cell = "energy.cell_j_per_step";
+        let file = &self.energy;
+        match (file.law, file.mac_j_per_squared_half_step, file.cell_j_per_step) {
+            (LawWord::Bits, None, Some(joules)) => {
+                Ok(Joules(energy(of_cell, joules)?.0 * f64::from(departures.input_steps())))
+            }
+            (LawWord::Bits, Some(_), _) => {
+                Err(format!("{of_mac} does not go with energy.law \"bits\"; give {of_cell}"))
+            }
+            (LawWord::Bits, None, None) => Err(format!("{of_cell} is missing; energy.law \"bits\" needs it")),
+            (LawWord::AmplitudeSquared | LawWord::FixedSupply | LawWord::Conductance, Some(joules), _) => {
+                Ok(Joules(energy(of_mac, joules)?.0 * f64::from(departures.pulses_of_mac())))
+            }
+            (LawWord::AmplitudeSquared | LawWord::FixedSupply | LawWord::Conductance, None, _) => {
+                Err(format!("{of_mac} is missing; every energy.law but \"bits\" needs it"))
+            }
+        }
+    }
+
     fn departures(&self) -> Result<Departures, String> {
         let energy = &self.energy;
+        let joules = |value: Option<f64>| Joules(value.unwrap_or(0.0));
         let law = Law {
             weight: energy.law.weight(),
-            input_dependent: energy.input_dependent.unwrap_or(energy.law == LawWord::Conductance),
+            input_dependent: self.squares_input(),
             assumed_mean_square: energy.assumed_mean_square_input,
         };
         Ok(Departures {
@@ -166,6 +234,18 @@ impl AnalogFile {
             adc: self.adc.as_ref().map(AdcFile::adc).transpose()?,
             noise: self.noise.as_ref().map(NoiseFile::noise).unwrap_or_default(),
             memory: self.memory(),
+            columns: Columns {
+                bits: self.array.bits_per_column,
+                joined: self.array.join_columns.unwrap_or(false),
+                accumulators: self.array.accumulator_columns.unwrap_or(0),
+            },
+            step: StepEnergy {
+                cell: joules(energy.cell_j_per_step),
+                idle_cell: joules(energy.idle_cell_j_per_step),
+                array: joules(energy.array_j_per_step),
+            },
+            pulses: self.pulses.as_ref().map(PulsesFile::pulses),
+            output: joules(energy.output_j),
         })
     }
 

@@ -18,6 +18,8 @@ pub enum LawWord {
     FixedSupply,
     /// `|code|` times the square of the input.
     Conductance,
+    /// The bits of the code, a cell each.
+    Bits,
 }
 
 /// Quiescent energy of the cells.
@@ -207,6 +209,7 @@ impl LawWord {
             LawWord::AmplitudeSquared => WeightLaw::AmplitudeSquared,
             LawWord::FixedSupply => WeightLaw::FixedSupply,
             LawWord::Conductance => WeightLaw::Conductance,
+            LawWord::Bits => WeightLaw::Bits,
         }
     }
 }

@@ -8,6 +8,7 @@ mod departures;
 mod digital;
 mod plausible;
 mod presets;
+mod pulses;
 
 use std::fs;
 use std::path::Path;
@@ -141,7 +142,7 @@ impl Hardware {
     /// activation.
     pub fn needs_images(&self) -> bool {
         let assumes = match &self.resolved {
-            HardwareFile::Analog(file) => file.energy.assumed_mean_square_input.is_some(),
+            HardwareFile::Analog(file) => file.assumes_input(),
             HardwareFile::Digital(_) => false,
         };
         self.engine.cost_depends_on_input() && !assumes

@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn hardware_that_comes_along_is_plausible() {
-        for hardware in Hardware::ideal().iter().chain(&Hardware::presets()) {
+        for hardware in Hardware::all() {
             assert_eq!(hardware.doubts(), [], "{}", hardware.engine.name());
         }
     }

@@ -47,6 +47,16 @@ const PRESETS: [(&str, &str, &str); 10] = [
     ),
 ];
 
+/// Chips that were built and measured, as [`PRESETS`].
+const CHIPS: [(&str, &str, &str); 6] = [
+    ("unpu", include_str!("../../configs/silicon/unpu.toml"), "chip, 65 nm: tables, weights bit by bit"),
+    ("colonnade", include_str!("../../configs/silicon/colonnade.toml"), "chip, 65 nm: digital adders in SRAM"),
+    ("jia", include_str!("../../configs/silicon/jia.toml"), "chip, 65 nm: charge in SRAM, bits in columns"),
+    ("sinangil", include_str!("../../configs/silicon/sinangil.toml"), "chip, 7 nm: pulses on SRAM, 4 bits"),
+    ("neurram", include_str!("../../configs/silicon/neurram.toml"), "chip, 130 nm: resistive cells that integrate"),
+    ("wang", include_str!("../../configs/silicon/wang.toml"), "chip, 22 nm: ladders of capacitors, 8 bits"),
+];
+
 impl Hardware {
     /// The word that stands for the three ideal engines.
     pub const ALL_IDEAL: &str = "ideal";
@@ -78,7 +88,7 @@ impl Hardware {
         if path.exists() {
             return Self::read(&path);
         }
-        let mut all = Self::ideal().into_iter().chain(Self::presets());
+        let mut all = Self::all().into_iter();
         match all.find(|hardware| word.as_os_str() == hardware.engine.name()) {
             Some(hardware) => Ok(hardware),
             None if word.components().count() == 1 && word.extension().is_none() => {
@@ -95,7 +105,7 @@ impl Hardware {
     /// [`RunnerError::NoSuchPreset`] for another name lists the names.
     pub fn description(name: &str) -> Result<&'static str, RunnerError> {
         let ideal = IDEAL.iter().map(|(path, text)| (Path::new(path).file_stem().unwrap_or_default(), *text));
-        let mut all = ideal.chain(PRESETS.iter().map(|(name, text, _)| (OsStr::new(*name), *text)));
+        let mut all = ideal.chain(PRESETS.iter().chain(&CHIPS).map(|(name, text, _)| (OsStr::new(*name), *text)));
         let found = all.find(|(known, _)| *known == name).map(|(_, text)| text);
         found.ok_or_else(|| RunnerError::NoSuchPreset { name: name.to_string(), known: names() })
     }
@@ -110,15 +120,26 @@ impl Hardware {
 
     /// The presets: hardware that comes along beside the ideal engines. [`Hardware::open`] finds it by its name.
     pub fn presets() -> Vec<Self> {
-        let parse = |(name, text, _): &(&str, &str, &str)| {
-            Self::parse(Path::new(name), text).expect("the descriptions that come along are valid")
-        };
-        PRESETS.iter().map(parse).collect()
+        PRESETS.iter().map(Self::of_preset).collect()
+    }
+
+    /// Chips that were built and measured, which come along, too. `docs/silicon.md` holds them against what was measured.
+    pub fn chips() -> Vec<Self> {
+        CHIPS.iter().map(Self::of_preset).collect()
+    }
+
+    /// All hardware that comes along: the ideal engines, the presets and the chips.
+    pub fn all() -> Vec<Self> {
+        Self::ideal().into_iter().chain(Self::presets()).chain(Self::chips()).collect()
+    }
+
+    fn of_preset((name, text, _): &(&str, &str, &str)) -> Self {
+        Self::parse(Path::new(name), text).expect("the descriptions that come along are valid")
     }
 
     /// What hardware that comes along is, in a few words.
     pub fn summary(&self) -> String {
-        match PRESETS.iter().find(|(name, ..)| *name == self.engine.name()) {
+        match PRESETS.iter().chain(&CHIPS).find(|(name, ..)| *name == self.engine.name()) {
             Some((_, _, summary)) => summary.to_string(),
             None if self.ideal => format!("ideal: its energy is {}", self.metric.name()),
             None => String::new(),
@@ -129,7 +150,8 @@ impl Hardware {
 /// Names of all that comes along.
 fn names() -> Vec<String> {
     let ideal = IDEAL.iter().map(|(path, _)| Path::new(path).file_stem().unwrap_or_default());
-    ideal.map(|name| name.to_string_lossy().into_owned()).chain(PRESETS.iter().map(|p| p.0.to_string())).collect()
+    let presets = PRESETS.iter().chain(&CHIPS).map(|preset| preset.0.to_string());
+    ideal.map(|name| name.to_string_lossy().into_owned()).chain(presets).collect()
 }
 
 #[cfg(test)]
@@ -140,7 +162,8 @@ mod tests {
 
     #[test]
     fn presets_are_valid_and_have_the_names_of_their_files() {
-        for ((name, ..), hardware) in PRESETS.iter().zip(Hardware::presets()) {
+        let hardware = Hardware::presets().into_iter().chain(Hardware::chips());
+        for ((name, ..), hardware) in PRESETS.iter().chain(&CHIPS).zip(hardware) {
             assert_eq!(hardware.engine.name(), *name);
             assert!(hardware.clock_hz.is_some() && !hardware.summary().is_empty());
             assert!(!hardware.ideal && !hardware.normalized, "{name} pays for memory, in joules");

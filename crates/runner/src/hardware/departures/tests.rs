@@ -3,7 +3,7 @@ use std::path::Path;
 use testkit::check_all;
 
 use crate::hardware::presets::IDEAL;
-use crate::hardware::{Hardware, HardwareFile};
+use crate::hardware::{Hardware, HardwareFile, Metric};
 
 fn parse(text: &str) -> Result<Hardware, String> {
     Hardware::parse(Path::new("h.toml"), text).map_err(|e| e.to_string())
@@ -13,6 +13,29 @@ fn parse(text: &str) -> Result<Hardware, String> {
 fn with(array: &str, energy: &str, sections: &str) -> String {
     let ideal = IDEAL[0].1.replace("arrays = 1", &format!("arrays = 1\n{array}"));
     format!("{ideal}\n{energy}\n{sections}\n")
+}
+
+/// As [`with`], under the law of bits.
+fn of_bits(array: &str, energy: &str, sections: &str) -> String {
+    let lines = with(array, &format!("law = \"bits\"\n{energy}"), sections);
+    lines.lines().filter(|line| !line.starts_with("mac_j")).map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn cells_of_bits_are_held_against_the_bits_of_weights() {
+    let energy = "cell_j_per_step = 2e-15";
+    let sections = "[dac]\nbits = 8\nbits_per_step = 2";
+    let hardware = parse(&of_bits("bits_per_column = 1", energy, sections)).expect("valid");
+    assert_eq!((hardware.metric, hardware.unit.0, hardware.ideal), (Metric::EsnD, 4.0 * 2e-15, false));
+}
+
+#[test]
+fn pulses_that_count_need_images_or_a_mean() {
+    let pulses = |mean: &str| {
+        let sections = format!("[dac]\nbits = 4\n[pulses]\ncoding = \"count\"\npulse_j = 1e-15\n{mean}");
+        parse(&with("", "", &sections)).expect("valid").needs_images()
+    };
+    assert!(pulses("") && !pulses("assumed_mean_input = 0.5"));
 }
 
 #[test]
@@ -35,6 +58,11 @@ fn sections_without_a_departure_are_ideal() {
 fn what_changes_a_count_or_a_cycle_is_not_ideal() {
     let cases = [
         with("differential = true", "", ""),
+        with("bits_per_column = 17", "", ""),
+        with("accumulator_columns = 1", "", ""),
+        with("", "array_j_per_step = 1e-15", ""),
+        with("", "output_j = 1e-15", ""),
+        with("", "", "[dac]\nbits = 8\n[pulses]\ncoding = \"bits\""),
         with("", "law = \"fixed-supply\"", ""),
         with("", "law = \"conductance\"", "[dac]\nbits = 8"),
         with("", "input_dependent = true", "[dac]\nbits = 8"),
@@ -53,6 +81,7 @@ fn what_changes_a_count_or_a_cycle_is_not_ideal() {
 fn a_wrong_departure_is_refused_in_one_line_that_names_the_key() {
     let dac = |keys: &str| with("", "", &format!("[dac]\n{keys}"));
     let adc = |keys: &str| with("", "", &format!("[adc]\n{keys}"));
+    let pulses = |keys: &str| with("", "", &format!("[dac]\nbits = 4\n[pulses]\n{keys}"));
     let noise = |keys: &str| with("", "", &format!("[noise]\n{keys}"));
     let bias = |keys: &str| with("", "", &format!("[bias]\n{keys}"));
     let cases = [
@@ -81,6 +110,26 @@ fn a_wrong_departure_is_refused_in_one_line_that_names_the_key() {
         (bias("class = \"AB\"\nquiescent_fraction = 1.5"), "bias.quiescent_fraction is 1.5"),
         (bias("class = \"AB\"\nquiescent_fraction = nan"), "bias.quiescent_fraction is NaN"),
         (bias("class = \"A\"\nreference = \"chip\""), "chip"),
+        (with("bits_per_column = 0", "", ""), "array.bits_per_column is 0"),
+        (with("join_columns = true", "", ""), "array.join_columns is true"),
+        (with("accumulator_columns = 65", "", ""), "array.accumulator_columns is 65"),
+        (with("bits_per_column = 1", "", "[adc]\nfull_scale = \"max-sum\"\nbits = 8"), "unsupported"),
+        (with("", "cell_j_per_step = 1e-15", ""), "energy.cell_j_per_step is 0.000000000000001"),
+        (with("", "law = \"bits\"", ""), "energy.mac_j_per_squared_half_step does not go with"),
+        (of_bits("", "", ""), "energy.cell_j_per_step is missing"),
+        (of_bits("bits_per_column = 2", "cell_j_per_step = 1e-15", ""), "array.bits_per_column is 2"),
+        (of_bits("bits_per_column = 1", "cell_j_per_step = -1e-15", ""), "energy.cell_j_per_step is -"),
+        (of_bits("bits_per_column = 1", "cell_j_per_step = 1e-15", "[bias]\nclass = \"A\""), "bias.class is A or AB"),
+        (with("", "idle_cell_j_per_step = nan", ""), "energy.idle_cell_j_per_step is NaN"),
+        (with("", "array_j_per_step = -1.0", ""), "energy.array_j_per_step is -1"),
+        (with("", "output_j = inf", ""), "energy.output_j is inf"),
+        (with("", "", "[pulses]\ncoding = \"bits\""), "pulses.coding is given"),
+        (with("", "", "[pulses]\ncoding = \"gray\""), "gray"),
+        (pulses("coding = \"bits\"\ncycles = 0"), "pulses.cycles is 0"),
+        (pulses("coding = \"bits\"\npulse_j = -1.0"), "pulses.pulse_j is -1"),
+        (pulses("coding = \"bits\"\nassumed_mean_input = 0.5"), "pulses.assumed_mean_input is 0.5"),
+        (pulses("coding = \"count\"\nassumed_mean_input = 1.5"), "pulses.assumed_mean_input is 1.5"),
+        (pulses("coding = \"count\"\nintegration_j = 1e-15"), "pulses.integration_j is 0.000000000000001"),
         (dac(""), "bits"),
         (dac("bits = 0"), "dac.bits is 0"),
         (dac("bits = 17"), "dac.bits is 17"),
