@@ -117,21 +117,17 @@ impl CodeOutput {
         self.steps
     }
 
-    /// A shorter way to the same codes, for sums whose terms are no larger in magnitude than `terms`, in steps. A term that
-    /// varies counts only as far as the others may cancel it: what lies beyond the codes is clamped anyway. `None` where
-    /// the shorter way is too inexact.
+    /// A shorter way to the same codes, for sums whose terms add up to no more than `terms` in magnitude, in steps. A single
+    /// term that varies need not be counted: where it is larger than the codes and the other terms together, the sum is clamped.
+    /// `None` where the shorter way is too inexact.
     #[inline]
     pub fn near(&self, terms: f64) -> Option<NearCodes> {
         let [low, high] = self.clip_steps;
         let largest = f64::from(self.low.abs().max(self.high.abs()));
         let margin = (largest + 1.0 + terms) * NearCodes::ERROR;
         let is_exact_enough = margin < 0.01;
-        is_exact_enough.then(|| NearCodes {
-            low,
-            high,
-            certain: (0.5 - margin) as f32,
-            zero_point: self.zero_point as u8,
-        })
+        let (certain, zero_point) = ((0.5 - margin) as f32, self.zero_point as u8);
+        is_exact_enough.then_some(NearCodes { low, high, certain, zero_point })
     }
 }
 
