@@ -13,7 +13,7 @@ use super::shared::ThreadOptions;
 #[derive(Args)]
 pub struct SweepOptions {
     /// Plan (TOML): networks, prunings, quantizations, hardware, images
-    #[arg(required_unless_present = "merge")]
+    #[arg(required_unless_present_any = ["merge", "upgrade"])]
     pub plan: Option<PathBuf>,
 
     /// Only every n-th point from the i-th on
@@ -32,6 +32,12 @@ pub struct SweepOptions {
     /// A point that two have must be equal in both.
     #[arg(long, value_name = "FILE", num_args = 1.., help_heading = POINTS)]
     pub merge: Vec<PathBuf>,
+
+    /// First make a store of an older layout one of today's
+    ///
+    /// The new store takes the place of the old one when it is complete. Stores of older layouts are read, and not written.
+    #[arg(long, help_heading = POINTS)]
+    pub upgrade: bool,
 
     /// Results (SQLite); made where it is not there
     ///

@@ -1,21 +1,29 @@
 //! `esnsim sweep`: every point of a plan into a store, and stores put together.
 
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use explore::store::{Upgrade, shared_file_system};
 use explore::sweep::{Plan, Progress, SweepReport};
 use report::text::{counted, one_line};
 
 use crate::Status;
 use crate::args::SweepOptions;
-use crate::terminal::{Bar, print};
+use crate::terminal::{Bar, print, say};
 
 /// Failed points that are named while a sweep runs.
 const FAILURES_SHOWN: usize = 8;
 
 /// Runs the command; it fails where a point does, or an ideal engine and its metric differ.
 pub fn run(options: &SweepOptions) -> anyhow::Result<Status> {
+    if options.upgrade {
+        upgrade(&options.store)?;
+    }
+    if let Some(system) = shared_file_system(&options.store) {
+        say(&place(options, &system));
+    }
     if !options.merge.is_empty() {
         merge(options)?;
     }
@@ -75,6 +83,23 @@ fn summary(options: &SweepOptions, report: &SweepReport, seconds: f64) -> String
         text += &format!("FAIL: an ideal engine and its metric differ on {differing} points\n");
     }
     text
+}
+
+fn upgrade(store: &Path) -> anyhow::Result<()> {
+    let name = one_line(&store.display().to_string());
+    print(&match esnsim::upgrade(store)? {
+        Upgrade::NotNeeded => format!("{name}: has the layout of today\n"),
+        Upgrade::Done(points) => format!("{name}: {} written anew\n", counted(points as u128, "point")),
+    })
+}
+
+/// Why several processes must not write to a store where it lies.
+fn place(options: &SweepOptions, system: &str) -> String {
+    format!(
+        "{} lies on a file system of several machines ({system}), where SQLite's locks are not safe; give each shard a \
+         store of its own and put them together with --merge",
+        options.store.display()
+    )
 }
 
 fn merge(options: &SweepOptions) -> anyhow::Result<()> {

@@ -14,6 +14,7 @@ use super::images::{ImageOpener, PairedImages};
 use super::plan::{self, EMBEDDED, Plan, PlanFile, PointEntry, PruneEntry, QuantizeEntry, named, problem};
 use crate::configuration::Configuration;
 use crate::error::ExploreError;
+use crate::key::PointKey;
 
 /// Layout of [`Configuration`].
 const SCHEMA: u32 = 1;
@@ -34,7 +35,7 @@ pub(super) struct Inputs {
 /// One point: what is done, and to which network.
 #[derive(Clone)]
 pub(super) struct Point {
-    pub key: String,
+    pub key: PointKey,
     pub configuration: Configuration,
     pub network: Arc<SharedNetwork>,
 }

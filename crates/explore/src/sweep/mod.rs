@@ -86,7 +86,8 @@ pub struct SweepReport {
     pub differing: usize,
 }
 
-/// Runs every point of a plan that the store does not have. Points are written as they finish, each in one transaction.
+/// Runs every point of a plan that the store does not have. Points are written within a second
+/// after they finish.
 ///
 /// # Errors
 ///

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::panic::resume_unwind;
 use std::path::Path;
-use std::sync::mpsc::{self, Receiver};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
 use compress::{ReestimateOptions, Sensitivity};
@@ -17,7 +17,8 @@ use super::pruned::PrunedNetworks;
 use super::sensitivity::SensitivityRequest;
 use super::{Progress, RunOptions, SweepReport};
 use crate::error::ExploreError;
-use crate::store::{Status, Store, StoreLock, Writers};
+use crate::key::PointKey;
+use crate::store::{GroupWriter, Status, Store, StoreLock, Writers};
 
 /// A plan whose files are open, and whose points run when somebody asks for them, in any number of calls.
 ///
@@ -37,14 +38,14 @@ pub struct OpenPlan {
 struct Points {
     in_order: Vec<Point>,
     /// By key.
-    places: HashMap<String, usize>,
+    places: HashMap<PointKey, usize>,
 }
 
 impl Points {
     /// Adds a point behind the others, unless it is there.
     fn add(&mut self, point: Point) {
         let end = self.in_order.len();
-        if *self.places.entry(point.key.clone()).or_insert(end) == end {
+        if *self.places.entry(point.key).or_insert(end) == end {
             self.in_order.push(point);
         }
     }
@@ -68,7 +69,7 @@ impl OpenPlan {
 
     /// Every point's key: those of the plan in its order, then those that were added.
     pub fn keys(&self) -> Vec<String> {
-        self.points().in_order.iter().map(|point| point.key.clone()).collect()
+        self.points().in_order.iter().map(|point| point.key.to_string()).collect()
     }
 
     /// Adds a point that the plan does not list, and returns its key. A point that is there already, by the plan or by
@@ -81,9 +82,9 @@ impl OpenPlan {
         let file = &self.plan.file;
         entry.check(&file.networks, file.statistics.is_some()).map_err(|problem| self.refuse(problem))?;
         let point = self.inputs.point(entry);
-        let key = point.key.clone();
+        let key = point.key;
         self.points().add(point);
-        Ok(key)
+        Ok(key.to_string())
     }
 
     /// A point in a few words: `filters −20 %, 4 bits`.
@@ -95,7 +96,7 @@ impl OpenPlan {
         Ok(self.points_of(&[key])?.iter().map(|point| point.configuration.label()).collect())
     }
 
-    /// Runs those of the points that the store does not have. Points are written as they finish, each in one transaction.
+    /// Runs those of the points that the store does not have. Points are written within a second after they finish.
     /// A key that comes twice counts once.
     ///
     /// Other processes may work on other points of the same store meanwhile, but no sweep of a whole plan.
@@ -186,12 +187,12 @@ impl OpenPlan {
         let resolved = self.plan.to_json();
         store_file.insert_plan(&bytes_sha256(resolved.as_bytes()), &resolved)?;
         if options.retry_failed {
-            store_file.remove_failed(&points.iter().map(|point| point.key.as_str()).collect::<Vec<_>>())?;
+            store_file.remove_failed(&points.iter().map(|point| point.key).collect::<Vec<_>>())?;
         }
-        let known = store_file.statuses()?;
+        let known = store_file.known()?;
         let mut report = SweepReport { points: points.len(), ..SweepReport::default() };
-        report.failed = points.iter().filter(|point| known.get(&point.key) == Some(&Status::Failed)).count();
-        let to_do: Vec<Point> = points.into_iter().filter(|point| !known.contains_key(&point.key)).collect();
+        report.failed = points.iter().filter(|point| known.status(point.key) == Some(Status::Failed)).count();
+        let to_do: Vec<Point> = points.into_iter().filter(|point| !known.contains(point.key)).collect();
         report.found = report.points - to_do.len();
         self.run_all(to_do, store_file, options, &mut report)?;
         Ok(report)
@@ -244,7 +245,7 @@ impl OpenPlan {
         let mut seen = HashSet::new();
         let keys = keys.iter().map(AsRef::as_ref).filter(|&key| seen.insert(key));
         let point =
-            |key: &str| match points.places.get(key) {
+            |key: &str| match key.parse().ok().and_then(|key: PointKey| points.places.get(&key)) {
                 Some(&place) => Ok(points.in_order[place].clone()),
                 None => Err(self
                     .refuse(format!("no point has the key {key:?}; expected one of the plan, or one that was added"))),
@@ -265,7 +266,7 @@ fn next(queue: &Mutex<std::vec::IntoIter<Point>>) -> Option<Point> {
     queue.lock().expect("no thread panics while it takes a point").next()
 }
 
-/// Writes rows as they come; the first error ends the run.
+/// Writes rows in groups as they come; the first error ends the run.
 fn write_results(
     results: Receiver<Result<Ran, ExploreError>>,
     store: &Store,
@@ -273,16 +274,28 @@ fn write_results(
     options: &RunOptions<'_>,
     report: &mut SweepReport,
 ) -> Result<(), ExploreError> {
-    for ran in results {
-        let Ran { row, short } = ran?;
-        store.insert(&row)?;
+    let mut writer = GroupWriter::new(store);
+    loop {
+        let ran = match writer.due_in() {
+            Some(wait) => results.recv_timeout(wait),
+            None => results.recv().map_err(RecvTimeoutError::from),
+        };
+        let Ran { row, short } = match ran {
+            Ok(ran) => ran?,
+            Err(RecvTimeoutError::Timeout) => {
+                writer.flush()?;
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => return writer.flush(),
+        };
+        let row = Arc::new(row);
+        writer.insert(Arc::clone(&row))?;
         report.run += 1;
         report.short += usize::from(short);
         report.failed += usize::from(row.error.is_some());
-        report.differing += usize::from(row.costs.iter().flat_map(|c| &c.hardware).any(|h| h.verdict == "fail"));
+        report.differing += usize::from(row.costs.iter().flat_map(|c| &c.hardware).any(|h| &*h.verdict == "fail"));
         (options.progress)(&Progress { done: report.run, to_do: count, row: Some(&row) });
     }
-    Ok(())
 }
 
 /// Least memory for the activations of a re-estimation.

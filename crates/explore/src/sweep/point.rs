@@ -81,7 +81,7 @@ impl Workshop<'_> {
         };
         let short = figures.notes.iter().any(|note| note.kind() == NoteKind::OffTarget);
         let row = PointRow {
-            key: point.key.clone(),
+            key: point.key,
             network: point.network.name.clone(),
             configuration: point.configuration.clone(),
             version: env!("CARGO_PKG_VERSION").to_string(),
@@ -248,9 +248,9 @@ fn summarize(hardware: &[Hardware], cost: &NetworkCost, details: &[LayerDetail])
 
 fn hardware_row(hardware: &Hardware, total: &HardwareRun) -> HardwareRow {
     HardwareRow {
-        name: hardware.engine.name().to_string(),
-        metric: hardware.metric.name().to_string(),
-        verdict: total.check.verdict.name().to_string(),
+        name: hardware.engine.name().into(),
+        metric: hardware.metric.name().into(),
+        verdict: total.check.verdict.name().into(),
         cycles: total.run.cycles.0,
         energy_count: total.run.ledger.count(engine::Event::MAC),
         energy_j: total.energy_j(),

@@ -8,6 +8,7 @@ use testkit::check_all;
 
 use super::pruned::PrunedNetworks;
 use super::*;
+use crate::PointKey;
 use crate::store::{Status, Store};
 
 fn parse(text: &str) -> Result<Plan, String> {
@@ -260,10 +261,11 @@ fn points_that_are_asked_for_one_by_one_are_those_of_a_sweep() {
     let [swept, asked] = [swept, asked].map(|path| Store::open_existing(&path).expect("there"));
     assert_eq!(asked.rows().expect("readable"), swept.rows().expect("readable"));
     assert_eq!(asked.plans().expect("readable"), swept.plans().expect("readable"));
-    let some = [open.keys()[3].clone(), "none".to_string(), open.keys()[0].clone()];
+    let key = |place: usize| open.keys()[place].parse::<PointKey>().expect("a key");
+    let some = [key(3), PointKey([0; 16]), key(0)];
     let rows = asked.rows_of(&some).expect("readable");
-    let found: Vec<Option<&str>> = rows.iter().map(|row| row.as_ref().map(|row| row.key.as_str())).collect();
-    assert_eq!(found, [Some(some[0].as_str()), None, Some(some[2].as_str())]);
+    let found: Vec<Option<PointKey>> = rows.iter().map(|row| row.as_ref().map(|row| row.key)).collect();
+    assert_eq!(found, [Some(some[0]), None, Some(some[2])]);
     assert!(swept.rows().expect("readable").contains(rows[0].as_ref().expect("it ran")));
 }
 
@@ -295,7 +297,10 @@ fn a_point_that_fails_is_stored_as_failed() {
     let keys = [key.expect("a plan takes it, too"), open.keys()[0].clone()];
     let report = open.run(&keys, &store, &QUIET).expect("the run goes on");
     assert_eq!((report.points, report.run, report.failed), (2, 2, 1));
-    let rows = Store::open_existing(&store).expect("there").rows_of(&keys).expect("readable");
+    let rows = Store::open_existing(&store)
+        .expect("there")
+        .rows_of(&keys.iter().map(|key| key.parse().expect("a key")).collect::<Vec<_>>())
+        .expect("readable");
     let status: Vec<Status> = rows.iter().flatten().map(|row| row.status()).collect();
     assert_eq!(status, [Status::Failed, Status::Done]);
     let report = open.run(&keys, &store, &QUIET).expect("nothing to do");
