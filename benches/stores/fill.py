@@ -62,6 +62,15 @@ def made_texts(target: sqlite3.Connection, texts: list[str]) -> list[int]:
     return ids
 
 
+def bits(quantization: int) -> int:
+    return 2 + quantization % 7
+
+
+def method(is_pruned: bool, quantization: int) -> int:
+    """0: quantize only, 1: prune only, from 8 bits on, 2: prune, then quantize."""
+    return 0 if not is_pruned else 1 if bits(quantization) >= 8 else 2
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("real", type=pathlib.Path)
@@ -78,8 +87,8 @@ def main() -> None:
     prunings = made_texts(target, [f'{{"prunings":[{{"weights":{i / 1001:.6f}}}],"scope":"global","below":null,"compact":false,'
                                    '"bits":null}' for i in range(1, TEXTS + 1)])
     quantizations = made_texts(target, [
-        f'{{"bits":{2 + i % 7},"mid-rise":true,"granularity":"layer","step":{{"snr":{10 + i}.0}},"allocation":null,'
-        '"bias-correction":false,"first-bits":null,"last-bits":null}' for i in range(TEXTS)])
+        f'{{"bits":{bits(i)},"mid-rise":true,"granularity":"layer","step":"max-abs","allocation":null,"bias-correction":false,'
+        f'"first-bits":{1 + i // 7 % 16},"last-bits":{1 + i // 112}}}' for i in range(TEXTS)])
 
     same, own = random.Random(0), random.Random(options.seed)
     made = [(generator.randbytes(16), generator.random(), generator.random(), generator.random(), generator.randrange(len(done)),
@@ -88,21 +97,23 @@ def main() -> None:
     made.sort()
 
     def figure_rows():
-        for key, size, luck, _, place, _ in made:
+        for key, size, luck, _, place, pair in made:
             row = dict(figures[done[place]][0])
             # Costs of two decades; the accuracy saturates with the cost.
             factor = 10 ** (2 * size - 1.5)
             for name in COSTS:
                 row[name] = max(1, int(row[name] * factor))
             accuracy = 0.95 * (1 - math.exp(-4 * size)) * (0.6 + 0.4 * math.sqrt(luck))
-            row.update(key=key, images=IMAGES, labelled=IMAGES, top1=int(IMAGES * accuracy), float_top1=1930,
+            is_pruned = details[done[place]][0]["prune"] is not None
+            row.update(key=key, method=method(is_pruned, pair % TEXTS), images=IMAGES, labelled=IMAGES, top1=int(IMAGES * accuracy), float_top1=1930,
                        agreement=int(IMAGES * accuracy))
             yield tuple(row.values())
 
     def detail_rows():
         for key, _, _, _, place, pair in made:
             row = dict(details[done[place]][0])
-            row.update(key=key, prune=prunings[pair // TEXTS], quantize=quantizations[pair % TEXTS], layers="[]")
+            is_pruned = row["prune"] is not None
+            row.update(key=key, prune=prunings[pair // TEXTS] if is_pruned else None, quantize=quantizations[pair % TEXTS], layers="[]")
             yield tuple(row.values())
 
     def hardware_rows():

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::survey::{Axes, Group, Survey};
+use super::measure::{CostValue, Fraction};
+use super::survey::{Axes, Group, Measures, Plane, Survey};
 use crate::error::ExploreError;
-use crate::store::Points;
+use crate::store::{Points, Status};
 
 /// Cells of a honeycomb from left to right, and rows of them from bottom to top.
 const COLUMNS: f64 = 44.0;
 const ROWS: f64 = 32.0;
 /// Numbers of cells from the beginning of a row to that of the next.
 const STRIDE: u32 = 64;
+/// Numbers of cells are below this one.
+const CELLS: usize = (ROWS as usize + 2) * STRIDE as usize;
 
 /// A honeycomb over a logarithmic cost and an accuracy: hexagons with a corner up, every other row half a cell to the
 /// right.
@@ -35,10 +38,11 @@ impl Honeycomb {
 
     /// The cell that a place lies in: the one whose centre is nearest. None where the cost is 0.
     pub fn cell(&self, cost: f64, accuracy: f64) -> Option<u32> {
-        if cost <= 0.0 {
-            return None;
-        }
-        let x = (cost.log10() - self.cost[0]) / self.cost[1];
+        (cost > 0.0).then(|| self.cell_of_logarithm(cost.log10(), accuracy))
+    }
+
+    fn cell_of_logarithm(&self, cost: f64, accuracy: f64) -> u32 {
+        let x = (cost - self.cost[0]) / self.cost[1];
         let y = (accuracy - self.accuracy[0]) / self.accuracy[1];
         // Of the two rows around the place, the cell whose centre is nearer. A row is sqrt(3)/2 of a width above another.
         let below = y.floor();
@@ -49,7 +53,7 @@ impl Honeycomb {
             (distance, row as u32 * STRIDE + column as u32)
         };
         let (low, high) = (nearest(below), nearest(below + 1.0));
-        Some(if high.0 < low.0 { high.1 } else { low.1 })
+        if high.0 < low.0 { high.1 } else { low.1 }
     }
 
     /// The corners of a cell, as cost and accuracy.
@@ -86,25 +90,34 @@ impl Density {
         survey: &Survey,
         is_meant: impl Fn(&Axes) -> bool,
     ) -> Result<Vec<Density>, ExploreError> {
-        let planes = survey.planes.iter().filter(|plane| plane.costs[0] <= plane.costs[1] && is_meant(&plane.axes));
-        let empty = planes.map(|plane| Density {
-            axes: plane.axes.clone(),
-            honeycomb: Honeycomb::over(plane.costs, plane.accuracies),
-            groups: BTreeMap::new(),
-        });
-        let mut densities: Vec<Density> = empty.collect();
+        let planes: Vec<&Plane> =
+            survey.planes.iter().filter(|plane| plane.costs[0] <= plane.costs[1] && is_meant(&plane.axes)).collect();
+        let measures = Measures::of_axes(planes.iter().map(|plane| &plane.axes));
+        let honeycombs: Vec<Honeycomb> =
+            planes.iter().map(|plane| Honeycomb::over(plane.costs, plane.accuracies)).collect();
+        // By group, then by plane, then by cell.
+        let mut counts: BTreeMap<Group, Vec<Vec<u64>>> = BTreeMap::new();
         points.for_each_figures(|point| {
-            if let Some(network) = survey.place_of(&point.network) {
-                let group = Group { network, method: point.method };
-                for density in &mut densities {
-                    let Some((cost, accuracy)) = density.axes.of(&point) else { continue };
-                    let Some(cell) = density.honeycomb.cell(cost.to_f64(), accuracy.to_f64()) else { continue };
-                    *density.groups.entry(group).or_default().entry(cell).or_default() += 1;
-                }
+            let is_meant = point.status == Status::Done && point.costs.is_some();
+            let Some(network) = survey.place_of(&point.network).filter(|_| is_meant) else { return Ok(()) };
+            let group = Group { network, method: point.method };
+            let counts = counts.entry(group).or_insert_with(|| vec![vec![0; CELLS]; planes.len()]);
+            let measured = measures.of(&point);
+            let costs = measured.costs.iter().map(|cost| cost.map(CostValue::to_f64).filter(|&cost| cost > 0.0));
+            let logarithms: Vec<Option<f64>> = costs.map(|cost| cost.map(f64::log10)).collect();
+            let accuracies: Vec<Option<f64>> = measured.accuracies.iter().map(|a| a.map(Fraction::to_f64)).collect();
+            for ((honeycomb, counts), &(cost, accuracy)) in honeycombs.iter().zip(counts).zip(&measures.places) {
+                let (Some(cost), Some(accuracy)) = (logarithms[cost], accuracies[accuracy]) else { continue };
+                counts[honeycomb.cell_of_logarithm(cost, accuracy) as usize] += 1;
             }
             Ok::<_, ExploreError>(())
         })?;
-        Ok(densities)
+        let density = |(place, plane): (usize, &&Plane)| Density {
+            axes: plane.axes.clone(),
+            honeycomb: honeycombs[place],
+            groups: counts.iter().map(|(&group, counts)| (group, occupied(&counts[place]))).collect(),
+        };
+        Ok(planes.iter().enumerate().map(density).collect())
     }
 
     /// Counts by cell of all groups together.
@@ -115,6 +128,11 @@ impl Density {
         }
         totals
     }
+}
+
+/// Cells that points lie in.
+fn occupied(counts: &[u64]) -> BTreeMap<u32, u64> {
+    (0..).zip(counts).filter(|(_, count)| **count > 0).map(|(cell, &count)| (cell, count)).collect()
 }
 
 #[cfg(test)]

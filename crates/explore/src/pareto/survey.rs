@@ -29,6 +29,46 @@ impl Axes {
     }
 }
 
+/// Costs and accuracies that several pairs of axes have in common, so that each is looked up once a point.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Measures {
+    costs: Vec<Cost>,
+    accuracies: Vec<Accuracy>,
+    /// For each pair of axes, the places of its cost and accuracy.
+    pub places: Vec<(usize, usize)>,
+}
+
+/// What a point comes to by each cost and each accuracy.
+pub(super) struct Measured {
+    pub costs: Vec<Option<CostValue>>,
+    pub accuracies: Vec<Option<Fraction>>,
+}
+
+impl Measures {
+    pub fn of_axes<'a>(axes: impl Iterator<Item = &'a Axes>) -> Self {
+        let mut measures = Self::default();
+        axes.for_each(|axes| measures.add(axes));
+        measures
+    }
+
+    fn add(&mut self, axes: &Axes) {
+        fn place<T: Clone + PartialEq>(known: &mut Vec<T>, sought: &T) -> usize {
+            known.iter().position(|one| one == sought).unwrap_or_else(|| {
+                known.push(sought.clone());
+                known.len() - 1
+            })
+        }
+        self.places.push((place(&mut self.costs, &axes.cost), place(&mut self.accuracies, &axes.accuracy)));
+    }
+
+    pub fn of(&self, point: &PointFigures) -> Measured {
+        Measured {
+            costs: self.costs.iter().map(|cost| cost.of(point)).collect(),
+            accuracies: self.accuracies.iter().map(|accuracy| accuracy.of(point)).collect(),
+        }
+    }
+}
+
 /// Points that figures tell apart: those of one network and one of the paper's three ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Group {
@@ -61,12 +101,12 @@ impl Plane {
         Self { axes, has_accuracy: false, judged: 0, groups: BTreeMap::new(), costs: none, accuracies: none }
     }
 
-    fn add(&mut self, point: &PointFigures, group: Group) {
-        let Some(accuracy) = self.axes.accuracy.of(point) else { return };
+    fn add(&mut self, key: PointKey, cost: Option<CostValue>, accuracy: Option<Fraction>, group: Group) {
+        let Some(accuracy) = accuracy else { return };
         self.has_accuracy = true;
-        let Some(cost) = self.axes.cost.of(point) else { return };
+        let Some(cost) = cost else { return };
         self.judged += 1;
-        self.groups.entry(group).or_default().add(point.key, cost, accuracy);
+        self.groups.entry(group).or_default().add(key, cost, accuracy);
         let widen = |range: &mut [f64; 2], x: f64| *range = [range[0].min(x), range[1].max(x)];
         if cost.to_f64() > 0.0 {
             widen(&mut self.costs, cost.to_f64());
@@ -124,6 +164,8 @@ pub struct Survey {
     pub hardware: Vec<SurveyedHardware>,
     /// What points come to, by each pair of axes that was asked for.
     pub planes: Vec<Plane>,
+    /// The costs and accuracies of the planes.
+    measures: Measures,
     /// Whether points are judged by every cost and accuracy that they have.
     by_all: bool,
 }
@@ -131,7 +173,9 @@ pub struct Survey {
 impl Survey {
     /// A survey of no point yet, by these axes.
     pub fn by(axes: impl IntoIterator<Item = Axes>) -> Self {
-        Self { planes: axes.into_iter().map(Plane::new).collect(), ..Self::default() }
+        let planes: Vec<Plane> = axes.into_iter().map(Plane::new).collect();
+        let measures = Measures::of_axes(planes.iter().map(|plane| &plane.axes));
+        Self { planes, measures, ..Self::default() }
     }
 
     /// A survey of no point yet, by these axes and by every cost and accuracy that points turn out to have.
@@ -171,6 +215,7 @@ impl Survey {
             for accuracy in accuracies {
                 let axes = Axes { cost: cost.clone(), accuracy: accuracy.clone() };
                 if self.plane(&axes).is_none() {
+                    self.measures.add(&axes);
                     self.planes.push(Plane::new(axes));
                 }
             }
@@ -192,7 +237,10 @@ impl Survey {
         self.images = self.images.max(point.accuracy.as_ref().map(|accuracy| accuracy.images));
         let network = self.network(point);
         let group = Group { network, method: point.method };
-        self.planes.iter_mut().for_each(|plane| plane.add(point, group));
+        let measured = self.measures.of(point);
+        for (plane, &(cost, accuracy)) in self.planes.iter_mut().zip(&self.measures.places) {
+            plane.add(point.key, measured.costs[cost], measured.accuracies[accuracy], group);
+        }
     }
 
     fn network(&mut self, point: &PointFigures) -> usize {
