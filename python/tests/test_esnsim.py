@@ -289,7 +289,7 @@ def test_a_parquet_file_is_the_table_of_the_csv(tmp_path):
             assert same or text(value) == written[name], (name, value, written[name])
     frame = pandas.read_parquet(file)
     assert list(frame["key"]) == [row["key"] for row in expected] and frame["esn_d_macs"].sum() == read["esn_d_macs"].sum()
-    best = duckdb.sql(f"SELECT max(top1), count(*) FILTER (frontier) FROM '{file}'").fetchone()
+    best = duckdb.sql(f"SELECT max(top1), count(*) FILTER (frontier) FROM '{file}'").fetchall()[0]
     assert best == (read["top1"].max(), sum(row["frontier"] == "true" for row in expected))
 
 

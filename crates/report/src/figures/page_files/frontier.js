@@ -103,7 +103,7 @@ function drawChart() {
   const floats = data.floats.filter((f) => view.networks[f.network] && f.accuracies[view.accuracy] !== null);
   const [x, y] = scales(points, floats, box, plane);
   drawAxes(x, y, box, width, height);
-  if (plane) drawCells(plane, x, y);
+  if (plane) drawCells(plane, x, y, box);
   for (const float of floats) {
     const at = place(y, float.accuracies[view.accuracy]);
     const name = (manyNetworks ? data.networks[float.network] : "original") + ", in float";
@@ -131,12 +131,13 @@ function drawChart() {
   fillTable(on, points);
 }
 // The darker a cell, the more points lie in it.
-function drawCells(plane, x, y) {
+function drawCells(plane, x, y, box) {
   view.cells = cellsOf(plane);
   const most = Math.max(1, ...view.cells.map((c) => c.total));
   const floor = 10 ** plane.x[0] / 2;
   for (const cell of view.cells) {
-    cell.corners = cornersOf(plane, cell.cell).map(([cost, accuracy]) => [x(view.logX ? cost : Math.max(cost, floor)), place(y, Math.min(accuracy, 1))]);
+    const corners = cornersOf(plane, cell.cell).map(([cost, accuracy]) => [x(view.logX ? cost : Math.max(cost, floor)), place(y, Math.min(accuracy, 1))]);
+    cell.corners = corners.map(([px, py]) => [Math.min(Math.max(px, box.left), box.right), Math.min(Math.max(py, box.top), box.bottom)]);
     const opacity = 0.12 + (0.5 * Math.log1p(cell.total)) / Math.log1p(most);
     chart.append(draw("polygon", { points: cell.corners.map((c) => c.join(",")).join(" "), fill: "var(--soft)", "fill-opacity": opacity.toFixed(3) }));
   }
