@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use explore::pareto::{Accuracy, Survey};
 use explore::store::{MergeReport, Points, Store, StoreLock, Upgrade, Writers};
-use explore::sweep::{Plan, SweepOptions, SweepReport};
+use explore::sweep::{OpenPlan, Plan, Shard, SweepOptions, SweepReport, SweepStatus};
 use formats::did_you_mean;
 use network::Mend;
 
@@ -18,6 +18,29 @@ use crate::error::Error;
 /// failed, and the sweep goes on.
 pub fn sweep(plan: &Plan, store: &Path, options: &SweepOptions<'_>) -> Result<SweepReport, Error> {
     Ok(explore::sweep::sweep(plan, store, options)?)
+}
+
+/// How many points of a plan, or of a shard of it, a store has; nothing is run and nothing written. Where there is no store yet,
+/// all points are open.
+///
+/// # Errors
+///
+/// Those of the plan and everything it names, and of reading the store.
+pub fn sweep_status(plan: &Plan, store: &Path, shard: Option<Shard>, memory_bytes: u64) -> Result<SweepStatus, Error> {
+    let open = OpenPlan::open(plan.clone(), memory_bytes)?;
+    let store = store.exists().then(|| Store::open_existing(store)).transpose()?;
+    Ok(open.status(store.as_ref(), shard)?)
+}
+
+/// How many points a store has.
+///
+/// # Errors
+///
+/// Those of reading the store.
+pub fn store_status(store: &Path) -> Result<SweepStatus, Error> {
+    let known = Store::open_existing(store)?.known()?;
+    let (done, failed) = (known.done().len(), known.failed().len());
+    Ok(SweepStatus { points: done + failed, done, failed, open: 0 })
 }
 
 /// Puts the results of other stores into a store, which is made where it is not there. `done` is told of each source.

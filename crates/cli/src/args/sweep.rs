@@ -13,7 +13,7 @@ use super::shared::ThreadOptions;
 #[derive(Args)]
 pub struct SweepOptions {
     /// Plan (TOML): networks, prunings, quantizations, hardware, images
-    #[arg(required_unless_present_any = ["merge", "upgrade"])]
+    #[arg(required_unless_present_any = ["merge", "upgrade", "dry_run"])]
     pub plan: Option<PathBuf>,
 
     /// Only every n-th point from the i-th on
@@ -26,6 +26,12 @@ pub struct SweepOptions {
     /// Run points again that failed before
     #[arg(long, help_heading = POINTS)]
     pub retry_failed: bool,
+
+    /// Say how many points are done, failed and open, and run none
+    ///
+    /// With it goes the time that remains, by what points took that ran. Without a plan, the points of the store are counted.
+    #[arg(long, visible_alias = "status", conflicts_with_all = ["retry_failed", "merge", "upgrade"], help_heading = POINTS)]
+    pub dry_run: bool,
 
     /// First put the results of these stores into the store
     ///
