@@ -224,6 +224,22 @@ fn an_old_store_has_its_frontier_before_and_after_it_is_upgraded() {
 }
 
 #[test]
+fn a_status_counts_points_and_runs_none() {
+    let folder = Folder::new(PLAN);
+    for word in ["--dry-run", "--status"] {
+        let (code, out, err) = folder.run(&["sweep", "plan.toml", "--store", "s.sqlite", word]);
+        assert_eq!(code, 0, "{err}");
+        assert!(out.starts_with("s.sqlite: 40 points, 0 done, 0 failed, 40 open\n"), "{out}");
+        assert!(!folder.path("s.sqlite").exists());
+    }
+    folder.sweep("s.sqlite", &["--shard", "1/4"]);
+    let (_, out, _) = folder.run(&["sweep", "plan.toml", "--store", "s.sqlite", "--status"]);
+    assert!(out.starts_with("s.sqlite: 40 points, 10 done, 0 failed, 30 open\nthe open ones take about "), "{out}");
+    let (_, out, _) = folder.run(&["sweep", "--store", "s.sqlite", "--status"]);
+    assert_eq!(out, "s.sqlite: 10 points, 10 done, 0 failed, 0 open\n");
+}
+
+#[test]
 fn a_plan_that_grows_adds_points_and_repeats_none() {
     let folder = Folder::new(PLAN);
     folder.sweep("s.sqlite", &[]);
