@@ -123,7 +123,7 @@ impl Configuration {
             words.push("re-estimated".to_string());
         }
         if self.quantize.as_ref().is_some_and(|options| !options.layers.is_empty()) {
-            words.push(format!("point {}", &self.key()[..SHORT_KEY]));
+            words.push(format!("point {}", &self.key().to_string()[..SHORT_KEY]));
         }
         words.join(", ")
     }

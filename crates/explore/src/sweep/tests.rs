@@ -94,7 +94,7 @@ fn points_with_ways_of_their_own_for_layers_have_names_that_tell_them_apart() {
         )
     };
     let open = open(&format!("networks = [\"embedded\"]\n{}{}", point(2), point(3)));
-    let labels: Vec<String> = open.all().iter().map(|point| point.configuration.label()).collect();
+    let labels: Vec<String> = points(&open).iter().map(|point| point.configuration.label()).collect();
     let keys = open.keys();
     assert_eq!(labels[0], format!("8 bits, 3 layers of their own 2 to 4 bits, point {}", &keys[0][..6]));
     assert_ne!(labels[0], labels[1]);
