@@ -21,6 +21,7 @@ import functools
 import importlib
 import inspect as inspection
 import json
+import logging
 import os
 import pathlib
 from typing import TYPE_CHECKING, Any, Callable, Generator, Iterable, Mapping, Sequence, Union
@@ -51,8 +52,10 @@ __all__ = [
     "BadArgument", "Compressed", "Cost", "Error", "Evaluation", "Images", "InvalidFile", "Inspection", "Network", "OutOfLimits",
     "OwnBug", "Points", "ReadWrite", "Row", "Run", "Score", "Sweep", "Table", "Unsupported", "WorkerLost", "__version__",
     "compress", "convert", "esn", "evaluate", "from_torch", "hardware", "inspect", "landscape", "merge", "new", "pareto", "read",
-    "search", "simulate", "sweep",
+    "search", "simulate", "sweep", "upgrade",
 ]
+
+log = logging.getLogger("esnsim")
 
 Source = Union[str, "os.PathLike[str]", bytes, None]
 Tell = Callable[[str, int, int], object]
@@ -636,6 +639,9 @@ def sweep(plan: str | os.PathLike[str], store: str | os.PathLike[str], *, shard:
     """
     given = checked(plan=plan, store=store, shard=shard, retry_failed=retry_failed, memory=memory, threads=threads)
     run = _esnsim.sweep if cluster is None else _on_cluster(**checked(cluster=cluster))
+    if (system := _esnsim.shared_file_system(given["store"])) is not None:
+        log.warning("%s lies on a file system of several machines (%s), where SQLite's locks are not safe; give each shard a store of "
+                    "its own and put them together with esnsim.merge", given["store"], system)
     with _progress(progress) as tell:
         return Sweep(given["store"], run(progress=tell, **given))
 
@@ -655,6 +661,13 @@ def merge(store: str | os.PathLike[str], *sources: str | os.PathLike[str]) -> No
     if not sources:
         raise BadArgument("there are no stores to merge; name them behind the store that they are put into")
     _esnsim.merge(**given)
+
+
+def upgrade(store: str | os.PathLike[str]) -> int | None:
+    """Makes a store of an older layout one of today's, in its place: how many points it has, `None` where it was one already. Stores
+    of older layouts are read, and no longer written.
+    """
+    return _esnsim.upgrade(**checked(store=store))
 
 
 def pareto(store: str | os.PathLike[str], *, cost: str = "esn-d", accuracy: str = "top1") -> Points:

@@ -12,6 +12,7 @@ import os
 import pathlib
 import pickle
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -267,6 +268,43 @@ def test_a_sweep_and_its_frontier_are_those_of_the_command(tmp_path):
     assert "ESN_d" in repr(frontier)
 
 
+def test_a_parquet_file_is_the_table_of_the_csv(tmp_path):
+    polars, pandas, duckdb = (pytest.importorskip(name) for name in ("polars", "pandas", "duckdb"))
+    plan, store, table, file = (tmp_path / name for name in ("plan.toml", "s.sqlite", "points.csv", "points.parquet"))
+    # One of the points cannot be, so that some values are not there.
+    plan.write_text(PLAN + "[[point]]\nprune = { prunings = [{ filters = { budget = { macs = 1 } } }] }\n")
+    assert command("sweep", plan, "--store", store).returncode == 1
+    assert command("pareto", store, "--csv", table, "--parquet", file).returncode == 0
+    expected = list(csv.DictReader(table.open(newline="")))
+    assert len(expected) == 5
+    read = polars.read_parquet(file)
+    assert read.columns == list(expected[0])
+
+    def text(value):
+        return {None: "", True: "true", False: "false"}.get(value, value) if value is None or isinstance(value, bool) else value
+
+    for row, written in zip(read.to_dicts(), expected):
+        for name, value in row.items():
+            same = float(written[name]) == value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+            assert same or text(value) == written[name], (name, value, written[name])
+    frame = pandas.read_parquet(file)
+    assert list(frame["key"]) == [row["key"] for row in expected] and frame["esn_d_macs"].sum() == read["esn_d_macs"].sum()
+    best = duckdb.sql(f"SELECT max(top1), count(*) FILTER (frontier) FROM '{file}'").fetchall()[0]
+    assert best == (read["top1"].max(), sum(row["frontier"] == "true" for row in expected))
+
+
+def test_a_store_of_layout_1_is_upgraded(tmp_path):
+    store = tmp_path / "old.sqlite"
+    old = pathlib.Path(__file__).parents[2] / "tests" / "reference" / "store-layout-1"
+    shutil.copy(old / "points.sqlite", store)
+    before = esnsim.pareto(store).points
+    with pytest.raises(esnsim.BadArgument, match="a store of layout 1.*; esnsim.upgrade makes it one of layout 2"):
+        esnsim.sweep(old / "plan.toml", store)
+    assert (esnsim.upgrade(store), esnsim.upgrade(store)) == (6, None)
+    assert list(esnsim.pareto(store).points) == list(before)
+    assert esnsim.sweep(old / "plan.toml", store).found == 6
+
+
 def test_a_landscape_is_that_of_the_command(tmp_path):
     file = tmp_path / "landscape.csv"
     assert command("landscape", "--hardware", "gpu-8bit", "--csv", file).returncode == 0
@@ -504,7 +542,7 @@ def test_wrong_use_is_told_in_one_line(kind, say, text):
 
 
 CALLS = [esnsim.read, esnsim.esn, esnsim.simulate, esnsim.evaluate, esnsim.Network.compress, esnsim.Network.save, esnsim.new,
-         esnsim.sweep, esnsim.pareto, esnsim.landscape, esnsim.Images]
+         esnsim.sweep, esnsim.pareto, esnsim.upgrade, esnsim.landscape, esnsim.Images]
 # What takes many kinds of values, and is tried elsewhere.
 MANY_KINDS = {"self", "source", "images", "reestimate_bn", "labels", "example", "options", "progress"}
 

@@ -51,6 +51,28 @@ def test_points_that_are_asked_for_are_those_of_a_sweep(tmp_path):
     assert stored(asked) == stored(swept)
 
 
+def test_ranges_widths_of_layers_and_samples_pass_through(tmp_path):
+    text = """networks = ["embedded"]
+sample = 12
+seed = 3
+method = "latin-hypercube"
+[[prune]]
+each = { filters = { fraction = "0.0..0.3 step 0.1" } }
+[[quantize]]
+bits = "2..4"
+bits-of-layers = { "*" = [4, 5] }
+"""
+    plan, store, file = opened(text), tmp_path / "store", tmp_path / "plan.toml"
+    file.write_text(text)
+    assert len(plan.keys()) == 12 and plan.keys() == opened(text).keys()
+    assert esnsim.sweep(file, store).run == 12
+    rows = [json.loads(row) for row in plan.rows(str(store), plan.keys())]
+    widths = [layer["bits"] for row in rows for layer in row["configuration"]["quantize"]["layers"]]
+    assert sorted(set(widths)) == [4, 5] and abs(widths.count(4) - widths.count(5)) <= 20
+    with pytest.raises(esnsim.InvalidFile, match="from must not exceed to"):
+        opened('networks = ["embedded"]\n[[quantize]]\nbits = "8..2"')
+
+
 def test_a_point_that_is_added_runs_once_and_has_a_row(tmp_path):
     plan, store = opened(), tmp_path / "store"
     point = {"prune": {"prunings": [{"weights": 0.5}]}, "quantize": {"bits": 3, "granularity": "filter"}}

@@ -57,6 +57,7 @@ pub fn option(mend: Mend) -> String {
         }
         Mend::ListLayers => "inspect lists what --layer takes",
         Mend::ShareStore => "processes share a store by --shard i/n",
+        Mend::UpgradeStore => "sweep --upgrade --store STORE makes it one of layout 2",
         Mend::CountInOneRun => "simulate --images counts it",
         Mend::AskForCompression => "ask for --prune, --bits, a step rule, --find-step or --reestimate-bn",
         Mend::AskForQuantization => "ask for --bits, a step rule or bits shared out",

@@ -69,8 +69,8 @@ pub use prune::{
     Scope, Why, prune, prune_watched,
 };
 pub use quantize::{
-    Allocation, Granularity, LayerOptions, LayerQuantization, QuantizeOptions, QuantizeReport, StepRule, esn_a_profile,
-    esn_a_trace, quantize, quantize_watched,
+    Allocation, ApartLayer, ApartLayers, Granularity, LayerOptions, LayerQuantization, LayerSaid, LayerWay,
+    QuantizeOptions, QuantizeReport, StepRule, esn_a_profile, esn_a_trace, notes_of_layers, quantize, quantize_watched,
 };
 pub use reestimate::{Original, ReestimateOptions, ReestimateReport, reestimate};
 pub use sensitivity::{

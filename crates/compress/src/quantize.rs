@@ -4,6 +4,8 @@
 //! and only then makes codes.
 
 mod allocate;
+mod apart;
+mod bounded;
 mod check;
 mod clipping;
 mod correct;
@@ -12,6 +14,8 @@ mod least_squares;
 mod levels;
 mod options;
 mod profile;
+mod ranked;
+mod reals;
 mod report;
 mod rule;
 mod target;
@@ -27,6 +31,7 @@ use layer::{Coded, Layer};
 use levels::Levels;
 use rule::step_at_width;
 
+pub use apart::{ApartLayer, ApartLayers, LayerSaid, LayerWay, notes_of_layers};
 pub use options::{Allocation, Granularity, LayerOptions, QuantizeOptions, StepRule};
 pub use profile::{esn_a_profile, esn_a_trace};
 pub use report::{LayerQuantization, QuantizeReport};
@@ -59,7 +64,8 @@ pub fn quantize_watched(
     let first_uses = first_uses(network);
     check::check(options, network, &first_uses)?;
     // A tensor that several layers have is quantized once.
-    let layers = layer::load(network, &first_uses, options, watch)?;
+    let reals = reals::read_all(network, &first_uses, watch)?;
+    let layers = layer::settle(network, &reals, &first_uses, options)?;
     let widths = widths(&layers, options, watch)?;
     let steps = steps(&layers, &widths, &options.step, watch);
     let coded = layers.par_iter().zip(&widths).zip(steps).map(|((layer, widths), steps)| {

@@ -101,14 +101,7 @@ impl CodeTensor {
     /// [`CodeError`] if the shape is empty, does not hold exactly `codes.len()` weights or does not divide into its
     /// groups, or if a code is off the grid or too wide.
     pub fn new(grid: Grid, shape: WeightShape, codes: Vec<i32>) -> Result<Self, CodeError> {
-        let fits = shape.groups > 0
-            && shape.filters > 0
-            && shape.filters.is_multiple_of(shape.groups)
-            && !codes.is_empty()
-            && shape.len() == Some(codes.len());
-        if !fits {
-            return Err(CodeError::Shape { shape, codes: codes.len() });
-        }
+        check_shape(shape, codes.len())?;
         // Almost always every code passes; without an early exit the pass over them becomes vector instructions.
         if codes.iter().fold(false, |any, &code| any | !is_level(grid, code)) {
             let index = codes.iter().position(|&code| !is_level(grid, code)).expect("a code was found above");
@@ -121,6 +114,16 @@ impl CodeTensor {
             });
         }
         Ok(Self { grid, shape, codes })
+    }
+
+    /// The same codes in another shape.
+    ///
+    /// # Errors
+    ///
+    /// [`CodeError::Shape`] as of [`CodeTensor::new`].
+    pub fn reshaped(self, shape: WeightShape) -> Result<Self, CodeError> {
+        check_shape(shape, self.codes.len())?;
+        Ok(Self { shape, ..self })
     }
 
     /// The grid that the codes lie on.
@@ -147,6 +150,15 @@ impl CodeTensor {
         let len = self.shape.filter_len();
         &self.codes[filter * len..(filter + 1) * len]
     }
+}
+
+fn check_shape(shape: WeightShape, codes: usize) -> Result<(), CodeError> {
+    let fits = shape.groups > 0
+        && shape.filters > 0
+        && shape.filters.is_multiple_of(shape.groups)
+        && codes > 0
+        && shape.len() == Some(codes);
+    if fits { Ok(()) } else { Err(CodeError::Shape { shape, codes }) }
 }
 
 #[inline(always)]

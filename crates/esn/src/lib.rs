@@ -55,7 +55,8 @@ mod training;
 pub use code::{CodeError, CodeTensor, Grid, MAX_CODE, WeightShape};
 pub use metric::{BIT_WIDTHS, BitConvention, BitHistogram, FilterEsn, LayerEsn, Quarters, bits, filter_esn};
 pub use quantize::{
-    BitWidth, BitWidthError, QuantizeError, Quantized, quantize_max_abs, quantize_mid_rise, quantize_mid_tread,
+    BitWidth, BitWidthError, QuantizeError, Quantized, append_mid_rise, append_mid_tread, quantize_max_abs,
+    quantize_mid_rise, quantize_mid_tread,
 };
 pub use snr::{SignalNoise, SnrComparison, SnrError, quantization_noise};
 pub use stored::StoredWeights;

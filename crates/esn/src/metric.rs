@@ -271,9 +271,22 @@ impl LayerEsn {
     ///
     /// If a count passes 128 bits, which takes more than `2^30` weights and `2^63` positions at the same time.
     pub fn new(codes: &CodeTensor, positions: u64, convention: BitConvention) -> Self {
+        Self::sum_filters(each_filter(codes, convention), codes, positions)
+    }
+
+    /// The same of filters that are measured already: `filters` is what [`filter_esn`] says of `codes`.
+    ///
+    /// # Panics
+    ///
+    /// As [`LayerEsn::new`].
+    pub fn of_filters(filters: &[FilterEsn], codes: &CodeTensor, positions: u64) -> Self {
+        Self::sum_filters(filters.iter().copied(), codes, positions)
+    }
+
+    fn sum_filters(filters: impl Iterator<Item = FilterEsn>, codes: &CodeTensor, positions: u64) -> Self {
         let mut layer = Self { weights: codes.codes().len() as u128, ..Self::default() };
         let mut unit_filter_weights = 0;
-        for filter in each_filter(codes, convention) {
+        for filter in filters {
             layer.filters += 1;
             layer.live_filters += u128::from(filter.nonzero > 0);
             layer.nonzero += u128::from(filter.nonzero);
@@ -373,15 +386,28 @@ pub struct BitHistogram {
 impl BitHistogram {
     /// Counts the bit widths of a layer.
     pub fn new(codes: &CodeTensor, convention: BitConvention) -> Self {
+        Self::of_filters(&filter_esn(codes, convention), codes, convention)
+    }
+
+    /// The same of filters that are measured already: `filters` is what [`filter_esn`] says of `codes`.
+    pub fn of_filters(filters: &[FilterEsn], codes: &CodeTensor, convention: BitConvention) -> Self {
         let mut histogram = Self::default();
-        for filter in 0..codes.shape().filters {
-            let mut widest = 0;
-            for &code in codes.filter(filter) {
-                let width = bits(code, convention) as usize;
-                histogram.weights[width] += 1;
-                widest = widest.max(width);
+        for (index, filter) in filters.iter().enumerate() {
+            histogram.filters[filter.max_bits as usize] += 1;
+            // How many magnitudes are above 0, 1, 2, 4, …: a weight of n bits is above 2^(n − 2) and not above 2^(n − 1).
+            let codes = codes.filter(index);
+            let least = match convention {
+                BitConvention::NonzeroAtLeastOne => filter.nonzero,
+                BitConvention::AsPrinted => filter.nonzero - filter.units,
+            };
+            histogram.weights[0] += codes.len() as u64 - least;
+            let mut wider = least;
+            for width in 1..filter.max_bits {
+                let above = count_above(codes, 1 << width);
+                histogram.weights[width as usize] += wider - above;
+                wider = above;
             }
-            histogram.filters[widest] += 1;
+            histogram.weights[filter.max_bits as usize] += wider;
         }
         histogram
     }
@@ -414,6 +440,13 @@ fn each_filter(codes: &CodeTensor, convention: BitConvention) -> impl Iterator<I
         }
         FilterEsn::new(codes.filter(filter), live_weights, convention, &mut room)
     })
+}
+
+/// How many codes have a magnitude above `least`.
+fn count_above(codes: &[i32], least: u32) -> u64 {
+    // Sums of 32 bits become vector instructions, and a chunk is shorter than they reach.
+    let above = |chunk: &[i32]| chunk.iter().map(|code| u32::from(code.unsigned_abs() > least)).sum::<u32>();
+    codes.chunks(1 << 20).map(|chunk| u64::from(above(chunk))).sum()
 }
 
 /// Channels of a group with a nonzero weight in any of its filters.

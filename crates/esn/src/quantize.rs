@@ -156,6 +156,23 @@ pub fn quantize_mid_rise<T: Copy + Into<f64>>(
     encode(weights, shape, step, bits)
 }
 
+/// As [`quantize_mid_rise`], of weights that are part of a layer: their codes are put behind others.
+///
+/// # Errors
+///
+/// As [`quantize_mid_rise`], but for the shape.
+pub fn append_mid_rise<T: Copy + Into<f64>>(
+    weights: &[T],
+    step: f64,
+    bits: BitWidth,
+    codes: &mut Vec<i32>,
+) -> Result<(), QuantizeError> {
+    check_step(weights, step)?;
+    let range = Range::new(bits);
+    codes.extend(weights.iter().map(|&weight| range.code(weight.into(), step)));
+    Ok(())
+}
+
 /// Quantizes a layer to `bits` bits, 2 at least, on the mid-tread grid with a given step `Δ`, in the unit of the
 /// weights.
 ///
@@ -184,17 +201,33 @@ pub fn quantize_mid_tread<T: Copy + Into<f64>>(
     step: f64,
     bits: BitWidth,
 ) -> Result<CodeTensor, QuantizeError> {
+    let mut codes = Vec::with_capacity(weights.len());
+    append_mid_tread(weights, step, bits, &mut codes)?;
+    Ok(CodeTensor::new(Grid::MidTread, shape, codes)?)
+}
+
+/// As [`quantize_mid_tread`], of weights that are part of a layer: their codes are put behind others.
+///
+/// # Errors
+///
+/// As [`quantize_mid_tread`], but for the shape.
+pub fn append_mid_tread<T: Copy + Into<f64>>(
+    weights: &[T],
+    step: f64,
+    bits: BitWidth,
+    codes: &mut Vec<i32>,
+) -> Result<(), QuantizeError> {
     check_step(weights, step)?;
     let top = bits.half_levels() - 1.0;
     if top == 0.0 {
         return Err(QuantizeError::OnlyZero);
     }
-    let code = |&weight: &T| {
+    codes.extend(weights.iter().map(|&weight| {
         let weight: f64 = weight.into();
         // The conversion takes NaN, which 0/0 gives, to 0.
         2 * (weight / step).clamp(-top, top).round_ties_even() as i32
-    };
-    Ok(CodeTensor::new(Grid::MidTread, shape, weights.iter().map(code).collect())?)
+    }));
+    Ok(())
 }
 
 /// Checks that the weights are finite, and that the step is above 0, or 0 if every weight is 0.

@@ -92,7 +92,7 @@ pub use images::{
     ImageNote, ImageRequest, NetworkImages, images, images_of_reference, own_preprocessing, preprocessing,
     preprocessing_by_numbers, write_preprocessing,
 };
-pub use many::{frontier, merge, sweep};
+pub use many::{merge, store_status, survey, sweep, sweep_status, upgrade};
 pub use open::{
     OpenOptions, Opened, check_graph, check_widths, find_layer, find_steps, find_steps_watched, hardware,
     landscape_hardware, open, open_piped, traced_hardware,

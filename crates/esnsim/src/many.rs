@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use explore::pareto::{Accuracy, Cost, Judged, judge};
-use explore::store::{MergeReport, PointRow, Store, StoreLock, Writers};
-use explore::sweep::{Plan, SweepOptions, SweepReport};
+use explore::pareto::{Accuracy, Survey};
+use explore::store::{MergeReport, Points, Store, StoreLock, Upgrade, Writers};
+use explore::sweep::{OpenPlan, Plan, Shard, SweepOptions, SweepReport, SweepStatus};
 use formats::did_you_mean;
 use network::Mend;
 
@@ -18,6 +18,29 @@ use crate::error::Error;
 /// failed, and the sweep goes on.
 pub fn sweep(plan: &Plan, store: &Path, options: &SweepOptions<'_>) -> Result<SweepReport, Error> {
     Ok(explore::sweep::sweep(plan, store, options)?)
+}
+
+/// How many points of a plan, or of a shard of it, a store has; nothing is run and nothing written. Where there is no store yet,
+/// all points are open.
+///
+/// # Errors
+///
+/// Those of the plan and everything it names, and of reading the store.
+pub fn sweep_status(plan: &Plan, store: &Path, shard: Option<Shard>, memory_bytes: u64) -> Result<SweepStatus, Error> {
+    let open = OpenPlan::open(plan.clone(), memory_bytes)?;
+    let store = store.exists().then(|| Store::open_existing(store)).transpose()?;
+    Ok(open.status(store.as_ref(), shard)?)
+}
+
+/// How many points a store has.
+///
+/// # Errors
+///
+/// Those of reading the store.
+pub fn store_status(store: &Path) -> Result<SweepStatus, Error> {
+    let known = Store::open_existing(store)?.known()?;
+    let (done, failed) = (known.done().len(), known.failed().len());
+    Ok(SweepStatus { points: done + failed, done, failed, open: 0 })
 }
 
 /// Puts the results of other stores into a store, which is made where it is not there. `done` is told of each source.
@@ -40,56 +63,56 @@ pub fn merge(store: &Path, sources: &[PathBuf], mut done: impl FnMut(&Path, &Mer
     Ok(())
 }
 
+/// Makes a store of an older layout one of today's, in its place.
+///
+/// # Errors
+///
+/// Those of the store, and if another process has it open.
+pub fn upgrade(store: &Path) -> Result<Upgrade, Error> {
+    Ok(explore::store::upgrade(store)?)
+}
+
 fn same_file(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
-/// Judges the points of a store by a cost and an accuracy, cheapest first.
+/// Surveys points in one pass over their store: the frontiers by the axes that the survey is made with.
 ///
 /// # Errors
 ///
-/// [`Error::NoPoints`] if no point has both; it says why.
-pub fn frontier<'a>(
-    store: &Path,
-    rows: &'a [PointRow],
-    cost: &Cost,
-    accuracy: &Accuracy,
-) -> Result<Vec<Judged<'a>>, Error> {
-    let points = judge(rows, cost, accuracy);
-    match points.is_empty() {
-        true => {
-            let (reason, mend) = nothing(rows, cost, accuracy);
-            Err(Error::NoPoints { path: store.to_path_buf(), reason, mend })
+/// Those of reading the store; [`Error::NoPoints`] if no point has the first cost and accuracy of the survey. It says why.
+pub fn survey(points: &Points<'_>, survey: Survey) -> Result<Survey, Error> {
+    let survey = survey.of(points)?;
+    match survey.planes.first().is_some_and(|plane| plane.judged > 0) {
+        true => Ok(survey),
+        false => {
+            let (reason, mend) = nothing(&survey);
+            Err(Error::NoPoints { path: points.store.path().to_path_buf(), reason, mend })
         }
-        false => Ok(points),
     }
 }
 
 /// Why no point can be judged, and what mends it.
-fn nothing(rows: &[PointRow], cost: &Cost, accuracy: &Accuracy) -> (String, Option<Mend>) {
-    let done = rows.iter().filter(|row| row.error.is_none()).count();
-    if done == 0 {
-        return (format!("no point is done; {} failed", rows.len()), None);
+fn nothing(survey: &Survey) -> (String, Option<Mend>) {
+    let Survey { done, failed, .. } = survey;
+    if *done == 0 {
+        return (format!("no point is done; {failed} failed"), None);
     }
-    let hardware = rows.iter().filter_map(|row| row.costs.as_ref()).flat_map(|costs| &costs.hardware);
-    let mut names: Vec<&str> = hardware.map(|hardware| hardware.name.as_str()).collect();
+    let mut names: Vec<&str> = survey.hardware.iter().map(|hardware| &*hardware.name).collect();
     names.sort_unstable();
-    names.dedup();
+    let known = names.join(", ");
     let has_none = |what: String| format!("none of {done} points has {what}");
-    if rows.iter().any(|row| accuracy.of(row).is_some()) {
-        let known = names.join(", ");
-        return (format!("{}; the hardware is {known}", has_none(format!("cost {}", cost.id()))), None);
+    let plane = survey.planes.first().expect("points are judged by a cost and an accuracy");
+    if plane.has_accuracy {
+        return (format!("{}; the hardware is {known}", has_none(format!("cost {}", plane.axes.cost.id()))), None);
     }
-    let none = has_none(format!("accuracy {}", accuracy.id()));
-    match accuracy {
+    let none = has_none(format!("accuracy {}", plane.axes.accuracy.id()));
+    match &plane.axes.accuracy {
         Accuracy::Hardware(name) if !names.contains(&name.as_str()) => {
-            let known = names.join(", ");
             (format!("{none}; the hardware is {known}{}", did_you_mean(name, names.iter().copied())), None)
         }
         Accuracy::Hardware(name) => (format!("{none}; no images ran on {name}"), Some(Mend::PlanAnalogAccuracy)),
-        Accuracy::Top5 if rows.iter().any(|row| row.accuracy.is_some()) => {
-            (format!("{none}; there is one from 100 classes on"), None)
-        }
+        Accuracy::Top5 if survey.images.is_some() => (format!("{none}; there is one from 100 classes on"), None),
         Accuracy::Top1 | Accuracy::Top5 | Accuracy::Agreement => (format!("{none}; a plan with images has one"), None),
     }
 }

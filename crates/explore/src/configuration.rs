@@ -2,9 +2,10 @@
 
 use compress::{PruneOptions, QuantizeOptions};
 use formats::images::ArrayLayout;
-use runner::identity::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use crate::key::PointKey;
 
 /// From this bit width on, a pruned network counts as pruned only: the pruned networks of the paper hold 8-bit weights.
 pub const PRUNE_ONLY_BITS: u32 = 8;
@@ -94,10 +95,10 @@ impl Configuration {
         serde_json::to_string(self).expect("configurations out of TOML have a JSON form")
     }
 
-    /// The first 128 bits of the SHA-256 of the canonical form, in hexadecimal.
-    pub fn key(&self) -> String {
+    /// The first 128 bits of the SHA-256 of the canonical form.
+    pub fn key(&self) -> PointKey {
         let digest = Sha256::digest(self.to_json().as_bytes());
-        hex(&digest[..16])
+        PointKey(digest[..16].try_into().expect("16 of 32 bytes"))
     }
 
     /// Which of the paper's three ways it is.
@@ -122,7 +123,7 @@ impl Configuration {
             words.push("re-estimated".to_string());
         }
         if self.quantize.as_ref().is_some_and(|options| !options.layers.is_empty()) {
-            words.push(format!("point {}", &self.key()[..SHORT_KEY]));
+            words.push(format!("point {}", &self.key().to_string()[..SHORT_KEY]));
         }
         words.join(", ")
     }

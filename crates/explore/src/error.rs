@@ -64,6 +64,12 @@ pub enum ExploreError {
         /// The store.
         path: PathBuf,
     },
+    /// A store of an older layout is to be written, which is only read.
+    #[error("{}: a store of layout 1, which is read and no longer written", path.display())]
+    OldStore {
+        /// The store.
+        path: PathBuf,
+    },
     /// A plan, a store or the lock of a store cannot be read or made.
     #[error("{}", path.display())]
     Io {
@@ -108,7 +114,9 @@ impl Failure for ExploreError {
             ExploreError::NeedsImages { .. } => ErrorKind::Unsupported,
             ExploreError::Named { .. } | ExploreError::Io { .. } => ErrorKind::Io,
             ExploreError::Store { kind, .. } => *kind,
-            ExploreError::StoreInUse { .. } | ExploreError::Point { .. } => ErrorKind::BadArgument,
+            ExploreError::StoreInUse { .. } | ExploreError::OldStore { .. } | ExploreError::Point { .. } => {
+                ErrorKind::BadArgument
+            }
             ExploreError::Threads(_) => ErrorKind::OutOfLimits,
             ExploreError::Landscape { source, .. } => source.kind(),
             ExploreError::Run(error) => error.kind(),
@@ -123,6 +131,7 @@ impl Failure for ExploreError {
         match self {
             ExploreError::NeedsImages { .. } => Some(Mend::CountInOneRun),
             ExploreError::StoreInUse { .. } => Some(Mend::ShareStore),
+            ExploreError::OldStore { .. } => Some(Mend::UpgradeStore),
             ExploreError::Landscape { source, .. } => source.mend(),
             ExploreError::Run(error) => error.mend(),
             ExploreError::Network(error) => error.mend(),

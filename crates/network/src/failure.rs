@@ -44,6 +44,8 @@ pub enum Mend {
     ListLayers,
     /// Several processes write to one store.
     ShareStore,
+    /// A store has an older layout than the one that is written.
+    UpgradeStore,
     /// A sweep counts nothing that depends on activations; a single run does.
     CountInOneRun,
     /// Nothing is asked for.
@@ -119,6 +121,7 @@ impl fmt::Display for Mend {
             }
             Mend::ListLayers => "look at the list of layers",
             Mend::ShareStore => "give each process its own share of the points",
+            Mend::UpgradeStore => "upgrade the store",
             Mend::CountInOneRun => "count it in one run on images",
             Mend::AskForCompression => "ask for pruning, quantization, a search for steps or re-estimation",
             Mend::AskForQuantization => "ask for a width, a step rule or bits shared out",

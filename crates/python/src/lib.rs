@@ -29,7 +29,7 @@ mod _esnsim {
     #[pymodule_export]
     use crate::errors::{BadArgument, Error, InvalidFile, OutOfLimits, OwnBug, ReadWrite, Unsupported, WorkerLost};
     #[pymodule_export]
-    use crate::many::{landscape, merge, new, pareto, slurm_shard, sweep};
+    use crate::many::{landscape, merge, new, pareto, shared_file_system, slurm_shard, sweep, upgrade};
     #[pymodule_export]
     use crate::network::{Compressed, Network, hardware, open, restore};
     #[pymodule_export]

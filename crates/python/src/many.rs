@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use esnsim::{ArchitectureRequest, BitWidth, Error};
+use explore::PointKey;
 use explore::landscape::{LandscapePlan, landscape as cost_landscape};
-use explore::pareto::{Accuracy, Cost};
-use explore::store::Store;
+use explore::pareto::{Accuracy, Axes, Cost, Survey, judged};
+use explore::store::{Points, Store, Upgrade};
 use explore::sweep::{Plan, RunOptions, Shard, SweepOptions, SweepReport};
 use network::architectures::{Fan, Shortcut, build};
 use pyo3::prelude::*;
-use report::figures::{landscape_svg, write_frontier_page};
+use report::figures::{FrontierPage, landscape_svg};
 use report::text::{frontier_table, landscape_table};
 use report::{write_frontier_csv, write_landscape_csv};
 
@@ -140,18 +141,39 @@ pub fn pareto(
     let cost: Cost = cost.parse().map_err(|problem| bad_argument(format!("cost {cost:?}: {problem}")))?;
     let accuracy: Accuracy =
         accuracy.parse().map_err(|problem| bad_argument(format!("accuracy {accuracy:?}: {problem}")))?;
+    let keys: Option<HashSet<PointKey>> = keys.map(|keys| keys.iter().filter_map(|key| key.parse().ok()).collect());
     let work = |_: &_| -> Result<(String, String, String), Error> {
-        let mut rows = Store::open_existing(&store)?.rows()?;
-        rows.retain(|row| keys.as_ref().is_none_or(|keys| keys.contains(&row.key)));
-        let points = esnsim::frontier(&store, &rows, &cost, &accuracy)?;
-        let mut csv = Vec::new();
-        write_frontier_csv(&mut csv, &rows, &cost, &accuracy).expect("memory takes all that is written");
+        let file = Store::open_existing(&store)?;
+        let points = Points { store: &file, only: keys.as_ref() };
+        let survey = esnsim::survey(&points, Survey::by_all(Axes { cost, accuracy }))?;
+        let table = frontier_table(&survey, &judged(&file, &survey.planes[0].frontier())?);
         let name = store.file_name().unwrap_or_default().to_string_lossy();
-        let mut page = Vec::new();
-        write_frontier_page(&mut page, &name, &rows, &cost, &accuracy, None).expect("memory takes all that is written");
-        Ok((text(csv), frontier_table(&rows, &points, &cost, &accuracy), text(page)))
+        let page = FrontierPage::new(&points, &survey, &name, None)?;
+        let (mut csv, mut html) = (Vec::new(), Vec::new());
+        write_frontier_csv(&mut csv, &points, &survey)
+            .expect("the store was read, and memory takes all that is written");
+        page.write(&mut html).expect("memory takes all that is written");
+        Ok((text(csv), table, text(html)))
     };
     on_threads(py, None, None, work)
+}
+
+/// Makes a store of an older layout one of today's, in its place; how many points it has, none where it was one already.
+#[pyfunction]
+pub fn upgrade(py: Python<'_>, store: PathBuf) -> PyResult<Option<usize>> {
+    let work = |_: &_| -> Result<Option<usize>, Error> {
+        Ok(match esnsim::upgrade(&store)? {
+            Upgrade::NotNeeded => None,
+            Upgrade::Done(points) => Some(points),
+        })
+    };
+    on_threads(py, None, None, work)
+}
+
+/// The file system that a store lies on, where several machines may write to it and the locks of SQLite are not safe.
+#[pyfunction]
+pub fn shared_file_system(store: PathBuf) -> Option<String> {
+    explore::store::shared_file_system(&store)
 }
 
 /// What hardware makes of fewer bits and of pruning: in CSV, as the command prints it, and drawn as SVG.

@@ -19,6 +19,7 @@ pub(crate) fn argument(mend: Mend) -> String {
         }
         Mend::ListLayers => "inspect lists the layers",
         Mend::ShareStore => "processes share a store by shard=(i, n)",
+        Mend::UpgradeStore => "esnsim.upgrade makes it one of layout 2",
         Mend::CountInOneRun => "simulate(images=…) counts it",
         Mend::AskForCompression => "ask for prune=, bits=, a step rule, find_step= or reestimate_bn=",
         Mend::AskForQuantization => "ask for bits=, a step rule or bits shared out",

@@ -137,8 +137,13 @@ impl OpenPlan {
     /// The results of these points in a store, each as JSON; `None` where the store has no such point.
     fn rows(&self, py: Python<'_>, store: PathBuf, keys: Vec<String>) -> PyResult<Vec<Option<String>>> {
         let work = |_: &_| -> Result<Vec<Option<String>>, Error> {
-            let rows = Store::open_existing(&store)?.rows_of(&keys)?;
-            Ok(rows.iter().map(|row| row.as_ref().map(report::point_json)).collect())
+            let store = Store::open_existing(&store)?;
+            let row = |key: &String| -> Result<Option<String>, Error> {
+                // A text that is no key is one that no point has.
+                let Ok(key) = key.parse() else { return Ok(None) };
+                Ok(store.rows_of(&[key])?.iter().flatten().map(report::point_json).next())
+            };
+            keys.iter().map(row).collect()
         };
         on_threads(py, None, None, work)
     }

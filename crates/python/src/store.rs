@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use esnsim::Error;
-use explore::store::{Store, StoreLock, Writers};
+use explore::PointKey;
+use explore::store::{Status, Store, StoreLock, Writers};
 use pyo3::prelude::*;
 
 use crate::errors::bad_argument;
@@ -46,16 +47,20 @@ impl LockedStore {
 
     /// Every point's key and how it ended.
     fn statuses(&self, py: Python<'_>) -> PyResult<HashMap<String, &'static str>> {
-        let statuses = self.with(py, |store| Ok(store.statuses()?))?;
-        Ok(statuses.into_iter().map(|(key, status)| (key, status.name())).collect())
+        let known = self.with(py, |store| Ok(store.known()?))?;
+        let of = |keys: &[PointKey], status: Status| -> Vec<_> {
+            keys.iter().map(|key| (key.to_string(), status.name())).collect()
+        };
+        Ok(of(known.done(), Status::Done).into_iter().chain(of(known.failed(), Status::Failed)).collect())
     }
 
     /// Removes those of the points that failed, so that they run again; how many there were.
     fn remove_failed(&self, py: Python<'_>, keys: Vec<String>) -> PyResult<usize> {
-        self.with(py, |store| Ok(store.remove_failed(&keys.iter().map(String::as_str).collect::<Vec<_>>())?))
+        let keys: Vec<PointKey> = keys.iter().filter_map(|key| key.parse().ok()).collect();
+        self.with(py, |store| Ok(store.remove_failed(&keys)?))
     }
 
-    /// Adds every point and plan of another store, each point in one transaction: how many were added, and how many were
+    /// Adds every point and plan of another store, in one transaction: how many were added, and how many were
     /// there before.
     fn merge(&self, py: Python<'_>, source: PathBuf) -> PyResult<(usize, usize)> {
         let report = self.with(py, |store| Ok(store.merge(&Store::open_existing(&source)?)?))?;

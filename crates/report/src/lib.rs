@@ -33,6 +33,7 @@
 //! values.rs                      figures and names that tables and documents write alike
 //! csv.rs, json.rs                one run: a table of its layers; everything as a document
 //! frontier.rs, landscape.rs      a store and a landscape as tables
+//! parquet/                       the table of a store as a Parquet file
 //! point.rs                       one point of a store as a document
 //! trace/                         a trace as a table, as a waveform and as a timeline
 //! figures/                       SVG files and pages of HTML
@@ -48,6 +49,7 @@ mod frontier;
 mod json;
 mod landscape;
 mod outputs;
+mod parquet;
 mod point;
 pub mod text;
 pub mod trace;
@@ -62,5 +64,6 @@ pub use frontier::write_csv as write_frontier_csv;
 pub use json::{EsnFigures, Report, write_reports};
 pub use landscape::{LANDSCAPE_COLUMNS, write_landscape_csv};
 pub use outputs::{ImageFile, OutputFiles, OutputRequest};
+pub use parquet::write_frontier_parquet;
 pub use point::point_json;
 pub use values::{convention_name, mean_bits, metric_value};

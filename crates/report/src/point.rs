@@ -6,7 +6,7 @@ use serde::Serialize;
 
 #[derive(Serialize)]
 struct PointReport<'a> {
-    key: &'a str,
+    key: String,
     status: &'static str,
     error: Option<&'a str>,
     version: &'a str,
@@ -62,7 +62,7 @@ struct HardwareReport<'a> {
 pub fn point_json(row: &PointRow) -> String {
     let accuracy = row.accuracy.as_ref();
     let report = PointReport {
-        key: &row.key,
+        key: row.key.to_string(),
         status: row.status().name(),
         error: row.error.as_deref(),
         version: &row.version,

@@ -5,15 +5,16 @@
 //! alone. The results do not depend on the number of threads.
 
 use engine::{Event, IdleCause, Layer, LayerRun};
-use esn::{BitConvention, LayerEsn, SignalNoise};
+use esn::{BitConvention, CodeTensor, LayerEsn, SignalNoise, filter_esn};
 use network::{LayerId, MacLayer, Network};
 use rayon::prelude::*;
 
 use crate::bounded;
 use crate::check::{Check, Verdict, check};
+use crate::detail::LayerDetail;
 use crate::error::RunnerError;
 use crate::hardware::{Hardware, refused};
-use crate::prepare::{self, PreparedWeights, Quantization};
+use crate::prepare::{self, Quantization};
 use crate::runs::{MeasuredRuns, PerImage, add_runs};
 use crate::stream::{self, Measure, Streamed};
 
@@ -200,7 +201,7 @@ fn layer_cost(plan: &CostPlan<'_>, measured: &[Option<MeasuredRuns>], id: LayerI
     let run = |(h, hardware): (usize, &Hardware)| {
         let (run, images) = match measured.get(h).and_then(Option::as_ref) {
             Some(measured) => (measured.layers[id.0].clone(), measured.images),
-            None => (run_layer(plan, hardware, layer, &weights)?, 1),
+            None => (run_layer(plan.network, hardware, layer, &weights.codes)?, 1),
         };
         let check = check(hardware, &run, &esn, positions, plan.convention);
         Ok(HardwareRun { run, images, check })
@@ -212,17 +213,54 @@ fn layer_cost(plan: &CostPlan<'_>, measured: &[Option<MeasuredRuns>], id: LayerI
 }
 
 fn run_layer(
-    plan: &CostPlan<'_>,
+    network: &Network,
     hardware: &Hardware,
     layer: &MacLayer,
-    weights: &PreparedWeights,
+    codes: &CodeTensor,
 ) -> Result<LayerRun, RunnerError> {
     if hardware.needs_images() {
         return Err(RunnerError::NeedsImages { hardware: hardware.engine.name().to_string() });
     }
-    let refused = |source| refused(plan.network, hardware, source);
-    let engine_layer = Layer::new(&layer.name, &layer.geometry, &weights.codes).map_err(refused)?;
+    let refused = |source| refused(network, hardware, source);
+    let engine_layer = Layer::new(&layer.name, &layer.geometry, codes).map_err(refused)?;
     hardware.engine.run(&engine_layer).map_err(refused)
+}
+
+/// What one layer costs whose weights are these codes, in the shape of its geometry, and the widths of its weights: what
+/// [`cost`] and [`crate::details`] say of a network in which they stand. The layer must have a tensor of its own.
+///
+/// # Errors
+///
+/// As [`cost`].
+pub fn cost_of_codes(
+    network: &Network,
+    id: LayerId,
+    codes: &CodeTensor,
+    hardware: &[Hardware],
+    convention: BitConvention,
+) -> Result<(LayerCost, LayerDetail), RunnerError> {
+    let layer = &network.layers()[id.0];
+    let positions = layer.geometry.positions();
+    let filters = filter_esn(codes, convention);
+    let esn = LayerEsn::of_filters(&filters, codes, positions);
+    let run = |hardware: &Hardware| {
+        let run = run_layer(network, hardware, layer, codes)?;
+        let check = check(hardware, &run, &esn, positions, convention);
+        Ok(HardwareRun { run, images: 1, check })
+    };
+    let cost = LayerCost {
+        name: layer.name.clone(),
+        op: layer.op.name(),
+        filters: layer.geometry.spec().filters,
+        positions,
+        quantized_to: None,
+        weights_of: None,
+        esn,
+        nonzero_macs: esn.nonzero * u128::from(positions),
+        snr: None,
+        runs: hardware.iter().map(run).collect::<Result<_, RunnerError>>()?,
+    };
+    Ok((cost, LayerDetail::new(&filters, codes, positions, convention)))
 }
 
 impl LayerCost {
@@ -243,7 +281,8 @@ impl LayerCost {
 }
 
 impl NetworkCost {
-    fn sum(layers: Vec<LayerCost>) -> Self {
+    /// What a network of these layers costs, in order of execution.
+    pub fn sum(layers: Vec<LayerCost>) -> Self {
         let esn = layers.iter().map(LayerCost::own_esn).sum();
         let snr = first_uses(&layers).filter_map(|layer| layer.snr).reduce(|a, b| a + b);
         let esn_a_from_snr = sum_all(first_uses(&layers), LayerCost::esn_a_from_snr);

@@ -3,7 +3,7 @@
 
 use std::iter::Sum;
 
-use esn::{BitConvention, BitHistogram, filter_esn};
+use esn::{BitConvention, BitHistogram, CodeTensor, FilterEsn, filter_esn};
 use network::{LayerId, Network};
 use rayon::prelude::*;
 
@@ -36,15 +36,26 @@ pub fn details(
     let layer = |id: usize| {
         let weights = prepare(network, LayerId(id), quantization)?;
         let filters = filter_esn(&weights.codes, convention);
-        let computed_weights = filters.iter().map(|filter| u128::from(filter.computed)).sum::<u128>();
-        let positions = u128::from(network.layers()[id].geometry.positions());
-        let bits = BitHistogram::new(&weights.codes, convention);
+        let positions = network.layers()[id].geometry.positions();
         let is_further_use = network.shares_weights_with(LayerId(id)).is_some();
-        Ok(LayerDetail { bits, computed_weights, computed_macs: computed_weights * positions, is_further_use })
+        Ok(LayerDetail { is_further_use, ..LayerDetail::new(&filters, &weights.codes, positions, convention) })
     };
     let results: Vec<Result<LayerDetail, RunnerError>> =
         (0..network.layers().len()).into_par_iter().map(layer).collect();
     results.into_iter().collect()
+}
+
+impl LayerDetail {
+    /// The detail of a layer with a tensor of its own, of which `filters` is the metric.
+    pub(crate) fn new(filters: &[FilterEsn], codes: &CodeTensor, positions: u64, convention: BitConvention) -> Self {
+        let computed_weights = filters.iter().map(|filter| u128::from(filter.computed)).sum::<u128>();
+        Self {
+            bits: BitHistogram::of_filters(filters, codes, convention),
+            computed_weights,
+            computed_macs: computed_weights * u128::from(positions),
+            is_further_use: false,
+        }
+    }
 }
 
 impl Sum for LayerDetail {

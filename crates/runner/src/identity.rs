@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use network::{Encoding, Network};
+use network::{Encoding, LayerId, Network};
 use sha2::{Digest, Sha256};
 
 /// Bytes of a mapped file that are in memory at a time.
@@ -55,6 +55,20 @@ pub fn weights_sha256(network: &Network) -> String {
         }
     }
     hex(&hash.finalize())
+}
+
+/// The first 128 bits of the SHA-256 of a layer: its name, operator and geometry, and its weights as they are stored. Layers of
+/// which they are equal cost the same.
+pub fn layer_identity(network: &Network, id: LayerId) -> u128 {
+    let layer = &network.layers()[id.0];
+    let weights = &layer.weights;
+    let tensor = &weights.tensor;
+    let mut hash = Sha256::new();
+    let form = (&layer.name, layer.op.name(), &layer.geometry, tensor.data_type, &tensor.shape, &weights.transforms);
+    hash.update(format!("{form:?} {:?} {:?}", tensor.encoding, weights.quantization));
+    tensor.chunks.iter().for_each(|chunk| hash.update(&chunk[..]));
+    let digest = hash.finalize();
+    u128::from_be_bytes(digest[..16].try_into().expect("a SHA-256 has 32 bytes"))
 }
 
 /// SHA-256 of a file.

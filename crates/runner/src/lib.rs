@@ -77,7 +77,7 @@ pub mod trace;
 
 pub use answer::{Answer, AnswerRequest, Decision};
 pub use check::{Check, Verdict, check};
-pub use cost::{CostPlan, HardwareRun, LayerCost, NetworkCost, cost, cost_measured, cost_watched};
+pub use cost::{CostPlan, HardwareRun, LayerCost, NetworkCost, cost, cost_measured, cost_of_codes, cost_watched};
 pub use detail::{LayerDetail, details};
 pub use embedded::{embedded_images, embedded_network, embedded_preprocessing};
 pub use error::RunnerError;

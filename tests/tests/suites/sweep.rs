@@ -164,22 +164,79 @@ fn tasks_of_an_array_job_merge_into_the_whole() {
 }
 
 #[test]
-fn shards_share_a_store() {
+fn sixteen_shards_of_which_four_are_killed_end_with_the_rows_of_one_process() {
+    const SHARDS: usize = 16;
     let folder = Folder::new(PLAN);
-    let start = |shard: &str| {
+    let start = |place: usize| {
+        let shard = format!("{}/{SHARDS}", place + 1);
         Command::new(binary())
-            .args(["sweep", "plan.toml", "--store", "shared.sqlite", "--shard", shard])
+            .args(["sweep", "plan.toml", "--store", "shared.sqlite", "--threads", "1", "--shard", &shard])
             .current_dir(folder.0.path())
             .stdout(Stdio::null())
             .spawn()
             .expect("the command starts")
     };
-    let children = ["1/2", "2/2"].map(start);
-    for mut child in children {
+    let mut children: Vec<_> = (0..SHARDS).map(start).collect();
+    let mut random = Random(16);
+    for place in [1, 6, 11, 15] {
+        std::thread::sleep(Duration::from_millis(1) + Duration::from_millis(200).mul_f64(random.next()));
+        children[place].kill().expect("it can be killed, also where it has ended");
+        children[place].wait().expect("it is gone");
+        children[place] = start(place);
+    }
+    for child in &mut children {
         assert!(child.wait().expect("it ends").success());
     }
     folder.sweep("whole.sqlite", &[]);
     assert_eq!(folder.rows("shared.sqlite"), folder.rows("whole.sqlite"));
+}
+
+/// The store that the program made before there was layout 2, its plan, and the frontier that it had.
+fn old_store(name: &str) -> PathBuf {
+    repository(&format!("tests/reference/store-layout-1/{name}"))
+}
+
+#[test]
+fn an_old_store_has_its_frontier_before_and_after_it_is_upgraded() {
+    let plan = std::fs::read_to_string(old_store("plan.toml")).expect("it is part of the project");
+    let folder = Folder::new(&plan);
+    std::fs::copy(old_store("points.sqlite"), folder.path("s.sqlite")).expect("readable");
+    let expected = std::fs::read_to_string(old_store("points.csv")).expect("it is part of the project");
+    let csv = || {
+        let (code, out, err) = folder.run(&["pareto", "s.sqlite", "--csv", "s.csv"]);
+        assert_eq!(code, 0, "{out}{err}");
+        std::fs::read_to_string(folder.path("s.csv")).expect("written")
+    };
+    assert_eq!(csv(), expected);
+    let (code, _, err) = folder.run(&["sweep", "plan.toml", "--store", "s.sqlite"]);
+    assert_eq!((code, err.lines().count()), (2, 1), "{err}");
+    assert!(err.contains("a store of layout 1") && err.contains("sweep --upgrade --store"), "{err}");
+    let (code, out, err) = folder.run(&["sweep", "--upgrade", "--store", "s.sqlite"]);
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(out.contains("6 points written anew"), "{out}");
+    assert_eq!(csv(), expected);
+    // Keys are those of today's program, which finds every point; one of them failed.
+    let (code, out, err) = folder.run(&["sweep", "plan.toml", "--upgrade", "--store", "s.sqlite"]);
+    assert!(
+        code == 1 && out.contains("has the layout of today") && out.contains("6 points, 6 there before"),
+        "{out}{err}"
+    );
+}
+
+#[test]
+fn a_status_counts_points_and_runs_none() {
+    let folder = Folder::new(PLAN);
+    for word in ["--dry-run", "--status"] {
+        let (code, out, err) = folder.run(&["sweep", "plan.toml", "--store", "s.sqlite", word]);
+        assert_eq!(code, 0, "{err}");
+        assert!(out.starts_with("s.sqlite: 40 points, 0 done, 0 failed, 40 open\n"), "{out}");
+        assert!(!folder.path("s.sqlite").exists());
+    }
+    folder.sweep("s.sqlite", &["--shard", "1/4"]);
+    let (_, out, _) = folder.run(&["sweep", "plan.toml", "--store", "s.sqlite", "--status"]);
+    assert!(out.starts_with("s.sqlite: 40 points, 10 done, 0 failed, 30 open\nthe open ones take about "), "{out}");
+    let (_, out, _) = folder.run(&["sweep", "--store", "s.sqlite", "--status"]);
+    assert_eq!(out, "s.sqlite: 10 points, 10 done, 0 failed, 0 open\n");
 }
 
 #[test]

@@ -37,7 +37,13 @@ pub struct ParetoOptions {
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub csv: Option<PathBuf>,
 
-    /// Write one self-contained page with every point
+    /// Write every point as a Parquet file, for pandas, polars and DuckDB
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub parquet: Option<PathBuf>,
+
+    /// Write one self-contained page
+    ///
+    /// Up to 2,000 points are there one by one. Of more, those on frontiers are, and hexagons count the others.
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub html: Option<PathBuf>,
 

@@ -13,7 +13,7 @@ use super::shared::ThreadOptions;
 #[derive(Args)]
 pub struct SweepOptions {
     /// Plan (TOML): networks, prunings, quantizations, hardware, images
-    #[arg(required_unless_present = "merge")]
+    #[arg(required_unless_present_any = ["merge", "upgrade", "dry_run"])]
     pub plan: Option<PathBuf>,
 
     /// Only every n-th point from the i-th on
@@ -27,11 +27,23 @@ pub struct SweepOptions {
     #[arg(long, help_heading = POINTS)]
     pub retry_failed: bool,
 
+    /// Say how many points are done, failed and open, and run none
+    ///
+    /// With it goes the time that remains, by what points took that ran. Without a plan, the points of the store are counted.
+    #[arg(long, visible_alias = "status", conflicts_with_all = ["retry_failed", "merge", "upgrade"], help_heading = POINTS)]
+    pub dry_run: bool,
+
     /// First put the results of these stores into the store
     ///
     /// A point that two have must be equal in both.
     #[arg(long, value_name = "FILE", num_args = 1.., help_heading = POINTS)]
     pub merge: Vec<PathBuf>,
+
+    /// First make a store of an older layout one of today's
+    ///
+    /// The new store takes the place of the old one when it is complete. Stores of older layouts are read, and not written.
+    #[arg(long, help_heading = POINTS)]
+    pub upgrade: bool,
 
     /// Results (SQLite); made where it is not there
     ///

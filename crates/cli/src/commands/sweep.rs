@@ -1,21 +1,33 @@
 //! `esnsim sweep`: every point of a plan into a store, and stores put together.
 
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use explore::sweep::{Plan, Progress, SweepReport};
+use explore::store::{Upgrade, shared_file_system};
+use explore::sweep::{Plan, Progress, SweepReport, SweepStatus};
 use report::text::{counted, one_line};
 
+use super::pace::{Pace, Pacer};
 use crate::Status;
 use crate::args::SweepOptions;
-use crate::terminal::{Bar, print};
+use crate::terminal::{Bar, print, say};
 
 /// Failed points that are named while a sweep runs.
 const FAILURES_SHOWN: usize = 8;
 
 /// Runs the command; it fails where a point does, or an ideal engine and its metric differ.
 pub fn run(options: &SweepOptions) -> anyhow::Result<Status> {
+    if options.dry_run {
+        return status(options);
+    }
+    if options.upgrade {
+        upgrade(&options.store)?;
+    }
+    if let Some(system) = shared_file_system(&options.store) {
+        say(&place(options, &system));
+    }
     if !options.merge.is_empty() {
         merge(options)?;
     }
@@ -28,7 +40,11 @@ pub fn run(options: &SweepOptions) -> anyhow::Result<Status> {
 fn run_plan(options: &SweepOptions, plan: &Plan) -> anyhow::Result<Status> {
     let started = Instant::now();
     let shown = Shown::default();
-    let progress = |progress: &Progress<'_>| shown.point(progress);
+    let pacer = Pacer::new(&options.store);
+    let progress = |progress: &Progress<'_>| {
+        pacer.point(progress.done, progress.to_do);
+        shown.point(progress);
+    };
     let report = esnsim::sweep(plan, &options.store, &options.request(&progress));
     if let Some(bar) = shown.bar.get() {
         bar.finish();
@@ -36,6 +52,28 @@ fn run_plan(options: &SweepOptions, plan: &Plan) -> anyhow::Result<Status> {
     let report = report?;
     print(&summary(options, &report, started.elapsed().as_secs_f64()))?;
     Ok(Status::of(report.failed == 0 && report.differing == 0))
+}
+
+/// Says where a plan or a store stands, and runs nothing.
+fn status(options: &SweepOptions) -> anyhow::Result<Status> {
+    let status = match &options.plan {
+        Some(path) => esnsim::sweep_status(&Plan::read(path)?, &options.store, options.shard, options.memory_bytes)?,
+        None => esnsim::store_status(&options.store)?,
+    };
+    let SweepStatus { points, done, failed, open } = status;
+    let store = one_line(&options.store.display().to_string());
+    let points = counted(points as u128, "point");
+    let mut text = format!("{store}: {points}, {done} done, {failed} failed, {open} open\n");
+    if open > 0 {
+        text += &match Pace::read(&options.store) {
+            Some(pace) => {
+                format!("the open ones take about {}, as long as those of the last sweep\n", pace.remaining(open))
+            }
+            None => "how long the open ones take is known when some have run\n".to_string(),
+        };
+    }
+    print(&text)?;
+    Ok(Status::of(failed == 0))
 }
 
 /// What a user has been shown of a sweep that runs.
@@ -75,6 +113,23 @@ fn summary(options: &SweepOptions, report: &SweepReport, seconds: f64) -> String
         text += &format!("FAIL: an ideal engine and its metric differ on {differing} points\n");
     }
     text
+}
+
+fn upgrade(store: &Path) -> anyhow::Result<()> {
+    let name = one_line(&store.display().to_string());
+    print(&match esnsim::upgrade(store)? {
+        Upgrade::NotNeeded => format!("{name}: has the layout of today\n"),
+        Upgrade::Done(points) => format!("{name}: {} written anew\n", counted(points as u128, "point")),
+    })
+}
+
+/// Why several processes must not write to a store where it lies.
+fn place(options: &SweepOptions, system: &str) -> String {
+    format!(
+        "{} lies on a file system of several machines ({system}), where SQLite's locks are not safe; give each shard a \
+         store of its own and put them together with --merge",
+        options.store.display()
+    )
 }
 
 fn merge(options: &SweepOptions) -> anyhow::Result<()> {

@@ -1,15 +1,12 @@
 //! A layer of real weights, and the codes that it becomes.
 
 use esn::{BitWidth, CodeTensor};
-use network::{LayerId, LayerWeights, MacLayer, Network, WeightValues};
+use network::{MacLayer, Network};
 
-use crate::Watch;
 use crate::error::CompressError;
 use crate::quantize::levels::{Levels, Unit};
-use crate::quantize::options::{Granularity, LayerOptions, QuantizeOptions, StepRule, grid};
-
-/// Weights beyond this have no `f32` steps; no network is trained to them.
-const MAX_WEIGHT: f64 = 1e37;
+use crate::quantize::options::{LayerOptions, QuantizeOptions, StepRule, grid};
+use crate::quantize::reals::Reals;
 
 /// One layer and its real weights.
 #[derive(Debug)]
@@ -20,9 +17,9 @@ pub(super) struct Layer<'a> {
     /// How often each weight is used for one image, by all layers that have this tensor.
     pub positions: u64,
     /// Row-major, the filters of an output channel side by side: here they are one filter, [`MacLayer::channel_shape`].
-    pub weights: Vec<f64>,
+    pub weights: &'a [f64],
     /// One for the layer, or one a filter.
-    pub units: Vec<Unit>,
+    pub units: &'a [Unit],
     /// The levels of the layer, where no allocation says otherwise.
     pub levels: Levels,
     /// Whether the layer's width was asked for by its name or its place, first or last.
@@ -44,49 +41,36 @@ impl Layer<'_> {
     }
 }
 
-/// Reads every tensor of weights, as the first layer that has it. `first_uses` says by layer which one that is.
+/// The layers of a network as `options` want them, one for each tensor of `reals`. `first_uses` says by layer which one is the
+/// first with its tensor.
 ///
 /// # Errors
 ///
-/// [`CompressError::Layer`] if one is quantized already or has weights that no `f32` step fits.
-pub(super) fn load<'a>(
+/// [`CompressError::Option`] for a width that is none.
+pub(super) fn settle<'a>(
     network: &'a Network,
+    reals: &'a [Reals],
     first_uses: &[usize],
     options: &'a QuantizeOptions,
-    watch: Watch<'_>,
 ) -> Result<Vec<Layer<'a>>, CompressError> {
     let mut uses = vec![Vec::new(); first_uses.len()];
     first_uses.iter().enumerate().for_each(|(layer, &first)| uses[first].push(layer));
-    let watched = |uses: &Vec<usize>| {
-        watch();
-        load_layer(network, uses, options)
-    };
-    uses.iter().filter(|uses| !uses.is_empty()).map(watched).collect()
+    let tensors = uses.iter().filter(|uses| !uses.is_empty());
+    tensors.zip(reals).map(|(uses, reals)| settle_layer(network, reals, uses, options)).collect()
 }
 
 /// `uses` are the layers that have one tensor.
-fn load_layer<'a>(
+fn settle_layer<'a>(
     network: &'a Network,
+    reals: &'a Reals,
     uses: &[usize],
     options: &'a QuantizeOptions,
 ) -> Result<Layer<'a>, CompressError> {
     let index = uses[0];
     let mac = &network.layers()[index];
-    let error = |problem: String| CompressError::Layer { layer: mac.name.clone(), problem };
-    let weights: Vec<f64> = match network.weights(LayerId(index))? {
-        LayerWeights::Float(WeightValues::F32(values)) => values.into_iter().map(f64::from).collect(),
-        LayerWeights::Float(WeightValues::F64(values)) => values,
-        LayerWeights::Quantized { .. } => return Err(error("its weights are quantized already".to_string())),
-    };
-    if let Some(weight) = weights.iter().find(|weight| weight.abs() > MAX_WEIGHT) {
-        return Err(error(format!("a weight is {weight:e}; up to ±{MAX_WEIGHT:e} are quantized")));
-    }
     let named = |own: &&LayerOptions| uses.iter().any(|&layer| network.layers()[layer].name == own.layer);
     let own = options.layers.iter().find(named);
-    let units = match own.and_then(|own| own.granularity).unwrap_or(options.granularity) {
-        Granularity::Layer => vec![Unit::new(&weights)],
-        Granularity::Filter => weights.chunks_exact(mac.channel_shape().filter_len()).map(Unit::new).collect(),
-    };
+    let granularity = own.and_then(|own| own.granularity).unwrap_or(options.granularity);
     let is_last = uses.last().is_some_and(|last| last + 1 == network.layers().len());
     let place = [options.first_bits.filter(|_| index == 0), options.last_bits.filter(|_| is_last)];
     let own_width = own.and_then(|own| own.bits).or(place.into_iter().flatten().next());
@@ -95,6 +79,7 @@ fn load_layer<'a>(
     let positions = uses.iter().map(|&layer| network.layers()[layer].geometry.positions()).sum();
     let levels = Levels { grid: own.and_then(|own| own.mid_rise).map_or(options.grid(), grid), bits };
     let rule = own.and_then(|own| own.step.as_ref()).unwrap_or(&options.step);
+    let (weights, units) = (reals.weights(), reals.units(granularity));
     Ok(Layer { mac, index, positions, weights, units, levels, own_width: own_width.is_some(), rule })
 }
 
@@ -113,8 +98,7 @@ pub(super) fn encode(layer: &Layer, widths: &[BitWidth], steps: Vec<f32>) -> Res
     let mut codes = Vec::with_capacity(layer.weights.len());
     for (index, (&bits, &step)) in widths.iter().zip(&steps).enumerate() {
         let levels = Levels { bits, ..layer.levels };
-        let unit = levels.encode(layer.unit_weights(index), step).map_err(|e| layer.error(e))?;
-        codes.extend_from_slice(unit.codes());
+        levels.encode_into(layer.unit_weights(index), step, &mut codes).map_err(|e| layer.error(e))?;
     }
     let shape = layer.mac.channel_shape();
     let codes = CodeTensor::new(layer.levels.grid, shape, codes).map_err(|e| layer.error(e))?;

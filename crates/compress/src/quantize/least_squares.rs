@@ -2,6 +2,12 @@
 
 use crate::quantize::levels::{LevelSums, Levels, STEP_OF_NOTHING, Unit, storable};
 
+mod by_rank;
+
+/// Ranks are asked for where there are so many weights for each threshold: then a sum over thresholds takes less time than one
+/// over weights.
+const WORTH_RANKING: usize = 8;
+
 /// Up to this many pairs of a weight and a threshold, every assignment of levels is looked at.
 const EXACT: usize = 1 << 16;
 /// Ratio of neighbouring steps that are tried where there are more pairs.
@@ -18,11 +24,17 @@ const SMOOTH: usize = 3;
 /// passes `|W| / threshold`: small units are walked through all of these and the result is exact. Larger ones are tried in
 /// steps of 5 % over every `Δ` that can be best. Around the eight best of these the unit is walked in the same way. Where
 /// even that is long, the error is a smooth function of `Δ`, and golden section around the three best finds the least.
+///
+/// Where [`by_rank`] finds the same step, it does so in a small part of the time.
 pub(super) fn least_squares_step(unit: &Unit, levels: Levels) -> f32 {
     if unit.is_empty() {
         return STEP_OF_NOTHING;
     }
     let pairs = unit.len().saturating_mul(levels.thresholds());
+    let ranked = unit.ranked().filter(|_| unit.len() >= WORTH_RANKING * levels.thresholds());
+    if let Some(step) = ranked.and_then(|ranked| by_rank::step(unit, ranked, levels, pairs <= EXACT)) {
+        return step;
+    }
     storable(if pairs <= EXACT { exact(unit, levels) } else { searched(unit, levels) })
 }
 

@@ -1,8 +1,13 @@
 //! The levels of a grid, and the weights that share a step on it.
 
+use std::sync::OnceLock;
+
 use esn::{
-    BitConvention, BitWidth, CodeTensor, Grid, QuantizeError, WeightShape, bits, quantize_mid_rise, quantize_mid_tread,
+    BitConvention, BitWidth, CodeTensor, Grid, QuantizeError, WeightShape, append_mid_rise, append_mid_tread, bits,
+    quantize_mid_rise, quantize_mid_tread,
 };
+
+use crate::quantize::ranked::Ranked;
 
 /// The smallest step: half of it, the scale of a mid-rise grid in a file, is still a normal `f32`.
 const MIN_STEP: f32 = 2.0 * f32::MIN_POSITIVE;
@@ -64,6 +69,14 @@ impl Levels {
         codes.codes().iter().map(|&code| bits(code, BitConvention::default())).max().unwrap_or(0)
     }
 
+    /// Puts the codes of weights with one step behind others.
+    pub fn encode_into(self, weights: &[f64], step: f32, codes: &mut Vec<i32>) -> Result<(), QuantizeError> {
+        match self.grid {
+            Grid::MidRise => append_mid_rise(weights, f64::from(step), self.bits, codes),
+            Grid::MidTread => append_mid_tread(weights, f64::from(step), self.bits, codes),
+        }
+    }
+
     /// The codes of weights with one step.
     pub fn encode(self, weights: &[f64], step: f32) -> Result<CodeTensor, QuantizeError> {
         let shape = WeightShape { filters: 1, groups: 1, channels: 1, taps: weights.len() };
@@ -84,6 +97,8 @@ pub(super) struct Unit {
     pub signal: f64,
     /// `Σ|W|`.
     sum_abs: f64,
+    /// Made for whoever asks for ranks.
+    ranked: OnceLock<Option<Ranked>>,
 }
 
 /// What the levels of a unit's weights at some step add up to.
@@ -113,7 +128,7 @@ impl Unit {
         let max_abs = weights.iter().fold(0.0, |max: f64, weight| max.max(weight.abs()));
         let signal = weights.iter().map(|weight| weight * weight).sum();
         let sum_abs = weights.iter().map(|weight| weight.abs()).sum();
-        Self { weights, max_abs, signal, sum_abs }
+        Self { weights, max_abs, signal, sum_abs, ranked: OnceLock::new() }
     }
 
     /// `‖W‖_0`.
@@ -128,6 +143,11 @@ impl Unit {
     /// The weights, none of them 0.
     pub fn weights(&self) -> &[f64] {
         &self.weights
+    }
+
+    /// The magnitudes in order, where they can be ranked.
+    pub fn ranked(&self) -> Option<&Ranked> {
+        self.ranked.get_or_init(|| Ranked::new(&self.weights)).as_ref()
     }
 
     /// Mean magnitude: the scale `b` of a Laplace prior around 0.

@@ -4,7 +4,7 @@ use esn::Grid;
 use serde::{Deserialize, Serialize};
 
 /// What shares one step `Δ`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Granularity {
     /// All weights of a layer.

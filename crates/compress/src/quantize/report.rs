@@ -73,14 +73,14 @@ pub(super) fn report(
     Ok(report)
 }
 
-fn describe(
+pub(super) fn describe(
     layer: &Layer,
     widths: &[BitWidth],
     coded: &Coded,
     options: &QuantizeOptions,
 ) -> Result<LayerQuantization, CompressError> {
     let steps: Vec<f64> = coded.steps.iter().map(|&step| f64::from(step)).collect();
-    let power = quantization_noise(&layer.weights, &coded.codes, &steps).map_err(|e| layer.error(e))?;
+    let power = quantization_noise(layer.weights, &coded.codes, &steps).map_err(|e| layer.error(e))?;
     let zeros = |values: usize| (layer.weights.len() - values) as u64;
     let nonzero_after = coded.codes.codes().iter().filter(|&&code| code != 0).count();
     let nonzero_before = layer.units.iter().map(Unit::len).sum::<usize>();
@@ -113,7 +113,7 @@ fn range_of_steps(layer: &Layer, steps: &[f64]) -> (f64, f64) {
     if live.0 <= live.1 { live } else { steps.iter().enumerate().fold(empty, span) }
 }
 
-fn check_snr(target: f64, entry: &mut LayerQuantization, notes: &mut Vec<Note>) {
+pub(super) fn check_snr(target: f64, entry: &mut LayerQuantization, notes: &mut Vec<Note>) {
     entry.target_snr = Some(target);
     let Some(found) = entry.snr else { return };
     if !meets(found, target) {
@@ -190,7 +190,7 @@ fn check_network(layers: &[Layer], target: f64, report: &mut QuantizeReport) {
     if meets(found, target) {
         return;
     }
-    let nonzero: usize = layers.iter().flat_map(|layer| &layer.units).map(Unit::len).sum();
+    let nonzero: usize = layers.iter().flat_map(|layer| layer.units).map(Unit::len).sum();
     let least = nonzero as f64 / 4.0;
     let mid_rise = layers.iter().any(|layer| layer.levels.grid == Grid::MidRise);
     let why = if mid_rise && target < least {
@@ -208,12 +208,16 @@ fn check_network(layers: &[Layer], target: f64, report: &mut QuantizeReport) {
 
 fn note_zeros(layers: &[Layer], report: &mut QuantizeReport) {
     let zeroed: u64 = report.layers.iter().map(|entry| entry.newly_zeroed).sum();
-    if zeroed > 0 {
-        let text = format!("{zeroed} weights of less than half a step became 0 and count as pruned");
-        report.notes.push(Note::new(NoteKind::Consequence, text));
-    }
-    for layer in layers.iter().filter(|layer| layer.units.iter().all(Unit::is_empty)) {
-        let text = "all weights are 0; its step is 1 and means nothing";
-        report.notes.push(Note::of_layer(NoteKind::Consequence, &layer.mac.name, text));
-    }
+    let pruned = layers.iter().filter(|layer| layer.units.iter().all(Unit::is_empty));
+    report.notes.extend(zero_notes(zeroed, pruned.map(|layer| layer.mac.name.as_str())));
+}
+
+/// What there is to say of weights that became 0, and of layers that were 0 as a whole.
+pub(super) fn zero_notes<'a>(newly_zeroed: u64, pruned: impl Iterator<Item = &'a str>) -> Vec<Note> {
+    let zeroed = (newly_zeroed > 0).then(|| {
+        let text = format!("{newly_zeroed} weights of less than half a step became 0 and count as pruned");
+        Note::new(NoteKind::Consequence, text)
+    });
+    let text = "all weights are 0; its step is 1 and means nothing";
+    zeroed.into_iter().chain(pruned.map(|name| Note::of_layer(NoteKind::Consequence, name, text))).collect()
 }

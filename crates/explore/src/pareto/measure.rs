@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use esn::Quarters;
 
-use crate::store::{HardwareRow, PointCosts, PointRow};
+use super::survey::SurveyedHardware;
+use crate::store::{HardwareRow, PointCosts, PointFigures};
 
 /// A cost. ESN counts each weight once for every output position (`c` = positions) unless its name ends in `weights`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,9 +63,8 @@ impl Cost {
         }
     }
 
-    /// The name on an axis, with the unit, of points that these rows are. Hardware whose energies are normalized has no
-    /// joules.
-    pub fn label(&self, rows: &[PointRow]) -> String {
+    /// The name on an axis, with the unit. Hardware whose energies are normalized has no joules.
+    pub fn label(&self, known: &[SurveyedHardware]) -> String {
         match self {
             Cost::EsnA => "ESN_a".to_string(),
             Cost::EsnD => "ESN_d (bits)".to_string(),
@@ -76,14 +76,14 @@ impl Cost {
             Cost::EffectiveMacs => "effective MACs".to_string(),
             Cost::EffectiveWeights => "effective weights".to_string(),
             Cost::Cycles(hardware) => format!("cycles on {hardware}"),
-            Cost::Energy(hardware) if is_normalized(hardware, rows) => format!("energy on {hardware} (normalized)"),
+            Cost::Energy(hardware) if is_normalized(hardware, known) => format!("energy on {hardware} (normalized)"),
             Cost::Energy(hardware) => format!("energy on {hardware} (J)"),
         }
     }
 
     /// What a point costs; none where the point was not costed or has no such hardware.
-    pub fn of(&self, row: &PointRow) -> Option<CostValue> {
-        let costs = row.costs.as_ref()?;
+    pub fn of(&self, point: &PointFigures) -> Option<CostValue> {
+        let costs = point.costs.as_ref()?;
         Some(match self {
             Cost::EsnA => CostValue::Quarters(costs.esn_a_macs),
             Cost::EsnD => CostValue::Count(costs.esn_d_macs),
@@ -100,17 +100,15 @@ impl Cost {
     }
 }
 
-/// Whether the description of a hardware, as points have it, says that its energies are units of a choice.
-fn is_normalized(hardware: &str, rows: &[PointRow]) -> bool {
-    let mut descriptions = rows.iter().flat_map(|row| &row.configuration.hardware);
-    let description = descriptions.find(|description| description["name"] == hardware);
-    description.is_some_and(|description| description["energy"]["normalized"] == true)
+/// Whether the energies of a hardware are units of a choice.
+fn is_normalized(name: &str, known: &[SurveyedHardware]) -> bool {
+    known.iter().any(|hardware| &*hardware.name == name && hardware.is_normalized)
 }
 
 const LISTED: &str = "every cost without hardware is listed";
 
 fn hardware<'a>(costs: &'a PointCosts, name: &str) -> Option<&'a HardwareRow> {
-    costs.hardware.iter().find(|hardware| hardware.name == name)
+    costs.hardware.iter().find(|hardware| &*hardware.name == name)
 }
 
 impl FromStr for Cost {
@@ -221,23 +219,23 @@ impl Accuracy {
     }
 
     /// How accurate a point is; none where it has no such figure.
-    pub fn of(&self, row: &PointRow) -> Option<Fraction> {
-        let accuracy = row.accuracy.as_ref()?;
+    pub fn of(&self, point: &PointFigures) -> Option<Fraction> {
+        let accuracy = point.accuracy.as_ref()?;
         let score = &accuracy.score;
         let (count, of) = match self {
             Accuracy::Top1 => (score.top1, score.labelled),
             Accuracy::Top5 => (score.top5?, score.labelled),
             Accuracy::Agreement => (accuracy.agreement, accuracy.images),
             Accuracy::Hardware(name) => {
-                (hardware(row.costs.as_ref()?, name)?.score.as_ref()?.top1, accuracy.score.labelled)
+                (hardware(point.costs.as_ref()?, name)?.score.as_ref()?.top1, accuracy.score.labelled)
             }
         };
         (of > 0).then_some(Fraction { count, of })
     }
 
     /// How accurate the float network before compression is, where it has such a figure.
-    pub fn of_float(&self, row: &PointRow) -> Option<Fraction> {
-        let float = &row.accuracy.as_ref()?.float;
+    pub fn of_float(&self, point: &PointFigures) -> Option<Fraction> {
+        let float = &point.accuracy.as_ref()?.float;
         let count = match self {
             Accuracy::Top1 | Accuracy::Hardware(_) => float.top1,
             Accuracy::Top5 => float.top5?,

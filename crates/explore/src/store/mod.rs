@@ -1,45 +1,97 @@
 //! Results of sweeps in one SQLite file. `docs/sweep.md` documents its tables.
 //!
-//! The main type is [`Store`]. A row is written whole, in one transaction, when its point is done, and the store has no
-//! other state: a process that is killed loses the points that it was working on and nothing else. The journal is a
-//! write-ahead log that is synced at every commit, so that the same holds for a machine that loses power. One sync
-//! takes far less time than a point.
+//! The main type is [`Store`]. The rows of a point are written in one transaction, and the store has no other state: a
+//! process that is killed loses points and nothing else. A [`GroupWriter`] writes the points of half a second in one
+//! transaction, because syncing the disk takes longer than a small point. So a kill loses the points that were running,
+//! and those that were done within the last second. The journal is a write-ahead log that is synced at every commit, so
+//! that the same holds for a machine that loses power.
+//!
+//! A text is kept once and referred to by a number: descriptions of hardware, the options of a pruning, notes. What a
+//! frontier is made of stands in narrow tables. Tables are in the order of keys, so that whoever reads, merges or draws a
+//! store goes from one end to the other and keeps no more of it in memory than the result.
 //!
 //! A sweep over the whole plan holds an exclusive lock on a file beside the store, shards hold a shared one, so that
 //! two processes never compute the same points. The system takes the lock back from a process that dies.
 
+mod columns;
+mod group;
+mod known;
+mod labels;
+mod layout1;
 mod lock;
 mod merge;
+mod parts;
+mod place;
+mod points;
 mod read;
 mod row;
+mod texts;
+mod upgrade;
 mod write;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use network::ErrorKind;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+pub use group::GroupWriter;
+pub use known::KnownPoints;
 pub use lock::{StoreLock, Writers};
 pub use merge::MergeReport;
-pub use row::{HardwareRow, PointAccuracy, PointCosts, PointRow, Status};
+pub use place::shared_file_system;
+pub use points::Points;
+pub use row::{HardwareRow, PointAccuracy, PointCosts, PointFigures, PointRow, PointSummary, Status};
+pub use upgrade::{Upgrade, upgrade};
 
 use crate::error::ExploreError;
 
 /// Marks a file as a store of this program: "ESNS".
 const APPLICATION_ID: i32 = 0x4553_4e53;
-/// Layout of the tables. The number is raised when they change.
-const LAYOUT: i32 = 1;
-/// How long a writer waits for another.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a writer waits for another. Merging a large store into this one is one transaction of up to a minute.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// How long a writer waits between tries where SQLite does not wait by itself.
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// Pages of the log after which it is written back, 32 MiB: pages that several groups changed are then written back once.
+const LOG_PAGES: i32 = 8192;
+/// KiB of pages that a connection keeps, as SQLite takes them: negative.
+const CACHE_KIB: i32 = -32_768;
+/// Statements that a connection keeps ready.
+const STATEMENTS: usize = 32;
+/// Up to this size a store is searched for damage when it is opened. In a larger one damage is found where it is read.
+const CHECKED_BYTES: u64 = 64 << 20;
+
+/// Layout of the tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    /// Every point with all its texts. It is read, and no longer written.
+    One,
+    /// Texts are kept once: `schema.sql`.
+    Two,
+}
+
+impl Layout {
+    /// The layout that is written.
+    const NOW: i32 = 2;
+
+    fn of(version: i32) -> Option<Self> {
+        match version {
+            1 => Some(Layout::One),
+            2 => Some(Layout::Two),
+            _ => None,
+        }
+    }
+}
 
 /// A file of results.
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
     connection: Connection,
+    layout: Layout,
+    texts: texts::Texts,
+    labels: labels::Labels,
 }
 
 impl Store {
@@ -48,14 +100,16 @@ impl Store {
     /// # Errors
     ///
     /// [`ExploreError::Store`] names the file if it is no store, a store of another version, damaged, or cannot be
-    /// written.
+    /// written; [`ExploreError::OldStore`] if it has to be upgraded first.
     pub fn open(path: &Path) -> Result<Self, ExploreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let store = Self::connect(path, flags)?;
+        let mut store = Self::connect(path, flags)?;
         store.create_patiently().map_err(|e| store.failed(&e))?;
         store.check()?;
-        store.add_effective_macs().map_err(|e| store.failed(&e))?;
-        Ok(store)
+        match store.layout {
+            Layout::One => Err(ExploreError::OldStore { path: path.to_path_buf() }),
+            Layout::Two => Ok(store),
+        }
     }
 
     /// Opens a store that exists and only reads it.
@@ -92,7 +146,9 @@ impl Store {
     fn connect(path: &Path, flags: OpenFlags) -> Result<Self, ExploreError> {
         let connection = Connection::open_with_flags(path, flags).map_err(|e| describe(path, &e))?;
         connection.busy_timeout(PATIENCE).map_err(|e| describe(path, &e))?;
-        Ok(Self { path: path.to_path_buf(), connection })
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        let (texts, labels) = (texts::Texts::default(), labels::Labels::default());
+        Ok(Self { path: path.to_path_buf(), connection, layout: Layout::Two, texts, labels })
     }
 
     /// As [`Store::create`]. SQLite does not wait where another process changes the journal of a new database at the
@@ -113,39 +169,20 @@ impl Store {
 
     /// Makes the tables where the database is empty, in one transaction: a kill leaves an empty database.
     fn create(&self) -> rusqlite::Result<()> {
-        if self.pragma("application_id")? != 0 || self.tables()? > 0 {
-            return self.connection.pragma_update(None, "synchronous", "FULL");
+        if self.pragma("application_id")? == 0 && self.tables()? == 0 {
+            let _: String = self.connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+            self.connection.execute_batch("BEGIN IMMEDIATE")?;
+            // Another process may have been faster.
+            if self.tables()? == 0 {
+                self.connection.execute_batch(include_str!("schema.sql"))?;
+                self.connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+                self.connection.pragma_update(None, "user_version", Layout::NOW)?;
+            }
+            self.connection.execute_batch("COMMIT")?;
         }
-        let _: String = self.connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
         self.connection.pragma_update(None, "synchronous", "FULL")?;
-        self.connection.execute_batch("BEGIN IMMEDIATE")?;
-        // Another process may have been faster.
-        if self.tables()? == 0 {
-            self.connection.execute_batch(include_str!("schema.sql"))?;
-            self.connection.pragma_update(None, "application_id", APPLICATION_ID)?;
-            self.connection.pragma_update(None, "user_version", LAYOUT)?;
-        }
-        self.connection.execute_batch("COMMIT")
-    }
-
-    /// Whether points have their effective MACs: a store that was made before these were counted has no such column.
-    fn has_effective_macs(&self) -> rusqlite::Result<bool> {
-        let sql = "SELECT count(*) FROM pragma_table_info('points') WHERE name = 'effective_macs'";
-        let columns: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
-        Ok(columns > 0)
-    }
-
-    /// Gives an old store the column. Points that it has stay without a value.
-    fn add_effective_macs(&self) -> rusqlite::Result<()> {
-        if self.has_effective_macs()? {
-            return Ok(());
-        }
-        let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
-        // Another process may have been faster.
-        if !self.has_effective_macs()? {
-            transaction.execute("ALTER TABLE points ADD COLUMN effective_macs TEXT", [])?;
-        }
-        transaction.commit()
+        self.connection.pragma_update(None, "cache_size", CACHE_KIB)?;
+        self.connection.pragma_update_and_check(None, "wal_autocheckpoint", LOG_PAGES, |_| Ok(()))
     }
 
     fn tables(&self) -> rusqlite::Result<i64> {
@@ -156,19 +193,27 @@ impl Store {
         self.connection.pragma_query_value(None, name, |row| row.get(0))
     }
 
-    /// Refuses files that are no store.
-    fn check(&self) -> Result<(), ExploreError> {
+    /// Refuses files that are no store, and notes the layout.
+    fn check(&mut self) -> Result<(), ExploreError> {
         let failed = |e: rusqlite::Error| self.failed(&e);
         if self.pragma("application_id").map_err(failed)? != APPLICATION_ID {
             return Err(problem(&self.path, ErrorKind::InvalidFile, "an SQLite database, but not a store of esnsim"));
         }
-        let layout = self.pragma("user_version").map_err(failed)?;
-        if layout != LAYOUT {
-            let words = format!("a store of layout {layout}; this program knows {LAYOUT}");
+        let version = self.pragma("user_version").map_err(failed)?;
+        let Some(layout) = Layout::of(version) else {
+            let words = format!("a store of layout {version}; this program knows 1 and {}", Layout::NOW);
             return Err(problem(&self.path, ErrorKind::Unsupported, words));
+        };
+        if std::fs::metadata(&self.path).map_or(0, |file| file.len()) <= CHECKED_BYTES {
+            self.search_for_damage()?;
         }
+        self.layout = layout;
+        Ok(())
+    }
+
+    fn search_for_damage(&self) -> Result<(), ExploreError> {
         let verdict: String =
-            self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failed)?;
+            self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(|e| self.failed(&e))?;
         match verdict.as_str() {
             "ok" => Ok(()),
             found => {

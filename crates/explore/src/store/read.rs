@@ -1,21 +1,24 @@
-//! Rows out of the store.
+//! Rows out of the store, one after another in the order of keys.
 
-use std::collections::HashMap;
-use std::str::FromStr;
+use std::sync::Arc;
 
-use esn::Quarters;
 use network::ErrorKind;
 use runner::Score;
-use rusqlite::{Row, params_from_iter};
+use rusqlite::{Row, Rows};
 
-use super::row::{HardwareRow, PointAccuracy, PointCosts, PointRow, Status};
-use super::write::{HARDWARE_COLUMNS, POINT_COLUMNS};
-use super::{Store, problem};
-use crate::configuration::Configuration;
+use super::columns::{Columns, DETAILS, FIGURES, HARDWARE, Text, Wrong, counts_by_bits};
+use super::known::KnownPoints;
+use super::parts::Parts;
+use super::row::{HardwareRow, PointAccuracy, PointCosts, PointFigures, PointRow, PointSummary, Status};
+use super::texts::{TextId, listed};
+use super::{Layout, Store, problem};
+use crate::configuration::Method;
 use crate::error::ExploreError;
+use crate::key::PointKey;
 
-/// What a column holds that it should not.
-type Wrong = String;
+/// Where the columns of `point_details` begin in a row that has those of `point_figures` before.
+const FIRST_DETAIL: usize = 25;
+const METHODS: [Method; 3] = [Method::QuantizeOnly, Method::PruneOnly, Method::PruneThenQuantize];
 
 impl Store {
     /// Every point's key and how it ended.
@@ -23,33 +26,43 @@ impl Store {
     /// # Errors
     ///
     /// [`ExploreError::Store`] if the file cannot be read or is damaged.
-    pub fn statuses(&self) -> Result<HashMap<String, Status>, ExploreError> {
-        let read = || -> rusqlite::Result<HashMap<String, Status>> {
-            let mut statement = self.connection.prepare("SELECT key, status FROM points")?;
-            let rows = statement.query_map([], |row| {
-                let status: String = row.get(1)?;
-                Ok((row.get(0)?, if status == Status::Done.name() { Status::Done } else { Status::Failed }))
-            })?;
-            rows.collect()
+    pub fn known(&self) -> Result<KnownPoints, ExploreError> {
+        let mut known = KnownPoints::default();
+        if self.layout == Layout::One {
+            self.for_each_old_status(|key, failed| known.push(key, failed))?;
+            return Ok(known);
+        }
+        let mut read = || -> rusqlite::Result<()> {
+            let mut statement = self.connection.prepare_cached("SELECT key, failed FROM point_figures ORDER BY key")?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                known.push(PointKey(row.get(0)?), row.get(1)?);
+            }
+            Ok(())
         };
-        read().map_err(|e| self.failed(&e))
+        read().map_err(|e| self.failed(&e))?;
+        Ok(known)
     }
 
-    /// Whether the store has a point.
+    /// How a point ended; none where the store does not have it.
     ///
     /// # Errors
     ///
-    /// As [`Store::statuses`].
-    pub fn contains(&self, key: &str) -> Result<bool, ExploreError> {
-        let read = || self.connection.prepare("SELECT 1 FROM points WHERE key = ?")?.exists([key]);
-        read().map_err(|e| self.failed(&e))
+    /// As [`Store::known`].
+    pub fn status_of(&self, key: PointKey) -> Result<Option<Status>, ExploreError> {
+        let mut status = None;
+        self.for_each_figures_of(Some(key), |figures| {
+            status = Some(figures.status);
+            Ok::<_, ExploreError>(())
+        })?;
+        Ok(status)
     }
 
     /// Every plan that ran, in its resolved form, by its digest.
     ///
     /// # Errors
     ///
-    /// As [`Store::statuses`].
+    /// As [`Store::known`].
     pub fn plans(&self) -> Result<Vec<(String, String)>, ExploreError> {
         let read = || -> rusqlite::Result<Vec<(String, String)>> {
             let mut statement = self.connection.prepare("SELECT digest, plan FROM plans ORDER BY digest")?;
@@ -58,173 +71,324 @@ impl Store {
         read().map_err(|e| self.failed(&e))
     }
 
-    /// Every point, in the order of keys.
+    /// Every point at once, in the order of keys. For stores that fit into memory; [`Store::for_each_row`] has one point
+    /// after another.
     ///
     /// # Errors
     ///
-    /// As [`Store::statuses`]; a column that holds what it should not is named.
+    /// As [`Store::for_each_row`].
     pub fn rows(&self) -> Result<Vec<PointRow>, ExploreError> {
-        self.read_rows(None)
+        let mut rows = Vec::new();
+        self.for_each_row(|row| {
+            rows.push(row);
+            Ok::<_, ExploreError>(())
+        })?;
+        Ok(rows)
     }
 
     /// The points of these keys, in their order; none where the store has no such point.
     ///
     /// # Errors
     ///
-    /// As [`Store::rows`].
-    pub fn rows_of<K: AsRef<str>>(&self, keys: &[K]) -> Result<Vec<Option<PointRow>>, ExploreError> {
-        keys.iter().map(|key| Ok(self.read_rows(Some(key.as_ref()))?.pop())).collect()
-    }
-
-    /// Every point, or that of a key.
-    fn read_rows(&self, key: Option<&str>) -> Result<Vec<PointRow>, ExploreError> {
-        let mut hardware = self.hardware(key)?;
-        let columns = match self.has_effective_macs().map_err(|e| self.failed(&e))? {
-            true => POINT_COLUMNS.to_string(),
-            false => POINT_COLUMNS.replace("effective_macs", "NULL AS effective_macs"),
+    /// As [`Store::for_each_row`].
+    pub fn rows_of(&self, keys: &[PointKey]) -> Result<Vec<Option<PointRow>>, ExploreError> {
+        let row = |&key: &PointKey| {
+            let mut found = None;
+            self.for_each_row_of(Some(key), |row| {
+                found = Some(row);
+                Ok::<_, ExploreError>(())
+            })?;
+            Ok(found)
         };
-        let sql = format!("SELECT {columns} FROM points {} ORDER BY key", filter(key));
-        let mut statement = self.connection.prepare(&sql).map_err(|e| self.failed(&e))?;
-        let mut rows = statement.query(params_from_iter(key)).map_err(|e| self.failed(&e))?;
-        let mut points = Vec::new();
-        while let Some(row) = rows.next().map_err(|e| self.failed(&e))? {
-            let wrong = |wrong| problem(&self.path, ErrorKind::InvalidFile, format!("points: {wrong}"));
-            let mut point = read_point(row).map_err(wrong)?;
-            if let Some(costs) = &mut point.costs {
-                costs.hardware = hardware.remove(&point.key).unwrap_or_default();
-                let labelled = point.accuracy.as_ref().map_or(0, |accuracy| accuracy.score.labelled);
-                costs.hardware.iter_mut().filter_map(|h| h.score.as_mut()).for_each(|s| s.labelled = labelled);
+        keys.iter().map(row).collect()
+    }
+
+    /// Shows every point, in the order of keys.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::known`]; a column that holds what it should not is named. The first error of `each` ends the reading.
+    pub fn for_each_row<E: From<ExploreError>>(&self, each: impl FnMut(PointRow) -> Result<(), E>) -> Result<(), E> {
+        self.for_each_row_of(None, each)
+    }
+
+    /// Shows what every point is judged by, in the order of keys. It reads the narrow tables alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::for_each_row`].
+    pub fn for_each_figures<E: From<ExploreError>>(
+        &self,
+        each: impl FnMut(PointFigures) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.for_each_figures_of(None, each)
+    }
+
+    /// Shows every point as a table has it, in the order of keys.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::for_each_row`].
+    pub fn for_each_summary<E: From<ExploreError>>(
+        &self,
+        mut each: impl FnMut(PointSummary) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.layout == Layout::One {
+            return self.for_each_old_row(None, |row| each((&row).into()));
+        }
+        self.scan(&Scan { details: true, key: None }, |row, figures| {
+            let details = self.details(row).map_err(|e| self.wrong(&e))?;
+            let summary = self.summary(figures, &details).map_err(|e| self.wrong(&e))?;
+            each(summary)
+        })
+    }
+
+    fn for_each_row_of<E: From<ExploreError>>(
+        &self,
+        key: Option<PointKey>,
+        mut each: impl FnMut(PointRow) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.layout == Layout::One {
+            return self.for_each_old_row(key, each);
+        }
+        self.scan(&Scan { details: true, key }, |row, figures| {
+            let row = self.details(row).and_then(|details| self.point(row, figures, details));
+            each(row.map_err(|e| self.wrong(&e))?)
+        })
+    }
+
+    fn for_each_figures_of<E: From<ExploreError>>(
+        &self,
+        key: Option<PointKey>,
+        mut each: impl FnMut(PointFigures) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.layout == Layout::One {
+            return self.for_each_old_row(key, |row| each((&row).into()));
+        }
+        self.scan(&Scan { details: false, key }, |_, figures| each(figures))
+    }
+
+    /// Reads tables side by side.
+    fn scan<E: From<ExploreError>>(
+        &self,
+        scan: &Scan,
+        mut each: impl FnMut(&Row<'_>, PointFigures) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let failed = |error: rusqlite::Error| self.failed(&error);
+        // All tables as they are at one moment, whatever other processes write meanwhile.
+        let is_free = self.connection.is_autocommit();
+        let _moment = is_free.then(|| self.connection.unchecked_transaction()).transpose().map_err(failed)?;
+        let mut points = self.connection.prepare_cached(&scan.points()).map_err(failed)?;
+        let mut hardware = self.connection.prepare_cached(&scan.hardware()).map_err(failed)?;
+        let key = scan.key.map(|key| key.0);
+        let mut points = points.query(rusqlite::params_from_iter(&key)).map_err(failed)?;
+        let rows = hardware.query(rusqlite::params_from_iter(&key)).map_err(failed)?;
+        let mut hardware = Hardware { store: self, rows, ahead: None };
+        while let Some(row) = points.next().map_err(failed)? {
+            let figures = self.figures(row, &mut hardware).map_err(|e| self.wrong(&e))?;
+            each(row, figures)?;
+        }
+        Ok(())
+    }
+
+    fn figures(&self, row: &Row<'_>, hardware: &mut Hardware<'_>) -> Result<PointFigures, Wrong> {
+        let columns = Columns(row);
+        let key = columns.key(0)?;
+        let accuracy = read_accuracy(&columns)?;
+        let mut costs = read_costs(&columns)?;
+        if let Some(costs) = &mut costs {
+            costs.hardware = hardware.of(key, accuracy.as_ref().map_or(0, |accuracy| accuracy.score.labelled))?;
+        }
+        let method: u8 = columns.get(2)?;
+        Ok(PointFigures {
+            key,
+            status: if columns.get(1)? { Status::Failed } else { Status::Done },
+            method: *METHODS.get(usize::from(method)).ok_or_else(|| format!("column method is {method}"))?,
+            network: self.text(columns.get(3)?)?,
+            costs,
+            accuracy,
+        })
+    }
+
+    fn details(&self, row: &Row<'_>) -> Result<Details, Wrong> {
+        let columns = Columns(row);
+        let optional = |place| -> Result<Option<Text>, Wrong> {
+            columns.get::<Option<TextId>>(FIRST_DETAIL + place)?.map(|id| self.text(id)).transpose()
+        };
+        let all = |place| -> Result<Vec<Text>, Wrong> {
+            let list: String = columns.get(FIRST_DETAIL + place)?;
+            let ids = listed(&list).map_err(|e| e.to_string())?;
+            ids.into_iter().map(|id| self.text(id)).collect()
+        };
+        Ok(Details {
+            error: optional(1)?,
+            notes: all(2)?,
+            parts: Parts {
+                setting: optional(3)?.unwrap_or_else(|| "".into()),
+                hardware: all(4)?,
+                prune: optional(5)?,
+                quantize: optional(6)?,
+                layers: all(7)?,
+            },
+        })
+    }
+
+    fn point(&self, row: &Row<'_>, figures: PointFigures, details: Details) -> Result<PointRow, Wrong> {
+        let columns = Columns(row);
+        let mut costs = figures.costs;
+        if let Some(costs) = &mut costs {
+            costs.filter_bits = counts_by_bits(&columns.get::<String>(FIRST_DETAIL + 8)?)?;
+            costs.weight_bits = counts_by_bits(&columns.get::<String>(FIRST_DETAIL + 9)?)?;
+        }
+        Ok(PointRow {
+            key: figures.key,
+            network: figures.network.to_string(),
+            configuration: details.parts.configuration().map_err(|e| format!("configuration: {e}"))?,
+            version: self.text(columns.get(FIRST_DETAIL)?)?.to_string(),
+            notes: details.notes.iter().map(ToString::to_string).collect(),
+            error: details.error.map(|error| error.to_string()),
+            costs,
+            accuracy: figures.accuracy,
+        })
+    }
+
+    fn summary(&self, figures: PointFigures, details: &Details) -> Result<PointSummary, Wrong> {
+        let parts = &details.parts;
+        let named = [Some(&parts.setting), parts.prune.as_ref(), parts.quantize.as_ref()];
+        let label = self.labels.of(named.into_iter().chain(parts.layers.iter().map(Some)), || {
+            let words = Parts { hardware: Vec::new(), ..parts.clone() };
+            words.configuration().map(|configuration| configuration.label().into())
+        });
+        let label = label.map_err(|e| format!("configuration: {e}"))?;
+        Ok(PointSummary { figures, label, error: details.error.clone(), notes: details.notes.clone() })
+    }
+
+    fn text(&self, id: TextId) -> Result<Text, Wrong> {
+        self.texts.text(&self.connection, id).map_err(|e| format!("text {id}: {e}"))
+    }
+
+    fn wrong(&self, wrong: &str) -> ExploreError {
+        problem(&self.path, ErrorKind::InvalidFile, wrong)
+    }
+}
+
+/// What is read.
+struct Scan {
+    /// Whether the table `point_details` is read, too.
+    details: bool,
+    /// The only point; none for all.
+    key: Option<PointKey>,
+}
+
+impl Scan {
+    fn points(&self) -> String {
+        let filter = if self.key.is_some() { "WHERE f.key = ?" } else { "" };
+        match self.details {
+            true => {
+                let (figures, details) = (of("f", FIGURES), of("d", DETAILS));
+                let details = details.strip_prefix("d.key, ").expect("the key comes first");
+                let tables = "point_figures f CROSS JOIN point_details d ON d.key = f.key";
+                format!("SELECT {figures}, {details} FROM {tables} {filter} ORDER BY f.key")
             }
-            points.push(point);
-        }
-        Ok(points)
-    }
-
-    fn hardware(&self, key: Option<&str>) -> Result<HashMap<String, Vec<HardwareRow>>, ExploreError> {
-        let sql = format!("SELECT {HARDWARE_COLUMNS}, key FROM hardware {} ORDER BY key, position", filter(key));
-        let mut statement = self.connection.prepare(&sql).map_err(|e| self.failed(&e))?;
-        let mut rows = statement.query(params_from_iter(key)).map_err(|e| self.failed(&e))?;
-        let mut by_key: HashMap<String, Vec<HardwareRow>> = HashMap::new();
-        while let Some(row) = rows.next().map_err(|e| self.failed(&e))? {
-            let wrong = |wrong| problem(&self.path, ErrorKind::InvalidFile, format!("hardware: {wrong}"));
-            let key: String = Columns::new(row).at("key").map_err(wrong)?;
-            by_key.entry(key).or_default().push(read_hardware(row).map_err(wrong)?);
-        }
-        Ok(by_key)
-    }
-}
-
-fn filter(key: Option<&str>) -> &'static str {
-    if key.is_some() { "WHERE key = ?" } else { "" }
-}
-
-/// Typed access to the columns of a row, by name.
-struct Columns<'a>(&'a Row<'a>);
-
-impl<'a> Columns<'a> {
-    fn new(row: &'a Row<'a>) -> Self {
-        Self(row)
-    }
-
-    fn at<T: rusqlite::types::FromSql>(&self, column: &str) -> Result<T, Wrong> {
-        self.0.get(column).map_err(|e| format!("column {column}: {e}"))
-    }
-
-    fn count(&self, column: &str) -> Result<Option<u64>, Wrong> {
-        let value: Option<i64> = self.at(column)?;
-        value.map(|n| u64::try_from(n).map_err(|_| format!("column {column} is {n}"))).transpose()
-    }
-
-    fn parsed<T: FromStr>(&self, column: &str) -> Result<T, Wrong> {
-        let text: String = self.at(column)?;
-        text.parse().map_err(|_| format!("column {column} is {text:?}; expected a number"))
-    }
-
-    /// ESN_a: whole, or with .25, .5 or .75.
-    fn quarters(&self, column: &str) -> Result<Quarters, Wrong> {
-        let text: String = self.at(column)?;
-        let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-        let quarters = ["", "25", "5", "75"].iter().position(|f| *f == fraction);
-        let whole = whole.parse::<u128>().ok().and_then(|n| n.checked_mul(4));
-        match (whole, quarters) {
-            (Some(whole), Some(quarters)) => Ok(Quarters(whole + quarters as u128)),
-            _ => Err(format!("column {column} is {text:?}; expected a multiple of 0.25")),
+            false => format!("SELECT {FIGURES} FROM point_figures f {filter} ORDER BY f.key"),
         }
     }
 
-    fn parsed_if_there<T: FromStr>(&self, column: &str) -> Result<Option<T>, Wrong> {
-        let there: Option<String> = self.at(column)?;
-        there.map(|_| self.parsed(column)).transpose()
-    }
-
-    fn json<T: serde::de::DeserializeOwned>(&self, column: &str) -> Result<T, Wrong> {
-        let text: String = self.at(column)?;
-        serde_json::from_str(&text).map_err(|e| format!("column {column}: {e}"))
+    fn hardware(&self) -> String {
+        let filter = if self.key.is_some() { "WHERE key = ?" } else { "" };
+        format!("SELECT {HARDWARE} FROM hardware_figures {filter} ORDER BY key, position")
     }
 }
 
-fn read_point(row: &Row<'_>) -> Result<PointRow, Wrong> {
-    let columns = Columns::new(row);
-    let configuration: Configuration = columns.json("configuration")?;
-    let has_costs = columns.at::<Option<String>>("weights")?.is_some();
-    let has_accuracy = columns.count("images")?.is_some();
-    Ok(PointRow {
-        key: columns.at("key")?,
-        network: columns.at("network")?,
-        configuration,
-        version: columns.at("version")?,
-        notes: columns.json("notes")?,
-        error: columns.at("error")?,
-        costs: if has_costs { Some(read_costs(&columns)?) } else { None },
-        accuracy: if has_accuracy { Some(read_accuracy(&columns)?) } else { None },
-    })
+/// Columns of a table by the name that the statement gives it.
+fn of(table: &str, columns: &str) -> String {
+    columns.split(", ").map(|column| format!("{table}.{}", column.trim())).collect::<Vec<_>>().join(", ")
 }
 
-fn read_costs(columns: &Columns<'_>) -> Result<PointCosts, Wrong> {
-    Ok(PointCosts {
-        weights: columns.parsed("weights")?,
-        nonzero: columns.parsed("nonzero")?,
-        filters: columns.parsed("filters")?,
-        live_filters: columns.parsed("live_filters")?,
-        macs: columns.parsed("macs")?,
-        weights_alive: columns.parsed("weights_alive")?,
-        macs_alive: columns.parsed("macs_alive")?,
-        effective_macs: columns.parsed_if_there("effective_macs")?,
-        esn_a: columns.quarters("esn_a")?,
-        esn_d: columns.parsed("esn_d")?,
-        esn_a_macs: columns.quarters("esn_a_macs")?,
-        esn_d_macs: columns.parsed("esn_d_macs")?,
-        esn_d_filter: columns.parsed("esn_d_filter")?,
-        max_bits: columns.at("max_bits")?,
-        filter_bits: columns.json("filter_bits")?,
-        weight_bits: columns.json("weight_bits")?,
+/// What a row of `point_details` says in texts.
+struct Details {
+    error: Option<Text>,
+    notes: Vec<Text>,
+    parts: Parts<Text>,
+}
+
+/// Rows of `hardware_figures`, read side by side with those of points.
+struct Hardware<'a> {
+    store: &'a Store,
+    rows: Rows<'a>,
+    /// The row that was read last and belongs to a later point.
+    ahead: Option<(PointKey, HardwareRow)>,
+}
+
+impl Hardware<'_> {
+    /// Those of the next point, which has this key and so many images with labels.
+    fn of(&mut self, key: PointKey, labelled: u64) -> Result<Vec<HardwareRow>, Wrong> {
+        let mut own = Vec::new();
+        loop {
+            match self.ahead.take() {
+                Some((of, mut row)) if of == key => {
+                    row.score.iter_mut().for_each(|score| score.labelled = labelled);
+                    own.push(row);
+                }
+                Some(later) if later.0 > key => {
+                    self.ahead = Some(later);
+                    return Ok(own);
+                }
+                Some(_) | None => {}
+            }
+            let Some(row) = self.rows.next().map_err(|e| e.to_string())? else { return Ok(own) };
+            let columns = Columns(row);
+            self.ahead = Some((columns.key(0)?, read_hardware(self.store, &columns)?));
+        }
+    }
+}
+
+fn read_accuracy(columns: &Columns<'_>) -> Result<Option<PointAccuracy>, Wrong> {
+    let Some(images) = columns.images_if_there(4)? else { return Ok(None) };
+    let labelled = columns.images(5)?;
+    Ok(Some(PointAccuracy {
+        images,
+        score: Score { labelled, top1: columns.images(6)?, top5: columns.images_if_there(7)? },
+        agreement: columns.images(8)?,
+        float: Score { labelled, top1: columns.images(9)?, top5: columns.images_if_there(10)? },
+    }))
+}
+
+fn read_costs(columns: &Columns<'_>) -> Result<Option<PointCosts>, Wrong> {
+    let Some(weights) = columns.number_if_there(11)? else { return Ok(None) };
+    Ok(Some(PointCosts {
+        weights,
+        nonzero: columns.number(12)?,
+        filters: columns.number(13)?,
+        live_filters: columns.number(14)?,
+        macs: columns.number(15)?,
+        weights_alive: columns.number(16)?,
+        macs_alive: columns.number(17)?,
+        effective_macs: columns.number_if_there(18)?,
+        esn_a: columns.quarters(19)?,
+        esn_d: columns.number(20)?,
+        esn_a_macs: columns.quarters(21)?,
+        esn_d_macs: columns.number(22)?,
+        esn_d_filter: columns.number(23)?,
+        max_bits: columns.get(24)?,
+        filter_bits: Vec::new(),
+        weight_bits: Vec::new(),
         hardware: Vec::new(),
-    })
+    }))
 }
 
-fn read_accuracy(columns: &Columns<'_>) -> Result<PointAccuracy, Wrong> {
-    let count = |column| columns.count(column).map(Option::unwrap_or_default);
-    let labelled = count("labelled")?;
-    Ok(PointAccuracy {
-        images: count("images")?,
-        score: Score { labelled, top1: count("top1")?, top5: columns.count("top5")? },
-        agreement: count("agreement")?,
-        float: Score { labelled, top1: count("float_top1")?, top5: columns.count("float_top5")? },
-    })
-}
-
-fn read_hardware(row: &Row<'_>) -> Result<HardwareRow, Wrong> {
-    let columns = Columns::new(row);
-    let top5 = columns.count("top5")?;
+fn read_hardware(store: &Store, columns: &Columns<'_>) -> Result<HardwareRow, Wrong> {
+    let top5 = columns.images_if_there(10)?;
+    let text = |place| -> Result<Arc<str>, Wrong> { store.text(columns.get(place)?) };
     Ok(HardwareRow {
-        name: columns.at("name")?,
-        metric: columns.at("metric")?,
-        verdict: columns.at("verdict")?,
-        cycles: columns.parsed("cycles")?,
-        energy_count: columns.parsed("energy_count")?,
-        energy_j: columns.at("energy_j")?,
-        utilization: columns.at("utilization")?,
-        score: columns.count("top1")?.map(|top1| Score { labelled: 0, top1, top5 }),
-        agreement: columns.count("agreement")?,
+        name: text(2)?,
+        metric: text(3)?,
+        verdict: text(4)?,
+        cycles: columns.number(5)?,
+        energy_count: columns.number(6)?,
+        energy_j: columns.get(7)?,
+        utilization: columns.get(8)?,
+        score: columns.images_if_there(9)?.map(|top1| Score { labelled: 0, top1, top5 }),
+        agreement: columns.images_if_there(11)?,
     })
 }

@@ -1,9 +1,12 @@
 //! The result of one point, as it stands in a store.
 
+use std::sync::Arc;
+
 use esn::Quarters;
 use runner::Score;
 
-use crate::configuration::Configuration;
+use crate::configuration::{Configuration, Method};
+use crate::key::PointKey;
 
 /// How a point ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +31,7 @@ impl Status {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PointRow {
     /// Hash of everything that the result depends on.
-    pub key: String,
+    pub key: PointKey,
     /// The network's name in the plan.
     pub network: String,
     /// Everything that the result depends on.
@@ -49,6 +52,62 @@ impl PointRow {
     /// How the point ended.
     pub fn status(&self) -> Status {
         if self.error.is_some() { Status::Failed } else { Status::Done }
+    }
+}
+
+/// What a point is judged by: its row without texts of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PointFigures {
+    /// Hash of everything that the result depends on.
+    pub key: PointKey,
+    /// How the point ended.
+    pub status: Status,
+    /// Which of the paper's three ways it is.
+    pub method: Method,
+    /// The network's name in the plan.
+    pub network: Arc<str>,
+    /// What the point costs. Its lists by bits are empty.
+    pub costs: Option<PointCosts>,
+    /// How accurate the point is.
+    pub accuracy: Option<PointAccuracy>,
+}
+
+impl From<&PointRow> for PointFigures {
+    fn from(row: &PointRow) -> Self {
+        let without_lists =
+            |costs: &PointCosts| PointCosts { filter_bits: Vec::new(), weight_bits: Vec::new(), ..costs.clone() };
+        Self {
+            key: row.key,
+            status: row.status(),
+            method: row.configuration.method(),
+            network: row.network.as_str().into(),
+            costs: row.costs.as_ref().map(without_lists),
+            accuracy: row.accuracy.clone(),
+        }
+    }
+}
+
+/// A point in one line of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PointSummary {
+    /// What it is judged by.
+    pub figures: PointFigures,
+    /// Its configuration in a few words.
+    pub label: Arc<str>,
+    /// Why it failed, if it did.
+    pub error: Option<Arc<str>>,
+    /// What pruning and quantization had to say.
+    pub notes: Vec<Arc<str>>,
+}
+
+impl From<&PointRow> for PointSummary {
+    fn from(row: &PointRow) -> Self {
+        Self {
+            figures: row.into(),
+            label: row.configuration.label().into(),
+            error: row.error.as_deref().map(Arc::from),
+            notes: row.notes.iter().map(|note| note.as_str().into()).collect(),
+        }
     }
 }
 
@@ -83,9 +142,9 @@ pub struct PointCosts {
     pub esn_d_filter: u128,
     /// Bits of the widest weight.
     pub max_bits: u32,
-    /// Filters by the bits of their widest weight, from 0 (pruned) on.
+    /// Filters by the bits of their widest weight, from 0 (pruned) to 17.
     pub filter_bits: Vec<u64>,
-    /// Weights by their bits, from 0 (pruned) on.
+    /// Weights by their bits, from 0 (pruned) to 17.
     pub weight_bits: Vec<u64>,
     /// What each hardware counted, in the order of the plan.
     pub hardware: Vec<HardwareRow>,
@@ -95,11 +154,11 @@ pub struct PointCosts {
 #[derive(Clone, Debug, PartialEq)]
 pub struct HardwareRow {
     /// Name of the hardware.
-    pub name: String,
+    pub name: Arc<str>,
     /// The metric that the hardware is compared with: `ESN_a`, `ESN_d`, `ESN'_d`.
-    pub metric: String,
+    pub metric: Arc<str>,
     /// The outcome of the comparison: `pass`, `fail`, `gap`, `not-ideal`.
-    pub verdict: String,
+    pub verdict: Arc<str>,
     /// Latency of one image.
     pub cycles: u128,
     /// Units of the ledger's MAC entry.

@@ -1,4 +1,5 @@
 use std::fs;
+use std::sync::Arc;
 
 use esn::Quarters;
 use network::{Failure, Mend};
@@ -6,6 +7,7 @@ use runner::Score;
 use testkit::check_all;
 
 use super::*;
+use crate::key::PointKey;
 use crate::sweep::Configuration;
 
 fn row(bits: u32) -> PointRow {
@@ -22,9 +24,9 @@ fn row(bits: u32) -> PointRow {
         analog_accuracy: false,
     };
     let hardware = HardwareRow {
-        name: "one".to_string(),
-        metric: "ESN_a".to_string(),
-        verdict: "pass".to_string(),
+        name: "one".into(),
+        metric: "ESN_a".into(),
+        verdict: "pass".into(),
         cycles: 1 << 90,
         energy_count: u128::MAX,
         energy_j: 1.1e-15,
@@ -35,8 +37,8 @@ fn row(bits: u32) -> PointRow {
     let costs = PointCosts {
         esn_a_macs: Quarters(4 * (1 << 100) + 3),
         esn_d_macs: 1 << 100,
-        filter_bits: vec![1, 2, 3],
-        weight_bits: vec![4],
+        filter_bits: by_bits(&[1, 2, 3]),
+        weight_bits: by_bits(&[4]),
         effective_macs: Some(1 << 70),
         hardware: vec![hardware],
         ..PointCosts::default()
@@ -52,6 +54,12 @@ fn row(bits: u32) -> PointRow {
         costs: Some(costs),
         accuracy: Some(PointAccuracy { images: 10, score: score(8), agreement: 7, float: score(9) }),
     }
+}
+
+fn by_bits(counts: &[u64]) -> Vec<u64> {
+    let mut counts = counts.to_vec();
+    counts.resize(esn::BIT_WIDTHS, 0);
+    counts
 }
 
 fn failed(bits: u32) -> PointRow {
@@ -72,9 +80,13 @@ fn rows_come_back_as_they_went_in() {
     drop(store);
     let store = Store::open_existing(&path).expect("there");
     let mut expected = vec![row(2), failed(3)];
-    expected.sort_by(|a, b| a.key.cmp(&b.key));
+    expected.sort_by_key(|row| row.key);
     assert_eq!(store.rows().expect("readable"), expected);
-    assert_eq!(store.statuses().expect("readable")[&row(3).key], Status::Failed);
+    let known = store.known().expect("readable");
+    assert_eq!((known.done(), known.failed()), ([row(2).key].as_slice(), [row(3).key].as_slice()));
+    let status = [2, 3, 4].map(|bits| known.status(row(bits).key));
+    assert_eq!(status, [Some(Status::Done), Some(Status::Failed), None]);
+    assert_eq!(status, [2, 3, 4].map(|bits| store.status_of(row(bits).key).expect("readable")));
 }
 
 /// A process that is killed may leave a journal whose changes are to be taken back before anybody reads.
@@ -107,8 +119,7 @@ fn failed_points_and_no_others_are_removed() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = Store::open(&folder.path().join("s.sqlite")).expect("new");
     store.insert(&row(2)).and_then(|_| store.insert(&failed(3))).expect("written");
-    let keys = [row(2).key, row(3).key];
-    assert_eq!(store.remove_failed(&[&keys[0], &keys[1], "none"]).expect("written"), 1);
+    assert_eq!(store.remove_failed(&[row(2).key, row(3).key, row(4).key]).expect("written"), 1);
     assert_eq!(store.rows().expect("readable"), [row(2)]);
 }
 
@@ -127,7 +138,7 @@ fn equal_points_merge_and_others_are_refused() {
     other.accuracy = None;
     c.insert(&other).and_then(|_| c.insert(&row(4))).expect("written");
     let words = message(a.merge(&c));
-    assert!(words.contains(&other.key) && words.contains("3 bits"), "{words}");
+    assert!(words.contains(&other.key.to_string()) && words.contains("3 bits"), "{words}");
     assert_eq!(a.rows().expect("readable").len(), 2);
 }
 
@@ -187,33 +198,137 @@ fn one_writer_of_the_whole_or_many_of_shards() {
     drop(whole);
 }
 
-/// A store as it was before points had their effective MACs.
-fn old_store(path: &Path) -> Store {
-    let store = Store::open(path).expect("new");
-    store.insert(&row(2)).expect("written");
-    store.connection.execute("ALTER TABLE points DROP COLUMN effective_macs", []).expect("it is there");
-    store
+/// A store that the program made before there was layout 2.
+fn old_store(folder: &Path) -> PathBuf {
+    let path = folder.join("old.sqlite");
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/store-layout-1/points.sqlite");
+    fs::copy(fixture, &path).expect("it is part of the project");
+    path
 }
 
-fn without_effective_macs(row: PointRow) -> PointRow {
-    let costs = row.costs.map(|costs| PointCosts { effective_macs: None, ..costs });
-    PointRow { costs, ..row }
+fn rows(path: &Path) -> Vec<PointRow> {
+    Store::open_existing(path).and_then(|store| store.rows()).expect("a store")
 }
 
 #[test]
-fn a_store_without_effective_macs_is_read_added_to_and_merged() {
+fn a_store_of_layout_1_is_read_and_upgraded_and_no_longer_written() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("old.sqlite");
-    drop(old_store(&path));
-    let read = Store::open_existing(&path).expect("there").rows().expect("readable");
-    assert_eq!(read, [without_effective_macs(row(2))]);
+    let path = old_store(folder.path());
+    let before = rows(&path);
+    assert_eq!(before.len(), 6);
+    assert_eq!(before.iter().filter(|row| row.status() == Status::Failed).count(), 1);
+    assert!(before.iter().all(|row| row.configuration.key() == row.key), "a key is that of what was read");
+    let refused = Store::open(&path).expect_err("it is not written");
+    assert_eq!((refused.kind(), refused.mend()), (ErrorKind::BadArgument, Some(Mend::UpgradeStore)));
+    let plans = Store::open_existing(&path).and_then(|store| store.plans()).expect("a store");
 
-    let store = Store::open(&path).expect("there");
-    assert!(store.insert(&row(4)).expect("written"));
-    let rows = store.rows().expect("readable");
-    assert!(rows.contains(&row(4)) && rows.contains(&without_effective_macs(row(2))));
+    assert_eq!(upgrade(&path).expect("nobody else has it"), Upgrade::Done(6));
+    assert_eq!(rows(&path), before);
+    assert_eq!(Store::open_existing(&path).and_then(|store| store.plans()).expect("a store"), plans);
+    assert_eq!(upgrade(&path).expect("there is nothing to do"), Upgrade::NotNeeded);
+    let left: Vec<_> =
+        fs::read_dir(folder.path()).expect("there").map(|file| file.expect("there").file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().contains("upgrade")), "{left:?}");
+    assert!(Store::open(&path).expect("it is written now").insert(&row(2)).expect("written"));
+}
+
+#[test]
+fn what_a_store_shows_of_its_points_is_the_same_in_both_layouts() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = old_store(folder.path());
+    let shown = || {
+        let store = Store::open_existing(&path).expect("a store");
+        let (mut figures, mut summaries) = (Vec::new(), Vec::new());
+        store.for_each_figures(|point| Ok::<_, ExploreError>(figures.push(point))).expect("readable");
+        store.for_each_summary(|point| Ok::<_, ExploreError>(summaries.push(point))).expect("readable");
+        let rows = store.rows().expect("readable");
+        assert_eq!(figures, rows.iter().map(PointFigures::from).collect::<Vec<_>>());
+        assert_eq!(summaries, rows.iter().map(PointSummary::from).collect::<Vec<_>>());
+        let keys: Vec<PointKey> = rows.iter().rev().map(|row| row.key).collect();
+        let again = store.rows_of(&keys).expect("readable").into_iter().rev().flatten();
+        assert_eq!(again.collect::<Vec<_>>(), rows);
+        (figures, summaries, store.known().expect("readable"))
+    };
+    let old = shown();
+    upgrade(&path).expect("nobody else has it");
+    assert_eq!(shown(), old);
+}
+
+#[test]
+fn a_store_without_effective_macs_is_read_and_merged() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = old_store(folder.path());
+    let whole = rows(&path);
+    let old = Connection::open(&path).expect("a database");
+    old.execute("ALTER TABLE points DROP COLUMN effective_macs", []).expect("it is there");
+    drop(old);
+    let without = |row: &PointRow| {
+        let costs = row.costs.clone().map(|costs| PointCosts { effective_macs: None, ..costs });
+        PointRow { costs, ..row.clone() }
+    };
+    assert_eq!(rows(&path), whole.iter().map(without).collect::<Vec<_>>());
 
     let new = Store::open(&folder.path().join("new.sqlite")).expect("new");
-    new.insert(&row(2)).expect("written");
-    assert_eq!(new.merge(&store).expect("no point differs"), MergeReport { added: 1, equal: 1 });
+    new.insert_all(&whole[..2]).expect("written");
+    let old = Store::open_existing(&path).expect("there");
+    assert_eq!(new.merge(&old).expect("no point differs"), MergeReport { added: 4, equal: 2 });
+    drop(old);
+    upgrade(&path).expect("nobody else has it");
+    let upgraded = Store::open_existing(&path).expect("there");
+    assert_eq!(new.merge(&upgraded).expect("no point differs"), MergeReport { added: 0, equal: 6 });
+}
+
+#[test]
+fn texts_are_kept_once_and_views_show_them() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = old_store(folder.path());
+    let old = rows(&path);
+    upgrade(&path).expect("nobody else has it");
+    let connection = Connection::open(&path).expect("a database");
+    let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a count");
+    assert_eq!(count("SELECT count(*) - count(DISTINCT text) FROM texts"), 0);
+    // Four descriptions, however many points have them.
+    assert_eq!(count("SELECT count(*) FROM texts WHERE text LIKE '{\"name\":%'"), 4);
+    for row in old {
+        let sql = "SELECT configuration, notes, status, error, network, esn_a_macs FROM points WHERE key = ?";
+        let shown = connection.query_row(sql, [row.key.to_string()], |shown| {
+            let configuration: String = shown.get(0)?;
+            let notes: String = shown.get(1)?;
+            assert_eq!(shown.get::<_, String>(2)?, row.status().name());
+            assert_eq!(shown.get::<_, Option<String>>(3)?, row.error);
+            assert_eq!(shown.get::<_, String>(4)?, row.network);
+            assert_eq!(shown.get::<_, Option<f64>>(5)?, row.costs.as_ref().map(|costs| costs.esn_a_macs.to_f64()));
+            Ok((configuration, notes))
+        });
+        let (configuration, notes) = shown.expect("the view has it");
+        assert_eq!(configuration, row.configuration.to_json());
+        assert_eq!(notes, serde_json::to_string(&row.notes).expect("JSON"));
+        let hardware: Vec<(String, i64)> = connection
+            .prepare("SELECT name, cycles FROM hardware WHERE key = ? ORDER BY position")
+            .and_then(|mut statement| {
+                statement.query_map([row.key.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+            })
+            .expect("the view has it");
+        let own = row.costs.iter().flat_map(|costs| &costs.hardware);
+        assert_eq!(hardware, own.map(|h| (h.name.to_string(), h.cycles as i64)).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn rows_are_written_in_groups_and_none_is_left_behind() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = Store::open(&folder.path().join("s.sqlite")).expect("new");
+    let count = || store.known().expect("readable").done().len();
+    let mut writer = GroupWriter::new(&store);
+    assert_eq!(writer.due_in(), None);
+    // The first row is written at once, the next ones wait for others.
+    writer.insert(Arc::new(row(1))).expect("written");
+    assert_eq!((count(), writer.due_in()), (1, None));
+    writer.insert(Arc::new(row(2))).and_then(|()| writer.insert(Arc::new(row(3)))).expect("they wait");
+    assert!(writer.due_in().is_none_or(|wait| wait <= Duration::from_millis(500)));
+    writer.flush().expect("written");
+    assert_eq!((count(), writer.due_in()), (3, None));
+    writer.insert(Arc::new(row(4))).expect("it waits");
+    drop(writer);
+    assert_eq!(count(), 4);
 }

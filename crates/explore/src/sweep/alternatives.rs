@@ -21,8 +21,8 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOrMany<T> {
     }
 }
 
-/// A value or a list of alternatives. Ranges in them are written out, as `{ from = 2, to = 8 }` or
-/// `{ from = 0.1, to = 0.5, step = 0.1 }`, with both ends.
+/// A value or a list of alternatives. Ranges in them are written out, as `"2..8"`, `"0.1..0.5 step 0.1"`, `{ from = 2, to = 8 }`
+/// or `{ from = 0.1, to = 0.5, step = 0.1 }`, with both ends. A list within a table stands for as many tables.
 pub(super) fn alternatives<'de, T: DeserializeOwned, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
@@ -48,16 +48,23 @@ pub(super) fn alternatives<'de, T: DeserializeOwned, D: Deserializer<'de>>(
 /// Alternatives that a list may have.
 const MAX_ALTERNATIVES: usize = 1_000_000;
 
-/// A value with each range in it replaced by each of its numbers.
+/// The key whose list is one value: a target for each layer.
+const ONE_LIST: &str = "esn-a-profile";
+
+/// A value with each range in it replaced by each of its numbers, and each list in a table by each of its values.
 fn written_out(value: Value) -> Result<Vec<Value>, String> {
     let table = match value {
         Value::Table(table) if table.contains_key("from") || table.contains_key("to") => return range(&table),
         Value::Table(table) => table,
+        Value::String(text) if text.contains("..") => return range(&range_of_text(&text)?),
         other => return Ok(vec![other]),
     };
     let mut all = vec![toml::Table::new()];
     for (key, value) in table {
-        let values = written_out(value)?;
+        let values = match value {
+            Value::Array(values) if key != ONE_LIST => each_written_out(&key, values)?,
+            other => written_out(other)?,
+        };
         if all.len().saturating_mul(values.len()) > MAX_ALTERNATIVES {
             return Err(format!("over {MAX_ALTERNATIVES} alternatives in one table"));
         }
@@ -71,33 +78,75 @@ fn written_out(value: Value) -> Result<Vec<Value>, String> {
     Ok(all.into_iter().map(Value::Table).collect())
 }
 
+/// The values of a list within a table.
+fn each_written_out(key: &str, values: Vec<Value>) -> Result<Vec<Value>, String> {
+    if values.is_empty() {
+        return Err(format!("{key}: an empty list leaves no point"));
+    }
+    let mut all = Vec::new();
+    for value in values {
+        all.extend(written_out(value)?);
+        if all.len() > MAX_ALTERNATIVES {
+            return Err(format!("{key}: over {MAX_ALTERNATIVES} alternatives in one list"));
+        }
+    }
+    Ok(all)
+}
+
+const EXPECTED: &str =
+    "expected a range as \"2..8\", \"0.1..0.5 step 0.1\", { from = 2, to = 8 } or { from = 0.1, to = 0.5, step = 0.1 }";
+
+/// `FROM..TO` or `FROM..TO step STEP` as a table.
+fn range_of_text(text: &str) -> Result<toml::Table, String> {
+    let wrong = || format!("{EXPECTED}, not {text:?}");
+    let number = |word: &str| {
+        let word = word.trim();
+        let whole = word.parse().map(Value::Integer);
+        whole.or_else(|_| word.parse().map(Value::Float)).map_err(|_| wrong())
+    };
+    let (from, rest) = text.split_once("..").ok_or_else(wrong)?;
+    let (to, step) = match rest.split_once("step") {
+        Some((to, step)) => (to, Some(step)),
+        None => (rest, None),
+    };
+    let mut table = toml::Table::new();
+    table.insert("from".to_string(), number(from)?);
+    table.insert("to".to_string(), number(to)?);
+    if let Some(step) = step {
+        table.insert("step".to_string(), number(step)?);
+    }
+    Ok(table)
+}
+
 /// The numbers of a range, both ends included. Whole numbers go by 1 where no step is given. A range that steps over its end
 /// is refused.
 fn range(table: &toml::Table) -> Result<Vec<Value>, String> {
-    const EXPECTED: &str = "expected a range as { from = 2, to = 8 } or { from = 0.1, to = 0.5, step = 0.1 }";
     if let Some(key) = table.keys().find(|key| !["from", "to", "step"].contains(&key.as_str())) {
         return Err(format!("a range has no key {key:?}; {EXPECTED}"));
     }
     let (Some(from), Some(to)) = (table.get("from"), table.get("to")) else { return Err(EXPECTED.to_string()) };
-    match (from, to, table.get("step")) {
-        (&Value::Integer(from), &Value::Integer(to), step) => {
+    let step = table.get("step");
+    match (from, to) {
+        (&Value::Integer(from), &Value::Integer(to)) => {
             let step = match step {
                 None => 1,
                 Some(&Value::Integer(step)) => step,
-                Some(_) => return Err("a range of whole numbers has a whole step".to_string()),
+                Some(_) => return Err("a range of whole numbers has a whole step; others begin as 0.0".to_string()),
             };
             let steps = steps(to as f64 - from as f64, step as f64)?;
             Ok((0..=steps)
                 .map(|i| Value::Integer((i128::from(from) + i128::from(step) * i128::from(i)) as i64))
                 .collect())
         }
-        (&Value::Float(from), &Value::Float(to), Some(&Value::Float(step))) => {
+        _ => {
+            let real = |value: &Value| value.as_float().or_else(|| value.as_integer().map(|whole| whole as f64));
+            let (Some(from), Some(to)) = (real(from), real(to)) else { return Err(EXPECTED.to_string()) };
+            let step = step.ok_or("a range of fractions needs a step")?;
+            let Some(step) = real(step) else { return Err(EXPECTED.to_string()) };
             // Twelve digits, so that 0.3 is 0.3.
             let number = |i: u64| ((from + step * i as f64) * 1e12).round() / 1e12;
             Ok((0..=steps(to - from, step)?).map(|i| Value::Float(number(i))).collect())
         }
-        (Value::Float(_), Value::Float(_), None) => Err("a range of fractions needs a step".to_string()),
-        _ => Err(EXPECTED.to_string()),
     }
 }
 

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use compress::{PruneOptions, QuantizeOptions};
 use formats::{ReadOptions, did_you_mean};
 use network::Network;
 use network::architectures::Family;
@@ -11,9 +10,12 @@ use runner::identity::{bytes_sha256, network_sha256};
 use runner::{Hardware, RunnerError, Score, embedded};
 
 use super::images::{ImageOpener, PairedImages};
-use super::plan::{self, EMBEDDED, Plan, PlanFile, PointEntry, PruneEntry, QuantizeEntry, named, problem};
+use super::plan::{self, EMBEDDED, Plan, PointEntry, named, problem};
+use super::points::{KeyOf, Keys};
+use super::product::Way;
 use crate::configuration::Configuration;
 use crate::error::ExploreError;
+use crate::key::PointKey;
 
 /// Layout of [`Configuration`].
 const SCHEMA: u32 = 1;
@@ -34,7 +36,7 @@ pub(super) struct Inputs {
 /// One point: what is done, and to which network.
 #[derive(Clone)]
 pub(super) struct Point {
-    pub key: String,
+    pub key: PointKey,
     pub configuration: Configuration,
     pub network: Arc<SharedNetwork>,
 }
@@ -82,72 +84,51 @@ impl Inputs {
         })
     }
 
-    /// The points that a plan lists, some perhaps twice: networks, prunings, quantizations, re-estimation; then the single
-    /// points.
-    pub fn points(&self, file: &PlanFile) -> Vec<Point> {
-        let mut points = self.product(file);
-        points.extend(file.point.iter().map(|entry| self.point(entry)));
-        points
+    /// The networks, in the order of the plan.
+    pub fn networks(&self) -> &[Arc<SharedNetwork>] {
+        &self.networks
     }
 
-    /// A single point, of an entry that was checked.
-    pub fn point(&self, entry: &PointEntry) -> Point {
-        let network = match &entry.network {
-            None => &self.networks[0],
-            Some(name) => self.networks.iter().find(|network| network.name == *name).expect("the entry was checked"),
-        };
-        let prune = plan::normal(entry.prune.clone());
-        self.resolved(network, prune, entry.quantize.clone(), entry.reestimate)
+    /// What an entry that was checked asks for.
+    pub fn way(&self, entry: &PointEntry) -> Way {
+        let network = entry.network.as_ref().map_or(0, |name| {
+            let named = self.networks.iter().position(|network| network.name == *name);
+            named.expect("the entry was checked")
+        });
+        let (prune, quantize) = (plan::normal(entry.prune.clone()), entry.quantize.clone());
+        Way { network, prune, quantize, reestimate: entry.reestimate }
     }
 
-    fn product(&self, file: &PlanFile) -> Vec<Point> {
-        let prunings: Vec<Option<PruneOptions>> = match file.prune.is_empty() {
-            true => vec![None],
-            false => file.prune.iter().flat_map(PruneEntry::alternatives).collect(),
-        };
-        let quantizations: Vec<Option<QuantizeOptions>> = match file.quantize.is_empty() {
-            true => vec![None],
-            false => file.quantize.iter().flat_map(QuantizeEntry::alternatives).map(Some).collect(),
-        };
-        let mut points = Vec::new();
-        // Points of their own without the lists of the product are all that is wanted.
-        if !file.point.is_empty() && file.prune.is_empty() && file.quantize.is_empty() {
-            return points;
-        }
-        for network in &self.networks {
-            for prune in &prunings {
-                for quantize in &quantizations {
-                    for &reestimate in &file.reestimate {
-                        points.push(self.resolved(network, prune.clone(), quantize.clone(), reestimate));
-                    }
-                }
-            }
-        }
-        points
+    /// A point with everything that its result depends on.
+    pub fn point(&self, way: Way) -> Point {
+        let network = &self.networks[way.network];
+        let configuration =
+            Configuration { prune: way.prune, quantize: way.quantize, ..self.common(network, way.reestimate) };
+        Point { key: configuration.key(), configuration, network: Arc::clone(network) }
     }
 
-    fn resolved(
-        &self,
-        network: &Arc<SharedNetwork>,
-        prune: Option<PruneOptions>,
-        quantize: Option<QuantizeOptions>,
-        reestimate: bool,
-    ) -> Point {
+    /// What all points of a network have in common.
+    fn common(&self, network: &SharedNetwork, reestimate: bool) -> Configuration {
         let resolved = |h: &Hardware| serde_json::to_value(&h.resolved).expect("descriptions have a JSON form");
         let identity = |images: &Option<PairedImages>| images.as_ref().map(|images| images.identity.clone());
-        let configuration = Configuration {
+        Configuration {
             schema: SCHEMA,
             network: network.sha256.clone(),
-            prune,
-            quantize,
+            prune: None,
+            quantize: None,
             reestimate: identity(&network.statistics).filter(|_| reestimate),
             images: identity(&network.images),
             hardware: self.hardware.iter().map(resolved).collect(),
             activation_bits: self.activation_bits,
             calibration_images: self.calibration_images,
             analog_accuracy: self.analog_accuracy,
-        };
-        Point { key: configuration.key(), configuration, network: Arc::clone(network) }
+        }
+    }
+
+    /// Makes keys of points without making the points.
+    pub fn keys(&self) -> Keys {
+        let of = |network| [false, true].map(|reestimate| KeyOf::new(&self.common(network, reestimate)));
+        Keys(self.networks.iter().map(|network| of(network)).collect())
     }
 }
 

@@ -5,25 +5,30 @@
 //! point by the results of earlier ones asks an [`OpenPlan`] for it.
 
 mod alternatives;
+mod counted;
 mod images;
 mod inputs;
+mod ledger;
 mod open;
 mod plan;
 mod point;
+mod points;
+mod product;
 mod pruned;
+mod sample;
 mod sensitivity;
 
 use std::path::Path;
 
 pub use crate::configuration::{Configuration, ImagesIdentity, Method, PRUNE_ONLY_BITS};
 pub use alternatives::OneOrMany;
+pub use counted::SweepStatus;
 pub use open::OpenPlan;
-pub use plan::{ImagesEntry, Plan, PlanFile, PointEntry, PruneEntry, QuantizeEntry};
+pub use plan::{ImagesEntry, Plan, PlanFile, PointEntry, PruneEntry, QuantizeEntry, SampleMethod};
 pub use sensitivity::SensitivityRequest;
 
 use crate::error::ExploreError;
-use crate::store::{PointRow, Writers};
-use inputs::Point;
+use crate::store::PointRow;
 
 /// The part of a plan that one process works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +91,8 @@ pub struct SweepReport {
     pub differing: usize,
 }
 
-/// Runs every point of a plan that the store does not have. Points are written as they finish, each in one transaction.
+/// Runs every point of a plan that the store does not have. Points are written within a second
+/// after they finish.
 ///
 /// # Errors
 ///
@@ -94,16 +100,7 @@ pub struct SweepReport {
 /// failed, and the sweep goes on.
 pub fn sweep(plan: &Plan, store: &Path, options: &SweepOptions<'_>) -> Result<SweepReport, ExploreError> {
     let open = OpenPlan::open(plan.clone(), options.memory_bytes)?;
-    let writers = if options.shard.is_some() { Writers::Shards } else { Writers::One };
-    open.run_points(of_shard(open.all(), options.shard), store, writers, &options.run)
-}
-
-/// Every n-th point, so that shards take their share of every network and pruning.
-fn of_shard(points: Vec<Point>, shard: Option<Shard>) -> Vec<Point> {
-    match shard {
-        Some(Shard { index, of }) => points.into_iter().skip(index - 1).step_by(of).collect(),
-        None => points,
-    }
+    open.run_shard(options.shard, store, &options.run)
 }
 
 #[cfg(test)]

@@ -3,21 +3,27 @@
 use std::collections::{HashMap, HashSet};
 use std::panic::resume_unwind;
 use std::path::Path;
-use std::sync::mpsc::{self, Receiver};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::thread;
 
 use compress::{ReestimateOptions, Sensitivity};
+use rayon::ThreadPool;
 use runner::identity::bytes_sha256;
 
-use super::inputs::{Inputs, Point};
-use super::plan::{Plan, PointEntry};
+use super::counted::{Counted, SweepStatus};
+use super::inputs::{Inputs, Point, SharedNetwork};
+use super::ledger::Ledger;
+use super::plan::{Plan, PointEntry, problem};
 use super::point::{Ran, Workshop};
+use super::points::{Keys, ListedPoints};
+use super::product::Way;
 use super::pruned::PrunedNetworks;
 use super::sensitivity::SensitivityRequest;
-use super::{Progress, RunOptions, SweepReport};
+use super::{Progress, RunOptions, Shard, SweepReport};
 use crate::error::ExploreError;
-use crate::store::{Status, Store, StoreLock, Writers};
+use crate::key::PointKey;
+use crate::store::{GroupWriter, KnownPoints, Store, StoreLock, Writers};
 
 /// A plan whose files are open, and whose points run when somebody asks for them, in any number of calls.
 ///
@@ -26,49 +32,60 @@ use crate::store::{Status, Store, StoreLock, Writers};
 pub struct OpenPlan {
     plan: Plan,
     inputs: Inputs,
+    listed: ListedPoints,
+    keys: Keys,
     pruned: PrunedNetworks,
+    ledger: Ledger,
     /// Bytes of memory for the points that run at a time.
     room: u64,
-    points: Mutex<Points>,
+    /// Of the points of the plan, by key.
+    places: OnceLock<HashMap<PointKey, u64>>,
+    added: Mutex<Added>,
 }
 
-/// The points that can be asked for.
+/// Points that were added to those of the plan. Their numbers follow those of the plan.
 #[derive(Default)]
-struct Points {
-    in_order: Vec<Point>,
-    /// By key.
-    places: HashMap<String, usize>,
-}
-
-impl Points {
-    /// Adds a point behind the others, unless it is there.
-    fn add(&mut self, point: Point) {
-        let end = self.in_order.len();
-        if *self.places.entry(point.key.clone()).or_insert(end) == end {
-            self.in_order.push(point);
-        }
-    }
+struct Added {
+    ways: Vec<Way>,
+    places: HashMap<PointKey, u64>,
 }
 
 impl OpenPlan {
     /// Opens everything that a plan names. Of `memory_bytes`, half is for decoded images, an eighth for pruned
-    /// networks, and the rest bounds the points that run at a time.
+    /// networks, a sixteenth for costs of layers, and the rest bounds the points that run at a time.
     ///
     /// # Errors
     ///
     /// The first file that cannot be used.
     pub fn open(plan: Plan, memory_bytes: u64) -> Result<Self, ExploreError> {
         let inputs = Inputs::open(&plan, memory_bytes / 2)?;
-        let mut points = Points::default();
-        inputs.points(&plan.file).into_iter().for_each(|point| points.add(point));
+        let listed = ListedPoints::new(&plan.file, &inputs).map_err(|words| problem(&plan.path, words))?;
+        let keys = inputs.keys();
         let pruned = PrunedNetworks::new(memory_bytes / 8);
-        let room = memory_bytes - memory_bytes / 2 - memory_bytes / 8;
-        Ok(Self { plan, inputs, pruned, room, points: Mutex::new(points) })
+        let ledger = Ledger::new(memory_bytes / 16, inputs.hardware.len());
+        let room = memory_bytes - memory_bytes / 2 - memory_bytes / 8 - memory_bytes / 16;
+        let (places, added) = (OnceLock::new(), Mutex::default());
+        Ok(Self { plan, inputs, listed, keys, pruned, ledger, room, places, added })
     }
 
     /// Every point's key: those of the plan in its order, then those that were added.
     pub fn keys(&self) -> Vec<String> {
-        self.points().in_order.iter().map(|point| point.key.clone()).collect()
+        let mut keys = Vec::new();
+        self.listed.each(&self.keys, |_, key| keys.push(key.to_string()));
+        let added = self.added();
+        keys.extend(added.ways.iter().map(|way| self.keys.of(way).to_string()));
+        keys
+    }
+
+    /// How many points of the plan, or of a shard of it, a store has. Nothing is run and nothing written; without a store all
+    /// points are open.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the store.
+    pub fn status(&self, store: Option<&Store>, shard: Option<Shard>) -> Result<SweepStatus, ExploreError> {
+        let known = store.map_or(Ok(KnownPoints::default()), Store::known)?;
+        Ok(self.count(&known, shard).status)
     }
 
     /// Adds a point that the plan does not list, and returns its key. A point that is there already, by the plan or by
@@ -80,10 +97,16 @@ impl OpenPlan {
     pub fn add(&self, entry: &PointEntry) -> Result<String, ExploreError> {
         let file = &self.plan.file;
         entry.check(&file.networks, file.statistics.is_some()).map_err(|problem| self.refuse(problem))?;
-        let point = self.inputs.point(entry);
-        let key = point.key.clone();
-        self.points().add(point);
-        Ok(key)
+        let way = self.inputs.way(entry);
+        let key = self.keys.of(&way);
+        if !self.places().contains_key(&key) {
+            let mut added = self.added();
+            let place = self.listed.len() + added.ways.len() as u64;
+            if *added.places.entry(key).or_insert(place) == place {
+                added.ways.push(way);
+            }
+        }
+        Ok(key.to_string())
     }
 
     /// A point in a few words: `filters −20 %, 4 bits`.
@@ -92,10 +115,10 @@ impl OpenPlan {
     ///
     /// [`ExploreError::Point`] for a key that no point has.
     pub fn label(&self, key: &str) -> Result<String, ExploreError> {
-        Ok(self.points_of(&[key])?.iter().map(|point| point.configuration.label()).collect())
+        Ok(self.places_of(&[key])?.iter().map(|&(place, _)| self.point(place).configuration.label()).collect())
     }
 
-    /// Runs those of the points that the store does not have. Points are written as they finish, each in one transaction.
+    /// Runs those of the points that the store does not have. Points are written within a second after they finish.
     /// A key that comes twice counts once.
     ///
     /// Other processes may work on other points of the same store meanwhile, but no sweep of a whole plan.
@@ -110,7 +133,13 @@ impl OpenPlan {
         store: &Path,
         options: &RunOptions<'_>,
     ) -> Result<SweepReport, ExploreError> {
-        self.run_points(self.points_of(keys)?, store, Writers::Shards, options)
+        let places = self.places_of(keys)?;
+        let count = |known: &KnownPoints| {
+            let mut counted = Counted::default();
+            places.iter().for_each(|&(place, key)| counted.add(place, key, known));
+            counted
+        };
+        self.run_counted(&count, store, Writers::Shards, options)
     }
 
     /// How much each layer of a network of the plan bears. `progress` is told how many ways to quantize a layer were measured,
@@ -152,7 +181,7 @@ impl OpenPlan {
         let entry = PointEntry { network, prune, quantize: None, reestimate: request.reestimate };
         // Images of either table serve.
         entry.check(&self.plan.file.networks, true).map_err(|problem| self.refuse(problem))?;
-        Ok(self.inputs.point(&entry))
+        Ok(self.inputs.point(self.inputs.way(&entry)))
     }
 
     /// Work on so many threads that is no point's.
@@ -164,62 +193,87 @@ impl OpenPlan {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.map_err(ExploreError::Threads)?;
         let reestimate = ReestimateOptions { memory_bytes: self.room };
-        let (inputs, pruned) = (&self.inputs, &self.pruned);
-        work(&Workshop { inputs, pruned, pool: &pool, reestimate, image: &|| {} })
+        let (inputs, pruned, ledger) = (&self.inputs, &self.pruned, &self.ledger);
+        work(&Workshop { inputs, pruned, ledger, pool: &pool, reestimate, image: &|| {} })
     }
 
-    /// Every point, in the order of [`OpenPlan::keys`].
-    pub(super) fn all(&self) -> Vec<Point> {
-        self.points().in_order.clone()
-    }
-
-    /// As [`OpenPlan::run`], of points that differ.
-    pub(super) fn run_points(
+    /// Runs those of the points of the plan, or of a shard of it, that the store does not have.
+    pub(super) fn run_shard(
         &self,
-        points: Vec<Point>,
+        shard: Option<Shard>,
+        store: &Path,
+        options: &RunOptions<'_>,
+    ) -> Result<SweepReport, ExploreError> {
+        let writers = if shard.is_some() { Writers::Shards } else { Writers::One };
+        self.run_counted(&|known| self.count(known, shard), store, writers, options)
+    }
+
+    /// Every n-th point, so that shards take their share of every network and pruning.
+    fn count(&self, known: &KnownPoints, shard: Option<Shard>) -> Counted {
+        let Shard { index, of } = shard.unwrap_or(Shard { index: 1, of: 1 });
+        let (mut counted, mut number) = (Counted::default(), 0);
+        self.listed.each(&self.keys, |place, key| {
+            if number % of == index - 1 {
+                counted.add(place, key, known);
+            }
+            number += 1;
+        });
+        counted
+    }
+
+    fn run_counted(
+        &self,
+        count: &(dyn Fn(&KnownPoints) -> Counted + Sync),
         store: &Path,
         writers: Writers,
         options: &RunOptions<'_>,
     ) -> Result<SweepReport, ExploreError> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
+        let pool = pool.map_err(ExploreError::Threads)?;
         let store_file = Store::open(store)?;
         let _lock = StoreLock::take(store, writers)?;
         let resolved = self.plan.to_json();
         store_file.insert_plan(&bytes_sha256(resolved.as_bytes()), &resolved)?;
-        if options.retry_failed {
-            store_file.remove_failed(&points.iter().map(|point| point.key.as_str()).collect::<Vec<_>>())?;
+        let known = store_file.known()?;
+        let Counted { status, mut open, failed } = pool.install(|| count(&known));
+        drop(known);
+        let mut report = SweepReport { points: status.points, failed: status.failed, ..SweepReport::default() };
+        if options.retry_failed && !failed.is_empty() {
+            store_file.remove_failed(&failed.iter().map(|&(_, key)| key).collect::<Vec<_>>())?;
+            open.extend(failed.iter().map(|(place, _)| place));
+            open.sort_unstable();
+            report.failed = 0;
         }
-        let known = store_file.statuses()?;
-        let mut report = SweepReport { points: points.len(), ..SweepReport::default() };
-        report.failed = points.iter().filter(|point| known.get(&point.key) == Some(&Status::Failed)).count();
-        let to_do: Vec<Point> = points.into_iter().filter(|point| !known.contains_key(&point.key)).collect();
-        report.found = report.points - to_do.len();
-        self.run_all(to_do, store_file, options, &mut report)?;
+        report.found = report.points - open.len();
+        self.run_all(open, store_file, &pool, options, &mut report)?;
         Ok(report)
     }
 
     fn run_all(
         &self,
-        to_do: Vec<Point>,
+        to_do: Vec<u64>,
         store: Store,
+        pool: &ThreadPool,
         options: &RunOptions<'_>,
         report: &mut SweepReport,
     ) -> Result<(), ExploreError> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
-        let pool = pool.map_err(ExploreError::Threads)?;
-        let at_once = points_at_once(&to_do, pool.current_num_threads(), self.room);
+        let largest = self.inputs.networks().iter().map(|network| self.point_bytes(network)).max().unwrap_or(1);
+        let at_once = points_at_once(to_do.len(), largest, pool.current_num_threads(), self.room);
         let memory_bytes = (self.room / at_once as u64).max(MIN_REESTIMATION_BYTES);
         let reestimate = ReestimateOptions { memory_bytes };
-        let (inputs, pruned, image) = (&self.inputs, &self.pruned, options.image);
-        let workshop = Workshop { inputs, pruned, pool: &pool, reestimate, image };
+        let (inputs, pruned, ledger) = (&self.inputs, &self.pruned, &self.ledger);
+        let image = options.image;
+        let workshop = Workshop { inputs, pruned, ledger, pool, reestimate, image };
         let count = to_do.len();
         (options.progress)(&Progress { done: 0, to_do: count, row: None });
         let queue = Mutex::new(to_do.into_iter());
-        let (sender, results) = mpsc::channel();
+        let (sender, results) = mpsc::sync_channel(ROWS_WAITING);
         thread::scope(|scope| {
             let start = |_| {
                 let (sender, queue, workshop) = (sender.clone(), &queue, &workshop);
                 scope.spawn(move || {
-                    while let Some(point) = next(queue) {
+                    while let Some(place) = next(queue) {
+                        let point = self.point(place);
                         // Nobody listens any more after an error: stop.
                         if sender.send(workshop.run(&point)).is_err() {
                             return;
@@ -239,21 +293,52 @@ impl OpenPlan {
     }
 
     /// The points of these keys, each once.
-    fn points_of<K: AsRef<str>>(&self, keys: &[K]) -> Result<Vec<Point>, ExploreError> {
-        let points = self.points();
+    pub(super) fn places_of<K: AsRef<str>>(&self, keys: &[K]) -> Result<Vec<(u64, PointKey)>, ExploreError> {
         let mut seen = HashSet::new();
-        let keys = keys.iter().map(AsRef::as_ref).filter(|&key| seen.insert(key));
-        let point =
-            |key: &str| match points.places.get(key) {
-                Some(&place) => Ok(points.in_order[place].clone()),
-                None => Err(self
-                    .refuse(format!("no point has the key {key:?}; expected one of the plan, or one that was added"))),
-            };
-        keys.map(point).collect()
+        let place = |text: &str| {
+            let listed = text.parse().ok().map(|key: PointKey| (key, self.places().get(&key).copied()));
+            let found = listed.and_then(|(key, place)| Some((place.or_else(|| self.added_place(key))?, key)));
+            found.ok_or_else(|| {
+                self.refuse(format!("no point has the key {text:?}; expected one of the plan, or one that was added"))
+            })
+        };
+        keys.iter().map(AsRef::as_ref).filter(|&key| seen.insert(key)).map(place).collect()
     }
 
-    fn points(&self) -> MutexGuard<'_, Points> {
-        self.points.lock().expect("no thread panics while it looks points up")
+    fn added_place(&self, key: PointKey) -> Option<u64> {
+        self.added().places.get(&key).copied()
+    }
+
+    /// Where the points of the plan stand, by their keys; made for whoever asks for points by key.
+    fn places(&self) -> &HashMap<PointKey, u64> {
+        self.places.get_or_init(|| {
+            let mut places = HashMap::new();
+            self.listed.each(&self.keys, |place, key| {
+                places.insert(key, place);
+            });
+            places
+        })
+    }
+
+    pub(super) fn point(&self, place: u64) -> Point {
+        let way = match place.checked_sub(self.listed.len()) {
+            None => self.listed.way(place),
+            Some(added) => self.added().ways[added as usize].clone(),
+        };
+        self.inputs.point(way)
+    }
+
+    /// What a point of a network takes beside the images, roughly: weights as codes, as real numbers and in the forms that
+    /// engines compute with; activations; and what re-estimation holds.
+    fn point_bytes(&self, network: &SharedNetwork) -> u64 {
+        const BYTES_A_WEIGHT: u64 = 48;
+        const BYTES_A_POINT: u64 = 32 << 20;
+        let reestimation = if network.statistics.is_some() { MIN_REESTIMATION_BYTES } else { 0 };
+        BYTES_A_POINT + network.weights() * BYTES_A_WEIGHT + reestimation
+    }
+
+    fn added(&self) -> MutexGuard<'_, Added> {
+        self.added.lock().expect("no thread panics while it looks points up")
     }
 
     fn refuse(&self, problem: String) -> ExploreError {
@@ -261,11 +346,11 @@ impl OpenPlan {
     }
 }
 
-fn next(queue: &Mutex<std::vec::IntoIter<Point>>) -> Option<Point> {
+fn next(queue: &Mutex<std::vec::IntoIter<u64>>) -> Option<u64> {
     queue.lock().expect("no thread panics while it takes a point").next()
 }
 
-/// Writes rows as they come; the first error ends the run.
+/// Writes rows in groups as they come; the first error ends the run.
 fn write_results(
     results: Receiver<Result<Ran, ExploreError>>,
     store: &Store,
@@ -273,33 +358,38 @@ fn write_results(
     options: &RunOptions<'_>,
     report: &mut SweepReport,
 ) -> Result<(), ExploreError> {
-    for ran in results {
-        let Ran { row, short } = ran?;
-        store.insert(&row)?;
+    let mut writer = GroupWriter::new(store);
+    loop {
+        let ran = match writer.due_in() {
+            Some(wait) => results.recv_timeout(wait),
+            None => results.recv().map_err(RecvTimeoutError::from),
+        };
+        let Ran { row, short } = match ran {
+            Ok(ran) => ran?,
+            Err(RecvTimeoutError::Timeout) => {
+                writer.flush()?;
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => return writer.flush(),
+        };
+        let row = Arc::new(row);
+        writer.insert(Arc::clone(&row))?;
         report.run += 1;
         report.short += usize::from(short);
         report.failed += usize::from(row.error.is_some());
-        report.differing += usize::from(row.costs.iter().flat_map(|c| &c.hardware).any(|h| h.verdict == "fail"));
+        report.differing += usize::from(row.costs.iter().flat_map(|c| &c.hardware).any(|h| &*h.verdict == "fail"));
         (options.progress)(&Progress { done: report.run, to_do: count, row: Some(&row) });
     }
-    Ok(())
 }
+
+/// Rows that wait to be written, at most: points that take no time do not run ahead of the store.
+const ROWS_WAITING: usize = 1024;
 
 /// Least memory for the activations of a re-estimation.
 const MIN_REESTIMATION_BYTES: u64 = 256 << 20;
 
 /// Points that run at a time: one a thread, so that none waits for the serial parts of another, as far as memory
-/// allows.
-fn points_at_once(points: &[Point], threads: usize, bytes: u64) -> usize {
-    let largest = points.iter().map(point_bytes).max().unwrap_or(1);
-    usize::try_from(bytes / largest).unwrap_or(usize::MAX).clamp(1, threads).min(points.len().max(1))
-}
-
-/// What a point takes beside the images, roughly: weights as codes, as real numbers and in the forms that engines
-/// compute with; activations; and what re-estimation holds.
-fn point_bytes(point: &Point) -> u64 {
-    const BYTES_A_WEIGHT: u64 = 48;
-    const BYTES_A_POINT: u64 = 32 << 20;
-    let reestimation = if point.configuration.reestimate.is_some() { MIN_REESTIMATION_BYTES } else { 0 };
-    BYTES_A_POINT + point.network.weights() * BYTES_A_WEIGHT + reestimation
+/// allows. `largest` is what a point takes at most.
+fn points_at_once(points: usize, largest: u64, threads: usize, bytes: u64) -> usize {
+    usize::try_from(bytes / largest).unwrap_or(usize::MAX).clamp(1, threads).min(points.max(1))
 }

@@ -1,5 +1,6 @@
 //! Plans of sweeps: TOML files. `docs/sweep.md` documents every key.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -10,6 +11,7 @@ use esn::BitWidth;
 use formats::images::{ArrayLayout, ImageChoices};
 use formats::toml_problem;
 use network::architectures::Family;
+use network::{LayerId, Network};
 use runner::Hardware;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +20,12 @@ use crate::error::ExploreError;
 
 /// The word in a plan for what comes with the program: the digits network, or its images.
 pub const EMBEDDED: &str = "embedded";
+
+/// Points of a plan: what a process can count through.
+pub(super) const MAX_POINTS: u64 = 10_000_000;
+
+/// Every layer that `bits-of-layers` does not name.
+const EVERY_OTHER: &str = "*";
 
 /// The largest plan that is read: a document people write by hand is far smaller.
 const MAX_FILE_BYTES: u64 = 16 << 20;
@@ -49,6 +57,15 @@ pub struct PlanFile {
     pub images: Option<ImagesEntry>,
     /// What statistics are re-estimated on.
     pub statistics: Option<ImagesEntry>,
+    /// How many points of the product are taken; all of them where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<u64>,
+    /// Where the numbers begin that choose a sample.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// How a sample is chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<SampleMethod>,
     /// Ways of pruning; none means no pruning.
     #[serde(default)]
     pub prune: Vec<PruneEntry>,
@@ -58,6 +75,17 @@ pub struct PlanFile {
     /// Points outside the product.
     #[serde(default)]
     pub point: Vec<PointEntry>,
+}
+
+/// How the points of a sample are chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SampleMethod {
+    /// Every point of the product is as likely as any other, and none comes twice.
+    #[default]
+    Random,
+    /// Each value of each list comes equally often, give or take one.
+    LatinHypercube,
 }
 
 /// What a description of hardware has and no plan.
@@ -147,6 +175,9 @@ pub struct QuantizeEntry {
     /// Layers of their own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub layers: Vec<LayerOptions>,
+    /// Bit widths of layers by their names, each a list of the product; `*` stands for every layer that is not named.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub bits_of_layers: BTreeMap<String, OneOrMany<u32>>,
 }
 
 /// A point outside the product.
@@ -289,9 +320,25 @@ impl PlanFile {
         if self.reestimate.contains(&true) {
             check_statistics(self.statistics.is_some())?;
         }
+        self.check_sample()?;
         self.prune.iter().try_for_each(PruneEntry::check)?;
         self.quantize.iter().try_for_each(QuantizeEntry::check)?;
         self.point.iter().try_for_each(|point| point.check(&self.networks, self.statistics.is_some()))
+    }
+}
+
+impl PlanFile {
+    fn check_sample(&self) -> Result<(), String> {
+        match self.sample {
+            None if self.seed.is_some() => Err("seed is for a sample: sample = 1000 takes so many points".to_string()),
+            None if self.method.is_some() => {
+                Err("method is for a sample: sample = 1000 takes so many points".to_string())
+            }
+            Some(sample) if !(1..=MAX_POINTS).contains(&sample) => {
+                Err(format!("sample is {sample}; expected 1 to {MAX_POINTS}"))
+            }
+            None | Some(_) => Ok(()),
+        }
     }
 }
 
@@ -305,23 +352,20 @@ impl PruneEntry {
         self.below.iter().flat_map(|below| &below.0).try_for_each(|&below| check_fraction("below", below))
     }
 
-    /// Every alternative, in the order of the lists; none stands for no pruning.
-    pub(super) fn alternatives(&self) -> Vec<Option<PruneOptions>> {
-        let sequences: Vec<Vec<Pruning>> = match self.each.is_empty() {
-            true => vec![self.prunings.clone()],
-            false => self.each.iter().map(|&pruning| vec![pruning]).collect(),
+    /// How many alternatives each list has, the outermost first.
+    pub(super) fn axes(&self) -> Vec<usize> {
+        let belows = self.below.as_ref().map_or(1, |below| below.0.len());
+        vec![self.each.len().max(1), self.scope.0.len(), belows]
+    }
+
+    /// The alternative at these places of [`PruneEntry::axes`]; none stands for no pruning.
+    pub(super) fn at(&self, places: &[usize]) -> Option<PruneOptions> {
+        let prunings = match self.each.get(places[0]) {
+            Some(&pruning) => vec![pruning],
+            None => self.prunings.clone(),
         };
-        let belows = optional(self.below.as_ref());
-        let mut all = Vec::new();
-        for prunings in sequences {
-            for &scope in &self.scope.0 {
-                for &below in &belows {
-                    let (prunings, compact, bits) = (prunings.clone(), self.compact, self.bits);
-                    all.push(normal(PruneOptions { prunings, scope, below, compact, bits }));
-                }
-            }
-        }
-        all
+        let below = self.below.as_ref().map(|below| below.0[places[2]]);
+        normal(PruneOptions { prunings, scope: self.scope.0[places[1]], below, compact: self.compact, bits: self.bits })
     }
 }
 
@@ -334,43 +378,90 @@ impl QuantizeEntry {
     fn check(&self) -> Result<(), String> {
         let bits = self.bits.iter().flat_map(|bits| &bits.0).copied().map(Some);
         let own = self.layers.iter().map(|layer| layer.bits);
-        bits.chain([self.first_bits, self.last_bits]).chain(own).try_for_each(|bits| check_width("quantize.bits", bits))
+        bits.chain([self.first_bits, self.last_bits])
+            .chain(own)
+            .try_for_each(|bits| check_width("quantize.bits", bits))?;
+        for (name, widths) in &self.bits_of_layers {
+            let key = format!("quantize.bits-of-layers, {name}");
+            widths.0.iter().try_for_each(|&bits| check_width(&key, Some(bits)))?;
+            if self.layers.iter().any(|own| own.layer == *name && own.bits.is_some()) {
+                return Err(format!("{key}: the layer has bits in layers, too; expected one of them"));
+            }
+        }
+        Ok(())
     }
 
-    /// Every alternative, in the order of the lists.
-    pub(super) fn alternatives(&self) -> Vec<QuantizeOptions> {
-        let (first_bits, last_bits, layers) = (self.first_bits, self.last_bits, self.layers.clone());
-        let default = QuantizeOptions { first_bits, last_bits, layers, ..Default::default() };
-        let mut all = vec![default];
-        all = product(all, &self.granularity.0, |o, &granularity| o.granularity = granularity);
-        all = product(all, &self.step.0, |o, step| o.step = step.clone());
-        all = product(all, &optional(self.allocation.as_ref()), |o, &allocation| o.allocation = allocation);
-        all = product(all, &self.bias_correction.0, |o, &correct| o.bias_correction = correct);
-        if let Some(grids) = &self.mid_rise {
-            all = product(all, &grids.0, |o, &mid_rise| o.mid_rise = mid_rise);
+    /// How many alternatives each list has, the outermost first. `layers` are those that the widths of layers are of.
+    pub(super) fn axes(&self, layers: &[LayerWidths]) -> Vec<usize> {
+        let own = [
+            self.granularity.0.len(),
+            self.step.0.len(),
+            self.allocation.as_ref().map_or(1, |list| list.0.len()),
+            self.bias_correction.0.len(),
+            self.mid_rise.as_ref().map_or(1, |list| list.0.len()),
+            self.bits.as_ref().map_or(1, |list| list.0.len()),
+        ];
+        own.into_iter().chain(layers.iter().map(|layer| layer.bits.len())).collect()
+    }
+
+    /// The alternative at these places of [`QuantizeEntry::axes`].
+    pub(super) fn at(&self, layers: &[LayerWidths], places: &[usize]) -> QuantizeOptions {
+        let default = QuantizeOptions::default();
+        let mut options = QuantizeOptions {
+            granularity: self.granularity.0[places[0]],
+            step: self.step.0[places[1]].clone(),
+            allocation: self.allocation.as_ref().map(|list| list.0[places[2]]),
+            bias_correction: self.bias_correction.0[places[3]],
+            mid_rise: self.mid_rise.as_ref().map_or(default.mid_rise, |list| list.0[places[4]]),
+            bits: self.bits.as_ref().map_or(default.bits, |list| list.0[places[5]]),
+            first_bits: self.first_bits,
+            last_bits: self.last_bits,
+            layers: self.layers.clone(),
+        };
+        for (layer, &place) in layers.iter().zip(&places[6..]) {
+            let bits = Some(layer.bits[place]);
+            match options.layers.iter_mut().find(|own| own.layer == layer.name) {
+                Some(own) => own.bits = bits,
+                None => {
+                    options.layers.push(LayerOptions { layer: layer.name.clone(), bits, ..LayerOptions::default() })
+                }
+            }
         }
-        if let Some(bits) = &self.bits {
-            all = product(all, &bits.0, |o, &bits| o.bits = bits);
+        options
+    }
+
+    /// The widths that layers of a network get by their names, in the order of its layers.
+    ///
+    /// # Errors
+    ///
+    /// A name that no layer has.
+    pub(super) fn widths_of(&self, network: &Network) -> Result<Vec<LayerWidths>, String> {
+        let layers = network.layers();
+        let missing = |name: &&String| *name != EVERY_OTHER && !layers.iter().any(|layer| layer.name == **name);
+        if let Some(name) = self.bits_of_layers.keys().find(missing) {
+            let some: Vec<&str> = layers.iter().take(3).map(|layer| layer.name.as_str()).collect();
+            return Err(format!(
+                "quantize.bits-of-layers: there is no layer {name:?}; the network's {} layers begin with {}",
+                layers.len(),
+                some.join(", ")
+            ));
         }
-        all
+        let has_own_bits = |name: &str| self.layers.iter().any(|own| own.layer == name && own.bits.is_some());
+        let others = self.bits_of_layers.get(EVERY_OTHER);
+        let widths = layers.iter().enumerate().filter_map(|(index, layer)| {
+            let first = network.shares_weights_with(LayerId(index)).is_none() && !has_own_bits(&layer.name);
+            let bits = self.bits_of_layers.get(&layer.name).or(others.filter(|_| first))?;
+            Some(LayerWidths { name: layer.name.clone(), bits: bits.0.clone() })
+        });
+        Ok(widths.collect())
     }
 }
 
-/// Every one of `all` with every one of `values`.
-fn product<T>(all: Vec<QuantizeOptions>, values: &[T], set: impl Fn(&mut QuantizeOptions, &T)) -> Vec<QuantizeOptions> {
-    let mut more = Vec::with_capacity(all.len() * values.len());
-    for options in all {
-        for value in values {
-            let mut options = options.clone();
-            set(&mut options, value);
-            more.push(options);
-        }
-    }
-    more
-}
-
-fn optional<T: Copy>(values: Option<&OneOrMany<T>>) -> Vec<Option<T>> {
-    values.map_or(vec![None], |values| values.0.iter().copied().map(Some).collect())
+/// The widths that one layer may have.
+#[derive(Clone, Debug)]
+pub(super) struct LayerWidths {
+    name: String,
+    bits: Vec<u32>,
 }
 
 fn check_statistics(are_there: bool) -> Result<(), String> {

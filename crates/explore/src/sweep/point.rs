@@ -14,16 +14,18 @@ use runner::{
 
 use super::images::PairedImages;
 use super::inputs::{FloatReference, Inputs, Point, SharedNetwork};
+use super::ledger::{Costed, LayersOfNetwork, Ledger};
 use super::pruned::{PrunedNetwork, PrunedNetworks};
 use crate::error::ExploreError;
 use crate::store::{HardwareRow, PointAccuracy, PointCosts, PointRow};
 
-const CONVENTION: BitConvention = BitConvention::NonzeroAtLeastOne;
+pub(super) const CONVENTION: BitConvention = BitConvention::NonzeroAtLeastOne;
 
 /// What every point is run with.
 pub(super) struct Workshop<'a> {
     pub inputs: &'a Inputs,
     pub pruned: &'a PrunedNetworks,
+    pub ledger: &'a Ledger,
     pub pool: &'a ThreadPool,
     pub reestimate: ReestimateOptions,
     /// Called before every image.
@@ -81,7 +83,7 @@ impl Workshop<'_> {
         };
         let short = figures.notes.iter().any(|note| note.kind() == NoteKind::OffTarget);
         let row = PointRow {
-            key: point.key.clone(),
+            key: point.key,
             network: point.network.name.clone(),
             configuration: point.configuration.clone(),
             version: env!("CARGO_PKG_VERSION").to_string(),
@@ -95,9 +97,14 @@ impl Workshop<'_> {
 
     fn try_run(&self, point: &Point, figures: &mut Figures) -> Result<(), ExploreError> {
         let shared = &*point.network;
-        let pruned = self.pruned.of(point);
-        let (pruned, report) = self.pruned(shared, &pruned)?;
+        let kept = self.pruned.of(point);
+        let (pruned, report) = self.pruned(shared, &kept)?;
         figures.notes.extend(report.iter().flat_map(|report| report.notes.iter().cloned()));
+        if let Some(Costed { cost, details, notes }) = self.costs_alone(point, &kept, pruned)? {
+            figures.notes.extend(notes);
+            figures.costs = Some(summarize(&self.inputs.hardware, &cost, &details));
+            return Ok(());
+        }
         let original = Original { network: &shared.network, pruned: report };
         let network = self.pool.install(|| self.compress(point, original, pruned, &mut figures.notes))?;
         let (cost, details) = self.pool.install(|| self.cost(&network))?;
@@ -134,6 +141,24 @@ impl Workshop<'_> {
             Ok((network, report)) => Ok((network, report.as_ref())),
             Err(error) => Err(ExploreError::Shared(Arc::clone(error))),
         }
+    }
+
+    /// The costs of a point that asks for nothing else, layer by layer. `None` where the network itself is needed.
+    fn costs_alone(
+        &self,
+        point: &Point,
+        kept: &PrunedNetwork,
+        pruned: &Network,
+    ) -> Result<Option<Costed>, ExploreError> {
+        let configuration = &point.configuration;
+        if configuration.images.is_some() || configuration.reestimate.is_some() {
+            return Ok(None);
+        }
+        let Some(options) = quantization(pruned, configuration.quantize.as_ref()) else { return Ok(None) };
+        let make = || self.pool.install(|| LayersOfNetwork::new(pruned));
+        let layers = kept.layers.get_or_init(make);
+        let costs = self.pool.install(|| self.ledger.cost(pruned, layers, &options, &self.inputs.hardware));
+        Ok(costs?)
     }
 
     /// What the float network before compression says about the images; asked once a network.
@@ -248,9 +273,9 @@ fn summarize(hardware: &[Hardware], cost: &NetworkCost, details: &[LayerDetail])
 
 fn hardware_row(hardware: &Hardware, total: &HardwareRun) -> HardwareRow {
     HardwareRow {
-        name: hardware.engine.name().to_string(),
-        metric: hardware.metric.name().to_string(),
-        verdict: total.check.verdict.name().to_string(),
+        name: hardware.engine.name().into(),
+        metric: hardware.metric.name().into(),
+        verdict: total.check.verdict.name().into(),
         cycles: total.run.cycles.0,
         energy_count: total.run.ledger.count(engine::Event::MAC),
         energy_j: total.energy_j(),

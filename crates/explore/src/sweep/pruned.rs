@@ -7,10 +7,14 @@ use compress::{PruneOptions, PruneReport};
 use network::Network;
 
 use super::inputs::{Point, SharedNetwork};
+use super::ledger::LayersOfNetwork;
 use crate::error::ExploreError;
 
 /// At most so many are kept, however small they are: each has a graph of its own.
 const MOST: usize = 16;
+
+/// Weights in double precision, three times: in order, those of layers, and those of filters.
+const SHARED_BYTES_A_WEIGHT: u64 = 24;
 
 /// A pruned network and what was pruned, where something was, or why there is none.
 type Made = Result<(Network, Option<PruneReport>), Arc<ExploreError>>;
@@ -21,6 +25,8 @@ pub(super) struct PrunedNetwork {
     pub options: Option<PruneOptions>,
     /// Made by whoever needs it first.
     pub made: OnceLock<Made>,
+    /// Its layers one by one, for points that ask for costs alone.
+    pub layers: OnceLock<LayersOfNetwork>,
 }
 
 impl PrunedNetwork {
@@ -28,9 +34,12 @@ impl PrunedNetwork {
         Arc::ptr_eq(&self.network, &point.network) && self.options == point.configuration.prune
     }
 
-    /// What it takes beside the network that it is made of: weights of its own, where something is pruned.
+    /// What it takes beside the network that it is made of: weights of its own, where something is pruned, and what ways to
+    /// quantize them share, where somebody asked for that.
     fn bytes(&self) -> u64 {
-        if self.options.is_some() { 4 * self.network.weights() } else { 0 }
+        let own = if self.options.is_some() { 4 } else { 0 };
+        let shared = if self.layers.get().is_some() { SHARED_BYTES_A_WEIGHT } else { 0 };
+        (own + shared) * self.network.weights()
     }
 }
 
@@ -54,7 +63,7 @@ impl PrunedNetworks {
         let known = kept.iter().position(|pruned| pruned.is_of(point)).and_then(|place| kept.remove(place));
         let asked = known.unwrap_or_else(|| {
             let (network, options) = (Arc::clone(&point.network), point.configuration.prune.clone());
-            Arc::new(PrunedNetwork { network, options, made: OnceLock::new() })
+            Arc::new(PrunedNetwork { network, options, made: OnceLock::new(), layers: OnceLock::new() })
         });
         kept.push_front(Arc::clone(&asked));
         while kept.len() > 1 && (kept.len() > MOST || kept.iter().map(|pruned| pruned.bytes()).sum::<u64>() > self.room)

@@ -2,14 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use explore::pareto::{Accuracy, Cost, Judged, frontier, judge};
-use explore::store::PointRow;
+use explore::pareto::{Accuracy, Axes, Cost, CostValue, Density, Fraction, Frontier, Judged, Plane, Survey};
+use explore::store::Points;
 use explore::sweep::Method;
+use network::chain;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
+use super::EVERY_POINT;
 use super::chart::{FONT, Fault, draw_mesh, fault, write_svg};
-use super::nearest_at_or_below;
+use super::histogram::nearest_at_or_below;
+use super::page::grouped;
 use crate::file::OutputError;
 
 const SIZE: (u32, u32) = (720, 520);
@@ -20,40 +23,92 @@ const COLORS: [(Method, RGBColor); 3] = [
     (Method::PruneThenQuantize, RGBColor(213, 80, 0)),
 ];
 
-/// Writes the figures of a store into a folder that exists, and returns their paths: accuracy against ESN_a, ESN_d
-/// (Figures 4 and 6) and ESN'_d (Figure 8, right), against `cost` where that is another, and the histogram of the
-/// widest bits of each filter (Figure 6, right) of the points of [`nearest_at_or_below`].
+/// The axes of the figures of a store: accuracy against ESN_a, ESN_d (Figures 4 and 6) and ESN'_d (Figure 8, right), and
+/// against `cost` where that is another. Those of `cost` come first.
+pub fn figure_axes(cost: &Cost, accuracy: &Accuracy) -> Vec<Axes> {
+    let mut costs = vec![cost.clone()];
+    costs.extend([Cost::EsnA, Cost::EsnD, Cost::EsnDFilter].into_iter().filter(|other| other != cost));
+    costs.into_iter().map(|cost| Axes { cost, accuracy: accuracy.clone() }).collect()
+}
+
+/// Writes the figures of a store into a folder that exists, and returns their paths: those of [`figure_axes`], by which
+/// the survey was made, and the histogram of the widest bits of each filter (Figure 6, right) of the points of
+/// [`nearest_at_or_below`]. Up to [`EVERY_POINT`] points are drawn one by one; of more, the frontier is, and hexagons say
+/// how many of the others lie where.
 ///
 /// # Errors
 ///
 /// [`OutputError`] names a file that cannot be written.
 pub fn write_frontier_svgs(
     folder: &Path,
-    rows: &[PointRow],
-    cost: &Cost,
-    accuracy: &Accuracy,
+    points: &Points<'_>,
+    survey: &Survey,
     histogram_at: Option<f64>,
 ) -> Result<Vec<PathBuf>, OutputError> {
-    let mut costs = vec![Cost::EsnA, Cost::EsnD, Cost::EsnDFilter];
-    if !costs.contains(cost) {
-        costs.push(cost.clone());
-    }
+    let unread = |error: explore::ExploreError| OutputError { path: folder.to_path_buf(), problem: chain(&error) };
+    let first = survey.planes.first().expect("points are judged by a cost and an accuracy");
+    let axes = figure_axes(&first.axes.cost, &first.axes.accuracy);
+    let clouds = clouds(points, survey, &axes).map_err(unread)?;
     let mut written = Vec::new();
-    for cost in &costs {
-        let points = judge(rows, cost, accuracy);
-        if !points.is_empty() {
-            let path = folder.join(format!("accuracy-{}.svg", file_name(&cost.id())));
-            write_svg(&path, |text| draw_scatter(text, &points, &cost.label(rows), accuracy))?;
-            written.push(path);
-        }
+    for (plane, cloud) in clouds {
+        let path = folder.join(format!("accuracy-{}.svg", file_name(&plane.axes.cost.id())));
+        let cost = plane.axes.cost.label(&survey.hardware);
+        write_svg(&path, |text| draw_scatter(text, plane, &cloud, &cost))?;
+        written.push(path);
     }
-    let chosen = nearest_at_or_below(&judge(rows, cost, accuracy), histogram_at);
+    let chosen = nearest_at_or_below(points.store, first, histogram_at).map_err(unread)?;
     if !chosen.is_empty() {
         let path = folder.join("histogram-max-bits.svg");
-        write_svg(&path, |text| draw_histogram(text, &chosen, &cost.label(rows)))?;
+        write_svg(&path, |text| draw_histogram(text, &chosen, &first.axes.cost.label(&survey.hardware)))?;
         written.push(path);
     }
     Ok(written)
+}
+
+/// The points behind a frontier.
+enum Cloud {
+    /// Each of them, cheapest first.
+    Dots(Vec<Dot>),
+    /// How many lie where.
+    Density(Density),
+}
+
+/// A point of a figure.
+#[derive(Clone, Copy)]
+struct Dot {
+    cost: CostValue,
+    accuracy: Fraction,
+    method: Method,
+    key: explore::PointKey,
+}
+
+/// The points behind each frontier that has one, in the order of the paper's figures.
+fn clouds<'s>(
+    points: &Points<'_>,
+    survey: &'s Survey,
+    axes: &[Axes],
+) -> Result<Vec<(&'s Plane, Cloud)>, explore::ExploreError> {
+    let mut planes: Vec<&Plane> =
+        axes.iter().filter_map(|axes| survey.plane(axes)).filter(|plane| plane.judged > 0).collect();
+    let paper = [Cost::EsnA, Cost::EsnD, Cost::EsnDFilter];
+    planes.sort_by_key(|plane| paper.iter().position(|cost| *cost == plane.axes.cost).unwrap_or(paper.len()));
+    if survey.costed > EVERY_POINT {
+        let densities = Density::of(points, survey, |meant| axes.contains(meant))?;
+        let of = |plane: &Plane| densities.iter().find(|density| density.axes == plane.axes).cloned();
+        return Ok(planes.into_iter().filter_map(|plane| Some((plane, Cloud::Density(of(plane)?)))).collect());
+    }
+    let mut dots: Vec<Vec<Dot>> = vec![Vec::new(); planes.len()];
+    points.for_each_figures(|point| {
+        for (plane, dots) in planes.iter().zip(&mut dots) {
+            let judged = plane.axes.of(&point);
+            dots.extend(judged.map(|(cost, accuracy)| Dot { cost, accuracy, method: point.method, key: point.key }));
+        }
+        Ok::<_, explore::ExploreError>(())
+    })?;
+    for dots in &mut dots {
+        dots.sort_by(|a, b| a.cost.cmp(&b.cost).then(b.accuracy.cmp(&a.accuracy)).then(a.key.cmp(&b.key)));
+    }
+    Ok(planes.into_iter().zip(dots.into_iter().map(Cloud::Dots)).collect())
 }
 
 /// Letters and digits of a name; the rest becomes hyphens.
@@ -68,12 +123,13 @@ fn area(text: &mut String) -> Result<DrawingArea<SVGBackend<'_>, Shift>, Fault> 
     Ok(area)
 }
 
-fn draw_scatter(text: &mut String, points: &[Judged<'_>], cost: &str, accuracy: &Accuracy) -> Result<(), Fault> {
+fn draw_scatter(text: &mut String, plane: &Plane, cloud: &Cloud, cost: &str) -> Result<(), Fault> {
     let whole = area(text)?;
     let (top, area) = whole.split_vertically(LEGEND);
-    let methods = COLORS.into_iter().filter(|(method, _)| points.iter().any(|point| is_of(point, *method)));
-    draw_legend_line(&top, &methods.collect::<Vec<_>>())?;
-    let (x, y) = (log_range(points), accuracy_range(points));
+    let methods = COLORS.into_iter().filter(|(method, _)| plane.groups.keys().any(|group| group.method == *method));
+    let methods: Vec<(Method, RGBColor)> = methods.collect();
+    draw_legend_line(&top, &methods)?;
+    let (x, y) = (log_range(plane.costs), accuracy_range(plane.accuracies));
     let ticks = log_ticks(&x);
     let mut chart = ChartBuilder::on(&area)
         .margin(16)
@@ -86,27 +142,57 @@ fn draw_scatter(text: &mut String, points: &[Judged<'_>], cost: &str, accuracy: 
         chart
             .configure_mesh()
             .x_desc(cost)
-            .y_desc(accuracy.label())
+            .y_desc(plane.axes.accuracy.label())
             .x_label_formatter(&|x| short(*x))
             .y_label_formatter(&|y| format!("{y:.2}")),
     )?;
-    for (method, color) in COLORS {
-        let of: Vec<Judged<'_>> = points.iter().filter(|point| is_of(point, method)).copied().collect();
-        if of.is_empty() {
-            continue;
-        }
-        let line = LineSeries::new(frontier_line(&of), color.stroke_width(2));
-        chart.draw_series(line).map_err(fault)?;
-        let circles = of.iter().map(|point| Circle::new(place(point), 4, color.mix(0.65).filled()));
+    if let Cloud::Density(density) = cloud {
+        chart.draw_series(hexagons(density)).map_err(fault)?;
+    }
+    for (method, color) in methods {
+        let own = plane.frontier_of_method(method);
+        chart.draw_series(LineSeries::new(line(&own), color.stroke_width(2))).map_err(fault)?;
+        let places: Vec<(f64, f64)> = match cloud {
+            Cloud::Dots(dots) => {
+                dots.iter().filter(|dot| dot.method == method).map(|dot| (dot.cost, dot.accuracy)).map(place).collect()
+            }
+            Cloud::Density(_) => line(&own),
+        };
+        let circles = places.into_iter().map(|place| Circle::new(place, 4, color.mix(0.65).filled()));
         chart.draw_series(circles).map_err(fault)?;
     }
-    let line = frontier_line(points);
-    chart.draw_series(DashedLineSeries::new(line, 5, 4, BLACK.stroke_width(1))).map_err(fault)?;
-    let on = || points.iter().filter(|point| point.frontier);
-    chart.draw_series(on().map(whisker)).map_err(fault)?;
-    let rings = on().filter(|point| point.within_noise).map(|point| Circle::new(place(point), 7, BLACK));
-    chart.draw_series(rings).map_err(fault)?;
+    let frontier = plane.frontier();
+    chart.draw_series(DashedLineSeries::new(line(&frontier), 5, 4, BLACK.stroke_width(1))).map_err(fault)?;
+    let entries = || frontier.entries().iter().map(|entry| (entry.cost, entry.accuracy));
+    chart.draw_series(entries().map(whisker)).map_err(fault)?;
+    let noisy = entries().filter(|&(cost, accuracy)| frontier.is_within_noise(cost, accuracy));
+    chart.draw_series(noisy.map(|judged| Circle::new(place(judged), 7, BLACK))).map_err(fault)?;
+    if let Cloud::Density(density) = cloud {
+        draw_density_note(&whole, plane.judged, density)?;
+    }
     whole.present().map_err(fault)
+}
+
+/// Cells of a honeycomb, the darker the more points lie in them.
+fn hexagons(density: &Density) -> Vec<Polygon<(f64, f64)>> {
+    let cells = density.totals();
+    let most = cells.values().copied().max().unwrap_or(1) as f64;
+    let shade = |count: u64| 0.08 + 0.4 * (count as f64).ln_1p() / most.ln_1p();
+    let hexagon = |(cell, count): (u32, u64)| {
+        Polygon::new(density.honeycomb.corners(cell).to_vec(), BLACK.mix(shade(count)).filled())
+    };
+    cells.into_iter().map(hexagon).collect()
+}
+
+/// What hexagons mean, and that single points are left out.
+fn draw_density_note(whole: &DrawingArea<SVGBackend<'_>, Shift>, points: u64, density: &Density) -> Result<(), Fault> {
+    let most = density.totals().into_values().max().unwrap_or(0);
+    let words = format!(
+        "{} points; grey: how many lie in a cell, up to {}; points behind the frontiers are not drawn one by one",
+        grouped(points.into()),
+        grouped(most.into())
+    );
+    whole.draw(&Text::new(words, (80, 2), (FONT, 12).into_font())).map_err(fault)
 }
 
 /// Pixels above the chart for what its marks mean: no place inside of it is sure to be free.
@@ -139,13 +225,9 @@ fn draw_legend_line(area: &DrawingArea<SVGBackend<'_>, Shift>, methods: &[(Metho
 }
 
 /// A standard error up and down.
-fn whisker(point: &Judged<'_>) -> PathElement<(f64, f64)> {
-    let ((x, y), error) = (place(point), point.accuracy.standard_error());
+fn whisker((cost, accuracy): (CostValue, Fraction)) -> PathElement<(f64, f64)> {
+    let ((x, y), error) = (place((cost, accuracy)), accuracy.standard_error());
     PathElement::new([(x, y - error), (x, y + error)], BLACK)
-}
-
-fn is_of(point: &Judged<'_>, method: Method) -> bool {
-    point.row.configuration.method() == method
 }
 
 /// What the colours mean, in a corner of the figure.
@@ -166,21 +248,16 @@ where
         .map_err(fault)
 }
 
-fn place(point: &Judged<'_>) -> (f64, f64) {
-    (point.cost.to_f64(), point.accuracy.to_f64())
+fn place((cost, accuracy): (CostValue, Fraction)) -> (f64, f64) {
+    (cost.to_f64(), accuracy.to_f64())
 }
 
-/// The points that none of the others beats, cheapest first.
-fn frontier_line(points: &[Judged<'_>]) -> Vec<(f64, f64)> {
-    let figures: Vec<_> = points.iter().map(|point| (point.cost, point.accuracy)).collect();
-    let on = frontier(&figures);
-    points.iter().zip(on).filter(|(_, on)| *on).map(|(point, _)| place(point)).collect()
+fn line(frontier: &Frontier) -> Vec<(f64, f64)> {
+    frontier.entries().iter().map(|entry| place((entry.cost, entry.accuracy))).collect()
 }
 
 /// The costs, with a little room; a logarithmic axis takes no 0.
-fn log_range(points: &[Judged<'_>]) -> std::ops::Range<f64> {
-    let positive = || points.iter().map(|point| point.cost.to_f64()).filter(|&cost| cost > 0.0);
-    let (low, high) = (positive().fold(f64::INFINITY, f64::min), positive().fold(0.0, f64::max));
+fn log_range([low, high]: [f64; 2]) -> std::ops::Range<f64> {
     if low > high { 1.0..10.0 } else { low / 1.3..high * 1.3 }
 }
 
@@ -192,16 +269,14 @@ fn log_ticks(range: &std::ops::Range<f64>) -> Vec<f64> {
     ticks.filter(|tick| range.contains(tick)).collect()
 }
 
-fn accuracy_range(points: &[Judged<'_>]) -> std::ops::Range<f64> {
-    let accuracies = || points.iter().map(|point| point.accuracy.to_f64());
-    let (low, high) = (accuracies().fold(1.0, f64::min), accuracies().fold(0.0, f64::max));
+fn accuracy_range([low, high]: [f64; 2]) -> std::ops::Range<f64> {
     let room = ((high - low) * 0.06).max(0.01);
     (low - room).max(0.0)..(high + room).min(1.02)
 }
 
-fn draw_histogram(text: &mut String, chosen: &[Judged<'_>], cost: &str) -> Result<(), Fault> {
+fn draw_histogram(text: &mut String, chosen: &[Judged], cost: &str) -> Result<(), Fault> {
     let area = area(text)?;
-    let bits = |point: &Judged<'_>| point.row.costs.as_ref().map_or(Vec::new(), |costs| costs.filter_bits.clone());
+    let bits = |point: &Judged| point.row.costs.as_ref().map_or(Vec::new(), |costs| costs.filter_bits.clone());
     let widest = chosen.iter().filter_map(|point| bits(point).iter().rposition(|&n| n > 0)).max().unwrap_or(1).max(1);
     let most = chosen.iter().flat_map(bits).max().unwrap_or(1).max(1);
     let mut chart = ChartBuilder::on(&area)
@@ -228,7 +303,7 @@ fn draw_histogram(text: &mut String, chosen: &[Judged<'_>], cost: &str) -> Resul
         let bars = counts.iter().enumerate().filter(|(_, count)| **count > 0).map(|(bits, &count)| {
             Rectangle::new([(left(bits), 0.0), (left(bits) + width * 0.92, count as f64)], color.mix(0.85).filled())
         });
-        let label = format!("{} ({})", point.row.configuration.label(), short(point.cost.to_f64()));
+        let label = format!("{} ({})", point.row.configuration.label(), short(point.entry.cost.to_f64()));
         chart
             .draw_series(bars)
             .map_err(fault)?

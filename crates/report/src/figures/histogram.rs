@@ -1,24 +1,32 @@
 //! Which points a histogram compares.
 
-use explore::pareto::{Judged, frontier};
+use explore::ExploreError;
+use explore::pareto::{Frontier, Judged, Plane, judged};
+use explore::store::Store;
 use explore::sweep::Method;
 
+/// The paper's three ways, in the order of figures.
+pub(super) const METHODS: [Method; 3] = [Method::QuantizeOnly, Method::PruneOnly, Method::PruneThenQuantize];
+
 /// Of each of the paper's three ways, the most costly point of its own frontier at or below a cost: what Figure 6
-/// (right) compares. `points` come cheapest first, as [`explore::pareto::judge`] gives them.
+/// (right) compares.
 ///
 /// Without a cost: the largest at which every way that is there has a point.
-pub fn nearest_at_or_below<'a>(points: &[Judged<'a>], cost: Option<f64>) -> Vec<Judged<'a>> {
-    let methods = [Method::QuantizeOnly, Method::PruneOnly, Method::PruneThenQuantize];
-    let frontiers: Vec<Vec<Judged<'a>>> = methods.iter().map(|&method| own_frontier(points, method)).collect();
-    let largest = frontiers.iter().filter_map(|points| points.last()).map(|point| point.cost.to_f64());
+///
+/// # Errors
+///
+/// Those of reading the store.
+pub fn nearest_at_or_below(store: &Store, plane: &Plane, cost: Option<f64>) -> Result<Vec<Judged>, ExploreError> {
+    let frontiers = METHODS.map(|method| plane.frontier_of_method(method));
+    let largest = frontiers.iter().filter_map(|frontier| frontier.entries().last()).map(|entry| entry.cost.to_f64());
     let limit = cost.unwrap_or(largest.fold(f64::INFINITY, f64::min));
-    frontiers.iter().filter_map(|points| points.iter().rfind(|point| point.cost.to_f64() <= limit).copied()).collect()
-}
-
-/// The points of one way that no other of it beats, cheapest first.
-fn own_frontier<'a>(points: &[Judged<'a>], method: Method) -> Vec<Judged<'a>> {
-    let own: Vec<Judged<'a>> =
-        points.iter().filter(|point| point.row.configuration.method() == method).copied().collect();
-    let figures: Vec<_> = own.iter().map(|point| (point.cost, point.accuracy)).collect();
-    own.iter().zip(frontier(&figures)).filter(|(_, on)| *on).map(|(point, _)| *point).collect()
+    let mut chosen = Vec::new();
+    for frontier in &frontiers {
+        if let Some(entry) = frontier.entries().iter().rfind(|entry| entry.cost.to_f64() <= limit) {
+            let mut one = Frontier::default();
+            one.merge(*entry);
+            chosen.extend(judged(store, &one)?);
+        }
+    }
+    Ok(chosen)
 }

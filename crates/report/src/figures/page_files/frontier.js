@@ -6,6 +6,34 @@ const view = {
 };
 const COLORS = ["var(--c0)", "var(--c1)", "var(--c2)"];
 const manyNetworks = data.networks.length > 1;
+for (const point of data.points) {
+  point.costs = point.exact.map((text) => (text === null ? null : Number(text)));
+  point.accuracies = point.right.map((right) => right && right[0] / right[1]);
+  point.accuracyErrors = point.accuracies.map((p, i) => (p === null ? null : Math.sqrt((p * (1 - p)) / point.right[i][1])));
+}
+const accuracyText = (point, i) => point.right[i] && `${(100 * point.accuracies[i]).toFixed(2)} ± ${(100 * point.accuracyErrors[i]).toFixed(2)} % (${point.right[i][0]} of ${point.right[i][1]})`;
+
+// In a large store points behind the frontiers are not here one by one, but counted in the cells of a honeycomb.
+const planeInView = () => data.planes && data.planes.find((p) => p.cost === view.cost && p.accuracy === view.accuracy);
+const groupsOf = (plane) => plane.groups.filter((g) => view.methods[g.method] && view.networks[g.network]);
+// Cells of what is switched on, each with how many points of each method lie in it.
+function cellsOf(plane) {
+  const cells = new Map();
+  for (const group of groupsOf(plane)) {
+    for (let i = 0; i < group.cells.length; i += 2) {
+      const counts = cells.get(group.cells[i]) || data.methods.map(() => 0);
+      counts[group.method] += group.cells[i + 1];
+      cells.set(group.cells[i], counts);
+    }
+  }
+  return [...cells].map(([cell, counts]) => ({ cell, counts, total: counts.reduce((a, b) => a + b, 0) }));
+}
+// Corners of a cell as cost and accuracy: hexagons with a corner up, every other row half a cell to the right.
+function cornersOf(plane, cell) {
+  const [row, column] = [Math.floor(cell / 64), cell % 64];
+  const corners = [[0, 2], [0.5, 1], [0.5, -1], [0, -2], [-0.5, -1], [-0.5, 1]];
+  return corners.map(([right, up]) => [10 ** (plane.x[0] + plane.x[1] * (column + (row % 2) / 2 + right)), plane.y[0] + plane.y[1] * (row + up / 3)]);
+}
 
 // One mark of a shape around a place; shapes tell networks apart, or methods where there is one network.
 function mark(point, x, y, r, attributes) {
@@ -55,28 +83,34 @@ function drawChart() {
   const width = Math.max(280, plot.clientWidth);
   const height = Math.max(320, Math.min(620, Math.round(width * 0.62)));
   const box = { left: 58, right: width - 14, top: 14, bottom: height - 50 };
-  const points = visible();
-  const on = frontierOf(points);
+  const known = visible();
+  const plane = planeInView();
+  const on = frontierOf(known);
+  const ways = data.methods.map((_, method) => frontierOf(known.filter((p) => p.method === method)));
+  // Of a large store only frontiers are drawn point by point.
+  const drawn = new Set([on, ...ways].flat().map((p) => p.index).concat(view.pins));
+  const points = data.planes ? known.filter((p) => drawn.has(p.index)) : known;
   chart.replaceChildren();
   chart.setAttribute("viewBox", `0 0 ${width} ${height}`);
   chart.setAttribute("height", height);
-  view.drawn = [];
-  if (points.length === 0) {
-    chart.append(draw("text", { x: width / 2, y: height / 2, "text-anchor": "middle" }, "no point to show"));
-    fillTable(on, points);
+  [view.drawn, view.cells] = [[], []];
+  if (points.length === 0 || (data.planes && !plane)) {
+    const reason = points.length === 0 ? "no point to show" : "left out: this cost and accuracy have too many points on frontiers";
+    chart.append(draw("text", { x: width / 2, y: height / 2, "text-anchor": "middle" }, reason));
+    fillTable([], []);
     return;
   }
   const floats = data.floats.filter((f) => view.networks[f.network] && f.accuracies[view.accuracy] !== null);
-  const [x, y] = scales(points, floats, box);
+  const [x, y] = scales(points, floats, box, plane);
   drawAxes(x, y, box, width, height);
+  if (plane) drawCells(plane, x, y, box);
   for (const float of floats) {
     const at = place(y, float.accuracies[view.accuracy]);
     const name = (manyNetworks ? data.networks[float.network] : "original") + ", in float";
     chart.append(draw("line", { class: "reference", x1: box.left, x2: box.right, y1: at, y2: at }),
       draw("text", { x: box.left + 6, y: at - 5 }, name));
   }
-  data.methods.forEach((_, method) => {
-    const own = frontierOf(points.filter((p) => p.method === method));
+  ways.forEach((own, method) => {
     chart.append(draw("path", { d: line(own, x, y), fill: "none", stroke: COLORS[method], "stroke-width": 1.5, "stroke-opacity": 0.7 }));
   });
   chart.append(draw("path", { class: "frontier", d: line(on, x, y) }));
@@ -92,20 +126,33 @@ function drawChart() {
     if (view.pins.includes(point.index)) chart.append(draw("circle", { class: "halo", cx: px, cy: py, r: 9 }));
   }
   hover = draw("circle", { class: "halo", r: 8, visibility: "hidden" });
-  chart.append(hover);
+  cellHover = draw("polygon", { class: "halo", points: "", visibility: "hidden" });
+  chart.append(cellHover, hover);
   fillTable(on, points);
+}
+// The darker a cell, the more points lie in it.
+function drawCells(plane, x, y, box) {
+  view.cells = cellsOf(plane);
+  const most = Math.max(1, ...view.cells.map((c) => c.total));
+  const floor = 10 ** plane.x[0] / 2;
+  for (const cell of view.cells) {
+    const corners = cornersOf(plane, cell.cell).map(([cost, accuracy]) => [x(view.logX ? cost : Math.max(cost, floor)), place(y, Math.min(accuracy, 1))]);
+    cell.corners = corners.map(([px, py]) => [Math.min(Math.max(px, box.left), box.right), Math.min(Math.max(py, box.top), box.bottom)]);
+    const opacity = 0.12 + (0.5 * Math.log1p(cell.total)) / Math.log1p(most);
+    chart.append(draw("polygon", { points: cell.corners.map((c) => c.join(",")).join(" "), fill: "var(--soft)", "fill-opacity": opacity.toFixed(3) }));
+  }
 }
 // The vertical axis shows the accuracy, or its distance from 1 on a logarithmic scale.
 const place = (y, accuracy) => y(view.logY ? Math.max(1 - accuracy, 5e-4) : accuracy);
 const line = (points, x, y) => points.map((p, i) => `${i ? "L" : "M"}${x(p.x)} ${place(y, p.y)}`).join("");
 
-function scales(points, floats, box) {
-  const xs = points.map((p) => p.x);
+function scales(points, floats, box, plane) {
+  const xs = points.map((p) => p.x).concat(plane ? plane.costs : []);
   let [low, high] = [Math.min(...xs), Math.max(...xs)];
   const x = view.logX
     ? logarithmic(low / 1.2, high * 1.2, box.left, box.right)
     : linear(low - (high - low || high || 1) * 0.04, high + (high - low || high || 1) * 0.04, box.left, box.right);
-  const ys = points.map((p) => p.y).concat(floats.map((f) => f.accuracies[view.accuracy]));
+  const ys = points.map((p) => p.y).concat(plane ? plane.accuracies : [], floats.map((f) => f.accuracies[view.accuracy]));
   if (view.logY) {
     const errors = ys.map((a) => Math.max(1 - a, 5e-4));
     return [x, logarithmic(Math.min(...errors) / 1.15, Math.min(1.05, Math.max(...errors) * 1.1), box.top, box.bottom)];
@@ -141,17 +188,45 @@ function drawAxes(x, y, box, width, height) {
       (view.logY ? "1 − " : "") + data.accuracies[view.accuracy]));
 }
 
-function nearest(event) {
+function under(event) {
   const bounds = chart.getBoundingClientRect();
-  const [x, y] = [event.clientX - bounds.left, event.clientY - bounds.top];
+  return [event.clientX - bounds.left, event.clientY - bounds.top];
+}
+// Among hexagons a point answers from near by, so that they answer, too.
+function nearest(event) {
+  const [x, y] = under(event);
+  const reach = data.planes ? 9 : 32;
   let best = null;
   for (const point of view.drawn) {
     const distance = Math.hypot(point.px - x, point.py - y);
-    if (distance < 32 && (best === null || distance < best.distance)) best = { point, distance };
+    if (distance < reach && (best === null || distance < best.distance)) best = { point, distance };
   }
   return best && best.point;
 }
+function pointed(event) {
+  const point = nearest(event);
+  show(point);
+  if (!point) showCell(event);
+}
+function showCell(event) {
+  const [x, y] = under(event);
+  // Inside: on one side of every edge.
+  const inside = (corners) => corners.every(([ax, ay], i) => {
+    const [bx, by] = corners[(i + 1) % corners.length];
+    return (bx - ax) * (y - ay) - (by - ay) * (x - ax) >= -1e-9;
+  });
+  const cell = (view.cells || []).find((c) => inside(c.corners));
+  cellHover.setAttribute("visibility", cell ? "visible" : "hidden");
+  if (!cell) return;
+  cellHover.setAttribute("points", cell.corners.map((c) => c.join(",")).join(" "));
+  tip.hidden = false;
+  const ways = data.methods.map((name, i) => cell.counts[i] > 0 && `${name}: ${grouped(cell.counts[i])}`).filter(Boolean);
+  tip.replaceChildren(el("b", {}, cell.total === 1 ? "1 point" : grouped(cell.total) + " points"), ...ways.map((text) => el("div", {}, text)));
+  const [cx, cy] = [cell.corners[1][0], (cell.corners[0][1] + cell.corners[3][1]) / 2];
+  putTip({ px: cx, py: cy });
+}
 function show(point) {
+  cellHover.setAttribute("visibility", "hidden");
   view.shown = point ? point.index : null;
   hover.setAttribute("visibility", point ? "visible" : "hidden");
   tip.hidden = !point;
@@ -159,10 +234,21 @@ function show(point) {
   hover.setAttribute("cx", point.px);
   hover.setAttribute("cy", point.py);
   const lines = [data.costs[view.cost] + ": " + grouped(point.exact[view.cost]),
-    data.accuracies[view.accuracy] + ": " + point.accuracyTexts[view.accuracy]];
+    data.accuracies[view.accuracy] + ": " + accuracyText(point, view.accuracy)];
+  const equal = equalTo(point);
+  if (equal > 1) lines.push(`${grouped(equal)} points are equal in both`);
   tip.replaceChildren(el("b", {}, point.label), manyNetworks ? el("div", {}, data.networks[point.network]) : "",
     ...lines.map((text) => el("div", {}, text)));
-  // Beside the point where there is room, else above or below it.
+  putTip(point);
+  describe(point.index);
+}
+// How many points of its method and network a point stands for.
+function equalTo(point) {
+  const found = planeInView() && planeInView().equal.find(([index]) => index === point.index);
+  return found ? found[1] : 1;
+}
+// Beside the point where there is room, else above or below it.
+function putTip(point) {
   const [width, height, room] = [tip.offsetWidth, tip.offsetHeight, plot.clientWidth];
   let [left, top] = [point.px + 14, point.py - height / 2];
   if (left + width > room) left = point.px - width - 14;
@@ -172,7 +258,6 @@ function show(point) {
   }
   tip.style.left = left + "px";
   tip.style.top = Math.max(0, top) + "px";
-  describe(point.index);
 }
 function pin(index) {
   view.pins = view.pins.includes(index) ? view.pins.filter((i) => i !== index) : view.pins.concat(index).slice(-4);
@@ -182,9 +267,9 @@ function pin(index) {
 function describe(index) {
   const point = data.points[index];
   const pairs = [["network", data.networks[point.network]], ["method", data.methods[point.method]], ["configuration", point.label]];
-  data.accuracies.forEach((name, i) => point.accuracyTexts[i] && pairs.push([name, point.accuracyTexts[i]]));
+  data.accuracies.forEach((name, i) => point.right[i] && pairs.push([name, accuracyText(point, i)]));
   data.costs.forEach((name, i) => point.exact[i] && pairs.push([name, grouped(point.exact[i])]));
-  point.facts.forEach(([name, value]) => pairs.push([name, grouped(value)]));
+  point.facts.forEach((value, i) => pairs.push([data.facts[i], grouped(value)]));
   details.replaceChildren(el("h2", {}, "Point"), facts(pairs), ...point.notes.map((note) => el("p", { class: "hint" }, note)));
 }
 
@@ -239,16 +324,19 @@ function fillTable(on, points) {
   const head = [el("th", { class: "text" }, "configuration"), manyNetworks ? el("th", { class: "text" }, "network") : null,
     el("th", { class: "text" }, "method"), el("th", {}, data.accuracies[view.accuracy]), el("th", {}, "± s.e."), columns.map((c) => el("th", {}, data.costs[c]))];
   const row = (point) => el("tr", { "data-point": point.index, onclick: () => { pin(point.index); describe(point.index); } },
-    el("td", { class: "text wide" }, point.label), manyNetworks ? el("td", { class: "text" }, data.networks[point.network]) : null,
+    el("td", { class: "text wide" }, point.label + (equalTo(point) > 1 ? ` (${grouped(equalTo(point))} equal points)` : "")), manyNetworks ? el("td", { class: "text" }, data.networks[point.network]) : null,
     el("td", { class: "text" }, data.methods[point.method]), el("td", {}, percent(point.y)),
     el("td", {}, percent(errorOf(point)) + (withinNoise(point, points) ? " ~" : "")),
     columns.map((c) => el("td", {}, point.exact[c] ? grouped(point.exact[c]) : "–")));
-  table.replaceChildren(el("h2", {}, `Frontier by ${cost}: ${on.length} of ${view.drawn.length} points shown`),
+  const plane = planeInView();
+  const all = plane ? groupsOf(plane).reduce((sum, g) => sum + g.points, 0) : view.drawn.length;
+  table.replaceChildren(el("h2", {}, `Frontier by ${cost}: ${on.length} of ${grouped(all)} points` + (plane ? "" : " shown")),
     el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, head)), el("tbody", {}, on.map(row)))),
     el("p", { class: "hint" }, "~: the gain over the best cheaper point is no larger than the standard error of the difference."));
 }
 
 let hover = draw("circle", {});
+let cellHover = draw("polygon", {});
 const chart = draw("svg", { tabindex: "0", role: "img", "aria-label": "accuracy against cost; arrow keys go from point to point" });
 const tip = el("div", { class: "tip", hidden: "" });
 const plot = el("div", { class: "plot" }, chart, tip);
@@ -257,7 +345,7 @@ const histogram = el("div", { class: "plot" }, bars);
 const legend = el("div", {});
 const details = el("div", { class: "card" }, el("h2", {}, "Point"), el("p", { class: "hint" }, "Point at one in the chart; click it to keep its histogram."));
 const table = el("div", { class: "card" });
-chart.addEventListener("pointermove", (event) => show(nearest(event)));
+chart.addEventListener("pointermove", pointed);
 chart.addEventListener("pointerleave", () => show(null));
 chart.addEventListener("click", (event) => {
   const point = nearest(event);
@@ -289,7 +377,8 @@ put(page, {}, [
   el("div", { class: "bar" }, methods, networks),
   el("div", { class: "grid two" },
     el("div", { class: "stack" },
-      el("div", { class: "card" }, plot, el("p", { class: "hint" }, "Dashed: the frontier of what is shown, with a standard error up and down. Coloured lines: the frontier of each method.")),
+      el("div", { class: "card" }, plot, el("p", { class: "hint" }, "Dashed: the frontier of what is shown, with a standard error up and down. Coloured lines: the frontier of each method."
+        + (data.planes ? " Grey hexagons: how many points lie there, on a logarithmic scale; point at one for the count. Single points are drawn on frontiers alone." : ""))),
       table),
     el("div", { class: "stack" }, el("div", { class: "card" }, el("h2", {}, "Largest bit width of each filter"), histogram, legend), details)),
 ]);
