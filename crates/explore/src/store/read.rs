@@ -255,9 +255,9 @@ impl Store {
     fn summary(&self, figures: PointFigures, details: &Details) -> Result<PointSummary, Wrong> {
         let parts = &details.parts;
         let named = [Some(&parts.setting), parts.prune.as_ref(), parts.quantize.as_ref()];
-        let label = self.labels.of(named.into_iter().chain(parts.layers.iter().map(Some)), || {
-            let words = Parts { hardware: Vec::new(), ..parts.clone() };
-            words.configuration().map(|configuration| configuration.label().into())
+        let lists = parts.layers.iter().chain(&parts.hardware).map(Some);
+        let label = self.labels.of(named.into_iter().chain(lists), || {
+            parts.configuration().map(|configuration| configuration.label().into())
         });
         let label = label.map_err(|e| format!("configuration: {e}"))?;
         Ok(PointSummary { figures, label, error: details.error.clone(), notes: details.notes.clone() })
