@@ -335,8 +335,11 @@ fn energy_that_depends_on_the_input_has_the_unit_of_the_ledger() {
 #[test]
 fn every_description_can_be_traced() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let files = std::fs::read_dir(repository("configs")).expect("it is in the repository");
-    check_all(files.map(|file| file.expect("readable").path()), |path| {
+    let files = |folder: &str| {
+        let files = std::fs::read_dir(repository(folder)).expect("it is in the repository");
+        files.map(|file| file.expect("readable").path()).filter(|path| path.is_file()).collect::<Vec<_>>()
+    };
+    check_all([files("configs"), files("configs/silicon")].concat(), |path| {
         let hardware = path.to_str().expect("paths of the repository are text");
         let arguments = ["--layer", "10", "--cycles", "0..20", "--hardware", hardware, "--vcd", "w.vcd"];
         trace(folder.path(), &arguments);

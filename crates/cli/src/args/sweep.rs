@@ -27,7 +27,7 @@ pub struct SweepOptions {
     #[arg(long, help_heading = POINTS)]
     pub retry_failed: bool,
 
-    /// Say how many points are done, failed and open, and run none
+    /// Say how many points are done and open, and run none
     ///
     /// With it goes the time that remains, by what points took that ran. Without a plan, the points of the store are counted.
     #[arg(long, visible_alias = "status", conflicts_with_all = ["retry_failed", "merge", "upgrade"], help_heading = POINTS)]
