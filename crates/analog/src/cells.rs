@@ -68,9 +68,9 @@ const MAX_ACCUMULATORS: u32 = 64;
 const MAX_WEIGHT_BITS: u32 = 17;
 
 impl Columns {
-    /// Columns that hold a weight of so many bits.
-    pub(crate) fn of_weight(&self, weight_bits: u32) -> usize {
-        self.bits.map_or(1, |bits| weight_bits.div_ceil(bits).max(1) as usize)
+    /// Columns that hold a weight of so many bits, which are asked for only where they matter.
+    pub(crate) fn of_weight(&self, weight_bits: impl FnOnce() -> u32) -> usize {
+        self.bits.map_or(1, |bits| weight_bits().div_ceil(bits).max(1) as usize)
     }
 
     /// Conversions of a weight that takes so many columns.

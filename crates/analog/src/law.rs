@@ -14,6 +14,20 @@ pub(crate) fn law(law: WeightLaw, code: i32, largest: u32) -> u64 {
     }
 }
 
+/// The most bits that a code has, of which [`bits`] speaks. The digits of all codes together have those of the longest.
+pub(crate) fn most_bits(codes: &[i32]) -> u32 {
+    let [mut odd, mut even, mut below] = [0u32; 3];
+    for code in codes {
+        let magnitude = code.unsigned_abs();
+        let is_odd = 0u32.wrapping_sub(magnitude & 1);
+        odd |= magnitude & is_odd;
+        even |= magnitude & !is_odd;
+        below |= (magnitude / 2).saturating_sub(1) & !is_odd;
+    }
+    let of_even = if even == 0 { 0 } else { u32::BITS - below.leading_zeros() + 1 };
+    of_even.max(u32::BITS - odd.leading_zeros())
+}
+
 /// Bits of a code, 0 for a pruned one. An odd code is one of the mid-rise grid, of which `n` bits hold ±(2^n − 1); an even
 /// one is twice a two's complement number of `n` bits, the lowest of which is −2^(n − 1).
 pub(crate) fn bits(code: i32) -> u32 {
@@ -49,12 +63,17 @@ pub(crate) fn max_magnitude(codes: &[i32]) -> u32 {
 mod tests {
     use testkit::check_all;
 
-    use super::bits;
+    use super::{bits, most_bits};
 
     #[test]
     fn a_code_has_the_bits_of_its_grid() {
         let cases =
             [(0, 0), (1, 1), (-1, 1), (3, 2), (15, 4), (17, 5), (2, 1), (-4, 2), (6, 3), (8, 3), (-16, 4), (18, 5)];
         check_all(cases, |&(code, expected)| assert_eq!(bits(code), expected, "{code}"));
+        let codes = cases.map(|(code, _)| code);
+        check_all(0..=codes.len(), |&count| {
+            let codes = &codes[..count];
+            assert_eq!(most_bits(codes), codes.iter().map(|&code| bits(code)).max().unwrap_or(0));
+        });
     }
 }

@@ -8,7 +8,7 @@ use network::{Geometry, GeometrySpec};
 
 use crate::departures::Noise;
 use crate::gaussian::Gaussian;
-use crate::law::{bits, max_magnitude};
+use crate::law::{max_magnitude, most_bits};
 use crate::spec::ArraySpec;
 use crate::tiling::Tiling;
 
@@ -58,13 +58,16 @@ impl<'a> Physical<'a> {
         let largest = max_magnitude(codes);
         let codes = if per_filter == 1 { Cow::Borrowed(codes) } else { Cow::Owned(split(codes, geometry.rows())) };
         let [rows, columns] = [spec.rows, spec.columns].map(|extent| extent.map(NonZeroUsize::get));
-        let widest = layer.weights().codes().iter().map(|&code| bits(code)).max().unwrap_or(0);
+        let widest = || most_bits(layer.weights().codes());
         let of_weight = spec.departures.columns.of_weight(widest);
         let cells_per_column = of_weight + spec.departures.columns.accumulators as usize;
         let tiling =
             Tiling::new(&geometry, rows, columns, cells_per_column).ok_or_else(|| EngineError::Unsupported {
                 layer: layer.name().to_string(),
-                problem: format!("a filter of {widest} bits needs {cells_per_column} columns, more than array.columns"),
+                problem: format!(
+                    "a filter of {} bits needs {cells_per_column} columns, more than array.columns",
+                    widest()
+                ),
             })?;
         Ok(Self {
             geometry,

@@ -239,8 +239,16 @@ fn what_a_store_shows_of_its_points_is_the_same_in_both_layouts() {
     let shown = || {
         let store = Store::open_existing(&path).expect("a store");
         let (mut figures, mut summaries) = (Vec::new(), Vec::new());
-        store.for_each_figures(|point| Ok::<_, ExploreError>(figures.push(point))).expect("readable");
-        store.for_each_summary(|point| Ok::<_, ExploreError>(summaries.push(point))).expect("readable");
+        let keep_figures = |point| {
+            figures.push(point);
+            Ok::<_, ExploreError>(())
+        };
+        store.for_each_figures(keep_figures).expect("readable");
+        let keep_summary = |point| {
+            summaries.push(point);
+            Ok::<_, ExploreError>(())
+        };
+        store.for_each_summary(keep_summary).expect("readable");
         let rows = store.rows().expect("readable");
         assert_eq!(figures, rows.iter().map(PointFigures::from).collect::<Vec<_>>());
         assert_eq!(summaries, rows.iter().map(PointSummary::from).collect::<Vec<_>>());
