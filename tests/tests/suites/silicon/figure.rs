@@ -6,10 +6,10 @@ use super::page::{self, relative};
 use super::points::{POINTS, Point, Printed};
 
 const COLOURS: [&str; 4] = ["#0b5394", "#b45f06", "#38761d", "#741b47"];
-const WIDTH: f64 = 430.0;
+const WIDTH: f64 = 450.0;
 /// Room for names at the right of a panel, and for numbers at its left.
-const LEGEND: f64 = 110.0;
-const NUMBERS: f64 = 55.0;
+const LEGEND: f64 = 135.0;
+const NUMBERS: f64 = 60.0;
 const HEIGHT: f64 = 300.0;
 
 /// A series: its name, what was measured, and the model.
@@ -25,7 +25,11 @@ struct Panel {
     up: &'static str,
     series: Vec<Series>,
     log: bool,
+    /// What dots and lines are.
+    kinds: [&'static str; 2],
 }
+
+const KINDS: [&str; 2] = ["dots: measured", "lines: the model"];
 
 /// The pictures by the name of their files.
 pub fn all() -> Vec<(&'static str, String)> {
@@ -42,12 +46,16 @@ pub fn all() -> Vec<(&'static str, String)> {
         series(name.to_string(), across, move |p| p.chip == chip && p.quantity == name)
     };
     let neurram = |phases: u32| {
-        series(format!("{phases} phases"), inputs, move |p| p.quantity == "efficiency" && p.phases == Some(phases))
+        let name = if phases == 1 { "1 phase".to_string() } else { format!("{phases} phases") };
+        series(name, inputs, move |p| p.quantity == "efficiency" && p.phases == Some(phases))
     };
     let neurram_energy = |part: &'static str| {
         series(part.to_string(), inputs, move |p| p.quantity.strip_prefix("energy, ") == Some(part))
     };
-    let one = |title: &str, across, up, series, log| Panel { title: title.to_string(), across, up, series, log };
+    let one = |title: &str, across, up, series, log| {
+        let title = title.to_string();
+        Panel { title, across, up, series, log, kinds: KINDS }
+    };
     vec![
         (
             "colonnade",
@@ -101,7 +109,7 @@ fn entries(chip: &str) -> Panel {
     let line = at(|point| 1.0 + point.error().expect("it has a model"));
     let series = vec![Series { name: chip.to_string(), dots: at(|_| 1.0), line }];
     let title = format!("{chip}: model over measured");
-    Panel { title, across: "figures in the order of the table", up: "over measured", series, log: false }
+    Panel { title, across: "figures in the order of the table", up: "over measured", series, log: false, kinds: KINDS }
 }
 
 /// Every chip that was measured at several widths of weights, over its widest.
@@ -120,7 +128,8 @@ fn common() -> Panel {
         only("ESN_a, 4^bits", Vec::new(), (11..=16).map(of_squares).collect()),
     ];
     let title = "Energy of a MAC over that at 16 bits".to_string();
-    Panel { title, across: "bits of a weight", up: "over 16 bits", series, log: true }
+    let kinds = ["dots: measured", "lines: the ideal"];
+    Panel { title, across: "bits of a weight", up: "over 16 bits", series, log: true, kinds }
 }
 
 fn series(name: String, across: impl Fn(&Printed) -> f64, holds: impl Fn(&Printed) -> bool) -> Series {
@@ -134,6 +143,21 @@ fn series(name: String, across: impl Fn(&Printed) -> f64, holds: impl Fn(&Printe
 fn whole_numbers(from: f64, to: f64) -> impl Iterator<Item = f64> {
     let step = ((to - from) / 15.0).ceil().max(1.0);
     (0..16).map(move |index| from.ceil() + f64::from(index) * step).take_while(move |&number| number <= to)
+}
+
+/// Round numbers of a range for an axis, ten at most: 1, 2 and 5 times powers of 10, and powers alone where they are many.
+/// Of an axis that is not logarithmic, multiples of the least of them that is large enough.
+fn round_numbers(from: f64, to: f64, log: bool) -> Vec<f64> {
+    let all = (-9..=9).flat_map(|power| [1.0, 2.0, 5.0].map(|digit| (digit, digit * 10f64.powi(power))));
+    let within = |number: f64| (from * 0.999..=to * 1.001).contains(&number);
+    if log {
+        let found: Vec<(f64, f64)> = all.filter(|&(_, number)| within(number)).collect();
+        let kept = found.iter().filter(|(digit, _)| found.len() <= 10 || *digit == 1.0);
+        return kept.map(|&(_, number)| number).collect();
+    }
+    let step =
+        all.map(|(_, number)| number).find(|number| (to - from) / number <= 6.0).expect("figures are below 10^9");
+    (0..10).map(|index| f64::from(index) * step).filter(|&number| number <= to).collect()
 }
 
 fn draw(panels: &[Panel]) -> String {
@@ -168,12 +192,9 @@ impl Panel {
             "<path d=\"M{:.1} 35V{bottom:.1}H{right:.1}\" fill=\"none\" stroke=\"black\"/>",
             left + NUMBERS
         ));
-        for step in 0..=4 {
-            let part = f64::from(step) / 4.0;
-            let up = y0 + part * (y1 - y0);
-            let up = if self.log { 10f64.powf(up) } else { up };
-            let at = y(up) + 4.0;
-            let shown = page::digits(up, 3);
+        let ends = [y0, y1].map(|end| if self.log { 10f64.powf(end) } else { end });
+        for up in round_numbers(ends[0], ends[1], self.log) {
+            let (at, shown) = (y(up) + 4.0, page::digits(up, 1));
             put(format_args!(
                 "<text x=\"{:.1}\" y=\"{at:.1}\" text-anchor=\"end\">{shown}</text>",
                 left + NUMBERS - 5.0
@@ -198,6 +219,10 @@ impl Panel {
             }
             let (at, down) = (right + 8.0, 45.0 + 14.0 * index as f64);
             put(format_args!("<text x=\"{at:.1}\" y=\"{down:.1}\" fill=\"{colour}\">{}</text>", series.name));
+        }
+        for (index, kind) in self.kinds.iter().enumerate() {
+            let (at, down) = (right + 8.0, bottom - 20.0 + 14.0 * index as f64);
+            put(format_args!("<text x=\"{at:.1}\" y=\"{down:.1}\">{kind}</text>"));
         }
     }
 }
