@@ -106,6 +106,9 @@ def test_every_column_of_a_row_is_that_of_the_store(tmp_path):
         for name, value in points[key].items():
             if isinstance(flat[name], (dict, list)):
                 value = json.loads(value)
+            if name in ("filter_bits", "weight_bits"):
+                # The store leaves out zeros at the end.
+                value += [0] * (len(flat[name]) - len(value))
             assert flat[name] == (type(flat[name])(value) if isinstance(flat[name], (int, float)) else value), name
 
 
