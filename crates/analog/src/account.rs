@@ -49,7 +49,11 @@ impl Tally {
         let pulses = |of: fn(&Pulses) -> Joules| departures.pulses.as_ref().map_or(Joules(0.0), of);
         // A cell of a nonzero weight is a part of the MAC in every step.
         let other_cells = match departures.law.weight {
-            WeightLaw::Bits => self.filter_cells.saturating_sub(self.mac * u128::from(departures.input_steps())),
+            WeightLaw::Bits => self
+                .mac
+                .checked_mul(u128::from(departures.input_steps()))
+                .and_then(|of_weights| self.filter_cells.checked_sub(of_weights))
+                .expect("a filter has a cell for each bit of its weights"),
             WeightLaw::AmplitudeSquared | WeightLaw::FixedSupply | WeightLaw::Conductance => 0,
         };
         let entries = [

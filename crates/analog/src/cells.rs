@@ -129,7 +129,7 @@ fn check_bits(departures: &Departures) -> Result<(), AnalogError> {
     if departures.law.weight != WeightLaw::Bits {
         return match cell.0 {
             0.0 => Ok(()),
-            joules => wrong("energy.cell_j_per_step", joules, "energy.law = \"bits\" beside it"),
+            joules => wrong("energy.cell_j_per_step", number(joules), "energy.law = \"bits\" beside it"),
         };
     }
     if departures.columns.bits != Some(1) {
@@ -151,14 +151,11 @@ fn check_pulses(pulses: &Pulses, departures: &Departures) -> Result<(), AnalogEr
     if departures.dac.is_none() {
         return wrong("pulses.coding", "given", "a section [dac], whose integers become pulses");
     }
-    if pulses.cycles > MAX_PULSE_CYCLES {
+    if !(1..=MAX_PULSE_CYCLES).contains(&pulses.cycles) {
         return wrong("pulses.cycles", pulses.cycles, "1 to 4096");
     }
-    if pulses.cycles == 0 {
-        return wrong("pulses.cycles", 0, "1 to 4096");
-    }
     if pulses.coding == Coding::Count && pulses.integration.0 > 0.0 {
-        return wrong("pulses.integration_j", pulses.integration.0, "0, or pulses.coding = \"bits\"");
+        return wrong("pulses.integration_j", number(pulses.integration.0), "0, or pulses.coding = \"bits\"");
     }
     match (pulses.assumed_mean, pulses.coding) {
         (Some(mean), Coding::Bits) => wrong("pulses.assumed_mean_input", mean, "pulses.coding = \"count\" beside it"),
@@ -172,8 +169,13 @@ fn check_pulses(pulses: &Pulses, departures: &Departures) -> Result<(), AnalogEr
 fn check_energy(key: &'static str, joules: Joules) -> Result<(), AnalogError> {
     match joules.0.is_finite() && joules.0 >= 0.0 {
         true => Ok(()),
-        false => wrong(key, joules.0, "0 or a positive, finite number of joules"),
+        false => wrong(key, number(joules.0), "0 or a positive, finite number of joules"),
     }
+}
+
+/// A number as a description has it: 1e-15 and no row of zeros.
+fn number(found: f64) -> String {
+    format!("{found:?}")
 }
 
 fn wrong(key: &'static str, found: impl ToString, expected: &'static str) -> Result<(), AnalogError> {

@@ -179,16 +179,9 @@ fn layer_cost(plan: &CostPlan<'_>, measured: &[Option<MeasuredRuns>], id: LayerI
     let layer = &plan.network.layers()[id.0];
     let positions = layer.geometry.positions();
     let costed = |esn: LayerEsn, snr, runs| LayerCost {
-        name: layer.name.clone(),
-        op: layer.op.name(),
-        filters: layer.geometry.spec().filters,
-        positions,
         quantized_to: (!prepare::is_quantized(layer)).then(|| plan.quantization.bits().get()),
-        weights_of: plan.network.shares_weights_with(id).map(|first| plan.network.layers()[first.0].name.clone()),
-        esn,
-        nonzero_macs: esn.nonzero * u128::from(positions),
         snr,
-        runs,
+        ..LayerCost::new(plan.network, id, esn, runs)
     };
     // Engines take a layer whole; the metric alone does without its codes.
     if plan.hardware.is_empty() {
@@ -248,22 +241,30 @@ pub fn cost_of_codes(
         let check = check(hardware, &run, &esn, positions, convention);
         Ok(HardwareRun { run, images: 1, check })
     };
-    let cost = LayerCost {
-        name: layer.name.clone(),
-        op: layer.op.name(),
-        filters: layer.geometry.spec().filters,
-        positions,
-        quantized_to: None,
-        weights_of: None,
-        esn,
-        nonzero_macs: esn.nonzero * u128::from(positions),
-        snr: None,
-        runs: hardware.iter().map(run).collect::<Result<_, RunnerError>>()?,
-    };
+    let runs = hardware.iter().map(run).collect::<Result<_, RunnerError>>()?;
+    let cost = LayerCost::new(network, id, esn, runs);
     Ok((cost, LayerDetail::new(&filters, codes, positions, convention)))
 }
 
 impl LayerCost {
+    /// What is known of a layer by its metric and its runs: its weights were quantized before.
+    fn new(network: &Network, id: LayerId, esn: LayerEsn, runs: Vec<HardwareRun>) -> Self {
+        let layer = &network.layers()[id.0];
+        let positions = layer.geometry.positions();
+        Self {
+            name: layer.name.clone(),
+            op: layer.op.name(),
+            filters: layer.geometry.spec().filters,
+            positions,
+            quantized_to: None,
+            weights_of: network.shares_weights_with(id).map(|first| network.layers()[first.0].name.clone()),
+            esn,
+            nonzero_macs: esn.nonzero * u128::from(positions),
+            snr: None,
+            runs,
+        }
+    }
+
     /// What the layer adds to the sum of its network: weights that an earlier layer has are counted there.
     fn own_esn(&self) -> LayerEsn {
         if self.weights_of.is_none() { self.esn } else { self.esn.of_further_use() }

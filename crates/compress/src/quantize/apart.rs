@@ -5,13 +5,13 @@
 
 use std::sync::OnceLock;
 
-use esn::{BitWidth, CodeTensor};
+use esn::CodeTensor;
 use network::{Network, Note};
 
 use crate::error::CompressError;
-use crate::quantize::layer::{self, Layer};
-use crate::quantize::levels::{Levels, Unit};
-use crate::quantize::options::{Granularity, QuantizeOptions, StepRule, grid};
+use crate::quantize::layer::{self, Wanted};
+use crate::quantize::levels::Unit;
+use crate::quantize::options::{Granularity, QuantizeOptions, StepRule};
 use crate::quantize::reals::Reals;
 use crate::quantize::report::{check_snr, describe, zero_notes};
 use crate::quantize::rule::step_at_width;
@@ -108,20 +108,9 @@ impl ApartLayers {
         let firsts: Vec<usize> = (0..network.layers().len()).collect();
         check::check(options, network, &firsts)?;
         let way = |layer: usize| {
-            let mac = &network.layers()[layer];
-            let own = options.layers.iter().find(|own| own.layer == mac.name);
-            let place = [
-                options.first_bits.filter(|_| layer == 0),
-                options.last_bits.filter(|_| layer + 1 == network.layers().len()),
-            ];
-            let own_width = own.and_then(|own| own.bits).or(place.into_iter().flatten().next());
-            Some(LayerWay {
-                bits: own_width.unwrap_or(options.bits),
-                mid_rise: own.and_then(|own| own.mid_rise).unwrap_or(options.mid_rise),
-                granularity: own.and_then(|own| own.granularity).unwrap_or(options.granularity),
-                rule: Rule::of(own.and_then(|own| own.step.as_ref()).unwrap_or(&options.step))?,
-                bias_correction: options.bias_correction,
-            })
+            let Wanted { bits, mid_rise, granularity, rule, .. } = Wanted::of(network, &[layer], options);
+            let (rule, bias_correction) = (Rule::of(rule)?, options.bias_correction);
+            Some(LayerWay { bits, mid_rise, granularity, rule, bias_correction })
         };
         Ok(firsts.into_iter().map(way).collect())
     }
@@ -162,7 +151,7 @@ fn quantize_one(network: &Network, index: usize, reals: &Reals, way: &LayerWay) 
         bias_correction: way.bias_correction,
         ..QuantizeOptions::default()
     };
-    let layer = layer_of(network, index, reals, &options)?;
+    let layer = layer::settle_layer(network, reals, &[index], &options)?;
     let widths = vec![layer.levels.bits; layer.units.len()];
     let steps = layer.units.iter().map(|unit| step_at_width(layer.rule, unit, layer.levels)).collect();
     let mut coded = layer::encode(&layer, &widths, steps)?;
@@ -182,25 +171,4 @@ fn quantize_one(network: &Network, index: usize, reals: &Reals, way: &LayerWay) 
     };
     let codes = coded.codes.reshaped(layer.mac.geometry.weight_shape()).map_err(|e| layer.error(e))?;
     Ok(ApartLayer { codes, said })
-}
-
-fn layer_of<'a>(
-    network: &'a Network,
-    index: usize,
-    reals: &'a Reals,
-    options: &'a QuantizeOptions,
-) -> Result<Layer<'a>, CompressError> {
-    let bits =
-        BitWidth::new(options.bits).map_err(|e| CompressError::Option { option: "bits", problem: e.to_string() })?;
-    let mac = &network.layers()[index];
-    Ok(Layer {
-        mac,
-        index,
-        positions: mac.geometry.positions(),
-        weights: reals.weights(),
-        units: reals.units(options.granularity),
-        levels: Levels { grid: grid(options.mid_rise), bits },
-        own_width: false,
-        rule: &options.step,
-    })
 }

@@ -5,7 +5,7 @@ use network::{MacLayer, Network};
 
 use crate::error::CompressError;
 use crate::quantize::levels::{Levels, Unit};
-use crate::quantize::options::{LayerOptions, QuantizeOptions, StepRule, grid};
+use crate::quantize::options::{Granularity, LayerOptions, QuantizeOptions, StepRule, grid};
 use crate::quantize::reals::Reals;
 
 /// One layer and its real weights.
@@ -59,8 +59,41 @@ pub(super) fn settle<'a>(
     tensors.zip(reals).map(|(uses, reals)| settle_layer(network, reals, uses, options)).collect()
 }
 
+/// What `options` say of one layer, by its name, by its place, or for all.
+#[derive(Debug)]
+pub(super) struct Wanted<'a> {
+    pub bits: u32,
+    /// Whether the width was asked for by the layer's name or its place, first or last.
+    pub own_width: bool,
+    pub mid_rise: bool,
+    pub granularity: Granularity,
+    pub rule: &'a StepRule,
+}
+
+impl<'a> Wanted<'a> {
+    /// `uses` are the layers that have one tensor.
+    pub fn of(network: &Network, uses: &[usize], options: &'a QuantizeOptions) -> Self {
+        let named = |own: &&LayerOptions| uses.iter().any(|&layer| network.layers()[layer].name == own.layer);
+        let own = options.layers.iter().find(named);
+        let is_last = uses.last().is_some_and(|last| last + 1 == network.layers().len());
+        let place = [options.first_bits.filter(|_| uses[0] == 0), options.last_bits.filter(|_| is_last)];
+        let own_width = own.and_then(|own| own.bits).or(place.into_iter().flatten().next());
+        Self {
+            bits: own_width.unwrap_or(options.bits),
+            own_width: own_width.is_some(),
+            mid_rise: own.and_then(|own| own.mid_rise).unwrap_or(options.mid_rise),
+            granularity: own.and_then(|own| own.granularity).unwrap_or(options.granularity),
+            rule: own.and_then(|own| own.step.as_ref()).unwrap_or(&options.step),
+        }
+    }
+}
+
 /// `uses` are the layers that have one tensor.
-fn settle_layer<'a>(
+///
+/// # Errors
+///
+/// As [`settle`].
+pub(super) fn settle_layer<'a>(
     network: &'a Network,
     reals: &'a Reals,
     uses: &[usize],
@@ -68,19 +101,11 @@ fn settle_layer<'a>(
 ) -> Result<Layer<'a>, CompressError> {
     let index = uses[0];
     let mac = &network.layers()[index];
-    let named = |own: &&LayerOptions| uses.iter().any(|&layer| network.layers()[layer].name == own.layer);
-    let own = options.layers.iter().find(named);
-    let granularity = own.and_then(|own| own.granularity).unwrap_or(options.granularity);
-    let is_last = uses.last().is_some_and(|last| last + 1 == network.layers().len());
-    let place = [options.first_bits.filter(|_| index == 0), options.last_bits.filter(|_| is_last)];
-    let own_width = own.and_then(|own| own.bits).or(place.into_iter().flatten().next());
-    let bits = BitWidth::new(own_width.unwrap_or(options.bits))
-        .map_err(|e| CompressError::Option { option: "bits", problem: e.to_string() })?;
+    let Wanted { bits, own_width, mid_rise, granularity, rule } = Wanted::of(network, uses, options);
+    let bits = BitWidth::new(bits).map_err(|e| CompressError::Option { option: "bits", problem: e.to_string() })?;
     let positions = uses.iter().map(|&layer| network.layers()[layer].geometry.positions()).sum();
-    let levels = Levels { grid: own.and_then(|own| own.mid_rise).map_or(options.grid(), grid), bits };
-    let rule = own.and_then(|own| own.step.as_ref()).unwrap_or(&options.step);
     let (weights, units) = (reals.weights(), reals.units(granularity));
-    Ok(Layer { mac, index, positions, weights, units, levels, own_width: own_width.is_some(), rule })
+    Ok(Layer { mac, index, positions, weights, units, levels: Levels { grid: grid(mid_rise), bits }, own_width, rule })
 }
 
 /// Codes of one layer and what they are multiplied with.
