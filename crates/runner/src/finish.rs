@@ -54,31 +54,35 @@ impl Scaling {
     pub(crate) fn codes(self, sums: &[i32], output: CodeOutput, codes: &mut [u8]) {
         let scale = self.scale * output.steps();
         let terms = [f64::from(self.missing) * scale, self.bias * output.steps()];
-        let (mut rest, mut sums_of_rest) = (codes, sums);
         // A sum beyond the codes is clamped, so that the terms that do not vary bound the one that does.
-        if let Some(near) = output.near(terms[0].abs() + terms[1].abs()) {
-            let (scale, offset) = (scale as f32, (terms[0] + terms[1]) as f32);
-            let (codes, sums);
-            (codes, rest) = rest.as_chunks_mut();
-            (sums, sums_of_rest) = sums_of_rest.as_chunks::<NEAR_BLOCK>();
-            lanes::run(
-                #[inline(always)]
-                || {
-                    for (codes, sums) in codes.iter_mut().zip(sums) {
-                        near.block(
-                            codes,
-                            #[inline(always)]
-                            |i| (sums[i] as f32).mul_add(scale, offset),
-                            #[inline(always)]
-                            |i| output.code(self.of(sums[i])),
-                        );
-                    }
-                },
-            );
-        }
+        let Some(near) = output.near(terms[0].abs() + terms[1].abs()) else {
+            return self.all_codes(sums, output, codes);
+        };
+        let (scale, offset) = (scale as f32, (terms[0] + terms[1]) as f32);
+        let (blocks, rest) = codes.as_chunks_mut();
+        let (sums, sums_of_rest) = sums.as_chunks::<NEAR_BLOCK>();
+        lanes::run(
+            #[inline(always)]
+            || {
+                for (codes, sums) in blocks.iter_mut().zip(sums) {
+                    near.block(
+                        codes,
+                        #[inline(always)]
+                        |i| (sums[i] as f32).mul_add(scale, offset),
+                        #[inline(always)]
+                        |i| output.code(self.of(sums[i])),
+                    );
+                }
+            },
+        );
+        self.all_codes(sums_of_rest, output, rest);
+    }
+
+    /// The codes one by one.
+    fn all_codes(self, sums: &[i32], output: CodeOutput, codes: &mut [u8]) {
         self.each(
-            sums_of_rest,
-            rest,
+            sums,
+            codes,
             #[inline(always)]
             move |real| output.code(real),
         );
