@@ -114,16 +114,19 @@ def draw(folder: pathlib.Path) -> None:
         axes.plot(line, start + piece * line, color="0.6", linewidth=1)
         axes.set(xscale="log", yscale="log", xlabel=what)
     panels[0].set_ylabel("processor time, s")
-    panels[0].plot([], [], "o", color="C0", label="a whole run")
-    panels[0].plot([], [], color="0.6", label="start + so much a piece")
-    panels[0].legend(loc="upper left", frameon=False)
+    panels[-1].plot([], [], "o", color="C0", label="a whole run")
+    panels[-1].plot([], [], color="0.6", label="start + time a piece")
+    panels[-1].legend(loc="lower right", frameon=False)
     figure.tight_layout()
     figure.savefig(folder / "growth.svg", metadata={"Date": None, "Creator": None})
 
 
 def straight(amounts: tuple[float, ...], times: tuple[float, ...]) -> tuple[float, float]:
-    """The straight line through the least and the largest amount: what a run takes before it begins, and time a piece."""
-    piece = (times[-1] - times[0]) / (amounts[-1] - amounts[0])
+    """The straight line through the least and the last but one amount: what a run takes before it begins, and time a piece.
+
+    The largest amount shows whether the line goes on.
+    """
+    piece = (times[-2] - times[0]) / (amounts[-2] - amounts[0])
     return times[0] - piece * amounts[0], piece
 
 

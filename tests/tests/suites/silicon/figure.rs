@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::chips;
 use super::page::{self, relative};
 use super::points::{POINTS, Point, Printed};
 
@@ -42,12 +43,17 @@ pub fn all() -> Vec<(&'static str, String)> {
         };
         vec![of("0.8"), of("0.7"), of("0.6")]
     };
-    let quantity = |chip: &'static str, name: &'static str, across: fn(&Printed) -> f64| {
-        series(name.to_string(), across, move |p| p.chip == chip && p.quantity == name)
+    // Two widths were measured; the model has all of them.
+    let unpu = |quantity: &'static str| {
+        let mut series = series("UNPU".to_string(), bits, move |p| p.chip == "unpu" && p.quantity == quantity);
+        let is_one = |point: &&Point| point.printed.chip == "unpu" && point.printed.quantity == quantity;
+        let printed = &POINTS.iter().find(is_one).expect("it was printed").printed;
+        let at = |weight_bits: u32| chips::model(&[], &Printed { weight_bits, ..printed.clone() });
+        series.line = (1..=16).map(|bits| (f64::from(bits), at(bits).expect("it is described").0)).collect();
+        series
     };
     let neurram = |phases: u32| {
-        let name = if phases == 1 { "1 phase".to_string() } else { format!("{phases} phases") };
-        series(name, inputs, move |p| p.quantity == "efficiency" && p.phases == Some(phases))
+        series(page::phases(phases), inputs, move |p| p.quantity == "efficiency" && p.phases == Some(phases))
     };
     let neurram_energy = |part: &'static str| {
         series(part.to_string(), inputs, move |p| p.quantity.strip_prefix("energy, ") == Some(part))
@@ -67,8 +73,8 @@ pub fn all() -> Vec<(&'static str, String)> {
         (
             "unpu",
             draw(&[
-                one("UNPU", "bits of a weight", "TOPS/W", vec![quantity("unpu", "efficiency", bits)], true),
-                one("UNPU", "bits of a weight", "GOPS", vec![quantity("unpu", "peak throughput", bits)], true),
+                one("UNPU, efficiency", "bits of a weight", "TOPS/W", vec![unpu("efficiency")], true),
+                one("UNPU, peak throughput", "bits of a weight", "GOPS", vec![unpu("peak throughput")], true),
             ]),
         ),
         (
@@ -90,7 +96,7 @@ pub fn all() -> Vec<(&'static str, String)> {
                 "Sinangil, 0.8 V",
                 "mean output, of 15",
                 "pJ a product",
-                vec![series("64 × 16".to_string(), mean, |p| p.source == "Fig. 13a")],
+                vec![series("64 inputs, 16 filters".to_string(), mean, |p| p.source == "Fig. 13a")],
                 false,
             )]),
         ),
@@ -106,10 +112,10 @@ fn entries(chip: &str) -> Panel {
     let at = |value: fn(&Point) -> f64| {
         described.iter().enumerate().map(|(i, point)| (i as f64 + 1.0, value(point))).collect::<Vec<_>>()
     };
-    let line = at(|point| 1.0 + point.error().expect("it has a model"));
-    let series = vec![Series { name: chip.to_string(), dots: at(|_| 1.0), line }];
-    let title = format!("{chip}: model over measured");
-    Panel { title, across: "figures in the order of the table", up: "over measured", series, log: false, kinds: KINDS }
+    let dots = at(|point| 1.0 + point.error().expect("it has a model"));
+    let series = vec![Series { name: chip.to_string(), dots, line: at(|_| 1.0) }];
+    let (title, kinds) = (format!("{chip}: model over measured"), ["dots: the model", "line: measured"]);
+    Panel { title, across: "figures in the order of the table", up: "over measured", series, log: false, kinds }
 }
 
 /// Every chip that was measured at several widths of weights, over its widest.
@@ -118,7 +124,7 @@ fn common() -> Panel {
         (1..=16).filter_map(|bits| Some((f64::from(bits), relative(chip, bits)?))).collect::<Vec<(f64, f64)>>()
     };
     let ideal = |of: fn(f64) -> f64| (1..=16).map(|bits| (f64::from(bits), of(f64::from(bits)))).collect();
-    // Below 11 bits it is less than a thousandth.
+    // Below 11 bits it is less than a thousandth, and the page says so.
     let of_squares = |bits: i32| (f64::from(bits), 4f64.powi(bits - 16));
     let only = |name: &str, dots, line| Series { name: name.to_string(), dots, line };
     let series = vec![
@@ -160,6 +166,14 @@ fn round_numbers(from: f64, to: f64, log: bool) -> Vec<f64> {
     (0..10).map(|index| f64::from(index) * step).filter(|&number| number <= to).collect()
 }
 
+/// The ends of a logarithmic axis that holds this range of logarithms: 1, 2 or 5 times powers of 10.
+fn enclosing(low: f64, high: f64) -> (f64, f64) {
+    let round = (-9..=9).flat_map(|power| [1.0f64, 2.0, 5.0].map(|digit| f64::from(power) + digit.log10()));
+    let below = round.clone().take_while(|&round| round <= low + 1e-9).last();
+    let above = round.clone().find(|&round| round >= high - 1e-9);
+    (below.expect("figures are above 10^-9"), above.expect("figures are below 10^9"))
+}
+
 fn draw(panels: &[Panel]) -> String {
     let width = WIDTH * panels.len() as f64;
     let mut svg = format!(
@@ -181,7 +195,7 @@ impl Panel {
         let scaled = |value: f64| if self.log { value.log10() } else { value };
         let (x0, x1) = range(&mut all().map(|point| point.0));
         let (low, high) = range(&mut all().map(|point| scaled(point.1)));
-        let (y0, y1) = if self.log { (low, high) } else { (0.0, 1.1 * high) };
+        let (y0, y1) = if self.log { enclosing(low, high) } else { (0.0, 1.1 * high) };
         let right = left + WIDTH - LEGEND;
         let x = |value: f64| left + NUMBERS + (value - x0) / (x1 - x0) * (WIDTH - LEGEND - NUMBERS);
         let y = |value: f64| HEIGHT - 45.0 - (scaled(value) - y0) / (y1 - y0) * (HEIGHT - 80.0);
@@ -209,8 +223,11 @@ impl Panel {
         put(format_args!("<text x=\"{:.1}\" y=\"31\">{}</text>", left + 8.0, self.up));
         for (index, series) in self.series.iter().enumerate() {
             let colour = COLOURS[index % COLOURS.len()];
-            for &(across, up) in &series.dots {
-                put(format_args!("<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{colour}\"/>", x(across), y(up)));
+            for dot in &series.dots {
+                // Larger where a dot of a later series covers it.
+                let is_covered = self.series[index + 1..].iter().any(|later| later.dots.contains(dot));
+                let (radius, (x, y)) = (if is_covered { 5 } else { 3 }, (x(dot.0), y(dot.1)));
+                put(format_args!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\" fill=\"{colour}\"/>"));
             }
             let line: Vec<String> = series.line.iter().map(|&(a, b)| format!("{:.1},{:.1}", x(a), y(b))).collect();
             if !line.is_empty() {

@@ -98,11 +98,16 @@ fn setting(point: &Point) -> String {
     let parts = [
         bits("weights", Some(printed.weight_bits)),
         bits("inputs", printed.input_bits),
-        printed.phases.map(|phases| format!("{phases} phases")),
+        printed.phases.map(phases),
         printed.mean_output.map(|mean| format!("mean output {mean}")),
         (!printed.volts.is_empty()).then(|| format!("{} V", printed.volts)),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// Phases in words.
+pub fn phases(count: u32) -> String {
+    if count == 1 { "1 phase".to_string() } else { format!("{count} phases") }
 }
 
 /// Energy over that of the widest weight, beside what the ideal takes.
