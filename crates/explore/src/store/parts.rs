@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 
 use crate::configuration::Configuration;
 
-/// The parts as JSON.
-#[derive(Clone, Debug, PartialEq)]
+/// The parts as JSON, or the numbers of these texts in a store.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Parts<T> {
     /// The configuration without what the other parts have.
     pub setting: T,
@@ -33,6 +33,19 @@ impl Parts<String> {
             layers: layers.map(json).collect(),
             quantize: quantize.as_ref().map(all).as_ref().map(json),
         }
+    }
+}
+
+impl<T> Parts<T> {
+    /// Each part turned into something else, in the order of the fields.
+    pub fn each<U, E>(&self, of: impl Fn(&T) -> Result<U, E>) -> Result<Parts<U>, E> {
+        Ok(Parts {
+            setting: of(&self.setting)?,
+            hardware: self.hardware.iter().map(&of).collect::<Result<_, _>>()?,
+            prune: self.prune.as_ref().map(&of).transpose()?,
+            quantize: self.quantize.as_ref().map(&of).transpose()?,
+            layers: self.layers.iter().map(&of).collect::<Result<_, _>>()?,
+        })
     }
 }
 

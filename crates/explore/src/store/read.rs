@@ -12,7 +12,7 @@ use super::parts::Parts;
 use super::row::{HardwareRow, PointAccuracy, PointCosts, PointFigures, PointRow, PointSummary, Status};
 use super::texts::{TextId, listed};
 use super::{Layout, Store, problem};
-use crate::configuration::Method;
+use crate::configuration::{Configuration, Method};
 use crate::error::ExploreError;
 use crate::key::PointKey;
 
@@ -137,9 +137,8 @@ impl Store {
             return self.for_each_old_row(None, |row| each((&row).into()));
         }
         self.scan(&Scan { details: true, key: None }, |row, figures| {
-            let details = self.details(row).map_err(|e| self.wrong(&e))?;
-            let summary = self.summary(figures, &details).map_err(|e| self.wrong(&e))?;
-            each(summary)
+            let summary = self.details(row).and_then(|details| self.summary(figures, details));
+            each(summary.map_err(|e| self.wrong(&e))?)
         })
     }
 
@@ -212,19 +211,15 @@ impl Store {
 
     fn details(&self, row: &Row<'_>) -> Result<Details, Wrong> {
         let columns = Columns(row);
-        let optional = |place| -> Result<Option<Text>, Wrong> {
-            columns.get::<Option<TextId>>(FIRST_DETAIL + place)?.map(|id| self.text(id)).transpose()
-        };
-        let all = |place| -> Result<Vec<Text>, Wrong> {
-            let list: String = columns.get(FIRST_DETAIL + place)?;
-            let ids = listed(&list).map_err(|e| e.to_string())?;
-            ids.into_iter().map(|id| self.text(id)).collect()
+        let optional = |place| columns.get::<Option<TextId>>(FIRST_DETAIL + place);
+        let all = |place| -> Result<Vec<TextId>, Wrong> {
+            listed(&columns.get::<String>(FIRST_DETAIL + place)?).map_err(|e| e.to_string())
         };
         Ok(Details {
-            error: optional(1)?,
-            notes: all(2)?,
+            error: optional(1)?.map(|id| self.text(id)).transpose()?,
+            notes: all(2)?.into_iter().map(|id| self.text(id)).collect::<Result<_, _>>()?,
             parts: Parts {
-                setting: optional(3)?.unwrap_or_else(|| "".into()),
+                setting: columns.get(FIRST_DETAIL + 3)?,
                 hardware: all(4)?,
                 prune: optional(5)?,
                 quantize: optional(6)?,
@@ -243,7 +238,7 @@ impl Store {
         Ok(PointRow {
             key: figures.key,
             network: figures.network.to_string(),
-            configuration: details.parts.configuration().map_err(|e| format!("configuration: {e}"))?,
+            configuration: self.configuration(&details.parts)?,
             version: self.text(columns.get(FIRST_DETAIL)?)?.to_string(),
             notes: details.notes.iter().map(ToString::to_string).collect(),
             error: details.error.map(|error| error.to_string()),
@@ -252,15 +247,15 @@ impl Store {
         })
     }
 
-    fn summary(&self, figures: PointFigures, details: &Details) -> Result<PointSummary, Wrong> {
-        let parts = &details.parts;
-        let named = [Some(&parts.setting), parts.prune.as_ref(), parts.quantize.as_ref()];
-        let lists = parts.layers.iter().chain(&parts.hardware).map(Some);
-        let label = self.labels.of(named.into_iter().chain(lists), || {
-            parts.configuration().map(|configuration| configuration.label().into())
-        });
-        let label = label.map_err(|e| format!("configuration: {e}"))?;
-        Ok(PointSummary { figures, label, error: details.error.clone(), notes: details.notes.clone() })
+    fn summary(&self, figures: PointFigures, details: Details) -> Result<PointSummary, Wrong> {
+        let make = || self.configuration(&details.parts).map(|configuration| configuration.label().into());
+        let label = self.labels.of(&details.parts, make)?;
+        Ok(PointSummary { figures, label, error: details.error, notes: details.notes })
+    }
+
+    fn configuration(&self, parts: &Parts<TextId>) -> Result<Configuration, Wrong> {
+        let texts = parts.each(|&id| self.text(id))?;
+        texts.configuration().map_err(|e| format!("configuration: {e}"))
     }
 
     fn text(&self, id: TextId) -> Result<Text, Wrong> {
@@ -309,7 +304,8 @@ fn of(table: &str, columns: &str) -> String {
 struct Details {
     error: Option<Text>,
     notes: Vec<Text>,
-    parts: Parts<Text>,
+    /// The configuration.
+    parts: Parts<TextId>,
 }
 
 /// Rows of `hardware_figures`, read side by side with those of points.

@@ -43,6 +43,7 @@ impl Store {
         let done = work().and_then(|done| transaction.commit().map_err(|e| self.failed(&e)).map(|()| done));
         if done.is_err() {
             self.texts.forget();
+            self.labels.forget();
         }
         done
     }
