@@ -5,16 +5,15 @@ use std::str::FromStr;
 use esn::Quarters;
 use network::ErrorKind;
 use runner::Score;
-use rusqlite::{Row, Rows};
+use rusqlite::Row;
 
+use super::columns::Wrong;
 use super::row::{HardwareRow, PointAccuracy, PointCosts, PointRow};
+use super::side_by_side::HardwareRows;
 use super::{Store, problem};
 use crate::configuration::Configuration;
 use crate::error::ExploreError;
 use crate::key::PointKey;
-
-/// What a column holds that it should not.
-type Wrong = String;
 
 /// Columns of the table `points`; the last one came later.
 const POINT_COLUMNS: &str = "key, error, version, network, configuration, notes, weights, nonzero, filters, live_filters, \
@@ -45,14 +44,14 @@ impl Store {
         let sql = format!("SELECT {HARDWARE_COLUMNS} FROM hardware {filter} ORDER BY key, position");
         let mut hardware = self.connection.prepare_cached(&sql).map_err(failed)?;
         let mut points = points.query(rusqlite::params_from_iter(&key)).map_err(failed)?;
-        let mut hardware = Hardware::new(hardware.query(rusqlite::params_from_iter(&key)).map_err(failed)?);
+        let rows = hardware.query(rusqlite::params_from_iter(&key)).map_err(failed)?;
+        let mut hardware = HardwareRows::new(rows, read_hardware);
         while let Some(row) = points.next().map_err(failed)? {
             let mut point = read_point(row).map_err(wrong)?;
-            let counted = hardware.of(&point.key.to_string()).map_err(wrong)?;
+            let labelled = point.accuracy.as_ref().map_or(0, |accuracy| accuracy.score.labelled);
+            let counted = hardware.of(point.key, labelled).map_err(wrong)?;
             if let Some(costs) = &mut point.costs {
                 costs.hardware = counted;
-                let labelled = point.accuracy.as_ref().map_or(0, |accuracy| accuracy.score.labelled);
-                costs.hardware.iter_mut().filter_map(|h| h.score.as_mut()).for_each(|s| s.labelled = labelled);
             }
             each(point)?;
         }
@@ -77,36 +76,6 @@ impl Store {
         let sql = "SELECT count(*) FROM pragma_table_info('points') WHERE name = 'effective_macs'";
         let columns: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
         Ok(columns > 0)
-    }
-}
-
-/// Rows of the table `hardware`, read side by side with those of `points`.
-struct Hardware<'a> {
-    rows: Rows<'a>,
-    /// The row that was read last and belongs to a later point.
-    ahead: Option<(String, HardwareRow)>,
-}
-
-impl<'a> Hardware<'a> {
-    fn new(rows: Rows<'a>) -> Self {
-        Self { rows, ahead: None }
-    }
-
-    /// Those of the next point, which has this key.
-    fn of(&mut self, key: &str) -> Result<Vec<HardwareRow>, Wrong> {
-        let mut own = Vec::new();
-        loop {
-            match self.ahead.take() {
-                Some((of, row)) if of == key => own.push(row),
-                Some(later) if later.0.as_str() > key => {
-                    self.ahead = Some(later);
-                    return Ok(own);
-                }
-                Some(_) | None => {}
-            }
-            let Some(row) = self.rows.next().map_err(|e| e.to_string())? else { return Ok(own) };
-            self.ahead = Some((Columns(row).at("key")?, read_hardware(row)?));
-        }
     }
 }
 
@@ -206,10 +175,10 @@ fn read_accuracy(columns: &Columns<'_>) -> Result<PointAccuracy, Wrong> {
     })
 }
 
-fn read_hardware(row: &Row<'_>) -> Result<HardwareRow, Wrong> {
+fn read_hardware(row: &Row<'_>) -> Result<(PointKey, HardwareRow), Wrong> {
     let columns = Columns(row);
     let top5 = columns.count("top5")?;
-    Ok(HardwareRow {
+    let row = HardwareRow {
         name: columns.at::<String>("name")?.into(),
         metric: columns.at::<String>("metric")?.into(),
         verdict: columns.at::<String>("verdict")?.into(),
@@ -219,5 +188,6 @@ fn read_hardware(row: &Row<'_>) -> Result<HardwareRow, Wrong> {
         utilization: columns.at("utilization")?,
         score: columns.count("top1")?.map(|top1| Score { labelled: 0, top1, top5 }),
         agreement: columns.count("agreement")?,
-    })
+    };
+    Ok((columns.key()?, row))
 }

@@ -1,15 +1,14 @@
 //! Rows out of the store, one after another in the order of keys.
 
-use std::sync::Arc;
-
 use network::ErrorKind;
 use runner::Score;
-use rusqlite::{Row, Rows};
+use rusqlite::Row;
 
 use super::columns::{Columns, DETAILS, FIGURES, HARDWARE, Text, Wrong, counts_by_bits};
 use super::known::KnownPoints;
 use super::parts::Parts;
 use super::row::{HardwareRow, PointAccuracy, PointCosts, PointFigures, PointRow, PointSummary, Status};
+use super::side_by_side::HardwareRows;
 use super::texts::{TextId, listed};
 use super::{Layout, Store, problem};
 use crate::configuration::{Configuration, Method};
@@ -182,21 +181,27 @@ impl Store {
         let key = scan.key.map(|key| key.0);
         let mut points = points.query(rusqlite::params_from_iter(&key)).map_err(failed)?;
         let rows = hardware.query(rusqlite::params_from_iter(&key)).map_err(failed)?;
-        let mut hardware = Hardware { store: self, rows, ahead: None };
+        let mut hardware = HardwareRows::new(rows, |row| self.hardware(row));
         while let Some(row) = points.next().map_err(failed)? {
-            let figures = self.figures(row, &mut hardware).map_err(|e| self.wrong(&e))?;
+            let of_point = |key, labelled| hardware.of(key, labelled);
+            let figures = self.figures(row, of_point).map_err(|e| self.wrong(&e))?;
             each(row, figures)?;
         }
         Ok(())
     }
 
-    fn figures(&self, row: &Row<'_>, hardware: &mut Hardware<'_>) -> Result<PointFigures, Wrong> {
+    /// `hardware` has the rows of a key with so many labels.
+    fn figures(
+        &self,
+        row: &Row<'_>,
+        hardware: impl FnOnce(PointKey, u64) -> Result<Vec<HardwareRow>, Wrong>,
+    ) -> Result<PointFigures, Wrong> {
         let columns = Columns(row);
         let key = columns.key(0)?;
         let accuracy = read_accuracy(&columns)?;
         let mut costs = read_costs(&columns)?;
         if let Some(costs) = &mut costs {
-            costs.hardware = hardware.of(key, accuracy.as_ref().map_or(0, |accuracy| accuracy.score.labelled))?;
+            costs.hardware = hardware(key, accuracy.as_ref().map_or(0, |accuracy| accuracy.score.labelled))?;
         }
         let method: u8 = columns.get(2)?;
         Ok(PointFigures {
@@ -207,6 +212,24 @@ impl Store {
             costs,
             accuracy,
         })
+    }
+
+    fn hardware(&self, row: &Row<'_>) -> Result<(PointKey, HardwareRow), Wrong> {
+        let columns = Columns(row);
+        let top5 = columns.images_if_there(10)?;
+        let text = |place| -> Result<Text, Wrong> { self.text(columns.get(place)?) };
+        let row = HardwareRow {
+            name: text(2)?,
+            metric: text(3)?,
+            verdict: text(4)?,
+            cycles: columns.number(5)?,
+            energy_count: columns.number(6)?,
+            energy_j: columns.get(7)?,
+            utilization: columns.get(8)?,
+            score: columns.images_if_there(9)?.map(|top1| Score { labelled: 0, top1, top5 }),
+            agreement: columns.images_if_there(11)?,
+        };
+        Ok((columns.key(0)?, row))
     }
 
     fn details(&self, row: &Row<'_>) -> Result<Details, Wrong> {
@@ -308,37 +331,6 @@ struct Details {
     parts: Parts<TextId>,
 }
 
-/// Rows of `hardware_figures`, read side by side with those of points.
-struct Hardware<'a> {
-    store: &'a Store,
-    rows: Rows<'a>,
-    /// The row that was read last and belongs to a later point.
-    ahead: Option<(PointKey, HardwareRow)>,
-}
-
-impl Hardware<'_> {
-    /// Those of the next point, which has this key and so many images with labels.
-    fn of(&mut self, key: PointKey, labelled: u64) -> Result<Vec<HardwareRow>, Wrong> {
-        let mut own = Vec::new();
-        loop {
-            match self.ahead.take() {
-                Some((of, mut row)) if of == key => {
-                    row.score.iter_mut().for_each(|score| score.labelled = labelled);
-                    own.push(row);
-                }
-                Some(later) if later.0 > key => {
-                    self.ahead = Some(later);
-                    return Ok(own);
-                }
-                Some(_) | None => {}
-            }
-            let Some(row) = self.rows.next().map_err(|e| e.to_string())? else { return Ok(own) };
-            let columns = Columns(row);
-            self.ahead = Some((columns.key(0)?, read_hardware(self.store, &columns)?));
-        }
-    }
-}
-
 fn read_accuracy(columns: &Columns<'_>) -> Result<Option<PointAccuracy>, Wrong> {
     let Some(images) = columns.images_if_there(4)? else { return Ok(None) };
     let labelled = columns.images(5)?;
@@ -371,20 +363,4 @@ fn read_costs(columns: &Columns<'_>) -> Result<Option<PointCosts>, Wrong> {
         weight_bits: Vec::new(),
         hardware: Vec::new(),
     }))
-}
-
-fn read_hardware(store: &Store, columns: &Columns<'_>) -> Result<HardwareRow, Wrong> {
-    let top5 = columns.images_if_there(10)?;
-    let text = |place| -> Result<Arc<str>, Wrong> { store.text(columns.get(place)?) };
-    Ok(HardwareRow {
-        name: text(2)?,
-        metric: text(3)?,
-        verdict: text(4)?,
-        cycles: columns.number(5)?,
-        energy_count: columns.number(6)?,
-        energy_j: columns.get(7)?,
-        utilization: columns.get(8)?,
-        score: columns.images_if_there(9)?.map(|top1| Score { labelled: 0, top1, top5 }),
-        agreement: columns.images_if_there(11)?,
-    })
 }
