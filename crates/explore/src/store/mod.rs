@@ -25,6 +25,7 @@ mod place;
 mod points;
 mod read;
 mod row;
+mod rows;
 mod side_by_side;
 mod texts;
 mod upgrade;
