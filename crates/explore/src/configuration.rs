@@ -79,6 +79,18 @@ pub enum Method {
 }
 
 impl Method {
+    /// All of them. A store knows each by its place here.
+    pub const ALL: [Method; 3] = [Method::QuantizeOnly, Method::PruneOnly, Method::PruneThenQuantize];
+
+    /// The place in [`Method::ALL`].
+    pub fn place(self) -> usize {
+        match self {
+            Method::QuantizeOnly => 0,
+            Method::PruneOnly => 1,
+            Method::PruneThenQuantize => 2,
+        }
+    }
+
     /// The name in reports.
     pub fn name(self) -> &'static str {
         match self {

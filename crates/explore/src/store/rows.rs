@@ -13,7 +13,6 @@ use crate::key::PointKey;
 
 /// Where the columns of `point_details` begin in a row that has those of `point_figures` before.
 const FIRST_DETAIL: usize = 25;
-const METHODS: [Method; 3] = [Method::QuantizeOnly, Method::PruneOnly, Method::PruneThenQuantize];
 
 /// What a row of `point_details` says in texts.
 pub(super) struct Details {
@@ -41,7 +40,7 @@ impl Store {
         Ok(PointFigures {
             key,
             status: if columns.get(1)? { Status::Failed } else { Status::Done },
-            method: *METHODS.get(usize::from(method)).ok_or_else(|| format!("column method is {method}"))?,
+            method: *Method::ALL.get(usize::from(method)).ok_or_else(|| format!("column method is {method}"))?,
             network: self.text(columns.get(3)?)?,
             costs,
             accuracy,

@@ -50,7 +50,7 @@ impl Store {
 
     /// Writes one point within a transaction.
     pub(super) fn insert_row(&self, row: &PointRow) -> rusqlite::Result<bool> {
-        let method = row.configuration.method() as i64;
+        let method = row.configuration.method().place() as i64;
         let mut values = vec![key(row.key), Value::Integer((row.status() == Status::Failed).into()), method.into()];
         values.push(self.id(&row.network)?.into());
         values.extend(accuracy_values(row.accuracy.as_ref()));

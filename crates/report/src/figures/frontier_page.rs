@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use explore::pareto::{Accuracy, Axes, Cost, CostValue, Density, Fraction, Group, Plane, Survey};
 use explore::store::{PointFigures, PointRow, Points};
+use explore::sweep::Method;
 use explore::{ExploreError, PointKey};
 use serde::Serialize;
 
-use super::histogram::{METHODS, nearest_at_or_below};
+use super::histogram::nearest_at_or_below;
 use super::{EVERY_POINT, page};
 
 const SCRIPT: &str = include_str!("page_files/frontier.js");
@@ -225,7 +226,7 @@ impl Lists {
             table_costs: beside.iter().filter_map(|cost| self.costs.iter().position(|c| c == cost)).collect(),
             points: self.points(rows),
             floats: self.floats(survey),
-            methods: METHODS.map(|method| method.name()).to_vec(),
+            methods: Method::ALL.map(|method| method.name()).to_vec(),
             facts: FACTS,
             costs: self.costs.iter().map(|cost| cost.label(&survey.hardware)).collect(),
             accuracies: self.accuracies.iter().map(Accuracy::label).collect(),
@@ -298,7 +299,7 @@ impl Lists {
         let column = |ranks: &[Vec<Option<usize>>], i: usize| ranks.iter().map(|ranks| ranks[i]).collect();
         let point = |(i, (row, figures)): (usize, (&PointRow, &PointFigures))| PointData {
             network: self.networks.iter().position(|name| **name == *row.network).unwrap_or(0),
-            method: METHODS.iter().position(|method| *method == figures.method).unwrap_or(0),
+            method: figures.method.place(),
             label: row.configuration.label(),
             exact: self.costs.iter().map(|cost| cost.of(figures).map(CostValue::exact)).collect(),
             cost_ranks: column(&cost_ranks, i),
@@ -325,7 +326,7 @@ impl Lists {
 fn group_data((group, cells): (&Group, &BTreeMap<u32, u64>)) -> GroupData {
     GroupData {
         network: group.network,
-        method: METHODS.iter().position(|method| *method == group.method).unwrap_or(0),
+        method: group.method.place(),
         points: cells.values().sum(),
         cells: cells.iter().flat_map(|(&cell, &count)| [cell.into(), count]).collect(),
     }

@@ -5,9 +5,6 @@ use explore::pareto::{Frontier, Judged, Plane, judged};
 use explore::store::Store;
 use explore::sweep::Method;
 
-/// The paper's three ways, in the order of figures.
-pub(super) const METHODS: [Method; 3] = [Method::QuantizeOnly, Method::PruneOnly, Method::PruneThenQuantize];
-
 /// Of each of the paper's three ways, the most costly point of its own frontier at or below a cost: what Figure 6
 /// (right) compares.
 ///
@@ -17,7 +14,7 @@ pub(super) const METHODS: [Method; 3] = [Method::QuantizeOnly, Method::PruneOnly
 ///
 /// Those of reading the store.
 pub fn nearest_at_or_below(store: &Store, plane: &Plane, cost: Option<f64>) -> Result<Vec<Judged>, ExploreError> {
-    let frontiers = METHODS.map(|method| plane.frontier_of_method(method));
+    let frontiers = Method::ALL.map(|method| plane.frontier_of_method(method));
     let largest = frontiers.iter().filter_map(|frontier| frontier.entries().last()).map(|entry| entry.cost.to_f64());
     let limit = cost.unwrap_or(largest.fold(f64::INFINITY, f64::min));
     let mut chosen = Vec::new();
