@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::measure::{CostValue, Fraction};
 use super::survey::{Axes, Group, Measures, Plane, Survey};
 use crate::error::ExploreError;
-use crate::store::{Points, Status};
+use crate::store::Points;
 
 /// Cells of a honeycomb from left to right, and rows of them from bottom to top.
 const COLUMNS: f64 = 44.0;
@@ -98,8 +98,7 @@ impl Density {
         // By group, then by plane, then by cell.
         let mut counts: BTreeMap<Group, Vec<Vec<u64>>> = BTreeMap::new();
         points.for_each_figures(|point| {
-            let is_meant = point.status == Status::Done && point.costs.is_some();
-            let Some(network) = survey.place_of(&point.network).filter(|_| is_meant) else { return Ok(()) };
+            let Some(network) = survey.place_of(&point.network).filter(|_| point.is_costed()) else { return Ok(()) };
             let group = Group { network, method: point.method };
             let counts = counts.entry(group).or_insert_with(|| vec![vec![0; CELLS]; planes.len()]);
             let measured = measures.of(&point);

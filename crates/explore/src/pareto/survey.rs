@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use runner::Metric;
+
 use super::frontier::Frontier;
 use super::measure::{Accuracy, Cost, CostValue, Fraction};
 use crate::configuration::Method;
@@ -230,7 +232,7 @@ impl Survey {
             return;
         }
         self.done += 1;
-        if point.costs.is_none() {
+        if !point.is_costed() {
             return;
         }
         self.costed += 1;
@@ -264,7 +266,7 @@ impl Survey {
         for row in point.costs.iter().flat_map(|costs| &costs.hardware) {
             let place = self.hardware.iter().position(|known| known.name == row.name);
             let place = place.unwrap_or_else(|| self.meet(&row.name, point.key));
-            if !self.hardware[place].is_scored && &*row.metric == "ESN_a" && row.score.is_some() {
+            if !self.hardware[place].is_scored && *row.metric == *Metric::EsnA.name() && row.score.is_some() {
                 self.hardware[place].is_scored = true;
                 if self.by_all {
                     let costs: Vec<Cost> = self.costs().collect();

@@ -72,6 +72,13 @@ pub struct PointFigures {
     pub accuracy: Option<PointAccuracy>,
 }
 
+impl PointFigures {
+    /// Whether the point is done and has costs: such points are compared.
+    pub fn is_costed(&self) -> bool {
+        self.status == Status::Done && self.costs.is_some()
+    }
+}
+
 impl From<&PointRow> for PointFigures {
     fn from(row: &PointRow) -> Self {
         let without_lists =

@@ -150,7 +150,8 @@ impl Shown {
         if survey.costed <= EVERY_POINT {
             let mut keys = Vec::new();
             points.for_each_figures(|point| {
-                let is_shown = point.status == explore::store::Status::Done && point.costs.is_some();
+                // A sweep may add points, also of other networks, while the page is made.
+                let is_shown = point.is_costed() && survey.place_of(&point.network).is_some();
                 keys.extend(is_shown.then_some(point.key));
                 Ok::<_, ExploreError>(())
             })?;
@@ -298,7 +299,7 @@ impl Lists {
             self.accuracies.iter().map(|a| ranks(&figures.iter().map(|row| a.of(row)).collect::<Vec<_>>())).collect();
         let column = |ranks: &[Vec<Option<usize>>], i: usize| ranks.iter().map(|ranks| ranks[i]).collect();
         let point = |(i, (row, figures)): (usize, (&PointRow, &PointFigures))| PointData {
-            network: self.networks.iter().position(|name| **name == *row.network).unwrap_or(0),
+            network: self.network(&row.network),
             method: figures.method.place(),
             label: row.configuration.label(),
             exact: self.costs.iter().map(|cost| cost.of(figures).map(CostValue::exact)).collect(),
@@ -310,6 +311,11 @@ impl Lists {
             notes: row.notes.clone(),
         };
         rows.iter().zip(&figures).enumerate().map(point).collect()
+    }
+
+    fn network(&self, name: &str) -> usize {
+        let place = self.networks.iter().position(|known| **known == *name);
+        place.expect("a survey has the networks of all points that are costed")
     }
 
     /// The float network's accuracy, a network.
