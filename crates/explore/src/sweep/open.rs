@@ -9,6 +9,7 @@ use std::thread;
 
 use compress::{ReestimateOptions, Sensitivity};
 use rayon::ThreadPool;
+use runner::Verdict;
 use runner::identity::bytes_sha256;
 
 use super::counted::{Counted, SweepStatus};
@@ -377,7 +378,8 @@ fn write_results(
         report.run += 1;
         report.short += usize::from(short);
         report.failed += usize::from(row.error.is_some());
-        report.differing += usize::from(row.costs.iter().flat_map(|c| &c.hardware).any(|h| &*h.verdict == "fail"));
+        report.differing +=
+            usize::from(row.costs.iter().flat_map(|c| &c.hardware).any(|h| *h.verdict == *Verdict::Fail.name()));
         (options.progress)(&Progress { done: report.run, to_do: count, row: Some(&row) });
     }
 }
