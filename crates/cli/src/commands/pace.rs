@@ -44,9 +44,7 @@ impl Pace {
 
 /// The file beside a store.
 fn beside(store: &Path) -> PathBuf {
-    let mut name = store.as_os_str().to_os_string();
-    name.push(".pace");
-    PathBuf::from(name)
+    store.with_added_extension("pace")
 }
 
 /// A length of time for people: `3 h 20 min`, `4 min 5 s`, `12 s`.

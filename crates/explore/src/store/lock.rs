@@ -1,7 +1,7 @@
 //! Who may write to a store at a time.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::error::ExploreError;
 
@@ -26,10 +26,9 @@ impl StoreLock {
     ///
     /// [`ExploreError::StoreInUse`] if another process writes to the store in a way that does not go together with this one.
     pub fn take(store: &Path, writers: Writers) -> Result<Self, ExploreError> {
-        let mut name = store.as_os_str().to_os_string();
-        name.push(".lock");
+        let name = store.with_added_extension("lock");
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(&name);
-        let unlocked = |source| ExploreError::Io { path: PathBuf::from(&name), source };
+        let unlocked = |source| ExploreError::Io { path: name.clone(), source };
         let file = file.map_err(unlocked)?;
         let taken = match writers {
             Writers::One => file.try_lock(),
