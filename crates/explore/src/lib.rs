@@ -32,7 +32,7 @@
 //! configuration.rs    what the result of a point depends on, and the key made of it
 //! store/              rows, and the SQLite file that holds them
 //! pareto/             costs and accuracies of rows; the frontier
-//! sweep/              plan -> product, sample -> inputs -> points -> ledger, pruned -> point -> open -> sweep
+//! sweep/              plan -> product, sample -> inputs -> points -> ledger, pruned -> point -> open -> running -> sweep
 //! landscape/          one synthetic layer on every hardware; knows neither plan nor store
 //! ```
 

@@ -15,6 +15,7 @@ mod point;
 mod points;
 mod product;
 mod pruned;
+mod running;
 mod sample;
 mod sensitivity;
 
