@@ -53,8 +53,13 @@ impl Columns<'_> {
         self.0.get_ref(place).map_err(|e| e.to_string())
     }
 
+    /// The name of a column, for messages.
+    fn name(&self, place: usize) -> &str {
+        self.0.as_ref().column_name(place).unwrap_or_default()
+    }
+
     pub fn number_if_there(&self, place: usize) -> Result<Option<u128>, Wrong> {
-        let column = || self.0.as_ref().column_name(place).unwrap_or_default().to_string();
+        let column = || self.name(place);
         match self.value(place)? {
             ValueRef::Null => Ok(None),
             ValueRef::Integer(count) => match u128::try_from(count) {
@@ -71,7 +76,7 @@ impl Columns<'_> {
     }
 
     pub fn number(&self, place: usize) -> Result<u128, Wrong> {
-        self.number_if_there(place)?.ok_or_else(|| format!("column {place} is empty"))
+        self.number_if_there(place)?.ok_or_else(|| format!("column {} is empty", self.name(place)))
     }
 
     pub fn quarters(&self, place: usize) -> Result<Quarters, Wrong> {
@@ -81,7 +86,9 @@ impl Columns<'_> {
     /// A count of images.
     pub fn images_if_there(&self, place: usize) -> Result<Option<u64>, Wrong> {
         let count = self.number_if_there(place)?;
-        count.map(|count| u64::try_from(count).map_err(|_| format!("column {place} is {count}"))).transpose()
+        count
+            .map(|count| u64::try_from(count).map_err(|_| format!("column {} is {count}", self.name(place))))
+            .transpose()
     }
 
     pub fn images(&self, place: usize) -> Result<u64, Wrong> {
