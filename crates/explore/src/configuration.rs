@@ -109,8 +109,7 @@ impl Configuration {
 
     /// The first 128 bits of the SHA-256 of the canonical form.
     pub fn key(&self) -> PointKey {
-        let digest = Sha256::digest(self.to_json().as_bytes());
-        PointKey(digest[..16].try_into().expect("16 of 32 bytes"))
+        PointKey::of(Sha256::new_with_prefix(self.to_json()))
     }
 
     /// Which of the paper's three ways it is.

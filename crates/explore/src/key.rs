@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use sha2::{Digest, Sha256};
+
 /// What a point is known by: the first 16 bytes of the SHA-256 of everything that its result depends on. It is shown, and
 /// read, as 32 hexadecimal digits:
 ///
@@ -15,6 +17,13 @@ use std::str::FromStr;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PointKey(pub [u8; 16]);
+
+impl PointKey {
+    /// The key of what was hashed.
+    pub(crate) fn of(hash: Sha256) -> Self {
+        Self(hash.finalize()[..16].try_into().expect("a SHA-256 has 32 bytes"))
+    }
+}
 
 /// A text that is no key: it has other characters than hexadecimal digits, or not 32 of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

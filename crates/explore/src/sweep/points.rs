@@ -93,8 +93,7 @@ impl Keys {
         hash.update(between);
         hash.update(json(&way.quantize));
         hash.update(behind);
-        let digest = hash.finalize();
-        PointKey(digest[..16].try_into().expect("a SHA-256 has 32 bytes"))
+        PointKey::of(hash)
     }
 }
 
