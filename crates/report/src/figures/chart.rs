@@ -1,15 +1,26 @@
-//! What the charts share: their file, their typeface and the style of their axes.
+//! What the charts share: their file, their typeface, their colours, and the style of their axes and numbers.
 
 use std::io;
 use std::path::Path;
 
+use explore::sweep::Method;
 use plotters::chart::MeshStyle;
+use plotters::coord::Shift;
 use plotters::coord::ranged1d::{Ranged, ValueFormatter};
 use plotters::prelude::*;
 
 use crate::file::{OutputError, write_file};
 
 pub const FONT: &str = "sans-serif";
+
+const SIZE: (u32, u32) = (720, 520);
+
+/// The paper's colours for its three ways, in hues that the colour-blind can tell apart.
+pub const COLORS: [(Method, RGBColor); 3] = [
+    (Method::QuantizeOnly, RGBColor(0, 140, 100)),
+    (Method::PruneOnly, RGBColor(0, 100, 180)),
+    (Method::PruneThenQuantize, RGBColor(213, 80, 0)),
+];
 
 pub type Fault = Box<dyn std::error::Error + Send + Sync>;
 
@@ -38,4 +49,31 @@ where
         .bold_line_style(BLACK.mix(0.12))
         .draw()
         .map_err(fault)
+}
+
+/// A white area on which one figure is drawn.
+pub fn area(text: &mut String) -> Result<DrawingArea<SVGBackend<'_>, Shift>, Fault> {
+    let area = SVGBackend::with_string(text, SIZE).into_drawing_area();
+    area.fill(&WHITE).map_err(fault)?;
+    Ok(area)
+}
+
+/// A number with a prefix: `62M`, `1.5n`.
+pub fn short(x: f64) -> String {
+    const PREFIXES: [(f64, &str); 10] = [
+        (1e15, "P"),
+        (1e12, "T"),
+        (1e9, "G"),
+        (1e6, "M"),
+        (1e3, "k"),
+        (1.0, ""),
+        (1e-3, "m"),
+        (1e-6, "µ"),
+        (1e-9, "n"),
+        (1e-12, "p"),
+    ];
+    let (size, prefix) = PREFIXES.iter().find(|(size, _)| x >= *size).copied().unwrap_or((1e-15, "f"));
+    let digits = format!("{:.2}", x / size);
+    let digits = digits.trim_end_matches('0').trim_end_matches('.');
+    format!("{digits}{prefix}")
 }

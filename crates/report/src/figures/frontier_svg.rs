@@ -2,26 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use explore::pareto::{Accuracy, Axes, Cost, CostValue, Density, Fraction, Frontier, Judged, Plane, Survey};
+use explore::pareto::{Accuracy, Axes, Cost, CostValue, Density, Fraction, Frontier, Plane, Survey};
 use explore::store::Points;
 use explore::sweep::Method;
+use explore::{ExploreError, PointKey};
 use network::chain;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use super::EVERY_POINT;
-use super::chart::{FONT, Fault, draw_mesh, fault, write_svg};
-use super::histogram::nearest_at_or_below;
+use super::chart::{COLORS, FONT, Fault, area, draw_mesh, fault, short, write_svg};
+use super::histogram::{draw_histogram, nearest_at_or_below};
 use super::page::grouped;
 use crate::file::OutputError;
-
-const SIZE: (u32, u32) = (720, 520);
-/// The paper's colours for its three ways, in hues that the colour-blind can tell apart.
-const COLORS: [(Method, RGBColor); 3] = [
-    (Method::QuantizeOnly, RGBColor(0, 140, 100)),
-    (Method::PruneOnly, RGBColor(0, 100, 180)),
-    (Method::PruneThenQuantize, RGBColor(213, 80, 0)),
-];
 
 /// The axes of the figures of a store: accuracy against ESN_a, ESN_d (Figures 4 and 6) and ESN'_d (Figure 8, right), and
 /// against `cost` where that is another. Those of `cost` come first.
@@ -45,7 +38,7 @@ pub fn write_frontier_svgs(
     survey: &Survey,
     histogram_at: Option<f64>,
 ) -> Result<Vec<PathBuf>, OutputError> {
-    let unread = |error: explore::ExploreError| OutputError { path: folder.to_path_buf(), problem: chain(&error) };
+    let unread = |error: ExploreError| OutputError { path: folder.to_path_buf(), problem: chain(&error) };
     let first = survey.planes.first().expect("points are judged by a cost and an accuracy");
     let axes = figure_axes(&first.axes.cost, &first.axes.accuracy);
     let clouds = clouds(points, survey, &axes).map_err(unread)?;
@@ -79,15 +72,11 @@ struct Dot {
     cost: CostValue,
     accuracy: Fraction,
     method: Method,
-    key: explore::PointKey,
+    key: PointKey,
 }
 
 /// The points behind each frontier that has one, in the order of the paper's figures.
-fn clouds<'s>(
-    points: &Points<'_>,
-    survey: &'s Survey,
-    axes: &[Axes],
-) -> Result<Vec<(&'s Plane, Cloud)>, explore::ExploreError> {
+fn clouds<'s>(points: &Points<'_>, survey: &'s Survey, axes: &[Axes]) -> Result<Vec<(&'s Plane, Cloud)>, ExploreError> {
     let mut planes: Vec<&Plane> =
         axes.iter().filter_map(|axes| survey.plane(axes)).filter(|plane| plane.judged > 0).collect();
     let paper = [Cost::EsnA, Cost::EsnD, Cost::EsnDFilter];
@@ -103,7 +92,7 @@ fn clouds<'s>(
             let judged = plane.axes.of(&point);
             dots.extend(judged.map(|(cost, accuracy)| Dot { cost, accuracy, method: point.method, key: point.key }));
         }
-        Ok::<_, explore::ExploreError>(())
+        Ok::<_, ExploreError>(())
     })?;
     for dots in &mut dots {
         dots.sort_by(|a, b| a.cost.cmp(&b.cost).then(b.accuracy.cmp(&a.accuracy)).then(a.key.cmp(&b.key)));
@@ -114,13 +103,6 @@ fn clouds<'s>(
 /// Letters and digits of a name; the rest becomes hyphens.
 fn file_name(id: &str) -> String {
     id.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect()
-}
-
-/// A white area on which one figure is drawn.
-fn area(text: &mut String) -> Result<DrawingArea<SVGBackend<'_>, Shift>, Fault> {
-    let area = SVGBackend::with_string(text, SIZE).into_drawing_area();
-    area.fill(&WHITE).map_err(fault)?;
-    Ok(area)
 }
 
 fn draw_scatter(text: &mut String, plane: &Plane, cloud: &Cloud, cost: &str) -> Result<(), Fault> {
@@ -230,24 +212,6 @@ fn whisker((cost, accuracy): (CostValue, Fraction)) -> PathElement<(f64, f64)> {
     PathElement::new([(x, y - error), (x, y + error)], BLACK)
 }
 
-/// What the colours mean, in a corner of the figure.
-fn draw_legend<'a, C>(
-    chart: &mut ChartContext<'a, SVGBackend<'a>, C>,
-    position: SeriesLabelPosition,
-) -> Result<(), Fault>
-where
-    C: CoordTranslate,
-{
-    chart
-        .configure_series_labels()
-        .position(position)
-        .background_style(WHITE.mix(0.85))
-        .border_style(BLACK.mix(0.3))
-        .label_font((FONT, 14))
-        .draw()
-        .map_err(fault)
-}
-
 fn place((cost, accuracy): (CostValue, Fraction)) -> (f64, f64) {
     (cost.to_f64(), accuracy.to_f64())
 }
@@ -272,75 +236,4 @@ fn log_ticks(range: &std::ops::Range<f64>) -> Vec<f64> {
 fn accuracy_range([low, high]: [f64; 2]) -> std::ops::Range<f64> {
     let room = ((high - low) * 0.06).max(0.01);
     (low - room).max(0.0)..(high + room).min(1.02)
-}
-
-fn draw_histogram(text: &mut String, chosen: &[Judged], cost: &str) -> Result<(), Fault> {
-    let area = area(text)?;
-    let bits = |point: &Judged| point.row.costs.as_ref().map_or(Vec::new(), |costs| costs.filter_bits.clone());
-    let widest = chosen.iter().filter_map(|point| bits(point).iter().rposition(|&n| n > 0)).max().unwrap_or(1).max(1);
-    let most = chosen.iter().flat_map(bits).max().unwrap_or(1).max(1);
-    let mut chart = ChartBuilder::on(&area)
-        .margin(16)
-        .x_label_area_size(48)
-        .y_label_area_size(64)
-        .build_cartesian_2d(-0.5..widest as f64 + 0.5, 0.0..most as f64 * 1.4)
-        .map_err(fault)?;
-    draw_mesh(
-        chart
-            .configure_mesh()
-            .disable_x_mesh()
-            .x_labels(widest + 2)
-            .x_desc("largest bit width of the filter (0: pruned)")
-            .y_desc("filters")
-            .x_label_formatter(&whole)
-            .y_label_formatter(&|y| format!("{y:.0}")),
-    )?;
-    let width = 0.8 / chosen.len() as f64;
-    for (i, point) in chosen.iter().enumerate() {
-        let color = color(point.row.configuration.method());
-        let left = move |bits: usize| bits as f64 - 0.4 + i as f64 * width;
-        let counts = bits(point);
-        let bars = counts.iter().enumerate().filter(|(_, count)| **count > 0).map(|(bits, &count)| {
-            Rectangle::new([(left(bits), 0.0), (left(bits) + width * 0.92, count as f64)], color.mix(0.85).filled())
-        });
-        let label = format!("{} ({})", point.row.configuration.label(), short(point.entry.cost.to_f64()));
-        chart
-            .draw_series(bars)
-            .map_err(fault)?
-            .label(label)
-            .legend(move |(x, y)| Rectangle::new([(x + 3, y - 5), (x + 15, y + 5)], color.filled()));
-    }
-    draw_legend(&mut chart, SeriesLabelPosition::UpperRight)?;
-    let caption = format!("configurations at or below one {cost}");
-    area.draw(&Text::new(caption, (84, 4), (FONT, 13).into_font())).map_err(fault)?;
-    area.present().map_err(fault)
-}
-
-fn color(method: Method) -> RGBColor {
-    COLORS.iter().find(|(m, _)| *m == method).map_or(BLACK, |(_, color)| *color)
-}
-
-/// Labels stand at whole numbers alone.
-fn whole(x: &f64) -> String {
-    if (x - x.round()).abs() < 1e-6 { format!("{x:.0}") } else { String::new() }
-}
-
-/// A number with a prefix: `62M`, `1.5n`.
-fn short(x: f64) -> String {
-    const PREFIXES: [(f64, &str); 10] = [
-        (1e15, "P"),
-        (1e12, "T"),
-        (1e9, "G"),
-        (1e6, "M"),
-        (1e3, "k"),
-        (1.0, ""),
-        (1e-3, "m"),
-        (1e-6, "µ"),
-        (1e-9, "n"),
-        (1e-12, "p"),
-    ];
-    let (size, prefix) = PREFIXES.iter().find(|(size, _)| x >= *size).copied().unwrap_or((1e-15, "f"));
-    let digits = format!("{:.2}", x / size);
-    let digits = digits.trim_end_matches('0').trim_end_matches('.');
-    format!("{digits}{prefix}")
 }

@@ -1,9 +1,12 @@
-//! Which points a histogram compares.
+//! The histogram of the widest bits of each filter (Figure 6, right): which points it compares, and its picture.
 
 use explore::ExploreError;
 use explore::pareto::{Frontier, Judged, Plane, judged};
 use explore::store::Store;
 use explore::sweep::Method;
+use plotters::prelude::*;
+
+use super::chart::{COLORS, FONT, Fault, area, draw_mesh, fault, short};
 
 /// Of each of the paper's three ways, the most costly point of its own frontier at or below a cost: what Figure 6
 /// (right) compares.
@@ -26,4 +29,71 @@ pub fn nearest_at_or_below(store: &Store, plane: &Plane, cost: Option<f64>) -> R
         }
     }
     Ok(chosen)
+}
+
+/// Draws how many filters of each of these points have which widest weight.
+pub(super) fn draw_histogram(text: &mut String, chosen: &[Judged], cost: &str) -> Result<(), Fault> {
+    let area = area(text)?;
+    let bits = |point: &Judged| point.row.costs.as_ref().map_or(Vec::new(), |costs| costs.filter_bits.clone());
+    let widest = chosen.iter().filter_map(|point| bits(point).iter().rposition(|&n| n > 0)).max().unwrap_or(1).max(1);
+    let most = chosen.iter().flat_map(bits).max().unwrap_or(1).max(1);
+    let mut chart = ChartBuilder::on(&area)
+        .margin(16)
+        .x_label_area_size(48)
+        .y_label_area_size(64)
+        .build_cartesian_2d(-0.5..widest as f64 + 0.5, 0.0..most as f64 * 1.4)
+        .map_err(fault)?;
+    draw_mesh(
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .x_labels(widest + 2)
+            .x_desc("largest bit width of the filter (0: pruned)")
+            .y_desc("filters")
+            .x_label_formatter(&whole)
+            .y_label_formatter(&|y| format!("{y:.0}")),
+    )?;
+    let width = 0.8 / chosen.len() as f64;
+    for (i, point) in chosen.iter().enumerate() {
+        let color = color(point.row.configuration.method());
+        let left = move |bits: usize| bits as f64 - 0.4 + i as f64 * width;
+        let counts = bits(point);
+        let bars = counts.iter().enumerate().filter(|(_, count)| **count > 0).map(|(bits, &count)| {
+            Rectangle::new([(left(bits), 0.0), (left(bits) + width * 0.92, count as f64)], color.mix(0.85).filled())
+        });
+        let label = format!("{} ({})", point.row.configuration.label(), short(point.entry.cost.to_f64()));
+        chart
+            .draw_series(bars)
+            .map_err(fault)?
+            .label(label)
+            .legend(move |(x, y)| Rectangle::new([(x + 3, y - 5), (x + 15, y + 5)], color.filled()));
+    }
+    draw_legend(&mut chart)?;
+    let caption = format!("configurations at or below one {cost}");
+    area.draw(&Text::new(caption, (84, 4), (FONT, 13).into_font())).map_err(fault)?;
+    area.present().map_err(fault)
+}
+
+/// What the colours mean, in a corner of the figure.
+fn draw_legend<'a, C>(chart: &mut ChartContext<'a, SVGBackend<'a>, C>) -> Result<(), Fault>
+where
+    C: CoordTranslate,
+{
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperRight)
+        .background_style(WHITE.mix(0.85))
+        .border_style(BLACK.mix(0.3))
+        .label_font((FONT, 14))
+        .draw()
+        .map_err(fault)
+}
+
+fn color(method: Method) -> RGBColor {
+    COLORS.iter().find(|(m, _)| *m == method).map_or(BLACK, |(_, color)| *color)
+}
+
+/// Labels stand at whole numbers alone.
+fn whole(x: &f64) -> String {
+    if (x - x.round()).abs() < 1e-6 { format!("{x:.0}") } else { String::new() }
 }
