@@ -15,6 +15,10 @@ const RLE: i32 = 3;
 const GZIP: i32 = 2;
 const OPTIONAL: i32 = 1;
 const UTF8: i32 = 0;
+const BOOLEAN: i32 = 0;
+const INT64: i32 = 2;
+const DOUBLE: i32 = 5;
+const BYTE_ARRAY: i32 = 6;
 
 /// Values of one column.
 pub(super) struct Column {
@@ -75,13 +79,13 @@ impl Column {
         }
     }
 
-    /// The type of the values: INT64 2, DOUBLE 5, BYTE_ARRAY 6, BOOLEAN 0.
+    /// The type of the values.
     fn physical(&self) -> i32 {
         match self.kind {
-            Kind::Text => 6,
-            Kind::Count => 2,
-            Kind::Quarters | Kind::Real => 5,
-            Kind::Flag => 0,
+            Kind::Text => BYTE_ARRAY,
+            Kind::Count => INT64,
+            Kind::Quarters | Kind::Real => DOUBLE,
+            Kind::Flag => BOOLEAN,
         }
     }
 
@@ -97,6 +101,10 @@ impl Column {
     }
 
     /// The values so far as a page; none are left.
+    ///
+    /// # Errors
+    ///
+    /// A page that takes 2^31 bytes or more, which the format has no number for.
     pub fn take_page(&mut self) -> io::Result<Page> {
         let there = std::mem::take(&mut self.there);
         let mut values = std::mem::take(&mut self.values);
@@ -110,13 +118,18 @@ impl Column {
         body.write_all(&levels)?;
         body.write_all(&values)?;
         let (body, raw_bytes) = (body.finish()?, 4 + levels.len() + values.len());
+        let size = |bytes: usize| i32::try_from(bytes).map_err(|_| self.too_large());
         let page = Structure::default().i32(1, there.len as i32).i32(2, PLAIN).i32(3, RLE).i32(4, RLE);
         let header = Structure::default()
             .i32(1, DATA_PAGE)
-            .i32(2, raw_bytes as i32)
-            .i32(3, body.len() as i32)
+            .i32(2, size(raw_bytes)?)
+            .i32(3, size(body.len())?)
             .structure(5, page)
             .finish();
         Ok(Page { header, body, raw_bytes: raw_bytes as i64 })
+    }
+
+    fn too_large(&self) -> io::Error {
+        io::Error::other(format!("unsupported: a page of {} that takes 2^31 bytes or more; write CSV", self.name))
     }
 }
