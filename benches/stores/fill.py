@@ -71,6 +71,17 @@ def method(is_pruned: bool, quantization: int) -> int:
     return 0 if not is_pruned else 1 if bits(quantization) >= 8 else 2
 
 
+def factor(size: float) -> float:
+    """What the costs of a point are multiplied by: they spread over two decades."""
+    return 10 ** (2 * size - 1.5)
+
+
+def right(size: float, luck: float) -> int:
+    """Images that a point names right: more with the cost, and ever fewer more."""
+    accuracy = 0.95 * (1 - math.exp(-4 * size)) * (0.6 + 0.4 * math.sqrt(luck))
+    return int(IMAGES * accuracy)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("real", type=pathlib.Path)
@@ -99,36 +110,34 @@ def main() -> None:
     def figure_rows():
         for key, size, luck, _, place, pair in made:
             row = dict(figures[done[place]][0])
-            # Costs of two decades; the accuracy saturates with the cost.
-            factor = 10 ** (2 * size - 1.5)
             for name in COSTS:
-                row[name] = max(1, int(row[name] * factor))
-            accuracy = 0.95 * (1 - math.exp(-4 * size)) * (0.6 + 0.4 * math.sqrt(luck))
+                row[name] = max(1, int(row[name] * factor(size)))
             is_pruned = details[done[place]][0]["prune"] is not None
-            row.update(key=key, method=method(is_pruned, pair % TEXTS), images=IMAGES, labelled=IMAGES, top1=int(IMAGES * accuracy), float_top1=1930,
-                       agreement=int(IMAGES * accuracy))
+            row.update(key=key, method=method(is_pruned, pair % TEXTS), images=IMAGES, labelled=IMAGES, top1=right(size, luck),
+                       float_top1=1930, agreement=right(size, luck))
             yield tuple(row.values())
 
     def detail_rows():
         for key, _, _, _, place, pair in made:
             row = dict(details[done[place]][0])
             is_pruned = row["prune"] is not None
-            row.update(key=key, prune=prunings[pair // TEXTS] if is_pruned else None, quantize=quantizations[pair % TEXTS], layers="[]")
+            row.update(key=key, prune=prunings[pair // TEXTS] if is_pruned else None, quantize=quantizations[pair % TEXTS],
+                       layers="[]")
             yield tuple(row.values())
 
     def hardware_rows():
         for key, size, luck, more, place, _ in made:
             for row in hardware[done[place]]:
-                factor = 10 ** (2 * size - 1.5)
-                changed = dict(row, key=key, cycles=max(1, int(row["cycles"] * factor)),
-                               energy_count=max(1, int(row["energy_count"] * factor)), energy_j=row["energy_j"] * factor,
+                changed = dict(row, key=key, cycles=max(1, int(row["cycles"] * factor(size))),
+                               energy_count=max(1, int(row["energy_count"] * factor(size))),
+                               energy_j=row["energy_j"] * factor(size),
                                utilization=more if row["utilization"] != 1.0 else 1.0)
                 if row["top1"] is not None:
-                    accuracy = 0.95 * (1 - math.exp(-4 * size)) * (0.6 + 0.4 * math.sqrt(luck))
-                    changed.update(top1=int(IMAGES * accuracy), agreement=int(IMAGES * accuracy))
+                    changed.update(top1=right(size, luck), agreement=right(size, luck))
                 yield tuple(changed.values())
 
-    for table, rows in (("point_figures", figure_rows()), ("point_details", detail_rows()), ("hardware_figures", hardware_rows())):
+    made_rows = {"point_figures": figure_rows(), "point_details": detail_rows(), "hardware_figures": hardware_rows()}
+    for table, rows in made_rows.items():
         marks = ", ".join("?" * len(columns(target, table)))
         target.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
     target.commit()
