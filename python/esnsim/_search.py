@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-from typing import TYPE_CHECKING, Any, Generator, Mapping, NamedTuple, Sequence
+from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 from ._arguments import checked, wrong
 from ._esnsim import BadArgument, OpenPlan, pareto
-from ._images import EMBEDDED, Images, asked
+from ._images import EMBEDDED, Images
 from ._methods import COSTS, METHODS, OF_OPTUNA, Bench, Measured, Tell, contenders, optuna_module
 from ._pages import framed
-from ._space import Space, uniform_ways
+from ._plans import Question, open_plan
+from ._space import Space, pruned, uniform_ways
 from ._tables import Table, from_csv
 
 if TYPE_CHECKING:
@@ -21,17 +21,6 @@ if TYPE_CHECKING:
 
 #: Accuracies of the engines on integers, which every point is run on.
 ACCURACIES = ("top1", "top5", "agreement")
-
-
-class Question(NamedTuple):
-    """What a search was asked about."""
-
-    network: Any
-    statistics: Any
-    hardware: Sequence[str]
-    memory: float
-    cost: str
-    accuracy: str
 
 
 class Study:
@@ -72,7 +61,7 @@ class Study:
         from . import Network, read
 
         key = self._key(row)
-        with _plan(self._about, None) as plan:
+        with open_plan(self._about, None) as plan:
             configuration = _configuration(plan, self.store, key)
         network = self._about.network
         whole = network if isinstance(network, Network) else read(network)
@@ -95,7 +84,7 @@ class Study:
         given = checked(store=store, threads=threads)
         about = self._about._replace(statistics=statistics)
         chosen = [self._key(row) for row in (self.contenders if rows is None else rows)]
-        with _plan(about, images) as plan:
+        with open_plan(about, images) as plan:
             entries = [_entry(_configuration(plan, self.store, key)) for key in chosen]
             if any(entry["reestimate"] for entry in entries) and statistics is None:
                 raise BadArgument("points of the study re-estimate statistics; give statistics=")
@@ -177,7 +166,7 @@ def search(network: str | os.PathLike[str] | Network | None = None, images: Imag
     from . import _progress as told
 
     about = Question(network, statistics, names, memory, cost, accuracy)
-    with _plan(about, images) as plan, told(progress) as tell:
+    with open_plan(about, images) as plan, told(progress) as tell:
         space, measured = _space(plan, fractions, statistics is not None, given, tell)
         bench = Bench(plan, space, given, tell)
         METHODS[method](bench, space, trials, seed)
@@ -195,64 +184,6 @@ def _fractions(filters: Sequence[float]) -> tuple[float, ...]:
     return tuple(dict.fromkeys(float(fraction) for fraction in filters))
 
 
-@contextlib.contextmanager
-def _plan(about: Question, images: Any) -> Generator[OpenPlan, None, None]:
-    """A plan without points, opened, with images or without."""
-    import tempfile
-
-    with contextlib.ExitStack() as stack:
-        name, comes_with = _network(about.network, stack, tempfile)
-        scored = stack.enter_context(asked(images, None, comes_with, "images"))
-        renewed = stack.enter_context(asked(about.statistics, None, comes_with, "statistics"))
-        hardware = ", ".join(_text(_located(each)) for each in about.hardware)
-        lines = [f"networks = [{_text(name)}]", f"hardware = [{hardware}]"]
-        if scored is not None:
-            lines += [f"{key.replace('_', '-')} = {scored.request[key]}" for key in ("activation_bits", "calibration_images")]
-            lines += _table("images", scored.request)
-        if renewed is not None:
-            lines += _table("statistics", {**renewed.request, "output": None, "threshold": None})
-        # One point, which is not run, keeps the plan from having any other.
-        lines += ["[[point]]"]
-        yield OpenPlan("search", text="\n".join(lines) + "\n", memory=about.memory)
-
-
-def _network(network: Any, stack: contextlib.ExitStack, tempfile: Any) -> tuple[str, str | None]:
-    """The file of a network, and the preprocessing that the network came with."""
-    if network is None:
-        return EMBEDDED, None
-    if isinstance(network, (str, os.PathLike)):
-        path: str = checked(path=network)["path"]
-        return os.path.abspath(path), None
-    if not hasattr(network, "save"):
-        raise wrong("network", network, "a path, an esnsim.Network, or nothing for the network that comes along")
-    path = os.path.join(stack.enter_context(tempfile.TemporaryDirectory()), "network.onnx")
-    network.save(path)
-    return path, network._comes_with
-
-
-def _located(hardware: str) -> str:
-    return os.path.abspath(hardware) if hardware.endswith(".toml") else hardware
-
-
-def _table(name: str, request: dict[str, Any]) -> list[str]:
-    """Images as a table of a plan."""
-    if request["label_offset"] is not None:
-        raise BadArgument(f"label_offset of {name} is no matter of a search; give labels that are classes")
-    path = EMBEDDED if request["path"] is None else os.path.abspath(request["path"])
-    lines = [f"[{name}]", f"path = {_text(path)}"]
-    preprocess = request["preprocess"]
-    if preprocess is not None:
-        preprocess = os.path.abspath(preprocess) if os.path.exists(preprocess) else preprocess
-        lines.append(f"preprocess = {_text(preprocess)}")
-    lines += [f"{key} = {_text(request[key])}" for key in ("layout", "output") if request[key] is not None]
-    return lines + [f"{key} = {request[key]}" for key in ("limit", "threshold") if request[key] is not None]
-
-
-def _text(words: str) -> str:
-    """A text in TOML, which has the escapes of JSON."""
-    return json.dumps(words, ensure_ascii=False)
-
-
 def _space(plan: OpenPlan, fractions: Sequence[float], has_statistics: bool, given: dict[str, Any],
            progress: Tell | None) -> tuple[Space, list[dict[str, Any]]]:
     """Measures every layer, for each fraction of pruned filters, with new statistics where there are some and without."""
@@ -263,19 +194,14 @@ def _space(plan: OpenPlan, fractions: Sequence[float], has_statistics: bool, giv
     space, measured = Space(fractions, reestimates, given["grid"] == "mid-rise"), []
     for index, reestimate in kinds:
         found = json.loads(plan.sensitivity(
-            network=None, prune=_prune(fractions[index]), cost=given["cost"], choices=None, grid=given["grid"],
+            network=None, prune=json.dumps(pruned(fractions[index])), cost=given["cost"], choices=None, grid=given["grid"],
             images=given["sensitivity_images"], reestimate=reestimate, threads=given["threads"], progress=progress,
         ))
         space.learn(index, reestimate, found)
         measured.append({"filters": fractions[index], "reestimate": reestimate, **found["sensitivity"]})
     ways = [*uniform_ways(True), *uniform_ways(False)]
     space.learn_costs(ways, json.loads(plan.costs(
-        prune=_prune(fractions[0]), cost=given["cost"], choices=json.dumps(ways), threads=given["threads"],
+        prune=json.dumps(pruned(fractions[0])), cost=given["cost"], choices=json.dumps(ways), threads=given["threads"],
     )))
     space.settle(kinds)
     return space, measured
-
-
-def _prune(fraction: float) -> str:
-    """So many filters pruned, as the `prune` of a point in JSON."""
-    return json.dumps({"prunings": [{"filters": {"fraction": fraction}}]} if fraction > 0 else {})

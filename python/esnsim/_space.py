@@ -37,6 +37,11 @@ def uniform_ways(mid_rise: bool) -> list[Way]:
             for bits in WIDTHS for granularity in ("layer", "filter")]
 
 
+def pruned(fraction: float) -> dict[str, Any]:
+    """So many filters pruned, as the `prune` of a point."""
+    return {"prunings": [{"filters": {"fraction": fraction}}]} if fraction > 0 else {}
+
+
 class _Layer:
     """The ways to quantize one layer on one grid."""
 
@@ -142,7 +147,7 @@ class Space:
                         "layers": [{"layer": layer, **way} for layer, way in zip(self.layers, ways)]}
         entry: dict[str, Any] = {"reestimate": genome.reestimate, "quantize": quantize}
         if fraction > 0:
-            entry["prune"] = {"prunings": [{"filters": {"fraction": fraction}}]}
+            entry["prune"] = pruned(fraction)
         return entry
 
 
