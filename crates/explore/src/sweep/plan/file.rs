@@ -15,7 +15,7 @@ use crate::sweep::alternatives::{OneOrMany, alternatives};
 pub struct PlanFile {
     /// Network files, relative to the plan, or `"embedded"`.
     pub networks: Vec<String>,
-    /// The graph, one of [`Family::NAMES`], of networks whose files hold weights alone.
+    /// The graph, one of [`Family::NAMES`](network::architectures::Family::NAMES), of networks whose files hold weights alone.
     pub architecture: Option<String>,
     /// Hardware descriptions, relative to the plan; `"ideal"` stands for the three ideal engines.
     #[serde(default = "ideal")]
