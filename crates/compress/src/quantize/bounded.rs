@@ -8,7 +8,7 @@ use crate::quantize::levels::{LevelSums, Levels};
 use crate::quantize::ranked::{Assignment, ROUNDING, Ranked};
 
 /// Where so few thresholds are passed, every assignment is looked at.
-const FEW: u64 = 24;
+const FEW: u64 = 16;
 /// Parts that are looked at, at most.
 const PARTS: usize = 10_000;
 /// What a walk takes for equal, doubled.

@@ -4,9 +4,9 @@ use crate::quantize::levels::{LevelSums, Levels, STEP_OF_NOTHING, Unit, storable
 
 mod by_rank;
 
-/// Ranks are asked for where there are so many weights for each threshold: then a sum over thresholds takes less time than one
-/// over weights.
-const WORTH_RANKING: usize = 8;
+/// Ranks are asked for where no more thresholds come to each weight: with fewer weights a walk takes less time than sums over
+/// thresholds.
+const WORTH_RANKING: usize = 2;
 
 /// Up to this many pairs of a weight and a threshold, every assignment of levels is looked at.
 const EXACT: usize = 1 << 16;
@@ -31,7 +31,7 @@ pub(super) fn least_squares_step(unit: &Unit, levels: Levels) -> f32 {
         return STEP_OF_NOTHING;
     }
     let pairs = unit.len().saturating_mul(levels.thresholds());
-    let ranked = unit.ranked().filter(|_| unit.len() >= WORTH_RANKING * levels.thresholds());
+    let ranked = unit.ranked().filter(|_| unit.len() >= levels.thresholds() / WORTH_RANKING);
     if let Some(step) = ranked.and_then(|ranked| by_rank::step(unit, ranked, levels, pairs <= EXACT)) {
         return step;
     }

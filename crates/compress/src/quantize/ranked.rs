@@ -8,10 +8,15 @@ pub(super) const ROUNDING: f64 = f64::EPSILON / 2.0;
 /// How near a magnitude may be to a threshold before rounding decides on which side it is.
 const NEAR: f64 = 1e-15;
 
+/// Among so few magnitudes a place is found without a branch.
+const WINDOW: usize = 4;
+
 /// The magnitudes of a unit, the smallest first, and what the largest of them add up to.
 #[derive(Clone, Debug)]
 pub(super) struct Ranked {
+    /// With a window of infinities behind them.
     magnitudes: Vec<f64>,
+    count: usize,
     /// `Σ|W|` and `Σ W²` of the magnitudes from each place on.
     above: Vec<[f64; 2]>,
     /// Places where magnitudes with certain leading bits begin.
@@ -45,32 +50,48 @@ impl Ranked {
         }
         let starts = (first..=last + 1).map(|leading| bits.partition_point(|&bits| bits >> TRAILING < leading) as u32);
         let starts = starts.collect();
-        let magnitudes: Vec<f64> = bits.into_iter().map(f64::from_bits).collect();
-        let (mut above, mut sums) = (vec![[0.0; 2]; magnitudes.len() + 1], [Sum::default(); 2]);
+        let mut magnitudes: Vec<f64> = bits.into_iter().map(f64::from_bits).collect();
+        let count = magnitudes.len();
+        let (mut above, mut sums) = (vec![[0.0; 2]; count + 1], [Sum::default(); 2]);
         for (place, &magnitude) in magnitudes.iter().enumerate().rev() {
             sums[0].add(magnitude);
             sums[1].add(magnitude * magnitude);
             above[place] = sums.map(Sum::total);
         }
-        Some(Self { magnitudes, above, starts, first })
+        magnitudes.extend([f64::INFINITY; WINDOW]);
+        Some(Self { magnitudes, count, above, starts, first })
     }
 
     /// The place of the first magnitude of at least `boundary`; `None` where one is so near that rounding decides.
+    #[inline]
     pub fn place(&self, boundary: f64) -> Option<usize> {
-        let leading = (boundary.to_bits() >> TRAILING).checked_sub(self.first);
-        let place = match leading {
-            None => 0,
-            Some(leading) if leading as usize + 1 >= self.starts.len() => self.magnitudes.len(),
-            Some(leading) => {
-                let (start, end) = (self.starts[leading as usize] as usize, self.starts[leading as usize + 1] as usize);
-                start + self.magnitudes[start..end].partition_point(|&magnitude| magnitude < boundary)
-            }
-        };
-        let is_near = |place: Option<usize>| {
-            let magnitude = place.and_then(|place| self.magnitudes.get(place));
-            magnitude.is_some_and(|magnitude| (magnitude - boundary).abs() <= NEAR * boundary)
-        };
-        (!is_near(Some(place)) && !is_near(place.checked_sub(1))).then_some(place)
+        let (low, high) = (boundary * (1.0 - NEAR), boundary * (1.0 + NEAR));
+        let leading = low.to_bits() >> TRAILING;
+        let index = leading.wrapping_sub(self.first) as usize;
+        if leading != high.to_bits() >> TRAILING || index >= self.starts.len() - 1 {
+            return self.place_anywhere(low, high);
+        }
+        let (start, end) = (self.starts[index] as usize, self.starts[index + 1] as usize);
+        if end - start > WINDOW {
+            let among = &self.magnitudes[start..end];
+            let place = among.partition_point(|&magnitude| magnitude < low);
+            return among.get(place).is_none_or(|&next| next > high).then_some(start + place);
+        }
+        // What follows those of the same leading bits is larger than all of them.
+        let window = &self.magnitudes[start..start + WINDOW];
+        let below = |end: f64| window.iter().map(|&magnitude| usize::from(magnitude < end)).sum::<usize>();
+        let (place, above) = (below(low), below(high));
+        (place == above).then_some(start + place)
+    }
+
+    /// The same of a boundary between two groups of leading bits, or outside of all.
+    fn place_anywhere(&self, low: f64, high: f64) -> Option<usize> {
+        let magnitudes = &self.magnitudes[..self.count];
+        if high < magnitudes[0] {
+            return Some(0);
+        }
+        let place = magnitudes.partition_point(|&magnitude| magnitude < low);
+        magnitudes.get(place).is_none_or(|&next| next > high).then_some(place)
     }
 
     /// The magnitudes of these places.
@@ -80,7 +101,7 @@ impl Ranked {
 
     /// Levels and sums at a step; `None` where rounding decides on a level.
     pub fn at(&self, levels: Levels, step: f64) -> Option<Assignment> {
-        let (count, largest) = (self.magnitudes.len(), self.magnitudes[self.magnitudes.len() - 1]);
+        let (count, largest) = (self.count, self.magnitudes[self.count - 1]);
         let Assignment { mut crossed, sums: LevelSums { mut cross, mut squares } } = self.at_the_start(levels);
         for k in 1..=levels.thresholds() {
             let threshold = levels.threshold(k as f64);
@@ -98,13 +119,13 @@ impl Ranked {
     /// Levels and sums before any magnitude has passed a threshold, as at steps of twice the largest magnitude and more.
     pub fn at_the_start(&self, levels: Levels) -> Assignment {
         let lowest = levels.top() - levels.thresholds() as f64;
-        let squares = lowest * lowest * self.magnitudes.len() as f64;
+        let squares = lowest * lowest * self.count as f64;
         Assignment { crossed: 0, sums: LevelSums { cross: lowest * self.above[0][0], squares } }
     }
 
     /// Levels and sums once every magnitude has passed every threshold.
     pub fn at_the_end(&self, levels: Levels) -> Assignment {
-        let (count, top) = (self.magnitudes.len() as u64, levels.top());
+        let (count, top) = (self.count as u64, levels.top());
         let sums = LevelSums { cross: top * self.above[0][0], squares: top * top * count as f64 };
         Assignment { crossed: count * levels.thresholds() as u64, sums }
     }
@@ -112,7 +133,7 @@ impl Ranked {
     /// Squared error of clipping at `end` alone; `None` where rounding decides.
     pub fn clipped(&self, end: f64) -> Option<f64> {
         let place = self.place(end)?;
-        let ([magnitudes, squares], count) = (self.above[place], (self.magnitudes.len() - place) as f64);
+        let ([magnitudes, squares], count) = (self.above[place], (self.count - place) as f64);
         Some((squares - 2.0 * end * magnitudes + end * end * count).max(0.0))
     }
 }

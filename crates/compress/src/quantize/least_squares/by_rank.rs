@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn ranks_give_the_step_of_the_weights_or_none() {
-        let sizes = [100, 1000, 2304, 9216, 30_000];
+        let sizes = [9, 27, 100, 576, 1000, 2304, 9216, 30_000];
         let cases = sizes.into_iter().flat_map(|count| (1..=8).map(move |bits| (count, bits)));
         let (mut found, mut asked) = (0, 0);
         for (count, bits) in cases {
