@@ -14,13 +14,19 @@ import subprocess
 import sys
 import time
 
-SHARDS, KILLED = 16, 4
+SHARDS = 16
+# A shard is killed when the store has this part of all points.
+KILLED_AT = [0.02, 0.15, 0.35, 0.6]
 VIEWS = {"points": "key", "hardware": "key, position", "plans": "digest"}
 
 
 def count(store: pathlib.Path) -> int:
-    with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as connection:
-        return connection.execute("SELECT count(*) FROM point_figures").fetchone()[0]
+    """How many points are in a store, also in one that is about to be made."""
+    try:
+        with sqlite3.connect(f"file:{store}?mode=ro", uri=True, timeout=60) as connection:
+            return connection.execute("SELECT count(*) FROM point_figures").fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0
 
 
 def main() -> None:
@@ -34,14 +40,16 @@ def main() -> None:
         command = [program, "sweep", plan, "--store", str(shared), "--shard", f"{place + 1}/{SHARDS}", "--threads", "1"]
         return subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
-    start, generator = time.monotonic(), random.Random(16)
+    start, points = time.monotonic(), count(whole)
     processes = [shard(place) for place in range(SHARDS)]
-    for place in generator.sample(range(SHARDS), KILLED):
-        time.sleep(undisturbed * generator.uniform(0.1, 0.25))
-        alive = processes[place].poll() is None
+    generator = random.Random(16)
+    for part in KILLED_AT:
+        while count(shared) < part * points:
+            time.sleep(0.02)
+        place = generator.choice([place for place, process in enumerate(processes) if process.poll() is None])
         processes[place].kill()
         processes[place].wait()
-        print(f"shard {place + 1} {'killed' if alive else 'had ended'}; {count(shared)} points in the store", flush=True)
+        print(f"shard {place + 1} killed; {count(shared)} points in the store", flush=True)
         processes[place] = shard(place)
     assert all(process.wait() == 0 for process in processes)
     disturbed = time.monotonic() - start
