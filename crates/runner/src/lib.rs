@@ -41,6 +41,7 @@
 //! check.rs                    engine against metric, as integers
 //! bounded.rs                  as many layers at work as memory allows
 //! cost.rs, merit.rs           every layer on every hardware; figures of merit
+//! gain/                       two networks on the same hardware: what compression gains, and what eats the rest
 //! finish.rs                   sums to activations and activations to codes, many at a time
 //! executor.rs                 MAC layers of inference on an engine
 //! stepped.rs                  the stepped machines against the fast engines
@@ -62,6 +63,7 @@ mod error;
 mod evaluate;
 mod executor;
 mod finish;
+mod gain;
 mod hardware;
 pub mod identity;
 mod merit;
@@ -87,9 +89,13 @@ pub use evaluate::{
 };
 pub use executor::EngineExecutor;
 pub use finish::quantize_activations;
+pub use gain::{
+    Cause, ComparedNetwork, CountGain, CycleCause, CycleLoss, EnergyLoss, EnergyPart, Gains, HardwareGain, Quantity,
+    SAME, gains,
+};
 pub use hardware::{Hardware, HardwareFile, Metric, WidthGranularity, ZeroSkippingWord};
 pub use merit::{Merit, energy_by_entry, energy_unit};
-pub use prepare::{DEFAULT_BITS, PreparedWeights, Quantization, is_quantized, prepare};
+pub use prepare::{DEFAULT_BITS, DEFAULT_BITS_COMPARED, PreparedWeights, Quantization, is_quantized, prepare};
 pub use record::{ImageRecord, NetworkRecord, ReadRecord, RunRecord, SyntheticRecord};
 pub use runs::{MeasuredRuns, PerImage};
 pub use samples::{Form, ImageSamples};

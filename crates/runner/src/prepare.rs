@@ -9,22 +9,32 @@ use crate::stream::{self, Measure, Streamed};
 /// Bit width of the weights where the user names none.
 pub const DEFAULT_BITS: u32 = 4;
 
+/// The same of networks that are compared: in so many bits networks usually run before they are compressed.
+pub const DEFAULT_BITS_COMPARED: u32 = 8;
+
 /// How a run puts real weights on the grid. Weights that a file quantizes already are taken as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quantization {
     /// The width the user asked for, if any.
     requested: Option<BitWidth>,
+    /// The width where nobody asked for one.
+    default: u32,
 }
 
 impl Quantization {
     /// The width of the user's choice, or [`DEFAULT_BITS`].
     pub fn new(requested: Option<BitWidth>) -> Self {
-        Self { requested }
+        Self { requested, default: DEFAULT_BITS }
+    }
+
+    /// Of a network that is compared with others and for which nobody asked for a width: [`DEFAULT_BITS_COMPARED`].
+    pub fn compared() -> Self {
+        Self { requested: None, default: DEFAULT_BITS_COMPARED }
     }
 
     /// The width that real weights get.
     pub fn bits(&self) -> BitWidth {
-        self.requested.unwrap_or_else(|| BitWidth::new(DEFAULT_BITS).expect("the default is a valid width"))
+        self.requested.unwrap_or_else(|| BitWidth::new(self.default).expect("the default is a valid width"))
     }
 
     /// Whether the user named the width.
