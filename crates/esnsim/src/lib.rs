@@ -71,6 +71,7 @@ mod architecture;
 mod compression;
 mod convert;
 mod error;
+mod gain;
 mod images;
 mod many;
 mod open;
@@ -88,6 +89,7 @@ pub use compression::{
 };
 pub use convert::{check_format, provenance, write, write_format};
 pub use error::{Error, Need};
+pub use gain::Comparison;
 pub use images::{
     ImageNote, ImageRequest, NetworkImages, images, images_of_reference, own_preprocessing, preprocessing,
     preprocessing_by_numbers, write_preprocessing,
@@ -109,4 +111,4 @@ pub use ::esn::{BitConvention, BitWidth, Grid};
 pub use formats::{ReadOptions, TfliteKernels, WriteFormat};
 pub use network::{Cause, ErrorKind, Failure, Mend, Network, Synthetic};
 pub use report::text::Layout;
-pub use runner::{Evaluation, Hardware, LayerCost, NetworkCost, Quantization, RunRecord};
+pub use runner::{Evaluation, Gains, Hardware, LayerCost, NetworkCost, Quantization, RunRecord};

@@ -43,12 +43,15 @@ impl Opened {
         Quantization::new(bits.filter(|_| !unused))
     }
 
-    /// How real weights are quantized at each of these widths; at the default where there is none. Integers of a file are
-    /// taken as they are. A network that holds nothing else has one quantization, `beside` others that the widths are for;
-    /// alone it is refused when it is costed.
+    /// How real weights are quantized at each of these widths; where there is none at the default, which is 8 bits for a
+    /// network `beside` others. Integers of a file are taken as they are. A network that holds nothing else has one
+    /// quantization beside others, which the widths are for; alone it is refused when it is costed.
     pub fn quantizations(&self, widths: &[BitWidth], beside: bool) -> Vec<Quantization> {
         let has_real = self.network.layers().iter().any(|layer| !is_quantized(layer));
-        if widths.is_empty() || (beside && !has_real) {
+        if beside && (widths.is_empty() || !has_real) {
+            return vec![Quantization::compared()];
+        }
+        if widths.is_empty() {
             return vec![Quantization::new(None)];
         }
         let mut all: Vec<Quantization> = Vec::new();

@@ -173,6 +173,16 @@ impl<'a> Simulation<'a> {
         Ok(self.stepped.insert(layers))
     }
 
+    /// The network that is simulated.
+    pub fn network(&self) -> &Network {
+        self.network
+    }
+
+    /// How it is.
+    pub fn options(&self) -> &SimulateOptions<'a> {
+        &self.options
+    }
+
     /// What the network costs.
     pub fn cost(&self) -> &NetworkCost {
         &self.cost

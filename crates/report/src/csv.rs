@@ -256,11 +256,11 @@ fn esn_row(network: &str, layer: &LayerCost, from_snr: Option<f64>, from_snr_mac
 }
 
 /// A number in the shortest form that reads back as the same `f64`.
-fn real(value: f64) -> String {
+pub(crate) fn real(value: f64) -> String {
     format!("{value:?}")
 }
 
-fn optional(value: Option<f64>) -> String {
+pub(crate) fn optional(value: Option<f64>) -> String {
     value.filter(|v| v.is_finite()).map(real).unwrap_or_default()
 }
 

@@ -10,6 +10,7 @@ mod determinism;
 mod docs;
 mod exported;
 mod fuzz;
+mod gain;
 mod golden;
 mod hostile;
 mod house;

@@ -204,7 +204,8 @@ pub struct MetricOptions {
     /// Bits of weights that the file holds as real numbers [default: 4]
     ///
     /// Such weights are quantized per layer, mid-rise, with the step from the largest magnitude. A file of integers
-    /// refuses the option; beside others it stays as it is. Several widths, as 2,3,4,8, give a row each.
+    /// refuses the option; beside others it stays as it is. Several widths, as 2,3,4,8, give a row each. Of several networks the
+    /// default is 8: in so many bits a network usually runs before it is compressed.
     #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = bit_width)]
     pub bits: Vec<BitWidth>,
 

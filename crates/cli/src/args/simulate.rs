@@ -20,7 +20,9 @@ use super::shared::{
 pub struct SimulateOptions {
     /// Network files; left out: the embedded digits network and its images
     ///
-    /// Several are shown side by side, by their totals, and so is one at several widths (--bits).
+    /// Several are shown side by side, by their totals, and so is one at several widths (--bits). What each gains over the first
+    /// is told for all hardware, and what ate the difference to the gain of the metric. Name the network before compression
+    /// first.
     pub networks: Vec<PathBuf>,
 
     #[command(flatten)]
@@ -90,6 +92,17 @@ pub struct SimulateOptions {
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub html: Option<PathBuf>,
 
+    /// Write what networks gain over the first, as CSV
+    ///
+    /// It has a row for each quantity, such as effective MACs and ESN_d, and for each hardware rows of energy, of its parts,
+    /// and of cycles.
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub gains: Option<PathBuf>,
+
+    /// Draw what networks gain over the first
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub svg: Option<PathBuf>,
+
     /// Write what each run computes: .npy or .csv
     ///
     /// The runs are the network in float and each hardware, those that compute the same once. The output is the one that is
@@ -135,6 +148,12 @@ impl SimulateOptions {
             (self.predictions.is_some(), "--predictions"),
             (self.layer_outputs.is_some(), "--layer-outputs"),
         ];
+        given.into_iter().find_map(|(is_given, option)| is_given.then_some(option))
+    }
+
+    /// An option that was given and shows several networks, or one at several widths.
+    pub fn of_several(&self) -> Option<&'static str> {
+        let given = [(self.gains.is_some(), "--gains"), (self.svg.is_some(), "--svg")];
         given.into_iter().find_map(|(is_given, option)| is_given.then_some(option))
     }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::bail;
-use esnsim::{EvaluateOptions, NetworkImages, Opened, SimulateOptions as Plan, Simulation};
+use esnsim::{Comparison, EvaluateOptions, NetworkImages, Opened, SimulateOptions as Plan, Simulation};
 use report::text::{counted, heading, left_out, marked_name, quantization_line, side_by_side};
 use runner::{Hardware, RunRecord};
 
@@ -11,6 +11,9 @@ use crate::args::{SimulateOptions, command_words};
 use crate::commands::DEFAULT_BITS_HINT;
 use crate::terminal::{Bars, notes, print, width};
 use crate::{Status, commands};
+
+/// How filters are removed that are zero and still in the tensors.
+const REMOVE_DEAD: &str = "compress --compact removes them";
 
 /// A network, and the images as its input.
 struct Entry<'a> {
@@ -52,7 +55,11 @@ pub fn run(options: &SimulateOptions, hardware: &[Hardware]) -> anyhow::Result<S
     let names: Vec<String> = runs.iter().map(|(entry, _)| entry.name()).collect();
     let costed: Vec<_> = runs.iter().zip(&names).map(|((_, run), name)| run.costed(name)).collect();
     print(&format!("\n{}", side_by_side(hardware, &costed, width())))?;
-    write(options, hardware, &runs)?;
+    let comparison = Comparison::new(hardware, &runs.iter().map(|(_, run)| run).collect::<Vec<_>>())?;
+    if runs.len() > 1 {
+        print(&format!("\n{}", comparison.text(REMOVE_DEAD)))?;
+    }
+    write(options, hardware, &runs, &comparison)?;
     Ok(Status::of(runs.iter().all(|(_, run)| run.passes())))
 }
 
@@ -70,7 +77,14 @@ fn write(
     options: &SimulateOptions,
     hardware: &[Hardware],
     runs: &[(&Entry<'_>, Simulation<'_>)],
+    comparison: &Comparison<'_>,
 ) -> anyhow::Result<()> {
+    if let Some(path) = &options.gains {
+        comparison.write_csv(path)?;
+    }
+    if let Some(path) = &options.svg {
+        comparison.write_svg(path)?;
+    }
     let all = || runs.iter().map(|(_, run)| run);
     if let Some(path) = &options.table.csv {
         esnsim::write_csv(path, hardware, &all().collect::<Vec<_>>())?;

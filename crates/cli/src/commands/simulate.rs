@@ -25,13 +25,17 @@ pub fn run(options: &SimulateOptions) -> anyhow::Result<Status> {
         return Ok(Status::Done);
     }
     let outputs = options.outputs()?;
-    check_places(options, &[outputs.logits.clone(), outputs.predictions.clone()])?;
+    let gains = [options.gains.clone(), options.svg.clone()];
+    check_places(options, &[&[outputs.logits.clone(), outputs.predictions.clone()], &gains[..]].concat())?;
     let hardware = commands::hardware(esnsim::hardware, &options.hardware.descriptions)?;
     let file = match (options.networks.as_slice(), options.metric.bits.as_slice()) {
         ([], [] | [_]) => None,
         ([file], [] | [_]) => Some(file.as_path()),
         _ => return several::run(options, &hardware),
     };
+    if let Some(option) = options.of_several() {
+        bail!("{option} takes two networks or more, the one before compression first; one at several widths will do");
+    }
     let bits = options.metric.bits.first().copied();
     let opened = commands::open(file, &options.open_options())?;
     opened.check_steps(bits)?;

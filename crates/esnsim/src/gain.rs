@@ -1,0 +1,133 @@
+//! Networks held against the one that they were made of: what compression gains on each hardware.
+
+use std::path::Path;
+
+use network::{Network, ValueId};
+use report::figures::write_gain_svg;
+use report::text::{gain_reasons, gain_table, marked_name};
+use report::{GainingNetwork, write_file, write_gain_csv};
+use runner::{ComparedNetwork, Gains, Hardware, LayerDetail, details, gains};
+
+use crate::error::Error;
+use crate::simulation::{SimulateOptions, Simulation};
+
+/// What networks gain over the first of them, each on the same hardware.
+pub struct Comparison<'a> {
+    hardware: &'a [Hardware],
+    before: String,
+    after: Vec<Compared>,
+}
+
+/// One network that is held against the first.
+struct Compared {
+    name: String,
+    gains: Result<Gains, &'static str>,
+    note: Option<String>,
+}
+
+impl<'a> Comparison<'a> {
+    /// Holds every run against the first. All of them ran on `hardware`.
+    ///
+    /// # Errors
+    ///
+    /// A layer whose weights cannot be read again.
+    ///
+    /// # Panics
+    ///
+    /// If there is no run.
+    pub fn new(hardware: &'a [Hardware], runs: &[&Simulation<'_>]) -> Result<Self, Error> {
+        let names = names(runs);
+        let all: Vec<Vec<LayerDetail>> = runs.iter().map(|run| detail(run)).collect::<Result<_, _>>()?;
+        let compared = |run: usize| ComparedNetwork { cost: runs[run].cost(), details: &all[run] };
+        let of = |run: usize| {
+            let (before, after) = (runs[0].network(), runs[run].network());
+            let gains = match not_comparable(before, after) {
+                Some(why) => Err(why),
+                None => Ok(gains(hardware, compared(0), compared(run))),
+            };
+            Compared { name: names[run].clone(), gains, note: other_inputs(before, after) }
+        };
+        Ok(Self { hardware, before: names[0].clone(), after: (1..runs.len()).map(of).collect() })
+    }
+
+    /// The gains as a table, and a sentence for each network and hardware that says what ate the difference.
+    /// `remove_dead` says how filters are removed that are zero and still there.
+    pub fn text(&self, remove_dead: &str) -> String {
+        let networks = self.networks();
+        let reasons = gain_reasons(self.hardware, &networks, remove_dead);
+        match networks.iter().any(|network| network.gains.is_ok()) {
+            true => format!("{}{reasons}", gain_table(self.hardware, &self.before, &networks)),
+            false => reasons,
+        }
+    }
+
+    /// Writes the gains as CSV; `docs/output.md` documents the columns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Output`] names the file; it is then as it was before.
+    pub fn write_csv(&self, path: &Path) -> Result<(), Error> {
+        Ok(write_file(path, |writer| write_gain_csv(writer, self.hardware, &self.before, &self.networks()))?)
+    }
+
+    /// Draws the gains: a panel for each network, with bars of energy and cycles for each hardware.
+    ///
+    /// # Errors
+    ///
+    /// As [`Comparison::write_csv`].
+    pub fn write_svg(&self, path: &Path) -> Result<(), Error> {
+        Ok(write_gain_svg(path, self.hardware, &self.before, &self.networks())?)
+    }
+
+    fn networks(&self) -> Vec<GainingNetwork<'_>> {
+        self.after.iter().map(Compared::as_ref).collect()
+    }
+}
+
+impl Compared {
+    fn as_ref(&self) -> GainingNetwork<'_> {
+        let gains = self.gains.as_ref().map_err(|why| *why);
+        GainingNetwork { name: &self.name, gains, note: self.note.as_deref() }
+    }
+}
+
+/// What the runs are called: their files, and the width of those that have one file in common.
+fn names(runs: &[&Simulation<'_>]) -> Vec<String> {
+    let files: Vec<String> = runs.iter().map(|run| marked_name(run.network())).collect();
+    let is_alone = |name: &String| files.iter().filter(|other| *other == name).count() == 1;
+    let name = |(name, run): (&String, &&Simulation<'_>)| match is_alone(name) {
+        true => name.clone(),
+        false => format!("{name} ({} bits)", run.options().quantization.bits().get()),
+    };
+    files.iter().zip(runs).map(name).collect()
+}
+
+fn detail(run: &Simulation<'_>) -> Result<Vec<LayerDetail>, Error> {
+    let SimulateOptions { quantization, convention, .. } = *run.options();
+    Ok(details(run.network(), quantization, convention)?)
+}
+
+/// Why gains of one network over the other would mean nothing.
+fn not_comparable(before: &Network, after: &Network) -> Option<&'static str> {
+    match (before.has_graph(), after.has_graph()) {
+        (true, false) => {
+            Some("it has no graph, so that each of its weights counts as one MAC, and the first network has one")
+        }
+        (false, true) => {
+            Some("it has a graph, and each weight of the first network counts as one MAC, as that has none")
+        }
+        (true, true) | (false, false) => None,
+    }
+}
+
+/// That two networks take inputs of different shapes, which is a part of what is gained.
+fn other_inputs(before: &Network, after: &Network) -> Option<String> {
+    let shapes = |network: &Network| {
+        let graph = network.graph();
+        let shape = |&id: &ValueId| format!("{:?}", graph.value(id).shape.as_deref().unwrap_or_default());
+        graph.inputs().iter().map(shape).collect::<Vec<_>>().join(", ")
+    };
+    let [before, after] = [before, after].map(shapes);
+    (before != after)
+        .then(|| format!("its input is {after}, and {before} of the first network: that is a part of the gains"))
+}

@@ -1,0 +1,176 @@
+//! What networks gain over the one that they were made of: a table of factors, and a sentence for each hardware that says
+//! what ate the difference.
+
+use runner::{Cause, CycleCause, CycleLoss, EnergyLoss, Gains, Hardware, HardwareGain, Metric, Quantity, SAME};
+
+use super::number::{counted, factor, grouped, one_line, tail, telling_width};
+use super::table::{render, table};
+use crate::gains::GainingNetwork;
+
+/// Names of network files are cut to this many characters.
+const NETWORK_WIDTH: usize = 28;
+
+/// The gains of networks over the network `before`: a row for each quantity and hardware, a column for each network.
+/// Networks that cannot be compared have no column.
+pub fn gain_table(hardware: &[Hardware], before: &str, networks: &[GainingNetwork<'_>]) -> String {
+    let compared: Vec<(&str, &Gains)> =
+        networks.iter().filter_map(|network| network.gains.ok().map(|gains| (network.name, gains))).collect();
+    let width = telling_width(compared.iter().map(|(name, _)| *name), NETWORK_WIDTH);
+    let names = compared.iter().map(|(name, _)| tail(name, width));
+    let first = format!("gain over {}", tail(before, NETWORK_WIDTH));
+    let header: Vec<String> = std::iter::once(first).chain(names).collect();
+    let mut table = table(&header.iter().map(String::as_str).collect::<Vec<_>>(), 1);
+    let mut add = |what: String, of: &dyn Fn(&Gains) -> Option<f64>| {
+        table.add_row(std::iter::once(what).chain(compared.iter().map(|(_, gains)| times(of(gains)))));
+    };
+    for (i, quantity) in Quantity::ALL.into_iter().enumerate() {
+        add(quantity.name().to_string(), &|gains| gains.quantities[i].1.factor());
+    }
+    for (h, hardware) in hardware.iter().enumerate() {
+        let name = hardware.engine.name();
+        add(format!("{name}: energy"), &|gains| gains.hardware[h].energy());
+        add(format!("{name}: cycles"), &|gains| gains.hardware[h].in_cycles());
+    }
+    render(&table)
+}
+
+/// Why each network gains what it gains, a sentence for each hardware. `remove_dead` says how filters are removed that are
+/// zero and still there.
+pub fn gain_reasons(hardware: &[Hardware], networks: &[GainingNetwork<'_>], remove_dead: &str) -> String {
+    networks.iter().map(|network| of_network(hardware, network, remove_dead)).collect()
+}
+
+fn of_network(hardware: &[Hardware], network: &GainingNetwork<'_>, remove_dead: &str) -> String {
+    let name = one_line(network.name);
+    let gains = match network.gains {
+        Ok(gains) => gains,
+        Err(why) => return format!("\n{name}: not compared: {why}\n"),
+    };
+    let mut text = format!("\n{name}\n");
+    if let Some(note) = network.note {
+        text += &format!("  {note}\n");
+    }
+    if gains.dead_filters > 0 {
+        text += &format!(
+            "  {} of its {} are wholly zero and still in its tensors; {remove_dead}\n",
+            grouped(gains.dead_filters),
+            counted(gains.filters, "filter")
+        );
+    }
+    for (hardware, gain) in hardware.iter().zip(&gains.hardware) {
+        text += &format!("  {}\n", gain_sentence(hardware.engine.name(), gain));
+    }
+    text
+}
+
+/// What one hardware gains, beside what ideal hardware of its kind gains, and what ate the difference.
+pub fn gain_sentence(hardware: &str, gain: &HardwareGain) -> String {
+    let metric = gain.promised_by.name();
+    let energy = match (gain.energy(), gain.promised) {
+        (Some(energy), Some(promised)) => energy_clause(energy, promised, metric, gain.energy_loss),
+        _ => "energy, which one of the networks takes none of, has no gain".to_string(),
+    };
+    let cycles = match (gain.in_cycles(), gain.promised_cycles) {
+        (Some(cycles), Some(promised)) => cycle_clause(cycles, promised, gain.promised_by, gain.cycle_loss),
+        _ => "cycles have none".to_string(),
+    };
+    format!("{hardware}: {energy}; {cycles}.")
+}
+
+fn energy_clause(energy: f64, promised: f64, metric: &str, loss: Option<EnergyLoss>) -> String {
+    let gains = format!("energy gains {}", times(Some(energy)));
+    match loss {
+        _ if is_equal(energy, promised) => format!("{gains}, as {metric} does"),
+        None => format!("{gains}, more than the {} of {metric}", times(Some(promised))),
+        Some(loss) => {
+            let share = (100.0 * loss.share).round();
+            let part = if share >= 100.0 { "all".to_string() } else { format!("{share:.0} %") };
+            format!(
+                "{gains} where {metric} gains {}: {part} of the difference goes to {}",
+                times(Some(promised)),
+                energy_cause(loss)
+            )
+        }
+    }
+}
+
+fn cycle_clause(cycles: f64, promised: f64, metric: Metric, loss: Option<CycleLoss>) -> String {
+    let gains = format!("cycles gain {}", times(Some(cycles)));
+    match (metric, loss) {
+        (Metric::EsnA, _) => format!(
+            "{gains}, and {} on an ideal analog array, which takes one for each output position",
+            times(Some(promised))
+        ),
+        (Metric::EsnD | Metric::EsnDFilter, Some(loss)) => {
+            format!("{gains}: a factor of {} goes to {}", factor(loss.factor), cycle_cause(loss.cause))
+        }
+        (Metric::EsnD | Metric::EsnDFilter, None) if is_equal(cycles, promised) => {
+            format!("{gains}, as {} does", metric.name())
+        }
+        (Metric::EsnD | Metric::EsnDFilter, None) => {
+            format!("{gains}, more than the {} of {}", times(Some(promised)), metric.name())
+        }
+    }
+}
+
+fn is_equal(gain: f64, promised: f64) -> bool {
+    (gain - promised).abs() <= SAME * promised
+}
+
+/// What ate the gain in energy in a few words; that it is the gain of the metric, or more, where nothing did.
+pub(crate) fn energy_reason(gain: &HardwareGain) -> String {
+    gain.energy_loss.map_or_else(|| beside(gain.energy(), gain.promised, gain.promised_by), energy_cause)
+}
+
+/// The same of the gain in cycles.
+pub(crate) fn cycle_reason(gain: &HardwareGain) -> String {
+    let none = || beside(gain.in_cycles(), gain.promised_cycles, gain.promised_by);
+    match gain.promised_by {
+        Metric::EsnA => "one for each output position of a tile".to_string(),
+        Metric::EsnD | Metric::EsnDFilter => gain.cycle_loss.map_or_else(none, |loss| cycle_cause(loss.cause)),
+    }
+}
+
+fn beside(gain: Option<f64>, promised: Option<f64>, metric: Metric) -> String {
+    match gain.zip(promised) {
+        Some((gain, promised)) if is_equal(gain, promised) => format!("as {}", metric.name()),
+        Some(_) => format!("more than {}", metric.name()),
+        None => String::new(),
+    }
+}
+
+/// What eats a gain in energy, in words.
+fn energy_cause(loss: EnergyLoss) -> String {
+    let is_fetched = loss.event.group() == engine::EnergyGroup::Memory;
+    let event = loss.event;
+    match loss.cause {
+        Cause::Macs => "the MACs themselves".to_string(),
+        Cause::Zeros if is_fetched => "zeros that are stored and fetched".to_string(),
+        Cause::Zeros => "zeros that are computed".to_string(),
+        Cause::DeadFilters if is_fetched => "pruned filters that are still there, stored and fetched".to_string(),
+        Cause::DeadFilters => "pruned filters that are still there and computed".to_string(),
+        Cause::Width if is_fetched => "bits that are stored beyond those of the weights".to_string(),
+        Cause::Width => "bits that are computed beyond those of the weights".to_string(),
+        Cause::Indices => "indices of the nonzero weights".to_string(),
+        Cause::Waiting => format!("hardware that waits ({event})"),
+        Cause::Converters => format!("converters that do not shrink as much ({event})"),
+        Cause::Memory => format!("memory ({event})"),
+        Cause::Overhead => format!("what it takes beside the MACs ({event})"),
+    }
+}
+
+/// What eats a gain in cycles, in words.
+fn cycle_cause(cause: CycleCause) -> String {
+    match cause {
+        CycleCause::Zeros => "zeros that are computed".to_string(),
+        CycleCause::DeadFilters => "pruned filters that are still there and computed".to_string(),
+        CycleCause::Width => "weights that take longer than their bits".to_string(),
+        CycleCause::Idle(idle) if cause.is_waiting_rows() => format!("rows that wait ({idle})"),
+        CycleCause::Idle(idle) => format!("elements without work ({idle})"),
+    }
+}
+
+/// A gain: `4.27 ×`; a dash where there is none.
+pub(crate) fn times(gain: Option<f64>) -> String {
+    gain.map_or("–".to_string(), |gain| format!("{} ×", factor(gain)))
+}

@@ -1,0 +1,179 @@
+//! Does `simulate BEFORE AFTER` tell gains that are those of the costs of each network alone, and refuse what it cannot
+//! compare? What eats a gain is proved where it is computed (`crates/runner/src/gain/tests.rs`).
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use esnsim_tests::{assert_refused, repository, run_in};
+use report::GAIN_COLUMNS;
+use testkit::check_all;
+
+type Row = HashMap<String, String>;
+
+fn rows(path: &Path) -> Vec<Row> {
+    let mut csv = csv::Reader::from_path(path).expect("the run wrote it");
+    csv.deserialize().map(|row| row.expect("valid CSV")).collect()
+}
+
+/// Runs a command that must succeed, and returns what it printed.
+fn printed(folder: &Path, arguments: &str) -> String {
+    let output = run_in(folder, arguments);
+    assert_eq!(output.status.code(), Some(0), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("output is text")
+}
+
+/// A folder with the embedded network as `net.onnx`, and what two compressions make of it.
+fn networks() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::copy(repository("traces/digits-resnet.onnx"), folder.path().join("net.onnx")).expect("it can be copied");
+    printed(folder.path(), "compress net.onnx --prune weights=0.5 -o half.onnx");
+    printed(folder.path(), "compress net.onnx --prune filters=0.3 --bits 3 --compact -o slim.onnx");
+    folder
+}
+
+const HARDWARE: &str = "--hardware gpu-8bit --hardware bit-serial --hardware in-memory-class-b --hardware ideal";
+
+#[test]
+fn gains_are_those_of_the_costs_of_each_network_alone() {
+    let folder = networks();
+    let path = folder.path();
+    let all = format!("simulate net.onnx half.onnx slim.onnx {HARDWARE} --csv costs.csv --gains gains.csv --svg g.svg");
+    let text = printed(path, &all);
+    let (costs, gains) = (rows(&path.join("costs.csv")), rows(&path.join("gains.csv")));
+    printed(path, "esn net.onnx half.onnx slim.onnx --csv esn.csv");
+    let esn = rows(&path.join("esn.csv"));
+    let total = |rows: &[Row], network: &str, hardware: &str| -> Row {
+        let is_it = |row: &&Row| {
+            let of_hardware = row.get("hardware").is_none_or(|name| name == hardware);
+            row["row"] == "total" && row["network"] == network && of_hardware
+        };
+        rows.iter().find(is_it).expect("a total of each").clone()
+    };
+    let columns = [
+        ("weights", "weights"),
+        ("effective weights", "effective_weights"),
+        ("effective MACs", "effective_macs"),
+        ("ESN_a", "esn_a_macs"),
+        ("ESN_d", "esn_d_macs"),
+        ("ESN'_d", "esn_d_filter"),
+        ("energy", "energy_j"),
+        ("cycles", "cycles"),
+    ];
+    let mut compared = 0;
+    for row in gains.iter().filter(|row| row["part"].is_empty() && row["quantity"] != "bit operations") {
+        let (_, column) = columns.iter().find(|(quantity, _)| *quantity == row["quantity"]).expect("a known quantity");
+        let (costs, hardware) =
+            if row["hardware"].is_empty() { (&esn, "") } else { (&costs, row["hardware"].as_str()) };
+        assert_eq!(row["over"], "net.onnx");
+        for (side, network) in [("before", "net.onnx"), ("after", &row["network"])] {
+            let cost = total(costs, network, hardware)[*column].clone();
+            assert_eq!(row[side].parse::<f64>(), cost.parse::<f64>(), "{row:?}: {side}");
+        }
+        let [before, after]: [f64; 2] = ["before", "after"].map(|side| row[side].parse().expect("a number"));
+        assert_eq!(row["gain"].parse::<f64>(), Ok(before / after));
+        compared += 1;
+    }
+    assert_eq!(compared, 2 * (6 + 6 * 2), "two networks, six quantities and six kinds of hardware");
+    let drawn = std::fs::read_to_string(path.join("g.svg")).expect("the run wrote it");
+    assert!(["net.onnx", "half.onnx", "slim.onnx", "gpu-8bit", "ideal-analog"].iter().all(|name| drawn.contains(name)));
+    for (network, gain) in [("half.onnx", 1.0), ("slim.onnx", 5.01)] {
+        assert!(text.contains(network) && text.contains(&format!("{gain:.2} ×")), "{network}: {text}");
+    }
+    let header = std::fs::read_to_string(path.join("gains.csv")).expect("the run wrote it");
+    assert_eq!(header.lines().next(), Some(GAIN_COLUMNS.join(",").as_str()));
+}
+
+#[test]
+fn bit_operations_are_effective_macs_times_the_widest_weight_of_the_layer() {
+    let folder = networks();
+    let path = folder.path();
+    printed(path, "simulate net.onnx slim.onnx --hardware ideal-digital --gains gains.csv");
+    let gains = rows(&path.join("gains.csv"));
+    let row = gains.iter().find(|row| row["quantity"] == "bit operations").expect("it is told");
+    for (side, network, bits) in [("before", "net.onnx", "--bits 8"), ("after", "slim.onnx", "")] {
+        printed(path, &format!("esn {network} {bits} --csv esn.csv"));
+        let layers = rows(&path.join("esn.csv")).into_iter().filter(|row| row["row"] == "layer");
+        let number = |row: &Row, column: &str| row[column].parse::<u128>().expect("a count");
+        let sum: u128 = layers.map(|row| number(&row, "effective_macs") * number(&row, "max_bits")).sum();
+        assert_eq!(row[side], sum.to_string(), "{side}");
+    }
+}
+
+#[test]
+fn parts_of_the_energy_add_up_and_what_ate_the_rest_is_one_of_them() {
+    let folder = networks();
+    let path = folder.path();
+    printed(path, &format!("simulate net.onnx half.onnx slim.onnx {HARDWARE} --gains gains.csv"));
+    let gains = rows(&path.join("gains.csv"));
+    let energies = gains.iter().filter(|row| row["quantity"] == "energy" && row["part"].is_empty());
+    check_all(energies.map(|row| row["network"].clone() + " " + &row["hardware"]), |of| {
+        let own: Vec<&Row> = gains
+            .iter()
+            .filter(|row| row["network"].clone() + " " + &row["hardware"] == *of && row["quantity"] == "energy")
+            .collect();
+        let (whole, parts) = own.split_first().expect("a row of the whole");
+        let number = |row: &Row, side: &str| row[side].parse::<f64>().expect("a number");
+        for side in ["before", "after"] {
+            let sum: f64 = parts.iter().map(|row| number(row, side)).sum();
+            assert!((sum - number(whole, side)).abs() <= 1e-9 * sum, "{side}: {sum} of {}", whole[side]);
+        }
+        let lost = &whole["lost_to"];
+        assert!(lost.is_empty() || parts.iter().any(|row| row["part"] == *lost), "{lost}");
+        let gain = |column: &str| number(whole, column);
+        assert!(!lost.is_empty() || gain("gain") >= 0.98 * gain("promised") - 1e-9, "{whole:?}");
+    });
+}
+
+#[test]
+fn one_network_at_several_widths_is_held_against_its_first_width() {
+    let folder = networks();
+    let text = printed(folder.path(), "simulate net.onnx --bits 8,4 --hardware ideal-digital --gains gains.csv");
+    assert!(text.contains("gain over net.onnx (8 bits)  net.onnx (4 bits)"), "{text}");
+    let gains = rows(&folder.path().join("gains.csv"));
+    let weights = gains.iter().find(|row| row["quantity"] == "weights").expect("they are told");
+    assert_eq!((&*weights["over"], &*weights["network"]), ("net.onnx (8 bits)", "net.onnx (4 bits)"));
+}
+
+#[test]
+fn real_weights_beside_other_networks_have_eight_bits() {
+    let folder = networks();
+    check_all(["esn", "simulate --hardware ideal-digital"], |command| {
+        let name = command.split(' ').next().expect("a command");
+        printed(folder.path(), &format!("{command} net.onnx slim.onnx --csv default.csv"));
+        printed(folder.path(), &format!("{command} net.onnx slim.onnx --bits 8 --csv eight.csv"));
+        let [default, eight] = ["default.csv", "eight.csv"].map(|file| std::fs::read(folder.path().join(file)));
+        assert!(default.expect("written") == eight.expect("written"), "{name}");
+        printed(folder.path(), &format!("{command} net.onnx --csv default.csv"));
+        assert!(rows(&folder.path().join("default.csv")).iter().all(|row| row["bits"] == "4"), "{name}: alone");
+    });
+}
+
+#[test]
+fn what_is_not_comparable_is_named_and_other_inputs_too() {
+    let folder = networks();
+    let path = folder.path();
+    printed(path, "convert net.onnx weights.safetensors");
+    let text =
+        printed(path, "simulate net.onnx weights.safetensors --hardware ideal-digital --gains gains.csv --svg g.svg");
+    let why =
+        "weights.safetensors (no graph): not compared: it has no graph, so that each of its weights counts as one MAC";
+    assert!(text.contains(why) && !text.contains("gain over"), "{text}");
+    assert_eq!(rows(&path.join("gains.csv")), Vec::<Row>::new());
+    printed(path, "new resnet20 --input 16 -o small.onnx");
+    printed(path, "new resnet20 -o large.onnx");
+    let text = printed(path, "simulate large.onnx small.onnx --hardware ideal-digital");
+    let note = "its input is [1, 3, 16, 16], and [1, 3, 32, 32] of the first network: that is a part of the gains";
+    assert!(text.contains(note), "{text}");
+    assert_refused(
+        path,
+        &[
+            ("simulate net.onnx --gains g.csv", "--gains takes two networks or more, the one before compression first"),
+            ("simulate net.onnx --svg g.svg", "--svg takes two networks or more"),
+            (
+                "simulate net.onnx half.onnx --gains net.onnx",
+                "net.onnx: is also an input or another output of this run",
+            ),
+            ("simulate net.onnx half.onnx --gains g.csv --svg g.csv", "g.csv: is also an input or another output"),
+        ],
+    );
+}
