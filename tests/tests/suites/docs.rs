@@ -327,6 +327,9 @@ fn every_command_of_the_readme_runs_and_prints_what_is_shown() {
     add_own_files(project.path());
     let commands = Reader::new("README.md", project.path()).follow();
     assert!(commands >= 10, "the README has recipes: {commands} commands");
+    let [made, shown] = [project.path().join("gains.svg"), repository("docs/gains.svg")].map(fs::read);
+    let made = made.expect("a command of the README draws it");
+    assert!(made == shown.expect("it is in the repository"), "docs/gains.svg is not what the README's commands draw");
 }
 
 #[test]
