@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BadArgument", "Compressed", "Cost", "Error", "Evaluation", "Images", "InvalidFile", "Inspection", "Network", "OutOfLimits",
     "OwnBug", "Points", "ReadWrite", "Row", "Run", "Score", "Sweep", "Table", "Unsupported", "WorkerLost", "__version__",
-    "compress", "convert", "esn", "evaluate", "from_torch", "hardware", "inspect", "landscape", "merge", "new", "pareto", "read",
+    "compare", "compress", "convert", "esn", "evaluate", "from_torch", "hardware", "inspect", "landscape", "merge", "new", "pareto", "read",
     "search", "simulate", "sweep", "upgrade",
 ]
 
@@ -595,6 +595,31 @@ def evaluate(source: Any = None, images: Images | Any = EMBEDDED, *, example: An
     """
     network = _network(source, example, options)
     return network.evaluate(images, hardware, bits=bits, limit=limit, threads=threads, progress=progress)
+
+
+def compare(before: Any, *after: Any, hardware: Hardware = (), bits: int | None = None, bit_convention: str = "nonzero-at-least-one",
+            threads: int | None = None, progress: Progress = None) -> Points:
+    """Does compression pay? What each network `after` gains over `before`, in weights, effective MACs, bit operations and the metric,
+    and in energy and cycles on each hardware; and what ate the rest, in a sentence for each hardware.
+
+    Networks are paths, bytes, or a `Network` of `read`, `compress` or `from_torch`; `None` is the network that comes along. Real
+    weights are quantized to `bits`, 1 to 16, 8 where it is left out; integers of a file are taken as they are. `hardware` is that of
+    `simulate`. The columns of `points` are those of `esnsim simulate --gains`, `print` shows the tables and sentences of the command,
+    and a notebook its figure. A gain is a ratio, before over after.
+
+    >>> import esnsim
+    >>> net = esnsim.read()
+    >>> found = esnsim.compare(net, net.compress(prune="weights=0.8").network, hardware="gpu-8bit")
+    >>> [row.lost_to for row in found.points if row.hardware and not row.part]
+    ['zeros: weight fetch', 'zeros']
+    """
+    given, names = checked(bits=bits, bit_convention=bit_convention, threads=threads), listed(hardware)
+    if not after:
+        raise BadArgument("there is no network to compare; name those that were made of the first behind it")
+    networks = [_network(source, None, {})._inner for source in (before, *after)]
+    with _progress(progress) as tell:
+        csv, text, figure = _esnsim.compare(networks, hardware=names, progress=tell, **given)
+    return Points(from_csv(csv), text, figure)
 
 
 def compress(source: Any = None, *, example: Any = None, **options: Any) -> Compressed:

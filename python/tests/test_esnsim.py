@@ -315,6 +315,28 @@ def test_a_landscape_is_that_of_the_command(tmp_path):
     assert points["energy_j"] == [float(row.split(",")[place]) if row.split(",")[place] else None for row in rows]
 
 
+def test_a_comparison_is_that_of_the_command(tmp_path):
+    pruned, gains, figure = (tmp_path / name for name in ["pruned.onnx", "gains.csv", "gains.svg"])
+    net = esnsim.read(NETWORK)
+    net.compress(prune="filters=0.3", bits=4).save(pruned)
+    hardware = ["gpu-8bit", "in-memory-class-b", "ideal"]
+    given = [word for name in hardware for word in ("--hardware", name)]
+    done = command("simulate", NETWORK, pruned, *given, "--gains", gains, "--svg", figure)
+    assert done.returncode == 0, done.stderr
+    found = esnsim.compare(net, pruned, hardware=hardware)
+    header, *rows = gains.read_text().splitlines()
+    assert list(found.points.columns) == header.split(",") and len(found.points) == len(rows)
+    cells = [row.split(",") for row in rows]
+    for column, name in enumerate(header.split(",")):
+        theirs = [row[column] or None for row in cells]
+        mine = found.points[name]
+        same = [a == b if isinstance(a, (str, type(None))) else a == type(a)(b) for a, b in zip(mine, theirs)]
+        assert all(same), (name, mine, theirs)
+    assert found._repr_html_() == figure.read_text()
+    text = repr(found).replace("compress(compact=True)", "compress --compact")
+    assert done.stdout.endswith(text) and "goes to pruned filters that are still there" in text
+
+
 def test_a_network_of_the_literature_is_that_of_the_command(tmp_path):
     mine, theirs = tmp_path / "mine.onnx", tmp_path / "theirs.onnx"
     assert command("new", "resnet8", "--seed", 3, "--classes", 7, "-o", theirs).returncode == 0
@@ -500,6 +522,8 @@ def closed():
     (esnsim.ReadWrite, lambda: esnsim.sweep("/nowhere/plan.toml", "s"), "/nowhere/plan.toml"),
     (esnsim.BadArgument, lambda: esnsim.pareto("s", cost="joules"), "cost"),
     (esnsim.BadArgument, lambda: esnsim.landscape(pruned=100), "pruned is 100"),
+    (esnsim.BadArgument, lambda: esnsim.compare(NETWORK), "there is no network to compare"),
+    (esnsim.BadArgument, lambda: esnsim.compare(NETWORK, None, hardware="chip"), "chip: neither a file nor one of"),
     (TypeError, lambda: esnsim.esn(3), "source is 3; expected a path, bytes, an open file or a Network"),
     (esnsim.BadArgument, lambda: esnsim.esn(esnsim.read(), grid="mid-rise"), "the network was read before"),
     (esnsim.BadArgument, lambda: esnsim.read(architecture="resnet20"), "architecture is for a file"),
@@ -542,14 +566,14 @@ def test_wrong_use_is_told_in_one_line(kind, say, text):
 
 
 CALLS = [esnsim.read, esnsim.esn, esnsim.simulate, esnsim.evaluate, esnsim.Network.compress, esnsim.Network.save, esnsim.new,
-         esnsim.sweep, esnsim.pareto, esnsim.upgrade, esnsim.landscape, esnsim.Images]
+         esnsim.sweep, esnsim.pareto, esnsim.upgrade, esnsim.landscape, esnsim.compare, esnsim.Images]
 # What takes many kinds of values, and is tried elsewhere.
-MANY_KINDS = {"self", "source", "images", "reestimate_bn", "labels", "example", "options", "progress"}
+MANY_KINDS = {"self", "source", "before", "after", "images", "reestimate_bn", "labels", "example", "options", "progress"}
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.__name__)
 def test_every_argument_of_a_wrong_type_is_named(call):
-    given = {"self": esnsim.read(), "source": None, "images": "embedded", "plan": "p", "store": "s", "name": "resnet8",
+    given = {"self": esnsim.read(), "source": None, "before": None, "images": "embedded", "plan": "p", "store": "s", "name": "resnet8",
              "path": "/nowhere/net.onnx"}
     if call is esnsim.Images:
         given["source"] = "images"

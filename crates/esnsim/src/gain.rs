@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use network::{Network, ValueId};
-use report::figures::write_gain_svg;
+use report::figures::{gain_svg, write_gain_svg};
 use report::text::{gain_reasons, gain_table, marked_name};
 use report::{GainingNetwork, write_file, write_gain_csv};
 use runner::{ComparedNetwork, Gains, Hardware, LayerDetail, details, gains};
@@ -70,6 +70,14 @@ impl<'a> Comparison<'a> {
         Ok(write_file(path, |writer| write_gain_csv(writer, self.hardware, &self.before, &self.networks()))?)
     }
 
+    /// What [`Comparison::write_csv`] writes, as text.
+    pub fn csv(&self) -> String {
+        let mut bytes = Vec::new();
+        write_gain_csv(&mut bytes, self.hardware, &self.before, &self.networks())
+            .expect("memory takes all that is written");
+        String::from_utf8(bytes).expect("CSV is text")
+    }
+
     /// Draws the gains: a panel for each network, with bars of energy and cycles for each hardware.
     ///
     /// # Errors
@@ -77,6 +85,11 @@ impl<'a> Comparison<'a> {
     /// As [`Comparison::write_csv`].
     pub fn write_svg(&self, path: &Path) -> Result<(), Error> {
         Ok(write_gain_svg(path, self.hardware, &self.before, &self.networks())?)
+    }
+
+    /// What [`Comparison::write_svg`] writes, as text.
+    pub fn svg(&self) -> String {
+        gain_svg(self.hardware, &self.before, &self.networks()).expect("every bar is on the axis, which the bars set")
     }
 
     fn networks(&self) -> Vec<GainingNetwork<'_>> {
@@ -91,15 +104,20 @@ impl Compared {
     }
 }
 
-/// What the runs are called: their files, and the width of those that have one file in common.
+/// What the runs are called: their files. Those that have one file in common have their width behind it, or their place in the
+/// order where they have one width, too.
 fn names(runs: &[&Simulation<'_>]) -> Vec<String> {
     let files: Vec<String> = runs.iter().map(|run| marked_name(run.network())).collect();
-    let is_alone = |name: &String| files.iter().filter(|other| *other == name).count() == 1;
-    let name = |(name, run): (&String, &&Simulation<'_>)| match is_alone(name) {
-        true => name.clone(),
-        false => format!("{name} ({} bits)", run.options().quantization.bits().get()),
+    let bits: Vec<u32> = runs.iter().map(|run| run.options().quantization.bits().get()).collect();
+    let name = |run: usize| {
+        let same = || (0..runs.len()).filter(|&other| files[other] == files[run]);
+        match (same().count(), same().filter(|&other| bits[other] == bits[run]).count()) {
+            (1, _) => files[run].clone(),
+            (_, 1) => format!("{} ({} bits)", files[run], bits[run]),
+            _ => format!("{} #{}", files[run], same().take_while(|&other| other <= run).count()),
+        }
     };
-    files.iter().zip(runs).map(name).collect()
+    (0..runs.len()).map(name).collect()
 }
 
 fn detail(run: &Simulation<'_>) -> Result<Vec<LayerDetail>, Error> {

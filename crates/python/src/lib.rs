@@ -7,6 +7,7 @@
 mod answers;
 mod arrow;
 mod errors;
+mod gain;
 mod many;
 mod mend;
 mod network;
@@ -28,6 +29,8 @@ mod _esnsim {
     use crate::arrow::arrow_stream;
     #[pymodule_export]
     use crate::errors::{BadArgument, Error, InvalidFile, OutOfLimits, OwnBug, ReadWrite, Unsupported, WorkerLost};
+    #[pymodule_export]
+    use crate::gain::compare;
     #[pymodule_export]
     use crate::many::{landscape, merge, new, pareto, shared_file_system, slurm_shard, sweep, upgrade};
     #[pymodule_export]

@@ -344,6 +344,11 @@ impl Network {
         of_library.chain(of_images).chain(of_results).collect()
     }
 
+    /// The network as the library opened it.
+    pub(crate) fn opened(&self) -> &Opened {
+        &self.opened
+    }
+
     /// Whether images are those of the network that comes along.
     fn is_embedded(&self) -> bool {
         matches!(self.origin, Origin::Embedded | Origin::Made { of_embedded: true, .. })

@@ -125,6 +125,16 @@ fn parts_of_the_energy_add_up_and_what_ate_the_rest_is_one_of_them() {
 }
 
 #[test]
+fn what_costs_more_than_before_is_said_to_grow() {
+    let folder = networks();
+    let text = printed(folder.path(), "simulate half.onnx net.onnx --hardware ideal-digital");
+    let grows = text
+        .lines()
+        .any(|line| line.starts_with("  ideal-digital: energy grows 1.37 ×") && line.contains("cycles grow 1.37 ×"));
+    assert!(grows, "{text}");
+}
+
+#[test]
 fn one_network_at_several_widths_is_held_against_its_first_width() {
     let folder = networks();
     let text = printed(folder.path(), "simulate net.onnx --bits 8,4 --hardware ideal-digital --gains gains.csv");
@@ -132,6 +142,10 @@ fn one_network_at_several_widths_is_held_against_its_first_width() {
     let gains = rows(&folder.path().join("gains.csv"));
     let weights = gains.iter().find(|row| row["quantity"] == "weights").expect("they are told");
     assert_eq!((&*weights["over"], &*weights["network"]), ("net.onnx (8 bits)", "net.onnx (4 bits)"));
+    let text = printed(folder.path(), "simulate net.onnx net.onnx --bits 4,2 --hardware ideal-digital");
+    let header = text.lines().find(|line| line.starts_with("gain over")).expect("a table");
+    let names: Vec<&str> = header.split("  ").map(str::trim).collect();
+    assert_eq!(names, ["gain over net.onnx #1", "net.onnx #2", "net.onnx #3", "net.onnx #4"]);
 }
 
 #[test]

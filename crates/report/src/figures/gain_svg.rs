@@ -60,6 +60,17 @@ pub fn write_gain_svg(
     write_svg(path, |text| draw(text, hardware, before, networks))
 }
 
+/// The figure of [`write_gain_svg`], as text.
+///
+/// # Errors
+///
+/// A shape that the drawing library cannot place.
+pub fn gain_svg(hardware: &[Hardware], before: &str, networks: &[GainingNetwork<'_>]) -> Result<String, Fault> {
+    let mut text = String::new();
+    draw(&mut text, hardware, before, networks)?;
+    Ok(text)
+}
+
 fn draw(text: &mut String, hardware: &[Hardware], before: &str, networks: &[GainingNetwork<'_>]) -> Result<(), Fault> {
     let shown: Vec<(&str, &Gains)> =
         networks.iter().filter_map(|network| network.gains.ok().map(|gains| (network.name, gains))).collect();

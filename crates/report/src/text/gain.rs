@@ -78,7 +78,7 @@ pub fn gain_sentence(hardware: &str, gain: &HardwareGain) -> String {
 }
 
 fn energy_clause(energy: f64, promised: f64, metric: &str, loss: Option<EnergyLoss>) -> String {
-    let gains = format!("energy gains {}", times(Some(energy)));
+    let gains = change("energy", ["gains", "grows"], energy);
     match loss {
         _ if is_equal(energy, promised) => format!("{gains}, as {metric} does"),
         None => format!("{gains}, more than the {} of {metric}", times(Some(promised))),
@@ -95,7 +95,7 @@ fn energy_clause(energy: f64, promised: f64, metric: &str, loss: Option<EnergyLo
 }
 
 fn cycle_clause(cycles: f64, promised: f64, metric: Metric, loss: Option<CycleLoss>) -> String {
-    let gains = format!("cycles gain {}", times(Some(cycles)));
+    let gains = change("cycles", ["gain", "grow"], cycles);
     match (metric, loss) {
         (Metric::EsnA, _) => format!(
             "{gains}, and {} on an ideal analog array, which takes one for each output position",
@@ -111,6 +111,12 @@ fn cycle_clause(cycles: f64, promised: f64, metric: Metric, loss: Option<CycleLo
             format!("{gains}, more than the {} of {}", times(Some(promised)), metric.name())
         }
     }
+}
+
+/// What a cost gains; of one that grows, by how much it does.
+fn change(what: &str, [gains, grows]: [&str; 2], gain: f64) -> String {
+    let (verb, factor) = if gain >= 1.0 || is_equal(gain, 1.0) { (gains, gain) } else { (grows, 1.0 / gain) };
+    format!("{what} {verb} {}", times(Some(factor)))
 }
 
 fn is_equal(gain: f64, promised: f64) -> bool {
