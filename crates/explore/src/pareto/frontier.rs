@@ -44,10 +44,7 @@ impl Frontier {
 
     /// As [`Frontier::add`], with points that are equal.
     pub fn merge(&mut self, entry: FrontierEntry) {
-        let place = self.entries.partition_point(|other| other.cost < entry.cost);
-        if place > 0 && self.entries[place - 1].accuracy >= entry.accuracy {
-            return;
-        }
+        let Some(place) = self.place_unless_beaten(&entry) else { return };
         if let Some(same) = self.entries.get_mut(place).filter(|other| other.cost == entry.cost) {
             if same.accuracy == entry.accuracy {
                 same.count += entry.count;
@@ -60,6 +57,24 @@ impl Frontier {
         }
         let beaten = self.entries[place..].partition_point(|other| other.accuracy <= entry.accuracy);
         self.entries.splice(place..place + beaten, [entry]);
+    }
+
+    /// How many points cost less; none where one of these is as accurate. Most points are beaten by one of the first that a search
+    /// looks at, so that it need not go on.
+    fn place_unless_beaten(&self, entry: &FrontierEntry) -> Option<usize> {
+        let (mut place, mut end) = (0, self.entries.len());
+        while place < end {
+            let middle = place.midpoint(end);
+            let other = &self.entries[middle];
+            if other.cost >= entry.cost {
+                end = middle;
+            } else if other.accuracy >= entry.accuracy {
+                return None;
+            } else {
+                place = middle + 1;
+            }
+        }
+        Some(place)
     }
 
     /// What is on the frontier, cheapest first.
