@@ -5,7 +5,7 @@ use std::path::Path;
 use network::{Network, ValueId};
 use report::figures::{gain_svg, write_gain_svg};
 use report::text::{gain_reasons, gain_table, marked_name};
-use report::{GainingNetwork, write_file, write_gain_csv};
+use report::{GainReport, GainingNetwork, write_file, write_gain_csv};
 use runner::{ComparedNetwork, Gains, Hardware, LayerDetail, details, gains};
 
 use crate::error::Error;
@@ -90,6 +90,12 @@ impl<'a> Comparison<'a> {
     /// What [`Comparison::write_svg`] writes, as text.
     pub fn svg(&self) -> String {
         gain_svg(self.hardware, &self.before, &self.networks()).expect("every bar is on the axis, which the bars set")
+    }
+
+    /// What the network of a run gains, as a part of the JSON of the run; none of the first.
+    pub(crate) fn report(&self, run: usize) -> Option<GainReport<'_>> {
+        let compared = &self.after[run.checked_sub(1)?];
+        Some(GainReport::new(self.hardware, &self.before, compared.as_ref()))
     }
 
     fn networks(&self) -> Vec<GainingNetwork<'_>> {

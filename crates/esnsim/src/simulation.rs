@@ -14,6 +14,7 @@ use runner::{
 };
 
 use crate::error::Error;
+use crate::gain::Comparison;
 use crate::progress::{Progress, Stage};
 
 /// How a network is simulated.
@@ -284,13 +285,20 @@ pub fn write_csv(path: &Path, hardware: &[Hardware], runs: &[&Simulation<'_>]) -
     Ok(write_file(path, |writer| write_simulate_csv(writer, hardware, networks()))?)
 }
 
-/// Writes several runs as JSON, each with its record: a list of what [`Simulation::write_json`] writes of one.
+/// Writes several runs as JSON, each with its record and what its network gains over the first: a list of what
+/// [`Simulation::write_json`] writes of one. The comparison is of these runs.
 ///
 /// # Errors
 ///
 /// As [`Simulation::write_json`].
-pub fn write_json(path: &Path, runs: &[(&Simulation<'_>, RunRecord)]) -> Result<(), Error> {
-    let reports: Vec<Report<'_>> = runs.iter().map(|(run, record)| run.report(Some(record))).collect();
+pub fn write_json(
+    path: &Path,
+    runs: &[(&Simulation<'_>, RunRecord)],
+    comparison: &Comparison<'_>,
+) -> Result<(), Error> {
+    let all = runs.iter().enumerate();
+    let reports: Vec<Report<'_>> =
+        all.map(|(i, (run, record))| run.report(Some(record)).with_gains(comparison.report(i))).collect();
     Ok(write_file(path, |writer| write_reports(writer, &reports))?)
 }
 

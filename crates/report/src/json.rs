@@ -11,6 +11,7 @@ use runner::{
 };
 use serde::Serialize;
 
+use crate::gain_json::GainReport;
 use crate::values::{convention_name, mean_bits, metric_value};
 
 /// Layout version of the JSON: raised when a field changes its meaning or goes.
@@ -31,6 +32,9 @@ pub struct Report<'a> {
     layers: Vec<LayerReport<'a>>,
     total: LayerReport<'a>,
     inference: Option<&'a Evaluation>,
+    /// What the network gains over the first of several; left out of the first, and of a network alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gains: Option<GainReport<'a>>,
 }
 
 /// The network of a run.
@@ -214,7 +218,13 @@ impl<'a> Report<'a> {
             layers: cost.layers.iter().map(|layer| LayerReport::of_layer(hardware, layer)).collect(),
             total: LayerReport::of_total(hardware, cost),
             inference,
+            gains: None,
         }
+    }
+
+    /// The same report with what the network gains over the first of several.
+    pub fn with_gains(self, gains: Option<GainReport<'a>>) -> Self {
+        Self { gains, ..self }
     }
 
     /// Writes the report as indented JSON.

@@ -33,7 +33,7 @@
 //! values.rs                      figures and names that tables and documents write alike
 //! csv.rs, json.rs                one run: a table of its layers; everything as a document
 //! frontier.rs, landscape.rs      a store and a landscape as tables
-//! gains.rs                       what networks gain over the one that they were made of
+//! gains.rs, gain_json.rs         what networks gain over the one that they were made of
 //! parquet/                       the table of a store as a Parquet file
 //! point.rs                       one point of a store as a document
 //! trace/                         a trace as a table, as a waveform and as a timeline
@@ -47,6 +47,7 @@ mod csv;
 pub mod figures;
 mod file;
 mod frontier;
+mod gain_json;
 mod gains;
 mod json;
 mod landscape;
@@ -63,6 +64,7 @@ pub use csv::{
 };
 pub use file::{OutputError, WholeFile, write_file};
 pub use frontier::write_csv as write_frontier_csv;
+pub use gain_json::GainReport;
 pub use gains::{GAIN_COLUMNS, GainingNetwork, write_gain_csv};
 pub use json::{EsnFigures, Report, write_reports};
 pub use landscape::{LANDSCAPE_COLUMNS, write_landscape_csv};

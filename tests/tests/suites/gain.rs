@@ -6,6 +6,7 @@ use std::path::Path;
 
 use esnsim_tests::{assert_refused, repository, run_in};
 use report::GAIN_COLUMNS;
+use serde_json::Value;
 use testkit::check_all;
 
 type Row = HashMap<String, String>;
@@ -81,6 +82,48 @@ fn gains_are_those_of_the_costs_of_each_network_alone() {
     }
     let header = std::fs::read_to_string(path.join("gains.csv")).expect("the run wrote it");
     assert_eq!(header.lines().next(), Some(GAIN_COLUMNS.join(",").as_str()));
+}
+
+#[test]
+fn json_has_the_gains_of_the_csv() {
+    let folder = networks();
+    let path = folder.path();
+    printed(path, &format!("simulate net.onnx slim.onnx {HARDWARE} --json run.json --gains gains.csv"));
+    let json: Value = serde_json::from_slice(&std::fs::read(path.join("run.json")).expect("written")).expect("JSON");
+    assert!(json[0].get("gains").is_none(), "the first gains nothing over itself");
+    let gains = &json[1]["gains"];
+    assert_eq!((gains["over"].as_str(), &gains["not_compared"]), (Some("net.onnx"), &Value::Null));
+    let entry = |list: &Value, key: &str, wanted: &str| -> Value {
+        let entries = list.as_array().expect("a list");
+        entries.iter().find(|entry| entry[key] == wanted).expect("it is in JSON").clone()
+    };
+    let of_json = |row: &Row| -> Value {
+        if row["hardware"].is_empty() {
+            return entry(&gains["quantities"], "quantity", &row["quantity"]);
+        }
+        let found = entry(&gains["hardware"], "hardware", &row["hardware"])[&row["quantity"]].clone();
+        if row["part"].is_empty() { found } else { part(&found, &row["part"]) }
+    };
+    for row in rows(&path.join("gains.csv")) {
+        let found = of_json(&row);
+        for column in ["before", "after", "gain", "promised"].into_iter().filter(|column| !row[*column].is_empty()) {
+            // Parts have no gain of their own in JSON.
+            let Some(value) = found.get(column).and_then(Value::as_f64) else { continue };
+            assert_eq!(row[column].parse::<f64>(), Ok(value), "{row:?}");
+        }
+        let loss = &found["loss"];
+        assert_eq!(loss.is_object(), !row["lost_to"].is_empty(), "{row:?}");
+        if let Some(cause) = loss["cause"].as_str() {
+            assert!(row["lost_to"].starts_with(cause), "{row:?}");
+        }
+    }
+}
+
+/// A part of an energy, named as in the CSV.
+fn part(energy: &Value, wanted: &str) -> Value {
+    let (cause, entry) = wanted.split_once(": ").expect("a cause and an entry");
+    let parts = energy["parts"].as_array().expect("a list");
+    parts.iter().find(|part| part["cause"] == cause && part["entry"] == entry).expect("it is in JSON").clone()
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use esnsim_tests::{digital_toml, esnsim, repository};
-use report::{ESN_COLUMNS, INSPECT_COLUMNS, SIMULATE_COLUMNS};
+use report::{ESN_COLUMNS, GAIN_COLUMNS, INSPECT_COLUMNS, SIMULATE_COLUMNS};
 use serde_json::Value;
 use testkit::check_all;
 
@@ -94,6 +94,7 @@ fn documented_columns(heading: &str) -> Vec<String> {
 #[test]
 fn columns_are_those_that_are_documented() {
     assert_eq!(documented_columns("`simulate --csv`"), SIMULATE_COLUMNS);
+    assert_eq!(documented_columns("`simulate --gains`"), GAIN_COLUMNS);
     assert_eq!(documented_columns("`esn --csv`"), ESN_COLUMNS);
     let inspect = documented("`inspect --csv`");
     let body = inspect.split_once('\n').expect("a heading and a body").1.replace('\n', " ");

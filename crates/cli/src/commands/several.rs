@@ -91,7 +91,7 @@ fn write(
     }
     if let Some(path) = &options.json {
         let records = runs.iter().map(|(entry, _)| entry.record(options)).collect::<anyhow::Result<Vec<_>>>()?;
-        esnsim::write_json(path, &all().zip(records).collect::<Vec<_>>())?;
+        esnsim::write_json(path, &all().zip(records).collect::<Vec<_>>(), comparison)?;
     }
     Ok(())
 }

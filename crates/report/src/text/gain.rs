@@ -1,7 +1,7 @@
 //! What networks gain over the one that they were made of: a table of factors, and a sentence for each hardware that says
 //! what ate the difference.
 
-use runner::{Cause, CycleCause, CycleLoss, EnergyLoss, Gains, Hardware, HardwareGain, Metric, Quantity, SAME};
+use runner::{Cause, CycleCause, EnergyLoss, Gains, Hardware, HardwareGain, Metric, Quantity, SAME};
 
 use super::number::{counted, factor, grouped, one_line, tail, telling_width};
 use super::table::{render, table};
@@ -71,7 +71,7 @@ pub fn gain_sentence(hardware: &str, gain: &HardwareGain) -> String {
         _ => "energy, which one of the networks takes none of, has no gain".to_string(),
     };
     let cycles = match (gain.in_cycles(), gain.promised_cycles) {
-        (Some(cycles), Some(promised)) => cycle_clause(cycles, promised, gain.promised_by, gain.cycle_loss),
+        (Some(cycles), Some(promised)) => cycle_clause(cycles, promised, gain),
         _ => "cycles have none".to_string(),
     };
     format!("{hardware}: {energy}; {cycles}.")
@@ -94,22 +94,16 @@ fn energy_clause(energy: f64, promised: f64, metric: &str, loss: Option<EnergyLo
     }
 }
 
-fn cycle_clause(cycles: f64, promised: f64, metric: Metric, loss: Option<CycleLoss>) -> String {
+fn cycle_clause(cycles: f64, promised: f64, gain: &HardwareGain) -> String {
     let gains = change("cycles", ["gain", "grow"], cycles);
-    match (metric, loss) {
-        (Metric::EsnA, _) => format!(
-            "{gains}, and {} on an ideal analog array, which takes one for each output position",
-            times(Some(promised))
-        ),
-        (Metric::EsnD | Metric::EsnDFilter, Some(loss)) => {
-            format!("{gains}: a factor of {} goes to {}", factor(loss.factor), cycle_cause(loss.cause))
+    let (metric, promise) = (gain.promised_by.name(), times(Some(promised)));
+    match gain.cycle_loss {
+        _ if gain.is_analog => {
+            format!("{gains}, and {promise} on an ideal analog array, which takes one for each output position")
         }
-        (Metric::EsnD | Metric::EsnDFilter, None) if is_equal(cycles, promised) => {
-            format!("{gains}, as {} does", metric.name())
-        }
-        (Metric::EsnD | Metric::EsnDFilter, None) => {
-            format!("{gains}, more than the {} of {}", times(Some(promised)), metric.name())
-        }
+        Some(loss) => format!("{gains}: a factor of {} goes to {}", factor(loss.factor), cycle_cause(loss.cause)),
+        None if is_equal(cycles, promised) => format!("{gains}, as {metric} does"),
+        None => format!("{gains}, more than the {promise} of {metric}"),
     }
 }
 
@@ -131,9 +125,9 @@ pub(crate) fn energy_reason(gain: &HardwareGain) -> String {
 /// The same of the gain in cycles.
 pub(crate) fn cycle_reason(gain: &HardwareGain) -> String {
     let none = || beside(gain.in_cycles(), gain.promised_cycles, gain.promised_by);
-    match gain.promised_by {
-        Metric::EsnA => "one for each output position of a tile".to_string(),
-        Metric::EsnD | Metric::EsnDFilter => gain.cycle_loss.map_or_else(none, |loss| cycle_cause(loss.cause)),
+    match gain.cycle_loss {
+        _ if gain.is_analog => "one for each output position of a tile".to_string(),
+        loss => loss.map_or_else(none, |loss| cycle_cause(loss.cause)),
     }
 }
 

@@ -15,7 +15,7 @@ use esn::{LayerEsn, Quarters};
 
 use crate::cost::{LayerCost, NetworkCost};
 use crate::detail::LayerDetail;
-use crate::hardware::{Hardware, Metric};
+use crate::hardware::{Hardware, HardwareFile, Metric};
 use crate::runs::PerImage;
 
 pub use energy::{Cause, EnergyLoss, EnergyPart};
@@ -154,8 +154,9 @@ pub struct HardwareGain {
     pub promised_by: Metric,
     /// What ideal hardware of this kind gains in energy: the gain of that metric.
     pub promised: Option<f64>,
-    /// What ideal hardware of this kind gains in cycles: as much on the digital side. An ideal analog array takes a cycle
-    /// for each output position, whatever the weights are.
+    /// Whether it is analog hardware. An ideal analog array takes a cycle for each output position, whatever the weights are.
+    pub is_analog: bool,
+    /// What ideal hardware of this kind gains in cycles: as much as in energy on the digital side.
     pub promised_cycles: Option<f64>,
     /// What the energy is spent on, before and after.
     pub energy_parts: Vec<EnergyPart>,
@@ -183,20 +184,25 @@ impl HardwareGain {
             Metric::EsnD | Metric::EsnDFilter => (Quantity::EsnD, Metric::EsnD),
         };
         let promised = CountGain { before: quantity.of(before.cost), after: quantity.of(after.cost) }.factor();
-        let positions = runs.map(|run| run.check.expected_cycles as f64);
-        let promised_cycles = match promised_by {
-            Metric::EsnA => over(positions[0], positions[1]),
-            Metric::EsnD | Metric::EsnDFilter => promised,
+        let is_analog = match hardware.resolved {
+            HardwareFile::Analog(_) => true,
+            HardwareFile::Digital(_) => false,
         };
+        let [first, second] =
+            [before, after].map(|network| network.layers().map(|(layer, _)| layer.positions).sum::<u64>());
+        let promised_cycles = if is_analog { over(first as f64, second as f64) } else { promised };
         let energy_parts = energy::parts(h, hardware, before, after);
         Self {
             energy_j: runs.map(|run| run.energy_j()),
             cycles: runs.map(|run| run.cycles()),
             promised_by,
             promised,
+            is_analog,
             promised_cycles,
             energy_loss: promised.and_then(|promised| energy::loss(&energy_parts, promised)),
-            cycle_loss: promised_cycles.and_then(|promised| time::loss(h, hardware, [before, after], promised)),
+            cycle_loss: promised
+                .filter(|_| !is_analog)
+                .and_then(|promised| time::loss(h, hardware, [before, after], promised)),
             energy_parts,
         }
     }

@@ -13,7 +13,7 @@ use engine::IdleCause;
 
 use super::work::{Work, part};
 use super::{ComparedNetwork, SAME};
-use crate::hardware::{Hardware, Metric};
+use crate::hardware::Hardware;
 
 /// What takes time beyond the bits of weights that are not pruned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,16 +106,13 @@ impl Time {
     }
 }
 
-/// What divides a promised gain most; none where the cycles gain that much.
+/// What divides a promised gain of digital hardware most; none where the cycles gain that much.
 pub(super) fn loss(
     h: usize,
     hardware: &Hardware,
     networks: [ComparedNetwork<'_>; 2],
     promised: f64,
 ) -> Option<CycleLoss> {
-    if hardware.metric == Metric::EsnA {
-        return None;
-    }
     let [before, after] = networks.map(|network| Time::new(h, hardware, network));
     let gained = part(before.offered, after.offered);
     if gained >= promised * (1.0 - SAME) {
