@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use network::{Network, ValueId};
+use network::Network;
 use report::figures::{gain_svg, write_gain_svg};
 use report::text::{gain_reasons, gain_table, marked_name};
 use report::{GainReport, GainingNetwork, write_file, write_gain_csv};
@@ -144,14 +144,21 @@ fn not_comparable(before: &Network, after: &Network) -> Option<&'static str> {
     }
 }
 
-/// That two networks take inputs of different shapes, which is a part of what is gained.
+/// That two networks take inputs of different sizes, which is a part of what is gained. Formats order axes differently, so that
+/// their order is none of it.
 fn other_inputs(before: &Network, after: &Network) -> Option<String> {
-    let shapes = |network: &Network| {
+    let shapes = |network: &Network| -> Vec<Vec<usize>> {
         let graph = network.graph();
-        let shape = |&id: &ValueId| format!("{:?}", graph.value(id).shape.as_deref().unwrap_or_default());
-        graph.inputs().iter().map(shape).collect::<Vec<_>>().join(", ")
+        graph.inputs().iter().map(|&id| graph.value(id).shape.clone().unwrap_or_default()).collect()
     };
+    let sorted = |mut shapes: Vec<Vec<usize>>| {
+        shapes.iter_mut().for_each(|shape| shape.sort_unstable());
+        shapes
+    };
+    let text = |shapes: &[Vec<usize>]| shapes.iter().map(|shape| format!("{shape:?}")).collect::<Vec<_>>().join(", ");
     let [before, after] = [before, after].map(shapes);
-    (before != after)
-        .then(|| format!("its input is {after}, and {before} of the first network: that is a part of the gains"))
+    (sorted(before.clone()) != sorted(after.clone())).then(|| {
+        let (before, after) = (text(&before), text(&after));
+        format!("its input is {after}, and {before} of the first network: that is a part of the gains")
+    })
 }

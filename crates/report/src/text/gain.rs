@@ -79,31 +79,34 @@ pub fn gain_sentence(hardware: &str, gain: &HardwareGain) -> String {
 
 fn energy_clause(energy: f64, promised: f64, metric: &str, loss: Option<EnergyLoss>) -> String {
     let gains = change("energy", ["gains", "grows"], energy);
-    match loss {
-        _ if is_equal(energy, promised) => format!("{gains}, as {metric} does"),
-        None => format!("{gains}, more than the {} of {metric}", times(Some(promised))),
-        Some(loss) => {
-            let share = (100.0 * loss.share).round();
-            let part = if share >= 100.0 { "all".to_string() } else { format!("{share:.0} %") };
-            format!(
-                "{gains} where {metric} gains {}: {part} of the difference goes to {}",
-                times(Some(promised)),
-                energy_cause(loss)
-            )
-        }
-    }
+    let Some(loss) = loss.filter(|_| !is_equal(energy, promised)) else {
+        return gains + &no_less(energy, promised, metric);
+    };
+    let share = (100.0 * loss.share).round();
+    let part = if share >= 100.0 { "all".to_string() } else { format!("{share:.0} %") };
+    let promise = change(metric, ["gains", "grows"], promised);
+    format!("{gains} where {promise}: {part} of the difference goes to {}", energy_cause(loss))
 }
 
 fn cycle_clause(cycles: f64, promised: f64, gain: &HardwareGain) -> String {
     let gains = change("cycles", ["gain", "grow"], cycles);
-    let (metric, promise) = (gain.promised_by.name(), times(Some(promised)));
     match gain.cycle_loss {
         _ if gain.is_analog => {
+            let promise = times(Some(promised));
             format!("{gains}, and {promise} on an ideal analog array, which takes one for each output position")
         }
         Some(loss) => format!("{gains}: a factor of {} goes to {}", factor(loss.factor), cycle_cause(loss.cause)),
-        None if is_equal(cycles, promised) => format!("{gains}, as {metric} does"),
-        None => format!("{gains}, more than the {promise} of {metric}"),
+        None => gains + &no_less(cycles, promised, gain.promised_by.name()),
+    }
+}
+
+/// That a cost gains as much as the metric, or more.
+fn no_less(gain: f64, promised: f64, metric: &str) -> String {
+    match (gain >= 1.0, promised >= 1.0) {
+        _ if is_equal(gain, promised) => format!(", as {metric} does"),
+        (_, true) => format!(", more than {metric}, which gains {}", times(Some(promised))),
+        (true, false) => format!(", though {metric} grows {}", times(Some(1.0 / promised))),
+        (false, false) => format!(", less than {metric}, which grows {}", times(Some(1.0 / promised))),
     }
 }
 
@@ -134,7 +137,8 @@ pub(crate) fn cycle_reason(gain: &HardwareGain) -> String {
 fn beside(gain: Option<f64>, promised: Option<f64>, metric: Metric) -> String {
     match gain.zip(promised) {
         Some((gain, promised)) if is_equal(gain, promised) => format!("as {}", metric.name()),
-        Some(_) => format!("more than {}", metric.name()),
+        Some((_, promised)) if promised >= 1.0 => format!("more than {}", metric.name()),
+        Some(_) => format!("better than {}", metric.name()),
         None => String::new(),
     }
 }
@@ -173,4 +177,64 @@ fn cycle_cause(cause: CycleCause) -> String {
 /// A gain: `4.27 ×`; a dash where there is none.
 pub(crate) fn times(gain: Option<f64>) -> String {
     gain.map_or("–".to_string(), |gain| format!("{} ×", factor(gain)))
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::Event;
+    use runner::PerImage;
+    use testkit::check_all;
+
+    use super::*;
+
+    fn gain_of(energy: f64, promised: f64, energy_loss: Option<EnergyLoss>) -> HardwareGain {
+        HardwareGain {
+            energy_j: [energy, 1.0],
+            cycles: [PerImage { sum: 100, images: 1 }, PerImage { sum: 50, images: 1 }],
+            promised_by: Metric::EsnD,
+            promised: Some(promised),
+            is_analog: false,
+            promised_cycles: Some(promised),
+            energy_parts: Vec::new(),
+            energy_loss,
+            cycle_loss: None,
+        }
+    }
+
+    #[test]
+    fn gains_are_told_beside_what_is_promised() {
+        let loss = EnergyLoss { cause: Cause::Memory, event: Event::memory("weight fetch"), share: 0.976 };
+        let lost = "energy gains 1.50 × where ESN_d gains 4.00 ×: 98 % of the difference goes to memory (weight fetch)";
+        let grown = "energy grows 2.00 × where ESN_d gains 4.00 ×: all of the difference goes to memory (weight fetch)";
+        check_all(
+            [
+                (2.0, 2.01, None, "energy gains 2.00 ×, as ESN_d does"),
+                (3.0, 2.0, None, "energy gains 3.00 ×, more than ESN_d, which gains 2.00 ×"),
+                (1.0, 0.8, None, "energy gains 1.00 ×, though ESN_d grows 1.25 ×"),
+                (0.5, 0.25, None, "energy grows 2.00 ×, less than ESN_d, which grows 4.00 ×"),
+                (1.5, 4.0, Some(loss), lost),
+                (0.5, 4.0, Some(EnergyLoss { share: 1.0, ..loss }), grown),
+            ],
+            |&(energy, promised, loss, expected)| {
+                let sentence = gain_sentence("chip", &gain_of(energy, promised, loss));
+                assert!(sentence.starts_with(&format!("chip: {expected}; cycles gain 2.00 ×")), "{sentence}");
+                assert!(sentence.ends_with('.') && !sentence.contains('\n'), "{sentence}");
+            },
+        );
+        let none = gain_sentence("chip", &HardwareGain { energy_j: [0.0, 1.0], ..gain_of(1.0, 1.0, None) });
+        assert!(none.starts_with("chip: energy, which one of the networks takes none of, has no gain"), "{none}");
+    }
+
+    #[test]
+    fn every_cause_has_words_of_its_own() {
+        let words = |event: Event| {
+            let loss = |cause| EnergyLoss { cause, event, share: 1.0 };
+            Cause::ALL.map(|cause| energy_cause(loss(cause)))
+        };
+        let all: Vec<String> =
+            words(Event::new("adding")).into_iter().chain(words(Event::memory("fetching"))).collect();
+        let named = |text: &str| all.iter().filter(|words| words.contains(text)).count();
+        assert_eq!((named("zeros that are computed"), named("zeros that are stored and fetched")), (1, 1), "{all:?}");
+        assert_eq!((named("pruned filters"), named("indices"), named("converters")), (2, 2, 2), "{all:?}");
+    }
 }
