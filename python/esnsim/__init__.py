@@ -604,8 +604,8 @@ def compare(before: Any, *after: Any, hardware: Hardware = (), bits: int | None 
 
     Networks are paths, bytes, or a `Network` of `read`, `compress` or `from_torch`; `None` is the network that comes along. Real
     weights are quantized to `bits`, 1 to 16, 8 where it is left out; integers of a file are taken as they are. `hardware` is that of
-    `simulate`. The columns of `points` are those of `esnsim simulate --gains`, `print` shows the tables and sentences of the command,
-    and a notebook its figure. A gain is a ratio, before over after.
+    `simulate`, as far as its cost does not depend on images. The columns of `points` are those of `esnsim simulate --gains`, `print`
+    shows the table and sentences of the command, and a notebook its figure. A gain is a ratio, before over after.
 
     >>> import esnsim
     >>> net = esnsim.read()

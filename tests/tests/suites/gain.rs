@@ -168,6 +168,21 @@ fn parts_of_the_energy_add_up_and_what_ate_the_rest_is_one_of_them() {
 }
 
 #[test]
+fn files_of_gains_are_the_same_at_any_number_of_threads() {
+    let folder = networks();
+    let made = |threads: u32| {
+        let files = "--gains gains.csv --svg gains.svg --json run.json";
+        let text = printed(
+            folder.path(),
+            &format!("simulate net.onnx half.onnx slim.onnx {HARDWARE} {files} --threads {threads}"),
+        );
+        let read = |file: &str| std::fs::read(folder.path().join(file)).expect("the run wrote it");
+        (text, ["gains.csv", "gains.svg", "run.json"].map(read))
+    };
+    assert!(made(1) == made(3), "results depend on the number of threads");
+}
+
+#[test]
 fn what_costs_more_than_before_is_said_to_grow() {
     let folder = networks();
     let text = printed(folder.path(), "simulate half.onnx net.onnx --hardware ideal-digital");
