@@ -54,7 +54,7 @@ pub struct SimulateOptions {
     /// Run random hardware with so many seeds
     ///
     /// They are the seed of the description and those after it. The spread of the accuracy is told.
-    #[arg(long, value_name = "N", value_parser = whole::<u64>(1..=10_000), help_heading = HARDWARE)]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>(1..=10_000), help_heading = HARDWARE, hide_short_help = true)]
     pub seeds: Option<u64>,
 
     #[command(flatten)]
@@ -96,7 +96,7 @@ pub struct SimulateOptions {
     ///
     /// It has a row for each quantity, such as effective MACs and ESN_d, and for each hardware rows of energy, of its parts,
     /// and of cycles.
-    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT, hide_short_help = true)]
     pub gains: Option<PathBuf>,
 
     /// Draw what networks gain over the first
