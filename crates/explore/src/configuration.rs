@@ -10,7 +10,7 @@ use crate::key::PointKey;
 /// From this bit width on, a pruned network counts as pruned only: the pruned networks of the paper hold 8-bit weights.
 pub const PRUNE_ONLY_BITS: u32 = 8;
 
-/// So many characters of a key tell points of one store apart.
+/// So many characters of a hash tell the networks of one store apart.
 const SHORT_KEY: usize = 6;
 
 /// Everything that the result of a point depends on, every default filled in. The order of the fields is part of the
@@ -123,7 +123,7 @@ impl Configuration {
     }
 
     /// The configuration in a few words: `filters 50 %, 4 bits, re-estimated`. Where layers have a way of their own, the words
-    /// are those of many points, and the first characters of the key follow.
+    /// are those of many points, and characters follow that tell them apart. They are the same on any images.
     pub fn label(&self) -> String {
         let mut words = Vec::new();
         if let Some(prune) = &self.prune {
@@ -134,8 +134,14 @@ impl Configuration {
             words.push("re-estimated".to_string());
         }
         if self.quantize.as_ref().is_some_and(|options| !options.layers.is_empty()) {
-            words.push(format!("point {}", &self.key().to_string()[..SHORT_KEY]));
+            words.push(format!("point {}", &self.way().to_string()[..SHORT_KEY]));
         }
         words.join(", ")
+    }
+
+    /// A hash of the network, its pruning and its quantization alone. Points that differ in images or hardware share it.
+    fn way(&self) -> PointKey {
+        let way = serde_json::to_string(&(&self.network, &self.prune, &self.quantize));
+        PointKey::of(Sha256::new_with_prefix(way.expect("configurations out of TOML have a JSON form")))
     }
 }

@@ -152,52 +152,83 @@ impl QuantizeOptions {
         grid(self.mid_rise)
     }
 
-    /// The options in a few words: `4 bits per filter mse mid-tread`.
+    /// The options in a few words: `4 bits per filter mse mid-tread`. A width that is but a bound says so, `S/N 100, at most
+    /// 16 bits`, and one that layers with widths of their own leave to the others comes behind them:
+    /// `mid-tread, 2 layers of their own 5 to 8 bits, any other 4 bits`.
     pub fn label(&self) -> String {
-        let mut words = match self.allocation {
-            None if self.bits == 1 => "1 bit".to_string(),
-            None => format!("{} bits", self.bits),
+        let width = self.width_label();
+        let way = self.way_label();
+        let own = self.own_label();
+        let mut words = Vec::new();
+        if !self.layers.is_empty() && self.layers.iter().all(|own| own.bits.is_some()) {
+            words.extend([way, own, format!("any other {width}")]);
+        } else if self.step.has_target() {
+            words.extend([way, width, own]);
+        } else {
+            words.extend([[width, way].join(" ").trim_end().to_string(), own]);
+        }
+        words.retain(|part| !part.is_empty());
+        words.join(", ")
+    }
+
+    /// The width of layers without one of their own.
+    fn width_label(&self) -> String {
+        let bits = bits_label(self.bits);
+        match self.allocation {
+            None if self.step.has_target() => format!("at most {bits}"),
+            None => bits,
             Some(Allocation::AverageBits(bits)) => format!("{bits} bits on average"),
             Some(Allocation::EsnDFilter(budget)) => format!("ESN'_d {budget:e}"),
-        };
+        }
+    }
+
+    /// All but the width, where it is not the default.
+    fn way_label(&self) -> String {
+        let mut words: Vec<String> = Vec::new();
         if self.granularity == Granularity::Filter {
-            words += " per filter";
+            words.push("per filter".to_string());
         }
         match &self.step {
             StepRule::MaxAbs => {}
-            StepRule::Mse => words += " mse",
-            StepRule::Laplace => words += " Laplace",
-            StepRule::Gauss => words += " Gauss",
-            StepRule::Snr(ratio) => words += &format!(" S/N {ratio}"),
-            StepRule::EsnA(target) => words += &format!(" ESN_a {target:e}"),
-            StepRule::EsnAProfile(_) => words += " ESN_a profile",
+            StepRule::Mse => words.push("mse".to_string()),
+            StepRule::Laplace => words.push("Laplace".to_string()),
+            StepRule::Gauss => words.push("Gauss".to_string()),
+            StepRule::Snr(ratio) => words.push(format!("S/N {ratio}")),
+            StepRule::EsnA(target) => words.push(format!("ESN_a {target:e}")),
+            StepRule::EsnAProfile(_) => words.push("ESN_a profile".to_string()),
         }
         if !self.mid_rise {
-            words += " mid-tread";
+            words.push("mid-tread".to_string());
         }
         if self.bias_correction {
-            words += " bias-corrected";
+            words.push("bias-corrected".to_string());
         }
-        for (what, bits) in [("first", self.first_bits), ("last", self.last_bits)] {
-            words += &bits.map_or(String::new(), |bits| format!(" {what} {bits}"));
-        }
-        words + &self.own_label()
+        let ends = [("first", self.first_bits), ("last", self.last_bits)];
+        words.extend(ends.into_iter().filter_map(|(what, bits)| Some(format!("{what} {}", bits?))));
+        words.join(" ")
     }
 
     /// Layers of their own in words: how many, and their widths where they have some.
     fn own_label(&self) -> String {
         let widths = self.layers.iter().filter_map(|own| own.bits);
+        let is_bound = |own: &LayerOptions| own.bits.is_some() && own.step.as_ref().unwrap_or(&self.step).has_target();
         let range = match (widths.clone().min(), widths.max()) {
-            (Some(least), Some(most)) if least == most => format!(" {least} bits"),
+            (Some(_), Some(most)) if self.layers.iter().any(is_bound) => format!(" at most {}", bits_label(most)),
+            (Some(least), Some(most)) if least == most => format!(" {}", bits_label(most)),
             (Some(least), Some(most)) => format!(" {least} to {most} bits"),
             (None, _) | (_, None) => String::new(),
         };
         match self.layers.len() {
             0 => String::new(),
-            1 => format!(", 1 layer of its own{range}"),
-            many => format!(", {many} layers of their own{range}"),
+            1 => format!("1 layer of its own{range}"),
+            many => format!("{many} layers of their own{range}"),
         }
     }
+}
+
+/// A width in words.
+fn bits_label(bits: u32) -> String {
+    if bits == 1 { "1 bit".to_string() } else { format!("{bits} bits") }
 }
 
 /// The grid that a user means.

@@ -445,8 +445,38 @@ fn a_layer_of_its_own_is_what_a_network_of_its_options_has() {
         assert_eq!(quantized_weights(&found, layer), quantized_weights(&expected, layer), "layer {layer}");
         assert_eq!(report.layers[layer], expected_report.layers[layer], "layer {layer}");
     });
-    assert_eq!(mixed.label(), "3 bits, 2 layers of their own 5 to 8 bits");
+    assert_eq!(mixed.label(), "2 layers of their own 5 to 8 bits, any other 3 bits");
     assert_eq!(mixed.nominal_bits(), Some(3));
+}
+
+#[test]
+fn a_width_that_applies_to_no_layer_or_is_but_a_bound_does_not_lead_the_words() {
+    let own = |bits: Option<u32>, step: Option<StepRule>| LayerOptions {
+        layer: "layer0".to_string(),
+        bits,
+        step,
+        ..LayerOptions::default()
+    };
+    let with = |own: LayerOptions, all: QuantizeOptions| QuantizeOptions { layers: vec![own], mid_rise: false, ..all };
+    let four = || options(4, StepRule::MaxAbs);
+    let sixteen = || options(16, StepRule::Snr(100.0));
+    let cases = [
+        (four(), "4 bits"),
+        (by_filter(options(1, StepRule::Mse)), "1 bit per filter mse"),
+        (sixteen(), "S/N 100, at most 16 bits"),
+        (by_filter(sixteen()), "per filter S/N 100, at most 16 bits"),
+        (with(own(Some(6), None), four()), "mid-tread, 1 layer of its own 6 bits, any other 4 bits"),
+        (with(own(None, Some(StepRule::Mse)), four()), "4 bits mid-tread, 1 layer of its own"),
+        (
+            with(own(Some(8), None), sixteen()),
+            "S/N 100 mid-tread, 1 layer of its own at most 8 bits, any other at most 16 bits",
+        ),
+        (
+            with(own(Some(16), Some(StepRule::Snr(9.0))), four()),
+            "mid-tread, 1 layer of its own at most 16 bits, any other 4 bits",
+        ),
+    ];
+    check_all(cases, |(options, expected)| assert_eq!(options.label(), *expected));
 }
 
 #[test]

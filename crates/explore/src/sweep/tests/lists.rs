@@ -67,7 +67,7 @@ fn ranges_and_lists_are_read_as_people_write_them() {
     };
     assert_eq!(keys("\"0.1..0.7 step 0.2\""), keys("[0.1, 0.3, 0.5, 0.7]"));
     let profile = "[[quantize]]\nstep = { esn-a-profile = [1.0, 2.0] }";
-    assert_eq!(plan(profile), ["4 bits ESN_a profile"]);
+    assert_eq!(plan(profile), ["ESN_a profile, at most 4 bits"]);
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn a_plan_is_the_product_of_its_lists_in_their_order() {
     assert_eq!(labels[..3], ["2 bits", "2 bits, re-estimated", "3 bits"]);
     assert_eq!(labels[4], "4 bits per filter mse");
     assert_eq!(labels[8], "filters −25 %, 2 bits");
-    assert_eq!(labels[23], "weights −50 %, 4 bits per filter S/N 100, re-estimated");
+    assert_eq!(labels[23], "weights −50 %, per filter S/N 100, at most 4 bits, re-estimated");
 }
 
 #[test]
@@ -66,11 +66,16 @@ fn points_with_ways_of_their_own_for_layers_have_names_that_tell_them_apart() {
             "[[point]]\nquantize = {{ bits = 8, layers = [{{ layer = \"/fc/Gemm\", bits = 2 }}, {{ layer = \"/conv1/Conv\", bits = {bits} }}, {{ layer = \"/layer1/conv1/Conv\", bits = 4 }}] }}\n"
         )
     };
-    let open = open(&format!("networks = [\"embedded\"]\n{}{}", point(2), point(3)));
-    let labels: Vec<String> = points(&open).iter().map(|point| point.configuration.label()).collect();
-    let keys = open.keys();
-    assert_eq!(labels[0], format!("8 bits, 3 layers of their own 2 to 4 bits, point {}", &keys[0][..6]));
-    assert_ne!(labels[0], labels[1]);
+    let labels = |images: &str| labels(&format!("networks = [\"embedded\"]\n{images}\n{}{}", point(2), point(3)));
+    let of_search = labels("[images]\npath = \"embedded\"\nlimit = 9");
+    assert!(
+        of_search[0].starts_with("3 layers of their own 2 to 4 bits, any other 8 bits, point "),
+        "{}",
+        of_search[0]
+    );
+    assert_ne!(of_search[0], of_search[1]);
+    // Judged on other images, a point has the same name, though another key.
+    assert_eq!(labels("[images]\npath = \"embedded\"\nlimit = 8"), of_search);
 }
 
 #[test]
