@@ -10,10 +10,8 @@ use crate::store::Points;
 /// Cells of a honeycomb from left to right, and rows of them from bottom to top.
 const COLUMNS: f64 = 44.0;
 const ROWS: f64 = 32.0;
-/// Numbers of cells from the beginning of a row to that of the next.
-const STRIDE: u32 = 64;
 /// Numbers of cells are below this one.
-const CELLS: usize = (ROWS as usize + 2) * STRIDE as usize;
+const CELLS: usize = (ROWS as usize + 2) * Honeycomb::STRIDE as usize;
 
 /// A honeycomb over a logarithmic cost and an accuracy: hexagons with a corner up, every other row half a cell to the
 /// right.
@@ -26,6 +24,12 @@ pub struct Honeycomb {
 }
 
 impl Honeycomb {
+    /// Numbers of cells from the beginning of a row to that of the next.
+    pub const STRIDE: u32 = 64;
+    /// The corners of a cell around its centre, clockwise from the top: to the right in widths of a cell, up in thirds of what lies
+    /// between rows.
+    pub const CORNERS: [(f64, f64); 6] = [(0.0, 2.0), (0.5, 1.0), (0.5, -1.0), (0.0, -2.0), (-0.5, -1.0), (-0.5, 1.0)];
+
     /// A honeycomb that covers these costs, above 0, and accuracies.
     pub fn over(costs: [f64; 2], accuracies: [f64; 2]) -> Self {
         let [low, high] = costs.map(f64::log10);
@@ -50,7 +54,7 @@ impl Honeycomb {
             let shift = if row as u32 % 2 == 1 { 0.5 } else { 0.0 };
             let column = (x - shift).round().max(0.0);
             let distance = (x - shift - column).powi(2) + 0.75 * (y - row).powi(2);
-            (distance, row as u32 * STRIDE + column as u32)
+            (distance, row as u32 * Self::STRIDE + column as u32)
         };
         let (low, high) = (nearest(below), nearest(below + 1.0));
         if high.0 < low.0 { high.1 } else { low.1 }
@@ -58,10 +62,9 @@ impl Honeycomb {
 
     /// The corners of a cell, as cost and accuracy.
     pub fn corners(&self, cell: u32) -> [(f64, f64); 6] {
-        let (row, column) = (cell / STRIDE, cell % STRIDE);
+        let (row, column) = (cell / Self::STRIDE, cell % Self::STRIDE);
         let x = f64::from(column) + if row % 2 == 1 { 0.5 } else { 0.0 };
-        let corners = [(0.0, 2.0), (0.5, 1.0), (0.5, -1.0), (0.0, -2.0), (-0.5, -1.0), (-0.5, 1.0)];
-        corners.map(|(right, up)| {
+        Self::CORNERS.map(|(right, up)| {
             let cost = self.cost[0] + self.cost[1] * (x + right);
             (10f64.powf(cost), self.accuracy[0] + self.accuracy[1] * (f64::from(row) + up / 3.0))
         })

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use explore::pareto::{Accuracy, Axes, Cost, CostValue, Density, Fraction, Group, Plane, Survey};
+use explore::pareto::{Accuracy, Axes, Cost, CostValue, Density, Fraction, Group, Honeycomb, Plane, Survey};
 use explore::store::{PointFigures, PointRow, Points};
 use explore::sweep::Method;
 use explore::{ExploreError, PointKey};
@@ -46,6 +46,14 @@ struct Data {
     pins: Vec<usize>,
     /// How many points lie where, for pairs of cost and accuracy; none where every point is there.
     planes: Option<Vec<PlaneData>>,
+    honeycomb: HoneycombData,
+}
+
+/// How the cells of planes are numbered and drawn: the constants of [`Honeycomb`].
+#[derive(Debug, Serialize)]
+struct HoneycombData {
+    stride: u32,
+    corners: [(f64, f64); 6],
 }
 
 #[derive(Debug, Serialize)]
@@ -234,6 +242,7 @@ impl Lists {
             networks: short_names(&self.networks),
             pins,
             planes,
+            honeycomb: HoneycombData { stride: Honeycomb::STRIDE, corners: Honeycomb::CORNERS },
         }
     }
 

@@ -30,8 +30,8 @@ function cellsOf(plane) {
 }
 // Corners of a cell as cost and accuracy: hexagons with a corner up, every other row half a cell to the right.
 function cornersOf(plane, cell) {
-  const [row, column] = [Math.floor(cell / 64), cell % 64];
-  const corners = [[0, 2], [0.5, 1], [0.5, -1], [0, -2], [-0.5, -1], [-0.5, 1]];
+  const { stride, corners } = data.honeycomb;
+  const [row, column] = [Math.floor(cell / stride), cell % stride];
   return corners.map(([right, up]) => [10 ** (plane.x[0] + plane.x[1] * (column + (row % 2) / 2 + right)), plane.y[0] + plane.y[1] * (row + up / 3)]);
 }
 
