@@ -122,7 +122,7 @@ impl FrontierPage {
         histogram_at: Option<f64>,
     ) -> Result<Self, ExploreError> {
         let plane = survey.planes.first().expect("points are judged by a cost and an accuracy");
-        let chosen = nearest_at_or_below(points.store, plane, histogram_at)?;
+        let chosen = nearest_at_or_below(points.store, plane, histogram_at)?.points;
         let shown = Shown::of(points, survey, chosen.iter().map(|point| point.row.key))?;
         let rows = points.store.rows_of(&shown.keys)?.into_iter().flatten().collect::<Vec<_>>();
         let place_of = |key: PointKey| rows.binary_search_by_key(&key, |row| row.key).ok();

@@ -50,7 +50,7 @@ pub fn write_frontier_svgs(
         written.push(path);
     }
     let chosen = nearest_at_or_below(points.store, first, histogram_at).map_err(unread)?;
-    if !chosen.is_empty() {
+    if !chosen.points.is_empty() {
         let path = folder.join("histogram-max-bits.svg");
         write_svg(&path, |text| draw_histogram(text, &chosen, &first.axes.cost.label(&survey.hardware)))?;
         written.push(path);

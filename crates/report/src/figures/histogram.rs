@@ -8,6 +8,15 @@ use plotters::prelude::*;
 
 use super::chart::{COLORS, FONT, Fault, area, draw_mesh, fault, short};
 
+/// Points of one cost, or a little less.
+#[derive(Debug)]
+pub struct AtOneCost {
+    /// The cost that none of them is above.
+    pub limit: f64,
+    /// At most one of each method.
+    pub points: Vec<Judged>,
+}
+
 /// Of each of the paper's three ways, the most costly point of its own frontier at or below a cost: what Figure 6
 /// (right) compares.
 ///
@@ -16,23 +25,24 @@ use super::chart::{COLORS, FONT, Fault, area, draw_mesh, fault, short};
 /// # Errors
 ///
 /// Those of reading the store.
-pub fn nearest_at_or_below(store: &Store, plane: &Plane, cost: Option<f64>) -> Result<Vec<Judged>, ExploreError> {
+pub fn nearest_at_or_below(store: &Store, plane: &Plane, cost: Option<f64>) -> Result<AtOneCost, ExploreError> {
     let frontiers = Method::ALL.map(|method| plane.frontier_of_method(method));
     let largest = frontiers.iter().filter_map(|frontier| frontier.entries().last()).map(|entry| entry.cost.to_f64());
     let limit = cost.unwrap_or(largest.fold(f64::INFINITY, f64::min));
-    let mut chosen = Vec::new();
+    let mut points = Vec::new();
     for frontier in &frontiers {
         if let Some(entry) = frontier.entries().iter().rfind(|entry| entry.cost.to_f64() <= limit) {
             let mut one = Frontier::default();
             one.merge(*entry);
-            chosen.extend(judged(store, &one)?);
+            points.extend(judged(store, &one)?);
         }
     }
-    Ok(chosen)
+    Ok(AtOneCost { limit, points })
 }
 
 /// Draws how many filters of each of these points have which widest weight.
-pub(super) fn draw_histogram(text: &mut String, chosen: &[Judged], cost: &str) -> Result<(), Fault> {
+pub(super) fn draw_histogram(text: &mut String, chosen: &AtOneCost, cost: &str) -> Result<(), Fault> {
+    let AtOneCost { limit, points: chosen } = chosen;
     let area = area(text)?;
     let bits = |point: &Judged| point.row.costs.as_ref().map_or(Vec::new(), |costs| costs.filter_bits.clone());
     let widest = chosen.iter().filter_map(|point| bits(point).iter().rposition(|&n| n > 0)).max().unwrap_or(1).max(1);
@@ -69,9 +79,18 @@ pub(super) fn draw_histogram(text: &mut String, chosen: &[Judged], cost: &str) -
             .legend(move |(x, y)| Rectangle::new([(x + 3, y - 5), (x + 15, y + 5)], color.filled()));
     }
     draw_legend(&mut chart)?;
-    let caption = format!("configurations at or below one {cost}");
+    let caption = caption(*limit, cost);
     area.draw(&Text::new(caption, (84, 4), (FONT, 13).into_font())).map_err(fault)?;
     area.present().map_err(fault)
+}
+
+/// At which cost points are compared, named as on an axis.
+fn caption(limit: f64, cost: &str) -> String {
+    let (name, unit) = match cost.strip_suffix(')').and_then(|cost| cost.split_once(" (")) {
+        Some((name, unit)) => (name, format!(" {unit}")),
+        None => (cost, String::new()),
+    };
+    format!("the best configurations of {name} up to {}{unit}", short(limit))
 }
 
 /// What the colours mean, in a corner of the figure.
@@ -96,4 +115,21 @@ fn color(method: Method) -> RGBColor {
 /// Labels stand at whole numbers alone.
 fn whole(x: &f64) -> String {
     if (x - x.round()).abs() < 1e-6 { format!("{x:.0}") } else { String::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::check_all;
+
+    use super::*;
+
+    #[test]
+    fn a_histogram_names_the_cost_at_which_it_compares() {
+        let cases = [
+            (142e6, "ESN_d (bits)", "the best configurations of ESN_d up to 142M bits"),
+            (12_345.0, "MACs alive", "the best configurations of MACs alive up to 12.35k"),
+            (7.12e-6, "energy on unpu (J)", "the best configurations of energy on unpu up to 7.12µ J"),
+        ];
+        check_all(cases, |&(limit, cost, expected)| assert_eq!(caption(limit, cost), expected));
+    }
 }

@@ -16,7 +16,7 @@ mod run_page;
 pub use frontier_page::FrontierPage;
 pub use frontier_svg::{figure_axes, write_frontier_svgs};
 pub use gain_svg::{gain_svg, write_gain_svg};
-pub use histogram::nearest_at_or_below;
+pub use histogram::{AtOneCost, nearest_at_or_below};
 pub use landscape_svg::{landscape_svg, write_landscape_svg};
 pub use run_page::{RunFigures, write_run_page};
 
