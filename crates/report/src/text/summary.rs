@@ -60,7 +60,7 @@ fn fitted(columns: &[&str], text_columns: usize, rows: &[Vec<String>], dispensab
 }
 
 /// Columns of networks side by side; those behind `check` need images.
-const SIDE_BY_SIDE: [&str; 15] = [
+const SIDE_BY_SIDE: [&str; 17] = [
     "hardware",
     "network",
     "bits",
@@ -70,6 +70,8 @@ const SIDE_BY_SIDE: [&str; 15] = [
     "× cycles",
     "energy",
     "× energy",
+    "compute",
+    "conversion",
     "memory",
     "metric",
     "",
@@ -79,7 +81,8 @@ const SIDE_BY_SIDE: [&str; 15] = [
 ];
 
 /// Those that a narrow terminal goes without, in the order in which they go.
-const DISPENSABLE_SIDE_BY_SIDE: [&str; 6] = ["memory", "± s.e.", "eff. weights", "eff. MACs", "cycles", "energy"];
+const DISPENSABLE_SIDE_BY_SIDE: [&str; 8] =
+    ["conversion", "compute", "memory", "± s.e.", "eff. weights", "eff. MACs", "cycles", "energy"];
 
 /// Several networks side by side, or one at several widths: for each hardware a row for each network. Cycles and energy are also shown over those of
 /// the first network. Columns that do not fit `width` are left out.
@@ -102,7 +105,7 @@ fn network_row(
     name_width: usize,
 ) -> Vec<String> {
     let (run, row) = (&network.cost.totals[h], network.cost.total_row());
-    let memory = Merit::new(hardware, &row, run).energy_by_group_j[2];
+    let [compute, conversion, memory] = parts(hardware, &row, run);
     let over = |this: f64, first: f64| fraction((first > 0.0).then(|| this / first));
     let score = network.evaluation.and_then(|evaluation| evaluation.engine_of(h)).map(|engine| &engine.score);
     let of_first = &first.cost.totals[h];
@@ -116,7 +119,9 @@ fn network_row(
         over(run.cycles().to_f64(), of_first.cycles().to_f64()),
         energy(hardware, run.energy_j()),
         over(run.energy_j(), of_first.energy_j()),
-        if memory > 0.0 { energy(hardware, memory) } else { "–".to_string() },
+        compute,
+        conversion,
+        memory,
         hardware.metric.name().to_string(),
         short(metric_value(hardware.metric, run.check.expected).parse().unwrap_or(f64::NAN)),
         verdict(run.check.verdict).to_string(),
@@ -125,19 +130,24 @@ fn network_row(
     ]
 }
 
+/// The energy of compute, conversion and memory; a dash where there is none.
+fn parts(hardware: &Hardware, row: &LayerCost, run: &HardwareRun) -> [String; 3] {
+    let part = |of_part: f64| if of_part > 0.0 { energy(hardware, of_part) } else { "–".to_string() };
+    Merit::new(hardware, row, run).energy_by_group_j.map(part)
+}
+
 fn total_row(hardware: &Hardware, row: &LayerCost, run: &HardwareRun) -> Vec<String> {
     let merit = Merit::new(hardware, row, run);
-    let [compute, conversion, memory] = merit.energy_by_group_j;
-    let part = |of_part: f64| if of_part > 0.0 { energy(hardware, of_part) } else { "–".to_string() };
+    let [compute, conversion, memory] = parts(hardware, row, run);
     vec![
         hardware.engine.name().to_string(),
         short(run.cycles().to_f64()),
         format!("{:.3}", run.run.occupancy.utilization()),
         run.bound_by().unwrap_or("–").to_string(),
         energy(hardware, merit.energy_j),
-        part(compute),
-        part(conversion),
-        part(memory),
+        compute,
+        conversion,
+        memory,
         hardware.metric.name().to_string(),
         short(metric_value(hardware.metric, run.check.expected).parse().unwrap_or(f64::NAN)),
         fraction(merit.ratio),
@@ -188,6 +198,28 @@ mod tests {
     use testkit::check_all;
 
     use super::*;
+
+    #[test]
+    fn networks_side_by_side_have_the_parts_of_energy_that_one_has() {
+        let network = embedded_network().expect("it comes along");
+        let hardware: Vec<Hardware> = Hardware::presets().into_iter().filter(|h| !h.needs_images()).collect();
+        let (quantization, convention) = (Quantization::new(None), BitConvention::NonzeroAtLeastOne);
+        let plan = CostPlan { network: &network, hardware: &hardware, quantization, convention };
+        let cost = cost(&plan).expect("it can be costed");
+        let alone = totals(&hardware, &cost, usize::MAX);
+        let networks = ["a", "b"].map(|name| CostedNetwork { name, cost: &cost, evaluation: None });
+        let beside = side_by_side(&hardware, &networks, None);
+        let row = cost.total_row();
+        for (hardware, run) in hardware.iter().zip(&cost.totals) {
+            let parts = parts(hardware, &row, run);
+            let name = format!("{} ", hardware.engine.name());
+            let lines: Vec<&str> = alone.lines().chain(beside.lines()).filter(|line| line.starts_with(&name)).collect();
+            assert_eq!(lines.len(), 1 + networks.len(), "{beside}");
+            assert!(lines.iter().all(|line| parts.iter().all(|part| line.contains(part))), "{parts:?}: {lines:?}");
+        }
+        let header = beside.lines().next().expect("a header");
+        assert!(["compute", "conversion", "memory"].iter().all(|part| header.contains(part)), "{header}");
+    }
 
     #[test]
     fn tables_fit_the_lines_of_a_terminal() {
