@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use esn::Quarters;
-use explore::pareto::{Accuracy, Frontier, Plane, Survey};
-use explore::store::{PointCosts, PointFigures, PointSummary, Points};
+use explore::pareto::{Accuracy, Fraction, Frontier, Plane, Survey};
+use explore::store::{HardwareRow, PointCosts, PointSummary, Points};
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,42 +18,112 @@ pub(crate) enum Kind {
     Flag,
 }
 
-/// Columns that every store has. Two columns for each hardware follow them, and then [`JUDGEMENT`].
-const COLUMNS: [(&str, Kind); 24] = [
-    ("key", Kind::Text),
-    ("status", Kind::Text),
-    ("error", Kind::Text),
-    ("network", Kind::Text),
-    ("method", Kind::Text),
-    ("configuration", Kind::Text),
-    ("weights", Kind::Count),
-    ("nonzero", Kind::Count),
-    ("filters", Kind::Count),
-    ("live_filters", Kind::Count),
-    ("weights_alive", Kind::Count),
-    ("macs_alive", Kind::Count),
-    ("esn_a", Kind::Quarters),
-    ("esn_d", Kind::Count),
-    ("esn_a_macs", Kind::Quarters),
-    ("esn_d_macs", Kind::Count),
-    ("esn_d_filter", Kind::Count),
-    ("max_bits", Kind::Count),
-    ("images", Kind::Count),
-    ("top1", Kind::Real),
-    ("top5", Kind::Real),
-    ("agreement", Kind::Real),
-    ("float_top1", Kind::Real),
-    ("float_top5", Kind::Real),
+/// The value that a column has of a row; its case is what the column holds.
+enum Value<Row> {
+    Text(fn(&Row) -> Option<&str>),
+    Count(fn(&Row) -> Option<u128>),
+    Quarters(fn(&Row) -> Option<Quarters>),
+    Real(fn(&Row) -> Option<f64>),
+    Flag(fn(&Row) -> Option<bool>),
+}
+
+impl<Row> Value<Row> {
+    fn kind(&self) -> Kind {
+        match self {
+            Value::Text(_) => Kind::Text,
+            Value::Count(_) => Kind::Count,
+            Value::Quarters(_) => Kind::Quarters,
+            Value::Real(_) => Kind::Real,
+            Value::Flag(_) => Kind::Flag,
+        }
+    }
+
+    /// Gives a sink the value of a row; none where there is no row.
+    fn write(&self, row: Option<&Row>, sink: &mut dyn Sink) -> io::Result<()> {
+        match self {
+            Value::Text(of) => sink.text(row.and_then(of)),
+            Value::Count(of) => sink.count(row.and_then(of)),
+            Value::Quarters(of) => sink.quarters(row.and_then(of)),
+            Value::Real(of) => sink.real(row.and_then(of)),
+            Value::Flag(of) => sink.flag(row.and_then(of)),
+        }
+    }
+}
+
+/// A column: its name, and what it says of a row.
+type Column<Row> = (&'static str, Value<Row>);
+
+/// Columns that every store has. Those of [`OF_HARDWARE`] follow them, for each hardware, and then [`JUDGEMENT`].
+const COLUMNS: [Column<Row>; 24] = [
+    ("key", Value::Text(|row| Some(&row.key))),
+    ("status", Value::Text(|row| Some(row.point.figures.status.name()))),
+    ("error", Value::Text(|row| row.point.error.as_deref())),
+    ("network", Value::Text(|row| Some(&row.point.figures.network))),
+    ("method", Value::Text(|row| Some(row.point.figures.method.name()))),
+    ("configuration", Value::Text(|row| Some(&row.point.label))),
+    ("weights", Value::Count(|row| Some(row.costs()?.weights))),
+    ("nonzero", Value::Count(|row| Some(row.costs()?.nonzero))),
+    ("filters", Value::Count(|row| Some(row.costs()?.filters))),
+    ("live_filters", Value::Count(|row| Some(row.costs()?.live_filters))),
+    ("weights_alive", Value::Count(|row| Some(row.costs()?.weights_alive))),
+    ("macs_alive", Value::Count(|row| Some(row.costs()?.macs_alive))),
+    ("esn_a", Value::Quarters(|row| Some(row.costs()?.esn_a))),
+    ("esn_d", Value::Count(|row| Some(row.costs()?.esn_d))),
+    ("esn_a_macs", Value::Quarters(|row| Some(row.costs()?.esn_a_macs))),
+    ("esn_d_macs", Value::Count(|row| Some(row.costs()?.esn_d_macs))),
+    ("esn_d_filter", Value::Count(|row| Some(row.costs()?.esn_d_filter))),
+    ("max_bits", Value::Count(|row| Some(row.costs()?.max_bits.into()))),
+    ("images", Value::Count(|row| Some(row.point.figures.accuracy.as_ref()?.images.into()))),
+    ("top1", Value::Real(|row| row.accuracy(&Accuracy::Top1))),
+    ("top5", Value::Real(|row| row.accuracy(&Accuracy::Top5))),
+    ("agreement", Value::Real(|row| row.accuracy(&Accuracy::Agreement))),
+    ("float_top1", Value::Real(|row| row.float_accuracy(&Accuracy::Top1))),
+    ("float_top5", Value::Real(|row| row.float_accuracy(&Accuracy::Top5))),
 ];
 
+/// Columns of each hardware, whose name stands behind theirs.
+const OF_HARDWARE: [Column<HardwareRow>; 2] =
+    [("cycles", Value::Count(|row| Some(row.cycles))), ("energy_j", Value::Real(|row| Some(row.energy_j)))];
+
 /// Columns of what was judged: whether a point is on the frontier; how exact its accuracy is; and what came later.
-const JUDGEMENT: [(&str, Kind); 5] = [
-    ("frontier", Kind::Flag),
-    ("standard_error", Kind::Real),
-    ("within_noise", Kind::Flag),
-    ("effective_macs", Kind::Count),
-    ("notes", Kind::Text),
+const JUDGEMENT: [Column<Row>; 5] = [
+    ("frontier", Value::Flag(|row| Some(row.judged.is_some_and(|judged| judged.is_on_frontier)))),
+    ("standard_error", Value::Real(|row| Some(row.judged?.standard_error))),
+    ("within_noise", Value::Flag(|row| Some(row.judged?.is_within_noise))),
+    ("effective_macs", Value::Count(|row| row.costs()?.effective_macs)),
+    ("notes", Value::Text(|row| Some(&row.notes))),
 ];
+
+/// A point, and what is said of it.
+struct Row {
+    point: PointSummary,
+    key: String,
+    /// The notes of the point in one text.
+    notes: String,
+    /// None where the point lacks the cost or the accuracy that points are judged by.
+    judged: Option<Judged>,
+}
+
+#[derive(Clone, Copy)]
+struct Judged {
+    is_on_frontier: bool,
+    standard_error: f64,
+    is_within_noise: bool,
+}
+
+impl Row {
+    fn costs(&self) -> Option<&PointCosts> {
+        self.point.figures.costs.as_ref()
+    }
+
+    fn accuracy(&self, accuracy: &Accuracy) -> Option<f64> {
+        accuracy.of(&self.point.figures).map(Fraction::to_f64)
+    }
+
+    fn float_accuracy(&self, accuracy: &Accuracy) -> Option<f64> {
+        accuracy.of_float(&self.point.figures).map(Fraction::to_f64)
+    }
+}
 
 /// Where a table goes, value after value in the order of its columns. What is not there is none.
 pub(crate) trait Sink {
@@ -67,8 +137,9 @@ pub(crate) trait Sink {
 
 /// The columns of the table of a survey.
 pub(crate) fn columns(survey: &Survey) -> Vec<(String, Kind)> {
-    let named = |&(name, kind): &(&str, Kind)| (name.to_string(), kind);
-    let of_hardware = |name: &str| [(format!("cycles:{name}"), Kind::Count), (format!("energy_j:{name}"), Kind::Real)];
+    let named = |(name, value): &Column<Row>| (name.to_string(), value.kind());
+    let of_hardware =
+        |hardware: &Arc<str>| OF_HARDWARE.each_ref().map(|(name, value)| (format!("{name}:{hardware}"), value.kind()));
     let hardware = survey.hardware.iter().flat_map(|hardware| of_hardware(&hardware.name));
     COLUMNS.iter().map(named).chain(hardware).chain(JUDGEMENT.iter().map(named)).collect()
 }
@@ -77,8 +148,8 @@ pub(crate) fn columns(survey: &Survey) -> Vec<(String, Kind)> {
 pub(crate) fn write_table(sink: &mut dyn Sink, points: &Points<'_>, survey: &Survey) -> io::Result<()> {
     let plane = survey.planes.first().expect("points are judged by a cost and an accuracy");
     let hardware = survey.hardware.iter().map(|hardware| Arc::clone(&hardware.name)).collect();
-    let mut table = Table { sink, notes: String::new(), frontier: plane.frontier(), plane, hardware };
-    points.for_each_summary(|point| table.row(&point).map_err(Fault::Output)).map_err(|fault| match fault {
+    let mut table = Table { sink, frontier: plane.frontier(), plane, hardware };
+    points.for_each_summary(|point| table.row(point).map_err(Fault::Output)).map_err(|fault| match fault {
         Fault::Output(error) => error,
         Fault::Store(error) => io::Error::other(network::chain(&error)),
     })
@@ -99,69 +170,27 @@ impl From<explore::ExploreError> for Fault {
 /// A table under way.
 struct Table<'a> {
     sink: &'a mut dyn Sink,
-    /// The notes of a point, kept so that not every row asks for memory.
-    notes: String,
     plane: &'a Plane,
     frontier: Frontier,
     hardware: Vec<Arc<str>>,
 }
 
 impl Table<'_> {
-    fn row(&mut self, point: &PointSummary) -> io::Result<()> {
-        let figures = &point.figures;
-        self.sink.text(Some(&figures.key.to_string()))?;
-        self.sink.text(Some(figures.status.name()))?;
-        self.sink.text(point.error.as_deref())?;
-        self.sink.text(Some(&figures.network))?;
-        self.sink.text(Some(figures.method.name()))?;
-        self.sink.text(Some(&point.label))?;
-        self.costs(figures.costs.as_ref())?;
-        self.accuracies(figures)?;
+    fn row(&mut self, point: PointSummary) -> io::Result<()> {
+        let judged = self.plane.axes.of(&point.figures).map(|(cost, accuracy)| Judged {
+            is_on_frontier: self.frontier.has(cost, accuracy),
+            standard_error: accuracy.standard_error(),
+            is_within_noise: self.frontier.is_within_noise(cost, accuracy),
+        });
+        let row = Row { key: point.figures.key.to_string(), notes: point.notes.join("; "), judged, point };
+        COLUMNS.iter().try_for_each(|(_, value)| value.write(Some(&row), self.sink))?;
         for name in &self.hardware {
-            let rows = figures.costs.iter().flat_map(|costs| &costs.hardware);
-            let row = rows.into_iter().find(|hardware| hardware.name == *name);
-            self.sink.count(row.map(|row| row.cycles))?;
-            self.sink.real(row.map(|row| row.energy_j))?;
+            let mut of_point = row.costs().into_iter().flat_map(|costs| &costs.hardware);
+            let of_hardware = of_point.find(|hardware| hardware.name == *name);
+            OF_HARDWARE.iter().try_for_each(|(_, value)| value.write(of_hardware, self.sink))?;
         }
-        self.judgement(point)?;
+        JUDGEMENT.iter().try_for_each(|(_, value)| value.write(Some(&row), self.sink))?;
         self.sink.end_row()
-    }
-
-    fn costs(&mut self, costs: Option<&PointCosts>) -> io::Result<()> {
-        let counts: [fn(&PointCosts) -> u128; 6] =
-            [|c| c.weights, |c| c.nonzero, |c| c.filters, |c| c.live_filters, |c| c.weights_alive, |c| c.macs_alive];
-        counts.iter().try_for_each(|count| self.sink.count(costs.map(count)))?;
-        self.sink.quarters(costs.map(|c| c.esn_a))?;
-        self.sink.count(costs.map(|c| c.esn_d))?;
-        self.sink.quarters(costs.map(|c| c.esn_a_macs))?;
-        self.sink.count(costs.map(|c| c.esn_d_macs))?;
-        self.sink.count(costs.map(|c| c.esn_d_filter))?;
-        self.sink.count(costs.map(|c| c.max_bits.into()))
-    }
-
-    fn accuracies(&mut self, point: &PointFigures) -> io::Result<()> {
-        self.sink.count(point.accuracy.as_ref().map(|accuracy| accuracy.images.into()))?;
-        for accuracy in [Accuracy::Top1, Accuracy::Top5, Accuracy::Agreement] {
-            self.sink.real(accuracy.of(point).map(|fraction| fraction.to_f64()))?;
-        }
-        for accuracy in [Accuracy::Top1, Accuracy::Top5] {
-            self.sink.real(accuracy.of_float(point).map(|fraction| fraction.to_f64()))?;
-        }
-        Ok(())
-    }
-
-    fn judgement(&mut self, point: &PointSummary) -> io::Result<()> {
-        let judged = self.plane.axes.of(&point.figures);
-        self.sink.flag(Some(judged.is_some_and(|(cost, accuracy)| self.frontier.has(cost, accuracy))))?;
-        self.sink.real(judged.map(|(_, accuracy)| accuracy.standard_error()))?;
-        self.sink.flag(judged.map(|(cost, accuracy)| self.frontier.is_within_noise(cost, accuracy)))?;
-        self.sink.count(point.figures.costs.as_ref().and_then(|costs| costs.effective_macs))?;
-        self.notes.clear();
-        for (place, note) in point.notes.iter().enumerate() {
-            self.notes += if place > 0 { "; " } else { "" };
-            self.notes += note;
-        }
-        self.sink.text(Some(&self.notes))
     }
 }
 
