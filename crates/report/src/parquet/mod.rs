@@ -14,7 +14,7 @@ use esn::Quarters;
 use explore::pareto::Survey;
 use explore::store::Points;
 
-use crate::frontier::{Sink, columns, write_table};
+use crate::frontier::{Kind, Sink, columns, write_table};
 use column::Column;
 use thrift::Structure;
 
@@ -29,9 +29,7 @@ const GROUP: usize = 32_768;
 ///
 /// Those of the writer, and of reading the store; a count that passes 2^63, which the file has no type for.
 pub fn write_frontier_parquet(writer: &mut dyn Write, points: &Points<'_>, survey: &Survey) -> io::Result<()> {
-    let columns = columns(survey).into_iter().map(|(name, kind)| Column::new(name, kind)).collect();
-    let mut file = Parquet { writer, written: 0, columns, place: 0, rows: 0, groups: Vec::new(), all_rows: 0 };
-    file.write(MAGIC)?;
+    let mut file = Parquet::new(writer, columns(survey), GROUP)?;
     write_table(&mut file, points, survey)?;
     file.finish()
 }
@@ -44,13 +42,22 @@ struct Parquet<'a> {
     columns: Vec<Column>,
     /// The column of the next value.
     place: usize,
-    /// Rows of the group under way.
+    /// Rows of the group under way, and how many make it whole.
     rows: usize,
+    rows_of_group: usize,
     groups: Vec<Structure>,
     all_rows: i64,
 }
 
-impl Parquet<'_> {
+impl<'a> Parquet<'a> {
+    fn new(writer: &'a mut dyn Write, columns: Vec<(String, Kind)>, rows_of_group: usize) -> io::Result<Self> {
+        let columns = columns.into_iter().map(|(name, kind)| Column::new(name, kind)).collect();
+        let mut file =
+            Self { writer, written: 0, columns, place: 0, rows: 0, rows_of_group, groups: Vec::new(), all_rows: 0 };
+        file.write(MAGIC)?;
+        Ok(file)
+    }
+
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.written += bytes.len() as i64;
         self.writer.write_all(bytes)
@@ -139,6 +146,9 @@ impl Sink for Parquet<'_> {
 
     fn end_row(&mut self) -> io::Result<()> {
         (self.place, self.rows) = (0, self.rows + 1);
-        if self.rows == GROUP { self.end_group() } else { Ok(()) }
+        if self.rows == self.rows_of_group { self.end_group() } else { Ok(()) }
     }
 }
+
+#[cfg(test)]
+mod tests;
