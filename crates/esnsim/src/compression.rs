@@ -605,7 +605,8 @@ pub fn allocation(text: &str) -> Result<(SharedCost, f64), String> {
 }
 
 /// Layers that are quantized in another way than the rest, out of a TOML file: a table `[[layers]]` for each, with `layer`,
-/// its name, and any of `bits`, `mid-rise`, `granularity` and `step`.
+/// its name, and any of `bits`, `mid-rise`, `granularity` and `step`. A list of the same tables in JSON, as the points of a sweep
+/// have it, is read, too.
 ///
 /// # Errors
 ///
@@ -617,12 +618,18 @@ pub fn layer_options(path: &Path) -> Result<Vec<LayerOptions>, Error> {
         layers: Vec<LayerOptions>,
     }
     let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
-    let file = toml::from_str::<File>(&text);
-    let file = file.map_err(|error| Error::LayerOptions {
-        path: path.to_path_buf(),
-        problem: formats::toml_problem(&error, &text),
-    })?;
-    Ok(file.layers)
+    let layers = match is_json_list(&text) {
+        true => serde_json::from_str(&text).map_err(|error| error.to_string()),
+        false => {
+            toml::from_str(&text).map(|file: File| file.layers).map_err(|error| formats::toml_problem(&error, &text))
+        }
+    };
+    layers.map_err(|problem| Error::LayerOptions { path: path.to_path_buf(), problem })
+}
+
+/// Whether a text is a list of tables in JSON. A header of TOML begins with a bracket, too, and no brace follows it.
+fn is_json_list(text: &str) -> bool {
+    text.trim_start().strip_prefix('[').is_some_and(|rest| rest.trim_start().starts_with(['{', ']']))
 }
 
 #[cfg(test)]
@@ -630,6 +637,28 @@ mod tests {
     use testkit::check_all;
 
     use super::*;
+
+    #[test]
+    fn layers_of_their_own_are_read_as_toml_and_as_a_point_has_them() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let read = |text: &str| {
+            let path = folder.path().join("layers");
+            std::fs::write(&path, text).expect("a temporary folder is writable");
+            layer_options(&path).map_err(|error| network::chain(&error))
+        };
+        let toml =
+            "[[layers]]\nlayer = \"a\"\nbits = 2\n\n[[layers]]\nlayer = \"b\"\nmid-rise = false\nstep = { snr = 9.0 }";
+        let layers = read(toml).expect("two tables");
+        assert_eq!(layers.len(), 2);
+        let json = serde_json::to_string(&layers).expect("it has a JSON form");
+        assert_eq!(json, r#"[{"layer":"a","bits":2},{"layer":"b","mid-rise":false,"step":{"snr":9.0}}]"#);
+        assert_eq!(read(&json).as_ref(), Ok(&layers));
+        assert_eq!(read(&format!(" \n{}", serde_json::to_string_pretty(&layers).expect("JSON"))), Ok(layers));
+        check_all([r#"[{"layer":"a","bit":2}]"#, "[{", "[[layers]]\nlayer = \"a\"\nbit = 2", "bits = 2"], |wrong| {
+            let problem = read(wrong).expect_err("no layers");
+            assert!(!problem.contains('\n') && problem.contains("layers: "), "{problem}");
+        });
+    }
 
     #[test]
     fn prunings_are_read() {

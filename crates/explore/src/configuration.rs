@@ -144,4 +144,14 @@ impl Configuration {
         let way = serde_json::to_string(&(&self.network, &self.prune, &self.quantize));
         PointKey::of(Sha256::new_with_prefix(way.expect("configurations out of TOML have a JSON form")))
     }
+
+    /// The layers that are quantized in a way of their own, as JSON; empty where there is none.
+    pub fn layers_json(&self) -> String {
+        match &self.quantize {
+            Some(options) if !options.layers.is_empty() => {
+                serde_json::to_string(&options.layers).expect("configurations out of TOML have a JSON form")
+            }
+            Some(_) | None => String::new(),
+        }
+    }
 }

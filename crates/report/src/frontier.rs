@@ -86,12 +86,13 @@ const OF_HARDWARE: [Column<HardwareRow>; 2] =
     [("cycles", Value::Count(|row| Some(row.cycles))), ("energy_j", Value::Real(|row| Some(row.energy_j)))];
 
 /// Columns of what was judged: whether a point is on the frontier; how exact its accuracy is; and what came later.
-const JUDGEMENT: [Column<Row>; 5] = [
+const JUDGEMENT: [Column<Row>; 6] = [
     ("frontier", Value::Flag(|row| Some(row.judged.is_some_and(|judged| judged.is_on_frontier)))),
     ("standard_error", Value::Real(|row| Some(row.judged?.standard_error))),
     ("within_noise", Value::Flag(|row| Some(row.judged?.is_within_noise))),
     ("effective_macs", Value::Count(|row| row.costs()?.effective_macs)),
-    ("notes", Value::Text(|row| Some(&row.notes))),
+    ("notes", Value::Text(|row| Some(row.notes.as_str()).filter(|notes| !notes.is_empty()))),
+    ("layers", Value::Text(|row| Some(&*row.point.layers).filter(|layers| !layers.is_empty()))),
 ];
 
 /// A point, and what is said of it.

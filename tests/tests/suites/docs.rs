@@ -6,7 +6,8 @@
 //! - `sh` holds commands, one a line. Those of `esnsim` are run and must end with exit code 0. What `> FILE` takes is
 //!   written there.
 //! - `toml` whose first line is `# NAME` is the file of that name, which is written before the page goes on.
-//! - `text` right behind a block of commands is a part of what they print: its lines, in their order. `…` stands for
+//! - `sql` whose first line is `-- NAME` is a query of that store. Its values are printed with `|` between them.
+//! - `text` right behind a block of commands, or a query, is a part of what they print: its lines, in their order. `…` stands for
 //!   what is left out, alone on a line or within one.
 //! - `csv` whose first line is `# NAME` is a part of that file: its header names some of the columns, and its rows are
 //!   among those of the file.
@@ -43,7 +44,7 @@ struct Block {
     /// Where it opens, from 1 on.
     line: usize,
     lines: Vec<String>,
-    /// Whether nothing but empty lines stands between it and a block of commands before it.
+    /// Whether nothing but empty lines stands between it and a block of commands, or a query, before it.
     behind_commands: bool,
 }
 
@@ -69,7 +70,8 @@ fn blocks(page: &str) -> Vec<Block> {
         match line.strip_prefix("```") {
             Some(_) if open => (open, only_empty) = (false, true),
             Some(language) => {
-                let behind_commands = only_empty && blocks.last().is_some_and(|block| block.language == "sh");
+                let prints = |block: &Block| ["sh", "sql"].contains(&block.language.as_str());
+                let behind_commands = only_empty && blocks.last().is_some_and(prints);
                 let language = language.trim().to_string();
                 blocks.push(Block { language, line: i + 1, lines: Vec::new(), behind_commands });
                 open = true;
@@ -116,6 +118,7 @@ impl Reader {
             let place = format!("{}:{}", self.page, block.line);
             match (block.language.as_str(), block.file()) {
                 ("sh", _) => self.run(&block, &place),
+                ("sql", _) => self.query(&block, &place),
                 ("text", _) if block.behind_commands => assert_printed(&block, &self.printed, &place),
                 ("toml", Some(name)) => self.write(name, &block),
                 ("csv", Some(name)) => assert_rows(&block, &self.folder.join(name), &place),
@@ -142,6 +145,27 @@ impl Reader {
 
     fn write(&self, name: &str, block: &Block) {
         fs::write(self.folder.join(name), block.lines.join("\n") + "\n").expect("a temporary folder is writable");
+    }
+
+    /// Asks a store what a block asks it.
+    fn query(&mut self, block: &Block, place: &str) {
+        let name = block.lines.first().and_then(|line| line.strip_prefix("-- "));
+        let name = name.unwrap_or_else(|| panic!("{place}: a query begins with `-- STORE`"));
+        let store = rusqlite::Connection::open(self.folder.join(name)).expect("the page made it");
+        let mut query = store.prepare(&block.lines.join("\n")).unwrap_or_else(|error| panic!("{place}: {error}"));
+        let columns = query.column_count();
+        let value = |value: rusqlite::types::Value| match value {
+            rusqlite::types::Value::Null => String::new(),
+            rusqlite::types::Value::Integer(whole) => whole.to_string(),
+            rusqlite::types::Value::Real(real) => real.to_string(),
+            rusqlite::types::Value::Text(text) => text,
+            rusqlite::types::Value::Blob(bytes) => format!("{bytes:?}"),
+        };
+        let rows = query.query_map([], |row| (0..columns).map(|column| row.get(column).map(value)).collect());
+        let rows: rusqlite::Result<Vec<Vec<String>>> = rows.and_then(Iterator::collect);
+        let rows = rows.unwrap_or_else(|error| panic!("{place}: {error}"));
+        assert!(!rows.is_empty(), "{place}: nothing is found");
+        self.printed = rows.iter().map(|row| row.join("|") + "\n").collect();
     }
 
     /// Runs the commands of a block that are `esnsim`'s. Those of cargo are run by who builds the project.

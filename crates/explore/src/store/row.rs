@@ -101,6 +101,8 @@ pub struct PointSummary {
     pub figures: PointFigures,
     /// Its configuration in a few words.
     pub label: Arc<str>,
+    /// [`Configuration::layers_json`].
+    pub layers: Arc<str>,
     /// Why it failed, if it did.
     pub error: Option<Arc<str>>,
     /// What pruning and quantization had to say.
@@ -112,6 +114,7 @@ impl From<&PointRow> for PointSummary {
         Self {
             figures: row.into(),
             label: row.configuration.label().into(),
+            layers: row.configuration.layers_json().into(),
             error: row.error.as_deref().map(Arc::from),
             notes: row.notes.iter().map(|note| note.as_str().into()).collect(),
         }

@@ -106,7 +106,22 @@ impl Store {
     pub(super) fn summary(&self, figures: PointFigures, details: Details) -> Result<PointSummary, Wrong> {
         let make = || self.configuration(&details.parts).map(|configuration| configuration.label().into());
         let label = self.labels.of(&details.parts, make)?;
-        Ok(PointSummary { figures, label, error: details.error, notes: details.notes })
+        let layers = self.layers(&details.parts.layers)?;
+        Ok(PointSummary { figures, label, layers, error: details.error, notes: details.notes })
+    }
+
+    /// The texts of layers as one JSON list.
+    fn layers(&self, layers: &[TextId]) -> Result<Text, Wrong> {
+        if layers.is_empty() {
+            return Ok(Text::default());
+        }
+        let mut list = String::new();
+        for &id in layers {
+            list.push(if list.is_empty() { '[' } else { ',' });
+            list += &self.text(id)?;
+        }
+        list.push(']');
+        Ok(list.into())
     }
 
     fn configuration(&self, parts: &Parts<TextId>) -> Result<Configuration, Wrong> {

@@ -283,6 +283,32 @@ fn a_store_without_effective_macs_is_read_and_merged() {
     drop(old);
     upgrade(&path).expect("nobody else has it");
     let upgraded = Store::open_existing(&path).expect("there");
+#[test]
+fn a_summary_has_the_layers_of_their_own_as_the_configuration_has_them() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = Store::open(&folder.path().join("s.sqlite")).expect("new");
+    let own =
+        |layer: &str, bits| compress::LayerOptions { layer: layer.into(), bits: Some(bits), ..Default::default() };
+    let configuration = Configuration {
+        quantize: Some(compress::QuantizeOptions { layers: vec![own("a", 2), own("b", 9)], ..Default::default() }),
+        ..row(4).configuration
+    };
+    let layered = PointRow { key: configuration.key(), configuration, ..row(4) };
+    store.insert_all([&layered, &row(4)]).expect("written");
+    let mut summaries = Vec::new();
+    let keep = |point: PointSummary| {
+        summaries.push(point);
+        Ok::<_, ExploreError>(())
+    };
+    store.for_each_summary(keep).expect("readable");
+    let mut rows = [layered, row(4)];
+    rows.sort_by_key(|row| row.key);
+    assert_eq!(summaries, rows.each_ref().map(PointSummary::from));
+    let mut layers = summaries.iter().map(|point| &*point.layers).collect::<Vec<_>>();
+    layers.sort_unstable();
+    assert_eq!(layers, ["", r#"[{"layer":"a","bits":2},{"layer":"b","bits":9}]"#]);
+}
+
     assert_eq!(new.merge(&upgraded).expect("no point differs"), MergeReport { added: 0, equal: 6 });
 }
 
