@@ -69,7 +69,7 @@ bits-of-layers = { "*" = [4, 5] }
     rows = [json.loads(row) for row in plan.rows(str(store), plan.keys())]
     widths = [layer["bits"] for row in rows for layer in row["configuration"]["quantize"]["layers"]]
     assert sorted(set(widths)) == [4, 5] and abs(widths.count(4) - widths.count(5)) <= 20
-    with pytest.raises(esnsim.InvalidFile, match="from must not exceed to"):
+    with pytest.raises(esnsim.InvalidFile, match="expected a range from its lower end"):
         opened('networks = ["embedded"]\n[[quantize]]\nbits = "8..2"')
 
 

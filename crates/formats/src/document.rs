@@ -98,21 +98,46 @@ impl<'a> Place<'a> {
             return format!("{line}: there is no key {wrong:?}{meant}{end} {known_words}");
         }
         if let ([wrong, known @ ..], true) = (backquoted.as_slice(), message.starts_with("unknown variant `")) {
-            let what = self.key.map_or(format!("{wrong:?}"), |key| format!("{key} is {wrong:?}"));
+            let what = match self.key {
+                Some(key) if self.value.trim_matches(['"', '\'']) == *wrong => format!("{key} is {wrong:?}"),
+                // The word is within the value.
+                Some(key) => format!("{key}: there is no {wrong:?}"),
+                None => format!("{wrong:?}"),
+            };
             let meant = did_you_mean(wrong, known.iter().copied());
             return format!("{line}: {what}; expected {}{meant}", known.join(", "));
         }
         if let ([missing], true) = (backquoted.as_slice(), message.starts_with("missing field `")) {
             return format!("{line}: the key {missing} is missing");
         }
+        if let (Some(header), "invalid type: map, expected a sequence") = (self.header, message) {
+            let name = header.trim_matches(['[', ']']).split('.').next().unwrap_or_default();
+            return format!("{line}: {header} is a table; expected an entry of a list before it, [[{name}]]");
+        }
         match (message.rsplit_once("expected "), self.key) {
             (Some((found, expected)), Some(key)) if found.starts_with("invalid ") || found.is_empty() => {
                 let expected = in_words(expected);
                 let hint = self.hint(&expected);
-                format!("{line}: {key} is {}; expected {expected}{hint}", self.value)
+                // What was found is the value, or stands in it.
+                let expected = expected.strip_suffix(&format!(", not {}", self.value)).unwrap_or(&expected);
+                match self.is_whole() {
+                    true => format!("{line}: {key} is {}; expected {expected}{hint}", self.value),
+                    false => format!("{line}: {key}: expected {expected}{hint}"),
+                }
+            }
+            // An element of a list that goes over several lines.
+            (Some((found, expected)), None) if found.starts_with("invalid ") => {
+                let found = found.split_once(": ").map_or(found, |(_, what)| what).trim_end_matches(", ");
+                format!("{line}: {}; expected {}", found.replace('`', ""), in_words(expected))
             }
             _ => format!("{line}: {message}"),
         }
+    }
+
+    /// Whether the value ends on its line.
+    fn is_whole(&self) -> bool {
+        let count = |brackets: [char; 2]| self.value.matches(brackets).count();
+        count(['[', '{']) == count([']', '}'])
     }
 
     /// The number of a value that was written with its unit, as `"100 MHz"`.
@@ -166,6 +191,8 @@ fn in_words(expected: &str) -> String {
         "a string" | "string" => "text in quotation marks".to_string(),
         "a sequence" => "a list in brackets".to_string(),
         "a map" => "a table".to_string(),
+        "a nonzero u64" => "a whole number from 1 on".to_string(),
+        "string only" => "a word, or a table of one key".to_string(),
         other => number(other).unwrap_or(other).to_string(),
     }
 }
@@ -183,6 +210,7 @@ mod tests {
         name: String,
         array: Option<Array>,
         energy: Option<f64>,
+        list: Option<Vec<Array>>,
     }
 
     #[derive(Debug, Deserialize)]
@@ -193,6 +221,8 @@ mod tests {
         width: Option<Width>,
         gated: Option<bool>,
         bits: Option<Vec<u32>>,
+        sizes: Option<Vec<std::num::NonZeroU64>>,
+        widths: Option<Vec<Width>>,
     }
 
     #[derive(Debug, Deserialize)]
@@ -222,9 +252,12 @@ mod tests {
         let cases = [
             (
                 array("rowz = 2"),
-                "line 5, in [array]: there is no key \"rowz\"; did you mean rows? There is rows, width, gated, bits",
+                "line 5, in [array]: there is no key \"rowz\"; did you mean rows? There is rows, width, gated, bits, sizes, widths",
             ),
-            (array("planes = 2"), "line 5, in [array]: there is no key \"planes\"; there is rows, width, gated, bits"),
+            (
+                array("planes = 2"),
+                "line 5, in [array]: there is no key \"planes\"; there is rows, width, gated, bits, sizes, widths",
+            ),
             (
                 array("width = \"fliter\""),
                 "line 5, in [array]: width is \"fliter\"; expected filter, layer; did you mean filter?",
@@ -242,6 +275,16 @@ mod tests {
             ),
             ("name = \"a\"\nenergy = \"much\"".to_string(), "line 2: energy is \"much\"; expected a number"),
             ("name = 3".to_string(), "line 1: name is 3; expected text in quotation marks"),
+            (array("sizes = [\n  0,\n]"), "line 6, in [array]: integer 0; expected a whole number from 1 on"),
+            (array("sizes = [1, 0]"), "line 5, in [array]: sizes is [1, 0]; expected a whole number from 1 on"),
+            (
+                array("widths = [\"layer\", \"fliter\"]"),
+                "line 5, in [array]: widths: there is no \"fliter\"; expected filter, layer; did you mean filter?",
+            ),
+            (
+                "name = \"a\"\n[list.of]\nrows = 1".to_string(),
+                "line 2: [list.of] is a table; expected an entry of a list before it, [[list]]",
+            ),
             ("energy = 1.0".to_string(), "line 1: the key name is missing"),
         ];
         for (text, expected) in cases {

@@ -1,5 +1,6 @@
 //! Values of a plan of which there may be several: lists, and ranges of numbers.
 
+use network::grouped;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 use toml::Value;
@@ -36,13 +37,32 @@ pub(super) fn alternatives<'de, T: DeserializeOwned, D: Deserializer<'de>>(
     let mut all = Vec::new();
     for value in written {
         for value in written_out(value).map_err(D::Error::custom)? {
-            all.push(T::deserialize(value).map_err(|e| D::Error::custom(e.message()))?);
+            let found = value.to_string();
+            all.push(T::deserialize(value).map_err(|e| D::Error::custom(told(e.message(), &found)))?);
         }
         if all.len() > MAX_ALTERNATIVES {
             return Err(D::Error::custom(format!("over {MAX_ALTERNATIVES} alternatives in one list")));
         }
     }
     Ok(all)
+}
+
+/// What the parser says of a value, where its words mean nothing to whoever wrote a plan.
+fn told(message: &str, found: &str) -> String {
+    // A text in place of a number may have been meant as a range.
+    if let Some((text, expected)) =
+        message.strip_prefix("invalid type: string ").and_then(|rest| rest.rsplit_once(", expected "))
+    {
+        match expected {
+            "u32" | "u64" | "usize" => return format!("expected a whole number, or a range as \"2..8\", not {text}"),
+            "f64" => return format!("expected a number, or a range as \"0.1..0.5 step 0.1\", not {text}"),
+            _ => {}
+        }
+    }
+    match message.starts_with("wanted exactly 1 element") {
+        true => format!("expected a table of one key, not {found}"),
+        false => message.to_string(),
+    }
 }
 
 /// Alternatives that a list may have.
@@ -54,9 +74,16 @@ const ONE_LIST: &str = "esn-a-profile";
 /// A value with each range in it replaced by each of its numbers, and each list in a table by each of its values.
 fn written_out(value: Value) -> Result<Vec<Value>, String> {
     let table = match value {
-        Value::Table(table) if table.contains_key("from") || table.contains_key("to") => return range(&table),
+        Value::Table(table) if table.contains_key("from") || table.contains_key("to") => {
+            let found = table.to_string();
+            return range(&table)
+                .map_err(|expected| format!("{expected}, not {{ {} }}", found.trim().replace('\n', ", ")));
+        }
         Value::Table(table) => table,
-        Value::String(text) if text.contains("..") => return range(&range_of_text(&text)?),
+        Value::String(text) if text.contains("..") => {
+            let table = range_of_text(&text)?;
+            return range(&table).map_err(|expected| format!("{expected}, not {text:?}"));
+        }
         other => return Ok(vec![other]),
     };
     let mut all = vec![toml::Table::new()];
@@ -101,6 +128,10 @@ fn range_of_text(text: &str) -> Result<toml::Table, String> {
     let wrong = || format!("{EXPECTED}, not {text:?}");
     let number = |word: &str| {
         let word = word.trim();
+        // Of three dots one would be that of a fraction.
+        if word.starts_with('.') || word.ends_with('.') {
+            return Err(wrong());
+        }
         let whole = word.parse().map(Value::Integer);
         whole.or_else(|_| word.parse().map(Value::Float)).map_err(|_| wrong())
     };
@@ -119,10 +150,10 @@ fn range_of_text(text: &str) -> Result<toml::Table, String> {
 }
 
 /// The numbers of a range, both ends included. Whole numbers go by 1 where no step is given. A range that steps over its end
-/// is refused.
+/// is refused. An error says what is expected.
 fn range(table: &toml::Table) -> Result<Vec<Value>, String> {
     if let Some(key) = table.keys().find(|key| !["from", "to", "step"].contains(&key.as_str())) {
-        return Err(format!("a range has no key {key:?}; {EXPECTED}"));
+        return Err(format!("{EXPECTED}, without the key {key:?}"));
     }
     let (Some(from), Some(to)) = (table.get("from"), table.get("to")) else { return Err(EXPECTED.to_string()) };
     let step = table.get("step");
@@ -131,7 +162,11 @@ fn range(table: &toml::Table) -> Result<Vec<Value>, String> {
             let step = match step {
                 None => 1,
                 Some(&Value::Integer(step)) => step,
-                Some(_) => return Err("a range of whole numbers has a whole step; others begin as 0.0".to_string()),
+                Some(_) => {
+                    let words =
+                        "expected a whole step in a range of whole numbers, or one of others, which begins as 0.0";
+                    return Err(words.to_string());
+                }
             };
             let steps = steps(to as f64 - from as f64, step as f64)?;
             Ok((0..=steps)
@@ -141,7 +176,7 @@ fn range(table: &toml::Table) -> Result<Vec<Value>, String> {
         _ => {
             let real = |value: &Value| value.as_float().or_else(|| value.as_integer().map(|whole| whole as f64));
             let (Some(from), Some(to)) = (real(from), real(to)) else { return Err(EXPECTED.to_string()) };
-            let step = step.ok_or("a range of fractions needs a step")?;
+            let step = step.ok_or("expected a range of fractions with a step, as \"0.1..0.5 step 0.1\"")?;
             let Some(step) = real(step) else { return Err(EXPECTED.to_string()) };
             // Twelve digits, so that 0.3 is 0.3.
             let number = |i: u64| ((from + step * i as f64) * 1e12).round() / 1e12;
@@ -153,18 +188,20 @@ fn range(table: &toml::Table) -> Result<Vec<Value>, String> {
 /// How many steps a range has.
 fn steps(length: f64, step: f64) -> Result<u64, String> {
     if step.is_nan() || step <= 0.0 {
-        return Err("the step of a range must be above 0".to_string());
+        return Err("expected a range with a step above 0".to_string());
     }
     if length.is_nan() || length < 0.0 {
-        return Err("from must not exceed to in a range".to_string());
+        return Err("expected a range from its lower end to its upper one".to_string());
     }
     let steps = length / step;
     if steps >= MAX_ALTERNATIVES as f64 {
-        return Err(format!("a range of over {MAX_ALTERNATIVES} numbers"));
+        return Err(format!("expected a range of at most {} numbers", grouped(MAX_ALTERNATIVES as u128)));
     }
     // What rounding makes of a whole number of steps.
     match (steps - steps.round()).abs() < 1e-6 {
         true => Ok(steps.round() as u64),
-        false => Err("a range must end on to: its length is no whole number of steps".to_string()),
+        false => {
+            Err("expected a range that ends on its upper end, a whole number of steps from its lower one".to_string())
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! The points of a plan, by their numbers: which there are, and their keys. None is held.
 
 use std::collections::HashSet;
+use std::num::NonZeroU64;
 
+use network::grouped;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -32,12 +34,14 @@ impl ListedPoints {
     pub fn new(file: &PlanFile, inputs: &Inputs) -> Result<Self, String> {
         let product = Product::new(file, inputs.networks().iter().map(|shared| &shared.network))?;
         let seed = file.seed.unwrap_or(0);
-        let sampled = |count: u64| sample(&product, count as usize, seed, file.method.unwrap_or_default());
+        let sampled = |count: NonZeroU64| sample(&product, count.get() as usize, seed, file.method.unwrap_or_default());
         let sample = file.sample.map(sampled);
         let len = product.len();
         if sample.is_none() && len > u128::from(MAX_POINTS) {
             return Err(format!(
-                "{len} points; expected at most {MAX_POINTS}, or sample, a number of points to take of them"
+                "{} points; expected at most {}, or sample, a number of points to take of them",
+                grouped(len),
+                grouped(MAX_POINTS.into())
             ));
         }
         let single = file.point.iter().map(|entry| inputs.way(entry)).collect();

@@ -3,6 +3,7 @@
 use compress::{FilterAmount, Pruning};
 use esn::BitWidth;
 use network::architectures::Family;
+use network::grouped;
 
 use super::file::{PlanFile, PointEntry, PruneEntry, QuantizeEntry, calibration_images, eight_bits};
 
@@ -56,8 +57,8 @@ impl PlanFile {
             None if self.method.is_some() => {
                 Err("method is for a sample: sample = 1000 takes so many points".to_string())
             }
-            Some(sample) if !(1..=MAX_POINTS).contains(&sample) => {
-                Err(format!("sample is {sample}; expected 1 to {MAX_POINTS}"))
+            Some(sample) if sample.get() > MAX_POINTS => {
+                Err(format!("sample is {sample}; expected 1 to {}", grouped(MAX_POINTS.into())))
             }
             None | Some(_) => Ok(()),
         }
@@ -77,14 +78,13 @@ impl PruneEntry {
 
 impl QuantizeEntry {
     fn check(&self) -> Result<(), String> {
-        let bits = self.bits.iter().flat_map(|bits| &bits.0).copied().map(Some);
-        let own = self.layers.iter().map(|layer| layer.bits);
-        bits.chain([self.first_bits, self.last_bits])
-            .chain(own)
-            .try_for_each(|bits| check_width("quantize.bits", bits))?;
+        check_widths("quantize.bits", self.bits.iter().flat_map(|bits| &bits.0).copied())?;
+        check_width("quantize.first-bits", self.first_bits)?;
+        check_width("quantize.last-bits", self.last_bits)?;
+        self.layers.iter().try_for_each(|own| check_width(&format!("quantize.layers, {}", own.layer), own.bits))?;
         for (name, widths) in &self.bits_of_layers {
             let key = format!("quantize.bits-of-layers, {name}");
-            widths.0.iter().try_for_each(|&bits| check_width(&key, Some(bits)))?;
+            check_widths(&key, widths.0.iter().copied())?;
             if self.layers.iter().any(|own| own.layer == *name && own.bits.is_some()) {
                 return Err(format!("{key}: the layer has bits in layers, too; expected one of them"));
             }
@@ -132,6 +132,12 @@ fn check_pruning(pruning: &Pruning) -> Result<(), String> {
 
 fn check_fraction(key: &str, fraction: f64) -> Result<(), String> {
     if (0.0..=1.0).contains(&fraction) { Ok(()) } else { Err(format!("{key} is {fraction}; expected 0 to 1")) }
+}
+
+/// Of several widths that are too large the largest is told: the end of a range.
+fn check_widths(key: &str, widths: impl Iterator<Item = u32> + Clone) -> Result<(), String> {
+    check_width(key, widths.clone().max())?;
+    check_width(key, widths.min())
 }
 
 fn check_width(key: &str, bits: Option<u32>) -> Result<(), String> {

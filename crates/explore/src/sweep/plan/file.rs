@@ -1,6 +1,7 @@
 //! A plan as it stands in a file: its tables, and the defaults of their keys.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
 use compress::{Allocation, Granularity, LayerOptions, PruneOptions, Pruning, QuantizeOptions, Scope, StepRule};
 use formats::images::{ArrayLayout, ImageChoices};
@@ -38,7 +39,7 @@ pub struct PlanFile {
     pub statistics: Option<ImagesEntry>,
     /// How many points of the product are taken; all of them where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sample: Option<u64>,
+    pub sample: Option<NonZeroU64>,
     /// Where the numbers begin that choose a sample.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,

@@ -107,6 +107,22 @@ fn a_wrong_plan_is_refused_in_one_line_that_names_the_key() {
         ("networks = [\"embedded\"]\n[[quantize]]\nbit = 4", "bit"),
         ("networks = [\"embedded\"]\n[[prune]]\neach = [{ filters = { fraction = 1.5 } }]", "filters.fraction is 1.5"),
         ("networks = [\"embedded\"]\n[[prune]]\neach = [{ pattern = { keep = 5, of = 4 } }]", "keeps 5 of 4"),
+        (
+            "networks = [\"embedded\"]\n[[prune]]\neach = [{ filter = { fraction = 0.5 } }]",
+            "line 3, in [[prune]]: each: there is no \"filter\"; expected filters, weights, pattern; did you mean filters?",
+        ),
+        (
+            "networks = [\"embedded\"]\n[[prune]]\neach = [{ weights = 0.5, scope = \"layer\" }]",
+            "line 3, in [[prune]]: each is [{ weights = 0.5, scope = \"layer\" }]; expected a table of one key",
+        ),
+        (
+            "networks = [\"embedded\"]\n[[prune]]\neach = [{ filters = 0.5 }]",
+            "line 3, in [[prune]]: each is [{ filters = 0.5 }]; expected a word, or a table of one key",
+        ),
+        (
+            "networks = [\"embedded\"]\n[[prune]]\neach = [{ weights = \"0.1-0.3\" }]",
+            "expected a number, or a range as \"0.1..0.5 step 0.1\", not \"0.1-0.3\"",
+        ),
         ("networks = [\"embedded\"]\n[[prune]]\nbelow = [0.1, 2.0]", "below is 2"),
         ("networks = [\"embedded\"]\nreestimate = [true]", "[statistics]"),
         ("networks = [\"embedded\"]\nhardware = []", "hardware"),
