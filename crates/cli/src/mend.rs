@@ -57,6 +57,9 @@ pub fn option(mend: Mend) -> String {
         }
         Mend::ListLayers => "inspect lists what --layer takes",
         Mend::ShareStore => "processes share a store by --shard i/n",
+        Mend::ShareStoreOfWhole => {
+            "start that one by --shard i/n, too, or give this one a store of its own, which --merge adds to the other"
+        }
         Mend::UpgradeStore => "sweep --upgrade --store STORE makes it one of layout 2",
         Mend::CountInOneRun => "simulate --images counts it",
         Mend::AskForCompression => "ask for --prune, --bits, a step rule, --find-step or --reestimate-bn",

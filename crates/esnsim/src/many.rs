@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use explore::pareto::{Accuracy, Survey};
-use explore::store::{MergeReport, Points, Store, StoreLock, Upgrade, Writers};
+use explore::store::{MergeReport, Points, Store, StoreLock, Upgrade, Writers, check_place};
 use explore::sweep::{OpenPlan, Plan, Shard, SweepOptions, SweepReport, SweepStatus};
 use formats::did_you_mean;
 use network::Mend;
@@ -25,10 +25,12 @@ pub fn sweep(plan: &Plan, store: &Path, options: &SweepOptions<'_>) -> Result<Sw
 ///
 /// # Errors
 ///
-/// Those of the plan and everything it names, and of reading the store.
+/// Those of the plan and everything it names, of reading the store, and of a store that [`sweep`] would not write to.
 pub fn sweep_status(plan: &Plan, store: &Path, shard: Option<Shard>, memory_bytes: u64) -> Result<SweepStatus, Error> {
     let open = OpenPlan::open(plan.clone(), memory_bytes)?;
+    check_place(store)?;
     let store = store.exists().then(|| Store::open_existing(store)).transpose()?;
+    store.iter().try_for_each(Store::check_written)?;
     Ok(open.status(store.as_ref(), shard)?)
 }
 

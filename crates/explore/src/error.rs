@@ -58,9 +58,15 @@ pub enum ExploreError {
         /// What kind of error that is.
         kind: ErrorKind,
     },
-    /// Another process writes to the store in a way that does not go together with this one.
+    /// Another process writes to the store that this one is to have for itself.
     #[error("{}: another sweep is writing to it", path.display())]
     StoreInUse {
+        /// The store.
+        path: PathBuf,
+    },
+    /// Another process has the store for itself, which this one is to write to beside others.
+    #[error("{}: a sweep of a whole plan is writing to it, beside which no other process may", path.display())]
+    StoreOfWhole {
         /// The store.
         path: PathBuf,
     },
@@ -114,9 +120,10 @@ impl Failure for ExploreError {
             ExploreError::NeedsImages { .. } => ErrorKind::Unsupported,
             ExploreError::Named { .. } | ExploreError::Io { .. } => ErrorKind::Io,
             ExploreError::Store { kind, .. } => *kind,
-            ExploreError::StoreInUse { .. } | ExploreError::OldStore { .. } | ExploreError::Point { .. } => {
-                ErrorKind::BadArgument
-            }
+            ExploreError::StoreInUse { .. }
+            | ExploreError::StoreOfWhole { .. }
+            | ExploreError::OldStore { .. }
+            | ExploreError::Point { .. } => ErrorKind::BadArgument,
             ExploreError::Threads(_) => ErrorKind::OutOfLimits,
             ExploreError::Landscape { source, .. } => source.kind(),
             ExploreError::Run(error) => error.kind(),
@@ -131,6 +138,7 @@ impl Failure for ExploreError {
         match self {
             ExploreError::NeedsImages { .. } => Some(Mend::CountInOneRun),
             ExploreError::StoreInUse { .. } => Some(Mend::ShareStore),
+            ExploreError::StoreOfWhole { .. } => Some(Mend::ShareStoreOfWhole),
             ExploreError::OldStore { .. } => Some(Mend::UpgradeStore),
             ExploreError::Landscape { source, .. } => source.mend(),
             ExploreError::Run(error) => error.mend(),

@@ -44,6 +44,8 @@ pub enum Mend {
     ListLayers,
     /// Several processes write to one store.
     ShareStore,
+    /// A process has a store for itself, which a share of the points is to be written to.
+    ShareStoreOfWhole,
     /// A store has an older layout than the one that is written.
     UpgradeStore,
     /// A sweep counts nothing that depends on activations; a single run does.
@@ -121,6 +123,7 @@ impl fmt::Display for Mend {
             }
             Mend::ListLayers => "look at the list of layers",
             Mend::ShareStore => "give each process its own share of the points",
+            Mend::ShareStoreOfWhole => "give that process a share of the points, too, or this one a store of its own",
             Mend::UpgradeStore => "upgrade the store",
             Mend::CountInOneRun => "count it in one run on images",
             Mend::AskForCompression => "ask for pruning, quantization, a search for steps or re-estimation",

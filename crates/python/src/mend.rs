@@ -19,6 +19,9 @@ pub(crate) fn argument(mend: Mend) -> String {
         }
         Mend::ListLayers => "inspect lists the layers",
         Mend::ShareStore => "processes share a store by shard=(i, n)",
+        Mend::ShareStoreOfWhole => {
+            "start that one by shard=(i, n), too, or give this one a store of its own, which esnsim.merge adds to the other"
+        }
         Mend::UpgradeStore => "esnsim.upgrade makes it one of layout 2",
         Mend::CountInOneRun => "simulate(images=…) counts it",
         Mend::AskForCompression => "ask for prune=, bits=, a step rule, find_step= or reestimate_bn=",

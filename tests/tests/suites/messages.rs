@@ -394,6 +394,7 @@ fn runs(page: &mut Page) {
                 kind: ErrorKind::InvalidFile,
             },
             StoreInUse: ExploreError::StoreInUse { path: store() },
+            StoreOfWhole: ExploreError::StoreOfWhole { path: store() },
             OldStore: ExploreError::OldStore { path: store() },
             Io: ExploreError::Io { path: store(), source: missing() },
             Landscape: ExploreError::Landscape { hardware: hardware(), source: Box::new(engine_error()) },

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use esnsim_tests::{binary, esnsim, repository};
-use explore::store::{PointRow, Store};
+use explore::store::{PointRow, Store, StoreLock, Writers};
 use tempfile::TempDir;
 use testkit::check_all;
 
@@ -343,7 +343,9 @@ fn what_is_wrong_is_said_in_one_line_with_exit_code_2() {
         (vec!["sweep", "none.toml", "--store", "x.sqlite"], "none.toml"),
         (vec!["sweep", "wrong.toml", "--store", "x.sqlite"], "speed"),
         (vec!["sweep", "plan.toml", "--store", "text.sqlite"], "text.sqlite"),
-        (vec!["sweep", "plan.toml", "--store", "none/x.sqlite"], "none/x.sqlite"),
+        (vec!["sweep", "plan.toml", "--store", "none/x.sqlite"], "none/x.sqlite: there is no folder none"),
+        (vec!["sweep", "plan.toml", "--store", "none/x.sqlite", "--dry-run"], "none/x.sqlite: there is no folder none"),
+        (vec!["sweep", "plan.toml", "--store", "text.sqlite", "--dry-run"], "text.sqlite"),
         (vec!["sweep", "--merge", "s.sqlite", "--store", "s.sqlite"], "itself"),
         (vec!["sweep", "--merge", "text.sqlite", "--store", "x.sqlite"], "text.sqlite"),
         (vec!["pareto", "none.sqlite"], "none.sqlite"),
@@ -378,6 +380,64 @@ fn the_frontier_is_written_in_every_form() {
         let (cost, accuracy) = (number(record, "esn_a_macs"), number(record, "top1"));
         let beaten = records.iter().any(|other| {
             let (c, a) = (number(other, "esn_a_macs"), number(other, "top1"));
+#[test]
+fn a_shard_beside_a_sweep_of_the_whole_says_what_is_up() {
+    let folder = Folder::new(PLAN);
+    let store = folder.path("s.sqlite");
+    let in_use = |writers, more: &[&str]| {
+        let _lock = StoreLock::take(&store, writers).expect("free");
+        let (code, _, err) = folder.run(&[&["sweep", "plan.toml", "--store", "s.sqlite"], more].concat());
+        assert_eq!((code, err.lines().count()), (2, 1), "{err}");
+        err
+    };
+    let shard = in_use(Writers::One, &["--shard", "1/2"]);
+    assert!(
+        shard.contains("a sweep of a whole plan is writing to it") && shard.contains("start that one by"),
+        "{shard}"
+    );
+    let whole = in_use(Writers::Shards, &[]);
+    assert!(whole.contains("another sweep is writing to it; processes share a store by --shard"), "{whole}");
+}
+
+/// A shell may have started the suites with Ctrl-C ignored, which `env` of GNU takes back.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_sweep_that_ctrl_c_stops_says_how_far_it_came_and_goes_on_later() {
+    let folder = Folder::new(&PLAN.replace("limit = 20", "limit = 300"));
+    let store = folder.path("s.sqlite");
+    let child = Command::new("env")
+        .args(["--default-signal=INT", binary().to_str().expect("a path in UTF-8")])
+        .args(["sweep", "plan.toml", "--threads", "1", "--store", "s.sqlite"])
+        .current_dir(folder.0.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    let started = Instant::now();
+    // The store may be there before its tables are.
+    let rows_by_now = || Store::open_existing(&store).and_then(|store| store.rows());
+    let has_rows = || rows_by_now().is_ok_and(|rows| !rows.is_empty());
+    while !has_rows() {
+        assert!(started.elapsed() < Duration::from_secs(120), "no point was done");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    assert!(interrupt.success());
+    let output = child.wait_with_output().expect("it ends");
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{err}");
+    let done = folder.rows("s.sqlite").len();
+    assert!(0 < done && done < POINTS, "{done} points were done when Ctrl-C came");
+    let told = format!(
+        "s.sqlite: stopped when {done} of {POINTS} points were done, which are kept; the same command runs the rest"
+    );
+    assert_eq!(err.lines().collect::<Vec<_>>(), ["stopping what runs; Ctrl-C again ends it at once", &told]);
+    let pace = std::fs::read_to_string(folder.path("s.sqlite.pace")).expect("it is there");
+    assert!(pace.starts_with(&format!("{done} points in ")), "{pace}");
+    let out = folder.sweep("s.sqlite", &[]);
+    assert!(out.contains(&format!("{POINTS} points, {done} there before, {} run", POINTS - done)), "{out}");
+}
+
             c <= cost && a >= accuracy && (c < cost || a > accuracy)
         });
         assert_eq!(&record[column("frontier")], if beaten { "false" } else { "true" });

@@ -24,7 +24,8 @@ impl StoreLock {
     ///
     /// # Errors
     ///
-    /// [`ExploreError::StoreInUse`] if another process writes to the store in a way that does not go together with this one.
+    /// [`ExploreError::StoreInUse`] or [`ExploreError::StoreOfWhole`] if another process writes to the store in a way that does not
+    /// go together with this one.
     pub fn take(store: &Path, writers: Writers) -> Result<Self, ExploreError> {
         let name = store.with_added_extension("lock");
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(&name);
@@ -36,7 +37,13 @@ impl StoreLock {
         };
         match taken {
             Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => Err(ExploreError::StoreInUse { path: store.to_path_buf() }),
+            Err(TryLockError::WouldBlock) => {
+                let path = store.to_path_buf();
+                Err(match writers {
+                    Writers::One => ExploreError::StoreInUse { path },
+                    Writers::Shards => ExploreError::StoreOfWhole { path },
+                })
+            }
             Err(TryLockError::Error(source)) => Err(unlocked(source)),
         }
     }

@@ -104,13 +104,24 @@ impl Store {
     /// [`ExploreError::Store`] names the file if it is no store, a store of another version, damaged, or cannot be
     /// written; [`ExploreError::OldStore`] if it has to be upgraded first.
     pub fn open(path: &Path) -> Result<Self, ExploreError> {
+        check_place(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut store = Self::connect(path, flags)?;
         store.create_patiently().map_err(|e| store.failed(&e))?;
         store.check()?;
-        match store.layout {
-            Layout::One => Err(ExploreError::OldStore { path: path.to_path_buf() }),
-            Layout::Two => Ok(store),
+        store.check_written()?;
+        Ok(store)
+    }
+
+    /// Refuses a store that is only read.
+    ///
+    /// # Errors
+    ///
+    /// [`ExploreError::OldStore`].
+    pub fn check_written(&self) -> Result<(), ExploreError> {
+        match self.layout {
+            Layout::One => Err(ExploreError::OldStore { path: self.path.clone() }),
+            Layout::Two => Ok(()),
         }
     }
 
@@ -120,8 +131,11 @@ impl Store {
     ///
     /// As [`Store::open`], and if there is no file.
     pub fn open_existing(path: &Path) -> Result<Self, ExploreError> {
-        // SQLite would call a missing file one that cannot be opened.
-        std::fs::metadata(path).map_err(|source| ExploreError::Io { path: path.to_path_buf(), source })?;
+        // SQLite would call a missing file, and a folder, one that cannot be opened.
+        let file = std::fs::metadata(path).map_err(|source| ExploreError::Io { path: path.to_path_buf(), source })?;
+        if file.is_dir() {
+            return Err(a_folder(path));
+        }
         let reading = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut store = Self::connect(path, reading)?;
         let unfinished = store.tables().is_err_and(|e| e.sqlite_error_code() == Some(ErrorCode::ReadOnly));
@@ -228,6 +242,31 @@ impl Store {
     fn failed(&self, error: &rusqlite::Error) -> ExploreError {
         describe(&self.path, error)
     }
+}
+
+/// Refuses a place where no store can be made.
+///
+/// # Errors
+///
+/// [`ExploreError::Store`] says what is there, or is not.
+pub fn check_place(path: &Path) -> Result<(), ExploreError> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
+    };
+    let wrong = |words: String| Err(problem(path, ErrorKind::Io, words));
+    if path.is_dir() {
+        return Err(a_folder(path));
+    }
+    match std::fs::metadata(folder) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => wrong(format!("{} is no folder", folder.display())),
+        Err(_) => wrong(format!("there is no folder {}", folder.display())),
+    }
+}
+
+fn a_folder(path: &Path) -> ExploreError {
+    problem(path, ErrorKind::Io, "expected a store, found a folder")
 }
 
 fn problem(path: &Path, kind: ErrorKind, problem: impl Into<String>) -> ExploreError {

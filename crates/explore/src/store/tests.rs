@@ -164,7 +164,7 @@ fn files_that_are_no_store_are_refused_in_one_line_and_left_as_they_are() {
     });
     assert!(message(Store::open_existing(&path("none"))).contains("none"));
     assert!(!path("none").exists());
-    assert!(message(Store::open(folder.path())).contains("unable to open"));
+    assert!(message(Store::open(folder.path())).contains("found a folder"));
 }
 
 #[test]
@@ -194,8 +194,29 @@ fn one_writer_of_the_whole_or_many_of_shards() {
     drop((shard, other));
     let whole = StoreLock::take(&path, Writers::One).expect("free");
     let in_use = StoreLock::take(&path, Writers::Shards).expect_err("another process has the store");
-    assert_eq!((in_use.kind(), in_use.mend()), (ErrorKind::BadArgument, Some(Mend::ShareStore)));
+    assert_eq!((in_use.kind(), in_use.mend()), (ErrorKind::BadArgument, Some(Mend::ShareStoreOfWhole)));
+    let other = StoreLock::take(&path, Writers::One).expect_err("another process has the store");
+    assert_eq!((other.kind(), other.mend()), (ErrorKind::BadArgument, Some(Mend::ShareStore)));
     drop(whole);
+}
+
+#[test]
+fn a_place_where_no_store_can_be_is_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("file");
+    fs::write(&file, "").expect("writable");
+    let missing = folder.path().join("missing");
+    let cases = [
+        (missing.join("s.sqlite"), format!("there is no folder {}", missing.display())),
+        (file.join("s.sqlite"), format!("{} is no folder", file.display())),
+        (folder.path().to_path_buf(), "expected a store, found a folder".to_string()),
+    ];
+    check_all(cases, |(path, expected)| {
+        assert_eq!(message(check_place(path)), format!("{}: {expected}", path.display()));
+        assert_eq!(message(Store::open(path)), message(check_place(path)));
+    });
+    check_place(&folder.path().join("s.sqlite")).expect("a store can be made there");
+    check_place(Path::new("s.sqlite")).expect("the folder of the process is one");
 }
 
 /// A store that the program made before there was layout 2.
@@ -263,27 +284,6 @@ fn what_a_store_shows_of_its_points_is_the_same_in_both_layouts() {
 }
 
 #[test]
-fn a_store_without_effective_macs_is_read_and_merged() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = old_store(folder.path());
-    let whole = rows(&path);
-    let old = Connection::open(&path).expect("a database");
-    old.execute("ALTER TABLE points DROP COLUMN effective_macs", []).expect("it is there");
-    drop(old);
-    let without = |row: &PointRow| {
-        let costs = row.costs.clone().map(|costs| PointCosts { effective_macs: None, ..costs });
-        PointRow { costs, ..row.clone() }
-    };
-    assert_eq!(rows(&path), whole.iter().map(without).collect::<Vec<_>>());
-
-    let new = Store::open(&folder.path().join("new.sqlite")).expect("new");
-    new.insert_all(&whole[..2]).expect("written");
-    let old = Store::open_existing(&path).expect("there");
-    assert_eq!(new.merge(&old).expect("no point differs"), MergeReport { added: 4, equal: 2 });
-    drop(old);
-    upgrade(&path).expect("nobody else has it");
-    let upgraded = Store::open_existing(&path).expect("there");
-#[test]
 fn a_summary_has_the_layers_of_their_own_as_the_configuration_has_them() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = Store::open(&folder.path().join("s.sqlite")).expect("new");
@@ -309,6 +309,27 @@ fn a_summary_has_the_layers_of_their_own_as_the_configuration_has_them() {
     assert_eq!(layers, ["", r#"[{"layer":"a","bits":2},{"layer":"b","bits":9}]"#]);
 }
 
+#[test]
+fn a_store_without_effective_macs_is_read_and_merged() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = old_store(folder.path());
+    let whole = rows(&path);
+    let old = Connection::open(&path).expect("a database");
+    old.execute("ALTER TABLE points DROP COLUMN effective_macs", []).expect("it is there");
+    drop(old);
+    let without = |row: &PointRow| {
+        let costs = row.costs.clone().map(|costs| PointCosts { effective_macs: None, ..costs });
+        PointRow { costs, ..row.clone() }
+    };
+    assert_eq!(rows(&path), whole.iter().map(without).collect::<Vec<_>>());
+
+    let new = Store::open(&folder.path().join("new.sqlite")).expect("new");
+    new.insert_all(&whole[..2]).expect("written");
+    let old = Store::open_existing(&path).expect("there");
+    assert_eq!(new.merge(&old).expect("no point differs"), MergeReport { added: 4, equal: 2 });
+    drop(old);
+    upgrade(&path).expect("nobody else has it");
+    let upgraded = Store::open_existing(&path).expect("there");
     assert_eq!(new.merge(&upgraded).expect("no point differs"), MergeReport { added: 0, equal: 6 });
 }
 
