@@ -110,6 +110,9 @@ pub struct Compressed {
     pub quantize: Option<(QuantizeOptions, QuantizeReport)>,
     /// What re-estimation did.
     pub reestimate: Option<ReestimateReport>,
+    /// That the network is the one that it was, if it is.
+    #[serde(skip)]
+    pub unchanged: Option<Note>,
 }
 
 /// Compresses a network: prune, find steps, quantize, re-estimate, each where it is asked for.
@@ -131,8 +134,15 @@ pub fn compress(original: &Network, options: CompressOptions<'_>) -> Result<Comp
     let in_file = Error::compress(original.path());
     let watch = || options.progress.iter().for_each(|progress| progress.check());
     let network = original.clone();
-    let mut done =
-        Compressed { network, prune: None, find_step: None, allocate: None, quantize: None, reestimate: None };
+    let mut done = Compressed {
+        network,
+        prune: None,
+        find_step: None,
+        allocate: None,
+        quantize: None,
+        reestimate: None,
+        unchanged: None,
+    };
     if let Some(prune) = options.prune {
         let (network, report) = compress::prune_watched(&done.network, &prune, &watch).map_err(&in_file)?;
         done.network = network;
@@ -165,6 +175,10 @@ pub fn compress(original: &Network, options: CompressOptions<'_>) -> Result<Comp
             compress::reestimate(&done.network, original, samples, &reestimate).map_err(&in_file)?;
         done.network = network;
         done.reestimate = Some(report);
+    }
+    if done.changes_nothing() {
+        let text = "nothing of what was asked for changed anything: the network is the one that was read";
+        done.unchanged = Some(Note::new(NoteKind::Unchanged, text));
     }
     Ok(done)
 }
@@ -209,6 +223,13 @@ impl Compressed {
         Ok(Allocated { metric: allocate.cost, budget: allocate.budget, sensitivity, chosen })
     }
 
+    /// Whether no step did anything.
+    fn changes_nothing(&self) -> bool {
+        let prunes = self.prune.as_ref().is_some_and(|(_, report)| !report.changes_nothing);
+        let finds = self.find_step.as_ref().is_some_and(|steps| steps.found().next().is_some());
+        !prunes && !finds && self.quantize.is_none() && self.reestimate.is_none()
+    }
+
     /// Refuses a result that is less than what was asked for.
     fn check_complete(&self, strict: bool) -> Result<(), Error> {
         let mut short = self.notes().filter(|note| strict && note.kind() == NoteKind::OffTarget);
@@ -234,7 +255,7 @@ impl Compressed {
         let prune = self.prune.iter().flat_map(|(_, report)| &report.notes);
         let quantize = self.quantize.iter().flat_map(|(_, report)| &report.notes);
         let reestimate = self.reestimate.iter().flat_map(|report| &report.notes);
-        prune.chain(quantize).chain(reestimate)
+        prune.chain(quantize).chain(reestimate).chain(&self.unchanged)
     }
 
     /// Writes what was done, by layer, and what the network costs before and after, as JSON.

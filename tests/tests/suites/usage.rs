@@ -241,6 +241,20 @@ fn a_compression_that_changes_nothing_says_so() {
     });
     let pruned = folder.run("compress --prune filters=0.1 --compact -o out.onnx");
     assert!(!String::from_utf8_lossy(&pruned.stderr).contains("nothing"), "something is");
+    // Whether anything was done at all.
+    let same = "note: nothing of what was asked for changed anything: the network is the one that was read\n";
+    let cases = [
+        ("--prune filters=0", true),
+        ("--find-step", true),
+        ("--find-step --prune filters=0", true),
+        ("--prune filters=0 --bits 4", false),
+        ("--find-step --prune weights=0.1", false),
+    ];
+    check_all(cases, |&(how, expected)| {
+        let output = folder.run(&format!("compress {how} -o out.onnx"));
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() && stderr.contains(same) == expected, "{how}: {stderr}");
+    });
 }
 
 #[test]

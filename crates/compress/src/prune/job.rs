@@ -204,8 +204,12 @@ impl<'a> Job<'a> {
             let text = "dead filters stay in the tensors as zeros: a live channel shares their index, or adds a constant to it";
             notes.push(Note::new(NoteKind::Unchanged, format!("{} {text}", dead - removed)));
         }
-        notes.extend(self.nothing_note(compact, &layers, &notes));
-        PruneReport { prunings: std::mem::take(&mut self.outcomes), layers, notes }
+        let is_smaller = layers.iter().any(|layer| layer.filters_removed + layer.channels_removed > 0);
+        let changes_nothing = !is_smaller && nonzero(&self.weights) == self.nonzero_before;
+        if changes_nothing {
+            notes.extend(self.nothing_note(compact, &notes));
+        }
+        PruneReport { prunings: std::mem::take(&mut self.outcomes), layers, notes, changes_nothing }
     }
 
     fn layer_report(&self, index: usize, removal: &Removal) -> LayerPruning {
@@ -239,11 +243,9 @@ impl<'a> Job<'a> {
     }
 
     /// That every weight is still there. Where less was pruned than was asked for, `notes` say so already.
-    fn nothing_note(&self, compact: bool, layers: &[LayerPruning], notes: &[Note]) -> Option<Note> {
+    fn nothing_note(&self, compact: bool, notes: &[Note]) -> Option<Note> {
         let prunes = self.prunes_filters || !self.outcomes.is_empty();
-        let is_smaller = layers.iter().any(|layer| layer.filters_removed + layer.channels_removed > 0);
-        let is_said = notes.iter().any(|note| note.kind() == NoteKind::OffTarget);
-        if is_smaller || is_said || nonzero(&self.weights) < self.nonzero_before {
+        if notes.iter().any(|note| note.kind() == NoteKind::OffTarget) {
             return None;
         }
         let text = match (prunes, compact) {

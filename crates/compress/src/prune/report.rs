@@ -16,6 +16,9 @@ pub struct PruneReport {
     /// What a user should know, one line each.
     #[serde(serialize_with = "crate::notes::as_texts")]
     pub notes: Vec<Note>,
+    /// Whether every weight is there as it was.
+    #[serde(skip)]
+    pub changes_nothing: bool,
 }
 
 /// What one way of pruning was asked for, and what it did.
