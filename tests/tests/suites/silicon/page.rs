@@ -2,13 +2,19 @@
 
 use std::fmt::Write;
 
+use esn::{BitConvention, BitWidth};
+use report::text::joules;
+use runner::{CostPlan, Merit, Quantization};
+
+use super::bench;
 use super::points::{POINTS, Point, Use};
 use super::summary::{ROWS, one_constant_errors};
 
 /// The page with every table made anew. A table stands between `<!-- made: NAME -->` and `<!-- end -->`.
 pub fn with_tables(page: &str) -> String {
-    let tables: [(&str, String); 7] = [
+    let tables: [(&str, String); 8] = [
         ("summary", summary()),
+        ("network", network()),
         ("colonnade", colonnade()),
         ("unpu", of_chip("unpu")),
         ("neurram", of_chip("neurram")),
@@ -43,6 +49,28 @@ fn summary() -> String {
         let what = format!("Colonnade, 0.8 V, {source}, if idle columns cost what others do");
         writeln!(table, "| {what} | {} | 8 bits | 1 | {mean:.1} % | {worst:.1} % |", errors.len())
             .expect("a text grows");
+    }
+    table
+}
+
+/// What the embedded network costs for one image: on the chip alone, and with the memory beside it.
+fn network() -> String {
+    const CHIPS: [&str; 3] = ["unpu", "colonnade", "neurram"];
+    let hardware = CHIPS.map(|chip| bench::chip(chip, &[]));
+    let heads = CHIPS.map(|chip| format!("`{chip}`: chip | with memory"));
+    let mut table = format!("| bits | {} |\n|---:{}|\n", heads.join(" | "), "|---:|---:".repeat(CHIPS.len()));
+    let network = runner::embedded_network().expect("it comes along");
+    for bits in [8, 4, 2] {
+        let quantization = Quantization::new(BitWidth::new(bits).ok());
+        let plan =
+            CostPlan { network: &network, hardware: &hardware, quantization, convention: BitConvention::default() };
+        let cost = runner::cost(&plan).expect("it can be costed");
+        let energies = hardware.iter().zip(&cost.totals).map(|(hardware, run)| {
+            let [compute, conversion, memory] = Merit::new(hardware, &cost.total_row(), run).energy_by_group_j;
+            let chip = compute + conversion;
+            format!("{} | {}", joules(chip), joules(chip + memory))
+        });
+        writeln!(table, "| {bits} | {} |", energies.collect::<Vec<_>>().join(" | ")).expect("a text grows");
     }
     table
 }
