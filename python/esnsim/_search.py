@@ -84,6 +84,9 @@ class Study:
         given = checked(store=store, threads=threads)
         about = self._about._replace(statistics=statistics)
         chosen = [self._key(row) for row in (self.contenders if rows is None else rows)]
+        if os.path.realpath(given["store"]) == os.path.realpath(self.store):
+            raise BadArgument(f"store is {given['store']}, which holds the points on the images that the search has seen; "
+                              "expected a store of its own, as \"judged.sqlite\"")
         with open_plan(about, images) as plan:
             entries = [_entry(_configuration(plan, self.store, key)) for key in chosen]
             if any(entry["reestimate"] for entry in entries) and statistics is None:

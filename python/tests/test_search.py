@@ -79,10 +79,31 @@ def test_points_are_judged_on_other_images(study, tmp_path):
     assert len(judged.points) == len(study.contenders) > len(study.frontier)
     assert {row["esn_d_macs"] for row in judged.points} == {row["esn_d_macs"] for row in study.contenders}
     assert {row["images"] for row in judged.points} == {300}
+    # A point has the same words, and other images give it another key.
+    def named(rows):
+        return {row["configuration"]: row["layers"] for row in rows}
+    assert len(named(judged.points)) == len(judged.points) and named(judged.points) == named(study.contenders)
+    assert {row["key"] for row in judged.points}.isdisjoint(row["key"] for row in study.contenders)
     frontier = study.judge(esnsim.Images("embedded", limit=300), tmp_path / "frontier.sqlite", rows=study.frontier)
     assert {row["esn_d_macs"] for row in frontier.points} == {row["esn_d_macs"] for row in study.frontier}
     with pytest.raises(esnsim.BadArgument, match="row is of another study than this one"):
         study.judge(IMAGES, tmp_path / "other.sqlite", rows=judged.frontier)
+
+
+def test_the_store_of_a_search_is_no_place_to_judge_in(study, monkeypatch):
+    before = pathlib.Path(study.store).read_bytes()
+    folder, name = os.path.split(study.store)
+    monkeypatch.chdir(folder)
+    for store in (study.store, name, os.path.join(folder, ".", name)):
+        with pytest.raises(esnsim.BadArgument, match="expected a store of its own"):
+            study.judge(esnsim.Images("embedded", limit=300), store)
+    assert pathlib.Path(study.store).read_bytes() == before
+
+
+def test_the_layers_of_a_row_are_a_network(study):
+    row = next(row for row in study.contenders if row["layers"])
+    small = esnsim.read().compress(bits=16, layer_options=json.loads(row["layers"]))
+    assert small.network.esn().total.esn_d_macs == row["esn_d_macs"]
 
 
 def test_contenders_are_what_chance_may_put_on_the_frontier(study):
