@@ -73,7 +73,8 @@ def asked(images: Any, limit: int | None, preprocess: str | None, argument: str)
     limit = checked(limit=limit)["limit"]
     if images is None:
         if limit is not None:
-            raise BadArgument(f"limit is {limit}, and there is no {argument}= that it could limit")
+            hint = '; images="embedded" takes those of the network that comes along' if argument == "images" else ""
+            raise BadArgument(f"limit is {limit}, and there is no {argument}= that it could limit{hint}")
         yield None
         return
     # Imported where it is needed: it takes as long as all of the package.
