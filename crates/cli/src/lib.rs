@@ -4,12 +4,14 @@
 //! It is a library so that the suites can run the very same command without building it a second time; the binary calls
 //! [`main`] and nothing else.
 //!
-//! Exit codes: 0 done, 1 an ideal engine and its metric differ or a point of a sweep failed, 2 bad input or usage.
+//! Exit codes: 0 done, 1 an ideal engine and its metric differ or a point of a sweep failed, 2 bad input or usage, 130 a sweep was
+//! stopped by Ctrl-C.
 
 #![forbid(unsafe_code)]
 
 mod args;
 mod commands;
+mod interrupt;
 mod mend;
 mod terminal;
 
@@ -29,6 +31,8 @@ pub enum Status {
     Done,
     /// An ideal engine and its metric differ, or a point of a sweep failed.
     CheckFailed,
+    /// A user stopped it, and it can go on.
+    Interrupted,
 }
 
 impl Status {
@@ -55,6 +59,7 @@ pub fn main() -> ExitCode {
     match run(&args::parse()) {
         Ok(Status::Done) => ExitCode::SUCCESS,
         Ok(Status::CheckFailed) => ExitCode::FAILURE,
+        Ok(Status::Interrupted) => ExitCode::from(interrupt::EXIT_CODE),
         Err(error) => {
             eprintln!("error: {}", one_line(&mend::message(&error)));
             ExitCode::from(exit_code(mend::kind(&error)))

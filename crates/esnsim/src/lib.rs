@@ -76,6 +76,7 @@ mod images;
 mod many;
 mod open;
 mod outputs;
+mod pace;
 mod progress;
 mod record;
 mod shard;
@@ -100,6 +101,7 @@ pub use open::{
     landscape_hardware, open, open_piped, traced_hardware,
 };
 pub use outputs::check_outputs;
+pub use pace::{Pace, Pacer};
 pub use progress::{Progress, Quiet, Stage};
 pub use record::run_record;
 pub use shard::slurm_shard;

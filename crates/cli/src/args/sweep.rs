@@ -60,8 +60,12 @@ pub struct SweepOptions {
 }
 
 impl SweepOptions {
-    /// How the points of a plan are run.
-    pub fn request<'a>(&self, progress: &'a (dyn Fn(&Progress<'_>) + Sync)) -> SweepRequest<'a> {
+    /// How the points of a plan are run: `progress` is told after every point, and `image` is called before every image.
+    pub fn request<'a>(
+        &self,
+        progress: &'a (dyn Fn(&Progress<'_>) + Sync),
+        image: &'a (dyn Fn() + Sync),
+    ) -> SweepRequest<'a> {
         SweepRequest {
             shard: self.shard,
             memory_bytes: self.memory_bytes,
@@ -69,7 +73,7 @@ impl SweepOptions {
                 threads: self.threads.count.unwrap_or(0),
                 retry_failed: self.retry_failed,
                 progress,
-                image: &|| {},
+                image,
             },
         }
     }

@@ -9,7 +9,6 @@ pub mod inspect;
 pub mod landscape;
 pub mod man;
 pub mod new;
-mod pace;
 pub mod pareto;
 mod several;
 pub mod simulate;

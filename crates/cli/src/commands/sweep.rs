@@ -5,13 +5,14 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use esnsim::{Pace, Pacer};
 use explore::store::{Upgrade, shared_file_system};
 use explore::sweep::{Plan, Progress, SweepReport, SweepStatus};
-use report::text::{counted, one_line};
+use report::text::{counted, grouped, one_line};
 
-use super::pace::{Pace, Pacer};
 use crate::Status;
 use crate::args::SweepOptions;
+use crate::interrupt::{Interrupt, unless_interrupted};
 use crate::terminal::{Bar, print, say};
 
 /// Failed points that are named while a sweep runs.
@@ -41,17 +42,33 @@ fn run_plan(options: &SweepOptions, plan: &Plan) -> anyhow::Result<Status> {
     let started = Instant::now();
     let shown = Shown::default();
     let pacer = Pacer::new(&options.store);
+    let interrupt = Interrupt::listen();
     let progress = |progress: &Progress<'_>| {
-        pacer.point(progress.done, progress.to_do);
+        pacer.point(progress.done, progress.to_do, Instant::now());
         shown.point(progress);
+        interrupt.check();
     };
-    let report = esnsim::sweep(plan, &options.store, &options.request(&progress));
+    let image = || interrupt.check();
+    let report = unless_interrupted(|| esnsim::sweep(plan, &options.store, &options.request(&progress, &image)));
     if let Some(bar) = shown.bar.get() {
         bar.finish();
     }
+    let Some(report) = report else {
+        let done = shown.done.load(Ordering::Relaxed);
+        pacer.stop(done, Instant::now());
+        eprintln!("{}", stopped(options, done, shown.to_do.load(Ordering::Relaxed)));
+        return Ok(Status::Interrupted);
+    };
     let report = report?;
     print(&summary(options, &report, started.elapsed().as_secs_f64()))?;
     Ok(Status::of(report.failed == 0 && report.differing == 0))
+}
+
+/// What a user is told of a sweep that Ctrl-C stopped.
+fn stopped(options: &SweepOptions, done: usize, to_do: usize) -> String {
+    let store = one_line(&options.store.display().to_string());
+    let (done, to_do) = (grouped(done as u128), counted(to_do as u128, "point"));
+    format!("{store}: stopped when {done} of {to_do} were done, which are kept; the same command runs the rest")
 }
 
 /// Says where a plan or a store stands, and runs nothing.
@@ -63,7 +80,8 @@ fn status(options: &SweepOptions) -> anyhow::Result<Status> {
     let SweepStatus { points, done, failed, open } = status;
     let store = one_line(&options.store.display().to_string());
     let points = counted(points as u128, "point");
-    let mut text = format!("{store}: {points}, {done} done, {failed} failed, {open} open\n");
+    let [of_done, of_failed, of_open] = [done, failed, open].map(|count| grouped(count as u128));
+    let mut text = format!("{store}: {points}, {of_done} done, {of_failed} failed, {of_open} open\n");
     if open > 0 {
         text += &match Pace::read(&options.store) {
             Some(pace) => {
@@ -81,10 +99,15 @@ fn status(options: &SweepOptions) -> anyhow::Result<Status> {
 struct Shown {
     bar: OnceLock<Bar>,
     failures: AtomicUsize,
+    /// Points that are in the store, or about to be, and those that were to run.
+    done: AtomicUsize,
+    to_do: AtomicUsize,
 }
 
 impl Shown {
     fn point(&self, progress: &Progress<'_>) {
+        self.done.store(progress.done, Ordering::Relaxed);
+        self.to_do.store(progress.to_do, Ordering::Relaxed);
         let bar = self.bar.get_or_init(|| Bar::new("points", progress.to_do as u64));
         let Some(row) = progress.row else { return };
         bar.advance(1);
@@ -99,18 +122,20 @@ impl Shown {
 
 fn summary(options: &SweepOptions, report: &SweepReport, seconds: f64) -> String {
     let SweepReport { points, found, run, failed, short, differing } = *report;
+    let [found, run] = [found, run].map(|count| grouped(count as u128));
     let store = one_line(&options.store.display().to_string());
     let points = counted(points as u128, "point");
     let mut text = format!("{store}: {points}, {found} there before, {run} run in {seconds:.1} s\n");
     if failed > 0 {
-        text += &format!("{failed} failed: the store says why; --retry-failed runs them again\n");
+        text += &format!("{} failed: the store says why; --retry-failed runs them again\n", grouped(failed as u128));
     }
     if short > 0 {
         let points = counted(short as u128, "point");
         text += &format!("{points} came to less than was asked for: pareto --csv has the notes\n");
     }
     if differing > 0 {
-        text += &format!("FAIL: an ideal engine and its metric differ on {differing} points\n");
+        let points = counted(differing as u128, "point");
+        text += &format!("FAIL: an ideal engine and its metric differ on {points}\n");
     }
     text
 }
@@ -136,7 +161,8 @@ fn merge(options: &SweepOptions) -> anyhow::Result<()> {
     let mut printed = Ok(());
     esnsim::merge(&options.store, &options.merge, |source, report| {
         let name = one_line(&source.display().to_string());
-        let line = format!("{name}: {} points added, {} there before\n", report.added, report.equal);
+        let (added, equal) = (counted(report.added as u128, "point"), grouped(report.equal as u128));
+        let line = format!("{name}: {added} added, {equal} there before\n");
         if printed.is_ok() {
             printed = print(&line);
         }

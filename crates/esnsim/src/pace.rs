@@ -1,4 +1,4 @@
-//! How long the points of a sweep take, kept beside its store. No result depends on it.
+//! How long the points of a sweep take, kept beside its store. No result depends on it. The clock is the front end's.
 
 use std::fs;
 use std::io::Write;
@@ -65,20 +65,24 @@ pub struct Pacer<'a> {
 }
 
 impl<'a> Pacer<'a> {
-    /// Of a sweep into this store.
+    /// A pacer of a sweep into this store.
     pub fn new(store: &'a Path) -> Self {
         Self { store, started: Mutex::new(None) }
     }
 
-    /// So many points of this sweep have run; `to_do` of them were to. The first call, with none, starts the clock.
-    pub fn point(&self, done: usize, to_do: usize) {
-        let now = Instant::now();
+    /// So many points of this sweep have run by `now`; `to_do` of them were to. The first call, with none, says when it began.
+    pub fn point(&self, done: usize, to_do: usize, now: Instant) {
         let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
         let (first, last) = started.get_or_insert((now, now));
         if done > 0 && (done == to_do || now - *last >= EVERY) {
             *last = now;
             Pace { points: done as u64, seconds: (now - *first).as_secs_f64() }.write(self.store);
         }
+    }
+
+    /// The sweep was stopped when so many points had run.
+    pub fn stop(&self, done: usize, now: Instant) {
+        self.point(done, done, now);
     }
 }
 
@@ -101,6 +105,22 @@ mod tests {
             fs::write(beside(&store), wrong).expect("a temporary folder is writable");
             assert_eq!(Pace::read(&store), None, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_sweep_that_goes_on_or_is_stopped_writes_down_how_fast_it_was() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store = folder.path().join("runs.sqlite");
+        let pacer = Pacer::new(&store);
+        let began = Instant::now();
+        let after = |seconds: u64| began + Duration::from_secs(seconds);
+        pacer.point(0, 90, began);
+        pacer.point(4, 90, after(2));
+        assert_eq!(Pace::read(&store), None, "a pace of two seconds says little");
+        pacer.point(20, 90, after(5));
+        assert_eq!(Pace::read(&store), Some(Pace { points: 20, seconds: 5.0 }));
+        pacer.stop(28, after(7));
+        assert_eq!(Pace::read(&store), Some(Pace { points: 28, seconds: 7.0 }));
     }
 
     #[test]
