@@ -660,7 +660,7 @@ def sweep(plan: str | os.PathLike[str], store: str | os.PathLike[str], *, shard:
     `shard` is `(i, n)`: every n-th point from the i-th on; `"slurm"` takes both from the variables of an array job. `memory` is
     in GiB, and kept to roughly. With `cluster="ray"` the points are spread over a Ray cluster, and `memory` and `threads`, 1
     where it is left out, are those of one worker. Ctrl-C stops a sweep; what is in the store stays there, and the next call goes
-    on.
+    on. The file STORE.pace says how fast the sweep is, unless it is on a cluster; `esnsim sweep --status` reads it.
     """
     given = checked(plan=plan, store=store, shard=shard, retry_failed=retry_failed, memory=memory, threads=threads)
     run = _esnsim.sweep if cluster is None else _on_cluster(**checked(cluster=cluster))

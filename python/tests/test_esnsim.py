@@ -255,6 +255,7 @@ def test_a_sweep_and_its_frontier_are_those_of_the_command(tmp_path):
     done = esnsim.sweep(plan, mine, progress=lambda *place: told.append(place))
     assert (done.points, done.run, done.found, done.failed, done.differing) == (4, 4, 0, 0, 0)
     assert told[-1] == ("points", 4, 4)
+    assert (tmp_path / "mine.sqlite.pace").read_text().startswith("4 points in ")
     assert esnsim.sweep(plan, mine, shard=(1, 2)).found == 2
     assert command("sweep", plan, "--store", theirs).returncode == 0
     assert command("pareto", theirs, "--csv", file).returncode == 0

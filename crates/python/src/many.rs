@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::time::Instant;
 
-use esnsim::{ArchitectureRequest, BitWidth, Error};
+use esnsim::{ArchitectureRequest, BitWidth, Error, Pacer};
 use explore::PointKey;
 use explore::landscape::{LandscapePlan, landscape as cost_landscape};
 use explore::pareto::{Accuracy, Axes, Cost, Survey, judged};
 use explore::store::{Points, Store, Upgrade};
-use explore::sweep::{Plan, RunOptions, Shard, SweepOptions, SweepReport};
+use explore::sweep::{Plan, Progress, RunOptions, Shard, SweepOptions, SweepReport};
 use network::architectures::{Fan, Shortcut, build};
 use pyo3::prelude::*;
 use report::figures::{FrontierPage, landscape_svg};
@@ -94,16 +95,14 @@ pub fn sweep(
     let memory_bytes = memory_bytes(memory)?;
     let work = |watch: &Watch| -> Result<Counts, Error> {
         let plan = Plan::read(&plan)?;
-        let options = SweepOptions {
-            shard,
-            memory_bytes,
-            run: RunOptions {
-                threads: threads.unwrap_or(0),
-                retry_failed,
-                progress: &|progress| watch.points(progress.done as u64, progress.to_do as u64),
-                image: &|| watch.check(),
-            },
+        let pacer = Pacer::new(&store);
+        let progress = |progress: &Progress<'_>| {
+            pacer.point(progress.done, progress.to_do, Instant::now());
+            watch.points(progress.done as u64, progress.to_do as u64);
         };
+        let image = || watch.check();
+        let run = RunOptions { threads: threads.unwrap_or(0), retry_failed, progress: &progress, image: &image };
+        let options = SweepOptions { shard, memory_bytes, run };
         Ok(counts(&esnsim::sweep(&plan, &store, &options)?))
     };
     on_threads(py, threads, progress, work)
