@@ -6,6 +6,7 @@ use esn::Quarters;
 use rusqlite::Row;
 use rusqlite::types::{Value, ValueRef};
 
+use super::texts::{TextId, listed};
 use crate::key::PointKey;
 
 /// Columns of `point_figures`, in the order in which a row is written and read.
@@ -47,6 +48,11 @@ impl Columns<'_> {
 
     pub fn key(&self, place: usize) -> Result<PointKey, Wrong> {
         self.get(place).map(PointKey)
+    }
+
+    /// A list of texts.
+    pub fn texts(&self, place: usize) -> Result<Vec<TextId>, Wrong> {
+        listed(self.value(place)?.as_str().map_err(|e| e.to_string())?).map_err(|e| e.to_string())
     }
 
     fn value(&self, place: usize) -> Result<ValueRef<'_>, Wrong> {

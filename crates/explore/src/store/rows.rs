@@ -7,7 +7,7 @@ use super::Store;
 use super::columns::{Columns, Text, Wrong, counts_by_bits};
 use super::parts::Parts;
 use super::row::{HardwareRow, PointAccuracy, PointCosts, PointFigures, PointRow, PointSummary, Status};
-use super::texts::{TextId, listed};
+use super::texts::TextId;
 use crate::configuration::{Configuration, Method};
 use crate::key::PointKey;
 
@@ -18,7 +18,7 @@ const FIRST_DETAIL: usize = 25;
 pub(super) struct Details {
     error: Option<Text>,
     notes: Vec<Text>,
-    /// The configuration.
+    /// The configuration without its hardware, which no words are about.
     parts: Parts<TextId>,
 }
 
@@ -68,15 +68,13 @@ impl Store {
     pub(super) fn details(&self, row: &Row<'_>) -> Result<Details, Wrong> {
         let columns = Columns(row);
         let optional = |place| columns.get::<Option<TextId>>(FIRST_DETAIL + place);
-        let all = |place| -> Result<Vec<TextId>, Wrong> {
-            listed(&columns.get::<String>(FIRST_DETAIL + place)?).map_err(|e| e.to_string())
-        };
+        let all = |place| columns.texts(FIRST_DETAIL + place);
         Ok(Details {
             error: optional(1)?.map(|id| self.text(id)).transpose()?,
             notes: all(2)?.into_iter().map(|id| self.text(id)).collect::<Result<_, _>>()?,
             parts: Parts {
                 setting: columns.get(FIRST_DETAIL + 3)?,
-                hardware: all(4)?,
+                hardware: Vec::new(),
                 prune: optional(5)?,
                 quantize: optional(6)?,
                 layers: all(7)?,
@@ -86,6 +84,7 @@ impl Store {
 
     pub(super) fn point(&self, row: &Row<'_>, figures: PointFigures, details: Details) -> Result<PointRow, Wrong> {
         let columns = Columns(row);
+        let parts = Parts { hardware: columns.texts(FIRST_DETAIL + 4)?, ..details.parts };
         let mut costs = figures.costs;
         if let Some(costs) = &mut costs {
             costs.filter_bits = counts_by_bits(&columns.get::<String>(FIRST_DETAIL + 8)?)?;
@@ -94,7 +93,7 @@ impl Store {
         Ok(PointRow {
             key: figures.key,
             network: figures.network.to_string(),
-            configuration: self.configuration(&details.parts)?,
+            configuration: self.configuration(&parts)?,
             version: self.text(columns.get(FIRST_DETAIL)?)?.to_string(),
             notes: details.notes.iter().map(ToString::to_string).collect(),
             error: details.error.map(|error| error.to_string()),
