@@ -19,6 +19,8 @@ pub struct LayerDetail {
     pub computed_weights: u128,
     /// Multiply-accumulates of those weights.
     pub computed_macs: u128,
+    /// Input channels, of all groups, that some filter reads.
+    pub live_channels: u64,
     /// Whether an earlier layer has the same tensor of weights.
     pub is_further_use: bool,
 }
@@ -49,10 +51,15 @@ impl LayerDetail {
     /// The detail of a layer with a tensor of its own, of which `filters` is the metric.
     pub(crate) fn new(filters: &[FilterEsn], codes: &CodeTensor, positions: u64, convention: BitConvention) -> Self {
         let computed_weights = filters.iter().map(|filter| u128::from(filter.computed)).sum::<u128>();
+        let shape = codes.shape();
+        // Every filter of a group that is not pruned computes the same channels.
+        let groups = filters.chunks(shape.filters / shape.groups);
+        let of_groups = groups.map(|group| group.iter().map(|filter| filter.computed).max().unwrap_or_default());
         Self {
             bits: BitHistogram::of_filters(filters, codes, convention),
             computed_weights,
             computed_macs: computed_weights * u128::from(positions),
+            live_channels: of_groups.sum::<u64>() / shape.taps as u64,
             is_further_use: false,
         }
     }
@@ -65,6 +72,7 @@ impl Sum for LayerDetail {
             bits: if layer.is_further_use { sum.bits } else { sum.bits + layer.bits },
             computed_weights: sum.computed_weights + if layer.is_further_use { 0 } else { layer.computed_weights },
             computed_macs: sum.computed_macs + layer.computed_macs,
+            live_channels: sum.live_channels + layer.live_channels,
             is_further_use: false,
         })
     }

@@ -42,6 +42,7 @@
 //! bounded.rs                  as many layers at work as memory allows
 //! cost.rs, merit.rs           every layer on every hardware; figures of merit
 //! gain/                       two networks on the same hardware: what compression gains, and what eats the rest
+//! bits.rs                     bits that a network holds, multiplies and moves
 //! finish.rs                   sums to activations and activations to codes, many at a time
 //! executor.rs                 MAC layers of inference on an engine
 //! stepped.rs                  the stepped machines against the fast engines
@@ -54,6 +55,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod answer;
+mod bits;
 mod bounded;
 mod check;
 mod cost;
@@ -78,6 +80,7 @@ mod threshold;
 pub mod trace;
 
 pub use answer::{Answer, AnswerRequest, Decision};
+pub use bits::BitCounts;
 pub use check::{Check, Verdict, check};
 pub use cost::{CostPlan, HardwareRun, LayerCost, NetworkCost, cost, cost_measured, cost_of_codes, cost_watched};
 pub use detail::{LayerDetail, details};

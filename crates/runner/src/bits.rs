@@ -1,0 +1,92 @@
+//! Bits that a network holds, multiplies and moves: what is often taken for its cost where no hardware is known.
+
+use network::Network;
+
+use crate::cost::NetworkCost;
+use crate::detail::LayerDetail;
+
+/// Bits of one image, each a sum over layers. Pruned filters and pruned input channels count nowhere.
+///
+/// A layer has one width, that of its widest weight. Its activations have the width that the file states, else one that
+/// is given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BitCounts {
+    /// Bits of the weights in memory: weights × width. Weights that several layers share count once.
+    pub model_bits: u128,
+    /// MACs × width × bits of an activation.
+    pub bit_operations: u128,
+    /// The same of weights that are not pruned.
+    pub effective_bit_operations: u128,
+    /// Bits of weights that are fetched, each layer once: weights × width.
+    pub weight_bits: u128,
+    /// Bits of activations that are moved: each layer reads its input once and writes its output once.
+    pub activation_bits: u128,
+    /// Sums that become outputs: filters × output positions.
+    pub outputs: u128,
+}
+
+impl BitCounts {
+    /// The counts of a network of which `cost` and `details` are known. Activations have `activation_bits` bits where the
+    /// file does not state a width.
+    pub fn new(network: &Network, cost: &NetworkCost, details: &[LayerDetail], activation_bits: u32) -> Self {
+        let mut sum = Self::default();
+        for ((layer, cost), detail) in network.layers().iter().zip(&cost.layers).zip(details) {
+            let width = u128::from(cost.esn.max_bits);
+            let stated = layer.input_quantization.map(|activation| activation.bits());
+            let of_activation = u128::from(stated.unwrap_or(activation_bits));
+            let weights = detail.computed_weights * width;
+            let outputs = cost.esn.live_filters * u128::from(cost.positions);
+            let spec = layer.geometry.spec();
+            let input_of_channel = (layer.geometry.input_len() / spec.in_channels) as u128;
+            sum.model_bits += if detail.is_further_use { 0 } else { weights };
+            sum.bit_operations += detail.computed_macs * width * of_activation;
+            sum.effective_bit_operations += cost.nonzero_macs * width * of_activation;
+            sum.weight_bits += weights;
+            sum.activation_bits += (u128::from(detail.live_channels) * input_of_channel + outputs) * of_activation;
+            sum.outputs += outputs;
+        }
+        sum
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use esn::{BitConvention, CodeTensor, Grid, WeightShape, filter_esn};
+
+    use super::*;
+    use crate::cost::{CostPlan, cost};
+    use crate::detail::details;
+    use crate::prepare::Quantization;
+
+    #[test]
+    fn counts_of_the_embedded_network_follow_from_its_layers() {
+        let network = crate::embedded_network().expect("it is part of the program");
+        let quantization = Quantization::new(esn::BitWidth::new(4).ok());
+        let convention = BitConvention::NonzeroAtLeastOne;
+        let plan = CostPlan { network: &network, hardware: &[], quantization, convention };
+        let cost = cost(&plan).expect("it has weights");
+        let details = details(&network, quantization, convention).expect("as before");
+        let counts = BitCounts::new(&network, &cost, &details, 8);
+        // Nothing is pruned, and the widest weight of every layer takes all bits.
+        assert_eq!(counts.model_bits, 4 * cost.esn.weights);
+        assert_eq!(counts.weight_bits, counts.model_bits);
+        assert_eq!(counts.bit_operations, 4 * 8 * cost.esn.macs);
+        let nonzero: u128 = cost.layers.iter().map(|layer| layer.nonzero_macs).sum();
+        assert_eq!(counts.effective_bit_operations, 4 * 8 * nonzero);
+        let lens = |len: fn(&network::Geometry) -> usize| -> u128 {
+            network.layers().iter().map(|layer| len(&layer.geometry) as u128).sum()
+        };
+        let (inputs, outputs) = (lens(network::Geometry::input_len), lens(network::Geometry::output_len));
+        assert_eq!((counts.activation_bits, counts.outputs), (8 * (inputs + outputs), outputs));
+    }
+
+    #[test]
+    fn pruned_channels_are_not_live() {
+        // Two groups of two filters and two channels: of the first, one channel is pruned; of the second, every filter.
+        let shape = WeightShape { filters: 4, groups: 2, channels: 2, taps: 1 };
+        let codes = CodeTensor::new(Grid::MidRise, shape, vec![3, 0, 1, 0, 0, 0, 0, 0]).expect("odd codes");
+        let filters = filter_esn(&codes, BitConvention::NonzeroAtLeastOne);
+        let detail = LayerDetail::new(&filters, &codes, 5, BitConvention::NonzeroAtLeastOne);
+        assert_eq!((detail.live_channels, detail.computed_weights, detail.computed_macs), (1, 2, 10));
+    }
+}
