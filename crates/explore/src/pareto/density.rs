@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::measure::{CostValue, Fraction};
+use super::accuracy::Fraction;
+use super::measure::CostValue;
 use super::survey::{Axes, Group, Measures, Plane, Survey};
 use crate::error::ExploreError;
 use crate::store::Points;

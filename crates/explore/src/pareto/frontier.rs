@@ -1,6 +1,7 @@
 //! A frontier that grows point by point.
 
-use super::measure::{CostValue, Fraction};
+use super::accuracy::Fraction;
+use super::measure::CostValue;
 use crate::key::PointKey;
 
 /// Points that no other beats in cost and accuracy: none other is at most as costly and at least as accurate, and better in

@@ -4,7 +4,9 @@ use std::cmp::Ordering;
 use std::str::FromStr;
 
 use esn::Quarters;
+use runner::BitCounts;
 
+use super::linear::LinearCost;
 use super::survey::SurveyedHardware;
 use crate::store::{HardwareRow, PointCosts, PointFigures};
 
@@ -29,13 +31,35 @@ pub enum Cost {
     EffectiveMacs,
     /// Weights that are not pruned.
     EffectiveWeights,
+    /// Bits of the weights in memory, at the width of their layer.
+    ModelBits,
+    /// MACs × bits of a weight × bits of an activation, at the width of the layer.
+    BitOperations,
+    /// The same of weights that are not pruned.
+    EffectiveBitOperations,
+    /// Equation (3), and the bits that are moved, at energies of 45 nm: [`TRAFFIC`].
+    EsnDTraffic,
+    /// Bits of weights that are fetched.
+    WeightBits,
+    /// Bits of activations that are moved.
+    ActivationBits,
+    /// Sums that become outputs.
+    Outputs,
+    /// A weighted sum of costs without hardware.
+    Linear(LinearCost),
     /// Latency on a hardware, by its name.
     Cycles(String),
     /// Energy on a hardware, by its name.
     Energy(String),
 }
 
-/// Costs that need no hardware, and their names.
+/// What [`Cost::EsnDTraffic`] adds up, in units of 12.5 fJ: a bit of a weight that is added, one that is fetched from DRAM, and
+/// a bit of an activation from SRAM. 37.5 fJ: a multiplication of 8 bits (0.2 pJ) and an addition of 32 bits (0.1 pJ), over 8
+/// bits. 20.3 pJ: 1.3 nJ for 64 bits of DRAM. 1.56 pJ: 100 pJ for 64 bits of a cache of 1 MB. M. Horowitz, "Computing's energy
+/// problem (and what we can do about it)", ISSCC 2014.
+pub const TRAFFIC: [u128; 3] = [3, 1625, 125];
+
+/// Costs of the figures of a frontier that need no hardware, and their names.
 const PLAIN: [(&str, Cost); 9] = [
     ("esn-a", Cost::EsnA),
     ("esn-d", Cost::EsnD),
@@ -48,8 +72,19 @@ const PLAIN: [(&str, Cost); 9] = [
     ("effective-weights", Cost::EffectiveWeights),
 ];
 
+/// Other costs that need no hardware.
+const OF_BITS: [(&str, Cost); 7] = [
+    ("model-bits", Cost::ModelBits),
+    ("bit-operations", Cost::BitOperations),
+    ("effective-bit-operations", Cost::EffectiveBitOperations),
+    ("esn-d-traffic", Cost::EsnDTraffic),
+    ("weight-bits", Cost::WeightBits),
+    ("activation-bits", Cost::ActivationBits),
+    ("outputs", Cost::Outputs),
+];
+
 impl Cost {
-    /// Costs that need no hardware.
+    /// Costs that need no hardware and stand on the page of a frontier.
     pub fn plain() -> impl Iterator<Item = Cost> {
         PLAIN.into_iter().map(|(_, cost)| cost)
     }
@@ -59,7 +94,8 @@ impl Cost {
         match self {
             Cost::Cycles(hardware) => format!("cycles:{hardware}"),
             Cost::Energy(hardware) => format!("energy:{hardware}"),
-            plain => PLAIN.iter().find(|(_, cost)| cost == plain).map(|(name, _)| name.to_string()).expect(LISTED),
+            Cost::Linear(linear) => format!("linear:{linear}"),
+            plain => named().find(|(_, cost)| cost == plain).map(|(name, _)| name.to_string()).expect(LISTED),
         }
     }
 
@@ -75,6 +111,14 @@ impl Cost {
             Cost::Parameters => "weights alive".to_string(),
             Cost::EffectiveMacs => "effective MACs".to_string(),
             Cost::EffectiveWeights => "effective weights".to_string(),
+            Cost::ModelBits => "bits of the model".to_string(),
+            Cost::BitOperations => "bit operations".to_string(),
+            Cost::EffectiveBitOperations => "effective bit operations".to_string(),
+            Cost::EsnDTraffic => "ESN_d + memory traffic (12.5 fJ)".to_string(),
+            Cost::WeightBits => "bits of weights fetched".to_string(),
+            Cost::ActivationBits => "bits of activations moved".to_string(),
+            Cost::Outputs => "outputs".to_string(),
+            Cost::Linear(_) => "linear cost (J)".to_string(),
             Cost::Cycles(hardware) => format!("cycles on {hardware}"),
             Cost::Energy(hardware) if is_normalized(hardware, known) => format!("energy on {hardware} (normalized)"),
             Cost::Energy(hardware) => format!("energy on {hardware} (J)"),
@@ -83,7 +127,12 @@ impl Cost {
 
     /// What a point costs; none where the point was not costed or has no such hardware.
     pub fn of(&self, point: &PointFigures) -> Option<CostValue> {
-        let costs = point.costs.as_ref()?;
+        self.of_costs(point.costs.as_ref()?)
+    }
+
+    /// As [`Cost::of`].
+    pub fn of_costs(&self, costs: &PointCosts) -> Option<CostValue> {
+        let bits = |of: fn(&BitCounts) -> u128| costs.bits.as_ref().map(of);
         Some(match self {
             Cost::EsnA => CostValue::Quarters(costs.esn_a_macs),
             Cost::EsnD => CostValue::Count(costs.esn_d_macs),
@@ -94,6 +143,18 @@ impl Cost {
             Cost::Parameters => CostValue::Count(costs.weights_alive),
             Cost::EffectiveMacs => CostValue::Count(costs.effective_macs?),
             Cost::EffectiveWeights => CostValue::Count(costs.nonzero),
+            Cost::ModelBits => CostValue::Count(bits(|bits| bits.model_bits)?),
+            Cost::BitOperations => CostValue::Count(bits(|bits| bits.bit_operations)?),
+            Cost::EffectiveBitOperations => CostValue::Count(bits(|bits| bits.effective_bit_operations)?),
+            Cost::EsnDTraffic => {
+                let [plane, weight, activation] = TRAFFIC;
+                let moved = costs.bits.map(|bits| weight * bits.weight_bits + activation * bits.activation_bits)?;
+                CostValue::Count(plane * costs.esn_d_macs + moved)
+            }
+            Cost::WeightBits => CostValue::Count(bits(|bits| bits.weight_bits)?),
+            Cost::ActivationBits => CostValue::Count(bits(|bits| bits.activation_bits)?),
+            Cost::Outputs => CostValue::Count(bits(|bits| bits.outputs)?),
+            Cost::Linear(linear) => CostValue::Joules(linear.of(costs)?),
             Cost::Cycles(name) => CostValue::Count(hardware(costs, name)?.cycles),
             Cost::Energy(name) => CostValue::Joules(hardware(costs, name)?.energy_j),
         })
@@ -107,7 +168,12 @@ fn is_normalized(name: &str, known: &[SurveyedHardware]) -> bool {
 
 const LISTED: &str = "every cost without hardware is listed";
 
-fn hardware<'a>(costs: &'a PointCosts, name: &str) -> Option<&'a HardwareRow> {
+/// Every cost without hardware, and its name.
+fn named() -> impl Iterator<Item = (&'static str, Cost)> {
+    PLAIN.into_iter().chain(OF_BITS)
+}
+
+pub(super) fn hardware<'a>(costs: &'a PointCosts, name: &str) -> Option<&'a HardwareRow> {
     costs.hardware.iter().find(|hardware| &*hardware.name == name)
 }
 
@@ -115,15 +181,16 @@ impl FromStr for Cost {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Some((_, cost)) = PLAIN.into_iter().find(|(name, _)| *name == text) {
+        if let Some((_, cost)) = named().find(|(name, _)| *name == text) {
             return Ok(cost);
         }
         match text.split_once(':') {
             Some(("cycles", name)) if !name.is_empty() => Ok(Cost::Cycles(name.to_string())),
             Some(("energy", name)) if !name.is_empty() => Ok(Cost::Energy(name.to_string())),
+            Some(("linear", terms)) => terms.parse().map(Cost::Linear),
             _ => {
-                let names = PLAIN.map(|(name, _)| name).join(", ");
-                Err(format!("expected {names}, cycles:HARDWARE or energy:HARDWARE"))
+                let names = named().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
+                Err(format!("expected {names}, cycles:HARDWARE, energy:HARDWARE or linear:COST=WEIGHT,…"))
             }
         }
     }
@@ -183,129 +250,3 @@ impl PartialEq for CostValue {
 }
 
 impl Eq for CostValue {}
-
-/// A measure of accuracy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Accuracy {
-    /// The label has the largest logit, on engines on integers.
-    Top1,
-    /// The label is among the five largest.
-    Top5,
-    /// The same class as the float network before compression.
-    Agreement,
-    /// Top-1 on a hardware that computes on real numbers, by its name.
-    Hardware(String),
-}
-
-impl Accuracy {
-    /// The name on the command line.
-    pub fn id(&self) -> String {
-        match self {
-            Accuracy::Top1 => "top1".to_string(),
-            Accuracy::Top5 => "top5".to_string(),
-            Accuracy::Agreement => "agreement".to_string(),
-            Accuracy::Hardware(name) => format!("top1:{name}"),
-        }
-    }
-
-    /// The name on an axis.
-    pub fn label(&self) -> String {
-        match self {
-            Accuracy::Top1 => "top-1 accuracy".to_string(),
-            Accuracy::Top5 => "top-5 accuracy".to_string(),
-            Accuracy::Agreement => "agreement with the original in float".to_string(),
-            Accuracy::Hardware(name) => format!("top-1 accuracy on {name}"),
-        }
-    }
-
-    /// How accurate a point is; none where it has no such figure.
-    pub fn of(&self, point: &PointFigures) -> Option<Fraction> {
-        let accuracy = point.accuracy.as_ref()?;
-        let score = &accuracy.score;
-        let (count, of) = match self {
-            Accuracy::Top1 => (score.top1, score.labelled),
-            Accuracy::Top5 => (score.top5?, score.labelled),
-            Accuracy::Agreement => (accuracy.agreement, accuracy.images),
-            Accuracy::Hardware(name) => {
-                (hardware(point.costs.as_ref()?, name)?.score.as_ref()?.top1, accuracy.score.labelled)
-            }
-        };
-        (of > 0).then_some(Fraction { count, of })
-    }
-
-    /// How accurate the float network before compression is, where it has such a figure.
-    pub fn of_float(&self, point: &PointFigures) -> Option<Fraction> {
-        let float = &point.accuracy.as_ref()?.float;
-        let count = match self {
-            Accuracy::Top1 | Accuracy::Hardware(_) => float.top1,
-            Accuracy::Top5 => float.top5?,
-            Accuracy::Agreement => return None,
-        };
-        (float.labelled > 0).then_some(Fraction { count, of: float.labelled })
-    }
-}
-
-impl FromStr for Accuracy {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "top1" => Ok(Accuracy::Top1),
-            "top5" => Ok(Accuracy::Top5),
-            "agreement" => Ok(Accuracy::Agreement),
-            _ => match text.split_once(':') {
-                Some(("top1", name)) if !name.is_empty() => Ok(Accuracy::Hardware(name.to_string())),
-                _ => Err("expected top1, top5, agreement or top1:HARDWARE".to_string()),
-            },
-        }
-    }
-}
-
-/// Some of a number of images. Fractions compare exactly: 1 of 2 equals 500 of 1,000.
-#[derive(Clone, Copy, Debug)]
-pub struct Fraction {
-    /// The part.
-    pub count: u64,
-    /// The whole, above 0.
-    pub of: u64,
-}
-
-impl Fraction {
-    /// The nearest float64.
-    pub fn to_f64(self) -> f64 {
-        self.count as f64 / self.of as f64
-    }
-
-    /// [`runner::standard_error`] of the proportion.
-    pub fn standard_error(self) -> f64 {
-        runner::standard_error(self.count, self.of)
-    }
-
-    /// Whether two proportions differ by no more than the standard error of their difference, as if their images had nothing
-    /// in common.
-    pub fn is_within_noise_of(self, other: Self) -> bool {
-        let error = self.standard_error().hypot(other.standard_error());
-        (self.to_f64() - other.to_f64()).abs() <= error
-    }
-}
-
-impl Ord for Fraction {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let cross = |a: &Self, b: &Self| u128::from(a.count) * u128::from(b.of);
-        cross(self, other).cmp(&cross(other, self))
-    }
-}
-
-impl PartialOrd for Fraction {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Fraction {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Fraction {}

@@ -5,14 +5,18 @@
 //! of counts, never as rounded numbers: two points tie only where they are equal. Equal points are one entry of a
 //! frontier, which counts them.
 
+mod accuracy;
 mod density;
 mod frontier;
+mod linear;
 mod measure;
 mod survey;
 
+pub use accuracy::{Accuracy, Fraction};
 pub use density::{Density, Honeycomb};
 pub use frontier::{Frontier, FrontierEntry};
-pub use measure::{Accuracy, Cost, CostValue, Fraction};
+pub use linear::LinearCost;
+pub use measure::{Cost, CostValue, TRAFFIC};
 pub use survey::{Axes, Group, Plane, Survey, SurveyedHardware};
 
 use crate::error::ExploreError;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use runner::Metric;
 
+use super::accuracy::{Accuracy, Fraction};
 use super::frontier::Frontier;
-use super::measure::{Accuracy, Cost, CostValue, Fraction};
+use super::measure::{Cost, CostValue};
 use crate::configuration::Method;
 use crate::error::ExploreError;
 use crate::key::PointKey;

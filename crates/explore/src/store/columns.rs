@@ -14,6 +14,10 @@ pub(super) const FIGURES: &str = "key, failed, method, network, images, labelled
      float_top5, weights, nonzero, filters, live_filters, macs, weights_alive, macs_alive, effective_macs, esn_a, esn_d, \
      esn_a_macs, esn_d_macs, esn_d_filter, max_bits";
 
+/// Columns of `point_bits`.
+pub(super) const BITS: &str =
+    "key, model_bits, bit_operations, effective_bit_operations, weight_bits, activation_bits, outputs, spent";
+
 /// Columns of `point_details`.
 pub(super) const DETAILS: &str =
     "key, version, error, notes, setting, hardware, prune, quantize, layers, filter_bits, weight_bits";

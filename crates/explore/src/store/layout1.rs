@@ -160,6 +160,7 @@ fn read_costs(columns: &Columns<'_>) -> Result<PointCosts, Wrong> {
         max_bits: columns.at("max_bits")?,
         filter_bits: columns.json("filter_bits")?,
         weight_bits: columns.json("weight_bits")?,
+        bits: None,
         hardware: Vec::new(),
     })
 }
@@ -185,6 +186,7 @@ fn read_hardware(row: &Row<'_>) -> Result<(PointKey, HardwareRow), Wrong> {
         cycles: columns.parsed("cycles")?,
         energy_count: columns.parsed("energy_count")?,
         energy_j: columns.at("energy_j")?,
+        spent: None,
         utilization: columns.at("utilization")?,
         score: columns.count("top1")?.map(|top1| Score { labelled: 0, top1, top5 }),
         agreement: columns.count("agreement")?,

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use network::ErrorKind;
 use rusqlite::types::Value;
 
-use super::columns::{DETAILS, FIGURES, HARDWARE};
+use super::bits::without_bits;
+use super::columns::{BITS, DETAILS, FIGURES, HARDWARE};
 use super::row::{PointCosts, PointRow};
 use super::texts::{TextId, list, listed};
 use super::{Layout, Store, problem};
@@ -62,8 +63,9 @@ impl Store {
     /// Adds the rows of a store of the same layout as they are, but for the numbers of texts.
     fn merge_tables(&self, other: &Store) -> Result<MergeReport, ExploreError> {
         let mut report = MergeReport::default();
-        let mut copy = Copy { from: other, to: self, numbers: HashMap::new() };
         let failed = |e: rusqlite::Error| other.failed(&e);
+        let has_bits = other.has_bits().map_err(failed)?;
+        let mut copy = Copy { from: other, has_bits, to: self, numbers: HashMap::new() };
         let _moment = other.connection.unchecked_transaction().map_err(failed)?;
         let sql = format!("SELECT {FIGURES} FROM point_figures ORDER BY key");
         let mut statement = other.connection.prepare(&sql).map_err(failed)?;
@@ -103,6 +105,8 @@ struct Table {
 const FIGURES_TABLE: Table = Table { name: "point_figures", columns: FIGURES, texts: &[3], lists: &[] };
 const DETAILS_TABLE: Table =
     Table { name: "point_details", columns: DETAILS, texts: &[1, 2, 4, 6, 7], lists: &[3, 5, 8] };
+/// Its columns, which have no numbers of texts, are copied as they are.
+const BITS_TABLE: Table = Table { name: "point_bits", columns: BITS, texts: &[], lists: &[] };
 const HARDWARE_TABLE: Table = Table { name: "hardware_figures", columns: HARDWARE, texts: &[2, 3, 4], lists: &[] };
 /// The network's name among the columns of `point_figures`, and effective MACs, which old stores lack.
 const NETWORK: usize = 3;
@@ -113,6 +117,8 @@ const VERSION: usize = 1;
 /// Rows on their way from one store to another.
 struct Copy<'a> {
     from: &'a Store,
+    /// Whether `from` has the table of bits; `to`, which is written, has it.
+    has_bits: bool,
     to: &'a Store,
     /// Numbers that texts have in `to`, by those that they have in `from`.
     numbers: HashMap<TextId, TextId>,
@@ -123,13 +129,18 @@ impl Copy<'_> {
     fn point(&mut self, key: PointKey, figures: &[Value]) -> rusqlite::Result<bool> {
         let added = self.to.insert_values(FIGURES_TABLE.name, FIGURES_TABLE.columns, figures)?;
         if added {
-            for table in [&DETAILS_TABLE, &HARDWARE_TABLE] {
+            for table in self.tables() {
                 for values in self.theirs(table, key)? {
                     self.to.insert_values(table.name, table.columns, &values)?;
                 }
             }
         }
         Ok(added)
+    }
+
+    /// The tables that are copied beside that of figures.
+    fn tables(&self) -> impl Iterator<Item = &'static Table> + use<> {
+        [&DETAILS_TABLE, &HARDWARE_TABLE].into_iter().chain(self.has_bits.then_some(&BITS_TABLE))
     }
 
     /// Whether both stores have the same of a point.
@@ -144,7 +155,17 @@ impl Copy<'_> {
         }
         let (own, theirs) = (rows(self.to, &DETAILS_TABLE, key)?, self.theirs(&DETAILS_TABLE, key)?);
         Ok(same(&own, &theirs, &[VERSION])
-            && same(&rows(self.to, &HARDWARE_TABLE, key)?, &self.theirs(&HARDWARE_TABLE, key)?, &[]))
+            && same(&rows(self.to, &HARDWARE_TABLE, key)?, &self.theirs(&HARDWARE_TABLE, key)?, &[])
+            && self.has_equal_bits(key)?)
+    }
+
+    /// Whether the bits of a point are the same, as far as both stores have them.
+    fn has_equal_bits(&mut self, key: PointKey) -> rusqlite::Result<bool> {
+        if !self.has_bits {
+            return Ok(true);
+        }
+        let (own, theirs) = (rows(self.to, &BITS_TABLE, key)?, self.theirs(&BITS_TABLE, key)?);
+        Ok(own.is_empty() || theirs.is_empty() || same(&own, &theirs, &[]))
     }
 
     /// The rows of a table that the other store has of a point, with the numbers that their texts have here.
@@ -216,9 +237,12 @@ fn agree(a: &PointRow, b: &PointRow) -> bool {
         && a.accuracy == b.accuracy
 }
 
-/// Whether two costs are the same, as far as both have each of them: an old store lacks effective MACs.
+/// Whether two costs are the same, as far as both have each of them: an old store lacks effective MACs and bits.
 fn same_costs(a: Option<&PointCosts>, b: Option<&PointCosts>) -> bool {
     let (Some(a), Some(b)) = (a, b) else { return a.is_none() && b.is_none() };
+    let has_bits = a.bits.is_some() && b.bits.is_some();
+    let compared = |costs: &PointCosts| if has_bits { costs.clone() } else { without_bits(costs) };
+    let (a, b) = (&compared(a), &compared(b));
     match (a.effective_macs, b.effective_macs) {
         (Some(_), Some(_)) | (None, None) => a == b,
         (effective_macs, None) => *a == PointCosts { effective_macs, ..b.clone() },

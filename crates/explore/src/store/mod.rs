@@ -13,12 +13,14 @@
 //! A sweep over the whole plan holds an exclusive lock on a file beside the store, shards hold a shared one, so that
 //! two processes never compute the same points. The system takes the lock back from a process that dies.
 
+mod bits;
 mod columns;
 mod group;
 mod known;
 mod labels;
 mod layout1;
 mod lock;
+mod made;
 mod merge;
 mod parts;
 mod place;
@@ -43,7 +45,7 @@ pub use lock::{StoreLock, Writers};
 pub use merge::MergeReport;
 pub use place::shared_file_system;
 pub use points::Points;
-pub use row::{HardwareRow, PointAccuracy, PointCosts, PointFigures, PointRow, PointSummary, Status};
+pub use row::{HardwareRow, PointAccuracy, PointCosts, PointFigures, PointRow, PointSummary, Spent, Status};
 pub use upgrade::{Upgrade, upgrade};
 
 use crate::error::ExploreError;
@@ -196,6 +198,7 @@ impl Store {
             }
             self.connection.execute_batch("COMMIT")?;
         }
+        self.create_bits()?;
         self.connection.pragma_update(None, "synchronous", "FULL")?;
         self.connection.pragma_update(None, "cache_size", CACHE_KIB)?;
         self.connection.pragma_update_and_check(None, "wal_autocheckpoint", LOG_PAGES, |_| Ok(()))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use esn::Quarters;
-use runner::Score;
+use runner::{BitCounts, Score};
 
 use crate::configuration::{Configuration, Method};
 use crate::key::PointKey;
@@ -156,6 +156,8 @@ pub struct PointCosts {
     pub filter_bits: Vec<u64>,
     /// Weights by their bits, from 0 (pruned) to 17.
     pub weight_bits: Vec<u64>,
+    /// Bits that the point holds, multiplies and moves; none in a store that was made before they were counted.
+    pub bits: Option<BitCounts>,
     /// What each hardware counted, in the order of the plan.
     pub hardware: Vec<HardwareRow>,
 }
@@ -175,12 +177,23 @@ pub struct HardwareRow {
     pub energy_count: u128,
     /// Energy of one image in joules, all entries of the ledger.
     pub energy_j: f64,
+    /// What of this energy is not spent on computing; none in a store that was made before this was kept.
+    pub spent: Option<Spent>,
     /// Work done over work offered.
     pub utilization: f64,
     /// How the hardware did on the images, where it ran them.
     pub score: Option<Score>,
     /// Images on which the hardware and the float network name the same class.
     pub agreement: Option<u64>,
+}
+
+/// Parts of an energy, in joules. What is left is spent on computing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spent {
+    /// On conversion between numbers and voltages or currents.
+    pub conversion_j: f64,
+    /// On moving weights, activations and partial sums.
+    pub memory_j: f64,
 }
 
 /// How a point did on the images.

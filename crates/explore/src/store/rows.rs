@@ -4,6 +4,7 @@ use runner::Score;
 use rusqlite::Row;
 
 use super::Store;
+use super::bits::{BIT_COLUMNS, read_bits};
 use super::columns::{Columns, Text, Wrong, counts_by_bits};
 use super::parts::Parts;
 use super::row::{HardwareRow, PointAccuracy, PointCosts, PointFigures, PointRow, PointSummary, Status};
@@ -11,8 +12,10 @@ use super::texts::TextId;
 use crate::configuration::{Configuration, Method};
 use crate::key::PointKey;
 
-/// Where the columns of `point_details` begin in a row that has those of `point_figures` before.
-const FIRST_DETAIL: usize = 25;
+/// Where the columns of `point_bits` begin in a row, behind those of `point_figures`.
+const FIRST_OF_BITS: usize = 25;
+/// Where the columns of `point_details` begin, behind those.
+const FIRST_DETAIL: usize = FIRST_OF_BITS + BIT_COLUMNS;
 
 /// What a row of `point_details` says in texts.
 pub(super) struct Details {
@@ -35,6 +38,7 @@ impl Store {
         let mut costs = read_costs(&columns)?;
         if let Some(costs) = &mut costs {
             costs.hardware = hardware(key, accuracy.as_ref().map_or(0, |accuracy| accuracy.score.labelled))?;
+            read_bits(&columns, FIRST_OF_BITS, costs)?;
         }
         let method: u8 = columns.get(2)?;
         Ok(PointFigures {
@@ -58,6 +62,7 @@ impl Store {
             cycles: columns.number(5)?,
             energy_count: columns.number(6)?,
             energy_j: columns.get(7)?,
+            spent: None,
             utilization: columns.get(8)?,
             score: columns.images_if_there(9)?.map(|top1| Score { labelled: 0, top1, top5 }),
             agreement: columns.images_if_there(11)?,
@@ -163,6 +168,7 @@ fn read_costs(columns: &Columns<'_>) -> Result<Option<PointCosts>, Wrong> {
         max_bits: columns.get(24)?,
         filter_bits: Vec::new(),
         weight_bits: Vec::new(),
+        bits: None,
         hardware: Vec::new(),
     }))
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use esn::Quarters;
 use network::{Failure, Mend};
-use runner::Score;
+use runner::{BitCounts, Score};
 use testkit::check_all;
 
 use super::*;
@@ -30,6 +30,7 @@ fn row(bits: u32) -> PointRow {
         cycles: 1 << 90,
         energy_count: u128::MAX,
         energy_j: 1.1e-15,
+        spent: Some(Spent { conversion_j: 0.1 + 0.2, memory_j: 1.1e-16 }),
         utilization: 1.0,
         score: Some(Score { labelled: 9, top1: 8, top5: None }),
         agreement: Some(7),
@@ -40,6 +41,7 @@ fn row(bits: u32) -> PointRow {
         filter_bits: by_bits(&[1, 2, 3]),
         weight_bits: by_bits(&[4]),
         effective_macs: Some(1 << 70),
+        bits: Some(BitCounts { model_bits: 7, bit_operations: 1 << 70, outputs: 3, ..BitCounts::default() }),
         hardware: vec![hardware],
         ..PointCosts::default()
     };
@@ -331,6 +333,45 @@ fn a_store_without_effective_macs_is_read_and_merged() {
     upgrade(&path).expect("nobody else has it");
     let upgraded = Store::open_existing(&path).expect("there");
     assert_eq!(new.merge(&upgraded).expect("no point differs"), MergeReport { added: 0, equal: 6 });
+}
+
+/// Stores of this layout were made before bits were counted: they are read, merged, and get the table when they are written.
+#[test]
+fn a_store_without_bits_is_read_and_merged() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [path, other] = ["old.sqlite", "new.sqlite"].map(|name| folder.path().join(name));
+    Store::open(&path).expect("new").insert(&row(2)).expect("written");
+    let connection = Connection::open(&path).expect("a database");
+    connection.execute_batch("DROP VIEW bits; DROP TABLE point_bits").expect("they are there");
+    drop(connection);
+    let without = |row: PointRow| PointRow { costs: row.costs.as_ref().map(bits::without_bits), ..row };
+    assert_eq!(rows(&path), [without(row(2))]);
+
+    let new = Store::open(&other).expect("new");
+    new.insert_all([&row(2), &row(3)]).expect("written");
+    let old = Store::open_existing(&path).expect("there");
+    assert_eq!(new.merge(&old).expect("no point differs"), MergeReport { added: 0, equal: 1 });
+    drop(old);
+    let old = Store::open(&path).expect("it gets the table");
+    assert_eq!(old.merge(&new).expect("no point differs"), MergeReport { added: 1, equal: 1 });
+    drop((old, new));
+    let mut expected = [without(row(2)), row(3)];
+    expected.sort_by_key(|row| row.key);
+    assert_eq!(rows(&path), expected);
+    let connection = Connection::open(&other).expect("a database");
+    connection.execute("UPDATE point_bits SET outputs = 4", []).expect("writable");
+    drop(connection);
+    let message = message(Store::open(&path).expect("there").merge(&Store::open_existing(&other).expect("there")));
+    assert!(message.contains("has another result"), "{message}");
+    let connection = Connection::open(&other).expect("a database");
+    connection.execute("UPDATE point_bits SET spent = '[1]'", []).expect("writable");
+    drop(connection);
+    let message = message_of_rows(&other);
+    assert!(message.contains("two for each hardware"), "{message}");
+}
+
+fn message_of_rows(path: &Path) -> String {
+    message(Store::open_existing(path).expect("there").rows())
 }
 
 #[test]

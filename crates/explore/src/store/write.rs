@@ -59,6 +59,7 @@ impl Store {
             return Ok(false);
         }
         self.insert_values("point_details", DETAILS, &self.detail_values(row)?)?;
+        row.costs.iter().try_for_each(|costs| self.insert_bits(row.key, costs))?;
         for (position, hardware) in row.costs.iter().flat_map(|costs| &costs.hardware).enumerate() {
             let values = self.hardware_values(row.key, position, hardware)?;
             self.insert_values("hardware_figures", HARDWARE, &values)?;
@@ -134,6 +135,7 @@ impl Store {
                     removed += 1;
                     self.connection.prepare_cached("DELETE FROM point_details WHERE key = ?")?.execute([key.0])?;
                     self.connection.prepare_cached("DELETE FROM hardware_figures WHERE key = ?")?.execute([key.0])?;
+                    self.connection.prepare_cached("DELETE FROM point_bits WHERE key = ?")?.execute([key.0])?;
                 }
             }
             Ok(removed)

@@ -8,7 +8,7 @@ use inference::{Sample, SampleError, Samples};
 use network::{ErrorKind, Failure, Network, Note, NoteKind};
 use rayon::ThreadPool;
 use runner::{
-    CostPlan, EngineEvaluation, Evaluation, EvaluationPlan, Hardware, HardwareRun, LayerDetail, NetworkCost,
+    BitCounts, CostPlan, EngineEvaluation, Evaluation, EvaluationPlan, Hardware, LayerDetail, NetworkCost,
     Quantization, RunnerError, cost, details, evaluate, is_quantized,
 };
 
@@ -17,7 +17,7 @@ use super::inputs::{FloatReference, Inputs, Point, SharedNetwork};
 use super::ledger::{Costed, LayersOfNetwork, Ledger};
 use super::pruned::{PrunedNetwork, PrunedNetworks};
 use crate::error::ExploreError;
-use crate::store::{HardwareRow, PointAccuracy, PointCosts, PointRow};
+use crate::store::{PointAccuracy, PointCosts, PointRow};
 
 pub(super) const CONVENTION: BitConvention = BitConvention::NonzeroAtLeastOne;
 
@@ -102,13 +102,13 @@ impl Workshop<'_> {
         figures.notes.extend(report.iter().flat_map(|report| report.notes.iter().cloned()));
         if let Some(Costed { cost, details, notes }) = self.costs_alone(point, &kept, pruned)? {
             figures.notes.extend(notes);
-            figures.costs = Some(summarize(&self.inputs.hardware, &cost, &details));
+            figures.costs = Some(self.summarize(pruned, &cost, &details));
             return Ok(());
         }
         let original = Original { network: &shared.network, pruned: report };
         let network = self.pool.install(|| self.compress(point, original, pruned, &mut figures.notes))?;
         let (cost, details) = self.pool.install(|| self.cost(&network))?;
-        let costs = figures.costs.insert(summarize(&self.inputs.hardware, &cost, &details));
+        let costs = figures.costs.insert(self.summarize(&network, &cost, &details));
         let Some(images) = &shared.images else { return Ok(()) };
         let float = self.float(shared, images)?;
         let samples = self.announced(images);
@@ -208,6 +208,11 @@ impl Workshop<'_> {
         cost(&CostPlan { network, hardware: &self.inputs.hardware, quantization, convention: CONVENTION })
     }
 
+    fn summarize(&self, network: &Network, cost: &NetworkCost, details: &[LayerDetail]) -> PointCosts {
+        let bits = BitCounts::new(network, cost, details, self.inputs.activation_bits);
+        PointCosts::new(&self.inputs.hardware, cost, details, bits)
+    }
+
     pub(super) fn announced<'i>(&'i self, images: &'i PairedImages) -> Announced<'i> {
         Announced { samples: &*images.samples, image: self.image }
     }
@@ -244,44 +249,6 @@ fn quantization(network: &Network, options: Option<&QuantizeOptions>) -> Option<
         Some(options) => Some(options.clone()),
         None if network.layers().iter().any(is_quantized) => None,
         None => Some(QuantizeOptions::default()),
-    }
-}
-
-fn summarize(hardware: &[Hardware], cost: &NetworkCost, details: &[LayerDetail]) -> PointCosts {
-    let esn = &cost.esn;
-    let detail: LayerDetail = details.iter().copied().sum();
-    PointCosts {
-        weights: esn.weights,
-        nonzero: esn.nonzero,
-        filters: esn.filters,
-        live_filters: esn.live_filters,
-        macs: esn.macs,
-        weights_alive: detail.computed_weights,
-        macs_alive: detail.computed_macs,
-        effective_macs: Some(cost.total_row().nonzero_macs),
-        esn_a: esn.esn_a(),
-        esn_d: esn.esn_d,
-        esn_a_macs: esn.esn_a_macs(),
-        esn_d_macs: esn.esn_d_macs,
-        esn_d_filter: esn.esn_d_filter,
-        max_bits: esn.max_bits,
-        filter_bits: detail.bits.filters.to_vec(),
-        weight_bits: detail.bits.weights.to_vec(),
-        hardware: hardware.iter().zip(&cost.totals).map(|(hardware, total)| hardware_row(hardware, total)).collect(),
-    }
-}
-
-fn hardware_row(hardware: &Hardware, total: &HardwareRun) -> HardwareRow {
-    HardwareRow {
-        name: hardware.engine.name().into(),
-        metric: hardware.metric.name().into(),
-        verdict: total.check.verdict.name().into(),
-        cycles: total.run.cycles.0,
-        energy_count: total.run.ledger.count(engine::Event::MAC),
-        energy_j: total.energy_j(),
-        utilization: total.run.occupancy.utilization(),
-        score: None,
-        agreement: None,
     }
 }
 
