@@ -76,6 +76,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<Status> {
         Command::Compress(options) => in_pool(options.threads.count, || commands::compress::run(options)),
         Command::Inspect(options) => commands::inspect::run(options),
         Command::Pareto(options) => commands::pareto::run(options),
+        Command::Proxies(options) => commands::proxies::run(options),
         Command::Hardware(options) => commands::hardware::run(options),
         Command::Landscape(options) => in_pool(options.threads.count, || commands::landscape::run(options)),
         Command::Trace(options) => in_pool(options.threads.count, || commands::trace::run(options)),

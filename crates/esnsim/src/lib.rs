@@ -78,6 +78,7 @@ mod open;
 mod outputs;
 mod pace;
 mod progress;
+mod proxies;
 mod record;
 mod shard;
 mod simulation;
@@ -103,6 +104,7 @@ pub use open::{
 pub use outputs::check_outputs;
 pub use pace::{Pace, Pacer};
 pub use progress::{Progress, Quiet, Stage};
+pub use proxies::{check_subjects, compared_hardware, fitted, subject, subjects};
 pub use record::run_record;
 pub use shard::slurm_shard;
 pub use simulation::{EvaluateOptions, Reference, SimulateOptions, Simulation, esn, simulate, write_csv, write_json};

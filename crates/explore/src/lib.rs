@@ -33,6 +33,7 @@
 //! store/              rows, and the SQLite file that holds them
 //! pareto/             costs and accuracies of rows; the frontier
 //! sweep/              plan -> product, sample -> inputs -> points -> ledger, pruned -> point -> open -> running -> sweep
+//! proxies/            which number ranks networks as a hardware does
 //! landscape/          one synthetic layer on every hardware; knows neither plan nor store
 //! ```
 
@@ -43,6 +44,7 @@ mod error;
 mod key;
 pub mod landscape;
 pub mod pareto;
+pub mod proxies;
 pub mod store;
 pub mod sweep;
 

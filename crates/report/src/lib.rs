@@ -35,6 +35,7 @@
 //! frontier.rs, landscape.rs      a store and a landscape as tables
 //! gains.rs, gain_json.rs         what networks gain over the one that they were made of
 //! parquet/                       the table of a store as a Parquet file
+//! proxies.rs                     numbers that stand for hardware, beside it
 //! point.rs                       one point of a store as a document
 //! trace/                         a trace as a table, as a waveform and as a timeline
 //! figures/                       SVG files and pages of HTML
@@ -54,6 +55,7 @@ mod landscape;
 mod outputs;
 mod parquet;
 mod point;
+mod proxies;
 pub mod text;
 pub mod trace;
 mod values;
@@ -71,4 +73,7 @@ pub use landscape::{LANDSCAPE_COLUMNS, write_landscape_csv};
 pub use outputs::{ImageFile, OutputFiles, OutputRequest};
 pub use parquet::write_frontier_parquet;
 pub use point::point_json;
+pub use proxies::{
+    PROXY_COLUMNS, ProxyFigures, proxy_name, proxy_sentence, write_proxy_csv, write_proxy_json, write_subject_csv,
+};
 pub use values::{convention_name, mean_bits, metric_value};

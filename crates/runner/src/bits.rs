@@ -1,8 +1,10 @@
 //! Bits that a network holds, multiplies and moves: what is often taken for its cost where no hardware is known.
 
-use network::Network;
+use std::iter::Sum;
 
-use crate::cost::NetworkCost;
+use network::{MacLayer, Network};
+
+use crate::cost::{LayerCost, NetworkCost};
 use crate::detail::LayerDetail;
 
 /// Bits of one image, each a sum over layers. Pruned filters and pruned input channels count nowhere.
@@ -29,23 +31,39 @@ impl BitCounts {
     /// The counts of a network of which `cost` and `details` are known. Activations have `activation_bits` bits where the
     /// file does not state a width.
     pub fn new(network: &Network, cost: &NetworkCost, details: &[LayerDetail], activation_bits: u32) -> Self {
-        let mut sum = Self::default();
-        for ((layer, cost), detail) in network.layers().iter().zip(&cost.layers).zip(details) {
-            let width = u128::from(cost.esn.max_bits);
-            let stated = layer.input_quantization.map(|activation| activation.bits());
-            let of_activation = u128::from(stated.unwrap_or(activation_bits));
-            let weights = detail.computed_weights * width;
-            let outputs = cost.esn.live_filters * u128::from(cost.positions);
-            let spec = layer.geometry.spec();
-            let input_of_channel = (layer.geometry.input_len() / spec.in_channels) as u128;
-            sum.model_bits += if detail.is_further_use { 0 } else { weights };
-            sum.bit_operations += detail.computed_macs * width * of_activation;
-            sum.effective_bit_operations += cost.nonzero_macs * width * of_activation;
-            sum.weight_bits += weights;
-            sum.activation_bits += (u128::from(detail.live_channels) * input_of_channel + outputs) * of_activation;
-            sum.outputs += outputs;
+        let layers = network.layers().iter().zip(&cost.layers).zip(details);
+        layers.map(|((layer, cost), detail)| Self::of_layer(layer, cost, detail, activation_bits)).sum()
+    }
+
+    /// The counts of one layer.
+    pub fn of_layer(layer: &MacLayer, cost: &LayerCost, detail: &LayerDetail, activation_bits: u32) -> Self {
+        let width = u128::from(cost.esn.max_bits);
+        let stated = layer.input_quantization.map(|activation| activation.bits());
+        let of_activation = u128::from(stated.unwrap_or(activation_bits));
+        let weights = detail.computed_weights * width;
+        let outputs = cost.esn.live_filters * u128::from(cost.positions);
+        let input_of_channel = (layer.geometry.input_len() / layer.geometry.spec().in_channels) as u128;
+        Self {
+            model_bits: if detail.is_further_use { 0 } else { weights },
+            bit_operations: detail.computed_macs * width * of_activation,
+            effective_bit_operations: cost.nonzero_macs * width * of_activation,
+            weight_bits: weights,
+            activation_bits: (u128::from(detail.live_channels) * input_of_channel + outputs) * of_activation,
+            outputs,
         }
-        sum
+    }
+}
+
+impl Sum for BitCounts {
+    fn sum<I: Iterator<Item = BitCounts>>(layers: I) -> BitCounts {
+        layers.fold(BitCounts::default(), |sum, layer| BitCounts {
+            model_bits: sum.model_bits + layer.model_bits,
+            bit_operations: sum.bit_operations + layer.bit_operations,
+            effective_bit_operations: sum.effective_bit_operations + layer.effective_bit_operations,
+            weight_bits: sum.weight_bits + layer.weight_bits,
+            activation_bits: sum.activation_bits + layer.activation_bits,
+            outputs: sum.outputs + layer.outputs,
+        })
     }
 }
 

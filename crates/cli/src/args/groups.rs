@@ -30,6 +30,9 @@ pub const POINTS: &str = "Points";
 /// What is shown on the axes of a frontier.
 pub const FRONTIER: &str = "Frontier";
 
+/// How numbers are held against hardware.
+pub const PROXIES: &str = "Proxies";
+
 /// Files that are written.
 pub const OUTPUT: &str = "Output";
 

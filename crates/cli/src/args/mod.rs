@@ -12,6 +12,7 @@ mod man;
 mod new;
 mod pareto;
 mod parse;
+mod proxies;
 mod shared;
 mod simulate;
 mod spoken;
@@ -34,6 +35,7 @@ pub use self::landscape::LandscapeOptions;
 pub use self::man::ManOptions;
 pub use self::new::NewOptions;
 pub use self::pareto::ParetoOptions;
+pub use self::proxies::ProxiesOptions;
 pub use self::shared::InferenceOptions;
 pub use self::simulate::SimulateOptions;
 pub use self::spoken::command_words;
@@ -158,6 +160,14 @@ pub enum Command {
     /// Find the frontier of accuracy against a cost over the points of a store
     #[command(after_help = "Example: esnsim pareto store.db --cost energy:ideal-digital --html frontier.html")]
     Pareto(ParetoOptions),
+
+    /// Find which number ranks networks as a hardware does
+    ///
+    /// Parameters, MACs, bit operations, ESN and others are held against energy and latency of each hardware, by Kendall's rank
+    /// correlation, over the points of a store or over network files. With accuracies it tells what a choice by such a number
+    /// costs.
+    #[command(after_help = "Example: esnsim proxies store.db --csv proxies.csv --svg proxies.svg")]
+    Proxies(ProxiesOptions),
 
     /// Print a script that completes commands, options and words in a shell
     #[command(after_help = "Example: esnsim completions bash")]

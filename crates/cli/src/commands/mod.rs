@@ -10,6 +10,7 @@ pub mod landscape;
 pub mod man;
 pub mod new;
 pub mod pareto;
+pub mod proxies;
 mod several;
 pub mod simulate;
 pub mod sweep;

@@ -50,9 +50,7 @@ fn run_plan(options: &SweepOptions, plan: &Plan) -> anyhow::Result<Status> {
     };
     let image = || interrupt.check();
     let report = unless_interrupted(|| esnsim::sweep(plan, &options.store, &options.request(&progress, &image)));
-    if let Some(bar) = shown.bar.get() {
-        bar.finish();
-    }
+    shown.finish();
     let Some(report) = report else {
         let done = shown.done.load(Ordering::Relaxed);
         pacer.stop(done, Instant::now());
@@ -96,7 +94,7 @@ fn status(options: &SweepOptions) -> anyhow::Result<Status> {
 
 /// What a user has been shown of a sweep that runs.
 #[derive(Default)]
-struct Shown {
+pub(super) struct Shown {
     bar: OnceLock<Bar>,
     failures: AtomicUsize,
     /// Points that are in the store, or about to be, and those that were to run.
@@ -105,7 +103,14 @@ struct Shown {
 }
 
 impl Shown {
-    fn point(&self, progress: &Progress<'_>) {
+    /// Ends the bar.
+    pub fn finish(&self) {
+        if let Some(bar) = self.bar.get() {
+            bar.finish();
+        }
+    }
+
+    pub fn point(&self, progress: &Progress<'_>) {
         self.done.store(progress.done, Ordering::Relaxed);
         self.to_do.store(progress.to_do, Ordering::Relaxed);
         let bar = self.bar.get_or_init(|| Bar::new("points", progress.to_do as u64));

@@ -23,7 +23,8 @@ impl LinearCost {
             let is_plain = !matches!(cost, Cost::Cycles(_) | Cost::Energy(_) | Cost::Linear(_));
             is_plain && weight.is_finite() && *weight >= 0.0
         };
-        let is_double = terms.iter().enumerate().any(|(i, (cost, _))| terms[..i].iter().any(|(other, _)| other == cost));
+        let is_double =
+            terms.iter().enumerate().any(|(i, (cost, _))| terms[..i].iter().any(|(other, _)| other == cost));
         (!terms.is_empty() && terms.iter().all(is_term) && !is_double).then_some(Self { terms })
     }
 
@@ -50,7 +51,8 @@ impl FromStr for LinearCost {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        const FORM: &str = "expected costs without hardware, each once with a weight of at least 0, as esn-d=3.75e-14,outputs=1e-12";
+        const FORM: &str =
+            "expected costs without hardware, each once with a weight of at least 0, as esn-d=3.75e-14,outputs=1e-12";
         let term = |term: &str| {
             let (name, weight) = term.split_once('=')?;
             Some((name.trim().parse().ok()?, weight.trim().parse().ok()?))
@@ -77,7 +79,9 @@ mod tests {
 
     #[test]
     fn what_is_no_sum_is_refused() {
-        for wrong in ["", "esn-d", "esn-d=x", "esn-d=-1", "esn-d=nan", "esn-d=1,esn-d=2", "energy:a=1", "cycles=1", "bits=1"] {
+        for wrong in
+            ["", "esn-d", "esn-d=x", "esn-d=-1", "esn-d=nan", "esn-d=1,esn-d=2", "energy:a=1", "cycles=1", "bits=1"]
+        {
             let message = wrong.parse::<LinearCost>().expect_err(wrong);
             assert!(message.starts_with("expected costs"), "{message}");
         }

@@ -78,7 +78,8 @@ fn listed_spent(text: &str) -> Result<Vec<Spent>, Wrong> {
     let wrong = || format!("column spent is {text:?}; expected a list of numbers, two for each hardware");
     let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).ok_or_else(wrong)?;
     let numbers = inner.split(',').filter(|number| !number.is_empty());
-    let numbers: Vec<f64> = numbers.map(|number| number.trim().parse().map_err(|_| wrong())).collect::<Result<_, _>>()?;
+    let numbers: Vec<f64> =
+        numbers.map(|number| number.trim().parse().map_err(|_| wrong())).collect::<Result<_, _>>()?;
     let (pairs, []) = numbers.as_chunks::<2>() else { return Err(wrong()) };
     Ok(pairs.iter().map(|&[conversion_j, memory_j]| Spent { conversion_j, memory_j }).collect())
 }

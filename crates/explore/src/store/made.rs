@@ -28,7 +28,11 @@ impl PointCosts {
             filter_bits: detail.bits.filters.to_vec(),
             weight_bits: detail.bits.weights.to_vec(),
             bits: Some(bits),
-            hardware: hardware.iter().zip(&cost.totals).map(|(hardware, total)| hardware_row(hardware, total)).collect(),
+            hardware: hardware
+                .iter()
+                .zip(&cost.totals)
+                .map(|(hardware, total)| hardware_row(hardware, total))
+                .collect(),
         }
     }
 }

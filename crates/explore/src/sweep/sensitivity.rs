@@ -1,13 +1,16 @@
 //! How much each layer of a network of a plan bears, by any cost that layers add up to.
 
+use std::slice;
+
 use compress::{Choice, CompressError, Original, PruneOptions, Sensitivity, SensitivityPlan, SharedCost};
-use network::Network;
-use runner::LayerCost;
+use network::{MacLayer, Network};
+use runner::{BitCounts, LayerCost, LayerDetail, NetworkCost, Quantization, details};
 
 use super::inputs::Point;
-use super::point::Workshop;
+use super::point::{CONVENTION, Workshop};
 use crate::error::ExploreError;
-use crate::pareto::Cost;
+use crate::pareto::{Cost, CostValue};
+use crate::store::PointCosts;
 
 /// What is measured.
 pub struct SensitivityRequest<'a> {
@@ -90,11 +93,17 @@ impl Workshop<'_> {
             Cost::EsnDWeights => Box::new(|layer| layer.esn.esn_d),
             Cost::EffectiveMacs => Box::new(|layer| layer.nonzero_macs),
             Cost::EffectiveWeights => Box::new(|layer| layer.esn.nonzero),
-            Cost::Macs | Cost::Parameters => {
+            Cost::Macs | Cost::Parameters | Cost::ActivationBits | Cost::Outputs => {
                 let problem =
                     format!("{} depends on pruning alone, and no way to quantize a layer changes it", cost.id());
                 return Err(refuse(problem));
             }
+            Cost::ModelBits
+            | Cost::BitOperations
+            | Cost::EffectiveBitOperations
+            | Cost::EsnDTraffic
+            | Cost::WeightBits
+            | Cost::Linear(_) => return self.bits_of_layers(network, &costs, cost).map_err(refuse),
             Cost::Cycles(name) => {
                 let hardware = place(name)?;
                 Box::new(move |layer| layer.runs[hardware].run.cycles.0)
@@ -105,5 +114,22 @@ impl Workshop<'_> {
             }
         };
         Ok(costs.layers.iter().map(of_layer).collect())
+    }
+
+    /// What every layer costs by bits that it holds, multiplies and moves, or by a sum of costs.
+    fn bits_of_layers(&self, network: &Network, costs: &NetworkCost, cost: &Cost) -> Result<Vec<u128>, String> {
+        let details = details(network, Quantization::new(None), CONVENTION).map_err(|error| network::chain(&error))?;
+        let layers = network.layers().iter().zip(&costs.layers).zip(&details);
+        let of_layer = |((layer, costs), detail): ((&MacLayer, &LayerCost), &LayerDetail)| {
+            let bits = BitCounts::of_layer(layer, costs, detail, self.inputs.activation_bits);
+            let sum = NetworkCost::sum(vec![costs.clone()]);
+            let costs = PointCosts::new(&self.inputs.hardware, &sum, slice::from_ref(detail), bits);
+            match cost.of_costs(&costs).expect("every figure of the layer is known") {
+                CostValue::Count(count) => count,
+                CostValue::Quarters(quarters) => quarters.0,
+                CostValue::Joules(joules) => (joules / ZEPTO).round() as u128,
+            }
+        };
+        Ok(layers.map(of_layer).collect())
     }
 }

@@ -11,6 +11,7 @@ mod gain_svg;
 mod histogram;
 mod landscape_svg;
 mod page;
+mod proxies_svg;
 mod run_page;
 
 pub use frontier_page::FrontierPage;
@@ -18,6 +19,7 @@ pub use frontier_svg::{figure_axes, write_frontier_svgs};
 pub use gain_svg::{gain_svg, write_gain_svg};
 pub use histogram::{AtOneCost, nearest_at_or_below};
 pub use landscape_svg::{landscape_svg, write_landscape_svg};
+pub use proxies_svg::{proxies_svg, write_proxies_svg};
 pub use run_page::{RunFigures, write_run_page};
 
 /// Up to so many points of a store are drawn one by one. Of more, those on a frontier are, and the others are counted in

@@ -1,0 +1,172 @@
+//! `esnsim proxies`: which number ranks networks as a hardware does, over a store or over network files.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::bail;
+use esnsim::{EvaluateOptions, NetworkImages, Opened, SimulateOptions};
+use explore::proxies::{Fit, Subjects, compare};
+use explore::store::{Points, Store};
+use explore::sweep::{Plan, RunOptions, SweepOptions};
+use report::figures::write_proxies_svg;
+use report::text::{cheapest_table, marked_name, proxy_tables};
+use report::{ProxyFigures, write_file, write_proxy_csv, write_proxy_json, write_subject_csv};
+use runner::AnswerRequest;
+
+use crate::args::ProxiesOptions;
+use crate::terminal::{Bars, notes, print};
+use crate::{commands, in_pool};
+
+/// The first bytes of a store, which is an SQLite file.
+const STORE: &[u8] = b"SQLite format 3\0";
+
+/// Runs the command.
+pub fn run(options: &ProxiesOptions) -> anyhow::Result<()> {
+    let files = [&options.csv, &options.points, &options.json, &options.svg].map(|file| file.as_deref());
+    let inputs = options.inputs.iter().chain(&options.plan).chain(options.inference.files());
+    esnsim::check_outputs(&files, inputs.chain(options.reading.files()))?;
+    let store = store(options)?;
+    if let (Some(plan), Some(store)) = (&options.plan, store) {
+        sweep(options, &Plan::read(plan)?, store)?;
+    }
+    in_pool(options.threads.count, || show(options, store))
+}
+
+fn show(options: &ProxiesOptions, store: Option<&Path>) -> anyhow::Result<()> {
+    let (subjects, hardware, source) = match store {
+        Some(store) => of_store(options, store)?,
+        None => of_files(options)?,
+    };
+    let fit = fit(options, &source, &subjects)?;
+    let found = compare(&subjects, &hardware, options.resamples);
+    let figures = ProxyFigures { subjects: &subjects, hardware: &found, fit: fit.as_ref() };
+    print(&proxy_tables(&figures))?;
+    if let ([one], 1..) = (hardware.as_slice(), options.top) {
+        print(&format!("\n{}", cheapest_table(&subjects, one, options.top)))?;
+    }
+    write(options, &figures)
+}
+
+/// The store that is meant, if one is.
+fn store(options: &ProxiesOptions) -> anyhow::Result<Option<&Path>> {
+    let is_store = |path: &PathBuf| {
+        let mut begin = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(STORE.len() as u64).read_to_end(&mut begin));
+        read.is_ok() && begin == STORE
+    };
+    match options.inputs.as_slice() {
+        [one] if options.plan.is_some() || is_store(one) => Ok(Some(one)),
+        _ if options.plan.is_some() => bail!("--plan takes one store, which its points go into"),
+        several if several.iter().any(is_store) => {
+            bail!("a store stands alone; `sweep --merge` puts several into one")
+        }
+        _ if !options.network.is_empty() => bail!("--network is of a store; name the files that are meant"),
+        _ => Ok(None),
+    }
+}
+
+type Compared = (Subjects, Vec<Arc<str>>, PathBuf);
+
+fn of_store(options: &ProxiesOptions, path: &Path) -> anyhow::Result<Compared> {
+    let store = Store::open_existing(path)?;
+    let subjects = esnsim::subjects(&Points::all(&store), &options.network)?;
+    let known = subjects.hardware();
+    let mut names = Vec::new();
+    for given in &options.hardware {
+        let word = given.to_string_lossy().into_owned();
+        match known.iter().any(|name| **name == *word) {
+            true => names.push(word),
+            // A description by its file, or the three ideal engines by their one word.
+            false => match esnsim::hardware(std::slice::from_ref(given)) {
+                Ok(opened) => names.extend(opened.iter().map(|hardware| hardware.engine.name().to_string())),
+                Err(_) => names.push(word),
+            },
+        }
+    }
+    let hardware = esnsim::compared_hardware(path, &subjects, &names)?;
+    Ok((subjects, hardware, path.to_path_buf()))
+}
+
+/// Runs a plan into the store, as `sweep` does.
+fn sweep(options: &ProxiesOptions, plan: &Plan, store: &Path) -> anyhow::Result<()> {
+    const MEMORY: u64 = 4 << 30;
+    let shown = commands::sweep::Shown::default();
+    let progress = |progress: &explore::sweep::Progress<'_>| shown.point(progress);
+    let threads = options.threads.count.unwrap_or(0);
+    let run = RunOptions { threads, retry_failed: false, progress: &progress, image: &|| {} };
+    let report = esnsim::sweep(plan, store, &SweepOptions { shard: None, memory_bytes: MEMORY, run });
+    shown.finish();
+    report.map(|_| ()).map_err(Into::into)
+}
+
+fn of_files(options: &ProxiesOptions) -> anyhow::Result<Compared> {
+    let hardware = commands::hardware(esnsim::landscape_hardware, &options.hardware)?;
+    let files: Vec<Option<&Path>> = match options.inputs.as_slice() {
+        [] => vec![None],
+        files => files.iter().map(|file| Some(file.as_path())).collect(),
+    };
+    let bars = Bars::default();
+    let mut subjects = Subjects::default();
+    for &file in &files {
+        let opened = commands::open(file, &options.open_options())?;
+        let images = images(options, file, &opened)?;
+        notes(opened.network.notes());
+        let widths = opened.quantizations(&options.bits, files.len() > 1);
+        for &quantization in &widths {
+            let evaluation = images.as_ref().map(|images| evaluation(options, images));
+            let run = SimulateOptions { quantization, images: evaluation, ..SimulateOptions::default() };
+            let name = match widths.as_slice() {
+                [_] => marked_name(&opened.network),
+                _ => format!("{}, {} bits", marked_name(&opened.network), quantization.bits()),
+            };
+            subjects.all.push(esnsim::subject(&opened.network, &name, &hardware, run, &bars)?);
+        }
+    }
+    let normalized = hardware.iter().filter(|hardware| hardware.normalized);
+    subjects.normalized = normalized.map(|hardware| hardware.engine.name().into()).collect();
+    let source = files.first().copied().flatten().unwrap_or(Path::new("the embedded network")).to_path_buf();
+    esnsim::check_subjects(&source, &subjects)?;
+    let names = hardware.iter().map(|hardware| hardware.engine.name().into()).collect();
+    Ok((subjects, names, source))
+}
+
+fn images(options: &ProxiesOptions, file: Option<&Path>, opened: &Opened) -> anyhow::Result<Option<NetworkImages>> {
+    let embedded = options.reading.is_embedded(file);
+    commands::images(&opened.network, embedded, &options.inference, Some(AnswerRequest::default()))
+}
+
+/// How a network is run on its images: costs and accuracy alone.
+fn evaluation<'a>(options: &ProxiesOptions, images: &'a NetworkImages) -> EvaluateOptions<'a> {
+    EvaluateOptions {
+        answer: images.samples.answer(),
+        activation_bits: options.inference.activation_bits(),
+        calibration_images: options.inference.calibration_images(),
+        float: false,
+        ..EvaluateOptions::new(&images.samples)
+    }
+}
+
+fn fit(options: &ProxiesOptions, source: &Path, subjects: &Subjects) -> anyhow::Result<Option<Fit>> {
+    let Some(name) = &options.fit else { return Ok(None) };
+    let hardware = esnsim::compared_hardware(source, subjects, std::slice::from_ref(name))?;
+    hardware.first().map(|name| Ok(esnsim::fitted(source, subjects, name, &options.terms)?)).transpose()
+}
+
+/// Writes the files that are asked for.
+fn write(options: &ProxiesOptions, figures: &ProxyFigures<'_>) -> anyhow::Result<()> {
+    if let Some(path) = &options.csv {
+        write_file(path, |writer| write_proxy_csv(writer, figures.hardware))?;
+    }
+    if let Some(path) = &options.points {
+        write_file(path, |writer| write_subject_csv(writer, figures.subjects))?;
+    }
+    if let Some(path) = &options.json {
+        write_file(path, |writer| write_proxy_json(writer, figures))?;
+    }
+    if let Some(path) = &options.svg {
+        write_proxies_svg(path, figures.hardware)?;
+    }
+    Ok(())
+}

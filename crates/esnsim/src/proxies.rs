@@ -1,0 +1,130 @@
+//! Which number ranks networks as a hardware does: networks of a store, or files, and the hardware that is meant.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use explore::pareto::{Cost, Fraction};
+use explore::proxies::{Fit, MOST_TERMS, NoFit, Subject, Subjects, fit};
+use explore::store::{PointCosts, Points};
+use formats::did_you_mean;
+use network::Network;
+use runner::{BitCounts, Hardware, details};
+
+use crate::error::Error;
+use crate::progress::Progress;
+use crate::simulation::{SimulateOptions, Simulation};
+
+/// The points of a store that can be compared, of these networks alone where some are named.
+///
+/// # Errors
+///
+/// Those of reading the store; [`Error::NoPoints`] for a network that the store does not have, and where fewer than two points
+/// are there.
+pub fn subjects(points: &Points<'_>, networks: &[String]) -> Result<Subjects, Error> {
+    let subjects = Subjects::of_points(points, networks)?;
+    let store = points.store.path();
+    if let Some(name) = networks.iter().find(|name| !subjects.networks().iter().any(|known| **known == ***name)) {
+        let known = Subjects::of_points(points, &[])?.networks();
+        return Err(has_none(store, &format!("is of network {name}"), "networks", &known, name));
+    }
+    check_subjects(store, &subjects)?;
+    Ok(subjects)
+}
+
+/// Refuses networks of which no two can be compared. `path` names where they come from.
+///
+/// # Errors
+///
+/// [`Error::NoPoints`].
+pub fn check_subjects(path: &Path, subjects: &Subjects) -> Result<(), Error> {
+    let Subjects { all, failed, .. } = subjects;
+    if all.len() >= 2 {
+        return Ok(());
+    }
+    let reason = format!("{} networks have costs, and {failed} failed; ranks need two at least", all.len());
+    Err(Error::NoPoints { path: path.to_path_buf(), reason, mend: None })
+}
+
+/// The hardware that is meant by these names, of that which networks were costed on; all of it without any name.
+///
+/// # Errors
+///
+/// [`Error::NoPoints`] for hardware that no network was costed on.
+pub fn compared_hardware(path: &Path, subjects: &Subjects, names: &[String]) -> Result<Vec<Arc<str>>, Error> {
+    let known = subjects.hardware();
+    if names.is_empty() {
+        return Ok(known);
+    }
+    let find = |name: &String| {
+        let found = known.iter().find(|known| ***known == **name).cloned();
+        found.ok_or_else(|| has_none(path, &format!("was costed on {name}"), "hardware", &known, name))
+    };
+    names.iter().map(find).collect()
+}
+
+fn has_none(path: &Path, what: &str, kind: &str, known: &[Arc<str>], meant: &str) -> Error {
+    let list = known.iter().map(|name| &**name).collect::<Vec<&str>>();
+    let (verb, guess) = (if kind == "hardware" { "is" } else { "are" }, did_you_mean(meant, list.iter().copied()));
+    let reason = format!("no point {what}; the {kind} {verb} {}{guess}", list.join(", "));
+    Error::NoPoints { path: path.to_path_buf(), reason, mend: None }
+}
+
+/// Costs one network on hardware, and runs the images of the options on an ideal array, which computes what every array of
+/// integers does.
+///
+/// # Errors
+///
+/// Those of [`Simulation::start`] and [`Simulation::evaluate`].
+pub fn subject(
+    network: &Network,
+    name: &str,
+    hardware: &[Hardware],
+    options: SimulateOptions<'_>,
+    progress: &dyn Progress,
+) -> Result<Subject, Error> {
+    let images = options.images.filter(|_| hardware.iter().any(Hardware::needs_images));
+    let costed = Simulation::start(network, hardware, SimulateOptions { images, ..options }, progress)?;
+    let cost = costed.cost();
+    let details = details(network, options.quantization, options.convention)?;
+    let activation_bits = options.images.map_or(ACTIVATION_BITS, |images| images.activation_bits);
+    let bits = BitCounts::new(network, cost, &details, activation_bits);
+    let ideal: Vec<Hardware> = Hardware::ideal().into_iter().filter(Hardware::is_exact).take(1).collect();
+    let mut run = Simulation::start(network, &ideal, options, progress)?;
+    let score = run.evaluate()?.and_then(|evaluation| evaluation.engines.first()).map(|engine| engine.score.clone());
+    let accuracy = score.filter(|score| score.labelled > 0);
+    Ok(Subject {
+        name: name.into(),
+        network: name.into(),
+        costs: PointCosts::new(hardware, cost, &details, bits),
+        accuracy: accuracy.map(|score| Fraction { count: score.top1, of: score.labelled }),
+    })
+}
+
+/// Bits of activations where neither a file nor a user says.
+const ACTIVATION_BITS: u32 = 8;
+
+/// Fits a weighted sum of costs to the energy of a hardware.
+///
+/// # Errors
+///
+/// [`Error::NoPoints`] where there are too few networks, or terms that no sum is made of. `path` names where networks come from.
+pub fn fitted(path: &Path, subjects: &Subjects, hardware: &Arc<str>, terms: &[Cost]) -> Result<Fit, Error> {
+    let refuse = |reason: String| Error::NoPoints { path: path.to_path_buf(), reason, mend: None };
+    let is_double = (1..terms.len()).any(|place| terms[..place].contains(&terms[place]));
+    let is_of_hardware = |cost: &Cost| matches!(cost, Cost::Energy(_) | Cost::Cycles(_) | Cost::Linear(_));
+    if terms.len() > MOST_TERMS || is_double || terms.iter().any(is_of_hardware) {
+        return Err(refuse(format!("a fit takes 1 to {MOST_TERMS} different costs without hardware as its terms")));
+    }
+    fit(subjects, hardware, terms).map_err(|none| {
+        refuse(match none {
+            NoFit::FewNetworks(count) => format!(
+                "{count} networks have an energy on {hardware} and all of {} terms; a fit needs {} at least",
+                terms.len(),
+                2 * terms.len() + 1
+            ),
+            NoFit::NoTerm => {
+                format!("no weights are found for {hardware}: its terms are 0, or the networks are too much alike")
+            }
+        })
+    })
+}

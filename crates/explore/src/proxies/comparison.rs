@@ -1,0 +1,159 @@
+//! Each proxy beside each hardware: does it rank networks as the hardware does, and what does it cost to rely on it?
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::regret::{Choice, Regret, regret};
+use super::subjects::{Subject, Subjects};
+use super::tau::{Interval, Rankings, ranks};
+use crate::pareto::{Cost, CostValue};
+use crate::store::HardwareRow;
+
+/// The numbers that are held against hardware, from the simplest on.
+pub const PROXIES: [Cost; 11] = [
+    Cost::Parameters,
+    Cost::EffectiveWeights,
+    Cost::Macs,
+    Cost::EffectiveMacs,
+    Cost::ModelBits,
+    Cost::BitOperations,
+    Cost::EffectiveBitOperations,
+    Cost::EsnA,
+    Cost::EsnD,
+    Cost::EsnDFilter,
+    Cost::EsnDTraffic,
+];
+
+/// What hardware spends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Joules of one image.
+    Energy,
+    /// Cycles of one image.
+    Latency,
+}
+
+impl Target {
+    /// Both.
+    pub const ALL: [Target; 2] = [Target::Energy, Target::Latency];
+
+    /// The word in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Target::Energy => "energy",
+            Target::Latency => "latency",
+        }
+    }
+
+    fn cost(self, hardware: &str) -> Cost {
+        match self {
+            Target::Energy => Cost::Energy(hardware.to_string()),
+            Target::Latency => Cost::Cycles(hardware.to_string()),
+        }
+    }
+}
+
+/// How well a proxy ranks networks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Agreement {
+    /// The proxy.
+    pub proxy: Cost,
+    /// Networks that have both numbers.
+    pub networks: usize,
+    /// Kendall's τ-b; none where one of the two numbers is the same for all.
+    pub tau: Option<f64>,
+    /// An interval of 95 % around it.
+    pub interval: Option<Interval>,
+    /// What a choice by the proxy costs; none where no two networks are equally accurate.
+    pub regret: Option<Regret>,
+}
+
+/// Every proxy against one hardware.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OfHardware {
+    /// Name of the hardware.
+    pub name: Arc<str>,
+    /// The metric that it is an engine of.
+    pub metric: Arc<str>,
+    /// Parts of the energy of all networks together that go to conversion and to memory; none where the networks do not say.
+    pub spent: Option<[f64; 2]>,
+    /// Proxies against the energy, in the order of [`PROXIES`].
+    pub energy: Vec<Agreement>,
+    /// Proxies against the latency.
+    pub latency: Vec<Agreement>,
+}
+
+impl OfHardware {
+    /// The proxies against what is meant.
+    pub fn of(&self, target: Target) -> &[Agreement] {
+        match target {
+            Target::Energy => &self.energy,
+            Target::Latency => &self.latency,
+        }
+    }
+
+    /// The proxy that ranks best, the first one of those that do so equally; none where none ranks at all.
+    pub fn best(&self, target: Target) -> Option<&Agreement> {
+        let ranking = self.of(target).iter().filter(|agreement| agreement.tau.is_some());
+        // The last of equal ones is the largest, so that the order is turned around.
+        ranking.rev().max_by(|a, b| a.tau.unwrap_or_default().total_cmp(&b.tau.unwrap_or_default()))
+    }
+}
+
+/// Holds every proxy against each hardware. An interval is made of so many samples; 0 makes none.
+pub fn compare(subjects: &Subjects, hardware: &[Arc<str>], resamples: usize) -> Vec<OfHardware> {
+    hardware.iter().map(|name| of_hardware(subjects, name, resamples)).collect()
+}
+
+fn of_hardware(subjects: &Subjects, name: &Arc<str>, resamples: usize) -> OfHardware {
+    let against = |target: Target| -> Vec<Agreement> {
+        let cost = target.cost(name);
+        PROXIES.par_iter().map(|proxy| agreement(subjects, proxy, &cost, target, resamples)).collect()
+    };
+    let rows: Vec<&HardwareRow> = subjects.all.iter().filter_map(|subject| row(subject, name)).collect();
+    OfHardware {
+        name: Arc::clone(name),
+        metric: rows.first().map_or_else(|| "".into(), |row| Arc::clone(&row.metric)),
+        spent: spent(&rows),
+        energy: against(Target::Energy),
+        latency: against(Target::Latency),
+    }
+}
+
+fn row<'a>(subject: &'a Subject, hardware: &str) -> Option<&'a HardwareRow> {
+    subject.costs.hardware.iter().find(|row| *row.name == *hardware)
+}
+
+fn spent(rows: &[&HardwareRow]) -> Option<[f64; 2]> {
+    let mut sums = [0.0; 3];
+    for row in rows {
+        let spent = row.spent?;
+        let parts = [spent.conversion_j, spent.memory_j, row.energy_j];
+        sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
+    }
+    let [conversion, memory, all] = sums;
+    (all > 0.0).then(|| [conversion / all, memory / all])
+}
+
+fn agreement(subjects: &Subjects, proxy: &Cost, cost: &Cost, target: Target, resamples: usize) -> Agreement {
+    let both =
+        |subject: &Subject| Some((proxy.of_costs(&subject.costs)?, cost.of_costs(&subject.costs)?, subject.accuracy));
+    let found: Vec<_> = subjects.all.iter().filter_map(both).collect();
+    let proxies = ranks(&found.iter().map(|(proxy, _, _)| *proxy).collect::<Vec<CostValue>>());
+    let costs = ranks(&found.iter().map(|(_, cost, _)| *cost).collect::<Vec<CostValue>>());
+    let regret = (target == Target::Energy).then(|| {
+        let choices = found.iter().zip(&proxies).filter_map(|((_, cost, accuracy), &rank)| {
+            Some(Choice { accuracy: (*accuracy)?, rank, energy: cost.to_f64() })
+        });
+        regret(&choices.collect::<Vec<_>>())
+    });
+    let rankings = Rankings::new(proxies, costs);
+    Agreement {
+        proxy: proxy.clone(),
+        networks: found.len(),
+        tau: rankings.tau(),
+        interval: rankings.interval(resamples),
+        regret: regret.flatten(),
+    }
+}
