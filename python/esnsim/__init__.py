@@ -42,6 +42,7 @@ from ._esnsim import (
 from ._evaluation import Evaluation, Score, accuracy_table
 from ._images import EMBEDDED, Asked, Images, asked
 from ._pages import framed
+from ._proxies import TERMS, Proxies, is_store, subjects
 from ._tables import Row, Table, from_csv
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ __all__ = [
     "OwnBug", "Points", "ReadWrite", "Row", "Run", "Score", "Sweep", "Table", "Unsupported", "WorkerLost", "__version__",
     "compare", "compress", "convert", "esn", "evaluate", "from_torch", "hardware", "inspect", "landscape", "merge", "new", "pareto", "read",
     "search", "simulate", "sweep", "upgrade",
+    "OwnBug", "Points", "Proxies", "ReadWrite", "Row", "Run", "Score", "Sweep", "Table", "Unsupported", "WorkerLost",
+    "__version__", "compress", "convert", "esn", "evaluate", "from_torch", "hardware", "inspect", "landscape", "merge", "new",
+    "pareto", "proxies", "read", "search", "simulate", "sweep", "upgrade",
 ]
 
 log = logging.getLogger("esnsim")
@@ -699,6 +703,34 @@ def pareto(store: str | os.PathLike[str], *, cost: str = "esn-d", accuracy: str 
     """The points of a store. The column `frontier` says which of them no other beats in cost and accuracy."""
     csv, text, page = _esnsim.pareto(**checked(store=store, cost=cost, accuracy=accuracy))
     return Points(from_csv(csv), text, framed(page))
+
+
+def proxies(source: Any = None, *, networks: Sequence[str] = (), hardware: Hardware = (), bits: int | Sequence[int] | None = None,
+            images: Images | Any = None, limit: int | None = None, fit: str | os.PathLike[str] | None = None,
+            terms: Sequence[str] = TERMS, resamples: int = 1000, threads: int | None = None, **options: Any) -> Proxies:
+    """Which number ranks networks as a hardware does: parameters, MACs, bit operations, ESN and others beside energy and latency.
+
+    `source` is the store of a sweep, of which `networks` may name some, or a list of networks: paths, bytes, or what
+    `esnsim.read` made; `options` are those of `read`. Such networks are costed at each of the `bits`, and run on `images`, as
+    `simulate` does; without `hardware` on all that comes along but the chips. `fit` names hardware that a weighted sum of `terms`
+    is fitted to; the result has it as `.cost`, which `esnsim.pareto` takes. An interval is made of so many `resamples`.
+
+    >>> import esnsim
+    >>> found = esnsim.proxies([None], bits=[2, 3, 4, 8], hardware="unpu", resamples=0)
+    >>> best = max(row.tau for row in found.table if row.target == "energy" and row.tau is not None)
+    >>> best, found.networks["esn-d"]
+    (1.0, [807450, 1120960, 1535714, 4055604])
+    """
+    given = checked(hardware=listed(hardware), networks=networks, fit=fit, terms=terms, resamples=resamples, threads=threads)
+    store = checked(store=source)["store"] if is_store(source) else None
+    costed: list[_esnsim.Subject] = []
+    if store is None:
+        widths = [bits] if bits is None or hasattr(bits, "__index__") else list(bits)
+        several = list(source) if isinstance(source, (list, tuple)) else [source]
+        opened = [_network(one, None, options) for one in several]
+        costed = list(subjects(opened, given["hardware"], widths, images, limit, threads))
+        given["hardware"] = []
+    return Proxies(*_esnsim.proxies(store=store, subjects=costed, **given))
 
 
 def landscape(hardware: Hardware = (), *, bits: int = 8, pruned: int = 0, seed: int = 0, threads: int | None = None) -> Points:

@@ -49,6 +49,16 @@ class Network:
         metric_only: bool,
         progress: Callable[[str, int, int], object] | None,
     ) -> Run: ...
+    def subject(
+        self,
+        name: str,
+        *,
+        hardware: list[str],
+        bits: int | None,
+        images: dict[str, Any] | None,
+        threads: int | None,
+        progress: Callable[[str, int, int], object] | None,
+    ) -> Subject: ...
     def evaluate(
         self,
         *,
@@ -100,6 +110,8 @@ class OpenPlan:
     ) -> str: ...
     def costs(self, *, prune: str, cost: str, choices: str, threads: int | None) -> str: ...
 
+class Subject: ...
+
 class LockedStore:
     def __init__(self, path: str, *, shared: bool) -> None: ...
     def statuses(self) -> dict[str, str]: ...
@@ -146,6 +158,17 @@ def compare(
     threads: int | None,
     progress: Callable[[str, int, int], object] | None,
 ) -> tuple[str, str, str]: ...
+def proxies(
+    *,
+    store: str | None,
+    networks: list[str],
+    subjects: list[Subject],
+    hardware: list[str],
+    fit: str | None,
+    terms: list[str],
+    resamples: int,
+    threads: int | None,
+) -> tuple[str, str, str, str, str]: ...
 def landscape(
     *, hardware: list[str], bits: int, pruned: int, seed: int, threads: int | None
 ) -> tuple[str, str, str]: ...

@@ -1,6 +1,6 @@
 //! Which number ranks networks as a hardware does: networks of a store, or files, and the hardware that is meant.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use explore::pareto::{Cost, Fraction};
@@ -11,6 +11,7 @@ use network::Network;
 use runner::{BitCounts, Hardware, details};
 
 use crate::error::Error;
+use crate::open::hardware;
 use crate::progress::Progress;
 use crate::simulation::{SimulateOptions, Simulation};
 
@@ -41,25 +42,33 @@ pub fn check_subjects(path: &Path, subjects: &Subjects) -> Result<(), Error> {
     if all.len() >= 2 {
         return Ok(());
     }
-    let reason = format!("{} networks have costs, and {failed} failed; ranks need two at least", all.len());
+    let reason = format!("ranks need two networks at least; {} with costs, {failed} that failed", all.len());
     Err(Error::NoPoints { path: path.to_path_buf(), reason, mend: None })
 }
 
-/// The hardware that is meant by these names, of that which networks were costed on; all of it without any name.
+/// The hardware that is meant, of that which networks were costed on; all of it without any name. A name is that of hardware, or
+/// of a description, by its file or as one that comes along, whose name is meant.
 ///
 /// # Errors
 ///
-/// [`Error::NoPoints`] for hardware that no network was costed on.
-pub fn compared_hardware(path: &Path, subjects: &Subjects, names: &[String]) -> Result<Vec<Arc<str>>, Error> {
+/// [`Error::NoPoints`] for hardware that no network was costed on. `path` names where networks come from.
+pub fn compared_hardware(path: &Path, subjects: &Subjects, names: &[PathBuf]) -> Result<Vec<Arc<str>>, Error> {
     let known = subjects.hardware();
     if names.is_empty() {
         return Ok(known);
     }
-    let find = |name: &String| {
-        let found = known.iter().find(|known| ***known == **name).cloned();
-        found.ok_or_else(|| has_none(path, &format!("was costed on {name}"), "hardware", &known, name))
-    };
-    names.iter().map(find).collect()
+    let find = |name: &str| known.iter().find(|known| ***known == *name).cloned();
+    let mut found = Vec::new();
+    for given in names {
+        let word = given.to_string_lossy();
+        let described = || match hardware(std::slice::from_ref(given)) {
+            Ok(opened) => opened.iter().map(|hardware| find(hardware.engine.name())).collect(),
+            Err(_) => None,
+        };
+        let meant: Option<Vec<Arc<str>>> = find(&word).map(|one| vec![one]).or_else(described);
+        found.extend(meant.ok_or_else(|| has_none(path, &format!("was costed on {word}"), "hardware", &known, &word))?);
+    }
+    Ok(found)
 }
 
 fn has_none(path: &Path, what: &str, kind: &str, known: &[Arc<str>], meant: &str) -> Error {

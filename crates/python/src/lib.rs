@@ -13,6 +13,7 @@ mod mend;
 mod network;
 mod options;
 mod plan;
+mod proxies;
 mod run;
 mod store;
 mod stream;
@@ -37,6 +38,8 @@ mod _esnsim {
     use crate::network::{Compressed, Network, hardware, open, restore};
     #[pymodule_export]
     use crate::plan::OpenPlan;
+    #[pymodule_export]
+    use crate::proxies::{Subject, proxies};
     #[pymodule_export]
     use crate::run::Run;
     #[pymodule_export]

@@ -17,6 +17,7 @@ use crate::answers::{Answers, Evaluation};
 use crate::errors::{bad_argument, raised};
 use crate::mend;
 use crate::options::{Compression, ImageArguments, Opening, convention, width};
+use crate::proxies::Subject;
 use crate::run::{DEFAULT_BITS, Found, Run};
 use crate::work::{Watch, Watched, on_threads};
 
@@ -183,6 +184,43 @@ impl Network {
             });
             let plan = SimulateOptions { quantization: self.opened.quantization(bits), convention, images: evaluation };
             self.run(hardware, plan, found.as_ref(), watch)
+        };
+        on_threads(py, threads, progress, work)
+    }
+
+    /// What the network comes to on hardware, and how accurate it is, for a comparison with others.
+    #[pyo3(signature = (name, *, hardware, bits, images, threads, progress))]
+    #[allow(clippy::too_many_arguments, reason = "arguments of Python")]
+    fn subject(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        hardware: Vec<PathBuf>,
+        bits: Option<u32>,
+        images: Option<ImageArguments>,
+        threads: Option<usize>,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Subject> {
+        let bits = width(bits)?;
+        let request = images.as_ref().map(|images| images.request(self.is_embedded())).transpose()?;
+        let work = |watch: &Watch| -> Result<Subject, Error> {
+            self.opened.check_steps(bits)?;
+            let hardware = esnsim::landscape_hardware(&hardware)?;
+            let opened = |request| esnsim::images(&self.opened.network, self.is_embedded(), request);
+            let found = request.as_ref().map_or(Ok(None), opened)?;
+            let evaluation = found.as_ref().zip(images.as_ref()).map(|(found, asked)| EvaluateOptions {
+                answer: found.samples.answer(),
+                activation_bits: asked.activation_bits,
+                calibration_images: asked.calibration_images,
+                float: false,
+                ..EvaluateOptions::new(&found.samples)
+            });
+            let quantization = self.opened.quantization(bits);
+            let plan = SimulateOptions { quantization, images: evaluation, ..SimulateOptions::default() };
+            let normalized = hardware.iter().filter(|hardware| hardware.normalized);
+            let normalized = normalized.map(|hardware| hardware.engine.name().into()).collect();
+            let network = esnsim::subject(&self.opened.network, name, &hardware, plan, watch)?;
+            Ok(Subject { network, normalized })
         };
         on_threads(py, threads, progress, work)
     }

@@ -2,6 +2,7 @@
 
 use explore::store::{HardwareRow, PointCosts, PointRow};
 use explore::sweep::Configuration;
+use runner::BitCounts;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -41,7 +42,18 @@ struct CostReport<'a> {
     max_bits: u32,
     filter_bits: &'a [u64],
     weight_bits: &'a [u64],
+    bits: Option<BitReport>,
     hardware: Vec<HardwareReport<'a>>,
+}
+
+#[derive(Serialize)]
+struct BitReport {
+    model_bits: u128,
+    bit_operations: u128,
+    effective_bit_operations: u128,
+    weight_bits: u128,
+    activation_bits: u128,
+    outputs: u128,
 }
 
 #[derive(Serialize)]
@@ -52,6 +64,8 @@ struct HardwareReport<'a> {
     cycles: u128,
     energy_count: u128,
     energy_j: f64,
+    conversion_j: Option<f64>,
+    memory_j: Option<f64>,
     utilization: f64,
     top1: Option<u64>,
     top5: Option<u64>,
@@ -99,7 +113,19 @@ fn cost_report(costs: &PointCosts) -> CostReport<'_> {
         max_bits: costs.max_bits,
         filter_bits: &costs.filter_bits,
         weight_bits: &costs.weight_bits,
+        bits: costs.bits.map(bit_report),
         hardware: costs.hardware.iter().map(hardware_report).collect(),
+    }
+}
+
+fn bit_report(bits: BitCounts) -> BitReport {
+    BitReport {
+        model_bits: bits.model_bits,
+        bit_operations: bits.bit_operations,
+        effective_bit_operations: bits.effective_bit_operations,
+        weight_bits: bits.weight_bits,
+        activation_bits: bits.activation_bits,
+        outputs: bits.outputs,
     }
 }
 
@@ -111,6 +137,8 @@ fn hardware_report(hardware: &HardwareRow) -> HardwareReport<'_> {
         cycles: hardware.cycles,
         energy_count: hardware.energy_count,
         energy_j: hardware.energy_j,
+        conversion_j: hardware.spent.map(|spent| spent.conversion_j),
+        memory_j: hardware.spent.map(|spent| spent.memory_j),
         utilization: hardware.utilization,
         top1: hardware.score.as_ref().map(|score| score.top1),
         top5: hardware.score.as_ref().and_then(|score| score.top5),

@@ -25,6 +25,7 @@ mod operators;
 mod outputs;
 mod pictures;
 mod products;
+mod proxies;
 mod recurrent;
 mod reference;
 mod repeat;

@@ -60,7 +60,7 @@ pub struct ProxiesOptions {
     ///
     /// The sum is a cost without hardware, which `pareto --cost` takes. Its error is told on networks that it was not fitted to.
     #[arg(long, value_name = "HARDWARE", help_heading = PROXIES)]
-    pub fit: Option<String>,
+    pub fit: Option<PathBuf>,
 
     /// What such a sum is made of
     ///

@@ -72,20 +72,7 @@ type Compared = (Subjects, Vec<Arc<str>>, PathBuf);
 fn of_store(options: &ProxiesOptions, path: &Path) -> anyhow::Result<Compared> {
     let store = Store::open_existing(path)?;
     let subjects = esnsim::subjects(&Points::all(&store), &options.network)?;
-    let known = subjects.hardware();
-    let mut names = Vec::new();
-    for given in &options.hardware {
-        let word = given.to_string_lossy().into_owned();
-        match known.iter().any(|name| **name == *word) {
-            true => names.push(word),
-            // A description by its file, or the three ideal engines by their one word.
-            false => match esnsim::hardware(std::slice::from_ref(given)) {
-                Ok(opened) => names.extend(opened.iter().map(|hardware| hardware.engine.name().to_string())),
-                Err(_) => names.push(word),
-            },
-        }
-    }
-    let hardware = esnsim::compared_hardware(path, &subjects, &names)?;
+    let hardware = esnsim::compared_hardware(path, &subjects, &options.hardware)?;
     Ok((subjects, hardware, path.to_path_buf()))
 }
 

@@ -1,0 +1,58 @@
+"""Which number ranks networks as a hardware does."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from typing import Any, Iterator, Sequence
+
+from . import _esnsim
+from ._arguments import checked
+from ._images import asked
+from ._tables import from_csv
+
+#: What a fitted sum is made of, unless somebody asks for other terms.
+TERMS = ("esn-d", "weight-bits", "activation-bits", "outputs")
+
+
+class Proxies:
+    """Numbers that stand for hardware, held against it.
+
+    - `table`: a row for each hardware, target (`"energy"`, `"latency"`) and number, with the columns of `esnsim proxies --csv`.
+    - `networks`: a row for each network, with the columns of `--points`: every number, and energy and cycles on each hardware.
+    - `data`: what `--json` writes, with a sentence for each hardware.
+    - `cost`: the sum that was fitted, as a text that `esnsim.pareto(cost=…)` takes; `None` without `fit=`.
+    """
+
+    def __init__(self, csv: str, points: str, data: str, text: str, figure: str) -> None:
+        self.table, self.networks, self._text, self._figure = from_csv(csv), from_csv(points), text, figure
+        self.data: dict[str, Any] = json.loads(data)
+        self.cost: str | None = self.data["fit"] and self.data["fit"]["cost"]
+
+    def __repr__(self) -> str:
+        return self._text
+
+    def _repr_html_(self) -> str:
+        return self._figure
+
+
+def is_store(source: Any) -> bool:
+    """Whether a file of this path is a store."""
+    if not isinstance(source, (str, os.PathLike)):
+        return False
+    with contextlib.suppress(OSError), open(source, "rb") as file:
+        return file.read(16) == b"SQLite format 3\0"
+    return False
+
+
+def subjects(networks: Sequence[Any], hardware: list[str], bits: Sequence[int | None], images: Any, limit: int | None,
+             threads: int | None) -> Iterator[_esnsim.Subject]:
+    """Every network at every width, costed, and run on the images where there are some."""
+    for network in networks:
+        with asked(images, limit, network._preprocess, "images") as found:
+            request = None if found is None else found.request
+            for width in bits:
+                name = network._inner.name if len(bits) == 1 else f"{network._inner.name}, {width} bits"
+                yield network._inner.subject(name, hardware=hardware, images=request, progress=None,
+                                             **checked(bits=width, threads=threads))
