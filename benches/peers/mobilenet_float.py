@@ -3,8 +3,8 @@
     esnsim convert mobilenet_v1_0.25_128_quant.tflite quantized.onnx
     python benches/peers/mobilenet_float.py quantized.onnx mobilenet.onnx
 
-Each weight is its integer times its scale, and activations are no longer quantized, so that `esnsim` can prune the network and give
-it any width. Needs onnx.
+Each weight is its integer times its scale, and activations are real numbers within the range that their integers had, which is where
+a TFLite file has its ReLU6. So `esnsim` can prune the network and give it any width. Needs onnx.
 """
 
 import sys
@@ -23,13 +23,20 @@ def main(source: str, target: str) -> None:
         node.input[:] = [renamed.get(name, name) for name in node.input]
         if node.op_type == "DequantizeLinear" and node.input[0] in values:
             made[node.output[0]] = dequantized(node, values)
-        elif node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+        elif node.op_type == "QuantizeLinear":
+            least, most = bounds(node, values)
+            names = [f"{node.output[0]}_least", f"{node.output[0]}_most"]
+            made.update(zip(names, (least, most)))
+            clipped = f"{node.output[0]}_clipped"
+            kept.append(onnx.helper.make_node("Clip", [node.input[0], *names], [clipped]))
+            renamed[node.output[0]] = clipped
+        elif node.op_type == "DequantizeLinear":
             renamed[node.output[0]] = node.input[0]
         else:
             kept.append(node)
     used = {name for node in kept for name in node.input}
     initializers = [tensor for tensor in graph.initializer if tensor.name in used]
-    initializers += [numpy_helper.from_array(array, name) for name, array in made.items()]
+    initializers += [numpy_helper.from_array(numpy.asarray(array), name) for name, array in made.items()]
     outputs = {node.output[0] for node in kept}
     for output in graph.output:
         if output.name not in outputs:
@@ -43,6 +50,13 @@ def main(source: str, target: str) -> None:
     graph.initializer.extend(initializers)
     del model.metadata_props[:]
     onnx.save(model, target)
+
+
+def bounds(node: onnx.NodeProto, values: dict) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """The least and the largest number that an activation has."""
+    scale, zero = values[node.input[1]], values[node.input[2]]
+    limits = numpy.iinfo(zero.dtype)
+    return tuple(numpy.float32((int(limit) - int(zero)) * float(scale)) for limit in (limits.min, limits.max))
 
 
 def dequantized(node: onnx.NodeProto, values: dict) -> numpy.ndarray:

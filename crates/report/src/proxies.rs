@@ -30,6 +30,15 @@ const MISLEADS: f64 = 0.1;
 /// Proxies that are named as being as good as the best.
 const NAMED: usize = 3;
 
+/// Ranks of fewer networks say little of a proxy.
+pub(crate) const FEW_NETWORKS: usize = 10;
+
+/// A proxy whose rank correlation is below this one ranks poorly.
+const POOR: f64 = 0.5;
+
+/// A part of the energy that explains why a proxy misleads.
+const EXPLAINS: f64 = 0.3;
+
 /// What was compared, and what came of it.
 #[derive(Clone, Copy)]
 pub struct ProxyFigures<'a> {
@@ -66,13 +75,18 @@ pub fn proxy_name(proxy: &Cost) -> String {
     }
 }
 
-/// What to choose by on a hardware, and what misleads there; none where no proxy ranks anything.
+/// What to choose by on a hardware, and what misleads there; none where no proxy ranks anything, or there are few networks.
 ///
-/// `on in-memory-class-b choose by ESN'_d (τ 0.93); ESN_a misleads (τ 0.61): conversion is 96 % of the energy`
+/// `on in-memory-class-b choose by ESN'_d (τ 0.93); ESN_a misleads (τ 0.61): converters are 96 % of the energy`
 pub fn proxy_sentence(hardware: &OfHardware) -> Option<String> {
-    let best = hardware.best(Target::Energy)?;
+    let best = hardware.best(Target::Energy).filter(|best| best.networks >= FEW_NETWORKS)?;
     let most = best.tau?;
-    let mut text = format!("on {} choose by {} (τ {most:.2})", hardware.name, proxy_name(&best.proxy));
+    let (name, best_name) = (&hardware.name, proxy_name(&best.proxy));
+    if most < POOR {
+        let spent = spent_on(hardware).map(|words| format!(": {words}")).unwrap_or_default();
+        return Some(format!("on {name} no number ranks well; the best is {best_name} (τ {most:.2}){spent}"));
+    }
+    let mut text = format!("on {name} choose by {best_name} (τ {most:.2})");
     let is_as_good = |other: &&Agreement| {
         other.proxy != best.proxy
             && (other.tau == best.tau || other.interval.is_some_and(|interval| interval.high >= most))
@@ -95,7 +109,10 @@ pub fn proxy_sentence(hardware: &OfHardware) -> Option<String> {
 
 /// The metric that the hardware is an engine of, if it misleads; else the worst of all numbers that do.
 fn misleading(hardware: &OfHardware, most: f64) -> Option<(&Agreement, f64)> {
-    let misleads = |agreement: &&Agreement| agreement.tau.is_some_and(|tau| tau < most - MISLEADS);
+    let misleads = |agreement: &&Agreement| {
+        let is_as_good = agreement.interval.is_some_and(|interval| interval.high >= most);
+        !is_as_good && agreement.tau.is_some_and(|tau| tau < most - MISLEADS)
+    };
     let own =
         hardware.energy.iter().find(|agreement| proxy_name(&agreement.proxy) == *hardware.metric).filter(misleads);
     let worst = || {
@@ -105,13 +122,11 @@ fn misleading(hardware: &OfHardware, most: f64) -> Option<(&Agreement, f64)> {
     own.or_else(worst).and_then(|agreement| Some((agreement, agreement.tau?)))
 }
 
-/// What most of the energy goes to.
+/// What much of the energy goes to that is not computing; none where little does.
 fn spent_on(hardware: &OfHardware) -> Option<String> {
     let [conversion, memory] = hardware.spent?;
-    let compute = 1.0 - conversion - memory;
-    let parts = [("conversion", conversion), ("memory", memory), ("computing", compute)];
-    let (name, share) = parts.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
-    Some(format!("{name} is {:.0} % of the energy", 100.0 * share))
+    let (words, share) = if conversion > memory { ("converters are", conversion) } else { ("memory is", memory) };
+    (share >= EXPLAINS).then(|| format!("{words} {:.0} % of the energy", 100.0 * share))
 }
 
 /// Writes one row for each hardware, target and proxy.

@@ -69,7 +69,8 @@ fn tau(pairs: &[(f64, f64)]) -> Option<f64> {
 fn correlations_are_those_of_the_definition_and_files_do_not_depend_on_threads() {
     let folder = folder();
     let files = |threads: u32| {
-        let names = ["proxies.csv", "points.csv", "proxies.json", "proxies.svg"].map(|name| format!("{threads}-{name}"));
+        let names =
+            ["proxies.csv", "points.csv", "proxies.json", "proxies.svg"].map(|name| format!("{threads}-{name}"));
         let [csv, points, json, svg] = &names;
         let text = done(
             folder.path(),
@@ -89,7 +90,8 @@ fn correlations_are_those_of_the_definition_and_files_do_not_depend_on_threads()
         let cost = format!("{what}:{}", row["hardware"]);
         let pairs: Vec<_> = networks.iter().map(|n| (number(n, &row["proxy"]), number(n, &cost))).collect();
         let expected = tau(&pairs);
-        let found = Some(&row["tau"]).filter(|text| !text.is_empty()).map(|text| text.parse::<f64>().expect("a number"));
+        let found =
+            Some(&row["tau"]).filter(|text| !text.is_empty()).map(|text| text.parse::<f64>().expect("a number"));
         assert_eq!(found.is_some(), expected.is_some(), "{row:?}");
         if let (Some(found), Some(expected)) = (found, expected) {
             assert!((found - expected).abs() < 1e-12, "{row:?}: {expected}");
@@ -102,7 +104,10 @@ fn correlations_are_those_of_the_definition_and_files_do_not_depend_on_threads()
         let of = |row: &&Row| row["hardware"] == hardware && row["proxy"] == proxy && row["target"] == "energy";
         number(table.iter().find(of).expect("it is there"), "tau")
     };
-    assert_eq!([own("ideal-analog", "esn-a"), own("ideal-digital", "esn-d"), own("ideal-digital-filter", "esn-d-filter")], [1.0; 3]);
+    assert_eq!(
+        [own("ideal-analog", "esn-a"), own("ideal-digital", "esn-d"), own("ideal-digital-filter", "esn-d-filter")],
+        [1.0; 3]
+    );
     assert!(own("gpu-8bit", "macs") > own("gpu-8bit", "esn-d") && own("gpu-8bit", "macs") > own("gpu-8bit", "esn-a"));
 }
 
@@ -140,7 +145,8 @@ fn one_hardware_has_the_cheapest_networks_in_order() {
     let folder = folder();
     let text = done(folder.path(), "proxies runs.sqlite --hardware gpu-8bit --top 3");
     let behind = text.split_once("on gpu-8bit\n").expect("the list is there").1;
-    let places: Vec<&str> = behind.lines().skip(1).take(3).map(|line| line.split(' ').next().expect("a place")).collect();
+    let places: Vec<&str> =
+        behind.lines().skip(1).take(3).map(|line| line.split(' ').next().expect("a place")).collect();
     assert_eq!(places, ["1", "2", "3"], "{text}");
     assert!(text.contains("and 13 more"), "{text}");
 }
@@ -149,7 +155,10 @@ fn one_hardware_has_the_cheapest_networks_in_order() {
 fn wrong_use_is_told_in_one_line() {
     let folder = folder();
     let cases = [
-        ("proxies runs.sqlite --hardware gpu-8bits", "no point was costed on gpu-8bits; the hardware is ideal-analog, "),
+        (
+            "proxies runs.sqlite --hardware gpu-8bits",
+            "no point was costed on gpu-8bits; the hardware is ideal-analog, ",
+        ),
         ("proxies runs.sqlite --network other", "no point is of network other; the networks are embedded"),
         ("proxies runs.sqlite runs.sqlite", "a store stands alone"),
         ("proxies --bits 4", "ranks need two networks at least; 1 with costs, 0 that failed"),

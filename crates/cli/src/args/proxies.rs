@@ -48,7 +48,9 @@ pub struct ProxiesOptions {
     #[arg(long, value_name = "TOML|NAME", help_heading = HARDWARE)]
     pub hardware: Vec<PathBuf>,
 
-    /// Show so many of the cheapest networks on one hardware
+    /// Show so many of the cheapest networks on one hardware; 0 for none
+    ///
+    /// Of several hardware the cheapest network on each is shown.
     #[arg(long, value_name = "N", default_value = "10", value_parser = whole::<usize>(0..=1_000_000), help_heading = PROXIES)]
     pub top: usize,
 

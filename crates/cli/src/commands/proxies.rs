@@ -11,7 +11,7 @@ use explore::proxies::{Fit, Subjects, compare};
 use explore::store::{Points, Store};
 use explore::sweep::{Plan, RunOptions, SweepOptions};
 use report::figures::write_proxies_svg;
-use report::text::{cheapest_table, marked_name, proxy_tables};
+use report::text::{cheapest_tables, marked_name, proxy_tables};
 use report::{ProxyFigures, write_file, write_proxy_csv, write_proxy_json, write_subject_csv};
 use runner::AnswerRequest;
 
@@ -43,8 +43,8 @@ fn show(options: &ProxiesOptions, store: Option<&Path>) -> anyhow::Result<()> {
     let found = compare(&subjects, &hardware, options.resamples);
     let figures = ProxyFigures { subjects: &subjects, hardware: &found, fit: fit.as_ref() };
     print(&proxy_tables(&figures))?;
-    if let ([one], 1..) = (hardware.as_slice(), options.top) {
-        print(&format!("\n{}", cheapest_table(&subjects, one, options.top)))?;
+    if options.top > 0 {
+        print(&format!("\n{}", cheapest_tables(&subjects, &found, options.top)))?;
     }
     write(options, &figures)
 }

@@ -29,7 +29,7 @@ pub use landscape::landscape_table;
 pub use network::{layer_table, network_overview, node_list};
 pub use number::{counted, fraction, grouped, grouped_quarters, joules, one_line, seconds, short, tail, with_unit};
 pub(crate) use proxies::short_name;
-pub use proxies::{cheapest_table, proxy_tables};
+pub use proxies::{cheapest_tables, proxy_tables};
 pub use run::{
     Layout, costs, hardware_that_comes_along, heading, left_out, marked_name, network_name, quantization_line, stepped,
     synthetic_line,

@@ -8,17 +8,21 @@ use explore::store::HardwareRow;
 
 use super::number::{counted, factor, grouped, joules, one_line, short, tail};
 use super::table::{render, table};
-use crate::proxies::{ProxyFigures, hardware_row, proxy_name, proxy_sentence};
+use crate::proxies::{FEW_NETWORKS, ProxyFigures, hardware_row, proxy_name, proxy_sentence};
 
 /// Names of networks are cut to this many characters.
 const NAME_WIDTH: usize = 60;
 
-/// What was found: of one hardware every figure, of several their correlations and regrets; then a sentence for each.
+/// What was found: of one hardware every figure, of several their correlations and regrets; then a sentence for each. Of few
+/// networks no figure says anything.
 pub fn proxy_tables(figures: &ProxyFigures<'_>) -> String {
     let Subjects { all, failed, .. } = figures.subjects;
     let mut text = counted(all.len() as u128, "network");
     if *failed > 0 {
         text += &format!(", and {failed} that failed");
+    }
+    if all.len() < FEW_NETWORKS {
+        return text + &format!(": {FEW_NETWORKS} at least tell which number ranks as a hardware does\n");
     }
     text += "\n\n";
     text += &match figures.hardware {
@@ -26,9 +30,12 @@ pub fn proxy_tables(figures: &ProxyFigures<'_>) -> String {
         several => of_several(several),
     };
     text += &missing(figures);
-    let sentences = figures.hardware.iter().filter_map(proxy_sentence);
-    text += &sentences.map(|sentence| format!("\n{}", one_line(&sentence))).collect::<String>();
-    text + "\n" + &figures.fit.map(fit_lines).unwrap_or_default()
+    let sentences: String =
+        figures.hardware.iter().filter_map(proxy_sentence).map(|sentence| one_line(&sentence) + "\n").collect();
+    if !sentences.is_empty() {
+        text += &format!("\n{sentences}");
+    }
+    text + &figures.fit.map(fit_lines).unwrap_or_default()
 }
 
 /// Every figure of one hardware.
@@ -62,11 +69,11 @@ fn of_several(hardware: &[OfHardware]) -> String {
         correlation("τ with energy", Target::Energy) + "\n" + &correlation("τ with latency", Target::Latency);
     if hardware.iter().flat_map(|of| &of.energy).any(|agreement| agreement.regret.is_some()) {
         let cell = |_: &OfHardware, agreement: &Agreement| match agreement.regret {
-            Some(Regret { mean, worst, .. }) => format!("{:.0}/{:.0}", 100.0 * mean, 100.0 * worst),
+            Some(Regret { mean, worst, .. }) => format!("{}/{}", times(mean), times(worst)),
             None => "–".to_string(),
         };
         text += "\n";
-        text += &of_each("regret, %: mean/worst", hardware, Target::Energy, &cell);
+        text += &of_each("regret: mean/worst", hardware, Target::Energy, &cell);
     }
     text + "\n* the largest of its line\n"
 }
@@ -120,6 +127,14 @@ fn interval(interval: Option<Interval>) -> String {
     interval.map_or("–".to_string(), |Interval { low, high }| format!("{low:.2} to {high:.2}"))
 }
 
+/// A regret in a few characters: per cent, or how many times as much.
+fn times(regret: f64) -> String {
+    match regret {
+        ..10.0 => format!("{:.0}%", 100.0 * regret),
+        _ => format!("{}×", factor(regret + 1.0)),
+    }
+}
+
 fn percent(part: Option<f64>) -> String {
     part.map_or("–".to_string(), |part| format!("{:.1} %", 100.0 * part))
 }
@@ -163,28 +178,61 @@ fn fit_lines(fit: &Fit) -> String {
     )
 }
 
-/// The networks, the cheapest on a hardware first, at most so many of them.
-pub fn cheapest_table(subjects: &Subjects, hardware: &str, most: usize) -> String {
+/// The networks, the cheapest on a hardware first, at most so many of them; of several hardware the cheapest on each.
+pub fn cheapest_tables(subjects: &Subjects, hardware: &[OfHardware], most: usize) -> String {
+    if let [one] = hardware {
+        return cheapest_on(subjects, &one.name, most);
+    }
+    let mut lines = table(&["cheapest on", "network", "energy", "top-1"], 2);
+    for OfHardware { name, .. } in hardware {
+        if let Some((subject, row)) = from_the_cheapest(subjects, name).first() {
+            lines.add_row([one_line(name), named(subjects, subject), energy(subjects, row), top1(subject)]);
+        }
+    }
+    render(&lines)
+}
+
+/// The networks that were costed on a hardware. Of those that cost the same, the most accurate comes first.
+fn from_the_cheapest<'a>(subjects: &'a Subjects, hardware: &str) -> Vec<(&'a Subject, &'a HardwareRow)> {
     let mut all: Vec<(&Subject, &HardwareRow)> =
         subjects.all.iter().filter_map(|subject| Some((subject, hardware_row(subject, hardware)?))).collect();
     all.sort_by(|(a, x), (b, y)| x.energy_j.total_cmp(&y.energy_j).then_with(|| by_accuracy(a, b)));
+    all
+}
+
+/// The name of a network, with that of what it was made of where there are several.
+fn named(subjects: &Subjects, subject: &Subject) -> String {
+    let is_file = subject.name == subject.network;
+    let name = match subjects.networks().len() > 1 && !is_file {
+        true => format!("{}: {}", subject.network, subject.name),
+        false => subject.name.to_string(),
+    };
+    tail(&name, NAME_WIDTH)
+}
+
+fn energy(subjects: &Subjects, row: &HardwareRow) -> String {
+    match subjects.normalized.contains(&row.name) {
+        true => format!("{} u", short(row.energy_count as f64)),
+        false => joules(row.energy_j),
+    }
+}
+
+fn top1(subject: &Subject) -> String {
+    subject.accuracy.map_or("–".to_string(), |accuracy| format!("{:.4}", accuracy.to_f64()))
+}
+
+fn cheapest_on(subjects: &Subjects, hardware: &str, most: usize) -> String {
+    let all = from_the_cheapest(subjects, hardware);
     let least = all.first().map_or(0.0, |(_, row)| row.energy_j);
-    let is_normalized = subjects.normalized.iter().any(|name| **name == *hardware);
-    let several = subjects.networks().len() > 1;
     let mut lines = table(&["cheapest", "network", "energy", "over the best", "cycles", "top-1"], 2);
     for (place, (subject, row)) in all.iter().take(most).enumerate() {
-        let is_file = subject.name == subject.network;
-        let name = match several && !is_file {
-            true => format!("{}: {}", subject.network, subject.name),
-            false => subject.name.to_string(),
-        };
         lines.add_row([
             (place + 1).to_string(),
-            tail(&name, NAME_WIDTH),
-            if is_normalized { format!("{} u", short(row.energy_count as f64)) } else { joules(row.energy_j) },
+            named(subjects, subject),
+            energy(subjects, row),
             if least > 0.0 { factor(row.energy_j / least) } else { "–".to_string() },
             grouped(row.cycles),
-            subject.accuracy.map_or("–".to_string(), |accuracy| format!("{:.4}", accuracy.to_f64())),
+            top1(subject),
         ]);
     }
     let left = all.len().saturating_sub(most);
