@@ -62,15 +62,18 @@ def ranks(values: list[Fraction]) -> list[int]:
 
 def regret(rows: list[dict[str, str]], proxy: str, energy: str) -> tuple[float, float, int] | None:
     found = [(int(row["right"]) / int(row["labelled"]), Fraction(row[proxy]), float(row[energy])) for row in rows if row["right"]]
+    best = max((accuracy for accuracy, _, _ in found), default=0.0)
+    found = [network for network in found if 2 * network[0] >= best - 1e-12]
     means, worst = [], 0.0
     for accuracy, _, _ in found:
         window = [(number, joules) for other, number, joules in found if abs(other - accuracy) <= 0.005 + 1e-12]
         if len(window) < 2:
             continue
-        best, least = min(joules for _, joules in window), min(number for number, _ in window)
+        least = min(number for number, _ in window)
+        cheapest = min(joules for _, joules in window)
         picked = [joules for number, joules in window if number == least]
-        means.append(sum(picked) / len(picked) / best - 1)
-        worst = max(worst, max(picked) / best - 1)
+        means.append(max(0.0, sum(picked) / len(picked) / cheapest - 1))
+        worst = max(worst, max(picked) / cheapest - 1)
     return (sum(means) / len(means), worst, len(means)) if means else None
 
 

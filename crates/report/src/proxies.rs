@@ -101,7 +101,9 @@ pub fn proxy_sentence(hardware: &OfHardware) -> Option<String> {
         }
     }
     if let Some((misled, tau)) = misleading(hardware, most) {
-        text += &format!("; {} misleads (τ {tau:.2})", proxy_name(&misled.proxy));
+        let is_one = matches!(misled.proxy, Cost::EsnA | Cost::EsnD | Cost::EsnDFilter | Cost::EsnDTraffic);
+        let verb = if is_one { "misleads" } else { "mislead" };
+        text += &format!("; {} {verb} (τ {tau:.2})", proxy_name(&misled.proxy));
         text += &spent_on(hardware).map(|words| format!(": {words}")).unwrap_or_default();
     }
     Some(text)

@@ -46,9 +46,12 @@ struct Picked {
 }
 
 /// What the proxy costs its user: for each network, the choice is among those whose accuracy differs from that of the network by
-/// no more than [`WITHIN`]. None where no network has a choice.
+/// no more than [`WITHIN`]. Networks that are less than half as accurate as the best are no choice: compression broke them. None
+/// where no network has a choice.
 pub fn regret(choices: &[Choice]) -> Option<Regret> {
-    let levels = levels(choices);
+    let best = choices.iter().map(|choice| choice.accuracy).max()?;
+    let is_of_use = |choice: &&Choice| 2 * part(choice.accuracy, best) >= part(best, choice.accuracy);
+    let levels = levels(choices.iter().filter(is_of_use));
     let (mut networks, mut sum, mut worst) = (0, 0.0, 0f64);
     let mut first = 0;
     for level in &levels {
@@ -60,7 +63,8 @@ pub fn regret(choices: &[Choice]) -> Option<Regret> {
         if all.networks < 2 || all.best <= 0.0 {
             continue;
         }
-        let over = |energy: f64| energy / all.best - 1.0;
+        // A mean may be a rounding below the least.
+        let over = |energy: f64| (energy / all.best - 1.0).max(0.0);
         networks += level.networks;
         sum += level.networks as f64 * over(all.picked.sum / all.picked.networks as f64);
         worst = worst.max(over(all.picked.most));
@@ -69,8 +73,8 @@ pub fn regret(choices: &[Choice]) -> Option<Regret> {
 }
 
 /// Levels from the least accurate on.
-fn levels(choices: &[Choice]) -> Vec<Level> {
-    let mut levels: Vec<Level> = choices.iter().map(Level::of).collect();
+fn levels<'a>(choices: impl Iterator<Item = &'a Choice>) -> Vec<Level> {
+    let mut levels: Vec<Level> = choices.map(Level::of).collect();
     levels.sort_by(|a, b| a.accuracy.cmp(&b.accuracy));
     let mut all: Vec<Level> = Vec::new();
     for level in levels {
@@ -104,9 +108,13 @@ fn joined(a: Level, b: Level) -> Level {
     Level { accuracy: a.accuracy, networks: a.networks + b.networks, best: a.best.min(b.best), picked }
 }
 
+/// The part of an accuracy over the product of both wholes.
+fn part(of: Fraction, beside: Fraction) -> u128 {
+    u128::from(of.count) * u128::from(beside.of)
+}
+
 /// Whether the higher accuracy is at most [`WITHIN`] above the lower one.
 fn is_within(low: Fraction, high: Fraction) -> bool {
-    let part = |a: Fraction, b: Fraction| u128::from(a.count) * u128::from(b.of);
     let difference = part(high, low).saturating_sub(part(low, high));
     difference * u128::from(WITHIN) <= u128::from(low.of) * u128::from(high.of)
 }
@@ -130,6 +138,9 @@ mod tests {
         assert_eq!(regret(&tied), Some(Regret { networks: 2, mean: 0.25, worst: 0.5 }));
         assert_eq!(regret(&three[1..]), None, "6 of 1,000 apart");
         assert_eq!(regret(&[]), None);
+        // What compression broke is no choice, however much its energies differ.
+        let broken = [choice(900, 0, 5.0), choice(901, 0, 5.0), choice(100, 0, 9.0), choice(100, 1, 1.0)];
+        assert_eq!(regret(&broken), Some(Regret { networks: 2, mean: 0.0, worst: 0.0 }));
     }
 
     /// The definition, network by network.
