@@ -24,6 +24,8 @@ RESAMPLES = 1000
 #: Intervals take a second each with SciPy, so that every so many-th is computed.
 EVERY = 23
 MASK = (1 << 64) - 1
+#: Columns of what a network comes to on a hardware.
+COLUMNS = {"energy": "energy_j:", "energy-without-memory": "array_j:", "latency": "cycles:"}
 
 
 def read(path: str) -> list[dict[str, str]]:
@@ -87,7 +89,7 @@ def main(points: str, table: str) -> int:
     networks, wrong, intervals = read(points), [], 0
     rows = read(table)
     for place, row in enumerate(rows):
-        cost = ("energy_j:" if row["target"] == "energy" else "cycles:") + row["hardware"]
+        cost = COLUMNS[row["target"]] + row["hardware"]
         both = [network for network in networks if network[cost] and network[row["proxy"]]]
         x = ranks([Fraction(network[row["proxy"]]) for network in both])
         y = ranks([Fraction(network[cost]) for network in both])

@@ -19,7 +19,7 @@ TERMS = ("esn-d", "weight-bits", "activation-bits", "outputs")
 class Proxies:
     """Numbers that stand for hardware, held against it.
 
-    - `table`: a row for each hardware, target (`"energy"`, `"latency"`) and number, with the columns of `esnsim proxies --csv`.
+    - `table`: a row for each hardware, target (`"energy"`, `"energy-without-memory"`, `"latency"`) and number, with the columns of `esnsim proxies --csv`.
     - `networks`: a row for each network, with the columns of `--points`: every number, and energy and cycles on each hardware.
     - `data`: what `--json` writes, with a sentence for each hardware.
     - `cost`: the sum that was fitted, as a text that `esnsim.pareto(cost=…)` takes; `None` without `fit=`.

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from . import Compressed, Network
 
 
+#: Costs of `esnsim.pareto` that the table of a search does not have.
+OF_BITS = ("model-bits", "bit-operations", "effective-bit-operations", "esn-d-traffic", "weight-bits", "activation-bits", "outputs")
+
 #: Accuracies of the engines on integers, which every point is run on.
 ACCURACIES = ("top1", "top5", "agreement")
 
@@ -157,6 +160,8 @@ def search(network: str | os.PathLike[str] | Network | None = None, images: Imag
         raise BadArgument(f"accuracy is {accuracy!r}; expected one of {', '.join(ACCURACIES)}")
     if method not in METHODS:
         raise BadArgument(f"method is {method!r}; expected one of {', '.join(METHODS)}")
+    if cost.startswith("linear:") or cost in OF_BITS:
+        raise BadArgument(f"cost is {cost!r}; expected one of {', '.join(COSTS)}, or cycles or energy on a hardware")
     fractions = _fractions(filters)
     if method in OF_OPTUNA:
         optuna_module()

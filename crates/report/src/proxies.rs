@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use explore::pareto::{Cost, Fraction};
 use explore::proxies::{Agreement, Fit, OfHardware, PROXIES, Parts, Subject, Subjects, TERMS, Target};
-use explore::store::HardwareRow;
+use explore::store::{HardwareRow, Spent};
 use serde::Serialize;
 
 /// Columns of the table of proxies.
@@ -100,6 +100,7 @@ pub fn proxy_sentence(hardware: &OfHardware) -> Option<String> {
             text += &format!(", or {}{more}, which are as good", some[..some.len().min(NAMED)].join(", "));
         }
     }
+    text += &without_memory(hardware, best).unwrap_or_default();
     if let Some((misled, tau)) = misleading(hardware, most) {
         let is_one = matches!(misled.proxy, Cost::EsnA | Cost::EsnD | Cost::EsnDFilter | Cost::EsnDTraffic);
         let verb = if is_one { "misleads" } else { "mislead" };
@@ -107,6 +108,14 @@ pub fn proxy_sentence(hardware: &OfHardware) -> Option<String> {
         text += &spent_on(hardware).map(|words| format!(": {words}")).unwrap_or_default();
     }
     Some(text)
+}
+
+/// What to choose by if memory did not count, where it does count and another number is then the best.
+fn without_memory(hardware: &OfHardware, best: &Agreement) -> Option<String> {
+    let [_, memory] = hardware.spent.filter(|[_, memory]| *memory >= EXPLAINS)?;
+    let other = hardware.best(Target::Array).filter(|other| other.proxy != best.proxy)?;
+    let (name, share) = (proxy_name(&other.proxy), 100.0 * memory);
+    Some(format!("; without memory, which is {share:.0} % of the energy, by {name} (τ {:.2})", other.tau?))
 }
 
 /// The metric that the hardware is an engine of, if it misleads; else the worst of all numbers that do.
@@ -190,7 +199,8 @@ fn numbers() -> impl Iterator<Item = Cost> {
 pub fn write_subject_csv(writer: &mut dyn Write, subjects: &Subjects) -> io::Result<()> {
     let hardware = subjects.hardware();
     let mut csv = csv::Writer::from_writer(writer);
-    let of_hardware = hardware.iter().flat_map(|name| [format!("energy_j:{name}"), format!("cycles:{name}")]);
+    let columns = |name| [format!("energy_j:{name}"), format!("array_j:{name}"), format!("cycles:{name}")];
+    let of_hardware = hardware.iter().flat_map(columns);
     let names = ["network", "name", "labelled", "right"].map(str::to_string);
     csv.write_record(names.into_iter().chain(numbers().map(|cost| cost.id())).chain(of_hardware))?;
     for subject in &subjects.all {
@@ -199,7 +209,10 @@ pub fn write_subject_csv(writer: &mut dyn Write, subjects: &Subjects) -> io::Res
         let counted = [accuracy(|right| right.of), accuracy(|right| right.count)];
         let costs = numbers().map(|cost| cost.of_costs(&subject.costs).map(|value| value.exact()).unwrap_or_default());
         let rows = hardware.iter().map(|name| hardware_row(subject, name));
-        let on_hardware = rows.flat_map(|row| [real(row.map(|row| row.energy_j)), shown(row.map(|row| row.cycles))]);
+        let on_hardware = rows.flat_map(|row| {
+            let array = row.and_then(|row| row.spent).map(Spent::array_j);
+            [real(row.map(|row| row.energy_j)), real(array), shown(row.map(|row| row.cycles))]
+        });
         csv.write_record(own.into_iter().chain(counted).chain(costs).chain(on_hardware))?;
     }
     csv.flush()
@@ -226,6 +239,7 @@ struct HardwareDocument<'a> {
     memory_share: Option<f64>,
     sentence: Option<String>,
     energy: Vec<AgreementDocument>,
+    energy_without_memory: Vec<AgreementDocument>,
     latency: Vec<AgreementDocument>,
 }
 
@@ -284,6 +298,7 @@ fn hardware_document(of: &OfHardware) -> HardwareDocument<'_> {
         memory_share: of.spent.map(|[_, memory]| memory),
         sentence: proxy_sentence(of),
         energy: of.energy.iter().map(agreement_document).collect(),
+        energy_without_memory: of.array.iter().map(agreement_document).collect(),
         latency: of.latency.iter().map(agreement_document).collect(),
     }
 }

@@ -30,27 +30,32 @@ pub const PROXIES: [Cost; 11] = [
 pub enum Target {
     /// Joules of one image.
     Energy,
+    /// The same without memory: what the arrays and their converters spend.
+    Array,
     /// Cycles of one image.
     Latency,
 }
 
 impl Target {
-    /// Both.
-    pub const ALL: [Target; 2] = [Target::Energy, Target::Latency];
+    /// All of them.
+    pub const ALL: [Target; 3] = [Target::Energy, Target::Array, Target::Latency];
 
     /// The word in files.
     pub fn name(self) -> &'static str {
         match self {
             Target::Energy => "energy",
+            Target::Array => "energy-without-memory",
             Target::Latency => "latency",
         }
     }
 
-    fn cost(self, hardware: &str) -> Cost {
-        match self {
-            Target::Energy => Cost::Energy(hardware.to_string()),
-            Target::Latency => Cost::Cycles(hardware.to_string()),
-        }
+    /// What a network comes to; none where that is not known.
+    fn of(self, row: &HardwareRow) -> Option<CostValue> {
+        Some(match self {
+            Target::Energy => CostValue::Joules(row.energy_j),
+            Target::Array => CostValue::Joules(row.spent?.array_j()),
+            Target::Latency => CostValue::Count(row.cycles),
+        })
     }
 }
 
@@ -80,6 +85,8 @@ pub struct OfHardware {
     pub spent: Option<[f64; 2]>,
     /// Proxies against the energy, in the order of [`PROXIES`].
     pub energy: Vec<Agreement>,
+    /// Proxies against the energy without memory.
+    pub array: Vec<Agreement>,
     /// Proxies against the latency.
     pub latency: Vec<Agreement>,
 }
@@ -89,6 +96,7 @@ impl OfHardware {
     pub fn of(&self, target: Target) -> &[Agreement] {
         match target {
             Target::Energy => &self.energy,
+            Target::Array => &self.array,
             Target::Latency => &self.latency,
         }
     }
@@ -108,8 +116,7 @@ pub fn compare(subjects: &Subjects, hardware: &[Arc<str>], resamples: usize) -> 
 
 fn of_hardware(subjects: &Subjects, name: &Arc<str>, resamples: usize) -> OfHardware {
     let against = |target: Target| -> Vec<Agreement> {
-        let cost = target.cost(name);
-        PROXIES.par_iter().map(|proxy| agreement(subjects, proxy, &cost, target, resamples)).collect()
+        PROXIES.par_iter().map(|proxy| agreement(subjects, proxy, name, target, resamples)).collect()
     };
     let rows: Vec<&HardwareRow> = subjects.all.iter().filter_map(|subject| row(subject, name)).collect();
     OfHardware {
@@ -117,6 +124,7 @@ fn of_hardware(subjects: &Subjects, name: &Arc<str>, resamples: usize) -> OfHard
         metric: rows.first().map_or_else(|| "".into(), |row| Arc::clone(&row.metric)),
         spent: spent(&rows),
         energy: against(Target::Energy),
+        array: against(Target::Array),
         latency: against(Target::Latency),
     }
 }
@@ -136,9 +144,11 @@ fn spent(rows: &[&HardwareRow]) -> Option<[f64; 2]> {
     (all > 0.0).then(|| [conversion / all, memory / all])
 }
 
-fn agreement(subjects: &Subjects, proxy: &Cost, cost: &Cost, target: Target, resamples: usize) -> Agreement {
-    let both =
-        |subject: &Subject| Some((proxy.of_costs(&subject.costs)?, cost.of_costs(&subject.costs)?, subject.accuracy));
+fn agreement(subjects: &Subjects, proxy: &Cost, hardware: &str, target: Target, resamples: usize) -> Agreement {
+    let both = |subject: &Subject| {
+        let cost = target.of(row(subject, hardware)?)?;
+        Some((proxy.of_costs(&subject.costs)?, cost, subject.accuracy))
+    };
     let found: Vec<_> = subjects.all.iter().filter_map(both).collect();
     let proxies = ranks(&found.iter().map(|(proxy, _, _)| *proxy).collect::<Vec<CostValue>>());
     let costs = ranks(&found.iter().map(|(_, cost, _)| *cost).collect::<Vec<CostValue>>());

@@ -66,22 +66,23 @@ pub(super) fn read_bits(columns: &Columns<'_>, first: usize, costs: &mut PointCo
     Ok(())
 }
 
-/// A JSON list of two numbers for each hardware, every digit of them; an empty one where hardware does not say.
+/// A JSON list of three numbers for each hardware, every digit of them; an empty one where hardware does not say.
 fn list_of_spent(hardware: &[HardwareRow]) -> String {
     let all: Option<Vec<Spent>> = hardware.iter().map(|row| row.spent).collect();
-    let numbers = all.into_iter().flatten().flat_map(|spent| [spent.conversion_j, spent.memory_j]);
+    let numbers = all.into_iter().flatten().flat_map(|spent| [spent.compute_j, spent.conversion_j, spent.memory_j]);
     format!("[{}]", numbers.map(|joules| format!("{joules:?}")).collect::<Vec<_>>().join(","))
 }
 
 /// The numbers of [`list_of_spent`]. The JSON library would not read back every digit.
 fn listed_spent(text: &str) -> Result<Vec<Spent>, Wrong> {
-    let wrong = || format!("column spent is {text:?}; expected a list of numbers, two for each hardware");
+    let wrong = || format!("column spent is {text:?}; expected a list of numbers, three for each hardware");
     let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).ok_or_else(wrong)?;
     let numbers = inner.split(',').filter(|number| !number.is_empty());
     let numbers: Vec<f64> =
         numbers.map(|number| number.trim().parse().map_err(|_| wrong())).collect::<Result<_, _>>()?;
-    let (pairs, []) = numbers.as_chunks::<2>() else { return Err(wrong()) };
-    Ok(pairs.iter().map(|&[conversion_j, memory_j]| Spent { conversion_j, memory_j }).collect())
+    let (threes, []) = numbers.as_chunks::<3>() else { return Err(wrong()) };
+    let spent = |&[compute_j, conversion_j, memory_j]: &[f64; 3]| Spent { compute_j, conversion_j, memory_j };
+    Ok(threes.iter().map(spent).collect())
 }
 
 /// Costs as a store without a table of bits has them.

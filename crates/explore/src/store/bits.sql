@@ -9,7 +9,7 @@ CREATE TABLE IF NOT EXISTS point_bits (
     weight_bits ANY NOT NULL,           -- fetched
     activation_bits ANY NOT NULL,
     outputs ANY NOT NULL,
-    spent TEXT NOT NULL                 -- JSON list: joules of conversion and of memory, two numbers for each hardware
+    spent TEXT NOT NULL                 -- JSON list: joules of computing, conversion and memory, three numbers for each hardware
 ) STRICT, WITHOUT ROWID;
 
 CREATE VIEW IF NOT EXISTS bits AS SELECT

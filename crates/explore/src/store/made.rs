@@ -47,6 +47,7 @@ fn hardware_row(hardware: &Hardware, total: &HardwareRun) -> HardwareRow {
         energy_count: total.run.ledger.count(Event::MAC),
         energy_j: total.energy_j(),
         spent: Some(Spent {
+            compute_j: energy_of(EnergyGroup::Compute),
             conversion_j: energy_of(EnergyGroup::Conversion),
             memory_j: energy_of(EnergyGroup::Memory),
         }),

@@ -177,7 +177,7 @@ pub struct HardwareRow {
     pub energy_count: u128,
     /// Energy of one image in joules, all entries of the ledger.
     pub energy_j: f64,
-    /// What of this energy is not spent on computing; none in a store that was made before this was kept.
+    /// What this energy is spent on; none in a store that was made before this was kept.
     pub spent: Option<Spent>,
     /// Work done over work offered.
     pub utilization: f64,
@@ -187,13 +187,22 @@ pub struct HardwareRow {
     pub agreement: Option<u64>,
 }
 
-/// Parts of an energy, in joules. What is left is spent on computing.
+/// What an energy is spent on, in joules.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spent {
+    /// On computing: multiplying, adding, and what controls it.
+    pub compute_j: f64,
     /// On conversion between numbers and voltages or currents.
     pub conversion_j: f64,
     /// On moving weights, activations and partial sums.
     pub memory_j: f64,
+}
+
+impl Spent {
+    /// What the arrays and their converters spend, without memory.
+    pub fn array_j(self) -> f64 {
+        self.compute_j + self.conversion_j
+    }
 }
 
 /// How a point did on the images.

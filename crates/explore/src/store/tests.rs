@@ -30,7 +30,7 @@ fn row(bits: u32) -> PointRow {
         cycles: 1 << 90,
         energy_count: u128::MAX,
         energy_j: 1.1e-15,
-        spent: Some(Spent { conversion_j: 0.1 + 0.2, memory_j: 1.1e-16 }),
+        spent: Some(Spent { compute_j: 1.0 / 3.0, conversion_j: 0.1 + 0.2, memory_j: 1.1e-16 }),
         utilization: 1.0,
         score: Some(Score { labelled: 9, top1: 8, top5: None }),
         agreement: Some(7),
@@ -367,7 +367,7 @@ fn a_store_without_bits_is_read_and_merged() {
     connection.execute("UPDATE point_bits SET spent = '[1]'", []).expect("writable");
     drop(connection);
     let message = message_of_rows(&other);
-    assert!(message.contains("two for each hardware"), "{message}");
+    assert!(message.contains("three for each hardware"), "{message}");
 }
 
 fn message_of_rows(path: &Path) -> String {

@@ -1,4 +1,4 @@
-//! Proxies against hardware as a heat map: a row for each hardware, a column for each proxy, a panel for energy and for latency.
+//! Proxies against hardware as a heat map: a row for each hardware, a column for each proxy, a panel for energy, one for energy without memory, one for latency.
 
 use std::path::Path;
 
@@ -65,7 +65,11 @@ pub fn proxies_svg(hardware: &[OfHardware]) -> Result<String, Box<dyn std::error
 }
 
 fn draw_panel(area: &Area<'_>, top: i32, target: Target, hardware: &[OfHardware]) -> Result<(), Fault> {
-    let title = format!("rank correlation with {}", target.name());
+    let title = match target {
+        Target::Energy => "rank correlation with energy",
+        Target::Array => "rank correlation with energy without memory",
+        Target::Latency => "rank correlation with latency",
+    };
     let bold = (FONT, 15).into_font().style(FontStyle::Bold);
     area.draw(&Text::new(title, (14, top + 12), bold)).map_err(fault)?;
     for (column, proxy) in PROXIES.iter().enumerate() {

@@ -40,13 +40,15 @@ pub fn proxy_tables(figures: &ProxyFigures<'_>) -> String {
 
 /// Every figure of one hardware.
 fn of_one(hardware: &OfHardware) -> String {
-    let head = ["proxy", "τ energy", "95 %", "τ latency", "95 %", "regret mean", "worst"];
+    let head = ["proxy", "τ energy", "95 %", "τ without memory", "95 %", "τ latency", "95 %", "regret mean", "worst"];
     let mut lines = table(&head, 1);
-    for (energy, latency) in hardware.energy.iter().zip(&hardware.latency) {
+    for ((energy, array), latency) in hardware.energy.iter().zip(&hardware.array).zip(&hardware.latency) {
         lines.add_row([
             proxy_name(&energy.proxy),
             tau(energy.tau),
             interval(energy.interval),
+            tau(array.tau),
+            interval(array.interval),
             tau(latency.tau),
             interval(latency.interval),
             percent(energy.regret.map(|regret| regret.mean)),
@@ -65,8 +67,9 @@ fn of_several(hardware: &[OfHardware]) -> String {
         };
         of_each(title, hardware, target, &cell)
     };
-    let mut text =
-        correlation("τ with energy", Target::Energy) + "\n" + &correlation("τ with latency", Target::Latency);
+    let mut text = correlation("τ with energy", Target::Energy);
+    text += &format!("\n{}", correlation("τ without memory", Target::Array));
+    text += &format!("\n{}", correlation("τ with latency", Target::Latency));
     if hardware.iter().flat_map(|of| &of.energy).any(|agreement| agreement.regret.is_some()) {
         let cell = |_: &OfHardware, agreement: &Agreement| match agreement.regret {
             Some(Regret { mean, worst, .. }) => format!("{}/{}", times(mean), times(worst)),
@@ -178,14 +181,21 @@ fn fit_lines(fit: &Fit) -> String {
     )
 }
 
-/// The networks, the cheapest on a hardware first, at most so many of them; of several hardware the cheapest on each.
+/// The networks, the cheapest on a hardware first, at most so many of them; of several hardware the cheapest on each that is
+/// at least half as accurate as the best.
 pub fn cheapest_tables(subjects: &Subjects, hardware: &[OfHardware], most: usize) -> String {
     if let [one] = hardware {
         return cheapest_on(subjects, &one.name, most);
     }
-    let mut lines = table(&["cheapest on", "network", "energy", "top-1"], 2);
+    let mut lines = table(&["cheapest of use on", "network", "energy", "top-1"], 2);
+    let best = subjects.all.iter().filter_map(|subject| subject.accuracy).max();
+    let is_of_use = |subject: &Subject| match (subject.accuracy, best) {
+        (Some(accuracy), Some(best)) => 2.0 * accuracy.to_f64() >= best.to_f64(),
+        _ => true,
+    };
     for OfHardware { name, .. } in hardware {
-        if let Some((subject, row)) = from_the_cheapest(subjects, name).first() {
+        let all = from_the_cheapest(subjects, name);
+        if let Some((subject, row)) = all.iter().find(|(subject, _)| is_of_use(subject)) {
             lines.add_row([one_line(name), named(subjects, subject), energy(subjects, row), top1(subject)]);
         }
     }
