@@ -42,7 +42,7 @@ from ._esnsim import (
 from ._evaluation import Evaluation, Score, accuracy_table
 from ._images import EMBEDDED, Asked, Images, asked
 from ._pages import framed
-from ._proxies import TERMS, Proxies, is_store, subjects
+from ._proxies import TERMS, Proxies, is_store, subjects, widths
 from ._tables import Row, Table, from_csv
 
 if TYPE_CHECKING:
@@ -725,10 +725,9 @@ def proxies(source: Any = None, *, networks: Sequence[str] = (), hardware: Hardw
     store = checked(store=source)["store"] if is_store(source) else None
     costed: list[_esnsim.Subject] = []
     if store is None:
-        widths = [bits] if bits is None or hasattr(bits, "__index__") else list(bits)
         several = list(source) if isinstance(source, (list, tuple)) else [source]
         opened = [_network(one, None, options) for one in several]
-        costed = list(subjects(opened, given["hardware"], widths, images, limit, threads))
+        costed = list(subjects(opened, given["hardware"], widths(bits), images, limit, threads))
         given["hardware"] = []
     return Proxies(*_esnsim.proxies(store=store, subjects=costed, **given))
 

@@ -46,6 +46,11 @@ def is_store(source: Any) -> bool:
     return False
 
 
+def widths(bits: Any) -> list[int | None]:
+    """One width, several, or none."""
+    return [bits] if bits is None or hasattr(bits, "__index__") else list(bits)
+
+
 def subjects(networks: Sequence[Any], hardware: list[str], bits: Sequence[int | None], images: Any, limit: int | None,
              threads: int | None) -> Iterator[_esnsim.Subject]:
     """Every network at every width, costed, and run on the images where there are some."""

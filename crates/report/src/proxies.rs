@@ -100,12 +100,14 @@ pub fn proxy_sentence(hardware: &OfHardware) -> Option<String> {
             text += &format!(", or {}{more}, which are as good", some[..some.len().min(NAMED)].join(", "));
         }
     }
-    text += &without_memory(hardware, best).unwrap_or_default();
+    let apart = without_memory(hardware, best);
+    text += apart.as_deref().unwrap_or_default();
     if let Some((misled, tau)) = misleading(hardware, most) {
         let is_one = matches!(misled.proxy, Cost::EsnA | Cost::EsnD | Cost::EsnDFilter | Cost::EsnDTraffic);
         let verb = if is_one { "misleads" } else { "mislead" };
         text += &format!("; {} {verb} (τ {tau:.2})", proxy_name(&misled.proxy));
-        text += &spent_on(hardware).map(|words| format!(": {words}")).unwrap_or_default();
+        let reason = spent_on(hardware).filter(|_| apart.is_none());
+        text += &reason.map(|words| format!(": {words}")).unwrap_or_default();
     }
     Some(text)
 }
