@@ -3,7 +3,7 @@
     esnsim proxies runs.sqlite --points points.csv --csv proxies.csv
     python benches/peers/proxies.py points.csv proxies.csv
 
-It reads what each network comes to, computes Kendall's tau-b by `scipy.stats.kendalltau`, the regret network by network, and
+A file that ends in .xz is unpacked. It reads what each network comes to, computes Kendall's tau-b by `scipy.stats.kendalltau`, the regret network by network, and
 some intervals by the same samples of the bootstrap, and compares each with the table: 1e-12 apart at the most. Needs SciPy and
 NumPy.
 """
@@ -11,6 +11,7 @@ NumPy.
 from __future__ import annotations
 
 import csv
+import lzma
 import math
 import sys
 from fractions import Fraction
@@ -29,7 +30,8 @@ COLUMNS = {"energy": "energy_j:", "energy-without-memory": "array_j:", "latency"
 
 
 def read(path: str) -> list[dict[str, str]]:
-    with open(path, newline="", encoding="utf-8") as file:
+    opened = lzma.open if path.endswith(".xz") else open
+    with opened(path, "rt", newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 

@@ -26,27 +26,21 @@ def of(rows, hardware, target):
     return {row["proxy"]: row for row in rows if row["hardware"] == hardware and row["target"] == target and row["tau"]}
 
 
-def cell(rows, hardware, target):
-    """The best number, the best of the three metrics, bit operations and MACs."""
-    found = of(rows, hardware, target)
-    if not found:
-        return "–"
-    tau = {proxy: float(row["tau"]) for proxy, row in found.items()}
-    best = max(tau, key=tau.get)
-    metric = max(ESN, key=tau.get)
-    return f"{NAMES[best]} {tau[best]:.2f} | {NAMES[metric]} {tau[metric]:.2f} | {tau['bit-operations']:.2f} | {tau['macs']:.2f}"
-
-
 def correlations(files):
+    """For each hardware the best number on each network, and the correlations of some numbers, a figure a network."""
+    tables = [read(path) for path in files]
+    shown = ("parameters", "macs", "effective-macs", "bit-operations", *ESN, "esn-d-traffic")
     for target, title in TITLES.items():
         print(f"\n{title}:\n")
-        for path in files:
-            rows = read(path)
-            print(f"\n{path}\n\n| hardware | best | best ESN | bit operations | MACs |\n|---|---|---|---:|---:|")
-            for hardware in dict.fromkeys(row["hardware"] for row in rows):
-                shown = cell(rows, hardware, target)
-                if shown != "–":
-                    print(f"| `{hardware}` | {shown} |")
+        print(f"| hardware | best | {' | '.join(NAMES[proxy] for proxy in shown)} |\n|---|---|{'---|' * len(shown)}")
+        for hardware in dict.fromkeys(row["hardware"] for row in tables[0]):
+            found = [of(rows, hardware, target) for rows in tables]
+            if not all(found):
+                continue
+            best = [max(rows, key=lambda proxy: float(rows[proxy]["tau"])) for rows in found]
+            names = ", ".join(dict.fromkeys(NAMES[proxy] for proxy in best))
+            cells = [" ".join(f"{float(rows[proxy]['tau']):.2f}".replace("-", "−") for rows in found) for proxy in shown]
+            print(f"| `{hardware}` | {names} | {' | '.join(cells)} |")
 
 
 def regrets(files):
