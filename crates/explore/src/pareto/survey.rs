@@ -7,6 +7,7 @@ use runner::Metric;
 
 use super::accuracy::{Accuracy, Fraction};
 use super::frontier::Frontier;
+use super::hardware::SurveyedHardware;
 use super::measure::{Cost, CostValue};
 use crate::configuration::Method;
 use crate::error::ExploreError;
@@ -133,19 +134,6 @@ impl Plane {
         groups.flat_map(|(_, frontier)| frontier.entries()).for_each(|entry| whole.merge(*entry));
         whole
     }
-}
-
-/// Hardware that points were costed on.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SurveyedHardware {
-    /// Its name.
-    pub name: Arc<str>,
-    /// The first point that has it.
-    pub first: PointKey,
-    /// Whether it is analog, and ran the images of a point.
-    pub is_scored: bool,
-    /// Whether its description says that its energies are units of a choice.
-    pub is_normalized: bool,
 }
 
 /// What one pass over points found.

@@ -130,7 +130,7 @@ fn of_hardware(subjects: &Subjects, name: &Arc<str>, resamples: usize) -> OfHard
 }
 
 fn row<'a>(subject: &'a Subject, hardware: &str) -> Option<&'a HardwareRow> {
-    subject.costs.hardware.iter().find(|row| *row.name == *hardware)
+    subject.costs.on(hardware)
 }
 
 fn spent(rows: &[&HardwareRow]) -> Option<[f64; 2]> {

@@ -162,6 +162,13 @@ pub struct PointCosts {
     pub hardware: Vec<HardwareRow>,
 }
 
+impl PointCosts {
+    /// What the hardware of this name counted.
+    pub fn on(&self, hardware: &str) -> Option<&HardwareRow> {
+        self.hardware.iter().find(|row| &*row.name == hardware)
+    }
+}
+
 /// What one hardware counted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HardwareRow {
