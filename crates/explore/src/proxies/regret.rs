@@ -75,7 +75,7 @@ pub fn regret(choices: &[Choice]) -> Option<Regret> {
 /// Levels from the least accurate on.
 fn levels<'a>(choices: impl Iterator<Item = &'a Choice>) -> Vec<Level> {
     let mut levels: Vec<Level> = choices.map(Level::of).collect();
-    levels.sort_by(|a, b| a.accuracy.cmp(&b.accuracy));
+    levels.sort_by_key(|level| level.accuracy);
     let mut all: Vec<Level> = Vec::new();
     for level in levels {
         match all.last_mut() {

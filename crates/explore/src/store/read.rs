@@ -209,7 +209,7 @@ impl Scan {
         let but_key = |columns: &str| columns.split_once(", ").expect("the key comes first").1.to_string();
         let (bits, of_bits) = match self.bits {
             true => (but_key(&of("b", BITS)), "LEFT JOIN point_bits b ON b.key = f.key"),
-            false => (vec!["NULL"; BIT_COLUMNS].join(", "), ""),
+            false => (["NULL"; BIT_COLUMNS].join(", "), ""),
         };
         let (details, of_details) = match self.details {
             true => (format!(", {}", but_key(&details)), "CROSS JOIN point_details d ON d.key = f.key"),
