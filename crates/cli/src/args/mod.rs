@@ -166,7 +166,10 @@ pub enum Command {
     /// Parameters, MACs, bit operations, ESN and others are held against energy and latency of each hardware, by Kendall's rank
     /// correlation, over the points of a store or over network files. With accuracies it tells what a choice by such a number
     /// costs.
-    #[command(after_help = "Example: esnsim proxies store.db --csv proxies.csv --svg proxies.svg")]
+    #[command(
+        mut_args(self::proxies::shown_in_short),
+        after_help = "Example: esnsim proxies store.db --csv proxies.csv --svg proxies.svg"
+    )]
     Proxies(ProxiesOptions),
 
     /// Print a script that completes commands, options and words in a shell

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Arg, Args};
 use esn::BitWidth;
 use esnsim::OpenOptions;
 use explore::pareto::Cost;
@@ -48,13 +48,15 @@ pub struct ProxiesOptions {
     #[arg(long, value_name = "TOML|NAME", help_heading = HARDWARE)]
     pub hardware: Vec<PathBuf>,
 
-    /// Show so many of the cheapest networks on one hardware; 0 for none
+    /// Show so many of the cheapest networks
     ///
-    /// Of several hardware the cheapest network on each is shown.
+    /// They are shown for one hardware; of several, the cheapest on each. 0 shows none.
     #[arg(long, value_name = "N", default_value = "10", value_parser = whole::<usize>(0..=1_000_000), help_heading = PROXIES)]
     pub top: usize,
 
-    /// Samples of the bootstrap that an interval is made of; 0 for none
+    /// Samples that an interval is made of
+    ///
+    /// The intervals are those of the bootstrap. 0 makes none.
     #[arg(long, value_name = "N", default_value = "1000", value_parser = whole::<usize>(0..=100_000), help_heading = PROXIES)]
     pub resamples: usize,
 
@@ -73,6 +75,7 @@ pub struct ProxiesOptions {
         value_delimiter = ',',
         default_value = "esn-d,weight-bits,activation-bits,outputs",
         requires = "fit",
+        hide_short_help = true,
         help_heading = PROXIES
     )]
     pub terms: Vec<Cost>,
@@ -98,6 +101,16 @@ pub struct ProxiesOptions {
 
     #[command(flatten)]
     pub threads: ThreadOptions,
+}
+
+/// Options that other commands show in short, and that are rarely needed here.
+const RARE: [&str; 7] =
+    ["topology", "grid", "tflite_kernels", "label_offset", "activation_bits", "calibration_images", "no_float"];
+
+/// Leaves such an option out of the short help.
+pub fn shown_in_short(option: Arg) -> Arg {
+    let is_rare = RARE.contains(&option.get_id().as_str());
+    if is_rare { option.hide_short_help(true) } else { option }
 }
 
 impl ProxiesOptions {
