@@ -51,12 +51,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BadArgument", "Compressed", "Cost", "Error", "Evaluation", "Images", "InvalidFile", "Inspection", "Network", "OutOfLimits",
-    "OwnBug", "Points", "ReadWrite", "Row", "Run", "Score", "Sweep", "Table", "Unsupported", "WorkerLost", "__version__",
-    "compare", "compress", "convert", "esn", "evaluate", "from_torch", "hardware", "inspect", "landscape", "merge", "new", "pareto", "read",
-    "search", "simulate", "sweep", "upgrade",
     "OwnBug", "Points", "Proxies", "ReadWrite", "Row", "Run", "Score", "Sweep", "Table", "Unsupported", "WorkerLost",
-    "__version__", "compress", "convert", "esn", "evaluate", "from_torch", "hardware", "inspect", "landscape", "merge", "new",
-    "pareto", "proxies", "read", "search", "simulate", "sweep", "upgrade",
+    "__version__", "compare", "compress", "convert", "esn", "evaluate", "from_torch", "hardware", "inspect", "landscape", "merge",
+    "new", "pareto", "proxies", "read", "search", "simulate", "sweep", "upgrade",
 ]
 
 log = logging.getLogger("esnsim")
