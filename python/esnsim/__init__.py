@@ -708,8 +708,8 @@ def proxies(source: Any = None, *, networks: Sequence[str] = (), hardware: Hardw
     """Which number ranks networks as a hardware does: parameters, MACs, bit operations, ESN and others beside energy and latency.
 
     `source` is the store of a sweep, of which `networks` may name some, or a list of networks: paths, bytes, or what
-    `esnsim.read` made; `options` are those of `read`. Such networks are costed at each of the `bits`, and run on `images`, as
-    `simulate` does; without `hardware` on all that comes along but the chips. `fit` names hardware that a weighted sum of `terms`
+    `esnsim.read` made; `options` are those of `read`. Such networks are costed at each of the `bits`, and run on `images`, as the
+    command does; without `hardware` on all that comes along but the chips. `fit` names hardware that a weighted sum of `terms`
     is fitted to; the result has it as `.cost`, which `esnsim.pareto` takes. An interval is made of so many `resamples`.
 
     >>> import esnsim

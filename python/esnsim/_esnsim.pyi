@@ -55,6 +55,7 @@ class Network:
         *,
         hardware: list[str],
         bits: int | None,
+        beside: bool,
         images: dict[str, Any] | None,
         threads: int | None,
         progress: Callable[[str, int, int], object] | None,

@@ -59,5 +59,5 @@ def subjects(networks: Sequence[Any], hardware: list[str], bits: Sequence[int | 
             request = None if found is None else found.request
             for width in bits:
                 name = network._inner.name if len(bits) == 1 else f"{network._inner.name}, {width} bits"
-                yield network._inner.subject(name, hardware=hardware, images=request, progress=None,
+                yield network._inner.subject(name, hardware=hardware, images=request, progress=None, beside=len(networks) > 1,
                                              **checked(bits=width, threads=threads))

@@ -188,8 +188,9 @@ impl Network {
         on_threads(py, threads, progress, work)
     }
 
-    /// What the network comes to on hardware, and how accurate it is, for a comparison with others.
-    #[pyo3(signature = (name, *, hardware, bits, images, threads, progress))]
+    /// What the network comes to on hardware, and how accurate it is, for a comparison. `beside` other networks real weights have
+    /// the width that `simulate` gives them there.
+    #[pyo3(signature = (name, *, hardware, bits, beside, images, threads, progress))]
     #[allow(clippy::too_many_arguments, reason = "arguments of Python")]
     fn subject(
         &self,
@@ -197,6 +198,7 @@ impl Network {
         name: &str,
         hardware: Vec<PathBuf>,
         bits: Option<u32>,
+        beside: bool,
         images: Option<ImageArguments>,
         threads: Option<usize>,
         progress: Option<&Bound<'_, PyAny>>,
@@ -215,7 +217,8 @@ impl Network {
                 float: false,
                 ..EvaluateOptions::new(&found.samples)
             });
-            let quantization = self.opened.quantization(bits);
+            let widths = self.opened.quantizations(bits.as_slice(), beside);
+            let quantization = widths.into_iter().next().expect("there is one for a width, or the default");
             let plan = SimulateOptions { quantization, images: evaluation, ..SimulateOptions::default() };
             let normalized = hardware.iter().filter(|hardware| hardware.normalized);
             let normalized = normalized.map(|hardware| hardware.engine.name().into()).collect();

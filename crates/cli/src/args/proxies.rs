@@ -38,7 +38,7 @@ pub struct ProxiesOptions {
 
     /// Bits of weights that a file holds as real numbers [default: 4]
     ///
-    /// As `simulate` has them. Several widths, as 2,3,4,8, are a network each.
+    /// As `simulate` has them: 8 where several files are named. Several widths, as 2,3,4,8, are a network each.
     #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = bit_width, help_heading = QUANTIZATION)]
     pub bits: Vec<BitWidth>,
 
