@@ -58,6 +58,6 @@ def subjects(networks: Sequence[Any], hardware: list[str], bits: Sequence[int | 
         with asked(images, limit, network._preprocess, "images") as found:
             request = None if found is None else found.request
             for width in bits:
-                name = network._inner.name if len(bits) == 1 else f"{network._inner.name}, {width} bits"
+                name = network._inner.name if len(bits) == 1 else f"{network._inner.name}, {width} {'bit' if width == 1 else 'bits'}"
                 yield network._inner.subject(name, hardware=hardware, images=request, progress=None, beside=len(networks) > 1,
                                              **checked(bits=width, threads=threads))

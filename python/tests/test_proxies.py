@@ -56,7 +56,7 @@ def test_a_store_has_the_figures_of_the_command(store, tmp_path):
 
 def test_networks_have_the_figures_of_the_command(tmp_path):
     found = esnsim.proxies([None], bits=[2, 4, 8], hardware="unpu", images="embedded", limit=20, resamples=10)
-    assert found.networks["name"] == [f"digits-resnet.onnx, {bits} bits" for bits in (2, 4, 8)]
+    assert found.networks["name"] == [f"traces/digits-resnet.onnx, {bits} bits" for bits in (2, 4, 8)]
     assert found.data["hardware"][0]["sentence"] is None and found.cost is None
     same_as_command(found, tmp_path, "--bits", "2,4,8", "--hardware", "unpu", "--limit", 20, "--resamples", 10)
 

@@ -126,7 +126,7 @@ fn files_have_the_numbers_of_a_store() {
     done(folder.path(), "proxies runs.sqlite --points store.csv");
     let (files, store) = (rows(folder.path(), "files.csv"), rows(folder.path(), "store.csv"));
     check_all(files, |row| {
-        let bits = row["name"].rsplit(", ").next().expect("it ends with the width").replace("1 bits", "1 bit");
+        let bits = row["name"].rsplit(", ").next().expect("it ends with the width").to_string();
         let same = store.iter().find(|other| other["name"] == bits).unwrap_or_else(|| panic!("{bits}: {store:?}"));
         // Ranges of activations are those of the network before its weights are rounded here, and after it there.
         let differs = ["name", "network", "right"];

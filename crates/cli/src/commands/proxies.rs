@@ -11,7 +11,7 @@ use explore::proxies::{Fit, Subjects, compare};
 use explore::store::{Points, Store};
 use explore::sweep::{Plan, RunOptions, SweepOptions};
 use report::figures::write_proxies_svg;
-use report::text::{cheapest_tables, marked_name, proxy_tables};
+use report::text::{cheapest_tables, counted, marked_name, proxy_tables};
 use report::{ProxyFigures, write_file, write_proxy_csv, write_proxy_json, write_subject_csv};
 use runner::AnswerRequest;
 
@@ -106,7 +106,7 @@ fn of_files(options: &ProxiesOptions) -> anyhow::Result<Compared> {
             let run = SimulateOptions { quantization, images: evaluation, ..SimulateOptions::default() };
             let name = match widths.as_slice() {
                 [_] => marked_name(&opened.network),
-                _ => format!("{}, {} bits", marked_name(&opened.network), quantization.bits()),
+                _ => format!("{}, {}", marked_name(&opened.network), counted(quantization.bits().get().into(), "bit")),
             };
             subjects.all.push(esnsim::subject(&opened.network, &name, &hardware, run, &bars)?);
         }
