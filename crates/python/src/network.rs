@@ -176,12 +176,7 @@ impl Network {
             let hardware = if metric_only { Vec::new() } else { esnsim::hardware(&hardware)? };
             let opened = |request| esnsim::images(&self.opened.network, self.is_embedded(), request);
             let found = request.as_ref().map_or(Ok(None), opened)?;
-            let evaluation = found.as_ref().zip(images.as_ref()).map(|(found, asked)| EvaluateOptions {
-                answer: found.samples.answer(),
-                activation_bits: asked.activation_bits,
-                calibration_images: asked.calibration_images,
-                ..EvaluateOptions::new(&found.samples)
-            });
+            let evaluation = found.as_ref().zip(images.as_ref()).map(|(found, asked)| asked.evaluation(found));
             let plan = SimulateOptions { quantization: self.opened.quantization(bits), convention, images: evaluation };
             self.run(hardware, plan, found.as_ref(), watch)
         };
@@ -210,13 +205,10 @@ impl Network {
             let hardware = esnsim::landscape_hardware(&hardware)?;
             let opened = |request| esnsim::images(&self.opened.network, self.is_embedded(), request);
             let found = request.as_ref().map_or(Ok(None), opened)?;
-            let evaluation = found.as_ref().zip(images.as_ref()).map(|(found, asked)| EvaluateOptions {
-                answer: found.samples.answer(),
-                activation_bits: asked.activation_bits,
-                calibration_images: asked.calibration_images,
-                float: false,
-                ..EvaluateOptions::new(&found.samples)
-            });
+            let evaluation = found
+                .as_ref()
+                .zip(images.as_ref())
+                .map(|(found, asked)| EvaluateOptions { float: false, ..asked.evaluation(found) });
             let widths = self.opened.quantizations(bits.as_slice(), beside);
             let quantization = widths.into_iter().next().expect("there is one for a width, or the default");
             let plan = SimulateOptions { quantization, images: evaluation, ..SimulateOptions::default() };

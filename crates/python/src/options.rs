@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use compress::{Allocation, Granularity, LayerOptions, PruneOptions, Scope, StepRule};
 use esnsim::{
-    AllocateRequest, BitConvention, BitWidth, CompressRequest, Grid, ImageRequest, OpenOptions, QuantizeRequest,
-    ReadOptions, Synthetic, TfliteKernels, allocation, layer_options, preprocessing, pruning,
+    AllocateRequest, BitConvention, BitWidth, CompressRequest, EvaluateOptions, Grid, ImageRequest, NetworkImages,
+    OpenOptions, QuantizeRequest, ReadOptions, Synthetic, TfliteKernels, allocation, layer_options, preprocessing,
+    pruning,
 };
 use formats::BatchAxis;
 use formats::images::ArrayLayout;
@@ -306,6 +307,16 @@ impl ImageArguments {
             answer: AnswerRequest { output: self.output.clone(), threshold: self.threshold },
             ..ImageRequest::default()
         })
+    }
+
+    /// How a network is run on the images that were found.
+    pub(crate) fn evaluation<'a>(&self, found: &'a NetworkImages) -> EvaluateOptions<'a> {
+        EvaluateOptions {
+            answer: found.samples.answer(),
+            activation_bits: self.activation_bits,
+            calibration_images: self.calibration_images,
+            ..EvaluateOptions::new(&found.samples)
+        }
     }
 
     /// The same images to take statistics from: labels play no part.
