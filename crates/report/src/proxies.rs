@@ -106,7 +106,7 @@ pub fn proxy_sentence(hardware: &OfHardware) -> Option<String> {
         let is_one = matches!(misled.proxy, Cost::EsnA | Cost::EsnD | Cost::EsnDFilter | Cost::EsnDTraffic);
         let verb = if is_one { "misleads" } else { "mislead" };
         text += &format!("; {} {verb} (τ {tau:.2})", proxy_name(&misled.proxy));
-        let reason = spent_on(hardware).filter(|_| apart.is_none());
+        let reason = spent_on(hardware).filter(|_| apart.is_none() && is_reason(hardware, misled));
         text += &reason.map(|words| format!(": {words}")).unwrap_or_default();
     }
     Some(text)
@@ -133,6 +133,13 @@ fn misleading(hardware: &OfHardware, most: f64) -> Option<(&Agreement, f64)> {
         all.min_by(|a, b| a.tau.unwrap_or_default().total_cmp(&b.tau.unwrap_or_default()))
     };
     own.or_else(worst).and_then(|agreement| Some((agreement, agreement.tau?)))
+}
+
+/// Whether what the energy goes to can be why a number misleads: converters, or memory without which the number ranks better.
+fn is_reason(hardware: &OfHardware, misled: &Agreement) -> bool {
+    let alone =
+        hardware.array.iter().find(|agreement| agreement.proxy == misled.proxy).and_then(|agreement| agreement.tau);
+    hardware.spent.is_some_and(|[conversion, memory]| conversion > memory) || alone > misled.tau
 }
 
 /// What much of the energy goes to that is not computing; none where little does.

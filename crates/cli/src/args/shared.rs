@@ -385,7 +385,7 @@ pub struct PreprocessingOptions {
 
 impl InferenceOptions {
     /// An option that is given and has no images that it could be for. The embedded network has some, as an array.
-    fn without_images(&self, embedded: bool) -> Option<&'static str> {
+    pub fn without_images(&self, embedded: bool) -> Option<&'static str> {
         if self.images.is_some() {
             return None;
         }

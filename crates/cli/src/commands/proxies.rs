@@ -57,13 +57,25 @@ fn store(options: &ProxiesOptions) -> anyhow::Result<Option<&Path>> {
         read.is_ok() && begin == STORE
     };
     match options.inputs.as_slice() {
-        [one] if options.plan.is_some() || is_store(one) => Ok(Some(one)),
+        [one] if options.plan.is_some() || is_store(one) => match of_files_alone(options) {
+            Some(option) => bail!("{option} is of network files; points of a store are what their plan said"),
+            None => Ok(Some(one)),
+        },
         _ if options.plan.is_some() => bail!("--plan takes one store, which its points go into"),
         several if several.iter().any(is_store) => {
             bail!("a store stands alone; `sweep --merge` puts several into one")
         }
         _ if !options.network.is_empty() => bail!("--network is of a store; name the files that are meant"),
         _ => Ok(None),
+    }
+}
+
+/// An option that says something of network files, if one is there.
+fn of_files_alone(options: &ProxiesOptions) -> Option<&'static str> {
+    match options {
+        ProxiesOptions { bits, .. } if !bits.is_empty() => Some("--bits"),
+        ProxiesOptions { inference, .. } if inference.images.is_some() => Some("--images"),
+        ProxiesOptions { inference, .. } => inference.without_images(false),
     }
 }
 

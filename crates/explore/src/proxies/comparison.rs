@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::regret::{Choice, Regret, regret};
 use super::subjects::{Subject, Subjects};
-use super::tau::{Interval, Rankings, ranks};
+use super::tau::{Interval, Rankings, cost_ranks, ranks};
 use crate::pareto::{Cost, CostValue};
 use crate::store::HardwareRow;
 
@@ -151,7 +151,7 @@ fn agreement(subjects: &Subjects, proxy: &Cost, hardware: &str, target: Target, 
     };
     let found: Vec<_> = subjects.all.iter().filter_map(both).collect();
     let proxies = ranks(&found.iter().map(|(proxy, _, _)| *proxy).collect::<Vec<CostValue>>());
-    let costs = ranks(&found.iter().map(|(_, cost, _)| *cost).collect::<Vec<CostValue>>());
+    let costs = cost_ranks(&found.iter().map(|(_, cost, _)| *cost).collect::<Vec<CostValue>>());
     let regret = (target == Target::Energy).then(|| {
         let choices = found.iter().zip(&proxies).filter_map(|((_, cost, accuracy), &rank)| {
             Some(Choice { accuracy: (*accuracy)?, rank, energy: cost.to_f64() })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::subjects::{Subject, Subjects};
-use super::tau::{Rankings, ranks};
+use super::tau::{Rankings, cost_ranks};
 use crate::pareto::{Cost, CostValue, LinearCost};
 
 /// What a sum is made of, unless somebody asks for other terms.
@@ -131,7 +131,8 @@ fn parts(subjects: &Subjects, rows: &[Row<'_>]) -> (Vec<usize>, Parts) {
 
 fn error(rows: &[Row<'_>], predicted: &[f64]) -> FitError {
     let errors: Vec<f64> = rows.iter().zip(predicted).map(|(row, told)| (told / row.energy - 1.0).abs()).collect();
-    let ranked = |energies: &mut dyn Iterator<Item = f64>| ranks(&energies.map(CostValue::Joules).collect::<Vec<_>>());
+    let ranked =
+        |energies: &mut dyn Iterator<Item = f64>| cost_ranks(&energies.map(CostValue::Joules).collect::<Vec<_>>());
     let tau =
         Rankings::new(ranked(&mut predicted.iter().copied()), ranked(&mut rows.iter().map(|row| row.energy))).tau();
     let worst = errors.iter().copied().fold(0.0, f64::max);

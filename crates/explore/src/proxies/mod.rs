@@ -27,4 +27,4 @@ pub use comparison::{Agreement, OfHardware, PROXIES, Target, compare};
 pub use fit::{Fit, FitError, MOST_TERMS, NoFit, Parts, TERMS, fit};
 pub use regret::{Choice, Regret, WITHIN, regret};
 pub use subjects::{Subject, Subjects};
-pub use tau::{Interval, RESAMPLES, Rankings, ranks};
+pub use tau::{Interval, RESAMPLES, Rankings, SAME, cost_ranks, ranks};

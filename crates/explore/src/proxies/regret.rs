@@ -69,7 +69,7 @@ pub fn regret(choices: &[Choice]) -> Option<Regret> {
         sum += level.networks as f64 * over(all.picked.sum / all.picked.networks as f64);
         worst = worst.max(over(all.picked.most));
     }
-    (networks > 0).then(|| Regret { networks, mean: sum / networks as f64, worst })
+    (networks > 0).then(|| Regret { networks, mean: (sum / networks as f64).min(worst), worst })
 }
 
 /// Levels from the least accurate on.
