@@ -11,6 +11,14 @@ pub fn metric_value(metric: Metric, expected: u128) -> String {
     }
 }
 
+/// The nearest number to [`metric_value`].
+pub fn metric_number(metric: Metric, expected: u128) -> f64 {
+    match metric {
+        Metric::EsnA => Quarters(expected).to_f64(),
+        Metric::EsnD | Metric::EsnDFilter => expected as f64,
+    }
+}
+
 /// Bits of a nonzero weight on average, `ESN_d / nonzero` with c = 1; none where every weight is pruned.
 pub fn mean_bits(esn: &LayerEsn) -> Option<f64> {
     (esn.nonzero > 0).then(|| esn.esn_d as f64 / esn.nonzero as f64)

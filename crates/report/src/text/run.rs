@@ -12,7 +12,7 @@ use super::number::{
 };
 use super::summary::{energies, totals};
 use super::table::{render, table};
-use crate::{mean_bits, metric_value};
+use crate::values::{mean_bits, metric_number};
 
 /// Layer names are cut to this many characters.
 const NAME_WIDTH: usize = 32;
@@ -198,7 +198,6 @@ fn layer_table(hardware: &Hardware, cost: &NetworkCost, h: usize) -> String {
 
 fn row(hardware: &Hardware, layer: &LayerCost, run: &HardwareRun, name_width: usize) -> [String; 11] {
     let merit = Merit::new(hardware, layer, run);
-    let esn = metric_value(hardware.metric, run.check.expected).parse().unwrap_or(f64::NAN);
     let [name, op, macs, density, bits] = what(layer, name_width);
     [
         name,
@@ -209,7 +208,7 @@ fn row(hardware: &Hardware, layer: &LayerCost, run: &HardwareRun, name_width: us
         short(run.cycles().to_f64()),
         format!("{:.3}", run.run.occupancy.utilization()),
         energy(hardware, merit.energy_j),
-        short(esn),
+        short(metric_number(hardware.metric, run.check.expected)),
         fraction(merit.ratio),
         verdict(run.check.verdict).to_string(),
     ]

@@ -7,7 +7,8 @@ use runner::{Hardware, HardwareRun, LayerCost, Merit, NetworkCost};
 use super::number::{fraction, grouped, short, tail, telling_width};
 use super::run::{energy, name_width, verdict, what, width_word};
 use super::table::{render, table};
-use crate::{CostedNetwork, metric_value};
+use crate::CostedNetwork;
+use crate::values::metric_number;
 
 /// Names of network files are cut to this many characters.
 const NETWORK_WIDTH: usize = 28;
@@ -123,7 +124,7 @@ fn network_row(
         conversion,
         memory,
         hardware.metric.name().to_string(),
-        short(metric_value(hardware.metric, run.check.expected).parse().unwrap_or(f64::NAN)),
+        short(metric_number(hardware.metric, run.check.expected)),
         verdict(run.check.verdict).to_string(),
         fraction(score.and_then(|score| score.top1_accuracy())),
         fraction(score.and_then(|score| score.top1_standard_error())),
@@ -149,7 +150,7 @@ fn total_row(hardware: &Hardware, row: &LayerCost, run: &HardwareRun) -> Vec<Str
         conversion,
         memory,
         hardware.metric.name().to_string(),
-        short(metric_value(hardware.metric, run.check.expected).parse().unwrap_or(f64::NAN)),
+        short(metric_number(hardware.metric, run.check.expected)),
         fraction(merit.ratio),
         verdict(run.check.verdict).to_string(),
     ]
