@@ -23,7 +23,8 @@ IMAGES = 2000
 TEXTS = 1000
 #: Columns of `point_figures` that are costs, which all get one factor.
 COSTS = ["nonzero", "live_filters", "weights_alive", "macs_alive", "effective_macs", "esn_a", "esn_d", "esn_a_macs", "esn_d_macs",
-         "esn_d_filter"]
+         "esn_d_filter", "model_bits", "bit_operations", "effective_bit_operations", "weight_bits_fetched", "activation_bits_moved",
+         "outputs"]
 
 
 def columns(connection: sqlite3.Connection, table: str) -> list[str]:
@@ -130,7 +131,7 @@ def main() -> None:
             for row in hardware[done[place]]:
                 changed = dict(row, key=key, cycles=max(1, int(row["cycles"] * factor(size))),
                                energy_count=max(1, int(row["energy_count"] * factor(size))),
-                               energy_j=row["energy_j"] * factor(size),
+                               **{name: row[name] * factor(size) for name in ("energy_j", "compute_j", "conversion_j", "memory_j")},
                                utilization=more if row["utilization"] != 1.0 else 1.0)
                 if row["top1"] is not None:
                     changed.update(top1=right(size, luck), agreement=right(size, luck))

@@ -42,18 +42,13 @@ struct CostReport<'a> {
     max_bits: u32,
     filter_bits: &'a [u64],
     weight_bits: &'a [u64],
-    bits: Option<BitReport>,
+    model_bits: Option<u128>,
+    bit_operations: Option<u128>,
+    effective_bit_operations: Option<u128>,
+    weight_bits_fetched: Option<u128>,
+    activation_bits_moved: Option<u128>,
+    outputs: Option<u128>,
     hardware: Vec<HardwareReport<'a>>,
-}
-
-#[derive(Serialize)]
-struct BitReport {
-    model_bits: u128,
-    bit_operations: u128,
-    effective_bit_operations: u128,
-    weight_bits: u128,
-    activation_bits: u128,
-    outputs: u128,
 }
 
 #[derive(Serialize)]
@@ -97,6 +92,7 @@ pub fn point_json(row: &PointRow) -> String {
 }
 
 fn cost_report(costs: &PointCosts) -> CostReport<'_> {
+    let bits = |of: fn(BitCounts) -> u128| costs.bits.map(of);
     CostReport {
         weights: costs.weights,
         nonzero: costs.nonzero,
@@ -114,19 +110,13 @@ fn cost_report(costs: &PointCosts) -> CostReport<'_> {
         max_bits: costs.max_bits,
         filter_bits: &costs.filter_bits,
         weight_bits: &costs.weight_bits,
-        bits: costs.bits.map(bit_report),
+        model_bits: bits(|bits| bits.model_bits),
+        bit_operations: bits(|bits| bits.bit_operations),
+        effective_bit_operations: bits(|bits| bits.effective_bit_operations),
+        weight_bits_fetched: bits(|bits| bits.weight_bits),
+        activation_bits_moved: bits(|bits| bits.activation_bits),
+        outputs: bits(|bits| bits.outputs),
         hardware: costs.hardware.iter().map(hardware_report).collect(),
-    }
-}
-
-fn bit_report(bits: BitCounts) -> BitReport {
-    BitReport {
-        model_bits: bits.model_bits,
-        bit_operations: bits.bit_operations,
-        effective_bit_operations: bits.effective_bit_operations,
-        weight_bits: bits.weight_bits,
-        activation_bits: bits.activation_bits,
-        outputs: bits.outputs,
     }
 }
 

@@ -12,19 +12,16 @@ use crate::key::PointKey;
 /// Columns of `point_figures`, in the order in which a row is written and read.
 pub(super) const FIGURES: &str = "key, failed, method, network, images, labelled, top1, top5, agreement, float_top1, \
      float_top5, weights, nonzero, filters, live_filters, macs, weights_alive, macs_alive, effective_macs, esn_a, esn_d, \
-     esn_a_macs, esn_d_macs, esn_d_filter, max_bits";
-
-/// Columns of `point_bits`.
-pub(super) const BITS: &str =
-    "key, model_bits, bit_operations, effective_bit_operations, weight_bits, activation_bits, outputs, spent";
+     esn_a_macs, esn_d_macs, esn_d_filter, max_bits, model_bits, bit_operations, effective_bit_operations, \
+     weight_bits_fetched, activation_bits_moved, outputs";
 
 /// Columns of `point_details`.
 pub(super) const DETAILS: &str =
     "key, version, error, notes, setting, hardware, prune, quantize, layers, filter_bits, weight_bits";
 
 /// Columns of `hardware_figures`.
-pub(super) const HARDWARE: &str =
-    "key, position, name, metric, verdict, cycles, energy_count, energy_j, utilization, top1, top5, agreement";
+pub(super) const HARDWARE: &str = "key, position, name, metric, verdict, cycles, energy_count, energy_j, utilization, top1, top5, agreement, \
+     compute_j, conversion_j, memory_j";
 
 /// What a column holds that it should not.
 pub(super) type Wrong = String;

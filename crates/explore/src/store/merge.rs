@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use network::ErrorKind;
 use rusqlite::types::Value;
 
-use super::bits::without_bits;
-use super::columns::{BITS, DETAILS, FIGURES, HARDWARE};
+use super::columns::{DETAILS, FIGURES, HARDWARE};
 use super::row::{PointCosts, PointRow};
 use super::texts::{TextId, list, listed};
 use super::{Layout, Store, problem};
@@ -64,8 +63,7 @@ impl Store {
     fn merge_tables(&self, other: &Store) -> Result<MergeReport, ExploreError> {
         let mut report = MergeReport::default();
         let failed = |e: rusqlite::Error| other.failed(&e);
-        let has_bits = other.has_bits().map_err(failed)?;
-        let mut copy = Copy { from: other, has_bits, to: self, numbers: HashMap::new() };
+        let mut copy = Copy { from: other, to: self, numbers: HashMap::new() };
         let _moment = other.connection.unchecked_transaction().map_err(failed)?;
         let sql = format!("SELECT {FIGURES} FROM point_figures ORDER BY key");
         let mut statement = other.connection.prepare(&sql).map_err(failed)?;
@@ -94,31 +92,51 @@ impl Store {
     }
 }
 
-/// A table, and which of its columns are numbers of texts or lists of them.
+/// A table, and what is to be known of its columns.
 struct Table {
     name: &'static str,
     columns: &'static str,
+    /// Those that are numbers of texts.
     texts: &'static [usize],
+    /// Those that are lists of such numbers.
     lists: &'static [usize],
+    /// Those in which equal points may differ.
+    free: &'static [usize],
+    /// Those that points out of old stores lack. Points are equal where one of the two lacks them.
+    later: &'static [usize],
 }
 
-const FIGURES_TABLE: Table = Table { name: "point_figures", columns: FIGURES, texts: &[3], lists: &[] };
-const DETAILS_TABLE: Table =
-    Table { name: "point_details", columns: DETAILS, texts: &[1, 2, 4, 6, 7], lists: &[3, 5, 8] };
-/// Its columns, which have no numbers of texts, are copied as they are.
-const BITS_TABLE: Table = Table { name: "point_bits", columns: BITS, texts: &[], lists: &[] };
-const HARDWARE_TABLE: Table = Table { name: "hardware_figures", columns: HARDWARE, texts: &[2, 3, 4], lists: &[] };
-/// The network's name among the columns of `point_figures`, and effective MACs, which old stores lack.
-const NETWORK: usize = 3;
-const EFFECTIVE_MACS: usize = 18;
-/// The version of the program among the columns of `point_details`.
-const VERSION: usize = 1;
+/// The network's name is free. Effective MACs and bits came later.
+const FIGURES_TABLE: Table = Table {
+    name: "point_figures",
+    columns: FIGURES,
+    texts: &[3],
+    lists: &[],
+    free: &[3],
+    later: &[18, 25, 26, 27, 28, 29, 30],
+};
+/// The version of the program is free.
+const DETAILS_TABLE: Table = Table {
+    name: "point_details",
+    columns: DETAILS,
+    texts: &[1, 2, 4, 6, 7],
+    lists: &[3, 5, 8],
+    free: &[1],
+    later: &[],
+};
+/// What an energy is spent on came later.
+const HARDWARE_TABLE: Table = Table {
+    name: "hardware_figures",
+    columns: HARDWARE,
+    texts: &[2, 3, 4],
+    lists: &[],
+    free: &[],
+    later: &[12, 13, 14],
+};
 
 /// Rows on their way from one store to another.
 struct Copy<'a> {
     from: &'a Store,
-    /// Whether `from` has the table of bits; `to`, which is written, has it.
-    has_bits: bool,
     to: &'a Store,
     /// Numbers that texts have in `to`, by those that they have in `from`.
     numbers: HashMap<TextId, TextId>,
@@ -129,7 +147,7 @@ impl Copy<'_> {
     fn point(&mut self, key: PointKey, figures: &[Value]) -> rusqlite::Result<bool> {
         let added = self.to.insert_values(FIGURES_TABLE.name, FIGURES_TABLE.columns, figures)?;
         if added {
-            for table in self.tables() {
+            for table in [&DETAILS_TABLE, &HARDWARE_TABLE] {
                 for values in self.theirs(table, key)? {
                     self.to.insert_values(table.name, table.columns, &values)?;
                 }
@@ -138,34 +156,17 @@ impl Copy<'_> {
         Ok(added)
     }
 
-    /// The tables that are copied beside that of figures.
-    fn tables(&self) -> impl Iterator<Item = &'static Table> + use<> {
-        [&DETAILS_TABLE, &HARDWARE_TABLE].into_iter().chain(self.has_bits.then_some(&BITS_TABLE))
-    }
-
     /// Whether both stores have the same of a point.
     fn is_equal(&mut self, key: PointKey, figures: &[Value]) -> rusqlite::Result<bool> {
-        let own = rows(self.to, &FIGURES_TABLE, key)?;
-        let is_missing = |values: &[Value]| values[EFFECTIVE_MACS] == Value::Null;
-        let lacks = own.first().is_some_and(|own| is_missing(own)) || is_missing(figures);
-        let theirs = [figures.to_vec()];
-        let passed: &[usize] = if lacks { &[NETWORK, EFFECTIVE_MACS] } else { &[NETWORK] };
-        if !same(&own, &theirs, passed) {
+        if !FIGURES_TABLE.same(&rows(self.to, &FIGURES_TABLE, key)?, &[figures.to_vec()]) {
             return Ok(false);
         }
-        let (own, theirs) = (rows(self.to, &DETAILS_TABLE, key)?, self.theirs(&DETAILS_TABLE, key)?);
-        Ok(same(&own, &theirs, &[VERSION])
-            && same(&rows(self.to, &HARDWARE_TABLE, key)?, &self.theirs(&HARDWARE_TABLE, key)?, &[])
-            && self.has_equal_bits(key)?)
-    }
-
-    /// Whether the bits of a point are the same, as far as both stores have them.
-    fn has_equal_bits(&mut self, key: PointKey) -> rusqlite::Result<bool> {
-        if !self.has_bits {
-            return Ok(true);
+        for table in [&DETAILS_TABLE, &HARDWARE_TABLE] {
+            if !table.same(&rows(self.to, table, key)?, &self.theirs(table, key)?) {
+                return Ok(false);
+            }
         }
-        let (own, theirs) = (rows(self.to, &BITS_TABLE, key)?, self.theirs(&BITS_TABLE, key)?);
-        Ok(own.is_empty() || theirs.is_empty() || same(&own, &theirs, &[]))
+        Ok(true)
     }
 
     /// The rows of a table that the other store has of a point, with the numbers that their texts have here.
@@ -222,11 +223,16 @@ fn values(row: &rusqlite::Row<'_>) -> rusqlite::Result<Vec<Value>> {
     (0..row.as_ref().column_count()).map(|place| row.get(place)).collect()
 }
 
-/// Whether rows are equal but for these columns.
-fn same(a: &[Vec<Value>], b: &[Vec<Value>], but: &[usize]) -> bool {
-    let equal =
-        |a: &[Value], b: &[Value]| a.iter().zip(b).enumerate().all(|(place, (a, b))| but.contains(&place) || a == b);
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b))
+impl Table {
+    /// Whether rows of this table are equal, as far as equal points have them equal.
+    fn same(&self, a: &[Vec<Value>], b: &[Vec<Value>]) -> bool {
+        let equal = |(place, (a, b)): (usize, (&Value, &Value))| {
+            let lacks = self.later.contains(&place) && [a, b].contains(&&Value::Null);
+            lacks || self.free.contains(&place) || a == b
+        };
+        let equal_rows = |(a, b): (&Vec<Value>, &Vec<Value>)| a.iter().zip(b).enumerate().all(equal);
+        a.len() == b.len() && a.iter().zip(b).all(equal_rows)
+    }
 }
 
 fn agree(a: &PointRow, b: &PointRow) -> bool {
@@ -237,15 +243,19 @@ fn agree(a: &PointRow, b: &PointRow) -> bool {
         && a.accuracy == b.accuracy
 }
 
-/// Whether two costs are the same, as far as both have each of them: an old store lacks effective MACs and bits.
+/// Whether two costs are the same, as far as both have each of them: an old store lacks some.
 fn same_costs(a: Option<&PointCosts>, b: Option<&PointCosts>) -> bool {
     let (Some(a), Some(b)) = (a, b) else { return a.is_none() && b.is_none() };
-    let has_bits = a.bits.is_some() && b.bits.is_some();
-    let compared = |costs: &PointCosts| if has_bits { costs.clone() } else { without_bits(costs) };
-    let (a, b) = (&compared(a), &compared(b));
-    match (a.effective_macs, b.effective_macs) {
-        (Some(_), Some(_)) | (None, None) => a == b,
-        (effective_macs, None) => *a == PointCosts { effective_macs, ..b.clone() },
-        (None, effective_macs) => PointCosts { effective_macs, ..a.clone() } == *b,
+    in_common(a, b) == in_common(b, a)
+}
+
+/// Costs without those that the other costs lack.
+fn in_common(costs: &PointCosts, other: &PointCosts) -> PointCosts {
+    let mut common = costs.clone();
+    common.effective_macs = costs.effective_macs.filter(|_| other.effective_macs.is_some());
+    common.bits = costs.bits.filter(|_| other.bits.is_some());
+    for (row, other) in common.hardware.iter_mut().zip(&other.hardware) {
+        row.spent = row.spent.filter(|_| other.spent.is_some());
     }
+    common
 }

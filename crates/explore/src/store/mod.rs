@@ -13,7 +13,6 @@
 //! A sweep over the whole plan holds an exclusive lock on a file beside the store, shards hold a shared one, so that
 //! two processes never compute the same points. The system takes the lock back from a process that dies.
 
-mod bits;
 mod columns;
 mod group;
 mod known;
@@ -198,7 +197,6 @@ impl Store {
             }
             self.connection.execute_batch("COMMIT")?;
         }
-        self.create_bits()?;
         self.connection.pragma_update(None, "synchronous", "FULL")?;
         self.connection.pragma_update(None, "cache_size", CACHE_KIB)?;
         self.connection.pragma_update_and_check(None, "wal_autocheckpoint", LOG_PAGES, |_| Ok(()))

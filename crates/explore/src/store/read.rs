@@ -3,8 +3,7 @@
 use network::ErrorKind;
 use rusqlite::Row;
 
-use super::bits::BIT_COLUMNS;
-use super::columns::{BITS, DETAILS, FIGURES, HARDWARE};
+use super::columns::{DETAILS, FIGURES, HARDWARE};
 use super::known::KnownPoints;
 use super::row::{PointFigures, PointRow, PointSummary, Status};
 use super::side_by_side::HardwareRows;
@@ -128,7 +127,7 @@ impl Store {
         if self.layout == Layout::One {
             return self.for_each_old_row(None, |row| each((&row).into()));
         }
-        self.scan(&Scan { details: true, key: None, bits: self.scans_bits()? }, |row, figures| {
+        self.scan(&Scan { details: true, key: None }, |row, figures| {
             let summary = self.details(row).and_then(|details| self.summary(figures, details));
             each(summary.map_err(|e| self.wrong(&e))?)
         })
@@ -142,7 +141,7 @@ impl Store {
         if self.layout == Layout::One {
             return self.for_each_old_row(key, each);
         }
-        self.scan(&Scan { details: true, key, bits: self.scans_bits()? }, |row, figures| {
+        self.scan(&Scan { details: true, key }, |row, figures| {
             let row = self.details(row).and_then(|details| self.point(row, figures, details));
             each(row.map_err(|e| self.wrong(&e))?)
         })
@@ -156,11 +155,7 @@ impl Store {
         if self.layout == Layout::One {
             return self.for_each_old_row(key, |row| each((&row).into()));
         }
-        self.scan(&Scan { details: false, key, bits: self.scans_bits()? }, |_, figures| each(figures))
-    }
-
-    fn scans_bits(&self) -> Result<bool, ExploreError> {
-        self.has_bits().map_err(|e| self.failed(&e))
+        self.scan(&Scan { details: false, key }, |_, figures| each(figures))
     }
 
     /// Reads tables side by side.
@@ -196,8 +191,6 @@ impl Store {
 struct Scan {
     /// Whether the table `point_details` is read, too.
     details: bool,
-    /// Whether the store has the table `point_bits`.
-    bits: bool,
     /// The only point; none for all.
     key: Option<PointKey>,
 }
@@ -206,17 +199,14 @@ impl Scan {
     fn points(&self) -> String {
         let filter = if self.key.is_some() { "WHERE f.key = ?" } else { "" };
         let (figures, details) = (of("f", FIGURES), of("d", DETAILS));
-        let but_key = |columns: &str| columns.split_once(", ").expect("the key comes first").1.to_string();
-        let (bits, of_bits) = match self.bits {
-            true => (but_key(&of("b", BITS)), "LEFT JOIN point_bits b ON b.key = f.key"),
-            false => (["NULL"; BIT_COLUMNS].join(", "), ""),
-        };
-        let (details, of_details) = match self.details {
-            true => (format!(", {}", but_key(&details)), "CROSS JOIN point_details d ON d.key = f.key"),
-            false => (String::new(), ""),
-        };
-        let tables = format!("point_figures f {of_details} {of_bits}");
-        format!("SELECT {figures}, {bits}{details} FROM {tables} {filter} ORDER BY f.key")
+        let (_, but_key) = details.split_once(", ").expect("the key comes first");
+        match self.details {
+            true => format!(
+                "SELECT {figures}, {but_key} FROM point_figures f CROSS JOIN point_details d ON d.key = f.key {filter} \
+                 ORDER BY f.key"
+            ),
+            false => format!("SELECT {figures} FROM point_figures f {filter} ORDER BY f.key"),
+        }
     }
 
     fn hardware(&self) -> String {

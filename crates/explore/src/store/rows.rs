@@ -1,21 +1,18 @@
 //! What single rows of layout 2 say.
 
-use runner::Score;
+use runner::{BitCounts, Score};
 use rusqlite::Row;
 
 use super::Store;
-use super::bits::{BIT_COLUMNS, read_bits};
 use super::columns::{Columns, Text, Wrong, counts_by_bits};
 use super::parts::Parts;
-use super::row::{HardwareRow, PointAccuracy, PointCosts, PointFigures, PointRow, PointSummary, Status};
+use super::row::{HardwareRow, PointAccuracy, PointCosts, PointFigures, PointRow, PointSummary, Spent, Status};
 use super::texts::TextId;
 use crate::configuration::{Configuration, Method};
 use crate::key::PointKey;
 
-/// Where the columns of `point_bits` begin in a row, behind those of `point_figures`.
-const FIRST_OF_BITS: usize = 25;
-/// Where the columns of `point_details` begin, behind those.
-const FIRST_DETAIL: usize = FIRST_OF_BITS + BIT_COLUMNS;
+/// Where the columns of `point_details` begin in a row that has those of `point_figures` before.
+const FIRST_DETAIL: usize = 31;
 
 /// What a row of `point_details` says in texts.
 pub(super) struct Details {
@@ -38,7 +35,6 @@ impl Store {
         let mut costs = read_costs(&columns)?;
         if let Some(costs) = &mut costs {
             costs.hardware = hardware(key, accuracy.as_ref().map_or(0, |accuracy| accuracy.score.labelled))?;
-            read_bits(&columns, FIRST_OF_BITS, costs)?;
         }
         let method: u8 = columns.get(2)?;
         Ok(PointFigures {
@@ -62,7 +58,7 @@ impl Store {
             cycles: columns.number(5)?,
             energy_count: columns.number(6)?,
             energy_j: columns.get(7)?,
-            spent: None,
+            spent: read_spent(&columns)?,
             utilization: columns.get(8)?,
             score: columns.images_if_there(9)?.map(|top1| Score { labelled: 0, top1, top5 }),
             agreement: columns.images_if_there(11)?,
@@ -168,7 +164,24 @@ fn read_costs(columns: &Columns<'_>) -> Result<Option<PointCosts>, Wrong> {
         max_bits: columns.get(24)?,
         filter_bits: Vec::new(),
         weight_bits: Vec::new(),
-        bits: None,
+        bits: read_bits(columns)?,
         hardware: Vec::new(),
     }))
+}
+
+fn read_bits(columns: &Columns<'_>) -> Result<Option<BitCounts>, Wrong> {
+    let Some(model_bits) = columns.number_if_there(25)? else { return Ok(None) };
+    Ok(Some(BitCounts {
+        model_bits,
+        bit_operations: columns.number(26)?,
+        effective_bit_operations: columns.number(27)?,
+        weight_bits: columns.number(28)?,
+        activation_bits: columns.number(29)?,
+        outputs: columns.number(30)?,
+    }))
+}
+
+fn read_spent(columns: &Columns<'_>) -> Result<Option<Spent>, Wrong> {
+    let Some(compute_j) = columns.get(12)? else { return Ok(None) };
+    Ok(Some(Spent { compute_j, conversion_j: columns.get(13)?, memory_j: columns.get(14)? }))
 }

@@ -35,7 +35,13 @@ CREATE TABLE point_figures (
     esn_a_macs ANY,                     -- in quarters
     esn_d_macs ANY,
     esn_d_filter ANY,
-    max_bits INTEGER
+    max_bits INTEGER,
+    model_bits ANY,                     -- NULL, as the next five, in a point of a store of layout 1
+    bit_operations ANY,
+    effective_bit_operations ANY,
+    weight_bits_fetched ANY,
+    activation_bits_moved ANY,
+    outputs ANY
 ) STRICT, WITHOUT ROWID;
 
 -- What else there is to know of a point.
@@ -66,6 +72,9 @@ CREATE TABLE hardware_figures (
     top1 INTEGER,
     top5 INTEGER,
     agreement INTEGER,
+    compute_j REAL,                     -- NULL, as the next two, in a point of a store of layout 1
+    conversion_j REAL,
+    memory_j REAL,
     PRIMARY KEY (key, position)
 ) STRICT, WITHOUT ROWID;
 
@@ -96,7 +105,8 @@ CREATE VIEW points AS SELECT
     f.weights, f.nonzero, f.filters, f.live_filters, f.macs, f.weights_alive, f.macs_alive,
     f.esn_a / 4.0 AS esn_a, f.esn_d, f.esn_a_macs / 4.0 AS esn_a_macs, f.esn_d_macs, f.esn_d_filter, f.max_bits,
     d.filter_bits, d.weight_bits,
-    f.images, f.labelled, f.top1, f.top5, f.agreement, f.float_top1, f.float_top5, f.effective_macs
+    f.images, f.labelled, f.top1, f.top5, f.agreement, f.float_top1, f.float_top5, f.effective_macs,
+    f.model_bits, f.bit_operations, f.effective_bit_operations, f.weight_bits_fetched, f.activation_bits_moved, f.outputs
 FROM point_figures f JOIN point_details d ON d.key = f.key;
 
 CREATE VIEW hardware AS SELECT
@@ -104,5 +114,6 @@ CREATE VIEW hardware AS SELECT
     (SELECT text FROM texts WHERE id = h.name) AS name,
     (SELECT text FROM texts WHERE id = h.metric) AS metric,
     (SELECT text FROM texts WHERE id = h.verdict) AS verdict,
-    h.cycles, h.energy_count, h.energy_j, h.utilization, h.top1, h.top5, h.agreement
+    h.cycles, h.energy_count, h.energy_j, h.utilization, h.top1, h.top5, h.agreement,
+    h.compute_j, h.conversion_j, h.memory_j
 FROM hardware_figures h;

@@ -335,43 +335,42 @@ fn a_store_without_effective_macs_is_read_and_merged() {
     assert_eq!(new.merge(&upgraded).expect("no point differs"), MergeReport { added: 0, equal: 6 });
 }
 
-/// Stores of this layout were made before bits were counted: they are read, merged, and get the table when they are written.
+/// Stores of layout 1 were made before bits were counted, and points of them have none in a store of today.
 #[test]
-fn a_store_without_bits_is_read_and_merged() {
+fn points_without_bits_are_read_and_merged() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let [path, other] = ["old.sqlite", "new.sqlite"].map(|name| folder.path().join(name));
     Store::open(&path).expect("new").insert(&row(2)).expect("written");
     let connection = Connection::open(&path).expect("a database");
-    connection.execute_batch("DROP VIEW bits; DROP TABLE point_bits").expect("they are there");
+    let bits = "UPDATE point_figures SET model_bits = NULL, bit_operations = NULL, effective_bit_operations = NULL, \
+                weight_bits_fetched = NULL, activation_bits_moved = NULL, outputs = NULL";
+    let spent = "UPDATE hardware_figures SET compute_j = NULL, conversion_j = NULL, memory_j = NULL";
+    connection.execute_batch(&format!("{bits}; {spent}")).expect("they are there");
     drop(connection);
-    let without = |row: PointRow| PointRow { costs: row.costs.as_ref().map(bits::without_bits), ..row };
+    let without = |row: PointRow| {
+        let mut costs = row.costs.clone().expect("it has costs");
+        costs.bits = None;
+        costs.hardware.iter_mut().for_each(|row| row.spent = None);
+        PointRow { costs: Some(costs), ..row }
+    };
     assert_eq!(rows(&path), [without(row(2))]);
 
     let new = Store::open(&other).expect("new");
     new.insert_all([&row(2), &row(3)]).expect("written");
-    let old = Store::open_existing(&path).expect("there");
+    let old = Store::open(&path).expect("there");
     assert_eq!(new.merge(&old).expect("no point differs"), MergeReport { added: 0, equal: 1 });
-    drop(old);
-    let old = Store::open(&path).expect("it gets the table");
     assert_eq!(old.merge(&new).expect("no point differs"), MergeReport { added: 1, equal: 1 });
     drop((old, new));
     let mut expected = [without(row(2)), row(3)];
     expected.sort_by_key(|row| row.key);
     assert_eq!(rows(&path), expected);
     let connection = Connection::open(&other).expect("a database");
-    connection.execute("UPDATE point_bits SET outputs = 4", []).expect("writable");
-    drop(connection);
-    let message = message(Store::open(&path).expect("there").merge(&Store::open_existing(&other).expect("there")));
-    assert!(message.contains("has another result"), "{message}");
-    let connection = Connection::open(&other).expect("a database");
-    connection.execute("UPDATE point_bits SET spent = '[1]'", []).expect("writable");
-    drop(connection);
-    let message = message_of_rows(&other);
-    assert!(message.contains("three for each hardware"), "{message}");
-}
-
-fn message_of_rows(path: &Path) -> String {
-    message(Store::open_existing(path).expect("there").rows())
+    for changed in ["point_figures SET outputs = 4", "hardware_figures SET memory_j = 4.0"] {
+        connection.execute(&format!("UPDATE {changed}"), []).expect("writable");
+        let message = message(Store::open(&path).expect("there").merge(&Store::open_existing(&other).expect("there")));
+        assert!(message.contains("has another result"), "{changed}: {message}");
+        connection.execute("UPDATE point_figures SET outputs = 3", []).expect("writable");
+    }
 }
 
 #[test]

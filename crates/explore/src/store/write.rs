@@ -1,11 +1,12 @@
 //! Rows into the store.
 
+use runner::BitCounts;
 use rusqlite::types::Value;
 use rusqlite::{Transaction, TransactionBehavior, params, params_from_iter};
 
 use super::columns::{DETAILS, FIGURES, HARDWARE, by_bits, images, number};
 use super::parts::Parts;
-use super::row::{HardwareRow, PointAccuracy, PointCosts, PointRow};
+use super::row::{HardwareRow, PointAccuracy, PointCosts, PointRow, Spent};
 use super::texts::{TextId, list};
 use super::{Status, Store};
 use crate::error::ExploreError;
@@ -59,7 +60,6 @@ impl Store {
             return Ok(false);
         }
         self.insert_values("point_details", DETAILS, &self.detail_values(row)?)?;
-        row.costs.iter().try_for_each(|costs| self.insert_bits(row.key, costs))?;
         for (position, hardware) in row.costs.iter().flat_map(|costs| &costs.hardware).enumerate() {
             let values = self.hardware_values(row.key, position, hardware)?;
             self.insert_values("hardware_figures", HARDWARE, &values)?;
@@ -96,6 +96,7 @@ impl Store {
     }
 
     fn hardware_values(&self, of: PointKey, position: usize, row: &HardwareRow) -> rusqlite::Result<Vec<Value>> {
+        let joules = |of: fn(Spent) -> f64| row.spent.map_or(Value::Null, |spent| of(spent).into());
         Ok(vec![
             key(of),
             (position as i64).into(),
@@ -109,6 +110,9 @@ impl Store {
             row.score.as_ref().map_or(Value::Null, |score| images(score.top1)),
             row.score.as_ref().and_then(|score| score.top5).map_or(Value::Null, images),
             row.agreement.map_or(Value::Null, images),
+            joules(|spent| spent.compute_j),
+            joules(|spent| spent.conversion_j),
+            joules(|spent| spent.memory_j),
         ])
     }
 
@@ -135,7 +139,6 @@ impl Store {
                     removed += 1;
                     self.connection.prepare_cached("DELETE FROM point_details WHERE key = ?")?.execute([key.0])?;
                     self.connection.prepare_cached("DELETE FROM hardware_figures WHERE key = ?")?.execute([key.0])?;
-                    self.connection.prepare_cached("DELETE FROM point_bits WHERE key = ?")?.execute([key.0])?;
                 }
             }
             Ok(removed)
@@ -172,8 +175,10 @@ fn accuracy_values(accuracy: Option<&PointAccuracy>) -> [Value; 7] {
     ]
 }
 
-/// The columns from `weights` to `max_bits`.
-fn cost_values(costs: Option<&PointCosts>) -> [Value; 14] {
+/// The columns from `weights` to `outputs`.
+fn cost_values(costs: Option<&PointCosts>) -> [Value; 20] {
+    let bits = costs.and_then(|costs| costs.bits);
+    let bit = |of: fn(BitCounts) -> u128| bits.map_or(Value::Null, |bits| number(of(bits)));
     let count = |of: fn(&PointCosts) -> u128| costs.map_or(Value::Null, |costs| number(of(costs)));
     [
         count(|c| c.weights),
@@ -190,5 +195,11 @@ fn cost_values(costs: Option<&PointCosts>) -> [Value; 14] {
         count(|c| c.esn_d_macs),
         count(|c| c.esn_d_filter),
         count(|c| c.max_bits.into()),
+        bit(|b| b.model_bits),
+        bit(|b| b.bit_operations),
+        bit(|b| b.effective_bit_operations),
+        bit(|b| b.weight_bits),
+        bit(|b| b.activation_bits),
+        bit(|b| b.outputs),
     ]
 }
