@@ -59,6 +59,9 @@ pub enum Cost {
 /// problem (and what we can do about it)", ISSCC 2014.
 pub const TRAFFIC: [u128; 3] = [3, 1625, 125];
 
+/// The unit of energies.
+pub const JOULES: &str = "J";
+
 /// Costs of the figures of a frontier that need no hardware, and their names.
 const PLAIN: [(&str, Cost); 9] = [
     ("esn-a", Cost::EsnA),
@@ -99,29 +102,82 @@ impl Cost {
         }
     }
 
-    /// The name on an axis, with the unit. Hardware whose energies are normalized has no joules.
+    /// The name on an axis, with the unit.
     pub fn label(&self, known: &[SurveyedHardware]) -> String {
+        match self.unit(known) {
+            Some(unit) => format!("{} ({unit})", self.name()),
+            None => self.name(),
+        }
+    }
+
+    /// The name in tables and figures.
+    pub fn name(&self) -> String {
+        let name = match self {
+            Cost::EsnA => "ESN_a",
+            Cost::EsnD => "ESN_d",
+            Cost::EsnDFilter => "ESN'_d",
+            Cost::EsnAWeights => "ESN_a, each weight once",
+            Cost::EsnDWeights => "ESN_d, each weight once",
+            Cost::Macs => "MACs alive",
+            Cost::Parameters => "weights alive",
+            Cost::EffectiveMacs => "effective MACs",
+            Cost::EffectiveWeights => "effective weights",
+            Cost::ModelBits => "bits of the model",
+            Cost::BitOperations => "bit operations",
+            Cost::EffectiveBitOperations => "effective bit operations",
+            Cost::EsnDTraffic => "ESN_d + memory traffic",
+            Cost::WeightBits => "bits of weights fetched",
+            Cost::ActivationBits => "bits of activations moved",
+            Cost::Outputs => "outputs",
+            Cost::Linear(_) => "linear cost",
+            Cost::Cycles(hardware) => return format!("cycles on {hardware}"),
+            Cost::Energy(hardware) => return format!("energy on {hardware}"),
+        };
+        name.to_string()
+    }
+
+    /// The unit, where the name does not say it. Hardware whose energies are normalized has no joules.
+    pub fn unit(&self, known: &[SurveyedHardware]) -> Option<&'static str> {
         match self {
-            Cost::EsnA => "ESN_a".to_string(),
-            Cost::EsnD => "ESN_d (bits)".to_string(),
-            Cost::EsnDFilter => "ESN'_d (bits)".to_string(),
-            Cost::EsnAWeights => "ESN_a, each weight once".to_string(),
-            Cost::EsnDWeights => "ESN_d, each weight once (bits)".to_string(),
-            Cost::Macs => "MACs alive".to_string(),
-            Cost::Parameters => "weights alive".to_string(),
-            Cost::EffectiveMacs => "effective MACs".to_string(),
-            Cost::EffectiveWeights => "effective weights".to_string(),
-            Cost::ModelBits => "bits of the model".to_string(),
-            Cost::BitOperations => "bit operations".to_string(),
-            Cost::EffectiveBitOperations => "effective bit operations".to_string(),
-            Cost::EsnDTraffic => "ESN_d + memory traffic (12.5 fJ)".to_string(),
-            Cost::WeightBits => "bits of weights fetched".to_string(),
-            Cost::ActivationBits => "bits of activations moved".to_string(),
-            Cost::Outputs => "outputs".to_string(),
-            Cost::Linear(_) => "linear cost (J)".to_string(),
-            Cost::Cycles(hardware) => format!("cycles on {hardware}"),
-            Cost::Energy(hardware) if is_normalized(hardware, known) => format!("energy on {hardware} (normalized)"),
-            Cost::Energy(hardware) => format!("energy on {hardware} (J)"),
+            Cost::EsnD | Cost::EsnDFilter | Cost::EsnDWeights => Some("bits"),
+            Cost::EsnDTraffic => Some("12.5 fJ"),
+            Cost::Energy(hardware) if is_normalized(hardware, known) => Some("normalized"),
+            Cost::Linear(_) | Cost::Energy(_) => Some(JOULES),
+            Cost::EsnA
+            | Cost::EsnAWeights
+            | Cost::Macs
+            | Cost::Parameters
+            | Cost::EffectiveMacs
+            | Cost::EffectiveWeights
+            | Cost::ModelBits
+            | Cost::BitOperations
+            | Cost::EffectiveBitOperations
+            | Cost::WeightBits
+            | Cost::ActivationBits
+            | Cost::Outputs
+            | Cost::Cycles(_) => None,
+        }
+    }
+
+    /// Whether no way to quantize a network changes this cost.
+    pub fn depends_on_pruning_alone(&self) -> bool {
+        match self {
+            Cost::Macs | Cost::Parameters | Cost::ActivationBits | Cost::Outputs => true,
+            Cost::Linear(linear) => linear.terms().iter().all(|(cost, _)| cost.depends_on_pruning_alone()),
+            Cost::EsnA
+            | Cost::EsnD
+            | Cost::EsnDFilter
+            | Cost::EsnAWeights
+            | Cost::EsnDWeights
+            | Cost::EffectiveMacs
+            | Cost::EffectiveWeights
+            | Cost::ModelBits
+            | Cost::BitOperations
+            | Cost::EffectiveBitOperations
+            | Cost::EsnDTraffic
+            | Cost::WeightBits
+            | Cost::Cycles(_)
+            | Cost::Energy(_) => false,
         }
     }
 

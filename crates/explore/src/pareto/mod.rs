@@ -18,7 +18,7 @@ pub use density::{Density, Honeycomb};
 pub use frontier::{Frontier, FrontierEntry};
 pub use hardware::SurveyedHardware;
 pub use linear::LinearCost;
-pub use measure::{Cost, CostValue, TRAFFIC};
+pub use measure::{Cost, CostValue, JOULES, TRAFFIC};
 pub use survey::{Axes, Group, Plane, Survey};
 
 use crate::error::ExploreError;

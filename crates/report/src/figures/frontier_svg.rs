@@ -52,7 +52,7 @@ pub fn write_frontier_svgs(
     let chosen = nearest_at_or_below(points.store, first, histogram_at).map_err(unread)?;
     if !chosen.points.is_empty() {
         let path = folder.join("histogram-max-bits.svg");
-        write_svg(&path, |text| draw_histogram(text, &chosen, &first.axes.cost.label(&survey.hardware)))?;
+        write_svg(&path, |text| draw_histogram(text, &chosen, &first.axes.cost, &survey.hardware))?;
         written.push(path);
     }
     Ok(written)

@@ -1,7 +1,7 @@
 //! The histogram of the widest bits of each filter (Figure 6, right): which points it compares, and its picture.
 
 use explore::ExploreError;
-use explore::pareto::{Frontier, Judged, Plane, judged};
+use explore::pareto::{Cost, Frontier, Judged, Plane, SurveyedHardware, judged};
 use explore::store::Store;
 use explore::sweep::Method;
 use plotters::prelude::*;
@@ -41,7 +41,12 @@ pub fn nearest_at_or_below(store: &Store, plane: &Plane, cost: Option<f64>) -> R
 }
 
 /// Draws how many filters of each of these points have which widest weight.
-pub(super) fn draw_histogram(text: &mut String, chosen: &AtOneCost, cost: &str) -> Result<(), Fault> {
+pub(super) fn draw_histogram(
+    text: &mut String,
+    chosen: &AtOneCost,
+    cost: &Cost,
+    known: &[SurveyedHardware],
+) -> Result<(), Fault> {
     let AtOneCost { limit, points: chosen } = chosen;
     let area = area(text)?;
     let bits = |point: &Judged| point.row.costs.as_ref().map_or(Vec::new(), |costs| costs.filter_bits.clone());
@@ -79,18 +84,15 @@ pub(super) fn draw_histogram(text: &mut String, chosen: &AtOneCost, cost: &str) 
             .legend(move |(x, y)| Rectangle::new([(x + 3, y - 5), (x + 15, y + 5)], color.filled()));
     }
     draw_legend(&mut chart)?;
-    let caption = caption(*limit, cost);
+    let caption = caption(*limit, &cost.name(), cost.unit(known));
     area.draw(&Text::new(caption, (84, 4), (FONT, 13).into_font())).map_err(fault)?;
     area.present().map_err(fault)
 }
 
-/// At which cost points are compared, named as on an axis.
-fn caption(limit: f64, cost: &str) -> String {
-    let (name, unit) = match cost.strip_suffix(')').and_then(|cost| cost.split_once(" (")) {
-        Some((name, unit)) => (name, format!(" {unit}")),
-        None => (cost, String::new()),
-    };
-    format!("the best configurations of {name} up to {}{unit}", short(limit))
+/// At which cost points are compared.
+fn caption(limit: f64, cost: &str, unit: Option<&str>) -> String {
+    let unit = unit.map(|unit| format!(" {unit}")).unwrap_or_default();
+    format!("the best configurations of {cost} up to {}{unit}", short(limit))
 }
 
 /// What the colours mean, in a corner of the figure.
@@ -126,10 +128,12 @@ mod tests {
     #[test]
     fn a_histogram_names_the_cost_at_which_it_compares() {
         let cases = [
-            (142e6, "ESN_d (bits)", "the best configurations of ESN_d up to 142M bits"),
-            (12_345.0, "MACs alive", "the best configurations of MACs alive up to 12.35k"),
-            (7.12e-6, "energy on unpu (J)", "the best configurations of energy on unpu up to 7.12µ J"),
+            (142e6, Cost::EsnD, "the best configurations of ESN_d up to 142M bits"),
+            (12_345.0, Cost::Macs, "the best configurations of MACs alive up to 12.35k"),
+            (7.12e-6, Cost::Energy("unpu".to_string()), "the best configurations of energy on unpu up to 7.12µ J"),
         ];
-        check_all(cases, |&(limit, cost, expected)| assert_eq!(caption(limit, cost), expected));
+        check_all(cases, |(limit, cost, expected)| {
+            assert_eq!(caption(*limit, &cost.name(), cost.unit(&[])), *expected);
+        });
     }
 }

@@ -1,6 +1,6 @@
 //! A frontier as text.
 
-use explore::pareto::{CostValue, Judged, Survey};
+use explore::pareto::{CostValue, JOULES, Judged, Survey};
 
 use super::number::{grouped, grouped_quarters, joules, one_line, short, tail};
 use super::table::{render, table};
@@ -13,11 +13,12 @@ const NAME_WIDTH: usize = 28;
 pub fn frontier_table(survey: &Survey, frontier: &[Judged]) -> String {
     let plane = survey.planes.first().expect("points are judged by a cost and an accuracy");
     let mut header = vec!["configuration", "network", "method"];
-    let (accuracy, label) = (plane.axes.accuracy.label(), plane.axes.cost.label(&survey.hardware));
+    let cost = &plane.axes.cost;
     // Joules stand with their unit in every line.
-    let cost = label.strip_suffix(" (J)").unwrap_or(&label);
-    header.extend([accuracy.as_str(), "± s.e.", cost, "ESN_a", "ESN_d", "ESN'_d", "live filters"]);
-    let is_in_joules = cost.len() < label.len();
+    let is_in_joules = cost.unit(&survey.hardware) == Some(JOULES);
+    let cost = if is_in_joules { cost.name() } else { cost.label(&survey.hardware) };
+    let accuracy = plane.axes.accuracy.label();
+    header.extend([accuracy.as_str(), "± s.e.", cost.as_str(), "ESN_a", "ESN_d", "ESN'_d", "live filters"]);
     let mut lines = table(&header, 3);
     for point in frontier {
         lines.add_row(row(point, is_in_joules));
