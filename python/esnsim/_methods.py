@@ -8,7 +8,7 @@ import random
 import sys
 from typing import Any, Callable, NamedTuple, Sequence
 
-from ._esnsim import BadArgument, OpenPlan
+from ._esnsim import BadArgument, OpenPlan, costs_of
 from ._space import Genome, Seed, Space
 
 Tell = Callable[[str, int, int], object]
@@ -43,20 +43,6 @@ def contenders(points: Sequence[Measured]) -> list[int]:
     return found
 
 
-#: Costs of a point under the names of `pareto`.
-COSTS = {"esn-a": "esn_a_macs", "esn-d": "esn_d_macs", "esn-d-filter": "esn_d_filter", "esn-a-weights": "esn_a",
-         "esn-d-weights": "esn_d", "effective-macs": "effective_macs", "effective-weights": "nonzero"}
-
-
-def cost_of(costs: dict[str, Any], cost: str) -> float:
-    """One cost of a point among those that its row holds."""
-    if cost in COSTS:
-        return float(costs[COSTS[cost]])
-    what, _, name = cost.partition(":")
-    of_hardware = next(hardware for hardware in costs["hardware"] if hardware["name"] == name)
-    return float(of_hardware["cycles" if what == "cycles" else "energy_j"])
-
-
 class Bench:
     """Runs points, each once."""
 
@@ -81,20 +67,21 @@ class Bench:
         self.keys.update(keys)
         store = self._given["store"]
         self._plan.run(keys, store, retry_failed=False, threads=self._given["threads"], progress=None)
-        for genome, row in zip(genomes, self._plan.rows(store, keys)):
-            self.known[genome] = self._values(json.loads(row or "{}"))
+        costs = costs_of(store, keys, self._given["cost"])
+        for genome, row, cost in zip(genomes, self._plan.rows(store, keys), costs):
+            self.known[genome] = self._values(json.loads(row or "{}"), cost)
         if self._progress is not None:
             self._progress("points", len(self.known), self._given["trials"])
 
-    def _values(self, row: dict[str, Any]) -> tuple[float, float]:
-        cost, right = row.get("costs"), row.get(self._given["accuracy"])
+    def _values(self, row: dict[str, Any], cost: float | None) -> tuple[float, float]:
+        right = row.get(self._given["accuracy"])
         if cost is None or right is None:
             return float("inf"), float("inf")
         of = row["images"] if self._given["accuracy"] == "agreement" else row["labelled"]
         if of == 0:
             raise BadArgument("images have no labels; accuracy=\"agreement\" with the network in float needs none")
         self._images = of
-        return cost_of(cost, self._given["cost"]), 1.0 - right / of
+        return cost, 1.0 - right / of
 
     def contenders(self) -> list[tuple[Genome, float]]:
         """Points that could be on the frontier, with their costs, the cheapest first."""

@@ -7,9 +7,9 @@ import os
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 from ._arguments import checked, wrong
-from ._esnsim import BadArgument, OpenPlan, pareto
+from ._esnsim import BadArgument, OpenPlan, costs_of, pareto
 from ._images import EMBEDDED, Images
-from ._methods import COSTS, METHODS, OF_OPTUNA, Bench, Measured, Tell, contenders, optuna_module
+from ._methods import METHODS, OF_OPTUNA, Bench, Measured, Tell, contenders, optuna_module
 from ._pages import framed
 from ._plans import Question, open_plan
 from ._space import Space, pruned, uniform_ways
@@ -18,9 +18,6 @@ from ._tables import Table, from_csv
 if TYPE_CHECKING:
     from . import Compressed, Network
 
-
-#: Costs of `esnsim.pareto` that the table of a search does not have.
-OF_BITS = ("model-bits", "bit-operations", "effective-bit-operations", "esn-d-traffic", "weight-bits", "activation-bits", "outputs")
 
 #: Accuracies of the engines on integers, which every point is run on.
 ACCURACIES = ("top1", "top5", "agreement")
@@ -36,6 +33,9 @@ class Study:
         self.store, self.sensitivity, self._about, self._keys = store, sensitivity, about, keys
         csv, self._text, self._page = pareto(store, about.cost, about.accuracy, keys)
         self.points: Table = from_csv(csv)
+        done = [row["key"] for row in self.points if row["status"] == "done"]
+        # Points that are done have costs.
+        self._costs = {key: cost for key, cost in zip(done, costs_of(store, done, about.cost)) if cost is not None}
 
     @property
     def frontier(self) -> list[dict[str, Any]]:
@@ -57,7 +57,7 @@ class Study:
         return sorted((dict(row) for row in self.points if row["status"] == "done"), key=self._cost)
 
     def _cost(self, row: Mapping[str, Any]) -> float:
-        return float(row[COSTS.get(self._about.cost, self._about.cost.replace("energy:", "energy_j:"))])
+        return self._costs[row["key"]]
 
     def compress(self, row: Mapping[str, Any]) -> Compressed:
         """The network of a point, a row of `points` or of `frontier`: `.save("small.onnx")` writes it."""
@@ -160,8 +160,6 @@ def search(network: str | os.PathLike[str] | Network | None = None, images: Imag
         raise BadArgument(f"accuracy is {accuracy!r}; expected one of {', '.join(ACCURACIES)}")
     if method not in METHODS:
         raise BadArgument(f"method is {method!r}; expected one of {', '.join(METHODS)}")
-    if cost.startswith("linear:") or cost in OF_BITS:
-        raise BadArgument(f"cost is {cost!r}; expected one of {', '.join(COSTS)}, or cycles or energy on a hardware")
     fractions = _fractions(filters)
     if method in OF_OPTUNA:
         optuna_module()

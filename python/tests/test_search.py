@@ -166,6 +166,19 @@ def test_filters_statistics_and_costs_of_hardware_are_searched(tmp_path):
     assert len(found.sensitivity) == 3
 
 
+@pytest.mark.parametrize("cost, of", [
+    ("bit-operations", lambda costs: costs["bit_operations"]),
+    ("esn-d-traffic", lambda costs: 3 * costs["esn_d_macs"] + 1625 * costs["weight_bits_fetched"] + 125 * costs["activation_bits_moved"]),
+    ("linear:esn-d=1.0,weight-bits=2.0", lambda costs: costs["esn_d_macs"] + 2 * costs["weight_bits_fetched"]),
+])
+def test_a_search_takes_costs_by_bits_and_sums_of_costs(cost, of, tmp_path):
+    found = search(tmp_path / "s.sqlite", method="local", trials=40, cost=cost)
+    plan = esnsim._esnsim.OpenPlan("plan", text='networks = ["embedded"]\n[[point]]\n', memory=1.0)
+    rows = [json.loads(row) for row in plan.rows(found.store, [row["key"] for row in found.frontier])]
+    costs = [of(row["costs"]) for row in rows]
+    assert len(rows) > 2 and costs == sorted(costs) and [row["top1"] for row in rows] == sorted(row["top1"] for row in rows)
+
+
 def test_wrong_arguments_are_told(tmp_path):
     store = tmp_path / "w.sqlite"
     cases = [
@@ -174,7 +187,9 @@ def test_wrong_arguments_are_told(tmp_path):
         ({"filters": ()}, "filters is empty"),
         ({"cost": "joy"}, "cost"),
         ({"cost": "macs"}, "depends on pruning alone"),
-        ({"cost": "cycles:nothing"}, "there is no hardware"),
+        ({"cost": "outputs"}, "depends on pruning alone"),
+        ({"cost": "linear:esn-d"}, "each once with a weight"),
+        ({"cost": "cycles:nothing"}, "cycles:nothing: there is no such hardware among those"),
         ({"trials": 0}, "trials is 0"),
         ({"accuracy": "top2"}, "accuracy is 'top2'; expected one of top1, top5, agreement"),
     ]

@@ -43,7 +43,7 @@ mod _esnsim {
     #[pymodule_export]
     use crate::run::Run;
     #[pymodule_export]
-    use crate::store::LockedStore;
+    use crate::store::{LockedStore, costs_of};
 
     use super::*;
 

@@ -8,6 +8,7 @@ use explore::pareto::Cost;
 use explore::store::Store;
 use explore::sweep::{OpenPlan as Open, Plan, PointEntry, RunOptions, SensitivityRequest};
 use pyo3::prelude::*;
+use serde::Serialize;
 
 use crate::errors::{bad_argument, raised};
 use crate::many::{Counts, counts, memory_bytes};
@@ -106,8 +107,7 @@ impl OpenPlan {
             let progress = |done, of| watch.told("ways to quantize a layer", done as u64, of as u64);
             let found = self.open.sensitivity(&request, threads.unwrap_or(0), &progress)?;
             let frontier = found.frontier();
-            let document = serde_json::json!({ "sensitivity": found, "frontier": frontier });
-            Ok(document.to_string())
+            Ok(json(&Measured { sensitivity: &found, frontier: &frontier }))
         };
         on_threads(py, threads, progress, work)
     }
@@ -129,7 +129,7 @@ impl OpenPlan {
             SensitivityRequest { network: None, prune, cost, choices: &choices, images: 0, reestimate: false };
         let work = |_: &_| -> Result<String, Error> {
             let costs = self.open.costs_of_choices(&request, threads.unwrap_or(0))?;
-            Ok(serde_json::json!(costs).to_string())
+            Ok(json(&costs))
         };
         on_threads(py, threads, None, work)
     }
@@ -149,11 +149,24 @@ impl OpenPlan {
     }
 }
 
+/// What was measured of a network.
+#[derive(Serialize)]
+struct Measured<'a, S, F> {
+    sensitivity: &'a S,
+    frontier: &'a F,
+}
+
+/// A result in JSON. Costs of layers may be larger than the numbers of `serde_json::Value`.
+fn json(result: &impl Serialize) -> String {
+    serde_json::to_string(result).expect("names and numbers have a JSON form")
+}
+
 /// An argument in JSON.
 fn parsed<T: serde::de::DeserializeOwned>(argument: &str, text: &str) -> PyResult<T> {
     serde_json::from_str(text).map_err(|error| bad_argument(format!("{argument}: {error}")))
 }
 
-fn known_cost(cost: &str) -> PyResult<Cost> {
+/// A cost of `pareto` by its name.
+pub fn known_cost(cost: &str) -> PyResult<Cost> {
     cost.parse().map_err(|problem: String| bad_argument(format!("cost: {problem}, not {cost:?}")))
 }

@@ -6,10 +6,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use esnsim::Error;
 use explore::PointKey;
+use explore::pareto::CostValue;
 use explore::store::{Status, Store, StoreLock, Writers};
 use pyo3::prelude::*;
 
 use crate::errors::bad_argument;
+use crate::plan::known_cost;
 use crate::work::on_threads;
 
 /// A store that is open for writing and locked, as a sweep of this process locks it, until it is closed.
@@ -71,4 +73,21 @@ impl LockedStore {
     fn close(&self) {
         *self.open() = None;
     }
+}
+
+/// What these points of a store cost, in their order: the nearest number; `None` where a point lacks the cost, or the store the point.
+#[pyfunction]
+pub fn costs_of(py: Python<'_>, store: PathBuf, keys: Vec<String>, cost: &str) -> PyResult<Vec<Option<f64>>> {
+    let cost = known_cost(cost)?;
+    let work = |_: &_| -> Result<Vec<Option<f64>>, Error> {
+        let store = Store::open_existing(&store)?;
+        let of = |key: &String| -> Result<Option<f64>, Error> {
+            // A text that is no key is one that no point has.
+            let Ok(key) = key.parse() else { return Ok(None) };
+            let row = store.rows_of(&[key])?.pop().flatten();
+            Ok(row.and_then(|row| cost.of_costs(row.costs.as_ref()?)).map(CostValue::to_f64))
+        };
+        keys.iter().map(of).collect()
+    };
+    on_threads(py, None, None, work)
 }

@@ -2,7 +2,7 @@
 
 use std::slice;
 
-use compress::{Choice, CompressError, Original, PruneOptions, Sensitivity, SensitivityPlan, SharedCost};
+use compress::{Choice, CompressError, Original, PruneOptions, Sensitivity, SensitivityPlan};
 use network::{MacLayer, Network};
 use runner::{BitCounts, LayerCost, LayerDetail, NetworkCost, Quantization, details};
 
@@ -76,60 +76,34 @@ impl Workshop<'_> {
     /// What every layer of a quantized network costs, in units that are whole.
     fn costs_of_layers(&self, network: &Network, cost: &Cost) -> Result<Vec<u128>, CompressError> {
         let refuse = |problem: String| CompressError::Option { option: "cost", problem };
+        if cost.depends_on_pruning_alone() {
+            let problem = format!("{} depends on pruning alone, and no way to quantize a layer changes it", cost.id());
+            return Err(refuse(problem));
+        }
         let costs = self.cost_of(network).map_err(|error| refuse(network::chain(&error)))?;
-        let place = |name: &str| {
-            let found = self.inputs.hardware.iter().position(|hardware| hardware.engine.name() == name);
-            let there =
-                || self.inputs.hardware.iter().map(|hardware| hardware.engine.name()).collect::<Vec<_>>().join(", ");
-            found.ok_or_else(|| {
-                refuse(format!("there is no hardware {name:?} among those that costs are counted on: {}", there()))
-            })
-        };
-        let of_layer: Box<dyn Fn(&LayerCost) -> u128> = match cost {
-            Cost::EsnA => Box::new(|layer| SharedCost::EsnA.of(&layer.esn)),
-            Cost::EsnD => Box::new(|layer| SharedCost::EsnD.of(&layer.esn)),
-            Cost::EsnDFilter => Box::new(|layer| SharedCost::EsnDFilter.of(&layer.esn)),
-            Cost::EsnAWeights => Box::new(|layer| layer.esn.esn_a_quarters),
-            Cost::EsnDWeights => Box::new(|layer| layer.esn.esn_d),
-            Cost::EffectiveMacs => Box::new(|layer| layer.nonzero_macs),
-            Cost::EffectiveWeights => Box::new(|layer| layer.esn.nonzero),
-            Cost::Macs | Cost::Parameters | Cost::ActivationBits | Cost::Outputs => {
-                let problem =
-                    format!("{} depends on pruning alone, and no way to quantize a layer changes it", cost.id());
-                return Err(refuse(problem));
-            }
-            Cost::ModelBits
-            | Cost::BitOperations
-            | Cost::EffectiveBitOperations
-            | Cost::EsnDTraffic
-            | Cost::WeightBits
-            | Cost::Linear(_) => return self.bits_of_layers(network, &costs, cost).map_err(refuse),
-            Cost::Cycles(name) => {
-                let hardware = place(name)?;
-                Box::new(move |layer| layer.runs[hardware].run.cycles.0)
-            }
-            Cost::Energy(name) => {
-                let hardware = place(name)?;
-                Box::new(move |layer| (layer.runs[hardware].energy_j() / ZEPTO).round() as u128)
-            }
-        };
-        Ok(costs.layers.iter().map(of_layer).collect())
-    }
-
-    /// What every layer costs by bits that it holds, multiplies and moves, or by a sum of costs.
-    fn bits_of_layers(&self, network: &Network, costs: &NetworkCost, cost: &Cost) -> Result<Vec<u128>, String> {
-        let details = details(network, Quantization::new(None), CONVENTION).map_err(|error| network::chain(&error))?;
+        let details =
+            details(network, Quantization::new(None), CONVENTION).map_err(|error| refuse(network::chain(&error)))?;
         let layers = network.layers().iter().zip(&costs.layers).zip(&details);
         let of_layer = |((layer, costs), detail): ((&MacLayer, &LayerCost), &LayerDetail)| {
             let bits = BitCounts::of_layer(layer, costs, detail, self.inputs.activation_bits);
-            let sum = NetworkCost::sum(vec![costs.clone()]);
-            let costs = PointCosts::new(&self.inputs.hardware, &sum, slice::from_ref(detail), bits);
-            match cost.of_costs(&costs).expect("every figure of the layer is known") {
-                CostValue::Count(count) => count,
-                CostValue::Quarters(quarters) => quarters.0,
-                CostValue::Joules(joules) => (joules / ZEPTO).round() as u128,
-            }
+            let costs = NetworkCost::sum(vec![costs.clone()]);
+            let costs = PointCosts::new(&self.inputs.hardware, &costs, slice::from_ref(detail), bits);
+            cost.of_costs(&costs).map(whole)
         };
-        Ok(layers.map(of_layer).collect())
+        let all: Option<Vec<u128>> = layers.map(of_layer).collect();
+        all.ok_or_else(|| {
+            let names: Vec<_> = self.inputs.hardware.iter().map(|hardware| hardware.engine.name()).collect();
+            let names = names.join(", ");
+            refuse(format!("{}: there is no such hardware among those that costs are counted on: {names}", cost.id()))
+        })
+    }
+}
+
+/// The amount in whole units: quarters of ESN_a, and zeptojoules.
+fn whole(cost: CostValue) -> u128 {
+    match cost {
+        CostValue::Count(count) => count,
+        CostValue::Quarters(quarters) => quarters.0,
+        CostValue::Joules(joules) => (joules / ZEPTO).round() as u128,
     }
 }
