@@ -42,7 +42,8 @@ pub use group::GroupWriter;
 pub use known::KnownPoints;
 pub use lock::{StoreLock, Writers};
 pub use merge::MergeReport;
-pub use place::shared_file_system;
+use place::a_folder;
+pub use place::{check_place, shared_file_system};
 pub use points::Points;
 pub use row::{HardwareRow, PointAccuracy, PointCosts, PointFigures, PointRow, PointSummary, Spent, Status};
 pub use upgrade::{Upgrade, upgrade};
@@ -243,31 +244,6 @@ impl Store {
     fn failed(&self, error: &rusqlite::Error) -> ExploreError {
         describe(&self.path, error)
     }
-}
-
-/// Refuses a place where no store can be made.
-///
-/// # Errors
-///
-/// [`ExploreError::Store`] says what is there, or is not.
-pub fn check_place(path: &Path) -> Result<(), ExploreError> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        Some(_) | None => Path::new("."),
-    };
-    let wrong = |words: String| Err(problem(path, ErrorKind::Io, words));
-    if path.is_dir() {
-        return Err(a_folder(path));
-    }
-    match std::fs::metadata(folder) {
-        Ok(found) if found.is_dir() => Ok(()),
-        Ok(_) => wrong(format!("{} is no folder", folder.display())),
-        Err(_) => wrong(format!("there is no folder {}", folder.display())),
-    }
-}
-
-fn a_folder(path: &Path) -> ExploreError {
-    problem(path, ErrorKind::Io, "expected a store, found a folder")
 }
 
 fn problem(path: &Path, kind: ErrorKind, problem: impl Into<String>) -> ExploreError {

@@ -1,6 +1,11 @@
-//! Whether a store lies where SQLite's locks hold.
+//! Where a store lies: whether one can be made there, and whether SQLite's locks hold there.
 
 use std::path::Path;
+
+use network::ErrorKind;
+
+use super::problem;
+use crate::error::ExploreError;
 
 /// File systems that several machines may write to, by the names that Linux has for them. Locks and shared memory of one
 /// machine are unknown to another, and some do not lock at all.
@@ -26,13 +31,41 @@ const SHARED: [&str; 19] = [
     "wekafs",
 ];
 
+/// Refuses a place where no store can be made.
+///
+/// # Errors
+///
+/// [`ExploreError::Store`] says what is there, or is not.
+pub fn check_place(path: &Path) -> Result<(), ExploreError> {
+    let folder = folder_of(path);
+    let wrong = |words: String| Err(problem(path, ErrorKind::Io, words));
+    if path.is_dir() {
+        return Err(a_folder(path));
+    }
+    match std::fs::metadata(folder) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => wrong(format!("{} is no folder", folder.display())),
+        Err(_) => wrong(format!("there is no folder {}", folder.display())),
+    }
+}
+
+/// The error of a folder where a store is expected.
+pub(super) fn a_folder(path: &Path) -> ExploreError {
+    problem(path, ErrorKind::Io, "expected a store, found a folder")
+}
+
+/// The folder that a file is in.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
+    }
+}
+
 /// The file system that a store lies on, or will lie on, where several machines may write to it: SQLite's locks are not
 /// safe there. None where they are, and where the system does not tell: only Linux does.
 pub fn shared_file_system(store: &Path) -> Option<String> {
-    let folder = match store.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(store);
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
     let system = file_system(&mounts, &folder.canonicalize().ok()?)?;
     SHARED.contains(&system).then(|| system.to_string())
