@@ -74,8 +74,8 @@ pub use quantize::{
 };
 pub use reestimate::{Original, ReestimateOptions, ReestimateReport, reestimate};
 pub use sensitivity::{
-    Allotment, AllottedLayer, Choice, LayerSensitivity, MeasuredChoice, Sensitivity, SensitivityPlan, SharedCost,
-    costs_of_choices, sensitivity,
+    Allotment, AllottedLayer, Choice, LayerSensitivity, MeasuredChoice, Sensitivity, SensitivityPlan, costs_of_choices,
+    sensitivity,
 };
 
 /// Called often while work goes on, from any thread. It may unwind, which stops the work: networks do not change, so that nothing

@@ -10,7 +10,6 @@
 
 mod allocate;
 mod choices;
-mod cost;
 mod measure;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,7 +26,6 @@ use measure::Measurement;
 
 pub use allocate::{Allotment, AllottedLayer};
 pub use choices::{Choice, costs_of_choices};
-pub use cost::SharedCost;
 
 /// What is measured, and on what.
 pub struct SensitivityPlan<'a> {

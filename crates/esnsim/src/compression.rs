@@ -5,27 +5,29 @@ use std::path::{Path, PathBuf};
 use compress::{
     Allocation, Allotment, Budget, Choice, CompressError, FilterAmount, FindStepReport, Granularity, LayerOptions,
     Original, PruneOptions, PruneReport, Pruning, QuantizeOptions, QuantizeReport, ReestimateOptions, ReestimateReport,
-    Sensitivity, SensitivityPlan, SharedCost, StepRule,
+    Sensitivity, SensitivityPlan, StepRule,
 };
 use esn::{BitConvention, BitWidth, Grid};
+use explore::pareto::{Cost, LayerCosts};
 use formats::ReadOptions;
 use inference::Samples;
 use network::{Network, Note, NoteKind};
 use report::text::{allotment_table, pruning_table, quantization_table, totals_table};
 use report::{EsnFigures, write_file};
 use runner::{DEFAULT_BITS, NetworkCost, Quantization, is_quantized};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::{Error, Need};
 use crate::images::{ImageRequest, NetworkImages, images};
 use crate::open::{check_graph, find_steps, find_steps_watched};
 use crate::progress::{Progress, Quiet, Stage};
+use crate::simulation::ACTIVATION_BITS;
 
 /// A budget that is shared out among layers, by how far the network's output moves when each is quantized.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Allocate<'a> {
     /// What the budget counts.
-    pub cost: SharedCost,
+    pub cost: Cost,
     /// How much of it, for one image.
     pub budget: f64,
     /// Levels.
@@ -39,7 +41,7 @@ pub struct Allocate<'a> {
 impl Allocate<'_> {
     /// The error of a budget below the `least` that the layers can cost, in units.
     fn too_small(&self, least: u128) -> CompressError {
-        let (cost, least) = (self.cost.name(), self.cost.amount(least));
+        let (cost, least) = (self.cost.id(), self.cost.amount(least));
         let zeros = match self.grid {
             Grid::MidRise => ", or the grid mid-tread, on which weights may become 0",
             Grid::MidTread => "",
@@ -56,7 +58,8 @@ impl Allocate<'_> {
 #[derive(Clone, Debug, Serialize)]
 pub struct Allocated {
     /// What the budget counts.
-    pub metric: SharedCost,
+    #[serde(serialize_with = "id_of")]
+    pub metric: Cost,
     /// How much of it was there.
     pub budget: f64,
     /// What every layer's quantization does to the output.
@@ -64,6 +67,10 @@ pub struct Allocated {
     pub sensitivity: Sensitivity,
     /// What was chosen.
     pub chosen: Allotment,
+}
+
+fn id_of<S: Serializer>(cost: &Cost, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&cost.id())
 }
 
 /// What is done to a network, in the order of the fields.
@@ -192,9 +199,15 @@ impl Compressed {
         reestimate: bool,
         progress: &dyn Progress,
     ) -> Result<Allocated, CompressError> {
-        let budget = allocate.cost.units(allocate.budget)?;
+        let no_budget = || {
+            let problem =
+                format!("a budget of {} of {}; expected a number above 0", allocate.budget, allocate.cost.id());
+            CompressError::Option { option: "allocate", problem }
+        };
+        let budget = allocate.cost.units(allocate.budget).ok_or_else(no_budget)?;
         let choices = Choice::usual(allocate.grid);
-        let cost = |network: &Network| allocate.cost.of_layers(network);
+        let costs = LayerCosts { hardware: &[], activation_bits: ACTIVATION_BITS };
+        let cost = |network: &Network| costs.of(network, &allocate.cost);
         // Costs are known in a moment, and what is measured takes minutes.
         let least = least_cost(&compress::costs_of_choices(&self.network, &choices, &cost)?);
         if least > budget {
@@ -220,7 +233,7 @@ impl Compressed {
             return Err(allocate.too_small(least));
         }
         let chosen = sensitivity.allocate(budget)?;
-        Ok(Allocated { metric: allocate.cost, budget: allocate.budget, sensitivity, chosen })
+        Ok(Allocated { metric: allocate.cost.clone(), budget: allocate.budget, sensitivity, chosen })
     }
 
     /// Whether no step did anything.
@@ -286,7 +299,7 @@ impl Compressed {
             text += &pruning_table(report);
         }
         if let Some(allocated) = &self.allocate {
-            text += &allotment_table(allocated.metric, allocated.budget, &allocated.chosen);
+            text += &allotment_table(&allocated.metric, allocated.budget, &allocated.chosen);
         }
         if let Some((_, report)) = &self.quantize {
             text += &quantization_table(report);
@@ -403,7 +416,7 @@ impl QuantizeRequest {
 #[derive(Clone, Debug)]
 pub struct AllocateRequest {
     /// What the budget counts.
-    pub cost: SharedCost,
+    pub cost: Cost,
     /// How much of it, for one image.
     pub budget: f64,
     /// The images that the output is looked at on, where statistics are not re-estimated on some: those are taken then.
@@ -504,7 +517,7 @@ impl CompressRequest {
             prune: self.prune.clone().map(|prune| PruneOptions { bits: prune.bits.or(bits), ..prune }),
             find_steps: self.find_steps,
             allocate: self.allocate.as_ref().zip(samples).map(|(asked, images)| {
-                let AllocateRequest { cost, budget, limit, .. } = *asked;
+                let AllocateRequest { cost, budget, limit, .. } = asked.clone();
                 Allocate { cost, budget, grid: self.quantize.grid, images, limit }
             }),
             // A budget that is shared out decides how layers are quantized.
@@ -601,7 +614,9 @@ pub fn pruning(text: &str) -> Result<Pruning, String> {
     })
 }
 
-/// A budget in words: `esn-d=3e7`, `esn-a=3e6` or `esn-d-filter=4e7`.
+/// A budget of a cost in words: `esn-d=3e7`, `model-bits=1e6`, or in joules `linear:esn-d=3.75e-14,weight-bits=2e-11=5e-6`.
+///
+/// Costs are those of [`Cost`] that need no hardware and that quantization changes.
 ///
 /// # Errors
 ///
@@ -610,19 +625,27 @@ pub fn pruning(text: &str) -> Result<Pruning, String> {
 /// # Examples
 ///
 /// ```
-/// use compress::SharedCost;
+/// use explore::pareto::Cost;
 ///
-/// assert_eq!(esnsim::allocation("esn-d=3e7"), Ok((SharedCost::EsnD, 3e7)));
+/// assert_eq!(esnsim::allocation("esn-d=3e7"), Ok((Cost::EsnD, 3e7)));
 /// assert!(esnsim::allocation("esn-d").is_err());
 /// ```
-pub fn allocation(text: &str) -> Result<(SharedCost, f64), String> {
-    let all = [SharedCost::EsnA, SharedCost::EsnD, SharedCost::EsnDFilter];
-    let found = text.split_once('=').and_then(|(word, number)| {
-        let cost = all.into_iter().find(|cost| cost.name() == word)?;
-        let budget: f64 = number.parse().ok()?;
-        cost.units(budget).ok().map(|_| (cost, budget))
-    });
-    found.ok_or_else(|| format!("expected esn-a=X, esn-d=X or esn-d-filter=X with X above 0, not {text:?}"))
+pub fn allocation(text: &str) -> Result<(Cost, f64), String> {
+    let form = || format!("expected COST=X with X above 0, as esn-d=3e7, not {text:?}");
+    let (cost, number) = text.rsplit_once('=').ok_or_else(form)?;
+    let budget: f64 = number.parse().map_err(|_| form())?;
+    let cost: Cost = cost.parse().map_err(|problem: String| format!("{cost:?} is no cost: {problem}"))?;
+    if matches!(cost, Cost::Cycles(_) | Cost::Energy(_)) {
+        let found = cost.id();
+        return Err(format!(
+            "{found} is a cost on a hardware; expected one that needs none, as esn-d or linear:COST=WEIGHT,…"
+        ));
+    }
+    if cost.depends_on_pruning_alone() {
+        let found = cost.id();
+        return Err(format!("{found} depends on pruning alone, and no way to quantize a layer changes it"));
+    }
+    cost.units(budget).map(|_| (cost, budget)).ok_or_else(form)
 }
 
 /// Layers that are quantized in another way than the rest, out of a TOML file: a table `[[layers]]` for each, with `layer`,
@@ -678,6 +701,28 @@ mod tests {
         check_all([r#"[{"layer":"a","bit":2}]"#, "[{", "[[layers]]\nlayer = \"a\"\nbit = 2", "bits = 2"], |wrong| {
             let problem = read(wrong).expect_err("no layers");
             assert!(!problem.contains('\n') && problem.contains("layers: "), "{problem}");
+        });
+    }
+
+    #[test]
+    fn a_budget_counts_any_cost_that_needs_no_hardware() {
+        assert_eq!(allocation("esn-d=3e7"), Ok((Cost::EsnD, 3e7)));
+        assert_eq!(allocation("model-bits=1000"), Ok((Cost::ModelBits, 1000.0)));
+        let (cost, budget) =
+            allocation("linear:esn-d=3.75e-14,weight-bits=2e-11=5e-6").expect("a sum, and how much of it");
+        assert_eq!((cost.id().as_str(), budget), ("linear:esn-d=3.75e-14,weight-bits=2e-11", 5e-6));
+        let cases = [
+            ("esn-d", "expected COST=X with X above 0, as esn-d=3e7, not \"esn-d\""),
+            ("esn-d=0", "expected COST=X with X above 0"),
+            ("esn-d=nan", "expected COST=X with X above 0"),
+            ("joy=1", "\"joy\" is no cost: expected esn-a, esn-d"),
+            ("cycles:unpu=1", "cycles:unpu is a cost on a hardware; expected one that needs none"),
+            ("macs=1", "macs depends on pruning alone"),
+            ("linear:esn-d=1", "\"linear:esn-d\" is no cost: expected costs without hardware"),
+        ];
+        check_all(cases, |(text, expected)| {
+            let problem = allocation(text).expect_err("no budget");
+            assert!(problem.starts_with(expected), "{problem}");
         });
     }
 

@@ -36,6 +36,9 @@ impl Default for SimulateOptions<'_> {
     }
 }
 
+/// Bits of activations where nobody says.
+pub(crate) const ACTIVATION_BITS: u32 = 8;
+
 /// How a network is run on images.
 #[derive(Clone, Copy)]
 pub struct EvaluateOptions<'a> {
@@ -74,7 +77,7 @@ impl<'a> EvaluateOptions<'a> {
         Self {
             samples,
             answer: None,
-            activation_bits: 8,
+            activation_bits: ACTIVATION_BITS,
             calibration_images: 64,
             float: true,
             seeds: None,

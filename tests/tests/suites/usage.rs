@@ -185,7 +185,7 @@ fn wrong_options_are_refused() {
         ),
         (
             "compress --allocate esn-d=3e5 --bits 4 --calibrate images.npy -o o.onnx",
-            &["'--allocate <COST>' cannot be used with '--bits <N>'"],
+            &["'--allocate <COST=X>' cannot be used with '--bits <N>'"],
         ),
         ("compress --find-step --clip mse -o o.onnx", &["'--find-step' cannot be used with '--clip <RULE>'"]),
         ("esn --architecture resnet20", &["--architecture is for a file", "the network is the embedded one"]),

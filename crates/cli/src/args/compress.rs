@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
-use compress::{Allocation, Granularity, PruneOptions, Pruning, Scope, SharedCost, StepRule};
+use compress::{Allocation, Granularity, PruneOptions, Pruning, Scope, StepRule};
 use esn::{BitWidth, Grid};
 use esnsim::{
     AllocateRequest, CompressRequest, Error, ImageRequest, QuantizeRequest, allocation, layer_options, pruning,
 };
+use explore::pareto::Cost;
 
 use super::groups::{IMAGES, OUTPUT, PRUNING, QUANTIZATION};
 use super::parse::{at_least_one, bit_width, grid};
@@ -107,7 +108,7 @@ impl CompressOptions {
 
     /// The budget that is shared out among layers, if there is one.
     fn allocation(&self) -> Result<Option<AllocateRequest>, Error> {
-        let Some((cost, budget)) = self.quantization.allocate else { return Ok(None) };
+        let Some((cost, budget)) = self.quantization.allocate.clone() else { return Ok(None) };
         let images = self.statistics.images(&self.preprocessing, self.strict)?;
         Ok(Some(AllocateRequest {
             cost,
@@ -257,15 +258,16 @@ pub struct QuantizationOptions {
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub esn_d_filter_budget: Option<f64>,
 
-    /// Share out a budget among layers: esn-d=X, esn-a=X or esn-d-filter=X
+    /// Share out a budget among layers: COST=X, as esn-d=3e7
     ///
     /// Each layer is quantized in many ways, and the network's output on images of --calibrate tells how much that matters.
-    /// Of all ways that cost no more than X for an image, the one is taken that should move the output least. With
+    /// Of all ways that cost no more than X for an image, the one is taken that should move the output least. Costs are those of
+    /// `pareto --cost` that quantization changes and that need no hardware: a sum of `proxies --fit`, too, with X in joules. With
     /// --reestimate-bn, statistics are re-estimated before the output is looked at. Levels are those of --grid; nothing else chooses
     /// widths and steps.
-    #[arg(long, value_name = "COST", value_parser = allocation, conflicts_with_all = ASKS)]
+    #[arg(long, value_name = "COST=X", value_parser = allocation, conflicts_with_all = ASKS)]
     #[arg(conflicts_with_all = ["find_step", "granularity", "first_bits", "last_bits"])]
-    pub allocate: Option<(SharedCost, f64)>,
+    pub allocate: Option<(Cost, f64)>,
 
     /// Images that --allocate looks at
     ///

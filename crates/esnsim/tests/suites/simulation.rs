@@ -2,13 +2,15 @@
 
 use std::sync::Mutex;
 
-use ::compress::SharedCost;
+use ::esn::BitConvention;
 use esnsim::{
     Allocate, CompressOptions, Error, EvaluateOptions, Grid, ImageRequest, Layout, OpenOptions, Progress, Quiet,
-    SimulateOptions, Simulation, Stage, compress, hardware, images, open, simulate,
+    SimulateOptions, Simulation, Stage, allocation, compress, esn, hardware, images, open, simulate,
 };
+use explore::pareto::Cost;
 use inference::{Sample, SampleError, Samples};
 use network::{Cause, ErrorKind, chain};
+use runner::{LayerCost, Quantization};
 use testkit::check_all;
 
 /// A stage, its parts when it began, and those done when it ended.
@@ -89,10 +91,35 @@ impl Samples for Unseen {
 fn a_budget_that_is_too_small_is_told_before_anything_is_measured() {
     let network = open(None, &OpenOptions::default()).expect("embedded").network;
     check_all([(Grid::MidRise, 700_000.0), (Grid::MidTread, 1.0)], |&(grid, budget)| {
-        let allocate = Allocate { cost: SharedCost::EsnD, budget, grid, images: &Unseen, limit: 1 };
+        let allocate = Allocate { cost: Cost::EsnD, budget, grid, images: &Unseen, limit: 1 };
         let error = compress(&network, CompressOptions { allocate: Some(allocate), ..CompressOptions::default() });
         let error = chain(&error.expect_err("too small"));
         assert!(error.contains("what the cheapest choices of all layers come to"), "{error}");
+    });
+}
+
+#[test]
+fn a_budget_may_count_bits() {
+    let network = open(None, &OpenOptions::default()).expect("embedded").network;
+    let request = ImageRequest { limit: Some(4), ..ImageRequest::default() };
+    let images = images(&network, true, &request).expect("embedded").expect("there are some");
+    // By hand: every weight in the bits of its layer, and every effective MAC with 8 bits of an activation.
+    type Counted = fn(&LayerCost) -> f64;
+    let bits: Counted = |layer| layer.esn.weights as f64 * f64::from(layer.esn.max_bits);
+    let operations: Counted = |layer| layer.nonzero_macs as f64 * f64::from(layer.esn.max_bits) * 8.0;
+    let cases = [
+        ("model-bits", 300_000.0, bits, 1.0),
+        ("effective-bit-operations", 1.2e7, operations, 1.0),
+        ("linear:model-bits=2e-12", 6e-7, bits, 2e-12),
+    ];
+    check_all(cases, |&(cost, budget, of_layer, unit)| {
+        let (cost, budget) = allocation(&format!("{cost}={budget}")).expect("a budget");
+        let allocate = Allocate { cost, budget, grid: Grid::MidTread, images: &images.samples, limit: 4 };
+        let done = compress(&network, CompressOptions { allocate: Some(allocate), ..CompressOptions::default() });
+        let network = done.expect("the budget is large enough").network;
+        let cost = esn(&network, Quantization::new(None), BitConvention::NonzeroAtLeastOne).expect("it has a cost");
+        let spent = cost.layers.iter().map(of_layer).sum::<f64>() * unit / budget;
+        assert!((0.95..=1.0).contains(&spent), "{spent} of the budget is spent");
     });
 }
 

@@ -6,6 +6,7 @@
 //! frontier, which counts them.
 
 mod accuracy;
+mod by_layer;
 mod density;
 mod frontier;
 mod hardware;
@@ -14,6 +15,7 @@ mod measure;
 mod survey;
 
 pub use accuracy::{Accuracy, Fraction};
+pub use by_layer::LayerCosts;
 pub use density::{Density, Honeycomb};
 pub use frontier::{Frontier, FrontierEntry};
 pub use hardware::SurveyedHardware;

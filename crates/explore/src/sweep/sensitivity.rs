@@ -1,16 +1,12 @@
 //! How much each layer of a network of a plan bears, by any cost that layers add up to.
 
-use std::slice;
-
 use compress::{Choice, CompressError, Original, PruneOptions, Sensitivity, SensitivityPlan};
-use network::{MacLayer, Network};
-use runner::{BitCounts, LayerCost, LayerDetail, NetworkCost, Quantization, details};
+use network::Network;
 
 use super::inputs::Point;
-use super::point::{CONVENTION, Workshop};
+use super::point::Workshop;
 use crate::error::ExploreError;
-use crate::pareto::{Cost, CostValue};
-use crate::store::PointCosts;
+use crate::pareto::{Cost, LayerCosts};
 
 /// What is measured.
 pub struct SensitivityRequest<'a> {
@@ -28,9 +24,6 @@ pub struct SensitivityRequest<'a> {
     /// Whether statistics are re-estimated before the output is looked at.
     pub reestimate: bool,
 }
-
-/// Zeptojoules are fine enough for a count of any energy, normalized ones too.
-const ZEPTO: f64 = 1e-21;
 
 impl Workshop<'_> {
     /// Measures a network, which `point` knows with its pruning.
@@ -73,37 +66,9 @@ impl Workshop<'_> {
         Ok(self.pool.install(|| compress::costs_of_choices(network, choices, &cost))?)
     }
 
-    /// What every layer of a quantized network costs, in units that are whole.
+    /// What every layer of a quantized network costs, in whole units.
     fn costs_of_layers(&self, network: &Network, cost: &Cost) -> Result<Vec<u128>, CompressError> {
-        let refuse = |problem: String| CompressError::Option { option: "cost", problem };
-        if cost.depends_on_pruning_alone() {
-            let problem = format!("{} depends on pruning alone, and no way to quantize a layer changes it", cost.id());
-            return Err(refuse(problem));
-        }
-        let costs = self.cost_of(network).map_err(|error| refuse(network::chain(&error)))?;
-        let details =
-            details(network, Quantization::new(None), CONVENTION).map_err(|error| refuse(network::chain(&error)))?;
-        let layers = network.layers().iter().zip(&costs.layers).zip(&details);
-        let of_layer = |((layer, costs), detail): ((&MacLayer, &LayerCost), &LayerDetail)| {
-            let bits = BitCounts::of_layer(layer, costs, detail, self.inputs.activation_bits);
-            let costs = NetworkCost::sum(vec![costs.clone()]);
-            let costs = PointCosts::new(&self.inputs.hardware, &costs, slice::from_ref(detail), bits);
-            cost.of_costs(&costs).map(whole)
-        };
-        let all: Option<Vec<u128>> = layers.map(of_layer).collect();
-        all.ok_or_else(|| {
-            let names: Vec<_> = self.inputs.hardware.iter().map(|hardware| hardware.engine.name()).collect();
-            let names = names.join(", ");
-            refuse(format!("{}: there is no such hardware among those that costs are counted on: {names}", cost.id()))
-        })
-    }
-}
-
-/// The amount in whole units: quarters of ESN_a, and zeptojoules.
-fn whole(cost: CostValue) -> u128 {
-    match cost {
-        CostValue::Count(count) => count,
-        CostValue::Quarters(quarters) => quarters.0,
-        CostValue::Joules(joules) => (joules / ZEPTO).round() as u128,
+        let costs = LayerCosts { hardware: &self.inputs.hardware, activation_bits: self.inputs.activation_bits };
+        costs.of(network, cost)
     }
 }

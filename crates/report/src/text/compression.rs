@@ -1,6 +1,7 @@
 //! A compression as text: what was pruned, how weights were quantized, and the costs before and after.
 
-use compress::{Allotment, LayerQuantization, PruneReport, PruningOutcome, QuantizeReport, SharedCost};
+use compress::{Allotment, LayerQuantization, PruneReport, PruningOutcome, QuantizeReport};
+use explore::pareto::Cost;
 use runner::NetworkCost;
 
 use super::number::{fraction, grouped, grouped_quarters, short, tail, telling_width};
@@ -58,8 +59,8 @@ fn target(layer: &LayerQuantization) -> Option<String> {
 
 /// How a budget was shared out among layers, one row each: what the layer takes of it, and how far the network's outputs move
 /// with this layer alone quantized.
-pub fn allotment_table(cost: SharedCost, budget: f64, chosen: &Allotment) -> String {
-    let mut table = table(&["shared out", cost.name(), "share", "error"], 1);
+pub fn allotment_table(cost: &Cost, budget: f64, chosen: &Allotment) -> String {
+    let mut table = table(&["shared out", &cost.id(), "share", "error"], 1);
     let width = telling_width(chosen.layers.iter().map(|layer| layer.options.layer.as_str()), NAME_WIDTH);
     let mut row = |name: String, units: u128, error: f64| {
         let share = fraction(Some(cost.amount(units) / budget));
