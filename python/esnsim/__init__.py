@@ -51,9 +51,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BadArgument", "Compressed", "Cost", "Error", "Evaluation", "Images", "InvalidFile", "Inspection", "Network", "OutOfLimits",
-    "OwnBug", "Points", "Proxies", "ReadWrite", "Row", "Run", "Score", "Sweep", "Table", "Unsupported", "WorkerLost",
+    "OwnBug", "Points", "Proxies", "ReadWrite", "Row", "Run", "Score", "Sweep", "SweepStatus", "Table", "Unsupported", "WorkerLost",
     "__version__", "compare", "compress", "convert", "esn", "evaluate", "from_torch", "hardware", "inspect", "landscape", "merge",
-    "new", "pareto", "proxies", "read", "search", "simulate", "sweep", "upgrade",
+    "new", "pareto", "proxies", "read", "search", "simulate", "sweep", "sweep_status",
+    "upgrade",
 ]
 
 log = logging.getLogger("esnsim")
@@ -323,6 +324,20 @@ class Sweep:
     def __repr__(self) -> str:
         return (f"<esnsim.Sweep {self.store}: {self.points} points, {self.found} there before, {self.run} run, "
                 f"{self.failed} failed, {self.short} short, {self.differing} differing>")
+
+
+class SweepStatus:
+    """How far a sweep is: how many points its plan has (`points`), and how many of them are `done`, `failed` and `open`. `seconds` is
+    how long the open ones take, by what those of the last sweep took; `None` where none has run yet.
+    """
+
+    def __init__(self, store: str, counts: tuple[int, int, int, int, float | None]) -> None:
+        self.store = store
+        self.points, self.done, self.failed, self.open, self.seconds = counts
+
+    def __repr__(self) -> str:
+        takes = "" if self.seconds is None or not self.open else f", about {self.seconds:.0f} s to go"
+        return f"<esnsim.SweepStatus {self.store}: {self.points} points, {self.done} done, {self.failed} failed, {self.open} open{takes}>"
 
 
 class Inspection:
@@ -661,7 +676,7 @@ def sweep(plan: str | os.PathLike[str], store: str | os.PathLike[str], *, shard:
     `shard` is `(i, n)`: every n-th point from the i-th on; `"slurm"` takes both from the variables of an array job. `memory` is
     in GiB, and kept to roughly. With `cluster="ray"` the points are spread over a Ray cluster, and `memory` and `threads`, 1
     where it is left out, are those of one worker. Ctrl-C stops a sweep; what is in the store stays there, and the next call goes
-    on. The file STORE.pace says how fast the sweep is, unless it is on a cluster; `esnsim sweep --status` reads it.
+    on. `sweep_status` says how far it is.
     """
     given = checked(plan=plan, store=store, shard=shard, retry_failed=retry_failed, memory=memory, threads=threads)
     run = _esnsim.sweep if cluster is None else _on_cluster(**checked(cluster=cluster))
@@ -670,6 +685,15 @@ def sweep(plan: str | os.PathLike[str], store: str | os.PathLike[str], *, shard:
                     "its own and put them together with esnsim.merge", given["store"], system)
     with _progress(progress) as tell:
         return Sweep(given["store"], run(progress=tell, **given))
+
+
+def sweep_status(plan: str | os.PathLike[str], store: str | os.PathLike[str], *, shard: tuple[int, int] | str | None = None,
+                 memory: float = 4.0) -> SweepStatus:
+    """How far the sweep of a plan into a store is. Nothing is run and nothing written; where there is no store yet, all points are
+    open. `shard` and `memory` are those of `sweep`. The sweep may run meanwhile.
+    """
+    given = checked(plan=plan, store=store, shard=shard, memory=memory)
+    return SweepStatus(given["store"], _esnsim.sweep_status(**given))
 
 
 def _on_cluster(cluster: str) -> Callable[..., Sequence[int]]:

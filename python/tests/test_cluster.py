@@ -9,9 +9,11 @@ import subprocess
 import sys
 import threading
 import time
+import types
 
 import esnsim
 import pytest
+from esnsim import _cluster
 
 # Ray tells nobody outside what runs here.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -160,7 +162,6 @@ def test_an_exception_of_progress_ends_the_workers(ray, plan, tmp_path):
 def test_workers_say_what_is_wrong_on_their_node(ray, plan, tmp_path):
     with pytest.raises(esnsim.BadArgument, match="no node of the cluster has 64 CPUs and 1.0 GiB"):
         esnsim.sweep(plan, tmp_path / "store", cluster="ray", memory=1.0, threads=64)
-    from esnsim import _cluster
     worker = ray.remote(_cluster.Worker).remote(str(plan), 'networks = ["no.onnx"]', 1.0, 1)
     other = ray.get(worker.open.remote("0.0.0"))
     assert isinstance(other, esnsim.BadArgument) and "and this process 0.0.0; expected one version" in str(other)
@@ -187,6 +188,79 @@ def test_an_interrupt_ends_a_sweep_and_its_cluster(plan, tmp_path):
     found = len(stored(tmp_path / "store")["points"])
     assert 1 <= found < 4
     assert esnsim.sweep(plan, tmp_path / "store").found == found
+
+
+class Fake:
+    """As much of Ray as points are spread by. Workers answer at once, and die of points that begin with `x`."""
+
+    class exceptions:
+        RayError, RayTaskError = OSError, KeyError
+
+    def __init__(self, keys):
+        self.handed_out = []
+        self.plan = types.SimpleNamespace(keys=lambda: keys, label=lambda key: f"label of {key}")
+
+    def start(self):
+        return types.SimpleNamespace(open=self.method(self.open), run=self.method(self.run))
+
+    def method(self, function):
+        return types.SimpleNamespace(remote=lambda argument: (function, tuple(argument), object()))
+
+    def open(self, _):
+        return "host", _cluster.digest(self.plan.keys())
+
+    def run(self, keys):
+        self.handed_out.append(list(keys))
+        if any(key.startswith("x") for key in keys):
+            raise OSError("the worker died")
+        return _cluster.Ran((len(keys), 0, len(keys), 0, 0, 0), "".join(keys).encode(), 0.125 * len(keys))
+
+    def wait(self, calls, timeout):
+        return calls, []
+
+    def get(self, call):
+        function, argument, _ = call
+        return function(argument)
+
+    def kill(self, worker):
+        pass
+
+
+def test_short_points_are_handed_out_together_and_a_lost_batch_one_by_one(caplog):
+    keys = [f"p{place:03}" for place in range(60)]
+    keys[40] = "x040"
+    fake = Fake(keys)
+    spread = _cluster.Spread(fake, "plan.toml", fake.plan, keys, 2, fake.start)
+    found = []
+    with caplog.at_level(logging.WARNING, "esnsim"), pytest.raises(esnsim.WorkerLost, match=r"label of x040.*lost 3 times"):
+        for counts, points, _ in spread.results():
+            assert len(points) == 4 * counts[0]
+            found += [points[place:place + 4].decode() for place in range(0, len(points), 4)]
+    assert sorted(found) == sorted(set(keys) - {"x040"}), "every other point, and each once"
+    sizes = [len(batch) for batch in fake.handed_out]
+    # The first two workers know nothing yet. Then an eighth of a second a point is eight a second, or a quarter of what is left.
+    assert sizes[:3] == [1, 1, 8] and max(sizes) == 8
+    lost = [batch for batch in fake.handed_out if "x040" in batch]
+    assert len(lost[0]) > 1 and lost[1:] == 3 * [["x040"]]
+    assert sum(f"a worker of {len(lost[0])} points was lost" in record.getMessage() for record in caplog.records) == 1
+    for key in lost[0]:
+        assert [key] in fake.handed_out
+
+
+def test_many_short_points_have_the_rows_of_a_sweep_of_this_machine(ray, tmp_path):
+    plan, local, spread, told = tmp_path / "plan.toml", tmp_path / "local", tmp_path / "spread", []
+    plan.write_text('networks = ["embedded"]\nsample = 300\nseed = 1\n'
+                    '[[prune]]\neach = [{ filters = { fraction = "0.0..0.5 step 0.1" } }]\n'
+                    '[[quantize]]\nbits = "2..8"\nbits-of-layers = { "/conv1/Conv" = "2..8", "/fc/Gemm" = "2..8" }\n')
+    assert esnsim.sweep_status(plan, spread).open == 300
+    esnsim.sweep(plan, local)
+    done = esnsim.sweep(plan, spread, cluster="ray", memory=1.0, progress=lambda *place: told.append(place[1]))
+    assert (done.points, done.run) == (300, 300) and done.failed == esnsim.sweep_status(plan, local).failed
+    assert told[0] == 0 and told[-1] == 300 and told == sorted(set(told))
+    assert len(told) < 150, "most points came with others"
+    assert stored(spread) == stored(local)
+    status = esnsim.sweep_status(plan, spread)
+    assert (status.points, status.open, status.seconds) == (300, 0, 0.0)
 
 
 def test_wrong_use_is_told_in_one_line(plan, tmp_path, monkeypatch):

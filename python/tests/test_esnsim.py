@@ -197,6 +197,20 @@ LONG = {
 }
 
 
+def test_the_status_of_a_sweep_is_told(tmp_path):
+    plan, store = tmp_path / "plan.toml", tmp_path / "s.sqlite"
+    plan.write_text('networks = ["embedded"]\n[[quantize]]\nbits = "2..5"\n[[point]]\nquantize = { bits = 1, mid-rise = false }\n')
+    status = esnsim.sweep_status(plan, store)
+    assert (status.points, status.done, status.failed, status.open, status.seconds) == (5, 0, 0, 5, None)
+    esnsim.sweep(plan, store, shard=(1, 2))
+    status = esnsim.sweep_status(plan, store)
+    assert (status.done, status.failed, status.open) == (2, 1, 2) and 0 < status.seconds < 60
+    assert re.fullmatch(r"<esnsim.SweepStatus .*s.sqlite: 5 points, 2 done, 1 failed, 2 open, about \d+ s to go>", repr(status))
+    assert esnsim.sweep_status(plan, store, shard=(2, 2)).open == 2
+    with pytest.raises(esnsim.BadArgument, match="expected \\(i, n\\) with i from 1 to n"):
+        esnsim.sweep_status(plan, store, shard=(3, 2))
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
 @pytest.mark.parametrize("work", LONG)
 def test_an_interrupt_stops_a_long_call(work, tmp_path):

@@ -24,17 +24,26 @@ impl Pace {
     pub fn read(store: &Path) -> Option<Self> {
         let text = fs::read_to_string(beside(store)).ok()?;
         let (points, seconds) = text.trim().strip_suffix(" s")?.split_once(" points in ")?;
-        let pace = Self { points: points.parse().ok()?, seconds: seconds.parse().ok()? };
-        (pace.points > 0 && pace.seconds >= 0.0).then_some(pace)
+        Self::new(points.parse().ok()?, seconds.parse().ok()?)
+    }
+
+    /// So many points, at least one, that ran in so many seconds.
+    pub fn new(points: u64, seconds: f64) -> Option<Self> {
+        (points > 0 && seconds >= 0.0 && seconds.is_finite()).then_some(Self { points, seconds })
     }
 
     /// How long so many points take, in words.
     pub fn remaining(self, points: usize) -> String {
-        duration(self.seconds / self.points as f64 * points as f64)
+        duration(self.remaining_seconds(points))
+    }
+
+    /// How many seconds so many points take.
+    pub fn remaining_seconds(self, points: usize) -> f64 {
+        self.seconds / self.points as f64 * points as f64
     }
 
     /// Writes it beside a store. A pace that cannot be written is missed by nobody.
-    fn write(self, store: &Path) {
+    pub fn write(self, store: &Path) {
         let Ok(mut file) = WholeFile::create(&beside(store)) else { return };
         if writeln!(file, "{} points in {:.3} s", self.points, self.seconds).is_ok() {
             _ = file.complete();

@@ -33,7 +33,9 @@ mod _esnsim {
     #[pymodule_export]
     use crate::gain::compare;
     #[pymodule_export]
-    use crate::many::{landscape, merge, new, pareto, shared_file_system, slurm_shard, sweep, upgrade};
+    use crate::many::{
+        keep_pace, landscape, merge, new, pareto, shared_file_system, slurm_shard, sweep, sweep_status, upgrade,
+    };
     #[pymodule_export]
     use crate::network::{Compressed, Network, hardware, open, restore};
     #[pymodule_export]

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use esnsim::{ArchitectureRequest, BitWidth, Error, Pacer};
+use esnsim::{ArchitectureRequest, BitWidth, Error, Pace, Pacer};
 use explore::PointKey;
 use explore::landscape::{LandscapePlan, landscape as cost_landscape};
 use explore::pareto::{Accuracy, Axes, Cost, Survey, judged};
 use explore::store::{Points, Store, Upgrade};
-use explore::sweep::{Plan, Progress, RunOptions, Shard, SweepOptions, SweepReport};
+use explore::sweep::{Plan, Progress, RunOptions, Shard, SweepOptions, SweepReport, SweepStatus};
 use network::architectures::{Fan, Shortcut, build};
 use pyo3::prelude::*;
 use report::figures::{FrontierPage, landscape_svg};
@@ -86,12 +86,7 @@ pub fn sweep(
     threads: Option<usize>,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Counts> {
-    let shard = match shard {
-        Some((index, of)) if !(1..=of).contains(&index) => {
-            return Err(bad_argument(format!("shard is ({index}, {of}); expected (i, n) with i from 1 to n")));
-        }
-        shard => shard.map(|(index, of)| Shard { index, of }),
-    };
+    let shard = share(shard)?;
     let memory_bytes = memory_bytes(memory)?;
     let work = |watch: &Watch| -> Result<Counts, Error> {
         let plan = Plan::read(&plan)?;
@@ -106,6 +101,46 @@ pub fn sweep(
         Ok(counts(&esnsim::sweep(&plan, &store, &options)?))
     };
     on_threads(py, threads, progress, work)
+}
+
+/// The share of a sweep that `(i, n)` stands for.
+fn share(shard: Option<(usize, usize)>) -> PyResult<Option<Shard>> {
+    match shard {
+        Some((index, of)) if !(1..=of).contains(&index) => {
+            Err(bad_argument(format!("shard is ({index}, {of}); expected (i, n) with i from 1 to n")))
+        }
+        shard => Ok(shard.map(|(index, of)| Shard { index, of })),
+    }
+}
+
+/// How many points of a plan a store has: points, done, failed, open, and the seconds that the open ones take by what the last
+/// sweep took.
+#[pyfunction]
+#[pyo3(signature = (plan, store, *, shard, memory))]
+pub fn sweep_status(
+    py: Python<'_>,
+    plan: PathBuf,
+    store: PathBuf,
+    shard: Option<(usize, usize)>,
+    memory: f64,
+) -> PyResult<(usize, usize, usize, usize, Option<f64>)> {
+    let shard = share(shard)?;
+    let memory_bytes = memory_bytes(memory)?;
+    let work = |_: &_| -> Result<_, Error> {
+        let SweepStatus { points, done, failed, open } =
+            esnsim::sweep_status(&Plan::read(&plan)?, &store, shard, memory_bytes)?;
+        let seconds = Pace::read(&store).map(|pace| pace.remaining_seconds(open));
+        Ok((points, done, failed, open, seconds))
+    };
+    on_threads(py, None, None, work)
+}
+
+/// Writes down beside a store that so many points of a sweep took so many seconds.
+#[pyfunction]
+pub fn keep_pace(store: PathBuf, points: u64, seconds: f64) {
+    if let Some(pace) = Pace::new(points, seconds) {
+        pace.write(&store);
+    }
 }
 
 /// The share `(i, n)` of a sweep of this task of an array job of SLURM.
