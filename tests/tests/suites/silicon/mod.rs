@@ -104,7 +104,7 @@ fn chips_step_as_they_count_and_add_exactly() {
 
 /// "What is offered is paid", with nothing fitted beside it.
 #[test]
-fn one_constant_tells_colonnade_within_an_eighth() {
+fn one_constant_tells_colonnade_within_a_tenth() {
     let of = |source: &'static str| {
         POINTS.iter().filter(move |point| {
             (point.printed.chip.as_str(), point.printed.volts.as_str(), point.printed.source.as_str())
@@ -115,6 +115,6 @@ fn one_constant_tells_colonnade_within_an_eighth() {
         let errors = summary::one_constant_errors(of(source));
         let mean = errors.iter().sum::<f64>() / errors.len() as f64;
         let worst = errors.iter().copied().fold(0.0, f64::max);
-        assert!(errors.len() == 16 && mean < 0.04 && worst < 0.102, "{source}: {mean} {worst}");
+        assert!(errors.len() == 16 && mean < 0.04 && worst < 0.1, "{source}: {mean} {worst}");
     });
 }

@@ -47,7 +47,7 @@ fn summary() -> String {
         let mean = 100.0 * errors.iter().sum::<f64>() / errors.len() as f64;
         let worst = 100.0 * errors.iter().copied().fold(0.0, f64::max);
         let what = format!("Colonnade, 0.8 V, {source}, if idle columns cost what others do");
-        writeln!(table, "| {what} | {} | 8 bits | 1 | {mean:.1} % | {worst:.1} % |", errors.len())
+        writeln!(table, "| {what} | {} | 5 bits | 1 | {mean:.1} % | {worst:.1} % |", errors.len())
             .expect("a text grows");
     }
     table

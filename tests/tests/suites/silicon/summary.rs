@@ -169,13 +169,13 @@ impl Row {
     }
 }
 
-/// Errors of Colonnade where an idle cell spends what others do. The one constant is fitted at weights of 8 bits.
+/// Errors of Colonnade where an idle cell spends what others do. The one constant is fitted at weights of 5 bits.
 pub fn one_constant_errors<'a>(points: impl Iterator<Item = &'a Point>) -> Vec<f64> {
     let ratio = |point: &Point| {
         let bits = point.printed.input_bits.expect("it has input bits");
         colonnade_with_one_constant(point.printed.weight_bits, bits) / point.printed.measured
     };
     let ratios: Vec<(u32, f64)> = points.map(|point| (point.printed.weight_bits, ratio(point))).collect();
-    let (_, anchor) = ratios.iter().find(|(bits, _)| *bits == 8).expect("every width is there");
+    let (_, anchor) = ratios.iter().find(|(bits, _)| *bits == 5).expect("every width is there");
     ratios.iter().map(|(_, ratio)| (ratio / anchor - 1.0).abs()).collect()
 }
