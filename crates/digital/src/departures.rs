@@ -1,8 +1,12 @@
 //! What sets a real array apart from the ideal one. Each departure vanishes at its default.
 
+use std::borrow::Cow;
+
 use engine::Joules;
+use esn::CodeTensor;
 
 use crate::error::DigitalError;
+use crate::pattern;
 use crate::planes::Planes;
 use crate::spec::{ArraySpec, Granularity};
 
@@ -38,9 +42,10 @@ pub struct Departures {
     pub fill_cycles_per_tile: u64,
     /// Cycles that a row idles whenever it starts a group of positions.
     pub fill_cycles_per_group: u64,
-    /// Bits of the index that says where a nonzero weight stands. Needs [`ZeroSkipping::Weights`].
+    /// Bits of the index that says where a weight stands. Needs [`ZeroSkipping::Weights`], or [`ZeroSkipping::Pattern`], whose
+    /// index is that of a weight that is kept; layers that do not follow the pattern have none.
     pub index_bits_per_nonzero: u64,
-    /// Cycles that a row idles to decode that index. Needs [`ZeroSkipping::Weights`].
+    /// Cycles that a row idles to decode that index. Needs the same.
     pub index_cycles_per_nonzero: u64,
     /// Buffers, and what is fetched into them.
     pub buffers: Buffers,
@@ -75,7 +80,19 @@ pub enum ZeroSkipping {
     Filters,
     /// Every weight that is zero.
     Weights,
+    /// All but `keep` of every `of` neighbouring weights along the input channels of a filter, in layers that follow this
+    /// pattern: of so many no more than `keep` are nonzero, in any filter. Where fewer are, zeros are computed. Other layers
+    /// are computed whole. Example: the sparse tensor cores of GPUs, 2 of 4.
+    Pattern {
+        /// Weights that are computed of `of`, at least 1 and less than `of`.
+        keep: u32,
+        /// Weights that share a choice, at most [`MAX_PATTERN`].
+        of: u32,
+    },
 }
+
+/// Most neighbouring weights of a pattern.
+pub const MAX_PATTERN: u32 = 1 << 10;
 
 /// Which planes of a weight take no cycle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -175,6 +192,20 @@ impl Departures {
             && self.energy == DepartureEnergies::default()
     }
 
+    /// The departures as they hold for a layer: one that does not follow the pattern of [`ZeroSkipping::Pattern`] is computed
+    /// whole, and has no index.
+    pub(crate) fn of_layer(&self, codes: &CodeTensor) -> Cow<'_, Departures> {
+        match self.zero_skipping {
+            Some(ZeroSkipping::Pattern { keep, of }) if !pattern::follows(codes, keep, of) => Cow::Owned(Departures {
+                zero_skipping: Some(ZeroSkipping::Pattern { keep: of, of }),
+                index_bits_per_nonzero: 0,
+                index_cycles_per_nonzero: 0,
+                ..self.clone()
+            }),
+            Some(_) | None => Cow::Borrowed(self),
+        }
+    }
+
     /// Whether no width is rounded up.
     pub(crate) fn supports_every_width(&self) -> bool {
         self.supported_widths.is_empty() || (1..=Planes::MAX_WIDTH).all(|width| self.supported_widths.contains(&width))
@@ -188,7 +219,7 @@ impl Departures {
     /// Whose planes are useful, which means that the ideal executes them too.
     pub(crate) fn useful_granularity(&self, granularity: Granularity) -> Granularity {
         match (granularity, self.zero_skipping(granularity)) {
-            (Granularity::Weight, _) | (_, ZeroSkipping::Weights) => Granularity::Weight,
+            (Granularity::Weight, _) | (_, ZeroSkipping::Weights | ZeroSkipping::Pattern { .. }) => Granularity::Weight,
             (
                 Granularity::Filter | Granularity::Layer | Granularity::Fixed(_),
                 ZeroSkipping::None | ZeroSkipping::Filters,
@@ -202,6 +233,7 @@ impl Departures {
             .width_problem(spec.granularity)
             .or_else(|| self.element_problem(spec.granularity))
             .or_else(|| self.index_problem(spec.granularity))
+            .or_else(|| self.pattern_problem())
             .or_else(|| self.number_problem())
             .or_else(|| self.buffer_problem());
         match problem {
@@ -261,12 +293,23 @@ impl Departures {
             if value > MAX_INDEX {
                 return Some(format!("{key} is {value}; expected 0 to {MAX_INDEX}"));
             }
-            if value > 0 && self.zero_skipping(granularity) != ZeroSkipping::Weights {
-                return Some(format!("{key} is {value}, but needs zero_skipping \"weights\""));
+            let says_which = match self.zero_skipping(granularity) {
+                ZeroSkipping::Weights | ZeroSkipping::Pattern { .. } => true,
+                ZeroSkipping::None | ZeroSkipping::Filters => false,
+            };
+            if value > 0 && !says_which {
+                return Some(format!("{key} is {value}, but needs zero_skipping \"weights\" or a pattern, as \"2:4\""));
             }
         }
         (bits == 0 && self.energy.index_bit.0 != 0.0)
             .then(|| "index_j_per_bit needs index_bits_per_nonzero of 1 at least".to_string())
+    }
+
+    fn pattern_problem(&self) -> Option<String> {
+        let Some(ZeroSkipping::Pattern { keep, of }) = self.zero_skipping else { return None };
+        let is_one = (1..of).contains(&keep) && of <= MAX_PATTERN;
+        let expected = format!("expected N:M with N from 1 to M - 1 and M up to {MAX_PATTERN}");
+        (!is_one).then(|| format!("zero_skipping is {keep}:{of}; {expected}"))
     }
 
     fn number_problem(&self) -> Option<String> {

@@ -6,6 +6,7 @@ use esn::{CodeTensor, Grid};
 
 use crate::departures::{Departures, PlaneSkipping, ZeroSkipping};
 use crate::live::live_channels;
+use crate::pattern;
 use crate::planes::Planes;
 use crate::spec::{ArraySpec, Granularity};
 
@@ -24,6 +25,7 @@ pub(crate) struct Encoding {
     pub(crate) rounded: [u32; WIDTHS],
     /// Planes of the widest weight of the layer; 0 where nothing asks for them.
     layer_width: u32,
+    taps: usize,
 }
 
 /// The widths of a filter.
@@ -98,13 +100,16 @@ impl Encoding {
             useful: departures.useful_granularity(granularity),
             rounded,
             layer_width,
+            taps: codes.shape().taps,
         })
     }
 
     /// The channels with a nonzero weight, `[groups, channels]`; empty where no rule asks for them.
     pub(crate) fn live(&self, codes: &CodeTensor) -> Vec<bool> {
         match (self.useful, self.zero_skipping) {
-            (Granularity::Weight, ZeroSkipping::Weights | ZeroSkipping::None) => Vec::new(),
+            (Granularity::Weight, ZeroSkipping::Weights | ZeroSkipping::None | ZeroSkipping::Pattern { .. }) => {
+                Vec::new()
+            }
             (Granularity::Weight, ZeroSkipping::Filters)
             | (Granularity::Filter | Granularity::Layer | Granularity::Fixed(_), _) => live_channels(codes),
         }
@@ -113,7 +118,7 @@ impl Encoding {
     /// The widths of a filter.
     pub(crate) fn filter_widths(&self, filter: &[i32]) -> FilterWidths {
         let own = match (self.granularity, self.zero_skipping) {
-            (Granularity::Weight, ZeroSkipping::Weights | ZeroSkipping::None) => 0,
+            (Granularity::Weight, ZeroSkipping::Weights | ZeroSkipping::None | ZeroSkipping::Pattern { .. }) => 0,
             (Granularity::Weight, ZeroSkipping::Filters)
             | (Granularity::Filter | Granularity::Layer | Granularity::Fixed(_), _) => widest(self.grid, filter),
         };
@@ -126,13 +131,19 @@ impl Encoding {
         FilterWidths { own, shared }
     }
 
-    /// Whether a weight is computed. `live` says whether its channel and its filter have a nonzero weight.
-    pub(crate) fn is_issued(&self, code: i32, live: bool) -> bool {
+    /// Whether a weight of a filter is computed. `live` says whether its channel and its filter have a nonzero weight.
+    pub(crate) fn is_issued(&self, filter: &[i32], index: usize, live: bool) -> bool {
         match self.zero_skipping {
             ZeroSkipping::None => true,
             ZeroSkipping::Filters => live,
-            ZeroSkipping::Weights => code != 0,
+            ZeroSkipping::Weights => filter[index] != 0,
+            ZeroSkipping::Pattern { keep, of } => pattern::keeps(filter, index, self.taps, (keep, of)),
         }
+    }
+
+    /// How many weights of a filter of so many weights a pattern keeps.
+    pub(crate) fn kept_by_pattern(&self, weights: usize, keep: u32, of: u32) -> u64 {
+        (pattern::kept_channels(weights / self.taps, keep, of) * self.taps) as u64
     }
 
     /// Planes that the ideal executes of a weight.

@@ -51,6 +51,7 @@ mod fast;
 pub mod idle;
 mod input;
 mod live;
+mod pattern;
 mod planes;
 mod prepared;
 mod schedule;
@@ -61,7 +62,8 @@ mod traffic;
 
 pub use array::DigitalArray;
 pub use departures::{
-    Barrier, Buffers, DepartureEnergies, Departures, Element, PlaneSkipping, Schedule, ZeroActivations, ZeroSkipping,
+    Barrier, Buffers, DepartureEnergies, Departures, Element, MAX_PATTERN, PlaneSkipping, Schedule, ZeroActivations,
+    ZeroSkipping,
 };
 pub use error::DigitalError;
 pub use planes::Planes;

@@ -28,6 +28,8 @@ enum Kept {
     Live,
     /// Those that are not zero. The index of each says where it stands.
     Nonzero,
+    /// So many of so many neighbouring ones. The index of each says which it is of them.
+    Pattern { keep: u32, of: u32 },
 }
 
 /// The format of an array.
@@ -48,6 +50,7 @@ impl Kept {
             ZeroSkipping::Filters => Kept::Live,
             ZeroSkipping::Weights if departures.index_bits_per_nonzero > 0 => Kept::Nonzero,
             ZeroSkipping::Weights => Kept::All,
+            ZeroSkipping::Pattern { keep, of } => Kept::Pattern { keep, of },
         }
     }
 }
@@ -58,7 +61,7 @@ impl Storage {
     pub(crate) fn new(departures: &Departures, encoding: &Encoding, codes: &CodeTensor, live: &[bool]) -> Self {
         let kept = Kept::new(encoding, departures);
         let filters: Vec<StoredWeights> =
-            (0..codes.shape().filters).map(|filter| stored(kept, codes, filter, live)).collect();
+            (0..codes.shape().filters).map(|filter| stored(kept, encoding, codes, filter, live)).collect();
         let layer = filters.iter().fold(StoredWeights::none(codes.grid()), |sum, filter| sum.merge(*filter));
         let of_layer = layer.width(match encoding.granularity {
             Granularity::Fixed(width) => width,
@@ -93,12 +96,15 @@ impl Storage {
 }
 
 /// The weights of a filter that are stored.
-fn stored(kept: Kept, codes: &CodeTensor, filter: usize, live: &[bool]) -> StoredWeights {
+fn stored(kept: Kept, encoding: &Encoding, codes: &CodeTensor, filter: usize, live: &[bool]) -> StoredWeights {
     let shape = codes.shape();
     let all = StoredWeights::of(codes.grid(), codes.filter(filter));
     match kept {
         Kept::All => all,
         Kept::Nonzero => all.without_zeros(all.zeros()),
+        Kept::Pattern { keep, of } => {
+            all.without_zeros(all.count() - encoding.kept_by_pattern(codes.filter(filter).len(), keep, of))
+        }
         Kept::Live if all.zeros() == all.count() => StoredWeights::none(codes.grid()),
         Kept::Live => {
             let group = filter / (shape.filters / shape.groups);
@@ -113,7 +119,7 @@ fn beside(kept: Kept, granularity: Granularity, codes: &CodeTensor) -> u64 {
     let shape = codes.shape();
     let widths = if granularity == Granularity::Filter { shape.filters as u64 * WIDTH_FIELD_BITS } else { 0 };
     let map = match (kept, granularity) {
-        (Kept::All | Kept::Nonzero, _) => 0,
+        (Kept::All | Kept::Nonzero | Kept::Pattern { .. }, _) => 0,
         (Kept::Live, Granularity::Filter) => shape.groups * shape.channels,
         (Kept::Live, Granularity::Weight | Granularity::Layer | Granularity::Fixed(_)) => {
             shape.groups * shape.channels + shape.filters

@@ -22,7 +22,7 @@ impl InputTraffic {
         let elements = spec.repeats as u128 * spec.in_size[0] as u128 * spec.in_size[1] as u128;
         let channel_bits = elements * u128::from(departures.buffers.bits_per_activation);
         let group_bits: Vec<u128> = match encoding.zero_skipping {
-            ZeroSkipping::None => vec![channels as u128 * channel_bits; spec.groups],
+            ZeroSkipping::None | ZeroSkipping::Pattern { .. } => vec![channels as u128 * channel_bits; spec.groups],
             ZeroSkipping::Filters | ZeroSkipping::Weights => live_channels(layer.weights())
                 .chunks_exact(channels)
                 .map(|live| live.iter().filter(|live| **live).count() as u128 * channel_bits)

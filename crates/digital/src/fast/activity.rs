@@ -42,7 +42,7 @@ impl Activity {
     }
 
     fn new(setting: &Setting<'_>, input: &PaddedInput, corners: &[u32], offsets: &[u32]) -> Self {
-        let departures = setting.departures;
+        let departures = &setting.departures;
         let skips = departures.zero_activations == ZeroActivations::Skip;
         let asked_by_group = skips && departures.barrier == Barrier::Position;
         let mut activity =

@@ -123,13 +123,18 @@ impl Setting<'_> {
             ZeroSkipping::None => weights.len() as u64,
             ZeroSkipping::Filters => live_weights,
             ZeroSkipping::Weights => nonzero,
+            ZeroSkipping::Pattern { keep, of } => self.encoding.kept_by_pattern(weights.len(), keep, of),
         };
         if self.encoding.granularity == Granularity::Weight {
             return self.sums_of_own_widths(weights, issued);
         }
         let shared = widths.shared;
         let (issued, useful, of_zeros) = match self.encoding.useful {
-            Granularity::Weight => (nonzero(weights), least_planes(self.encoding.grid, weights), 0),
+            Granularity::Weight => {
+                let nonzero = nonzero(weights);
+                let issued = issued(nonzero);
+                (issued, least_planes(self.encoding.grid, weights), u64::from(shared) * (issued - nonzero))
+            }
             Granularity::Filter | Granularity::Layer | Granularity::Fixed(_) => {
                 let issued = issued(0);
                 (issued, u64::from(widths.own) * live_weights, u64::from(shared) * (issued - live_weights))
@@ -255,9 +260,10 @@ impl Setting<'_> {
         let weights = self.layer.weights().filter(filter);
         let (widths, channels) = (self.encoding.filter_widths(weights), self.live_of(filter));
         let per_cycle = self.departures.element.planes_per_cycle;
-        range.clone().zip(&weights[range]).filter_map(move |(index, &code)| {
+        range.filter_map(move |index| {
+            let code = weights[index];
             let live = widths.own > 0 && channels.get(index / taps).is_some_and(|live| *live);
-            self.encoding.is_issued(code, live).then(|| {
+            self.encoding.is_issued(weights, index, live).then(|| {
                 let executed = executed(self.encoding.plane_skipping, code, self.encoding.planes(code, widths));
                 let planes = PlaneUse::new(executed, self.encoding.ideal_planes(code, widths, live));
                 IssuedWeight { index, planes, cycles: executed.div_ceil(per_cycle) }

@@ -64,7 +64,7 @@ impl Setting<'_> {
         let filters: Vec<FilterCost> =
             filters.map(|filter| self.filter_cost(filter, activity.get(filter / per_group))).collect();
         let planned: Vec<u128> = filters.iter().map(|filter| self.planned(filter)).collect();
-        let queues = deal(self.spec.rows, &planned, self.departures);
+        let queues = deal(self.spec.rows, &planned, &self.departures);
         let mut counts = filters.iter().map(|filter| self.counts(filter)).fold(Counts::default(), Counts::plus);
         (counts.cycles, counts.waiting) = self.timeline(&queues, &filters, activity);
         counts.weight_bits = self.storage.bits();
@@ -78,7 +78,7 @@ impl Setting<'_> {
         };
         let row_cycles = counts.working + counts.filling + counts.decoding + counts.waiting;
         counts.finished_early = offered - row_cycles * pes;
-        Ok(layer_run(self.spec, self.departures, &counts))
+        Ok(layer_run(self.spec, self.described, &counts))
     }
 
     /// What a filter adds to the counts, whatever row computes it.

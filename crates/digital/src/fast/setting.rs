@@ -1,5 +1,7 @@
 //! What the cost of a layer depends on.
 
+use std::borrow::Cow;
+
 use engine::{EngineError, Layer};
 
 use crate::departures::Departures;
@@ -10,7 +12,10 @@ use crate::storage::Storage;
 /// One layer on one array: what each part of the cost is computed from.
 pub(super) struct Setting<'a> {
     pub(super) spec: &'a ArraySpec,
-    pub(super) departures: &'a Departures,
+    /// The departures as they hold for the layer.
+    pub(super) departures: Cow<'a, Departures>,
+    /// The departures of the array.
+    pub(super) described: &'a Departures,
     pub(super) layer: &'a Layer<'a>,
     pub(super) encoding: Encoding,
     /// Which input channels have a nonzero weight, `[groups, channels]`; empty where no rule asks for them.
@@ -24,15 +29,16 @@ pub(super) struct Setting<'a> {
 impl<'a> Setting<'a> {
     pub(super) fn new(
         spec: &'a ArraySpec,
-        departures: &'a Departures,
+        described: &'a Departures,
         layer: &'a Layer<'a>,
     ) -> Result<Self, EngineError> {
-        let encoding = Encoding::new(spec, departures, layer)?;
+        let departures = described.of_layer(layer.weights());
+        let encoding = Encoding::new(spec, &departures, layer)?;
         let live = encoding.live(layer.weights());
-        let storage = Storage::new(departures, &encoding, layer.weights(), &live);
+        let storage = Storage::new(&departures, &encoding, layer.weights(), &live);
         let positions = u128::from(layer.geometry().positions());
         let groups = positions.div_ceil(spec.pes_per_row as u128);
-        Ok(Self { spec, departures, layer, encoding, live, storage, positions, groups })
+        Ok(Self { spec, departures, described, layer, encoding, live, storage, positions, groups })
     }
 
     /// Elements of a row that have no position in the last group.

@@ -24,7 +24,7 @@ impl Setting<'_> {
         if self.departures.buffers.bits_per_activation == 0 {
             return 0;
         }
-        let input = InputTraffic::new(self.departures, &self.encoding, self.layer);
+        let input = InputTraffic::new(&self.departures, &self.encoding, self.layer);
         let per_group = self.layer.geometry().columns();
         let passes = queues.iter().map(Vec::len).max().unwrap_or(0);
         let mut fetched = HashSet::new();

@@ -147,7 +147,7 @@ impl<'a> SteppedArray<'a> {
     }
 
     fn finished(self) -> SteppedRun {
-        let run = layer_run(&self.work.spec, &self.work.departures, &self.counts);
+        let run = layer_run(&self.work.spec, &self.work.described, &self.counts);
         SteppedRun { run, outputs: Outputs::Integer(self.outputs) }
     }
 

@@ -132,7 +132,7 @@ impl Programmer<'_> {
         for (weight, (&code, &offset)) in codes.iter().zip(offsets).enumerate() {
             let channel = self.live.get(first_channel + weight / shape.taps);
             let live = widths.own > 0 && channel.is_some_and(|live| *live);
-            if self.encoding.is_issued(code, live) {
+            if self.encoding.is_issued(codes, weight, live) {
                 self.tile_for(self.storage.weight_bits(filter), program);
                 self.issue(code, weight, offset, (widths, live), program);
             }

@@ -21,6 +21,9 @@ use crate::traffic::InputTraffic;
 /// What the activation buffer holds does.
 pub(super) struct Work<'a> {
     pub(super) spec: ArraySpec,
+    /// The departures of the array.
+    pub(super) described: Departures,
+    /// The departures as they hold for the layer.
     pub(super) departures: Departures,
     pub(super) layer: Layer<'a>,
     encoding: Encoding,
@@ -46,20 +49,23 @@ impl<'a> Work<'a> {
         input: Activations<'_>,
     ) -> Result<Self, EngineError> {
         check_accumulators(layer)?;
-        let encoding = Encoding::new(spec, departures, layer)?;
+        let described = departures;
+        let departures = described.of_layer(layer.weights()).into_owned();
+        let encoding = Encoding::new(spec, &departures, layer)?;
         let geometry = layer.geometry();
         let input = PaddedInput::new(layer, integers(layer.name(), geometry, input)?)?;
         let live = encoding.live(layer.weights());
         Ok(Self {
             spec: spec.clone(),
-            storage: Storage::new(departures, &encoding, layer.weights(), &live),
+            storage: Storage::new(&departures, &encoding, layer.weights(), &live),
             live,
             corners: input.corners(geometry),
-            traffic: InputTraffic::new(departures, &encoding, layer),
+            traffic: InputTraffic::new(&departures, &encoding, layer),
             fetched: HashSet::new(),
             straight: departures.index_cycles_per_nonzero == 0 && departures.zero_activations != ZeroActivations::Skip,
             counts_look_ups: departures.index_bits_per_nonzero > 0,
-            departures: departures.clone(),
+            described: described.clone(),
+            departures,
             layer: *layer,
             encoding,
             input,

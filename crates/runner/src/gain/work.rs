@@ -136,7 +136,8 @@ enum Stored {
 fn stored(hardware: &Hardware) -> Option<Stored> {
     let HardwareFile::Digital(file) = &hardware.resolved else { return None };
     let keeps_all = match (file.array.zero_skipping, file.array.width_granularity) {
-        (Some(ZeroSkippingWord::None | ZeroSkippingWord::Weights), _) | (None, WidthGranularity::Weight) => true,
+        (Some(ZeroSkippingWord::None | ZeroSkippingWord::Weights | ZeroSkippingWord::Pattern(..)), _)
+        | (None, WidthGranularity::Weight) => true,
         (Some(ZeroSkippingWord::Filters), _)
         | (None, WidthGranularity::Filter | WidthGranularity::Layer | WidthGranularity::Fixed) => false,
     };

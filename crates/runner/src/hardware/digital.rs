@@ -146,7 +146,7 @@ pub enum WidthGranularity {
 
 /// Which weights take no cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(try_from = "String", into = "String")]
 pub enum ZeroSkippingWord {
     /// None.
     None,
@@ -154,6 +154,38 @@ pub enum ZeroSkippingWord {
     Filters,
     /// Every weight that is zero.
     Weights,
+    /// All but N of every M neighbouring ones along input channels, in layers that follow the pattern: `"2:4"`.
+    Pattern(u32, u32),
+}
+
+impl TryFrom<String> for ZeroSkippingWord {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let pattern = |text: &str| {
+            let (keep, of) = text.split_once(':')?;
+            Some(ZeroSkippingWord::Pattern(keep.parse().ok()?, of.parse().ok()?))
+        };
+        match text.as_str() {
+            "none" => Ok(ZeroSkippingWord::None),
+            "filters" => Ok(ZeroSkippingWord::Filters),
+            "weights" => Ok(ZeroSkippingWord::Weights),
+            other => pattern(other).ok_or_else(|| {
+                format!("unknown variant `{other}`, expected `none`, `filters`, `weights` or a pattern, as `2:4`")
+            }),
+        }
+    }
+}
+
+impl From<ZeroSkippingWord> for String {
+    fn from(word: ZeroSkippingWord) -> String {
+        match word {
+            ZeroSkippingWord::None => "none".to_string(),
+            ZeroSkippingWord::Filters => "filters".to_string(),
+            ZeroSkippingWord::Weights => "weights".to_string(),
+            ZeroSkippingWord::Pattern(keep, of) => format!("{keep}:{of}"),
+        }
+    }
 }
 
 /// Which planes take no cycle.
@@ -305,6 +337,7 @@ impl ZeroSkippingWord {
             ZeroSkippingWord::None => ZeroSkipping::None,
             ZeroSkippingWord::Filters => ZeroSkipping::Filters,
             ZeroSkippingWord::Weights => ZeroSkipping::Weights,
+            ZeroSkippingWord::Pattern(keep, of) => ZeroSkipping::Pattern { keep, of },
         }
     }
 }
@@ -410,6 +443,19 @@ mod tests {
             ("weight", format!("fill_cycles_per_group = {huge}"), "fill_cycles_per_group"),
             ("weight", "fill_cycles_per_group = -1".to_string(), "line "),
             ("weight", "barrier = \"layer\"".to_string(), "layer"),
+            (
+                "weight",
+                "zero_skipping = \"some\"".to_string(),
+                "zero_skipping is \"some\"; expected none, filters, weights, 2:4",
+            ),
+            ("weight", "zero_skipping = \"2:\"".to_string(), "zero_skipping is \"2:\"; expected none"),
+            (
+                "layer",
+                "zero_skipping = \"4:4\"".to_string(),
+                "zero_skipping is 4:4; expected N:M with N from 1 to M - 1",
+            ),
+            ("layer", "zero_skipping = \"0:4\"".to_string(), "zero_skipping is 0:4"),
+            ("layer", "zero_skipping = \"1:4096\"".to_string(), "M up to 1024"),
         ];
         check_all(array_lines, |(granularity, array, key)| {
             refused(&description(granularity, array, "", ""), key);
@@ -457,6 +503,7 @@ mod tests {
         let metric = |granularity, array| parse(&description(granularity, array, "", "")).expect("valid").metric;
         assert_eq!(metric("weight", "zero_skipping = \"none\""), Metric::EsnD);
         assert_eq!(metric("layer", "zero_skipping = \"weights\""), Metric::EsnD);
+        assert_eq!(metric("layer", "zero_skipping = \"2:4\""), Metric::EsnD);
         assert_eq!(metric("layer", ""), Metric::EsnDFilter);
         assert_eq!(metric("fixed", "fixed_width_bits = 8"), Metric::EsnDFilter);
     }

@@ -60,9 +60,12 @@ fn settle(departures: &mut Departures, granularity: Granularity) {
     if element.splits {
         departures.zero_activations = ZeroActivations::Compute;
     }
-    let skips_weights =
-        departures.zero_skipping.map_or(granularity == Granularity::Weight, |skips| skips == ZeroSkipping::Weights);
-    if !skips_weights {
+    let has_index = match departures.zero_skipping {
+        None => granularity == Granularity::Weight,
+        Some(ZeroSkipping::Weights | ZeroSkipping::Pattern { .. }) => true,
+        Some(ZeroSkipping::None | ZeroSkipping::Filters) => false,
+    };
+    if !has_index {
         (departures.index_bits_per_nonzero, departures.index_cycles_per_nonzero) = (0, 0);
     }
     if departures.index_bits_per_nonzero == 0 {
@@ -88,6 +91,9 @@ fn weights() -> impl Strategy<Value = Weights> {
         Some(ZeroSkipping::Filters),
         Some(ZeroSkipping::Weights),
         Some(ZeroSkipping::Weights),
+        Some(ZeroSkipping::Pattern { keep: 2, of: 4 }),
+        Some(ZeroSkipping::Pattern { keep: 1, of: 2 }),
+        Some(ZeroSkipping::Pattern { keep: 3, of: 8 }),
     ]);
     let plane_skipping = select(vec![PlaneSkipping::None, PlaneSkipping::ZeroPlanes, PlaneSkipping::Csd]);
     (widths, element, zero_skipping, plane_skipping)
