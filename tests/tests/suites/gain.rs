@@ -33,7 +33,8 @@ fn networks() -> tempfile::TempDir {
     folder
 }
 
-const HARDWARE: &str = "--hardware gpu-8bit --hardware bit-serial --hardware in-memory-class-b --hardware ideal";
+const HARDWARE: &str =
+    "--hardware gpu-8bit --hardware bit-serial --hardware in-memory-class-b --hardware jia --hardware ideal";
 
 #[test]
 fn gains_are_those_of_the_costs_of_each_network_alone() {
@@ -76,7 +77,7 @@ fn gains_are_those_of_the_costs_of_each_network_alone() {
         assert_eq!(row["gain"].parse::<f64>(), Ok(before / after));
         compared += 1;
     }
-    assert_eq!(compared, 2 * (6 + 6 * 2), "two networks, six quantities and six kinds of hardware");
+    assert_eq!(compared, 2 * (6 + 7 * 2), "two networks, six quantities and seven kinds of hardware");
     let drawn = std::fs::read_to_string(path.join("g.svg")).expect("the run wrote it").replace("&apos;", "'");
     let names = ["net.onnx", "half.onnx", "slim.onnx", "gpu-8bit", "ideal-analog"];
     let told: HashSet<&str> = gains.iter().map(|row| &*row["quantity"]).collect();

@@ -94,12 +94,12 @@ fn of_network(hardware: &[Hardware], network: &GainingNetwork<'_>, remove_dead: 
 
 /// What is gained in energy, beside what is ideal, and which part of it loses most.
 fn energy_sentence(energy: &EnergyGain) -> String {
-    let Some((gain, ideal)) = energy.gain().zip(energy.ideal()) else {
+    let Some(gain) = energy.gain() else {
         return "energy has no gain, for one of the networks takes none".to_string();
     };
     let fetched = energy.share_by(Quantity::EffectiveWeightBits);
     let of_memory = if fetched < 0.01 { String::new() } else { format!(" ({} weights from memory)", percent(fetched)) };
-    let held = beside(&format!("energy{of_memory}"), ["gains", "is", "grows"], gain, ideal);
+    let held = beside(&format!("energy{of_memory}"), ["gains", "is", "grows"], gain, energy.ideal());
     let loss = energy.largest_loss();
     held + &loss.map_or(String::new(), |(part, share)| {
         let share = if share < 1.0 { format!("{} of the", percent(share)) } else { "all".to_string() };
@@ -109,11 +109,11 @@ fn energy_sentence(energy: &EnergyGain) -> String {
 
 /// What is gained in cycles, beside what is ideal, and which factor divides that most.
 fn cycle_sentence(cycles: &CycleGain) -> String {
-    let Some((gain, ideal)) = cycles.gain().zip(cycles.ideal) else {
+    let Some(gain) = cycles.gain() else {
         return "cycles have no gain, for one of the networks takes none".to_string();
     };
-    let held = beside("cycles", ["gain", "are", "grow"], gain, ideal);
-    let Some(loss) = cycles.largest_loss() else { return held };
+    let held = beside("cycles", ["gain", "are", "grow"], gain, cycles.ideal);
+    let Some((ideal, loss)) = cycles.ideal.zip(cycles.largest_loss()) else { return held };
     let others = gain / ideal / loss.gain();
     let others = match others {
         _ if factor(others) == ONE => String::new(),
@@ -126,12 +126,15 @@ fn cycle_sentence(cycles: &CycleGain) -> String {
 /// A gain that is none, as [`factor`] writes it.
 const ONE: &str = "1.00";
 
-/// What a cost gains, beside what is ideal. Its verbs are those of a gain, of no change and of growth.
-fn beside(cost: &str, [gains, is, grows]: [&str; 3], gain: f64, ideal: f64) -> String {
+/// What a cost gains, beside what is ideal, if anything is. Its verbs are those of a gain, of no change and of growth.
+fn beside(cost: &str, [gains, is, grows]: [&str; 3], gain: f64, ideal: Option<f64>) -> String {
     let changes = match gain {
         _ if factor(gain) == ONE => format!("{cost} {is} unchanged"),
         _ if gain > 1.0 => format!("{cost} {gains} {}", times(Some(gain))),
         _ => format!("{cost} {grows} {}", times(Some(1.0 / gain))),
+    };
+    let Some(ideal) = ideal else {
+        return format!("{changes}; there is no ideal, for one of the networks has nothing to compute");
     };
     match ideal {
         _ if (gain - ideal).abs() <= SAME * ideal => format!("{changes}, as is ideal"),
@@ -228,7 +231,10 @@ mod tests {
             |&(gain, ideal, expected)| assert_eq!(energy_sentence(&one(gain, ideal)), expected),
         );
         let none = energy(vec![part(Cause::Macs, Event::MAC, [0.0, 1.0], 1.0)]);
-        assert!(energy_sentence(&none).starts_with("energy has no gain"));
+        assert_eq!(energy_sentence(&none), "energy has no gain, for one of the networks takes none");
+        let macs = EnergyPart { ideal: None, ..part(Cause::Macs, Event::MAC, [2.0, 1.0], 1.0) };
+        let of_nothing = "energy gains 2.00 ×; there is no ideal, for one of the networks has nothing to compute";
+        assert_eq!(energy_sentence(&energy(vec![macs])), of_nothing);
     }
 
     #[test]
