@@ -616,7 +616,7 @@ def evaluate(source: Any = None, images: Images | Any = EMBEDDED, *, example: An
 def compare(before: Any, *after: Any, hardware: Hardware = (), bits: int | None = None, bit_convention: str = "nonzero-at-least-one",
             threads: int | None = None, progress: Progress = None) -> Points:
     """Does compression pay? What each network `after` gains over `before`, in weights, effective MACs, bit operations and the metric,
-    and in energy and cycles on each hardware; and what ate the rest, in a sentence for each hardware.
+    and in energy and cycles on each hardware; what ideal hardware would gain; and what ate the difference.
 
     Networks are paths, bytes, or a `Network` of `read`, `compress` or `from_torch`; `None` is the network that comes along. Real
     weights are quantized to `bits`, 1 to 16, 8 where it is left out; integers of a file are taken as they are. `hardware` is that of

@@ -112,8 +112,8 @@ def _library(name: str) -> Any:
 
 # Columns of words. A layer may be called "1".
 WORDS = {
-    "configuration", "energy_unit", "error", "hardware", "key", "layer", "layers", "lost_to", "method", "name", "network", "notes",
-    "op", "over", "part", "proxy", "quantity", "status", "sweep", "target", "unit", "weights_of",
+    "configuration", "energy_unit", "error", "hardware", "ideal_by", "key", "layer", "layers", "lost_to", "method", "name",
+    "network", "notes", "op", "over", "part", "proxy", "quantity", "status", "sweep", "target", "unit", "weights_of",
 }
 
 

@@ -349,7 +349,17 @@ def test_a_comparison_is_that_of_the_command(tmp_path):
         assert all(same), (name, mine, theirs)
     assert found._repr_html_() == figure.read_text()
     text = repr(found).replace("compress(compact=True)", "compress --compact")
-    assert done.stdout.endswith(text) and "goes to pruned filters that are still there" in text
+    assert done.stdout.endswith(text) and "losses go to pruned filters that are still there" in text
+    assert {row.ideal_by for row in found.points if row.hardware == "ideal-digital" and not row.part} == {"ESN_d"}
+
+
+def test_networks_that_cannot_be_compared_are_refused(tmp_path):
+    net = esnsim.read(NETWORK)
+    net.save(tmp_path / "weights.safetensors")
+    with pytest.raises(esnsim.BadArgument, match="weights.safetensors: cannot be compared with .*: it has no graph"):
+        esnsim.compare(net, tmp_path / "weights.safetensors", hardware="ideal-digital")
+    found = esnsim.compare(net, tmp_path / "weights.safetensors", NETWORK, hardware="ideal-digital")
+    assert len(set(found.points["network"])) == 1 and "weights.safetensors (no graph): not compared" in repr(found)
 
 
 def test_a_network_of_the_literature_is_that_of_the_command(tmp_path):

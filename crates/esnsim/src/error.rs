@@ -114,6 +114,16 @@ pub enum Error {
         /// Why none was found, where that is known.
         reason: Option<String>,
     },
+    /// No network can be compared with the one before it.
+    #[error("{name}: cannot be compared with {before}: {why}")]
+    NotCompared {
+        /// The first network after.
+        name: String,
+        /// The network before.
+        before: String,
+        /// Why.
+        why: &'static str,
+    },
     /// There are no images where some are needed.
     #[error("there is no image to run")]
     NoImages,
@@ -247,6 +257,7 @@ impl Failure for Error {
             | Error::Preprocessing { .. }
             | Error::SameName { .. }
             | Error::NeedsGraph { .. }
+            | Error::NotCompared { .. }
             | Error::NoImages
             | Error::NoLayer { .. }
             | Error::OtherReference { .. }
@@ -270,6 +281,7 @@ impl Failure for Error {
                 Need::Images | Need::Reestimation => Mend::NameArchitecture,
                 Need::Onnx => Mend::NameArchitectureOrWriteWeights,
             }),
+            Error::NotCompared { .. } => Some(Mend::NameArchitecture),
             Error::NoStep { .. } => Some(Mend::GiveBits),
             Error::NoLayer { .. } | Error::ManyLayers { .. } => Some(Mend::ListLayers),
             Error::NothingToDo => Some(Mend::AskForCompression),

@@ -91,7 +91,7 @@ pub use compression::{
 };
 pub use convert::{check_format, provenance, write, write_format};
 pub use error::{Error, Need};
-pub use gain::Comparison;
+pub use gain::{Comparison, check_comparable};
 pub use images::{
     ImageNote, ImageRequest, NetworkImages, images, images_of_reference, own_preprocessing, preprocessing,
     preprocessing_by_numbers, write_preprocessing,

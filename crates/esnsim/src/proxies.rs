@@ -95,8 +95,7 @@ pub fn subject(
     let costed = Simulation::start(network, hardware, SimulateOptions { images, ..options }, progress)?;
     let cost = costed.cost();
     let details = details(network, options.quantization, options.convention)?;
-    let activation_bits = options.images.map_or(ACTIVATION_BITS, |images| images.activation_bits);
-    let bits = BitCounts::new(network, cost, &details, activation_bits);
+    let bits = BitCounts::new(network, cost, &details, options.activation_bits());
     let ideal: Vec<Hardware> = Hardware::ideal().into_iter().filter(Hardware::is_exact).take(1).collect();
     let mut run = Simulation::start(network, &ideal, options, progress)?;
     let score = run.evaluate()?.and_then(|evaluation| evaluation.engines.first()).map(|engine| engine.score.clone());
@@ -108,9 +107,6 @@ pub fn subject(
         accuracy: accuracy.map(|score| Fraction { count: score.top1, of: score.labelled }),
     })
 }
-
-/// Bits of activations where neither a file nor a user says.
-const ACTIVATION_BITS: u32 = 8;
 
 /// Fits a weighted sum of costs to the energy of a hardware.
 ///

@@ -28,6 +28,13 @@ pub struct SimulateOptions<'a> {
     pub images: Option<EvaluateOptions<'a>>,
 }
 
+impl SimulateOptions<'_> {
+    /// Bits of activations where the file does not say.
+    pub fn activation_bits(&self) -> u32 {
+        self.images.map_or(ACTIVATION_BITS, |images| images.activation_bits)
+    }
+}
+
 impl Default for SimulateOptions<'_> {
     /// Real weights at the default width, at least one bit a weight, no images.
     fn default() -> Self {

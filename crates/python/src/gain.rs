@@ -30,6 +30,7 @@ pub fn compare(
         let opened: Vec<_> = networks.iter().map(|network| network.get().opened()).collect();
         let widths: Vec<_> = bits.into_iter().collect();
         esnsim::check_widths(&opened, &widths)?;
+        esnsim::check_comparable(&opened.iter().map(|opened| &opened.network).collect::<Vec<_>>())?;
         let hardware = esnsim::hardware(&hardware)?;
         let mut runs = Vec::new();
         for opened in &opened {

@@ -1,7 +1,7 @@
 //! What a network gains over the first, as a part of the document of its run.
 
 use esn::Quarters;
-use runner::{CountGain, Gains, Hardware, HardwareGain, PerImage, Quantity, energy_unit};
+use runner::{CountGain, CycleGain, EnergyGain, Gains, Hardware, HardwareGain, PerImage, Quantity, energy_unit};
 use serde::Serialize;
 
 use crate::gains::GainingNetwork;
@@ -51,8 +51,8 @@ struct EnergyReport {
     before: f64,
     after: f64,
     gain: Option<f64>,
-    promised: Option<f64>,
-    promised_by: &'static str,
+    ideal: Option<f64>,
+    ideal_by: Vec<&'static str>,
     parts: Vec<PartReport>,
     loss: Option<LossReport>,
 }
@@ -63,6 +63,10 @@ struct PartReport {
     entry: &'static str,
     before: f64,
     after: f64,
+    gain: Option<f64>,
+    ideal: Option<f64>,
+    ideal_by: &'static str,
+    share: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -77,13 +81,23 @@ struct CycleReport {
     before: PerImage,
     after: PerImage,
     gain: Option<f64>,
-    promised: Option<f64>,
+    ideal: Option<f64>,
+    ideal_by: &'static str,
+    factors: Vec<FactorReport>,
     loss: Option<CycleLossReport>,
 }
 
 #[derive(Debug, Serialize)]
+struct FactorReport {
+    cause: String,
+    before: f64,
+    after: f64,
+    gain: f64,
+}
+
+#[derive(Debug, Serialize)]
 struct CycleLossReport {
-    cause: &'static str,
+    cause: String,
     factor: f64,
 }
 
@@ -106,14 +120,8 @@ impl<'a> GainReport<'a> {
 }
 
 fn quantities(gains: &Gains) -> Vec<QuantityReport> {
-    let counted = |quantity, count| match quantity {
-        Quantity::EsnA => Count::Quarters(Quarters(count).to_f64()),
-        Quantity::Weights
-        | Quantity::EffectiveWeights
-        | Quantity::EffectiveMacs
-        | Quantity::BitOperations
-        | Quantity::EsnD
-        | Quantity::EsnDFilter => Count::Whole(count),
+    let counted = |quantity: Quantity, count| {
+        if quantity == Quantity::EsnA { Count::Quarters(Quarters(count).to_f64()) } else { Count::Whole(count) }
     };
     let of = |&(quantity, count): &(Quantity, CountGain)| QuantityReport {
         quantity: quantity.name(),
@@ -126,35 +134,57 @@ fn quantities(gains: &Gains) -> Vec<QuantityReport> {
 
 impl<'a> HardwareReport<'a> {
     fn new(hardware: &'a Hardware, gain: &HardwareGain) -> Self {
-        let [before, after] = gain.energy_j;
-        let parts = gain.energy_parts.iter().map(|part| PartReport {
+        Self {
+            hardware: hardware.engine.name(),
+            energy_unit: energy_unit(hardware.normalized),
+            energy: EnergyReport::new(&gain.energy),
+            cycles: CycleReport::new(&gain.cycles),
+        }
+    }
+}
+
+impl EnergyReport {
+    fn new(energy: &EnergyGain) -> Self {
+        let [before, after] = energy.joules;
+        let parts = energy.parts.iter().map(|part| PartReport {
             cause: part.cause.name(),
             entry: part.event.name(),
             before: part.joules[0],
             after: part.joules[1],
+            gain: part.gain(),
+            ideal: part.ideal,
+            ideal_by: part.ideal_by.name(),
+            share: energy.share_of_losses(part),
         });
-        let energy = EnergyReport {
+        let loss = energy.largest_loss().map(|(part, share)| LossReport {
+            cause: part.cause.name(),
+            entry: part.event.name(),
+            share,
+        });
+        let ideal_by = energy.ideal_by().into_iter().map(Quantity::name).collect();
+        let (gain, ideal) = (energy.gain(), energy.ideal());
+        Self { before, after, gain, ideal, ideal_by, parts: parts.collect(), loss }
+    }
+}
+
+impl CycleReport {
+    fn new(cycles: &CycleGain) -> Self {
+        let [before, after] = cycles.cycles;
+        let factors = cycles.factors.iter().map(|factor| FactorReport {
+            cause: factor.cause.name(),
+            before: factor.factor[0],
+            after: factor.factor[1],
+            gain: factor.gain(),
+        });
+        let loss = cycles.largest_loss();
+        Self {
             before,
             after,
-            gain: gain.energy(),
-            promised: gain.promised,
-            promised_by: gain.promised_by.name(),
-            parts: parts.collect(),
-            loss: gain.energy_loss.map(|loss| LossReport {
-                cause: loss.cause.name(),
-                entry: loss.event.name(),
-                share: loss.share,
-            }),
-        };
-        let [before, after] = gain.cycles;
-        let cycles = CycleReport {
-            before,
-            after,
-            gain: gain.in_cycles(),
-            promised: gain.promised_cycles,
-            loss: gain.cycle_loss.map(|loss| CycleLossReport { cause: loss.cause.name(), factor: loss.factor }),
-        };
-        let energy_unit = energy_unit(hardware.normalized);
-        Self { hardware: hardware.engine.name(), energy_unit, energy, cycles }
+            gain: cycles.gain(),
+            ideal: cycles.ideal,
+            ideal_by: cycles.ideal_by.name(),
+            factors: factors.collect(),
+            loss: loss.map(|factor| CycleLossReport { cause: factor.cause.name(), factor: 1.0 / factor.gain() }),
+        }
     }
 }

@@ -93,8 +93,8 @@ pub use evaluate::{
 pub use executor::EngineExecutor;
 pub use finish::quantize_activations;
 pub use gain::{
-    Cause, ComparedNetwork, CountGain, CycleCause, CycleLoss, EnergyLoss, EnergyPart, Gains, HardwareGain, Quantity,
-    SAME, gains,
+    Cause, ComparedNetwork, CountGain, CycleCause, CycleFactor, CycleGain, EnergyGain, EnergyPart, Gains, HardwareGain,
+    Quantity, SAME, gains,
 };
 pub use hardware::{Hardware, HardwareFile, Metric, WidthGranularity, ZeroSkippingWord};
 pub use merit::{Merit, energy_by_entry, energy_unit};

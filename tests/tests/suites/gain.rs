@@ -1,11 +1,12 @@
 //! Does `simulate BEFORE AFTER` tell gains that are those of the costs of each network alone, and refuse what it cannot
 //! compare? What eats a gain is proved where it is computed (`crates/runner/src/gain/tests.rs`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use esnsim_tests::{assert_refused, repository, run_in};
 use report::GAIN_COLUMNS;
+use runner::Quantity;
 use serde_json::Value;
 use testkit::check_all;
 
@@ -32,7 +33,8 @@ fn networks() -> tempfile::TempDir {
     folder
 }
 
-const HARDWARE: &str = "--hardware gpu-8bit --hardware bit-serial --hardware in-memory-class-b --hardware ideal";
+const HARDWARE: &str =
+    "--hardware gpu-8bit --hardware bit-serial --hardware in-memory-class-b --hardware jia --hardware ideal";
 
 #[test]
 fn gains_are_those_of_the_costs_of_each_network_alone() {
@@ -61,8 +63,9 @@ fn gains_are_those_of_the_costs_of_each_network_alone() {
         ("cycles", "cycles"),
     ];
     let mut compared = 0;
-    for row in gains.iter().filter(|row| row["part"].is_empty() && row["quantity"] != "bit operations") {
-        let (_, column) = columns.iter().find(|(quantity, _)| *quantity == row["quantity"]).expect("a known quantity");
+    for row in gains.iter().filter(|row| row["part"].is_empty()) {
+        // What `esn --csv` has no column for is held against other tables below.
+        let Some((_, column)) = columns.iter().find(|(quantity, _)| *quantity == row["quantity"]) else { continue };
         let (costs, hardware) =
             if row["hardware"].is_empty() { (&esn, "") } else { (&costs, row["hardware"].as_str()) };
         assert_eq!(row["over"], "net.onnx");
@@ -74,9 +77,12 @@ fn gains_are_those_of_the_costs_of_each_network_alone() {
         assert_eq!(row["gain"].parse::<f64>(), Ok(before / after));
         compared += 1;
     }
-    assert_eq!(compared, 2 * (6 + 6 * 2), "two networks, six quantities and six kinds of hardware");
-    let drawn = std::fs::read_to_string(path.join("g.svg")).expect("the run wrote it");
-    assert!(["net.onnx", "half.onnx", "slim.onnx", "gpu-8bit", "ideal-analog"].iter().all(|name| drawn.contains(name)));
+    assert_eq!(compared, 2 * (6 + 7 * 2), "two networks, six quantities and seven kinds of hardware");
+    let drawn = std::fs::read_to_string(path.join("g.svg")).expect("the run wrote it").replace("&apos;", "'");
+    let names = ["net.onnx", "half.onnx", "slim.onnx", "gpu-8bit", "ideal-analog"];
+    let told: HashSet<&str> = gains.iter().map(|row| &*row["quantity"]).collect();
+    assert_eq!(told.len(), Quantity::ALL.len() + 2, "{told:?}");
+    assert!(names.iter().chain(&told).all(|name| drawn.contains(name)), "a name or a quantity is not drawn");
     for (network, gain) in [("half.onnx", 1.0), ("slim.onnx", 5.01)] {
         assert!(text.contains(network) && text.contains(&format!("{gain:.2} ×")), "{network}: {text}");
     }
@@ -106,10 +112,13 @@ fn json_has_the_gains_of_the_csv() {
     };
     for row in rows(&path.join("gains.csv")) {
         let found = of_json(&row);
-        for column in ["before", "after", "gain", "promised"].into_iter().filter(|column| !row[*column].is_empty()) {
-            // Parts have no gain of their own in JSON.
-            let Some(value) = found.get(column).and_then(Value::as_f64) else { continue };
+        for column in ["before", "after", "gain", "ideal"].into_iter().filter(|column| !row[*column].is_empty()) {
+            let value = found[column].as_f64().unwrap_or_else(|| panic!("{column} of {row:?}: {found}"));
             assert_eq!(row[column].parse::<f64>(), Ok(value), "{row:?}");
+        }
+        if !row["part"].is_empty() {
+            assert_eq!(row["loss"].parse::<f64>().ok(), found["share"].as_f64(), "{row:?}");
+            continue;
         }
         let loss = &found["loss"];
         assert_eq!(loss.is_object(), !row["lost_to"].is_empty(), "{row:?}");
@@ -119,26 +128,42 @@ fn json_has_the_gains_of_the_csv() {
     }
 }
 
-/// A part of an energy, named as in the CSV.
-fn part(energy: &Value, wanted: &str) -> Value {
-    let (cause, entry) = wanted.split_once(": ").expect("a cause and an entry");
-    let parts = energy["parts"].as_array().expect("a list");
-    parts.iter().find(|part| part["cause"] == cause && part["entry"] == entry).expect("it is in JSON").clone()
+/// A part of an energy or a factor of cycles, named as in the CSV.
+fn part(whole: &Value, wanted: &str) -> Value {
+    let is_it = |part: &&Value| match part["entry"].as_str() {
+        Some(entry) => format!("{}: {entry}", part["cause"].as_str().expect("a word")) == wanted,
+        None => part["cause"] == wanted,
+    };
+    let parts = whole.get("parts").or(whole.get("factors")).and_then(Value::as_array).expect("a list");
+    parts.iter().find(is_it).unwrap_or_else(|| panic!("{wanted} is not in JSON: {whole}")).clone()
 }
 
 #[test]
-fn bit_operations_are_effective_macs_times_the_widest_weight_of_the_layer() {
+fn bit_operations_and_bits_are_those_of_proxies_and_of_the_metric() {
     let folder = networks();
     let path = folder.path();
-    printed(path, "simulate net.onnx slim.onnx --hardware ideal-digital --gains gains.csv");
-    let gains = rows(&path.join("gains.csv"));
-    let row = gains.iter().find(|row| row["quantity"] == "bit operations").expect("it is told");
-    for (side, network, bits) in [("before", "net.onnx", "--bits 8"), ("after", "slim.onnx", "")] {
-        printed(path, &format!("esn {network} {bits} --csv esn.csv"));
-        let layers = rows(&path.join("esn.csv")).into_iter().filter(|row| row["row"] == "layer");
-        let number = |row: &Row, column: &str| row[column].parse::<u128>().expect("a count");
-        let sum: u128 = layers.map(|row| number(&row, "effective_macs") * number(&row, "max_bits")).sum();
-        assert_eq!(row[side], sum.to_string(), "{side}");
+    // Filters of zeros that are still there count nowhere, in either table.
+    printed(path, "compress net.onnx --prune filters=0.3 --bits 3 -o dead.onnx");
+    printed(path, "simulate net.onnx half.onnx dead.onnx --hardware ideal-digital --gains gains.csv");
+    printed(path, "proxies net.onnx half.onnx dead.onnx --bits 8 --hardware ideal-digital --points points.csv");
+    printed(path, "esn net.onnx half.onnx dead.onnx --bits 8 --csv esn.csv");
+    let [gains, points, esn] = ["gains.csv", "points.csv", "esn.csv"].map(|file| rows(&path.join(file)));
+    let number = |row: &Row, column: &str| row[column].parse::<u128>().expect("a count");
+    for row in gains.iter().filter(|row| row["hardware"].is_empty()) {
+        for (side, network) in [("before", "net.onnx"), ("after", &*row["network"])] {
+            let of_network = |row: &&Row| row["network"] == network;
+            let point = points.iter().find(of_network).expect("a row of each network");
+            let layers = esn.iter().filter(of_network).filter(|row| row["row"] == "layer");
+            let expected = match &*row["quantity"] {
+                "bit operations" => number(point, "bit-operations"),
+                "effective bit operations" => number(point, "effective-bit-operations"),
+                "bits of effective weights" => {
+                    layers.map(|row| number(row, "effective_weights") * number(row, "max_bits")).sum()
+                }
+                _ => continue,
+            };
+            assert_eq!(number(row, side), expected, "{}: {side}", row["quantity"]);
+        }
     }
 }
 
@@ -163,7 +188,36 @@ fn parts_of_the_energy_add_up_and_what_ate_the_rest_is_one_of_them() {
         let lost = &whole["lost_to"];
         assert!(lost.is_empty() || parts.iter().any(|row| row["part"] == *lost), "{lost}");
         let gain = |column: &str| number(whole, column);
-        assert!(!lost.is_empty() || gain("gain") >= 0.98 * gain("promised") - 1e-9, "{whole:?}");
+        assert!(!lost.is_empty() || gain("gain") >= 0.98 * gain("ideal") - 1e-9, "{whole:?}");
+        let shares: Vec<f64> = parts.iter().filter_map(|row| row["loss"].parse().ok()).collect();
+        assert_eq!(shares.is_empty(), lost.is_empty(), "{shares:?}");
+        if !shares.is_empty() {
+            let largest = shares.iter().copied().fold(0.0, f64::max);
+            assert!((shares.iter().sum::<f64>() - 1.0).abs() <= 1e-9, "losses do not add up: {shares:?}");
+            assert_eq!(gain("loss"), largest, "what is named does not lose most: {shares:?}");
+        }
+    });
+}
+
+#[test]
+fn factors_of_the_cycles_multiply_to_the_gain() {
+    let folder = networks();
+    let path = folder.path();
+    printed(path, &format!("simulate net.onnx half.onnx slim.onnx {HARDWARE} --gains gains.csv"));
+    let gains = rows(&path.join("gains.csv"));
+    let all = gains.iter().filter(|row| row["quantity"] == "cycles");
+    let (whole, factors): (Vec<&Row>, Vec<&Row>) = all.partition(|row| row["part"].is_empty());
+    let number = |row: &Row, column: &str| row[column].parse::<f64>().expect("a number");
+    check_all(whole.iter().map(|row| row["network"].clone() + " " + &row["hardware"]), |of| {
+        let is_of = |row: &&&Row| row["network"].clone() + " " + &row["hardware"] == *of;
+        let whole = whole.iter().find(is_of).expect("it is one of them");
+        let own: Vec<f64> = factors.iter().filter(is_of).map(|row| number(row, "gain")).collect();
+        let product = number(whole, "ideal") * own.iter().product::<f64>();
+        assert!((product - number(whole, "gain")).abs() <= 1e-9 * product, "{own:?} times the ideal: {product}");
+        if !whole["lost_to"].is_empty() {
+            let least = own.iter().copied().fold(f64::INFINITY, f64::min);
+            assert_eq!(number(whole, "loss"), 1.0 / least, "{own:?}");
+        }
     });
 }
 
@@ -186,23 +240,35 @@ fn files_of_gains_are_the_same_at_any_number_of_threads() {
 fn what_costs_more_than_before_is_said_to_grow() {
     let folder = networks();
     let text = printed(folder.path(), "simulate half.onnx net.onnx --hardware ideal-digital");
-    let grows = text
-        .lines()
-        .any(|line| line.starts_with("  ideal-digital: energy grows 1.37 ×") && line.contains("cycles grow 1.37 ×"));
-    assert!(grows, "{text}");
+    for line in ["energy grows 1.37 ×, as is ideal", "cycles grow 1.37 ×, as is ideal"] {
+        assert!(text.contains(&format!("  ideal-digital: {line}\n")), "{text}");
+    }
 }
 
 #[test]
-fn one_network_at_several_widths_is_held_against_its_first_width() {
+fn of_several_widths_the_widest_of_the_first_network_is_before() {
     let folder = networks();
-    let text = printed(folder.path(), "simulate net.onnx --bits 8,4 --hardware ideal-digital --gains gains.csv");
+    let path = folder.path();
+    let text = printed(path, "simulate net.onnx --bits 4,8 --hardware ideal-digital --gains gains.csv --json run.json");
     assert!(text.contains("gain over net.onnx (8 bits)  net.onnx (4 bits)"), "{text}");
     let gains = rows(&folder.path().join("gains.csv"));
     let weights = gains.iter().find(|row| row["quantity"] == "weights").expect("they are told");
     assert_eq!((&*weights["over"], &*weights["network"]), ("net.onnx (8 bits)", "net.onnx (4 bits)"));
-    let text = printed(folder.path(), "simulate net.onnx net.onnx --bits 4,2 --hardware ideal-digital");
+    let json: Value = serde_json::from_slice(&std::fs::read(path.join("run.json")).expect("written")).expect("JSON");
+    assert_eq!((&json[0]["gains"]["over"], json[1].get("gains")), (&"net.onnx (8 bits)".into(), None));
+    // In the table of costs rows stand as they are asked for.
+    let gained: Vec<&str> = text.lines().filter(|line| line.contains("PASS")).collect();
+    assert!(matches!(gained[..], [four, eight] if four.contains("2.80 ×") && eight.contains("1.00 ×")), "{text}");
+
+    let text = printed(path, "simulate net.onnx half.onnx slim.onnx --bits 2,8,4 --hardware ideal-digital");
     let header = text.lines().find(|line| line.starts_with("gain over")).expect("a table");
-    let names: Vec<&str> = header.split("  ").map(str::trim).collect();
+    assert!(header.starts_with("gain over net.onnx (8 bits)"), "{header}");
+    for name in ["net.onnx (2 bits)", "net.onnx (4 bits)", "half.onnx (8 bits)", "slim.onnx"] {
+        assert!(header.contains(&format!("  {name}")), "{header}");
+    }
+    let text = printed(path, "simulate net.onnx net.onnx --bits 4,2 --hardware ideal-digital");
+    let header = text.lines().find(|line| line.starts_with("gain over")).expect("a table");
+    let names: Vec<&str> = header.split("  ").map(str::trim).filter(|name| !name.is_empty()).collect();
     assert_eq!(names, ["gain over net.onnx #1", "net.onnx #2", "net.onnx #3", "net.onnx #4"]);
 }
 
@@ -225,12 +291,32 @@ fn what_is_not_comparable_is_named_and_other_inputs_too() {
     let folder = networks();
     let path = folder.path();
     printed(path, "convert net.onnx weights.safetensors");
-    let text =
-        printed(path, "simulate net.onnx weights.safetensors --hardware ideal-digital --gains gains.csv --svg g.svg");
-    let why =
-        "weights.safetensors (no graph): not compared: it has no graph, so that each of its weights counts as one MAC";
+    let text = printed(path, "simulate net.onnx weights.safetensors --hardware ideal-digital");
+    let why = "\n\nweights.safetensors (no graph): not compared: it has no graph, so that each of its weights counts as one MAC";
     assert!(text.contains(why) && !text.contains("gain over"), "{text}");
-    assert_eq!(rows(&path.join("gains.csv")), Vec::<Row>::new());
+    let row = text.lines().find(|line| line.contains("safetensors (no graph) ")).expect("it is costed");
+    assert!(!row.contains('×'), "a gain over what it is not compared with: {row}");
+
+    // Beside a network that is compared, files have that one alone, and a note says so.
+    let files = "--gains gains.csv --svg g.svg";
+    let output =
+        run_in(path, &format!("simulate net.onnx weights.safetensors half.onnx --hardware ideal-digital {files}"));
+    let notes = String::from_utf8(output.stderr).expect("notes are text");
+    for file in ["gains.csv", "g.svg"] {
+        let note = format!("note: {file}: has nothing of weights.safetensors (no graph), which is not compared");
+        assert!(notes.contains(&note), "{notes}");
+    }
+    assert!(rows(&path.join("gains.csv")).iter().all(|row| row["network"] == "half.onnx"));
+    let refusal = "weights.safetensors: cannot be compared with net.onnx: it has no graph";
+    assert_refused(
+        path,
+        &[
+            ("simulate net.onnx weights.safetensors --gains none.csv", refusal),
+            ("simulate net.onnx weights.safetensors --svg none.svg", refusal),
+        ],
+    );
+    assert!(!path.join("none.csv").exists() && !path.join("none.svg").exists());
+
     printed(path, "new resnet20 --input 16 -o small.onnx");
     printed(path, "new resnet20 -o large.onnx");
     let text = printed(path, "simulate large.onnx small.onnx --hardware ideal-digital");

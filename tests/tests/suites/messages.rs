@@ -438,6 +438,11 @@ fn face(page: &mut Page) {
             SameName: Error::SameName { first: "a.toml".into(), second: "b.toml".into(), name: text("mine") },
             NeedsGraph: Error::NeedsGraph { path: "net.npz".into(), need: Need::Images },
             NoStep: Error::NoStep { path: path(), layer: text("conv1"), reason: Some(text("too many values")) },
+            NotCompared: Error::NotCompared {
+                name: text("weights.safetensors"),
+                before: text("net.onnx"),
+                why: "it has no graph, and the first network has one"
+            },
             NoImages: Error::NoImages,
             OtherReference: Error::OtherReference { path: path(), found: [500, 100], expected: [500, 10] },
             NoLayer: Error::NoLayer { path: path(), wanted: text("conv9"), layers: 8, nearest: Some(text("conv1")) },

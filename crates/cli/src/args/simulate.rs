@@ -21,8 +21,8 @@ pub struct SimulateOptions {
     /// Network files; left out: the embedded digits network and its images
     ///
     /// Several are shown side by side, by their totals, and so is one at several widths (--bits). What each gains over the first
-    /// is told for all hardware, and what ate the difference to the gain of the metric. Name the network before compression
-    /// first.
+    /// is told for all hardware, beside the gain of ideal hardware and what ate the difference. Name the network before
+    /// compression first. Where it has several widths, all are held against its widest.
     pub networks: Vec<PathBuf>,
 
     #[command(flatten)]
@@ -94,8 +94,8 @@ pub struct SimulateOptions {
 
     /// Write what networks gain over the first, as CSV
     ///
-    /// It has a row for each quantity, such as effective MACs and ESN_d, and for each hardware rows of energy, of its parts,
-    /// and of cycles.
+    /// It has a row for each quantity, such as effective MACs and ESN_d, and for each hardware rows of energy and its parts, and
+    /// of cycles and their factors.
     #[arg(long, value_name = "FILE", help_heading = OUTPUT, hide_short_help = true)]
     pub gains: Option<PathBuf>,
 

@@ -5,11 +5,11 @@ use std::path::Path;
 use anyhow::bail;
 use esnsim::{Comparison, EvaluateOptions, NetworkImages, Opened, SimulateOptions as Plan, Simulation};
 use report::text::{counted, heading, left_out, marked_name, quantization_line, side_by_side};
-use runner::{Hardware, RunRecord};
+use runner::{Hardware, Quantization, RunRecord};
 
 use crate::args::{SimulateOptions, command_words};
 use crate::commands::DEFAULT_BITS_HINT;
-use crate::terminal::{Bars, notes, print, width};
+use crate::terminal::{Bars, notes, print, say, width};
 use crate::{Status, commands};
 
 /// How filters are removed that are zero and still in the tensors.
@@ -23,7 +23,7 @@ struct Entry<'a> {
     images: Option<NetworkImages>,
 }
 
-/// Runs the networks, one after another, at each width, and compares them.
+/// Runs the networks, one after another, at each width, and compares them with the first.
 pub fn run(options: &SimulateOptions, hardware: &[Hardware]) -> anyhow::Result<Status> {
     let files: Vec<Option<&Path>> = match options.networks.as_slice() {
         [] => vec![None],
@@ -37,30 +37,45 @@ pub fn run(options: &SimulateOptions, hardware: &[Hardware]) -> anyhow::Result<S
     }
     let entries = files.iter().map(|file| open(options, *file)).collect::<anyhow::Result<Vec<_>>>()?;
     esnsim::check_widths(&entries.iter().map(|entry| &entry.opened).collect::<Vec<_>>(), widths)?;
+    let all = entries.iter().flat_map(|entry| {
+        let quantizations = entry.opened.quantizations(widths, entries.len() > 1);
+        quantizations.into_iter().map(move |quantization| (entry, quantization))
+    });
+    let all: Vec<(&Entry<'_>, Quantization)> = all.collect();
+    if options.of_several().is_some() {
+        esnsim::check_comparable(&all.iter().map(|(entry, _)| &entry.opened.network).collect::<Vec<_>>())?;
+    }
     let bars = Bars::default();
     let mut runs = Vec::new();
-    for entry in &entries {
-        for quantization in entry.opened.quantizations(widths, entries.len() > 1) {
-            let images = entry.evaluation(options);
-            let plan = Plan { quantization, convention: options.metric.bit_convention, images };
-            let network = &entry.opened.network;
-            let mut run = Simulation::start(network, hardware, plan, &bars)?;
-            run.evaluate()?;
-            let quantized = quantization_line(run.cost(), quantization, DEFAULT_BITS_HINT);
-            print(&heading(network, run.cost(), &quantized))?;
-            print(&left_out(network))?;
-            runs.push((entry, run));
-        }
+    for (entry, quantization) in all {
+        runs.push((entry, run_one(options, hardware, entry, quantization, &bars)?));
     }
     let names: Vec<String> = runs.iter().map(|(entry, _)| entry.name()).collect();
     let costed: Vec<_> = runs.iter().zip(&names).map(|((_, run), name)| run.costed(name)).collect();
-    print(&format!("\n{}", side_by_side(hardware, &costed, width())))?;
     let comparison = Comparison::new(hardware, &runs.iter().map(|(_, run)| run).collect::<Vec<_>>())?;
+    print(&format!("\n{}", side_by_side(hardware, &costed, &|run| comparison.over(run), width())))?;
     if runs.len() > 1 {
         print(&format!("\n{}", comparison.text(REMOVE_DEAD)))?;
     }
     write(options, hardware, &runs, &comparison)?;
     Ok(Status::of(runs.iter().all(|(_, run)| run.passes())))
+}
+
+/// Runs one network at one width, and says what it is.
+fn run_one<'a>(
+    options: &'a SimulateOptions,
+    hardware: &'a [Hardware],
+    entry: &'a Entry<'_>,
+    quantization: Quantization,
+    bars: &'a Bars,
+) -> anyhow::Result<Simulation<'a>> {
+    let network = &entry.opened.network;
+    let plan = Plan { quantization, convention: options.metric.bit_convention, images: entry.evaluation(options) };
+    let run = esnsim::simulate(network, hardware, plan, bars)?;
+    let quantized = quantization_line(run.cost(), quantization, DEFAULT_BITS_HINT);
+    print(&heading(network, run.cost(), &quantized))?;
+    print(&left_out(network))?;
+    Ok(run)
 }
 
 fn open<'a>(options: &SimulateOptions, file: Option<&'a Path>) -> anyhow::Result<Entry<'a>> {
@@ -84,6 +99,11 @@ fn write(
     }
     if let Some(path) = &options.svg {
         comparison.write_svg(path)?;
+    }
+    for path in options.gains.iter().chain(&options.svg) {
+        for name in comparison.not_compared() {
+            say(&format!("{}: has nothing of {name}, which is not compared", path.display()));
+        }
     }
     let all = || runs.iter().map(|(_, run)| run);
     if let Some(path) = &options.table.csv {

@@ -1,7 +1,9 @@
-//! What networks gain over the one that they were made of: a table of factors, and a sentence for each hardware that says
-//! what ate the difference.
+//! What networks gain over the one that they were made of: a table of factors, and for each hardware a sentence about energy
+//! and one about cycles that say what ate the difference to the ideal.
 
-use runner::{Cause, CycleCause, EnergyLoss, Gains, Hardware, HardwareGain, Metric, Quantity, SAME};
+use runner::{
+    Cause, CycleCause, CycleGain, EnergyGain, EnergyPart, Gains, Hardware, HardwareFile, Metric, Quantity, SAME,
+};
 
 use super::number::{counted, factor, grouped, one_line, tail, telling_width};
 use super::table::{render, table};
@@ -28,13 +30,38 @@ pub fn gain_table(hardware: &[Hardware], before: &str, networks: &[GainingNetwor
     }
     for (h, hardware) in hardware.iter().enumerate() {
         let name = hardware.engine.name();
-        add(format!("{name}: energy"), &|gains| gains.hardware[h].energy());
-        add(format!("{name}: cycles"), &|gains| gains.hardware[h].in_cycles());
+        add(format!("{name}: energy"), &|gains| gains.hardware[h].energy.gain());
+        add(format!("{name}: cycles"), &|gains| gains.hardware[h].cycles.gain());
     }
     render(&table)
 }
 
-/// Why each network gains what it gains, a sentence for each hardware. `remove_dead` says how filters are removed that are
+/// What the ideal is that gains are held against, for each kind of hardware, and what losses are.
+pub fn ideal_lines(hardware: &[Hardware]) -> String {
+    let is_digital = |hardware: &&Hardware| match hardware.resolved {
+        HardwareFile::Digital(_) => true,
+        HardwareFile::Analog(_) => false,
+    };
+    let (digital, analog): (Vec<&Hardware>, Vec<&Hardware>) = hardware.iter().partition(is_digital);
+    let mut text = String::new();
+    if !digital.is_empty() {
+        text += "ideal of digital hardware: weights from memory shrink like the bits of effective weights, all else like ESN_d\n";
+        if digital.iter().any(|hardware| hardware.metric == Metric::EsnDFilter) {
+            text += "  (also where the metric is ESN'_d, which counts zeros in filters as work)\n";
+        }
+    }
+    if !analog.is_empty() {
+        let of_analog = |metric: &&str| analog.iter().any(|hardware| hardware.metric.name() == *metric);
+        let metrics: Vec<&str> = Quantity::ALL.map(Quantity::name).into_iter().filter(of_analog).collect();
+        let metrics = metrics.join(", ");
+        text += &format!(
+            "ideal of analog hardware: energy shrinks like its metric ({metrics}), cycles like the output positions\n"
+        );
+    }
+    text + "losses: energy that parts take beyond their ideal\n"
+}
+
+/// Why each network gains what it gains, two sentences for each hardware. `remove_dead` says how filters are removed that are
 /// zero and still there.
 pub fn gain_reasons(hardware: &[Hardware], networks: &[GainingNetwork<'_>], remove_dead: &str) -> String {
     networks.iter().map(|network| of_network(hardware, network, remove_dead)).collect()
@@ -58,96 +85,88 @@ fn of_network(hardware: &[Hardware], network: &GainingNetwork<'_>, remove_dead: 
         );
     }
     for (hardware, gain) in hardware.iter().zip(&gains.hardware) {
-        text += &format!("  {}\n", gain_sentence(hardware.engine.name(), gain));
+        let name = hardware.engine.name();
+        text += &format!("  {name}: {}\n", energy_sentence(&gain.energy));
+        text += &format!("  {name}: {}\n", cycle_sentence(&gain.cycles));
     }
     text
 }
 
-/// What one hardware gains, beside what ideal hardware of its kind gains, and what ate the difference.
-pub fn gain_sentence(hardware: &str, gain: &HardwareGain) -> String {
-    let metric = gain.promised_by.name();
-    let energy = match (gain.energy(), gain.promised) {
-        (Some(energy), Some(promised)) => energy_clause(energy, promised, metric, gain.energy_loss),
-        _ => "energy, which one of the networks takes none of, has no gain".to_string(),
+/// What is gained in energy, beside what is ideal, and which part of it loses most.
+fn energy_sentence(energy: &EnergyGain) -> String {
+    let Some(gain) = energy.gain() else {
+        return "energy has no gain, for one of the networks takes none".to_string();
     };
-    let cycles = match (gain.in_cycles(), gain.promised_cycles) {
-        (Some(cycles), Some(promised)) => cycle_clause(cycles, promised, gain),
-        _ => "cycles have none".to_string(),
+    let fetched = energy.share_by(Quantity::EffectiveWeightBits);
+    let of_memory = if fetched < 0.01 { String::new() } else { format!(" ({} weights from memory)", percent(fetched)) };
+    let held = beside(&format!("energy{of_memory}"), ["gains", "is", "grows"], gain, energy.ideal());
+    let loss = energy.largest_loss();
+    held + &loss.map_or(String::new(), |(part, share)| {
+        let share = if share < 1.0 { format!("{} of the", percent(share)) } else { "all".to_string() };
+        format!(": {share} losses go to {}", lost_to(part))
+    })
+}
+
+/// What is gained in cycles, beside what is ideal, and which factor divides that most.
+fn cycle_sentence(cycles: &CycleGain) -> String {
+    let Some(gain) = cycles.gain() else {
+        return "cycles have no gain, for one of the networks takes none".to_string();
     };
-    format!("{hardware}: {energy}; {cycles}.")
-}
-
-fn energy_clause(energy: f64, promised: f64, metric: &str, loss: Option<EnergyLoss>) -> String {
-    let gains = change("energy", ["gains", "grows"], energy);
-    let Some(loss) = loss.filter(|_| !is_equal(energy, promised)) else {
-        return gains + &no_less(energy, promised, metric);
+    let held = beside("cycles", ["gain", "are", "grow"], gain, cycles.ideal);
+    let Some((ideal, loss)) = cycles.ideal.zip(cycles.largest_loss()) else { return held };
+    let others = gain / ideal / loss.gain();
+    let others = match others {
+        _ if factor(others) == ONE => String::new(),
+        _ if others > 1.0 => format!(", and the other factors multiply it by {}", factor(others)),
+        _ => format!(", and the other factors by {}", factor(1.0 / others)),
     };
-    let share = (100.0 * loss.share).round();
-    let part = if share >= 100.0 { "all".to_string() } else { format!("{share:.0} %") };
-    let promise = change(metric, ["gains", "grows"], promised);
-    format!("{gains} where {promise}: {part} of the difference goes to {}", energy_cause(loss))
+    format!("{held}: {} divide it by {}{others}", slowed_by(loss.cause), factor(1.0 / loss.gain()))
 }
 
-fn cycle_clause(cycles: f64, promised: f64, gain: &HardwareGain) -> String {
-    let gains = change("cycles", ["gain", "grow"], cycles);
-    match gain.cycle_loss {
-        _ if gain.is_analog => {
-            let promise = times(Some(promised));
-            format!("{gains}, and {promise} on an ideal analog array, which takes one for each output position")
-        }
-        Some(loss) => format!("{gains}: a factor of {} goes to {}", factor(loss.factor), cycle_cause(loss.cause)),
-        None => gains + &no_less(cycles, promised, gain.promised_by.name()),
+/// A gain that is none, as [`factor`] writes it.
+const ONE: &str = "1.00";
+
+/// What a cost gains, beside what is ideal, if anything is. Its verbs are those of a gain, of no change and of growth.
+fn beside(cost: &str, [gains, is, grows]: [&str; 3], gain: f64, ideal: Option<f64>) -> String {
+    let changes = match gain {
+        _ if factor(gain) == ONE => format!("{cost} {is} unchanged"),
+        _ if gain > 1.0 => format!("{cost} {gains} {}", times(Some(gain))),
+        _ => format!("{cost} {grows} {}", times(Some(1.0 / gain))),
+    };
+    let Some(ideal) = ideal else {
+        return format!("{changes}; there is no ideal, for one of the networks has nothing to compute");
+    };
+    match ideal {
+        _ if (gain - ideal).abs() <= SAME * ideal => format!("{changes}, as is ideal"),
+        _ if factor(ideal) == ONE => format!("{changes} where no change is ideal"),
+        _ if ideal > 1.0 => format!("{changes} where a gain of {} is ideal", times(Some(ideal))),
+        _ => format!("{changes} where growth by {} is ideal", times(Some(1.0 / ideal))),
     }
 }
 
-/// That a cost gains as much as the metric, or more.
-fn no_less(gain: f64, promised: f64, metric: &str) -> String {
-    match (gain >= 1.0, promised >= 1.0) {
-        _ if is_equal(gain, promised) => format!(", as {metric} does"),
-        (_, true) => format!(", more than {metric}, which gains {}", times(Some(promised))),
-        (true, false) => format!(", though {metric} grows {}", times(Some(1.0 / promised))),
-        (false, false) => format!(", less than {metric}, which grows {}", times(Some(1.0 / promised))),
-    }
+/// A part from 0 to 1. What is not all is never rounded to all.
+fn percent(part: f64) -> String {
+    let rounded = (100.0 * part).round();
+    format!("{} %", if part < 1.0 { rounded.min(99.0) } else { rounded })
 }
 
-/// What a cost gains; of one that grows, by how much it does.
-fn change(what: &str, [gains, grows]: [&str; 2], gain: f64) -> String {
-    let (verb, factor) = if gain >= 1.0 || is_equal(gain, 1.0) { (gains, gain) } else { (grows, 1.0 / gain) };
-    format!("{what} {verb} {}", times(Some(factor)))
+/// The largest loss of energy and its share of all, in a few words; nothing where nothing is lost.
+pub(crate) fn energy_reason(energy: &EnergyGain) -> String {
+    let loss = energy.largest_loss();
+    loss.map_or(String::new(), |(part, share)| format!("{} to {}", percent(share), lost_to(part)))
 }
 
-fn is_equal(gain: f64, promised: f64) -> bool {
-    (gain - promised).abs() <= SAME * promised
+/// The factor that divides the ideal gain in cycles most, in a few words; nothing where nothing is lost.
+pub(crate) fn cycle_reason(cycles: &CycleGain) -> String {
+    let loss = cycles.largest_loss();
+    loss.map_or(String::new(), |loss| format!("÷ {} by {}", factor(1.0 / loss.gain()), slowed_by(loss.cause)))
 }
 
-/// What ate the gain in energy in a few words; that it is the gain of the metric, or more, where nothing did.
-pub(crate) fn energy_reason(gain: &HardwareGain) -> String {
-    gain.energy_loss.map_or_else(|| beside(gain.energy(), gain.promised, gain.promised_by), energy_cause)
-}
-
-/// The same of the gain in cycles.
-pub(crate) fn cycle_reason(gain: &HardwareGain) -> String {
-    let none = || beside(gain.in_cycles(), gain.promised_cycles, gain.promised_by);
-    match gain.cycle_loss {
-        _ if gain.is_analog => "one for each output position of a tile".to_string(),
-        loss => loss.map_or_else(none, |loss| cycle_cause(loss.cause)),
-    }
-}
-
-fn beside(gain: Option<f64>, promised: Option<f64>, metric: Metric) -> String {
-    match gain.zip(promised) {
-        Some((gain, promised)) if is_equal(gain, promised) => format!("as {}", metric.name()),
-        Some((_, promised)) if promised >= 1.0 => format!("more than {}", metric.name()),
-        Some(_) => format!("better than {}", metric.name()),
-        None => String::new(),
-    }
-}
-
-/// What eats a gain in energy, in words.
-fn energy_cause(loss: EnergyLoss) -> String {
-    let is_fetched = loss.event.group() == engine::EnergyGroup::Memory;
-    let event = loss.event;
-    match loss.cause {
+/// What energy is lost to, in words.
+fn lost_to(part: &EnergyPart) -> String {
+    let EnergyPart { cause, event, .. } = *part;
+    let is_fetched = event.group() == engine::EnergyGroup::Memory;
+    match cause {
         Cause::Macs => "the MACs themselves".to_string(),
         Cause::Zeros if is_fetched => "zeros that are stored and fetched".to_string(),
         Cause::Zeros => "zeros that are computed".to_string(),
@@ -155,22 +174,23 @@ fn energy_cause(loss: EnergyLoss) -> String {
         Cause::DeadFilters => "pruned filters that are still there and computed".to_string(),
         Cause::Width if is_fetched => "bits that are stored beyond those of the weights".to_string(),
         Cause::Width => "bits that are computed beyond those of the weights".to_string(),
-        Cause::Indices => "indices of the nonzero weights".to_string(),
+        Cause::Indices if is_fetched => "indices of the nonzero weights, stored and fetched".to_string(),
+        Cause::Indices => "indices of the nonzero weights, decoded".to_string(),
         Cause::Waiting => format!("hardware that waits ({event})"),
-        Cause::Converters => format!("converters that do not shrink as much ({event})"),
+        Cause::Converters => format!("converters ({event})"),
         Cause::Memory => format!("memory ({event})"),
         Cause::Overhead => format!("what it takes beside the MACs ({event})"),
     }
 }
 
-/// What eats a gain in cycles, in words.
-fn cycle_cause(cause: CycleCause) -> String {
+/// What cycles are lost to, in words.
+fn slowed_by(cause: CycleCause) -> String {
     match cause {
         CycleCause::Zeros => "zeros that are computed".to_string(),
         CycleCause::DeadFilters => "pruned filters that are still there and computed".to_string(),
         CycleCause::Width => "weights that take longer than their bits".to_string(),
-        CycleCause::Idle(idle) if cause.is_waiting_rows() => format!("rows that wait ({idle})"),
-        CycleCause::Idle(idle) => format!("elements without work ({idle})"),
+        CycleCause::Idle(idle) => format!("elements without work (most of it {idle})"),
+        CycleCause::Position => "output positions that take more cycles".to_string(),
     }
 }
 
@@ -182,55 +202,103 @@ pub(crate) fn times(gain: Option<f64>) -> String {
 #[cfg(test)]
 mod tests {
     use engine::Event;
-    use runner::PerImage;
+    use runner::{CycleFactor, PerImage};
     use testkit::check_all;
 
     use super::*;
 
-    fn gain_of(energy: f64, promised: f64, energy_loss: Option<EnergyLoss>) -> HardwareGain {
-        HardwareGain {
-            energy_j: [energy, 1.0],
-            cycles: [PerImage { sum: 100, images: 1 }, PerImage { sum: 50, images: 1 }],
-            promised_by: Metric::EsnD,
-            promised: Some(promised),
-            is_analog: false,
-            promised_cycles: Some(promised),
-            energy_parts: Vec::new(),
-            energy_loss,
-            cycle_loss: None,
-        }
+    fn part(cause: Cause, event: Event, joules: [f64; 2], ideal: f64) -> EnergyPart {
+        EnergyPart { cause, event, joules, ideal_by: Quantity::EsnD, ideal: Some(ideal) }
+    }
+
+    fn energy(parts: Vec<EnergyPart>) -> EnergyGain {
+        let joules = [0, 1].map(|side| parts.iter().map(|part| part.joules[side]).sum());
+        EnergyGain { joules, parts }
     }
 
     #[test]
-    fn gains_are_told_beside_what_is_promised() {
-        let loss = EnergyLoss { cause: Cause::Memory, event: Event::memory("weight fetch"), share: 0.976 };
-        let lost = "energy gains 1.50 × where ESN_d gains 4.00 ×: 98 % of the difference goes to memory (weight fetch)";
-        let grown = "energy grows 2.00 × where ESN_d gains 4.00 ×: all of the difference goes to memory (weight fetch)";
+    fn energy_is_told_beside_what_is_ideal() {
+        let one = |gain: f64, ideal: f64| energy(vec![part(Cause::Macs, Event::MAC, [gain, 1.0], ideal)]);
         check_all(
             [
-                (2.0, 2.01, None, "energy gains 2.00 ×, as ESN_d does"),
-                (3.0, 2.0, None, "energy gains 3.00 ×, more than ESN_d, which gains 2.00 ×"),
-                (1.0, 0.8, None, "energy gains 1.00 ×, though ESN_d grows 1.25 ×"),
-                (0.5, 0.25, None, "energy grows 2.00 ×, less than ESN_d, which grows 4.00 ×"),
-                (1.5, 4.0, Some(loss), lost),
-                (0.5, 4.0, Some(EnergyLoss { share: 1.0, ..loss }), grown),
+                (2.0, 2.01, "energy gains 2.00 ×, as is ideal"),
+                (1.0, 1.0, "energy is unchanged, as is ideal"),
+                (3.0, 2.0, "energy gains 3.00 × where a gain of 2.00 × is ideal"),
+                (1.0, 0.8, "energy is unchanged where growth by 1.25 × is ideal"),
+                (0.5, 1.0, "energy grows 2.00 × where no change is ideal: all losses go to the MACs themselves"),
+                (1.0, 4.0, "energy is unchanged where a gain of 4.00 × is ideal: all losses go to the MACs themselves"),
             ],
-            |&(energy, promised, loss, expected)| {
-                let sentence = gain_sentence("chip", &gain_of(energy, promised, loss));
-                assert!(sentence.starts_with(&format!("chip: {expected}; cycles gain 2.00 ×")), "{sentence}");
-                assert!(sentence.ends_with('.') && !sentence.contains('\n'), "{sentence}");
-            },
+            |&(gain, ideal, expected)| assert_eq!(energy_sentence(&one(gain, ideal)), expected),
         );
-        let none = gain_sentence("chip", &HardwareGain { energy_j: [0.0, 1.0], ..gain_of(1.0, 1.0, None) });
-        assert!(none.starts_with("chip: energy, which one of the networks takes none of, has no gain"), "{none}");
+        let none = energy(vec![part(Cause::Macs, Event::MAC, [0.0, 1.0], 1.0)]);
+        assert_eq!(energy_sentence(&none), "energy has no gain, for one of the networks takes none");
+        let macs = EnergyPart { ideal: None, ..part(Cause::Macs, Event::MAC, [2.0, 1.0], 1.0) };
+        let of_nothing = "energy gains 2.00 ×; there is no ideal, for one of the networks has nothing to compute";
+        assert_eq!(energy_sentence(&energy(vec![macs])), of_nothing);
+    }
+
+    #[test]
+    fn the_part_that_loses_most_is_named_with_its_own_share() {
+        // Two parts of memory lose more together than the converters, of which either loses less.
+        let (sums, inputs) = (Event::memory("partial sums"), Event::memory("activation fetch"));
+        let parts = vec![
+            part(Cause::Memory, sums, [30.0, 30.0], 2.0),
+            part(Cause::Memory, inputs, [30.0, 30.0], 2.0),
+            part(Cause::Converters, Event::conversion("adc"), [40.0, 40.0], 2.0),
+            // What gains more than its ideal is no loss, and takes nothing from the others'.
+            part(Cause::Macs, Event::MAC, [40.0, 10.0], 2.0),
+        ];
+        let told = energy_sentence(&energy(parts));
+        let expected = "energy gains 1.27 × where a gain of 2.00 × is ideal: 40 % of the losses go to converters (adc)";
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn weights_from_memory_are_told_with_their_part_of_the_energy() {
+        let fetch = part(Cause::Memory, Event::memory("weight fetch"), [90.0, 18.0], 5.0);
+        let parts = vec![
+            EnergyPart { ideal_by: Quantity::EffectiveWeightBits, ..fetch },
+            part(Cause::Macs, Event::MAC, [10.0, 5.0], 2.0),
+        ];
+        assert_eq!(energy_sentence(&energy(parts)), "energy (90 % weights from memory) gains 4.35 ×, as is ideal");
+    }
+
+    #[test]
+    fn factors_of_the_cycles_multiply_to_what_is_missing() {
+        let factor = |cause, gain: f64| CycleFactor { cause, factor: [gain, 1.0] };
+        let told = |cycles: u128, factors| {
+            let cycles = [100, cycles].map(|sum| PerImage { sum, images: 1 });
+            cycle_sentence(&CycleGain { cycles, ideal_by: Quantity::EsnD, ideal: Some(2.0), factors })
+        };
+        let zeros = factor(CycleCause::Zeros, 0.25);
+        check_all(
+            [
+                (50, vec![], "cycles gain 2.00 ×, as is ideal"),
+                (
+                    200,
+                    vec![zeros],
+                    "cycles grow 2.00 × where a gain of 2.00 × is ideal: zeros that are computed divide it by 4.00",
+                ),
+                (
+                    100,
+                    vec![factor(CycleCause::Width, 2.0), zeros],
+                    "cycles are unchanged where a gain of 2.00 × is ideal: zeros that are computed divide it by 4.00, and the \
+                     other factors multiply it by 2.00",
+                ),
+                (
+                    400,
+                    vec![factor(CycleCause::Width, 0.5), zeros],
+                    "cycles grow 4.00 × where a gain of 2.00 × is ideal: zeros that are computed divide it by 4.00, and the \
+                     other factors by 2.00",
+                ),
+            ],
+            |(cycles, factors, expected)| assert_eq!(told(*cycles, factors.clone()), *expected),
+        );
     }
 
     #[test]
     fn every_cause_has_words_of_its_own() {
-        let words = |event: Event| {
-            let loss = |cause| EnergyLoss { cause, event, share: 1.0 };
-            Cause::ALL.map(|cause| energy_cause(loss(cause)))
-        };
+        let words = |event: Event| Cause::ALL.map(|cause| lost_to(&part(cause, event, [1.0; 2], 1.0)));
         let all: Vec<String> =
             words(Event::new("adding")).into_iter().chain(words(Event::memory("fetching"))).collect();
         let named = |text: &str| all.iter().filter(|words| words.contains(text)).count();

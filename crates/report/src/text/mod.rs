@@ -24,7 +24,7 @@ pub use esn::{esn_by_layer, esn_side_by_side};
 pub use find_step::found_steps;
 pub use frontier::frontier_table;
 pub(crate) use gain::{cycle_reason, energy_reason, times as gain_factor};
-pub use gain::{gain_reasons, gain_sentence, gain_table};
+pub use gain::{gain_reasons, gain_table, ideal_lines};
 pub use landscape::landscape_table;
 pub use network::{layer_table, network_overview, node_list};
 pub use number::{counted, fraction, grouped, grouped_quarters, joules, one_line, seconds, short, tail, with_unit};

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use runner::{Hardware, HardwareRun, LayerCost, Merit, NetworkCost};
 
+use super::gain::times;
 use super::number::{fraction, grouped, short, tail, telling_width};
 use super::run::{energy, name_width, verdict, what, width_word};
 use super::table::{render, table};
@@ -68,9 +69,9 @@ const SIDE_BY_SIDE: [&str; 17] = [
     "eff. weights",
     "eff. MACs",
     "cycles",
-    "× cycles",
+    "cycles gain",
     "energy",
-    "× energy",
+    "energy gain",
     "compute",
     "conversion",
     "memory",
@@ -85,12 +86,21 @@ const SIDE_BY_SIDE: [&str; 17] = [
 const DISPENSABLE_SIDE_BY_SIDE: [&str; 8] =
     ["conversion", "compute", "memory", "± s.e.", "eff. weights", "eff. MACs", "cycles", "energy"];
 
-/// Several networks side by side, or one at several widths: for each hardware a row for each network. Cycles and energy are also shown over those of
-/// the first network. Columns that do not fit `width` are left out.
-pub fn side_by_side(hardware: &[Hardware], networks: &[CostedNetwork<'_>], width: Option<usize>) -> String {
+/// Several networks side by side, or one at several widths: for each hardware a row for each network. Cycles and energy stand
+/// beside what the network gains in them over another one, whose place `over` tells for its own. Columns that do not fit `width`
+/// are left out.
+pub fn side_by_side(
+    hardware: &[Hardware],
+    networks: &[CostedNetwork<'_>],
+    over: &dyn Fn(usize) -> Option<usize>,
+    width: Option<usize>,
+) -> String {
     let name_width = telling_width(networks.iter().map(|network| network.name), NETWORK_WIDTH);
     let of_hardware = |hardware: (usize, &Hardware)| {
-        networks.iter().map(|network| network_row(hardware, network, &networks[0], name_width)).collect::<Vec<_>>()
+        let row = |(i, network): (usize, &CostedNetwork<'_>)| {
+            network_row(hardware, network, over(i).map(|before| &networks[before]), name_width)
+        };
+        networks.iter().enumerate().map(row).collect::<Vec<_>>()
     };
     let mut rows: Vec<Vec<String>> = hardware.iter().enumerate().flat_map(of_hardware).collect();
     let with_images = networks.iter().any(|network| network.evaluation.is_some());
@@ -102,14 +112,16 @@ pub fn side_by_side(hardware: &[Hardware], networks: &[CostedNetwork<'_>], width
 fn network_row(
     (h, hardware): (usize, &Hardware),
     network: &CostedNetwork<'_>,
-    first: &CostedNetwork<'_>,
+    before: Option<&CostedNetwork<'_>>,
     name_width: usize,
 ) -> Vec<String> {
     let (run, row) = (&network.cost.totals[h], network.cost.total_row());
     let [compute, conversion, memory] = parts(hardware, &row, run);
-    let over = |this: f64, first: f64| fraction((first > 0.0).then(|| this / first));
+    let gain = |cost: &dyn Fn(&HardwareRun) -> f64| {
+        let costs = before.map(|before| (cost(&before.cost.totals[h]), cost(run)));
+        times(costs.filter(|(before, after)| *before > 0.0 && *after > 0.0).map(|(before, after)| before / after))
+    };
     let score = network.evaluation.and_then(|evaluation| evaluation.engine_of(h)).map(|engine| &engine.score);
-    let of_first = &first.cost.totals[h];
     vec![
         hardware.engine.name().to_string(),
         tail(network.name, name_width),
@@ -117,9 +129,9 @@ fn network_row(
         grouped(row.esn.nonzero),
         short(row.nonzero_macs as f64),
         short(run.cycles().to_f64()),
-        over(run.cycles().to_f64(), of_first.cycles().to_f64()),
+        gain(&|run| run.cycles().to_f64()),
         energy(hardware, run.energy_j()),
-        over(run.energy_j(), of_first.energy_j()),
+        gain(&|run| run.energy_j()),
         compute,
         conversion,
         memory,
@@ -209,7 +221,7 @@ mod tests {
         let cost = cost(&plan).expect("it can be costed");
         let alone = totals(&hardware, &cost, usize::MAX);
         let networks = ["a", "b"].map(|name| CostedNetwork { name, cost: &cost, evaluation: None });
-        let beside = side_by_side(&hardware, &networks, None);
+        let beside = side_by_side(&hardware, &networks, &|_| Some(0), None);
         let row = cost.total_row();
         for (hardware, run) in hardware.iter().zip(&cost.totals) {
             let parts = parts(hardware, &row, run);

@@ -1,9 +1,9 @@
-//! What the energy of two networks is spent on, and what keeps the second from gaining what the metric promises.
+//! What the energy of two networks is spent on, and what keeps the second from gaining what is ideal.
 
 use engine::{EnergyGroup, Entry, Event};
 
 use super::work::{Fetched, Work};
-use super::{ComparedNetwork, SAME};
+use super::{ComparedNetwork, CountGain, Quantity, SAME, ideal_arithmetic, over};
 use crate::cost::{HardwareRun, LayerCost};
 use crate::detail::LayerDetail;
 use crate::hardware::Hardware;
@@ -75,6 +75,9 @@ impl Cause {
     }
 }
 
+/// Sums of energies differ by this part of them and are still equal.
+const ROUNDING: f64 = 1e-9;
+
 /// A part of the energy: that of one event for one reason, of one image.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EnergyPart {
@@ -84,50 +87,115 @@ pub struct EnergyPart {
     pub event: Event,
     /// Joules before and after.
     pub joules: [f64; 2],
+    /// What the part is ideally in proportion to.
+    pub ideal_by: Quantity,
+    /// The gain of that quantity; none where one of the networks has none of it.
+    pub ideal: Option<f64>,
 }
 
 impl EnergyPart {
-    /// What the part takes beyond a gain of `promised`, in joules.
-    fn excess(&self, promised: f64) -> f64 {
-        self.joules[1] - self.joules[0] / promised
+    /// The name in files: `zeros: weight fetch`.
+    pub fn name(&self) -> String {
+        format!("{}: {}", self.cause.name(), self.event)
+    }
+
+    /// The gain; none where one of the networks takes none.
+    pub fn gain(&self) -> Option<f64> {
+        over(self.joules[0], self.joules[1])
+    }
+
+    /// What the part takes ideally, in joules.
+    fn ideal_j(&self) -> Option<f64> {
+        if self.joules[0] == 0.0 { Some(0.0) } else { self.ideal.map(|ideal| self.joules[0] / ideal) }
+    }
+
+    /// What the part takes beyond its ideal, in joules; none where it takes no more, but for rounding.
+    fn loss_j(&self) -> Option<f64> {
+        let loss = self.joules[1] - self.ideal_j()?;
+        Some(loss).filter(|loss| *loss > ROUNDING * self.joules[1])
     }
 }
 
-/// What eats most of the gain in energy.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct EnergyLoss {
-    /// The cause that takes most beyond its promised part.
-    pub cause: Cause,
-    /// The event of this cause that does.
-    pub event: Event,
-    /// What the cause takes beyond its promised part, of what all such causes do together: from 0 to 1.
-    pub share: f64,
+/// What one hardware gains in energy.
+#[derive(Clone, Debug)]
+pub struct EnergyGain {
+    /// Energy before and after, in joules, all entries of the ledger.
+    pub joules: [f64; 2],
+    /// What it is spent on, in the order of the ledger. The parts add up to the energies.
+    pub parts: Vec<EnergyPart>,
 }
 
-/// Every part of the energy of two networks, in the order of the ledger. They add up to the energies.
-pub(super) fn parts(
-    h: usize,
-    hardware: &Hardware,
-    before: ComparedNetwork<'_>,
-    after: ComparedNetwork<'_>,
-) -> Vec<EnergyPart> {
+impl EnergyGain {
+    pub(super) fn new(h: usize, hardware: &Hardware, networks: [ComparedNetwork<'_>; 2]) -> Self {
+        let joules = networks.map(|network| network.cost.totals[h].energy_j());
+        Self { joules, parts: parts(h, hardware, networks) }
+    }
+
+    /// The gain; none where one of the networks takes none.
+    pub fn gain(&self) -> Option<f64> {
+        over(self.joules[0], self.joules[1])
+    }
+
+    /// The gain if every part took what is ideal; none where that is nothing, or not known.
+    pub fn ideal(&self) -> Option<f64> {
+        let all: Option<f64> = self.parts.iter().map(EnergyPart::ideal_j).sum();
+        over(self.joules[0], all?)
+    }
+
+    /// What the parts are ideally in proportion to, each once.
+    pub fn ideal_by(&self) -> Vec<Quantity> {
+        let of_parts = |quantity: &Quantity| self.parts.iter().any(|part| part.ideal_by == *quantity);
+        Quantity::ALL.into_iter().filter(of_parts).collect()
+    }
+
+    /// The part of the energy before that is held against `quantity`, from 0 to 1.
+    pub fn share_by(&self, quantity: Quantity) -> f64 {
+        let of_quantity = self.parts.iter().filter(|part| part.ideal_by == quantity);
+        over(of_quantity.map(|part| part.joules[0]).sum(), self.joules[0]).unwrap_or(0.0)
+    }
+
+    /// What a part takes beyond its ideal, of what all parts do that take more than theirs: from 0 to 1. None where the
+    /// hardware gains what is ideal, and for parts that take no more than theirs.
+    ///
+    /// All such losses together are more than what the hardware takes beyond its ideal where other parts take less than theirs.
+    pub fn share_of_losses(&self, part: &EnergyPart) -> Option<f64> {
+        if self.gain()? >= self.ideal()? * (1.0 - SAME) {
+            return None;
+        }
+        let all: f64 = self.parts.iter().filter_map(EnergyPart::loss_j).sum();
+        part.loss_j().map(|loss| loss / all)
+    }
+
+    /// The part that loses most; none where the hardware gains what is ideal.
+    pub fn largest_loss(&self) -> Option<(&EnergyPart, f64)> {
+        let losses = self.parts.iter().filter_map(|part| Some((part, self.share_of_losses(part)?)));
+        losses.max_by(|a, b| a.1.total_cmp(&b.1))
+    }
+}
+
+/// Every part of the energy of two networks, in the order of the ledger.
+fn parts(h: usize, hardware: &Hardware, networks: [ComparedNetwork<'_>; 2]) -> Vec<EnergyPart> {
     let mut all: Vec<EnergyPart> = Vec::new();
-    for (side, network) in [before, after].into_iter().enumerate() {
+    for (side, network) in networks.into_iter().enumerate() {
         for (layer, detail) in network.layers() {
             for (cause, event, joules) in of_layer(hardware, layer, detail, &layer.runs[h]) {
-                match all.iter_mut().find(|part| (part.cause, part.event) == (cause, event)) {
-                    Some(part) => part.joules[side] += joules,
-                    None => {
-                        let mut part = EnergyPart { cause, event, joules: [0.0; 2] };
-                        part.joules[side] = joules;
-                        all.push(part);
-                    }
-                }
+                let at = all.iter().position(|part| (part.cause, part.event) == (cause, event)).unwrap_or_else(|| {
+                    let ideal_by = ideal_by(hardware, event);
+                    let ideal = CountGain::new(ideal_by, networks).factor();
+                    all.push(EnergyPart { cause, event, joules: [0.0; 2], ideal_by, ideal });
+                    all.len() - 1
+                });
+                all[at].joules[side] += joules;
             }
         }
     }
     all.retain(|part| part.joules != [0.0; 2]);
     all
+}
+
+/// What the energy of an event is ideally in proportion to.
+fn ideal_by(hardware: &Hardware, event: Event) -> Quantity {
+    if event == digital::event::WEIGHT_FETCH { Quantity::EffectiveWeightBits } else { ideal_arithmetic(hardware) }
 }
 
 /// The parts of one layer.
@@ -167,19 +235,4 @@ fn of_layer(
         vec![(Cause::of(event), event, all)]
     };
     run.run.ledger.entries().iter().flat_map(of_entry).collect()
-}
-
-/// What eats most of a promised gain; none where the energy gains that much.
-pub(super) fn loss(parts: &[EnergyPart], promised: f64) -> Option<EnergyLoss> {
-    let [before, after] = [0, 1].map(|side| parts.iter().map(|part| part.joules[side]).sum::<f64>());
-    if after <= before / promised * (1.0 + SAME) {
-        return None;
-    }
-    let of_cause = |cause: Cause| parts.iter().filter(move |part| part.cause == cause);
-    let excess = |cause| of_cause(cause).map(|part| part.excess(promised)).sum::<f64>();
-    let lost: Vec<(Cause, f64)> =
-        Cause::ALL.into_iter().map(|cause| (cause, excess(cause))).filter(|(_, excess)| *excess > 0.0).collect();
-    let &(cause, most) = lost.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
-    let event = of_cause(cause).max_by(|a, b| a.excess(promised).total_cmp(&b.excess(promised)))?.event;
-    Some(EnergyLoss { cause, event, share: most / lost.iter().map(|(_, excess)| excess).sum::<f64>() })
 }

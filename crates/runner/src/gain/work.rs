@@ -101,11 +101,15 @@ pub(super) struct Fetched {
 }
 
 impl Fetched {
-    /// The bits of a layer. Where its weights take different widths, or pruned filters are left out with a map, all is needed.
+    /// The bits of a layer, a weight in their mean width. A map of pruned filters and channels counts with it.
+    ///
+    /// Where every filter has a width of its own and pruned ones are stored, or indices stand, all is needed: pruned filters
+    /// have other widths than the rest.
     pub(super) fn new(hardware: &Hardware, layer: &LayerCost, detail: &LayerDetail, run: &HardwareRun) -> Self {
         let shares = Shares::new(layer, detail);
         let (stored, kept) = match stored(hardware) {
             Some(Stored::All) => (layer.esn.weights, shares),
+            Some(Stored::Live) => (detail.computed_weights, Shares { dead: 0.0, ..shares }),
             Some(Stored::Nonzero) => (layer.esn.nonzero, Shares { zeros: 0.0, dead: 0.0, ..shares }),
             None => (0, shares),
         };
@@ -126,27 +130,30 @@ impl Fetched {
     }
 }
 
-/// Which weights hardware keeps in memory, all of a layer in one width.
+/// Which weights hardware keeps in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stored {
     All,
+    /// Those of filters and input channels that are not pruned.
+    Live,
     Nonzero,
 }
 
 fn stored(hardware: &Hardware) -> Option<Stored> {
     let HardwareFile::Digital(file) = &hardware.resolved else { return None };
-    let keeps_all = match (file.array.zero_skipping, file.array.width_granularity) {
-        (Some(ZeroSkippingWord::None | ZeroSkippingWord::Weights | ZeroSkippingWord::Pattern(..)), _)
-        | (None, WidthGranularity::Weight) => true,
+    let dense = match (file.array.zero_skipping, file.array.width_granularity) {
+        // Some layers follow the pattern and others do not.
+        (Some(ZeroSkippingWord::Pattern(..)), _) => return None,
+        (Some(ZeroSkippingWord::None | ZeroSkippingWord::Weights), _) | (None, WidthGranularity::Weight) => Stored::All,
         (Some(ZeroSkippingWord::Filters), _)
-        | (None, WidthGranularity::Filter | WidthGranularity::Layer | WidthGranularity::Fixed) => false,
+        | (None, WidthGranularity::Filter | WidthGranularity::Layer | WidthGranularity::Fixed) => Stored::Live,
     };
     match hardware.engine.weight_format() {
-        WeightFormat::Dense | WeightFormat::Fixed => keeps_all.then_some(Stored::All),
+        WeightFormat::Dense | WeightFormat::Fixed => Some(dense),
+        WeightFormat::Filter => Some(dense).filter(|stored| *stored == Stored::Live),
         WeightFormat::Sparse => {
             Some(Stored::Nonzero).filter(|_| file.array.width_granularity != WidthGranularity::Filter)
         }
-        WeightFormat::Filter => None,
     }
 }
 
