@@ -40,7 +40,7 @@ impl AnalogArray {
     ///
     /// # Errors
     ///
-    /// [`AnalogError`] if a count is 0 or above 2^31, or the energy is not a positive, finite number.
+    /// [`AnalogError`] if a count is 0 or above 2^31, or the energy is negative or not finite.
     pub fn new(
         name: &str,
         rows: Option<usize>,

@@ -28,7 +28,7 @@ impl ArraySpec {
     ///
     /// # Errors
     ///
-    /// [`AnalogError`] if a count is 0 or above 2^31, or the energy is not a positive, finite number.
+    /// [`AnalogError`] if a count is 0 or above 2^31, or the energy is negative or not finite.
     pub(crate) fn new(
         name: &str,
         rows: Option<usize>,
@@ -36,7 +36,7 @@ impl ArraySpec {
         arrays: usize,
         unit: Joules,
     ) -> Result<Self, AnalogError> {
-        if !(unit.0.is_finite() && unit.0 > 0.0) {
+        if !(unit.0.is_finite() && unit.0 >= 0.0) {
             return Err(AnalogError::Energy(unit.0));
         }
         Ok(Self {

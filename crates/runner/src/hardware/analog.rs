@@ -211,7 +211,11 @@ impl AnalogFile {
                 Ok(Joules(energy(of_mac, joules)?.0 * f64::from(departures.pulses_of_mac())))
             }
             (LawWord::AmplitudeSquared | LawWord::FixedSupply | LawWord::Conductance, None, _) => {
-                Err(format!("{of_mac} is missing; every energy.law but \"bits\" needs it"))
+                // Cells may spend the same whatever they hold.
+                if file.array_j_per_step.is_some_and(|joules| joules > 0.0) {
+                    return Ok(Joules(0.0));
+                }
+                Err(format!("{of_mac} is missing; every energy.law but \"bits\" needs it, or energy.array_j_per_step"))
             }
         }
     }

@@ -57,6 +57,18 @@ const CHIPS: [(&str, &str, &str); 6] = [
     ("wang", include_str!("../../configs/silicon/wang.toml"), "chip, 22 nm: ladders of capacitors, 8 bits"),
 ];
 
+/// Designs that were published, as [`PRESETS`].
+const DESIGNS: [(&str, &str, &str); 4] = [
+    (
+        "tensor-core",
+        include_str!("../../configs/designs/tensor-core.toml"),
+        "int8 GPU, skips 2 of 4 where a layer has them",
+    ),
+    ("eie", include_str!("../../configs/designs/eie.toml"), "4-bit sparse weights on chip, skips zero activations"),
+    ("eyeriss-v2", include_str!("../../configs/designs/eyeriss-v2.toml"), "sparse weights and activations in clusters"),
+    ("isaac", include_str!("../../configs/designs/isaac.toml"), "2-bit memristors, inputs bit by bit, ADCs shared"),
+];
+
 impl Hardware {
     /// The word that stands for the three ideal engines.
     pub const ALL_IDEAL: &str = "ideal";
@@ -105,7 +117,8 @@ impl Hardware {
     /// [`RunnerError::NoSuchPreset`] for another name lists the names.
     pub fn description(name: &str) -> Result<&'static str, RunnerError> {
         let ideal = IDEAL.iter().map(|(path, text)| (Path::new(path).file_stem().unwrap_or_default(), *text));
-        let mut all = ideal.chain(PRESETS.iter().chain(&CHIPS).map(|(name, text, _)| (OsStr::new(*name), *text)));
+        let mut all =
+            ideal.chain(PRESETS.iter().chain(&CHIPS).chain(&DESIGNS).map(|(name, text, _)| (OsStr::new(*name), *text)));
         let found = all.find(|(known, _)| *known == name).map(|(_, text)| text);
         found.ok_or_else(|| RunnerError::NoSuchPreset { name: name.to_string(), known: names() })
     }
@@ -128,9 +141,14 @@ impl Hardware {
         CHIPS.iter().map(Self::of_preset).collect()
     }
 
-    /// All hardware that comes along: the ideal engines, the presets and the chips.
+    /// Designs that were published, which come along, too.
+    pub fn designs() -> Vec<Self> {
+        DESIGNS.iter().map(Self::of_preset).collect()
+    }
+
+    /// All hardware that comes along: the ideal engines, the presets, the chips and the designs.
     pub fn all() -> Vec<Self> {
-        Self::ideal().into_iter().chain(Self::presets()).chain(Self::chips()).collect()
+        Self::ideal().into_iter().chain(Self::presets()).chain(Self::chips()).chain(Self::designs()).collect()
     }
 
     fn of_preset((name, text, _): &(&str, &str, &str)) -> Self {
@@ -139,7 +157,7 @@ impl Hardware {
 
     /// What hardware that comes along is, in a few words.
     pub fn summary(&self) -> String {
-        match PRESETS.iter().chain(&CHIPS).find(|(name, ..)| *name == self.engine.name()) {
+        match PRESETS.iter().chain(&CHIPS).chain(&DESIGNS).find(|(name, ..)| *name == self.engine.name()) {
             Some((_, _, summary)) => summary.to_string(),
             None if self.ideal => format!("ideal: its energy is {}", self.metric.name()),
             None => String::new(),
@@ -150,7 +168,7 @@ impl Hardware {
 /// Names of all that comes along.
 fn names() -> Vec<String> {
     let ideal = IDEAL.iter().map(|(path, _)| Path::new(path).file_stem().unwrap_or_default());
-    let presets = PRESETS.iter().chain(&CHIPS).map(|preset| preset.0.to_string());
+    let presets = PRESETS.iter().chain(&CHIPS).chain(&DESIGNS).map(|preset| preset.0.to_string());
     ideal.map(|name| name.to_string_lossy().into_owned()).chain(presets).collect()
 }
 
@@ -162,8 +180,8 @@ mod tests {
 
     #[test]
     fn presets_are_valid_and_have_the_names_of_their_files() {
-        let hardware = Hardware::presets().into_iter().chain(Hardware::chips());
-        for ((name, ..), hardware) in PRESETS.iter().chain(&CHIPS).zip(hardware) {
+        let hardware = Hardware::presets().into_iter().chain(Hardware::chips()).chain(Hardware::designs());
+        for ((name, ..), hardware) in PRESETS.iter().chain(&CHIPS).chain(&DESIGNS).zip(hardware) {
             assert_eq!(hardware.engine.name(), *name);
             assert!(hardware.clock_hz.is_some() && !hardware.summary().is_empty());
             assert!(!hardware.ideal && !hardware.normalized, "{name} pays for memory, in joules");
