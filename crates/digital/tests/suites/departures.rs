@@ -104,6 +104,31 @@ fn run(array: DigitalArray, departures: Departures, case: &Case) -> LayerRun {
     run
 }
 
+/// 8-bit multipliers that take two of four: ten positions on one element.
+#[test]
+fn a_pattern_halves_a_layer_that_follows_it_and_no_other() {
+    let unit = Joules(1.0);
+    let departures = Departures {
+        element: Element { planes_per_cycle: 8, splits: false },
+        zero_skipping: Some(ZeroSkipping::Pattern { keep: 2, of: 4 }),
+        index_bits_per_nonzero: 2,
+        energy: DepartureEnergies { weight_bit: unit, index_bit: unit, ..DepartureEnergies::default() },
+        ..Departures::default()
+    };
+    // Codes, cycles of a position, zeros that are computed, bits of the weights and of the indices that are decoded.
+    let cases = [
+        ([7, 0, 0, 5, 0, 3, 0, 0], 4, 1, 4 * (8 + 2), 4 * 2),
+        ([7, 0, 0, 5, 0, 3, 0, 1], 4, 0, 4 * (8 + 2), 4 * 2),
+        ([7, 1, 0, 5, 0, 3, 0, 0], 8, 4, 8 * 8, 0),
+    ];
+    check_all(cases, |(codes, cycles, zeros, bits, index)| {
+        let run = run(array(1, 1, Granularity::Fixed(8)), departures.clone(), &line(1, 8, 10, codes));
+        assert_eq!(run.cycles.0, 10 * cycles);
+        assert_eq!(run.ledger.count(event::COMPUTED_ZEROS), 10 * 8 * zeros);
+        assert_eq!((run.ledger.count(event::WEIGHT_FETCH), run.ledger.count(event::INDEX)), (*bits, 10 * index));
+    });
+}
+
 /// A granularity, a departure, the entry or cause that shows it, its count, and the cycles of the layer.
 type Row = (Granularity, Departures, Shown, u128, u128);
 
