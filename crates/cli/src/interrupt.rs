@@ -1,4 +1,4 @@
-//! Ctrl-C: work that can go on later is brought to an end, and says how far it came.
+//! Ctrl-C: work that can go on later is brought to an end, and says how far it came; no other leaves parts of files behind.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -33,7 +33,7 @@ impl Interrupt {
                 NOT_BEGUN => eprintln!("stopped before anything ran"),
                 _ => eprintln!("ended"),
             }
-            process::exit(EXIT_CODE.into());
+            end();
         };
         // Without it, Ctrl-C does what it does to any process.
         _ = ctrlc::try_set_handler(handler);
@@ -47,6 +47,19 @@ impl Interrupt {
             resume_unwind(Box::new(Interrupted));
         }
     }
+}
+
+/// Ends the process by Ctrl-C, for a command that keeps nothing: files that it is writing do not stay behind half written.
+///
+/// Where the process was told to ignore it, it still does.
+pub fn leave_no_parts() {
+    // Without it, Ctrl-C does what it does to any process.
+    _ = ctrlc::try_set_handler(end);
+}
+
+fn end() {
+    report::remove_parts();
+    process::exit(EXIT_CODE.into());
 }
 
 /// What work came to that may leave by [`Interrupt::check`]; none where it did.

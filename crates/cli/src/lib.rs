@@ -4,8 +4,8 @@
 //! It is a library so that the suites can run the very same command without building it a second time; the binary calls
 //! [`main`] and nothing else.
 //!
-//! Exit codes: 0 done, 1 an ideal engine and its metric differ or a point of a sweep failed, 2 bad input or usage, 130 a sweep was
-//! stopped by Ctrl-C.
+//! Exit codes: 0 done, 1 an ideal engine and its metric differ or a point of a sweep failed, 2 bad input or usage, 130 stopped by
+//! Ctrl-C.
 
 #![forbid(unsafe_code)]
 
@@ -68,6 +68,9 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<Status> {
+    if !matches!(&arguments.command, Command::Sweep(_)) {
+        interrupt::leave_no_parts();
+    }
     match &arguments.command {
         // The two that check something say what they found.
         Command::Simulate(options) => return in_pool(options.threads.count, || commands::simulate::run(options)),

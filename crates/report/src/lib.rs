@@ -64,7 +64,7 @@ pub use csv::{
     CostedNetwork, ESN_COLUMNS, INSPECT_COLUMNS, SIMULATE_COLUMNS, write_esn as write_esn_csv, write_inspect_csv,
     write_simulate as write_simulate_csv,
 };
-pub use file::{OutputError, WholeFile, write_file};
+pub use file::{OutputError, WholeFile, remove_parts, write_file};
 pub use frontier::write_csv as write_frontier_csv;
 pub use gain_json::GainReport;
 pub use gains::{GAIN_COLUMNS, GainingNetwork, write_gain_csv};
