@@ -13,6 +13,8 @@ pub const EXIT_CODE: u8 = 130;
 const NOT_BEGUN: u8 = 0;
 const AT_WORK: u8 = 1;
 const ASKED_TO_STOP: u8 = 2;
+/// What could be kept is done; what follows is not.
+const OVER: u8 = 3;
 
 /// What unwinds work that was interrupted.
 struct Interrupted;
@@ -38,6 +40,11 @@ impl Interrupt {
         // Without it, Ctrl-C does what it does to any process.
         _ = ctrlc::try_set_handler(handler);
         Self(state)
+    }
+
+    /// Says that the work is done, so that Ctrl-C ends the process at once from now on; true where it was asked to stop.
+    pub fn is_over(&self) -> bool {
+        self.0.swap(OVER, Ordering::SeqCst) == ASKED_TO_STOP
     }
 
     /// Leaves the work if it was asked to stop.
@@ -86,6 +93,7 @@ mod tests {
         assert_eq!(unless_interrupted(work), Some(7));
         interrupt.0.store(ASKED_TO_STOP, Ordering::SeqCst);
         assert_eq!(unless_interrupted(work), None);
+        assert!(interrupt.is_over() && !interrupt.is_over());
         let other = catch_unwind(|| unless_interrupted(|| resume_unwind(Box::new("another reason"))));
         assert_eq!(other.expect_err("it is no interrupt").downcast_ref(), Some(&"another reason"));
     }

@@ -36,6 +36,7 @@
 //! gains.rs, gain_json.rs         what networks gain over the one that they were made of
 //! parquet/                       the table of a store as a Parquet file
 //! proxies.rs                     numbers that stand for hardware, beside it
+//! proxy_sentence.rs              what to choose by, in a sentence
 //! point.rs                       one point of a store as a document
 //! trace/                         a trace as a table, as a waveform and as a timeline
 //! figures/                       SVG files and pages of HTML
@@ -56,6 +57,7 @@ mod outputs;
 mod parquet;
 mod point;
 mod proxies;
+mod proxy_sentence;
 pub mod text;
 pub mod trace;
 mod values;
@@ -73,7 +75,6 @@ pub use landscape::{LANDSCAPE_COLUMNS, write_landscape_csv};
 pub use outputs::{ImageFile, OutputFiles, OutputRequest};
 pub use parquet::write_frontier_parquet;
 pub use point::point_json;
-pub use proxies::{
-    PROXY_COLUMNS, ProxyFigures, proxy_name, proxy_sentence, write_proxy_csv, write_proxy_json, write_subject_csv,
-};
+pub use proxies::{PROXY_COLUMNS, ProxyFigures, proxy_name, write_proxy_csv, write_proxy_json, write_subject_csv};
+pub use proxy_sentence::{fit_warning, proxy_sentence};
 pub use values::{convention_name, mean_bits, metric_value};

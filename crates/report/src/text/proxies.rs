@@ -3,39 +3,43 @@
 use std::cmp::Ordering;
 
 use explore::pareto::Cost;
-use explore::proxies::{Agreement, Fit, Interval, OfHardware, PROXIES, Parts, Regret, Subject, Subjects, Target};
+use explore::proxies::{
+    Agreement, FEW_NETWORKS, Fit, Interval, OfHardware, PROXIES, Parts, Regret, Subject, Subjects, Target, is_broken,
+};
 use explore::store::HardwareRow;
 
 use super::number::{counted, factor, grouped, joules, one_line, short, tail};
 use super::table::{render, table};
-use crate::proxies::{FEW_NETWORKS, ProxyFigures, hardware_row, proxy_name, proxy_sentence};
+use crate::proxies::{ProxyFigures, hardware_row, proxy_name};
+use crate::proxy_sentence::{fit_warning, proxy_sentence};
 
 /// Names of networks are cut to this many characters.
 const NAME_WIDTH: usize = 60;
 
-/// What was found: of one hardware every figure, of several their correlations and regrets; then a sentence for each. Of few
-/// networks no figure says anything.
+/// What was found: of one hardware every figure, of several their correlations and regrets; then a sentence for each, and a fitted
+/// sum. Of few networks no correlation says anything.
 pub fn proxy_tables(figures: &ProxyFigures<'_>) -> String {
     let Subjects { all, failed, .. } = figures.subjects;
     let mut text = counted(all.len() as u128, "network");
     if *failed > 0 {
         text += &format!(", and {failed} that failed");
     }
-    if all.len() < FEW_NETWORKS {
-        return text + &format!(": {FEW_NETWORKS} at least tell which number ranks as a hardware does\n");
-    }
-    text += "\n\n";
-    text += &match figures.hardware {
+    text += &match all.len() {
+        ..FEW_NETWORKS => format!(": {FEW_NETWORKS} at least tell which number ranks as a hardware does\n"),
+        _ => correlations(figures),
+    };
+    text + &figures.fit.map(fit_lines).unwrap_or_default()
+}
+
+fn correlations(figures: &ProxyFigures<'_>) -> String {
+    let tables = match figures.hardware {
         [one] => of_one(one),
         several => of_several(several),
     };
-    text += &missing(figures);
     let sentences: String =
         figures.hardware.iter().filter_map(proxy_sentence).map(|sentence| one_line(&sentence) + "\n").collect();
-    if !sentences.is_empty() {
-        text += &format!("\n{sentences}");
-    }
-    text + &figures.fit.map(fit_lines).unwrap_or_default()
+    let gap = if sentences.is_empty() { "" } else { "\n" };
+    format!("\n\n{tables}{}{gap}{sentences}", missing(figures))
 }
 
 /// Every figure of one hardware.
@@ -142,19 +146,74 @@ fn percent(part: Option<f64>) -> String {
     part.map_or("–".to_string(), |part| format!("{:.1} %", 100.0 * part))
 }
 
-/// Says which proxies cannot be computed, and why there is no regret.
+/// Says what is not among the figures: proxies and costs that networks lack, and networks that are no choice.
 fn missing(figures: &ProxyFigures<'_>) -> String {
     let all = &figures.subjects.all;
-    let lacks = |proxy: &&Cost| all.iter().all(|subject| proxy.of_costs(&subject.costs).is_none());
-    let names: Vec<String> = PROXIES.iter().filter(lacks).map(proxy_name).collect();
-    let mut text = String::new();
-    if !names.is_empty() {
-        text += &format!("no network here has {}: the store was made before they were counted\n", names.join(", "));
+    let lines = without_bits(all).into_iter().chain(without_ranks(figures)).chain(without_regret(all));
+    lines.map(|line| line + "\n").collect()
+}
+
+fn without_bits(all: &[Subject]) -> Option<String> {
+    let knows = |proxy: &Cost| all.iter().filter(|subject| proxy.of_costs(&subject.costs).is_some()).count();
+    let lacking: Vec<(&Cost, usize)> =
+        PROXIES.iter().map(|proxy| (proxy, knows(proxy))).filter(|(_, networks)| *networks < all.len()).collect();
+    let (_, most) = lacking.iter().max_by_key(|(_, networks)| *networks)?;
+    let names = lacking.iter().map(|(proxy, _)| proxy_name(proxy)).collect::<Vec<_>>().join(", ");
+    Some(match most {
+        0 => format!("no network here has {names}: the store was made before they were counted"),
+        some => format!("{some} of {} networks have {names}: the others were run before they were counted", all.len()),
+    })
+}
+
+fn without_ranks(figures: &ProxyFigures<'_>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let all = &figures.subjects.all;
+    for of in figures.hardware {
+        let (name, costed) =
+            (one_line(&of.name), all.iter().filter(|subject| subject.costs.on(&of.name).is_some()).count());
+        if costed < all.len() {
+            let few = if costed < FEW_NETWORKS { ", too few for ranks" } else { "" };
+            lines.push(format!("{costed} of {} networks were costed on {name}{few}", all.len()));
+        }
+        for target in &of.same {
+            lines.push(format!(
+                "the {} on {name} is the same for all networks, so that nothing ranks them by it",
+                words(*target)
+            ));
+        }
     }
-    if all.iter().all(|subject| subject.accuracy.is_none()) {
-        text += "no regret: it is among networks of one accuracy, and no images were run\n";
+    lines
+}
+
+fn words(target: Target) -> &'static str {
+    match target {
+        Target::Energy => "energy",
+        Target::Array => "energy without memory",
+        Target::Latency => "latency",
     }
-    text
+}
+
+/// Which networks have no regret, and why.
+fn without_regret(all: &[Subject]) -> Vec<String> {
+    let known = all.iter().filter(|subject| subject.accuracy.is_some()).count();
+    let mut lines = Vec::new();
+    if known == 0 {
+        lines.push("no regret: it is among networks of one accuracy, and no images were run".to_string());
+    } else if known < all.len() {
+        lines.push(format!("{known} of {} networks have an accuracy; regret is among these", all.len()));
+    }
+    lines.extend(broken_line(all, "regret leaves them out"));
+    lines
+}
+
+/// How many networks compression broke, and what becomes of them; none where there are none.
+fn broken_line(all: &[Subject], what: &str) -> Option<String> {
+    let best = all.iter().filter_map(|subject| subject.accuracy).max()?;
+    let broken =
+        all.iter().filter_map(|subject| subject.accuracy).filter(|accuracy| is_broken(*accuracy, best)).count();
+    let (networks, verb) = (counted(broken as u128, "network"), if broken == 1 { "is" } else { "are" });
+    (broken > 0)
+        .then(|| format!("{networks} {verb} less than half as accurate as the best ({:.4}): {what}", best.to_f64()))
 }
 
 fn fit_lines(fit: &Fit) -> String {
@@ -171,8 +230,9 @@ fn fit_lines(fit: &Fit) -> String {
         format!("{words}: {mean} off in the mean, {} at the most, τ {}\n", percent(Some(error.worst)), tau(error.tau))
     };
     let networks = counted(fit.networks as u128, "network");
+    let warning = fit_warning(fit).map(|warning| warning + "\n").unwrap_or_default();
     format!(
-        "\nenergy on {} as a sum, fitted to {networks}\n{}{}{}--cost {}\n",
+        "\nenergy on {} as a sum, fitted to {networks}\n{}{}{}{warning}--cost {}\n",
         one_line(&fit.hardware),
         render(&lines),
         error("on these networks", fit.seen),
@@ -181,25 +241,31 @@ fn fit_lines(fit: &Fit) -> String {
     )
 }
 
-/// The networks, the cheapest on a hardware first, at most so many of them; of several hardware the cheapest on each that is
-/// at least half as accurate as the best.
+/// The networks, the cheapest on a hardware first, at most so many of them; of several hardware the cheapest on each that
+/// compression did not break, and how many cost the same.
 pub fn cheapest_tables(subjects: &Subjects, hardware: &[OfHardware], most: usize) -> String {
     if let [one] = hardware {
         return cheapest_on(subjects, &one.name, most);
     }
-    let mut lines = table(&["cheapest of use on", "network", "energy", "top-1"], 2);
     let best = subjects.all.iter().filter_map(|subject| subject.accuracy).max();
-    let is_of_use = |subject: &Subject| match (subject.accuracy, best) {
-        (Some(accuracy), Some(best)) => 2.0 * accuracy.to_f64() >= best.to_f64(),
-        _ => true,
+    let is_choice = |subject: &Subject| match (subject.accuracy, best) {
+        (Some(accuracy), Some(best)) => !is_broken(accuracy, best),
+        (None, _) | (_, None) => true,
     };
+    let mut lines = table(&["cheapest on", "network", "energy", "top-1"], 2);
     for OfHardware { name, .. } in hardware {
         let all = from_the_cheapest(subjects, name);
-        if let Some((subject, row)) = all.iter().find(|(subject, _)| is_of_use(subject)) {
-            lines.add_row([one_line(name), named(subjects, subject), energy(subjects, row), top1(subject)]);
+        let mut choices = all.iter().filter(|(subject, _)| is_choice(subject));
+        if let Some((subject, row)) = choices.next() {
+            let network = match choices.take_while(|(_, other)| other.energy_j == row.energy_j).count() {
+                0 => named(subjects, subject),
+                ties => format!("{}, and {ties} more", named(subjects, subject)),
+            };
+            lines.add_row([one_line(name), network, energy(subjects, row), top1(subject)]);
         }
     }
-    render(&lines)
+    let broken = broken_line(&subjects.all, "they are not among the cheapest");
+    render(&lines) + &broken.map(|line| line + "\n").unwrap_or_default()
 }
 
 /// The networks that were costed on a hardware. Of those that cost the same, the most accurate comes first.
@@ -212,7 +278,7 @@ fn from_the_cheapest<'a>(subjects: &'a Subjects, hardware: &str) -> Vec<(&'a Sub
 
 /// The name of a network, with that of what it was made of where there are several.
 fn named(subjects: &Subjects, subject: &Subject) -> String {
-    let is_file = subject.name == subject.network;
+    let is_file = subject.name.starts_with(&*subject.network);
     let name = match subjects.networks().len() > 1 && !is_file {
         true => format!("{}: {}", subject.network, subject.name),
         false => subject.name.to_string(),
