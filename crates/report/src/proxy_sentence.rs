@@ -158,8 +158,11 @@ mod tests {
 
     use super::*;
 
-    /// A hardware of ESN_d: the τ of some numbers and their regrets, any other without.
-    fn hardware(of: &[(Cost, f64, f64)], has_intervals: bool) -> OfHardware {
+    /// A number, its τ and its regret.
+    type Of = (Cost, f64, f64);
+
+    /// A hardware of ESN_d; numbers that are not named have neither.
+    fn hardware(of: &[Of], has_intervals: bool) -> OfHardware {
         let agreement = |proxy: &Cost| {
             let found = of.iter().find(|(known, ..)| known == proxy);
             let tau = found.map(|(_, tau, _)| *tau);
@@ -185,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_sentence_says_what_chooses_better_and_what_misleads() {
-        let cases: [(&[(Cost, f64, f64)], &str); 6] = [
+        let cases: [(&[Of], &str); 6] = [
             (
                 &[(Cost::Macs, 0.9, 0.1), (Cost::Parameters, 0.86, 0.12), (Cost::EsnA, 0.5, 0.3)],
                 "on array choose by MACs (τ 0.90), or parameters, which rank as well; ESN_a misleads (τ 0.50)",
