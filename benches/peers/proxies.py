@@ -21,8 +21,6 @@ import numpy
 from scipy.stats import kendalltau
 
 TOLERANCE = 1e-12
-#: Energies that differ by this part of their size are equal.
-SAME = Fraction(1, 10**12)
 RESAMPLES = 1000
 #: Intervals take a second each with SciPy, so that every so many-th is computed.
 EVERY = 23
@@ -61,13 +59,9 @@ def interval(x: list[int], y: list[int]) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
-def ranks(values: list[Fraction], same: Fraction = Fraction(0)) -> list[int]:
-    """The rank of each value. One that is above the value before it by no more than a part `same` has the rank of that."""
-    place, rank, before = {}, -1, None
-    for value in sorted(set(values)):
-        if before is None or value - before > same * value:
-            rank += 1
-        place[value], before = rank, value
+def ranks(values: list[Fraction]) -> list[int]:
+    """The rank of each value: equal ones have the same."""
+    place = {value: rank for rank, value in enumerate(sorted(set(values)))}
     return [place[value] for value in values]
 
 
@@ -101,8 +95,7 @@ def main(points: str, table: str) -> int:
         cost = COLUMNS[row["target"]] + row["hardware"]
         both = [network for network in networks if network[cost] and network[row["proxy"]]]
         x = ranks([Fraction(network[row["proxy"]]) for network in both])
-        # Last digits of energies are those of rounding.
-        y = ranks([Fraction(network[cost]) for network in both], Fraction(0) if row["target"] == "latency" else SAME)
+        y = ranks([Fraction(network[cost]) for network in both])
         name = f"{row['hardware']}, {row['target']}, {row['proxy']}"
         if int(row["networks"]) != len(both) or differs(row["tau"], float(kendalltau(x, y).statistic)):
             wrong.append(f"{name}: tau is {row['tau']}, SciPy says {kendalltau(x, y).statistic}")

@@ -32,6 +32,8 @@ class Network:
     @property
     def name(self) -> str: ...
     @property
+    def has_real_weights(self) -> bool: ...
+    @property
     def notes(self) -> list[str]: ...
     @property
     def path(self) -> str: ...
@@ -54,6 +56,7 @@ class Network:
         name: str,
         *,
         hardware: list[str],
+        fit: str | None,
         bits: int | None,
         beside: bool,
         images: dict[str, Any] | None,

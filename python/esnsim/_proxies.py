@@ -51,13 +51,18 @@ def widths(bits: Any) -> list[int | None]:
     return [bits] if bits is None or hasattr(bits, "__index__") else list(bits)
 
 
-def subjects(networks: Sequence[Any], hardware: list[str], bits: Sequence[int | None], images: Any, limit: int | None,
+def subjects(networks: Sequence[Any], hardware: list[str], fit: str | None, bits: Sequence[int | None], images: Any, limit: int | None,
              threads: int | None) -> Iterator[_esnsim.Subject]:
-    """Every network at every width, costed, and run on the images where there are some."""
+    """Every network at every width, costed, and run on the images where there are some. Widths are of real weights; where no network
+    has any, the first one refuses them.
+    """
+    have_real = any(network._inner.has_real_weights for network in networks)
+    beside = len(networks) > 1 and (have_real or bits == [None])
     for network in networks:
+        own = [None] if beside and not network._inner.has_real_weights else bits
         with asked(images, limit, network._preprocess, "images") as found:
             request = None if found is None else found.request
-            for width in bits:
-                name = network._inner.name if len(bits) == 1 else f"{network._inner.name}, {width} {'bit' if width == 1 else 'bits'}"
-                yield network._inner.subject(name, hardware=hardware, images=request, progress=None, beside=len(networks) > 1,
+            for width in own:
+                name = network._inner.name if len(own) == 1 else f"{network._inner.name}, {width} {'bit' if width == 1 else 'bits'}"
+                yield network._inner.subject(name, hardware=hardware, fit=fit, images=request, progress=None, beside=beside,
                                              **checked(bits=width, threads=threads))

@@ -61,8 +61,30 @@ def test_networks_have_the_figures_of_the_command(tmp_path):
     same_as_command(found, tmp_path, "--bits", "2,4,8", "--hardware", "unpu", "--limit", 20, "--resamples", 10)
 
 
+def test_a_sum_is_fitted_to_hardware_that_is_not_compared(store):
+    for source, bits in ((store, None), ([None], range(1, 11))):
+        found = esnsim.proxies(source, bits=bits, hardware="bit-serial", fit="gpu-8bit" if bits is None else "unpu", resamples=0)
+        assert [hardware["name"] for hardware in found.data["hardware"]] == ["bit-serial"]
+        assert found.data["fit"]["hardware"] == ("gpu-8bit" if bits is None else "unpu") and found.cost
+
+
+def test_few_networks_have_no_ranks():
+    found = esnsim.proxies([None], bits=range(1, 10), hardware="unpu", fit="unpu", terms=["esn-d"])
+    assert set(found.table["tau"]) == {None} and found.data["fit"]["unseen"]["tau"] is None
+    assert found.data["fit"]["parts_are"] == "points"
+
+
+def test_networks_of_integers_refuse_a_width(tmp_path):
+    networks = [esnsim.compress(bits=bits).network for bits in (4, 8)]
+    with pytest.raises(esnsim.BadArgument, match="leave out bits=3"):
+        esnsim.proxies(networks, bits=3, hardware="unpu")
+    mixed = esnsim.proxies([*networks, None], bits=[2, 3], hardware="unpu")
+    assert len(mixed.networks) == 4
+
+
 def test_wrong_use_is_told_in_one_line(store):
     cases = [
+        (dict(source=store, fit="ideal"), "no point was costed on ideal"),
         (dict(source=store, hardware="unpu"), "no point was costed on unpu; the hardware is gpu-8bit, bit-serial"),
         (dict(source=store, networks=["other"]), "no point is of network other; the networks are embedded"),
         (dict(source=[None]), "ranks need two networks at least; 1 with costs"),

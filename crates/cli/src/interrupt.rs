@@ -1,4 +1,4 @@
-//! Ctrl-C: work that can go on later is brought to an end, and says how far it came.
+//! Ctrl-C: work that can go on later is brought to an end, and says how far it came; no other leaves parts of files behind.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -13,6 +13,8 @@ pub const EXIT_CODE: u8 = 130;
 const NOT_BEGUN: u8 = 0;
 const AT_WORK: u8 = 1;
 const ASKED_TO_STOP: u8 = 2;
+/// What could be kept is done; what follows is not.
+const OVER: u8 = 3;
 
 /// What unwinds work that was interrupted.
 struct Interrupted;
@@ -33,11 +35,16 @@ impl Interrupt {
                 NOT_BEGUN => eprintln!("stopped before anything ran"),
                 _ => eprintln!("ended"),
             }
-            process::exit(EXIT_CODE.into());
+            end();
         };
         // Without it, Ctrl-C does what it does to any process.
         _ = ctrlc::try_set_handler(handler);
         Self(state)
+    }
+
+    /// Says that the work is done, so that Ctrl-C ends the process at once from now on; true where it was asked to stop.
+    pub fn is_over(&self) -> bool {
+        self.0.swap(OVER, Ordering::SeqCst) == ASKED_TO_STOP
     }
 
     /// Leaves the work if it was asked to stop.
@@ -47,6 +54,19 @@ impl Interrupt {
             resume_unwind(Box::new(Interrupted));
         }
     }
+}
+
+/// Ends the process by Ctrl-C, for a command that keeps nothing: files that it is writing do not stay behind half written.
+///
+/// Where the process was told to ignore it, it still does.
+pub fn leave_no_parts() {
+    // Without it, Ctrl-C does what it does to any process.
+    _ = ctrlc::try_set_handler(end);
+}
+
+fn end() {
+    report::remove_parts();
+    process::exit(EXIT_CODE.into());
 }
 
 /// What work came to that may leave by [`Interrupt::check`]; none where it did.
@@ -73,6 +93,7 @@ mod tests {
         assert_eq!(unless_interrupted(work), Some(7));
         interrupt.0.store(ASKED_TO_STOP, Ordering::SeqCst);
         assert_eq!(unless_interrupted(work), None);
+        assert!(interrupt.is_over() && !interrupt.is_over());
         let other = catch_unwind(|| unless_interrupted(|| resume_unwind(Box::new("another reason"))));
         assert_eq!(other.expect_err("it is no interrupt").downcast_ref(), Some(&"another reason"));
     }

@@ -4,8 +4,8 @@
 //! It is a library so that the suites can run the very same command without building it a second time; the binary calls
 //! [`main`] and nothing else.
 //!
-//! Exit codes: 0 done, 1 an ideal engine and its metric differ or a point of a sweep failed, 2 bad input or usage, 130 a sweep was
-//! stopped by Ctrl-C.
+//! Exit codes: 0 done, 1 an ideal engine and its metric differ or a point of a sweep failed, 2 bad input or usage, 130 stopped by
+//! Ctrl-C.
 
 #![forbid(unsafe_code)]
 
@@ -68,15 +68,22 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<Status> {
+    let runs_a_plan = match &arguments.command {
+        Command::Proxies(options) => options.plan.is_some(),
+        command => matches!(command, Command::Sweep(_)),
+    };
+    if !runs_a_plan {
+        interrupt::leave_no_parts();
+    }
     match &arguments.command {
         // The two that check something say what they found.
         Command::Simulate(options) => return in_pool(options.threads.count, || commands::simulate::run(options)),
         Command::Sweep(options) => return commands::sweep::run(options),
+        Command::Proxies(options) => return commands::proxies::run(options),
         Command::Esn(options) => in_pool(options.threads.count, || commands::esn::run(options)),
         Command::Compress(options) => in_pool(options.threads.count, || commands::compress::run(options)),
         Command::Inspect(options) => commands::inspect::run(options),
         Command::Pareto(options) => commands::pareto::run(options),
-        Command::Proxies(options) => commands::proxies::run(options),
         Command::Hardware(options) => commands::hardware::run(options),
         Command::Landscape(options) => in_pool(options.threads.count, || commands::landscape::run(options)),
         Command::Trace(options) => in_pool(options.threads.count, || commands::trace::run(options)),

@@ -1,9 +1,7 @@
 //! What a run of a layer cost: counts as integers, and the energy of each thing that is counted.
 
-use std::iter::Sum;
-use std::ops::Add;
-
 use crate::event::{EnergyGroup, Event};
+use crate::exact::ExactSum;
 
 /// An amount of energy in joules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
@@ -13,19 +11,6 @@ impl Joules {
     /// Energy of `count` events of this energy each.
     pub fn times(self, count: u128) -> Joules {
         Joules(self.0 * count as f64)
-    }
-}
-
-impl Add for Joules {
-    type Output = Joules;
-    fn add(self, other: Joules) -> Joules {
-        Joules(self.0 + other.0)
-    }
-}
-
-impl Sum for Joules {
-    fn sum<I: Iterator<Item = Joules>>(iter: I) -> Joules {
-        iter.fold(Joules(0.0), Add::add)
     }
 }
 
@@ -95,14 +80,20 @@ impl Ledger {
         self.entry(event).map_or(0, |entry| entry.count)
     }
 
-    /// Energy of all entries together.
+    /// Energy of all entries together, rounded once. Two runs that spend the same have the same energy to the last bit, however
+    /// what they spend is shared out among events of one unit.
     pub fn energy(&self) -> Joules {
-        self.entries.iter().map(|entry| entry.unit.times(entry.count)).sum()
+        energy_of(&mut self.entries.iter())
     }
 
-    /// Energy of the entries of one group together.
+    /// Energy of the entries of one group together, rounded once.
     pub fn energy_of(&self, group: EnergyGroup) -> Joules {
-        let entries = self.entries.iter().filter(|entry| entry.event.group() == group);
-        entries.map(|entry| entry.unit.times(entry.count)).sum()
+        energy_of(&mut self.entries.iter().filter(|entry| entry.event.group() == group))
     }
+}
+
+fn energy_of(entries: &mut dyn Iterator<Item = &Entry>) -> Joules {
+    let mut sum = ExactSum::default();
+    entries.for_each(|entry| sum.add_product(entry.count, entry.unit.0));
+    Joules(sum.rounded())
 }

@@ -79,7 +79,7 @@
 //!
 //! The decision behind the crate: an engine never calls the formulas of the metric. The crate `runner` compares the
 //! counts of an engine with the metric, and the comparison proves something only because the two share no formula.
-//! Counts are integers; energy is count × unit, formed once, at the end.
+//! Counts are integers; energy is the sum of count × unit, formed and rounded once, at the end.
 //!
 //! What is left out: an engine reads no file, prints nothing, and keeps no state from one layer to the next.
 //!
@@ -87,6 +87,7 @@
 //!
 //! ```text
 //! event.rs             the kinds of what a run counts
+//! exact.rs             sums that are rounded once
 //! ledger.rs            energy and cycles, and the ledger of a run
 //! run.rs               what an engine counts: cycles, ledger, occupancy
 //! weights.rs           weights in memory: formats, and bits that they take
@@ -111,6 +112,7 @@ mod arithmetic;
 mod contract;
 mod error;
 mod event;
+mod exact;
 pub mod kernel;
 mod lane;
 mod layer;

@@ -659,16 +659,21 @@ pub fn layer_options(path: &Path) -> Result<Vec<LayerOptions>, Error> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct File {
+        #[serde(default)]
         layers: Vec<LayerOptions>,
     }
     let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
+    let some = |layers: Vec<LayerOptions>| match layers.is_empty() {
+        true => Err("no layer is in it; expected a table [[layers]] for each layer of its own".to_string()),
+        false => Ok(layers),
+    };
     let layers = match is_json_list(&text) {
         true => serde_json::from_str(&text).map_err(|error| error.to_string()),
         false => {
             toml::from_str(&text).map(|file: File| file.layers).map_err(|error| formats::toml_problem(&error, &text))
         }
     };
-    layers.map_err(|problem| Error::LayerOptions { path: path.to_path_buf(), problem })
+    layers.and_then(some).map_err(|problem| Error::LayerOptions { path: path.to_path_buf(), problem })
 }
 
 /// Whether a text is a list of tables in JSON. A header of TOML begins with a bracket, too, and no brace follows it.
@@ -723,6 +728,20 @@ mod tests {
         check_all(cases, |(text, expected)| {
             let problem = allocation(text).expect_err("no budget");
             assert!(problem.starts_with(expected), "{problem}");
+        });
+    }
+
+    #[test]
+    fn a_file_without_layers_is_refused() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("none.toml");
+        check_all(["", "# none yet\n", "layers = []", "[]"], |text| {
+            std::fs::write(&path, text).expect("a temporary folder is writable");
+            let problem = network::chain(&layer_options(&path).expect_err("no layers"));
+            assert!(
+                problem.contains("none.toml") && problem.contains("expected a table [[layers]]"),
+                "{text}: {problem}"
+            );
         });
     }
 

@@ -104,7 +104,7 @@ pub use open::{
 pub use outputs::check_outputs;
 pub use pace::{Pace, Pacer};
 pub use progress::{Progress, Quiet, Stage};
-pub use proxies::{check_subjects, compared_hardware, fitted, subject, subjects};
+pub use proxies::{check_subjects, compared_hardware, fitted, fitted_hardware, proxy_hardware, subject, subjects};
 pub use record::run_record;
 pub use shard::slurm_shard;
 pub use simulation::{EvaluateOptions, Reference, SimulateOptions, Simulation, esn, simulate, write_csv, write_json};

@@ -47,8 +47,7 @@ impl Opened {
     /// network `beside` others. Integers of a file are taken as they are. A network that holds nothing else has one
     /// quantization beside others, which the widths are for; alone it is refused when it is costed.
     pub fn quantizations(&self, widths: &[BitWidth], beside: bool) -> Vec<Quantization> {
-        let has_real = self.network.layers().iter().any(|layer| !is_quantized(layer));
-        if beside && (widths.is_empty() || !has_real) {
+        if beside && (widths.is_empty() || !self.has_real_weights()) {
             return vec![Quantization::compared()];
         }
         if widths.is_empty() {
@@ -62,6 +61,11 @@ impl Opened {
             }
         }
         all
+    }
+
+    /// Whether a layer has weights that are real numbers, which a width quantizes.
+    pub fn has_real_weights(&self) -> bool {
+        self.network.layers().iter().any(|layer| !is_quantized(layer))
     }
 
     /// Refuses a network some of whose weights are real although their steps were asked for and no width was: which
@@ -85,7 +89,7 @@ impl Opened {
 /// [`Error::Run`] names the first network.
 pub fn check_widths(networks: &[&Opened], widths: &[BitWidth]) -> Result<(), Error> {
     let (Some(first), Some(&bits)) = (networks.first(), widths.first()) else { return Ok(()) };
-    match networks.iter().any(|opened| opened.network.layers().iter().any(|layer| !is_quantized(layer))) {
+    match networks.iter().any(|opened| opened.has_real_weights()) {
         true => Ok(()),
         false => Ok(first.quantization(Some(bits)).check(&first.network)?),
     }

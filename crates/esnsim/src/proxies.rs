@@ -11,7 +11,7 @@ use network::Network;
 use runner::{BitCounts, Hardware, details};
 
 use crate::error::Error;
-use crate::open::hardware;
+use crate::open::{hardware, landscape_hardware};
 use crate::progress::Progress;
 use crate::simulation::{SimulateOptions, Simulation};
 
@@ -78,15 +78,51 @@ fn has_none(path: &Path, what: &str, kind: &str, known: &[Arc<str>], meant: &str
     Error::NoPoints { path: path.to_path_buf(), reason, mend: None }
 }
 
+/// The one hardware that a sum is fitted to, by the name that is given.
+///
+/// # Errors
+///
+/// As [`compared_hardware`]; [`Error::NoPoints`] for a name of several.
+pub fn fitted_hardware(path: &Path, subjects: &Subjects, name: &Path) -> Result<Arc<str>, Error> {
+    let found = compared_hardware(path, subjects, &[name.to_path_buf()])?;
+    match found.as_slice() {
+        [one] => Ok(Arc::clone(one)),
+        several => {
+            let names = several.iter().map(|name| &**name).collect::<Vec<&str>>().join(", ");
+            let reason = format!("a fit takes one hardware; {} is {names}", name.display());
+            Err(Error::NoPoints { path: path.to_path_buf(), reason, mend: None })
+        }
+    }
+}
+
+/// The hardware that network files are costed on, and the names of that which they are compared on: that of the list, or without
+/// one the ideal engines and every preset. Hardware that a sum is fitted to is costed as well.
+///
+/// # Errors
+///
+/// As [`hardware()`](crate::hardware).
+pub fn proxy_hardware(listed: &[PathBuf], fit: Option<&Path>) -> Result<(Vec<Hardware>, Vec<Arc<str>>), Error> {
+    let mut all = landscape_hardware(listed)?;
+    let compared = all.iter().map(|hardware| hardware.engine.name().into()).collect();
+    let is_there = |all: &[Hardware], name: &str| all.iter().any(|hardware| hardware.engine.name() == name);
+    if let Some(fit) = fit.filter(|fit| !is_there(&all, &fit.to_string_lossy())) {
+        let more = hardware(&[fit.to_path_buf()])?;
+        let missing: Vec<Hardware> =
+            more.into_iter().filter(|hardware| !is_there(&all, hardware.engine.name())).collect();
+        all.extend(missing);
+    }
+    Ok((all, compared))
+}
+
 /// Costs one network on hardware, and runs the images of the options on an ideal array, which computes what every array of
-/// integers does.
+/// integers does. `file` is what it was made of, and `name` tells it from others that were, too.
 ///
 /// # Errors
 ///
 /// Those of [`Simulation::start`] and [`Simulation::evaluate`].
 pub fn subject(
     network: &Network,
-    name: &str,
+    [file, name]: [&str; 2],
     hardware: &[Hardware],
     options: SimulateOptions<'_>,
     progress: &dyn Progress,
@@ -102,7 +138,7 @@ pub fn subject(
     let accuracy = score.filter(|score| score.labelled > 0);
     Ok(Subject {
         name: name.into(),
-        network: name.into(),
+        network: file.into(),
         costs: PointCosts::new(hardware, cost, &details, bits),
         accuracy: accuracy.map(|score| Fraction { count: score.top1, of: score.labelled }),
     })

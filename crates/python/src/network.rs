@@ -108,6 +108,12 @@ impl Network {
         report::text::network_name(&self.opened.network)
     }
 
+    /// Whether `bits` is of any use to it.
+    #[getter]
+    fn has_real_weights(&self) -> bool {
+        self.opened.has_real_weights()
+    }
+
     /// What a user should know of the reading, one line each.
     #[getter]
     fn notes(&self) -> Vec<String> {
@@ -185,13 +191,14 @@ impl Network {
 
     /// What the network comes to on hardware, and how accurate it is, for a comparison. `beside` other networks real weights have
     /// the width that `simulate` gives them there.
-    #[pyo3(signature = (name, *, hardware, bits, beside, images, threads, progress))]
+    #[pyo3(signature = (name, *, hardware, fit, bits, beside, images, threads, progress))]
     #[allow(clippy::too_many_arguments, reason = "arguments of Python")]
     fn subject(
         &self,
         py: Python<'_>,
         name: &str,
         hardware: Vec<PathBuf>,
+        fit: Option<PathBuf>,
         bits: Option<u32>,
         beside: bool,
         images: Option<ImageArguments>,
@@ -202,7 +209,7 @@ impl Network {
         let request = images.as_ref().map(|images| images.request(self.is_embedded())).transpose()?;
         let work = |watch: &Watch| -> Result<Subject, Error> {
             self.opened.check_steps(bits)?;
-            let hardware = esnsim::landscape_hardware(&hardware)?;
+            let (hardware, compared) = esnsim::proxy_hardware(&hardware, fit.as_deref())?;
             let opened = |request| esnsim::images(&self.opened.network, self.is_embedded(), request);
             let found = request.as_ref().map_or(Ok(None), opened)?;
             let evaluation = found
@@ -214,8 +221,8 @@ impl Network {
             let plan = SimulateOptions { quantization, images: evaluation, ..SimulateOptions::default() };
             let normalized = hardware.iter().filter(|hardware| hardware.normalized);
             let normalized = normalized.map(|hardware| hardware.engine.name().into()).collect();
-            let network = esnsim::subject(&self.opened.network, name, &hardware, plan, watch)?;
-            Ok(Subject { network, normalized })
+            let network = esnsim::subject(&self.opened.network, [&self.name(), name], &hardware, plan, watch)?;
+            Ok(Subject { network, compared, normalized })
         };
         on_threads(py, threads, progress, work)
     }

@@ -15,10 +15,11 @@ use report::{ProxyFigures, write_proxy_csv, write_proxy_json, write_subject_csv}
 use crate::errors::bad_argument;
 use crate::work::on_threads;
 
-/// A network that was costed, and hardware on which energies are units of a choice.
+/// A network that was costed, the hardware that it is compared on, and that on which energies are units of a choice.
 #[pyclass(frozen, module = "esnsim._esnsim")]
 pub struct Subject {
     pub network: Network,
+    pub compared: Vec<Arc<str>>,
     pub normalized: Vec<Arc<str>>,
 }
 
@@ -46,6 +47,7 @@ pub fn proxies(
         normalized: subjects.first().map(|subject| subject.normalized.clone()).unwrap_or_default(),
         failed: 0,
     };
+    let compared = subjects.first().map(|subject| subject.compared.clone());
     let work = |_: &_| -> Result<(String, String, String, String, String), Error> {
         let source = store.as_deref().unwrap_or(Path::new("the networks"));
         let subjects = match &store {
@@ -53,14 +55,15 @@ pub fn proxies(
             None => given,
         };
         esnsim::check_subjects(source, &subjects)?;
-        let names = esnsim::compared_hardware(source, &subjects, &hardware)?;
-        let fit = match &fit {
-            Some(name) => {
-                let of = esnsim::compared_hardware(source, &subjects, std::slice::from_ref(name))?;
-                of.first().map(|of| esnsim::fitted(source, &subjects, of, &terms)).transpose()?
-            }
-            None => None,
+        let names = match compared {
+            Some(compared) => compared,
+            None => esnsim::compared_hardware(source, &subjects, &hardware)?,
         };
+        let fitted = |name: &PathBuf| {
+            let of = esnsim::fitted_hardware(source, &subjects, name)?;
+            esnsim::fitted(source, &subjects, &of, &terms)
+        };
+        let fit = fit.as_ref().map(fitted).transpose()?;
         let found = compare(&subjects, &names, resamples);
         let figures = ProxyFigures { subjects: &subjects, hardware: &found, fit: fit.as_ref() };
         let [mut csv, mut points, mut json] = [const { Vec::new() }; 3];

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use network::{ErrorKind, Failure};
 use tempfile::NamedTempFile;
@@ -24,6 +25,58 @@ impl Failure for OutputError {
     }
 }
 
+/// Temporary names of the files that this process is writing.
+static PARTS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn parts() -> MutexGuard<'static, Vec<PathBuf>> {
+    PARTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes what there is of every file under way. A process calls it that is about to end without unwinding, or hidden parts of
+/// files would stay behind. Whoever would begin or complete a file afterwards waits until the process has ended.
+pub fn remove_parts() {
+    let parts = parts();
+    for part in parts.iter() {
+        // Nobody is left to be told of one that cannot be removed.
+        _ = std::fs::remove_file(part);
+    }
+    std::mem::forget(parts);
+}
+
+/// A temporary file, which [`remove_parts`] knows as long as it is there.
+#[derive(Debug)]
+struct Part {
+    file: NamedTempFile,
+    /// Dropped after the file.
+    _name: PartName,
+}
+
+#[derive(Debug)]
+struct PartName(PathBuf);
+
+impl Part {
+    fn new_in(folder: &Path) -> io::Result<Self> {
+        let mut parts = parts();
+        let file = NamedTempFile::new_in(folder)?;
+        let name = file.path().to_path_buf();
+        parts.push(name.clone());
+        Ok(Self { file, _name: PartName(name) })
+    }
+
+    /// Gives the file its name.
+    fn persist(self, path: &Path) -> io::Result<()> {
+        let _no_end = parts();
+        self.file.persist(path)?;
+        Ok(())
+    }
+}
+
+impl Drop for PartName {
+    fn drop(&mut self) {
+        parts().retain(|part| *part != self.0);
+    }
+}
+
 /// A file under way: it is written under a temporary name beside its place, and takes its name when it is complete. If that
 /// never comes, nothing is left of it.
 #[derive(Debug)]
@@ -36,7 +89,7 @@ pub struct WholeFile {
 #[derive(Debug)]
 enum Written {
     /// To a temporary neighbour.
-    Beside(BufWriter<NamedTempFile>),
+    Beside(BufWriter<Part>),
     /// To something that is no regular file (`/dev/stdout`, a pipe).
     Through(BufWriter<File>),
 }
@@ -63,7 +116,7 @@ impl WholeFile {
                     format!("there is no folder {}", folder.display()),
                 ));
             }
-            Ok(Written::Beside(BufWriter::new(NamedTempFile::new_in(folder)?)))
+            Ok(Written::Beside(BufWriter::new(Part::new_in(folder)?)))
         };
         let written = begun().map_err(|e| OutputError { path: path.to_path_buf(), problem: without_place(&e) })?;
         Ok(Self { path: path.to_path_buf(), written })
@@ -85,14 +138,23 @@ impl WholeFile {
             match written {
                 Written::Through(mut writer) => writer.flush(),
                 Written::Beside(writer) => {
-                    let file = writer.into_inner()?;
-                    make_readable(file.as_file())?;
-                    file.persist(&path)?;
-                    Ok(())
+                    let part = writer.into_inner()?;
+                    make_readable(part.file.as_file())?;
+                    part.persist(&path)
                 }
             }
         };
         completed().map_err(|e| OutputError { path: path.clone(), problem: without_place(&e) })
+    }
+}
+
+impl Write for Part {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 
@@ -157,6 +219,19 @@ mod tests {
         assert!(failed.is_err());
         assert_eq!(std::fs::read(&path).expect("still there"), b"old");
         assert_eq!(std::fs::read_dir(folder.path()).expect("readable").count(), 1);
+    }
+
+    #[test]
+    fn a_file_is_known_as_a_part_until_it_is_there() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let known = || parts().iter().filter(|part| part.starts_with(folder.path())).count();
+        let path = folder.path().join("out.csv");
+        let file = WholeFile::create(&path).expect("writable");
+        assert_eq!(known(), 1);
+        file.complete().expect("writable");
+        assert!(known() == 0 && path.exists());
+        drop(WholeFile::create(&path).expect("writable"));
+        assert_eq!((known(), std::fs::read_dir(folder.path()).expect("readable").count()), (0, 1));
     }
 
     #[test]

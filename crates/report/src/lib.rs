@@ -36,6 +36,7 @@
 //! gains.rs, gain_json.rs         what networks gain over the one that they were made of
 //! parquet/                       the table of a store as a Parquet file
 //! proxies.rs                     numbers that stand for hardware, beside it
+//! proxy_sentence.rs              what to choose by, in a sentence
 //! point.rs                       one point of a store as a document
 //! trace/                         a trace as a table, as a waveform and as a timeline
 //! figures/                       SVG files and pages of HTML
@@ -56,6 +57,7 @@ mod outputs;
 mod parquet;
 mod point;
 mod proxies;
+mod proxy_sentence;
 pub mod text;
 pub mod trace;
 mod values;
@@ -64,7 +66,7 @@ pub use csv::{
     CostedNetwork, ESN_COLUMNS, INSPECT_COLUMNS, SIMULATE_COLUMNS, write_esn as write_esn_csv, write_inspect_csv,
     write_simulate as write_simulate_csv,
 };
-pub use file::{OutputError, WholeFile, write_file};
+pub use file::{OutputError, WholeFile, remove_parts, write_file};
 pub use frontier::write_csv as write_frontier_csv;
 pub use gain_json::GainReport;
 pub use gains::{GAIN_COLUMNS, GainingNetwork, write_gain_csv};
@@ -73,7 +75,6 @@ pub use landscape::{LANDSCAPE_COLUMNS, write_landscape_csv};
 pub use outputs::{ImageFile, OutputFiles, OutputRequest};
 pub use parquet::write_frontier_parquet;
 pub use point::point_json;
-pub use proxies::{
-    PROXY_COLUMNS, ProxyFigures, proxy_name, proxy_sentence, write_proxy_csv, write_proxy_json, write_subject_csv,
-};
+pub use proxies::{PROXY_COLUMNS, ProxyFigures, proxy_name, write_proxy_csv, write_proxy_json, write_subject_csv};
+pub use proxy_sentence::{fit_warning, proxy_sentence};
 pub use values::{convention_name, mean_bits, metric_value};

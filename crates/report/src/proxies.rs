@@ -1,4 +1,4 @@
-//! Proxies beside hardware: sentences, CSV and JSON. `docs/output.md` documents the columns and names.
+//! Proxies beside hardware: CSV and JSON. `docs/output.md` documents the columns and names.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -7,6 +7,8 @@ use explore::pareto::{Cost, Fraction};
 use explore::proxies::{Agreement, Fit, OfHardware, PROXIES, Parts, Subject, Subjects, TERMS, Target};
 use explore::store::{HardwareRow, Spent};
 use serde::Serialize;
+
+use crate::proxy_sentence::{fit_warning, proxy_sentence};
 
 /// Columns of the table of proxies.
 pub const PROXY_COLUMNS: [&str; 12] = [
@@ -23,21 +25,6 @@ pub const PROXY_COLUMNS: [&str; 12] = [
     "conversion_share",
     "memory_share",
 ];
-
-/// A proxy that is this much further from 1 than the best misleads.
-const MISLEADS: f64 = 0.1;
-
-/// Proxies that are named as being as good as the best.
-const NAMED: usize = 3;
-
-/// Ranks of fewer networks say little of a proxy.
-pub(crate) const FEW_NETWORKS: usize = 10;
-
-/// A proxy whose rank correlation is below this one ranks poorly.
-const POOR: f64 = 0.5;
-
-/// A part of the energy that explains why a proxy misleads.
-const EXPLAINS: f64 = 0.3;
 
 /// What was compared, and what came of it.
 #[derive(Clone, Copy)]
@@ -73,80 +60,6 @@ pub fn proxy_name(proxy: &Cost) -> String {
         | Cost::Cycles(_)
         | Cost::Energy(_) => proxy.id(),
     }
-}
-
-/// What to choose by on a hardware, and what misleads there; none where no proxy ranks anything, or there are few networks.
-///
-/// `on in-memory-class-b choose by ESN'_d (τ 0.93); ESN_a misleads (τ 0.61): converters are 96 % of the energy`
-pub fn proxy_sentence(hardware: &OfHardware) -> Option<String> {
-    let best = hardware.best(Target::Energy).filter(|best| best.networks >= FEW_NETWORKS)?;
-    let most = best.tau?;
-    let (name, best_name) = (&hardware.name, proxy_name(&best.proxy));
-    if most < POOR {
-        let spent = spent_on(hardware).map(|words| format!(": {words}")).unwrap_or_default();
-        return Some(format!("on {name} no number ranks well; the best is {best_name} (τ {most:.2}){spent}"));
-    }
-    let mut text = format!("on {name} choose by {best_name} (τ {most:.2})");
-    let is_as_good = |other: &&Agreement| {
-        other.proxy != best.proxy
-            && (other.tau == best.tau || other.interval.is_some_and(|interval| interval.high >= most))
-    };
-    let equal: Vec<String> = hardware.energy.iter().filter(is_as_good).map(|other| proxy_name(&other.proxy)).collect();
-    match equal.as_slice() {
-        [] => {}
-        [one] => text += &format!(", or {one}, which is as good"),
-        some => {
-            let more = if some.len() > NAMED { format!(" and {} more", some.len() - NAMED) } else { String::new() };
-            text += &format!(", or {}{more}, which are as good", some[..some.len().min(NAMED)].join(", "));
-        }
-    }
-    let apart = without_memory(hardware, best);
-    text += apart.as_deref().unwrap_or_default();
-    if let Some((misled, tau)) = misleading(hardware, most) {
-        let is_one = matches!(misled.proxy, Cost::EsnA | Cost::EsnD | Cost::EsnDFilter | Cost::EsnDTraffic);
-        let verb = if is_one { "misleads" } else { "mislead" };
-        text += &format!("; {} {verb} (τ {tau:.2})", proxy_name(&misled.proxy));
-        let reason = spent_on(hardware).filter(|_| apart.is_none() && is_reason(hardware, misled));
-        text += &reason.map(|words| format!(": {words}")).unwrap_or_default();
-    }
-    Some(text)
-}
-
-/// What to choose by if memory did not count, where it does count and another number is then the best.
-fn without_memory(hardware: &OfHardware, best: &Agreement) -> Option<String> {
-    let [_, memory] = hardware.spent.filter(|[_, memory]| *memory >= EXPLAINS)?;
-    let other = hardware.best(Target::Array).filter(|other| other.proxy != best.proxy)?;
-    let (name, share) = (proxy_name(&other.proxy), 100.0 * memory);
-    Some(format!("; without memory, which is {share:.0} % of the energy, by {name} (τ {:.2})", other.tau?))
-}
-
-/// The metric that the hardware is an engine of, if it misleads; else the worst of all numbers that do.
-fn misleading(hardware: &OfHardware, most: f64) -> Option<(&Agreement, f64)> {
-    let misleads = |agreement: &&Agreement| {
-        let is_as_good = agreement.interval.is_some_and(|interval| interval.high >= most);
-        !is_as_good && agreement.tau.is_some_and(|tau| tau < most - MISLEADS)
-    };
-    let own =
-        hardware.energy.iter().find(|agreement| proxy_name(&agreement.proxy) == *hardware.metric).filter(misleads);
-    let worst = || {
-        let all = hardware.energy.iter().filter(misleads);
-        all.min_by(|a, b| a.tau.unwrap_or_default().total_cmp(&b.tau.unwrap_or_default()))
-    };
-    own.or_else(worst).and_then(|agreement| Some((agreement, agreement.tau?)))
-}
-
-/// Whether what the energy goes to can be why a number misleads: converters, or memory without which the number ranks better.
-fn is_reason(hardware: &OfHardware, misled: &Agreement) -> bool {
-    let alone =
-        hardware.array.iter().find(|agreement| agreement.proxy == misled.proxy).and_then(|agreement| agreement.tau);
-    hardware.spent.is_some_and(|[conversion, memory]| conversion > memory) || alone > misled.tau
-}
-
-/// What much of the energy goes to that is not computing; none where little does.
-fn spent_on(hardware: &OfHardware) -> Option<String> {
-    let [conversion, memory] = hardware.spent?;
-    let (words, share) = if conversion > memory { ("converters are", conversion) } else { ("memory is", memory) };
-    (share >= EXPLAINS).then(|| format!("{words} {:.0} % of the energy", 100.0 * share))
 }
 
 /// Writes one row for each hardware, target and proxy.
@@ -274,6 +187,9 @@ struct FitDocument<'a> {
     parts_are: &'static str,
     seen: ErrorDocument,
     unseen: ErrorDocument,
+    best_proxy: Option<String>,
+    best_proxy_tau: Option<f64>,
+    warning: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -342,5 +258,8 @@ fn fit_document(fit: &Fit) -> FitDocument<'_> {
         parts_are,
         seen: error(fit.seen),
         unseen: error(fit.unseen),
+        best_proxy: fit.best_proxy.as_ref().map(|(proxy, _)| proxy.id()),
+        best_proxy_tau: fit.best_proxy.as_ref().map(|(_, tau)| *tau),
+        warning: fit_warning(fit),
     }
 }

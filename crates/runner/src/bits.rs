@@ -11,6 +11,10 @@ use crate::detail::LayerDetail;
 ///
 /// A layer has one width, that of its widest weight. Its activations have the width that the file states, else one that
 /// is given.
+///
+/// # Panics
+///
+/// Making them and adding them up panics if a count passes `u128::MAX`, which no layer reaches: a network's dimensions are bounded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BitCounts {
     /// Bits of the weights in memory: weights × width. Weights that several layers share count once.
@@ -40,15 +44,17 @@ impl BitCounts {
         let width = u128::from(cost.esn.max_bits);
         let stated = layer.input_quantization.map(|activation| activation.bits());
         let of_activation = u128::from(stated.unwrap_or(activation_bits));
-        let weights = detail.computed_weights * width;
-        let outputs = cost.esn.live_filters * u128::from(cost.positions);
+        let weights = times(detail.computed_weights, width);
+        let outputs = times(cost.esn.live_filters, cost.positions.into());
         let input_of_channel = (layer.geometry.input_len() / layer.geometry.spec().in_channels) as u128;
+        let inputs = times(detail.live_channels.into(), input_of_channel);
+        let of_macs = times(width, of_activation);
         Self {
             model_bits: if detail.is_further_use { 0 } else { weights },
-            bit_operations: detail.computed_macs * width * of_activation,
-            effective_bit_operations: cost.nonzero_macs * width * of_activation,
+            bit_operations: times(detail.computed_macs, of_macs),
+            effective_bit_operations: times(cost.nonzero_macs, of_macs),
             weight_bits: weights,
-            activation_bits: (u128::from(detail.live_channels) * input_of_channel + outputs) * of_activation,
+            activation_bits: times(plus(inputs, outputs), of_activation),
             outputs,
         }
     }
@@ -57,14 +63,24 @@ impl BitCounts {
 impl Sum for BitCounts {
     fn sum<I: Iterator<Item = BitCounts>>(layers: I) -> BitCounts {
         layers.fold(BitCounts::default(), |sum, layer| BitCounts {
-            model_bits: sum.model_bits + layer.model_bits,
-            bit_operations: sum.bit_operations + layer.bit_operations,
-            effective_bit_operations: sum.effective_bit_operations + layer.effective_bit_operations,
-            weight_bits: sum.weight_bits + layer.weight_bits,
-            activation_bits: sum.activation_bits + layer.activation_bits,
-            outputs: sum.outputs + layer.outputs,
+            model_bits: plus(sum.model_bits, layer.model_bits),
+            bit_operations: plus(sum.bit_operations, layer.bit_operations),
+            effective_bit_operations: plus(sum.effective_bit_operations, layer.effective_bit_operations),
+            weight_bits: plus(sum.weight_bits, layer.weight_bits),
+            activation_bits: plus(sum.activation_bits, layer.activation_bits),
+            outputs: plus(sum.outputs, layer.outputs),
         })
     }
+}
+
+const FITS: &str = "counts of real layers fit 128 bits";
+
+fn times(a: u128, b: u128) -> u128 {
+    a.checked_mul(b).expect(FITS)
+}
+
+fn plus(a: u128, b: u128) -> u128 {
+    a.checked_add(b).expect(FITS)
 }
 
 #[cfg(test)]
@@ -96,6 +112,14 @@ mod tests {
         };
         let (inputs, outputs) = (lens(network::Geometry::input_len), lens(network::Geometry::output_len));
         assert_eq!((counts.activation_bits, counts.outputs), (8 * (inputs + outputs), outputs));
+    }
+
+    #[test]
+    #[should_panic(expected = "fit 128 bits")]
+    fn a_sum_that_does_not_fit_is_not_wrapped() {
+        let most = BitCounts { bit_operations: u128::MAX, ..BitCounts::default() };
+        let one = BitCounts { bit_operations: 1, ..BitCounts::default() };
+        let _ = [most, one].into_iter().sum::<BitCounts>();
     }
 
     #[test]

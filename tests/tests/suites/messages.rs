@@ -390,7 +390,7 @@ fn runs(page: &mut Page) {
             Named: ExploreError::Named { plan: plan(), path: network(), source: missing() },
             Store: ExploreError::Store {
                 path: store(),
-                problem: text("an SQLite database, but not a store of esnsim"),
+                problem: text("expected a store, which a sweep writes; found an SQLite database of another program"),
                 kind: ErrorKind::InvalidFile,
             },
             StoreInUse: ExploreError::StoreInUse { path: store() },

@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
-use esnsim_tests::{refused_in, run_in};
+use esnsim_tests::{binary, refused_in, run_in};
+use explore::store::Store;
 use tempfile::TempDir;
 use testkit::check_all;
 
@@ -54,9 +57,9 @@ fn number(row: &Row, column: &str) -> f64 {
     row[column].parse().unwrap_or_else(|_| panic!("{column}: {:?}", row[column]))
 }
 
-/// Kendall's τ-b by its definition; none where one of the two is constant. Energies that only rounding tells apart are equal.
+/// Kendall's τ-b by its definition; none where one of the two is constant.
 fn tau(pairs: &[(f64, f64)]) -> Option<f64> {
-    let sign = |a: f64, b: f64| if (a - b).abs() <= 1e-12 * a.max(b) { 0 } else { (a - b).signum() as i32 };
+    let sign = |a: f64, b: f64| i32::from(a > b) - i32::from(a < b);
     let (mut sum, mut first, mut second) = (0, 0, 0);
     for (place, a) in pairs.iter().enumerate() {
         for b in &pairs[..place] {
@@ -162,8 +165,134 @@ fn one_hardware_has_the_cheapest_networks_in_order() {
 }
 
 #[test]
+fn of_several_hardware_the_cheapest_is_told_with_its_equals_and_what_is_left_out() {
+    let folder = folder();
+    let text = done(folder.path(), "proxies runs.sqlite --resamples 0 --points points.csv");
+    let networks = rows(folder.path(), "points.csv");
+    let best = networks.iter().map(|n| number(n, "right")).fold(0.0, f64::max);
+    let (choices, broken): (Vec<&Row>, Vec<&Row>) = networks.iter().partition(|n| 2.0 * number(n, "right") >= best);
+    let line = format!("{} networks are less than half as accurate as the best ({:.4})", broken.len(), best / 20.0);
+    assert_eq!(text.matches(&line).count(), 2, "{line}\n{text}");
+    let behind = text.split_once("cheapest on ").expect("the table is there").1;
+    let least = choices.iter().map(|n| number(n, "energy_j:gpu-8bit")).fold(f64::INFINITY, f64::min);
+    let ties = choices.iter().filter(|n| number(n, "energy_j:gpu-8bit") == least).count() - 1;
+    let row = behind.lines().find(|line| line.starts_with("gpu-8bit ")).expect("it was costed");
+    // Widths below 8 bits save nothing there.
+    assert!(ties > 0 && row.contains(&format!(", and {ties} more ")), "{ties}: {row}");
+}
+
+#[test]
+fn of_few_networks_no_file_has_a_correlation() {
+    let folder = folder();
+    let files = "--csv few.csv --json few.json --svg few.svg";
+    done(folder.path(), &format!("proxies --bits 1,2,3,4,5,6,7,8,9 --hardware unpu --fit unpu {files}"));
+    check_all(rows(folder.path(), "few.csv"), |row| {
+        assert_eq!([&row["networks"], &row["tau"], &row["low"], &row["regret_mean"]], ["9", "", "", ""]);
+    });
+    let read = |file: &str| fs::read_to_string(folder.path().join(file)).expect("written");
+    let document: serde_json::Value = serde_json::from_str(&read("few.json")).expect("JSON");
+    let hardware = &document["hardware"][0];
+    assert!(hardware["energy"][0]["tau"].is_null() && hardware["sentence"].is_null(), "{hardware}");
+    assert!(document["fit"]["unseen"]["tau"].is_null(), "{document}");
+    assert!(!read("few.svg").contains("1.00\n") && read("few.svg").contains("fewer than 10 of them"));
+    done(folder.path(), &format!("proxies --bits 1,2,3,4,5,6,7,8,9,10 --hardware unpu {files}"));
+    assert!(rows(folder.path(), "few.csv").iter().any(|row| !row["tau"].is_empty()));
+}
+
+#[test]
+fn a_sum_is_fitted_to_hardware_that_is_not_compared() {
+    let folder = folder();
+    let cases = [
+        "proxies runs.sqlite --hardware gpu-8bit --fit bit-serial --resamples 0",
+        "proxies --bits 1,2,3,4,5,6,7,8,9,10 --hardware unpu --fit bit-serial --resamples 0",
+        "proxies --bits 1,2,3,4,5,6,7,8 --fit unpu --terms esn-d,weight-bits --resamples 0",
+    ];
+    check_all(cases, |arguments| {
+        let text = done(folder.path(), arguments);
+        let of = arguments.split(' ').skip_while(|word| *word != "--fit").nth(1).expect("a hardware");
+        assert!(text.contains(&format!("energy on {of} as a sum")), "{text}");
+        assert!(!text.contains(&format!("\n{of} ")) && !text.contains(&format!("\non {of}")), "{text}");
+    });
+}
+
+#[test]
+fn widths_of_one_file_are_left_out_one_at_a_time_and_those_of_two_together() {
+    let folder = folder();
+    let parts = |inputs: &str| {
+        done(
+            folder.path(),
+            &format!("proxies {inputs} --bits 1,2,3,4,5,6 --hardware unpu --fit unpu --json parts.json"),
+        );
+        let json = fs::read_to_string(folder.path().join("parts.json")).expect("written");
+        let document: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        let fit = &document["fit"];
+        (fit["parts"].as_u64().expect("a number"), fit["parts_are"].as_str().expect("a word").to_string())
+    };
+    done(folder.path(), "compress --prune filters=0.25 --compact -o slim.onnx");
+    done(folder.path(), "compress --prune weights=0.5 -o sparse.onnx");
+    assert_eq!(parts("slim.onnx --terms esn-d,outputs"), (5, "points".to_string()));
+    assert_eq!(parts("slim.onnx sparse.onnx"), (2, "networks".to_string()));
+}
+
+/// Starts the command as a shell does at which somebody sits.
+#[cfg(target_os = "linux")]
+fn started(folder: &Path, arguments: &str) -> Child {
+    Command::new("env")
+        .args(["--default-signal=INT", binary().to_str().expect("a path in UTF-8")])
+        .args(arguments.split(' '))
+        .current_dir(folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts")
+}
+
+/// Presses Ctrl-C as soon as something is there.
+#[cfg(target_os = "linux")]
+fn interrupted_when(child: Child, is_there: impl Fn() -> bool) -> Output {
+    let started = Instant::now();
+    while !is_there() {
+        assert!(started.elapsed() < Duration::from_secs(120), "it never came");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    assert!(interrupt.success());
+    child.wait_with_output().expect("it ends")
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_keeps_the_points_of_a_plan_that_are_done() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join("plan.toml"), PLAN.replace("limit = 20", "limit = 300")).expect("writable");
+    let child = started(folder.path(), "proxies runs.sqlite --plan plan.toml --threads 1");
+    let store = folder.path().join("runs.sqlite");
+    let rows = || Store::open_existing(&store).and_then(|store| store.rows()).map_or(0, |rows| rows.len());
+    let output = interrupted_when(child, || rows() > 0);
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(130), 0), "{err}");
+    let done = rows();
+    let told = format!("stopped when {done} of 16 points were done, which are kept; the same command runs the rest");
+    assert!(done < 16 && err.contains(&told), "{err}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_leaves_no_part_of_a_file() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let files = || fs::read_dir(folder.path()).expect("readable").count();
+    let child = started(folder.path(), "simulate --threads 1 --predictions predictions.csv");
+    let output = interrupted_when(child, || files() > 0);
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), files()), (Some(130), 0), "{err}");
+}
+
+#[test]
 fn wrong_use_is_told_in_one_line() {
     let folder = folder();
+    done(folder.path(), "compress --bits 4 -o four.onnx");
+    done(folder.path(), "compress --bits 8 -o eight.onnx");
+    fs::write(folder.path().join("none.sqlite"), "").expect("writable");
     let cases = [
         (
             "proxies runs.sqlite --hardware gpu-8bits",
@@ -179,6 +308,9 @@ fn wrong_use_is_told_in_one_line() {
         ("proxies --network embedded", "--network is of a store"),
         ("proxies runs.sqlite --fit gpu-8bit --terms cycles:gpu-8bit", "1 to 8 different costs without hardware"),
         ("proxies --bits 1,2,3 --fit gpu-8bit", "3 networks have an energy on gpu-8bit and all of 4 terms"),
+        ("proxies runs.sqlite --fit ideal", "a fit takes one hardware; ideal is ideal-analog, ideal-digital, "),
+        ("proxies four.onnx eight.onnx --bits 3", "leave out --bits 3 to take them as they are"),
+        ("proxies none.sqlite", "expected a store, which a sweep writes; found an empty file"),
     ];
     check_all(cases, |(arguments, expected)| {
         let error = refused_in(folder.path(), arguments);

@@ -255,7 +255,7 @@ fn a_status_counts_points_and_runs_none() {
     let (_, out, _) = folder.run(&["sweep", "plan.toml", "--store", "s.sqlite", "--status"]);
     assert!(out.starts_with("s.sqlite: 40 points, 10 done, 0 failed, 30 open\nthe open ones take about "), "{out}");
     let (_, out, _) = folder.run(&["sweep", "--store", "s.sqlite", "--status"]);
-    assert_eq!(out, "s.sqlite: 10 points, 10 done, 0 failed, 0 open\n");
+    assert_eq!(out, "s.sqlite: 10 points in the store, 10 done, 0 failed; how many are open, a plan says\n");
 }
 
 #[test]

@@ -50,19 +50,20 @@ pub struct ProxiesOptions {
 
     /// Show so many of the cheapest networks
     ///
-    /// They are shown for one hardware; of several, the cheapest on each. 0 shows none.
+    /// They are shown for one hardware; of several, the cheapest on each that is at least half as accurate as the best. 0 shows none.
     #[arg(long, value_name = "N", default_value = "10", value_parser = whole::<usize>(0..=1_000_000), help_heading = PROXIES)]
     pub top: usize,
 
     /// Samples that an interval is made of
     ///
-    /// The intervals are those of the bootstrap. 0 makes none.
+    /// The intervals are those of the bootstrap. 0 makes none, and sentences then say nothing that rests on them.
     #[arg(long, value_name = "N", default_value = "1000", value_parser = whole::<usize>(0..=100_000), help_heading = PROXIES)]
     pub resamples: usize,
 
     /// Fit a weighted sum of costs to the energy of this hardware
     ///
-    /// The sum is a cost without hardware, which `pareto --cost` takes. Its error is told on networks that it was not fitted to.
+    /// The sum is a cost without hardware, which `pareto --cost` takes. Its error is told on networks that it was not fitted to. The
+    /// hardware need not be among that of --hardware.
     #[arg(long, value_name = "HARDWARE", help_heading = PROXIES)]
     pub fit: Option<PathBuf>,
 

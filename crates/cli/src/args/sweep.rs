@@ -29,7 +29,7 @@ pub struct SweepOptions {
 
     /// Say how many points are done and open, and run none
     ///
-    /// With it goes the time that remains, by what points took that ran. Without a plan, the points of the store are counted.
+    /// With it goes the time that remains, by what points took that ran. Without a plan, only the points that are in the store are counted.
     #[arg(long, visible_alias = "status", conflicts_with_all = ["retry_failed", "merge", "upgrade"], help_heading = POINTS)]
     pub dry_run: bool,
 

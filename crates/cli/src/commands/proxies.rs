@@ -16,22 +16,25 @@ use report::{ProxyFigures, write_file, write_proxy_csv, write_proxy_json, write_
 use runner::AnswerRequest;
 
 use crate::args::ProxiesOptions;
+use crate::interrupt::{Interrupt, unless_interrupted};
 use crate::terminal::{Bars, notes, print};
-use crate::{commands, in_pool};
+use crate::{Status, commands, in_pool};
 
 /// The first bytes of a store, which is an SQLite file.
 const STORE: &[u8] = b"SQLite format 3\0";
 
 /// Runs the command.
-pub fn run(options: &ProxiesOptions) -> anyhow::Result<()> {
+pub fn run(options: &ProxiesOptions) -> anyhow::Result<Status> {
     let files = [&options.csv, &options.points, &options.json, &options.svg].map(|file| file.as_deref());
     let inputs = options.inputs.iter().chain(&options.plan).chain(options.inference.files());
     esnsim::check_outputs(&files, inputs.chain(options.reading.files()))?;
     let store = store(options)?;
-    if let (Some(plan), Some(store)) = (&options.plan, store) {
-        sweep(options, &Plan::read(plan)?, store)?;
+    if let (Some(plan), Some(store)) = (&options.plan, store)
+        && !sweep(options, &Plan::read(plan)?, store)?
+    {
+        return Ok(Status::Interrupted);
     }
-    in_pool(options.threads.count, || show(options, store))
+    in_pool(options.threads.count, || show(options, store)).map(|()| Status::Done)
 }
 
 fn show(options: &ProxiesOptions, store: Option<&Path>) -> anyhow::Result<()> {
@@ -51,11 +54,6 @@ fn show(options: &ProxiesOptions, store: Option<&Path>) -> anyhow::Result<()> {
 
 /// The store that is meant, if one is.
 fn store(options: &ProxiesOptions) -> anyhow::Result<Option<&Path>> {
-    let is_store = |path: &PathBuf| {
-        let mut begin = Vec::new();
-        let read = File::open(path).and_then(|file| file.take(STORE.len() as u64).read_to_end(&mut begin));
-        read.is_ok() && begin == STORE
-    };
     match options.inputs.as_slice() {
         [one] if options.plan.is_some() || is_store(one) => match of_files_alone(options) {
             Some(option) => bail!("{option} is of network files; points of a store are what their plan said"),
@@ -68,6 +66,14 @@ fn store(options: &ProxiesOptions) -> anyhow::Result<Option<&Path>> {
         _ if !options.network.is_empty() => bail!("--network is of a store; name the files that are meant"),
         _ => Ok(None),
     }
+}
+
+/// Whether a file is a store, or is called as one.
+fn is_store(path: &PathBuf) -> bool {
+    let mut begin = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(STORE.len() as u64).read_to_end(&mut begin));
+    let is_called_so = path.extension().is_some_and(|end| ["sqlite", "sqlite3", "db"].iter().any(|word| end == *word));
+    is_called_so || (read.is_ok() && begin == STORE)
 }
 
 /// An option that says something of network files, if one is there.
@@ -88,47 +94,73 @@ fn of_store(options: &ProxiesOptions, path: &Path) -> anyhow::Result<Compared> {
     Ok((subjects, hardware, path.to_path_buf()))
 }
 
-/// Runs a plan into the store, as `sweep` does.
-fn sweep(options: &ProxiesOptions, plan: &Plan, store: &Path) -> anyhow::Result<()> {
+/// Runs a plan into the store, as `sweep` does; false where Ctrl-C stopped it.
+fn sweep(options: &ProxiesOptions, plan: &Plan, store: &Path) -> anyhow::Result<bool> {
     const MEMORY: u64 = 4 << 30;
     let shown = commands::sweep::Shown::default();
-    let progress = |progress: &explore::sweep::Progress<'_>| shown.point(progress);
+    let interrupt = Interrupt::listen();
+    let progress = |progress: &explore::sweep::Progress<'_>| {
+        shown.point(progress);
+        interrupt.check();
+    };
+    let image = || interrupt.check();
     let threads = options.threads.count.unwrap_or(0);
-    let run = RunOptions { threads, retry_failed: false, progress: &progress, image: &|| {} };
-    let report = esnsim::sweep(plan, store, &SweepOptions { shard: None, memory_bytes: MEMORY, run });
+    let run = RunOptions { threads, retry_failed: false, progress: &progress, image: &image };
+    let swept = SweepOptions { shard: None, memory_bytes: MEMORY, run };
+    let report = unless_interrupted(|| esnsim::sweep(plan, store, &swept));
     shown.finish();
-    report.map(|_| ()).map_err(Into::into)
+    match report {
+        Some(report) => report?,
+        None => {
+            eprintln!("{}", shown.stopped(store));
+            return Ok(false);
+        }
+    };
+    Ok(!interrupt.is_over())
 }
 
 fn of_files(options: &ProxiesOptions) -> anyhow::Result<Compared> {
-    let hardware = commands::hardware(esnsim::landscape_hardware, &options.hardware)?;
+    let mut compared = Vec::new();
+    let costed_on = |listed: &[PathBuf]| {
+        let (hardware, names) = esnsim::proxy_hardware(listed, options.fit.as_deref())?;
+        compared = names;
+        Ok(hardware)
+    };
+    let hardware = commands::hardware(costed_on, &options.hardware)?;
     let files: Vec<Option<&Path>> = match options.inputs.as_slice() {
         [] => vec![None],
         files => files.iter().map(|file| Some(file.as_path())).collect(),
     };
+    let opened = files.iter().map(|&file| open(options, file)).collect::<anyhow::Result<Vec<_>>>()?;
+    esnsim::check_widths(&opened.iter().collect::<Vec<_>>(), &options.bits)?;
     let bars = Bars::default();
     let mut subjects = Subjects::default();
-    for &file in &files {
-        let opened = commands::open(file, &options.open_options())?;
-        let images = images(options, file, &opened)?;
+    for (&file, opened) in files.iter().zip(&opened) {
+        let images = images(options, file, opened)?;
         notes(opened.network.notes());
         let widths = opened.quantizations(&options.bits, files.len() > 1);
         for &quantization in &widths {
             let evaluation = images.as_ref().map(|images| evaluation(options, images));
             let run = SimulateOptions { quantization, images: evaluation, ..SimulateOptions::default() };
+            let file = marked_name(&opened.network);
             let name = match widths.as_slice() {
-                [_] => marked_name(&opened.network),
-                _ => format!("{}, {}", marked_name(&opened.network), counted(quantization.bits().get().into(), "bit")),
+                [_] => file.clone(),
+                _ => format!("{file}, {}", counted(quantization.bits().get().into(), "bit")),
             };
-            subjects.all.push(esnsim::subject(&opened.network, &name, &hardware, run, &bars)?);
+            subjects.all.push(esnsim::subject(&opened.network, [&file, &name], &hardware, run, &bars)?);
         }
     }
     let normalized = hardware.iter().filter(|hardware| hardware.normalized);
     subjects.normalized = normalized.map(|hardware| hardware.engine.name().into()).collect();
     let source = files.first().copied().flatten().unwrap_or(Path::new("the embedded network")).to_path_buf();
     esnsim::check_subjects(&source, &subjects)?;
-    let names = hardware.iter().map(|hardware| hardware.engine.name().into()).collect();
-    Ok((subjects, names, source))
+    Ok((subjects, compared, source))
+}
+
+fn open(options: &ProxiesOptions, file: Option<&Path>) -> anyhow::Result<Opened> {
+    let opened = commands::open(file, &options.open_options())?;
+    opened.check_steps(options.bits.first().copied())?;
+    Ok(opened)
 }
 
 fn images(options: &ProxiesOptions, file: Option<&Path>, opened: &Opened) -> anyhow::Result<Option<NetworkImages>> {
@@ -149,8 +181,8 @@ fn evaluation<'a>(options: &ProxiesOptions, images: &'a NetworkImages) -> Evalua
 
 fn fit(options: &ProxiesOptions, source: &Path, subjects: &Subjects) -> anyhow::Result<Option<Fit>> {
     let Some(name) = &options.fit else { return Ok(None) };
-    let hardware = esnsim::compared_hardware(source, subjects, std::slice::from_ref(name))?;
-    hardware.first().map(|name| Ok(esnsim::fitted(source, subjects, name, &options.terms)?)).transpose()
+    let hardware = esnsim::fitted_hardware(source, subjects, name)?;
+    Ok(Some(esnsim::fitted(source, subjects, &hardware, &options.terms)?))
 }
 
 /// Writes the files that are asked for.

@@ -54,19 +54,12 @@ fn run_plan(options: &SweepOptions, plan: &Plan) -> anyhow::Result<Status> {
     let Some(report) = report else {
         let done = shown.done.load(Ordering::Relaxed);
         pacer.stop(done, Instant::now());
-        eprintln!("{}", stopped(options, done, shown.to_do.load(Ordering::Relaxed)));
+        eprintln!("{}", shown.stopped(&options.store));
         return Ok(Status::Interrupted);
     };
     let report = report?;
     print(&summary(options, &report, started.elapsed().as_secs_f64()))?;
     Ok(Status::of(report.failed == 0 && report.differing == 0))
-}
-
-/// What a user is told of a sweep that Ctrl-C stopped.
-fn stopped(options: &SweepOptions, done: usize, to_do: usize) -> String {
-    let store = one_line(&options.store.display().to_string());
-    let (done, to_do) = (grouped(done as u128), counted(to_do as u128, "point"));
-    format!("{store}: stopped when {done} of {to_do} were done, which are kept; the same command runs the rest")
 }
 
 /// Says where a plan or a store stands, and runs nothing.
@@ -79,6 +72,12 @@ fn status(options: &SweepOptions) -> anyhow::Result<Status> {
     let store = one_line(&options.store.display().to_string());
     let points = counted(points as u128, "point");
     let [of_done, of_failed, of_open] = [done, failed, open].map(|count| grouped(count as u128));
+    if options.plan.is_none() {
+        print(&format!(
+            "{store}: {points} in the store, {of_done} done, {of_failed} failed; how many are open, a plan says\n"
+        ))?;
+        return Ok(Status::of(failed == 0));
+    }
     let mut text = format!("{store}: {points}, {of_done} done, {of_failed} failed, {of_open} open\n");
     if open > 0 {
         text += &match Pace::read(&options.store) {
@@ -108,6 +107,14 @@ impl Shown {
         if let Some(bar) = self.bar.get() {
             bar.finish();
         }
+    }
+
+    /// What a user is told of a sweep that Ctrl-C stopped.
+    pub fn stopped(&self, store: &Path) -> String {
+        let store = one_line(&store.display().to_string());
+        let [done, to_do] = [&self.done, &self.to_do].map(|count| count.load(Ordering::Relaxed) as u128);
+        let (done, to_do) = (grouped(done), counted(to_do, "point"));
+        format!("{store}: stopped when {done} of {to_do} were done, which are kept; the same command runs the rest")
     }
 
     pub fn point(&self, progress: &Progress<'_>) {

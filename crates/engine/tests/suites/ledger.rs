@@ -75,6 +75,23 @@ fn energy_is_told_by_what_it_is_spent_on() {
 }
 
 #[test]
+fn the_same_energy_is_the_same_number_however_it_is_shared_out() {
+    let (unit, rounding) = (Joules(3.75e-14), Event::new("width rounding"));
+    let energy = |planes: u128, rounded: u128| {
+        let mut ledger = Ledger::new();
+        ledger.add(Event::MAC, planes, unit);
+        ledger.add(rounding, rounded, unit);
+        ledger.add(WRITE, 616_576, Joules(2.031_25e-11));
+        (ledger.energy(), ledger.energy_of(EnergyGroup::Compute))
+    };
+    let whole = energy(6_108_160, 0);
+    for planes in (0..6_108_160).step_by(61_001) {
+        assert_eq!(energy(planes, 6_108_160 - planes), whole, "{planes}");
+    }
+    assert_eq!(whole.1, unit.times(6_108_160));
+}
+
+#[test]
 fn conversions_add_up() {
     let sum = Conversions { total: 5, clipped: 2 }.plus(Conversions { total: 3, clipped: 1 });
     assert_eq!(sum, Conversions { total: 8, clipped: 3 });

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::regret::{Choice, Regret, regret};
 use super::subjects::{Subject, Subjects};
-use super::tau::{Interval, Rankings, cost_ranks, ranks};
+use super::tau::{Interval, Rankings, ranks};
 use crate::pareto::{Cost, CostValue};
 use crate::store::HardwareRow;
 
@@ -24,6 +24,9 @@ pub const PROXIES: [Cost; 11] = [
     Cost::EsnDFilter,
     Cost::EsnDTraffic,
 ];
+
+/// Ranks of fewer networks say nothing of a number: it has no correlation, no interval and no regret.
+pub const FEW_NETWORKS: usize = 10;
 
 /// What hardware spends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +52,9 @@ impl Target {
         }
     }
 
-    /// What a network comes to; none where that is not known.
-    fn of(self, row: &HardwareRow) -> Option<CostValue> {
+    /// What a network comes to on a hardware; none where that is not known.
+    fn of(self, subject: &Subject, hardware: &str) -> Option<CostValue> {
+        let row = subject.costs.on(hardware)?;
         Some(match self {
             Target::Energy => CostValue::Joules(row.energy_j),
             Target::Array => CostValue::Joules(row.spent?.array_j()),
@@ -59,18 +63,18 @@ impl Target {
     }
 }
 
-/// How well a proxy ranks networks.
+/// How well a proxy ranks networks. Of fewer than [`FEW_NETWORKS`] only their number is known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Agreement {
     /// The proxy.
     pub proxy: Cost,
     /// Networks that have both numbers.
     pub networks: usize,
-    /// Kendall's τ-b; none where one of the two numbers is the same for all.
+    /// Kendall's τ-b; none where one of the two numbers is the same for all, and of few networks.
     pub tau: Option<f64>,
     /// An interval of 95 % around it.
     pub interval: Option<Interval>,
-    /// What a choice by the proxy costs; none where no two networks are equally accurate.
+    /// What a choice by the proxy costs; none where no two networks are equally accurate, and of few networks.
     pub regret: Option<Regret>,
 }
 
@@ -83,6 +87,8 @@ pub struct OfHardware {
     pub metric: Arc<str>,
     /// Parts of the energy of all networks together that go to conversion and to memory; none where the networks do not say.
     pub spent: Option<[f64; 2]>,
+    /// What is the same for all networks, so that nothing ranks them by it.
+    pub same: Vec<Target>,
     /// Proxies against the energy, in the order of [`PROXIES`].
     pub energy: Vec<Agreement>,
     /// Proxies against the energy without memory.
@@ -103,10 +109,21 @@ impl OfHardware {
 
     /// The proxy that ranks best, the first one of those that do so equally; none where none ranks at all.
     pub fn best(&self, target: Target) -> Option<&Agreement> {
-        let ranking = self.of(target).iter().filter(|agreement| agreement.tau.is_some());
-        // The last of equal ones is the largest, so that the order is turned around.
-        ranking.rev().max_by(|a, b| a.tau.unwrap_or_default().total_cmp(&b.tau.unwrap_or_default()))
+        best(self.of(target))
     }
+}
+
+fn best(agreements: &[Agreement]) -> Option<&Agreement> {
+    let ranking = agreements.iter().filter(|agreement| agreement.tau.is_some());
+    // The last of equal ones is the largest, so that the order is turned around.
+    ranking.rev().max_by(|a, b| a.tau.unwrap_or_default().total_cmp(&b.tau.unwrap_or_default()))
+}
+
+/// The proxy that ranks best by the energy of a hardware, and its τ-b.
+pub(super) fn best_by_energy(subjects: &Subjects, hardware: &str) -> Option<(Cost, f64)> {
+    let of = |proxy: &Cost| agreement(subjects, proxy, hardware, Target::Energy, 0);
+    let all: Vec<Agreement> = PROXIES.iter().map(of).collect();
+    best(&all).and_then(|best| Some((best.proxy.clone(), best.tau?)))
 }
 
 /// Holds every proxy against each hardware. An interval is made of so many samples; 0 makes none.
@@ -118,19 +135,20 @@ fn of_hardware(subjects: &Subjects, name: &Arc<str>, resamples: usize) -> OfHard
     let against = |target: Target| -> Vec<Agreement> {
         PROXIES.par_iter().map(|proxy| agreement(subjects, proxy, name, target, resamples)).collect()
     };
-    let rows: Vec<&HardwareRow> = subjects.all.iter().filter_map(|subject| row(subject, name)).collect();
+    let rows: Vec<&HardwareRow> = subjects.all.iter().filter_map(|subject| subject.costs.on(name)).collect();
+    let is_same = |target: &Target| {
+        let mut costs = subjects.all.iter().filter_map(|subject| target.of(subject, name));
+        costs.next().is_some_and(|first| costs.all(|cost| cost == first))
+    };
     OfHardware {
         name: Arc::clone(name),
         metric: rows.first().map_or_else(|| "".into(), |row| Arc::clone(&row.metric)),
         spent: spent(&rows),
+        same: Target::ALL.into_iter().filter(is_same).collect(),
         energy: against(Target::Energy),
         array: against(Target::Array),
         latency: against(Target::Latency),
     }
-}
-
-fn row<'a>(subject: &'a Subject, hardware: &str) -> Option<&'a HardwareRow> {
-    subject.costs.on(hardware)
 }
 
 fn spent(rows: &[&HardwareRow]) -> Option<[f64; 2]> {
@@ -145,13 +163,15 @@ fn spent(rows: &[&HardwareRow]) -> Option<[f64; 2]> {
 }
 
 fn agreement(subjects: &Subjects, proxy: &Cost, hardware: &str, target: Target, resamples: usize) -> Agreement {
-    let both = |subject: &Subject| {
-        let cost = target.of(row(subject, hardware)?)?;
-        Some((proxy.of_costs(&subject.costs)?, cost, subject.accuracy))
-    };
+    let both =
+        |subject: &Subject| Some((proxy.of_costs(&subject.costs)?, target.of(subject, hardware)?, subject.accuracy));
     let found: Vec<_> = subjects.all.iter().filter_map(both).collect();
+    let networks = found.len();
+    if networks < FEW_NETWORKS {
+        return Agreement { proxy: proxy.clone(), networks, tau: None, interval: None, regret: None };
+    }
     let proxies = ranks(&found.iter().map(|(proxy, _, _)| *proxy).collect::<Vec<CostValue>>());
-    let costs = cost_ranks(&found.iter().map(|(_, cost, _)| *cost).collect::<Vec<CostValue>>());
+    let costs = ranks(&found.iter().map(|(_, cost, _)| *cost).collect::<Vec<CostValue>>());
     let regret = (target == Target::Energy).then(|| {
         let choices = found.iter().zip(&proxies).filter_map(|((_, cost, accuracy), &rank)| {
             Some(Choice { accuracy: (*accuracy)?, rank, energy: cost.to_f64() })
@@ -161,7 +181,7 @@ fn agreement(subjects: &Subjects, proxy: &Cost, hardware: &str, target: Target, 
     let rankings = Rankings::new(proxies, costs);
     Agreement {
         proxy: proxy.clone(),
-        networks: found.len(),
+        networks,
         tau: rankings.tau(),
         interval: rankings.interval(resamples),
         regret: regret.flatten(),

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::comparison::{FEW_NETWORKS, best_by_energy};
 use super::subjects::{Subject, Subjects};
-use super::tau::{Rankings, cost_ranks};
+use super::tau::{Rankings, ranks};
 use crate::pareto::{Cost, CostValue, LinearCost};
 
 /// What a sum is made of, unless somebody asks for other terms.
@@ -30,6 +31,8 @@ pub struct Fit {
     pub unseen: FitError,
     /// What the parts are.
     pub parts: Parts,
+    /// The proxy that ranks networks best on this hardware, and its τ-b: who wants ranks alone needs no sum that ranks worse.
+    pub best_proxy: Option<(Cost, f64)>,
 }
 
 /// How networks are put into parts.
@@ -48,7 +51,8 @@ pub struct FitError {
     pub mean: f64,
     /// The largest.
     pub worst: f64,
-    /// Kendall's τ-b of predictions and energies, where there is one.
+    /// Kendall's τ-b of predictions and energies; none where one of the two is the same for all, and of fewer than
+    /// [`FEW_NETWORKS`].
     pub tau: Option<f64>,
 }
 
@@ -61,7 +65,7 @@ pub enum NoFit {
     NoTerm,
 }
 
-/// One network: its terms over its energy.
+/// One network: its energy, and its terms.
 struct Row<'a> {
     subject: &'a Subject,
     energy: f64,
@@ -81,95 +85,101 @@ pub fn fit(subjects: &Subjects, hardware: &Arc<str>, terms: &[Cost]) -> Result<F
         return Err(NoFit::FewNetworks(rows.len()));
     }
     let weights = weights(&rows.iter().collect::<Vec<_>>(), terms.len()).ok_or(NoFit::NoTerm)?;
-    let (part_of, parts) = parts(subjects, &rows);
-    let mut predicted = vec![0.0; rows.len()];
-    let count = match parts {
-        Parts::Networks(count) | Parts::Points(count) => count,
-    };
-    for part in 0..count {
-        let others: Vec<&Row<'_>> =
-            rows.iter().zip(&part_of).filter(|(_, of)| **of != part).map(|(row, _)| row).collect();
-        let weights = self::weights(&others, terms.len()).ok_or(NoFit::NoTerm)?;
-        let own = rows.iter().zip(&part_of).zip(&mut predicted).filter(|((_, of), _)| **of == part);
-        own.for_each(|((row, _), predicted)| *predicted = row.told(&weights));
-    }
+    let (part_of, parts) = parts(&rows);
     let seen: Vec<f64> = rows.iter().map(|row| row.told(&weights)).collect();
+    let unseen = told_unseen(&rows, &part_of, terms.len()).ok_or(NoFit::NoTerm)?;
     let kept = terms.iter().cloned().zip(weights).filter(|(_, weight)| *weight > 0.0).collect();
     Ok(Fit {
         hardware: Arc::clone(hardware),
         cost: LinearCost::new(kept).ok_or(NoFit::NoTerm)?,
         networks: rows.len(),
         seen: error(&rows, &seen),
-        unseen: error(&rows, &predicted),
+        unseen: error(&rows, &unseen),
         parts,
+        best_proxy: best_by_energy(subjects, hardware),
     })
 }
 
+/// The energy of each row, told by a sum that is fitted to the rows of all other parts. None where a part has no such sum.
+fn told_unseen(rows: &[Row<'_>], part_of: &[usize], terms: usize) -> Option<Vec<f64>> {
+    let parts = part_of.iter().max().map_or(0, |most| most + 1);
+    let without = |part: usize| {
+        let others = rows.iter().zip(part_of).filter(|(_, of)| **of != part).map(|(row, _)| row);
+        weights(&others.collect::<Vec<_>>(), terms)
+    };
+    let weights: Vec<Vec<f64>> = (0..parts).map(without).collect::<Option<_>>()?;
+    Some(rows.iter().zip(part_of).map(|(row, &part)| row.told(&weights[part])).collect())
+}
+
 impl Row<'_> {
-    /// The energy that weights tell.
+    /// The energy that weights tell: that of the cost which they make.
     fn told(&self, weights: &[f64]) -> f64 {
-        self.terms.iter().zip(weights).map(|(term, weight)| term * weight).sum::<f64>() * self.energy
+        self.terms.iter().zip(weights).map(|(term, weight)| weight * term).sum()
     }
 }
 
 fn row<'a>(subject: &'a Subject, energy: &Cost, terms: &[Cost]) -> Option<Row<'a>> {
-    let energy = energy.of_costs(&subject.costs)?.to_f64();
-    let term = |cost: &Cost| Some(cost.of_costs(&subject.costs)?.to_f64() / energy);
-    let terms: Option<Vec<f64>> = terms.iter().map(term).collect();
-    (energy > 0.0).then_some(Row { subject, energy, terms: terms? })
+    let value = |cost: &Cost| Some(cost.of_costs(&subject.costs)?.to_f64());
+    let (energy, terms) = (value(energy)?, terms.iter().map(value).collect::<Option<Vec<f64>>>()?);
+    (energy > 0.0).then_some(Row { subject, energy, terms })
 }
 
 /// The part of each row, and how many there are.
-fn parts(subjects: &Subjects, rows: &[Row<'_>]) -> (Vec<usize>, Parts) {
-    let networks = subjects.networks();
-    let part = |row: &Row<'_>| networks.iter().position(|name| *name == row.subject.network).unwrap_or_default();
+fn parts(rows: &[Row<'_>]) -> (Vec<usize>, Parts) {
+    let mut networks: Vec<&str> = Vec::new();
+    let part_of = rows.iter().map(|row| {
+        let name = &*row.subject.network;
+        networks.iter().position(|known| *known == name).unwrap_or_else(|| {
+            networks.push(name);
+            networks.len() - 1
+        })
+    });
+    let part_of: Vec<usize> = part_of.collect();
     match networks.len() {
         0 | 1 => ((0..rows.len()).map(|place| place % FOLDS).collect(), Parts::Points(FOLDS)),
-        count => (rows.iter().map(part).collect(), Parts::Networks(count)),
+        count => (part_of, Parts::Networks(count)),
     }
 }
 
-fn error(rows: &[Row<'_>], predicted: &[f64]) -> FitError {
-    let errors: Vec<f64> = rows.iter().zip(predicted).map(|(row, told)| (told / row.energy - 1.0).abs()).collect();
-    let ranked =
-        |energies: &mut dyn Iterator<Item = f64>| cost_ranks(&energies.map(CostValue::Joules).collect::<Vec<_>>());
-    let tau =
-        Rankings::new(ranked(&mut predicted.iter().copied()), ranked(&mut rows.iter().map(|row| row.energy))).tau();
+fn error(rows: &[Row<'_>], told: &[f64]) -> FitError {
+    let errors: Vec<f64> = rows.iter().zip(told).map(|(row, told)| (told / row.energy - 1.0).abs()).collect();
+    let ranked = |energies: &mut dyn Iterator<Item = f64>| ranks(&energies.map(CostValue::Joules).collect::<Vec<_>>());
+    let rankings = Rankings::new(ranked(&mut told.iter().copied()), ranked(&mut rows.iter().map(|row| row.energy)));
+    let tau = rankings.tau().filter(|_| rows.len() >= FEW_NETWORKS);
     let worst = errors.iter().copied().fold(0.0, f64::max);
     FitError { mean: errors.iter().sum::<f64>() / errors.len() as f64, worst, tau }
 }
 
-/// Weights of at least 0 by which the terms of each row come nearest to 1. The best of every set of terms is computed, and the best
-/// of those without a weight below 0 is taken. None where there is none.
+/// Weights of at least 0 by which the terms of each row come nearest to its energy. The best of every set of terms is computed,
+/// and the best of those without a weight below 0 is taken. None where there is none.
 fn weights(rows: &[&Row<'_>], terms: usize) -> Option<Vec<f64>> {
-    // Terms on one scale, so that none is lost beside another.
-    let largest = |term: usize| rows.iter().map(|row| row.terms[term]).fold(0.0, f64::max);
+    // Each row has the same say, and each term one scale, so that none is lost beside another.
+    let part = |row: &Row<'_>, term: usize| row.terms[term] / row.energy;
+    let largest = |term: usize| rows.iter().map(|row| part(row, term)).fold(0.0, f64::max);
     let scales: Vec<f64> = (0..terms).map(largest).collect();
-    let sum = |a: &dyn Fn(&Row<'_>) -> f64| rows.iter().map(|row| a(row)).sum::<f64>();
-    let scaled = |row: &Row<'_>, term: usize| row.terms[term] / scales[term];
-    let mut best: Option<(f64, Vec<f64>)> = None;
-    for set in 1..1usize << terms {
-        let chosen: Vec<usize> = (0..terms).filter(|term| set >> term & 1 == 1).collect();
-        if chosen.iter().any(|&term| scales[term] <= 0.0) {
-            continue;
-        }
-        let products = chosen.iter().map(|&a| {
-            let of = |&b: &usize| sum(&|row| scaled(row, a) * scaled(row, b));
-            chosen.iter().map(of).chain([sum(&|row| scaled(row, a))]).collect::<Vec<f64>>()
-        });
-        let Some(solved) = solve(products.collect()).filter(|solved| solved.iter().all(|weight| *weight >= 0.0)) else {
-            continue;
-        };
-        let told =
-            |row: &Row<'_>| chosen.iter().zip(&solved).map(|(&term, weight)| scaled(row, term) * weight).sum::<f64>();
-        let left = sum(&|row| (told(row) - 1.0).powi(2));
-        if best.as_ref().is_none_or(|(least, _)| left < *least) {
-            let mut weights = vec![0.0; terms];
-            chosen.iter().zip(&solved).for_each(|(&term, weight)| weights[term] = weight / scales[term]);
-            best = Some((left, weights));
-        }
-    }
-    best.map(|(_, weights)| weights)
+    let scaled: Vec<Vec<f64>> =
+        rows.iter().map(|row| (0..terms).map(|term| part(row, term) / scales[term]).collect()).collect();
+    let sets = (1..1usize << terms).map(|set| (0..terms).filter(|term| set >> term & 1 == 1).collect::<Vec<usize>>());
+    let found = sets.filter(|set| set.iter().all(|&term| scales[term] > 0.0)).filter_map(|set| {
+        let solved = least_squares(&scaled, &set).filter(|solved| solved.iter().all(|weight| *weight >= 0.0))?;
+        let told = |row: &Vec<f64>| set.iter().zip(&solved).map(|(&term, weight)| row[term] * weight).sum::<f64>();
+        let left: f64 = scaled.iter().map(|row| (told(row) - 1.0).powi(2)).sum();
+        Some((left, set, solved))
+    });
+    let (_, set, solved) = found.min_by(|(a, ..), (b, ..)| a.total_cmp(b))?;
+    let mut weights = vec![0.0; terms];
+    set.iter().zip(&solved).for_each(|(&term, weight)| weights[term] = weight / scales[term]);
+    Some(weights)
+}
+
+/// Weights of a set of columns by which each row comes nearest to 1: those of the normal equations.
+fn least_squares(rows: &[Vec<f64>], set: &[usize]) -> Option<Vec<f64>> {
+    let sum = |of: &dyn Fn(&Vec<f64>) -> f64| rows.iter().map(of).sum::<f64>();
+    let equation = |&a: &usize| {
+        let products = set.iter().map(|&b| sum(&|row| row[a] * row[b]));
+        products.chain([sum(&|row| row[a])]).collect::<Vec<f64>>()
+    };
+    solve(set.iter().map(equation).collect())
 }
 
 /// Solves linear equations, each a row with its right side at the end, by elimination. None where they have no single solution.

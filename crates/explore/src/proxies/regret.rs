@@ -46,12 +46,10 @@ struct Picked {
 }
 
 /// What the proxy costs its user: for each network, the choice is among those whose accuracy differs from that of the network by
-/// no more than [`WITHIN`]. Networks that are less than half as accurate as the best are no choice: compression broke them. None
-/// where no network has a choice.
+/// no more than [`WITHIN`]. Networks that are broken ([`is_broken`]) are no choice. None where no network has a choice.
 pub fn regret(choices: &[Choice]) -> Option<Regret> {
     let best = choices.iter().map(|choice| choice.accuracy).max()?;
-    let is_of_use = |choice: &&Choice| 2 * part(choice.accuracy, best) >= part(best, choice.accuracy);
-    let levels = levels(choices.iter().filter(is_of_use));
+    let levels = levels(choices.iter().filter(|choice| !is_broken(choice.accuracy, best)));
     let (mut networks, mut sum, mut worst) = (0, 0.0, 0f64);
     let mut first = 0;
     for level in &levels {
@@ -111,6 +109,11 @@ fn joined(a: Level, b: Level) -> Level {
 /// The part of an accuracy over the product of both wholes.
 fn part(of: Fraction, beside: Fraction) -> u128 {
     u128::from(of.count) * u128::from(beside.of)
+}
+
+/// Whether compression broke a network: it is less than half as accurate as the best.
+pub fn is_broken(accuracy: Fraction, best: Fraction) -> bool {
+    2 * part(accuracy, best) < part(best, accuracy)
 }
 
 /// Whether the higher accuracy is at most [`WITHIN`] above the lower one.

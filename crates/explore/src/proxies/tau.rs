@@ -2,11 +2,6 @@
 
 use network::Random;
 
-use crate::pareto::CostValue;
-
-/// Energies that differ by this part of their size are equal: rounding makes no more of a sum of a hundred layers.
-pub const SAME: f64 = 1e-12;
-
 /// How many samples an interval is made of, unless somebody asks for another number.
 pub const RESAMPLES: usize = 1000;
 
@@ -118,23 +113,10 @@ impl Rankings {
 
 /// The rank of each value: 0 for the least, the same for equal ones, without gaps.
 pub fn ranks<T: Ord>(values: &[T]) -> Vec<u32> {
-    ranks_of(values, |a, b| a == b)
-}
-
-/// The same of amounts of a cost. An energy is a sum of products, whose last digits are those of rounding: energies that differ by no
-/// more than [`SAME`] of their size are equal.
-pub fn cost_ranks(costs: &[CostValue]) -> Vec<u32> {
-    ranks_of(costs, |&a, &b| match (a, b) {
-        (CostValue::Joules(a), CostValue::Joules(b)) => (a - b).abs() <= SAME * a.abs().max(b.abs()),
-        _ => a == b,
-    })
-}
-
-fn ranks_of<T: Ord>(values: &[T], is_same: impl Fn(&T, &T) -> bool) -> Vec<u32> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&a, &b| values[a].cmp(&values[b]));
     let mut ranks = vec![0; values.len()];
-    for (rank, equal) in order.chunk_by(|&a, &b| is_same(&values[a], &values[b])).enumerate() {
+    for (rank, equal) in order.chunk_by(|&a, &b| values[a] == values[b]).enumerate() {
         equal.iter().for_each(|&place| ranks[place] = rank as u32);
     }
     ranks
@@ -224,14 +206,6 @@ mod tests {
             let found = tau(x, y).expect("neither is constant");
             assert!((found - expected).abs() < 1e-12, "{x:?} {y:?}: {found}, not {expected}");
         }
-    }
-
-    #[test]
-    fn energies_that_rounding_tells_apart_are_equal() {
-        let joules = [0.1 + 0.2, 0.5, 0.3, 0.3 * (1.0 + 1e-9)].map(CostValue::Joules);
-        assert_eq!((cost_ranks(&joules), ranks(&joules)), (vec![0, 2, 0, 1], vec![1, 3, 0, 2]));
-        let counts = [1 << 60, (1 << 60) + 1].map(CostValue::Count);
-        assert_eq!(cost_ranks(&counts), [0, 1]);
     }
 
     #[test]

@@ -215,7 +215,12 @@ impl Store {
     fn check(&mut self) -> Result<(), ExploreError> {
         let failed = |e: rusqlite::Error| self.failed(&e);
         if self.pragma("application_id").map_err(failed)? != APPLICATION_ID {
-            return Err(problem(&self.path, ErrorKind::InvalidFile, "an SQLite database, but not a store of esnsim"));
+            let found = match std::fs::metadata(&self.path) {
+                Ok(file) if file.len() == 0 => "an empty file",
+                Ok(_) | Err(_) => "an SQLite database of another program",
+            };
+            let words = format!("expected a store, which a sweep writes; found {found}");
+            return Err(problem(&self.path, ErrorKind::InvalidFile, words));
         }
         let version = self.pragma("user_version").map_err(failed)?;
         let Some(layout) = Layout::of(version) else {
@@ -253,7 +258,8 @@ fn problem(path: &Path, kind: ErrorKind, problem: impl Into<String>) -> ExploreE
 fn describe(path: &Path, error: &rusqlite::Error) -> ExploreError {
     let (kind, words) = match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => {
-            (ErrorKind::InvalidFile, "not a store: the file is no SQLite database".to_string())
+            let words = "expected a store, which a sweep writes; found a file that is no SQLite database";
+            (ErrorKind::InvalidFile, words.to_string())
         }
         Some(ErrorCode::DatabaseCorrupt) => (ErrorKind::InvalidFile, format!("damaged: {error}")),
         Some(ErrorCode::DatabaseBusy) => (ErrorKind::Io, "another process keeps it locked".to_string()),

@@ -156,7 +156,11 @@ fn files_that_are_no_store_are_refused_in_one_line_and_left_as_they_are() {
     let newer = rusqlite::Connection::open(path("newer")).expect("there");
     newer.pragma_update(None, "user_version", 99).expect("writable");
     drop(newer);
-    let cases = [("text", "no SQLite database"), ("foreign", "not a store"), ("newer", "layout 99")];
+    let cases = [
+        ("text", "no SQLite database"),
+        ("foreign", "expected a store, which a sweep writes; found an SQLite database of another program"),
+        ("newer", "layout 99"),
+    ];
     check_all(cases, |&(name, expected)| {
         let before = fs::read(path(name)).expect("there");
         for words in [message(Store::open(&path(name))), message(Store::open_existing(&path(name)))] {
@@ -164,6 +168,8 @@ fn files_that_are_no_store_are_refused_in_one_line_and_left_as_they_are() {
         }
         assert_eq!(fs::read(path(name)).expect("there"), before);
     });
+    fs::write(path("empty"), "").expect("writable");
+    assert!(message(Store::open_existing(&path("empty"))).contains("found an empty file"));
     assert!(message(Store::open_existing(&path("none"))).contains("none"));
     assert!(!path("none").exists());
     assert!(message(Store::open(folder.path())).contains("found a folder"));

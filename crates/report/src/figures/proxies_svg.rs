@@ -1,8 +1,9 @@
-//! Proxies against hardware as a heat map: a row for each hardware, a column for each proxy, a panel for energy, one for energy without memory, one for latency.
+//! Proxies against hardware as a heat map: a row for each hardware, a column for each proxy, a panel for energy, one for energy
+//! without memory, one for latency.
 
 use std::path::Path;
 
-use explore::proxies::{Agreement, OfHardware, PROXIES, Target};
+use explore::proxies::{Agreement, FEW_NETWORKS, OfHardware, PROXIES, Target};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -103,8 +104,11 @@ fn draw_legend(area: &Area<'_>, top: i32) -> Result<(), Fault> {
         let ink = if is_dark(color) { WHITE } else { BLACK };
         write(area, &tau.to_string(), (x + 27, top + 15), HPos::Center, FontStyle::Normal, ink)?;
     }
+    let place = |line: i32| (NAMES + 56 * 7 + 14, top + 15 + 18 * line);
     let words = "Kendall's τ-b: 1 ranks as the hardware does; bold: the largest of a row";
-    write(area, words, (NAMES + 56 * 7 + 14, top + 15), HPos::Left, FontStyle::Normal, BLACK)
+    write(area, words, place(0), HPos::Left, FontStyle::Normal, BLACK)?;
+    let none = format!("–: the same for all networks, or fewer than {FEW_NETWORKS} of them");
+    write(area, &none, place(1), HPos::Left, FontStyle::Normal, BLACK)
 }
 
 fn write(

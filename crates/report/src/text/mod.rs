@@ -4,6 +4,7 @@
 //! writes anything.
 
 mod accuracy;
+mod cheapest;
 mod compression;
 mod esn;
 mod find_step;
@@ -19,6 +20,7 @@ mod table;
 
 pub use accuracy::accuracy;
 pub(crate) use accuracy::activations;
+pub use cheapest::cheapest_tables;
 pub use compression::{allotment_table, pruning_table, quantization_table, totals_table};
 pub use esn::{esn_by_layer, esn_side_by_side};
 pub use find_step::found_steps;
@@ -28,8 +30,8 @@ pub use gain::{gain_reasons, gain_table, ideal_lines};
 pub use landscape::landscape_table;
 pub use network::{layer_table, network_overview, node_list};
 pub use number::{counted, fraction, grouped, grouped_quarters, joules, one_line, seconds, short, tail, with_unit};
+pub use proxies::proxy_tables;
 pub(crate) use proxies::short_name;
-pub use proxies::{cheapest_tables, proxy_tables};
 pub use run::{
     Layout, costs, hardware_that_comes_along, heading, left_out, marked_name, network_name, quantization_line, stepped,
     synthetic_line,

@@ -1,41 +1,39 @@
 //! Proxies beside hardware, as text.
 
-use std::cmp::Ordering;
-
 use explore::pareto::Cost;
-use explore::proxies::{Agreement, Fit, Interval, OfHardware, PROXIES, Parts, Regret, Subject, Subjects, Target};
-use explore::store::HardwareRow;
+use explore::proxies::{
+    Agreement, FEW_NETWORKS, Fit, Interval, OfHardware, PROXIES, Parts, Regret, Subject, Subjects, Target, is_broken,
+};
 
-use super::number::{counted, factor, grouped, joules, one_line, short, tail};
+use super::number::{counted, factor, joules, one_line};
 use super::table::{render, table};
-use crate::proxies::{FEW_NETWORKS, ProxyFigures, hardware_row, proxy_name, proxy_sentence};
+use crate::proxies::{ProxyFigures, proxy_name};
+use crate::proxy_sentence::{fit_warning, proxy_sentence};
 
-/// Names of networks are cut to this many characters.
-const NAME_WIDTH: usize = 60;
-
-/// What was found: of one hardware every figure, of several their correlations and regrets; then a sentence for each. Of few
-/// networks no figure says anything.
+/// What was found: of one hardware every figure, of several their correlations and regrets; then a sentence for each, and a fitted
+/// sum. Of few networks no correlation says anything.
 pub fn proxy_tables(figures: &ProxyFigures<'_>) -> String {
     let Subjects { all, failed, .. } = figures.subjects;
     let mut text = counted(all.len() as u128, "network");
     if *failed > 0 {
         text += &format!(", and {failed} that failed");
     }
-    if all.len() < FEW_NETWORKS {
-        return text + &format!(": {FEW_NETWORKS} at least tell which number ranks as a hardware does\n");
-    }
-    text += "\n\n";
-    text += &match figures.hardware {
+    text += &match all.len() {
+        ..FEW_NETWORKS => format!(": {FEW_NETWORKS} at least tell which number ranks as a hardware does\n"),
+        _ => correlations(figures),
+    };
+    text + &figures.fit.map(fit_lines).unwrap_or_default()
+}
+
+fn correlations(figures: &ProxyFigures<'_>) -> String {
+    let tables = match figures.hardware {
         [one] => of_one(one),
         several => of_several(several),
     };
-    text += &missing(figures);
     let sentences: String =
         figures.hardware.iter().filter_map(proxy_sentence).map(|sentence| one_line(&sentence) + "\n").collect();
-    if !sentences.is_empty() {
-        text += &format!("\n{sentences}");
-    }
-    text + &figures.fit.map(fit_lines).unwrap_or_default()
+    let gap = if sentences.is_empty() { "" } else { "\n" };
+    format!("\n\n{tables}{}{gap}{sentences}", missing(figures))
 }
 
 /// Every figure of one hardware.
@@ -142,19 +140,72 @@ fn percent(part: Option<f64>) -> String {
     part.map_or("–".to_string(), |part| format!("{:.1} %", 100.0 * part))
 }
 
-/// Says which proxies cannot be computed, and why there is no regret.
+/// Says what is not among the figures: proxies and costs that networks lack, and networks that are no choice.
 fn missing(figures: &ProxyFigures<'_>) -> String {
     let all = &figures.subjects.all;
-    let lacks = |proxy: &&Cost| all.iter().all(|subject| proxy.of_costs(&subject.costs).is_none());
-    let names: Vec<String> = PROXIES.iter().filter(lacks).map(proxy_name).collect();
-    let mut text = String::new();
-    if !names.is_empty() {
-        text += &format!("no network here has {}: the store was made before they were counted\n", names.join(", "));
+    let lines = without_bits(all).into_iter().chain(without_ranks(figures)).chain(without_regret(all));
+    lines.map(|line| line + "\n").collect()
+}
+
+fn without_bits(all: &[Subject]) -> Option<String> {
+    let knows = |proxy: &Cost| all.iter().filter(|subject| proxy.of_costs(&subject.costs).is_some()).count();
+    let lacking: Vec<(&Cost, usize)> =
+        PROXIES.iter().map(|proxy| (proxy, knows(proxy))).filter(|(_, networks)| *networks < all.len()).collect();
+    let (_, most) = lacking.iter().max_by_key(|(_, networks)| *networks)?;
+    let names = lacking.iter().map(|(proxy, _)| proxy_name(proxy)).collect::<Vec<_>>().join(", ");
+    Some(match most {
+        0 => format!("no network here has {names}: the store was made before they were counted"),
+        some => format!("{some} of {} networks have {names}: the others were run before they were counted", all.len()),
+    })
+}
+
+/// Hardware that networks were not costed on, and what is the same for all networks there.
+fn without_ranks(figures: &ProxyFigures<'_>) -> Vec<String> {
+    let all = &figures.subjects.all;
+    let costed_on = |of: &OfHardware| all.iter().filter(|subject| subject.costs.on(&of.name).is_some()).count();
+    let costed = figures.hardware.iter().map(|of| (of, costed_on(of))).filter(|(_, costed)| *costed < all.len());
+    let costed = costed.map(|(of, costed)| {
+        let few = if costed < FEW_NETWORKS { ", too few for ranks" } else { "" };
+        format!("{costed} of {} networks were costed on {}{few}", all.len(), one_line(&of.name))
+    });
+    let same = Target::ALL.into_iter().filter_map(|target| {
+        let of_same = figures.hardware.iter().filter(|of| of.same.contains(&target));
+        let names: Vec<String> = of_same.map(|of| one_line(&of.name)).collect();
+        let what = words(target);
+        (!names.is_empty()).then(|| format!("no τ: the {what} is the same for all networks on {}", names.join(", ")))
+    });
+    costed.chain(same).collect()
+}
+
+fn words(target: Target) -> &'static str {
+    match target {
+        Target::Energy => "energy",
+        Target::Array => "energy without memory",
+        Target::Latency => "latency",
     }
-    if all.iter().all(|subject| subject.accuracy.is_none()) {
-        text += "no regret: it is among networks of one accuracy, and no images were run\n";
+}
+
+/// Which networks have no regret, and why.
+fn without_regret(all: &[Subject]) -> Vec<String> {
+    let known = all.iter().filter(|subject| subject.accuracy.is_some()).count();
+    let mut lines = Vec::new();
+    if known == 0 {
+        lines.push("no regret: it is among networks of one accuracy, and no images were run".to_string());
+    } else if known < all.len() {
+        lines.push(format!("{known} of {} networks have an accuracy; regret is among these", all.len()));
     }
-    text
+    lines.extend(broken_line(all, "regret leaves them out"));
+    lines
+}
+
+/// How many networks compression broke, and what becomes of them; none where there are none.
+pub(super) fn broken_line(all: &[Subject], what: &str) -> Option<String> {
+    let best = all.iter().filter_map(|subject| subject.accuracy).max()?;
+    let broken =
+        all.iter().filter_map(|subject| subject.accuracy).filter(|accuracy| is_broken(*accuracy, best)).count();
+    let (networks, verb) = (counted(broken as u128, "network"), if broken == 1 { "is" } else { "are" });
+    (broken > 0)
+        .then(|| format!("{networks} {verb} less than half as accurate as the best ({:.4}): {what}", best.to_f64()))
 }
 
 fn fit_lines(fit: &Fit) -> String {
@@ -171,86 +222,13 @@ fn fit_lines(fit: &Fit) -> String {
         format!("{words}: {mean} off in the mean, {} at the most, τ {}\n", percent(Some(error.worst)), tau(error.tau))
     };
     let networks = counted(fit.networks as u128, "network");
+    let warning = fit_warning(fit).map(|warning| warning + "\n").unwrap_or_default();
     format!(
-        "\nenergy on {} as a sum, fitted to {networks}\n{}{}{}--cost {}\n",
+        "\nenergy on {} as a sum, fitted to {networks}\n{}{}{}{warning}--cost {}\n",
         one_line(&fit.hardware),
         render(&lines),
         error("on these networks", fit.seen),
         error(&format!("on networks that it has not seen ({parts})"), fit.unseen),
         Cost::Linear(fit.cost.clone()).id(),
     )
-}
-
-/// The networks, the cheapest on a hardware first, at most so many of them; of several hardware the cheapest on each that is
-/// at least half as accurate as the best.
-pub fn cheapest_tables(subjects: &Subjects, hardware: &[OfHardware], most: usize) -> String {
-    if let [one] = hardware {
-        return cheapest_on(subjects, &one.name, most);
-    }
-    let mut lines = table(&["cheapest of use on", "network", "energy", "top-1"], 2);
-    let best = subjects.all.iter().filter_map(|subject| subject.accuracy).max();
-    let is_of_use = |subject: &Subject| match (subject.accuracy, best) {
-        (Some(accuracy), Some(best)) => 2.0 * accuracy.to_f64() >= best.to_f64(),
-        _ => true,
-    };
-    for OfHardware { name, .. } in hardware {
-        let all = from_the_cheapest(subjects, name);
-        if let Some((subject, row)) = all.iter().find(|(subject, _)| is_of_use(subject)) {
-            lines.add_row([one_line(name), named(subjects, subject), energy(subjects, row), top1(subject)]);
-        }
-    }
-    render(&lines)
-}
-
-/// The networks that were costed on a hardware. Of those that cost the same, the most accurate comes first.
-fn from_the_cheapest<'a>(subjects: &'a Subjects, hardware: &str) -> Vec<(&'a Subject, &'a HardwareRow)> {
-    let mut all: Vec<(&Subject, &HardwareRow)> =
-        subjects.all.iter().filter_map(|subject| Some((subject, hardware_row(subject, hardware)?))).collect();
-    all.sort_by(|(a, x), (b, y)| x.energy_j.total_cmp(&y.energy_j).then_with(|| by_accuracy(a, b)));
-    all
-}
-
-/// The name of a network, with that of what it was made of where there are several.
-fn named(subjects: &Subjects, subject: &Subject) -> String {
-    let is_file = subject.name == subject.network;
-    let name = match subjects.networks().len() > 1 && !is_file {
-        true => format!("{}: {}", subject.network, subject.name),
-        false => subject.name.to_string(),
-    };
-    tail(&name, NAME_WIDTH)
-}
-
-fn energy(subjects: &Subjects, row: &HardwareRow) -> String {
-    match subjects.normalized.contains(&row.name) {
-        true => format!("{} u", short(row.energy_count as f64)),
-        false => joules(row.energy_j),
-    }
-}
-
-fn top1(subject: &Subject) -> String {
-    subject.accuracy.map_or("–".to_string(), |accuracy| format!("{:.4}", accuracy.to_f64()))
-}
-
-fn cheapest_on(subjects: &Subjects, hardware: &str, most: usize) -> String {
-    let all = from_the_cheapest(subjects, hardware);
-    let least = all.first().map_or(0.0, |(_, row)| row.energy_j);
-    let mut lines = table(&["cheapest", "network", "energy", "over the best", "cycles", "top-1"], 2);
-    for (place, (subject, row)) in all.iter().take(most).enumerate() {
-        lines.add_row([
-            (place + 1).to_string(),
-            named(subjects, subject),
-            energy(subjects, row),
-            if least > 0.0 { factor(row.energy_j / least) } else { "–".to_string() },
-            grouped(row.cycles),
-            top1(subject),
-        ]);
-    }
-    let left = all.len().saturating_sub(most);
-    let more = if left > 0 { format!("and {left} more\n") } else { String::new() };
-    format!("on {}\n{}{more}", one_line(hardware), render(&lines))
-}
-
-/// The more accurate first.
-fn by_accuracy(a: &Subject, b: &Subject) -> Ordering {
-    b.accuracy.cmp(&a.accuracy).then_with(|| a.name.cmp(&b.name))
 }

@@ -1,6 +1,6 @@
 //! What a plan may not say, whatever the files hold that it names.
 
-use compress::{FilterAmount, Pruning};
+use compress::{FilterAmount, PruneOptions, Pruning, Scope};
 use esn::BitWidth;
 use network::architectures::Family;
 use network::grouped;
@@ -70,6 +70,8 @@ impl PruneEntry {
         if !self.each.is_empty() && !self.prunings.is_empty() {
             return Err("prune: each lists alternatives, prunings one after another; expected one of them".to_string());
         }
+        let prunes = !self.each.is_empty() || !self.prunings.is_empty() || self.below.is_some();
+        check_prunes(prunes, self.scope.0 != [Scope::default()], self.compact, self.bits.is_some())?;
         self.each.iter().chain(&self.prunings).try_for_each(check_pruning)?;
         check_width("prune.bits", self.bits)?;
         self.below.iter().flat_map(|below| &below.0).try_for_each(|&below| check_fraction("below", below))
@@ -102,11 +104,25 @@ impl PointEntry {
         if let Some(network) = self.network.as_ref().filter(|network| !networks.contains(network)) {
             return Err(format!("point: network {network:?} is not in networks"));
         }
-        self.prune.prunings.iter().try_for_each(check_pruning)?;
+        let PruneOptions { prunings, scope, below, compact, bits } = &self.prune;
+        let prunes = !prunings.is_empty() || below.is_some();
+        check_prunes(prunes, *scope != Scope::default(), *compact, bits.is_some())?;
+        prunings.iter().try_for_each(check_pruning)?;
         if let Some(below) = self.prune.below {
             check_fraction("below", below)?;
         }
         check_width("quantize.bits", self.quantize.as_ref().map(|quantize| quantize.bits))
+    }
+}
+
+/// Refuses words on how to prune where nothing is.
+fn check_prunes(prunes: bool, scope: bool, compact: bool, bits: bool) -> Result<(), String> {
+    let idle = [(scope, "scope"), (compact, "compact"), (bits, "bits")].into_iter().find(|(is_given, _)| *is_given);
+    match idle {
+        Some((_, key)) if !prunes => {
+            Err(format!("prune: {key} says how, and nothing is pruned; expected each, prunings or below beside it"))
+        }
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -124,6 +124,12 @@ fn a_wrong_plan_is_refused_in_one_line_that_names_the_key() {
             "expected a number, or a range as \"0.1..0.5 step 0.1\", not \"0.1-0.3\"",
         ),
         ("networks = [\"embedded\"]\n[[prune]]\nbelow = [0.1, 2.0]", "below is 2"),
+        (
+            "networks = [\"embedded\"]\n[[prune]]\nscope = \"layer\"",
+            "prune: scope says how, and nothing is pruned; expected each, prunings or below beside it",
+        ),
+        ("networks = [\"embedded\"]\n[[prune]]\ncompact = true", "prune: compact says how, and nothing is pruned"),
+        ("networks = [\"embedded\"]\n[[point]]\nprune = { bits = 4 }", "prune: bits says how, and nothing is pruned"),
         ("networks = [\"embedded\"]\nreestimate = [true]", "[statistics]"),
         ("networks = [\"embedded\"]\nhardware = []", "hardware"),
         ("networks = [\"embedded\"]\nactivation-bits = 17", "activation-bits is 17"),
