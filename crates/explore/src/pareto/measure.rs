@@ -204,8 +204,10 @@ impl Cost {
             Cost::EffectiveBitOperations => CostValue::Count(bits(|bits| bits.effective_bit_operations)?),
             Cost::EsnDTraffic => {
                 let [plane, weight, activation] = TRAFFIC;
-                let moved = costs.bits.map(|bits| weight * bits.weight_bits + activation * bits.activation_bits)?;
-                CostValue::Count(plane * costs.esn_d_macs + moved)
+                let bits = costs.bits.as_ref()?;
+                let parts = [(plane, costs.esn_d_macs), (weight, bits.weight_bits), (activation, bits.activation_bits)];
+                let sum = parts.iter().try_fold(0u128, |sum, (unit, count)| sum.checked_add(unit.checked_mul(*count)?));
+                CostValue::Count(sum?)
             }
             Cost::WeightBits => CostValue::Count(bits(|bits| bits.weight_bits)?),
             Cost::ActivationBits => CostValue::Count(bits(|bits| bits.activation_bits)?),
