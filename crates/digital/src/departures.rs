@@ -82,7 +82,7 @@ pub enum ZeroSkipping {
     Weights,
     /// All but `keep` of every `of` neighbouring weights along the input channels of a filter, in layers that follow this
     /// pattern: of so many no more than `keep` are nonzero, in any filter. Where fewer are, zeros are computed. Other layers
-    /// are computed whole. Example: the sparse tensor cores of GPUs, 2 of 4.
+    /// are computed whole, and so are those of so few channels that nothing would be left out. Example: the sparse tensor cores of GPUs, 2 of 4.
     Pattern {
         /// Weights that are computed of `of`, at least 1 and less than `of`.
         keep: u32,
@@ -192,11 +192,11 @@ impl Departures {
             && self.energy == DepartureEnergies::default()
     }
 
-    /// The departures as they hold for a layer: one that does not follow the pattern of [`ZeroSkipping::Pattern`] is computed
-    /// whole, and has no index.
+    /// The departures as they hold for a layer: one that does not follow the pattern of [`ZeroSkipping::Pattern`], or of which
+    /// the pattern keeps every weight, is computed whole, and has no index.
     pub(crate) fn of_layer(&self, codes: &CodeTensor) -> Cow<'_, Departures> {
         match self.zero_skipping {
-            Some(ZeroSkipping::Pattern { keep, of }) if !pattern::follows(codes, keep, of) => Cow::Owned(Departures {
+            Some(ZeroSkipping::Pattern { keep, of }) if !pattern::saves(codes, keep, of) => Cow::Owned(Departures {
                 zero_skipping: Some(ZeroSkipping::Pattern { keep: of, of }),
                 index_bits_per_nonzero: 0,
                 index_cycles_per_nonzero: 0,

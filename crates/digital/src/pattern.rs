@@ -2,8 +2,14 @@
 
 use esn::CodeTensor;
 
+/// Whether a layer follows a pattern, and has channels enough that the pattern leaves weights out.
+pub(crate) fn saves(codes: &CodeTensor, keep: u32, of: u32) -> bool {
+    let channels = codes.shape().channels;
+    kept_channels(channels, keep, of) < channels && follows(codes, keep, of)
+}
+
 /// Whether in every filter no more than `keep` of `of` neighbouring weights are nonzero.
-pub(crate) fn follows(codes: &CodeTensor, keep: u32, of: u32) -> bool {
+fn follows(codes: &CodeTensor, keep: u32, of: u32) -> bool {
     let shape = codes.shape();
     let block = of as usize * shape.taps;
     let is_full = |block: &[i32], tap: usize| nonzero(block, tap, shape.taps) > keep as usize;
@@ -59,6 +65,8 @@ mod tests {
         third[4] = 5;
         assert!(!follows(&codes(1, 6, 2, third.to_vec()), 2, 4), "three of four");
         assert!(!follows(&codes(2, 6, 2, [weights, third].concat()), 2, 4), "the second filter");
+        assert!(saves(&codes(1, 3, 1, vec![1, 0, 1]), 2, 4), "two of three");
+        assert!(!saves(&codes(1, 2, 1, vec![1, 1]), 2, 4), "nothing is left out of two");
     }
 
     #[test]

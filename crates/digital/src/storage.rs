@@ -21,7 +21,7 @@ pub(crate) struct Storage {
 /// Which weights are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kept {
-    /// All of them. An array that skips single zeros without an index reads them to find out.
+    /// All of them. An array that skips single zeros or by a pattern without an index reads them to find out.
     All,
     /// Those of filters and input channels with a nonzero weight. A map of one bit for each filter and each channel says
     /// which they are; where a filter has a field for its width, that says it for the filter.
@@ -35,7 +35,12 @@ enum Kept {
 /// The format of an array.
 pub(crate) fn format(granularity: Granularity, departures: &Departures) -> WeightFormat {
     match granularity {
-        _ if departures.index_bits_per_nonzero > 0 => WeightFormat::Sparse,
+        // Of a pattern, layers have indices that follow it, and the others have none.
+        _ if departures.zero_skipping(granularity) == ZeroSkipping::Weights
+            && departures.index_bits_per_nonzero > 0 =>
+        {
+            WeightFormat::Sparse
+        }
         Granularity::Fixed(_) => WeightFormat::Fixed,
         Granularity::Filter => WeightFormat::Filter,
         // No width could be told from the next if each weight had its own.
@@ -50,7 +55,8 @@ impl Kept {
             ZeroSkipping::Filters => Kept::Live,
             ZeroSkipping::Weights if departures.index_bits_per_nonzero > 0 => Kept::Nonzero,
             ZeroSkipping::Weights => Kept::All,
-            ZeroSkipping::Pattern { keep, of } => Kept::Pattern { keep, of },
+            ZeroSkipping::Pattern { keep, of } if departures.index_bits_per_nonzero > 0 => Kept::Pattern { keep, of },
+            ZeroSkipping::Pattern { .. } => Kept::All,
         }
     }
 }

@@ -632,20 +632,36 @@ pub fn pruning(text: &str) -> Result<Pruning, String> {
 /// ```
 pub fn allocation(text: &str) -> Result<(Cost, f64), String> {
     let form = || format!("expected COST=X with X above 0, as esn-d=3e7, not {text:?}");
+    if let Ok(Cost::Linear(_)) = text.parse() {
+        return Err(format!("the budget is missing: expected {text}=X with X above 0, in joules"));
+    }
     let (cost, number) = text.rsplit_once('=').ok_or_else(form)?;
     let budget: f64 = number.parse().map_err(|_| form())?;
-    let cost: Cost = cost.parse().map_err(|problem: String| format!("{cost:?} is no cost: {problem}"))?;
+    let cost = match cost.parse() {
+        Ok(cost) => cost,
+        Err(problem) if cost.starts_with("linear:") => return Err(format!("{cost:?} is no cost: {problem}")),
+        Err(_) => return Err(format!("{cost:?} is no cost; {}", budgets())),
+    };
     if matches!(cost, Cost::Cycles(_) | Cost::Energy(_)) {
-        let found = cost.id();
-        return Err(format!(
-            "{found} is a cost on a hardware; expected one that needs none, as esn-d or linear:COST=WEIGHT,…"
-        ));
+        return Err(format!("{} is a cost on a hardware; {}", cost.id(), budgets()));
     }
     if cost.depends_on_pruning_alone() {
-        let found = cost.id();
-        return Err(format!("{found} depends on pruning alone, and no way to quantize a layer changes it"));
+        return Err(format!("{} depends on pruning alone, and no way to quantize a layer changes it", cost.id()));
+    }
+    if budget >= LARGEST_BUDGET {
+        return Err(format!("a budget of {budget:e} is larger than any cost; expected less than {LARGEST_BUDGET:e}"));
     }
     cost.units(budget).map(|_| (cost, budget)).ok_or_else(form)
+}
+
+/// No network costs so much of anything.
+const LARGEST_BUDGET: f64 = 1e30;
+
+/// The costs that a budget may count.
+fn budgets() -> String {
+    let names: Vec<String> =
+        Cost::without_hardware().filter(|cost| !cost.depends_on_pruning_alone()).map(|cost| cost.id()).collect();
+    format!("expected {} or linear:COST=WEIGHT,…", names.join(", "))
 }
 
 /// Layers that are quantized in another way than the rest, out of a TOML file: a table `[[layers]]` for each, with `layer`,
@@ -720,10 +736,12 @@ mod tests {
             ("esn-d", "expected COST=X with X above 0, as esn-d=3e7, not \"esn-d\""),
             ("esn-d=0", "expected COST=X with X above 0"),
             ("esn-d=nan", "expected COST=X with X above 0"),
-            ("joy=1", "\"joy\" is no cost: expected esn-a, esn-d"),
-            ("cycles:unpu=1", "cycles:unpu is a cost on a hardware; expected one that needs none"),
+            ("joy=1", "\"joy\" is no cost; expected esn-a, esn-d"),
+            ("model-bits=1e99", "a budget of 1e99 is larger than any cost"),
+            ("cycles:unpu=1", "cycles:unpu is a cost on a hardware; expected esn-a, esn-d"),
             ("macs=1", "macs depends on pruning alone"),
-            ("linear:esn-d=1", "\"linear:esn-d\" is no cost: expected costs without hardware"),
+            ("linear:esn-d=1", "the budget is missing: expected linear:esn-d=1=X"),
+            ("linear:joy=1=2", "\"linear:joy=1\" is no cost: expected costs without hardware"),
         ];
         check_all(cases, |(text, expected)| {
             let problem = allocation(text).expect_err("no budget");

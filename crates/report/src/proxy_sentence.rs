@@ -27,7 +27,7 @@ const FAR_OFF: f64 = 0.5;
 ///
 /// What is said of other numbers than the best rests on intervals. Without them nothing is said that intervals could take back.
 ///
-/// `on in-memory-class-b choose by ESN'_d (τ 0.93); ESN_a misleads (τ 0.61): converters are 96 % of the energy`
+/// `on in-memory-class-b choose by ESN'_d (τ 0.93); ESN_a misleads (τ 0.61), for converters are 96 % of the energy`
 pub fn proxy_sentence(hardware: &OfHardware) -> Option<String> {
     let best = hardware.best(Target::Energy)?;
     let most = best.tau?;
@@ -40,7 +40,7 @@ pub fn proxy_sentence(hardware: &OfHardware) -> Option<String> {
     let apart = without_memory(hardware, best);
     let misleads = misleading(hardware, best).map(|misled| {
         let reason = spent_on(hardware).filter(|_| apart.is_none() && is_reason(hardware, misled));
-        format!("{}{}", misled_by(hardware, misled), reason.map(|words| format!(": {words}")).unwrap_or_default())
+        format!("{}{}", misled_by(hardware, misled), reason.map(|words| format!(", for {words}")).unwrap_or_default())
     });
     let (equal, apart) = (equally_good(hardware, best), apart.as_deref().unwrap_or_default());
     Some(format!("on {name} choose by {best_name} (τ {most:.2}){equal}{apart}{better}{}", misleads.unwrap_or_default()))

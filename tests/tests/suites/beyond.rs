@@ -145,11 +145,11 @@ fn parts_of_the_ratio_add_up() {
 fn names_are_listed_and_a_wrong_one_says_which_there_are() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (list, _) = run(folder.path(), &["simulate", "--hardware", "list"]);
-    assert_eq!(list.lines().count(), 19, "{list}");
+    assert_eq!(list.lines().count(), 23, "{list}");
     check_all(list.lines(), |line| {
         let name = line.split_whitespace().next().expect("a name");
         let has = |folder: &str| repository(&format!("{folder}/{name}.toml")).exists();
-        assert!(has("configs") || has("configs/silicon"), "{name}");
+        assert!(has("configs") || has("configs/silicon") || has("configs/designs"), "{name}");
     });
     let assert = esnsim().current_dir(folder.path()).args(["simulate", "--hardware", "abacus"]).assert().code(2);
     let stderr = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();

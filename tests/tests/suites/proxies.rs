@@ -72,6 +72,22 @@ fn tau(pairs: &[(f64, f64)]) -> Option<f64> {
     (first > 0 && second > 0).then(|| f64::from(sum) / (f64::from(first) * f64::from(second)).sqrt())
 }
 
+/// Where a cost depends on activations it is the mean of the images, and latency is that of one of them.
+#[test]
+fn latency_is_of_one_image_on_hardware_that_looks_at_activations() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let images = "--hardware eyeriss-v2 --limit 3";
+    done(folder.path(), &format!("proxies --bits 4,8 {images} --points points.csv"));
+    let of_proxies: Vec<f64> =
+        rows(folder.path(), "points.csv").iter().map(|row| number(row, "cycles:eyeriss-v2")).collect();
+    let of_simulate = [4, 8].map(|bits| {
+        done(folder.path(), &format!("simulate --bits {bits} {images} --csv layers.csv"));
+        // The last row is the whole.
+        number(rows(folder.path(), "layers.csv").last().expect("a row of the whole"), "cycles").round()
+    });
+    assert_eq!(of_proxies, of_simulate);
+}
+
 #[test]
 fn correlations_are_those_of_the_definition_and_files_do_not_depend_on_threads() {
     let folder = folder();

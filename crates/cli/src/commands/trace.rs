@@ -78,7 +78,7 @@ fn summary(trace: &Trace, image: Option<usize>) -> String {
         Trace::EVENT,
         match trace.normalized {
             true => "normalized energy, no joules".to_string(),
-            false => joules(trace.unit.times(count).0),
+            false => format!("{} without other entries of the ledger", joules(trace.unit.times(count).0)),
         }
     )
 }

@@ -215,7 +215,10 @@ fn note_zeros(layers: &[Layer], report: &mut QuantizeReport) {
 /// What there is to say of weights that became 0, and of layers that were 0 as a whole.
 pub(super) fn zero_notes<'a>(newly_zeroed: u64, pruned: impl Iterator<Item = &'a str>) -> Vec<Note> {
     let zeroed = (newly_zeroed > 0).then(|| {
-        let text = format!("{newly_zeroed} weights of less than half a step became 0 and count as pruned");
+        let text = match newly_zeroed {
+            1 => "1 weight of less than half a step became 0 and counts as pruned".to_string(),
+            many => format!("{many} weights of less than half a step became 0 and count as pruned"),
+        };
         Note::new(NoteKind::Consequence, text)
     });
     let text = "all weights are 0; its step is 1 and means nothing";

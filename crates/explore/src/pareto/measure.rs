@@ -92,6 +92,11 @@ impl Cost {
         PLAIN.into_iter().map(|(_, cost)| cost)
     }
 
+    /// Every cost that needs no hardware, but for sums.
+    pub fn without_hardware() -> impl Iterator<Item = Cost> {
+        named().map(|(_, cost)| cost)
+    }
+
     /// The name on the command line.
     pub fn id(&self) -> String {
         match self {

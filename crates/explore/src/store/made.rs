@@ -38,13 +38,16 @@ impl PointCosts {
 }
 
 fn hardware_row(hardware: &Hardware, total: &HardwareRun) -> HardwareRow {
+    // Where a cost depends on the activations, one image differs from another: the whole number that is nearest to their mean.
+    let images = u128::from(total.images);
+    let of_image = |sum: u128| sum / images + u128::from(sum % images >= images.div_ceil(2));
     let energy_of = |group| total.run.ledger.energy_of(group).0 / total.images as f64;
     HardwareRow {
         name: hardware.engine.name().into(),
         metric: hardware.metric.name().into(),
         verdict: total.check.verdict.name().into(),
-        cycles: total.run.cycles.0,
-        energy_count: total.run.ledger.count(Event::MAC),
+        cycles: of_image(total.run.cycles.0),
+        energy_count: of_image(total.run.ledger.count(Event::MAC)),
         energy_j: total.energy_j(),
         spent: Some(Spent {
             compute_j: energy_of(EnergyGroup::Compute),

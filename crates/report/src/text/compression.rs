@@ -1,10 +1,10 @@
 //! A compression as text: what was pruned, how weights were quantized, and the costs before and after.
 
 use compress::{Allotment, LayerQuantization, PruneReport, PruningOutcome, QuantizeReport};
-use explore::pareto::Cost;
+use explore::pareto::{Cost, JOULES};
 use runner::NetworkCost;
 
-use super::number::{fraction, grouped, grouped_quarters, short, tail, telling_width};
+use super::number::{fraction, grouped, grouped_quarters, joules, short, tail, telling_width};
 use super::table::{render, table};
 
 /// Layer names are cut to this many characters.
@@ -62,14 +62,15 @@ fn target(layer: &LayerQuantization) -> Option<String> {
 pub fn allotment_table(cost: &Cost, budget: f64, chosen: &Allotment) -> String {
     let mut table = table(&["shared out", &cost.id(), "share", "error"], 1);
     let width = telling_width(chosen.layers.iter().map(|layer| layer.options.layer.as_str()), NAME_WIDTH);
+    let told = |amount: f64| if cost.unit(&[]) == Some(JOULES) { joules(amount) } else { short(amount) };
     let mut row = |name: String, units: u128, error: f64| {
         let share = fraction(Some(cost.amount(units) / budget));
-        table.add_row([name, short(cost.amount(units)), share, format!("{error:.4}")]);
+        table.add_row([name, told(cost.amount(units)), share, format!("{error:.4}")]);
     };
     for layer in &chosen.layers {
         row(tail(&layer.options.layer, width), layer.cost, layer.error);
     }
-    row(format!("of {}", short(budget)), chosen.cost, chosen.error);
+    row(format!("of {}", told(budget)), chosen.cost, chosen.error);
     format!("{}\n", render(&table))
 }
 

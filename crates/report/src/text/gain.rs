@@ -136,11 +136,13 @@ fn beside(cost: &str, [gains, is, grows]: [&str; 3], gain: f64, ideal: Option<f6
     let Some(ideal) = ideal else {
         return format!("{changes}; there is no ideal, for one of the networks has nothing to compute");
     };
+    // As an array whose multipliers are wider than its small weights.
+    let more = if gain > ideal { ": the first network took more than it needed" } else { "" };
     match ideal {
         _ if (gain - ideal).abs() <= SAME * ideal => format!("{changes}, as is ideal"),
-        _ if factor(ideal) == ONE => format!("{changes} where no change is ideal"),
-        _ if ideal > 1.0 => format!("{changes} where a gain of {} is ideal", times(Some(ideal))),
-        _ => format!("{changes} where growth by {} is ideal", times(Some(1.0 / ideal))),
+        _ if factor(ideal) == ONE => format!("{changes} where no change is ideal{more}"),
+        _ if ideal > 1.0 => format!("{changes} where a gain of {} is ideal{more}", times(Some(ideal))),
+        _ => format!("{changes} where growth by {} is ideal{more}", times(Some(1.0 / ideal))),
     }
 }
 
@@ -223,8 +225,16 @@ mod tests {
             [
                 (2.0, 2.01, "energy gains 2.00 ×, as is ideal"),
                 (1.0, 1.0, "energy is unchanged, as is ideal"),
-                (3.0, 2.0, "energy gains 3.00 × where a gain of 2.00 × is ideal"),
-                (1.0, 0.8, "energy is unchanged where growth by 1.25 × is ideal"),
+                (
+                    3.0,
+                    2.0,
+                    "energy gains 3.00 × where a gain of 2.00 × is ideal: the first network took more than it needed",
+                ),
+                (
+                    1.0,
+                    0.8,
+                    "energy is unchanged where growth by 1.25 × is ideal: the first network took more than it needed",
+                ),
                 (0.5, 1.0, "energy grows 2.00 × where no change is ideal: all losses go to the MACs themselves"),
                 (1.0, 4.0, "energy is unchanged where a gain of 4.00 × is ideal: all losses go to the MACs themselves"),
             ],

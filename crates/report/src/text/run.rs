@@ -167,6 +167,7 @@ fn hardware_line(hardware: &Hardware) -> String {
     let (name, counted) = (hardware.engine.name(), counted_in(hardware.metric));
     match hardware.normalized {
         true => format!("{name} ({kind}normalized energy: 1 u a {counted}, no joules)"),
+        false if hardware.unit.0 == 0.0 => format!("{name} ({kind}cells spend the same whatever they hold)"),
         false => format!("{name} ({kind}{} a {counted})", joules(hardware.unit.0)),
     }
 }
@@ -274,7 +275,8 @@ fn merit_lines(hardware: &Hardware, cost: &NetworkCost, h: usize) -> String {
         Some(_) => format!("{event} {:.3}", of_event / merit.esn_energy_j),
         None => format!("{event} {}", energy(hardware, of_event)),
     };
-    let parts: Vec<String> = energy_by_entry(total).into_iter().map(part).collect();
+    let spent = energy_by_entry(total).into_iter().filter(|(event, joules)| *event != Event::MAC || *joules > 0.0);
+    let parts: Vec<String> = spent.map(part).collect();
     let times = merit.ratio.map_or(String::new(), |ratio| format!(", {ratio:.3} × {}", hardware.metric.name()));
     let mut text = format!("energy {}{times}: {}\n", energy(hardware, merit.energy_j), parts.join(" + "));
     let groups = EnergyGroup::ALL.iter().zip(merit.energy_by_group_j).filter(|(_, of_group)| *of_group > 0.0);

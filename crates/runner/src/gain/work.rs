@@ -107,6 +107,9 @@ impl Fetched {
     /// have other widths than the rest.
     pub(super) fn new(hardware: &Hardware, layer: &LayerCost, detail: &LayerDetail, run: &HardwareRun) -> Self {
         let shares = Shares::new(layer, detail);
+        if let Some(fetched) = Self::by_pattern(hardware, layer, shares, run.weight_bits()) {
+            return fetched;
+        }
         let (stored, kept) = match stored(hardware) {
             Some(Stored::All) => (layer.esn.weights, shares),
             Some(Stored::Live) => (detail.computed_weights, Shares { dead: 0.0, ..shares }),
@@ -128,6 +131,41 @@ impl Fetched {
             dead: part(kept.dead, kept.sum()),
         }
     }
+
+    /// The same of an array of a fixed width that skips zeros by a pattern: a layer that follows it keeps nonzero weights and some
+    /// zeros, each with an index; another keeps all. None for other arrays.
+    fn by_pattern(hardware: &Hardware, layer: &LayerCost, shares: Shares, bits: u128) -> Option<Self> {
+        let (width, index) = pattern_widths(hardware)?;
+        // A zero among weights that need the whole width takes a bit more.
+        let widths = [width, width + 1];
+        let whole = widths.into_iter().find(|width| layer.esn.weights * width == bits);
+        let (width, index, kept) = match whole {
+            Some(width) => (width, 0, shares),
+            None => {
+                let width = widths.into_iter().find(|width| bits.is_multiple_of(width + index))?;
+                let stored = (bits / (width + index)) as f64;
+                let nonzero = part(layer.esn.nonzero as f64, stored);
+                (width, index, Shares { nonzero, zeros: 1.0 - nonzero, dead: 0.0 })
+            }
+        };
+        let (of_weight, index) = ((width + index) as f64, index as f64);
+        let (nonzero, needed) = (part(kept.nonzero, kept.sum()), f64::from(layer.esn.max_bits).min(width as f64));
+        Some(Self {
+            needed: nonzero * needed / of_weight,
+            width: nonzero * (width as f64 - needed) / of_weight,
+            indices: nonzero * index / of_weight,
+            zeros: part(kept.zeros, kept.sum()),
+            dead: part(kept.dead, kept.sum()),
+        })
+    }
+}
+
+/// Fixed width and bits of an index of an array that skips zeros by a pattern.
+fn pattern_widths(hardware: &Hardware) -> Option<(u128, u128)> {
+    let HardwareFile::Digital(file) = &hardware.resolved else { return None };
+    let is_pattern = matches!(file.array.zero_skipping, Some(ZeroSkippingWord::Pattern(..)));
+    let width = file.array.fixed_width_bits.filter(|_| is_pattern)?;
+    Some((width.into(), file.array.index_bits_per_nonzero.unwrap_or(0).into()))
 }
 
 /// Which weights hardware keeps in memory.

@@ -164,14 +164,16 @@ impl TryFrom<String> for ZeroSkippingWord {
     fn try_from(text: String) -> Result<Self, String> {
         let pattern = |text: &str| {
             let (keep, of) = text.split_once(':')?;
-            Some(ZeroSkippingWord::Pattern(keep.parse().ok()?, of.parse().ok()?))
+            let is_number = |text: &str| !text.starts_with('0') && text.bytes().all(|digit| digit.is_ascii_digit());
+            let both = is_number(keep) && is_number(of);
+            both.then_some(ZeroSkippingWord::Pattern(keep.parse().ok()?, of.parse().ok()?))
         };
         match text.as_str() {
             "none" => Ok(ZeroSkippingWord::None),
             "filters" => Ok(ZeroSkippingWord::Filters),
             "weights" => Ok(ZeroSkippingWord::Weights),
             other => pattern(other).ok_or_else(|| {
-                format!("unknown variant `{other}`, expected `none`, `filters`, `weights` or a pattern, as `2:4`")
+                format!("unknown variant `{other}`, expected `none`, `filters`, `weights` or a pattern `N:M`")
             }),
         }
     }
@@ -446,7 +448,7 @@ mod tests {
             (
                 "weight",
                 "zero_skipping = \"some\"".to_string(),
-                "zero_skipping is \"some\"; expected none, filters, weights, 2:4",
+                "zero_skipping is \"some\"; expected none, filters, weights, N:M",
             ),
             ("weight", "zero_skipping = \"2:\"".to_string(), "zero_skipping is \"2:\"; expected none"),
             (
@@ -454,7 +456,7 @@ mod tests {
                 "zero_skipping = \"4:4\"".to_string(),
                 "zero_skipping is 4:4; expected N:M with N from 1 to M - 1",
             ),
-            ("layer", "zero_skipping = \"0:4\"".to_string(), "zero_skipping is 0:4"),
+            ("layer", "zero_skipping = \"0:4\"".to_string(), "zero_skipping is \"0:4\""),
             ("layer", "zero_skipping = \"1:4096\"".to_string(), "M up to 1024"),
         ];
         check_all(array_lines, |(granularity, array, key)| {
