@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 from ._arguments import checked, wrong
-from ._esnsim import BadArgument, OpenPlan, costs_of, pareto
+from ._esnsim import BadArgument, OpenPlan, pareto
 from ._images import EMBEDDED, Images
 from ._methods import METHODS, OF_OPTUNA, Bench, Measured, Tell, contenders, optuna_module
 from ._pages import framed
@@ -33,9 +33,6 @@ class Study:
         self.store, self.sensitivity, self._about, self._keys = store, sensitivity, about, keys
         csv, self._text, self._page = pareto(store, about.cost, about.accuracy, keys)
         self.points: Table = from_csv(csv)
-        done = [row["key"] for row in self.points if row["status"] == "done"]
-        # Points that are done have costs.
-        self._costs = {key: cost for key, cost in zip(done, costs_of(store, done, about.cost)) if cost is not None}
 
     @property
     def frontier(self) -> list[dict[str, Any]]:
@@ -57,7 +54,7 @@ class Study:
         return sorted((dict(row) for row in self.points if row["status"] == "done"), key=self._cost)
 
     def _cost(self, row: Mapping[str, Any]) -> float:
-        return self._costs[row["key"]]
+        return float(row["cost"])
 
     def compress(self, row: Mapping[str, Any]) -> Compressed:
         """The network of a point, a row of `points` or of `frontier`: `.save("small.onnx")` writes it."""

@@ -247,7 +247,7 @@ def test_allocations_that_mean_nothing_are_refused():
     network = esnsim.read()
     cases = [
         ({"allocate": "esn-d=1", "images": DIGITS}, "the cheapest choices of all layers come to"),
-        ({"allocate": "esn-d=x", "images": DIGITS}, "allocate: expected esn-a=X"),
+        ({"allocate": "esn-d=x", "images": DIGITS}, "allocate: expected COST=X"),
         ({"allocate": "esn-d=6e5"}, "allocate needs images= or reestimate_bn="),
         ({"allocate": "esn-d=6e5", "images": DIGITS, "bits": 4}, "allocate and bits exclude each other"),
         ({"images": DIGITS, "bits": 4}, "there is no allocate= that looks at them"),

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use esn::Quarters;
-use explore::pareto::{Accuracy, Fraction, Frontier, Plane, Survey};
+use explore::pareto::{Accuracy, CostValue, Fraction, Frontier, Plane, Survey};
 use explore::store::{HardwareRow, PointCosts, PointSummary, Points};
 
 /// What a column holds.
@@ -86,13 +86,14 @@ const OF_HARDWARE: [Column<HardwareRow>; 2] =
     [("cycles", Value::Count(|row| Some(row.cycles))), ("energy_j", Value::Real(|row| Some(row.energy_j)))];
 
 /// Columns of what was judged: whether a point is on the frontier; how exact its accuracy is; and what came later.
-const JUDGEMENT: [Column<Row>; 6] = [
+const JUDGEMENT: [Column<Row>; 7] = [
     ("frontier", Value::Flag(|row| Some(row.judged.is_some_and(|judged| judged.is_on_frontier)))),
     ("standard_error", Value::Real(|row| Some(row.judged?.standard_error))),
     ("within_noise", Value::Flag(|row| Some(row.judged?.is_within_noise))),
     ("effective_macs", Value::Count(|row| row.costs()?.effective_macs)),
     ("notes", Value::Text(|row| Some(row.notes.as_str()).filter(|notes| !notes.is_empty()))),
     ("layers", Value::Text(|row| Some(&*row.point.layers).filter(|layers| !layers.is_empty()))),
+    ("cost", Value::Real(|row| row.cost)),
 ];
 
 /// A point, and what is said of it.
@@ -103,6 +104,8 @@ struct Row {
     notes: String,
     /// None where the point lacks the cost or the accuracy that points are judged by.
     judged: Option<Judged>,
+    /// The cost that points are judged by; none where the point lacks it.
+    cost: Option<f64>,
 }
 
 #[derive(Clone, Copy)]
@@ -183,7 +186,8 @@ impl Table<'_> {
             standard_error: accuracy.standard_error(),
             is_within_noise: self.frontier.is_within_noise(cost, accuracy),
         });
-        let row = Row { key: point.figures.key.to_string(), notes: point.notes.join("; "), judged, point };
+        let cost = self.plane.axes.cost.of(&point.figures).map(CostValue::to_f64);
+        let row = Row { key: point.figures.key.to_string(), notes: point.notes.join("; "), judged, cost, point };
         COLUMNS.iter().try_for_each(|(_, value)| value.write(Some(&row), self.sink))?;
         for name in &self.hardware {
             let mut of_point = row.costs().into_iter().flat_map(|costs| &costs.hardware);
