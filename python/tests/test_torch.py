@@ -4,8 +4,10 @@ import doctest
 import importlib
 import importlib.util
 import json
+import math
 import pickle
 import sys
+import warnings
 
 import esnsim
 import pytest
@@ -146,6 +148,47 @@ def test_a_trace_is_a_target_profile(tmp_path):
         quantized = network.compress(target_profile=tmp_path / "trace.json")
         found = [layer["target_esn_a"] for layer in quantized.report["quantize"][1]["layers"]]
         assert found == pytest.approx([row.esn_a for row in epoch.layers]), network.name
+
+
+def annealed(rates, resume_at=None):
+    """What a tracker warns of in epochs of these learning rates, [epoch, text], and its last epochs."""
+    torch.manual_seed(5)
+    model = torch.nn.Linear(6, 3)
+    tracker, optimizer = tracking.EsnTracker(model), torch.optim.SGD(model.parameters(), lr=0.1)
+    tracker.attach(optimizer)
+    said = []
+    for epoch, rate in enumerate(rates):
+        optimizer.param_groups[0]["lr"] = rate
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(torch.randn(8, 6)).square().sum().backward()
+            optimizer.step()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            tracker.epoch_end()
+        said += [(epoch, str(warning.message)) for warning in caught if warning.category is tracking.AnnealedRate]
+        if epoch == resume_at:
+            state = tracker.state_dict()
+            tracker.detach()
+            tracker = tracking.EsnTracker(model)
+            tracker.load_state_dict(state)
+            tracker.attach(optimizer)
+    return said, tracker.epochs
+
+
+@pytest.mark.parametrize("resume_at", [None, 3, 36])
+def test_a_tracker_warns_once_where_the_learning_rate_anneals_to_zero(resume_at):
+    cosine = [0.01 * (1 + math.cos(math.pi * (epoch + 0.5) / 40)) / 2 for epoch in range(40)]
+    said, epochs = annealed(cosine, resume_at)
+    # 0.0188, 0.0096, 0.0035 and 0.0004 of the largest in the last four epochs.
+    assert [epoch for epoch, _ in said] == [37]
+    assert "read a policy from epoch 36 or one before" in said[0][1] and "its mean in epoch 37 is 9.61e-05" in said[0][1]
+    assert epochs[39].total.esn_a > 10 * epochs[36].total.esn_a
+
+
+@pytest.mark.parametrize("rates", [[0.01] * 6, [0.01] * 3 + [0.001] * 3 + [0.0001] * 3 + [0.00001] * 3, [0.0001, 0.001, 0.01, 0.005, 0.002]])
+def test_steps_and_warm_up_are_no_annealing(rates):
+    assert annealed(rates)[0] == []
 
 
 def test_a_frozen_layer_has_a_target_of_16_bits_and_is_not_in_the_total(tmp_path):

@@ -17,9 +17,9 @@ from .penalty import EsnPenalty
 from .prune import Pruned, prune_filters
 from .quantize import FakeQuantize, codes, is_quantized, quantize, refresh, unquantize
 from .statistics import reestimate
-from .tracker import PRUNED_BELOW, Epoch, EsnTracker
+from .tracker import PRUNED_BELOW, AnnealedRate, Epoch, EsnTracker
 
 __all__ = [
-    "PRUNED_BELOW", "AdmmPruner", "Epoch", "EsnPenalty", "EsnTracker", "FakeQuantize", "Pruned", "codes", "export",
+    "PRUNED_BELOW", "AdmmPruner", "AnnealedRate", "Epoch", "EsnPenalty", "EsnTracker", "FakeQuantize", "Pruned", "codes", "export",
     "is_quantized", "lightning_callback", "prune_filters", "quantize", "reestimate", "refresh", "to_network", "unquantize",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import warnings
 from typing import Any, Mapping
 
 import torch
@@ -18,6 +19,9 @@ from .quantize import MAX_BITS, FakeQuantize
 #: A filter whose largest magnitude is below this part of its layer's is counted as pruned by training.
 PRUNED_BELOW = 1e-3
 
+#: Below this part of its largest, a learning rate that keeps falling has annealed to zero.
+ANNEALED_BELOW = 1e-2
+
 # So many squares are added in float32; such sums are added in float64.
 _ROW = 1024
 
@@ -26,6 +30,10 @@ def _memory(tensor: torch.Tensor) -> tuple[str, int]:
     """What tensors have in common of which one is a part of the other; a tensor without memory has it with itself."""
     pointer = tensor.untyped_storage().data_ptr()
     return ("storage", pointer) if pointer else ("tensor", id(tensor))
+
+
+class AnnealedRate(UserWarning):
+    """The learning rate anneals to zero, and ESN_a of equation (5) grows with it without bound."""
 
 
 class Epoch:
@@ -64,7 +72,9 @@ class EsnTracker:
     Call `step` after each step of the optimizer, or let `attach` do so, and `epoch_end` after each epoch. It keeps one copy of
     the weights, and sums of 64 bits, on the device of the model, and reads no number back before the epoch ends. What is
     followed is the weight that is trained: masks of pruning are applied, fake quantization is not. Weights of 16 bits are
-    subtracted in float32. Of a model that `DistributedDataParallel` wraps, all ranks have the same weights: one tracker, on
+    subtracted in float32. Where the learning rate of an attached optimizer anneals to zero, the tracker warns once
+    (`AnnealedRate`): noise goes to zero with it, and ESN_a then says how small the steps are. Of a model that
+    `DistributedDataParallel` wraps, all ranks have the same weights: one tracker, on
     rank 0, is enough. `state_dict` and `load_state_dict` resume it, with the epoch that is under way.
 
     >>> import torch
@@ -83,6 +93,9 @@ class EsnTracker:
         self._modules = mac_layers(model, "track")
         self.epochs: list[Epoch] = []
         self._hooks: list[Any] = []
+        # The mean learning rate of each epoch in which an attached optimizer ran.
+        self._rates: list[float] = []
+        self._is_warned = False
         with torch.no_grad():
             self._start = [weight.clone() for weight in self._weights()]
         self._begin()
@@ -95,6 +108,7 @@ class EsnTracker:
         zeros = [torch.zeros((), dtype=torch.float64, device=weight.device) for weight in self._start]
         self._signal, self._noise = zeros, [zero.clone() for zero in zeros]
         self.steps = 0
+        self._rate_sum: Any = 0.0
 
     def __getstate__(self) -> dict[str, Any]:
         # Optimizers belong to the process that they are in.
@@ -115,13 +129,18 @@ class EsnTracker:
                 raise BadArgument(f"the {type(optimizer).__name__} holds no parameter of the layers that are tracked; give the optimizer "
                                   "of this model, or call step() behind its steps where it trains copies of them")
         for optimizer in optimizers:
-            self._hooks.append(optimizer.register_step_post_hook(lambda *_: self.step()))
+            self._hooks.append(optimizer.register_step_post_hook(self._stepped))
 
     def is_trained_by(self, optimizer: torch.optim.Optimizer) -> bool:
         """Whether an optimizer holds a parameter of the layers that are tracked, or memory that one is a part of."""
         own = {_memory(parameter) for module in self._modules.values() for parameter in module.parameters()}
         own.update(_memory(weight) for weight in self._weights())
         return any(_memory(parameter) in own for group in optimizer.param_groups for parameter in group["params"])
+
+    def _stepped(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        """Takes a step of an attached optimizer in, with its learning rate: a number, or a tensor that is not read before the end."""
+        self._rate_sum = self._rate_sum + sum(group["lr"] for group in optimizer.param_groups) / len(optimizer.param_groups)
+        self.step()
 
     def detach(self) -> None:
         """Undoes `attach`."""
@@ -154,9 +173,27 @@ class EsnTracker:
                 "filters": len(largest), "pruned_filters": int(((largest < PRUNED_BELOW * largest.max()) | (largest == 0)).sum()),
             })
         self.epochs.append(Epoch(len(self.epochs), rows))
+        self._warn_if_annealed()
         torch._foreach_copy_(self._start, weights)
         self._begin()
         return self.epochs[-1]
+
+    def _warn_if_annealed(self) -> None:
+        """Warns once where the learning rate has fallen to nearly nothing, and fell in the two last epochs: a schedule of steps has
+        epochs between its falls, and its noise stays.
+        """
+        self._rates.append(float(self._rate_sum) / self.steps)
+        bound = ANNEALED_BELOW * max(self._rates)
+        last = self._rates[-3:]
+        if self._is_warned or not (len(last) == 3 and last[0] > last[1] > last[2] and last[2] < bound):
+            return
+        self._is_warned = True
+        # A callback of a second training has the epochs of the first, and rates of its own.
+        first = len(self.epochs) - len(self._rates)
+        before = first + max(number for number, rate in enumerate(self._rates) if rate >= bound)
+        warnings.warn(f"the learning rate anneals to zero: its mean in epoch {len(self.epochs) - 1} is {last[2]:.3g}, and the largest was "
+                      f"{max(self._rates):.3g}. Noise vanishes with it and ESN_a of equation (5) grows without bound; read a policy from "
+                      f"epoch {before} or one before", AnnealedRate, stacklevel=3)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes all epochs as JSON, which `esnsim compress --target-profile` takes. The file appears whole or not at all.
@@ -195,7 +232,8 @@ class EsnTracker:
         """Everything that `load_state_dict` needs, as it is now."""
         now = {what: [tensor.clone() for tensor in tensors] for what, tensors in
                (("start", self._start), ("signal", self._signal), ("noise", self._noise))}
-        return {"layers": list(self._modules), "steps": self.steps, **now, "epochs": _plain(self.epochs)}
+        rates = {"rates": list(self._rates), "rate_sum": float(self._rate_sum), "is_warned": self._is_warned}
+        return {"layers": list(self._modules), "steps": self.steps, **now, "epochs": _plain(self.epochs), **rates}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where the tracker was that made `state`, of a model with the same layers."""
@@ -206,6 +244,9 @@ class EsnTracker:
         for own, other in ((self._start, "start"), (self._signal, "signal"), (self._noise, "noise")):
             take(dict(zip(self._modules, own)), dict(zip(state["layers"], state[other])))
         self.steps = state["steps"]
+        # States of older versions have no learning rates.
+        self._rates, self._rate_sum = list(state.get("rates", ())), state.get("rate_sum", 0.0)
+        self._is_warned = state.get("is_warned", False)
         self.epochs = [Epoch(epoch["epoch"], epoch["layers"]) for epoch in state["epochs"]]
 
 
