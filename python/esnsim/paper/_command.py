@@ -1,0 +1,72 @@
+"""The command line: arguments, and what it says when something is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import pathlib
+import sys
+from typing import Sequence
+
+from .. import BadArgument, Error, Unsupported
+from ._job import SCALES, Job
+
+#: All figures of the paper that are run, and the modules of those that are built.
+FIGURES = {"figure2": ".figure2", "figure3": "", "figure4": ".figure4", "figure5": ".figure5", "figure6": "", "figure7": "",
+           "figure8": "", "appendix-b": ""}
+
+# As the command `esnsim` has them: wrong input, and Ctrl-C.
+_WRONG, _STOPPED = 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a figure, and returns the exit code: 0, 2 for wrong input or what is not built, 130 where it was stopped."""
+    given = _parser().parse_args(arguments)
+    job = Job(given.figure, given.data, given.scale, given.out, given.device, given.start, given.seeds, given.threads)
+    try:
+        page = _run(job)
+    except KeyboardInterrupt:
+        job.progress.end()
+        print("stopped; the same command goes on", file=sys.stderr)
+        return _STOPPED
+    except (Error, OSError) as error:
+        job.progress.end()
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return _WRONG
+    print(f"wrote {page}")
+    return 0
+
+
+def _run(job: Job) -> pathlib.Path:
+    module = FIGURES[job.figure]
+    if not module:
+        built = ", ".join(name for name, where in FIGURES.items() if where)
+        raise Unsupported(f"unsupported: {job.figure} is not built yet; {built} are")
+    try:
+        importlib.import_module("torch")
+    except ImportError as error:
+        raise BadArgument("the figures of the paper need PyTorch; pip install torch onnx") from error
+    page = importlib.import_module(module, __package__).run(job)
+    written: pathlib.Path = page.write(job.out, job.figure)
+    return written
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m esnsim.paper", description="Runs a figure of the paper again: trains, quantizes, "
+                                     "and writes a page, pictures and rows. It goes on where it was stopped.")
+    parser.add_argument("figure", choices=list(FIGURES), help="which figure", metavar="FIGURE")
+    parser.add_argument("--data", type=pathlib.Path, required=True, metavar="DIR",
+                        help="CIFAR-10: the binary or the Python layout, or folders train and test with a sub-folder for each class")
+    parser.add_argument("--out", type=pathlib.Path, required=True, metavar="DIR", help="where the page goes, and what is kept meanwhile")
+    parser.add_argument("--scale", choices=SCALES, default="small", help="small fits two cores, paper is the paper's schedule")
+    parser.add_argument("--start", type=pathlib.Path, metavar="DIR", help="trained networks, as resnet20-w050-seed0.pth")
+    parser.add_argument("--device", default="cpu", help="where PyTorch trains, as cuda (default: cpu)")
+    parser.add_argument("--seeds", type=_count, metavar="N", help="how many seeds (default: what the figure says for the scale)")
+    parser.add_argument("--threads", type=_count, metavar="N", help="how many threads (default: as many as cores)")
+    return parser
+
+
+def _count(word: str) -> int:
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"{word} is no whole number of at least 1")
+    return int(word)

@@ -1,0 +1,87 @@
+"""Trained networks that a figure begins with: those of `--start`, else trained here by the paper's schedule."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import pathlib
+from typing import Any, Callable, Iterable, NamedTuple
+
+import torch
+
+import esnsim
+
+from ._job import Job
+from ._networks import Kind, load
+from ._training import Schedule, Training
+
+#: By scale; widths are those of the networks that a figure asks for.
+SCHEDULES = {"small": Schedule(1.0, 16, 10_000, 125, 2000, 1), "paper": Schedule(1.0, 160, 50_000, 125, 10_000, 1)}
+
+
+def full_training(job: Job, kind: Kind) -> Training:
+    """The schedule of the paper's figures 3, 4 and 6: cosine annealing from 0.1, batches of 125, weight decay 5e-4."""
+    plan = SCHEDULES[job.scale]
+    return Training(kind, plan.epochs, plan.images, plan.batch, 0.1, "cosine", 5e-4, plan.validation, seed=kind.seed, data=job.digest)
+
+
+def told(job: Job, kinds: Iterable[Kind]) -> str:
+    """A sentence that says where trained networks come from."""
+    several, there = list(kinds), job.started()
+    given = "They come from the folder of `--start`, whose README states their schedule." if any(kind in there for kind in several) else ""
+    trained = next((full_training(job, kind) for kind in several if kind not in there), None)
+    if trained is None:
+        return given
+    return " ".join(filter(None, [given, f"{'The others are' if given else 'They are'} trained for {trained.epochs} epochs on "
+                    f"{trained.images:,} images, SGD with momentum 0.9, batches of {trained.batch}, learning rate {trained.rate} with "
+                    f"cosine annealing, weight decay {trained.weight_decay:g}, crops with a margin of 4 and flips."]))
+
+
+class Start(NamedTuple):
+    """A trained network: a digest of where it comes from, and what makes it. Nothing is trained before it is asked for."""
+
+    digest: str
+    network: Callable[[], torch.nn.Module]
+
+
+def starts(job: Job, kinds: Iterable[Kind]) -> dict[Kind, Start]:
+    """The network of each kind: that of `--start` where it is there, else one that is trained here."""
+    wanted, there = list(kinds), job.started()
+    trainings = {kind: full_training(job, kind) for kind in wanted if kind not in there}
+
+    def given(kind: Kind) -> torch.nn.Module:
+        return load(kind, there[kind])
+
+    def trained(kind: Kind) -> torch.nn.Module:
+        network = job.trainer(trainings.values()).network(trainings[kind])
+        job.progress.end()
+        return network
+
+    return {kind: Start(_digest(there[kind]), functools.partial(given, kind)) if kind in there
+            else Start(trainings[kind].run, functools.partial(trained, kind)) for kind in wanted}
+
+
+def as_networks(job: Job, kinds: Iterable[Kind]) -> dict[Kind, pathlib.Path]:
+    """The networks of `starts` as ONNX files in work/networks, for the simulator; in the order of their MACs, the smallest first."""
+    wanted, there = list(kinds), job.started()
+    sized = []
+    for kind, start in starts(job, wanted).items():
+        source: Any = there[kind] if kind in there else _weights(start.network())
+        network = esnsim.read(source, architecture=kind.name, name=None if kind in there else f"{kind}.pth")
+        path = job.work / "networks" / start.digest / f"{kind}.onnx"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        network.save(path)
+        sized.append((sum(row.macs for row in network.inspect().layers), kind, path))
+    return {kind: path for _, kind, path in sorted(sized)}
+
+
+def _weights(model: torch.nn.Module) -> bytes:
+    """The weights of a network as a file of PyTorch."""
+    file = io.BytesIO()
+    torch.save(model.state_dict(), file)
+    return file.getvalue()
+
+
+def _digest(path: pathlib.Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]

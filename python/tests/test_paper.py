@@ -1,0 +1,249 @@
+"""Do the figures of the paper run from data to page, and go on where they were killed?"""
+
+import importlib
+import pathlib
+import pickle
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import esnsim
+import pytest
+
+numpy = pytest.importorskip("numpy", reason="skipped: NumPy is absent")
+torch = pytest.importorskip("torch", reason="skipped: PyTorch is absent")
+pytest.importorskip("onnx", reason="skipped: onnx is absent")
+
+command = importlib.import_module("esnsim.paper._command")
+data = importlib.import_module("esnsim.paper._data")
+networks = importlib.import_module("esnsim.paper._networks")
+training = importlib.import_module("esnsim.paper._training")
+page = importlib.import_module("esnsim.paper._page")
+
+# A figure in seconds: what replaces the schedules of the scale "small".
+TOY = """
+import sys, torch
+torch.set_num_threads(1)
+from esnsim.paper import _points, _starts, figure2, figure5
+from esnsim.paper._training import Schedule
+figure2.SCHEDULES["small"] = Schedule(0.125, 8, 100, 20, 50, 1)
+figure5.SCHEDULES["small"] = Schedule(0.25, 5, 100, 20, 50, 1)
+_starts.SCHEDULES["small"] = Schedule(1.0, 2, 100, 20, 50, 1)
+_points.IMAGES["small"] = (40, 20)
+from esnsim.paper._command import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def images(count):
+    """Images [n, 3, 32, 32] that tell their class by their colour, and labels, as many of each of ten classes."""
+    random = numpy.random.default_rng(count)
+    colours = numpy.random.default_rng(1).uniform(60, 190, (10, 3, 1, 1))
+    labels = numpy.arange(count) % 10
+    return numpy.clip(colours[labels] + random.normal(0, 25, (count, 3, 32, 32)), 0, 255).astype(numpy.uint8), labels
+
+
+@pytest.fixture(scope="module")
+def cifar(tmp_path_factory):
+    """A folder in the binary layout."""
+    folder = tmp_path_factory.mktemp("cifar")
+    for name, count in [*((f"data_batch_{number}", 40) for number in range(1, 6)), ("test_batch", 100)]:
+        pixels, labels = images(count)
+        records = numpy.concatenate([labels[:, None].astype(numpy.uint8), pixels.reshape(count, -1)], axis=1)
+        (folder / f"{name}.bin").write_bytes(records.tobytes())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder of networks that stand for trained ones."""
+    folder = tmp_path_factory.mktemp("trained")
+    for kind in (networks.Kind("resnet8", 0.5), networks.Kind("resnet8", 0.25, 0), networks.Kind("resnet8", 0.25, 1),
+                 networks.Kind("resnet20", 0.25)):
+        torch.save(networks.made(kind).state_dict(), folder / f"{kind}.pth")
+    return folder
+
+
+def arguments(figure, cifar, out, *more):
+    return [sys.executable, "-c", TOY, figure, "--data", str(cifar), "--out", str(out), "--threads", "1", *more]
+
+
+def run(figure, cifar, out, *more):
+    return subprocess.run(arguments(figure, cifar, out, *more), capture_output=True, text=True, timeout=300)
+
+
+def shown(out, figure):
+    """Everything that a figure wrote, by name."""
+    files = [out / f"{figure}.md", *sorted((out / figure).iterdir())]
+    return {file.name: file.read_bytes() for file in files}
+
+
+@pytest.mark.parametrize("figure, charts, claims", [("figure2", 2, 5), ("figure4", 2, 4), ("figure5", 3, 3)])
+def test_a_figure_runs_from_data_to_page(figure, charts, claims, cifar, trained, tmp_path):
+    done = run(figure, cifar, tmp_path, *(() if figure == "figure2" else ("--start", str(trained))))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"wrote {tmp_path / figure}.md\n" and done.stderr == ""
+    files = shown(tmp_path, figure)
+    text = files[f"{figure}.md"].decode()
+    verdicts = [text.count(f"**{verdict.value}**") for verdict in page.Verdict]
+    assert sum(verdicts) == claims
+    assert sum(name.endswith(".svg") for name in files) == charts and text.count(".svg)") == charts
+    assert f"python -m esnsim.paper {figure} --data DATA" in text and max(map(len, text.split("\n## ")[-1].splitlines())) <= 130
+    for name, content in files.items():
+        assert not name.endswith(".svg") or content.count(b"<polyline") >= 3, name
+    # The same store gives the same page, and nothing is trained for it.
+    for checkpoint in (tmp_path / "work" / "checkpoints").glob("*"):
+        checkpoint.unlink()
+    began = time.monotonic()
+    assert run(figure, cifar, tmp_path, *(() if figure == "figure2" else ("--start", str(trained)))).returncode == 0
+    assert shown(tmp_path, figure) == files and time.monotonic() - began < 60
+    assert not list((tmp_path / "work" / "checkpoints").glob("*"))
+
+
+def test_figure_4_trains_what_it_is_not_given(cifar, tmp_path):
+    toy = TOY.replace("from esnsim.paper._command", "from esnsim.paper import figure4\nfrom esnsim.paper._networks import Kind\n"
+                      'figure4._kinds = lambda job: [Kind("resnet8", 0.25), Kind("vgg7", 0.03125)]\nfrom esnsim.paper._command')
+    done = subprocess.run([sys.executable, "-c", toy, *arguments("figure4", cifar, tmp_path)[3:]], capture_output=True, text=True,
+                          timeout=300)
+    assert done.returncode == 0, done.stderr
+    rows = (tmp_path / "figure4" / "rows.csv").read_text().splitlines()
+    assert len(rows) == 1 + 2 * 8 and sum("VGG7" in row for row in rows) == 8
+    assert "They are trained for 2 epochs on 100 images" in " ".join((tmp_path / "figure4.md").read_text().split())
+
+
+def test_a_kill_costs_at_most_an_epoch(cifar, tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert run("figure2", cifar, whole).returncode == 0
+    process = subprocess.Popen(arguments("figure2", cifar, killed), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    store = killed / "work" / "epochs.sqlite"
+    while count(store) < 11 and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    before = count(store)
+    assert 11 <= before < 24 and not (killed / "figure2.md").exists()
+    kept = [torch.load(path, weights_only=True) for path in (killed / "work" / "checkpoints").glob("*.pt")]
+    assert sum(len(checkpoint["rows"]) for checkpoint in kept) >= before - 1
+    assert run("figure2", cifar, killed).returncode == 0
+    assert count(store) == 24 and shown(killed, "figure2") == shown(whole, "figure2")
+
+
+def count(store):
+    """How many epochs a store has."""
+    if not store.exists():
+        return 0
+    database = sqlite3.connect(store, timeout=60)
+    try:
+        return database.execute("SELECT count(*) FROM epochs").fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0
+    finally:
+        database.close()
+
+
+def test_ctrl_c_ends_with_a_line(cifar, tmp_path):
+    process = subprocess.Popen(arguments("figure2", cifar, tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while count(tmp_path / "work" / "epochs.sqlite") < 2 and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "stopped; the same command goes on\n")
+
+
+@pytest.mark.parametrize("figure", [name for name, module in command.FIGURES.items() if not module])
+def test_a_figure_that_is_not_built_says_so(figure, tmp_path, capsys):
+    assert command.main([figure, "--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err.startswith(f"error: unsupported: {figure} is not built yet; ")
+
+
+@pytest.mark.parametrize("more, said", [
+    ([], "has no split 'train' of CIFAR-10: expected data_batch_1"),
+    (["--start", "nowhere"], "nowhere is no folder; expected one with files as resnet20-w050-seed0.pth"),
+])
+def test_wrong_input_is_told_in_a_line(more, said, tmp_path, capsys):
+    figure = "figure4" if more else "figure2"
+    assert command.main([figure, "--data", str(tmp_path), "--out", str(tmp_path / "out"), *more]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and said in error and error.count("\n") == 1
+
+
+def test_all_layouts_of_cifar_have_the_same_images(cifar, tmp_path):
+    expected = data.load(data.split_file(cifar, "test", tmp_path / "binary"))
+    pixels, labels = images(100)
+    assert (expected["images"] == pixels.transpose(0, 2, 3, 1)).all() and (expected["labels"] == labels).all()
+    python = tmp_path / "python" / "cifar-10-batches-py"
+    python.mkdir(parents=True)
+    batch = {b"data": pixels.reshape(100, -1), b"labels": labels.tolist()}
+    (python / "test_batch").write_bytes(pickle.dumps(batch, protocol=2))
+    found = data.load(data.split_file(tmp_path / "python", "test", tmp_path / "cached"))
+    assert all((found[name] == expected[name]).all() for name in expected)
+
+
+def test_a_folder_of_classes_is_read(tmp_path):
+    pictures = pytest.importorskip("PIL.Image", reason="skipped: Pillow is absent")
+    pixels, labels = images(20)
+    for number, (image, label) in enumerate(zip(pixels.transpose(0, 2, 3, 1), labels)):
+        folder = tmp_path / "train" / f"class{label}"
+        folder.mkdir(parents=True, exist_ok=True)
+        pictures.fromarray(image).save(folder / f"{number:02}.png")
+    found = data.load(data.split_file(tmp_path, "train", tmp_path / "cached"))
+    order = numpy.argsort(labels, kind="stable")
+    assert (found["images"] == pixels.transpose(0, 2, 3, 1)[order]).all() and found["labels"].tolist() == labels[order].tolist()
+
+
+class Evil:
+    def __reduce__(self):
+        return pathlib.Path.cwd, ()
+
+
+@pytest.mark.parametrize("content, said", [
+    (b"no pickle", "no batch of CIFAR-10 in the Python layout"),
+    (pickle.dumps({b"labels": []}), "no batch of CIFAR-10 in the Python layout: b'data'"),
+    (pickle.dumps(Evil()), "which no batch of CIFAR-10 does"),
+])
+def test_a_pickle_that_is_no_batch_is_refused(content, said, tmp_path):
+    (tmp_path / "test_batch").write_bytes(content)
+    with pytest.raises(esnsim.InvalidFile, match=said):
+        data.split_file(tmp_path, "test", tmp_path / "cached")
+
+
+@pytest.mark.parametrize("name, width", [("resnet8", 1.0), ("resnet14", 0.5), ("resnet20", 0.25), ("vgg7", 0.25)])
+def test_networks_are_those_of_the_simulator(name, width, tmp_path):
+    kind = networks.Kind(name, width)
+    model = networks.made(kind)
+    torch.save(model.state_dict(), tmp_path / f"{kind}.pth")
+    found = networks.load(kind, networks.found(tmp_path)[kind])
+    assert all(torch.equal(value, model.state_dict()[key]) for key, value in found.state_dict().items())
+    own = esnsim.read(tmp_path / f"{kind}.pth", architecture=name).inspect().layers
+    fresh = esnsim.new(name, width=width, shortcut=None if name == "vgg7" else "paper").inspect().layers
+    assert own["weights"] == fresh["weights"] and own["macs"] == fresh["macs"]
+    assert own["macs"] == esnsim.from_torch(model, torch.zeros(1, 3, 32, 32)).inspect().layers["macs"]
+
+
+def test_crops_and_flips_are_parts_of_the_image():
+    image = torch.arange(3 * 32 * 32).reshape(1, 3, 32, 32) % 251 + 1
+    pixels = image.to(torch.uint8).expand(40, 3, 32, 32)
+    found = training._augmented(pixels, torch.Generator().manual_seed(1))
+    padded = torch.nn.functional.pad(pixels[:1], [4] * 4)
+    crops = [padded[0, :, y:y + 32, x:x + 32] for y in range(9) for x in range(9)]
+    whole = {crop.numpy().tobytes() for crop in crops} | {crop.flip(2).contiguous().numpy().tobytes() for crop in crops}
+    kinds = {one.contiguous().numpy().tobytes() for one in found}
+    assert found.shape == pixels.shape and kinds <= whole and len(kinds) > 20
+
+
+def test_a_page_has_a_verdict_by_its_cases():
+    assert [page.Verdict.of(holding, 4).value for holding in (4, 3, 0)] == ["holds", "holds in part", "does not hold"]
+
+
+def test_the_package_is_loaded_without_pytorch():
+    code = "import sys, esnsim.paper; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("module", ["_chart", "_curves", "_data", "_networks", "_page", "_training"])
+def test_examples_of_the_documentation(module):
+    doctest = importlib.import_module("doctest")
+    failed, tried = doctest.testmod(importlib.import_module(f"esnsim.paper.{module}"))
+    assert tried and not failed
