@@ -12,7 +12,7 @@ from .. import BadArgument, Error, Unsupported
 from ._job import SCALES, Job
 
 #: All figures of the paper that are run, and the modules of those that are built.
-FIGURES = {"figure2": ".figure2", "figure3": "", "figure4": ".figure4", "figure5": ".figure5", "figure6": "", "figure7": "",
+FIGURES = {"figure2": ".figure2", "figure3": ".figure3", "figure4": ".figure4", "figure5": ".figure5", "figure6": "", "figure7": "",
            "figure8": "", "appendix-b": ""}
 
 # As the command `esnsim` has them: wrong input, and Ctrl-C.
@@ -45,7 +45,7 @@ def _run(job: Job) -> pathlib.Path:
     try:
         importlib.import_module("torch")
     except ImportError as error:
-        raise BadArgument("the figures of the paper need PyTorch; pip install torch onnx") from error
+        raise BadArgument("the figures of the paper need PyTorch; pip install 'esnsim[paper]'") from error
     page = importlib.import_module(module, __package__).run(job)
     written: pathlib.Path = page.write(job.out, job.figure)
     return written

@@ -61,13 +61,13 @@ def csv_rows(rows: Sequence[Epoch]) -> list[dict[str, Any]]:
 
 
 def together(pairs: Sequence[tuple[float, float]]) -> float:
-    """Spearman's rank correlation of pairs, -1 to 1; equal values share their mean rank.
+    """Spearman's rank correlation of pairs, -1 to 1; equal values share their mean rank. It is 0 where one side is constant.
 
     >>> together([(1, 10), (2, 30), (3, 20)]), together([(1, 3), (2, 2), (3, 1)])
     (0.5, -1.0)
     """
     ranks = [_ranks([pair[side] for pair in pairs]) for side in (0, 1)]
-    return statistics.correlation(*ranks)
+    return statistics.correlation(*ranks) if all(len(set(side)) > 1 for side in ranks) else 0.0
 
 
 def _ranks(values: Sequence[float]) -> list[float]:

@@ -96,8 +96,9 @@ def table(rows: Rows) -> str:
     """A table of Markdown. Columns of numbers stand to the right."""
     names = list(rows[0])
     is_number = {name: all(isinstance(row[name], (int, float)) or row[name] is None for row in rows) for name in names}
-    lines = [names, ["---:" if is_number[name] else "---" for name in names], *([_cell(row[name]) for name in names] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    rule = "|".join("---:" if is_number[name] else "---" for name in names)
+    cells = [f"| {' | '.join(line)} |" for line in (names, *([_cell(row[name]) for name in names] for row in rows))]
+    return "\n".join([cells[0], f"|{rule}|", *cells[1:]])
 
 
 def _cell(value: Any) -> str:

@@ -44,7 +44,7 @@ step = "mse"
 
 @dataclasses.dataclass(frozen=True)
 class Quantized:
-    """A network at one width: costs of one image (`_macs`: c = MACs), and accuracy with its error, 0 to 1. Of several seeds it is
+    """A network at one width: costs of one image (`_macs`: c = MACs; `esn_a`: c = 1), and accuracy with its error, 0 to 1. Of several seeds it is
     their mean, `seed` is none, and costs are real numbers.
     """
 
@@ -53,6 +53,7 @@ class Quantized:
     bits: int
     weights: int
     macs: int
+    esn_a: float
     esn_a_macs: float
     esn_d_macs: float
     esn_d_filter: float
@@ -94,8 +95,8 @@ def _of_store(store: pathlib.Path, networks: dict[Kind, pathlib.Path]) -> list[Q
             raise esnsim.Error(f"{store}: {row.network}, {row.configuration}: {row.error}")
         kind = kinds[pathlib.Path(row.network).stem]
         found.append((kind, Quantized(
-            kind.label, kind.seed, int(row.configuration.split()[0]), row.weights, row.macs_alive, row.esn_a_macs, row.esn_d_macs,
-            row.esn_d_filter, row.top1, math.sqrt(row.top1 * (1 - row.top1) / row.images), row.float_top1)))
+            kind.label, kind.seed, int(row.configuration.split()[0]), row.weights, row.macs_alive, row.esn_a, row.esn_a_macs,
+            row.esn_d_macs, row.esn_d_filter, row.top1, math.sqrt(row.top1 * (1 - row.top1) / row.images), row.float_top1)))
     return [point for _, point in sorted(found, key=lambda pair: (pair[0], pair[1].bits))]
 
 
@@ -112,5 +113,5 @@ def _mean(group: Sequence[Quantized]) -> Quantized:
         return statistics.fmean(getattr(point, name) for point in group)
 
     return dataclasses.replace(
-        group[0], seed=None, esn_a_macs=mean("esn_a_macs"), esn_d_macs=mean("esn_d_macs"), esn_d_filter=mean("esn_d_filter"),
-        top1=mean("top1"), float_top1=mean("float_top1"), error=statistics.stdev(point.top1 for point in group))
+        group[0], seed=None, esn_a=mean("esn_a"), esn_a_macs=mean("esn_a_macs"), esn_d_macs=mean("esn_d_macs"),
+        esn_d_filter=mean("esn_d_filter"), top1=mean("top1"), float_top1=mean("float_top1"), error=statistics.stdev(point.top1 for point in group))

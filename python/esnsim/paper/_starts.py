@@ -6,7 +6,7 @@ import functools
 import hashlib
 import io
 import pathlib
-from typing import Any, Callable, Iterable, NamedTuple
+from typing import Callable, Iterable, NamedTuple
 
 import torch
 
@@ -63,17 +63,24 @@ def starts(job: Job, kinds: Iterable[Kind]) -> dict[Kind, Start]:
 
 
 def as_networks(job: Job, kinds: Iterable[Kind]) -> dict[Kind, pathlib.Path]:
-    """The networks of `starts` as ONNX files in work/networks, for the simulator; in the order of their MACs, the smallest first."""
+    """The networks of `starts` as ONNX files, in the order of their MACs, the smallest first."""
     wanted, there = list(kinds), job.started()
-    sized = []
-    for kind, start in starts(job, wanted).items():
-        source: Any = there[kind] if kind in there else _weights(start.network())
-        network = esnsim.read(source, architecture=kind.name, name=None if kind in there else f"{kind}.pth")
-        path = job.work / "networks" / start.digest / f"{kind}.onnx"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        network.save(path)
-        sized.append((sum(row.macs for row in network.inspect().layers), kind, path))
-    return {kind: path for _, kind, path in sorted(sized)}
+    paths = {kind: exported(job, kind, start.digest, there[kind] if kind in there else start.network)
+             for kind, start in starts(job, wanted).items()}
+    return dict(sorted(paths.items(), key=lambda item: (sum(esnsim.inspect(item[1]).layers["macs"]), item[0])))
+
+
+def exported(job: Job, kind: Kind, digest: str, network: pathlib.Path | Callable[[], torch.nn.Module]) -> pathlib.Path:
+    """A trained network as an ONNX file in work/networks, for the simulator, which reads weights of PyTorch. The digest tells one
+    network from all others: a file that is there is not made again."""
+    path = job.work / "networks" / digest / f"{kind}.onnx"
+    if path.exists():
+        return path
+    source = network if isinstance(network, pathlib.Path) else _weights(network())
+    made = esnsim.read(source, architecture=kind.name, name=None if isinstance(network, pathlib.Path) else f"{kind}.pth")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made.save(path)
+    return path
 
 
 def _weights(model: torch.nn.Module) -> bytes:

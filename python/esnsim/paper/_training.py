@@ -8,12 +8,13 @@ import io
 import json
 import math
 import pathlib
+import warnings
 from typing import Any, Callable, Iterator, Mapping, Optional
 
 import torch
 from torch.nn import functional
 
-from ..torch import EsnTracker
+from ..torch import AnnealedRate, EsnTracker
 from ._data import balanced, load
 from ._files import write_whole
 from ._networks import Kind, made
@@ -217,7 +218,10 @@ class Trainer:
         return float(total) / steps, rates / steps
 
     def _row(self, training: Training, epoch: int, loss: float, rate: float, tracker: EsnTracker, model: torch.nn.Module) -> Epoch:
-        found = tracker.epoch_end()
+        with warnings.catch_warnings():
+            # Pages say it.
+            warnings.simplefilter("ignore", AnnealedRate)
+            found = tracker.epoch_end()
         return {
             "run": training.run, "epoch": epoch, "settings": training.settings, "learning_rate": rate, "loss": loss,
             "top1": top1(model, self._images(self._test, training.validation)), "esn_a": found.total["esn_a"],

@@ -1,0 +1,168 @@
+"""Figure 3: accuracy against ESN_a during training, and after quantization of the trained weights."""
+
+from __future__ import annotations
+
+import functools
+import math
+import statistics
+from typing import Any, NamedTuple, Sequence
+
+from ..torch.tracker import ANNEALED_BELOW
+from ._chart import Chart, Point, Series
+from ._curves import Curve, csv_rows, curves, together
+from ._job import Job
+from ._networks import Kind
+from ._page import Claim, Page, Section, Verdict
+from ._points import Quantized, quantized
+from ._starts import exported
+from ._training import Schedule, Training
+
+SCHEDULES = {"small": Schedule(0.25, 20, 5000, 125, 2000, 1), "paper": Schedule(1.0, 160, 50_000, 125, 10_000, 3)}
+
+# Curves that go together have such a rank correlation, and such a mean distance in accuracy.
+_TOGETHER, _NEAR = 0.8, 0.05
+# Fewer epochs are not compared.
+_FEWEST = 3
+
+
+class Pair(NamedTuple):
+    """What one network did: its epochs, and its points after quantization, fewest bits first."""
+
+    name: str
+    training: Curve
+    after: list[Quantized]
+
+
+def run(job: Job) -> Page:
+    """Trains with cosine annealing, quantizes what came of it, and puts both curves side by side."""
+    plan = SCHEDULES[job.scale]
+    several = [
+        Training(Kind(name, plan.width, seed), plan.epochs, plan.images, plan.batch, 0.1, "cosine", 5e-4, plan.validation, seed=seed,
+                 data=job.digest)
+        for seed in range(job.seeds or plan.seeds) for name in ("resnet20", "vgg7")
+    ]
+    rows = job.epochs(several)
+    points = _quantized(job, several)
+    pairs = [Pair(f"{training.network.label}, seed {training.seed}", curve, points[training.network])
+             for training, curve in zip(several, curves(rows, lambda settings: ""))]
+    return Page(
+        title="Figure 3: ESN_a during training, and after quantization",
+        opening="While a network is trained, its weights wander, and equations (4) and (5) make an ESN_a of that. When the trained "
+                "weights are quantized, equation (2) gives theirs. Does accuracy depend on ESN_a in the same way in both?",
+        was_run=_was_run(job, plan, several),
+        claims=[_claim(pairs)],
+        charts={"accuracy-esn-a": _chart(pairs)},
+        rows=_csv_rows(pairs, rows),
+        sections=[_comparison(pairs), _annealing(pairs)],
+        command=job.command,
+    )
+
+
+def _quantized(job: Job, several: Sequence[Training]) -> dict[Kind, list[Quantized]]:
+    trainer = job.trainer(several)
+    networks = {training.network: exported(job, training.network, training.run, functools.partial(trainer.network, training))
+                for training in several}
+    points = quantized(job, networks)
+    return {kind: [point for point in points if (point.label, point.seed) == (kind.label, kind.seed)] for kind in networks}
+
+
+def _was_run(job: Job, plan: Schedule, several: Sequence[Training]) -> list[str]:
+    images, unlabeled = Quantized.images_of(job)
+    labels = dict.fromkeys(training.network.label for training in several)
+    seeds = sorted({training.seed for training in several})
+    return [
+        f"Networks: {' and '.join(labels)}, seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}. The paper has both at their "
+        "full width, and DenseNet-BC on CIFAR-100, which is not run.",
+        f"Schedule: SGD with momentum 0.9, weight decay 5e-4, {plan.words}, with crops and flips; learning rate 0.1 with cosine annealing "
+        "to 0.",
+        f"Validation during training: {plan.validation:,} test images, as many of each class, and the weights as they are.",
+        "Quantization: the weights after the last epoch, all layers at one width of 1 to 8 bits on mid-rise, a step a layer by least "
+        f"squares, BatchNorm statistics re-estimated on {unlabeled:,} training images; accuracy on {images:,} test images with "
+        "activations of 8 bits.",
+        "ESN_a counts each weight once (c = 1), over all layers.",
+    ]
+
+
+def _is_read(curve: Curve) -> list[bool]:
+    """Which epochs a policy may be read from: those before the learning rate has annealed to nearly nothing."""
+    rates = curve.values("learning_rate")
+    return [rate >= ANNEALED_BELOW * max(rates) for rate in rates]
+
+
+def _expected(after: Sequence[Quantized], esn_a: float) -> float | None:
+    """The accuracy after quantization at this ESN_a, between two widths on a logarithmic axis; none beyond the points."""
+    points = sorted(after, key=lambda point: point.esn_a)
+    for low, high in zip(points, points[1:]):
+        if low.esn_a <= esn_a <= high.esn_a:
+            part = math.log(esn_a / low.esn_a) / math.log(high.esn_a / low.esn_a)
+            return low.top1 + part * (high.top1 - low.top1)
+    return None
+
+
+def _compared(pair: Pair, annealed: bool) -> tuple[float, float, int]:
+    """Rank correlation and mean distance of accuracy during training and after quantization at the same ESN_a, and how many epochs
+    could be compared: 0 and infinite where they are too few. Epochs of an annealed learning rate are left out unless `annealed`.
+    """
+    both = []
+    for epoch, is_read in zip(pair.training.epochs, _is_read(pair.training)):
+        expected = _expected(pair.after, epoch["esn_a"]) if is_read or annealed else None
+        if expected is not None:
+            both.append((epoch["top1"], expected))
+    if len(both) < _FEWEST:
+        return 0.0, math.inf, len(both)
+    return together(both), statistics.fmean(abs(one - other) for one, other in both), len(both)
+
+
+def _claim(pairs: Sequence[Pair]) -> Claim:
+    found = {pair.name: _compared(pair, annealed=False) for pair in pairs}
+    holding = sum(rank >= _TOGETHER and distance <= _NEAR for rank, distance, _ in found.values())
+    correlated = any(rank >= _TOGETHER for rank, _, _ in found.values())
+    words = "; ".join(f"{name}: rank correlation {rank:.2f}, mean distance {distance:.3f} in accuracy over {count} epochs"
+                      for name, (rank, distance, count) in found.items())
+    verdict = Verdict.of(holding, len(found))
+    return Claim("The curve of accuracy against ESN_a during training and the one after quantization go together",
+                 f"{words}. Together are curves of a correlation of {_TOGETHER:g} or more that are {_NEAR:g} or less apart",
+                 Verdict.IN_PART if verdict is Verdict.NOT and correlated else verdict)
+
+
+def _chart(pairs: Sequence[Pair]) -> Chart:
+    series = []
+    for pair in pairs:
+        during = [Point(epoch["esn_a"], epoch["top1"]) for epoch in pair.training.epochs]
+        after = [Point(point.esn_a, point.top1, point.error) for point in pair.after]
+        series += [Series(f"{pair.name}, training", during, is_joined=False), Series(f"{pair.name}, quantized", after)]
+    return Chart("ESN_a (c = 1)", "top-1 accuracy", series, log_x=True)
+
+
+def _csv_rows(pairs: Sequence[Pair], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    epochs = [{"kind": "training", **row, "bits": None} for row in csv_rows(rows)]
+    empty = dict.fromkeys(epochs[0])
+    points = [{**empty, "kind": "quantized", "run": pair.training.epochs[0]["run"], "seed": point.seed, "bits": point.bits,
+               "top1": point.top1, "esn_a": point.esn_a} for pair in pairs for point in pair.after]
+    return [*epochs, *points]
+
+
+def _comparison(pairs: Sequence[Pair]) -> Section:
+    rows: list[dict[str, Any]] = []
+    for pair in pairs:
+        for name, annealed in (("those that may be read", False), ("all", True)):
+            rank, distance, count = _compared(pair, annealed)
+            rows.append({"network": pair.name, "epochs": name, "compared": count, "rank correlation": f"{rank:.2f}",
+                         "mean distance": f"{distance:.3f}"})
+    return Section("How far the curves go together", [
+        "The accuracy of an epoch is compared with that after quantization at the same ESN_a, between two widths of weights on a "
+        "logarithmic axis. Epochs whose ESN_a is beyond that of 1 and of 8 bits have nothing to be compared with. Correlation is "
+        "Spearman's."], rows)
+
+
+def _annealing(pairs: Sequence[Pair]) -> Section:
+    rows: list[dict[str, Any]] = []
+    for pair in pairs:
+        is_read = _is_read(pair.training)
+        last = max(number for number, read in enumerate(is_read) if read)
+        for epoch in pair.training.epochs[max(0, last - 2):]:
+            rows.append({"network": pair.name, "epoch": epoch["epoch"], "learning rate": f"{epoch['learning_rate']:.2g}",
+                         "ESN_a": round(epoch["esn_a"]), "accuracy": epoch["top1"], "may be read": "yes" if epoch["epoch"] <= last else "no"})
+    return Section("Where the learning rate anneals to zero", [
+        "Noise vanishes with the learning rate, and ESN_a of equation (5) grows without bound, while accuracy hardly moves. A policy may be "
+        "read from the last epoch whose learning rate is 1 % of the largest or more, or from one before. `EsnTracker` warns there."], rows)
