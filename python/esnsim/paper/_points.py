@@ -8,7 +8,7 @@ import math
 import os
 import pathlib
 import statistics
-from typing import Sequence
+from typing import Iterable, Mapping, Sequence
 
 import esnsim
 
@@ -22,12 +22,11 @@ _MEMORY = 4.0
 #: By scale: test images that tell the accuracy, and training images that BatchNorm statistics are re-estimated on.
 IMAGES = {"small": (2000, 1000), "paper": (10_000, 5000)}
 
-_PLAN = """# Networks after training, at each width from 1 to 8 bits.
+_PLAN = """# Trained networks, quantized after training.
 networks = [
 {networks}
 ]
-reestimate = [true]
-
+{rest}
 [images]
 path = "images/{images}"
 preprocess = "imagenet"
@@ -35,10 +34,11 @@ preprocess = "imagenet"
 [statistics]
 path = "images/{statistics}"
 preprocess = "imagenet"
+"""
 
-[[quantize]]
-bits = "1..8"
-step = "mse"
+# What a plan says of every network: each width of the paper.
+_UNIFORM = """reestimate = [true]
+quantize = [{ bits = "1..8", step = "mse" }]
 """
 
 
@@ -72,32 +72,41 @@ class Quantized:
         return IMAGES[job.scale]
 
 
-def quantized(job: Job, networks: dict[Kind, pathlib.Path]) -> list[Quantized]:
-    """Every network at 1 to 8 bits. The sweep goes on where it was stopped; other networks have another store."""
+def quantized(job: Job, networks: Mapping[Kind, pathlib.Path]) -> list[Quantized]:
+    """Every network at 1 to 8 bits."""
+    kinds = {path.stem: kind for kind, path in networks.items()}
+    found = [(kinds[stem], row) for stem, row in swept(job, networks.values(), _UNIFORM)]
+    points = [(kind, Quantized(
+        kind.label, kind.seed, int(row.configuration.split()[0]), row.weights, row.macs_alive, row.esn_a, row.esn_a_macs, row.esn_d_macs,
+        row.esn_d_filter, row.top1, standard_error(row.top1, row.images), row.float_top1)) for kind, row in found]
+    return [point for _, point in sorted(points, key=lambda pair: (pair[0], pair[1].bits))]
+
+
+def standard_error(part: float, count: int) -> float:
+    """That of an accuracy on so many images."""
+    return math.sqrt(part * (1 - part) / count)
+
+
+def swept(job: Job, networks: Iterable[pathlib.Path], rest: str) -> list[tuple[str, esnsim.Row]]:
+    """The points of a plan, each with the name of its network's file. `rest` are the lines of the plan that say what is done to the
+    networks; it comes before the first table. The sweep goes on where it was stopped. Other networks, images and lines have another
+    store.
+    """
+    paths = list(networks)
     images, unlabeled = (job.images(split, count) for split, count in zip(("test", "train"), Quantized.images_of(job)))
-    listed = "\n".join(f'    "{os.path.relpath(path, job.work)}",' for path in networks.values())
-    text = _PLAN.format(networks=listed, images=images.name, statistics=unlabeled.name)
-    plan = job.work / f"{job.figure}.toml"
+    listed = "\n".join(f'    "{pathlib.Path(os.path.relpath(path, job.work)).as_posix()}",' for path in paths)
+    text = _PLAN.format(networks=listed, rest=rest, images=images.name, statistics=unlabeled.name)
+    digests = [hashlib.sha256(path.read_bytes()).digest() for path in (*paths, images, unlabeled)]
+    digest = hashlib.sha256(text.encode() + b"".join(digests)).hexdigest()[:12]
+    plan, store = (job.work / f"points-{digest}.{ending}" for ending in ("toml", "sqlite"))
     write_whole(plan, text)
-    files = [*networks.values(), images, unlabeled]
-    digest = hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in files)).hexdigest()[:12]
-    store = job.work / f"points-{digest}.sqlite"
     esnsim.sweep(plan, store, memory=_MEMORY, threads=job.threads, progress=lambda what, done, of: job.progress.tell(what, done, of))
     job.progress.end()
-    return _of_store(store, networks)
-
-
-def _of_store(store: pathlib.Path, networks: dict[Kind, pathlib.Path]) -> list[Quantized]:
-    kinds = {path.stem: kind for kind, path in networks.items()}
-    found = []
-    for row in esnsim.pareto(store).points:
-        if row.status != "done":
-            raise esnsim.Error(f"{store}: {row.network}, {row.configuration}: {row.error}")
-        kind = kinds[pathlib.Path(row.network).stem]
-        found.append((kind, Quantized(
-            kind.label, kind.seed, int(row.configuration.split()[0]), row.weights, row.macs_alive, row.esn_a, row.esn_a_macs,
-            row.esn_d_macs, row.esn_d_filter, row.top1, math.sqrt(row.top1 * (1 - row.top1) / row.images), row.float_top1)))
-    return [point for _, point in sorted(found, key=lambda pair: (pair[0], pair[1].bits))]
+    rows = list(esnsim.pareto(store).points)
+    failed = next((row for row in rows if row.status != "done"), None)
+    if failed is not None:
+        raise esnsim.Error(f"{store}: {failed.network}, {failed.configuration}: {failed.error}")
+    return [(pathlib.Path(row.network).stem, row) for row in rows]
 
 
 def mean_of_seeds(points: Sequence[Quantized]) -> list[Quantized]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import pathlib
 import statistics
 from typing import Any, NamedTuple, Sequence
 
@@ -36,11 +37,7 @@ class Pair(NamedTuple):
 def run(job: Job) -> Page:
     """Trains with cosine annealing, quantizes what came of it, and puts both curves side by side."""
     plan = SCHEDULES[job.scale]
-    several = [
-        Training(Kind(name, plan.width, seed), plan.epochs, plan.images, plan.batch, 0.1, "cosine", 5e-4, plan.validation, seed=seed,
-                 data=job.digest)
-        for seed in range(job.seeds or plan.seeds) for name in ("resnet20", "vgg7")
-    ]
+    several = trainings(job)
     rows = job.epochs(several)
     points = _quantized(job, several)
     pairs = [Pair(f"{training.network.label}, seed {training.seed}", curve, points[training.network])
@@ -58,10 +55,25 @@ def run(job: Job) -> Page:
     )
 
 
-def _quantized(job: Job, several: Sequence[Training]) -> dict[Kind, list[Quantized]]:
+def trainings(job: Job) -> list[Training]:
+    """One run for each seed and network, seed by seed."""
+    plan = SCHEDULES[job.scale]
+    return [
+        Training(Kind(name, plan.width, seed), plan.epochs, plan.images, plan.batch, 0.1, "cosine", 5e-4, plan.validation, seed=seed,
+                 data=job.digest)
+        for seed in range(job.seeds or plan.seeds) for name in ("resnet20", "vgg7")
+    ]
+
+
+def files(job: Job, several: Sequence[Training]) -> dict[Kind, pathlib.Path]:
+    """What came of the trainings, as files for the simulator."""
     trainer = job.trainer(several)
-    networks = {training.network: exported(job, training.network, training.run, functools.partial(trainer.network, training))
-                for training in several}
+    return {training.network: exported(job, training.network, training.run, functools.partial(trainer.network, training))
+            for training in several}
+
+
+def _quantized(job: Job, several: Sequence[Training]) -> dict[Kind, list[Quantized]]:
+    networks = files(job, several)
     points = quantized(job, networks)
     return {kind: [point for point in points if (point.label, point.seed) == (kind.label, kind.seed)] for kind in networks}
 
@@ -83,13 +95,13 @@ def _was_run(job: Job, plan: Schedule, several: Sequence[Training]) -> list[str]
     ]
 
 
-def _is_read(curve: Curve) -> list[bool]:
+def is_read(curve: Curve) -> list[bool]:
     """Which epochs a policy may be read from: those before the learning rate has annealed to nearly nothing."""
     rates = curve.values("learning_rate")
     return [rate >= ANNEALED_BELOW * max(rates) for rate in rates]
 
 
-def _expected(after: Sequence[Quantized], esn_a: float) -> float | None:
+def expected_top1(after: Sequence[Quantized], esn_a: float) -> float | None:
     """The accuracy after quantization at this ESN_a, between two widths on a logarithmic axis; none beyond the points."""
     points = sorted(after, key=lambda point: point.esn_a)
     for low, high in zip(points, points[1:]):
@@ -104,8 +116,8 @@ def _compared(pair: Pair, annealed: bool) -> tuple[float, float, int]:
     could be compared: 0 and infinite where they are too few. Epochs of an annealed learning rate are left out unless `annealed`.
     """
     both = []
-    for epoch, is_read in zip(pair.training.epochs, _is_read(pair.training)):
-        expected = _expected(pair.after, epoch["esn_a"]) if is_read or annealed else None
+    for epoch, may_be_read in zip(pair.training.epochs, is_read(pair.training)):
+        expected = expected_top1(pair.after, epoch["esn_a"]) if may_be_read or annealed else None
         if expected is not None:
             both.append((epoch["top1"], expected))
     if len(both) < _FEWEST:
@@ -158,8 +170,8 @@ def _comparison(pairs: Sequence[Pair]) -> Section:
 def _annealing(pairs: Sequence[Pair]) -> Section:
     rows: list[dict[str, Any]] = []
     for pair in pairs:
-        is_read = _is_read(pair.training)
-        last = max(number for number, read in enumerate(is_read) if read)
+        readable = is_read(pair.training)
+        last = max(number for number, read in enumerate(readable) if read)
         for epoch in pair.training.epochs[max(0, last - 2):]:
             rows.append({"network": pair.name, "epoch": epoch["epoch"], "learning rate": f"{epoch['learning_rate']:.2g}",
                          "ESN_a": round(epoch["esn_a"]), "accuracy": epoch["top1"], "may be read": "yes" if epoch["epoch"] <= last else "no"})
