@@ -26,11 +26,14 @@ page = importlib.import_module("esnsim.paper._page")
 TOY = """
 import sys, torch
 torch.set_num_threads(1)
-from esnsim.paper import _points, _starts, figure2, figure3, figure5
+from esnsim.paper import _points, _starts, figure2, figure3, figure5, figure6
 from esnsim.paper._training import Schedule
 figure2.SCHEDULES["small"] = Schedule(0.125, 8, 100, 20, 50, 1)
 figure3.SCHEDULES["small"] = Schedule(0.0625, 6, 100, 20, 50, 1)
 figure5.SCHEDULES["small"] = Schedule(0.25, 5, 100, 20, 50, 1)
+figure6.SCHEDULES["small"] = Schedule(0.25, 3, 100, 20, 50, 1)
+figure6.ADMM_EPOCHS["small"] = 1
+figure6._LEVELS = (0.05, 0.1)
 _starts.SCHEDULES["small"] = Schedule(1.0, 2, 100, 20, 50, 1)
 _points.IMAGES["small"] = (40, 20)
 from esnsim.paper._command import main
@@ -81,9 +84,9 @@ def shown(out, figure):
     return {file.name: file.read_bytes() for file in files}
 
 
-@pytest.mark.parametrize("figure, charts, claims", [("figure2", 2, 5), ("figure3", 1, 1), ("appendix-b", 1, 2), ("figure4", 2, 4), ("figure5", 3, 3)])
+@pytest.mark.parametrize("figure, charts, claims", [("figure2", 2, 5), ("figure3", 1, 1), ("appendix-b", 1, 2), ("figure4", 2, 4), ("figure5", 3, 3), ("figure6", 4, 3)])
 def test_a_figure_runs_from_data_to_page(figure, charts, claims, cifar, trained, tmp_path):
-    done = run(figure, cifar, tmp_path, *(() if figure not in ("figure4", "figure5") else ("--start", str(trained))))
+    done = run(figure, cifar, tmp_path, *(() if figure not in ("figure4", "figure5", "figure6") else ("--start", str(trained))))
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"wrote {tmp_path / figure}.md\n" and done.stderr == ""
     files = shown(tmp_path, figure)
@@ -93,12 +96,12 @@ def test_a_figure_runs_from_data_to_page(figure, charts, claims, cifar, trained,
     assert sum(name.endswith(".svg") for name in files) == charts and text.count(".svg)") == charts
     assert f"python -m esnsim.paper {figure} --data DATA" in text and max(map(len, text.split("\n## ")[-1].splitlines())) <= 130
     for name, content in files.items():
-        assert not name.endswith(".svg") or content.count(b"<polyline") >= 2, name
+        assert not name.endswith(".svg") or content.count(b"<polyline") + content.count(b"<circle") + content.count(b"<rect") >= 4, name
     # The same store gives the same page, and nothing is trained for it.
     for checkpoint in (tmp_path / "work" / "checkpoints").glob("*"):
         checkpoint.unlink()
     began = time.monotonic()
-    assert run(figure, cifar, tmp_path, *(() if figure not in ("figure4", "figure5") else ("--start", str(trained)))).returncode == 0
+    assert run(figure, cifar, tmp_path, *(() if figure not in ("figure4", "figure5", "figure6") else ("--start", str(trained)))).returncode == 0
     assert shown(tmp_path, figure) == files and time.monotonic() - began < 60
     assert not list((tmp_path / "work" / "checkpoints").glob("*"))
 
@@ -111,7 +114,7 @@ def test_figure_4_trains_what_it_is_not_given(cifar, tmp_path):
     assert done.returncode == 0, done.stderr
     rows = (tmp_path / "figure4" / "rows.csv").read_text().splitlines()
     assert len(rows) == 1 + 2 * 8 and sum("VGG7" in row for row in rows) == 8
-    assert "They are trained for 2 epochs on 100 images" in " ".join((tmp_path / "figure4.md").read_text().split())
+    assert "Networks are trained for 2 epochs on 100 images" in " ".join((tmp_path / "figure4.md").read_text().split())
 
 
 def test_a_kill_costs_at_most_an_epoch(cifar, tmp_path):

@@ -11,7 +11,7 @@ from typing import Callable, Iterable, Sequence
 COLOURS = ("#008C64", "#0064B4", "#D55000", "#8C3CA0", "#5A5A5A", "#B48200", "#C81E5A", "#00A0B4", "#7A5230", "#3C3C8C")
 _WIDTH, _HEIGHT = 720, 460
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 16, 14, 50
-_FONT = 'font-family="sans-serif"'
+FONT = 'font-family="sans-serif"'
 _LINE_OF_LEGEND = 17
 
 
@@ -68,20 +68,20 @@ class Chart:
         right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
         for value in across.ticks:
             x = across.place(value)
-            yield _line(x, top, x, bottom, "#000000", 0.12)
-            yield _text(x, bottom + 18, across.word(value), 11, "middle")
+            yield line(x, top, x, bottom, "#000000", 0.12)
+            yield text(x, bottom + 18, across.word(value), 11, "middle")
         for value in up.ticks:
             y = up.place(value)
-            yield _line(_LEFT, y, right, y, "#000000", 0.12)
-            yield _text(_LEFT - 8, y + 4, up.word(value), 11, "end")
+            yield line(_LEFT, y, right, y, "#000000", 0.12)
+            yield text(_LEFT - 8, y + 4, up.word(value), 11, "end")
         for value in self.marks:
             yield f'<line x1="{across.place(value):.1f}" y1="{top}" x2="{across.place(value):.1f}" y2="{bottom}" ' \
                   'stroke="#000000" opacity="0.5" stroke-dasharray="4 3"/>'
-        yield _line(_LEFT, top, _LEFT, bottom, "#000000", 1)
-        yield _line(_LEFT, bottom, right, bottom, "#000000", 1)
-        yield _text((_LEFT + right) / 2, _HEIGHT - 12, self.x, 13, "middle")
+        yield line(_LEFT, top, _LEFT, bottom, "#000000", 1)
+        yield line(_LEFT, bottom, right, bottom, "#000000", 1)
+        yield text((_LEFT + right) / 2, _HEIGHT - 12, self.x, 13, "middle")
         middle = (top + bottom) / 2
-        yield f'<text x="18" y="{middle:.1f}" {_FONT} font-size="13" text-anchor="middle" ' \
+        yield f'<text x="18" y="{middle:.1f}" {FONT} font-size="13" text-anchor="middle" ' \
               f'transform="rotate(270, 18, {middle:.1f})">{html.escape(self.y)}</text>'
 
 
@@ -136,7 +136,7 @@ def _drawn(series: Series, colour: str, x: Callable[[float], float], y: Callable
     for point in series.points:
         at = x(point.x)
         if point.error > 0:
-            yield _line(at, y(point.y - point.error), at, y(point.y + point.error), colour, 1)
+            yield line(at, y(point.y - point.error), at, y(point.y + point.error), colour, 1)
         if series.has_marks:
             yield f'<circle cx="{at:.1f}" cy="{y(point.y):.1f}" r="3.5" fill="{colour}"/>'
 
@@ -144,12 +144,14 @@ def _drawn(series: Series, colour: str, x: Callable[[float], float], y: Callable
 def _legend(series: Series, colour: str, number: int) -> Iterable[str]:
     x, y = _LEFT + 212 * (number % 3), 15 + _LINE_OF_LEGEND * (number // 3)
     yield f'<circle cx="{x}" cy="{y - 4}" r="4.5" fill="{colour}"/>'
-    yield _text(x + 10, y, series.name, 11, "start")
+    yield text(x + 10, y, series.name, 11, "start")
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, colour: str, opacity: float) -> str:
+def line(x1: float, y1: float, x2: float, y2: float, colour: str, opacity: float) -> str:
+    """A line in pixels."""
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" opacity="{opacity:g}"/>'
 
 
-def _text(x: float, y: float, words: str, size: int, anchor: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" {_FONT} font-size="{size}" text-anchor="{anchor}">{html.escape(words)}</text>'
+def text(x: float, y: float, words: str, size: int, anchor: str) -> str:
+    """Words at a place in pixels; `anchor` is "start", "middle" or "end"."""
+    return f'<text x="{x:.1f}" y="{y:.1f}" {FONT} font-size="{size}" text-anchor="{anchor}">{html.escape(words)}</text>'

@@ -8,15 +8,27 @@ import enum
 import io
 import pathlib
 import textwrap
-from typing import Any, Sequence
+from typing import Any, Mapping, Protocol, Sequence
 
-from ._chart import Chart
 from ._files import write_whole
 
 # The page is read as text, too.
 _COLUMNS = 120
 
 Rows = Sequence[dict[str, Any]]
+
+
+class Picture(Protocol):
+    """What a page shows as SVG, with the titles of its axes."""
+
+    @property
+    def x(self) -> str: ...
+
+    @property
+    def y(self) -> str: ...
+
+    def svg(self) -> str:
+        """The file."""
 
 
 class Verdict(enum.Enum):
@@ -64,7 +76,7 @@ class Page:
     opening: str
     was_run: Sequence[str]
     claims: Sequence[Claim]
-    charts: dict[str, Chart]
+    charts: Mapping[str, Picture]
     rows: Rows
     sections: Sequence[Section]
     command: str

@@ -12,6 +12,7 @@ import torch
 
 import esnsim
 
+from ..torch.simulator import plain_copy
 from ._job import Job
 from ._networks import Kind, load
 from ._training import Schedule, Training
@@ -29,11 +30,11 @@ def full_training(job: Job, kind: Kind) -> Training:
 def told(job: Job, kinds: Iterable[Kind]) -> str:
     """A sentence that says where trained networks come from."""
     several, there = list(kinds), job.started()
-    given = "They come from the folder of `--start`, whose README states their schedule." if any(kind in there for kind in several) else ""
+    given = "Trained networks come from the folder of `--start`, whose README states their schedule." if any(kind in there for kind in several) else ""
     trained = next((full_training(job, kind) for kind in several if kind not in there), None)
     if trained is None:
         return given
-    return " ".join(filter(None, [given, f"{'The others are' if given else 'They are'} trained for {trained.epochs} epochs on "
+    return " ".join(filter(None, [given, f"{'Others' if given else 'Networks'} are trained for {trained.epochs} epochs on "
                     f"{trained.images:,} images, SGD with momentum 0.9, batches of {trained.batch}, learning rate {trained.rate} with "
                     f"cosine annealing, weight decay {trained.weight_decay:g}, crops with a margin of 4 and flips."]))
 
@@ -70,10 +71,10 @@ def as_networks(job: Job, kinds: Iterable[Kind]) -> dict[Kind, pathlib.Path]:
     return dict(sorted(paths.items(), key=lambda item: (sum(esnsim.inspect(item[1]).layers["macs"]), item[0])))
 
 
-def exported(job: Job, kind: Kind, digest: str, network: pathlib.Path | Callable[[], torch.nn.Module]) -> pathlib.Path:
+def exported(job: Job, kind: Kind, digest: str, network: pathlib.Path | Callable[[], torch.nn.Module], ending: str = "") -> pathlib.Path:
     """A trained network as an ONNX file in work/networks, for the simulator, which reads weights of PyTorch. The digest tells one
-    network from all others: a file that is there is not made again."""
-    path = job.work / "networks" / digest / f"{kind}.onnx"
+    network from all others: a file that is there is not made again. `ending` is one of the file's name."""
+    path = job.work / "networks" / digest / f"{kind}{ending}.onnx"
     if path.exists():
         return path
     source = network if isinstance(network, pathlib.Path) else _weights(network())
@@ -84,9 +85,9 @@ def exported(job: Job, kind: Kind, digest: str, network: pathlib.Path | Callable
 
 
 def _weights(model: torch.nn.Module) -> bytes:
-    """The weights of a network as a file of PyTorch."""
+    """The weights of a network as a file of PyTorch, pruned ones as zeros."""
     file = io.BytesIO()
-    torch.save(model.state_dict(), file)
+    torch.save(plain_copy(model).state_dict(), file)
     return file.getvalue()
 
 

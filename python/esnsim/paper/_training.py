@@ -19,6 +19,7 @@ from ._data import balanced, load
 from ._files import write_whole
 from ._networks import Kind, made
 from ._store import Epoch, EpochStore
+from ._ways import Admm, Way
 
 # What the simulator calls the preprocessing "imagenet".
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -96,6 +97,30 @@ class Training:
         if self.schedule == "steps":
             return self.rate / (100 if done >= 0.75 else 10 if done >= 0.5 else 1)
         return self.rate
+
+    def way(self, model: torch.nn.Module) -> Way:
+        """What it does beside SGD."""
+        return Way()
+
+
+@dataclasses.dataclass(frozen=True)
+class Pruning(Training):
+    """A trained network is trained on: for `admm_epochs` with ADMM at a tenth of the rate, then the `fraction` of its weakest filters
+    is pruned, and the rest is fine-tuned with cosine annealing. A fraction of 0 prunes nothing, and trains as long.
+    """
+
+    fraction: float = 0.0
+    admm_epochs: int = 0
+    rho: float = 0.0
+
+    def rate_at(self, done: float) -> float:
+        """The learning rate when this part of all steps is done."""
+        first = self.admm_epochs / self.epochs
+        return self.rate / 10 if done < first else super().rate_at((done - first) / (1 - first))
+
+    def way(self, model: torch.nn.Module) -> Way:
+        """ADMM."""
+        return Admm(model, self.fraction, self.admm_epochs, self.rho) if self.fraction else Way()
 
 
 class ImageSet:
@@ -176,11 +201,13 @@ class Trainer:
         if self._device.startswith("cuda"):
             model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, unused-ignore]
         optimizer = torch.optim.SGD(model.parameters(), training.rate, _MOMENTUM, weight_decay=training.weight_decay)
+        way = training.way(model)
         tracker = EsnTracker(model)
         path = self._folder / f"{training.run}.pt"
         rows: list[Epoch] = []
         if path.exists():
             kept = torch.load(path, map_location=self._device, weights_only=True)
+            way.load(kept.get("way", {}), kept["model"])
             model.load_state_dict(kept["model"])
             optimizer.load_state_dict(kept["optimizer"])
             tracker.load_state_dict(kept["tracker"])
@@ -189,16 +216,18 @@ class Trainer:
         tracker.attach(optimizer)
         for epoch in range(len(rows), training.epochs):
             self._told(training, epoch)
-            loss, rate = self._epoch(training, model, optimizer, epoch)
+            loss, rate = self._epoch(training, model, optimizer, way, epoch)
+            way.epoch_end(epoch)
             rows.append(self._row(training, epoch, loss, rate, tracker, model))
             self._store.put(rows[-1:])
-            _keep(path, {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "tracker": tracker.state_dict(), "rows": rows})
+            _keep(path, {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "tracker": tracker.state_dict(),
+                         "way": way.state(), "rows": rows})
         self._told(training, training.epochs)
         return model, rows
 
-    def _epoch(self, training: Training, model: torch.nn.Module, optimizer: torch.optim.Optimizer,
+    def _epoch(self, training: Training, model: torch.nn.Module, optimizer: torch.optim.Optimizer, way: Way,
                epoch: int) -> tuple[float, float]:
-        """Trains for one epoch. Returns the mean loss and the mean learning rate."""
+        """Trains for one epoch. Returns the mean loss, without what the way adds to it, and the mean learning rate."""
         images = self._images(self._train, training.images)
         # An epoch that is run again after a kill is the same one.
         generator = torch.Generator().manual_seed(training.seed * 100_003 + epoch)
@@ -212,7 +241,7 @@ class Trainer:
             optimizer.zero_grad()
             with torch.autocast("cuda", torch.bfloat16, enabled=inputs.is_cuda):
                 loss = functional.cross_entropy(model(inputs), labels)
-            loss.backward()  # type: ignore[no-untyped-call, unused-ignore]
+            (loss + way.penalty()).backward()  # type: ignore[no-untyped-call, unused-ignore]
             optimizer.step()
             total, rates = total + loss.detach(), rates + rate
         return float(total) / steps, rates / steps

@@ -1,0 +1,66 @@
+"""What a training does beside SGD: nothing, or pruning with ADMM."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+import torch
+
+from ..torch import AdmmPruner
+from ..torch.layers import mask
+
+
+class Way:
+    """Plain training. Others add to the loss, and do something at the end of an epoch."""
+
+    def penalty(self) -> torch.Tensor | float:
+        """What is added to the loss of every step."""
+        return 0.0
+
+    def epoch_end(self, epoch: int) -> None:
+        """Comes after the last step of an epoch."""
+
+    def state(self) -> dict[str, Any]:
+        """What `load` needs to go on."""
+        return {}
+
+    def load(self, state: Mapping[str, Any], weights: Mapping[str, torch.Tensor]) -> None:
+        """Goes on where the way was that had this state; `weights` are those of its network, which are loaded after that."""
+
+
+class Admm(Way):
+    """ADMM for some epochs. Then the weakest filters are pruned, this part of all that can be, and stay 0."""
+
+    def __init__(self, model: torch.nn.Module, fraction: float, epochs: int, rho: float) -> None:
+        self._model, self._epochs = model, epochs
+        example = torch.zeros(1, 3, 32, 32, device=next(model.parameters()).device)
+        self._pruner: AdmmPruner | None = AdmmPruner(model, example, fraction=fraction, rho=rho)
+
+    def penalty(self) -> torch.Tensor | float:
+        """ADMM's, until the filters are pruned."""
+        return 0.0 if self._pruner is None else self._pruner.penalty()
+
+    def epoch_end(self, epoch: int) -> None:
+        """Projects and pulls; prunes after the last epoch of ADMM."""
+        if self._pruner is None:
+            return
+        self._pruner.step()
+        if epoch + 1 >= self._epochs:
+            self._pruner.finish()
+            self._pruner = None
+
+    def state(self) -> dict[str, Any]:
+        """The state of ADMM; nothing once the filters are pruned."""
+        return {} if self._pruner is None else self._pruner.state_dict()
+
+    def load(self, state: Mapping[str, Any], weights: Mapping[str, torch.Tensor]) -> None:
+        """Goes on amid ADMM, or puts the masks of pruned filters on."""
+        if state and self._pruner is not None:
+            self._pruner.load_state_dict(state)
+            return
+        self._pruner = None
+        modules = dict(self._model.named_modules())
+        for name, kept in weights.items():
+            if name.endswith("_mask"):
+                layer, _, tensor = name.removesuffix("_mask").rpartition(".")
+                mask(modules[layer], tensor, kept)

@@ -1,0 +1,228 @@
+"""Figure 6: prune only, quantize only, and prune, then quantize."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import statistics
+from typing import Any, Sequence
+
+import esnsim
+
+from ..torch.simulator import tensors
+from ._bars import Bars
+from ._chart import Chart, Point, Series
+from ._job import Job
+from ._networks import Kind
+from ._page import Claim, Page, Picture, Section, Verdict
+from ._points import Quantized, standard_error, swept
+from ._starts import Start, exported, starts, told
+from ._training import Pruning, Schedule
+
+FRACTIONS = (0.25, 0.5, 0.7)
+SCHEDULES = {"small": Schedule(0.5, 13, 10_000, 100, 2000, 1), "paper": Schedule(1.0, 165, 50_000, 100, 10_000, 3)}
+# Epochs of ADMM among those, and its ρ.
+ADMM_EPOCHS = {"small": 3, "paper": 5}
+_RHO = 1e-2
+
+QUANTIZE, PRUNE, BOTH = "quantize only", "prune only", "prune, then quantize"
+# The bits that pruning alone is costed at, as the paper does.
+_WHOLE = 8
+_COSTS = {"esn_d_macs": "ESN_d", "esn_a_macs": "ESN_a", "esn_d_filter": "ESN'_d"}
+# At these accuracies costs are compared.
+_LEVELS = (0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
+
+# "Up to 4 times", rounded.
+_MOST = 3.5
+
+
+@dataclasses.dataclass(frozen=True)
+class Tried:
+    """A point: what was done before quantization, and costs and accuracy after it. `further` are the epochs that it was trained on
+    beyond the network that it began with."""
+
+    way: str
+    fraction: float
+    further: int
+    seed: int
+    bits: int
+    live_filters: int
+    filters: int
+    esn_a_macs: float
+    esn_d_macs: float
+    esn_d_filter: float
+    top1: float
+    error: float
+    file: str
+
+
+def run(job: Job) -> Page:
+    """Prunes with ADMM and fine-tunes, quantizes, and puts it beside quantization alone, with and without as many epochs more."""
+    plan = SCHEDULES[job.scale]
+    kinds = [Kind("resnet20", plan.width, seed) for seed in range(job.seeds or plan.seeds)]
+    begun = starts(job, kinds)
+    several = [_training(job, plan, kind, begun[kind], fraction) for kind in kinds for fraction in (0.0, *FRACTIONS)]
+    job.epochs(several, begun)
+    points = _points(job, several, begun)
+    return Page(
+        title="Figure 6: prune, quantize, or both?",
+        opening="A trained network is pruned with ADMM and fine-tuned, and then quantized. Is that better than to quantize alone, or to prune "
+                "alone? Nothing is trained with quantized weights.",
+        was_run=_was_run(job, plan, kinds),
+        claims=[_wins(points, cost) for cost in _COSTS],
+        charts=_pictures(job, points),
+        rows=[{name: value for name, value in dataclasses.asdict(point).items() if name != "file"} for point in points],
+        sections=[_ratios(points), _frontier(points)],
+        command=job.command,
+    )
+
+
+def _training(job: Job, plan: Schedule, kind: Kind, start: Start, fraction: float) -> Pruning:
+    return Pruning(kind, plan.epochs, plan.images, plan.batch, 0.1, "cosine", 5e-4, plan.validation, seed=kind.seed, start=start.digest,
+                   data=job.digest, fraction=fraction, admm_epochs=ADMM_EPOCHS[job.scale], rho=_RHO)
+
+
+def _points(job: Job, several: Sequence[Pruning], begun: dict[Kind, Start]) -> list[Tried]:
+    """Every network at 1 to 8 bits: as it was, trained on, and pruned."""
+    trainer = job.trainer(several)
+    files = {f"{kind}-start": (exported(job, kind, start.digest, start.network, "-start"), kind, 0.0, 0) for kind, start in begun.items()}
+    for training in several:
+        ending = f"-pruned{round(100 * training.fraction):02}"
+        network = functools.partial(trainer.network, training, begun[training.network].network)
+        path = exported(job, training.network, training.run, network, ending)
+        files[path.stem] = (path, training.network, training.fraction, training.epochs)
+    rows = swept(job, [path for path, *_ in files.values()], 'reestimate = [true]\nquantize = [{ bits = "1..8", step = "mse" }]\n')
+    found = []
+    for stem, row in rows:
+        path, kind, fraction, further = files[stem]
+        bits = int(row.configuration.split()[0])
+        way = QUANTIZE if not fraction else PRUNE if bits == _WHOLE else BOTH
+        found.append(Tried(way, fraction, further, kind.seed, bits, row.live_filters, row.filters, row.esn_a_macs, row.esn_d_macs,
+                           row.esn_d_filter, row.top1, standard_error(row.top1, row.images), str(path)))
+    return sorted(found, key=lambda point: (point.seed, point.fraction, point.further, point.bits))
+
+
+def _was_run(job: Job, plan: Schedule, kinds: Sequence[Kind]) -> list[str]:
+    images, unlabeled = Quantized.images_of(job)
+    admm, seeds = ADMM_EPOCHS[job.scale], [str(kind.seed) for kind in kinds]
+    return [
+        f"Network: {kinds[0].label}, trained before, seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}. {told(job, kinds)}",
+        f"Pruning: ADMM for the first {admm} of the epochs (ρ = {_RHO:g}, learning rate 0.01); {', '.join(f'{part:.0%}' for part in FRACTIONS)} of the filters "
+        f"that can be pruned go, the weakest of all layers. Then {plan.epochs - admm} epochs of fine-tuning, learning rate 0.1 with cosine "
+        f"annealing. SGD with momentum 0.9, weight decay 5e-4, {plan.words}. The paper fine-tunes for 160 epochs of 50,000 images.",
+        f"Equal budgets: quantize only is shown twice, of the network as it was, and trained on for the same {plan.epochs} epochs at the same "
+        "learning rates without pruning. The better of both counts at each cost.",
+        "Quantization: after training, all layers at one width of 1 to 8 bits on mid-rise, one step a layer by least squares; BatchNorm "
+        f"statistics re-estimated on {unlabeled:,} training images. Prune only is a pruned network at {_WHOLE} bits.",
+        f"Accuracy: the digital engine with activations of 8 bits, on {images:,} test images, as many of each class; bars are one standard "
+        "error.",
+    ]
+
+
+def _cheapest(points: Sequence[Tried], seed: int, ways: Sequence[str], cost: str, level: float) -> Tried | None:
+    """The point of one seed that reaches an accuracy at the least cost."""
+    reaching = [point for point in points if point.seed == seed and point.way in ways and point.top1 >= level]
+    return min(reaching, key=lambda point: getattr(point, cost), default=None)
+
+
+def _ratio(points: Sequence[Tried], cost: str, level: float) -> list[float]:
+    """How many times dearer quantize only is than prune-then-quantize at an accuracy, for each seed where both reach it."""
+    ratios = []
+    for seed in sorted({point.seed for point in points}):
+        fat, slim = (_cheapest(points, seed, ways, cost, level) for ways in ((QUANTIZE,), (BOTH, PRUNE)))
+        if fat is not None and slim is not None:
+            ratios.append(getattr(fat, cost) / getattr(slim, cost))
+    return ratios
+
+
+def _wins(points: Sequence[Tried], cost: str) -> Claim:
+    ratios = {level: statistics.fmean(found) for level in _LEVELS if (found := _ratio(points, cost, level))}
+    holding = sum(ratio > 1 for ratio in ratios.values())
+    best = max(ratios.values(), default=math.nan)
+    says = f"By {_COSTS[cost]}, prune-then-quantize has the better frontier, up to 4 times cheaper at equal accuracy"
+    if not ratios:
+        return Claim(says, "no accuracy of the list is reached by both ways", Verdict.NOT)
+    words = ", ".join(f"{ratio:.2f} at {level:g}" for level, ratio in ratios.items())
+    verdict = Verdict.of(holding, len(ratios))
+    return Claim(says, f"quantize only costs this many times as much: {words}. It holds where that is above 1 at each accuracy, and "
+                 f"{_MOST:g} or more at one; it is {best:.2f} at most",
+                 Verdict.IN_PART if verdict is Verdict.HOLDS and best < _MOST else verdict)
+
+
+def _pictures(job: Job, points: Sequence[Tried]) -> dict[str, Picture]:
+    pictures: dict[str, Picture] = {
+        f"accuracy-{name}": _chart(points, cost, title) for name, cost, title in
+        (("esn-d", "esn_d_macs", "ESN_d (bits, c = MACs)"), ("esn-a", "esn_a_macs", "ESN_a (c = MACs)"),
+         ("esn-d-filter", "esn_d_filter", "ESN'_d (bits, c = MACs)"))}
+    return {**pictures, "histogram-max-bits": _histogram(points)}
+
+
+def _chart(points: Sequence[Tried], cost: str, title: str) -> Chart:
+    groups: dict[str, list[Tried]] = {}
+    for point in points:
+        trained = f", {point.further} epochs more" if point.way == QUANTIZE and point.further else ""
+        groups.setdefault(f"{point.way}{trained}", []).append(point)
+    return Chart(title, "top-1 accuracy", [
+        Series(name, [Point(getattr(point, cost), point.top1, point.error) for point in group], is_joined=False)
+        for name, group in groups.items()], log_x=True)
+
+
+def _histogram(points: Sequence[Tried]) -> Bars:
+    """Filters by their widest weight, of the best point of each way at or below the cost of quantization to 1 bit, as in the paper."""
+    first = [point for point in points if point.seed == points[0].seed]
+    bound = 1.05 * max(point.esn_d_macs for point in first if point.way == QUANTIZE and point.bits == 1)
+    groups = {}
+    for way in (PRUNE, QUANTIZE, BOTH):
+        below = [point for point in first if point.way == way and point.esn_d_macs <= bound]
+        if below:
+            groups[way] = _max_bits(max(below, key=lambda point: point.top1))
+    return Bars(f"largest bits of a filter, ESN_d up to {bound / 1e6:.1f} M bits", "filters", groups)
+
+
+def _max_bits(point: Tried) -> dict[int, int]:
+    """How many filters of a point need how many bits; 0 is a pruned one."""
+    network = esnsim.read(point.file)
+    names = network.inspect().layers["layer"]
+    codes = tensors(network.compress(bits=point.bits, clip="mse").network)
+    counts: dict[int, int] = {}
+    for name in names[:-1]:
+        largest = codes[f"{name}.weight"].flatten(1).abs().amax(dim=1).tolist()
+        for code in largest:
+            # Equation (3) on the mid-rise grid, whose codes are odd: 1 has one bit, 3 two.
+            bits = math.ceil(math.log2(code)) if code > 1 else code
+            counts[bits] = counts.get(bits, 0) + 1
+    return counts
+
+
+def _ratios(points: Sequence[Tried]) -> Section:
+    rows: list[dict[str, Any]] = []
+    for level in _LEVELS:
+        row: dict[str, Any] = {"top-1": f"{level:g}"}
+        for cost, name in _COSTS.items():
+            ratios = _ratio(points, cost, level)
+            row[name] = f"{statistics.fmean(ratios):.2f}" + (f" ± {statistics.stdev(ratios):.2f}" if len(ratios) > 1 else "") if ratios else "–"
+        fat, slim = (_cheapest(points, points[0].seed, ways, "esn_d_macs", level) for ways in ((QUANTIZE,), (BOTH, PRUNE)))
+        row["quantize only"], row["prune, then quantize"] = (_words(point) for point in (fat, slim))
+        rows.append(row)
+    return Section("How many times as much quantize only costs", [
+        "At each accuracy the cheapest point of each way that reaches it: the cost of quantize only over that of prune-then-quantize, mean "
+        "over seeds with its standard deviation. The last columns name the points of the first seed by ESN_d. Prune only counts as "
+        "prune-then-quantize at 8 bits."], rows)
+
+
+def _words(point: Tried | None) -> str:
+    if point is None:
+        return "none"
+    pruned = f"{point.fraction:.0%} pruned, " if point.fraction else ""
+    return f"{pruned}{point.bits} bit{'s' if point.bits > 1 else ''}{', trained on' if point.further and not point.fraction else ''}"
+
+
+def _frontier(points: Sequence[Tried]) -> Section:
+    rows: list[dict[str, Any]] = []
+    first = [point for point in points if point.seed == points[0].seed]
+    for point in sorted(first, key=lambda point: (point.esn_d_macs, -point.top1)):
+        if not rows or point.top1 > rows[-1]["top-1"]:
+            rows.append({"ESN_d, bits": round(point.esn_d_macs), "way": point.way, "point": _words(point), "top-1": point.top1,
+                         "± error": point.error, "live filters": point.live_filters, "of": point.filters})
+    return Section("The frontier by ESN_d", [f"Points of seed {points[0].seed} that no other beats."], rows)
