@@ -19,7 +19,7 @@ from ._data import balanced, load
 from ._files import write_whole
 from ._networks import Kind, made
 from ._store import Epoch, EpochStore
-from ._ways import Admm, Way
+from ._ways import Admm, Slim, Way
 
 # What the simulator calls the preprocessing "imagenet".
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -121,6 +121,17 @@ class Pruning(Training):
     def way(self, model: torch.nn.Module) -> Way:
         """ADMM."""
         return Admm(model, self.fraction, self.admm_epochs, self.rho) if self.fraction else Way()
+
+
+@dataclasses.dataclass(frozen=True)
+class Slimming(Training):
+    """A trained network is pruned at once to this part of the channels of each layer, and tuned."""
+
+    kept: float = 1.0
+
+    def way(self, model: torch.nn.Module) -> Way:
+        """Pruned before the first step."""
+        return Slim(model, self.kept)
 
 
 class ImageSet:

@@ -1,4 +1,4 @@
-"""What a training does beside SGD: nothing, or pruning with ADMM."""
+"""What a training does beside SGD: nothing, pruning with ADMM, or pruning at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Mapping
 
 import torch
 
-from ..torch import AdmmPruner
+from ..torch import AdmmPruner, prune_filters
 from ..torch.layers import mask
 
 
@@ -64,3 +64,11 @@ class Admm(Way):
             if name.endswith("_mask"):
                 layer, _, tensor = name.removesuffix("_mask").rpartition(".")
                 mask(modules[layer], tensor, kept)
+
+
+class Slim(Way):
+    """Filters that are pruned at once, before the first step: all but this part of the channels of each layer, the weakest first."""
+
+    def __init__(self, model: torch.nn.Module, width: float) -> None:
+        # Where a run goes on, it begins with the same network, so that the masks are the same.
+        prune_filters(model, torch.zeros(1, 3, 32, 32, device=next(model.parameters()).device), width=width)
