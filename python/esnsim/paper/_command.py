@@ -11,9 +11,11 @@ from typing import Sequence
 from .. import BadArgument, Error, Unsupported
 from ._job import SCALES, Job
 
-#: All figures of the paper that are run, and the modules of those that are built.
-FIGURES = {"figure2": ".figure2", "figure3": ".figure3", "figure4": ".figure4", "figure5": ".figure5", "figure6": ".figure6", "figure7": ".figure7",
-           "figure8": ".figure8", "appendix-b": ".figure7"}
+#: All figures of the paper that are run, and their modules; an empty one is not built yet.
+FIGURES = {
+    "figure2": ".figure2", "figure3": ".figure3", "figure4": ".figure4", "figure5": ".figure5", "figure6": ".figure6",
+    "figure7": ".figure7", "figure8": ".figure8", "appendix-b": ".figure7",
+}
 
 # As the command `esnsim` has them: wrong input, and Ctrl-C.
 _WRONG, _STOPPED = 2, 130

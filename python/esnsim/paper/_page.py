@@ -22,13 +22,18 @@ class Picture(Protocol):
     """What a page shows as SVG, with the titles of its axes."""
 
     @property
-    def x(self) -> str: ...
+    def x(self) -> str:
+        """The title of the axis across."""
+        ...
 
     @property
-    def y(self) -> str: ...
+    def y(self) -> str:
+        """The title of the axis up."""
+        ...
 
     def svg(self) -> str:
         """The file."""
+        ...
 
 
 class Verdict(enum.Enum):

@@ -44,8 +44,8 @@ quantize = [{ bits = "1..8", step = "mse" }]
 
 @dataclasses.dataclass(frozen=True)
 class Quantized:
-    """A network at one width: costs of one image (`_macs`: c = MACs; `esn_a`: c = 1), and accuracy with its error, 0 to 1. Of several seeds it is
-    their mean, `seed` is none, and costs are real numbers.
+    """A network at one width: costs of one image (`_macs`: c = MACs; `esn_a`: c = 1), and accuracy with its error, 0 to 1. Of several
+    seeds it is their mean, `seed` is none, and costs are real numbers.
     """
 
     label: str
@@ -123,4 +123,5 @@ def _mean(group: Sequence[Quantized]) -> Quantized:
 
     return dataclasses.replace(
         group[0], seed=None, esn_a=mean("esn_a"), esn_a_macs=mean("esn_a_macs"), esn_d_macs=mean("esn_d_macs"),
-        esn_d_filter=mean("esn_d_filter"), top1=mean("top1"), float_top1=mean("float_top1"), error=statistics.stdev(point.top1 for point in group))
+        esn_d_filter=mean("esn_d_filter"), top1=mean("top1"), float_top1=mean("float_top1"),
+        error=statistics.stdev(point.top1 for point in group))

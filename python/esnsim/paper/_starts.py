@@ -30,7 +30,8 @@ def full_training(job: Job, kind: Kind) -> Training:
 def told(job: Job, kinds: Iterable[Kind]) -> str:
     """A sentence that says where trained networks come from."""
     several, there = list(kinds), job.started()
-    given = "Trained networks come from the folder of `--start`, whose README states their schedule." if any(kind in there for kind in several) else ""
+    is_given = any(kind in there for kind in several)
+    given = "Trained networks come from the folder of `--start`, whose README states their schedule." if is_given else ""
     trained = next((full_training(job, kind) for kind in several if kind not in there), None)
     if trained is None:
         return given

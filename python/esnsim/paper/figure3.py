@@ -174,7 +174,8 @@ def _annealing(pairs: Sequence[Pair]) -> Section:
         last = max(number for number, read in enumerate(readable) if read)
         for epoch in pair.training.epochs[max(0, last - 2):]:
             rows.append({"network": pair.name, "epoch": epoch["epoch"], "learning rate": f"{epoch['learning_rate']:.2g}",
-                         "ESN_a": round(epoch["esn_a"]), "accuracy": epoch["top1"], "may be read": "yes" if epoch["epoch"] <= last else "no"})
+                         "ESN_a": round(epoch["esn_a"]), "accuracy": epoch["top1"],
+                         "may be read": "yes" if epoch["epoch"] <= last else "no"})
     return Section("Where the learning rate anneals to zero", [
-        "Noise vanishes with the learning rate, and ESN_a of equation (5) grows without bound, while accuracy hardly moves. A policy may be "
-        "read from the last epoch whose learning rate is 1 % of the largest or more, or from one before. `EsnTracker` warns there."], rows)
+        "Noise vanishes with the learning rate, and ESN_a of equation (5) grows without bound, while accuracy hardly moves. A policy "
+        "may be read from the last epoch whose learning rate is 1 % of the largest or more, or from one before. `EsnTracker` warns there."], rows)

@@ -108,8 +108,8 @@ def _was_run(job: Job, plan: Schedule, kinds: Sequence[Kind]) -> list[str]:
     admm, seeds = ADMM_EPOCHS[job.scale], [str(kind.seed) for kind in kinds]
     return [
         f"Network: {kinds[0].label}, trained before, seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}. {told(job, kinds)}",
-        f"Pruning: ADMM for the first {admm} of the epochs (ρ = {_RHO:g}, learning rate 0.01); {', '.join(f'{part:.0%}' for part in FRACTIONS)} of the filters "
-        f"that can be pruned go, the weakest of all layers. Then {plan.epochs - admm} epochs of fine-tuning, learning rate 0.1 with cosine "
+        f"Pruning: ADMM for the first {admm} of the epochs (ρ = {_RHO:g}, learning rate 0.01); "
+        f"{', '.join(f'{part:.0%}' for part in FRACTIONS)} of the filters that can be pruned go, the weakest of all layers. Then {plan.epochs - admm} epochs of fine-tuning, learning rate 0.1 with cosine "
         f"annealing. SGD with momentum 0.9, weight decay 5e-4, {plan.words}. The paper fine-tunes for 160 epochs of 50,000 images.",
         f"Equal budgets: quantize only is shown twice, of the network as it was, and trained on for the same {plan.epochs} epochs at the same "
         "learning rates without pruning. The better of both counts at each cost.",
@@ -201,7 +201,7 @@ def _ratios(points: Sequence[Tried]) -> Section:
         row: dict[str, Any] = {"top-1": f"{level:g}"}
         for cost, name in _COSTS.items():
             ratios = _ratio(points, cost, level)
-            row[name] = f"{statistics.fmean(ratios):.2f}" + (f" ± {statistics.stdev(ratios):.2f}" if len(ratios) > 1 else "") if ratios else "–"
+            row[name] = _mean_and_deviation(ratios)
         fat, slim = (_cheapest(points, points[0].seed, ways, "esn_d_macs", level) for ways in ((QUANTIZE,), (BOTH, PRUNE)))
         row["quantize only"], row["prune, then quantize"] = (_words(point) for point in (fat, slim))
         rows.append(row)
@@ -209,6 +209,12 @@ def _ratios(points: Sequence[Tried]) -> Section:
         "At each accuracy the cheapest point of each way that reaches it: the cost of quantize only over that of prune-then-quantize, mean "
         "over seeds with its standard deviation. The last columns name the points of the first seed by ESN_d. Prune only counts as "
         "prune-then-quantize at 8 bits."], rows)
+
+
+def _mean_and_deviation(ratios: Sequence[float]) -> str:
+    if not ratios:
+        return "–"
+    return f"{statistics.fmean(ratios):.2f}" + (f" ± {statistics.stdev(ratios):.2f}" if len(ratios) > 1 else "")
 
 
 def _words(point: Tried | None) -> str:

@@ -50,9 +50,10 @@ def run(job: Job) -> Page:
     read = {name: (training, curve, epoch) for training, curve in zip(several, found) for epoch in _epochs(curve)
             for name in [f"{training.network}-epoch{epoch}"]}
     copies = _copies(job, networks, read)
-    by_policy = dict(swept(job, copies.values(), _points(job, copies, {name: _profile(copies[name], curve, epoch)
-                                                                      for name, (_, curve, epoch) in read.items()})))
-    even = dict(swept(job, copies.values(), _points(job, copies, {name: f"{{ esn-a = {float(row.esn_a)} }}" for name, row in by_policy.items()})))
+    profiles = {name: _profile(copies[name], curve, epoch) for name, (_, curve, epoch) in read.items()}
+    by_policy = dict(swept(job, copies.values(), _points(job, copies, profiles)))
+    equal = {name: f"{{ esn-a = {float(row.esn_a)} }}" for name, row in by_policy.items()}
+    even = dict(swept(job, copies.values(), _points(job, copies, equal)))
     policies = [_policy(read[name], by_policy[name], even[name], uniform) for name in read]
     return Page(
         title="Figure 7 and appendix B: a policy for quantization out of training",
@@ -137,9 +138,9 @@ def _beats(says: str, compared: Sequence[tuple[Policy, float]], policies: int) -
         return Claim(says, "no policy has an ESN_a within that of 1 to 8 bits", Verdict.NOT)
     gains = [(policy.top1 - other, 2 ** 0.5 * policy.error) for policy, other in compared]
     better, worse = sum(gain > error for gain, error in gains), sum(gain < -error for gain, error in gains)
-    return Claim(says, f"the policy gains {min(gain for gain, _ in gains):+.4f} to {max(gain for gain, _ in gains):+.4f} in accuracy; by more "
-                 f"than the standard error of a difference it is better in {better} and worse in {worse} of {len(compared)} cases that can be "
-                 f"compared, of {policies}", Verdict.of(better, len(compared)))
+    least, most = min(gain for gain, _ in gains), max(gain for gain, _ in gains)
+    return Claim(says, f"the policy gains {least:+.4f} to {most:+.4f} in accuracy; by more than the standard error of a difference it is "
+                 f"better in {better} and worse in {worse} of {len(compared)} cases that can be compared, of {policies}", Verdict.of(better, len(compared)))
 
 
 def _chart(policies: Sequence[Policy], uniform: Sequence[Quantized]) -> Chart:
