@@ -1,6 +1,7 @@
 """Do the figures of the paper run from data to page, and go on where they were killed?"""
 
 import importlib
+import io
 import pathlib
 import pickle
 import signal
@@ -21,6 +22,7 @@ data = importlib.import_module("esnsim.paper._data")
 networks = importlib.import_module("esnsim.paper._networks")
 training = importlib.import_module("esnsim.paper._training")
 page = importlib.import_module("esnsim.paper._page")
+progress = importlib.import_module("esnsim.paper._progress")
 
 # A figure in seconds: what replaces the schedules of the scale "small".
 TOY = """
@@ -189,7 +191,8 @@ def test_all_layouts_of_cifar_have_the_same_images(cifar, tmp_path):
     python = tmp_path / "python" / "cifar-10-batches-py"
     python.mkdir(parents=True)
     batch = {b"data": pixels.reshape(100, -1), b"labels": labels.tolist()}
-    (python / "test_batch").write_bytes(pickle.dumps(batch, protocol=2))
+    # The archive was written by NumPy 1, whose modules had other names.
+    (python / "test_batch").write_bytes(pickle.dumps(batch, protocol=2).replace(b"numpy._core.", b"numpy.core."))
     found = data.load(data.split_file(tmp_path / "python", "test", tmp_path / "cached"))
     assert all((found[name] == expected[name]).all() for name in expected)
 
@@ -244,6 +247,21 @@ def test_crops_and_flips_are_parts_of_the_image():
     whole = {crop.numpy().tobytes() for crop in crops} | {crop.flip(2).contiguous().numpy().tobytes() for crop in crops}
     kinds = {one.contiguous().numpy().tobytes() for one in found}
     assert found.shape == pixels.shape and kinds <= whole and len(kinds) > 20
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_progress_is_one_line_on_a_terminal_and_nothing_in_a_pipe(is_terminal, monkeypatch):
+    stream = io.StringIO()
+    stream.isatty = lambda: is_terminal
+    clock = iter([0.0, 10.0, 20.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    shown = progress.Progress(stream)
+    shown.tell("epochs of training", 4, 10)
+    shown.tell("epochs", 5, 10)
+    shown.end()
+    lines = stream.getvalue().split("\r")
+    first, second = "4 of 10: epochs of training", "5 of 10: epochs, about 50 s to go"
+    assert lines == (["", first, second, " " * len(second), ""] if is_terminal else [""])
 
 
 def test_a_page_has_a_verdict_by_its_cases():

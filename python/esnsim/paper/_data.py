@@ -137,11 +137,15 @@ def _of_binary(path: pathlib.Path) -> Arrays:
 class _Unpickler(pickle.Unpickler):
     """Takes arrays of NumPy out of a pickle, and calls nothing else."""
 
-    ALLOWED = {"_reconstruct", "ndarray", "dtype", "_frombuffer"}
-
     def find_class(self, module: str, name: str) -> Any:
-        if module.split(".")[0] == "numpy" and name in self.ALLOWED:
-            return super().find_class(module.replace("numpy.core", "numpy._core"), name)
+        import numpy
+
+        # NumPy's modules have other names in other versions; what makes an array is asked of an array.
+        array = numpy.zeros(1)
+        makers = {"_reconstruct": array.__reduce__()[0], "_frombuffer": array.__reduce_ex__(5)[0], "ndarray": numpy.ndarray,
+                  "dtype": numpy.dtype}
+        if module.split(".")[0] == "numpy" and name in makers:
+            return makers[name]
         if (module, name) == ("_codecs", "encode"):
             return super().find_class(module, name)
         raise pickle.UnpicklingError(f"it calls {module}.{name}, which no batch of CIFAR-10 does")
