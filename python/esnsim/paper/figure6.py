@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-import statistics
 from typing import Any, Sequence
 
 import esnsim
@@ -15,8 +14,9 @@ from ._bars import Bars
 from ._chart import Chart, Point, Series
 from ._job import Job
 from ._networks import Kind
-from ._page import Claim, Page, Picture, Section, Verdict
+from ._page import Claim, Page, Picture, Section
 from ._points import Quantized, standard_error, swept
+from ._ratios import cheapest, mean_and_deviation, ratio_claim, ratios
 from ._starts import Start, exported, starts, told
 from ._training import Pruning, Schedule
 
@@ -120,34 +120,17 @@ def _was_run(job: Job, plan: Schedule, kinds: Sequence[Kind]) -> list[str]:
     ]
 
 
-def _cheapest(points: Sequence[Tried], seed: int, ways: Sequence[str], cost: str, level: float) -> Tried | None:
-    """The point of one seed that reaches an accuracy at the least cost."""
-    reaching = [point for point in points if point.seed == seed and point.way in ways and point.top1 >= level]
-    return min(reaching, key=lambda point: getattr(point, cost), default=None)
+def _is_fat(point: Tried) -> bool:
+    return point.way == QUANTIZE
 
 
-def _ratio(points: Sequence[Tried], cost: str, level: float) -> list[float]:
-    """How many times dearer quantize only is than prune-then-quantize at an accuracy, for each seed where both reach it."""
-    ratios = []
-    for seed in sorted({point.seed for point in points}):
-        fat, slim = (_cheapest(points, seed, ways, cost, level) for ways in ((QUANTIZE,), (BOTH, PRUNE)))
-        if fat is not None and slim is not None:
-            ratios.append(getattr(fat, cost) / getattr(slim, cost))
-    return ratios
+def _is_slim(point: Tried) -> bool:
+    return point.way != QUANTIZE
 
 
 def _wins(points: Sequence[Tried], cost: str) -> Claim:
-    ratios = {level: statistics.fmean(found) for level in _LEVELS if (found := _ratio(points, cost, level))}
-    holding = sum(ratio > 1 for ratio in ratios.values())
-    best = max(ratios.values(), default=math.nan)
-    says = f"By {_COSTS[cost]}, prune-then-quantize has the better frontier, up to 4 times cheaper at equal accuracy"
-    if not ratios:
-        return Claim(says, "no accuracy of the list is reached by both ways", Verdict.NOT)
-    words = ", ".join(f"{ratio:.2f} at {level:g}" for level, ratio in ratios.items())
-    verdict = Verdict.of(holding, len(ratios))
-    return Claim(says, f"quantize only costs this many times as much: {words}. It holds where that is above 1 at each accuracy, and "
-                 f"{_MOST:g} or more at one; it is {best:.2f} at most",
-                 Verdict.IN_PART if verdict is Verdict.HOLDS and best < _MOST else verdict)
+    return ratio_claim(f"By {_COSTS[cost]}, prune-then-quantize has the better frontier, up to 4 times cheaper at equal accuracy",
+                       "quantize only", points, _is_fat, _is_slim, cost, _LEVELS, _MOST)
 
 
 def _pictures(job: Job, points: Sequence[Tried]) -> dict[str, Picture]:
@@ -196,25 +179,17 @@ def _max_bits(point: Tried) -> dict[int, int]:
 
 
 def _ratios(points: Sequence[Tried]) -> Section:
+    first = [point for point in points if point.seed == points[0].seed]
     rows: list[dict[str, Any]] = []
     for level in _LEVELS:
-        row: dict[str, Any] = {"top-1": f"{level:g}"}
-        for cost, name in _COSTS.items():
-            ratios = _ratio(points, cost, level)
-            row[name] = _mean_and_deviation(ratios)
-        fat, slim = (_cheapest(points, points[0].seed, ways, "esn_d_macs", level) for ways in ((QUANTIZE,), (BOTH, PRUNE)))
-        row["quantize only"], row["prune, then quantize"] = (_words(point) for point in (fat, slim))
-        rows.append(row)
+        row = {name: mean_and_deviation(ratios(points, _is_fat, _is_slim, cost, level)) for cost, name in _COSTS.items()}
+        named = {"quantize only": _words(cheapest(filter(_is_fat, first), "esn_d_macs", level)),
+                 "prune, then quantize": _words(cheapest(filter(_is_slim, first), "esn_d_macs", level))}
+        rows.append({"top-1": f"{level:g}", **row, **named})
     return Section("How many times as much quantize only costs", [
         "At each accuracy the cheapest point of each way that reaches it: the cost of quantize only over that of prune-then-quantize, mean "
         "over seeds with its standard deviation. The last columns name the points of the first seed by ESN_d. Prune only counts as "
         "prune-then-quantize at 8 bits."], rows)
-
-
-def _mean_and_deviation(ratios: Sequence[float]) -> str:
-    if not ratios:
-        return "–"
-    return f"{statistics.fmean(ratios):.2f}" + (f" ± {statistics.stdev(ratios):.2f}" if len(ratios) > 1 else "")
 
 
 def _words(point: Tried | None) -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import pathlib
-import statistics
 from typing import Any, Sequence
 
 from ._chart import Chart, Point, Series
 from ._job import Job
 from ._networks import Kind
-from ._page import Claim, Page, Section, Verdict
+from ._page import Claim, Page, Section
 from ._points import Quantized, standard_error, swept
+from ._ratios import mean_and_deviation, ratio_claim, ratios
 from ._starts import Start, exported, starts, told
 from ._training import Schedule, Slimming
 
@@ -124,28 +124,13 @@ def _is_slim(point: Tried) -> bool:
     return point.kept < 1
 
 
-def _ratio(points: Sequence[Tried], cost: str, level: float) -> list[float]:
-    """How many times dearer Banner et al. is than the slim networks at an accuracy, for each seed where both reach it."""
-    ratios = []
-    for seed in sorted({point.seed for point in points}):
-        reaching = [point for point in points if point.seed == seed and point.top1 >= level]
-        theirs = [getattr(point, cost) for point in reaching if point.way == BANNER]
-        ours = [getattr(point, cost) for point in reaching if _is_slim(point)]
-        if theirs and ours:
-            ratios.append(min(theirs) / min(ours))
-    return ratios
+def _is_theirs(point: Tried) -> bool:
+    return point.way == BANNER
 
 
 def _wins(points: Sequence[Tried], cost: str) -> Claim:
-    ratios = {level: statistics.fmean(found) for level in _LEVELS if (found := _ratio(points, cost, level))}
-    says = f"By {_COSTS[cost]}, slim networks reach an accuracy at a lower cost than Banner et al., 2 to 4 times at low cost"
-    if not ratios:
-        return Claim(says, "no accuracy of the list is reached by both", Verdict.NOT)
-    words = ", ".join(f"{ratio:.2f} at {level:g}" for level, ratio in ratios.items())
-    holding, cheap = sum(ratio > 1 for ratio in ratios.values()), max(ratios.values())
-    verdict = Verdict.of(holding, len(ratios))
-    return Claim(says, f"Banner et al. costs this many times as much: {words}. It holds where that is above 1 at each accuracy, and 2 or more at "
-                 f"one; it is {cheap:.2f} at most", Verdict.IN_PART if verdict is Verdict.HOLDS and cheap < 2 else verdict)
+    return ratio_claim(f"By {_COSTS[cost]}, slim networks reach an accuracy at a lower cost than Banner et al., 2 to 4 times at low cost",
+                       "Banner et al.", points, _is_theirs, _is_slim, cost, _LEVELS, 2.0)
 
 
 def _chart(points: Sequence[Tried], cost: str, title: str) -> Chart:
@@ -158,13 +143,10 @@ def _chart(points: Sequence[Tried], cost: str, title: str) -> Chart:
 
 
 def _ratios(points: Sequence[Tried]) -> Section:
-    rows: list[dict[str, Any]] = []
-    for level in _LEVELS:
-        row: dict[str, Any] = {"top-1": f"{level:g}"}
-        for cost, name in _COSTS.items():
-            ratios = _ratio(points, cost, level)
-            row[name] = f"{statistics.fmean(ratios):.2f}" if ratios else "–"
-        rows.append(row)
+    rows: list[dict[str, Any]] = [
+        {"top-1": f"{level:g}", **{name: mean_and_deviation(ratios(points, _is_theirs, _is_slim, cost, level))
+                                   for cost, name in _COSTS.items()}} for level in _LEVELS
+    ]
     return Section("How many times as much Banner et al. costs", ["At each accuracy the cheapest point that reaches it, mean over seeds."],
                    rows)
 

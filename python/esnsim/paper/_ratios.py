@@ -1,0 +1,46 @@
+"""How many times as much one way costs as another at equal accuracy."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any, Callable, Iterable, Sequence
+
+from ._page import Claim, Verdict
+
+Chosen = Callable[[Any], bool]
+
+
+def cheapest(points: Iterable[Any], cost: str, level: float) -> Any:
+    """The point that reaches an accuracy at the least cost; none where none reaches it."""
+    return min((point for point in points if point.top1 >= level), key=lambda point: getattr(point, cost), default=None)
+
+
+def ratios(points: Sequence[Any], dear: Chosen, cheap: Chosen, cost: str, level: float) -> list[float]:
+    """The least cost of the points that are `dear` over that of the `cheap` ones at an accuracy, for each seed where both reach it."""
+    found = []
+    for seed in sorted({point.seed for point in points}):
+        own = [point for point in points if point.seed == seed]
+        both = [cheapest(filter(chosen, own), cost, level) for chosen in (dear, cheap)]
+        if None not in both:
+            found.append(getattr(both[0], cost) / getattr(both[1], cost))
+    return found
+
+
+def ratio_claim(says: str, whose: str, points: Sequence[Any], dear: Chosen, cheap: Chosen, cost: str, levels: Sequence[float],
+                most: float = 1.0) -> Claim:
+    """A claim that `whose` cost is larger at each accuracy, and `most` times as large or more at one."""
+    means = {level: statistics.fmean(found) for level in levels if (found := ratios(points, dear, cheap, cost, level))}
+    if not means:
+        return Claim(says, "no accuracy of the list is reached by both", Verdict.NOT)
+    verdict = Verdict.of(sum(ratio > 1 for ratio in means.values()), len(means))
+    words = ", ".join(f"{ratio:.2f} at {level:g}" for level, ratio in means.items())
+    bound = f", and {most:g} or more at one" if most > 1 else ""
+    return Claim(says, f"{whose} costs this many times as much: {words}. It holds where that is above 1 at each accuracy{bound}",
+                 Verdict.IN_PART if verdict is Verdict.HOLDS and max(means.values()) < most else verdict)
+
+
+def mean_and_deviation(found: Sequence[float]) -> str:
+    """Ratios of several seeds in a cell of a table."""
+    if not found:
+        return "–"
+    return f"{statistics.fmean(found):.2f}" + (f" ± {statistics.stdev(found):.2f}" if len(found) > 1 else "")
