@@ -28,13 +28,16 @@ progress = importlib.import_module("esnsim.paper._progress")
 TOY = """
 import sys, torch
 torch.set_num_threads(1)
-from esnsim.paper import _points, _starts, figure2, figure3, figure5, figure6, figure8
+from esnsim.paper import _points, _starts, fair, figure2, figure3, figure5, figure6, figure8
 from esnsim.paper._training import Schedule
 figure2.SCHEDULES["small"] = Schedule(0.125, 8, 100, 20, 50, 1)
 figure3.SCHEDULES["small"] = Schedule(0.0625, 6, 100, 20, 50, 1)
 figure5.SCHEDULES["small"] = Schedule(0.25, 5, 100, 20, 50, 1)
 figure6.SCHEDULES["small"] = Schedule(0.25, 3, 100, 20, 50, 1)
 figure6.ADMM_EPOCHS["small"] = 1
+fair.SCHEDULES["small"] = Schedule(0.25, 2, 100, 20, 50, 1)
+fair.ADMM_EPOCHS["small"] = 1
+fair._LEVELS = (0.05, 0.1)
 figure8.SCHEDULES["small"] = Schedule(0.25, 4, 100, 20, 50, 1)
 figure8._LEVELS = (0.05, 0.1)
 figure6._LEVELS = (0.05, 0.1)
@@ -90,7 +93,7 @@ def shown(out, figure):
 
 # Pictures and claims of each figure, and whether it is begun with trained networks.
 BUILT = [("figure2", 2, 5, False), ("figure3", 1, 1, False), ("figure4", 2, 3, True), ("figure5", 3, 3, True), ("figure6", 4, 3, True),
-         ("figure8", 3, 3, True), ("appendix-b", 1, 2, False)]
+         ("figure8", 3, 3, True), ("appendix-b", 1, 2, False), ("fair", 3, 12, True)]
 
 
 @pytest.mark.parametrize("figure, charts, claims, is_started", BUILT)

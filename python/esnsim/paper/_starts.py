@@ -12,6 +12,7 @@ import torch
 
 import esnsim
 
+from ..torch import is_quantized, to_network
 from ..torch.simulator import plain_copy
 from ._job import Job
 from ._networks import Kind, load
@@ -73,23 +74,24 @@ def as_networks(job: Job, kinds: Iterable[Kind]) -> dict[Kind, pathlib.Path]:
 
 
 def exported(job: Job, kind: Kind, digest: str, network: pathlib.Path | Callable[[], torch.nn.Module], ending: str = "") -> pathlib.Path:
-    """A trained network as an ONNX file in work/networks, for the simulator, which reads weights of PyTorch. The digest tells one
+    """A trained network as an ONNX file in work/networks, for the simulator; of a fake-quantized one with its integers. The digest tells one
     network from all others: a file that is there is not made again. `ending` is one of the file's name."""
     path = job.work / "networks" / digest / f"{kind}{ending}.onnx"
     if path.exists():
         return path
-    source = network if isinstance(network, pathlib.Path) else _weights(network())
-    made = esnsim.read(source, architecture=kind.name, name=None if isinstance(network, pathlib.Path) else f"{kind}.pth")
+    made = esnsim.read(network, architecture=kind.name) if isinstance(network, pathlib.Path) else _as_network(kind, network())
     path.parent.mkdir(parents=True, exist_ok=True)
     made.save(path)
     return path
 
 
-def _weights(model: torch.nn.Module) -> bytes:
-    """The weights of a network as a file of PyTorch, pruned ones as zeros."""
+def _as_network(kind: Kind, model: torch.nn.Module) -> esnsim.Network:
+    if is_quantized(model):
+        return to_network(model, torch.zeros(1, 3, 32, 32), name=str(kind))
     file = io.BytesIO()
+    # Pruned weights become zeros.
     torch.save(plain_copy(model).state_dict(), file)
-    return file.getvalue()
+    return esnsim.read(file.getvalue(), architecture=kind.name, name=f"{kind}.pth")
 
 
 def _digest(path: pathlib.Path) -> str:

@@ -19,7 +19,7 @@ from ._data import balanced, load
 from ._files import write_whole
 from ._networks import Kind, made
 from ._store import Epoch, EpochStore
-from ._ways import Admm, Slim, Way
+from ._ways import Admm, QuantizedWay, Slim, Way
 
 # What the simulator calls the preprocessing "imagenet".
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -132,6 +132,17 @@ class Slimming(Training):
     def way(self, model: torch.nn.Module) -> Way:
         """Pruned before the first step."""
         return Slim(model, self.kept)
+
+
+@dataclasses.dataclass(frozen=True)
+class QuantizedTraining(Training):
+    """A trained network is trained on with weights of so many bits in every layer."""
+
+    bits: int = 4
+
+    def way(self, model: torch.nn.Module) -> Way:
+        """Quantized before the first step."""
+        return QuantizedWay(model, self.bits)
 
 
 class ImageSet:

@@ -1,4 +1,4 @@
-"""What a training does beside SGD: nothing, pruning with ADMM, or pruning at once."""
+"""What a training does beside SGD: nothing, pruning, or quantizing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Mapping
 
 import torch
 
-from ..torch import AdmmPruner, prune_filters
+from ..torch import AdmmPruner, prune_filters, quantize, refresh
 from ..torch.layers import mask
 
 
@@ -72,3 +72,16 @@ class Slim(Way):
     def __init__(self, model: torch.nn.Module, width: float) -> None:
         # Where a run goes on, it begins with the same network, so that the masks are the same.
         prune_filters(model, torch.zeros(1, 3, 32, 32, device=next(model.parameters()).device), width=width)
+
+
+class QuantizedWay(Way):
+    """Weights on the grid of so many bits from the first step on, with a gradient that goes straight through. The step of each layer is
+    that of least squares, chosen anew after every epoch."""
+
+    def __init__(self, model: torch.nn.Module, bits: int) -> None:
+        self._model = model
+        quantize(model, bits=bits, rule="mse")
+
+    def epoch_end(self, epoch: int) -> None:
+        """Chooses steps for the weights as they are."""
+        refresh(self._model)

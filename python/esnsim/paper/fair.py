@@ -1,0 +1,206 @@
+"""The question behind figures 4 and 6, asked fairly: slim or fat, mild or radical, after training and with training.
+
+The paper quantizes after training. Whoever builds hardware trains with quantized weights. Here a fat network, a slim one and a
+pruned one are quantized in both ways, each with the same epochs more.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any, Callable, Sequence
+
+import torch
+
+from ._chart import Chart, Point, Series
+from ._job import Job
+from ._networks import Kind
+from ._page import Claim, Page, Section
+from ._points import Quantized, standard_error, swept
+from ._ratios import cheapest, mean_and_deviation, ratio_claim, ratios
+from ._starts import Start, exported, starts, told
+from ._training import Pruning, QuantizedTraining, Schedule, Training
+
+#: The width is that of the fat network; the slim one has half of it. Epochs are those of each phase behind the first weights.
+SCHEDULES = {"small": Schedule(0.5, 6, 10_000, 100, 2000, 1), "paper": Schedule(1.0, 40, 50_000, 100, 10_000, 3)}
+ADMM_EPOCHS = {"small": 2, "paper": 5}
+_FRACTION, _RHO = 0.5, 1e-2
+
+FAT, SLIM, PRUNED = "fat", "slim", "pruned"
+RADICAL, MILD = (1, 2), (3, 4)
+_BITS = (*RADICAL, *MILD)
+_COSTS = {"esn_a_macs": "ESN_a", "esn_d_macs": "ESN_d", "esn_d_filter": "ESN'_d"}
+_LEVELS = (0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tried:
+    """A point. `is_trained` says whether it was trained with quantized weights, `further` the epochs beyond the network that it began
+    with."""
+
+    network: str
+    is_trained: bool
+    bits: int
+    seed: int
+    further: int
+    esn_a_macs: float
+    esn_d_macs: float
+    esn_d_filter: float
+    top1: float
+    error: float
+
+
+def run(job: Job) -> Page:
+    """Trains the three networks on, with real and with quantized weights, and compares each half of the paper's sentence."""
+    plan = SCHEDULES[job.scale]
+    seeds = range(job.seeds or plan.seeds)
+    points = [point for seed in seeds for point in _of_seed(job, plan, seed)]
+    claims = [claim for is_trained in (False, True) for cost in _COSTS for claim in _halves(points, is_trained, cost)]
+    kinds = [kind for seed in seeds for kind in _kinds(plan, seed)]
+    return Page(
+        title="Slim or fat, mild or radical: after training and with training",
+        opening="The paper quantizes after training, so that extreme quantization is judged without ever being trained. Here a fat, a slim "
+                "and a pruned network are quantized to 1 to 4 bits in both ways. The paper's sentence has two halves, and each is judged "
+                "alone: is slim better than fat, and is mild (3 and 4 bits) better than radical (1 and 2 bits), at equal accuracy?",
+        was_run=_was_run(job, plan, kinds),
+        claims=claims,
+        charts={f"accuracy-{name}": _chart(points, cost, title) for name, cost, title in
+                (("esn-d", "esn_d_macs", "ESN_d (bits, c = MACs)"), ("esn-a", "esn_a_macs", "ESN_a (c = MACs)"),
+                 ("esn-d-filter", "esn_d_filter", "ESN'_d (bits, c = MACs)"))},
+        rows=[dataclasses.asdict(point) for point in points],
+        sections=[_pruned_or_slim(points), _least(points)],
+        command=job.command,
+    )
+
+
+def _kinds(plan: Schedule, seed: int) -> tuple[Kind, Kind]:
+    """The fat network and the slim one."""
+    return Kind("resnet20", plan.width, seed), Kind("resnet20", plan.width / 2, seed)
+
+
+def _of_seed(job: Job, plan: Schedule, seed: int) -> list[Tried]:
+    fat, slim = _kinds(plan, seed)
+    begun = starts(job, [fat, slim])
+
+    def settings(kind: Kind, start: str) -> dict[str, Any]:
+        return {"network": kind, "epochs": plan.epochs, "images": plan.images, "batch": plan.batch, "rate": 0.1, "schedule": "cosine",
+                "weight_decay": 5e-4, "validation": plan.validation, "seed": seed, "start": start, "data": job.digest}
+
+    # All have one more phase before they are quantized, and one more in which they are trained with quantized weights or with real ones.
+    first: dict[str, Training] = {
+        FAT: Training(**settings(fat, begun[fat].digest)), SLIM: Training(**settings(slim, begun[slim].digest)),
+        PRUNED: Pruning(**settings(fat, begun[fat].digest), fraction=_FRACTION, admm_epochs=ADMM_EPOCHS[job.scale], rho=_RHO)}
+    second: dict[tuple[str, int], Training] = {}
+    for name, training in first.items():
+        again = {**settings(training.network, training.run), "rate": 0.01}
+        second |= {(name, 0): Training(**again), **{(name, bits): QuantizedTraining(**again, bits=bits) for bits in _BITS}}
+    trainer = job.trainer([*first.values(), *second.values()])
+    networks = {name: functools.partial(trainer.network, training, begun[training.network].network) for name, training in first.items()}
+    for (name, _), training in second.items():
+        trainer.epochs(training, networks[name])
+    job.progress.end()
+    return _points(job, seed, second, {key: functools.partial(trainer.network, training, networks[key[0]])
+                                       for key, training in second.items()})
+
+
+def _points(job: Job, seed: int, second: dict[tuple[str, int], Training],
+            networks: dict[tuple[str, int], Callable[[], torch.nn.Module]]) -> list[Tried]:
+    """Real weights quantized after training, and integers of training as they are."""
+    files = {(name, bits): exported(job, training.network, training.run, networks[name, bits], f"-{name}{bits}")
+             for (name, bits), training in second.items()}
+    by_stem = {path.stem: key for key, path in files.items()}
+    after = swept(job, [path for (_, bits), path in files.items() if not bits], _AFTER)
+    trained = swept(job, [path for (_, bits), path in files.items() if bits], "reestimate = [true]\nprune = [{}]\n")
+    found = []
+    for stem, row in [*after, *trained]:
+        name, bits = by_stem[stem]
+        further = 2 * second[name, bits].epochs
+        found.append(Tried(name, bits > 0, bits or int(row.configuration.split()[0]), seed, further, row.esn_a_macs, row.esn_d_macs,
+                           row.esn_d_filter, row.top1, standard_error(row.top1, row.images)))
+    return sorted(found, key=lambda point: (point.network, point.is_trained, point.bits))
+
+
+_AFTER = """reestimate = [true]
+quantize = [{ bits = "1..4", step = "mse" }]
+"""
+
+
+def _was_run(job: Job, plan: Schedule, kinds: Sequence[Kind]) -> list[str]:
+    images, unlabeled = Quantized.images_of(job)
+    return [
+        f"Networks: {', '.join(str(kind) for kind in kinds)}, trained before. Fat is the wide one, slim the one of half its width, and pruned "
+        f"is the fat one without {_FRACTION:.0%} of its filters. {told(job, kinds)}",
+        f"First phase, of each: {plan.epochs} epochs at a learning rate of 0.1 with cosine annealing; of the pruned one the first "
+        f"{ADMM_EPOCHS[job.scale]} are ADMM (ρ = {_RHO:g}) at 0.01. Second phase, of each: {plan.epochs} epochs at 0.01 with cosine annealing, "
+        "with real weights for quantization after training, with weights on the grid (straight-through gradient, every layer at one width, "
+        f"steps by least squares) for quantization with training. SGD with momentum 0.9, weight decay 5e-4, {plan.words}.",
+        f"Equal budgets: every point has {2 * plan.epochs} epochs beyond the network that it began with, {2 * plan.epochs * plan.images:,} "
+        "images. Unequal remains that an epoch of a slim network costs less, and that fat and slim networks have other first weights.",
+        f"BatchNorm statistics are re-estimated on {unlabeled:,} training images. Accuracy: the digital engine with activations of 8 bits, "
+        f"on {images:,} test images, as many of each class; bars are one standard error.",
+    ]
+
+
+def _when(is_trained: bool) -> str:
+    return "with training" if is_trained else "after training"
+
+
+def _halves(points: Sequence[Tried], is_trained: bool, cost: str) -> list[Claim]:
+    own = [point for point in points if point.is_trained is is_trained]
+    begin = f"Quantized {_when(is_trained)}, by {_COSTS[cost]}:"
+    return [
+        ratio_claim(f"{begin} slim is better than fat", "fat", own, _is_fat, _is_slim, cost, _LEVELS),
+        ratio_claim(f"{begin} mild is better than radical", "radical", own, _is_radical, _is_mild, cost, _LEVELS),
+    ]
+
+
+def _is_fat(point: Tried) -> bool:
+    return point.network == FAT
+
+
+def _is_slim(point: Tried) -> bool:
+    return point.network == SLIM
+
+
+def _is_pruned(point: Tried) -> bool:
+    return point.network == PRUNED
+
+
+def _is_radical(point: Tried) -> bool:
+    return point.bits in RADICAL
+
+
+def _is_mild(point: Tried) -> bool:
+    return point.bits in MILD
+
+
+def _chart(points: Sequence[Tried], cost: str, title: str) -> Chart:
+    groups: dict[tuple[str, bool], list[Tried]] = {}
+    for point in points:
+        groups.setdefault((point.network, point.is_trained), []).append(point)
+    return Chart(title, "top-1 accuracy", [
+        Series(f"{network}, {_when(is_trained)}", [Point(getattr(point, cost), point.top1, point.error) for point in group],
+               is_joined=len({point.seed for point in points}) == 1) for (network, is_trained), group in groups.items()], log_x=True)
+
+
+def _pruned_or_slim(points: Sequence[Tried]) -> Section:
+    rows: list[dict[str, Any]] = []
+    for is_trained in (False, True):
+        own = [point for point in points if point.is_trained is is_trained]
+        rows += [{"quantized": _when(is_trained), "top-1": f"{level:g}",
+                  **{name: mean_and_deviation(ratios(own, _is_pruned, _is_slim, cost, level)) for cost, name in _COSTS.items()}}
+                 for level in _LEVELS]
+    return Section("Does a slim network beat a pruned fat one?", [
+        "The least cost of the pruned network over that of the slim one at each accuracy: above 1 the slim network is cheaper."], rows)
+
+
+def _least(points: Sequence[Tried]) -> Section:
+    first = [point for point in points if point.seed == points[0].seed]
+    rows: list[dict[str, Any]] = []
+    for level in _LEVELS:
+        row: dict[str, Any] = {"top-1": f"{level:g}"}
+        for cost, name in _COSTS.items():
+            point = cheapest(first, cost, level)
+            row[name] = "none" if point is None else f"{point.network}, {point.bits} bits, {_when(point.is_trained)}"
+        rows.append(row)
+    return Section("The cheapest of all", [f"Of seed {points[0].seed}, the point that reaches an accuracy at the least cost."], rows)
