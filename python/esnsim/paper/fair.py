@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Sequence, TypeVar
 
 import torch
 
@@ -18,7 +18,7 @@ from ._networks import Kind
 from ._page import Claim, Page, Section
 from ._points import Quantized, standard_error, swept
 from ._ratios import cheapest, mean_and_deviation, ratio_claim, ratios
-from ._starts import Start, exported, starts, told
+from ._starts import exported, starts, told
 from ._training import Pruning, QuantizedTraining, Schedule, Training
 
 #: The width is that of the fat network; the slim one has half of it. Epochs are those of each phase behind the first weights.
@@ -31,6 +31,8 @@ RADICAL, MILD = (1, 2), (3, 4)
 _BITS = (*RADICAL, *MILD)
 _COSTS = {"esn_a_macs": "ESN_a", "esn_d_macs": "ESN_d", "esn_d_filter": "ESN'_d"}
 _LEVELS = (0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
+
+AnyTraining = TypeVar("AnyTraining", bound=Training)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,25 +84,25 @@ def _of_seed(job: Job, plan: Schedule, seed: int) -> list[Tried]:
     fat, slim = _kinds(plan, seed)
     begun = starts(job, [fat, slim])
 
-    def settings(kind: Kind, start: str) -> dict[str, Any]:
-        return {"network": kind, "epochs": plan.epochs, "images": plan.images, "batch": plan.batch, "rate": 0.1, "schedule": "cosine",
-                "weight_decay": 5e-4, "validation": plan.validation, "seed": seed, "start": start, "data": job.digest}
+    def training(of: type[AnyTraining], kind: Kind, start: str, rate: float, **more: Any) -> AnyTraining:
+        return of(kind, plan.epochs, plan.images, plan.batch, rate, "cosine", 5e-4, plan.validation, seed=seed, start=start,
+                  data=job.digest, **more)
 
     # All have one more phase before they are quantized, and one more in which they are trained with quantized weights or with real ones.
     first: dict[str, Training] = {
-        FAT: Training(**settings(fat, begun[fat].digest)), SLIM: Training(**settings(slim, begun[slim].digest)),
-        PRUNED: Pruning(**settings(fat, begun[fat].digest), fraction=_FRACTION, admm_epochs=ADMM_EPOCHS[job.scale], rho=_RHO)}
+        FAT: training(Training, fat, begun[fat].digest, 0.1), SLIM: training(Training, slim, begun[slim].digest, 0.1),
+        PRUNED: training(Pruning, fat, begun[fat].digest, 0.1, fraction=_FRACTION, admm_epochs=ADMM_EPOCHS[job.scale], rho=_RHO)}
     second: dict[tuple[str, int], Training] = {}
-    for name, training in first.items():
-        again = {**settings(training.network, training.run), "rate": 0.01}
-        second |= {(name, 0): Training(**again), **{(name, bits): QuantizedTraining(**again, bits=bits) for bits in _BITS}}
+    for name, before in first.items():
+        second[name, 0] = training(Training, before.network, before.run, 0.01)
+        for bits in _BITS:
+            second[name, bits] = training(QuantizedTraining, before.network, before.run, 0.01, bits=bits)
     trainer = job.trainer([*first.values(), *second.values()])
-    networks = {name: functools.partial(trainer.network, training, begun[training.network].network) for name, training in first.items()}
-    for (name, _), training in second.items():
-        trainer.epochs(training, networks[name])
+    networks = {name: functools.partial(trainer.network, before, begun[before.network].network) for name, before in first.items()}
+    for (name, _), after in second.items():
+        trainer.epochs(after, networks[name])
     job.progress.end()
-    return _points(job, seed, second, {key: functools.partial(trainer.network, training, networks[key[0]])
-                                       for key, training in second.items()})
+    return _points(job, seed, second, {key: functools.partial(trainer.network, after, networks[key[0]]) for key, after in second.items()})
 
 
 def _points(job: Job, seed: int, second: dict[tuple[str, int], Training],
