@@ -27,7 +27,7 @@ class Job:
     """One figure of one call.
 
     Everything that can be made again lies in `out`/work: images, checkpoints, networks, the store of epochs `epochs.sqlite` and
-    that of quantized points, `points.sqlite`. `start` is a folder of trained networks. `seeds` is how many seeds are trained;
+    those of quantized points, `points-DIGEST.sqlite`, each beside its plan. `start` is a folder of trained networks. `seeds` is how many seeds are trained;
     `None` is what the figure says for the scale.
     """
 

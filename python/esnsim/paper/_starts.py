@@ -74,8 +74,10 @@ def as_networks(job: Job, kinds: Iterable[Kind]) -> dict[Kind, pathlib.Path]:
 
 
 def exported(job: Job, kind: Kind, digest: str, network: pathlib.Path | Callable[[], torch.nn.Module], ending: str = "") -> pathlib.Path:
-    """A trained network as an ONNX file in work/networks, for the simulator; of a fake-quantized one with its integers. The digest tells one
-    network from all others: a file that is there is not made again. `ending` is one of the file's name."""
+    """A trained network as an ONNX file in work/networks, for the simulator; of a fake-quantized one with its integers.
+
+    The digest tells one network from all others: a file that is there is not made again. The file's name ends with `ending`.
+    """
     path = job.work / "networks" / digest / f"{kind}{ending}.onnx"
     if path.exists():
         return path

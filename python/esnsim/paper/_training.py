@@ -194,7 +194,7 @@ class Trainer:
     """Runs trainings, each once: what is in the store is not trained again, and what was stopped goes on behind its last epoch.
 
     Checkpoints lie in `folder`, one for each run; they hold the network, the optimizer, the tracker and the epochs so far, and are
-    written whole after each epoch. `told` is called with a run, its epochs done and its epochs.
+    written whole after each epoch. `told` is called with a run and how many of its epochs are done.
     """
 
     def __init__(self, folder: pathlib.Path, store: EpochStore, train: pathlib.Path, test: pathlib.Path, device: str,
