@@ -1,5 +1,6 @@
 """Do the figures of the paper run from data to page, and go on where they were killed?"""
 
+import functools
 import importlib
 import io
 import pathlib
@@ -23,6 +24,7 @@ networks = importlib.import_module("esnsim.paper._networks")
 training = importlib.import_module("esnsim.paper._training")
 page = importlib.import_module("esnsim.paper._page")
 progress = importlib.import_module("esnsim.paper._progress")
+store = importlib.import_module("esnsim.paper._store")
 
 # A figure in seconds: what replaces the schedules of the scale "small".
 TOY = """
@@ -135,30 +137,66 @@ def test_a_kill_costs_at_most_an_epoch(cifar, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert run("figure2", cifar, whole).returncode == 0
     process = subprocess.Popen(arguments("figure2", cifar, killed), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    store = killed / "work" / "epochs.sqlite"
-    while count(store) < 11 and process.poll() is None:
+    epochs = killed / "work" / "epochs.sqlite"
+    while count(epochs) < 11 and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    before = count(store)
+    before = count(epochs)
     assert 11 <= before < 24 and not (killed / "figure2.md").exists()
     kept = [torch.load(path, weights_only=True) for path in (killed / "work" / "checkpoints").glob("*.pt")]
     assert sum(len(checkpoint["rows"]) for checkpoint in kept) >= before - 1
     assert run("figure2", cifar, killed).returncode == 0
-    assert count(store) == 24 and shown(killed, "figure2") == shown(whole, "figure2")
+    assert count(epochs) == 24 and shown(killed, "figure2") == shown(whole, "figure2")
 
 
-def count(store):
+def count(path):
     """How many epochs a store has."""
-    if not store.exists():
+    if not path.exists():
         return 0
-    database = sqlite3.connect(store, timeout=60)
+    database = sqlite3.connect(path, timeout=60)
     try:
         return database.execute("SELECT count(*) FROM epochs").fetchone()[0]
     except sqlite3.OperationalError:
         return 0
     finally:
         database.close()
+
+
+class Killed(Exception):
+    pass
+
+
+def settings(of, **more):
+    return of(networks.Kind("resnet8", 0.25), 4, 100, 20, 0.05, "cosine", 5e-4, 50, start="start", **more)
+
+
+@pytest.mark.parametrize("killed_at", [1, 3])
+@pytest.mark.parametrize("what", [
+    settings(training.Training), settings(training.Pruning, fraction=0.3, admm_epochs=2, rho=0.1),
+    settings(training.Slimming, kept=0.5), settings(training.QuantizedTraining, bits=2),
+], ids=lambda what: type(what).__name__)
+def test_every_way_of_training_goes_on_where_it_was_killed(what, killed_at, cifar, tmp_path):
+    torch.set_num_threads(1)
+    files = [data.split_file(cifar, split, tmp_path / "images") for split in ("train", "test")]
+
+    def trained(folder, told):
+        trainer = training.Trainer(folder, store.EpochStore(folder / "epochs.sqlite"), *files, "cpu", told)
+        start = functools.partial(networks.made, what.network)
+        return trainer.epochs(what, start), trainer.network(what, start)
+
+    def killed(_, epoch):
+        if epoch == killed_at:
+            raise Killed
+
+    rows, model = trained(tmp_path / "whole", lambda *_: None)
+    with pytest.raises(Killed):
+        trained(tmp_path / "killed", killed)
+    again, same = trained(tmp_path / "killed", lambda *_: None)
+    assert again == rows and len(rows) == 4
+    assert all(torch.equal(value, same.state_dict()[name]) for name, value in model.state_dict().items())
+    dead = sum(int((layer.weight.flatten(1) == 0).all(dim=1).sum()) for layer in model.modules() if isinstance(layer, torch.nn.Conv2d))
+    assert (dead > 10) is isinstance(what, (training.Pruning, training.Slimming))
 
 
 def test_ctrl_c_ends_with_a_line(cifar, tmp_path):
@@ -185,6 +223,23 @@ def test_wrong_input_is_told_in_a_line(more, said, tmp_path, capsys):
     assert command.main([figure, "--data", str(tmp_path), "--out", str(tmp_path / "out"), *more]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and said in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("more, said", [
+    (["--device", "mps"], "argument --device: mps is no device for this; expected cpu or cuda"),
+    (["--seeds", "0"], "argument --seeds: 0 is no whole number of at least 1"),
+    (["--scale", "large"], "argument --scale: invalid choice: 'large'"),
+])
+def test_a_wrong_option_is_told(more, said, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        command.main(["figure2", "--data", str(tmp_path), "--out", str(tmp_path), *more])
+    assert ended.value.code == 2 and said in capsys.readouterr().err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="skipped: there is a GPU")
+def test_a_gpu_that_is_not_there_is_told(cifar, tmp_path, capsys):
+    assert command.main(["figure2", "--data", str(cifar), "--out", str(tmp_path), "--device", "cuda", "--threads", "1"]) == 2
+    assert "the device cuda needs a GPU with CUDA, which PyTorch does not find" in capsys.readouterr().err
 
 
 def test_all_layouts_of_cifar_have_the_same_images(cifar, tmp_path):

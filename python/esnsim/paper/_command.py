@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import pathlib
+import re
 import sys
 from typing import Sequence
 
@@ -62,10 +63,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=pathlib.Path, required=True, metavar="DIR", help="where the page goes, and what is kept meanwhile")
     parser.add_argument("--scale", choices=SCALES, default="small", help="small fits two cores, paper is the paper's schedule")
     parser.add_argument("--start", type=pathlib.Path, metavar="DIR", help="trained networks, as resnet20-w050-seed0.pth")
-    parser.add_argument("--device", default="cpu", help="where PyTorch trains, as cuda (default: cpu)")
+    parser.add_argument("--device", type=_device, default="cpu", help="where PyTorch trains, as cuda (default: cpu)")
     parser.add_argument("--seeds", type=_count, metavar="N", help="how many seeds (default: what the figure says for the scale)")
     parser.add_argument("--threads", type=_count, metavar="N", help="how many threads (default: as many as cores)")
     return parser
+
+
+def _device(word: str) -> str:
+    # Others have no numbers of 64 bits, in which sums are kept.
+    if re.fullmatch(r"cpu|cuda(:\d+)?", word) is None:
+        raise argparse.ArgumentTypeError(f"{word} is no device for this; expected cpu or cuda")
+    return word
 
 
 def _count(word: str) -> int:
