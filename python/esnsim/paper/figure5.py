@@ -18,6 +18,8 @@ SCHEDULES = {"small": Schedule(0.5, 20, 10_000, 200, 2000, 1), "paper": Schedule
 _LAST, _FEW = 5, 4
 # Of what a window has: this part of all that were pruned.
 _MOST = 2 / 3
+# A number of filters has settled where the last two epochs add no more than this part of it.
+_SETTLED = 0.1
 
 
 def run(job: Job) -> Page:
@@ -52,6 +54,7 @@ def _was_run(job: Job, plan: Schedule, kinds: Sequence[Kind]) -> list[str]:
         f"Network: {kinds[0].label}, trained before, seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}. {told(job, kinds)}",
         f"Schedule: SGD with momentum 0.9, weight decay 5e-4, {plan.words}, with crops and flips; constant learning rate. The paper has "
         "ResNet-20 of the full width, 50,000 images and batches of 200.",
+        f"A run has {plan.epochs * (plan.images // plan.batch):,} steps; in the paper 5,000.",
         f"Validation: {plan.validation:,} test images, as many of each class.",
     ]
 
@@ -94,15 +97,23 @@ def _steepest(curve: Curve) -> float:
     return max(later - earlier for earlier, later in zip(counts, counts[min(_FEW, len(counts) - 1):])) / max(counts[-1], 1)
 
 
+def _late(curve: Curve) -> float:
+    """The part of all filters pruned in the run that went in its last two epochs."""
+    counts = [0, 0, *curve.values("pruned_filters")]
+    return (counts[-1] - counts[-3]) / max(counts[-1], 1)
+
+
 def _pruned_at_once(found: Sequence[Curve]) -> Claim:
+    says = "Filters are pruned within a few epochs, and few after that"
     pruning = [curve for curve in found if _pruned(curve)]
     if not pruning:
-        return Claim("Filters are pruned within a few epochs, and few after that", "no filter was pruned", Verdict.NOT)
-    parts = [_steepest(curve) for curve in pruning]
-    holding = sum(part >= _MOST for part in parts)
-    return Claim("Filters are pruned within a few epochs, and few after that",
-                 f"the {_FEW} epochs that prune the most have {min(parts):.0%} to {max(parts):.0%} of all, two thirds or more in {holding} "
-                 f"of {len(parts)} runs that prune", Verdict.of(holding, len(parts)))
+        return Claim(says, "no filter was pruned", Verdict.NOT)
+    steep, settled = ([of(curve) for curve in pruning] for of in (_steepest, _late))
+    fast, still = sum(part >= _MOST for part in steep), sum(part <= _SETTLED for part in settled)
+    words = "; ".join(f"{curve.name}: {first:.0%} and {last:.0%}" for curve, first, last in zip(pruning, steep, settled))
+    return Claim(says, f"of all filters pruned in a run, the {_FEW} epochs that prune the most, and the last two epochs, have: {words}. Two "
+                 f"thirds or more in {_FEW} epochs in {fast} of {len(pruning)} runs that prune, a tenth or less in the last two in {still}",
+                 Verdict.of(fast + still, 2 * len(pruning)))
 
 
 def _ends(found: Sequence[Curve]) -> Section:
