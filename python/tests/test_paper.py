@@ -34,6 +34,7 @@ from esnsim.paper import _points, _starts, fair, figure2, figure3, figure5, figu
 from esnsim.paper._training import Schedule
 figure2.SCHEDULES["small"] = Schedule(0.125, 8, 100, 20, 50, 1)
 figure3.SCHEDULES["small"] = Schedule(0.0625, 6, 100, 20, 50, 1)
+figure3.VGG7["small"] = (0.0625, 0.03)
 figure5.SCHEDULES["small"] = Schedule(0.25, 5, 100, 20, 50, 1)
 figure6.SCHEDULES["small"] = Schedule(0.25, 3, 100, 20, 50, 1)
 figure6.ADMM_EPOCHS["small"] = 1

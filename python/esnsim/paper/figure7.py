@@ -111,8 +111,8 @@ def _was_run(job: Job, several: Sequence[Training], policies: Sequence[Policy]) 
     labels = dict.fromkeys(training.network.label for training in several)
     return [
         f"Networks: {' and '.join(labels)}, seeds {', '.join(str(seed) for seed in sorted({training.seed for training in several}))}, "
-        f"trained as for figure 3: SGD with momentum 0.9, weight decay 5e-4, {SCHEDULES[job.scale].words}, learning rate 0.1 with cosine "
-        "annealing to 0.",
+        f"trained as for figure 3: SGD with momentum 0.9, weight decay 5e-4, {SCHEDULES[job.scale].words}, with cosine "
+        "annealing of the learning rate to 0.",
         f"Policies are read at epochs {', '.join(str(epoch) for epoch in sorted({policy.epoch for policy in policies}))} (from 0); the "
         "last is the last whose learning rate is 1 % of the largest or more.",
         "Quantization: the weights after the last epoch, on mid-rise, at most 16 bits. By policy, each layer has the step that gives it the "
