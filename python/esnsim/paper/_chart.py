@@ -13,6 +13,8 @@ _WIDTH, _HEIGHT = 720, 460
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 16, 14, 50
 FONT = 'font-family="sans-serif"'
 _LINE_OF_LEGEND = 17
+# Letters that fit a third of the width.
+_NARROW = 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +53,9 @@ class Chart:
         if not points:
             raise ValueError("a figure without a point")
         across = _Axis([point.x for point in points], self.log_x, _LEFT, _WIDTH - _RIGHT)
-        top = _TOP + _LINE_OF_LEGEND * math.ceil(len(self.series) / 3)
+        # Names in the legend stand in columns that the longest fits.
+        columns = 3 if max(len(series.name) for series in self.series) <= _NARROW else 2
+        top = _TOP + _LINE_OF_LEGEND * math.ceil(len(self.series) / columns)
         ends = [end for point in points for end in (point.y - point.error, point.y + point.error) if end > 0 or not self.log_y]
         up = _Axis(ends, self.log_y, _HEIGHT - _BOTTOM, top)
         parts = [
@@ -61,7 +65,7 @@ class Chart:
         ]
         for number, series in enumerate(self.series):
             parts += _drawn(series, COLOURS[number % len(COLOURS)], across.place, up.place)
-            parts += _legend(series, COLOURS[number % len(COLOURS)], number)
+            parts += _legend(series, COLOURS[number % len(COLOURS)], number, columns)
         return "\n".join([*parts, "</svg>\n"])
 
     def _frame(self, across: _Axis, up: _Axis, top: float) -> Iterable[str]:
@@ -141,8 +145,8 @@ def _drawn(series: Series, colour: str, x: Callable[[float], float], y: Callable
             yield f'<circle cx="{at:.1f}" cy="{y(point.y):.1f}" r="3.5" fill="{colour}"/>'
 
 
-def _legend(series: Series, colour: str, number: int) -> Iterable[str]:
-    x, y = _LEFT + 212 * (number % 3), 15 + _LINE_OF_LEGEND * (number // 3)
+def _legend(series: Series, colour: str, number: int, columns: int) -> Iterable[str]:
+    x, y = _LEFT + 636 // columns * (number % columns), 15 + _LINE_OF_LEGEND * (number // columns)
     yield f'<circle cx="{x}" cy="{y - 4}" r="4.5" fill="{colour}"/>'
     yield text(x + 10, y, series.name, 11, "start")
 

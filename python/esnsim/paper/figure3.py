@@ -93,6 +93,8 @@ def _was_run(job: Job, plan: Schedule, several: Sequence[Training]) -> list[str]
         f"Schedule: SGD with momentum 0.9, weight decay 5e-4, {plan.words}, with crops and flips; learning rate "
         f"{' and '.join(f'{rate:g}' for rate in dict.fromkeys(training.rate for training in several))}, in the order of the networks, with "
         "cosine annealing to 0. The paper has 0.1.",
+        f"An epoch has {plan.images // plan.batch} steps; in the paper 400. Weights wander less in fewer steps, and ESN_a of an epoch is "
+        "larger for that.",
         f"Validation during training: {plan.validation:,} test images, as many of each class, and the weights as they are.",
         "Quantization: the weights after the last epoch, all layers at one width of 1 to 8 bits on mid-rise, a step a layer by least "
         f"squares, BatchNorm statistics re-estimated on {unlabeled:,} training images; accuracy on {images:,} test images with "

@@ -109,8 +109,9 @@ def _policy(read: tuple[Training, Curve, int], row: esnsim.Row, even: esnsim.Row
 def _was_run(job: Job, several: Sequence[Training], policies: Sequence[Policy]) -> list[str]:
     images, unlabeled = Quantized.images_of(job)
     labels = dict.fromkeys(training.network.label for training in several)
+    seeds = sorted({training.seed for training in several})
     return [
-        f"Networks: {' and '.join(labels)}, seeds {', '.join(str(seed) for seed in sorted({training.seed for training in several}))}, "
+        f"Networks: {' and '.join(labels)}, seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}, "
         f"trained as for figure 3: SGD with momentum 0.9, weight decay 5e-4, {SCHEDULES[job.scale].words}, with cosine "
         "annealing of the learning rate to 0.",
         f"Policies are read at epochs {', '.join(str(epoch) for epoch in sorted({policy.epoch for policy in policies}))} (from 0); the "
@@ -140,7 +141,8 @@ def _beats(says: str, compared: Sequence[tuple[Policy, float]], policies: int) -
     better, worse = sum(gain > error for gain, error in gains), sum(gain < -error for gain, error in gains)
     least, most = min(gain for gain, _ in gains), max(gain for gain, _ in gains)
     return Claim(says, f"the policy gains {least:+.4f} to {most:+.4f} in accuracy; by more than the standard error of a difference it is "
-                 f"better in {better} and worse in {worse} of {len(compared)} cases that can be compared, of {policies}", Verdict.of(better, len(compared)))
+                 f"better in {better} and worse in {worse} of {len(compared)} cases that can be compared, of {policies}"
+                 + ("" if better or worse else "; the two cannot be told apart here"), Verdict.of(better, len(compared)))
 
 
 def _chart(policies: Sequence[Policy], uniform: Sequence[Quantized]) -> Chart:
