@@ -28,17 +28,22 @@ def ratios(points: Sequence[Any], dear: Chosen, cheap: Chosen, cost: str, level:
 
 def ratio_claim(says: str, whose: str, points: Sequence[Any], dear: Chosen, cheap: Chosen, cost: str, levels: Sequence[float],
                 most: float = 1.0) -> Claim:
-    """A claim that `whose` cost is larger at each accuracy that both reach, and `most` times as large or more at one."""
+    """A claim that `whose` cost, that of the points that are `dear`, is larger at each accuracy, and `most` times as large or more at
+    one. An accuracy that one side alone reaches speaks for that side, and one that neither reaches for none.
+    """
     means = {level: statistics.fmean(found) for level in levels if (found := ratios(points, dear, cheap, cost, level))}
-    if not means:
-        return Claim(says, "no accuracy of the list is reached by both", Verdict.NOT)
-    verdict = Verdict.of(sum(ratio > 1 for ratio in means.values()), len(means))
-    words = ", ".join(f"{ratio:.2f} at {level:g}" for level, ratio in means.items())
+    alone = {chosen: [level for level in levels if level not in means and cheapest(filter(chosen, points), cost, level) is not None]
+             for chosen in (dear, cheap)}
+    cases = len(means) + len(alone[dear]) + len(alone[cheap])
+    if not cases:
+        return Claim(says, "no accuracy of the list is reached", Verdict.NOT)
+    words = ", ".join(f"{ratio:.2f} at {level:g}" for level, ratio in means.items()) or "none that both reach"
+    for chosen, who in ((dear, f"{whose} alone reaches"), (cheap, "the other alone reaches")):
+        words += f"; {who} {', '.join(f'{level:g}' for level in alone[chosen])}" if alone[chosen] else ""
     bound = f", and {most:g} or more at one" if most > 1 else ""
-    alone = [f"{level:g}" for level in levels if level not in means and cheapest(filter(cheap, points), cost, level) is not None]
-    beyond = f"; at {', '.join(alone)} there is nothing to compare the other with" if alone else ""
-    return Claim(says, f"{whose} costs this many times as much: {words}{beyond}. It holds where that is above 1 at each accuracy{bound}",
-                 Verdict.IN_PART if verdict is Verdict.HOLDS and max(means.values()) < most else verdict)
+    verdict = Verdict.of(sum(ratio > 1 for ratio in means.values()) + len(alone[cheap]), cases)
+    return Claim(says, f"{whose} costs this many times as much: {words}. It holds where that is above 1 at each accuracy{bound}",
+                 Verdict.IN_PART if verdict is Verdict.HOLDS and max(means.values(), default=0.0) < most else verdict)
 
 
 def mean_and_deviation(found: Sequence[float]) -> str:

@@ -69,7 +69,7 @@ def run(job: Job) -> Page:
         title="Figure 6: prune, quantize, or both?",
         opening="A trained network is pruned with ADMM and fine-tuned, and then quantized. Is that better than to quantize alone, or to prune "
                 "alone? Nothing is trained with quantized weights.",
-        was_run=_was_run(job, plan, kinds),
+        was_run=[*_was_run(job, plan, kinds), _left(points)],
         claims=[_wins(points, cost) for cost in _COSTS],
         charts=_pictures(job, points),
         rows=[{name: value for name, value in dataclasses.asdict(point).items() if name != "file"} for point in points],
@@ -118,6 +118,13 @@ def _was_run(job: Job, plan: Schedule, kinds: Sequence[Kind]) -> list[str]:
         f"Accuracy: the digital engine with activations of 8 bits, on {images:,} test images, as many of each class; bars are one standard "
         "error.",
     ]
+
+
+def _left(points: Sequence[Tried]) -> str:
+    """What pruning leaves: at 1 bit, ESN_d is the number of MACs."""
+    macs = {point.fraction: point.esn_d_macs for point in points if point.bits == 1 and point.seed == points[0].seed}
+    words = ", ".join(f"{macs[fraction] / macs[0.0]:.0%} with {fraction:.0%} of the filters pruned" for fraction in sorted(macs) if fraction)
+    return f"All layers compete by signal norm, so that many filters go where they are small and used often. Left of the MACs are {words}."
 
 
 def _is_fat(point: Tried) -> bool:
