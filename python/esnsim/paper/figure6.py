@@ -20,7 +20,7 @@ from ._ratios import cheapest, mean_and_deviation, ratio_claim, ratios
 from ._starts import Start, exported, starts, told
 from ._training import Pruning, Schedule
 
-FRACTIONS = (0.25, 0.5, 0.7)
+FRACTIONS = (0.05, 0.1, 0.25, 0.5)
 SCHEDULES = {"small": Schedule(0.5, 13, 10_000, 100, 2000, 1), "paper": Schedule(1.0, 165, 50_000, 100, 10_000, 3)}
 # Epochs of ADMM among those, and its ρ.
 ADMM_EPOCHS = {"small": 3, "paper": 5}
