@@ -40,7 +40,7 @@ impl AnalogArray {
     ///
     /// # Errors
     ///
-    /// [`AnalogError`] if a count is 0 or above 2^31, or the energy is negative or not finite.
+    /// [`AnalogError`] if a count is 0 or above 2^31, or the energy is not a positive, finite number.
     pub fn new(
         name: &str,
         rows: Option<usize>,
@@ -48,7 +48,22 @@ impl AnalogArray {
         arrays: usize,
         unit: Joules,
     ) -> Result<Self, AnalogError> {
-        Ok(Self { spec: ArraySpec::new(name, rows, columns, arrays, unit)? })
+        Ok(Self { spec: ArraySpec::new(name, rows, columns, arrays, Some(unit))? })
+    }
+
+    /// The same of arrays whose cells spend the same whatever they hold: what a step of an array takes is one of the
+    /// [`Departures`].
+    ///
+    /// # Errors
+    ///
+    /// [`AnalogError`] if a count is 0 or above 2^31.
+    pub fn of_equal_cells(
+        name: &str,
+        rows: Option<usize>,
+        columns: Option<usize>,
+        arrays: usize,
+    ) -> Result<Self, AnalogError> {
+        Ok(Self { spec: ArraySpec::new(name, rows, columns, arrays, None)? })
     }
 
     /// The same arrays with departures from the ideal.

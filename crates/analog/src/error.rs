@@ -17,8 +17,8 @@ pub enum AnalogError {
         /// The number that was given.
         found: usize,
     },
-    /// An energy is negative or not finite.
-    #[error("the energy of a MAC is {0} J per squared half-step; it must be finite, and no less than 0")]
+    /// An energy that must be positive and finite is not.
+    #[error("the energy of a MAC is {0} J per squared half-step; it must be positive and finite")]
     Energy(f64),
     /// A departure has a value that no hardware has.
     #[error("{key} is {found}; expected {expected}")]

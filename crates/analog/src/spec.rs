@@ -17,26 +17,26 @@ pub(crate) struct ArraySpec {
     pub(crate) columns: Option<NonZeroUsize>,
     /// Arrays that work at the same time.
     pub(crate) arrays: NonZeroUsize,
-    /// Energy of a MAC of a weight of ±1 half-step with an input of full scale.
+    /// Energy of a MAC of a weight of ±1 half-step with an input of full scale; 0 where cells spend the same whatever they hold.
     pub(crate) unit: Joules,
     /// What sets the arrays apart from the ideal.
     pub(crate) departures: Departures,
 }
 
 impl ArraySpec {
-    /// Checks a description of arrays without departures.
+    /// Checks a description of arrays without departures. Without a unit, cells spend the same whatever they hold.
     ///
     /// # Errors
     ///
-    /// [`AnalogError`] if a count is 0 or above 2^31, or the energy is negative or not finite.
+    /// [`AnalogError`] if a count is 0 or above 2^31, or the energy is not a positive, finite number.
     pub(crate) fn new(
         name: &str,
         rows: Option<usize>,
         columns: Option<usize>,
         arrays: usize,
-        unit: Joules,
+        unit: Option<Joules>,
     ) -> Result<Self, AnalogError> {
-        if !(unit.0.is_finite() && unit.0 >= 0.0) {
+        if let Some(unit) = unit.filter(|unit| !(unit.0.is_finite() && unit.0 > 0.0)) {
             return Err(AnalogError::Energy(unit.0));
         }
         Ok(Self {
@@ -44,14 +44,15 @@ impl ArraySpec {
             rows: rows.map(|n| count("rows", n)).transpose()?,
             columns: columns.map(|n| count("columns", n)).transpose()?,
             arrays: count("arrays", arrays)?,
-            unit,
+            unit: unit.unwrap_or_default(),
             departures: Departures::default(),
         })
     }
 
     /// Whether every count and cycle of every layer is that of the ideal engine. Errors of the cells change neither.
     pub(crate) fn is_ideal(&self) -> bool {
-        self.rows.is_none() && self.columns.is_none() && self.arrays.get() == 1 && self.departures.are_free()
+        let is_one = self.rows.is_none() && self.columns.is_none() && self.arrays.get() == 1;
+        is_one && self.unit.0 > 0.0 && self.departures.are_free()
     }
 }
 

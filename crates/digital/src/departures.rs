@@ -82,7 +82,8 @@ pub enum ZeroSkipping {
     Weights,
     /// All but `keep` of every `of` neighbouring weights along the input channels of a filter, in layers that follow this
     /// pattern: of so many no more than `keep` are nonzero, in any filter. Where fewer are, zeros are computed. Other layers
-    /// are computed whole, and so are those of so few channels that nothing would be left out. Example: the sparse tensor cores of GPUs, 2 of 4.
+    /// are computed whole, and so are those of so few channels that nothing would be left out. Example: the sparse tensor cores
+    /// of GPUs, 2 of 4.
     Pattern {
         /// Weights that are computed of `of`, at least 1 and less than `of`.
         keep: u32,

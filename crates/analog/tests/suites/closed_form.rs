@@ -78,7 +78,7 @@ fn descriptions_of_nothing_are_refused() {
     assert_eq!(new(None, None, 0, 1.0), Err(AnalogError::Zero("arrays")));
     let found = (1 << 31) + 1;
     assert_eq!(new(Some(found), None, 1, 1.0), Err(AnalogError::TooLarge { what: "rows", found }));
-    assert_eq!(new(None, None, 1, -1.0), Err(AnalogError::Energy(-1.0)));
+    assert_eq!(new(None, None, 1, 0.0), Err(AnalogError::Energy(0.0)));
     assert_eq!(new(None, None, 1, f64::INFINITY), Err(AnalogError::Energy(f64::INFINITY)));
 }
 

@@ -164,13 +164,16 @@ impl AnalogFile {
         let unit = self.unit(&departures)?;
         let (rows, columns) = (extent("array.rows", self.array.rows)?, extent("array.columns", self.array.columns)?);
         let arrays = count("array.arrays", self.array.arrays)?;
-        let engine = AnalogArray::new(&self.name, rows, columns, arrays, unit).map_err(|e| e.to_string())?;
-        let engine = engine.with(departures).map_err(|e| e.to_string())?;
+        let engine = match unit {
+            Some(unit) => AnalogArray::new(&self.name, rows, columns, arrays, unit),
+            None => AnalogArray::of_equal_cells(&self.name, rows, columns, arrays),
+        };
+        let engine = engine.and_then(|engine| engine.with(departures)).map_err(|e| e.to_string())?;
         Ok(Hardware {
             ideal: engine.is_ideal(),
             engine: Box::new(engine),
             metric: if self.energy.law == LawWord::Bits { Metric::EsnD } else { Metric::EsnA },
-            unit,
+            unit: unit.unwrap_or_default(),
             normalized: self.energy.normalized,
             clock_hz,
             resolved: HardwareFile::Analog(Box::new(self)),
@@ -193,29 +196,28 @@ impl AnalogFile {
         (!squares || energy.assumed_mean_square_input.is_some()) && (!counted || assumed)
     }
 
-    /// Energy of a MAC that the law counts as one unit. Cells of bits spend theirs in every step of the input, and other
+    /// Energy of a MAC that the law counts as one unit; none where cells spend the same whatever they hold. Cells of bits spend theirs in every step of the input, and other
     /// cells in every pulse, where an input is one pulse for each of its bits.
-    fn unit(&self, departures: &Departures) -> Result<Joules, String> {
+    fn unit(&self, departures: &Departures) -> Result<Option<Joules>, String> {
         let of_mac = "energy.mac_j_per_squared_half_step";
         let of_cell = "energy.cell_j_per_step";
         let file = &self.energy;
         match (file.law, file.mac_j_per_squared_half_step, file.cell_j_per_step) {
             (LawWord::Bits, None, Some(joules)) => {
-                Ok(Joules(energy(of_cell, joules)?.0 * f64::from(departures.input_steps())))
+                Ok(Some(Joules(energy(of_cell, joules)?.0 * f64::from(departures.input_steps()))))
             }
             (LawWord::Bits, Some(_), _) => {
                 Err(format!("{of_mac} does not go with energy.law \"bits\"; give {of_cell}"))
             }
             (LawWord::Bits, None, None) => Err(format!("{of_cell} is missing; energy.law \"bits\" needs it")),
             (LawWord::AmplitudeSquared | LawWord::FixedSupply | LawWord::Conductance, Some(joules), _) => {
-                Ok(Joules(energy(of_mac, joules)?.0 * f64::from(departures.pulses_of_mac())))
+                Ok(Some(Joules(energy(of_mac, joules)?.0 * f64::from(departures.pulses_of_mac()))))
             }
             (LawWord::AmplitudeSquared | LawWord::FixedSupply | LawWord::Conductance, None, _) => {
-                // Cells may spend the same whatever they hold.
-                if file.array_j_per_step.is_some_and(|joules| joules > 0.0) {
-                    return Ok(Joules(0.0));
-                }
-                Err(format!("{of_mac} is missing; every energy.law but \"bits\" needs it, or energy.array_j_per_step"))
+                let of_array = file.array_j_per_step.filter(|joules| *joules > 0.0);
+                let missing =
+                    format!("{of_mac} is missing; every energy.law but \"bits\" needs it, or energy.array_j_per_step");
+                of_array.map(|_| None).ok_or(missing)
             }
         }
     }
