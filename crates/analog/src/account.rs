@@ -1,6 +1,6 @@
 //! From counts to a run: the ledger of what is counted.
 
-use engine::{Cycles, Event, Joules, Layer, LayerRun, Ledger, Occupancy, dense_bits};
+use engine::{Cycles, Event, Joules, Layer, LayerRun, Ledger, Occupancy, WeightMemory};
 
 use crate::cells::Pulses;
 use crate::departures::{BIAS_UNITS, Departures, WeightLaw};
@@ -101,6 +101,6 @@ pub(crate) fn layer_run(spec: &ArraySpec, layer: &Layer<'_>, timing: Timing, tim
         ledger: tally.ledger(spec.unit, &spec.departures),
         occupancy: Occupancy { used: read.occupied, offered: read.occupied + all_idle },
         idle,
-        weight_bits: dense_bits(layer.weights()),
+        memory: WeightMemory::dense(layer.weights()),
     }
 }

@@ -1,6 +1,6 @@
 //! From counts to a run: the ledger and the idle causes of an array, in a fixed order.
 
-use engine::{Cycles, Event, IdleCause, Joules, LayerRun, Ledger, Occupancy};
+use engine::{Cycles, Event, IdleCause, Joules, LayerRun, Ledger, Occupancy, WeightMemory};
 
 use crate::departures::{Barrier, Departures, PlaneSkipping, ZeroActivations, ZeroSkipping};
 use crate::event;
@@ -29,7 +29,7 @@ pub(crate) struct Counts {
     pub(crate) on_zero_activations: u128,
     /// Bits that are decoded, fetched or moved.
     pub(crate) index_bits: u128,
-    pub(crate) weight_bits: u128,
+    pub(crate) memory: WeightMemory,
     pub(crate) activation_bits: u128,
     pub(crate) partial_sum_bits: u128,
 }
@@ -53,7 +53,7 @@ impl Counts {
             skipped: self.skipped + other.skipped,
             on_zero_activations: self.on_zero_activations + other.on_zero_activations,
             index_bits: self.index_bits + other.index_bits,
-            weight_bits: self.weight_bits + other.weight_bits,
+            memory: self.memory.plus(other.memory),
             activation_bits: self.activation_bits + other.activation_bits,
             partial_sum_bits: self.partial_sum_bits + other.partial_sum_bits,
         }
@@ -69,7 +69,7 @@ pub(crate) fn layer_run(spec: &ArraySpec, departures: &Departures, counts: &Coun
         ledger: ledger(spec, departures, counts, offered),
         occupancy: Occupancy { used: counts.busy, offered },
         idle: idle(departures, counts, pes),
-        weight_bits: counts.weight_bits,
+        memory: counts.memory,
     }
 }
 
@@ -92,7 +92,7 @@ fn ledger(spec: &ArraySpec, departures: &Departures, counts: &Counts, offered: u
             counts.working + counts.filling + counts.decoding,
             energy.row_cycle,
         ),
-        (spends(energy.weight_bit), event::WEIGHT_FETCH, counts.weight_bits, energy.weight_bit),
+        (spends(energy.weight_bit), event::WEIGHT_FETCH, counts.memory.bits, energy.weight_bit),
         (spends(energy.activation_bit), event::ACTIVATION_FETCH, counts.activation_bits, energy.activation_bit),
         (spends(energy.partial_sum_bit), event::PARTIAL_SUMS, counts.partial_sum_bits, energy.partial_sum_bit),
     ];

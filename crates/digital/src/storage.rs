@@ -1,7 +1,7 @@
 //! The weights of a layer as they lie in memory: which are kept, and how many bits each takes. All of them, and what is
 //! needed to read them, are fetched once a layer.
 
-use engine::{StoredWeights, WeightFormat};
+use engine::{StoredWeights, WeightFormat, WeightMemory};
 use esn::CodeTensor;
 
 use crate::departures::{Departures, ZeroSkipping};
@@ -15,7 +15,7 @@ pub const WIDTH_FIELD_BITS: u64 = 5;
 pub(crate) struct Storage {
     /// Bits of a stored weight of each filter, with its index.
     weight_bits: Vec<u64>,
-    bits: u128,
+    memory: WeightMemory,
 }
 
 /// Which weights are stored.
@@ -86,7 +86,13 @@ impl Storage {
             (0..filters.len()).map(|filter| u64::from(width(filter)) + departures.index_bits_per_nonzero).collect();
         let of_filter = |(stored, bits): (&StoredWeights, &u64)| u128::from(stored.count()) * u128::from(*bits);
         let of_weights: u128 = filters.iter().zip(&weight_bits).map(of_filter).sum();
-        Self { bits: of_weights + u128::from(beside(kept, encoding.granularity, codes)), weight_bits }
+        let weights = u128::from(layer.count());
+        let memory = WeightMemory {
+            bits: of_weights + u128::from(beside(kept, encoding.granularity, codes)),
+            weights,
+            index_bits: weights * u128::from(departures.index_bits_per_nonzero),
+        };
+        Self { weight_bits, memory }
     }
 
     /// Bits that a weight of a filter takes in memory and in the buffer of a row, with its index. A zero that is skipped
@@ -95,9 +101,9 @@ impl Storage {
         self.weight_bits[filter]
     }
 
-    /// Bits of the whole layer.
-    pub(crate) fn bits(&self) -> u128 {
-        self.bits
+    /// The whole layer.
+    pub(crate) fn memory(&self) -> WeightMemory {
+        self.memory
     }
 }
 
@@ -157,7 +163,7 @@ mod tests {
             ArraySpec { name: "test".to_string(), rows: 1, pes_per_row: 1, granularity, pe_cycle_energy: Joules(1.0) };
         let encoding = Encoding::new(&spec, departures, &layer).expect("it is wide enough");
         let live = encoding.live(&codes);
-        (format(granularity, departures).name(), Storage::new(departures, &encoding, &codes, &live).bits())
+        (format(granularity, departures).name(), Storage::new(departures, &encoding, &codes, &live).memory().bits)
     }
 
     #[test]

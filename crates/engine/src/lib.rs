@@ -8,7 +8,7 @@
 //! use engine::kernel::IntegerConv;
 //! use engine::{
 //!     Activations, Arithmetic, Cycles, EngineError, Event, Joules, Layer, LayerRun, Ledger, MacEngine, Occupancy,
-//!     Outputs, PreparedLayer, WeightFormat, dense_bits,
+//!     Outputs, PreparedLayer, WeightFormat, WeightMemory,
 //! };
 //! use esn::{CodeTensor, Grid};
 //! use network::{Geometry, GeometrySpec};
@@ -35,8 +35,8 @@
 //!         let mut ledger = Ledger::new();
 //!         ledger.add(Event::MAC, macs, Joules(2.0));
 //!         let occupancy = Occupancy { used: macs, offered: macs };
-//!         let weight_bits = dense_bits(layer.weights());
-//!         Ok(LayerRun { cycles: Cycles(macs), ledger, occupancy, idle: Vec::new(), weight_bits })
+//!         let memory = WeightMemory::dense(layer.weights());
+//!         Ok(LayerRun { cycles: Cycles(macs), ledger, occupancy, idle: Vec::new(), memory })
 //!     }
 //!
 //!     fn prepare(&self, layer: &Layer<'_>) -> Result<Box<dyn PreparedLayer>, EngineError> {
@@ -130,4 +130,4 @@ pub use layer::Layer;
 pub use ledger::{Cycles, Entry, Joules, Ledger};
 pub use run::{LayerRun, Occupancy};
 pub use stepped::{Observer, Silent, SteppedEngine, SteppedRun};
-pub use weights::{StoredWeights, WeightFormat, dense_bits};
+pub use weights::{StoredWeights, WeightFormat, WeightMemory};

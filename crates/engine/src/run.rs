@@ -2,6 +2,7 @@
 
 use crate::event::IdleCause;
 use crate::ledger::{Cycles, Ledger};
+use crate::weights::WeightMemory;
 
 /// What one layer cost, for one image.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,9 +16,9 @@ pub struct LayerRun {
     /// Why hardware did no work: each cause with its count, in the unit of [`Occupancy`]. The counts add up to
     /// `offered − used`.
     pub idle: Vec<(IdleCause, u128)>,
-    /// Bits that the weights take in the memory of the hardware, in the format of
-    /// [`crate::MacEngine::weight_format`]. Hardware that fetches weights fetches these bits.
-    pub weight_bits: u128,
+    /// What the weights take in the memory of the hardware, in the format of [`crate::MacEngine::weight_format`]. Hardware that
+    /// fetches weights fetches all of these bits.
+    pub memory: WeightMemory,
 }
 
 impl LayerRun {

@@ -133,10 +133,33 @@ fn bits(magnitude: u32) -> u32 {
     u32::BITS - magnitude.leading_zeros()
 }
 
-/// Bits of a layer in [`WeightFormat::Dense`].
-pub fn dense_bits(weights: &CodeTensor) -> u128 {
-    let stored = StoredWeights::of(weights.grid(), weights.codes());
-    u128::from(stored.count()) * u128::from(stored.width(0))
+/// What the memory of the hardware holds of a layer's weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WeightMemory {
+    /// All bits: weights, their indices, and what else is needed to read them.
+    pub bits: u128,
+    /// How many weights are stored.
+    pub weights: u128,
+    /// Bits of the indices among them.
+    pub index_bits: u128,
+}
+
+impl WeightMemory {
+    /// A layer in [`WeightFormat::Dense`].
+    pub fn dense(weights: &CodeTensor) -> Self {
+        let stored = StoredWeights::of(weights.grid(), weights.codes());
+        let count = u128::from(stored.count());
+        Self { bits: count * u128::from(stored.width(0)), weights: count, index_bits: 0 }
+    }
+
+    /// Both together.
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            bits: self.bits + other.bits,
+            weights: self.weights + other.weights,
+            index_bits: self.index_bits + other.index_bits,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! quantizes and measures it, and drops it before it takes the next. The codes of a layer are held as a whole for engines
 //! alone. The results do not depend on the number of threads.
 
-use engine::{Event, IdleCause, Layer, LayerRun};
+use engine::{Event, IdleCause, Layer, LayerRun, WeightMemory};
 use esn::{BitConvention, CodeTensor, LayerEsn, SignalNoise, filter_esn};
 use network::{LayerId, MacLayer, Network};
 use rayon::prelude::*;
@@ -99,7 +99,7 @@ impl HardwareRun {
 
     /// Bits of the weights in the memory of the hardware.
     pub fn weight_bits(&self) -> u128 {
-        self.run.weight_bits
+        self.run.memory.bits
     }
 }
 
@@ -331,7 +331,9 @@ fn total(layers: &[LayerCost], hardware: usize) -> Option<HardwareRun> {
     let of_layer = |layer: &LayerCost| {
         let mut run = layer.runs[hardware].clone();
         // The memory holds a tensor once.
-        run.run.weight_bits = if layer.weights_of.is_none() { run.run.weight_bits } else { 0 };
+        if layer.weights_of.is_some() {
+            run.run.memory = WeightMemory::default();
+        }
         run
     };
     layers.iter().map(of_layer).reduce(|sum, next| HardwareRun {

@@ -79,6 +79,6 @@ pub(crate) fn add_runs(mut sum: LayerRun, next: &LayerRun) -> LayerRun {
         ledger,
         occupancy: Occupancy::merge(sum.occupancy, next.occupancy),
         idle: sum.idle,
-        weight_bits: sum.weight_bits + next.weight_bits,
+        memory: sum.memory.plus(next.memory),
     }
 }

@@ -4,7 +4,7 @@
 
 use engine::{
     Arithmetic, Cycles, EngineError, Event, Joules, Layer, LayerRun, Ledger, MacEngine, Occupancy, PreparedLayer,
-    WeightFormat,
+    WeightFormat, WeightMemory,
 };
 use esn::BitConvention;
 use network::{LayerId, Network};
@@ -99,7 +99,7 @@ impl MacEngine for PlainEngine {
             ledger,
             occupancy: Occupancy::default(),
             idle: Vec::new(),
-            weight_bits: 0,
+            memory: WeightMemory::default(),
         })
     }
 

@@ -67,7 +67,7 @@ impl Setting<'_> {
         let queues = deal(self.spec.rows, &planned, &self.departures);
         let mut counts = filters.iter().map(|filter| self.counts(filter)).fold(Counts::default(), Counts::plus);
         (counts.cycles, counts.waiting) = self.timeline(&queues, &filters, activity);
-        counts.weight_bits = self.storage.bits();
+        counts.memory = self.storage.memory();
         (counts.activation_bits, counts.partial_sum_bits) = self.traffic(&queues, &filters);
 
         let pes = self.spec.pes_per_row as u128;

@@ -77,7 +77,7 @@ impl<'a> SteppedArray<'a> {
         let mut work = Work::new(spec, departures, layer, input)?;
         let mut rows: Vec<Row> = work.deal().into_iter().map(Row::new).collect();
         let mut outputs = vec![0; layer.geometry().output_len()];
-        let mut counts = Counts { weight_bits: work.storage.bits(), ..Counts::default() };
+        let mut counts = Counts { memory: work.storage.memory(), ..Counts::default() };
         for row in &mut rows {
             work.begin_filter(row, 0, &outputs, &mut counts);
             work.settle(row, &mut outputs, &mut counts);

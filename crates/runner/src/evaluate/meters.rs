@@ -109,7 +109,7 @@ impl Reading<'_> {
 /// Adds counts of further images. All of them are run with the same weights, which are in memory once.
 pub(crate) fn add(sum: &mut Option<LayerRun>, next: &LayerRun) {
     *sum = Some(match sum.take() {
-        Some(sum) => LayerRun { weight_bits: next.weight_bits, ..add_runs(sum, next) },
+        Some(sum) => LayerRun { memory: next.memory, ..add_runs(sum, next) },
         None => next.clone(),
     });
 }
