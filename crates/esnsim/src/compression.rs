@@ -648,14 +648,12 @@ pub fn allocation(text: &str) -> Result<(Cost, f64), String> {
     if cost.depends_on_pruning_alone() {
         return Err(format!("{} depends on pruning alone, and no way to quantize a layer changes it", cost.id()));
     }
-    if budget >= LARGEST_BUDGET {
-        return Err(format!("a budget of {budget:e} is larger than any cost; expected less than {LARGEST_BUDGET:e}"));
+    match cost.units(budget) {
+        Some(_) => Ok((cost, budget)),
+        None if budget > 0.0 => Err(format!("a budget of {budget:e} is larger than any cost; expected a smaller one")),
+        None => Err(form()),
     }
-    cost.units(budget).map(|_| (cost, budget)).ok_or_else(form)
 }
-
-/// No network costs so much of anything.
-const LARGEST_BUDGET: f64 = 1e30;
 
 /// The costs that a budget may count.
 fn budgets() -> String {

@@ -5,7 +5,7 @@ use std::slice;
 use compress::CompressError;
 use esn::BitConvention;
 use network::{MacLayer, Network};
-use runner::{BitCounts, CostPlan, Hardware, LayerCost, LayerDetail, NetworkCost, Quantization, cost, details};
+use runner::{BitCounts, CostPlan, Hardware, LayerCost, LayerDetail, NetworkCost, Quantization, RunnerError, details};
 
 use super::{Cost, CostValue};
 use crate::store::PointCosts;
@@ -36,9 +36,11 @@ impl LayerCosts<'_> {
             let problem = format!("{} depends on pruning alone, and no way to quantize a layer changes it", cost.id());
             return Err(refuse(problem));
         }
-        let costs = self.of_network(network).map_err(|error| refuse(network::chain(&error)))?;
-        let details =
-            details(network, Quantization::new(None), CONVENTION).map_err(|error| refuse(network::chain(&error)))?;
+        let uncosted = |error: RunnerError| refuse(network::chain(&error));
+        let quantization = Quantization::new(None);
+        let plan = CostPlan { network, hardware: self.hardware, quantization, convention: CONVENTION };
+        let costs = runner::cost(&plan).map_err(uncosted)?;
+        let details = details(network, quantization, CONVENTION).map_err(uncosted)?;
         let layers = network.layers().iter().zip(&costs.layers).zip(&details);
         let of_layer = |((layer, costs), detail): ((&MacLayer, &LayerCost), &LayerDetail)| {
             let bits = BitCounts::of_layer(layer, costs, detail, self.activation_bits);
@@ -53,34 +55,19 @@ impl LayerCosts<'_> {
             refuse(format!("{}: there is no such hardware among those that costs are counted on: {names}", cost.id()))
         })
     }
-
-    fn of_network(&self, network: &Network) -> Result<NetworkCost, runner::RunnerError> {
-        let quantization = Quantization::new(None);
-        cost(&CostPlan { network, hardware: self.hardware, quantization, convention: CONVENTION })
-    }
 }
 
 impl Cost {
     /// How many whole units one of this cost is: ESN_a is counted in quarters, and energy in zeptojoules.
     fn units_of_one(&self) -> f64 {
-        match self {
-            Cost::EsnA | Cost::EsnAWeights => 4.0,
-            Cost::Linear(_) | Cost::Energy(_) => 1.0 / ZEPTO,
-            Cost::EsnD
-            | Cost::EsnDFilter
-            | Cost::EsnDWeights
-            | Cost::Macs
-            | Cost::Parameters
-            | Cost::EffectiveMacs
-            | Cost::EffectiveWeights
-            | Cost::ModelBits
-            | Cost::BitOperations
-            | Cost::EffectiveBitOperations
-            | Cost::EsnDTraffic
-            | Cost::WeightBits
-            | Cost::ActivationBits
-            | Cost::Outputs
-            | Cost::Cycles(_) => 1.0,
+        let is_in_quarters = matches!(self, Cost::EsnA | Cost::EsnAWeights);
+        let is_energy = matches!(self, Cost::Linear(_) | Cost::Energy(_));
+        if is_in_quarters {
+            4.0
+        } else if is_energy {
+            1.0 / ZEPTO
+        } else {
+            1.0
         }
     }
 

@@ -62,39 +62,76 @@ pub const TRAFFIC: [u128; 3] = [3, 1625, 125];
 /// The unit of energies.
 pub const JOULES: &str = "J";
 
-/// Costs of the figures of a frontier that need no hardware, and their names.
-const PLAIN: [(&str, Cost); 9] = [
-    ("esn-a", Cost::EsnA),
-    ("esn-d", Cost::EsnD),
-    ("esn-d-filter", Cost::EsnDFilter),
-    ("esn-a-weights", Cost::EsnAWeights),
-    ("esn-d-weights", Cost::EsnDWeights),
-    ("macs", Cost::Macs),
-    ("parameters", Cost::Parameters),
-    ("effective-macs", Cost::EffectiveMacs),
-    ("effective-weights", Cost::EffectiveWeights),
+/// What there is to say of a cost that needs no hardware.
+struct Plain {
+    cost: Cost,
+    /// The name on the command line.
+    id: &'static str,
+    /// The name in tables and figures.
+    name: &'static str,
+    /// The unit, where the name does not say it.
+    unit: Option<&'static str>,
+    /// Whether no way to quantize a network changes it.
+    is_of_pruning: bool,
+}
+
+impl Plain {
+    const fn new(cost: Cost, id: &'static str, name: &'static str) -> Self {
+        Self { cost, id, name, unit: None, is_of_pruning: false }
+    }
+
+    const fn in_unit(cost: Cost, id: &'static str, name: &'static str, unit: &'static str) -> Self {
+        Self { cost, id, name, unit: Some(unit), is_of_pruning: false }
+    }
+
+    const fn of_pruning(cost: Cost, id: &'static str, name: &'static str) -> Self {
+        Self { cost, id, name, unit: None, is_of_pruning: true }
+    }
+}
+
+/// Costs of the figures of a frontier.
+static FIGURED: [Plain; 9] = [
+    Plain::new(Cost::EsnA, "esn-a", "ESN_a"),
+    Plain::in_unit(Cost::EsnD, "esn-d", "ESN_d", "bits"),
+    Plain::in_unit(Cost::EsnDFilter, "esn-d-filter", "ESN'_d", "bits"),
+    Plain::new(Cost::EsnAWeights, "esn-a-weights", "ESN_a, each weight once"),
+    Plain::in_unit(Cost::EsnDWeights, "esn-d-weights", "ESN_d, each weight once", "bits"),
+    Plain::of_pruning(Cost::Macs, "macs", "MACs alive"),
+    Plain::of_pruning(Cost::Parameters, "parameters", "weights alive"),
+    Plain::new(Cost::EffectiveMacs, "effective-macs", "effective MACs"),
+    Plain::new(Cost::EffectiveWeights, "effective-weights", "effective weights"),
 ];
 
 /// Other costs that need no hardware.
-const OF_BITS: [(&str, Cost); 7] = [
-    ("model-bits", Cost::ModelBits),
-    ("bit-operations", Cost::BitOperations),
-    ("effective-bit-operations", Cost::EffectiveBitOperations),
-    ("esn-d-traffic", Cost::EsnDTraffic),
-    ("weight-bits", Cost::WeightBits),
-    ("activation-bits", Cost::ActivationBits),
-    ("outputs", Cost::Outputs),
+static OF_BITS: [Plain; 7] = [
+    Plain::new(Cost::ModelBits, "model-bits", "bits of the model"),
+    Plain::new(Cost::BitOperations, "bit-operations", "bit operations"),
+    Plain::new(Cost::EffectiveBitOperations, "effective-bit-operations", "effective bit operations"),
+    Plain::in_unit(Cost::EsnDTraffic, "esn-d-traffic", "ESN_d + memory traffic", "12.5 fJ"),
+    Plain::new(Cost::WeightBits, "weight-bits", "bits of weights fetched"),
+    Plain::of_pruning(Cost::ActivationBits, "activation-bits", "bits of activations moved"),
+    Plain::of_pruning(Cost::Outputs, "outputs", "outputs"),
 ];
+
+/// Every cost without hardware, but for sums.
+fn all_plain() -> impl Iterator<Item = &'static Plain> {
+    FIGURED.iter().chain(&OF_BITS)
+}
 
 impl Cost {
     /// Costs that need no hardware and stand on the page of a frontier.
     pub fn plain() -> impl Iterator<Item = Cost> {
-        PLAIN.into_iter().map(|(_, cost)| cost)
+        FIGURED.iter().map(|plain| plain.cost.clone())
     }
 
     /// Every cost that needs no hardware, but for sums.
     pub fn without_hardware() -> impl Iterator<Item = Cost> {
-        named().map(|(_, cost)| cost)
+        all_plain().map(|plain| plain.cost.clone())
+    }
+
+    /// What the list says of a cost that is no sum and needs no hardware.
+    fn listed(&self) -> &'static Plain {
+        all_plain().find(|plain| plain.cost == *self).expect("every cost without hardware is listed")
     }
 
     /// The name on the command line.
@@ -103,7 +140,7 @@ impl Cost {
             Cost::Cycles(hardware) => format!("cycles:{hardware}"),
             Cost::Energy(hardware) => format!("energy:{hardware}"),
             Cost::Linear(linear) => format!("linear:{linear}"),
-            plain => named().find(|(_, cost)| cost == plain).map(|(name, _)| name.to_string()).expect(LISTED),
+            plain => plain.listed().id.to_string(),
         }
     }
 
@@ -117,72 +154,30 @@ impl Cost {
 
     /// The name in tables and figures.
     pub fn name(&self) -> String {
-        let name = match self {
-            Cost::EsnA => "ESN_a",
-            Cost::EsnD => "ESN_d",
-            Cost::EsnDFilter => "ESN'_d",
-            Cost::EsnAWeights => "ESN_a, each weight once",
-            Cost::EsnDWeights => "ESN_d, each weight once",
-            Cost::Macs => "MACs alive",
-            Cost::Parameters => "weights alive",
-            Cost::EffectiveMacs => "effective MACs",
-            Cost::EffectiveWeights => "effective weights",
-            Cost::ModelBits => "bits of the model",
-            Cost::BitOperations => "bit operations",
-            Cost::EffectiveBitOperations => "effective bit operations",
-            Cost::EsnDTraffic => "ESN_d + memory traffic",
-            Cost::WeightBits => "bits of weights fetched",
-            Cost::ActivationBits => "bits of activations moved",
-            Cost::Outputs => "outputs",
-            Cost::Linear(_) => "linear cost",
-            Cost::Cycles(hardware) => return format!("cycles on {hardware}"),
-            Cost::Energy(hardware) => return format!("energy on {hardware}"),
-        };
-        name.to_string()
+        match self {
+            Cost::Cycles(hardware) => format!("cycles on {hardware}"),
+            Cost::Energy(hardware) => format!("energy on {hardware}"),
+            Cost::Linear(_) => "linear cost".to_string(),
+            plain => plain.listed().name.to_string(),
+        }
     }
 
     /// The unit, where the name does not say it. Hardware whose energies are normalized has no joules.
     pub fn unit(&self, known: &[SurveyedHardware]) -> Option<&'static str> {
         match self {
-            Cost::EsnD | Cost::EsnDFilter | Cost::EsnDWeights => Some("bits"),
-            Cost::EsnDTraffic => Some("12.5 fJ"),
+            Cost::Cycles(_) => None,
             Cost::Energy(hardware) if is_normalized(hardware, known) => Some("normalized"),
-            Cost::Linear(_) | Cost::Energy(_) => Some(JOULES),
-            Cost::EsnA
-            | Cost::EsnAWeights
-            | Cost::Macs
-            | Cost::Parameters
-            | Cost::EffectiveMacs
-            | Cost::EffectiveWeights
-            | Cost::ModelBits
-            | Cost::BitOperations
-            | Cost::EffectiveBitOperations
-            | Cost::WeightBits
-            | Cost::ActivationBits
-            | Cost::Outputs
-            | Cost::Cycles(_) => None,
+            Cost::Energy(_) | Cost::Linear(_) => Some(JOULES),
+            plain => plain.listed().unit,
         }
     }
 
     /// Whether no way to quantize a network changes this cost.
     pub fn depends_on_pruning_alone(&self) -> bool {
         match self {
-            Cost::Macs | Cost::Parameters | Cost::ActivationBits | Cost::Outputs => true,
+            Cost::Cycles(_) | Cost::Energy(_) => false,
             Cost::Linear(linear) => linear.terms().iter().all(|(cost, _)| cost.depends_on_pruning_alone()),
-            Cost::EsnA
-            | Cost::EsnD
-            | Cost::EsnDFilter
-            | Cost::EsnAWeights
-            | Cost::EsnDWeights
-            | Cost::EffectiveMacs
-            | Cost::EffectiveWeights
-            | Cost::ModelBits
-            | Cost::BitOperations
-            | Cost::EffectiveBitOperations
-            | Cost::EsnDTraffic
-            | Cost::WeightBits
-            | Cost::Cycles(_)
-            | Cost::Energy(_) => false,
+            plain => plain.listed().is_of_pruning,
         }
     }
 
@@ -229,26 +224,19 @@ fn is_normalized(name: &str, known: &[SurveyedHardware]) -> bool {
     known.iter().any(|hardware| &*hardware.name == name && hardware.is_normalized)
 }
 
-const LISTED: &str = "every cost without hardware is listed";
-
-/// Every cost without hardware, and its name.
-fn named() -> impl Iterator<Item = (&'static str, Cost)> {
-    PLAIN.into_iter().chain(OF_BITS)
-}
-
 impl FromStr for Cost {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Some((_, cost)) = named().find(|(name, _)| *name == text) {
-            return Ok(cost);
+        if let Some(plain) = all_plain().find(|plain| plain.id == text) {
+            return Ok(plain.cost.clone());
         }
         match text.split_once(':') {
             Some(("cycles", name)) if !name.is_empty() => Ok(Cost::Cycles(name.to_string())),
             Some(("energy", name)) if !name.is_empty() => Ok(Cost::Energy(name.to_string())),
             Some(("linear", terms)) => terms.parse().map(Cost::Linear),
             _ => {
-                let names = named().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
+                let names = all_plain().map(|plain| plain.id).collect::<Vec<_>>().join(", ");
                 Err(format!("expected {names}, cycles:HARDWARE, energy:HARDWARE or linear:COST=WEIGHT,…"))
             }
         }
