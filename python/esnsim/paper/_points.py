@@ -8,7 +8,7 @@ import math
 import os
 import pathlib
 import statistics
-from typing import Iterable, Mapping, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 import esnsim
 
@@ -70,6 +70,30 @@ class Quantized:
     def images_of(job: Job) -> tuple[int, int]:
         """How many test images tell the accuracy, and how many training images the statistics."""
         return IMAGES[job.scale]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Costed:
+    """A point of a way that is compared with others: its costs for one image (`_macs`: c = MACs), and its accuracy with its standard
+    error, 0 to 1."""
+
+    esn_a_macs: float
+    esn_d_macs: float
+    esn_d_filter: float
+    top1: float
+    error: float
+
+    @staticmethod
+    def of(row: esnsim.Row) -> dict[str, float]:
+        """These fields of a row of a store."""
+        costs = {name: getattr(row, name) for name in ("esn_a_macs", "esn_d_macs", "esn_d_filter", "top1")}
+        return {**costs, "error": standard_error(row.top1, row.images)}
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The point as a row of a table: what it is, then what it costs."""
+        own, ours = dataclasses.asdict(self), [field.name for field in dataclasses.fields(Costed)]
+        return {**{name: value for name, value in own.items() if name not in ours}, **{name: own[name] for name in ours}}
 
 
 def quantized(job: Job, networks: Mapping[Kind, pathlib.Path]) -> list[Quantized]:

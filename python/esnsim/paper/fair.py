@@ -16,7 +16,7 @@ from ._chart import Chart, Point, Series
 from ._job import Job
 from ._networks import Kind
 from ._page import Claim, Page, Section
-from ._points import Quantized, standard_error, swept
+from ._points import Costed, Quantized, swept
 from ._ratios import cheapest, mean_and_deviation, ratio_claim, ratios
 from ._starts import exported, starts, told
 from ._training import Pruning, QuantizedTraining, Schedule, Training
@@ -35,8 +35,8 @@ _LEVELS = (0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
 AnyTraining = TypeVar("AnyTraining", bound=Training)
 
 
-@dataclasses.dataclass(frozen=True)
-class Tried:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tried(Costed):
     """A point. `is_trained` says whether it was trained with quantized weights, `further` the epochs beyond the network that it began
     with."""
 
@@ -45,11 +45,6 @@ class Tried:
     bits: int
     seed: int
     further: int
-    esn_a_macs: float
-    esn_d_macs: float
-    esn_d_filter: float
-    top1: float
-    error: float
 
 
 def run(job: Job) -> Page:
@@ -69,7 +64,7 @@ def run(job: Job) -> Page:
         charts={f"accuracy-{name}": _chart(points, cost, title) for name, cost, title in
                 (("esn-d", "esn_d_macs", "ESN_d (bits, c = MACs)"), ("esn-a", "esn_a_macs", "ESN_a (c = MACs)"),
                  ("esn-d-filter", "esn_d_filter", "ESN'_d (bits, c = MACs)"))},
-        rows=[dataclasses.asdict(point) for point in points],
+        rows=[point.columns for point in points],
         sections=[_pruned_or_slim(points), _least(points)],
         command=job.command,
     )
@@ -117,8 +112,8 @@ def _points(job: Job, seed: int, second: dict[tuple[str, int], Training],
     for stem, row in [*after, *trained]:
         name, bits = by_stem[stem]
         further = 2 * second[name, bits].epochs
-        found.append(Tried(name, bits > 0, bits or int(row.configuration.split()[0]), seed, further, row.esn_a_macs, row.esn_d_macs,
-                           row.esn_d_filter, row.top1, standard_error(row.top1, row.images)))
+        found.append(Tried(network=name, is_trained=bits > 0, bits=bits or int(row.configuration.split()[0]), seed=seed, further=further,
+                           **Costed.of(row)))
     return sorted(found, key=lambda point: (point.network, point.is_trained, point.bits))
 
 

@@ -15,7 +15,7 @@ from ._chart import Chart, Point, Series
 from ._job import Job
 from ._networks import Kind
 from ._page import Claim, Page, Picture, Section
-from ._points import Quantized, standard_error, swept
+from ._points import Costed, Quantized, swept
 from ._ratios import cheapest, mean_and_deviation, ratio_claim, ratios
 from ._starts import Start, exported, starts, told
 from ._training import Pruning, Schedule
@@ -37,8 +37,8 @@ _LEVELS = (0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
 _MOST = 3.5
 
 
-@dataclasses.dataclass(frozen=True)
-class Tried:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tried(Costed):
     """A point: what was done before quantization, and costs and accuracy after it. `further` are the epochs that it was trained on
     beyond the network that it began with."""
 
@@ -49,11 +49,6 @@ class Tried:
     bits: int
     live_filters: int
     filters: int
-    esn_a_macs: float
-    esn_d_macs: float
-    esn_d_filter: float
-    top1: float
-    error: float
     file: str
 
 
@@ -72,7 +67,7 @@ def run(job: Job) -> Page:
         was_run=[*_was_run(job, plan, kinds), _left(points)],
         claims=[_wins(points, cost) for cost in _COSTS],
         charts=_pictures(job, points),
-        rows=[{name: value for name, value in dataclasses.asdict(point).items() if name != "file"} for point in points],
+        rows=[{name: value for name, value in point.columns.items() if name != "file"} for point in points],
         sections=[_ratios(points), _frontier(points)],
         command=job.command,
     )
@@ -98,8 +93,8 @@ def _points(job: Job, several: Sequence[Pruning], begun: dict[Kind, Start]) -> l
         path, kind, fraction, further = files[stem]
         bits = int(row.configuration.split()[0])
         way = QUANTIZE if not fraction else PRUNE if bits == _WHOLE else BOTH
-        found.append(Tried(way, fraction, further, kind.seed, bits, row.live_filters, row.filters, row.esn_a_macs, row.esn_d_macs,
-                           row.esn_d_filter, row.top1, standard_error(row.top1, row.images), str(path)))
+        found.append(Tried(way=way, fraction=fraction, further=further, seed=kind.seed, bits=bits, live_filters=row.live_filters,
+                           filters=row.filters, file=str(path), **Costed.of(row)))
     return sorted(found, key=lambda point: (point.seed, point.fraction, point.further, point.bits))
 
 

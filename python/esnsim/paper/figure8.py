@@ -14,7 +14,7 @@ from ._chart import Chart, Point, Series
 from ._job import Job
 from ._networks import Kind
 from ._page import Claim, Page, Section
-from ._points import Quantized, standard_error, swept
+from ._points import Costed, Quantized, swept
 from ._ratios import mean_and_deviation, ratio_claim, ratios
 from ._starts import Start, exported, starts, told
 from ._training import Schedule, Slimming
@@ -37,8 +37,8 @@ bias-correction = true }]
 """
 
 
-@dataclasses.dataclass(frozen=True)
-class Tried:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tried(Costed):
     """A point: the part of the channels that was kept, the way it was quantized, its costs and its accuracy."""
 
     way: str
@@ -47,11 +47,6 @@ class Tried:
     quantization: str
     live_filters: int
     filters: int
-    esn_a_macs: float
-    esn_d_macs: float
-    esn_d_filter: float
-    top1: float
-    error: float
 
 
 def run(job: Job) -> Page:
@@ -76,7 +71,7 @@ def run(job: Job) -> Page:
         charts={f"accuracy-{name}": _chart(points, cost, title) for name, cost, title in
                 (("esn-d-filter", "esn_d_filter", "ESN'_d (bits, c = MACs)"), ("esn-d", "esn_d_macs", "ESN_d (bits, c = MACs)"),
                  ("esn-a", "esn_a_macs", "ESN_a (c = MACs)"))},
-        rows=[dataclasses.asdict(point) for point in points],
+        rows=[point.columns for point in points],
         sections=[_ratios(points), _imagenet()],
         command=job.command,
     )
@@ -97,8 +92,8 @@ def _points(job: Job, several: Sequence[Slimming], begun: dict[Kind, Start]) -> 
     for way, stem, row in [*ours, *theirs]:
         kind, kept = files[stem]
         name = way or (WHOLE if kept == 1 else f"{kept:g} × the width")
-        found.append(Tried(name, kept, kind.seed, row.configuration, row.live_filters, row.filters, row.esn_a_macs, row.esn_d_macs,
-                           row.esn_d_filter, row.top1, standard_error(row.top1, row.images)))
+        found.append(Tried(way=name, kept=kept, seed=kind.seed, quantization=row.configuration, live_filters=row.live_filters,
+                           filters=row.filters, **Costed.of(row)))
     return sorted(found, key=lambda point: (point.seed, point.way, point.esn_d_filter))
 
 
