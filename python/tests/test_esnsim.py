@@ -313,7 +313,7 @@ def test_a_store_of_layout_1_is_upgraded(tmp_path):
     old = pathlib.Path(__file__).parents[2] / "tests" / "reference" / "store-layout-1"
     shutil.copy(old / "points.sqlite", store)
     before = esnsim.pareto(store).points
-    with pytest.raises(esnsim.BadArgument, match="a store of layout 1.*; esnsim.upgrade makes it one of layout 2"):
+    with pytest.raises(esnsim.BadArgument, match="a store of layout 1.*; esnsim.upgrade makes it one of layout 3"):
         esnsim.sweep(old / "plan.toml", store)
     assert (esnsim.upgrade(store), esnsim.upgrade(store)) == (6, None)
     assert list(esnsim.pareto(store).points) == list(before)

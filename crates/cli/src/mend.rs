@@ -60,7 +60,7 @@ pub fn option(mend: Mend) -> String {
         Mend::ShareStoreOfWhole => {
             "start that one by --shard i/n, too, or give this one a store of its own, which --merge adds to the other"
         }
-        Mend::UpgradeStore => "sweep --upgrade --store STORE makes it one of layout 2",
+        Mend::UpgradeStore => "sweep --upgrade --store STORE makes it one of layout 3",
         Mend::CountInOneRun => "simulate --images counts it",
         Mend::AskForCompression => "ask for --prune, --bits, a step rule, --find-step or --reestimate-bn",
         Mend::AskForQuantization => "ask for --bits, a step rule or bits shared out",

@@ -71,10 +71,12 @@ pub enum ExploreError {
         path: PathBuf,
     },
     /// A store of an older layout is to be written, which is only read.
-    #[error("{}: a store of layout 1, which is read and no longer written", path.display())]
+    #[error("{}: a store of layout {layout}, which is read and no longer written", path.display())]
     OldStore {
         /// The store.
         path: PathBuf,
+        /// Its layout.
+        layout: u32,
     },
     /// A plan, a store or the lock of a store cannot be read or made.
     #[error("{}", path.display())]

@@ -22,7 +22,7 @@ pub(crate) fn argument(mend: Mend) -> String {
         Mend::ShareStoreOfWhole => {
             "start that one by shard=(i, n), too, or give this one a store of its own, which esnsim.merge adds to the other"
         }
-        Mend::UpgradeStore => "esnsim.upgrade makes it one of layout 2",
+        Mend::UpgradeStore => "esnsim.upgrade makes it one of layout 3",
         Mend::CountInOneRun => "simulate(images=…) counts it",
         Mend::AskForCompression => "ask for prune=, bits=, a step rule, find_step= or reestimate_bn=",
         Mend::AskForQuantization => "ask for bits=, a step rule or bits shared out",

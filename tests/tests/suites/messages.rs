@@ -395,7 +395,7 @@ fn runs(page: &mut Page) {
             },
             StoreInUse: ExploreError::StoreInUse { path: store() },
             StoreOfWhole: ExploreError::StoreOfWhole { path: store() },
-            OldStore: ExploreError::OldStore { path: store() },
+            OldStore: ExploreError::OldStore { path: store(), layout: 2 },
             Io: ExploreError::Io { path: store(), source: missing() },
             Landscape: ExploreError::Landscape { hardware: hardware(), source: Box::new(engine_error()) },
             Run: RunnerError::NeedsImages { hardware: hardware() }.into(),

@@ -1,4 +1,4 @@
-//! The columns of layout 2, and how single values stand in them.
+//! The columns of layout 3, and how single values stand in them.
 
 use std::sync::Arc;
 

@@ -37,7 +37,7 @@ impl Store {
             }
             match other.layout {
                 Layout::One => self.merge_rows(other),
-                Layout::Two => self.merge_tables(other),
+                Layout::Two | Layout::Three => self.merge_tables(other),
             }
         })
     }
@@ -59,7 +59,7 @@ impl Store {
         Ok(report)
     }
 
-    /// Adds the rows of a store of the same layout as they are, but for the numbers of texts.
+    /// Adds the rows of a store that keeps texts once as they are, but for the numbers of texts.
     fn merge_tables(&self, other: &Store) -> Result<MergeReport, ExploreError> {
         let mut report = MergeReport::default();
         let failed = |e: rusqlite::Error| other.failed(&e);

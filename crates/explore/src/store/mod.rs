@@ -18,6 +18,7 @@ mod group;
 mod known;
 mod labels;
 mod layout1;
+mod layout2;
 mod lock;
 mod made;
 mod merge;
@@ -71,18 +72,21 @@ const CHECKED_BYTES: u64 = 64 << 20;
 enum Layout {
     /// Every point with all its texts. It is read, and no longer written.
     One,
-    /// Texts are kept once: `schema.sql`.
+    /// Texts are kept once. It is read, and no longer written.
     Two,
+    /// With bits, and with what energies are spent on: `schema.sql`.
+    Three,
 }
 
 impl Layout {
     /// The layout that is written.
-    const NOW: i32 = 2;
+    const NOW: i32 = 3;
 
     fn of(version: i32) -> Option<Self> {
         match version {
             1 => Some(Layout::One),
             2 => Some(Layout::Two),
+            3 => Some(Layout::Three),
             _ => None,
         }
     }
@@ -122,8 +126,9 @@ impl Store {
     /// [`ExploreError::OldStore`].
     pub fn check_written(&self) -> Result<(), ExploreError> {
         match self.layout {
-            Layout::One => Err(ExploreError::OldStore { path: self.path.clone() }),
-            Layout::Two => Ok(()),
+            Layout::One => Err(ExploreError::OldStore { path: self.path.clone(), layout: 1 }),
+            Layout::Two => Err(ExploreError::OldStore { path: self.path.clone(), layout: 2 }),
+            Layout::Three => Ok(()),
         }
     }
 
@@ -166,7 +171,7 @@ impl Store {
         connection.busy_timeout(PATIENCE).map_err(|e| describe(path, &e))?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         let (texts, labels) = (texts::Texts::default(), labels::Labels::default());
-        Ok(Self { path: path.to_path_buf(), connection, layout: Layout::Two, texts, labels })
+        Ok(Self { path: path.to_path_buf(), connection, layout: Layout::Three, texts, labels })
     }
 
     /// As [`Store::create`]. SQLite does not wait where another process changes the journal of a new database at the
@@ -224,11 +229,14 @@ impl Store {
         }
         let version = self.pragma("user_version").map_err(failed)?;
         let Some(layout) = Layout::of(version) else {
-            let words = format!("a store of layout {version}; this program knows 1 and {}", Layout::NOW);
+            let words = format!("a store of layout {version}; this program knows 1 to {}", Layout::NOW);
             return Err(problem(&self.path, ErrorKind::Unsupported, words));
         };
         if std::fs::metadata(&self.path).map_or(0, |file| file.len()) <= CHECKED_BYTES {
             self.search_for_damage()?;
+        }
+        if layout == Layout::Two {
+            self.show_layout_2_as_today().map_err(failed)?;
         }
         self.layout = layout;
         Ok(())

@@ -1,4 +1,4 @@
-//! What single rows of layout 2 say.
+//! What single rows of layouts 2 and 3 say.
 
 use runner::{BitCounts, Score};
 use rusqlite::Row;

@@ -1,4 +1,4 @@
--- Layout 2. Tables are in the order of keys, so that they are read side by side and merged from one end to the other.
+-- Layout 3. Tables are in the order of keys, so that they are read side by side and merged from one end to the other.
 -- A column of type ANY is an integer, or decimal text where the integer passes 2^63.
 
 -- Every text that points have, once.
@@ -36,7 +36,7 @@ CREATE TABLE point_figures (
     esn_d_macs ANY,
     esn_d_filter ANY,
     max_bits INTEGER,
-    model_bits ANY,                     -- NULL, as the next five, in a point of a store of layout 1
+    model_bits ANY,                     -- NULL, as the next five, in a point of an older store
     bit_operations ANY,
     effective_bit_operations ANY,
     weight_bits_fetched ANY,
@@ -72,7 +72,7 @@ CREATE TABLE hardware_figures (
     top1 INTEGER,
     top5 INTEGER,
     agreement INTEGER,
-    compute_j REAL,                     -- NULL, as the next two, in a point of a store of layout 1
+    compute_j REAL,                     -- NULL, as the next two, in a point of an older store
     conversion_j REAL,
     memory_j REAL,
     PRIMARY KEY (key, position)

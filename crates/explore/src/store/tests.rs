@@ -261,6 +261,61 @@ fn a_store_of_layout_1_is_read_and_upgraded_and_no_longer_written() {
     assert!(Store::open(&path).expect("it is written now").insert(&row(2)).expect("written"));
 }
 
+/// Makes a store of today one of layout 2, with its table of bits or without.
+fn as_layout_2(path: &Path, bits: bool) {
+    const BITS: &str = "CREATE TABLE point_bits (
+            key BLOB PRIMARY KEY NOT NULL, model_bits ANY NOT NULL, bit_operations ANY NOT NULL,
+            effective_bit_operations ANY NOT NULL, weight_bits ANY NOT NULL, activation_bits ANY NOT NULL,
+            outputs ANY NOT NULL, spent TEXT NOT NULL) STRICT, WITHOUT ROWID;
+        INSERT INTO point_bits SELECT key, model_bits, bit_operations, effective_bit_operations, weight_bits_fetched,
+            activation_bits_moved, outputs, '[]' FROM point_figures WHERE model_bits IS NOT NULL;
+        CREATE VIEW bits AS SELECT lower(hex(key)) AS key, model_bits FROM point_bits;";
+    let connection = Connection::open(path).expect("a database");
+    let views = "DROP VIEW points; DROP VIEW hardware;";
+    connection.execute_batch(&format!("{views} {}", if bits { BITS } else { "" })).expect("a store");
+    let later = "model_bits bit_operations effective_bit_operations weight_bits_fetched activation_bits_moved outputs";
+    let drop = |table: &str, columns: &str| {
+        for column in columns.split(' ') {
+            connection.execute_batch(&format!("ALTER TABLE {table} DROP COLUMN {column}")).expect("it is there");
+        }
+    };
+    drop("point_figures", later);
+    drop("hardware_figures", "compute_j conversion_j memory_j");
+    connection.pragma_update(None, "user_version", 2).expect("writable");
+}
+
+#[test]
+fn a_store_of_layout_2_is_read_merged_and_upgraded_and_no_longer_written() {
+    check_all([true, false], |&bits| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("s.sqlite");
+        let now = [row(1), row(2)];
+        let store = Store::open(&path).expect("new");
+        now.iter().for_each(|row| assert!(store.insert(row).expect("written")));
+        drop(store);
+        let mut then = rows(&path);
+        for costs in then.iter_mut().filter_map(|row| row.costs.as_mut()) {
+            costs.bits = costs.bits.filter(|_| bits);
+            costs.hardware.iter_mut().for_each(|row| row.spent = None);
+        }
+        as_layout_2(&path, bits);
+        assert_eq!(rows(&path), then);
+        let refused = Store::open(&path).expect_err("it is not written");
+        assert!(refused.to_string().contains("a store of layout 2") && refused.mend() == Some(Mend::UpgradeStore));
+
+        let other = folder.path().join("other.sqlite");
+        let target = Store::open(&other).expect("new");
+        assert!(target.insert(&row(1)).expect("written"));
+        let report =
+            target.merge(&Store::open_existing(&path).expect("a store")).expect("equal as far as both have it");
+        assert_eq!((report.added, report.equal), (1, 1));
+
+        assert_eq!(upgrade(&path).expect("nobody else has it"), Upgrade::Done(2));
+        assert_eq!(rows(&path), then);
+        assert!(Store::open(&path).expect("it is written now").insert(&row(3)).expect("written"));
+    });
+}
+
 #[test]
 fn what_a_store_shows_of_its_points_is_the_same_in_both_layouts() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -18,7 +18,7 @@ pub enum Upgrade {
     Done(usize),
 }
 
-/// Makes a store of layout 1 one of this layout, in its place. The new store is written beside the old one and takes its
+/// Makes a store of an older layout one of this layout, in its place. The new store is written beside the old one and takes its
 /// name when it is complete; before that the old one stays as it is.
 ///
 /// # Errors
@@ -27,7 +27,7 @@ pub enum Upgrade {
 /// [`ExploreError::Io`] if one of the two files cannot be read or written.
 pub fn upgrade(path: &Path) -> Result<Upgrade, ExploreError> {
     let old = Store::open_existing(path)?;
-    if old.layout == Layout::Two {
+    if old.layout == Layout::Three {
         return Ok(Upgrade::NotNeeded);
     }
     let _lock = StoreLock::take(path, Writers::One)?;
