@@ -1,6 +1,6 @@
 //! Does the cost follow from the size of the layer and of the arrays?
 
-use analog::{AnalogArray, AnalogError, event, idle};
+use analog::{AnalogArray, AnalogError, Departures, StepEnergy, event, idle};
 use engine::{
     Activations, Arithmetic, Cycles, EngineError, Event, Joules, Layer, LayerRun, MacEngine, Occupancy, SteppedEngine,
 };
@@ -80,6 +80,19 @@ fn descriptions_of_nothing_are_refused() {
     assert_eq!(new(Some(found), None, 1, 1.0), Err(AnalogError::TooLarge { what: "rows", found }));
     assert_eq!(new(None, None, 1, 0.0), Err(AnalogError::Energy(0.0)));
     assert_eq!(new(None, None, 1, f64::INFINITY), Err(AnalogError::Energy(f64::INFINITY)));
+}
+
+/// 40 positions, each a step of the one array; no weight adds to it.
+#[test]
+fn equal_cells_spend_by_the_array_and_are_never_ideal() {
+    let bare = AnalogArray::of_equal_cells("array", None, None, 1).expect("the description is valid");
+    assert!(!bare.is_ideal());
+    let step = StepEnergy { array: Joules(2.0), ..StepEnergy::default() };
+    let array = bare.with(Departures { step, ..Departures::default() }).expect("no contradiction");
+    for code in [1, 7] {
+        assert_eq!(run(&array, code).ledger.energy(), Joules(2.0 * 40.0));
+    }
+    assert_eq!(AnalogArray::of_equal_cells("array", Some(0), None, 1), Err(AnalogError::Zero("rows")));
 }
 
 #[test]
