@@ -37,11 +37,12 @@ class Picture(Protocol):
 
 
 class Verdict(enum.Enum):
-    """Whether a claim of the paper is what was measured."""
+    """Whether a claim of the paper is what was measured; open where the errors of what was measured decide nothing."""
 
     HOLDS = "holds"
     IN_PART = "holds in part"
     NOT = "does not hold"
+    OPEN = "cannot be told"
 
     @classmethod
     def of(cls, holding: int, cases: int) -> Verdict:

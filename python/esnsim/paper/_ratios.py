@@ -38,7 +38,7 @@ def ratio_claim(says: str, whose: str, points: Sequence[Any], dear: Chosen, chea
     if not cases:
         return Claim(says, "no accuracy of the list is reached", Verdict.NOT)
     words = ", ".join(f"{ratio:.2f} at {level:g}" for level, ratio in means.items()) or "none that both reach"
-    for chosen, who in ((dear, f"{whose} alone reaches"), (cheap, "the other alone reaches")):
+    for chosen, who in ((dear, f"of the two, {whose} alone reaches"), (cheap, f"of the two, {whose} does not reach")):
         words += f"; {who} {', '.join(f'{level:g}' for level in alone[chosen])}" if alone[chosen] else ""
     bound = f", and {most:g} or more at one" if most > 1 else ""
     verdict = Verdict.of(sum(ratio > 1 for ratio in means.values()) + len(alone[cheap]), cases)

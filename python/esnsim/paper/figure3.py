@@ -162,12 +162,12 @@ def _claim(pairs: Sequence[Pair]) -> Claim:
     for pair in pairs:
         (rank, distance, count), (during, after), shift = found[pair.name], rises[pair.name], _shift(pair)
         apart = "no epoch has an accuracy of the other curve" if shift is None else f"training has {shift:.1f} times the ESN_a at equal accuracy"
-        words.append(f"{pair.name}: accuracy and ESN_a have a rank correlation of {during:.2f} in training and {after:.2f} after quantization; "
-                     f"at equal ESN_a ({count} epochs) the two accuracies have one of {rank:.2f}, and are {distance:.3f} apart; {apart}")
+        words.append(f"{pair.name}: accuracy and ESN_a have a rank correlation of {during:.3f} in training and {after:.3f} after quantization; "
+                     f"at equal ESN_a ({count} epochs) the two accuracies have one of {rank:.3f}, and are {distance:.3f} apart; {apart}")
     verdict = Verdict.of(one, len(pairs))
     return Claim("The curve of accuracy against ESN_a during training and the one after quantization go together",
                  f"{'. '.join(words)}. It holds where they are {_NEAR:g} or less apart with a correlation of {_TOGETHER:g} or more, and in part "
-                 f"where accuracy rises with ESN_a in both ({_RISING:g} or more)",
+                 f"where accuracy rises with ESN_a in both ({_RISING:g} or more) for a network: for {rising} of {len(pairs)}",
                  Verdict.IN_PART if verdict is Verdict.NOT and rising else verdict)
 
 
@@ -193,7 +193,7 @@ def _comparison(pairs: Sequence[Pair]) -> Section:
     for pair in pairs:
         for name, annealed in (("those that may be read", False), ("all", True)):
             rank, distance, count = _compared(pair, annealed)
-            rows.append({"network": pair.name, "epochs": name, "compared": count, "rank correlation": f"{rank:.2f}",
+            rows.append({"network": pair.name, "epochs": name, "compared": count, "rank correlation": f"{rank:.3f}",
                          "mean distance": f"{distance:.3f}"})
     return Section("How far the curves go together", [
         "The accuracy of an epoch is compared with that after quantization at the same ESN_a, between two widths of weights on a "

@@ -136,13 +136,14 @@ def _beats_even(policies: Sequence[Policy]) -> Claim:
 
 def _beats(says: str, compared: Sequence[tuple[Policy, float]], policies: int) -> Claim:
     if not compared:
-        return Claim(says, "no policy has an ESN_a within that of 1 to 8 bits", Verdict.NOT)
+        return Claim(says, "no policy has an ESN_a within that of 1 to 8 bits", Verdict.OPEN)
     gains = [(policy.top1 - other, 2 ** 0.5 * policy.error) for policy, other in compared]
     better, worse = sum(gain > error for gain, error in gains), sum(gain < -error for gain, error in gains)
     least, most = min(gain for gain, _ in gains), max(gain for gain, _ in gains)
     return Claim(says, f"the policy gains {least:+.4f} to {most:+.4f} in accuracy; by more than the standard error of a difference it is "
                  f"better in {better} and worse in {worse} of {len(compared)} cases that can be compared, of {policies}"
-                 + ("" if better or worse else "; the two cannot be told apart here"), Verdict.of(better, len(compared)))
+                 + ("" if better or worse else "; the two cannot be told apart here"),
+                 Verdict.of(better, len(compared)) if better or worse else Verdict.OPEN)
 
 
 def _chart(policies: Sequence[Policy], uniform: Sequence[Quantized]) -> Chart:
