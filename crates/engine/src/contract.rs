@@ -53,7 +53,7 @@ pub trait MacEngine: Send + Sync {
     /// activations that the engine is given and all outputs that it gives are of this arithmetic.
     fn arithmetic(&self) -> Arithmetic;
 
-    /// The format in which the hardware keeps weights. [`LayerRun::weight_bits`] is their size in it.
+    /// The format in which the hardware keeps weights. [`LayerRun::memory`] is their size in it.
     fn weight_format(&self) -> WeightFormat;
 
     /// The cost of one image, with repetition factored out. The time that this takes grows with the number of weights,
