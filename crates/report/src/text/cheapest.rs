@@ -13,21 +13,21 @@ use crate::proxies::hardware_row;
 /// Names of networks are cut to this many characters.
 const NAME_WIDTH: usize = 60;
 
-/// The networks, the cheapest on a hardware first, at most so many of them; of several hardware the cheapest on each that
-/// compression did not break, and how many cost the same.
+/// Top-1 of the engines on integers, which compute exactly, whatever hardware costs are of.
+const ON_INTEGERS: &str = "top-1 on integers";
+
+/// The networks that compression did not break, the cheapest on a hardware first, at most so many of them; of several hardware the
+/// cheapest on each, and how many cost the same.
 pub fn cheapest_tables(subjects: &Subjects, hardware: &[OfHardware], most: usize) -> String {
+    let broken = broken_line(&subjects.all, "they are not among the cheapest");
+    let broken = broken.map(|line| line + "\n").unwrap_or_default();
     if let [one] = hardware {
-        return cheapest_on(subjects, &one.name, most);
+        return cheapest_on(subjects, &one.name, most) + &broken;
     }
-    let best = subjects.all.iter().filter_map(|subject| subject.accuracy).max();
-    let is_choice = |subject: &Subject| match (subject.accuracy, best) {
-        (Some(accuracy), Some(best)) => !is_broken(accuracy, best),
-        (None, _) | (_, None) => true,
-    };
-    let mut lines = table(&["cheapest on", "network", "energy", "top-1"], 2);
+    let mut lines = table(&["cheapest on", "network", "energy", ON_INTEGERS], 2);
     for OfHardware { name, .. } in hardware {
         let all = from_the_cheapest(subjects, name);
-        let mut choices = all.iter().filter(|(subject, _)| is_choice(subject));
+        let mut choices = all.iter();
         if let Some((subject, row)) = choices.next() {
             let network = match choices.take_while(|(_, other)| other.energy_j == row.energy_j).count() {
                 0 => named(subjects, subject),
@@ -36,14 +36,20 @@ pub fn cheapest_tables(subjects: &Subjects, hardware: &[OfHardware], most: usize
             lines.add_row([one_line(name), network, energy(subjects, row), top1(subject)]);
         }
     }
-    let broken = broken_line(&subjects.all, "they are not among the cheapest");
-    render(&lines) + &broken.map(|line| line + "\n").unwrap_or_default()
+    render(&lines) + &broken
 }
 
-/// The networks that were costed on a hardware. Of those that cost the same, the most accurate comes first.
+/// The networks that were costed on a hardware, but for those that compression broke. Of those that cost the same, the most accurate
+/// comes first.
 fn from_the_cheapest<'a>(subjects: &'a Subjects, hardware: &str) -> Vec<(&'a Subject, &'a HardwareRow)> {
+    let best = subjects.all.iter().filter_map(|subject| subject.accuracy).max();
+    let is_choice = |subject: &&Subject| match (subject.accuracy, best) {
+        (Some(accuracy), Some(best)) => !is_broken(accuracy, best),
+        (None, _) | (_, None) => true,
+    };
+    let choices = subjects.all.iter().filter(is_choice);
     let mut all: Vec<(&Subject, &HardwareRow)> =
-        subjects.all.iter().filter_map(|subject| Some((subject, hardware_row(subject, hardware)?))).collect();
+        choices.filter_map(|subject| Some((subject, hardware_row(subject, hardware)?))).collect();
     all.sort_by(|(a, x), (b, y)| x.energy_j.total_cmp(&y.energy_j).then_with(|| by_accuracy(a, b)));
     all
 }
@@ -69,10 +75,18 @@ fn top1(subject: &Subject) -> String {
     subject.accuracy.map_or("–".to_string(), |accuracy| format!("{:.4}", accuracy.to_f64()))
 }
 
+/// Top-1 of the hardware itself, where images ran on it.
+fn own_top1(row: &HardwareRow) -> Option<String> {
+    let score = row.score.as_ref().filter(|score| score.labelled > 0)?;
+    Some(format!("{:.4}", score.top1 as f64 / score.labelled as f64))
+}
+
 fn cheapest_on(subjects: &Subjects, hardware: &str, most: usize) -> String {
     let all = from_the_cheapest(subjects, hardware);
     let least = all.first().map_or(0.0, |(_, row)| row.energy_j);
-    let mut lines = table(&["cheapest", "network", "energy", "over the best", "cycles", "top-1"], 2);
+    let has_own = all.iter().all(|(_, row)| own_top1(row).is_some());
+    let header = if has_own { "top-1" } else { ON_INTEGERS };
+    let mut lines = table(&["cheapest", "network", "energy", "over the best", "cycles", header], 2);
     for (place, (subject, row)) in all.iter().take(most).enumerate() {
         lines.add_row([
             (place + 1).to_string(),
@@ -80,7 +94,7 @@ fn cheapest_on(subjects: &Subjects, hardware: &str, most: usize) -> String {
             energy(subjects, row),
             if least > 0.0 { factor(row.energy_j / least) } else { "–".to_string() },
             grouped(row.cycles),
-            top1(subject),
+            own_top1(row).filter(|_| has_own).unwrap_or_else(|| top1(subject)),
         ]);
     }
     let left = all.len().saturating_sub(most);

@@ -19,7 +19,10 @@ pub fn proxy_tables(figures: &ProxyFigures<'_>) -> String {
         text += &format!(", and {failed} that failed");
     }
     text += &match all.len() {
-        ..FEW_NETWORKS => format!(": {FEW_NETWORKS} at least tell which number ranks as a hardware does\n"),
+        ..FEW_NETWORKS => {
+            let missing = without_bits(all).map(|line| line + "\n").unwrap_or_default();
+            format!(": {FEW_NETWORKS} at least tell which number ranks as a hardware does\n{missing}")
+        }
         _ => correlations(figures),
     };
     text + &figures.fit.map(fit_lines).unwrap_or_default()
