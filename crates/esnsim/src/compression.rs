@@ -8,11 +8,11 @@ use compress::{
     Sensitivity, SensitivityPlan, StepRule,
 };
 use esn::{BitConvention, BitWidth, Grid};
-use explore::pareto::{Cost, LayerCosts};
+use explore::pareto::{Cost, JOULES, LayerCosts};
 use formats::ReadOptions;
 use inference::Samples;
 use network::{Network, Note, NoteKind};
-use report::text::{allotment_table, pruning_table, quantization_table, totals_table};
+use report::text::{allotment_table, joules, pruning_table, quantization_table, totals_table};
 use report::{EsnFigures, write_file};
 use runner::{DEFAULT_BITS, NetworkCost, Quantization, is_quantized};
 use serde::{Deserialize, Serialize, Serializer};
@@ -41,14 +41,14 @@ pub struct Allocate<'a> {
 impl Allocate<'_> {
     /// The error of a budget below the `least` that the layers can cost, in units.
     fn too_small(&self, least: u128) -> CompressError {
-        let (cost, least) = (self.cost.id(), self.cost.amount(least));
+        let told = |amount: f64| if self.cost.unit(&[]) == Some(JOULES) { joules(amount) } else { amount.to_string() };
+        let (cost, budget, least) = (self.cost.id(), told(self.budget), told(self.cost.amount(least)));
         let zeros = match self.grid {
             Grid::MidRise => ", or the grid mid-tread, on which weights may become 0",
             Grid::MidTread => "",
         };
         let problem = format!(
-            "a budget of {} of {cost}; expected at least {least}, what the cheapest choices of all layers come to: it takes a larger budget{zeros}",
-            self.budget
+            "a budget of {budget} of {cost}; expected at least {least}, what the cheapest choices of all layers come to: it takes a larger budget{zeros}"
         );
         CompressError::Option { option: "allocate", problem }
     }
@@ -637,13 +637,17 @@ pub fn allocation(text: &str) -> Result<(Cost, f64), String> {
     }
     let (cost, number) = text.rsplit_once('=').ok_or_else(form)?;
     let budget: f64 = number.parse().map_err(|_| form())?;
-    let cost = match cost.parse() {
+    let cost: Cost = match cost.parse() {
         Ok(cost) => cost,
         Err(problem) if cost.starts_with("linear:") => return Err(format!("{cost:?} is no cost: {problem}")),
         Err(_) => return Err(format!("{cost:?} is no cost; {}", budgets())),
     };
-    if matches!(cost, Cost::Cycles(_) | Cost::Energy(_)) {
-        return Err(format!("{} is a cost on a hardware; {}", cost.id(), budgets()));
+    if cost.is_of_hardware() {
+        return Err(format!(
+            "{} is a cost on a hardware, of which proxies --fit makes a sum; {}",
+            cost.id(),
+            budgets()
+        ));
     }
     if cost.depends_on_pruning_alone() {
         return Err(format!("{} depends on pruning alone, and no way to quantize a layer changes it", cost.id()));
@@ -736,7 +740,10 @@ mod tests {
             ("esn-d=nan", "expected COST=X with X above 0"),
             ("joy=1", "\"joy\" is no cost; expected esn-a, esn-d"),
             ("model-bits=1e99", "a budget of 1e99 is larger than any cost"),
-            ("cycles:unpu=1", "cycles:unpu is a cost on a hardware; expected esn-a, esn-d"),
+            (
+                "cycles:unpu=1",
+                "cycles:unpu is a cost on a hardware, of which proxies --fit makes a sum; expected esn-a",
+            ),
             ("macs=1", "macs depends on pruning alone"),
             ("linear:esn-d=1", "the budget is missing: expected linear:esn-d=1=X"),
             ("linear:joy=1=2", "\"linear:joy=1\" is no cost: expected costs without hardware"),

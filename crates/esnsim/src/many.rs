@@ -106,7 +106,12 @@ fn nothing(survey: &Survey) -> (String, Option<Mend>) {
     let has_none = |what: String| format!("none of {done} points has {what}");
     let plane = survey.planes.first().expect("points are judged by a cost and an accuracy");
     if plane.has_accuracy {
-        return (format!("{}; the hardware is {known}", has_none(format!("cost {}", plane.axes.cost.id()))), None);
+        let cost = &plane.axes.cost;
+        let why = match cost.is_of_hardware() {
+            true => format!("the hardware is {known}"),
+            false => "they were run before it was counted: run the plan again into a new store".to_string(),
+        };
+        return (format!("{}; {why}", has_none(format!("cost {}", cost.id()))), None);
     }
     let none = has_none(format!("accuracy {}", plane.axes.accuracy.id()));
     match &plane.axes.accuracy {

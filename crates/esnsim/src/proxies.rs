@@ -152,8 +152,8 @@ pub fn subject(
 pub fn fitted(path: &Path, subjects: &Subjects, hardware: &Arc<str>, terms: &[Cost]) -> Result<Fit, Error> {
     let refuse = |reason: String| Error::NoPoints { path: path.to_path_buf(), reason, mend: None };
     let is_double = (1..terms.len()).any(|place| terms[..place].contains(&terms[place]));
-    let is_of_hardware = |cost: &Cost| matches!(cost, Cost::Energy(_) | Cost::Cycles(_) | Cost::Linear(_));
-    if terms.len() > MOST_TERMS || is_double || terms.iter().any(is_of_hardware) {
+    let is_term = |cost: &Cost| !cost.is_of_hardware() && !matches!(cost, Cost::Linear(_));
+    if terms.len() > MOST_TERMS || is_double || !terms.iter().all(is_term) {
         return Err(refuse(format!("a fit takes 1 to {MOST_TERMS} different costs without hardware as its terms")));
     }
     fit(subjects, hardware, terms).map_err(|none| {

@@ -16,16 +16,17 @@ pub struct LinearCost {
 impl Eq for LinearCost {}
 
 impl LinearCost {
-    /// The sum of these terms. None where there is no term, a cost is of hardware or comes twice, or a weight is not finite or
+    /// The sum of these terms. None where no term has a weight, a cost is of hardware or comes twice, or a weight is not finite or
     /// below 0.
     pub fn new(terms: Vec<(Cost, f64)>) -> Option<Self> {
         let is_term = |(cost, weight): &(Cost, f64)| {
-            let is_plain = !matches!(cost, Cost::Cycles(_) | Cost::Energy(_) | Cost::Linear(_));
+            let is_plain = !cost.is_of_hardware() && !matches!(cost, Cost::Linear(_));
             is_plain && weight.is_finite() && *weight >= 0.0
         };
         let is_double =
             terms.iter().enumerate().any(|(i, (cost, _))| terms[..i].iter().any(|(other, _)| other == cost));
-        (!terms.is_empty() && terms.iter().all(is_term) && !is_double).then_some(Self { terms })
+        let has_weight = terms.iter().any(|(_, weight)| *weight > 0.0);
+        (has_weight && terms.iter().all(is_term) && !is_double).then_some(Self { terms })
     }
 
     /// The costs and their weights.
@@ -79,9 +80,18 @@ mod tests {
 
     #[test]
     fn what_is_no_sum_is_refused() {
-        for wrong in
-            ["", "esn-d", "esn-d=x", "esn-d=-1", "esn-d=nan", "esn-d=1,esn-d=2", "energy:a=1", "cycles=1", "bits=1"]
-        {
+        for wrong in [
+            "",
+            "esn-d",
+            "esn-d=0",
+            "esn-d=x",
+            "esn-d=-1",
+            "esn-d=nan",
+            "esn-d=1,esn-d=2",
+            "energy:a=1",
+            "cycles=1",
+            "bits=1",
+        ] {
             let message = wrong.parse::<LinearCost>().expect_err(wrong);
             assert!(message.starts_with("expected costs"), "{message}");
         }

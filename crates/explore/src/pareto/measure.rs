@@ -172,6 +172,11 @@ impl Cost {
         }
     }
 
+    /// Whether it is counted on a hardware.
+    pub fn is_of_hardware(&self) -> bool {
+        matches!(self, Cost::Cycles(_) | Cost::Energy(_))
+    }
+
     /// Whether no way to quantize a network changes this cost.
     pub fn depends_on_pruning_alone(&self) -> bool {
         match self {
