@@ -87,7 +87,11 @@ pub struct FilterEsn {
     pub esn_a_quarters: u128,
     /// `Σ bits`.
     pub esn_d: u128,
+    above: Above,
 }
+
+/// How many magnitudes of codes are above 2^p, by p from 1 on. A weight of `n > 1` bits is above 2^(n − 2) and not above 2^(n − 1).
+type Above = [u64; BIT_WIDTHS - 1];
 
 impl FilterEsn {
     /// The term of the filter in equation (7) with `c = 1`: computed weights × bits of the widest.
@@ -106,6 +110,7 @@ impl FilterEsn {
             units: counts.units,
             esn_a_quarters: counts.squares,
             esn_d: counts.bits,
+            above: counts.above,
         }
     }
 }
@@ -133,6 +138,7 @@ pub(crate) struct Counts {
     pub(crate) squares: u128,
     /// `Σ bits`.
     pub(crate) bits: u128,
+    pub(crate) above: Above,
 }
 
 impl Counts {
@@ -165,8 +171,12 @@ impl Counts {
         let (nonzero, not_units) = (above(0), if largest > 1 { above(1) } else { 0 });
         let units = nonzero - not_units;
         // ceil(log2(m)) is how many of 1, 2, 4, … are below m.
-        let bits =
-            not_units + (1..8).take_while(|power| largest > 1 << power).map(|power| above(1 << power)).sum::<u64>();
+        let mut bits = not_units;
+        for power in (1..8).take_while(|power| largest > 1 << power) {
+            let above = above(1 << power);
+            self.above[power] += above;
+            bits += above;
+        }
         let least = match convention {
             BitConvention::NonzeroAtLeastOne => units,
             BitConvention::AsPrinted => 0,
@@ -187,6 +197,9 @@ impl Counts {
             units += u32::from(magnitude == 1);
             bits_sum += bits(code, convention);
         }
+        for (power, count) in self.above.iter_mut().enumerate().skip(1) {
+            *count += u64::from(chunk.iter().map(|code| u32::from(code.unsigned_abs() > 1 << power)).sum::<u32>());
+        }
         self.nonzero += u64::from(nonzero);
         self.units += u64::from(units);
         self.squares += wide_squares(chunk);
@@ -200,6 +213,7 @@ impl Counts {
         self.max_code = self.max_code.max(other.max_code);
         self.squares += other.squares;
         self.bits += other.bits;
+        self.above.iter_mut().zip(other.above).for_each(|(all, other)| *all += other);
     }
 }
 
@@ -392,20 +406,17 @@ impl BitHistogram {
     /// The same of filters that are measured already: `filters` is what [`filter_esn`] says of `codes`.
     pub fn of_filters(filters: &[FilterEsn], codes: &CodeTensor, convention: BitConvention) -> Self {
         let mut histogram = Self::default();
-        for (index, filter) in filters.iter().enumerate() {
+        for filter in filters {
             histogram.filters[filter.max_bits as usize] += 1;
-            // How many magnitudes are above 0, 1, 2, 4, …: a weight of n bits is above 2^(n − 2) and not above 2^(n − 1).
-            let codes = codes.filter(index);
             let least = match convention {
                 BitConvention::NonzeroAtLeastOne => filter.nonzero,
                 BitConvention::AsPrinted => filter.nonzero - filter.units,
             };
-            histogram.weights[0] += codes.len() as u64 - least;
+            histogram.weights[0] += codes.shape().filter_len() as u64 - least;
             let mut wider = least;
-            for width in 1..filter.max_bits {
-                let above = count_above(codes, 1 << width);
-                histogram.weights[width as usize] += wider - above;
-                wider = above;
+            for width in 1..filter.max_bits as usize {
+                histogram.weights[width] += wider - filter.above[width];
+                wider = filter.above[width];
             }
             histogram.weights[filter.max_bits as usize] += wider;
         }
@@ -440,13 +451,6 @@ fn each_filter(codes: &CodeTensor, convention: BitConvention) -> impl Iterator<I
         }
         FilterEsn::new(codes.filter(filter), live_weights, convention, &mut room)
     })
-}
-
-/// How many codes have a magnitude above `least`.
-fn count_above(codes: &[i32], least: u32) -> u64 {
-    // Sums of 32 bits become vector instructions, and a chunk is shorter than they reach.
-    let above = |chunk: &[i32]| chunk.iter().map(|code| u32::from(code.unsigned_abs() > least)).sum::<u32>();
-    codes.chunks(1 << 20).map(|chunk| u64::from(above(chunk))).sum()
 }
 
 /// Channels of a group with a nonzero weight in any of its filters.

@@ -245,7 +245,7 @@ impl LayerStream {
     }
 
     fn close_filter(&mut self) {
-        let Counts { nonzero, units, max_code, squares, bits: sum } = std::mem::take(&mut self.filter);
+        let Counts { nonzero, units, max_code, squares, bits: sum, above: _ } = std::mem::take(&mut self.filter);
         self.power = self.power + std::mem::take(&mut self.filter_power);
         let widest = bits(max_code as i32, self.convention);
         self.layer.nonzero += u128::from(nonzero);

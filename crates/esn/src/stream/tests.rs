@@ -180,6 +180,10 @@ fn counts_of_codes_are_those_by_definition() {
                 max_code: codes.iter().map(|code| code.unsigned_abs()).max().expect("there are codes"),
                 squares: codes.iter().map(|&code| u128::from(code.unsigned_abs()).pow(2)).sum(),
                 bits: codes.iter().map(|&code| u128::from(bits(code, convention))).sum(),
+                above: std::array::from_fn(|power| match power {
+                    0 => 0,
+                    power => codes.iter().filter(|code| code.unsigned_abs() > 1 << power).count() as u64,
+                }),
             };
             assert_eq!(counts, expected, "{largest} {convention:?}");
         });
