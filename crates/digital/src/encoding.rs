@@ -115,12 +115,12 @@ impl Encoding {
         }
     }
 
-    /// The widths of a filter.
-    pub(crate) fn filter_widths(&self, filter: &[i32]) -> FilterWidths {
+    /// The widths of a filter whose widest weight has `widest` planes.
+    pub(crate) fn filter_widths(&self, widest: u32) -> FilterWidths {
         let own = match (self.granularity, self.zero_skipping) {
             (Granularity::Weight, ZeroSkipping::Weights | ZeroSkipping::None | ZeroSkipping::Pattern { .. }) => 0,
             (Granularity::Weight, ZeroSkipping::Filters)
-            | (Granularity::Filter | Granularity::Layer | Granularity::Fixed(_), _) => widest(self.grid, filter),
+            | (Granularity::Filter | Granularity::Layer | Granularity::Fixed(_), _) => widest,
         };
         let shared = match self.granularity {
             Granularity::Weight => 0,
@@ -165,8 +165,11 @@ impl Encoding {
 
 /// Planes of the widest weight.
 pub(crate) fn widest(grid: Grid, weights: &[i32]) -> u32 {
-    // More planes are never needed for a smaller magnitude.
-    let largest = weights.iter().map(|code| code.unsigned_abs()).max().unwrap_or(0);
+    width_of(grid, weights.iter().map(|code| code.unsigned_abs()).max().unwrap_or(0))
+}
+
+/// Planes of the widest of weights whose largest magnitude is this: more are never needed for a smaller one.
+pub(crate) fn width_of(grid: Grid, largest: u32) -> u32 {
     Planes::least_width(grid, largest as i32)
 }
 

@@ -59,7 +59,7 @@ impl Planes {
     }
 
     /// The fewest planes that a code of the grid can be encoded in; 0 for a pruned weight.
-    #[inline]
+    #[inline(always)]
     pub fn least_width(grid: Grid, code: i32) -> u32 {
         let magnitude = code.unsigned_abs();
         match grid {

@@ -2,10 +2,10 @@
 //! needed to read them, are fetched once a layer.
 
 use engine::{StoredWeights, WeightFormat, WeightMemory};
-use esn::CodeTensor;
+use esn::{CodeTensor, WeightShape};
 
 use crate::departures::{Departures, ZeroSkipping};
-use crate::encoding::{Encoding, widest};
+use crate::encoding::{Encoding, width_of};
 use crate::spec::Granularity;
 
 /// Bits that name the width of a filter, 0 to 17.
@@ -13,6 +13,8 @@ pub const WIDTH_FIELD_BITS: u64 = 5;
 
 /// The weights of a layer in memory.
 pub(crate) struct Storage {
+    /// All weights of each filter, those that are not kept among them.
+    all: Vec<StoredWeights>,
     /// Bits of a stored weight of each filter, with its index.
     weight_bits: Vec<u64>,
     memory: WeightMemory,
@@ -66,18 +68,24 @@ impl Storage {
     /// zeros are skipped by filters.
     pub(crate) fn new(departures: &Departures, encoding: &Encoding, codes: &CodeTensor, live: &[bool]) -> Self {
         let kept = Kept::new(encoding, departures);
-        let filters: Vec<StoredWeights> =
-            (0..codes.shape().filters).map(|filter| stored(kept, encoding, codes, filter, live)).collect();
+        let filters = 0..codes.shape().filters;
+        let all: Vec<StoredWeights> =
+            filters.map(|filter| StoredWeights::of(codes.grid(), codes.filter(filter))).collect();
+        let filters: Vec<StoredWeights> = all
+            .iter()
+            .enumerate()
+            .map(|(filter, all)| stored(kept, encoding, *all, (codes.shape(), filter), live))
+            .collect();
         let layer = filters.iter().fold(StoredWeights::none(codes.grid()), |sum, filter| sum.merge(*filter));
         let of_layer = layer.width(match encoding.granularity {
             Granularity::Fixed(width) => width,
             Granularity::Layer | Granularity::Weight | Granularity::Filter => {
-                encoding.rounded[widest(codes.grid(), codes.codes()) as usize]
+                encoding.rounded[width_of(codes.grid(), layer.largest()) as usize]
             }
         });
         let width = |filter: usize| match encoding.granularity {
             Granularity::Filter => {
-                let planes = encoding.rounded[widest(codes.grid(), codes.filter(filter)) as usize];
+                let planes = encoding.rounded[width_of(codes.grid(), all[filter].largest()) as usize];
                 filters[filter].width(planes)
             }
             Granularity::Layer | Granularity::Weight | Granularity::Fixed(_) => of_layer,
@@ -92,7 +100,12 @@ impl Storage {
             weights,
             index_bits: weights * u128::from(departures.index_bits_per_nonzero),
         };
-        Self { weight_bits, memory }
+        Self { all, weight_bits, memory }
+    }
+
+    /// All weights of a filter, those that are not kept among them.
+    pub(crate) fn filter(&self, filter: usize) -> &StoredWeights {
+        &self.all[filter]
     }
 
     /// Bits that a weight of a filter takes in memory and in the buffer of a row, with its index. A zero that is skipped
@@ -107,17 +120,21 @@ impl Storage {
     }
 }
 
-/// The weights of a filter that are stored.
-fn stored(kept: Kept, encoding: &Encoding, codes: &CodeTensor, filter: usize, live: &[bool]) -> StoredWeights {
-    let shape = codes.shape();
-    let all = StoredWeights::of(codes.grid(), codes.filter(filter));
+/// The weights of a filter that are stored, out of all of them.
+fn stored(
+    kept: Kept,
+    encoding: &Encoding,
+    all: StoredWeights,
+    (shape, filter): (WeightShape, usize),
+    live: &[bool],
+) -> StoredWeights {
     match kept {
         Kept::All => all,
         Kept::Nonzero => all.without_zeros(all.zeros()),
         Kept::Pattern { keep, of } => {
-            all.without_zeros(all.count() - encoding.kept_by_pattern(codes.filter(filter).len(), keep, of))
+            all.without_zeros(all.count() - encoding.kept_by_pattern(shape.filter_len(), keep, of))
         }
-        Kept::Live if all.zeros() == all.count() => StoredWeights::none(codes.grid()),
+        Kept::Live if all.zeros() == all.count() => StoredWeights::none(encoding.grid),
         Kept::Live => {
             let group = filter / (shape.filters / shape.groups);
             let channels = &live[group * shape.channels..(group + 1) * shape.channels];
@@ -143,7 +160,7 @@ fn beside(kept: Kept, granularity: Granularity, codes: &CodeTensor) -> u64 {
 #[cfg(test)]
 mod tests {
     use engine::{Joules, Layer};
-    use esn::{Grid, WeightShape};
+    use esn::Grid;
     use network::{Geometry, GeometrySpec};
     use testkit::check_all;
 

@@ -47,7 +47,7 @@ impl fmt::Display for WeightFormat {
 /// use esn::Grid;
 ///
 /// let weights = StoredWeights::of(Grid::MidRise, &[7, -1, 3]);
-/// assert_eq!((weights.count(), weights.width(0), weights.width(8)), (3, 3, 8));
+/// assert_eq!((weights.count(), weights.largest(), weights.width(0), weights.width(8)), (3, 7, 3, 8));
 /// // Three bits are all taken by the odd codes −7 … 7. A zero among them needs a fourth, but eight bits have room.
 /// let pruned = StoredWeights::of(Grid::MidRise, &[7, 0, 3]);
 /// assert_eq!((pruned.width(0), pruned.width(8)), (4, 8));
@@ -73,15 +73,26 @@ impl StoredWeights {
 
     /// These weights, as codes of the grid.
     pub fn of(grid: Grid, codes: &[i32]) -> Self {
-        // Zeros of 2^16 codes fit 32 bits, in which the sum is fast.
-        let zeros = |chunk: &[i32]| u64::from(chunk.iter().map(|&code| u32::from(code == 0)).sum::<u32>());
-        Self {
-            grid,
-            count: codes.len() as u64,
-            zeros: codes.chunks(1 << 16).map(zeros).sum(),
-            highest: codes.iter().fold(0, |highest, &code| highest.max(code)),
-            lowest: codes.iter().fold(0, |lowest, &code| lowest.min(code)),
-        }
+        let mut all = Self { count: codes.len() as u64, ..Self::none(grid) };
+        let found = &mut all;
+        lanes::run(
+            #[inline(always)]
+            move || {
+                let (mut zeros, mut highest, mut lowest) = (0, 0, 0);
+                // Zeros of 2^16 codes fit 32 bits, in which the sum is fast.
+                for chunk in codes.chunks(1 << 16) {
+                    let mut zeros_here = 0u32;
+                    for &code in chunk {
+                        zeros_here += u32::from(code == 0);
+                        highest = highest.max(code);
+                        lowest = lowest.min(code);
+                    }
+                    zeros += u64::from(zeros_here);
+                }
+                (found.zeros, found.highest, found.lowest) = (zeros, highest, lowest);
+            },
+        );
+        all
     }
 
     /// The same weights but for so many zeros, which are not stored.
@@ -115,10 +126,15 @@ impl StoredWeights {
         self.zeros
     }
 
+    /// The largest magnitude of a code; 0 where there is none.
+    pub fn largest(&self) -> u32 {
+        self.highest.unsigned_abs().max(self.lowest.unsigned_abs())
+    }
+
     /// Bits of each weight in a memory whose words have `least` bits, or more where the widest weight needs them.
     pub fn width(&self, least: u32) -> u32 {
         let needed = match self.grid {
-            Grid::MidRise => bits(self.highest.unsigned_abs().max(self.lowest.unsigned_abs())),
+            Grid::MidRise => bits(self.largest()),
             // Two's complement: −2^(n−1) … 2^(n−1) − 1 take n bits.
             Grid::MidTread if (self.highest, self.lowest) == (0, 0) => 0,
             Grid::MidTread => bits((self.highest / 2).max(!(self.lowest / 2)).unsigned_abs()) + 1,

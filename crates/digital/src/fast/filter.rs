@@ -7,7 +7,7 @@ use esn::Grid;
 use super::activity::Activity;
 use super::setting::Setting;
 use crate::departures::{PlaneSkipping, ZeroSkipping};
-use crate::encoding::{FilterWidths, PlaneUse};
+use crate::encoding::{FilterWidths, PlaneUse, width_of};
 use crate::planes::Planes;
 use crate::spec::Granularity;
 
@@ -71,11 +71,8 @@ struct WeightSums {
 impl Setting<'_> {
     /// The cost of a filter. `activity` is that of its group of the layer, or `None` if no activation counts as 0.
     pub(super) fn filter_cost(&self, filter: usize, activity: Option<&Activity>) -> FilterCost {
-        let weights = self.layer.weights().filter(filter);
-        let widths = self.encoding.filter_widths(weights);
-        let live = self.live_of(filter);
         if activity.is_none() {
-            let sums = self.sums(weights, widths, live);
+            let sums = self.sums(filter);
             let bits = u128::from(sums.issued) * u128::from(self.storage.weight_bits(filter));
             if sums.issued == 0 {
                 return FilterCost::default();
@@ -116,8 +113,17 @@ impl Setting<'_> {
         }
     }
 
+    /// The widths of a filter.
+    fn widths_of(&self, filter: usize) -> FilterWidths {
+        self.encoding.filter_widths(width_of(self.encoding.grid, self.storage.filter(filter).largest()))
+    }
+
     /// Sums over the weights of a filter, from how many weights there are of each width.
-    fn sums(&self, weights: &[i32], widths: FilterWidths, live: &[bool]) -> WeightSums {
+    fn sums(&self, filter: usize) -> WeightSums {
+        let (weights, widths, live) =
+            (self.layer.weights().filter(filter), self.widths_of(filter), self.live_of(filter));
+        let all = self.storage.filter(filter);
+        let nonzero = all.count() - all.zeros();
         let live_weights = if widths.own == 0 { 0 } else { self.live_weights(live) };
         let issued = |nonzero: u64| match self.encoding.zero_skipping {
             ZeroSkipping::None => weights.len() as u64,
@@ -126,12 +132,11 @@ impl Setting<'_> {
             ZeroSkipping::Pattern { keep, of } => self.encoding.kept_by_pattern(weights.len(), keep, of),
         };
         if self.encoding.granularity == Granularity::Weight {
-            return self.sums_of_own_widths(weights, issued);
+            return self.sums_of_own_widths(weights, nonzero, issued);
         }
         let shared = widths.shared;
         let (issued, useful, of_zeros) = match self.encoding.useful {
             Granularity::Weight => {
-                let nonzero = nonzero(weights);
                 let issued = issued(nonzero);
                 (issued, least_planes(self.encoding.grid, weights), u64::from(shared) * (issued - nonzero))
             }
@@ -165,19 +170,16 @@ impl Setting<'_> {
         issued * u64::from(width.div_ceil(element.planes_per_cycle))
     }
 
-    fn sums_of_own_widths(&self, weights: &[i32], issued: impl Fn(u64) -> u64) -> WeightSums {
+    fn sums_of_own_widths(&self, weights: &[i32], nonzero: u64, issued: impl Fn(u64) -> u64) -> WeightSums {
         let (encoding, per_cycle) = (&self.encoding, self.departures.element.planes_per_cycle);
         if per_cycle == 1 && encoding.plane_skipping == PlaneSkipping::None && self.departures.supports_every_width() {
-            let nonzero = nonzero(weights);
             let (issued, useful) = (issued(nonzero), least_planes(encoding.grid, weights));
             let zeros = issued - nonzero;
             let cycles = useful + zeros;
             return WeightSums { issued, cycles, useful, zeros, ..WeightSums::default() };
         }
         let mut sums = WeightSums::default();
-        let mut nonzero = 0;
         for (least, digits, count) in histogram(encoding.grid, encoding.plane_skipping, weights) {
-            nonzero += count;
             let given = encoding.rounded[least as usize];
             let executed = if encoding.plane_skipping == PlaneSkipping::None { given } else { digits };
             sums.add(count, executed, least, per_cycle);
@@ -246,7 +248,7 @@ impl Setting<'_> {
             }
         }
         if self.departures.element.splits {
-            let width = self.encoding.filter_widths(self.layer.weights().filter(filter)).shared;
+            let width = self.widths_of(filter).shared;
             for tile in &mut tiles {
                 tile.cycles = self.shared_cycles(tile.issued, width);
             }
@@ -258,7 +260,7 @@ impl Setting<'_> {
     pub(super) fn issued_weights(&self, filter: usize, range: Range<usize>) -> impl Iterator<Item = IssuedWeight> {
         let taps = self.layer.weights().shape().taps;
         let weights = self.layer.weights().filter(filter);
-        let (widths, channels) = (self.encoding.filter_widths(weights), self.live_of(filter));
+        let (widths, channels) = (self.widths_of(filter), self.live_of(filter));
         let per_cycle = self.departures.element.planes_per_cycle;
         range.filter_map(move |index| {
             let code = weights[index];
@@ -315,13 +317,24 @@ fn histogram(grid: Grid, skipping: PlaneSkipping, weights: &[i32]) -> impl Itera
     of_nonzero.map(|(key, count)| ((key / SIDE) as u32, (key % SIDE) as u32, count))
 }
 
-fn nonzero(weights: &[i32]) -> u64 {
-    weights.chunks(1 << 16).map(|chunk| u64::from(chunk.iter().map(|&code| u32::from(code != 0)).sum::<u32>())).sum()
-}
-
 /// Planes of all weights together, each in its own width.
 fn least_planes(grid: Grid, weights: &[i32]) -> u64 {
-    // Widths of 2^16 weights fit 32 bits, in which the sum is fast.
-    let chunk = |codes: &[i32]| u64::from(codes.iter().map(|&code| Planes::least_width(grid, code)).sum::<u32>());
-    weights.chunks(1 << 16).map(chunk).sum()
+    let mut planes = 0;
+    let found = &mut planes;
+    lanes::run(
+        #[inline(always)]
+        move || {
+            let mut all = 0;
+            // Widths of 2^16 weights fit 32 bits, in which the sum is fast.
+            for chunk in weights.chunks(1 << 16) {
+                let mut planes = 0u32;
+                for &code in chunk {
+                    planes += Planes::least_width(grid, code);
+                }
+                all += u64::from(planes);
+            }
+            *found = all;
+        },
+    );
+    planes
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use engine::Layer;
 
 use crate::departures::{Departures, PlaneSkipping};
-use crate::encoding::{Encoding, FilterWidths, PlaneUse};
+use crate::encoding::{Encoding, FilterWidths, PlaneUse, widest};
 use crate::planes::Planes;
 use crate::spec::Granularity;
 use crate::storage::Storage;
@@ -128,7 +128,7 @@ impl Programmer<'_> {
         let shape = weights.shape();
         let first_channel = filter / self.layer.geometry().columns() * shape.channels;
         let codes = weights.filter(filter);
-        let widths = self.encoding.filter_widths(codes);
+        let widths = self.encoding.filter_widths(widest(weights.grid(), codes));
         for (weight, (&code, &offset)) in codes.iter().zip(offsets).enumerate() {
             let channel = self.live.get(first_channel + weight / shape.taps);
             let live = widths.own > 0 && channel.is_some_and(|live| *live);
