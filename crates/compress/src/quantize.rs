@@ -19,6 +19,7 @@ mod reals;
 mod report;
 mod rule;
 mod target;
+mod widths;
 
 use esn::BitWidth;
 use network::Network;

@@ -154,7 +154,12 @@ fn quantize_one(network: &Network, index: usize, reals: &Reals, way: &LayerWay) 
     let layer = layer::settle_layer(network, reals, &[index], &options)?;
     let widths = vec![layer.levels.bits; layer.units.len()];
     let steps = layer.units.iter().map(|unit| step_at_width(layer.rule, unit, layer.levels)).collect();
-    let mut coded = layer::encode(&layer, &widths, steps)?;
+    let shares_a_pass = way.mid_rise && way.rule == Rule::MaxAbs;
+    let known = shares_a_pass.then(|| reals.codes_of_max_abs(way.granularity, layer.levels.bits)).flatten();
+    let mut coded = match known {
+        Some(codes) => layer::coded(&layer, codes, steps)?,
+        None => layer::encode(&layer, &widths, steps)?,
+    };
     let mut notes = Vec::new();
     if let StepRule::Snr(target) = layer.rule {
         if options.bias_correction {

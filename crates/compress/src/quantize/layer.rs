@@ -125,6 +125,11 @@ pub(super) fn encode(layer: &Layer, widths: &[BitWidth], steps: Vec<f32>) -> Res
         let levels = Levels { bits, ..layer.levels };
         levels.encode_into(layer.unit_weights(index), step, &mut codes).map_err(|e| layer.error(e))?;
     }
+    coded(layer, codes, steps)
+}
+
+/// The same of codes that are known.
+pub(super) fn coded(layer: &Layer, codes: Vec<i32>, steps: Vec<f32>) -> Result<Coded, CompressError> {
     let shape = layer.mac.channel_shape();
     let codes = CodeTensor::new(layer.levels.grid, shape, codes).map_err(|e| layer.error(e))?;
     Ok(Coded { codes, unit_steps: steps.clone(), steps })

@@ -2,12 +2,14 @@
 
 use std::sync::OnceLock;
 
+use esn::BitWidth;
 use network::{LayerId, LayerWeights, Network, WeightValues};
 
 use crate::Watch;
 use crate::error::CompressError;
 use crate::quantize::levels::Unit;
 use crate::quantize::options::Granularity;
+use crate::quantize::widths::FinestCodes;
 
 /// Weights beyond this have no `f32` steps; no network is trained to them.
 const MAX_WEIGHT: f64 = 1e37;
@@ -20,6 +22,8 @@ pub(super) struct Reals {
     filter_len: usize,
     whole: OnceLock<Vec<Unit>>,
     filters: OnceLock<Vec<Unit>>,
+    finest_whole: OnceLock<Option<FinestCodes>>,
+    finest_filters: OnceLock<Option<FinestCodes>>,
 }
 
 impl Reals {
@@ -40,7 +44,14 @@ impl Reals {
             return Err(error(format!("a weight is {weight:e}; up to ±{MAX_WEIGHT:e} are quantized")));
         }
         let filter_len = mac.channel_shape().filter_len();
-        Ok(Self { weights, filter_len, whole: OnceLock::new(), filters: OnceLock::new() })
+        Ok(Self {
+            weights,
+            filter_len,
+            whole: OnceLock::new(),
+            filters: OnceLock::new(),
+            finest_whole: OnceLock::new(),
+            finest_filters: OnceLock::new(),
+        })
     }
 
     /// The weights, row-major `[out_channels, …]`.
@@ -56,6 +67,17 @@ impl Reals {
                 self.filters.get_or_init(|| self.weights.chunks_exact(self.filter_len).map(Unit::new).collect())
             }
         }
+    }
+
+    /// The codes on mid-rise at a bit width, with the step that the largest magnitude of each unit gives, from one pass over the
+    /// weights for all widths. `None` where they take a pass of their own.
+    pub fn codes_of_max_abs(&self, granularity: Granularity, bits: BitWidth) -> Option<Vec<i32>> {
+        let finest = match granularity {
+            Granularity::Layer => &self.finest_whole,
+            Granularity::Filter => &self.finest_filters,
+        };
+        let units = self.units(granularity);
+        finest.get_or_init(|| FinestCodes::new(&self.weights, units)).as_ref()?.at(bits, units)
     }
 }
 

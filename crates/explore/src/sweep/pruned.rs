@@ -13,8 +13,9 @@ use crate::error::ExploreError;
 /// At most so many are kept, however small they are: each has a graph of its own.
 const MOST: usize = 16;
 
-/// Weights in double precision, three times: in order, those of layers, and those of filters.
-const SHARED_BYTES_A_WEIGHT: u64 = 24;
+/// Weights in double precision, three times: in order, those of layers, and those of filters. Codes of 32 bits, twice: those of layers,
+/// and those of filters.
+const SHARED_BYTES_A_WEIGHT: u64 = 24 + 8;
 
 /// A pruned network and what was pruned, where something was, or why there is none.
 type Made = Result<(Network, Option<PruneReport>), Arc<ExploreError>>;
