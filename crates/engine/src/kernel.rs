@@ -9,12 +9,14 @@
 //! ```text
 //! lowering   geometry -> plane, taps         sweep      repeats, groups, blocks of filters, strips of rows
 //! portable   one strip in safe Rust          x86        the same in vector instructions; all unsafe code of this crate
+//! depthwise  layers in which each channel has filters of its own, another way for inputs of bytes
 //! ```
 //!
 //! Which instructions run depends on the processor and on proven bounds of the numbers, so no sum ever saturates or
 //! wraps.
 
 mod bits;
+mod depthwise;
 mod integer;
 mod lowering;
 mod portable;

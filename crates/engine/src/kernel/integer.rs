@@ -1,18 +1,21 @@
 //! Exact integer convolution.
 
+mod parts;
+
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use esn::WeightShape;
 use network::Geometry;
 
-use super::lowering::{Bytes, Lowering};
+use super::depthwise::{self, Depthwise};
+use super::lowering::{Bytes, Lowering, is_depthwise};
 use super::portable;
 use super::sweep::{Handed, HandedStrip, Input, Machine, Packed, Room, Runs, Schedule, Weights, Zeros};
 #[cfg(target_arch = "x86_64")]
 use super::x86;
 use crate::error::EngineError;
 use crate::layer::Layer;
+use parts::{AsBytes, Parts};
 
 /// Largest magnitude of an integer activation: 17 bits with sign, and −65536.
 pub const MAX_ACTIVATION: i32 = 1 << 16;
@@ -38,19 +41,10 @@ pub struct IntegerConv {
     // The first input that needs a form of the weights makes it. Which form an input needs depends on its range.
     packed: [OnceLock<Packed<u32>>; 3],
     packed_words: OnceLock<Packed<i32>>,
-    halves: OnceLock<Halves>,
-    /// Whether all codes are odd but those of filters that are 0 as a whole.
-    odd_by_filter: bool,
-}
-
-/// A layer of odd codes up to 255 in magnitude, `code = 2 · half + 1`. Halves have 8 bits, and what 1 contributes to a sum is
-/// the same for all filters of a group.
-#[derive(Debug)]
-struct Halves {
-    /// Of a filter that is 0 as a whole they are 0.
-    halves: Packed<u32>,
-    /// One filter a group, of ones.
-    ones: Packed<u32>,
+    parts: OnceLock<Parts>,
+    depthwise: OnceLock<Depthwise>,
+    /// How codes become signed bytes; none where they do not.
+    as_bytes: Option<AsBytes>,
 }
 
 /// How sums are computed, the fastest first.
@@ -66,11 +60,14 @@ enum Path {
     Narrow,
     /// 64-bit sums, safe Rust; always possible.
     Wide,
-    /// 8-bit inputs, odd weights of 9 bits as halves of 8, 32-bit sums, AVX-512. For inputs that are bytes.
-    Halves,
+    /// 8-bit inputs, weights of 9 bits as [`Parts`], 32-bit sums, AVX-512. For inputs that are bytes.
+    Parts,
+    /// 8-bit inputs of channels that have filters of their own, 32-bit sums. For inputs that are bytes.
+    Depthwise,
 }
 
-const PATHS: [Path; 6] = [Path::Bytes, Path::Halves, Path::Pairs512, Path::Pairs256, Path::Narrow, Path::Wide];
+const PATHS: [Path; 7] =
+    [Path::Depthwise, Path::Bytes, Path::Parts, Path::Pairs512, Path::Pairs256, Path::Narrow, Path::Wide];
 
 /// What a path does with an input of a certain range.
 #[derive(Clone, Copy, Debug)]
@@ -128,10 +125,8 @@ impl IntegerConv {
         let largest = filters().flatten().map(|code| i64::from((code >> halvings).unsigned_abs())).max().unwrap_or(0);
         let filter_sum = |filter: &[i32]| filter.iter().map(|&code| i64::from(code >> halvings)).sum();
         let filter_sums = filters().map(filter_sum).collect();
-        let odd_or_zero = |filter: &[i32]| {
-            filter.iter().all(|code| (code >> halvings) % 2 != 0) || filter.iter().all(|&code| code == 0)
-        };
-        let odd_by_filter = filters().all(odd_or_zero);
+        let live = filters().filter(|filter| filter.iter().any(|&code| code != 0));
+        let as_bytes = AsBytes::of(live.flatten().map(|&code| code >> halvings));
         Ok(Self {
             name: layer(),
             geometry: *geometry,
@@ -141,8 +136,9 @@ impl IntegerConv {
             filter_sums,
             packed: Default::default(),
             packed_words: OnceLock::new(),
-            halves: OnceLock::new(),
-            odd_by_filter,
+            parts: OnceLock::new(),
+            depthwise: OnceLock::new(),
+            as_bytes,
             codes,
         })
     }
@@ -206,7 +202,7 @@ impl IntegerConv {
                 (bound <= i64::from(i32::MAX)).then_some(Plan { base: 0, spill: all })
             }
             Path::Wide => Some(Plan { base: 0, spill: all }),
-            Path::Halves => None,
+            Path::Parts | Path::Depthwise => None,
         }
     }
 
@@ -226,21 +222,31 @@ impl IntegerConv {
     /// If the zero point is not 0…255; padding has no code then.
     pub fn codes(&self, zero_point: i32) -> Option<CodeSums<'_>> {
         assert!((0..=255).contains(&zero_point), "a zero point of {zero_point}");
-        // Of codes as they are and of what they stand for, for both are at most 255 in magnitude. Twice a half is up to one
-        // larger than its code.
-        let bound = (self.largest + 1).checked_mul(255 * self.rows.len() as i64)?;
-        if bound > i64::from(i32::MAX) {
-            return None;
-        }
-        let fits = |path: Path| match path {
+        let path = PATHS.into_iter().find(|&path| self.takes_codes(path))?;
+        Some(CodeSums { conv: self, path, zero_point, bound: self.bound_of_codes(path)? })
+    }
+
+    /// No sum of 8-bit codes is larger in magnitude on a path, nor what it is put together from. `None` where that does not fit 32
+    /// bits.
+    fn bound_of_codes(&self, path: Path) -> Option<i64> {
+        // Of codes as they are and of what they stand for, for both are at most 255 in magnitude. A byte times its scale is up to one
+        // larger than its code, and a byte or an offset is no larger than 128.
+        let largest = if path == Path::Parts { (self.largest + 1).max(128) } else { self.largest };
+        let bound = largest.checked_mul(255 * self.rows.len() as i64)?;
+        (bound <= i64::from(i32::MAX)).then_some(bound)
+    }
+
+    /// Whether a path sums 8-bit codes.
+    fn takes_codes(&self, path: Path) -> bool {
+        let takes = match path {
+            Path::Depthwise => is_depthwise(self.geometry.weight_shape()) && self.rows == (0..self.geometry.rows()),
             Path::Bytes => machine(path).is_some() && self.largest <= 127,
-            Path::Halves => machine(Path::Bytes).is_some() && self.largest <= 255 && self.odd_by_filter,
+            Path::Parts => machine(Path::Bytes).is_some() && self.as_bytes.is_some(),
             Path::Pairs512 | Path::Pairs256 => machine(path).is_some() && self.largest <= 32767,
             Path::Narrow => true,
             Path::Wide => false,
         };
-        let path = PATHS.into_iter().find(|&path| fits(path))?;
-        Some(CodeSums { conv: self, path, zero_point, bound })
+        takes && self.bound_of_codes(path).is_some()
     }
 
     /// How the layer sums inputs of 16 bits, up to `largest` in magnitude. `None` if a sum might pass 32 bits.
@@ -252,7 +258,7 @@ impl IntegerConv {
         let fits = |path: Path| match path {
             Path::Pairs512 | Path::Pairs256 => machine(path).is_some() && self.largest <= 32767,
             Path::Narrow => true,
-            Path::Bytes | Path::Halves | Path::Wide => false,
+            Path::Bytes | Path::Parts | Path::Depthwise | Path::Wide => false,
         };
         Some(ShortSums { conv: self, path: PATHS.into_iter().find(|&path| fits(path))? })
     }
@@ -265,24 +271,14 @@ impl IntegerConv {
         Err(EngineError::Shape { layer: self.name.clone(), what: "input", expected, found })
     }
 
-    fn halves(&self) -> &Halves {
-        self.halves.get_or_init(|| {
-            let machine = machine(Path::Bytes).expect("the path is taken only where there is a machine");
-            let lowering = || Lowering::new(&self.geometry, 4).expect("it exists with one channel a word");
-            let half = |code: i32| if code == 0 { 0 } else { ((code >> self.halvings) - 1) / 2 };
-            let all_ones = vec![1; self.geometry.weight_shape().groups * self.geometry.rows()];
-            let shape = WeightShape { filters: self.geometry.spec().groups, ..self.geometry.weight_shape() };
-            let ones = Weights { values: &all_ones, shape, ..self.weights() };
-            Halves {
-                halves: Packed::new(lowering(), machine.block, &self.weights(), |codes| bytes(codes.map(half))),
-                ones: Packed::new(lowering(), machine.block, &ones, bytes),
-            }
-        })
+    fn depthwise(&self) -> &Depthwise {
+        let weights = || self.codes.iter().map(|code| code >> self.halvings).collect();
+        self.depthwise.get_or_init(|| Depthwise::new(&self.geometry, weights()))
     }
 
     fn forward_by(&self, path: Path, plan: Plan, input: &[i32]) -> Vec<i64> {
         match path {
-            Path::Bytes | Path::Halves => self.sweep_words(Path::Bytes, plan, input, bytes),
+            Path::Bytes | Path::Parts | Path::Depthwise => self.sweep_words(Path::Bytes, plan, input, bytes),
             Path::Pairs512 | Path::Pairs256 => self.sweep_words(path, plan, input, pair),
             Path::Narrow => self.sweep(self.packed_words(), &portable::machine::<i32, i32>(), plan, input, |[x]| x),
             Path::Wide => self.sweep(self.packed_words(), &portable::machine::<i32, i64>(), plan, input, |[x]| x),
@@ -397,10 +393,11 @@ pub struct CodeSums<'a> {
 pub struct CodeRoom {
     words: Room<u32, i32>,
     numbers: Room<i32, i32>,
-    /// By strip: the sums of the inputs.
+    /// By strip of a group: the sums of the inputs.
     inputs: Vec<Vec<i32>>,
-    /// Sums put together from halves.
+    /// Sums put together from parts.
     whole: Vec<i32>,
+    depthwise: depthwise::Room,
 }
 
 /// Sums of one filter over some neighbouring rows of the output.
@@ -466,47 +463,14 @@ impl CodeSums<'_> {
                 let (packed, machine) = conv.machine_of(self.path, bytes);
                 packed.sweep_bytes(&machine, input, &mut room.words, take);
             }
-            Path::Halves => self.sum_halves(input, room, take),
+            Path::Parts => conv.sum_parts(input, room, take),
+            Path::Depthwise => conv.depthwise().sweep(input, &mut room.depthwise, take),
             // 32 bits hold every sum, so that no input is `Wide`.
             Path::Pairs512 | Path::Pairs256 | Path::Narrow | Path::Wide => {
                 conv.sum_strips(self.path, input, room, take);
             }
         }
         Ok(())
-    }
-
-    /// `Σ code · x = 2 · Σ half · x + Σ x`, without the second sum for filters that are 0.
-    fn sum_halves(&self, input: Input<'_, u8>, room: &mut CodeRoom, mut take: impl FnMut(HandedStrip<'_, i32>)) {
-        let conv = self.conv;
-        let machine = machine(Path::Bytes).expect("the path is taken only where there is a machine");
-        let Halves { halves, ones } = conv.halves();
-        let CodeRoom { words, inputs, whole, .. } = room;
-        let keep = |strip: HandedStrip<'_, i32>| {
-            if inputs.len() <= strip.place {
-                inputs.resize_with(strip.place + 1, Vec::new);
-            }
-            inputs[strip.place].clear();
-            inputs[strip.place].extend_from_slice(strip.sums);
-        };
-        ones.sweep_bytes(&machine, input, words, keep);
-        // Of a filter either no code is 0, or all are.
-        let is_zero = |filter: usize| conv.codes[filter * conv.geometry.rows() + conv.rows.start] == 0;
-        halves.sweep_bytes(&machine, input, words, |strip| {
-            if is_zero(strip.filter) {
-                return take(strip);
-            }
-            whole.resize(strip.sums.len(), 0);
-            let (made, halves, ones) = (whole.as_mut_slice(), strip.sums, inputs[strip.place].as_slice());
-            lanes::run(
-                #[inline(always)]
-                move || {
-                    for ((made, &half), &one) in made.iter_mut().zip(halves).zip(ones) {
-                        *made = 2 * half + one;
-                    }
-                },
-            );
-            take(HandedStrip { sums: whole, ..strip });
-        });
     }
 }
 
@@ -545,7 +509,7 @@ fn machine(path: Path) -> Option<Machine<u32, i32>> {
         Path::Bytes => x86::bytes(),
         Path::Pairs512 => x86::pairs512(),
         Path::Pairs256 => x86::pairs256(),
-        Path::Halves | Path::Narrow | Path::Wide => None,
+        Path::Parts | Path::Depthwise | Path::Narrow | Path::Wide => None,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::array;
 use std::ops::Range;
 
+use esn::WeightShape;
 use network::{Geometry, GeometrySpec};
 
 /// Words that may have to stand behind a plane. No kernel works on more positions at a time.
@@ -18,7 +19,8 @@ const STRIP_POSITIONS: usize = 2048;
 /// with `width` the width of a sheet, output position `(y, x)` reads for each weight word the word
 /// `tap + y · width + x` of the plane. For example, at stride 2 there is a sheet of the even columns and one of the odd
 /// columns. Positions with `x` beyond the output are computed too, and dropped. Where they are many, each column of the kernel
-/// has a sheet of its own, as wide as the output: there is more to fill, and nothing to drop.
+/// has a sheet of its own, as wide as the output: there is more to fill, and nothing to drop. So it is, too, where each channel
+/// has filters of its own.
 #[derive(Clone, Debug)]
 pub(super) struct Lowering {
     spec: GeometrySpec,
@@ -55,7 +57,7 @@ impl Lowering {
         let wide = [sheet_extent(&spec, out, 0)?, sheet_extent(&spec, out, 1)?];
         let mut phases = [phases(&spec, 0), phases(&spec, 1)];
         let mut sheet = wide;
-        if splits_columns(&spec, out, wide, phases[1].len()) {
+        if is_depthwise(geometry.weight_shape()) || splits_columns(&spec, out, wide, phases[1].len()) {
             phases[1] = (0..spec.kernel[1]).map(|tap| tap * spec.dilation[1]).collect();
             sheet[1] = out[1];
         }
@@ -124,6 +126,11 @@ impl Lowering {
     /// Elements of the input of one group of one repeat.
     pub(super) fn group_len(&self) -> usize {
         self.channels * self.spec.in_size[0] * self.spec.in_size[1]
+    }
+
+    /// The specification and the size of the output, as the kernel takes them.
+    pub(super) fn laid_down(&self) -> (GeometrySpec, [usize; 2]) {
+        (self.spec, self.out)
     }
 
     /// Output positions of one repeat.
@@ -345,6 +352,11 @@ fn inside(spec: &GeometrySpec, extent: usize, axis: usize, phase: usize) -> Rang
     let (stride, pad, size) = (spec.stride[axis], spec.pads[axis], spec.in_size[axis]);
     let from = pad.saturating_sub(phase).div_ceil(stride).min(extent);
     from..(size + pad).saturating_sub(phase).div_ceil(stride).clamp(from, extent)
+}
+
+/// Whether each channel has a filter or two of its own. For more of them other ways to sum are faster.
+pub(super) fn is_depthwise(shape: WeightShape) -> bool {
+    shape.channels == 1 && shape.groups > 1 && shape.filters / shape.groups <= 2
 }
 
 /// Whether a sheet for each column of the kernel takes less time than sheets that are wider than the output, `wide`, of which

@@ -101,6 +101,13 @@ pub(super) struct Runs<'a> {
     base: usize,
 }
 
+impl<'a> Runs<'a> {
+    /// Those of some rows. `base` is the index of the first output of the filter in `[repeats, filters, out_height, out_width]`.
+    pub(super) fn new(lowering: &'a Lowering, rows: Rows, base: usize) -> Self {
+        Self { lowering, rows, base }
+    }
+}
+
 impl Runs<'_> {
     /// The positions of each run within the strip, and the index of its first output in `[repeats, filters, out_height,
     /// out_width]`.
@@ -279,6 +286,21 @@ impl<A: Copy> Packed<A> {
         room: &mut Room<W, S>,
         mut hand_over: impl FnMut(HandedStrip<'_, S>),
     ) {
+        self.each_plane(machine, input, word, room, |slot, plane, sums| {
+            self.sweep_plane(machine, schedule, slot, plane, sums, &mut hand_over);
+        });
+    }
+
+    /// Lays out the input of each group of each repeat, `slot = repeat · groups + group`, in a plane, and hands it over with memory
+    /// for sums.
+    pub(super) fn each_plane<T: Copy, W: Copy, S, const N: usize>(
+        &self,
+        machine: &Machine<W, S, A>,
+        input: Input<'_, T>,
+        word: impl Join<T, W, N>,
+        room: &mut Room<W, S>,
+        mut hand_over: impl FnMut(usize, &[W], &mut Vec<S>),
+    ) {
         let lowering = &self.lowering;
         let plane_len = lowering.plane_len() + machine.positions;
         room.plane.resize(room.plane.len().max(plane_len), word.word([input.zero; N]));
@@ -286,7 +308,7 @@ impl<A: Copy> Packed<A> {
         let plane = &mut plane[..plane_len];
         for (slot, values) in input.values.chunks_exact(lowering.group_len()).enumerate() {
             lowering.fill(values, input.zero, joined, plane, word);
-            self.sweep_plane(machine, schedule, slot, plane, sums, &mut hand_over);
+            hand_over(slot, plane, sums);
         }
     }
 
@@ -341,7 +363,7 @@ impl<A: Copy> Packed<A> {
             for (column, sums) in block.columns.iter().zip(sums.chunks_exact(pitch)) {
                 let filter = job.slot % self.groups * self.columns + column;
                 let place = job.slot * self.columns + column;
-                let runs = Runs { lowering, rows: job.rows, base: place * lowering.positions() };
+                let runs = Runs::new(lowering, job.rows, place * lowering.positions());
                 let start = place * lowering.positions_of_sheet() + job.rows.start;
                 let first = spill.start == 0;
                 hand_over(HandedStrip { filter, place: job.place, start, first, sums: &sums[..len], runs });

@@ -44,13 +44,7 @@ fn check_codes(conv: &IntegerConv, input: &[i32]) {
         let codes: Vec<u8> = input.iter().map(|&x| x as u8).collect();
         let numbers: Vec<i32> = codes.iter().map(|&code| i32::from(code) - zero_point).collect();
         let expected = conv.forward(&numbers).expect("they are small");
-        let is_possible = |path: &Path| match path {
-            Path::Narrow => true,
-            Path::Halves => found.path == Path::Halves,
-            Path::Bytes | Path::Pairs512 | Path::Pairs256 => machine(*path).is_some(),
-            Path::Wide => false,
-        };
-        for path in PATHS.into_iter().skip_while(|&path| path != found.path).filter(is_possible) {
+        for path in PATHS.into_iter().filter(|&path| conv.takes_codes(path)) {
             let codes_sums = CodeSums { path, ..found };
             let mut sums = vec![0; expected.len()];
             // A room that served another layer before.
@@ -86,7 +80,7 @@ fn check_rows(geometry: &Geometry, codes: &[i32], input: &[i32]) {
         let is_possible = |path: &Path| match path {
             Path::Narrow => true,
             Path::Pairs512 | Path::Pairs256 => machine(*path).is_some(),
-            Path::Bytes | Path::Halves | Path::Wide => false,
+            Path::Bytes | Path::Parts | Path::Depthwise | Path::Wide => false,
         };
         for path in PATHS.into_iter().skip_while(|&path| path != found.path).filter(is_possible) {
             let (mut sums, mut sheets) =
@@ -195,25 +189,70 @@ fn the_fastest_possible_path_is_taken() {
 }
 
 #[test]
-fn odd_weights_of_9_bits_are_summed_as_halves() {
+fn weights_of_9_bits_are_summed_as_bytes_and_an_offset() {
     let geometry = dense(70, 12);
-    let path = |codes: Vec<i32>| {
+    let path = |grid: Grid, codes: Vec<i32>| {
         let input: Vec<i32> = (0..70).map(|i| i * 37 % 256).collect();
-        let conv = conv(&geometry, Grid::MidRise, &codes);
+        let conv = conv(&geometry, grid, &codes);
         check_codes(&conv, &input);
         conv.codes(3).expect("sums are small").path
     };
     let odd: Vec<i32> = (0..840).map(|i| i * 97 % 256 * 2 - 255).collect();
-    let expected = if machine(Path::Bytes).is_some() { Path::Halves } else { path(vec![301; 840]) };
-    assert_eq!(path(odd.clone()), expected);
+    let other = path(Grid::MidRise, vec![301; 840]);
+    let expected = if machine(Path::Bytes).is_some() { Path::Parts } else { other };
+    assert_eq!(path(Grid::MidRise, odd.clone()), expected);
     // Filters that are pruned as wholes are left out of the sum of inputs.
     let mut filters = odd.clone();
     filters[140..280].fill(0);
-    assert_eq!(path(filters), expected);
-    // Single weights that are pruned have no half.
+    assert_eq!(path(Grid::MidRise, filters), expected);
+    // Single weights that are pruned are even, and the others too far from one another.
     let mut single = odd;
     single[141] = 0;
-    assert_ne!(path(single), Path::Halves);
+    assert_eq!(path(Grid::MidRise, single), other);
+    // Unsigned bytes less their zero point, one filter pruned.
+    for zero_point in [3, 131, 255] {
+        let mut codes: Vec<i32> = (0..840).map(|i| 2 * (i * 97 % 256 - zero_point)).collect();
+        codes[70..140].fill(0);
+        assert_eq!(path(Grid::MidTread, codes.clone()), expected, "{zero_point}");
+        // One weight that lies too far away.
+        codes[5] = if zero_point > 127 { 2 * (256 - zero_point) } else { -2 * (zero_point + 1) };
+        codes[6] = if zero_point > 127 { -2 * zero_point } else { 2 * (255 - zero_point) };
+        assert_eq!(path(Grid::MidTread, codes), other, "{zero_point}");
+    }
+}
+
+#[test]
+fn channels_with_filters_of_their_own_are_summed_channel_by_channel() {
+    let kernels = [([3, 3], [1; 2]), ([5, 5], [1; 2]), ([1, 4], [1; 2]), ([3, 2], [2, 3]), ([7, 1], [1; 2])];
+    let strides = [[1, 1], [2, 2], [1, 2], [3, 1]];
+    let sizes = [[9, 4], [6, 8], [11, 16], [40, 33], [130, 20], [12, 1]];
+    let cases = kernels.iter().flat_map(|&kernel| strides.map(|stride| (kernel, stride)));
+    check_all(cases, |&((kernel, dilation), stride)| {
+        for (in_size, pads) in
+            sizes.iter().flat_map(|&size| [[0; 4], [1; 4], [0, 0, 1, 1], [3, 2, 0, 4]].map(|p| (size, p)))
+        {
+            for (columns, repeats) in [(1, 1), (2, 2)] {
+                let spec = GeometrySpec {
+                    stride,
+                    dilation,
+                    pads,
+                    repeats,
+                    groups: 5,
+                    ..GeometrySpec::convolution(5, 5 * columns, kernel, in_size)
+                };
+                let Ok(geometry) = Geometry::new(spec) else { continue };
+                let mut random = testkit::Random::new(7);
+                let mut codes: Vec<i32> =
+                    (0..5 * columns * geometry.rows()).map(|_| 2 * random.below(400) as i32 - 400).collect();
+                codes[..geometry.rows()].fill(0);
+                let input: Vec<i32> = (0..geometry.input_len()).map(|_| random.below(256) as i32).collect();
+                let conv = conv(&geometry, Grid::MidTread, &codes);
+                assert_eq!(conv.codes(0).expect("sums are small").path, Path::Depthwise);
+                check_codes(&conv, &input);
+                assert_eq!(conv.forward(&input), Ok(reference(&geometry, &codes, &input)));
+            }
+        }
+    });
 }
 
 #[test]

@@ -1,0 +1,234 @@
+//! Exact sums of layers in which each channel is read by a filter or two of its own, as in the depthwise layers of MobileNet.
+//!
+//! Such a layer has few products for what it reads. So channels are neither joined to words nor copied for each column of the
+//! kernel: a channel is widened once, with its padding, and all taps are multiplied in one loop over the positions.
+//!
+//! ```text
+//! plane   [phases of rows, phases of columns, rows of a phase, columns of a phase], one phase where the stride is 1
+//! sums    position (y, x) reads plane[offset of the tap + y · columns of a phase + x], of its own phase
+//! ```
+
+use std::array;
+
+use network::{Geometry, GeometrySpec};
+
+use super::lowering::{Lowering, Rows};
+use super::sweep::{HandedStrip, Input, Runs};
+
+/// A layer in which each channel has filters of its own, with its weights.
+#[derive(Debug)]
+pub(super) struct Depthwise {
+    lowering: Lowering,
+    spec: GeometrySpec,
+    out: [usize; 2],
+    /// Rows and columns of a phase.
+    size: [usize; 2],
+    /// How a channel is put in the plane, by phase of the columns.
+    copies: Vec<Copies>,
+    /// Where each tap finds the input of position 0.
+    offsets: Vec<usize>,
+    /// Filters that read a channel.
+    columns: usize,
+    /// `[filters, taps]`.
+    weights: Vec<i32>,
+}
+
+/// Parts of rows, equally long, that lie in the plane.
+#[derive(Debug)]
+struct Copies {
+    len: usize,
+    /// Where each begins in the channel and in the plane.
+    rows: Vec<[usize; 2]>,
+}
+
+/// What sums are made in.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    plane: Vec<i32>,
+    /// Sums of one filter, those between the rows among them.
+    flat: Vec<i32>,
+    /// The same without them.
+    sums: Vec<i32>,
+}
+
+impl Depthwise {
+    /// Takes in a layer that [is such a one](super::lowering::is_depthwise). `weights` is `[filters, taps]`.
+    pub(super) fn new(geometry: &Geometry, weights: Vec<i32>) -> Self {
+        let lowering = Lowering::new(geometry, 1).expect("it exists with one channel a word");
+        let (spec, out) = lowering.laid_down();
+        let reach = |axis: usize| (spec.kernel[axis] - 1) * spec.dilation[axis];
+        let size: [usize; 2] = array::from_fn(|axis| out[axis] + reach(axis) / spec.stride[axis]);
+        let offset = |axis: usize, tap: usize| {
+            let at = tap * spec.dilation[axis];
+            (at % spec.stride[axis], at / spec.stride[axis])
+        };
+        let taps = (0..spec.kernel[0]).flat_map(|y| (0..spec.kernel[1]).map(move |x| (y, x)));
+        let offsets = taps
+            .map(|(y, x)| {
+                let ((phase_y, y), (phase_x, x)) = (offset(0, y), offset(1, x));
+                ((phase_y * spec.stride[1] + phase_x) * size[0] + y) * size[1] + x
+            })
+            .collect();
+        let copies = (0..spec.stride[1]).map(|phase| Copies::new(&spec, size, phase)).collect();
+        Self { lowering, spec, out, size, copies, offsets, columns: spec.filters / spec.groups, weights }
+    }
+
+    /// Hands over the sums of all filters, channel by channel.
+    pub(super) fn sweep(&self, input: Input<'_, u8>, room: &mut Room, mut take: impl FnMut(HandedStrip<'_, i32>)) {
+        let GeometrySpec { stride, in_size, groups, .. } = self.spec;
+        let Room { plane, flat, sums } = room;
+        let positions = self.out[0] * self.out[1];
+        plane.clear();
+        plane.resize(stride[0] * stride[1] * self.size[0] * self.size[1], i32::from(input.zero));
+        flat.resize((self.out[0] - 1) * self.size[1] + self.out[1], 0);
+        sums.resize(self.columns * positions, 0);
+        let strips: Vec<Rows> = self.lowering.strips().collect();
+        for (slot, channel) in input.values.chunks_exact(in_size[0] * in_size[1]).enumerate() {
+            let weights = &self.weights[slot % groups * self.columns * self.offsets.len()..];
+            self.sum_channel(channel, weights, (plane, flat), sums);
+            for (column, sums) in sums.chunks_exact(positions).enumerate() {
+                let place = slot * self.columns + column;
+                for (strip, &rows) in strips.iter().enumerate() {
+                    take(HandedStrip {
+                        filter: slot % groups * self.columns + column,
+                        place: slot * strips.len() + strip,
+                        start: place * positions + rows.start,
+                        first: true,
+                        sums: &sums[rows.start..rows.start + rows.len],
+                        runs: Runs::new(&self.lowering, rows, place * positions),
+                    });
+                }
+            }
+        }
+    }
+
+    /// The sums of the filters of one channel, `[filters, positions]`.
+    fn sum_channel(&self, channel: &[u8], weights: &[i32], (plane, flat): (&mut [i32], &mut [i32]), sums: &mut [i32]) {
+        let positions = self.out[0] * self.out[1];
+        lanes::run(
+            #[inline(always)]
+            || {
+                self.widen(channel, plane);
+                for (sums, weights) in sums.chunks_exact_mut(positions).zip(weights.chunks_exact(self.offsets.len())) {
+                    match self.offsets.len() {
+                        9 => multiply::<9>(plane, &self.offsets, weights, flat),
+                        25 => multiply::<25>(plane, &self.offsets, weights, flat),
+                        _ => multiply_each(plane, &self.offsets, weights, flat),
+                    }
+                    gather(flat, self.size[1], self.out[1], sums);
+                }
+            },
+        );
+    }
+
+    /// Puts a channel in the plane, around which the padding stays.
+    #[inline(always)]
+    fn widen(&self, channel: &[u8], plane: &mut [i32]) {
+        for copies in &self.copies {
+            // Those of usual widths take no call.
+            match (self.spec.stride[1], copies.len) {
+                (1, len) if len.is_multiple_of(16) => copies.in_blocks::<16>(channel, plane),
+                (1, 8) => copies.in_blocks::<8>(channel, plane),
+                (1, 4) => copies.in_blocks::<4>(channel, plane),
+                (1, _) => copies.in_blocks::<1>(channel, plane),
+                (2, _) => copies.of_pairs(channel, plane),
+                (stride, _) => copies.in_steps(stride, channel, plane),
+            }
+        }
+    }
+}
+
+impl Copies {
+    /// Those of a phase of the columns.
+    fn new(spec: &GeometrySpec, [rows, columns]: [usize; 2], phase_x: usize) -> Self {
+        let GeometrySpec { stride, pads, in_size: [height, width], .. } = *spec;
+        let from = pads[1].saturating_sub(phase_x).div_ceil(stride[1]).min(columns);
+        let to = (width + pads[1]).saturating_sub(phase_x).div_ceil(stride[1]).clamp(from, columns);
+        if from == to {
+            return Self { len: 0, rows: Vec::new() };
+        }
+        let first = from * stride[1] + phase_x - pads[1];
+        let of_row = |row: usize| {
+            let (phase_y, y) = ((row + pads[0]) % stride[0], (row + pads[0]) / stride[0]);
+            let start = ((phase_y * stride[1] + phase_x) * rows + y) * columns + from;
+            (y < rows).then_some([row * width + first, start])
+        };
+        Self { len: to - from, rows: (0..height).filter_map(of_row).collect() }
+    }
+
+    #[inline(always)]
+    fn in_blocks<const N: usize>(&self, channel: &[u8], plane: &mut [i32]) {
+        for &[from, to] in &self.rows {
+            let (source, target) = (&channel[from..][..self.len], &mut plane[to..][..self.len]);
+            for (target, source) in target.as_chunks_mut::<N>().0.iter_mut().zip(source.as_chunks::<N>().0) {
+                *target = source.map(i32::from);
+            }
+        }
+    }
+
+    /// Every second one, the first of each pair.
+    #[inline(always)]
+    fn of_pairs(&self, channel: &[u8], plane: &mut [i32]) {
+        for &[from, to] in &self.rows {
+            let (source, target) = (&channel[from..][..2 * self.len - 1], &mut plane[to..][..self.len]);
+            let (pairs, last) = source.as_chunks::<2>();
+            let (target_of_last, targets) = target.split_last_mut().expect("no row is empty");
+            targets.iter_mut().zip(pairs).for_each(|(target, pair)| *target = i32::from(pair[0]));
+            *target_of_last = i32::from(last[0]);
+        }
+    }
+
+    #[inline(always)]
+    fn in_steps(&self, stride: usize, channel: &[u8], plane: &mut [i32]) {
+        for &[from, to] in &self.rows {
+            let source = channel[from..].iter().step_by(stride);
+            plane[to..][..self.len].iter_mut().zip(source).for_each(|(target, &code)| *target = i32::from(code));
+        }
+    }
+}
+
+/// `Σ weight · plane[offset + position]` for all positions.
+#[inline(always)]
+fn multiply<const TAPS: usize>(plane: &[i32], offsets: &[usize], weights: &[i32], sums: &mut [i32]) {
+    let len = sums.len();
+    let inputs: [&[i32]; TAPS] = array::from_fn(|tap| &plane[offsets[tap]..][..len]);
+    let weights: [i32; TAPS] = array::from_fn(|tap| weights[tap]);
+    for position in 0..len {
+        let mut sum = 0;
+        for tap in 0..TAPS {
+            sum += weights[tap] * inputs[tap][position];
+        }
+        sums[position] = sum;
+    }
+}
+
+/// The same of any number of taps.
+#[inline(always)]
+fn multiply_each(plane: &[i32], offsets: &[usize], weights: &[i32], sums: &mut [i32]) {
+    sums.fill(0);
+    for (&offset, &weight) in offsets.iter().zip(weights) {
+        for (sum, &input) in sums.iter_mut().zip(&plane[offset..]) {
+            *sum += weight * input;
+        }
+    }
+}
+
+/// Rows that lie `pitch` apart become rows that lie one behind another.
+#[inline(always)]
+fn gather(flat: &[i32], pitch: usize, width: usize, sums: &mut [i32]) {
+    #[inline(always)]
+    fn in_blocks<const N: usize>(flat: &[i32], pitch: usize, width: usize, sums: &mut [i32]) {
+        for (row, sums) in sums.chunks_exact_mut(width).enumerate() {
+            let flat = &flat[row * pitch..][..width];
+            for (sums, flat) in sums.as_chunks_mut::<N>().0.iter_mut().zip(flat.as_chunks::<N>().0) {
+                *sums = *flat;
+            }
+        }
+    }
+    match width {
+        width if width.is_multiple_of(16) => in_blocks::<16>(flat, pitch, width, sums),
+        8 => in_blocks::<8>(flat, pitch, width, sums),
+        4 => in_blocks::<4>(flat, pitch, width, sums),
+        _ => in_blocks::<1>(flat, pitch, width, sums),
+    }
+}
