@@ -7,13 +7,16 @@
 //! plane   [phases of rows, phases of columns, rows of a phase, columns of a phase], one phase where the stride is 1
 //! sums    position (y, x) reads plane[offset of the tap + y · columns of a phase + x], of its own phase
 //! ```
+//!
+//! Where the processor multiplies pairs, a word of the plane has the pixel below it in its upper half, and two taps, one above the
+//! other, are multiplied at once.
 
 use std::array;
 
 use network::{Geometry, GeometrySpec};
 
 use super::lowering::{Lowering, Rows};
-use super::sweep::{HandedStrip, Input, Runs};
+use super::sweep::{HandedStrip, Input, Machine, Runs, Strip};
 
 /// A layer in which each channel has filters of its own, with its weights.
 #[derive(Debug)]
@@ -31,6 +34,15 @@ pub(super) struct Depthwise {
     columns: usize,
     /// `[filters, taps]`.
     weights: Vec<i32>,
+    pairs: Pairs,
+}
+
+/// Taps two at a time, one above the other; those that have none below them are paired with a weight of 0.
+#[derive(Debug)]
+struct Pairs {
+    offsets: Vec<usize>,
+    /// `[filters, pairs]`, two numbers of 16 bits each.
+    words: Vec<u32>,
 }
 
 /// Parts of rows, equally long, that lie in the plane.
@@ -44,7 +56,9 @@ struct Copies {
 /// What sums are made in.
 #[derive(Debug, Default)]
 pub(super) struct Room {
-    plane: Vec<i32>,
+    plane: Vec<u32>,
+    /// The plane, with each pixel joined with the one below it.
+    joined: Vec<u32>,
     /// Sums of one filter, those between the rows among them.
     flat: Vec<i32>,
     /// The same without them.
@@ -52,8 +66,9 @@ pub(super) struct Room {
 }
 
 impl Depthwise {
-    /// Takes in a layer that [is such a one](super::lowering::is_depthwise). `weights` is `[filters, taps]`.
-    pub(super) fn new(geometry: &Geometry, weights: Vec<i32>) -> Self {
+    /// Takes in a layer that [is such a one](super::lowering::is_depthwise). `weights` is `[filters, taps]`; `pair` joins two of them
+    /// to a word.
+    pub(super) fn new(geometry: &Geometry, weights: Vec<i32>, pair: impl Fn([i32; 2]) -> u32) -> Self {
         let lowering = Lowering::new(geometry, 1).expect("it exists with one channel a word");
         let (spec, out) = lowering.laid_down();
         let reach = |axis: usize| (spec.kernel[axis] - 1) * spec.dilation[axis];
@@ -63,34 +78,46 @@ impl Depthwise {
             (at % spec.stride[axis], at / spec.stride[axis])
         };
         let taps = (0..spec.kernel[0]).flat_map(|y| (0..spec.kernel[1]).map(move |x| (y, x)));
-        let offsets = taps
+        let offsets: Vec<usize> = taps
             .map(|(y, x)| {
                 let ((phase_y, y), (phase_x, x)) = (offset(0, y), offset(1, x));
                 ((phase_y * spec.stride[1] + phase_x) * size[0] + y) * size[1] + x
             })
             .collect();
         let copies = (0..spec.stride[1]).map(|phase| Copies::new(&spec, size, phase)).collect();
-        Self { lowering, spec, out, size, copies, offsets, columns: spec.filters / spec.groups, weights }
+        let pairs = Pairs::new(&offsets, size[1], &weights, pair);
+        Self { lowering, spec, out, size, copies, offsets, columns: spec.filters / spec.groups, weights, pairs }
     }
 
-    /// Hands over the sums of all filters, channel by channel.
-    pub(super) fn sweep(&self, input: Input<'_, u8>, room: &mut Room, mut take: impl FnMut(HandedStrip<'_, i32>)) {
+    /// Hands over the sums of all filters, channel by channel. `pairs` multiplies pairs of numbers of 16 bits, which weights have then.
+    pub(super) fn sweep(
+        &self,
+        pairs: Option<&Machine<u32, i32>>,
+        input: Input<'_, u8>,
+        room: &mut Room,
+        mut take: impl FnMut(HandedStrip<'_, i32>),
+    ) {
         let GeometrySpec { stride, in_size, groups, .. } = self.spec;
-        let Room { plane, flat, sums } = room;
+        let Room { plane, joined, flat, sums } = room;
         let positions = self.out[0] * self.out[1];
+        let together = pairs.map_or(1, |machine| machine.positions);
         plane.clear();
-        plane.resize(stride[0] * stride[1] * self.size[0] * self.size[1], i32::from(input.zero));
-        flat.resize((self.out[0] - 1) * self.size[1] + self.out[1], 0);
+        plane.resize(stride[0] * stride[1] * self.size[0] * self.size[1], input.zero.into());
+        joined.resize(plane.len() + together, 0);
+        flat.resize(self.flat_len().next_multiple_of(together), 0);
         sums.resize(self.columns * positions, 0);
         let strips: Vec<Rows> = self.lowering.strips().collect();
         for (slot, channel) in input.values.chunks_exact(in_size[0] * in_size[1]).enumerate() {
-            let weights = &self.weights[slot % groups * self.columns * self.offsets.len()..];
-            self.sum_channel(channel, weights, (plane, flat), sums);
+            let first = slot % groups * self.columns;
+            match pairs {
+                Some(machine) => self.sum_pairs(machine, channel, first, (plane, joined, flat), sums),
+                None => self.sum(channel, first, (plane, flat), sums),
+            }
             for (column, sums) in sums.chunks_exact(positions).enumerate() {
                 let place = slot * self.columns + column;
                 for (strip, &rows) in strips.iter().enumerate() {
                     take(HandedStrip {
-                        filter: slot % groups * self.columns + column,
+                        filter: first + column,
                         place: slot * strips.len() + strip,
                         start: place * positions + rows.start,
                         first: true,
@@ -102,17 +129,23 @@ impl Depthwise {
         }
     }
 
-    /// The sums of the filters of one channel, `[filters, positions]`.
-    fn sum_channel(&self, channel: &[u8], weights: &[i32], (plane, flat): (&mut [i32], &mut [i32]), sums: &mut [i32]) {
-        let positions = self.out[0] * self.out[1];
+    /// Positions up to the last output, those between the rows among them.
+    fn flat_len(&self) -> usize {
+        (self.out[0] - 1) * self.size[1] + self.out[1]
+    }
+
+    /// The sums of the filters of one channel, `[filters, positions]`. `filter` is the first of them.
+    fn sum(&self, channel: &[u8], filter: usize, (plane, flat): (&mut [u32], &mut [i32]), sums: &mut [i32]) {
+        let (positions, taps) = (self.out[0] * self.out[1], self.offsets.len());
+        let flat = &mut flat[..self.flat_len()];
         lanes::run(
             #[inline(always)]
             || {
                 self.widen(channel, plane);
-                for (sums, weights) in sums.chunks_exact_mut(positions).zip(weights.chunks_exact(self.offsets.len())) {
-                    match self.offsets.len() {
+                let weights = self.weights[filter * taps..].chunks_exact(taps);
+                for (sums, weights) in sums.chunks_exact_mut(positions).zip(weights) {
+                    match taps {
                         9 => multiply::<9>(plane, &self.offsets, weights, flat),
-                        25 => multiply::<25>(plane, &self.offsets, weights, flat),
                         _ => multiply_each(plane, &self.offsets, weights, flat),
                     }
                     gather(flat, self.size[1], self.out[1], sums);
@@ -121,9 +154,39 @@ impl Depthwise {
         );
     }
 
+    /// As [`Depthwise::sum`], two taps at a time.
+    fn sum_pairs(
+        &self,
+        machine: &Machine<u32, i32>,
+        channel: &[u8],
+        filter: usize,
+        (plane, joined, flat): (&mut [u32], &mut [u32], &mut [i32]),
+        sums: &mut [i32],
+    ) {
+        lanes::run(
+            #[inline(always)]
+            || {
+                self.widen(channel, plane);
+                join_below(plane, self.size[1], joined);
+            },
+        );
+        let plane = &*joined;
+        let (Pairs { offsets, words }, positions) = (&self.pairs, self.out[0] * self.out[1]);
+        let words = words[filter * offsets.len()..].chunks_exact(offsets.len());
+        for (sums, weights) in sums.chunks_exact_mut(positions).zip(words) {
+            let (len, pitch) = (self.flat_len(), flat.len());
+            (machine.strip)(1, &Strip { weights, taps: offsets, plane, len, fresh: true, pitch }, flat);
+            let flat = &*flat;
+            lanes::run(
+                #[inline(always)]
+                || gather(flat, self.size[1], self.out[1], sums),
+            );
+        }
+    }
+
     /// Puts a channel in the plane, around which the padding stays.
     #[inline(always)]
-    fn widen(&self, channel: &[u8], plane: &mut [i32]) {
+    fn widen(&self, channel: &[u8], plane: &mut [u32]) {
         for copies in &self.copies {
             // Those of usual widths take no call.
             match (self.spec.stride[1], copies.len) {
@@ -157,46 +220,81 @@ impl Copies {
     }
 
     #[inline(always)]
-    fn in_blocks<const N: usize>(&self, channel: &[u8], plane: &mut [i32]) {
+    fn in_blocks<const N: usize>(&self, channel: &[u8], plane: &mut [u32]) {
         for &[from, to] in &self.rows {
             let (source, target) = (&channel[from..][..self.len], &mut plane[to..][..self.len]);
             for (target, source) in target.as_chunks_mut::<N>().0.iter_mut().zip(source.as_chunks::<N>().0) {
-                *target = source.map(i32::from);
+                *target = source.map(u32::from);
             }
         }
     }
 
     /// Every second one, the first of each pair.
     #[inline(always)]
-    fn of_pairs(&self, channel: &[u8], plane: &mut [i32]) {
+    fn of_pairs(&self, channel: &[u8], plane: &mut [u32]) {
         for &[from, to] in &self.rows {
             let (source, target) = (&channel[from..][..2 * self.len - 1], &mut plane[to..][..self.len]);
             let (pairs, last) = source.as_chunks::<2>();
             let (target_of_last, targets) = target.split_last_mut().expect("no row is empty");
-            targets.iter_mut().zip(pairs).for_each(|(target, pair)| *target = i32::from(pair[0]));
-            *target_of_last = i32::from(last[0]);
+            targets.iter_mut().zip(pairs).for_each(|(target, pair)| *target = u32::from(pair[0]));
+            *target_of_last = u32::from(last[0]);
         }
     }
 
     #[inline(always)]
-    fn in_steps(&self, stride: usize, channel: &[u8], plane: &mut [i32]) {
+    fn in_steps(&self, stride: usize, channel: &[u8], plane: &mut [u32]) {
         for &[from, to] in &self.rows {
             let source = channel[from..].iter().step_by(stride);
-            plane[to..][..self.len].iter_mut().zip(source).for_each(|(target, &code)| *target = i32::from(code));
+            plane[to..][..self.len].iter_mut().zip(source).for_each(|(target, &code)| *target = u32::from(code));
         }
     }
 }
 
+impl Pairs {
+    /// Pairs taps whose offsets are `row` apart.
+    fn new(offsets: &[usize], row: usize, weights: &[i32], pair: impl Fn([i32; 2]) -> u32) -> Self {
+        // From the topmost tap on, each with the one below it.
+        let mut left: Vec<usize> = (0..offsets.len()).collect();
+        left.sort_by_key(|&tap| offsets[tap]);
+        let mut pairs: Vec<(usize, Option<usize>)> = Vec::new();
+        while !left.is_empty() {
+            let tap = left.remove(0);
+            let below = left.iter().position(|&other| offsets[other] == offsets[tap] + row);
+            pairs.push((tap, below.map(|place| left.remove(place))));
+        }
+        let of_filter = |filter: &[i32]| -> Vec<u32> {
+            let of_pair =
+                |&(tap, below): &(usize, Option<usize>)| pair([filter[tap], below.map_or(0, |below| filter[below])]);
+            pairs.iter().map(of_pair).collect()
+        };
+        Self {
+            offsets: pairs.iter().map(|&(tap, _)| offsets[tap]).collect(),
+            words: weights.chunks_exact(offsets.len()).flat_map(of_filter).collect(),
+        }
+    }
+}
+
+/// Joins each pixel with the one below it, which stands in the upper half of their word.
+#[inline(always)]
+fn join_below(plane: &[u32], row: usize, joined: &mut [u32]) {
+    for ((joined, &pixel), &below) in joined.iter_mut().zip(plane).zip(&plane[row..]) {
+        *joined = pixel | below << 16;
+    }
+    // Below the last row is nothing that has a weight.
+    let last = plane.len() - row..plane.len();
+    joined[last.clone()].copy_from_slice(&plane[last]);
+}
+
 /// `Σ weight · plane[offset + position]` for all positions.
 #[inline(always)]
-fn multiply<const TAPS: usize>(plane: &[i32], offsets: &[usize], weights: &[i32], sums: &mut [i32]) {
+fn multiply<const TAPS: usize>(plane: &[u32], offsets: &[usize], weights: &[i32], sums: &mut [i32]) {
     let len = sums.len();
-    let inputs: [&[i32]; TAPS] = array::from_fn(|tap| &plane[offsets[tap]..][..len]);
+    let inputs: [&[u32]; TAPS] = array::from_fn(|tap| &plane[offsets[tap]..][..len]);
     let weights: [i32; TAPS] = array::from_fn(|tap| weights[tap]);
     for position in 0..len {
         let mut sum = 0;
         for tap in 0..TAPS {
-            sum += weights[tap] * inputs[tap][position];
+            sum += weights[tap] * inputs[tap][position] as i32;
         }
         sums[position] = sum;
     }
@@ -204,11 +302,11 @@ fn multiply<const TAPS: usize>(plane: &[i32], offsets: &[usize], weights: &[i32]
 
 /// The same of any number of taps.
 #[inline(always)]
-fn multiply_each(plane: &[i32], offsets: &[usize], weights: &[i32], sums: &mut [i32]) {
+fn multiply_each(plane: &[u32], offsets: &[usize], weights: &[i32], sums: &mut [i32]) {
     sums.fill(0);
     for (&offset, &weight) in offsets.iter().zip(weights) {
         for (sum, &input) in sums.iter_mut().zip(&plane[offset..]) {
-            *sum += weight * input;
+            *sum += weight * input as i32;
         }
     }
 }

@@ -273,7 +273,7 @@ impl IntegerConv {
 
     fn depthwise(&self) -> &Depthwise {
         let weights = || self.codes.iter().map(|code| code >> self.halvings).collect();
-        self.depthwise.get_or_init(|| Depthwise::new(&self.geometry, weights()))
+        self.depthwise.get_or_init(|| Depthwise::new(&self.geometry, weights(), pair))
     }
 
     fn forward_by(&self, path: Path, plan: Plan, input: &[i32]) -> Vec<i64> {
@@ -464,7 +464,11 @@ impl CodeSums<'_> {
                 packed.sweep_bytes(&machine, input, &mut room.words, take);
             }
             Path::Parts => conv.sum_parts(input, room, take),
-            Path::Depthwise => conv.depthwise().sweep(input, &mut room.depthwise, take),
+            Path::Depthwise => {
+                let of_pairs = [Path::Pairs512, Path::Pairs256].into_iter().find_map(machine);
+                let pairs = of_pairs.filter(|_| conv.largest <= 32767);
+                conv.depthwise().sweep(pairs.as_ref(), input, &mut room.depthwise, take);
+            }
             // 32 bits hold every sum, so that no input is `Wide`.
             Path::Pairs512 | Path::Pairs256 | Path::Narrow | Path::Wide => {
                 conv.sum_strips(self.path, input, room, take);
