@@ -13,6 +13,7 @@ use network::DataType;
 use super::error::ImageError;
 use super::gzip::most_unpacked;
 use super::input::{Layout, NetworkInput};
+use super::pixels;
 use super::placement::{Misplaced, Placement, place};
 use super::{Findings, Image, ImageOptions, Source};
 use crate::npy::{Header, HeaderError};
@@ -268,13 +269,7 @@ impl Source for ArrayImages {
         let [channels, height, width] = self.placement.size;
         let data = match self.placement.stored {
             Layout::Nchw => stored,
-            Layout::Nhwc => {
-                let mut planes = vec![0.0; stored.len()];
-                for (channel, plane) in planes.chunks_exact_mut((height * width).max(1)).enumerate() {
-                    plane.iter_mut().zip(stored[channel..].iter().step_by(channels)).for_each(|(to, &x)| *to = x);
-                }
-                planes
-            }
+            Layout::Nhwc => pixels::to_planes(&stored, channels),
         };
         Ok(Image { name: format!("{}[{index}]", self.path.display()), channels, height, width, data })
     }

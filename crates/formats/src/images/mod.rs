@@ -16,6 +16,7 @@ mod idx;
 mod input;
 mod manifest;
 mod picture;
+mod pixels;
 mod placement;
 mod preprocessing;
 mod records;

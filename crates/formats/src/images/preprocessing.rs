@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Image;
 use super::error::ImageError;
 use super::input::{Layout, NetworkInput};
+use super::pixels;
 use super::placement::canonical;
 use super::resample::{Window, resample};
 use crate::document::toml_problem;
@@ -292,7 +293,7 @@ impl Preprocessing {
         self.normalize(&mut colored)?;
         Ok(match layout {
             Layout::Nchw => colored.data,
-            Layout::Nhwc => interleave(&colored),
+            Layout::Nhwc => pixels::of_planes(&colored.data, colored.channels),
         })
     }
 
@@ -415,12 +416,4 @@ fn reverse_planes(image: &mut Image) -> Result<(), String> {
     let (red, rest) = image.data.split_at_mut(plane);
     red.swap_with_slice(&mut rest[plane..]);
     Ok(())
-}
-
-fn interleave(image: &Image) -> Vec<f32> {
-    let mut pixels = vec![0.0; image.data.len()];
-    for (channel, plane) in image.data.chunks_exact(image.height * image.width).enumerate() {
-        pixels[channel..].iter_mut().step_by(image.channels).zip(plane).for_each(|(to, &x)| *to = x);
-    }
-    pixels
 }
