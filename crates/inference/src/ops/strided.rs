@@ -24,13 +24,31 @@ pub(crate) fn gather_strided(
     let (shape, [strides]) = merge_axes(shape, [strides]);
     for_each_row(&shape, [&strides], |[start], len, [step]| {
         let start = offset.wrapping_add_signed(start);
-        if step == 1 {
-            output.extend_from_slice(&input[start..start + len]);
-        } else {
-            output.extend((0..len).map(|i| input[start.wrapping_add_signed(i as isize * step)]));
+        match step {
+            1 => output.extend_from_slice(&input[start..start + len]),
+            // Colours of a picture, whose channels lie side by side.
+            3 => every::<3>(&input[start..], len, &mut output),
+            _ => output.extend((0..len).map(|i| input[start.wrapping_add_signed(i as isize * step)])),
         }
     });
     output
+}
+
+/// Puts `len` numbers behind `output`, each `STEP` behind the one before. A step that the compiler knows has vector instructions.
+fn every<const STEP: usize>(input: &[f32], len: usize, output: &mut Vec<f32>) {
+    let before = output.len();
+    output.resize(before + len, 0.0);
+    let Some((last, taken)) = output[before..].split_last_mut() else { return };
+    let (groups, rest) = (input.as_chunks::<STEP>().0, &input[(len - 1) * STEP..]);
+    lanes::run(
+        #[inline(always)]
+        || {
+            for (taken, group) in taken.iter_mut().zip(groups) {
+                *taken = group[0];
+            }
+        },
+    );
+    *last = rest[0];
 }
 
 /// Joins neighbouring axes that all operands walk through evenly, so that rows are as long as they can be. The result has
@@ -117,6 +135,40 @@ fn gather_axis(mapped: &Mapped, axis: usize, start: usize, output: &mut Vec<f32>
         match from {
             Some(from) => gather_axis(mapped, axis + 1, start * mapped.input.shape[axis] + from, output),
             None => output.resize(output.len() + filled, mapped.fill),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_gathered_lies_where_the_strides_say() {
+        let input: Vec<f32> = (0..600).map(|i| i as f32).collect();
+        // Pixels of three channels as planes, and parts of them; two channels; rows from the last to the first.
+        let cases: [(usize, [usize; 3], [isize; 3]); 6] = [
+            (0, [3, 20, 10], [1, 30, 3]),
+            (1, [2, 1, 1], [1, 3, 3]),
+            (2, [1, 1, 199], [0, 0, 3]),
+            (0, [2, 30, 10], [1, 20, 2]),
+            (599, [20, 3, 10], [-30, -1, -3]),
+            (4, [1, 5, 0], [1, 3, 3]),
+        ];
+        for (offset, shape, strides) in cases {
+            let place = |[a, b, c]: [usize; 3]| {
+                let steps =
+                    [a, b, c].iter().zip(strides).map(|(&index, stride)| index as isize * stride).sum::<isize>();
+                offset.wrapping_add_signed(steps)
+            };
+            let indices =
+                (0..shape[0]).flat_map(|a| (0..shape[1]).flat_map(move |b| (0..shape[2]).map(move |c| [a, b, c])));
+            let expected: Vec<f32> = indices.map(|index| input[place(index)]).collect();
+            assert_eq!(
+                gather_strided(&input, offset, &shape, &strides, &mut Buffers::default()),
+                expected,
+                "{shape:?} {strides:?}"
+            );
         }
     }
 }
