@@ -111,13 +111,13 @@ def standard_error(part: float, count: int) -> float:
     return math.sqrt(part * (1 - part) / count)
 
 
-def swept(job: Job, networks: Iterable[pathlib.Path], rest: str) -> list[tuple[str, esnsim.Row]]:
+def swept(job: Job, networks: Iterable[pathlib.Path], rest: str, counts: tuple[int, int] | None = None) -> list[tuple[str, esnsim.Row]]:
     """The points of a plan, each with the name of its network's file. `rest` are the lines of the plan that say what is done to the
-    networks; it comes before the first table. The sweep goes on where it was stopped. Other networks, images and lines have another
-    store.
+    networks; it comes before the first table. `counts` are the test images and the training images for statistics; left out, those of
+    the scale. The sweep goes on where it was stopped. Other networks, images and lines have another store.
     """
     paths = list(networks)
-    images, unlabeled = (job.images(split, count) for split, count in zip(("test", "train"), Quantized.images_of(job)))
+    images, unlabeled = (job.images(split, count) for split, count in zip(("test", "train"), counts or Quantized.images_of(job)))
     listed = "\n".join(f'    "{pathlib.Path(os.path.relpath(path, job.work)).as_posix()}",' for path in paths)
     text = _PLAN.format(networks=listed, rest=rest, images=images.name, statistics=unlabeled.name)
     digests = [hashlib.sha256(path.read_bytes()).digest() for path in (*paths, images, unlabeled)]

@@ -16,19 +16,28 @@ from ._chart import Chart, Point, Series
 from ._job import Job
 from ._networks import Kind
 from ._page import Claim, Page, Section
-from ._points import Costed, Quantized, swept
+from ._points import Costed, swept
 from ._ratios import cheapest, mean_and_deviation, ratio_claim, ratios
-from ._starts import exported, starts, told
-from ._training import Pruning, QuantizedTraining, Schedule, Training
+from ._starts import Start, as_networks, exported, starts, told
+from ._training import Pruning, QuantizedTraining, Schedule, Trainer, Training
 
 #: The width is that of the fat network; the slim one has half of it. Epochs are those of each phase behind the first weights.
-SCHEDULES = {"small": Schedule(0.5, 6, 10_000, 100, 2000, 1), "paper": Schedule(1.0, 40, 50_000, 100, 10_000, 3)}
-ADMM_EPOCHS = {"small": 2, "paper": 5}
-_FRACTION, _RHO = 0.5, 1e-2
+SCHEDULES = {"small": Schedule(1.0, 2, 30_000, 100, 2000, 1), "paper": Schedule(1.0, 40, 50_000, 100, 10_000, 3)}
+ADMM_EPOCHS = {"small": 1, "paper": 5}
+#: Test images that tell the accuracy, and training images that BatchNorm statistics are re-estimated on.
+IMAGES = {"small": (10_000, 1000), "paper": (10_000, 5000)}
+#: Epochs and images of an epoch of networks that are trained longer with quantized weights, beyond the equal budgets.
+LONGER = {"small": (6, 50_000), "paper": (160, 50_000)}
+# The learning rates of the two phases, and of longer training.
+_FIRST_RATE, _SECOND_RATE, _LONGER_RATE = 0.05, 0.01, 0.02
+# A quarter of the filters, all layers competing, are nearly two thirds of the MACs; the slim network has a quarter of them left.
+_FRACTION, _RHO = 0.25, 1e-2
 
 FAT, SLIM, PRUNED = "fat", "slim", "pruned"
 RADICAL, MILD = (1, 2), (3, 4)
 _BITS = (*RADICAL, *MILD)
+# What is trained longer: networks that equal budgets leave where more training may pay most.
+_LONGER = ((FAT, 2), (SLIM, 3), (SLIM, 2))
 _COSTS = {"esn_a_macs": "ESN_a", "esn_d_macs": "ESN_d", "esn_d_filter": "ESN'_d"}
 _LEVELS = (0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
 
@@ -38,13 +47,19 @@ AnyTraining = TypeVar("AnyTraining", bound=Training)
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tried(Costed):
     """A point. `is_trained` says whether it was trained with quantized weights, `further` the epochs beyond the network that it began
-    with."""
+    with: 0 of one that is quantized as it was."""
 
     network: str
     is_trained: bool
     bits: int
     seed: int
     further: int
+    is_longer: bool
+
+    @property
+    def is_of_equal_budget(self) -> bool:
+        """Whether it had the epochs that all points of the claims have."""
+        return self.further > 0 and not self.is_longer
 
 
 def run(job: Job) -> Page:
@@ -65,7 +80,7 @@ def run(job: Job) -> Page:
                 (("esn-d", "esn_d_macs", "ESN_d (bits, c = MACs)"), ("esn-a", "esn_a_macs", "ESN_a (c = MACs)"),
                  ("esn-d-filter", "esn_d_filter", "ESN'_d (bits, c = MACs)"))},
         rows=[point.columns for point in points],
-        sections=[_pruned_or_slim(points), _least(points)],
+        sections=[_best(points), _least(points), _pruned_or_slim(points)],
         command=job.command,
     )
 
@@ -85,19 +100,52 @@ def _of_seed(job: Job, plan: Schedule, seed: int) -> list[Tried]:
 
     # All have one more phase before they are quantized, and one more in which they are trained with quantized weights or with real ones.
     first: dict[str, Training] = {
-        FAT: training(Training, fat, begun[fat].digest, 0.1), SLIM: training(Training, slim, begun[slim].digest, 0.1),
-        PRUNED: training(Pruning, fat, begun[fat].digest, 0.1, fraction=_FRACTION, admm_epochs=ADMM_EPOCHS[job.scale], rho=_RHO)}
+        FAT: training(Training, fat, begun[fat].digest, _FIRST_RATE), SLIM: training(Training, slim, begun[slim].digest, _FIRST_RATE),
+        PRUNED: training(Pruning, fat, begun[fat].digest, _FIRST_RATE, fraction=_FRACTION, admm_epochs=ADMM_EPOCHS[job.scale], rho=_RHO)}
     second: dict[tuple[str, int], Training] = {}
     for name, before in first.items():
-        second[name, 0] = training(Training, before.network, before.run, 0.01)
+        second[name, 0] = training(Training, before.network, before.run, _SECOND_RATE)
         for bits in _BITS:
-            second[name, bits] = training(QuantizedTraining, before.network, before.run, 0.01, bits=bits)
-    trainer = job.trainer([*first.values(), *second.values()])
+            second[name, bits] = training(QuantizedTraining, before.network, before.run, _SECOND_RATE, bits=bits)
+    longer = _longer(job, plan, {FAT: fat, SLIM: slim}, begun)
+    trainer = job.trainer([*first.values(), *second.values(), *longer.values()])
     networks = {name: functools.partial(trainer.network, before, begun[before.network].network) for name, before in first.items()}
     for (name, _), after in second.items():
         trainer.epochs(after, networks[name])
+    for after in longer.values():
+        trainer.epochs(after, begun[after.network].network)
     job.progress.end()
-    return _points(job, seed, second, {key: functools.partial(trainer.network, after, networks[key[0]]) for key, after in second.items()})
+    points = _points(job, seed, second, {key: functools.partial(trainer.network, after, networks[key[0]]) for key, after in second.items()})
+    return [*_as_they_were(job, seed, {FAT: fat, SLIM: slim}), *points, *_longer_points(job, seed, longer, trainer, begun)]
+
+
+def _longer(job: Job, plan: Schedule, kinds: dict[str, Kind], begun: dict[Kind, Start]) -> dict[tuple[str, int], QuantizedTraining]:
+    """Trainings beyond the equal budgets, from the networks that all began with."""
+    epochs, images = LONGER[job.scale]
+    return {(name, bits): QuantizedTraining(
+        kinds[name], epochs, images, plan.batch, _LONGER_RATE, "cosine", 5e-4, plan.validation, seed=kinds[name].seed,
+        start=begun[kinds[name]].digest, data=job.digest, bits=bits) for name, bits in _LONGER}
+
+
+def _longer_points(job: Job, seed: int, longer: dict[tuple[str, int], QuantizedTraining], trainer: Trainer,
+                   begun: dict[Kind, Start]) -> list[Tried]:
+    files = {(name, bits): exported(
+        job, training.network, training.run, functools.partial(trainer.network, training, begun[training.network].network),
+        f"-{name}{bits}-longer") for (name, bits), training in longer.items()}
+    by_stem = {path.stem: key for key, path in files.items()}
+    rows = swept(job, files.values(), _AS_TRAINED, IMAGES[job.scale])
+    return [Tried(network=by_stem[stem][0], is_trained=True, bits=by_stem[stem][1], seed=seed, further=longer[by_stem[stem]].epochs,
+                  is_longer=True, **Costed.of(row)) for stem, row in rows]
+
+
+def _as_they_were(job: Job, seed: int, kinds: dict[str, Kind]) -> list[Tried]:
+    """The networks that all began with, quantized without more training."""
+    files = as_networks(job, kinds.values())
+    names = {files[kind].stem: name for name, kind in kinds.items()}
+    points = [Tried(network=names[stem], is_trained=False, bits=int(row.configuration.split()[0]), seed=seed, further=0,
+                    is_longer=False, **Costed.of(row))
+              for stem, row in swept(job, files.values(), _AFTER, IMAGES[job.scale])]
+    return sorted(points, key=lambda point: (point.network, point.bits))
 
 
 def _points(job: Job, seed: int, second: dict[tuple[str, int], Training],
@@ -106,33 +154,41 @@ def _points(job: Job, seed: int, second: dict[tuple[str, int], Training],
     files = {(name, bits): exported(job, training.network, training.run, networks[name, bits], f"-{name}{bits}")
              for (name, bits), training in second.items()}
     by_stem = {path.stem: key for key, path in files.items()}
-    after = swept(job, [path for (_, bits), path in files.items() if not bits], _AFTER)
-    trained = swept(job, [path for (_, bits), path in files.items() if bits], "reestimate = [true]\nprune = [{}]\n")
+    after = swept(job, [path for (_, bits), path in files.items() if not bits], _AFTER, IMAGES[job.scale])
+    trained = swept(job, [path for (_, bits), path in files.items() if bits], _AS_TRAINED, IMAGES[job.scale])
     found = []
     for stem, row in [*after, *trained]:
         name, bits = by_stem[stem]
         further = 2 * second[name, bits].epochs
         found.append(Tried(network=name, is_trained=bits > 0, bits=bits or int(row.configuration.split()[0]), seed=seed, further=further,
-                           **Costed.of(row)))
+                           is_longer=False, **Costed.of(row)))
     return sorted(found, key=lambda point: (point.network, point.is_trained, point.bits))
 
 
 _AFTER = """reestimate = [true]
-quantize = [{ bits = "1..4", step = "mse" }]
+quantize = [{ bits = "1..8", step = "mse" }]
+"""
+_AS_TRAINED = """reestimate = [true]
+prune = [{}]
 """
 
 
 def _was_run(job: Job, plan: Schedule, kinds: Sequence[Kind]) -> list[str]:
-    images, unlabeled = Quantized.images_of(job)
+    images, unlabeled = IMAGES[job.scale]
     return [
         f"Networks: {', '.join(str(kind) for kind in kinds)}, trained before. Fat is the wide one, slim the one of half its width, and pruned "
         f"is the fat one without {_FRACTION:.0%} of its filters. {told(job, kinds)}",
-        f"First phase, of each: {plan.epochs} epochs at a learning rate of 0.1 with cosine annealing; of the pruned one the first "
-        f"{ADMM_EPOCHS[job.scale]} are ADMM (ρ = {_RHO:g}) at 0.01. Second phase, of each: {plan.epochs} epochs at 0.01 with cosine annealing, "
-        "with real weights for quantization after training, with weights on the grid (straight-through gradient, every layer at one width, "
-        f"steps by least squares) for quantization with training. SGD with momentum 0.9, weight decay 5e-4, {plan.words}.",
-        f"Equal budgets: every point has {2 * plan.epochs} epochs beyond the network that it began with, {2 * plan.epochs * plan.images:,} "
-        "images. Unequal remains that an epoch of a slim network costs less, and that fat and slim networks have other first weights.",
+        f"First phase, of each: {plan.epochs} epochs at a learning rate of {_FIRST_RATE} with cosine annealing; of the pruned one the first "
+        f"{ADMM_EPOCHS[job.scale]} are ADMM (ρ = {_RHO:g}) at {_FIRST_RATE / 10:g}. Second phase, of each: {plan.epochs} epochs at "
+        f"{_SECOND_RATE} with cosine annealing, with real weights for quantization after training, with weights on the grid "
+        f"(straight-through gradient, every layer at one width, steps by least squares) for quantization with training. "
+        f"SGD with momentum 0.9, weight decay 5e-4, {plan.words}.",
+        f"Equal budgets: every point that the claims compare has {2 * plan.epochs} epochs beyond the network that it began with, "
+        f"{2 * plan.epochs * plan.images:,} images. Unequal remains that an epoch of a slim network costs less, and that fat and slim "
+        "networks have other first weights. \"As it was\" are the networks that all began with, quantized without more training.",
+        "Beyond equal budgets: \"trained longer\" are those networks trained on with quantized weights, "
+        f"{LONGER[job.scale][0]} epochs of {LONGER[job.scale][1]:,} images, learning rate {_LONGER_RATE} with cosine annealing. No claim "
+        "counts them.",
         f"BatchNorm statistics are re-estimated on {unlabeled:,} training images. Accuracy: the digital engine with activations of 8 bits, "
         f"on {images:,} test images, as many of each class; bars are one standard error.",
     ]
@@ -142,8 +198,14 @@ def _when(is_trained: bool) -> str:
     return "with training" if is_trained else "after training"
 
 
+def _words(point: Tried) -> str:
+    if point.is_longer:
+        return f"{point.network}, trained longer"
+    return f"{point.network}, {_when(point.is_trained) if point.further else 'as it was'}"
+
+
 def _halves(points: Sequence[Tried], is_trained: bool, cost: str) -> list[Claim]:
-    own = [point for point in points if point.is_trained is is_trained]
+    own = [point for point in points if point.is_trained is is_trained and point.is_of_equal_budget]
     begin = f"Quantized {_when(is_trained)}, by {_COSTS[cost]}:"
     return [
         ratio_claim(f"{begin} slim is better than fat", "fat", own, _is_fat, _is_slim, cost, _LEVELS),
@@ -172,23 +234,35 @@ def _is_mild(point: Tried) -> bool:
 
 
 def _chart(points: Sequence[Tried], cost: str, title: str) -> Chart:
-    groups: dict[tuple[str, bool], list[Tried]] = {}
+    groups: dict[str, list[Tried]] = {}
     for point in points:
-        groups.setdefault((point.network, point.is_trained), []).append(point)
+        groups.setdefault(_words(point), []).append(point)
     return Chart(title, "top-1 accuracy", [
-        Series(f"{network}, {_when(is_trained)}", [Point(getattr(point, cost), point.top1, point.error) for point in group],
-               is_joined=len({point.seed for point in points}) == 1) for (network, is_trained), group in groups.items()], log_x=True)
+        Series(words, [Point(getattr(point, cost), point.top1, point.error) for point in group],
+               is_joined=len({point.seed for point in points}) == 1) for words, group in groups.items()], log_x=True)
 
 
 def _pruned_or_slim(points: Sequence[Tried]) -> Section:
     rows: list[dict[str, Any]] = []
     for is_trained in (False, True):
-        own = [point for point in points if point.is_trained is is_trained]
+        own = [point for point in points if point.is_trained is is_trained and point.is_of_equal_budget]
         rows += [{"quantized": _when(is_trained), "top-1": f"{level:g}",
                   **{name: mean_and_deviation(ratios(own, _is_pruned, _is_slim, cost, level)) for cost, name in _COSTS.items()}}
                  for level in _LEVELS]
     return Section("Does a slim network beat a pruned fat one?", [
         "The least cost of the pruned network over that of the slim one at each accuracy: above 1 the slim network is cheaper."], rows)
+
+
+def _best(points: Sequence[Tried]) -> Section:
+    """What a fat network that is quantized after training costs, over the cheapest point of all."""
+    def is_quantized_only(point: Tried) -> bool:
+        return point.network == FAT and not point.is_trained
+
+    rows = [{"top-1": f"{level:g}", **{name: mean_and_deviation(ratios(points, is_quantized_only, lambda _: True, cost, level))
+                                       for cost, name in _COSTS.items()}} for level in _LEVELS]
+    return Section("How far is quantization after training from the best?", [
+        "The least cost of the fat network quantized after training, as it was or trained on, over that of the cheapest of all points."],
+        rows)
 
 
 def _least(points: Sequence[Tried]) -> Section:
@@ -198,6 +272,6 @@ def _least(points: Sequence[Tried]) -> Section:
         row: dict[str, Any] = {"top-1": f"{level:g}"}
         for cost, name in _COSTS.items():
             point = cheapest(first, cost, level)
-            row[name] = "none" if point is None else f"{point.network}, {point.bits} bits, {_when(point.is_trained)}"
+            row[name] = "none" if point is None else f"{_words(point)}, {point.bits} bits"
         rows.append(row)
     return Section("The cheapest of all", [f"Of seed {points[0].seed}, the point that reaches an accuracy at the least cost."], rows)
