@@ -42,6 +42,7 @@ fair.SCHEDULES["small"] = Schedule(0.25, 2, 100, 20, 50, 1)
 fair.ADMM_EPOCHS["small"] = 1
 fair.IMAGES["small"] = (40, 20)
 fair.LONGER["small"] = (1, 100)
+fair.SEARCH["small"] = (4, 20)
 fair._LEVELS = (0.05, 0.1)
 figure8.SCHEDULES["small"] = Schedule(0.25, 4, 100, 20, 50, 1)
 figure8._LEVELS = (0.05, 0.1)

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
+import json
 from typing import Any, Callable, Sequence, TypeVar
 
 import torch
+
+import esnsim
 
 from ._chart import Chart, Point, Series
 from ._job import Job
@@ -28,6 +32,8 @@ ADMM_EPOCHS = {"small": 1, "paper": 5}
 IMAGES = {"small": (10_000, 1000), "paper": (10_000, 5000)}
 #: Epochs and images of an epoch of networks that are trained longer with quantized weights, beyond the equal budgets.
 LONGER = {"small": (6, 50_000), "paper": (160, 50_000)}
+#: Points that a search of widths by layer tries, and training images that it sees.
+SEARCH = {"small": (80, 1000), "paper": (400, 5000)}
 # The learning rates of the two phases, and of longer training.
 _FIRST_RATE, _SECOND_RATE, _LONGER_RATE = 0.05, 0.01, 0.02
 # A quarter of the filters, all layers competing, are nearly two thirds of the MACs; the slim network has a quarter of them left.
@@ -36,8 +42,8 @@ _FRACTION, _RHO = 0.25, 1e-2
 FAT, SLIM, PRUNED = "fat", "slim", "pruned"
 RADICAL, MILD = (1, 2), (3, 4)
 _BITS = (*RADICAL, *MILD)
-# What is trained longer: networks that equal budgets leave where more training may pay most.
-_LONGER = ((FAT, 2), (SLIM, 3), (SLIM, 2))
+# What is trained longer: where more training may pay most.
+_LONGER = ((FAT, 2), (SLIM, 3))
 _COSTS = {"esn_a_macs": "ESN_a", "esn_d_macs": "ESN_d", "esn_d_filter": "ESN'_d"}
 _LEVELS = (0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
 
@@ -47,7 +53,7 @@ AnyTraining = TypeVar("AnyTraining", bound=Training)
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tried(Costed):
     """A point. `is_trained` says whether it was trained with quantized weights, `further` the epochs beyond the network that it began
-    with: 0 of one that is quantized as it was."""
+    with: 0 of one that is quantized as it was. `bits` are 0 where layers have widths of their own, which a search found."""
 
     network: str
     is_trained: bool
@@ -80,7 +86,7 @@ def run(job: Job) -> Page:
                 (("esn-d", "esn_d_macs", "ESN_d (bits, c = MACs)"), ("esn-a", "esn_a_macs", "ESN_a (c = MACs)"),
                  ("esn-d-filter", "esn_d_filter", "ESN'_d (bits, c = MACs)"))},
         rows=[point.columns for point in points],
-        sections=[_best(points), _least(points), _pruned_or_slim(points)],
+        sections=[_best(points), _least(points), _search_moves(points), _pruned_or_slim(points)],
         command=job.command,
     )
 
@@ -116,7 +122,8 @@ def _of_seed(job: Job, plan: Schedule, seed: int) -> list[Tried]:
         trainer.epochs(after, begun[after.network].network)
     job.progress.end()
     points = _points(job, seed, second, {key: functools.partial(trainer.network, after, networks[key[0]]) for key, after in second.items()})
-    return [*_as_they_were(job, seed, {FAT: fat, SLIM: slim}), *points, *_longer_points(job, seed, longer, trainer, begun)]
+    return [*_as_they_were(job, seed, {FAT: fat, SLIM: slim}), *_searched(job, seed, fat), *points,
+            *_longer_points(job, seed, longer, trainer, begun)]
 
 
 def _longer(job: Job, plan: Schedule, kinds: dict[str, Kind], begun: dict[Kind, Start]) -> dict[tuple[str, int], QuantizedTraining]:
@@ -146,6 +153,27 @@ def _as_they_were(job: Job, seed: int, kinds: dict[str, Kind]) -> list[Tried]:
                     is_longer=False, **Costed.of(row))
               for stem, row in swept(job, files.values(), _AFTER, IMAGES[job.scale])]
     return sorted(points, key=lambda point: (point.network, point.bits))
+
+
+def _searched(job: Job, seed: int, kind: Kind) -> list[Tried]:
+    """The network that all began with, quantized without more training, each layer in a way of its own that a search found."""
+    trials, count = SEARCH[job.scale]
+    file = as_networks(job, [kind])[kind]
+    seen = esnsim.Images(job.images("train", count), preprocess="imagenet")
+    unseen = esnsim.Images(job.images("test", IMAGES[job.scale][0]), preprocess="imagenet")
+    text = json.dumps([trials, count, IMAGES[job.scale][0], job.digest]).encode()
+    digest = hashlib.sha256(text + file.read_bytes()).hexdigest()[:12]
+    stores = [job.work / f"{name}-{digest}.sqlite" for name in ("search", "judged")]
+
+    def told(what: str, done: int, of: int) -> None:
+        job.progress.tell(what, done, of)
+
+    study = esnsim.search(file, seen, statistics=seen, trials=trials, sensitivity_images=min(count, 128), store=stores[0], seed=seed,
+                          threads=job.threads, progress=told)
+    judged = study.judge(unseen, stores[1], statistics=seen, threads=job.threads, progress=told)
+    job.progress.end()
+    points = [Tried(network=FAT, is_trained=False, bits=0, seed=seed, further=0, is_longer=False, **Costed.of(row)) for row in judged.points]
+    return sorted(points, key=lambda point: point.esn_d_macs)
 
 
 def _points(job: Job, seed: int, second: dict[tuple[str, int], Training],
@@ -189,6 +217,8 @@ def _was_run(job: Job, plan: Schedule, kinds: Sequence[Kind]) -> list[str]:
         "Beyond equal budgets: \"trained longer\" are those networks trained on with quantized weights, "
         f"{LONGER[job.scale][0]} epochs of {LONGER[job.scale][1]:,} images, learning rate {_LONGER_RATE} with cosine annealing. No claim "
         "counts them.",
+        f"\"Searched\" is the fat network as it was, with a way to quantize for each layer: `esnsim.search` with ESN_d as its cost, "
+        f"{SEARCH[job.scale][0]} points on {SEARCH[job.scale][1]:,} training images.",
         f"BatchNorm statistics are re-estimated on {unlabeled:,} training images. Accuracy: the digital engine with activations of 8 bits, "
         f"on {images:,} test images, as many of each class; bars are one standard error.",
     ]
@@ -201,6 +231,8 @@ def _when(is_trained: bool) -> str:
 def _words(point: Tried) -> str:
     if point.is_longer:
         return f"{point.network}, trained longer"
+    if not point.bits:
+        return f"{point.network}, searched"
     return f"{point.network}, {_when(point.is_trained) if point.further else 'as it was'}"
 
 
@@ -215,6 +247,10 @@ def _halves(points: Sequence[Tried], is_trained: bool, cost: str) -> list[Claim]
 
 def _is_fat(point: Tried) -> bool:
     return point.network == FAT
+
+
+def _is_quantized_only(point: Tried) -> bool:
+    return point.network == FAT and not point.is_trained and point.bits > 0
 
 
 def _is_slim(point: Tried) -> bool:
@@ -255,14 +291,22 @@ def _pruned_or_slim(points: Sequence[Tried]) -> Section:
 
 def _best(points: Sequence[Tried]) -> Section:
     """What a fat network that is quantized after training costs, over the cheapest point of all."""
-    def is_quantized_only(point: Tried) -> bool:
-        return point.network == FAT and not point.is_trained
-
-    rows = [{"top-1": f"{level:g}", **{name: mean_and_deviation(ratios(points, is_quantized_only, lambda _: True, cost, level))
+    rows = [{"top-1": f"{level:g}", **{name: mean_and_deviation(ratios(points, _is_quantized_only, lambda _: True, cost, level))
                                        for cost, name in _COSTS.items()}} for level in _LEVELS]
     return Section("How far is quantization after training from the best?", [
         "The least cost of the fat network quantized after training, as it was or trained on, over that of the cheapest of all points."],
         rows)
+
+
+def _search_moves(points: Sequence[Tried]) -> Section:
+    def is_searched(point: Tried) -> bool:
+        return not point.bits
+
+    rows = [{"top-1": f"{level:g}", **{name: mean_and_deviation(ratios(points, _is_quantized_only, is_searched, cost, level))
+                                       for cost, name in _COSTS.items()}} for level in _LEVELS]
+    return Section("How far does a search move quantization after training?", [
+        "The least cost of the fat network with one width for all layers, as it was or trained on, over that of points that a search found "
+        "for it as it was: a way to quantize for each layer. The search saw training images and ESN_d alone."], rows)
 
 
 def _least(points: Sequence[Tried]) -> Section:
@@ -272,6 +316,6 @@ def _least(points: Sequence[Tried]) -> Section:
         row: dict[str, Any] = {"top-1": f"{level:g}"}
         for cost, name in _COSTS.items():
             point = cheapest(first, cost, level)
-            row[name] = "none" if point is None else f"{_words(point)}, {point.bits} bits"
+            row[name] = "none" if point is None else _words(point) + (f", {point.bits} bits" if point.bits else "")
         rows.append(row)
     return Section("The cheapest of all", [f"Of seed {points[0].seed}, the point that reaches an accuracy at the least cost."], rows)
