@@ -218,7 +218,8 @@ def _was_run(job: Job, plan: Schedule, kinds: Sequence[Kind]) -> list[str]:
         f"{LONGER[job.scale][0]} epochs of {LONGER[job.scale][1]:,} images, learning rate {_LONGER_RATE} with cosine annealing. No claim "
         "counts them.",
         f"\"Searched\" is the fat network as it was, with a way to quantize for each layer: `esnsim.search` with ESN_d as its cost, "
-        f"{SEARCH[job.scale][0]} points on {SEARCH[job.scale][1]:,} training images.",
+        f"{SEARCH[job.scale][0]} points on {SEARCH[job.scale][1]:,} training images. Its layers are on the mid-tread grid, on which small "
+        "weights become 0 and cost nothing by ESN_d. All other points are on mid-rise, as in the paper.",
         f"BatchNorm statistics are re-estimated on {unlabeled:,} training images. Accuracy: the digital engine with activations of 8 bits, "
         f"on {images:,} test images, as many of each class; bars are one standard error.",
     ]
@@ -234,6 +235,11 @@ def _words(point: Tried) -> str:
     if not point.bits:
         return f"{point.network}, searched"
     return f"{point.network}, {_when(point.is_trained) if point.further else 'as it was'}"
+
+
+def _told(point: Tried) -> str:
+    width = f", {point.bits} bit{'s' if point.bits > 1 else ''}" if point.bits else ""
+    return _words(point) + width
 
 
 def _halves(points: Sequence[Tried], is_trained: bool, cost: str) -> list[Claim]:
@@ -316,6 +322,6 @@ def _least(points: Sequence[Tried]) -> Section:
         row: dict[str, Any] = {"top-1": f"{level:g}"}
         for cost, name in _COSTS.items():
             point = cheapest(first, cost, level)
-            row[name] = "none" if point is None else _words(point) + (f", {point.bits} bits" if point.bits else "")
+            row[name] = "none" if point is None else _told(point)
         rows.append(row)
     return Section("The cheapest of all", [f"Of seed {points[0].seed}, the point that reaches an accuracy at the least cost."], rows)
