@@ -12,10 +12,11 @@
 //! other, are multiplied at once.
 
 use std::array;
+use std::ops::Range;
 
 use network::{Geometry, GeometrySpec};
 
-use super::lowering::{Lowering, Rows};
+use super::lowering::{Lowering, Rows, inside, sheet_extent};
 use super::sweep::{HandedStrip, Input, Machine, Runs, Strip};
 
 /// A layer in which each channel has filters of its own, with its weights.
@@ -71,8 +72,7 @@ impl Depthwise {
     pub(super) fn new(geometry: &Geometry, weights: Vec<i32>, pair: impl Fn([i32; 2]) -> u32) -> Self {
         let lowering = Lowering::new(geometry, 1).expect("it exists with one channel a word");
         let (spec, out) = lowering.laid_down();
-        let reach = |axis: usize| (spec.kernel[axis] - 1) * spec.dilation[axis];
-        let size: [usize; 2] = array::from_fn(|axis| out[axis] + reach(axis) / spec.stride[axis]);
+        let size: [usize; 2] = array::from_fn(|axis| sheet_extent(&spec, out, axis).expect("it fits an address space"));
         let offset = |axis: usize, tap: usize| {
             let at = tap * spec.dilation[axis];
             (at % spec.stride[axis], at / spec.stride[axis])
@@ -205,8 +205,7 @@ impl Copies {
     /// Those of a phase of the columns.
     fn new(spec: &GeometrySpec, [rows, columns]: [usize; 2], phase_x: usize) -> Self {
         let GeometrySpec { stride, pads, in_size: [height, width], .. } = *spec;
-        let from = pads[1].saturating_sub(phase_x).div_ceil(stride[1]).min(columns);
-        let to = (width + pads[1]).saturating_sub(phase_x).div_ceil(stride[1]).clamp(from, columns);
+        let Range { start: from, end: to } = inside(spec, columns, 1, phase_x);
         if from == to {
             return Self { len: 0, rows: Vec::new() };
         }

@@ -348,7 +348,7 @@ fn phases(spec: &GeometrySpec, axis: usize) -> Vec<usize> {
 }
 
 /// The rows (axis 0) or columns of a sheet of some extent that lie in the input, where the sheet begins at `phase`.
-fn inside(spec: &GeometrySpec, extent: usize, axis: usize, phase: usize) -> Range<usize> {
+pub(super) fn inside(spec: &GeometrySpec, extent: usize, axis: usize, phase: usize) -> Range<usize> {
     let (stride, pad, size) = (spec.stride[axis], spec.pads[axis], spec.in_size[axis]);
     let from = pad.saturating_sub(phase).div_ceil(stride).min(extent);
     from..(size + pad).saturating_sub(phase).div_ceil(stride).clamp(from, extent)
@@ -374,7 +374,8 @@ fn splits_columns(spec: &GeometrySpec, out: [usize; 2], wide: [usize; 2], sheets
     fits && filled < multiplied
 }
 
-fn sheet_extent(spec: &GeometrySpec, out: [usize; 2], axis: usize) -> Option<usize> {
+/// Rows (axis 0) or columns of a sheet: the outputs, and what a kernel reaches beyond the last of them.
+pub(super) fn sheet_extent(spec: &GeometrySpec, out: [usize; 2], axis: usize) -> Option<usize> {
     out[axis].checked_add((spec.kernel[axis] - 1) * spec.dilation[axis] / spec.stride[axis])
 }
 
