@@ -95,7 +95,7 @@ mod tests {
                 3 => -1.0f64..1.0,
                 1 => Just(0.0),
                 // Thresholds between levels, at some width and some step.
-                1 => (-256i32..=256).prop_map(|eighths| f64::from(eighths) / 256.0),
+                1 => (-256i32..=256).prop_map(|parts| f64::from(parts) / 256.0),
             ], 12),
             exponent in -100i32..100,
             count in prop::sample::select(vec![1usize, 2, 3]),

@@ -196,8 +196,8 @@ impl AnalogFile {
         (!squares || energy.assumed_mean_square_input.is_some()) && (!counted || assumed)
     }
 
-    /// Energy of a MAC that the law counts as one unit; none where cells spend the same whatever they hold. Cells of bits spend theirs in every step of the input, and other
-    /// cells in every pulse, where an input is one pulse for each of its bits.
+    /// Energy of a MAC that the law counts as one unit; none where cells spend the same whatever they hold. Cells of bits spend
+    /// theirs in every step of the input, and other cells in every pulse, where an input is one pulse for each of its bits.
     fn unit(&self, departures: &Departures) -> Result<Option<Joules>, String> {
         let of_mac = "energy.mac_j_per_squared_half_step";
         let of_cell = "energy.cell_j_per_step";
