@@ -53,7 +53,7 @@ AnyTraining = TypeVar("AnyTraining", bound=Training)
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tried(Costed):
     """A point. `is_trained` says whether it was trained with quantized weights, `further` the epochs beyond the network that it began
-    with: 0 of one that is quantized as it was. `bits` are 0 where layers have widths of their own, which a search found."""
+    with: 0 of one that is quantized as it was. `bits` are 0 of points that a search found, whose layers may have widths of their own."""
 
     network: str
     is_trained: bool
@@ -217,9 +217,10 @@ def _was_run(job: Job, plan: Schedule, kinds: Sequence[Kind]) -> list[str]:
         "Beyond equal budgets: \"trained longer\" are those networks trained on with quantized weights, "
         f"{LONGER[job.scale][0]} epochs of {LONGER[job.scale][1]:,} images, learning rate {_LONGER_RATE} with cosine annealing. No claim "
         "counts them.",
-        f"\"Searched\" is the fat network as it was, with a way to quantize for each layer: `esnsim.search` with ESN_d as its cost, "
-        f"{SEARCH[job.scale][0]} points on {SEARCH[job.scale][1]:,} training images. Its layers are on the mid-tread grid, on which small "
-        "weights become 0 and cost nothing by ESN_d. All other points are on mid-rise, as in the paper.",
+        f"\"Searched\" is the fat network as it was, quantized by `esnsim.search` with ESN_d as its cost: {SEARCH[job.scale][0]} points on "
+        f"{SEARCH[job.scale][1]:,} training images, of which the page has those that may be the best. Most have a way to quantize for each "
+        "layer, some one for all; in the rows their bits are 0. Layers are on the mid-tread grid, on which small weights become 0 and cost "
+        "nothing by ESN_d. All other points are on mid-rise, as in the paper.",
         f"BatchNorm statistics are re-estimated on {unlabeled:,} training images. Accuracy: the digital engine with activations of 8 bits, "
         f"on {images:,} test images, as many of each class; bars are one standard error.",
     ]
@@ -278,10 +279,12 @@ def _is_mild(point: Tried) -> bool:
 def _chart(points: Sequence[Tried], cost: str, title: str) -> Chart:
     groups: dict[str, list[Tried]] = {}
     for point in points:
-        groups.setdefault(_words(point), []).append(point)
+        # There is one point of each network that was trained longer: together they are no curve.
+        groups.setdefault("trained longer" if point.is_longer else _words(point), []).append(point)
+    is_one_seed = len({point.seed for point in points}) == 1
     return Chart(title, "top-1 accuracy", [
         Series(words, [Point(getattr(point, cost), point.top1, point.error) for point in group],
-               is_joined=len({point.seed for point in points}) == 1) for words, group in groups.items()], log_x=True)
+               is_joined=is_one_seed and not group[0].is_longer) for words, group in groups.items()], log_x=True)
 
 
 def _pruned_or_slim(points: Sequence[Tried]) -> Section:
