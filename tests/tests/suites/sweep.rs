@@ -388,10 +388,10 @@ fn what_is_wrong_is_said_in_one_line_with_exit_code_2() {
 
 #[test]
 fn a_shard_beside_a_sweep_of_the_whole_says_what_is_up() {
-    let folder = Folder::new(PLAN);
-    let store = folder.path("s.sqlite");
+    // A store each: a command that another test starts may hold a lock for a moment that was let go here.
     let in_use = |writers, more: &[&str]| {
-        let _lock = StoreLock::take(&store, writers).expect("free");
+        let folder = Folder::new(PLAN);
+        let _lock = StoreLock::take(&folder.path("s.sqlite"), writers).expect("free");
         let (code, _, err) = folder.run(&[&["sweep", "plan.toml", "--store", "s.sqlite"], more].concat());
         assert_eq!((code, err.lines().count()), (2, 1), "{err}");
         err
