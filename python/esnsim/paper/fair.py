@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import statistics
 from typing import Any, Callable, Sequence, TypeVar
 
 import torch
@@ -53,7 +54,7 @@ AnyTraining = TypeVar("AnyTraining", bound=Training)
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tried(Costed):
     """A point. `is_trained` says whether it was trained with quantized weights, `further` the epochs beyond the network that it began
-    with: 0 of one that is quantized as it was. `bits` are 0 of points that a search found, whose layers may have widths of their own."""
+    with: 0 of one that is quantized as it was. `bits` are 0 where a search gave each layer a way of its own."""
 
     network: str
     is_trained: bool
@@ -61,6 +62,7 @@ class Tried(Costed):
     seed: int
     further: int
     is_longer: bool
+    is_searched: bool
 
     @property
     def is_of_equal_budget(self) -> bool:
@@ -80,7 +82,7 @@ def run(job: Job) -> Page:
         opening="The paper quantizes after training, so that extreme quantization is judged without ever being trained. Here a fat, a slim "
                 "and a pruned network are quantized to 1 to 4 bits in both ways. The paper's sentence has two halves, and each is judged "
                 "alone: is slim better than fat, and is mild (3 and 4 bits) better than radical (1 and 2 bits), at equal accuracy?",
-        was_run=_was_run(job, plan, kinds),
+        was_run=[*_was_run(job, plan, kinds), _budget_costs(points)],
         claims=claims,
         charts={f"accuracy-{name}": _chart(points, cost, title) for name, cost, title in
                 (("esn-d", "esn_d_macs", "ESN_d (bits, c = MACs)"), ("esn-a", "esn_a_macs", "ESN_a (c = MACs)"),
@@ -142,7 +144,7 @@ def _longer_points(job: Job, seed: int, longer: dict[tuple[str, int], QuantizedT
     by_stem = {path.stem: key for key, path in files.items()}
     rows = swept(job, files.values(), _AS_TRAINED, IMAGES[job.scale])
     return [Tried(network=by_stem[stem][0], is_trained=True, bits=by_stem[stem][1], seed=seed, further=longer[by_stem[stem]].epochs,
-                  is_longer=True, **Costed.of(row)) for stem, row in rows]
+                  is_longer=True, is_searched=False, **Costed.of(row)) for stem, row in rows]
 
 
 def _as_they_were(job: Job, seed: int, kinds: dict[str, Kind]) -> list[Tried]:
@@ -150,7 +152,7 @@ def _as_they_were(job: Job, seed: int, kinds: dict[str, Kind]) -> list[Tried]:
     files = as_networks(job, kinds.values())
     names = {files[kind].stem: name for name, kind in kinds.items()}
     points = [Tried(network=names[stem], is_trained=False, bits=int(row.configuration.split()[0]), seed=seed, further=0,
-                    is_longer=False, **Costed.of(row))
+                    is_longer=False, is_searched=False, **Costed.of(row))
               for stem, row in swept(job, files.values(), _AFTER, IMAGES[job.scale])]
     return sorted(points, key=lambda point: (point.network, point.bits))
 
@@ -172,7 +174,8 @@ def _searched(job: Job, seed: int, kind: Kind) -> list[Tried]:
                           threads=job.threads, progress=told)
     judged = study.judge(unseen, stores[1], statistics=seen, threads=job.threads, progress=told)
     job.progress.end()
-    points = [Tried(network=FAT, is_trained=False, bits=0, seed=seed, further=0, is_longer=False, **Costed.of(row)) for row in judged.points]
+    points = [Tried(network=FAT, is_trained=False, bits=0 if row.layers else int(row.configuration.split()[0]), seed=seed, further=0,
+                    is_longer=False, is_searched=True, **Costed.of(row)) for row in judged.points]
     return sorted(points, key=lambda point: point.esn_d_macs)
 
 
@@ -189,7 +192,7 @@ def _points(job: Job, seed: int, second: dict[tuple[str, int], Training],
         name, bits = by_stem[stem]
         further = 2 * second[name, bits].epochs
         found.append(Tried(network=name, is_trained=bits > 0, bits=bits or int(row.configuration.split()[0]), seed=seed, further=further,
-                           is_longer=False, **Costed.of(row)))
+                           is_longer=False, is_searched=False, **Costed.of(row)))
     return sorted(found, key=lambda point: (point.network, point.is_trained, point.bits))
 
 
@@ -218,12 +221,26 @@ def _was_run(job: Job, plan: Schedule, kinds: Sequence[Kind]) -> list[str]:
         f"{LONGER[job.scale][0]} epochs of {LONGER[job.scale][1]:,} images, learning rate {_LONGER_RATE} with cosine annealing. No claim "
         "counts them.",
         f"\"Searched\" is the fat network as it was, quantized by `esnsim.search` with ESN_d as its cost: {SEARCH[job.scale][0]} points on "
-        f"{SEARCH[job.scale][1]:,} training images, of which the page has those that may be the best. Most have a way to quantize for each "
-        "layer, some one for all; in the rows their bits are 0. Layers are on the mid-tread grid, on which small weights become 0 and cost "
+        f"{SEARCH[job.scale][1]:,} training images, of which the page has those that may be the best there. Most have a way to quantize for "
+        "each layer (0 bits in the rows), some one width for all. They are on the mid-tread grid, on which small weights become 0 and cost "
         "nothing by ESN_d. All other points are on mid-rise, as in the paper.",
+        "How costs are compared: an accuracy is reached by every point that has it or more, and the cheapest of them counts, whatever its "
+        "error. Where points lie far apart, several accuracies have one pair of points. Fat and slim are compared at all widths, mild and "
+        "radical over all three networks together: where the mild point is slim and the radical one fat, both halves are about one pair.",
         f"BatchNorm statistics are re-estimated on {unlabeled:,} training images. Accuracy: the digital engine with activations of 8 bits, "
         f"on {images:,} test images, as many of each class; bars are one standard error.",
     ]
+
+
+def _budget_costs(points: Sequence[Tried]) -> str:
+    """What the epochs of the equal budgets made of the networks, at the largest width."""
+    def top1(network: str, is_further: bool) -> str:
+        own = [point for point in points if point.network == network and not point.is_trained and not point.is_searched]
+        found = [point.top1 for point in own if (point.further > 0) is is_further and point.bits == max(point.bits for point in own)]
+        return f"{statistics.fmean(found):.4f}"
+
+    changes = ", ".join(f"{network} {top1(network, False)} and {top1(network, True)}" for network in (FAT, SLIM))
+    return f"What these epochs made of the networks: top-1 at the largest width, as it was and trained on: {changes}."
 
 
 def _when(is_trained: bool) -> str:
@@ -233,7 +250,7 @@ def _when(is_trained: bool) -> str:
 def _words(point: Tried) -> str:
     if point.is_longer:
         return f"{point.network}, trained longer"
-    if not point.bits:
+    if point.is_searched:
         return f"{point.network}, searched"
     return f"{point.network}, {_when(point.is_trained) if point.further else 'as it was'}"
 
@@ -257,7 +274,7 @@ def _is_fat(point: Tried) -> bool:
 
 
 def _is_quantized_only(point: Tried) -> bool:
-    return point.network == FAT and not point.is_trained and point.bits > 0
+    return point.network == FAT and not point.is_trained and not point.is_searched
 
 
 def _is_slim(point: Tried) -> bool:
@@ -308,14 +325,13 @@ def _best(points: Sequence[Tried]) -> Section:
 
 
 def _search_moves(points: Sequence[Tried]) -> Section:
-    def is_searched(point: Tried) -> bool:
-        return not point.bits
-
-    rows = [{"top-1": f"{level:g}", **{name: mean_and_deviation(ratios(points, _is_quantized_only, is_searched, cost, level))
-                                       for cost, name in _COSTS.items()}} for level in _LEVELS]
-    return Section("How far does a search move quantization after training?", [
-        "The least cost of the fat network with one width for all layers, as it was or trained on, over that of points that a search found "
-        "for it as it was: a way to quantize for each layer. The search saw training images and ESN_d alone."], rows)
+    ways = {"one width on mid-tread": lambda point: point.is_searched and point.bits > 0,
+            "a way for each layer": lambda point: point.is_searched and point.bits == 0}
+    rows = [{"top-1": f"{level:g}", "over": words, **{name: mean_and_deviation(ratios(points, _is_quantized_only, way, cost, level))
+                                                      for cost, name in _COSTS.items()}} for level in _LEVELS for words, way in ways.items()]
+    return Section("How far do the grid and a search move quantization after training?", [
+        "The least cost of the fat network with one width on mid-rise, as it was or trained on, over that of points of the search: with one "
+        "width for all layers on mid-tread, of which few were judged, and with a way for each layer."], rows)
 
 
 def _least(points: Sequence[Tried]) -> Section:
