@@ -121,11 +121,12 @@ fn misled_by(hardware: &OfHardware, misled: &Agreement) -> String {
     format!("; {name}{own} {} (τ {tau:.2})", verb(&name, "misleads", "mislead"))
 }
 
-/// Whether what the energy goes to can be why a number misleads: converters, or memory without which the number ranks better.
+/// Whether what the energy goes to can be why a number misleads: converters, or memory without which the number ranks much better.
 fn is_reason(hardware: &OfHardware, misled: &Agreement) -> bool {
     let alone =
         hardware.array.iter().find(|agreement| agreement.proxy == misled.proxy).and_then(|agreement| agreement.tau);
-    hardware.spent.is_some_and(|[conversion, memory]| conversion > memory) || alone > misled.tau
+    let is_better = alone.zip(misled.tau).is_some_and(|(alone, tau)| alone > tau + MISLEADS);
+    hardware.spent.is_some_and(|[conversion, memory]| conversion > memory) || is_better
 }
 
 /// What much of the energy goes to that is not computing; none where little does.

@@ -143,7 +143,7 @@ fn summary(options: &SweepOptions, report: &SweepReport, seconds: f64) -> String
     }
     if short > 0 {
         let points = counted(short as u128, "point");
-        text += &format!("{points} came to less than was asked for: pareto --csv has the notes\n");
+        text += &format!("{points} came to less than was asked for: their notes in the store say how\n");
     }
     if differing > 0 {
         let points = counted(differing as u128, "point");

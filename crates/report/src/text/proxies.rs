@@ -197,18 +197,27 @@ fn without_regret(all: &[Subject]) -> Vec<String> {
     } else if known < all.len() {
         lines.push(format!("{known} of {} networks have an accuracy; regret is among these", all.len()));
     }
-    lines.extend(broken_line(all, "regret leaves them out"));
+    lines.extend(broken_line(all, "left out of regret"));
     lines
 }
 
-/// How many networks compression broke, and what becomes of them; none where there are none.
+/// Broken networks that are named.
+const NAMED: usize = 3;
+
+/// How many networks compression broke, what becomes of them, and which they are if they are few; none where there are none.
 pub(super) fn broken_line(all: &[Subject], what: &str) -> Option<String> {
     let best = all.iter().filter_map(|subject| subject.accuracy).max()?;
-    let broken =
-        all.iter().filter_map(|subject| subject.accuracy).filter(|accuracy| is_broken(*accuracy, best)).count();
-    let (networks, verb) = (counted(broken as u128, "network"), if broken == 1 { "is" } else { "are" });
-    (broken > 0)
-        .then(|| format!("{networks} {verb} less than half as accurate as the best ({:.4}): {what}", best.to_f64()))
+    let known = all.iter().filter_map(|subject| Some((subject, subject.accuracy?)));
+    let broken: Vec<_> = known.filter(|(_, accuracy)| is_broken(*accuracy, best)).collect();
+    let names =
+        broken.iter().map(|(subject, accuracy)| format!("{} ({:.4})", one_line(&subject.name), accuracy.to_f64()));
+    let named = match broken.len() {
+        0 => return None,
+        1..=NAMED => format!(": {}", names.collect::<Vec<_>>().join("; ")),
+        _ => String::new(),
+    };
+    let (networks, verb) = (counted(broken.len() as u128, "network"), if broken.len() == 1 { "is" } else { "are" });
+    Some(format!("{networks} {verb} less than half as accurate as the best ({:.4}), and {what}{named}", best.to_f64()))
 }
 
 fn fit_lines(fit: &Fit) -> String {
