@@ -120,6 +120,8 @@ fn nothing(survey: &Survey) -> (String, Option<Mend>) {
         }
         Accuracy::Hardware(name) => (format!("{none}; no images ran on {name}"), Some(Mend::PlanAnalogAccuracy)),
         Accuracy::Top5 if survey.images.is_some() => (format!("{none}; there is one from 100 classes on"), None),
-        Accuracy::Top1 | Accuracy::Top5 | Accuracy::Agreement => (format!("{none}; a plan with images has one"), None),
+        Accuracy::Top1 | Accuracy::Top5 | Accuracy::Agreement => {
+            (format!("{none}; a plan with images has one, and costs alone are in proxies --points"), None)
+        }
     }
 }

@@ -80,7 +80,7 @@ pub fn allocation(text: &str) -> Result<(Cost, f64), String> {
     };
     if cost.is_of_hardware() {
         return Err(format!(
-            "{} is a cost on a hardware, of which proxies --fit makes a sum; {}",
+            "{} is a cost on a hardware; for its energy, proxies --fit finds a sum that a budget can count; {}",
             cost.id(),
             budgets()
         ));
@@ -178,7 +178,7 @@ mod tests {
             ("model-bits=1e99", "a budget of 1e99 is larger than any cost"),
             (
                 "cycles:unpu=1",
-                "cycles:unpu is a cost on a hardware, of which proxies --fit makes a sum; expected esn-a",
+                "cycles:unpu is a cost on a hardware; for its energy, proxies --fit finds a sum that a budget can count; expected esn-a",
             ),
             ("macs=1", "macs depends on pruning alone"),
             ("linear:esn-d=1", "the budget is missing: expected linear:esn-d=1=X"),

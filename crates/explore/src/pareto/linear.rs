@@ -52,8 +52,7 @@ impl FromStr for LinearCost {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        const FORM: &str =
-            "expected costs without hardware, each once with a weight of at least 0, as esn-d=3.75e-14,outputs=1e-12";
+        const FORM: &str = "expected costs without hardware, each once with a weight of at least 0, one of them above 0, as esn-d=3.75e-14,outputs=1e-12";
         let term = |term: &str| {
             let (name, weight) = term.split_once('=')?;
             Some((name.trim().parse().ok()?, weight.trim().parse().ok()?))
