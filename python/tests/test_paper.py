@@ -30,14 +30,16 @@ store = importlib.import_module("esnsim.paper._store")
 TOY = """
 import sys, torch
 torch.set_num_threads(1)
-from esnsim.paper import _points, _starts, fair, figure2, figure3, figure5, figure6, figure8
+from esnsim.paper import _points, _pruned, _starts, fair, figure2, figure3, figure5, figure8
 from esnsim.paper._training import Schedule
 figure2.SCHEDULES["small"] = Schedule(0.125, 8, 100, 20, 50, 1)
 figure3.SCHEDULES["small"] = Schedule(0.0625, 6, 100, 20, 50, 1)
 figure3.VGG7["small"] = (0.0625, 0.03)
 figure5.SCHEDULES["small"] = Schedule(0.25, 5, 100, 20, 50, 1)
-figure6.SCHEDULES["small"] = Schedule(0.25, 3, 100, 20, 50, 1)
-figure6.ADMM_EPOCHS["small"] = 1
+_pruned.SCHEDULES["small"] = Schedule(0.25, 3, 100, 20, 50, 1)
+_pruned.ADMM_EPOCHS["small"] = 1
+_pruned.IMAGES["small"] = (40, 20)
+_pruned.SEARCH["small"] = 4
 fair.SCHEDULES["small"] = Schedule(0.25, 2, 100, 20, 50, 1)
 fair.ADMM_EPOCHS["small"] = 1
 fair.IMAGES["small"] = (40, 20)
@@ -46,7 +48,7 @@ fair.SEARCH["small"] = (4, 20)
 fair._LEVELS = (0.05, 0.1)
 figure8.SCHEDULES["small"] = Schedule(0.25, 4, 100, 20, 50, 1)
 figure8._LEVELS = (0.05, 0.1)
-figure6._LEVELS = (0.05, 0.1)
+_pruned.LEVELS = (0.05, 0.1)
 _starts.SCHEDULES["small"] = Schedule(1.0, 2, 100, 20, 50, 1)
 _points.IMAGES["small"] = (40, 20)
 from esnsim.paper._command import main
@@ -99,7 +101,7 @@ def shown(out, figure):
 
 # Pictures and claims of each figure, and whether it is begun with trained networks.
 BUILT = [("figure2", 2, 6, False), ("figure3", 1, 1, False), ("figure4", 2, 3, True), ("figure5", 3, 3, True), ("figure6", 4, 3, True),
-         ("figure8", 3, 3, True), ("appendix-b", 1, 2, False), ("fair", 3, 12, True)]
+         ("figure8", 3, 3, True), ("appendix-b", 1, 2, False), ("fair", 3, 12, True), ("penalty", 3, 3, True)]
 
 
 @pytest.mark.parametrize("figure, charts, claims, is_started", BUILT)
@@ -178,7 +180,7 @@ def settings(of, **more):
 @pytest.mark.parametrize("killed_at", [1, 3])
 @pytest.mark.parametrize("what", [
     settings(training.Training), settings(training.Pruning, fraction=0.3, admm_epochs=2, rho=0.1),
-    settings(training.Slimming, kept=0.5), settings(training.QuantizedTraining, bits=2),
+    settings(training.Slimming, kept=0.5), settings(training.QuantizedTraining, bits=2), settings(training.PenalizedTraining, part=0.3),
 ], ids=lambda what: type(what).__name__)
 def test_every_way_of_training_goes_on_where_it_was_killed(what, killed_at, cifar, tmp_path):
     torch.set_num_threads(1)
@@ -200,7 +202,7 @@ def test_every_way_of_training_goes_on_where_it_was_killed(what, killed_at, cifa
     assert again == rows and len(rows) == 4
     assert all(torch.equal(value, same.state_dict()[name]) for name, value in model.state_dict().items())
     dead = sum(int((layer.weight.flatten(1) == 0).all(dim=1).sum()) for layer in model.modules() if isinstance(layer, torch.nn.Conv2d))
-    assert (dead > 10) is isinstance(what, (training.Pruning, training.Slimming))
+    assert (dead > 10) is (isinstance(what, training.Slimming) or getattr(what, "fraction", 0) > 0)
 
 
 def test_ctrl_c_ends_with_a_line(cifar, tmp_path):

@@ -15,7 +15,7 @@ from ._job import SCALES, Job
 #: All figures of the paper that are run, and their modules; an empty one is not built yet.
 FIGURES = {
     "figure2": ".figure2", "figure3": ".figure3", "figure4": ".figure4", "figure5": ".figure5", "figure6": ".figure6",
-    "figure7": ".figure7", "figure8": ".figure8", "appendix-b": ".figure7", "fair": ".fair",
+    "figure7": ".figure7", "figure8": ".figure8", "appendix-b": ".figure7", "fair": ".fair", "penalty": ".penalty",
 }
 
 # As the command `esnsim` has them: wrong input, and Ctrl-C.

@@ -19,7 +19,7 @@ from ._data import balanced, load
 from ._files import write_whole
 from ._networks import Kind, made
 from ._store import Epoch, EpochStore
-from ._ways import Admm, QuantizedWay, Slim, Way
+from ._ways import Admm, Penalized, QuantizedWay, Slim, Way
 
 # What the simulator calls the preprocessing "imagenet".
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -105,22 +105,38 @@ class Training:
 
 @dataclasses.dataclass(frozen=True)
 class Pruning(Training):
-    """A trained network is trained on: for `admm_epochs` with ADMM at a tenth of the rate, then the `fraction` of its weakest filters
-    is pruned, and the rest is fine-tuned with cosine annealing. A fraction of 0 prunes nothing, and trains as long.
+    """A trained network is trained on: for `admm_epochs` with ADMM at `admm_rate`, then the `fraction` of its weakest filters is
+    pruned, and the rest is fine-tuned with cosine annealing. A fraction of 0 prunes nothing, and trains as long.
     """
 
     fraction: float = 0.0
     admm_epochs: int = 0
+    admm_rate: float = 0.0
     rho: float = 0.0
 
     def rate_at(self, done: float) -> float:
         """The learning rate when this part of all steps is done."""
         first = self.admm_epochs / self.epochs
-        return self.rate / 10 if done < first else super().rate_at((done - first) / (1 - first))
+        return self.admm_rate if done < first else super().rate_at((done - first) / (1 - first))
 
     def way(self, model: torch.nn.Module) -> Way:
         """ADMM."""
         return Admm(model, self.fraction, self.admm_epochs, self.rho) if self.fraction else Way()
+
+
+@dataclasses.dataclass(frozen=True)
+class PenalizedTraining(Pruning):
+    """A trained network is trained on at the rates of a pruned one, with a metric as a part of the loss. `part` is what it adds to
+    the loss at the start, where all layers are taken at `bits`.
+    """
+
+    metric: str = "esn-d"
+    part: float = 0.0
+    bits: int = 4
+
+    def way(self, model: torch.nn.Module) -> Way:
+        """The penalty."""
+        return Penalized(model, self.metric, self.part, self.bits)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,7 +177,7 @@ class ImageSet:
     def input(self, pixels: torch.Tensor) -> torch.Tensor:
         """What a network takes of pixels."""
         numbers = (pixels.float() / 255 - self._mean) / self._deviation
-        return numbers.contiguous(memory_format=torch.channels_last) if pixels.is_cuda else numbers
+        return numbers.contiguous(memory_format=torch.channels_last)
 
     def shuffled(self, batch: int, generator: torch.Generator) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Batches of one epoch in a random order, cropped and flipped at random. An incomplete last batch is left out."""
@@ -220,8 +236,7 @@ class Trainer:
 
     def _trained(self, training: Training, start: First) -> tuple[torch.nn.Module, list[Epoch]]:
         model = (made(training.network) if start is None else start()).to(self._device)
-        if self._device.startswith("cuda"):
-            model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, unused-ignore]
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, unused-ignore]
         optimizer = torch.optim.SGD(model.parameters(), training.rate, _MOMENTUM, weight_decay=training.weight_decay)
         way = training.way(model)
         tracker = EsnTracker(model)
@@ -261,7 +276,7 @@ class Trainer:
             for group in optimizer.param_groups:
                 group["lr"] = rate
             optimizer.zero_grad()
-            with torch.autocast("cuda", torch.bfloat16, enabled=inputs.is_cuda):
+            with torch.autocast(inputs.device.type, torch.bfloat16, enabled=computes_bfloat16(inputs.device)):
                 loss = functional.cross_entropy(model(inputs), labels)
             (loss + way.penalty()).backward()  # type: ignore[no-untyped-call, unused-ignore]
             optimizer.step()
@@ -279,6 +294,12 @@ class Trainer:
             "filters": found.total["filters"], "pruned_filters": found.total["pruned_filters"],
             "layers": {row["name"]: row["esn_a"] for row in found.layers},
         }
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Whether products of bfloat16 are what a device is fastest at."""
+    has_them = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return device.type == "cuda" or bool(has_them())
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""What a training does beside SGD: nothing, pruning, or quantizing."""
+"""What a training does beside SGD: nothing, pruning, quantizing, or paying for what weights cost."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Mapping
 
 import torch
 
-from ..torch import AdmmPruner, prune_filters, quantize, refresh
+from ..torch import AdmmPruner, EsnPenalty, prune_filters, quantize, refresh
 from ..torch.layers import mask
 
 
@@ -85,3 +85,17 @@ class QuantizedWay(Way):
     def epoch_end(self, epoch: int) -> None:
         """Chooses steps for the weights as they are."""
         refresh(self._model)
+
+
+class Penalized(Way):
+    """A metric as a part of the loss: `part` of a loss of 1 at the start, and in proportion to what it is then."""
+
+    def __init__(self, model: torch.nn.Module, metric: str, part: float, bits: int) -> None:
+        example = torch.zeros(1, 3, 32, 32, device=next(model.parameters()).device)
+        self._metric = EsnPenalty(model, metric, example=example, bits=bits)
+        # Where a run goes on, it begins with the same network, so that the scale is the same.
+        self._scale = part / float(self._metric().detach())
+
+    def penalty(self) -> torch.Tensor | float:
+        """The metric of the weights as they are."""
+        return self._scale * self._metric()

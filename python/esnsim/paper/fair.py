@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
-import json
 import statistics
 from typing import Any, Callable, Sequence, TypeVar
 
 import torch
-
-import esnsim
 
 from ._chart import Chart, Point, Series
 from ._job import Job
@@ -23,6 +19,7 @@ from ._networks import Kind
 from ._page import Claim, Page, Section
 from ._points import Costed, swept
 from ._ratios import cheapest, mean_and_deviation, ratio_claim, ratios
+from ._search import searched
 from ._starts import Start, as_networks, exported, starts, told
 from ._training import Pruning, QuantizedTraining, Schedule, Trainer, Training
 
@@ -109,7 +106,8 @@ def _of_seed(job: Job, plan: Schedule, seed: int) -> list[Tried]:
     # All have one more phase before they are quantized, and one more in which they are trained with quantized weights or with real ones.
     first: dict[str, Training] = {
         FAT: training(Training, fat, begun[fat].digest, _FIRST_RATE), SLIM: training(Training, slim, begun[slim].digest, _FIRST_RATE),
-        PRUNED: training(Pruning, fat, begun[fat].digest, _FIRST_RATE, fraction=_FRACTION, admm_epochs=ADMM_EPOCHS[job.scale], rho=_RHO)}
+        PRUNED: training(Pruning, fat, begun[fat].digest, _FIRST_RATE, fraction=_FRACTION, admm_epochs=ADMM_EPOCHS[job.scale],
+                         admm_rate=_FIRST_RATE / 10, rho=_RHO)}
     second: dict[tuple[str, int], Training] = {}
     for name, before in first.items():
         second[name, 0] = training(Training, before.network, before.run, _SECOND_RATE)
@@ -160,22 +158,9 @@ def _as_they_were(job: Job, seed: int, kinds: dict[str, Kind]) -> list[Tried]:
 def _searched(job: Job, seed: int, kind: Kind) -> list[Tried]:
     """The network that all began with, quantized without more training, each layer in a way of its own that a search found."""
     trials, count = SEARCH[job.scale]
-    file = as_networks(job, [kind])[kind]
-    seen = esnsim.Images(job.images("train", count), preprocess="imagenet")
-    unseen = esnsim.Images(job.images("test", IMAGES[job.scale][0]), preprocess="imagenet")
-    text = json.dumps([trials, count, IMAGES[job.scale][0], job.digest]).encode()
-    digest = hashlib.sha256(text + file.read_bytes()).hexdigest()[:12]
-    stores = [job.work / f"{name}-{digest}.sqlite" for name in ("search", "judged")]
-
-    def told(what: str, done: int, of: int) -> None:
-        job.progress.tell(what, done, of)
-
-    study = esnsim.search(file, seen, statistics=seen, trials=trials, sensitivity_images=min(count, 128), store=stores[0], seed=seed,
-                          threads=job.threads, progress=told)
-    judged = study.judge(unseen, stores[1], statistics=seen, threads=job.threads, progress=told)
-    job.progress.end()
+    rows = searched(job, as_networks(job, [kind])[kind], trials, (IMAGES[job.scale][0], count), seed)
     points = [Tried(network=FAT, is_trained=False, bits=0 if row.layers else int(row.configuration.split()[0]), seed=seed, further=0,
-                    is_longer=False, is_searched=True, **Costed.of(row)) for row in judged.points]
+                    is_longer=False, is_searched=True, **Costed.of(row)) for row in rows]
     return sorted(points, key=lambda point: point.esn_d_macs)
 
 

@@ -1,0 +1,74 @@
+"""The paper's outlook: the metric as a penalty of training, beside pruning and fine-tuning on the same budget."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from . import _pruned
+from ._job import Job
+from ._page import Claim, Page, Section
+from ._pruned import COSTS, PENALIZE, Tried
+from ._ratios import mean_and_deviation, ratio_claim, ratios
+from ._starts import starts
+from .figure6 import charts, frontier, is_pruned, is_quantized_alone, ratio_rows, was_run
+
+
+def run(job: Job) -> Page:
+    """Trains on with a penalty, quantizes, and puts it beside the networks of figure 6."""
+    begun = starts(job, _pruned.kinds_of(job))
+    several = [*_pruned.prunings(job, begun), *_pruned.penalties(job, begun)]
+    job.epochs(several, begun)
+    points = _pruned.points(job, several, begun, is_searched=False)
+    return Page(
+        title="The paper's outlook: ESN as a penalty of training",
+        opening="The paper hopes that its metric may regularize training. Here a trained network is trained on with ESN_d or ESN_a as a "
+                "part of the loss, and then quantized. Is that better than the paper's own way, to prune, fine-tune and quantize, on the "
+                "same budget?",
+        was_run=[*was_run(job), _penalty_words()],
+        claims=[_wins(points, cost) for cost in COSTS],
+        charts=charts(points),
+        rows=_pruned.rows_of(points),
+        sections=[_over_pruned(points), _over_quantized(points), _by_penalty(points), frontier(points)],
+        command=job.command,
+    )
+
+
+def _penalty_words() -> str:
+    told = ", ".join(f"{_pruned.NAMES[metric]} as {part:g}" for metric, part in _pruned.PENALTIES)
+    return (f"Penalty: `esnsim.torch.EsnPenalty` with c = MACs, of all layers at {_pruned.PENALTY_BITS} bits with a step that follows the "
+            "largest weight, for all epochs, at the learning rates of the pruned networks. What is added to the loss is in proportion to "
+            f"the metric, and begins with a number: {told}. Weights are real numbers until training ends.")
+
+
+def _is_penalized(point: Tried) -> bool:
+    return point.way == PENALIZE
+
+
+def _is_fine_tuned(point: Tried) -> bool:
+    return is_pruned(point) and point.further > 0
+
+
+def _wins(points: Sequence[Tried], cost: str) -> Claim:
+    return ratio_claim(f"By {COSTS[cost]}, a penalty has a better frontier than prune-then-quantize", "prune, then quantize",
+                       points, _is_fine_tuned, _is_penalized, cost, _pruned.LEVELS)
+
+
+def _over_pruned(points: Sequence[Tried]) -> Section:
+    return Section("How many times as much prune-then-quantize costs", [
+        "At each accuracy the cheapest point that reaches it: the cost of prune-then-quantize over that of a network that was penalized. "
+        "Above 1 the penalty is the better way. The last columns name the points of the first seed by ESN_d."],
+        ratio_rows(points, _is_fine_tuned, _is_penalized, ("prune, then quantize", "penalize, then quantize")))
+
+
+def _over_quantized(points: Sequence[Tried]) -> Section:
+    return Section("How many times as much quantize only costs", [
+        "The same over quantization alone, of the network as it was or trained on for as many epochs without penalty."],
+        ratio_rows(points, is_quantized_alone, _is_penalized, ("quantize only", "penalize, then quantize")))
+
+
+def _by_penalty(points: Sequence[Tried]) -> Section:
+    names = dict.fromkeys(point.penalty for point in points if point.penalty)
+    rows = [{"top-1": f"{level:g}", "penalty": name,
+             **{told: mean_and_deviation(ratios(points, is_quantized_alone, lambda point: point.penalty == name, cost, level))
+                for cost, told in COSTS.items()}} for level in _pruned.LEVELS for name in names]
+    return Section("Which penalty", ["The cost of quantize only over that of networks of one penalty."], rows)
