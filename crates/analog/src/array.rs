@@ -9,7 +9,6 @@ use crate::cost;
 use crate::departures::Departures;
 use crate::error::AnalogError;
 use crate::held::HeldLayer;
-use crate::input::real_input;
 use crate::spec::ArraySpec;
 use crate::stepped::SteppedArray;
 
@@ -116,7 +115,7 @@ impl MacEngine for AnalogArray {
     }
 
     fn run_on(&self, layer: &Layer<'_>, input: Activations<'_>) -> Result<LayerRun, EngineError> {
-        let input = real_input(layer.name(), layer.geometry(), input)?;
+        let input = input.finite_reals(layer.name(), layer.geometry())?;
         cost::run(&self.spec, layer, Some(input))
     }
 

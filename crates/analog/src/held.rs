@@ -7,7 +7,6 @@ use network::{Geometry, GeometrySpec};
 use crate::converters::{Drive, Rounding, add_scaled, scale};
 use crate::departures::Dac;
 use crate::gaussian::Gaussian;
-use crate::input::real_input;
 use crate::integers::IntegerColumns;
 use crate::physical::{Physical, Source, join, random};
 use crate::spec::ArraySpec;
@@ -104,8 +103,8 @@ impl RealColumns {
         conversions: &mut Conversions,
     ) -> Result<Vec<f32>, EngineError> {
         let digits = drive.digits(step);
-        if self.rounding.is_none() && self.reads.is_none() {
-            return self.sums.forward(&digits);
+        if let Some(sums) = self.plain() {
+            return sums.forward(&digits);
         }
         let len = self.geometry.output_len() * self.columns_per_filter;
         let (mut sums, mut partial, mut numbers) = (vec![0.0f32; len], vec![0.0f32; len], Vec::new());
@@ -129,6 +128,11 @@ impl RealColumns {
             );
         }
         Ok(sums)
+    }
+
+    /// What makes the sums, where nothing is done to them.
+    fn plain(&self) -> Option<&RealConv> {
+        (self.rounding.is_none() && self.reads.is_none()).then_some(&self.sums)
     }
 
     /// Adds noise to all partial sums: to each its number times the deviation of its group at its position.
@@ -213,7 +217,7 @@ impl PreparedLayer for HeldLayer {
     }
 
     fn forward_counting(&self, input: Activations<'_>, conversions: &mut Conversions) -> Result<Outputs, EngineError> {
-        let input = real_input(&self.name, &self.geometry, input)?;
+        let input = input.finite_reals(&self.name, &self.geometry)?;
         let drive = Drive::new(self.dac, input);
         let sums = match (&self.columns, &drive) {
             (Columns::Integer(columns), Drive::Integer { codes, step, .. }) => {
@@ -223,5 +227,12 @@ impl PreparedLayer for HeldLayer {
             (Columns::Integer(_), Drive::Real(_)) => unreachable!("columns of integers have a DAC"),
         };
         Ok(Outputs::Real(join(sums, self.columns_per_filter, self.geometry.positions_per_repeat())))
+    }
+
+    fn reals(&self) -> Option<&RealConv> {
+        match &self.columns {
+            Columns::Real(columns) if self.dac.is_none() && self.columns_per_filter == 1 => columns.plain(),
+            Columns::Real(_) | Columns::Integer(_) => None,
+        }
     }
 }

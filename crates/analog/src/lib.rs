@@ -93,7 +93,6 @@ pub mod event;
 mod gaussian;
 mod held;
 pub mod idle;
-mod input;
 mod integers;
 mod law;
 mod physical;

@@ -11,7 +11,6 @@ use crate::cells::Coding;
 use crate::converters::{Drive, Rounding, add_scaled, scale};
 use crate::departures::{BIAS_UNITS, Departures};
 use crate::gaussian::Gaussian;
-use crate::input::real_input;
 use crate::law::{floor, law, max_magnitude, reference};
 use crate::physical::{Physical, Source, join, random};
 use crate::pipeline::{ArrayCycle, Pipeline, Timing};
@@ -100,7 +99,7 @@ impl<'a> SteppedArray<'a> {
     ///
     /// As [`crate::AnalogArray::load`].
     pub(crate) fn new(spec: &'a ArraySpec, layer: &Layer<'a>, input: Activations<'a>) -> Result<Self, EngineError> {
-        let input = real_input(layer.name(), layer.geometry(), input)?;
+        let input = input.finite_reals(layer.name(), layer.geometry())?;
         let departures = &spec.departures;
         let cells = Physical::new(spec, layer)?;
         let inputs = Inputs::new(departures, input);

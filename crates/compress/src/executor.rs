@@ -1,8 +1,8 @@
 //! MAC layers in 32-bit float: quick, and with the same sums on every machine.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use engine::kernel::RealConv;
+use engine::kernel::{RealConv, RealRoom};
 use inference::{ExecutorError, FloatExecutor, MacExecutor, dequantize, scale_and_add};
 use network::{LayerId, MacLayer, Network};
 
@@ -25,6 +25,8 @@ pub struct KernelExecutor {
     stepwise: Vec<bool>,
     /// Holds the weights of the layers that have no convolution here.
     float: FloatExecutor,
+    /// Memory of layers that are done, for those to come.
+    rooms: Arc<Mutex<Vec<RealRoom>>>,
 }
 
 impl KernelExecutor {
@@ -40,6 +42,7 @@ impl KernelExecutor {
             convolutions: (0..layers).map(|_| None).collect(),
             stepwise: (0..layers).map(|id| network.multiplies_states(LayerId(id))).collect(),
             float: FloatExecutor::new(vec![Vec::new(); layers]),
+            rooms: Arc::default(),
         };
         for (index, layer) in network.layers().iter().enumerate() {
             executor.set_weights(LayerId(index), layer, dequantize(network.weights(LayerId(index))?))?;
@@ -68,25 +71,57 @@ impl KernelExecutor {
     }
 }
 
-impl MacExecutor for KernelExecutor {
-    fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32]) -> Result<Vec<f32>, ExecutorError> {
-        let Some(Some(convolution)) = self.convolutions.get(id.0) else {
-            return self.float.run(id, layer, input);
-        };
-        let image = layer.geometry.input_len();
-        let sums = match input.len() == image {
-            true => convolution.forward(input)?,
-            false => {
-                let images = input.chunks(image).map(|image| convolution.forward(image));
-                images.collect::<Result<Vec<_>, _>>()?.concat()
+impl KernelExecutor {
+    fn rooms(&self) -> MutexGuard<'_, Vec<RealRoom>> {
+        // Nothing that can panic happens under the lock.
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `alpha · sum + bias` of the sums of one channel.
+fn finish(sums: &[f32], alpha: f32, bias: f32, outputs: &mut [f32]) {
+    lanes::run(
+        #[inline(always)]
+        move || {
+            for (output, sum) in outputs.iter_mut().zip(sums) {
+                *output = alpha * sum + bias;
             }
+        },
+    );
+}
+
+impl MacExecutor for KernelExecutor {
+    fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32], output: &mut Vec<f32>) -> Result<(), ExecutorError> {
+        let Some(Some(convolution)) = self.convolutions.get(id.0) else {
+            return self.float.run(id, layer, input, output);
         };
-        let mut output = layer.outputs(sums);
+        let images = input.chunks(layer.geometry.input_len());
+        output.resize(images.len() * layer.geometry.output_len(), 0.0);
         let bias = layer.bias.as_ref().map(network::Bias::to_float);
-        if bias.is_some() || layer.alpha != 1.0 {
-            scale_and_add(&mut output, bias.as_deref(), layer);
+        // Sums of a transposed convolution are added first.
+        let waits = layer.scatter().is_some();
+        let changes = bias.is_some() || layer.alpha != 1.0;
+        let mut room = self.rooms().pop().unwrap_or_default();
+        let mut made = Vec::new();
+        for (image, output) in images.zip(output.chunks_exact_mut(layer.geometry.output_len())) {
+            convolution.sum(image, &mut room, |handed| {
+                handed.place(&mut made, output, |outputs| match changes && !waits {
+                    true => {
+                        let bias = bias.as_ref().map_or(0.0, |bias| bias[handed.filter]);
+                        finish(handed.sums, layer.alpha, bias, outputs);
+                    }
+                    false => outputs.copy_from_slice(handed.sums),
+                });
+            })?;
         }
-        Ok(output)
+        self.rooms().push(room);
+        if waits {
+            *output = layer.outputs(std::mem::take(output));
+        }
+        if waits && changes {
+            scale_and_add(output, bias.as_deref(), layer);
+        }
+        Ok(())
     }
 
     fn run_vectors(&self, id: LayerId, layer: &MacLayer, vectors: &[f32]) -> Result<Vec<f32>, ExecutorError> {

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use network::Geometry;
+
+use crate::error::EngineError;
+
 /// The numbers that an engine computes on. They decide what its [`Activations`] and its [`Outputs`] are.
 ///
 /// Take two weights of 1.5 and −0.5 steps, whose codes are 3 and −1, and the activations 10 and 20. The digital engine
@@ -41,6 +45,35 @@ pub enum Activations<'a> {
     Integer(&'a [i32]),
     /// For [`Arithmetic::Real`]: real numbers, all finite.
     Real(&'a [f32]),
+}
+
+impl<'a> Activations<'a> {
+    /// The input as the real numbers that a layer takes, `[repeats, in_channels, height, width]`.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Arithmetic`] if the input is not real, [`EngineError::Shape`] if it has the wrong length,
+    /// [`EngineError::Activation`] if one of its numbers is not finite. All of them name the `layer`.
+    pub fn finite_reals(self, layer: &str, geometry: &Geometry) -> Result<&'a [f32], EngineError> {
+        let layer = || layer.to_string();
+        let Activations::Real(input) = self else {
+            return Err(EngineError::Arithmetic { layer: layer(), expected: Arithmetic::Real });
+        };
+        let (expected, found) = (geometry.input_len(), input.len());
+        if found != expected {
+            return Err(EngineError::Shape { layer: layer(), what: "input", expected, found });
+        }
+        if lanes::all(input, f32::is_finite) {
+            return Ok(input);
+        }
+        let index = input.iter().position(|x| !x.is_finite()).expect("one of them is not");
+        Err(EngineError::Activation {
+            layer: layer(),
+            index,
+            value: input[index].to_string(),
+            expected: "real activations must be finite",
+        })
+    }
 }
 
 /// The sums of a layer, `[repeats, filters, out_height, out_width]`, row-major, without bias.

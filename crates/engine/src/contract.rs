@@ -2,7 +2,7 @@
 
 use crate::arithmetic::{Activations, Arithmetic, Outputs};
 use crate::error::EngineError;
-use crate::kernel::CodeSums;
+use crate::kernel::{CodeSums, RealConv};
 use crate::layer::Layer;
 use crate::run::LayerRun;
 use crate::stepped::SteppedEngine;
@@ -139,6 +139,13 @@ pub trait PreparedLayer: Send + Sync {
     /// If the zero point is not 0…255.
     fn codes(&self, zero_point: i32) -> Option<CodeSums<'_>> {
         let _ = zero_point;
+        None
+    }
+
+    /// The convolution whose sums are those of [`PreparedLayer::forward`] for every finite input, bit by bit; `None` where the
+    /// engine does more than to add up products, and from an engine that does not say. Whoever asks checks its input with
+    /// [`Activations::finite_reals`].
+    fn reals(&self) -> Option<&RealConv> {
         None
     }
 }

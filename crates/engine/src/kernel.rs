@@ -27,4 +27,4 @@ mod x86;
 
 pub use bits::{BitConv, BitRoom};
 pub use integer::{CodeRoom, CodeSums, IntegerConv, MAX_ACTIVATION, ShortSums, Sums};
-pub use real::RealConv;
+pub use real::{RealConv, RealRoom};

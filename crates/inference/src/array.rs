@@ -76,6 +76,22 @@ const MAX_FREE: usize = 16;
 impl<T> Buffers<T> {
     /// An empty buffer with room for `len` elements.
     pub fn take(&mut self, len: usize) -> Vec<T> {
+        let mut buffer = self.fitting(len);
+        buffer.clear();
+        buffer
+    }
+
+    /// A buffer of `len` elements of any values, for those who write them all. Nothing is cleared for them.
+    pub fn filled(&mut self, len: usize) -> Vec<T>
+    where
+        T: Clone + Default,
+    {
+        let mut buffer = self.fitting(len);
+        buffer.resize(len, T::default());
+        buffer
+    }
+
+    fn fitting(&mut self, len: usize) -> Vec<T> {
         let fitting = self.free.iter().enumerate().filter(|(_, buffer)| buffer.capacity() >= len);
         match fitting.min_by_key(|(_, buffer)| buffer.capacity()).map(|(index, _)| index) {
             Some(index) => self.free.swap_remove(index),
@@ -84,8 +100,7 @@ impl<T> Buffers<T> {
     }
 
     /// Keeps a buffer for later. When there are too many, the smallest goes.
-    pub fn give(&mut self, mut buffer: Vec<T>) {
-        buffer.clear();
+    pub fn give(&mut self, buffer: Vec<T>) {
         self.free.push(buffer);
         if self.free.len() > MAX_FREE {
             let smallest = self.free.iter().enumerate().min_by_key(|(_, buffer)| buffer.capacity());
@@ -109,6 +124,16 @@ mod tests {
         assert_eq!(buffers.take(20).capacity(), 50);
         assert_eq!(buffers.take(20).capacity(), 100);
         assert_eq!(buffers.free.len(), 1);
+    }
+
+    #[test]
+    fn a_filled_buffer_has_the_length_that_is_asked_for() {
+        let mut buffers = Buffers::<f32>::default();
+        buffers.give(vec![1.0; 5]);
+        assert_eq!(buffers.filled(3), [1.0; 3]);
+        assert_eq!(buffers.filled(2), [0.0; 2]);
+        buffers.give(vec![1.0; 5]);
+        assert!(buffers.take(4).is_empty());
     }
 
     #[test]

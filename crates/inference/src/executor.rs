@@ -23,14 +23,15 @@ pub struct CodedInput<'a> {
 ///
 /// An implementation must give the same output for the same input on every call and thread.
 pub trait MacExecutor: Sync {
-    /// Computes one layer. `input` is `[repeats, in_channels, height, width]` of the layer's geometry and the result
+    /// Computes one layer. `input` is `[repeats, in_channels, height, width]` of the layer's geometry and `output` becomes
     /// `[repeats, out_channels, out_height, out_width]` of the layer, `repeats` times the network's batch: whatever
-    /// arrangement the node has is undone before and restored after.
+    /// arrangement the node has is undone before and restored after. What lies in `output` before does not matter; it is
+    /// mostly as long as it is to be.
     ///
     /// # Errors
     ///
     /// Whatever the executor finds wrong; the session adds the layer's name.
-    fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32]) -> Result<Vec<f32>, ExecutorError>;
+    fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32], output: &mut Vec<f32>) -> Result<(), ExecutorError>;
 
     /// Computes a layer whose input are codes of 8 bits and whose output becomes such codes, and fills `output` with them.
     /// The codes are those of what [`MacExecutor::run`] makes of the numbers that the input stands for, and extents are the
@@ -61,14 +62,14 @@ pub trait MacExecutor: Sync {
     /// As [`MacExecutor::run`].
     fn run_vectors(&self, id: LayerId, layer: &MacLayer, vectors: &[f32]) -> Result<Vec<f32>, ExecutorError> {
         let [depth, filters, positions] = [layer.in_channels(), layer.out_channels(), layer.out_positions()];
-        let mut made = Vec::new();
+        let (mut made, mut output) = (Vec::new(), Vec::new());
         for part in vectors.chunks(depth * positions) {
             let count = part.len() / depth;
             let mut input = vec![0.0; depth * positions];
             for (i, x) in part.iter().enumerate() {
                 input[i % depth * positions + i / depth] = *x;
             }
-            let output = self.run(id, layer, &input)?;
+            self.run(id, layer, &input, &mut output)?;
             made.extend((0..count * filters).map(|i| output[i % filters * positions + i / filters]));
         }
         Ok(made)

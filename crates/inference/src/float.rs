@@ -72,19 +72,18 @@ impl FloatExecutor {
 }
 
 impl MacExecutor for FloatExecutor {
-    fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32]) -> Result<Vec<f32>, ExecutorError> {
+    fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32], output: &mut Vec<f32>) -> Result<(), ExecutorError> {
         let geometry = &layer.geometry;
         let weights = self.weights(id, geometry)?;
         let bias = layer.bias.as_ref().map(network::Bias::to_float);
         // alpha multiplies the product alone, and sums of a transposed convolution are added first: the bias waits.
         let waits = layer.alpha != 1.0 || layer.scatter().is_some();
-        let sums = product(geometry, weights, bias.as_deref().filter(|_| !waits), input)?;
-        if !waits {
-            return Ok(sums);
+        *output = product(geometry, weights, bias.as_deref().filter(|_| !waits), input)?;
+        if waits {
+            *output = layer.outputs(std::mem::take(output));
+            scale_and_add(output, bias.as_deref(), layer);
         }
-        let mut output = layer.outputs(sums);
-        scale_and_add(&mut output, bias.as_deref(), layer);
-        Ok(output)
+        Ok(())
     }
 
     fn run_vectors(&self, id: LayerId, layer: &MacLayer, vectors: &[f32]) -> Result<Vec<f32>, ExecutorError> {

@@ -239,19 +239,19 @@ impl Session {
             Coded::Mac(layer) => return self.run_mac_on_codes(layer, workspace, mac),
             Coded::Quantize { x, made, output } => {
                 let numbers = &self.value(&workspace.values, *x).data;
-                let mut codes = blank(&mut workspace.code_buffers, numbers.len());
+                let mut codes = workspace.code_buffers.filled(numbers.len());
                 output.codes(numbers, &mut codes);
                 workspace.codes[*made] = Some(codes);
             }
             Coded::Expand { value, integers, shape } => {
                 let codes = Codes { codes: held(&workspace.codes, *value), quantization: *integers };
-                let mut numbers = blank(&mut workspace.buffers, codes.codes.len());
+                let mut numbers = workspace.buffers.filled(codes.codes.len());
                 codes.reals(&mut numbers);
                 workspace.values[*value] = Some(Array::new(shape.clone(), numbers));
             }
             Coded::Elements { codes, made, map } => {
                 let inputs: Vec<&[u8]> = codes.iter().map(|&value| held(&workspace.codes, value)).collect();
-                let mut codes = blank(&mut workspace.code_buffers, inputs[0].len());
+                let mut codes = workspace.code_buffers.filled(inputs[0].len());
                 map.apply(&inputs, &mut codes);
                 workspace.codes[*made] = Some(codes);
             }
@@ -273,7 +273,7 @@ impl Session {
         let in_positions: usize = layer.geometry.spec().in_size.iter().product();
         let arranged = turned(layer, [in_positions, layer.in_channels()], x.codes, code_buffers);
         let coded = CodedInput { codes: arranged.as_deref().unwrap_or(x.codes), quantization: from, finish: output };
-        let mut made = blank(code_buffers, step.specs[0].shape.iter().product());
+        let mut made = code_buffers.filled(step.specs[0].shape.iter().product());
         let is_done = mac
             .run_codes(*id, layer, coded, &mut made)
             .map_err(|source| InferenceError::Executor { layer: layer.name.clone(), source })?;
@@ -284,7 +284,7 @@ impl Session {
             }
         } else {
             // It takes numbers alone.
-            let mut numbers = blank(buffers, x.codes.len());
+            let mut numbers = buffers.filled(x.codes.len());
             x.reals(&mut numbers);
             let numbers = Array::new(vec![numbers.len()], numbers);
             let array = self.layer_output(step, *id, &numbers, (buffers, mac, &mut None))?;
@@ -372,8 +372,8 @@ impl Session {
     ) -> Result<Array, InferenceError> {
         let layer = &self.layers[id.0];
         let input = arrange(layer, self.batch, x, buffers).map_err(|problem| problem.at(&step.name))?;
-        let output = mac
-            .run(id, layer, &input)
+        let mut output = buffers.filled(step.specs[0].shape.iter().product());
+        mac.run(id, layer, &input, &mut output)
             .map_err(|source| InferenceError::Executor { layer: layer.name.clone(), source })?;
         if let Some(observe) = observe {
             observe(id, &input, &output);
@@ -398,13 +398,6 @@ fn held(codes: &[Option<Vec<u8>>], value: usize) -> &[u8] {
     codes[value].as_deref().expect("codes are made before they are read and freed after")
 }
 
-/// A buffer of zeros.
-fn blank<T: Clone + Default>(buffers: &mut Buffers<T>, len: usize) -> Vec<T> {
-    let mut buffer = buffers.take(len);
-    buffer.resize(len, T::default());
-    buffer
-}
-
 /// The matrices of a layer whose channels come last in its node, with rows and columns swapped; none where that changes
 /// nothing.
 fn turned(
@@ -416,7 +409,7 @@ fn turned(
     if layer.operand != Operand::ChannelsLast || rows == 1 || columns == 1 {
         return None;
     }
-    let mut made = blank(code_buffers, codes.len());
+    let mut made = code_buffers.filled(codes.len());
     transpose(codes, [rows, columns], &mut made);
     Some(made)
 }

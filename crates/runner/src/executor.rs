@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use engine::kernel::{CodeRoom, CodeSums, Sums};
+use engine::kernel::{CodeRoom, CodeSums, RealRoom, Sums};
 use engine::{Activations, Arithmetic, Conversions, Layer, Outputs, PreparedLayer};
 use esn::Grid;
 use inference::{CodeOutput, CodedInput, ExecutorError, MacExecutor};
@@ -26,6 +26,7 @@ pub struct EngineExecutor {
 struct Room {
     codes: Vec<u8>,
     sums: CodeRoom,
+    real_sums: RealRoom,
     finished: Finished,
 }
 
@@ -165,18 +166,24 @@ impl HeldLayer {
         &self,
         layer: &MacLayer,
         input: &[f32],
-        output: &mut Vec<f32>,
+        output: &mut [f32],
         room: &mut Room,
         conversions: &mut Conversions,
     ) -> Result<(), ExecutorError> {
+        let Room { codes, sums: sum_room, real_sums, finished: Finished { reals, .. } } = room;
         if let (Some(sums), Some(coding)) = (self.on_codes(layer), self.input_codes) {
-            let Room { codes, sums: sum_room, finished: Finished { reals, .. } } = room;
             codes.resize(input.len(), 0);
             coding.codes(input, codes);
-            let start = output.len();
-            output.resize(start + layer.geometry.output_len(), 0.0);
             sums.sum(codes, sum_room, |handed| {
-                place(&handed, reals, &mut output[start..], |reals| self.reals(&handed, sums.unit(), reals));
+                handed.place(reals, output, |reals| self.reals(&handed, sums.unit(), reals));
+            })?;
+            return Ok(());
+        }
+        if let Some(sums) = self.prepared.reals().filter(|_| layer.scatter().is_none()) {
+            let input = Activations::Real(input).finite_reals(&layer.name, &layer.geometry)?;
+            sums.sum(input, real_sums, |handed| {
+                let (scale, bias) = (self.scales[handed.filter], self.bias[handed.filter]);
+                handed.place(reals, output, |reals| scale_and_add(handed.sums, f64::from, [scale, bias], reals));
             })?;
             return Ok(());
         }
@@ -186,7 +193,7 @@ impl HeldLayer {
     }
 
     /// One position of a layer that is used step by step.
-    fn vector(&self, layer: &MacLayer, input: &[f32], output: &mut Vec<f32>) -> Result<(), ExecutorError> {
+    fn vector(&self, layer: &MacLayer, input: &[f32], output: &mut [f32]) -> Result<(), ExecutorError> {
         let stepwise = self.stepwise.as_ref().expect("every layer that multiplies states has it");
         let sums = self.sums(&**stepwise, input, &mut Conversions::default())?;
         self.activations(layer, sums, 1, output);
@@ -209,7 +216,7 @@ impl HeldLayer {
     }
 
     /// What the sums stand for.
-    fn activations(&self, layer: &MacLayer, sums: Outputs, positions: usize, output: &mut Vec<f32>) {
+    fn activations(&self, layer: &MacLayer, sums: Outputs, positions: usize, output: &mut [f32]) {
         match (sums, &self.requantization) {
             (Outputs::Integer(sums), Some(integer)) => integer.real(&layer.outputs(sums), positions, output),
             (Outputs::Integer(sums), None) => self.scale(&layer.outputs(sums), positions, |sum| sum as f64, output),
@@ -218,21 +225,10 @@ impl HeldLayer {
     }
 
     /// `sum · scale + bias` of every output channel, over `[repeats, out_channels, positions]`.
-    fn scale<T: Copy>(&self, sums: &[T], positions: usize, to_f64: impl Fn(T) -> f64, output: &mut Vec<f32>) {
-        for (row, sums) in sums.chunks_exact(positions).enumerate() {
+    fn scale<T: Copy>(&self, sums: &[T], positions: usize, to_f64: impl Fn(T) -> f64 + Copy, output: &mut [f32]) {
+        for (row, (sums, reals)) in sums.chunks_exact(positions).zip(output.chunks_exact_mut(positions)).enumerate() {
             let channel = row % self.scales.len();
-            let (scale, bias) = (self.scales[channel], self.bias[channel]);
-            let start = output.len();
-            output.resize(start + sums.len(), 0.0);
-            let (to_f64, finished) = (&to_f64, &mut output[start..]);
-            lanes::run(
-                #[inline(always)]
-                move || {
-                    for (to, &sum) in finished.iter_mut().zip(sums) {
-                        *to = (to_f64(sum) * scale + bias) as f32;
-                    }
-                },
-            );
+            scale_and_add(sums, to_f64, [self.scales[channel], self.bias[channel]], reals);
         }
     }
 }
@@ -256,10 +252,12 @@ impl IntegerOutput {
     }
 
     /// What the integers of the output stand for, over `[repeats, out_channels, positions]`. The engine counts half-steps.
-    fn real(&self, sums: &[i64], positions: usize, output: &mut Vec<f32>) {
-        for (row, sums) in sums.chunks_exact(positions).enumerate() {
+    fn real(&self, sums: &[i64], positions: usize, output: &mut [f32]) {
+        for (row, (sums, reals)) in sums.chunks_exact(positions).zip(output.chunks_exact_mut(positions)).enumerate() {
             let channel = row % self.bias.len();
-            output.extend(sums.iter().map(|&sum| self.rule.real(sum / 2 + self.bias[channel], channel)));
+            for (real, &sum) in reals.iter_mut().zip(sums) {
+                *real = self.rule.real(sum / 2 + self.bias[channel], channel);
+            }
         }
     }
 }
@@ -272,18 +270,19 @@ impl EngineExecutor {
         layer: &MacLayer,
         input: &[f32],
         counted: usize,
-    ) -> Result<(Vec<f32>, Conversions), ExecutorError> {
+        output: &mut Vec<f32>,
+    ) -> Result<Conversions, ExecutorError> {
         let held = &self.layers[id.0];
-        let images = input.len() / layer.geometry.input_len();
-        let mut output =
-            Vec::with_capacity(images * layer.geometry.spec().repeats * layer.out_channels() * layer.out_positions());
+        let images = input.chunks_exact(layer.geometry.input_len());
+        let of_image = layer.geometry.spec().repeats * layer.out_channels() * layer.out_positions();
+        output.resize(images.len() * of_image, 0.0);
         let (mut conversions, mut beyond) = (Conversions::default(), Conversions::default());
         let mut room = self.room();
-        for (i, image) in input.chunks_exact(layer.geometry.input_len()).enumerate() {
-            held.image(layer, image, &mut output, &mut room, if i < counted { &mut conversions } else { &mut beyond })?;
+        for (i, (image, output)) in images.zip(output.chunks_exact_mut(of_image)).enumerate() {
+            held.image(layer, image, output, &mut room, if i < counted { &mut conversions } else { &mut beyond })?;
         }
         self.rooms().push(room);
-        Ok((output, conversions))
+        Ok(conversions)
     }
 
     fn rooms(&self) -> MutexGuard<'_, Vec<Room>> {
@@ -297,8 +296,8 @@ impl EngineExecutor {
 }
 
 impl MacExecutor for EngineExecutor {
-    fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32]) -> Result<Vec<f32>, ExecutorError> {
-        Ok(self.run_counting(id, layer, input, 0)?.0)
+    fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32], output: &mut Vec<f32>) -> Result<(), ExecutorError> {
+        self.run_counting(id, layer, input, 0, output).map(|_| ())
     }
 
     fn run_codes(
@@ -316,7 +315,7 @@ impl MacExecutor for EngineExecutor {
         let (input_len, output_len) = (layer.geometry.input_len(), layer.geometry.output_len());
         for (image, output) in input.chunks_exact(input_len).zip(output.chunks_exact_mut(output_len)) {
             sums.sum(image, sum_room, |handed| {
-                place(&handed, codes, output, |codes| held.codes(&handed, sums.unit(), *finish, codes));
+                handed.place(codes, output, |codes| held.codes(&handed, sums.unit(), *finish, codes));
             })?;
         }
         self.rooms().push(room);
@@ -324,9 +323,10 @@ impl MacExecutor for EngineExecutor {
     }
 
     fn run_vectors(&self, id: LayerId, layer: &MacLayer, vectors: &[f32]) -> Result<Vec<f32>, ExecutorError> {
-        let mut output = Vec::with_capacity(vectors.len() / layer.in_channels() * layer.out_channels());
-        for vector in vectors.chunks_exact(layer.in_channels()) {
-            self.layers[id.0].vector(layer, vector, &mut output)?;
+        let mut output = vec![0.0; vectors.len() / layer.in_channels() * layer.out_channels()];
+        let outputs = output.chunks_exact_mut(layer.out_channels());
+        for (vector, output) in vectors.chunks_exact(layer.in_channels()).zip(outputs) {
+            self.layers[id.0].vector(layer, vector, output)?;
         }
         Ok(output)
     }
@@ -354,11 +354,11 @@ impl<'a> CountingExecutor<'a> {
 }
 
 impl MacExecutor for CountingExecutor<'_> {
-    fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32]) -> Result<Vec<f32>, ExecutorError> {
-        let (output, conversions) = self.executor.run_counting(id, layer, input, self.images)?;
+    fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32], output: &mut Vec<f32>) -> Result<(), ExecutorError> {
+        let conversions = self.executor.run_counting(id, layer, input, self.images, output)?;
         let mut all = self.conversions.lock().expect("nothing panics while it holds the lock");
         all[id.0] = all[id.0].plus(conversions);
-        Ok(output)
+        Ok(())
     }
 
     fn run_codes(
@@ -377,15 +377,16 @@ impl MacExecutor for CountingExecutor<'_> {
     }
 }
 
-/// Puts what `make` makes of sums where the output has it; `made` is memory for it.
-fn place<T: Copy + Default>(handed: &Sums<'_>, made: &mut Vec<T>, output: &mut [T], make: impl FnOnce(&mut [T])) {
-    let len = handed.sums.len();
-    if let Some(index) = handed.whole() {
-        return make(&mut output[index..index + len]);
-    }
-    made.resize(len, T::default());
-    make(made);
-    handed.runs().for_each(|(run, index)| output[index..index + run.len()].copy_from_slice(&made[run]));
+/// `sum · scale + bias` of the sums of one channel.
+fn scale_and_add<T: Copy>(sums: &[T], to_f64: impl Fn(T) -> f64, [scale, bias]: [f64; 2], reals: &mut [f32]) {
+    lanes::run(
+        #[inline(always)]
+        move || {
+            for (real, &sum) in reals.iter_mut().zip(sums) {
+                *real = (to_f64(sum) * scale + bias) as f32;
+            }
+        },
+    );
 }
 
 /// The geometry of a layer of 1 × 1 whose input is one vector.
@@ -543,8 +544,14 @@ mod tests {
     }
 
     impl MacExecutor for Asked<'_> {
-        fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32]) -> Result<Vec<f32>, ExecutorError> {
-            self.executor.run(id, layer, input)
+        fn run(
+            &self,
+            id: LayerId,
+            layer: &MacLayer,
+            input: &[f32],
+            output: &mut Vec<f32>,
+        ) -> Result<(), ExecutorError> {
+            self.executor.run(id, layer, input, output)
         }
 
         fn run_codes(
@@ -563,8 +570,14 @@ mod tests {
     struct NumbersOnly<'a>(&'a EngineExecutor);
 
     impl MacExecutor for NumbersOnly<'_> {
-        fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32]) -> Result<Vec<f32>, ExecutorError> {
-            self.0.run(id, layer, input)
+        fn run(
+            &self,
+            id: LayerId,
+            layer: &MacLayer,
+            input: &[f32],
+            output: &mut Vec<f32>,
+        ) -> Result<(), ExecutorError> {
+            self.0.run(id, layer, input, output)
         }
     }
 }

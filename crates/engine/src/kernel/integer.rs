@@ -431,6 +431,18 @@ impl<'a, S> Sums<'a, S> {
         let (run, index) = self.runs.iter().next()?;
         (run.len() == self.sums.len()).then_some(index)
     }
+
+    /// Puts what `make` makes of all sums, one of each, where `output`, `[repeats, filters, out_height, out_width]`, has the outputs.
+    /// `made` is memory for it.
+    pub fn place<T: Copy + Default>(&self, made: &mut Vec<T>, output: &mut [T], make: impl FnOnce(&mut [T])) {
+        let len = self.sums.len();
+        if let Some(index) = self.whole() {
+            return make(&mut output[index..index + len]);
+        }
+        made.resize(len, T::default());
+        make(made);
+        self.runs().for_each(|(run, index)| output[index..index + run.len()].copy_from_slice(&made[run]));
+    }
 }
 
 impl CodeSums<'_> {

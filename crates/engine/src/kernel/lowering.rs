@@ -186,7 +186,7 @@ impl Lowering {
         for channel in (0..self.channels).step_by(N) {
             let channels: [usize; N] =
                 array::from_fn(|i| if channel + i < self.channels { channel + i } else { channel });
-            word.join(channels.map(|c| &input[c * height * width..][..height * width]), joined);
+            let joined = word.joined(channels.map(|c| &input[c * height * width..][..height * width]), joined);
             for phase_y in 0..self.phases[0].len() {
                 for phase_x in 0..self.phases[1].len() {
                     let sheet = sheets.next().expect("a plane has all sheets");
@@ -215,8 +215,8 @@ impl Lowering {
             let len = rows.len() - (width - columns.len());
             rows[columns.start..][..len].copy_from_slice(&source[columns.start + phase[1] - pads[1]..][..len]);
             for row in rows.chunks_exact_mut(width) {
-                row[..columns.start].fill(padding);
-                row[columns.end..].fill(padding);
+                pad_with(&mut row[..columns.start], padding);
+                pad_with(&mut row[columns.end..], padding);
             }
             return;
         }
@@ -229,8 +229,8 @@ impl Lowering {
     fn fill_row<W: Copy>(&self, source: &[W], padding: W, phase: usize, columns: Range<usize>, target: &mut [W]) {
         let (stride, pad) = (self.spec.stride[1], self.spec.pads[1]);
         let Range { start: from, end: to } = columns;
-        target[..from].fill(padding);
-        target[to..].fill(padding);
+        pad_with(&mut target[..from], padding);
+        pad_with(&mut target[to..], padding);
         if from == to {
             return;
         }
@@ -246,6 +246,16 @@ impl Lowering {
     }
 }
 
+/// Fills words, mostly none or a single one.
+#[inline(always)]
+fn pad_with<W: Copy>(words: &mut [W], padding: W) {
+    match words {
+        [] => {}
+        [word] => *word = padding,
+        words => words.fill(padding),
+    }
+}
+
 /// How `N` neighbouring channels become words.
 pub(super) trait Join<T, W, const N: usize>: Copy {
     /// The word of a pixel.
@@ -253,6 +263,30 @@ pub(super) trait Join<T, W, const N: usize>: Copy {
 
     /// The words of all pixels; channels are as long as `joined`.
     fn join(self, channels: [&[T]; N], joined: &mut [W]);
+
+    /// The words of all pixels, in `joined` or where they lie already.
+    fn joined<'a>(self, channels: [&'a [T]; N], joined: &'a mut [W]) -> &'a [W] {
+        self.join(channels, joined);
+        joined
+    }
+}
+
+/// Numbers that are words as they are.
+#[derive(Clone, Copy)]
+pub(super) struct Alone;
+
+impl<T: Copy> Join<T, T, 1> for Alone {
+    fn word(self, [number]: [T; 1]) -> T {
+        number
+    }
+
+    fn join(self, [numbers]: [&[T]; 1], joined: &mut [T]) {
+        joined.copy_from_slice(numbers);
+    }
+
+    fn joined<'a>(self, [numbers]: [&'a [T]; 1], _: &'a mut [T]) -> &'a [T] {
+        numbers
+    }
 }
 
 impl<T: Copy, W: Copy, F: Fn([T; N]) -> W + Copy, const N: usize> Join<T, W, N> for F {

@@ -4,9 +4,10 @@ use std::num::NonZeroUsize;
 
 use network::Geometry;
 
-use super::lowering::Lowering;
+use super::integer::Sums;
+use super::lowering::{Alone, Lowering};
 use super::portable;
-use super::sweep::{Handed, Machine, Packed, Schedule, Weights, Zeros};
+use super::sweep::{Handed, Input, Machine, Packed, Room, Schedule, Weights, Zeros};
 #[cfg(target_arch = "x86_64")]
 use super::x86;
 use crate::error::EngineError;
@@ -28,6 +29,10 @@ pub struct RealConv {
     path: Path,
     packed: Packed<f32>,
 }
+
+/// What real sums are made in. One serves any number of layers, one after another, and grows to the largest.
+#[derive(Debug, Default)]
+pub struct RealRoom(Room<f32, f32>);
 
 /// How sums are computed, the fastest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +106,27 @@ impl RealConv {
         Ok(output)
     }
 
+    /// Hands over the sums of all outputs, those of [`RealConv::forward`], in a room that the caller keeps.
+    ///
+    /// # Errors
+    ///
+    /// As [`RealConv::forward`].
+    pub fn sum(
+        &self,
+        input: &[f32],
+        room: &mut RealRoom,
+        mut take: impl FnMut(Sums<'_, f32>),
+    ) -> Result<(), EngineError> {
+        self.check(input)?;
+        let schedule = Schedule { tile: self.tile_rows, spill: usize::MAX, words: Schedule::ALL };
+        let input = Input { values: input, zero: 0.0 };
+        let machine = self.machine();
+        self.packed.sweep_strips(&machine, schedule, input, Alone, &mut room.0, |strip| {
+            take(Sums::new(strip, 0));
+        });
+        Ok(())
+    }
+
     /// Tiles that a sum is made of.
     pub fn tiles(&self) -> usize {
         self.geometry.rows().div_ceil(self.tile_rows)
@@ -134,16 +160,23 @@ impl RealConv {
         input: &[f32],
         mut hand_over: impl FnMut(usize, &[f32]),
     ) -> Result<(), EngineError> {
-        let expected = self.geometry.input_len();
-        if input.len() != expected {
-            let (layer, found) = (self.name.clone(), input.len());
-            return Err(EngineError::Shape { layer, what: "input", expected, found });
-        }
-        let machine = machine(self.path).expect("a path is taken only where there is a machine");
+        self.check(input)?;
         let schedule = Schedule { tile: self.tile_rows, spill: usize::MAX, words };
         let take = |handed: Handed<'_, f32>| hand_over(handed.index, handed.sums);
-        self.packed.sweep(&machine, schedule, input, |[x]: [f32; 1]| x, take);
+        self.packed.sweep(&self.machine(), schedule, input, Alone, take);
         Ok(())
+    }
+
+    fn check(&self, input: &[f32]) -> Result<(), EngineError> {
+        let (expected, found) = (self.geometry.input_len(), input.len());
+        match expected == found {
+            true => Ok(()),
+            false => Err(EngineError::Shape { layer: self.name.clone(), what: "input", expected, found }),
+        }
+    }
+
+    fn machine(&self) -> Machine<f32, f32> {
+        machine(self.path).expect("a path is taken only where there is a machine")
     }
 }
 

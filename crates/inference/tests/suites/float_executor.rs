@@ -31,7 +31,9 @@ fn specs() -> Vec<GeometrySpec> {
 }
 
 fn run(executor: &FloatExecutor, layer: &MacLayer, input: &[f32]) -> Vec<f32> {
-    executor.run(LayerId(0), layer, input).unwrap()
+    let mut output = vec![f32::NAN; 3];
+    executor.run(LayerId(0), layer, input, &mut output).unwrap();
+    output
 }
 
 fn wide(numbers: &[f32]) -> Vec<f64> {
@@ -81,7 +83,10 @@ fn the_number_of_threads_changes_no_bit() {
 fn weights_that_do_not_fit_are_refused() {
     let layer = layer(specs()[0]);
     let input = reals(1, layer.geometry.input_len());
-    let message = |weights| FloatExecutor::new(weights).run(LayerId(0), &layer, &input).unwrap_err().to_string();
+    let message = |weights| {
+        let made = FloatExecutor::new(weights).run(LayerId(0), &layer, &input, &mut Vec::new());
+        made.unwrap_err().to_string()
+    };
     assert_eq!(message(vec![]), "there are weights of 0 layers");
     assert_eq!(message(vec![vec![0.0; 5]]), "5 weights; the layer has 216");
 }

@@ -10,7 +10,7 @@ use crate::common::{Plain, add_mac, pointwise};
 struct Nobody;
 
 impl MacExecutor for Nobody {
-    fn run(&self, _: LayerId, _: &MacLayer, _: &[f32]) -> Result<Vec<f32>, ExecutorError> {
+    fn run(&self, _: LayerId, _: &MacLayer, _: &[f32], _: &mut Vec<f32>) -> Result<(), ExecutorError> {
         Err(Cause::told(ErrorKind::BadArgument, "there is nobody to run it"))
     }
 }
@@ -141,8 +141,9 @@ fn an_error_leaves_the_session_usable() {
 
     struct TooFew;
     impl MacExecutor for TooFew {
-        fn run(&self, _: LayerId, _: &MacLayer, _: &[f32]) -> Result<Vec<f32>, ExecutorError> {
-            Ok(vec![1.0])
+        fn run(&self, _: LayerId, _: &MacLayer, _: &[f32], output: &mut Vec<f32>) -> Result<(), ExecutorError> {
+            *output = vec![1.0];
+            Ok(())
         }
     }
     let message = session.run(&[1.0, 2.0], &TooFew, None).unwrap_err().to_string();

@@ -24,14 +24,14 @@ struct Masking<'a> {
 }
 
 impl MacExecutor for Masking<'_> {
-    fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32]) -> Result<Vec<f32>, ExecutorError> {
+    fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32], output: &mut Vec<f32>) -> Result<(), ExecutorError> {
         let spec = layer.geometry.spec();
         let plane = spec.in_size[0] * spec.in_size[1];
         let mut input = input.to_vec();
         for item in input.chunks_mut(plane * spec.in_channels) {
             self.masks[id.0].iter().for_each(|&c| item[c * plane..(c + 1) * plane].fill(0.0));
         }
-        self.inner.run(id, layer, &input)
+        self.inner.run(id, layer, &input, output)
     }
 }
 

@@ -25,6 +25,21 @@ fn bits(numbers: &[f32]) -> Vec<u32> {
     numbers.iter().map(|x| if x.is_nan() { f32::NAN.to_bits() } else { x.to_bits() }).collect()
 }
 
+/// What is handed over, in a room that held something before.
+fn handed_sums(conv: &RealConv, input: &[f32]) -> Vec<f32> {
+    let mut room = RealRoom::default();
+    let other: Vec<f32> = input.iter().map(|x| x - 1.0).collect();
+    conv.sum(&other, &mut room, |_| {}).expect("the input has the right length");
+    let mut sums = vec![f32::NAN; conv.geometry.output_len()];
+    let take = |handed: Sums<'_, f32>| {
+        for (run, index) in handed.runs() {
+            sums[index..index + run.len()].copy_from_slice(&handed.sums[run]);
+        }
+    };
+    conv.sum(input, &mut room, take).expect("the input has the right length");
+    sums
+}
+
 /// The partial sums of all tiles, each output's handed over once a tile.
 fn sum_of_tiles(conv: &RealConv, input: &[f32]) -> Vec<f32> {
     let mut sums = vec![0.0; conv.geometry.output_len()];
@@ -66,6 +81,7 @@ proptest! {
             let conv = RealConv::with_path(path, "layer", &geometry, &weights, tile_rows).expect("it is small");
             let sums = conv.forward(&input).expect("the input has the right length");
             prop_assert_eq!(bits(&sums), bits(&expected), "{:?}", path);
+            prop_assert_eq!(bits(&handed_sums(&conv, &input)), bits(&expected), "{:?}, handed over", path);
             prop_assert_eq!(bits(&sum_of_tiles(&conv, &input)), bits(&expected), "{:?}, tile by tile", path);
         }
     }

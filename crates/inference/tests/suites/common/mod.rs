@@ -23,10 +23,12 @@ pub fn pointwise(in_channels: usize, filters: usize, positions: usize, repeats: 
 pub struct Plain(pub Vec<Vec<f32>>);
 
 impl MacExecutor for Plain {
-    fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32]) -> Result<Vec<f32>, ExecutorError> {
+    fn run(&self, id: LayerId, layer: &MacLayer, input: &[f32], output: &mut Vec<f32>) -> Result<(), ExecutorError> {
         let wide = |numbers: &[f32]| numbers.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
         let weights = wide(&self.0[id.0]);
         let images = input.chunks(layer.geometry.input_len());
-        Ok(images.flat_map(|image| sums(&layer.geometry, &weights, &wide(image))).map(|y| y as f32).collect())
+        output.clear();
+        output.extend(images.flat_map(|image| sums(&layer.geometry, &weights, &wide(image))).map(|y| y as f32));
+        Ok(())
     }
 }
