@@ -30,18 +30,16 @@ pub(crate) fn pool(
         let size = [axes[axis].kernel, axes[axis].dilation];
         return Err(Problem::Invalid(format!("a window (kernel, dilation {size:?}) lies on padding alone")));
     }
-    let mut data = buffers.take(out_shape.iter().product());
+    let mut data = buffers.filled(out_shape.iter().product());
     let [_, height, width] = in_size;
-    for channel in x.data.chunks_exact(in_size.iter().product::<usize>().max(1)) {
-        let channel = Channel { data: channel, height, width };
-        match statistic {
-            Statistic::Max => pool_channel(&channel, &windows, &mut data, f32::NEG_INFINITY, larger, |x, _| x),
-            Statistic::Mean => {
-                let divide = |sum: f32, [inside, whole]: [u128; 2]| {
-                    sum / (if pool.count_include_pad { whole } else { inside }) as f32
-                };
-                pool_channel(&channel, &windows, &mut data, 0.0, |sum, x| sum + x, divide);
-            }
+    let channels = Channels { data: &x.data, len: in_size.iter().product(), height, width };
+    match statistic {
+        Statistic::Max => pool_channels(&channels, &windows, &mut data, f32::NEG_INFINITY, larger, |x, _| x),
+        Statistic::Mean => {
+            let divide = |sum: f32, [inside, whole]: [u128; 2]| {
+                sum / (if pool.count_include_pad { whole } else { inside }) as f32
+            };
+            pool_channels(&channels, &windows, &mut data, 0.0, |sum, x| sum + x, divide);
         }
     }
     Ok(Array::new(out_shape.to_vec(), data))
@@ -85,32 +83,70 @@ impl Windows {
     }
 }
 
-/// One channel of one image, `[depth, height, width]`.
-struct Channel<'a> {
+/// The channels of all images, `[channels, depth, height, width]`, each of `len` elements.
+struct Channels<'a> {
     data: &'a [f32],
+    len: usize,
     height: usize,
     width: usize,
 }
 
-fn pool_channel(
-    channel: &Channel<'_>,
+/// Channels that are folded side by side: a processor adds many numbers while it waits for one sum.
+const ABREAST: usize = 8;
+
+fn pool_channels(
+    channels: &Channels<'_>,
+    windows: &[Windows; 3],
+    output: &mut [f32],
+    start: f32,
+    fold: impl Fn(f32, f32) -> f32 + Copy,
+    finish: impl Fn(f32, [u128; 2]) -> f32 + Copy,
+) {
+    let made: usize = windows.iter().map(|axis| axis.taps.len()).product();
+    let (inputs, outputs) = (channels.len * ABREAST, made * ABREAST);
+    if channels.len == 0 || made == 0 {
+        return;
+    }
+    let blocks = channels.data.chunks_exact(inputs).zip(output.chunks_exact_mut(outputs));
+    blocks.for_each(|(data, output)| pool_block::<ABREAST>(channels, data, windows, output, start, fold, finish));
+    let done = channels.data.len() / inputs;
+    let rest =
+        channels.data[done * inputs..].chunks_exact(channels.len).zip(output[done * outputs..].chunks_exact_mut(made));
+    rest.for_each(|(data, output)| pool_block::<1>(channels, data, windows, output, start, fold, finish));
+}
+
+/// Pools `N` channels, each in the order of its window.
+fn pool_block<const N: usize>(
+    channels: &Channels<'_>,
+    data: &[f32],
     [planes, rows, columns]: &[Windows; 3],
-    output: &mut Vec<f32>,
+    output: &mut [f32],
     start: f32,
     fold: impl Fn(f32, f32) -> f32,
     finish: impl Fn(f32, [u128; 2]) -> f32,
 ) {
+    let made = output.len() / N;
+    let mut place = 0;
     for (zs, covered_z) in planes.taps.iter().zip(&planes.covered) {
         for (ys, covered_y) in rows.taps.iter().zip(&rows.covered) {
             for (xs, covered_x) in columns.taps.iter().zip(&columns.covered) {
-                let mut result = start;
+                let mut results = [start; N];
                 for (z, y) in zs.iter().flat_map(|z| ys.iter().map(move |y| (z, y))) {
-                    let row = &channel.data[(z * channel.height + y) * channel.width..][..channel.width];
-                    result = xs.iter().fold(result, |result, &x| fold(result, row[x]));
+                    let row = (z * channels.height + y) * channels.width;
+                    let rows: [&[f32]; N] = std::array::from_fn(|n| &data[n * channels.len + row..][..channels.width]);
+                    for &x in xs {
+                        for n in 0..N {
+                            results[n] = fold(results[n], rows[n][x]);
+                        }
+                    }
                 }
                 let product = |extents: [usize; 3]| extents.iter().map(|&n| n as u128).product();
                 let inside = product([zs.len(), ys.len(), xs.len()]);
-                output.push(finish(result, [inside, product([*covered_z, *covered_y, *covered_x])]));
+                let whole = product([*covered_z, *covered_y, *covered_x]);
+                for (n, result) in results.into_iter().enumerate() {
+                    output[n * made + place] = finish(result, [inside, whole]);
+                }
+                place += 1;
             }
         }
     }
