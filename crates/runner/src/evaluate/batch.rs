@@ -163,15 +163,24 @@ impl BatchRunner<'_> {
 fn signal_and_noise(reference: &[f32], output: &[f32]) -> (f64, f64) {
     const LANES: usize = 8;
     let (mut signal, mut noise) = ([0.0f64; LANES], [0.0f64; LANES]);
-    let (mut references, mut outputs) = (reference.chunks_exact(LANES), output.chunks_exact(LANES));
-    for (r, o) in references.by_ref().zip(outputs.by_ref()) {
-        for lane in 0..LANES {
-            let (r, o) = (f64::from(r[lane]), f64::from(o[lane]));
-            signal[lane] += r * r;
-            noise[lane] += (o - r) * (o - r);
-        }
-    }
-    for (lane, (&r, &o)) in references.remainder().iter().zip(outputs.remainder()).enumerate() {
+    let ((references, rest_of_reference), (outputs, rest_of_output)) =
+        (reference.as_chunks::<LANES>(), output.as_chunks::<LANES>());
+    let sums = (&mut signal, &mut noise);
+    lanes::run(
+        #[inline(always)]
+        move || {
+            let (mut signal, mut noise) = (*sums.0, *sums.1);
+            for (r, o) in references.iter().zip(outputs) {
+                for lane in 0..LANES {
+                    let (r, o) = (f64::from(r[lane]), f64::from(o[lane]));
+                    signal[lane] += r * r;
+                    noise[lane] += (o - r) * (o - r);
+                }
+            }
+            (*sums.0, *sums.1) = (signal, noise);
+        },
+    );
+    for (lane, (&r, &o)) in rest_of_reference.iter().zip(rest_of_output).enumerate() {
         let (r, o) = (f64::from(r), f64::from(o));
         signal[lane] += r * r;
         noise[lane] += (o - r) * (o - r);
