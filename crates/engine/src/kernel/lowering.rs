@@ -239,8 +239,13 @@ impl Lowering {
         let source = &source[first..first + (target.len() - 1) * stride + 1];
         match stride {
             1 => target.copy_from_slice(source),
-            // A stride that the compiler knows has vector instructions.
-            2 => target.iter_mut().zip(source.iter().step_by(2)).for_each(|(target, &source)| *target = source),
+            // Pairs, whose first is taken, have vector instructions.
+            2 => {
+                let (pairs, last) = source.as_chunks::<2>();
+                let (target_of_last, targets) = target.split_last_mut().expect("columns lie in the input");
+                targets.iter_mut().zip(pairs).for_each(|(target, pair)| *target = pair[0]);
+                *target_of_last = last[0];
+            }
             _ => target.iter_mut().zip(source.iter().step_by(stride)).for_each(|(target, &source)| *target = source),
         }
     }
