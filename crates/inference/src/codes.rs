@@ -154,15 +154,27 @@ impl NearCodes {
     /// of the 24 places of a float.
     const ERROR: f64 = 8.0 / (1u32 << 24) as f64;
 
+    /// Codes from `low` to `high`, counted from 0 on, of numbers that are no farther than `certain` from an integer.
+    pub(crate) fn between([low, high]: [u8; 2], certain: f32) -> Self {
+        Self { low: low.into(), high: high.into(), certain, zero_point: 0 }
+    }
+
+    /// The code of so many steps, and how far they are from it.
+    #[inline(always)]
+    pub(crate) fn nearest(self, steps: f32) -> (u8, f32) {
+        let steps = steps.clamp(self.low, self.high);
+        (lanes::round_to_byte(steps).wrapping_add(self.zero_point), (steps - lanes::round(steps)).abs())
+    }
+
     /// Makes codes of numbers that are `steps(i)` steps, computed in 32 bits with no more than five roundings; where they are
     /// not certain, `exactly(i)`. Both closures must be `#[inline(always)]`.
     #[inline(always)]
     pub fn block(self, codes: &mut [u8; NEAR_BLOCK], steps: impl Fn(usize) -> f32, exactly: impl Fn(usize) -> u8) {
         let mut uncertain = 0u32;
         for (i, code) in codes.iter_mut().enumerate() {
-            let steps = steps(i).clamp(self.low, self.high);
-            uncertain |= u32::from((steps - lanes::round(steps)).abs() > self.certain);
-            *code = lanes::round_to_byte(steps).wrapping_add(self.zero_point);
+            let (nearest, distance) = self.nearest(steps(i));
+            uncertain |= u32::from(distance > self.certain);
+            *code = nearest;
         }
         if uncertain != 0 {
             for (i, code) in codes.iter_mut().enumerate() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use network::{ActivationQuantization, IntegerFunction, IntegerOp, Op};
 
 use crate::array::{Array, Buffers, Input};
-use crate::codes::{CodeOutput, Codes};
+use crate::codes::{CodeOutput, Codes, NEAR_BLOCK, NearCodes};
 use crate::ops::{self, ValueSpec};
 
 /// The code that is made of each code, or of each pair of them, the first of a pair times 256.
@@ -69,6 +69,84 @@ pub(crate) fn of_each(table: &Table, codes: &[u8], made: &mut [u8]) {
     made.iter_mut().zip(codes).for_each(|(made, &code)| *made = table[usize::from(code)]);
 }
 
+/// What a table of pairs says where it is the rounded sum of both codes, each times a number: vectors of such sums are faster than
+/// single entries.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plane {
+    slopes: [f32; 2],
+    offset: f32,
+    near: NearCodes,
+}
+
+impl Plane {
+    /// Fewer codes than one in a hundred are farther from an integer, and go the long way.
+    const CERTAIN: f32 = 0.495;
+
+    /// That of the sum or difference that a table was made of; `None` of other functions, and where rounding departs from the
+    /// nearest integer by more than little. Every entry of the table was compared: whatever the arithmetic of the operator
+    /// is, no code is another one.
+    pub(crate) fn of_integers(table: &Table, op: &IntegerOp, mins: &[i32], made: [i32; 2]) -> Option<Self> {
+        let (&[a, b], &[min_a, min_b]) = (op.inputs.as_slice(), mins) else { return None };
+        let is = |function| op.function == function;
+        let sign = if is(IntegerFunction::Add) { 1.0 } else { -1.0 };
+        if !(is(IntegerFunction::Add) || is(IntegerFunction::Sub)) {
+            return None;
+        }
+        let (low, high) = table.iter().fold((u8::MAX, 0), |(low, high), &code| (low.min(code), high.max(code)));
+        let slopes = [f64::from(a.scale), sign * f64::from(b.scale)].map(|scale| scale / f64::from(op.output.scale));
+        let starts = [min_a - a.zero_point, min_b - b.zero_point].map(f64::from);
+        let offset = f64::from(op.output.zero_point - made[0]) + slopes[0] * starts[0] + slopes[1] * starts[1];
+        let (slopes, offset) = (slopes.map(|slope| slope as f32), offset as f32);
+        let plane = Self { slopes, offset, near: NearCodes::between([low, high], 0.5) };
+        let certain = plane.least_wrong(table).next_down();
+        (certain >= Self::CERTAIN).then_some(Self { near: NearCodes::between([low, high], certain), ..plane })
+    }
+
+    /// How near to an integer a sum lies that is rounded to another code than that of the table.
+    fn least_wrong(self, table: &Table) -> f32 {
+        let mut least = 0.5f32;
+        for (a, codes) in table.chunks_exact(CODES).enumerate() {
+            let (a, found) = (a as f32, &mut least);
+            lanes::run(
+                #[inline(always)]
+                move || {
+                    for (b, &code) in codes.iter().enumerate() {
+                        let (nearest, distance) = self.near.nearest(self.steps(a, b as f32));
+                        *found = found.min(if nearest == code { 0.5 } else { distance });
+                    }
+                },
+            );
+        }
+        least
+    }
+
+    #[inline(always)]
+    fn steps(self, a: f32, b: f32) -> f32 {
+        a.mul_add(self.slopes[0], b.mul_add(self.slopes[1], self.offset))
+    }
+
+    /// The codes that the table makes of these pairs.
+    pub(crate) fn of_pairs(self, table: &Table, [a, b]: [&[u8]; 2], made: &mut [u8]) {
+        let (blocks, rest) = made.as_chunks_mut::<NEAR_BLOCK>();
+        let ((a, rest_a), (b, rest_b)) = (a.as_chunks::<NEAR_BLOCK>(), b.as_chunks::<NEAR_BLOCK>());
+        lanes::run(
+            #[inline(always)]
+            || {
+                for ((made, a), b) in blocks.iter_mut().zip(a).zip(b) {
+                    self.near.block(
+                        made,
+                        #[inline(always)]
+                        |i| self.steps(a[i].into(), b[i].into()),
+                        #[inline(always)]
+                        |i| table[usize::from(a[i]) * CODES + usize::from(b[i])],
+                    );
+                }
+            },
+        );
+        of_pairs(table, [rest_a, rest_b], rest);
+    }
+}
+
 /// The codes that a table makes of these pairs.
 pub(crate) fn of_pairs(table: &Table, [a, b]: [&[u8]; 2], made: &mut [u8]) {
     let table: &[u8; CODES * CODES] = table[..].try_into().expect("a table of two activations");
@@ -113,6 +191,37 @@ mod tests {
             ..=48 => made == 108,
             _ => made >= 100,
         }));
+    }
+
+    #[test]
+    fn planes_are_what_their_tables_say() {
+        let of = |scale, zero_point, min, max| ActivationQuantization { scale, zero_point, min, max };
+        let (plain, shifted) = (of(0.0213, 11, 0, 255), of(0.4, -128, -128, 127));
+        // The last output is clamped by an activation function, and one has far larger steps than its inputs.
+        let outputs = [(of(0.0371, -5, -128, 127), -128), (of(3.0, 0, -128, 127), -128), (of(0.11, 3, 3, 90), 0)];
+        let pairs: [Vec<u8>; 2] = [|i: usize| i / CODES, |i: usize| i % CODES]
+            .map(|code| (0..CODES * CODES).map(|i| code(i) as u8).collect());
+        let cases =
+            outputs.iter().flat_map(|&output| [IntegerFunction::Add, IntegerFunction::Sub].map(|f| (output, f)));
+        check_all(cases, |((output, made_min), function)| {
+            let (function, arithmetic) = (function.clone(), IntegerArithmetic::LiteRt);
+            let op = IntegerOp { function, arithmetic, inputs: vec![plain, shifted], output: *output };
+            let (mins, range) = ([0, -128], [*made_min, made_min + 255]);
+            let table = of_integers(&op, &mins, range).expect("it is element by element");
+            let plane = Plane::of_integers(&table, &op, &mins, range).expect("its codes are the nearest");
+            // Blocks, and a rest.
+            for len in [CODES * CODES, 200, 3] {
+                let mut made = vec![0; len];
+                plane.of_pairs(&table, [&pairs[0][..len], &pairs[1][..len]], &mut made);
+                assert_eq!(made, table[..len]);
+            }
+            let other = IntegerOp { function: IntegerFunction::Mul, ..op };
+            assert!(Plane::of_integers(&table, &other, &mins, range).is_none());
+            // A table of another sum is no plane of this one.
+            let wrong: Table = table.iter().rev().copied().collect();
+            let op = IntegerOp { function: IntegerFunction::Add, ..other };
+            assert!(Plane::of_integers(&wrong, &op, &mins, range).is_none());
+        });
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{Coded, MacOnCodes, Map};
 use crate::codes::{CodeOutput, IntegerSum};
 use crate::ops::integer_range;
 use crate::plan::{Plan, Step};
-use crate::tables;
+use crate::tables::{self, Plane};
 
 /// What becomes of a step.
 #[derive(Clone, Debug)]
@@ -169,7 +169,11 @@ impl<'a> Finder<'a> {
             [a, b] if is_sum && are_whole => Map::IntegerSum(IntegerSum::new([a, b], op.output)),
             _ => {
                 let mins: Vec<i32> = ranges.iter().map(|range| range[0]).collect();
-                Map::Table(tables::of_integers(op, &mins, made_range)?)
+                let table = tables::of_integers(op, &mins, made_range)?;
+                match Plane::of_integers(&table, op, &mins, made_range) {
+                    Some(plane) => Map::Plane(plane, table),
+                    None => Map::Table(table),
+                }
             }
         };
         Some(Coded::Elements { codes: values, made, map })

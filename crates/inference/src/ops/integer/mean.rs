@@ -73,8 +73,7 @@ pub(super) fn lite_rt_windows(
             for column in 0..to_width {
                 let (rows, columns) = (reach(row, 0, height), reach(column, 1, width));
                 let count = (rows.len() * columns.len()) as i64;
-                let sum: i64 =
-                    rows.map(|y| plane[y * width..][columns.clone()].iter().map(|&q| q as i64).sum::<i64>()).sum();
+                let sum = rows.map(|y| exact_sum(&plane[y * width..][columns.clone()])).sum::<f64>() as i64;
                 if count == 0 {
                     return Err(Problem::Invalid("a window lies on padding alone".to_string()));
                 }
@@ -85,6 +84,19 @@ pub(super) fn lite_rt_windows(
         }
     }
     Ok(Array::new(shape.to_vec(), data))
+}
+
+/// The sum of integers of at most 16 bits, which 64-bit float holds whatever their order is.
+fn exact_sum(integers: &[f32]) -> f64 {
+    const LANES: usize = 8;
+    let (blocks, rest) = integers.as_chunks::<LANES>();
+    let mut sums = [0.0; LANES];
+    for block in blocks {
+        for lane in 0..LANES {
+            sums[lane] += f64::from(block[lane]);
+        }
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|&q| f64::from(q)).sum::<f64>()
 }
 
 /// MEAN of LiteRT over axes: the number of elements is part of the multiplier.
@@ -112,7 +124,7 @@ pub(super) fn lite_rt_axes(
     let offset = count as i64 * i64::from(input.zero_point);
     let mut data = buffers.take(shape.iter().product());
     data.extend(rows.chunks_exact(count).map(|row| {
-        let sum = row.iter().map(|&q| q as i64).sum::<i64>() - offset;
+        let sum = exact_sum(row) as i64 - offset;
         clamp(multiplier.apply(sum.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32), output) as f32
     }));
     buffers.give(rows);
