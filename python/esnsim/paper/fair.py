@@ -79,7 +79,7 @@ def run(job: Job) -> Page:
         opening="The paper quantizes after training, so that extreme quantization is judged without ever being trained. Here a fat, a slim "
                 "and a pruned network are quantized to 1 to 4 bits in both ways. The paper's sentence has two halves, and each is judged "
                 "alone: is slim better than fat, and is mild (3 and 4 bits) better than radical (1 and 2 bits), at equal accuracy?",
-        was_run=[*_was_run(job, plan, kinds), _budget_costs(points)],
+        was_run=[*_was_run(job, plan, kinds), _macs(points), _budget_costs(points)],
         claims=claims,
         charts={f"accuracy-{name}": _chart(points, cost, title) for name, cost, title in
                 (("esn-d", "esn_d_macs", "ESN_d (bits, c = MACs)"), ("esn-a", "esn_a_macs", "ESN_a (c = MACs)"),
@@ -194,11 +194,11 @@ def _was_run(job: Job, plan: Schedule, kinds: Sequence[Kind]) -> list[str]:
     return [
         f"Networks: {', '.join(str(kind) for kind in kinds)}, trained before. Fat is the wide one, slim the one of half its width, and pruned "
         f"is the fat one without {_FRACTION:.0%} of its filters. {told(job, kinds)}",
-        f"First phase, of each: {plan.epochs} epochs at a learning rate of {_FIRST_RATE} with cosine annealing; of the pruned one the first "
-        f"{ADMM_EPOCHS[job.scale]} are ADMM (ρ = {_RHO:g}) at {_FIRST_RATE / 10:g}. Second phase, of each: {plan.epochs} epochs at "
-        f"{_SECOND_RATE} with cosine annealing, with real weights for quantization after training, with weights on the grid "
-        f"(straight-through gradient, every layer at one width, steps by least squares) for quantization with training. "
-        f"SGD with momentum 0.9, weight decay 5e-4, {plan.words}.",
+        f"Training: two phases behind the networks above, each of {plan.words}. SGD with momentum 0.9, weight decay 5e-4, cosine annealing.",
+        f"First phase, with real weights: learning rate {_FIRST_RATE}. Of the pruned network the first {ADMM_EPOCHS[job.scale]} of its "
+        f"{plan.epochs} epochs are ADMM (ρ = {_RHO:g}) at {_FIRST_RATE / 10:g}; then filters go.",
+        f"Second phase, learning rate {_SECOND_RATE}: for quantization after training, real weights; for quantization with training, "
+        "weights on the grid (straight-through gradient, every layer at one width, steps by least squares).",
         f"Equal budgets: every point that the claims compare has {2 * plan.epochs} epochs beyond the network that it began with, "
         f"{2 * plan.epochs * plan.images:,} images. Unequal remains that an epoch of a slim network costs less, and that fat and slim "
         "networks have other first weights. \"As it was\" are the networks that all began with, quantized without more training.",
@@ -226,6 +226,13 @@ def _budget_costs(points: Sequence[Tried]) -> str:
 
     changes = ", ".join(f"{network} {top1(network, False)} and {top1(network, True)}" for network in (FAT, SLIM))
     return f"What these epochs made of the networks: top-1 at the largest width, as it was and trained on: {changes}."
+
+
+def _macs(points: Sequence[Tried]) -> str:
+    """What the networks have to multiply: at 1 bit on mid-rise, ESN_d is the number of MACs."""
+    macs = {point.network: point.esn_d_macs for point in points if point.bits == 1 and not point.is_searched}
+    told = ", ".join(f"{network} {macs[network] / 1e6:.1f} M" for network in (FAT, SLIM, PRUNED) if network in macs)
+    return f"MACs of the networks, for one image: {told}."
 
 
 def _when(is_trained: bool) -> str:

@@ -163,7 +163,8 @@ def _claim(pairs: Sequence[Pair]) -> Claim:
         (rank, distance, count), (during, after), shift = found[pair.name], rises[pair.name], _shift(pair)
         apart = "no epoch has an accuracy of the other curve" if shift is None else f"training has {shift:.1f} times the ESN_a at equal accuracy"
         words.append(f"{pair.name}: accuracy and ESN_a have a rank correlation of {during:.3f} in training and {after:.3f} after quantization; "
-                     f"at equal ESN_a ({count} epochs) the two accuracies have one of {rank:.3f}, and are {distance:.3f} apart; {apart}")
+                     f"at equal ESN_a ({count} epochs) the two accuracies have a rank correlation of {rank:.3f}, and are {distance:.3f} "
+                     f"apart; {apart}")
     verdict = Verdict.of(one, len(pairs))
     return Claim("The curve of accuracy against ESN_a during training and the one after quantization go together",
                  f"{'. '.join(words)}. It holds where they are {_NEAR:g} or less apart with a correlation of {_TOGETHER:g} or more, and in part "
