@@ -72,13 +72,13 @@ pub(crate) fn of_each(table: &Table, codes: &[u8], made: &mut [u8]) {
 /// What a table of pairs says where it is the rounded sum of both codes, each times a number: vectors of such sums are faster than
 /// single entries.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Plane {
+pub(crate) struct RoundedSum {
     slopes: [f32; 2],
     offset: f32,
     near: NearCodes,
 }
 
-impl Plane {
+impl RoundedSum {
     /// Fewer codes than one in a hundred are farther from an integer, and go the long way.
     const CERTAIN: f32 = 0.495;
 
@@ -97,9 +97,9 @@ impl Plane {
         let starts = [min_a - a.zero_point, min_b - b.zero_point].map(f64::from);
         let offset = f64::from(op.output.zero_point - made[0]) + slopes[0] * starts[0] + slopes[1] * starts[1];
         let (slopes, offset) = (slopes.map(|slope| slope as f32), offset as f32);
-        let plane = Self { slopes, offset, near: NearCodes::between([low, high], 0.5) };
-        let certain = plane.least_wrong(table).next_down();
-        (certain >= Self::CERTAIN).then_some(Self { near: NearCodes::between([low, high], certain), ..plane })
+        let sum = Self { slopes, offset, near: NearCodes::between([low, high], 0.5) };
+        let certain = sum.least_wrong(table).next_down();
+        (certain >= Self::CERTAIN).then_some(Self { near: NearCodes::between([low, high], certain), ..sum })
     }
 
     /// How near to an integer a sum lies that is rounded to another code than that of the table.
@@ -112,6 +112,8 @@ impl Plane {
                 move || {
                     for (b, &code) in codes.iter().enumerate() {
                         let (nearest, distance) = self.near.nearest(self.steps(a, b as f32));
+                        // Of steps without bounds the distance is no number.
+                        let distance = if distance <= 0.5 { distance } else { 0.0 };
                         *found = found.min(if nearest == code { 0.5 } else { distance });
                     }
                 },
@@ -194,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn planes_are_what_their_tables_say() {
+    fn rounded_sums_are_what_their_tables_say() {
         let of = |scale, zero_point, min, max| ActivationQuantization { scale, zero_point, min, max };
         let (plain, shifted) = (of(0.0213, 11, 0, 255), of(0.4, -128, -128, 127));
         // The last output is clamped by an activation function, and one has far larger steps than its inputs.
@@ -208,19 +210,22 @@ mod tests {
             let op = IntegerOp { function, arithmetic, inputs: vec![plain, shifted], output: *output };
             let (mins, range) = ([0, -128], [*made_min, made_min + 255]);
             let table = of_integers(&op, &mins, range).expect("it is element by element");
-            let plane = Plane::of_integers(&table, &op, &mins, range).expect("its codes are the nearest");
+            let sum = RoundedSum::of_integers(&table, &op, &mins, range).expect("its codes are the nearest");
             // Blocks, and a rest.
             for len in [CODES * CODES, 200, 3] {
                 let mut made = vec![0; len];
-                plane.of_pairs(&table, [&pairs[0][..len], &pairs[1][..len]], &mut made);
+                sum.of_pairs(&table, [&pairs[0][..len], &pairs[1][..len]], &mut made);
                 assert_eq!(made, table[..len]);
             }
+            let endless =
+                IntegerOp { inputs: vec![of(f32::MAX, 0, 0, 255); 2], output: of(1e-30, 0, 0, 255), ..op.clone() };
+            assert!(RoundedSum::of_integers(&table, &endless, &mins, range).is_none());
             let other = IntegerOp { function: IntegerFunction::Mul, ..op };
-            assert!(Plane::of_integers(&table, &other, &mins, range).is_none());
-            // A table of another sum is no plane of this one.
+            assert!(RoundedSum::of_integers(&table, &other, &mins, range).is_none());
+            // A table of another sum is no sum of this one.
             let wrong: Table = table.iter().rev().copied().collect();
             let op = IntegerOp { function: IntegerFunction::Add, ..other };
-            assert!(Plane::of_integers(&wrong, &op, &mins, range).is_none());
+            assert!(RoundedSum::of_integers(&wrong, &op, &mins, range).is_none());
         });
     }
 

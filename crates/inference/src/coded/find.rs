@@ -9,7 +9,7 @@ use super::{Coded, MacOnCodes, Map};
 use crate::codes::{CodeOutput, IntegerSum};
 use crate::ops::integer_range;
 use crate::plan::{Plan, Step};
-use crate::tables::{self, Plane};
+use crate::tables::{self, RoundedSum};
 
 /// What becomes of a step.
 #[derive(Clone, Debug)]
@@ -170,8 +170,8 @@ impl<'a> Finder<'a> {
             _ => {
                 let mins: Vec<i32> = ranges.iter().map(|range| range[0]).collect();
                 let table = tables::of_integers(op, &mins, made_range)?;
-                match Plane::of_integers(&table, op, &mins, made_range) {
-                    Some(plane) => Map::Plane(plane, table),
+                match RoundedSum::of_integers(&table, op, &mins, made_range) {
+                    Some(sum) => Map::RoundedSum(sum, table),
                     None => Map::Table(table),
                 }
             }

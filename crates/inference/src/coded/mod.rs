@@ -16,7 +16,7 @@ use network::{ActivationQuantization, LayerId, MacLayer};
 
 use crate::codes::{CodeOutput, Codes, IntegerSum};
 use crate::plan::Plan;
-use crate::tables::{self, Plane, Table};
+use crate::tables::{self, RoundedSum, Table};
 use find::{Finder, Found};
 
 /// A plan on codes.
@@ -72,7 +72,7 @@ pub(crate) enum Map {
     /// One entry for each code, or for each pair of them.
     Table(Table),
     /// A table of pairs that is a rounded sum.
-    Plane(Plane, Table),
+    RoundedSum(RoundedSum, Table),
 }
 
 impl Map {
@@ -88,7 +88,7 @@ impl Map {
             (Map::IntegerSum(sum), &[a, b]) => sum.codes([a, b], made),
             (Map::Table(table), &[x]) => tables::of_each(table, x, made),
             (Map::Table(table), &[a, b]) => tables::of_pairs(table, [a, b], made),
-            (Map::Plane(plane, table), &[a, b]) => plane.of_pairs(table, [a, b], made),
+            (Map::RoundedSum(sum, table), &[a, b]) => sum.of_pairs(table, [a, b], made),
             (map, inputs) => unreachable!("{} inputs of {map:?}", inputs.len()),
         }
     }
