@@ -134,8 +134,7 @@ impl Samples for ImageSamples {
     }
 
     fn sample(&self, index: usize) -> Result<Sample, SampleError> {
-        let image = self.images.get(index)?;
-        let values = self.preprocessing.apply_for(&image, &self.form.input)?;
+        let values = self.images.input(index, &self.preprocessing, &self.form.input)?;
         let label = self.images.label(index).and_then(|label| usize::try_from(self.shifted(label)).ok());
         Ok(Sample { values, label })
     }

@@ -263,15 +263,15 @@ impl Source for ArrayImages {
     }
 
     fn get(&self, index: usize) -> Result<Image, ImageError> {
-        let bytes = self.bytes_of(index)?;
-        let element = self.header.element;
-        let stored = element.decode_all(&bytes);
+        let (image, stored) = self.stored(index)?;
+        Ok(pixels::image_of_planes(image, stored))
+    }
+
+    fn stored(&self, index: usize) -> Result<(Image, Layout), ImageError> {
+        let data = self.header.element.decode_all(&self.bytes_of(index)?);
         let [channels, height, width] = self.placement.size;
-        let data = match self.placement.stored {
-            Layout::Nchw => stored,
-            Layout::Nhwc => pixels::to_planes(&stored, channels),
-        };
-        Ok(Image { name: format!("{}[{index}]", self.path.display()), channels, height, width, data })
+        let name = format!("{}[{index}]", self.path.display());
+        Ok((Image { name, channels, height, width, data }, self.placement.stored))
     }
 }
 

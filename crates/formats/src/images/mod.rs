@@ -126,6 +126,10 @@ trait Source: Debug + Send + Sync {
     fn len(&self) -> usize;
     fn label(&self, index: usize) -> Option<usize>;
     fn get(&self, index: usize) -> Result<Image, ImageError>;
+    /// An image, and how its numbers lie: as they are stored, if nothing has to be done for that.
+    fn stored(&self, index: usize) -> Result<(Image, Layout), ImageError> {
+        Ok((self.get(index)?, Layout::Nchw))
+    }
     /// The file of an image that has one of its own.
     fn file(&self, _index: usize) -> Option<&Path> {
         None
@@ -279,6 +283,26 @@ impl Images {
     /// If `index` is not below [`Images::len`].
     pub fn get(&self, index: usize) -> Result<Image, ImageError> {
         self.source.get(self.index(index))
+    }
+
+    /// The image at `index` as the input of a network: [`Preprocessing::apply_for`], without a detour where it is stored as the
+    /// network takes it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Images::get`] and [`Preprocessing::apply_for`].
+    ///
+    /// # Panics
+    ///
+    /// If `index` is not below [`Images::len`].
+    pub fn input(
+        &self,
+        index: usize,
+        preprocessing: &Preprocessing,
+        input: &NetworkInput,
+    ) -> Result<Vec<f32>, ImageError> {
+        let (image, stored) = self.source.stored(self.index(index))?;
+        preprocessing.of_stored(image, stored, input)
     }
 
     /// Labels and names of the classes, in the order of the labels, where folders name them.

@@ -1,5 +1,15 @@
 //! Planes of channels, and pixels whose channels lie side by side.
 
+use super::{Image, Layout};
+
+/// An image whose numbers lie in planes, as those of all images do that are handed out.
+pub(super) fn image_of_planes(image: Image, stored: Layout) -> Image {
+    match stored {
+        Layout::Nchw => image,
+        Layout::Nhwc => Image { data: to_planes(&image.data, image.channels), ..image },
+    }
+}
+
 /// `[positions, channels]` as `[channels, positions]`.
 pub(super) fn to_planes(pixels: &[f32], channels: usize) -> Vec<f32> {
     let mut planes = vec![0.0; pixels.len()];

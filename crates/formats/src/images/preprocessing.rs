@@ -240,18 +240,29 @@ impl Preprocessing {
     ///
     /// As [`Preprocessing::apply`]; [`ImageError::Number`] for what is no integer of the input's type.
     pub fn apply_for(&self, image: &Image, input: &NetworkInput) -> Result<Vec<f32>, ImageError> {
-        let misfit = |problem| ImageError::Misfit { image: image.name.clone(), problem };
+        self.of_stored(image.clone(), Layout::Nchw, input)
+    }
+
+    /// As [`Preprocessing::apply_for`], of an image whose numbers lie as `stored` says.
+    pub(super) fn of_stored(&self, image: Image, stored: Layout, input: &NetworkInput) -> Result<Vec<f32>, ImageError> {
+        let name = image.name.clone();
+        let misfit = |problem| ImageError::Misfit { image: name.clone(), problem };
         self.check().map_err(misfit)?;
         if image.data.is_empty() || image.data.len() != image.channels * image.height * image.width {
             return Err(misfit(format!("{} numbers cannot be an image", image.data.len())));
         }
-        if !lanes::all(&image.data, |number| !number.is_nan())
-            && let Some(place) = image.data.iter().position(|number| number.is_nan())
-        {
-            return Err(misfit(format!("number {place} of {} is NaN", image.data.len())));
+        if !lanes::all(&image.data, |number| !number.is_nan()) {
+            let data = pixels::image_of_planes(image, stored).data;
+            let place = data.iter().position(|number| number.is_nan()).expect("one of them is");
+            return Err(misfit(format!("number {place} of {} is NaN", data.len())));
         }
-        let (layout, size) = self.target(image, input)?;
-        let values = self.to_values(image, layout, size, input.takes_integers()).map_err(misfit)?;
+        let (layout, size) = self.target(&image, input)?;
+        let values = if stored == layout && self.changes_nothing(&image, size) {
+            image.data
+        } else {
+            let image = pixels::image_of_planes(image, stored);
+            self.to_values(image, layout, size, input.takes_integers()).map_err(misfit)?
+        };
         let Some(data_type) = input.data_type.filter(|data_type| !data_type.is_real()) else { return Ok(values) };
         let short = data_type.range().filter(|(least, most)| *least >= -(1 << 16) && *most <= 1 << 16);
         if short.is_some_and(|(least, most)| lanes::are_integers(&values, least as f32, most as f32)) {
@@ -261,7 +272,7 @@ impl Preprocessing {
         let is_one = |value: f64| value.fract() == 0.0 && bounds.as_ref().is_none_or(|bounds| bounds.contains(&value));
         let changed = self.scale != 1.0 || !self.mean.is_empty() || !self.std.is_empty();
         match values.iter().find(|&&value| !is_one(value.into())) {
-            Some(&number) => Err(ImageError::Number { image: image.name.clone(), number, data_type, changed }),
+            Some(&number) => Err(ImageError::Number { image: name, number, data_type, changed }),
             None => Ok(values),
         }
     }
@@ -277,14 +288,14 @@ impl Preprocessing {
 
     fn to_values(
         &self,
-        image: &Image,
+        image: Image,
         layout: Layout,
         [channels, height, width]: [usize; 3],
         round: bool,
     ) -> Result<Vec<f32>, String> {
-        let resized = self.resize(image, height, width);
-        let mut colored = match_channels(resized, channels)?;
-        if round && (colored.channels < image.channels || !self.is_exact(image, height, width)) {
+        let (is_exact, found) = (self.is_exact(&image, height, width), image.channels);
+        let mut colored = match_channels(self.resize(image, height, width), channels)?;
+        if round && (colored.channels < found || !is_exact) {
             colored.data.iter_mut().for_each(|x| *x = x.round());
         }
         if self.channel_order == ChannelOrder::Bgr {
@@ -335,9 +346,21 @@ impl Preprocessing {
         image.height == height && image.width == width && self.crop_fraction == 1.0
     }
 
-    fn resize(&self, image: &Image, height: usize, width: usize) -> Image {
-        if self.is_exact(image, height, width) {
-            return image.clone();
+    /// Whether an image of the size that is asked for keeps its numbers.
+    fn changes_nothing(&self, image: &Image, [channels, height, width]: [usize; 3]) -> bool {
+        let is_rgb = self.channel_order == ChannelOrder::Rgb;
+        image.channels == channels && self.is_exact(image, height, width) && is_rgb && self.keeps_numbers()
+    }
+
+    /// Whether `(x / scale − mean) / std` is `x`.
+    fn keeps_numbers(&self) -> bool {
+        let is_all = |numbers: &[f32], number: f32| numbers.len() <= 1 && numbers.iter().all(|&x| x == number);
+        self.scale == 1.0 && is_all(&self.mean, 0.0) && is_all(&self.std, 1.0)
+    }
+
+    fn resize(&self, image: Image, height: usize, width: usize) -> Image {
+        if self.is_exact(&image, height, width) {
+            return image;
         }
         // How much larger than the network's input the resized image is, along height and width.
         let grow = |extent: usize| (extent as f64 / f64::from(self.crop_fraction)).round();
@@ -355,7 +378,7 @@ impl Preprocessing {
             let resized = (resized as usize).max(len);
             Window { resized, start: (resized - len) / 2, len }
         };
-        resample(image, window(resized[0], height), window(resized[1], width))
+        resample(&image, window(resized[0], height), window(resized[1], width))
     }
 
     /// Whether there is one number for all channels, or one for each of so many.
@@ -377,6 +400,9 @@ impl Preprocessing {
 
     fn normalize(&self, image: &mut Image) -> Result<(), String> {
         self.check_channels(image.channels)?;
+        if self.keeps_numbers() {
+            return Ok(());
+        }
         let of = |numbers: &[f32], channel: usize, default: f32| match numbers {
             [] => default,
             [one] => *one,

@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
-use formats::images::{ArrayLayout, Image, ImageError, ImageOptions, Images, Layout, NetworkInput, Preprocessing};
+use formats::images::{
+    ArrayLayout, ChannelOrder, Image, ImageError, ImageOptions, Images, Layout, NetworkInput, Preprocessing,
+};
 use network::{DataType, Failure, Mend, Network};
 use testkit::{Net, check_all, model};
 
@@ -30,7 +32,14 @@ fn fed(shape: &[usize], input: &NetworkInput, said: Option<ArrayLayout>) -> Resu
     let images = Images::open(&counting(folder.path(), shape), &options)?;
     let input = NetworkInput { layout: images.fitted().or(input.layout), ..input.clone() };
     let none = Preprocessing::named("none").unwrap();
-    (0..images.len()).map(|index| none.apply_for(&images.get(index)?, &input)).collect()
+    let bgr = Preprocessing { channel_order: ChannelOrder::Bgr, ..none.clone() };
+    // In planes first, or as they are stored: there is no difference.
+    for (index, preprocessing) in (0..images.len()).flat_map(|index| [(index, &none), (index, &bgr)]) {
+        let planes = images.get(index).and_then(|image| preprocessing.apply_for(&image, &input));
+        let stored = images.input(index, preprocessing, &input);
+        assert_eq!(stored.map_err(|e| e.to_string()), planes.map_err(|e| e.to_string()));
+    }
+    (0..images.len()).map(|index| images.input(index, &none, &input)).collect()
 }
 
 /// The numbers 0, 1, 2, … of examples of a matrix `[rows, columns]`, with rows and columns exchanged.
