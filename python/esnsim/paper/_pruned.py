@@ -139,7 +139,9 @@ def points(job: Job, several: Sequence[Pruning], begun: Mapping[Kind, Start], is
         network = functools.partial(trainer.network, training, begun[training.network].network)
         files.append(_File(exported(job, training.network, training.run, network, f"-{_ending(training)}"), training.network, training))
     by_stem = {file.path.stem: file for file in files}
-    found = [by_stem[stem].at(row) for stem, row in swept(job, [file.path for file in files], _WIDTHS, IMAGES[job.scale])]
+    # Apart, so that what the one page has swept the other finds in its store.
+    kinds = [[file.path for file in files if isinstance(file.training, PenalizedTraining) is is_penalized] for is_penalized in (False, True)]
+    found = [by_stem[stem].at(row) for paths in filter(None, kinds) for stem, row in swept(job, paths, _WIDTHS, IMAGES[job.scale])]
     untrained = {file.path.stem: file for file in files if file.training is None}
     for fraction in FRACTIONS:
         rows = swept(job, [file.path for file in untrained.values()], _CUT.format(fraction) + _WIDTHS, IMAGES[job.scale])
