@@ -10,7 +10,7 @@ from ._page import Claim, Page, Section
 from ._pruned import COSTS, PENALIZE, Tried
 from ._ratios import mean_and_deviation, ratio_claim, ratios
 from ._starts import starts
-from .figure6 import charts, frontier, is_pruned, is_quantized_alone, ratio_rows, was_run
+from .figure6 import charts, frontier, is_pruned, is_quantized_alone, ratio_rows, search_words, was_run
 
 
 def run(job: Job) -> Page:
@@ -18,17 +18,17 @@ def run(job: Job) -> Page:
     begun = starts(job, _pruned.kinds_of(job))
     several = [*_pruned.prunings(job, begun), *_pruned.penalties(job, begun)]
     job.epochs(several, begun)
-    points = _pruned.points(job, several, begun, is_searched=False)
+    points = _pruned.points(job, several, begun, is_searched=True)
     return Page(
         title="The paper's outlook: ESN as a penalty of training",
         opening="The paper hopes that its metric may regularize training. Here a trained network is trained on with ESN_d or ESN_a as a "
                 "part of the loss, and then quantized. Is that better than the paper's own way, to prune, fine-tune and quantize, on the "
                 "same budget?",
-        was_run=[*was_run(job), _penalty_words()],
+        was_run=[*was_run(job), _penalty_words(), search_words(job)],
         claims=[_wins(points, cost) for cost in COSTS],
         charts=charts(points),
         rows=_pruned.rows_of(points),
-        sections=[_over_pruned(points), _over_quantized(points), _by_penalty(points), frontier(points)],
+        sections=[_over_pruned(points), _of_search(points), _over_quantized(points), _by_penalty(points), frontier(points)],
         command=job.command,
     )
 
@@ -37,11 +37,12 @@ def _penalty_words() -> str:
     told = ", ".join(f"{_pruned.NAMES[metric]} as {part:g}" for metric, part in _pruned.PENALTIES)
     return (f"Penalty: `esnsim.torch.EsnPenalty` with c = MACs, of all layers at {_pruned.PENALTY_BITS} bits with a step that follows the "
             "largest weight, for all epochs, at the learning rates of the pruned networks. What is added to the loss is in proportion to "
-            f"the metric, and begins with a number: {told}. Weights are real numbers until training ends.")
+            f"the metric, and begins with a number: {told}. Weights are real numbers until training ends. On mid-rise no weight becomes "
+            "0 and each has a bit at least, so that there a penalty saves bits of wide weights alone.")
 
 
 def _is_penalized(point: Tried) -> bool:
-    return point.way == PENALIZE
+    return point.way == PENALIZE and not point.is_searched
 
 
 def _is_fine_tuned(point: Tried) -> bool:
@@ -60,6 +61,19 @@ def _over_pruned(points: Sequence[Tried]) -> Section:
         ratio_rows(points, _is_fine_tuned, _is_penalized, ("prune, then quantize", "penalize, then quantize")))
 
 
+def _of_search(points: Sequence[Tried]) -> Section:
+    def is_pruned_and_searched(point: Tried) -> bool:
+        return point.is_searched and point.fraction > 0
+
+    def is_penalized_and_searched(point: Tried) -> bool:
+        return point.is_searched and point.way == PENALIZE
+
+    return Section("How many times as much it costs where both are searched", [
+        "The same of networks that a search quantized, layer by layer on mid-tread, on which small weights become 0: the cost of pruned ones "
+        "over that of penalized ones."],
+        ratio_rows(points, is_pruned_and_searched, is_penalized_and_searched, ("prune, then search", "penalize, then search")))
+
+
 def _over_quantized(points: Sequence[Tried]) -> Section:
     return Section("How many times as much quantize only costs", [
         "The same over quantization alone, of the network as it was or trained on for as many epochs without penalty."],
@@ -67,8 +81,12 @@ def _over_quantized(points: Sequence[Tried]) -> Section:
 
 
 def _by_penalty(points: Sequence[Tried]) -> Section:
+    def costs(level: float, name: str) -> dict[str, str]:
+        def is_one_of_it(point: Tried) -> bool:
+            return _is_penalized(point) and point.penalty == name
+
+        return {told: mean_and_deviation(ratios(points, is_quantized_alone, is_one_of_it, cost, level)) for cost, told in COSTS.items()}
+
     names = dict.fromkeys(point.penalty for point in points if point.penalty)
-    rows = [{"top-1": f"{level:g}", "penalty": name,
-             **{told: mean_and_deviation(ratios(points, is_quantized_alone, lambda point: point.penalty == name, cost, level))
-                for cost, told in COSTS.items()}} for level in _pruned.LEVELS for name in names]
+    rows = [{"top-1": f"{level:g}", "penalty": name, **costs(level, name)} for level in _pruned.LEVELS for name in names]
     return Section("Which penalty", ["The cost of quantize only over that of networks of one penalty."], rows)
