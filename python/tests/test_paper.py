@@ -40,6 +40,7 @@ _pruned.SCHEDULES["small"] = Schedule(0.25, 3, 100, 20, 50, 1)
 _pruned.ADMM_EPOCHS["small"] = 1
 _pruned.IMAGES["small"] = (40, 20)
 _pruned.SEARCH["small"] = 4
+_pruned.FRACTIONS, _pruned.PENALTIES = (0.1, 0.5), (("esn-d", 0.3), ("esn-a", 0.3))
 fair.SCHEDULES["small"] = Schedule(0.25, 2, 100, 20, 50, 1)
 fair.ADMM_EPOCHS["small"] = 1
 fair.IMAGES["small"] = (40, 20)
