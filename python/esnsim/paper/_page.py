@@ -75,7 +75,7 @@ class Section:
 @dataclasses.dataclass(frozen=True)
 class Page:
     """A figure as it is read. `was_run` says networks, schedules, images and seeds, a sentence each. `charts` are pictures by the
-    names of their files, `rows` the raw rows, and `command` what made all of it.
+    names of their files, `rows` the raw rows, and `command` what made all of it. `asked` says whose claims they are.
     """
 
     title: str
@@ -86,6 +86,7 @@ class Page:
     rows: Rows
     sections: Sequence[Section]
     command: str
+    asked: str = "the paper says"
 
     def write(self, out: pathlib.Path, figure: str) -> pathlib.Path:
         """Writes `out`/FIGURE.md, and pictures and rows in `out`/FIGURE. The page comes last, so that what it shows is there."""
@@ -97,7 +98,7 @@ class Page:
 
     def markdown(self, figure: str) -> str:
         """The text of the page."""
-        claims = [{"the paper says": claim.says, "measured here": claim.measured, "verdict": f"**{claim.verdict.value}**"}
+        claims = [{self.asked: claim.says, "measured here": claim.measured, "verdict": f"**{claim.verdict.value}**"}
                   for claim in self.claims]
         pictures = [f"![{chart.y} against {chart.x}]({figure}/{name}.svg)" for name, chart in self.charts.items()]
         parts = [f"# {self.title}", _wrapped(self.opening), table(claims), "\n".join(pictures), "## What was run",

@@ -7,6 +7,7 @@ import hashlib
 import math
 import os
 import pathlib
+import re
 import statistics
 from typing import Any, Iterable, Mapping, Sequence
 
@@ -101,9 +102,15 @@ def quantized(job: Job, networks: Mapping[Kind, pathlib.Path]) -> list[Quantized
     kinds = {path.stem: kind for kind, path in networks.items()}
     found = [(kinds[stem], row) for stem, row in swept(job, networks.values(), _UNIFORM)]
     points = [(kind, Quantized(
-        kind.label, kind.seed, int(row.configuration.split()[0]), row.weights, row.macs_alive, row.esn_a, row.esn_a_macs, row.esn_d_macs,
+        kind.label, kind.seed, width(row), row.weights, row.macs_alive, row.esn_a, row.esn_a_macs, row.esn_d_macs,
         row.esn_d_filter, row.top1, standard_error(row.top1, row.images), row.float_top1)) for kind, row in found]
     return [point for _, point in sorted(points, key=lambda pair: (pair[0], pair[1].bits))]
+
+
+def width(row: esnsim.Row) -> int:
+    """The bits of all layers, 0 where each has a way of its own."""
+    found = re.search(r"\b(\d+) bits?\b", row.configuration)
+    return int(found[1]) if found and not row.layers else 0
 
 
 def standard_error(part: float, count: int) -> float:

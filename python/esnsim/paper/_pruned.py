@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import pathlib
-import re
 from typing import Any, Mapping, Sequence, TypeVar
 
 import esnsim
 
 from ._job import Job
 from ._networks import Kind
-from ._points import Costed, swept
+from ._points import Costed, swept, width
 from ._search import searched
 from ._starts import Start, exported
 from ._training import PenalizedTraining, Pruning, Schedule
@@ -79,6 +78,21 @@ class Tried(Costed):
         return ", ".join(filter(None, done))
 
 
+def is_quantized_alone(point: Tried) -> bool:
+    """Whether it was quantized at one width, and nothing else."""
+    return point.way == QUANTIZE and not point.is_searched
+
+
+def is_pruned(point: Tried) -> bool:
+    """Whether it was pruned, and quantized at one width."""
+    return point.fraction > 0 and not point.is_searched
+
+
+def is_pruned_and_searched(point: Tried) -> bool:
+    """Whether it was pruned, and a search quantized it."""
+    return point.fraction > 0 and point.is_searched
+
+
 def kinds_of(job: Job) -> list[Kind]:
     """The network of each seed."""
     plan = SCHEDULES[job.scale]
@@ -114,7 +128,7 @@ class _File:
 
     def at(self, row: esnsim.Row, is_searched: bool = False) -> Tried:
         """What a row says of it."""
-        bits = _bits(row)
+        bits = width(row)
         fraction = self.training.fraction if self.training else self.cut
         penalty = (f"{NAMES[self.training.metric]} as {self.training.part:g} of the loss"
                    if isinstance(self.training, PenalizedTraining) else "")
@@ -124,15 +138,9 @@ class _File:
                      file=str(self.path), **Costed.of(row))
 
 
-def _bits(row: esnsim.Row) -> int:
-    """Those of all layers, 0 where each has a way of its own."""
-    width = re.search(r"\b(\d+) bits?\b", row.configuration)
-    return int(width[1]) if width and not row.layers else 0
-
-
-def points(job: Job, several: Sequence[Pruning], begun: Mapping[Kind, Start], is_searched: bool) -> list[Tried]:
+def points(job: Job, several: Sequence[Pruning], begun: Mapping[Kind, Start]) -> list[Tried]:
     """Every network at 1 to 8 bits: as it was, pruned without more training, and trained on. Those that were trained on are searched,
-    too, if asked for."""
+    too."""
     trainer = job.trainer(several)
     files = [_File(exported(job, kind, start.digest, start.network, "-start"), kind, None) for kind, start in begun.items()]
     for training in several:
@@ -146,9 +154,8 @@ def points(job: Job, several: Sequence[Pruning], begun: Mapping[Kind, Start], is
     for fraction in FRACTIONS:
         rows = swept(job, [file.path for file in untrained.values()], _CUT.format(fraction) + _WIDTHS, IMAGES[job.scale])
         found += [dataclasses.replace(untrained[stem], cut=fraction).at(row) for stem, row in rows]
-    if is_searched:
-        found += [file.at(row, True) for file in files if file.training
-                  for row in searched(job, file.path, SEARCH[job.scale], IMAGES[job.scale], file.kind.seed)]
+    found += [file.at(row, True) for file in files if file.training
+              for row in searched(job, file.path, SEARCH[job.scale], IMAGES[job.scale], file.kind.seed)]
     return sorted(found, key=lambda point: (point.seed, point.penalty, point.fraction, point.further, point.is_searched, point.bits,
                                             point.esn_d_macs))
 

@@ -88,7 +88,7 @@ class QuantizedWay(Way):
 
 
 class Penalized(Way):
-    """A metric as a part of the loss: `part` of a loss of 1 at the start, and in proportion to what it is then."""
+    """A metric as a part of the loss. It adds `part` at the start, and less in proportion as the metric falls."""
 
     def __init__(self, model: torch.nn.Module, metric: str, part: float, bits: int) -> None:
         example = torch.zeros(1, 3, 32, 32, device=next(model.parameters()).device)

@@ -17,7 +17,7 @@ from ._chart import Chart, Point, Series
 from ._job import Job
 from ._networks import Kind
 from ._page import Claim, Page, Section
-from ._points import Costed, swept
+from ._points import Costed, swept, width
 from ._ratios import cheapest, mean_and_deviation, ratio_claim, ratios
 from ._search import searched
 from ._starts import Start, as_networks, exported, starts, told
@@ -87,6 +87,7 @@ def run(job: Job) -> Page:
         rows=[point.columns for point in points],
         sections=[_best(points), _least(points), _search_moves(points), _pruned_or_slim(points)],
         command=job.command,
+        asked="asked",
     )
 
 
@@ -149,7 +150,7 @@ def _as_they_were(job: Job, seed: int, kinds: dict[str, Kind]) -> list[Tried]:
     """The networks that all began with, quantized without more training."""
     files = as_networks(job, kinds.values())
     names = {files[kind].stem: name for name, kind in kinds.items()}
-    points = [Tried(network=names[stem], is_trained=False, bits=int(row.configuration.split()[0]), seed=seed, further=0,
+    points = [Tried(network=names[stem], is_trained=False, bits=width(row), seed=seed, further=0,
                     is_longer=False, is_searched=False, **Costed.of(row))
               for stem, row in swept(job, files.values(), _AFTER, IMAGES[job.scale])]
     return sorted(points, key=lambda point: (point.network, point.bits))
@@ -159,7 +160,7 @@ def _searched(job: Job, seed: int, kind: Kind) -> list[Tried]:
     """The network that all began with, quantized without more training, each layer in a way of its own that a search found."""
     trials, count = SEARCH[job.scale]
     rows = searched(job, as_networks(job, [kind])[kind], trials, (IMAGES[job.scale][0], count), seed)
-    points = [Tried(network=FAT, is_trained=False, bits=0 if row.layers else int(row.configuration.split()[0]), seed=seed, further=0,
+    points = [Tried(network=FAT, is_trained=False, bits=width(row), seed=seed, further=0,
                     is_longer=False, is_searched=True, **Costed.of(row)) for row in rows]
     return sorted(points, key=lambda point: point.esn_d_macs)
 
@@ -176,7 +177,7 @@ def _points(job: Job, seed: int, second: dict[tuple[str, int], Training],
     for stem, row in [*after, *trained]:
         name, bits = by_stem[stem]
         further = 2 * second[name, bits].epochs
-        found.append(Tried(network=name, is_trained=bits > 0, bits=bits or int(row.configuration.split()[0]), seed=seed, further=further,
+        found.append(Tried(network=name, is_trained=bits > 0, bits=bits or width(row), seed=seed, further=further,
                            is_longer=False, is_searched=False, **Costed.of(row)))
     return sorted(found, key=lambda point: (point.network, point.is_trained, point.bits))
 

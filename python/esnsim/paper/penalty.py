@@ -7,10 +7,10 @@ from typing import Sequence
 from . import _pruned
 from ._job import Job
 from ._page import Claim, Page, Section
-from ._pruned import COSTS, PENALIZE, Tried
+from ._pruned import COSTS, PENALIZE, Tried, is_pruned, is_pruned_and_searched, is_quantized_alone
+from ._pruned_page import charts, frontier, ratio_rows, search_words, was_run
 from ._ratios import mean_and_deviation, ratio_claim, ratios
 from ._starts import starts
-from .figure6 import charts, frontier, is_pruned, is_quantized_alone, ratio_rows, search_words, was_run
 
 
 def run(job: Job) -> Page:
@@ -18,7 +18,7 @@ def run(job: Job) -> Page:
     begun = starts(job, _pruned.kinds_of(job))
     several = [*_pruned.prunings(job, begun), *_pruned.penalties(job, begun)]
     job.epochs(several, begun)
-    points = _pruned.points(job, several, begun, is_searched=True)
+    points = _pruned.points(job, several, begun)
     return Page(
         title="The paper's outlook: ESN as a penalty of training",
         opening="The paper hopes that its metric may regularize training. Here a trained network is trained on with ESN_d or ESN_a as a "
@@ -30,6 +30,7 @@ def run(job: Job) -> Page:
         rows=_pruned.rows_of(points),
         sections=[_over_pruned(points), _of_search(points), _over_quantized(points), _by_penalty(points), frontier(points)],
         command=job.command,
+        asked="asked",
     )
 
 
@@ -62,9 +63,6 @@ def _over_pruned(points: Sequence[Tried]) -> Section:
 
 
 def _of_search(points: Sequence[Tried]) -> Section:
-    def is_pruned_and_searched(point: Tried) -> bool:
-        return point.is_searched and point.fraction > 0
-
     def is_penalized_and_searched(point: Tried) -> bool:
         return point.is_searched and point.way == PENALIZE
 
