@@ -69,9 +69,7 @@ impl KernelExecutor {
         self.convolutions[id.0] = Some(Arc::new(convolution.map_err(error)?));
         Ok(())
     }
-}
 
-impl KernelExecutor {
     fn rooms(&self) -> MutexGuard<'_, Vec<RealRoom>> {
         // Nothing that can panic happens under the lock.
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
