@@ -38,8 +38,8 @@ QUANTIZE, PRUNE, BOTH, PENALIZE = "quantize only", "prune only", "prune, then qu
 WHOLE = 8
 COSTS = {"esn_d_macs": "ESN_d", "esn_a_macs": "ESN_a", "esn_d_filter": "ESN'_d"}
 NAMES = {"esn-d": "ESN_d", "esn-a": "ESN_a"}
-#: At these accuracies costs are compared. Networks that are less than half as accurate as the best are broken, and no choice.
-LEVELS = (0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
+#: At these accuracies costs are compared.
+LEVELS = (0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
 #: "Up to 4 times", rounded.
 MOST = 3.5
 
@@ -130,7 +130,7 @@ class _File:
         """What a row says of it."""
         bits = width(row)
         fraction = self.training.fraction if self.training else self.cut
-        penalty = (f"{NAMES[self.training.metric]} as {self.training.part:g} of the loss"
+        penalty = (f"{NAMES[self.training.metric]} adding {self.training.part:g}"
                    if isinstance(self.training, PenalizedTraining) else "")
         way = PENALIZE if penalty else QUANTIZE if not fraction else PRUNE if bits == WHOLE and not is_searched else BOTH
         return Tried(way=way, fraction=fraction, penalty=penalty, further=self.training.epochs if self.training else 0,

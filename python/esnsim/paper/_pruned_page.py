@@ -23,13 +23,17 @@ def was_run(job: Job) -> list[str]:
         f"{', '.join(f'{part:.0%}' for part in _pruned.FRACTIONS)} of the filters that can be pruned go, the weakest of all layers. Then "
         f"{plan.epochs - admm} epochs of fine-tuning, learning rate {_pruned.RATES[job.scale]:g} with cosine annealing. SGD with momentum "
         f"0.9, weight decay 5e-4, {plan.words}. The paper fine-tunes for 160 epochs of 50,000 images, from a learning rate of 0.1.",
-        f"Equal budgets: quantize only is shown twice, of the network as it was, and trained on for the same {plan.epochs} epochs at the "
-        "same learning rates without pruning. The better of both counts at each cost.",
+        f"Quantize only is shown twice, of the network as it was, and trained on for the same {plan.epochs} epochs at the same learning "
+        "rates without pruning. Where nothing else is said, the cheaper of both counts, so that quantization alone is never held back by "
+        "training that did it no good.",
         "Without fine-tuning: the same filters by the same order go from the network as it was, by `esnsim sweep`.",
         "Quantization: after training, all layers at one width of 1 to 8 bits on mid-rise, one step a layer by least squares; BatchNorm "
-        f"statistics re-estimated on {unlabeled:,} training images. Prune only is a pruned network at {_pruned.WHOLE} bits.",
+        f"statistics re-estimated on {unlabeled:,} training images. Prune only is a pruned network at {_pruned.WHOLE} bits, and counts as "
+        "prune-then-quantize where ways are compared.",
         f"Accuracy: the digital engine with activations of 8 bits, on {images:,} test images, as many of each class; bars are one standard "
-        "error. Costs are compared from 0.5 on: below, networks are less than half as accurate as before.",
+        "error, which mostly is smaller than its dot.",
+        "How costs are compared: an accuracy is reached by every point that has it or more, and the cheapest of them counts, whatever its "
+        "error. Where points lie far apart, several accuracies have one pair of points; tables give the accuracy of each.",
     ]
 
 
@@ -37,8 +41,9 @@ def search_words(job: Job) -> str:
     """How networks are searched, and on which grid."""
     trials, images = _pruned.SEARCH[job.scale], _pruned.IMAGES[job.scale][1]
     return (f"\"Searched\": every network that was trained on, quantized by `esnsim.search` with ESN_d as its cost, {trials} points on "
-            f"{images:,} training images each, of which the page has those that may be the best there. They are on the mid-tread grid, on "
-            "which small weights become 0 and cost nothing by ESN_d. No claim counts them.")
+            f"{images:,} training images each, of which the page has those that may be the best there. Most have a way to quantize for each "
+            "layer (0 bits in the rows), those that name bits one width for all. They are on the mid-tread grid, on which small weights "
+            "become 0 and cost nothing by ESN_d; filters of zeros alone are dead, too. No claim counts them.")
 
 
 def charts(points: Sequence[Tried]) -> dict[str, Picture]:
@@ -51,7 +56,7 @@ def charts(points: Sequence[Tried]) -> dict[str, Picture]:
 def _chart(points: Sequence[Tried], cost: str, title: str) -> Chart:
     groups: dict[str, list[Tried]] = {}
     for point in points:
-        trained = f", {point.further} epochs more" if point.way == QUANTIZE and point.further else ""
+        trained = ", trained on" if point.way == QUANTIZE and point.further else ""
         name = f"{point.way}{trained}"
         if point.fraction and not point.further:
             name = "pruned, not fine-tuned"
@@ -76,7 +81,7 @@ def ratio_rows(points: Sequence[Tried], dear: Callable[[Tried], bool], cheap: Ca
 
 
 def _words(point: Tried | None) -> str:
-    return "none" if point is None else point.words
+    return "none" if point is None else f"{point.words} ({point.top1:.4f})"
 
 
 def frontier(points: Sequence[Tried]) -> Section:

@@ -77,8 +77,9 @@ def run(job: Job) -> Page:
     return Page(
         title="Slim or fat, mild or radical: after training and with training",
         opening="The paper quantizes after training, so that extreme quantization is judged without ever being trained. Here a fat, a slim "
-                "and a pruned network are quantized to 1 to 4 bits in both ways. The paper's sentence has two halves, and each is judged "
-                "alone: is slim better than fat, and is mild (3 and 4 bits) better than radical (1 and 2 bits), at equal accuracy?",
+                "and a pruned network are quantized after training, to 1 to 8 bits, and trained with 1 to 4 bits. The paper's sentence has "
+                "two halves, and each is judged alone: is slim better than fat, and is mild (3 and 4 bits) better than radical (1 and 2 "
+                "bits), at equal accuracy?",
         was_run=[*_was_run(job, plan, kinds), _macs(points), _budget_costs(points)],
         claims=claims,
         charts={f"accuracy-{name}": _chart(points, cost, title) for name, cost, title in
@@ -226,7 +227,9 @@ def _budget_costs(points: Sequence[Tried]) -> str:
         return f"{statistics.fmean(found):.4f}"
 
     changes = ", ".join(f"{network} {top1(network, False)} and {top1(network, True)}" for network in (FAT, SLIM))
-    return f"What these epochs made of the networks: top-1 at the largest width, as it was and trained on: {changes}."
+    pruned = f"{PRUNED}, from the fat one, {top1(PRUNED, True)}"
+    return (f"What these epochs made of the networks: top-1 at the largest width, as it was and trained on: {changes}; {pruned}. For the last "
+            "one the epochs are too few: [figure6.md](figure6.md) fine-tunes longer.")
 
 
 def _macs(points: Sequence[Tried]) -> str:
@@ -305,7 +308,8 @@ def _pruned_or_slim(points: Sequence[Tried]) -> Section:
                   **{name: mean_and_deviation(ratios(own, _is_pruned, _is_slim, cost, level)) for cost, name in _COSTS.items()}}
                  for level in _LEVELS]
     return Section("Does a slim network beat a pruned fat one?", [
-        "The least cost of the pruned network over that of the slim one at each accuracy: above 1 the slim network is cheaper."], rows)
+        "The least cost of the pruned network over that of the slim one at each accuracy: above 1 the slim network is cheaper. A dash stands "
+        "where one of them does not reach the accuracy. This pruned network is fine-tuned for too short to answer above that."], rows)
 
 
 def _best(points: Sequence[Tried]) -> Section:

@@ -7,7 +7,7 @@ from typing import Sequence
 from . import _pruned
 from ._job import Job
 from ._page import Claim, Page, Section
-from ._pruned import COSTS, PENALIZE, Tried, is_pruned, is_pruned_and_searched, is_quantized_alone
+from ._pruned import COSTS, PENALIZE, QUANTIZE, Tried, is_pruned, is_pruned_and_searched, is_quantized_alone
 from ._pruned_page import charts, frontier, ratio_rows, search_words, was_run
 from ._ratios import mean_and_deviation, ratio_claim, ratios
 from ._starts import starts
@@ -35,11 +35,11 @@ def run(job: Job) -> Page:
 
 
 def _penalty_words() -> str:
-    told = ", ".join(f"{_pruned.NAMES[metric]} as {part:g}" for metric, part in _pruned.PENALTIES)
+    told = ", ".join(f"{part:g} by {_pruned.NAMES[metric]}" for metric, part in _pruned.PENALTIES)
     return (f"Penalty: `esnsim.torch.EsnPenalty` with c = MACs, of all layers at {_pruned.PENALTY_BITS} bits with a step that follows the "
-            "largest weight, for all epochs, at the learning rates of the pruned networks. What is added to the loss is in proportion to "
-            f"the metric, and begins with a number: {told}. Weights are real numbers until training ends. On mid-rise no weight becomes "
-            "0 and each has a bit at least, so that there a penalty saves bits of wide weights alone.")
+            "largest weight, for all epochs, at the learning rates of the pruned networks. It is scaled once, so that it adds this to the "
+            f"loss when training begins: {told}. Weights are real numbers until training ends. On mid-rise, which the claims are about, "
+            "no weight becomes 0 and each has a bit at least, so that a penalty can save bits of wide weights alone.")
 
 
 def _is_penalized(point: Tried) -> bool:
@@ -66,10 +66,16 @@ def _of_search(points: Sequence[Tried]) -> Section:
     def is_penalized_and_searched(point: Tried) -> bool:
         return point.is_searched and point.way == PENALIZE
 
-    return Section("How many times as much it costs where both are searched", [
-        "The same of networks that a search quantized, layer by layer on mid-tread, on which small weights become 0: the cost of pruned ones "
-        "over that of penalized ones."],
-        ratio_rows(points, is_pruned_and_searched, is_penalized_and_searched, ("prune, then search", "penalize, then search")))
+    def is_searched_alone(point: Tried) -> bool:
+        return point.is_searched and point.way == QUANTIZE
+
+    names = {"pruned": is_pruned_and_searched, "trained on": is_searched_alone}
+    rows = [{"top-1": f"{level:g}", "cost of": name,
+             **{told: mean_and_deviation(ratios(points, way, is_penalized_and_searched, cost, level)) for cost, told in COSTS.items()}}
+            for name, way in names.items() for level in _pruned.LEVELS]
+    return Section("How many times as much others cost where a search quantizes all", [
+        "The same of networks that a search quantized on mid-tread, where small weights become 0 and a penalty can save more: the cost of "
+        "pruned networks, and of those that were only trained on, over that of penalized ones."], rows)
 
 
 def _over_quantized(points: Sequence[Tried]) -> Section:
