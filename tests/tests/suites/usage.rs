@@ -180,6 +180,10 @@ fn wrong_options_are_refused() {
         ("compress --bits 4 --allocate-images 9 -o o.onnx", &["--allocate-images is given", "no --allocate"]),
         ("compress --bits 4 --prune-scope layer -o o.onnx", &["--prune-scope is given", "no --prune"]),
         (
+            "compress net.onnx --allocate macs=9 --calibrate apart.npy -o o.onnx",
+            &["macs depends on pruning alone", "expected esn-a, esn-d"],
+        ),
+        (
             "compress net.onnx --allocate esn-a=0.5 --calibrate apart.npy -o o.onnx",
             &["net.onnx: allocate: a budget of 0.5 of esn-a; expected at least 8", "or the grid mid-tread"],
         ),

@@ -79,14 +79,16 @@ pub fn allocation(text: &str) -> Result<(Cost, f64), String> {
         Err(_) => return Err(format!("{cost:?} is no cost; {}", budgets())),
     };
     if cost.is_of_hardware() {
-        return Err(format!(
-            "{} is a cost on a hardware; for its energy, proxies --fit finds a sum that a budget can count; {}",
-            cost.id(),
-            budgets()
-        ));
+        let id = cost.id();
+        let advice = match cost {
+            Cost::Cycles(_) => "a budget counts no cycles",
+            _ => "for its energy, proxies --fit finds a sum that a budget can count",
+        };
+        return Err(format!("{id} is a cost on a hardware; {advice}; {}", budgets()));
     }
     if cost.depends_on_pruning_alone() {
-        return Err(format!("{} depends on pruning alone, and no way to quantize a layer changes it", cost.id()));
+        let id = cost.id();
+        return Err(format!("{id} depends on pruning alone, and no way to quantize a layer changes it; {}", budgets()));
     }
     match cost.units(budget) {
         Some(_) => Ok((cost, budget)),
@@ -176,13 +178,14 @@ mod tests {
             ("esn-d=nan", "expected COST=X with X above 0"),
             ("joy=1", "\"joy\" is no cost; expected esn-a, esn-d"),
             ("model-bits=1e99", "a budget of 1e99 is larger than any cost"),
+            ("cycles:unpu=1", "cycles:unpu is a cost on a hardware; a budget counts no cycles; expected esn-a"),
             (
-                "cycles:unpu=1",
-                "cycles:unpu is a cost on a hardware; for its energy, proxies --fit finds a sum that a budget can count; expected esn-a",
+                "energy:unpu=1",
+                "energy:unpu is a cost on a hardware; for its energy, proxies --fit finds a sum that a budget can count; expected esn-a",
             ),
             ("macs=1", "macs depends on pruning alone"),
             ("linear:esn-d=1", "the budget is missing: expected linear:esn-d=1=X"),
-            ("linear:joy=1=2", "\"linear:joy=1\" is no cost: expected costs without hardware"),
+            ("linear:joy=1=2", "\"linear:joy=1\" is no cost: \"joy\" is no cost; expected costs without hardware"),
         ];
         check_all(cases, |(text, expected)| {
             let problem = allocation(text).expect_err("no budget");

@@ -53,12 +53,31 @@ impl FromStr for LinearCost {
 
     fn from_str(text: &str) -> Result<Self, String> {
         const FORM: &str = "expected costs without hardware, each once with a weight of at least 0, one of them above 0, as esn-d=3.75e-14,outputs=1e-12";
-        let term = |term: &str| {
-            let (name, weight) = term.split_once('=')?;
-            Some((name.trim().parse().ok()?, weight.trim().parse().ok()?))
-        };
-        let terms: Option<Vec<(Cost, f64)>> = text.split(',').map(term).collect();
-        terms.and_then(Self::new).ok_or_else(|| FORM.to_string())
+        let terms: Result<Vec<(Cost, f64)>, String> = text.split(',').map(term).collect();
+        let made = terms.and_then(|terms| {
+            let double =
+                terms.iter().enumerate().find(|(i, (cost, _))| terms[..*i].iter().any(|(other, _)| other == cost));
+            let fault = match double {
+                Some((_, (cost, _))) => format!("{} comes twice", cost.id()),
+                None => "no weight is above 0".to_string(),
+            };
+            Self::new(terms).ok_or(fault)
+        });
+        made.map_err(|fault| format!("{fault}; {FORM}"))
+    }
+}
+
+/// A cost and its weight, or what is wrong with them.
+fn term(text: &str) -> Result<(Cost, f64), String> {
+    let (name, number) = text.split_once('=').ok_or_else(|| format!("{:?} has no weight", text.trim()))?;
+    let (name, number) = (name.trim(), number.trim());
+    let cost: Cost = name.parse().map_err(|_| format!("{name:?} is no cost"))?;
+    if cost.is_of_hardware() || matches!(cost, Cost::Linear(_)) {
+        return Err(format!("{name} is no cost without hardware"));
+    }
+    match number.parse::<f64>() {
+        Ok(weight) if weight.is_finite() && weight >= 0.0 => Ok((cost, weight)),
+        _ => Err(format!("{name} has the weight {number:?}")),
     }
 }
 
@@ -79,20 +98,20 @@ mod tests {
 
     #[test]
     fn what_is_no_sum_is_refused() {
-        for wrong in [
-            "",
-            "esn-d",
-            "esn-d=0",
-            "esn-d=x",
-            "esn-d=-1",
-            "esn-d=nan",
-            "esn-d=1,esn-d=2",
-            "energy:a=1",
-            "cycles=1",
-            "bits=1",
+        for (wrong, fault) in [
+            ("", "\"\" has no weight"),
+            ("esn-d", "\"esn-d\" has no weight"),
+            ("esn-d=0,macs=0", "no weight is above 0"),
+            ("esn-d=x", "esn-d has the weight \"x\""),
+            ("esn-d=-1", "esn-d has the weight \"-1\""),
+            ("esn-d=nan", "esn-d has the weight \"nan\""),
+            ("esn-d=1,macs=1,esn-d=2", "esn-d comes twice"),
+            ("energy:a=1", "energy:a is no cost without hardware"),
+            ("cycles=1", "\"cycles\" is no cost"),
+            ("bits=1", "\"bits\" is no cost"),
         ] {
             let message = wrong.parse::<LinearCost>().expect_err(wrong);
-            assert!(message.starts_with("expected costs"), "{message}");
+            assert!(message.starts_with(&format!("{fault}; expected costs without hardware, ")), "{message}");
         }
     }
 }
