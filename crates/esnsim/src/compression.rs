@@ -45,7 +45,7 @@ pub struct Allocate<'a> {
 impl Allocate<'_> {
     /// The error of a budget below the `least` that the layers can cost, in units.
     fn too_small(&self, least: u128) -> CompressError {
-        let told = |amount: f64| if self.cost.unit(&[]) == Some(JOULES) { joules(amount) } else { amount.to_string() };
+        let told = |amount: f64| told(&self.cost, amount);
         let (cost, budget, least) = (self.cost.id(), told(self.budget), told(self.cost.amount(least)));
         let zeros = match self.grid {
             Grid::MidRise => ", or the grid mid-tread, on which weights may become 0",
@@ -56,6 +56,11 @@ impl Allocate<'_> {
         );
         CompressError::Option { option: "allocate", problem }
     }
+}
+
+/// An amount of a cost, as a message tells it.
+fn told(cost: &Cost, amount: f64) -> String {
+    if cost.unit(&[]) == Some(JOULES) { joules(amount) } else { amount.to_string() }
 }
 
 /// How a budget was shared out.
@@ -71,6 +76,22 @@ pub struct Allocated {
     pub sensitivity: Sensitivity,
     /// What was chosen.
     pub chosen: Allotment,
+}
+
+impl Allocated {
+    /// That the budget is more than the layers have a use for, if it is.
+    fn excess(&self) -> Option<Note> {
+        let most = self.metric.amount(self.sensitivity.most_cost());
+        let text = || {
+            format!(
+                "the budget of {} of {} is more than its layers have a use for: each has the way that moves the output least, and together they cost {}",
+                told(&self.metric, self.budget),
+                self.metric.id(),
+                told(&self.metric, most)
+            )
+        };
+        (self.budget > most).then(|| Note::new(NoteKind::Consequence, text()))
+    }
 }
 
 fn id_of<S: Serializer>(cost: &Cost, serializer: S) -> Result<S::Ok, S::Error> {
@@ -121,9 +142,9 @@ pub struct Compressed {
     pub quantize: Option<(QuantizeOptions, QuantizeReport)>,
     /// What re-estimation did.
     pub reestimate: Option<ReestimateReport>,
-    /// That the network is the one that it was, if it is.
+    /// That a budget was more than could be spent, or that the network is the one that it was.
     #[serde(skip)]
-    pub unchanged: Option<Note>,
+    pub of_the_whole: Vec<Note>,
 }
 
 /// Compresses a network: prune, find steps, quantize, re-estimate, each where it is asked for.
@@ -152,7 +173,7 @@ pub fn compress(original: &Network, options: CompressOptions<'_>) -> Result<Comp
         allocate: None,
         quantize: None,
         reestimate: None,
-        unchanged: None,
+        of_the_whole: Vec::new(),
     };
     if let Some(prune) = options.prune {
         let (network, report) = compress::prune_watched(&done.network, &prune, &watch).map_err(&in_file)?;
@@ -171,6 +192,7 @@ pub fn compress(original: &Network, options: CompressOptions<'_>) -> Result<Comp
             done.share_out(original, &allocate, options.reestimate.is_some(), options.progress.unwrap_or(&Quiet));
         let allocated = allocated.map_err(&in_file)?;
         quantize = Some(allocated.chosen.options());
+        done.of_the_whole.extend(allocated.excess());
         done.allocate = Some(allocated);
     }
     if let Some(quantize) = quantize {
@@ -189,7 +211,7 @@ pub fn compress(original: &Network, options: CompressOptions<'_>) -> Result<Comp
     }
     if done.changes_nothing() {
         let text = "nothing of what was asked for changed anything: the network is the one that was read";
-        done.unchanged = Some(Note::new(NoteKind::Unchanged, text));
+        done.of_the_whole.push(Note::new(NoteKind::Unchanged, text));
     }
     Ok(done)
 }
@@ -272,7 +294,7 @@ impl Compressed {
         let prune = self.prune.iter().flat_map(|(_, report)| &report.notes);
         let quantize = self.quantize.iter().flat_map(|(_, report)| &report.notes);
         let reestimate = self.reestimate.iter().flat_map(|report| &report.notes);
-        prune.chain(quantize).chain(reestimate).chain(&self.unchanged)
+        prune.chain(quantize).chain(reestimate).chain(&self.of_the_whole)
     }
 
     /// Writes what was done, by layer, and what the network costs before and after, as JSON.

@@ -59,6 +59,23 @@ fn a_pruning_that_cannot_be_is_told() {
 }
 
 #[test]
+fn a_budget_that_no_layer_has_a_use_for_is_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let images = repository("traces/digits-test.npz").display().to_string();
+    let within = |budget: &str| {
+        let of_images = ["--allocate-images", "2", "--calibrate-limit", "2", "--calibrate", &images];
+        said(folder.path(), &[&["compress", "-o", "out.onnx", "--allocate", budget][..], &of_images].concat())
+    };
+    let text = within("esn-d=1e8");
+    let note = "note: the budget of 100000000 of esn-d is more than its layers have a use for";
+    assert!(text.contains(note), "{text}");
+    let (_, most) = text.split_once("together they cost ").expect("it says what is spent");
+    let most = most.lines().next().expect("a line");
+    let text = within(&format!("esn-d={most}"));
+    assert!(!text.contains("have a use for") && text.contains("1.0000"), "{text}");
+}
+
+#[test]
 fn a_pruning_that_comes_to_less_is_told_everywhere_and_refused_where_that_is_not_to_be() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let model = testkit::model()

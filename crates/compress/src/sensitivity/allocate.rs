@@ -96,6 +96,13 @@ impl Sensitivity {
         self.cost_of(&vec![0; self.layers.len()])
     }
 
+    /// What the choices of least error of all layers cost together: what a budget has beyond it buys nothing.
+    pub fn most_cost(&self) -> u128 {
+        // No choice is dominated, so that the dearest has the least error.
+        let last: Vec<usize> = self.layers.iter().map(|layer| layer.choices.len().saturating_sub(1)).collect();
+        self.cost_of(&last)
+    }
+
     /// The ways that falling prices visit, from the cheapest to the dearest: a frontier of cost and added-up error.
     pub fn frontier(&self) -> Vec<Allotment> {
         let mut taken = vec![0; self.layers.len()];
@@ -216,6 +223,7 @@ mod tests {
         assert_eq!((bits(&at(30)), at(30).cost), (vec![2, 1], 30));
         assert_eq!((bits(&at(45)), at(45).cost), (vec![3, 1], 40));
         assert_eq!((bits(&at(1000)), at(1000).error), (vec![3, 3], 1.85));
+        assert_eq!((at(1000).cost, sensitivity.most_cost()), (60, 60));
         let error = sensitivity.allocate(19).expect_err("too little");
         assert!(error.to_string().contains("a budget of 19; the cheapest choices of all layers come to 20"), "{error}");
         let costs: Vec<u128> = sensitivity.frontier().iter().map(|way| way.cost).collect();
