@@ -42,7 +42,10 @@ pub fn check_subjects(path: &Path, subjects: &Subjects) -> Result<(), Error> {
     if all.len() >= 2 {
         return Ok(());
     }
-    let reason = format!("ranks need two networks at least; {} with costs, {failed} that failed", all.len());
+    let costed = all.len();
+    let reason = format!(
+        "ranks need two networks at least; {costed} with costs, {failed} that failed; add networks, or several widths"
+    );
     Err(Error::NoPoints { path: path.to_path_buf(), reason, mend: None })
 }
 

@@ -308,6 +308,21 @@ fn ctrl_c_leaves_no_part_of_a_file() {
 }
 
 #[test]
+fn points_of_another_plan_are_told_of() {
+    let folder = folder();
+    let fewer = PLAN.replace("bits = [1, 2, 4, 8]", "bits = [4, 8]");
+    fs::write(folder.path().join("fewer.toml"), fewer).expect("writable");
+    let told = |plan: &str| {
+        let output = run_in(folder.path(), &format!("proxies runs.sqlite --plan {plan} --resamples 0"));
+        assert!(output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let note = "note: runs.sqlite holds 8 points beside those of the plan, which are compared, too\n";
+    assert!(told("fewer.toml").contains(note), "{}", told("fewer.toml"));
+    assert!(!told("plan.toml").contains("beside those"), "{}", told("plan.toml"));
+}
+
+#[test]
 fn wrong_use_is_told_in_one_line() {
     let folder = folder();
     done(folder.path(), "compress --bits 4 -o four.onnx");
@@ -323,13 +338,17 @@ fn wrong_use_is_told_in_one_line() {
         ("proxies runs.sqlite --bits 2", "--bits is of network files"),
         ("proxies runs.sqlite --images nofile", "--images is of network files"),
         ("proxies runs.sqlite --limit 3", "--limit is of network files"),
-        ("proxies --bits 4", "ranks need two networks at least; 1 with costs, 0 that failed"),
+        (
+            "proxies --bits 4",
+            "ranks need two networks at least; 1 with costs, 0 that failed; add networks, or several widths",
+        ),
         ("proxies --plan plan.toml", "--plan takes one store"),
         ("proxies --network embedded", "--network is of a store"),
         ("proxies runs.sqlite --fit gpu-8bit --terms cycles:gpu-8bit", "1 to 8 different costs without hardware"),
         ("proxies --bits 1,2,3 --fit gpu-8bit", "3 networks have an energy on gpu-8bit and all of 4 terms"),
         ("proxies runs.sqlite --fit ideal", "a fit takes one hardware; ideal is ideal-analog, ideal-digital, "),
         ("proxies four.onnx eight.onnx --bits 3", "leave out --bits 3 to take them as they are"),
+        ("proxies four.onnx eight.onnx four.onnx", "four.onnx is named twice; name each network once"),
         ("proxies none.sqlite", "expected a store, which a sweep writes; found an empty file"),
     ];
     check_all(cases, |(arguments, expected)| {

@@ -17,7 +17,7 @@ use runner::AnswerRequest;
 
 use crate::args::ProxiesOptions;
 use crate::interrupt::{Interrupt, unless_interrupted};
-use crate::terminal::{Bars, notes, print};
+use crate::terminal::{Bars, notes, print, say};
 use crate::{Status, commands, in_pool};
 
 /// The first bytes of a store, which is an SQLite file.
@@ -109,14 +109,21 @@ fn sweep(options: &ProxiesOptions, plan: &Plan, store: &Path) -> anyhow::Result<
     let swept = SweepOptions { shard: None, memory_bytes: MEMORY, run };
     let report = unless_interrupted(|| esnsim::sweep(plan, store, &swept));
     shown.finish();
-    match report {
-        Some(report) => report?,
-        None => {
-            eprintln!("{}", shown.stopped(store));
-            return Ok(false);
-        }
+    let Some(report) = report else {
+        eprintln!("{}", shown.stopped(store));
+        return Ok(false);
     };
-    Ok(!interrupt.is_over())
+    let of_plan = report?.points;
+    if interrupt.is_over() {
+        return Ok(false);
+    }
+    let known = Store::open_existing(store)?.known()?;
+    let others = (known.done().len() + known.failed().len()).saturating_sub(of_plan);
+    if others > 0 {
+        let others = counted(others as u128, "point");
+        say(&format!("{} holds {others} beside those of the plan, which are compared, too", store.display()));
+    }
+    Ok(true)
 }
 
 fn of_files(options: &ProxiesOptions) -> anyhow::Result<Compared> {
@@ -132,6 +139,9 @@ fn of_files(options: &ProxiesOptions) -> anyhow::Result<Compared> {
         files => files.iter().map(|file| Some(file.as_path())).collect(),
     };
     let opened = files.iter().map(|&file| open(options, file)).collect::<anyhow::Result<Vec<_>>>()?;
+    if let Some(twice) = options.inputs.iter().enumerate().find(|(i, file)| options.inputs[..*i].contains(file)) {
+        bail!("{} is named twice; name each network once", twice.1.display());
+    }
     esnsim::check_widths(&opened.iter().collect::<Vec<_>>(), &options.bits)?;
     let bars = Bars::default();
     let mut subjects = Subjects::default();
