@@ -8,13 +8,15 @@
 //!
 //! ```text
 //! lowering   geometry -> plane, taps         sweep      repeats, groups, blocks of filters, strips of rows
-//! portable   one strip in safe Rust          x86        the same in vector instructions; all unsafe code of this crate
+//! portable   one strip in safe Rust          x86, arm   the same in vector instructions; all unsafe code of this crate
 //! depthwise  layers in which each channel has filters of its own, another way for inputs of bytes
 //! ```
 //!
 //! Which instructions run depends on the processor and on proven bounds of the numbers, so no sum ever saturates or
 //! wraps.
 
+#[cfg(target_arch = "aarch64")]
+mod arm;
 mod bits;
 mod depthwise;
 mod integer;
@@ -22,6 +24,8 @@ mod lowering;
 mod portable;
 mod real;
 mod sweep;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod vectors;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 

@@ -112,7 +112,7 @@ impl BitConv {
         plane.resize(plane_len, 0);
         indices.resize(plane_len, 0);
         for (slot, numbers) in numbers.chunks_exact(self.lowering.group_len()).enumerate() {
-            self.lowering.fill(numbers, 0, joined, plane, Bytes);
+            self.lowering.fill(numbers, 0, joined, plane, Bytes::PLAIN);
             for bit in 0..bits {
                 make_indices(bit, plane, indices);
                 for (index, tile) in self.tiles.iter().enumerate() {

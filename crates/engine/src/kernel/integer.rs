@@ -7,6 +7,8 @@ use std::sync::{Arc, OnceLock};
 
 use network::Geometry;
 
+#[cfg(target_arch = "aarch64")]
+use super::arm;
 use super::depthwise::{self, Depthwise};
 use super::lowering::{Bytes, Lowering, is_depthwise};
 use super::portable;
@@ -39,9 +41,10 @@ pub struct IntegerConv {
     largest: i64,
     filter_sums: Vec<i64>,
     // The first input that needs a form of the weights makes it. Which form an input needs depends on its range.
-    packed: [OnceLock<Packed<u32>>; 3],
+    bytes: [OnceLock<Packed<u32>>; Vectors::COUNT],
+    pairs: [OnceLock<Packed<u32>>; Vectors::COUNT],
     packed_words: OnceLock<Packed<i32>>,
-    parts: OnceLock<Parts>,
+    parts: [OnceLock<Parts>; Vectors::COUNT],
     depthwise: OnceLock<Depthwise>,
     /// How codes become signed bytes; none where they do not.
     as_bytes: Option<AsBytes>,
@@ -50,24 +53,82 @@ pub struct IntegerConv {
 /// How sums are computed, the fastest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Path {
-    /// 8-bit inputs and weights, 32-bit sums, AVX-512.
-    Bytes,
-    /// 16-bit inputs and weights, 32-bit sums, AVX-512.
-    Pairs512,
-    /// 16-bit inputs and weights, 32-bit sums, AVX2.
-    Pairs256,
+    /// 8-bit inputs and weights, 32-bit sums.
+    Bytes(Vectors),
+    /// 16-bit inputs and weights, 32-bit sums.
+    Pairs(Vectors),
     /// 32-bit numbers throughout, safe Rust.
     Narrow,
     /// 64-bit sums, safe Rust; always possible.
     Wide,
-    /// 8-bit inputs, weights of 9 bits as [`Parts`], 32-bit sums, AVX-512. For inputs that are bytes.
-    Parts,
+    /// 8-bit inputs, weights of 9 bits as [`Parts`], 32-bit sums. For inputs that are bytes.
+    Parts(Vectors),
     /// 8-bit inputs of channels that have filters of their own, 32-bit sums. For inputs that are bytes.
     Depthwise,
 }
 
-const PATHS: [Path; 7] =
-    [Path::Depthwise, Path::Bytes, Path::Parts, Path::Pairs512, Path::Pairs256, Path::Narrow, Path::Wide];
+const PATHS: [Path; 11] = [
+    Path::Depthwise,
+    Path::Bytes(Vectors::Avx512),
+    Path::Bytes(Vectors::Avx2),
+    Path::Bytes(Vectors::Neon),
+    Path::Parts(Vectors::Avx512),
+    Path::Parts(Vectors::Avx2),
+    Path::Parts(Vectors::Neon),
+    Path::Pairs(Vectors::Avx512),
+    Path::Pairs(Vectors::Avx2),
+    Path::Narrow,
+    Path::Wide,
+];
+
+/// Vector instructions of a processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Vectors {
+    /// 512 bits of x86-64, with VNNI.
+    Avx512,
+    /// 256 bits of x86-64; for bytes with VNNI.
+    Avx2,
+    /// 128 bits of 64-bit ARM, with products of bytes.
+    Neon,
+}
+
+impl Vectors {
+    const COUNT: usize = 3;
+
+    /// What multiplies four 8-bit inputs with four weights a lane, if the processor has it.
+    fn bytes(self) -> Option<Machine<u32, i32>> {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => x86::bytes512(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => x86::bytes256(),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => arm::bytes(),
+            _ => None,
+        }
+    }
+
+    /// What multiplies two 16-bit inputs with two weights a lane, if the processor has it.
+    fn pairs(self) -> Option<Machine<u32, i32>> {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => x86::pairs512(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => x86::pairs256(),
+            _ => None,
+        }
+    }
+
+    /// What is subtracted from a byte so that the instructions take it: those of ARM take bytes with a sign alone.
+    fn byte_offset(self) -> i32 {
+        if self == Self::Neon { 128 } else { 0 }
+    }
+
+    /// How bytes become words.
+    fn join(self) -> Bytes {
+        if self == Self::Neon { Bytes::SIGNED } else { Bytes::PLAIN }
+    }
+}
 
 /// What a path does with an input of a certain range.
 #[derive(Clone, Copy, Debug)]
@@ -134,9 +195,10 @@ impl IntegerConv {
             halvings,
             largest,
             filter_sums,
-            packed: Default::default(),
+            bytes: Default::default(),
+            pairs: Default::default(),
             packed_words: OnceLock::new(),
-            parts: OnceLock::new(),
+            parts: Default::default(),
             depthwise: OnceLock::new(),
             as_bytes,
             codes,
@@ -184,14 +246,15 @@ impl IntegerConv {
     fn plan(&self, path: Path, (low, high): (i32, i32)) -> Option<Plan> {
         let all = usize::MAX;
         match path {
-            Path::Bytes => {
-                machine(path)?;
+            Path::Bytes(vectors) => {
+                vectors.bytes()?;
                 let fits = self.largest <= 127 && high - low <= 255;
-                let spill = self.spill(i64::from(high - low), 4)?;
-                fits.then_some(Plan { base: low, spill })
+                let base = low + vectors.byte_offset();
+                let spill = self.spill(i64::from((high - base).max(base - low)), 4)?;
+                fits.then_some(Plan { base, spill })
             }
-            Path::Pairs512 | Path::Pairs256 => {
-                machine(path)?;
+            Path::Pairs(vectors) => {
+                vectors.pairs()?;
                 let fits = |x: i32| i16::try_from(x).is_ok();
                 let base = if fits(low) && fits(high) { 0 } else { low + 32768 };
                 let spill = self.spill(i64::from((high - base).max(base - low)), 2)?;
@@ -202,7 +265,7 @@ impl IntegerConv {
                 (bound <= i64::from(i32::MAX)).then_some(Plan { base: 0, spill: all })
             }
             Path::Wide => Some(Plan { base: 0, spill: all }),
-            Path::Parts | Path::Depthwise => None,
+            Path::Parts(_) | Path::Depthwise => None,
         }
     }
 
@@ -231,7 +294,7 @@ impl IntegerConv {
     fn bound_of_codes(&self, path: Path) -> Option<i64> {
         // Of codes as they are and of what they stand for, for both are at most 255 in magnitude. A byte times its scale is up to one
         // larger than its code, and a byte or an offset is no larger than 128.
-        let largest = if path == Path::Parts { (self.largest + 1).max(128) } else { self.largest };
+        let largest = if matches!(path, Path::Parts(_)) { (self.largest + 1).max(128) } else { self.largest };
         let bound = largest.checked_mul(255 * self.rows.len() as i64)?;
         (bound <= i64::from(i32::MAX)).then_some(bound)
     }
@@ -240,9 +303,9 @@ impl IntegerConv {
     fn takes_codes(&self, path: Path) -> bool {
         let takes = match path {
             Path::Depthwise => is_depthwise(self.geometry.weight_shape()) && self.rows == (0..self.geometry.rows()),
-            Path::Bytes => machine(path).is_some() && self.largest <= 127,
-            Path::Parts => machine(Path::Bytes).is_some() && self.as_bytes.is_some(),
-            Path::Pairs512 | Path::Pairs256 => machine(path).is_some() && self.largest <= 32767,
+            Path::Bytes(vectors) => vectors.bytes().is_some() && self.largest <= 127,
+            Path::Parts(vectors) => vectors.bytes().is_some() && self.as_bytes.is_some(),
+            Path::Pairs(vectors) => vectors.pairs().is_some() && self.largest <= 32767,
             Path::Narrow => true,
             Path::Wide => false,
         };
@@ -256,9 +319,9 @@ impl IntegerConv {
             return None;
         }
         let fits = |path: Path| match path {
-            Path::Pairs512 | Path::Pairs256 => machine(path).is_some() && self.largest <= 32767,
+            Path::Pairs(vectors) => vectors.pairs().is_some() && self.largest <= 32767,
             Path::Narrow => true,
-            Path::Bytes | Path::Parts | Path::Depthwise | Path::Wide => false,
+            Path::Bytes(_) | Path::Parts(_) | Path::Depthwise | Path::Wide => false,
         };
         Some(ShortSums { conv: self, path: PATHS.into_iter().find(|&path| fits(path))? })
     }
@@ -278,22 +341,22 @@ impl IntegerConv {
 
     fn forward_by(&self, path: Path, plan: Plan, input: &[i32]) -> Vec<i64> {
         match path {
-            Path::Bytes | Path::Parts | Path::Depthwise => self.sweep_words(Path::Bytes, plan, input, bytes),
-            Path::Pairs512 | Path::Pairs256 => self.sweep_words(path, plan, input, pair),
+            Path::Bytes(vectors) => self.sweep_words(self.of_bytes(vectors), plan, input, bytes),
+            Path::Pairs(vectors) => self.sweep_words(self.of_pairs(vectors), plan, input, pair),
             Path::Narrow => self.sweep(self.packed_words(), &portable::machine::<i32, i32>(), plan, input, |[x]| x),
             Path::Wide => self.sweep(self.packed_words(), &portable::machine::<i32, i64>(), plan, input, |[x]| x),
+            Path::Parts(_) | Path::Depthwise => unreachable!("no plan has this path"),
         }
     }
 
     /// `word` packs neighbours of a sum, weights or inputs alike.
     fn sweep_words<const N: usize>(
         &self,
-        path: Path,
+        (packed, machine): (&Packed<u32>, Machine<u32, i32>),
         plan: Plan,
         input: &[i32],
         word: impl Fn([i32; N]) -> u32 + Copy,
     ) -> Vec<i64> {
-        let (packed, machine) = self.machine_of(path, word);
         self.sweep(
             packed,
             &machine,
@@ -308,14 +371,16 @@ impl IntegerConv {
         )
     }
 
-    /// The machine of a path, and the weights in its form.
-    fn machine_of<const N: usize>(
-        &self,
-        path: Path,
-        word: impl Fn([i32; N]) -> u32,
-    ) -> (&Packed<u32>, Machine<u32, i32>) {
-        let machine = machine(path).expect("a plan is made only where there is a machine");
-        (self.packed[path as usize].get_or_init(|| self.pack(machine.block, word)), machine)
+    /// What multiplies bytes, and the weights in its form.
+    fn of_bytes(&self, vectors: Vectors) -> (&Packed<u32>, Machine<u32, i32>) {
+        let machine = vectors.bytes().expect("a path is taken only where there is a machine");
+        (self.bytes[vectors as usize].get_or_init(|| self.pack(machine.block, bytes)), machine)
+    }
+
+    /// As [`IntegerConv::of_bytes`] of pairs.
+    fn of_pairs(&self, vectors: Vectors) -> (&Packed<u32>, Machine<u32, i32>) {
+        let machine = vectors.pairs().expect("a path is taken only where there is a machine");
+        (self.pairs[vectors as usize].get_or_init(|| self.pack(machine.block, pair)), machine)
     }
 
     /// Hands over the sums of inputs of 8 or 16 bits, by pairs where the path is one of them.
@@ -326,8 +391,8 @@ impl IntegerConv {
         room: &mut CodeRoom,
         take: impl FnMut(HandedStrip<'_, i32>),
     ) {
-        if let Path::Pairs512 | Path::Pairs256 = path {
-            let (packed, machine) = self.machine_of(path, pair);
+        if let Path::Pairs(vectors) = path {
+            let (packed, machine) = self.of_pairs(vectors);
             packed.sweep_strips(
                 &machine,
                 Schedule::WHOLE,
@@ -465,24 +530,28 @@ impl CodeSums<'_> {
         let conv = self.conv;
         conv.check_len(codes.len())?;
         let input = Input { values: codes, zero: self.zero_point as u8 };
-        // x = code − zero_point, so what is missing is −zero_point · Σ code of the weights.
+        // x = (code − offset) − (zero_point − offset): what is missing is the last part times Σ code of the weights.
+        let offset = match self.path {
+            Path::Bytes(vectors) | Path::Parts(vectors) => vectors.byte_offset(),
+            _ => 0,
+        };
         let take = |strip: HandedStrip<'_, i32>| {
-            let missing = -(i64::from(self.zero_point) * conv.filter_sums[strip.filter]) as i32;
+            let missing = -(i64::from(self.zero_point - offset) * conv.filter_sums[strip.filter]) as i32;
             take(Sums::new(strip, missing));
         };
         match self.path {
-            Path::Bytes => {
-                let (packed, machine) = conv.machine_of(self.path, bytes);
-                packed.sweep_bytes(&machine, input, &mut room.words, take);
+            Path::Bytes(vectors) => {
+                let (packed, machine) = conv.of_bytes(vectors);
+                packed.sweep_bytes(&machine, vectors.join(), input, &mut room.words, take);
             }
-            Path::Parts => conv.sum_parts(input, room, take),
+            Path::Parts(vectors) => conv.sum_parts(vectors, input, room, take),
             Path::Depthwise => {
-                let of_pairs = [Path::Pairs512, Path::Pairs256].into_iter().find_map(machine);
+                let of_pairs = [Vectors::Avx512, Vectors::Avx2].into_iter().find_map(Vectors::pairs);
                 let pairs = of_pairs.filter(|_| conv.largest <= 32767);
                 conv.depthwise().sweep(pairs.as_ref(), input, &mut room.depthwise, take);
             }
             // 32 bits hold every sum, so that no input is `Wide`.
-            Path::Pairs512 | Path::Pairs256 | Path::Narrow | Path::Wide => {
+            Path::Pairs(_) | Path::Narrow | Path::Wide => {
                 conv.sum_strips(self.path, input, room, take);
             }
         }
@@ -519,31 +588,17 @@ impl ShortSums<'_> {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-fn machine(path: Path) -> Option<Machine<u32, i32>> {
-    match path {
-        Path::Bytes => x86::bytes(),
-        Path::Pairs512 => x86::pairs512(),
-        Path::Pairs256 => x86::pairs256(),
-        Path::Parts | Path::Depthwise | Path::Narrow | Path::Wide => None,
-    }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn machine(_: Path) -> Option<Machine<u32, i32>> {
-    None
-}
-
 impl Packed<u32> {
     /// Sums inputs of bytes with weights of bytes.
     fn sweep_bytes(
         &self,
         machine: &Machine<u32, i32>,
+        join: Bytes,
         input: Input<'_, u8>,
         room: &mut Room<u32, i32>,
         take: impl FnMut(HandedStrip<'_, i32>),
     ) {
-        self.sweep_strips(machine, Schedule::WHOLE, input, Bytes, room, take);
+        self.sweep_strips(machine, Schedule::WHOLE, input, join, room, take);
     }
 }
 

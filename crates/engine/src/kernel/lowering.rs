@@ -304,25 +304,34 @@ impl<T: Copy, W: Copy, F: Fn([T; N]) -> W + Copy, const N: usize> Join<T, W, N> 
     }
 }
 
-/// Four bytes in a word, the first one lowest.
+/// Four bytes in a word, the first one lowest, with these bits of the word flipped.
 #[derive(Clone, Copy)]
-pub(super) struct Bytes;
+pub(super) struct Bytes(pub(super) u32);
+
+impl Bytes {
+    /// Bytes as they are.
+    pub(super) const PLAIN: Self = Self(0);
+
+    /// Bytes less 128, which have a sign.
+    pub(super) const SIGNED: Self = Self(0x8080_8080);
+}
 
 impl Join<u8, u32, 4> for Bytes {
     fn word(self, channels: [u8; 4]) -> u32 {
-        u32::from_le_bytes(channels)
+        u32::from_le_bytes(channels) ^ self.0
     }
 
     fn join(self, channels: [&[u8]; 4], joined: &mut [u32]) {
+        let Self(flipped) = self;
         #[cfg(target_arch = "x86_64")]
-        let done = super::x86::join_bytes(channels, joined);
+        let done = if flipped == 0 { super::x86::join_bytes(channels, joined) } else { 0 };
         #[cfg(not(target_arch = "x86_64"))]
         let done = 0;
         join(
             channels.map(|channel| &channel[done..]),
             &mut joined[done..],
             #[inline(always)]
-            |four: [u8; 4]| u32::from_le_bytes(four),
+            move |four: [u8; 4]| u32::from_le_bytes(four) ^ flipped,
         );
     }
 }
@@ -427,9 +436,11 @@ mod tests {
         for len in [0, 5, 63, 64, 200] {
             let channels: [Vec<u8>; 4] = array::from_fn(|c| (0..len).map(|i| (7 * i + 61 * c) as u8).collect());
             let mut joined = vec![0; len];
-            Bytes.join(channels.each_ref().map(Vec::as_slice), &mut joined);
-            let word = |i: usize| Bytes.word(array::from_fn(|c| channels[c][i]));
-            assert_eq!(joined, (0..len).map(word).collect::<Vec<u32>>());
+            for (how, flipped) in [(Bytes::PLAIN, 0), (Bytes::SIGNED, 0x80)] {
+                how.join(channels.each_ref().map(Vec::as_slice), &mut joined);
+                let word = |i: usize| u32::from_le_bytes(array::from_fn(|c| channels[c][i] ^ flipped));
+                assert_eq!(joined, (0..len).map(word).collect::<Vec<u32>>());
+            }
         }
     }
 }

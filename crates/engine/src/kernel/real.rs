@@ -4,6 +4,8 @@ use std::num::NonZeroUsize;
 
 use network::Geometry;
 
+#[cfg(target_arch = "aarch64")]
+use super::arm;
 use super::integer::Sums;
 use super::lowering::{Alone, Lowering};
 use super::portable;
@@ -41,11 +43,13 @@ enum Path {
     Avx512,
     /// 8 outputs at a time.
     Avx2,
+    /// 4 outputs at a time.
+    Neon,
     /// Safe Rust; always possible.
     Portable,
 }
 
-const PATHS: [Path; 3] = [Path::Avx512, Path::Avx2, Path::Portable];
+const PATHS: [Path; 4] = [Path::Avx512, Path::Avx2, Path::Neon, Path::Portable];
 
 impl RealConv {
     /// Takes in weights `[filters, in_channels / groups, kernel_h, kernel_w]` of the layer `name`. A tile has
@@ -185,11 +189,21 @@ fn machine(path: Path) -> Option<Machine<f32, f32>> {
     match path {
         Path::Avx512 => x86::real512(),
         Path::Avx2 => x86::real256(),
+        Path::Neon => None,
         Path::Portable => Some(portable::machine()),
     }
 }
 
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(target_arch = "aarch64")]
+fn machine(path: Path) -> Option<Machine<f32, f32>> {
+    match path {
+        Path::Avx512 | Path::Avx2 => None,
+        Path::Neon => arm::real(),
+        Path::Portable => Some(portable::machine()),
+    }
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn machine(path: Path) -> Option<Machine<f32, f32>> {
     (path == Path::Portable).then(portable::machine)
 }

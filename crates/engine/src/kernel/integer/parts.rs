@@ -2,8 +2,8 @@
 
 use esn::WeightShape;
 
-use super::{CodeRoom, IntegerConv, Path, bytes, machine};
-use crate::kernel::lowering::{Bytes, Lowering};
+use super::{CodeRoom, IntegerConv, Vectors, bytes};
+use crate::kernel::lowering::Lowering;
 use crate::kernel::sweep::{HandedStrip, Input, Packed, Schedule, Weights};
 
 /// How codes of more than 8 bits become signed bytes: `code = scale · byte + offset`, but for filters that are 0 as a whole. What the
@@ -45,8 +45,7 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    fn new(conv: &IntegerConv, as_bytes: AsBytes) -> Self {
-        let machine = machine(Path::Bytes).expect("the path is taken only where there is a machine");
+    fn new(conv: &IntegerConv, as_bytes: AsBytes, block: usize) -> Self {
         let lowering = || Lowering::new(&conv.geometry, 4).expect("it exists with one channel a word");
         let filters = || conv.codes.chunks_exact(conv.geometry.rows());
         let is_dead = |filter: &[i32]| filter[conv.rows.clone()].iter().all(|&code| code == 0);
@@ -61,7 +60,7 @@ impl Parts {
         let shape = WeightShape { filters: conv.geometry.spec().groups, ..conv.geometry.weight_shape() };
         let of_filters = Weights { values: &of_filters, ..conv.weights() };
         let ones = Weights { values: &all_ones, shape, ..conv.weights() };
-        let packed = |weights| Packed::new(lowering(), machine.block, &weights, bytes);
+        let packed = |weights| Packed::new(lowering(), block, &weights, bytes);
         Self { bytes: packed(of_filters), ones: packed(ones), dead }
     }
 }
@@ -70,16 +69,18 @@ impl IntegerConv {
     /// `Σ code · x = scale · Σ byte · x + offset · Σ x`, without the second sum for filters that are 0.
     pub(super) fn sum_parts(
         &self,
+        vectors: Vectors,
         input: Input<'_, u8>,
         room: &mut CodeRoom,
         mut take: impl FnMut(HandedStrip<'_, i32>),
     ) {
-        let machine = machine(Path::Bytes).expect("the path is taken only where there is a machine");
+        let machine = vectors.bytes().expect("the path is taken only where there is a machine");
         let as_bytes = self.as_bytes.expect("the path is taken only where there is a way");
         let AsBytes { scale, offset } = as_bytes;
-        let Parts { bytes, ones, dead } = self.parts.get_or_init(|| Parts::new(self, as_bytes));
+        let parts = self.parts[vectors as usize].get_or_init(|| Parts::new(self, as_bytes, machine.block));
+        let Parts { bytes, ones, dead } = parts;
         let CodeRoom { words, inputs, whole, .. } = room;
-        bytes.each_plane(&machine, input, Bytes, words, |slot, plane, sums| {
+        bytes.each_plane(&machine, input, vectors.join(), words, |slot, plane, sums| {
             let mut strips = 0;
             let mut keep = |strip: HandedStrip<'_, i32>| {
                 if inputs.len() <= strips {

@@ -5,6 +5,8 @@ use testkit::{check_all, geometries};
 
 use super::*;
 
+const VECTORS: [Vectors; Vectors::COUNT] = [Vectors::Avx512, Vectors::Avx2, Vectors::Neon];
+
 /// The layer's sums in the plainest way.
 fn reference(geometry: &Geometry, codes: &[i32], input: &[i32]) -> Vec<i64> {
     let wide = |numbers: &[i32]| numbers.iter().map(|&x| i64::from(x)).collect::<Vec<i64>>();
@@ -79,8 +81,8 @@ fn check_rows(geometry: &Geometry, codes: &[i32], input: &[i32]) {
         let Some(found) = conv.shorts(largest as u16) else { continue };
         let is_possible = |path: &Path| match path {
             Path::Narrow => true,
-            Path::Pairs512 | Path::Pairs256 => machine(*path).is_some(),
-            Path::Bytes | Path::Parts | Path::Depthwise | Path::Wide => false,
+            Path::Pairs(vectors) => vectors.pairs().is_some(),
+            Path::Bytes(_) | Path::Parts(_) | Path::Depthwise | Path::Wide => false,
         };
         for path in PATHS.into_iter().skip_while(|&path| path != found.path).filter(is_possible) {
             let (mut sums, mut sheets) =
@@ -172,9 +174,12 @@ fn the_fastest_possible_path_is_taken() {
         input[7] = high;
         check_all_paths(&geometry, grid, &[code; 640], &input)
     };
-    let vector: Vec<Path> =
-        [Path::Bytes, Path::Pairs512, Path::Pairs256].into_iter().filter(|&path| machine(path).is_some()).collect();
-    let pairs: Vec<Path> = vector.iter().copied().filter(|&path| path != Path::Bytes).collect();
+    let of = |vectors: Vectors| (vectors, vectors.bytes().is_some(), vectors.pairs().is_some());
+    let processor = VECTORS.map(of);
+    let bytes = processor.into_iter().filter(|&(_, bytes, _)| bytes).map(|(vectors, ..)| Path::Bytes(vectors));
+    let pairs: Vec<Path> =
+        processor.into_iter().filter(|&(.., pairs)| pairs).map(|(vectors, ..)| Path::Pairs(vectors)).collect();
+    let vector: Vec<Path> = bytes.chain(pairs.iter().copied()).collect();
     let with = |paths: &[Path], more: &[Path]| [paths, more].concat();
     use Path::{Narrow, Wide};
     assert_eq!(paths(Grid::MidRise, 15, 0, 255), with(&vector, &[Narrow, Wide]));
@@ -199,7 +204,7 @@ fn weights_of_9_bits_are_summed_as_bytes_and_an_offset() {
     };
     let odd: Vec<i32> = (0..840).map(|i| i * 97 % 256 * 2 - 255).collect();
     let other = path(Grid::MidRise, vec![301; 840]);
-    let expected = if machine(Path::Bytes).is_some() { Path::Parts } else { other };
+    let expected = VECTORS.into_iter().find(|vectors| vectors.bytes().is_some()).map_or(other, Path::Parts);
     assert_eq!(path(Grid::MidRise, odd.clone()), expected);
     // Filters that are pruned as wholes are left out of the sum of inputs.
     let mut filters = odd.clone();
