@@ -28,12 +28,14 @@ class Point:
 
 @dataclasses.dataclass(frozen=True)
 class Series:
-    """Points of one name, in order. `is_joined` draws a line through them, `has_marks` a mark at each."""
+    """Points of one name, in order. `is_joined` draws a line through them, `has_marks` a mark at each, `has_frontier` steps that say
+    how much of `y` is there for `x` or less."""
 
     name: str
     points: Sequence[Point]
     is_joined: bool = True
     has_marks: bool = True
+    has_frontier: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,12 +139,30 @@ def _drawn(series: Series, colour: str, x: Callable[[float], float], y: Callable
     if series.is_joined and len(series.points) > 1:
         path = " ".join(f"{x(point.x):.1f},{y(point.y):.1f}" for point in series.points)
         yield f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
+    if series.has_frontier:
+        path = " ".join(f"{x(across):.1f},{y(up):.1f}" for across, up in _steps(series.points))
+        yield f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.2" opacity="0.6"/>'
     for point in series.points:
         at = x(point.x)
         if point.error > 0:
             yield line(at, y(point.y - point.error), at, y(point.y + point.error), colour, 1)
         if series.has_marks:
             yield f'<circle cx="{at:.1f}" cy="{y(point.y):.1f}" r="3.5" fill="{colour}"/>'
+
+
+def _steps(points: Sequence[Point]) -> list[tuple[float, float]]:
+    """Corners of a frontier: the points that no other beats, each joined to the next by a step up.
+
+    >>> _steps([Point(2, 5), Point(1, 3), Point(3, 4), Point(4, 6)])
+    [(1, 3), (2, 3), (2, 5), (4, 5), (4, 6)]
+    """
+    corners: list[tuple[float, float]] = []
+    for point in sorted(points, key=lambda point: (point.x, -point.y)):
+        if not corners:
+            corners.append((point.x, point.y))
+        elif point.y > corners[-1][1]:
+            corners += [(point.x, corners[-1][1]), (point.x, point.y)]
+    return corners
 
 
 def _legend(series: Series, colour: str, number: int, columns: int) -> Iterable[str]:

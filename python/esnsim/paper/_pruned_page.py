@@ -33,7 +33,8 @@ def was_run(job: Job) -> list[str]:
         f"Accuracy: the digital engine with activations of 8 bits, on {images:,} test images, as many of each class; bars are one standard "
         "error, which mostly is smaller than its dot.",
         "How costs are compared: an accuracy is reached by every point that has it or more, and the cheapest of them counts, whatever its "
-        "error. Where points lie far apart, several accuracies have one pair of points; tables give the accuracy of each.",
+        "error. Where points lie far apart, several accuracies have one pair of points; tables give the accuracy of each. Steps in the pictures "
+        "are what a way reaches at a cost or less.",
     ]
 
 
@@ -64,7 +65,7 @@ def _chart(points: Sequence[Tried], cost: str, title: str) -> Chart:
             name = "searched, " + ("penalized" if point.penalty else "pruned" if point.fraction else "not pruned")
         groups.setdefault(name, []).append(point)
     return Chart(title, "top-1 accuracy", [
-        Series(name, [Point(getattr(point, cost), point.top1, point.error) for point in group], is_joined=False)
+        Series(name, [Point(getattr(point, cost), point.top1, point.error) for point in group], is_joined=False, has_frontier=True)
         for name, group in groups.items()], log_x=True)
 
 
