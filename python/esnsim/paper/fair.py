@@ -24,16 +24,16 @@ from ._starts import Start, as_networks, exported, starts, told
 from ._training import Pruning, QuantizedTraining, Schedule, Trainer, Training
 
 #: The width is that of the fat network; the slim one has half of it. Epochs are those of each phase behind the first weights.
-SCHEDULES = {"small": Schedule(1.0, 2, 30_000, 100, 2000, 1), "paper": Schedule(1.0, 40, 50_000, 100, 10_000, 3)}
+SCHEDULES = {"small": Schedule(1.0, 3, 50_000, 100, 2000, 1), "paper": Schedule(1.0, 40, 50_000, 100, 10_000, 3)}
 ADMM_EPOCHS = {"small": 1, "paper": 5}
 #: Test images that tell the accuracy, and training images that BatchNorm statistics are re-estimated on.
 IMAGES = {"small": (10_000, 1000), "paper": (10_000, 5000)}
 #: Epochs and images of an epoch of networks that are trained longer with quantized weights, beyond the equal budgets.
-LONGER = {"small": (6, 50_000), "paper": (160, 50_000)}
+LONGER = {"small": (10, 50_000), "paper": (160, 50_000)}
 #: Points that a search of widths by layer tries, and training images that it sees.
 SEARCH = {"small": (80, 1000), "paper": (400, 5000)}
-# The learning rates of the two phases, and of longer training.
-_FIRST_RATE, _SECOND_RATE, _LONGER_RATE = 0.05, 0.01, 0.02
+# The learning rates of the two phases, of ADMM within the first one, and of longer training.
+_FIRST_RATE, _SECOND_RATE, _ADMM_RATE, _LONGER_RATE = 0.03, 0.01, 0.01, 0.02
 # A quarter of the filters, all layers competing, are nearly two thirds of the MACs; the slim network has a quarter of them left.
 _FRACTION, _RHO = 0.25, 1e-2
 
@@ -109,7 +109,7 @@ def _of_seed(job: Job, plan: Schedule, seed: int) -> list[Tried]:
     first: dict[str, Training] = {
         FAT: training(Training, fat, begun[fat].digest, _FIRST_RATE), SLIM: training(Training, slim, begun[slim].digest, _FIRST_RATE),
         PRUNED: training(Pruning, fat, begun[fat].digest, _FIRST_RATE, fraction=_FRACTION, admm_epochs=ADMM_EPOCHS[job.scale],
-                         admm_rate=_FIRST_RATE / 10, rho=_RHO)}
+                         admm_rate=_ADMM_RATE, rho=_RHO)}
     second: dict[tuple[str, int], Training] = {}
     for name, before in first.items():
         second[name, 0] = training(Training, before.network, before.run, _SECOND_RATE)
@@ -198,7 +198,7 @@ def _was_run(job: Job, plan: Schedule, kinds: Sequence[Kind]) -> list[str]:
         f"is the fat one without {_FRACTION:.0%} of its filters. {told(job, kinds)}",
         f"Training: two phases behind the networks above, each of {plan.words}. SGD with momentum 0.9, weight decay 5e-4, cosine annealing.",
         f"First phase, with real weights: learning rate {_FIRST_RATE}. Of the pruned network the first {ADMM_EPOCHS[job.scale]} of its "
-        f"{plan.epochs} epochs are ADMM (ρ = {_RHO:g}) at {_FIRST_RATE / 10:g}; then filters go.",
+        f"{plan.epochs} epochs are ADMM (ρ = {_RHO:g}) at {_ADMM_RATE:g}; then filters go.",
         f"Second phase, learning rate {_SECOND_RATE}: for quantization after training, real weights; for quantization with training, "
         "weights on the grid (straight-through gradient, every layer at one width, steps by least squares).",
         f"Equal budgets: every point that the claims compare has {2 * plan.epochs} epochs beyond the network that it began with, "
@@ -228,8 +228,8 @@ def _budget_costs(points: Sequence[Tried]) -> str:
 
     changes = ", ".join(f"{network} {top1(network, False)} and {top1(network, True)}" for network in (FAT, SLIM))
     pruned = f"{PRUNED}, from the fat one, {top1(PRUNED, True)}"
-    return (f"What these epochs made of the networks: top-1 at the largest width, as it was and trained on: {changes}; {pruned}. For the last "
-            "one the epochs are too few: [figure6.md](figure6.md) fine-tunes longer.")
+    return (f"What these epochs made of the networks: top-1 at the largest width, as it was and trained on: {changes}; {pruned}. "
+            "[figure6.md](figure6.md) prunes other parts of the filters, too, and fine-tunes longer.")
 
 
 def _macs(points: Sequence[Tried]) -> str:
@@ -297,7 +297,8 @@ def _chart(points: Sequence[Tried], cost: str, title: str) -> Chart:
     is_one_seed = len({point.seed for point in points}) == 1
     return Chart(title, "top-1 accuracy", [
         Series(words, [Point(getattr(point, cost), point.top1, point.error) for point in group],
-               is_joined=is_one_seed and not group[0].is_longer) for words, group in groups.items()], log_x=True)
+               is_joined=is_one_seed and not (group[0].is_longer or group[0].is_searched), has_frontier=group[0].is_searched)
+        for words, group in groups.items()], log_x=True)
 
 
 def _pruned_or_slim(points: Sequence[Tried]) -> Section:
@@ -309,7 +310,7 @@ def _pruned_or_slim(points: Sequence[Tried]) -> Section:
                  for level in _LEVELS]
     return Section("Does a slim network beat a pruned fat one?", [
         "The least cost of the pruned network over that of the slim one at each accuracy: above 1 the slim network is cheaper. A dash stands "
-        "where one of them does not reach the accuracy. This pruned network is fine-tuned for too short to answer above that."], rows)
+        "where one of them does not reach the accuracy."], rows)
 
 
 def _best(points: Sequence[Tried]) -> Section:
