@@ -102,9 +102,12 @@ impl Vectors {
             Self::Avx512 => x86::bytes512(),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => x86::bytes256(),
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Avx512 | Self::Avx2 => None,
             #[cfg(target_arch = "aarch64")]
             Self::Neon => arm::bytes(),
-            _ => None,
+            #[cfg(not(target_arch = "aarch64"))]
+            Self::Neon => None,
         }
     }
 
@@ -115,7 +118,9 @@ impl Vectors {
             Self::Avx512 => x86::pairs512(),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => x86::pairs256(),
-            _ => None,
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Avx512 | Self::Avx2 => None,
+            Self::Neon => None,
         }
     }
 
@@ -533,7 +538,7 @@ impl CodeSums<'_> {
         // x = (code − offset) − (zero_point − offset): what is missing is the last part times Σ code of the weights.
         let offset = match self.path {
             Path::Bytes(vectors) | Path::Parts(vectors) => vectors.byte_offset(),
-            _ => 0,
+            Path::Pairs(_) | Path::Narrow | Path::Wide | Path::Depthwise => 0,
         };
         let take = |strip: HandedStrip<'_, i32>| {
             let missing = -(i64::from(self.zero_point - offset) * conv.filter_sums[strip.filter]) as i32;
