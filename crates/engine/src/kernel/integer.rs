@@ -7,14 +7,11 @@ use std::sync::{Arc, OnceLock};
 
 use network::Geometry;
 
-#[cfg(target_arch = "aarch64")]
-use super::arm;
 use super::depthwise::{self, Depthwise};
 use super::lowering::{Bytes, Lowering, is_depthwise};
 use super::portable;
+use super::processor::Vectors;
 use super::sweep::{Handed, HandedStrip, Input, Machine, Packed, Room, Runs, Schedule, Weights, Zeros};
-#[cfg(target_arch = "x86_64")]
-use super::x86;
 use crate::error::EngineError;
 use crate::layer::Layer;
 use parts::{AsBytes, Parts};
@@ -41,10 +38,10 @@ pub struct IntegerConv {
     largest: i64,
     filter_sums: Vec<i64>,
     // The first input that needs a form of the weights makes it. Which form an input needs depends on its range.
-    bytes: [OnceLock<Packed<u32>>; Vectors::COUNT],
-    pairs: [OnceLock<Packed<u32>>; Vectors::COUNT],
+    bytes: [OnceLock<Packed<u32>>; Vectors::ALL.len()],
+    pairs: [OnceLock<Packed<u32>>; Vectors::ALL.len()],
     packed_words: OnceLock<Packed<i32>>,
-    parts: [OnceLock<Parts>; Vectors::COUNT],
+    parts: [OnceLock<Parts>; Vectors::ALL.len()],
     depthwise: OnceLock<Depthwise>,
     /// How codes become signed bytes; none where they do not.
     as_bytes: Option<AsBytes>,
@@ -80,60 +77,6 @@ const PATHS: [Path; 11] = [
     Path::Narrow,
     Path::Wide,
 ];
-
-/// Vector instructions of a processor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Vectors {
-    /// 512 bits of x86-64, with VNNI.
-    Avx512,
-    /// 256 bits of x86-64; for bytes with VNNI.
-    Avx2,
-    /// 128 bits of 64-bit ARM, with products of bytes.
-    Neon,
-}
-
-impl Vectors {
-    const COUNT: usize = 3;
-
-    /// What multiplies four 8-bit inputs with four weights a lane, if the processor has it.
-    fn bytes(self) -> Option<Machine<u32, i32>> {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => x86::bytes512(),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => x86::bytes256(),
-            #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx512 | Self::Avx2 => None,
-            #[cfg(target_arch = "aarch64")]
-            Self::Neon => arm::bytes(),
-            #[cfg(not(target_arch = "aarch64"))]
-            Self::Neon => None,
-        }
-    }
-
-    /// What multiplies two 16-bit inputs with two weights a lane, if the processor has it.
-    fn pairs(self) -> Option<Machine<u32, i32>> {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => x86::pairs512(),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => x86::pairs256(),
-            #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx512 | Self::Avx2 => None,
-            Self::Neon => None,
-        }
-    }
-
-    /// What is subtracted from a byte so that the instructions take it: those of ARM take bytes with a sign alone.
-    fn byte_offset(self) -> i32 {
-        if self == Self::Neon { 128 } else { 0 }
-    }
-
-    /// How bytes become words.
-    fn join(self) -> Bytes {
-        if self == Self::Neon { Bytes::SIGNED } else { Bytes::PLAIN }
-    }
-}
 
 /// What a path does with an input of a certain range.
 #[derive(Clone, Copy, Debug)]
@@ -551,7 +494,7 @@ impl CodeSums<'_> {
             }
             Path::Parts(vectors) => conv.sum_parts(vectors, input, room, take),
             Path::Depthwise => {
-                let of_pairs = [Vectors::Avx512, Vectors::Avx2].into_iter().find_map(Vectors::pairs);
+                let of_pairs = Vectors::ALL.into_iter().find_map(Vectors::pairs);
                 let pairs = of_pairs.filter(|_| conv.largest <= 32767);
                 conv.depthwise().sweep(pairs.as_ref(), input, &mut room.depthwise, take);
             }

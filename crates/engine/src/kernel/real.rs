@@ -4,14 +4,11 @@ use std::num::NonZeroUsize;
 
 use network::Geometry;
 
-#[cfg(target_arch = "aarch64")]
-use super::arm;
 use super::integer::Sums;
 use super::lowering::{Alone, Lowering};
 use super::portable;
+use super::processor::Vectors;
 use super::sweep::{Handed, Input, Machine, Packed, Room, Schedule, Weights, Zeros};
-#[cfg(target_arch = "x86_64")]
-use super::x86;
 use crate::error::EngineError;
 
 /// A layer that computes its real sums in the order in which tiles of an analog array make them.
@@ -36,20 +33,11 @@ pub struct RealConv {
 #[derive(Debug, Default)]
 pub struct RealRoom(Room<f32, f32>);
 
-/// How sums are computed, the fastest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Path {
-    /// 16 outputs at a time.
-    Avx512,
-    /// 8 outputs at a time.
-    Avx2,
-    /// 4 outputs at a time.
-    Neon,
-    /// Safe Rust; always possible.
-    Portable,
-}
+/// How sums are computed: in vectors, or in safe Rust, which is always possible.
+type Path = Option<Vectors>;
 
-const PATHS: [Path; 4] = [Path::Avx512, Path::Avx2, Path::Neon, Path::Portable];
+/// The fastest first.
+const PATHS: [Path; 4] = [Some(Vectors::Avx512), Some(Vectors::Avx2), Some(Vectors::Neon), None];
 
 impl RealConv {
     /// Takes in weights `[filters, in_channels / groups, kernel_h, kernel_w]` of the layer `name`. A tile has
@@ -184,28 +172,8 @@ impl RealConv {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
 fn machine(path: Path) -> Option<Machine<f32, f32>> {
-    match path {
-        Path::Avx512 => x86::real512(),
-        Path::Avx2 => x86::real256(),
-        Path::Neon => None,
-        Path::Portable => Some(portable::machine()),
-    }
-}
-
-#[cfg(target_arch = "aarch64")]
-fn machine(path: Path) -> Option<Machine<f32, f32>> {
-    match path {
-        Path::Avx512 | Path::Avx2 => None,
-        Path::Neon => arm::real(),
-        Path::Portable => Some(portable::machine()),
-    }
-}
-
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-fn machine(path: Path) -> Option<Machine<f32, f32>> {
-    (path == Path::Portable).then(portable::machine)
+    path.map_or_else(|| Some(portable::machine()), Vectors::reals)
 }
 
 #[cfg(test)]

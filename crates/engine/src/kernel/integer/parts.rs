@@ -2,8 +2,9 @@
 
 use esn::WeightShape;
 
-use super::{CodeRoom, IntegerConv, Vectors, bytes};
+use super::{CodeRoom, IntegerConv, bytes};
 use crate::kernel::lowering::Lowering;
+use crate::kernel::processor::Vectors;
 use crate::kernel::sweep::{HandedStrip, Input, Packed, Schedule, Weights};
 
 /// How codes of more than 8 bits become signed bytes: `code = scale · byte + offset`, but for filters that are 0 as a whole. What the

@@ -5,8 +5,6 @@ use testkit::{check_all, geometries};
 
 use super::*;
 
-const VECTORS: [Vectors; Vectors::COUNT] = [Vectors::Avx512, Vectors::Avx2, Vectors::Neon];
-
 /// The layer's sums in the plainest way.
 fn reference(geometry: &Geometry, codes: &[i32], input: &[i32]) -> Vec<i64> {
     let wide = |numbers: &[i32]| numbers.iter().map(|&x| i64::from(x)).collect::<Vec<i64>>();
@@ -174,11 +172,9 @@ fn the_fastest_possible_path_is_taken() {
         input[7] = high;
         check_all_paths(&geometry, grid, &[code; 640], &input)
     };
-    let of = |vectors: Vectors| (vectors, vectors.bytes().is_some(), vectors.pairs().is_some());
-    let processor = VECTORS.map(of);
-    let bytes = processor.into_iter().filter(|&(_, bytes, _)| bytes).map(|(vectors, ..)| Path::Bytes(vectors));
-    let pairs: Vec<Path> =
-        processor.into_iter().filter(|&(.., pairs)| pairs).map(|(vectors, ..)| Path::Pairs(vectors)).collect();
+    let all = || Vectors::ALL.into_iter();
+    let bytes = all().filter(|vectors| vectors.bytes().is_some()).map(Path::Bytes);
+    let pairs: Vec<Path> = all().filter(|vectors| vectors.pairs().is_some()).map(Path::Pairs).collect();
     let vector: Vec<Path> = bytes.chain(pairs.iter().copied()).collect();
     let with = |paths: &[Path], more: &[Path]| [paths, more].concat();
     use Path::{Narrow, Wide};
@@ -204,7 +200,7 @@ fn weights_of_9_bits_are_summed_as_bytes_and_an_offset() {
     };
     let odd: Vec<i32> = (0..840).map(|i| i * 97 % 256 * 2 - 255).collect();
     let other = path(Grid::MidRise, vec![301; 840]);
-    let expected = VECTORS.into_iter().find(|vectors| vectors.bytes().is_some()).map_or(other, Path::Parts);
+    let expected = Vectors::ALL.into_iter().find(|vectors| vectors.bytes().is_some()).map_or(other, Path::Parts);
     assert_eq!(path(Grid::MidRise, odd.clone()), expected);
     // Filters that are pruned as wholes are left out of the sum of inputs.
     let mut filters = odd.clone();
