@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use explore::pareto::{Cost, Fraction};
+use explore::pareto::{Cost, Fraction, LinearCost};
 use explore::proxies::{Fit, MOST_TERMS, NoFit, Subject, Subjects, fit};
 use explore::store::{PointCosts, Points};
 use formats::did_you_mean;
@@ -154,10 +154,13 @@ pub fn subject(
 /// [`Error::NoPoints`] where there are too few networks, or terms that no sum is made of. `path` names where networks come from.
 pub fn fitted(path: &Path, subjects: &Subjects, hardware: &Arc<str>, terms: &[Cost]) -> Result<Fit, Error> {
     let refuse = |reason: String| Error::NoPoints { path: path.to_path_buf(), reason, mend: None };
-    let is_double = (1..terms.len()).any(|place| terms[..place].contains(&terms[place]));
-    let is_term = |cost: &Cost| !cost.is_of_hardware() && !matches!(cost, Cost::Linear(_));
-    if terms.len() > MOST_TERMS || is_double || !terms.iter().all(is_term) {
-        return Err(refuse(format!("a fit takes 1 to {MOST_TERMS} different costs without hardware as its terms")));
+    let fault = match terms.len() <= MOST_TERMS {
+        true => LinearCost::check_costs(&terms.iter().collect::<Vec<_>>()).err(),
+        false => Some(format!("found {}", terms.len())),
+    };
+    if let Some(fault) = fault {
+        let expected = format!("a fit takes 1 to {MOST_TERMS} different costs without hardware as its terms");
+        return Err(refuse(format!("{expected}; {fault}")));
     }
     fit(subjects, hardware, terms).map_err(|none| {
         refuse(match none {

@@ -344,7 +344,14 @@ fn wrong_use_is_told_in_one_line() {
         ),
         ("proxies --plan plan.toml", "--plan takes one store"),
         ("proxies --network embedded", "--network is of a store"),
-        ("proxies runs.sqlite --fit gpu-8bit --terms cycles:gpu-8bit", "1 to 8 different costs without hardware"),
+        (
+            "proxies runs.sqlite --fit gpu-8bit --terms cycles:gpu-8bit",
+            "1 to 8 different costs without hardware as its terms; cycles:gpu-8bit is no cost without hardware",
+        ),
+        (
+            "proxies runs.sqlite --fit gpu-8bit --terms esn-d,macs,esn-d",
+            "1 to 8 different costs without hardware as its terms; esn-d comes twice",
+        ),
         ("proxies --bits 1,2,3 --fit gpu-8bit", "3 networks have an energy on gpu-8bit and all of 4 terms"),
         ("proxies runs.sqlite --fit ideal", "a fit takes one hardware; ideal is ideal-analog, ideal-digital, "),
         ("proxies four.onnx eight.onnx --bits 3", "leave out --bits 3 to take them as they are"),

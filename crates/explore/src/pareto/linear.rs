@@ -16,17 +16,37 @@ pub struct LinearCost {
 impl Eq for LinearCost {}
 
 impl LinearCost {
-    /// The sum of these terms. None where no term has a weight, a cost is of hardware or comes twice, or a weight is not finite or
-    /// below 0.
-    pub fn new(terms: Vec<(Cost, f64)>) -> Option<Self> {
-        let is_term = |(cost, weight): &(Cost, f64)| {
-            let is_plain = !cost.is_of_hardware() && !matches!(cost, Cost::Linear(_));
-            is_plain && weight.is_finite() && *weight >= 0.0
-        };
-        let is_double =
-            terms.iter().enumerate().any(|(i, (cost, _))| terms[..i].iter().any(|(other, _)| other == cost));
-        let has_weight = terms.iter().any(|(_, weight)| *weight > 0.0);
-        (has_weight && terms.iter().all(is_term) && !is_double).then_some(Self { terms })
+    /// The sum of these terms.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong: those of [`LinearCost::check_costs`], a weight that is not finite or below 0, or none above 0.
+    pub fn new(terms: Vec<(Cost, f64)>) -> Result<Self, String> {
+        Self::check_costs(&terms.iter().map(|(cost, _)| cost).collect::<Vec<_>>())?;
+        if let Some((cost, weight)) = terms.iter().find(|(_, weight)| !(weight.is_finite() && *weight >= 0.0)) {
+            return Err(format!("{} has the weight {weight}", cost.id()));
+        }
+        match terms.iter().any(|(_, weight)| *weight > 0.0) {
+            true => Ok(Self { terms }),
+            false => Err("no weight is above 0".to_string()),
+        }
+    }
+
+    /// Whether a sum can be made of these costs.
+    ///
+    /// # Errors
+    ///
+    /// Which one is of hardware or a sum itself, or comes twice.
+    pub fn check_costs(costs: &[&Cost]) -> Result<(), String> {
+        for (place, cost) in costs.iter().enumerate() {
+            if cost.is_of_hardware() || matches!(cost, Cost::Linear(_)) {
+                return Err(format!("{} is no cost without hardware", cost.id()));
+            }
+            if costs[..place].contains(cost) {
+                return Err(format!("{} comes twice", cost.id()));
+            }
+        }
+        Ok(())
     }
 
     /// The costs and their weights.
@@ -54,31 +74,17 @@ impl FromStr for LinearCost {
     fn from_str(text: &str) -> Result<Self, String> {
         const FORM: &str = "expected costs without hardware, each once with a weight of at least 0, one of them above 0, as esn-d=3.75e-14,outputs=1e-12";
         let terms: Result<Vec<(Cost, f64)>, String> = text.split(',').map(term).collect();
-        let made = terms.and_then(|terms| {
-            let double =
-                terms.iter().enumerate().find(|(i, (cost, _))| terms[..*i].iter().any(|(other, _)| other == cost));
-            let fault = match double {
-                Some((_, (cost, _))) => format!("{} comes twice", cost.id()),
-                None => "no weight is above 0".to_string(),
-            };
-            Self::new(terms).ok_or(fault)
-        });
-        made.map_err(|fault| format!("{fault}; {FORM}"))
+        terms.and_then(Self::new).map_err(|fault| format!("{fault}; {FORM}"))
     }
 }
 
-/// A cost and its weight, or what is wrong with them.
+/// A cost and its weight.
 fn term(text: &str) -> Result<(Cost, f64), String> {
     let (name, number) = text.split_once('=').ok_or_else(|| format!("{:?} has no weight", text.trim()))?;
     let (name, number) = (name.trim(), number.trim());
-    let cost: Cost = name.parse().map_err(|_| format!("{name:?} is no cost"))?;
-    if cost.is_of_hardware() || matches!(cost, Cost::Linear(_)) {
-        return Err(format!("{name} is no cost without hardware"));
-    }
-    match number.parse::<f64>() {
-        Ok(weight) if weight.is_finite() && weight >= 0.0 => Ok((cost, weight)),
-        _ => Err(format!("{name} has the weight {number:?}")),
-    }
+    let cost = name.parse().map_err(|_| format!("{name:?} is no cost"))?;
+    let weight = number.parse().map_err(|_| format!("{name} has the weight {number:?}"))?;
+    Ok((cost, weight))
 }
 
 #[cfg(test)]
@@ -103,8 +109,8 @@ mod tests {
             ("esn-d", "\"esn-d\" has no weight"),
             ("esn-d=0,macs=0", "no weight is above 0"),
             ("esn-d=x", "esn-d has the weight \"x\""),
-            ("esn-d=-1", "esn-d has the weight \"-1\""),
-            ("esn-d=nan", "esn-d has the weight \"nan\""),
+            ("esn-d=-1", "esn-d has the weight -1"),
+            ("esn-d=nan", "esn-d has the weight NaN"),
             ("esn-d=1,macs=1,esn-d=2", "esn-d comes twice"),
             ("energy:a=1", "energy:a is no cost without hardware"),
             ("cycles=1", "\"cycles\" is no cost"),

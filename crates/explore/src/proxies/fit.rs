@@ -91,7 +91,7 @@ pub fn fit(subjects: &Subjects, hardware: &Arc<str>, terms: &[Cost]) -> Result<F
     let kept = terms.iter().cloned().zip(weights).filter(|(_, weight)| *weight > 0.0).collect();
     Ok(Fit {
         hardware: Arc::clone(hardware),
-        cost: LinearCost::new(kept).ok_or(NoFit::NoTerm)?,
+        cost: LinearCost::new(kept).map_err(|_| NoFit::NoTerm)?,
         networks: rows.len(),
         seen: error(&rows, &seen),
         unseen: error(&rows, &unseen),
