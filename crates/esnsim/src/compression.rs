@@ -45,8 +45,8 @@ pub struct Allocate<'a> {
 impl Allocate<'_> {
     /// The error of a budget below the `least` that the layers can cost, in units.
     fn too_small(&self, least: u128) -> CompressError {
-        let told = |amount: f64| told(&self.cost, amount);
-        let (cost, budget, least) = (self.cost.id(), told(self.budget), told(self.cost.amount(least)));
+        let (budget, least) = (in_words(&self.cost, self.budget), in_words(&self.cost, self.cost.amount(least)));
+        let cost = self.cost.id();
         let zeros = match self.grid {
             Grid::MidRise => ", or the grid mid-tread, on which weights may become 0",
             Grid::MidTread => "",
@@ -59,7 +59,7 @@ impl Allocate<'_> {
 }
 
 /// An amount of a cost, as a message tells it.
-fn told(cost: &Cost, amount: f64) -> String {
+fn in_words(cost: &Cost, amount: f64) -> String {
     if cost.unit(&[]) == Some(JOULES) { joules(amount) } else { amount.to_string() }
 }
 
@@ -81,16 +81,16 @@ pub struct Allocated {
 impl Allocated {
     /// That the budget is more than the layers have a use for, if it is.
     fn excess(&self) -> Option<Note> {
-        let most = self.metric.amount(self.sensitivity.most_cost());
-        let text = || {
-            format!(
-                "the budget of {} of {} is more than its layers have a use for: each has the way that moves the output least, and together they cost {}",
-                told(&self.metric, self.budget),
-                self.metric.id(),
-                told(&self.metric, most)
-            )
-        };
-        (self.budget > most).then(|| Note::new(NoteKind::Consequence, text()))
+        let cost = &self.metric;
+        let most = cost.amount(self.sensitivity.most_cost());
+        if self.budget <= most {
+            return None;
+        }
+        let (id, budget, most) = (cost.id(), in_words(cost, self.budget), in_words(cost, most));
+        let text = format!(
+            "the budget of {budget} of {id} is more than its layers have a use for: each has the way that moves the output least, and together they cost {most}"
+        );
+        Some(Note::new(NoteKind::Consequence, text))
     }
 }
 

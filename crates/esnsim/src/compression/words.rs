@@ -88,7 +88,8 @@ pub fn allocation(text: &str) -> Result<(Cost, f64), String> {
     }
     if cost.depends_on_pruning_alone() {
         let id = cost.id();
-        return Err(format!("{id} depends on pruning alone, and no way to quantize a layer changes it; {}", budgets()));
+        let problem = "depends on pruning alone, and no way to quantize a layer changes it";
+        return Err(format!("{id} {problem}; macs and parameters can be budgets of --prune; {}", budgets()));
     }
     match cost.units(budget) {
         Some(_) => Ok((cost, budget)),
@@ -183,7 +184,10 @@ mod tests {
                 "energy:unpu=1",
                 "energy:unpu is a cost on a hardware; for its energy, proxies --fit finds a sum that a budget can count; expected esn-a",
             ),
-            ("macs=1", "macs depends on pruning alone"),
+            (
+                "macs=1",
+                "macs depends on pruning alone, and no way to quantize a layer changes it; macs and parameters can be budgets of --prune",
+            ),
             ("linear:esn-d=1", "the budget is missing: expected linear:esn-d=1=X"),
             ("linear:joy=1=2", "\"linear:joy=1\" is no cost: \"joy\" is no cost; expected costs without hardware"),
         ];
