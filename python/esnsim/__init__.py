@@ -42,7 +42,7 @@ from ._esnsim import (
 from ._evaluation import Evaluation, Score, accuracy_table
 from ._images import EMBEDDED, Asked, Images, asked
 from ._pages import framed
-from ._proxies import TERMS, Proxies, is_store, subjects, widths
+from ._proxies import TERMS, Proxies, check_named_once, is_store, subjects, widths
 from ._tables import Row, Table, from_csv
 
 if TYPE_CHECKING:
@@ -747,6 +747,7 @@ def proxies(source: Any = None, *, networks: Sequence[str] = (), hardware: Hardw
     costed: list[_esnsim.Subject] = []
     if store is None:
         several = list(source) if isinstance(source, (list, tuple)) else [source]
+        check_named_once(several)
         opened = [_network(one, None, options) for one in several]
         costed = list(subjects(opened, given["hardware"], given["fit"], widths(bits), images, limit, threads))
     return Proxies(*_esnsim.proxies(store=store, subjects=costed, **given))

@@ -9,6 +9,7 @@ from typing import Any, Iterator, Sequence
 
 from . import _esnsim
 from ._arguments import checked
+from ._esnsim import BadArgument
 from ._images import asked
 from ._tables import from_csv
 
@@ -44,6 +45,14 @@ def is_store(source: Any) -> bool:
     with contextlib.suppress(OSError), open(source, "rb") as file:
         return file.read(16) == b"SQLite format 3\0"
     return False
+
+
+def check_named_once(sources: Sequence[Any]) -> None:
+    """Refuses a path that comes twice: it would be ranked twice."""
+    paths = [os.fspath(source) for source in sources if isinstance(source, (str, os.PathLike))]
+    twice = next((path for place, path in enumerate(paths) if path in paths[:place]), None)
+    if twice is not None:
+        raise BadArgument(f"source has {twice} twice; name each network once")
 
 
 def widths(bits: Any) -> list[int | None]:

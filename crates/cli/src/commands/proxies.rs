@@ -64,8 +64,16 @@ fn store(options: &ProxiesOptions) -> anyhow::Result<Option<&Path>> {
             bail!("a store stands alone; `sweep --merge` puts several into one")
         }
         _ if !options.network.is_empty() => bail!("--network is of a store; name the files that are meant"),
-        _ => Ok(None),
+        several => match twice(several) {
+            Some(file) => bail!("{} is named twice; name each network once", file.display()),
+            None => Ok(None),
+        },
     }
+}
+
+/// A file that is named a second time.
+fn twice(files: &[PathBuf]) -> Option<&PathBuf> {
+    files.iter().enumerate().find(|(place, file)| files[..*place].contains(file)).map(|(_, file)| file)
 }
 
 /// Whether a file is a store, or is called as one.
@@ -114,16 +122,19 @@ fn sweep(options: &ProxiesOptions, plan: &Plan, store: &Path) -> anyhow::Result<
         return Ok(false);
     };
     let of_plan = report?.points;
-    if interrupt.is_over() {
-        return Ok(false);
-    }
+    tell_of_others(store, of_plan)?;
+    Ok(!interrupt.is_over())
+}
+
+/// Says how many points the store has beside those of the plan.
+fn tell_of_others(store: &Path, of_plan: usize) -> anyhow::Result<()> {
     let known = Store::open_existing(store)?.known()?;
     let others = (known.done().len() + known.failed().len()).saturating_sub(of_plan);
     if others > 0 {
         let others = counted(others as u128, "point");
         say(&format!("{} holds {others} beside those of the plan, which are compared, too", store.display()));
     }
-    Ok(true)
+    Ok(())
 }
 
 fn of_files(options: &ProxiesOptions) -> anyhow::Result<Compared> {
@@ -139,9 +150,6 @@ fn of_files(options: &ProxiesOptions) -> anyhow::Result<Compared> {
         files => files.iter().map(|file| Some(file.as_path())).collect(),
     };
     let opened = files.iter().map(|&file| open(options, file)).collect::<anyhow::Result<Vec<_>>>()?;
-    if let Some(twice) = options.inputs.iter().enumerate().find(|(i, file)| options.inputs[..*i].contains(file)) {
-        bail!("{} is named twice; name each network once", twice.1.display());
-    }
     esnsim::check_widths(&opened.iter().collect::<Vec<_>>(), &options.bits)?;
     let bars = Bars::default();
     let mut subjects = Subjects::default();
