@@ -140,21 +140,25 @@ def test_a_weight_that_is_lost_in_training_makes_no_number(metric, column, value
 
 @pytest.mark.parametrize("metric, column, strength", [("esn-a", "esn_a_macs", 0.1), ("esn-d", "esn_d_macs", 0.3)])
 def test_training_with_it_lowers_the_metric(metric, column, strength):
-    base, found = seeded(epochs=15), {}
-    for weight in (0.0, strength):
-        torch.manual_seed(1)
-        model = copy.deepcopy(base)
-        training.quantize(model, 4)
-        penalty = training.EsnPenalty(model, metric, example=EXAMPLE)
-        scale = weight / penalty().item()
-        train(model, 8, rate=0.02, penalty=lambda: scale * penalty())
-        cost = training.to_network(model, EXAMPLE).esn().total[column]
-        assert cost == penalty().item()
-        found[weight] = (cost, accuracy(model))
-    (plain, plain_accuracy), (lower, lower_accuracy) = found.values()
-    assert lower < (0.5 if metric == "esn-a" else 0.8) * plain
-    # Processors round products in ways of their own, after which a few images go one way or the other.
-    assert lower_accuracy > plain_accuracy - 0.1
+    # In numbers of 64 bits, so that no image goes the other way on another processor. One order of the images says little: a network
+    # tells 8 of 150 more or fewer right.
+    base, lost, orders = seeded(epochs=15, dtype=torch.float64), 0.0, 6
+    for order in range(orders):
+        found = []
+        for weight in (0.0, strength):
+            torch.manual_seed(order + 1)
+            model = copy.deepcopy(base)
+            training.quantize(model, 4)
+            penalty = training.EsnPenalty(model, metric, example=EXAMPLE)
+            scale = weight / penalty().item()
+            train(model, 8, rate=0.02, penalty=lambda: scale * penalty())
+            cost = training.to_network(model, EXAMPLE).esn().total[column]
+            assert cost == penalty().item()
+            found.append((cost, accuracy(model)))
+        (plain, plain_accuracy), (lower, lower_accuracy) = found
+        assert lower < (0.5 if metric == "esn-a" else 0.8) * plain
+        lost += plain_accuracy - lower_accuracy
+    assert lost / orders < 0.03
 
 
 class Recurrent(nn.Module):

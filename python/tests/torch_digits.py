@@ -45,17 +45,17 @@ class Digits(nn.Module):
 EXAMPLE = torch.zeros(1, 1, 8, 8)
 
 
-def digits():
+def digits(dtype=torch.float32):
     """Images [n, 1, 8, 8] and labels [n], to train on and to test on."""
     stored = numpy.load(DIGITS)
-    images = torch.from_numpy(stored["images"].astype(numpy.float32) / 16)
+    images = torch.from_numpy(stored["images"].astype(numpy.float32) / 16).to(dtype)
     labels = torch.from_numpy(stored["labels"])
     return (images[:TRAINED_ON], labels[:TRAINED_ON]), (images[TRAINED_ON:], labels[TRAINED_ON:])
 
 
 def train(model, epochs, rate=0.05, penalty=None, at_epoch_end=None, batch=50):
     """Trains with SGD; `penalty()` is added to the loss of every step."""
-    (images, labels), _ = digits()
+    (images, labels), _ = digits(model.fc.weight.dtype)
     optimizer = torch.optim.SGD(model.parameters(), rate, 0.9, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
     for _ in range(epochs):
@@ -75,13 +75,15 @@ def train(model, epochs, rate=0.05, penalty=None, at_epoch_end=None, batch=50):
 @torch.no_grad()
 def accuracy(model):
     """Part of the test images that are told right."""
-    _, (images, labels) = digits()
+    _, (images, labels) = digits(model.fc.weight.dtype)
     model.eval()
     return float((model(images).argmax(dim=1) == labels).double().mean())
 
 
-def seeded(width=8, epochs=0):
-    """The network, trained for some epochs, the same in every run."""
+def seeded(width=8, epochs=0, dtype=torch.float32):
+    """The network, trained for some epochs, the same in every run. On another processor sums are rounded in another order, and
+    training goes apart, but for numbers of 64 bits hardly."""
     torch.manual_seed(3)
     torch.set_num_threads(1)
-    return train(Digits(width), epochs) if epochs else Digits(width)
+    model = Digits(width).to(dtype)
+    return train(model, epochs) if epochs else model
