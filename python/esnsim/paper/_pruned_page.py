@@ -33,8 +33,8 @@ def was_run(job: Job) -> list[str]:
         f"Accuracy: the digital engine with activations of 8 bits, on {images:,} test images, as many of each class; bars are one standard "
         "error, which mostly is smaller than its dot.",
         "How costs are compared: an accuracy is reached by every point that has it or more, and the cheapest of them counts, whatever its "
-        "error. Where points lie far apart, several accuracies have one pair of points; tables give the accuracy of each. Steps in the pictures "
-        "are what a way reaches at a cost or less.",
+        "error. Where points lie far apart, several accuracies have one pair of points; tables give the accuracy of each. Steps in the "
+        "pictures are what a way reaches at a cost or less.",
     ]
 
 

@@ -18,6 +18,7 @@ from ._job import Job
 from ._networks import Kind
 from ._page import Claim, Page, Section
 from ._points import Costed, swept, width
+from ._pruned import ADMM_RATE, RHO
 from ._ratios import cheapest, mean_and_deviation, ratio_claim, ratios
 from ._search import searched
 from ._starts import Start, as_networks, exported, starts, told
@@ -32,10 +33,10 @@ IMAGES = {"small": (10_000, 1000), "paper": (10_000, 5000)}
 LONGER = {"small": (10, 50_000), "paper": (160, 50_000)}
 #: Points that a search of widths by layer tries, and training images that it sees.
 SEARCH = {"small": (80, 1000), "paper": (400, 5000)}
-# The learning rates of the two phases, of ADMM within the first one, and of longer training.
-_FIRST_RATE, _SECOND_RATE, _ADMM_RATE, _LONGER_RATE = 0.03, 0.01, 0.01, 0.02
+# The learning rates of the two phases, and of longer training. ADMM, within the first phase, is that of figure 6.
+_FIRST_RATE, _SECOND_RATE, _LONGER_RATE = 0.03, 0.01, 0.02
 # A quarter of the filters, all layers competing, are nearly two thirds of the MACs; the slim network has a quarter of them left.
-_FRACTION, _RHO = 0.25, 1e-2
+_FRACTION = 0.25
 
 FAT, SLIM, PRUNED = "fat", "slim", "pruned"
 RADICAL, MILD = (1, 2), (3, 4)
@@ -109,7 +110,7 @@ def _of_seed(job: Job, plan: Schedule, seed: int) -> list[Tried]:
     first: dict[str, Training] = {
         FAT: training(Training, fat, begun[fat].digest, _FIRST_RATE), SLIM: training(Training, slim, begun[slim].digest, _FIRST_RATE),
         PRUNED: training(Pruning, fat, begun[fat].digest, _FIRST_RATE, fraction=_FRACTION, admm_epochs=ADMM_EPOCHS[job.scale],
-                         admm_rate=_ADMM_RATE, rho=_RHO)}
+                         admm_rate=ADMM_RATE, rho=RHO)}
     second: dict[tuple[str, int], Training] = {}
     for name, before in first.items():
         second[name, 0] = training(Training, before.network, before.run, _SECOND_RATE)
@@ -198,7 +199,7 @@ def _was_run(job: Job, plan: Schedule, kinds: Sequence[Kind]) -> list[str]:
         f"is the fat one without {_FRACTION:.0%} of its filters. {told(job, kinds)}",
         f"Training: two phases behind the networks above, each of {plan.words}. SGD with momentum 0.9, weight decay 5e-4, cosine annealing.",
         f"First phase, with real weights: learning rate {_FIRST_RATE}. Of the pruned network the first {ADMM_EPOCHS[job.scale]} of its "
-        f"{plan.epochs} epochs are ADMM (ρ = {_RHO:g}) at {_ADMM_RATE:g}; then filters go.",
+        f"{plan.epochs} epochs are ADMM (ρ = {RHO:g}) at {ADMM_RATE:g}; then filters go.",
         f"Second phase, learning rate {_SECOND_RATE}: for quantization after training, real weights; for quantization with training, "
         "weights on the grid (straight-through gradient, every layer at one width, steps by least squares).",
         f"Equal budgets: every point that the claims compare has {2 * plan.epochs} epochs beyond the network that it began with, "

@@ -102,7 +102,8 @@ def _max_bits(point: Tried) -> dict[int, int]:
 def _ratios(points: Sequence[Tried]) -> Section:
     return Section("How many times as much quantize only costs", [
         "At each accuracy the cheapest point of each way that reaches it: the cost of quantize only over that of prune-then-quantize, of "
-        "several seeds the mean with its standard deviation. The last columns name the points of the first seed by ESN_d, and their top-1."], ratio_rows(points, is_quantized_alone, is_pruned, ("quantize only", "prune, then quantize")))
+        "several seeds the mean with its standard deviation. The last columns name the points of the first seed by ESN_d, and their "
+        "top-1."], ratio_rows(points, is_quantized_alone, is_pruned, ("quantize only", "prune, then quantize")))
 
 
 def _with_and_without(points: Sequence[Tried]) -> Section:
