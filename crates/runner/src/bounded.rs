@@ -27,7 +27,9 @@ struct Queue<'a> {
 struct State {
     /// What begins next.
     next: usize,
-    /// Sizes of what is at work.
+    /// How much is at work.
+    working: usize,
+    /// Its sizes.
     taken: usize,
 }
 
@@ -48,7 +50,8 @@ impl Queue<'_> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let size = *self.sizes.get(state.next)?;
         let fits = state.taken.saturating_add(size) <= self.bound;
-        (fits || state.taken == 0).then(|| {
+        (fits || state.working == 0).then(|| {
+            state.working += 1;
             state.taken += size;
             state.next += 1;
             state.next - 1
@@ -56,13 +59,15 @@ impl Queue<'_> {
     }
 
     fn give_back(&self, place: usize) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).taken -= self.sizes[place];
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.working -= 1;
+        state.taken -= self.sizes[place];
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     use rayon::prelude::*;
     use testkit::check_all;
@@ -89,6 +94,21 @@ mod tests {
             assert_eq!(found, expected, "{threads} threads");
         });
         assert!(in_parallel(&[], BOUND, |place| place).is_empty());
+    }
+
+    /// What is larger than the bound waits for work of size 0, too.
+    #[test]
+    fn alone_is_beside_nothing_at_all() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("threads start");
+        let is_done = AtomicBool::new(false);
+        let work = |place: usize| {
+            if place == 0 {
+                (0..10_000).for_each(|_| std::thread::yield_now());
+                is_done.store(true, Ordering::SeqCst);
+            }
+            is_done.load(Ordering::SeqCst)
+        };
+        assert_eq!(pool.install(|| in_parallel(&[0, 30], 10, work)), [true, true]);
     }
 
     #[test]
