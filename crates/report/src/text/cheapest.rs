@@ -19,7 +19,7 @@ const ON_INTEGERS: &str = "top-1 on integers";
 /// The networks that compression did not break, the cheapest on a hardware first, at most so many of them; of several hardware the
 /// cheapest on each, and how many cost the same.
 pub fn cheapest_tables(subjects: &Subjects, hardware: &[OfHardware], most: usize) -> String {
-    let broken = broken_line(&subjects.all, "not among the cheapest");
+    let broken = broken_line(subjects, hardware, "not among the cheapest");
     let broken = broken.map(|line| line + "\n").unwrap_or_default();
     if let [one] = hardware {
         return cheapest_on(subjects, &one.name, most) + &broken;

@@ -5,7 +5,7 @@ use explore::proxies::{
     Agreement, FEW_NETWORKS, Fit, Interval, OfHardware, PROXIES, Parts, Regret, Subject, Subjects, Target, is_broken,
 };
 
-use super::number::{counted, factor, joules, one_line};
+use super::number::{counted, joules, one_line};
 use super::table::{render, table};
 use crate::proxies::{ProxyFigures, proxy_name};
 use crate::proxy_sentence::{fit_warning, proxy_sentence};
@@ -73,7 +73,7 @@ fn of_several(hardware: &[OfHardware]) -> String {
     text += &format!("\n{}", correlation("τ with latency", Target::Latency));
     if hardware.iter().flat_map(|of| &of.energy).any(|agreement| agreement.regret.is_some()) {
         let cell = |_: &OfHardware, agreement: &Agreement| match agreement.regret {
-            Some(Regret { mean, worst, .. }) => format!("{}/{}", times(mean), times(worst)),
+            Some(Regret { mean, worst, .. }) => format!("{}/{}", short_percent(mean), short_percent(worst)),
             None => "–".to_string(),
         };
         text += "\n";
@@ -131,12 +131,9 @@ fn interval(interval: Option<Interval>) -> String {
     interval.map_or("–".to_string(), |Interval { low, high }| format!("{low:.2} to {high:.2}"))
 }
 
-/// A regret in a few characters: per cent, or how many times as much.
-fn times(regret: f64) -> String {
-    match regret {
-        ..10.0 => format!("{:.0}%", 100.0 * regret),
-        _ => format!("{}×", factor(regret + 1.0)),
-    }
+/// A regret in a few characters.
+fn short_percent(regret: f64) -> String {
+    format!("{:.0}%", 100.0 * regret)
 }
 
 fn percent(part: Option<f64>) -> String {
@@ -146,7 +143,7 @@ fn percent(part: Option<f64>) -> String {
 /// Says what is not among the figures: proxies and costs that networks lack, and networks that are no choice.
 fn missing(figures: &ProxyFigures<'_>) -> String {
     let all = &figures.subjects.all;
-    let lines = without_bits(all).into_iter().chain(without_ranks(figures)).chain(without_regret(all));
+    let lines = without_bits(all).into_iter().chain(without_ranks(figures)).chain(without_regret(figures));
     lines.map(|line| line + "\n").collect()
 }
 
@@ -189,7 +186,8 @@ fn words(target: Target) -> &'static str {
 }
 
 /// Which networks have no regret, and why.
-fn without_regret(all: &[Subject]) -> Vec<String> {
+fn without_regret(figures: &ProxyFigures<'_>) -> Vec<String> {
+    let all = &figures.subjects.all;
     let known = all.iter().filter(|subject| subject.accuracy.is_some()).count();
     let mut lines = Vec::new();
     if known == 0 {
@@ -197,17 +195,20 @@ fn without_regret(all: &[Subject]) -> Vec<String> {
     } else if known < all.len() {
         lines.push(format!("{known} of {} networks have an accuracy; regret is among these", all.len()));
     }
-    lines.extend(broken_line(all, "left out of regret"));
+    lines.extend(broken_line(figures.subjects, figures.hardware, "left out of regret"));
     lines
 }
 
 /// Broken networks that are named.
 const NAMED: usize = 3;
 
-/// How many networks compression broke, what becomes of them, and which they are if they are few; none where there are none.
-pub(super) fn broken_line(all: &[Subject], what: &str) -> Option<String> {
+/// How many networks of those that were costed on this hardware compression broke, what becomes of them, and which they are if they
+/// are few; none where there are none.
+pub(super) fn broken_line(subjects: &Subjects, hardware: &[OfHardware], what: &str) -> Option<String> {
+    let all = &subjects.all;
+    let is_shown = |subject: &&Subject| hardware.iter().any(|of| subject.costs.on(&of.name).is_some());
     let best = all.iter().filter_map(|subject| subject.accuracy).max()?;
-    let known = all.iter().filter_map(|subject| Some((subject, subject.accuracy?)));
+    let known = all.iter().filter(is_shown).filter_map(|subject| Some((subject, subject.accuracy?)));
     let broken: Vec<_> = known.filter(|(_, accuracy)| is_broken(*accuracy, best)).collect();
     let names =
         broken.iter().map(|(subject, accuracy)| format!("{} ({:.4})", one_line(&subject.name), accuracy.to_f64()));
@@ -243,4 +244,46 @@ fn fit_lines(fit: &Fit) -> String {
         error(&format!("on networks that it has not seen ({parts})"), fit.unseen),
         Cost::Linear(fit.cost.clone()).id(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use explore::pareto::Fraction;
+    use explore::store::{HardwareRow, PointCosts};
+
+    use super::*;
+
+    #[test]
+    fn networks_that_were_not_costed_on_the_hardware_are_not_named() {
+        let subject = |name: &str, hardware: &str, right: u64| {
+            let row = HardwareRow {
+                name: hardware.into(),
+                metric: "ESN_d".into(),
+                verdict: "pass".into(),
+                cycles: 1,
+                energy_count: 1,
+                energy_j: 1.0,
+                spent: None,
+                utilization: 1.0,
+                score: None,
+                agreement: None,
+            };
+            let costs = PointCosts { hardware: vec![row], ..PointCosts::default() };
+            Subject {
+                name: name.into(),
+                network: name.into(),
+                costs,
+                accuracy: Some(Fraction { count: right, of: 10 }),
+            }
+        };
+        let all = vec![subject("whole", "chip", 9), subject("cut", "other chip", 1)];
+        let subjects = Subjects { all, ..Subjects::default() };
+        let shown = |names: &[&str]| {
+            let hardware = names.iter().map(|name| (*name).into()).collect::<Vec<_>>();
+            broken_line(&subjects, &explore::proxies::compare(&subjects, &hardware, 0), "gone")
+        };
+        assert_eq!(shown(&["chip"]), None);
+        let line = "1 network is less than half as accurate as the best (0.9000), and gone: cut (0.1000)";
+        assert_eq!(shown(&["chip", "other chip"]), Some(line.to_string()));
+    }
 }
