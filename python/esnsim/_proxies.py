@@ -50,7 +50,8 @@ def is_store(source: Any) -> bool:
 def check_named_once(sources: Sequence[Any]) -> None:
     """Refuses a path that comes twice: it would be ranked twice."""
     paths = [os.fspath(source) for source in sources if isinstance(source, (str, os.PathLike))]
-    twice = next((path for place, path in enumerate(paths) if path in paths[:place]), None)
+    files = [os.path.realpath(path) for path in paths]
+    twice = next((path for place, path in enumerate(paths) if files[place] in files[:place]), None)
     if twice is not None:
         raise BadArgument(f"source has {twice} twice; name each network once")
 

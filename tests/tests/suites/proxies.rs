@@ -346,7 +346,7 @@ fn wrong_use_is_told_in_one_line() {
         ("proxies --network embedded", "--network is of a store"),
         (
             "proxies runs.sqlite --fit gpu-8bit --terms cycles:gpu-8bit",
-            "1 to 8 different costs without hardware as its terms; cycles:gpu-8bit is no cost without hardware",
+            "invalid value 'cycles:gpu-8bit' for '--terms <COST,…>': expected costs without hardware: esn-a, esn-d, ",
         ),
         (
             "proxies runs.sqlite --fit gpu-8bit --terms esn-d,macs,esn-d",
@@ -356,6 +356,7 @@ fn wrong_use_is_told_in_one_line() {
         ("proxies runs.sqlite --fit ideal", "a fit takes one hardware; ideal is ideal-analog, ideal-digital, "),
         ("proxies four.onnx eight.onnx --bits 3", "leave out --bits 3 to take them as they are"),
         ("proxies four.onnx eight.onnx four.onnx", "four.onnx is named twice; name each network once"),
+        ("proxies four.onnx eight.onnx ./four.onnx", "four.onnx is named twice; name each network once"),
         ("proxies none.sqlite", "expected a store, which a sweep writes; found an empty file"),
     ];
     check_all(cases, |(arguments, expected)| {

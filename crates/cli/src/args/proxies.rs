@@ -75,6 +75,7 @@ pub struct ProxiesOptions {
         value_name = "COST,…",
         value_delimiter = ',',
         default_value = "esn-d,weight-bits,activation-bits,outputs",
+        value_parser = term,
         requires = "fit",
         hide_short_help = true,
         help_heading = PROXIES
@@ -112,6 +113,15 @@ const RARE: [&str; 7] =
 pub fn shown_in_short(option: Arg) -> Arg {
     let is_rare = RARE.contains(&option.get_id().as_str());
     if is_rare { option.hide_short_help(true) } else { option }
+}
+
+/// A cost that a sum is made of.
+fn term(text: &str) -> Result<Cost, String> {
+    let known = Cost::without_hardware().find(|cost| cost.id() == text.trim());
+    known.ok_or_else(|| {
+        let names: Vec<String> = Cost::without_hardware().map(|cost| cost.id()).collect();
+        format!("expected costs without hardware: {}", names.join(", "))
+    })
 }
 
 impl ProxiesOptions {

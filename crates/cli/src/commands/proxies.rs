@@ -71,9 +71,10 @@ fn store(options: &ProxiesOptions) -> anyhow::Result<Option<&Path>> {
     }
 }
 
-/// A file that is named a second time.
+/// A file that is named a second time, by whatever path.
 fn twice(files: &[PathBuf]) -> Option<&PathBuf> {
-    files.iter().enumerate().find(|(place, file)| files[..*place].contains(file)).map(|(_, file)| file)
+    let places: Vec<PathBuf> = files.iter().map(|file| file.canonicalize().unwrap_or_else(|_| file.clone())).collect();
+    (0..files.len()).find(|&place| places[..place].contains(&places[place])).map(|place| &files[place])
 }
 
 /// Whether a file is a store, or is called as one.
