@@ -62,7 +62,9 @@ pub fn option(mend: Mend) -> String {
         }
         Mend::UpgradeStore => "sweep --upgrade --store STORE makes it one of layout 3",
         Mend::CountInOneRun => "simulate --images counts it",
-        Mend::AskForCompression => "ask for --prune, --bits, a step rule, --find-step or --reestimate-bn",
+        Mend::AskForCompression => {
+            "ask for --prune, --bits, a step rule, bits shared out (--allocate, --average-bits), --layer-options, --find-step or --reestimate-bn"
+        }
         Mend::AskForQuantization => "ask for --bits, a step rule or bits shared out",
         Mend::NameGrid => "--grid mid-rise reads them as half-steps",
         Mend::NameArchitectureOrTopology => {
