@@ -14,7 +14,7 @@ use explore::pareto::{Cost, JOULES, LayerCosts};
 use formats::ReadOptions;
 use inference::Samples;
 use network::{Network, Note, NoteKind};
-use report::text::{allotment_table, joules, pruning_table, quantization_table, totals_table};
+use report::text::{allotment_table, grouped, joules, pruning_table, quantization_table, totals_table};
 use report::{EsnFigures, write_file};
 use runner::{DEFAULT_BITS, NetworkCost, Quantization, is_quantized};
 use serde::{Serialize, Serializer};
@@ -199,6 +199,8 @@ pub fn compress(original: &Network, options: CompressOptions<'_>) -> Result<Comp
         let (network, report) = compress::quantize_watched(&done.network, &quantize, &watch).map_err(&in_file)?;
         done.network = network;
         done.quantize = Some((quantize, report));
+        let more = done.more_in_memory().map_err(&in_file)?;
+        done.of_the_whole.extend(more);
         done.check_complete(options.strict)?;
     }
     if let Some(samples) = options.reestimate {
@@ -260,6 +262,22 @@ impl Compressed {
         }
         let chosen = sensitivity.allocate(budget)?;
         Ok(Allocated { metric: allocate.cost.clone(), budget: allocate.budget, sensitivity, chosen })
+    }
+
+    /// That weights take more bits in memory than a budget of their bits has counted, if they do.
+    fn more_in_memory(&self) -> Result<Option<Note>, CompressError> {
+        let counts_them = |allocated: &&Allocated| allocated.metric.counts_bits_of_weights();
+        let Some(allocated) = self.allocate.as_ref().filter(counts_them) else { return Ok(None) };
+        let costs = LayerCosts { hardware: &[], activation_bits: ACTIVATION_BITS };
+        let counted: u128 = costs.of(&self.network, &Cost::ModelBits)?.iter().sum();
+        let stored = LayerCosts::stored_bits(&self.network)?;
+        Ok((stored > counted).then(|| {
+            let (id, counted, stored) = (allocated.metric.id(), grouped(counted), grouped(stored));
+            let text = format!(
+                "{id} counts the bits of weights by equation (3), here {counted}; with a code for every weight they take {stored} in memory, which simulate --hardware counts"
+            );
+            Note::new(NoteKind::Consequence, text)
+        }))
     }
 
     /// Whether no step did anything.

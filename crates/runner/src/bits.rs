@@ -9,21 +9,24 @@ use crate::detail::LayerDetail;
 
 /// Bits of one image, each a sum over layers. Pruned filters and pruned input channels count nowhere.
 ///
-/// A layer has one width, that of its widest weight. Its activations have the width that the file states, else one that
-/// is given.
+/// A layer has one width, that of its widest weight by equation (3), which is what is multiplied. Its activations have the width that
+/// the file states, else one that is given.
+///
+/// A memory may need one bit more for each weight ([`LayerDetail::stored_bits`]): equation (3) gives −1, 0 and 1 on mid-tread one bit,
+/// as every largest weight of 2^n steps n + 1, and on mid-rise leaves no code for zeros that are stored among the weights.
 ///
 /// # Panics
 ///
 /// Making them and adding them up panics if a count passes `u128::MAX`, which no layer reaches: a network's dimensions are bounded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BitCounts {
-    /// Bits of the weights in memory: weights × width. Weights that several layers share count once.
+    /// Weights × width. Weights that several layers share count once.
     pub model_bits: u128,
     /// MACs × width × bits of an activation.
     pub bit_operations: u128,
     /// The same of weights that are not pruned.
     pub effective_bit_operations: u128,
-    /// Bits of weights that are fetched, each layer once: weights × width.
+    /// Weights that are fetched, each layer once, × width.
     pub weight_bits: u128,
     /// Bits of activations that are moved: each layer reads its input once and writes its output once.
     pub activation_bits: u128,
@@ -87,6 +90,8 @@ fn plus(a: u128, b: u128) -> u128 {
 mod tests {
     use esn::{BitConvention, CodeTensor, Grid, WeightShape, filter_esn};
 
+    use testkit::check_all;
+
     use super::*;
     use crate::cost::{CostPlan, cost};
     use crate::detail::details;
@@ -130,5 +135,26 @@ mod tests {
         let filters = filter_esn(&codes, BitConvention::NonzeroAtLeastOne);
         let detail = LayerDetail::new(&filters, &codes, 5, BitConvention::NonzeroAtLeastOne);
         assert_eq!((detail.live_channels, detail.computed_weights, detail.computed_macs), (1, 2, 10));
+        assert_eq!(detail.stored_bits, 2 * 2, "zeros of what is pruned are not stored");
+    }
+
+    #[test]
+    fn every_stored_weight_has_a_code() {
+        // Two filters of two channels. On mid-tread a weight of n steps has the code 2n.
+        let cases = [
+            (Grid::MidRise, [3, 1, -3, 1], 2),
+            (Grid::MidRise, [3, 0, -3, 1], 3),
+            (Grid::MidTread, [2, 0, -2, 2], 2),
+            (Grid::MidTread, [6, 0, -6, 2], 3),
+            (Grid::MidTread, [-8, 0, 4, 2], 3),
+            (Grid::MidTread, [8, 0, 4, 2], 4),
+        ];
+        check_all(cases, |&(grid, codes, width)| {
+            let shape = WeightShape { filters: 2, groups: 1, channels: 2, taps: 1 };
+            let codes = CodeTensor::new(grid, shape, codes.to_vec()).expect("codes of the grid");
+            let filters = filter_esn(&codes, BitConvention::NonzeroAtLeastOne);
+            let detail = LayerDetail::new(&filters, &codes, 1, BitConvention::NonzeroAtLeastOne);
+            assert_eq!(detail.stored_bits, 4 * width);
+        });
     }
 }

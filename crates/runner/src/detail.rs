@@ -3,6 +3,7 @@
 
 use std::iter::Sum;
 
+use engine::StoredWeights;
 use esn::{BitConvention, BitHistogram, CodeTensor, FilterEsn, filter_esn};
 use network::{LayerId, Network};
 use rayon::prelude::*;
@@ -17,6 +18,8 @@ pub struct LayerDetail {
     pub bits: BitHistogram,
     /// Weights of filters and input channels that are not pruned: what equation (7) computes.
     pub computed_weights: u128,
+    /// Bits that those weights take in memory, at one width for the layer that has a code for each of them.
+    pub stored_bits: u128,
     /// Multiply-accumulates of those weights.
     pub computed_macs: u128,
     /// Input channels, of all groups, that some filter reads.
@@ -58,6 +61,7 @@ impl LayerDetail {
         Self {
             bits: BitHistogram::of_filters(filters, codes, convention),
             computed_weights,
+            stored_bits: computed_weights * u128::from(stored_width(codes, computed_weights)),
             computed_macs: computed_weights * u128::from(positions),
             live_channels: of_groups.sum::<u64>() / shape.taps as u64,
             is_further_use: false,
@@ -65,12 +69,19 @@ impl LayerDetail {
     }
 }
 
+/// Bits of each weight in memory, where so many weights are stored: all but those of pruned filters and input channels.
+fn stored_width(codes: &CodeTensor, stored: u128) -> u32 {
+    let all = StoredWeights::of(codes.grid(), codes.codes());
+    all.without_zeros((u128::from(all.count()) - stored) as u64).width(0)
+}
+
 impl Sum for LayerDetail {
-    /// The widths and the computed weights of every tensor once, the multiply-accumulates of every layer.
+    /// The widths, the computed weights and their bits of every tensor once, the multiply-accumulates of every layer.
     fn sum<I: Iterator<Item = LayerDetail>>(layers: I) -> LayerDetail {
         layers.fold(LayerDetail::default(), |sum, layer| LayerDetail {
             bits: if layer.is_further_use { sum.bits } else { sum.bits + layer.bits },
             computed_weights: sum.computed_weights + if layer.is_further_use { 0 } else { layer.computed_weights },
+            stored_bits: sum.stored_bits + if layer.is_further_use { 0 } else { layer.stored_bits },
             computed_macs: sum.computed_macs + layer.computed_macs,
             live_channels: sum.live_channels + layer.live_channels,
             is_further_use: false,

@@ -72,7 +72,10 @@ pub fn allocation(text: &str) -> Result<(Cost, f64), String> {
         return Err(format!("the budget is missing: expected {text}=X with X above 0, in joules"));
     }
     let (cost, number) = text.rsplit_once('=').ok_or_else(form)?;
-    let budget: f64 = number.parse().map_err(|_| form())?;
+    let budget: f64 = number.parse().map_err(|_| match cost.parse() {
+        Ok(Cost::Linear(_)) => format!("the budget {number:?} is no number; expected joules above 0, as 5e-6"),
+        _ => form(),
+    })?;
     let cost: Cost = match cost.parse() {
         Ok(cost) => cost,
         Err(problem) if cost.starts_with("linear:") => return Err(format!("{cost:?} is no cost: {problem}")),

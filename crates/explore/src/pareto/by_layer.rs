@@ -31,12 +31,10 @@ impl LayerCosts<'_> {
     /// [`CompressError::Option`] for a cost that no way to quantize a layer changes, for one of a hardware that is not among
     /// [`LayerCosts::hardware`], and for layers that cannot be costed.
     pub fn of(&self, network: &Network, cost: &Cost) -> Result<Vec<u128>, CompressError> {
-        let refuse = |problem: String| CompressError::Option { option: "cost", problem };
         if cost.depends_on_pruning_alone() {
             let problem = format!("{} depends on pruning alone, and no way to quantize a layer changes it", cost.id());
             return Err(refuse(problem));
         }
-        let uncosted = |error: RunnerError| refuse(network::chain(&error));
         let quantization = Quantization::new(None);
         let plan = CostPlan { network, hardware: self.hardware, quantization, convention: CONVENTION };
         let costs = runner::cost(&plan).map_err(uncosted)?;
@@ -55,6 +53,24 @@ impl LayerCosts<'_> {
             refuse(format!("{}: there is no such hardware among those that costs are counted on: {names}", cost.id()))
         })
     }
+
+    /// Bits that the weights of a quantized network take in memory: [`LayerDetail::stored_bits`].
+    ///
+    /// # Errors
+    ///
+    /// [`CompressError::Option`] for layers that cannot be costed.
+    pub fn stored_bits(network: &Network) -> Result<u128, CompressError> {
+        let details = details(network, Quantization::new(None), CONVENTION).map_err(uncosted)?;
+        Ok(details.into_iter().sum::<LayerDetail>().stored_bits)
+    }
+}
+
+fn refuse(problem: String) -> CompressError {
+    CompressError::Option { option: "cost", problem }
+}
+
+fn uncosted(error: RunnerError) -> CompressError {
+    refuse(network::chain(&error))
 }
 
 impl Cost {

@@ -31,7 +31,7 @@ pub enum Cost {
     EffectiveMacs,
     /// Weights that are not pruned.
     EffectiveWeights,
-    /// Bits of the weights in memory, at the width of their layer.
+    /// Weights, at the width of their layer by equation (3): [`BitCounts::model_bits`].
     ModelBits,
     /// MACs × bits of a weight × bits of an activation, at the width of the layer.
     BitOperations,
@@ -39,7 +39,7 @@ pub enum Cost {
     EffectiveBitOperations,
     /// Equation (3), and the bits that are moved, at energies of 45 nm: [`TRAFFIC`].
     EsnDTraffic,
-    /// Bits of weights that are fetched.
+    /// Weights that are fetched, at that width: [`BitCounts::weight_bits`].
     WeightBits,
     /// Bits of activations that are moved.
     ActivationBits,
@@ -183,6 +183,15 @@ impl Cost {
             Cost::Cycles(_) | Cost::Energy(_) => false,
             Cost::Linear(linear) => linear.terms().iter().all(|(cost, _)| cost.depends_on_pruning_alone()),
             plain => plain.listed().is_of_pruning,
+        }
+    }
+
+    /// Whether bits of weights that are held or fetched are in it, at widths of equation (3).
+    pub fn counts_bits_of_weights(&self) -> bool {
+        match self {
+            Cost::ModelBits | Cost::WeightBits | Cost::EsnDTraffic => true,
+            Cost::Linear(linear) => linear.terms().iter().any(|(cost, _)| cost.counts_bits_of_weights()),
+            _ => false,
         }
     }
 
