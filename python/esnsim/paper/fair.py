@@ -216,7 +216,8 @@ def _was_run(job: Job, plan: Schedule, kinds: Sequence[Kind]) -> list[str]:
         "error. Where points lie far apart, several accuracies have one pair of points. Fat and slim are compared at all widths, mild and "
         "radical over all three networks together: where the mild point is slim and the radical one fat, both halves are about one pair.",
         f"BatchNorm statistics are re-estimated on {unlabeled:,} training images. Accuracy: the digital engine with activations of 8 bits, "
-        f"on {images:,} test images, as many of each class; bars are one standard error.",
+        f"on {images:,} test images, as many of each class; bars are one standard error. Lines in the pictures join the widths of one "
+        "network, and steps are what the search reaches at a cost or less.",
     ]
 
 
