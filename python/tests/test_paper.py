@@ -1,5 +1,6 @@
 """Do the figures of the paper run from data to page, and go on where they were killed?"""
 
+import csv
 import functools
 import importlib
 import io
@@ -24,6 +25,8 @@ networks = importlib.import_module("esnsim.paper._networks")
 training = importlib.import_module("esnsim.paper._training")
 page = importlib.import_module("esnsim.paper._page")
 progress = importlib.import_module("esnsim.paper._progress")
+pruned = importlib.import_module("esnsim.paper._pruned")
+rows = importlib.import_module("esnsim.paper._rows")
 store = importlib.import_module("esnsim.paper._store")
 
 # A figure in seconds: what replaces the schedules of the scale "small".
@@ -127,6 +130,73 @@ def test_a_figure_runs_from_data_to_page(figure, charts, claims, is_started, cif
     assert run(figure, cifar, tmp_path, *more).returncode == 0
     assert shown(tmp_path, figure) == files and time.monotonic() - began < 60
     assert not list((tmp_path / "work" / "checkpoints").glob("*"))
+    # So do its rows, but for the histogram of figure 6, which is of networks.
+    if figure in command.WITH_ROWS:
+        assert run(figure, cifar, tmp_path / "again", *more, "--rows", str(tmp_path / figure / "rows.csv")).returncode == 0
+        again = shown(tmp_path / "again", figure)
+        assert all(files[name] == content for name, content in again.items() if name != "figure6.md")
+        assert len(again) == len(files) - (figure == "figure6") and not (tmp_path / "again" / "work" / "networks").exists()
+
+
+@pytest.fixture(scope="module")
+def two_seeds(cifar, trained, tmp_path_factory):
+    """Figure 6 of two seeds, as a toy."""
+    out = tmp_path_factory.mktemp("seeds")
+    done = run("figure6", cifar, out, "--start", str(trained), "--seeds", "2")
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def test_seeds_that_were_run_before_are_not_run_again(two_seeds, cifar, trained, tmp_path):
+    head, *lines = (two_seeds / "figure6" / "rows.csv").read_text().splitlines(keepends=True)
+    seeds = [row["seed"] for row in csv.DictReader([head, *lines])]
+    earlier = tmp_path / "earlier.csv"
+    earlier.write_text(head + "".join(line for line, seed in zip(lines, seeds) if seed == "0"))
+    done = run("figure6", cifar, tmp_path, "--start", str(trained), "--seeds", "2", "--rows", str(earlier))
+    assert done.returncode == 0, done.stderr
+    files = shown(tmp_path, "figure6")
+    assert files["rows.csv"] == (two_seeds / "figure6" / "rows.csv").read_bytes() and len(files) == 6
+    assert {path.stem.split("-")[-2] for path in tmp_path.glob("work/networks/*/*-pruned*.onnx")} == {"seed1"}
+    done = run("figure4", cifar, tmp_path, "--rows", str(earlier))
+    assert (done.returncode, done.stderr) == (2, "error: unsupported: figure4 takes no --rows; figure6, fair, penalty do\n")
+
+
+def test_rows_that_are_of_something_else_are_refused(two_seeds, tmp_path):
+    path = two_seeds / "figure6" / "rows.csv"
+    text = path.read_text()
+    head, first, *others = text.splitlines(keepends=True)
+    protocols = {row["seed"]: row["protocol"] for row in csv.DictReader(text.splitlines())}
+    expected = {int(seed): rows.Expected(protocol, 8 * (1 + 2 + 3)) for seed, protocol in protocols.items()}
+    assert sorted(expected) == [0, 1] and len(set(protocols.values())) == 2
+
+    def read(*paths):
+        return rows.earlier(paths, pruned.Tried, expected, {"penalty": ""})
+
+    assert rows.rows_of(read(path))[0].keys() - {"penalty"} == set(head.strip().split(","))
+    cases = [
+        ("", "its columns are none; expected the rows of a page of this figure: way, fraction, further, "),
+        (text.replace("fraction", "part"), "its columns are way, part, "),
+        (head, "it has no rows"),
+        (text + first, "seed 0 has 49 points that no search found; expected 48: a part of the file is missing, or comes twice"),
+        (head + "".join(others), "seed 0 has 47 points that no search found; expected 48"),
+        (text[:-20], "line "),
+        (head + first.replace(",False,", ",no,", 1), "line 2: is_searched is 'no'; expected True or False"),
+        (head + first.replace("quantize only,0.0", "quantize only,nan"), "line 2: fraction is 'nan'; expected a number of at least 0"),
+        (head + first.strip() + ",1\n", "line 2: it has more cells than columns"),
+        (text.replace(protocols["0"], "0" * 12), "seed 0 was run by the protocol 000000000000, and this command runs it by"),
+        (text.replace(f",1,False,{protocols['1']}", f",7,False,{protocols['1']}"), "seed 7 is none of 0, 1; --seeds N takes more of them"),
+    ]
+    for number, (content, said) in enumerate(cases):
+        wrong = tmp_path / f"{number}.csv"
+        wrong.write_text(content)
+        with pytest.raises(esnsim.BadArgument) as told:
+            read(wrong)
+        assert str(told.value).startswith(f"{wrong}: ") and said in str(told.value), told.value
+    with pytest.raises(esnsim.BadArgument, match="seed 0 is in another file of --rows, too"):
+        read(path, path)
+    (tmp_path / "binary.csv").write_bytes(b"\xff\xfe")
+    with pytest.raises(esnsim.BadArgument, match="it is no CSV"):
+        read(tmp_path / "binary.csv")
 
 
 def test_figure_4_trains_what_it_is_not_given(cifar, tmp_path):

@@ -18,6 +18,9 @@ FIGURES = {
     "figure7": ".figure7", "figure8": ".figure8", "appendix-b": ".figure7", "fair": ".fair", "penalty": ".penalty",
 }
 
+#: Those that take rows of seeds that were run before.
+WITH_ROWS = ("figure6", "fair", "penalty")
+
 # As the command `esnsim` has them: wrong input, and Ctrl-C.
 _WRONG, _STOPPED = 2, 130
 
@@ -25,7 +28,7 @@ _WRONG, _STOPPED = 2, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a figure, and returns the exit code: 0, 2 for wrong input or what is not built, 130 where it was stopped."""
     given = _parser().parse_args(arguments)
-    job = Job(given.figure, given.data, given.scale, given.out, given.device, given.start, given.seeds, given.threads)
+    job = Job(given.figure, given.data, given.scale, given.out, given.device, given.start, given.seeds, tuple(given.rows), given.threads)
     try:
         page = _run(job)
     except KeyboardInterrupt:
@@ -42,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(job: Job) -> pathlib.Path:
     module = FIGURES[job.figure]
+    if job.rows and job.figure not in WITH_ROWS:
+        raise Unsupported(f"unsupported: {job.figure} takes no --rows; {', '.join(WITH_ROWS)} do")
     if not module:
         built = ", ".join(name for name, where in FIGURES.items() if where)
         raise Unsupported(f"unsupported: {job.figure} is not built yet; {built} are")
@@ -65,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--start", type=pathlib.Path, metavar="DIR", help="trained networks, as resnet20-w050-seed0.pth")
     parser.add_argument("--device", type=_device, default="cpu", help="where PyTorch trains, as cuda (default: cpu)")
     parser.add_argument("--seeds", type=_count, metavar="N", help="how many seeds (default: what the figure says for the scale)")
+    parser.add_argument("--rows", type=pathlib.Path, metavar="FILE", action="append", default=[],
+                        help="rows.csv of this figure, of seeds that were run before, here or elsewhere; these are not run again")
     parser.add_argument("--threads", type=_count, metavar="N", help="how many threads (default: as many as cores)")
     return parser
 

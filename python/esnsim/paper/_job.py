@@ -28,7 +28,7 @@ class Job:
 
     Everything that can be made again lies in `out`/work: images, checkpoints, networks, the store of epochs `epochs.sqlite` and
     those of quantized points, `points-DIGEST.sqlite`, each beside its plan. `start` is a folder of trained networks. `seeds` is how many seeds are trained;
-    `None` is what the figure says for the scale.
+    `None` is what the figure says for the scale. `rows` are files of rows of this figure, whose seeds are not run again.
     """
 
     figure: str
@@ -38,6 +38,7 @@ class Job:
     device: str = "cpu"
     start: pathlib.Path | None = None
     seeds: int | None = None
+    rows: tuple[pathlib.Path, ...] = ()
     threads: int | None = None
     progress: Progress = dataclasses.field(default_factory=Progress)
 

@@ -85,7 +85,7 @@ class Costed:
     error: float
 
     @staticmethod
-    def of(row: esnsim.Row) -> dict[str, float]:
+    def of(row: esnsim.Row) -> dict[str, Any]:
         """These fields of a row of a store."""
         costs = {name: getattr(row, name) for name in ("esn_a_macs", "esn_d_macs", "esn_d_filter", "top1")}
         return {**costs, "error": standard_error(row.top1, row.images)}
@@ -93,8 +93,24 @@ class Costed:
     @property
     def columns(self) -> dict[str, Any]:
         """The point as a row of a table: what it is, then what it costs."""
-        own, ours = dataclasses.asdict(self), [field.name for field in dataclasses.fields(Costed)]
-        return {**{name: value for name, value in own.items() if name not in ours}, **{name: own[name] for name in ours}}
+        own = dataclasses.asdict(self)
+        return {name: own[name] for name in self.names()}
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """The columns of `columns`, in order."""
+        classes = [of for of in cls.__mro__ if dataclasses.is_dataclass(of)]
+        depths = {field.name: depth for depth, of in enumerate(classes) for field in dataclasses.fields(of)}
+        return sorted(depths, key=lambda name: depths[name])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rowed(Costed):
+    """A point whose row stands for it in later runs. `protocol` is a digest of all that the points of its seed depend on."""
+
+    seed: int
+    is_searched: bool
+    protocol: str
 
 
 def quantized(job: Job, networks: Mapping[Kind, pathlib.Path]) -> list[Quantized]:

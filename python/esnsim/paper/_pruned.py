@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 import functools
 import pathlib
-from typing import Any, Mapping, Sequence, TypeVar
+from typing import Any, Callable, Mapping, Sequence, TypeVar
 
 import esnsim
 
 from ._job import Job
 from ._networks import Kind
-from ._points import Costed, swept, width
+from ._points import Costed, Rowed, swept, width
+from ._rows import Expected, earlier, protocol
 from ._search import searched
-from ._starts import Start, exported
+from ._starts import Start, exported, starts
 from ._training import PenalizedTraining, Pruning, Schedule
 
 FRACTIONS = (0.05, 0.1, 0.25, 0.5)
@@ -52,7 +53,7 @@ AnyPruning = TypeVar("AnyPruning", bound=Pruning)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Tried(Costed):
+class Tried(Rowed):
     """A point: what was done before quantization, and costs and accuracy after it. `further` are the epochs that it was trained on
     beyond the network that it began with. `penalty` is the metric that it paid for, and how much. `bits` are 0 where a search gave each
     layer a way of its own."""
@@ -61,9 +62,7 @@ class Tried(Costed):
     fraction: float
     penalty: str
     further: int
-    seed: int
     bits: int
-    is_searched: bool
     live_filters: int
     filters: int
     file: str
@@ -116,12 +115,36 @@ def _training(of: type[AnyPruning], job: Job, kind: Kind, start: Start, **more: 
               start=start.digest, data=job.digest, admm_epochs=ADMM_EPOCHS[job.scale], admm_rate=ADMM_RATE, rho=RHO, **more)
 
 
+def tried(job: Job, trainings: Callable[[Job, Mapping[Kind, Start]], Sequence[Pruning]], **without: Any) -> list[Tried]:
+    """The points of all seeds: those of `--rows`, and of the others what is trained here. `without` are columns that rows of the
+    figure leave out, with their values."""
+    begun = starts(job, kinds_of(job))
+    expected = {kind.seed: _expected(job, trainings(job, {kind: start}), start) for kind, start in begun.items()}
+    known = earlier(job.rows, Tried, expected, without)
+    seeds = {point.seed for point in known}
+    left = {kind: start for kind, start in begun.items() if kind.seed not in seeds}
+    several = trainings(job, left)
+    if several:
+        job.epochs(several, left)
+        known += points(job, several, left, {seed: one.protocol for seed, one in expected.items()})
+    return sorted(known, key=lambda point: (point.seed, point.penalty, point.fraction, point.further, point.is_searched, point.bits,
+                                            point.esn_d_macs))
+
+
+def _expected(job: Job, several: Sequence[Pruning], start: Start) -> Expected:
+    """What rows of a seed have to be."""
+    told = protocol(start.digest, job.digest, [training.run for training in several], FRACTIONS, _WIDTHS, _CUT, IMAGES[job.scale],
+                    SEARCH[job.scale])
+    return Expected(told, WHOLE * (1 + len(FRACTIONS) + len(several)))
+
+
 @dataclasses.dataclass(frozen=True)
 class _File:
     """A network before it is quantized."""
 
     path: pathlib.Path
     kind: Kind
+    protocol: str
     training: Pruning | None
     # Of one that is pruned and not trained on.
     cut: float = 0.0
@@ -134,18 +157,20 @@ class _File:
                    if isinstance(self.training, PenalizedTraining) else "")
         way = PENALIZE if penalty else QUANTIZE if not fraction else PRUNE if bits == WHOLE and not is_searched else BOTH
         return Tried(way=way, fraction=fraction, penalty=penalty, further=self.training.epochs if self.training else 0,
-                     seed=self.kind.seed, bits=bits, is_searched=is_searched, live_filters=row.live_filters, filters=row.filters,
+                     seed=self.kind.seed, protocol=self.protocol, bits=bits, is_searched=is_searched, live_filters=row.live_filters, filters=row.filters,
                      file=str(self.path), **Costed.of(row))
 
 
-def points(job: Job, several: Sequence[Pruning], begun: Mapping[Kind, Start]) -> list[Tried]:
+def points(job: Job, several: Sequence[Pruning], begun: Mapping[Kind, Start], protocols: Mapping[int, str]) -> list[Tried]:
     """Every network at 1 to 8 bits: as it was, pruned without more training, and trained on. Those that were trained on are searched,
     too."""
     trainer = job.trainer(several)
-    files = [_File(exported(job, kind, start.digest, start.network, "-start"), kind, None) for kind, start in begun.items()]
+    files = [_File(exported(job, kind, start.digest, start.network, "-start"), kind, protocols[kind.seed], None)
+             for kind, start in begun.items()]
     for training in several:
         network = functools.partial(trainer.network, training, begun[training.network].network)
-        files.append(_File(exported(job, training.network, training.run, network, f"-{_ending(training)}"), training.network, training))
+        path = exported(job, training.network, training.run, network, f"-{_ending(training)}")
+        files.append(_File(path, training.network, protocols[training.network.seed], training))
     by_stem = {file.path.stem: file for file in files}
     # Apart, so that what the one page has swept the other finds in its store.
     kinds = [[file.path for file in files if isinstance(file.training, PenalizedTraining) is is_penalized] for is_penalized in (False, True)]
@@ -156,8 +181,7 @@ def points(job: Job, several: Sequence[Pruning], begun: Mapping[Kind, Start]) ->
         found += [dataclasses.replace(untrained[stem], cut=fraction).at(row) for stem, row in rows]
     found += [file.at(row, True) for file in files if file.training
               for row in searched(job, file.path, SEARCH[job.scale], IMAGES[job.scale], file.kind.seed)]
-    return sorted(found, key=lambda point: (point.seed, point.penalty, point.fraction, point.further, point.is_searched, point.bits,
-                                            point.esn_d_macs))
+    return found
 
 
 def _ending(training: Pruning) -> str:
@@ -165,7 +189,3 @@ def _ending(training: Pruning) -> str:
         return f"{training.metric}-{round(100 * training.part):03}"
     return f"pruned{round(100 * training.fraction):02}"
 
-
-def rows_of(found: Sequence[Tried]) -> list[dict[str, Any]]:
-    """Points as the rows of a file, without the paths of their networks."""
-    return [{name: value for name, value in point.columns.items() if name != "file"} for point in found]

@@ -17,9 +17,10 @@ from ._chart import Chart, Point, Series
 from ._job import Job
 from ._networks import Kind
 from ._page import Claim, Page, Section
-from ._points import Costed, swept, width
-from ._pruned import ADMM_RATE, RHO
+from ._points import Costed, Rowed, swept, width
+from ._pruned import ADMM_RATE, RHO, WHOLE
 from ._ratios import cheapest, mean_and_deviation, ratio_claim, ratios
+from ._rows import Expected, earlier, protocol, rows_of
 from ._search import searched
 from ._starts import Start, as_networks, exported, starts, told
 from ._training import Pruning, QuantizedTraining, Schedule, Trainer, Training
@@ -47,20 +48,20 @@ _COSTS = {"esn_a_macs": "ESN_a", "esn_d_macs": "ESN_d", "esn_d_filter": "ESN'_d"
 _LEVELS = (0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
 
 AnyTraining = TypeVar("AnyTraining", bound=Training)
+# What all points of a seed share: `seed` and `protocol`.
+Known = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Tried(Costed):
+class Tried(Rowed):
     """A point. `is_trained` says whether it was trained with quantized weights, `further` the epochs beyond the network that it began
     with: 0 of one that is quantized as it was. `bits` are 0 where a search gave each layer a way of its own."""
 
     network: str
     is_trained: bool
     bits: int
-    seed: int
     further: int
     is_longer: bool
-    is_searched: bool
 
     @property
     def is_of_equal_budget(self) -> bool:
@@ -72,7 +73,10 @@ def run(job: Job) -> Page:
     """Trains the three networks on, with real and with quantized weights, and compares each half of the paper's sentence."""
     plan = SCHEDULES[job.scale]
     seeds = range(job.seeds or plan.seeds)
-    points = [point for seed in seeds for point in _of_seed(job, plan, seed)]
+    several = [_Trainings.of(job, plan, seed) for seed in seeds]
+    known = earlier(job.rows, Tried, {trainings.seed: trainings.expected(job) for trainings in several})
+    points = [point for trainings in several
+              for point in [point for point in known if point.seed == trainings.seed] or _of_seed(job, trainings)]
     claims = [claim for is_trained in (False, True) for cost in _COSTS for claim in _halves(points, is_trained, cost)]
     kinds = [kind for seed in seeds for kind in _kinds(plan, seed)]
     return Page(
@@ -86,7 +90,7 @@ def run(job: Job) -> Page:
         charts={f"accuracy-{name}": _chart(points, cost, title) for name, cost, title in
                 (("esn-d", "esn_d_macs", "ESN_d (bits, c = MACs)"), ("esn-a", "esn_a_macs", "ESN_a (c = MACs)"),
                  ("esn-d-filter", "esn_d_filter", "ESN'_d (bits, c = MACs)"))},
-        rows=[point.columns for point in points],
+        rows=rows_of(points),
         sections=[_best(points), _least(points), _search_moves(points), _pruned_or_slim(points)],
         command=job.command,
         asked="asked",
@@ -98,35 +102,67 @@ def _kinds(plan: Schedule, seed: int) -> tuple[Kind, Kind]:
     return Kind("resnet20", plan.width, seed), Kind("resnet20", plan.width / 2, seed)
 
 
-def _of_seed(job: Job, plan: Schedule, seed: int) -> list[Tried]:
-    fat, slim = _kinds(plan, seed)
-    begun = starts(job, [fat, slim])
+@dataclasses.dataclass(frozen=True)
+class _Trainings:
+    """All that is trained of a seed, by network and bits: 0 bits are real weights."""
 
-    def training(of: type[AnyTraining], kind: Kind, start: str, rate: float, **more: Any) -> AnyTraining:
-        return of(kind, plan.epochs, plan.images, plan.batch, rate, "cosine", 5e-4, plan.validation, seed=seed, start=start,
-                  data=job.digest, **more)
+    seed: int
+    fat: Kind
+    slim: Kind
+    begun: dict[Kind, Start]
+    first: dict[str, Training]
+    second: dict[tuple[str, int], Training]
+    longer: dict[tuple[str, int], QuantizedTraining]
 
-    # All have one more phase before they are quantized, and one more in which they are trained with quantized weights or with real ones.
-    first: dict[str, Training] = {
-        FAT: training(Training, fat, begun[fat].digest, _FIRST_RATE), SLIM: training(Training, slim, begun[slim].digest, _FIRST_RATE),
-        PRUNED: training(Pruning, fat, begun[fat].digest, _FIRST_RATE, fraction=_FRACTION, admm_epochs=ADMM_EPOCHS[job.scale],
-                         admm_rate=ADMM_RATE, rho=RHO)}
-    second: dict[tuple[str, int], Training] = {}
-    for name, before in first.items():
-        second[name, 0] = training(Training, before.network, before.run, _SECOND_RATE)
-        for bits in _BITS:
-            second[name, bits] = training(QuantizedTraining, before.network, before.run, _SECOND_RATE, bits=bits)
-    longer = _longer(job, plan, {FAT: fat, SLIM: slim}, begun)
-    trainer = job.trainer([*first.values(), *second.values(), *longer.values()])
-    networks = {name: functools.partial(trainer.network, before, begun[before.network].network) for name, before in first.items()}
-    for (name, _), after in second.items():
+    @staticmethod
+    def of(job: Job, plan: Schedule, seed: int) -> _Trainings:
+        fat, slim = _kinds(plan, seed)
+        begun = starts(job, [fat, slim])
+
+        def training(of: type[AnyTraining], kind: Kind, start: str, rate: float, **more: Any) -> AnyTraining:
+            return of(kind, plan.epochs, plan.images, plan.batch, rate, "cosine", 5e-4, plan.validation, seed=seed, start=start,
+                      data=job.digest, **more)
+
+        # All have one more phase before they are quantized, and one more in which they are trained with quantized weights or with real
+        # ones.
+        first: dict[str, Training] = {
+            FAT: training(Training, fat, begun[fat].digest, _FIRST_RATE), SLIM: training(Training, slim, begun[slim].digest, _FIRST_RATE),
+            PRUNED: training(Pruning, fat, begun[fat].digest, _FIRST_RATE, fraction=_FRACTION, admm_epochs=ADMM_EPOCHS[job.scale],
+                             admm_rate=ADMM_RATE, rho=RHO)}
+        second: dict[tuple[str, int], Training] = {}
+        for name, before in first.items():
+            second[name, 0] = training(Training, before.network, before.run, _SECOND_RATE)
+            for bits in _BITS:
+                second[name, bits] = training(QuantizedTraining, before.network, before.run, _SECOND_RATE, bits=bits)
+        return _Trainings(seed, fat, slim, begun, first, second, _longer(job, plan, {FAT: fat, SLIM: slim}, begun))
+
+    @property
+    def all(self) -> list[Training]:
+        """Every training, in the order of running."""
+        return [*self.first.values(), *self.second.values(), *self.longer.values()]
+
+    def expected(self, job: Job) -> Expected:
+        """What rows of the seed have to be."""
+        told = protocol([start.digest for start in self.begun.values()], job.digest, [training.run for training in self.all], _AFTER,
+                        _AS_TRAINED, IMAGES[job.scale], SEARCH[job.scale])
+        # Of real weights, those of both networks as they were among them, every width is a point.
+        real = len(self.begun) + sum(not bits for _, bits in self.second)
+        return Expected(told, WHOLE * real + sum(bits > 0 for _, bits in self.second) + len(self.longer))
+
+
+def _of_seed(job: Job, of: _Trainings) -> list[Tried]:
+    trainer = job.trainer(of.all)
+    networks = {name: functools.partial(trainer.network, before, of.begun[before.network].network) for name, before in of.first.items()}
+    for (name, _), after in of.second.items():
         trainer.epochs(after, networks[name])
-    for after in longer.values():
-        trainer.epochs(after, begun[after.network].network)
+    for after in of.longer.values():
+        trainer.epochs(after, of.begun[after.network].network)
     job.progress.end()
-    points = _points(job, seed, second, {key: functools.partial(trainer.network, after, networks[key[0]]) for key, after in second.items()})
-    return [*_as_they_were(job, seed, {FAT: fat, SLIM: slim}), *_searched(job, seed, fat), *points,
-            *_longer_points(job, seed, longer, trainer, begun)]
+    known = {"seed": of.seed, "protocol": of.expected(job).protocol}
+    points = _points(job, known, of.second,
+                     {key: functools.partial(trainer.network, after, networks[key[0]]) for key, after in of.second.items()})
+    return [*_as_they_were(job, known, {FAT: of.fat, SLIM: of.slim}), *_searched(job, known, of.fat), *points,
+            *_longer_points(job, known, of.longer, trainer, of.begun)]
 
 
 def _longer(job: Job, plan: Schedule, kinds: dict[str, Kind], begun: dict[Kind, Start]) -> dict[tuple[str, int], QuantizedTraining]:
@@ -137,37 +173,37 @@ def _longer(job: Job, plan: Schedule, kinds: dict[str, Kind], begun: dict[Kind, 
         start=begun[kinds[name]].digest, data=job.digest, bits=bits) for name, bits in _LONGER}
 
 
-def _longer_points(job: Job, seed: int, longer: dict[tuple[str, int], QuantizedTraining], trainer: Trainer,
+def _longer_points(job: Job, known: Known, longer: dict[tuple[str, int], QuantizedTraining], trainer: Trainer,
                    begun: dict[Kind, Start]) -> list[Tried]:
     files = {(name, bits): exported(
         job, training.network, training.run, functools.partial(trainer.network, training, begun[training.network].network),
         f"-{name}{bits}-longer") for (name, bits), training in longer.items()}
     by_stem = {path.stem: key for key, path in files.items()}
     rows = swept(job, files.values(), _AS_TRAINED, IMAGES[job.scale])
-    return [Tried(network=by_stem[stem][0], is_trained=True, bits=by_stem[stem][1], seed=seed, further=longer[by_stem[stem]].epochs,
-                  is_longer=True, is_searched=False, **Costed.of(row)) for stem, row in rows]
+    return [Tried(network=by_stem[stem][0], is_trained=True, bits=by_stem[stem][1], further=longer[by_stem[stem]].epochs,
+                  is_longer=True, is_searched=False, **known, **Costed.of(row)) for stem, row in rows]
 
 
-def _as_they_were(job: Job, seed: int, kinds: dict[str, Kind]) -> list[Tried]:
+def _as_they_were(job: Job, known: Known, kinds: dict[str, Kind]) -> list[Tried]:
     """The networks that all began with, quantized without more training."""
     files = as_networks(job, kinds.values())
     names = {files[kind].stem: name for name, kind in kinds.items()}
-    points = [Tried(network=names[stem], is_trained=False, bits=width(row), seed=seed, further=0,
-                    is_longer=False, is_searched=False, **Costed.of(row))
+    points = [Tried(network=names[stem], is_trained=False, bits=width(row), further=0, is_longer=False, is_searched=False, **known,
+                    **Costed.of(row))
               for stem, row in swept(job, files.values(), _AFTER, IMAGES[job.scale])]
     return sorted(points, key=lambda point: (point.network, point.bits))
 
 
-def _searched(job: Job, seed: int, kind: Kind) -> list[Tried]:
+def _searched(job: Job, known: Known, kind: Kind) -> list[Tried]:
     """The network that all began with, quantized without more training, each layer in a way of its own that a search found."""
     trials, count = SEARCH[job.scale]
-    rows = searched(job, as_networks(job, [kind])[kind], trials, (IMAGES[job.scale][0], count), seed)
-    points = [Tried(network=FAT, is_trained=False, bits=width(row), seed=seed, further=0,
-                    is_longer=False, is_searched=True, **Costed.of(row)) for row in rows]
+    rows = searched(job, as_networks(job, [kind])[kind], trials, (IMAGES[job.scale][0], count), kind.seed)
+    points = [Tried(network=FAT, is_trained=False, bits=width(row), further=0, is_longer=False, is_searched=True, **known, **Costed.of(row))
+              for row in rows]
     return sorted(points, key=lambda point: point.esn_d_macs)
 
 
-def _points(job: Job, seed: int, second: dict[tuple[str, int], Training],
+def _points(job: Job, known: Known, second: dict[tuple[str, int], Training],
             networks: dict[tuple[str, int], Callable[[], torch.nn.Module]]) -> list[Tried]:
     """Real weights quantized after training, and integers of training as they are."""
     files = {(name, bits): exported(job, training.network, training.run, networks[name, bits], f"-{name}{bits}")
@@ -179,8 +215,8 @@ def _points(job: Job, seed: int, second: dict[tuple[str, int], Training],
     for stem, row in [*after, *trained]:
         name, bits = by_stem[stem]
         further = 2 * second[name, bits].epochs
-        found.append(Tried(network=name, is_trained=bits > 0, bits=bits or width(row), seed=seed, further=further,
-                           is_longer=False, is_searched=False, **Costed.of(row)))
+        found.append(Tried(network=name, is_trained=bits > 0, bits=bits or width(row), further=further, is_longer=False, is_searched=False,
+                           **known, **Costed.of(row)))
     return sorted(found, key=lambda point: (point.network, point.is_trained, point.bits))
 
 

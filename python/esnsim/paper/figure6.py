@@ -15,23 +15,20 @@ from ._page import Claim, Page, Picture, Section
 from ._pruned import BOTH, COSTS, PRUNE, QUANTIZE, Tried, is_pruned, is_pruned_and_searched, is_quantized_alone
 from ._pruned_page import charts, frontier, ratio_rows, search_words, was_run
 from ._ratios import mean_and_deviation, ratio_claim, ratios
-from ._starts import starts
+from ._rows import rows_of
 
 
 def run(job: Job) -> Page:
     """Prunes with ADMM and fine-tunes, quantizes, and puts it beside quantization alone, with and without as many epochs more."""
-    begun = starts(job, _pruned.kinds_of(job))
-    several = _pruned.prunings(job, begun)
-    job.epochs(several, begun)
-    points = _pruned.points(job, several, begun)
+    points = _pruned.tried(job, _pruned.prunings, penalty="")
     return Page(
         title="Figure 6: prune, quantize, or both?",
         opening="A trained network is pruned with ADMM and fine-tuned, and then quantized. Is that better than to quantize alone, or to "
                 "prune alone? Nothing is trained with quantized weights.",
-        was_run=[*was_run(job), _of_four(), _left(points), search_words(job), _of_histogram(points)],
+        was_run=[*was_run(job), _of_four(), _left(points), search_words(job), *_of_histogram(points)],
         claims=[_wins(points, cost) for cost in COSTS],
         charts=_pictures(points),
-        rows=[{name: value for name, value in row.items() if name != "penalty"} for row in _pruned.rows_of(points)],
+        rows=[{name: value for name, value in row.items() if name != "penalty"} for row in rows_of(points)],
         sections=[_ratios(points), _with_and_without(points), _of_search(points), frontier(points)],
         command=job.command,
     )
@@ -51,7 +48,13 @@ def _wins(points: Sequence[Tried], cost: str) -> Claim:
 
 
 def _pictures(points: Sequence[Tried]) -> dict[str, Picture]:
-    return {**charts(points), "histogram-max-bits": _histogram(points)}
+    return {**charts(points), **({"histogram-max-bits": _histogram(points)} if _here(points) else {})}
+
+
+def _here(points: Sequence[Tried]) -> list[Tried]:
+    """Points of the first seed whose networks are here: rows have none."""
+    seeds = [point.seed for point in points if point.file]
+    return [point for point in points if point.seed == seeds[0]] if seeds else []
 
 
 def _histogram(points: Sequence[Tried]) -> Bars:
@@ -63,7 +66,7 @@ def _histogram(points: Sequence[Tried]) -> Bars:
 
 def _best_of_each(points: Sequence[Tried]) -> tuple[float, dict[str, Tried]]:
     """A little more than quantization to 1 bit costs, and the most accurate point of each way that costs no more."""
-    first = [point for point in points if point.seed == points[0].seed and not point.is_searched]
+    first = [point for point in _here(points) if not point.is_searched]
     bound = 1.05 * max(point.esn_d_macs for point in first if point.way == QUANTIZE and point.bits == 1)
     best: dict[str, Tried] = {}
     for point in sorted(first, key=lambda point: point.top1):
@@ -72,11 +75,14 @@ def _best_of_each(points: Sequence[Tried]) -> tuple[float, dict[str, Tried]]:
     return bound, {way: best[way] for way in (PRUNE, QUANTIZE, BOTH) if way in best}
 
 
-def _of_histogram(points: Sequence[Tried]) -> str:
+def _of_histogram(points: Sequence[Tried]) -> list[str]:
+    here = _here(points)
+    if not here:
+        return []
     bound, best = _best_of_each(points)
     told = ", ".join(f"{way}: {point.words}, top-1 {point.top1:.4f}" for way, point in best.items())
-    return (f"The last picture has the most accurate network of each way whose ESN_d is no more than {bound / 1e6:.1f} M bits, 5 % above "
-            f"quantization to 1 bit ({told}), and all its filters but those of the last layer.")
+    return [f"The last picture has, of seed {here[0].seed}, the most accurate network of each way whose ESN_d is no more than "
+            f"{bound / 1e6:.1f} M bits, 5 % above quantization to 1 bit ({told}), and all its filters but those of the last layer."]
 
 
 def _of_four() -> str:

@@ -10,15 +10,12 @@ from ._page import Claim, Page, Section
 from ._pruned import COSTS, PENALIZE, QUANTIZE, Tried, is_pruned, is_pruned_and_searched, is_quantized_alone
 from ._pruned_page import charts, frontier, ratio_rows, search_words, was_run
 from ._ratios import mean_and_deviation, ratio_claim, ratios
-from ._starts import starts
+from ._rows import rows_of
 
 
 def run(job: Job) -> Page:
     """Trains on with a penalty, quantizes, and puts it beside the networks of figure 6."""
-    begun = starts(job, _pruned.kinds_of(job))
-    several = [*_pruned.prunings(job, begun), *_pruned.penalties(job, begun)]
-    job.epochs(several, begun)
-    points = _pruned.points(job, several, begun)
+    points = _pruned.tried(job, lambda job, begun: [*_pruned.prunings(job, begun), *_pruned.penalties(job, begun)])
     return Page(
         title="The paper's outlook: ESN as a penalty of training",
         opening="The paper hopes that its metric may regularize training. Here a trained network is trained on with ESN_d or ESN_a as a "
@@ -27,7 +24,7 @@ def run(job: Job) -> Page:
         was_run=[*was_run(job), _penalty_words(), search_words(job)],
         claims=[_wins(points, cost) for cost in COSTS],
         charts=charts(points),
-        rows=_pruned.rows_of(points),
+        rows=rows_of(points),
         sections=[_over_pruned(points), _of_search(points), _over_quantized(points), _by_penalty(points), frontier(points)],
         command=job.command,
         asked="asked",
