@@ -274,7 +274,7 @@ impl Compressed {
         Ok((stored > counted).then(|| {
             let (id, counted, stored) = (allocated.metric.id(), grouped(counted), grouped(stored));
             let text = format!(
-                "{id} counts the bits of weights by equation (3), here {counted}; with a code for every weight they take {stored} in memory, which simulate --hardware counts"
+                "{id} counts the bits of weights by equation (3), here {counted}; with a code for every weight they take {stored} in memory"
             );
             Note::new(NoteKind::Consequence, text)
         }))

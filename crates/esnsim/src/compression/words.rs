@@ -85,14 +85,14 @@ pub fn allocation(text: &str) -> Result<(Cost, f64), String> {
         let id = cost.id();
         let advice = match cost {
             Cost::Cycles(_) => "a budget counts no cycles",
-            _ => "for its energy, proxies --fit finds a sum that a budget can count",
+            _ => "a budget can count a sum that is fitted to its energy",
         };
         return Err(format!("{id} is a cost on a hardware; {advice}; {}", budgets()));
     }
     if cost.depends_on_pruning_alone() {
         let id = cost.id();
         let problem = "depends on pruning alone, and no way to quantize a layer changes it";
-        return Err(format!("{id} {problem}; macs and parameters can be budgets of --prune; {}", budgets()));
+        return Err(format!("{id} {problem}; macs and parameters can be budgets of a pruning; {}", budgets()));
     }
     match cost.units(budget) {
         Some(_) => Ok((cost, budget)),
@@ -185,12 +185,13 @@ mod tests {
             ("cycles:unpu=1", "cycles:unpu is a cost on a hardware; a budget counts no cycles; expected esn-a"),
             (
                 "energy:unpu=1",
-                "energy:unpu is a cost on a hardware; for its energy, proxies --fit finds a sum that a budget can count; expected esn-a",
+                "energy:unpu is a cost on a hardware; a budget can count a sum that is fitted to its energy; expected esn-a",
             ),
             (
                 "macs=1",
-                "macs depends on pruning alone, and no way to quantize a layer changes it; macs and parameters can be budgets of --prune",
+                "macs depends on pruning alone, and no way to quantize a layer changes it; macs and parameters can be budgets of a pruning",
             ),
+            ("linear:esn-d=1=5uJ", "the budget \"5uJ\" is no number; expected joules above 0, as 5e-6"),
             ("linear:esn-d=1", "the budget is missing: expected linear:esn-d=1=X"),
             ("linear:joy=1=2", "\"linear:joy=1\" is no cost: \"joy\" is no cost; expected costs without hardware"),
         ];

@@ -191,7 +191,21 @@ impl Cost {
         match self {
             Cost::ModelBits | Cost::WeightBits | Cost::EsnDTraffic => true,
             Cost::Linear(linear) => linear.terms().iter().any(|(cost, _)| cost.counts_bits_of_weights()),
-            _ => false,
+            Cost::EsnA
+            | Cost::EsnD
+            | Cost::EsnDFilter
+            | Cost::EsnAWeights
+            | Cost::EsnDWeights
+            | Cost::Macs
+            | Cost::Parameters
+            | Cost::EffectiveMacs
+            | Cost::EffectiveWeights
+            | Cost::BitOperations
+            | Cost::EffectiveBitOperations
+            | Cost::ActivationBits
+            | Cost::Outputs
+            | Cost::Cycles(_)
+            | Cost::Energy(_) => false,
         }
     }
 
