@@ -68,6 +68,7 @@ impl Queue<'_> {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::time::{Duration, Instant};
 
     use rayon::prelude::*;
     use testkit::check_all;
@@ -100,15 +101,17 @@ mod tests {
     #[test]
     fn alone_is_beside_nothing_at_all() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("threads start");
-        let is_done = AtomicBool::new(false);
+        let has_begun = AtomicBool::new(false);
+        // The first is at work for as long as the second could take to begin beside it.
         let work = |place: usize| {
-            if place == 0 {
-                (0..10_000).for_each(|_| std::thread::yield_now());
-                is_done.store(true, Ordering::SeqCst);
+            let end = Instant::now() + Duration::from_millis(100);
+            has_begun.fetch_or(place == 1, Ordering::SeqCst);
+            while place == 0 && !has_begun.load(Ordering::SeqCst) && Instant::now() < end {
+                std::thread::yield_now();
             }
-            is_done.load(Ordering::SeqCst)
+            has_begun.load(Ordering::SeqCst)
         };
-        assert_eq!(pool.install(|| in_parallel(&[0, 30], 10, work)), [true, true]);
+        assert_eq!(pool.install(|| in_parallel(&[0, 30], 10, work)), [false, true]);
     }
 
     #[test]
