@@ -31,6 +31,12 @@ pub struct Subjects {
 }
 
 impl Subjects {
+    /// The networks that were costed on a hardware and whose accuracy is known, by their places, with it.
+    pub fn known_on<'a>(&'a self, hardware: &'a str) -> impl Iterator<Item = (usize, Fraction)> + 'a {
+        let costed = self.all.iter().enumerate().filter(move |(_, subject)| subject.costs.on(hardware).is_some());
+        costed.filter_map(|(place, subject)| Some((place, subject.accuracy?)))
+    }
+
     /// The points of a store that are done and costed, of these networks alone where some are named, in the order of keys.
     ///
     /// # Errors

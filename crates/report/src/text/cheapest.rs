@@ -6,7 +6,7 @@ use explore::proxies::{OfHardware, Subject, Subjects, is_broken};
 use explore::store::HardwareRow;
 
 use super::number::{factor, grouped, joules, one_line, short, tail};
-use super::proxies::broken_line;
+use super::proxies::broken_lines;
 use super::table::{render, table};
 use crate::proxies::hardware_row;
 
@@ -19,8 +19,8 @@ const ON_INTEGERS: &str = "top-1 on integers";
 /// The networks that compression did not break, the cheapest on a hardware first, at most so many of them; of several hardware the
 /// cheapest on each, and how many cost the same.
 pub fn cheapest_tables(subjects: &Subjects, hardware: &[OfHardware], most: usize) -> String {
-    let broken = broken_line(subjects, hardware, "not among the cheapest");
-    let broken = broken.map(|line| line + "\n").unwrap_or_default();
+    let broken: String =
+        broken_lines(subjects, hardware, "not among the cheapest").into_iter().map(|line| line + "\n").collect();
     if let [one] = hardware {
         return cheapest_on(subjects, &one.name, most) + &broken;
     }
@@ -42,7 +42,7 @@ pub fn cheapest_tables(subjects: &Subjects, hardware: &[OfHardware], most: usize
 /// The networks that were costed on a hardware, but for those that compression broke. Of those that cost the same, the most accurate
 /// comes first.
 fn from_the_cheapest<'a>(subjects: &'a Subjects, hardware: &str) -> Vec<(&'a Subject, &'a HardwareRow)> {
-    let best = subjects.all.iter().filter_map(|subject| subject.accuracy).max();
+    let best = subjects.known_on(hardware).map(|(_, accuracy)| accuracy).max();
     let is_choice = |subject: &&Subject| match (subject.accuracy, best) {
         (Some(accuracy), Some(best)) => !is_broken(accuracy, best),
         (None, _) | (_, None) => true,

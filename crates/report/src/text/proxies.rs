@@ -1,6 +1,6 @@
 //! Proxies beside hardware, as text.
 
-use explore::pareto::Cost;
+use explore::pareto::{Cost, Fraction};
 use explore::proxies::{
     Agreement, FEW_NETWORKS, Fit, Interval, OfHardware, PROXIES, Parts, Regret, Subject, Subjects, Target, is_broken,
 };
@@ -195,26 +195,41 @@ fn without_regret(figures: &ProxyFigures<'_>) -> Vec<String> {
     } else if known < all.len() {
         lines.push(format!("{known} of {} networks have an accuracy; regret is among these", all.len()));
     }
-    lines.extend(broken_line(figures.subjects, figures.hardware, "left out of regret"));
+    lines.extend(broken_lines(figures.subjects, figures.hardware, "left out of regret"));
     lines
 }
 
 /// Broken networks that are named.
 const NAMED: usize = 3;
 
-/// How many networks of those that were costed on this hardware compression broke, what becomes of them, and which they are if they
-/// are few; none where there are none.
-pub(super) fn broken_line(subjects: &Subjects, hardware: &[OfHardware], what: &str) -> Option<String> {
-    let all = &subjects.all;
-    let is_shown = |subject: &&Subject| hardware.iter().any(|of| subject.costs.on(&of.name).is_some());
-    let best = all.iter().filter_map(|subject| subject.accuracy).max()?;
-    let known = all.iter().filter(is_shown).filter_map(|subject| Some((subject, subject.accuracy?)));
-    let broken: Vec<_> = known.filter(|(_, accuracy)| is_broken(*accuracy, best)).collect();
-    let names =
-        broken.iter().map(|(subject, accuracy)| format!("{} ({:.4})", one_line(&subject.name), accuracy.to_f64()));
+/// How many networks compression broke, what becomes of them, and which they are if they are few. They are held against the best of
+/// those that were costed on the same hardware, so that there is a line for each accuracy that is the best on some.
+pub(super) fn broken_lines(subjects: &Subjects, hardware: &[OfHardware], what: &str) -> Vec<String> {
+    let mut groups: Vec<(Fraction, Vec<(usize, Fraction)>)> = Vec::new();
+    for of in hardware {
+        let known: Vec<(usize, Fraction)> = subjects.known_on(&of.name).collect();
+        let Some(best) = known.iter().map(|(_, accuracy)| *accuracy).max() else { continue };
+        let broken = known.into_iter().filter(|(_, accuracy)| is_broken(*accuracy, best));
+        match groups.iter_mut().find(|(other, _)| *other == best) {
+            Some((_, all)) => all.extend(broken),
+            None => groups.push((best, broken.collect())),
+        }
+    }
+    let lines = groups.into_iter().filter_map(|(best, mut broken)| {
+        broken.sort_by_key(|(place, _)| *place);
+        broken.dedup_by_key(|(place, _)| *place);
+        broken_line(subjects, best, &broken, what)
+    });
+    lines.collect()
+}
+
+fn broken_line(subjects: &Subjects, best: Fraction, broken: &[(usize, Fraction)], what: &str) -> Option<String> {
+    let name = |(place, accuracy): &(usize, Fraction)| {
+        format!("{} ({:.4})", one_line(&subjects.all[*place].name), accuracy.to_f64())
+    };
     let named = match broken.len() {
         0 => return None,
-        1..=NAMED => format!(": {}", names.collect::<Vec<_>>().join("; ")),
+        1..=NAMED => format!(": {}", broken.iter().map(name).collect::<Vec<_>>().join("; ")),
         _ => String::new(),
     };
     let (networks, verb) = (counted(broken.len() as u128, "network"), if broken.len() == 1 { "is" } else { "are" });
@@ -248,13 +263,12 @@ fn fit_lines(fit: &Fit) -> String {
 
 #[cfg(test)]
 mod tests {
-    use explore::pareto::Fraction;
     use explore::store::{HardwareRow, PointCosts};
 
     use super::*;
 
     #[test]
-    fn networks_that_were_not_costed_on_the_hardware_are_not_named() {
+    fn networks_are_held_against_the_best_of_their_hardware() {
         let subject = |name: &str, hardware: &str, right: u64| {
             let row = HardwareRow {
                 name: hardware.into(),
@@ -276,14 +290,19 @@ mod tests {
                 accuracy: Some(Fraction { count: right, of: 10 }),
             }
         };
-        let all = vec![subject("whole", "chip", 9), subject("cut", "other chip", 1)];
+        let on_chip = [subject("whole", "chip", 9), subject("cut", "chip", 1)];
+        let on_other = [subject("narrow", "other chip", 5), subject("slim", "other chip", 2)];
+        let all = [on_chip, on_other].concat();
         let subjects = Subjects { all, ..Subjects::default() };
         let shown = |names: &[&str]| {
             let hardware = names.iter().map(|name| (*name).into()).collect::<Vec<_>>();
-            broken_line(&subjects, &explore::proxies::compare(&subjects, &hardware, 0), "gone")
+            broken_lines(&subjects, &explore::proxies::compare(&subjects, &hardware, 0), "gone")
         };
-        assert_eq!(shown(&["chip"]), None);
-        let line = "1 network is less than half as accurate as the best (0.9000), and gone: cut (0.1000)";
-        assert_eq!(shown(&["chip", "other chip"]), Some(line.to_string()));
+        let first = "1 network is less than half as accurate as the best (0.9000), and gone: cut (0.1000)";
+        let second = "1 network is less than half as accurate as the best (0.5000), and gone: slim (0.2000)";
+        assert_eq!(shown(&["chip"]), [first]);
+        assert_eq!(shown(&["other chip"]), [second]);
+        assert_eq!(shown(&["other chip", "chip"]), [second, first]);
+        assert_eq!(shown(&["no chip"]), [""; 0]);
     }
 }
