@@ -63,9 +63,9 @@ pub fn option(mend: Mend) -> String {
         Mend::UpgradeStore => "sweep --upgrade --store STORE makes it one of layout 3",
         Mend::CountInOneRun => "simulate --images counts it",
         Mend::AskForCompression => {
-            "ask for --prune, --bits, a step rule, bits shared out (--allocate, --average-bits), --layer-options, --find-step or --reestimate-bn"
+            "ask for --prune, --prune-below, --bits, a step rule, bits shared out (--allocate, --average-bits, --esn-d-filter-budget), --layer-options, --find-step or --reestimate-bn"
         }
-        Mend::AskForQuantization => "ask for --bits, a step rule or bits shared out",
+        Mend::AskForQuantization => "ask for --bits, a step rule, bits shared out or --layer-options",
         Mend::NameGrid => "--grid mid-rise reads them as half-steps",
         Mend::NameArchitectureOrTopology => {
             "--architecture gives it the graph of a known network, --topology output positions"

@@ -24,8 +24,12 @@ pub(crate) fn argument(mend: Mend) -> String {
         }
         Mend::UpgradeStore => "esnsim.upgrade makes it one of layout 3",
         Mend::CountInOneRun => "simulate(images=…) counts it",
-        Mend::AskForCompression => "ask for prune=, bits=, a step rule, find_step= or reestimate_bn=",
-        Mend::AskForQuantization => "ask for bits=, a step rule or bits shared out",
+        Mend::AskForCompression => {
+            "ask for prune=, prune_below=, bits=, a step rule, bits shared out (allocate=, average_bits=, esn_d_filter_budget=), layer_options=, find_step= or reestimate_bn="
+        }
+        Mend::AskForQuantization => {
+            "ask for bits=, a step rule, bits shared out (average_bits=, esn_d_filter_budget=) or layer_options="
+        }
         Mend::NameGrid => "grid=\"mid-rise\" reads them as half-steps",
         Mend::NameArchitectureOrTopology => {
             "architecture= gives it the graph of a known network, topology= output positions"

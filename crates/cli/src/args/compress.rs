@@ -6,9 +6,7 @@ use anyhow::bail;
 use clap::Args;
 use compress::{Allocation, Granularity, PruneOptions, Pruning, Scope, StepRule};
 use esn::{BitWidth, Grid};
-use esnsim::{
-    AllocateRequest, CompressRequest, Error, ImageRequest, QuantizeRequest, allocation, layer_options, pruning,
-};
+use esnsim::{AllocateRequest, CompressRequest, Error, ImageRequest, QuantizeRequest, layer_options, pruning};
 use explore::pareto::Cost;
 
 use super::groups::{IMAGES, OUTPUT, PRUNING, QUANTIZATION};
@@ -63,6 +61,14 @@ pub struct CompressOptions {
 
     #[command(flatten)]
     pub threads: ThreadOptions,
+}
+
+/// A budget of [`esnsim::allocation`]. Of energies on a hardware it is said where a sum in their place is found.
+fn budget(text: &str) -> Result<(Cost, f64), String> {
+    esnsim::allocation(text).map_err(|problem| match text.starts_with("energy:") {
+        true => format!("{problem}; `proxies --fit` finds such a sum"),
+        false => problem,
+    })
 }
 
 impl CompressOptions {
@@ -265,7 +271,7 @@ pub struct QuantizationOptions {
     /// `pareto --cost` that quantization changes and that need no hardware: a sum of `proxies --fit`, too, with X in joules. With
     /// --reestimate-bn, statistics are re-estimated before the output is looked at. Levels are those of --grid; nothing else chooses
     /// widths and steps.
-    #[arg(long, value_name = "COST=X", value_parser = allocation, conflicts_with_all = ASKS)]
+    #[arg(long, value_name = "COST=X", value_parser = budget, conflicts_with_all = ASKS)]
     #[arg(conflicts_with_all = ["find_step", "granularity", "first_bits", "last_bits"])]
     pub allocate: Option<(Cost, f64)>,
 
