@@ -142,7 +142,8 @@ pub struct Compressed {
     pub quantize: Option<(QuantizeOptions, QuantizeReport)>,
     /// What re-estimation did.
     pub reestimate: Option<ReestimateReport>,
-    /// That a budget was more than could be spent, or that the network is the one that it was.
+    /// That a budget was more than could be spent, that a memory needs more bits than it counts, or that the network is the one that it
+    /// was.
     #[serde(skip)]
     pub of_the_whole: Vec<Note>,
 }
@@ -264,7 +265,7 @@ impl Compressed {
         Ok(Allocated { metric: allocate.cost.clone(), budget: allocate.budget, sensitivity, chosen })
     }
 
-    /// That weights take more bits in memory than a budget of their bits has counted, if they do.
+    /// That a memory needs more bits for the weights than a budget counts of them, if it does.
     fn more_in_memory(&self) -> Result<Option<Note>, CompressError> {
         let counts_them = |allocated: &&Allocated| allocated.metric.counts_bits_of_weights();
         let Some(allocated) = self.allocate.as_ref().filter(counts_them) else { return Ok(None) };
@@ -274,7 +275,7 @@ impl Compressed {
         Ok((stored > counted).then(|| {
             let (id, counted, stored) = (allocated.metric.id(), grouped(counted), grouped(stored));
             let text = format!(
-                "{id} counts the bits of weights by equation (3), here {counted}; with a code for every weight they take {stored} in memory"
+                "{id} counts bits of weights by equation (3): this network has {counted}, without pruned filters and channels; a memory needs one bit more for each weight of some layers, which makes {stored}"
             );
             Note::new(NoteKind::Consequence, text)
         }))

@@ -12,8 +12,9 @@ use crate::detail::LayerDetail;
 /// A layer has one width, that of its widest weight by equation (3), which is what is multiplied. Its activations have the width that
 /// the file states, else one that is given.
 ///
-/// A memory may need one bit more for each weight ([`LayerDetail::stored_bits`]): equation (3) gives −1, 0 and 1 on mid-tread one bit,
-/// as every largest weight of 2^n steps n + 1, and on mid-rise leaves no code for zeros that are stored among the weights.
+/// A memory may need one bit more for each weight of a layer ([`LayerDetail::stored_bits`]): where zeros are stored on mid-rise, whose
+/// codes are all taken by other weights, and where the largest weight on mid-tread is +2^n steps. −1, 0 and 1 have one bit by equation
+/// (3), and two in memory.
 ///
 /// # Panics
 ///

@@ -75,6 +75,29 @@ fn a_budget_that_no_layer_has_a_use_for_is_told() {
     assert!(!text.contains("have a use for") && text.contains("1.0000"), "{text}");
 }
 
+/// UNPU stores every weight at the width of its layer.
+#[test]
+fn a_budget_of_bits_of_weights_is_told_beside_what_a_memory_needs() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let images = repository("traces/digits-test.npz").display().to_string();
+    let number = |text: &str| text.replace(',', "").parse::<u64>().expect("a number");
+    check_all(["model-bits=1.2e5", "weight-bits=1.2e5", "linear:weight-bits=2e-12,macs=1e-20=2.4e-7"], |&budget| {
+        let arguments =
+            ["compress", "-o", "out.onnx", "--grid", "mid-tread", "--allocate", budget, "--allocate-images", "8"];
+        let text = said(folder.path(), &[&arguments[..], &["--calibrate", &images]].concat());
+        let (_, note) = text.split_once("this network has ").unwrap_or_else(|| panic!("{text}"));
+        let counted = note.split_once(", without pruned filters and channels").expect("the note goes on").0;
+        let (_, stored) = note.split_once("which makes ").expect("the note goes on");
+        let stored = stored.lines().next().expect("a line");
+        assert!((110_000..=120_000).contains(&number(counted)), "{note}");
+        said(folder.path(), &["simulate", "out.onnx", "--hardware", "unpu", "--csv", "out.csv"]);
+        let mut rows = csv::Reader::from_path(folder.path().join("out.csv")).expect("written");
+        let place = rows.headers().expect("a header").iter().position(|name| name == "weight_bits").expect("a column");
+        let bits: u64 = rows.records().map(|row| number(&row.expect("a row")[place])).max().expect("rows");
+        assert_eq!(number(stored), bits, "the row of all layers is the largest");
+    });
+}
+
 #[test]
 fn a_pruning_that_comes_to_less_is_told_everywhere_and_refused_where_that_is_not_to_be() {
     let folder = tempfile::tempdir().expect("a temporary folder");
