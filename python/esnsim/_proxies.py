@@ -48,7 +48,7 @@ def is_store(source: Any) -> bool:
 
 
 def check_named_once(sources: Sequence[Any]) -> None:
-    """Refuses a path that comes twice: it would be ranked twice."""
+    """Refuses a file that comes twice, by whatever path: it would be ranked twice."""
     paths = [os.fspath(source) for source in sources if isinstance(source, (str, os.PathLike))]
     files = [os.path.realpath(path) for path in paths]
     twice = next((path for place, path in enumerate(paths) if files[place] in files[:place]), None)

@@ -89,6 +89,7 @@ def test_wrong_use_is_told_in_one_line(store):
         (dict(source=store, networks=["other"]), "no point is of network other; the networks are embedded"),
         (dict(source=[None]), "ranks need two networks at least; 1 with costs, 0 that failed; add networks, or several widths"),
         (dict(source=["a.onnx", pathlib.Path("b.onnx"), pathlib.Path("a.onnx")]), "source has a.onnx twice; name each network once"),
+        (dict(source=["a.onnx", "./a.onnx"]), "source has ./a.onnx twice; name each network once"),
         (dict(source=store, fit="gpu-8bit", terms=["cost"]), "terms has \"cost\": expected esn-a, "),
         (dict(source=store, resamples=-1), "resamples is -1; expected 0 to 100000"),
     ]
