@@ -147,17 +147,23 @@ def two_seeds(cifar, trained, tmp_path_factory):
     return out
 
 
-def test_seeds_that_were_run_before_are_not_run_again(two_seeds, cifar, trained, tmp_path):
-    head, *lines = (two_seeds / "figure6" / "rows.csv").read_text().splitlines(keepends=True)
-    seeds = [row["seed"] for row in csv.DictReader([head, *lines])]
-    earlier = tmp_path / "earlier.csv"
-    earlier.write_text(head + "".join(line for line, seed in zip(lines, seeds) if seed == "0"))
-    done = run("figure6", cifar, tmp_path, "--start", str(trained), "--seeds", "2", "--rows", str(earlier))
+def test_seeds_may_be_run_apart(two_seeds, cifar, trained, tmp_path):
+    whole = (two_seeds / "figure6" / "rows.csv").read_text()
+    head, *lines = whole.splitlines(keepends=True)
+    by_seed = {seed: head + "".join(line for line, row in zip(lines, csv.DictReader(whole.splitlines())) if row["seed"] == seed)
+               for seed in ("0", "1")}
+    first, apart, together = tmp_path / "first.csv", tmp_path / "apart", tmp_path / "together"
+    first.write_text(by_seed["0"])
+    done = run("figure6", cifar, apart, "--start", str(trained), "--seeds", "1", "--first-seed", "1")
     assert done.returncode == 0, done.stderr
-    files = shown(tmp_path, "figure6")
-    assert files["rows.csv"] == (two_seeds / "figure6" / "rows.csv").read_bytes() and len(files) == 6
-    assert {path.stem.split("-")[-2] for path in tmp_path.glob("work/networks/*/*-pruned*.onnx")} == {"seed1"}
-    done = run("figure4", cifar, tmp_path, "--rows", str(earlier))
+    assert (apart / "figure6" / "rows.csv").read_text() == by_seed["1"]
+    assert "--seeds 1 --first-seed 1 --out OUT" in (apart / "figure6.md").read_text()
+    rows = ("--rows", str(first), "--rows", str(apart / "figure6" / "rows.csv"))
+    done = run("figure6", cifar, together, "--start", str(trained), "--seeds", "2", *rows)
+    assert done.returncode == 0, done.stderr
+    files = shown(together, "figure6")
+    assert files["rows.csv"].decode() == whole and len(files) == 5 and not (together / "work" / "networks").exists()
+    done = run("figure4", cifar, together, *rows)
     assert (done.returncode, done.stderr) == (2, "error: unsupported: figure4 takes no --rows; figure6, fair, penalty do\n")
 
 
@@ -165,26 +171,29 @@ def test_rows_that_are_of_something_else_are_refused(two_seeds, tmp_path):
     path = two_seeds / "figure6" / "rows.csv"
     text = path.read_text()
     head, first, *others = text.splitlines(keepends=True)
-    protocols = {row["seed"]: row["protocol"] for row in csv.DictReader(text.splitlines())}
-    expected = {int(seed): rows.Expected(protocol, 8 * (1 + 2 + 3)) for seed, protocol in protocols.items()}
-    assert sorted(expected) == [0, 1] and len(set(protocols.values())) == 2
+    found = list(csv.DictReader(text.splitlines()))
+    protocols = {int(row["seed"]): row["protocol"] for row in found}
+    assert sorted(protocols) == [0, 1] and len({row["digest"] for row in found}) == len(set(protocols.values())) == 2
 
     def read(*paths):
-        return rows.earlier(paths, pruned.Tried, expected, {"penalty": ""})
+        return rows.earlier(paths, pruned.Tried, protocols, {"penalty": ""})
 
-    assert rows.rows_of(read(path))[0].keys() - {"penalty"} == set(head.strip().split(","))
+    assert [*map(str, rows.rows_of(read(path), ["penalty"])[0].values())] == [*found[0].values()]
+    missing = "are missing, doubled or changed: their digest is "
     cases = [
         ("", "its columns are none; expected the rows of a page of this figure: way, fraction, further, "),
         (text.replace("fraction", "part"), "its columns are way, part, "),
         (head, "it has no rows"),
-        (text + first, "seed 0 has 49 points that no search found; expected 48: a part of the file is missing, or comes twice"),
-        (head + "".join(others), "seed 0 has 47 points that no search found; expected 48"),
+        (text + first, f"rows of seed 0 {missing}"),
+        (head + "".join(others), f"rows of seed 0 {missing}"),
+        (head + first + "".join(others[:-1]), f"rows of seed 1 {missing}"),
+        (head + first + first + "".join(others[1:]), f"rows of seed 0 {missing}"),
+        (text.replace(found[0]["top1"], "0.99"), f"rows of seed 0 {missing}"),
         (text[:-20], "line "),
         (head + first.replace(",False,", ",no,", 1), "line 2: is_searched is 'no'; expected True or False"),
         (head + first.replace("quantize only,0.0", "quantize only,nan"), "line 2: fraction is 'nan'; expected a number of at least 0"),
         (head + first.strip() + ",1\n", "line 2: it has more cells than columns"),
-        (text.replace(protocols["0"], "0" * 12), "seed 0 was run by the protocol 000000000000, and this command runs it by"),
-        (text.replace(f",1,False,{protocols['1']}", f",7,False,{protocols['1']}"), "seed 7 is none of 0, 1; --seeds N takes more of them"),
+        (head + first.rpartition(",")[0] + "\n", "line 2: it has fewer cells than columns"),
     ]
     for number, (content, said) in enumerate(cases):
         wrong = tmp_path / f"{number}.csv"
@@ -192,8 +201,16 @@ def test_rows_that_are_of_something_else_are_refused(two_seeds, tmp_path):
         with pytest.raises(esnsim.BadArgument) as told:
             read(wrong)
         assert str(told.value).startswith(f"{wrong}: ") and said in str(told.value), told.value
-    with pytest.raises(esnsim.BadArgument, match="seed 0 is in another file of --rows, too"):
+    with pytest.raises(esnsim.BadArgument, match="rows.csv twice; name each file once"):
         read(path, path)
+    copy = tmp_path / "copy.csv"
+    copy.write_text(text, encoding="utf-8-sig")
+    with pytest.raises(esnsim.BadArgument, match="seed 0 is in another file of --rows, too"):
+        read(path, copy)
+    for other, said in [({0: protocols[0]}, "seed 1 is none of 0; --seeds N takes more of them"),
+                        ({**protocols, 1: "0" * 12}, f"seed 1 was run by the protocol {protocols[1]}, and this command runs it by {'0' * 12}")]:
+        with pytest.raises(esnsim.BadArgument, match=said):
+            rows.earlier([path], pruned.Tried, other, {"penalty": ""})
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe")
     with pytest.raises(esnsim.BadArgument, match="it is no CSV"):
         read(tmp_path / "binary.csv")
@@ -305,6 +322,7 @@ def test_wrong_input_is_told_in_a_line(more, said, tmp_path, capsys):
 @pytest.mark.parametrize("more, said", [
     (["--device", "mps"], "argument --device: mps is no device for this; expected cpu or cuda"),
     (["--seeds", "0"], "argument --seeds: 0 is no whole number of at least 1"),
+    (["--first-seed", "-1"], "argument --first-seed: "),
     (["--scale", "large"], "argument --scale: invalid choice: 'large'"),
 ])
 def test_a_wrong_option_is_told(more, said, tmp_path, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import pathlib
 import re
@@ -28,7 +29,8 @@ _WRONG, _STOPPED = 2, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a figure, and returns the exit code: 0, 2 for wrong input or what is not built, 130 where it was stopped."""
     given = _parser().parse_args(arguments)
-    job = Job(given.figure, given.data, given.scale, given.out, given.device, given.start, given.seeds, tuple(given.rows), given.threads)
+    job = Job(given.figure, given.data, given.scale, given.out, given.device, given.start, given.seeds, given.first_seed,
+              tuple(given.rows), given.threads)
     try:
         page = _run(job)
     except KeyboardInterrupt:
@@ -70,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--start", type=pathlib.Path, metavar="DIR", help="trained networks, as resnet20-w050-seed0.pth")
     parser.add_argument("--device", type=_device, default="cpu", help="where PyTorch trains, as cuda (default: cpu)")
     parser.add_argument("--seeds", type=_count, metavar="N", help="how many seeds (default: what the figure says for the scale)")
+    parser.add_argument("--first-seed", type=functools.partial(_count, least=0), default=0, metavar="K",
+                        help="the first of these seeds (default: 0), so that seeds may be run apart")
     parser.add_argument("--rows", type=pathlib.Path, metavar="FILE", action="append", default=[],
                         help="rows.csv of this figure, of seeds that were run before, here or elsewhere; these are not run again")
     parser.add_argument("--threads", type=_count, metavar="N", help="how many threads (default: as many as cores)")
@@ -83,7 +87,7 @@ def _device(word: str) -> str:
     return word
 
 
-def _count(word: str) -> int:
-    if not word.isdecimal() or int(word) < 1:
-        raise argparse.ArgumentTypeError(f"{word} is no whole number of at least 1")
+def _count(word: str, least: int = 1) -> int:
+    if not word.isdecimal() or int(word) < least:
+        raise argparse.ArgumentTypeError(f"{word} is no whole number of at least {least}")
     return int(word)

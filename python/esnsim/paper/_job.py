@@ -27,8 +27,8 @@ class Job:
     """One figure of one call.
 
     Everything that can be made again lies in `out`/work: images, checkpoints, networks, the store of epochs `epochs.sqlite` and
-    those of quantized points, `points-DIGEST.sqlite`, each beside its plan. `start` is a folder of trained networks. `seeds` is how many seeds are trained;
-    `None` is what the figure says for the scale. `rows` are files of rows of this figure, whose seeds are not run again.
+    those of quantized points, `points-DIGEST.sqlite`, each beside its plan. `start` is a folder of trained networks. `seeds` is how many seeds are run, from
+    `first_seed` on; `None` is what the figure says for the scale. `rows` are files of rows of this figure, whose seeds are not run again.
     """
 
     figure: str
@@ -38,6 +38,7 @@ class Job:
     device: str = "cpu"
     start: pathlib.Path | None = None
     seeds: int | None = None
+    first_seed: int = 0
     rows: tuple[pathlib.Path, ...] = ()
     threads: int | None = None
     progress: Progress = dataclasses.field(default_factory=Progress)
@@ -46,6 +47,10 @@ class Job:
     def is_small(self) -> bool:
         """Whether the schedules are the shortened ones."""
         return self.scale == "small"
+
+    def seed_range(self, usual: int) -> range:
+        """The seeds that the page is about; `usual` is how many a figure has for the scale."""
+        return range(self.first_seed, self.first_seed + (self.seeds or usual))
 
     @property
     def work(self) -> pathlib.Path:
@@ -61,6 +66,7 @@ class Job:
     def command(self) -> str:
         """What makes the page again, with the folders by their roles."""
         options = {"--data": "DATA", "--scale": self.scale, "--start": self.start and "START", "--seeds": self.seeds,
+                   "--first-seed": self.first_seed or None,
                    "--device": self.device if self.device != "cpu" else None, "--out": "OUT"}
         words = (f"{name} {value}" for name, value in options.items() if value is not None)
         return f"python -m esnsim.paper {self.figure} {' '.join(words)}"

@@ -106,7 +106,8 @@ class Costed:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rowed(Costed):
-    """A point whose row stands for it in later runs. `protocol` is a digest of all that the points of its seed depend on."""
+    """A point whose row stands for it in later runs. `protocol` is a digest of how the points of its seed
+    are made."""
 
     seed: int
     is_searched: bool

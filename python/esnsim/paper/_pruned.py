@@ -12,7 +12,7 @@ import esnsim
 from ._job import Job
 from ._networks import Kind
 from ._points import Costed, Rowed, swept, width
-from ._rows import Expected, earlier, protocol
+from ._rows import earlier, protocol
 from ._search import searched
 from ._starts import Start, exported, starts
 from ._training import PenalizedTraining, Pruning, Schedule
@@ -95,7 +95,7 @@ def is_pruned_and_searched(point: Tried) -> bool:
 def kinds_of(job: Job) -> list[Kind]:
     """The network of each seed."""
     plan = SCHEDULES[job.scale]
-    return [Kind("resnet20", plan.width, seed) for seed in range(job.seeds or plan.seeds)]
+    return [Kind("resnet20", plan.width, seed) for seed in job.seed_range(plan.seeds)]
 
 
 def prunings(job: Job, begun: Mapping[Kind, Start]) -> list[Pruning]:
@@ -119,23 +119,22 @@ def tried(job: Job, trainings: Callable[[Job, Mapping[Kind, Start]], Sequence[Pr
     """The points of all seeds: those of `--rows`, and of the others what is trained here. `without` are columns that rows of the
     figure leave out, with their values."""
     begun = starts(job, kinds_of(job))
-    expected = {kind.seed: _expected(job, trainings(job, {kind: start}), start) for kind, start in begun.items()}
-    known = earlier(job.rows, Tried, expected, without)
+    protocols = {kind.seed: _protocol(job, trainings(job, {kind: start}), start) for kind, start in begun.items()}
+    known = earlier(job.rows, Tried, protocols, without)
     seeds = {point.seed for point in known}
     left = {kind: start for kind, start in begun.items() if kind.seed not in seeds}
     several = trainings(job, left)
     if several:
         job.epochs(several, left)
-        known += points(job, several, left, {seed: one.protocol for seed, one in expected.items()})
+        known += points(job, several, left, protocols)
     return sorted(known, key=lambda point: (point.seed, point.penalty, point.fraction, point.further, point.is_searched, point.bits,
                                             point.esn_d_macs))
 
 
-def _expected(job: Job, several: Sequence[Pruning], start: Start) -> Expected:
-    """What rows of a seed have to be."""
-    told = protocol(start.digest, job.digest, [training.run for training in several], FRACTIONS, _WIDTHS, _CUT, IMAGES[job.scale],
+def _protocol(job: Job, several: Sequence[Pruning], start: Start) -> str:
+    """How a seed is run."""
+    return protocol(job, start.digest, [training.run for training in several], FRACTIONS, _WIDTHS, _CUT, IMAGES[job.scale],
                     SEARCH[job.scale])
-    return Expected(told, WHOLE * (1 + len(FRACTIONS) + len(several)))
 
 
 @dataclasses.dataclass(frozen=True)

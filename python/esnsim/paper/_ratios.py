@@ -29,15 +29,19 @@ def ratios(points: Sequence[Any], dear: Chosen, cheap: Chosen, cost: str, level:
 def ratio_claim(says: str, whose: str, points: Sequence[Any], dear: Chosen, cheap: Chosen, cost: str, levels: Sequence[float],
                 most: float = 1.0) -> Claim:
     """A claim that `whose` cost, that of the points that are `dear`, is larger at each accuracy, and `most` times as large or more at
-    one. An accuracy that one side alone reaches speaks for that side, and one that neither reaches for none.
+    one. An accuracy that one side alone reaches speaks for that side, and one that neither reaches for none. Of several seeds the mean
+    decides, and its standard deviation is told.
     """
-    means = {level: statistics.fmean(found) for level in levels if (found := ratios(points, dear, cheap, cost, level))}
+    several = {level: found for level in levels if (found := ratios(points, dear, cheap, cost, level))}
+    means = {level: statistics.fmean(found) for level, found in several.items()}
+    seeds = len({point.seed for point in points})
     alone = {chosen: [level for level in levels if level not in means and cheapest(filter(chosen, points), cost, level) is not None]
              for chosen in (dear, cheap)}
     cases = len(means) + len(alone[dear]) + len(alone[cheap])
     if not cases:
         return Claim(says, "no accuracy of the list is reached", Verdict.NOT)
-    words = ", ".join(f"{ratio:.2f} at {level:g}" for level, ratio in means.items()) or "none that both reach"
+    words = ", ".join(f"{mean_and_deviation(found)} at {level:g}{f' ({len(found)} of {seeds} seeds)' if len(found) < seeds else ''}"
+                      for level, found in several.items()) or "none that both reach"
     for chosen, who in ((dear, f"of the two, {whose} alone reaches"), (cheap, f"of the two, {whose} does not reach")):
         words += f"; {who} {', '.join(f'{level:g}' for level in alone[chosen])}" if alone[chosen] else ""
     bound = f", and {most:g} or more at one" if most > 1 else ""

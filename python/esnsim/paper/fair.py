@@ -18,9 +18,9 @@ from ._job import Job
 from ._networks import Kind
 from ._page import Claim, Page, Section
 from ._points import Costed, Rowed, swept, width
-from ._pruned import ADMM_RATE, RHO, WHOLE
+from ._pruned import ADMM_RATE, RHO
 from ._ratios import cheapest, mean_and_deviation, ratio_claim, ratios
-from ._rows import Expected, earlier, protocol, rows_of
+from ._rows import earlier, protocol, rows_of
 from ._search import searched
 from ._starts import Start, as_networks, exported, starts, told
 from ._training import Pruning, QuantizedTraining, Schedule, Trainer, Training
@@ -72,9 +72,9 @@ class Tried(Rowed):
 def run(job: Job) -> Page:
     """Trains the three networks on, with real and with quantized weights, and compares each half of the paper's sentence."""
     plan = SCHEDULES[job.scale]
-    seeds = range(job.seeds or plan.seeds)
+    seeds = job.seed_range(plan.seeds)
     several = [_Trainings.of(job, plan, seed) for seed in seeds]
-    known = earlier(job.rows, Tried, {trainings.seed: trainings.expected(job) for trainings in several})
+    known = earlier(job.rows, Tried, {trainings.seed: trainings.protocol(job) for trainings in several})
     points = [point for trainings in several
               for point in [point for point in known if point.seed == trainings.seed] or _of_seed(job, trainings)]
     claims = [claim for is_trained in (False, True) for cost in _COSTS for claim in _halves(points, is_trained, cost)]
@@ -141,13 +141,10 @@ class _Trainings:
         """Every training, in the order of running."""
         return [*self.first.values(), *self.second.values(), *self.longer.values()]
 
-    def expected(self, job: Job) -> Expected:
-        """What rows of the seed have to be."""
-        told = protocol([start.digest for start in self.begun.values()], job.digest, [training.run for training in self.all], _AFTER,
-                        _AS_TRAINED, IMAGES[job.scale], SEARCH[job.scale])
-        # Of real weights, those of both networks as they were among them, every width is a point.
-        real = len(self.begun) + sum(not bits for _, bits in self.second)
-        return Expected(told, WHOLE * real + sum(bits > 0 for _, bits in self.second) + len(self.longer))
+    def protocol(self, job: Job) -> str:
+        """How the seed is run."""
+        return protocol(job, [start.digest for start in self.begun.values()], [training.run for training in self.all], _AFTER, _AS_TRAINED,
+                        IMAGES[job.scale], SEARCH[job.scale])
 
 
 def _of_seed(job: Job, of: _Trainings) -> list[Tried]:
@@ -158,7 +155,7 @@ def _of_seed(job: Job, of: _Trainings) -> list[Tried]:
     for after in of.longer.values():
         trainer.epochs(after, of.begun[after.network].network)
     job.progress.end()
-    known = {"seed": of.seed, "protocol": of.expected(job).protocol}
+    known = {"seed": of.seed, "protocol": of.protocol(job)}
     points = _points(job, known, of.second,
                      {key: functools.partial(trainer.network, after, networks[key[0]]) for key, after in of.second.items()})
     return [*_as_they_were(job, known, {FAT: of.fat, SLIM: of.slim}), *_searched(job, known, of.fat), *points,

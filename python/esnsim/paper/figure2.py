@@ -48,7 +48,7 @@ def trainings(job: Job) -> list[Training]:
     return [
         Training(Kind("resnet20", plan.width, seed), plan.epochs, plan.images, plan.batch, 0.1, "steps", decay, plan.validation,
                  seed=seed, data=job.digest)
-        for seed in range(job.seeds or plan.seeds) for decay in DECAYS
+        for seed in job.seed_range(plan.seeds) for decay in DECAYS
     ]
 
 

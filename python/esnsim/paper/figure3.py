@@ -66,7 +66,7 @@ def trainings(job: Job) -> list[Training]:
     return [
         Training(Kind(name, width, seed), plan.epochs, plan.images, plan.batch, rate, "cosine", 5e-4, plan.validation, seed=seed,
                  data=job.digest)
-        for seed in range(job.seeds or plan.seeds) for name, width, rate in networks
+        for seed in job.seed_range(plan.seeds) for name, width, rate in networks
     ]
 
 

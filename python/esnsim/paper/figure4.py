@@ -44,7 +44,7 @@ def _kinds(job: Job) -> list[Kind]:
     if started:
         return sorted(started)
     names, widths = (*RESNETS, "vgg7"), (0.5, 0.25) if job.is_small else (1.0, 0.5, 0.25)
-    kinds = [Kind(name, width, seed) for seed in range(job.seeds or 1) for name in names for width in widths]
+    kinds = [Kind(name, width, seed) for seed in job.seed_range(1) for name in names for width in widths]
     return [kind for kind in kinds if not (job.is_small and kind.name == "vgg7" and kind.width > 0.25)]
 
 

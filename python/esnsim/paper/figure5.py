@@ -25,7 +25,7 @@ _SETTLED = 0.1
 def run(job: Job) -> Page:
     """Trains each network on at each rate, and counts filters that go by themselves."""
     plan = SCHEDULES[job.scale]
-    kinds = [Kind("resnet20", plan.width, seed) for seed in range(job.seeds or plan.seeds)]
+    kinds = [Kind("resnet20", plan.width, seed) for seed in job.seed_range(plan.seeds)]
     begun = starts(job, kinds)
     several = [
         Training(kind, plan.epochs, plan.images, plan.batch, rate, "constant", 5e-4, plan.validation, seed=kind.seed,

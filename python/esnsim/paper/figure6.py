@@ -28,7 +28,7 @@ def run(job: Job) -> Page:
         was_run=[*was_run(job), _of_four(), _left(points), search_words(job), *_of_histogram(points)],
         claims=[_wins(points, cost) for cost in COSTS],
         charts=_pictures(points),
-        rows=[{name: value for name, value in row.items() if name != "penalty"} for row in rows_of(points)],
+        rows=rows_of(points, ["penalty"]),
         sections=[_ratios(points), _with_and_without(points), _of_search(points), frontier(points)],
         command=job.command,
     )

@@ -52,7 +52,7 @@ class Tried(Costed):
 def run(job: Job) -> Page:
     """Prunes and tunes to three widths, quantizes all, and puts the frontiers beside that of Banner et al."""
     plan = SCHEDULES[job.scale]
-    kinds = [Kind("resnet20", plan.width, seed) for seed in range(job.seeds or plan.seeds)]
+    kinds = [Kind("resnet20", plan.width, seed) for seed in job.seed_range(plan.seeds)]
     begun = starts(job, kinds)
     several = [
         Slimming(kind, plan.epochs, plan.images, plan.batch, 0.1, "steps", 5e-4, plan.validation, seed=kind.seed,
