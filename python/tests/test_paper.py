@@ -192,6 +192,7 @@ def test_rows_that_are_of_something_else_are_refused(two_seeds, tmp_path):
         (text[:-20], "line "),
         (head + first.replace(",False,", ",no,", 1), "line 2: is_searched is 'no'; expected True or False"),
         (head + first.replace("quantize only,0.0", "quantize only,nan"), "line 2: fraction is 'nan'; expected a number of at least 0"),
+        (head + first.replace(found[0]["esn_a_macs"], "9" * 5000), "line 2: esn_a_macs is '999"),
         (head + first.strip() + ",1\n", "line 2: it has more cells than columns"),
         (head + first.rpartition(",")[0] + "\n", "line 2: it has fewer cells than columns"),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import hashlib
@@ -87,7 +88,8 @@ def _read(path: pathlib.Path, of: type[AnyRowed], without: Mapping[str, Any]) ->
             if list(reader.fieldnames or []) != [*columns, DIGEST]:
                 raise BadArgument(f"{path}: its columns are {', '.join(reader.fieldnames or ['none'])}; expected the rows of a page of "
                                   f"this figure: {', '.join([*columns, DIGEST])}")
-            points, seeds = [], {}
+            points: list[AnyRowed] = []
+            seeds: dict[int, list[dict[str, str]]] = {}
             for row in reader:
                 place = f"{path}: line {reader.line_num}"
                 values = {name: _value(place, name, kinds[name], row[name]) for name in columns}
@@ -114,14 +116,12 @@ def _value(place: str, name: str, kind: str, word: str | None) -> Any:
             return word
         if kind == "bool" and word in ("True", "False"):
             return word == "True"
-        # Costs are real numbers for means of seeds, and whole ones in rows.
-        if kind in ("int", "float") and word.isascii() and word.isdecimal():
-            return int(word)
-        try:
-            number = float(word) if kind == "float" else math.nan
-        except ValueError:
-            number = math.nan
-        if math.isfinite(number) and number >= 0:
-            return number
+        # A number of too many digits is none.
+        with contextlib.suppress(ValueError, OverflowError):
+            # Costs are real numbers for means of seeds, and whole ones in rows.
+            is_whole = kind in ("int", "float") and word.isascii() and word.isdecimal()
+            number = int(word) if is_whole else float(word if kind == "float" else "nan")
+            if math.isfinite(number) and number >= 0:
+                return number
     raise BadArgument(f"{place}: {name} is {'missing' if word is None else repr(word)}; expected "
                       f"{'True or False' if kind == 'bool' else 'a number of at least 0'}")
