@@ -123,5 +123,5 @@ def _value(place: str, name: str, kind: str, word: str | None) -> Any:
             number = int(word) if is_whole else float(word if kind == "float" else "nan")
             if math.isfinite(number) and number >= 0:
                 return number
-    raise BadArgument(f"{place}: {name} is {'missing' if word is None else repr(word)}; expected "
+    raise BadArgument(f"{place}: {name} is {'missing' if word is None else repr(word[:40])}; expected "
                       f"{'True or False' if kind == 'bool' else 'a number of at least 0'}")
