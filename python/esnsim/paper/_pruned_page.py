@@ -34,7 +34,7 @@ def was_run(job: Job) -> list[str]:
         "error, which mostly is smaller than its dot.",
         "How costs are compared: an accuracy is reached by every point that has it or more, and the cheapest of them counts, whatever its "
         "error. Where points lie far apart, several accuracies have one pair of points; tables give the accuracy of each. Steps in the "
-        "pictures are what a way reaches at a cost or less.",
+        f"pictures are what a way reaches at a cost or less{', with any seed' if len(seeds) > 1 else ''}.",
     ]
 
 

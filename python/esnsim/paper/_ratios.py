@@ -29,8 +29,8 @@ def ratios(points: Sequence[Any], dear: Chosen, cheap: Chosen, cost: str, level:
 def ratio_claim(says: str, whose: str, points: Sequence[Any], dear: Chosen, cheap: Chosen, cost: str, levels: Sequence[float],
                 most: float = 1.0) -> Claim:
     """A claim that `whose` cost, that of the points that are `dear`, is larger at each accuracy, and `most` times as large or more at
-    one. An accuracy that one side alone reaches speaks for that side, and one that neither reaches for none. Of several seeds the mean
-    decides, and its standard deviation is told.
+    one. An accuracy that one side alone reaches speaks for that side, and one that neither reaches for none. Of several seeds the
+    mean is told with its standard deviation, and an accuracy speaks for the claim if each of them does.
     """
     several = {level: found for level in levels if (found := ratios(points, dear, cheap, cost, level))}
     means = {level: statistics.fmean(found) for level, found in several.items()}
@@ -40,14 +40,23 @@ def ratio_claim(says: str, whose: str, points: Sequence[Any], dear: Chosen, chea
     cases = len(means) + len(alone[dear]) + len(alone[cheap])
     if not cases:
         return Claim(says, "no accuracy of the list is reached", Verdict.NOT)
-    words = ", ".join(f"{mean_and_deviation(found)} at {level:g}{f' ({len(found)} of {seeds} seeds)' if len(found) < seeds else ''}"
-                      for level, found in several.items()) or "none that both reach"
+    words = ", ".join(f"{mean_and_deviation(found)} at {level:g}{_beside(found, seeds)}" for level, found in several.items())
+    words = words or "none that both reach"
     for chosen, who in ((dear, f"of the two, {whose} alone reaches"), (cheap, f"of the two, {whose} does not reach")):
         words += f"; {who} {', '.join(f'{level:g}' for level in alone[chosen])}" if alone[chosen] else ""
     bound = f", and {most:g} or more at one" if most > 1 else ""
-    verdict = Verdict.of(sum(ratio > 1 for ratio in means.values()) + len(alone[cheap]), cases)
-    return Claim(says, f"{whose} costs this many times as much: {words}. It holds where that is above 1 at each accuracy{bound}",
+    verdict = Verdict.of(sum(min(found) > 1 for found in several.values()) + len(alone[cheap]), cases)
+    each = " and seed" if seeds > 1 else ""
+    return Claim(says, f"{whose} costs this many times as much: {words}. It holds where that is above 1 at each accuracy{each}{bound}",
                  Verdict.IN_PART if verdict is Verdict.HOLDS and max(means.values(), default=0.0) < most else verdict)
+
+
+def _beside(found: Sequence[float], seeds: int) -> str:
+    """What the mean of several seeds does not tell: that it is of some of them, or that one of them says the opposite."""
+    told = [f"{len(found)} of {seeds} seeds"] if len(found) < seeds else []
+    if min(found) <= 1 < statistics.fmean(found):
+        told.append(f"{min(found):.2f} of one seed")
+    return f" ({', '.join(told)})" if told else ""
 
 
 def mean_and_deviation(found: Sequence[float]) -> str:

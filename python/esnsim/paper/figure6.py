@@ -39,7 +39,8 @@ def _left(points: Sequence[Tried]) -> str:
     macs = {point.fraction: point.esn_d_macs for point in points
             if point.bits == 1 and point.further and not point.is_searched and point.seed == points[0].seed}
     words = ", ".join(f"{macs[part] / macs[0.0]:.0%} with {part:.0%} of the filters pruned" for part in sorted(macs) if part)
-    return f"All layers compete by signal norm, so that many filters go where they are small and used often. Left of the MACs are {words}."
+    return ("All layers compete by signal norm, so that many filters go where they are small and used often. Left of the MACs of seed "
+            f"{points[0].seed} are {words}.")
 
 
 def _wins(points: Sequence[Tried], cost: str) -> Claim:
