@@ -90,7 +90,6 @@ fn plus(a: u128, b: u128) -> u128 {
 #[cfg(test)]
 mod tests {
     use esn::{BitConvention, CodeTensor, Grid, WeightShape, filter_esn};
-
     use testkit::check_all;
 
     use super::*;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use compress::{Budget, FilterAmount, LayerOptions, Pruning};
-use explore::pareto::Cost;
+use explore::pareto::{Cost, JOULES};
 use serde::Deserialize;
 
 use crate::error::Error;
@@ -72,15 +72,15 @@ pub fn allocation(text: &str) -> Result<(Cost, f64), String> {
         return Err(format!("the budget is missing: expected {text}=X with X above 0, in joules"));
     }
     let (cost, number) = text.rsplit_once('=').ok_or_else(form)?;
-    let budget: f64 = number.parse().map_err(|_| match cost.parse() {
-        Ok(Cost::Linear(_)) => format!("the budget {number:?} is no number; expected joules above 0, as 5e-6"),
-        _ => form(),
-    })?;
     let cost: Cost = match cost.parse() {
         Ok(cost) => cost,
         Err(problem) if cost.starts_with("linear:") => return Err(format!("{cost:?} is no cost: {problem}")),
         Err(_) => return Err(format!("{cost:?} is no cost; {}", budgets())),
     };
+    let budget: f64 = number.parse().map_err(|_| match cost.unit(&[]) {
+        Some(JOULES) => format!("the budget {number:?} is no number; expected joules above 0, as 5e-6"),
+        _ => form(),
+    })?;
     if cost.is_of_hardware() {
         let id = cost.id();
         let advice = match cost {
