@@ -29,8 +29,8 @@ _WRONG, _STOPPED = 2, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a figure, and returns the exit code: 0, 2 for wrong input or what is not built, 130 where it was stopped."""
     given = _parser().parse_args(arguments)
-    job = Job(given.figure, given.data, given.scale, given.out, given.device, given.start, given.seeds, given.first_seed,
-              tuple(given.rows), given.threads)
+    job = Job(given.figure, given.data, given.scale, given.out, device=given.device, start=given.start, seeds=given.seeds,
+              first_seed=given.first_seed, rows=tuple(given.rows), threads=given.threads)
     try:
         page = _run(job)
     except KeyboardInterrupt:

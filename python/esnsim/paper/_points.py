@@ -98,7 +98,7 @@ class Costed:
 
     @classmethod
     def names(cls) -> list[str]:
-        """The columns of `columns`, in order."""
+        """The columns of `columns`, in order: those of this class, and then those of the classes that it is one of."""
         classes = [of for of in cls.__mro__ if dataclasses.is_dataclass(of)]
         depths = {field.name: depth for depth, of in enumerate(classes) for field in dataclasses.fields(of)}
         return sorted(depths, key=lambda name: depths[name])

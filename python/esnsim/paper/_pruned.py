@@ -115,7 +115,8 @@ def _training(of: type[AnyPruning], job: Job, kind: Kind, start: Start, **more: 
               start=start.digest, data=job.digest, admm_epochs=ADMM_EPOCHS[job.scale], admm_rate=ADMM_RATE, rho=RHO, **more)
 
 
-def tried(job: Job, trainings: Callable[[Job, Mapping[Kind, Start]], Sequence[Pruning]], **without: Any) -> list[Tried]:
+def tried(job: Job, trainings: Callable[[Job, Mapping[Kind, Start]], Sequence[Pruning]],
+          without: Mapping[str, Any] | None = None) -> list[Tried]:
     """The points of all seeds: those of `--rows`, and of the others what is trained here. `without` are columns that rows of the
     figure leave out, with their values."""
     begun = starts(job, kinds_of(job))

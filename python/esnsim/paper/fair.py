@@ -75,8 +75,9 @@ def run(job: Job) -> Page:
     seeds = job.seed_range(plan.seeds)
     several = [_Trainings.of(job, plan, seed) for seed in seeds]
     known = earlier(job.rows, Tried, {trainings.seed: trainings.protocol(job) for trainings in several})
-    points = [point for trainings in several
-              for point in [point for point in known if point.seed == trainings.seed] or _of_seed(job, trainings)]
+    points: list[Tried] = []
+    for trainings in several:
+        points += [point for point in known if point.seed == trainings.seed] or _of_seed(job, trainings)
     claims = [claim for is_trained in (False, True) for cost in _COSTS for claim in _halves(points, is_trained, cost)]
     kinds = [kind for seed in seeds for kind in _kinds(plan, seed)]
     return Page(

@@ -18,9 +18,13 @@ from ._ratios import mean_and_deviation, ratio_claim, ratios
 from ._rows import rows_of
 
 
+# Columns that rows of this figure do not have, with their value.
+_WITHOUT = {"penalty": ""}
+
+
 def run(job: Job) -> Page:
     """Prunes with ADMM and fine-tunes, quantizes, and puts it beside quantization alone, with and without as many epochs more."""
-    points = _pruned.tried(job, _pruned.prunings, penalty="")
+    points = _pruned.tried(job, _pruned.prunings, _WITHOUT)
     return Page(
         title="Figure 6: prune, quantize, or both?",
         opening="A trained network is pruned with ADMM and fine-tuned, and then quantized. Is that better than to quantize alone, or to "
@@ -28,7 +32,7 @@ def run(job: Job) -> Page:
         was_run=[*was_run(job), _of_four(), _left(points), search_words(job), *_of_histogram(points)],
         claims=[_wins(points, cost) for cost in COSTS],
         charts=_pictures(points),
-        rows=rows_of(points, ["penalty"]),
+        rows=rows_of(points, _WITHOUT),
         sections=[_ratios(points), _with_and_without(points), _of_search(points), frontier(points)],
         command=job.command,
     )
