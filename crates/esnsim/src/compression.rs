@@ -16,7 +16,7 @@ use inference::Samples;
 use network::{Network, Note, NoteKind};
 use report::text::{allotment_table, grouped, joules, pruning_table, quantization_table, totals_table};
 use report::{EsnFigures, write_file};
-use runner::{DEFAULT_BITS, NetworkCost, Quantization, is_quantized};
+use runner::{DEFAULT_BITS, LayerDetail, NetworkCost, Quantization, is_quantized};
 use serde::{Serialize, Serializer};
 
 use crate::error::{Error, Need};
@@ -271,11 +271,15 @@ impl Compressed {
         let Some(allocated) = self.allocate.as_ref().filter(counts_them) else { return Ok(None) };
         let costs = LayerCosts { hardware: &[], activation_bits: ACTIVATION_BITS };
         let counted: u128 = costs.of(&self.network, &Cost::ModelBits)?.iter().sum();
-        let stored = LayerCosts::stored_bits(&self.network)?;
-        Ok((stored > counted).then(|| {
-            let (id, counted, stored) = (allocated.metric.id(), grouped(counted), grouped(stored));
+        let LayerDetail { memory_bits, live_memory_bits, .. } = LayerCosts::detail(&self.network)?;
+        Ok((memory_bits > counted).then(|| {
+            let (id, counted, memory) = (allocated.metric.id(), grouped(counted), grouped(memory_bits));
+            let removed = match live_memory_bits == memory_bits {
+                true => String::new(),
+                false => format!(", or {} if they are removed", grouped(live_memory_bits)),
+            };
             let text = format!(
-                "{id} counts bits of weights by equation (3): this network has {counted}, without pruned filters and channels; a memory needs one bit more for each weight of some layers, which makes {stored}"
+                "{id} counts {counted} bits of weights, by equation (3) and without pruned filters and channels; a memory with a code for every weight needs {memory}{removed}"
             );
             Note::new(NoteKind::Consequence, text)
         }))

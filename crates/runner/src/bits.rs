@@ -12,7 +12,7 @@ use crate::detail::LayerDetail;
 /// A layer has one width, that of its widest weight by equation (3), which is what is multiplied. Its activations have the width that
 /// the file states, else one that is given.
 ///
-/// A memory may need one bit more for each weight of a layer ([`LayerDetail::stored_bits`]): where zeros are stored on mid-rise, whose
+/// A memory may need one bit more for each weight of a layer ([`LayerDetail::live_memory_bits`]): where zeros are stored on mid-rise, whose
 /// codes are all taken by other weights, and where the largest weight on mid-tread is +2^n steps. −1, 0 and 1 have one bit by equation
 /// (3), and two in memory.
 ///
@@ -135,7 +135,8 @@ mod tests {
         let filters = filter_esn(&codes, BitConvention::NonzeroAtLeastOne);
         let detail = LayerDetail::new(&filters, &codes, 5, BitConvention::NonzeroAtLeastOne);
         assert_eq!((detail.live_channels, detail.computed_weights, detail.computed_macs), (1, 2, 10));
-        assert_eq!(detail.stored_bits, 2 * 2, "zeros of what is pruned are not stored");
+        // Codes up to 3 take 2 bits, and 3 where there is a 0 among them.
+        assert_eq!((detail.live_memory_bits, detail.memory_bits), (2 * 2, 8 * 3));
     }
 
     #[test]
@@ -154,7 +155,7 @@ mod tests {
             let codes = CodeTensor::new(grid, shape, codes.to_vec()).expect("codes of the grid");
             let filters = filter_esn(&codes, BitConvention::NonzeroAtLeastOne);
             let detail = LayerDetail::new(&filters, &codes, 1, BitConvention::NonzeroAtLeastOne);
-            assert_eq!(detail.stored_bits, 4 * width);
+            assert_eq!((detail.live_memory_bits, detail.memory_bits), (4 * width, 4 * width));
         });
     }
 }

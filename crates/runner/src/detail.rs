@@ -18,8 +18,10 @@ pub struct LayerDetail {
     pub bits: BitHistogram,
     /// Weights of filters and input channels that are not pruned: what equation (7) computes.
     pub computed_weights: u128,
-    /// Bits that those weights take in memory, at one width for the layer that has a code for each of them.
-    pub stored_bits: u128,
+    /// Bits of all weights in a memory, at one width for the layer that has a code for each of them, also for pruned ones.
+    pub memory_bits: u128,
+    /// The same without pruned filters and input channels.
+    pub live_memory_bits: u128,
     /// Multiply-accumulates of those weights.
     pub computed_macs: u128,
     /// Input channels, of all groups, that some filter reads.
@@ -58,10 +60,13 @@ impl LayerDetail {
         // Every filter of a group that is not pruned computes the same channels.
         let groups = filters.chunks(shape.filters / shape.groups);
         let of_groups = groups.map(|group| group.iter().map(|filter| filter.computed).max().unwrap_or_default());
+        let all = StoredWeights::of(codes.grid(), codes.codes());
+        let pruned = u128::from(all.count()) - computed_weights;
         Self {
             bits: BitHistogram::of_filters(filters, codes, convention),
             computed_weights,
-            stored_bits: computed_weights * u128::from(stored_width(codes, computed_weights)),
+            memory_bits: memory(all),
+            live_memory_bits: memory(all.without_zeros(pruned as u64)),
             computed_macs: computed_weights * u128::from(positions),
             live_channels: of_groups.sum::<u64>() / shape.taps as u64,
             is_further_use: false,
@@ -69,10 +74,9 @@ impl LayerDetail {
     }
 }
 
-/// Bits of each weight in memory, where so many weights are stored: all but those of pruned filters and input channels.
-fn stored_width(codes: &CodeTensor, stored: u128) -> u32 {
-    let all = StoredWeights::of(codes.grid(), codes.codes());
-    all.without_zeros((u128::from(all.count()) - stored) as u64).width(0)
+/// Bits of weights that are stored at one width.
+fn memory(weights: StoredWeights) -> u128 {
+    u128::from(weights.count()) * u128::from(weights.width(0))
 }
 
 impl Sum for LayerDetail {
@@ -81,7 +85,8 @@ impl Sum for LayerDetail {
         layers.fold(LayerDetail::default(), |sum, layer| LayerDetail {
             bits: if layer.is_further_use { sum.bits } else { sum.bits + layer.bits },
             computed_weights: sum.computed_weights + if layer.is_further_use { 0 } else { layer.computed_weights },
-            stored_bits: sum.stored_bits + if layer.is_further_use { 0 } else { layer.stored_bits },
+            memory_bits: sum.memory_bits + if layer.is_further_use { 0 } else { layer.memory_bits },
+            live_memory_bits: sum.live_memory_bits + if layer.is_further_use { 0 } else { layer.live_memory_bits },
             computed_macs: sum.computed_macs + layer.computed_macs,
             live_channels: sum.live_channels + layer.live_channels,
             is_further_use: false,

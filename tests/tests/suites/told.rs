@@ -75,27 +75,47 @@ fn a_budget_that_no_layer_has_a_use_for_is_told() {
     assert!(!text.contains("have a use for") && text.contains("1.0000"), "{text}");
 }
 
-/// UNPU stores every weight at the width of its layer.
+/// UNPU stores every weight, pruned ones too, at the width of its layer.
 #[test]
 fn a_budget_of_bits_of_weights_is_told_beside_what_a_memory_needs() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let images = repository("traces/digits-test.npz").display().to_string();
     let number = |text: &str| text.replace(',', "").parse::<u64>().expect("a number");
-    check_all(["model-bits=1.2e5", "weight-bits=1.2e5", "linear:weight-bits=2e-12,macs=1e-20=2.4e-7"], |&budget| {
-        let arguments =
-            ["compress", "-o", "out.onnx", "--grid", "mid-tread", "--allocate", budget, "--allocate-images", "8"];
-        let text = said(folder.path(), &[&arguments[..], &["--calibrate", &images]].concat());
-        let (_, note) = text.split_once("this network has ").unwrap_or_else(|| panic!("{text}"));
-        let counted = note.split_once(", without pruned filters and channels").expect("the note goes on").0;
-        let (_, stored) = note.split_once("which makes ").expect("the note goes on");
-        let stored = stored.lines().next().expect("a line");
-        assert!((110_000..=120_000).contains(&number(counted)), "{note}");
+    let compressed = |more: &[&str]| {
+        let arguments = ["compress", "-o", "out.onnx", "--allocate-images", "8", "--calibrate", &images];
+        said(folder.path(), &[&arguments[..], more].concat())
+    };
+    let stored = || {
         said(folder.path(), &["simulate", "out.onnx", "--hardware", "unpu", "--csv", "out.csv"]);
         let mut rows = csv::Reader::from_path(folder.path().join("out.csv")).expect("written");
         let place = rows.headers().expect("a header").iter().position(|name| name == "weight_bits").expect("a column");
-        let bits: u64 = rows.records().map(|row| number(&row.expect("a row")[place])).max().expect("rows");
-        assert_eq!(number(stored), bits, "the row of all layers is the largest");
+        // The row of all layers is the largest.
+        rows.records().map(|row| number(&row.expect("a row")[place])).max().expect("rows")
+    };
+    let cases = [
+        (120_000, &["--grid", "mid-tread", "--allocate", "model-bits=1.2e5"][..]),
+        (120_000, &["--grid", "mid-tread", "--allocate", "weight-bits=1.2e5"]),
+        (120_000, &["--grid", "mid-tread", "--allocate", "linear:weight-bits=2e-12,macs=1e-20=2.4e-7"]),
+        (180_000, &["--allocate", "model-bits=1.8e5", "--prune", "weights=0.3"]),
+        (120_000, &["--allocate", "model-bits=1.2e5", "--prune", "filters=0.1"]),
+    ];
+    let is_spent = |bits: u64, budget: u64| (9 * budget / 10..=budget).contains(&bits);
+    check_all(cases, |&(budget, more)| {
+        let text = compressed(more);
+        let (_, note) = text.split_once(" counts ").unwrap_or_else(|| panic!("{text}"));
+        let (counted, note) = note.split_once(" bits of weights").expect("the note goes on");
+        assert!(is_spent(number(counted), budget), "{text}");
+        let (_, needed) = note.split_once("a code for every weight needs ").expect("the note goes on");
+        let needed = needed.lines().next().expect("a line");
+        let (all, removed) = needed.split_once(", or ").unwrap_or((needed, ""));
+        assert_eq!(number(all), stored());
+        let are_filters = more.ends_with(&["filters=0.1"]);
+        assert_eq!(removed, if are_filters { format!("{counted} if they are removed") } else { String::new() });
     });
+    // Where pruned filters are removed, and no single weight is 0 on mid-rise, the count is what a memory needs.
+    let text = compressed(&["--allocate", "model-bits=1.2e5", "--prune", "filters=0.1", "--compact"]);
+    assert!(!text.contains("a code for every weight"), "{text}");
+    assert!(is_spent(stored(), 120_000), "{text}");
 }
 
 #[test]

@@ -54,14 +54,14 @@ impl LayerCosts<'_> {
         })
     }
 
-    /// Bits that the weights of a quantized network take in memory: [`LayerDetail::stored_bits`].
+    /// The widths of a quantized network's weights, and what a memory needs for them.
     ///
     /// # Errors
     ///
     /// [`CompressError::Option`] for layers that cannot be costed.
-    pub fn stored_bits(network: &Network) -> Result<u128, CompressError> {
+    pub fn detail(network: &Network) -> Result<LayerDetail, CompressError> {
         let details = details(network, Quantization::new(None), CONVENTION).map_err(uncosted)?;
-        Ok(details.into_iter().sum::<LayerDetail>().stored_bits)
+        Ok(details.into_iter().sum())
     }
 }
 
