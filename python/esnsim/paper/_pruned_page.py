@@ -9,7 +9,7 @@ from ._chart import Chart, Point, Series
 from ._job import Job
 from ._page import Picture, Section
 from ._pruned import COSTS, QUANTIZE, Tried
-from ._ratios import cheapest, mean_and_deviation, ratios
+from ._ratios import cheapest, ratio_cell
 from ._starts import told
 
 
@@ -75,7 +75,7 @@ def ratio_rows(points: Sequence[Tried], dear: Callable[[Tried], bool], cheap: Ca
     first = [point for point in points if point.seed == points[0].seed]
     rows: list[dict[str, Any]] = []
     for level in _pruned.LEVELS:
-        row = {name: mean_and_deviation(ratios(points, dear, cheap, cost, level)) for cost, name in COSTS.items()}
+        row = {name: ratio_cell(points, dear, cheap, cost, level) for cost, name in COSTS.items()}
         pair = (cheapest(filter(chosen, first), "esn_d_macs", level) for chosen in (dear, cheap))
         rows.append({"top-1": f"{level:g}", **row, **{name: _words(point) for name, point in zip(names, pair)}})
     return rows

@@ -59,6 +59,12 @@ def _beside(found: Sequence[float], seeds: int) -> str:
     return f" ({', '.join(told)})" if told else ""
 
 
+def ratio_cell(points: Sequence[Any], dear: Chosen, cheap: Chosen, cost: str, level: float) -> str:
+    """`ratios` in a cell of a table, with the number of seeds where some do not reach the accuracy."""
+    found, seeds = ratios(points, dear, cheap, cost, level), len({point.seed for point in points})
+    return mean_and_deviation(found) + (f" ({len(found)} of {seeds} seeds)" if 0 < len(found) < seeds else "")
+
+
 def mean_and_deviation(found: Sequence[float]) -> str:
     """Ratios of several seeds in a cell of a table."""
     if not found:

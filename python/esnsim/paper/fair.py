@@ -19,7 +19,7 @@ from ._networks import Kind
 from ._page import Claim, Page, Section
 from ._points import Costed, Rowed, swept, width
 from ._pruned import ADMM_RATE, RHO
-from ._ratios import cheapest, mean_and_deviation, ratio_claim, ratios
+from ._ratios import cheapest, ratio_cell, ratio_claim
 from ._rows import earlier, protocol, rows_of
 from ._search import searched
 from ._starts import Start, as_networks, exported, starts, told
@@ -342,7 +342,7 @@ def _pruned_or_slim(points: Sequence[Tried]) -> Section:
     for is_trained in (False, True):
         own = [point for point in points if point.is_trained is is_trained and point.is_of_equal_budget]
         rows += [{"quantized": _when(is_trained), "top-1": f"{level:g}",
-                  **{name: mean_and_deviation(ratios(own, _is_pruned, _is_slim, cost, level)) for cost, name in _COSTS.items()}}
+                  **{name: ratio_cell(own, _is_pruned, _is_slim, cost, level) for cost, name in _COSTS.items()}}
                  for level in _LEVELS]
     return Section("Does a slim network beat a pruned fat one?", [
         "The least cost of the pruned network over that of the slim one at each accuracy: above 1 the slim network is cheaper. A dash stands "
@@ -351,7 +351,7 @@ def _pruned_or_slim(points: Sequence[Tried]) -> Section:
 
 def _best(points: Sequence[Tried]) -> Section:
     """What a fat network that is quantized after training costs, over the cheapest point of all."""
-    rows = [{"top-1": f"{level:g}", **{name: mean_and_deviation(ratios(points, _is_quantized_only, lambda _: True, cost, level))
+    rows = [{"top-1": f"{level:g}", **{name: ratio_cell(points, _is_quantized_only, lambda _: True, cost, level)
                                        for cost, name in _COSTS.items()}} for level in _LEVELS]
     return Section("How far is quantization after training from the best?", [
         "The least cost of the fat network quantized after training, as it was or trained on, over that of the cheapest of all points."],
@@ -361,7 +361,7 @@ def _best(points: Sequence[Tried]) -> Section:
 def _search_moves(points: Sequence[Tried]) -> Section:
     ways = {"one width on mid-tread": lambda point: point.is_searched and point.bits > 0,
             "a way for each layer": lambda point: point.is_searched and point.bits == 0}
-    rows = [{"top-1": f"{level:g}", "over": words, **{name: mean_and_deviation(ratios(points, _is_quantized_only, way, cost, level))
+    rows = [{"top-1": f"{level:g}", "over": words, **{name: ratio_cell(points, _is_quantized_only, way, cost, level)
                                                       for cost, name in _COSTS.items()}} for level in _LEVELS for words, way in ways.items()]
     return Section("How far do the grid and a search move quantization after training?", [
         "The least cost of the fat network with one width on mid-rise, as it was or trained on, over that of points of the search: with one "

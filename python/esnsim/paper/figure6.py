@@ -14,7 +14,7 @@ from ._job import Job
 from ._page import Claim, Page, Picture, Section
 from ._pruned import BOTH, COSTS, PRUNE, QUANTIZE, Tried, is_pruned, is_pruned_and_searched, is_quantized_alone
 from ._pruned_page import charts, frontier, ratio_rows, search_words, was_run
-from ._ratios import mean_and_deviation, ratio_claim, ratios
+from ._ratios import ratio_cell, ratio_claim
 from ._rows import rows_of
 
 
@@ -83,7 +83,7 @@ def _best_of_each(points: Sequence[Tried]) -> tuple[float, dict[str, Tried]]:
 def _of_histogram(points: Sequence[Tried]) -> list[str]:
     here = _here(points)
     if not here:
-        return []
+        return ["There is no histogram of the bits of filters: rows have no networks that it could be of."]
     bound, best = _best_of_each(points)
     told = ", ".join(f"{way}: {point.words}, top-1 {point.top1:.4f}" for way, point in best.items())
     return [f"The last picture has, of seed {here[0].seed}, the most accurate network of each way whose ESN_d is no more than "
@@ -121,7 +121,7 @@ def _with_and_without(points: Sequence[Tried]) -> Section:
     ways = {"neither has more epochs": 0, "both have the same epochs more": 1}
     groups = {name: [point for point in points if bool(point.further) == has_more] for name, has_more in ways.items()}
     rows = [{"top-1": f"{level:g}", "budget": name,
-             **{told_as: mean_and_deviation(ratios(own, is_quantized_alone, is_pruned, cost, level)) for cost, told_as in COSTS.items()}}
+             **{told_as: ratio_cell(own, is_quantized_alone, is_pruned, cost, level) for cost, told_as in COSTS.items()}}
             for level in _pruned.LEVELS for name, own in groups.items()]
     return Section("Without fine-tuning, and with it", [
         "The cost of quantize only over that of prune-then-quantize. Without more epochs, filters go from the network as it was, and "
@@ -137,7 +137,7 @@ def _of_search(points: Sequence[Tried]) -> Section:
              "prune, then quantize, over pruned and searched": (is_pruned, is_pruned_and_searched),
              "searched, over pruned and searched": (is_searched_alone, is_pruned_and_searched)}
     rows = [{"top-1": f"{level:g}", "cost of": name,
-             **{told_as: mean_and_deviation(ratios(points, dear, cheap, cost, level)) for cost, told_as in COSTS.items()}}
+             **{told_as: ratio_cell(points, dear, cheap, cost, level) for cost, told_as in COSTS.items()}}
             for name, (dear, cheap) in pairs.items() for level in _pruned.LEVELS]
     return Section("Beside what a search finds on the fine-tuned networks", [
         "How far quantization alone is from the best, how far a search of ways by layer moves each side, and whether pruning still pays "

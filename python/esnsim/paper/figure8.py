@@ -15,7 +15,7 @@ from ._job import Job
 from ._networks import Kind
 from ._page import Claim, Page, Section
 from ._points import Costed, Quantized, swept
-from ._ratios import mean_and_deviation, ratio_claim, ratios
+from ._ratios import ratio_cell, ratio_claim
 from ._starts import Start, exported, starts, told
 from ._training import Schedule, Slimming
 
@@ -145,7 +145,7 @@ def _ratios(points: Sequence[Tried]) -> Section:
     pairs = {"Banner et al. over slim": (_is_theirs, _is_slim), "whole over slim": (_is_whole, _is_slim),
              "Banner et al. over whole": (_is_theirs, _is_whole)}
     rows: list[dict[str, Any]] = [
-        {"top-1": f"{level:g}", "cost of": name, **{column: mean_and_deviation(ratios(points, *pair, cost, level))
+        {"top-1": f"{level:g}", "cost of": name, **{column: ratio_cell(points, *pair, cost, level)
                                                     for cost, column in _COSTS.items()}}
         for level in _LEVELS for name, pair in pairs.items()
     ]

@@ -9,7 +9,7 @@ from ._job import Job
 from ._page import Claim, Page, Section
 from ._pruned import COSTS, PENALIZE, QUANTIZE, Tried, is_pruned, is_pruned_and_searched, is_quantized_alone
 from ._pruned_page import charts, frontier, ratio_rows, search_words, was_run
-from ._ratios import mean_and_deviation, ratio_claim, ratios
+from ._ratios import ratio_cell, ratio_claim
 from ._rows import rows_of
 
 
@@ -68,7 +68,7 @@ def _of_search(points: Sequence[Tried]) -> Section:
 
     names = {"pruned": is_pruned_and_searched, "trained on": is_searched_alone}
     rows = [{"top-1": f"{level:g}", "cost of": name,
-             **{told: mean_and_deviation(ratios(points, way, is_penalized_and_searched, cost, level)) for cost, told in COSTS.items()}}
+             **{told: ratio_cell(points, way, is_penalized_and_searched, cost, level) for cost, told in COSTS.items()}}
             for name, way in names.items() for level in _pruned.LEVELS]
     return Section("How many times as much others cost where a search quantizes all", [
         "The same of networks that a search quantized on mid-tread, where small weights become 0 and a penalty can save more: the cost of "
@@ -86,7 +86,7 @@ def _by_penalty(points: Sequence[Tried]) -> Section:
         def is_one_of_it(point: Tried) -> bool:
             return _is_penalized(point) and point.penalty == name
 
-        return {told: mean_and_deviation(ratios(points, is_quantized_alone, is_one_of_it, cost, level)) for cost, told in COSTS.items()}
+        return {told: ratio_cell(points, is_quantized_alone, is_one_of_it, cost, level) for cost, told in COSTS.items()}
 
     names = dict.fromkeys(point.penalty for point in points if point.penalty)
     rows = [{"top-1": f"{level:g}", "penalty": name, **costs(level, name)} for level in _pruned.LEVELS for name in names]
