@@ -19,7 +19,7 @@ use crate::reading::fault::Fault;
 use crate::reading::integers::smallest;
 
 /// What tensors of state are called.
-const STATE: [&str; 24] = [
+const STATE: [&str; 26] = [
     "scale",
     "scales",
     "zero_point",
@@ -37,6 +37,8 @@ const STATE: [&str; 24] = [
     "value",
     "weight_scale",
     "weight_alpha",
+    "wgt_alpha",
+    "act_alpha",
     "w_alpha",
     "w_scale",
     "alpha_w",

@@ -1,10 +1,12 @@
 //! Where in a checkpoint the weights are, and what they are called.
 
-use network::{Mend, Note, NoteKind};
 use std::borrow::Cow;
+use std::collections::{BTreeSet, HashSet};
+
+use network::{Mend, Note, NoteKind};
 
 use super::optimizer;
-use super::torch_tensor::{called, is_tensor};
+use super::torch_tensor::{called, is_tensor, storage_of};
 use crate::names::tensors;
 use crate::pickle::{Id, Object, Pickle};
 use crate::reading::fault::{Fault, clean, invalid, unsupported};
@@ -27,6 +29,10 @@ const USUAL_KEYS: [&str; 12] = [
 
 /// How deep dictionaries may lie in one another.
 const MAX_DEPTH: usize = 32;
+
+/// How many arguments of a tensor are looked at, and how deep: its quantizer is a tuple, with tensors of scales.
+const MAX_ARGUMENTS: usize = 16;
+const MAX_DEPTH_OF_TENSOR: usize = 4;
 
 /// The most bytes of all names, and the most items that are looked at. A hostile file could multiply both by sharing
 /// dictionaries.
@@ -74,6 +80,36 @@ pub(super) fn find(pickle: &Pickle<'_>, state: Option<&str>) -> Result<StateDict
     }
     let tensors = walk.tensors(root)?;
     Ok(StateDict { tensors, notes, is_chosen })
+}
+
+/// A note on storages that belong to no tensor that can be found: those of objects that only PyTorch can make.
+pub(super) fn unreached(pickle: &Pickle<'_>) -> Result<Option<Note>, Fault> {
+    let found = Walk { pickle, budget: MAX_NAMES }.tensors(pickle.root)?;
+    let mut reached = HashSet::new();
+    for (_, id) in found {
+        reach(pickle, id, 0, &mut reached);
+    }
+    let all: BTreeSet<&str> = (0..pickle.objects.len()).filter_map(|id| Some(storage_of(pickle, id)?.key)).collect();
+    let left = all.iter().filter(|key| !reached.contains(**key)).count();
+    let text = format!(
+        "{left} of the file's {} storages belong to no parameter, buffer or entry of a dictionary, as where PyTorch packs weights in \
+         objects of its own (torch.ScriptObject); what they hold is left out",
+        all.len()
+    );
+    Ok((left > 0).then(|| Note::new(NoteKind::LeftOut, text)))
+}
+
+/// Takes in the storages that the arguments of a tensor name, those of scales among them.
+fn reach<'a>(pickle: &Pickle<'a>, id: Id, depth: usize, reached: &mut HashSet<&'a str>) {
+    if let Some(storage) = storage_of(pickle, id) {
+        reached.insert(storage.key);
+        return;
+    }
+    let parts = if let Object::Tuple(parts) = pickle.get(id) { Some(parts.as_slice()) } else { None };
+    let arguments = called(pickle, id).map(|(_, arguments)| arguments).or(parts);
+    for &argument in arguments.unwrap_or_default().iter().take(MAX_ARGUMENTS).filter(|_| depth < MAX_DEPTH_OF_TENSOR) {
+        reach(pickle, argument, depth + 1, reached);
+    }
 }
 
 /// A walk through dictionaries with a bound on what it writes.
@@ -133,7 +169,8 @@ fn visited(pickle: &Pickle<'_>, id: Id) -> usize {
 /// Items of a collection itself.
 fn length(pickle: &Pickle<'_>, id: Id) -> usize {
     let object = pickle.get(id);
-    object.items().map_or(0, <[_]>::len) + object.elements().map_or(0, <[_]>::len)
+    let listed = list_of_pairs(pickle, id).map_or(0, <[_]>::len);
+    object.items().map_or(0, <[_]>::len) + object.elements().map_or(0, <[_]>::len) + listed
 }
 
 /// The parts of a module that hold tensors. An object of any other kind has none.
@@ -148,13 +185,31 @@ fn entries<'a>(pickle: &Pickle<'a>, id: Id) -> Option<Entries<'a>> {
     if let Some(ids) = object.elements() {
         return Some(ids.iter().enumerate().map(|(index, &id)| (Cow::Owned(index.to_string()), id)).collect());
     }
-    if let Object::Call { state: Some(state), .. } = object {
-        let ordered = called(pickle, id).is_some_and(|(function, _)| function == ("collections", "OrderedDict"));
-        if let Some(state) = state_items(pickle, *state).filter(|_| !ordered) {
-            return Some(state_entries(pickle, state));
-        }
+    if let Object::Call { state: Some(state), .. } = object
+        && let Some(state) = state_items(pickle, *state).filter(|_| ordered(pickle, id).is_none())
+    {
+        return Some(state_entries(pickle, state));
     }
-    object.items().map(|items| named(pickle, items))
+    items(pickle, id).map(|items| named(pickle, &items))
+}
+
+/// The arguments of an `OrderedDict`.
+fn ordered<'p>(pickle: &'p Pickle<'_>, id: Id) -> Option<&'p [Id]> {
+    let (function, arguments) = called(pickle, id)?;
+    (function == ("collections", "OrderedDict")).then_some(arguments)
+}
+
+/// What an `OrderedDict` is made of by Python 2: a list of pairs.
+fn list_of_pairs<'p>(pickle: &'p Pickle<'_>, id: Id) -> Option<&'p [Id]> {
+    let &[list] = ordered(pickle, id)? else { return None };
+    pickle.get(list).elements()
+}
+
+/// Keys and values of a dictionary.
+fn items<'p>(pickle: &'p Pickle<'_>, id: Id) -> Option<Cow<'p, [(Id, Id)]>> {
+    let Some(list) = list_of_pairs(pickle, id) else { return pickle.get(id).items().map(Cow::Borrowed) };
+    let pair = |&id: &Id| if let Some(&[key, value]) = pickle.get(id).elements() { Some((key, value)) } else { None };
+    Some(list.iter().filter_map(pair).collect())
 }
 
 /// Items with keys of text or whole numbers.
@@ -187,7 +242,7 @@ fn state_entries<'a>(pickle: &Pickle<'a>, state: &[(Id, Id)]) -> Entries<'a> {
 
 /// Entries of `_parameters` and the like, which are dictionaries.
 fn entries_of_part<'a>(pickle: &Pickle<'a>, part: Id) -> Entries<'a> {
-    named(pickle, pickle.get(part).items().unwrap_or_default())
+    named(pickle, &items(pickle, part).unwrap_or_default())
 }
 
 /// Whether an object is a module: its state has a dictionary of parameters.

@@ -58,7 +58,8 @@ pub(super) fn read_legacy(bytes: &Bytes, state: Option<&str>) -> Result<Content,
 }
 
 fn checkpoint(pickle: &Pickle<'_>, state: Option<&str>, storages: &mut dyn Storages) -> Result<Content, Fault> {
-    let StateDict { tensors, notes, is_chosen } = state_dict::find(pickle, state)?;
+    let StateDict { tensors, mut notes, is_chosen } = state_dict::find(pickle, state)?;
+    notes.extend(state_dict::unreached(pickle)?);
     let mut budget = MAX_SCALES;
     let tensor = |(name, id): (String, _)| {
         let tensor = super::torch_tensor::read(pickle, id, &unpacked(name), storages)?;

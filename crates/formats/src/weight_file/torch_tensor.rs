@@ -75,7 +75,8 @@ pub(super) fn called<'a, 'p>(pickle: &'p Pickle<'a>, id: Id) -> Option<((&'a str
 /// Whether an object stands where PyTorch would make a tensor.
 pub(super) fn is_tensor(pickle: &Pickle<'_>, id: Id) -> bool {
     called(pickle, id).is_some_and(|((module, name), _)| {
-        matches!(module, "torch._utils" | "torch._tensor") && name.starts_with("_rebuild")
+        let is_parameter = (module, name) == ("torch.nn.parameter", "Parameter");
+        is_parameter || matches!(module, "torch._utils" | "torch._tensor") && name.starts_with("_rebuild")
     })
 }
 
@@ -90,7 +91,8 @@ pub(super) fn read(
     for _ in 0..MAX_WRAPPERS {
         let Some(((_, function), arguments)) = called(pickle, id) else { break };
         match (function, arguments) {
-            ("_rebuild_parameter" | "_rebuild_parameter_with_state", [data, ..]) => id = *data,
+            // Before PyTorch 0.4.1 the class itself was called.
+            ("_rebuild_parameter" | "_rebuild_parameter_with_state" | "Parameter", [data, ..]) => id = *data,
             ("_rebuild_tensor" | "_rebuild_tensor_v2", [storage, offset, size, stride, ..]) => {
                 return View { pickle, name, parts: [*storage, *offset, *size, *stride] }.read(None, storages);
             }

@@ -236,7 +236,7 @@ fn tied_weights_of_several_tensors_count_once() {
 fn what_only_code_computes_is_refused_by_name() {
     let two: &[usize] = &[2, 2];
     let four = || vec![0.5, 1.0, -0.25, 2.0];
-    let cases: [(Vec<Named>, &str, &str); 8] = [
+    let cases: [(Vec<Named>, &str, &str); 9] = [
         (
             vec![("a.weight", two, four()), ("b.parametrizations.weight.original", two, four())],
             "tensor \"b.parametrizations.weight.original\"",
@@ -274,6 +274,11 @@ fn what_only_code_computes_is_refused_by_name() {
             vec![("b.weight", two, four()), ("b.alpha", &[1], vec![0.1])],
             "tensor \"b.alpha\"",
             "it is state of a quantizer, which rounds \"b.weight\" to integers that the file does not tell",
+        ),
+        (
+            vec![("b.weight", two, four()), ("b.weight_quant.wgt_alpha", &[1], vec![0.1])],
+            "tensor \"b.weight_quant.wgt_alpha\"",
+            "rounds \"b.weight\"",
         ),
         (
             vec![("b.weight", two, four()), ("b.quan_w_fn.s", &[2, 1], vec![0.1; 2])],

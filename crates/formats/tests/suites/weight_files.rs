@@ -72,8 +72,11 @@ fn checkpoint() -> Checkpoint {
 fn both_formats_of_pytorch_say_the_same() {
     type Write = fn(&Checkpoint) -> Vec<u8>;
     let formats: [(&str, Write); 2] = [("zip", Checkpoint::zip), ("legacy", Checkpoint::legacy)];
-    check_all(formats, |(_, write)| {
-        let bytes = write(&checkpoint());
+    let formats = formats.iter().flat_map(|&(name, write)| [(name, write, false), (name, write, true)]);
+    check_all(formats.collect::<Vec<_>>(), |(_, write, is_old)| {
+        let mut checkpoint = checkpoint();
+        checkpoint.is_old = *is_old;
+        let bytes = write(&checkpoint);
         let file = read(bytes.clone()).expect("it is valid");
         let names: Vec<&str> = file.tensors().iter().map(|tensor| tensor.name.as_str()).collect();
         assert_eq!(names, ["module.conv.weight", "module.conv.bias", "module.fc.weight"]);
@@ -85,6 +88,22 @@ fn both_formats_of_pytorch_say_the_same() {
         assert!(!network.has_graph() && network.layers().iter().all(|layer| layer.geometry.positions() == 1));
         assert!(network.notes().iter().any(|note| note.text().contains("no graph")), "{:?}", network.notes());
     });
+}
+
+#[test]
+fn tensors_in_objects_of_pytorch_are_told() {
+    for bytes in [checkpoint().zip(), checkpoint().legacy()] {
+        let notes = texts(network(bytes).expect("it is valid").notes()).join("\n");
+        assert!(!notes.contains("storages"), "{notes}");
+    }
+    let mut packed = checkpoint();
+    packed.packed.push(2);
+    for bytes in [packed.zip(), packed.legacy()] {
+        let network = network(bytes).expect("the convolution is read");
+        let notes = texts(network.notes()).join("\n");
+        assert_eq!(network.layers().len(), 1);
+        assert!(notes.contains("1 of the file's 3 storages belong to no parameter"), "{notes}");
+    }
 }
 
 #[test]

@@ -41,6 +41,10 @@ pub struct Checkpoint {
     entries: Vec<Entry>,
     /// The key that the state stands under.
     pub under: Option<&'static str>,
+    /// Whether it is written as by Python 2 and PyTorch 0.4: dictionaries as lists of pairs, parameters by their class.
+    pub is_old: bool,
+    /// Entries whose tensors are packed in objects that only PyTorch knows.
+    pub packed: Vec<usize>,
 }
 
 impl Checkpoint {
@@ -111,9 +115,20 @@ impl Checkpoint {
             out.push(b'}');
             text(&mut out, key);
         }
-        out.extend(b"ccollections\nOrderedDict\n)R(");
+        let (begin, before, after, end): (&[u8], &[u8], &[u8], &[u8]) = match self.is_old {
+            true => (b"ccollections\nOrderedDict\n](", b"](", b"e", b"e\x85R"),
+            false => (b"ccollections\nOrderedDict\n)R(", b"", b"", b"u"),
+        };
+        out.extend(begin);
         for (key, tensor) in self.entries.iter().enumerate() {
+            out.extend(before);
             text(&mut out, &tensor.name);
+            let object: &[u8] = match (self.packed.contains(&key), self.is_old) {
+                (true, _) => b"ctorch\nScriptObject\n",
+                (false, true) => b"ctorch.nn.parameter\nParameter\n",
+                (false, false) => b"",
+            };
+            out.extend(object);
             out.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((");
             text(&mut out, "storage");
             out.extend(format!("ctorch\n{}\n", tensor.element.storage()).bytes());
@@ -128,8 +143,12 @@ impl Checkpoint {
                 out.push(b't');
             }
             out.extend(b"\x89ccollections\nOrderedDict\n)RtR");
+            if !object.is_empty() {
+                out.extend(b"\x85R");
+            }
+            out.extend(after);
         }
-        out.push(b'u');
+        out.extend(end);
         if self.under.is_some() {
             out.push(b's');
         }
