@@ -80,6 +80,7 @@ pub fn option(mend: Mend) -> String {
         Mend::CountLabelsFromOne => "labels are counted from 1: --label-offset=-1",
         Mend::GiveAsImages => "--images takes it",
         Mend::GiveAsStore => "pareto takes it, if a sweep wrote it",
+        Mend::GiveAsTopology => "--topology takes it, if it is a table of layers",
         Mend::GiveAsHardwareOrPlan => "--hardware takes descriptions, sweep takes plans",
         Mend::NameOutput => "--output NAME chooses, of a plan output in [images]",
         Mend::GiveThreshold => "--threshold X says where, of a plan threshold in [images]",

@@ -39,6 +39,10 @@ pub enum FileKind {
     Matlab,
     /// HTML, SVG or other XML.
     Xml,
+    /// What stands for a file in a clone without Git LFS.
+    LfsPointer,
+    /// A network in onnxruntime's own format.
+    Ort,
     /// JSON text.
     Json,
     /// A description of hardware or a plan in TOML.
@@ -83,6 +87,7 @@ impl FileKind {
         let is_webp = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
         let by_form = || {
             let forms = [
+                (bytes.get(4..8) == Some(b"ORTM"), FileKind::Ort),
                 (is_webp, FileKind::Picture),
                 (bytes.get(257..262) == Some(b"ustar"), FileKind::Tar),
                 (bytes.starts_with(b"\0\0\x08\x01") || bytes.starts_with(b"\0\0\x08\x03"), FileKind::Idx),
@@ -107,6 +112,7 @@ pub(crate) fn no_network(path: &Path, bytes: &[u8]) -> Option<NetworkError> {
         | FileKind::NumpyArray => Some(Mend::GiveAsImages),
         FileKind::Sqlite => Some(Mend::GiveAsStore),
         FileKind::Toml => Some(Mend::GiveAsHardwareOrPlan),
+        FileKind::Text => Some(Mend::GiveAsTopology),
         FileKind::Hdf5
         | FileKind::Zip
         | FileKind::Gzip
@@ -114,8 +120,9 @@ pub(crate) fn no_network(path: &Path, bytes: &[u8]) -> Option<NetworkError> {
         | FileKind::Parquet
         | FileKind::Matlab
         | FileKind::Xml
-        | FileKind::Json
-        | FileKind::Text => None,
+        | FileKind::LfsPointer
+        | FileKind::Ort
+        | FileKind::Json => None,
     };
     let problem = format!(
         "it is {kind}; expected a network (ONNX, TFLite, torch.export) or weights (PyTorch, safetensors, Keras, NumPy)"
@@ -142,6 +149,9 @@ fn text_kind(bytes: &[u8]) -> Option<FileKind> {
             line.contains('=') && is_key || line.starts_with('[')
         };
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        if text.starts_with("version https://git-lfs.github.com/spec/") {
+            return FileKind::LfsPointer;
+        }
         match text.trim_start().chars().next() {
             Some('<') => FileKind::Xml,
             Some('{') => FileKind::Json,
@@ -201,6 +211,8 @@ impl fmt::Display for FileKind {
             FileKind::Parquet => "a Parquet file",
             FileKind::Matlab => "a file of MATLAB",
             FileKind::Xml => "HTML, SVG or other XML",
+            FileKind::LfsPointer => "a pointer of Git LFS, for which `git lfs pull` gets the file itself",
+            FileKind::Ort => "an ORT file of onnxruntime, which is made of an ONNX file: give that one",
             FileKind::Json => "JSON",
             FileKind::Toml => "TOML, as descriptions of hardware and plans are",
             FileKind::Text => "text",
@@ -215,7 +227,9 @@ mod tests {
     #[test]
     fn files_are_known_by_their_first_bytes() {
         let records = |label: u8| [vec![label; 1], vec![200; 3072]].concat().repeat(2);
-        let cases: [(&[u8], Option<FileKind>); 9] = [
+        let cases: [(&[u8], Option<FileKind>); 11] = [
+            (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", Some(FileKind::LfsPointer)),
+            (b"\x1c\0\0\0ORTM\0\0\0\0\x8f\xff", Some(FileKind::Ort)),
             (&records(9), Some(FileKind::Cifar10)),
             (&records(10), None),
             (&[0; 100], None),

@@ -80,6 +80,8 @@ pub enum Mend {
     GiveAsImages,
     /// A database, as stores of sweeps are, was given as a network.
     GiveAsStore,
+    /// A text, as tables of layers are, was given as a network.
+    GiveAsTopology,
     /// A document, as descriptions of hardware and plans are, was given as a network.
     GiveAsHardwareOrPlan,
     /// Several outputs could be scored.
@@ -140,6 +142,7 @@ impl fmt::Display for Mend {
             Mend::CountLabelsFromOne => "labels are counted from 1: subtract 1 from every label",
             Mend::GiveAsImages => "give it as images",
             Mend::GiveAsStore => "give it as a store, if a sweep wrote it",
+            Mend::GiveAsTopology => "give it as a topology, if it is a table of layers",
             Mend::GiveAsHardwareOrPlan => "give it as hardware, or as the plan of a sweep",
             Mend::NameOutput => "name the output that holds the classes",
             Mend::GiveThreshold => "give the threshold above which it is class 1",

@@ -44,6 +44,7 @@ pub(crate) fn argument(mend: Mend) -> String {
         Mend::CountLabelsFromOne => "labels are counted from 1: label_offset=-1 of esnsim.Images",
         Mend::GiveAsImages => "images= takes it",
         Mend::GiveAsStore => "pareto takes it, if a sweep wrote it",
+        Mend::GiveAsTopology => "topology= takes it, if it is a table of layers",
         Mend::GiveAsHardwareOrPlan => "hardware= takes descriptions, sweep takes plans",
         Mend::NameOutput => "output=\"NAME\" of esnsim.Images chooses, of a plan output in [images]",
         Mend::GiveThreshold => "threshold=X of esnsim.Images says where, of a plan threshold in [images]",

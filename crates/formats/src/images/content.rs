@@ -96,6 +96,8 @@ fn hint(kind: FileKind) -> &'static str {
         | FileKind::Xml
         | FileKind::Json
         | FileKind::Toml
+        | FileKind::LfsPointer
+        | FileKind::Ort
         | FileKind::Text => "",
     }
 }
